@@ -1,0 +1,165 @@
+# seam - GNU make, gcc or clang, libc and pthreads.
+#
+#   make            the library build/libseam.a and the program build/seam
+#   make demo       build, then the whole story in a fresh folder
+#   make check      install Check when missing, then run every test
+#   make help       everything else
+
+CC       ?= cc
+AR       ?= ar
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+SAN      ?=
+DEBUG    ?=
+TRACE    ?= 1
+
+comma := ,
+empty :=
+space := $(empty) $(empty)
+
+# One build folder a variant, so that switching costs nothing and nothing stale is linked.
+variant := $(if $(DEBUG),-debug)$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter 0,$(TRACE)),-notrace)
+ifneq ($(filter clang%,$(notdir $(firstword $(CC)))),)
+variant := $(variant)-clang
+endif
+BUILD ?= build$(variant)
+
+CSTD     := -std=c11 -D_GNU_SOURCE
+WARN     := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla
+OPT      := $(if $(DEBUG),-O0,$(if $(SAN),-O1,-O3)) -g
+OPT      += -fno-omit-frame-pointer -ffp-contract=off
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+CPPFLAGS += -I. $(if $(filter 0,$(TRACE)),-DSEAM_NO_TRACE)
+override CFLAGS += $(CSTD) $(OPT) $(WARN) $(SANFLAGS) -pthread
+override LDFLAGS += $(SANFLAGS) -pthread
+LDLIBS   := -lm
+
+ROOMS := engine wal oltp columnar invidx hnsw pipeline
+
+# The arrows: what each room's tests may link. A missing symbol here is an include in the wrong direction.
+NEEDS_engine   := engine
+NEEDS_wal      := wal engine
+NEEDS_oltp     := oltp wal engine
+NEEDS_columnar := columnar engine
+NEEDS_invidx   := invidx engine
+NEEDS_hnsw     := hnsw engine
+NEEDS_all      := pipeline oltp wal columnar invidx hnsw engine
+archives        = $(foreach r,$(NEEDS_$(1)),$(BUILD)/lib/$(r).a)
+ALL_ARCHIVES   := $(call archives,all)
+
+room_sources = $(sort $(filter-out pipeline/cli/%,$(wildcard $(1)/*.c $(1)/*/*.c)))
+CLI_SOURCES := $(sort $(wildcard pipeline/cli/*.c))
+objects      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+LIB_OBJECTS := $(foreach r,$(ROOMS),$(call objects,$(call room_sources,$(r))))
+CLI_OBJECTS := $(call objects,$(CLI_SOURCES))
+
+TEST_SOURCES  := $(sort $(wildcard tests/*/test_*.c))
+TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
+TEST_SCRIPTS  := $(sort $(wildcard tests/*/test_*.sh))
+BENCH_COMMON  := $(call objects,$(sort $(wildcard bench/common/*.c)))
+BENCH_SOURCES := $(sort $(wildcard bench/bench_*.c))
+BENCH_PROGRAMS := $(patsubst bench/%.c,$(BUILD)/%,$(BENCH_SOURCES))
+EXAMPLES      := $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(sort $(wildcard docs/examples/*.c)))
+FUZZERS       := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+.PHONY: all
+all: $(BUILD)/libseam.a $(if $(CLI_SOURCES),$(BUILD)/seam)
+
+# Rooms' own rules (demo, chaos, labs, ...) live beside what they run.
+-include $(wildcard mk.d/*.mk) $(sort $(wildcard tests/*/*.mk bench/*.mk docs/*.mk pipeline/*.mk))
+
+# ---- objects, with dependencies tracked -----------------------------------------------------------
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(firstword $(subst /,$(space),$*))) -MMD -MP -c $< -o $@
+
+define archive_rule
+$(BUILD)/lib/$(1).a: $$(call objects,$$(call room_sources,$(1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
+
+$(BUILD)/libseam.a: $(LIB_OBJECTS)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/seam: $(CLI_OBJECTS) $(BUILD)/libseam.a
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# ---- tests ----------------------------------------------------------------------------------------
+CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck -lsubunit -lrt -lm)
+CHECK_CFLAGS = $(shell pkg-config --cflags check 2>/dev/null)
+TEST_COMMON := $(call objects,$(sort $(wildcard tests/common/*.c)))
+
+define test_rule
+$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(TEST_COMMON) $(call archives,$(if $(NEEDS_$(2)),$(2),all))
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) $$^ $$(CHECK_LIBS) $$(LDLIBS) -o $$@
+endef
+$(foreach t,$(TEST_SOURCES),$(eval $(call test_rule,$(basename $(t)),$(word 2,$(subst /,$(space),$(t))))))
+
+.PHONY: check check-deps tests
+check-deps:
+	@sh tests/install-deps.sh
+tests: $(TEST_PROGRAMS) $(EXAMPLES)
+check: check-deps
+	@$(MAKE) --no-print-directory all tests
+	@BUILD=$(BUILD) sh tests/run.sh $(TEST_PROGRAMS) $(TEST_SCRIPTS)
+# One room's tests: make check-engine
+check-%: check-deps
+	@$(MAKE) --no-print-directory $(filter $(BUILD)/tests/$*/%,$(TEST_PROGRAMS))
+	@BUILD=$(BUILD) sh tests/run.sh $(filter $(BUILD)/tests/$*/%,$(TEST_PROGRAMS)) $(filter tests/$*/%,$(TEST_SCRIPTS))
+
+$(BUILD)/examples/%: $(BUILD)/obj/docs/examples/%.o $(BUILD)/libseam.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# Fuzzers run standalone on seeds and files with any compiler, and under libFuzzer with clang.
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(filter-out %/check_main.o,$(TEST_COMMON)) $(BUILD)/libseam.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+.PHONY: fuzz
+fuzz: $(FUZZERS)
+
+# ---- benches --------------------------------------------------------------------------------------
+.PHONY: benches
+benches: $(BENCH_PROGRAMS)
+$(BUILD)/bench_%: $(BUILD)/obj/bench/bench_%.o $(BENCH_COMMON) $(BUILD)/libseam.a
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# ---- the rest -------------------------------------------------------------------------------------
+.PHONY: install format clean help arrows
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/seam
+	install -m 755 $(BUILD)/seam $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(BUILD)/libseam.a $(DESTDIR)$(PREFIX)/lib/
+	for r in $(ROOMS); do install -d $(DESTDIR)$(PREFIX)/include/seam/$$r; \
+	  install -m 644 $$r/*.h $(DESTDIR)$(PREFIX)/include/seam/$$r/; done
+	if [ -d docs/manual ]; then install -d $(DESTDIR)$(PREFIX)/share/man/man1; \
+	  for m in docs/manual/*.1; do if [ -f $$m ]; then install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/; fi; done; fi
+
+format:
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+# Fails when a room includes a room it must not know.
+arrows:
+	@sh tests/arrows.sh
+
+clean:
+	rm -rf build build-*
+
+help:
+	@echo 'make                 build/libseam.a and build/seam'
+	@echo 'make demo            the whole story in a fresh folder (about a minute)'
+	@echo 'make check           every test (installs Check when missing); make check-oltp: one room'
+	@echo 'make benches         build/bench_*; make bench-NAME: run one and draw its charts'
+	@echo 'make fuzz            build/fuzz/*; make arrows: check who includes whom'
+	@echo 'make install PREFIX=/usr/local'
+	@echo 'make format          clang-format over the tree'
+	@echo 'variables            CC=clang  DEBUG=1  SAN=address,undefined  SAN=thread  TRACE=0'
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

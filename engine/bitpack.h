@@ -1,0 +1,34 @@
+/* bitpack - n integers of `width` bits each, end to end, least significant bit first.
+ *
+ *     value i occupies bits [i*width, (i+1)*width) of the little-endian bit string
+ *
+ * A horizontal layout: one value costs one unaligned load, and AVX2/AVX-512 VBMI unpack whole runs
+ * with byte shuffles and variable shifts. Used by columnar vectors and by postings blocks. Packed data
+ * must be followed by BITPACK_SLACK readable bytes (the kernels load past the last value, and never use
+ * what they find there); writers reserve them once per block or file, not per run.
+ * Sources: Lemire & Boytsov, SP&E 45(1), 2015; Willhalm et al., PVLDB 2(1), 2009 (SIMD-scan).     */
+#ifndef SEAM_ENGINE_BITPACK_H
+#define SEAM_ENGINE_BITPACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BITPACK_SLACK = 64 };
+
+static inline unsigned bits_for_u64(uint64_t v) { return v == 0 ? 0u : 64u - (unsigned)__builtin_clzll(v); }
+static inline size_t bitpack_size(size_t n, unsigned width) { return (n * (size_t)width + 7) / 8; }
+
+/* Writes exactly bitpack_size(n, width) bytes. Values must fit width (0..32, 0..64).               */
+void bitpack_u32(const uint32_t *in, size_t n, unsigned width, uint8_t *out);
+void bitpack_u64(const uint64_t *in, size_t n, unsigned width, uint8_t *out);
+
+/* Reads n values; best variant for this machine. width 0 gives zeros and reads nothing.            */
+void bitunpack_u32(const uint8_t *in, size_t n, unsigned width, uint32_t *out);
+void bitunpack_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *out);
+/* The portable truth the variants are tested against.                                             */
+void bitunpack_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t *out);
+void bitunpack_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t *out);
+
+uint64_t bitpack_get(const uint8_t *in, size_t i, unsigned width); /* value i, width 0..64 */
+
+#endif

@@ -1,0 +1,30 @@
+/* clock - all time comes from here, so that it can be simulated.
+ *
+ * Wall time labels (it may step backwards and is never used for order); monotonic time measures.  */
+#ifndef SEAM_ENGINE_CLOCK_H
+#define SEAM_ENGINE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct clock {
+    int64_t (*wall_us)(struct clock *);  /* microseconds since 1970-01-01 UTC */
+    uint64_t (*mono_ns)(struct clock *); /* nanoseconds, never backwards      */
+    void (*sleep_us)(struct clock *, uint64_t us);
+};
+
+struct clock *clock_real(void);
+
+struct clock_sim {
+    struct clock clock; /* pass &s.clock */
+    int64_t wall_us;
+    uint64_t mono_ns;
+    int64_t tick_us;    /* both advance by this at every reading */
+};
+void clock_sim_init(struct clock_sim *s, int64_t wall_us);
+void clock_sim_advance(struct clock_sim *s, int64_t us);
+
+static inline int64_t clock_wall_us(struct clock *c) { return c->wall_us(c); }
+static inline uint64_t clock_mono_ns(struct clock *c) { return c->mono_ns(c); }
+
+#endif

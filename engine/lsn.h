@@ -1,0 +1,22 @@
+/* lsn - one number that names one moment in every store.
+ *
+ * An LSN is a byte position in the write-ahead log. The LSN of a commit is the position just AFTER
+ * the last byte of its commit record, so
+ *
+ *     a commit is durable            when durable_lsn  >= commit_lsn
+ *     a store has applied a commit   when applied_lsn  >= commit_lsn
+ *     lag in bytes                   is   durable_lsn  -  applied_lsn     (0 = caught up)
+ *     "AS OF n" sees                 exactly the commits with commit_lsn <= n
+ *
+ * LSN_NONE (0) is before every commit; LSN_MAX means "latest".                                   */
+#ifndef SEAM_ENGINE_LSN_H
+#define SEAM_ENGINE_LSN_H
+
+#include <stdint.h>
+
+typedef uint64_t lsn_t;
+
+#define LSN_NONE ((lsn_t)0)
+#define LSN_MAX  ((lsn_t)UINT64_MAX)
+
+#endif

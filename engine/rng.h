@@ -1,0 +1,34 @@
+/* rng - all randomness, from a printed seed (xoshiro256**, seeded by splitmix64; Blackman & Vigna). */
+#ifndef SEAM_ENGINE_RNG_H
+#define SEAM_ENGINE_RNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct rng { uint64_t s[4]; };
+
+void rng_seed(struct rng *r, uint64_t seed);
+uint64_t rng_u64(struct rng *r);
+uint64_t rng_below(struct rng *r, uint64_t n);               /* uniform in [0, n); 0 when n == 0 */
+int64_t rng_range(struct rng *r, int64_t lo, int64_t hi);    /* uniform in [lo, hi]              */
+double rng_double(struct rng *r);                            /* [0, 1)                           */
+double rng_normal(struct rng *r);                            /* mean 0, variance 1 (Box-Muller)  */
+void rng_bytes(struct rng *r, void *p, size_t n);
+void rng_shuffle(struct rng *r, void *base, size_t count, size_t size);
+
+/* Zipf over [0, n) with exponent theta in (0, 1): the generator of Gray et al., "Quickly generating
+ * billion-record synthetic databases" (SIGMOD 1994), as YCSB uses it. Rank 0 is the most popular. */
+struct zipf { uint64_t n; double theta, alpha, zetan, eta; };
+void zipf_init(struct zipf *z, uint64_t n, double theta);
+uint64_t zipf_next(struct zipf *z, struct rng *r);
+
+static inline uint64_t splitmix64(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
+}
+
+#endif

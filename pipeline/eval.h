@@ -1,0 +1,77 @@
+/* eval - how good a ranking is, in the measures and file formats of TREC.
+ *
+ *   qrels:  "qid 0 docno grade" a line                  run:  "qid Q0 docno rank score tag" a line
+ *
+ * Exactly trec_eval's rules, so that its figures and ours agree to the last printed digit:
+ *  - a run is ordered by score (as a float), the rank column is ignored; equal scores: the docno that
+ *    is greater as a string comes first;
+ *  - a document that is not judged counts as not relevant (a second set of figures may leave the
+ *    unjudged out: `judged_only`);
+ *  - relevant means grade >= relevant_from (1); nDCG gains are the grade itself (linear), and beside
+ *    it 2^grade-1; the discount is log2(rank+1); the ideal list is all judged documents of the query;
+ *  - the mean is over the queries that have judgements: with `complete`, a query missing from the run
+ *    counts 0 (trec_eval -c), else it is left out.
+ * Papers: Jarvelin & Kekalainen 2002 (nDCG); Burges 2005 (2^g-1); Voorhees 1999 (MRR); Smucker, Allan,
+ * Carterette 2007 (randomization test). Imports: engine.                                           */
+#ifndef SEAM_PIPELINE_EVAL_H
+#define SEAM_PIPELINE_EVAL_H
+
+#include "engine/buf.h"
+#include "engine/io.h"
+
+enum { EVAL_NAME_MAX = 64, EVAL_GRADE_MAX = 30 };
+
+/* ---- judgements ---- */
+struct qrels;
+MUST_USE enum status qrels_new(struct qrels **out);
+MUST_USE enum status qrels_read(struct io *io, const char *path, struct qrels **out, struct fault *f);
+MUST_USE enum status qrels_add(struct qrels *q, const char *qid, const char *docno, int grade,
+                               struct fault *f); /* the same pair twice is ST_EXISTS */
+void qrels_free(struct qrels *q);
+size_t qrels_queries(const struct qrels *q);
+const char *qrels_query(const struct qrels *q, size_t i);                     /* in order of first line */
+int qrels_grade(const struct qrels *q, const char *qid, const char *docno);   /* -1 = not judged */
+size_t qrels_pairs(const struct qrels *q);
+
+/* ---- a run: one ranked list a query ---- */
+struct run;
+MUST_USE enum status run_new(const char *tag, struct run **out);
+MUST_USE enum status run_read(struct io *io, const char *path, struct run **out, struct fault *f);
+MUST_USE enum status run_add(struct run *r, const char *qid, const char *docno, double score);
+/* As run_add for numeric ids and a list best first: scores that trec_eval's float would tie or turn
+ * round are written so that its order is ours.                                                     */
+MUST_USE enum status run_add_ranked(struct run *r, const char *qid, const uint64_t *ids, size_t n);
+void run_to_text(struct run *r, struct buf *out);                  /* what trec_eval reads */
+MUST_USE enum status run_write(struct run *r, struct io *io, const char *path, struct fault *f);
+void run_free(struct run *r);
+
+/* ---- measures ---- */
+struct eval_options {
+    size_t ndcg_k, mrr_k, p_k, recall_k; /* 0 = 10, 10, 5, 100 */
+    int relevant_from;                   /* for MRR, P, recall, MAP; 0 = 1 */
+    int gain_from;                       /* gain = max(0, grade - gain_from + 1); 0 = 1 (gain = grade) */
+    bool complete;
+    bool judged_only;
+};
+struct eval_scores { double ndcg, ndcg_exp, mrr, p, recall, map, judged; }; /* judged: share of the top ndcg_k */
+struct eval_query { char qid[EVAL_NAME_MAX]; size_t relevant, retrieved; struct eval_scores s; };
+struct eval_result {
+    struct eval_query *queries; /* in the order of the qrels */
+    size_t count;
+    struct eval_scores mean;
+};
+MUST_USE enum status eval_run(const struct qrels *q, struct run *r, const struct eval_options *o,
+                              struct eval_result *out);
+void eval_result_free(struct eval_result *r);
+
+/* ---- is the difference real? Two results over the same queries, in the same order. ---- */
+struct eval_comparison {
+    size_t wins, ties, losses;       /* of b over a; a tie is a difference under 1e-9               */
+    double mean_difference;          /* b - a                                                       */
+    double p_randomization;          /* two-sided paired randomization (Fisher), `rounds` sign flips */
+    double low, high;                /* 95 % bootstrap interval of the mean difference              */
+};
+void eval_compare(const double *a, const double *b, size_t n, size_t rounds, uint64_t seed,
+                  struct eval_comparison *out);
+
+#endif

@@ -1,0 +1,44 @@
+/* vecfile - vectors from the files people have: fvecs, bvecs, ivecs, npy, word-vector text, CSV/TSV, f16.
+ *
+ *   fvecs/ivecs/bvecs   each row: int32 d, then d float32 / int32 / uint8, little-endian
+ *   npy                 NumPy 1.0-3.0, C order, 2 dimensions (or 1: one row), f4 f2 f8 u1 i1 i4
+ *   text                word2vec / GloVe: "word v1 v2 ..."; an optional first line "count dim"
+ *   csv, tsv            numbers only; a header line is skipped; an optional first column of keys
+ *   f16                 rows of half floats, no header: the caller says the dimension
+ *
+ * Any of them gzipped. The kind comes from the name (".gz" ignored) unless given. Hostile files: a
+ * dimension out of 1..HNSW_DIM_MAX, rows of different dimensions, a torn last row, text that is no
+ * number, NaN or infinity are ST_CORRUPT / ST_INVALID with the byte or line and the row.            */
+#ifndef SEAM_HNSW_VECFILE_H
+#define SEAM_HNSW_VECFILE_H
+
+#include "engine/io.h"
+#include "engine/status.h"
+
+enum vecfile_kind { VECFILE_AUTO, VECFILE_FVECS, VECFILE_IVECS, VECFILE_BVECS, VECFILE_NPY, VECFILE_TEXT,
+                    VECFILE_CSV, VECFILE_F16 };
+
+struct vecfile_options {
+    enum vecfile_kind kind;
+    uint32_t dim;             /* VECFILE_F16: required; others: 0 = what the file says, else must agree */
+    uint64_t rows_max;        /* 0 = all */
+    uint64_t bytes_max;       /* memory for the result; 0 = 8 GiB */
+    bool keep_words;          /* text: fill words */
+};
+
+struct vecset {
+    uint32_t dim;
+    size_t count;
+    float *rows;              /* count x dim; bvecs and ivecs widened (ivecs over 2^24 lose low bits: use ints) */
+    int32_t *ints;            /* ivecs: the values as they are, else NULL */
+    char **words;             /* text with keep_words: count terminated words, else NULL */
+};
+
+MUST_USE enum status vecfile_read(struct io *io, const char *path, const struct vecfile_options *o,
+                                  struct vecset *out, struct fault *f);
+void vecset_free(struct vecset *v);
+/* Writes fvecs (or bvecs/ivecs by kind; values are rounded).                                       */
+MUST_USE enum status vecfile_write(struct io *io, const char *path, enum vecfile_kind kind,
+                                   const float *rows, size_t count, uint32_t dim, struct fault *f);
+
+#endif

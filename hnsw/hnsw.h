@@ -1,7 +1,7 @@
 /* hnsw - nearest neighbours in a hierarchical navigable small world graph.
  *
- *   upsert(key, vector, lsn) --> graph in memory --publish(applied_lsn)--> DIR/*.journal  (small batch)
- *                                                --maintain / big batch--> DIR/*.base     (whole graph)
+ *   upsert(key, vector, lsn) --> graph in memory --publish(applied_lsn)--> DIR/N.journal  (small batch)
+ *                                                --maintain / big batch--> DIR/N.base     (whole graph)
  *   readers (any process):  open [AS OF lsn] --> search / iterate / range / batch --> refresh
  *
  *   DIR/LOCK                  held by the one writer process (ST_CONFLICT names the holder)

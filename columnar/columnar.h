@@ -1,0 +1,247 @@
+/* columnar - the warehouse: immutable column files, row versions by LSN, one manifest for all tables.
+ *
+ *      writer (one process)                                readers (any number of processes)
+ *   append / upsert / delete @lsn
+ *          | gathered in memory, by column
+ *          v publish(applied_lsn)
+ *   few rows:  one record in journal-N.log, one fdatasync  ---------> tail of rows, scanned as vectors
+ *   many rows: column files, then a new manifest           ---------> row groups, pruned and decoded
+ *          | maintain(): journal -> files, small files -> big sorted files, vacuum
+ *          v
+ *   dir/0000000000000007.manifest   tables, files, tags, history      dir/f000000000000002a.col
+ *   dir/journal-0000000000000007.log                                   dir/k000000000000002c.kills
+ *
+ * Every row carries the LSN that made it and, once replaced or deleted, the LSN that ended it. A row is
+ * visible AS OF n when begin <= n < end. So time travel is exact to the commit, not to the publication,
+ * and old files need not be kept for it: compaction drops only versions that no readable LSN can see.
+ * Readable are: every LSN from history_from (the horizon) to applied, and every tagged or pinned LSN.
+ * All tables of a warehouse folder move together: a reader never sees silver ahead of gold.
+ *
+ * A table with a key keeps one live row per key (upsert ends the old version, delete ends it without a
+ * successor); a table without one only grows.
+ *
+ * Threads: a writer belongs to one thread at a time. A reader is immutable between refreshes and may be
+ * queried by many threads at once; refresh needs the reader alone.
+ * Imports: engine. Format: docs/formats/columnar.md. Queries: columnar/query.h, SQL: columnar/sql.h.
+ * Papers: Abadi et al., "Column-stores vs. row-stores" (SIGMOD 2008); Larson et al., SQL Server
+ * column store (SIGMOD 2011, 2013); Boncz et al., MonetDB/X100 (CIDR 2005).                        */
+#ifndef SEAM_COLUMNAR_COLUMNAR_H
+#define SEAM_COLUMNAR_COLUMNAR_H
+
+#include "engine/clock.h"
+#include "engine/io.h"
+#include "engine/lsn.h"
+#include "engine/schema.h"
+#include "engine/trace.h"
+
+struct columnar_writer;
+struct columnar_reader;
+
+enum { COLUMNAR_TABLES_MAX = 256, COLUMNAR_TAGS_MAX = 1024, COLUMNAR_NAME_MAX = 64 };
+
+/* Zero-initialise; 0 means the default named beside each.                                          */
+struct columnar_options {
+    struct clock *clock;         /* clock_real()                                                    */
+    struct trace *trace;         /* none                                                            */
+    int threads;                 /* 1: for encoding and compaction                                  */
+    uint64_t journal_bytes_max;  /* 16 MiB: a publish past it turns the journal into column files   */
+    uint64_t journal_rows_max;   /* 65,536 rows in one table's tail: likewise                       */
+    uint64_t history_us;         /* 7 days: how long row versions stay readable                     */
+    uint32_t row_group_rows;     /* 131,072 (a multiple of 2,048)                                   */
+    uint64_t file_rows_max;      /* 2,097,152: compaction builds files of about this size           */
+    bool no_sync;                /* benches and tests only: publish without fsync                   */
+};
+
+/* ---- writer ---- */
+
+/* Opens or creates the warehouse in `dir` and takes its lock. ST_CONFLICT: another process writes (the
+ * fault names it). Recovers the journal's tail. *out is the caller's until columnar_close_writer.   */
+MUST_USE enum status columnar_open_writer(struct io *io, const char *dir,
+                                          const struct columnar_options *opt,
+                                          struct columnar_writer **out, struct fault *f);
+/* Unpublished rows are forgotten. Accepts NULL.                                                    */
+void columnar_close_writer(struct columnar_writer *w);
+
+struct columnar_table_options {
+    uint16_t sort_count;                 /* cluster by these columns when compacting; 0: key order if
+                                            there is a key, else arrival order                      */
+    uint16_t sort[KEY_COLUMNS_MAX];      /* positions in schema.columns                             */
+};
+
+/* Creates a table (visible at the next publish), or, when it is there, evolves it to `schema` by column
+ * id: added columns read as their default in old rows, dropped ones are hidden, renamed ones renamed,
+ * int may widen to double. ST_OK also when nothing changes. The key cannot change (ST_INVALID).    */
+MUST_USE enum status columnar_define_table(struct columnar_writer *w, const struct schema *schema,
+                                           const struct columnar_table_options *opt, struct fault *f);
+MUST_USE enum status columnar_drop_table(struct columnar_writer *w, const char *name, struct fault *f);
+int columnar_writer_table(const struct columnar_writer *w, const char *name); /* -1: none */
+/* Of the newest definition; valid until the next define/drop/close.                                */
+const struct schema *columnar_writer_schema(const struct columnar_writer *w, int table);
+
+/* Rows are given in schema.columns order (dropped columns are ignored). LSNs must not decrease within
+ * a table between calls. Rows at or below applied_lsn are ignored (ST_OK): replay is harmless.
+ * Text is copied. Nothing is visible or durable before publish.                                    */
+MUST_USE enum status columnar_append(struct columnar_writer *w, int table, const struct value *values,
+                                     lsn_t lsn, struct fault *f);
+/* Keyed tables only. `*existed` (may be NULL): a live row with this key was replaced/ended.        */
+MUST_USE enum status columnar_upsert(struct columnar_writer *w, int table, const struct value *values,
+                                     lsn_t lsn, bool *existed, struct fault *f);
+/* values: only the key columns' entries are read. A missing key is ST_OK with *existed = false.    */
+MUST_USE enum status columnar_delete(struct columnar_writer *w, int table, const struct value *values,
+                                     lsn_t lsn, bool *existed, struct fault *f);
+/* Ends every live row of the table (rebuilds start with it).                                       */
+MUST_USE enum status columnar_truncate(struct columnar_writer *w, int table, lsn_t lsn, struct fault *f);
+/* The live row with this key as the writer sees it, unpublished changes included. values has room for
+ * all columns; text is valid until the next call on the writer. ST_NOT_FOUND.                      */
+MUST_USE enum status columnar_writer_get(struct columnar_writer *w, int table,
+                                         const struct value *key_values, struct value *values,
+                                         struct fault *f);
+/* Many rows at once, one array a column: fast path for loading. See struct columnar_column.         */
+struct columnar_column {
+    const int64_t *ints;       /* INT, DECIMAL, BOOL, TIME */
+    const double *doubles;     /* DOUBLE                   */
+    const char *text;          /* TEXT: row i is text[ends[i-1], ends[i]), ends[-1] = 0 */
+    const uint64_t *ends;
+    const uint64_t *nulls;     /* bit set = null; NULL = none */
+};
+/* columns[i] belongs to schema.columns[i]. Tables without a key, or keys known to be new: the caller
+ * promises that no row of a keyed table repeats a live key.                                        */
+MUST_USE enum status columnar_append_columns(struct columnar_writer *w, int table,
+                                             const struct columnar_column *columns, size_t rows,
+                                             lsn_t lsn, struct fault *f);
+
+/* Loads a CSV or TSV file (header naming the columns, any order) into a table without key, in parallel,
+ * straight into column files, and publishes. Bad rows stop the load with file, line and reason.     */
+struct columnar_load_result { uint64_t rows, bytes, files; };
+MUST_USE enum status columnar_load_csv(struct columnar_writer *w, int table, const char *path,
+                                       char separator, lsn_t lsn, struct columnar_load_result *result,
+                                       struct fault *f);
+
+/* Makes everything since the last publish, and applied_lsn, visible and durable in one step. An
+ * applied_lsn below the present one is ST_INVALID; equal is allowed (a heartbeat: no I/O when there is
+ * nothing new). A failure poisons the writer: close and reopen it.                                 */
+MUST_USE enum status columnar_publish(struct columnar_writer *w, lsn_t applied_lsn, int64_t wall_us,
+                                      struct fault *f);
+lsn_t columnar_writer_applied(const struct columnar_writer *w);
+
+/* One bounded piece of background work: journal to files, merging small or much-deleted files, sorting,
+ * dropping versions past the horizon, removing files nobody can need. Call when idle.              */
+struct columnar_maintenance {
+    bool more;                 /* there is more to do: call again                                   */
+    uint32_t files_before, files_after, files_removed;
+    uint64_t rows_rewritten, versions_dropped, bytes_freed;
+};
+MUST_USE enum status columnar_maintain(struct columnar_writer *w, struct columnar_maintenance *done,
+                                       struct fault *f);
+/* Everything columnar_maintain would ever do, until nothing is left (also: sorts whole tables).    */
+MUST_USE enum status columnar_compact(struct columnar_writer *w, struct columnar_maintenance *done,
+                                      struct fault *f);
+
+/* ---- history ---- */
+
+/* A name for one LSN. While it exists, the tables stay readable AS OF it. `pin` entries are tags set by
+ * a consumer (a contract, a reader of long standing) with an owner to ask before removing.          */
+MUST_USE enum status columnar_tag(struct columnar_writer *w, const char *name, lsn_t lsn, bool pin,
+                                  struct fault *f); /* ST_NOT_FOUND: that LSN cannot be read; ST_EXISTS */
+MUST_USE enum status columnar_untag(struct columnar_writer *w, const char *name, struct fault *f);
+
+/* Vacuum moves the horizon: LSNs in [from, to) stop being readable, except tagged ones.            */
+struct columnar_vacuum {
+    lsn_t from, to;            /* what becomes unreadable                                           */
+    lsn_t applied;
+    uint32_t kept_tags;        /* tags and pins inside the range, which stay readable               */
+    uint64_t versions;         /* row versions that compaction may then drop                        */
+};
+/* ST_INVALID: keep_from is above applied. ST_CONFLICT: a pin lies below keep_from (the fault names it)
+ * or keep_from is inside the promised history (younger than history_us) and `force` is not set.
+ * dry_run: only fills *plan.                                                                       */
+MUST_USE enum status columnar_vacuum(struct columnar_writer *w, lsn_t keep_from, bool dry_run, bool force,
+                                     struct columnar_vacuum *plan, struct fault *f);
+/* Makes the state AS OF lsn the newest: later rows are removed, later ends undone, applied_lsn = lsn, so
+ * the sink applies again from there. ST_NOT_FOUND outside the readable history.                    */
+MUST_USE enum status columnar_rollback(struct columnar_writer *w, lsn_t lsn, struct fault *f);
+
+/* ---- reader ---- */
+
+MUST_USE enum status columnar_open_reader(struct io *io, const char *dir,
+                                          const struct columnar_options *opt,
+                                          struct columnar_reader **out, struct fault *f);
+void columnar_close_reader(struct columnar_reader *r); /* accepts NULL */
+/* Takes in what was published since. *changed may be NULL. Queries must not be running.             */
+MUST_USE enum status columnar_refresh(struct columnar_reader *r, bool *changed, struct fault *f);
+lsn_t columnar_applied(const struct columnar_reader *r);
+int64_t columnar_applied_wall_us(const struct columnar_reader *r);
+lsn_t columnar_history_from(const struct columnar_reader *r); /* lowest LSN readable without a tag */
+
+int columnar_table_count(const struct columnar_reader *r);
+int columnar_table(const struct columnar_reader *r, const char *name); /* -1: none */
+const struct schema *columnar_schema(const struct columnar_reader *r, int table); /* until refresh */
+
+/* What AS OF is asked for. Zero means newest.                                                      */
+struct columnar_as_of {
+    enum { AS_OF_NEWEST = 0, AS_OF_LSN, AS_OF_TIME, AS_OF_SNAPSHOT, AS_OF_TAG } kind;
+    uint64_t number;           /* LSN or snapshot id                                                */
+    int64_t wall_us;           /* AS_OF_TIME: the highest LSN published at or before it (clock steps and
+                                  ties included: of all such publications, the highest LSN)         */
+    const char *tag;
+};
+/* To an LSN that can be read. ST_NOT_FOUND names the readable range.                               */
+MUST_USE enum status columnar_resolve(const struct columnar_reader *r, const struct columnar_as_of *as_of,
+                                      lsn_t *lsn, struct fault *f);
+
+struct columnar_snapshot { uint64_t id; lsn_t lsn; int64_t wall_us; };
+struct columnar_tag_info { char name[COLUMNAR_NAME_MAX]; lsn_t lsn; int64_t wall_us; bool pin; };
+/* Publications still readable, oldest first, and tags by name. Both are the reader's, until refresh. */
+size_t columnar_snapshots(const struct columnar_reader *r, const struct columnar_snapshot **out);
+size_t columnar_tags(const struct columnar_reader *r, const struct columnar_tag_info **out);
+
+struct columnar_table_info {
+    uint64_t rows;             /* live now                                                          */
+    uint64_t versions;         /* rows in files and tail, dead ones included                        */
+    uint64_t tail_rows, files, row_groups, bytes;
+    lsn_t lsn_min, lsn_max;    /* of the rows it holds                                              */
+};
+void columnar_table_info(const struct columnar_reader *r, int table, struct columnar_table_info *out);
+
+/* The live row with this key AS OF lsn (LSN_MAX: newest). values has room for all columns; text is
+ * appended to `text`. ST_NOT_FOUND. Costs a pruned scan of the key columns.                        */
+MUST_USE enum status columnar_get(const struct columnar_reader *r, int table,
+                                  const struct value *key_values, lsn_t lsn, struct value *values,
+                                  struct buf *text, struct fault *f);
+
+/* Every row visible AS OF lsn, in no promised order. The callback's values live for the call; another
+ * status than ST_OK from it ends the scan and is returned.                                         */
+typedef enum status (*columnar_row_fn)(void *ctx, const struct value *values, lsn_t begin, lsn_t end);
+MUST_USE enum status columnar_scan_rows(const struct columnar_reader *r, int table, lsn_t lsn,
+                                        columnar_row_fn fn, void *ctx, struct fault *f);
+/* Every version that lived at some LSN in [from, to]: begin <= to and end > from (end = LSN_MAX: lives). */
+MUST_USE enum status columnar_scan_versions(const struct columnar_reader *r, int table, lsn_t from,
+                                            lsn_t to, columnar_row_fn fn, void *ctx, struct fault *f);
+
+/* What changed in a table after `a`, up to and including `b` (a < b; swap for the way back).
+ * ALL: every version begun or ended in (a, b], by LSN. NET: per key the difference of the two states
+ * (insert, delete, or update with both images); rows made and ended inside the range do not appear.
+ * In a table without key, every appended row is an insert.                                         */
+enum columnar_diff_mode { COLUMNAR_DIFF_ALL, COLUMNAR_DIFF_NET };
+struct columnar_change {
+    char op;                        /* 'i', 'u', 'd' */
+    lsn_t lsn;
+    const struct value *before;     /* 'u' and 'd' */
+    const struct value *after;      /* 'i' and 'u' */
+};
+typedef enum status (*columnar_change_fn)(void *ctx, const struct columnar_change *change);
+MUST_USE enum status columnar_diff(const struct columnar_reader *r, int table, lsn_t a, lsn_t b,
+                                   enum columnar_diff_mode mode, columnar_change_fn fn, void *ctx,
+                                   struct fault *f);
+
+/* ---- checks ---- */
+
+/* Walks every checksum and every invariant of the folder; needs no lock. Findings are appended to
+ * `report` as lines; ST_CORRUPT when there is one.                                                 */
+struct columnar_verified { uint64_t tables, files, row_groups, chunks, rows, bytes; };
+MUST_USE enum status columnar_verify(struct io *io, const char *dir, struct columnar_verified *out,
+                                     struct buf *report, struct fault *f);
+/* Explains any file of ours (manifest, .col, .kills, journal) as text.                              */
+MUST_USE enum status columnar_dump(struct io *io, const char *path, struct buf *out, struct fault *f);
+
+#endif

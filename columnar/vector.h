@@ -1,0 +1,54 @@
+/* vector - up to 2,048 values of one column, as the execution engine passes them around.
+ *
+ *   FLAT    row r is data[r]
+ *   CONST   every row is data[0]
+ *   DICT    row r is data[code[r]]: predicates and functions run once per distinct value
+ *
+ * Integers of every kind (int, decimal, bool, time) are int64. lo/hi bound the non-null values where they
+ * are known (from vector statistics, through arithmetic), so that most arithmetic needs no overflow
+ * checks. Memory belongs to whoever produced the vector and lives until the next batch.            */
+#ifndef SEAM_COLUMNAR_VECTOR_H
+#define SEAM_COLUMNAR_VECTOR_H
+
+#include "engine/bitset.h"
+#include "engine/value.h"
+
+enum { VECTOR_ROWS = 2048, VECTOR_WORDS = VECTOR_ROWS / 64 };
+
+struct text_ref { const char *s; uint32_t len; };
+
+enum vec_kind { VEC_FLAT, VEC_CONST, VEC_DICT };
+
+struct vec {
+    uint8_t kind;            /* enum vec_kind   */
+    uint8_t type;            /* enum value_type */
+    uint8_t scale;
+    uint32_t dict_count;     /* DICT: values in data */
+    union {
+        const int64_t *i;    /* INT, DECIMAL, BOOL, TIME */
+        const double *d;
+        const struct text_ref *s;
+    };
+    const uint32_t *code;    /* DICT */
+    const uint64_t *nulls;   /* bit r set = row r is null; NULL = no nulls. CONST: all or none set  */
+    int64_t lo, hi;          /* bounds of int-like values; INT64_MIN/MAX when unknown               */
+};
+
+struct batch {
+    uint32_t rows;           /* rows in each vector, <= VECTOR_ROWS */
+    int count;               /* vectors */
+    struct vec *cols;
+};
+
+static inline uint32_t vec_slot(const struct vec *v, uint32_t row)
+{
+    return v->kind == VEC_FLAT ? row : v->kind == VEC_CONST ? 0 : v->code[row];
+}
+static inline bool vec_null(const struct vec *v, uint32_t row)
+{
+    return v->nulls != NULL && bitset_get(v->nulls, v->kind == VEC_CONST ? 0 : row);
+}
+/* One cell; text points into the vector's memory.                                                  */
+struct value vec_value(const struct vec *v, uint32_t row);
+
+#endif

@@ -19,7 +19,7 @@
 #include "engine/schema.h"
 
 /* values[i] belongs to schema->columns[i]; dropped columns are ignored. Checks types, nullability and
- * sizes; ST_INVALID names the column.                                                             */
+ * sizes; ST_INVALID names the column. A decimal of another scale is rescaled when no digit is lost. */
 MUST_USE enum status row_encode(const struct schema *s, const struct value *values, struct buf *out,
                                 struct fault *f);
 /* Decodes into values[0 .. s->column_count): columns the row's version had not get their default,
@@ -29,9 +29,12 @@ MUST_USE enum status row_decode(const struct schema *s, const void *row, size_t 
 /* One column only, without building the rest. */
 MUST_USE enum status row_get(const struct schema *s, const void *row, size_t n, int column,
                              struct value *out, struct fault *f);
-/* Memcomparable key (engine/key.h) of the row's key columns, or of an index's columns. */
+/* Memcomparable key (engine/key.h) of the row's key columns, or of an index's columns (the primary key,
+ * which a non-unique index must add, is not appended).                                            */
 MUST_USE enum status row_key(const struct schema *s, const struct value *values, struct buf *out,
                              struct fault *f);
+MUST_USE enum status row_index_key(const struct schema *s, const struct index_def *ix,
+                                   const struct value *values, struct buf *out, struct fault *f);
 
 void row_canonical(const struct schema *s, const struct value *values, struct buf *out);
 struct hash128 row_hash(const struct schema *s, const struct value *values); /* of the canonical form */

@@ -13,6 +13,8 @@ struct cpu {
     bool avx512_vbmi; /* VBMI + VBMI2                         */
     bool avx512_vnni;
     bool avx512_bf16;
+    bool pclmul, sha;
+    bool vpclmul;     /* VPCLMULQDQ, on the AVX-512 registers */
     bool neon;
 };
 

@@ -1,8 +1,9 @@
 /* crc32c - the checksum on every block, page and record (Castagnoli polynomial 0x1EDC6F41).
  *
  * Chosen once at first use by CPU detection: SSE4.2/ARMv8 instructions (three interleaved streams),
- * table otherwise; tests hold each variant to the table. Detection only: reconciliation uses
- * engine/digest.h. Paper: Castagnoli, Braeuer, Herrmann, IEEE Trans. Comm. 41(6), 1993.          */
+ * table otherwise; tests hold each variant to the table. It detects accidents, not adversaries:
+ * reconciliation uses the digests of engine/hash.h.
+ * Paper: Castagnoli, Braeuer, Herrmann, IEEE Trans. Comm. 41(6), 1993.                            */
 #ifndef SEAM_ENGINE_CRC32C_H
 #define SEAM_ENGINE_CRC32C_H
 

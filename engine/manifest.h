@@ -7,15 +7,17 @@
  *
  *   dir/NNNNNNNNNNNNNNNN.manifest     N = sequence in hex, newest = highest
  *
- *   0        8        12       16        24        32            40        48         56      60
- *   +--------+--------+--------+---------+---------+-------------+---------+----------+-------+--------+
- *   |SEAMMANI| version| kind   | seq     | parent  | applied_lsn | wall_us | pay len  | crc   | payload|
- *   +--------+--------+--------+---------+---------+-------------+---------+----------+-------+--------+
- *   crc = crc32c of bytes [0,56) and the payload. `kind` is the store's four characters ("COLM").
+ *   0        8        12     16    24       32            40        48       56       60       64
+ *   +--------+--------+------+-----+--------+-------------+---------+--------+--------+--------+---------+
+ *   |SEAMMANI| version| kind | seq | parent | applied_lsn | wall_us |pay len |pay crc |head crc| payload |
+ *   +--------+--------+------+-----+--------+-------------+---------+--------+--------+--------+---------+
+ *   pay crc = crc32c of the payload; head crc = crc32c of bytes [0,60), so that a list of all kept
+ *   manifests can be believed without reading their payloads. `kind` is the store's four characters.
  *
- * A reader demands: magic, version 1, known kind, seq equal to its name, length equal to the file's,
- * crc. A damaged newest manifest is ST_CORRUPT, never silently the one before: rename made it whole
- * once, so damage is damage.                                                                      */
+ * A reader demands: magic, version 1, its own kind, seq equal to the name's, parent < seq, length
+ * equal to the file's, both crcs. A damaged newest manifest is ST_CORRUPT, never silently the one
+ * before: rename made it whole once, so damage is damage. One publisher at a time (the store's lock);
+ * any number of readers, also while manifests are published and removed.                          */
 #ifndef SEAM_ENGINE_MANIFEST_H
 #define SEAM_ENGINE_MANIFEST_H
 
@@ -34,7 +36,7 @@ struct manifest {
 
 #define MANIFEST_KIND(a, b, c, d) \
     ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
-enum { MANIFEST_HEADER_SIZE = 60, MANIFEST_PAYLOAD_MAX = 256 << 20 };
+enum { MANIFEST_HEADER_SIZE = 64, MANIFEST_PAYLOAD_MAX = 256 << 20 };
 
 /* Publishes m under m->seq (which must be unused). The files it names must be synced already.     */
 MUST_USE enum status manifest_publish(struct io *io, const char *dir, const struct manifest *m,

@@ -1,0 +1,82 @@
+/* SHA-256 (FIPS 180-4); declared in engine/hash.h. */
+#include "engine/bytes.h"
+#include "engine/hash.h"
+
+static const uint32_t K[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+};
+
+static uint32_t rotr(uint32_t x, int k) { return x >> k | x << (32 - k); }
+
+static void blocks_scalar(uint32_t h[8], const uint8_t *p, size_t count)
+{
+    for (; count > 0; count--, p += 64) {
+        uint32_t w[64], s[8];
+
+        for (int i = 0; i < 16; i++) w[i] = __builtin_bswap32(get_u32(p + 4 * i));
+        for (int i = 16; i < 64; i++) {
+            uint32_t a = w[i - 15], b = w[i - 2];
+
+            w[i] = w[i - 16] + w[i - 7] + (rotr(a, 7) ^ rotr(a, 18) ^ a >> 3) +
+                   (rotr(b, 17) ^ rotr(b, 19) ^ b >> 10);
+        }
+        memcpy(s, h, sizeof s);
+        for (int i = 0; i < 64; i++) {
+            uint32_t e = s[4], a = s[0];
+            uint32_t t1 = s[7] + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) +
+                          ((e & s[5]) ^ (~e & s[6])) + K[i] + w[i];
+            uint32_t t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) +
+                          ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
+
+            memmove(s + 1, s, 7 * sizeof s[0]);
+            s[4] += t1;
+            s[0] = t1 + t2;
+        }
+        for (int i = 0; i < 8; i++) h[i] += s[i];
+    }
+}
+
+void sha256_init(struct sha256 *s)
+{
+    *s = (struct sha256){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
+                               0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+}
+
+void sha256_update(struct sha256 *s, const void *data, size_t n)
+{
+    const uint8_t *p = data;
+    size_t have = (size_t)(s->bytes & 63);
+
+    s->bytes += n;
+    if (have > 0) {
+        size_t take = 64 - have < n ? 64 - have : n;
+
+        if (take > 0) memcpy(s->block + have, p, take);
+        p += take;
+        n -= take;
+        if (have + take < 64) return;
+        blocks_scalar(s->h, s->block, 1);
+    }
+    blocks_scalar(s->h, p, n / 64);
+    if ((n & 63) != 0) memcpy(s->block, p + (n & ~(size_t)63), n & 63);
+}
+
+void sha256_final(struct sha256 *s, uint8_t out[32])
+{
+    static const uint8_t padding[64] = {0x80};
+    uint64_t bits = s->bytes * 8;
+    size_t have = (size_t)(s->bytes & 63);
+    uint8_t length[8];
+
+    put_u64(length, __builtin_bswap64(bits));
+    sha256_update(s, padding, have < 56 ? 56 - have : 120 - have);
+    sha256_update(s, length, 8);
+    for (int i = 0; i < 8; i++) put_u32(out + 4 * i, __builtin_bswap32(s->h[i]));
+}

@@ -232,7 +232,7 @@ static enum status read_code_lengths(struct inflate *z, unsigned count, uint8_t 
     unsigned n = 0;
 
     while (n < count) {
-        uint32_t entry, symbol, extra = 0;
+        uint32_t entry = 0, symbol, extra = 0;
         unsigned repeat = 1;
         uint8_t what;
         enum status st = next_entry(z, z->tables.lengths, LENGTHS_BITS, &entry, f);
@@ -452,7 +452,7 @@ static bool decode_fast(struct inflate *z)
 /* One symbol at a time with every check, for the edges of the input and of the window.              */
 static enum status decode_careful(struct inflate *z, struct fault *f)
 {
-    uint32_t e, length, distance;
+    uint32_t e = 0, length, distance;
     enum status st = next_entry(z, z->tables.litlen, LITLEN_BITS, &e, f);
 
     if (st != ST_OK) return st;

@@ -19,7 +19,8 @@ enum sim_fault_kind {
     SIM_EIO,         /* the call fails with EIO                                                       */
     SIM_ENOSPC,      /* writes/creates fail with ENOSPC; other calls go on                            */
     SIM_SHORT_WRITE, /* half of the bytes are written, then EIO                                       */
-    SIM_SYNC_FAIL,   /* the next sync at or after the point fails, and its dirty data is dropped      */
+    SIM_SYNC_FAIL,   /* the next sync at or after the point fails; each of its unsynced changes is made
+                        durable or forgotten as the seed says, and no later sync brings it back       */
 };
 
 struct io_sim;

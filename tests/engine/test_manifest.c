@@ -1,0 +1,216 @@
+#include "tests/common/check_main.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/io_sim.h"
+#include "engine/manifest.h"
+
+enum { KIND = 0x54534554 /* "TEST" */ };
+
+static enum status publish(struct io *io, const char *dir, uint64_t seq, const char *text,
+                           struct fault *f)
+{
+    struct manifest m = {.kind = KIND, .seq = seq, .parent = seq - 1, .applied_lsn = seq * 100,
+                         .wall_us = (int64_t)seq * 1000};
+    enum status st;
+
+    buf_str(&m.payload, text);
+    st = manifest_publish(io, dir, &m, f);
+    buf_free(&m.payload);
+    return st;
+}
+
+static void check_newest(struct io *io, const char *dir, uint64_t seq, const char *text)
+{
+    struct fault f = {0};
+    struct manifest m;
+
+    ASSERT_OK(manifest_load_newest(io, dir, KIND, &m, &f), &f);
+    ck_assert_uint_eq(m.seq, seq);
+    ck_assert_uint_eq(m.parent, seq - 1);
+    ck_assert_uint_eq(m.applied_lsn, seq * 100);
+    ck_assert_int_eq(m.wall_us, (int64_t)seq * 1000);
+    ck_assert_uint_eq(m.payload.size, strlen(text));
+    if (*text != '\0') ck_assert_mem_eq(m.payload.data, text, strlen(text));
+    buf_free(&m.payload);
+}
+
+static void test_publish_load_list_as_of(void)
+{
+    struct io *io = io_posix();
+    const char *dir = test_dir();
+    struct fault f = {0};
+    struct manifest m;
+    struct manifest_entry *list;
+    size_t count;
+
+    ASSERT_STATUS(manifest_load_newest(io, dir, KIND, &m, NULL), ST_NOT_FOUND);
+    ASSERT_OK(publish(io, dir, 1, "one", &f), &f);
+    ASSERT_OK(publish(io, dir, 2, "", &f), &f);
+    ASSERT_OK(publish(io, dir, 3, "three", &f), &f);
+    ASSERT_STATUS(publish(io, dir, 3, "again", NULL), ST_EXISTS);
+    check_newest(io, dir, 3, "three");
+    ASSERT_OK(manifest_list(io, dir, KIND, &list, &count, &f), &f);
+    ck_assert_uint_eq(count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(list[i].seq, i + 1);
+        ck_assert_uint_eq(list[i].applied_lsn, (i + 1) * 100);
+    }
+    free(list);
+    ASSERT_OK(manifest_load_as_of(io, dir, KIND, 299, &m, &f), &f);
+    ck_assert_uint_eq(m.seq, 2);
+    buf_free(&m.payload);
+    ASSERT_OK(manifest_load_as_of(io, dir, KIND, LSN_MAX, &m, &f), &f);
+    ck_assert_uint_eq(m.seq, 3);
+    buf_free(&m.payload);
+    ASSERT_STATUS(manifest_load_as_of(io, dir, KIND, 99, &m, NULL), ST_NOT_FOUND);
+    ASSERT_OK(manifest_remove(io, dir, 1, &f), &f);
+    ASSERT_STATUS(manifest_remove(io, dir, 1, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(manifest_load(io, dir, KIND, 1, &m, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(manifest_load(io, dir, KIND + 1, 3, &m, NULL), ST_CORRUPT);
+}
+
+static void test_golden_header(void)
+{
+    static const uint8_t want[] = {
+        'S', 'E', 'A', 'M', 'M', 'A', 'N', 'I', 1, 0, 0, 0, 'T', 'E', 'S', 'T',
+        2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+        200, 0, 0, 0, 0, 0, 0, 0, 0xd0, 7, 0, 0, 0, 0, 0, 0,
+        9, 0, 0, 0, 0, 0, 0, 0, 0x83, 0x92, 0x06, 0xe3 /* crc32c of "123456789" */,
+    };
+    struct io *io = io_posix();
+    struct fault f = {0};
+    struct buf b = {0};
+    char path[PATH_MAX_BYTES];
+
+    ASSERT_OK(publish(io, test_dir(), 2, "123456789", &f), &f);
+    ASSERT_OK(path_join(path, test_dir(), "0000000000000002.manifest", &f), &f);
+    ASSERT_OK(io_read_all(io, path, 1 << 20, &b, &f), &f);
+    ck_assert_uint_eq(b.size, MANIFEST_HEADER_SIZE + 9);
+    ck_assert_mem_eq(b.data, want, sizeof want);
+    buf_free(&b);
+}
+
+/* Goal: no damaged manifest is believed. Method: flip each bit of each byte; cut at each length.  */
+static void test_every_flip_and_truncation_is_corrupt(void)
+{
+    struct io_sim *s = io_sim_new(test_seed());
+    struct io *io = io_sim_io(s);
+    const char *path = "d/0000000000000001.manifest";
+    struct fault f = {0};
+    struct manifest m;
+    const size_t size = MANIFEST_HEADER_SIZE + 7;
+
+    ASSERT_OK(io_mkdir(io, "d", &f), &f);
+    ASSERT_OK(publish(io, "d", 1, "payload", &f), &f);
+    for (size_t at = 0; at < size; at++) {
+        for (int bit = 0; bit < 8; bit++) {
+            enum status st;
+
+            ck_assert(io_sim_flip(s, path, at, (uint8_t)(1 << bit)));
+            fault_clear(&f);
+            st = manifest_load_newest(io, "d", KIND, &m, &f);
+            ck_assert_msg(st == ST_CORRUPT, "byte %zu: %s", at, status_name(st));
+            ck_assert(strstr(f.where, ".manifest") != NULL && f.at != FAULT_NO_OFFSET);
+            ck_assert(io_sim_flip(s, path, at, (uint8_t)(1 << bit)));
+        }
+    }
+    fault_clear(&f);
+    for (size_t cut = size; cut-- > 0;) {
+        struct file *file;
+
+        ASSERT_OK(file_open(io, path, FILE_WRITE, &file, &f), &f);
+        ASSERT_OK(file_truncate(file, cut, &f), &f);
+        file_close(file);
+        ASSERT_STATUS(manifest_load_newest(io, "d", KIND, &m, NULL), ST_CORRUPT);
+    }
+    io_sim_free(s);
+}
+
+/* Goal: publishing is atomic and durable. Method: for each kind of fault, plant it at call 1, 2, 3 ...
+ * of a publish until one runs through; then cut the power, and demand the old or the new manifest,
+ * the new one whenever publish said ST_OK.                                                        */
+static void test_every_injection_point_leaves_old_or_new(void)
+{
+    static const enum sim_fault_kind kinds[] = {SIM_POWER_CUT, SIM_EIO, SIM_ENOSPC,
+                                                SIM_SHORT_WRITE, SIM_SYNC_FAIL};
+    uint64_t points = 0, old_seen = 0, new_seen = 0;
+
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            bool fired = true;
+
+            for (uint64_t nth = 1; fired; nth++) {
+                struct io_sim *s = io_sim_new(test_seed() + seed);
+                struct io *io = io_sim_io(s);
+                struct fault f = {0};
+                struct manifest m;
+                enum status st;
+
+                ASSERT_OK(io_mkdir(io, "p/d", &f), &f);
+                ASSERT_OK(publish(io, "p/d", 1, "old state", &f), &f);
+                io_sim_plant(s, kinds[k], nth, false);
+                st = publish(io, "p/d", 2, "new state, longer than 512 bytes? no matter", NULL);
+                fired = io_sim_fired(s);
+                ck_assert(fired || st == ST_OK);
+                io_sim_reboot(s);
+                ASSERT_OK(manifest_load_newest(io, "p/d", KIND, &m, &f), &f);
+                ck_assert(m.seq == 1 || m.seq == 2);
+                ck_assert(st != ST_OK || m.seq == 2);
+                if (m.seq == 1) old_seen++;
+                else new_seen++;
+                buf_free(&m.payload);
+                /* and the store goes on from there */
+                ASSERT_OK(publish(io, "p/d", m.seq + 1, "next", &f), &f);
+                check_newest(io, "p/d", m.seq + 1, "next");
+                points++;
+                io_sim_free(s);
+            }
+        }
+    }
+    ck_assert_uint_gt(points, 400);
+    ck_assert_uint_gt(old_seen, 50); /* the harness is worth something only if both happen */
+    ck_assert_uint_gt(new_seen, 50);
+}
+
+/* Goal: the harness itself can fail. Method: publish without the sync, and see it caught.         */
+static void test_harness_catches_a_missing_sync(void)
+{
+    uint64_t lost = 0;
+
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct io_sim *s = io_sim_new(test_seed() + seed);
+        struct io *io = io_sim_io(s);
+        struct fault f = {0};
+        struct buf b = {0};
+        struct file *file;
+
+        ASSERT_OK(io_mkdir(io, "d", &f), &f);
+        ASSERT_OK(file_open(io, "d/x.tmp", FILE_WRITE | FILE_CREATE, &file, &f), &f);
+        ASSERT_OK(file_write(file, 0, "hello", 5, &f), &f);
+        file_close(file);
+        ASSERT_OK(io_rename(io, "d/x.tmp", "d/x", &f), &f);
+        ASSERT_OK(io_sync_dir(io, "d", &f), &f);
+        io_sim_reboot(s);
+        ASSERT_OK(io_read_all(io, "d/x", 100, &b, &f), &f);
+        if (b.size != 5 || memcmp(b.data, "hello", 5) != 0) lost++;
+        buf_free(&b);
+        io_sim_free(s);
+    }
+    ck_assert_uint_gt(lost, 10);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct named_test tests[] = {
+        T(test_publish_load_list_as_of),
+        T(test_golden_header),
+        T(test_every_flip_and_truncation_is_corrupt),
+        T(test_every_injection_point_leaves_old_or_new),
+        T(test_harness_catches_a_missing_sync),
+    };
+
+    return run_tests("manifest", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -1,0 +1,233 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/inflate_tables.h"
+#include "engine/rng.h"
+#include "engine/source.h"
+#include "tests/common/check_main.h"
+
+/* Forty lines by zlib at its best (dynamic codes), and a short text in fixed codes.                  */
+static const uint8_t gz_dynamic[] = {
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0x95, 0xd5, 0x59, 0x4e, 0xc3, 0x30, 0x14, 0x46, 0xe1, 0x77, 0x56, 0x71, 0x97, 0x50,
+    0xdf, 0x1b, 0x3b, 0x36, 0xbb, 0x61, 0x08, 0x34, 0x6d, 0xda, 0x40, 0x07, 0xa6, 0xd5, 0x23, 0x90, 0x2a, 0xf9, 0x7f, 0x3c, 0xcf, 0xd1, 0x51, 0x3c,
+    0x7c, 0xb6, 0x97, 0xf9, 0x38, 0xd9, 0xe6, 0xde, 0x2e, 0xdb, 0xc9, 0xde, 0xaf, 0xf3, 0xd3, 0xde, 0x1e, 0x4f, 0xeb, 0xe7, 0xd1, 0x5e, 0xd6, 0x2f,
+    0xdb, 0x5d, 0x0f, 0x6f, 0x67, 0x5b, 0x3f, 0xa6, 0xd3, 0xff, 0xe7, 0xe5, 0xe1, 0xe7, 0xdb, 0x9e, 0xd7, 0x57, 0xdb, 0xd8, 0x65, 0x3e, 0x4c, 0xe7,
+    0xbb, 0xe5, 0xaf, 0x4d, 0xac, 0x4d, 0x7d, 0xeb, 0xac, 0x1d, 0xfa, 0x36, 0x58, 0xdb, 0xfa, 0x76, 0x80, 0x63, 0x2e, 0x7d, 0x9c, 0x59, 0xec, 0xb9,
+    0x8f, 0x0b, 0x8b, 0x43, 0xfe, 0x3c, 0xc2, 0xe5, 0x92, 0x39, 0x57, 0x16, 0x17, 0x59, 0xec, 0xc6, 0xe2, 0x2a, 0xbb, 0x9c, 0x20, 0xaf, 0x90, 0x18,
+    0xfa, 0x72, 0x19, 0x77, 0xa2, 0xc2, 0x46, 0xa9, 0xa1, 0xb1, 0xd1, 0xa5, 0x86, 0xca, 0x34, 0x86, 0xca, 0x42, 0x57, 0x1c, 0x32, 0x2b, 0xfa, 0x6f,
+    0xe8, 0xac, 0x89, 0xf0, 0x04, 0xa1, 0x85, 0x6e, 0x37, 0x94, 0x36, 0xca, 0x5d, 0xe4, 0x50, 0x5a, 0x92, 0x79, 0x3b, 0xa4, 0x96, 0x65, 0xe4, 0x0e,
+    0xa9, 0x35, 0x39, 0xda, 0x0e, 0xa9, 0x0d, 0xc2, 0xdc, 0x21, 0xb5, 0xa6, 0xb7, 0x30, 0xb4, 0x36, 0xe8, 0xbc, 0xa1, 0xb5, 0xa6, 0x23, 0x87, 0xd6,
+    0xb2, 0xee, 0x37, 0xb4, 0x56, 0x25, 0x86, 0xd4, 0x8a, 0x30, 0x0f, 0x48, 0xcd, 0xe5, 0x66, 0x09, 0x48, 0xad, 0xca, 0xc8, 0x03, 0x52, 0xcb, 0xfa,
+    0x70, 0x42, 0x6a, 0x2e, 0x87, 0x24, 0x20, 0xb5, 0x2a, 0x8f, 0x50, 0x40, 0x6a, 0x45, 0xa0, 0x06, 0x7d, 0x3d, 0x75, 0xc7, 0x20, 0xb5, 0xa4, 0xff,
+    0xa6, 0xd4, 0xe4, 0x78, 0x07, 0xb5, 0x76, 0xab, 0x7f, 0x01, 0x98, 0x9d, 0xeb, 0x67, 0x9f, 0x09, 0x00, 0x00,
+};
+static const uint8_t gz_fixed[] = {
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0x57, 0xc8, 0x40, 0x90, 0x3a, 0x0a, 0x69, 0x99, 0x15,
+    0xa9, 0x29, 0x0a, 0xc9, 0xf9, 0x29, 0xa9, 0xc5, 0x00, 0xe2, 0x2b, 0x5c, 0xc6, 0x1e, 0x00, 0x00, 0x00,
+};
+
+static void sample_text(struct buf *out)
+{
+    for (int i = 0; i < 40; i++) buf_printf(out, "line %d: the quick brown fox jumps over the lazy dog %d times\n", i, i * i % 97);
+}
+
+static enum status read_gz(const void *p, size_t n, struct buf *out, struct fault *f)
+{
+    struct source *s = NULL;
+    enum status st = source_from_memory(p, n, &s);
+    uint8_t piece[777];
+
+    while (st == ST_OK) {
+        size_t got = 0;
+
+        st = source_read(s, piece, sizeof piece, &got, f);
+        if (st != ST_OK || got == 0) break;
+        buf_append(out, piece, got);
+    }
+    source_close(s);
+    return st;
+}
+
+/* A gzip member of stored blocks: what an inflater must take from any compressor.                    */
+static void stored_gz(const uint8_t *p, size_t n, struct buf *out)
+{
+    struct crc32_tables *t = malloc(sizeof *t);
+    size_t left = n;
+
+    crc32_build(t);
+    buf_append(out, "\x1f\x8b\x08\x1e\0\0\0\0\0\xff", 10); /* with every optional field */
+    buf_append(out, "\x03\0abcname\0comment\0\x12\x34", 20);
+    for (;;) {
+        uint16_t size = left > 50000 ? 50000 : (uint16_t)left;
+
+        buf_u8(out, left == size);
+        buf_u16(out, size);
+        buf_u16(out, (uint16_t)~size);
+        buf_append(out, p + (n - left), size);
+        left -= size;
+        if (left == 0) break;
+    }
+    buf_u32(out, crc32_update(t, 0, p, n));
+    buf_u32(out, (uint32_t)n);
+    free(t);
+}
+
+static void test_inflate_reads_each_kind_of_block(void)
+{
+    struct buf want = {0}, got = {0}, gz = {0};
+    struct fault f = {0};
+    struct rng r;
+
+    sample_text(&want);
+    ASSERT_OK(read_gz(gz_dynamic, sizeof gz_dynamic, &got, &f), &f);
+    ck_assert_uint_eq(got.size, want.size);
+    ck_assert_mem_eq(got.data, want.data, want.size);
+    buf_clear(&got);
+    ASSERT_OK(read_gz(gz_fixed, sizeof gz_fixed, &got, &f), &f);
+    ck_assert_str_eq(buf_cstr(&got), "hello hello hello, fixed codes");
+    buf_clear(&want);
+    rng_seed(&r, test_seed());
+    rng_bytes(&r, buf_extend(&want, 1000000), 1000000);
+    stored_gz(want.data, want.size, &gz);
+    buf_clear(&got);
+    ASSERT_OK(read_gz(gz.data, gz.size, &got, &f), &f);
+    ck_assert_uint_eq(got.size, want.size);
+    ck_assert_mem_eq(got.data, want.data, want.size);
+    buf_free(&want);
+    buf_free(&got);
+    buf_free(&gz);
+}
+
+static void test_inflate_members_follow_each_other(void)
+{
+    struct buf gz = {0}, got = {0}, want = {0};
+    struct fault f = {0};
+
+    sample_text(&want);
+    buf_str(&want, "hello hello hello, fixed codes");
+    buf_append(&gz, gz_dynamic, sizeof gz_dynamic);
+    buf_append(&gz, gz_fixed, sizeof gz_fixed);
+    buf_append(&gz, "\0\0\0\0\0", 5); /* padding, as tapes have it */
+    ASSERT_OK(read_gz(gz.data, gz.size, &got, &f), &f);
+    ck_assert_str_eq(buf_cstr(&got), buf_cstr(&want));
+    buf_u8(&gz, 'x');
+    ASSERT_STATUS(read_gz(gz.data, gz.size, &got, &f), ST_CORRUPT);
+    ck_assert_str_eq(f.where, "memory");
+    buf_free(&gz);
+    buf_free(&got);
+    buf_free(&want);
+}
+
+/* Goal: a flipped bit is found or changes nothing (idle header bytes, padding); a cut is always found. */
+static void test_inflate_damage_is_found(void)
+{
+    struct buf want = {0}, got = {0};
+    uint8_t bytes[sizeof gz_dynamic];
+
+    sample_text(&want);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        if (i >= 2) {
+            buf_clear(&got);
+            ASSERT_STATUS(read_gz(gz_dynamic, i, &got, NULL), ST_CORRUPT);
+        }
+        for (unsigned bit = 0; bit < 8; bit++) {
+            enum status st;
+
+            memcpy(bytes, gz_dynamic, sizeof bytes);
+            bytes[i] ^= (uint8_t)(1u << bit);
+            buf_clear(&got);
+            st = read_gz(bytes, sizeof bytes, &got, NULL);
+            if (i < 2) continue; /* no gzip any more */
+            ck_assert_msg(st == ST_CORRUPT || (st == ST_OK && got.size == want.size && memcmp(got.data, want.data, want.size) == 0), "byte %zu bit %u", i, bit);
+        }
+    }
+    buf_free(&want);
+    buf_free(&got);
+}
+
+static void check_lines(struct source *s)
+{
+    const char *line;
+    size_t n;
+    struct fault f = {0};
+
+    ASSERT_OK(source_line(s, 10, &line, &n, &f), &f);
+    ck_assert(n == 3 && memcmp(line, "one", 3) == 0);
+    ASSERT_OK(source_line(s, 10, &line, &n, &f), &f);
+    ck_assert_uint_eq(n, 0);
+    ASSERT_STATUS(source_line(s, 10, &line, &n, &f), ST_LIMIT);
+    ck_assert_uint_eq(source_line_number(s), 3);
+    ASSERT_OK(source_line(s, 10, &line, &n, NULL), NULL);
+    ck_assert(n == 4 && memcmp(line, "four", 4) == 0 && source_line_number(s) == 4);
+    ASSERT_STATUS(source_line(s, 10, &line, &n, NULL), ST_END);
+    ASSERT_STATUS(source_line(s, 10, &line, &n, NULL), ST_END);
+    source_close(s);
+}
+
+/* Goal: lines of a file, a pipe and memory are the same lines; a long one is reported and passed over. */
+static void test_source_lines_from_file_pipe_and_memory(void)
+{
+    struct buf text = {0}, gz = {0};
+    struct source *s = NULL;
+    struct fault f = {0};
+    char path[PATH_MAX_BYTES], command[PATH_MAX_BYTES + 64];
+
+    buf_str(&text, "one\r\n\n");
+    for (int i = 0; i < 700000; i++) buf_u8(&text, 'x');
+    buf_str(&text, "\nfour");
+    ASSERT_OK(source_from_memory(text.data, text.size, &s), NULL);
+    check_lines(s);
+    stored_gz(text.data, text.size, &gz);
+    ASSERT_OK(path_join(path, test_dir(), "x.gz", &f), &f);
+    ASSERT_OK(io_write_atomic(io_posix(), path, gz.data, gz.size, &f), &f);
+    s = NULL;
+    ASSERT_OK(source_open(io_posix(), path, &s, &f), &f);
+    ck_assert_uint_eq(source_bytes_total(s), gz.size);
+    check_lines(s);
+    snprintf(command, sizeof command, "mkfifo %s/pipe && (cat %s > %s/pipe &)", test_dir(), path, test_dir());
+    ck_assert_int_eq(system(command), 0);
+    ASSERT_OK(path_join(path, test_dir(), "pipe", &f), &f);
+    s = NULL;
+    ASSERT_OK(source_open(io_posix(), path, &s, &f), &f);
+    check_lines(s);
+    ASSERT_OK(path_join(path, test_dir(), "none", &f), &f);
+    ASSERT_STATUS(source_open(io_posix(), path, &s, &f), ST_NOT_FOUND);
+    buf_free(&text);
+    buf_free(&gz);
+}
+
+static void test_source_empty_and_one_byte(void)
+{
+    struct buf got = {0};
+
+    ASSERT_OK(read_gz("", 0, &got, NULL), NULL);
+    ck_assert_uint_eq(got.size, 0);
+    ASSERT_OK(read_gz("\x1f", 1, &got, NULL), NULL);
+    ck_assert_uint_eq(got.size, 1);
+    buf_free(&got);
+}
+
+/* Goal: a real file of 47 MB, whole, and no larger than the limit given.                             */
+static void test_source_reads_a_real_file(void)
+{
+    const char *path = shared_data("online-retail/online-retail.csv.gz");
+    struct buf got = {0};
+    struct fault f = {0};
+
+    if (path == NULL) return;
+    ASSERT_OK(source_read_all(io_posix(), path, 64 << 20, &got, &f), &f);
+    ck_assert_uint_eq(got.size, 47226068);
+    buf_free(&got);
+    ASSERT_STATUS(source_read_all(io_posix(), path, 1 << 20, &got, NULL), ST_LIMIT);
+    buf_free(&got);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct named_test tests[] = {
+        T(test_inflate_reads_each_kind_of_block), T(test_inflate_members_follow_each_other), T(test_inflate_damage_is_found),
+        T(test_source_lines_from_file_pipe_and_memory), T(test_source_empty_and_one_byte), T(test_source_reads_a_real_file),
+    };
+
+    return run_tests("inflate and source", tests, ARRAY_LEN(tests), argc, argv);
+}

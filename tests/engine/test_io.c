@@ -74,7 +74,7 @@ static void check_zero_map_punch(struct io *io, const char *dir)
     struct fault f = {0};
     struct file *a = NULL;
     const uint8_t *map, *empty;
-    uint64_t size;
+    uint64_t size, ones = 0;
 
     ASSERT_OK(file_open(io, in(dir, "z"), FILE_WRITE | FILE_CREATE, &a, &f), &f);
     ASSERT_OK(file_write(a, 0, "head", 4, &f), &f);
@@ -88,7 +88,8 @@ static void check_zero_map_punch(struct io *io, const char *dir)
     ASSERT_OK(file_punch_hole(a, 0, 0), &f);
     file_close(a);
     ck_assert_mem_eq(map, "head", 4);
-    for (uint64_t i = 4; i < n + 4; i++) ck_assert_uint_eq(map[i], 0);
+    for (uint64_t i = 4; i < n + 4; i++) ones += map[i] != 0;
+    ck_assert_uint_eq(ones, 0);
     ck_assert_mem_eq(map + n + 4, "tail", 4);
     file_unmap(io, map, n + 8);
     file_unmap(io, empty, 0);
@@ -451,7 +452,7 @@ static void test_sim_is_deterministic(void)
         struct io *io = io_sim_io(s);
         struct rng r;
         struct buf all = {0};
-        char name[8];
+        char name[16];
 
         rng_seed(&r, test_seed());
         for (int i = 0; i < 200; i++) {

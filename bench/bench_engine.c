@@ -1,0 +1,232 @@
+/* The ground floor's hot loops against memory bandwidth: checksums, hashes, bit unpacking, and the
+ * price of publishing a manifest against fdatasync. Variants other than the best are "peers" here.  */
+#include "bench/common/bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/bitpack.h"
+#include "engine/cpu.h"
+#include "engine/crc32c.h"
+#include "engine/hash.h"
+#include "engine/io.h"
+#include "engine/manifest.h"
+#include "engine/rng.h"
+
+enum { ROUNDS = 7 };
+
+struct bytes_job {
+    const uint8_t *data;
+    size_t size;     /* of one call */
+    size_t repeats;
+    uint64_t result; /* kept, and compared between the sides */
+};
+
+static double gbps(const struct bytes_job *j, uint64_t start)
+{
+    return (double)(j->size * j->repeats) / (double)(bench_now_ns() - start);
+}
+
+#define BYTES_SIDE(name, call)                                                                    \
+    static double name(void *ctx)                                                                 \
+    {                                                                                             \
+        struct bytes_job *j = ctx;                                                                \
+        uint64_t start = bench_now_ns(), sum = 0;                                                 \
+                                                                                                  \
+        for (size_t i = 0; i < j->repeats; i++) {                                                 \
+            bench_keep(j->data);                                                                  \
+            sum += (call);                                                                        \
+        }                                                                                         \
+        j->result = sum;                                                                          \
+        return gbps(j, start);                                                                    \
+    }
+
+static uint64_t sha256_of(const void *p, size_t n)
+{
+    struct sha256 s;
+    uint8_t out[32];
+
+    sha256_init(&s);
+    sha256_update(&s, p, n);
+    sha256_final(&s, out);
+    return out[0];
+}
+
+BYTES_SIDE(run_crc, crc32c(0, j->data, j->size))
+BYTES_SIDE(run_crc_table, crc32c_table(0, j->data, j->size))
+BYTES_SIDE(run_hash64, hash64(j->data, j->size, i))
+BYTES_SIDE(run_sip, siphash128(j->data, j->size).lo)
+BYTES_SIDE(run_sha, sha256_of(j->data, j->size))
+
+static void bench_checksums(struct bench *b, const uint8_t *data)
+{
+    static const struct { const char *workload; size_t size; } sizes[] = {
+        {"crc32c 64 B", 64}, {"crc32c 4 KiB", 4096}, {"crc32c 1 MiB", 1 << 20}};
+    double memory = bench_memory_gbps(b, 1);
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        size_t total = bench_size(b, 64u << 20, 256u << 20, 1u << 30);
+        struct bytes_job fast = {data, sizes[i].size, total / sizes[i].size, 0};
+        struct bytes_job slow = {data, sizes[i].size, total / sizes[i].size / 16 + 1, 0};
+        struct bench_side sides[2] = {{.run = run_crc, .ctx = &fast},
+                                      {.run = run_crc_table, .ctx = &slow}};
+
+        bench_interleave(sides, 2, ROUNDS);
+        BENCH_CHECK(b, crc32c(0, data, sizes[i].size) == crc32c_table(0, data, sizes[i].size));
+        bench_row(b, &(struct bench_row){.workload = sizes[i].workload, .metric = "throughput",
+                                         .unit = "GB/s", .n = sizes[i].size, .threads = 1,
+                                         .ours = sides[0].stat, .peer = "table",
+                                         .peer_value = sides[1].stat, .limit = memory});
+    }
+    {
+        static const struct { const char *workload; double (*run)(void *); size_t size; } hashes[] = {
+            {"hash64 16 B", run_hash64, 16},
+            {"hash64 4 KiB", run_hash64, 4096},
+            {"siphash128 64 B", run_sip, 64},
+            {"sha256 4 KiB", run_sha, 4096}};
+
+        for (size_t i = 0; i < ARRAY_LEN(hashes); i++) {
+            struct bytes_job j = {data, hashes[i].size, (16u << 20) / hashes[i].size, 0};
+            struct bench_side side = {.run = hashes[i].run, .ctx = &j};
+
+            bench_interleave(&side, 1, ROUNDS);
+            bench_row(b, &(struct bench_row){.workload = hashes[i].workload, .metric = "throughput",
+                                             .unit = "GB/s", .n = hashes[i].size, .threads = 1,
+                                             .ours = side.stat, .limit = memory});
+        }
+    }
+}
+
+/* ---- bit unpacking: runs of `run` values, over a block that stays in the first cache ---- */
+
+struct unpack_job {
+    const uint8_t *packed;
+    unsigned width;
+    size_t run, runs, repeats;
+    void *out;
+};
+
+#define UNPACK_SIDE(name, type, call)                                                             \
+    static double name(void *ctx)                                                                 \
+    {                                                                                             \
+        struct unpack_job *j = ctx;                                                               \
+        size_t step = bitpack_size(j->run, j->width);                                             \
+        type *out = j->out;                                                                       \
+        uint64_t start = bench_now_ns();                                                          \
+                                                                                                  \
+        for (size_t r = 0; r < j->repeats; r++) {                                                 \
+            for (size_t k = 0; k < j->runs; k++)                                                  \
+                call(j->packed + k * step, j->run, j->width, out);                                \
+            bench_keep(out);                                                                      \
+        }                                                                                         \
+        return (double)(j->run * j->runs * j->repeats) / (double)(bench_now_ns() - start);        \
+    }
+
+UNPACK_SIDE(run_unpack32, uint32_t, bitunpack_u32)
+UNPACK_SIDE(run_unpack32_scalar, uint32_t, bitunpack_u32_scalar)
+UNPACK_SIDE(run_unpack64, uint64_t, bitunpack_u64)
+UNPACK_SIDE(run_unpack64_scalar, uint64_t, bitunpack_u64_scalar)
+
+static void unpack_row(struct bench *b, struct unpack_job *j, bool wide)
+{
+    struct bench_side sides[2] = {{.run = wide ? run_unpack64 : run_unpack32, .ctx = j},
+                                  {.run = wide ? run_unpack64_scalar : run_unpack32_scalar, .ctx = j}};
+    char workload[64];
+
+    snprintf(workload, sizeof workload, "unpack u%d run %zu width %u", wide ? 64 : 32, j->run,
+             j->width);
+    bench_interleave(sides, 2, ROUNDS);
+    bench_row(b, &(struct bench_row){.workload = workload, .metric = "throughput",
+                                     .unit = "Gvalues/s", .n = j->run, .threads = 1,
+                                     .ours = sides[0].stat, .peer = "scalar",
+                                     .peer_value = sides[1].stat,
+                                     .target = !wide && j->width <= 8 ? 4 : 0});
+}
+
+static void bench_unpacking(struct bench *b)
+{
+    static const unsigned widths32[] = {1, 2, 3, 5, 7, 8, 11, 13, 16, 20, 25, 32};
+    static const unsigned widths64[] = {1, 4, 8, 13, 17, 24, 33, 40, 48, 57, 64};
+    static const size_t runs[] = {128, 1024};
+    static uint32_t in32[1024], out32[1024];
+    static uint64_t in64[1024], out64[1024];
+    static uint8_t packed[8 * 8192 + BITPACK_SLACK];
+    struct rng r;
+
+    rng_seed(&r, (uint64_t)b->seed);
+    for (size_t k = 0; k < ARRAY_LEN(runs); k++) {
+        for (size_t w = 0; w < ARRAY_LEN(widths32); w++) {
+            unsigned width = widths32[w];
+            struct unpack_job j = {packed, width, runs[k], 8 * 128 / runs[k],
+                                   bench_size(b, 10000, 40000, 200000), out32};
+
+            for (size_t i = 0; i < 1024; i++) in32[i] = (uint32_t)(rng_u64(&r) >> (64 - width));
+            for (size_t i = 0; i < j.runs; i++)
+                bitpack_u32(in32, j.run, width, packed + i * bitpack_size(j.run, width));
+            unpack_row(b, &j, false);
+            BENCH_CHECK(b, memcmp(in32, out32, j.run * sizeof *in32) == 0);
+        }
+        for (size_t w = 0; w < ARRAY_LEN(widths64); w++) {
+            unsigned width = widths64[w];
+            struct unpack_job j = {packed, width, runs[k], 8 * 128 / runs[k],
+                                   bench_size(b, 10000, 40000, 200000), out64};
+
+            for (size_t i = 0; i < 1024; i++) in64[i] = rng_u64(&r) >> (64 - width);
+            for (size_t i = 0; i < j.runs; i++)
+                bitpack_u64(in64, j.run, width, packed + i * bitpack_size(j.run, width));
+            unpack_row(b, &j, true);
+            BENCH_CHECK(b, memcmp(in64, out64, j.run * sizeof *in64) == 0);
+        }
+    }
+}
+
+/* ---- publishing ---- */
+
+static void bench_publish(struct bench *b)
+{
+    const char *dir = bench_scratch(b);
+    double syncs = bench_fdatasync_rate(b, dir);
+    uint64_t n = bench_size(b, 100, 300, 1000);
+    static struct histogram h;
+    uint64_t begin = bench_now_ns();
+    struct fault f = {0};
+
+    histogram_init(&h);
+    for (uint64_t seq = 1; seq <= n; seq++) {
+        struct manifest m = {.kind = MANIFEST_KIND('B', 'E', 'N', 'C'), .seq = seq,
+                             .parent = seq - 1, .applied_lsn = seq};
+        uint64_t start = bench_now_ns();
+
+        memset(buf_extend(&m.payload, 1000), 'x', 1000);
+        bench_need(manifest_publish(io_posix(), dir, &m, &f), &f, "publish");
+        buf_free(&m.payload);
+        histogram_add(&h, bench_now_ns() - start);
+    }
+    bench_row(b, &(struct bench_row){
+                     .workload = "manifest publish 1 KB", .metric = "rate", .unit = "per_s", .n = n,
+                     .threads = 1,
+                     .ours = bench_value((double)n * 1e9 / (double)(bench_now_ns() - begin)),
+                     .limit = syncs / 2}); /* a file and a folder are synced each time */
+    bench_row_latency(b, &(struct bench_row){.workload = "manifest publish 1 KB", .threads = 1}, &h,
+                      NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b;
+    uint8_t *data;
+    struct rng r;
+
+    bench_open(&b, "engine", NULL, 0, argc, argv);
+    fprintf(b.report, "simd: %s; memory: %.1f GB/s on one thread\n", cpu_simd_name(),
+            bench_memory_gbps(&b, 1));
+    data = malloc(1 << 20);
+    if (data == NULL) return 5;
+    rng_seed(&r, (uint64_t)b.seed);
+    rng_bytes(&r, data, 1 << 20);
+    bench_checksums(&b, data);
+    free(data);
+    bench_unpacking(&b);
+    bench_publish(&b);
+    return bench_close(&b);
+}

@@ -50,5 +50,6 @@ void jw_double(struct json_writer *w, double v);
 void jw_bool(struct json_writer *w, bool v);
 void jw_null(struct json_writer *w);
 void jw_raw(struct json_writer *w, const char *json, size_t n); /* already JSON */
+void jw_node(struct json_writer *w, const struct json *v);      /* a parsed value, written again */
 
 #endif

@@ -128,3 +128,27 @@ void jw_double(struct json_writer *w, double v)
 
 void jw_bool(struct json_writer *w, bool v) { jw_raw(w, v ? "true" : "false", v ? 4 : 5); }
 void jw_null(struct json_writer *w) { jw_raw(w, "null", 4); }
+
+/* Depth is bounded by the parser (JSON_DEPTH_MAX), so the recursion is.                            */
+void jw_node(struct json_writer *w, const struct json *v)
+{
+    switch (v->type) {
+    case J_NULL: jw_null(w); break;
+    case J_BOOL: jw_bool(w, v->boolean); break;
+    case J_NUMBER: jw_raw(w, v->str, v->len); break;
+    case J_STRING: jw_strn(w, v->str, v->len); break;
+    case J_ARRAY:
+        jw_array(w);
+        for (const struct json *c = v->child; c != NULL; c = c->next) jw_node(w, c);
+        jw_end_array(w);
+        break;
+    case J_OBJECT:
+        jw_object(w);
+        for (const struct json *c = v->child; c != NULL; c = c->next) {
+            jw_key(w, c->key);
+            jw_node(w, c);
+        }
+        jw_end_object(w);
+        break;
+    }
+}

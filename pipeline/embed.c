@@ -29,11 +29,6 @@ bool embedder_seal(struct embedder *e)
     return grams_build(&e->grams, &e->words);
 }
 
-static void add_scaled(float *restrict out, const float *restrict v, float scale, size_t n)
-{
-    for (size_t i = 0; i < n; i++) out[i] += scale * v[i];
-}
-
 /* The known words an unknown one resembles, mixed: the nearest counts for most (fourth power), and the
  * mix weighs less than a word that was really there. Returns the weight, 0 = nothing like it.        */
 static float guess_word(const struct embedder *e, const char *word, size_t size, float *out)
@@ -48,7 +43,7 @@ static float guess_word(const struct embedder *e, const char *word, size_t size,
         float share = s * s * s * s;
 
         share *= share;
-        add_scaled(out, e->vectors + (size_t)alike[i].word * e->dim, share, e->dim);
+        embed_add_scaled(out, e->vectors + (size_t)alike[i].word * e->dim, share, e->dim);
         weight += share * e->weight[alike[i].word];
         total += share;
     }
@@ -60,7 +55,7 @@ static float guess_word(const struct embedder *e, const char *word, size_t size,
 static bool add_part(const struct embedder *e, const char *s, size_t n, float share, float *out, float *part,
                      float *guess)
 {
-    struct embed_scan scan = {s, s == NULL ? s : s + n};
+    struct embed_scan scan = {s, s == NULL ? s : s + n, e->source == EMBED_LEARNED};
     char token[EMBED_TOKEN_MAX];
     size_t size, tokens = 0;
 
@@ -70,19 +65,19 @@ static bool add_part(const struct embedder *e, const char *s, size_t n, float sh
         float weight;
 
         if (w != EMBED_NO_WORD) {
-            add_scaled(part, e->vectors + (size_t)w * e->dim, e->weight[w], e->dim);
+            embed_add_scaled(part, e->vectors + (size_t)w * e->dim, e->weight[w], e->dim);
             continue;
         }
         weight = guess_word(e, token, size, guess);
-        if (weight > 0.0f) add_scaled(part, guess, weight, e->dim);
+        if (weight > 0.0f) embed_add_scaled(part, guess, weight, e->dim);
     }
     if (embed_normalise(part, e->dim) == 0.0f) return false;
-    add_scaled(out, part, share, e->dim);
+    embed_add_scaled(out, part, share, e->dim);
     return true;
 }
 
-bool embed_pool(const struct embedder *e, const char *title, size_t title_size, const char *description,
-                size_t description_size, float *out)
+static bool pool_texts(const struct embedder *e, const char *title, size_t title_size, const char *description,
+                       size_t description_size, float *out)
 {
     float part[EMBED_DIM_MAX], guess[EMBED_DIM_MAX];
     bool known;
@@ -100,7 +95,7 @@ static void remove_common(const struct embedder *e, float *v)
     double dot = 0.0;
 
     for (uint32_t i = 0; i < e->dim; i++) dot += (double)v[i] * e->common[i];
-    add_scaled(v, e->common, (float)-dot, e->dim);
+    embed_add_scaled(v, e->common, (float)-dot, e->dim);
     embed_normalise(v, e->dim);
 }
 
@@ -108,7 +103,7 @@ enum status embed_document(const struct embedder *e, const char *title, size_t t
                            const char *description, size_t description_size, float *out, struct fault *f)
 {
     (void)f;
-    if (embed_pool(e, title, title_size, description, description_size, out)) remove_common(e, out);
+    if (pool_texts(e, title, title_size, description, description_size, out)) remove_common(e, out);
     else memset(out, 0, e->dim * sizeof *out);
     return ST_OK;
 }
@@ -120,7 +115,7 @@ enum status embed_query(const struct embedder *e, const char *text, size_t size,
 
 enum status embed_word(const struct embedder *e, const char *word, size_t size, float *out, bool *known)
 {
-    struct embed_scan scan = {word, word + size};
+    struct embed_scan scan = {word, word + size, e->source == EMBED_LEARNED};
     char token[EMBED_TOKEN_MAX];
     uint32_t w;
 

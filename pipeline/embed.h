@@ -76,6 +76,7 @@ struct embed_options {
     uint64_t seed;         /* of the random projection; part of the model                           */
     int threads;           /* results do not depend on it; 0 = 1                                    */
     size_t words_max;      /* most frequent words kept; 0 = 30,000                                  */
+    bool for_words;        /* texts for embedder_adapt rather than for learning                     */
     size_t memory_max;     /* bytes for counting pairs; 0 = 1 GiB; ST_LIMIT past it                 */
 };
 
@@ -101,7 +102,8 @@ MUST_USE enum status embedder_from_f16(struct io *io, const char *words_path, co
                                        size_t dim, size_t words_max, struct embedder **out,
                                        struct fault *f);
 /* Word frequencies and the first component of a static table come from the texts it will serve: as
- * embed_trainer_add, then this. Without it frequencies follow Zipf's law over the table's order.   */
+ * embed_trainer_add with for_words, then this; it changes the version. Without it frequencies follow
+ * Zipf's law over the table's order.                                                               */
 MUST_USE enum status embedder_adapt(struct embedder *e, const struct embed_trainer *texts,
                                     struct fault *f);
 

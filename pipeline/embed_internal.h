@@ -5,7 +5,7 @@
 #include "pipeline/embed.h"
 
 /* ---- embed_text.c: tokens ---- */
-struct embed_scan { const char *pos, *end; };
+struct embed_scan { const char *pos, *end; bool stem; }; /* stem: also -ing, -ed, final e (learned models) */
 /* Next token of the text: lower case, accents folded, runs of letters and runs of digits apart ("12v" is
  * "12", "v"; "2.5kg" is "2.5", "kg"; "20,000" is "20000"), plural s off, function words left out. The
  * pieces that the index keeps whole meet here because people write "12v", "12 V" and "12-volt".       */
@@ -57,9 +57,6 @@ enum { EMBED_REVISION = 1 };             /* raised when the same texts would giv
 
 bool embedder_seal(struct embedder *e);  /* builds grams and the version once the numbers are final */
 uint32_t embedder_crc(const struct embedder *e);
-/* Mean of the texts before the first component is taken away, unit length; false = nothing known.   */
-bool embed_pool(const struct embedder *e, const char *title, size_t title_size, const char *description,
-                size_t description_size, float *out);
 
 /* ---- embed_train.c ---- */
 struct train_doc { uint32_t *words; uint32_t title, description, context; }; /* counts, in that order */
@@ -73,7 +70,7 @@ struct embed_trainer {
     size_t doc_count, doc_cap;
     uint64_t tokens;
 };
-/* Weights from the texts' frequencies, and their first component.                                   */
+/* ---- embed_fit.c: weights from the texts' frequencies, and their first component ---- */
 enum status embed_fit(struct embedder *e, const struct embed_trainer *t, struct fault *f);
 
 /* ---- embed_linalg.c: all in fixed order, so that thread count and compiler change nothing ---- */
@@ -82,6 +79,7 @@ void sparse_free(struct sparse *m);
 /* The `rank` largest (in magnitude) eigenpairs of m: u is rows x rank (row-major), value[rank].     */
 enum status sparse_eigen(const struct sparse *m, uint32_t rank, uint64_t seed, int threads, float *u,
                          double *value);
+void embed_add_scaled(float *restrict out, const float *restrict v, float scale, size_t n);
 double embed_ln(double x);               /* natural logarithm by arithmetic alone, x > 0 */
 float embed_normalise(float *v, size_t n); /* returns the old length; leaves zeros alone */
 

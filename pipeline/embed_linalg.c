@@ -47,6 +47,11 @@ double embed_ln(double x)
     return 2.0 * sum + exponent * 0.69314718055994530942;
 }
 
+void embed_add_scaled(float *restrict out, const float *restrict v, float scale, size_t n)
+{
+    for (size_t i = 0; i < n; i++) out[i] += scale * v[i];
+}
+
 float embed_normalise(float *v, size_t n)
 {
     double sum = 0.0;

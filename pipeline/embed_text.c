@@ -93,46 +93,78 @@ static bool number_goes_on(const struct embed_scan *s)
     return s->end - s->pos >= 2 && (*s->pos == '.' || *s->pos == ',') && s->pos[1] >= '0' && s->pos[1] <= '9';
 }
 
+/* "walking" walk, "sharpened" sharpen, "cutting" cut, "charge" and "charging" charg: forms of one word
+ * meet. The results are not words; nobody reads them but labs.                                      */
+static size_t strip_suffix(char *w, size_t n)
+{
+    size_t m = n;
+
+    if (n > 5 && memcmp(w + n - 3, "ing", 3) == 0) m = n - 3;
+    else if (n > 4 && memcmp(w + n - 2, "ed", 2) == 0) m = n - 2;
+    if (m < n) {
+        if (m < 3 || strcspn(w, "aeiouy") >= m) return n;
+        n = m;
+        if (n > 3 && w[n - 1] == w[n - 2] && strchr("lsz", w[n - 1]) == NULL) n--;
+    }
+    return n > 4 && w[n - 1] == 'e' ? n - 1 : n;
+}
+
+/* Fills out with one run of letters or digits, folded; GAP at the end of the text. */
+static enum kind next_run(struct embed_scan *s, char out[EMBED_TOKEN_MAX], size_t *size)
+{
+    enum kind kind = GAP;
+    size_t n = 0;
+
+    while (s->pos < s->end) {
+        const char *before = s->pos;
+        char c[4];
+        size_t cn;
+        enum kind k;
+
+        if (kind == DIGIT && number_goes_on(s)) {
+            if (*s->pos == '.' && n + 1 < EMBED_TOKEN_MAX) out[n++] = '.';
+            s->pos++;
+            continue;
+        }
+        k = next_char(&s->pos, s->end, c, &cn);
+        if (kind != GAP && k != kind) {
+            s->pos = before;
+            break;
+        }
+        if (k == GAP) continue;
+        kind = k;
+        if (n + cn < EMBED_TOKEN_MAX) {
+            memcpy(out + n, c, cn);
+            n += cn;
+        }
+    }
+    out[n] = '\0';
+    *size = n;
+    return n > 0 ? kind : GAP;
+}
+
+/* "chef's": the s after an apostrophe is no word. */
+static void skip_possessive(struct embed_scan *s)
+{
+    if (s->end - s->pos < 2 || *s->pos != '\'' || (s->pos[1] | 32) != 's') return;
+    if (s->end - s->pos == 2 || !ascii_letter(s->pos[2])) s->pos += 2;
+}
+
 bool embed_token(struct embed_scan *s, char out[EMBED_TOKEN_MAX], size_t *size)
 {
-    while (s->pos < s->end) {
-        enum kind kind = GAP;
-        size_t n = 0;
+    for (;;) {
+        enum kind kind = next_run(s, out, size);
 
-        while (s->pos < s->end) {
-            const char *before = s->pos;
-            char c[4];
-            size_t cn;
-            enum kind k;
-
-            if (kind == DIGIT && number_goes_on(s)) {
-                if (*s->pos == '.' && n + 1 < EMBED_TOKEN_MAX) out[n++] = '.';
-                s->pos++;
-                continue;
-            }
-            k = next_char(&s->pos, s->end, c, &cn);
-            if (kind != GAP && k != kind) {
-                s->pos = before;
-                break;
-            }
-            if (k == GAP) continue;
-            kind = k;
-            if (n + cn < EMBED_TOKEN_MAX) {
-                memcpy(out + n, c, cn);
-                n += cn;
-            }
+        if (kind == GAP) return false;
+        if (kind == DIGIT) return true;
+        skip_possessive(s);
+        if (is_function_word(out)) continue;
+        *size = strip_plural(out, *size);
+        if (s->stem) {
+            out[*size] = '\0';
+            *size = strip_suffix(out, *size);
         }
-        if (n == 0) return false;
-        /* "chef's": the s after an apostrophe is no word. */
-        if (s->end - s->pos >= 2 && *s->pos == '\'' && (s->pos[1] | 32) == 's' &&
-            (s->end - s->pos == 2 || !ascii_letter(s->pos[2])))
-            s->pos += 2;
-        out[n] = '\0';
-        if (kind == LETTER && is_function_word(out)) continue;
-        if (kind == LETTER) n = strip_plural(out, n);
-        out[n] = '\0';
-        *size = n;
+        out[*size] = '\0';
         return true;
     }
-    return false;
 }

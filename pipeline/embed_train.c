@@ -72,7 +72,7 @@ static bool room_for_word(struct embed_trainer *t, uint32_t w)
 static bool read_part(struct embed_trainer *t, const char *s, size_t n, bool counted, uint32_t *words,
                       uint32_t *count)
 {
-    struct embed_scan scan = {s, s == NULL ? s : s + n};
+    struct embed_scan scan = {s, s == NULL ? s : s + n, !t->o.for_words};
     char token[EMBED_TOKEN_MAX];
     uint32_t before = *count;
     size_t size;
@@ -238,8 +238,6 @@ static enum status ppmi_matrix(const struct pairs *p, uint32_t rows, struct spar
         m->val[fill[b]++] = (float)p->count[i];
     }
     for (uint32_t r = 0; r < rows; r++) {
-        uint64_t kept = m->start[r];
-
         for (uint64_t e = m->start[r]; e < fill[r]; e++) {
             /* The smoothed measure is not symmetric; the larger word smooths, so that both sides agree. */
             uint32_t c = m->col[e];
@@ -247,7 +245,6 @@ static enum status ppmi_matrix(const struct pairs *p, uint32_t rows, struct spar
             double pmi = embed_ln((double)m->val[e] * total / smooth);
 
             m->val[e] = pmi > 0.0 ? (float)pmi : 0.0f;
-            (void)kept;
         }
     }
 done:
@@ -355,23 +352,6 @@ static enum status word_vectors(const struct embed_trainer *t, const struct spar
     return st;
 }
 
-enum status embed_fit(struct embedder *e, const struct embed_trainer *t, struct fault *f)
-{
-    uint32_t n = e->words.count;
-    enum status st = ST_OK;
-
-    if (t->tokens == 0) return fault_set(f, ST_INVALID, "embed", FAULT_NO_OFFSET, "there are no texts");
-    for (uint32_t w = 0; w < n; w++) {
-        const char *s = lexicon_word(&e->words, w);
-        uint32_t seen = lexicon_find(&t->words, s, strlen(s));
-        double p = seen == EMBED_NO_WORD ? 0.5 / (double)t->tokens
-                                         : (double)t->frequency[seen] / (double)t->tokens;
-
-        e->weight[w] = (float)(EMBED_SIF / (EMBED_SIF + p));
-    }
-    return st;
-}
-
 enum status embed_trainer_finish(struct embed_trainer *t, struct embedder **out, struct fault *f)
 {
     struct embedder *e = calloc(1, sizeof *e);
@@ -379,6 +359,8 @@ enum status embed_trainer_finish(struct embed_trainer *t, struct embedder **out,
     struct sparse m = {0};
     enum status st = e != NULL && rank != NULL ? ST_OK : ST_NOMEM;
 
+    if (st == ST_OK && t->o.for_words)
+        st = fault_set(f, ST_INVALID, "embed", FAULT_NO_OFFSET, "these texts were read for static word vectors");
     if (st == ST_OK && t->words.count < 2)
         st = fault_set(f, ST_INVALID, "embed", FAULT_NO_OFFSET, "too few different words to learn from");
     if (st == ST_OK) {

@@ -80,7 +80,9 @@ const struct schema *columnar_writer_schema(const struct columnar_writer *w, int
 
 /* Rows are given in schema.columns order (dropped columns are ignored). LSNs must not decrease within
  * a table between calls. Rows at or below applied_lsn are ignored (ST_OK): replay is harmless.
- * Text is copied. Nothing is visible or durable before publish.                                    */
+ * Text is copied. Nothing is visible or durable before publish.
+ * A table defined since the last publish takes rows of any LSN: drop, define, replay, publish rebuilds a
+ * table with its whole history, in one step for its readers. In a keyed table append is upsert.     */
 MUST_USE enum status columnar_append(struct columnar_writer *w, int table, const struct value *values,
                                      lsn_t lsn, struct fault *f);
 /* Keyed tables only. `*existed` (may be NULL): a live row with this key was replaced/ended.        */

@@ -148,9 +148,9 @@ static void bench_unpacking(struct bench *b)
     static const unsigned widths32[] = {1, 2, 3, 5, 7, 8, 11, 13, 16, 20, 25, 32};
     static const unsigned widths64[] = {1, 4, 8, 13, 17, 24, 33, 40, 48, 57, 64};
     static const size_t runs[] = {128, 1024};
-    static uint32_t in32[1024], out32[1024];
-    static uint64_t in64[1024], out64[1024];
-    static uint8_t packed[8 * 8192 + BITPACK_SLACK];
+    static _Alignas(64) uint32_t in32[1024], out32[1024];
+    static _Alignas(64) uint64_t in64[1024], out64[1024];
+    static _Alignas(64) uint8_t packed[8 * 8192 + BITPACK_SLACK];
     struct rng r;
 
     rng_seed(&r, (uint64_t)b->seed);

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "engine/bitpack_x86.h"
 #include "engine/bytes.h"
+#include "engine/cpu.h"
 
 static uint64_t mask_of(unsigned width) { return width >= 64 ? ~0ull : (1ull << width) - 1; }
 
@@ -83,12 +85,51 @@ void bitunpack_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t 
     for (size_t i = 0, bit = 0; i < n; i++, bit += width) out[i] = load_bits(in, bit, width);
 }
 
+/* ---- the choice, made at the first call and then one load ---- */
+
+size_t bitunpack_variants(struct bitunpack_variant out[BITUNPACK_VARIANTS_MAX])
+{
+    size_t n = 0;
+
+    out[n++] = (struct bitunpack_variant){"scalar", bitunpack_u32_scalar, bitunpack_u64_scalar};
+#if defined(__x86_64__)
+    if (cpu()->avx2)
+        out[n++] = (struct bitunpack_variant){"avx2", bitunpack_u32_avx2, bitunpack_u64_avx2};
+    if (cpu()->avx512_vbmi)
+        out[n++] = (struct bitunpack_variant){"avx512", bitunpack_u32_vbmi, bitunpack_u64_vbmi};
+#endif
+    return n;
+}
+
+static void choose_u32(const uint8_t *in, size_t n, unsigned width, uint32_t *out);
+static void choose_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *out);
+static void (*chosen_u32)(const uint8_t *, size_t, unsigned, uint32_t *) = choose_u32;
+static void (*chosen_u64)(const uint8_t *, size_t, unsigned, uint64_t *) = choose_u64;
+
+static void choose_u32(const uint8_t *in, size_t n, unsigned width, uint32_t *out)
+{
+    struct bitunpack_variant v[BITUNPACK_VARIANTS_MAX];
+    size_t count = bitunpack_variants(v);
+
+    __atomic_store_n(&chosen_u32, v[count - 1].u32, __ATOMIC_RELAXED);
+    v[count - 1].u32(in, n, width, out);
+}
+
+static void choose_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *out)
+{
+    struct bitunpack_variant v[BITUNPACK_VARIANTS_MAX];
+    size_t count = bitunpack_variants(v);
+
+    __atomic_store_n(&chosen_u64, v[count - 1].u64, __ATOMIC_RELAXED);
+    v[count - 1].u64(in, n, width, out);
+}
+
 void bitunpack_u32(const uint8_t *in, size_t n, unsigned width, uint32_t *out)
 {
-    bitunpack_u32_scalar(in, n, width, out);
+    __atomic_load_n(&chosen_u32, __ATOMIC_RELAXED)(in, n, width, out);
 }
 
 void bitunpack_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *out)
 {
-    bitunpack_u64_scalar(in, n, width, out);
+    __atomic_load_n(&chosen_u64, __ATOMIC_RELAXED)(in, n, width, out);
 }

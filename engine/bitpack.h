@@ -28,6 +28,14 @@ void bitunpack_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *out);
 /* The portable truth the variants are tested against.                                             */
 void bitunpack_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t *out);
 void bitunpack_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t *out);
+/* What this machine can run, for tests and benches: scalar first, best last.                       */
+enum { BITUNPACK_VARIANTS_MAX = 3 };
+struct bitunpack_variant {
+    const char *name;
+    void (*u32)(const uint8_t *in, size_t n, unsigned width, uint32_t *out);
+    void (*u64)(const uint8_t *in, size_t n, unsigned width, uint64_t *out);
+};
+size_t bitunpack_variants(struct bitunpack_variant out[BITUNPACK_VARIANTS_MAX]);
 
 uint64_t bitpack_get(const uint8_t *in, size_t i, unsigned width); /* value i, width 0..64 */
 

@@ -39,5 +39,12 @@ struct sha256 { uint32_t h[8]; uint64_t bytes; uint8_t block[64]; };
 void sha256_init(struct sha256 *s);
 void sha256_update(struct sha256 *s, const void *p, size_t n);
 void sha256_final(struct sha256 *s, uint8_t out[32]);
+/* What this machine can run, for tests and benches: portable first, best last. SHA-NI when present. */
+enum { SHA256_VARIANTS_MAX = 2 };
+struct sha256_variant {
+    const char *name;
+    void (*blocks)(uint32_t h[8], const uint8_t *p, size_t count); /* count blocks of 64 bytes */
+};
+size_t sha256_variants(struct sha256_variant out[SHA256_VARIANTS_MAX]);
 
 #endif

@@ -1,6 +1,11 @@
 /* SHA-256 (FIPS 180-4); declared in engine/hash.h. */
 #include "engine/bytes.h"
+#include "engine/cpu.h"
 #include "engine/hash.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 static const uint32_t K[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -43,6 +48,66 @@ static void blocks_scalar(uint32_t h[8], const uint8_t *p, size_t count)
     }
 }
 
+#if defined(__x86_64__)
+/* The instructions keep the state as two registers, ABEF and CDGH, and do two rounds each.         */
+__attribute__((target("sha,sse4.1,ssse3"))) static void blocks_sha_ni(uint32_t h[8],
+                                                                      const uint8_t *p,
+                                                                      size_t count)
+{
+    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+    __m128i dcba = _mm_loadu_si128((const __m128i *)(const void *)h);
+    __m128i hgfe = _mm_loadu_si128((const __m128i *)(const void *)(h + 4));
+    __m128i badc = _mm_shuffle_epi32(dcba, 0xb1), efgh = _mm_shuffle_epi32(hgfe, 0x1b);
+    __m128i abef = _mm_alignr_epi8(badc, efgh, 8), cdgh = _mm_blend_epi16(efgh, badc, 0xf0);
+
+    for (; count > 0; count--, p += 64) {
+        __m128i abef_in = abef, cdgh_in = cdgh, w[4];
+
+        for (int i = 0; i < 4; i++)
+            w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)), swap);
+        for (int i = 0; i < 16; i++) { /* four rounds, and the schedule four words ahead */
+            __m128i now = w[i & 3], wk;
+
+            wk = _mm_add_epi32(now, _mm_loadu_si128((const __m128i *)(const void *)(K + 4 * i)));
+            cdgh = _mm_sha256rnds2_epu32(cdgh, abef, wk);
+            abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(wk, 0x0e));
+            if (i < 12) {
+                __m128i mid = _mm_alignr_epi8(w[(i + 3) & 3], w[(i + 2) & 3], 4);
+
+                now = _mm_add_epi32(_mm_sha256msg1_epu32(now, w[(i + 1) & 3]), mid);
+                w[i & 3] = _mm_sha256msg2_epu32(now, w[(i + 3) & 3]);
+            }
+        }
+        abef = _mm_add_epi32(abef, abef_in);
+        cdgh = _mm_add_epi32(cdgh, cdgh_in);
+    }
+    badc = _mm_shuffle_epi32(abef, 0x1b); /* a b e f from the low end */
+    efgh = _mm_shuffle_epi32(cdgh, 0xb1); /* g h c d: swapped pairs   */
+    dcba = _mm_blend_epi16(badc, efgh, 0xf0);
+    hgfe = _mm_alignr_epi8(efgh, badc, 8);
+    _mm_storeu_si128((__m128i *)(void *)h, dcba);
+    _mm_storeu_si128((__m128i *)(void *)(h + 4), hgfe);
+}
+#endif
+
+size_t sha256_variants(struct sha256_variant out[SHA256_VARIANTS_MAX])
+{
+    size_t n = 0;
+
+    out[n++] = (struct sha256_variant){"scalar", blocks_scalar};
+#if defined(__x86_64__)
+    if (cpu()->sha) out[n++] = (struct sha256_variant){"sha-ni", blocks_sha_ni};
+#endif
+    return n;
+}
+
+static void blocks(uint32_t h[8], const uint8_t *p, size_t count)
+{
+    struct sha256_variant v[SHA256_VARIANTS_MAX];
+
+    if (count > 0) v[sha256_variants(v) - 1].blocks(h, p, count);
+}
+
 void sha256_init(struct sha256 *s)
 {
     *s = (struct sha256){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
@@ -62,9 +127,9 @@ void sha256_update(struct sha256 *s, const void *data, size_t n)
         p += take;
         n -= take;
         if (have + take < 64) return;
-        blocks_scalar(s->h, s->block, 1);
+        blocks(s->h, s->block, 1);
     }
-    blocks_scalar(s->h, p, n / 64);
+    blocks(s->h, p, n / 64);
     if ((n & 63) != 0) memcpy(s->block, p + (n & ~(size_t)63), n & 63);
 }
 

@@ -1,0 +1,377 @@
+#include "hnsw/basefile.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/bytes.h"
+#include "engine/crc32c.h"
+
+static const char base_magic[8] = {'S', 'E', 'A', 'M', 'H', 'N', 'S', 'W'};
+enum { FLAG_TRAINED = 1, FLAG_LOSSLESS = 2 };
+
+static uint64_t up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
+
+void base_layout(const struct base_head *b, struct base_layout *out)
+{
+    uint64_t at = BASE_HEADER, floats = up(b->o.dim, 16);
+    bool codes = b->trained && b->o.quant == HNSW_I8;
+
+    out->offsets = at;
+    at = up(at + (b->trained ? b->o.dim * 4ull : 0), BASE_PAGE);
+    out->nodes = at;
+    at = up(at + b->nodes * sizeof(struct node), BASE_PAGE);
+    out->links0 = at;
+    at = up(at + b->nodes * up(b->o.m * 8ull, 64), BASE_PAGE);
+    out->upper = at;
+    at = up(at + b->upper * up(b->o.m * 4ull, 16), BASE_PAGE);
+    out->codes = at;
+    at = up(at + (codes ? b->nodes * up(b->o.dim + 4ull, 64) : 0), BASE_PAGE);
+    out->vecs = at;
+    at = up(at + (b->lossless ? 0 : b->nodes * floats * 4), BASE_PAGE);
+    out->sums = at;
+    out->sum_count = (at - BASE_HEADER + BASE_CHUNK - 1) / BASE_CHUNK;
+    out->end = at + out->sum_count * 4;
+}
+
+/* ---- the header ---- */
+static void head_write(const struct base_head *b, uint8_t page[BASE_HEADER])
+{
+    memset(page, 0, BASE_HEADER);
+    memcpy(page, base_magic, 8);
+    put_u32(page + 8, BASE_VERSION);
+    put_u32(page + 16, b->o.dim);
+    put_u32(page + 20, (uint32_t)b->o.metric);
+    put_u32(page + 24, (uint32_t)b->o.quant);
+    put_u32(page + 28, b->o.m);
+    put_u32(page + 32, b->o.ef_construction);
+    put_u32(page + 36, (b->trained ? FLAG_TRAINED : 0) | (b->lossless ? FLAG_LOSSLESS : 0));
+    put_u64(page + 40, b->o.seed);
+    put_u64(page + 48, b->nodes);
+    put_u64(page + 56, b->upper);
+    put_u64(page + 64, b->dead);
+    put_u64(page + 72, b->entry);
+    put_u64(page + 80, b->applied_lsn);
+    put_u64(page + 88, b->floor_lsn);
+    put_u64(page + 96, (uint64_t)b->wall_us);
+    put_f32(page + 104, b->scale);
+    put_u32(page + 108, b->sums_crc);
+    put_u64(page + 112, b->trained_on);
+    put_u64(page + 120, b->seq);
+    put_u32(page + 12, crc32c(0, page + 16, BASE_HEADER - 16));
+}
+
+static enum status head_check(const struct base_head *b, uint32_t flags, const char *path, struct fault *f)
+{
+    if (graph_options_check(&b->o, NULL) != ST_OK)
+        return fault_set(f, ST_CORRUPT, path, 16, "the header's dimensions, metric or M are impossible");
+    if ((flags & ~(uint32_t)(FLAG_TRAINED | FLAG_LOSSLESS)) != 0 ||
+        (b->lossless && (!b->trained || b->o.quant != HNSW_I8 || b->o.metric != HNSW_L2)))
+        return fault_set(f, ST_CORRUPT, path, 36, "the header's flags contradict each other");
+    if (b->trained && (!isfinite(b->scale) || b->scale <= 0))
+        return fault_set(f, ST_CORRUPT, path, 104, "the scale of the codes is no positive number");
+    if (b->nodes > HNSW_NODES_MAX || b->upper > b->nodes * HNSW_LEVEL_MAX || b->dead > b->nodes)
+        return fault_set(f, ST_CORRUPT, path, 48, "the header's counts are impossible");
+    if (b->nodes == 0 ? b->entry != ENTRY_NONE
+                      : (uint32_t)b->entry >= b->nodes || b->entry >> 32 > HNSW_LEVEL_MAX)
+        return fault_set(f, ST_CORRUPT, path, 72, "the entry point is no node");
+    return ST_OK;
+}
+
+enum status base_head_parse(const uint8_t page[BASE_HEADER], const char *path, struct base_head *out,
+                            struct fault *f)
+{
+    uint32_t flags = get_u32(page + 36);
+
+    if (memcmp(page, base_magic, 8) != 0)
+        return fault_set(f, ST_CORRUPT, path, 0, "this is no base file of a vector index");
+    if (get_u32(page + 8) != BASE_VERSION)
+        return fault_set(f, ST_UNSUPPORTED, path, 8, "version %u; this program reads version %d",
+                         get_u32(page + 8), BASE_VERSION);
+    if (get_u32(page + 12) != crc32c(0, page + 16, BASE_HEADER - 16))
+        return fault_set(f, ST_CORRUPT, path, 12, "the header's checksum does not match");
+    *out = (struct base_head){
+        .o = {get_u32(page + 16), (enum hnsw_metric)get_u32(page + 20), (enum hnsw_quant)get_u32(page + 24),
+              get_u32(page + 28), get_u32(page + 32), get_u64(page + 40)},
+        .trained = (flags & FLAG_TRAINED) != 0,
+        .lossless = (flags & FLAG_LOSSLESS) != 0,
+        .nodes = get_u64(page + 48),
+        .upper = get_u64(page + 56),
+        .dead = get_u64(page + 64),
+        .entry = get_u64(page + 72),
+        .applied_lsn = get_u64(page + 80),
+        .floor_lsn = get_u64(page + 88),
+        .wall_us = (int64_t)get_u64(page + 96),
+        .scale = get_f32(page + 104),
+        .sums_crc = get_u32(page + 108),
+        .trained_on = get_u64(page + 112),
+        .seq = get_u64(page + 120),
+    };
+    return head_check(out, flags, path, f);
+}
+
+/* ---- writing: one stream of chunks, each summed as it leaves ---- */
+struct out {
+    struct file *file;
+    uint8_t *chunk;
+    size_t used;
+    uint64_t at;              /* of the chunk in the file */
+    struct buf sums;
+    struct fault *f;
+};
+
+static enum status out_flush(struct out *o)
+{
+    enum status st;
+
+    if (o->used == 0) return ST_OK;
+    buf_u32(&o->sums, crc32c(0, o->chunk, o->used));
+    st = file_write(o->file, o->at, o->chunk, o->used, o->f);
+    o->at += o->used;
+    o->used = 0;
+    return st;
+}
+
+static enum status out_bytes(struct out *o, const void *p, size_t n)
+{
+    const uint8_t *b = p;
+    enum status st = ST_OK;
+
+    while (n > 0 && st == ST_OK) {
+        size_t m = BASE_CHUNK - o->used < n ? BASE_CHUNK - o->used : n;
+
+        if (b != NULL) {
+            memcpy(o->chunk + o->used, b, m);
+            b += m;
+        } else {
+            memset(o->chunk + o->used, 0, m);
+        }
+        o->used += m;
+        n -= m;
+        if (o->used == BASE_CHUNK) st = out_flush(o);
+    }
+    return st;
+}
+
+static enum status out_pad(struct out *o)
+{
+    uint64_t at = o->at + o->used;
+
+    return out_bytes(o, NULL, (size_t)(up(at, BASE_PAGE) - at));
+}
+
+static enum status out_blocks(struct out *o, const struct blocks *b, size_t n)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < n && st == ST_OK; i += BLOCK_NODES) {
+        size_t m = n - i < BLOCK_NODES ? n - i : (size_t)BLOCK_NODES;
+
+        st = out_bytes(o, b->block[i >> BLOCK_SHIFT], m * b->stride);
+    }
+    return st == ST_OK ? out_pad(o) : st;
+}
+
+static enum status write_sections(const struct hnsw *h, struct out *o, const struct base_head *b)
+{
+    enum status st = ST_OK;
+
+    if (b->trained) st = out_bytes(o, h->quant.offset, h->o.dim * sizeof(float));
+    if (st == ST_OK) st = out_pad(o);
+    if (st == ST_OK) st = out_blocks(o, &h->nodes, h->count);
+    if (st == ST_OK) st = out_blocks(o, &h->links0, h->count);
+    if (st == ST_OK) st = out_blocks(o, &h->upper, h->upper_count);
+    if (st == ST_OK && b->trained && h->o.quant == HNSW_I8) st = out_blocks(o, &h->codes, h->count);
+    if (st == ST_OK && !b->lossless) st = out_blocks(o, &h->vecs, h->count);
+    return st == ST_OK ? out_flush(o) : st;
+}
+
+enum status base_write(const struct hnsw *h, struct io *io, const char *path, uint64_t seq, uint64_t *size,
+                       struct fault *f)
+{
+    struct base_head b = {.o = h->o, .trained = h->quant.trained, .lossless = h->quant.lossless,
+                          .nodes = h->count, .upper = h->upper_count, .dead = dead_load(h),
+                          .entry = h->entry, .trained_on = h->quant.trained_on, .seq = seq,
+                          .applied_lsn = h->applied_lsn, .floor_lsn = h->floor_lsn,
+                          .wall_us = h->wall_us, .scale = h->quant.scale};
+    struct out o = {.at = BASE_HEADER, .f = f};
+    struct base_layout l;
+    uint8_t page[BASE_HEADER];
+    enum status st;
+
+    base_layout(&b, &l);
+    o.chunk = malloc(BASE_CHUNK);
+    if (o.chunk == NULL) return fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory to write");
+    st = file_open(io, path, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &o.file, f);
+    if (st == ST_OK) st = write_sections(h, &o, &b);
+    if (st == ST_OK && !buf_ok(&o.sums)) st = fault_set(f, ST_NOMEM, path, 0, "no memory for checksums");
+    if (st == ST_OK) {
+        assert(o.at == l.sums && o.sums.size == l.sum_count * 4);
+        b.sums_crc = crc32c(0, o.sums.data, o.sums.size);
+        head_write(&b, page);
+        if (o.sums.size > 0) st = file_write(o.file, l.sums, o.sums.data, o.sums.size, f);
+    }
+    if (st == ST_OK) st = file_write(o.file, 0, page, sizeof page, f);
+    if (st == ST_OK) st = file_sync(o.file, f);
+    file_close(o.file);
+    free(o.chunk);
+    buf_free(&o.sums);
+    *size = l.end;
+    return st;
+}
+
+/* ---- reading ---- */
+static enum status sums_check(const uint8_t *map, const struct base_layout *l, uint32_t sums_crc,
+                              const char *path, struct fault *f)
+{
+    if (crc32c(0, map + l->sums, l->sum_count * 4) != sums_crc)
+        return fault_set(f, ST_CORRUPT, path, l->sums, "the checksums' own checksum does not match");
+    for (uint64_t i = 0; i < l->sum_count; i++) {
+        uint64_t at = BASE_HEADER + i * BASE_CHUNK, n = l->sums - at < BASE_CHUNK ? l->sums - at : BASE_CHUNK;
+
+        if (crc32c(0, map + at, n) != get_u32(map + l->sums + i * 4))
+            return fault_set(f, ST_CORRUPT, path, at, "the checksum of bytes %llu to %llu does not match",
+                             (unsigned long long)at, (unsigned long long)(at + n));
+    }
+    return ST_OK;
+}
+
+static enum status nodes_check(const struct hnsw *h, const struct base_head *b, const struct base_layout *l,
+                               const char *path, struct fault *f)
+{
+    uint64_t dead = 0;
+
+    for (uint32_t i = 0; i < b->nodes; i++) {
+        const struct node *n = node_at(h, i);
+
+        if (n->level > HNSW_LEVEL_MAX || (uint64_t)n->upper + n->level > b->upper || n->birth > n->death ||
+            n->zeros[0] != 0 || n->zeros[1] != 0 || n->zeros[2] != 0)
+            return fault_set(f, ST_CORRUPT, path, l->nodes + i * sizeof *n, "node %u is impossible", i);
+        dead += n->death != LSN_MAX;
+    }
+    if (dead != b->dead)
+        return fault_set(f, ST_CORRUPT, path, 64, "the header counts %llu dead nodes, there are %llu",
+                         (unsigned long long)b->dead, (unsigned long long)dead);
+    if (b->nodes > 0 && node_at(h, (uint32_t)b->entry)->level != b->entry >> 32)
+        return fault_set(f, ST_CORRUPT, path, 72, "the entry point's level is not its node's");
+    return ST_OK;
+}
+
+/* I1 and I2, without the search for duplicates (a duplicate costs time, not truth; verify looks).    */
+static enum status links_check(const struct hnsw *h, const struct base_head *b,
+                               const struct base_layout *l, const char *path, struct fault *f)
+{
+    for (uint32_t i = 0; i < b->nodes; i++) {
+        for (unsigned level = 0; level <= node_at(h, i)->level; level++) {
+            const uint32_t *list = list_at(h, i, level);
+            uint32_t max = list_max(h, level);
+
+            for (uint32_t j = 0; j < max && list[j] != LINK_NONE; j++)
+                if (list[j] >= b->nodes || list[j] == i ||
+                    (level > 0 && node_at(h, list[j])->level < level))
+                    return fault_set(f, ST_CORRUPT, path,
+                                     level == 0 ? l->links0 + i * h->links0.stride + j * 4
+                                                : l->upper + (node_at(h, i)->upper + level - 1ull) *
+                                                                 h->upper.stride + j * 4,
+                                     "link %u of node %u at level %u leads to node %u, which cannot be", j,
+                                     i, level, list[j]);
+        }
+    }
+    return ST_OK;
+}
+
+static enum status take(struct hnsw *h, struct blocks *b, const uint8_t *p, size_t n, bool in_place,
+                        struct fault *f)
+{
+    enum status st;
+
+    (void)h;
+    if (in_place) return blocks_attach(b, p, n, f);
+    st = blocks_reserve(b, n, f);
+    for (size_t i = 0; i < n && st == ST_OK; i += BLOCK_NODES) {
+        size_t m = n - i < BLOCK_NODES ? n - i : (size_t)BLOCK_NODES;
+
+        memcpy(b->block[i >> BLOCK_SHIFT], p + i * b->stride, m * b->stride);
+    }
+    return st;
+}
+
+/* What is walked is copied into huge pages unless the caller wants everything mapped; exact vectors that
+ * only the rerank reads stay mapped.                                                                */
+static enum status take_sections(struct hnsw *h, const uint8_t *map, const struct base_head *b,
+                                 const struct base_layout *l, struct fault *f)
+{
+    bool mapped = h->cfg.mapped, codes = b->trained && b->o.quant == HNSW_I8;
+    size_t n = (size_t)b->nodes;
+    enum status st;
+
+    h->quant.trained = b->trained;
+    h->quant.lossless = b->lossless;
+    h->quant.scale = b->scale;
+    h->quant.trained_on = b->trained_on;
+    if (b->trained) memcpy(h->quant.offset, map + l->offsets, b->o.dim * sizeof(float));
+    st = take(h, &h->nodes, map + l->nodes, n, mapped, f);
+    if (st == ST_OK) st = take(h, &h->links0, map + l->links0, n, mapped, f);
+    if (st == ST_OK) st = take(h, &h->upper, map + l->upper, (size_t)b->upper, mapped, f);
+    if (st == ST_OK && codes) st = take(h, &h->codes, map + l->codes, n, mapped, f);
+    if (st == ST_OK && !codes && h->o.quant == HNSW_I8) st = blocks_reserve(&h->codes, n, f);
+    if (st == ST_OK && !b->lossless) st = take(h, &h->vecs, map + l->vecs, n, mapped || codes, f);
+    h->count = h->published = (uint32_t)b->nodes;
+    h->upper_count = (uint32_t)b->upper;
+    h->dead = (uint32_t)b->dead;
+    h->entry = b->entry;
+    h->applied_lsn = b->applied_lsn;
+    h->floor_lsn = b->floor_lsn;
+    h->wall_us = b->wall_us;
+    return st;
+}
+
+static bool same_shape(const struct hnsw_options *a, const struct hnsw_options *b)
+{
+    return a->dim == b->dim && a->metric == b->metric && a->quant == b->quant && a->m == b->m &&
+           a->ef_construction == b->ef_construction && a->seed == b->seed;
+}
+
+static enum status offsets_check(const struct hnsw *h, uint64_t at, const char *path, struct fault *f)
+{
+    for (uint32_t d = 0; h->quant.trained && d < h->o.dim; d++)
+        if (!isfinite(h->quant.offset[d]))
+            return fault_set(f, ST_CORRUPT, path, at + d * 4, "the offset of dimension %u is no number", d);
+    return ST_OK;
+}
+
+enum status base_read(struct hnsw *h, struct io *io, const char *path, uint64_t seq, const uint8_t **map,
+                      size_t *map_size, struct fault *f)
+{
+    struct file *file = NULL;
+    struct base_head b;
+    struct base_layout l;
+    uint8_t page[BASE_HEADER];
+    uint64_t size = 0;
+    enum status st = file_open(io, path, FILE_READ, &file, f);
+
+    assert(h->count == 0 && *map == NULL);
+    if (st == ST_OK) st = file_size(file, &size, f);
+    if (st == ST_OK) st = file_read(file, 0, page, sizeof page, f);
+    if (st == ST_OK) st = base_head_parse(page, path, &b, f);
+    if (st == ST_OK && (b.seq != seq || !same_shape(&b.o, &h->o)))
+        st = fault_set(f, ST_CORRUPT, path, 16, "the file belongs to another index or another state");
+    if (st == ST_OK) {
+        base_layout(&b, &l);
+        if (l.end != size)
+            st = fault_set(f, ST_CORRUPT, path, size, "the file has %llu bytes, its header says %llu",
+                           (unsigned long long)size, (unsigned long long)l.end);
+    }
+    if (st == ST_OK) st = file_map(file, (size_t)size, map, f);
+    if (st == ST_OK) {
+        *map_size = (size_t)size;
+        st = sums_check(*map, &l, b.sums_crc, path, f);
+    }
+    if (st == ST_OK) st = take_sections(h, *map, &b, &l, f);
+    if (st == ST_OK) st = offsets_check(h, l.offsets, path, f);
+    if (st == ST_OK) st = nodes_check(h, &b, &l, path, f);
+    if (st == ST_OK) st = links_check(h, &b, &l, path, f);
+    file_close(file);
+    return st;
+}

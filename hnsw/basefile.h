@@ -1,0 +1,75 @@
+/* basefile - the whole graph in one immutable file, used where it is mapped.
+ *
+ * Little-endian. Sections begin at multiples of 4,096; what lies between is zero. Where each section lies
+ * follows from the header's counts alone, so there is no table to disagree with them.
+ *
+ *   0                4096
+ *   +--------+------+---------+-------+--------+-------+-------+------+------+
+ *   | header | zero | OFFSETS | NODES | LINKS0 | UPPER | CODES | VECS | SUMS |
+ *   +--------+------+---------+-------+--------+-------+-------+------+------+
+ *
+ *   off size header field     a reader demands
+ *   0   8    magic            "SEAMHNSW"
+ *   8   4    version          1
+ *   12  4    crc              crc32c of bytes [16, 4096)
+ *   16  4    dim              2..4096
+ *   20  4    metric           0 L2, 1 inner product, 2 cosine
+ *   24  4    quant            0 float32, 1 8-bit codes
+ *   28  4    m                4..64
+ *   32  4    ef_construction  1..65536
+ *   36  4    flags            bit 0: codes trained; bit 1: lossless (then no VECS)
+ *   40  8    seed
+ *   48  8    nodes            < 2^31
+ *   56  8    upper            upper slots, <= 15 * nodes
+ *   64  8    dead             nodes with a death
+ *   72  8    entry            level << 32 | node, or 2^64-1 when there are no nodes
+ *   80  8    applied_lsn
+ *   88  8    floor_lsn        AS OF below it is refused
+ *   96  8    wall_us
+ *   104 4    scale            float32, of the codes
+ *   108 4    sums_crc         crc32c of SUMS
+ *   112 8    trained_on
+ *   120 8    seq              equal to the file's name
+ *   128 ...  zeros
+ *
+ *   OFFSETS  dim x f32                        where codes are trained
+ *   NODES    nodes x 32: key u64, birth u64, death u64, upper u32, level u8, zeros[3]
+ *   LINKS0   nodes x (2M x u32 up to 64 bytes), 0xffffffff after the last link
+ *   UPPER    upper x (M x u32 up to 16 bytes)
+ *   CODES    nodes x ((dim + 4) up to 64)     where codes are trained and quant is 1
+ *   VECS     nodes x (dim up to 16) x f32     unless lossless
+ *   SUMS     u32 for each 256 KiB of [4096, SUMS): crc32c                                            */
+#ifndef SEAM_HNSW_BASEFILE_H
+#define SEAM_HNSW_BASEFILE_H
+
+#include "hnsw/graph.h"
+
+enum { BASE_HEADER = 4096, BASE_PAGE = 4096, BASE_CHUNK = 256 << 10, BASE_VERSION = 1 };
+
+struct base_layout {
+    uint64_t offsets, nodes, links0, upper, codes, vecs, sums, end; /* file offsets; equal = empty */
+    uint64_t sum_count;
+};
+
+struct base_head {
+    struct hnsw_options o;
+    bool trained, lossless;
+    uint64_t nodes, upper, dead, entry, trained_on, seq;
+    lsn_t applied_lsn, floor_lsn;
+    int64_t wall_us;
+    float scale;
+    uint32_t sums_crc;
+};
+
+void base_layout(const struct base_head *b, struct base_layout *out);
+MUST_USE enum status base_head_parse(const uint8_t page[BASE_HEADER], const char *path,
+                                     struct base_head *out, struct fault *f);
+/* Writes the graph as it is to path (complete and synced, under that very name), *size its bytes.    */
+MUST_USE enum status base_write(const struct hnsw *h, struct io *io, const char *path, uint64_t seq,
+                                uint64_t *size, struct fault *f);
+/* Fills the empty graph h (whose options must agree) from the file: checks every checksum and every
+ * link. The mapping must stay as long as h uses it; *map and *map_size are what to unmap.             */
+MUST_USE enum status base_read(struct hnsw *h, struct io *io, const char *path, uint64_t seq,
+                               const uint8_t **map, size_t *map_size, struct fault *f);
+
+#endif

@@ -1,0 +1,126 @@
+/* blocks - arrays that grow without moving, over our memory or over a mapping (graph.h). */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "hnsw/graph.h"
+
+enum { HUGE_PAGE = 2 << 20, CACHE_LINE = 64 };
+
+/* Big regions lie on huge-page boundaries and ask for huge pages: a walk touches a new page at every
+ * step, and with 4 KiB pages most of those miss the TLB.                                            */
+static void *region_alloc(size_t size)
+{
+    size_t align = size >= HUGE_PAGE ? (size_t)HUGE_PAGE : (size_t)CACHE_LINE;
+    void *p = NULL;
+
+    if (posix_memalign(&p, align, (size + align - 1) / align * align) != 0) return NULL;
+    if (align == HUGE_PAGE) (void)madvise(p, (size + align - 1) / align * align, MADV_HUGEPAGE);
+    return p;
+}
+
+static bool grow_table(struct blocks *b, size_t want)
+{
+    size_t cap = b->cap == 0 ? 16 : b->cap;
+    uint8_t **block;
+    uint8_t *own;
+
+    while (cap < want) cap *= 2;
+    if (cap == b->cap) return true;
+    block = realloc(b->block, cap * sizeof *block);
+    if (block == NULL) return false;
+    b->block = block;
+    own = realloc(b->own, cap);
+    if (own == NULL) return false;
+    b->own = own;
+    b->cap = cap;
+    return true;
+}
+
+static uint8_t *add_region(struct blocks *b, size_t blocks)
+{
+    size_t size = blocks * BLOCK_NODES * b->stride;
+    void *p;
+
+    if (b->region_count == b->region_cap) {
+        size_t cap = b->region_cap == 0 ? 8 : b->region_cap * 2;
+        struct region *r = realloc(b->regions, cap * sizeof *r);
+
+        if (r == NULL) return NULL;
+        b->regions = r;
+        b->region_cap = cap;
+    }
+    p = region_alloc(size);
+    if (p == NULL) return NULL;
+    memset(p, 0, size);
+    b->regions[b->region_count++] = (struct region){p, size};
+    b->bytes += size;
+    return p;
+}
+
+void *blocks_writable(struct blocks *b, uint32_t i)
+{
+    size_t at = i >> BLOCK_SHIFT;
+
+    assert(at < b->count);
+    if (!b->own[at]) {
+        uint8_t *p = add_region(b, 1);
+
+        if (p == NULL) return NULL;
+        memcpy(p, b->block[at], BLOCK_NODES * b->stride);
+        b->block[at] = p;
+        b->own[at] = 1;
+    }
+    return blocks_at(b, i);
+}
+
+enum status blocks_reserve(struct blocks *b, size_t n, struct fault *f)
+{
+    size_t want = (n + BLOCK_NODES - 1) >> BLOCK_SHIFT, grow;
+    uint8_t *p;
+
+    if (b->stride == 0 || want <= b->count) return ST_OK;
+    grow = want - b->count;
+    if (!grow_table(b, want) || (p = add_region(b, grow)) == NULL)
+        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for %zu nodes", n);
+    for (size_t i = 0; i < grow; i++) {
+        b->block[b->count + i] = p + i * BLOCK_NODES * b->stride;
+        b->own[b->count + i] = 1;
+    }
+    b->count = want;
+    return ST_OK;
+}
+
+/* Whole blocks stay where they are mapped; the last, partial one is copied, for a block must be whole. */
+enum status blocks_attach(struct blocks *b, const uint8_t *p, size_t n, struct fault *f)
+{
+    size_t whole = n >> BLOCK_SHIFT, rest = n & (BLOCK_NODES - 1);
+
+    assert(b->count == 0 && b->stride != 0);
+    if (!grow_table(b, whole + 1))
+        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for %zu nodes", n);
+    for (size_t i = 0; i < whole; i++) {
+        b->block[i] = (uint8_t *)(uintptr_t)(p + i * BLOCK_NODES * b->stride);
+        b->own[i] = 0;
+    }
+    b->count = whole;
+    if (rest > 0) {
+        enum status st = blocks_reserve(b, n, f);
+
+        if (st != ST_OK) return st;
+        memcpy(b->block[whole], p + whole * BLOCK_NODES * b->stride, rest * b->stride);
+    }
+    return ST_OK;
+}
+
+void blocks_free(struct blocks *b)
+{
+    size_t stride = b->stride;
+
+    for (size_t i = 0; i < b->region_count; i++) free(b->regions[i].p);
+    free(b->regions);
+    free(b->block);
+    free(b->own);
+    *b = (struct blocks){.stride = stride};
+}

@@ -1,0 +1,14 @@
+/* health - is the graph one graph? (health.c) */
+#ifndef SEAM_HNSW_HEALTH_H
+#define SEAM_HNSW_HEALTH_H
+
+#include "hnsw/graph.h"
+
+/* Marks in `reached` (count + 1 bits) every node a walk over all levels' links finds from the entry point. */
+MUST_USE enum status health_reach(const struct hnsw *h, uint64_t *reached, struct fault *f);
+/* How many level-0 lists name each node.                                                            */
+void health_in_links(const struct hnsw *h, uint32_t *in_links);
+/* health of a graph nobody else touches (gate held by the caller, or private).                      */
+MUST_USE enum status health_measure(const struct hnsw *h, struct hnsw_health *out, struct fault *f);
+
+#endif

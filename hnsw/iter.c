@@ -1,0 +1,277 @@
+/* iter - pages without restart, range search, and reading back what is stored. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/bitset.h"
+#include "hnsw/query.h"
+
+/* ---- the iterator ----
+ * A best-first walk that never throws a candidate away: `open` is the frontier, `ready` what was measured
+ * and selected but not yet given. A page is complete when k ready entries are nearer than the nearest of
+ * the frontier and `ef` more have been seen beyond them, which is what a search with that ef would know.
+ * When the walk has seen everything it can reach, the rest (orphans) is found by a scan, once.        */
+struct hnsw_iter {
+    struct hnsw *h;
+    struct hnsw_query q;
+    struct selector sel;
+    struct scratch *s;        /* s->heap: the frontier */
+    struct probe p;
+    float *vec;
+    cand_t *ready;            /* a heap, nearest first */
+    size_t ready_count, ready_cap;
+    bool scanned;
+};
+
+static bool ready_push(struct hnsw_iter *it, cand_t c)
+{
+    size_t i = it->ready_count;
+
+    if (i == it->ready_cap) {
+        size_t cap = it->ready_cap == 0 ? 256 : it->ready_cap * 2;
+        cand_t *r = realloc(it->ready, cap * sizeof *r);
+
+        if (r == NULL) return false;
+        it->ready = r;
+        it->ready_cap = cap;
+    }
+    it->ready_count++;
+    for (; i > 0 && it->ready[(i - 1) / 2] > c; i = (i - 1) / 2) it->ready[i] = it->ready[(i - 1) / 2];
+    it->ready[i] = c;
+    return true;
+}
+
+static cand_t ready_pop(struct hnsw_iter *it)
+{
+    cand_t top = it->ready[0], last = it->ready[--it->ready_count];
+    size_t i = 0, n = it->ready_count;
+
+    while (2 * i + 1 < n) {
+        size_t c = 2 * i + 1;
+
+        if (c + 1 < n && it->ready[c + 1] < it->ready[c]) c++;
+        if (it->ready[c] >= last) break;
+        it->ready[i] = it->ready[c];
+        i = c;
+    }
+    it->ready[i] = last;
+    return top;
+}
+
+/* Exact keys from the start: an iterator gives its hits in pages and cannot rerank what it gave.      */
+static bool iter_measure(struct hnsw_iter *it, const uint32_t *ids, size_t n)
+{
+    int32_t keys[DIST_BATCH];
+
+    measure(it->h, &it->p, ids, n, keys);
+    it->s->stats.distances += (uint32_t)n;
+    for (size_t i = 0; i < n; i++) {
+        cand_t c = cand_make(keys[i], ids[i]);
+
+        if (!heap_push(it->s, c)) return false;
+        if (selector_takes(&it->sel, node_at(it->h, ids[i])) && !ready_push(it, c)) return false;
+    }
+    return true;
+}
+
+static bool iter_hop(struct hnsw_iter *it)
+{
+    uint32_t ids[DIST_BATCH], node = cand_node(heap_pop(it->s));
+    const uint32_t *list = links0_at(it->h, node);
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < it->h->max0; i++) {
+        uint32_t id = link_load(list + i);
+
+        if (id == LINK_NONE) break;
+        if (bitset_get(it->s->visited, id)) continue;
+        bitset_set(it->s->visited, id);
+        ids[n++] = id;
+    }
+    it->s->stats.hops++;
+    return iter_measure(it, ids, n);
+}
+
+static bool iter_scan(struct hnsw_iter *it)
+{
+    uint32_t ids[DIST_BATCH], count = count_load(it->h);
+    size_t n = 0;
+
+    it->scanned = true;
+    for (uint32_t id = 0; id < count; id++) {
+        if (bitset_get(it->s->visited, id)) continue;
+        bitset_set(it->s->visited, id);
+        if (selector_takes(&it->sel, node_at(it->h, id))) ids[n++] = id;
+        if (n == DIST_BATCH) {
+            if (!iter_measure(it, ids, n)) return false;
+            n = 0;
+        }
+    }
+    it->s->heap_count = 0; /* nothing is left to discover */
+    return iter_measure(it, ids, n) && (it->s->heap_count = 0, true);
+}
+
+enum status hnsw_iter_open(const struct hnsw *handle, const struct hnsw_query *q, struct hnsw_iter **out,
+                           struct fault *f)
+{
+    struct hnsw_iter *it = calloc(1, sizeof *it);
+    struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
+    enum status st = ST_OK;
+
+    if (it == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the iterator");
+    it->h = h;
+    it->q = *q;
+    if (it->q.ef == 0) it->q.ef = query_default_ef(h);
+    pthread_rwlock_rdlock(&h->gate);
+    st = query_check(h, q, &it->sel, f);
+    it->s = scratch_get(h);
+    if (st == ST_OK && it->s == NULL) st = fault_set(f, ST_NOMEM, NULL, 0, "no memory for the iterator");
+    if (st == ST_OK) st = vector_prepare(h, q->vector, it->s->vec, f);
+    if (st == ST_OK && entry_load(h) != ENTRY_NONE) {
+        uint32_t first;
+
+        it->p = has_vecs(h) ? (struct probe){.vec = it->s->vec} : probe_query(h, it->s);
+        memset(it->s->visited, 0, bitset_words(count_load(h)) * sizeof *it->s->visited);
+        first = cand_node(descend(h, it->s, &it->p, 0));
+        it->s->heap_count = 0;
+        bitset_set(it->s->visited, first);
+        if (!iter_measure(it, &first, 1)) st = fault_set(f, ST_NOMEM, NULL, 0, "no memory");
+    }
+    pthread_rwlock_unlock(&h->gate);
+    if (st == ST_OK) *out = it;
+    else hnsw_iter_close(it);
+    return st;
+}
+
+/* Enough is known when k + ef selected entries are nearer than the frontier, or the frontier is empty. */
+static enum status iter_fill(struct hnsw_iter *it, size_t k)
+{
+    size_t want = k + it->q.ef;
+
+    while (it->s->heap_count > 0 && it->ready_count < want)
+        if (!iter_hop(it)) return ST_NOMEM;
+    while (it->s->heap_count > 0 && it->s->heap[0] < it->ready[0])
+        if (!iter_hop(it)) return ST_NOMEM;
+    if (it->s->heap_count == 0 && !it->scanned && !iter_scan(it)) return ST_NOMEM;
+    return ST_OK;
+}
+
+enum status hnsw_iter_next(struct hnsw_iter *it, struct hnsw_hit *hits, size_t k, size_t *count,
+                           struct fault *f)
+{
+    enum status st;
+
+    *count = 0;
+    if (k == 0) return fault_set(f, ST_INVALID, "k", FAULT_NO_OFFSET, "a page has at least one hit");
+    if (entry_load(it->h) == ENTRY_NONE) return ST_END;
+    pthread_rwlock_rdlock(&it->h->gate);
+    st = iter_fill(it, k);
+    if (st != ST_OK) fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory for the next page");
+    while (st == ST_OK && *count < k && it->ready_count > 0) {
+        cand_t c = ready_pop(it);
+        uint32_t id = cand_node(c);
+
+        hits[(*count)++] =
+            (struct hnsw_hit){node_at(it->h, id)->key, quant_distance(it->h, &it->p, cand_key(c)), id};
+    }
+    pthread_rwlock_unlock(&it->h->gate);
+    return st == ST_OK && *count == 0 ? ST_END : st;
+}
+
+void hnsw_iter_close(struct hnsw_iter *it)
+{
+    if (it == NULL) return;
+    scratch_put(it->h, it->s);
+    free(it->ready);
+    free(it);
+}
+
+/* ---- range: pages until one goes past the radius ---- */
+enum status hnsw_range(const struct hnsw *h, const struct hnsw_query *q, float radius,
+                       struct hnsw_hit *hits, size_t max, size_t *count, struct hnsw_stats *stats,
+                       struct fault *f)
+{
+    enum { PAGE = 32 };
+    struct hnsw_iter *it = NULL;
+    struct hnsw_query first = *q;
+    struct hnsw_hit page[PAGE];
+    bool inside = true;
+    enum status st;
+
+    *count = 0;
+    if (first.k == 0) first.k = 1;
+    st = hnsw_iter_open(h, &first, &it, f);
+    while (st == ST_OK && inside && *count < max) {
+        size_t n = 0;
+
+        st = hnsw_iter_next(it, page, PAGE, &n, f);
+        for (size_t i = 0; i < n && st == ST_OK && inside && *count < max; i++) {
+            inside = page[i].distance <= radius;
+            if (inside) hits[(*count)++] = page[i];
+        }
+    }
+    if (it != NULL && stats != NULL) *stats = it->s->stats;
+    hnsw_iter_close(it);
+    return st == ST_END ? ST_OK : st;
+}
+
+/* ---- reading back ---- */
+static void stored_vector(const struct hnsw *h, uint32_t node, float *padded)
+{
+    if (has_vecs(h)) memcpy(padded, vec_at(h, node), h->floats * sizeof *padded);
+    else quant_decode(h, code_at(h, node), padded);
+}
+
+static uint32_t find_by_scan(const struct hnsw *h, uint64_t key)
+{
+    uint32_t count = count_load(h);
+
+    for (uint32_t i = count; i-- > 0;)
+        if (node_at(h, i)->key == key && node_alive(node_at(h, i), h->moment)) return i;
+    return LINK_NONE;
+}
+
+enum status hnsw_get(const struct hnsw *handle, uint64_t key, float *vector, struct fault *f)
+{
+    struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
+    enum status st = ST_OK;
+    float *vec;
+    uint32_t node;
+
+    pthread_rwlock_rdlock(&h->gate);
+    vec = malloc(h->floats * sizeof *vec);
+    node = h->keymap != NULL ? keymap_find(h, key) : find_by_scan(h, key);
+    if (vec == NULL) {
+        st = fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for a vector");
+    } else if (node == LINK_NONE) {
+        st = fault_set(f, ST_NOT_FOUND, NULL, FAULT_NO_OFFSET, "key %llu has no vector",
+                       (unsigned long long)key);
+    } else {
+        stored_vector(h, node, vec);
+        memcpy(vector, vec, h->o.dim * sizeof *vector);
+    }
+    free(vec);
+    pthread_rwlock_unlock(&h->gate);
+    return st;
+}
+
+enum status hnsw_each(const struct hnsw *handle,
+                      bool (*fn)(void *ctx, uint64_t key, lsn_t birth, const float *vector), void *ctx)
+{
+    struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
+    float *vec = malloc(h->floats * sizeof *vec);
+    bool on = true;
+
+    if (vec == NULL) return ST_NOMEM;
+    pthread_rwlock_rdlock(&h->gate);
+    for (uint32_t i = 0; i < count_load(h) && on; i++) {
+        const struct node *n = node_at(h, i);
+
+        if (!node_alive(n, h->moment)) continue;
+        stored_vector(h, i, vec);
+        on = fn(ctx, n->key, n->birth, vec);
+    }
+    pthread_rwlock_unlock(&h->gate);
+    free(vec);
+    return ST_OK;
+}

@@ -1,0 +1,72 @@
+/* journal - what happened to the graph since its base, one batch a publication.
+ *
+ * A batch is physical: the new nodes and every link list that changed, as they are after it. Applying it
+ * is copying. The batch carries the applied LSN, so the offset is durable with its effect (rule 3).
+ *
+ *   0          32           32 + batch 0
+ *   +----------+------------+------------+ ...  appended, synced with fdatasync, never rewritten
+ *   |  header  |  batch 0   |  batch 1   |
+ *   +----------+------------+------------+
+ *
+ *   off size header field   a reader demands
+ *   0   8    magic          "SEAMHNSJ"
+ *   8   4    version        1
+ *   12  4    crc            crc32c of bytes [16, 32)
+ *   16  8    seq            equal to the file's name
+ *   24  8    zeros
+ *
+ *   off size batch field
+ *   0   4    magic          "HNJB"
+ *   4   4    crc            crc32c, begun with seq's low 32 bits, of bytes [8, 64 + size)
+ *   8   8    size           of the payload
+ *   16  8    number         0, 1, 2 ... in this journal
+ *   24  8    applied_lsn    not below the one before
+ *   32  8    wall_us
+ *   40  4    first          nodes before this batch
+ *   44  4    nodes          new ones
+ *   48  4    deaths
+ *   52  4    lists
+ *   56  8    entry          level << 32 | node, or 2^64-1
+ *   64  ...  payload:
+ *        flags   u32        bit 0: the codes were trained anew: lossless u32, scale f32, trained_on u64,
+ *                           offset f32[dim] follow, and every code is made again from its vector
+ *        nodes   key u64, birth u64, level u32, then f32[dim] (lossless codes: u8[dim])
+ *        deaths  node u32, lsn u64
+ *        lists   node u32, level u16, count u16, link u32[count]
+ *
+ * The last batch may be torn by a crash: a reader takes whole batches only, a writer cuts the rest off.
+ * A torn batch was never announced, so nothing is lost. Damage before a whole batch is ST_CORRUPT.    */
+#ifndef SEAM_HNSW_JOURNAL_H
+#define SEAM_HNSW_JOURNAL_H
+
+#include "engine/buf.h"
+#include "hnsw/graph.h"
+
+enum { JOURNAL_HEADER = 32, BATCH_HEADER = 64, JOURNAL_VERSION = 1 };
+#define BATCH_SIZE_MAX ((uint64_t)1 << 34)
+
+struct batch_head {
+    uint64_t size, number, entry;
+    lsn_t applied_lsn;
+    int64_t wall_us;
+    uint32_t first, nodes, deaths, lists;
+};
+
+void journal_header(uint8_t out[JOURNAL_HEADER], uint64_t seq);
+MUST_USE enum status journal_header_check(const uint8_t head[JOURNAL_HEADER], const char *path,
+                                          uint64_t seq, struct fault *f);
+/* Encodes what changed since the last publish; the caller clears the marks when it is durable.       */
+MUST_USE enum status batch_encode(const struct hnsw *h, uint64_t seq, uint64_t number, lsn_t applied_lsn,
+                                  int64_t wall_us, struct buf *out, struct fault *f);
+/* Looks at the n bytes at p (file offset `at`): ST_OK a whole batch; ST_END none, or a torn one;
+ * ST_CORRUPT: not what may follow.                                                                  */
+MUST_USE enum status batch_head_read(const uint8_t *p, size_t n, uint64_t at, uint64_t seq,
+                                     uint64_t number, const char *path, struct batch_head *out,
+                                     struct fault *f);
+/* Checks the whole payload against h, then applies it. Gate held for writing by the caller.          */
+MUST_USE enum status batch_apply(struct hnsw *h, const struct batch_head *b, const uint8_t *payload,
+                                 uint64_t at, const char *path, struct fault *f);
+/* Forgets the marks of what has been published.                                                     */
+void batch_done(struct hnsw *h);
+
+#endif

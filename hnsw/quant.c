@@ -1,0 +1,249 @@
+/* quant - 8-bit codes: value = offset[d] + scale * u, one scale for all dimensions.
+ *
+ * One scale, because then the distance of two codes is a distance of two vectors up to a factor, and the
+ * walk compares plain integers. The offset moves each dimension's mean to 128 (L2 and cosine do not mind
+ * being moved; an inner product does, so IP keeps zero at 128). Values beyond the scale are clamped: a
+ * rare one costs less than a coarser grid for all. L2 data that are bytes (pixels, SIFT) get offset 0
+ * and scale 1: the codes are the vectors and no float is kept ("lossless").
+ * Compare: Aguerrebere et al., PVLDB 16(11), 2023 (locally adaptive codes; a scale a vector would add a
+ * multiply and buys nothing at 8 bits with an exact rerank).                                        */
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/bytes.h"
+#include "hnsw/graph.h"
+
+enum { TRAIN_ROWS_MAX = 20000, TRAIN_BINS = 4096, CODE_ZERO = 128 };
+#define TRAIN_KEEP 0.9998 /* share of values that are not clamped */
+
+bool quant_is_bytes(const float *vec, uint32_t dim)
+{
+    for (uint32_t d = 0; d < dim; d++)
+        if (!(vec[d] >= 0 && vec[d] <= 255) || vec[d] != (float)(int)vec[d]) return false;
+    return true;
+}
+
+static void set_means(struct hnsw *h, const float *rows, size_t n, size_t step, size_t stride)
+{
+    double count = (double)((n + step - 1) / step);
+
+    for (uint32_t d = 0; d < h->o.dim; d++) {
+        double sum = 0;
+
+        if (h->o.metric != HNSW_IP)
+            for (size_t i = 0; i < n; i += step) sum += rows[i * stride + d];
+        h->quant.offset[d] = (float)(sum / count);
+    }
+}
+
+/* The deviation that TRAIN_KEEP of all values stay within, by a histogram.                          */
+static float deviation(const struct hnsw *h, const float *rows, size_t n, size_t step, size_t stride)
+{
+    uint64_t bin[TRAIN_BINS] = {0}, total = 0, seen = 0;
+    float most = 0;
+
+    for (size_t i = 0; i < n; i += step)
+        for (uint32_t d = 0; d < h->o.dim; d++) {
+            float v = fabsf(rows[i * stride + d] - h->quant.offset[d]);
+
+            if (v > most) most = v;
+        }
+    if (most == 0) return 1;
+    for (size_t i = 0; i < n; i += step)
+        for (uint32_t d = 0; d < h->o.dim; d++) {
+            float v = fabsf(rows[i * stride + d] - h->quant.offset[d]);
+
+            bin[(size_t)(v / most * (TRAIN_BINS - 1))]++;
+            total++;
+        }
+    for (size_t b = 0; b < TRAIN_BINS; b++) {
+        seen += bin[b];
+        if ((double)seen >= TRAIN_KEEP * (double)total) return most * (float)(b + 1) / TRAIN_BINS;
+    }
+    return most;
+}
+
+enum status quant_train(struct hnsw *h, const float *rows, size_t n, size_t stride, struct fault *f)
+{
+    size_t step = n / TRAIN_ROWS_MAX + 1;
+    bool bytes = h->o.metric == HNSW_L2 && h->o.quant == HNSW_I8;
+
+    (void)f;
+    assert(n > 0);
+    for (size_t i = 0; i < n && bytes; i++) bytes = quant_is_bytes(rows + i * stride, h->o.dim);
+    if (bytes) {
+        for (uint32_t d = 0; d < h->o.dim; d++) h->quant.offset[d] = 0;
+        h->quant.scale = 1;
+    } else {
+        set_means(h, rows, n, step, stride);
+        h->quant.scale = deviation(h, rows, n, step, stride) / 127;
+        for (uint32_t d = 0; d < h->o.dim; d++)
+            h->quant.offset[d] -= (float)CODE_ZERO * h->quant.scale;
+    }
+    h->quant.lossless = bytes;
+    h->quant.trained = true;
+    h->quant.trained_on = n;
+    TRACE(h->cfg.trace, "hnsw", "quant_train", TI("rows", n), TD("scale", h->quant.scale),
+          TI("lossless", bytes));
+    return ST_OK;
+}
+
+static inline uint8_t code_of(float v, float offset, float inverse)
+{
+    float u = (v - offset) * inverse + 0.5f;
+
+    return u >= 255.5f ? 255 : u < 0 ? 0 : (uint8_t)u;
+}
+
+void quant_encode(const struct hnsw *h, const float *vec, uint8_t *code)
+{
+    float inverse = 1 / h->quant.scale;
+    int32_t squares = 0, sum = 0;
+
+    memset(code, 0, h->codes.stride);
+    for (uint32_t d = 0; d < h->o.dim; d++) {
+        uint8_t u = code_of(vec[d], h->quant.offset[d], inverse);
+
+        code[d] = u;
+        squares += (int32_t)u * u;
+        sum += u;
+    }
+    put_u32(code + h->codes.stride - 4, h->o.metric == HNSW_IP ? 0 : (uint32_t)(squares - 256 * sum));
+}
+
+void quant_decode(const struct hnsw *h, const uint8_t *code, float *vec)
+{
+    for (uint32_t d = 0; d < h->o.dim; d++) vec[d] = h->quant.offset[d] + h->quant.scale * (float)code[d];
+    for (size_t d = h->o.dim; d < h->floats; d++) vec[d] = 0;
+}
+
+enum status quant_encode_all(struct hnsw *h, struct fault *f)
+{
+    enum status st;
+
+    if (h->codes.stride == 0) h->codes.stride = ((size_t)h->o.dim + 4 + 63) / 64 * 64;
+    st = blocks_reserve(&h->codes, h->nodes.count * BLOCK_NODES, f);
+    for (uint32_t i = 0; i < h->count && st == ST_OK; i++) {
+        uint8_t *code = blocks_writable(&h->codes, i);
+
+        if (code == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for codes");
+        quant_encode(h, vec_at(h, i), code);
+    }
+    return st;
+}
+
+enum status quant_unlossless(struct hnsw *h, struct fault *f)
+{
+    enum status st;
+
+    assert(h->quant.lossless);
+    st = blocks_reserve(&h->vecs, h->nodes.count * BLOCK_NODES, f);
+    if (st != ST_OK) return st;
+    for (uint32_t i = 0; i < h->count; i++) quant_decode(h, code_at(h, i), vec_at(h, i));
+    h->quant.lossless = false;
+    return ST_OK;
+}
+
+/* A contiguous sample is needed by quant_train: gather it from the blocks.                          */
+enum status quant_requantize(struct hnsw *h, struct fault *f)
+{
+    size_t step = h->count / TRAIN_ROWS_MAX + 1, n = 0;
+    enum status st;
+    bool bytes = h->o.metric == HNSW_L2;
+    float *rows;
+
+    if (h->quant.lossless && (st = quant_unlossless(h, f)) != ST_OK) return st;
+    rows = malloc((h->count / step + 1) * h->floats * sizeof *rows);
+    if (rows == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to train codes");
+    for (uint32_t i = 0; i < h->count && bytes; i++) bytes = quant_is_bytes(vec_at(h, i), h->o.dim);
+    for (uint32_t i = 0; i < h->count; i += (uint32_t)step)
+        memcpy(rows + n++ * h->floats, vec_at(h, i), h->floats * sizeof *rows);
+    st = quant_train(h, rows, n, h->floats, f);
+    free(rows);
+    if (st != ST_OK) return st;
+    h->quant.trained_on = h->count;
+    if (h->quant.lossless && !bytes) { /* the sample was all bytes, the rest is not */
+        h->quant.lossless = false;
+    }
+    st = quant_encode_all(h, f);
+    if (st == ST_OK && h->quant.lossless) blocks_free(&h->vecs);
+    h->requantized = true;
+    return st;
+}
+
+/* ---- probes ---- */
+enum status vector_prepare(const struct hnsw *h, const float *in, float *out, struct fault *f)
+{
+    double norm = 0;
+
+    for (uint32_t d = 0; d < h->o.dim; d++) {
+        if (!isfinite(in[d]))
+            return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "component %u of the vector is %s", d,
+                             isnan(in[d]) ? "not a number" : "infinite");
+        norm += (double)in[d] * in[d];
+    }
+    if (h->o.metric == HNSW_COSINE) {
+        double inverse = 1 / sqrt(norm);
+
+        if (norm == 0)
+            return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET,
+                             "the zero vector has no direction, so no cosine");
+        for (uint32_t d = 0; d < h->o.dim; d++) out[d] = (float)(in[d] * inverse);
+    } else {
+        memcpy(out, in, h->o.dim * sizeof *out);
+    }
+    for (size_t d = h->o.dim; d < h->floats; d++) out[d] = 0;
+    return ST_OK;
+}
+
+struct probe probe_query(const struct hnsw *h, struct scratch *s)
+{
+    struct probe p = {.vec = s->vec};
+    float inverse;
+    int32_t squares = 0, sum = 0;
+
+    if (!walks_codes(h)) return p;
+    inverse = 1 / h->quant.scale;
+    for (uint32_t d = 0; d < h->o.dim; d++) {
+        int32_t u = code_of(s->vec[d], h->quant.offset[d], inverse);
+
+        s->code[d] = (int8_t)(u - CODE_ZERO);
+        squares += u * u;
+        sum += u - CODE_ZERO;
+    }
+    p.code = s->code;
+    p.k0 = h->o.metric == HNSW_IP ? CODE_ZERO * sum : squares;
+    return p;
+}
+
+struct probe probe_node(const struct hnsw *h, struct scratch *s, uint32_t node)
+{
+    struct probe p = {0};
+    const uint8_t *u;
+    int32_t sum = 0, key;
+
+    if (has_vecs(h)) p.vec = vec_at(h, node);
+    if (!walks_codes(h)) return p;
+    u = code_at(h, node);
+    for (size_t i = 0; i < h->codes.stride; i++) s->code2[i] = (int8_t)(u[i] ^ 0x80);
+    memset(s->code2 + h->codes.stride - 4, 0, 4);
+    p.code = s->code2;
+    if (h->o.metric == HNSW_IP) {
+        for (uint32_t d = 0; d < h->o.dim; d++) sum += s->code2[d];
+        p.k0 = CODE_ZERO * sum;
+    } else { /* |u|^2 = -(c - 2 sum u*s) of the row with itself */
+        h->kern->i8(s->code2, &u, 1, h->codes.stride, 0, 1, &key);
+        p.k0 = -key;
+    }
+    return p;
+}
+
+float quant_distance(const struct hnsw *h, const struct probe *p, int32_t key)
+{
+    float unit = h->quant.scale * h->quant.scale;
+
+    if (p->code == NULL) return h->o.metric == HNSW_COSINE ? 1 + dist_of_key(key) : dist_of_key(key);
+    return h->o.metric == HNSW_COSINE ? (float)key * unit / 2 : (float)key * unit;
+}

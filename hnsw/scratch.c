@@ -1,0 +1,138 @@
+/* scratch - the memory one search needs, kept by the handle between searches (graph.h). */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hnsw/graph.h"
+
+static void scratch_free(struct scratch *s)
+{
+    if (s == NULL) return;
+    free(s->visited);
+    free(s->pool);
+    free(s->heap);
+    free(s->vec);
+    free(s->code);
+    free(s->code2);
+    free(s->sorted);
+    free(s);
+}
+
+void scratch_free_all(struct hnsw *h)
+{
+    while (h->scratch != NULL) {
+        struct scratch *s = h->scratch;
+
+        h->scratch = s->next;
+        scratch_free(s);
+    }
+}
+
+static void *aligned(size_t n)
+{
+    void *p = NULL;
+
+    if (posix_memalign(&p, 64, n) != 0) return NULL;
+    memset(p, 0, n);
+    return p;
+}
+
+static struct scratch *scratch_new(const struct hnsw *h)
+{
+    struct scratch *s = calloc(1, sizeof *s);
+    size_t code = ((size_t)h->o.dim + 4 + 63) / 64 * 64;
+
+    if (s == NULL) return NULL;
+    s->vec = aligned(h->floats * sizeof *s->vec);
+    s->code = aligned(code);
+    s->code2 = aligned(code);
+    if (s->vec == NULL || s->code == NULL || s->code2 == NULL) {
+        scratch_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+struct scratch *scratch_get(const struct hnsw *handle)
+{
+    struct hnsw *h = (struct hnsw *)(uintptr_t)handle; /* the list is guarded, not part of the index */
+    struct scratch *s;
+    size_t words;
+
+    pthread_mutex_lock(&h->scratch_lock);
+    s = h->scratch;
+    if (s != NULL) h->scratch = s->next;
+    pthread_mutex_unlock(&h->scratch_lock);
+    if (s == NULL && (s = scratch_new(h)) == NULL) return NULL;
+    words = bitset_words(h->nodes.count * BLOCK_NODES) + 1;
+    if (words > s->visited_words) {
+        free(s->visited);
+        s->visited = calloc(words, sizeof *s->visited);
+        s->visited_words = s->visited == NULL ? 0 : words;
+        if (s->visited == NULL) {
+            scratch_free(s);
+            return NULL;
+        }
+    }
+    s->stats = (struct hnsw_stats){0};
+    s->heap_count = 0;
+    return s;
+}
+
+void scratch_put(const struct hnsw *handle, struct scratch *s)
+{
+    struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
+
+    if (s == NULL) return;
+    pthread_mutex_lock(&h->scratch_lock);
+    s->next = h->scratch;
+    h->scratch = s;
+    pthread_mutex_unlock(&h->scratch_lock);
+}
+
+static bool grow(cand_t **p, size_t *cap, size_t n)
+{
+    cand_t *q;
+
+    if (n <= *cap) return true;
+    if (n < *cap * 2) n = *cap * 2;
+    q = realloc(*p, n * sizeof *q);
+    if (q == NULL) return false;
+    *p = q;
+    *cap = n;
+    return true;
+}
+
+bool scratch_pool(struct scratch *s, size_t n) { return grow(&s->pool, &s->pool_cap, n); }
+bool scratch_sorted(struct scratch *s, size_t n) { return grow(&s->sorted, &s->sorted_cap, n); }
+
+bool heap_push(struct scratch *s, cand_t c)
+{
+    size_t i = s->heap_count;
+
+    if (!grow(&s->heap, &s->heap_cap, i + 1)) return false;
+    s->heap_count++;
+    while (i > 0 && s->heap[(i - 1) / 2] > c) {
+        s->heap[i] = s->heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    s->heap[i] = c;
+    return true;
+}
+
+cand_t heap_pop(struct scratch *s)
+{
+    cand_t top = s->heap[0], last = s->heap[--s->heap_count];
+    size_t i = 0, n = s->heap_count;
+
+    while (2 * i + 1 < n) {
+        size_t child = 2 * i + 1;
+
+        if (child + 1 < n && s->heap[child + 1] < s->heap[child]) child++;
+        if (s->heap[child] >= last) break;
+        s->heap[i] = s->heap[child];
+        i = child;
+    }
+    s->heap[i] = last;
+    return top;
+}

@@ -1,0 +1,66 @@
+/* store - the folder of an index: lock, manifest, base, journal (store.c). */
+#ifndef SEAM_HNSW_STORE_H
+#define SEAM_HNSW_STORE_H
+
+#include "engine/buf.h"
+#include "engine/manifest.h"
+#include "hnsw/graph.h"
+
+/* The manifest's payload (kind "HNSW"):
+ *
+ *   off size
+ *   0   4    version          1
+ *   4   4    dim
+ *   8   4    metric
+ *   12  4    quant
+ *   16  4    m
+ *   20  4    ef_construction
+ *   24  8    seed
+ *   32  8    base             sequence in the name of the base file, 0 = none yet
+ *   40  8    journal          sequence in the name of the journal
+ *   48  8    floor_lsn
+ *   56  8    default_recall   f64, 0 = not pinned
+ *   64  4    points           <= 64
+ *   68  4    zero
+ *   72  ...  points x { k u32, ef u32, recall_mean f64, recall_low f64, p50_us f64, p99_us f64 }     */
+enum { STATE_HEADER = 72, STATE_POINT = 40, STATE_VERSION = 1 };
+#define STATE_KIND MANIFEST_KIND('H', 'N', 'S', 'W')
+
+struct state {                /* a manifest, read */
+    uint64_t seq, base, journal;
+    lsn_t applied_lsn, floor_lsn;
+    int64_t wall_us;
+    struct hnsw_options o;
+    double default_recall;
+    struct hnsw_point points[HNSW_POINTS_MAX];
+    size_t point_count;
+};
+
+struct store {
+    struct io *io;
+    char dir[PATH_MAX_BYTES];
+    struct file *lock;        /* writers */
+    struct file *journal;
+    struct state state;
+    uint64_t journal_size, batches; /* whole batches read or written */
+    uint64_t base_size;
+    const uint8_t *map;       /* the base, while h uses it in place */
+    size_t map_size;
+    struct buf batch;         /* reused between publishes */
+};
+
+MUST_USE enum status state_load(struct io *io, const char *dir, struct state *out, struct fault *f);
+MUST_USE enum status state_parse(const struct manifest *m, const char *where, struct state *out,
+                                 struct fault *f);
+/* DIR/SEQ.EXT */
+MUST_USE enum status store_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t seq, const char *ext,
+                                struct fault *f);
+/* Fills h from the state's base and journal. */
+MUST_USE enum status store_read(struct hnsw *h, struct fault *f);
+/* Writes the graph as a new base with an empty journal and publishes both. */
+MUST_USE enum status store_write_base(struct hnsw *h, struct fault *f);
+/* Publishes a manifest with the same files (a changed pin or floor). */
+MUST_USE enum status store_write_state(struct hnsw *h, struct fault *f);
+void store_free(struct store *s);
+
+#endif

@@ -1,0 +1,390 @@
+/* Goal: what was published is what is read, by this process and others, whatever happened in between. */
+#include "tests/hnsw/common.h"
+
+#include <stdio.h>
+
+#include "engine/io_sim.h"
+
+enum { DIM = 8 };
+
+static const struct hnsw_options small = {.dim = DIM, .metric = HNSW_L2, .m = 6, .ef_construction = 40, .seed = 7};
+
+static struct hnsw *writer(struct io *io, const char *dir)
+{
+    struct hnsw *h = NULL;
+    struct fault f = {0};
+
+    ASSERT_OK(hnsw_open_writer(io, dir, NULL, &h, &f), &f);
+    return h;
+}
+
+static struct hnsw *reader(struct io *io, const char *dir, lsn_t lsn, bool mapped)
+{
+    struct hnsw_config cfg = {.mapped = mapped};
+    struct hnsw *h = NULL;
+    struct fault f = {0};
+
+    ASSERT_OK(hnsw_open_reader(io, dir, lsn, &cfg, &h, &f), &f);
+    return h;
+}
+
+/* Both graphs answer alike, distance for distance: readers have the writer's graph.                  */
+static void same_answers(const struct hnsw *a, const struct hnsw *b, const float *queries, size_t n)
+{
+    struct hnsw_hit x[10], y[10];
+    struct fault f = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        struct hnsw_query q = {.vector = queries + i * DIM, .k = 10, .ef = 20};
+        struct hnsw_stats sa, sb;
+        size_t m = 0, k = 0;
+
+        ASSERT_OK(hnsw_search(a, &q, x, &m, &sa, &f), &f);
+        ASSERT_OK(hnsw_search(b, &q, y, &k, &sb, &f), &f);
+        ck_assert_uint_eq(m, k);
+        ck_assert_uint_eq(sa.distances, sb.distances);
+        for (size_t j = 0; j < m; j++) {
+            ck_assert_uint_eq(x[j].key, y[j].key);
+            ck_assert(x[j].distance == y[j].distance);
+        }
+    }
+}
+
+static void check_verify(struct io *io, const char *dir)
+{
+    struct hnsw_verify_report r;
+    struct fault f = {0};
+
+    ASSERT_OK(hnsw_verify(io, dir, &r, &f), &f);
+    ck_assert_uint_eq(r.health.live, r.health.reachable);
+}
+
+/* Random batches of upserts and deletes; after each publish a reader that refreshes, one that opens, and
+ * one that maps must agree with the writer; as-of readers agree with a model of the keys.            */
+static void churn(enum hnsw_quant quant, bool bytes)
+{
+    enum { KEYS = 300, ROUNDS = 30, V = 3000 };
+    struct hnsw_options o = small;
+    float *v = bytes ? bytes_like(V, DIM, test_seed()) : clustered(V, DIM, test_seed());
+    struct io *io = io_posix();
+    const char *dir = test_dir();
+    struct hnsw *w, *r;
+    struct rng rng;
+    struct fault f = {0};
+    int32_t live[KEYS];
+    lsn_t lsn = 1;
+
+    rng_seed(&rng, test_seed());
+    memset(live, 0xff, sizeof live);
+    o.quant = quant;
+    ASSERT_OK(hnsw_create(io, dir, &o, &f), &f);
+    ASSERT_STATUS(hnsw_create(io, dir, &o, NULL), ST_EXISTS);
+    w = writer(io, dir);
+    r = reader(io, dir, LSN_MAX, false);
+    for (int round = 0; round < ROUNDS; round++) {
+        bool changed;
+
+        for (int i = 0; i < 40; i++) {
+            uint64_t key = rng_below(&rng, KEYS);
+            int32_t at = (int32_t)rng_below(&rng, V);
+
+            lsn += 1 + rng_below(&rng, 10);
+            if (rng_below(&rng, 4) == 0) {
+                enum status st = hnsw_delete(w, key, lsn, NULL);
+
+                ck_assert(st == (live[key] < 0 ? ST_NOT_FOUND : ST_OK));
+                live[key] = -1;
+            } else {
+                ASSERT_OK(hnsw_upsert(w, key, v + (size_t)at * DIM, lsn, &f), &f);
+                live[key] = at;
+            }
+        }
+        ASSERT_OK(hnsw_publish(w, lsn, 5, &f), &f);
+        ASSERT_OK(hnsw_refresh(r, &changed, &f), &f);
+        ck_assert(changed);
+        ck_assert_uint_eq(hnsw_applied_lsn(r), lsn);
+        same_answers(w, r, v, 10);
+        if (round % 7 == 3) {
+            struct hnsw_maintain_options mo = {.retain_lsn = lsn, .reorder = round % 2 == 0, .force = true};
+            struct hnsw_maintain_report report;
+
+            ASSERT_OK(hnsw_maintain(w, &mo, &report, &f), &f);
+            ck_assert(report.did);
+            ASSERT_OK(hnsw_refresh(r, &changed, &f), &f);
+            same_answers(w, r, v, 10);
+            check_verify(io, dir);
+        }
+        if (round % 5 == 2) { /* a crash of the process is a close: nothing unpublished survives */
+            hnsw_close(w);
+            w = writer(io, dir);
+            same_answers(w, r, v, 10);
+        }
+        if (round % 6 == 1) {
+            struct hnsw *other = reader(io, dir, LSN_MAX, round % 2 == 0);
+
+            same_answers(w, other, v, 10);
+            hnsw_close(other);
+        }
+    }
+    for (uint64_t key = 0; key < KEYS; key++) {
+        float got[DIM];
+
+        if (live[key] < 0) {
+            ASSERT_STATUS(hnsw_get(r, key, got, NULL), ST_NOT_FOUND);
+        } else {
+            ASSERT_OK(hnsw_get(r, key, got, &f), &f);
+            ck_assert_mem_eq(got, v + (size_t)live[key] * DIM, sizeof got);
+        }
+    }
+    hnsw_close(r);
+    hnsw_close(w);
+    free(v);
+}
+
+static void test_churn_readers_equal_the_writer(void) { churn(HNSW_F32, false); }
+static void test_churn_readers_equal_the_writer_with_codes(void) { churn(HNSW_I8, false); }
+static void test_churn_readers_equal_the_writer_with_lossless_codes(void) { churn(HNSW_I8, true); }
+
+static void test_as_of_reader_sees_its_moment_until_it_is_purged(void)
+{
+    struct io *io = io_posix();
+    const char *dir = test_dir();
+    float *v = clustered(200, DIM, test_seed());
+    struct hnsw *w, *r, *none = NULL;
+    struct fault f = {0};
+    struct hnsw_hit hit;
+    size_t n;
+
+    ASSERT_OK(hnsw_create(io, dir, &small, &f), &f);
+    w = writer(io, dir);
+    for (uint64_t k = 0; k < 100; k++) ASSERT_OK(hnsw_upsert(w, k, v + k * DIM, 10 + k, &f), &f);
+    ASSERT_OK(hnsw_publish(w, 200, 0, &f), &f);
+    for (uint64_t k = 0; k < 100; k++) ASSERT_OK(hnsw_delete(w, k, 300 + k, &f), &f);
+    ASSERT_OK(hnsw_publish(w, 500, 0, &f), &f);
+    r = reader(io, dir, 350, false);
+    for (uint64_t k = 0; k < 100; k++) {
+        struct hnsw_query q = {.vector = v + k * DIM, .k = 1};
+
+        ASSERT_OK(hnsw_search(r, &q, &hit, &n, NULL, &f), &f);
+        ck_assert_uint_eq(n, 1);
+        ck_assert((hit.key == k) == (300 + k > 350));
+    }
+    hnsw_close(r);
+    ASSERT_STATUS(hnsw_open_reader(io, dir, 501, NULL, &none, NULL), ST_NOT_FOUND);
+    ASSERT_OK(hnsw_maintain(w, &(struct hnsw_maintain_options){.retain_lsn = 340}, NULL, &f), &f);
+    ASSERT_STATUS(hnsw_open_reader(io, dir, 339, NULL, &none, NULL), ST_NOT_FOUND);
+    r = reader(io, dir, 340, false);
+    hnsw_close(r);
+    hnsw_close(w);
+    free(v);
+}
+
+static void test_second_writer_is_refused(void)
+{
+    struct io_sim *sim = io_sim_new(test_seed());
+    struct io *io = io_sim_io(sim);
+    struct hnsw *w, *other = NULL;
+    struct fault f = {0};
+
+    ASSERT_OK(hnsw_create(io, "d", &small, &f), &f);
+    w = writer(io, "d");
+    ASSERT_STATUS(hnsw_open_writer(io, "d", NULL, &other, NULL), ST_CONFLICT);
+    hnsw_close(w);
+    io_sim_free(sim);
+}
+
+/* ---- crashes ----
+ * Goal:   after a power cut at any I/O, the index opens at a publication that was acknowledged or at the one
+ *         in flight, never between, never before the last acknowledged one.
+ * Method: cut at I/O 1, 2, 3 ... until a run finishes uncut.                                         */
+enum { CRASH_ROUNDS = 6, CRASH_BATCH = 5 };
+
+static enum status crash_run(struct io *io, const float *v, lsn_t *acked)
+{
+    struct hnsw *h = NULL;
+    enum status st = hnsw_create(io, "d", &small, NULL);
+
+    *acked = 0;
+    if (st == ST_OK) st = hnsw_open_writer(io, "d", NULL, &h, NULL);
+    for (int round = 0; round < CRASH_ROUNDS && st == ST_OK; round++) {
+        lsn_t lsn = (lsn_t)(round + 1) * 100;
+
+        for (int i = 0; i < CRASH_BATCH && st == ST_OK; i++)
+            st = hnsw_upsert(h, (uint64_t)(round * 3 + i), v + (size_t)(round * CRASH_BATCH + i) * DIM,
+                             lsn - 50 + (lsn_t)i, NULL);
+        if (st == ST_OK) st = hnsw_publish(h, lsn, 0, NULL);
+        if (st == ST_OK) *acked = lsn;
+        if (st == ST_OK && round % 3 == 1)
+            st = hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = lsn, .force = true}, NULL, NULL);
+    }
+    hnsw_close(h);
+    return st;
+}
+
+static void check_survived(struct io *io, const float *v, lsn_t acked)
+{
+    struct hnsw *h = NULL;
+    struct fault f = {0};
+    enum status st = hnsw_open_writer(io, "d", NULL, &h, &f);
+    lsn_t lsn;
+    float got[DIM];
+
+    if (st == ST_NOT_FOUND) { /* the creation itself was cut off */
+        ck_assert_uint_eq(acked, 0);
+        return;
+    }
+    ASSERT_OK(st, &f);
+    lsn = hnsw_applied_lsn(h);
+    ck_assert_msg(lsn == acked || lsn == acked + 100, "acknowledged %d, found %d", (int)acked, (int)lsn);
+    for (int key = 0; key < 3 * CRASH_ROUNDS + CRASH_BATCH; key++) { /* the latest round that wrote it */
+        int round = (int)(lsn / 100) - 1;
+
+        while (round >= 0 && (key < round * 3 || key >= round * 3 + CRASH_BATCH)) round--;
+        if (round < 0) {
+            ASSERT_STATUS(hnsw_get(h, (uint64_t)key, got, NULL), ST_NOT_FOUND);
+            continue;
+        }
+        ASSERT_OK(hnsw_get(h, (uint64_t)key, got, &f), &f);
+        ck_assert_mem_eq(got, v + (size_t)(round * CRASH_BATCH + key - round * 3) * DIM, sizeof got);
+    }
+    check_verify(io, "d");
+    ASSERT_OK(hnsw_upsert(h, 999, v, lsn + 1000, &f), &f); /* and it goes on */
+    ASSERT_OK(hnsw_publish(h, lsn + 1000, 0, &f), &f);
+    hnsw_close(h);
+}
+
+static void crash_everywhere(enum sim_fault_kind kind)
+{
+    float *v = clustered(CRASH_ROUNDS * CRASH_BATCH, DIM, test_seed());
+    bool fired = true;
+
+    for (uint64_t nth = 1; fired; nth++) {
+        struct io_sim *sim = io_sim_new(test_seed() + nth);
+        lsn_t acked = 0;
+
+        io_sim_plant(sim, kind, nth, false);
+        (void)crash_run(io_sim_io(sim), v, &acked);
+        fired = io_sim_fired(sim);
+        io_sim_clear(sim);
+        if (kind == SIM_POWER_CUT) io_sim_reboot(sim);
+        check_survived(io_sim_io(sim), v, acked);
+        io_sim_free(sim);
+    }
+    free(v);
+}
+
+static void test_power_cut_anywhere_keeps_what_was_published(void) { crash_everywhere(SIM_POWER_CUT); }
+static void test_io_error_anywhere_keeps_what_was_published(void) { crash_everywhere(SIM_EIO); }
+static void test_full_disk_anywhere_keeps_what_was_published(void) { crash_everywhere(SIM_ENOSPC); }
+static void test_short_write_anywhere_keeps_what_was_published(void) { crash_everywhere(SIM_SHORT_WRITE); }
+
+/* ---- damage ---- */
+/* Every byte of base, journal and manifest flipped in turn: the answer is ST_CORRUPT (or unsupported), or
+ * a publication that was made (the journal's last batch looks torn).                                 */
+static void flip_every_byte(const char *ext)
+{
+    struct io_sim *sim = io_sim_new(test_seed());
+    struct io *io = io_sim_io(sim);
+    float *v = clustered(64, DIM, test_seed());
+    struct hnsw *h;
+    struct fault f = {0};
+    struct io_list list = {0};
+    char path[PATH_MAX_BYTES] = "";
+    struct buf whole = {0};
+    size_t damaged = 0;
+
+    ASSERT_OK(hnsw_create(io, "d", &small, &f), &f);
+    h = writer(io, "d");
+    ASSERT_OK(hnsw_load(h, NULL, 0, v, 24, 10, NULL, &f), &f);
+    ASSERT_OK(hnsw_publish(h, 10, 0, &f), &f);
+    ASSERT_OK(hnsw_maintain(h, &(struct hnsw_maintain_options){.force = true}, NULL, &f), &f);
+    for (uint64_t k = 24; k < 32; k++) {
+        ASSERT_OK(hnsw_upsert(h, k, v + k * DIM, k, &f), &f);
+        if (k % 4 == 3) ASSERT_OK(hnsw_publish(h, k, 0, &f), &f);
+    }
+    hnsw_close(h);
+    ASSERT_OK(io_list(io, "d", &list, &f), &f);
+    for (size_t i = 0; i < list.count; i++)
+        if (strstr(list.names[i], ext) != NULL) ASSERT_OK(path_join(path, "d", list.names[i], &f), &f);
+    io_list_free(&list);
+    ASSERT_OK(io_read_all(io, path, 1 << 24, &whole, &f), &f);
+    for (uint64_t at = 0; at < whole.size; at += at > 5000 ? 7 : 1) {
+        enum status st;
+
+        h = NULL;
+        ck_assert(io_sim_flip(sim, path, at, (uint8_t)(1u << (at % 8))));
+        st = hnsw_open_reader(io, "d", LSN_MAX, NULL, &h, NULL);
+        if (st == ST_OK) {
+            ck_assert(strcmp(ext, ".journal") == 0);
+            ck_assert(hnsw_applied_lsn(h) == 27 || hnsw_applied_lsn(h) == 10);
+        } else {
+            ck_assert_msg(st == ST_CORRUPT || st == ST_UNSUPPORTED || st == ST_NOT_FOUND, "%s", status_name(st));
+            damaged++;
+        }
+        hnsw_close(h);
+        ck_assert(io_sim_flip(sim, path, at, (uint8_t)(1u << (at % 8))));
+    }
+    ck_assert(damaged > 0);
+    for (uint64_t n = 0; n < whole.size; n += n > 100 ? 61 : 1) { /* and cut short */
+        ASSERT_OK(io_write_atomic(io, path, whole.data, (size_t)n, &f), &f);
+        h = NULL;
+        if (hnsw_open_reader(io, "d", LSN_MAX, NULL, &h, NULL) == ST_OK) ck_assert(strcmp(ext, ".journal") == 0);
+        hnsw_close(h);
+    }
+    buf_free(&whole);
+    free(v);
+    io_sim_free(sim);
+}
+
+static void test_damaged_base_is_found(void) { flip_every_byte(".base"); }
+static void test_damaged_journal_is_found(void) { flip_every_byte(".journal"); }
+static void test_damaged_manifest_is_found(void) { flip_every_byte(".manifest"); }
+
+static void test_pinned_operating_point_is_kept_and_used(void)
+{
+    struct io *io = io_posix();
+    const char *dir = test_dir();
+    struct hnsw_point p[2] = {{10, 30, 0.92, 0.91, 1, 2}, {10, 90, 0.98, 0.97, 2, 3}}, got[HNSW_POINTS_MAX];
+    float v[DIM] = {1};
+    struct hnsw *w, *r;
+    struct hnsw_stats stats;
+    struct hnsw_hit hit;
+    struct fault f = {0};
+    size_t n;
+
+    ASSERT_OK(hnsw_create(io, dir, &small, &f), &f);
+    w = writer(io, dir);
+    ASSERT_OK(hnsw_upsert(w, 1, v, 1, &f), &f);
+    ASSERT_OK(hnsw_publish(w, 1, 0, &f), &f);
+    r = reader(io, dir, LSN_MAX, false);
+    ASSERT_OK(hnsw_pin(w, p, 2, 0.95, &f), &f);
+    ASSERT_OK(hnsw_refresh(r, NULL, &f), &f);
+    ck_assert_uint_eq(hnsw_points(r, got), 2);
+    ASSERT_OK(hnsw_search(r, &(struct hnsw_query){.vector = v, .k = 1}, &hit, &n, &stats, &f), &f);
+    ck_assert_uint_eq(stats.ef, 90);
+    ASSERT_OK(hnsw_search(r, &(struct hnsw_query){.vector = v, .k = 1, .recall = 0.9}, &hit, &n, &stats, &f), &f);
+    ck_assert_uint_eq(stats.ef, 30);
+    hnsw_close(r);
+    hnsw_close(w);
+    w = writer(io, dir);
+    ck_assert_uint_eq(hnsw_points(w, got), 2);
+    hnsw_close(w);
+}
+
+static const struct named_test tests[] = {
+    T(test_churn_readers_equal_the_writer),
+    T(test_churn_readers_equal_the_writer_with_codes),
+    T(test_churn_readers_equal_the_writer_with_lossless_codes),
+    T(test_as_of_reader_sees_its_moment_until_it_is_purged),
+    T(test_second_writer_is_refused),
+    T(test_power_cut_anywhere_keeps_what_was_published),
+    T(test_io_error_anywhere_keeps_what_was_published),
+    T(test_full_disk_anywhere_keeps_what_was_published),
+    T(test_short_write_anywhere_keeps_what_was_published),
+    T(test_damaged_base_is_found),
+    T(test_damaged_journal_is_found),
+    T(test_damaged_manifest_is_found),
+    T(test_pinned_operating_point_is_kept_and_used),
+};
+
+int main(int argc, char **argv) { return run_tests("hnsw store", tests, ARRAY_LEN(tests), argc, argv); }

@@ -130,7 +130,10 @@ static void change(struct columnar_writer *w, struct model *m, struct rng *rng, 
 static void test_keyed_table_reads_as_of_every_lsn(void)
 {
     static struct model m;
-    struct columnar_options opt = {.journal_rows_max = 300, .row_group_rows = 2048};
+    struct clock_sim clock;
+    struct columnar_options opt = {.journal_rows_max = 300, .row_group_rows = 2048, .clock = &clock.clock,
+                                   .file_rows_max = 1500};
+    struct columnar_maintenance done;
     struct columnar_writer *w = NULL;
     struct columnar_reader *r = NULL;
     struct schema s = {0};
@@ -139,6 +142,7 @@ static void test_keyed_table_reads_as_of_every_lsn(void)
     lsn_t lsn = 100;
 
     m.n = 0;
+    clock_sim_init(&clock, 5000);
     rng_seed(&rng, test_seed());
     ASSERT_OK(schema_parse(shop_json, strlen(shop_json), &s, &f), &f);
     ASSERT_OK(columnar_open_writer(io_posix(), test_dir(), &opt, &w, &f), &f);
@@ -156,6 +160,8 @@ static void test_keyed_table_reads_as_of_every_lsn(void)
             ASSERT_OK(columnar_open_writer(io_posix(), test_dir(), &opt, &w, &f), &f);
             ck_assert_uint_eq(columnar_writer_applied(w), lsn);
         }
+        if (rng_below(&rng, 4) == 0) ASSERT_OK(columnar_maintain(w, &done, &f), &f);
+        if (rng_below(&rng, 25) == 0) ASSERT_OK(columnar_compact(w, &done, &f), &f);
         ASSERT_OK(columnar_refresh(r, NULL, &f), &f);
         ck_assert_uint_eq(columnar_applied(r), lsn);
         check_as_of(r, &m, lsn, &rng);
@@ -166,6 +172,192 @@ static void test_keyed_table_reads_as_of_every_lsn(void)
     schema_free(&s);
 }
 
-static const struct named_test tests[] = {T(test_keyed_table_reads_as_of_every_lsn)};
+/* ---- time travel ---- */
+
+struct shop { struct columnar_writer *w; struct columnar_reader *r; struct schema s; struct clock_sim clock;
+              struct model m; struct rng rng; lsn_t lsn; };
+
+static void shop_open(struct shop *x)
+{
+    struct columnar_options opt = {.clock = &x->clock.clock, .row_group_rows = 2048, .journal_rows_max = 500};
+    struct fault f = {0};
+
+    memset(x, 0, sizeof *x);
+    clock_sim_init(&x->clock, 5000);
+    rng_seed(&x->rng, test_seed());
+    x->lsn = 100;
+    ASSERT_OK(schema_parse(shop_json, strlen(shop_json), &x->s, &f), &f);
+    ASSERT_OK(columnar_open_writer(io_posix(), test_dir(), &opt, &x->w, &f), &f);
+    ASSERT_OK(columnar_define_table(x->w, &x->s, NULL, &f), &f);
+    ASSERT_OK(columnar_publish(x->w, x->lsn, 1000, &f), &f);
+    ASSERT_OK(columnar_open_reader(io_posix(), test_dir(), NULL, &x->r, &f), &f);
+}
+
+static void shop_round(struct shop *x, int changes)
+{
+    struct fault f = {0};
+
+    for (int i = 0; i < changes; i++) change(x->w, &x->m, &x->rng, x->lsn += 10);
+    x->clock.wall_us += 1000;
+    ASSERT_OK(columnar_publish(x->w, x->lsn, x->clock.wall_us, &f), &f);
+    ASSERT_OK(columnar_refresh(x->r, NULL, &f), &f);
+}
+
+static void shop_close(struct shop *x)
+{
+    columnar_close_reader(x->r);
+    columnar_close_writer(x->w);
+    schema_free(&x->s);
+}
+
+static void test_vacuum_keeps_tags_and_refuses_pins(void)
+{
+    static struct shop x;
+    struct columnar_maintenance done;
+    struct columnar_vacuum plan;
+    struct fault f = {0};
+    lsn_t tagged, cut;
+
+    shop_open(&x);
+    for (int i = 0; i < 5; i++) shop_round(&x, 300);
+    tagged = x.lsn;
+    ASSERT_OK(columnar_tag(x.w, "month end", tagged, false, &f), &f);
+    ASSERT_STATUS(columnar_tag(x.w, "month end", tagged, false, NULL), ST_EXISTS);
+    for (int i = 0; i < 5; i++) shop_round(&x, 300);
+    cut = x.lsn - 1000;
+    ASSERT_STATUS(columnar_vacuum(x.w, cut, false, false, &plan, NULL), ST_CONFLICT);
+    ASSERT_OK(columnar_tag(x.w, "audit", tagged + 500, true, &f), &f);
+    ASSERT_STATUS(columnar_vacuum(x.w, cut, false, true, &plan, NULL), ST_CONFLICT);
+    ASSERT_OK(columnar_untag(x.w, "audit", &f), &f);
+    ASSERT_OK(columnar_vacuum(x.w, cut, true, true, &plan, &f), &f);
+    ck_assert_uint_eq(plan.kept_tags, 1);
+    ck_assert_uint_gt(plan.versions, 0);
+    ASSERT_OK(columnar_vacuum(x.w, cut, false, true, &plan, &f), &f);
+    ASSERT_OK(columnar_compact(x.w, &done, &f), &f);
+    ck_assert_uint_eq(done.versions_dropped, plan.versions);
+    ASSERT_OK(columnar_refresh(x.r, NULL, &f), &f);
+    check_as_of(x.r, &x.m, x.lsn, &x.rng);
+    check_as_of(x.r, &x.m, cut, &x.rng);
+    check_as_of(x.r, &x.m, tagged, &x.rng);
+    ASSERT_STATUS(columnar_scan_rows(x.r, 0, cut - 10, see, NULL, NULL), ST_NOT_FOUND);
+    shop_close(&x);
+}
+
+static void test_rollback_then_replay_is_the_same(void)
+{
+    static struct shop x;
+    struct fault f = {0};
+    struct rng at_mark;
+    size_t versions;
+    lsn_t mark;
+
+    shop_open(&x);
+    for (int i = 0; i < 4; i++) shop_round(&x, 300);
+    mark = x.lsn;
+    versions = x.m.n;
+    at_mark = x.rng;
+    for (int i = 0; i < 4; i++) shop_round(&x, 300);
+    ASSERT_OK(columnar_rollback(x.w, mark, &f), &f);
+    ck_assert_uint_eq(columnar_writer_applied(x.w), mark);
+    ASSERT_OK(columnar_refresh(x.r, NULL, &f), &f);
+    ck_assert_uint_eq(columnar_applied(x.r), mark);
+    x.m.n = versions;
+    for (size_t i = 0; i < x.m.n; i++)
+        if (x.m.v[i].end != LSN_MAX && x.m.v[i].end > mark) x.m.v[i].end = LSN_MAX;
+    x.lsn = mark;
+    check_as_of(x.r, &x.m, mark, &x.rng);
+    x.rng = at_mark;
+    for (int i = 0; i < 4; i++) shop_round(&x, 300);
+    check_as_of(x.r, &x.m, x.lsn, &x.rng);
+    check_as_of(x.r, &x.m, mark - 300, &x.rng);
+    shop_close(&x);
+}
+
+struct diff_seen { const struct model *m; lsn_t a, b; size_t i, u, d; lsn_t last; };
+
+static enum status see_net(void *ctx, const struct columnar_change *c)
+{
+    struct diff_seen *s = ctx;
+    const struct value *row = c->op == 'd' ? c->before : c->after;
+    const struct version *a = visible(s->m, row[0].i, s->a), *b = visible(s->m, row[0].i, s->b);
+
+    ck_assert_uint_ge(c->lsn, s->last);
+    s->last = c->lsn;
+    if (c->op == 'i') s->i++, ck_assert(a == NULL && b != NULL);
+    if (c->op == 'u') s->u++, ck_assert(a != NULL && b != NULL && a != b);
+    if (c->op == 'd') s->d++, ck_assert(a != NULL && b == NULL);
+    if (c->before != NULL) check_row(a, c->before);
+    if (c->after != NULL) check_row(b, c->after);
+    return ST_OK;
+}
+
+static enum status see_all(void *ctx, const struct columnar_change *c)
+{
+    struct diff_seen *s = ctx;
+
+    ck_assert(c->lsn > s->a && c->lsn <= s->b && c->lsn >= s->last);
+    s->last = c->lsn;
+    if (c->op == 'i') s->i++;
+    if (c->op == 'u') s->u++;
+    if (c->op == 'd') s->d++;
+    if (c->before != NULL) check_row(visible(s->m, c->before[0].i, c->lsn - 1), c->before);
+    if (c->after != NULL) check_row(visible(s->m, c->after[0].i, c->lsn), c->after);
+    return ST_OK;
+}
+
+static void test_diff_tells_net_and_every_change(void)
+{
+    static struct shop x;
+    struct diff_seen net, all;
+    size_t begun = 0, ended = 0, moved = 0;
+    struct fault f = {0};
+
+    shop_open(&x);
+    for (int i = 0; i < 3; i++) shop_round(&x, 300);
+    net = all = (struct diff_seen){.m = &x.m, .a = x.lsn - 1555, .b = x.lsn - 505};
+    ASSERT_OK(columnar_diff(x.r, 0, net.a, net.b, COLUMNAR_DIFF_NET, see_net, &net, &f), &f);
+    ASSERT_OK(columnar_diff(x.r, 0, all.a, all.b, COLUMNAR_DIFF_ALL, see_all, &all, &f), &f);
+    for (size_t i = 0; i < x.m.n; i++) {
+        begun += x.m.v[i].begin > all.a && x.m.v[i].begin <= all.b;
+        ended += x.m.v[i].end > all.a && x.m.v[i].end <= all.b;
+    }
+    ck_assert_uint_eq(all.i + all.u, begun);
+    ck_assert_uint_eq(all.d + all.u, ended);
+    for (int64_t id = 0; id < KEYS; id++) moved += visible(&x.m, id, net.a) != visible(&x.m, id, net.b);
+    ck_assert_uint_eq(net.i + net.u + net.d, moved);
+    shop_close(&x);
+}
+
+static void test_resolve_names_what_can_be_read(void)
+{
+    static struct shop x;
+    const struct columnar_snapshot *snaps;
+    struct columnar_as_of at = {.kind = AS_OF_TIME};
+    struct fault f = {0};
+    lsn_t lsn;
+    size_t n;
+
+    shop_open(&x);
+    for (int i = 0; i < 3; i++) shop_round(&x, 10);
+    n = columnar_snapshots(x.r, &snaps);
+    ck_assert_uint_eq(n, 4);
+    at.wall_us = snaps[2].wall_us + 1;
+    ASSERT_OK(columnar_resolve(x.r, &at, &lsn, &f), &f);
+    ck_assert_uint_eq(lsn, snaps[2].lsn);
+    at = (struct columnar_as_of){.kind = AS_OF_SNAPSHOT, .number = snaps[1].id};
+    ASSERT_OK(columnar_resolve(x.r, &at, &lsn, &f), &f);
+    ck_assert_uint_eq(lsn, snaps[1].lsn);
+    at = (struct columnar_as_of){.kind = AS_OF_TIME, .wall_us = 1};
+    ASSERT_STATUS(columnar_resolve(x.r, &at, &lsn, &f), ST_NOT_FOUND);
+    at = (struct columnar_as_of){.kind = AS_OF_LSN, .number = x.lsn + 1};
+    ASSERT_STATUS(columnar_resolve(x.r, &at, &lsn, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(columnar_open_writer(io_posix(), test_dir(), NULL, &x.w, NULL), ST_CONFLICT);
+    shop_close(&x);
+}
+
+static const struct named_test tests[] = {
+    T(test_keyed_table_reads_as_of_every_lsn), T(test_vacuum_keeps_tags_and_refuses_pins),
+    T(test_rollback_then_replay_is_the_same), T(test_diff_tells_net_and_every_change),
+    T(test_resolve_names_what_can_be_read)};
 
 int main(int argc, char **argv) { return run_tests("columnar tables", tests, ARRAY_LEN(tests), argc, argv); }

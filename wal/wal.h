@@ -212,7 +212,7 @@ struct wal_stats {
     uint64_t group_sizes[WAL_GROUP_BUCKETS];
     uint64_t heartbeats, buffer_full;
     struct histogram sync_ns;   /* one write + sync */
-    struct histogram commit_ns; /* durable commits, as their group's leader saw them */
+    struct histogram commit_ns; /* durable commits: every 16th is timed */
 };
 void wal_stats(struct wal *w, struct wal_stats *out);
 

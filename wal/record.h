@@ -1,0 +1,140 @@
+/* record - the bytes of the log. Private to wal/. Integers are little-endian.
+ *
+ * Segment file NNNNNNNNNNNNNNNN.seg (segment number in hex), segment_bytes long once it is closed:
+ *
+ *   0        64                                                        segment_bytes
+ *   +--------+----------+----------+-- ... --+----------+--------------+
+ *   | header | record   | record   |         | record   | zeros (< 24) |
+ *   +--------+----------+----------+-- ... --+----------+--------------+
+ *
+ * Segment header
+ *   off size field       a reader demands
+ *   0   8    magic       "SEAMWAL1"
+ *   8   4    version     1
+ *   12  4    segment     log2 of segment_bytes, as in log.meta
+ *   16  8    log id      as in log.meta
+ *   24  8    number      as in the file's name; another number: a recycled file not yet used again
+ *   32  8    start       number * segment_bytes
+ *   40  8    wall_us     when it was begun
+ *   48  12   zeros
+ *   60  4    crc         crc32c of bytes [0,60)
+ *
+ * Record (a whole one, or a fragment of one); always begins and ends at a multiple of 8
+ *
+ *   0       4       8       12     13      14      16           16+len
+ *   +-------+-------+-------+------+-------+-------+------------+----------+
+ *   | crc   | len   | back  | type | flags | check | payload    | 0..7 x 0 |
+ *   +-------+-------+-------+------+-------+-------+------------+----------+
+ *           |<---------------- covered by crc ------------------------------>|
+ *
+ *   off size field  a reader demands
+ *   0   4    crc    crc32c of bytes [4, end), continued from a seed made of the record's own LSN and
+ *                   the log id: a stale record of a recycled segment or a misplaced write fails
+ *   4   4    len    payload bytes; header + payload lie inside the segment and len <= 256 KiB
+ *   8   4    back   (LSN - what was durable when this was appended) / 8; RECORD_BACK_NONE: farther.
+ *                   A valid record vouches that everything before LSN - 8*back had been synced
+ *   12  1    type   1..255; equal in all fragments of a record
+ *   13  1    flags  1 = first fragment, 2 = last fragment; a whole record has both
+ *   14  2    check  a hash of LSN, log id and the fields above it: a header can be disbelieved
+ *                   without reading its payload, so that scanning damaged or stale bytes stays linear
+ *
+ * When fewer than RECORD_TAIL_MIN bytes remain in a segment they are zeros, and the next record begins
+ * after the next segment's header.
+ *
+ * log.meta (written atomically at creation and by each trim)
+ *   0   8  magic "SEAMLOGM"    8  4  version 1     12 4  log2 of segment_bytes
+ *   16  8  log id              24 8  oldest segment kept      32 4 zeros      36 4 crc of [0,36)     */
+#ifndef SEAM_WAL_RECORD_H
+#define SEAM_WAL_RECORD_H
+
+#include <assert.h>
+
+#include "engine/bytes.h"
+#include "engine/crc32c.h"
+#include "engine/lsn.h"
+
+enum {
+    SEGMENT_HEADER = 64,
+    RECORD_CRC = 0,
+    RECORD_LEN = 4,
+    RECORD_BACK = 8,
+    RECORD_TYPE = 12,
+    RECORD_FLAGS = 13,
+    RECORD_CHECK = 14,
+    RECORD_HEADER = 16,
+    RECORD_TAIL_MIN = 24, /* a header and 8 bytes: less than this is padding */
+    RECORD_FIRST = 1,
+    RECORD_LAST = 2,
+    META_SIZE = 40,
+};
+static_assert(RECORD_CHECK + 2 == RECORD_HEADER, "record header has no gap");
+static_assert(RECORD_TAIL_MIN == RECORD_HEADER + 8, "a first fragment carries at least 8 bytes");
+
+#define RECORD_BACK_NONE UINT32_MAX
+#define SEGMENT_MAGIC "SEAMWAL1"
+#define META_MAGIC "SEAMLOGM"
+
+static inline uint64_t round8(uint64_t n) { return (n + 7) & ~(uint64_t)7; }
+
+/* What is mixed into every checksum of a log: its id, spread. */
+static inline uint64_t record_salt(uint64_t log_id)
+{
+    uint64_t x = log_id + 0x9e3779b97f4a7c15ull;
+
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+    return x ^ (x >> 31);
+}
+
+static inline uint32_t record_seed(lsn_t lsn, uint64_t salt)
+{
+    return (uint32_t)lsn ^ (uint32_t)(lsn >> 32) ^ (uint32_t)salt;
+}
+
+static inline uint16_t record_check(const uint8_t *head, lsn_t lsn, uint64_t salt)
+{
+    uint64_t x = lsn ^ salt;
+
+    x = (x ^ (get_u64(head + RECORD_LEN))) * 0xd6e8feb86659fd93ull;
+    x ^= x >> 32;
+    x = (x ^ get_u16(head + RECORD_TYPE)) * 0xd6e8feb86659fd93ull;
+    return (uint16_t)(x >> 48);
+}
+
+/* Does a believable header stand here? `left` = bytes to the end of the segment. */
+static inline int record_head_ok(const uint8_t *head, lsn_t lsn, uint64_t salt, uint64_t left)
+{
+    return head[RECORD_TYPE] != 0 && get_u16(head + RECORD_CHECK) == record_check(head, lsn, salt) &&
+           head[RECORD_FLAGS] <= (RECORD_FIRST | RECORD_LAST) &&
+           RECORD_HEADER + round8(get_u32(head + RECORD_LEN)) <= left;
+}
+
+static inline uint64_t record_size(const uint8_t *head)
+{
+    return RECORD_HEADER + round8(get_u32(head + RECORD_LEN));
+}
+
+static inline uint32_t record_crc(const uint8_t *record, lsn_t lsn, uint64_t salt)
+{
+    return crc32c(record_seed(lsn, salt), record + RECORD_LEN, record_size(record) - RECORD_LEN);
+}
+
+/* Everything before the returned LSN had been synced when this (valid) record was appended. */
+static inline lsn_t record_vouches(const uint8_t *head, lsn_t lsn)
+{
+    uint32_t back = get_u32(head + RECORD_BACK);
+
+    return back == RECORD_BACK_NONE || (uint64_t)back * 8 > lsn ? LSN_NONE : lsn - (uint64_t)back * 8;
+}
+
+/* Where the next record stands when the last one ended at `lsn`. */
+static inline lsn_t record_place(lsn_t lsn, uint64_t segment_bytes)
+{
+    uint64_t at = lsn & (segment_bytes - 1);
+
+    if (at == 0) return lsn + SEGMENT_HEADER;
+    if (segment_bytes - at < RECORD_TAIL_MIN) return lsn - at + segment_bytes + SEGMENT_HEADER;
+    return lsn;
+}
+
+#endif

@@ -56,6 +56,7 @@ void csv_close(struct csv *c)
 }
 
 uint64_t csv_line(const struct csv *c) { return c->line; }
+void csv_expect(struct csv *c, size_t fields) { c->options.expect = fields; }
 
 static enum status read_more(struct csv *c, struct fault *f)
 {

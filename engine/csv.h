@@ -24,6 +24,7 @@ MUST_USE enum status csv_open(struct source *s, struct csv_options o, struct csv
  * (fault: line and reason; calling again goes on after it).                                       */
 MUST_USE enum status csv_next(struct csv *c, const struct csv_field **fields, size_t *count,
                               struct fault *f);
+void csv_expect(struct csv *c, size_t fields); /* from the next record on (as a header told); 0 = any */
 uint64_t csv_line(const struct csv *c); /* line on which the last record began, from 1 */
 void csv_close(struct csv *c);
 void csv_write_field(struct buf *out, const char *s, size_t n, char separator); /* quotes when needed */

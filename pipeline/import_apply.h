@@ -1,0 +1,40 @@
+/* import_apply - a record's rows, computed and written into the running transaction. Private to the importer. */
+#ifndef SEAM_PIPELINE_IMPORT_APPLY_H
+#define SEAM_PIPELINE_IMPORT_APPLY_H
+
+#include "pipeline/import.h"
+#include "pipeline/import_map.h"
+#include "pipeline/import_record.h"
+
+/* What the importer keeps for each table of the mapping.                                           */
+struct import_rows {
+    struct value values[COLUMNS_MAX]; /* of the record at hand                          */
+    bool fed;                         /* the record has a row for this table            */
+    struct import_map ids;            /* INTERN: text key to id                         */
+    int64_t last_id;                  /* INTERN: the highest there is; -1 = not known   */
+    struct buf last_key;              /* KEEP: of the row seen last, known to be there  */
+};
+
+struct import_apply {
+    const struct mapping *m;
+    struct import_rows *rows;          /* one a table of the mapping                    */
+    struct import_map counts[IMPORT_SLOTS_MAX]; /* COUNT: by slot; used ones only       */
+    int64_t count_now[IMPORT_SLOTS_MAX];
+    bool counted[IMPORT_SLOTS_MAX];
+    struct value old[COLUMNS_MAX];
+    struct buf old_row, key, json;
+    struct import_stats *stats;
+};
+
+MUST_USE enum status apply_open(struct import_apply *a, const struct mapping *m, struct import_stats *stats, struct fault *f);
+void apply_close(struct import_apply *a);
+/* Counts the record in its groups, whether or not it will land: its number depends on the file alone. */
+MUST_USE enum status apply_count(struct import_apply *a, const struct record_reader *r, struct fault *f);
+void apply_restart_counts(struct import_apply *a);
+/* Computes and writes the record's rows. ST_INVALID, ST_EXISTS, ST_LIMIT: the record cannot land (the
+ * caller rolls back to before it, and calls apply_forget); anything else ends the import.           */
+MUST_USE enum status apply_record(struct import_apply *a, struct oltp_txn *t, struct record_reader *r, struct fault *f);
+/* After a rollback: what was learnt from rows that are gone.                                        */
+void apply_forget(struct import_apply *a);
+
+#endif

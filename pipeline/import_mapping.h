@@ -1,0 +1,93 @@
+/* import_mapping - the mapping file, parsed and checked against the tables. Private to the importer.
+ *
+ * Everything is resolved here: names of source columns become slots of a record, names of tables and
+ * columns become positions, so that the loop over records compares and copies only.                 */
+#ifndef SEAM_PIPELINE_IMPORT_MAPPING_H
+#define SEAM_PIPELINE_IMPORT_MAPPING_H
+
+#include "engine/json.h"
+#include "oltp/oltp.h"
+
+enum { IMPORT_SLOTS_MAX = 256, IMPORT_TABLES_MAX = 16 };
+
+enum import_format { IMPORT_CSV, IMPORT_TSV, IMPORT_JSONL };
+
+enum condition_kind { C_EMPTY, C_STARTS, C_EQUALS, C_CONTAINS, C_ABOVE, C_BELOW, C_ALL, C_ANY, C_NOT };
+
+struct condition {
+    enum condition_kind kind;
+    int slot;
+    const char *text;
+    size_t size;
+    int64_t number; /* ABOVE, BELOW: scale 6 */
+    struct condition *child, *next;
+};
+
+enum expr_kind { E_UNMAPPED, E_FROM, E_CONST, E_CASES, E_COUNT, E_SAME, E_INTERN, E_VERSION };
+
+struct expr_case {
+    const struct condition *when; /* NULL: otherwise */
+    const struct expr *then;
+    struct expr_case *next;
+};
+
+struct expr {
+    enum expr_kind kind;
+    int slot;                   /* FROM, COUNT */
+    bool trim, digits, upper, lower;
+    const char *prefix;          /* FROM: put before what is not empty */
+    const struct expr *fallback; /* FROM: when empty */
+    const char *text;           /* CONST */
+    size_t size;
+    struct expr_case *cases;    /* CASES */
+    int table, column;          /* SAME: an earlier table of the mapping */
+    uint32_t index;             /* INTERN: the unique index, */
+    int index_column;           /* ... its one column      */
+};
+
+enum import_mode {
+    MODE_UPSERT, /* insert, or update when something changed            */
+    MODE_KEEP,   /* insert; a row that is there stays as it is          */
+    MODE_INSERT, /* insert; a row that is there and differs is an error */
+};
+
+struct import_table {
+    uint32_t id;
+    const struct schema *schema; /* owned by the mapping */
+    enum import_mode mode;
+    const struct condition *when, *update_when;
+    struct expr columns[COLUMNS_MAX];
+    bool compared[COLUMNS_MAX];
+    int newest;             /* column: an older value changes nothing; -1 = none */
+    int64_t apart_us;       /* newest: at least this much later than the stored one */
+    const char *event_type; /* outbox event when a row is inserted; NULL = none */
+    const char *event_aggregate;
+};
+
+struct mapping {
+    struct arena arena;
+    const char *name;
+    enum import_format format;
+    bool format_given, latin1, no_header;
+    bool strict;          /* made of a table: columns that it has not are refused */
+    const char *slots[IMPORT_SLOTS_MAX]; /* names of the source columns that are used */
+    int slot_count;
+    const char *const *columns;          /* of a file without a header */
+    int column_count;
+    int group_slot;       /* one transaction a run of equal values; -1 = none */
+    uint64_t group_rows;  /* ... and at most this many records                */
+    struct import_table tables[IMPORT_TABLES_MAX];
+    struct schema schemas[IMPORT_TABLES_MAX];
+    int table_count;
+};
+
+/* Parses and checks against the tables that `t` sees.                                              */
+MUST_USE enum status mapping_parse(const char *json, size_t n, struct oltp_txn *t, struct mapping **out,
+                                   struct fault *f);
+/* Every live column of `table` from the source column of its name.                                 */
+MUST_USE enum status mapping_of_table(const char *table, struct oltp_txn *t, struct mapping **out,
+                                      struct fault *f);
+void mapping_free(struct mapping *m); /* accepts NULL */
+int mapping_slot(const struct mapping *m, const char *name); /* -1 when no expression uses it */
+
+#endif

@@ -182,12 +182,14 @@ static enum status compute_table(struct import_apply *a, struct oltp_txn *t, int
 
 /* ---- writing ---- */
 
-static enum status put_event(struct import_apply *a, struct oltp_txn *t, int table, struct fault *f)
+static enum status put_event(struct import_apply *a, struct oltp_txn *t, int table, const struct record_reader *r, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
+    const struct import_event *e = it->events;
     struct bytes id, payload;
 
-    if (it->event_type == NULL) return ST_OK;
+    while (e != NULL && !condition_holds(e->when, r->slots)) e = e->next;
+    if (e == NULL) return ST_OK;
     buf_clear(&a->json);
     for (uint16_t i = 0; i < it->schema->key_count; i++) {
         if (i > 0) buf_u8(&a->json, '/');
@@ -198,16 +200,16 @@ static enum status put_event(struct import_apply *a, struct oltp_txn *t, int tab
     if (!buf_ok(&a->json)) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for an event");
     id.data = a->json.data;
     payload = (struct bytes){a->json.data + id.size, a->json.size - id.size};
-    return oltp_outbox_put(t, it->event_aggregate, id, it->event_type, payload, f);
+    return oltp_outbox_put(t, e->aggregate, id, e->type, payload, f);
 }
 
-static enum status insert_row(struct import_apply *a, struct oltp_txn *t, int table, struct fault *f)
+static enum status insert_row(struct import_apply *a, struct oltp_txn *t, int table, const struct record_reader *r, struct fault *f)
 {
     enum status st = oltp_insert(t, a->m->tables[table].id, a->rows[table].values, f);
 
     if (st != ST_OK) return st;
     a->stats->inserted++;
-    return put_event(a, t, table, f);
+    return put_event(a, t, table, r, f);
 }
 
 /* The stored row, copied, decoded into a->old. ST_NOT_FOUND.                                        */
@@ -288,7 +290,7 @@ static enum status write_table(struct import_apply *a, struct oltp_txn *t, int t
     if (st != ST_OK) return st;
     if (it->mode == MODE_KEEP && just_seen(a, table)) goto unchanged;
     st = read_old(a, t, table, f);
-    if (st == ST_NOT_FOUND) return insert_row(a, t, table, f);
+    if (st == ST_NOT_FOUND) return insert_row(a, t, table, r, f);
     if (st != ST_OK) return st;
     if (it->mode == MODE_KEEP || !differs(a, table)) goto unchanged;
     if (it->mode == MODE_INSERT) return fault_set(f, ST_EXISTS, NULL, r->line, "%s has a different row with this key", it->schema->name);

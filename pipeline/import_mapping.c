@@ -9,7 +9,7 @@ enum { GROUP_ROWS_DEFAULT = 1000, NUMBER_SCALE = 6, NESTING_MAX = 16 };
 static const char *const top_members[] = {"name", "format", "encoding", "header", "columns", "transaction", "tables", "about"};
 static const char *const transaction_members[] = {"group", "rows"};
 static const char *const table_members[] = {"table", "mode", "when", "update_when", "values", "compare", "newest", "apart_seconds", "event", "about"};
-static const char *const event_members[] = {"aggregate", "type"};
+static const char *const event_members[] = {"when", "aggregate", "type"};
 static const char *const expr_members[] = {"from", "trim", "digits", "upper", "lower", "prefix", "else", "value", "cases", "count", "same", "intern", "version"};
 static const char *const condition_members[] = {"column", "empty", "starts", "equals", "contains", "above", "below", "all", "any", "not"};
 static const char *const case_members[] = {"when", "then"};
@@ -362,17 +362,34 @@ static enum status read_comparison(struct mapping_reader *x, const struct json *
     return ST_OK;
 }
 
-static enum status read_event(struct mapping_reader *x, const struct json *object)
+static enum status read_event(struct mapping_reader *x, const struct json *object, struct import_event **out)
 {
-    const struct json *event = json_get(object, "event");
-    enum status st;
+    struct import_event *e = arena_zalloc(&x->m->arena, sizeof *e);
+    enum status st = check_members(x, object, event_members, ARRAY_LEN(event_members));
 
-    if (event == NULL) return ST_OK;
-    st = check_members(x, event, event_members, ARRAY_LEN(event_members));
+    if (e == NULL) return no_memory(x);
+    if (st == ST_OK) st = read_optional_condition(x, object, "when", &e->when);
     if (st != ST_OK) return st;
-    x->table->event_type = json_string(event, "type", NULL);
-    x->table->event_aggregate = json_string(event, "aggregate", x->table->schema->name);
-    return x->table->event_type != NULL ? ST_OK : REFUSE(x, event, "an event has a \"type\"");
+    e->type = json_string(object, "type", NULL);
+    e->aggregate = json_string(object, "aggregate", x->table->schema->name);
+    *out = e;
+    return e->type != NULL ? ST_OK : REFUSE(x, object, "an event has a \"type\"");
+}
+
+/* One event, or a list of which the first that holds is put.                                       */
+static enum status read_events(struct mapping_reader *x, const struct json *object)
+{
+    const struct json *v = json_get(object, "event");
+    struct import_event **tail = &x->table->events;
+    enum status st = ST_OK;
+
+    if (v == NULL) return ST_OK;
+    if (v->type != J_ARRAY) return read_event(x, v, tail);
+    for (const struct json *c = v->child; c != NULL && st == ST_OK; c = c->next) {
+        st = read_event(x, c, tail);
+        if (st == ST_OK) tail = &(*tail)->next;
+    }
+    return st;
 }
 
 static enum status find_table(struct mapping_reader *x, const char *name, struct import_table *t)
@@ -404,7 +421,7 @@ static enum status read_table(struct mapping_reader *x, const struct json *objec
     if (st == ST_OK) st = read_optional_condition(x, object, "update_when", &t->update_when);
     if (st == ST_OK) st = read_values(x, object);
     if (st == ST_OK) st = read_comparison(x, object);
-    if (st == ST_OK) st = read_event(x, object);
+    if (st == ST_OK) st = read_events(x, object);
     if (t->schema != NULL) x->m->table_count++;
     return st;
 }

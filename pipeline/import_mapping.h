@@ -51,6 +51,12 @@ enum import_mode {
     MODE_INSERT, /* insert; a row that is there and differs is an error */
 };
 
+struct import_event {
+    const struct condition *when;
+    const char *type, *aggregate;
+    struct import_event *next;
+};
+
 struct import_table {
     uint32_t id;
     const struct schema *schema; /* owned by the mapping */
@@ -60,8 +66,7 @@ struct import_table {
     bool compared[COLUMNS_MAX];
     int newest;             /* column: an older value changes nothing; -1 = none */
     int64_t apart_us;       /* newest: at least this much later than the stored one */
-    const char *event_type; /* outbox event when a row is inserted; NULL = none */
-    const char *event_aggregate;
+    struct import_event *events; /* when a row is inserted: the first that holds */
 };
 
 struct mapping {

@@ -1,0 +1,464 @@
+/* catalog - tables as data: which there are, their shapes, and which trees are theirs.
+ *
+ * A catalogue is immutable. Changing a table makes a new one that shares every other table with the old, so
+ * readers keep the shapes of their snapshot for as long as they like; all are freed when the handle closes
+ * (they are small, and there is one for each change of a shape).                                   */
+#include "oltp/db.h"
+
+#include <stdlib.h>
+
+enum { TREES_MAX = OLTP_TABLES_MAX * (INDEXES_MAX + 1) };
+
+static enum status no_memory(struct oltp *db, struct fault *f)
+{
+    return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for the catalogue");
+}
+
+enum status table_own(struct oltp *db, struct table **out, struct fault *f)
+{
+    struct table *tb = calloc(1, sizeof *tb);
+
+    if (tb == NULL) return no_memory(db, f);
+    tb->next_owned = db->tables;
+    db->tables = tb;
+    *out = tb;
+    return ST_OK;
+}
+
+enum status catalog_copy(struct oltp *db, const struct catalog *from, struct catalog **out, struct fault *f)
+{
+    struct catalog *c = calloc(1, sizeof *c);
+    uint32_t n = from != NULL ? from->table_count : 0;
+
+    if (c == NULL) return no_memory(db, f);
+    c->next_owned = db->catalogs;
+    db->catalogs = c;
+    c->tables = calloc(n + 1, sizeof *c->tables); /* room for one more */
+    if (c->tables == NULL) return no_memory(db, f);
+    if (n > 0) memcpy(c->tables, from->tables, n * sizeof *c->tables);
+    c->table_count = n;
+    c->slots = from != NULL ? from->slots : 0;
+    *out = c;
+    return ST_OK;
+}
+
+/* ---- encoding: the blob a checkpoint keeps ---- */
+
+void catalog_encode(const struct catalog *c, const struct tree *trees, struct buf *out)
+{
+    struct buf json = {0};
+
+    buf_varint(out, c->slots);
+    for (uint32_t i = 0; i < c->slots; i++) {
+        buf_varint(out, trees[i].root);
+        buf_varint(out, trees[i].depth);
+        buf_varint(out, trees[i].count);
+    }
+    buf_varint(out, c->table_count);
+    for (uint32_t i = 0; i < c->table_count; i++) {
+        const struct table *tb = c->tables[i];
+
+        buf_u8(out, tb != NULL);
+        if (tb == NULL) continue;
+        buf_varint(out, tb->primary);
+        buf_varint(out, tb->schema.index_count);
+        for (unsigned k = 0; k < tb->schema.index_count; k++) buf_varint(out, tb->index[k]);
+        buf_clear(&json);
+        schema_to_json(&tb->schema, &json);
+        buf_lenstr(out, json.data, json.size);
+        out->failed |= json.failed;
+    }
+    buf_free(&json);
+}
+
+static enum status table_decode(struct oltp *db, struct reader *r, uint32_t slots, struct table **out,
+                                struct fault *f)
+{
+    struct table *tb = NULL;
+    const uint8_t *json;
+    uint64_t primary, n, index[INDEXES_MAX] = {0};
+    size_t size = 0;
+    bool bad;
+    enum status st;
+
+    primary = read_varint(r);
+    n = read_varint(r);
+    bad = r->bad || primary >= slots || n > INDEXES_MAX;
+    for (uint64_t k = 0; k < n && !bad; k++) {
+        index[k] = read_varint(r);
+        bad = r->bad || index[k] >= slots;
+    }
+    json = bad ? NULL : read_lenstr(r, 1 << 20, &size);
+    if (json == NULL) return fault_set(f, ST_CORRUPT, db->pager.path, FAULT_NO_OFFSET, "the catalogue is damaged");
+    st = table_own(db, &tb, f);
+    if (st == ST_OK) st = schema_parse((const char *)json, size, &tb->schema, f);
+    if (st == ST_OK && tb->schema.index_count != n) st = ST_CORRUPT;
+    if (st == ST_NOMEM) return st;
+    if (st != ST_OK) return fault_set(f, ST_CORRUPT, db->pager.path, FAULT_NO_OFFSET, "the catalogue holds no valid schema");
+    tb->primary = (uint32_t)primary;
+    for (uint64_t k = 0; k < n; k++) tb->index[k] = (uint32_t)index[k];
+    *out = tb;
+    return ST_OK;
+}
+
+enum status catalog_decode(struct oltp *db, struct reader *r, const char *where, struct catalog **out,
+                           struct tree **trees, struct fault *f)
+{
+    uint64_t slots = read_varint(r), tables;
+    struct tree *t = NULL;
+    enum status st = catalog_copy(db, NULL, out, f);
+
+    if (st != ST_OK) return st;
+    if (r->bad || slots > TREES_MAX) goto damaged;
+    t = calloc(slots + 1, sizeof *t);
+    if (t == NULL) return no_memory(db, f);
+    for (uint64_t i = 0; i < slots; i++) {
+        uint64_t root = read_varint(r), depth = read_varint(r);
+
+        t[i].count = read_varint(r);
+        if (r->bad || depth > TREE_DEPTH_MAX || (depth == 0) != (root == 0) || root == 1 ||
+            root >= atomic_load(&db->pager.pages))
+            goto damaged;
+        t[i].root = (uint32_t)root;
+        t[i].depth = (uint32_t)depth;
+    }
+    tables = read_varint(r);
+    if (r->bad || tables > OLTP_TABLES_MAX) goto damaged;
+    (*out)->slots = (uint32_t)slots;
+    free((*out)->tables);
+    (*out)->tables = calloc(tables + 1, sizeof *(*out)->tables);
+    if ((*out)->tables == NULL) goto done;
+    for (uint64_t i = 0; i < tables; i++) {
+        if (read_u8(r) != 0) st = table_decode(db, r, (uint32_t)slots, &(*out)->tables[i], f);
+        if (r->bad) goto damaged;
+        if (st != ST_OK) goto done;
+        (*out)->table_count = (uint32_t)i + 1;
+    }
+    if (reader_left(r) != 0) goto damaged;
+    *trees = t;
+    return ST_OK;
+damaged:
+    st = fault_set(f, ST_CORRUPT, where, FAULT_NO_OFFSET, "the catalogue is damaged");
+done:
+    free(t);
+    return st != ST_OK ? st : no_memory(db, f);
+}
+
+/* ---- changing -------------------------------------------------------------------------------------- */
+
+/* A new tree slot, empty, in the transaction's working copy.                                       */
+static enum status slot_new(struct oltp_txn *t, struct catalog *c, uint32_t *slot, struct fault *f)
+{
+    if (c->slots == TREES_MAX)
+        return fault_set(f, ST_LIMIT, t->db->dir, FAULT_NO_OFFSET, "%d trees were made already", TREES_MAX);
+    if (c->slots == t->tree_cap) {
+        struct tree *more = realloc(t->trees, (t->tree_cap * 2 + 8) * sizeof *more);
+
+        if (more == NULL) return no_memory(t->db, f);
+        t->trees = more;
+        t->tree_cap = t->tree_cap * 2 + 8;
+    }
+    t->trees[c->slots] = (struct tree){0};
+    *slot = c->slots++;
+    return ST_OK;
+}
+
+/* Fills a new index from the rows there are.                                                       */
+static enum status index_build(struct oltp_txn *t, uint32_t id, const struct table *tb, unsigned ix, struct fault *f)
+{
+    struct oltp *db = t->db;
+    struct tree_cursor c = {.pager = &db->pager, .tree = t->trees[tb->primary], .hazard = t->hazard};
+    uint32_t number = tree_number(id, tb->schema.indexes[ix].id);
+    uint8_t primary[OLTP_KEY_MAX];
+    enum status st = tree_seek_end(&c, false, f);
+
+    while (st == ST_OK) {
+        struct cell cell;
+        struct bytes row;
+        size_t n, prefix;
+        bool has_null;
+        struct tree_cursor other;
+        uint8_t near[OLTP_KEY_MAX];
+
+        if (c.at == c.count && (st = tree_next_leaf(&c, f)) != ST_OK) break;
+        n = page_key(c.leaf, c.at, primary);
+        cell = page_cell(c.leaf, c.at++);
+        st = cell_value(&db->pager, &cell, db->w.hazard, &t->big, &row, f);
+        if (st == ST_OK) st = row_decode(&tb->schema, row.data, row.size, t->old_values, f);
+        if (st == ST_OK)
+            st = index_entry_key(tb, ix, t->old_values, (struct bytes){primary, n}, &t->index_key, &prefix, &has_null, f);
+        if (st == ST_OK) st = tree_prepare(&db->w, &t->trees[tb->index[ix]], number, t->index_key.data, t->index_key.size, f);
+        if (st == ST_OK) st = tree_store(&db->w, t->index_key.data, t->index_key.size, NULL, 0, f);
+        if (st != ST_OK || !tb->schema.indexes[ix].unique || has_null) continue;
+        /* Equal columns would be neighbours: look for another entry with this prefix. */
+        other = (struct tree_cursor){.pager = &db->pager, .tree = t->trees[tb->index[ix]], .hazard = db->w.hazard};
+        st = tree_seek(&other, t->index_key.data, prefix, f);
+        for (int seen = 0; st == ST_OK; seen++) {
+            if (other.at == other.count && (st = tree_next_leaf(&other, f)) != ST_OK) break;
+            n = page_key(other.leaf, other.at++, near);
+            if (n < prefix || memcmp(near, t->index_key.data, prefix) != 0) break;
+            if (seen == 1)
+                return fault_set(f, ST_EXISTS, tb->schema.name, FAULT_NO_OFFSET,
+                                 "two rows are equal in unique index \"%s\"", tb->schema.indexes[ix].name);
+        }
+        if (st == ST_END) st = ST_OK;
+    }
+    return st == ST_END ? ST_OK : st;
+}
+
+static int index_by_id(const struct schema *s, uint16_t id)
+{
+    for (unsigned i = 0; i < s->index_count; i++)
+        if (s->indexes[i].id == id) return (int)i;
+    return -1;
+}
+
+static bool index_equal(const struct index_def *a, const struct index_def *b)
+{
+    return a->unique == b->unique && a->count == b->count &&
+           memcmp(a->columns, b->columns, a->count * sizeof *a->columns) == 0;
+}
+
+/* Trees for tb's indexes: kept where `old` has the same, built or emptied where not.                */
+static enum status indexes_set(struct oltp_txn *t, uint32_t id, struct catalog *c, struct table *tb,
+                               const struct table *old, struct fault *f)
+{
+    enum status st = ST_OK;
+
+    for (unsigned ix = 0; st == ST_OK && ix < tb->schema.index_count; ix++) {
+        int was = old != NULL ? index_by_id(&old->schema, tb->schema.indexes[ix].id) : -1;
+
+        if (was >= 0 && index_equal(&old->schema.indexes[was], &tb->schema.indexes[ix])) {
+            tb->index[ix] = old->index[was];
+            continue;
+        }
+        st = slot_new(t, c, &tb->index[ix], f);
+        if (st == ST_OK) st = index_build(t, id, tb, ix, f);
+    }
+    for (unsigned ix = 0; st == ST_OK && old != NULL && ix < old->schema.index_count; ix++) {
+        int is = index_by_id(&tb->schema, old->schema.indexes[ix].id);
+
+        if (is >= 0 && tb->index[is] == old->index[ix]) continue;
+        st = tree_drop(&t->db->w, &t->trees[old->index[ix]], f);
+    }
+    return st;
+}
+
+enum status catalog_set(struct oltp_txn *t, uint32_t id, struct schema *s, struct fault *f)
+{
+    const struct table *old = id <= t->catalog->table_count ? t->catalog->tables[id - 1] : NULL;
+    struct catalog *c = NULL;
+    struct table *tb = NULL;
+    enum status st = catalog_copy(t->db, t->catalog, &c, f);
+
+    if (st != ST_OK) return st;
+    if (s == NULL) {
+        for (unsigned ix = 0; st == ST_OK && ix < old->schema.index_count; ix++)
+            st = tree_drop(&t->db->w, &t->trees[old->index[ix]], f);
+        if (st == ST_OK) st = tree_drop(&t->db->w, &t->trees[old->primary], f);
+        if (st == ST_OK) c->tables[id - 1] = NULL;
+    } else {
+        st = table_own(t->db, &tb, f);
+        if (st != ST_OK) return st;
+        tb->schema = *s;
+        *s = (struct schema){0};
+        tb->schema.id = id;
+        if (id > c->table_count) c->table_count = id;
+        c->tables[id - 1] = tb;
+        if (old != NULL) tb->primary = old->primary;
+        else st = slot_new(t, c, &tb->primary, f);
+        if (st == ST_OK) st = indexes_set(t, id, c, tb, old, f);
+    }
+    if (st != ST_OK) return st;
+    t->catalog = c;
+    t->changes++;
+    t->stamp++;
+    return ST_OK;
+}
+
+/* ---- the front door -------------------------------------------------------------------------------- */
+
+/* A change of shape either happens whole or not at all: it runs inside a savepoint of its own.       */
+static enum status shape_change(struct oltp_txn *t, uint32_t id, struct schema *s, struct fault *f)
+{
+    struct buf payload = {0};
+    struct change_schema c = {.txn = t->id, .seq = t->seq, .table = id};
+    struct buf json = {0};
+    uint32_t save = 0;
+    enum status st = oltp_savepoint(t, &save, f);
+
+    if (st != ST_OK) goto done;
+    if (s != NULL) {
+        s->id = id;
+        schema_to_json(s, &json);
+        c.version = s->version;
+        c.json = (struct bytes){json.data, json.size};
+        json.failed |= json.data == NULL;
+    } else {
+        c.version = table_of(t, id)->schema.version;
+    }
+    st = catalog_set(t, id, s, f);
+    change_put_schema(&payload, &c);
+    if (st == ST_OK && !buf_ok(&json)) st = no_memory(t->db, f);
+    if (st == ST_OK) st = log_record(t, CHANGE_SCHEMA, &payload, f);
+    if (st != ST_OK) {
+        if (oltp_rollback_to(t, save, NULL) != ST_OK) txn_fatal(t, ST_IO);
+    } else {
+        t->seq++;
+    }
+    if (t->save_count > save) {
+        enum status released = oltp_release(t, save, f);
+
+        if (st == ST_OK) st = released;
+    }
+    TRACE(t->db->trace, "oltp", "shape_change", TI("table", id), TI("status", st));
+done:
+    buf_free(&payload);
+    buf_free(&json);
+    return st;
+}
+
+static enum status shape_begin(struct oltp_txn *t, uint32_t table, struct schema *copy, struct fault *f)
+{
+    const struct table *tb;
+
+    if (!t->write) return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET, "a read transaction changes nothing");
+    if (t->failed != ST_OK) return fault_set(f, t->failed, t->db->dir, FAULT_NO_OFFSET, "the transaction failed earlier");
+    tb = table_of(t, table);
+    if (tb == NULL) return table_unknown(table, f);
+    return copy != NULL ? schema_clone(&tb->schema, copy) : ST_OK;
+}
+
+enum status oltp_create_table(struct oltp_txn *t, const struct schema *s, uint32_t *table, struct fault *f)
+{
+    struct schema copy = {0};
+    uint32_t id = t->catalog->table_count + 1;
+    enum status st;
+
+    if (!t->write) return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET, "a read transaction changes nothing");
+    if (oltp_table(t, s->name, &id, NULL) == ST_OK)
+        return fault_set(f, ST_EXISTS, s->name, FAULT_NO_OFFSET, "there is such a table already");
+    if (id > OLTP_TABLES_MAX)
+        return fault_set(f, ST_LIMIT, s->name, FAULT_NO_OFFSET, "%d tables were made already", OLTP_TABLES_MAX);
+    for (unsigned i = 0; i < s->index_count; i++)
+        if (s->indexes[i].id == 0 || s->indexes[i].id >= 1 << TREE_INDEX_BITS)
+            return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "index ids go from 1 to %d", (1 << TREE_INDEX_BITS) - 1);
+    st = schema_clone(s, &copy);
+    if (st == ST_OK) st = shape_change(t, id, &copy, f);
+    schema_free(&copy);
+    if (st == ST_OK) *table = id;
+    return st;
+}
+
+enum status oltp_create_table_json(struct oltp_txn *t, const char *json, size_t n, uint32_t *table,
+                                   struct fault *f)
+{
+    struct schema s = {0};
+    enum status st = schema_parse(json, n, &s, f);
+
+    if (st == ST_OK) st = oltp_create_table(t, &s, table, f);
+    schema_free(&s);
+    return st;
+}
+
+enum status oltp_drop_table(struct oltp_txn *t, uint32_t table, struct fault *f)
+{
+    enum status st = shape_begin(t, table, NULL, f);
+
+    return st == ST_OK ? shape_change(t, table, NULL, f) : st;
+}
+
+enum status oltp_add_column(struct oltp_txn *t, uint32_t table, const struct column *c, struct fault *f)
+{
+    struct schema s = {0};
+    enum status st = shape_begin(t, table, &s, f);
+
+    if (st == ST_OK) st = schema_add_column(&s, c, f);
+    if (st == ST_OK) st = shape_change(t, table, &s, f);
+    schema_free(&s);
+    return st;
+}
+
+enum status oltp_drop_column(struct oltp_txn *t, uint32_t table, const char *name, struct fault *f)
+{
+    struct schema s = {0};
+    enum status st = shape_begin(t, table, &s, f);
+
+    if (st == ST_OK) st = schema_drop_column(&s, name, f);
+    if (st == ST_OK) st = shape_change(t, table, &s, f);
+    schema_free(&s);
+    return st;
+}
+
+enum status oltp_rename_column(struct oltp_txn *t, uint32_t table, const char *from, const char *to,
+                               struct fault *f)
+{
+    struct schema s = {0};
+    enum status st = shape_begin(t, table, &s, f);
+
+    if (st == ST_OK) st = schema_rename_column(&s, from, to, f);
+    if (st == ST_OK) st = shape_change(t, table, &s, f);
+    schema_free(&s);
+    return st;
+}
+
+enum status oltp_create_index(struct oltp_txn *t, uint32_t table, const char *name,
+                              const char *const *columns, size_t count, bool unique, struct fault *f)
+{
+    struct schema s = {0};
+    struct index_def *def;
+    uint16_t id = 0;
+    enum status st = shape_begin(t, table, &s, f);
+
+    if (st != ST_OK) return st;
+    if (s.index_count == INDEXES_MAX || count == 0 || count > KEY_COLUMNS_MAX || strlen(name) >= NAME_MAX_BYTES) {
+        st = fault_set(f, ST_LIMIT, s.name, FAULT_NO_OFFSET, "at most %d indexes of at most %d columns, names under %d bytes",
+                       INDEXES_MAX, KEY_COLUMNS_MAX, NAME_MAX_BYTES);
+        goto done;
+    }
+    for (unsigned i = 0; i < s.index_count; i++) {
+        if (strcmp(s.indexes[i].name, name) == 0) {
+            st = fault_set(f, ST_EXISTS, s.name, FAULT_NO_OFFSET, "there is an index \"%s\" already", name);
+            goto done;
+        }
+        if (s.indexes[i].id > id) id = s.indexes[i].id;
+    }
+    while (index_by_id(&s, (uint16_t)(id + 1)) >= 0) id++;
+    if (id + 1 >= 1 << TREE_INDEX_BITS) /* numbers given before may be free again */
+        for (id = 0; index_by_id(&s, (uint16_t)(id + 1)) >= 0;) id++;
+    def = &s.indexes[s.index_count++];
+    *def = (struct index_def){.id = (uint16_t)(id + 1), .unique = unique, .count = (uint16_t)count};
+    memcpy(def->name, name, strlen(name) + 1);
+    for (size_t i = 0; i < count; i++) {
+        int at = schema_column(&s, columns[i]);
+
+        if (at < 0) {
+            st = fault_set(f, ST_NOT_FOUND, s.name, FAULT_NO_OFFSET, "no column \"%s\"", columns[i]);
+            goto done;
+        }
+        def->columns[i] = (uint16_t)at;
+    }
+    st = shape_change(t, table, &s, f);
+done:
+    schema_free(&s);
+    return st;
+}
+
+enum status oltp_drop_index(struct oltp_txn *t, uint32_t table, const char *name, struct fault *f)
+{
+    struct schema s = {0};
+    unsigned at = 0;
+    enum status st = shape_begin(t, table, &s, f);
+
+    if (st != ST_OK) return st;
+    while (at < s.index_count && strcmp(s.indexes[at].name, name) != 0) at++;
+    if (at == s.index_count) {
+        st = fault_set(f, ST_NOT_FOUND, s.name, FAULT_NO_OFFSET, "no index \"%s\"", name);
+    } else {
+        s.index_count--;
+        memmove(&s.indexes[at], &s.indexes[at + 1], (s.index_count - at) * sizeof *s.indexes);
+        st = shape_change(t, table, &s, f);
+    }
+    schema_free(&s);
+    return st;
+}

@@ -1,0 +1,157 @@
+/* pins - who else is using this folder's pages.
+ *
+ * A handle in another process (or a second one in this) reads the pages of one checkpoint. It writes that
+ * checkpoint's epoch into a pin of DIR/shared, then reads the meta page again: if its checkpoint is still
+ * listed, the writer will see the pin before it gives the pages away, because it looks at the pins only
+ * after it has written a new meta page. Pins of dead processes are dropped by whoever sees them.      */
+#include "oltp/db.h"
+
+#include <stdio.h>
+
+#include "engine/thread.h"
+
+static void pin_clear(struct pin *p)
+{
+    atomic_store(&p->epoch, 0);
+    atomic_store(&p->pid, 0);
+    atomic_store(&p->state, 0);
+}
+
+static bool pin_dead(struct pin *p)
+{
+    int64_t pid = atomic_load(&p->pid);
+
+    return atomic_load(&p->state) != 0 && pid != 0 && !process_alive(pid);
+}
+
+void pins_refresh(struct oltp *db)
+{
+    db->pinned_count = 0;
+    for (size_t i = 0; i < OLTP_PINS_MAX; i++) {
+        struct pin *p = &db->shared->pins[i];
+        uint64_t epoch;
+
+        if (atomic_load(&p->state) == 0) continue;
+        if (pin_dead(p)) {
+            TRACE(db->trace, "oltp", "pin_dropped", TI("pid", atomic_load(&p->pid)));
+            pin_clear(p);
+            continue;
+        }
+        epoch = atomic_load(&p->epoch);
+        if (epoch != 0) db->pinned[db->pinned_count++] = epoch;
+    }
+}
+
+enum status pin_take(struct oltp *db, enum oltp_pin_kind kind, struct fault *f)
+{
+    for (size_t i = 0; i < OLTP_PINS_MAX; i++) {
+        struct pin *p = &db->shared->pins[i];
+        uint32_t free_ = 0;
+
+        if (pin_dead(p)) pin_clear(p);
+        if (!atomic_compare_exchange_strong(&p->state, &free_, 1)) continue;
+        p->kind = kind;
+        p->since_us = clock_wall_us(db->clock);
+        snprintf(p->holder, sizeof p->holder, "%s", db->o.holder != NULL ? db->o.holder : "reader");
+        atomic_store(&p->lsn, 0);
+        atomic_store(&p->epoch, 0);
+        atomic_store(&p->pid, process_id());
+        db->pin = p;
+        return ST_OK;
+    }
+    return fault_set(f, ST_LIMIT, db->shared_path, FAULT_NO_OFFSET, "%d handles read this folder already", OLTP_PINS_MAX);
+}
+
+void pin_give(struct oltp *db)
+{
+    if (db->pin != NULL) pin_clear(db->pin);
+    db->pin = NULL;
+}
+
+static uint64_t pages_held_only_by(struct oltp *db, uint64_t epoch)
+{
+    const struct space *s = &db->pager.space;
+    size_t n = epochs_seen(db), others = 0;
+    uint64_t pages = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (db->seen[i] != epoch) db->seen[others++] = db->seen[i];
+    for (size_t i = 0; i < s->dead_count; i++)
+        if (epoch >= s->dead[i].birth && epoch < s->dead[i].death &&
+            !epoch_seen(db->seen, others, s->dead[i].birth, s->dead[i].death))
+            pages++;
+    return pages;
+}
+
+struct pin_list { struct oltp_pin *out; size_t max, count; };
+
+static void pin_add(struct pin_list *l, const struct oltp_pin *p)
+{
+    if (l->count < l->max) l->out[l->count] = *p;
+    l->count++;
+}
+
+static void pins_of_handle(struct oltp *db, lsn_t durable, struct pin_list *l)
+{
+    pthread_mutex_lock(&db->writer_latch);
+    for (size_t i = 0; i < db->retained_count; i++) {
+        const struct checkpoint *c = &db->retained[i];
+        struct oltp_pin p = {.kind = OLTP_PIN_RETENTION, .pid = process_id(), .alive = true, .lsn = c->lsn,
+                             .since_us = c->wall_us, .log_bytes = durable - c->lsn,
+                             .page_bytes = pages_held_only_by(db, c->epoch) * OLTP_PAGE_SIZE};
+
+        snprintf(p.holder, sizeof p.holder, "checkpoint %llu", (unsigned long long)c->seq);
+        pin_add(l, &p);
+    }
+    for (size_t i = 0; i < OLTP_READERS_MAX; i++) {
+        struct snapshot_slot *s = &db->readers[i];
+        uint64_t epoch = atomic_load(&s->epoch);
+        struct oltp_pin p = {.kind = OLTP_PIN_TXN, .pid = process_id(), .alive = true, .holder = "read transaction"};
+
+        if (epoch == 0) continue;
+        p.page_bytes = pages_held_only_by(db, epoch) * OLTP_PAGE_SIZE;
+        p.lsn = atomic_load(&s->lsn);
+        p.since_us = atomic_load(&s->since_us); /* the age of what it sees */
+        pin_add(l, &p);
+    }
+    pthread_mutex_unlock(&db->writer_latch);
+}
+
+enum status oltp_pins(struct io *io, const char *dir, struct oltp *db, struct oltp_pin *out, size_t max,
+                      size_t *count, struct fault *f)
+{
+    char path[PATH_MAX_BYTES];
+    struct shared *shared = NULL;
+    struct pin_list l = {out, max, 0};
+    void *map = NULL;
+    enum status st = path_join(path, dir, "shared", f);
+
+    if (st == ST_OK && !io_exists(io, path))
+        st = fault_set(f, ST_NOT_FOUND, dir, FAULT_NO_OFFSET, "no row store here");
+    if (st == ST_OK) st = io_map_shared(io, path, SHARED_BYTES, &map, f);
+    if (st != ST_OK) return st;
+    shared = map;
+    for (size_t i = 0; i < OLTP_PINS_MAX; i++) {
+        struct pin *p = &shared->pins[i];
+        struct oltp_pin o = {.kind = (enum oltp_pin_kind)p->kind, .pid = atomic_load(&p->pid),
+                             .lsn = atomic_load(&p->lsn), .since_us = p->since_us};
+        uint64_t epoch = atomic_load(&p->epoch);
+
+        if (atomic_load(&p->state) == 0 || o.pid == 0) continue;
+        memcpy(o.holder, p->holder, sizeof o.holder);
+        o.holder[sizeof o.holder - 1] = '\0';
+        o.alive = process_alive(o.pid);
+        if (db != NULL && !db->read_only) {
+            pthread_mutex_lock(&db->writer_latch);
+            o.page_bytes = pages_held_only_by(db, epoch) * OLTP_PAGE_SIZE;
+            pthread_mutex_unlock(&db->writer_latch);
+        }
+        pin_add(&l, &o);
+        if (!o.alive) pin_clear(p);
+    }
+    if (db != NULL && !db->read_only)
+        pins_of_handle(db, db->wal != NULL ? wal_durable_lsn(db->wal) : LSN_NONE, &l);
+    io_unmap_shared(io, map, SHARED_BYTES);
+    *count = l.count;
+    return ST_OK;
+}

@@ -1,0 +1,444 @@
+/* read - gets, keys and cursors.                                                                   */
+#include "oltp/db.h"
+
+#include <stdlib.h>
+
+static enum status no_memory(struct oltp_txn *t, struct fault *f)
+{
+    return fault_set(f, ST_NOMEM, t->db->dir, FAULT_NO_OFFSET, "no memory for a key");
+}
+
+enum status oltp_table(struct oltp_txn *t, const char *name, uint32_t *table, struct fault *f)
+{
+    for (uint32_t i = 0; i < t->catalog->table_count; i++) {
+        const struct table *tb = t->catalog->tables[i];
+
+        if (tb == NULL || strcmp(tb->schema.name, name) != 0) continue;
+        *table = i + 1;
+        return ST_OK;
+    }
+    return fault_set(f, ST_NOT_FOUND, name, FAULT_NO_OFFSET, "no such table");
+}
+
+const struct schema *oltp_schema(struct oltp_txn *t, uint32_t table)
+{
+    const struct table *tb = table_of(t, table);
+
+    return tb != NULL ? &tb->schema : NULL;
+}
+
+static int index_position(const struct table *tb, uint32_t index)
+{
+    for (unsigned i = 0; i < tb->schema.index_count; i++)
+        if (tb->schema.indexes[i].id == index) return (int)i;
+    return -1;
+}
+
+enum status oltp_index(struct oltp_txn *t, uint32_t table, const char *name, uint32_t *index, struct fault *f)
+{
+    const struct table *tb = table_of(t, table);
+
+    if (tb == NULL) return table_unknown(table, f);
+    for (unsigned i = 0; i < tb->schema.index_count; i++) {
+        if (strcmp(tb->schema.indexes[i].name, name) != 0) continue;
+        *index = tb->schema.indexes[i].id;
+        return ST_OK;
+    }
+    return fault_set(f, ST_NOT_FOUND, tb->schema.name, FAULT_NO_OFFSET, "no index \"%s\"", name);
+}
+
+static enum status index_unknown(const struct table *tb, uint32_t index, struct fault *f)
+{
+    return fault_set(f, ST_NOT_FOUND, tb->schema.name, FAULT_NO_OFFSET, "no index with the id %u", index);
+}
+
+size_t oltp_tables(struct oltp_txn *t, uint32_t *ids, size_t max)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < t->catalog->table_count; i++) {
+        if (t->catalog->tables[i] == NULL) continue;
+        if (n < max) ids[n] = i + 1;
+        n++;
+    }
+    return n;
+}
+
+uint64_t oltp_count(struct oltp_txn *t, uint32_t table, uint32_t index)
+{
+    const struct table *tb = table_of(t, table);
+    int at;
+
+    if (tb == NULL) return 0;
+    if (index == 0) return t->trees[tb->primary].count;
+    at = index_position(tb, index);
+    return at < 0 ? 0 : t->trees[tb->index[at]].count;
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------ */
+
+static enum status append_part(const struct table *tb, uint16_t column, struct value v, bool null_ok,
+                               struct buf *out, struct fault *f)
+{
+    const struct column *c = &tb->schema.columns[column];
+
+    if (v.type == V_NULL && null_ok) {
+        key_append(out, &v);
+        return ST_OK;
+    }
+    if (v.type != c->type)
+        return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "%s is %s, not %s", c->name,
+                         value_type_name(c->type), value_type_name(v.type));
+    if (v.type == V_DECIMAL && v.scale != c->scale) {
+        if (decimal_rescale(v.i, v.scale, c->scale, &v.i) != ST_OK)
+            return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "%s has %u decimals", c->name, c->scale);
+        v.scale = c->scale;
+    }
+    key_append(out, &v);
+    return ST_OK;
+}
+
+enum status oltp_key(struct oltp_txn *t, uint32_t table, uint32_t index, const struct value *values,
+                     size_t n, struct buf *out, struct fault *f)
+{
+    const struct table *tb = table_of(t, table);
+    const uint16_t *columns;
+    size_t count;
+
+    if (tb == NULL) return table_unknown(table, f);
+    if (index == 0) {
+        columns = tb->schema.key;
+        count = tb->schema.key_count;
+    } else {
+        int at = index_position(tb, index);
+
+        if (at < 0) return index_unknown(tb, index, f);
+        columns = tb->schema.indexes[at].columns;
+        count = tb->schema.indexes[at].count;
+    }
+    if (n > count)
+        return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "the key has %zu columns, not %zu", count, n);
+    for (size_t i = 0; i < n; i++) {
+        enum status st = append_part(tb, columns[i], values[i], index != 0, out, f);
+
+        if (st != ST_OK) return st;
+    }
+    return buf_ok(out) ? ST_OK : no_memory(t, f);
+}
+
+/* ---- gets ------------------------------------------------------------------------------------------ */
+
+enum status oltp_get_key(struct oltp_txn *t, uint32_t table, struct bytes key, struct oltp_row *out,
+                         struct fault *f)
+{
+    const struct table *tb = table_of(t, table);
+
+    if (unlikely(tb == NULL)) return table_unknown(table, f);
+    out->key = key;
+    out->index_key = (struct bytes){0};
+    return tree_get(&t->db->pager, &t->trees[tb->primary], key.data, key.size, t->hazard, &t->big, &out->row, f);
+}
+
+enum status oltp_get(struct oltp_txn *t, uint32_t table, const struct value *key_values,
+                     struct oltp_row *out, struct fault *f)
+{
+    const struct table *tb = table_of(t, table);
+    enum status st;
+
+    if (unlikely(tb == NULL)) return table_unknown(table, f);
+    buf_clear(&t->key);
+    st = oltp_key(t, table, 0, key_values, tb->schema.key_count, &t->key, f);
+    if (unlikely(st != ST_OK)) return st;
+    return oltp_get_key(t, table, (struct bytes){t->key.data, t->key.size}, out, f);
+}
+
+enum status oltp_get_by(struct oltp_txn *t, uint32_t table, uint32_t index, const struct value *values,
+                        struct oltp_row *out, struct fault *f)
+{
+    const struct table *tb = table_of(t, table);
+    struct tree_cursor c = {.pager = &t->db->pager, .hazard = t->hazard};
+    uint8_t entry[OLTP_KEY_MAX];
+    struct bytes primary;
+    size_t n;
+    int at;
+    enum status st;
+
+    if (tb == NULL) return table_unknown(table, f);
+    at = index_position(tb, index);
+    if (at < 0) return index_unknown(tb, index, f);
+    buf_clear(&t->key);
+    st = oltp_key(t, table, index, values, tb->schema.indexes[at].count, &t->key, f);
+    if (st != ST_OK) return st;
+    c.tree = t->trees[tb->index[at]];
+    st = tree_seek(&c, t->key.data, t->key.size, f);
+    if (st == ST_OK && c.at == c.count) st = tree_next_leaf(&c, f);
+    if (st == ST_END) return ST_NOT_FOUND;
+    if (st != ST_OK) return st;
+    n = page_key(c.leaf, c.at, entry);
+    if (n < t->key.size || memcmp(entry, t->key.data, t->key.size) != 0) return ST_NOT_FOUND;
+    primary = (struct bytes){entry + t->key.size, n - t->key.size};
+    buf_clear(&t->big);
+    buf_append(&t->key, primary.data, primary.size); /* index entry; its tail is the primary key */
+    if (!buf_ok(&t->key)) return no_memory(t, f);
+    primary.data = t->key.data + t->key.size - primary.size;
+    st = oltp_get_key(t, table, primary, out, f);
+    out->index_key = (struct bytes){t->key.data, t->key.size};
+    if (st == ST_NOT_FOUND)
+        return fault_set(f, ST_CORRUPT, tb->schema.name, FAULT_NO_OFFSET, "an index entry without its row: run verify");
+    return st;
+}
+
+/* ---- cursors --------------------------------------------------------------------------------------- */
+
+static struct oltp_cursor *cursor_new(struct oltp_txn *t)
+{
+    struct oltp_cursor *c = t->spare;
+
+    if (c != NULL) {
+        t->spare = c->next_spare;
+        return c;
+    }
+    c = calloc(1, sizeof *c);
+    if (c == NULL) return NULL;
+    c->c.hazard = hazard_take(&t->db->pager);
+    c->row_hazard = hazard_take(&t->db->pager);
+    if (c->c.hazard != NULL && c->row_hazard != NULL) return c;
+    if (c->c.hazard != NULL) hazard_give(c->c.hazard);
+    free(c);
+    return NULL;
+}
+
+static bool bound_set(struct buf *to, struct bytes from, bool past, bool *has)
+{
+    buf_clear(to);
+    buf_append(to, from.data, from.size);
+    *has = true;
+    if (past && !key_successor(to)) return false; /* nothing is above it */
+    return true;
+}
+
+static enum status cursor_bounds(struct oltp_cursor *c, const struct oltp_range *r)
+{
+    c->has_lower = c->has_upper = false;
+    if (r == NULL) return ST_OK;
+    if (r->lower.data != NULL && !bound_set(&c->lower, r->lower, r->lower_excluded, &c->has_lower)) return ST_END;
+    if (r->upper.data != NULL && !bound_set(&c->upper, r->upper, r->upper_included, &c->has_upper))
+        c->has_upper = false;
+    return buf_ok(&c->lower) && buf_ok(&c->upper) ? ST_OK : ST_NOMEM;
+}
+
+enum status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t index,
+                             const struct oltp_range *range, unsigned flags, struct oltp_cursor **out,
+                             struct fault *f)
+{
+    const struct table *tb = table_of(t, table);
+    struct oltp_cursor *c;
+    int at = -1;
+    enum status st;
+
+    if (tb == NULL) return table_unknown(table, f);
+    if (index != 0 && (at = index_position(tb, index)) < 0) return index_unknown(tb, index, f);
+    c = cursor_new(t);
+    if (c == NULL)
+        return fault_set(f, ST_LIMIT, t->db->dir, FAULT_NO_OFFSET, "too many cursors are open (or no memory)");
+    c->t = t;
+    c->table = table;
+    c->def = tb;
+    c->index = at;
+    c->slot = at < 0 ? tb->primary : tb->index[at];
+    c->flags = flags;
+    c->c.pager = &t->db->pager;
+    c->c.leaf = NULL;
+    c->placed = false;
+    st = cursor_bounds(c, range);
+    if (st == ST_END) { /* an empty range: below everything */
+        buf_clear(&c->upper);
+        c->has_upper = true;
+    } else if (st != ST_OK) {
+        oltp_cursor_close(c);
+        return no_memory(t, f);
+    }
+    *out = c;
+    return ST_OK;
+}
+
+void oltp_cursor_close(struct oltp_cursor *c)
+{
+    if (c == NULL) return;
+    hazard_clear(c->c.hazard);
+    hazard_clear(c->row_hazard);
+    c->next_spare = c->t->spare;
+    c->t->spare = c;
+}
+
+/* Which of the leaf's entries the range takes in. */
+static void cursor_window(struct oltp_cursor *c)
+{
+    bool exact;
+
+    c->begin = 0;
+    c->end = c->c.count;
+    if (c->has_lower) c->begin = page_find(c->c.leaf, c->lower.data, c->lower.size, &exact);
+    if (c->has_upper) c->end = page_find(c->c.leaf, c->upper.data, c->upper.size, &exact);
+    if (c->begin > c->end) c->begin = c->end;
+}
+
+static enum status cursor_place(struct oltp_cursor *c, const uint8_t *key, size_t n, struct fault *f)
+{
+    enum status st;
+
+    c->c.tree = c->t->trees[c->slot];
+    c->stamp = c->t->stamp;
+    c->c.leaf = NULL;
+    if (c->has_lower && key_compare(key, n, c->lower.data, c->lower.size) < 0) {
+        key = c->lower.data;
+        n = c->lower.size;
+    }
+    if (c->has_upper && key_compare(key, n, c->upper.data, c->upper.size) > 0) {
+        key = c->upper.data;
+        n = c->upper.size;
+    }
+    st = tree_seek(&c->c, key, n, f);
+    if (st == ST_OK) cursor_window(c);
+    return st;
+}
+
+static enum status cursor_place_end(struct oltp_cursor *c, bool last, struct fault *f)
+{
+    enum status st;
+
+    if (last ? c->has_upper : c->has_lower) {
+        const struct buf *b = last ? &c->upper : &c->lower;
+
+        return cursor_place(c, b->data, b->size, f);
+    }
+    c->c.tree = c->t->trees[c->slot];
+    c->stamp = c->t->stamp;
+    c->c.leaf = NULL;
+    st = tree_seek_end(&c->c, last, f);
+    if (st == ST_OK) cursor_window(c);
+    return st;
+}
+
+/* Before a step: a fresh cursor goes to its end, one whose tree has changed finds its key again.     */
+static enum status cursor_ready(struct oltp_cursor *c, bool forward, struct fault *f)
+{
+    enum status st;
+
+    if (!c->placed) {
+        st = cursor_place_end(c, !forward, f);
+    } else {
+        bool exact;
+
+        st = cursor_place(c, c->place.data, c->place.size, f);
+        if (st == ST_OK && c->after) {
+            c->c.at = page_find(c->c.leaf, c->place.data, c->place.size, &exact);
+            c->c.at += exact;
+        }
+    }
+    c->placed = c->placed || st == ST_OK;
+    return st;
+}
+
+/* Write transactions remember the key they stand on: the next change may move everything.           */
+static enum status cursor_remember(struct oltp_cursor *c, size_t n, bool after, struct fault *f)
+{
+    buf_clear(&c->place);
+    buf_append(&c->place, c->key, n);
+    c->after = after;
+    return buf_ok(&c->place) ? ST_OK : no_memory(c->t, f);
+}
+
+/* Entry i of the leaf, as the caller sees it. */
+static inline enum status cursor_row(struct oltp_cursor *c, unsigned i, bool after, struct oltp_row *out,
+                                     struct fault *f)
+{
+    const uint8_t *leaf = c->c.leaf;
+    struct cell cell = page_cell_at(leaf, page_slot(leaf, i), true);
+    unsigned prefix = page_prefix(leaf);
+    size_t n = (size_t)prefix + cell.suffix;
+    struct bytes primary;
+    enum status st;
+
+    memcpy(c->key, leaf + PAGE_HEADER_SIZE, prefix);
+    put_u32(c->key + prefix, __builtin_bswap32(page_head(leaf, i)));
+    if (cell.suffix > 4) memcpy(c->key + prefix + 4, cell.rest, cell.suffix - 4u);
+    if (unlikely(c->t->write)) {
+        st = cursor_remember(c, n, after, f);
+        if (st != ST_OK) return st;
+    }
+    if (likely(c->index < 0)) {
+        out->key = (struct bytes){c->key, n};
+        out->index_key = (struct bytes){0};
+        return cell_value(c->c.pager, &cell, c->row_hazard, &c->big, &out->row, f);
+    }
+    out->index_key = (struct bytes){c->key, n};
+    st = index_entry_primary(&c->def->schema, (unsigned)c->index, out->index_key, &c->t->text, &primary, f);
+    if (st != ST_OK) return st;
+    out->key = primary;
+    out->row = (struct bytes){0};
+    if (c->flags & OLTP_KEYS_ONLY) return ST_OK;
+    st = tree_get(c->c.pager, &c->t->trees[c->def->primary], primary.data, primary.size, c->row_hazard, &c->big,
+                  &out->row, f);
+    if (st == ST_NOT_FOUND)
+        return fault_set(f, ST_CORRUPT, c->def->schema.name, FAULT_NO_OFFSET, "an index entry without its row: run verify");
+    return st;
+}
+
+static inline bool cursor_is_placed(const struct oltp_cursor *c)
+{
+    return c->c.leaf != NULL && c->stamp == c->t->stamp;
+}
+
+enum status oltp_cursor_next(struct oltp_cursor *c, struct oltp_row *out, struct fault *f)
+{
+    if (unlikely(!cursor_is_placed(c))) {
+        enum status st = cursor_ready(c, true, f);
+
+        if (st != ST_OK) return st;
+    }
+    while (unlikely(c->c.at >= c->end)) {
+        enum status st;
+
+        if (c->end < c->c.count) return ST_END; /* the range ends in this leaf */
+        st = tree_next_leaf(&c->c, f);
+        if (st != ST_OK) return st;
+        cursor_window(c);
+        c->c.at = c->begin;
+        if (c->end == 0) return ST_END;
+    }
+    return cursor_row(c, c->c.at++, true, out, f);
+}
+
+enum status oltp_cursor_prev(struct oltp_cursor *c, struct oltp_row *out, struct fault *f)
+{
+    if (unlikely(!cursor_is_placed(c))) {
+        enum status st = cursor_ready(c, false, f);
+
+        if (st != ST_OK) return st;
+    }
+    if (c->c.at > c->end) c->c.at = c->end;
+    while (unlikely(c->c.at <= c->begin)) {
+        enum status st;
+
+        if (c->begin > 0) return ST_END;
+        st = tree_prev_leaf(&c->c, f);
+        if (st != ST_OK) return st;
+        cursor_window(c);
+        c->c.at = c->end;
+        if (c->begin == c->c.count && c->begin > 0) return ST_END;
+    }
+    return cursor_row(c, --c->c.at, false, out, f);
+}
+
+enum status oltp_cursor_seek(struct oltp_cursor *c, struct bytes key, struct fault *f)
+{
+    enum status st = cursor_place(c, key.data, key.size, f);
+
+    c->placed = true;
+    buf_clear(&c->place);
+    buf_append(&c->place, key.data, key.size);
+    c->after = false;
+    if (!buf_ok(&c->place)) return no_memory(c->t, f);
+    return st == ST_END ? ST_OK : st; /* an empty table: next and prev will say so */
+}

@@ -1,0 +1,453 @@
+/* The front door, feature by feature.                                                              */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "oltp/oltp.h"
+#include "tests/common/check_main.h"
+
+static const char products[] =
+    "{\"table\":\"products\",\"version\":1,\"key\":[\"id\"],\"columns\":["
+    "{\"name\":\"id\",\"type\":\"int64\"},{\"name\":\"sku\",\"type\":\"text\",\"nullable\":true},"
+    "{\"name\":\"price\",\"type\":\"decimal\",\"scale\":4,\"nullable\":true},"
+    "{\"name\":\"version\",\"type\":\"int64\",\"nullable\":true}],"
+    "\"indexes\":[{\"name\":\"by_sku\",\"columns\":[\"sku\"],\"unique\":true},"
+    "{\"name\":\"by_price\",\"columns\":[\"price\"]}]}";
+
+struct place { char oltp[700], wal[700]; };
+
+static struct place place_of(const char *base)
+{
+    struct place p;
+
+    snprintf(p.oltp, sizeof p.oltp, "%s/oltp", base);
+    snprintf(p.wal, sizeof p.wal, "%s/wal", base);
+    return p;
+}
+
+static struct oltp *open_writer(const struct place *p)
+{
+    struct oltp *db = NULL;
+    struct fault f = {0};
+    struct oltp_options o = {.wal_dir = p->wal};
+
+    ASSERT_OK(oltp_open(io_posix(), p->oltp, &o, &db, &f), &f);
+    return db;
+}
+
+static struct oltp *open_reader(const struct place *p, lsn_t as_of)
+{
+    struct oltp *db = NULL;
+    struct fault f = {0};
+    struct oltp_options o = {.wal_dir = p->wal, .read_only = true, .as_of = as_of};
+
+    ASSERT_OK(oltp_open(io_posix(), p->oltp, &o, &db, &f), &f);
+    return db;
+}
+
+static void close_db(struct oltp *db)
+{
+    struct fault f = {0};
+
+    ASSERT_OK(oltp_close(db, &f), &f);
+}
+
+static void product(struct value v[4], int64_t id, const char *sku, int64_t price, int64_t version)
+{
+    v[0] = v_int(id);
+    v[1] = sku != NULL ? v_str(sku) : v_null();
+    v[2] = v_decimal(price, 4);
+    v[3] = v_int(version);
+}
+
+static uint32_t make_table(struct oltp *db)
+{
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    uint32_t id = 0;
+
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    ASSERT_OK(oltp_create_table_json(t, products, strlen(products), &id, &f), &f);
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    return id;
+}
+
+static int64_t price_of(struct oltp *db, uint32_t table, int64_t id)
+{
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    struct value key = v_int(id), v;
+    struct oltp_row row;
+    int64_t price = -1;
+    enum status st;
+
+    ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
+    st = oltp_get(t, table, &key, &row, &f);
+    if (st == ST_OK) {
+        ASSERT_OK(row_get(oltp_schema(t, table), row.row.data, row.row.size, 2, &v, &f), &f);
+        price = v.i;
+    } else {
+        ck_assert_int_eq(st, ST_NOT_FOUND);
+    }
+    oltp_end(t);
+    return price;
+}
+
+static void put_one(struct oltp *db, uint32_t table, int64_t id, const char *sku, int64_t price, struct oltp_commit *c)
+{
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    struct value v[4];
+
+    product(v, id, sku, price, 1);
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    ASSERT_OK(oltp_put(t, table, v, &f), &f);
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, c, &f), &f);
+}
+
+static void test_rows_survive_close_and_reopen(void)
+{
+    struct place p = place_of(test_dir());
+    struct oltp *db = open_writer(&p);
+    uint32_t id = make_table(db);
+    struct oltp_commit c;
+
+    put_one(db, id, 1, "A1", 12500, &c);
+    put_one(db, id, 2, "A2", 22500, &c);
+    ck_assert_int_eq(price_of(db, id, 1), 12500);
+    close_db(db);
+    db = open_writer(&p); /* all from the log */
+    ck_assert_int_eq(price_of(db, id, 1), 12500);
+    ck_assert_uint_eq(oltp_lsn(db), c.lsn);
+    ASSERT_OK(oltp_checkpoint(db, NULL), NULL);
+    put_one(db, id, 1, "A1", 99, &c);
+    close_db(db);
+    db = open_writer(&p); /* checkpoint and log */
+    ck_assert_int_eq(price_of(db, id, 1), 99);
+    ck_assert_int_eq(price_of(db, id, 2), 22500);
+    ck_assert_int_eq(price_of(db, id, 3), -1);
+    close_db(db);
+}
+
+static void test_unique_index_refuses_and_indexes_follow(void)
+{
+    struct place p = place_of(test_dir());
+    struct oltp *db = open_writer(&p);
+    uint32_t id = make_table(db), by_sku = 0, by_price = 0;
+    struct oltp_txn *t = NULL;
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct fault f = {0};
+    struct value v[4], sku;
+    int n = 0;
+
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    for (int i = 0; i < 500; i++) {
+        char text[32];
+
+        snprintf(text, sizeof text, "SKU-%03d", i);
+        product(v, i, text, 1000 - i, 1);
+        ASSERT_OK(oltp_insert(t, id, v, &f), &f);
+    }
+    product(v, 1000, "SKU-007", 5, 1);
+    ASSERT_STATUS(oltp_put(t, id, v, &f), ST_EXISTS);
+    fault_clear(&f);
+    product(v, 7, "SKU-007", 5, 2); /* its own value is no conflict */
+    ASSERT_OK(oltp_put(t, id, v, &f), &f);
+    product(v, 1001, NULL, 5, 2); /* nulls are not equal */
+    ASSERT_OK(oltp_put(t, id, v, &f), &f);
+    product(v, 1002, NULL, 5, 2);
+    ASSERT_OK(oltp_put(t, id, v, &f), &f);
+    ASSERT_OK(oltp_index(t, id, "by_sku", &by_sku, &f), &f);
+    ASSERT_OK(oltp_index(t, id, "by_price", &by_price, &f), &f);
+    sku = v_str("SKU-123");
+    ASSERT_OK(oltp_get_by(t, id, by_sku, &sku, &row, &f), &f);
+    sku = v_str("SKU-12");
+    ASSERT_STATUS(oltp_get_by(t, id, by_sku, &sku, &row, &f), ST_NOT_FOUND);
+    ck_assert_uint_eq(oltp_count(t, id, 0), 502);
+    ck_assert_uint_eq(oltp_count(t, id, by_price), 502);
+    {
+        struct buf key = {0};
+        struct value price = v_decimal(5, 4);
+        struct oltp_range r = {0};
+
+        ASSERT_OK(oltp_key(t, id, by_price, &price, 1, &key, &f), &f);
+        r.lower = r.upper = (struct bytes){key.data, key.size};
+        r.upper_included = true;
+        ASSERT_OK(oltp_cursor_open(t, id, by_price, &r, 0, &c, &f), &f);
+        while (oltp_cursor_next(c, &row, &f) == ST_OK) n++;
+        ck_assert_int_eq(n, 3);
+        while (oltp_cursor_prev(c, &row, &f) == ST_OK) n--;
+        ck_assert_int_eq(n, 0);
+        oltp_cursor_close(c);
+        buf_free(&key);
+    }
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    close_db(db);
+}
+
+static void test_compare_and_set_and_statuses(void)
+{
+    struct place p = place_of(test_dir());
+    struct oltp *db = open_writer(&p);
+    uint32_t id = make_table(db);
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    struct value v[4], one = v_int(1), two = v_int(2), key = v_int(5);
+
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    product(v, 5, "x", 1, 1);
+    ASSERT_STATUS(oltp_update(t, id, v, &f), ST_NOT_FOUND);
+    fault_clear(&f);
+    ASSERT_OK(oltp_insert(t, id, v, &f), &f);
+    ASSERT_STATUS(oltp_insert(t, id, v, &f), ST_EXISTS);
+    fault_clear(&f);
+    product(v, 5, "x", 2, 2);
+    ASSERT_STATUS(oltp_update_if(t, id, v, 3, &two, &f), ST_CONFLICT);
+    fault_clear(&f);
+    ASSERT_OK(oltp_update_if(t, id, v, 3, &one, &f), &f);
+    ASSERT_OK(oltp_delete(t, id, &key, &f), &f);
+    ASSERT_STATUS(oltp_delete(t, id, &key, &f), ST_NOT_FOUND);
+    fault_clear(&f);
+    ASSERT_STATUS(oltp_put(t, 99, v, &f), ST_NOT_FOUND);
+    oltp_end(t);
+    close_db(db);
+}
+
+static void test_snapshot_does_not_move(void)
+{
+    struct place p = place_of(test_dir());
+    struct oltp *db = open_writer(&p);
+    uint32_t id = make_table(db);
+    struct oltp_txn *r = NULL;
+    struct oltp_commit c, last;
+    struct fault f = {0};
+    struct value key = v_int(1);
+    struct oltp_row row;
+
+    put_one(db, id, 1, "s", 1, &c);
+    ASSERT_OK(oltp_read_begin(db, &r, &f), &f);
+    ck_assert_uint_eq(oltp_txn_lsn(r), c.lsn);
+    for (int i = 2; i < 300; i++) put_one(db, id, 1, "s", i, &last);
+    for (int i = 0; i < 5; i++) {
+        struct value price;
+
+        ASSERT_OK(oltp_get(r, id, &key, &row, &f), &f);
+        ASSERT_OK(row_get(oltp_schema(r, id), row.row.data, row.row.size, 2, &price, &f), &f);
+        ck_assert_int_eq(price.i, 1);
+        ASSERT_OK(oltp_checkpoint(db, &f), &f);
+    }
+    oltp_end(r);
+    ck_assert_int_eq(price_of(db, id, 1), 299);
+    close_db(db);
+}
+
+static void test_savepoints_nest(void)
+{
+    struct place p = place_of(test_dir());
+    struct oltp *db = open_writer(&p);
+    uint32_t id = make_table(db), a = 0, b = 0;
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    struct value v[4];
+
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    product(v, 1, "1", 1, 1);
+    ASSERT_OK(oltp_put(t, id, v, &f), &f);
+    ASSERT_OK(oltp_savepoint(t, &a, &f), &f);
+    product(v, 2, "2", 2, 1);
+    ASSERT_OK(oltp_put(t, id, v, &f), &f);
+    ASSERT_OK(oltp_savepoint(t, &b, &f), &f);
+    for (int i = 10; i < 400; i++) {
+        char text[16];
+
+        snprintf(text, sizeof text, "%d", i);
+        product(v, i, text, i, 1);
+        ASSERT_OK(oltp_put(t, id, v, &f), &f);
+    }
+    ASSERT_OK(oltp_rollback_to(t, b, &f), &f);
+    ck_assert_uint_eq(oltp_count(t, id, 0), 2);
+    product(v, 3, "3", 3, 1);
+    ASSERT_OK(oltp_put(t, id, v, &f), &f);
+    ASSERT_OK(oltp_release(t, b, &f), &f);
+    ASSERT_OK(oltp_rollback_to(t, a, &f), &f);
+    product(v, 4, "4", 4, 1);
+    ASSERT_OK(oltp_put(t, id, v, &f), &f);
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    for (int round = 0; round < 2; round++) {
+        ck_assert_int_eq(price_of(db, id, 1), 1);
+        ck_assert_int_eq(price_of(db, id, 2), -1);
+        ck_assert_int_eq(price_of(db, id, 3), -1);
+        ck_assert_int_eq(price_of(db, id, 4), 4);
+        ck_assert_int_eq(price_of(db, id, 20), -1);
+        close_db(db);
+        db = open_writer(&p); /* and so says the log */
+    }
+    close_db(db);
+}
+
+static void test_rollback_leaves_nothing(void)
+{
+    struct place p = place_of(test_dir());
+    struct oltp *db = open_writer(&p);
+    uint32_t id = make_table(db);
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    struct value v[4];
+    struct oltp_stats before, after;
+
+    put_one(db, id, 1, "one", 1, NULL);
+    oltp_stats(db, &before);
+    for (int round = 0; round < 20; round++) {
+        ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+        for (int i = 0; i < 1000; i++) {
+            product(v, i, NULL, i, 1);
+            ASSERT_OK(oltp_put(t, id, v, &f), &f);
+        }
+        oltp_end(t);
+    }
+    oltp_stats(db, &after);
+    ck_assert_int_eq(price_of(db, id, 1), 1);
+    ck_assert_int_eq(price_of(db, id, 2), -1);
+    ck_assert_uint_eq(before.pages - before.free_pages, after.pages - after.free_pages);
+    close_db(db);
+    db = open_writer(&p);
+    ck_assert_int_eq(price_of(db, id, 2), -1);
+    close_db(db);
+}
+
+static void test_reader_handle_follows_a_living_writer(void)
+{
+    struct place p = place_of(test_dir());
+    struct oltp *db = open_writer(&p), *r, *then;
+    uint32_t id = make_table(db);
+    struct oltp_commit c, mid;
+    struct fault f = {0};
+
+    put_one(db, id, 1, "a", 1, &c);
+    r = open_reader(&p, 0);
+    ck_assert_int_eq(price_of(r, id, 1), 1);
+    ck_assert_uint_eq(oltp_lsn(r), c.lsn);
+    put_one(db, id, 1, "a", 2, &mid);
+    ck_assert_int_eq(price_of(r, id, 1), 1);
+    ASSERT_OK(oltp_refresh(r, LSN_MAX, &f), &f);
+    ck_assert_int_eq(price_of(r, id, 1), 2);
+    for (int i = 3; i < 50; i++) {
+        put_one(db, id, 1, "a", i, &c);
+        put_one(db, id, i, NULL, i, &c);
+        if (i % 10 == 0) ASSERT_OK(oltp_checkpoint(db, &f), &f);
+    }
+    ck_assert_int_eq(price_of(r, id, 1), 2);
+    ASSERT_OK(oltp_refresh(r, LSN_MAX, &f), &f);
+    ck_assert_int_eq(price_of(r, id, 1), 49);
+    ck_assert_int_eq(price_of(r, id, 33), 33);
+    then = open_reader(&p, c.lsn);
+    ck_assert_int_eq(price_of(then, id, 1), 49);
+    close_db(then);
+    close_db(r);
+    close_db(db);
+    (void)mid;
+}
+
+static void test_as_of_reads_every_kept_moment(void)
+{
+    struct place p = place_of(test_dir());
+    struct oltp_options o = {.wal_dir = p.wal, .retain_checkpoints = 5};
+    struct oltp *db = NULL;
+    struct fault f = {0};
+    uint32_t id;
+    struct oltp_commit c[40];
+
+    ASSERT_OK(oltp_open(io_posix(), p.oltp, &o, &db, &f), &f);
+    id = make_table(db);
+    ASSERT_OK(oltp_checkpoint(db, &f), &f);
+    for (int i = 0; i < 40; i++) {
+        put_one(db, id, 1, "a", i + 1, &c[i]);
+        if (i % 10 == 5) ASSERT_OK(oltp_checkpoint(db, &f), &f);
+    }
+    for (int i = 0; i < 40; i += 3) {
+        struct oltp *then = open_reader(&p, c[i].lsn);
+
+        ck_assert_int_eq(price_of(then, id, 1), i + 1);
+        ck_assert_uint_eq(oltp_lsn(then), c[i].lsn);
+        close_db(then);
+        then = open_reader(&p, c[i].lsn - 1);
+        ck_assert_int_eq(price_of(then, id, 1), i == 0 ? -1 : i);
+        close_db(then);
+    }
+    close_db(db);
+}
+
+static void test_second_writer_is_refused(void)
+{
+    struct place p = place_of(test_dir());
+    struct oltp *db = open_writer(&p), *other = NULL;
+    struct oltp_options o = {.wal_dir = p.wal};
+    struct fault f = {0};
+
+    ASSERT_STATUS(oltp_open(io_posix(), p.oltp, &o, &other, &f), ST_CONFLICT);
+    close_db(db);
+}
+
+static void test_columns_come_and_go(void)
+{
+    struct place p = place_of(test_dir());
+    struct oltp *db = open_writer(&p);
+    uint32_t id = make_table(db);
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    struct column col = {.name = "brand", .type = V_TEXT, .nullable = true};
+    struct value v[5], key = v_int(1);
+    struct oltp_row row;
+    const char *columns[] = {"title"};
+
+    put_one(db, id, 1, "a", 7, NULL);
+    col.def = v_str("none");
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    ASSERT_OK(oltp_add_column(t, id, &col, &f), &f);
+    ASSERT_OK(oltp_rename_column(t, id, "brand", "title", &f), &f);
+    ASSERT_OK(oltp_create_index(t, id, "by_title", columns, 1, false, &f), &f);
+    ASSERT_STATUS(oltp_create_index(t, id, "by_title", columns, 1, false, &f), ST_EXISTS);
+    fault_clear(&f);
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    for (int round = 0; round < 3; round++) {
+        uint32_t index = 0;
+
+        ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
+        ASSERT_OK(oltp_get(t, id, &key, &row, &f), &f);
+        ASSERT_OK(row_decode(oltp_schema(t, id), row.row.data, row.row.size, v, &f), &f);
+        ck_assert_int_eq(schema_column(oltp_schema(t, id), "title"), 4);
+        ck_assert(v[4].type == V_TEXT && v[4].len == 4 && memcmp(v[4].s, "none", 4) == 0);
+        ASSERT_OK(oltp_index(t, id, "by_title", &index, &f), &f);
+        ck_assert_uint_eq(oltp_count(t, id, index), 1);
+        oltp_end(t);
+        if (round == 1) ASSERT_OK(oltp_checkpoint(db, &f), &f);
+        close_db(db);
+        db = open_writer(&p);
+    }
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    ASSERT_OK(oltp_drop_index(t, id, "by_title", &f), &f);
+    ASSERT_OK(oltp_drop_column(t, id, "title", &f), &f);
+    ASSERT_OK(oltp_drop_table(t, id, &f), &f);
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    close_db(db);
+    db = open_writer(&p);
+    ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
+    ASSERT_STATUS(oltp_table(t, "products", &id, &f), ST_NOT_FOUND);
+    oltp_end(t);
+    close_db(db);
+}
+
+static const struct named_test tests[] = {
+    T(test_rows_survive_close_and_reopen),
+    T(test_unique_index_refuses_and_indexes_follow),
+    T(test_compare_and_set_and_statuses),
+    T(test_snapshot_does_not_move),
+    T(test_savepoints_nest),
+    T(test_rollback_leaves_nothing),
+    T(test_reader_handle_follows_a_living_writer),
+    T(test_as_of_reads_every_kept_moment),
+    T(test_second_writer_is_refused),
+    T(test_columns_come_and_go),
+};
+
+int main(int argc, char **argv) { return run_tests("oltp", tests, ARRAY_LEN(tests), argc, argv); }

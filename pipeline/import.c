@@ -306,7 +306,7 @@ static void show_progress(struct importer *x, bool last)
     uint64_t now = clock_mono_ns(x->clock);
 
     x->stats->elapsed_ns = now - x->started_ns;
-    x->stats->bytes_read = x->reader_open ? source_bytes_read(x->r.source) : x->stats->bytes_read;
+    x->stats->bytes_read = x->reader_open && x->r.source != NULL ? source_bytes_read(x->r.source) : x->stats->bytes_read;
     if (x->o->progress == NULL || (!last && now - x->shown_ns < PROGRESS_NS)) return;
     x->shown_ns = now;
     x->o->progress(x->o->progress_ctx, x->stats);

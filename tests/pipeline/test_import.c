@@ -372,7 +372,7 @@ static void test_import_power_cuts_end_in_the_same_rows(void)
         struct oltp *db;
 
         io_sim_clear(sim);
-        if (i < 200) io_sim_plant(sim, SIM_POWER_CUT, (uint64_t)(10 + i * 7), true);
+        if (i < 200) io_sim_plant(sim, SIM_POWER_CUT, (uint64_t)(3 + i), true);
         db = shop_try_open(io_sim_io(sim), "/d", &st);
         if (st == ST_OK) st = shop_try_tables(db);
         if (st == ST_OK) st = run(db, path, &mapping, (struct import_options){.io = io_sim_io(sim)}, &s, NULL);

@@ -143,6 +143,87 @@ static void unpack_row(struct bench *b, struct unpack_job *j, bool wide)
                                      .target = !wide && j->width <= 8 ? 4 : 0});
 }
 
+/* ---- frames of reference, running sums, and packing, for blocks of 128 and vectors of 1,024 ---- */
+
+#define SERIAL_DELTA(type, unpack, in, n, width, out)                                             \
+    do {                                                                                          \
+        type sum = 7;                                                                             \
+                                                                                                  \
+        unpack(in, n, width, out);                                                                \
+        for (size_t i = 0; i < (n); i++) (out)[i] = sum += (out)[i] + 1;                          \
+    } while (0)
+#define SERIAL_DELTA32(in, n, width, out) SERIAL_DELTA(uint32_t, bitunpack_u32, in, n, width, out)
+#define SERIAL_DELTA64(in, n, width, out) SERIAL_DELTA(uint64_t, bitunpack_u64, in, n, width, out)
+#define FUSED_DELTA32(in, n, width, out) bitunpack_delta_u32(in, n, width, 7, 1, out)
+#define FUSED_DELTA64(in, n, width, out) bitunpack_delta_u64(in, n, width, 7, 1, out)
+#define FUSED_FOR32(in, n, width, out) bitunpack_for_u32(in, n, width, 7, out)
+#define FUSED_FOR64(in, n, width, out) bitunpack_for_u64(in, n, width, 7, out)
+#define TWO_PASS(base, unpack, in, n, width, out)                                                 \
+    do {                                                                                          \
+        unpack(in, n, width, out);                                                                \
+        for (size_t i = 0; i < (n); i++) (out)[i] += (base);                                      \
+    } while (0)
+#define SERIAL_FOR32(in, n, width, out) TWO_PASS(7, bitunpack_u32, in, n, width, out)
+#define SERIAL_FOR64(in, n, width, out) TWO_PASS(7, bitunpack_u64, in, n, width, out)
+
+UNPACK_SIDE(run_delta32, uint32_t, FUSED_DELTA32)
+UNPACK_SIDE(run_delta64, uint64_t, FUSED_DELTA64)
+UNPACK_SIDE(run_delta32_serial, uint32_t, SERIAL_DELTA32)
+UNPACK_SIDE(run_delta64_serial, uint64_t, SERIAL_DELTA64)
+UNPACK_SIDE(run_for32, uint32_t, FUSED_FOR32)
+UNPACK_SIDE(run_for64, uint64_t, FUSED_FOR64)
+UNPACK_SIDE(run_for32_serial, uint32_t, SERIAL_FOR32)
+UNPACK_SIDE(run_for64_serial, uint64_t, SERIAL_FOR64)
+
+static double run_pack32(void *ctx)
+{
+    struct unpack_job *j = ctx;
+    static _Alignas(64) uint8_t bytes[4 * 1024 + BITPACK_SLACK];
+    uint64_t start = bench_now_ns();
+
+    for (size_t r = 0; r < j->repeats; r++) {
+        for (size_t k = 0; k < j->runs; k++) bitpack_u32(j->out, j->run, j->width, bytes);
+        bench_keep(bytes);
+    }
+    return (double)(j->run * j->runs * j->repeats) / (double)(bench_now_ns() - start);
+}
+
+static void bench_fused(struct bench *b)
+{
+    static const struct {
+        const char *name, *peer;
+        double (*ours)(void *), (*serial)(void *);
+        unsigned width;
+    } kinds[] = {
+        {"delta u32", "unpack, then sum", run_delta32, run_delta32_serial, 7},
+        {"delta u64", "unpack, then sum", run_delta64, run_delta64_serial, 13},
+        {"for u32", "unpack, then add", run_for32, run_for32_serial, 7},
+        {"for u64", "unpack, then add", run_for64, run_for64_serial, 13},
+        {"pack u32", NULL, run_pack32, run_pack32, 7},
+    };
+    static _Alignas(64) uint64_t out[1024];
+    static _Alignas(64) uint8_t packed[8 * 8192 + BITPACK_SLACK];
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        for (size_t run = 128; run <= 1024; run *= 8) {
+            struct unpack_job j = {packed, kinds[i].width, run, 1024 / run,
+                                   bench_size(b, 10000, 40000, 200000), out};
+            struct bench_side sides[2] = {{.run = kinds[i].ours, .ctx = &j},
+                                          {.run = kinds[i].serial, .ctx = &j}};
+            char workload[64];
+
+            memset(out, 0, sizeof out);
+            snprintf(workload, sizeof workload, "%s run %zu width %u", kinds[i].name, run,
+                     kinds[i].width);
+            bench_interleave(sides, 2, ROUNDS);
+            bench_row(b, &(struct bench_row){.workload = workload, .metric = "throughput",
+                                             .unit = "Gvalues/s", .n = run, .threads = 1,
+                                             .ours = sides[0].stat, .peer = kinds[i].peer,
+                                             .peer_value = sides[1].stat});
+        }
+    }
+}
+
 static void bench_unpacking(struct bench *b)
 {
     static const unsigned widths32[] = {1, 2, 3, 5, 7, 8, 11, 13, 16, 20, 25, 32};
@@ -227,6 +308,7 @@ int main(int argc, char **argv)
     bench_checksums(&b, data);
     free(data);
     bench_unpacking(&b);
+    bench_fused(&b);
     bench_publish(&b);
     return bench_close(&b);
 }

@@ -5,6 +5,7 @@
 #include "engine/bitpack_x86.h"
 #include "engine/bytes.h"
 #include "engine/cpu.h"
+#include "engine/status.h"
 
 static uint64_t mask_of(unsigned width) { return width >= 64 ? ~0ull : (1ull << width) - 1; }
 
@@ -85,51 +86,96 @@ void bitunpack_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t 
     for (size_t i = 0, bit = 0; i < n; i++, bit += width) out[i] = load_bits(in, bit, width);
 }
 
-/* ---- the choice, made at the first call and then one load ---- */
+static void for_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t *out)
+{
+    bitunpack_u32_scalar(in, n, width, out);
+    for (size_t i = 0; i < n; i++) out[i] += base;
+}
 
-size_t bitunpack_variants(struct bitunpack_variant out[BITUNPACK_VARIANTS_MAX])
+static void for_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t *out)
+{
+    bitunpack_u64_scalar(in, n, width, out);
+    for (size_t i = 0; i < n; i++) out[i] += base;
+}
+
+static void delta_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t base,
+                             uint32_t step, uint32_t *out)
+{
+    bitunpack_u32_scalar(in, n, width, out);
+    for (size_t i = 0; i < n; i++) out[i] = base += out[i] + step;
+}
+
+static void delta_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t base,
+                             uint64_t step, uint64_t *out)
+{
+    bitunpack_u64_scalar(in, n, width, out);
+    for (size_t i = 0; i < n; i++) out[i] = base += out[i] + step;
+}
+
+static const struct bitunpack_variant scalar = {
+    "scalar",       bitunpack_u32_scalar, bitunpack_u64_scalar, for_u32_scalar,
+    for_u64_scalar, delta_u32_scalar,     delta_u64_scalar};
+
+size_t bitunpack_variants(const struct bitunpack_variant *out[BITUNPACK_VARIANTS_MAX])
 {
     size_t n = 0;
 
-    out[n++] = (struct bitunpack_variant){"scalar", bitunpack_u32_scalar, bitunpack_u64_scalar};
+    out[n++] = &scalar;
 #if defined(__x86_64__)
-    if (cpu()->avx2)
-        out[n++] = (struct bitunpack_variant){"avx2", bitunpack_u32_avx2, bitunpack_u64_avx2};
-    if (cpu()->avx512_vbmi)
-        out[n++] = (struct bitunpack_variant){"avx512", bitunpack_u32_vbmi, bitunpack_u64_vbmi};
+    if (cpu()->avx2) out[n++] = &bitunpack_avx2;
+    if (cpu()->avx512_vbmi) out[n++] = &bitunpack_vbmi;
 #endif
     return n;
 }
 
-static void choose_u32(const uint8_t *in, size_t n, unsigned width, uint32_t *out);
-static void choose_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *out);
-static void (*chosen_u32)(const uint8_t *, size_t, unsigned, uint32_t *) = choose_u32;
-static void (*chosen_u64)(const uint8_t *, size_t, unsigned, uint64_t *) = choose_u64;
+/* ---- the choice, made at the first call and then one load ---- */
 
-static void choose_u32(const uint8_t *in, size_t n, unsigned width, uint32_t *out)
+static const struct bitunpack_variant *chosen;
+
+static const struct bitunpack_variant *choose(void)
 {
-    struct bitunpack_variant v[BITUNPACK_VARIANTS_MAX];
+    const struct bitunpack_variant *v[BITUNPACK_VARIANTS_MAX];
     size_t count = bitunpack_variants(v);
 
-    __atomic_store_n(&chosen_u32, v[count - 1].u32, __ATOMIC_RELAXED);
-    v[count - 1].u32(in, n, width, out);
+    __atomic_store_n(&chosen, v[count - 1], __ATOMIC_RELAXED);
+    return v[count - 1];
 }
 
-static void choose_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *out)
+static inline const struct bitunpack_variant *best(void)
 {
-    struct bitunpack_variant v[BITUNPACK_VARIANTS_MAX];
-    size_t count = bitunpack_variants(v);
+    const struct bitunpack_variant *v = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
 
-    __atomic_store_n(&chosen_u64, v[count - 1].u64, __ATOMIC_RELAXED);
-    v[count - 1].u64(in, n, width, out);
+    return likely(v != NULL) ? v : choose();
 }
 
 void bitunpack_u32(const uint8_t *in, size_t n, unsigned width, uint32_t *out)
 {
-    __atomic_load_n(&chosen_u32, __ATOMIC_RELAXED)(in, n, width, out);
+    best()->u32(in, n, width, out);
 }
 
 void bitunpack_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *out)
 {
-    __atomic_load_n(&chosen_u64, __ATOMIC_RELAXED)(in, n, width, out);
+    best()->u64(in, n, width, out);
+}
+
+void bitunpack_for_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t *out)
+{
+    best()->for_u32(in, n, width, base, out);
+}
+
+void bitunpack_for_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t *out)
+{
+    best()->for_u64(in, n, width, base, out);
+}
+
+void bitunpack_delta_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t step,
+                         uint32_t *out)
+{
+    best()->delta_u32(in, n, width, base, step, out);
+}
+
+void bitunpack_delta_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t step,
+                         uint64_t *out)
+{
+    best()->delta_u64(in, n, width, base, step, out);
 }

@@ -10,14 +10,10 @@
 #ifndef SEAM_ENGINE_BITPACK_X86_H
 #define SEAM_ENGINE_BITPACK_X86_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "engine/bitpack.h"
 
 #if defined(__x86_64__)
-void bitunpack_u32_avx2(const uint8_t *in, size_t n, unsigned width, uint32_t *out);
-void bitunpack_u64_avx2(const uint8_t *in, size_t n, unsigned width, uint64_t *out);
-void bitunpack_u32_vbmi(const uint8_t *in, size_t n, unsigned width, uint32_t *out);
-void bitunpack_u64_vbmi(const uint8_t *in, size_t n, unsigned width, uint64_t *out);
+extern const struct bitunpack_variant bitunpack_avx2, bitunpack_vbmi;
 #endif
 
 #endif

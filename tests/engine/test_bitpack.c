@@ -26,10 +26,12 @@ static void test_golden_layout(void)
 
 /* Each width, run lengths around every group size, all variants; packed bytes end exactly where they
  * should, no output past n is touched, and BITPACK_SLACK bytes of rubbish change nothing.          */
-static void check_u32(struct rng *r, size_t n, unsigned width, const struct bitunpack_variant *v,
+static void check_u32(struct rng *r, size_t n, unsigned width, const struct bitunpack_variant *const *v,
                       size_t count)
 {
     static uint32_t in[N_MAX], out[N_MAX + 32];
+    uint32_t base = (uint32_t)rng_u64(r), step = (uint32_t)rng_u64(r);
+    size_t wrong = 0;
     static uint8_t truth[N_MAX * 4 + BITPACK_SLACK + 1];
     size_t size = bitpack_size(n, width);
 
@@ -44,9 +46,16 @@ static void check_u32(struct rng *r, size_t n, unsigned width, const struct bitu
 
         memcpy(packed, truth, size + BITPACK_SLACK);
         memset(out, GUARD, sizeof out);
-        v[k].u32(packed, n, width, out);
-        ck_assert_msg(memcmp(in, out, n * sizeof *in) == 0, "%s u32 n %zu width %u", v[k].name, n,
+        v[k]->u32(packed, n, width, out);
+        ck_assert_msg(memcmp(in, out, n * sizeof *in) == 0, "%s u32 n %zu width %u", v[k]->name, n,
                       width);
+        ck_assert_uint_eq(out[n], 0xa5a5a5a5);
+        v[k]->for_u32(packed, n, width, base, out);
+        for (size_t i = 0; i < n; i++) wrong += out[i] != (uint32_t)(base + in[i]);
+        v[k]->delta_u32(packed, n, width, base, step, out);
+        for (size_t i = 0; i < n; i++)
+            wrong += out[i] != (uint32_t)((i == 0 ? base : out[i - 1]) + in[i] + step);
+        ck_assert_msg(wrong == 0, "%s for/delta u32 n %zu width %u", v[k]->name, n, width);
         ck_assert_uint_eq(out[n], 0xa5a5a5a5);
         free(packed);
     }
@@ -55,10 +64,12 @@ static void check_u32(struct rng *r, size_t n, unsigned width, const struct bitu
     }
 }
 
-static void check_u64(struct rng *r, size_t n, unsigned width, const struct bitunpack_variant *v,
+static void check_u64(struct rng *r, size_t n, unsigned width, const struct bitunpack_variant *const *v,
                       size_t count)
 {
     static uint64_t in[N_MAX], out[N_MAX + 32];
+    uint64_t base = (uint64_t)rng_u64(r), step = (uint64_t)rng_u64(r);
+    size_t wrong = 0;
     static uint8_t truth[N_MAX * 8 + BITPACK_SLACK + 1];
     size_t size = bitpack_size(n, width);
 
@@ -72,9 +83,16 @@ static void check_u64(struct rng *r, size_t n, unsigned width, const struct bitu
 
         memcpy(packed, truth, size + BITPACK_SLACK);
         memset(out, GUARD, sizeof out);
-        v[k].u64(packed, n, width, out);
-        ck_assert_msg(memcmp(in, out, n * sizeof *in) == 0, "%s u64 n %zu width %u", v[k].name, n,
+        v[k]->u64(packed, n, width, out);
+        ck_assert_msg(memcmp(in, out, n * sizeof *in) == 0, "%s u64 n %zu width %u", v[k]->name, n,
                       width);
+        ck_assert_uint_eq(out[n], 0xa5a5a5a5a5a5a5a5ull);
+        v[k]->for_u64(packed, n, width, base, out);
+        for (size_t i = 0; i < n; i++) wrong += out[i] != (uint64_t)(base + in[i]);
+        v[k]->delta_u64(packed, n, width, base, step, out);
+        for (size_t i = 0; i < n; i++)
+            wrong += out[i] != (uint64_t)((i == 0 ? base : out[i - 1]) + in[i] + step);
+        ck_assert_msg(wrong == 0, "%s for/delta u64 n %zu width %u", v[k]->name, n, width);
         ck_assert_uint_eq(out[n], 0xa5a5a5a5a5a5a5a5ull);
         free(packed);
     }
@@ -86,11 +104,14 @@ static void check_u64(struct rng *r, size_t n, unsigned width, const struct bitu
 static void test_every_width_length_and_variant(void)
 {
     static const size_t lengths[] = {63, 64, 65, 100, 127, 128, 129, 500, 1023, 1024, 1025};
-    struct bitunpack_variant v[BITUNPACK_VARIANTS_MAX + 1];
+    static const struct bitunpack_variant chosen = {
+        "chosen",          bitunpack_u32,       bitunpack_u64,      bitunpack_for_u32,
+        bitunpack_for_u64, bitunpack_delta_u32, bitunpack_delta_u64};
+    const struct bitunpack_variant *v[BITUNPACK_VARIANTS_MAX + 1];
     size_t count = bitunpack_variants(v);
     struct rng r;
 
-    v[count++] = (struct bitunpack_variant){"chosen", bitunpack_u32, bitunpack_u64};
+    v[count++] = &chosen;
     rng_seed(&r, test_seed());
     for (unsigned width = 0; width <= 64; width++) {
         for (size_t n = 0; n < 50; n++) {

@@ -171,10 +171,9 @@ bool ints_runs(const struct ints_block *b, size_t n, uint64_t *values, uint32_t 
 {
     uint64_t total = 0;
 
-    bitunpack_u64(b->packed, b->runs, b->width, values);
+    bitunpack_for_u64(b->packed, b->runs, b->width, b->base, values);
     bitunpack_u32(b->lengths, b->runs, b->length_width, lengths);
     for (size_t i = 0; i < b->runs; i++) {
-        values[i] += b->base;
         total += ++lengths[i];
     }
     return total == n;
@@ -190,13 +189,11 @@ bool ints_decode64(const struct ints_block *b, size_t n, uint64_t *out)
         for (size_t i = 0; i < n; i++) out[i] = b->base;
         return true;
     case INTS_FOR:
-        bitunpack_u64(b->packed, n, b->width, out);
-        for (size_t i = 0; i < n; i++) out[i] += b->base;
+        bitunpack_for_u64(b->packed, n, b->width, b->base, out);
         return true;
     case INTS_DELTA:
         out[0] = b->base;
-        if (n > 1) bitunpack_u64(b->packed, n - 1, b->width, out + 1);
-        for (size_t i = 1; i < n; i++) out[i] += out[i - 1] + b->step;
+        if (n > 1) bitunpack_delta_u64(b->packed, n - 1, b->width, b->base, b->step, out + 1);
         return true;
     default:
         if (!ints_runs(b, n, values, lengths)) return false;
@@ -218,14 +215,11 @@ bool ints_decode32(const struct ints_block *b, size_t n, uint32_t *out)
         for (size_t i = 0; i < n; i++) out[i] = base;
         return true;
     case INTS_FOR:
-        bitunpack_u32(b->packed, n, b->width, out);
-        if (base != 0)
-            for (size_t i = 0; i < n; i++) out[i] += base;
+        bitunpack_for_u32(b->packed, n, b->width, base, out);
         return true;
     case INTS_DELTA:
         out[0] = base;
-        if (n > 1) bitunpack_u32(b->packed, n - 1, b->width, out + 1);
-        for (size_t i = 1; i < n; i++) out[i] += out[i - 1] + step;
+        if (n > 1) bitunpack_delta_u32(b->packed, n - 1, b->width, base, step, out + 1);
         return true;
     default:
         if (!ints_runs(b, n, values, lengths)) return false;

@@ -83,7 +83,7 @@ enum status state_parse(const struct manifest *m, const char *where, struct stat
     return ST_OK;
 }
 
-enum status store_state_load(struct io *io, const char *dir, struct state *out, struct fault *f)
+enum status state_load(struct io *io, const char *dir, struct state *out, struct fault *f)
 {
     struct manifest m = {0};
     enum status st = manifest_load_newest(io, dir, STATE_KIND, &m, f);
@@ -93,7 +93,7 @@ enum status store_state_load(struct io *io, const char *dir, struct state *out, 
     return st;
 }
 
-static enum status store_state_publish(struct store *s, struct fault *f)
+static enum status state_publish(struct store *s, struct fault *f)
 {
     struct manifest m = {.kind = STATE_KIND, .seq = s->state.seq, .parent = s->state.seq - 1,
                          .applied_lsn = s->state.applied_lsn, .wall_us = s->state.wall_us};
@@ -157,7 +157,7 @@ static enum status publish_state(struct hnsw *h, uint64_t base, uint64_t journal
     s->state.default_recall = h->default_recall;
     s->state.point_count = h->point_count;
     memcpy(s->state.points, h->points, sizeof h->points);
-    st = store_state_publish(s, f);
+    st = state_publish(s, f);
     if (st == ST_OK) remove_old(s, &was);
     else h->poison = st;
     return st;
@@ -342,7 +342,7 @@ enum status hnsw_create(struct io *io, const char *dir, const struct hnsw_option
     if (st == ST_OK) {
         struct fault ignored = {0};
 
-        st = store_state_load(io, dir, &there, &ignored);
+        st = state_load(io, dir, &there, &ignored);
         if (st == ST_OK) st = fault_set(f, ST_EXISTS, dir, FAULT_NO_OFFSET, "there is an index already");
         else if (st == ST_NOT_FOUND) st = ST_OK;
         else if (f != NULL) *f = ignored;
@@ -351,7 +351,7 @@ enum status hnsw_create(struct io *io, const char *dir, const struct hnsw_option
         h->store->state = (struct state){.seq = 1, .journal = 1, .o = h->o};
         st = journal_create(h->store, 1, &journal, f);
     }
-    if (st == ST_OK) st = store_state_publish(h->store, f);
+    if (st == ST_OK) st = state_publish(h->store, f);
     file_close(journal);
     hnsw_close(h);
     return st;
@@ -365,7 +365,7 @@ static enum status open_state(struct io *io, const char *dir, const struct hnsw_
     enum status st = store_new(io, dir, &s, f);
 
     if (st == ST_OK && writer) st = store_lock(s, f);
-    if (st == ST_OK) st = store_state_load(io, dir, &s->state, f);
+    if (st == ST_OK) st = state_load(io, dir, &s->state, f);
     if (st == ST_OK) st = graph_new(&s->state.o, cfg, &h, f);
     if (st != ST_OK) {
         store_free(s);
@@ -484,7 +484,7 @@ enum status hnsw_refresh(struct hnsw *h, bool *changed, struct fault *f)
     if (h->writer || s == NULL || h->moment != LSN_MAX - 1) return ST_OK;
     if (h->poison != ST_OK)
         return fault_set(f, h->poison, s->dir, FAULT_NO_OFFSET, "an earlier refresh failed; open anew");
-    st = store_state_load(s->io, s->dir, &now, f);
+    st = state_load(s->io, s->dir, &now, f);
     if (st != ST_OK) return st;
     pthread_rwlock_wrlock(&h->gate);
     if (now.base == s->state.base && now.journal == s->state.journal) {
@@ -500,7 +500,7 @@ enum status hnsw_refresh(struct hnsw *h, bool *changed, struct fault *f)
         for (int i = 0; i < OPEN_TRIES && st == ST_NOT_FOUND; i++) {
             fault_clear(&why);
             st = reload(h, &now, &why);
-            if (st == ST_NOT_FOUND && store_state_load(s->io, s->dir, &now, &why) != ST_OK) break;
+            if (st == ST_NOT_FOUND && state_load(s->io, s->dir, &now, &why) != ST_OK) break;
         }
         batches = 1;
     }

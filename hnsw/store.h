@@ -49,7 +49,7 @@ struct store {
     struct buf batch;         /* reused between publishes */
 };
 
-MUST_USE enum status store_state_load(struct io *io, const char *dir, struct state *out, struct fault *f);
+MUST_USE enum status state_load(struct io *io, const char *dir, struct state *out, struct fault *f);
 MUST_USE enum status state_parse(const struct manifest *m, const char *where, struct state *out,
                                  struct fault *f);
 /* DIR/SEQ.EXT */

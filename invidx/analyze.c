@@ -1,0 +1,458 @@
+#include "invidx/analyze.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/hash.h"
+#include "engine/utf8.h"
+#include "invidx/stem.h"
+#include "invidx/unicode_tables.h"
+
+static const char stop_english[] =
+    "a\nan\nand\nare\nas\nat\nbe\nby\nfor\nfrom\nin\nis\nit\nof\non\nor\nthat\nthe\nthis\nto\nwas\nwith\n";
+
+struct invidx_analysis invidx_analysis_default(void)
+{
+    return (struct invidx_analysis){.tokenizer = INVIDX_WORDS,
+                                    .stemmer = INVIDX_STEM_PORTER2,
+                                    .fold_accents = true,
+                                    .stop_words = stop_english};
+}
+
+struct invidx_analysis invidx_analysis_plain(void)
+{
+    return (struct invidx_analysis){.tokenizer = INVIDX_ASCII, .stemmer = INVIDX_STEM_NONE};
+}
+
+/* ---- characters ---- */
+/* Lower-cased ASCII letters and digits, else 0.                                                        */
+static const char ascii_word[256] = {
+    ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7',
+    ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd', ['E'] = 'e', ['F'] = 'f',
+    ['G'] = 'g', ['H'] = 'h', ['I'] = 'i', ['J'] = 'j', ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n',
+    ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v',
+    ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd',
+    ['e'] = 'e', ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l',
+    ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't',
+    ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z',
+};
+
+static bool digit(char c) { return c >= '0' && c <= '9'; }
+
+static bool separator(uint32_t cp)
+{
+    size_t lo = 0, hi = unicode_separators_count;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (unicode_separators[mid].to < cp) lo = mid + 1;
+        else hi = mid;
+    }
+    return (lo < unicode_separators_count && unicode_separators[lo].from <= cp) || cp == 0xfffd;
+}
+
+static bool ideograph(uint32_t cp)
+{
+    return (cp >= 0x2e80 && cp <= 0x9fff && cp != 0x3005) || (cp >= 0xac00 && cp <= 0xd7a3) ||
+           (cp >= 0xf900 && cp <= 0xfaff) || (cp >= 0x20000 && cp <= 0x3fffd);
+}
+
+static uint32_t lower(uint32_t cp)
+{
+    size_t lo = 0, hi = unicode_lower_count;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (unicode_lower[mid].from < cp) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < unicode_lower_count && unicode_lower[lo].from == cp ? unicode_lower[lo].to : cp;
+}
+
+/* The folded form of a code point from 0x80, in UTF-8; up to 6 bytes.                                  */
+static size_t fold(const struct analyzer *a, uint32_t cp, char out[8])
+{
+    size_t lo = 0, hi = unicode_fold_count;
+
+    if (!a->conf.fold_accents) return utf8_put(lower(cp), out);
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (unicode_fold[mid].from < cp) lo = mid + 1;
+        else hi = mid;
+    }
+    if (lo == unicode_fold_count || unicode_fold[lo].from != cp) return utf8_put(lower(cp), out);
+    memcpy(out, unicode_fold[lo].to, 7);
+    return strlen(out);
+}
+
+/* ---- tokens ---- */
+struct tokens tokens_of(const struct analyzer *a, const char *s, size_t n)
+{
+    return (struct tokens){.a = a, .begin = s, .p = s, .end = s + n};
+}
+
+static bool next_ascii(struct tokens *t, struct token *out)
+{
+    const char *p = t->p, *end = t->end;
+    uint32_t n = 0;
+
+    while (p < end && ascii_word[(uint8_t)*p] == 0) p++;
+    out->begin = (size_t)(p - t->begin);
+    for (; p < end; p++) {
+        char c = ascii_word[(uint8_t)*p];
+
+        if (c == 0) break;
+        if (n < INVIDX_TERM_MAX) out->text[n++] = c;
+    }
+    t->p = p;
+    out->end = (size_t)(p - t->begin);
+    out->len = n;
+    out->pos = t->pos;
+    t->pos += n > 0;
+    return n > 0;
+}
+
+enum glyph { GLYPH_END, GLYPH_GAP, GLYPH_WORD, GLYPH_ALONE, GLYPH_APOSTROPHE, GLYPH_SKIP };
+
+/* What stands at p; its folded bytes for WORD and ALONE; *next is what follows it.                     */
+static enum glyph glyph_at(const struct tokens *t, const char *p, const char **next, char out[8], size_t *n)
+{
+    char c = p < t->end ? ascii_word[(uint8_t)*p] : 0;
+    uint32_t cp;
+
+    *n = 0;
+    if (p >= t->end) return GLYPH_END;
+    *next = p + 1;
+    if (c != 0) {
+        out[0] = c;
+        *n = 1;
+        return GLYPH_WORD;
+    }
+    if (*p == '\'') return GLYPH_APOSTROPHE;
+    if ((uint8_t)*p < 0x80) return GLYPH_GAP;
+    *next = p;
+    cp = utf8_next(next, t->end);
+    if (cp == 0x2019 || cp == 0x2bc) return GLYPH_APOSTROPHE;
+    if (cp == 0xad || cp == 0x200d) return GLYPH_SKIP;
+    if (separator(cp)) return GLYPH_GAP;
+    *n = fold(t->a, cp, out);
+    if (*n == 0) return GLYPH_SKIP;
+    return ideograph(cp) ? GLYPH_ALONE : GLYPH_WORD;
+}
+
+/* An apostrophe inside a word: true to go on after it; false ends the word (before a possessive s, which
+ * is skipped).                                                                                         */
+static bool pass_apostrophe(const struct tokens *t, const char *next, const char **resume)
+{
+    const char *after, *after2 = NULL;
+    char bytes[8];
+    size_t n;
+
+    *resume = next;
+    if (glyph_at(t, next, &after, bytes, &n) != GLYPH_WORD || digit(bytes[0])) return false;
+    if (n == 1 && bytes[0] == 's') {
+        enum glyph g = glyph_at(t, after, &after2, bytes, &n);
+
+        if (g != GLYPH_WORD && g != GLYPH_SKIP) {
+            *resume = after;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool next_word(struct tokens *t, struct token *out)
+{
+    const char *p = t->p, *next = p, *end_of_word;
+    char bytes[8];
+    size_t n, len = 0;
+    enum glyph g;
+
+    for (g = glyph_at(t, p, &next, bytes, &n); g != GLYPH_END; g = glyph_at(t, p, &next, bytes, &n)) {
+        if (g == GLYPH_WORD || g == GLYPH_ALONE) break;
+        p = next;
+    }
+    t->p = p;
+    if (g == GLYPH_END) return false;
+    out->begin = (size_t)(p - t->begin);
+    end_of_word = p;
+    for (;;) {
+        if (g == GLYPH_ALONE && len > 0) break;
+        if (g == GLYPH_WORD || g == GLYPH_ALONE) {
+            if (len + n <= INVIDX_TERM_MAX) {
+                memcpy(out->text + len, bytes, n);
+                len += n;
+            }
+            end_of_word = next;
+            p = next;
+            if (g == GLYPH_ALONE) break;
+        } else if (g == GLYPH_SKIP) {
+            p = next;
+        } else if (g == GLYPH_APOSTROPHE) {
+            if (!pass_apostrophe(t, next, &p)) break;
+        } else if (g == GLYPH_GAP && (*p == '.' || *p == ',') && next < t->end && digit(*next) &&
+                   digit(p[-1])) {
+            if (*p == '.' && len < INVIDX_TERM_MAX) out->text[len++] = '.';
+            p = next;
+        } else {
+            break;
+        }
+        g = glyph_at(t, p, &next, bytes, &n);
+    }
+    t->p = p;
+    out->end = (size_t)(end_of_word - t->begin);
+    out->len = (uint32_t)len;
+    out->pos = t->pos++;
+    return true;
+}
+
+bool tokens_next(struct tokens *t, struct token *out)
+{
+    return t->a->conf.tokenizer == INVIDX_ASCII ? next_ascii(t, out) : next_word(t, out);
+}
+
+/* ---- terms ---- */
+bool analyzer_is_code(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (digit(s[i])) return true;
+    return false;
+}
+
+static bool is_stop(const struct analyzer *a, const char *word, size_t n)
+{
+    if (a->stop_slots == 0) return false;
+    for (size_t i = hash64(word, n, 0) & (a->stop_slots - 1); a->stop[i] != NULL;
+         i = (i + 1) & (a->stop_slots - 1))
+        if (strncmp(a->stop[i], word, n) == 0 && a->stop[i][n] == '\0') return true;
+    return false;
+}
+
+size_t analyzer_term(const struct analyzer *a, const char *word, size_t n, char out[INVIDX_TERM_MAX + 8])
+{
+    if (is_stop(a, word, n)) return 0;
+    memcpy(out, word, n);
+    if (a->conf.stemmer == INVIDX_STEM_NONE || analyzer_is_code(word, n)) return n;
+    return a->conf.stemmer == INVIDX_STEM_PORTER2 ? stem_porter2(out, n) : stem_plural(out, n);
+}
+
+/* ---- stop words and synonyms ---- */
+static const char *next_line(const char **p, size_t *n)
+{
+    const char *line = *p, *end;
+
+    if (*line == '\0') return NULL;
+    end = strchr(line, '\n');
+    if (end == NULL) end = line + strlen(line);
+    *p = *end == '\0' ? end : end + 1;
+    for (const char *c = line; c < end; c++)
+        if (*c == '#') end = c;
+    *n = (size_t)(end - line);
+    return line;
+}
+
+static enum status load_stop(struct analyzer *a, struct fault *f)
+{
+    const char *p = a->conf.stop_words, *line;
+    size_t n, words = 0;
+    struct token t;
+
+    if (p == NULL) return ST_OK;
+    for (const char *c = p; *c != '\0'; c++) words += *c == '\n';
+    a->stop_slots = 64;
+    while (a->stop_slots < 4 * (words + 1)) a->stop_slots *= 2;
+    a->stop = calloc(a->stop_slots, sizeof *a->stop);
+    if (a->stop == NULL) goto no_memory;
+    words = a->stop_slots / 2;
+    while ((line = next_line(&p, &n)) != NULL) {
+        struct tokens tokens = tokens_of(a, line, n);
+
+        while (tokens_next(&tokens, &t)) {
+            size_t i = hash64(t.text, t.len, 0) & (a->stop_slots - 1);
+
+            if (is_stop(a, t.text, t.len)) continue;
+            if (words-- == 0)
+                return fault_set(f, ST_INVALID, "stop words", FAULT_NO_OFFSET, "write one word a line");
+            while (a->stop[i] != NULL) i = (i + 1) & (a->stop_slots - 1);
+            a->stop[i] = arena_strdup(&a->memory, t.text, t.len);
+            if (a->stop[i] == NULL) goto no_memory;
+        }
+    }
+    return ST_OK;
+no_memory:
+    return fault_set(f, ST_NOMEM, "stop words", FAULT_NO_OFFSET, "no memory for the stop words");
+}
+
+enum { RULE_TERMS_MAX = 8, RULE_SIDES_MAX = 32 };
+struct side { const char *text; uint32_t terms, bytes; };
+
+/* The terms of one alternative; a side of stop words only is empty.                                    */
+static bool read_side(struct analyzer *a, const char *s, size_t n, struct side *out)
+{
+    char text[RULE_TERMS_MAX * (INVIDX_TERM_MAX + 1)], term[INVIDX_TERM_MAX + 8];
+    struct tokens tokens = tokens_of(a, s, n);
+    struct token t;
+    char *copy;
+
+    *out = (struct side){0};
+    while (tokens_next(&tokens, &t)) {
+        size_t len = analyzer_term(a, t.text, t.len, term);
+
+        if (len == 0) continue;
+        if (out->terms == RULE_TERMS_MAX) return false;
+        memcpy(text + out->bytes, term, len);
+        text[out->bytes + len] = '\0';
+        out->bytes += (uint32_t)len + 1;
+        out->terms++;
+    }
+    copy = arena_alloc(&a->memory, out->bytes + 1);
+    if (copy == NULL) return false;
+    memcpy(copy, text, out->bytes);
+    out->text = copy;
+    return true;
+}
+
+static int rule_order(const void *x, const void *y)
+{
+    const struct synonym_rule *a = x, *b = y;
+    int c = memcmp(a->text, b->text, a->bytes < b->bytes ? a->bytes : b->bytes);
+
+    return c != 0 ? c : (a->bytes > b->bytes) - (a->bytes < b->bytes);
+}
+
+static bool add_rule(struct analyzer *a, size_t *cap, const struct side *from, const struct side *to)
+{
+    struct synonym *s = arena_alloc(&a->memory, sizeof *s);
+
+    if (s == NULL) return false;
+    if (a->rule_count == *cap) {
+        size_t n = *cap == 0 ? 64 : 2 * *cap;
+        struct synonym_rule *r = realloc(a->rules, n * sizeof *r);
+
+        if (r == NULL) return false;
+        a->rules = r;
+        *cap = n;
+    }
+    *s = (struct synonym){to->text, to->terms, to->bytes, NULL};
+    a->rules[a->rule_count++] = (struct synonym_rule){from->text, from->terms, from->bytes, s};
+    if (from->terms > a->longest_rule) a->longest_rule = from->terms;
+    return true;
+}
+
+/* Splits "a, b c, d" into its sides.                                                                   */
+static bool read_sides(struct analyzer *a, const char *s, size_t n, struct side *out, size_t *count)
+{
+    *count = 0;
+    while (n > 0) {
+        const char *comma = memchr(s, ',', n);
+        size_t len = comma == NULL ? n : (size_t)(comma - s);
+        struct side side;
+
+        if (!read_side(a, s, len, &side)) return false;
+        if (side.terms > 0) {
+            if (*count == RULE_SIDES_MAX) return false;
+            out[(*count)++] = side;
+        }
+        s += len + (comma != NULL);
+        n -= len + (comma != NULL);
+    }
+    return true;
+}
+
+static void join_rules(struct analyzer *a)
+{
+    size_t m = 0;
+
+    if (a->rule_count == 0) return;
+    qsort(a->rules, a->rule_count, sizeof *a->rules, rule_order);
+    for (size_t i = 1; i < a->rule_count; i++) {
+        if (rule_order(&a->rules[m], &a->rules[i]) == 0) {
+            a->rules[i].to->next = a->rules[m].to;
+            a->rules[m].to = a->rules[i].to;
+        } else {
+            a->rules[++m] = a->rules[i];
+        }
+    }
+    a->rule_count = m + 1;
+}
+
+static enum status load_synonyms(struct analyzer *a, struct fault *f)
+{
+    const char *p = a->conf.synonyms, *line;
+    struct side left[RULE_SIDES_MAX], right[RULE_SIDES_MAX];
+    size_t n, nl, nr, cap = 0;
+    uint64_t number = 0;
+
+    if (p == NULL) return ST_OK;
+    while ((line = next_line(&p, &n)) != NULL) {
+        const char *arrow = n < 2 ? NULL : memmem(line, n, "=>", 2);
+        size_t half = arrow == NULL ? n : (size_t)(arrow - line);
+        bool ok = read_sides(a, line, half, left, &nl);
+
+        number++;
+        nr = 0;
+        if (ok && arrow != NULL) ok = read_sides(a, arrow + 2, n - half - 2, right, &nr) && nl > 0 && nr > 0;
+        for (size_t i = 0; ok && i < nl; i++)
+            for (size_t j = 0; ok && j < (arrow != NULL ? nr : nl); j++)
+                if (arrow != NULL || i != j) ok = add_rule(a, &cap, &left[i], arrow != NULL ? &right[j] : &left[j]);
+        if (!ok)
+            return fault_set(f, ST_INVALID, "synonyms", number,
+                             "write \"a, b, c\" or \"a => b, c\"; at most %d alternatives of %d words",
+                             RULE_SIDES_MAX, RULE_TERMS_MAX);
+    }
+    join_rules(a);
+    return ST_OK;
+}
+
+const struct synonym_rule *analyzer_rule(const struct analyzer *a, const char *text, size_t bytes)
+{
+    struct synonym_rule key = {.text = text, .bytes = (uint32_t)bytes};
+
+    if (a->rule_count == 0) return NULL;
+    return bsearch(&key, a->rules, a->rule_count, sizeof *a->rules, rule_order);
+}
+
+enum status analyzer_init(struct analyzer *a, const struct invidx_analysis *conf, struct fault *f)
+{
+    enum status st;
+
+    memset(a, 0, sizeof *a);
+    a->conf = *conf;
+    st = load_stop(a, f);
+    if (st == ST_OK) st = load_synonyms(a, f);
+    if (st != ST_OK) analyzer_free(a);
+    return st;
+}
+
+void analyzer_free(struct analyzer *a)
+{
+    free(a->stop);
+    free(a->rules);
+    arena_free(&a->memory);
+    memset(a, 0, sizeof *a);
+}
+
+enum status invidx_analyze(const struct invidx_analysis *conf, const char *text, size_t n, struct buf *out,
+                           struct fault *f)
+{
+    struct analyzer a;
+    struct tokens tokens;
+    struct token t;
+    char term[INVIDX_TERM_MAX + 8];
+    enum status st = analyzer_init(&a, conf, f);
+
+    if (st != ST_OK) return st;
+    tokens = tokens_of(&a, text, n);
+    while (tokens_next(&tokens, &t)) {
+        size_t len = analyzer_term(&a, t.text, t.len, term);
+
+        if (len == 0) continue;
+        buf_append(out, term, len);
+        buf_printf(out, "\t%u\t%zu\t%zu\n", t.pos, t.begin, t.end);
+    }
+    analyzer_free(&a);
+    return buf_ok(out) ? ST_OK : fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the terms");
+}

@@ -1,0 +1,344 @@
+#include "invidx/buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/bitset.h"
+
+/* ---- tables of words ---- */
+static inline uint64_t low_bytes(uint64_t v, size_t n) { return n >= 8 ? v : v & ((1ull << (8 * n)) - 1); }
+
+struct word_key { uint64_t lo, hi, hash; };
+
+/* text must have 16 readable bytes.                                                                    */
+static inline struct word_key word_key(const char *text, size_t n)
+{
+    struct word_key k;
+
+    if (n <= 16) {
+        k.lo = low_bytes(get_u64(text), n);
+        k.hi = n <= 8 ? 0 : low_bytes(get_u64(text + 8), n - 8);
+        k.hash = (k.lo ^ (k.hi * 0x9e3779b97f4a7c15ull)) * 0xd6e8feb86659fd93ull;
+        k.hash ^= k.hash >> 29;
+        k.hash *= 0xbf58476d1ce4e5b9ull;
+        k.hash ^= k.hash >> 32;
+    } else {
+        k.hash = k.lo = hash64(text, n, 0);
+        k.hi = 0;
+    }
+    return k;
+}
+
+static bool table_grow(struct word_table *t)
+{
+    size_t size = t->size == 0 ? 1024 : 4 * t->size;
+    struct word_slot *slots = calloc(size, sizeof *slots);
+
+    if (slots == NULL) return false;
+    for (size_t i = 0; i < t->size; i++) {
+        struct word_slot *s = &t->slots[i];
+        size_t j;
+
+        if (s->len == 0) continue;
+        if (s->len > 16) {
+            j = s->lo & (size - 1);
+        } else {
+            char text[16];
+
+            memcpy(text, &s->lo, 8);
+            memcpy(text + 8, &s->hi, 8);
+            j = word_key(text, s->len).hash & (size - 1);
+        }
+        while (slots[j].len != 0) j = (j + 1) & (size - 1);
+        slots[j] = *s;
+    }
+    free(t->slots);
+    t->slots = slots;
+    t->size = size;
+    return true;
+}
+
+/* The slot of a word; a new one has *fresh set and its term to be filled in. NULL = no memory.         */
+static inline struct word_slot *table_slot(struct word_table *t, const char *text, size_t n, bool *fresh)
+{
+    struct word_key k = word_key(text, n);
+    size_t i;
+
+    *fresh = false;
+    if (unlikely(2 * t->used >= t->size) && !table_grow(t)) return NULL;
+    for (i = k.hash & (t->size - 1); t->slots[i].len != 0; i = (i + 1) & (t->size - 1)) {
+        struct word_slot *s = &t->slots[i];
+
+        if (s->len != n || s->lo != k.lo) continue;
+        if (n <= 16 ? s->hi == k.hi : memcmp(t->text.data + s->hi, text, n) == 0) return s;
+    }
+    *fresh = true;
+    t->used++;
+    if (n > 16) {
+        k.hi = t->text.size;
+        buf_append(&t->text, text, n);
+        if (!buf_ok(&t->text)) return NULL;
+    }
+    t->slots[i] = (struct word_slot){k.lo, k.hi, (uint32_t)n, 0};
+    return &t->slots[i];
+}
+
+
+static void table_clear(struct word_table *t)
+{
+    free(t->slots);
+    buf_free(&t->text);
+    memset(t, 0, sizeof *t);
+}
+
+/* ---- the buffer ---- */
+void buffer_init(struct buffer *b, const struct invidx_schema *schema, const struct analyzer *analyzer)
+{
+    memset(b, 0, sizeof *b);
+    b->schema = schema;
+    b->analyzer = analyzer;
+}
+
+void buffer_free(struct buffer *b)
+{
+    table_clear(&b->words);
+    table_clear(&b->values_by_text);
+    buf_free(&b->term_text);
+    buf_free(&b->value_text);
+    free(b->terms);
+    free(b->tokens);
+    free(b->docs);
+    free(b->slots);
+    free(b->ints);
+    free(b->nulls);
+    free(b->by_key);
+    free(b->values);
+    memset(b, 0, sizeof *b);
+}
+
+void buffer_clear(struct buffer *b)
+{
+    const struct invidx_schema *schema = b->schema;
+    const struct analyzer *analyzer = b->analyzer;
+
+    buffer_free(b);
+    buffer_init(b, schema, analyzer);
+}
+
+/* What it holds, and what flushing will need (the sorted tokens).                                      */
+size_t buffer_bytes(const struct buffer *b)
+{
+    return b->token_count * 12 + b->words.size * sizeof *b->words.slots + b->term_text.size +
+           b->term_count * 32 +
+           b->doc_count * (sizeof *b->docs + 64 + 9 * b->schema->attr_count + 4 * b->schema->field_count) +
+           b->value_text.size;
+}
+
+static bool grow(void **p, size_t *cap, size_t want, size_t size)
+{
+    size_t n = *cap < 64 ? 64 : *cap;
+    void *q;
+
+    if (want <= *cap) return true;
+    while (n < want) n *= 2;
+    q = realloc(*p, n * size);
+    if (q == NULL) return false;
+    *p = q;
+    *cap = n;
+    return true;
+}
+
+static bool new_term(struct buffer *b, const char *text, size_t n, uint32_t *out)
+{
+    if (!grow((void **)&b->terms, &b->term_cap, b->term_count + 1, sizeof *b->terms)) return false;
+    b->terms[b->term_count] = (struct text_ref){(uint32_t)b->term_text.size, (uint32_t)n};
+    buf_append(&b->term_text, text, n);
+    if (!buf_ok(&b->term_text)) return false;
+    *out = (uint32_t)b->term_count++;
+    return true;
+}
+
+/* First sight of a surface word: analysis runs. A stemmed word leads to its term's own slot.           */
+static bool resolve_word(struct buffer *b, struct token *t, uint32_t *out)
+{
+    char term[INVIDX_TERM_MAX + 8];
+    bool fresh;
+    size_t n = analyzer_term(b->analyzer, t->text, t->len, term);
+    struct word_slot *s;
+
+    if (n == 0) {
+        *out = TERM_HOLE;
+        return true;
+    }
+    if (n == t->len && memcmp(term, t->text, n) == 0) return new_term(b, term, n, out);
+    /* Terms that are no surface word are kept apart by a leading 1: "comput" may be both.              */
+    memmove(term + 1, term, n);
+    term[0] = 1;
+    s = table_slot(&b->words, term, n + 1, &fresh);
+    if (s == NULL) return false;
+    if (fresh) {
+        char word[INVIDX_TERM_MAX + 8], again[INVIDX_TERM_MAX + 8];
+        struct word_slot *plain;
+        size_t m;
+
+        memcpy(word, term + 1, n);
+        s->term = TERM_HOLE;
+        m = analyzer_term(b->analyzer, word, n, again);
+        if (m == n && memcmp(again, word, n) == 0) { /* it is its own stem: share the surface word's number */
+            plain = table_slot(&b->words, word, n, &fresh);
+            if (plain == NULL) return false;
+            if (fresh && !new_term(b, word, n, &plain->term)) return false;
+            *out = plain->term;
+        } else if (!new_term(b, word, n, out)) {
+            return false;
+        }
+        s = table_slot(&b->words, term, n + 1, &fresh);
+        if (s == NULL) return false;
+        s->term = *out;
+    }
+    *out = s->term;
+    return true;
+}
+
+static bool add_field(struct buffer *b, struct invidx_text text, uint32_t *slots)
+{
+    struct tokens tokens = tokens_of(b->analyzer, text.s, text.n);
+    struct token t;
+
+    memset(t.text, 0, sizeof t.text);
+    *slots = 0;
+    while (*slots < INVIDX_FIELD_TOKENS_MAX && tokens_next(&tokens, &t)) {
+        bool fresh;
+        struct word_slot *s = table_slot(&b->words, t.text, t.len, &fresh);
+
+        if (s == NULL) return false;
+        if (unlikely(fresh)) {
+            uint32_t term = TERM_HOLE;
+
+            if (!resolve_word(b, &t, &term)) return false;
+            s = table_slot(&b->words, t.text, t.len, &fresh); /* the table may have moved */
+            s->term = term;
+        }
+        if (unlikely(b->token_count == b->token_cap) &&
+            !grow((void **)&b->tokens, &b->token_cap, b->token_count + 1, sizeof *b->tokens))
+            return false;
+        b->tokens[b->token_count++] = s->term;
+        ++*slots;
+    }
+    return true;
+}
+
+static bool add_keyword(struct buffer *b, uint32_t attr, const struct value *v, int64_t *out)
+{
+    char text[INVIDX_KEYWORD_MAX + 32] = {0};
+    size_t n = 1u + v->len;
+    struct word_slot *s;
+    bool fresh;
+
+    text[0] = (char)(attr + 1);
+    memcpy(text + 1, v->s, v->len);
+    s = table_slot(&b->values_by_text, text, n, &fresh);
+    if (s == NULL) return false;
+    if (fresh) {
+        if (!grow((void **)&b->values, &b->value_cap, b->value_count + 1, sizeof *b->values)) return false;
+        b->values[b->value_count] = (struct text_ref){(uint32_t)b->value_text.size, v->len};
+        buf_append(&b->value_text, v->s, v->len);
+        if (!buf_ok(&b->value_text)) return false;
+        s->term = (uint32_t)++b->value_count;
+    }
+    *out = s->term;
+    return true;
+}
+
+static enum status check_attrs(const struct invidx_schema *s, const struct invidx_doc *doc, struct fault *f)
+{
+    for (size_t i = 0; i < s->attr_count; i++) {
+        const struct value *v = &doc->attrs[i];
+        bool number = v->type == V_INT || v->type == V_DECIMAL || v->type == V_TIME || v->type == V_BOOL;
+
+        if (v->type == V_NULL) continue;
+        if (s->attrs[i].type == INVIDX_INT64 ? !number : v->type != V_TEXT)
+            return fault_set(f, ST_INVALID, s->attrs[i].name, FAULT_NO_OFFSET, "attribute %s cannot take a %s",
+                             s->attrs[i].name, value_type_name((enum value_type)v->type));
+        if (v->type == V_TEXT && v->len > INVIDX_KEYWORD_MAX)
+            return fault_set(f, ST_LIMIT, s->attrs[i].name, FAULT_NO_OFFSET, "keyword of %u bytes; at most %d",
+                             v->len, INVIDX_KEYWORD_MAX);
+    }
+    return ST_OK;
+}
+
+static bool reserve_doc(struct buffer *b)
+{
+    size_t cap, want = (size_t)b->doc_count + 1;
+    size_t f = b->schema->field_count, a = b->schema->attr_count + 1;
+
+    if (b->doc_count < b->doc_cap) return true;
+    cap = b->doc_cap;
+    if (!grow((void **)&b->docs, &cap, want, sizeof *b->docs)) return false;
+    cap = b->doc_cap;
+    if (!grow((void **)&b->slots, &cap, want, f * sizeof *b->slots)) return false;
+    cap = b->doc_cap;
+    if (!grow((void **)&b->ints, &cap, want, a * sizeof *b->ints)) return false;
+    cap = b->doc_cap;
+    if (!grow((void **)&b->nulls, &cap, want, a)) return false;
+    b->doc_cap = (uint32_t)cap;
+    return true;
+}
+
+static bool index_key(struct buffer *b, uint64_t key, uint32_t doc)
+{
+    size_t i;
+
+    if (2 * ((size_t)doc + 1) > b->by_key_size) {
+        size_t size = b->by_key_size == 0 ? 256 : 4 * b->by_key_size;
+        uint32_t *old = b->by_key, *table = calloc(size, sizeof *table);
+
+        if (table == NULL) return false;
+        b->by_key = table;
+        b->by_key_size = size;
+        free(old);
+        for (uint32_t d = 0; d < doc; d++)
+            if (!index_key(b, b->docs[d].key, d)) return false;
+    }
+    for (i = hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0; i = (i + 1) & (b->by_key_size - 1))
+        if (b->docs[b->by_key[i] - 1].key == key) break;
+    b->by_key[i] = doc + 1;
+    return true;
+}
+
+int64_t buffer_find(const struct buffer *b, uint64_t key)
+{
+    if (b->by_key_size == 0) return -1;
+    for (size_t i = hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0; i = (i + 1) & (b->by_key_size - 1))
+        if (b->docs[b->by_key[i] - 1].key == key)
+            return b->docs[b->by_key[i] - 1].death == LSN_MAX ? (int64_t)b->by_key[i] - 1 : -1;
+    return -1;
+}
+
+enum status buffer_add(struct buffer *b, const struct invidx_doc *doc, lsn_t lsn, struct fault *f)
+{
+    const struct invidx_schema *s = b->schema;
+    uint32_t d = b->doc_count;
+    size_t first = b->token_count, attrs = s->attr_count + 1;
+    enum status st = check_attrs(s, doc, f);
+
+    if (st != ST_OK) return st;
+    if (!reserve_doc(b)) goto no_memory;
+    for (size_t i = 0; i < s->field_count; i++)
+        if (!add_field(b, doc->fields[i], &b->slots[d * s->field_count + i])) goto no_memory;
+    for (size_t i = 0; i < s->attr_count; i++) {
+        const struct value *v = &doc->attrs[i];
+        int64_t *out = &b->ints[d * attrs + i];
+
+        b->nulls[d * attrs + i] = v->type == V_NULL;
+        *out = v->type == V_NULL ? 0 : v->i;
+        if (v->type == V_TEXT && !add_keyword(b, (uint32_t)i, v, out)) goto no_memory;
+    }
+    b->docs[d] = (struct buffer_doc){doc->key, lsn, LSN_MAX, first};
+    if (!index_key(b, doc->key, d)) goto no_memory;
+    b->doc_count++;
+    return ST_OK;
+no_memory:
+    b->token_count = first;
+    return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to buffer a document");
+}

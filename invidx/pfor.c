@@ -1,0 +1,108 @@
+#include "invidx/pfor.h"
+
+#include <assert.h>
+
+/* The width that makes the block smallest. Each exception costs its position and at least one byte.   */
+static unsigned best_width(const uint32_t *v, size_t n)
+{
+    uint32_t count[33] = {0};
+    unsigned top = 0, best, above = 0;
+    size_t best_size;
+
+    for (size_t i = 0; i < n; i++) count[bits_for_u64(v[i])]++;
+    for (unsigned w = 0; w <= 32; w++)
+        if (count[w] != 0) top = w;
+    best = top;
+    best_size = bitpack_size(n, top);
+    for (unsigned w = top; w-- > 0;) {
+        size_t size;
+
+        above += count[w + 1];
+        size = bitpack_size(n, w) + 1 + (size_t)above * (1 + varint_size((1ull << (top - w)) - 1));
+        if (above >= n) break;
+        if (size < best_size) {
+            best_size = size;
+            best = w;
+        }
+    }
+    return best;
+}
+
+void pfor_put(struct buf *out, const uint32_t *v, size_t n, bool flag)
+{
+    uint32_t low[PFOR_BLOCK];
+    uint8_t at[PFOR_BLOCK];
+    size_t exceptions = 0, packed;
+    unsigned w;
+    uint8_t *p;
+
+    assert(n <= PFOR_BLOCK);
+    w = best_width(v, n);
+    for (size_t i = 0; i < n; i++) {
+        low[i] = w == 32 ? v[i] : v[i] & (uint32_t)((1ull << w) - 1);
+        if (low[i] != v[i]) at[exceptions++] = (uint8_t)i;
+    }
+    packed = bitpack_size(n, w);
+    p = buf_extend(out, 1 + packed);
+    if (p == NULL) return;
+    p[0] = (uint8_t)(w | (flag ? PFOR_FLAG : 0) | (exceptions != 0 ? PFOR_EXCEPTIONS : 0));
+    bitpack_u32(low, n, w, p + 1);
+    if (exceptions == 0) return;
+    buf_u8(out, (uint8_t)exceptions);
+    buf_append(out, at, exceptions);
+    for (size_t i = 0; i < exceptions; i++) buf_varint(out, v[at[i]] >> w);
+}
+
+static const uint8_t *patch(const uint8_t *p, const uint8_t *end, size_t n, unsigned w, uint32_t *out)
+{
+    const uint8_t *at;
+    size_t m;
+
+    if (p >= end) return NULL;
+    m = *p++;
+    if ((size_t)(end - p) < m || w >= 32) return NULL;
+    at = p;
+    p += m;
+    for (size_t i = 0; i < m; i++) {
+        uint64_t hi = 0;
+        unsigned shift = 0;
+
+        do {
+            if (p >= end || shift > 28) return NULL;
+            hi |= (uint64_t)(*p & 0x7f) << shift;
+            shift += 7;
+        } while (*p++ & 0x80);
+        if (at[i] >= n || hi > UINT32_MAX >> w) return NULL;
+        if (out != NULL) out[at[i]] |= (uint32_t)hi << w;
+    }
+    return p;
+}
+
+const uint8_t *pfor_get(const uint8_t *p, const uint8_t *end, size_t n, uint32_t *out)
+{
+    uint8_t head;
+    unsigned w;
+    size_t packed;
+
+    if (p >= end) return NULL;
+    head = *p++;
+    w = head & PFOR_WIDTH;
+    packed = bitpack_size(n, w);
+    if (w > 32 || (size_t)(end - p) < packed) return NULL;
+    bitunpack_u32(p, n, w, out);
+    p += packed;
+    return likely(!(head & PFOR_EXCEPTIONS)) ? p : patch(p, end, n, w, out);
+}
+
+const uint8_t *pfor_skip(const uint8_t *p, const uint8_t *end, size_t n)
+{
+    uint8_t head;
+    size_t packed;
+
+    if (p >= end) return NULL;
+    head = *p++;
+    packed = bitpack_size(n, head & PFOR_WIDTH);
+    if ((head & PFOR_WIDTH) > 32 || (size_t)(end - p) < packed) return NULL;
+    p += packed;
+    return likely(!(head & PFOR_EXCEPTIONS)) ? p : patch(p, end, n, head & PFOR_WIDTH, NULL);
+}

@@ -1,0 +1,355 @@
+#include "invidx/postings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+unsigned length_code(uint32_t length)
+{
+    unsigned e;
+
+    if (length < 64) return length;
+    e = 26u - (unsigned)__builtin_clz(length);
+    return e > 6 ? 255 : 32 * (e + 1) + (length >> e) - 32;
+}
+
+static inline const uint8_t *take_varint(const uint8_t *p, const uint8_t *end, uint32_t *v)
+{
+    unsigned shift = 0;
+
+    *v = 0;
+    do {
+        if (p >= end || shift > 28) return NULL;
+        *v |= (uint32_t)(*p & 0x7f) << shift;
+        shift += 7;
+    } while (*p++ & 0x80);
+    return p;
+}
+
+/* df = 1: the dictionary holds the posting itself.                                                     */
+static enum status open_inlined(struct postings *p, const struct term *t, struct fault *f)
+{
+    const uint8_t *at = take_varint(t->inlined, t->inlined_end, &p->docs[0]);
+    uint32_t total = 0;
+
+    p->n = 1;
+    p->block = 0;
+    p->tf[0] = 0;
+    for (uint32_t i = 0; i < p->seg->fields && at != NULL; i++) {
+        uint32_t v;
+
+        at = take_varint(at, t->inlined_end, &v);
+        p->tf[0] += v * p->weights[i];
+        if (p->field_tf != NULL) p->field_tf[i * PFOR_BLOCK] = v;
+        total += v;
+    }
+    if (at == NULL) return segment_damaged(p->seg, t->inlined, "inlined posting", f);
+    p->pos_start[1] = total;
+    p->inlined_pos = at;
+    p->block_end = t->inlined_end;
+    p->have_tf = true;
+    p->decoded = 1;
+    return ST_OK;
+}
+
+enum status postings_open(struct postings *p, struct segment *s, const struct term *t,
+                          const uint32_t *weights, struct fault *f)
+{
+    enum status st;
+
+    p->seg = s;
+    p->df = t->df;
+    p->blocks = (t->df + PFOR_BLOCK - 1) / PFOR_BLOCK;
+    p->postings = t->postings;
+    p->positions = t->positions;
+    p->block = UINT32_MAX;
+    p->n = 0;
+    p->have_tf = p->have_pos = false;
+    p->decoded = p->positions_read = 0;
+    p->last = p->impacts = p->post_at = p->pos_at = p->inlined_pos = NULL;
+    memcpy(p->weights, weights, sizeof p->weights[0] * s->fields);
+    p->plain = s->fields == 1 && weights[0] == 1;
+    if (s->fields > 1 && p->field_tf == NULL) {
+        p->field_tf = malloc(sizeof *p->field_tf * INVIDX_FIELDS_MAX * (PFOR_BLOCK + 16));
+        if (p->field_tf == NULL)
+            return fault_set(f, ST_NOMEM, s->path, FAULT_NO_OFFSET, "no memory for postings");
+    }
+    if (t->df == 1) return open_inlined(p, t, f);
+    st = segment_touch(s, t->postings.p, t->postings.n, f);
+    if (st != ST_OK || t->skips == NULL) return st;
+    st = segment_touch(s, t->skips, (size_t)p->blocks * SKIP_ENTRY, f);
+    p->last = t->skips;
+    p->impacts = p->last + 4 * (size_t)p->blocks;
+    p->post_at = p->impacts + 8 * (size_t)p->blocks;
+    p->pos_at = p->post_at + 4 * (size_t)p->blocks;
+    return st;
+}
+
+void postings_free(struct postings *p)
+{
+    buf_free(&p->pos);
+    free(p->field_tf);
+    p->field_tf = NULL;
+}
+
+enum status postings_load(struct postings *p, uint32_t b, struct fault *f)
+{
+    const uint8_t *at = p->postings.p, *end = p->postings.p + p->postings.n;
+    uint32_t doc = UINT32_MAX; /* so that the first gap counts from -1 */
+    uint32_t seen = 0;
+
+    if (p->block == b) return ST_OK;
+    p->have_tf = p->have_pos = false;
+    p->n = b + 1 == p->blocks ? p->df - b * PFOR_BLOCK : PFOR_BLOCK;
+    if (p->last != NULL) {
+        uint32_t off = get_u32(p->post_at + 4 * (size_t)b);
+
+        if (off >= p->postings.n) goto bad;
+        at += off;
+        if (b > 0) doc = get_u32(p->last + 4 * (size_t)b - 4);
+    }
+    p->block = UINT32_MAX;
+    p->tf_from = pfor_get(at, end, p->n, p->docs);
+    if (p->tf_from == NULL) goto bad;
+    p->block_end = (*at & PFOR_FLAG) ? NULL : end;
+    for (uint32_t i = 0; i < p->n; i++) {
+        doc += p->docs[i] + 1;
+        p->docs[i] = doc;
+        seen |= doc;
+    }
+    /* Gaps below 2^24 cannot wrap within a block, so the last document vouches for the others.         */
+    if (doc >= p->seg->docs || (p->last != NULL && doc != get_u32(p->last + 4 * (size_t)b))) goto bad;
+    if (unlikely(seen >= p->seg->docs)) {
+        for (uint32_t i = 0; i < p->n; i++)
+            if (p->docs[i] >= p->seg->docs || (i > 0 && p->docs[i] <= p->docs[i - 1])) goto bad;
+    }
+    p->block = b;
+    p->decoded += p->n;
+    return ST_OK;
+bad:
+    return segment_damaged(p->seg, at, "postings block", f);
+}
+
+enum status postings_load_tf(struct postings *p, struct fault *f)
+{
+    const uint8_t *at = p->tf_from;
+
+    if (p->have_tf) return ST_OK;
+    p->have_tf = true;
+    if (p->block_end == NULL) { /* flagged: all ones */
+        for (uint32_t i = 0; i < p->n; i++) p->tf[i] = p->weights[0];
+        return ST_OK;
+    }
+    if (p->seg->fields == 1) {
+        at = pfor_get(at, p->block_end, p->n, p->tf);
+        if (at == NULL) goto bad;
+        for (uint32_t i = 0; i < p->n; i++) {
+            p->tf[i]++;
+            if (unlikely(p->tf[i] - 1 >= INVIDX_FIELD_TOKENS_MAX)) goto bad;
+            p->tf[i] *= p->weights[0];
+        }
+        return ST_OK;
+    }
+    memset(p->tf, 0, p->n * sizeof *p->tf);
+    for (uint32_t k = 0; k < p->seg->fields; k++) {
+        uint32_t *v = p->field_tf + k * PFOR_BLOCK, any = 0;
+
+        at = pfor_get(at, p->block_end, p->n, v);
+        if (at == NULL) goto bad;
+        for (uint32_t i = 0; i < p->n; i++) {
+            any |= v[i];
+            p->tf[i] += v[i] * p->weights[k];
+        }
+        if (any >= 2u * INVIDX_FIELD_TOKENS_MAX) goto bad;
+    }
+    return ST_OK;
+bad:
+    return segment_damaged(p->seg, p->tf_from, "frequencies", f);
+}
+
+/* Positions each posting of the block has: sums of its fields' frequencies.                            */
+static enum status count_positions(struct postings *p, struct fault *f)
+{
+    uint32_t at = 0;
+    enum status st = postings_load_tf(p, f);
+
+    if (st != ST_OK) return st;
+    p->pos_start[0] = 0;
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (p->seg->fields == 1) {
+            at += p->weights[0] == 0 ? 0 : p->tf[i] / p->weights[0];
+        } else {
+            for (uint32_t k = 0; k < p->seg->fields; k++) at += p->field_tf[k * PFOR_BLOCK + i];
+        }
+        p->pos_start[i + 1] = at;
+        if (at > 1u << 28) return segment_damaged(p->seg, p->tf_from, "too many positions", f);
+    }
+    return ST_OK;
+}
+
+/* Gaps to positions, starting anew in each field of each posting.                                      */
+static void undelta_positions(struct postings *p, uint32_t *pos)
+{
+    uint32_t at = 0, fields = p->seg->fields;
+
+    for (uint32_t i = 0; i < p->n; i++) {
+        for (uint32_t k = 0; k < fields; k++) {
+            uint32_t tf = fields == 1 ? p->pos_start[i + 1] - p->pos_start[i] : p->field_tf[k * PFOR_BLOCK + i];
+            uint32_t last = 0, high = k << POSITION_FIELD_SHIFT;
+
+            for (uint32_t j = 0; j < tf; j++) {
+                last = (last + pos[at]) & (INVIDX_FIELD_TOKENS_MAX - 1);
+                pos[at++] = high | last;
+            }
+        }
+    }
+}
+
+enum status postings_load_positions(struct postings *p, struct fault *f)
+{
+    const uint8_t *at = p->positions.p, *end = p->positions.p + p->positions.n;
+    uint32_t total, *pos;
+    enum status st;
+
+    if (p->have_pos) return ST_OK;
+    if (p->inlined_pos == NULL) {
+        st = count_positions(p, f);
+        if (st != ST_OK) return st;
+    }
+    total = p->pos_start[p->n];
+    buf_clear(&p->pos);
+    if (total > p->positions.n * 128 && p->inlined_pos == NULL)
+        return segment_damaged(p->seg, at, "positions", f);
+    pos = buf_extend(&p->pos, ((size_t)total + PFOR_BLOCK) * sizeof *pos);
+    if (pos == NULL) return fault_set(f, ST_NOMEM, p->seg->path, FAULT_NO_OFFSET, "no memory for positions");
+    if (p->inlined_pos != NULL) {
+        at = p->inlined_pos;
+        for (uint32_t i = 0; i < total && at != NULL; i++) at = take_varint(at, p->block_end, &pos[i]);
+        if (at == NULL) return segment_damaged(p->seg, p->inlined_pos, "inlined positions", f);
+    } else {
+        st = segment_touch(p->seg, at, p->positions.n, f);
+        if (st != ST_OK) return st;
+        if (p->pos_at != NULL) {
+            uint32_t off = get_u32(p->pos_at + 4 * (size_t)p->block);
+
+            if (off > p->positions.n) return segment_damaged(p->seg, at, "positions offset", f);
+            at += off;
+        }
+        for (uint32_t i = 0; i < total; i += PFOR_BLOCK) {
+            at = pfor_get(at, end, total - i < PFOR_BLOCK ? total - i : PFOR_BLOCK, pos + i);
+            if (at == NULL) return segment_damaged(p->seg, p->positions.p, "positions", f);
+        }
+    }
+    undelta_positions(p, pos);
+    p->have_pos = true;
+    p->positions_read += total;
+    return ST_OK;
+}
+
+uint32_t postings_seek_block(const struct postings *p, uint32_t from, uint32_t doc)
+{
+    uint32_t step = 1, lo = from, hi;
+
+    if (p->last == NULL) return from >= p->blocks || p->docs[p->n - 1] < doc ? p->blocks : from;
+    if (from >= p->blocks) return p->blocks;
+    if (get_u32(p->last + 4 * (size_t)from) >= doc) return from;
+    while (lo + step < p->blocks && get_u32(p->last + 4 * (size_t)(lo + step)) < doc) {
+        lo += step;
+        step *= 2;
+    }
+    hi = lo + step < p->blocks ? lo + step : p->blocks; /* last[lo] < doc <= last[hi] */
+    while (hi - lo > 1) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (get_u32(p->last + 4 * (size_t)mid) < doc) lo = mid;
+        else hi = mid;
+    }
+    return hi;
+}
+
+/* ---- whole lists ---- */
+static bool grow(uint32_t **p, size_t *cap, size_t want, size_t width)
+{
+    size_t n = *cap == 0 ? 256 : *cap;
+    uint32_t *q;
+
+    if (want <= *cap) return true;
+    while (n < want) n *= 2;
+    q = realloc(*p, n * width * sizeof *q);
+    if (q == NULL) return false;
+    *p = q;
+    *cap = n;
+    return true;
+}
+
+bool plist_reserve(struct plist *l, size_t n, size_t pos_n, size_t fields)
+{
+    size_t cap = l->cap;
+
+    if (!grow(&l->docs, &cap, n, 1)) return false;
+    cap = l->cap;
+    if (!grow(&l->tf, &cap, n, fields)) return false;
+    l->cap = cap;
+    return grow(&l->pos, &l->pos_cap, pos_n, 1);
+}
+
+void plist_free(struct plist *l)
+{
+    free(l->docs);
+    free(l->tf);
+    free(l->pos);
+    memset(l, 0, sizeof *l);
+}
+
+enum status plist_read(struct plist *l, struct segment *s, const struct term *t, struct postings *p,
+                       struct fault *f)
+{
+    static const uint32_t ones[INVIDX_FIELDS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
+    enum status st = postings_open(p, s, t, ones, f);
+
+    l->n = l->pos_n = 0;
+    for (uint32_t b = 0; st == ST_OK && b < p->blocks; b++) {
+        const uint32_t *pos;
+
+        st = postings_load(p, b, f);
+        if (st == ST_OK) st = postings_load_positions(p, f);
+        if (st != ST_OK) break;
+        if (!plist_reserve(l, l->n + p->n, l->pos_n + p->pos_start[p->n], s->fields))
+            return fault_set(f, ST_NOMEM, s->path, FAULT_NO_OFFSET, "no memory for a term's postings");
+        memcpy(l->docs + l->n, p->docs, p->n * sizeof *l->docs);
+        for (uint32_t i = 0; i < p->n; i++)
+            for (uint32_t k = 0; k < s->fields; k++)
+                l->tf[(l->n + i) * s->fields + k] = s->fields == 1 ? p->tf[i] : p->field_tf[k * PFOR_BLOCK + i];
+        pos = (const uint32_t *)(const void *)p->pos.data;
+        for (uint32_t i = 0; i < p->pos_start[p->n]; i++)
+            l->pos[l->pos_n + i] = pos[i] & (INVIDX_FIELD_TOKENS_MAX - 1);
+        l->n += p->n;
+        l->pos_n += p->pos_start[p->n];
+    }
+    return st;
+}
+
+/* On disk in every segment's digest, so it is fixed here for ever.                                     */
+static uint64_t mix(uint64_t x)
+{
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93ull;
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93ull;
+    return x ^ (x >> 32);
+}
+
+struct hash128 posting_hash(struct hash128 term, uint64_t key, const uint32_t *tf, size_t fields,
+                            const uint32_t *pos, size_t pos_n)
+{
+    uint64_t x = term.lo ^ (key * 0x9e3779b97f4a7c15ull), y = term.hi + key;
+
+    if (fields > 1)
+        for (size_t i = 0; i < fields; i++) x = (x ^ tf[i]) * 0xd6e8feb86659fd93ull;
+    for (size_t i = 0; i < pos_n; i++) {
+        x = (x ^ pos[i]) * 0xbf58476d1ce4e5b9ull;
+        x ^= x >> 31;
+    }
+    x = mix(x + y);
+    y = mix(y ^ (x * 0x94d049bb133111ebull));
+    return (struct hash128){x, y};
+}

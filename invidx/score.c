@@ -1,0 +1,135 @@
+#include "invidx/score.h"
+
+#include <math.h>
+
+#include "engine/bytes.h"
+#include "engine/cpu.h"
+#include "invidx/postings.h"
+
+double bm25_idf(uint64_t docs, uint64_t df)
+{
+    return log(1.0 + ((double)docs - (double)df + 0.5) / ((double)df + 0.5));
+}
+
+void bm25_block_scalar(const struct bm25 *m, const uint32_t *docs, const uint32_t *tf, const uint8_t *lengths,
+                       size_t n, int32_t *out)
+{
+    for (size_t i = 0; i < n; i++) out[i] = bm25_one(m, tf[i], get_u16(lengths + 2 * (size_t)docs[i]));
+}
+
+void bm25_bounds_scalar(const struct bm25 *m, const uint8_t *impacts, size_t n, int32_t *out)
+{
+    for (size_t b = 0; b < n; b++) {
+        int32_t best = 0;
+
+        for (size_t i = 0; i < 4; i++) {
+            uint32_t tf = impacts[8 * b + 2 * i], length = length_of_code(impacts[8 * b + 2 * i + 1]);
+            int32_t s = tf == 255 ? (int32_t)m->w : bm25_one(m, tf, length);
+
+            if (s > best) best = s;
+        }
+        out[b] = best;
+    }
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define AVX2 __attribute__((target("avx2")))
+
+AVX512 static inline __m512i score16(__m512 w, __m512 k0, __m512 k1l, __m512i tf, __m512i length)
+{
+    __m512 k = _mm512_add_ps(k0, _mm512_mul_ps(k1l, _mm512_cvtepi32_ps(length)));
+    __m512 t = _mm512_div_ps(_mm512_cvtepi32_ps(tf), k);
+
+    return _mm512_cvttps_epi32(_mm512_sub_ps(w, _mm512_div_ps(w, _mm512_add_ps(_mm512_set1_ps(1.0f), t))));
+}
+
+AVX512 static void block_avx512(const struct bm25 *m, const uint32_t *docs, const uint32_t *tf,
+                                const uint8_t *lengths, size_t n, int32_t *out)
+{
+    __m512 w = _mm512_set1_ps(m->w), k0 = _mm512_set1_ps(m->k0), k1l = _mm512_set1_ps(m->k1l);
+
+    for (size_t i = 0; i < n; i += 16) {
+        __mmask16 in = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        __m512i d = _mm512_maskz_loadu_epi32(in, docs + i), f = _mm512_maskz_loadu_epi32(in, tf + i);
+        __m512i len = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), in, d, lengths, 2);
+
+        len = _mm512_and_si512(len, _mm512_set1_epi32(0xffff));
+        _mm512_mask_storeu_epi32(out + i, in, score16(w, k0, k1l, f, len));
+    }
+}
+
+/* Two blocks' eight pairs at a time would leave half a register idle: four blocks, sixteen pairs.       */
+AVX512 static void bounds_avx512(const struct bm25 *m, const uint8_t *impacts, size_t n, int32_t *out)
+{
+    __m512 w = _mm512_set1_ps(m->w), k0 = _mm512_set1_ps(m->k0), k1l = _mm512_set1_ps(m->k1l);
+    __m512i low = _mm512_set1_epi32(0xff);
+    size_t b = 0;
+
+    for (; b + 4 <= n; b += 4) {
+        __m512i pairs = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(impacts + 8 * b)));
+        __m512i tf = _mm512_and_si512(pairs, low), code = _mm512_srli_epi32(pairs, 8);
+        __mmask16 any = _mm512_cmpeq_epi32_mask(tf, low), large = _mm512_cmpgt_epi32_mask(code, _mm512_set1_epi32(63));
+        __m512i e = _mm512_sub_epi32(_mm512_srli_epi32(code, 5), _mm512_set1_epi32(1));
+        __m512i mant = _mm512_add_epi32(_mm512_and_si512(code, _mm512_set1_epi32(31)), _mm512_set1_epi32(32));
+        __m512i len = _mm512_mask_mov_epi32(code, large, _mm512_sllv_epi32(mant, e));
+        __m512i s = score16(w, k0, k1l, tf, len);
+
+        s = _mm512_mask_mov_epi32(s, any, _mm512_cvttps_epi32(w));
+        s = _mm512_max_epi32(s, _mm512_shuffle_epi32(s, _MM_PERM_CDAB));
+        s = _mm512_max_epi32(s, _mm512_shuffle_epi32(s, _MM_PERM_BADC));
+        s = _mm512_maskz_compress_epi32(0x1111, s);
+        _mm_storeu_si128((void *)(out + b), _mm512_castsi512_si128(s));
+    }
+    bm25_bounds_scalar(m, impacts + 8 * b, n - b, out + b);
+}
+
+AVX2 static void block_avx2(const struct bm25 *m, const uint32_t *docs, const uint32_t *tf,
+                            const uint8_t *lengths, size_t n, int32_t *out)
+{
+    __m256 w = _mm256_set1_ps(m->w), k0 = _mm256_set1_ps(m->k0), k1l = _mm256_set1_ps(m->k1l);
+    __m256 one = _mm256_set1_ps(1.0f);
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        __m256i d = _mm256_loadu_si256((const void *)(docs + i)), f = _mm256_loadu_si256((const void *)(tf + i));
+        __m256i len = _mm256_and_si256(_mm256_i32gather_epi32((const int *)(const void *)lengths, d, 2),
+                                       _mm256_set1_epi32(0xffff));
+        __m256 k = _mm256_add_ps(k0, _mm256_mul_ps(k1l, _mm256_cvtepi32_ps(len)));
+        __m256 t = _mm256_div_ps(_mm256_cvtepi32_ps(f), k);
+
+        _mm256_storeu_si256((void *)(out + i),
+                            _mm256_cvttps_epi32(_mm256_sub_ps(w, _mm256_div_ps(w, _mm256_add_ps(one, t)))));
+    }
+    bm25_block_scalar(m, docs + i, tf + i, lengths, n - i, out + i);
+}
+#endif
+
+void bm25_block(const struct bm25 *m, const uint32_t *docs, const uint32_t *tf, const uint8_t *lengths, size_t n,
+                int32_t *out)
+{
+#if defined(__x86_64__)
+    if (cpu()->avx512) {
+        block_avx512(m, docs, tf, lengths, n, out);
+        return;
+    }
+    if (cpu()->avx2) {
+        block_avx2(m, docs, tf, lengths, n, out);
+        return;
+    }
+#endif
+    bm25_block_scalar(m, docs, tf, lengths, n, out);
+}
+
+void bm25_bounds(const struct bm25 *m, const uint8_t *impacts, size_t n, int32_t *out)
+{
+#if defined(__x86_64__)
+    if (cpu()->avx512) {
+        bounds_avx512(m, impacts, n, out);
+        return;
+    }
+#endif
+    bm25_bounds_scalar(m, impacts, n, out);
+}

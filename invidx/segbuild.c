@@ -1,0 +1,449 @@
+#include "invidx/segbuild.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/bitset.h"
+#include "engine/crc32c.h"
+
+enum status segbuild_new(const struct invidx_schema *schema, uint64_t id, uint32_t docs,
+                         struct segbuild **out, struct fault *f)
+{
+    struct segbuild *b = calloc(1, sizeof *b);
+
+    if (b != NULL) b->lengths = malloc(sizeof *b->lengths * ((size_t)docs + 1));
+    if (b == NULL || b->lengths == NULL) {
+        free(b);
+        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to build a segment of %u documents",
+                         docs);
+    }
+    b->schema = schema;
+    b->id = id;
+    b->docs = docs;
+    b->fields = (uint32_t)schema->field_count;
+    *out = b;
+    return ST_OK;
+}
+
+void segbuild_free(struct segbuild *b)
+{
+    if (b == NULL) return;
+    for (size_t i = 0; i < ARRAY_LEN(b->section); i++) buf_free(&b->section[i]);
+    buf_free(&b->heads);
+    buf_free(&b->offsets);
+    buf_free(&b->block_texts);
+    buf_free(&b->block_entries);
+    buf_free(&b->word_offsets);
+    buf_free(&b->word_bytes);
+    free(b->lengths);
+    free(b);
+}
+
+void segbuild_docs(struct segbuild *b, const uint64_t *keys, const uint64_t *births,
+                   const uint32_t *field_lengths)
+{
+    b->keys = keys;
+    forcol_put(&b->section[SEG_KEYS], keys, b->docs);
+    forcol_put(&b->section[SEG_BIRTHS], births, b->docs);
+    for (uint32_t d = 0; d < b->docs; d++) {
+        uint64_t weighted = 0;
+
+        for (uint32_t k = 0; k < b->fields; k++) {
+            uint32_t len = field_lengths[(size_t)k * b->docs + d];
+
+            weighted += (uint64_t)len * schema_weight(b->schema, k);
+            b->field_tokens[k] += len;
+        }
+        b->lengths[d] = weighted > UINT16_MAX ? UINT16_MAX : (uint16_t)weighted;
+        b->length_sum += b->lengths[d];
+    }
+    buf_append(&b->section[SEG_LENGTHS], b->lengths, 2 * (size_t)b->docs);
+    if (b->fields == 1) return;
+    for (size_t i = 0; i < (size_t)b->docs * b->fields; i++)
+        buf_u16(&b->section[SEG_FIELDLEN], field_lengths[i] > UINT16_MAX ? UINT16_MAX : (uint16_t)field_lengths[i]);
+}
+
+void segbuild_ints(struct segbuild *b, uint32_t attr, const int64_t *v, const uint64_t *null_bits)
+{
+    struct buf *out = &b->section[SEG_ATTR + attr];
+    bool nulls = bitset_count(null_bits, b->docs) != 0;
+    uint64_t *u = malloc(sizeof *u * b->docs), fill = 0;
+
+    if (u == NULL) {
+        out->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < b->docs; i++) /* order-preserving; a null repeats its neighbour */
+        fill = u[i] = bitset_get(null_bits, i) ? fill : (uint64_t)v[i] ^ (1ull << 63);
+    buf_u64(out, nulls ? 1 : 0);
+    if (nulls) buf_append(out, null_bits, 8 * bitset_words(b->docs));
+    forcol_put(out, u, b->docs);
+    free(u);
+}
+
+void segbuild_keywords(struct segbuild *b, uint32_t attr, const uint64_t *codes,
+                       const struct invidx_text *texts, uint32_t count)
+{
+    struct buf *out = &b->section[SEG_ATTR + attr];
+    uint32_t at = 0;
+
+    buf_u32(out, count);
+    buf_u32(out, 0);
+    for (uint32_t i = 0; i <= count; i++) {
+        buf_u32(out, at);
+        if (i < count) at += (uint32_t)texts[i].n;
+    }
+    for (uint32_t i = 0; i < count; i++) buf_append(out, texts[i].s, texts[i].n);
+    while (out->size % 8 != 0 && buf_ok(out)) buf_u8(out, 0);
+    forcol_put(out, codes, b->docs);
+}
+
+/* ---- postings ---- */
+struct pair { uint32_t tf, length; };
+
+/* Four pairs that cover all postings of the block: the Pareto front, its closest neighbours joined.    */
+static uint64_t impacts(const uint32_t *tf, const uint16_t *lengths, const uint32_t *docs, size_t n)
+{
+    uint16_t shortest[256];
+    struct pair front[256];
+    uint32_t top = 0, low = UINT16_MAX + 1;
+    size_t m = 0;
+    uint64_t out = 0;
+
+    for (size_t i = 0; i < n; i++) top = tf[i] > top ? tf[i] : top;
+    if (top > 255) top = 255;
+    for (uint32_t t = 0; t <= top; t++) shortest[t] = UINT16_MAX;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t t = tf[i] > 255 ? 255 : tf[i];
+
+        if (lengths[docs[i]] <= shortest[t]) shortest[t] = lengths[docs[i]];
+    }
+    for (uint32_t t = top; t > 0; t--) {
+        if (shortest[t] >= low) continue;
+        low = shortest[t];
+        front[m++] = (struct pair){t, low};
+    }
+    if (m == 0) front[m++] = (struct pair){1, UINT16_MAX};
+    while (m > 4) { /* join the neighbours whose join raises the bound least */
+        size_t best = 0;
+        double least = 1e300;
+
+        for (size_t i = 0; i + 1 < m; i++) {
+            double cost = ((double)front[i].tf / front[i + 1].tf - 1) *
+                          ((front[i].length + 1.0) / (front[i + 1].length + 1.0) - 1);
+
+            if (cost < least) {
+                least = cost;
+                best = i;
+            }
+        }
+        front[best].length = front[best + 1].length;
+        memmove(&front[best + 1], &front[best + 2], (m - best - 2) * sizeof front[0]);
+        m--;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        struct pair p = front[i < m ? i : m - 1];
+
+        out |= (uint64_t)(p.tf | length_code(p.length) << 8) << (16 * i);
+    }
+    return out;
+}
+
+static void end_block(struct segbuild *b)
+{
+    struct buf *terms = &b->section[SEG_TERMS];
+
+    if (b->in_block == 0) return;
+    buf_u16(terms, (uint16_t)b->block_texts.size);
+    for (int i = 0; i < 3; i++) buf_varint(terms, b->block_base[i]);
+    buf_append(terms, b->block_texts.data, b->block_texts.size);
+    buf_append(terms, b->block_entries.data, b->block_entries.size);
+    terms->failed |= !buf_ok(&b->block_texts) || !buf_ok(&b->block_entries);
+    buf_clear(&b->block_texts);
+    buf_clear(&b->block_entries);
+    b->in_block = 0;
+}
+
+static void put_text(struct segbuild *b, const char *text, size_t n)
+{
+    if (b->in_block == DICT_BLOCK) end_block(b);
+    if (b->in_block == 0) {
+        buf_u64(&b->heads, dict_head(text, n));
+        buf_u32(&b->offsets, (uint32_t)b->section[SEG_TERMS].size);
+        memcpy(b->block_base, b->at, sizeof b->at);
+    }
+    dict_put_text(&b->block_texts, b->prev, b->prev_len, text, n, b->in_block == 0);
+    memcpy(b->prev, text, n);
+    b->prev_len = n;
+    b->in_block++;
+    b->terms++;
+}
+
+static void put_inlined(struct segbuild *b, const struct plist *l)
+{
+    struct buf *e = &b->block_entries;
+    size_t at = 0;
+
+    buf_varint(e, 1);
+    buf_varint(e, l->docs[0]);
+    for (uint32_t k = 0; k < b->fields; k++) buf_varint(e, l->tf[k]);
+    for (uint32_t k = 0; k < b->fields; k++) {
+        uint32_t last = 0;
+
+        for (uint32_t j = 0; j < l->tf[k]; j++, at++) {
+            buf_varint(e, l->pos[at] - last);
+            last = l->pos[at];
+        }
+    }
+}
+
+static void put_positions(struct segbuild *b, const struct plist *l, size_t from, size_t n, size_t *at)
+{
+    struct buf *out = &b->section[SEG_POSITIONS];
+    uint32_t gap[PFOR_BLOCK];
+    size_t m = 0;
+
+    for (size_t i = from; i < from + n; i++) {
+        for (uint32_t k = 0; k < b->fields; k++) {
+            uint32_t last = 0;
+
+            for (uint32_t j = l->tf[i * b->fields + k]; j > 0; j--) {
+                gap[m++] = l->pos[*at] - last;
+                last = l->pos[(*at)++];
+                if (m < PFOR_BLOCK) continue;
+                pfor_put(out, gap, m, false);
+                m = 0;
+            }
+        }
+    }
+    if (m > 0) pfor_put(out, gap, m, false);
+}
+
+struct skip { uint32_t last, post_at, pos_at; uint64_t impacts; };
+
+static struct skip put_block(struct segbuild *b, const struct plist *l, size_t from, size_t n, size_t *pos_at)
+{
+    struct buf *out = &b->section[SEG_POSTINGS];
+    uint32_t v[PFOR_BLOCK] = {0}, weighted[PFOR_BLOCK];
+    struct skip s = {.last = l->docs[from + n - 1]};
+    uint32_t last = from == 0 ? UINT32_MAX : l->docs[from - 1];
+    bool ones = b->fields == 1;
+
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t *tf = l->tf + (from + i) * b->fields;
+
+        v[i] = l->docs[from + i] - last - 1;
+        last = l->docs[from + i];
+        weighted[i] = 0;
+        for (uint32_t k = 0; k < b->fields; k++) weighted[i] += tf[k] * schema_weight(b->schema, k);
+        ones &= tf[0] == 1;
+    }
+    pfor_put(out, v, n, ones);
+    if (!ones)
+        for (uint32_t k = 0; k < b->fields; k++) {
+            for (size_t i = 0; i < n; i++)
+                v[i] = l->tf[(from + i) * b->fields + k] - (b->fields == 1 ? 1 : 0);
+            pfor_put(out, v, n, false);
+        }
+    put_positions(b, l, from, n, pos_at);
+    if (l->n >= PFOR_BLOCK) s.impacts = impacts(weighted, b->lengths, l->docs + from, n);
+    return s;
+}
+
+static void put_skips(struct segbuild *b, const struct skip *s, size_t n)
+{
+    struct buf *out = &b->section[SEG_SKIPS];
+    uint8_t *p = buf_extend(out, n * SKIP_ENTRY);
+
+    if (p == NULL) return;
+    for (size_t i = 0; i < n; i++) put_u32(p + 4 * i, s[i].last);
+    for (size_t i = 0; i < n; i++) put_u64(p + 4 * n + 8 * i, s[i].impacts);
+    for (size_t i = 0; i < n; i++) put_u32(p + 12 * n + 4 * i, s[i].post_at);
+    for (size_t i = 0; i < n; i++) put_u32(p + 16 * n + 4 * i, s[i].pos_at);
+    b->at[2] += n * SKIP_ENTRY;
+}
+
+static void digest_term(struct segbuild *b, const char *text, size_t n, const struct plist *l)
+{
+    struct hash128 th = siphash128(text, n);
+    size_t at = 0;
+
+    for (size_t i = 0; i < l->n; i++) {
+        const uint32_t *tf = l->tf + i * b->fields;
+        size_t m = 0;
+
+        for (uint32_t k = 0; k < b->fields; k++) m += tf[k];
+        digest_add(&b->digest, posting_hash(th, b->keys[l->docs[i]], tf, b->fields, l->pos + at, m));
+        at += m;
+    }
+}
+
+void segbuild_term(struct segbuild *b, const char *text, size_t n, const struct plist *l)
+{
+    size_t blocks = (l->n + PFOR_BLOCK - 1) / PFOR_BLOCK, pos = 0;
+    size_t post_from = b->section[SEG_POSTINGS].size, pos_from = b->section[SEG_POSITIONS].size;
+    struct skip *skips = NULL;
+
+    assert(l->n > 0 && n <= INVIDX_TERM_MAX);
+    put_text(b, text, n);
+    digest_term(b, text, n, l);
+    if (l->n == 1) {
+        put_inlined(b, l);
+        return;
+    }
+    if (l->n >= PFOR_BLOCK) {
+        skips = malloc(blocks * sizeof *skips);
+        if (skips == NULL) {
+            b->heads.failed = true;
+            return;
+        }
+    }
+    for (size_t i = 0; i < blocks; i++) {
+        size_t from = i * PFOR_BLOCK, m = l->n - from < PFOR_BLOCK ? l->n - from : PFOR_BLOCK;
+        uint32_t post_at = (uint32_t)(b->section[SEG_POSTINGS].size - post_from);
+        uint32_t pos_at = (uint32_t)(b->section[SEG_POSITIONS].size - pos_from);
+        struct skip s = put_block(b, l, from, m, &pos);
+
+        s.post_at = post_at;
+        s.pos_at = pos_at;
+        if (skips != NULL) skips[i] = s;
+    }
+    buf_varint(&b->block_entries, l->n);
+    buf_varint(&b->block_entries, b->section[SEG_POSTINGS].size - post_from);
+    buf_varint(&b->block_entries, b->section[SEG_POSITIONS].size - pos_from);
+    b->at[0] = b->section[SEG_POSTINGS].size;
+    b->at[1] = b->section[SEG_POSITIONS].size;
+    if (skips != NULL) put_skips(b, skips, blocks);
+    free(skips);
+}
+
+void segbuild_word(struct segbuild *b, const char *text, size_t n, uint32_t ord)
+{
+    bool first = b->words % DICT_BLOCK == 0;
+
+    if (first) buf_u32(&b->word_offsets, (uint32_t)b->word_bytes.size);
+    dict_put_text(&b->word_bytes, b->prev_word, b->prev_word_len, text, n, first);
+    buf_varint(&b->word_bytes, ord);
+    memcpy(b->prev_word, text, n);
+    b->prev_word_len = n;
+    b->words++;
+}
+
+/* ---- the file ---- */
+static void finish_sections(struct segbuild *b)
+{
+    struct buf *meta = &b->section[SEG_META], *dict = &b->section[SEG_DICT], *words = &b->section[SEG_WORDS];
+
+    end_block(b);
+    buf_u32(&b->offsets, (uint32_t)b->section[SEG_TERMS].size);
+    buf_append(dict, b->heads.data, b->heads.size);
+    buf_append(dict, b->offsets.data, b->offsets.size);
+    dict->failed |= b->heads.failed || b->offsets.failed;
+    buf_u64(meta, b->digest.count);
+    buf_u64(meta, b->digest.lo);
+    buf_u64(meta, b->digest.hi);
+    buf_u64(meta, b->length_sum);
+    for (uint32_t k = 0; k < b->fields; k++) buf_u64(meta, b->field_tokens[k]);
+    if (b->words == 0) return;
+    buf_u32(words, b->words);
+    buf_u32(words, (uint32_t)(b->word_offsets.size / 4));
+    buf_u32(&b->word_offsets, (uint32_t)b->word_bytes.size);
+    buf_append(words, b->word_offsets.data, b->word_offsets.size);
+    buf_append(words, b->word_bytes.data, b->word_bytes.size);
+    words->failed |= b->word_offsets.failed || b->word_bytes.failed;
+}
+
+static bool used(const struct segbuild *b, uint32_t kind)
+{
+    if (kind == 0 || (kind > SEG_WORDS && kind < SEG_ATTR)) return false;
+    if (kind >= SEG_ATTR) return kind - SEG_ATTR < b->schema->attr_count;
+    if (kind == SEG_FIELDLEN) return b->fields > 1;
+    return kind != SEG_WORDS || b->words > 0;
+}
+
+/* One crc for each 64 KiB of the run, as the file will hold it: sections with zeros between.           */
+static void chunk_crcs(struct segbuild *b, const struct buf *file, size_t from)
+{
+    for (size_t at = from; at < file->size; at += SEG_CHUNK) {
+        size_t n = file->size - at < SEG_CHUNK ? file->size - at : SEG_CHUNK;
+
+        buf_u32(&b->section[SEG_CHUNKS], crc32c(0, file->data + at, n));
+    }
+}
+
+static void pad(struct buf *out)
+{
+    static const uint8_t zeros[SEG_ALIGN];
+
+    buf_append(out, zeros, (SEG_ALIGN - out->size % SEG_ALIGN) % SEG_ALIGN);
+}
+
+static void assemble(struct segbuild *b, struct buf *out)
+{
+    static const uint8_t magic[8] = {'S', 'E', 'A', 'M', 'S', 'E', 'G', '1'};
+    static const uint8_t zeros[SEG_SLACK];
+    uint32_t count = 0, i = 0;
+    size_t run = 0, table_end, total = 0;
+
+    finish_sections(b);
+    for (uint32_t k = 0; k < ARRAY_LEN(b->section); k++) {
+        count += used(b, k);
+        total += b->section[k].size + SEG_ALIGN;
+    }
+    table_end = SEG_HEADER + (size_t)count * SEG_SECTION;
+    if (!buf_reserve(out, total + table_end + SEG_SLACK)) return;
+    memset(buf_extend(out, table_end), 0, table_end);
+    for (uint32_t k = 0; k < ARRAY_LEN(b->section) && buf_ok(out); k++) {
+        struct buf *s = &b->section[k];
+        uint8_t *e = out->data + SEG_HEADER + (size_t)i * SEG_SECTION;
+        bool chunked = k >= SEG_TERMS && k <= SEG_POSITIONS;
+
+        if (!used(b, k)) continue;
+        out->failed |= s->failed;
+        pad(out);
+        if (k == SEG_TERMS) run = out->size;
+        put_u32(e, k);
+        put_u32(e + 4, chunked || s->size == 0 ? 0 : crc32c(0, s->data, s->size));
+        put_u64(e + 8, out->size);
+        put_u64(e + 16, s->size);
+        buf_append(out, s->data, s->size);
+        if (k == SEG_POSITIONS) chunk_crcs(b, out, run);
+        i++;
+    }
+    pad(out);
+    buf_append(out, zeros, SEG_SLACK);
+    if (!buf_ok(out)) return;
+    memcpy(out->data, magic, 8);
+    put_u32(out->data + 8, SEG_VERSION);
+    put_u32(out->data + 12, count);
+    put_u64(out->data + 16, b->id);
+    put_u32(out->data + 24, b->docs);
+    put_u32(out->data + 28, b->terms);
+    put_u64(out->data + 32, out->size);
+    put_u32(out->data + 40, b->fields);
+    put_u32(out->data + 44, (uint32_t)b->schema->attr_count);
+    put_u32(out->data + 48, crc32c(crc32c(0, out->data, 48), out->data + SEG_HEADER, table_end - SEG_HEADER));
+}
+
+enum status segbuild_finish(struct segbuild *b, struct io *io, const char *dir, struct fault *f)
+{
+    char path[PATH_MAX_BYTES];
+    struct buf out = {0};
+    struct file *file = NULL;
+    enum status st;
+
+    segment_path(path, dir, b->id);
+    assemble(b, &out);
+    if (!buf_ok(&out) || b->section[SEG_TERMS].size > UINT32_MAX) {
+        st = fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for the segment");
+        goto done;
+    }
+    st = file_open(io, path, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &file, f);
+    if (st == ST_OK) st = file_write(file, 0, out.data, out.size, f);
+    if (st == ST_OK) st = file_sync(file, f);
+done:
+    file_close(file);
+    buf_free(&out);
+    return st;
+}

@@ -1,0 +1,376 @@
+/* windows - any plan, exhaustively, 4,096 documents at a time: each clause gives a bitmap of its matches and
+ * adds its scores into an array. This is the truth that the pruned ways are tested against.              */
+#include <assert.h>
+#include <string.h>
+
+#include "invidx/exec.h"
+
+struct window {
+    struct exec *x;
+    uint32_t base, n;
+    int depth;
+};
+
+static inline void set_bit(uint64_t *bits, uint32_t i) { bits[i >> 6] |= 1ull << (i & 63); }
+
+static bool any_bit(const uint64_t *bits)
+{
+    uint64_t any = 0;
+
+    for (size_t i = 0; i < WINDOW_WORDS; i++) any |= bits[i];
+    return any != 0;
+}
+
+/* Calls for each run of a term's postings inside the window: documents i0..i1 of the loaded block.       */
+struct run { struct cursor *c; uint32_t i0, i1; };
+
+static bool next_run(struct window *w, struct run *r, bool first)
+{
+    struct postings *p = r->c->p;
+    uint32_t end = w->base + w->n, b;
+
+    if (p == NULL) return false;
+    if (first) {
+        r->c->block = postings_seek_block(p, r->c->block, w->base);
+    } else {
+        if (r->i1 < p->n) return false; /* the block goes on past the window */
+        r->c->block++;
+    }
+    b = r->c->block;
+    if (b >= p->blocks || !exec_load(w->x, p, b)) return false;
+    for (r->i0 = 0; r->i0 < p->n && p->docs[r->i0] < w->base;) r->i0++;
+    for (r->i1 = r->i0; r->i1 < p->n && p->docs[r->i1] < end;) r->i1++;
+    return r->i0 < r->i1;
+}
+
+static void eval_term(struct window *w, const struct leaf *l, struct cursor *c, uint64_t *bits, int32_t *acc)
+{
+    struct run r = {.c = c};
+    int32_t score[PFOR_BLOCK + 16];
+
+    for (bool first = true; next_run(w, &r, first); first = false) {
+        struct postings *p = c->p;
+
+        if ((acc != NULL || l->scoped) && !exec_tf(w->x, p)) return;
+        if (acc != NULL) bm25_block(&l->model, p->docs + r.i0, p->tf + r.i0, w->x->seg->lengths, r.i1 - r.i0, score);
+        for (uint32_t i = r.i0; i < r.i1; i++) {
+            if (l->scoped && p->tf[i] == 0) continue;
+            set_bit(bits, p->docs[i] - w->base);
+            if (acc != NULL) acc[p->docs[i] - w->base] += score[i - r.i0];
+        }
+        if (acc != NULL) w->x->out->work.scored += r.i1 - r.i0;
+    }
+}
+
+/* The members' frequencies add up before they are scored.                                                */
+static void eval_group(struct window *w, const struct leaf *l, uint64_t *bits, int32_t *acc)
+{
+    uint32_t tf[WINDOW];
+
+    memset(tf, 0, sizeof tf);
+    for (uint32_t t = 0; t < l->count; t++) {
+        struct run r = {.c = &w->x->cursors[l->number][t]};
+
+        for (bool first = true; next_run(w, &r, first); first = false) {
+            if (!exec_tf(w->x, r.c->p)) return;
+            for (uint32_t i = r.i0; i < r.i1; i++) tf[r.c->p->docs[i] - w->base] += r.c->p->tf[i];
+        }
+    }
+    for (uint32_t d = 0; d < w->n; d++) {
+        if (tf[d] == 0) continue;
+        set_bit(bits, d);
+        if (acc != NULL) acc[d] += bm25_one(&l->model, tf[d], segment_length(w->x->seg, w->base + d));
+    }
+}
+
+/* ---- phrases ---- */
+static const uint32_t *positions_of(const struct postings *p, uint32_t i, uint32_t *n)
+{
+    *n = p->pos_start[i + 1] - p->pos_start[i];
+    return (const uint32_t *)(const void *)p->pos.data + p->pos_start[i];
+}
+
+/* A position of the list in [lo, hi]?                                                                    */
+static bool in_range(const uint32_t *v, uint32_t n, int64_t lo, int64_t hi)
+{
+    uint32_t a = 0, b = n;
+
+    while (a < b) {
+        uint32_t mid = a + (b - a) / 2;
+
+        if (v[mid] < lo) a = mid + 1;
+        else b = mid;
+    }
+    return a < n && v[a] <= hi;
+}
+
+/* Positions of the first word for which some stretch of slop+1 places holds every word (each shifted back by
+ * its place in the phrase). Fields are 2^20 apart, so no stretch spans two.                              */
+static uint32_t sloppy(const struct leaf *l, struct cursor *c, const uint32_t *i)
+{
+    uint32_t n0, total = 0;
+    const uint32_t *v0 = positions_of(c[0].p, i[0], &n0);
+
+    for (uint32_t k = 0; k < n0; k++) {
+        int64_t at = v0[k], field = at >> POSITION_FIELD_SHIFT;
+        bool found = false;
+
+        if (l->weights[field] == 0) continue;
+        for (int64_t from = at - l->slop; from <= at && !found; from++) {
+            found = true;
+            for (uint32_t t = 1; t < l->count && found; t++) {
+                uint32_t n;
+                const uint32_t *v = positions_of(c[t].p, i[t], &n);
+                int64_t lo = from + l->terms[t].pos, hi = lo + l->slop;
+                int64_t low_end = field << POSITION_FIELD_SHIFT, high_end = low_end + INVIDX_FIELD_TOKENS_MAX - 1;
+
+                found = in_range(v, n, lo < low_end ? low_end : lo, hi > high_end ? high_end : hi);
+            }
+        }
+        if (found) total += l->weights[field];
+    }
+    return total;
+}
+
+uint32_t phrase_frequency(const struct leaf *l, struct cursor *c, const uint32_t *i)
+{
+    const uint32_t *v[256];
+    uint32_t n[256], at[256] = {0}, total = 0;
+
+    if (l->slop > 0 || l->count > 256) return sloppy(l, c, i);
+    for (uint32_t t = 0; t < l->count; t++) v[t] = positions_of(c[t].p, i[t], &n[t]);
+    for (uint32_t k = 0; k < n[0]; k++) {
+        uint32_t t = 1;
+
+        for (; t < l->count; t++) {
+            uint32_t want = v[0][k] + l->terms[t].pos;
+
+            while (at[t] < n[t] && v[t][at[t]] < want) at[t]++;
+            if (at[t] == n[t]) return total;
+            if (v[t][at[t]] != want) break;
+        }
+        if (t == l->count) total += l->weights[v[0][k] >> POSITION_FIELD_SHIFT];
+    }
+    return total;
+}
+
+static uint32_t index_of(const struct postings *p, uint32_t doc)
+{
+    uint32_t lo = 0, hi = p->n;
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (p->docs[mid] < doc) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo;
+}
+
+static void eval_phrase(struct window *w, const struct leaf *l, uint64_t *bits, int32_t *acc)
+{
+    struct exec *x = w->x;
+    struct cursor *c = x->cursors[l->number];
+    uint64_t both[WINDOW_WORDS], one[WINDOW_WORDS];
+    uint32_t first[256], i[256];
+
+    for (uint32_t t = 0; t < l->count; t++) {
+        struct leaf plain = *l;
+
+        memset(one, 0, sizeof one);
+        plain.scoped = false;
+        if (c[t].p != NULL) c[t].block = postings_seek_block(c[t].p, c[t].block, w->base);
+        first[t] = c[t].block;
+        eval_term(w, &plain, &c[t], one, NULL);
+        for (size_t k = 0; k < WINDOW_WORDS; k++) both[k] = t == 0 ? one[k] : both[k] & one[k];
+        if (!any_bit(both)) return;
+    }
+    for (size_t d = bitset_next(both, WINDOW, 0); d < WINDOW; d = bitset_next(both, WINDOW, d + 1)) {
+        uint32_t doc = w->base + (uint32_t)d, tf;
+
+        for (uint32_t t = 0; t < l->count; t++) {
+            struct postings *p = c[t].p;
+
+            first[t] = postings_seek_block(p, first[t], doc);
+            if (!exec_load(x, p, first[t])) return;
+            i[t] = index_of(p, doc);
+            if (x->st == ST_OK) x->st = postings_load_positions(p, x->f);
+            if (x->st != ST_OK) return;
+        }
+        tf = phrase_frequency(l, c, i);
+        if (tf == 0) continue;
+        set_bit(bits, (uint32_t)d);
+        if (acc != NULL) acc[d] += bm25_one(&l->model, tf, segment_length(x->seg, doc));
+    }
+}
+
+/* ---- filters ---- */
+static void eval_filter(struct window *w, const struct plan_node *n, uint64_t *bits)
+{
+    const struct seg_attr *a = &w->x->seg->attr[n->attr];
+    uint64_t block[FORCOL_BLOCK];
+    uint64_t lo = (uint64_t)n->lo ^ (1ull << 63), hi = (uint64_t)n->hi ^ (1ull << 63);
+
+    if (n->kind == PLAN_KEYWORD) {
+        if (n->code == 0) return;
+        lo = hi = n->code;
+    }
+    for (uint32_t at = 0; at < w->n; at += FORCOL_BLOCK) {
+        uint32_t b = (w->base + at) / FORCOL_BLOCK;
+        size_t m = forcol_block(&a->col, b, block);
+
+        for (size_t i = 0; i < m; i++) {
+            uint32_t doc = w->base + at + (uint32_t)i;
+
+            if (block[i] < lo || block[i] > hi) continue;
+            if (a->nulls != NULL && (a->nulls[doc >> 3] >> (doc & 7)) & 1) continue;
+            set_bit(bits, at + (uint32_t)i);
+        }
+    }
+}
+
+/* ---- the tree ---- */
+static void eval(struct window *w, const struct plan_node *n, uint64_t *bits, int32_t *acc);
+
+struct level {
+    uint64_t bits[WINDOW_WORDS], child[WINDOW_WORDS];
+    int32_t acc[WINDOW];
+    uint16_t count[WINDOW]; /* should-clauses that match, when a minimum is asked for */
+};
+
+static void full(struct window *w, uint64_t *bits)
+{
+    memset(bits, 0, sizeof(uint64_t) * WINDOW_WORDS);
+    for (uint32_t i = 0; i < w->n; i++) set_bit(bits, i);
+}
+
+/* Must and filter clauses narrow; false when nothing is left.                                            */
+static bool eval_musts(struct window *w, const struct plan_node *n, struct level *v, int32_t *acc, bool *some)
+{
+    for (int pass = 0; pass < 2; pass++) { /* filters first: they are cheap, and may end it */
+        for (uint32_t i = 0; i < n->child_count; i++) {
+            struct plan_node *c = n->children[i];
+
+            if (c->occur != (pass == 0 ? INVIDX_FILTER : INVIDX_MUST)) continue;
+            memset(v->child, 0, sizeof v->child);
+            eval(w, c, v->child, pass == 0 ? NULL : acc);
+            for (size_t k = 0; k < WINDOW_WORDS; k++) v->bits[k] = *some ? v->bits[k] & v->child[k] : v->child[k];
+            *some = true;
+            if (!any_bit(v->bits)) return false;
+        }
+    }
+    return true;
+}
+
+static void eval_shoulds(struct window *w, const struct plan_node *n, struct level *v, int32_t *acc, bool narrowed)
+{
+    uint32_t least = n->min_should > 0 ? n->min_should : narrowed ? 0 : 1, shoulds = 0;
+    uint64_t any[WINDOW_WORDS] = {0};
+
+    if (least > 1) memset(v->count, 0, sizeof v->count);
+    for (uint32_t i = 0; i < n->child_count; i++) {
+        struct plan_node *c = n->children[i];
+
+        if (c->occur != INVIDX_SHOULD) continue;
+        shoulds++;
+        if (acc == NULL && least == 0) continue;
+        memset(v->child, 0, sizeof v->child);
+        eval(w, c, v->child, acc);
+        for (size_t k = 0; k < WINDOW_WORDS; k++) any[k] |= v->child[k];
+        if (least > 1)
+            for (size_t d = bitset_next(v->child, WINDOW, 0); d < WINDOW; d = bitset_next(v->child, WINDOW, d + 1))
+                v->count[d]++;
+    }
+    if (shoulds == 0 && !narrowed && n->min_should == 0) { /* only must-nots: all but those */
+        full(w, v->bits);
+        return;
+    }
+    if (least == 0) return;
+    if (least > 1)
+        for (uint32_t d = 0; d < WINDOW; d++)
+            if (v->count[d] < least) any[d >> 6] &= ~(1ull << (d & 63));
+    for (size_t k = 0; k < WINDOW_WORDS; k++) v->bits[k] = narrowed ? v->bits[k] & any[k] : any[k];
+}
+
+/* One level's memory, made at its first use in a search.                                                */
+static struct level *level_at(struct window *w)
+{
+    void **slot = &w->x->levels[w->depth];
+
+    assert(w->depth < (int)ARRAY_LEN(w->x->levels));
+    if (*slot == NULL) *slot = arena_alloc(&w->x->plan->q->run, sizeof(struct level));
+    if (*slot == NULL)
+        w->x->st = fault_set(w->x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
+    return *slot;
+}
+
+static void eval_children(struct window *w, const struct plan_node *n, struct level *v, uint64_t *bits, int32_t *acc);
+
+static void eval_bool(struct window *w, const struct plan_node *n, uint64_t *bits, int32_t *acc)
+{
+    struct level *v = level_at(w);
+
+    if (v == NULL) return;
+    w->depth++;
+    eval_children(w, n, v, bits, acc);
+    w->depth--;
+}
+
+static void eval_children(struct window *w, const struct plan_node *n, struct level *v, uint64_t *bits, int32_t *acc)
+{
+    int32_t *inner = acc == NULL ? NULL : v->acc;
+    bool narrowed = false;
+
+    memset(v->bits, 0, sizeof v->bits);
+    if (inner != NULL) memset(inner, 0, sizeof v->acc);
+    if (!eval_musts(w, n, v, inner, &narrowed)) return;
+    eval_shoulds(w, n, v, inner, narrowed);
+    for (uint32_t i = 0; i < n->child_count && any_bit(v->bits); i++) {
+        if (n->children[i]->occur != INVIDX_MUST_NOT) continue;
+        memset(v->child, 0, sizeof v->child);
+        eval(w, n->children[i], v->child, NULL);
+        for (size_t k = 0; k < WINDOW_WORDS; k++) v->bits[k] &= ~v->child[k];
+    }
+    for (size_t k = 0; k < WINDOW_WORDS; k++) bits[k] |= v->bits[k];
+    if (acc == NULL) return;
+    for (size_t d = bitset_next(v->bits, WINDOW, 0); d < WINDOW; d = bitset_next(v->bits, WINDOW, d + 1))
+        acc[d] += inner[d];
+}
+
+static void eval(struct window *w, const struct plan_node *n, uint64_t *bits, int32_t *acc)
+{
+    const struct leaf *l = n->leaf;
+
+    if (w->x->st != ST_OK) return;
+    switch (n->kind) {
+    case PLAN_NONE: return;
+    case PLAN_ALL: full(w, bits); return;
+    case PLAN_BOOL: eval_bool(w, n, bits, acc); return;
+    case PLAN_RANGE:
+    case PLAN_KEYWORD: eval_filter(w, n, bits); return;
+    case PLAN_LEAF: break;
+    }
+    if (l->phrase) eval_phrase(w, l, bits, acc);
+    else if (l->count == 1) eval_term(w, l, w->x->cursors[l->number], bits, acc);
+    else eval_group(w, l, bits, acc);
+}
+
+void windows_run(struct exec *x)
+{
+    uint64_t bits[WINDOW_WORDS];
+    int32_t acc[WINDOW];
+    struct rseg *s = x->rs;
+
+    for (uint32_t base = 0; base < x->seg->docs && x->st == ST_OK; base += WINDOW) {
+        struct window w = {x, base, x->seg->docs - base < WINDOW ? x->seg->docs - base : WINDOW, 0};
+
+        memset(bits, 0, sizeof bits);
+        if (x->scoring) memset(acc, 0, sizeof acc);
+        eval(&w, x->plan->root, bits, x->scoring ? acc : NULL);
+        if (s->dead_count != 0)
+            for (size_t k = 0; k < WINDOW_WORDS && base / 64 + k < bitset_words(x->seg->docs); k++)
+                bits[k] &= ~s->dead[base / 64 + k];
+        for (size_t d = bitset_next(bits, WINDOW, 0); d < WINDOW; d = bitset_next(bits, WINDOW, d + 1))
+            exec_offer(x, base + (uint32_t)d, x->scoring ? acc[d] : 0);
+    }
+}

@@ -47,11 +47,12 @@ static struct oltp *open_shop(struct bench *b, const char *name, int round)
 
 static void close_shop(struct bench *b, struct oltp *db, const char *name, int round)
 {
+    struct fault f = {0};
     char dir[PATH_MAX_BYTES];
 
-    (void)oltp_close(db, NULL);
+    bench_need(oltp_close(db, &f), &f, "close");
     snprintf(dir, sizeof dir, "%s/%s-%d", bench_scratch(b), name, round);
-    (void)io_remove_tree(io_posix(), dir, NULL);
+    bench_need(io_remove_tree(io_posix(), dir, &f), &f, "remove");
 }
 
 static double run_import(void *ctx)

@@ -134,7 +134,7 @@ enum status blob_read(struct pager *p, uint32_t first, struct buf *out, uint32_t
 {
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
     uint32_t limit = atomic_load(&p->pages), at = first;
-    size_t cap = 0;
+    size_t cap = pages != NULL ? *count : 0;
     enum status st = page == NULL ? ST_NOMEM : ST_OK;
 
     for (uint32_t seen = 0; st == ST_OK && at != 0; seen++) {
@@ -283,11 +283,14 @@ enum status space_load(struct oltp *db, const struct checkpoint *c, struct fault
     struct buf blob = {0};
     enum status st = space_grow(&db->pager, c->pages, f);
 
+    if (st != ST_OK) return st;
     db->pager.space.used[0] |= 3;
     db->pager.space.free = c->pages - 2;
     db->pager.space.dead_count = 0;
     db->retained_count = db->blob_count = 0;
-    if (st != ST_OK || c->space_page == 0) return st;
+    if (c->space_page == 0) return ST_OK;
+    free(db->blob_pages);
+    db->blob_pages = NULL;
     st = blob_read(&db->pager, c->space_page, &blob, &db->blob_pages, &db->blob_count, f);
     if (st == ST_OK) st = space_decode(db, &blob, c->pages, f);
     buf_free(&blob);

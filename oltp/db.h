@@ -138,7 +138,7 @@ struct oltp {
     struct clock *clock;
     struct trace *trace;
     struct wal *wal;
-    bool own_wal, read_only;
+    bool own_wal, read_only, base_only;
     struct file *lock;
     struct shared *shared;
     struct pin *pin;                /* read-only handles: their own */
@@ -258,6 +258,12 @@ MUST_USE enum status space_load(struct oltp *db, const struct checkpoint *c, str
 MUST_USE enum status pages_create(struct io *io, const char *dir, const char *path, uint64_t file_id,
                                   struct fault *f);
 MUST_USE enum status checkpoint_now(struct oltp *db, bool force, struct fault *f);
+
+/* oltp.c */
+/* A read-only handle; `base_only`: on its checkpoint, nothing replayed yet (replay_readable does).  */
+MUST_USE enum status reader_open(struct io *io, const char *dir, const struct oltp_options *o, bool base_only,
+                                 struct oltp **out, struct fault *f);
+MUST_USE enum status replay_readable(struct oltp *db, lsn_t to, struct fault *f);
 
 /* pins.c */
 void pins_refresh(struct oltp *db); /* writer latch held: drops the dead, gathers db->pinned */

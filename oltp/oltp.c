@@ -210,7 +210,7 @@ static enum status view_load(struct oltp *db, const struct checkpoint *c, struct
     if (c->catalog_page != 0) {
         struct reader r;
 
-        st = blob_read(p, c->catalog_page, &blob, NULL, NULL, f);
+        st = blob_read(p, c->catalog_page, &blob, db->read_only ? NULL : &db->blob_pages, &db->blob_count, f);
         r = reader_of(blob.data, blob.size);
         if (st == ST_OK) st = catalog_decode(db, &r, p->path, &catalog, &trees, f);
     } else {
@@ -286,6 +286,24 @@ static enum status recover(struct oltp *db, struct fault *f)
     return replay(db, db->newest.lsn, (struct replay_stop){LSN_MAX, INT64_MAX}, f);
 }
 
+/* A meta page that was torn while it was written (the other one and the log had everything): write the
+ * checkpoint in force there too, under the number before its own.                                  */
+static enum status meta_repair(struct oltp *db, struct fault *f)
+{
+    struct checkpoint c = db->newest;
+    uint8_t meta[META_SIZE];
+    enum status st;
+
+    if (!db->meta_damaged[0] && !db->meta_damaged[1]) return ST_OK;
+    c.seq = c.seq > 0 ? c.seq - 1 : 1;
+    meta_encode(&c, db->pager.file_id, meta);
+    st = file_write(db->pager.file, (c.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
+    if (st == ST_OK) st = file_datasync(db->pager.file, f);
+    if (st == ST_OK) db->meta_damaged[c.seq % 2] = false;
+    TRACE(db->trace, "oltp", "meta_repaired", TI("page", c.seq % 2), TI("status", st));
+    return st;
+}
+
 static enum status open_writer(struct oltp *db, const char *pages, struct fault *f)
 {
     struct wal_options wo = {.io = db->io, .clock = db->clock, .trace = db->trace};
@@ -304,7 +322,8 @@ static enum status open_writer(struct oltp *db, const char *pages, struct fault 
     if (st == ST_OK) st = view_load(db, &db->newest, f);
     if (st == ST_OK) pins_refresh(db);
     if (st == ST_OK) dead_release(db);
-    return st == ST_OK ? recover(db, f) : st;
+    if (st == ST_OK) st = recover(db, f);
+    return st == ST_OK ? meta_repair(db, f) : st;
 }
 
 /* ---- readers --------------------------------------------------------------------------------------- */
@@ -350,7 +369,7 @@ static enum status choose_pinned(struct oltp *db, struct checkpoint *base, struc
     return fault_set(f, ST_TIMEOUT, db->dir, FAULT_NO_OFFSET, "checkpoints come faster than they can be opened");
 }
 
-static enum status replay_readable(struct oltp *db, lsn_t to, struct fault *f)
+enum status replay_readable(struct oltp *db, lsn_t to, struct fault *f)
 {
     struct wal_state ws;
     struct replay_stop stop = {to, db->o.as_of_us != 0 ? db->o.as_of_us : INT64_MAX};
@@ -364,14 +383,23 @@ static enum status replay_readable(struct oltp *db, lsn_t to, struct fault *f)
     return replay(db, db->replay_from, stop, f);
 }
 
+/* Changed pages get numbers after the file's: whatever the file holds is someone's.                  */
+static void reserve_file_pages(struct pager *p)
+{
+    for (uint32_t i = 0; i < atomic_load(&p->pages); i++) p->space.used[i / 64] |= 1ull << (i % 64);
+    p->space.free = 0;
+    p->space.dead_count = 0;
+}
+
 static enum status open_reader_once(struct oltp *db, const char *pages, lsn_t to, struct fault *f)
 {
     struct checkpoint base;
     enum status st = view_open(db, pages, f);
 
     if (st == ST_OK) st = choose_pinned(db, &base, f);
+    if (st == ST_OK) reserve_file_pages(&db->pager);
     if (st == ST_OK) st = view_load(db, &base, f);
-    return st == ST_OK ? replay_readable(db, to, f) : st;
+    return st == ST_OK && !db->base_only ? replay_readable(db, to, f) : st;
 }
 
 /* The log after the chosen checkpoint may be trimmed while we read it: a newer checkpoint exists then. */
@@ -416,14 +444,15 @@ enum status oltp_refresh(struct oltp *db, lsn_t to, struct fault *f)
 
 /* ---- the front door -------------------------------------------------------------------------------- */
 
-enum status oltp_open(struct io *io, const char *dir, const struct oltp_options *o, struct oltp **out,
-                      struct fault *f)
+static enum status open_any(struct io *io, const char *dir, const struct oltp_options *o, bool base_only,
+                            struct oltp **out, struct fault *f)
 {
     struct oltp *db = db_new(io, o);
     char pages[PATH_MAX_BYTES];
     enum status st;
 
     if (db == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for a database");
+    db->base_only = base_only;
     st = paths(db, dir, pages, f);
     if (st == ST_OK && !db->read_only) {
         st = open_writer(db, pages, f);
@@ -435,11 +464,23 @@ enum status oltp_open(struct io *io, const char *dir, const struct oltp_options 
         if (st == ST_OK) st = open_reader(db, pages, db->o.as_of, f);
     }
     if (st != ST_OK) {
-            (void)oltp_close(db, NULL); /* the first failure is the cause */
+        (void)oltp_close(db, NULL); /* the first failure is the cause */
         return st;
     }
     *out = db;
     return ST_OK;
+}
+
+enum status oltp_open(struct io *io, const char *dir, const struct oltp_options *o, struct oltp **out,
+                      struct fault *f)
+{
+    return open_any(io, dir, o, false, out, f);
+}
+
+enum status reader_open(struct io *io, const char *dir, const struct oltp_options *o, bool base_only,
+                        struct oltp **out, struct fault *f)
+{
+    return open_any(io, dir, o, base_only, out, f);
 }
 
 struct wal *oltp_wal(struct oltp *db) { return db->wal; }

@@ -1,0 +1,173 @@
+/* btree_check - walks a whole tree and reports every rule that does not hold (the rules: btree.h).    */
+#include "oltp/btree.h"
+
+#include <stdlib.h>
+
+struct bounds { const uint8_t *low, *high; size_t low_size, high_size; bool has_high; };
+
+struct check {
+    struct pager *pager;
+    struct tree_walk *walk;
+    uint32_t tree_id;
+    uint64_t epoch;
+    struct hazard *leaf, *spare;
+    struct buf big;
+};
+
+static void problem(struct check *k, uint32_t page, const char *what)
+{
+    k->walk->problems++;
+    if (k->walk->report != NULL)
+        buf_printf(k->walk->report, "%s: tree %u of table %u: page %u: %s\n", k->pager->path,
+                   k->tree_id & ((1 << 5) - 1), k->tree_id >> 5, page, what);
+}
+
+/* Marks the page as met; false when it was met before.                                             */
+static bool meet(struct check *k, uint32_t page)
+{
+    uint64_t bit = 1ull << (page % 64);
+
+    if (k->walk->seen == NULL) return true;
+    if (k->walk->seen[page / 64] & bit) return false;
+    k->walk->seen[page / 64] |= bit;
+    return true;
+}
+
+static void report_fault(struct check *k, uint32_t page, const struct fault *f)
+{
+    problem(k, page, f->why[0] != '\0' ? f->why : "cannot be read");
+}
+
+static bool header_fits(struct check *k, uint32_t page, const uint8_t *at, unsigned level)
+{
+    if (page_level(at) != level || page_kind(at) != (level == 0 ? PAGE_LEAF : PAGE_INNER)) {
+        problem(k, page, "is at another level than its parent says (1)");
+        return false;
+    }
+    if (page_tree(at) != k->tree_id) problem(k, page, "belongs to another tree (3)");
+    if (page_id(at) != page) problem(k, page, "has another number (3)");
+    if (page_epoch(at) > k->epoch) problem(k, page, "is younger than its tree (3)");
+    return true;
+}
+
+static void check_order(struct check *k, uint32_t page, const uint8_t *at, const struct bounds *b)
+{
+    uint8_t key[2][OLTP_KEY_MAX];
+    size_t n[2] = {0, 0};
+
+    for (unsigned i = 0; i < page_count(at); i++) {
+        unsigned now = i & 1;
+
+        n[now] = page_key(at, i, key[now]);
+        if (i > 0 && key_compare(key[!now], n[!now], key[now], n[now]) >= 0) problem(k, page, "keys are out of order (2)");
+        if (i == 0 && key_compare(key[now], n[now], b->low, b->low_size) < 0) problem(k, page, "a key is below its parent's (2)");
+        if (b->has_high && key_compare(key[now], n[now], b->high, b->high_size) >= 0)
+            problem(k, page, "a key is not below its parent's next (2)");
+    }
+}
+
+static void meet_overflow(struct check *k, const struct cell *c)
+{
+    uint64_t left = ((uint64_t)c->size + PAGE_BODY - 1) / PAGE_BODY;
+
+    for (uint32_t page = c->child; page != 0 && left > 0; left--) {
+        struct fault f = {0};
+        const uint8_t *at;
+
+        if (pager_pin(k->pager, page, k->spare, &at, &f) != ST_OK) {
+            report_fault(k, page, &f);
+            return;
+        }
+        if (page_kind(at) != PAGE_OVERFLOW || page_tree(at) != k->tree_id) problem(k, page, "is no overflow page of this tree");
+        if (!meet(k, page)) problem(k, page, "is in two places (4)");
+        k->walk->overflow++;
+        page = page_link(at);
+    }
+}
+
+static enum status check_leaf(struct check *k, uint32_t page, const uint8_t *at)
+{
+    uint8_t key[OLTP_KEY_MAX];
+    enum status st = ST_OK;
+
+    k->walk->leaves++;
+    k->walk->bytes_used += page_live_bytes(at);
+    k->walk->entries += page_count(at);
+    for (unsigned i = 0; st == ST_OK && i < page_count(at); i++) {
+        struct cell c = page_cell(at, i);
+        struct bytes value;
+        struct fault f = {0};
+
+        if (c.bytes > PAGE_INLINE_MAX + 16) problem(k, page, "a cell is too large (5)");
+        if (c.big) meet_overflow(k, &c);
+        if (k->walk->entry == NULL) continue;
+        st = cell_value(k->pager, &c, k->spare, &k->big, &value, &f);
+        if (st != ST_OK) {
+            report_fault(k, page, &f);
+            st = ST_OK;
+            continue;
+        }
+        st = k->walk->entry(k->walk->ctx, (struct bytes){key, page_key(at, i, key)}, value);
+    }
+    return st;
+}
+
+static enum status check_page(struct check *k, uint32_t page, unsigned level, const struct bounds *b)
+{
+    const uint8_t *at;
+    struct fault f = {0};
+    uint8_t *keys;
+    size_t low_size = b->low_size;
+    enum status st = level > 0 ? pager_get(k->pager, page, &at, &f) : pager_pin(k->pager, page, k->leaf, &at, &f);
+
+    if (st == ST_NOMEM) return st;
+    if (st != ST_OK) {
+        report_fault(k, page, &f);
+        return ST_OK;
+    }
+    if (!meet(k, page)) {
+        problem(k, page, "is in two places (4)");
+        return ST_OK;
+    }
+    if (!header_fits(k, page, at, level)) return ST_OK;
+    check_order(k, page, at, b);
+    if (level == 0) return check_leaf(k, page, at);
+    k->walk->inners++;
+    keys = malloc(2 * OLTP_KEY_MAX);
+    if (keys == NULL) return ST_NOMEM;
+    memcpy(keys, b->low, low_size);
+    for (unsigned i = 0; st == ST_OK && i <= page_count(at); i++) {
+        struct bounds child = {.low = keys, .low_size = low_size, .high = b->high, .high_size = b->high_size,
+                               .has_high = b->has_high};
+
+        if (i < page_count(at)) {
+            child.high = keys + OLTP_KEY_MAX;
+            child.high_size = page_key(at, i, keys + OLTP_KEY_MAX);
+            child.has_high = true;
+        }
+        st = check_page(k, page_child(at, i), level - 1, &child);
+        if (i == page_count(at)) break;
+        memcpy(keys, child.high, child.high_size);
+        low_size = child.high_size;
+    }
+    free(keys);
+    return st;
+}
+
+enum status tree_check(struct pager *p, const struct tree *t, uint32_t tree_id, uint64_t epoch,
+                       struct tree_walk *walk, struct fault *f)
+{
+    struct check k = {.pager = p, .walk = walk, .tree_id = tree_id, .epoch = epoch, .leaf = hazard_take(p),
+                      .spare = hazard_take(p)};
+    struct bounds all = {.low = (const uint8_t *)""};
+    uint64_t before = walk->entries;
+    enum status st = ST_OK;
+
+    if (k.leaf == NULL || k.spare == NULL) st = fault_set(f, ST_LIMIT, p->path, FAULT_NO_OFFSET, "too many cursors are open");
+    if (st == ST_OK && t->depth > 0) st = check_page(&k, t->root, t->depth - 1, &all);
+    if (st == ST_OK && walk->entries - before != t->count) problem(&k, t->root, "its leaves do not add up to its count (4)");
+    if (k.leaf != NULL) hazard_give(k.leaf);
+    if (k.spare != NULL) hazard_give(k.spare);
+    buf_free(&k.big);
+    return st;
+}

@@ -55,7 +55,7 @@ static float guess_word(const struct embedder *e, const char *word, size_t size,
 static bool add_part(const struct embedder *e, const char *s, size_t n, float share, float *out, float *part,
                      float *guess)
 {
-    struct embed_scan scan = {s, s == NULL ? s : s + n, e->source == EMBED_LEARNED};
+    struct embed_scan scan = {.pos = s, .end = s == NULL ? s : s + n, .learned = e->source == EMBED_LEARNED};
     char token[EMBED_TOKEN_MAX];
     size_t size, tokens = 0;
 
@@ -115,7 +115,7 @@ enum status embed_query(const struct embedder *e, const char *text, size_t size,
 
 enum status embed_word(const struct embedder *e, const char *word, size_t size, float *out, bool *known)
 {
-    struct embed_scan scan = {word, word + size, e->source == EMBED_LEARNED};
+    struct embed_scan scan = {.pos = word, .end = word + size, .learned = e->source == EMBED_LEARNED};
     char token[EMBED_TOKEN_MAX];
     uint32_t w;
 

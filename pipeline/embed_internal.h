@@ -5,7 +5,12 @@
 #include "pipeline/embed.h"
 
 /* ---- embed_text.c: tokens ---- */
-struct embed_scan { const char *pos, *end; bool stem; }; /* stem: also -ing, -ed, final e (learned models) */
+struct embed_scan {
+    const char *pos, *end;
+    bool learned;                 /* also -ing, -ed and final e off, and "wi-fi" is "wi", "fi" and "wifi" */
+    char joined[EMBED_TOKEN_MAX]; /* "wifi", until it is given out */
+    bool hyphen;                  /* the last run ended at a hyphen and is in joined */
+};
 /* Next token of the text: lower case, accents folded, runs of letters and runs of digits apart ("12v" is
  * "12", "v"; "2.5kg" is "2.5", "kg"; "20,000" is "20000"), plural s off, function words left out. The
  * pieces that the index keeps whole meet here because people write "12v", "12 V" and "12-volt".       */
@@ -52,7 +57,7 @@ struct embedder {
     struct grams grams;
     char version[EMBED_VERSION_MAX];
 };
-#define EMBED_SIF 1e-3f                  /* Arora's a */
+#define EMBED_SIF 1e-2f                  /* Arora's a, for texts whose function words are gone already */
 enum { EMBED_REVISION = 1 };             /* raised when the same texts would give other vectors */
 
 bool embedder_seal(struct embedder *e);  /* builds grams and the version once the numbers are final */

@@ -150,21 +150,48 @@ static void skip_possessive(struct embed_scan *s)
     if (s->end - s->pos == 2 || !ascii_letter(s->pos[2])) s->pos += 2;
 }
 
+/* "wi-fi": remembers "wi" at the hyphen, and makes "wifi" of it when "fi" has come. */
+static void join_hyphens(struct embed_scan *s, const char *run, size_t size)
+{
+    size_t before = s->hyphen ? strlen(s->joined) : 0;
+    bool goes_on = s->end - s->pos >= 2 && *s->pos == '-' && ascii_letter(s->pos[1]);
+
+    s->hyphen = before + size < EMBED_TOKEN_MAX && (goes_on || before > 0);
+    if (!s->hyphen) return;
+    memcpy(s->joined + before, run, size + 1);
+    if (!goes_on) s->hyphen = false;
+}
+
+static size_t trim(const struct embed_scan *s, char out[EMBED_TOKEN_MAX], size_t n)
+{
+    n = strip_plural(out, n);
+    if (s->learned) {
+        out[n] = '\0';
+        n = strip_suffix(out, n);
+    }
+    out[n] = '\0';
+    return n;
+}
+
 bool embed_token(struct embed_scan *s, char out[EMBED_TOKEN_MAX], size_t *size)
 {
     for (;;) {
-        enum kind kind = next_run(s, out, size);
+        enum kind kind;
 
+        if (!s->hyphen && s->joined[0] != '\0') {
+            *size = strlen(s->joined);
+            memcpy(out, s->joined, *size + 1);
+            s->joined[0] = '\0';
+            *size = trim(s, out, *size);
+            return true;
+        }
+        kind = next_run(s, out, size);
         if (kind == GAP) return false;
         if (kind == DIGIT) return true;
+        if (s->learned) join_hyphens(s, out, *size);
         skip_possessive(s);
         if (is_function_word(out)) continue;
-        *size = strip_plural(out, *size);
-        if (s->stem) {
-            out[*size] = '\0';
-            *size = strip_suffix(out, *size);
-        }
-        out[*size] = '\0';
+        *size = trim(s, out, *size);
         return true;
     }
 }

@@ -72,7 +72,7 @@ static bool room_for_word(struct embed_trainer *t, uint32_t w)
 static bool read_part(struct embed_trainer *t, const char *s, size_t n, bool counted, uint32_t *words,
                       uint32_t *count)
 {
-    struct embed_scan scan = {s, s == NULL ? s : s + n, !t->o.for_words};
+    struct embed_scan scan = {.pos = s, .end = s == NULL ? s : s + n, .learned = !t->o.for_words};
     char token[EMBED_TOKEN_MAX];
     uint32_t before = *count;
     size_t size;

@@ -27,7 +27,7 @@ static struct embedder *words_embedder(uint32_t dim)
  * stays. Words that are not one token ("new_york", "</s>") are passed over.                          */
 static enum status add_word(struct embedder *e, size_t *cap, const char *word, size_t size, const float *v)
 {
-    struct embed_scan scan = {word, word + size, false};
+    struct embed_scan scan = {.pos = word, .end = word + size};
     char token[EMBED_TOKEN_MAX], more[EMBED_TOKEN_MAX];
     size_t n, m;
     float *row;

@@ -311,6 +311,15 @@ static double us_since(uint64_t *then)
     return (double)(now - before) / 1000.0;
 }
 
+/* Pages are cut from one fused list as long as they end within its depth; further pages deepen it. */
+static size_t depth_for(enum search_mode mode, size_t page, size_t depth)
+{
+    if (mode != SEARCH_HYBRID) return page;
+    if (depth == 0) depth = 1;
+    while (depth < page) depth *= 2;
+    return depth;
+}
+
 enum status search_query(struct search *s, const struct search_request *r, struct search_result *out,
                          struct fault *f)
 {
@@ -328,7 +337,7 @@ enum status search_query(struct search *s, const struct search_request *r, struc
                          SEARCH_TEXT_MAX, SEARCH_PAGE_MAX);
     if (ask_m && s->graph == NULL)
         return fault_set(f, ST_UNSUPPORTED, "search", FAULT_NO_OFFSET, "there is no vector index to ask");
-    depth = r->mode != SEARCH_HYBRID || page > o.depth ? page : o.depth;
+    depth = depth_for(r->mode, page, o.depth);
     o.depth = depth;
     words = malloc((2 * depth + 1) * sizeof *words);
     if (words == NULL) return fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for candidates");
@@ -362,4 +371,17 @@ enum status search_query(struct search *s, const struct search_request *r, struc
     out->fuse_us = us_since(&t);
     free(words);
     return st;
+}
+
+enum status search_candidates(struct search *s, const struct search_request *r, struct search_result *out,
+                              struct fault *f)
+{
+    struct hybrid_options o = r->hybrid != NULL ? *r->hybrid : hybrid_defaults();
+    struct search_request whole = *r;
+
+    o.method = HYBRID_CONVEX; /* the fusion that completes */
+    whole.hybrid = &o;
+    whole.mode = SEARCH_HYBRID;
+    whole.offset = 0;
+    return search_query(s, &whole, out, f);
 }

@@ -58,7 +58,8 @@ struct search_request {
     const char *text;
     size_t size;
     const char *filter;               /* NULL or "" = none */
-    size_t k, offset;                 /* page; k 0 = 10    */
+    size_t k, offset;                 /* page; k 0 = 10. Hybrid pages are cut from one list while offset + k is
+                                       * within its depth; further pages deepen it (a hit may then move)   */
     const struct hybrid_options *hybrid; /* NULL = hybrid_defaults() */
     double weight;                    /* of the meaning, 0..1; < 0 = by the options (and the query's kind) */
     const float *vector;              /* a query vector computed elsewhere; NULL = the embedder's  */
@@ -83,5 +84,9 @@ struct search_result {
 /* ST_INVALID: the filter does not parse (fault.at = column); ST_UNSUPPORTED: no graph for this mode. */
 MUST_USE enum status search_query(struct search *s, const struct search_request *r, struct search_result *out,
                                   struct fault *f);
+/* Every candidate that search_query would fuse, unfused: both ranks and raw scores, missing cosines filled in
+ * (completed), in no order; hits has room for k >= 2 * depth. For comparing fusions on the same pool. */
+MUST_USE enum status search_candidates(struct search *s, const struct search_request *r,
+                                       struct search_result *out, struct fault *f);
 
 #endif

@@ -1,0 +1,3 @@
+# make bench-hybrid: how good is search? Tables by query class, TREC runs in $(BUILD)/runs/, a chart.
+# (docs/relevance.md explains them.) OPTIONS=--full also measures the slower collections.
+$(BUILD)/bench_hybrid: $(BUILD)/obj/bench/relevance/corpus.o

@@ -254,7 +254,7 @@ void scratch_put(const struct hnsw *h, struct scratch *s);
 void scratch_free_all(struct hnsw *h);
 bool scratch_pool(struct scratch *s, size_t n);
 bool scratch_sorted(struct scratch *s, size_t n);
-bool heap_push(struct scratch *s, cand_t c);        /* smallest first */
+bool hnsw_heap_push(struct scratch *s, cand_t c);        /* smallest first */
 cand_t heap_pop(struct scratch *s);
 
 /* search.c */

@@ -68,7 +68,7 @@ static bool iter_measure(struct hnsw_iter *it, const uint32_t *ids, size_t n)
     for (size_t i = 0; i < n; i++) {
         cand_t c = cand_make(keys[i], ids[i]);
 
-        if (!heap_push(it->s, c)) return false;
+        if (!hnsw_heap_push(it->s, c)) return false;
         if (selector_takes(&it->sel, node_at(it->h, ids[i])) && !ready_push(it, c)) return false;
     }
     return true;

@@ -82,7 +82,7 @@ static bool exact_push(struct scratch *s, cand_t c, size_t k)
         if (c >= ~s->heap[0]) return true;
         (void)heap_pop(s);
     }
-    return heap_push(s, ~c);
+    return hnsw_heap_push(s, ~c);
 }
 
 static enum status exact_scan(const struct hnsw *h, struct scratch *s, const struct probe *p,
@@ -195,7 +195,7 @@ static bool consider(struct guided *g, const uint32_t *ids, size_t n, bool all_m
         cand_t c = cand_make(keys[i], ids[i]);
 
         if (g->found == g->ef && c >= g->s->pool[g->found - 1]) continue;
-        if (!heap_push(g->s, c)) return false;
+        if (!hnsw_heap_push(g->s, c)) return false;
         if (all_match || selector_takes(g->sel, node_at(g->h, ids[i]))) result_insert(g, c);
     }
     return true;

@@ -106,7 +106,7 @@ static bool grow(cand_t **p, size_t *cap, size_t n)
 bool scratch_pool(struct scratch *s, size_t n) { return grow(&s->pool, &s->pool_cap, n); }
 bool scratch_sorted(struct scratch *s, size_t n) { return grow(&s->sorted, &s->sorted_cap, n); }
 
-bool heap_push(struct scratch *s, cand_t c)
+bool hnsw_heap_push(struct scratch *s, cand_t c)
 {
     size_t i = s->heap_count;
 

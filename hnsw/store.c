@@ -83,7 +83,7 @@ enum status state_parse(const struct manifest *m, const char *where, struct stat
     return ST_OK;
 }
 
-enum status state_load(struct io *io, const char *dir, struct state *out, struct fault *f)
+enum status hnsw_state_load(struct io *io, const char *dir, struct state *out, struct fault *f)
 {
     struct manifest m = {0};
     enum status st = manifest_load_newest(io, dir, STATE_KIND, &m, f);
@@ -194,7 +194,7 @@ enum status store_write_base(struct hnsw *h, struct fault *f)
     return ST_OK;
 }
 
-void store_free(struct store *s)
+void hnsw_store_free(struct store *s)
 {
     if (s == NULL) return;
     if (s->map != NULL) file_unmap(s->io, s->map, s->map_size);
@@ -342,7 +342,7 @@ enum status hnsw_create(struct io *io, const char *dir, const struct hnsw_option
     if (st == ST_OK) {
         struct fault ignored = {0};
 
-        st = state_load(io, dir, &there, &ignored);
+        st = hnsw_state_load(io, dir, &there, &ignored);
         if (st == ST_OK) st = fault_set(f, ST_EXISTS, dir, FAULT_NO_OFFSET, "there is an index already");
         else if (st == ST_NOT_FOUND) st = ST_OK;
         else if (f != NULL) *f = ignored;
@@ -365,10 +365,10 @@ static enum status open_state(struct io *io, const char *dir, const struct hnsw_
     enum status st = store_new(io, dir, &s, f);
 
     if (st == ST_OK && writer) st = store_lock(s, f);
-    if (st == ST_OK) st = state_load(io, dir, &s->state, f);
+    if (st == ST_OK) st = hnsw_state_load(io, dir, &s->state, f);
     if (st == ST_OK) st = graph_new(&s->state.o, cfg, &h, f);
     if (st != ST_OK) {
-        store_free(s);
+        hnsw_store_free(s);
         return st;
     }
     h->store = s;
@@ -451,7 +451,7 @@ void hnsw_close(struct hnsw *h)
     graph_clear(h);
     free(h->quant.offset);
     free(h->spin);
-    store_free(h->store);
+    hnsw_store_free(h->store);
     pthread_rwlock_destroy(&h->gate);
     pthread_mutex_destroy(&h->entry_lock);
     pthread_mutex_destroy(&h->scratch_lock);
@@ -484,7 +484,7 @@ enum status hnsw_refresh(struct hnsw *h, bool *changed, struct fault *f)
     if (h->writer || s == NULL || h->moment != LSN_MAX - 1) return ST_OK;
     if (h->poison != ST_OK)
         return fault_set(f, h->poison, s->dir, FAULT_NO_OFFSET, "an earlier refresh failed; open anew");
-    st = state_load(s->io, s->dir, &now, f);
+    st = hnsw_state_load(s->io, s->dir, &now, f);
     if (st != ST_OK) return st;
     pthread_rwlock_wrlock(&h->gate);
     if (now.base == s->state.base && now.journal == s->state.journal) {
@@ -500,7 +500,7 @@ enum status hnsw_refresh(struct hnsw *h, bool *changed, struct fault *f)
         for (int i = 0; i < OPEN_TRIES && st == ST_NOT_FOUND; i++) {
             fault_clear(&why);
             st = reload(h, &now, &why);
-            if (st == ST_NOT_FOUND && state_load(s->io, s->dir, &now, &why) != ST_OK) break;
+            if (st == ST_NOT_FOUND && hnsw_state_load(s->io, s->dir, &now, &why) != ST_OK) break;
         }
         batches = 1;
     }

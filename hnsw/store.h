@@ -49,7 +49,7 @@ struct store {
     struct buf batch;         /* reused between publishes */
 };
 
-MUST_USE enum status state_load(struct io *io, const char *dir, struct state *out, struct fault *f);
+MUST_USE enum status hnsw_state_load(struct io *io, const char *dir, struct state *out, struct fault *f);
 MUST_USE enum status state_parse(const struct manifest *m, const char *where, struct state *out,
                                  struct fault *f);
 /* DIR/SEQ.EXT */
@@ -61,6 +61,6 @@ MUST_USE enum status store_read(struct hnsw *h, struct fault *f);
 MUST_USE enum status store_write_base(struct hnsw *h, struct fault *f);
 /* Publishes a manifest with the same files (a changed pin or floor). */
 MUST_USE enum status store_write_state(struct hnsw *h, struct fault *f);
-void store_free(struct store *s);
+void hnsw_store_free(struct store *s);
 
 #endif

@@ -157,7 +157,7 @@ static enum status commit(struct invidx_writer *w, struct merge_input *in, size_
     if (docs > 0) st = segment_open(w->io, w->dir, id, &w->box.view, &seg, f);
     if (st == ST_OK) st = replace(w, in, count, seg, f);
     if (st == ST_OK) st = rewrite_tombs(w, f);
-    if (st == ST_OK) st = writer_publish_manifest(w, w->applied, w->wall_us, f);
+    if (st == ST_OK) st = invidx_publish_manifest(w, w->applied, w->wall_us, f);
     segment_release(seg);
     if (st != ST_OK) return writer_fail(w, st, f);
     TRACE(w->options.trace, "invidx", "segment_merge", TI("inputs", count), TI("segment", id), TI("docs", docs),

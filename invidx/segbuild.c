@@ -433,7 +433,7 @@ enum status segbuild_finish(struct segbuild *b, struct io *io, const char *dir, 
     struct file *file = NULL;
     enum status st;
 
-    segment_path(path, dir, b->id);
+    invidx_segment_path(path, dir, b->id);
     assemble(b, &out);
     if (!buf_ok(&out) || b->section[SEG_TERMS].size > UINT32_MAX) {
         st = fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for the segment");

@@ -10,7 +10,7 @@
 
 static const uint8_t magic[8] = {'S', 'E', 'A', 'M', 'S', 'E', 'G', '1'};
 
-void segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t id)
+void invidx_segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t id)
 {
     snprintf(out, PATH_MAX_BYTES, "%s/%016llx.seg", dir, (unsigned long long)id);
 }
@@ -203,7 +203,7 @@ enum status segment_open(struct io *io, const char *dir, uint64_t id, const stru
     s->refs = 1;
     s->id = id;
     s->io = io;
-    segment_path(s->path, dir, id);
+    invidx_segment_path(s->path, dir, id);
     st = file_open(io, s->path, FILE_READ, &file, f);
     if (st != ST_OK) goto done;
     st = file_size(file, &size, f);

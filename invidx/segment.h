@@ -89,7 +89,7 @@ MUST_USE enum status segment_open(struct io *io, const char *dir, uint64_t id,
                                   struct fault *f);
 struct segment *segment_ref(struct segment *s);
 void segment_release(struct segment *s); /* accepts NULL */
-void segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t id);
+void invidx_segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t id);
 
 /* Checks the chunks that cover [p, p+n) of the run once; call before trusting those bytes.            */
 MUST_USE enum status segment_touch_slow(struct segment *s, size_t first, size_t last, struct fault *f);

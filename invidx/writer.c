@@ -364,7 +364,7 @@ static enum status write_tombs(struct invidx_writer *w, struct fault *f)
     return st;
 }
 
-enum status writer_publish_manifest(struct invidx_writer *w, lsn_t applied, int64_t wall_us, struct fault *f)
+enum status invidx_publish_manifest(struct invidx_writer *w, lsn_t applied, int64_t wall_us, struct fault *f)
 {
     struct manifest m = {.kind = STORE_KIND, .seq = w->seq + 1, .parent = w->seq, .applied_lsn = applied,
                          .wall_us = wall_us};
@@ -411,7 +411,7 @@ static enum status publish(struct invidx_writer *w, lsn_t applied, int64_t wall_
     if (st == ST_OK) st = write_tombs(w, f);
     if (st == ST_OK) {
         for (size_t i = 0; i < w->seg_count; i++) w->segs[i].published = true;
-        st = writer_publish_manifest(w, applied, wall_us, f);
+        st = invidx_publish_manifest(w, applied, wall_us, f);
     }
     if (st != ST_OK) return writer_fail(w, st, f);
     w->last_lsn = applied;

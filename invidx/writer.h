@@ -56,7 +56,7 @@ MUST_USE enum status writer_add_segment(struct invidx_writer *w, struct segment 
 MUST_USE enum status writer_tomb(struct invidx_writer *w, struct wseg *s, uint32_t doc, lsn_t lsn,
                                  struct fault *f);
 void wseg_free(struct wseg *s);
-MUST_USE enum status writer_publish_manifest(struct invidx_writer *w, lsn_t applied, int64_t wall_us,
+MUST_USE enum status invidx_publish_manifest(struct invidx_writer *w, lsn_t applied, int64_t wall_us,
                                              struct fault *f);
 uint32_t wseg_live(const struct wseg *s);
 

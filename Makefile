@@ -75,6 +75,9 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(firstword $(subst /,$(space),$*))) -MMD -MP -c $< -o $@
 
+# The shipped shop is compiled in.
+$(BUILD)/obj/pipeline/assets.o: $(wildcard bench/data/*.json bench/data/*.jsonl bench/data/*.tsv bench/data/*.txt bench/data/*/*.json)
+
 define archive_rule
 $(BUILD)/lib/$(1).a: $$(call objects,$$(call room_sources,$(1)))
 	@mkdir -p $$(@D)

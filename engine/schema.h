@@ -13,6 +13,7 @@
  *               {"name":"price","type":"decimal","scale":4,"nullable":true,"default":"0"}, ...],
  *    "indexes":[{"name":"by_sku","columns":["sku"],"unique":true}]}
  *
+ * An empty "key" makes a table that only grows (the warehouse has such tables, the row store refuses them).
  * ids, added, dropped are written too, and optional on input (given in order, 1, 0).              */
 #ifndef SEAM_ENGINE_SCHEMA_H
 #define SEAM_ENGINE_SCHEMA_H

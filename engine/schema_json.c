@@ -203,7 +203,9 @@ static enum status read_positions(struct schema_reader *x, const struct json *li
 static enum status read_key(struct schema_reader *x, const struct json *root)
 {
     struct schema *s = x->s;
-    enum status st = read_positions(x, json_get(root, "key"), "\"key\"", s->key, &s->key_count);
+    const struct json *key = json_get(root, "key");
+    bool keyless = key != NULL && key->type == J_ARRAY && key->len == 0; /* said so: a table that only grows */
+    enum status st = keyless ? ST_OK : read_positions(x, key, "\"key\"", s->key, &s->key_count);
 
     for (uint16_t i = 0; st == ST_OK && i < s->key_count; i++) {
         const struct column *c = &s->columns[s->key[i]];

@@ -338,6 +338,8 @@ enum status oltp_create_table(struct oltp_txn *t, const struct schema *s, uint32
     if (!t->write) return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET, "a read transaction changes nothing");
     if (oltp_table(t, s->name, &id, NULL) == ST_OK)
         return fault_set(f, ST_EXISTS, s->name, FAULT_NO_OFFSET, "there is such a table already");
+    if (s->key_count == 0)
+        return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "a table needs a key: name its column or columns in \"key\"");
     if (id > OLTP_TABLES_MAX)
         return fault_set(f, ST_LIMIT, s->name, FAULT_NO_OFFSET, "%d tables were made already", OLTP_TABLES_MAX);
     for (unsigned i = 0; i < s->index_count; i++)

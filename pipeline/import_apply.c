@@ -171,11 +171,25 @@ static enum status compute_table(struct import_apply *a, struct oltp_txn *t, int
     int n = it->schema->column_count;
     enum status st = ST_OK;
 
-    for (int c = 0; c < n && st == ST_OK; c++) st = compute_value(a, table, c, r, f);
+    for (int c = 0; c < n && st == ST_OK; c++) {
+        if (it->early[c]) st = compute_value(a, table, c, r, f);
+    }
     for (int c = 0; c < n && st == ST_OK; c++) {
         if (it->columns[c].kind != E_INTERN) continue;
         st = find_last_id(a, t, table, c, f);
         if (st == ST_OK) st = intern(a, t, table, &it->columns[c], c, f);
+    }
+    return st;
+}
+
+/* What was left for when the row is written.                                                       */
+static enum status compute_late(struct import_apply *a, int table, struct record_reader *r, struct fault *f)
+{
+    const struct import_table *it = &a->m->tables[table];
+    enum status st = ST_OK;
+
+    for (int c = 0; c < it->schema->column_count && st == ST_OK; c++) {
+        if (!it->early[c]) st = compute_value(a, table, c, r, f);
     }
     return st;
 }
@@ -203,10 +217,11 @@ static enum status put_event(struct import_apply *a, struct oltp_txn *t, int tab
     return oltp_outbox_put(t, e->aggregate, id, e->type, payload, f);
 }
 
-static enum status insert_row(struct import_apply *a, struct oltp_txn *t, int table, const struct record_reader *r, struct fault *f)
+static enum status insert_row(struct import_apply *a, struct oltp_txn *t, int table, struct record_reader *r, struct fault *f)
 {
-    enum status st = oltp_insert(t, a->m->tables[table].id, a->rows[table].values, f);
+    enum status st = compute_late(a, table, r, f);
 
+    if (st == ST_OK) st = oltp_insert(t, a->m->tables[table].id, a->rows[table].values, f);
     if (st != ST_OK) return st;
     a->stats->inserted++;
     return put_event(a, t, table, r, f);
@@ -254,12 +269,13 @@ static bool new_enough(const struct import_apply *a, int table)
     return value_compare(is, was) >= 0;
 }
 
-static enum status update_row(struct import_apply *a, struct oltp_txn *t, int table, struct fault *f)
+static enum status update_row(struct import_apply *a, struct oltp_txn *t, int table, struct record_reader *r, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     struct value *values = a->rows[table].values;
-    enum status st;
+    enum status st = compute_late(a, table, r, f);
 
+    if (st != ST_OK) return st;
     for (int c = 0; c < it->schema->column_count; c++) {
         if (it->columns[c].kind == E_UNMAPPED) values[c] = a->old[c];
         if (it->columns[c].kind == E_VERSION) values[c] = v_int(a->old[c].type == V_INT ? a->old[c].i + 1 : 1);
@@ -280,7 +296,7 @@ static bool just_seen(struct import_apply *a, int table)
     return false;
 }
 
-static enum status write_table(struct import_apply *a, struct oltp_txn *t, int table, const struct record_reader *r, struct fault *f)
+static enum status write_table(struct import_apply *a, struct oltp_txn *t, int table, struct record_reader *r, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     enum status st;
@@ -289,13 +305,23 @@ static enum status write_table(struct import_apply *a, struct oltp_txn *t, int t
     st = row_key(it->schema, a->rows[table].values, &a->key, f);
     if (st != ST_OK) return st;
     if (it->mode == MODE_KEEP && just_seen(a, table)) goto unchanged;
+    if (it->mode == MODE_INSERT) { /* most are new: insert first, and look only when that fails */
+        struct fault why = {0};
+
+        st = insert_row(a, t, table, r, &why);
+        if (st == ST_OK) return st;
+        if (st != ST_EXISTS && st != ST_INVALID && st != ST_LIMIT) {
+            if (f != NULL) *f = why;
+            return st;
+        }
+    }
     st = read_old(a, t, table, f);
     if (st == ST_NOT_FOUND) return insert_row(a, t, table, r, f);
     if (st != ST_OK) return st;
     if (it->mode == MODE_KEEP || !differs(a, table)) goto unchanged;
     if (it->mode == MODE_INSERT) return fault_set(f, ST_EXISTS, NULL, r->line, "%s has a different row with this key", it->schema->name);
     if (!new_enough(a, table) || !condition_holds(it->update_when, r->slots)) goto unchanged;
-    return update_row(a, t, table, f);
+    return update_row(a, t, table, r, f);
 unchanged:
     a->stats->unchanged++;
     return ST_OK;

@@ -440,6 +440,20 @@ static enum status read_tables(struct mapping_reader *x, const struct json *root
     return ST_OK;
 }
 
+static void mark_early(struct mapping *m)
+{
+    for (int i = 0; i < m->table_count; i++) {
+        struct import_table *t = &m->tables[i];
+
+        for (int c = 0; c < t->schema->column_count; c++) {
+            t->early[c] |= t->compared[c] || c == t->newest;
+            if (t->columns[c].kind == E_INTERN) t->early[t->columns[c].index_column] = true;
+            if (t->columns[c].kind == E_SAME) m->tables[t->columns[c].table].early[t->columns[c].column] = true;
+        }
+        for (uint16_t k = 0; k < t->schema->key_count; k++) t->early[t->schema->key[k]] = true;
+    }
+}
+
 /* ---- the whole ---- */
 
 static enum status read_format(struct mapping_reader *x, const struct json *root)
@@ -500,6 +514,7 @@ enum status mapping_parse(const char *json, size_t n, struct oltp_txn *t, struct
     if (st == ST_OK) st = read_transaction(&x, root);
     if (st == ST_OK) st = read_tables(&x, root);
     if (st == ST_OK) {
+        mark_early(m);
         m->name = json_string(root, "name", m->tables[m->table_count - 1].schema->name);
         *out = m;
         m = NULL;
@@ -532,6 +547,7 @@ enum status mapping_of_table(const char *table, struct oltp_txn *t, struct mappi
         m->slots[m->slot_count++] = c->name;
     }
     if (st == ST_OK) {
+        mark_early(m);
         m->name = only->schema->name;
         *out = m;
         m = NULL;

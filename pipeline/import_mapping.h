@@ -64,6 +64,7 @@ struct import_table {
     const struct condition *when, *update_when;
     struct expr columns[COLUMNS_MAX];
     bool compared[COLUMNS_MAX];
+    bool early[COLUMNS_MAX]; /* decides whether anything is written; the others are computed only then */
     int newest;             /* column: an older value changes nothing; -1 = none */
     int64_t apart_us;       /* newest: at least this much later than the stored one */
     struct import_event *events; /* when a row is inserted: the first that holds */

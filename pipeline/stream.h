@@ -111,6 +111,7 @@ void stream_consumer_confirm(struct stream_consumers *c, int slot, const struct 
                              int64_t now_us);
 /* Forgets a consumer, so that it no longer holds anything back. */
 MUST_USE enum status stream_consumer_leave(struct stream_consumers *c, const char *name, struct fault *f);
+void stream_consumer_invalidate(struct stream_consumers *c, const char *name); /* retention went past it */
 size_t stream_consumers_list(struct stream_consumers *c, struct stream_consumer out[STREAM_CONSUMERS_MAX]);
 
 /* ---- writing: one process, the relay ---- */

@@ -1,0 +1,51 @@
+/* assets - the assembler copies the files in; paths are from the source root, where make runs.      */
+#include "pipeline/assets.h"
+
+#include <string.h>
+
+#define ASSET(symbol, path)                                                                       \
+    __asm__(".section .rodata\n"                                                                  \
+            ".global seam_asset_" #symbol "\n"                                                    \
+            "seam_asset_" #symbol ":\n"                                                           \
+            ".incbin \"" path "\"\n"                                                              \
+            ".global seam_asset_" #symbol "_end\n"                                                \
+            "seam_asset_" #symbol "_end:\n"                                                       \
+            ".byte 0\n"                                                                           \
+            ".previous\n");                                                                       \
+    extern const char seam_asset_##symbol[], seam_asset_##symbol##_end[]
+
+ASSET(shop, "bench/data/shop.json");
+ASSET(products, "bench/data/schemas/products.json");
+ASSET(customers, "bench/data/schemas/customers.json");
+ASSET(orders, "bench/data/schemas/orders.json");
+ASSET(order_lines, "bench/data/schemas/order_lines.json");
+ASSET(catalogue, "bench/data/catalogue.jsonl");
+ASSET(queries, "bench/data/queries.tsv");
+ASSET(qrels, "bench/data/qrels.txt");
+ASSET(map_catalogue, "bench/data/mappings/catalogue.json");
+ASSET(map_retail, "bench/data/mappings/online-retail.json");
+ASSET(map_search, "bench/data/mappings/product-search.json");
+
+struct asset asset_find(const char *name)
+{
+    static const struct {
+        const char *name, *begin, *end;
+    } list[] = {
+        {"shop.json", seam_asset_shop, seam_asset_shop_end},
+        {"schemas/products.json", seam_asset_products, seam_asset_products_end},
+        {"schemas/customers.json", seam_asset_customers, seam_asset_customers_end},
+        {"schemas/orders.json", seam_asset_orders, seam_asset_orders_end},
+        {"schemas/order_lines.json", seam_asset_order_lines, seam_asset_order_lines_end},
+        {"catalogue.jsonl", seam_asset_catalogue, seam_asset_catalogue_end},
+        {"queries.tsv", seam_asset_queries, seam_asset_queries_end},
+        {"qrels.txt", seam_asset_qrels, seam_asset_qrels_end},
+        {"mappings/catalogue.json", seam_asset_map_catalogue, seam_asset_map_catalogue_end},
+        {"mappings/online-retail.json", seam_asset_map_retail, seam_asset_map_retail_end},
+        {"mappings/product-search.json", seam_asset_map_search, seam_asset_map_search_end},
+    };
+
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (strcmp(list[i].name, name) == 0)
+            return (struct asset){list[i].begin, (size_t)(list[i].end - list[i].begin)};
+    return (struct asset){NULL, 0};
+}

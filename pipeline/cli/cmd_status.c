@@ -1,0 +1,232 @@
+/* cmd_status - each store: where it stands, how far behind, how large. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oltp/oltp.h"
+#include "pipeline/cli/cli.h"
+#include "pipeline/sink.h"
+#include "pipeline/stream.h"
+
+struct store_line {
+    char name[32];
+    const char *dir;       /* inside the platform */
+    lsn_t applied;
+    int64_t wall_us;       /* commit time of what it applied last */
+    int64_t age_us;        /* how long ago that was said; -1 = unknown */
+    uint64_t bytes;
+    const char *process;   /* "running", "stopped", "" */
+    bool known;            /* it has ever applied anything */
+    bool invalid;          /* must bootstrap */
+};
+
+enum { LINES_MAX = 16 };
+
+/* All files below a folder; what cannot be read counts nothing.                                     */
+static uint64_t folder_bytes(struct io *io, const char *dir)
+{
+    struct io_list list = {0};
+    uint64_t sum = 0;
+
+    if (io_list(io, dir, &list, NULL) != ST_OK) return 0;
+    for (size_t i = 0; i < list.count; i++) {
+        char path[PATH_MAX_BYTES];
+        struct file *file = NULL;
+        struct io_list sub = {0};
+        uint64_t size = 0;
+
+        if (path_join(path, dir, list.names[i], NULL) != ST_OK) continue;
+        if (io_list(io, path, &sub, NULL) == ST_OK) {
+            io_list_free(&sub);
+            sum += folder_bytes(io, path);
+        } else if (file_open(io, path, FILE_READ, &file, NULL) == ST_OK) {
+            if (file_size(file, &size, NULL) == ST_OK) sum += size;
+            file_close(file);
+        }
+    }
+    io_list_free(&list);
+    return sum;
+}
+
+static enum status source_lines(struct cli *c, const struct platform *p, struct store_line *lines, size_t *n,
+                                lsn_t *durable)
+{
+    struct wal_state wal = {0};
+    struct stream_state stream = {0};
+    struct fault none = {0};
+    char dir[PATH_MAX_BYTES];
+    enum status st = platform_path(p, "wal", dir, &c->fault);
+
+    if (st == ST_OK) st = wal_state(p->io, dir, &wal, &c->fault);
+    if (st != ST_OK) return st;
+    *durable = wal.durable;
+    lines[*n] = (struct store_line){.name = "row store", .dir = "oltp", .applied = wal.durable, .age_us = -1,
+                                    .known = true, .process = wal.writer_alive ? "writing" : "idle"};
+    lines[(*n)++].wall_us = wal.durable_wall_us;
+    lines[*n] = (struct store_line){.name = "log", .dir = "wal", .applied = wal.durable, .age_us = -1,
+                                    .known = true, .process = ""};
+    lines[(*n)++].wall_us = wal.durable_wall_us;
+    st = platform_path(p, "stream", dir, &c->fault);
+    if (st == ST_OK) st = stream_state(p->io, dir, &stream, &none);
+    lines[*n] = (struct store_line){.name = "stream", .dir = "stream", .applied = stream.lsn,
+                                    .wall_us = stream.wall_us, .known = st == ST_OK, .age_us = -1,
+                                    .process = stream.writer_alive ? "running" : "stopped"};
+    (*n)++;
+    if (st != ST_OK && st != ST_NOT_FOUND) c->fault = none;
+    return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static enum status sink_lines(struct cli *c, const struct platform *p, struct store_line *lines, size_t *n)
+{
+    struct stream_consumers *consumers = NULL;
+    struct stream_consumer list[STREAM_CONSUMERS_MAX];
+    const char *const *names;
+    size_t sinks = sink_names(&names), known = 0;
+    char dir[PATH_MAX_BYTES];
+    int64_t now = clock_wall_us(p->clock);
+    enum status st = platform_path(p, "stream", dir, &c->fault);
+
+    if (st == ST_OK) st = stream_consumers_open(p->io, dir, &consumers, &c->fault);
+    if (st != ST_OK) return st;
+    known = stream_consumers_list(consumers, list);
+    stream_consumers_close(consumers);
+    for (size_t i = 0; i < sinks && *n < LINES_MAX; i++) {
+        struct store_line *l = &lines[*n];
+
+        if (platform_sink_config(p, names[i]) == NULL) continue;
+        *l = (struct store_line){.process = "stopped", .age_us = -1};
+        snprintf(l->name, sizeof l->name, "%s", names[i]);
+        for (size_t k = 0; k < known; k++) {
+            if (strcmp(list[k].name, names[i]) != 0 || list[k].lsn == LSN_NONE) continue;
+            l->known = true;
+            l->applied = list[k].lsn;
+            l->wall_us = list[k].wall_us;
+            l->age_us = now - list[k].updated_us;
+            l->invalid = list[k].invalid;
+            if (list[k].alive) l->process = "running";
+        }
+        (*n)++;
+    }
+    return ST_OK;
+}
+
+static void print_text(struct cli *c, const struct platform *p, const struct store_line *lines, size_t n,
+                       lsn_t durable)
+{
+    struct table_out t;
+    char bytes[32], lag[32], when[40];
+
+    table_begin(&t, 6, 1u << 1 | 1u << 2 | 1u << 4);
+    table_cell(&t, "store");
+    table_cell(&t, "applied LSN");
+    table_cell(&t, "lag bytes");
+    table_cell(&t, "as of (commit time)");
+    table_cell(&t, "size");
+    table_cell(&t, "process");
+    for (size_t i = 0; i < n; i++) {
+        const struct store_line *l = &lines[i];
+        uint64_t behind = durable > l->applied ? durable - l->applied : 0;
+
+        when[l->wall_us > 0 ? time_format(l->wall_us, when) : 0] = '\0';
+        table_cell(&t, "%s", l->name);
+        if (l->known) table_cell(&t, "%" PRIu64, l->applied);
+        else table_cell(&t, "-");
+        if (!l->known) table_cell(&t, "-");
+        else if (behind == 0) table_cell(&t, "0");
+        else table_cell(&t, "%s", human_bytes(behind, lag));
+        table_cell(&t, "%.19s", when);
+        table_cell(&t, "%s", human_bytes(l->bytes, bytes));
+        table_cell(&t, "%s%s", l->process, l->invalid ? " (must bootstrap)" : "");
+    }
+    table_print(c, &t);
+    (void)p;
+}
+
+static void print_json(const struct platform *p, const struct store_line *lines, size_t n, lsn_t durable)
+{
+    struct buf b = {0};
+    struct json_writer w;
+    char when[40];
+
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_key(&w, "platform");
+    jw_str(&w, p->id);
+    jw_key(&w, "durable_lsn");
+    jw_uint(&w, durable);
+    jw_key(&w, "stores");
+    jw_array(&w);
+    for (size_t i = 0; i < n; i++) {
+        const struct store_line *l = &lines[i];
+
+        jw_object(&w);
+        jw_key(&w, "store");
+        jw_str(&w, l->name);
+        jw_key(&w, "applied_lsn");
+        if (l->known) jw_uint(&w, l->applied);
+        else jw_null(&w);
+        jw_key(&w, "lag_bytes");
+        if (l->known) jw_uint(&w, durable > l->applied ? durable - l->applied : 0);
+        else jw_null(&w);
+        jw_key(&w, "commit_time");
+        if (l->wall_us > 0) jw_strn(&w, when, time_format(l->wall_us, when));
+        else jw_null(&w);
+        jw_key(&w, "bytes");
+        jw_uint(&w, l->bytes);
+        jw_key(&w, "process");
+        jw_str(&w, l->process);
+        jw_key(&w, "must_bootstrap");
+        jw_bool(&w, l->invalid);
+        jw_end_object(&w);
+    }
+    jw_end_array(&w);
+    jw_end_object(&w);
+    buf_str(&b, "\n");
+    cli_print(&b);
+    buf_free(&b);
+}
+
+int print_status(struct cli *c, const struct platform *p)
+{
+    struct store_line lines[LINES_MAX] = {0};
+    size_t n = 0;
+    lsn_t durable = LSN_NONE;
+    char dir[PATH_MAX_BYTES];
+    enum status st = source_lines(c, p, lines, &n, &durable);
+
+    if (st == ST_OK) st = sink_lines(c, p, lines, &n);
+    if (st != ST_OK) return cli_fail(c, st);
+    for (size_t i = 0; i < n; i++)
+        if ((lines[i].dir != NULL ? platform_path(p, lines[i].dir, dir, NULL)
+                                  : platform_sink_path(p, lines[i].name, dir, NULL)) == ST_OK)
+            lines[i].bytes = folder_bytes(p->io, dir);
+    if (c->json) print_json(p, lines, n, durable);
+    else print_text(c, p, lines, n, durable);
+    return EXIT_FINE;
+}
+
+int cmd_status(struct cli *c, int argc, char **argv)
+{
+    const char *args[64];
+    double watch = 0;
+    const struct opt opts[] = {
+        {"watch", 'w', OPT_DOUBLE, "SECONDS", "again every so often, until interrupted", &watch},
+    };
+    struct platform p;
+    int count;
+    int rc = argc > 60 ? cli_usage(c, "too many arguments")
+                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
+    enum status st;
+
+    if (rc >= 0) return rc;
+    cli_catch_interrupts();
+    st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
+    if (st != ST_OK) return cli_fail(c, st);
+    do {
+        if (watch > 0 && c->color) printf("\033[H\033[2J");
+        rc = print_status(c, &p);
+        if (watch > 0) c->clock->sleep_us(c->clock, (uint64_t)(watch * 1e6));
+    } while (rc == EXIT_FINE && watch > 0 && !cli_interrupted);
+    platform_close(&p);
+    return rc;
+}

@@ -1,0 +1,108 @@
+/* main - finds the subcommand, and says which ones there are. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pipeline/cli/cli.h"
+
+#define SEAM_VERSION "0.1.0"
+
+static const struct command commands[] = {
+    {"init", "DIR", "make an empty platform", cmd_init, "Source of truth"},
+    {"import", "DIR FILE", "load CSV, TSV or JSON lines through a mapping", cmd_import, "Source of truth"},
+    {"generate", "DIR", "load the shipped catalogue and invent customers and orders", cmd_generate,
+     "Source of truth"},
+    {"put", "DIR TABLE JSON", "insert or change one row", cmd_put, "Source of truth"},
+    {"get", "DIR TABLE KEY...", "read one row", cmd_get, "Source of truth"},
+    {"del", "DIR TABLE KEY...", "delete one row", cmd_del, "Source of truth"},
+    {"scan", "DIR TABLE", "rows in key order", cmd_scan, "Source of truth"},
+    {"run", "DIR", "relay and every sink, until interrupted", cmd_run, "Moving the data"},
+    {"relay", "DIR", "the relay alone: log to stream", cmd_relay, "Moving the data"},
+    {"sink", "DIR NAME", "one sink alone: stream to store", cmd_sink, "Moving the data"},
+    {"status", "DIR", "each store: applied LSN, lag, size", cmd_status, "Moving the data"},
+};
+
+volatile int cli_interrupted;
+
+static void on_interrupt(int sig)
+{
+    (void)sig;
+    if (cli_interrupted) _exit(EXIT_INTERRUPTED); /* the second Ctrl-C means now */
+    cli_interrupted = 1;
+}
+
+void cli_catch_interrupts(void)
+{
+    struct sigaction a = {.sa_handler = on_interrupt};
+
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+}
+
+static void print_help(FILE *out)
+{
+    const char *group = "";
+
+    fprintf(out, "seam - seven stores for one shop, and the seams between them\n\n"
+                 "usage: seam COMMAND [options] ...      seam COMMAND --help\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(group, commands[i].group) != 0) fprintf(out, "\n%s\n", commands[i].group);
+        group = commands[i].group;
+        fprintf(out, "  %-9s %-18s %s\n", commands[i].name, commands[i].usage, commands[i].summary);
+    }
+    fprintf(out, "\nexit codes: 0 fine, 1 a check failed, 2 usage, 3 not found, 4 data damaged, 5 I/O,\n"
+                 "            6 conflict, 7 SLA breach, 130 interrupted\n");
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *word)
+{
+    const char *names[ARRAY_LEN(commands)];
+    const char *near;
+
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) names[i] = commands[i].name;
+    near = nearest_name(word, names, ARRAY_LEN(names));
+    fprintf(stderr, "seam: there is no command '%s'", word);
+    if (near != NULL) fprintf(stderr, "; did you mean '%s'?", near);
+    fprintf(stderr, " 'seam help' lists them.\n");
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli c = {.io = io_posix(), .clock = clock_real(), .program = argv[0]};
+    const char *no_color = getenv("NO_COLOR");
+
+    signal(SIGPIPE, SIG_IGN);
+    c.color = isatty(STDOUT_FILENO) && (no_color == NULL || *no_color == '\0');
+    c.progress = isatty(STDERR_FILENO);
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        if (argc == 2) {
+            print_help(stdout);
+            return EXIT_FINE;
+        }
+        c.command = find_command(argv[2]);
+        if (c.command == NULL) return unknown_command(argv[2]);
+        char help[] = "--help";
+        char *help_argv[] = {argv[2], help, NULL};
+        return c.command->run(&c, 2, help_argv);
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+        printf("seam %s\n", SEAM_VERSION);
+        return EXIT_FINE;
+    }
+    c.command = find_command(argv[1]);
+    if (c.command == NULL) return unknown_command(argv[1]);
+    return c.command->run(&c, argc - 1, argv + 1);
+}

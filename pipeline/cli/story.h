@@ -1,0 +1,12 @@
+/* story - what `generate` and `demo` share: the shipped catalogue as rows.                           */
+#ifndef SEAM_PIPELINE_CLI_STORY_H
+#define SEAM_PIPELINE_CLI_STORY_H
+
+#include "oltp/oltp.h"
+#include "pipeline/cli/cli.h"
+#include "pipeline/shopgen.h"
+
+/* Inserts the shipped products that are not there yet, in one transaction. Sets c->fault.            */
+MUST_USE enum status load_catalogue(struct cli *c, struct oltp *db);
+
+#endif

@@ -1,0 +1,82 @@
+/* platform - one folder that holds a shop's seven stores, and what it says of itself.
+ *
+ *   DIR/seam.json         format, platform id, created, the sinks' configuration (data, not code)
+ *   DIR/oltp/  DIR/wal/   the row store and its log       (the source of truth; one writer process)
+ *   DIR/stream/           the retained change stream      (written by the relay)
+ *   DIR/sinks/NAME/       warehouse, view, search, vectors, audit   (one writer process each)
+ *
+ * Which tables there are is the row store's catalogue; which of their columns feed which sink is the
+ * configuration, so another shop needs another JSON file and no recompilation:
+ *
+ *   {"format":1, "id":"9f3c...", "created":"2026-...", "shop":{
+ *    "tables":["products", ...],
+ *    "sinks":{
+ *      "warehouse":{"silver":["products",...]},
+ *      "gold":{"tables":[{"name":"gold_daily_revenue","key":["day","category"],"sql":"SELECT ..."}]},
+ *      "view":{"views":[{"name":"revenue_by_category","sql":"SELECT ..."}]},
+ *      "search":{"table":"products","fields":[{"column":"title","weight":3}, ...],
+ *                "attributes":["category","brand","price","stock"]},
+ *      "vectors":{"table":"products","text":["title","description"],"dimension":128},
+ *      "audit":{}}}}
+ *
+ * Imports: engine, wal, oltp.  Thread-safety: a platform is read-only after opening; share it.    */
+#ifndef SEAM_PIPELINE_PLATFORM_H
+#define SEAM_PIPELINE_PLATFORM_H
+
+#include "engine/clock.h"
+#include "engine/io.h"
+#include "engine/json.h"
+#include "engine/lsn.h"
+#include "engine/schema.h"
+
+enum {
+    PLATFORM_FORMAT = 1,
+    PLATFORM_CONFIG_MAX = 4 << 20,
+    PLATFORM_CHECKPOINTS_KEPT = 8, /* AS OF reaches back to the oldest of them */
+};
+
+struct platform {
+    struct io *io;
+    struct clock *clock;
+    char dir[PATH_MAX_BYTES];
+    char id[33];               /* 128 random bits in hex: names the platform in every log segment */
+    uint64_t log_id;           /* its first 64 bits */
+    struct arena arena;        /* owns the parsed configuration */
+    const struct json *config; /* the whole of seam.json */
+};
+
+/* Makes DIR with its folders, seam.json and the shop's tables in an empty row store. `shop` is the JSON of a
+ * shop: "tables" (schema objects, or names of shipped schemas) and "sinks". The shipped one is
+ * asset_find("shop.json"). ST_EXISTS when DIR
+ * holds a platform already; a refused creation leaves nothing behind.                             */
+MUST_USE enum status platform_create(struct io *io, struct clock *clock, const char *dir,
+                                     const char *shop, size_t n, uint64_t seed, struct fault *f);
+/* ST_NOT_FOUND when there is no platform in DIR. */
+MUST_USE enum status platform_open(struct io *io, struct clock *clock, const char *dir,
+                                   struct platform *out, struct fault *f);
+void platform_close(struct platform *p);
+
+/* "DIR/part" */
+MUST_USE enum status platform_path(const struct platform *p, const char *part,
+                                   char out[PATH_MAX_BYTES], struct fault *f);
+/* "DIR/sinks/name" */
+MUST_USE enum status platform_sink_path(const struct platform *p, const char *name,
+                                        char out[PATH_MAX_BYTES], struct fault *f);
+/* The source of truth for writing: the log and the row store, together. ST_CONFLICT when another process
+ * writes. Close it with platform_close_source, which also makes what was deferred durable and returns
+ * `st`, or the first failure when st is ST_OK.                                                    */
+struct oltp;
+struct wal;
+struct platform_source { struct wal *wal; struct oltp *db; };
+MUST_USE enum status platform_open_source(const struct platform *p, struct platform_source *out,
+                                          struct fault *f);
+enum status platform_close_source(struct platform_source *s, enum status st, struct fault *f);
+/* ... for reading, in any process, while others write: the newest durable state (LSN_MAX, INT64_MIN), or as
+ * of an LSN, or as of a time. Close with oltp_close.                                              */
+MUST_USE enum status platform_open_reader(const struct platform *p, lsn_t as_of, int64_t as_of_us,
+                                          struct oltp **out, struct fault *f);
+
+/* shop.sinks.NAME, or NULL when this platform has no such sink */
+const struct json *platform_sink_config(const struct platform *p, const char *name);
+
+#endif

@@ -59,7 +59,7 @@ static enum status settle(struct invidx_query *q, struct found *s, struct expans
     qsort(s->v, s->n, sizeof *s->v, by_text);
     for (size_t i = 1; i < s->n; i++) {
         if (s->v[i].len == s->v[n].len && memcmp(s->v[i].text, s->v[n].text, s->v[i].len) == 0) {
-            if (s->v[i].df > s->v[n].df) s->v[n].df = s->v[i].df;
+            s->v[n].df += s->v[i].df;
         } else {
             s->v[++n] = s->v[i];
         }
@@ -79,30 +79,67 @@ static bool begins(const char *text, size_t len, const char *prefix, size_t n)
     return len >= n && memcmp(text, prefix, n) == 0;
 }
 
-enum status expand_prefix(struct invidx_query *q, const char *text, size_t n, struct expansion **out,
+/* Words to look through: the surface words where stemming hides them, else the terms themselves.        */
+struct lexicon {
+    struct segment *seg;
+    struct rseg *rs;
+    bool stemmed;
+    struct termdict_iter terms, term_of; /* term_of: a surface word's term */
+    struct words_iter words;
+    const char *text;
+    size_t len;
+};
+
+static enum status lexicon_seek(struct lexicon *x, struct rseg *rs, const char *text, size_t n, struct fault *f)
+{
+    x->rs = rs;
+    x->seg = rs->seg;
+    x->stemmed = rs->seg->words.n > 0;
+    return x->stemmed ? words_seek(&x->words, x->seg, text, n, f) : termdict_seek(&x->terms, x->seg, text, n, f);
+}
+
+static enum status lexicon_next(struct lexicon *x, struct fault *f)
+{
+    enum status st = x->stemmed ? words_next(&x->words, f) : termdict_next(&x->terms, f);
+
+    x->text = x->stemmed ? x->words.text : x->terms.text;
+    x->len = x->stemmed ? x->words.len : x->terms.len;
+    return st;
+}
+
+/* Adds the word at hand: its term, or (surface) itself; with the live documents of the term.             */
+static enum status lexicon_add(struct lexicon *x, struct invidx_query *q, struct found *found, bool surface,
+                               uint32_t edits, struct fault *f)
+{
+    const struct termdict_iter *it = x->stemmed ? &x->term_of : &x->terms;
+    struct postings *scratch;
+    uint32_t live;
+    enum status st = x->stemmed ? termdict_at(&x->term_of, x->seg, x->words.ord, f) : ST_OK;
+
+    if (st != ST_OK) return st;
+    if (q->pool_used == 0 && query_cursor(q) == NULL) return no_memory(f);
+    scratch = q->pool[0];
+    st = rseg_live_df(x->rs, &it->term, scratch, &live, f);
+    if (st != ST_OK || live == 0) return st;
+    return surface ? add(q, found, x->text, x->len, edits, live, f) : add(q, found, it->text, it->len, edits, live, f);
+}
+
+enum status expand_prefix(struct invidx_query *q, const char *text, size_t n, bool surface, struct expansion **out,
                           size_t *count, struct fault *f)
 {
     struct found found = {0};
-    enum status st = ST_OK;
+    struct lexicon *x = malloc(sizeof *x);
+    enum status st = x == NULL ? no_memory(f) : ST_OK;
 
     for (size_t i = 0; st == ST_OK && i < q->reader->seg_count; i++) {
-        struct segment *seg = q->reader->segs[i].seg;
-        struct termdict_iter it, term;
-        struct words_iter words;
-
-        st = termdict_seek(&it, seg, text, n, f);
-        while (st == ST_OK && (st = termdict_next(&it, f)) == ST_OK && begins(it.text, it.len, text, n))
-            st = add(q, &found, it.text, it.len, 0, it.term.df, f);
-        if (st == ST_END) st = ST_OK;
-        if (st == ST_OK) st = words_seek(&words, seg, text, n, f);
-        while (st == ST_OK && (st = words_next(&words, f)) == ST_OK && begins(words.text, words.len, text, n)) {
-            st = termdict_at(&term, seg, words.ord, f);
-            if (st == ST_OK) st = add(q, &found, term.text, term.len, 0, term.term.df, f);
-        }
+        st = lexicon_seek(x, &q->reader->segs[i], text, n, f);
+        while (st == ST_OK && (st = lexicon_next(x, f)) == ST_OK && begins(x->text, x->len, text, n))
+            st = lexicon_add(x, q, &found, surface, 0, f);
         if (st == ST_END) st = ST_OK;
     }
     if (st == ST_OK) st = settle(q, &found, out, count, f);
     free(found.v);
+    free(x);
     return st;
 }
 
@@ -169,64 +206,38 @@ static bool after_prefix(const char *text, uint32_t n, char *out, uint32_t *len)
     return true;
 }
 
-static enum status fuzzy_terms(struct invidx_query *q, struct automaton *a, struct segment *seg,
-                               struct found *found, struct fault *f)
+static enum status fuzzy_segment(struct invidx_query *q, struct automaton *a, struct lexicon *x, struct rseg *rs,
+                                 bool surface, struct found *found, struct fault *f)
 {
-    struct termdict_iter it;
-    enum status st = termdict_seek(&it, seg, "", 0, f);
+    enum status st = lexicon_seek(x, rs, "", 0, f);
 
     a->depth = 0;
-    while (st == ST_OK && (st = termdict_next(&it, f)) == ST_OK) {
-        uint32_t dead, len, d = automaton_feed(a, it.text, (uint32_t)it.len, &dead);
+    while (st == ST_OK && (st = lexicon_next(x, f)) == ST_OK) {
+        uint32_t dead, len, d = automaton_feed(a, x->text, (uint32_t)x->len, &dead);
         char next[INVIDX_TERM_MAX + 1];
 
-        if (d <= a->edits && !analyzer_is_code(it.text, it.len))
-            st = add(q, found, it.text, it.len, d, it.term.df, f);
-        if (dead == 0) continue;
-        if (!after_prefix(it.text, dead, next, &len)) break;
-        st = termdict_seek(&it, seg, next, len, f);
-    }
-    return st == ST_END ? ST_OK : st;
-}
-
-static enum status fuzzy_words(struct invidx_query *q, struct automaton *a, struct segment *seg,
-                               struct found *found, struct fault *f)
-{
-    struct words_iter it;
-    enum status st = words_seek(&it, seg, "", 0, f);
-
-    a->depth = 0;
-    while (st == ST_OK && (st = words_next(&it, f)) == ST_OK) {
-        uint32_t dead, len, d = automaton_feed(a, it.text, (uint32_t)it.len, &dead);
-        char next[INVIDX_TERM_MAX + 1];
-
-        if (d <= a->edits && !analyzer_is_code(it.text, it.len)) {
-            struct termdict_iter term;
-
-            st = termdict_at(&term, seg, it.ord, f);
-            if (st == ST_OK) st = add(q, found, term.text, term.len, d, term.term.df, f);
-        }
+        if (d <= a->edits && !analyzer_is_code(x->text, x->len)) st = lexicon_add(x, q, found, surface, d, f);
         if (dead == 0 || st != ST_OK) continue;
-        if (!after_prefix(it.text, dead, next, &len)) break;
-        st = words_seek(&it, seg, next, len, f);
+        if (!after_prefix(x->text, dead, next, &len)) break;
+        st = lexicon_seek(x, rs, next, len, f);
     }
     return st == ST_END ? ST_OK : st;
 }
 
-enum status expand_fuzzy(struct invidx_query *q, const char *text, size_t n, uint32_t edits,
+enum status expand_fuzzy(struct invidx_query *q, const char *text, size_t n, uint32_t edits, bool surface,
                          struct expansion **out, size_t *count, struct fault *f)
 {
     struct found found = {0};
     struct automaton *a = malloc(sizeof *a);
-    enum status st = a == NULL ? no_memory(f) : ST_OK;
+    struct lexicon *x = malloc(sizeof *x);
+    enum status st = a == NULL || x == NULL ? no_memory(f) : ST_OK;
 
     if (a != NULL) automaton_init(a, text, (uint32_t)n, edits);
-    for (size_t i = 0; st == ST_OK && i < q->reader->seg_count; i++) {
-        st = fuzzy_terms(q, a, q->reader->segs[i].seg, &found, f);
-        if (st == ST_OK) st = fuzzy_words(q, a, q->reader->segs[i].seg, &found, f);
-    }
+    for (size_t i = 0; st == ST_OK && i < q->reader->seg_count; i++)
+        st = fuzzy_segment(q, a, x, &q->reader->segs[i], surface, &found, f);
     if (st == ST_OK) st = settle(q, &found, out, count, f);
     free(found.v);
     free(a);
+    free(x);
     return st;
 }

@@ -186,7 +186,7 @@ static bool put_terms(struct flush *fl)
     return true;
 }
 
-/* ---- surface words that are not their own term ---- */
+/* ---- surface words, kept when stemming hides them ---- */
 struct surface { char text[INVIDX_TERM_MAX + 1]; uint32_t len, term; };
 
 static int order_of_words(const void *x, const void *y)
@@ -209,15 +209,13 @@ static bool put_words(struct flush *fl)
     for (size_t i = 0; i < b->words.size; i++) {
         const struct word_slot *s = &b->words.slots[i];
         const char *text;
-        struct text_ref t;
         char bytes[16];
 
         if (s->len == 0 || s->term == TERM_HOLE || s->len > INVIDX_TERM_MAX) continue;
         memcpy(bytes, &s->lo, 8);
         memcpy(bytes + 8, &s->hi, 8);
         text = s->len > 16 ? (const char *)b->words.text.data + s->hi : bytes;
-        t = b->terms[s->term];
-        if (text[0] == 1 || (t.len == s->len && memcmp(b->term_text.data + t.at, text, t.len) == 0)) continue;
+        if (text[0] == 1) continue;
         memcpy(v[n].text, text, s->len);
         v[n].len = s->len;
         v[n++].term = s->term;

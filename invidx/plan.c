@@ -196,8 +196,8 @@ static struct plan_node *plan_pattern(struct builder *b, const struct invidx_nod
     struct plan_node *any = bool_node(b, 4, 0);
 
     if (any == NULL) return NULL;
-    b->st = n->kind == NODE_PREFIX ? expand_prefix(b->p->q, n->text, n->len, &e, &count, b->f)
-                                   : expand_fuzzy(b->p->q, n->text, n->len, n->slop, &e, &count, b->f);
+    b->st = n->kind == NODE_PREFIX ? expand_prefix(b->p->q, n->text, n->len, false, &e, &count, b->f)
+                                   : expand_fuzzy(b->p->q, n->text, n->len, n->slop, false, &e, &count, b->f);
     for (size_t i = 0; b->st == ST_OK && i < count;) {
         size_t j = i;
         struct leaf *l;

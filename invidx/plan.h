@@ -63,11 +63,11 @@ double plan_score(const struct plan *p, int64_t sum);
 
 /* expand.c */
 struct expansion { const char *text; uint32_t len, edits; uint64_t df; };
-/* Terms behind the words that begin with, or are within edits of, `text`: by edits, then most frequent.
- * df here counts dead documents too. *out lives in the run arena.                                     */
-MUST_USE enum status expand_prefix(struct invidx_query *q, const char *text, size_t n, struct expansion **out,
-                                   size_t *count, struct fault *f);
-MUST_USE enum status expand_fuzzy(struct invidx_query *q, const char *text, size_t n, uint32_t edits,
+/* The words that begin with, or are within edits of, `text`: by edits, then most frequent. surface: the words
+ * themselves; else the terms they became. df is of live documents. *out lives in the run arena.        */
+MUST_USE enum status expand_prefix(struct invidx_query *q, const char *text, size_t n, bool surface,
+                                   struct expansion **out, size_t *count, struct fault *f);
+MUST_USE enum status expand_fuzzy(struct invidx_query *q, const char *text, size_t n, uint32_t edits, bool surface,
                                   struct expansion **out, size_t *count, struct fault *f);
 
 #endif

@@ -24,7 +24,7 @@
  *   9 LENGTHS    weighted length of each document, u16, at most 65535
  *   10 FIELDLEN  with 2 fields and more: u16 a document, field after field
  *   11 CHUNKS    u32 crc32c for each 64 KiB of the run [TERMS .. end of POSITIONS]
- *   12 WORDS     when words are stemmed: surface words that are no term themselves, see termdict.h
+ *   12 WORDS     when words are stemmed: every surface word, see termdict.h
  *   32+i ATTR    attribute i: INT64: u8 has_nulls | 7 zeros | [null bits, u64 words] | FOR column
  *                KEYWORD: u32 n | u32 zero | n+1 offsets u32 | bytes, sorted | pad to 8 | FOR column of
  *                codes: 0 = null, 1.. = dictionary                                                  */

@@ -51,7 +51,7 @@ MUST_USE enum status termdict_next(struct termdict_iter *it, struct fault *f);
 /* The term of an ordinal. */
 MUST_USE enum status termdict_at(struct termdict_iter *it, struct segment *s, uint32_t ord, struct fault *f);
 
-/* Surface words that stemming made into another term, in order.                                       */
+/* Surface words with the terms they became, in order; none in an index that does not stem.            */
 struct words_iter {
     struct segment *seg;
     char text[INVIDX_TERM_MAX + 1];

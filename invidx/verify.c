@@ -1,0 +1,254 @@
+/* verify - every checksum and every invariant of every kept state.
+ *
+ * Of a segment: V1 sections and all chunks hold their crc; V2 keys ascend; V3 terms strictly ascend; V4 each
+ * posting block decodes, documents ascend, positions ascend in a field; V5 a block's impacts cover its
+ * postings; V6 the digest, the field lengths and their weighted sums are what the postings say; V7 surface
+ * words ascend. Of a state: V8 its files are there with the size it gives; V9 tombstones name documents that
+ * are; V10 a key has at most one live document.                                                         */
+#include <stdlib.h>
+#include <string.h>
+
+#include "invidx/merge.h"
+#include "invidx/reader.h"
+#include "invidx/score.h"
+
+struct checker {
+    struct io *io;
+    const char *dir;
+    struct schema_box box;
+    struct buf *report;
+    struct fault *f;
+    uint64_t *done; /* segments checked already */
+    size_t done_count, done_cap;
+};
+
+static enum status check_docs(struct checker *c, struct segment *s)
+{
+    uint64_t length_sum = 0;
+
+    for (uint32_t d = 0; d < s->docs; d++) {
+        uint64_t weighted = 0;
+
+        if (d > 0 && segment_key(s, d - 1) > segment_key(s, d))
+            return segment_damaged(s, s->keys.heads, "V2: keys do not ascend", c->f);
+        for (uint32_t k = 0; k < s->fields; k++)
+            weighted += (uint64_t)segment_field_length(s, d, k) * schema_weight(&c->box.view, k);
+        if (weighted > UINT16_MAX) weighted = UINT16_MAX;
+        if (weighted != segment_length(s, d))
+            return segment_damaged(s, s->lengths + 2 * (size_t)d, "V6: a document's length is not its fields'", c->f);
+        length_sum += weighted;
+    }
+    if (length_sum != s->length_sum) return segment_damaged(s, s->lengths, "V6: the sum of lengths differs", c->f);
+    return ST_OK;
+}
+
+/* V5, with a frequency above 254 covered by 255. */
+static bool covered(const struct postings *p, uint32_t b, uint32_t i)
+{
+    const uint8_t *m = p->impacts + 8 * (size_t)b;
+    uint32_t length = segment_length(p->seg, p->docs[i]);
+
+    for (int k = 0; k < 4; k++)
+        if ((m[2 * k] == 255 || m[2 * k] >= p->tf[i]) && length_of_code(m[2 * k + 1]) <= length) return true;
+    return false;
+}
+
+static enum status check_term(struct checker *c, struct segment *s, const struct term *t, struct postings *p,
+                              uint32_t *tokens)
+{
+    uint32_t weights[INVIDX_FIELDS_MAX], last = 0;
+    enum status st;
+
+    for (uint32_t k = 0; k < s->fields; k++) weights[k] = schema_weight(&c->box.view, k);
+    st = postings_open(p, s, t, weights, c->f);
+    for (uint32_t b = 0; st == ST_OK && b < p->blocks; b++) {
+        const uint32_t *pos;
+
+        st = postings_load(p, b, c->f);
+        if (st == ST_OK) st = postings_load_positions(p, c->f);
+        if (st != ST_OK) return st;
+        pos = (const uint32_t *)(const void *)p->pos.data;
+        for (uint32_t i = 0; i < p->n; i++) {
+            if ((b > 0 || i > 0) && p->docs[i] <= last)
+                return segment_damaged(s, t->postings.p, "V4: documents do not ascend", c->f);
+            last = p->docs[i];
+            if (p->pos_start[i + 1] == p->pos_start[i])
+                return segment_damaged(s, t->postings.p, "V4: a posting without positions", c->f);
+            for (uint32_t k = p->pos_start[i] + 1; k < p->pos_start[i + 1]; k++)
+                if (pos[k] <= pos[k - 1]) return segment_damaged(s, t->positions.p, "V4: positions do not ascend", c->f);
+            for (uint32_t k = p->pos_start[i]; k < p->pos_start[i + 1]; k++)
+                tokens[(size_t)(pos[k] >> POSITION_FIELD_SHIFT) * s->docs + last]++;
+            if (p->impacts != NULL && !covered(p, b, i))
+                return segment_damaged(s, p->impacts + 8 * (size_t)b, "V5: the impacts do not cover a posting", c->f);
+        }
+    }
+    return st;
+}
+
+static enum status check_terms(struct checker *c, struct segment *s)
+{
+    struct termdict_iter it;
+    struct postings *p = calloc(1, sizeof *p);
+    uint32_t *tokens = calloc((size_t)s->docs * s->fields + 1, sizeof *tokens);
+    char before[INVIDX_TERM_MAX + 1];
+    size_t before_len = 0;
+    uint64_t terms = 0;
+    enum status st = ST_OK;
+
+    if (p == NULL || tokens == NULL) st = fault_set(c->f, ST_NOMEM, s->path, FAULT_NO_OFFSET, "no memory to verify");
+    if (st == ST_OK) st = termdict_seek(&it, s, "", 0, c->f);
+    while (st == ST_OK && (st = termdict_next(&it, c->f)) == ST_OK) {
+        size_t common = before_len < it.len ? before_len : it.len;
+        int order = memcmp(before, it.text, common);
+
+        if (terms++ > 0 && (order > 0 || (order == 0 && before_len >= it.len)))
+            st = segment_damaged(s, it.t, "V3: terms do not ascend", c->f);
+        memcpy(before, it.text, it.len);
+        before_len = it.len;
+        if (st == ST_OK) st = check_term(c, s, &it.term, p, tokens);
+    }
+    if (st == ST_END) st = ST_OK;
+    for (size_t i = 0; st == ST_OK && i < (size_t)s->docs * s->fields; i++) {
+        uint32_t have = segment_field_length(s, (uint32_t)(i % s->docs), (uint32_t)(i / s->docs));
+
+        if (have != (tokens[i] > UINT16_MAX ? UINT16_MAX : tokens[i]))
+            st = segment_damaged(s, s->lengths, "V6: a field's length is not the number of its postings", c->f);
+    }
+    if (p != NULL) postings_free(p);
+    free(p);
+    free(tokens);
+    return st;
+}
+
+static enum status check_words(struct checker *c, struct segment *s)
+{
+    struct words_iter it;
+    char before[INVIDX_TERM_MAX + 1];
+    size_t before_len = 0, n = 0;
+    enum status st = words_seek(&it, s, "", 0, c->f);
+
+    while (st == ST_OK && (st = words_next(&it, c->f)) == ST_OK) {
+        size_t common = before_len < it.len ? before_len : it.len;
+        int order = memcmp(before, it.text, common);
+
+        if (n++ > 0 && (order > 0 || (order == 0 && before_len >= it.len)))
+            return segment_damaged(s, s->words.p, "V7: surface words do not ascend", c->f);
+        memcpy(before, it.text, it.len);
+        before_len = it.len;
+    }
+    return st == ST_END ? ST_OK : st;
+}
+
+static enum status check_segment(struct checker *c, const struct store_segment *e)
+{
+    struct segment *s = NULL;
+    struct digest got;
+    enum status st;
+
+    for (size_t i = 0; i < c->done_count; i++)
+        if (c->done[i] == e->id) return ST_OK;
+    st = segment_open(c->io, c->dir, e->id, &c->box.view, &s, c->f);
+    if (st == ST_OK && (s->size != e->size || s->docs != e->docs))
+        st = segment_damaged(s, NULL, "V8: another size than the state gives", c->f);
+    if (st == ST_OK) st = segment_touch(s, s->map + s->run_from, s->run_size, c->f);
+    if (st == ST_OK) st = check_docs(c, s);
+    if (st == ST_OK) st = check_terms(c, s);
+    if (st == ST_OK) st = check_words(c, s);
+    if (st == ST_OK) st = segment_digest(s, NULL, &got, c->f);
+    if (st == ST_OK && !digest_equal(&got, &s->digest))
+        st = segment_damaged(s, s->map, "V6: the digest of the postings differs", c->f);
+    if (st == ST_OK) {
+        buf_printf(c->report, "segment %016llx: %u documents, %u terms, %llu postings, %zu bytes: ok\n",
+                   (unsigned long long)s->id, s->docs, s->terms, (unsigned long long)s->digest.count, s->size);
+        if (c->done_count == c->done_cap) {
+            size_t cap = c->done_cap == 0 ? 64 : 2 * c->done_cap;
+            uint64_t *v = realloc(c->done, cap * sizeof *v);
+
+            if (v != NULL) {
+                c->done = v;
+                c->done_cap = cap;
+            }
+        }
+        if (c->done_count < c->done_cap) c->done[c->done_count++] = e->id;
+    }
+    segment_release(s);
+    return st;
+}
+
+static int order_of_keys(const void *x, const void *y)
+{
+    uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+
+    return (a > b) - (a < b);
+}
+
+/* V9 and V10 on the newest state, through the reader that everyone uses. */
+static enum status check_live(struct checker *c)
+{
+    struct invidx_reader *r = NULL;
+    uint64_t *keys = NULL;
+    size_t n = 0;
+    enum status st = invidx_reader_open(c->io, c->dir, LSN_MAX, &r, c->f);
+
+    if (st != ST_OK) return st;
+    keys = malloc(sizeof *keys * (r->live + 1));
+    if (keys == NULL) st = fault_set(c->f, ST_NOMEM, c->dir, FAULT_NO_OFFSET, "no memory to verify");
+    for (size_t i = 0; st == ST_OK && i < r->seg_count; i++)
+        for (uint32_t d = 0; d < r->segs[i].seg->docs; d++)
+            if (!rseg_dead(&r->segs[i], d)) keys[n++] = segment_key(r->segs[i].seg, d);
+    if (st == ST_OK && n > 0) qsort(keys, n, sizeof *keys, order_of_keys);
+    for (size_t i = 1; st == ST_OK && i < n; i++)
+        if (keys[i] == keys[i - 1])
+            st = fault_set(c->f, ST_CORRUPT, c->dir, FAULT_NO_OFFSET, "V10: key %llu has two live documents",
+                           (unsigned long long)keys[i]);
+    if (st == ST_OK)
+        buf_printf(c->report, "%zu live documents at LSN %llu: ok\n", n, (unsigned long long)r->applied);
+    free(keys);
+    invidx_reader_close(r);
+    return st;
+}
+
+static bool accept(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn)
+{
+    const struct store_state *s = ctx;
+
+    (void)lsn;
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        if (s->segments[i].id == segment) return doc < s->segments[i].docs;
+    return true;
+}
+
+static enum status check_state(struct checker *c, uint64_t seq)
+{
+    struct manifest m = {0};
+    struct store_state state = {0};
+    enum status st = manifest_load(c->io, c->dir, STORE_KIND, seq, &m, c->f);
+
+    if (st == ST_OK) st = store_decode(&m, c->dir, &state, c->f);
+    for (uint32_t i = 0; st == ST_OK && i < state.segment_count; i++) st = check_segment(c, &state.segments[i]);
+    for (uint32_t i = 0; st == ST_OK && i < state.del_count; i++)
+        st = dels_read(c->io, c->dir, &state.dels[i], accept, &state, c->f);
+    if (st == ST_OK)
+        buf_printf(c->report, "state %llu at LSN %llu: %u segments, %u tombstone files: ok\n",
+                   (unsigned long long)seq, (unsigned long long)m.applied_lsn, state.segment_count, state.del_count);
+    store_free(&state);
+    buf_free(&m.payload);
+    return st;
+}
+
+enum status invidx_verify(struct io *io, const char *dir, struct buf *report, struct fault *f)
+{
+    struct checker c = {.io = io, .dir = dir, .report = report, .f = f};
+    struct manifest_entry *all = NULL;
+    size_t n = 0;
+    enum status st = schema_load(io, dir, &c.box, f);
+
+    if (st == ST_OK) st = manifest_list(io, dir, STORE_KIND, &all, &n, f);
+    for (size_t i = n; st == ST_OK && i-- > 0;) st = check_state(&c, all[i].seq);
+    if (st == ST_OK && n > 0) st = check_live(&c);
+    free(all);
+    free(c.done);
+    schema_box_free(&c.box);
+    if (st == ST_OK && !buf_ok(report)) st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the report");
+    return st;
+}

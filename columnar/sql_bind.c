@@ -93,7 +93,7 @@ int sql_conjuncts(const struct sql_node *e, const struct sql_node **out, int max
 
 static enum status bind_args(struct binder *b, const struct sql_node *e, const struct expr ***out)
 {
-    const struct expr **args = arena_alloc(b->a, (size_t)(e->n_args + 1) * sizeof *args);
+    const struct expr **args = arena_zalloc(b->a, (size_t)(e->n_args + 1) * sizeof *args);
     enum status st = ST_OK;
 
     if (args == NULL) return fault_set(b->f, ST_NOMEM, "sql", e->at, "no memory for the statement");

@@ -184,7 +184,7 @@ static enum status bind_call(struct binder *b, const struct sql_node *e, const s
         "coalesce", "lower", "upper", "length", "substr", "round", "abs", "concat", "date_trunc", "date_part",
         "year", "quarter", "month", "week", "day", "hour", "minute", "count", "sum", "avg", "min", "max",
         "approx_count_distinct"};
-    const struct expr **args;
+    const struct expr **args = NULL;
     const char *near;
     enum status st;
 
@@ -221,7 +221,7 @@ static enum status bind_cast(struct binder *b, const struct sql_node *e, const s
 
 static enum status bind(struct binder *b, const struct sql_node *e, const struct expr **out)
 {
-    const struct expr **args;
+    const struct expr **args = NULL;
     struct fault inner = {0};
     int column;
     enum status st;

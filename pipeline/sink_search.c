@@ -1,6 +1,7 @@
 /* sink_search - products into the inverted index.
  *
- * Which table, which of its columns are fields (with weights) and which are attributes is configuration.
+ * Which table, which of its columns are fields (with weights) and which are attributes is configuration. Fields and
+ * attributes share one space of names in queries, so a column that is both gives its attribute a "name".
  * The document's key is the table's one integer key column with the sign bit flipped, so that the index's
  * order of keys (its tie rule) is the order of the ids.                                           */
 #include <stdlib.h>
@@ -46,7 +47,8 @@ static enum status read_config(struct search_sink *s, struct invidx_field *field
             return fault_set(f, ST_LIMIT, "sinks.search.attributes", n->line, "at most %d attributes",
                              INVIDX_ATTRS_MAX);
         s->attr[s->attrs] = json_string(n, "column", "");
-        attrs[s->attrs] = (struct invidx_attr){s->attr[s->attrs], number ? INVIDX_INT64 : INVIDX_KEYWORD};
+        attrs[s->attrs] = (struct invidx_attr){json_string(n, "name", s->attr[s->attrs]),
+                                               number ? INVIDX_INT64 : INVIDX_KEYWORD};
         s->attrs++;
     }
     return ST_OK;

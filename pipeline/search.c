@@ -320,11 +320,10 @@ static size_t depth_for(enum search_mode mode, size_t page, size_t depth)
     return depth;
 }
 
-enum status search_query(struct search *s, const struct search_request *r, struct search_result *out,
-                         struct fault *f)
+static enum status answer(struct search *s, const struct search_request *r, struct hybrid_options o, size_t depth,
+                          struct search_result *out, struct fault *f)
 {
-    struct hybrid_options o = r->hybrid != NULL ? *r->hybrid : hybrid_defaults();
-    size_t k = r->k == 0 ? 10 : r->k, page = r->offset + k, words_n = 0, meaning_n = 0, depth;
+    size_t k = r->k == 0 ? 10 : r->k, words_n = 0, meaning_n = 0;
     bool ask_w = r->mode != SEARCH_VECTOR, ask_m = r->mode != SEARCH_BM25;
     const float *vector = r->vector;
     struct hybrid_item *words, *meaning;
@@ -332,12 +331,8 @@ enum status search_query(struct search *s, const struct search_request *r, struc
     enum status st = ST_OK;
 
     *out = (struct search_result){.hits = out->hits, .lsn = s->position.lsn};
-    if (r->size > SEARCH_TEXT_MAX || k > SEARCH_PAGE_MAX || r->offset > SEARCH_PAGE_MAX)
-        return fault_set(f, ST_LIMIT, "search", FAULT_NO_OFFSET, "text is at most %d bytes, pages reach to %d",
-                         SEARCH_TEXT_MAX, SEARCH_PAGE_MAX);
     if (ask_m && s->graph == NULL)
         return fault_set(f, ST_UNSUPPORTED, "search", FAULT_NO_OFFSET, "there is no vector index to ask");
-    depth = depth_for(r->mode, page, o.depth);
     o.depth = depth;
     words = malloc((2 * depth + 1) * sizeof *words);
     if (words == NULL) return fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for candidates");
@@ -373,6 +368,18 @@ enum status search_query(struct search *s, const struct search_request *r, struc
     return st;
 }
 
+enum status search_query(struct search *s, const struct search_request *r, struct search_result *out,
+                         struct fault *f)
+{
+    struct hybrid_options o = r->hybrid != NULL ? *r->hybrid : hybrid_defaults();
+    size_t k = r->k == 0 ? 10 : r->k;
+
+    if (r->size > SEARCH_TEXT_MAX || k > SEARCH_PAGE_MAX || r->offset > SEARCH_PAGE_MAX)
+        return fault_set(f, ST_LIMIT, "search", FAULT_NO_OFFSET, "text is at most %d bytes, pages reach to %d",
+                         SEARCH_TEXT_MAX, SEARCH_PAGE_MAX);
+    return answer(s, r, o, depth_for(r->mode, r->offset + k, o.depth), out, f);
+}
+
 enum status search_candidates(struct search *s, const struct search_request *r, struct search_result *out,
                               struct fault *f)
 {
@@ -380,8 +387,9 @@ enum status search_candidates(struct search *s, const struct search_request *r, 
     struct search_request whole = *r;
 
     o.method = HYBRID_CONVEX; /* the fusion that completes */
-    whole.hybrid = &o;
     whole.mode = SEARCH_HYBRID;
     whole.offset = 0;
-    return search_query(s, &whole, out, f);
+    if (r->size > SEARCH_TEXT_MAX || o.depth == 0 || r->k < 2 * o.depth || o.depth > SEARCH_PAGE_MAX)
+        return fault_set(f, ST_INVALID, "search", FAULT_NO_OFFSET, "candidates need room for twice the depth");
+    return answer(s, &whole, o, o.depth, out, f);
 }

@@ -1,301 +1,342 @@
 #include "pipeline/relay.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { STEP_FLUSH_BYTES = 256 << 10, WAIT_MS = 200 };
-
-/* A transaction being read: its records, type byte, u32 length, payload, one after another.          */
-struct pending {
-    bool open, overflow;
-    uint64_t txn, count;
-    lsn_t begin;               /* where its BEGIN record starts */
-    struct buf records;
-};
+/* A step ends after about this much, so that a catch-up notices stop and pause. */
+enum { STEP_BYTES = 8 << 20, FLUSH_BYTES = 256 << 10, SLOT_EVERY_BYTES = 16 << 20 };
+#define SLOT_EVERY_US 5000000
 
 struct relay {
-    const struct platform *platform;
+    struct io *io;
+    struct clock *clock;
     struct relay_options o;
-    char wal_dir[PATH_MAX_BYTES];
+    char wal_dir[PATH_MAX_BYTES], stream_dir[PATH_MAX_BYTES];
     struct wal_reader *log;
     struct wal_slot *slot;
     struct stream_writer *stream;
-    struct stream_tail tail;   /* lsn and open transaction: what the stream already has */
-    struct pending pending;
-    lsn_t seen;                /* end of the last record read */
-    lsn_t slot_at;             /* what the slot was last advanced to */
-    uint64_t unflushed;
-    uint64_t last_beat_ns, last_sync_ns;
+    struct stream_tail tail;   /* where the relay before us was cut off, until that is made good */
+
+    bool open;                 /* between BEGIN and COMMIT */
+    bool large;                /* ... of a transaction that body does not hold */
+    uint64_t txn, count;       /* of the open transaction: its id, events seen */
+    lsn_t begin;               /* where its BEGIN starts */
+    struct buf body;           /* its events, as a chunk holds them */
+
+    lsn_t lsn;                 /* the stream stands here */
+    uint64_t last_write_ns;    /* when the stream was last written: for heartbeats */
+    uint64_t unsynced_since_ns;
+    lsn_t slot_lsn;
+    uint64_t slot_ns;
     struct relay_stats stats;
 };
 
-static void defaults(struct relay_options *o)
+static enum status open_parts(struct relay *r, const struct platform *p, struct fault *f)
 {
-    if (o->buffer_bytes == 0) o->buffer_bytes = 4 << 20;
-    if (o->heartbeat_us == 0) o->heartbeat_us = 1000000;
-    if (o->sync_bytes == 0) o->sync_bytes = 8 << 20;
-    if (o->sync_us == 0) o->sync_us = 1000000;
-    if (o->slot_bound_bytes == 0) o->slot_bound_bytes = (uint64_t)4 << 30;
+    struct stream_writer_options so = {.clock = r->clock, .trace = r->o.trace, .log_id = p->log_id,
+                                       .segment_bytes = r->o.segment_bytes, .retain_bytes = r->o.retain_bytes,
+                                       .retain_us = r->o.retain_us, .bound_bytes = r->o.bound_bytes};
+    struct wal_state state;
+    enum status st = path_join(r->wal_dir, p->dir, "wal", f);
+
+    if (st == ST_OK) st = path_join(r->stream_dir, p->dir, "stream", f);
+    if (st == ST_OK) st = stream_writer_open(r->io, r->stream_dir, &so, &r->stream, &r->tail, f);
+    /* The stream's lock is ours, so whoever held the slot is dead or will be refused. */
+    if (st == ST_OK)
+        st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", r->tail.lsn, r->o.slot_bound_bytes, true, &r->slot, f);
+    if (st == ST_OK) st = wal_state(r->io, r->wal_dir, &state, f);
+    if (st != ST_OK) return st;
+    r->lsn = r->tail.lsn;
+    if (r->lsn == LSN_NONE && r->tail.next_offset == 0 && !r->tail.open && state.oldest >= state.segment_bytes) {
+        st = stream_base(r->stream, state.oldest, f);
+        r->lsn = state.oldest;
+    }
+    if (st == ST_OK) st = wal_reader_open(r->io, r->wal_dir, r->lsn, 0, &r->log, f);
+    r->stats.lsn = r->lsn;
+    return st;
 }
 
-enum status relay_open(const struct platform *p, const struct relay_options *o, struct relay **out,
-                       struct fault *f)
+enum status relay_open(const struct platform *p, const struct relay_options *o, struct relay **out, struct fault *f)
 {
+    static const struct relay_options none;
     struct relay *r = calloc(1, sizeof *r);
-    char stream_dir[PATH_MAX_BYTES];
-    struct stream_writer_options so = {.clock = p->clock, .log_id = p->log_id};
     enum status st;
 
+    assert(out != NULL && *out == NULL);
     if (r == NULL) return fault_set(f, ST_NOMEM, p->dir, FAULT_NO_OFFSET, "no memory for the relay");
-    r->platform = p;
-    if (o != NULL) r->o = *o;
-    defaults(&r->o);
-    so.trace = r->o.trace;
-    so.segment_bytes = r->o.segment_bytes;
-    so.retain_bytes = r->o.retain_bytes;
-    so.bound_bytes = r->o.bound_bytes;
-    st = platform_path(p, "wal", r->wal_dir, f);
-    if (st == ST_OK) st = platform_path(p, "stream", stream_dir, f);
-    if (st == ST_OK) st = stream_writer_open(p->io, stream_dir, &so, &r->stream, &r->tail, f);
-    if (st == ST_OK)
-        st = wal_slot_claim(p->io, p->clock, r->wal_dir, "relay", r->tail.lsn, r->o.slot_bound_bytes, true,
-                            &r->slot, f);
-    if (st == ST_OK) st = wal_reader_open(p->io, r->wal_dir, r->tail.lsn, 0, &r->log, f);
+    r->io = p->io;
+    r->clock = p->clock;
+    r->o = o != NULL ? *o : none;
+    if (r->o.buffer_bytes == 0 || r->o.buffer_bytes > STREAM_CHUNK_BYTES) r->o.buffer_bytes = STREAM_CHUNK_BYTES;
+    if (r->o.heartbeat_us == 0) r->o.heartbeat_us = 1000000;
+    if (r->o.sync_bytes == 0) r->o.sync_bytes = 8 << 20;
+    if (r->o.sync_us == 0) r->o.sync_us = 1000000;
+    if (r->o.slot_bound_bytes == 0) r->o.slot_bound_bytes = 4ull << 30;
+    st = open_parts(r, p, f);
     if (st != ST_OK) {
         (void)relay_close(r, NULL);
         return st;
     }
-    r->stats.lsn = r->seen = r->tail.lsn;
-    r->last_sync_ns = clock_mono_ns(p->clock);
+    r->last_write_ns = r->slot_ns = clock_mono_ns(r->clock);
     *out = r;
     return ST_OK;
 }
 
+static enum status malformed(struct relay *r, lsn_t at, const char *why, struct fault *f)
+{
+    return fault_set(f, ST_CORRUPT, r->wal_dir, at, "%s", why);
+}
+
 /* ---- one transaction ---- */
 
-static enum status pend(struct relay *r, const struct wal_record *rec, struct fault *f)
+static void forget(struct relay *r)
 {
-    struct pending *p = &r->pending;
+    r->open = r->large = false;
+    r->count = 0;
+    buf_clear(&r->body);
+}
 
-    if (!p->open)
-        return fault_set(f, ST_CORRUPT, r->wal_dir, rec->start, "a change outside of a transaction");
-    p->count++;
-    if (p->overflow) return ST_OK;
-    if (p->records.size + rec->size > r->o.buffer_bytes) {
-        p->overflow = true; /* it will be read again, once we know that it committed */
-        buf_clear(&p->records);
+static enum status began(struct relay *r, const struct wal_record *rec, struct fault *f)
+{
+    struct change_begin c;
+    enum status st = change_get_begin(rec->data, rec->size, &c, f);
+
+    if (st != ST_OK) return st;
+    if (r->open) r->stats.aborted++; /* its process died; nothing of it ever happened */
+    forget(r);
+    r->open = true;
+    r->txn = c.txn;
+    r->begin = rec->start;
+    return ST_OK;
+}
+
+static enum status happened(struct relay *r, const struct wal_record *rec, struct fault *f)
+{
+    if (!r->open) return malformed(r, rec->start, "a change stands outside of any transaction", f);
+    r->count++;
+    if (r->large) return ST_OK;
+    if (r->body.size + rec->size + 11 > r->o.buffer_bytes) {
+        r->large = true;
+        buf_clear(&r->body);
         return ST_OK;
     }
-    buf_u8(&p->records, rec->type);
-    buf_u32(&p->records, (uint32_t)rec->size);
-    buf_append(&p->records, rec->data, rec->size);
-    return buf_ok(&p->records) ? ST_OK : fault_set(f, ST_NOMEM, r->wal_dir, rec->start, "no memory");
+    stream_body_add(&r->body, rec->type, rec->data, rec->size);
+    return buf_ok(&r->body) ? ST_OK : fault_set(f, ST_NOMEM, r->stream_dir, FAULT_NO_OFFSET, "no memory for a transaction");
 }
 
-static enum status put_buffered(struct relay *r, uint64_t skip, struct fault *f)
+/* Reads the transaction again from its BEGIN and ships it from event t->seq on, a chunk of memory at a time. */
+static enum status ship_large(struct relay *r, const struct stream_transaction *t, lsn_t end, struct fault *f)
 {
-    const uint8_t *p = r->pending.records.data, *end = p + r->pending.records.size;
-    enum status st = ST_OK;
-
-    for (uint64_t seq = 0; st == ST_OK && p < end; seq++) {
-        uint32_t n = get_u32(p + 1);
-
-        if (seq >= skip) st = stream_event_put(r->stream, *p, p + 5, n, f);
-        p += 5 + n;
-    }
-    return st;
-}
-
-/* The second reading of a transaction too large to hold.                                           */
-static enum status put_again(struct relay *r, uint64_t skip, lsn_t commit, struct fault *f)
-{
-    struct wal_reader *again = NULL;
-    struct wal_record rec;
     uint64_t seq = 0;
-    enum status st = wal_reader_open(r->platform->io, r->wal_dir, r->pending.begin, 0, &again, f);
+    enum status st = wal_reader_seek(r->log, r->begin, f);
 
-    while (st == ST_OK && seq < r->pending.count) {
-        st = wal_reader_next(again, &rec, f);
-        if (st == ST_END || (st == ST_OK && rec.end >= commit))
-            st = fault_set(f, ST_CORRUPT, r->wal_dir, commit, "a transaction that reads differently again");
-        if (st != ST_OK) break;
+    if (st == ST_OK) st = stream_begin(r->stream, t, f);
+    while (st == ST_OK) {
+        struct wal_record rec;
+
+        st = wal_reader_next(r->log, &rec, f);
+        if (st == ST_END) st = malformed(r, r->begin, "the log became shorter while it was read", f);
+        if (st != ST_OK || rec.end >= end) break;
         if (rec.type != CHANGE_ROW && rec.type != CHANGE_OUTBOX && rec.type != CHANGE_SCHEMA) continue;
-        if (seq++ >= skip) st = stream_event_put(r->stream, rec.type, rec.data, rec.size, f);
-        if (st == ST_OK && seq % 4096 == 0) st = stream_flush(r->stream, f);
+        if (seq++ < t->seq) continue;
+        st = stream_event_put(r->stream, rec.type, rec.data, rec.size, f);
+        /* All of it is committed: sinks may begin while the rest is on its way. */
+        if (st == ST_OK && stream_unflushed_bytes(r->stream) >= FLUSH_BYTES) st = stream_flush(r->stream, f);
     }
-    wal_reader_close(again);
-    return st;
+    return st == ST_OK ? stream_end(r->stream, f) : st;
 }
 
-static enum status ship(struct relay *r, const struct wal_record *rec, struct fault *f)
+static enum status committed(struct relay *r, const struct wal_record *rec, struct fault *f)
 {
-    struct pending *p = &r->pending;
-    struct change_commit c;
     struct stream_transaction t;
-    uint64_t skip = 0;
+    struct change_commit c;
+    lsn_t end = rec->end;
     enum status st = change_get_commit(rec->data, rec->size, &c, f);
 
     if (st != ST_OK) return st;
-    if (!p->open || c.txn != p->txn || c.changes != p->count)
-        return fault_set(f, ST_CORRUPT, r->wal_dir, rec->start,
-                         "a commit of %llu changes where %llu were read", (unsigned long long)c.changes,
-                         (unsigned long long)p->count);
-    p->open = false;
-    if (rec->end <= r->tail.lsn) return ST_OK;
-    if (r->tail.open && r->tail.open_lsn == rec->end) skip = r->tail.open_seq; /* cut off by a crash */
-    r->tail.open = false;
-    t = (struct stream_transaction){.lsn = rec->end, .txn = c.txn, .total = c.changes, .seq = skip,
-                                    .wall_us = c.wall_us};
-    st = stream_begin(r->stream, &t, f);
-    if (st == ST_OK) st = p->overflow ? put_again(r, skip, rec->end, f) : put_buffered(r, skip, f);
-    if (st == ST_OK) st = stream_end(r->stream, f);
+    if (!r->open || c.txn != r->txn || c.changes != r->count)
+        return malformed(r, rec->start, "a COMMIT does not fit the transaction before it", f);
+    t = (struct stream_transaction){.lsn = end, .txn = c.txn, .total = c.changes, .wall_us = c.wall_us};
+    if (end <= r->lsn || c.changes == 0) {
+        forget(r);
+        return ST_OK;
+    }
+    if (r->tail.open) {
+        if (r->tail.open_lsn != end || r->tail.open_seq >= t.total)
+            return malformed(r, rec->start, "the stream's last transaction is not the log's", f);
+        t.seq = r->tail.open_seq;
+    }
+    if (r->large || t.seq > 0) st = ship_large(r, &t, end, f);
+    else st = stream_whole(r->stream, &t, &r->body, f);
     if (st != ST_OK) return st;
-    TRACE(r->o.trace, "pipeline", "ship", TI("lsn", rec->end), TI("txn", c.txn), TI("changes", c.changes));
-    r->tail.lsn = rec->end;
+    r->tail.open = false;
+    r->lsn = end;
     r->stats.transactions++;
-    r->stats.events += c.changes - skip;
-    r->stats.bytes += c.span;
-    r->unflushed += c.span;
+    r->stats.events += t.total - t.seq;
+    forget(r);
     return ST_OK;
 }
 
 static enum status take(struct relay *r, const struct wal_record *rec, struct fault *f)
 {
-    struct pending *p = &r->pending;
-    struct change_begin b;
+    struct change_abort a;
     enum status st;
 
     switch (rec->type) {
-    case CHANGE_BEGIN:
-        st = change_get_begin(rec->data, rec->size, &b, f);
-        if (st != ST_OK) return st;
-        if (p->open) r->stats.aborted++; /* its process died before it committed */
-        buf_clear(&p->records);
-        p->open = true;
-        p->overflow = false;
-        p->txn = b.txn;
-        p->count = 0;
-        p->begin = rec->start;
-        return ST_OK;
     case CHANGE_ROW:
     case CHANGE_OUTBOX:
-    case CHANGE_SCHEMA: return pend(r, rec, f);
-    case CHANGE_COMMIT: return ship(r, rec, f);
+    case CHANGE_SCHEMA: return happened(r, rec, f);
+    case CHANGE_BEGIN: return began(r, rec, f);
+    case CHANGE_COMMIT: return committed(r, rec, f);
     case CHANGE_ABORT:
-        r->stats.aborted++;
-        p->open = false;
+        st = change_get_abort(rec->data, rec->size, &a, f);
+        if (st != ST_OK) return st;
+        if (r->open) r->stats.aborted++;
+        forget(r);
         return ST_OK;
-    default: return ST_OK; /* heartbeats, checkpoints, marks: the relay's own heartbeat speaks for them */
+    default: return ST_OK; /* heartbeats, checkpoints, marks: the position moves on */
     }
 }
 
 /* ---- the loop ---- */
 
-static enum status flush(struct relay *r, struct fault *f)
-{
-    enum status st = ST_OK;
-
-    if (r->unflushed > 0) st = stream_flush(r->stream, f);
-    if (st == ST_OK) {
-        r->unflushed = 0;
-        r->stats.lsn = r->tail.lsn;
-    }
-    return st;
-}
-
-/* Syncs the stream and lets go of the log behind it. The slot says whether we are still its relay.   */
-static enum status sync_stream(struct relay *r, struct fault *f)
+static enum status sync_now(struct relay *r, bool with_slot, struct fault *f)
 {
     lsn_t synced;
     enum status st = stream_sync(r->stream, &synced, f);
+    uint64_t now = clock_mono_ns(r->clock);
 
-    if (st != ST_OK) return st;
+    r->unsynced_since_ns = 0;
     r->stats.syncs++;
-    r->last_sync_ns = clock_mono_ns(r->platform->clock);
-    if (synced > r->slot_at) {
-        st = wal_slot_advance(r->slot, synced, f);
-        r->slot_at = synced;
-    }
+    if (st != ST_OK || !(with_slot || synced - r->slot_lsn >= SLOT_EVERY_BYTES || now - r->slot_ns >= SLOT_EVERY_US * 1000ull))
+        return st;
+    /* A position that is durable in the stream need never be read in the log again. */
+    st = wal_slot_advance(r->slot, synced, f);
+    r->slot_lsn = synced;
+    r->slot_ns = now;
     return st == ST_OK ? stream_trim(r->stream, NULL, f) : st;
 }
 
-static enum status sync_when_due(struct relay *r, bool idle, struct fault *f)
+/* Where the log has been read to with nothing left to ship before it. */
+static lsn_t clear_lsn(const struct relay *r)
 {
-    uint64_t unsynced = stream_unsynced_bytes(r->stream);
-    uint64_t age = clock_mono_ns(r->platform->clock) - r->last_sync_ns;
-
-    if (unsynced == 0) return ST_OK;
-    if (unsynced < r->o.sync_bytes && !(idle && age >= r->o.sync_us * 1000)) return ST_OK;
-    return sync_stream(r, f);
+    return r->open ? r->begin : wal_reader_position(r->log);
 }
 
-/* Everything visible has been read: say so, when the log has moved on or enough time has passed.      */
-static enum status heartbeat(struct relay *r, struct fault *f)
+static enum status maybe_beat(struct relay *r, uint64_t now, struct fault *f)
 {
-    uint64_t now = clock_mono_ns(r->platform->clock);
-    bool moved = r->seen > r->tail.lsn;
+    lsn_t clear = clear_lsn(r);
     enum status st;
 
-    if (r->pending.open || (!moved && now - r->last_beat_ns < r->o.heartbeat_us * 1000)) return ST_OK;
-    st = stream_heartbeat(r->stream, r->seen, f);
+    if (r->tail.open || (clear <= r->lsn && now - r->last_write_ns < r->o.heartbeat_us * 1000)) return ST_END;
+    if (clear < r->lsn) clear = r->lsn;
+    st = stream_heartbeat(r->stream, clear, f);
     if (st != ST_OK) return st;
-    r->tail.lsn = r->seen;
-    r->last_beat_ns = now;
+    r->lsn = clear;
     r->stats.heartbeats++;
-    r->unflushed++;
     return ST_OK;
+}
+
+static enum status publish(struct relay *r, struct fault *f)
+{
+    uint64_t now = clock_mono_ns(r->clock);
+    enum status st = stream_flush(r->stream, f);
+
+    r->last_write_ns = now;
+    r->stats.lsn = r->lsn;
+    if (r->unsynced_since_ns == 0) r->unsynced_since_ns = now;
+    if (st == ST_OK && stream_unsynced_bytes(r->stream) >= r->o.sync_bytes) st = sync_now(r, false, f);
+    return st;
+}
+
+static bool sync_due(const struct relay *r, uint64_t now)
+{
+    return r->unsynced_since_ns != 0 && now - r->unsynced_since_ns >= r->o.sync_us * 1000;
 }
 
 enum status relay_step(struct relay *r, struct fault *f)
 {
+    lsn_t from = wal_reader_position(r->log);
     struct wal_record rec;
-    bool any = false;
-    enum status st = ST_OK;
+    enum status st, done = ST_END;
 
-    while (st == ST_OK && r->unflushed < STEP_FLUSH_BYTES) {
-        st = wal_reader_next(r->log, &rec, f);
-        if (st != ST_OK) break;
-        any = true;
-        r->seen = rec.end;
+    while ((st = wal_reader_next(r->log, &rec, f)) == ST_OK) {
         st = take(r, &rec, f);
+        if (st != ST_OK) return st;
+        if (stream_unflushed_bytes(r->stream) < FLUSH_BYTES) continue;
+        st = publish(r, f);
+        if (st != ST_OK) return st;
+        if (wal_reader_position(r->log) - from >= STEP_BYTES) break;
     }
-    if (st == ST_END) st = heartbeat(r, f);
-    if (st == ST_OK) st = flush(r, f);
-    if (st == ST_OK) st = sync_when_due(r, !any, f);
-    return st == ST_OK && !any ? ST_END : st;
+    if (st != ST_OK && st != ST_END) return st;
+    r->stats.bytes += wal_reader_position(r->log) - from;
+    if (st == ST_END) {
+        st = maybe_beat(r, clock_mono_ns(r->clock), f);
+        if (st != ST_OK && st != ST_END) return st;
+    }
+    if (wal_reader_position(r->log) != from || st == ST_OK) done = ST_OK;
+    if (stream_unflushed_bytes(r->stream) > 0) {
+        st = publish(r, f);
+        if (st != ST_OK) return st;
+    }
+    if (sync_due(r, clock_mono_ns(r->clock))) {
+        st = sync_now(r, false, f);
+        if (st != ST_OK) return st;
+    }
+    return done;
+}
+
+/* Until the next thing there is to do by the clock. */
+static uint64_t patience_ns(const struct relay *r)
+{
+    uint64_t now = clock_mono_ns(r->clock), beat = r->last_write_ns + r->o.heartbeat_us * 1000, sync;
+    uint64_t until = beat;
+
+    sync = r->unsynced_since_ns == 0 ? UINT64_MAX : r->unsynced_since_ns + r->o.sync_us * 1000;
+    if (sync < until) until = sync;
+    return until > now ? until - now : 0;
 }
 
 enum status relay_run(struct relay *r, const struct relay_run_options *o, struct fault *f)
 {
-    struct wal_state state = {0};
-    enum status st = ST_OK;
+    lsn_t goal = o->until_caught_up ? wal_reader_visible(r->log) : LSN_MAX;
 
-    if (o->until_caught_up) st = wal_state(r->platform->io, r->wal_dir, &state, f);
-    while (st == ST_OK && !(o->stop != NULL && *o->stop)) {
+    while (o->stop == NULL || !*o->stop) {
+        enum status st;
+
         if (o->pause != NULL && *o->pause) {
-            r->platform->clock->sleep_us(r->platform->clock, WAIT_MS * 1000);
+            r->clock->sleep_us(r->clock, 10000);
             continue;
         }
         st = relay_step(r, f);
-        if (st != ST_END) continue;
-        st = ST_OK;
-        if (o->until_caught_up && r->tail.lsn >= state.durable) break;
-        if (wal_reader_wait(r->log, (uint64_t)WAIT_MS * 1000000) == ST_TIMEOUT) continue;
+        if (st == ST_END && wal_reader_position(r->log) >= goal) break;
+        if (st == ST_OK || st == ST_END) st = ST_OK;
+        if (st != ST_OK) return st;
+        if (wal_reader_position(r->log) < wal_reader_visible(r->log)) continue;
+        if (wal_reader_position(r->log) >= goal) continue; /* one more step: it may owe a heartbeat */
+        st = wal_reader_wait(r->log, patience_ns(r));
+        if (st != ST_OK && st != ST_TIMEOUT) return st; /* a timeout is as good as news */
     }
-    return st == ST_OK ? sync_stream(r, f) : st;
+    return sync_now(r, true, f);
 }
 
 void relay_stats(const struct relay *r, struct relay_stats *out) { *out = r->stats; }
 
 enum status relay_close(struct relay *r, struct fault *f)
 {
-    enum status st;
+    enum status st = ST_OK;
 
     if (r == NULL) return ST_OK;
-    st = stream_writer_close(r->stream, f);
-    wal_reader_close(r->log);
+    if (r->slot != NULL && r->stream != NULL) st = sync_now(r, true, f);
+    if (r->stream != NULL) {
+        enum status closed = stream_writer_close(r->stream, f);
+
+        if (st == ST_OK) st = closed;
+    }
     wal_slot_release(r->slot);
-    buf_free(&r->pending.records);
+    wal_reader_close(r->log);
+    buf_free(&r->body);
     free(r);
     return st;
 }

@@ -13,17 +13,22 @@
  * written, not only what is synced: it can be made again from the log, so the relay lets go of the log only behind
  * what the stream has synced. Its records:
  *
- *   STREAM_CHUNK      varint offset, count, lsn, txn; zz wall_us; varint total, seq; u8 flags;
+ *   STREAM_CHUNK      varint offset, count, lsn, lsn - previous, txn; zz wall_us; varint total, seq; u8 flags;
  *                     then count times: u8 type (wal/change.h), varint length, payload
- *                     offset: of the first event here. total: events of the transaction. seq: place of
- *                     the first one in it. flags: 1 first chunk, 2 last chunk, 4 snapshot read, 8 repair
- *   STREAM_HEARTBEAT  varint offset, lsn; zz wall_us        nothing but what was shipped was committed up to lsn
+ *                     offset: of the first event here. previous: the LSN the stream stood at before this
+ *                     transaction, so that a reader notices a gap. total: events of the transaction. seq:
+ *                     place of the first one in it. flags: 1 first chunk, 2 last, 4 snapshot read, 8 repair
+ *   STREAM_HEARTBEAT  varint offset, lsn, lsn - previous; zz wall_us
+ *                     nothing but what was shipped was committed up to lsn
  *
  *   DIR/N.seg, DIR/shared, DIR/lock   the log
- *   DIR/index                         every INDEX_BYTES: where an offset, an LSN, a time is. A cache: lost or
- *                                     damaged, it is made again
  *   DIR/consumers                     shared page: who reads, and how far it has applied (not synced: it only
  *                                     holds back retention and tells the lag)
+ *   DIR/NAME.consumer                 that NAME is declared, durably: a lost page holds everything back for it
+ *
+ * There is no index: records can be found from any byte of the log (wal_reader_resync), so a place by offset,
+ * LSN or time is a search by halves over the bytes: some twenty short reads. Wall clocks may step back; by
+ * time, the answer is then off by the step.
  *
  * Threads: a writer or reader handle belongs to one thread at a time; any number of readers in any process.
  * Imports: engine, wal. Papers: Kreps et al., Kafka (NetDB 2011); Das et al., Databus (SoCC 2012).   */
@@ -41,7 +46,6 @@ enum {
     STREAM_CHUNK = 1,
     STREAM_HEARTBEAT = 2,
     STREAM_CHUNK_BYTES = 128 << 10, /* a chunk is closed past this; one event may be larger        */
-    STREAM_INDEX_BYTES = 1 << 20,
     STREAM_CONSUMERS_MAX = 63,
     STREAM_NAME_MAX = 32,
 };
@@ -56,7 +60,7 @@ struct stream_event {
     uint64_t txn, seq, total;
     int64_t wall_us;      /* of the commit; BEAT: when it was written                              */
     bool snapshot, repair;
-    lsn_t position;       /* in the stream's own log, after this event's record                    */
+    lsn_t position;       /* in the stream's own log: readers of what follows need nothing before it */
     union {
         struct change_row row;
         struct change_outbox outbox;
@@ -111,7 +115,6 @@ void stream_consumer_confirm(struct stream_consumers *c, int slot, const struct 
                              int64_t now_us);
 /* Forgets a consumer, so that it no longer holds anything back. */
 MUST_USE enum status stream_consumer_leave(struct stream_consumers *c, const char *name, struct fault *f);
-void stream_consumer_invalidate(struct stream_consumers *c, const char *name); /* retention went past it */
 size_t stream_consumers_list(struct stream_consumers *c, struct stream_consumer out[STREAM_CONSUMERS_MAX]);
 
 /* ---- writing: one process, the relay ---- */
@@ -139,16 +142,25 @@ MUST_USE enum status stream_writer_open(struct io *io, const char *dir, const st
 /* A transaction: begin, its events in order (the log's type and payload), end. `seq` > 0 goes on with one that a
  * crash cut off. Chunks are written as they fill, so a transaction of any size needs one chunk of memory. */
 struct stream_transaction { lsn_t lsn; uint64_t txn, total, seq; int64_t wall_us; bool snapshot, repair; };
+/* An empty stream over a log that no longer reaches back to its beginning: what is before `lsn` is not here, and
+ * readers who need it are told so. Once, before anything else is written.                          */
+MUST_USE enum status stream_base(struct stream_writer *w, lsn_t lsn, struct fault *f);
 MUST_USE enum status stream_begin(struct stream_writer *w, const struct stream_transaction *t, struct fault *f);
 MUST_USE enum status stream_event_put(struct stream_writer *w, uint8_t type, const void *payload, size_t n,
                                       struct fault *f);
 MUST_USE enum status stream_end(struct stream_writer *w, struct fault *f);
+/* The same at once, for a transaction of at most STREAM_CHUNK_BYTES whose events the caller has gathered in `body`
+ * with stream_body_add: nothing is copied but into the log's buffer.                                */
+void stream_body_add(struct buf *body, uint8_t type, const void *payload, size_t n);
+MUST_USE enum status stream_whole(struct stream_writer *w, const struct stream_transaction *t, const struct buf *body,
+                                  struct fault *f);
 MUST_USE enum status stream_heartbeat(struct stream_writer *w, lsn_t lsn, struct fault *f);
 /* Hands everything to the operating system: readers see it (and are woken). Survives SIGKILL.       */
 MUST_USE enum status stream_flush(struct stream_writer *w, struct fault *f);
 /* ... and to the disk. *synced (may be NULL): the LSN up to which the stream is now durable.        */
 MUST_USE enum status stream_sync(struct stream_writer *w, lsn_t *synced, struct fault *f);
 uint64_t stream_unsynced_bytes(const struct stream_writer *w);
+uint64_t stream_unflushed_bytes(const struct stream_writer *w);
 /* Lets go of segments that retention and consumers allow. *invalidated: consumers that fell behind the bound. */
 MUST_USE enum status stream_trim(struct stream_writer *w, size_t *invalidated, struct fault *f);
 enum status stream_writer_close(struct stream_writer *w, struct fault *f); /* accepts NULL; syncs */

@@ -1,194 +1,97 @@
+#include "pipeline/stream_internal.h"
+
+#include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "pipeline/stream_format.h"
 
 struct stream_reader {
     struct wal_reader *log;
     char dir[PATH_MAX_BYTES];
-    struct wal_record rec;
-    struct chunk chunk;       /* being given out */
-    uint64_t given;           /* events of it given */
-    bool in_chunk, commit_due;
-    bool whole;               /* a transaction's first chunk has been seen: what follows is whole */
-    uint64_t skip_offset;     /* events below are passed over */
-    lsn_t skip_lsn;           /* transactions up to here are passed over */
-    int64_t skip_time;        /* transactions before this are passed over; INT64_MIN = none */
+    struct chunk_head head;  /* of the record being given out */
+    const uint8_t *pos, *end; /* its events that are still to come */
+    lsn_t record_start, record_end;
+    uint64_t index;          /* of the next event within the record */
+    bool commit_due;         /* a COMMIT event follows */
+    bool in_transaction;     /* the last record seen was not the last of its transaction */
+    bool started;            /* offset and lsn are known, so gaps are noticed */
+    uint64_t next_offset;
+    lsn_t lsn;               /* the stream stands here */
+    lsn_t skip_lsn;          /* transactions up to here are not given out (FROM_LSN) */
+    uint64_t skip_offset;    /* events before it are not given out (FROM_OFFSET) */
 };
 
-static const struct index_entry *find_entry(const struct index_entry *e, size_t n, enum stream_from from,
-                                            int64_t number)
+static enum status gone(struct stream_reader *r, const char *what, uint64_t number, const struct chunk_head *head,
+                        struct fault *f)
 {
-    const struct index_entry *found = NULL;
+    return fault_set(f, ST_NOT_FOUND, r->dir, number,
+                     "the stream no longer holds what follows %s %" PRIu64
+                     ": it is kept from offset %" PRIu64 ", LSN %" PRIu64 " on; bootstrap",
+                     what, number, head->offset, head->previous);
+}
 
-    for (size_t i = 0; i < n; i++) {
-        bool before = from == STREAM_FROM_OFFSET ? e[i].offset <= (uint64_t)number
-                      : from == STREAM_FROM_LSN  ? e[i].lsn <= (uint64_t)number
-                      : from == STREAM_FROM_TIME ? e[i].wall_us < number
-                                                 : from == STREAM_FROM_END;
+/* Offsets and LSNs that a retention has passed are refused, not skipped over. */
+static enum status check_reach(struct stream_reader *r, enum stream_from from, uint64_t number, lsn_t at,
+                               struct fault *f)
+{
+    struct chunk_head first;
+    lsn_t oldest;
+    enum status st = stream_seek(r->log, r->dir, STREAM_FROM_START, 0, &oldest, &first, f);
 
-        if (!before && from == STREAM_FROM_TIME) break; /* clocks step back: stay before the first that is late enough */
-        if (before) found = &e[i];
+    if (st == ST_END) {
+        if (from != STREAM_FROM_OFFSET || number == 0) return ST_OK;
+        return fault_set(f, ST_NOT_FOUND, r->dir, number, "the stream is empty");
     }
-    return found;
+    if (st != ST_OK) return st;
+    if (from == STREAM_FROM_OFFSET && number < first.offset) return gone(r, "offset", number, &first, f);
+    if (from == STREAM_FROM_LSN && at == oldest &&
+        (first.previous > number || (!first.beat && !(first.flags & CHUNK_FIRST) && first.lsn > number)))
+        return gone(r, "LSN", number, &first, f);
+    return ST_OK;
 }
 
-static void set_skips(struct stream_reader *r, enum stream_from from, int64_t number)
+static enum status place(struct stream_reader *r, enum stream_from from, uint64_t number, struct fault *f)
 {
-    r->skip_time = INT64_MIN;
-    if (from == STREAM_FROM_OFFSET) r->skip_offset = (uint64_t)number;
-    if (from == STREAM_FROM_LSN) r->skip_lsn = (lsn_t)number;
-    if (from == STREAM_FROM_TIME) r->skip_time = number;
-}
-
-/* The oldest kept event must not lie after what was asked for.                                     */
-static enum status check_kept(struct stream_reader *r, enum stream_from from, const struct wal_state *state,
-                              struct fault *f)
-{
-    struct wal_record rec;
-    struct chunk c;
+    struct chunk_head head;
+    lsn_t at;
     enum status st;
 
-    if (state->oldest < state->segment_bytes || from == STREAM_FROM_START || from == STREAM_FROM_END ||
-        from == STREAM_FROM_TIME)
-        return ST_OK; /* nothing was ever let go, or any beginning will do */
-    st = wal_reader_next(r->log, &rec, f);
-    if (st == ST_END) return ST_OK;
-    if (st == ST_OK && rec.type == STREAM_CHUNK && chunk_get(&rec, r->dir, &c, f) == ST_OK &&
-        (from == STREAM_FROM_OFFSET ? c.offset > r->skip_offset : c.lsn > r->skip_lsn))
-        return fault_set(f, ST_NOT_FOUND, r->dir, c.offset,
-                         "the stream keeps events from offset %llu (LSN %llu) on: the consumer must bootstrap",
-                         (unsigned long long)c.offset, (unsigned long long)c.lsn);
-    return st == ST_OK ? wal_reader_seek(r->log, rec.start, f) : st;
+    if (from == STREAM_FROM_END) return wal_reader_seek(r->log, wal_reader_visible(r->log), f);
+    if (from == STREAM_FROM_TIME && (int64_t)number < 0) number = 0;
+    st = stream_seek(r->log, r->dir, from, number, &at, &head, f);
+    if (st != ST_OK && st != ST_END) return st;
+    if (st == ST_END && from == STREAM_FROM_OFFSET) {
+        struct chunk_head last;
+        enum status end = stream_last(r->log, r->dir, &last, f);
+
+        if (end != ST_OK && end != ST_END) return end;
+        if ((end == ST_OK ? last.offset + last.count : 0) != number)
+            return fault_set(f, ST_NOT_FOUND, r->dir, number, "the stream does not reach this offset yet");
+    }
+    st = check_reach(r, from, number, at, f);
+    if (st != ST_OK) return st;
+    if (from == STREAM_FROM_LSN) r->skip_lsn = number;
+    if (from == STREAM_FROM_OFFSET) r->skip_offset = number;
+    return wal_reader_seek(r->log, at, f);
 }
 
 enum status stream_reader_open(struct io *io, const char *dir, enum stream_from from, int64_t number,
                                struct stream_reader **out, struct fault *f)
 {
     struct stream_reader *r = calloc(1, sizeof *r);
-    struct index_entry *entries = NULL;
-    const struct index_entry *entry;
-    struct wal_state state;
-    size_t n = 0;
     enum status st;
 
-    if (r == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for a reader");
-    snprintf(r->dir, sizeof r->dir, "%s", dir);
-    st = wal_state(io, dir, &state, f);
-    if (st == ST_OK) st = index_load(io, dir, state.oldest, state.visible, &entries, &n, f);
-    entry = find_entry(entries, n, from, number);
-    if (st == ST_OK) st = wal_reader_open(io, dir, entry != NULL ? entry->position : LSN_NONE, 0, &r->log, f);
-    set_skips(r, from, number);
-    if (st == ST_OK && entry == NULL) st = check_kept(r, from, &state, f);
-    while (st == ST_OK && from == STREAM_FROM_END) {
-        st = wal_reader_next(r->log, &r->rec, f);
-        if (st == ST_OK) r->whole = r->rec.type == STREAM_HEARTBEAT || r->whole;
-    }
-    if (from == STREAM_FROM_END && st == ST_END) st = ST_OK;
-    free(entries);
+    assert(out != NULL && *out == NULL);
+    if (r == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for a stream reader");
+    (void)snprintf(r->dir, sizeof r->dir, "%s", dir);
+    st = wal_reader_open(io, dir, LSN_NONE, 0, &r->log, f);
+    if (st == ST_OK) st = place(r, from, (uint64_t)number, f);
     if (st != ST_OK) {
         stream_reader_close(r);
         return st;
     }
     *out = r;
     return ST_OK;
-}
-
-/* One event of the chunk in hand.                                                                  */
-static enum status decode_event(struct stream_reader *r, struct stream_event *e, struct fault *f)
-{
-    struct chunk *c = &r->chunk;
-    struct reader in = reader_of(c->events, (size_t)(c->end - c->events));
-    uint8_t type = read_u8(&in);
-    size_t n = 0;
-    const uint8_t *payload = read_lenstr(&in, WAL_PAYLOAD_MAX, &n);
-    enum status st;
-
-    if (in.bad)
-        return fault_set(f, ST_CORRUPT, r->dir, r->rec.start, "an event runs past the end of its chunk");
-    c->events = in.pos;
-    *e = (struct stream_event){
-        .offset = c->offset + r->given, .lsn = c->lsn, .txn = c->txn, .seq = c->seq + r->given,
-        .total = c->total, .wall_us = c->wall_us, .position = r->rec.end,
-        .snapshot = (c->flags & CHUNK_SNAPSHOT) != 0, .repair = (c->flags & CHUNK_REPAIR) != 0};
-    r->given++;
-    switch (type) {
-    case CHANGE_ROW: e->kind = STREAM_ROW; st = change_get_row(payload, n, &e->row, f); break;
-    case CHANGE_OUTBOX: e->kind = STREAM_OUTBOX; st = change_get_outbox(payload, n, &e->outbox, f); break;
-    case CHANGE_SCHEMA: e->kind = STREAM_SCHEMA; st = change_get_schema(payload, n, &e->schema, f); break;
-    default:
-        return fault_set(f, ST_CORRUPT, r->dir, r->rec.start, "an event of unknown type %u", type);
-    }
-    return st;
-}
-
-/* Is the chunk in hand before what was asked for?                                                  */
-static bool skipped(struct stream_reader *r)
-{
-    const struct chunk *c = &r->chunk;
-
-    if ((c->flags & CHUNK_FIRST) != 0) r->whole = true;
-    if (!r->whole || c->lsn <= r->skip_lsn) return true;
-    if (c->offset + c->count <= r->skip_offset && c->count > 0) return true;
-    return r->skip_time != INT64_MIN && c->wall_us < r->skip_time;
-}
-
-static enum status next_record(struct stream_reader *r, struct stream_event *e, bool *given, struct fault *f)
-{
-    struct beat b;
-    enum status st = wal_reader_next(r->log, &r->rec, f);
-
-    if (st != ST_OK) return st;
-    if (r->rec.type == STREAM_HEARTBEAT) {
-        st = beat_get(&r->rec, r->dir, &b, f);
-        r->whole = true;
-        if (st != ST_OK || b.lsn <= r->skip_lsn) return st;
-        *e = (struct stream_event){.kind = STREAM_BEAT, .offset = b.offset, .lsn = b.lsn, .wall_us = b.wall_us,
-                                   .position = r->rec.end};
-        *given = true;
-        return ST_OK;
-    }
-    if (r->rec.type != STREAM_CHUNK)
-        return fault_set(f, ST_CORRUPT, r->dir, r->rec.start, "a record of type %u in a stream", r->rec.type);
-    st = chunk_get(&r->rec, r->dir, &r->chunk, f);
-    if (st != ST_OK || skipped(r)) return st;
-    r->skip_time = INT64_MIN; /* the first late enough: all that follow are taken, whatever their clock said */
-    r->in_chunk = true;
-    r->given = 0;
-    return ST_OK;
-}
-
-enum status stream_reader_next(struct stream_reader *r, struct stream_event *e, struct fault *f)
-{
-    bool given = false;
-    enum status st = ST_OK;
-
-    while (st == ST_OK && !given) {
-        if (r->in_chunk && r->given < r->chunk.count) {
-            st = decode_event(r, e, f);
-            given = st == ST_OK && e->offset >= r->skip_offset;
-            continue;
-        }
-        if (r->in_chunk) {
-            r->in_chunk = false;
-            if (r->chunk.events != r->chunk.end)
-                return fault_set(f, ST_CORRUPT, r->dir, r->rec.start, "bytes behind the last event of a chunk");
-            if ((r->chunk.flags & CHUNK_LAST) == 0) continue;
-            *e = (struct stream_event){
-                .kind = STREAM_COMMIT, .offset = r->chunk.offset + r->chunk.count, .lsn = r->chunk.lsn,
-                .txn = r->chunk.txn, .seq = r->chunk.total, .total = r->chunk.total,
-                .wall_us = r->chunk.wall_us, .position = r->rec.end};
-            return ST_OK;
-        }
-        st = next_record(r, e, &given, f);
-    }
-    return st;
-}
-
-enum status stream_reader_wait(struct stream_reader *r, uint64_t timeout_ns)
-{
-    return r->in_chunk ? ST_OK : wal_reader_wait(r->log, timeout_ns);
 }
 
 void stream_reader_close(struct stream_reader *r)
@@ -198,27 +101,142 @@ void stream_reader_close(struct stream_reader *r)
     free(r);
 }
 
-enum status stream_state(struct io *io, const char *dir, struct stream_state *out, struct fault *f)
+enum status stream_reader_wait(struct stream_reader *r, uint64_t timeout_ns)
 {
-    struct wal_state state;
-    struct tail_scan scan;
-    struct stream_reader *r = NULL;
-    struct stream_event e;
-    enum status st = wal_state(io, dir, &state, f);
+    return wal_reader_wait(r->log, timeout_ns);
+}
 
-    *out = (struct stream_state){0};
-    if (st == ST_OK) st = stream_scan_tail(io, dir, &scan, f);
+static enum status check_chain(struct stream_reader *r, const struct chunk_head *h, struct fault *f)
+{
+    if (!r->started) return ST_OK;
+    if (h->offset != r->next_offset || h->previous != r->lsn ||
+        (!h->beat && r->in_transaction == ((h->flags & CHUNK_FIRST) != 0)))
+        return fault_set(f, ST_CORRUPT, r->dir, r->record_start,
+                         "gap in the stream: offset %" PRIu64 " after LSN %" PRIu64 ", expected offset %" PRIu64
+                         " after LSN %" PRIu64, h->offset, h->previous, r->next_offset, r->lsn);
+    return ST_OK;
+}
+
+/* Takes the next record in. *show is false when all of it is to be passed over. */
+static enum status next_record(struct stream_reader *r, bool *show, struct fault *f)
+{
+    struct wal_record rec;
+    struct chunk_head h;
+    enum status st = wal_reader_next(r->log, &rec, f);
+
     if (st != ST_OK) return st;
-    out->next_offset = scan.tail.next_offset;
-    out->lsn = scan.tail.lsn;
-    out->wall_us = scan.wall_us;
-    out->bytes = state.visible - state.oldest;
-    out->writer_pid = state.writer_pid;
-    out->writer_alive = state.writer_alive;
-    out->oldest_offset = out->next_offset;
-    st = stream_reader_open(io, dir, STREAM_FROM_START, 0, &r, f);
-    if (st == ST_OK) st = stream_reader_next(r, &e, f);
-    if (st == ST_OK) out->oldest_offset = e.offset;
-    stream_reader_close(r);
-    return st == ST_END ? ST_OK : st;
+    r->record_start = rec.start;
+    r->record_end = rec.end;
+    st = chunk_head_get(&rec, r->dir, &h, f);
+    if (st == ST_OK) st = check_chain(r, &h, f);
+    if (st != ST_OK) return st;
+    /* The first record met may be the middle of a transaction: whoever asked for an offset gets it, others
+     * begin with the next transaction. */
+    *show = h.lsn > r->skip_lsn && h.offset + h.count >= r->skip_offset;
+    if (!r->started && !h.beat && !(h.flags & CHUNK_FIRST) && h.offset + h.count <= r->skip_offset) *show = false;
+    if (!r->started && !h.beat && !(h.flags & CHUNK_FIRST) && r->skip_offset == 0) {
+        *show = false;
+        r->next_offset = h.offset + h.count;
+        r->lsn = h.flags & CHUNK_LAST ? h.lsn : h.previous;
+        r->in_transaction = (h.flags & CHUNK_LAST) == 0;
+        r->started = (h.flags & CHUNK_LAST) != 0;
+        return ST_OK;
+    }
+    r->started = true;
+    r->next_offset = h.offset + h.count;
+    r->in_transaction = !h.beat && !(h.flags & CHUNK_LAST);
+    r->lsn = r->in_transaction ? h.previous : h.lsn;
+    r->head = h;
+    r->pos = rec.data + h.size;
+    r->end = rec.data + rec.size;
+    r->index = 0;
+    return ST_OK;
+}
+
+static enum status take_event(struct stream_reader *r, struct stream_event *e, struct fault *f)
+{
+    uint8_t type = *r->pos++;
+    uint64_t n;
+    enum status st;
+
+    if (!get_varint(&r->pos, r->end, &n) || n > (uint64_t)(r->end - r->pos)) goto malformed;
+    switch (type) {
+    case CHANGE_ROW:
+        e->kind = STREAM_ROW;
+        st = change_get_row(r->pos, (size_t)n, &e->row, f);
+        e->repair = e->repair || (st == ST_OK && (e->row.flags & CHANGE_REPAIR));
+        break;
+    case CHANGE_OUTBOX:
+        e->kind = STREAM_OUTBOX;
+        st = change_get_outbox(r->pos, (size_t)n, &e->outbox, f);
+        break;
+    case CHANGE_SCHEMA:
+        e->kind = STREAM_SCHEMA;
+        st = change_get_schema(r->pos, (size_t)n, &e->schema, f);
+        break;
+    default: goto malformed;
+    }
+    r->pos += n;
+    return st;
+malformed:
+    return fault_set(f, ST_CORRUPT, r->dir, r->record_start, "an event in the stream is malformed");
+}
+
+static void describe(const struct stream_reader *r, struct stream_event *e)
+{
+    const struct chunk_head *h = &r->head;
+
+    e->lsn = h->lsn;
+    e->wall_us = h->wall_us;
+    e->txn = h->txn;
+    e->total = h->total;
+    e->seq = h->seq + r->index;
+    e->offset = h->offset + r->index;
+    e->snapshot = (h->flags & CHUNK_SNAPSHOT) != 0;
+    e->repair = (h->flags & CHUNK_REPAIR) != 0;
+    e->position = r->record_start;
+}
+
+enum status stream_reader_next(struct stream_reader *r, struct stream_event *e, struct fault *f)
+{
+    for (;;) {
+        bool show = false;
+        enum status st;
+
+        if (r->pos < r->end) {
+            if (r->index >= r->head.count)
+                return fault_set(f, ST_CORRUPT, r->dir, r->record_start, "bytes are left over in a stream record");
+            describe(r, e);
+            st = take_event(r, e, f);
+            if (st != ST_OK) return st;
+            r->index++;
+            if (r->pos == r->end) {
+                if (r->index != r->head.count)
+                    return fault_set(f, ST_CORRUPT, r->dir, r->record_start, "events are missing in a stream record");
+                r->commit_due = (r->head.flags & CHUNK_LAST) != 0;
+            }
+            if (e->offset < r->skip_offset) continue;
+            return ST_OK;
+        }
+        if (r->commit_due) {
+            r->commit_due = false;
+            describe(r, e);
+            e->kind = STREAM_COMMIT;
+            e->position = r->record_end;
+            return ST_OK;
+        }
+        st = next_record(r, &show, f);
+        if (st != ST_OK) return st;
+        if (!show) {
+            r->pos = r->end;
+            continue;
+        }
+        if (r->head.beat) {
+            describe(r, e);
+            e->kind = STREAM_BEAT;
+            e->txn = e->seq = e->total = 0;
+            e->position = r->record_end;
+            return ST_OK;
+        }
+    }
 }

@@ -137,7 +137,7 @@ static enum status enter(struct wal_reader *r, uint64_t segment, struct fault *f
 
     if (st != ST_OK) return st;
     st = window_open(&r->window, r->io, path, &why);
-    if (st == ST_NOT_FOUND) return no_record(r, segment * r->meta.segment_bytes, "segment is missing", f);
+    if (st == ST_NOT_FOUND) return no_record(r, segment * r->meta.segment_bytes + SEGMENT_HEADER, "segment is missing", f);
     /* Bounded to the header, so that the chunk starts at the position asked for. */
     if (st == ST_OK) st = window_at(&r->window, 0, SEGMENT_HEADER, SEGMENT_HEADER, &p, &why);
     if (st != ST_OK) {
@@ -146,7 +146,7 @@ static enum status enter(struct wal_reader *r, uint64_t segment, struct fault *f
     }
     if (p == NULL || segment_header_check(p, &r->meta, segment) != ST_OK) {
         window_close(&r->window);
-        return no_record(r, segment * r->meta.segment_bytes, "segment header is damaged", f);
+        return no_record(r, segment * r->meta.segment_bytes + SEGMENT_HEADER, "segment header is damaged", f);
     }
     r->segment = segment;
     return ST_OK;
@@ -177,6 +177,49 @@ static enum status fragment(struct wal_reader *r, lsn_t *lsn, const uint8_t **ou
         return no_record(r, *lsn, "record checksum is wrong", f);
     *out = p;
     return ST_OK;
+}
+
+enum status wal_reader_resync(struct wal_reader *r, lsn_t at, struct fault *f)
+{
+    uint64_t S = r->meta.segment_bytes;
+    lsn_t oldest = oldest_kept(r), lsn = round8(at);
+
+    if (lsn < oldest) lsn = oldest;
+    for (look(r); lsn < r->visible;) {
+        uint64_t in = lsn % S, limit;
+        const uint8_t *p;
+        enum status st = ST_OK;
+
+        if (in < SEGMENT_HEADER) lsn += SEGMENT_HEADER - in;
+        in = lsn % S;
+        if (S - in < RECORD_TAIL_MIN) {
+            lsn += S - in;
+            continue;
+        }
+        if (lsn >= r->visible) break;
+        if (r->window.file == NULL || lsn / S != r->segment) st = enter(r, lsn / S, f);
+        limit = r->visible - lsn < S - in ? in + (r->visible - lsn) : S;
+        if (st == ST_OK) st = window_at(&r->window, in, RECORD_HEADER, limit, &p, f);
+        if (st != ST_OK) return st;
+        if (p == NULL) break; /* fewer bytes than a header: the visible end */
+        if (record_head_ok(p, lsn, r->salt, limit - in) && record_size(p) <= WINDOW_BYTES) {
+            st = window_at(&r->window, in, record_size(p), limit, &p, f);
+            if (st != ST_OK) return st;
+            if (p != NULL && get_u32(p) == record_crc(p, lsn, r->salt)) {
+                if (p[RECORD_FLAGS] & RECORD_FIRST) {
+                    r->position = lsn;
+                    r->skip = false;
+                    return ST_OK;
+                }
+                lsn += record_size(p);
+                continue;
+            }
+        }
+        lsn += 8;
+    }
+    r->position = r->visible;
+    r->skip = false;
+    return ST_END;
 }
 
 static enum status join(struct wal_reader *r, lsn_t lsn, const uint8_t *p, struct wal_record *out, struct fault *f)

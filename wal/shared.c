@@ -42,7 +42,8 @@ enum status shared_wait(struct shared *s, lsn_t at, _Atomic bool *stop, uint64_t
             if (gone >= timeout_ns) return ST_TIMEOUT;
             left = timeout_ns - gone;
         }
-        (void)futex_wait((uint32_t *)&s->seq, seq, left);
+        /* Returned and nothing was published: a signal. Whoever sent it wants to be noticed. */
+        if (futex_wait((uint32_t *)&s->seq, seq, left) == ST_OK && atomic_load(&s->seq) == seq) return ST_TIMEOUT;
     }
 }
 

@@ -148,9 +148,14 @@ MUST_USE enum status wal_reader_open(struct io *io, const char *dir, lsn_t at, u
 /* ST_OK; ST_END: nothing more is visible now; ST_NOT_FOUND: the position was recycled under the reader
  * (it holds no slot); ST_CORRUPT: file and offset.                                                */
 MUST_USE enum status wal_reader_next(struct wal_reader *r, struct wal_record *out, struct fault *f);
-/* Sleeps until something after the position is visible. ST_OK, ST_TIMEOUT. UINT64_MAX = for ever.    */
+/* Sleeps until something after the position is visible. ST_OK; ST_TIMEOUT, also when a signal came.
+ * UINT64_MAX = for ever.                                                                           */
 MUST_USE enum status wal_reader_wait(struct wal_reader *r, uint64_t timeout_ns);
 MUST_USE enum status wal_reader_seek(struct wal_reader *r, lsn_t at, struct fault *f);
+/* Finds the first record that begins at or after the byte position `at`, any multiple of 8: its header and
+ * CRC depend on where it stands, so the log can be entered anywhere and searched by halves.
+ * ST_END: none is visible (the position is then the visible end).                                  */
+MUST_USE enum status wal_reader_resync(struct wal_reader *r, lsn_t at, struct fault *f);
 lsn_t wal_reader_position(const struct wal_reader *r); /* end of the last record returned */
 lsn_t wal_reader_visible(struct wal_reader *r);        /* how far one could read now       */
 void wal_reader_wake(struct wal_reader *r);            /* ends a wait in another thread     */

@@ -1,0 +1,302 @@
+/* The relay against the log it tails: killed at any instant, it loses nothing, repeats nothing, keeps order. */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/io_sim.h"
+#include "pipeline/relay.h"
+#include "tests/pipeline/source.h"
+
+static struct platform place(struct io *io, const char *dir)
+{
+    struct platform p = {.io = io, .clock = clock_real(), .log_id = 77};
+
+    (void)snprintf(p.dir, sizeof p.dir, "%s", dir);
+    return p;
+}
+
+static struct wal *open_log(const struct platform *p)
+{
+    struct wal_options o = {.io = p->io, .segment_bytes = WAL_SEGMENT_MIN, .log_id = p->log_id};
+    struct wal *w = NULL;
+    struct fault f = {0};
+    char path[PATH_MAX_BYTES];
+
+    ASSERT_OK(path_join(path, p->dir, "wal", &f), &f);
+    ASSERT_OK(wal_open(path, &o, &w, NULL, &f), &f);
+    return w;
+}
+
+static struct stream_reader *open_stream(const struct platform *p, enum stream_from from, int64_t number)
+{
+    struct stream_reader *r = NULL;
+    struct fault f = {0};
+    char path[PATH_MAX_BYTES];
+
+    ASSERT_OK(path_join(path, p->dir, "stream", &f), &f);
+    ASSERT_OK(stream_reader_open(p->io, path, from, number, &r, &f), &f);
+    return r;
+}
+
+static const struct relay_options small = {.segment_bytes = WAL_SEGMENT_MIN};
+
+static void test_relay_ships_committed_transactions_whole_and_in_order(void)
+{
+    struct platform p = place(io_posix(), test_dir());
+    struct source s = {.seed = test_seed(), .large_every = 50, .large_size = 3000, .row_max = 300};
+    struct follower fo = {.s = &s};
+    struct relay_run_options once = {.until_caught_up = true};
+    struct wal *w = open_log(&p);
+    struct relay *relay = NULL;
+    struct relay_stats stats;
+    struct stream_reader *r;
+    struct fault f = {0};
+    lsn_t lsn = LSN_NONE, last = LSN_NONE;
+
+    ASSERT_OK(relay_open(&p, &small, &relay, &f), &f);
+    r = open_stream(&p, STREAM_FROM_START, 0);
+    for (uint64_t k = 0; k < 200; k++) {
+        source_append(&s, w, k, &lsn);
+        if (lsn != LSN_NONE) last = lsn;
+        if (k % 9 != 0) continue;
+        ASSERT_OK(wal_flush(w, &f), &f);
+        ASSERT_OK(relay_run(relay, &once, &f), &f);
+        follow(&fo, r);
+        ck_assert_uint_eq(fo.seq, 0);
+    }
+    ASSERT_OK(wal_flush(w, &f), &f);
+    ASSERT_OK(relay_run(relay, &once, &f), &f);
+    follow(&fo, r);
+    ck_assert_uint_ge(fo.k, 190);
+    ck_assert_uint_ge(fo.lsn, last);
+    relay_stats(relay, &stats);
+    ck_assert_uint_eq(stats.events, fo.offset);
+    ck_assert_uint_gt(stats.aborted, 5);
+    stream_reader_close(r);
+    ASSERT_OK(relay_close(relay, &f), &f);
+    ASSERT_OK(wal_close(w, &f), &f);
+}
+
+static void test_relay_ships_nothing_before_it_is_durable(void)
+{
+    struct platform p = place(io_posix(), test_dir());
+    struct source s = {.seed = 1, .row_max = 100};
+    struct wal *w = open_log(&p);
+    struct relay *relay = NULL;
+    struct relay_stats stats;
+    struct fault f = {0};
+    lsn_t lsn;
+
+    ASSERT_OK(relay_open(&p, &small, &relay, &f), &f);
+    for (uint64_t k = 0; k < 10; k++) source_append(&s, w, k, &lsn);
+    ASSERT_OK(wal_commit(w, wal_end_lsn(w), WAL_WRITTEN, &f), &f);
+    ASSERT_OK(relay_step(relay, &f), &f); /* a heartbeat: it has seen that the log is empty */
+    ASSERT_STATUS(relay_step(relay, &f), ST_END);
+    relay_stats(relay, &stats);
+    ck_assert_uint_eq(stats.events, 0);
+    ASSERT_OK(wal_flush(w, &f), &f);
+    ASSERT_OK(relay_step(relay, &f), &f);
+    relay_stats(relay, &stats);
+    ck_assert_uint_gt(stats.events, 0);
+    ASSERT_OK(relay_close(relay, &f), &f);
+    ASSERT_OK(wal_close(w, &f), &f);
+}
+
+static void relay_until_killed(const struct platform *p)
+{
+    struct relay *relay = NULL;
+    struct relay_run_options forever = {0};
+    struct relay_options o = small;
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)alarm(20);
+    o.sync_us = 3000;
+    o.sync_bytes = 100000;
+    if (relay_open(p, &o, &relay, NULL) != ST_OK) _exit(1);
+    if (relay_run(relay, &forever, NULL) != ST_OK) _exit(2);
+    _exit(0);
+}
+
+static void test_relay_killed_at_random_instants_loses_and_repeats_nothing(void)
+{
+    struct platform p = place(io_posix(), test_dir());
+    struct source s = {.seed = test_seed(), .large_every = 40, .large_size = 2000, .row_max = 300};
+    struct follower fo = {.s = &s};
+    struct wal *w = open_log(&p);
+    struct stream_reader *r = NULL;
+    struct relay *relay = NULL;
+    struct rng rng;
+    struct fault f = {0};
+    uint64_t k = 0;
+    lsn_t lsn;
+
+    rng_seed(&rng, test_seed());
+    ASSERT_OK(relay_open(&p, &small, &relay, &f), &f);
+    ASSERT_OK(relay_close(relay, &f), &f);
+    r = open_stream(&p, STREAM_FROM_START, 0);
+    for (int round = 0; round < test_scale(60); round++) {
+        pid_t pid = fork();
+        uint64_t until = k + 5 + rng_below(&rng, 40);
+        int status;
+
+        if (pid == 0) relay_until_killed(&p);
+        usleep((useconds_t)rng_below(&rng, 4000)); /* let it be anywhere in its start-up, too */
+        for (; k < until; k++) {
+            source_append(&s, w, k, &lsn);
+            if (k % 3 == 0) ASSERT_OK(wal_flush(w, &f), &f);
+            follow(&fo, r);
+        }
+        usleep((useconds_t)rng_below(&rng, 6000));
+        ck_assert_int_eq(kill(pid, SIGKILL), 0);
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert_msg(WIFSIGNALED(status), "the relay stopped by itself: status %d", WEXITSTATUS(status));
+        follow(&fo, r);
+    }
+    ASSERT_OK(wal_flush(w, &f), &f);
+    relay = NULL;
+    ASSERT_OK(relay_open(&p, &small, &relay, &f), &f);
+    ASSERT_OK(relay_run(relay, &(struct relay_run_options){.until_caught_up = true}, &f), &f);
+    follow(&fo, r);
+    ck_assert_uint_ge(fo.k + 3, k);
+    stream_reader_close(r);
+    /* And once more from the beginning. */
+    fo = (struct follower){.s = &s};
+    r = open_stream(&p, STREAM_FROM_START, 0);
+    follow(&fo, r);
+    ck_assert_uint_ge(fo.k + 3, k);
+    stream_reader_close(r);
+    ASSERT_OK(relay_close(relay, &f), &f);
+    ASSERT_OK(wal_close(w, &f), &f);
+}
+
+/* Goal: after a power cut at any call the relay makes, the same events come back with the same offsets. */
+static void test_relay_power_cut_at_every_call_makes_the_same_stream(void)
+{
+    struct source s = {.seed = test_seed(), .large_every = 10, .large_size = 400, .row_max = 800};
+    struct relay_options o = {.segment_bytes = WAL_SEGMENT_MIN, .sync_bytes = 50000};
+    struct relay_run_options once = {.until_caught_up = true};
+    bool finished = false;
+
+    for (uint64_t nth = 1; !finished; nth += 1 + nth / 40) {
+        struct io_sim *sim = io_sim_new(test_seed() + nth);
+        struct platform p = place(io_sim_io(sim), "p");
+        struct follower fo = {.s = &s};
+        struct wal *w = open_log(&p);
+        struct relay *relay = NULL;
+        struct stream_reader *r;
+        struct fault f = {0};
+        lsn_t lsn;
+
+        for (uint64_t k = 0; k < 35; k++) source_append(&s, w, k, &lsn);
+        ASSERT_OK(wal_close(w, &f), &f);
+        io_sim_plant(sim, SIM_POWER_CUT, nth, true);
+        if (relay_open(&p, &o, &relay, NULL) == ST_OK && relay_run(relay, &once, NULL) == ST_OK) {
+            struct stream_reader *live = open_stream(&p, STREAM_FROM_START, 0);
+
+            follow(&fo, live);
+            stream_reader_close(live);
+        }
+        (void)relay_close(relay, NULL);
+        finished = !io_sim_fired(sim);
+        io_sim_clear(sim);
+        io_sim_reboot(sim);
+        w = open_log(&p);
+        relay = NULL;
+        ASSERT_OK(relay_open(&p, &o, &relay, &f), &f);
+        ASSERT_OK(relay_run(relay, &once, &f), &f);
+        fo = (struct follower){.s = &s};
+        r = open_stream(&p, STREAM_FROM_START, 0);
+        follow(&fo, r);
+        ck_assert_uint_ge(fo.k + 3, 35);
+        stream_reader_close(r);
+        ASSERT_OK(relay_close(relay, &f), &f);
+        ASSERT_OK(wal_close(w, &f), &f);
+        io_sim_free(sim);
+    }
+}
+
+static void test_relay_of_two_one_is_refused(void)
+{
+    struct platform p = place(io_posix(), test_dir());
+    struct wal *w = open_log(&p);
+    struct relay *one = NULL, *two = NULL;
+    struct fault f = {0};
+    pid_t pid;
+    int status;
+
+    ASSERT_OK(relay_open(&p, &small, &one, &f), &f);
+    pid = fork();
+    if (pid == 0) _exit(relay_open(&p, &small, &two, NULL) == ST_CONFLICT ? 0 : 1);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    ASSERT_OK(relay_close(one, &f), &f);
+    ASSERT_OK(wal_close(w, &f), &f);
+}
+
+static void test_relay_tells_idle_from_stalled_by_heartbeats(void)
+{
+    struct platform p = place(io_posix(), test_dir());
+    struct wal *w = open_log(&p);
+    struct relay_options o = {.segment_bytes = WAL_SEGMENT_MIN, .heartbeat_us = 1000};
+    struct relay *relay = NULL;
+    struct stream_state before, after;
+    struct wal_span at;
+    struct fault f = {0};
+    char path[PATH_MAX_BYTES];
+
+    ASSERT_OK(path_join(path, p.dir, "stream", &f), &f);
+    ASSERT_OK(relay_open(&p, &o, &relay, &f), &f);
+    usleep(2000);
+    ASSERT_OK(relay_step(relay, &f), &f);
+    ASSERT_OK(stream_state(p.io, path, &before, &f), &f);
+    usleep(2000);
+    ASSERT_OK(relay_step(relay, &f), &f);
+    ASSERT_OK(stream_state(p.io, path, &after, &f), &f);
+    ck_assert_int_gt(after.wall_us, before.wall_us);
+    ck_assert_uint_eq(after.lsn, before.lsn);
+    /* The log moves on without a transaction: the position follows at once. */
+    ASSERT_OK(wal_append(w, CHANGE_CHECKPOINT, &(struct io_slice){"\1\0\1", 3}, 1, &at, &f), &f);
+    ASSERT_OK(wal_flush(w, &f), &f);
+    ASSERT_OK(relay_step(relay, &f), &f);
+    ASSERT_OK(stream_state(p.io, path, &after, &f), &f);
+    ck_assert_uint_eq(after.lsn, at.end);
+    ck_assert_uint_eq(after.next_offset, 0);
+    ASSERT_OK(relay_close(relay, &f), &f);
+    ASSERT_OK(wal_close(w, &f), &f);
+}
+
+static void test_relay_slot_follows_what_the_stream_has_synced(void)
+{
+    struct platform p = place(io_posix(), test_dir());
+    struct source s = {.seed = 5, .row_max = 3000};
+    struct wal *w = open_log(&p);
+    struct relay *relay = NULL;
+    struct fault f = {0};
+    size_t lost;
+    lsn_t lsn;
+
+    ASSERT_OK(relay_open(&p, &small, &relay, &f), &f);
+    for (uint64_t k = 0; k < 200; k++) source_append(&s, w, k, &lsn);
+    ASSERT_OK(wal_flush(w, &f), &f);
+    ASSERT_OK(wal_trim(w, LSN_MAX, &lost, &f), &f);
+    ck_assert_uint_lt(wal_oldest_lsn(w), WAL_SEGMENT_MIN);
+    ASSERT_OK(relay_run(relay, &(struct relay_run_options){.until_caught_up = true}, &f), &f);
+    ASSERT_OK(wal_trim(w, LSN_MAX, &lost, &f), &f);
+    ck_assert_uint_gt(wal_oldest_lsn(w), 2 * WAL_SEGMENT_MIN);
+    ASSERT_OK(relay_close(relay, &f), &f);
+    ASSERT_OK(wal_close(w, &f), &f);
+}
+
+static const struct named_test tests[] = {
+    T(test_relay_ships_committed_transactions_whole_and_in_order),
+    T(test_relay_ships_nothing_before_it_is_durable),
+    T(test_relay_killed_at_random_instants_loses_and_repeats_nothing),
+    T(test_relay_power_cut_at_every_call_makes_the_same_stream),
+    T(test_relay_of_two_one_is_refused),
+    T(test_relay_tells_idle_from_stalled_by_heartbeats),
+    T(test_relay_slot_follows_what_the_stream_has_synced),
+};
+
+int main(int argc, char **argv) { return run_tests("relay", tests, ARRAY_LEN(tests), argc, argv); }

@@ -1,0 +1,245 @@
+/* The stream against a naive twin: every place can be found, every gap and every flipped byte is noticed. */
+#include <stdio.h>
+
+#include "engine/io_sim.h"
+#include "pipeline/stream.h"
+#include "tests/common/check_main.h"
+
+enum { TXNS = 300 };
+
+/* Writes TXNS transactions; transaction k commits at LSN 100 + 10 k, has k % 4 + 1 events, at time 1000 k. */
+static uint64_t events_of(uint64_t k) { return k % 4 + 1; }
+static lsn_t lsn_of(uint64_t k) { return 104 + 8 * k; }
+
+static struct stream_writer *open_writer(struct io *io, const char *dir, const struct stream_writer_options *o)
+{
+    struct stream_writer_options plain = {.log_id = 5, .segment_bytes = WAL_SEGMENT_MIN};
+    struct stream_writer *w = NULL;
+    struct stream_tail tail;
+    struct fault f = {0};
+
+    ASSERT_OK(stream_writer_open(io, dir, o != NULL ? o : &plain, &w, &tail, &f), &f);
+    return w;
+}
+
+static void write_transaction(struct stream_writer *w, uint64_t k)
+{
+    struct stream_transaction t = {.lsn = lsn_of(k), .txn = k, .total = events_of(k), .wall_us = (int64_t)(1000 * k)};
+    uint8_t row[400] = {0};
+    struct buf b = {0};
+    struct fault f = {0};
+
+    put_u64(row, k);
+    ASSERT_OK(stream_begin(w, &t, &f), &f);
+    for (uint64_t seq = 0; seq < t.total; seq++) {
+        struct change_row c = {.txn = k, .seq = seq, .table = 1, .version = 1, .op = OP_INSERT, .key = {row, 8},
+                               .after = {row, sizeof row}};
+
+        change_put_row(&b, &c);
+        ASSERT_OK(stream_event_put(w, CHANGE_ROW, b.data, b.size, &f), &f);
+        buf_clear(&b);
+    }
+    ASSERT_OK(stream_end(w, &f), &f);
+    buf_free(&b);
+}
+
+static void write_all(struct io *io, const char *dir)
+{
+    struct clock_sim clock;
+    struct stream_writer_options o = {.clock = &clock.clock, .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN};
+    struct stream_writer *w;
+    struct fault f = {0};
+
+    clock_sim_init(&clock, 0);
+    w = open_writer(io, dir, &o);
+    for (uint64_t k = 0; k < TXNS; k++) {
+        write_transaction(w, k);
+        clock.wall_us = 1000 * (int64_t)k;
+        if (k % 50 == 49) ASSERT_OK(stream_heartbeat(w, lsn_of(k), &f), &f);
+    }
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+}
+
+/* The first event that is not a heartbeat, from a place. */
+static enum status first_event(struct io *io, const char *dir, enum stream_from from, int64_t number, struct stream_event *e)
+{
+    struct stream_reader *r = NULL;
+    enum status st = stream_reader_open(io, dir, from, number, &r, NULL);
+
+    if (st == ST_OK) {
+        do {
+            st = stream_reader_next(r, e, NULL);
+        } while (st == ST_OK && e->kind == STREAM_BEAT);
+    }
+    stream_reader_close(r);
+    return st;
+}
+
+static void test_stream_every_place_is_found_by_offset_lsn_and_time(void)
+{
+    struct stream_event e;
+    uint64_t offset = 0;
+
+    write_all(io_posix(), test_dir());
+    for (uint64_t k = 0; k < TXNS; k++) {
+        for (uint64_t seq = 0; seq < events_of(k); seq++, offset++) {
+            ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset, &e), ST_OK);
+            ck_assert_uint_eq(e.offset, offset);
+            ck_assert_uint_eq(e.txn, k);
+            ck_assert_uint_eq(e.seq, seq);
+        }
+        ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k) - 1, &e), ST_OK);
+        ck_assert_uint_eq(e.txn, k);
+        ck_assert_uint_eq(e.seq, 0);
+        ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k), &e), k + 1 < TXNS ? ST_OK : ST_END);
+        if (k + 1 < TXNS) ck_assert_uint_eq(e.txn, k + 1);
+        ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_TIME, (int64_t)(1000 * k) - 999, &e), ST_OK);
+        ck_assert_uint_eq(e.txn, k);
+    }
+    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset, &e), ST_END);
+    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset + 1, &e), ST_NOT_FOUND);
+    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_END, 0, &e), ST_END);
+}
+
+static void test_stream_lsn_beyond_the_end_passes_over_what_comes_again(void)
+{
+    struct stream_writer *w = open_writer(io_posix(), test_dir(), NULL);
+    struct stream_reader *r = NULL;
+    struct stream_event e;
+    struct fault f = {0};
+
+    for (uint64_t k = 0; k < 5; k++) write_transaction(w, k);
+    ASSERT_OK(stream_flush(w, &f), &f);
+    ASSERT_OK(stream_reader_open(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(7), &r, &f), &f);
+    ASSERT_STATUS(stream_reader_next(r, &e, &f), ST_END);
+    for (uint64_t k = 5; k < 10; k++) write_transaction(w, k);
+    ASSERT_OK(stream_flush(w, &f), &f);
+    ASSERT_OK(stream_reader_wait(r, 0), &f);
+    ASSERT_OK(stream_reader_next(r, &e, &f), &f);
+    ck_assert_uint_eq(e.txn, 8);
+    stream_reader_close(r);
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+}
+
+static void test_stream_retention_stops_at_consumers_then_invalidates(void)
+{
+    struct stream_writer_options o = {.log_id = 5, .segment_bytes = WAL_SEGMENT_MIN, .retain_bytes = 1};
+    struct stream_writer *w = open_writer(io_posix(), test_dir(), &o);
+    struct stream_consumers *c = NULL;
+    struct stream_consumer list[STREAM_CONSUMERS_MAX];
+    struct stream_reader *r = NULL;
+    struct stream_event e = {0};
+    struct stream_state state;
+    struct fault f = {0};
+    size_t lost;
+    int slot;
+
+    ASSERT_OK(stream_consumers_open(io_posix(), test_dir(), &c, &f), &f);
+    ASSERT_OK(stream_consumer_join(c, "view", &slot, &f), &f);
+    for (uint64_t k = 0; k < TXNS; k++) write_transaction(w, k);
+    ASSERT_OK(stream_sync(w, NULL, &f), &f);
+    ASSERT_OK(stream_trim(w, &lost, &f), &f);
+    ASSERT_OK(stream_state(io_posix(), test_dir(), &state, &f), &f);
+    ck_assert_uint_eq(state.oldest_offset, 0);
+    ck_assert_uint_eq(lost, 0);
+    ASSERT_OK(stream_reader_open(io_posix(), test_dir(), STREAM_FROM_START, 0, &r, &f), &f);
+    while (e.txn < 200 || e.kind != STREAM_COMMIT) ASSERT_OK(stream_reader_next(r, &e, &f), &f);
+    stream_consumer_confirm(c, slot, &e, 42);
+    stream_reader_close(r);
+    ck_assert_uint_eq(stream_consumers_list(c, list), 1);
+    ck_assert_str_eq(list[0].name, "view");
+    ck_assert_uint_eq(list[0].lsn, lsn_of(200));
+    ck_assert_int_eq(list[0].updated_us, 42);
+    ck_assert(list[0].alive);
+    ASSERT_OK(stream_trim(w, &lost, &f), &f);
+    ASSERT_OK(stream_state(io_posix(), test_dir(), &state, &f), &f);
+    ck_assert_uint_gt(state.oldest_offset, 0);
+    /* What it needs next is still there; what came before is refused, not passed over. */
+    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(200), &e), ST_OK);
+    ck_assert_uint_eq(e.txn, 201);
+    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, 0, &e), ST_NOT_FOUND);
+    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, 0, &e), ST_NOT_FOUND);
+    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_START, 0, &e), ST_OK);
+    ck_assert_uint_eq(e.seq, 0);
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+    o.bound_bytes = 1000;
+    w = open_writer(io_posix(), test_dir(), &o);
+    ASSERT_OK(stream_trim(w, &lost, &f), &f);
+    ck_assert_uint_eq(lost, 1);
+    ck_assert_uint_eq(stream_consumers_list(c, list), 1);
+    ck_assert(list[0].invalid);
+    ASSERT_OK(stream_consumer_leave(c, "view", &f), &f);
+    ck_assert_uint_eq(stream_consumers_list(c, list), 0);
+    stream_consumers_close(c);
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+}
+
+static void test_stream_declared_consumers_outlive_the_loss_of_the_page(void)
+{
+    struct io_sim *s = io_sim_new(test_seed());
+    struct stream_writer *w = open_writer(io_sim_io(s), "stream", NULL);
+    struct stream_consumers *c = NULL;
+    struct stream_consumer list[STREAM_CONSUMERS_MAX];
+    struct fault f = {0};
+    int slot;
+
+    ASSERT_OK(stream_consumers_open(io_sim_io(s), "stream", &c, &f), &f);
+    ASSERT_OK(stream_consumer_join(c, "search", &slot, &f), &f);
+    ASSERT_OK(stream_consumer_join(c, "audit", &slot, &f), &f);
+    ASSERT_OK(stream_consumer_leave(c, "audit", &f), &f);
+    stream_consumers_close(c);
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+    ASSERT_OK(io_unlink(io_sim_io(s), "stream/consumers", &f), &f);
+    c = NULL;
+    ASSERT_OK(stream_consumers_open(io_sim_io(s), "stream", &c, &f), &f);
+    ck_assert_uint_eq(stream_consumers_list(c, list), 1);
+    ck_assert_str_eq(list[0].name, "search");
+    ck_assert_uint_eq(list[0].position, 0);
+    stream_consumers_close(c);
+    io_sim_free(s);
+}
+
+/* Goal: no flipped byte is believed. What the log's checksums let through does not exist. */
+static void test_stream_every_flipped_byte_is_found(void)
+{
+    struct io_sim *s = io_sim_new(test_seed());
+    struct io *io = io_sim_io(s);
+    struct stream_writer *w = open_writer(io, "stream", NULL);
+    struct wal_state state;
+    struct fault f = {0};
+
+    for (uint64_t k = 0; k < 8; k++) write_transaction(w, k);
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+    ASSERT_OK(wal_state(io, "stream", &state, &f), &f);
+    for (uint64_t at = 0; at < state.durable; at += 1 + at % 3) {
+        struct stream_reader *r = NULL;
+        struct stream_event e;
+        uint64_t commits = 0;
+        enum status st;
+
+        ck_assert(io_sim_flip(s, "stream/0000000000000000.seg", at, 0x10));
+        st = stream_reader_open(io, "stream", STREAM_FROM_START, 0, &r, NULL);
+        while (st == ST_OK) {
+            st = stream_reader_next(r, &e, NULL);
+            if (st == ST_OK && e.kind == STREAM_COMMIT) {
+                ck_assert_uint_eq(e.txn, commits);
+                commits++;
+            }
+        }
+        ck_assert_msg(st == ST_CORRUPT, "byte %llu: %s after %llu transactions", (unsigned long long)at, status_name(st),
+                      (unsigned long long)commits);
+        stream_reader_close(r);
+        ck_assert(io_sim_flip(s, "stream/0000000000000000.seg", at, 0x10));
+    }
+    io_sim_free(s);
+}
+
+static const struct named_test tests[] = {
+    T(test_stream_every_place_is_found_by_offset_lsn_and_time),
+    T(test_stream_lsn_beyond_the_end_passes_over_what_comes_again),
+    T(test_stream_retention_stops_at_consumers_then_invalidates),
+    T(test_stream_declared_consumers_outlive_the_loss_of_the_page),
+    T(test_stream_every_flipped_byte_is_found),
+};
+
+int main(int argc, char **argv) { return run_tests("stream", tests, ARRAY_LEN(tests), argc, argv); }

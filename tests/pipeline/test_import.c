@@ -431,6 +431,61 @@ static void test_import_power_cuts_end_in_the_same_rows(void)
     buf_free(&got);
 }
 
+/* Goal:   a disk that refuses, fills up or fails to sync ends the import with an error, never with wrong rows:
+ *         after reopening, it goes on to the same rows.
+ * Method: each kind of failure at each of the first calls of an import.                             */
+static void test_import_disk_failures_end_in_the_same_rows(void)
+{
+    static const enum sim_fault_kind kinds[] = {SIM_EIO, SIM_ENOSPC, SIM_SHORT_WRITE, SIM_SYNC_FAIL};
+    struct buf text = {0}, mapping = mapping_file("online-retail"), got = {0}, want = {0};
+    char path[PATH_MAX_BYTES], real_path[PATH_MAX_BYTES];
+    int failed = 0;
+
+    made_up_lines(&text, 300, test_seed());
+    write_file(io_posix(), test_dir(), "lines.csv", text.data, text.size, real_path);
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        for (uint64_t nth = 1; nth < (uint64_t)test_scale(16); nth++) {
+            struct io_sim *sim = io_sim_new(test_seed() + nth);
+            struct import_stats s = {0};
+            struct oltp *db;
+            enum status st;
+
+            ASSERT_OK(io_mkdir(io_sim_io(sim), "/d", NULL), NULL);
+            write_file(io_sim_io(sim), "/d", "lines.csv", text.data, text.size, path);
+            db = shop_try_open(io_sim_io(sim), "/d", &st);
+            ASSERT_STATUS(st, ST_OK);
+            ASSERT_STATUS(shop_try_tables(db), ST_OK);
+            io_sim_plant(sim, kinds[k], nth, false);
+            st = run(db, path, &mapping, (struct import_options){.io = io_sim_io(sim)}, &s, NULL);
+            failed += st != ST_OK;
+            ck_assert(st == ST_OK || st == ST_IO || st == ST_LIMIT);
+            (void)oltp_close(db, NULL);
+            io_sim_clear(sim);
+            io_sim_kill(sim);
+            db = shop_try_open(io_sim_io(sim), "/d", &st);
+            ASSERT_STATUS(st, ST_OK);
+            ASSERT_STATUS(run(db, path, &mapping, (struct import_options){.io = io_sim_io(sim)}, &s, NULL), ST_OK);
+            ck_assert(s.finished);
+            buf_clear(&got);
+            shop_dump_all(db, &got);
+            shop_dump(db, "seam_rejects", &got);
+            shop_close(db);
+            io_sim_free(sim);
+            if (want.size == 0) {
+                check_same_as_whole(real_path, &mapping, &got);
+                buf_append(&want, got.data, got.size);
+            }
+            ck_assert_uint_eq(got.size, want.size);
+            ck_assert_mem_eq(got.data, want.data, want.size);
+        }
+    }
+    printf("%d of the failures ended a run\n", failed);
+    buf_free(&want);
+    buf_free(&text);
+    buf_free(&mapping);
+    buf_free(&got);
+}
+
 /* ---- the real files ---- */
 
 struct totals { uint64_t lines; int64_t quantity, amount; };
@@ -542,7 +597,7 @@ int main(int argc, char **argv)
         T(test_import_flat_lines_become_the_shops_tables), T(test_import_again_changes_nothing), T(test_import_grown_and_changed_files),
         T(test_import_stop_keeps_what_came_before), T(test_import_dry_run_changes_nothing), T(test_import_tsv_jsonl_and_latin1),
         T(test_import_mapping_mistakes_are_named), T(test_import_empty_and_headless_files), T(test_import_killed_and_resumed_equals_one_run),
-        T(test_import_power_cuts_end_in_the_same_rows), T(test_import_online_retail_meets_the_golden_totals),
+        T(test_import_power_cuts_end_in_the_same_rows), T(test_import_disk_failures_end_in_the_same_rows), T(test_import_online_retail_meets_the_golden_totals),
         T(test_import_product_search_becomes_a_catalogue), T(test_import_the_shipped_catalogue),
     };
 

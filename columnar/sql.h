@@ -63,6 +63,8 @@ MUST_USE enum status sql_printer_new(enum sql_format format, const struct plan_c
                                      void *ctx, struct sql_printer **out, struct fault *f);
 enum status sql_printer_batch(void *printer, const struct batch *b, struct fault *f); /* a query_sink */
 MUST_USE enum status sql_printer_finish(struct sql_printer *p, uint64_t *rows, struct fault *f); /* prints the rest, frees */
+/* {"column": value, ...} of one row: ints and doubles as numbers, decimals and times as exact texts.  */
+void sql_json_row(const struct plan_column *columns, int n, const struct value *row, struct buf *out);
 /* One row of a batch as values (text points into the batch).                                       */
 void batch_row(const struct batch *b, size_t row, struct value *out);
 

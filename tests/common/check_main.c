@@ -78,6 +78,14 @@ void check_ok(enum status st, const struct fault *f, const char *file, int line)
                  f != NULL ? fault_text(f, text, sizeof text) : "(no fault)");
 }
 
+/* Seconds before a test is taken for hung: a hang must not hold up the whole suite.                  */
+static double test_timeout(void)
+{
+    const char *s = getenv("TEST_TIMEOUT");
+
+    return s != NULL && atof(s) > 0 ? atof(s) : 150;
+}
+
 int run_tests(const char *suite_name, const struct named_test *tests, size_t count, int argc,
               char **argv)
 {
@@ -91,7 +99,7 @@ int run_tests(const char *suite_name, const struct named_test *tests, size_t cou
 
         if (argc > 1 && strstr(tests[i].name, argv[1]) == NULL) continue;
         c = tcase_create(tests[i].name);
-        tcase_set_timeout(c, 600);
+        tcase_set_timeout(c, test_timeout());
         tcase_add_loop_test(c, &adapter, (int)i, (int)i + 1);
         suite_add_tcase(suite, c);
     }

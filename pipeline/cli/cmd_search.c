@@ -116,10 +116,10 @@ static void hits_text(struct cli *c, const struct platform *p, const struct sear
     for (size_t i = 0; i < r->count; i++) {
         const struct hybrid_hit *h = &r->hits[i];
 
-        title_of(&titles, document_id(h->key), &title);
+        title_of(&titles, document_id(h->id), &title);
         table_cell(&t, "%zu", q->offset + i + 1);
         table_cell(&t, "%.4f", h->score);
-        table_cell(&t, "%" PRId64, document_id(h->key));
+        table_cell(&t, "%" PRId64, document_id(h->id));
         if (explain)
             for (int side = 0; side < 2; side++) {
                 if (h->rank[side] != 0) table_cell(&t, "%u", h->rank[side]);
@@ -133,4 +133,163 @@ static void hits_text(struct cli *c, const struct platform *p, const struct sear
     table_print(c, &t);
     titles_close(&titles);
     buf_free(&title);
+}
+
+static void hits_json(const struct platform *p, const struct search_result *r, const struct search_request *q,
+                      const struct search_position *at)
+{
+    struct titles titles;
+    struct buf b = {0}, title = {0};
+    struct json_writer w;
+
+    titles_open(&titles, p, r->lsn);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_key(&w, "mode");
+    jw_str(&w, search_mode_name(q->mode));
+    jw_key(&w, "as_of_lsn");
+    jw_uint(&w, r->lsn);
+    jw_key(&w, "age_ms");
+    jw_double(&w, (double)(clock_wall_us(p->clock) - at->wall_us) / 1000.0);
+    jw_key(&w, "embedder");
+    jw_str(&w, at->embedder);
+    jw_key(&w, "weight");
+    jw_double(&w, r->weight);
+    jw_key(&w, "words_us");
+    jw_double(&w, r->words_us);
+    jw_key(&w, "vectors_us");
+    jw_double(&w, r->meaning_us);
+    jw_key(&w, "candidates");
+    jw_uint(&w, r->candidates);
+    jw_key(&w, "hits");
+    jw_array(&w);
+    for (size_t i = 0; i < r->count; i++) {
+        title_of(&titles, document_id(r->hits[i].id), &title);
+        jw_object(&w);
+        jw_key(&w, "id");
+        jw_int(&w, document_id(r->hits[i].id));
+        jw_key(&w, "score");
+        jw_double(&w, r->hits[i].score);
+        jw_key(&w, "title");
+        jw_strn(&w, (const char *)title.data, title.size);
+        jw_key(&w, "explain");
+        hybrid_explain_json(&r->hits[i], &w);
+        jw_end_object(&w);
+    }
+    jw_end_array(&w);
+    jw_end_object(&w);
+    buf_str(&b, "\n");
+    cli_print(&b);
+    titles_close(&titles);
+    buf_free(&b);
+    buf_free(&title);
+}
+
+static void print_work(const struct search_result *r, enum search_mode mode)
+{
+    if (mode != SEARCH_VECTOR)
+        printf("words:   %s, %" PRIu64 " postings, %" PRIu64 " decoded, %" PRIu64 " scored, %" PRIu64 "/%" PRIu64
+               " blocks skipped, %.0f us\n", r->words.plan != NULL ? r->words.plan : "-", r->words.postings,
+               r->words.decoded, r->words.scored, r->words.blocks_skipped, r->words.blocks, r->words_us);
+    if (mode != SEARCH_BM25)
+        printf("vectors: %s, ef %u, %u hops, %u distances, %.0f us\n", hnsw_regime_name(r->graph.regime), r->graph.ef,
+               r->graph.hops, r->graph.distances, r->meaning_us);
+    if (mode == SEARCH_HYBRID)
+        printf("fusion:  query kind %s, weight of the meaning %.2f%s\n", query_kind_name(r->kind), r->weight,
+               r->words_only ? ", words only" : "");
+}
+
+static enum status ask(struct cli *c, const struct platform *p, struct search *s, const struct search_options *o,
+                       struct search_request *q)
+{
+    struct search_result r = {0};
+    struct search_position at;
+    enum status st;
+
+    r.hits = calloc(q->k, sizeof *r.hits);
+    if (r.hits == NULL) return fault_set(&c->fault, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory");
+    st = search_query(s, q, &r, &c->fault);
+    search_position(s, &at);
+    if (st == ST_OK && c->json) {
+        hits_json(p, &r, q, &at);
+    } else if (st == ST_OK) {
+        hits_text(c, p, &r, q, o->explain);
+        if (o->explain) print_work(&r, q->mode);
+        cli_footer(c, r.lsn, clock_wall_us(p->clock) - at.wall_us, search_mode_name(q->mode));
+    }
+    free(r.hits);
+    return st;
+}
+
+static int check_options(struct cli *c, const struct search_options *o, struct search_request *q,
+                         struct hybrid_options *h, const char *fusion, lsn_t *as_of, lsn_t *at_least)
+{
+    int64_t time_us;
+
+    *as_of = LSN_MAX;
+    *at_least = LSN_NONE;
+    *h = hybrid_defaults();
+    if (!search_mode_parse(o->mode, &q->mode)) return cli_usage(c, "--mode is bm25, vector or hybrid");
+    if (fusion != NULL) {
+        if (!hybrid_method_parse(fusion, &h->method)) return cli_usage(c, "--fusion is rrf or convex");
+        h->by_kind = h->by_kind && h->method == HYBRID_CONVEX;
+        if (h->method == HYBRID_RRF) h->weight = 0.5;
+    }
+    if (o->k < 1 || o->k > SEARCH_PAGE_MAX || o->offset < 0 || o->wait_ms < 0)
+        return cli_usage(c, "-k is 1 to %d, --offset and --wait-ms are not negative", SEARCH_PAGE_MAX);
+    if (o->as_of != NULL && (!cli_parse_moment(o->as_of, as_of, &time_us) || time_us != INT64_MIN))
+        return cli_usage(c, "--as-of takes an LSN here");
+    if (o->at_least != NULL && (!cli_parse_moment(o->at_least, at_least, &time_us) || time_us != INT64_MIN))
+        return cli_usage(c, "--at-least takes an LSN");
+    q->k = (size_t)o->k;
+    q->offset = (size_t)o->offset;
+    q->filter = o->filter;
+    q->weight = o->weight;
+    q->hybrid = h;
+    return -1;
+}
+
+int cmd_search(struct cli *c, int argc, char **argv)
+{
+    const char *args[64], *fusion = NULL;
+    struct search_options o = {.mode = "hybrid", .k = 10, .wait_ms = 5000, .weight = -1};
+    const struct opt opts[] = {
+        {"mode", 'm', OPT_STRING, "bm25|vector|hybrid", "which index answers (hybrid)", &o.mode},
+        {"filter", 'f', OPT_STRING, "EXPR", "category:Garden price:<200000 (price in 1/10000)", &o.filter},
+        {"k", 'k', OPT_INT, "N", "hits wanted (10)", &o.k},
+        {"offset", 0, OPT_INT, "N", "skip the first N: the next page", &o.offset},
+        {"fusion", 0, OPT_STRING, "rrf|convex", "how hybrid joins the two lists", &fusion},
+        {"weight", 'w', OPT_DOUBLE, "0..1", "of the meaning; default by the query's kind", &o.weight},
+        {"as-of", 0, OPT_STRING, "LSN", "as it could be found then", &o.as_of},
+        {"at-least", 0, OPT_STRING, "LSN", "wait until this is searchable (what `put` printed)", &o.at_least},
+        {"wait-ms", 0, OPT_INT, "MS", "... for at most so long (5000)", &o.wait_ms},
+        {"explain", 'e', OPT_FLAG, NULL, "each side's rank and score, and the work done", &o.explain},
+    };
+    struct platform p;
+    struct search *s = NULL;
+    struct search_request q = {0};
+    struct hybrid_options h;
+    struct buf words = {0};
+    lsn_t as_of, at_least;
+    int count;
+    int rc = argc > 60 ? cli_usage(c, "too many arguments")
+                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 60);
+    enum status st;
+
+    if (rc >= 0) return rc;
+    rc = check_options(c, &o, &q, &h, fusion, &as_of, &at_least);
+    if (rc >= 0) return rc;
+    for (int i = 1; i < count; i++) buf_printf(&words, "%s%s", i > 1 ? " " : "", args[i]);
+    q.text = buf_cstr(&words);
+    q.size = words.size;
+    st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
+    if (st == ST_OK) {
+        st = open_search(&p, as_of, &s, &c->fault);
+        if (st == ST_OK && at_least != LSN_NONE) st = wait_for(c, s, at_least, o.wait_ms);
+        if (st == ST_OK) st = ask(c, &p, s, &o, &q);
+        search_close(s);
+        platform_close(&p);
+    }
+    buf_free(&words);
+    return st == ST_OK ? EXIT_FINE : cli_fail(c, st);
 }

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"relay", "DIR", "the relay alone: log to stream", cmd_relay, "Moving the data"},
     {"sink", "DIR NAME", "one sink alone: stream to store", cmd_sink, "Moving the data"},
     {"status", "DIR", "each store: applied LSN, lag, size", cmd_status, "Moving the data"},
+    {"search", "DIR WORDS...", "find products: bm25, vector or hybrid", cmd_search, "Asking"},
 };
 
 volatile int cli_interrupted;

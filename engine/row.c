@@ -113,7 +113,7 @@ static enum status corrupt(const struct row_reader *r, struct fault *f, const ch
     return fault_set(f, ST_CORRUPT, r->s->name, (uint64_t)(r->p - r->start), "%s", why);
 }
 
-static enum status read_head(struct row_reader *r, struct fault *f)
+static inline enum status read_head(struct row_reader *r, struct fault *f)
 {
     uint64_t version, count;
 
@@ -131,7 +131,32 @@ static enum status read_head(struct row_reader *r, struct fault *f)
     return ST_OK;
 }
 
-static bool read_value(struct row_reader *r, const struct column *c, struct value *v)
+/* Most numbers of a shop take one to three bytes: those without the loop.                           */
+static inline bool read_varint_fast(struct row_reader *r, uint64_t *out)
+{
+    const uint8_t *p = r->p;
+
+    if (likely(r->end - p >= 3)) {
+        if (p[0] < 0x80) {
+            *out = p[0];
+            r->p = p + 1;
+            return true;
+        }
+        if (p[1] < 0x80) {
+            *out = (p[0] & 0x7fu) | (uint64_t)p[1] << 7;
+            r->p = p + 2;
+            return true;
+        }
+        if (p[2] < 0x80) {
+            *out = (p[0] & 0x7fu) | (uint64_t)(p[1] & 0x7fu) << 7 | (uint64_t)p[2] << 14;
+            r->p = p + 3;
+            return true;
+        }
+    }
+    return get_varint(&r->p, r->end, out);
+}
+
+static inline bool read_value(struct row_reader *r, const struct column *c, struct value *v)
 {
     uint64_t u;
 
@@ -142,7 +167,7 @@ static bool read_value(struct row_reader *r, const struct column *c, struct valu
     case V_INT:
     case V_DECIMAL:
     case V_TIME:
-        if (!get_varint(&r->p, r->end, &u)) return false;
+        if (!read_varint_fast(r, &u)) return false;
         v->i = unzigzag(u);
         return true;
     case V_DOUBLE:
@@ -155,7 +180,7 @@ static bool read_value(struct row_reader *r, const struct column *c, struct valu
         v->i = *r->p++;
         return true;
     case V_TEXT:
-        if (!get_varint(&r->p, r->end, &u) || u > TEXT_MAX || u > (uint64_t)(r->end - r->p)) return false;
+        if (!read_varint_fast(r, &u) || u > TEXT_MAX || u > (uint64_t)(r->end - r->p)) return false;
         v->len = (uint32_t)u;
         v->s = (const char *)r->p;
         r->p += u;
@@ -167,7 +192,7 @@ static bool read_value(struct row_reader *r, const struct column *c, struct valu
 }
 
 /* Column i of the schema, which is the row's k-th when its version had it.                          */
-static enum status read_cell(struct row_reader *r, const struct column *c, uint32_t k, struct value *v,
+static inline enum status read_cell(struct row_reader *r, const struct column *c, uint32_t k, struct value *v,
                              struct fault *f)
 {
     if (unlikely(k >= r->count)) return corrupt(r, f, "a row with too few columns");

@@ -98,11 +98,14 @@ $(BUILD)/seam: $(CLI_OBJECTS) $(BUILD)/libseam.a
 CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck -lsubunit -lrt -lm)
 CHECK_CFLAGS = $(shell pkg-config --cflags check 2>/dev/null)
 TEST_COMMON := $(call objects,$(sort $(wildcard tests/common/*.c)))
+# tests/common/fail_malloc.h: allocations of our code go through it, where the linker can do that.
+comma_wrap = -Wl$(comma)--wrap=$(1)
+TEST_WRAP := $(if $(filter Linux,$(shell uname -s)),$(foreach f,malloc calloc realloc aligned_alloc strdup,$(call comma_wrap,$(f))))
 
 define test_rule
 $(BUILD)/$(1): $(BUILD)/obj/$(1).o $(TEST_COMMON) $(call archives,$(if $(NEEDS_$(2)),$(2),all))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) $$^ $$(CHECK_LIBS) $$(LDLIBS) -o $$@
+	$$(CC) $$(LDFLAGS) $(TEST_WRAP) $$^ $$(CHECK_LIBS) $$(LDLIBS) -o $$@
 endef
 $(foreach t,$(TEST_SOURCES),$(eval $(call test_rule,$(basename $(t)),$(word 2,$(subst /,$(space),$(t))))))
 
@@ -123,7 +126,7 @@ $(BUILD)/examples/%: $(BUILD)/obj/docs/examples/%.o $(BUILD)/libseam.a
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # Fuzzers run standalone on seeds and files with any compiler, and under libFuzzer with clang.
-$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(filter-out %/check_main.o,$(TEST_COMMON)) $(BUILD)/libseam.a
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(filter-out %/check_main.o %/fail_malloc.o,$(TEST_COMMON)) $(BUILD)/libseam.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 .PHONY: fuzz

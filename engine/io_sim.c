@@ -16,6 +16,7 @@ struct io_sim {
     struct rng rng;
     uint64_t life;     /* changes at kill and reboot: handles of an earlier life are dead */
     uint64_t calls;    /* injection points passed */
+    uint64_t reads;
     uint64_t capacity; /* 0 = endless */
     bool power_is_off;
     enum sim_fault_kind planted;
@@ -70,6 +71,7 @@ static bool fault_applies(enum sim_fault_kind kind, enum call call)
     case SIM_ENOSPC: return call == CALL_WRITE || call == CALL_CREATE;
     case SIM_SHORT_WRITE: return call == CALL_WRITE;
     case SIM_SYNC_FAIL: return call == CALL_SYNC;
+    case SIM_READ_EIO: return false; /* counted apart, in pass_read */
     }
     return false;
 }
@@ -85,6 +87,15 @@ static enum sim_fault_kind pass_point(struct io_sim *s, enum call call)
     s->fired = true;
     if (kind == SIM_POWER_CUT) s->power_is_off = true;
     return kind;
+}
+
+static enum status pass_read(struct io_sim *s, const char *path, struct fault *f)
+{
+    s->reads++;
+    if (s->planted != SIM_READ_EIO || s->reads < s->planted_at || (s->fired && !s->sticky))
+        return ST_OK;
+    s->fired = true;
+    return fail(f, ST_IO, path, EIO, "simulated failing read");
 }
 
 static enum status point(struct io_sim *s, enum call call, const char *path, struct fault *f)
@@ -222,6 +233,7 @@ static enum status sim_read_some(struct file *file, uint64_t at, void *p, size_t
 
     pthread_mutex_lock(&s->lock);
     st = check_alive(s, h, f);
+    if (st == ST_OK) st = pass_read(s, file->path, f);
     if (st == ST_OK && at < b->size) {
         *got = b->size - at < n ? (size_t)(b->size - at) : n;
         if (*got > 0) memcpy(p, b->data + at, *got);
@@ -364,6 +376,7 @@ static enum status sim_map(struct file *file, size_t n, const uint8_t **out, str
     st = check_alive(s, h, f);
     if (st == ST_OK && n > h->node->live.size)
         st = fail(f, ST_CORRUPT, file->path, 0, "file ends before the bytes to map");
+    if (st == ST_OK) st = pass_read(s, file->path, f);
     if (st == ST_OK && (copy = malloc(n)) == NULL) st = no_memory(f, file->path);
     if (st == ST_OK) memcpy(copy, h->node->live.data, n);
     pthread_mutex_unlock(&s->lock);
@@ -635,6 +648,7 @@ static enum status sim_list(struct io *io, const char *given, struct io_list *ou
     if (st != ST_OK) return st;
     pthread_mutex_lock(&s->lock);
     st = check_power(s, path, f);
+    if (st == ST_OK) st = pass_read(s, path, f);
     if (st == ST_OK) st = list_locked(s, path, out, f);
     pthread_mutex_unlock(&s->lock);
     return st;
@@ -677,7 +691,7 @@ void io_sim_plant(struct io_sim *s, enum sim_fault_kind kind, uint64_t nth, bool
 {
     pthread_mutex_lock(&s->lock);
     s->planted = kind;
-    s->planted_at = s->calls + nth;
+    s->planted_at = (kind == SIM_READ_EIO ? s->reads : s->calls) + nth;
     s->sticky = sticky;
     s->fired = false;
     pthread_mutex_unlock(&s->lock);
@@ -686,6 +700,7 @@ void io_sim_plant(struct io_sim *s, enum sim_fault_kind kind, uint64_t nth, bool
 void io_sim_clear(struct io_sim *s) { io_sim_plant(s, SIM_NONE, 0, false); }
 bool io_sim_fired(const struct io_sim *s) { return s->fired; }
 uint64_t io_sim_calls(const struct io_sim *s) { return s->calls; }
+uint64_t io_sim_reads(const struct io_sim *s) { return s->reads; }
 void io_sim_set_capacity(struct io_sim *s, uint64_t bytes) { s->capacity = bytes; }
 
 void io_sim_reboot(struct io_sim *s)

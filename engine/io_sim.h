@@ -21,6 +21,8 @@ enum sim_fault_kind {
     SIM_SHORT_WRITE, /* half of the bytes are written, then EIO                                       */
     SIM_SYNC_FAIL,   /* the next sync at or after the point fails; each of its unsynced changes is made
                         durable or forgotten as the seed says, and no later sync brings it back       */
+    SIM_READ_EIO,    /* the n-th *read* from now (read, map, list) fails with EIO: reads have a count of
+                        their own, since they change nothing                                          */
 };
 
 struct io_sim;
@@ -34,6 +36,7 @@ void io_sim_plant(struct io_sim *s, enum sim_fault_kind kind, uint64_t nth, bool
 void io_sim_clear(struct io_sim *s);
 bool io_sim_fired(const struct io_sim *s);     /* the planted fault has happened            */
 uint64_t io_sim_calls(const struct io_sim *s); /* injection points passed since io_sim_new  */
+uint64_t io_sim_reads(const struct io_sim *s); /* reads made since io_sim_new               */
 void io_sim_set_capacity(struct io_sim *s, uint64_t bytes); /* ENOSPC past it; 0 = endless  */
 
 /* After a power cut: decides what survived and lets calls through again. Handles opened before are

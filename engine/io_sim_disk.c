@@ -63,7 +63,10 @@ static bool apply_write(struct buf *content, const struct sim_change *c, uint64_
         size_t gap = (size_t)(to - content->size);
         void *p = buf_extend(content, gap);
 
-        if (p == NULL) return false;
+        if (p == NULL) {
+            content->failed = false; /* this write fails, not the file for ever */
+            return false;
+        }
         memset(p, 0, gap);
     }
     if (c->data != NULL)

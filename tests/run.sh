@@ -6,13 +6,16 @@ set -u
 build=${BUILD:-build}
 logs=$build/test-logs
 export BUILD="$build"
+# A program that hangs is a failure, after TEST_TIMEOUT seconds (exit code 124).
+limit=
+command -v timeout >/dev/null 2>&1 && limit="timeout -k 5 ${TEST_TIMEOUT:-300}"
 
 # One test: called by xargs below as `run.sh --one TEST`, so that a new one starts whenever one ends.
 run_one() {
   name=$(echo "$1" | sed "s|^$build/||; s|^/||; s|/|.|g")
   log=$logs/$name.log
   start=$(date +%s)
-  case $1 in *.sh) sh "$1" >"$log" 2>&1 ;; *) "$1" >"$log" 2>&1 ;; esac
+  case $1 in *.sh) $limit sh "$1" >"$log" 2>&1 ;; *) $limit "$1" >"$log" 2>&1 ;; esac
   rc=$?
   took=$(( $(date +%s) - start ))
   sum=$(grep -E '^[0-9]+%: Checks: ' "$log" | tail -n 1)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pthread.h>
+
 #include "engine/io_sim.h"
 #include "engine/manifest.h"
 
@@ -175,6 +177,74 @@ static void test_every_injection_point_leaves_old_or_new(void)
     ck_assert_uint_gt(new_seen, 50);
 }
 
+/* Goal: a read that fails is ST_IO, not a missing or another manifest.                            */
+static void test_every_failing_read_is_told(void)
+{
+    struct io_sim *s = io_sim_new(test_seed());
+    struct io *io = io_sim_io(s);
+    struct fault f = {0};
+    struct manifest m;
+    uint64_t failed = 0;
+    bool fired = true;
+
+    ASSERT_OK(io_mkdir(io, "d", &f), &f);
+    ASSERT_OK(publish(io, "d", 1, "old", &f), &f);
+    ASSERT_OK(publish(io, "d", 2, "new", &f), &f);
+    for (uint64_t nth = 1; fired; nth++) {
+        enum status st;
+
+        io_sim_plant(s, SIM_READ_EIO, nth, false);
+        st = manifest_load_as_of(io, "d", KIND, 1000, &m, NULL);
+        fired = io_sim_fired(s);
+        ck_assert_int_eq(st, fired ? ST_IO : ST_OK);
+        ck_assert(st != ST_OK || m.seq == 2);
+        buf_free(&m.payload);
+        failed += fired;
+    }
+    ck_assert_uint_ge(failed, 5); /* the list, two headers, then a header and a payload */
+    io_sim_free(s);
+}
+
+/* Goal: readers never see less than they saw, nor a gap, while one publishes and removes.         */
+enum { PUBLISHED = 150, KEPT = 2 };
+
+struct watcher { const char *dir; uint64_t seen, loads; bool ok; };
+
+static void *watch(void *arg)
+{
+    struct watcher *w = arg;
+
+    while (w->seen < PUBLISHED && w->ok) {
+        struct manifest m;
+
+        w->ok = manifest_load_newest(io_posix(), w->dir, KIND, &m, NULL) == ST_OK;
+        w->ok = w->ok && m.seq >= w->seen && m.applied_lsn == m.seq * 100;
+        w->seen = m.seq;
+        w->loads++;
+        buf_free(&m.payload);
+    }
+    return NULL;
+}
+
+static void test_readers_while_publishing_and_removing(void)
+{
+    const char *dir = test_dir();
+    struct watcher w[2] = {{.dir = dir, .ok = true}, {.dir = dir, .ok = true}};
+    pthread_t threads[2];
+    struct fault f = {0};
+
+    ASSERT_OK(publish(io_posix(), dir, 1, "x", &f), &f);
+    for (int i = 0; i < 2; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, watch, &w[i]), 0);
+    for (uint64_t seq = 2; seq <= PUBLISHED; seq++) {
+        ASSERT_OK(publish(io_posix(), dir, seq, "x", &f), &f);
+        if (seq > KEPT) ASSERT_OK(manifest_remove(io_posix(), dir, seq - KEPT, &f), &f);
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert(w[i].ok && w[i].seen == PUBLISHED && w[i].loads > 10);
+    }
+}
+
 /* Goal: the harness itself can fail. Method: publish without the sync, and see it caught.         */
 static void test_harness_catches_a_missing_sync(void)
 {
@@ -209,6 +279,8 @@ int main(int argc, char **argv)
         T(test_golden_header),
         T(test_every_flip_and_truncation_is_corrupt),
         T(test_every_injection_point_leaves_old_or_new),
+        T(test_every_failing_read_is_told),
+        T(test_readers_while_publishing_and_removing),
         T(test_harness_catches_a_missing_sync),
     };
 

@@ -102,8 +102,11 @@ TEST_COMMON := $(call objects,$(sort $(wildcard tests/common/*.c)))
 comma_wrap = -Wl$(comma)--wrap=$(1)
 TEST_WRAP := $(if $(filter Linux,$(shell uname -s)),$(foreach f,malloc calloc realloc aligned_alloc strdup,$(call comma_wrap,$(f))))
 
+# What the tests of one room share stands beside them, in files that are not called test_*.c.
+test_helpers = $(call objects,$(filter-out tests/$(1)/test_%,$(sort $(wildcard tests/$(1)/*.c))))
+
 define test_rule
-$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(TEST_COMMON) $(call archives,$(if $(NEEDS_$(2)),$(2),all))
+$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(call test_helpers,$(2)) $(TEST_COMMON) $(call archives,$(if $(NEEDS_$(2)),$(2),all))
 	@mkdir -p $$(@D)
 	$$(CC) $$(LDFLAGS) $(TEST_WRAP) $$^ $$(CHECK_LIBS) $$(LDLIBS) -o $$@
 endef

@@ -1,0 +1,335 @@
+#include "tests/pipeline/agreement.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "columnar/columnar.h"
+#include "engine/row.h"
+#include "engine/source.h"
+#include "hnsw/hnsw.h"
+#include "invidx/invidx.h"
+#include "oltp/oltp.h"
+#include "pipeline/assets.h"
+#include "pipeline/relay.h"
+#include "pipeline/shopgen.h"
+#include "pipeline/sinks.h"
+#include "pipeline/vectors.h"
+
+void shop_create(const char *name, struct platform *p)
+{
+    struct asset shop = asset_find("shop.json");
+    struct fault f = {0};
+    char dir[PATH_MAX_BYTES];
+
+    ASSERT_OK(path_join(dir, test_dir(), name, &f), &f);
+    ASSERT_OK(platform_create(io_posix(), clock_real(), dir, shop.text, shop.size, 7, &f), &f);
+    ASSERT_OK(platform_open(io_posix(), clock_real(), dir, p, &f), &f);
+}
+
+static void insert_catalogue(struct oltp *db)
+{
+    struct asset a = asset_find("catalogue.jsonl");
+    struct source *in = NULL;
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    struct buf text = {0};
+    const char *line;
+    uint32_t table;
+    size_t n;
+
+    ASSERT_OK(source_from_memory(a.text, a.size, &in), NULL);
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    ASSERT_OK(oltp_table(t, "products", &table, &f), &f);
+    while (source_line(in, 1 << 20, &line, &n, &f) == ST_OK) {
+        struct value values[COLUMNS_MAX];
+
+        if (n == 0) continue;
+        ASSERT_OK(row_from_json(oltp_schema(t, table), line, n, values, &text, &f), &f);
+        ASSERT_OK(oltp_put(t, table, values, &f), &f); /* again: the same rows */
+        buf_clear(&text);
+    }
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    source_close(in);
+    buf_free(&text);
+}
+
+static void generate(const struct platform *p, uint64_t orders, uint64_t seed, bool catalogue)
+{
+    struct platform_source s = {0};
+    struct shopgen_options o = {.seed = seed, .orders = orders, .mode = OLTP_DEFERRED, .stock_per_1000 = 100,
+                                .price_per_1000 = 100};
+    struct shopgen_stats stats;
+    struct fault f = {0};
+
+    ASSERT_OK(platform_open_source(p, &s, &f), &f);
+    if (catalogue) insert_catalogue(s.db);
+    if (orders > 0) ASSERT_OK(shopgen_run(s.db, &o, &stats, &f), &f);
+    ASSERT_OK(platform_close_source(&s, ST_OK, &f), &f);
+}
+
+void shop_fill(const struct platform *p, uint64_t orders, uint64_t seed) { generate(p, orders, seed, true); }
+
+/* A child that runs `body` and leaves without the test runner's exit handlers.                      */
+static pid_t child(void)
+{
+    pid_t parent = getpid(), pid;
+
+    fflush(stdout);
+    fflush(stderr);
+    pid = fork();
+    ck_assert(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) _exit(99);
+    }
+    return pid;
+}
+
+pid_t shop_writer_start(const struct platform *p, uint64_t orders, uint64_t seed)
+{
+    pid_t pid = child();
+
+    if (pid != 0) return pid;
+    generate(p, orders, seed, false);
+    _exit(0);
+}
+
+static enum status run_relay(const struct platform *p, bool until_caught_up, struct fault *f)
+{
+    struct relay_run_options o = {.until_caught_up = until_caught_up};
+    struct relay *r = NULL;
+    enum status st = relay_open(p, NULL, &r, f), closed;
+
+    if (st == ST_OK) st = relay_run(r, &o, f);
+    closed = relay_close(r, st == ST_OK ? f : NULL);
+    return st != ST_OK ? st : closed;
+}
+
+static enum status run_sink(const struct platform *p, const char *name, bool until_caught_up, struct fault *f)
+{
+    struct sink_run_options o = {.until_caught_up = until_caught_up, .batch_us = 5000};
+    struct sink *s = NULL;
+    enum status st = sink_open(p, name, NULL, &s, f);
+
+    if (st == ST_OK) st = sink_run(s, &o, NULL, f);
+    sink_close(s);
+    return st;
+}
+
+static enum status run_part(const struct platform *p, const char *name, bool until_caught_up, struct fault *f)
+{
+    return strcmp(name, "relay") == 0 ? run_relay(p, until_caught_up, f) : run_sink(p, name, until_caught_up, f);
+}
+
+pid_t part_start(const struct platform *p, const char *name, bool until_caught_up)
+{
+    struct fault f = {0};
+    char text[1024];
+    pid_t pid = child();
+
+    if (pid != 0) return pid;
+    if (run_part(p, name, until_caught_up, &f) != ST_OK) {
+        fprintf(stderr, "%s: %s\n", name, fault_text(&f, text, sizeof text));
+        _exit(1);
+    }
+    _exit(0);
+}
+
+int part_wait(pid_t pid)
+{
+    int status = 0;
+
+    ck_assert(waitpid(pid, &status, 0) == pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void part_kill(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    (void)part_wait(pid);
+}
+
+void shop_catch_up(const struct platform *p, const char *const *sinks, size_t n)
+{
+    struct fault f = {0};
+
+    ASSERT_OK(run_part(p, "relay", true, &f), &f);
+    for (size_t i = 0; i < n; i++) ASSERT_OK(run_part(p, sinks[i], true, &f), &f);
+}
+
+/* ---- agreement ---- */
+
+struct table_digest { const struct schema *schema; struct digest digest; };
+
+static enum status add_silver(void *ctx, const struct value *values, lsn_t begin, lsn_t end)
+{
+    struct table_digest *d = ctx;
+
+    (void)begin;
+    (void)end;
+    digest_add(&d->digest, row_hash(d->schema, values));
+    return ST_OK;
+}
+
+static void digest_source(struct oltp_txn *t, uint32_t table, struct table_digest *d)
+{
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct fault f = {0};
+
+    ASSERT_OK(oltp_cursor_open(t, table, 0, NULL, 0, &c, &f), &f);
+    while (oltp_cursor_next(c, &row, &f) == ST_OK) {
+        struct value values[COLUMNS_MAX];
+
+        ASSERT_OK(row_decode(d->schema, row.row.data, row.row.size, values, &f), &f);
+        digest_add(&d->digest, row_hash(d->schema, values));
+    }
+    oltp_cursor_close(c);
+}
+
+static void assert_silver(const struct platform *p, struct oltp_txn *t)
+{
+    static const char *const tables[] = {"products", "customers", "orders", "order_lines"};
+    struct columnar_reader *r = NULL;
+    struct fault f = {0};
+    char dir[PATH_MAX_BYTES];
+
+    ASSERT_OK(platform_sink_path(p, "warehouse", dir, &f), &f);
+    ASSERT_OK(columnar_open_reader(p->io, dir, NULL, &r, &f), &f);
+    ck_assert_msg(columnar_applied(r) >= oltp_txn_lsn(t), "silver stands before the source");
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        struct table_digest source = {0}, silver = {0};
+        char name[80];
+        uint32_t table;
+        int st;
+
+        ASSERT_OK(oltp_table(t, tables[i], &table, &f), &f);
+        source.schema = silver.schema = oltp_schema(t, table);
+        digest_source(t, table, &source);
+        snprintf(name, sizeof name, "silver_%s", tables[i]);
+        st = columnar_table(r, name);
+        ck_assert_msg(st >= 0, "%s is missing", name);
+        ASSERT_OK(columnar_scan_rows(r, st, LSN_MAX, add_silver, &silver, &f), &f);
+        ck_assert_msg(digest_equal(&source.digest, &silver.digest), "%s: %llu rows in the source, %llu in silver", name,
+                      (unsigned long long)source.digest.count, (unsigned long long)silver.digest.count);
+    }
+    columnar_close_reader(r);
+}
+
+struct offsets { uint64_t seen, max; uint8_t *bits; uint64_t cap; };
+
+static enum status add_offset(void *ctx, const struct value *values, lsn_t begin, lsn_t end)
+{
+    struct offsets *o = ctx;
+    uint64_t offset = (uint64_t)values[0].i;
+
+    (void)begin;
+    (void)end;
+    ck_assert_msg(offset < o->cap, "an event from beyond the stream");
+    ck_assert_msg((o->bits[offset / 8] & (1u << (offset % 8))) == 0, "event %llu is in bronze twice",
+                  (unsigned long long)offset);
+    o->bits[offset / 8] |= (uint8_t)(1u << (offset % 8));
+    o->seen++;
+    return ST_OK;
+}
+
+/* Bronze holds each row event and each outbox event of the stream exactly once.                     */
+static void assert_bronze(const struct platform *p)
+{
+    struct columnar_reader *r = NULL;
+    struct stream_reader *s = NULL;
+    struct stream_event e;
+    struct fault f = {0};
+    struct offsets o = {0};
+    uint64_t wanted = 0, next = 0;
+    lsn_t last = 0;
+    char dir[PATH_MAX_BYTES];
+
+    ASSERT_OK(platform_path(p, "stream", dir, &f), &f);
+    ASSERT_OK(stream_reader_open(p->io, dir, STREAM_FROM_START, 0, &s, &f), &f);
+    while (stream_reader_next(s, &e, &f) == ST_OK) {
+        if (e.kind == STREAM_COMMIT || e.kind == STREAM_BEAT) continue;
+        ck_assert_msg(e.offset == next, "the stream jumps from %llu to %llu", (unsigned long long)next,
+                      (unsigned long long)e.offset);
+        ck_assert_msg(e.lsn >= last, "the stream runs backwards");
+        next++;
+        last = e.lsn;
+        wanted += e.kind == STREAM_ROW || e.kind == STREAM_OUTBOX;
+    }
+    stream_reader_close(s);
+    o.cap = next;
+    o.bits = calloc(next / 8 + 1, 1);
+    ck_assert(o.bits != NULL);
+    ASSERT_OK(platform_sink_path(p, "warehouse", dir, &f), &f);
+    ASSERT_OK(columnar_open_reader(p->io, dir, NULL, &r, &f), &f);
+    ASSERT_OK(columnar_scan_rows(r, columnar_table(r, "bronze_changes"), LSN_MAX, add_offset, &o, &f), &f);
+    ASSERT_OK(columnar_scan_rows(r, columnar_table(r, "bronze_events"), LSN_MAX, add_offset, &o, &f), &f);
+    ck_assert_msg(o.seen == wanted, "bronze has %llu of %llu events", (unsigned long long)o.seen,
+                  (unsigned long long)wanted);
+    columnar_close_reader(r);
+    free(o.bits);
+}
+
+static void assert_documents(const struct platform *p, struct oltp_txn *t, bool words)
+{
+    struct invidx_reader *r = NULL;
+    struct hnsw *g = NULL;
+    struct embedder *e = NULL;
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct hnsw_info graph = {0};
+    struct invidx_info index = {0};
+    struct fault f = {0};
+    uint64_t live = 0;
+    uint32_t table;
+    float vector[EMBED_DIM_MAX];
+    char dir[PATH_MAX_BYTES];
+
+    ASSERT_OK(platform_sink_path(p, "search", dir, &f), &f);
+    if (words) ASSERT_OK(invidx_reader_open(p->io, dir, LSN_MAX, &r, &f), &f);
+    else ASSERT_OK(vectors_open_reader(p, LSN_MAX, &e, &g, &f), &f);
+    ASSERT_OK(oltp_table(t, "products", &table, &f), &f);
+    ASSERT_OK(oltp_cursor_open(t, table, 0, NULL, 0, &c, &f), &f);
+    while (oltp_cursor_next(c, &row, &f) == ST_OK) {
+        struct value id;
+        bool found = true;
+
+        ASSERT_OK(row_get(oltp_schema(t, table), row.row.data, row.row.size, 0, &id, &f), &f);
+        if (words) ASSERT_OK(invidx_contains(r, document_key(id.i), &found, &f), &f);
+        else found = hnsw_get(g, document_key(id.i), vector, NULL) == ST_OK;
+        ck_assert_msg(found, "product %lld cannot be found by %s", (long long)id.i, words ? "words" : "meaning");
+        live++;
+    }
+    oltp_cursor_close(c);
+    if (words) invidx_reader_info(r, &index);
+    else hnsw_info(g, &graph);
+    ck_assert_uint_eq(words ? index.docs : graph.live, live);
+    invidx_reader_close(r);
+    hnsw_close(g);
+    embedder_close(e);
+}
+
+void shop_assert_agreement(const struct platform *p, const char *const *sinks, size_t n)
+{
+    struct oltp *db = NULL;
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+
+    ASSERT_OK(platform_open_reader(p, LSN_MAX, INT64_MIN, &db, &f), &f);
+    ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(sinks[i], "warehouse") == 0) {
+            assert_silver(p, t);
+            assert_bronze(p);
+        }
+        if (strcmp(sinks[i], "search") == 0) assert_documents(p, t, true);
+        if (strcmp(sinks[i], "vectors") == 0) assert_documents(p, t, false);
+    }
+    oltp_end(t);
+    ASSERT_OK(oltp_close(db, &f), &f);
+}

@@ -9,7 +9,7 @@
 #include "engine/crc32c.h"
 
 static const char base_magic[8] = {'S', 'E', 'A', 'M', 'H', 'N', 'S', 'W'};
-enum { FLAG_TRAINED = 1, FLAG_LOSSLESS = 2 };
+enum { FLAG_TRAINED = 1, FLAG_LOSSLESS = 2, FLAG_ORDERED = 4 };
 
 static uint64_t up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
 
@@ -19,7 +19,7 @@ void base_layout(const struct base_head *b, struct base_layout *out)
     bool codes = b->trained && b->o.quant == HNSW_I8;
 
     out->offsets = at;
-    at = up(at + (b->trained ? b->o.dim * 4ull : 0), BASE_PAGE);
+    at = up(at + (b->trained ? b->o.dim * 4ull : 0) + (b->ordered ? b->o.dim * 2ull : 0), BASE_PAGE);
     out->nodes = at;
     at = up(at + b->nodes * sizeof(struct node), BASE_PAGE);
     out->links0 = at;
@@ -27,7 +27,7 @@ void base_layout(const struct base_head *b, struct base_layout *out)
     out->upper = at;
     at = up(at + b->upper * up(b->o.m * 4ull, 16), BASE_PAGE);
     out->codes = at;
-    at = up(at + (codes ? b->nodes * up(b->o.dim + 4ull, 64) : 0), BASE_PAGE);
+    at = up(at + (codes ? b->nodes * code_stride(b->o.dim) : 0), BASE_PAGE);
     out->vecs = at;
     at = up(at + (b->lossless ? 0 : b->nodes * floats * 4), BASE_PAGE);
     out->sums = at;
@@ -46,7 +46,8 @@ static void head_write(const struct base_head *b, uint8_t page[BASE_HEADER])
     put_u32(page + 24, (uint32_t)b->o.quant);
     put_u32(page + 28, b->o.m);
     put_u32(page + 32, b->o.ef_construction);
-    put_u32(page + 36, (b->trained ? FLAG_TRAINED : 0) | (b->lossless ? FLAG_LOSSLESS : 0));
+    put_u32(page + 36, (b->trained ? FLAG_TRAINED : 0) | (b->lossless ? FLAG_LOSSLESS : 0) |
+                          (b->ordered ? FLAG_ORDERED : 0));
     put_u64(page + 40, b->o.seed);
     put_u64(page + 48, b->nodes);
     put_u64(page + 56, b->upper);
@@ -66,7 +67,7 @@ static enum status head_check(const struct base_head *b, uint32_t flags, const c
 {
     if (graph_options_check(&b->o, NULL) != ST_OK)
         return fault_set(f, ST_CORRUPT, path, 16, "the header's dimensions, metric or M are impossible");
-    if ((flags & ~(uint32_t)(FLAG_TRAINED | FLAG_LOSSLESS)) != 0 ||
+    if ((flags & ~(uint32_t)(FLAG_TRAINED | FLAG_LOSSLESS | FLAG_ORDERED)) != 0 ||
         (b->lossless && (!b->trained || b->o.quant != HNSW_I8 || b->o.metric != HNSW_L2)))
         return fault_set(f, ST_CORRUPT, path, 36, "the header's flags contradict each other");
     if (b->trained && (!isfinite(b->scale) || b->scale <= 0))
@@ -96,6 +97,7 @@ enum status base_head_parse(const uint8_t page[BASE_HEADER], const char *path, s
               get_u32(page + 28), get_u32(page + 32), get_u64(page + 40)},
         .trained = (flags & FLAG_TRAINED) != 0,
         .lossless = (flags & FLAG_LOSSLESS) != 0,
+        .ordered = (flags & FLAG_ORDERED) != 0,
         .nodes = get_u64(page + 48),
         .upper = get_u64(page + 56),
         .dead = get_u64(page + 64),
@@ -178,6 +180,7 @@ static enum status write_sections(const struct hnsw *h, struct out *o, const str
     enum status st = ST_OK;
 
     if (b->trained) st = out_bytes(o, h->quant.offset, h->o.dim * sizeof(float));
+    if (st == ST_OK && b->ordered) st = out_bytes(o, h->order, h->o.dim * sizeof *h->order);
     if (st == ST_OK) st = out_pad(o);
     if (st == ST_OK) st = out_blocks(o, &h->nodes, h->count);
     if (st == ST_OK) st = out_blocks(o, &h->links0, h->count);
@@ -191,7 +194,7 @@ enum status base_write(const struct hnsw *h, struct io *io, const char *path, ui
                        struct fault *f)
 {
     struct base_head b = {.o = h->o, .trained = h->quant.trained, .lossless = h->quant.lossless,
-                          .nodes = h->count, .upper = h->upper_count, .dead = dead_load(h),
+                          .ordered = h->order != NULL, .nodes = h->count, .upper = h->upper_count, .dead = dead_load(h),
                           .entry = h->entry, .trained_on = h->quant.trained_on, .seq = seq,
                           .applied_lsn = h->applied_lsn, .floor_lsn = h->floor_lsn,
                           .wall_us = h->wall_us, .scale = h->quant.scale};
@@ -333,6 +336,23 @@ static bool same_shape(const struct hnsw_options *a, const struct hnsw_options *
            a->ef_construction == b->ef_construction && a->seed == b->seed;
 }
 
+/* The order must be a permutation.                                                                  */
+static enum status take_order(struct hnsw *h, const uint8_t *p, uint64_t at, const char *path,
+                              struct fault *f)
+{
+    uint64_t seen[(HNSW_DIM_MAX + 63) / 64] = {0};
+
+    h->order = malloc(h->o.dim * sizeof *h->order);
+    if (h->order == NULL) return fault_set(f, ST_NOMEM, path, at, "no memory for the dimensions' order");
+    memcpy(h->order, p, h->o.dim * sizeof *h->order);
+    for (uint32_t d = 0; d < h->o.dim; d++) {
+        if (h->order[d] >= h->o.dim || bitset_get(seen, h->order[d]))
+            return fault_set(f, ST_CORRUPT, path, at + d * 2, "the dimensions' order is none");
+        bitset_set(seen, h->order[d]);
+    }
+    return ST_OK;
+}
+
 static enum status offsets_check(const struct hnsw *h, uint64_t at, const char *path, struct fault *f)
 {
     for (uint32_t d = 0; h->quant.trained && d < h->o.dim; d++)
@@ -369,6 +389,11 @@ enum status base_read(struct hnsw *h, struct io *io, const char *path, uint64_t 
         st = sums_check(*map, &l, b.sums_crc, path, f);
     }
     if (st == ST_OK) st = take_sections(h, *map, &b, &l, f);
+    if (st == ST_OK && b.ordered) {
+        uint64_t at = l.offsets + (b.trained ? b.o.dim * 4ull : 0);
+
+        st = take_order(h, *map + at, at, path, f);
+    }
     if (st == ST_OK) st = offsets_check(h, l.offsets, path, f);
     if (st == ST_OK) st = nodes_check(h, &b, &l, path, f);
     if (st == ST_OK) st = links_check(h, &b, &l, path, f);

@@ -17,7 +17,7 @@
  *   24  4    quant            0 float32, 1 8-bit codes
  *   28  4    m                4..64
  *   32  4    ef_construction  1..65536
- *   36  4    flags            bit 0: codes trained; bit 1: lossless (then no VECS)
+ *   36  4    flags            bit 0: codes trained; bit 1: lossless (then no VECS); bit 2: ordered
  *   40  8    seed
  *   48  8    nodes            < 2^31
  *   56  8    upper            upper slots, <= 15 * nodes
@@ -32,11 +32,12 @@
  *   120 8    seq              equal to the file's name
  *   128 ...  zeros
  *
- *   OFFSETS  dim x f32                        where codes are trained
+ *   OFFSETS  dim x f32 where codes are trained, then dim x u16 where ordered: stored dimension d is the
+ *            caller's order[d] (each once)
  *   NODES    nodes x 32: key u64, birth u64, death u64, upper u32, level u8, zeros[3]
  *   LINKS0   nodes x (2M x u32 up to 64 bytes), 0xffffffff after the last link
  *   UPPER    upper x (M x u32 up to 16 bytes)
- *   CODES    nodes x ((dim + 4) up to 64)     where codes are trained and quant is 1
+ *   CODES    nodes x ((dim + 8) up to 64)     where codes are trained and quant is 1 (distance.h)
  *   VECS     nodes x (dim up to 16) x f32     unless lossless
  *   SUMS     u32 for each 256 KiB of [4096, SUMS): crc32c                                            */
 #ifndef SEAM_HNSW_BASEFILE_H
@@ -53,7 +54,7 @@ struct base_layout {
 
 struct base_head {
     struct hnsw_options o;
-    bool trained, lossless;
+    bool trained, lossless, ordered;
     uint64_t nodes, upper, dead, entry, trained_on, seq;
     lsn_t applied_lsn, floor_lsn;
     int64_t wall_us;

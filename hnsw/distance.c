@@ -1,12 +1,14 @@
 #include "hnsw/distance.h"
 
+#include <math.h>
+
 #include "engine/bytes.h"
 #include "engine/cpu.h"
 
 /* ---- scalar: the truth ---- */
 /* Sixteen lanes in the order a vector register would add them: close to every variant, and the compiler
  * may use what registers the portable target has.                                                  */
-enum { LANES = 16 };
+enum { LANES = 16, BOUND_CHUNK = 64, BOUND_WORTH = 128 };
 
 static float sum_lanes(const float lane[LANES])
 {
@@ -33,6 +35,23 @@ static void l2_scalar(const float *q, const uint8_t *const *rows, size_t n, size
     }
 }
 
+static void l2_part_scalar(const float *q, const uint8_t *const rows[4], size_t from, size_t to,
+                           float part[4])
+{
+    for (size_t r = 0; r < 4; r++) {
+        const float *x = (const float *)(const void *)rows[r];
+        float lane[LANES] = {0};
+
+        for (size_t i = from; i < to; i += LANES)
+            for (size_t j = 0; j < LANES; j++) {
+                float d = q[i + j] - x[i + j];
+
+                lane[j] += d * d;
+            }
+        part[r] = sum_lanes(lane);
+    }
+}
+
 static void ip_scalar(const float *q, const uint8_t *const *rows, size_t n, size_t floats,
                       int32_t *keys)
 {
@@ -49,7 +68,7 @@ static void ip_scalar(const float *q, const uint8_t *const *rows, size_t n, size
 /* In unsigned arithmetic: honest rows stay far inside int32, a hostile constant must not be undefined. */
 static inline int32_t code_key(int32_t k0, const uint8_t *row, size_t stride, int32_t dp, int shift)
 {
-    return (int32_t)((uint32_t)k0 + get_u32(row + stride - 4) - ((uint32_t)dp << shift));
+    return (int32_t)((uint32_t)k0 + get_u32(row + stride - CODE_CONSTANTS) - ((uint32_t)dp << shift));
 }
 
 static void i8_scalar(const int8_t *s, const uint8_t *const *rows, size_t n, size_t stride, int32_t k0,
@@ -63,7 +82,13 @@ static void i8_scalar(const int8_t *s, const uint8_t *const *rows, size_t n, siz
     }
 }
 
-static const struct dist_kernels scalar = {"scalar", l2_scalar, ip_scalar, i8_scalar};
+static void flip_scalar(const uint8_t *u, size_t stride, int8_t *s)
+{
+    for (size_t i = 0; i < stride - CODE_CONSTANTS; i++) s[i] = (int8_t)(u[i] ^ 0x80);
+    memset(s + stride - CODE_CONSTANTS, 0, CODE_CONSTANTS);
+}
+
+static const struct dist_kernels scalar = {"scalar", l2_scalar, ip_scalar, i8_scalar, l2_part_scalar, flip_scalar};
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -129,6 +154,25 @@ AVX2 static void l2_avx2(const float *q, const uint8_t *const *rows, size_t n, s
     }
 }
 
+AVX2 static void l2_part_avx2(const float *q, const uint8_t *const rows[4], size_t from, size_t to,
+                                float part[4])
+{
+    const uint8_t *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
+    __m256 sa = _mm256_setzero_ps(), sb = sa, sc = sa, sd = sa;
+
+    for (size_t i = from; i < to; i += 8) {
+        __m256 x = LOAD8(q, i);
+        __m256 da = _mm256_sub_ps(x, LOAD8(a, i)), db = _mm256_sub_ps(x, LOAD8(b, i));
+        __m256 dc = _mm256_sub_ps(x, LOAD8(c, i)), dd = _mm256_sub_ps(x, LOAD8(d, i));
+
+        sa = _mm256_fmadd_ps(da, da, sa);
+        sb = _mm256_fmadd_ps(db, db, sb);
+        sc = _mm256_fmadd_ps(dc, dc, sc);
+        sd = _mm256_fmadd_ps(dd, dd, sd);
+    }
+    _mm_storeu_ps(part, sum4_ps(sa, sb, sc, sd));
+}
+
 AVX2 static void ip_avx2(const float *q, const uint8_t *const *rows, size_t n, size_t floats,
                          int32_t *keys)
 {
@@ -183,7 +227,17 @@ AVX2 static void i8_avx2(const int8_t *s, const uint8_t *const *rows, size_t n, 
     }
 }
 
-static const struct dist_kernels avx2 = {"avx2", l2_avx2, ip_avx2, i8_avx2};
+AVX2 static void flip_avx2(const uint8_t *u, size_t stride, int8_t *s)
+{
+    for (size_t i = 0; i < stride; i += 32) {
+        __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(u + i));
+
+        _mm256_storeu_si256((__m256i *)(void *)(s + i), _mm256_xor_si256(x, _mm256_set1_epi8(-128)));
+    }
+    memset(s + stride - CODE_CONSTANTS, 0, CODE_CONSTANTS);
+}
+
+static const struct dist_kernels avx2 = {"avx2", l2_avx2, ip_avx2, i8_avx2, l2_part_avx2, flip_avx2};
 
 AVX512 static inline __m256 halves_ps(__m512 v)
 {
@@ -214,6 +268,25 @@ AVX512 static void l2_avx512(const float *q, const uint8_t *const *rows, size_t 
         }
         store_keys(keys + r, sum4_ps(halves_ps(sa), halves_ps(sb), halves_ps(sc), halves_ps(sd)), left);
     }
+}
+
+AVX512 static void l2_part_avx512(const float *q, const uint8_t *const rows[4], size_t from, size_t to,
+                                float part[4])
+{
+    const uint8_t *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
+    __m512 sa = _mm512_setzero_ps(), sb = sa, sc = sa, sd = sa;
+
+    for (size_t i = from; i < to; i += 16) {
+        __m512 x = LOAD16(q, i);
+        __m512 da = _mm512_sub_ps(x, LOAD16(a, i)), db = _mm512_sub_ps(x, LOAD16(b, i));
+        __m512 dc = _mm512_sub_ps(x, LOAD16(c, i)), dd = _mm512_sub_ps(x, LOAD16(d, i));
+
+        sa = _mm512_fmadd_ps(da, da, sa);
+        sb = _mm512_fmadd_ps(db, db, sb);
+        sc = _mm512_fmadd_ps(dc, dc, sc);
+        sd = _mm512_fmadd_ps(dd, dd, sd);
+    }
+    _mm_storeu_ps(part, sum4_ps(halves_ps(sa), halves_ps(sb), halves_ps(sc), halves_ps(sd)));
 }
 
 AVX512 static void ip_avx512(const float *q, const uint8_t *const *rows, size_t n, size_t floats,
@@ -288,9 +361,61 @@ VNNI static void i8_vnni(const int8_t *s, const uint8_t *const *rows, size_t n, 
     }
 }
 
-static const struct dist_kernels avx512 = {"avx512", l2_avx512, ip_avx512, i8_avx512};
-static const struct dist_kernels vnni = {"avx512-vnni", l2_avx512, ip_avx512, i8_vnni};
+AVX512 static void flip_avx512(const uint8_t *u, size_t stride, int8_t *s)
+{
+    for (size_t i = 0; i < stride; i += 64)
+        _mm512_storeu_si512((void *)(s + i), _mm512_xor_si512(LOADCODE(u, i), _mm512_set1_epi8(-128)));
+    memset(s + stride - CODE_CONSTANTS, 0, CODE_CONSTANTS);
+}
+
+static const struct dist_kernels avx512 = {"avx512", l2_avx512, ip_avx512, i8_avx512, l2_part_avx512,
+                                           flip_avx512};
+static const struct dist_kernels vnni = {"avx512-vnni", l2_avx512, ip_avx512, i8_vnni,
+                                         l2_part_avx512, flip_avx512};
 #endif
+
+/* ---- long rows, with a bound ---- */
+/* All rows' first 64 floats, then the survivors' next 64, and so on. A survivor's next lines are fetched
+ * when it survives, while the others are measured.                                                   */
+void dist_l2_bounded(const struct dist_kernels *k, const float *q, const uint8_t *const *rows, size_t n,
+                     size_t floats, int32_t bound, int32_t *keys)
+{
+    uint8_t at[DIST_BATCH];
+    float sum[DIST_BATCH], limit = bound == INT32_MAX ? INFINITY : dist_of_key(bound);
+    size_t live = n;
+
+    if (floats < BOUND_WORTH) {
+        k->l2(q, rows, n, floats, keys);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        at[i] = (uint8_t)i;
+        sum[i] = 0;
+    }
+    for (size_t from = 0; from < floats && live > 0; from += BOUND_CHUNK) {
+        size_t to = from + BOUND_CHUNK < floats ? from + BOUND_CHUNK : floats, still = 0;
+
+        for (size_t r = 0; r < live; r += 4) {
+            size_t left = live - r < 4 ? live - r : 4;
+            const uint8_t *four[4];
+            float part[4];
+
+            for (size_t j = 0; j < 4; j++) four[j] = rows[at[j < left ? r + j : r]];
+            k->l2_part(q, four, from, to, part);
+            for (size_t j = 0; j < left; j++) {
+                uint8_t row = at[r + j];
+
+                sum[row] += part[j];
+                if (!(sum[row] <= limit)) continue;
+                at[still++] = row;
+                for (size_t b = 0; b < BOUND_CHUNK * sizeof(float); b += 64)
+                    __builtin_prefetch(rows[row] + to * sizeof(float) + b, 0, 3);
+            }
+        }
+        live = still;
+    }
+    for (size_t i = 0; i < n; i++) keys[i] = dist_key(sum[i]);
+}
 
 size_t dist_kernels_all(const struct dist_kernels *out[4])
 {

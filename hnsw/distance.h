@@ -7,17 +7,18 @@
  * Rows in memory (64-byte aligned where speed matters, zero-padded so that no kernel has a tail):
  *
  *   float row   dim floats, zeros up to a multiple of 16 floats                     "vector"
- *   code row    dim bytes u, zeros, and in the last 4 bytes the constant c          "code"
- *               0                dim                     stride-4   stride
- *               +----------------+-----------------------+----------+
- *               | u0 u1 ...      | 0 ...                 | c (i32)  |    stride = (dim + 4) up to 64
- *               +----------------+-----------------------+----------+
+ *   code row    dim bytes u, zeros, and in the last 8 bytes two constants           "code"
+ *               0                dim                     stride-8   stride-4   stride
+ *               +----------------+-----------------------+----------+----------+
+ *               | u0 u1 ...      | 0 ...                 | c (i32)  | sum(i32) |
+ *               +----------------+-----------------------+----------+----------+
+ *               stride = (dim + 8) up to 64;  with s = u - 128:  c = |s|^2 (IP: 0),  sum = sum of s
  *
- * The query's code is signed, s = u - 128, with zeros past dim, so a dot product over the whole stride
- * ignores c. With dp = sum u*s (exact in int32, VPDPBUSD's shape):
+ * The query's code is signed, with zeros past dim, so a dot product over the whole stride ignores the
+ * constants. With dp = sum over d of u[d] * sq[d] (exact in int32, the shape of VPDPBUSD):
  *
- *   L2   key = |uq|^2 + c - 2*dp,  c = |u|^2 - 256*sum(u)      = sum (uq - u)^2 exactly, also for bytes
- *   IP   key = 128*sum(s) + c - dp,  c = 0                     = -sum (uq-128)(u-128)
+ *   L2   key = |sq|^2 + 256 sum(sq) + c - 2 dp   = |uq - u|^2 exactly, also for bytes
+ *   IP   key = 128 sum(sq) + c - dp              = -(sq . s)
  *
  * Every variant of the code kernels gives the scalar's integers; float variants differ from it in the
  * order of additions only (tests/hnsw/test_distance.c).                                            */
@@ -50,15 +51,33 @@ static inline float dist_of_key(int32_t i)
 /* q and rows: `floats` floats (a multiple of 16).                                                  */
 typedef void f32_kernel(const float *q, const uint8_t *const *rows, size_t n, size_t floats,
                         int32_t *keys);
+enum { CODE_CONSTANTS = 8 };
+static inline size_t code_stride(uint32_t dim) { return ((size_t)dim + CODE_CONSTANTS + 63) / 64 * 64; }
+
 /* s: the signed query; stride: bytes of a row (a multiple of 64); key = k0 + c - (dp << shift).     */
 typedef void i8_kernel(const int8_t *s, const uint8_t *const *rows, size_t n, size_t stride,
                        int32_t k0, int shift, int32_t *keys);
+
+/* part[j] = sum of squares over floats [from, to) of rows[j], j < 4.                                */
+typedef void l2_part_kernel(const float *q, const uint8_t *const rows[4], size_t from, size_t to,
+                            float part[4]);
+
+/* The row u as a signed query: s = u - 128, zeros where the constants are.                          */
+typedef void flip_kernel(const uint8_t *u, size_t stride, int8_t *s);
 
 struct dist_kernels {
     const char *name;
     f32_kernel *l2, *ip; /* ip: key of -dot */
     i8_kernel *i8;
+    l2_part_kernel *l2_part;
+    flip_kernel *flip;
 };
+
+/* As k->l2, but a row whose key exceeds `bound` may be given any key that exceeds it: a sum of squares only
+ * grows, so a long row is left as soon as its first part is too far. With the dimensions stored in order of
+ * falling variance (graph.h) about half of the bytes are never fetched. INT32_MAX = no bound.       */
+void dist_l2_bounded(const struct dist_kernels *k, const float *q, const uint8_t *const *rows, size_t n,
+                     size_t floats, int32_t bound, int32_t *keys);
 
 const struct dist_kernels *dist_kernels(void);        /* the best this machine runs */
 /* Every variant this machine runs, scalar first; returns how many (at most 4).                     */

@@ -52,7 +52,7 @@ static void set_strides(struct hnsw *h)
     h->links0.stride = up((size_t)h->max0 * 4, 64);
     h->upper.stride = up((size_t)h->o.m * 4, 16);
     h->vecs.stride = h->floats * 4;
-    h->codes.stride = h->o.quant == HNSW_I8 ? up((size_t)h->o.dim + 4, 64) : 0;
+    h->codes.stride = h->o.quant == HNSW_I8 ? code_stride(h->o.dim) : 0;
     h->nodes.stride = sizeof(struct node);
 }
 
@@ -107,6 +107,8 @@ void graph_clear(struct hnsw *h)
     free(h->keymap);
     free(h->dirty);
     free(h->deaths);
+    free(h->order);
+    h->order = NULL;
     h->keymap = NULL;
     h->dirty = NULL;
     h->deaths = NULL;
@@ -114,7 +116,7 @@ void graph_clear(struct hnsw *h)
     h->count = h->upper_count = h->dead = h->published = 0;
     h->entry = ENTRY_NONE;
     h->quant = (struct quant){.offset = offset};
-    h->build_codes = h->requantized = false;
+    h->build_codes = h->requantized = h->wants_base = false;
     scratch_free_all(h);
 }
 

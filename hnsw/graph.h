@@ -123,6 +123,8 @@ struct hnsw {
     uint64_t entry;                  /* level << 32 | node, or ENTRY_NONE; atomic */
     double level_scale;              /* 1 / ln M */
     struct quant quant;
+    uint16_t *order;                 /* stored dimension d is the caller's order[d]; NULL = as given */
+    bool wants_base;                 /* the next publication must be a base: it sets the order */
     bool build_codes;                /* codes are temporary, for building an F32 graph */
 
     uint32_t *keymap;                /* open addressing: node + 1; live nodes */
@@ -245,7 +247,12 @@ float quant_distance(const struct hnsw *h, const struct probe *p, int32_t key);
 struct probe probe_query(const struct hnsw *h, struct scratch *s);
 /* A stored node as probe; uses s->code2.                                                             */
 struct probe probe_node(const struct hnsw *h, struct scratch *s, uint32_t node);
-/* Checks, pads, normalises into out (h->floats floats).                                              */
+/* For long float rows under L2: dimensions in order of falling variance, so that a distance beyond its
+ * bound shows early. Only into an empty graph whose next publication is a base.                     */
+MUST_USE enum status order_train(struct hnsw *h, const float *rows, size_t n, struct fault *f);
+/* The stored vector of a node as the caller gave it (dim floats).                                    */
+void vector_stored(const struct hnsw *h, uint32_t node, float *out);
+/* Checks, orders, pads, normalises into out (h->floats floats).                                              */
 MUST_USE enum status vector_prepare(const struct hnsw *h, const float *in, float *out, struct fault *f);
 
 /* scratch.c */
@@ -258,8 +265,11 @@ bool hnsw_heap_push(struct scratch *s, cand_t c);        /* smallest first */
 cand_t heap_pop(struct scratch *s);
 
 /* search.c */
-void measure(const struct hnsw *h, const struct probe *p, const uint32_t *ids, size_t n, int32_t *keys);
-void measure_exact(const struct hnsw *h, const float *vec, const uint32_t *ids, size_t n, int32_t *keys);
+/* Keys of n rows; one beyond `bound` may be any key beyond it (INT32_MAX = all exact).               */
+void measure(const struct hnsw *h, const struct probe *p, const uint32_t *ids, size_t n, int32_t bound,
+             int32_t *keys);
+void measure_exact(const struct hnsw *h, const float *vec, const uint32_t *ids, size_t n, int32_t bound,
+                   int32_t *keys);
 /* Greedy descent from the entry point down to (not into) level `to`; LINK_NONE for an empty graph.   */
 cand_t descend(const struct hnsw *h, struct scratch *s, const struct probe *p, unsigned to);
 /* The ef nearest found from `start` at a level, ascending in s->pool; returns how many.              */

@@ -15,21 +15,33 @@
 
 #include "hnsw/graph.h"
 
-enum { PROBE_CHUNK = 4 }; /* taken neighbours measured at a time: most candidates fall at the first few */
+enum { PROBE_CHUNK = 4, PREFETCH_BYTES = 1024 }; /* taken neighbours measured at a time: most candidates fall at the first few */
 
 static bool is_diverse(const struct hnsw *h, struct scratch *s, cand_t c, const uint32_t *taken, size_t n)
 {
-    struct probe p = probe_node(h, s, cand_node(c));
+    struct probe p;
     int32_t keys[PROBE_CHUNK];
 
+    if (n == 0) return true;
+    p = probe_node(h, s, cand_node(c));
     for (size_t i = 0; i < n; i += PROBE_CHUNK) {
         size_t m = n - i < PROBE_CHUNK ? n - i : PROBE_CHUNK;
 
-        measure(h, &p, taken + i, m, keys);
+        measure(h, &p, taken + i, m, cand_key(c), keys);
         for (size_t j = 0; j < m; j++)
             if (keys[j] < cand_key(c)) return false;
     }
     return true;
+}
+
+/* What is_diverse will ask for two candidates later.                                                */
+static inline void prefetch_node(const struct hnsw *h, uint32_t node)
+{
+    bool codes = walks_codes(h);
+    const uint8_t *row = codes ? code_at(h, node) : (const uint8_t *)vec_at(h, node);
+    size_t bytes = codes ? h->codes.stride : h->vecs.stride;
+
+    for (size_t i = 0; i < bytes && i < PREFETCH_BYTES; i += 64) __builtin_prefetch(row + i, 0, 3);
 }
 
 size_t select_neighbours(const struct hnsw *h, struct scratch *s, const cand_t *cands, size_t n, size_t m,
@@ -37,8 +49,10 @@ size_t select_neighbours(const struct hnsw *h, struct scratch *s, const cand_t *
 {
     size_t taken = 0;
 
-    for (size_t i = 0; i < n && taken < m; i++)
+    for (size_t i = 0; i < n && taken < m; i++) {
+        if (i + 2 < n) prefetch_node(h, cand_node(cands[i + 2]));
         if (is_diverse(h, s, cands[i], out, taken)) out[taken++] = cand_node(cands[i]);
+    }
     return taken;
 }
 
@@ -71,8 +85,8 @@ static bool list_prune(struct hnsw *h, struct scratch *s, uint32_t at, unsigned 
     size_t n;
 
     memcpy(ids, list, max * sizeof *ids);
-    measure(h, &p, ids, max, keys);
-    measure(h, &p, &node, 1, keys + max);
+    measure(h, &p, ids, max, INT32_MAX, keys);
+    measure(h, &p, &node, 1, INT32_MAX, keys + max);
     ids[max] = node;
     for (size_t i = 0; i <= max; i++) cands[i] = cand_make(keys[i], ids[i]);
     sort_cands(cands, max + 1);

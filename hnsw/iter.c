@@ -63,7 +63,7 @@ static bool iter_measure(struct hnsw_iter *it, const uint32_t *ids, size_t n)
 {
     int32_t keys[DIST_BATCH];
 
-    measure(it->h, &it->p, ids, n, keys);
+    measure(it->h, &it->p, ids, n, INT32_MAX, keys);
     it->s->stats.distances += (uint32_t)n;
     for (size_t i = 0; i < n; i++) {
         cand_t c = cand_make(keys[i], ids[i]);
@@ -216,12 +216,6 @@ enum status hnsw_range(const struct hnsw *h, const struct hnsw_query *q, float r
 }
 
 /* ---- reading back ---- */
-static void stored_vector(const struct hnsw *h, uint32_t node, float *padded)
-{
-    if (has_vecs(h)) memcpy(padded, vec_at(h, node), h->floats * sizeof *padded);
-    else quant_decode(h, code_at(h, node), padded);
-}
-
 static uint32_t find_by_scan(const struct hnsw *h, uint64_t key)
 {
     uint32_t count = count_load(h);
@@ -235,22 +229,15 @@ enum status hnsw_get(const struct hnsw *handle, uint64_t key, float *vector, str
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
     enum status st = ST_OK;
-    float *vec;
     uint32_t node;
 
     pthread_rwlock_rdlock(&h->gate);
-    vec = malloc(h->floats * sizeof *vec);
     node = h->keymap != NULL ? keymap_find(h, key) : find_by_scan(h, key);
-    if (vec == NULL) {
-        st = fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for a vector");
-    } else if (node == LINK_NONE) {
+    if (node == LINK_NONE)
         st = fault_set(f, ST_NOT_FOUND, NULL, FAULT_NO_OFFSET, "key %llu has no vector",
                        (unsigned long long)key);
-    } else {
-        stored_vector(h, node, vec);
-        memcpy(vector, vec, h->o.dim * sizeof *vector);
-    }
-    free(vec);
+    else
+        vector_stored(h, node, vector);
     pthread_rwlock_unlock(&h->gate);
     return st;
 }
@@ -259,7 +246,7 @@ enum status hnsw_each(const struct hnsw *handle,
                       bool (*fn)(void *ctx, uint64_t key, lsn_t birth, const float *vector), void *ctx)
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
-    float *vec = malloc(h->floats * sizeof *vec);
+    float *vec = malloc(h->o.dim * sizeof *vec);
     bool on = true;
 
     if (vec == NULL) return ST_NOMEM;
@@ -268,7 +255,7 @@ enum status hnsw_each(const struct hnsw *handle,
         const struct node *n = node_at(h, i);
 
         if (!node_alive(n, h->moment)) continue;
-        stored_vector(h, i, vec);
+        vector_stored(h, i, vec);
         on = fn(ctx, n->key, n->birth, vec);
     }
     pthread_rwlock_unlock(&h->gate);

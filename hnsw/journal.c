@@ -121,7 +121,7 @@ void batch_done(struct hnsw *h)
 {
     h->published = h->count;
     h->death_count = 0;
-    h->requantized = false;
+    h->requantized = h->wants_base = false;
     if (h->dirty != NULL) memset(h->dirty, 0, h->dirty_cap);
 }
 

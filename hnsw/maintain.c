@@ -79,7 +79,7 @@ static enum status repair_list(struct repair *r, struct scratch *s, uint32_t nod
         size_t m = count - i < DIST_BATCH ? count - i : DIST_BATCH;
         int32_t keys[DIST_BATCH];
 
-        measure(h, &p, ids + i, m, keys);
+        measure(h, &p, ids + i, m, INT32_MAX, keys);
         for (size_t j = 0; j < m; j++) s->sorted[i + j] = cand_make(keys[j], ids[i + j]);
     }
     qsort(s->sorted, count, sizeof *s->sorted, by_cand);
@@ -222,9 +222,12 @@ static void adopt(struct hnsw *h, struct hnsw *from)
     struct quant quant = h->quant;
     struct blocks *mine[] = {&h->links0, &h->upper, &h->codes, &h->vecs, &h->nodes};
     struct blocks *theirs[] = {&from->links0, &from->upper, &from->codes, &from->vecs, &from->nodes};
+    uint16_t *order = h->order;
     bool build_codes = h->build_codes;
 
+    h->order = NULL;
     graph_clear(h);
+    h->order = order;
     h->quant = quant;
     h->build_codes = build_codes;
     for (size_t i = 0; i < ARRAY_LEN(mine); i++) {

@@ -104,13 +104,15 @@ void quant_encode(const struct hnsw *h, const float *vec, uint8_t *code)
 
     memset(code, 0, h->codes.stride);
     for (uint32_t d = 0; d < h->o.dim; d++) {
-        uint8_t u = code_of(vec[d], h->quant.offset[d], inverse);
+        int32_t s;
 
-        code[d] = u;
-        squares += (int32_t)u * u;
-        sum += u;
+        code[d] = code_of(vec[d], h->quant.offset[d], inverse);
+        s = code[d] - CODE_ZERO;
+        squares += s * s;
+        sum += s;
     }
-    put_u32(code + h->codes.stride - 4, h->o.metric == HNSW_IP ? 0 : (uint32_t)(squares - 256 * sum));
+    put_u32(code + h->codes.stride - 8, h->o.metric == HNSW_IP ? 0 : (uint32_t)squares);
+    put_u32(code + h->codes.stride - 4, (uint32_t)sum);
 }
 
 void quant_decode(const struct hnsw *h, const uint8_t *code, float *vec)
@@ -123,7 +125,7 @@ enum status quant_encode_all(struct hnsw *h, struct fault *f)
 {
     enum status st;
 
-    if (h->codes.stride == 0) h->codes.stride = ((size_t)h->o.dim + 4 + 63) / 64 * 64;
+    if (h->codes.stride == 0) h->codes.stride = code_stride(h->o.dim);
     st = blocks_reserve(&h->codes, h->nodes.count * BLOCK_NODES, f);
     for (uint32_t i = 0; i < h->count && st == ST_OK; i++) {
         uint8_t *code = blocks_writable(&h->codes, i);
@@ -173,7 +175,51 @@ enum status quant_requantize(struct hnsw *h, struct fault *f)
     return st;
 }
 
-/* ---- probes ---- */
+/* ---- vectors in and out ---- */
+struct spread { double variance; uint16_t dim; };
+
+static int by_spread(const void *a, const void *b)
+{
+    const struct spread *x = a, *y = b;
+
+    if (x->variance != y->variance) return x->variance > y->variance ? -1 : 1;
+    return x->dim < y->dim ? -1 : 1;
+}
+
+enum status order_train(struct hnsw *h, const float *rows, size_t n, struct fault *f)
+{
+    size_t step = n / TRAIN_ROWS_MAX + 1, count = (n + step - 1) / step;
+    struct spread *s = malloc(h->o.dim * sizeof *s);
+    uint16_t *order = malloc(h->o.dim * sizeof *order);
+
+    assert(h->count == 0 && n > 0);
+    if (s == NULL || order == NULL) {
+        free(s);
+        free(order);
+        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to order the dimensions");
+    }
+    for (uint32_t d = 0; d < h->o.dim; d++) {
+        double sum = 0, squares = 0;
+
+        for (size_t i = 0; i < n; i += step) {
+            double x = rows[i * h->o.dim + d];
+
+            sum += x;
+            squares += x * x;
+        }
+        s[d] = (struct spread){squares / (double)count - sum / (double)count * (sum / (double)count),
+                               (uint16_t)d};
+        if (!isfinite(s[d].variance)) s[d].variance = 0; /* a bad vector is reported when its turn comes */
+    }
+    qsort(s, h->o.dim, sizeof *s, by_spread);
+    for (uint32_t d = 0; d < h->o.dim; d++) order[d] = s[d].dim;
+    free(s);
+    free(h->order);
+    h->order = order;
+    h->wants_base = true;
+    return ST_OK;
+}
+
 enum status vector_prepare(const struct hnsw *h, const float *in, float *out, struct fault *f)
 {
     double norm = 0;
@@ -191,6 +237,8 @@ enum status vector_prepare(const struct hnsw *h, const float *in, float *out, st
             return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET,
                              "the zero vector has no direction, so no cosine");
         for (uint32_t d = 0; d < h->o.dim; d++) out[d] = (float)(in[d] * inverse);
+    } else if (h->order != NULL) {
+        for (uint32_t d = 0; d < h->o.dim; d++) out[d] = in[h->order[d]];
     } else {
         memcpy(out, in, h->o.dim * sizeof *out);
     }
@@ -198,6 +246,17 @@ enum status vector_prepare(const struct hnsw *h, const float *in, float *out, st
     return ST_OK;
 }
 
+void vector_stored(const struct hnsw *h, uint32_t node, float *out)
+{
+    for (uint32_t d = 0; d < h->o.dim; d++) {
+        float v = has_vecs(h) ? vec_at(h, node)[d]
+                              : h->quant.offset[d] + h->quant.scale * (float)code_at(h, node)[d];
+
+        out[h->order != NULL ? h->order[d] : d] = v;
+    }
+}
+
+/* ---- probes ---- */
 struct probe probe_query(const struct hnsw *h, struct scratch *s)
 {
     struct probe p = {.vec = s->vec};
@@ -207,14 +266,14 @@ struct probe probe_query(const struct hnsw *h, struct scratch *s)
     if (!walks_codes(h)) return p;
     inverse = 1 / h->quant.scale;
     for (uint32_t d = 0; d < h->o.dim; d++) {
-        int32_t u = code_of(s->vec[d], h->quant.offset[d], inverse);
+        int32_t v = code_of(s->vec[d], h->quant.offset[d], inverse) - CODE_ZERO;
 
-        s->code[d] = (int8_t)(u - CODE_ZERO);
-        squares += u * u;
-        sum += u - CODE_ZERO;
+        s->code[d] = (int8_t)v;
+        squares += v * v;
+        sum += v;
     }
     p.code = s->code;
-    p.k0 = h->o.metric == HNSW_IP ? CODE_ZERO * sum : squares;
+    p.k0 = h->o.metric == HNSW_IP ? CODE_ZERO * sum : squares + 2 * CODE_ZERO * sum;
     return p;
 }
 
@@ -222,21 +281,15 @@ struct probe probe_node(const struct hnsw *h, struct scratch *s, uint32_t node)
 {
     struct probe p = {0};
     const uint8_t *u;
-    int32_t sum = 0, key;
+    uint32_t sum;
 
     if (has_vecs(h)) p.vec = vec_at(h, node);
     if (!walks_codes(h)) return p;
     u = code_at(h, node);
-    for (size_t i = 0; i < h->codes.stride; i++) s->code2[i] = (int8_t)(u[i] ^ 0x80);
-    memset(s->code2 + h->codes.stride - 4, 0, 4);
+    h->kern->flip(u, h->codes.stride, s->code2);
+    sum = get_u32(u + h->codes.stride - 4) * CODE_ZERO; /* unsigned: a hostile constant may overflow */
     p.code = s->code2;
-    if (h->o.metric == HNSW_IP) {
-        for (uint32_t d = 0; d < h->o.dim; d++) sum += s->code2[d];
-        p.k0 = CODE_ZERO * sum;
-    } else { /* |u|^2 = -(c - 2 sum u*s) of the row with itself */
-        h->kern->i8(s->code2, &u, 1, h->codes.stride, 0, 1, &key);
-        p.k0 = -key;
-    }
+    p.k0 = (int32_t)(h->o.metric == HNSW_IP ? sum : get_u32(u + h->codes.stride - 8) + 2 * sum);
     return p;
 }
 

@@ -95,7 +95,7 @@ static enum status exact_scan(const struct hnsw *h, struct scratch *s, const str
     s->heap_count = 0;
     for (uint32_t id = 0; id <= count; id++) {
         if (n == DIST_BATCH / 2 || (id == count && n > 0)) {
-            measure(h, p, ids, n, keys);
+            measure(h, p, ids, n, s->heap_count == k ? cand_key(~s->heap[0]) : INT32_MAX, keys);
             s->stats.distances += (uint32_t)n;
             for (size_t i = 0; i < n; i++)
                 if (!exact_push(s, cand_make(keys[i], ids[i]), k)) return ST_NOMEM;
@@ -189,7 +189,7 @@ static bool consider(struct guided *g, const uint32_t *ids, size_t n, bool all_m
 {
     int32_t keys[DIST_BATCH];
 
-    measure(g->h, g->p, ids, n, keys);
+    measure(g->h, g->p, ids, n, g->found == g->ef ? cand_key(g->s->pool[g->found - 1]) : INT32_MAX, keys);
     g->s->stats.distances += (uint32_t)n;
     for (size_t i = 0; i < n; i++) {
         cand_t c = cand_make(keys[i], ids[i]);
@@ -243,7 +243,7 @@ static size_t rerank(const struct hnsw *h, struct scratch *s, size_t found, size
         int32_t keys[DIST_BATCH];
 
         for (size_t j = 0; j < m; j++) ids[j] = cand_node(s->pool[i + j]);
-        measure_exact(h, s->vec, ids, m, keys);
+        measure_exact(h, s->vec, ids, m, INT32_MAX, keys);
         for (size_t j = 0; j < m; j++) s->pool[i + j] = cand_make(keys[j], ids[j]);
     }
     s->stats.reranked = (uint32_t)n;

@@ -40,7 +40,7 @@ static void *aligned(size_t n)
 static struct scratch *scratch_new(const struct hnsw *h)
 {
     struct scratch *s = calloc(1, sizeof *s);
-    size_t code = ((size_t)h->o.dim + 4 + 63) / 64 * 64;
+    size_t code = code_stride(h->o.dim);
 
     if (s == NULL) return NULL;
     s->vec = aligned(h->floats * sizeof *s->vec);

@@ -16,40 +16,45 @@
 
 #include "hnsw/graph.h"
 
-enum { LINE = 64, PREFETCH_LINES = 8 };
+enum { LINE = 64, PREFETCH_VEC = 8, PREFETCH_CODE = 16 };
 
-static inline void prefetch_row(const uint8_t *row, size_t bytes)
+/* All rows of a hop at once, so that their misses overlap; of long ones the beginning, which is measured
+ * first (distance.c fetches the rest as it goes).                                                    */
+static inline void prefetch_row(const uint8_t *row, size_t bytes, size_t lines_max)
 {
     size_t lines = (bytes + LINE - 1) / LINE;
 
-    if (lines > PREFETCH_LINES) lines = PREFETCH_LINES; /* the hardware sees the stream after that */
+    if (lines > lines_max) lines = lines_max;
     for (size_t i = 0; i < lines; i++) __builtin_prefetch(row + i * LINE, 0, 3);
 }
 
-void measure_exact(const struct hnsw *h, const float *vec, const uint32_t *ids, size_t n, int32_t *keys)
+void measure_exact(const struct hnsw *h, const float *vec, const uint32_t *ids, size_t n, int32_t bound,
+                   int32_t *keys)
 {
     const uint8_t *rows[DIST_BATCH];
 
     assert(n <= DIST_BATCH);
     for (size_t i = 0; i < n; i++) {
         rows[i] = blocks_at(&h->vecs, ids[i]);
-        prefetch_row(rows[i], h->vecs.stride);
+        prefetch_row(rows[i], h->vecs.stride, PREFETCH_VEC);
     }
-    (h->o.metric == HNSW_L2 ? h->kern->l2 : h->kern->ip)(vec, rows, n, h->floats, keys);
+    if (h->o.metric == HNSW_L2) dist_l2_bounded(h->kern, vec, rows, n, h->floats, bound, keys);
+    else h->kern->ip(vec, rows, n, h->floats, keys);
 }
 
-void measure(const struct hnsw *h, const struct probe *p, const uint32_t *ids, size_t n, int32_t *keys)
+void measure(const struct hnsw *h, const struct probe *p, const uint32_t *ids, size_t n, int32_t bound,
+             int32_t *keys)
 {
     const uint8_t *rows[DIST_BATCH];
 
     if (p->code == NULL) {
-        measure_exact(h, p->vec, ids, n, keys);
+        measure_exact(h, p->vec, ids, n, bound, keys);
         return;
     }
     assert(n <= DIST_BATCH);
     for (size_t i = 0; i < n; i++) {
         rows[i] = code_at(h, ids[i]);
-        prefetch_row(rows[i], h->codes.stride);
+        prefetch_row(rows[i], h->codes.stride, PREFETCH_CODE);
     }
     h->kern->i8(p->code, rows, n, h->codes.stride, p->k0, h->o.metric != HNSW_IP, keys);
 }
@@ -115,6 +120,16 @@ static inline void prefetch_links(const struct hnsw *h, uint32_t node)
     for (size_t i = 0; i < h->links0.stride; i += LINE) __builtin_prefetch(list + i, 0, 3);
 }
 
+/* The runner-up is the next to be expanded unless this hop finds a nearer one: its list is on its way
+ * while this hop's rows are measured.                                                               */
+static inline void prefetch_second(const struct hnsw *h, const struct pool *p)
+{
+    size_t i = p->next + 1;
+
+    while (i < p->n && (p->a[i] & 1)) i++;
+    if (i < p->n) prefetch_links(h, cand_node(p->a[i]));
+}
+
 /* Patience: hops since one of the k best changed.                                                    */
 size_t walk(const struct hnsw *h, struct scratch *s, const struct probe *p, cand_t start, unsigned level,
             size_t ef, uint32_t patience, size_t k)
@@ -132,10 +147,11 @@ size_t walk(const struct hnsw *h, struct scratch *s, const struct probe *p, cand
         size_t n, best = SIZE_MAX;
 
         pool.a[pool.next] = c | 1;
+        if (level == 0) prefetch_second(h, &pool);
         n = gather(h, s->visited, cand_node(c), level, ids);
         hops++;
         distances += (uint32_t)n;
-        measure(h, p, ids, n, keys);
+        measure(h, p, ids, n, pool.n == ef ? cand_key(pool.a[ef - 1]) : INT32_MAX, keys);
         for (size_t i = 0; i < n; i++) {
             cand_t made = cand_make(keys[i], ids[i]);
             size_t before = pool.next;
@@ -144,11 +160,11 @@ size_t walk(const struct hnsw *h, struct scratch *s, const struct probe *p, cand
             if (pool_insert(&pool, made)) {
                 entered++;
                 if (pool.next < best) best = pool.next;
+                if (pool.next <= before && level == 0) prefetch_links(h, ids[i]);
             }
             if (before < pool.next) pool.next = before;
         }
         while (pool.next < pool.n && (pool.a[pool.next] & 1)) pool.next++;
-        if (level == 0 && pool.next < pool.n) prefetch_links(h, cand_node(pool.a[pool.next]));
         TRACE(h->cfg.trace, "hnsw", "hop", TI("node", cand_node(c)), TI("level", level),
               TI("key", cand_key(c)), TI("neighbours", n), TI("pool", pool.n));
         idle = best < k ? 0 : idle + 1;
@@ -170,7 +186,7 @@ cand_t descend(const struct hnsw *h, struct scratch *s, const struct probe *p, u
     cand_t best;
 
     assert(entry != ENTRY_NONE);
-    measure(h, p, &at, 1, keys);
+    measure(h, p, &at, 1, INT32_MAX, keys);
     best = cand_make(keys[0], at);
     s->stats.distances++;
     for (; level > to; level--) {
@@ -180,7 +196,7 @@ cand_t descend(const struct hnsw *h, struct scratch *s, const struct probe *p, u
             size_t n = 0;
 
             while (n < h->o.m && (ids[n] = link_load(list + n)) != LINK_NONE) n++;
-            measure(h, p, ids, n, keys);
+            measure(h, p, ids, n, cand_key(best), keys);
             s->stats.hops++;
             s->stats.distances += (uint32_t)n;
             for (size_t i = 0; i < n; i++) {

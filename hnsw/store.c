@@ -544,7 +544,7 @@ static bool is_big(const struct hnsw *h)
 {
     uint32_t fresh = h->count - h->published;
 
-    return fresh >= BIG_BATCH_MIN && fresh >= h->published / 4;
+    return h->wants_base || (fresh >= BIG_BATCH_MIN && fresh >= h->published / 4);
 }
 
 enum status hnsw_publish(struct hnsw *h, lsn_t applied_lsn, int64_t wall_us, struct fault *f)

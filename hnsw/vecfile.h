@@ -3,7 +3,7 @@
  *   fvecs/ivecs/bvecs   each row: int32 d, then d float32 / int32 / uint8, little-endian
  *   npy                 NumPy 1.0-3.0, C order, 2 dimensions (or 1: one row), f4 f2 f8 u1 i1 i4
  *   text                word2vec / GloVe: "word v1 v2 ..."; an optional first line "count dim"
- *   csv, tsv            numbers only; a header line is skipped; an optional first column of keys
+ *   csv, tsv            numbers only; a first line that is no row of numbers is a header
  *   f16                 rows of half floats, no header: the caller says the dimension
  *
  * Any of them gzipped. The kind comes from the name (".gz" ignored) unless given. Hostile files: a

@@ -25,7 +25,7 @@ static enum status check_node(const struct hnsw *h, uint32_t i, uint64_t *links,
     for (size_t d = h->o.dim; has_vecs(h) && d < h->floats; d++)
         if (vec_at(h, i)[d] != 0)
             return fault_set(f, ST_CORRUPT, dir, FAULT_NO_OFFSET, "vector %u's padding is not zero", i);
-    for (size_t d = h->o.dim; walks_codes(h) && d < h->codes.stride - 4; d++)
+    for (size_t d = h->o.dim; walks_codes(h) && d < h->codes.stride - CODE_CONSTANTS; d++)
         if (code_at(h, i)[d] != 0)
             return fault_set(f, ST_CORRUPT, dir, FAULT_NO_OFFSET, "code %u's padding is not zero", i);
     return ST_OK;

@@ -6,7 +6,7 @@
 #include "engine/thread.h"
 #include "hnsw/graph.h"
 
-enum { TRAIN_FIRST = 256, RETRAIN_GROWTH = 16, RETRAIN_ENOUGH = 16384 };
+enum { TRAIN_FIRST = 256, RETRAIN_GROWTH = 16, RETRAIN_ENOUGH = 16384, ORDER_DIM_MIN = 128 };
 
 static enum status writer_check(const struct hnsw *h, struct fault *f)
 {
@@ -234,6 +234,15 @@ static enum status load_train(struct hnsw *h, const float *vectors, size_t n, st
     return st;
 }
 
+/* Long float rows under L2 are stored in an order that ends distances early (distance.h).             */
+static enum status load_order(struct hnsw *h, const float *vectors, size_t n, struct fault *f)
+{
+    if (h->o.metric != HNSW_L2 || h->o.quant != HNSW_F32 || h->o.dim < ORDER_DIM_MIN || h->count > 0 ||
+        n < TRAIN_FIRST)
+        return ST_OK;
+    return order_train(h, vectors, n, f);
+}
+
 static enum status load_kill_replaced(struct hnsw *h, uint32_t first, lsn_t lsn, struct fault *f)
 {
     enum status st = keymap_reserve(h, h->count - first, f);
@@ -308,6 +317,7 @@ enum status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_key, 
     if (lsn >= LSN_MAX - 1) return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "no LSN is that high");
     if (n > HNSW_NODES_MAX) return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET, "%zu vectors at once", n);
     st = load_train(h, vectors, n, f);
+    if (st == ST_OK) st = load_order(h, vectors, n, f);
     if (st == ST_OK)
         st = graph_reserve(h, (uint64_t)first + n,
                            h->upper_count + upper_needed(h, keys, first_key, n, lsn), f);

@@ -405,6 +405,7 @@ static enum status read_values(const struct chunk *c, const struct chunk_vector 
     default:
         if (!ints_decode32(&cv->ints, cv->rows, s->code)) return ST_CORRUPT;
         out->kind = VEC_DICT;
+        out->stable = true;
         out->dict_count = c->dict_slots;
         out->code = s->code;
         if (c->type == V_TEXT) out->s = c->dict_s;

@@ -60,7 +60,7 @@ static bool grow(void *memory, size_t bytes)
 
 enum status coldata_reserve(struct coldata *d, size_t extra)
 {
-    size_t cap = d->cap < 256 ? 256 : d->cap;
+    size_t cap = d->cap < VECTOR_ROWS ? VECTOR_ROWS : d->cap; /* null words come by whole vectors */
 
     if (d->rows + extra <= d->cap) return ST_OK;
     while (cap < d->rows + extra) cap *= 2;

@@ -23,6 +23,7 @@ struct vec {
     uint8_t kind;            /* enum vec_kind   */
     uint8_t type;            /* enum value_type */
     uint8_t scale;
+    bool stable;             /* DICT: the same address always means the same dictionary (a chunk's) */
     uint32_t dict_count;     /* DICT: values in data */
     union {
         const int64_t *i;    /* INT, DECIMAL, BOOL, TIME */

@@ -1,0 +1,174 @@
+#include "columnar/kernels.h"
+
+#include "engine/cpu.h"
+
+static void clear_tail(uint64_t *bits, size_t n)
+{
+    size_t w = n / 64;
+
+    if (n % 64 != 0) bits[w++] &= (1ull << (n % 64)) - 1;
+    for (; w < VECTOR_WORDS; w++) bits[w] = 0;
+}
+
+#define PACK_WORDS(condition)                                                                     \
+    for (size_t w = 0; w < n; w += 64) {                                                          \
+        uint64_t word = 0;                                                                        \
+        size_t m = n - w < 64 ? n - w : 64;                                                       \
+        for (size_t k = 0; k < m; k++) { size_t i = w + k; word |= (uint64_t)(condition) << k; }  \
+        bits[w / 64] = word;                                                                      \
+    }                                                                                             \
+    clear_tail(bits, n)
+
+void kernel_range_u32_scalar(const uint32_t *v, size_t n, uint32_t lo, uint32_t span, uint64_t *bits)
+{
+    PACK_WORDS(v[i] - lo <= span);
+}
+
+void kernel_range_u64_scalar(const uint64_t *v, size_t n, uint64_t lo, uint64_t span, uint64_t *bits)
+{
+    PACK_WORDS(v[i] - lo <= span);
+}
+
+int64_t kernel_sum_i64_scalar(const int64_t *v, size_t n, const uint64_t *mask)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (mask == NULL || bitset_get(mask, i)) sum += (uint64_t)v[i];
+    return (int64_t)sum;
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define TARGET512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+
+TARGET512 static void range_u32_512(const uint32_t *v, size_t n, uint32_t lo, uint32_t span, uint64_t *bits)
+{
+    __m512i low = _mm512_set1_epi32((int)lo), width = _mm512_set1_epi32((int)span);
+
+    for (size_t i = 0; i < n; i += 64) {
+        uint64_t a = _mm512_cmple_epu32_mask(_mm512_sub_epi32(_mm512_loadu_si512(v + i), low), width);
+        uint64_t b = _mm512_cmple_epu32_mask(_mm512_sub_epi32(_mm512_loadu_si512(v + i + 16), low), width);
+        uint64_t c = _mm512_cmple_epu32_mask(_mm512_sub_epi32(_mm512_loadu_si512(v + i + 32), low), width);
+        uint64_t d = _mm512_cmple_epu32_mask(_mm512_sub_epi32(_mm512_loadu_si512(v + i + 48), low), width);
+
+        bits[i / 64] = a | b << 16 | c << 32 | d << 48;
+    }
+    clear_tail(bits, n);
+}
+
+TARGET512 static void range_u64_512(const uint64_t *v, size_t n, uint64_t lo, uint64_t span, uint64_t *bits)
+{
+    __m512i low = _mm512_set1_epi64((long long)lo), width = _mm512_set1_epi64((long long)span);
+
+    for (size_t i = 0; i < n; i += 64) {
+        uint64_t word = 0;
+
+        for (size_t k = 0; k < 64; k += 8)
+            word |= (uint64_t)_mm512_cmple_epu64_mask(
+                        _mm512_sub_epi64(_mm512_loadu_si512(v + i + k), low), width) << k;
+        bits[i / 64] = word;
+    }
+    clear_tail(bits, n);
+}
+
+TARGET512 static int64_t sum_i64_512(const int64_t *v, size_t n, const uint64_t *mask)
+{
+    __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
+    size_t i = 0;
+    int64_t sum;
+
+    if (mask == NULL) {
+        for (; i + 32 <= n; i += 32) {
+            a = _mm512_add_epi64(a, _mm512_loadu_si512(v + i));
+            b = _mm512_add_epi64(b, _mm512_loadu_si512(v + i + 8));
+            c = _mm512_add_epi64(c, _mm512_loadu_si512(v + i + 16));
+            d = _mm512_add_epi64(d, _mm512_loadu_si512(v + i + 24));
+        }
+    } else {
+        for (; i + 32 <= n; i += 32) {
+            uint32_t m = (uint32_t)(mask[i / 64] >> (i & 32));
+
+            a = _mm512_mask_add_epi64(a, (__mmask8)m, a, _mm512_loadu_si512(v + i));
+            b = _mm512_mask_add_epi64(b, (__mmask8)(m >> 8), b, _mm512_loadu_si512(v + i + 8));
+            c = _mm512_mask_add_epi64(c, (__mmask8)(m >> 16), c, _mm512_loadu_si512(v + i + 16));
+            d = _mm512_mask_add_epi64(d, (__mmask8)(m >> 24), d, _mm512_loadu_si512(v + i + 24));
+        }
+    }
+    sum = _mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_add_epi64(a, b), _mm512_add_epi64(c, d)));
+    for (; i < n; i++)
+        if (mask == NULL || bitset_get(mask, i)) sum = (int64_t)((uint64_t)sum + (uint64_t)v[i]);
+    return sum;
+}
+
+__attribute__((target("avx2"))) static void range_u32_256(const uint32_t *v, size_t n, uint32_t lo,
+                                                          uint32_t span, uint64_t *bits)
+{
+    __m256i low = _mm256_set1_epi32((int)lo), width = _mm256_set1_epi32((int)span);
+
+    for (size_t i = 0; i < n; i += 64) {
+        uint64_t word = 0;
+
+        for (size_t k = 0; k < 64; k += 8) {
+            __m256i x = _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)(v + i + k)), low);
+            __m256i le = _mm256_cmpeq_epi32(_mm256_min_epu32(x, width), x);
+
+            word |= (uint64_t)(uint8_t)_mm256_movemask_ps(_mm256_castsi256_ps(le)) << k;
+        }
+        bits[i / 64] = word;
+    }
+    clear_tail(bits, n);
+}
+#endif
+
+void kernel_range_u32(const uint32_t *v, size_t n, uint32_t lo, uint32_t span, uint64_t *bits)
+{
+#if defined(__x86_64__)
+    if (cpu()->avx512) {
+        range_u32_512(v, n, lo, span, bits);
+        return;
+    }
+    if (cpu()->avx2) {
+        range_u32_256(v, n, lo, span, bits);
+        return;
+    }
+#endif
+    kernel_range_u32_scalar(v, n, lo, span, bits);
+}
+
+void kernel_range_u64(const uint64_t *v, size_t n, uint64_t lo, uint64_t span, uint64_t *bits)
+{
+#if defined(__x86_64__)
+    if (cpu()->avx512) {
+        range_u64_512(v, n, lo, span, bits);
+        return;
+    }
+#endif
+    kernel_range_u64_scalar(v, n, lo, span, bits);
+}
+
+void kernel_equal_u32(const uint32_t *v, size_t n, uint32_t x, uint64_t *bits)
+{
+    kernel_range_u32(v, n, x, 0, bits);
+}
+
+int64_t kernel_sum_i64(const int64_t *v, size_t n, const uint64_t *mask)
+{
+#if defined(__x86_64__)
+    if (cpu()->avx512) return sum_i64_512(v, n, mask);
+#endif
+    return kernel_sum_i64_scalar(v, n, mask);
+}
+
+void kernel_minmax_i64(const int64_t *v, size_t n, const uint64_t *mask, int64_t *min, int64_t *max)
+{
+    int64_t lo = INT64_MAX, hi = INT64_MIN;
+
+    for (size_t i = 0; i < n; i++) {
+        if (mask != NULL && !bitset_get(mask, i)) continue;
+        if (v[i] < lo) lo = v[i];
+        if (v[i] > hi) hi = v[i];
+    }
+    *min = lo;
+    *max = hi;
+}

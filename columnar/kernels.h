@@ -1,0 +1,25 @@
+/* kernels - the inner loops: comparisons to bitmaps, masked sums. AVX-512 and AVX2 variants are chosen once
+ * by engine/cpu.h; tests hold each to the scalar one.
+ *
+ * n <= 2,048. Bitmaps have 32 words; bits at and past n are cleared. Inputs are readable to the next
+ * multiple of 64 values (they are vectors of 2,048).                                               */
+#ifndef SEAM_COLUMNAR_KERNELS_H
+#define SEAM_COLUMNAR_KERNELS_H
+
+#include "columnar/vector.h"
+
+/* bits[i] = v[i] - lo <= span, unsigned. */
+void kernel_range_u32(const uint32_t *v, size_t n, uint32_t lo, uint32_t span, uint64_t *bits);
+void kernel_range_u64(const uint64_t *v, size_t n, uint64_t lo, uint64_t span, uint64_t *bits);
+void kernel_equal_u32(const uint32_t *v, size_t n, uint32_t x, uint64_t *bits);
+/* Sum of v[i] where bit i of mask is set (NULL: all), modulo 2^64. */
+int64_t kernel_sum_i64(const int64_t *v, size_t n, const uint64_t *mask);
+/* Smallest and largest of the chosen, which must not be none. */
+void kernel_minmax_i64(const int64_t *v, size_t n, const uint64_t *mask, int64_t *min, int64_t *max);
+
+/* The portable ones, for tests. */
+void kernel_range_u32_scalar(const uint32_t *v, size_t n, uint32_t lo, uint32_t span, uint64_t *bits);
+void kernel_range_u64_scalar(const uint64_t *v, size_t n, uint64_t lo, uint64_t span, uint64_t *bits);
+int64_t kernel_sum_i64_scalar(const int64_t *v, size_t n, const uint64_t *mask);
+
+#endif

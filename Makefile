@@ -117,7 +117,7 @@ check-deps:
 	@sh tests/install-deps.sh
 tests: $(TEST_PROGRAMS) $(EXAMPLES)
 check: check-deps
-	@$(MAKE) --no-print-directory all tests
+	@$(MAKE) --no-print-directory all tests fuzz
 	@BUILD=$(BUILD) sh tests/run.sh $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 # One room's tests: make check-engine
 check-%: check-deps
@@ -129,9 +129,12 @@ $(BUILD)/examples/%: $(BUILD)/obj/docs/examples/%.o $(BUILD)/libseam.a
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # Fuzzers run standalone on seeds and files with any compiler, and under libFuzzer with clang.
+# Coverage-guided: make fuzz CC=clang SAN=fuzzer-no-link,address,undefined; build-.../fuzz/NAME -max_total_time=60
+LIBFUZZER := $(findstring fuzzer,$(SAN))
+$(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += $(if $(LIBFUZZER),-DSEAM_LIBFUZZER)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(filter-out %/check_main.o %/fail_malloc.o,$(TEST_COMMON)) $(BUILD)/libseam.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(CC) $(LDFLAGS) $(if $(LIBFUZZER),-fsanitize=fuzzer) $^ $(LDLIBS) -o $@
 .PHONY: fuzz
 fuzz: $(FUZZERS)
 

@@ -43,8 +43,8 @@ static struct clock_sim *sim_of(struct clock *c) { return (struct clock_sim *)(v
 void clock_sim_advance(struct clock_sim *s, int64_t us)
 {
     assert(us >= 0);
-    s->wall_us += us;
-    s->mono_ns += (uint64_t)us * 1000;
+    __atomic_fetch_add(&s->wall_us, us, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&s->mono_ns, (uint64_t)us * 1000, __ATOMIC_RELAXED);
 }
 
 static int64_t sim_wall_us(struct clock *c)
@@ -52,7 +52,7 @@ static int64_t sim_wall_us(struct clock *c)
     struct clock_sim *s = sim_of(c);
 
     clock_sim_advance(s, s->tick_us);
-    return s->wall_us;
+    return __atomic_load_n(&s->wall_us, __ATOMIC_RELAXED);
 }
 
 static uint64_t sim_mono_ns(struct clock *c)
@@ -60,7 +60,7 @@ static uint64_t sim_mono_ns(struct clock *c)
     struct clock_sim *s = sim_of(c);
 
     clock_sim_advance(s, s->tick_us);
-    return s->mono_ns;
+    return __atomic_load_n(&s->mono_ns, __ATOMIC_RELAXED);
 }
 
 static void sim_sleep_us(struct clock *c, uint64_t us)

@@ -15,6 +15,7 @@ struct clock {
 
 struct clock *clock_real(void);
 
+/* May be read and advanced by any thread.                                                         */
 struct clock_sim {
     struct clock clock; /* pass &s.clock */
     int64_t wall_us;

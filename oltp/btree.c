@@ -281,8 +281,9 @@ enum status writer_own(struct tree_writer *w, uint32_t *page, const uint8_t *fro
         *out = pager_writable(w->pager, old, from);
         return ST_OK;
     }
-    st = writer_free(w, old, page_epoch(from), f);
-    if (st == ST_OK) st = writer_alloc(w, page_kind(from) == PAGE_INNER, page, out, f);
+    /* In this order: when the cache is full the page is still the tree's, and must not be on the list. */
+    st = writer_alloc(w, page_kind(from) == PAGE_INNER, page, out, f);
+    if (st == ST_OK) st = writer_free(w, old, page_epoch(from), f);
     if (st != ST_OK) return st;
     page_copy(*out, from);
     put_u32(*out + PAGE_ID, *page);

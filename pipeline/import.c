@@ -11,14 +11,14 @@ static const char imports_schema[] =
     "{\"table\":\"seam_imports\",\"key\":[\"source\"],\"columns\":["
     "{\"name\":\"source\",\"type\":\"text\"},{\"name\":\"file\",\"type\":\"text\"},{\"name\":\"records\",\"type\":\"int64\"},"
     "{\"name\":\"line\",\"type\":\"int64\"},{\"name\":\"landed\",\"type\":\"int64\"},{\"name\":\"rejected\",\"type\":\"int64\"},"
-    "{\"name\":\"digest\",\"type\":\"text\"},{\"name\":\"done\",\"type\":\"bool\"},{\"name\":\"updated_at\",\"type\":\"timestamp\"}]}";
+    "{\"name\":\"digest_hi\",\"type\":\"int64\"},{\"name\":\"digest_lo\",\"type\":\"int64\"},{\"name\":\"done\",\"type\":\"bool\"},{\"name\":\"updated_at\",\"type\":\"timestamp\"}]}";
 static const char rejects_schema[] =
     "{\"table\":\"seam_rejects\",\"key\":[\"source\",\"line\"],\"columns\":["
     "{\"name\":\"source\",\"type\":\"text\"},{\"name\":\"line\",\"type\":\"int64\"},{\"name\":\"reason\",\"type\":\"text\"},"
     "{\"name\":\"record\",\"type\":\"text\"}]}";
-enum { I_SOURCE, I_FILE, I_RECORDS, I_LINE, I_LANDED, I_REJECTED, I_DIGEST, I_DONE, I_UPDATED_AT, I_COUNT };
+enum { I_SOURCE, I_FILE, I_RECORDS, I_LINE, I_LANDED, I_REJECTED, I_DIGEST_HI, I_DIGEST_LO, I_DONE, I_UPDATED_AT, I_COUNT };
 enum { R_SOURCE, R_LINE, R_REASON, R_RECORD, R_COUNT };
-enum { SOURCE_NAME_MAX = 160, DIGEST_TEXT = 32, PROGRESS_NS = 200000000, RECORD_SHOWN_MAX = 2000 };
+enum { SOURCE_NAME_MAX = 96, FILE_SHOWN_MAX = 40, TXN_BYTES_MAX = 8 << 20, PROGRESS_NS = 200000000, RECORD_SHOWN_MAX = 2000 };
 
 struct importer {
     struct oltp *db;
@@ -38,7 +38,7 @@ struct importer {
     uint64_t last_line;
 
     struct oltp_txn *txn;
-    uint64_t txn_records;
+    uint64_t txn_records, txn_bytes;
     struct buf group;         /* the running transaction's */
     struct buf scratch;
     uint64_t started_ns, shown_ns;
@@ -102,11 +102,6 @@ static struct hash128 chain(struct importer *x, struct hash128 h, const struct b
     return siphash128(b->data, b->size);
 }
 
-static void digest_text(struct hash128 h, char out[DIGEST_TEXT + 1])
-{
-    snprintf(out, DIGEST_TEXT + 1, "%016" PRIx64 "%016" PRIx64, h.hi, h.lo);
-}
-
 /* The mapping's name and a digest of the mapping, the header and the first record.                  */
 static void name_source(struct importer *x)
 {
@@ -115,10 +110,10 @@ static void name_source(struct importer *x)
 
     h = chain(x, h, &x->r.header);
     h = chain(x, h, &x->r.raw);
-    snprintf(x->source, sizeof x->source, "%.64s:%016" PRIx64 "%016" PRIx64, x->m->name, h.hi, h.lo);
+    snprintf(x->source, sizeof x->source, "%.64s:%016" PRIx64, x->m->name, h.lo);
 }
 
-struct position { uint64_t records, landed, rejected; char digest[DIGEST_TEXT + 1]; bool done; };
+struct position { uint64_t records, landed, rejected; struct hash128 digest; bool done; };
 
 static enum status read_position(struct importer *x, struct position *p, struct fault *f)
 {
@@ -133,13 +128,12 @@ static enum status read_position(struct importer *x, struct position *p, struct 
     if (st != ST_OK) return st;
     st = oltp_get(t, x->imports_table, &key, &row, NULL);
     if (st == ST_OK) st = row_decode(oltp_schema(t, x->imports_table), row.row.data, row.row.size, v, f);
-    if (st == ST_OK && v[I_DIGEST].len != DIGEST_TEXT) st = fault_set(f, ST_CORRUPT, "seam_imports", FAULT_NO_OFFSET, "the digest of %s is damaged", x->source);
     if (st == ST_OK) {
         p->records = (uint64_t)v[I_RECORDS].i;
         p->landed = (uint64_t)v[I_LANDED].i;
         p->rejected = (uint64_t)v[I_REJECTED].i;
         p->done = v[I_DONE].i != 0;
-        memcpy(p->digest, v[I_DIGEST].s, DIGEST_TEXT);
+        p->digest = (struct hash128){.lo = (uint64_t)v[I_DIGEST_LO].i, .hi = (uint64_t)v[I_DIGEST_HI].i};
     }
     oltp_end(t);
     return st == ST_NOT_FOUND ? ST_OK : st;
@@ -147,17 +141,18 @@ static enum status read_position(struct importer *x, struct position *p, struct 
 
 static enum status put_position(struct importer *x, bool done, struct fault *f)
 {
-    char digest[DIGEST_TEXT + 1];
+    const char *slash = strrchr(x->o->file, '/'), *name = slash != NULL ? slash + 1 : x->o->file;
     struct value v[I_COUNT];
 
-    digest_text(x->digest, digest);
+    /* Kept small: each transaction logs it, before and after. */
     v[I_SOURCE] = v_str(x->source);
-    v[I_FILE] = v_str(x->o->file);
+    v[I_FILE] = v_text(name, strnlen(name, FILE_SHOWN_MAX));
     v[I_RECORDS] = v_int((int64_t)x->stats->records);
     v[I_LINE] = v_int((int64_t)x->last_line);
     v[I_LANDED] = v_int((int64_t)x->landed);
     v[I_REJECTED] = v_int((int64_t)x->rejected);
-    v[I_DIGEST] = v_str(digest);
+    v[I_DIGEST_HI] = v_int((int64_t)x->digest.hi);
+    v[I_DIGEST_LO] = v_int((int64_t)x->digest.lo);
     v[I_DONE] = v_bool(done);
     v[I_UPDATED_AT] = v_time(clock_wall_us(x->clock));
     return oltp_put(x->txn, x->imports_table, v, f);
@@ -168,7 +163,7 @@ static enum status put_position(struct importer *x, bool done, struct fault *f)
 static enum status begin(struct importer *x, struct fault *f)
 {
     if (x->txn != NULL) return ST_OK;
-    x->txn_records = 0;
+    x->txn_records = x->txn_bytes = 0;
     return oltp_write_begin(x->db, &x->txn, f);
 }
 
@@ -197,11 +192,17 @@ static enum status commit(struct importer *x, bool done, struct fault *f)
     return ST_OK;
 }
 
+/* A transaction's pages must fit the store's cache.                                                */
+static bool txn_is_full(const struct importer *x)
+{
+    return x->txn_records >= x->m->group_rows || x->txn_bytes >= TXN_BYTES_MAX;
+}
+
 static bool same_group(const struct importer *x)
 {
     const struct text *t;
 
-    if (x->txn_records >= x->m->group_rows) return false;
+    if (txn_is_full(x)) return false;
     if (x->m->group_slot < 0) return true;
     t = &x->r.slots[x->m->group_slot];
     return t->size == x->group.size && (t->size == 0 || memcmp(t->data, x->group.data, t->size) == 0);
@@ -278,27 +279,25 @@ static bool about_the_record(enum status st) { return st == ST_INVALID || st == 
 
 static enum status land(struct importer *x, struct fault *f)
 {
-    struct import_stats before = *x->stats;
     struct fault why = {0};
-    uint32_t savepoint = 0;
-    enum status st = oltp_savepoint(x->txn, &savepoint, f);
+    enum status st = apply_record(&x->apply, x->txn, &x->r, &why);
 
-    if (st != ST_OK) return st;
-    st = apply_record(&x->apply, x->txn, &x->r, &why);
+    if (st == ST_LIMIT && x->txn_records > 0) {
+        /* Perhaps the transaction has outgrown the store's cache: once more in one of its own. */
+        st = commit(x, false, f);
+        if (st == ST_OK) st = begin(x, f);
+        if (st != ST_OK) return st;
+        fault_clear(&why);
+        st = apply_record(&x->apply, x->txn, &x->r, &why);
+    }
     if (st == ST_OK) {
         x->stats->landed++;
         x->landed++;
-        return oltp_release(x->txn, savepoint, f);
+        return ST_OK;
     }
-    if (!about_the_record(st)) {
-        if (f != NULL) *f = why;
-        return st;
-    }
-    *x->stats = before;
-    apply_forget(&x->apply);
-    st = oltp_rollback_to(x->txn, savepoint, f);
-    if (st == ST_OK) st = oltp_release(x->txn, savepoint, f);
-    return st == ST_OK ? reject(x, &why, f) : st;
+    if (about_the_record(st)) return reject(x, &why, f);
+    if (f != NULL) *f = why;
+    return st;
 }
 
 static void show_progress(struct importer *x, bool last)
@@ -318,7 +317,7 @@ static enum status take_record(struct importer *x, enum status got, const struct
     enum status st = ST_OK;
 
     if (got == ST_OK) st = apply_count(&x->apply, &x->r, f);
-    else if (x->txn_records >= x->m->group_rows) st = commit(x, false, f);
+    else if (txn_is_full(x)) st = commit(x, false, f);
     if (st == ST_OK) st = got == ST_OK ? enter_group(x, f) : begin(x, f);
     if (st != ST_OK) return st;
     if (got == ST_OK) st = land(x, f);
@@ -328,6 +327,7 @@ static enum status take_record(struct importer *x, enum status got, const struct
     x->last_line = x->r.line;
     x->stats->records++;
     x->txn_records++;
+    x->txn_bytes += x->r.raw.size;
     return ST_OK;
 }
 
@@ -335,7 +335,6 @@ static enum status take_record(struct importer *x, enum status got, const struct
 static enum status skip_taken(struct importer *x, const struct position *p, enum status first, bool *same, struct fault *f)
 {
     enum status got = first;
-    char digest[DIGEST_TEXT + 1];
 
     *same = false;
     while (x->stats->records < p->records) {
@@ -354,8 +353,7 @@ static enum status skip_taken(struct importer *x, const struct position *p, enum
         x->stats->skipped++;
         if ((x->stats->records & 0xfff) == 0) show_progress(x, false);
     }
-    digest_text(x->digest, digest);
-    *same = strcmp(digest, p->digest) == 0;
+    *same = x->digest.lo == p->digest.lo && x->digest.hi == p->digest.hi;
     return ST_OK;
 }
 

@@ -9,6 +9,7 @@ enum status apply_open(struct import_apply *a, const struct mapping *m, struct i
     if (a->rows == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for an import");
     for (int t = 0; t < m->table_count; t++) {
         a->rows[t].last_id = -1;
+        for (int other = 0; other < t; other++) a->repeats |= m->tables[other].id == m->tables[t].id;
         for (int c = 0; c < m->tables[t].schema->column_count; c++) {
             const struct expr *e = &m->tables[t].columns[c];
 
@@ -23,10 +24,10 @@ void apply_close(struct import_apply *a)
     for (int t = 0; a->rows != NULL && t < a->m->table_count; t++) {
         import_map_free(&a->rows[t].ids);
         buf_free(&a->rows[t].last_key);
+        buf_free(&a->rows[t].old_row);
     }
     free(a->rows);
     for (int s = 0; s < IMPORT_SLOTS_MAX; s++) import_map_free(&a->counts[s]);
-    buf_free(&a->old_row);
     buf_free(&a->key);
     buf_free(&a->json);
 }
@@ -227,19 +228,20 @@ static enum status insert_row(struct import_apply *a, struct oltp_txn *t, int ta
     return put_event(a, t, table, r, f);
 }
 
-/* The stored row, copied, decoded into a->old. ST_NOT_FOUND.                                        */
+/* The stored row, copied and decoded. ST_NOT_FOUND.                                                 */
 static enum status read_old(struct import_apply *a, struct oltp_txn *t, int table, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
+    struct buf *old = &a->rows[table].old_row;
     struct oltp_row row;
     enum status st = oltp_get_key(t, it->id, (struct bytes){a->key.data, a->key.size}, &row, NULL);
 
     if (st == ST_NOT_FOUND) return st;
     if (st != ST_OK) return fault_set(f, st, it->schema->name, FAULT_NO_OFFSET, "cannot read the stored row");
-    buf_clear(&a->old_row);
-    buf_append(&a->old_row, row.row.data, row.row.size);
-    if (!buf_ok(&a->old_row)) return fault_set(f, ST_NOMEM, it->schema->name, FAULT_NO_OFFSET, "no memory for a row");
-    return row_decode(it->schema, a->old_row.data, a->old_row.size, a->old, f);
+    buf_clear(old);
+    buf_append(old, row.row.data, row.row.size);
+    if (!buf_ok(old)) return fault_set(f, ST_NOMEM, it->schema->name, FAULT_NO_OFFSET, "no memory for a row");
+    return row_decode(it->schema, old->data, old->size, a->rows[table].old, f);
 }
 
 static bool differs(const struct import_apply *a, int table)
@@ -247,7 +249,7 @@ static bool differs(const struct import_apply *a, int table)
     const struct import_table *it = &a->m->tables[table];
 
     for (int c = 0; c < it->schema->column_count; c++) {
-        if (it->compared[c] && !value_equal(&a->old[c], &a->rows[table].values[c])) return true;
+        if (it->compared[c] && !value_equal(&a->rows[table].old[c], &a->rows[table].values[c])) return true;
     }
     return false;
 }
@@ -259,7 +261,7 @@ static bool new_enough(const struct import_apply *a, int table)
     const struct value *was, *is;
 
     if (it->newest < 0) return true;
-    was = &a->old[it->newest];
+    was = &a->rows[table].old[it->newest];
     is = &a->rows[table].values[it->newest];
     if (it->apart_us > 0 && was->type == V_TIME && is->type == V_TIME) {
         int64_t earliest;
@@ -273,12 +275,13 @@ static enum status update_row(struct import_apply *a, struct oltp_txn *t, int ta
 {
     const struct import_table *it = &a->m->tables[table];
     struct value *values = a->rows[table].values;
+    const struct value *old = a->rows[table].old;
     enum status st = compute_late(a, table, r, f);
 
     if (st != ST_OK) return st;
     for (int c = 0; c < it->schema->column_count; c++) {
-        if (it->columns[c].kind == E_UNMAPPED) values[c] = a->old[c];
-        if (it->columns[c].kind == E_VERSION) values[c] = v_int(a->old[c].type == V_INT ? a->old[c].i + 1 : 1);
+        if (it->columns[c].kind == E_UNMAPPED) values[c] = old[c];
+        if (it->columns[c].kind == E_VERSION) values[c] = v_int(old[c].type == V_INT ? old[c].i + 1 : 1);
     }
     st = oltp_update(t, it->id, values, f);
     if (st == ST_OK) a->stats->updated++;
@@ -296,47 +299,108 @@ static bool just_seen(struct import_apply *a, int table)
     return false;
 }
 
-static enum status write_table(struct import_apply *a, struct oltp_txn *t, int table, struct record_reader *r, struct fault *f)
+/* What is to be done with the table's row. INSERT mode is taken at its word: most such rows are new. */
+static enum status decide(struct import_apply *a, struct oltp_txn *t, int table, const struct record_reader *r, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
+    enum import_action *action = &a->rows[table].action;
+    enum status st;
+
+    *action = ACTION_INSERT;
+    buf_clear(&a->key);
+    st = row_key(it->schema, a->rows[table].values, &a->key, f);
+    if (st != ST_OK || it->mode == MODE_INSERT) return st;
+    if (it->mode == MODE_KEEP && just_seen(a, table)) {
+        *action = ACTION_NONE;
+    } else {
+        st = read_old(a, t, table, f);
+        if (st == ST_NOT_FOUND) return ST_OK;
+        if (st != ST_OK) return st;
+        *action = it->mode != MODE_KEEP && differs(a, table) && new_enough(a, table) && condition_holds(it->update_when, r->slots) ? ACTION_UPDATE : ACTION_NONE;
+    }
+    if (*action == ACTION_NONE) a->stats->unchanged++;
+    return ST_OK;
+}
+
+/* INSERT mode, and the key was there: the same row is fine.                                         */
+static enum status accept_same(struct import_apply *a, struct oltp_txn *t, int table, const struct record_reader *r, enum status why, struct fault *f)
+{
+    const char *name = a->m->tables[table].schema->name;
     enum status st;
 
     buf_clear(&a->key);
-    st = row_key(it->schema, a->rows[table].values, &a->key, f);
+    st = row_key(a->m->tables[table].schema, a->rows[table].values, &a->key, f);
+    if (st == ST_OK) st = read_old(a, t, table, f);
+    if (st == ST_NOT_FOUND) return why; /* a unique index refused it */
     if (st != ST_OK) return st;
-    if (it->mode == MODE_KEEP && just_seen(a, table)) goto unchanged;
-    if (it->mode == MODE_INSERT) { /* most are new: insert first, and look only when that fails */
-        struct fault why = {0};
-
-        st = insert_row(a, t, table, r, &why);
-        if (st == ST_OK) return st;
-        if (st != ST_EXISTS && st != ST_INVALID && st != ST_LIMIT) {
-            if (f != NULL) *f = why;
-            return st;
-        }
-    }
-    st = read_old(a, t, table, f);
-    if (st == ST_NOT_FOUND) return insert_row(a, t, table, r, f);
-    if (st != ST_OK) return st;
-    if (it->mode == MODE_KEEP || !differs(a, table)) goto unchanged;
-    if (it->mode == MODE_INSERT) return fault_set(f, ST_EXISTS, NULL, r->line, "%s has a different row with this key", it->schema->name);
-    if (!new_enough(a, table) || !condition_holds(it->update_when, r->slots)) goto unchanged;
-    return update_row(a, t, table, r, f);
-unchanged:
+    if (differs(a, table)) return fault_set(f, ST_EXISTS, NULL, r->line, "%s has a different row with this key", name);
     a->stats->unchanged++;
     return ST_OK;
 }
 
+static enum status execute(struct import_apply *a, struct oltp_txn *t, int table, struct record_reader *r, struct fault *f)
+{
+    struct fault why = {0};
+    enum status st, late;
+
+    switch (a->rows[table].action) {
+    case ACTION_NONE: return ST_OK;
+    case ACTION_UPDATE: return update_row(a, t, table, r, f);
+    case ACTION_INSERT: break;
+    }
+    st = insert_row(a, t, table, r, &why);
+    if (st == ST_OK) return st;
+    if (st == ST_EXISTS && a->m->tables[table].mode == MODE_INSERT) {
+        late = accept_same(a, t, table, r, st, f);
+        if (late != st || (f != NULL && f->status != ST_OK)) return late;
+    }
+    if (f != NULL) *f = why;
+    return st;
+}
+
+/* Writes, with a savepoint where a later write may fail after an earlier one: a savepoint makes the trees
+ * copy their pages again, and most records write one row.                                          */
+static enum status write_rows(struct import_apply *a, struct oltp_txn *t, struct record_reader *r, struct fault *f)
+{
+    int n = a->m->table_count, writes = 0;
+    uint32_t savepoint = 0;
+    enum status st = ST_OK, undo;
+
+    for (int i = 0; i < n; i++) {
+        if (a->rows[i].fed && (a->repeats || a->rows[i].action != ACTION_NONE)) writes += 1 + (a->m->tables[i].events != NULL);
+    }
+    if (writes > 1) st = oltp_savepoint(t, &savepoint, f);
+    if (st != ST_OK) return st;
+    for (int i = 0; i < n && st == ST_OK; i++) {
+        if (!a->rows[i].fed) continue;
+        if (a->repeats) st = decide(a, t, i, r, f);
+        if (st == ST_OK) st = execute(a, t, i, r, f);
+    }
+    if (writes <= 1) return st;
+    if (st != ST_OK) {
+        undo = oltp_rollback_to(t, savepoint, NULL);
+        if (undo == ST_OK) undo = oltp_release(t, savepoint, NULL);
+        return undo == ST_OK ? st : undo;
+    }
+    return oltp_release(t, savepoint, f);
+}
+
 enum status apply_record(struct import_apply *a, struct oltp_txn *t, struct record_reader *r, struct fault *f)
 {
+    struct import_stats before = *a->stats;
     enum status st = ST_OK;
 
     for (int i = 0; i < a->m->table_count && st == ST_OK; i++) {
         a->rows[i].fed = condition_holds(a->m->tables[i].when, r->slots);
         if (a->rows[i].fed) st = compute_table(a, t, i, r, f);
     }
-    for (int i = 0; i < a->m->table_count && st == ST_OK; i++) {
-        if (a->rows[i].fed) st = write_table(a, t, i, r, f);
+    for (int i = 0; i < a->m->table_count && st == ST_OK && !a->repeats; i++) {
+        if (a->rows[i].fed) st = decide(a, t, i, r, f);
+    }
+    if (st == ST_OK) st = write_rows(a, t, r, f);
+    if (st != ST_OK) {
+        *a->stats = before;
+        apply_forget(a);
     }
     return st;
 }

@@ -4,7 +4,7 @@
 
 #include "engine/opts.h"
 
-enum { GROUP_ROWS_DEFAULT = 1000, NUMBER_SCALE = 6, NESTING_MAX = 16 };
+enum { GROUP_ROWS_DEFAULT = 1000, GROUP_ROWS_MOST = 10000, NUMBER_SCALE = 6, NESTING_MAX = 16 };
 
 static const char *const top_members[] = {"name", "format", "encoding", "header", "columns", "transaction", "tables", "about"};
 static const char *const transaction_members[] = {"group", "rows"};
@@ -494,8 +494,8 @@ static enum status read_transaction(struct mapping_reader *x, const struct json 
     x->m->group_slot = -1;
     if (st == ST_OK && group != NULL) st = slot_of(x, group, &x->m->group_slot);
     if (st != ST_OK) return st;
-    if (group != NULL) n = 100000;
-    if (rows != NULL && (!json_int(rows, &n) || n < 1 || n > 1000000)) return REFUSE(x, rows, "\"rows\" is a whole number from 1 to 1000000");
+    if (group != NULL) n = GROUP_ROWS_MOST;
+    if (rows != NULL && (!json_int(rows, &n) || n < 1 || n > GROUP_ROWS_MOST)) return REFUSE(x, rows, "\"rows\" is a whole number from 1 to %d", GROUP_ROWS_MOST);
     x->m->group_rows = (uint64_t)n;
     return ST_OK;
 }

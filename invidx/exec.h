@@ -37,6 +37,7 @@ struct exec {
     size_t seg_index;
     struct cursor *cursors[INVIDX_QUERY_NODES_MAX * 4]; /* by leaf number: one a term */
     bool scoring;
+    int64_t need;       /* least score that may still enter, for the documents to come (prune.c) */
     struct heap heap;
     uint64_t total;
     void (*match)(struct exec *x, uint32_t doc); /* instead of the heap */

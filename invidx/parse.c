@@ -338,7 +338,17 @@ static struct invidx_node *parse_or(struct parser *p)
         or_before = or_after;
         if (or_after && at_end(p)) return fail(p, p->p, ST_INVALID, "a clause was expected after OR");
     }
-    if (all != NULL) return all;
+    if (all != NULL) {
+        bool must = false, filter = false, should = false;
+
+        for (const struct query_child *c = all->children; c != NULL; c = c->next) {
+            must |= c->occur == INVIDX_MUST;
+            filter |= c->occur == INVIDX_FILTER;
+            should |= c->occur == INVIDX_SHOULD;
+        }
+        if (filter && should && !must) all->slop = 1; /* a filter does not make the words optional */
+        return all;
+    }
     if (only == NULL || only_occur == INVIDX_SHOULD || only_occur == INVIDX_MUST) return only;
     all = invidx_bool(p->q, 0);
     invidx_bool_add(p->q, all, only_occur, only);

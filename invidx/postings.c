@@ -25,6 +25,12 @@ static inline const uint8_t *take_varint(const uint8_t *p, const uint8_t *end, u
     return p;
 }
 
+/* Searches within a block run to the first document that is large enough; there always is one.           */
+static inline void pad_docs(struct postings *p)
+{
+    for (size_t i = 0; i < 32; i++) p->docs[p->n + i] = NO_DOC;
+}
+
 /* df = 1: the dictionary holds the posting itself.                                                     */
 static enum status open_inlined(struct postings *p, const struct term *t, struct fault *f)
 {
@@ -47,6 +53,7 @@ static enum status open_inlined(struct postings *p, const struct term *t, struct
     p->inlined_pos = at;
     p->block_end = t->inlined_end;
     p->have_tf = true;
+    pad_docs(p);
     p->decoded = 1;
     return ST_OK;
 }
@@ -122,6 +129,7 @@ enum status postings_load(struct postings *p, uint32_t b, struct fault *f)
         for (uint32_t i = 0; i < p->n; i++)
             if (p->docs[i] >= p->seg->docs || (i > 0 && p->docs[i] <= p->docs[i - 1])) goto bad;
     }
+    pad_docs(p);
     p->block = b;
     p->decoded += p->n;
     return ST_OK;

@@ -41,8 +41,8 @@ struct postings {
     struct buf pos;               /* u32 positions of the block */
     uint64_t decoded;             /* postings decoded so far; positions */
     uint64_t positions_read;
-    uint32_t docs[PFOR_BLOCK + 16] __attribute__((aligned(64)));
-    uint32_t tf[PFOR_BLOCK + 16] __attribute__((aligned(64)));
+    uint32_t docs[PFOR_BLOCK + 32] __attribute__((aligned(64))); /* the rest is NO_DOC */
+    uint32_t tf[PFOR_BLOCK + 32] __attribute__((aligned(64)));
 };
 
 /* weights: one a field. Opens on no block. p->pos and p->field_tf are kept between openings.            */

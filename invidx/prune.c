@@ -1,9 +1,692 @@
+/* prune - the common shapes (one word, any of, all of, a phrase), skipping what cannot be among the best.
+ *
+ * A block's bound is the best score its impacts allow; a block, a window or a document is left out only when
+ * the bounds over it add up to less than `need`. Documents are numbered by key, so once the worst hit has a
+ * lower key than what is to come, a tie is no longer enough and need is one more. All sums are whole
+ * numbers, so what is found is exactly what exhaustive evaluation finds.
+ *
+ * any of:  windows; in each the lists are ordered by their bound there (block-max MaxScore): lists that even
+ *          together cannot reach need are only probed for candidates that the others bring.
+ * all of:  the rarest list leads, a block at a time; the others are searched for its documents.
+ * Papers: Turtle & Flood (IPM 1995); Ding & Suel (SIGIR 2011); Mallia et al. (ECIR 2019).              */
+#include <assert.h>
+#include <string.h>
+
 #include "invidx/exec.h"
+
+enum { PRUNE_TERMS_MAX = 64, FILTERS_MAX = INVIDX_FILTERS_MAX };
+
+struct list {
+    const struct leaf *leaf;
+    struct postings *p;
+    int32_t *bounds;       /* one a block */
+    uint32_t block;        /* cursor      */
+    uint32_t at;           /* within it   */
+    int32_t here;          /* bound in the window */
+};
+
+struct shape {
+    struct list lists[PRUNE_TERMS_MAX];
+    uint32_t n;
+    const struct plan_node *filters[FILTERS_MAX];
+    uint32_t filter_count;
+};
+
+/* ---- candidates ---- */
+static bool passes(struct exec *x, const struct shape *s, uint32_t doc)
+{
+    if (rseg_dead(x->rs, doc)) return false;
+    for (uint32_t i = 0; i < s->filter_count; i++) {
+        const struct plan_node *n = s->filters[i];
+        int64_t v;
+
+        if (n->kind == PLAN_KEYWORD) {
+            if (n->code == 0 || segment_attr_code(x->seg, n->attr, doc) != n->code) return false;
+        } else if (!segment_attr_int(x->seg, n->attr, doc, &v) || v < n->lo || v > n->hi) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void offer(struct exec *x, const struct shape *s, uint32_t doc, int64_t score)
+{
+    struct entry e = {.rank = (uint64_t)score, .score = (int32_t)score, .present = true};
+
+    if (score < x->need || !passes(x, s, doc)) return;
+    x->total++;
+    e.key = segment_key(x->seg, doc);
+    if (heap_push(&x->heap, &e)) x->need = heap_need(&x->heap, e.key);
+}
+
+static int32_t need_for(int64_t need) { return need > INT32_MAX ? INT32_MAX : need < 1 ? 1 : (int32_t)need; }
+
+/* Scores the loaded block of a list: one per posting.                                                   */
+static bool score_block(struct exec *x, struct list *l, int32_t *out)
+{
+    if (!exec_tf(x, l->p)) return false;
+    bm25_block(&l->leaf->model, l->p->docs, l->p->tf, x->seg->lengths, l->p->n, out);
+    x->out->work.scored += l->p->n;
+    return true;
+}
+
+/* Bounds of every block; for a short list the scores themselves tell.                                    */
+static bool make_bounds(struct exec *x, struct list *l)
+{
+    int32_t score[PFOR_BLOCK + 16];
+
+    l->bounds = arena_alloc(&x->plan->q->run, sizeof *l->bounds * (l->p->blocks + 4u));
+    if (l->bounds == NULL) {
+        x->st = fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
+        return false;
+    }
+    if (l->p->last != NULL) {
+        bm25_bounds(&l->leaf->model, l->p->impacts, l->p->blocks, l->bounds);
+        return true;
+    }
+    if (!exec_load(x, l->p, 0) || !score_block(x, l, score)) return false;
+    l->bounds[0] = 0;
+    for (uint32_t i = 0; i < l->p->n; i++)
+        if (score[i] > l->bounds[0]) l->bounds[0] = score[i];
+    return true;
+}
+
+static void offer_block(struct exec *x, const struct shape *s, struct list *l)
+{
+    int32_t score[PFOR_BLOCK + 16];
+    uint32_t index[PFOR_BLOCK + 16];
+    size_t m;
+
+    if (!score_block(x, l, score)) return;
+    m = select_at_least(score, l->p->n, need_for(x->need), index);
+    for (size_t i = 0; i < m; i++) offer(x, s, l->p->docs[index[i]], score[index[i]]);
+}
+
+/* ---- one word ---- */
+static void run_single(struct exec *x, struct shape *s)
+{
+    enum { CHUNK = 64 };
+    struct list *l = &s->lists[0];
+    int32_t bounds[CHUNK + 4];
+
+    if (l->p->last == NULL) {
+        if (exec_load(x, l->p, 0)) offer_block(x, s, l);
+        return;
+    }
+    for (uint32_t from = 0; from < l->p->blocks && x->st == ST_OK; from += CHUNK) {
+        uint32_t n = l->p->blocks - from < CHUNK ? l->p->blocks - from : CHUNK;
+
+        bm25_bounds(&l->leaf->model, l->p->impacts + 8 * (size_t)from, n, bounds);
+        for (uint32_t i = 0; i < n && x->st == ST_OK; i++) {
+            if (bounds[i] < x->need) x->out->work.blocks_skipped++;
+            else if (exec_load(x, l->p, from + i)) offer_block(x, s, l);
+        }
+    }
+}
+
+/* ---- any of ---- */
+struct any {
+    struct exec *x;
+    struct shape *s;
+    uint32_t order[PRUNE_TERMS_MAX]; /* lists with something in the window, lowest bound first */
+    uint32_t n, essential;           /* order[essential..n) are walked, the rest probed       */
+    int64_t below[PRUNE_TERMS_MAX + 1]; /* below[i]: bounds of order[0..i) together           */
+    uint32_t base, end;
+};
+
+static inline uint32_t last_of(const struct list *l, uint32_t b)
+{
+    return l->p->last != NULL ? get_u32(l->p->last + 4 * (size_t)b) : l->p->docs[l->p->n - 1];
+}
+
+/* Best bound of the list's blocks that reach into [base, end). Moves the cursor to the first of them.    */
+static int32_t bound_in(struct list *l, uint32_t base, uint32_t end)
+{
+    int32_t best = 0;
+    uint32_t b;
+
+    while (l->block < l->p->blocks && last_of(l, l->block) < base) l->block++;
+    for (b = l->block; b < l->p->blocks; b++) {
+        if (b > l->block && last_of(l, b - 1) + 1 >= end) break;
+        if (l->bounds[b] > best) best = l->bounds[b];
+    }
+    return best;
+}
+
+/* False when the window cannot matter.                                                                   */
+static bool order_lists(struct any *a)
+{
+    int64_t sum = 0;
+
+    a->n = 0;
+    for (uint32_t i = 0; i < a->s->n; i++) {
+        struct list *l = &a->s->lists[i];
+        uint32_t k;
+
+        l->here = bound_in(l, a->base, a->end);
+        if (l->here == 0) continue;
+        for (k = a->n++; k > 0 && a->s->lists[a->order[k - 1]].here > l->here; k--) a->order[k] = a->order[k - 1];
+        a->order[k] = i;
+    }
+    a->essential = a->n;
+    for (uint32_t i = 0; i < a->n; i++) {
+        a->below[i] = sum;
+        sum += a->s->lists[a->order[i]].here;
+        if (sum >= a->x->need && a->essential == a->n) a->essential = i;
+    }
+    a->below[a->n] = sum;
+    return a->n > 0 && sum >= a->x->need;
+}
+
+/* Adds what the probed lists give to a candidate, best bound first, until it is hopeless.                */
+static void probe(struct any *a, uint32_t doc, int64_t score)
+{
+    struct exec *x = a->x;
+
+    for (uint32_t i = a->essential; i-- > 0;) {
+        struct list *l = &a->s->lists[a->order[i]];
+        uint32_t b;
+        size_t at;
+
+        if (score + a->below[i + 1] < x->need) return;
+        b = postings_seek_block(l->p, l->block, doc);
+        if (b >= l->p->blocks) continue;
+        if (score + a->below[i] + l->bounds[b] < x->need) return;
+        if (!exec_load(x, l->p, b)) return;
+        at = find_at_least(l->p->docs, 0, doc);
+        if (l->p->docs[at] != doc) continue;
+        if (!exec_tf(x, l->p)) return;
+        score += bm25_one(&l->leaf->model, l->p->tf[at], segment_length(x->seg, doc));
+        x->out->work.scored++;
+    }
+    offer(x, a->s, doc, score);
+}
+
+/* One list is walked: its own blocks are the windows within the window.                                   */
+static void walk_one(struct any *a)
+{
+    struct exec *x = a->x;
+    struct list *l = &a->s->lists[a->order[a->essential]];
+    int64_t rest = a->below[a->essential];
+    int32_t score[PFOR_BLOCK + 16];
+    uint32_t index[PFOR_BLOCK + 16];
+
+    for (uint32_t b = l->block; b < l->p->blocks && x->st == ST_OK; b++) {
+        size_t m;
+
+        if (b > l->block && last_of(l, b - 1) + 1 >= a->end) break;
+        if (l->bounds[b] + rest < x->need) {
+            x->out->work.blocks_skipped++;
+            continue;
+        }
+        if (!exec_load(x, l->p, b) || !score_block(x, l, score)) return;
+        m = select_at_least(score, l->p->n, need_for(x->need - rest), index);
+        for (size_t i = 0; i < m && x->st == ST_OK; i++) {
+            uint32_t doc = l->p->docs[index[i]];
+
+            if (doc < a->base || doc >= a->end) continue;
+            if (score[index[i]] + rest >= x->need) probe(a, doc, score[index[i]]);
+        }
+    }
+}
+
+static void add_block(struct any *a, struct list *l, int32_t *acc)
+{
+    int32_t score[PFOR_BLOCK + 16];
+    const struct postings *p = l->p;
+    uint32_t i = 0, n = p->n;
+
+    if (!score_block(a->x, l, score)) return;
+    if (p->docs[0] < a->base) i = (uint32_t)find_at_least(p->docs, 0, a->base);
+    if (p->docs[n - 1] >= a->end) n = (uint32_t)find_at_least(p->docs, i, a->end);
+    for (; i < n; i++) acc[p->docs[i] - a->base] += score[i];
+}
+
+static void walk_many(struct any *a)
+{
+    struct exec *x = a->x;
+    int32_t acc[WINDOW];
+    uint32_t index[WINDOW + 16], width = a->end - a->base;
+    int64_t rest = a->below[a->essential];
+    size_t m;
+
+    memset(acc, 0, width * sizeof *acc);
+    for (uint32_t i = a->essential; i < a->n; i++) {
+        struct list *l = &a->s->lists[a->order[i]];
+
+        for (uint32_t b = l->block; b < l->p->blocks; b++) {
+            if (b > l->block && last_of(l, b - 1) + 1 >= a->end) break;
+            if (!exec_load(x, l->p, b)) return;
+            add_block(a, l, acc);
+        }
+    }
+    m = select_at_least(acc, width, need_for(x->need - rest), index);
+    for (size_t i = 0; i < m && x->st == ST_OK; i++)
+        if (acc[index[i]] + rest >= x->need) probe(a, a->base + index[i], acc[index[i]]);
+}
+
+static uint32_t window_width(const struct exec *x, const struct shape *s)
+{
+    uint32_t most = 1, width = WINDOW;
+
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->lists[i].p->df > most) most = s->lists[i].p->df;
+    while (width > 1024 && (uint64_t)width * most > 2ull * PFOR_BLOCK * x->seg->docs) width /= 2;
+    return width;
+}
+
+static void run_any(struct exec *x, struct shape *s)
+{
+    struct any a = {.x = x, .s = s};
+    uint32_t width = window_width(x, s);
+
+    for (uint32_t i = 0; i < s->n; i++)
+        if (!make_bounds(x, &s->lists[i])) return;
+    for (a.base = 0; a.base < x->seg->docs && x->st == ST_OK; a.base = a.end) {
+        a.end = x->seg->docs - a.base < width ? x->seg->docs : a.base + width;
+        if (!order_lists(&a)) continue;
+        if (a.n - a.essential == 1) walk_one(&a);
+        else walk_many(&a);
+    }
+}
+
+/* ---- block-max WAND: document at a time, by the pivot ---- */
+static uint32_t doc_of(const struct list *l) { return l->block < l->p->blocks ? l->p->docs[l->at] : NO_DOC; }
+
+/* Moves a list to its first document >= doc; the document may be anywhere up to NO_DOC.                   */
+static bool move_to(struct exec *x, struct list *l, uint32_t doc)
+{
+    uint32_t b = postings_seek_block(l->p, l->block, doc);
+
+    if (b != l->block || l->p->block != b) {
+        l->block = b;
+        l->at = 0;
+        if (b >= l->p->blocks) return true;
+        if (!exec_load(x, l->p, b)) return false;
+    }
+    l->at = (uint32_t)find_at_least(l->p->docs, l->at, doc);
+    return true;
+}
+
+static void sort_by_doc(struct shape *s, uint32_t *order)
+{
+    for (uint32_t i = 1; i < s->n; i++) {
+        uint32_t v = order[i], k = i;
+
+        for (; k > 0 && doc_of(&s->lists[order[k - 1]]) > doc_of(&s->lists[v]); k--) order[k] = order[k - 1];
+        order[k] = v;
+    }
+}
+
+/* Scores the pivot document, whose lists all stand on it.                                                 */
+static bool score_pivot(struct exec *x, struct shape *s, const uint32_t *order, uint32_t doc)
+{
+    int64_t score = 0;
+
+    for (uint32_t i = 0; i < s->n && doc_of(&s->lists[order[i]]) == doc; i++) {
+        struct list *l = &s->lists[order[i]];
+
+        if (!exec_tf(x, l->p)) return false;
+        score += bm25_one(&l->leaf->model, l->p->tf[l->at], segment_length(x->seg, doc));
+        x->out->work.scored++;
+    }
+    offer(x, s, doc, score);
+    return true;
+}
+
+/* The bounds of the blocks that hold the pivot are too low together: where may the next candidate be?      */
+static int64_t block_bound(struct shape *s, const uint32_t *order, uint32_t pivot, uint32_t doc, uint32_t *next)
+{
+    int64_t sum = 0;
+
+    *next = pivot + 1 < s->n ? doc_of(&s->lists[order[pivot + 1]]) : NO_DOC;
+    for (uint32_t i = 0; i <= pivot; i++) {
+        struct list *l = &s->lists[order[i]];
+        uint32_t b = postings_seek_block(l->p, l->block, doc);
+
+        if (b >= l->p->blocks) continue;
+        sum += l->bounds[b];
+        if (last_of(l, b) + 1 < *next) *next = last_of(l, b) + 1;
+    }
+    if (*next <= doc) *next = doc + 1;
+    return sum;
+}
+
+static void run_wand(struct exec *x, struct shape *s)
+{
+    uint32_t order[PRUNE_TERMS_MAX];
+    int32_t most[PRUNE_TERMS_MAX];
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        struct list *l = &s->lists[i];
+
+        if (!make_bounds(x, l) || !exec_load(x, l->p, 0)) return;
+        order[i] = i;
+        most[i] = 0;
+        for (uint32_t b = 0; b < l->p->blocks; b++)
+            if (l->bounds[b] > most[i]) most[i] = l->bounds[b];
+    }
+    for (;;) {
+        int64_t sum = 0;
+        uint32_t pivot = 0, doc, next;
+
+        sort_by_doc(s, order);
+        for (; pivot < s->n; pivot++) {
+            sum += most[order[pivot]];
+            if (sum >= x->need) break;
+        }
+        if (pivot == s->n) return;
+        doc = doc_of(&s->lists[order[pivot]]);
+        if (doc == NO_DOC) return;
+        while (pivot + 1 < s->n && doc_of(&s->lists[order[pivot + 1]]) == doc) pivot++;
+        if (block_bound(s, order, pivot, doc, &next) < x->need) {
+            x->out->work.blocks_skipped++;
+        } else if (doc_of(&s->lists[order[0]]) == doc) {
+            if (!score_pivot(x, s, order, doc)) return;
+            next = doc + 1;
+        } else {
+            next = doc;
+        }
+        for (uint32_t i = 0; i <= pivot; i++)
+            if (doc_of(&s->lists[order[i]]) < next && !move_to(x, &s->lists[order[i]], next)) return;
+    }
+}
+
+/* ---- all of ---- */
+struct all {
+    struct exec *x;
+    struct shape *s;              /* rarest list first */
+    uint32_t m;                   /* documents still in */
+    uint32_t docs[PFOR_BLOCK + 16];
+    uint32_t tf[PRUNE_TERMS_MAX][PFOR_BLOCK + 16];
+};
+
+static void sort_by_df(struct shape *s)
+{
+    for (uint32_t i = 1; i < s->n; i++) {
+        struct list v = s->lists[i];
+        uint32_t k = i;
+
+        for (; k > 0 && s->lists[k - 1].p->df > v.p->df; k--) s->lists[k] = s->lists[k - 1];
+        s->lists[k] = v;
+    }
+}
+
+/* Keeps the documents that list t has too; their frequencies in all lists so far move along.              */
+static bool keep_common(struct all *a, uint32_t t)
+{
+    struct exec *x = a->x;
+    struct list *l = &a->s->lists[t];
+    struct postings *p = l->p;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < a->m;) {
+        uint32_t doc = a->docs[i];
+        uint32_t b = postings_seek_block(p, l->block, doc), last;
+
+        if (b != l->block) {
+            l->block = b;
+            l->at = 0;
+        }
+        if (b >= p->blocks) break;
+        if (p->block != b) {
+            if (!exec_load(x, p, b)) return false;
+            l->at = 0;
+        }
+        last = p->docs[p->n - 1];
+        for (; i < a->m && a->docs[i] <= last; i++) {
+            doc = a->docs[i];
+            if (p->docs[l->at] < doc) l->at = (uint32_t)find_at_least(p->docs, l->at, doc);
+            if (p->docs[l->at] != doc) continue;
+            if (x->scoring) {
+                if (!exec_tf(x, p)) return false;
+                for (uint32_t k = 0; k < t; k++) a->tf[k][kept] = a->tf[k][i];
+                a->tf[t][kept] = p->tf[l->at];
+            }
+            a->docs[kept++] = doc;
+        }
+    }
+    a->m = kept;
+    return true;
+}
+
+static void offer_common(struct all *a)
+{
+    struct exec *x = a->x;
+    int32_t one[PFOR_BLOCK + 16], sum[PFOR_BLOCK + 16];
+    uint32_t index[PFOR_BLOCK + 16];
+    size_t m;
+
+    if (!x->scoring) {
+        for (uint32_t i = 0; i < a->m; i++) x->total += passes(x, a->s, a->docs[i]);
+        return;
+    }
+    for (uint32_t t = 0; t < a->s->n; t++) {
+        bm25_block(&a->s->lists[t].leaf->model, a->docs, a->tf[t], x->seg->lengths, a->m, t == 0 ? sum : one);
+        for (uint32_t i = 0; t > 0 && i < a->m; i++) sum[i] += one[i];
+    }
+    x->out->work.scored += (uint64_t)a->m * a->s->n;
+    m = select_at_least(sum, a->m, need_for(x->need), index);
+    for (size_t i = 0; i < m; i++) offer(x, a->s, a->docs[index[i]], sum[index[i]]);
+}
+
+static void run_all(struct exec *x, struct shape *s)
+{
+    struct all a = {.x = x, .s = s};
+    struct list *lead = &s->lists[0];
+
+    sort_by_df(s);
+    for (uint32_t i = 0; x->scoring && i < s->n; i++)
+        if (!make_bounds(x, &s->lists[i])) return;
+    for (uint32_t b = 0; b < lead->p->blocks && x->st == ST_OK; b++) {
+        if (x->scoring && x->heap.n == x->heap.k && lead->p->last != NULL) {
+            uint32_t base = b == 0 ? 0 : last_of(lead, b - 1) + 1, end = last_of(lead, b) + 1;
+            int64_t sum = lead->bounds[b];
+
+            for (uint32_t i = 1; i < s->n; i++) sum += bound_in(&s->lists[i], base, end);
+            if (sum < x->need) {
+                x->out->work.blocks_skipped++;
+                continue;
+            }
+        }
+        if (!exec_load(x, lead->p, b) || (x->scoring && !exec_tf(x, lead->p))) return;
+        a.m = lead->p->n;
+        memcpy(a.docs, lead->p->docs, a.m * sizeof *a.docs);
+        if (x->scoring) memcpy(a.tf[0], lead->p->tf, a.m * sizeof *a.docs);
+        for (uint32_t t = 1; t < s->n && a.m > 0; t++)
+            if (!keep_common(&a, t)) return;
+        if (a.m > 0) offer_common(&a);
+    }
+}
+
+/* ---- a phrase ---- */
+/* The best score the phrase can have in this document: it occurs no more often than its rarest word (or, with
+ * slop, its first).                                                                                      */
+static bool worth_reading(struct exec *x, const struct leaf *l, struct cursor *c, const uint32_t *i, uint32_t doc)
+{
+    uint32_t tf;
+
+    if (!x->scoring || x->need <= 0) return true;
+    for (uint32_t t = 0; t < l->count; t++)
+        if (!exec_tf(x, c[t].p)) return false;
+    tf = c[0].p->tf[i[0]];
+    for (uint32_t t = 1; t < l->count && l->slop == 0; t++)
+        if (c[t].p->tf[i[t]] < tf) tf = c[t].p->tf[i[t]];
+    return bm25_one(&l->model, tf, segment_length(x->seg, doc)) >= x->need;
+}
+
+static void check_phrase(struct exec *x, const struct shape *s, const struct leaf *l, struct cursor *c,
+                         const uint32_t *i, uint32_t doc)
+{
+    uint32_t tf;
+
+    if (!worth_reading(x, l, c, i, doc)) return;
+    for (uint32_t t = 0; t < l->count && x->st == ST_OK; t++) x->st = postings_load_positions(c[t].p, x->f);
+    if (x->st != ST_OK) return;
+    tf = phrase_frequency(l, c, i);
+    if (tf == 0) return;
+    if (x->scoring) offer(x, s, doc, bm25_one(&l->model, tf, segment_length(x->seg, doc)));
+    else x->total += passes(x, s, doc);
+}
+
+/* Moves cursor t to the first posting >= doc.                                                            */
+static uint32_t seek_cursor(struct exec *x, struct cursor *c, uint32_t *i, uint32_t doc)
+{
+    uint32_t b = postings_seek_block(c->p, c->block, doc);
+
+    if (b >= c->p->blocks) return NO_DOC;
+    if (b != c->block || c->p->block != b) {
+        c->block = b;
+        *i = 0;
+        if (!exec_load(x, c->p, b)) return NO_DOC;
+    }
+    *i = (uint32_t)find_at_least(c->p->docs, *i, doc);
+    return c->p->docs[*i];
+}
+
+static void run_phrase(struct exec *x, const struct shape *s, const struct leaf *l)
+{
+    struct cursor *c = x->cursors[l->number];
+    uint32_t i[PRUNE_TERMS_MAX] = {0}, lead = 0, doc = 0;
+    int32_t *bounds = NULL;
+
+    for (uint32_t t = 0; t < l->count; t++) {
+        if (c[t].p == NULL) return;
+        if (c[t].p->df < c[lead].p->df) lead = t;
+    }
+    if (x->scoring && c[lead].p->last != NULL && l->slop == 0) {
+        bounds = arena_alloc(&x->plan->q->run, sizeof *bounds * (c[lead].p->blocks + 4u));
+        if (bounds == NULL) return;
+        bm25_bounds(&l->model, c[lead].p->impacts, c[lead].p->blocks, bounds);
+    }
+    while (x->st == ST_OK) {
+        bool together = true;
+        uint32_t at;
+
+        if (bounds != NULL) { /* blocks of the leading word that cannot hold a good enough phrase */
+            uint32_t b = postings_seek_block(c[lead].p, c[lead].block, doc);
+
+            while (b < c[lead].p->blocks && bounds[b] < x->need) {
+                doc = last_of(&(struct list){.p = c[lead].p}, b) + 1;
+                x->out->work.blocks_skipped++;
+                b++;
+            }
+        }
+        at = seek_cursor(x, &c[lead], &i[lead], doc);
+        if (at == NO_DOC) return;
+        doc = at;
+        for (uint32_t t = 0; t < l->count && together; t++) {
+            if (t == lead) continue;
+            at = seek_cursor(x, &c[t], &i[t], doc);
+            if (at == NO_DOC) return;
+            together = at == doc;
+        }
+        if (!together) {
+            doc = at;
+            continue;
+        }
+        check_phrase(x, s, l, c, i, doc);
+        doc++;
+    }
+}
+
+/* ---- which shape ---- */
+static bool plain_word(const struct plan_node *n)
+{
+    return n->kind == PLAN_LEAF && !n->leaf->phrase && n->leaf->count == 1 && !n->leaf->scoped;
+}
+
+static bool is_phrase(const struct plan_node *n)
+{
+    return n->kind == PLAN_LEAF && n->leaf->phrase && !n->leaf->scoped && n->leaf->count <= PRUNE_TERMS_MAX;
+}
+
+static bool add_list(struct exec *x, struct shape *s, const struct plan_node *n)
+{
+    struct postings *p = x->cursors[n->leaf->number][0].p;
+
+    if (p == NULL) return false;
+    s->lists[s->n++] = (struct list){.leaf = n->leaf, .p = p};
+    return true;
+}
+
+enum shape_kind { SHAPE_OTHER, SHAPE_EMPTY, SHAPE_SINGLE, SHAPE_ANY, SHAPE_ALL, SHAPE_PHRASE };
+
+static enum shape_kind shape_of_bool(struct exec *x, const struct plan_node *root, struct shape *s,
+                                     const struct leaf **phrase)
+{
+    uint32_t musts = 0, shoulds = 0, missing = 0, none = 0;
+
+    if (root->child_count > PRUNE_TERMS_MAX || root->min_should > 1) return SHAPE_OTHER;
+    for (uint32_t i = 0; i < root->child_count; i++) {
+        const struct plan_node *c = root->children[i];
+
+        if (c->occur == INVIDX_FILTER && (c->kind == PLAN_RANGE || c->kind == PLAN_KEYWORD)) {
+            if (s->filter_count == FILTERS_MAX) return SHAPE_OTHER;
+            s->filters[s->filter_count++] = c;
+            continue;
+        }
+        if (c->occur > INVIDX_MUST) return SHAPE_OTHER;
+        musts += c->occur == INVIDX_MUST;
+        shoulds += c->occur == INVIDX_SHOULD;
+        if (c->kind == PLAN_NONE) none++;
+        else if (plain_word(c)) missing += !add_list(x, s, c);
+        else if (is_phrase(c) && *phrase == NULL) *phrase = c->leaf;
+        else return SHAPE_OTHER;
+    }
+    if (musts > 0 && shoulds > 0) return SHAPE_OTHER;
+    if (musts + shoulds == 0 || (shoulds > 0 && s->filter_count > 0 && root->min_should == 0)) return SHAPE_OTHER;
+    if (*phrase != NULL) return s->n + missing + none == 0 ? SHAPE_PHRASE : SHAPE_OTHER;
+    if (musts > 0 && missing + none > 0) return SHAPE_EMPTY;
+    if (s->n == 0) return SHAPE_EMPTY;
+    return s->n == 1 ? SHAPE_SINGLE : musts > 0 ? SHAPE_ALL : SHAPE_ANY;
+}
+
+static enum shape_kind shape_of(struct exec *x, struct shape *s, const struct leaf **phrase)
+{
+    const struct plan_node *root = x->plan->root;
+
+    s->n = s->filter_count = 0;
+    *phrase = NULL;
+    if (root->kind == PLAN_NONE) return SHAPE_EMPTY;
+    if (root->kind == PLAN_BOOL) return shape_of_bool(x, root, s, phrase);
+    if (plain_word(root)) return add_list(x, s, root) ? SHAPE_SINGLE : SHAPE_EMPTY;
+    if (!is_phrase(root)) return SHAPE_OTHER;
+    *phrase = root->leaf;
+    return SHAPE_PHRASE;
+}
 
 bool prune_run(struct exec *x, enum invidx_strategy strategy, const char **plan_name)
 {
-    (void)x;
-    (void)strategy;
-    (void)plan_name;
-    return false;
+    struct shape s;
+    const struct leaf *phrase;
+
+    x->need = heap_need(&x->heap, segment_key(x->seg, 0));
+    switch (shape_of(x, &s, &phrase)) {
+    case SHAPE_OTHER: return false;
+    case SHAPE_EMPTY: return true;
+    case SHAPE_SINGLE:
+        *plan_name = "single";
+        if (!x->scoring) return false;
+        run_single(x, &s);
+        return true;
+    case SHAPE_ALL:
+        *plan_name = "all-of";
+        run_all(x, &s);
+        return true;
+    case SHAPE_PHRASE:
+        *plan_name = "phrase";
+        run_phrase(x, &s, phrase);
+        return true;
+    case SHAPE_ANY: break;
+    }
+    if (!x->scoring) return false;
+    if (strategy == INVIDX_WAND) {
+        *plan_name = "any-of wand";
+        run_wand(x, &s);
+    } else {
+        *plan_name = "any-of maxscore";
+        run_any(x, &s);
+    }
+    return true;
 }

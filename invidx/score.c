@@ -24,7 +24,7 @@ void bm25_bounds_scalar(const struct bm25 *m, const uint8_t *impacts, size_t n, 
 
         for (size_t i = 0; i < 4; i++) {
             uint32_t tf = impacts[8 * b + 2 * i], length = length_of_code(impacts[8 * b + 2 * i + 1]);
-            int32_t s = tf == 255 ? (int32_t)m->w : bm25_one(m, tf, length);
+            int32_t s = tf == 255 ? 1 + (int32_t)m->w : bm25_one(m, tf, length);
 
             if (s > best) best = s;
         }
@@ -43,7 +43,8 @@ AVX512 static inline __m512i score16(__m512 w, __m512 k0, __m512 k1l, __m512i tf
     __m512 k = _mm512_add_ps(k0, _mm512_mul_ps(k1l, _mm512_cvtepi32_ps(length)));
     __m512 t = _mm512_div_ps(_mm512_cvtepi32_ps(tf), k);
 
-    return _mm512_cvttps_epi32(_mm512_sub_ps(w, _mm512_div_ps(w, _mm512_add_ps(_mm512_set1_ps(1.0f), t))));
+    t = _mm512_sub_ps(w, _mm512_div_ps(w, _mm512_add_ps(_mm512_set1_ps(1.0f), t)));
+    return _mm512_add_epi32(_mm512_cvttps_epi32(t), _mm512_set1_epi32(1));
 }
 
 AVX512 static void block_avx512(const struct bm25 *m, const uint32_t *docs, const uint32_t *tf,
@@ -77,7 +78,7 @@ AVX512 static void bounds_avx512(const struct bm25 *m, const uint8_t *impacts, s
         __m512i len = _mm512_mask_mov_epi32(code, large, _mm512_sllv_epi32(mant, e));
         __m512i s = score16(w, k0, k1l, tf, len);
 
-        s = _mm512_mask_mov_epi32(s, any, _mm512_cvttps_epi32(w));
+        s = _mm512_mask_mov_epi32(s, any, _mm512_add_epi32(_mm512_cvttps_epi32(w), _mm512_set1_epi32(1)));
         s = _mm512_max_epi32(s, _mm512_shuffle_epi32(s, _MM_PERM_CDAB));
         s = _mm512_max_epi32(s, _mm512_shuffle_epi32(s, _MM_PERM_BADC));
         s = _mm512_maskz_compress_epi32(0x1111, s);
@@ -100,12 +101,62 @@ AVX2 static void block_avx2(const struct bm25 *m, const uint32_t *docs, const ui
         __m256 k = _mm256_add_ps(k0, _mm256_mul_ps(k1l, _mm256_cvtepi32_ps(len)));
         __m256 t = _mm256_div_ps(_mm256_cvtepi32_ps(f), k);
 
-        _mm256_storeu_si256((void *)(out + i),
-                            _mm256_cvttps_epi32(_mm256_sub_ps(w, _mm256_div_ps(w, _mm256_add_ps(one, t)))));
+        t = _mm256_sub_ps(w, _mm256_div_ps(w, _mm256_add_ps(one, t)));
+        _mm256_storeu_si256((void *)(out + i), _mm256_add_epi32(_mm256_cvttps_epi32(t), _mm256_set1_epi32(1)));
     }
     bm25_block_scalar(m, docs + i, tf + i, lengths, n - i, out + i);
 }
+
+AVX512 static size_t select_avx512(const int32_t *score, size_t n, int32_t need, uint32_t *index)
+{
+    __m512i floor = _mm512_set1_epi32(need), lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    size_t m = 0;
+
+    for (size_t i = 0; i < n; i += 16) {
+        __mmask16 in = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        __mmask16 hit = _mm512_mask_cmpge_epi32_mask(in, _mm512_maskz_loadu_epi32(in, score + i), floor);
+
+        if (hit == 0) continue;
+        _mm512_storeu_si512(index + m, _mm512_maskz_compress_epi32(hit, _mm512_add_epi32(lane, _mm512_set1_epi32((int)i))));
+        m += (size_t)__builtin_popcount(hit);
+    }
+    return m;
+}
+
+AVX512 static size_t find_avx512(const uint32_t *docs, size_t from, uint32_t doc)
+{
+    __m512i want = _mm512_set1_epi32((int)doc);
+
+    for (;; from += 16) {
+        __mmask16 hit = _mm512_cmpge_epu32_mask(_mm512_loadu_si512(docs + from), want);
+
+        if (hit != 0) return from + (size_t)__builtin_ctz(hit);
+    }
+}
 #endif
+
+size_t select_at_least(const int32_t *score, size_t n, int32_t need, uint32_t *index)
+{
+    size_t m = 0;
+
+#if defined(__x86_64__)
+    if (cpu()->avx512) return select_avx512(score, n, need, index);
+#endif
+    for (size_t i = 0; i < n; i++) {
+        index[m] = (uint32_t)i;
+        m += score[i] >= need;
+    }
+    return m;
+}
+
+size_t find_at_least(const uint32_t *docs, size_t from, uint32_t doc)
+{
+#if defined(__x86_64__)
+    if (cpu()->avx512) return find_avx512(docs, from, doc);
+#endif
+    while (docs[from] < doc) from++;
+    return from;
+}
 
 void bm25_block(const struct bm25 *m, const uint32_t *docs, const uint32_t *tf, const uint8_t *lengths, size_t n,
                 int32_t *out)

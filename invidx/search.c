@@ -227,7 +227,7 @@ enum status invidx_search(struct invidx_reader *r, struct invidx_query *q, const
         exec_bind(&x, i);
         facets_enter(&x);
         if (x.st == ST_OK && (all || !prune_run(&x, req->strategy, &out->work.plan))) windows_run(&x);
-        else exact &= all;
+        else exact = false;
         count_work(&x);
         facets_leave(&x);
     }
@@ -252,9 +252,13 @@ enum status invidx_count(struct invidx_reader *r, struct invidx_query *q, uint64
 
     if (st != ST_OK) return st;
     x.scoring = false;
+    if (x.plan->root->kind == PLAN_LEAF && x.plan->root->leaf->count == 1 && !x.plan->root->leaf->scoped) {
+        *out = x.plan->root->leaf->df;
+        return ST_OK;
+    }
     for (size_t i = 0; i < r->seg_count && x.st == ST_OK; i++) {
         exec_bind(&x, i);
-        if (x.st == ST_OK) windows_run(&x);
+        if (x.st == ST_OK && !prune_run(&x, INVIDX_AUTO, &result.work.plan)) windows_run(&x);
     }
     *out = x.total;
     return x.st;

@@ -182,7 +182,7 @@ static inline int32_t model_contribution(double weight, int scale, double k1, do
     float w = (float)ldexp(weight, scale), k = (float)(k1 * (1 - b)) + (float)(k1 * b / average) * (float)length;
     float t = (float)tf / k;
 
-    return (int32_t)(w - w / (1.0f + t));
+    return 1 + (int32_t)(w - w / (1.0f + t));
 }
 
 static int model_hit_order(const void *x, const void *y)

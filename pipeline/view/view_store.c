@@ -1,0 +1,378 @@
+#include "pipeline/view/view_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/row.h"
+
+/* A batch this large is a backlog: the mirrors are filled first and the views computed once.         */
+enum { BULK_CHANGES = 16384, CHECKPOINT_LOG_BYTES = 8 << 20 };
+
+enum status view_store_begin(struct view_store *s, struct fault *f)
+{
+    return s->txn != NULL ? ST_OK : oltp_write_begin(s->db, &s->txn, f);
+}
+
+static enum status own_table(struct view_store *s, const char *name, const char *json, uint32_t *table, struct fault *f)
+{
+    enum status st = oltp_table(s->txn, name, table, NULL);
+
+    return st == ST_NOT_FOUND ? oltp_create_table_json(s->txn, json, strlen(json), table, f) : st;
+}
+
+static enum status open_own_tables(struct view_store *s, struct fault *f)
+{
+    static const char meta[] = "{\"table\":\"meta\",\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
+                               "{\"name\":\"lsn\",\"type\":\"int64\"},{\"name\":\"valid_lsn\",\"type\":\"int64\"},"
+                               "{\"name\":\"wall_us\",\"type\":\"int64\"}]}";
+    static const char defs[] = "{\"table\":\"defs\",\"key\":[\"name\"],\"columns\":[{\"name\":\"name\",\"type\":\"text\"},"
+                               "{\"name\":\"sql\",\"type\":\"text\"}]}";
+    struct value id = v_int(1), values[4];
+    struct oltp_row r;
+    enum status st = view_store_begin(s, f);
+
+    if (st == ST_OK) st = own_table(s, "meta", meta, &s->meta, f);
+    if (st == ST_OK) st = own_table(s, "defs", defs, &s->defs, f);
+    if (st != ST_OK) return st;
+    st = oltp_get(s->txn, s->meta, &id, &r, NULL);
+    if (st == ST_NOT_FOUND) return ST_OK;
+    if (st == ST_OK) st = row_decode(oltp_schema(s->txn, s->meta), r.row.data, r.row.size, values, f);
+    if (st != ST_OK) return st;
+    s->lsn = (lsn_t)values[1].i;
+    s->valid_lsn = (lsn_t)values[2].i;
+    return ST_OK;
+}
+
+/* Drops what an older declaration of the view has left; ST_OK when there is nothing.                */
+static enum status drop_tables(struct view_store *s, const char *name, struct fault *f)
+{
+    static const char *const prefix[] = {"v_", "m_"};
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < ARRAY_LEN(prefix); i++) {
+        char table_name[NAME_MAX_BYTES + 4];
+        uint32_t table;
+
+        snprintf(table_name, sizeof table_name, "%s%s", prefix[i], name);
+        if (oltp_table(s->txn, table_name, &table, NULL) == ST_OK) st = oltp_drop_table(s->txn, table, f);
+    }
+    return st;
+}
+
+/* Compares the declaration with the stored one: a new or changed view starts afresh.                */
+static enum status declare(struct view_store *s, const char *name, const char *sql, struct fault *f)
+{
+    struct view_state *v = &s->views[s->n_views];
+    struct value values[2] = {v_str(name), v_str(sql)}, old;
+    struct oltp_row r;
+    bool same = false;
+    enum status st;
+
+    if (s->n_views == VIEWS_MAX) return fault_set(f, ST_LIMIT, name, FAULT_NO_OFFSET, "more than %d views", VIEWS_MAX);
+    if (strlen(name) > NAME_MAX_BYTES - 4)
+        return fault_set(f, ST_LIMIT, name, FAULT_NO_OFFSET, "a view's name has at most %d bytes", NAME_MAX_BYTES - 4);
+    *v = (struct view_state){0};
+    snprintf(v->name, sizeof v->name, "%s", name);
+    v->sql = strdup(sql);
+    if (v->sql == NULL) return fault_set(f, ST_NOMEM, name, FAULT_NO_OFFSET, "no memory");
+    s->n_views++;
+    st = oltp_get(s->txn, s->defs, values, &r, NULL);
+    if (st == ST_OK) {
+        st = row_get(oltp_schema(s->txn, s->defs), r.row.data, r.row.size, 1, &old, f);
+        same = st == ST_OK && value_equal(&old, &values[1]);
+    } else if (st == ST_NOT_FOUND) {
+        st = ST_OK;
+    }
+    if (st != ST_OK || same) return st;
+    v->fresh = true;
+    st = drop_tables(s, name, f);
+    return st == ST_OK ? oltp_put(s->txn, s->defs, values, f) : st;
+}
+
+/* Views that are declared no more are forgotten.                                                    */
+static enum status forget_others(struct view_store *s, struct fault *f)
+{
+    char gone[VIEWS_MAX][NAME_MAX_BYTES];
+    int n = 0;
+    struct oltp_cursor *c = NULL;
+    struct oltp_row r;
+    struct value name;
+    enum status st = oltp_cursor_open(s->txn, s->defs, 0, NULL, 0, &c, f);
+
+    while (st == ST_OK && (st = oltp_cursor_next(c, &r, f)) == ST_OK) {
+        bool known = false;
+
+        st = row_get(oltp_schema(s->txn, s->defs), r.row.data, r.row.size, 0, &name, f);
+        for (int i = 0; st == ST_OK && i < s->n_views; i++)
+            known |= strlen(s->views[i].name) == name.len && memcmp(s->views[i].name, name.s, name.len) == 0;
+        if (st == ST_OK && !known && n < VIEWS_MAX && name.len < NAME_MAX_BYTES) {
+            memcpy(gone[n], name.s, name.len);
+            gone[n++][name.len] = '\0';
+        }
+    }
+    oltp_cursor_close(c);
+    if (st == ST_END) st = ST_OK;
+    for (int i = 0; st == ST_OK && i < n; i++) {
+        struct value key = v_str(gone[i]);
+
+        st = drop_tables(s, gone[i], f);
+        if (st == ST_OK) st = oltp_delete(s->txn, s->defs, &key, f);
+    }
+    return st;
+}
+
+static enum status create_view_tables(struct view_store *s, struct view_state *v, struct fault *f)
+{
+    char name[NAME_MAX_BYTES + 4], json[512];
+    bool multiset = false;
+    enum status st;
+
+    snprintf(name, sizeof name, "v_%s", v->name);
+    snprintf(json, sizeof json, "{\"table\":\"%s\",\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"text\"},"
+             "{\"name\":\"n\",\"type\":\"int64\"},{\"name\":\"s\",\"type\":\"text\"}]}", name);
+    st = own_table(s, name, json, &v->table, f);
+    for (int i = 0; i < v->def->n_aggs; i++) multiset |= v->def->aggs[i].op == VIEW_MIN || v->def->aggs[i].op == VIEW_MAX;
+    if (st != ST_OK || !multiset) return st;
+    snprintf(name, sizeof name, "m_%s", v->name);
+    snprintf(json, sizeof json, "{\"table\":\"%s\",\"key\":[\"k\",\"a\",\"v\"],\"columns\":[{\"name\":\"k\",\"type\":\"text\"},"
+             "{\"name\":\"a\",\"type\":\"int64\"},{\"name\":\"v\",\"type\":\"text\"},{\"name\":\"n\",\"type\":\"int64\"}]}", name);
+    return own_table(s, name, json, &v->multiset, f);
+}
+
+/* Foreign keys that the view's joins look rows up by.                                               */
+static enum status need_foreign_keys(struct view_store *s, const struct view_def *d, struct fault *f)
+{
+    enum status st = ST_OK;
+
+    for (int i = 1; st == ST_OK && i < d->n_inputs; i++) {
+        const struct view_input *in = &d->inputs[i], *parent = &d->inputs[in->parent];
+        uint16_t columns[KEY_COLUMNS_MAX];
+
+        for (int k = 0; k < in->foreign_count; k++) columns[k] = (uint16_t)(in->foreign[k] - parent->first);
+        st = view_mirror_need(s, parent->table, columns, (uint16_t)in->foreign_count, f);
+    }
+    return st;
+}
+
+/* (Re)compiles a view once all its inputs are known; one whose tables have not been told of waits.    */
+static enum status compile_view(struct view_store *s, struct view_state *v, struct fault *f)
+{
+    struct view_def *def = NULL;
+    struct fault inner = {0};
+    enum status st = view_compile(v->name, v->sql, &s->registry, &def, &inner);
+
+    if (st == ST_NOT_FOUND) return ST_OK;
+    if (st != ST_OK) {
+        if (f != NULL) *f = inner;
+        return st;
+    }
+    view_def_free(v->def);
+    v->def = def;
+    st = view_store_begin(s, f);
+    if (st == ST_OK) st = create_view_tables(s, v, f);
+    return st == ST_OK ? need_foreign_keys(s, def, f) : st;
+}
+
+enum status view_store_schema(struct view_store *s, const struct schema *schema, struct fault *f)
+{
+    struct buf json = {0};
+    bool changed;
+    enum status st;
+
+    schema_to_json(schema, &json);
+    st = registry_put(&s->registry, schema->id, (const char *)json.data, json.size, &changed, f);
+    buf_free(&json);
+    if (st == ST_OK) st = view_mirror_define(s, schema, f);
+    for (int i = 0; st == ST_OK && i < s->n_views; i++) {
+        struct view_state *v = &s->views[i];
+
+        if (v->def == NULL || changed) st = compile_view(s, v, f);
+    }
+    return st;
+}
+
+enum status view_store_open(struct io *io, struct clock *clock, const char *dir, const struct json *views,
+                            struct trace *trace, struct view_store **out, struct fault *f)
+{
+    struct view_store *s = calloc(1, sizeof *s);
+    char rows[PATH_MAX_BYTES], log[PATH_MAX_BYTES];
+    struct wal_options wo = {.io = io, .clock = clock, .segment_bytes = 16 << 20};
+    struct oltp_options oo = {.clock = clock, .checkpoint_log_bytes = CHECKPOINT_LOG_BYTES};
+    enum status st;
+
+    if (s == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the views");
+    s->io = io;
+    s->trace = trace;
+    st = path_join(rows, dir, "rows", f);
+    if (st == ST_OK) st = path_join(log, dir, "wal", f);
+    if (st == ST_OK) st = io_mkdir(io, rows, f);
+    if (st == ST_OK) st = io_mkdir(io, log, f);
+    if (st == ST_OK) st = registry_open(&s->registry, io, dir, f);
+    if (st == ST_OK) st = wal_open(log, &wo, &s->wal, NULL, f);
+    oo.wal = s->wal;
+    if (st == ST_OK) st = oltp_open(io, rows, &oo, &s->db, f);
+    if (st == ST_OK) st = open_own_tables(s, f);
+    for (const struct json *n = views != NULL ? views->child : NULL; st == ST_OK && n != NULL; n = n->next)
+        st = declare(s, json_string(n, "name", ""), json_string(n, "sql", ""), f);
+    if (st == ST_OK) st = forget_others(s, f);
+    for (size_t i = 0; st == ST_OK && i < s->registry.count; i++) st = view_mirror_define(s, &s->registry.schemas[i], f);
+    for (int i = 0; st == ST_OK && i < s->n_views; i++) st = compile_view(s, &s->views[i], f);
+    s->bulk = s->valid_lsn < s->lsn || s->lsn == LSN_NONE;
+    if (st != ST_OK) {
+        view_store_close(s);
+        return st;
+    }
+    *out = s;
+    return ST_OK;
+}
+
+void view_store_close(struct view_store *s)
+{
+    if (s == NULL) return;
+    oltp_end(s->txn);
+    for (int i = 0; i < s->n_views; i++) {
+        view_def_free(s->views[i].def);
+        view_deltas_free(&s->views[i].deltas);
+        free(s->views[i].sql);
+    }
+    (void)oltp_close(s->db, NULL);
+    (void)wal_close(s->wal, NULL);
+    registry_close(&s->registry);
+    for (int i = 0; i < VIEW_TABLES_MAX; i++) buf_free(&s->scratch[i]);
+    buf_free(&s->key);
+    buf_free(&s->row);
+    arena_free(&s->arena);
+    free(s);
+}
+
+/* Does the change touch a column that this input's view reads? A row that comes or goes always does.  */
+static bool touches(const struct view_input *in, const struct value *before, const struct value *after)
+{
+    for (int c = 0; c < in->n; c++)
+        if (in->used[c] && (before[c].type != after[c].type || !value_equal(&before[c], &after[c]))) return true;
+    return false;
+}
+
+/* The fact rows of each view whose contribution the change may alter.                               */
+static enum status find_affected(struct view_store *s, const struct sink_change *c, const struct buf *old, bool existed,
+                                 struct view_key_set sets[VIEWS_MAX], struct fault *f)
+{
+    struct value before[COLUMNS_MAX], after[COLUMNS_MAX];
+    bool both = existed && c->op != OP_DELETE;
+    enum status st = ST_OK;
+
+    if (both) st = row_decode(c->schema, old->data, old->size, before, f);
+    if (st == ST_OK && both) st = row_decode(c->schema, c->after.data, c->after.size, after, f);
+    for (int i = 0; st == ST_OK && i < s->n_views; i++) {
+        struct view_state *v = &s->views[i];
+
+        if (v->def == NULL || v->fresh) continue;
+        for (int k = 0; st == ST_OK && k < v->def->n_inputs; k++)
+            if (v->def->inputs[k].table == c->schema->id && (!both || touches(&v->def->inputs[k], before, after)))
+                st = view_affected(s, v, k, c->key, &sets[i], f);
+    }
+    return st;
+}
+
+static enum status contribute_all(struct view_store *s, struct view_state *v, const struct view_key_set *facts, int sign,
+                                  struct fault *f)
+{
+    const struct view_mirror *m;
+    enum status st = ST_OK;
+
+    if (facts->count == 0) return ST_OK;
+    m = view_store_mirror(s, v->def->inputs[0].table);
+    for (size_t i = 0; st == ST_OK && i < facts->count; i++) {
+        st = view_mirror_get(s, m, facts->keys[i], &s->scratch[0], f);
+        if (st == ST_OK) st = view_contribute(s, v, (struct bytes){s->scratch[0].data, s->scratch[0].size}, sign, f);
+        else if (st == ST_NOT_FOUND) st = ST_OK; /* the fact itself comes or goes */
+    }
+    return st;
+}
+
+static enum status update_mirror(struct view_store *s, struct view_mirror *m, const struct sink_change *c, struct fault *f)
+{
+    return c->op == OP_DELETE ? view_mirror_delete(s, m, c->key, f)
+                              : view_mirror_put(s, m, c->schema, c->key, c->after, f);
+}
+
+enum status view_store_change(struct view_store *s, const struct sink_change *c, struct fault *f)
+{
+    struct view_mirror *m = view_store_mirror(s, c->schema->id);
+    struct view_key_set sets[VIEWS_MAX];
+    struct buf old = {0};
+    bool existed;
+    enum status st = view_store_begin(s, f);
+
+    if (st != ST_OK) return st;
+    if (m == NULL) return fault_set(f, ST_CORRUPT, c->schema->name, c->offset, "a change of a table without a schema");
+    s->changes++;
+    if (s->bulk) return update_mirror(s, m, c, f);
+    memset(sets, 0, (size_t)s->n_views * sizeof *sets);
+    st = view_mirror_get(s, m, c->key, &old, f);
+    existed = st == ST_OK;
+    if (st == ST_NOT_FOUND) st = ST_OK;
+    if (st == ST_OK) st = find_affected(s, c, &old, existed, sets, f);
+    for (int i = 0; st == ST_OK && i < s->n_views; i++) st = contribute_all(s, &s->views[i], &sets[i], -1, f);
+    if (st == ST_OK) st = update_mirror(s, m, c, f);
+    for (int i = 0; st == ST_OK && i < s->n_views; i++) st = contribute_all(s, &s->views[i], &sets[i], 1, f);
+    for (int i = 0; i < s->n_views; i++) view_key_set_free(&sets[i]);
+    buf_free(&old);
+    return st;
+}
+
+/* A view without GROUP BY has its one row even before the first fact.                               */
+static enum status ensure_total(struct view_state *v, struct fault *f)
+{
+    struct view_delta *delta;
+    enum status st = v->def->n_group > 0 ? ST_OK : view_deltas_group(&v->deltas, (struct bytes){(const uint8_t *)"", 0}, &delta);
+
+    return st == ST_OK ? ST_OK : fault_set(f, st, v->name, FAULT_NO_OFFSET, "no memory");
+}
+
+static enum status bring_up(struct view_store *s, bool from_mirrors, struct fault *f)
+{
+    enum status st = ST_OK;
+
+    for (int i = 0; st == ST_OK && i < s->n_views; i++) {
+        struct view_state *v = &s->views[i];
+
+        if (v->def == NULL) continue;
+        if (from_mirrors || v->fresh) {
+            if (from_mirrors && !v->fresh) { /* what an earlier state left */
+                st = drop_tables(s, v->name, f);
+                if (st == ST_OK) st = create_view_tables(s, v, f);
+            }
+            if (st == ST_OK) st = ensure_total(v, f);
+            if (st == ST_OK) st = view_compute(s, v, f);
+            v->fresh = false;
+        }
+        if (st == ST_OK) st = view_flush(s, v, f);
+    }
+    return st;
+}
+
+enum status view_store_publish(struct view_store *s, lsn_t lsn, int64_t wall_us, struct fault *f)
+{
+    bool backlog = s->bulk && s->changes >= BULK_CHANGES;
+    struct value meta[4] = {v_int(1), v_int((int64_t)lsn), v_int((int64_t)(backlog ? s->valid_lsn : lsn)), v_int(wall_us)};
+    enum status st = view_store_begin(s, f);
+
+    if (st == ST_OK && !backlog) st = bring_up(s, s->bulk, f);
+    if (st == ST_OK) st = oltp_put(s->txn, s->meta, meta, f);
+    if (st == ST_OK) {
+        struct oltp_txn *t = s->txn;
+
+        s->txn = NULL;
+        st = oltp_commit(t, OLTP_DURABLE, NULL, f);
+    }
+    if (st != ST_OK) return st;
+    s->lsn = lsn;
+    s->changes = 0;
+    if (!backlog) {
+        s->valid_lsn = lsn;
+        s->bulk = false;
+    }
+    return ST_OK;
+}

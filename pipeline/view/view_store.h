@@ -1,0 +1,77 @@
+/* view_store - the writing side of the views: one handle, one transaction a batch. Used by the view sink.  */
+#ifndef SEAM_PIPELINE_VIEW_STORE_H
+#define SEAM_PIPELINE_VIEW_STORE_H
+
+#include "oltp/oltp.h"
+#include "pipeline/sink.h"
+#include "pipeline/view/view_delta.h"
+
+enum { VIEW_MIRRORS_MAX = 64, VIEW_FOREIGN_MAX = 8 };
+
+/* Columns of a table by which some view looks for its rows: a foreign key. */
+struct view_foreign { uint16_t columns[KEY_COLUMNS_MAX]; uint16_t count; uint32_t index; int field; };
+
+struct view_mirror {
+    uint32_t source, table;      /* table id in the source, and of src_NAME here */
+    struct view_foreign foreign[VIEW_FOREIGN_MAX];
+    int n_foreign;
+};
+
+struct view_state {
+    char name[NAME_MAX_BYTES];
+    char *sql;                   /* as declared */
+    struct view_def *def;        /* NULL until all its inputs' schemas are known */
+    struct view_deltas deltas;   /* of this batch */
+    uint32_t table, multiset;    /* v_NAME, m_NAME (0: none) */
+    bool fresh;                  /* must be computed from the mirrors */
+};
+
+struct view_store {
+    struct io *io;
+    struct wal *wal;
+    struct oltp *db;
+    struct oltp_txn *txn;        /* open between the first change of a batch and its publication */
+    struct registry registry;
+    struct trace *trace;
+    struct view_mirror mirrors[VIEW_MIRRORS_MAX];
+    int n_mirrors;
+    struct view_state views[VIEWS_MAX];
+    int n_views;
+    uint32_t meta, defs;
+    lsn_t lsn, valid_lsn;
+    bool bulk;                   /* only the mirrors are kept up; the views are computed at the end */
+    uint64_t changes;            /* of this batch */
+    struct buf scratch[VIEW_TABLES_MAX], key, row;
+    struct arena arena;
+};
+
+/* `views`: the configuration's [{"name","sql"}, ...]. */
+MUST_USE enum status view_store_open(struct io *io, struct clock *clock, const char *dir, const struct json *views,
+                                     struct trace *trace, struct view_store **out, struct fault *f);
+void view_store_close(struct view_store *s);
+MUST_USE enum status view_store_schema(struct view_store *s, const struct schema *schema, struct fault *f);
+MUST_USE enum status view_store_change(struct view_store *s, const struct sink_change *c, struct fault *f);
+MUST_USE enum status view_store_publish(struct view_store *s, lsn_t lsn, int64_t wall_us, struct fault *f);
+
+/* ---- within the folder ---- */
+MUST_USE enum status view_store_begin(struct view_store *s, struct fault *f);
+struct view_mirror *view_store_mirror(struct view_store *s, uint32_t source); /* NULL = none */
+MUST_USE enum status view_mirror_define(struct view_store *s, const struct schema *schema, struct fault *f);
+MUST_USE enum status view_mirror_need(struct view_store *s, uint32_t source, const uint16_t *columns, uint16_t count,
+                                      struct fault *f);
+MUST_USE enum status view_mirror_put(struct view_store *s, struct view_mirror *m, const struct schema *schema,
+                                     struct bytes key, struct bytes row, struct fault *f);
+MUST_USE enum status view_mirror_delete(struct view_store *s, struct view_mirror *m, struct bytes key, struct fault *f);
+/* The row as it is; copied into `out`. ST_NOT_FOUND. */
+MUST_USE enum status view_mirror_get(struct view_store *s, const struct view_mirror *m, struct bytes key, struct buf *out,
+                                     struct fault *f);
+/* Adds sign * the fact row's contribution to the view's deltas. */
+MUST_USE enum status view_contribute(struct view_store *s, struct view_state *v, struct bytes fact_row, int sign,
+                                     struct fault *f);
+/* Keys of the fact rows whose joins reach `key` of input `input`. */
+MUST_USE enum status view_affected(struct view_store *s, const struct view_state *v, int input, struct bytes key,
+                                   struct view_key_set *out, struct fault *f);
+MUST_USE enum status view_compute(struct view_store *s, struct view_state *v, struct fault *f);
+MUST_USE enum status view_flush(struct view_store *s, struct view_state *v, struct fault *f);
+
+#endif

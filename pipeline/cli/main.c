@@ -21,7 +21,10 @@ static const struct command commands[] = {
     {"relay", "DIR", "the relay alone: log to stream", cmd_relay, "Moving the data"},
     {"sink", "DIR NAME", "one sink alone: stream to store", cmd_sink, "Moving the data"},
     {"status", "DIR", "each store: applied LSN, lag, size", cmd_status, "Moving the data"},
+    {"sql", "DIR [QUERY]", "query the warehouse, the views and the row store", cmd_sql, "Asking"},
+    {"view", "DIR [NAME [KEY]]", "the dashboard: key lookups in an incremental view", cmd_view, "Asking"},
     {"search", "DIR WORDS...", "find products: bm25, vector or hybrid", cmd_search, "Asking"},
+    {"verify", "DIR", "every checksum and every invariant, offline", cmd_verify, "Trust"},
 };
 
 volatile int cli_interrupted;

@@ -165,7 +165,7 @@ static enum status find(struct view_reader *r, const char *name, struct loaded *
 enum status view_describe(struct view_reader *r, const char *name, const struct view_column **columns, int *n,
                           struct fault *f)
 {
-    struct loaded *l;
+    struct loaded *l = NULL;
     enum status st = find(r, name, &l, f);
 
     if (st != ST_OK) return st;
@@ -177,7 +177,7 @@ enum status view_describe(struct view_reader *r, const char *name, const struct 
 enum status view_key_columns(struct view_reader *r, const char *name, struct view_column *out, int max, int *n,
                              struct fault *f)
 {
-    struct loaded *l;
+    struct loaded *l = NULL;
     enum status st = find(r, name, &l, f);
 
     if (st != ST_OK) return st;
@@ -273,7 +273,7 @@ static enum status give_row(struct view_reader *r, const struct loaded *l, const
 enum status view_get(struct view_reader *r, const char *name, const struct value *key, int n_key, struct value *row,
                      struct fault *f)
 {
-    struct loaded *l;
+    struct loaded *l = NULL;
     struct value k;
     struct oltp_row stored;
     enum status st = find(r, name, &l, f);

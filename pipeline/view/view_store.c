@@ -54,7 +54,7 @@ static enum status drop_tables(struct view_store *s, const char *name, struct fa
         char table_name[NAME_MAX_BYTES + 4];
         uint32_t table;
 
-        snprintf(table_name, sizeof table_name, "%s%s", prefix[i], name);
+        snprintf(table_name, sizeof table_name, "%s%.*s", prefix[i], NAME_MAX_BYTES - 1, name);
         if (oltp_table(s->txn, table_name, &table, NULL) == ST_OK) st = oltp_drop_table(s->txn, table, f);
     }
     return st;

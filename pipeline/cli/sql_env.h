@@ -1,0 +1,32 @@
+/* sql_env - what SQL sees of a platform: the warehouse's and gold's tables, the row store's, and the views.
+ *
+ *   silver_products, bronze_changes ...   warehouse       gold_daily_revenue ...   gold
+ *   products, orders ...                  row store       view_NAME                dashboard view          */
+#ifndef SEAM_PIPELINE_CLI_SQL_ENV_H
+#define SEAM_PIPELINE_CLI_SQL_ENV_H
+
+#include "columnar/sql.h"
+#include "oltp/oltp.h"
+#include "pipeline/platform.h"
+#include "pipeline/view/view.h"
+
+enum { SQL_OPEN_MAX = 16 };
+
+struct sql_platform {
+    const struct platform *platform;
+    struct columnar_reader *readers[2];
+    size_t reader_count;
+    struct sql_env env;
+    /* opened on demand, for one statement */
+    struct oltp *db[SQL_OPEN_MAX];
+    struct oltp_txn *txn[SQL_OPEN_MAX];
+    int n_open;
+    struct view_reader *views;
+};
+
+MUST_USE enum status sql_platform_open(struct sql_platform *s, const struct platform *p, struct fault *f);
+/* Takes in what was published since; closes what the last statement opened.                         */
+MUST_USE enum status sql_platform_next(struct sql_platform *s, struct fault *f);
+void sql_platform_close(struct sql_platform *s);
+
+#endif

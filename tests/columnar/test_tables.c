@@ -43,6 +43,18 @@ static void check_row(const struct version *want, const struct value *got)
     for (int c = 0; c < 6; c++) ck_assert_msg(value_equal(&v[c], &got[c]), "column %d differs", c);
 }
 
+/* Nothing but what the room says about itself. */
+static void check_folder(void)
+{
+    struct columnar_verified v;
+    struct buf report = {0};
+    struct fault f = {0};
+    enum status st = columnar_verify(io_posix(), test_dir(), &v, &report, &f);
+
+    ck_assert_msg(st == ST_OK, "%s", buf_cstr(&report));
+    buf_free(&report);
+}
+
 struct seen { const struct model *m; lsn_t lsn; size_t count; };
 
 static const struct version *visible(const struct model *m, int64_t id, lsn_t lsn)
@@ -170,6 +182,7 @@ static void test_keyed_table_reads_as_of_every_lsn(void)
     columnar_close_reader(r);
     columnar_close_writer(w);
     schema_free(&s);
+    check_folder();
 }
 
 /* ---- time travel ---- */
@@ -205,6 +218,7 @@ static void shop_round(struct shop *x, int changes)
 
 static void shop_close(struct shop *x)
 {
+    check_folder();
     columnar_close_reader(x->r);
     columnar_close_writer(x->w);
     schema_free(&x->s);
@@ -355,8 +369,50 @@ static void test_resolve_names_what_can_be_read(void)
     shop_close(&x);
 }
 
+static void test_csv_loads_rows_and_names_the_bad_line(void)
+{
+    static const char json[] =
+        "{\"table\":\"bronze\",\"version\":1,\"key\":[],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
+        "{\"name\":\"name\",\"type\":\"text\"},{\"name\":\"price\",\"type\":\"decimal\",\"scale\":2,\"nullable\":true},"
+        "{\"name\":\"day\",\"type\":\"timestamp\",\"nullable\":true}]}";
+    struct columnar_options opt = {.row_group_rows = 2048, .threads = 2};
+    struct columnar_load_result done;
+    struct columnar_writer *w = NULL;
+    struct columnar_reader *r = NULL;
+    struct columnar_table_info info;
+    struct schema s = {0};
+    struct fault f = {0};
+    char path[600];
+    FILE *out;
+
+    snprintf(path, sizeof path, "%s/rows.csv", test_dir());
+    out = fopen(path, "w");
+    fputs("name,unknown,id,price,day\r\n", out);
+    for (int i = 0; i < 9000; i++) fprintf(out, "\"a \"\"%d\"\",\nb\",x,%d,%d.%d,2011-12-%02d\n", i, i, i, i % 10, 1 + i % 31);
+    fclose(out);
+    ASSERT_OK(schema_parse(json, strlen(json), &s, &f), &f);
+    ASSERT_OK(columnar_open_writer(io_posix(), test_dir(), &opt, &w, &f), &f);
+    ASSERT_OK(columnar_define_table(w, &s, NULL, &f), &f);
+    ASSERT_OK(columnar_load_csv(w, 0, path, ',', 10, &done, &f), &f);
+    ck_assert_uint_eq(done.rows, 9000);
+    ASSERT_OK(columnar_load_csv(w, 0, path, ',', 10, &done, &f), &f);
+    ck_assert_uint_eq(done.rows, 0); /* the same LSN again changes nothing */
+    ASSERT_OK(columnar_open_reader(io_posix(), test_dir(), NULL, &r, &f), &f);
+    columnar_table_info(r, 0, &info);
+    ck_assert_uint_eq(info.rows, 9000);
+    columnar_close_reader(r);
+    out = fopen(path, "w");
+    fputs("id,name,price\n1,a,1.5\n2,b,1.505\n", out);
+    fclose(out);
+    ASSERT_STATUS(columnar_load_csv(w, 0, path, ',', 11, &done, &f), ST_INVALID);
+    ck_assert_uint_eq(f.at, 3);
+    columnar_close_writer(w);
+    schema_free(&s);
+    check_folder();
+}
+
 static const struct named_test tests[] = {
-    T(test_keyed_table_reads_as_of_every_lsn), T(test_vacuum_keeps_tags_and_refuses_pins),
+    T(test_csv_loads_rows_and_names_the_bad_line), T(test_keyed_table_reads_as_of_every_lsn), T(test_vacuum_keeps_tags_and_refuses_pins),
     T(test_rollback_then_replay_is_the_same), T(test_diff_tells_net_and_every_change),
     T(test_resolve_names_what_can_be_read)};
 

@@ -216,23 +216,32 @@ enum status hnsw_range(const struct hnsw *h, const struct hnsw_query *q, float r
 }
 
 /* ---- reading back ---- */
-static uint32_t find_by_scan(const struct hnsw *h, uint64_t key)
+/* Takes the gate for reading, with a key map behind it: a reader makes its own at the first question after
+ * opening or refreshing.                                                                            */
+static enum status gate_with_keymap(struct hnsw *h, struct fault *f)
 {
-    uint32_t count = count_load(h);
+    enum status st = ST_OK;
 
-    for (uint32_t i = count; i-- > 0;)
-        if (node_at(h, i)->key == key && node_alive(node_at(h, i), h->moment)) return i;
-    return LINK_NONE;
+    pthread_rwlock_rdlock(&h->gate);
+    while (h->keymap == NULL) {
+        pthread_rwlock_unlock(&h->gate);
+        pthread_rwlock_wrlock(&h->gate);
+        if (h->keymap == NULL) st = keymap_build(h, f);
+        pthread_rwlock_unlock(&h->gate);
+        if (st != ST_OK) return st;
+        pthread_rwlock_rdlock(&h->gate);
+    }
+    return ST_OK;
 }
 
 enum status hnsw_get(const struct hnsw *handle, uint64_t key, float *vector, struct fault *f)
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
-    enum status st = ST_OK;
+    enum status st = gate_with_keymap(h, f);
     uint32_t node;
 
-    pthread_rwlock_rdlock(&h->gate);
-    node = h->keymap != NULL ? keymap_find(h, key) : find_by_scan(h, key);
+    if (st != ST_OK) return st;
+    node = keymap_find(h, key);
     if (node == LINK_NONE)
         st = fault_set(f, ST_NOT_FOUND, NULL, FAULT_NO_OFFSET, "key %llu has no vector",
                        (unsigned long long)key);

@@ -487,6 +487,9 @@ enum status hnsw_refresh(struct hnsw *h, bool *changed, struct fault *f)
     st = hnsw_state_load(s->io, s->dir, &now, f);
     if (st != ST_OK) return st;
     pthread_rwlock_wrlock(&h->gate);
+    free(h->keymap); /* hnsw_get makes it again for what is alive then */
+    h->keymap = NULL;
+    h->keymap_size = h->keymap_used = 0;
     if (now.base == s->state.base && now.journal == s->state.journal) {
         if (now.seq != s->state.seq) {
             h->default_recall = now.default_recall;

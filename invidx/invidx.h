@@ -303,6 +303,18 @@ MUST_USE enum status invidx_explain(struct invidx_reader *r, struct invidx_query
                                     struct invidx_explain *out, struct fault *f);
 
 /* ---- around a query ---- */
+/* What the words of a parsed query are to this index, before anything is searched: for judging a query.
+ * One entry a word or phrase, in order; stop words have none. `text` lives until the query's next use.   */
+struct invidx_query_term {
+    const char *text;
+    size_t len;
+    bool phrase;         /* text is its first word; df of its rarest word, idf the sum of its words' */
+    uint64_t df;         /* live documents; 0 = unknown here          */
+    double idf;
+};
+MUST_USE enum status invidx_query_terms(struct invidx_query *q, struct invidx_query_term *out, size_t max,
+                                        size_t *count, struct fault *f);
+
 struct invidx_suggestion { char text[INVIDX_TERM_MAX + 1]; uint64_t docs; int edits; };
 /* Words of the index that begin with `prefix`, most frequent first: typeahead.                        */
 MUST_USE enum status invidx_complete(struct invidx_reader *r, const char *prefix, size_t n,

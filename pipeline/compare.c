@@ -188,17 +188,20 @@ static enum status pool_query(struct search *s, const struct compare_query *q, u
     struct search_request r = {.mode = SEARCH_HYBRID, .text = q->text, .size = strlen(q->text),
                                .k = 2 * COMPARE_DEPTH, .hybrid = &o, .weight = 0.5};
     struct search_result result = {.hits = calloc(2 * COMPARE_DEPTH, sizeof *result.hits)};
+    double feedback[2 * COMPARE_DEPTH];
     enum status st;
 
-    if (result.hits == NULL) return ST_NOMEM;
-    o.depth = COMPARE_DEPTH;
-    st = search_candidates(s, &r, &result, f);
     out->hits = result.hits;
+    out->feedback = calloc(2 * COMPARE_DEPTH, sizeof *out->feedback);
+    if (out->hits == NULL || out->feedback == NULL) return ST_NOMEM;
+    o.depth = COMPARE_DEPTH;
+    st = search_candidates(s, &r, &result, feedback, f);
     out->count = result.count;
     out->features = result.features;
     out->kind = result.kind;
     out->words_only = result.words_only;
     for (size_t i = 0; id_of != NULL && i < out->count; i++) out->hits[i].id = id_of(out->hits[i].id);
+    if (st == ST_OK) hybrid_rescored(out->hits, feedback, out->count, out->feedback);
     return st == ST_OK ? pool_lists(out) : st;
 }
 
@@ -220,6 +223,7 @@ void compare_pools_free(struct compare_pool *p, size_t n)
         free(p[i].words);
         free(p[i].meaning);
         free(p[i].hits);
+        free(p[i].feedback);
     }
     free(p);
 }
@@ -250,7 +254,15 @@ static enum status rank_pool(const struct compare_pool *p, const struct compare_
     if (v->mode != SEARCH_HYBRID) return ST_OK;
     if (weight < 0.0 && v->options.by_kind) weight = v->options.kind_weight[p->kind];
     if (p->words_only) weight = 0.0;
-    st = hybrid_fuse(&v->options, weight, words, meaning, pool_score, (void *)p, &fused, n, NULL);
+    if (v->options.feedback_docs > 0 && !p->words_only && p->words_count > 0 &&
+        p->features.coverage >= v->options.feedback_coverage) {
+        struct hybrid_options whole = v->options;
+
+        whole.depth = p->count;
+        st = hybrid_fuse(&whole, weight, words, (struct hybrid_list){p->feedback, p->count}, NULL, NULL, &fused, n, NULL);
+    } else {
+        st = hybrid_fuse(&v->options, weight, words, meaning, pool_score, (void *)p, &fused, n, NULL);
+    }
     for (size_t i = 0; st == ST_OK && i < *n; i++) ids[i] = fused[i].id;
     free(fused);
     return st;
@@ -323,6 +335,19 @@ enum status compare_sweep(const struct compare_set *set, const struct compare_po
 /* A kind with few queries listens to all the others: its own mean counts n / (n + PRIOR). */
 enum { CHOICE_PRIOR = 4 };
 
+/* A weight that is good because of one lucky query has poor neighbours. */
+static void smooth(double row[COMPARE_WEIGHTS])
+{
+    double before = row[0];
+
+    for (int w = 0; w < COMPARE_WEIGHTS; w++) {
+        double after = w + 1 < COMPARE_WEIGHTS ? row[w + 1] : row[w], own = row[w];
+
+        row[w] = (before + 2.0 * own + after) / 4.0;
+        before = own;
+    }
+}
+
 void compare_choose(const struct compare_sweep *s, const bool *use, struct hybrid_options *o)
 {
     double all[COMPARE_WEIGHTS] = {0}, own[QUERY_KINDS][COMPARE_WEIGHTS] = {{0}};
@@ -338,6 +363,8 @@ void compare_choose(const struct compare_sweep *s, const bool *use, struct hybri
             own[s->kind[i]][w] += s->ndcg[(size_t)w * s->count + i];
         }
     }
+    smooth(all);
+    for (int k = 0; k < QUERY_KINDS; k++) smooth(own[k]);
     for (int w = 1; w < COMPARE_WEIGHTS; w++)
         if (all[w] > all[best] + 1e-12) best = w;
     o->weight = (double)best / (COMPARE_WEIGHTS - 1);

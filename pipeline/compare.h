@@ -39,6 +39,7 @@ struct compare_pool {
     struct hybrid_item *words, *meaning;
     size_t words_count, meaning_count;
     struct hybrid_hit *hits;       /* their union with every score known, by id */
+    struct hybrid_item *feedback;  /* likewise, scored by feedback, best first */
     size_t count;
     struct query_features features;
     enum query_kind kind;
@@ -80,7 +81,7 @@ MUST_USE enum status compare_sweep(const struct compare_set *set, const struct c
                                    const struct hybrid_options *o, const struct eval_options *eval,
                                    struct compare_sweep *out);
 void compare_sweep_free(struct compare_sweep *s);
-/* The best weight over the queries that `use` marks (NULL = all), and the best for each kind of query, drawn
+/* The best weight (each judged with its neighbours, 1:2:1) over the queries that `use` marks (NULL = all), and the best for each kind of query, drawn
  * towards the common one where a kind has few queries. Writes weight and kind_weight of o.           */
 void compare_choose(const struct compare_sweep *s, const bool *use, struct hybrid_options *o);
 /* Each query scored with what compare_choose picks on the other folds: scores[count]. by_kind or one weight. */

@@ -62,17 +62,15 @@ static bool looks_like_code(const char *w, size_t n)
            (at == n || !is_letter(w[at]) || letters >= 2);
 }
 
-void query_features_of(const char *query, size_t size, query_df_fn *df, void *df_ctx, uint64_t documents,
+void query_features_of(const char *query, size_t size, const struct query_term *terms, size_t term_count,
                        struct query_features *out)
 {
     const char *p = query, *end = query + size;
-    double rarest = 0.0;
 
     *out = (struct query_features){.chars = (uint32_t)size};
     while (p < end) {
         const char *word;
         bool digit = false;
-        uint64_t holders;
 
         while (p < end && is_space(*p)) p++;
         for (word = p; p < end && !is_space(*p); p++) digit |= is_digit(*p);
@@ -80,13 +78,12 @@ void query_features_of(const char *query, size_t size, query_df_fn *df, void *df
         out->tokens++;
         out->digit_tokens += digit;
         out->code_tokens += looks_like_code(word, (size_t)(p - word));
-        if (df == NULL) continue;
-        holders = df(df_ctx, word, (size_t)(p - word));
-        if (holders == 0) out->unknown += !digit;
-        else if (log((double)documents / (double)holders) > rarest)
-            rarest = log((double)documents / (double)holders);
     }
-    out->rarest_idf = rarest;
+    for (size_t i = 0; i < term_count; i++) {
+        out->ceiling += terms[i].most;
+        if (terms[i].df == 0) out->unknown += !terms[i].digits;
+        else if (terms[i].idf > out->rarest_idf) out->rarest_idf = terms[i].idf;
+    }
 }
 
 enum { SHORT_TOKENS = 2, LONG_TOKENS = 5 };
@@ -113,6 +110,9 @@ struct hybrid_options hybrid_defaults(void)
         .rrf_k = 60.0,
         .floor = {[SIDE_WORDS] = 0.0, [SIDE_MEANING] = -1.0},
         .depth = 200,
+        .feedback_docs = 3,
+        .feedback_coverage = 0.6,
+        .feedback_weight = 0.4,
     };
 }
 
@@ -274,6 +274,20 @@ enum status hybrid_fuse(const struct hybrid_options *o, double weight, struct hy
     *out = u.hits;
     *count = u.count;
     return ST_OK;
+}
+
+static int compare_item(const void *a, const void *b)
+{
+    const struct hybrid_item *x = a, *y = b;
+
+    if (x->score != y->score) return x->score > y->score ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+void hybrid_rescored(const struct hybrid_hit *hits, const double *scores, size_t n, struct hybrid_item *out)
+{
+    for (size_t i = 0; i < n; i++) out[i] = (struct hybrid_item){hits[i].id, scores[i]};
+    qsort(out, n, sizeof *out, compare_item);
 }
 
 /* ---- explaining ---- */

@@ -37,12 +37,15 @@ struct query_features {
     uint32_t code_tokens;  /* words that look like product codes: letters and digits, 5 or more    */
     uint32_t unknown;      /* words no document has: typing errors, or words of another world      */
     uint32_t chars;
-    double rarest_idf;     /* ln(N / df) of the rarest known word; 0 without df                    */
+    double rarest_idf;     /* of the rarest known word; 0 when nothing is known of the words        */
+    double ceiling;        /* the most the words' side could score for this query; 0 = not known     */
+    double coverage;       /* its best score / ceiling: how much of what was asked one document has  */
 };
-/* Number of documents that hold the word (analysed as the index does); NULL = not known.          */
-typedef uint64_t query_df_fn(void *ctx, const char *word, size_t size);
-void query_features_of(const char *query, size_t size, query_df_fn *df, void *df_ctx,
-                       uint64_t documents, struct query_features *out);
+/* What the word index knows of one word of the query.                                              */
+struct query_term { uint64_t df; double idf, most; bool digits; }; /* most: of its score */
+/* terms may be NULL (0): then only the text is looked at. coverage is filled in after the search.  */
+void query_features_of(const char *query, size_t size, const struct query_term *terms, size_t term_count,
+                       struct query_features *out);
 
 /* The meaning's weight by what the query looks like; the first kind that fits decides.            */
 enum query_kind { QUERY_CODE, QUERY_TYPO, QUERY_DIGITS, QUERY_SHORT, QUERY_LONG, QUERY_PLAIN, QUERY_KINDS };
@@ -59,6 +62,11 @@ struct hybrid_options {
     double rrf_k;                  /* 60                                                           */
     double floor[SIDE_COUNT];      /* for HYBRID_NORM_TMM: 0 for BM25, -1 for a cosine             */
     size_t depth;                  /* candidates read of each list                                 */
+    /* Selective feedback: when the words' best document covers the query, what is meant is better told by
+     * the first answers than by the query's few words; the meaning is then measured from their mean.  */
+    uint32_t feedback_docs;        /* how many first answers; 0 = off                               */
+    double feedback_coverage;      /* least coverage                                               */
+    double feedback_weight;        /* of the meaning, in the fusion that chooses them               */
 };
 /* The pinned defaults: chosen on the development half of the shipped queries (docs/relevance.md).  */
 struct hybrid_options hybrid_defaults(void);
@@ -73,6 +81,10 @@ struct hybrid_hit {
     double part[SIDE_COUNT];       /* what the fusion made of it; score = part[0] + part[1]        */
     bool completed[SIDE_COUNT];    /* not among that side's candidates, scored exactly afterwards  */
 };
+
+/* The hits with new scores of the meaning (scores[i] belongs to hits[i]) as a list to fuse again, best first;
+ * out has room for n.                                                                              */
+void hybrid_rescored(const struct hybrid_hit *hits, const double *scores, size_t n, struct hybrid_item *out);
 
 /* Score of a document that one side found and the other did not reach; false = it has none.       */
 typedef bool hybrid_score_fn(void *ctx, enum hybrid_side_name side, uint64_t id, double *score);

@@ -169,20 +169,29 @@ void search_position(const struct search *s, struct search_position *out) { *out
 
 /* ---- asking ---- */
 
-/* How many documents hold a word; a stop word counts as held by all, so that it is no typing error. */
-static uint64_t word_df(void *ctx, const char *word, size_t size)
-{
-    struct search *s = ctx;
-    struct buf text = {0};
-    uint64_t n = 0;
-    bool empty;
+enum { QUERY_TERMS_MAX = 64 };
 
-    if (invidx_query_words(s->probe, word, size, INVIDX_OR, NULL) != ST_OK) return s->position.documents;
-    invidx_query_print(s->probe, &text);
-    empty = text.size == 0;
-    buf_free(&text);
-    if (empty || invidx_count(s->words, s->probe, &n, NULL) != ST_OK) return s->position.documents;
-    return n;
+/* What the index knows of the query's words, once it has been parsed. `k1` bounds what a word can score. */
+static enum status features_of(struct search *s, const struct search_request *r, double best,
+                               struct query_features *out, struct fault *f)
+{
+    struct invidx_query_term known[QUERY_TERMS_MAX];
+    struct query_term terms[QUERY_TERMS_MAX];
+    struct invidx_info info;
+    size_t n = 0;
+    enum status st = invidx_query_words(s->probe, r->text, r->size, INVIDX_OR, f);
+
+    invidx_reader_info(s->words, &info);
+    if (st == ST_OK) st = invidx_query_terms(s->probe, known, QUERY_TERMS_MAX, &n, f);
+    for (size_t i = 0; i < n; i++) {
+        bool digits = false;
+
+        for (size_t k = 0; k < known[i].len; k++) digits |= known[i].text[k] >= '0' && known[i].text[k] <= '9';
+        terms[i] = (struct query_term){known[i].df, known[i].idf, known[i].idf * (info.k1 + 1.0), digits};
+    }
+    query_features_of(r->text, r->size, terms, n, out);
+    out->coverage = out->ceiling > 0.0 ? best / out->ceiling : 0.0;
+    return st;
 }
 
 /* Words from a search box and a filter as one query: operators and marks in the words are taken out. */
@@ -287,6 +296,58 @@ static void one_sided(const struct search_request *r, enum hybrid_side_name side
     }
 }
 
+/* Cosines of all hits with the mean of the first `docs` of them. */
+static enum status feedback_scores(struct search *s, const struct hybrid_hit *hits, size_t n, uint32_t docs,
+                                   double *scores, struct fault *f)
+{
+    size_t dim = embedder_dim(s->embedder);
+    float *mean = calloc(dim, sizeof *mean);
+    struct completion c = {s, mean};
+    double square = 0.0;
+
+    if (mean == NULL) return fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for feedback");
+    for (size_t i = 0; i < n && i < docs; i++) {
+        if (hnsw_get(graph_of(s), hits[i].id, s->other, NULL) != ST_OK) continue;
+        for (size_t k = 0; k < dim; k++) mean[k] += s->other[k];
+    }
+    for (size_t k = 0; k < dim; k++) square += (double)mean[k] * mean[k];
+    for (size_t k = 0; square > 0.0 && k < dim; k++) mean[k] = (float)(mean[k] / sqrt(square));
+    for (size_t i = 0; i < n; i++) {
+        scores[i] = 0.0;
+        if (square > 0.0) (void)complete_meaning(&c, SIDE_MEANING, hits[i].id, &scores[i]);
+    }
+    free(mean);
+    return ST_OK;
+}
+
+/* Fuses again with the meaning measured from the first answers; *fused and *count are replaced. */
+static enum status fuse_feedback(struct search *s, const struct hybrid_options *o, double weight,
+                                 struct hybrid_list words, struct hybrid_hit **fused, size_t *count,
+                                 struct fault *f)
+{
+    double *scores = malloc((*count + 1) * sizeof *scores);
+    struct hybrid_item *items = malloc((*count + 1) * sizeof *items);
+    struct hybrid_options whole = *o;
+    struct hybrid_hit *again = NULL;
+    size_t n = 0;
+    enum status st = scores != NULL && items != NULL
+                         ? feedback_scores(s, *fused, *count, o->feedback_docs, scores, f)
+                         : fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for feedback");
+
+    whole.depth = *count; /* every candidate has its score */
+    if (st == ST_OK) {
+        hybrid_rescored(*fused, scores, *count, items);
+        st = hybrid_fuse(&whole, weight, words, (struct hybrid_list){items, *count}, NULL, NULL, &again, &n, f);
+    }
+    free(scores);
+    free(items);
+    if (st != ST_OK) return st;
+    free(*fused);
+    *fused = again;
+    *count = n;
+    return ST_OK;
+}
+
 static enum status fuse_page(struct search *s, const struct search_request *r, const struct hybrid_options *o,
                              struct hybrid_list words, struct hybrid_list meaning, const float *vector, size_t k,
                              struct search_result *out, struct fault *f)
@@ -294,13 +355,17 @@ static enum status fuse_page(struct search *s, const struct search_request *r, c
     struct completion c = {s, vector};
     struct hybrid_hit *fused = NULL;
     size_t count = 0;
-    enum status st = hybrid_fuse(o, out->weight, words, meaning, complete_meaning, &c, &fused, &count, f);
+    enum status st;
 
-    if (st != ST_OK) return st;
+    out->feedback = o->feedback_docs > 0 && !out->words_only && words.count > 0 &&
+                    out->features.coverage >= o->feedback_coverage;
+    st = hybrid_fuse(o, out->feedback ? o->feedback_weight : out->weight, words, meaning, complete_meaning, &c,
+                     &fused, &count, f);
+    if (st == ST_OK && out->feedback) st = fuse_feedback(s, o, out->weight, words, &fused, &count, f);
     out->candidates = count;
-    for (size_t i = r->offset; i < count && out->count < k; i++) out->hits[out->count++] = fused[i];
+    for (size_t i = r->offset; st == ST_OK && i < count && out->count < k; i++) out->hits[out->count++] = fused[i];
     free(fused);
-    return ST_OK;
+    return st;
 }
 
 static double us_since(uint64_t *then)
@@ -350,11 +415,11 @@ static enum status answer(struct search *s, const struct search_request *r, stru
     if (st == ST_OK && ask_w) st = ask_words(s, r, depth, words, &words_n, out, f);
     out->words_us = us_since(&t);
     if (st == ST_OK && r->mode == SEARCH_HYBRID) {
-        query_features_of(r->text, r->size, word_df, s, s->position.documents, &out->features);
+        st = features_of(s, r, words_n > 0 ? words[0].score : 0.0, &out->features, f);
         out->kind = query_kind_of(&out->features);
         out->weight = r->weight >= 0.0 ? r->weight : o.by_kind ? o.kind_weight[out->kind] : o.weight;
         if (out->words_only) out->weight = 0.0;
-        st = fuse_page(s, r, &o, (struct hybrid_list){words, words_n}, (struct hybrid_list){meaning, meaning_n},
+        if (st == ST_OK) st = fuse_page(s, r, &o, (struct hybrid_list){words, words_n}, (struct hybrid_list){meaning, meaning_n},
                        vector, k, out, f);
     } else if (st == ST_OK) {
         bool by_words = r->mode == SEARCH_BM25;
@@ -381,15 +446,23 @@ enum status search_query(struct search *s, const struct search_request *r, struc
 }
 
 enum status search_candidates(struct search *s, const struct search_request *r, struct search_result *out,
-                              struct fault *f)
+                              double *feedback, struct fault *f)
 {
     struct hybrid_options o = r->hybrid != NULL ? *r->hybrid : hybrid_defaults();
     struct search_request whole = *r;
+    uint32_t docs = o.feedback_docs;
+    enum status st;
 
-    o.method = HYBRID_CONVEX; /* the fusion that completes */
-    whole.mode = SEARCH_HYBRID;
-    whole.offset = 0;
     if (r->size > SEARCH_TEXT_MAX || o.depth == 0 || r->k < 2 * o.depth || o.depth > SEARCH_PAGE_MAX)
         return fault_set(f, ST_INVALID, "search", FAULT_NO_OFFSET, "candidates need room for twice the depth");
-    return answer(s, &whole, o, o.depth, out, f);
+    o.method = HYBRID_CONVEX; /* the fusion that completes */
+    o.feedback_docs = 0;
+    whole.mode = SEARCH_HYBRID;
+    whole.offset = 0;
+    whole.weight = o.feedback_weight;
+    st = answer(s, &whole, o, o.depth, out, f);
+    for (size_t i = 0; i < out->count; i++) feedback[i] = out->hits[i].raw[SIDE_MEANING];
+    if (st == ST_OK && docs > 0 && !out->words_only)
+        st = feedback_scores(s, out->hits, out->count, docs, feedback, f);
+    return st;
 }

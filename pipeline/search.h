@@ -75,6 +75,7 @@ struct search_result {
     struct query_features features;
     enum query_kind kind;
     double weight;           /* of the meaning, as used */
+    bool feedback;           /* the meaning was measured from the first answers (hybrid.h)         */
     bool words_only;         /* hybrid was asked, but nothing of the text has a meaning (a code): BM25 answered */
     double words_us, meaning_us, fuse_us;
     struct hnsw_stats graph;
@@ -84,9 +85,10 @@ struct search_result {
 /* ST_INVALID: the filter does not parse (fault.at = column); ST_UNSUPPORTED: no graph for this mode. */
 MUST_USE enum status search_query(struct search *s, const struct search_request *r, struct search_result *out,
                                   struct fault *f);
-/* Every candidate that search_query would fuse, unfused: both ranks and raw scores, missing cosines filled in
- * (completed), in no order; hits has room for k >= 2 * depth. For comparing fusions on the same pool. */
+/* For comparing fusions on one pool: every candidate that search_query would fuse, with both ranks and raw
+ * scores, missing cosines filled in (completed), in no order; hits has room for k >= 2 * depth. feedback[i] is
+ * the cosine that feedback would give hits[i], whatever the coverage (the raw one without feedback).   */
 MUST_USE enum status search_candidates(struct search *s, const struct search_request *r,
-                                       struct search_result *out, struct fault *f);
+                                       struct search_result *out, double *feedback, struct fault *f);
 
 #endif

@@ -202,30 +202,37 @@ static void test_rrf_equals_the_formula_on_random_lists(void)
     }
 }
 
-static uint64_t df(void *ctx, const char *word, size_t size)
-{
-    (void)ctx;
-    return size == 6 && memcmp(word, "kettle", 6) == 0 ? 10 : size == 3 ? 500 : 0;
-}
-
+/* "ketle" and words of three letters are in no document; "kettle" is in 10 of 1000. */
 static enum query_kind kind(const char *q)
 {
     struct query_features x;
+    struct query_term terms[16];
+    size_t n = 0;
+    char copy[200];
 
-    query_features_of(q, strlen(q), df, NULL, 1000, &x);
+    strcpy(copy, q);
+    for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
+        terms[n++] = (struct query_term){.df = strcmp(w, "ketle") == 0 ? 0 : 10, .idf = 4.6, .most = 10.0,
+                                         .digits = strpbrk(w, "0123456789") != NULL};
+    query_features_of(q, strlen(q), terms, n, &x);
+    NEAR(x.ceiling, 10.0 * (double)n);
     return query_kind_of(&x);
 }
 
 static void test_query_features(void)
 {
+    static const struct query_term terms[] = {{500, 0.7, 1.5, false}, {10, 4.6, 10.0, false}, {0, 6.9, 15.0, true}};
     struct query_features x;
 
-    query_features_of("  red kettle 12v ", 17, df, NULL, 1000, &x);
+    query_features_of("  red kettle 12v ", 17, terms, 3, &x);
     ck_assert_uint_eq(x.tokens, 3);
     ck_assert_uint_eq(x.digit_tokens, 1);
     ck_assert_uint_eq(x.code_tokens, 0);
+    ck_assert_uint_eq(x.unknown, 0); /* a number no document has is no typing error */
+    NEAR(x.rarest_idf, 4.6);
+    NEAR(x.ceiling, 26.5);
+    query_features_of("red ketle", 9, NULL, 0, &x);
     ck_assert_uint_eq(x.unknown, 0);
-    NEAR(x.rarest_idf, log(100.0));
     ck_assert_int_eq(kind("BT-1804"), QUERY_CODE);
     ck_assert_int_eq(kind("gu10"), QUERY_CODE);
     ck_assert_int_eq(kind("red 12v"), QUERY_DIGITS);
@@ -235,6 +242,19 @@ static void test_query_features(void)
     ck_assert_int_eq(kind("red kettle big"), QUERY_PLAIN);
     ck_assert_int_eq(kind("the red one for the kettle"), QUERY_LONG);
     ck_assert_int_eq(kind(""), QUERY_SHORT);
+}
+
+static void test_rescored_hits_become_a_list(void)
+{
+    static const struct hybrid_hit hits[] = {{.id = 9}, {.id = 4}, {.id = 7}};
+    static const double scores[] = {0.2, 0.5, 0.5};
+    struct hybrid_item out[3];
+
+    hybrid_rescored(hits, scores, 3, out);
+    ck_assert_uint_eq(out[0].id, 4); /* equal scores: the lower id */
+    ck_assert_uint_eq(out[1].id, 7);
+    ck_assert_uint_eq(out[2].id, 9);
+    NEAR(out[2].score, 0.2);
 }
 
 static void test_names(void)
@@ -259,6 +279,7 @@ static const struct named_test tests[] = {
     T(test_edges),
     T(test_rrf_equals_the_formula_on_random_lists),
     T(test_query_features),
+    T(test_rescored_hits_become_a_list),
     T(test_names),
 };
 

@@ -1,5 +1,7 @@
 #include "engine/crc32c.h"
 
+#include <pthread.h>
+
 #include "engine/bytes.h"
 #include "engine/cpu.h"
 
@@ -25,6 +27,41 @@ uint32_t crc32c_table(uint32_t crc, const void *data, size_t n)
         crc = crc >> 4 ^ nibble[crc & 15];
         crc = crc >> 4 ^ nibble[crc & 15];
     }
+    return ~crc;
+}
+
+/* Eight bytes a step by eight tables (Kounavis & Berry, ISCC 2005), made from the nibble table at the first
+ * use: for machines without an instruction. slices[k][b] is what byte b does k bytes before the end. */
+static uint32_t slices[8][256];
+static pthread_once_t slices_made = PTHREAD_ONCE_INIT;
+
+static void make_slices(void)
+{
+    for (uint32_t b = 0; b < 256; b++) {
+        uint32_t crc = b;
+
+        crc = crc >> 4 ^ nibble[crc & 15];
+        slices[0][b] = crc >> 4 ^ nibble[crc & 15];
+    }
+    for (int k = 1; k < 8; k++)
+        for (uint32_t b = 0; b < 256; b++)
+            slices[k][b] = slices[k - 1][b] >> 8 ^ slices[0][slices[k - 1][b] & 255];
+}
+
+static uint32_t crc32c_sliced(uint32_t crc, const void *data, size_t n)
+{
+    const uint8_t *p = data;
+
+    pthread_once(&slices_made, make_slices);
+    crc = ~crc;
+    for (; n >= 8; n -= 8, p += 8) {
+        uint64_t v = get_u64(p) ^ crc;
+
+        crc = slices[7][v & 255] ^ slices[6][v >> 8 & 255] ^ slices[5][v >> 16 & 255] ^
+              slices[4][v >> 24 & 255] ^ slices[3][v >> 32 & 255] ^ slices[2][v >> 40 & 255] ^
+              slices[1][v >> 48 & 255] ^ slices[0][v >> 56];
+    }
+    for (; n > 0; n--, p++) crc = crc >> 8 ^ slices[0][(crc ^ *p) & 255];
     return ~crc;
 }
 
@@ -160,6 +197,7 @@ size_t crc32c_variants(struct crc32c_variant out[CRC32C_VARIANTS_MAX])
     size_t n = 0;
 
     out[n++] = (struct crc32c_variant){"table", crc32c_table};
+    out[n++] = (struct crc32c_variant){"sliced", crc32c_sliced};
 #if defined(__x86_64__)
     if (cpu()->sse42 && cpu()->pclmul) out[n++] = (struct crc32c_variant){"sse4.2", crc32c_sse42};
     if (cpu()->sse42 && cpu()->vpclmul)

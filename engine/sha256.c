@@ -20,31 +20,53 @@ static const uint32_t K[64] = {
 
 static uint32_t rotr(uint32_t x, int k) { return x >> k | x << (32 - k); }
 
-static void blocks_scalar(uint32_t h[8], const uint8_t *p, size_t count)
+/* One round with the eight words under these names. The next round calls it with the names moved by one,
+ * so nothing is copied.                                                                            */
+#define ROUND(a, b, c, d, e, f, g, h, i)                                                          \
+    do {                                                                                          \
+        uint32_t t = (h) + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((g) ^ ((e) & ((f) ^ (g)))) + \
+                     K[i] + w[(i) & 15];                                                          \
+                                                                                                  \
+        (d) += t;                                                                                 \
+        (h) = t + (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + (((a) & (b)) | ((c) & ((a) | (b)))); \
+    } while (0)
+
+/* w[i & 15] holds the schedule's word i - 16 until this makes it word i.                           */
+static void schedule(uint32_t w[16], int i)
+{
+    uint32_t a = w[(i + 1) & 15], b = w[(i + 14) & 15];
+
+    w[i & 15] += w[(i + 9) & 15] + (rotr(a, 7) ^ rotr(a, 18) ^ a >> 3) +
+                 (rotr(b, 17) ^ rotr(b, 19) ^ b >> 10);
+}
+
+static void blocks_scalar(uint32_t state[8], const uint8_t *p, size_t count)
 {
     for (; count > 0; count--, p += 64) {
-        uint32_t w[64], s[8];
+        uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5],
+                 g = state[6], h = state[7], w[16];
 
         for (int i = 0; i < 16; i++) w[i] = __builtin_bswap32(get_u32(p + 4 * i));
-        for (int i = 16; i < 64; i++) {
-            uint32_t a = w[i - 15], b = w[i - 2];
-
-            w[i] = w[i - 16] + w[i - 7] + (rotr(a, 7) ^ rotr(a, 18) ^ a >> 3) +
-                   (rotr(b, 17) ^ rotr(b, 19) ^ b >> 10);
+        for (int i = 0; i < 64; i += 8) {
+            if (i >= 16)
+                for (int k = 0; k < 8; k++) schedule(w, i + k);
+            ROUND(a, b, c, d, e, f, g, h, i);
+            ROUND(h, a, b, c, d, e, f, g, i + 1);
+            ROUND(g, h, a, b, c, d, e, f, i + 2);
+            ROUND(f, g, h, a, b, c, d, e, i + 3);
+            ROUND(e, f, g, h, a, b, c, d, i + 4);
+            ROUND(d, e, f, g, h, a, b, c, i + 5);
+            ROUND(c, d, e, f, g, h, a, b, i + 6);
+            ROUND(b, c, d, e, f, g, h, a, i + 7);
         }
-        memcpy(s, h, sizeof s);
-        for (int i = 0; i < 64; i++) {
-            uint32_t e = s[4], a = s[0];
-            uint32_t t1 = s[7] + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) +
-                          ((e & s[5]) ^ (~e & s[6])) + K[i] + w[i];
-            uint32_t t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) +
-                          ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-
-            memmove(s + 1, s, 7 * sizeof s[0]);
-            s[4] += t1;
-            s[0] = t1 + t2;
-        }
-        for (int i = 0; i < 8; i++) h[i] += s[i];
+        state[0] += a;
+        state[1] += b;
+        state[2] += c;
+        state[3] += d;
+        state[4] += e;
+        state[5] += f;
+        state[6] += g;
+        state[7] += h;
     }
 }
 

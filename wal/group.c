@@ -6,6 +6,9 @@
  *   hand on: one wake for all followers of g (they sleep on word[g & 1], where nobody of g + 1 sleeps,
  *            so no herd wakes to find nothing), and one for the first member of g + 1, who now leads
  *
+ * Whoever comes while the leader gathers is a follower of its group; the first to come after it closed is the next
+ * leader. So `joined` counts exactly the threads asleep on word[gen & 1].
+ *
  * Gathering: `expected` = members of the last group + those who had joined by its end = the number of
  * threads that seem to be committing. Without it two half-groups would alternate, each paying a sync.
  * The wait is a yield loop bounded by half of what a sync costs; when company fails to come, the next
@@ -55,14 +58,13 @@ static void sleep_on(_Atomic uint32_t *word, uint32_t seen)
         (void)futex_wait((uint32_t *)word, seen, UINT64_MAX);
 }
 
-/* Called with group_mutex held and this thread leading; lets go of it meanwhile. `self`: 1 when the
- * leader is not among `joined`. */
-static void gather(struct wal *w, uint32_t self)
+/* Called with group_mutex held and this thread leading; lets go of it meanwhile. */
+static void gather(struct wal *w)
 {
-    uint32_t want = w->expected;
+    uint32_t want = w->expected - 1; /* without the leader itself */
     uint64_t window = w->sync_ns / 2, start, now;
 
-    if (w->o.no_gather || want <= atomic_load(&w->joined) + self) return;
+    if (w->o.no_gather || w->expected <= 1 || want <= atomic_load(&w->joined)) return;
     if (w->gather_skip > 0) {
         w->gather_skip--;
         return;
@@ -70,12 +72,12 @@ static void gather(struct wal *w, uint32_t self)
     if (window > GATHER_NS_MAX) window = GATHER_NS_MAX;
     pthread_mutex_unlock(&w->group_mutex);
     start = now = clock_mono_ns(w->o.clock);
-    while (atomic_load_explicit(&w->joined, memory_order_relaxed) + self < want && now - start < window) {
+    while (atomic_load_explicit(&w->joined, memory_order_relaxed) < want && now - start < window) {
         sched_yield();
         now = clock_mono_ns(w->o.clock);
     }
     pthread_mutex_lock(&w->group_mutex);
-    if (atomic_load(&w->joined) + self >= want) {
+    if (atomic_load(&w->joined) >= want) {
         w->gather_backoff = 0;
     } else {
         w->gather_backoff = w->gather_backoff == 0 ? 1 : w->gather_backoff * 2;
@@ -94,16 +96,18 @@ static void note_group(struct wal *w, uint32_t members, bool sync, uint64_t ns)
 }
 
 /* Called with group_mutex held and leading == true; returns with it held, leadership handed on. */
-static void lead(struct wal *w, bool sync, uint32_t self)
+static void lead(struct wal *w, bool sync)
 {
     struct fault why = {0};
     uint64_t start;
-    uint32_t members, g;
+    uint32_t followers, g;
     bool next;
     enum status st;
 
-    if (sync || w->group_sync) gather(w, self);
-    members = atomic_load(&w->joined) + self;
+    w->gathering = true;
+    if (sync || w->group_sync) gather(w);
+    w->gathering = false;
+    followers = atomic_load(&w->joined);
     sync = sync || w->group_sync;
     g = (uint32_t)(w->gen & 1);
     w->gen++;
@@ -117,15 +121,15 @@ static void lead(struct wal *w, bool sync, uint32_t self)
 
     pthread_mutex_lock(&w->group_mutex);
     if (st != ST_OK) (void)wal_poison(w, &why, NULL);
-    note_group(w, members, sync, clock_mono_ns(w->o.clock) - start);
-    w->expected = members + atomic_load(&w->joined);
+    note_group(w, followers + 1, sync, clock_mono_ns(w->o.clock) - start);
     next = w->designated;
+    w->expected = followers + 1 + atomic_load(&w->joined) + next;
     w->designated = false;
     if (!next) w->leading = false;
     atomic_fetch_add(&w->word[g], 1);
     if (next) atomic_fetch_add(&w->lead_word, 1);
     pthread_mutex_unlock(&w->group_mutex);
-    if (members > 1) futex_wake_all((uint32_t *)&w->word[g]);
+    if (followers > 0) futex_wake_all((uint32_t *)&w->word[g]);
     if (next) futex_wake_all((uint32_t *)&w->lead_word);
     pthread_mutex_lock(&w->group_mutex);
 }
@@ -146,23 +150,23 @@ enum status group_wait(struct wal *w, lsn_t lsn, bool sync, struct fault *f)
         if (st != ST_OK) break;
         if (!w->leading) {
             w->leading = true;
-            lead(w, sync, 1);
+            lead(w, sync);
             continue;
         }
-        atomic_fetch_add(&w->joined, 1);
         w->group_sync = w->group_sync || sync;
-        if (!w->designated) {
+        if (!w->designated && !w->gathering) {
             uint32_t seen = atomic_load(&w->lead_word);
 
             w->designated = true;
             pthread_mutex_unlock(&w->group_mutex);
             sleep_on(&w->lead_word, seen);
             pthread_mutex_lock(&w->group_mutex);
-            lead(w, sync, 0);
+            lead(w, sync);
         } else {
             _Atomic uint32_t *word = &w->word[w->gen & 1];
             uint32_t seen = atomic_load(word);
 
+            atomic_fetch_add(&w->joined, 1);
             pthread_mutex_unlock(&w->group_mutex);
             sleep_on(word, seen);
             if (reached(w, lsn, sync)) return ST_OK;

@@ -86,9 +86,9 @@ struct wal {
     _Atomic uint64_t n_writes, n_bytes, n_syncs, n_made, n_recycled, n_beats;
 
     pthread_mutex_t group_mutex;
-    bool leading, designated, group_sync;
+    bool leading, gathering, designated, group_sync;
     uint64_t gen;
-    _Atomic uint32_t joined;    /* waiting in the group that is being gathered */
+    _Atomic uint32_t joined;    /* followers asleep in group gen */
     _Atomic uint32_t word[2];   /* followers of group gen sleep on word[gen & 1] */
     _Atomic uint32_t lead_word; /* the next leader sleeps here */
     uint32_t expected;          /* members the next group may hope for */

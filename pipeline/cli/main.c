@@ -9,6 +9,7 @@
 #define SEAM_VERSION "0.1.0"
 
 static const struct command commands[] = {
+    {"demo", "[DIR]", "the whole story on the shipped catalogue, in a minute", cmd_demo, "Start here"},
     {"init", "DIR", "make an empty platform", cmd_init, "Source of truth"},
     {"import", "DIR FILE", "load CSV, TSV or JSON lines through a mapping", cmd_import, "Source of truth"},
     {"generate", "DIR", "load the shipped catalogue and invent customers and orders", cmd_generate,

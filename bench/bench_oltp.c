@@ -1,0 +1,447 @@
+/* bench_oltp - the row store beside SQLite, LMDB, RocksDB and WiredTiger: same rows, same code, one run.
+ *
+ * Every store runs the workloads of bench/peers/oltp_work.h; where two stores read the same rows, their
+ * checksums must be equal. Ours writes the full logical log (rows before and after) all the while.
+ *   --only WORD    one workload: load random commit relaxed read scan ycsb recovery
+ *   --peers LIST   names, comma-separated; "none"                                                 */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "bench/common/bench.h"
+#include "bench/peers/oltp_work.h"
+#include "engine/key.h"
+#include "oltp/oltp.h"
+
+/* ---- ours ------------------------------------------------------------------------------------------ */
+
+static struct {
+    struct oltp *db;
+    char dir[700];
+    uint32_t table;
+    enum oltp_mode mode;
+} our;
+
+struct session { struct oltp_txn *write, *read; };
+
+static void need(enum status st, const struct fault *f, const char *what) { bench_need(st, f, what); }
+
+static void our_open(const char *dir, int relaxed, long cache_mb)
+{
+    static const char json[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":["
+                               "{\"name\":\"k\",\"type\":\"int64\"},{\"name\":\"v\",\"type\":\"text\"}]}";
+    char path[800], wal[800];
+    struct oltp_options o = {.cache_bytes = (size_t)cache_mb << 20, .wal_dir = wal};
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+
+    snprintf(our.dir, sizeof our.dir, "%s", dir);
+    snprintf(path, sizeof path, "%s/oltp", dir);
+    snprintf(wal, sizeof wal, "%s/wal", dir);
+    mkdir(dir, 0755);
+    our.mode = relaxed ? OLTP_DEFERRED : OLTP_DURABLE;
+    need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "open");
+    need(oltp_write_begin(our.db, &t, &f), &f, "begin");
+    if (oltp_table(t, "t", &our.table, NULL) != ST_OK)
+        need(oltp_create_table_json(t, json, sizeof json - 1, &our.table, &f), &f, "create");
+    need(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f, "commit");
+}
+
+static void our_close(void)
+{
+    struct fault f = {0};
+
+    need(oltp_checkpoint(our.db, &f), &f, "checkpoint");
+    need(oltp_close(our.db, &f), &f, "close");
+    our.db = NULL;
+}
+
+static void *our_session(void) { return calloc(1, sizeof(struct session)); }
+static void our_session_end(void *s) { free(s); }
+
+static void our_begin(void *s, int append)
+{
+    struct fault f = {0};
+
+    (void)append;
+    need(oltp_write_begin(our.db, &((struct session *)s)->write, &f), &f, "begin");
+}
+
+static void our_put(void *s, uint64_t key, const char *value)
+{
+    struct value v[2] = {v_int((int64_t)key), v_text(value, KV_VALUE)};
+    struct fault f = {0};
+
+    need(oltp_put(((struct session *)s)->write, our.table, v, &f), &f, "put");
+}
+
+static void our_commit(void *s)
+{
+    struct fault f = {0};
+
+    need(oltp_commit(((struct session *)s)->write, our.mode, NULL, &f), &f, "commit");
+}
+
+static void our_read_begin(void *s)
+{
+    struct fault f = {0};
+
+    need(oltp_read_begin(our.db, &((struct session *)s)->read, &f), &f, "read");
+}
+
+static void our_read_end(void *s) { oltp_end(((struct session *)s)->read); }
+
+static int our_get(void *s, uint64_t key, char *value)
+{
+    struct oltp_txn *t = ((struct session *)s)->read;
+    struct value k = v_int((int64_t)key), v;
+    struct oltp_row row;
+    struct fault f = {0};
+    enum status st = oltp_get(t, our.table, &k, &row, &f);
+
+    if (st == ST_NOT_FOUND) return 0;
+    need(st, &f, "get");
+    need(row_get(oltp_schema(t, our.table), row.row.data, row.row.size, 1, &v, &f), &f, "row");
+    memcpy(value, v.s, KV_VALUE);
+    return 1;
+}
+
+static uint64_t our_scan(void *s, uint64_t from, uint64_t n, uint64_t *sum)
+{
+    struct oltp_txn *t = ((struct session *)s)->read;
+    uint8_t low[9];
+    struct value k = v_int((int64_t)from);
+    struct buf key = {0};
+    struct oltp_range range = {0};
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct fault f = {0};
+    uint64_t count = 0;
+
+    key_append(&key, &k);
+    memcpy(low, key.data, sizeof low);
+    buf_free(&key);
+    range.lower = (struct bytes){low, sizeof low};
+    need(oltp_cursor_open(t, our.table, 0, &range, 0, &c, &f), &f, "cursor");
+    while (count < n && oltp_cursor_next(c, &row, &f) == ST_OK) {
+        uint64_t be;
+
+        memcpy(&be, row.key.data + 1, 8);
+        *sum += (__builtin_bswap64(be) ^ (1ull << 63)) + row.row.data[row.row.size - 1];
+        count++;
+    }
+    oltp_cursor_close(c);
+    return count;
+}
+
+static const struct kv_ops ours = {our_open, our_close, our_session, our_session_end, our_begin, our_put, our_commit,
+                                   our_read_begin, our_read_end, our_get, our_scan};
+
+/* ---- a store: ours, or a peer at the end of a pipe -------------------------------------------------- */
+
+enum { PEERS = 4, STORES = PEERS + 1, ROUNDS_MAX = 15 };
+static const char *const names[STORES] = {"seam", "sqlite", "lmdb", "rocksdb", "wiredtiger"};
+
+struct store { const char *name; struct bench_peer *peer; bool on; char dir[600]; };
+
+static struct bench *bench;
+static struct store stores[STORES];
+static long cache_mb = 1024;
+
+static bool ask(struct store *s, char *reply, size_t size, const char *fmt, ...)
+{
+    char line[1400];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    if (!s->on) return false;
+    if (s->peer == NULL) {
+        kv_run(&ours, line, reply, size);
+        return true;
+    }
+    if (bench_peer_ask(s->peer, reply, size, "%s", line)) return true;
+    s->on = false;
+    fprintf(bench->report, "%s stopped at: %s\n", s->name, line);
+    return false;
+}
+
+static void fresh(struct store *s, bool relaxed)
+{
+    char reply[256], dir[700];
+    static int serial;
+
+    snprintf(dir, sizeof dir, "%s/%s-%d", bench_scratch(bench), s->name, serial++);
+    snprintf(s->dir, sizeof s->dir, "%.599s", dir);
+    ask(s, reply, sizeof reply, "open %s %s %ld", s->dir, relaxed ? "relaxed" : "durable", cache_mb);
+}
+
+static void finish(struct store *s, bool drop)
+{
+    char reply[256];
+
+    ask(s, reply, sizeof reply, "close");
+    if (drop && s->dir[0] != '\0') bench_need(io_remove_tree(io_posix(), s->dir, NULL), NULL, "clean up");
+}
+
+/* ---- results --------------------------------------------------------------------------------------- */
+
+struct result { double value[STORES][ROUNDS_MAX]; int rounds; };
+
+static void put_row(const char *workload, const char *metric, const char *unit, uint64_t n, int threads,
+                    struct result *r, const char *best_only, double limit, double target, double target_other, bool lower)
+{
+    struct bench_stat stat[STORES];
+    int best = 0;
+
+    for (int i = 0; i < STORES; i++) {
+        stat[i] = stores[i].on ? bench_stat_of(r->value[i], r->rounds) : (struct bench_stat){0};
+        if (i > 0 && stat[i].runs > 0 && (best == 0 || (lower ? stat[i].median < stat[best].median : stat[i].median > stat[best].median)))
+            best = i;
+    }
+    for (int i = 1; i < STORES; i++) {
+        bool named = best_only != NULL ? strcmp(best_only, names[i]) == 0 : i == best;
+        struct bench_row row = {.workload = workload, .metric = metric, .unit = unit, .n = n, .threads = threads,
+                                .ours = stat[0], .peer = names[i], .peer_value = stat[i], .lower_is_better = lower,
+                                .limit = limit, .target = named ? target : target_other};
+
+        bench_row(bench, &row);
+    }
+}
+
+/* One number from each store for `line`; the second number, where there is one, must be the same for all. */
+static void round_of(struct result *r, int round, const char *line)
+{
+    unsigned long long want = 0;
+    bool have = false;
+
+    for (int k = 0; k < STORES; k++) {
+        int i = (k + round) % STORES;
+        char reply[256] = "";
+        double value = NAN, second = NAN;
+        unsigned long long check = 0;
+
+        r->value[i][round] = NAN;
+        if (!ask(&stores[i], reply, sizeof reply, "%s", line)) continue;
+        if (sscanf(reply, "%lf %llu", &value, &check) == 2 && sscanf(reply, "%*f %lf %*f", &second) == 0) second = NAN;
+        r->value[i][round] = value;
+        if (strncmp(line, "read", 4) != 0 && strncmp(line, "range", 5) != 0 && strncmp(line, "full", 4) != 0) continue;
+        if (have && check != want) bench_wrong(bench, "%s: %s answers %llu, others %llu", line, stores[i].name, check, want);
+        want = check;
+        have = true;
+    }
+    r->rounds = round + 1;
+}
+
+/* ---- workloads ------------------------------------------------------------------------------------- */
+
+static void load(uint64_t n, int rounds, bool random_order)
+{
+    struct result rate = {0}, size = {0};
+    char line[100], reply[256];
+
+    snprintf(line, sizeof line, "load %llu %d %s", (unsigned long long)n, random_order ? 1000 : 10000, random_order ? "random" : "order");
+    for (int round = 0; round < rounds; round++) {
+        for (int i = 0; i < STORES; i++) fresh(&stores[i], false);
+        round_of(&rate, round, line);
+        for (int i = 0; i < STORES; i++) {
+            double bytes = NAN;
+
+            finish(&stores[i], false);
+            if (stores[i].on && stores[i].peer == NULL) {
+                char pages[700];
+
+                snprintf(pages, sizeof pages, "%s/oltp", stores[i].dir);
+                bytes = (double)kv_dir_bytes(pages);
+            } else if (ask(&stores[i], reply, sizeof reply, "size %s", stores[i].dir)) {
+                bytes = atof(reply);
+            }
+            size.value[i][round] = bytes / 1e6;
+            if (stores[i].on) bench_need(io_remove_tree(io_posix(), stores[i].dir, NULL), NULL, "clean up");
+        }
+        size.rounds = round + 1;
+    }
+    if (random_order) put_row("random insert, 1000 a txn", "rate", "rows/s", n, 1, &rate, "wiredtiger", 0, 1.3, 0, false);
+    else put_row("load in key order, 10000 a txn", "rate", "rows/s", n, 1, &rate, "lmdb", 0, 1.0, 0, false);
+    put_row(random_order ? "size after random insert" : "size after key-order load", "size", "MB", n, 1, &size, "sqlite", 0,
+            random_order ? 0 : 1.0, 0, true);
+}
+
+static void commits(uint64_t n, double seconds, int rounds, bool relaxed)
+{
+    const int threads[] = {1, 8};
+    char line[100], load_line[100], reply[256];
+    double syncs = relaxed ? 0 : bench_fdatasync_rate(bench, bench_scratch(bench));
+
+    snprintf(load_line, sizeof load_line, "load %llu 10000 order", (unsigned long long)n);
+    for (int i = 0; i < STORES; i++) {
+        fresh(&stores[i], relaxed);
+        ask(&stores[i], reply, sizeof reply, "%s", load_line);
+    }
+    for (size_t k = 0; k < 2; k++) {
+        struct result rate = {0};
+        char name[80];
+
+        snprintf(line, sizeof line, "commit %d %g %llu", threads[k], seconds, (unsigned long long)n);
+        for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
+        snprintf(name, sizeof name, "single-row commits, %s", relaxed ? "relaxed" : "durable");
+        if (relaxed) put_row(name, "rate", "commits/s", n, threads[k], &rate, "wiredtiger", 0, k == 0 ? 1.5 : 0, 0, false);
+        else put_row(name, "rate", "commits/s", n, threads[k], &rate, k == 0 ? "wiredtiger" : "rocksdb", k == 0 ? syncs : syncs * 8,
+                     k == 0 ? 1.0 : 2.0, 0, false);
+        for (int i = 0; i < STORES; i++) { /* latencies: one more run */
+            double v[4];
+
+            if (!ask(&stores[i], reply, sizeof reply, "%s", line)) continue;
+            if (sscanf(reply, "%lf %lf %lf %lf", &v[0], &v[1], &v[2], &v[3]) == 4)
+                fprintf(bench->report, "  %-10s %s, %d threads: p50 %.0f us, p99 %.0f us, p99.9 %.0f us\n", names[i], name, threads[k], v[1], v[2], v[3]);
+        }
+    }
+    for (int i = 0; i < STORES; i++) finish(&stores[i], true);
+}
+
+static void reads(uint64_t n, uint64_t count, int rounds)
+{
+    char line[100], reply[256];
+    const struct { const char *line, *name; int threads; } kinds[] = {
+        {"read 1 %llu %llu each", "point read, a snapshot each", 1}, {"read 1 %llu %llu one", "point read, one snapshot", 1},
+        {"read 2 %llu %llu each", "point read, a snapshot each", 2}};
+
+    snprintf(line, sizeof line, "load %llu 10000 order", (unsigned long long)n);
+    for (int i = 0; i < STORES; i++) {
+        fresh(&stores[i], false);
+        ask(&stores[i], reply, sizeof reply, "%s", line);
+        finish(&stores[i], false); /* reopened: reads come from the checkpointed file */
+        ask(&stores[i], reply, sizeof reply, "open %s durable %ld", stores[i].dir, cache_mb);
+        ask(&stores[i], reply, sizeof reply, "full %llu", (unsigned long long)n);
+    }
+    for (size_t k = 0; k < 3; k++) {
+        struct result rate = {0};
+
+        snprintf(line, sizeof line, "read %d %llu %llu %s", kinds[k].threads, (unsigned long long)count, (unsigned long long)n,
+                 k == 1 ? "one" : "each");
+        for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
+        put_row(kinds[k].name, "rate", "reads/s", n, kinds[k].threads, &rate, "lmdb", 0, 1.0, 0, false);
+    }
+    for (int k = 0; k < 2; k++) {
+        struct result rate = {0};
+
+        if (k == 0) snprintf(line, sizeof line, "range %llu %llu", (unsigned long long)count / 10, (unsigned long long)n);
+        else snprintf(line, sizeof line, "full %llu", (unsigned long long)n);
+        for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
+        put_row(k == 0 ? "range of 100 rows" : "full scan", "rate", "rows/s", n, 1, &rate, "lmdb", 0, 1.0, 0, false);
+    }
+    for (int i = 0; i < STORES; i++) finish(&stores[i], true);
+}
+
+static void ycsb(uint64_t n, double seconds, int rounds)
+{
+    char line[100], reply[256];
+    const char kinds[] = "abcef";
+
+    for (int i = 0; i < STORES; i++) {
+        fresh(&stores[i], false);
+        ask(&stores[i], reply, sizeof reply, "load %llu 10000 order", (unsigned long long)n);
+    }
+    for (size_t k = 0; k < 5; k++) {
+        for (int threads = 1; threads <= (k == 0 ? 8 : 1); threads += 7) {
+            struct result rate = {0};
+            char name[60];
+
+            snprintf(line, sizeof line, "ycsb %c %d %g %llu", kinds[k], threads, seconds, (unsigned long long)n);
+            for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
+            snprintf(name, sizeof name, "YCSB-%c durable, zipf 0.99", kinds[k] - 'a' + 'A');
+            put_row(name, "rate", "ops/s", n, threads, &rate, NULL, 0, k < 2 ? 1.2 : 0, 0, false);
+        }
+    }
+    for (int i = 0; i < STORES; i++) finish(&stores[i], true);
+}
+
+static void recovery(uint64_t n)
+{
+    struct oltp_options o = {.cache_bytes = (size_t)cache_mb << 20, .checkpoint_log_bytes = UINT64_MAX};
+    struct oltp_stats stats;
+    struct bench_row row = {.workload = "recovery by replay", .metric = "rate", .unit = "changes/s", .n = n, .threads = 1};
+    char dir[700], path[800], wal[800];
+    struct fault f = {0};
+    void *s;
+    uint64_t seed = 3;
+    double began;
+
+    snprintf(dir, sizeof dir, "%s/recovery", bench_scratch(bench));
+    our_open(dir, 1, cache_mb);
+    need(oltp_close(our.db, &f), &f, "close");
+    snprintf(path, sizeof path, "%s/oltp", dir);
+    snprintf(wal, sizeof wal, "%s/wal", dir);
+    o.wal_dir = wal;
+    need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "open");
+    s = our_session();
+    for (uint64_t i = 0; i < n;) {
+        char value[KV_VALUE];
+
+        our_begin(s, 0);
+        for (int j = 0; j < 1000 && i < n; j++, i++) {
+            uint64_t key = kv_next(&seed) % n;
+
+            kv_value(key, i, value);
+            our_put(s, key, value);
+        }
+        our_commit(s);
+    }
+    our_session_end(s);
+    need(oltp_close(our.db, &f), &f, "close");
+    began = kv_now();
+    need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "recover");
+    began = kv_now() - began;
+    oltp_stats(our.db, &stats);
+    BENCH_CHECK(bench, stats.replayed_changes == n);
+    row.ours = bench_value((double)n / began);
+    row.limit = 500000; /* what was asked for */
+    row.target = 1.0;
+    bench_row(bench, &row);
+    our_close();
+    began = kv_now();
+    need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "open");
+    row = (struct bench_row){.workload = "cold open, checkpointed", .metric = "time", .unit = "ms", .n = n, .threads = 1,
+                             .ours = bench_value((kv_now() - began) * 1e3), .lower_is_better = true};
+    bench_row(bench, &row);
+    need(oltp_close(our.db, &f), &f, "close");
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b;
+    const char *only = NULL, *peers = NULL;
+    const struct opt extra[] = {{"only", 0, OPT_STRING, "WORD", "one workload: load random commit relaxed read ycsb recovery", &only},
+                                {"peers", 0, OPT_STRING, "LIST", "peers to run, comma-separated, or none", &peers}};
+    uint64_t n;
+    int rounds;
+
+    bench_open(&b, "oltp", extra, 2, argc, argv);
+    bench = &b;
+    n = bench_size(&b, 100000, 1000000, 1000000);
+    rounds = b.quick ? 3 : 5;
+    for (int i = 0; i < STORES; i++) {
+        char peer[40];
+
+        stores[i].name = names[i];
+        snprintf(peer, sizeof peer, "oltp_%s", names[i]);
+        if (i > 0 && (peers == NULL || strstr(peers, names[i]) != NULL)) stores[i].peer = bench_peer_start(&b, peer, NULL);
+        stores[i].on = i == 0 || stores[i].peer != NULL;
+    }
+#define WANTED(word) (only == NULL || strcmp(only, word) == 0)
+    if (WANTED("load")) load(n, b.quick ? 2 : 3, false);
+    if (WANTED("random")) load(n, b.quick ? 1 : 3, true);
+    if (WANTED("read")) reads(n, b.quick ? 200000 : 500000, rounds);
+    if (WANTED("commit")) commits(n, b.quick ? 0.3 : 2, b.quick ? 2 : 3, false);
+    if (WANTED("relaxed")) commits(n, b.quick ? 0.3 : 2, b.quick ? 2 : 3, true);
+    if (WANTED("ycsb")) ycsb(n, b.quick ? 0.2 : 2, b.quick ? 2 : 3);
+    if (WANTED("recovery")) recovery(n);
+    if (b.full && WANTED("large")) { /* ten times the rows through a tenth of the memory */
+        cache_mb = 208;
+        load(10 * n, 1, false);
+        reads(10 * n, 500000, 3);
+    }
+    for (int i = 1; i < STORES; i++) bench_peer_stop(stores[i].peer);
+    return bench_close(&b);
+}

@@ -17,7 +17,7 @@ enum { PEERS = 3, REPEATS = 3 };
 
 struct setup {
     struct bench *b;
-    const char *corpus;
+    const char *corpus, *only;
     struct texts texts;
     struct text_class classes[QUERY_CLASSES];
     struct invidx_reader *r;
@@ -381,9 +381,15 @@ static void write_queries(struct setup *s)
     buf_free(&out);
 }
 
-static void run_corpus(struct bench *b, const char *name, struct texts *texts, const char *real, bool all_peers, bool no_peers)
+static bool wanted(const struct setup *s, size_t c)
 {
-    struct setup s = {.b = b, .corpus = name, .texts = *texts};
+    return s->only == NULL || strcmp(s->only, s->classes[c].name) == 0;
+}
+
+static void run_corpus(struct bench *b, const char *name, const char *only, struct texts *texts, const char *real,
+                       bool all_peers, bool no_peers)
+{
+    struct setup s = {.b = b, .corpus = name, .only = only, .texts = *texts};
     size_t each = bench_size(b, 100, 200, 200);
 
     snprintf(s.dir, sizeof s.dir, "%s/%s", bench_scratch(b), name);
@@ -409,14 +415,16 @@ static void run_corpus(struct bench *b, const char *name, struct texts *texts, c
     }
     bench_need(invidx_reader_open(io_posix(), s.dir, LSN_MAX, &s.r, &s.f), &s.f, "opening the reader");
     bench_need(invidx_query_new(s.r, &s.q, &s.f), &s.f, "a query");
-    if (real != NULL) {
+    if (real != NULL && only == NULL) {
         check_matches(&s, real, "queries.tsv");
         check_matches(&s, real, "queries.native.tsv");
     }
-    for (size_t c = 0; c < QUERY_CLASSES; c++) bench_class(&s, &s.classes[c], 10, all_peers);
-    if (!b->quick)
-        for (size_t c = 0; c < QUERY_CLASSES; c++) bench_class(&s, &s.classes[c], 100, false);
-    for (size_t c = 0; c < QUERY_CLASSES; c++) bench_count(&s, &s.classes[c]);
+    for (size_t c = 0; c < QUERY_CLASSES; c++)
+        if (wanted(&s, c)) bench_class(&s, &s.classes[c], 10, all_peers);
+    for (size_t c = 0; c < QUERY_CLASSES && !b->quick; c++)
+        if (wanted(&s, c)) bench_class(&s, &s.classes[c], 100, false);
+    for (size_t c = 0; c < QUERY_CLASSES; c++)
+        if (wanted(&s, c)) bench_count(&s, &s.classes[c]);
     invidx_query_free(s.q);
     invidx_reader_close(s.r);
     for (int p = 0; p < PEERS; p++) bench_peer_stop(s.peers[p]);
@@ -428,8 +436,10 @@ int main(int argc, char **argv)
 {
     struct bench b;
     bool no_peers = false, synthetic = false;
+    const char *only = NULL;
     const struct opt extra[] = {
         {"no-peers", 0, OPT_FLAG, NULL, "ours alone", &no_peers},
+        {"only", 0, OPT_STRING, "CLASS", "one class of queries", &only},
         {"synthetic", 0, OPT_FLAG, NULL, "only the synthetic corpus", &synthetic},
     };
     struct texts texts;
@@ -440,12 +450,12 @@ int main(int argc, char **argv)
     real = bench_data(&b, "text-corpus");
     if (real != NULL && !synthetic) {
         bench_need(texts_corpus(real, SIZE_MAX, &texts, &f), &f, "reading the corpus");
-        run_corpus(&b, "text-corpus", &texts, real, !b.quick, no_peers);
+        run_corpus(&b, "text-corpus", only, &texts, real, !b.quick, no_peers);
         texts_free(&texts);
     }
     if (real == NULL || synthetic || b.full) {
         bench_need(texts_zipf(bench_size(&b, 100000, 1000000, 1000000), 1 + (uint64_t)b.seed, &texts, &f), &f, "making documents");
-        run_corpus(&b, "zipf", &texts, NULL, false, no_peers);
+        run_corpus(&b, "zipf", only, &texts, NULL, false, no_peers);
         texts_free(&texts);
     }
     return bench_close(&b);

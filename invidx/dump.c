@@ -58,19 +58,19 @@ static enum status dump_terms(struct segment *s, struct buf *out, struct fault *
     enum status st = p == NULL ? ST_NOMEM : termdict_seek(&it, s, "", 0, f);
 
     while (st == ST_OK && n++ < DUMP_TERMS && (st = termdict_next(&it, f)) == ST_OK) {
-        const uint32_t *pos;
-
         buf_printf(out, "term %u \"%.*s\": df %u, %zu bytes of postings, %zu of positions:", it.term.ord, (int)it.len,
                    it.text, it.term.df, it.term.postings.n, it.term.positions.n);
         st = postings_open(p, s, &it.term, ones, f);
         if (st == ST_OK) st = postings_load(p, 0, f);
         if (st == ST_OK) st = postings_load_positions(p, f);
         if (st != ST_OK) break;
-        pos = (const uint32_t *)(const void *)p->pos.data;
         for (uint32_t i = 0; i < p->n && i < DUMP_POSTINGS; i++) {
+            uint32_t m;
+            const uint32_t *pos = postings_positions(p, i, &m);
+
             buf_printf(out, " %u@", p->docs[i]);
-            for (uint32_t k = p->pos_start[i]; k < p->pos_start[i + 1] && k < p->pos_start[i] + 6; k++)
-                buf_printf(out, "%s%u.%u", k == p->pos_start[i] ? "" : ",", pos[k] >> POSITION_FIELD_SHIFT,
+            for (uint32_t k = 0; k < m && k < 6; k++)
+                buf_printf(out, "%s%u.%u", k == 0 ? "" : ",", pos[k] >> POSITION_FIELD_SHIFT,
                            pos[k] & (INVIDX_FIELD_TOKENS_MAX - 1));
         }
         buf_str(out, it.term.df > DUMP_POSTINGS ? " ...\n" : "\n");

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "invidx/score.h"
+
 /* The width that makes the block smallest. Each exception costs its position and at least one byte.   */
 static unsigned best_width(const uint32_t *v, size_t n)
 {
@@ -92,6 +94,27 @@ const uint8_t *pfor_get(const uint8_t *p, const uint8_t *end, size_t n, uint32_t
     bitunpack_u32(p, n, w, out);
     p += packed;
     return likely(!(head & PFOR_EXCEPTIONS)) ? p : patch(p, end, n, w, out);
+}
+
+const uint8_t *pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t n, uint32_t base, uint32_t *out)
+{
+    uint8_t head;
+    unsigned w;
+    size_t packed;
+
+    if (p >= end) return NULL;
+    head = *p++;
+    w = head & PFOR_WIDTH;
+    packed = bitpack_size(n, w);
+    if (w > 32 || (size_t)(end - p) < packed) return NULL;
+    if (!(head & PFOR_EXCEPTIONS)) {
+        bitunpack_delta_u32(p, n, w, base, 1, out);
+        return p + packed;
+    }
+    bitunpack_u32(p, n, w, out);
+    p = patch(p + packed, end, n, w, out);
+    if (p != NULL) sum_gaps(out, n, base);
+    return p;
 }
 
 const uint8_t *pfor_skip(const uint8_t *p, const uint8_t *end, size_t n)

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/bitset.h"
+
 unsigned length_code(uint32_t length)
 {
     unsigned e;
@@ -101,8 +103,7 @@ void postings_free(struct postings *p)
 enum status postings_load(struct postings *p, uint32_t b, struct fault *f)
 {
     const uint8_t *at = p->postings.p, *end = p->postings.p + p->postings.n;
-    uint32_t doc = UINT32_MAX; /* so that the first gap counts from -1 */
-    uint32_t seen = 0;
+    uint32_t base = UINT32_MAX, doc; /* so that the first gap counts from -1 */
 
     if (p->block == b) return ST_OK;
     p->have_tf = p->have_pos = false;
@@ -112,22 +113,20 @@ enum status postings_load(struct postings *p, uint32_t b, struct fault *f)
 
         if (off >= p->postings.n) goto bad;
         at += off;
-        if (b > 0) doc = get_u32(p->last + 4 * (size_t)b - 4);
+        if (b > 0) base = get_u32(p->last + 4 * (size_t)b - 4);
     }
     p->block = UINT32_MAX;
-    p->tf_from = pfor_get(at, end, p->n, p->docs);
+    p->tf_from = pfor_get_gaps(at, end, p->n, base, p->docs);
     if (p->tf_from == NULL) goto bad;
     p->block_end = (*at & PFOR_FLAG) ? NULL : end;
-    for (uint32_t i = 0; i < p->n; i++) {
-        doc += p->docs[i] + 1;
-        p->docs[i] = doc;
-        seen |= doc;
-    }
-    /* Gaps below 2^24 cannot wrap within a block, so the last document vouches for the others.         */
+    doc = p->docs[p->n - 1];
     if (doc >= p->seg->docs || (p->last != NULL && doc != get_u32(p->last + 4 * (size_t)b))) goto bad;
-    if (unlikely(seen >= p->seg->docs)) {
-        for (uint32_t i = 0; i < p->n; i++)
-            if (p->docs[i] >= p->seg->docs || (i > 0 && p->docs[i] <= p->docs[i - 1])) goto bad;
+    /* Gaps below 2^24 cannot wrap within a block, so the last document vouches for the others.         */
+    if (unlikely((*at & PFOR_EXCEPTIONS) || (*at & PFOR_WIDTH) > 24)) {
+        uint32_t falls = p->docs[0] >= p->seg->docs || (b > 0 && p->docs[0] <= base);
+
+        for (uint32_t i = 1; i < p->n; i++) falls |= p->docs[i] <= p->docs[i - 1];
+        if (falls) goto bad;
     }
     pad_docs(p);
     p->block = b;
@@ -148,13 +147,15 @@ enum status postings_load_tf(struct postings *p, struct fault *f)
         return ST_OK;
     }
     if (p->seg->fields == 1) {
+        uint32_t any = 0, weight = p->weights[0];
+
         at = pfor_get(at, p->block_end, p->n, p->tf);
         if (at == NULL) goto bad;
         for (uint32_t i = 0; i < p->n; i++) {
-            p->tf[i]++;
-            if (unlikely(p->tf[i] - 1 >= INVIDX_FIELD_TOKENS_MAX)) goto bad;
-            p->tf[i] *= p->weights[0];
+            any |= p->tf[i];
+            p->tf[i] = (p->tf[i] + 1) * weight;
         }
+        if (any >= 2u * INVIDX_FIELD_TOKENS_MAX) goto bad;
         return ST_OK;
     }
     memset(p->tf, 0, p->n * sizeof *p->tf);
@@ -194,22 +195,24 @@ static enum status count_positions(struct postings *p, struct fault *f)
     return ST_OK;
 }
 
-/* Gaps to positions, starting anew in each field of each posting.                                      */
-static void undelta_positions(struct postings *p, uint32_t *pos)
+/* Gaps to positions, starting anew in each field, in place and once.                                     */
+const uint32_t *postings_positions(struct postings *p, uint32_t i, uint32_t *n)
 {
-    uint32_t at = 0, fields = p->seg->fields;
+    uint32_t *pos = (uint32_t *)(void *)p->pos.data + p->pos_start[i], at = 0;
+    uint32_t fields = p->seg->fields;
 
-    for (uint32_t i = 0; i < p->n; i++) {
-        for (uint32_t k = 0; k < fields; k++) {
-            uint32_t tf = fields == 1 ? p->pos_start[i + 1] - p->pos_start[i] : p->field_tf[k * PFOR_BLOCK + i];
-            uint32_t last = 0, high = k << POSITION_FIELD_SHIFT;
+    *n = p->pos_start[i + 1] - p->pos_start[i];
+    if (bitset_get(p->summed, i)) return pos;
+    bitset_set(p->summed, i);
+    for (uint32_t k = 0; k < fields; k++) {
+        uint32_t tf = fields == 1 ? *n : p->field_tf[k * PFOR_BLOCK + i], last = 0;
 
-            for (uint32_t j = 0; j < tf; j++) {
-                last = (last + pos[at]) & (INVIDX_FIELD_TOKENS_MAX - 1);
-                pos[at++] = high | last;
-            }
+        for (uint32_t j = 0; j < tf; j++) {
+            last = (last + pos[at]) & (INVIDX_FIELD_TOKENS_MAX - 1);
+            pos[at++] = k << POSITION_FIELD_SHIFT | last;
         }
     }
+    return pos;
 }
 
 enum status postings_load_positions(struct postings *p, struct fault *f)
@@ -247,7 +250,7 @@ enum status postings_load_positions(struct postings *p, struct fault *f)
             if (at == NULL) return segment_damaged(p->seg, p->positions.p, "positions", f);
         }
     }
-    undelta_positions(p, pos);
+    p->summed[0] = p->summed[1] = 0;
     p->have_pos = true;
     p->positions_read += total;
     return ST_OK;
@@ -316,8 +319,6 @@ enum status plist_read(struct plist *l, struct segment *s, const struct term *t,
 
     l->n = l->pos_n = 0;
     for (uint32_t b = 0; st == ST_OK && b < p->blocks; b++) {
-        const uint32_t *pos;
-
         st = postings_load(p, b, f);
         if (st == ST_OK) st = postings_load_positions(p, f);
         if (st != ST_OK) break;
@@ -327,9 +328,13 @@ enum status plist_read(struct plist *l, struct segment *s, const struct term *t,
         for (uint32_t i = 0; i < p->n; i++)
             for (uint32_t k = 0; k < s->fields; k++)
                 l->tf[(l->n + i) * s->fields + k] = s->fields == 1 ? p->tf[i] : p->field_tf[k * PFOR_BLOCK + i];
-        pos = (const uint32_t *)(const void *)p->pos.data;
-        for (uint32_t i = 0; i < p->pos_start[p->n]; i++)
-            l->pos[l->pos_n + i] = pos[i] & (INVIDX_FIELD_TOKENS_MAX - 1);
+        for (uint32_t i = 0; i < p->n; i++) {
+            uint32_t m;
+            const uint32_t *pos = postings_positions(p, i, &m);
+
+            for (uint32_t k = 0; k < m; k++)
+                l->pos[l->pos_n + p->pos_start[i] + k] = pos[k] & (INVIDX_FIELD_TOKENS_MAX - 1);
+        }
         l->n += p->n;
         l->pos_n += p->pos_start[p->n];
     }

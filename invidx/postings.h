@@ -38,6 +38,7 @@ struct postings {
     const uint8_t *tf_from, *block_end;
     uint32_t *field_tf;           /* fields x 128, when fields > 1 */
     uint32_t pos_start[PFOR_BLOCK + 1];
+    uint64_t summed[2];           /* postings whose positions are no gaps any more */
     struct buf pos;               /* u32 positions of the block */
     uint64_t decoded;             /* postings decoded so far; positions */
     uint64_t positions_read;
@@ -53,9 +54,11 @@ void postings_free(struct postings *p);
 MUST_USE enum status postings_load(struct postings *p, uint32_t b, struct fault *f);
 /* ... and its weighted frequencies into tf[].                                                          */
 MUST_USE enum status postings_load_tf(struct postings *p, struct fault *f);
-/* ... and its positions: those of posting i are pos[pos_start[i] .. pos_start[i+1]), each
- * field << POSITION_FIELD_SHIFT | position, ascending.                                                 */
+/* ... and its positions, still as gaps.                                                                */
 MUST_USE enum status postings_load_positions(struct postings *p, struct fault *f);
+/* Positions of posting i (positions loaded): n of them, each field << POSITION_FIELD_SHIFT | position,
+ * ascending; valid until another block's are loaded.                                                   */
+const uint32_t *postings_positions(struct postings *p, uint32_t i, uint32_t *n);
 
 static inline uint32_t postings_last(const struct postings *p, uint32_t b)
 {

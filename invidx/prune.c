@@ -422,7 +422,8 @@ static bool keep_common(struct all *a, uint32_t t)
 
     for (uint32_t i = 0; i < a->m;) {
         uint32_t doc = a->docs[i];
-        uint32_t b = postings_seek_block(p, l->block, doc), last;
+        uint32_t b = postings_seek_block(p, l->block, doc), last, ia[PFOR_BLOCK], ib[PFOR_BLOCK];
+        size_t upto = i, from, n;
 
         if (b != l->block) {
             l->block = b;
@@ -434,17 +435,21 @@ static bool keep_common(struct all *a, uint32_t t)
             l->at = 0;
         }
         last = p->docs[p->n - 1];
-        for (; i < a->m && a->docs[i] <= last; i++) {
-            doc = a->docs[i];
-            if (p->docs[l->at] < doc) l->at = (uint32_t)find_at_least(p->docs, l->at, doc);
-            if (p->docs[l->at] != doc) continue;
+        while (upto < a->m && a->docs[upto] <= last) upto++;
+        from = l->at & ~15u;
+        n = intersect(a->docs + i, upto - i, p->docs, &from, ia, ib);
+        l->at = (uint32_t)from;
+        if (n > 0 && x->scoring && !exec_tf(x, p)) return false;
+        for (size_t k = 0; k < n; k++) {
+            uint32_t at = i + ia[k];
+
             if (x->scoring) {
-                if (!exec_tf(x, p)) return false;
-                for (uint32_t k = 0; k < t; k++) a->tf[k][kept] = a->tf[k][i];
-                a->tf[t][kept] = p->tf[l->at];
+                for (uint32_t j = 0; j < t; j++) a->tf[j][kept] = a->tf[j][at];
+                a->tf[t][kept] = p->tf[ib[k]];
             }
-            a->docs[kept++] = doc;
+            a->docs[kept++] = a->docs[at];
         }
+        i = (uint32_t)upto;
     }
     a->m = kept;
     return true;
@@ -529,6 +534,43 @@ static void check_phrase(struct exec *x, const struct shape *s, const struct lea
     else x->total += passes(x, s, doc);
 }
 
+/* Two words: the blocks of the rarer one against the other's, so that both are at hand for the positions. */
+static void run_pair(struct exec *x, const struct shape *s, const struct leaf *l, const int32_t *bounds, uint32_t lead)
+{
+    struct cursor *c = x->cursors[l->number];
+    struct postings *p = c[lead].p, *o = c[1 - lead].p;
+    uint32_t b2 = 0;
+
+    for (uint32_t b = 0; b < p->blocks && x->st == ST_OK; b++) {
+        uint32_t i = 0;
+
+        if (bounds != NULL && bounds[b] < x->need) {
+            x->out->work.blocks_skipped++;
+            continue;
+        }
+        if (!exec_load(x, p, b)) return;
+        while (i < p->n && x->st == ST_OK) {
+            uint32_t ia[PFOR_BLOCK], ib[PFOR_BLOCK], last, upto = i;
+            size_t from = 0, n;
+
+            b2 = postings_seek_block(o, b2, p->docs[i]);
+            if (b2 >= o->blocks) return;
+            if (!exec_load(x, o, b2)) return;
+            last = o->docs[o->n - 1];
+            while (upto < p->n && p->docs[upto] <= last) upto++;
+            n = intersect(p->docs + i, upto - i, o->docs, &from, ia, ib);
+            for (size_t k = 0; k < n && x->st == ST_OK; k++) {
+                uint32_t at[2];
+
+                at[lead] = i + ia[k];
+                at[1 - lead] = ib[k];
+                check_phrase(x, s, l, c, at, p->docs[i + ia[k]]);
+            }
+            i = upto;
+        }
+    }
+}
+
 /* Moves cursor t to the first posting >= doc.                                                            */
 static uint32_t seek_cursor(struct exec *x, struct cursor *c, uint32_t *i, uint32_t doc)
 {
@@ -558,6 +600,10 @@ static void run_phrase(struct exec *x, const struct shape *s, const struct leaf 
         bounds = arena_alloc(&x->plan->q->run, sizeof *bounds * (c[lead].p->blocks + 4u));
         if (bounds == NULL) return;
         bm25_bounds(&l->model, c[lead].p->impacts, c[lead].p->blocks, bounds);
+    }
+    if (l->count == 2) {
+        run_pair(x, s, l, bounds, lead);
+        return;
     }
     while (x->st == ST_OK) {
         bool together = true;

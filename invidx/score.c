@@ -133,7 +133,76 @@ AVX512 static size_t find_avx512(const uint32_t *docs, size_t from, uint32_t doc
         if (hit != 0) return from + (size_t)__builtin_ctz(hit);
     }
 }
+
+AVX512 static size_t intersect_avx512(const uint32_t *a, size_t an, const uint32_t *b, size_t *from, uint32_t *ia,
+                                      uint32_t *ib)
+{
+    size_t j = *from, m = 0;
+    __m512i block = _mm512_loadu_si512(b + j);
+
+    for (size_t i = 0; i < an; i++) {
+        __m512i want = _mm512_set1_epi32((int)a[i]);
+        __mmask16 hit;
+
+        while (b[j + 15] < a[i]) {
+            j += 16;
+            block = _mm512_loadu_si512(b + j);
+        }
+        hit = _mm512_cmpeq_epi32_mask(block, want);
+        ia[m] = (uint32_t)i;
+        ib[m] = (uint32_t)(j + (unsigned)__builtin_ctz(hit | 0x10000u));
+        m += hit != 0;
+    }
+    *from = j;
+    return m;
+}
+
+AVX512 static void sum_gaps_avx512(uint32_t *v, size_t n, uint32_t base)
+{
+    __m512i carry = _mm512_set1_epi32((int)base), zero = _mm512_setzero_si512(), one = _mm512_set1_epi32(1);
+    __m512i last = _mm512_set1_epi32(15);
+
+    for (size_t i = 0; i < n; i += 16) {
+        __m512i x = _mm512_add_epi32(_mm512_loadu_si512(v + i), one);
+
+        x = _mm512_add_epi32(x, _mm512_alignr_epi32(x, zero, 15));
+        x = _mm512_add_epi32(x, _mm512_alignr_epi32(x, zero, 14));
+        x = _mm512_add_epi32(x, _mm512_alignr_epi32(x, zero, 12));
+        x = _mm512_add_epi32(x, _mm512_alignr_epi32(x, zero, 8));
+        x = _mm512_add_epi32(x, carry);
+        carry = _mm512_permutexvar_epi32(last, x);
+        _mm512_storeu_si512(v + i, x);
+    }
+}
 #endif
+
+size_t intersect(const uint32_t *a, size_t an, const uint32_t *b, size_t *from, uint32_t *ia, uint32_t *ib)
+{
+    size_t j = *from, m = 0;
+
+#if defined(__x86_64__)
+    if (cpu()->avx512) return intersect_avx512(a, an, b, from, ia, ib);
+#endif
+    for (size_t i = 0; i < an; i++) {
+        while (b[j] < a[i]) j++;
+        ia[m] = (uint32_t)i;
+        ib[m] = (uint32_t)j;
+        m += b[j] == a[i];
+    }
+    *from = j;
+    return m;
+}
+
+void sum_gaps(uint32_t *v, size_t n, uint32_t base)
+{
+#if defined(__x86_64__)
+    if (cpu()->avx512) {
+        sum_gaps_avx512(v, n, base);
+        return;
+    }
+#endif
+    for (size_t i = 0; i < n; i++) v[i] = base += v[i] + 1;
+}
 
 size_t select_at_least(const int32_t *score, size_t n, int32_t need, uint32_t *index)
 {

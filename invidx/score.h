@@ -37,5 +37,10 @@ void bm25_bounds_scalar(const struct bm25 *m, const uint8_t *impacts, size_t n, 
 size_t select_at_least(const int32_t *score, size_t n, int32_t need, uint32_t *index);
 /* First i >= from with docs[i] >= doc; docs ends in values above every document (up to a multiple of 16). */
 size_t find_at_least(const uint32_t *docs, size_t from, uint32_t doc);
+/* Common values of two ascending arrays: index pairs into ia and ib. Starts at b[*from] and leaves *from where
+ * the next, later a may start. b ends as for find_at_least. Returns how many pairs (at most an).        */
+size_t intersect(const uint32_t *a, size_t an, const uint32_t *b, size_t *from, uint32_t *ia, uint32_t *ib);
+/* v[i] = base + (v[0] + 1) + ... + (v[i] + 1), modulo 2^32; v has room for n rounded up to 16.           */
+void sum_gaps(uint32_t *v, size_t n, uint32_t base);
 
 #endif

@@ -62,21 +62,20 @@ static enum status check_term(struct checker *c, struct segment *s, const struct
     for (uint32_t k = 0; k < s->fields; k++) weights[k] = schema_weight(&c->box.view, k);
     st = postings_open(p, s, t, weights, c->f);
     for (uint32_t b = 0; st == ST_OK && b < p->blocks; b++) {
-        const uint32_t *pos;
-
         st = postings_load(p, b, c->f);
         if (st == ST_OK) st = postings_load_positions(p, c->f);
         if (st != ST_OK) return st;
-        pos = (const uint32_t *)(const void *)p->pos.data;
         for (uint32_t i = 0; i < p->n; i++) {
+            uint32_t m;
+            const uint32_t *pos = postings_positions(p, i, &m);
+
             if ((b > 0 || i > 0) && p->docs[i] <= last)
                 return segment_damaged(s, t->postings.p, "V4: documents do not ascend", c->f);
             last = p->docs[i];
-            if (p->pos_start[i + 1] == p->pos_start[i])
-                return segment_damaged(s, t->postings.p, "V4: a posting without positions", c->f);
-            for (uint32_t k = p->pos_start[i] + 1; k < p->pos_start[i + 1]; k++)
+            if (m == 0) return segment_damaged(s, t->postings.p, "V4: a posting without positions", c->f);
+            for (uint32_t k = 1; k < m; k++)
                 if (pos[k] <= pos[k - 1]) return segment_damaged(s, t->positions.p, "V4: positions do not ascend", c->f);
-            for (uint32_t k = p->pos_start[i]; k < p->pos_start[i + 1]; k++)
+            for (uint32_t k = 0; k < m; k++)
                 tokens[(size_t)(pos[k] >> POSITION_FIELD_SHIFT) * s->docs + last]++;
             if (p->impacts != NULL && !covered(p, b, i))
                 return segment_damaged(s, p->impacts + 8 * (size_t)b, "V5: the impacts do not cover a posting", c->f);

@@ -84,12 +84,6 @@ static void eval_group(struct window *w, const struct leaf *l, uint64_t *bits, i
 }
 
 /* ---- phrases ---- */
-static const uint32_t *positions_of(const struct postings *p, uint32_t i, uint32_t *n)
-{
-    *n = p->pos_start[i + 1] - p->pos_start[i];
-    return (const uint32_t *)(const void *)p->pos.data + p->pos_start[i];
-}
-
 /* A position of the list in [lo, hi]?                                                                    */
 static bool in_range(const uint32_t *v, uint32_t n, int64_t lo, int64_t hi)
 {
@@ -109,7 +103,7 @@ static bool in_range(const uint32_t *v, uint32_t n, int64_t lo, int64_t hi)
 static uint32_t sloppy(const struct leaf *l, struct cursor *c, const uint32_t *i)
 {
     uint32_t n0, total = 0;
-    const uint32_t *v0 = positions_of(c[0].p, i[0], &n0);
+    const uint32_t *v0 = postings_positions(c[0].p, i[0], &n0);
 
     for (uint32_t k = 0; k < n0; k++) {
         int64_t at = v0[k], field = at >> POSITION_FIELD_SHIFT;
@@ -120,7 +114,7 @@ static uint32_t sloppy(const struct leaf *l, struct cursor *c, const uint32_t *i
             found = true;
             for (uint32_t t = 1; t < l->count && found; t++) {
                 uint32_t n;
-                const uint32_t *v = positions_of(c[t].p, i[t], &n);
+                const uint32_t *v = postings_positions(c[t].p, i[t], &n);
                 int64_t lo = from + l->terms[t].pos, hi = lo + l->slop;
                 int64_t low_end = field << POSITION_FIELD_SHIFT, high_end = low_end + INVIDX_FIELD_TOKENS_MAX - 1;
 
@@ -138,7 +132,7 @@ uint32_t phrase_frequency(const struct leaf *l, struct cursor *c, const uint32_t
     uint32_t n[256], at[256] = {0}, total = 0;
 
     if (l->slop > 0 || l->count > 256) return sloppy(l, c, i);
-    for (uint32_t t = 0; t < l->count; t++) v[t] = positions_of(c[t].p, i[t], &n[t]);
+    for (uint32_t t = 0; t < l->count; t++) v[t] = postings_positions(c[t].p, i[t], &n[t]);
     for (uint32_t k = 0; k < n[0]; k++) {
         uint32_t t = 1;
 

@@ -488,6 +488,14 @@ static enum status say_in_log(struct oltp *db, const struct making *m, struct fa
     return st;
 }
 
+/* A new version of the same state, so that a checkpoint of it differs from the last. Latch held.      */
+static enum status next_epoch(struct oltp *db, struct fault *f)
+{
+    enum status st = txn_prepare_write(db, f);
+
+    return st == ST_OK ? txn_install(&db->txn, db->txn.version->lsn, db->txn.version->wall_us, f) : st;
+}
+
 enum status checkpoint_now(struct oltp *db, bool force, struct fault *f)
 {
     struct making *m = calloc(1, sizeof *m);
@@ -497,10 +505,13 @@ enum status checkpoint_now(struct oltp *db, bool force, struct fault *f)
     if (m == NULL) return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a checkpoint");
     pthread_mutex_lock(&db->writer_latch);
     st = db_poisoned(db, f);
-    if (st == ST_OK && !force && atomic_load(&atomic_load(&db->current)->epoch) == db->newest.epoch) {
-        pthread_mutex_unlock(&db->writer_latch);
-        making_free(m);
-        return ST_OK;
+    if (st == ST_OK && atomic_load(&atomic_load(&db->current)->epoch) == db->newest.epoch) {
+        if (!force) {
+            pthread_mutex_unlock(&db->writer_latch);
+            making_free(m);
+            return ST_OK;
+        }
+        st = next_epoch(db, f);
     }
     if (st == ST_OK) {
         st = making_begin(db, m, f);

@@ -263,6 +263,9 @@ MUST_USE enum status checkpoint_now(struct oltp *db, bool force, struct fault *f
 /* A read-only handle; `base_only`: on its checkpoint, nothing replayed yet (replay_readable does).  */
 MUST_USE enum status reader_open(struct io *io, const char *dir, const struct oltp_options *o, bool base_only,
                                  struct oltp **out, struct fault *f);
+/* A handle with nothing loaded, for salvage.                                                       */
+MUST_USE enum status shell_open(struct io *io, const char *dir, struct oltp **out, struct fault *f);
+MUST_USE enum status view_load(struct oltp *db, const struct checkpoint *c, struct fault *f);
 MUST_USE enum status replay_readable(struct oltp *db, lsn_t to, struct fault *f);
 
 /* pins.c */

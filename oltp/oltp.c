@@ -196,7 +196,7 @@ static enum status map_shared(struct oltp *db, struct fault *f)
 }
 
 /* The trees of checkpoint c as the handle's current version.                                       */
-static enum status view_load(struct oltp *db, const struct checkpoint *c, struct fault *f)
+enum status view_load(struct oltp *db, const struct checkpoint *c, struct fault *f)
 {
     struct buf blob = {0};
     struct catalog *catalog = NULL;
@@ -465,6 +465,24 @@ static enum status open_any(struct io *io, const char *dir, const struct oltp_op
     }
     if (st != ST_OK) {
         (void)oltp_close(db, NULL); /* the first failure is the cause */
+        return st;
+    }
+    *out = db;
+    return ST_OK;
+}
+
+enum status shell_open(struct io *io, const char *dir, struct oltp **out, struct fault *f)
+{
+    struct oltp_options o = {.read_only = true, .private_bytes = OLTP_CACHE_MIN};
+    struct oltp *db = db_new(io, &o);
+    char pages[PATH_MAX_BYTES];
+    enum status st;
+
+    if (db == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for a database");
+    st = paths(db, dir, pages, f);
+    if (st == ST_OK) st = view_open(db, pages, f);
+    if (st != ST_OK) {
+        (void)oltp_close(db, NULL);
         return st;
     }
     *out = db;

@@ -457,6 +457,38 @@ void space_give(struct pager *p, uint32_t page)
     pthread_mutex_unlock(&p->latch);
 }
 
+void space_cool(struct pager *p)
+{
+    pthread_mutex_lock(&p->latch);
+    while (p->space.hot_count > 0) {
+        uint32_t page = p->space.hot[--p->space.hot_count], t = atomic_load(&p->table[page]);
+
+        if (t >= FRAME_FIRST) {
+            atomic_store(&p->table[page], FRAME_ABSENT);
+            frame_give(p, t - FRAME_FIRST);
+        }
+        space_clear(p, page);
+    }
+    p->space.next = 0;
+    pthread_mutex_unlock(&p->latch);
+}
+
+uint32_t space_shrink(struct pager *p)
+{
+    uint32_t pages;
+
+    space_cool(p);
+    pthread_mutex_lock(&p->latch);
+    pages = atomic_load(&p->pages);
+    while (pages > 2 && !(p->space.used[(pages - 1) / 64] >> ((pages - 1) % 64) & 1)) {
+        pages--;
+        p->space.free--;
+    }
+    atomic_store(&p->pages, pages);
+    pthread_mutex_unlock(&p->latch);
+    return pages;
+}
+
 enum status pager_alloc(struct pager *p, bool inner, uint64_t epoch, uint32_t *page, uint8_t **out,
                         struct fault *f)
 {

@@ -161,6 +161,10 @@ bool epoch_seen(const uint64_t *seen, size_t count, uint64_t birth, uint64_t dea
 /* A page number without memory, for what is written past the cache (checkpoint blobs).              */
 MUST_USE enum status space_take(struct pager *p, uint32_t *page, struct fault *f);
 void space_give(struct pager *p, uint32_t page);
+/* Gives up what is kept at hand and searches from the front again (vacuum).                        */
+void space_cool(struct pager *p);
+/* Forgets the free pages at the end; the new number of pages.                                      */
+uint32_t space_shrink(struct pager *p);
 MUST_USE enum status space_grow(struct pager *p, uint32_t pages, struct fault *f);
 
 /* ---- checkpoint ---- */

@@ -70,7 +70,7 @@ enum status relay_open(const struct platform *p, const struct relay_options *o, 
     r->o = o != NULL ? *o : none;
     if (r->o.buffer_bytes == 0 || r->o.buffer_bytes > STREAM_CHUNK_BYTES) r->o.buffer_bytes = STREAM_CHUNK_BYTES;
     if (r->o.heartbeat_us == 0) r->o.heartbeat_us = 1000000;
-    if (r->o.sync_bytes == 0) r->o.sync_bytes = 8 << 20;
+    if (r->o.sync_bytes == 0) r->o.sync_bytes = 32 << 20;
     if (r->o.sync_us == 0) r->o.sync_us = 1000000;
     if (r->o.slot_bound_bytes == 0) r->o.slot_bound_bytes = 4ull << 30;
     st = open_parts(r, p, f);

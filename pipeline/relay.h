@@ -22,7 +22,7 @@ struct relay_options {         /* zero means the default in brackets */
     struct trace *trace;
     uint64_t buffer_bytes;     /* a transaction held in memory at most this large [128 KiB, at most] */
     uint64_t heartbeat_us;     /* [1 s]                                                            */
-    uint64_t sync_bytes;       /* sync the stream at least every so many bytes [8 MiB]             */
+    uint64_t sync_bytes;       /* sync the stream at least every so many bytes [32 MiB]            */
     uint64_t sync_us;          /* ... and so often while something is unsynced [1 s]               */
     uint64_t slot_bound_bytes; /* log the slot may hold back before it is invalidated [4 GiB]      */
     uint64_t retain_bytes, bound_bytes; /* of the stream; see stream.h [keep everything]           */

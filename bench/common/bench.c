@@ -31,6 +31,16 @@ static void print_help(const char *program, const struct opt *opts, size_t n)
     buf_free(&help);
 }
 
+/* What else runs here disturbs the figures; whoever reads them should know.                       */
+static void warn_when_busy(struct bench *b)
+{
+    double load;
+
+    if (getloadavg(&load, 1) == 1 && load > 0.5 * cpu_count())
+        fprintf(b->report, "note: load average %.1f on %d processors; these figures are disturbed\n",
+                load, cpu_count());
+}
+
 void bench_open(struct bench *b, const char *store, const struct opt *extra, size_t n_extra,
                 int argc, char **argv)
 {
@@ -71,10 +81,11 @@ void bench_open(struct bench *b, const char *store, const struct opt *extra, siz
     }
     free(opts);
     free(args);
+    if (b->tsv != NULL && strcmp(b->tsv, "-") == 0) b->report = stderr;
+    warn_when_busy(b);
     if (b->tsv == NULL) return;
     if (strcmp(b->tsv, "-") == 0) {
         b->out = stdout;
-        b->report = stderr;
     } else if ((b->out = fopen(b->tsv, "w")) == NULL) {
         perror(b->tsv);
         exit(5);

@@ -246,6 +246,13 @@ static void adopt(struct hnsw *h, struct hnsw *from)
 }
 
 /* ---- 3 orphans ---- */
+static bool list_names(const uint32_t *list, uint32_t count, uint32_t node)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i] == node) return true;
+    return false;
+}
+
 /* Links the orphan from near nodes that are reached: where there is room, else in place of the link whose
  * target has the most in-links, which can best spare one.                                            */
 static void adopt_orphan(struct hnsw *h, struct scratch *s, uint32_t orphan, const uint64_t *reached,
@@ -265,6 +272,7 @@ static void adopt_orphan(struct hnsw *h, struct scratch *s, uint32_t orphan, con
             uint32_t count = list_count(list, h->max0);
 
             if (at == orphan || !bitset_get(reached, at)) continue;
+            if (list_names(list, count, orphan)) return; /* adopted by way of an orphan adopted before */
             if (count == h->max0 && pass == 0) continue;
             if (count == h->max0) {
                 for (uint32_t j = 1; j < count; j++)

@@ -179,6 +179,38 @@ static void test_as_of_reader_sees_its_moment_until_it_is_purged(void)
     free(v);
 }
 
+/* Goal:   orphans are adopted without naming a node twice, also when one orphan already names another.
+ * Method: few links and a small ef over tight far clusters leave many orphans; maintain, then verify.  */
+static void test_many_orphans_are_adopted_and_the_graph_verifies(void)
+{
+    enum { FEW = 400 };
+    struct hnsw_options o = {.dim = DIM, .metric = HNSW_L2, .m = 4, .ef_construction = 4, .seed = 3};
+    uint64_t orphans = 0;
+
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct io_sim *sim = io_sim_new(seed);
+        struct io *io = io_sim_io(sim);
+        float *v = clustered(FEW, DIM, test_seed() + seed);
+        struct hnsw_maintain_report report;
+        struct fault f = {0};
+        struct hnsw *w;
+
+        for (size_t i = 0; i < FEW * DIM; i++) v[i] *= i / DIM % 2 ? 1 : 0.01f;
+        ASSERT_OK(hnsw_create(io, "d", &o, &f), &f);
+        w = writer(io, "d");
+        for (uint64_t k = 0; k < FEW; k++) ASSERT_OK(hnsw_upsert(w, k, v + k * DIM, k + 1, &f), &f);
+        for (uint64_t k = 0; k < FEW; k += 3) ASSERT_OK(hnsw_delete(w, k, FEW + k + 1, &f), &f);
+        ASSERT_OK(hnsw_publish(w, 3 * FEW, 0, &f), &f);
+        ASSERT_OK(hnsw_maintain(w, &(struct hnsw_maintain_options){.retain_lsn = 3 * FEW}, &report, &f), &f);
+        orphans += report.orphans;
+        check_verify(io, "d");
+        hnsw_close(w);
+        free(v);
+        io_sim_free(sim);
+    }
+    ck_assert_uint_gt(orphans, 0);
+}
+
 static void test_second_writer_is_refused(void)
 {
     struct io_sim *sim = io_sim_new(test_seed());
@@ -376,6 +408,7 @@ static const struct named_test tests[] = {
     T(test_churn_readers_equal_the_writer_with_codes),
     T(test_churn_readers_equal_the_writer_with_lossless_codes),
     T(test_as_of_reader_sees_its_moment_until_it_is_purged),
+    T(test_many_orphans_are_adopted_and_the_graph_verifies),
     T(test_second_writer_is_refused),
     T(test_power_cut_anywhere_keeps_what_was_published),
     T(test_io_error_anywhere_keeps_what_was_published),

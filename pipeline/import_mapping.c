@@ -6,11 +6,11 @@
 
 enum { GROUP_ROWS_DEFAULT = 1000, GROUP_ROWS_MOST = 10000, NUMBER_SCALE = 6, NESTING_MAX = 16 };
 
-static const char *const top_members[] = {"name", "format", "encoding", "header", "columns", "transaction", "tables", "about"};
+static const char *const top_members[] = {"name", "format", "separator", "encoding", "header", "columns", "transaction", "tables", "about"};
 static const char *const transaction_members[] = {"group", "rows"};
 static const char *const table_members[] = {"table", "mode", "when", "update_when", "values", "compare", "newest", "apart_seconds", "event", "about"};
 static const char *const event_members[] = {"when", "aggregate", "type"};
-static const char *const expr_members[] = {"from", "trim", "digits", "upper", "lower", "prefix", "else", "value", "cases", "count", "same", "intern", "version"};
+static const char *const expr_members[] = {"from", "trim", "digits", "upper", "lower", "decimal_comma", "time", "prefix", "else", "value", "cases", "count", "same", "intern", "version"};
 static const char *const condition_members[] = {"column", "empty", "starts", "equals", "contains", "above", "below", "all", "any", "not"};
 static const char *const case_members[] = {"when", "then"};
 
@@ -237,6 +237,11 @@ static enum status read_from(struct mapping_reader *x, const struct json *object
 
     e->kind = E_FROM;
     e->prefix = json_string(object, "prefix", NULL);
+    e->time = json_string(object, "time", NULL);
+    for (const char *p = e->time; p != NULL && *p != '\0'; p++) {
+        if (*p == '%' && (*++p == '\0' || strchr("YmdHMS", *p) == NULL)) return REFUSE(x, object, "\"time\" is written with %%Y %%m %%d %%H %%M %%S");
+    }
+    if (st == ST_OK) st = read_bool(x, object, "decimal_comma", &e->decimal_comma);
     if (st == ST_OK) st = read_bool(x, object, "trim", &e->trim);
     if (st == ST_OK) st = read_bool(x, object, "digits", &e->digits);
     if (st == ST_OK) st = read_bool(x, object, "upper", &e->upper);
@@ -460,7 +465,7 @@ static enum status read_format(struct mapping_reader *x, const struct json *root
 {
     static const char *const formats[] = {[IMPORT_CSV] = "csv", [IMPORT_TSV] = "tsv", [IMPORT_JSONL] = "jsonl"};
     const char *format = json_string(root, "format", NULL), *encoding = json_string(root, "encoding", "utf-8");
-    const struct json *header = json_get(root, "header"), *columns = json_get(root, "columns");
+    const struct json *separator = json_get(root, "separator"), *header = json_get(root, "header"), *columns = json_get(root, "columns");
     const char **names;
 
     x->m->format_given = format != NULL;
@@ -468,6 +473,10 @@ static enum status read_format(struct mapping_reader *x, const struct json *root
         if (i == ARRAY_LEN(formats)) return REFUSE(x, root, "\"format\" is csv, tsv or jsonl, not \"%.32s\"", format);
         x->m->format = (enum import_format)i;
         if (strcmp(formats[i], format) == 0) break;
+    }
+    if (separator != NULL) {
+        if (separator->type != J_STRING || separator->len != 1 || strchr("\"\n\r", separator->str[0]) != NULL) return REFUSE(x, separator, "\"separator\" is one character, as \";\"");
+        x->m->separator = separator->str[0];
     }
     x->m->latin1 = strcmp(encoding, "latin-1") == 0;
     if (!x->m->latin1 && strcmp(encoding, "utf-8") != 0) return REFUSE(x, root, "\"encoding\" is utf-8 or latin-1, not \"%.32s\"", encoding);

@@ -34,7 +34,8 @@ struct expr_case {
 struct expr {
     enum expr_kind kind;
     int slot;                   /* FROM, COUNT */
-    bool trim, digits, upper, lower;
+    bool trim, digits, upper, lower, decimal_comma;
+    const char *time;           /* FROM: how its dates are written, as in strftime; NULL = ISO 8601 */
     const char *prefix;          /* FROM: put before what is not empty */
     const struct expr *fallback; /* FROM: when empty */
     const char *text;           /* CONST */
@@ -74,6 +75,7 @@ struct mapping {
     struct arena arena;
     const char *name;
     enum import_format format;
+    char separator;       /* csv; 0 = a comma */
     bool format_given, latin1, no_header;
     bool strict;          /* made of a table: columns that it has not are refused */
     const char *slots[IMPORT_SLOTS_MAX]; /* names of the source columns that are used */

@@ -1,5 +1,7 @@
 #include "pipeline/import_record.h"
 
+#include <stdio.h>
+
 #include "engine/opts.h"
 #include "engine/utf8.h"
 
@@ -100,6 +102,7 @@ enum status record_open(struct record_reader *r, struct io *io, const char *file
     *r = (struct record_reader){.m = m, .format = m->format_given ? m->format : format_of_name(file)};
     st = source_open(io, file, &r->source, f);
     if (st != ST_OK || r->format == IMPORT_JSONL) return st;
+    if (m->separator != 0) o.separator = m->separator;
     if (r->format == IMPORT_TSV) o = (struct csv_options){.separator = '\t', .quotes = false};
     st = csv_open(r->source, o, &r->csv);
     if (st != ST_OK) return fault_set(f, st, file, FAULT_NO_OFFSET, "no memory to read it");
@@ -285,6 +288,49 @@ static struct text rewritten(const struct expr *e, struct text t, struct arena *
     return (struct text){out, n};
 }
 
+/* One to `most` digits.                                                                             */
+static bool take_number(const char **p, const char *end, int most, unsigned *out)
+{
+    int n = 0;
+
+    *out = 0;
+    for (; n < most && *p < end && **p >= '0' && **p <= '9'; n++) *out = *out * 10 + (unsigned)(*(*p)++ - '0');
+    return n > 0;
+}
+
+/* A date written as `format` says, in ISO 8601; what does not match stays as it is, and is refused later. */
+static struct text iso_time(const char *format, struct text t, struct arena *a)
+{
+    unsigned part[6] = {0, 1, 1, 0, 0, 0};
+    const char *p = t.data, *end = t.data + t.size;
+    char *out = arena_alloc(a, 64);
+
+    for (; *format != '\0'; format++) {
+        if (*format == '%') {
+            size_t which = (size_t)(strchr("YmdHMS", *++format) - "YmdHMS");
+
+            if (!take_number(&p, end, which == 0 ? 4 : 2, &part[which])) return t;
+        } else if (p == end || *p++ != *format) {
+            return t;
+        }
+    }
+    if (p != end || out == NULL) return t;
+    return (struct text){out, (size_t)snprintf(out, 64, "%04u-%02u-%02uT%02u:%02u:%02u", part[0], part[1], part[2], part[3], part[4], part[5])};
+}
+
+/* "1.234,50" is 1234.50.                                                                            */
+static struct text with_point(struct text t, struct arena *a)
+{
+    char *out = arena_alloc(a, t.size > 0 ? t.size : 1);
+    size_t n = 0;
+
+    for (size_t i = 0; out != NULL && i < t.size; i++) {
+        if (t.data[i] == '.' || t.data[i] == ' ') continue;
+        out[n++] = t.data[i] == ',' ? '.' : t.data[i];
+    }
+    return (struct text){out, n};
+}
+
 static struct text prefixed(const char *prefix, struct text t, struct arena *a)
 {
     size_t n = strlen(prefix);
@@ -311,6 +357,8 @@ struct text expr_text(const struct expr *e, const struct text *slots, struct are
         t = slots[e->slot];
         if (t.data != NULL && e->trim) t = trimmed(t);
         if (t.data != NULL && (e->digits || e->upper || e->lower)) t = rewritten(e, t, a);
+        if (t.size > 0 && e->decimal_comma) t = with_point(t, a);
+        if (t.size > 0 && e->time != NULL) t = iso_time(e->time, t, a);
         if (t.size == 0 && e->fallback != NULL) return expr_text(e->fallback, slots, a);
         return t.size > 0 && e->prefix != NULL ? prefixed(e->prefix, t, a) : t;
     default: return t;

@@ -206,6 +206,30 @@ static void test_import_tsv_jsonl_and_latin1(void)
     buf_free(&got);
 }
 
+static void test_import_other_countries_exports(void)
+{
+    static const char file[] = "Nr;Kunde;Preis;Datum\n1;x;1.234,50;9/12/2011 8:05\n2;y;2,5;31/12/2011 23:59\n3;z;2,5;12/31/2011 10:00\n";
+    static const char json[] = "{\"separator\":\";\",\"tables\":[{\"table\":\"products\",\"values\":{\"product_id\":\"Nr\",\"sku\":\"Kunde\",\"title\":\"Kunde\","
+                               "\"price\":{\"from\":\"Preis\",\"decimal_comma\":true},\"updated_at\":{\"from\":\"Datum\",\"time\":\"%d/%m/%Y %H:%M\"}}}]}";
+    struct oltp *db = shop_open(test_dir());
+    struct buf got = {0}, mapping = {.data = (uint8_t *)(uintptr_t)json, .size = sizeof json - 1};
+    struct import_stats s;
+    struct fault f = {0};
+    char path[PATH_MAX_BYTES];
+
+    write_file(io_posix(), test_dir(), "x.csv", file, sizeof file - 1, path);
+    ASSERT_OK(run(db, path, &mapping, (struct import_options){0}, &s, &f), &f);
+    ck_assert(s.landed == 2 && s.rejected == 1);
+    shop_dump(db, "products", &got);
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&got), "\"price\":\"1234.5000\",\"stock\":0,\"updated_at\":\"2011-12-09T08:05:00Z\""));
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&got), "2011-12-31T23:59:00Z"));
+    buf_clear(&got);
+    shop_dump(db, "seam_rejects", &got);
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&got), "2011-31-12T10:00:00"));
+    shop_close(db);
+    buf_free(&got);
+}
+
 /* Goal: each mistake in a mapping is refused before anything is written, naming what is wrong.        */
 static void test_import_mapping_mistakes_are_named(void)
 {
@@ -596,7 +620,7 @@ int main(int argc, char **argv)
     static const struct named_test tests[] = {
         T(test_import_flat_lines_become_the_shops_tables), T(test_import_again_changes_nothing), T(test_import_grown_and_changed_files),
         T(test_import_stop_keeps_what_came_before), T(test_import_dry_run_changes_nothing), T(test_import_tsv_jsonl_and_latin1),
-        T(test_import_mapping_mistakes_are_named), T(test_import_empty_and_headless_files), T(test_import_killed_and_resumed_equals_one_run),
+        T(test_import_other_countries_exports), T(test_import_mapping_mistakes_are_named), T(test_import_empty_and_headless_files), T(test_import_killed_and_resumed_equals_one_run),
         T(test_import_power_cuts_end_in_the_same_rows), T(test_import_disk_failures_end_in_the_same_rows), T(test_import_online_retail_meets_the_golden_totals),
         T(test_import_product_search_becomes_a_catalogue), T(test_import_the_shipped_catalogue),
     };

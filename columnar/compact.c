@@ -8,7 +8,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { TIER_ROWS = 65536, TIER_FILES = 4, TIERS = 8, IDLE_TAIL_ROWS = 8192 };
+enum { TIER_ROWS = 65536, TIER_FILES = 4, TIERS = 8, IDLE_TAIL_ROWS = 8192, PIECE_ROWS = 32768 };
+/* Maintenance waits for this much quiet after a publication, and takes big pieces only after more. */
+static const uint64_t QUIET_NS = 300000000, LONG_QUIET_NS = 5000000000;
 
 bool version_droppable(const struct state *s, lsn_t begin, lsn_t end)
 {
@@ -153,9 +155,11 @@ static void replace_files(struct table *t, const bool *chosen, struct table_file
     t->file_count = n;
 }
 
-static enum status write_parts(struct columnar_writer *w, struct table *t, const struct gather *g,
+static enum status write_parts(struct columnar_writer *w, size_t table, const struct gather *g,
                                const bool *chosen, struct fault *f)
 {
+    struct table *t = &w->s.tables[table];
+    bool keep_index = g->limit == LSN_MAX;
     size_t per_file = (size_t)w->opt.file_rows_max, parts = (g->rows.rows + per_file - 1) / per_file;
     struct table_file *made = calloc(parts + 1, sizeof *made);
     struct place *p = order_rows(t, &g->rows);
@@ -166,6 +170,13 @@ static enum status write_parts(struct columnar_writer *w, struct table *t, const
         size_t from = done * per_file, n = g->rows.rows - from < per_file ? g->rows.rows - from : per_file;
 
         st = write_part(w, t, g, p + from, n, &made[done], f);
+    }
+    /* Keys of rewritten rows point to the new files; a rollback changes which rows live, so it starts over. */
+    for (size_t k = 0; st == ST_OK && w->tables[table].indexed && keep_index && k < parts; k++)
+        st = keyindex_add_file(&w->tables[table].index, t, &made[k], f);
+    if (st != ST_OK || !keep_index) {
+        keyindex_free(&w->tables[table].index);
+        w->tables[table].indexed = false;
     }
     if (st == ST_OK) replace_files(t, chosen, made, parts);
     for (size_t k = 0; st != ST_OK && made != NULL && k < parts; k++) file_free(&made[k]);
@@ -192,14 +203,12 @@ enum status compact_files(struct columnar_writer *w, size_t table, const bool *c
         done->files_before++;
         st = table_versions(t, &t->files[i], columns, g.count, gather_batch, &g, f);
     }
-    if (st == ST_OK) st = write_parts(w, t, &g, chosen, f);
+    if (st == ST_OK) st = write_parts(w, table, &g, chosen, f);
     if (st == ST_OK) {
         done->files_after += (uint32_t)(t->file_count + done->files_before - before);
         done->rows_rewritten += g.rows.rows;
         done->versions_dropped += g.dropped;
         w->structure = true;
-        keyindex_free(&w->tables[table].index);
-        w->tables[table].indexed = false;
         TRACE(w->opt.trace, "columnar", "files_merged", TS("table", t->schema.name),
               TI("rows", g.rows.rows), TI("dropped", g.dropped));
     }
@@ -221,11 +230,11 @@ static uint64_t droppable_in(const struct state *s, const struct table_file *tf)
     return s->tag_count > 0 ? n / 2 : n; /* tags may hold some of them back */
 }
 
-/* Marks a run of neighbouring small files of one tier, or one file full of droppable rows. */
-static bool choose_files(const struct columnar_writer *w, const struct table *t, bool *chosen)
+/* Marks a run of neighbouring small files of one tier, or one file full of droppable rows, at most `limit` rows. */
+static bool choose_files(const struct columnar_writer *w, const struct table *t, uint64_t limit, bool *chosen)
 {
     for (size_t i = 0; i < t->file_count; i++)
-        if (t->files[i].killed > 0 && droppable_in(&w->s, &t->files[i]) * 4 > t->files[i].rows) {
+        if (t->files[i].killed > 0 && t->files[i].rows <= limit && droppable_in(&w->s, &t->files[i]) * 4 > t->files[i].rows) {
             chosen[i] = true;
             return true;
         }
@@ -238,7 +247,7 @@ static bool choose_files(const struct columnar_writer *w, const struct table *t,
             size_t n = 0;
 
             while (i + n < t->file_count && t->files[i + n].rows <= small &&
-                   rows + t->files[i + n].rows <= w->opt.file_rows_max)
+                   rows + t->files[i + n].rows <= limit)
                 rows += t->files[i + n++].rows;
             if (n < TIER_FILES) continue;
             for (size_t k = 0; k < n; k++) chosen[i + k] = true;
@@ -268,7 +277,7 @@ static void advance_horizon(struct columnar_writer *w)
     w->s.snapshot_count = kept;
 }
 
-static enum status compact_one(struct columnar_writer *w, bool *found, struct columnar_maintenance *done,
+static enum status compact_one(struct columnar_writer *w, uint64_t limit, bool *found, struct columnar_maintenance *done,
                                struct fault *f)
 {
     enum status st = ST_OK;
@@ -279,7 +288,7 @@ static enum status compact_one(struct columnar_writer *w, bool *found, struct co
         bool *chosen = calloc(t->file_count + 1, sizeof *chosen);
 
         if (chosen == NULL) return ST_NOMEM;
-        *found = choose_files(w, t, chosen);
+        *found = choose_files(w, t, limit, chosen);
         if (*found) st = compact_files(w, i, chosen, LSN_MAX, done, f);
         free(chosen);
     }
@@ -295,19 +304,20 @@ static enum status publish_same(struct columnar_writer *w, struct fault *f)
 enum status columnar_maintain(struct columnar_writer *w, struct columnar_maintenance *done,
                               struct fault *f)
 {
+    uint64_t quiet = clock_mono_ns(w->opt.clock) - w->published_ns;
+    uint64_t limit = quiet < LONG_QUIET_NS ? PIECE_ROWS : w->opt.file_rows_max;
     bool found = false;
     enum status st = ST_OK;
 
     *done = (struct columnar_maintenance){0};
     if (w->poisoned != ST_OK) return writer_poisoned(w, f);
-    if (writer_pending(w)) {
-        done->more = true; /* not between a change and its publication */
-        return ST_OK;
-    }
+    /* Not between a change and its publication, and not while changes are coming: they want to be seen soon. */
+    if (writer_pending(w) || quiet < QUIET_NS) return ST_OK;
+    if (limit > w->opt.file_rows_max) limit = w->opt.file_rows_max;
     advance_horizon(w);
     for (size_t i = 0; i < w->s.table_count; i++)
         if (w->s.tables[i].rows.rows >= IDLE_TAIL_ROWS) w->structure = true;
-    st = compact_one(w, &found, done, f);
+    st = compact_one(w, limit, &found, done, f);
     if (st == ST_OK) st = publish_same(w, f);
     if (st == ST_OK && w->orphans > 0) st = writer_sweep(w, &done->files_removed, &done->bytes_freed, f);
     done->more = found;

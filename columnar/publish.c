@@ -338,6 +338,7 @@ enum status columnar_publish(struct columnar_writer *w, lsn_t applied, int64_t w
         batch_rows += w->s.tables[i].rows.rows - w->tables[i].published + w->tables[i].kill_count;
         if (w->s.tables[i].rows.rows >= w->opt.journal_rows_max) big = true;
     }
+    if (batch_rows > 0) w->published_ns = clock_mono_ns(w->opt.clock);
     if (big || batch_rows > BATCH_ROWS_MAX)
         return writer_publish_manifest(w, applied, wall_us, true, f);
     return publish_journal(w, applied, wall_us, f);

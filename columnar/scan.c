@@ -388,6 +388,7 @@ static void touch(struct cursor *c, int column)
     if (c->t->touched[column]) return;
     c->t->touched[column] = true;
     if (k != NULL) c->t->stats.bytes_read += k->zones[c->v].end - k->zones[c->v].at;
+    else if (c->m->tf->file == NULL) c->t->stats.bytes_read += (uint64_t)c->rows * 8;
 }
 
 static enum status corrupt_vector(struct cursor *c, int column)

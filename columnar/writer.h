@@ -28,6 +28,7 @@ struct columnar_writer {
     uint64_t journal_filled;    /* bytes that exist as zeros */
     bool structure;             /* only a manifest can publish this */
     enum status poisoned;
+    uint64_t published_ns;      /* when something new was last published */
     uint64_t orphans;           /* files of earlier manifests may lie about */
     struct buf scratch, text;
     struct value *values;       /* COLUMNS_MAX, normalised input */

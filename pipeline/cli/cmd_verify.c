@@ -63,6 +63,17 @@ static enum status verify_nested(struct cli *c, const struct platform *p, const 
     return st;
 }
 
+static enum status verify_columns(struct cli *c, const struct platform *p, const char *dir,
+                                  struct buf *summary, struct buf *report)
+{
+    struct columnar_verified v = {0};
+    enum status st = columnar_verify(p->io, dir, &v, report, &c->fault);
+
+    buf_printf(summary, "%" PRIu64 " tables, %" PRIu64 " files, %" PRIu64 " row groups, %" PRIu64
+               " chunks, %" PRIu64 " rows", v.tables, v.files, v.row_groups, v.chunks, v.rows);
+    return st;
+}
+
 static enum status verify_words(struct cli *c, const struct platform *p, const char *dir,
                                 struct buf *summary, struct buf *report)
 {
@@ -99,7 +110,8 @@ static const struct part parts[] = {
     {"log", "wal", verify_log},
     {"rows", "oltp", verify_rows},
     {"stream", "stream", verify_log},
-    /*COL*/
+    {"warehouse", "sinks/warehouse", verify_columns},
+    {"gold", "sinks/gold", verify_columns},
     {"view", "sinks/view", verify_nested},
     {"search", "sinks/search", verify_words},
     {"vectors", "sinks/vectors", verify_graph},

@@ -6,6 +6,7 @@
 #include "engine/rng.h"
 #include "oltp/oltp.h"
 #include "pipeline/assets.h"
+#include "pipeline/stream.h"
 #include "wal/wal.h"
 
 static const char config_name[] = "seam.json";
@@ -116,6 +117,19 @@ static enum status create_tables(struct platform *p, const struct json *shop, st
     return platform_close_source(&source, st, f);
 }
 
+/* An empty stream, so that a sink may start before the relay does.                                  */
+static enum status create_stream(struct platform *p, struct fault *f)
+{
+    struct stream_writer_options o = {.clock = p->clock, .log_id = p->log_id};
+    struct stream_writer *w = NULL;
+    struct stream_tail tail;
+    char dir[PATH_MAX_BYTES];
+    enum status st = platform_path(p, "stream", dir, f);
+
+    if (st == ST_OK) st = stream_writer_open(p->io, dir, &o, &w, &tail, f);
+    return st == ST_OK ? stream_writer_close(w, f) : st;
+}
+
 static enum status make_folders(struct platform *p, struct fault *f)
 {
     static const char *const parts[] = {"oltp", "wal", "stream", "sinks"};
@@ -177,6 +191,7 @@ enum status platform_create(struct io *io, struct clock *clock, const char *dir,
     id_from_seed(&p, seed);
     st = make_folders(&p, f);
     if (st == ST_OK) st = create_tables(&p, parsed, f);
+    if (st == ST_OK) st = create_stream(&p, f);
     if (st == ST_OK) st = write_config(&p, shop, n, f);
     if (st != ST_OK && !existed && io_remove_tree(io, dir, NULL) != ST_OK)
         fault_set(f, st, dir, FAULT_NO_OFFSET, "and the half-made folder could not be removed");

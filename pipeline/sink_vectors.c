@@ -179,16 +179,37 @@ static enum status vectors_open(struct sink *sink, struct fault *f)
     return st == ST_OK ? open_generation(s, f) : st;
 }
 
+/* An update that leaves the texts alone (a price, a stock count) leaves the vector alone.             */
+static enum status same_texts(const struct vectors_sink *s, const struct sink_change *c, bool *same, struct fault *f)
+{
+    struct value before[COLUMNS_MAX], after[COLUMNS_MAX];
+    enum status st;
+
+    *same = false;
+    if (c->op != OP_UPDATE || c->before.data == NULL || (c->flags & CHANGE_REPAIR) != 0) return ST_OK;
+    st = row_decode(c->schema, c->before.data, c->before.size, before, f);
+    if (st == ST_OK) st = row_decode(c->schema, c->after.data, c->after.size, after, f);
+    *same = st == ST_OK;
+    for (size_t i = 0; i < s->columns && *same; i++) {
+        int column = schema_column(c->schema, s->column[i]);
+
+        *same = column < 0 || value_equal(&before[column], &after[column]);
+    }
+    return st;
+}
+
 static enum status vectors_change(struct sink *sink, const struct sink_change *c, struct fault *f)
 {
     struct vectors_sink *s = (struct vectors_sink *)sink;
     struct value title;
     struct buf text = {0};
     uint64_t key;
-    bool empty = true;
+    bool empty = true, same;
     enum status st;
 
     if (strcmp(c->schema->name, s->table) != 0) return ST_OK;
+    st = same_texts(s, c, &same, f);
+    if (st != ST_OK || same) return st;
     st = sink_document_key(c, &key, f);
     if (st != ST_OK) return st;
     if (c->op != OP_DELETE) {
@@ -207,9 +228,9 @@ static enum status vectors_change(struct sink *sink, const struct sink_change *c
     return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-static enum status vectors_publish(struct sink *sink, lsn_t applied, int64_t wall_us, struct fault *f)
+/* What makes the serving generation durable and visible; a first embedder is not waited for, see below. */
+static enum status publish_generation(struct vectors_sink *s, lsn_t applied, int64_t wall_us, struct fault *f)
 {
-    struct vectors_sink *s = (struct vectors_sink *)sink;
     enum status st = hnsw_publish(s->graph, applied, wall_us, f);
 
     if (st == ST_OK) {
@@ -263,7 +284,7 @@ static enum status next_generation(struct vectors_sink *s, struct fault *f)
     if (st == ST_OK) st = open_generation(&next, f);
     next.documents = 0;
     if (st == ST_OK) st = catch_up(&next, s->applied, f);
-    if (st == ST_OK) st = vectors_publish(&next.sink, s->applied, s->applied_wall_us, f);
+    if (st == ST_OK) st = publish_generation(&next, s->applied, s->applied_wall_us, f);
     if (st == ST_OK) st = vectors_switch(s->sink.platform, &next.current, f);
     if (st != ST_OK) {
         close_generation(&next);
@@ -274,6 +295,24 @@ static enum status next_generation(struct vectors_sink *s, struct fault *f)
     return io_remove_tree(s->sink.platform->io, old.dir, f);
 }
 
+/* The catalogue has outgrown what the embedder learned from; too few words are not tried again at once. */
+static bool outgrown(struct vectors_sink *s)
+{
+    if (s->documents < TRAIN_MIN || s->documents < GROWTH_FACTOR * s->current.trained_on || s->documents < 2 * s->tried)
+        return false;
+    s->tried = s->documents;
+    return true;
+}
+
+/* Without an embedder nothing can be found: the first one is learned as soon as there is something to learn from. */
+static enum status vectors_publish(struct sink *sink, lsn_t applied, int64_t wall_us, struct fault *f)
+{
+    struct vectors_sink *s = (struct vectors_sink *)sink;
+    enum status st = publish_generation(s, applied, wall_us, f);
+
+    return st == ST_OK && s->embedder == NULL && outgrown(s) ? next_generation(s, f) : st;
+}
+
 static enum status vectors_maintain(struct sink *sink, bool *more, struct fault *f)
 {
     struct vectors_sink *s = (struct vectors_sink *)sink;
@@ -281,11 +320,7 @@ static enum status vectors_maintain(struct sink *sink, bool *more, struct fault 
     struct hnsw_maintain_report report;
 
     *more = false;
-    if (s->documents >= TRAIN_MIN && s->documents >= GROWTH_FACTOR * s->current.trained_on &&
-        s->documents >= 2 * s->tried) {
-        s->tried = s->documents;
-        return next_generation(s, f);
-    }
+    if (outgrown(s)) return next_generation(s, f);
     if (!hnsw_wants_maintain(s->graph)) return ST_OK;
     return hnsw_maintain(s->graph, &o, &report, f);
 }

@@ -57,7 +57,7 @@ enum status child_start(struct child *c, const char *name, const char *program,
     pid = fork();
     if (pid < 0) return fault_set_os(f, ST_IO, name, FAULT_NO_OFFSET, errno, "could not start a process");
     if (pid == 0) run_in_child(path, args, log_path, parent);
-    snprintf(c->name, sizeof c->name, "%s", name);
+    if (name != c->name) snprintf(c->name, sizeof c->name, "%s", name); /* the same name when started again */
     c->pid = pid;
     return ST_OK;
 }

@@ -9,6 +9,7 @@
 #include "pipeline/cli/child.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/sink.h"
+#include "wal/wal.h"
 
 enum { RESTART_MAX_MS = 10000, QUICK_DEATHS_MAX = 8 };
 
@@ -81,6 +82,8 @@ int cmd_run(struct cli *c, int argc, char **argv)
     };
     struct platform p;
     struct part_process parts[CHILDREN_MAX] = {0};
+    struct wal_state state = {0};
+    char dir[PATH_MAX_BYTES], lsn[32];
     const char *const *names;
     size_t n = 0, sinks = sink_names(&names);
     int count, result;
@@ -92,6 +95,13 @@ int cmd_run(struct cli *c, int argc, char **argv)
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != ST_OK) return cli_fail(c, st);
     cli_catch_interrupts();
+    if (until) st = platform_path(&p, "wal", dir, &c->fault);
+    if (until && st == ST_OK) st = wal_state(c->io, dir, &state, &c->fault);
+    if (st != ST_OK) {
+        platform_close(&p);
+        return cli_fail(c, st);
+    }
+    snprintf(lsn, sizeof lsn, "%" PRIu64, state.durable);
     for (size_t i = 0; i <= sinks; i++) {
         const char *name = i == 0 ? "relay" : names[i - 1];
         struct part_process *part = &parts[n];
@@ -102,7 +112,11 @@ int cmd_run(struct cli *c, int argc, char **argv)
         part->args[a++] = i == 0 ? "relay" : "sink";
         part->args[a++] = args[0];
         if (i > 0) part->args[a++] = name;
-        if (until) part->args[a++] = "--until-caught-up";
+        if (until && i == 0) part->args[a++] = "--until-caught-up";
+        if (until && i > 0) { /* the stream may still be empty when a sink first looks */
+            part->args[a++] = "--until-lsn";
+            part->args[a++] = lsn;
+        }
         part->args[a++] = "--quiet";
         n++;
     }

@@ -2,6 +2,9 @@
 #include <stdio.h>
 
 #include "engine/io_sim.h"
+#include "engine/rng.h"
+#include "pipeline/compacted.h"
+#include "pipeline/deadletter.h"
 #include "pipeline/stream.h"
 #include "tests/common/check_main.h"
 
@@ -234,12 +237,138 @@ static void test_stream_every_flipped_byte_is_found(void)
     io_sim_free(s);
 }
 
+/* ---- dead letters ---- */
+
+struct letters { int count; uint64_t id[10], txn[10]; enum dead_verdict verdict[10]; };
+
+static enum status take_letter(void *ctx, const struct dead_letter *d, struct fault *f)
+{
+    struct letters *l = ctx;
+
+    (void)f;
+    ck_assert_str_eq(d->reason, "price is negative");
+    ck_assert_uint_eq(d->event.row.after.size, 400);
+    ck_assert_uint_eq(get_u64(d->event.row.after.data), d->event.txn);
+    l->id[l->count] = d->id;
+    l->txn[l->count] = d->event.txn;
+    l->verdict[l->count++] = d->verdict;
+    return ST_OK;
+}
+
+static void test_dead_letters_are_kept_listed_and_resolved_once(void)
+{
+    struct io_sim *s = io_sim_new(test_seed());
+    struct platform p = {.io = io_sim_io(s), .clock = clock_real(), .log_id = 5, .dir = "p"};
+    struct stream_writer *w = open_writer(p.io, "p/stream", NULL);
+    struct stream_reader *r = NULL;
+    struct stream_event e;
+    struct letters l = {0};
+    struct dead_counts counts;
+    struct fault f = {0};
+    uint64_t id;
+
+    for (uint64_t k = 0; k < 12; k++) write_transaction(w, k);
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+    ASSERT_OK(dead_letters(&p, "view", false, take_letter, &l, &f), &f);
+    ck_assert_int_eq(l.count, 0);
+    ASSERT_STATUS(dead_letter_resolve(&p, "view", 1, DEAD_DROPPED, NULL), ST_NOT_FOUND);
+    ASSERT_OK(stream_reader_open(p.io, "p/stream", STREAM_FROM_START, 0, &r, &f), &f);
+    while (stream_reader_next(r, &e, &f) == ST_OK) {
+        if (e.kind != STREAM_ROW || e.txn % 4 != 0) continue;
+        ASSERT_OK(dead_letter_add(&p, "view", &e, "price is negative", &id, &f), &f);
+        ck_assert_uint_eq(id, e.txn / 4 + 1);
+        ASSERT_OK(dead_letter_add(&p, "view", &e, "price is negative", &id, &f), &f); /* delivered again */
+        ck_assert_uint_eq(id, e.txn / 4 + 1);
+    }
+    stream_reader_close(r);
+    io_sim_reboot(s); /* a power cut: each was durable when add returned */
+    ASSERT_OK(dead_letter_resolve(&p, "view", 2, DEAD_RETRIED, &f), &f);
+    ASSERT_STATUS(dead_letter_resolve(&p, "view", 2, DEAD_DROPPED, NULL), ST_CONFLICT);
+    ASSERT_STATUS(dead_letter_resolve(&p, "view", 9, DEAD_DROPPED, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(dead_letter_resolve(&p, "../x", 1, DEAD_DROPPED, NULL), ST_INVALID);
+    ASSERT_OK(dead_letters(&p, "view", false, take_letter, &l, &f), &f);
+    ck_assert_int_eq(l.count, 3);
+    ck_assert_uint_eq(l.txn[2], 8);
+    ck_assert_int_eq(l.verdict[1], DEAD_RETRIED);
+    l.count = 0;
+    ASSERT_OK(dead_letters(&p, "view", true, take_letter, &l, &f), &f);
+    ck_assert_int_eq(l.count, 2);
+    ASSERT_OK(dead_letter_count(&p, "view", &counts, &f), &f);
+    ck_assert(counts.open == 2 && counts.retried == 1 && counts.dropped == 0);
+    io_sim_free(s);
+}
+
+/* ---- compacted view ---- */
+
+enum { KEYS = 40 };
+struct fold { uint64_t version[KEYS]; bool live[KEYS]; }; /* the naive twin */
+
+static void put_key(struct stream_writer *w, struct fold *fold, uint64_t k, uint64_t key, bool gone)
+{
+    struct stream_transaction t = {.lsn = lsn_of(k), .txn = k, .total = 1, .wall_us = 1};
+    struct change_row c = {.txn = k, .table = 1 + (uint32_t)(key % 2), .version = 1, .op = gone ? OP_DELETE : OP_INSERT,
+                           .key = {(uint8_t *)&key, 8}};
+    struct buf b = {0};
+    struct fault f = {0};
+
+    if (gone) c.before = c.key;
+    else c.after = (struct bytes){(uint8_t *)&k, 8};
+    change_put_row(&b, &c);
+    ASSERT_OK(stream_begin(w, &t, &f), &f);
+    ASSERT_OK(stream_event_put(w, CHANGE_ROW, b.data, b.size, &f), &f);
+    ASSERT_OK(stream_end(w, &f), &f);
+    fold->version[key] = k;
+    fold->live[key] = !gone;
+    buf_free(&b);
+}
+
+static enum status take_row(void *ctx, const struct stream_event *e, struct fault *f)
+{
+    struct fold *fold = ctx;
+    uint64_t key = get_u64(e->row.key.data);
+
+    (void)f;
+    ck_assert(e->snapshot);
+    ck_assert(fold->live[key]);
+    ck_assert_uint_eq(get_u64(e->row.after.data), fold->version[key]);
+    fold->live[key] = false; /* once only */
+    return ST_OK;
+}
+
+static void test_compacted_view_is_the_fold_of_the_stream(void)
+{
+    struct stream_writer *w = open_writer(io_posix(), test_dir(), NULL);
+    struct fold fold = {0}, half = {0};
+    struct compacted c;
+    struct rng r;
+    struct fault f = {0};
+
+    rng_seed(&r, test_seed());
+    for (uint64_t k = 0; k < 1000; k++) {
+        put_key(w, &fold, k, rng_below(&r, KEYS), rng_below(&r, 4) == 0);
+        if (k == 499) half = fold;
+    }
+    ASSERT_OK(stream_flush(w, &f), &f);
+    ASSERT_OK(stream_compacted(io_posix(), test_dir(), lsn_of(499), 1 << 20, take_row, &half, &c, &f), &f);
+    ck_assert_uint_eq(c.next_offset, 500);
+    ck_assert_uint_eq(c.lsn, lsn_of(499));
+    for (int k = 0; k < KEYS; k++) ck_assert(!half.live[k]);
+    ASSERT_OK(stream_compacted(io_posix(), test_dir(), LSN_MAX, 1 << 20, take_row, &fold, &c, &f), &f);
+    ck_assert_uint_eq(c.next_offset, 1000);
+    ck_assert_uint_eq(c.events, 1000);
+    for (int k = 0; k < KEYS; k++) ck_assert(!fold.live[k]);
+    ASSERT_STATUS(stream_compacted(io_posix(), test_dir(), LSN_MAX, 1000, take_row, &fold, &c, NULL), ST_LIMIT);
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+}
+
 static const struct named_test tests[] = {
     T(test_stream_every_place_is_found_by_offset_lsn_and_time),
     T(test_stream_lsn_beyond_the_end_passes_over_what_comes_again),
     T(test_stream_retention_stops_at_consumers_then_invalidates),
     T(test_stream_declared_consumers_outlive_the_loss_of_the_page),
     T(test_stream_every_flipped_byte_is_found),
+    T(test_dead_letters_are_kept_listed_and_resolved_once),
+    T(test_compacted_view_is_the_fold_of_the_stream),
 };
 
 int main(int argc, char **argv) { return run_tests("stream", tests, ARRAY_LEN(tests), argc, argv); }

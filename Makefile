@@ -64,6 +64,10 @@ BENCH_PROGRAMS := $(patsubst bench/%.c,$(BUILD)/%,$(BENCH_SOURCES))
 EXAMPLES      := $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(sort $(wildcard docs/examples/*.c)))
 FUZZERS       := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
+# One short line a step; V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
+
 .PHONY: all
 all: $(BUILD)/libseam.a $(if $(CLI_SOURCES),$(BUILD)/seam)
 
@@ -73,7 +77,8 @@ all: $(BUILD)/libseam.a $(if $(CLI_SOURCES),$(BUILD)/seam)
 # ---- objects, with dependencies tracked -----------------------------------------------------------
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(firstword $(subst /,$(space),$*))) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(firstword $(subst /,$(space),$*))) -MMD -MP -c $< -o $@
 
 # The shipped shop is compiled in.
 $(BUILD)/obj/pipeline/assets.o: $(wildcard bench/data/*.json bench/data/*.jsonl bench/data/*.tsv bench/data/*.txt bench/data/*/*.json)
@@ -82,17 +87,20 @@ define archive_rule
 $(BUILD)/lib/$(1).a: $$(call objects,$$(call room_sources,$(1)))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$(AR) rcs $$@ $$^
+	$$(call say,AR,$$@)
+	$$(Q)$$(AR) rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
 
 $(BUILD)/libseam.a: $(LIB_OBJECTS)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/seam: $(CLI_OBJECTS) $(BUILD)/libseam.a
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # ---- tests ----------------------------------------------------------------------------------------
 CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck -lsubunit -lrt -lm)
@@ -108,7 +116,8 @@ test_helpers = $(call objects,$(filter-out tests/$(1)/test_%,$(sort $(wildcard t
 define test_rule
 $(BUILD)/$(1): $(BUILD)/obj/$(1).o $(call test_helpers,$(2)) $(TEST_COMMON) $(call archives,$(if $(NEEDS_$(2)),$(2),all))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) $(TEST_WRAP) $$^ $$(CHECK_LIBS) $$(LDLIBS) -o $$@
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS) $(TEST_WRAP) $$^ $$(CHECK_LIBS) $$(LDLIBS) -o $$@
 endef
 $(foreach t,$(TEST_SOURCES),$(eval $(call test_rule,$(basename $(t)),$(word 2,$(subst /,$(space),$(t))))))
 
@@ -126,7 +135,8 @@ check-%: check-deps
 
 $(BUILD)/examples/%: $(BUILD)/obj/docs/examples/%.o $(BUILD)/libseam.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # Fuzzers run standalone on seeds and files with any compiler, and under libFuzzer with clang.
 # Coverage-guided: make fuzz CC=clang SAN=fuzzer-no-link,address,undefined; build-.../fuzz/NAME -max_total_time=60
@@ -134,7 +144,8 @@ LIBFUZZER := $(findstring fuzzer,$(SAN))
 $(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += $(if $(LIBFUZZER),-DSEAM_LIBFUZZER)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(filter-out %/check_main.o %/fail_malloc.o,$(TEST_COMMON)) $(BUILD)/libseam.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(if $(LIBFUZZER),-fsanitize=fuzzer) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $(if $(LIBFUZZER),-fsanitize=fuzzer) $^ $(LDLIBS) -o $@
 .PHONY: fuzz
 fuzz: $(FUZZERS)
 
@@ -142,7 +153,8 @@ fuzz: $(FUZZERS)
 .PHONY: benches
 benches: $(BENCH_PROGRAMS)
 $(BUILD)/bench_%: $(BUILD)/obj/bench/bench_%.o $(BENCH_COMMON) $(BUILD)/libseam.a
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # ---- the rest -------------------------------------------------------------------------------------
 .PHONY: install format clean help arrows
@@ -173,6 +185,6 @@ help:
 	@echo 'make fuzz            build/fuzz/*; make arrows: check who includes whom'
 	@echo 'make install PREFIX=/usr/local'
 	@echo 'make format          clang-format over the tree'
-	@echo 'variables            CC=clang  DEBUG=1  SAN=address,undefined  SAN=thread  TRACE=0'
+	@echo 'variables            V=1 (show commands)  CC=clang  DEBUG=1  SAN=address,undefined  SAN=thread  TRACE=0'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -76,7 +76,7 @@ static int unknown_command(const char *word)
     near = nearest_name(word, names, ARRAY_LEN(names));
     fprintf(stderr, "seam: there is no command '%s'", word);
     if (near != NULL) fprintf(stderr, "; did you mean '%s'?", near);
-    fprintf(stderr, " 'seam help' lists them.\n");
+    fprintf(stderr, "%s 'seam help' lists them.\n", near != NULL ? "" : ".");
     return EXIT_USAGE;
 }
 

@@ -1,0 +1,106 @@
+#!/bin/sh
+# Goal:   every command answers bad input with the documented exit code and a sentence, never a crash; good input
+#         with its position.
+# Method: the program itself, on a small platform of its own.
+set -u
+seam=${BUILD:-build}/seam
+[ -x "$seam" ] || { echo "skipped: $seam is not built (make all)"; exit 77; }
+dir=$(mktemp -d "${TMPDIR:-/tmp}/seam-cli-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+p=$dir/shop
+bad=0 checks=0
+
+# expect CODE TEXT COMMAND...: the exit code, and TEXT somewhere in what was printed.
+expect() {
+  want=$1 text=$2; shift 2
+  timeout 120 "$@" >"$dir/out" 2>&1 </dev/null
+  got=$?
+  checks=$((checks + 1))
+  if [ "$got" != "$want" ] || ! grep -qF -- "$text" "$dir/out"; then
+    echo "FAIL: $*"; echo "  exit $got, wanted $want, with \"$text\" in:"; head -n 5 "$dir/out" | sed 's/^/    /'
+    bad=$((bad + 1))
+  fi
+}
+
+# usage
+expect 2 'usage: seam COMMAND' "$seam"
+expect 0 'exit codes' "$seam" help
+expect 2 "did you mean 'search'" "$seam" serach
+for c in demo init import generate put get del scan run relay sink status sql view search verify; do
+  expect 0 'options:' "$seam" "$c" --help
+  expect 2 '' "$seam" "$c" --no-such-option
+done
+expect 2 'an argument is missing' "$seam" get
+expect 2 'one argument too many' "$seam" status a b
+
+# init
+expect 3 'no platform here' "$seam" status "$p"
+echo '{"tables":["no_such"],"sinks":{}}' >"$dir/bad.json"
+expect 3 'no shipped schema' "$seam" init "$p" --shop "$dir/bad.json"
+[ -e "$p" ] && { echo 'FAIL: a refused init left a folder behind'; bad=$((bad + 1)); }
+echo '{"tables":[' >"$dir/bad.json"
+expect 2 '' "$seam" init "$p" --shop "$dir/bad.json"
+expect 0 'an empty platform' "$seam" init "$p"
+expect 6 '' "$seam" init "$p" || true
+
+# rows
+expect 0 '300 orders' "$seam" generate "$p" --orders 300
+expect 0 '"sku"' "$seam" get "$p" products 101
+expect 3 'no row with this key' "$seam" get "$p" products 4711
+expect 3 '' "$seam" get "$p" no_table 1
+expect 2 'is no int64' "$seam" get "$p" products many
+expect 0 'committed 1 change' "$seam" put "$p" products '{"product_id":101,"price":"12.5"}'
+expect 0 '"version":2' "$seam" get "$p" products 101
+expect 6 '' "$seam" put "$p" products '{"product_id":101,"price":"1"}' --expect-version 1
+expect 0 '12.5000' "$seam" get "$p" products 101
+expect 2 '' "$seam" put "$p" products '{"product_id":101,"no_such_column":1}'
+expect 2 '' "$seam" put "$p" products '{"product_id":101'
+expect 2 '' "$seam" put "$p" products '[1]'
+expect 2 'key column' "$seam" put "$p" products '{"price":"1"}'
+expect 0 '"error"' sh -c "$seam get $p products 4711 --json; test \$? = 3"
+expect 0 'committed 1 change' "$seam" del "$p" products 103
+expect 3 '' "$seam" del "$p" products 103
+expect 0 '300' "$seam" scan "$p" orders --count
+expect 2 'neither an LSN nor a time' "$seam" get "$p" products 101 --as-of yesterday
+
+# import
+expect 3 '' "$seam" import "$p" "$dir/none.csv" --table products
+expect 2 'either --map or --table' "$seam" import "$p" "$dir/none.csv"
+printf 'customer_id,name,email,country\n900001,Ada,ada@example.org,UK\nnot a number,Bob,b@example.org,UK\n' >"$dir/c.csv"
+expect 1 '1 landed, 1 rejected' "$seam" import "$p" "$dir/c.csv" --table customers
+expect 0 'Ada' "$seam" get "$p" customers 900001
+expect 0 '2 already there' "$seam" import "$p" "$dir/c.csv" --table customers
+
+# moving the data
+expect 3 'no sink of that name' "$seam" sink "$p" no_such_sink
+expect 3 '' "$seam" view "$p" revenue_by_category
+expect 0 'running the relay' "$seam" run "$p" --until-caught-up
+expect 0 'warehouse' "$seam" status "$p"
+expect 0 '"lag_bytes":0' "$seam" status "$p" --json
+
+# asking
+expect 2 "did you mean 'title'" "$seam" sql "$p" 'select titel from silver_products'
+expect 3 "did you mean 'silver_products'" "$seam" sql "$p" 'select * from silver_product'
+expect 2 '^' "$seam" sql "$p" 'select from'
+expect 0 '"row_count":1' "$seam" sql "$p" 'select count(*) from silver_orders' --json
+expect 0 'as of LSN' "$seam" sql "$p" 'select count(*) from orders'
+expect 0 'Kitchen' "$seam" view "$p" revenue_by_category Kitchen
+expect 3 "did you mean 'revenue_by_category'" "$seam" view "$p" revenue_by_categry
+expect 0 'as of LSN' "$seam" search "$p" kettle
+expect 2 '--mode is' "$seam" search "$p" kettle --mode telepathy
+expect 2 '' "$seam" search "$p" kettle --filter 'price:<'
+expect 0 'every checksum' "$seam" verify "$p"
+
+# damage is named, and changes the exit code
+for f in "$p"/oltp/pages "$p"/sinks/search/*.seg; do
+  cp "$f" "$dir/whole"
+  size=$(wc -c <"$f")
+  printf '\377\377\377\377' | dd of="$f" bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
+  expect 4 "$(basename "$f")" "$seam" verify "$p"
+  cp "$dir/whole" "$f"
+  break
+done
+expect 0 'every checksum' "$seam" verify "$p"
+
+echo "$checks checks of the command line, $bad failed"
+[ $bad -eq 0 ]

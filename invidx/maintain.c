@@ -351,6 +351,8 @@ static enum status vacuum(struct invidx_writer *w, struct fault *f)
            !(w->options.keep_us > 0 && all[from].wall_us > w->wall_us - w->options.keep_us))
         from++;
     for (size_t i = 0; st == ST_OK && i < from; i++) st = manifest_remove(w->io, w->dir, all[i].seq, f);
+    /* A power cut must not bring back a state whose files went: first the states are gone for good.     */
+    if (st == ST_OK && from > 0) st = io_sync_dir(w->io, w->dir, f);
     for (size_t i = from; st == ST_OK && ok && i < n; i++) {
         struct manifest m = {0};
         struct store_state state = {0};

@@ -6,6 +6,8 @@
  *                                     +-------+------------------+-----------------------------+
  *   head: bits 0-5 width 0..32; bit 6 belongs to the caller; bit 7 exceptions follow
  *
+ *   Example (tests/invidx/test_kernels.c): 1 2 3 1 2 3 1 2 3 1 2 3 200 1 2 3 is  82 79 9e e7 e4  01 0c 32
+ *
  * The writer takes the width with the fewest bytes in all. Used for document gaps, frequencies and
  * positions. Readers need BITPACK_SLACK readable bytes after `end`.
  * Papers: Zukowski et al., "Super-scalar RAM-CPU cache compression" (ICDE 2006); Lemire & Boytsov (SPE 2015). */

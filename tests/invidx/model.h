@@ -29,7 +29,7 @@ struct model {
     double k1, b;
 };
 
-static struct model_doc *model_put(struct model *m, uint64_t key)
+static inline struct model_doc *model_put(struct model *m, uint64_t key)
 {
     for (size_t i = 0; i < m->n; i++)
         if (m->docs[i].key == key) return &m->docs[i];
@@ -49,7 +49,7 @@ static inline uint32_t model_word(struct rng *r, uint32_t vocabulary)
     return (uint32_t)(u * u * u * vocabulary); /* small numbers are frequent */
 }
 
-static void model_random_doc(struct model *m, struct model_doc *d, struct rng *r, uint32_t vocabulary,
+static inline void model_random_doc(struct model *m, struct model_doc *d, struct rng *r, uint32_t vocabulary,
                              uint32_t longest)
 {
     d->live = true;
@@ -101,7 +101,7 @@ static inline void model_init(struct model *m, size_t fields)
     m->b = 0.75;
 }
 
-static uint32_t model_tf(const struct model *m, const struct model_doc *d, uint32_t word, int field)
+static inline uint32_t model_tf(const struct model *m, const struct model_doc *d, uint32_t word, int field)
 {
     uint32_t tf = 0;
 
@@ -137,7 +137,7 @@ static inline uint32_t model_phrase_tf(const struct model *m, const struct model
     return tf;
 }
 
-static uint32_t model_length(const struct model *m, const struct model_doc *d)
+static inline uint32_t model_length(const struct model *m, const struct model_doc *d)
 {
     uint32_t n = 0;
 
@@ -145,7 +145,7 @@ static uint32_t model_length(const struct model *m, const struct model_doc *d)
     return n;
 }
 
-static uint64_t model_live(const struct model *m)
+static inline uint64_t model_live(const struct model *m)
 {
     uint64_t n = 0;
 
@@ -185,7 +185,7 @@ static inline int32_t model_contribution(double weight, int scale, double k1, do
     return 1 + (int32_t)(w - w / (1.0f + t));
 }
 
-static int model_hit_order(const void *x, const void *y)
+static inline int model_hit_order(const void *x, const void *y)
 {
     const struct model_hit *a = x, *b = y;
 

@@ -84,6 +84,21 @@ static inline struct word_slot *table_slot(struct word_table *t, const char *tex
 }
 
 
+/* The slot of a word that is there already, or NULL.                                                    */
+static struct word_slot *table_find(const struct word_table *t, const char *text, size_t n)
+{
+    struct word_key k = word_key(text, n);
+
+    if (t->size == 0) return NULL;
+    for (size_t i = k.hash & (t->size - 1); t->slots[i].len != 0; i = (i + 1) & (t->size - 1)) {
+        struct word_slot *s = &t->slots[i];
+
+        if (s->len != n || s->lo != k.lo) continue;
+        if (n <= 16 ? s->hi == k.hi : memcmp(t->text.data + s->hi, text, n) == 0) return s;
+    }
+    return NULL;
+}
+
 static void table_clear(struct word_table *t)
 {
     free(t->slots);
@@ -158,43 +173,37 @@ static bool new_term(struct buffer *b, const char *text, size_t n, uint32_t *out
     return true;
 }
 
-/* First sight of a surface word: analysis runs. A stemmed word leads to its term's own slot.           */
+static bool term_is(const struct buffer *b, uint32_t term, const char *text, size_t n)
+{
+    return term != TERM_HOLE && b->terms[term].len == n && memcmp(b->term_text.data + b->terms[term].at, text, n) == 0;
+}
+
+/* First sight of a surface word: analysis runs. A stem has a slot of its own (its text after a byte 1, which
+ * no word begins with), since it need not be a word of any text; where it is one, they share the term.   */
 static bool resolve_word(struct buffer *b, struct token *t, uint32_t *out)
 {
-    char term[INVIDX_TERM_MAX + 8];
+    char term[INVIDX_TERM_MAX + 9] = {1};
+    size_t n = analyzer_term(b->analyzer, t->text, t->len, term + 1);
+    struct word_slot *s, *plain;
     bool fresh;
-    size_t n = analyzer_term(b->analyzer, t->text, t->len, term);
-    struct word_slot *s;
 
-    if (n == 0) {
-        *out = TERM_HOLE;
+    *out = TERM_HOLE;
+    if (n == 0) return true;
+    if (n == t->len && memcmp(term + 1, t->text, n) == 0) { /* its own term */
+        s = table_find(&b->words, term, n + 1);
+        if (s == NULL) return new_term(b, t->text, n, out);
+        *out = s->term;
         return true;
     }
-    if (n == t->len && memcmp(term, t->text, n) == 0) return new_term(b, term, n, out);
-    /* Terms that are no surface word are kept apart by a leading 1: "comput" may be both.              */
-    memmove(term + 1, term, n);
-    term[0] = 1;
     s = table_slot(&b->words, term, n + 1, &fresh);
     if (s == NULL) return false;
     if (fresh) {
-        char word[INVIDX_TERM_MAX + 8], again[INVIDX_TERM_MAX + 8];
-        struct word_slot *plain;
-        size_t m;
+        uint32_t number = TERM_HOLE;
 
-        memcpy(word, term + 1, n);
-        s->term = TERM_HOLE;
-        m = analyzer_term(b->analyzer, word, n, again);
-        if (m == n && memcmp(again, word, n) == 0) { /* it is its own stem: share the surface word's number */
-            plain = table_slot(&b->words, word, n, &fresh);
-            if (plain == NULL) return false;
-            if (fresh && !new_term(b, word, n, &plain->term)) return false;
-            *out = plain->term;
-        } else if (!new_term(b, word, n, out)) {
-            return false;
-        }
-        s = table_slot(&b->words, term, n + 1, &fresh);
-        if (s == NULL) return false;
-        s->term = *out;
+        plain = table_find(&b->words, term + 1, n);
+        if (plain != NULL && term_is(b, plain->term, term + 1, n)) number = plain->term;
+        else if (!new_term(b, term + 1, n, &number)) return false;
+        s->term = number;
     }
     *out = s->term;
     return true;

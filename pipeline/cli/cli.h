@@ -103,5 +103,14 @@ int cmd_verify(struct cli *, int, char **);
 int cmd_demo(struct cli *, int, char **);
 int cmd_dump(struct cli *, int, char **);
 int cmd_generate(struct cli *, int, char **);
+int cmd_log(struct cli *, int, char **);
+int cmd_diff(struct cli *, int, char **);
+int cmd_blame(struct cli *, int, char **);
+int cmd_bisect(struct cli *, int, char **);
+int cmd_clone(struct cli *, int, char **);
+int cmd_stats(struct cli *, int, char **);
+int cmd_doctor(struct cli *, int, char **);
+int cmd_vacuum(struct cli *, int, char **);
+int cmd_salvage(struct cli *, int, char **);
 
 #endif

@@ -25,7 +25,17 @@ static const struct command commands[] = {
     {"sql", "DIR [QUERY]", "query the warehouse, the views and the row store", cmd_sql, "Asking"},
     {"view", "DIR [NAME [KEY]]", "the dashboard: key lookups in an incremental view", cmd_view, "Asking"},
     {"search", "DIR WORDS...", "find products: bm25, vector or hybrid", cmd_search, "Asking"},
+    {"log", "DIR", "transactions, oldest first, and what they changed", cmd_log, "History"},
+    {"diff", "DIR A..B", "every change between two LSNs", cmd_diff, "History"},
+    {"blame", "DIR TABLE KEY...", "the transactions that made this row", cmd_blame, "History"},
+    {"bisect", "DIR", "the commit that broke a number", cmd_bisect, "History"},
+    {"clone", "DIR NEW", "a platform with the tables as they were", cmd_clone, "History"},
     {"verify", "DIR", "every checksum and every invariant, offline", cmd_verify, "Trust"},
+    {"dump", "FILE", "any file of ours, explained byte by byte", cmd_dump, "Trust"},
+    {"stats", "DIR", "trees, fill, depth, recovery distance", cmd_stats, "Trust"},
+    {"doctor", "DIR", "who holds back space, and what it costs", cmd_doctor, "Trust"},
+    {"vacuum", "DIR", "give the row store's free pages back", cmd_vacuum, "Trust"},
+    {"salvage", "DIR", "every readable row of a damaged row store", cmd_salvage, "Trust"},
 };
 
 volatile int cli_interrupted;

@@ -1,0 +1,373 @@
+/* cmd_ops - care for the row store: stats, doctor, checkpoint, vacuum, clone, salvage. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/row.h"
+#include "oltp/oltp.h"
+#include "pipeline/cli/cli.h"
+#include "pipeline/stream.h"
+#include "wal/wal.h"
+
+/* ---- stats ---- */
+
+static void print_trees(struct cli *c, struct oltp_txn *t)
+{
+    uint32_t ids[64];
+    size_t n = oltp_tables(t, ids, ARRAY_LEN(ids));
+    struct table_out out;
+
+    table_begin(&out, 7, 0x7e);
+    table_cell(&out, "tree");
+    table_cell(&out, "entries");
+    table_cell(&out, "depth");
+    table_cell(&out, "leaves");
+    table_cell(&out, "inner pages");
+    table_cell(&out, "overflow");
+    table_cell(&out, "fill");
+    for (size_t i = 0; i < n && i < ARRAY_LEN(ids); i++) {
+        const struct schema *s = oltp_schema(t, ids[i]);
+
+        for (int k = -1; k < s->index_count; k++) {
+            struct oltp_tree_stats tree;
+
+            if (oltp_tree_stats(t, ids[i], k < 0 ? 0 : s->indexes[k].id, &tree, NULL) != ST_OK) continue;
+            table_cell(&out, "%s%s%s", s->name, k < 0 ? "" : ".", k < 0 ? "" : s->indexes[k].name);
+            table_cell(&out, "%" PRIu64, tree.entries);
+            table_cell(&out, "%" PRIu64, tree.depth);
+            table_cell(&out, "%" PRIu64, tree.leaves);
+            table_cell(&out, "%" PRIu64, tree.inners);
+            table_cell(&out, "%" PRIu64, tree.overflow_pages);
+            table_cell(&out, "%.0f %%", tree.fill * 100);
+        }
+    }
+    table_print(c, &out);
+}
+
+int cmd_stats(struct cli *c, int argc, char **argv)
+{
+    const char *args[64];
+    struct platform p;
+    struct oltp *db = NULL;
+    struct oltp_txn *t = NULL;
+    struct oltp_stats s;
+    char a[32], b[32];
+    int count;
+    int rc = argc > 60 ? cli_usage(c, "too many arguments") : cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
+    enum status st;
+
+    if (rc >= 0) return rc;
+    st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
+    if (st != ST_OK) return cli_fail(c, st);
+    st = platform_open_reader(&p, LSN_MAX, INT64_MIN, &db, &c->fault);
+    if (st == ST_OK) st = oltp_read_begin(db, &t, &c->fault);
+    if (st == ST_OK) {
+        print_trees(c, t);
+        oltp_stats(db, &s);
+        printf("\npage file     %s in %" PRIu64 " pages of %" PRIu64 " bytes, %" PRIu64 " free\n", human_bytes(s.file_bytes, a), s.pages,
+               s.page_size, s.free_pages);
+        printf("checkpoint    LSN %" PRIu64 "; log since then %s (what a recovery would replay)\n", s.checkpoint_lsn,
+               human_bytes(s.checkpoint_log_bytes, b));
+        printf("opening now   replayed %" PRIu64 " changes in %.1f ms\n", s.replayed_changes, (double)s.replay_ns / 1e6);
+        cli_footer(c, s.lsn, -1, NULL);
+    }
+    oltp_end(t);
+    (void)oltp_close(db, NULL);
+    platform_close(&p);
+    return st == ST_OK ? EXIT_FINE : cli_fail(c, st);
+}
+
+/* ---- doctor: who holds back space, and what it costs ---- */
+
+static const char *pin_name(enum oltp_pin_kind k)
+{
+    return k == OLTP_PIN_READER ? "reader" : k == OLTP_PIN_RETENTION ? "kept checkpoint" : "transaction";
+}
+
+static void pin_line(struct table_out *t, const char *kind, const char *holder, int64_t pid, bool alive, lsn_t lsn,
+                     int64_t age_us, uint64_t bytes, const char *note)
+{
+    char size[32], age[32];
+
+    table_cell(t, "%s", kind);
+    table_cell(t, "%s", holder);
+    if (pid > 0) table_cell(t, "%" PRId64 "%s", pid, alive ? "" : " (dead)");
+    else table_cell(t, "-");
+    table_cell(t, "%" PRIu64, lsn);
+    table_cell(t, "%s", human_duration(age_us, age));
+    table_cell(t, "%s", human_bytes(bytes, size));
+    table_cell(t, "%s", note);
+}
+
+static enum status list_pins(struct cli *c, const struct platform *p, struct table_out *t, int *warnings)
+{
+    struct oltp_pin pins[OLTP_PINS_MAX + 64];
+    struct wal_slot_info slots[WAL_SLOTS_MAX];
+    char dir[PATH_MAX_BYTES];
+    size_t n = 0;
+    int64_t now = clock_wall_us(c->clock);
+    enum status st = platform_path(p, "oltp", dir, &c->fault);
+
+    if (st == ST_OK) st = oltp_pins(p->io, dir, NULL, pins, ARRAY_LEN(pins), &n, &c->fault);
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        pin_line(t, pin_name(pins[i].kind), pins[i].holder, pins[i].pid, pins[i].alive, pins[i].lsn, now - pins[i].since_us,
+                 pins[i].log_bytes, pins[i].kind == OLTP_PIN_RETENTION || pins[i].alive ? "" : "released: its process is gone");
+    if (st == ST_OK) st = platform_path(p, "wal", dir, &c->fault);
+    if (st == ST_OK) st = wal_slots(p->io, dir, slots, &n, &c->fault);
+    for (size_t i = 0; st == ST_OK && i < n; i++) {
+        bool close = slots[i].bound_bytes > 0 && slots[i].held_bytes > slots[i].bound_bytes / 10 * 8;
+
+        *warnings += close || slots[i].invalid;
+        pin_line(t, "log slot", slots[i].name, slots[i].holder_pid, slots[i].holder_alive, slots[i].confirmed,
+                 now - slots[i].updated_us, slots[i].held_bytes,
+                 slots[i].invalid ? slots[i].reason : close ? "WARNING: over 80 % of its bound" : "");
+    }
+    return st;
+}
+
+static enum status list_consumers(struct cli *c, const struct platform *p, struct table_out *t, int *warnings)
+{
+    struct stream_consumers *consumers = NULL;
+    struct stream_consumer list[STREAM_CONSUMERS_MAX];
+    struct stream_state state = {0};
+    char dir[PATH_MAX_BYTES];
+    size_t n = 0;
+    int64_t now = clock_wall_us(c->clock);
+    enum status st = platform_path(p, "stream", dir, &c->fault);
+
+    if (st == ST_OK) st = stream_state(p->io, dir, &state, &c->fault);
+    if (st == ST_OK) st = stream_consumers_open(p->io, dir, &consumers, &c->fault);
+    if (st == ST_OK) n = stream_consumers_list(consumers, list);
+    for (size_t i = 0; i < n; i++) {
+        *warnings += list[i].invalid;
+        pin_line(t, "stream consumer", list[i].name, list[i].pid, list[i].alive, list[i].lsn, now - list[i].updated_us,
+                 state.lsn > list[i].lsn ? state.lsn - list[i].lsn : 0, list[i].invalid ? "must bootstrap" : "");
+    }
+    stream_consumers_close(consumers);
+    return st;
+}
+
+int cmd_doctor(struct cli *c, int argc, char **argv)
+{
+    const char *args[64];
+    struct platform p;
+    struct table_out t;
+    int count, warnings = 0;
+    int rc = argc > 60 ? cli_usage(c, "too many arguments") : cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
+    enum status st;
+
+    if (rc >= 0) return rc;
+    st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
+    if (st != ST_OK) return cli_fail(c, st);
+    table_begin(&t, 7, 1u << 3 | 1u << 5);
+    table_cell(&t, "pin");
+    table_cell(&t, "holder");
+    table_cell(&t, "process");
+    table_cell(&t, "LSN");
+    table_cell(&t, "age");
+    table_cell(&t, "holds back");
+    table_cell(&t, "note");
+    st = list_pins(c, &p, &t, &warnings);
+    if (st == ST_OK) st = list_consumers(c, &p, &t, &warnings);
+    table_print(c, &t);
+    platform_close(&p);
+    if (st != ST_OK) return cli_fail(c, st);
+    printf("%s\n", warnings == 0 ? "nothing holds back more than it may" : "see the last column");
+    return warnings == 0 ? EXIT_FINE : EXIT_CHECK_FAILED;
+}
+
+/* ---- vacuum ---- */
+
+int cmd_vacuum(struct cli *c, int argc, char **argv)
+{
+    const char *args[64];
+    struct platform p;
+    struct platform_source source = {0};
+    uint64_t freed = 0;
+    char text[32];
+    int count;
+    int rc = argc > 60 ? cli_usage(c, "too many arguments") : cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
+    enum status st;
+
+    if (rc >= 0) return rc;
+    st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
+    if (st != ST_OK) return cli_fail(c, st);
+    st = platform_open_source(&p, &source, &c->fault);
+    if (st == ST_OK) {
+        st = oltp_vacuum(source.db, &freed, &c->fault);
+        st = platform_close_source(&source, st, &c->fault);
+    }
+    platform_close(&p);
+    if (st != ST_OK) return cli_fail(c, st);
+    printf("the row store gave back %s\n", human_bytes(freed, text));
+    return EXIT_FINE;
+}
+
+/* ---- clone: the tables as they were, as a new platform with a history of its own ---- */
+
+enum { CLONE_ROWS_PER_TXN = 5000 };
+
+/* The same shop, with its tables as they were then.                                                 */
+static enum status shop_as_of(struct cli *c, const struct platform *p, struct oltp_txn *t, struct buf *out)
+{
+    const struct json *shop = json_get(p->config, "shop");
+    uint32_t ids[256];
+    size_t n = oltp_tables(t, ids, ARRAY_LEN(ids));
+    struct json_writer w;
+
+    jw_init(&w, out);
+    jw_object(&w);
+    for (const struct json *m = shop->child; m != NULL; m = m->next) {
+        if (strcmp(m->key, "tables") == 0) continue;
+        jw_key(&w, m->key);
+        jw_node(&w, m);
+    }
+    jw_key(&w, "tables");
+    jw_array(&w);
+    for (size_t i = 0; i < n && i < ARRAY_LEN(ids); i++) {
+        struct buf one = {0};
+
+        schema_to_json(oltp_schema(t, ids[i]), &one);
+        jw_raw(&w, (const char *)one.data, one.size);
+        buf_free(&one);
+    }
+    jw_end_array(&w);
+    jw_end_object(&w);
+    return buf_ok(out) ? ST_OK : fault_set(&c->fault, ST_NOMEM, "clone", FAULT_NO_OFFSET, "no memory");
+}
+
+static enum status copy_table(struct cli *c, struct oltp_txn *from, uint32_t id, struct oltp *to, uint64_t *rows)
+{
+    const struct schema *s = oltp_schema(from, id);
+    struct oltp_cursor *cursor = NULL;
+    struct oltp_txn *t = NULL;
+    struct oltp_row row;
+    uint32_t table = 0;
+    uint64_t in_txn = 0;
+    enum status st = oltp_cursor_open(from, id, 0, NULL, 0, &cursor, &c->fault);
+
+    while (st == ST_OK && (st = oltp_cursor_next(cursor, &row, &c->fault)) == ST_OK) {
+        struct value values[COLUMNS_MAX];
+
+        if (t == NULL) st = oltp_write_begin(to, &t, &c->fault);
+        if (st == ST_OK && table == 0) st = oltp_table(t, s->name, &table, &c->fault);
+        if (st == ST_OK) st = row_decode(s, row.row.data, row.row.size, values, &c->fault);
+        if (st == ST_OK) st = oltp_insert(t, table, values, &c->fault);
+        ++*rows;
+        if (st == ST_OK && ++in_txn == CLONE_ROWS_PER_TXN) {
+            st = oltp_commit(t, OLTP_DEFERRED, NULL, &c->fault);
+            t = NULL;
+            in_txn = 0;
+        }
+    }
+    if (st == ST_END) {
+        st = t != NULL ? oltp_commit(t, OLTP_DURABLE, NULL, &c->fault) : ST_OK;
+        t = NULL;
+    }
+    oltp_end(t);
+    oltp_cursor_close(cursor);
+    return st;
+}
+
+static enum status copy_tables(struct cli *c, struct oltp_txn *from, const char *new_dir, uint64_t *rows)
+{
+    struct platform p;
+    struct platform_source to = {0};
+    uint32_t ids[256];
+    size_t n = oltp_tables(from, ids, ARRAY_LEN(ids));
+    enum status st = platform_open(c->io, c->clock, new_dir, &p, &c->fault);
+
+    if (st != ST_OK) return st;
+    st = platform_open_source(&p, &to, &c->fault);
+    for (size_t i = 0; st == ST_OK && i < n && i < ARRAY_LEN(ids); i++) st = copy_table(c, from, ids[i], to.db, rows);
+    if (st == ST_OK) st = oltp_checkpoint(to.db, &c->fault);
+    if (to.db != NULL) st = platform_close_source(&to, st, &c->fault);
+    platform_close(&p);
+    return st;
+}
+
+int cmd_clone(struct cli *c, int argc, char **argv)
+{
+    const char *args[64], *as_of = NULL;
+    const struct opt opts[] = {
+        {"as-of", 0, OPT_STRING, "LSN|TIME", "as the tables were then (now)", &as_of},
+    };
+    struct platform p;
+    struct oltp *db = NULL;
+    struct oltp_txn *t = NULL;
+    struct buf shop = {0};
+    lsn_t lsn = LSN_MAX;
+    int64_t time_us = INT64_MIN;
+    uint64_t rows = 0;
+    int count;
+    int rc = argc > 60 ? cli_usage(c, "too many arguments")
+                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
+    enum status st;
+
+    if (rc >= 0) return rc;
+    if (as_of != NULL && !cli_parse_moment(as_of, &lsn, &time_us)) return cli_usage(c, "--as-of takes an LSN or a time");
+    st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
+    if (st != ST_OK) return cli_fail(c, st);
+    st = platform_open_reader(&p, lsn, time_us, &db, &c->fault);
+    if (st == ST_OK) st = oltp_read_begin(db, &t, &c->fault);
+    if (st == ST_OK) st = shop_as_of(c, &p, t, &shop);
+    if (st == ST_OK)
+        st = platform_create(c->io, c->clock, args[1], (const char *)shop.data, shop.size, clock_mono_ns(c->clock), &c->fault);
+    if (st == ST_OK) st = copy_tables(c, t, args[1], &rows);
+    if (st == ST_OK)
+        printf("%s holds %" PRIu64 " rows of %s as of LSN %" PRIu64 "; its own history begins now\n", args[1], rows, args[0],
+               oltp_txn_lsn(t));
+    oltp_end(t);
+    (void)oltp_close(db, NULL);
+    buf_free(&shop);
+    platform_close(&p);
+    return st == ST_OK ? EXIT_FINE : cli_fail(c, st);
+}
+
+/* ---- salvage: what can still be read of a damaged page file, as JSON lines ---- */
+
+static enum status print_salvaged(void *ctx, const struct schema *s, struct bytes key, struct bytes row)
+{
+    struct value values[COLUMNS_MAX];
+    struct buf b = {0};
+    enum status st = row_decode(s, row.data, row.size, values, NULL);
+
+    (void)ctx;
+    (void)key;
+    if (st != ST_OK) return ST_OK;
+    buf_printf(&b, "{\"table\":\"%s\",\"row\":", s->name);
+    row_to_json(s, values, &b);
+    buf_str(&b, "}\n");
+    cli_print(&b);
+    buf_free(&b);
+    return ST_OK;
+}
+
+int cmd_salvage(struct cli *c, int argc, char **argv)
+{
+    const char *args[64], *schemas_file = NULL;
+    const struct opt opts[] = {
+        {"schemas", 0, OPT_STRING, "FILE", "a JSON array of schemas, when the catalogue is damaged too", &schemas_file},
+    };
+    struct oltp_salvaged s = {0};
+    struct buf report = {0}, schemas = {0};
+    char dir[PATH_MAX_BYTES];
+    int count;
+    int rc = argc > 60 ? cli_usage(c, "too many arguments")
+                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
+    enum status st;
+
+    if (rc >= 0) return rc;
+    st = path_join(dir, args[0], "oltp", &c->fault);
+    if (st == ST_OK && schemas_file != NULL) st = io_read_all(c->io, schemas_file, PLATFORM_CONFIG_MAX, &schemas, &c->fault);
+    if (st == ST_OK)
+        st = oltp_salvage(c->io, dir, schemas_file != NULL ? buf_cstr(&schemas) : NULL, print_salvaged, NULL, &s, &report,
+                          &c->fault);
+    fwrite(report.data != NULL ? report.data : (const uint8_t *)"", 1, report.size, stderr);
+    fprintf(stderr, "%" PRIu64 " rows from %" PRIu64 " pages; %" PRIu64 " pages and %" PRIu64 " rows could not be read\n", s.rows, s.pages,
+            s.bad_pages, s.bad_rows);
+    buf_free(&report);
+    buf_free(&schemas);
+    if (st != ST_OK) return cli_fail(c, st);
+    return s.bad_pages + s.bad_rows > 0 ? EXIT_DAMAGED : EXIT_FINE;
+}

@@ -1,7 +1,7 @@
 /* graph - the index in memory: nodes in blocks, links by number, and who may touch them when.
  *
  * A node is a number 0, 1, 2 ... in order of insertion; what belongs to it lies in parallel arrays of
- * blocks of 1,024 nodes, so that growing never moves a node (searches go on meanwhile), a base file's
+ * blocks of 256 nodes, so that growing never moves a node (searches go on meanwhile), a base file's
  * sections can be used where they are mapped, and a changed block is copied on its first write.
  *
  *     links0   2M x u32   level-0 neighbours, LINK_NONE after the last          (whole cache lines)
@@ -30,7 +30,7 @@
 #include "hnsw/distance.h"
 #include "hnsw/hnsw.h"
 
-enum { BLOCK_SHIFT = 10, BLOCK_NODES = 1 << BLOCK_SHIFT, LOCK_STRIPES = 1 << 14 };
+enum { BLOCK_SHIFT = 8, BLOCK_NODES = 1 << BLOCK_SHIFT, LOCK_STRIPES = 1 << 14 };
 #define LINK_NONE UINT32_MAX
 
 /* ---- blocks ---- */

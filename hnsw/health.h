@@ -10,5 +10,8 @@ MUST_USE enum status health_reach(const struct hnsw *h, uint64_t *reached, struc
 void health_in_links(const struct hnsw *h, uint32_t *in_links);
 /* health of a graph nobody else touches (gate held by the caller, or private).                      */
 MUST_USE enum status health_measure(const struct hnsw *h, struct hnsw_health *out, struct fault *f);
+/* Gives every node the entry point does not reach a link from a near node that is reached (maintain.c);
+ * *orphans counts them up. The graph is the caller's alone.                                         */
+MUST_USE enum status adopt_orphans(struct hnsw *h, uint64_t *orphans, struct fault *f);
 
 #endif

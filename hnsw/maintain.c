@@ -289,7 +289,7 @@ static void adopt_orphan(struct hnsw *h, struct scratch *s, uint32_t orphan, con
     }
 }
 
-static enum status repair_orphans(struct hnsw *h, uint64_t *orphans, struct fault *f)
+enum status adopt_orphans(struct hnsw *h, uint64_t *orphans, struct fault *f)
 {
     size_t words = bitset_words(h->count + 1ul);
     uint64_t *reached = malloc(words * sizeof *reached);
@@ -358,7 +358,7 @@ static enum status rebuild(struct hnsw *h, const struct hnsw_maintain_options *o
     hnsw_close(to);
     free(order);
     free(seen);
-    if (st == ST_OK) st = repair_orphans(h, &r->orphans, f);
+    if (st == ST_OK) st = adopt_orphans(h, &r->orphans, f);
     return st == ST_OK ? keymap_build(h, f) : st;
 }
 

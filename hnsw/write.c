@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "engine/thread.h"
-#include "hnsw/graph.h"
+#include "hnsw/health.h"
 
 enum { TRAIN_FIRST = 256, RETRAIN_GROWTH = 16, RETRAIN_ENOUGH = 16384, ORDER_DIM_MIN = 128 };
 
@@ -66,7 +66,7 @@ static enum status keep_lossless(struct hnsw *h, const float *vec, struct fault 
     return st;
 }
 
-/* One more node: a new block of 1,024 at a time while small, an eighth more when large.              */
+/* One more node: a new block at a time while small, an eighth more when large.                       */
 static enum status room_for(struct hnsw *h, uint64_t more, unsigned levels, struct fault *f)
 {
     uint64_t nodes = (uint64_t)h->count + more, upper = (uint64_t)h->upper_count + levels;
@@ -304,6 +304,20 @@ static void codes_end(struct hnsw *h)
     pthread_rwlock_unlock(&h->gate);
 }
 
+/* A build leaves a few nodes that no list names any more; a load that made most of the graph finds them a
+ * link at once.                                                                                     */
+static enum status load_adopt(struct hnsw *h, uint32_t first, struct fault *f)
+{
+    uint64_t orphans = 0;
+    enum status st;
+
+    if (h->count - first < h->count / 4) return ST_OK;
+    pthread_rwlock_wrlock(&h->gate);
+    st = adopt_orphans(h, &orphans, f);
+    pthread_rwlock_unlock(&h->gate);
+    return st;
+}
+
 enum status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_key, const float *vectors,
                       size_t n, lsn_t lsn, const struct hnsw_load_options *o, struct fault *f)
 {
@@ -326,6 +340,7 @@ enum status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_key, 
     codes = o->codes && h->o.quant == HNSW_F32 && h->count - first >= TRAIN_FIRST;
     st = codes ? codes_begin(h, f) : train_if_due(h, f);
     if (st == ST_OK) st = link_all(h, first, o, f);
+    if (st == ST_OK) st = load_adopt(h, first, f);
     if (codes) codes_end(h);
     if (st == ST_OK) st = load_kill_replaced(h, first, lsn, f);
     return st == ST_OK ? bad : st;

@@ -1,6 +1,6 @@
 // FAISS HNSW: flat (float32) or sq8 (8-bit codes, trained); L2; dimensions padded to a multiple of 16.
-// peer-libs: -lfaiss -fopenmp
-// peer-package: libfaiss-dev
+// peer-libs: -lfaiss -lopenblas -fopenmp
+// peer-package: libfaiss-dev libopenblas-dev
 // peer-flags: -march=native
 #include <faiss/IndexHNSW.h>
 #include <omp.h>
@@ -24,13 +24,13 @@ int main(int argc, char **argv)
               if (sq8) h = new faiss::IndexHNSWSQ(int(base.padded), faiss::ScalarQuantizer::QT_8bit, m, faiss::METRIC_L2);
               else h = new faiss::IndexHNSWFlat(int(base.padded), m, faiss::METRIC_L2);
               h->hnsw.efConstruction = efc;
-              h->train(faiss::idx_t(base.n), base.v.data());
-              h->add(faiss::idx_t(base.n), base.v.data());
+              h->train(int64_t(base.n), base.v.data());
+              h->add(int64_t(base.n), base.v.data());
               omp_set_num_threads(1);
           },
           [&](size_t i, int ef, int32_t *out) {
               float d[10];
-              faiss::idx_t id[10];
+              int64_t id[10];
               h->hnsw.efSearch = ef;
               h->search(1, query.row(i), 10, d, id);
               for (int k = 0; k < 10; k++) out[k] = int32_t(id[k]);

@@ -1,7 +1,7 @@
 // What the vector-search peers share: data, the line protocol, timing. See bench/bench_hnsw.c.
 //
 //   PROGRAM BASE.fvecs QUERIES.fvecs M EFCONSTRUCTION THREADS KIND
-//   build            -> seconds heap-bytes        (heap: what the build left allocated)
+//   build            -> seconds heap-bytes cpu-seconds    (heap: what the build left allocated)
 //   search EF FILE   -> writes 10 int32 row numbers a query to FILE; queries a second
 //   time EF          -> queries-a-second p50-us p99-us
 #pragma once
@@ -64,10 +64,11 @@ static inline void serve(const char *version, size_t queries, const std::functio
     while (peer_line(line, sizeof line)) {
         if (strcmp(line, "build") == 0) {
             size_t before = heap_bytes();
+            clock_t cpu = clock();
             uint64_t t = peer_now_ns();
             build();
             double s = double(peer_now_ns() - t) / 1e9;
-            peer_reply("%.9g %zu", s, heap_bytes() - before);
+            peer_reply("%.9g %zu %.9g", s, heap_bytes() - before, double(clock() - cpu) / CLOCKS_PER_SEC);
         } else if (sscanf(line, "search %d %899s", &ef, path) == 2) {
             std::vector<int32_t> out(queries * 10, -1);
             uint64_t t = peer_now_ns();

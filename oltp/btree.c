@@ -307,6 +307,16 @@ static enum status prepare_empty(struct tree_writer *w, struct fault *f)
     return ST_OK;
 }
 
+/* Loading in key order: the path of the last change is still the one.                               */
+static bool prepare_append(struct tree_writer *w, const uint8_t *key, size_t n)
+{
+    const uint8_t *leaf = w->path[0].p;
+
+    if (page_epoch(leaf) < w->own_epoch) return false;
+    w->at = page_find(leaf, key, n, &w->exact);
+    return w->at == page_count(leaf) && w->at > 0;
+}
+
 enum status tree_prepare(struct tree_writer *w, struct tree *t, uint32_t tree_id, const uint8_t *key,
                          size_t n, struct fault *f)
 {
@@ -314,9 +324,11 @@ enum status tree_prepare(struct tree_writer *w, struct tree *t, uint32_t tree_id
     uint8_t *parent = NULL;
     enum status st = pager_make_room(w->pager, f);
 
+    if (st != ST_OK) return st;
+    if (w->append == t && prepare_append(w, key, n)) return ST_OK;
+    w->append = NULL;
     w->tree = t;
     w->tree_id = tree_id;
-    if (st != ST_OK) return st;
     if (t->depth == 0) return prepare_empty(w, f);
     for (unsigned level = t->depth - 1;; level--) {
         uint32_t own = page;
@@ -382,8 +394,12 @@ enum status tree_store(struct tree_writer *w, const uint8_t *key, size_t n, cons
         page_remove(leaf, w->at);
     } else {
         w->tree->count++;
-        if (page_insert(leaf, w->at, &it, w->tmp)) return ST_OK;
+        if (page_insert(leaf, w->at, &it, w->tmp)) {
+            if (w->at + 1 == page_count(leaf) && w->append == NULL && tree_on_edge(w, 0, true)) w->append = w->tree;
+            return ST_OK;
+        }
     }
+    w->append = NULL;
     return tree_split_insert(w, &it, f);
 }
 
@@ -394,6 +410,7 @@ enum status tree_erase(struct tree_writer *w, const uint8_t *key, size_t n, stru
     enum status st = ST_OK;
 
     assert(w->exact);
+    w->append = NULL;
     if (old.big) st = overflow_free(w, old.child, old.size, f);
     if (st != ST_OK) return st;
     page_remove(leaf, w->at);

@@ -72,6 +72,9 @@ struct tree_writer {
     struct { uint8_t *p; unsigned child; } path[TREE_DEPTH_MAX]; /* by level; [0] = the leaf */
     unsigned at;
     bool exact;
+    /* The last change put a new last entry into this tree, and path still leads to it: a key that is greater
+     * than all goes there without a descent. Cleared by whatever else happens.                      */
+    struct tree *append;
 };
 MUST_USE enum status tree_writer_init(struct tree_writer *w, struct pager *p, struct trace *trace,
                                       struct fault *f);
@@ -100,6 +103,7 @@ MUST_USE enum status writer_own(struct tree_writer *w, uint32_t *page, const uin
 MUST_USE enum status writer_free(struct tree_writer *w, uint32_t page, uint64_t birth, struct fault *f);
 MUST_USE enum status tree_split_insert(struct tree_writer *w, const struct page_item *item, struct fault *f);
 MUST_USE enum status tree_rebalance(struct tree_writer *w, const uint8_t *key, size_t n, struct fault *f);
+bool tree_on_edge(const struct tree_writer *w, unsigned level, bool last);
 MUST_USE enum status overflow_write(struct tree_writer *w, const uint8_t *value, size_t size,
                                     uint32_t *first, struct fault *f);
 MUST_USE enum status overflow_free(struct tree_writer *w, uint32_t first, uint64_t size, struct fault *f);

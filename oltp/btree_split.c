@@ -11,7 +11,7 @@ static size_t separator_size(const struct page_item *low, const struct page_item
 }
 
 /* Is this page of the path the tree's last (first) one of its level?                                */
-static bool on_edge(const struct tree_writer *w, unsigned level, bool last)
+bool tree_on_edge(const struct tree_writer *w, unsigned level, bool last)
 {
     for (unsigned l = level + 1; l < w->tree->depth; l++)
         if (w->path[l].child != (last ? page_count(w->path[l].p) : 0)) return false;
@@ -107,7 +107,7 @@ static enum status split_cut(struct tree_writer *w, unsigned level, const struct
     enum status st = gather(w, left, item, at, &count, f);
 
     if (st != ST_OK) return st;
-    if (at > 0 || !on_edge(w, level, false) || /* loading in descending order leaves the right page full */
+    if (at > 0 || !tree_on_edge(w, level, false) || /* loading in descending order leaves the right page full */
         page_items_cost(w->items + 1 + !leaf, count - 1 - !leaf, leaf) > PAGE_BODY)
         cut = balanced_cut(w->items, count, leaf);
     high = w->items[cut];
@@ -129,7 +129,7 @@ static enum status split_page(struct tree_writer *w, unsigned level, const struc
 
     if (st != ST_OK) return st;
     if (level == 0) atomic_store(&w->hazard->page, up->child);
-    if (at > 0 && at == page_count(left) && on_edge(w, level, true))
+    if (at > 0 && at == page_count(left) && tree_on_edge(w, level, true))
         split_append(w, level, item, right, up, key);
     else
         st = split_cut(w, level, item, at, right, up, key, f);

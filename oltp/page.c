@@ -34,6 +34,18 @@ static int compare_tail(const uint8_t *p, unsigned i, const uint8_t *suffix, siz
     return order != 0 ? order : (n > c.suffix) - (n < c.suffix);
 }
 
+/* The key's first bytes against the page's prefix. Most prefixes are short: one load each, one compare. */
+static inline int compare_prefix(const uint8_t *p, unsigned prefix, const uint8_t *key, size_t n)
+{
+    if (likely(prefix <= 8 && n >= 8)) {
+        unsigned drop = 64 - 8 * prefix;
+        uint64_t a = __builtin_bswap64(get_u64(key)) >> drop, b = __builtin_bswap64(get_u64(p + PAGE_HEADER_SIZE)) >> drop;
+
+        return (a > b) - (a < b);
+    }
+    return memcmp(key, p + PAGE_HEADER_SIZE, n < prefix ? n : prefix);
+}
+
 unsigned page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact)
 {
     unsigned count = page_count(p), prefix = page_prefix(p), at, end;
@@ -42,7 +54,7 @@ unsigned page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact)
 
     *exact = false;
     if (prefix > 0) {
-        order = memcmp(key, p + PAGE_HEADER_SIZE, n < prefix ? n : prefix);
+        order = compare_prefix(p, prefix, key, n);
         if (order < 0 || (order == 0 && n < prefix)) return 0;
         if (order > 0) return count;
         key += prefix;
@@ -249,7 +261,7 @@ bool page_insert(uint8_t *p, unsigned at, const struct page_item *it, uint8_t *t
     unsigned prefix = page_prefix(p);
 
     assert(it->key_size <= OLTP_KEY_MAX);
-    if (prefix > 0) {
+    if (prefix > 0 && (it->key_size < prefix || compare_prefix(p, prefix, it->key, it->key_size) != 0)) {
         size_t common = common_prefix(p + PAGE_HEADER_SIZE, prefix, it->key, it->key_size);
 
         if (common < prefix && page_count(p) == 0) { /* nothing depends on it */

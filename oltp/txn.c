@@ -243,6 +243,7 @@ enum status txn_prepare_write(struct oltp *db, struct fault *f)
     atomic_store(&db->pager.max_epoch, db->epoch);
     atomic_store(&db->pager.write_epoch, db->epoch);
     db->w.made_count = db->w.freed_count = 0;
+    db->w.append = NULL;
     return ST_OK;
 }
 
@@ -271,6 +272,7 @@ void txn_discard(struct oltp_txn *t, const struct savepoint *to)
     struct tree_writer *w = &t->db->w;
     size_t made = to != NULL ? to->made : 0;
 
+    w->append = NULL;
     hazard_clear(w->leaf_hazard);
     hazard_clear(w->hazard);
     while (w->made_count > made) pager_free_now(&t->db->pager, w->made[--w->made_count]);
@@ -486,6 +488,7 @@ enum status save_push(struct oltp_txn *t, struct fault *f)
     t->save_count++;
     /* From here on, pages made before are copied when they change: they are what we may return to. */
     db->w.epoch = db->w.own_epoch = ++db->epoch;
+    db->w.append = NULL;
     atomic_store(&db->pager.max_epoch, db->epoch);
     return ST_OK;
 }

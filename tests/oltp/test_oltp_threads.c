@@ -82,7 +82,7 @@ static void *writer(void *arg)
             continue;
         }
         s->last[from] = s->last[to] = ++s->commit_number;
-        REQUIRE(s, oltp_commit(t, i % 4 == 0 ? OLTP_DURABLE : OLTP_DEFERRED, NULL, NULL) == ST_OK);
+        REQUIRE(s, oltp_commit(t, i % 20 == 0 ? OLTP_DURABLE : OLTP_DEFERRED, NULL, NULL) == ST_OK);
         w->done++;
     }
     return NULL;

@@ -96,7 +96,7 @@ static void test_import_flat_lines_become_the_shops_tables(void)
 static void test_import_again_changes_nothing(void)
 {
     struct oltp *db = shop_open(test_dir());
-    struct buf mapping = mapping_file("online-retail");
+    struct buf mapping = {0};
     struct import_stats s;
     struct fault f = {0};
     char path[PATH_MAX_BYTES];
@@ -569,6 +569,7 @@ static void test_import_online_retail_meets_the_golden_totals(void)
     char text[200];
 
     if (file == NULL) return;
+    mapping = mapping_file("online-retail");
     db = shop_open(test_dir());
     ASSERT_OK(run(db, file, &mapping, (struct import_options){0}, &s, &f), &f);
     printf("online-retail: %s; %llu inserted, %llu updated, %llu transactions\n", import_progress_text(&s, text, sizeof text), (unsigned long long)s.inserted,
@@ -588,12 +589,13 @@ static void test_import_online_retail_meets_the_golden_totals(void)
 static void test_import_product_search_becomes_a_catalogue(void)
 {
     const char *file = shared_data("product-search/products.jsonl.gz");
-    struct buf mapping = mapping_file("product-search");
+    struct buf mapping = {0};
     struct import_stats s;
     struct fault f = {0};
     struct oltp *db;
 
     if (file == NULL) return;
+    mapping = mapping_file("product-search");
     db = shop_open(test_dir());
     ASSERT_OK(run(db, file, &mapping, (struct import_options){0}, &s, &f), &f);
     ck_assert(s.landed == 9913 && s.rejected == 0 && shop_count(db, "products") == 9913);

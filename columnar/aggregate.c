@@ -13,7 +13,8 @@
 #include "columnar/kernels.h"
 #include "engine/hash.h"
 
-enum { CODES_MAX = 1 << 22, FLEETING_CODES_MAX = 4096, MASK_CODES = 24, DISTINCT_BITS_MAX = 1 << 28 };
+enum { CODES_MAX = 1 << 22, FLEETING_CODES_MAX = 4096, MASK_CODES = 64, DISTINCT_BITS_MAX = 1 << 28,
+       DENSE_MAX = 1 << 20, DENSE_SHARE = 4 };
 
 struct key_code { /* how one key becomes codes in this batch */
     uint32_t domain;           /* without the null code */
@@ -33,7 +34,7 @@ struct agg_thread {
     uint32_t *at, *group;
     int32_t *map;              /* combination -> group, -1 not seen */
     size_t map_cap, map_size;
-    struct fault fault;
+    uint8_t *present;          /* dense: groups that have a row */
 };
 
 struct aggregation {
@@ -46,6 +47,7 @@ struct aggregation {
     bool *key_bounded;
     int64_t *arg_lo, *arg_hi;
     bool *arg_bounded;
+    size_t dense;              /* groups numbered by the only key's distance from its lowest; the last is null */
     struct agg_thread *threads;
 };
 
@@ -64,8 +66,8 @@ static bool same_expr(const struct expr *a, const struct expr *b)
     return true;
 }
 
-/* Bounds of a plain column that comes unchanged from a scan. */
-static bool column_bounds(const struct plan *in, const struct expr *e, int64_t *lo, int64_t *hi)
+/* Bounds of a plain column that comes unchanged from a scan of *rows rows. */
+static bool column_bounds(const struct plan *in, const struct expr *e, int64_t *lo, int64_t *hi, uint64_t *rows)
 {
     int column;
 
@@ -78,12 +80,32 @@ static bool column_bounds(const struct plan *in, const struct expr *e, int64_t *
         }
         in = in->in;
     }
-    return in->kind == PLAN_SCAN && scan_bounds(in, column, lo, hi);
+    if (in->kind != PLAN_SCAN) return false;
+    *rows = scan_rows(in);
+    return scan_bounds(in, column, lo, hi);
+}
+
+/* One key of a domain that the rows fill well, and aggregates that are plain arrays. */
+static void choose_dense(struct aggregation *x, uint64_t rows)
+{
+    uint64_t domain;
+
+    if (x->p->n_keys != 1 || !x->key_bounded[0]) return;
+    domain = (uint64_t)x->key_hi[0] - (uint64_t)x->key_lo[0] + 1;
+    if (domain == 0 || domain > DENSE_MAX || domain > rows / DENSE_SHARE || domain < 256) return;
+    for (int g = 0; g < x->p->n_aggs; g++) {
+        enum agg_op op = x->p->aggs[g].op;
+
+        if (op == AGG_COUNT_DISTINCT || op == AGG_APPROX_DISTINCT) return;
+        if ((op == AGG_MIN || op == AGG_MAX) && x->p->aggs[g].arg->type == V_TEXT) return;
+    }
+    x->dense = (size_t)domain + 1;
 }
 
 static enum status set_up(struct aggregation *x, const struct plan *p)
 {
     size_t keys = (size_t)p->n_keys + 1, aggs = (size_t)p->n_aggs + 1;
+    uint64_t rows = 0;
 
     x->p = p;
     x->args = calloc(aggs, sizeof *x->args);
@@ -99,7 +121,8 @@ static enum status set_up(struct aggregation *x, const struct plan *p)
         x->arg_lo == NULL || x->arg_hi == NULL || x->arg_bounded == NULL || x->threads == NULL)
         return ST_NOMEM;
     for (int k = 0; k < p->n_keys; k++)
-        x->key_bounded[k] = column_bounds(p->in, p->exprs[k], &x->key_lo[k], &x->key_hi[k]);
+        x->key_bounded[k] = column_bounds(p->in, p->exprs[k], &x->key_lo[k], &x->key_hi[k], &rows);
+    choose_dense(x, rows);
     for (int g = 0; g < p->n_aggs; g++) {
         const struct expr *arg = p->aggs[g].arg;
         int at = 0;
@@ -110,7 +133,7 @@ static enum status set_up(struct aggregation *x, const struct plan *p)
         if (at == x->n_args) x->args[x->n_args++] = arg;
         x->arg_of[g] = at;
         x->arg_bounded[g] = p->aggs[g].op == AGG_COUNT_DISTINCT && p->n_keys == 0 &&
-                            column_bounds(p->in, arg, &x->arg_lo[g], &x->arg_hi[g]);
+                            column_bounds(p->in, arg, &x->arg_lo[g], &x->arg_hi[g], &rows);
     }
     return ST_OK;
 }
@@ -135,6 +158,10 @@ static enum status thread_init(struct aggregation *x, struct agg_thread *t)
     if (t->eval == NULL || t->dense == NULL || t->keys == NULL || t->args == NULL || t->values == NULL ||
         t->codes == NULL || t->last == NULL || t->code == NULL || t->at == NULL || t->group == NULL)
         return ST_NOMEM;
+    if (x->dense > 0) {
+        t->present = calloc(x->dense, 1);
+        return t->present == NULL ? ST_NOMEM : groups_dense(&t->g, x->dense);
+    }
     if (x->p->n_keys > 0) return ST_OK;
     st = groups_find(&t->g, NULL, 0, &only);
     for (int g = 0; st == ST_OK && g < x->p->n_aggs; g++) {
@@ -164,6 +191,7 @@ static void thread_free(struct agg_thread *t)
     free(t->at);
     free(t->group);
     free(t->map);
+    free(t->present);
 }
 
 /* ---- codes ---- */
@@ -239,7 +267,7 @@ static bool add_codes(uint32_t *code, const struct vec *v, const struct key_code
         return true;
     case CODE_DICT:
         if (v->nulls == NULL) {
-            for (uint32_t i = 0; i < rows; i++) code[i] += v->code[i] * stride;
+            kernel_add_codes(code, v->code, rows, stride);
             return true;
         }
         for (uint32_t i = 0; i < rows; i++)
@@ -295,9 +323,12 @@ static enum status group_of_row(struct aggregation *x, struct agg_thread *t, uin
 static enum status feed_masks(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel,
                               size_t combinations)
 {
-    uint64_t mask[VECTOR_WORDS];
+    uint64_t mask[VECTOR_WORDS], seen = 0;
 
-    for (size_t c = 0; c < combinations; c++) {
+    assert(combinations <= 64);
+    for (uint32_t i = 0; i < rows; i++) seen |= 1ull << (t->code[i] & 63);
+    for (; seen != 0; seen &= seen - 1) {
+        size_t c = (size_t)__builtin_ctzll(seen);
         uint32_t chosen, group;
 
         kernel_equal_u32(t->code, rows, (uint32_t)c, mask);
@@ -322,8 +353,7 @@ static enum status feed_masks(struct aggregation *x, struct agg_thread *t, uint3
     return ST_OK;
 }
 
-static enum status feed_rows(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel,
-                             bool coded)
+static uint32_t list_rows(struct agg_thread *t, uint32_t rows, const uint64_t *sel)
 {
     uint32_t n = 0;
 
@@ -333,6 +363,43 @@ static enum status feed_rows(struct aggregation *x, struct agg_thread *t, uint32
         for (size_t w = 0; w < bitset_words(rows); w++)
             for (uint64_t word = sel[w]; word != 0; word &= word - 1)
                 t->at[n++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(word);
+    return n;
+}
+
+static enum status feed_groups(struct aggregation *x, struct agg_thread *t, uint32_t n)
+{
+    enum status st = ST_OK;
+
+    for (int g = 0; st == ST_OK && g < x->p->n_aggs; g++) {
+        struct acc *a = &t->g.accs[g];
+
+        st = acc_rows(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], t->at, t->group, n);
+    }
+    return st;
+}
+
+static enum status feed_dense(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel)
+{
+    const struct vec *key = &t->keys[0];
+    uint32_t n = list_rows(t, rows, sel), last = (uint32_t)x->dense - 1;
+    uint64_t lo = (uint64_t)x->key_lo[0];
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t code = (uint64_t)key->i[vec_slot(key, t->at[i])] - lo;
+
+        if (key->nulls != NULL && vec_null(key, t->at[i])) code = last;
+        else if (code >= last) return ST_CORRUPT; /* statistics that lie */
+        t->group[i] = (uint32_t)code;
+        t->present[code] = 1;
+    }
+    return feed_groups(x, t, n);
+}
+
+static enum status feed_rows(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel,
+                             bool coded)
+{
+    uint32_t n = list_rows(t, rows, sel);
+
     for (uint32_t i = 0; i < n; i++) {
         int32_t known = coded ? t->map[t->code[t->at[i]]] : -1;
 
@@ -343,13 +410,7 @@ static enum status feed_rows(struct aggregation *x, struct agg_thread *t, uint32
         if (group_of_row(x, t, t->at[i], &t->group[i]) != ST_OK) return ST_NOMEM;
         if (coded) t->map[t->code[t->at[i]]] = (int32_t)t->group[i];
     }
-    for (int g = 0; g < x->p->n_aggs; g++) {
-        struct acc *a = &t->g.accs[g];
-        enum status st = acc_rows(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], t->at, t->group, n);
-
-        if (st != ST_OK) return st;
-    }
-    return ST_OK;
+    return feed_groups(x, t, n);
 }
 
 /* Masked sums want plain arrays. */
@@ -362,7 +423,7 @@ static enum status flatten_args(struct aggregation *x, struct agg_thread *t, uin
         if (v->kind != VEC_DICT || v->type == V_TEXT) continue;
         p = malloc(VECTOR_ROWS * sizeof *p);
         if (p == NULL) return ST_NOMEM;
-        for (uint32_t i = 0; i < rows; i++) p[i] = v->i[v->code[i]];
+        kernel_lookup(v->i, v->code, rows, p);
         v->kind = VEC_FLAT;
         v->i = p;
         memory[k] = p;
@@ -389,7 +450,9 @@ static enum status accumulate(struct aggregation *x, struct agg_thread *t, const
     size_t combinations = 0;
     enum status st = ST_OK;
 
-    if (x->p->n_keys == 0) {
+    if (x->dense > 0) {
+        st = feed_dense(x, t, b->rows, sel);
+    } else if (x->p->n_keys == 0) {
         st = flatten_args(x, t, b->rows, memory);
         for (int g = 0; st == ST_OK && g < x->p->n_aggs; g++) {
             struct acc *a = &t->g.accs[g];
@@ -429,10 +492,24 @@ static enum status push(void *self, int thread, const struct batch *b, const uin
     if (st == ST_OK) st = accumulate(x, t, b, sel);
     if (st != ST_OK && f != NULL) *f = here;
     if (st == ST_NOMEM) fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory for the groups of a query");
+    if (st == ST_CORRUPT) fault_set(f, st, NULL, FAULT_NO_OFFSET, "a file holds values outside its statistics");
     return st;
 }
 
 /* ---- the result ---- */
+
+static enum status merge_dense(struct aggregation *x, struct agg_thread *to, const struct agg_thread *from)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < x->dense; i++) {
+        if (!from->present[i]) continue;
+        to->present[i] = 1;
+        for (int g = 0; st == ST_OK && g < to->g.n_accs; g++)
+            st = acc_merge(&to->g, &to->g.accs[g], &from->g.accs[g], (uint32_t)i, (uint32_t)i);
+    }
+    return st;
+}
 
 static enum status merge(struct aggregation *x, struct groups *to, const struct groups *from)
 {
@@ -452,14 +529,21 @@ static enum status merge(struct aggregation *x, struct groups *to, const struct 
     return st;
 }
 
-static enum status results(struct aggregation *x, const struct groups *g, struct coldata *out, struct fault *f)
+static enum status results(struct aggregation *x, const struct agg_thread *t, struct coldata *out, struct fault *f)
 {
+    const struct groups *g = &t->g;
     struct value *row = calloc((size_t)x->p->n_columns + 1, sizeof *row);
     enum status st = row == NULL ? ST_NOMEM : rows_init(out, x->p);
 
     if (st == ST_OK) st = coldata_reserve(out, g->count);
     for (size_t i = 0; st == ST_OK && i < g->count; i++) {
-        for (int k = 0; k < x->p->n_keys; k++) row[k] = coldata_value(&g->keys, k, i);
+        if (x->dense > 0 && !t->present[i]) continue;
+        for (int k = 0; k < x->p->n_keys && x->dense == 0; k++) row[k] = coldata_value(&g->keys, k, i);
+        if (x->dense > 0) {
+            row[0] = i + 1 == x->dense ? v_null() : (struct value){.type = x->p->columns[0].type,
+                                                                   .scale = x->p->columns[0].scale};
+            if (i + 1 < x->dense) row[0].i = (int64_t)((uint64_t)x->key_lo[0] + i);
+        }
         for (int a = 0; st == ST_OK && a < g->n_accs; a++)
             st = acc_result(&g->accs[a], (uint32_t)i, &x->p->columns[x->p->n_keys + a], &row[x->p->n_keys + a], f);
         if (st == ST_OK) st = coldata_append(out, row, 0);
@@ -480,8 +564,10 @@ enum status run_aggregate(struct query *q, const struct plan *p, struct coldata 
     for (int k = 0; st == ST_OK && k < p->n_keys; k++) expr_columns(p->exprs[k], note, required);
     for (int k = 0; st == ST_OK && k < x.n_args; k++) expr_columns(x.args[k], note, required);
     if (st == ST_OK) st = run_pipeline(q, p->in, (struct sink){push, &x, required}, f);
-    for (int t = 1; st == ST_OK && t < q->threads; t++) st = merge(&x, &x.threads[0].g, &x.threads[t].g);
-    if (st == ST_OK) st = results(&x, &x.threads[0].g, out, f);
+    for (int t = 1; st == ST_OK && t < q->threads; t++)
+        st = x.dense > 0 ? merge_dense(&x, &x.threads[0], &x.threads[t])
+                         : merge(&x, &x.threads[0].g, &x.threads[t].g);
+    if (st == ST_OK) st = results(&x, &x.threads[0], out, f);
     if (st == ST_NOMEM) fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory for the groups of a query");
     for (int t = 0; x.threads != NULL && t < q->threads; t++) thread_free(&x.threads[t]);
     free(x.threads);

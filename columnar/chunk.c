@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "columnar/kernels.h"
 #include "engine/bitpack.h"
 
 int64_t zone_of_double(double d)
@@ -294,10 +295,7 @@ static enum status read_ints(const struct chunk *c, const struct chunk_vector *c
 
     if (c->narrow) {
         if (!ints_decode32(&cv->ints, cv->rows, s->code)) return ST_CORRUPT;
-        if (factor == 1)
-            for (uint32_t i = 0; i < cv->rows; i++) s->u[i] = base + s->code[i];
-        else
-            for (uint32_t i = 0; i < cv->rows; i++) s->u[i] = base + factor * s->code[i];
+        kernel_widen(s->code, cv->rows, base, factor, s->i);
     } else {
         if (!ints_decode64(&cv->ints, cv->rows, s->u)) return ST_CORRUPT;
         for (uint32_t i = 0; i < cv->rows; i++) s->u[i] = base + factor * s->u[i];

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "columnar/expr_impl.h"
+#include "columnar/kernels.h"
 
 /* Results live in blocks that are kept from batch to batch, so that a running query allocates nothing. */
 enum { POOL_BLOCK = 256 << 10 };
@@ -154,7 +155,7 @@ static enum status flatten(struct expr_state *s, struct vec *v, uint32_t rows, s
     } else {
         p = take(s, VECTOR_ROWS * 8);
         if (p == NULL) return no_memory(f);
-        for (uint32_t i = 0; i < rows; i++) p[i] = v->i[v->code[i]];
+        kernel_lookup(v->i, v->code, rows, p);
         v->i = p;
     }
     v->kind = VEC_FLAT;
@@ -200,18 +201,7 @@ static bool bounds(enum expr_op op, const struct vec *a, const struct vec *b, in
         else for (uint32_t i = 0; i < (rows); i++) { const __typeof__(*(a)) x = (a)[i]; const __typeof__(*(b)) y = (b)[i]; (r)[i] = (expression); } \
     } while (0)
 
-static void ints_unchecked(enum expr_op op, uint32_t rows, const int64_t *sa, const int64_t *sb, int64_t *sr,
-                           bool ca, bool cb)
-{
-    const uint64_t *a = (const uint64_t *)sa, *b = (const uint64_t *)sb;
-    uint64_t *r = (uint64_t *)sr;
-
-    switch (op) {
-    case E_ADD: LOOPS(rows, a, b, r, ca, cb, x + y); break;
-    case E_SUB: LOOPS(rows, a, b, r, ca, cb, x - y); break;
-    default: LOOPS(rows, a, b, r, ca, cb, x * y); break;
-    }
-}
+static char op_char(enum expr_op op) { return op == E_ADD ? '+' : op == E_SUB ? '-' : op == E_MUL ? '*' : '/'; }
 
 /* A row that overflows is an error unless it is null anyway. */
 static bool ints_checked(enum expr_op op, uint32_t rows, const int64_t *a, const int64_t *b, int64_t *r,
@@ -225,17 +215,6 @@ static bool ints_checked(enum expr_op op, uint32_t rows, const int64_t *a, const
         if (bad && (nulls == NULL || !bitset_get(nulls, i))) return false;
     }
     return true;
-}
-
-static void double_loops(enum expr_op op, uint32_t rows, const double *a, const double *b, double *r, bool ca,
-                         bool cb)
-{
-    switch (op) {
-    case E_ADD: LOOPS(rows, a, b, r, ca, cb, x + y); break;
-    case E_SUB: LOOPS(rows, a, b, r, ca, cb, x - y); break;
-    case E_MUL: LOOPS(rows, a, b, r, ca, cb, x * y); break;
-    default: LOOPS(rows, a, b, r, ca, cb, y == 0 ? 0 : x / y); break;
-    }
 }
 
 static enum status null_where_zero(struct expr_state *s, const struct vec *b, uint32_t rows, struct vec *out,
@@ -283,11 +262,11 @@ static enum status eval_arithmetic(struct expr_state *s, const struct expr *e, c
     out->lo = INT64_MIN;
     out->hi = INT64_MAX;
     if (e->type == V_DOUBLE) {
-        double_loops(e->op, rows, a.d, b.d, (double *)r, ca, cb);
+        kernel_arith_double(op_char(e->op), rows, a.d, ca, b.d, cb, (double *)r);
         return e->op == E_DIV ? null_where_zero(s, &b, rows, out, f) : ST_OK;
     }
     if (bounds(e->op, &a, &b, &out->lo, &out->hi))
-        ints_unchecked(e->op, rows, a.i, b.i, r, ca, cb);
+        kernel_arith(op_char(e->op), rows, a.i, ca, b.i, cb, r);
     else if (!ints_checked(e->op, rows, a.i, b.i, r, ca, cb, out->nulls))
         return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET, "%s overflows 64 bits", expr_op_name(e->op));
     return ST_OK;
@@ -483,7 +462,7 @@ static enum status eval_cast(struct expr_state *s, const struct expr *e, const s
     out->lo = INT64_MIN;
     out->hi = INT64_MAX;
     if (bounds(E_MUL, &a, &factor, &out->lo, &out->hi))
-        ints_unchecked(E_MUL, b->rows, a.i, &power, r, false, true);
+        kernel_arith('*', b->rows, a.i, false, &power, true, r);
     else if (!ints_checked(E_MUL, b->rows, a.i, &power, r, false, true, a.nulls))
         return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET, "a number overflows 64 bits at %u decimal places",
                          e->scale);

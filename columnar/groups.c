@@ -122,6 +122,14 @@ static enum status grow_accs(struct groups *g, size_t cap)
     return ST_OK;
 }
 
+enum status groups_dense(struct groups *g, size_t n)
+{
+    enum status st = grow_accs(g, n);
+
+    g->count = st == ST_OK ? n : 0;
+    return st;
+}
+
 static enum status grow_slots(struct groups *g)
 {
     size_t cap = g->slot_cap == 0 ? 1024 : 2 * g->slot_cap;

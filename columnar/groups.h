@@ -52,6 +52,9 @@ void groups_free(struct groups *g);
 enum status groups_find(struct groups *g, const struct value *keys, uint64_t hash, uint32_t *group);
 uint64_t groups_hash(const struct value *keys, int n);
 
+/* n groups at once, whose numbers are their keys' codes: no key is stored or looked up. */
+enum status groups_dense(struct groups *g, size_t n);
+
 /* Feeds rows at[0..n) of a vector into an accumulator; group[i] belongs to row at[i]. */
 enum status acc_rows(struct groups *g, struct acc *a, const struct vec *v, const uint32_t *at,
                      const uint32_t *group, uint32_t n);

@@ -1,4 +1,8 @@
-/* join - hash join: the right side in memory, the left side streamed through it. */
+/* join - hash join: the right side in memory, the left side streamed through it.
+ *
+ * Where the key is one integer, unique on the right and of a small range (a dimension's key), the table is an
+ * array, the left columns pass through untouched and the right ones become dictionary vectors whose
+ * codes are row numbers: nothing is copied, and what follows works per dimension row.               */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -10,7 +14,13 @@ struct join_table {
     uint64_t *hashes;
     uint32_t *heads, *next;      /* 1 + row; chains */
     size_t cap;
+    uint32_t *direct;            /* 1 + row of key lo + i; NULL: not of that kind */
+    int64_t lo;
+    uint64_t span;
+    struct text_ref **refs;      /* of the right side's text columns, for dictionary vectors */
 };
+
+enum { DIRECT_MAX = 1 << 22 };
 
 void join_free(struct join_table *t)
 {
@@ -19,7 +29,55 @@ void join_free(struct join_table *t)
     free(t->hashes);
     free(t->heads);
     free(t->next);
+    free(t->direct);
+    for (int c = 0; t->refs != NULL && c < t->p->right->n_columns; c++) free(t->refs[c]);
+    free(t->refs);
     free(t);
+}
+
+/* The array form, when the keys allow it; ST_NOT_FOUND when not. */
+static enum status build_direct(struct join_table *t)
+{
+    const struct coldata_column *key = &t->rows.columns[t->p->right->n_columns];
+    int64_t lo = INT64_MAX, hi = INT64_MIN;
+
+    if (t->p->n_keys != 1 || key->type == V_TEXT || key->type == V_DOUBLE || t->rows.rows == 0 ||
+        t->rows.rows > DIRECT_MAX)
+        return ST_NOT_FOUND;
+    for (size_t i = 0; i < t->rows.rows; i++) {
+        if (key->nulls != NULL && bitset_get(key->nulls, i)) continue;
+        if (key->i[i] < lo) lo = key->i[i];
+        if (key->i[i] > hi) hi = key->i[i];
+    }
+    if (lo > hi || (uint64_t)hi - (uint64_t)lo >= DIRECT_MAX) return ST_NOT_FOUND;
+    t->lo = lo;
+    t->span = (uint64_t)hi - (uint64_t)lo + 1;
+    t->direct = calloc(t->span, sizeof *t->direct);
+    t->refs = calloc((size_t)t->p->right->n_columns + 1, sizeof *t->refs);
+    if (t->direct == NULL || t->refs == NULL) return ST_NOMEM;
+    for (size_t i = 0; i < t->rows.rows; i++) {
+        uint32_t *slot;
+
+        if (key->nulls != NULL && bitset_get(key->nulls, i)) continue;
+        slot = &t->direct[(uint64_t)key->i[i] - (uint64_t)lo];
+        if (*slot != 0) { /* a key twice: chains are for that */
+            free(t->direct);
+            t->direct = NULL;
+            return ST_NOT_FOUND;
+        }
+        *slot = (uint32_t)i + 1;
+    }
+    for (int c = 0; c < t->p->right->n_columns; c++) {
+        if (t->rows.columns[c].type != V_TEXT) continue;
+        t->refs[c] = malloc(t->rows.rows * sizeof *t->refs[c]);
+        if (t->refs[c] == NULL) return ST_NOMEM;
+        for (size_t i = 0; i < t->rows.rows; i++) {
+            struct value v = coldata_value(&t->rows, c, i);
+
+            t->refs[c][i] = v.type == V_NULL ? (struct text_ref){"", 0} : (struct text_ref){v.s, v.len};
+        }
+    }
+    return ST_OK;
 }
 
 enum status join_build(struct query *q, const struct plan *p, struct join_table **out, struct fault *f)
@@ -48,6 +106,9 @@ enum status join_build(struct query *q, const struct plan *p, struct join_table 
                        "the right side of a join takes %llu bytes, more than the budget; put the smaller table right",
                        (unsigned long long)t->rows.bytes);
     if (st != ST_OK) goto done;
+    st = build_direct(t);
+    if (st != ST_NOT_FOUND) goto done;
+    st = ST_OK;
     for (t->cap = 64; t->cap < 2 * t->rows.rows;) t->cap *= 2;
     t->hashes = malloc((t->rows.rows + 1) * sizeof *t->hashes);
     t->heads = calloc(t->cap, sizeof *t->heads);
@@ -147,8 +208,7 @@ static void put(struct out_column *c, uint32_t row, const struct value *v)
 }
 
 static enum status flush(struct join_probe *p, const struct batch *b,
-                         enum status (*next)(void *ctx, const struct batch *b, struct fault *f), void *ctx,
-                         struct fault *f)
+                         batch_fn next, void *ctx, struct fault *f)
 {
     struct batch out = {.rows = p->count, .count = p->p->n_columns, .cols = p->vecs};
     int left = p->p->in->n_columns;
@@ -173,7 +233,7 @@ static enum status flush(struct join_probe *p, const struct batch *b,
         p->vecs[c].nulls = col->any ? col->nulls : NULL;
     }
     p->count = 0;
-    return next(ctx, &out, f);
+    return next(ctx, &out, NULL, f);
 }
 
 static bool matches(const struct join_probe *p, const struct value *key, uint64_t hash, uint32_t row)
@@ -189,8 +249,57 @@ static bool matches(const struct join_probe *p, const struct value *key, uint64_
     return true;
 }
 
-enum status join_push(struct join_probe *p, const struct batch *b, const uint64_t *sel,
-                      enum status (*next)(void *ctx, const struct batch *b, struct fault *f), void *ctx,
+/* A right column as a dictionary of the right rows; codes are shared by all of them. */
+static void direct_column(const struct join_probe *p, int c, const uint32_t *code, const uint64_t *missing,
+                          bool any_missing, uint32_t rows, struct out_column *col, struct vec *out)
+{
+    const struct coldata_column *from = &p->t->rows.columns[c];
+
+    *out = (struct vec){.kind = VEC_DICT, .type = from->type, .scale = from->scale, .stable = true, .code = code,
+                        .dict_count = (uint32_t)p->t->rows.rows, .lo = INT64_MIN, .hi = INT64_MAX};
+    if (from->type == V_TEXT) out->s = p->t->refs[c];
+    else out->i = from->i;
+    if (!any_missing && from->nulls == NULL) return;
+    memcpy(col->nulls, missing, sizeof col->nulls);
+    for (uint32_t i = 0; from->nulls != NULL && i < rows; i++)
+        if (bitset_get(from->nulls, code[i])) bitset_set(col->nulls, i);
+    out->nulls = col->nulls;
+}
+
+static enum status push_direct(struct join_probe *p, const struct batch *b, const uint64_t *sel, batch_fn next,
+                               void *ctx, struct fault *f)
+{
+    const struct vec *key = &p->keys[0];
+    struct batch out = {.rows = b->rows, .count = p->p->n_columns, .cols = p->vecs};
+    uint64_t found[VECTOR_WORDS] = {0}, missing[VECTOR_WORDS] = {0};
+    int left = p->p->in->n_columns;
+    uint32_t n = 0, chosen = sel_count(sel, b->rows);
+
+    for (uint32_t i = 0; i < b->rows; i++) {
+        uint64_t off = (uint64_t)key->i[vec_slot(key, i)] - (uint64_t)p->t->lo;
+        uint32_t row = off < p->t->span && !(key->nulls != NULL && vec_null(key, i)) ? p->t->direct[off] : 0;
+
+        p->right[i] = row == 0 ? 0 : row - 1;
+        found[i / 64] |= (uint64_t)(row != 0) << (i & 63);
+    }
+    for (size_t w = 0; w < bitset_words(b->rows); w++) {
+        missing[w] = ~found[w];
+        if (sel != NULL) found[w] &= sel[w];
+        n += (uint32_t)__builtin_popcountll(found[w]);
+    }
+    if (p->p->join == JOIN_INNER && n == 0) return ST_OK;
+    memcpy(p->vecs, b->cols, (size_t)left * sizeof *p->vecs);
+    for (int c = left; c < p->p->n_columns; c++) {
+        p->vecs[c] = (struct vec){.type = p->p->columns[c].type};
+        if (p->required[c])
+            direct_column(p, c - left, p->right, missing, p->p->join == JOIN_LEFT && n < chosen, b->rows,
+                          &p->cols[c], &p->vecs[c]);
+    }
+    if (p->p->join == JOIN_LEFT) return next(ctx, &out, sel, f);
+    return next(ctx, &out, n == b->rows ? NULL : found, f);
+}
+
+enum status join_push(struct join_probe *p, const struct batch *b, const uint64_t *sel, batch_fn next, void *ctx,
                       struct fault *f)
 {
     enum status st = ST_OK;
@@ -198,6 +307,7 @@ enum status join_push(struct join_probe *p, const struct batch *b, const uint64_
     expr_state_reset(p->eval);
     for (int k = 0; st == ST_OK && k < p->p->n_keys; k++)
         st = expr_eval(p->eval, p->p->exprs[k], b, &p->keys[k], f);
+    if (st == ST_OK && p->t->direct != NULL) return push_direct(p, b, sel, next, ctx, f);
     for (uint32_t i = 0; st == ST_OK && i < b->rows; i++) {
         struct value key[KEY_COLUMNS_MAX * 4];
         bool null = false, found = false;

@@ -38,6 +38,53 @@ int64_t kernel_sum_i64_scalar(const int64_t *v, size_t n, const uint64_t *mask)
     return (int64_t)sum;
 }
 
+/* ---- plain loops, compiled once for each target ---- */
+
+#define INLINE static inline __attribute__((always_inline))
+#define LOOP(expression)                                                                          \
+    do {                                                                                          \
+        if (one_a) for (size_t i = 0; i < n; i++) { x = a[0]; y = b[i]; r[i] = (expression); }    \
+        else if (one_b) for (size_t i = 0; i < n; i++) { x = a[i]; y = b[0]; r[i] = (expression); } \
+        else for (size_t i = 0; i < n; i++) { x = a[i]; y = b[i]; r[i] = (expression); }          \
+    } while (0)
+
+INLINE void widen_body(const uint32_t *v, size_t n, uint64_t base, uint64_t factor, uint64_t *out)
+{
+    if (factor == 1) for (size_t i = 0; i < n; i++) out[i] = base + v[i];
+    else for (size_t i = 0; i < n; i++) out[i] = base + factor * v[i];
+}
+
+INLINE void arith_body(char op, size_t n, const uint64_t *restrict a, bool one_a, const uint64_t *restrict b,
+                       bool one_b, uint64_t *restrict r)
+{
+    uint64_t x, y;
+
+    if (op == '+') LOOP(x + y);
+    else if (op == '-') LOOP(x - y);
+    else LOOP(x * y);
+}
+
+INLINE void arith_double_body(char op, size_t n, const double *restrict a, bool one_a, const double *restrict b,
+                              bool one_b, double *restrict r)
+{
+    double x, y;
+
+    if (op == '+') LOOP(x + y);
+    else if (op == '-') LOOP(x - y);
+    else if (op == '*') LOOP(x * y);
+    else LOOP(y == 0 ? 0 : x / y);
+}
+
+INLINE void lookup_body(const int64_t *values, const uint32_t *code, size_t n, int64_t *out)
+{
+    for (size_t i = 0; i < n; i++) out[i] = values[code[i]];
+}
+
+INLINE void add_codes_body(uint32_t *acc, const uint32_t *code, size_t n, uint32_t stride)
+{
+    for (size_t i = 0; i < n; i++) acc[i] += code[i] * stride;
+}
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define TARGET512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
@@ -119,7 +166,55 @@ __attribute__((target("avx2"))) static void range_u32_256(const uint32_t *v, siz
     }
     clear_tail(bits, n);
 }
+
+#define TARGET256 __attribute__((target("avx2")))
+#define VARIANTS(name, params, args)                                                              \
+    TARGET512 static void name##_512 params { name##_body args; }                                 \
+    TARGET256 static void name##_256 params { name##_body args; }                                 \
+    static void name##_any params { name##_body args; }                                           \
+    static void name params                                                                       \
+    {                                                                                             \
+        if (cpu()->avx512) name##_512 args;                                                       \
+        else if (cpu()->avx2) name##_256 args;                                                    \
+        else name##_any args;                                                                     \
+    }
+#else
+#define VARIANTS(name, params, args) static void name params { name##_body args; }
 #endif
+
+VARIANTS(widen, (const uint32_t *v, size_t n, uint64_t base, uint64_t factor, uint64_t *out),
+         (v, n, base, factor, out))
+VARIANTS(arith, (char op, size_t n, const uint64_t *a, bool one_a, const uint64_t *b, bool one_b, uint64_t *r),
+         (op, n, a, one_a, b, one_b, r))
+VARIANTS(arith_double, (char op, size_t n, const double *a, bool one_a, const double *b, bool one_b, double *r),
+         (op, n, a, one_a, b, one_b, r))
+VARIANTS(lookup, (const int64_t *values, const uint32_t *code, size_t n, int64_t *out), (values, code, n, out))
+VARIANTS(add_codes, (uint32_t *acc, const uint32_t *code, size_t n, uint32_t stride), (acc, code, n, stride))
+
+void kernel_widen(const uint32_t *v, size_t n, uint64_t base, uint64_t factor, int64_t *out)
+{
+    widen(v, n, base, factor, (uint64_t *)out);
+}
+
+void kernel_arith(char op, size_t n, const int64_t *a, bool one_a, const int64_t *b, bool one_b, int64_t *r)
+{
+    arith(op, n, (const uint64_t *)a, one_a, (const uint64_t *)b, one_b, (uint64_t *)r);
+}
+
+void kernel_arith_double(char op, size_t n, const double *a, bool one_a, const double *b, bool one_b, double *r)
+{
+    arith_double(op, n, a, one_a, b, one_b, r);
+}
+
+void kernel_lookup(const int64_t *values, const uint32_t *code, size_t n, int64_t *out)
+{
+    lookup(values, code, n, out);
+}
+
+void kernel_add_codes(uint32_t *acc, const uint32_t *code, size_t n, uint32_t stride)
+{
+    add_codes(acc, code, n, stride);
+}
 
 void kernel_range_u32(const uint32_t *v, size_t n, uint32_t lo, uint32_t span, uint64_t *bits)
 {

@@ -17,6 +17,16 @@ int64_t kernel_sum_i64(const int64_t *v, size_t n, const uint64_t *mask);
 /* Smallest and largest of the chosen, which must not be none. */
 void kernel_minmax_i64(const int64_t *v, size_t n, const uint64_t *mask, int64_t *min, int64_t *max);
 
+/* out[i] = base + factor * v[i], modulo 2^64. */
+void kernel_widen(const uint32_t *v, size_t n, uint64_t base, uint64_t factor, int64_t *out);
+/* r[i] = a op b modulo 2^64; op '+', '-', '*'; a or b may be one value for all. */
+void kernel_arith(char op, size_t n, const int64_t *a, bool one_a, const int64_t *b, bool one_b, int64_t *r);
+void kernel_arith_double(char op, size_t n, const double *a, bool one_a, const double *b, bool one_b, double *r);
+/* out[i] = values[code[i]] */
+void kernel_lookup(const int64_t *values, const uint32_t *code, size_t n, int64_t *out);
+/* acc[i] += code[i] * stride */
+void kernel_add_codes(uint32_t *acc, const uint32_t *code, size_t n, uint32_t stride);
+
 /* The portable ones, for tests. */
 void kernel_range_u32_scalar(const uint32_t *v, size_t n, uint32_t lo, uint32_t span, uint64_t *bits);
 void kernel_range_u64_scalar(const uint64_t *v, size_t n, uint64_t lo, uint64_t span, uint64_t *bits);

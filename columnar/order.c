@@ -13,6 +13,7 @@ struct ordering {
     const struct plan *p;
     uint64_t keep;           /* rows worth keeping; UINT64_MAX all */
     struct coldata *rows;    /* a thread each */
+    int64_t *worst;          /* a thread each: no row beyond this zone of the first key can be among the best */
 };
 
 struct sort_ctx { const struct plan *p; const struct coldata *d; };
@@ -80,12 +81,13 @@ static enum status take(const struct plan *p, const struct coldata *d, const str
     return st;
 }
 
-static enum status trim(const struct ordering *o, struct coldata *d)
+static enum status trim(const struct ordering *o, struct coldata *d, int64_t *worst)
 {
     struct coldata kept = {0};
     struct place *places = sorted(o->p, d);
     enum status st = places == NULL ? ST_NOMEM : take(o->p, d, places, 0, (size_t)o->keep, &kept);
 
+    if (st == ST_OK && o->keep > 0) *worst = places[o->keep - 1].zone;
     free(places);
     if (st != ST_OK) {
         coldata_free(&kept);
@@ -100,9 +102,25 @@ static enum status push(void *self, int thread, const struct batch *b, const uin
 {
     struct ordering *o = self;
     struct coldata *d = &o->rows[thread];
-    enum status st = rows_append(d, b, sel);
+    uint64_t hopeful[VECTOR_WORDS] = {0};
+    enum status st;
 
-    if (st == ST_OK && o->keep < UINT32_MAX && d->rows > 2 * o->keep + TRIM_ROWS) st = trim(o, d);
+    if (o->p->n_keys > 0 && o->worst[thread] < INT64_MAX) {
+        const struct plan_key *key = &o->p->keys[0];
+
+        for (uint32_t i = 0; i < b->rows; i++) {
+            struct value v;
+
+            if (sel != NULL && !bitset_get(sel, i)) continue;
+            v = vec_value(&b->cols[key->column], i);
+            if (zone_of(key, &v) <= o->worst[thread]) bitset_set(hopeful, i);
+        }
+        sel = hopeful;
+        if (bitset_next(hopeful, b->rows, 0) == b->rows) return ST_OK;
+    }
+    st = rows_append(d, b, sel);
+    if (st == ST_OK && o->keep < UINT32_MAX && d->rows > 2 * o->keep + TRIM_ROWS)
+        st = trim(o, d, &o->worst[thread]);
     if (st == ST_NOMEM) fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory to order the rows of a query");
     return st;
 }
@@ -115,10 +133,14 @@ enum status run_order(struct query *q, const struct plan *p, struct coldata *out
     enum status st = ST_OK;
 
     o.rows = calloc((size_t)q->threads, sizeof *o.rows);
-    if (o.rows == NULL || required == NULL) st = ST_NOMEM;
+    o.worst = malloc((size_t)q->threads * sizeof *o.worst);
+    if (o.rows == NULL || o.worst == NULL || required == NULL) st = ST_NOMEM;
     else memset(required, 1, (size_t)p->n_columns);
     if (p->limit != UINT64_MAX && p->offset < UINT64_MAX - p->limit) o.keep = p->limit + p->offset;
-    for (int t = 0; st == ST_OK && t < q->threads; t++) st = rows_init(&o.rows[t], p);
+    for (int t = 0; st == ST_OK && t < q->threads; t++) {
+        o.worst[t] = INT64_MAX;
+        st = rows_init(&o.rows[t], p);
+    }
     if (st == ST_OK) st = run_pipeline(q, p->in, (struct sink){push, &o, required}, f);
     for (int t = 1; st == ST_OK && t < q->threads; t++) {
         struct columnar_column *views = calloc((size_t)p->n_columns + 1, sizeof *views);
@@ -141,6 +163,7 @@ enum status run_order(struct query *q, const struct plan *p, struct coldata *out
     if (st == ST_NOMEM) fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory to order the rows of a query");
     for (int t = 0; o.rows != NULL && t < q->threads; t++) coldata_free(&o.rows[t]);
     free(o.rows);
+    free(o.worst);
     free(places);
     free(required);
     return st;

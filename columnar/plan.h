@@ -74,9 +74,9 @@ void join_free(struct join_table *t);
 struct join_probe;
 struct join_probe *join_probe_new(const struct join_table *t, const struct plan *p, const bool *required);
 void join_probe_free(struct join_probe *p);
+typedef enum status (*batch_fn)(void *ctx, const struct batch *b, const uint64_t *sel, struct fault *f);
 /* Pushes the joined rows of a batch through `next`. */
-enum status join_push(struct join_probe *p, const struct batch *b, const uint64_t *sel,
-                      enum status (*next)(void *ctx, const struct batch *b, struct fault *f), void *ctx,
+enum status join_push(struct join_probe *p, const struct batch *b, const uint64_t *sel, batch_fn next, void *ctx,
                       struct fault *f);
 
 /* ---- scans ---- */
@@ -92,6 +92,7 @@ enum status scan_run(struct scan *s, size_t morsel, int thread,
 void scan_free(struct scan *s); /* adds its counts to the query's */
 /* Bounds of a scanned column over all its files; false when unknown. */
 bool scan_bounds(const struct plan *p, int column, int64_t *lo, int64_t *hi);
+uint64_t scan_rows(const struct plan *p); /* rows of the table, ended ones included */
 
 /* ---- batches ---- */
 uint32_t sel_count(const uint64_t *sel, uint32_t rows);

@@ -40,18 +40,11 @@ struct feed_ctx { struct pipe *pipe; int step, thread; };
 static enum status feed(struct pipe *p, int at, int thread, const struct batch *b, const uint64_t *sel,
                         struct fault *f);
 
-static enum status feed_next(void *ctx, const struct batch *b, struct fault *f)
+static enum status feed_next(void *ctx, const struct batch *b, const uint64_t *sel, struct fault *f)
 {
     struct feed_ctx *c = ctx;
 
-    return feed(c->pipe, c->step, c->thread, b, NULL, f);
-}
-
-static enum status feed_first(void *ctx, const struct batch *b, const uint64_t *sel, struct fault *f)
-{
-    struct feed_ctx *c = ctx;
-
-    return feed(c->pipe, 0, c->thread, b, sel, f);
+    return feed(c->pipe, c->step, c->thread, b, sel, f);
 }
 
 static enum status project(struct pipe *p, int at, int thread, const struct batch *b, struct batch *out,
@@ -265,7 +258,7 @@ static enum status run_morsels(void *ctx, size_t begin, size_t end, int thread)
     for (size_t m = begin; st == ST_OK && m < end; m++) {
         if (atomic_load(&p->q->stop) != ST_OK) break;
         if (p->scan != NULL) {
-            st = scan_run(p->scan, m, thread, feed_first, &first, &f);
+            st = scan_run(p->scan, m, thread, feed_next, &first, &f);
             if (st == ST_OK && told_to_stop(p, thread, scan_morsel_rows(p->scan, m)))
                 st = fault_set(&f, ST_TIMEOUT, NULL, FAULT_NO_OFFSET, "the query was cancelled");
         } else {

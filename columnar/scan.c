@@ -282,6 +282,15 @@ uint64_t scan_morsel_rows(const struct scan *s, size_t m)
     return table_file_group_rows(s->morsels[m].tf, s->morsels[m].group, &first);
 }
 
+uint64_t scan_rows(const struct plan *p)
+{
+    const struct table *t = &p->reader->s.tables[p->table];
+    uint64_t rows = t->rows.rows;
+
+    for (size_t i = 0; i < t->file_count; i++) rows += t->files[i].rows;
+    return rows;
+}
+
 bool scan_bounds(const struct plan *p, int column, int64_t *lo, int64_t *hi)
 {
     const struct table *t = &p->reader->s.tables[p->table];

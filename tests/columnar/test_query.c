@@ -10,7 +10,7 @@
 #include "engine/rng.h"
 #include "tests/common/check_main.h"
 
-enum { COLS = 8, ROWS_MAX = 20000 };
+enum { COLS = 9, ROWS_MAX = 20000 };
 
 static const char facts_json[] =
     "{\"table\":\"facts\",\"version\":1,\"key\":[],\"columns\":["
@@ -20,9 +20,10 @@ static const char facts_json[] =
     "{\"name\":\"ratio\",\"type\":\"double\",\"nullable\":true},"
     "{\"name\":\"flag\",\"type\":\"bool\",\"nullable\":true},"
     "{\"name\":\"at\",\"type\":\"timestamp\",\"nullable\":true},"
-    "{\"name\":\"word\",\"type\":\"text\",\"nullable\":true}]}";
+    "{\"name\":\"word\",\"type\":\"text\",\"nullable\":true},"
+    "{\"name\":\"mid\",\"type\":\"int64\",\"nullable\":true}]}";
 
-static const uint8_t types[COLS] = {V_INT, V_INT, V_INT, V_DECIMAL, V_DOUBLE, V_BOOL, V_TIME, V_TEXT};
+static const uint8_t types[COLS] = {V_INT, V_INT, V_INT, V_DECIMAL, V_DOUBLE, V_BOOL, V_TIME, V_TEXT, V_INT};
 
 struct world {
     struct rng rng;
@@ -52,6 +53,7 @@ static struct value random_value(struct world *x, int column, int style)
     case 4: return v_double(style == 2 ? rng_normal(r) : (double)rng_range(r, -5000, 5000) / 100);
     case 5: return v_bool(rng_below(r, 2));
     case 6: return v_time(rng_range(r, 10000, 10400) * 86400000000 + (style == 1 ? 0 : rng_range(r, 0, 86399) * 1000000));
+    case 8: return v_int(rng_range(r, 100, 900));
     default:
         if (style == 0) return v_str(words[rng_below(r, ARRAY_LEN(words))]);
         s = arena_alloc(&x->text, 64);
@@ -298,7 +300,7 @@ static enum status run(struct world *x, const struct plan *p, struct lines *got,
 
 static const struct plan *facts(struct world *x, struct arena *a, lsn_t lsn)
 {
-    static const int all[COLS] = {0, 1, 2, 3, 4, 5, 6, 7};
+    static const int all[COLS] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
     const struct plan *p = NULL;
     struct fault f = {0};
 
@@ -419,8 +421,9 @@ static void test_aggregations_equal_the_naive(void)
         enum status naive = ST_OK;
 
         for (int k = 0; k < n_keys; k++) {
-            switch (rng_below(&x.rng, 5)) {
+            switch (rng_below(&x.rng, 6)) {
             case 0: keys[k] = column(&a, 7); break;
+            case 4: keys[k] = column(&a, 8); break;
             case 1: keys[k] = column(&a, 5); break;
             case 2: keys[k] = random_text(&x, &a); break;
             case 3: ck_assert(expr_date(&a, E_DATE_TRUNC, PART_MONTH, column(&a, 6), &keys[k], NULL) == ST_OK); break;
@@ -563,8 +566,8 @@ static void test_joins_equal_the_naive(void)
         struct value limit = v_int(200);
         const struct expr *args[2], *small, *l, *r;
         const struct plan *right = NULL, *p = NULL;
-        int key = q % 3 == 0 ? 1 : q % 3 == 1 ? 7 : 6;
-        bool left = q % 2 == 0;
+        int key = q % 4 == 0 ? 1 : q % 4 == 1 ? 7 : q % 4 == 2 ? 0 : 8;
+        bool left = q / 4 % 2 == 0;
 
         args[0] = column(&a, 0);
         ck_assert_int_eq(expr_const(&a, &limit, &args[1], NULL), ST_OK);

@@ -213,11 +213,19 @@ static void check_truth(struct run *r, const struct set *s, const char *file, si
 }
 
 /* ---- engines ---- */
-static size_t heap_now(void)
+/* Anonymous memory of this process: what it allocated, by whatever means, and touched.               */
+static size_t own_bytes(void)
 {
-    struct mallinfo2 m = mallinfo2();
+    char line[256];
+    size_t kib = 0;
+    FILE *f;
 
-    return m.uordblks + m.hblkhd;
+    malloc_trim(0);
+    f = fopen("/proc/self/status", "r");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        if (sscanf(line, "RssAnon: %zu", &kib) == 1) break;
+    if (f != NULL) fclose(f);
+    return kib << 10;
 }
 
 /* Built, published and opened again as a reader would: what is measured is what is served. Memory is what
@@ -246,9 +254,9 @@ static struct engine ours(struct run *r, const struct set *s, enum hnsw_quant qu
     e.build_cpu_s = (double)(clock() - cpu) / CLOCKS_PER_SEC;
     bench_need(hnsw_publish(w, 1, 0, &f), &f, "publishing");
     hnsw_close(w);
-    before = heap_now();
+    before = own_bytes();
     bench_need(hnsw_open_reader(io_posix(), dir, UINT64_MAX, NULL, &e.h, &f), &f, "opening a reader");
-    e.bytes = (double)(heap_now() - before);
+    e.bytes = (double)(own_bytes() - before);
     return e;
 }
 
@@ -495,8 +503,7 @@ static void row_build(struct run *r, const struct engine *us, const struct engin
     row.ours = bench_value(us->bytes);
     row.peer_value = bench_value(peer->bytes);
     row.target = !hnswlib ? 0 : us->quantized ? 2.5 : 1;
-    /* usearch keeps its vectors in mappings that the heap's own count does not see */
-    if (threads == (int)r->b->threads && strncmp(peer->name, "usearch", 7) != 0) bench_row(r->b, &row);
+    if (threads == (int)r->b->threads) bench_row(r->b, &row);
 }
 
 static void curve(struct run *r, struct engine *e)
@@ -562,7 +569,11 @@ static void bench_set(struct run *r, struct set *s, const char *truth, size_t wh
     if (truth != NULL) check_truth(r, s, truth, whole);
     for (int i = 0; i < PEERS; i++) {
         if (peers[i].bytes_only && !s->bytes) continue;
-        if (!theirs(r, s, peers[i].program, peers[i].kind, peers[i].quantized, threads, &e[n])) continue;
+        if (!theirs(r, s, peers[i].program, peers[i].kind, peers[i].quantized, threads, &e[n])) {
+            bench_row(r->b, &(struct bench_row){.workload = s->name, .metric = "qps", .unit = "1/s", .n = s->n, .threads = 1,
+                                                .peer = e[n].name});
+            continue;
+        }
         of[n - 2] = i;
         n++;
     }

@@ -289,8 +289,10 @@ static enum status take(struct hnsw *h, struct blocks *b, const uint8_t *p, size
 {
     enum status st;
 
-    (void)h;
-    if (in_place) return blocks_attach(b, p, n, f);
+    if (in_place) {
+        h->maps = true;
+        return blocks_attach(b, p, n, f);
+    }
     st = blocks_reserve(b, n, f);
     for (size_t i = 0; i < n && st == ST_OK; i += BLOCK_NODES) {
         size_t m = n - i < BLOCK_NODES ? n - i : (size_t)BLOCK_NODES;
@@ -300,8 +302,8 @@ static enum status take(struct hnsw *h, struct blocks *b, const uint8_t *p, size
     return st;
 }
 
-/* What is walked is copied into huge pages unless the caller wants everything mapped; exact vectors that
- * only the rerank reads stay mapped.                                                                */
+/* What is walked is copied into huge pages unless the caller wants everything mapped. What is read only for
+ * the results stays mapped: exact vectors beside codes (the rerank), and a reader's nodes while none is dead. */
 static enum status take_sections(struct hnsw *h, const uint8_t *map, const struct base_head *b,
                                  const struct base_layout *l, struct fault *f)
 {
@@ -314,7 +316,7 @@ static enum status take_sections(struct hnsw *h, const uint8_t *map, const struc
     h->quant.scale = b->scale;
     h->quant.trained_on = b->trained_on;
     if (b->trained) memcpy(h->quant.offset, map + l->offsets, b->o.dim * sizeof(float));
-    st = take(h, &h->nodes, map + l->nodes, n, mapped, f);
+    st = take(h, &h->nodes, map + l->nodes, n, mapped || (!h->writer && b->dead == 0), f);
     if (st == ST_OK) st = take(h, &h->links0, map + l->links0, n, mapped, f);
     if (st == ST_OK) st = take(h, &h->upper, map + l->upper, (size_t)b->upper, mapped, f);
     if (st == ST_OK && codes) st = take(h, &h->codes, map + l->codes, n, mapped, f);

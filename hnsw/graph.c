@@ -116,7 +116,7 @@ void graph_clear(struct hnsw *h)
     h->count = h->upper_count = h->dead = h->published = 0;
     h->entry = ENTRY_NONE;
     h->quant = (struct quant){.offset = offset};
-    h->build_codes = h->requantized = h->wants_base = false;
+    h->build_codes = h->requantized = h->wants_base = h->maps = false;
     scratch_free_all(h);
 }
 

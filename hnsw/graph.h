@@ -124,6 +124,7 @@ struct hnsw {
     double level_scale;              /* 1 / ln M */
     struct quant quant;
     uint16_t *order;                 /* stored dimension d is the caller's order[d]; NULL = as given */
+    bool maps;                       /* some array lies in the base file's mapping */
     bool wants_base;                 /* the next publication must be a base: it sets the order */
     bool build_codes;                /* codes are temporary, for building an F32 graph */
 

@@ -266,12 +266,6 @@ static enum status journal_follow(struct hnsw *h, uint64_t *applied, struct faul
     return st == ST_END ? ST_OK : st;
 }
 
-/* Exact vectors beside codes are read by the rerank alone and need no memory of ours (basefile.c).    */
-static bool vecs_stay_mapped(const struct hnsw *h)
-{
-    return h->o.quant == HNSW_I8 && h->quant.trained && !h->quant.lossless;
-}
-
 enum status store_read(struct hnsw *h, struct fault *f)
 {
     struct store *s = h->store;
@@ -297,7 +291,7 @@ enum status store_read(struct hnsw *h, struct fault *f)
                        "the journal ends at LSN %llu, the manifest promises %llu",
                        (unsigned long long)h->applied_lsn, (unsigned long long)s->state.applied_lsn);
     batch_done(h);
-    if (st == ST_OK && s->map != NULL && !h->cfg.mapped && !vecs_stay_mapped(h)) {
+    if (st == ST_OK && s->map != NULL && !h->maps) {
         file_unmap(s->io, s->map, s->map_size); /* everything was copied */
         s->map = NULL;
     }

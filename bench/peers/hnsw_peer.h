@@ -1,7 +1,7 @@
 // What the vector-search peers share: data, the line protocol, timing. See bench/bench_hnsw.c.
 //
 //   PROGRAM BASE.fvecs QUERIES.fvecs M EFCONSTRUCTION THREADS KIND
-//   build            -> seconds heap-bytes cpu-seconds    (heap: what the build left allocated)
+//   build            -> seconds bytes cpu-seconds    (bytes: anonymous memory the build left)
 //   search EF FILE   -> writes 10 int32 row numbers a query to FILE; queries a second
 //   time EF          -> queries-a-second p50-us p99-us
 #pragma once
@@ -48,10 +48,17 @@ static inline void parallel(size_t n, int threads, const std::function<void(size
     for (auto &x : t) x.join();
 }
 
-static inline size_t heap_bytes()
+// Anonymous memory of this process: what it allocated, by whatever means, and touched.
+static inline size_t own_bytes()
 {
-    struct mallinfo2 m = mallinfo2();
-    return m.uordblks + m.hblkhd;
+    char line[256];
+    size_t kib = 0;
+    malloc_trim(0);
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f != nullptr && fgets(line, sizeof line, f) != nullptr)
+        if (sscanf(line, "RssAnon: %zu", &kib) == 1) break;
+    if (f != nullptr) fclose(f);
+    return kib << 10;
 }
 
 // search(i, ef, out): the 10 nearest rows of query i, nearest first.
@@ -63,12 +70,12 @@ static inline void serve(const char *version, size_t queries, const std::functio
     peer_ready(version);
     while (peer_line(line, sizeof line)) {
         if (strcmp(line, "build") == 0) {
-            size_t before = heap_bytes();
+            size_t before = own_bytes();
             clock_t cpu = clock();
             uint64_t t = peer_now_ns();
             build();
             double s = double(peer_now_ns() - t) / 1e9;
-            peer_reply("%.9g %zu %.9g", s, heap_bytes() - before, double(clock() - cpu) / CLOCKS_PER_SEC);
+            peer_reply("%.9g %zu %.9g", s, own_bytes() - before, double(clock() - cpu) / CLOCKS_PER_SEC);
         } else if (sscanf(line, "search %d %899s", &ef, path) == 2) {
             std::vector<int32_t> out(queries * 10, -1);
             uint64_t t = peer_now_ns();

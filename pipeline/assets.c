@@ -25,6 +25,14 @@ ASSET(qrels, "bench/data/qrels.txt");
 ASSET(map_catalogue, "bench/data/mappings/catalogue.json");
 ASSET(map_retail, "bench/data/mappings/online-retail.json");
 ASSET(map_search, "bench/data/mappings/product-search.json");
+ASSET(contract_source_stream, "pipeline/contracts/source-stream.json");
+ASSET(contract_stream_bronze, "pipeline/contracts/stream-bronze.json");
+ASSET(contract_bronze_silver, "pipeline/contracts/bronze-silver.json");
+ASSET(contract_silver_gold, "pipeline/contracts/silver-gold.json");
+ASSET(contract_stream_view, "pipeline/contracts/stream-view.json");
+ASSET(contract_stream_search, "pipeline/contracts/stream-search.json");
+ASSET(contract_stream_vectors, "pipeline/contracts/stream-vectors.json");
+ASSET(contract_orders_audit, "pipeline/contracts/orders-audit.json");
 
 struct asset asset_find(const char *name)
 {
@@ -42,6 +50,14 @@ struct asset asset_find(const char *name)
         {"mappings/catalogue.json", seam_asset_map_catalogue, seam_asset_map_catalogue_end},
         {"mappings/online-retail.json", seam_asset_map_retail, seam_asset_map_retail_end},
         {"mappings/product-search.json", seam_asset_map_search, seam_asset_map_search_end},
+        {"contracts/source-stream.json", seam_asset_contract_source_stream, seam_asset_contract_source_stream_end},
+        {"contracts/stream-bronze.json", seam_asset_contract_stream_bronze, seam_asset_contract_stream_bronze_end},
+        {"contracts/bronze-silver.json", seam_asset_contract_bronze_silver, seam_asset_contract_bronze_silver_end},
+        {"contracts/silver-gold.json", seam_asset_contract_silver_gold, seam_asset_contract_silver_gold_end},
+        {"contracts/stream-view.json", seam_asset_contract_stream_view, seam_asset_contract_stream_view_end},
+        {"contracts/stream-search.json", seam_asset_contract_stream_search, seam_asset_contract_stream_search_end},
+        {"contracts/stream-vectors.json", seam_asset_contract_stream_vectors, seam_asset_contract_stream_vectors_end},
+        {"contracts/orders-audit.json", seam_asset_contract_orders_audit, seam_asset_contract_orders_audit_end},
     };
 
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)

@@ -127,9 +127,9 @@ static enum status publish(struct runner *r, struct fault *f)
     const struct sink_ops *ops = r->sink->ops;
     enum status st = ST_OK;
 
-    if (r->ready <= ops->applied(r->sink)) {
+    if (r->ready <= ops->applied(r->sink)) { /* nothing new, but a heartbeat may say that we live */
         r->pending = 0;
-        return ST_OK;
+        return r->ready_wall_us != 0 ? feed_confirm(r->feed, r->ready, f) : ST_OK;
     }
     st = ops->publish(r->sink, r->ready, r->ready_wall_us, f);
     if (st == ST_OK) st = feed_confirm(r->feed, r->ready, f);

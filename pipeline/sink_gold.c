@@ -351,19 +351,24 @@ static enum status gold_run(struct sink *sink, struct feed *feed, const struct s
     struct gold_sink *s = (struct gold_sink *)sink;
     struct clock *clock = sink->platform->clock;
     lsn_t wanted = s->refreshed, confirmed = LSN_NONE;
+    bool heard = false; /* something, be it a heartbeat: to be confirmed, so that we are seen to live */
     struct feed_event e;
     enum status st = ST_OK;
 
     while (st == ST_OK && (o->stop == NULL || !*o->stop)) {
-        while ((st = feed_next(feed, &e, f)) == ST_OK)
-            if ((e.kind == FEED_COMMIT || e.kind == FEED_HEARTBEAT) && e.lsn > wanted) wanted = e.lsn;
+        while ((st = feed_next(feed, &e, f)) == ST_OK) {
+            if (e.kind != FEED_COMMIT && e.kind != FEED_HEARTBEAT) continue;
+            heard = true;
+            if (e.lsn > wanted) wanted = e.lsn;
+        }
         if (st == ST_END) st = gold_step(s, f);
         if (st != ST_OK) break;
-        if (s->refreshed > confirmed) {
+        if (s->refreshed > confirmed || (heard && s->refreshed >= wanted)) {
             st = feed_confirm(feed, s->refreshed, f);
+            heard = false;
+            result->publications += s->refreshed > confirmed;
             confirmed = s->refreshed;
             result->applied = s->refreshed;
-            result->publications++;
         }
         if (o->until_lsn != 0 && s->refreshed >= o->until_lsn) break;
         if (s->refreshed < wanted) {

@@ -112,5 +112,6 @@ int cmd_stats(struct cli *, int, char **);
 int cmd_doctor(struct cli *, int, char **);
 int cmd_vacuum(struct cli *, int, char **);
 int cmd_salvage(struct cli *, int, char **);
+int cmd_check(struct cli *, int, char **);
 
 #endif

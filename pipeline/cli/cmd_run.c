@@ -61,6 +61,7 @@ static int watch(struct cli *c, struct part_process *parts, size_t n, const char
             int code = 0;
 
             if (p->child.pid != 0 && !child_running(&p->child, &code)) rc = ended(c, p, code, until);
+            if (until && i > 0 && !parts[0].done) continue; /* to catch up with what the relay brings, wait for it */
             if (rc == 0 && p->child.pid == 0 && !p->done && clock_mono_ns(c->clock) >= p->restart_ns &&
                 start(c, p, p->child.name, log) != ST_OK)
                 rc = EXIT_IO;

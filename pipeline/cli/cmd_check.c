@@ -1,0 +1,183 @@
+/* cmd_check - is what the seams promise true? contracts, freshness, reconciliation. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "pipeline/cli/check.h"
+#include "pipeline/freshness.h"
+
+static void freshness_json(struct json_writer *w, const struct freshness *x)
+{
+    jw_object(w);
+    jw_key(w, "seam");
+    jw_str(w, x->contract->name);
+    jw_key(w, "verdict");
+    jw_str(w, freshness_verdict_name(x->verdict));
+    jw_key(w, "state");
+    jw_str(w, freshness_state_name(x->state));
+    jw_key(w, "from_lsn");
+    jw_uint(w, x->from);
+    jw_key(w, "to_lsn");
+    jw_uint(w, x->to);
+    jw_key(w, "lag_bytes");
+    jw_uint(w, x->lag_bytes);
+    jw_key(w, "lag_events");
+    jw_uint(w, x->lag_events);
+    jw_key(w, "lag_seconds");
+    jw_double(w, (double)x->lag_us / 1e6);
+    jw_key(w, "warn_seconds");
+    jw_double(w, x->contract->warn_s);
+    jw_key(w, "fail_seconds");
+    jw_double(w, x->contract->fail_s);
+    jw_key(w, "running");
+    jw_bool(w, x->running);
+    jw_end_object(w);
+}
+
+static void freshness_text(struct check *k, const struct freshness *list, size_t n)
+{
+    struct table_out t;
+    char bytes[32], lag[32], promised[32];
+
+    table_begin(&t, 8, 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5);
+    for (const char *const *h = (const char *const[]){"seam", "state", "at LSN", "lag bytes", "events", "seconds",
+                                                      "promised", "verdict", NULL}; *h != NULL; h++)
+        table_cell(&t, "%s", *h);
+    for (size_t i = 0; i < n; i++) {
+        const struct freshness *x = &list[i];
+
+        table_cell(&t, "%s", x->contract->name);
+        table_cell(&t, "%s", freshness_state_name(x->state));
+        table_cell(&t, "%" PRIu64, x->to);
+        table_cell(&t, "%s", human_bytes(x->lag_bytes, bytes));
+        table_cell(&t, "%" PRIu64, x->lag_events);
+        table_cell(&t, "%s", x->lag_us > 0 ? human_duration(x->lag_us, lag) : "0");
+        table_cell(&t, "%s", human_duration((int64_t)(x->contract->fail_s * 1e6), promised));
+        table_cell(&t, "%s", freshness_verdict_name(x->verdict));
+    }
+    table_print(k->cli, &t);
+}
+
+enum status check_freshness(struct check *k)
+{
+    struct freshness list[CONTRACTS_MAX];
+    const struct freshness *late = NULL;
+    size_t n = 0;
+    char lag[32];
+    enum status st = freshness_measure(k->platform, k->contracts, list, &n, &k->cli->fault);
+
+    if (st != ST_OK) return st;
+    for (size_t i = 0; i < n && late == NULL; i++)
+        if (list[i].verdict == FRESH_FAIL) late = &list[i];
+    if (k->json != NULL) {
+        jw_key(k->json, "freshness");
+        jw_array(k->json);
+        for (size_t i = 0; i < n; i++) freshness_json(k->json, &list[i]);
+        jw_end_array(k->json);
+        jw_key(k->json, "first_behind");
+        if (late != NULL) jw_str(k->json, late->contract->name);
+        else jw_null(k->json);
+    } else {
+        freshness_text(k, list, n);
+        if (late != NULL)
+            printf("%s is the first seam behind: %s since LSN %" PRIu64 ", %s late\n", late->contract->name,
+                   freshness_state_name(late->state), late->to,
+                   human_duration(late->lag_us > 0 ? late->lag_us : late->silence_us, lag));
+        else if (!k->cli->quiet)
+            printf("every seam is within its contract's SLA\n");
+    }
+    return late != NULL ? ST_STALE : ST_OK;
+}
+
+static enum status run_parts(struct check *k, const char *what)
+{
+    bool all = strcmp(what, "all") == 0;
+    enum status worst = ST_OK, st = ST_OK;
+    static enum status (*const parts[])(struct check *) = {check_contracts, check_freshness, check_reconcile};
+    static const char *const names[] = {"contracts", "freshness", "reconcile"};
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if (!all && strcmp(what, names[i]) != 0) continue;
+        if (all && k->json == NULL) printf("%s== %s\n", i > 0 ? "\n" : "", names[i]);
+        st = parts[i](k);
+        if (st != ST_OK && st != ST_DRIFT && st != ST_STALE) return st;
+        if (worst == ST_OK) worst = st;
+    }
+    return worst;
+}
+
+static bool is_what(const char *word)
+{
+    return strcmp(word, "contracts") == 0 || strcmp(word, "freshness") == 0 || strcmp(word, "reconcile") == 0 ||
+           strcmp(word, "all") == 0;
+}
+
+static enum status markdown(struct check *k)
+{
+    struct buf b = {0};
+
+    contracts_markdown(k->contracts, &b);
+    cli_print(&b);
+    buf_free(&b);
+    return ST_OK;
+}
+
+static enum status run_check(struct check *k, const char *what, bool table)
+{
+    struct cli *c = k->cli;
+    struct buf b = {0};
+    struct json_writer w;
+    enum status st;
+
+    if (table) return markdown(k);
+    if (c->json) {
+        jw_init(&w, &b);
+        jw_object(&w);
+        k->json = &w;
+    }
+    st = run_parts(k, what);
+    if (c->json && (st == ST_OK || st == ST_DRIFT || st == ST_STALE)) {
+        jw_key(&w, "ok");
+        jw_bool(&w, st == ST_OK);
+        jw_end_object(&w);
+        buf_str(&b, "\n");
+        cli_print(&b);
+    }
+    buf_free(&b);
+    return st;
+}
+
+int cmd_check(struct cli *c, int argc, char **argv)
+{
+    const char *args[64], *dir, *what;
+    bool table = false;
+    struct check k = {.cli = c};
+    const struct opt opts[] = {
+        {"repair", 0, OPT_FLAG, NULL, "reconcile: emit the differing rows again from the source, through the log", &k.repair},
+        {"deep", 0, OPT_FLAG, NULL, "reconcile: embed every document again and compare its vector", &k.deep},
+        {"report", 0, OPT_STRING, "FILE", "reconcile: write the report as JSON, too", &k.report},
+        {"against", 0, OPT_STRING, "FOLDER", "contracts: refuse what is incompatible with the older ones there", &k.against},
+        {"markdown", 0, OPT_FLAG, NULL, "contracts: print docs/contracts.md", &table},
+    };
+    struct contracts contracts;
+    struct arena arena = {0};
+    struct platform p = {0};
+    int count;
+    int rc = argc > 60 ? cli_usage(c, "too many arguments")
+                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 2);
+    enum status st;
+
+    if (rc >= 0) return rc;
+    what = is_what(args[0]) ? args[0] : count == 2 ? args[1] : "all";
+    dir = is_what(args[0]) ? (count == 2 ? args[1] : NULL) : args[0];
+    if (!is_what(what)) return cli_usage(c, "'%s' is none of contracts, freshness, reconcile, all", what);
+    if (dir == NULL && strcmp(what, "contracts") != 0) return cli_usage(c, "which platform?");
+    st = contracts_load(&arena, &contracts, &c->fault);
+    if (st == ST_OK && dir != NULL) st = platform_open(c->io, c->clock, dir, &p, &c->fault);
+    k.contracts = &contracts;
+    k.platform = dir != NULL ? &p : NULL;
+    if (st == ST_OK) st = run_check(&k, what, table);
+    if (dir != NULL) platform_close(&p);
+    arena_free(&arena);
+    if (st == ST_OK || st == ST_DRIFT || st == ST_STALE) return status_exit_code(st);
+    return cli_fail(c, st);
+}

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 /* A step ends after about this much, so that a catch-up notices stop and pause. */
-enum { STEP_BYTES = 8 << 20, FLUSH_BYTES = 256 << 10, SLOT_EVERY_BYTES = 16 << 20 };
-#define SLOT_EVERY_US 5000000
+enum { STEP_BYTES = 8 << 20, FLUSH_BYTES = 256 << 10, SLOT_EVERY_BYTES = 64 << 20 };
+#define SLOT_EVERY_US 30000000
 
 struct relay {
     struct io *io;
@@ -25,12 +25,36 @@ struct relay {
     struct buf body;           /* its events, as a chunk holds them */
 
     lsn_t lsn;                 /* the stream stands here */
+    bool no_base;              /* a new stream over a log that was trimmed has not said yet where it begins ... */
+    bool headless;             /* ... and the log began inside a transaction whose end has not come */
     uint64_t last_write_ns;    /* when the stream was last written: for heartbeats */
     uint64_t unsynced_since_ns;
     lsn_t slot_lsn;
     uint64_t slot_ns;
     struct relay_stats stats;
 };
+
+/* An invalidated slot lets the log go, but may not have yet: then nothing is lost and the slot is made anew. Else
+ * the reason of the invalidation is what the caller gets to read. */
+static enum status claim_slot(struct relay *r, struct fault *f)
+{
+    struct fault why = {0}, again = {0};
+    enum status st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", r->tail.lsn, r->o.slot_bound_bytes, true,
+                                    &r->slot, &why);
+
+    if (st == ST_STALE) {
+        st = wal_slot_drop(r->io, r->wal_dir, "relay", &again);
+        if (st == ST_OK)
+            st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", r->tail.lsn, r->o.slot_bound_bytes, true, &r->slot,
+                                &again);
+        TRACE(r->o.trace, "pipeline", "slot_reclaimed", TI("lsn", r->tail.lsn), TI("status", st));
+        if (st == ST_NOT_FOUND)
+            return fault_set(f, ST_STALE, "relay", r->tail.lsn, "%.300s (the log after LSN %" PRIu64
+                             " is gone: relay_reset begins a new stream, and every sink must bootstrap)", why.why, r->tail.lsn);
+    }
+    if (st != ST_OK && f != NULL && f->status == ST_OK) *f = again.status != ST_OK ? again : why;
+    return st;
+}
 
 static enum status open_parts(struct relay *r, const struct platform *p, struct fault *f)
 {
@@ -43,13 +67,12 @@ static enum status open_parts(struct relay *r, const struct platform *p, struct 
     if (st == ST_OK) st = path_join(r->stream_dir, p->dir, "stream", f);
     if (st == ST_OK) st = stream_writer_open(r->io, r->stream_dir, &so, &r->stream, &r->tail, f);
     /* The stream's lock is ours, so whoever held the slot is dead or will be refused. */
-    if (st == ST_OK)
-        st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", r->tail.lsn, r->o.slot_bound_bytes, true, &r->slot, f);
+    if (st == ST_OK) st = claim_slot(r, f);
     if (st == ST_OK) st = wal_state(r->io, r->wal_dir, &state, f);
     if (st != ST_OK) return st;
     r->lsn = r->tail.lsn;
     if (r->lsn == LSN_NONE && r->tail.next_offset == 0 && !r->tail.open && state.oldest >= state.segment_bytes) {
-        st = stream_base(r->stream, state.oldest, f);
+        r->no_base = true;
         r->lsn = state.oldest;
     }
     if (st == ST_OK) st = wal_reader_open(r->io, r->wal_dir, r->lsn, 0, &r->log, f);
@@ -70,8 +93,8 @@ enum status relay_open(const struct platform *p, const struct relay_options *o, 
     r->o = o != NULL ? *o : none;
     if (r->o.buffer_bytes == 0 || r->o.buffer_bytes > STREAM_CHUNK_BYTES) r->o.buffer_bytes = STREAM_CHUNK_BYTES;
     if (r->o.heartbeat_us == 0) r->o.heartbeat_us = 1000000;
-    if (r->o.sync_bytes == 0) r->o.sync_bytes = 32 << 20;
-    if (r->o.sync_us == 0) r->o.sync_us = 1000000;
+    if (r->o.sync_bytes == 0) r->o.sync_bytes = 64 << 20;
+    if (r->o.sync_us == 0) r->o.sync_us = 5000000;
     if (r->o.slot_bound_bytes == 0) r->o.slot_bound_bytes = 4ull << 30;
     st = open_parts(r, p, f);
     if (st != ST_OK) {
@@ -88,6 +111,13 @@ static enum status malformed(struct relay *r, lsn_t at, const char *why, struct 
     return fault_set(f, ST_CORRUPT, r->wal_dir, at, "%s", why);
 }
 
+static enum status set_base(struct relay *r, lsn_t lsn, struct fault *f)
+{
+    r->no_base = r->headless = false;
+    r->lsn = lsn;
+    return stream_base(r->stream, lsn, f);
+}
+
 /* ---- one transaction ---- */
 
 static void forget(struct relay *r)
@@ -102,6 +132,7 @@ static enum status began(struct relay *r, const struct wal_record *rec, struct f
     struct change_begin c;
     enum status st = change_get_begin(rec->data, rec->size, &c, f);
 
+    if (st == ST_OK && r->no_base) st = set_base(r, r->lsn, f);
     if (st != ST_OK) return st;
     if (r->open) r->stats.aborted++; /* its process died; nothing of it ever happened */
     forget(r);
@@ -113,6 +144,10 @@ static enum status began(struct relay *r, const struct wal_record *rec, struct f
 
 static enum status happened(struct relay *r, const struct wal_record *rec, struct fault *f)
 {
+    if (r->no_base) { /* its BEGIN was let go with the segment before */
+        r->headless = true;
+        return ST_OK;
+    }
     if (!r->open) return malformed(r, rec->start, "a change stands outside of any transaction", f);
     r->count++;
     if (r->large) return ST_OK;
@@ -155,6 +190,7 @@ static enum status committed(struct relay *r, const struct wal_record *rec, stru
     enum status st = change_get_commit(rec->data, rec->size, &c, f);
 
     if (st != ST_OK) return st;
+    if (r->no_base) return set_base(r, end, f);
     if (!r->open || c.txn != r->txn || c.changes != r->count)
         return malformed(r, rec->start, "a COMMIT does not fit the transaction before it", f);
     t = (struct stream_transaction){.lsn = end, .txn = c.txn, .total = c.changes, .wall_us = c.wall_us};
@@ -193,6 +229,7 @@ static enum status take(struct relay *r, const struct wal_record *rec, struct fa
         st = change_get_abort(rec->data, rec->size, &a, f);
         if (st != ST_OK) return st;
         if (r->open) r->stats.aborted++;
+        r->headless = false;
         forget(r);
         return ST_OK;
     default: return ST_OK; /* heartbeats, checkpoints, marks: the position moves on */
@@ -229,6 +266,8 @@ static enum status maybe_beat(struct relay *r, uint64_t now, struct fault *f)
     lsn_t clear = clear_lsn(r);
     enum status st;
 
+    if (r->headless) return ST_END;
+    if (r->no_base) return set_base(r, r->lsn, f);
     if (r->tail.open || (clear <= r->lsn && now - r->last_write_ns < r->o.heartbeat_us * 1000)) return ST_END;
     if (clear < r->lsn) clear = r->lsn;
     st = stream_heartbeat(r->stream, clear, f);
@@ -339,4 +378,24 @@ enum status relay_close(struct relay *r, struct fault *f)
     buf_free(&r->body);
     free(r);
     return st;
+}
+
+enum status relay_reset(const struct platform *p, struct fault *f)
+{
+    char wal_dir[PATH_MAX_BYTES], stream_dir[PATH_MAX_BYTES];
+    struct stream_writer_options so = {.clock = p->clock, .log_id = p->log_id};
+    struct stream_writer *w = NULL;
+    struct stream_tail tail;
+    enum status st = path_join(wal_dir, p->dir, "wal", f);
+
+    if (st == ST_OK) st = path_join(stream_dir, p->dir, "stream", f);
+    if (st != ST_OK) return st;
+    /* Opening it proves that no relay is at work; a damaged stream is removed all the same. */
+    st = stream_writer_open(p->io, stream_dir, &so, &w, &tail, NULL);
+    if (st == ST_CONFLICT) return fault_set(f, st, stream_dir, FAULT_NO_OFFSET, "a relay is at work; stop it first");
+    (void)stream_writer_close(w, NULL);
+    st = io_remove_tree(p->io, stream_dir, f);
+    if (st != ST_OK) return st;
+    st = wal_slot_drop(p->io, wal_dir, "relay", NULL);
+    return st == ST_NOT_FOUND ? ST_OK : st;
 }

@@ -289,6 +289,54 @@ static void test_relay_slot_follows_what_the_stream_has_synced(void)
     ASSERT_OK(wal_close(w, &f), &f);
 }
 
+static void test_relay_beyond_its_bound_is_told_and_begins_anew(void)
+{
+    struct platform p = place(io_posix(), test_dir());
+    struct source s = {.seed = 5, .row_max = 3000};
+    struct relay_options o = {.segment_bytes = WAL_SEGMENT_MIN, .slot_bound_bytes = 2 * WAL_SEGMENT_MIN};
+    struct relay_run_options once = {.until_caught_up = true};
+    struct wal *w = open_log(&p);
+    struct relay *relay = NULL;
+    struct stream_reader *r = NULL;
+    struct fault f = {0};
+    char path[PATH_MAX_BYTES];
+    size_t lost;
+    lsn_t lsn;
+
+    ASSERT_OK(path_join(path, p.dir, "stream", &f), &f);
+    ASSERT_OK(relay_open(&p, &o, &relay, &f), &f);
+    source_append(&s, w, 0, &lsn);
+    ASSERT_OK(wal_flush(w, &f), &f);
+    ASSERT_OK(relay_run(relay, &once, &f), &f);
+    ASSERT_OK(relay_close(relay, &f), &f);
+    relay = NULL;
+    for (uint64_t k = 1; k < 200; k++) source_append(&s, w, k, &lsn);
+    ASSERT_OK(wal_flush(w, &f), &f);
+    /* Invalidated, but the log is still whole: nothing was lost, so the relay takes its slot again. */
+    ASSERT_OK(wal_trim(w, LSN_NONE, &lost, &f), &f);
+    ck_assert_uint_eq(lost, 1);
+    ASSERT_OK(relay_open(&p, &o, &relay, &f), &f);
+    ASSERT_OK(relay_close(relay, &f), &f);
+    relay = NULL;
+    ASSERT_OK(wal_trim(w, LSN_MAX, &lost, &f), &f);
+    ck_assert_uint_eq(lost, 1);
+    ASSERT_STATUS(relay_open(&p, &o, &relay, &f), ST_STALE);
+    ck_assert_msg(strstr(f.why, "invalidated") != NULL, "%s", f.why);
+    fault_clear(&f);
+    ASSERT_OK(relay_reset(&p, &f), &f);
+    ASSERT_OK(relay_open(&p, &o, &relay, &f), &f);
+    source_append(&s, w, 200, &lsn);
+    ASSERT_OK(wal_flush(w, &f), &f);
+    ASSERT_OK(relay_run(relay, &once, &f), &f);
+    /* A sink that has applied nothing is not fed from the middle. */
+    ASSERT_STATUS(stream_reader_open(p.io, path, STREAM_FROM_LSN, 0, &r, &f), ST_NOT_FOUND);
+    fault_clear(&f);
+    ASSERT_OK(stream_reader_open(p.io, path, STREAM_FROM_LSN, (int64_t)wal_oldest_lsn(w), &r, &f), &f);
+    stream_reader_close(r);
+    ASSERT_OK(relay_close(relay, &f), &f);
+    ASSERT_OK(wal_close(w, &f), &f);
+}
+
 static const struct named_test tests[] = {
     T(test_relay_ships_committed_transactions_whole_and_in_order),
     T(test_relay_ships_nothing_before_it_is_durable),
@@ -297,6 +345,7 @@ static const struct named_test tests[] = {
     T(test_relay_of_two_one_is_refused),
     T(test_relay_tells_idle_from_stalled_by_heartbeats),
     T(test_relay_slot_follows_what_the_stream_has_synced),
+    T(test_relay_beyond_its_bound_is_told_and_begins_anew),
 };
 
 int main(int argc, char **argv) { return run_tests("relay", tests, ARRAY_LEN(tests), argc, argv); }

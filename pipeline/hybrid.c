@@ -11,7 +11,7 @@
 /* ---- names ---- */
 static const char *const method_names[] = {"rrf", "convex"};
 static const char *const norm_names[] = {"none", "max", "minmax", "tmm", "zscore"};
-static const char *const kind_names[] = {"code", "typo", "digits", "short", "long", "plain"};
+static const char *const kind_names[] = {"code", "vague", "long", "digits", "short", "plain"};
 
 static bool name_parse(const char *name, const char *const *names, size_t n, int *out)
 {
@@ -86,13 +86,14 @@ void query_features_of(const char *query, size_t size, const struct query_term *
     }
 }
 
+#define VAGUE_COVERAGE 0.35
 enum { SHORT_TOKENS = 2, LONG_TOKENS = 5 };
 
 enum query_kind query_kind_of(const struct query_features *q)
 {
     if (q->code_tokens > 0) return QUERY_CODE;
+    if (q->ceiling > 0.0 && q->coverage < VAGUE_COVERAGE) return QUERY_VAGUE;
     if (q->tokens >= LONG_TOKENS) return QUERY_LONG;
-    if (q->unknown > 0) return QUERY_TYPO;
     if (q->digit_tokens > 0) return QUERY_DIGITS;
     return q->tokens <= SHORT_TOKENS ? QUERY_SHORT : QUERY_PLAIN;
 }
@@ -105,8 +106,8 @@ struct hybrid_options hybrid_defaults(void)
         .norm_meaning = HYBRID_NORM_NONE,
         .weight = 0.65,
         .by_kind = true,
-        .kind_weight = {[QUERY_CODE] = 0.3, [QUERY_TYPO] = 0.9, [QUERY_DIGITS] = 0.6,
-                        [QUERY_SHORT] = 0.6, [QUERY_LONG] = 0.8, [QUERY_PLAIN] = 0.5},
+        .kind_weight = {[QUERY_CODE] = 0.3, [QUERY_VAGUE] = 0.9, [QUERY_LONG] = 0.5,
+                        [QUERY_DIGITS] = 0.6, [QUERY_SHORT] = 0.6, [QUERY_PLAIN] = 0.5},
         .rrf_k = 60.0,
         .floor = {[SIDE_WORDS] = 0.0, [SIDE_MEANING] = -1.0},
         .depth = 200,

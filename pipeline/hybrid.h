@@ -48,7 +48,15 @@ void query_features_of(const char *query, size_t size, const struct query_term *
                        struct query_features *out);
 
 /* The meaning's weight by what the query looks like; the first kind that fits decides.            */
-enum query_kind { QUERY_CODE, QUERY_TYPO, QUERY_DIGITS, QUERY_SHORT, QUERY_LONG, QUERY_PLAIN, QUERY_KINDS };
+enum query_kind {
+    QUERY_CODE,   /* has a product code                                                            */
+    QUERY_VAGUE,  /* no document has much of what was asked (coverage): a paraphrase, or misspelt  */
+    QUERY_LONG,   /* five words or more, and some document has many of them                        */
+    QUERY_DIGITS, /* sizes, volts, fittings                                                        */
+    QUERY_SHORT,  /* one or two words                                                              */
+    QUERY_PLAIN,
+    QUERY_KINDS
+};
 enum query_kind query_kind_of(const struct query_features *q);
 const char *query_kind_name(enum query_kind k);
 

@@ -203,7 +203,7 @@ static void test_rrf_equals_the_formula_on_random_lists(void)
 }
 
 /* "ketle" and words of three letters are in no document; "kettle" is in 10 of 1000. */
-static enum query_kind kind(const char *q)
+static enum query_kind kind(const char *q, double coverage)
 {
     struct query_features x;
     struct query_term terms[16];
@@ -216,6 +216,7 @@ static enum query_kind kind(const char *q)
                                          .digits = strpbrk(w, "0123456789") != NULL};
     query_features_of(q, strlen(q), terms, n, &x);
     NEAR(x.ceiling, 10.0 * (double)n);
+    x.coverage = coverage;
     return query_kind_of(&x);
 }
 
@@ -233,15 +234,16 @@ static void test_query_features(void)
     NEAR(x.ceiling, 26.5);
     query_features_of("red ketle", 9, NULL, 0, &x);
     ck_assert_uint_eq(x.unknown, 0);
-    ck_assert_int_eq(kind("BT-1804"), QUERY_CODE);
-    ck_assert_int_eq(kind("gu10"), QUERY_CODE);
-    ck_assert_int_eq(kind("red 12v"), QUERY_DIGITS);
-    ck_assert_int_eq(kind("2.5kg red"), QUERY_DIGITS);
-    ck_assert_int_eq(kind("red ketle"), QUERY_TYPO);
-    ck_assert_int_eq(kind("red kettle"), QUERY_SHORT);
-    ck_assert_int_eq(kind("red kettle big"), QUERY_PLAIN);
-    ck_assert_int_eq(kind("the red one for the kettle"), QUERY_LONG);
-    ck_assert_int_eq(kind(""), QUERY_SHORT);
+    ck_assert_int_eq(kind("BT-1804", 0.5), QUERY_CODE);
+    ck_assert_int_eq(kind("gu10", 0.5), QUERY_CODE);
+    ck_assert_int_eq(kind("red 12v", 0.5), QUERY_DIGITS);
+    ck_assert_int_eq(kind("2.5kg red", 0.5), QUERY_DIGITS);
+    ck_assert_int_eq(kind("red ketle", 0.2), QUERY_VAGUE);
+    ck_assert_int_eq(kind("BT-1804", 0.2), QUERY_CODE);
+    ck_assert_int_eq(kind("red kettle", 0.5), QUERY_SHORT);
+    ck_assert_int_eq(kind("red kettle big", 0.5), QUERY_PLAIN);
+    ck_assert_int_eq(kind("the red one for the kettle", 0.5), QUERY_LONG);
+    ck_assert_int_eq(kind("", 0.5), QUERY_SHORT);
 }
 
 static void test_rescored_hits_become_a_list(void)

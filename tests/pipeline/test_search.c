@@ -159,7 +159,8 @@ static void test_each_mode_finds_the_kettle(void)
     ck_assert_uint_eq(r.count, 0);
     r = ask(s, SEARCH_HYBRID, "cordles ketle", NULL, hits, 10, 0);
     ck_assert_uint_eq(hits[0].id, 101);
-    ck_assert_int_eq(r.kind, QUERY_TYPO);
+    ck_assert_int_eq(r.kind, QUERY_VAGUE);
+    ck_assert_uint_eq(r.features.unknown, 2);
     /* A code: the meaning knows nothing of it. */
     r = ask(s, SEARCH_HYBRID, "BT-1804", NULL, hits, 10, 0);
     ck_assert_uint_eq(hits[0].id, 309);

@@ -13,9 +13,9 @@ enum { HUGE_PAGE = 2 << 20, CACHE_LINE = 64 };
 static void *region_alloc(size_t size)
 {
     size_t align = size >= HUGE_PAGE ? (size_t)HUGE_PAGE : (size_t)CACHE_LINE;
-    void *p = NULL;
+    void *p = aligned_alloc(align, (size + align - 1) / align * align);
 
-    if (posix_memalign(&p, align, (size + align - 1) / align * align) != 0) return NULL;
+    if (p == NULL) return NULL;
     if (align == HUGE_PAGE) (void)madvise(p, (size + align - 1) / align * align, MADV_HUGEPAGE);
     return p;
 }

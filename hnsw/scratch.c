@@ -30,10 +30,9 @@ void scratch_free_all(struct hnsw *h)
 
 static void *aligned(size_t n)
 {
-    void *p = NULL;
+    void *p = aligned_alloc(64, (n + 63) / 64 * 64);
 
-    if (posix_memalign(&p, 64, n) != 0) return NULL;
-    memset(p, 0, n);
+    if (p != NULL) memset(p, 0, n);
     return p;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "engine/io_sim.h"
+#include "tests/common/fail_malloc.h"
 
 enum { DIM = 8 };
 
@@ -310,6 +311,61 @@ static void test_io_error_anywhere_keeps_what_was_published(void) { crash_everyw
 static void test_full_disk_anywhere_keeps_what_was_published(void) { crash_everywhere(SIM_ENOSPC); }
 static void test_short_write_anywhere_keeps_what_was_published(void) { crash_everywhere(SIM_SHORT_WRITE); }
 
+/* ---- no memory ----
+ * Goal:   the n-th allocation fails: the call says ST_NOMEM, nothing leaks, and what was published is there.
+ * Method: fail allocation 1, 2, 3 ... of a small life of an index until one run needs no more.        */
+static enum status small_life(struct io *io, const float *v, lsn_t *acked)
+{
+    struct hnsw *h = NULL, *r = NULL;
+    struct hnsw_hit hits[4];
+    struct hnsw_query q = {.vector = v, .k = 4};
+    struct hnsw_verify_report report;
+    size_t n;
+    enum status st = hnsw_open_writer(io, "d", NULL, &h, NULL);
+
+    for (uint64_t k = 0; k < 12 && st == ST_OK; k++) {
+        st = hnsw_upsert(h, k % 7, v + k * DIM, k + 2, NULL);
+        if (st == ST_OK && k % 4 == 3) {
+            st = hnsw_publish(h, k + 2, 0, NULL);
+            if (st == ST_OK) *acked = k + 2;
+        }
+    }
+    if (st == ST_OK) st = hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = 20}, NULL, NULL);
+    if (st == ST_OK) st = hnsw_open_reader(io, "d", LSN_MAX, NULL, &r, NULL);
+    if (st == ST_OK) st = hnsw_search(r, &q, hits, &n, NULL, NULL);
+    if (st == ST_OK) st = hnsw_refresh(r, NULL, NULL);
+    if (st == ST_OK) st = hnsw_verify(io, "d", &report, NULL);
+    hnsw_close(r);
+    hnsw_close(h);
+    return st;
+}
+
+static void test_every_failing_allocation_is_told_and_loses_nothing(void)
+{
+    float *v = clustered(16, DIM, test_seed());
+    bool more = true;
+
+    for (uint64_t nth = 1; more; nth++) {
+        struct io_sim *sim = io_sim_new(test_seed());
+        struct io *io = io_sim_io(sim);
+        struct hnsw *h = NULL;
+        struct fault f = {0};
+        lsn_t acked = 0;
+        enum status st;
+
+        ASSERT_OK(hnsw_create(io, "d", &small, &f), &f);
+        fail_malloc_at(nth, false);
+        st = small_life(io, v, &acked);
+        more = fail_malloc_stop();
+        ck_assert_msg(st == ST_OK || st == ST_NOMEM, "allocation %d: %s", (int)nth, status_name(st));
+        ASSERT_OK(hnsw_open_writer(io, "d", NULL, &h, &f), &f);
+        ck_assert_uint_ge(hnsw_applied_lsn(h), acked);
+        hnsw_close(h);
+        io_sim_free(sim);
+    }
+    free(v);
+}
+
 /* ---- damage ---- */
 /* Every byte of base, journal and manifest flipped in turn: the answer is ST_CORRUPT (or unsupported), or
  * a publication that was made (the journal's last batch looks torn).                                 */
@@ -414,6 +470,7 @@ static const struct named_test tests[] = {
     T(test_io_error_anywhere_keeps_what_was_published),
     T(test_full_disk_anywhere_keeps_what_was_published),
     T(test_short_write_anywhere_keeps_what_was_published),
+    T(test_every_failing_allocation_is_told_and_loses_nothing),
     T(test_damaged_base_is_found),
     T(test_damaged_journal_is_found),
     T(test_damaged_manifest_is_found),

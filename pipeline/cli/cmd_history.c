@@ -6,7 +6,7 @@
 #include "engine/key.h"
 #include "engine/row.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/cli/sql_env.h"
+#include "pipeline/sqlenv.h"
 #include "pipeline/feed.h"
 
 /* The stream from an LSN on, with schemas; schemas are learned in memory, so nothing is written.     */

@@ -6,7 +6,7 @@
 
 #include "engine/source.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/cli/sql_env.h"
+#include "pipeline/sqlenv.h"
 
 struct shell {
     struct cli *c;

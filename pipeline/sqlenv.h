@@ -1,9 +1,9 @@
-/* sql_env - what SQL sees of a platform: the warehouse's and gold's tables, the row store's, and the views.
+/* sqlenv - what SQL sees of a platform: the warehouse's and gold's tables, the row store's, and the views.
  *
  *   silver_products, bronze_changes ...   warehouse       gold_daily_revenue ...   gold
  *   products, orders ...                  row store       view_NAME                dashboard view          */
-#ifndef SEAM_PIPELINE_CLI_SQL_ENV_H
-#define SEAM_PIPELINE_CLI_SQL_ENV_H
+#ifndef SEAM_PIPELINE_SQLENV_H
+#define SEAM_PIPELINE_SQLENV_H
 
 #include "columnar/sql.h"
 #include "oltp/oltp.h"

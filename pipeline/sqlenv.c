@@ -1,4 +1,4 @@
-#include "pipeline/cli/sql_env.h"
+#include "pipeline/sqlenv.h"
 
 #include <string.h>
 

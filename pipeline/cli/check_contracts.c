@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "pipeline/cli/check.h"
-#include "pipeline/cli/sql_env.h"
+#include "pipeline/sqlenv.h"
 
 struct live {
     struct check *k;

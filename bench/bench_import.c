@@ -1,5 +1,5 @@
-/* Filling the row store: the real flat file through its mapping, a second import of it, and made-up orders.
- * The limit of the first is what reading the file costs without a store behind it.                  */
+/* Filling the row store: the real flat file through its mapping, a second import of it, and made-up
+ * orders. The limit of the first is what reading the file costs without a store behind it.       */
 #include "bench/common/bench.h"
 
 #include <math.h>
@@ -58,20 +58,24 @@ static void close_shop(struct bench *b, struct oltp *db, const char *name, int r
 static double run_import(void *ctx)
 {
     struct import_job *j = ctx;
-    struct import_options o = {.file = j->file, .mapping = (char *)j->mapping.data, .mapping_size = j->mapping.size, .limit = bench_size(j->b, 150000, 0, 0)};
+    struct import_options o = {.file = j->file,
+                               .mapping = (char *)j->mapping.data,
+                               .mapping_size = j->mapping.size,
+                               .limit = bench_size(j->b, 150000, 0, 0)};
     struct oltp *db = open_shop(j->b, "import", ++j->round);
     struct import_stats again = {0};
     struct fault f = {0};
 
     bench_need(import_run(db, &o, &j->last, &f), &f, "import");
     bench_need(import_run(db, &o, &again, &f), &f, "second import");
-    BENCH_CHECK(j->b, again.lsn == LSN_NONE && again.skipped == j->last.records && j->last.rejected == 0);
+    BENCH_CHECK(j->b,
+                again.lsn == LSN_NONE && again.skipped == j->last.records && j->last.rejected == 0);
     j->again = (double)again.elapsed_ns / 1e9;
     close_shop(j->b, db, "import", j->round);
     return (double)j->last.landed / ((double)j->last.elapsed_ns / 1e9);
 }
 
-/* Everything but the store: the same records read and their columns found.                          */
+/* Everything but the store: the same records read and their columns found.                       */
 static double run_skip(void *ctx)
 {
     struct import_job *j = ctx;
@@ -86,10 +90,23 @@ static void bench_real_file(struct bench *b)
     struct fault f = {0};
 
     if (j.file == NULL) return;
-    bench_need(io_read_all(io_posix(), "bench/data/mappings/online-retail.json", 1 << 20, &j.mapping, &f), &f, "mapping");
+    bench_need(
+        io_read_all(io_posix(), "bench/data/mappings/online-retail.json", 1 << 20, &j.mapping, &f),
+        &f, "mapping");
     bench_interleave(sides, 2, 3);
-    bench_row(b, &(struct bench_row){.workload = "import online-retail", .metric = "throughput", .unit = "rows/s", .n = j.last.landed, .threads = 1, .ours = sides[0].stat, .limit = sides[1].stat.median});
-    bench_row(b, &(struct bench_row){.workload = "second import", .metric = "throughput", .unit = "rows/s", .n = j.last.records, .threads = 1, .ours = sides[1].stat});
+    bench_row(b, &(struct bench_row){.workload = "import online-retail",
+                                     .metric = "throughput",
+                                     .unit = "rows/s",
+                                     .n = j.last.landed,
+                                     .threads = 1,
+                                     .ours = sides[0].stat,
+                                     .limit = sides[1].stat.median});
+    bench_row(b, &(struct bench_row){.workload = "second import",
+                                     .metric = "throughput",
+                                     .unit = "rows/s",
+                                     .n = j.last.records,
+                                     .threads = 1,
+                                     .ours = sides[1].stat});
     buf_free(&j.mapping);
 }
 
@@ -104,7 +121,8 @@ static double run_shopgen(void *ctx)
 {
     struct gen_job *j = ctx;
     struct import_options catalogue = {.file = "bench/data/catalogue.jsonl", .table = "products"};
-    struct shopgen_options o = {.seed = (uint64_t)j->b->seed, .orders = j->orders, .mode = OLTP_DEFERRED};
+    struct shopgen_options o = {
+        .seed = (uint64_t)j->b->seed, .orders = j->orders, .mode = OLTP_DEFERRED};
     struct oltp *db = open_shop(j->b, "gen", ++j->round);
     struct import_stats s;
     struct shopgen_stats before = j->last;
@@ -116,7 +134,8 @@ static double run_shopgen(void *ctx)
     start = bench_now_ns();
     bench_need(shopgen_run(db, &o, &j->last, &f), &f, "generate");
     seconds = (double)(bench_now_ns() - start) / 1e9;
-    BENCH_CHECK(j->b, before.orders == 0 || (before.revenue == j->last.revenue && before.lines == j->last.lines));
+    BENCH_CHECK(j->b, before.orders == 0 ||
+                          (before.revenue == j->last.revenue && before.lines == j->last.lines));
     close_shop(j->b, db, "gen", j->round);
     return (double)j->orders / seconds;
 }
@@ -131,6 +150,11 @@ int main(int argc, char **argv)
     bench_real_file(&b);
     gen.orders = bench_size(&b, 50000, 200000, 1000000);
     bench_interleave(&side, 1, 3);
-    bench_row(&b, &(struct bench_row){.workload = "generate orders", .metric = "throughput", .unit = "orders/s", .n = gen.orders, .threads = 1, .ours = side.stat});
+    bench_row(&b, &(struct bench_row){.workload = "generate orders",
+                                      .metric = "throughput",
+                                      .unit = "orders/s",
+                                      .n = gen.orders,
+                                      .threads = 1,
+                                      .ours = side.stat});
     return bench_close(&b);
 }

@@ -1,6 +1,6 @@
-/* What every row passes through: encoding, decoding, keys, canonical hashes, JSON, CSV, gzip. The limits are
- * memory bandwidth for bytes; the peer for gzip is zlib. Allocations inside the row loops are counted and must
- * be none.                                                                                        */
+/* What every row passes through: encoding, decoding, keys, canonical hashes, JSON, CSV, gzip. The
+ * limits are memory bandwidth for bytes; the peer for gzip is zlib. Allocations inside the row
+ * loops are counted and must be none.                                                            */
 #include "bench/common/bench.h"
 
 #include <malloc.h>
@@ -16,8 +16,11 @@
 enum { ROUNDS = 5, DISTINCT = 1024, COLUMNS = 6 };
 
 static const char table[] =
-    "{\"table\":\"order_lines\",\"key\":[\"order_id\",\"line_no\"],\"columns\":[{\"name\":\"order_id\",\"type\":\"int64\"},{\"name\":\"line_no\",\"type\":\"int64\"},"
-    "{\"name\":\"product_id\",\"type\":\"int64\"},{\"name\":\"quantity\",\"type\":\"int64\"},{\"name\":\"unit_price\",\"type\":\"decimal\",\"scale\":4},{\"name\":\"note\",\"type\":\"text\",\"nullable\":true}]}";
+    "{\"table\":\"order_lines\",\"key\":[\"order_id\",\"line_no\"],\"columns\":[{\"name\":\"order_"
+    "id\",\"type\":\"int64\"},{\"name\":\"line_no\",\"type\":\"int64\"},"
+    "{\"name\":\"product_id\",\"type\":\"int64\"},{\"name\":\"quantity\",\"type\":\"int64\"},{"
+    "\"name\":\"unit_price\",\"type\":\"decimal\",\"scale\":4},{\"name\":\"note\",\"type\":"
+    "\"text\",\"nullable\":true}]}";
 
 struct rows {
     struct schema schema;
@@ -28,7 +31,10 @@ struct rows {
     uint64_t checked; /* of what was made, to be compared */
 };
 
-static double rate(size_t n, uint64_t start) { return (double)n * 1e3 / (double)(bench_now_ns() - start); } /* millions a second */
+static double rate(size_t n, uint64_t start)
+{
+    return (double)n * 1e3 / (double)(bench_now_ns() - start);
+} /* millions a second */
 
 static double run_encode(void *ctx)
 {
@@ -91,7 +97,8 @@ static double run_hash(void *ctx)
     struct rows *r = ctx;
     uint64_t start = bench_now_ns();
 
-    for (size_t i = 0; i < r->n; i++) r->checked += row_hash(&r->schema, r->values[i % DISTINCT]).lo;
+    for (size_t i = 0; i < r->n; i++)
+        r->checked += row_hash(&r->schema, r->values[i % DISTINCT]).lo;
     return rate(r->n, start);
 }
 
@@ -131,8 +138,12 @@ static void make_rows(struct bench *b, struct rows *r)
 
 static void bench_row_paths(struct bench *b)
 {
-    static const struct { const char *workload; double (*run)(void *); } paths[] = {
-        {"row encode", run_encode}, {"row decode", run_decode}, {"row get one column", run_get}, {"row key", run_key}, {"row canonical hash", run_hash}, {"row to JSON", run_to_json}};
+    static const struct {
+        const char *workload;
+        double (*run)(void *);
+    } paths[] = {{"row encode", run_encode},       {"row decode", run_decode},
+                 {"row get one column", run_get},  {"row key", run_key},
+                 {"row canonical hash", run_hash}, {"row to JSON", run_to_json}};
     struct rows *r = calloc(1, sizeof *r);
 
     if (r == NULL) bench_need(ST_NOMEM, NULL, "rows");
@@ -144,10 +155,16 @@ static void bench_row_paths(struct bench *b)
 
         bench_interleave(&side, 1, ROUNDS);
         BENCH_CHECK(b, mallinfo2().uordblks == before); /* nothing was allocated and kept */
-        bench_row(b, &(struct bench_row){.workload = paths[i].workload, .metric = "throughput", .unit = "M rows/s", .n = r->n, .threads = 1, .ours = side.stat});
+        bench_row(b, &(struct bench_row){.workload = paths[i].workload,
+                                         .metric = "throughput",
+                                         .unit = "M rows/s",
+                                         .n = r->n,
+                                         .threads = 1,
+                                         .ours = side.stat});
     }
     BENCH_CHECK(b, r->checked != 0);
-    for (size_t i = 0; i < DISTINCT; i++) buf_free(&r->encoded[i]);
+    for (size_t i = 0; i < DISTINCT; i++)
+        buf_free(&r->encoded[i]);
     buf_free(&r->out);
     schema_free(&r->schema);
     free(r);
@@ -172,7 +189,8 @@ static double run_inflate(void *ctx)
 
     j->bytes = 0;
     if (source_open(io_posix(), j->path, &s, NULL) != ST_OK) return NAN;
-    while (got > 0 && source_read(s, piece, sizeof piece, &got, NULL) == ST_OK) j->bytes += got;
+    while (got > 0 && source_read(s, piece, sizeof piece, &got, NULL) == ST_OK)
+        j->bytes += got;
     source_close(s);
     return (double)j->bytes * 1e3 / (double)(bench_now_ns() - start);
 }
@@ -195,8 +213,11 @@ static double run_csv(void *ctx)
     uint64_t start = bench_now_ns();
 
     j->records = 0;
-    if (source_from_memory(j->plain.data, j->plain.size, &s) != ST_OK || csv_open(s, (struct csv_options){',', true, 0}, &c) != ST_OK) return NAN;
-    while (csv_next(c, &fields, &count, NULL) == ST_OK) j->records++;
+    if (source_from_memory(j->plain.data, j->plain.size, &s) != ST_OK ||
+        csv_open(s, (struct csv_options){',', true, 0}, &c) != ST_OK)
+        return NAN;
+    while (csv_next(c, &fields, &count, NULL) == ST_OK)
+        j->records++;
     csv_close(c);
     source_close(s);
     return (double)j->plain.size * 1e3 / (double)(bench_now_ns() - start);
@@ -223,7 +244,8 @@ static double run_json(void *ctx)
     return (double)j->plain.size * 1e3 / (double)(bench_now_ns() - start);
 }
 
-static void bench_file(struct bench *b, const char *name, const char *workload, double (*parse)(void *), const char *parse_workload, uint64_t records)
+static void bench_file(struct bench *b, const char *name, const char *workload,
+                       double (*parse)(void *), const char *parse_workload, uint64_t records)
 {
     struct file_job j = {.path = bench_data(b, name)};
     struct bench_side sides[2] = {{.run = run_inflate, .ctx = &j}, {.run = run_zlib, .ctx = &j}};
@@ -233,14 +255,28 @@ static void bench_file(struct bench *b, const char *name, const char *workload, 
     if (j.path == NULL) return;
     bench_need(source_read_all(io_posix(), j.path, 1u << 30, &j.plain, &f), &f, name);
     j.peer = bench_peer_start(b, "rows_zlib", NULL);
-    if (j.peer != NULL) BENCH_CHECK(b, bench_peer_number(j.peer, "open %s", j.path) == (double)j.plain.size);
+    if (j.peer != NULL)
+        BENCH_CHECK(b, bench_peer_number(j.peer, "open %s", j.path) == (double)j.plain.size);
     bench_interleave(sides, 2, ROUNDS);
     BENCH_CHECK(b, j.bytes == j.plain.size);
-    bench_row(b, &(struct bench_row){.workload = workload, .metric = "throughput", .unit = "MB/s", .n = j.plain.size, .threads = 1, .ours = sides[0].stat, .peer = "zlib", .peer_value = sides[1].stat});
+    bench_row(b, &(struct bench_row){.workload = workload,
+                                     .metric = "throughput",
+                                     .unit = "MB/s",
+                                     .n = j.plain.size,
+                                     .threads = 1,
+                                     .ours = sides[0].stat,
+                                     .peer = "zlib",
+                                     .peer_value = sides[1].stat});
     bench_peer_stop(j.peer);
     bench_interleave(&parser, 1, ROUNDS);
     BENCH_CHECK(b, j.records == records);
-    bench_row(b, &(struct bench_row){.workload = parse_workload, .metric = "throughput", .unit = "MB/s", .n = j.records, .threads = 1, .ours = parser.stat, .limit = bench_memory_gbps(b, 1) * 1e3});
+    bench_row(b, &(struct bench_row){.workload = parse_workload,
+                                     .metric = "throughput",
+                                     .unit = "MB/s",
+                                     .n = j.records,
+                                     .threads = 1,
+                                     .ours = parser.stat,
+                                     .limit = bench_memory_gbps(b, 1) * 1e3});
     buf_free(&j.plain);
 }
 
@@ -250,7 +286,9 @@ int main(int argc, char **argv)
 
     bench_open(&b, "engine", NULL, 0, argc, argv);
     bench_row_paths(&b);
-    bench_file(&b, "online-retail/online-retail.csv.gz", "gunzip online-retail", run_csv, "CSV online-retail", 541910);
-    bench_file(&b, "product-search/products.jsonl.gz", "gunzip product-search", run_json, "JSON product-search", 9913);
+    bench_file(&b, "online-retail/online-retail.csv.gz", "gunzip online-retail", run_csv,
+               "CSV online-retail", 541910);
+    bench_file(&b, "product-search/products.jsonl.gz", "gunzip product-search", run_json,
+               "JSON product-search", 9913);
     return bench_close(&b);
 }

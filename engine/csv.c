@@ -12,11 +12,11 @@ struct csv {
     struct csv_options options;
     uint8_t class_of[256]; /* what an unquoted byte means */
     struct buf data;
-    size_t start;          /* of the next record in data */
-    bool ended;            /* data holds the rest of the source */
-    bool begun;            /* the byte order mark has been looked for */
-    uint64_t next_line;    /* line on which the next record begins */
-    uint64_t line;         /* and the last one began */
+    size_t start;       /* of the next record in data */
+    bool ended;         /* data holds the rest of the source */
+    bool begun;         /* the byte order mark has been looked for */
+    uint64_t next_line; /* line on which the next record begins */
+    uint64_t line;      /* and the last one began */
     size_t count;
     bool dirty[CSV_FIELDS_MAX]; /* the field holds doubled quotes or escapes */
     struct csv_field fields[CSV_FIELDS_MAX];
@@ -42,8 +42,10 @@ enum status csv_open(struct source *s, struct csv_options o, struct csv **out)
     c->class_of[(uint8_t)o.separator] = C_SEPARATOR;
     c->class_of['\n'] = C_NEWLINE;
     c->class_of[0] = C_ZERO;
-    if (o.quotes) c->class_of['"'] = C_QUOTE;
-    else c->class_of['\\'] = C_ESCAPE;
+    if (o.quotes)
+        c->class_of['"'] = C_QUOTE;
+    else
+        c->class_of['\\'] = C_ESCAPE;
     *out = c;
     return ST_OK;
 }
@@ -55,8 +57,14 @@ void csv_close(struct csv *c)
     free(c);
 }
 
-uint64_t csv_line(const struct csv *c) { return c->line; }
-void csv_expect(struct csv *c, size_t fields) { c->options.expect = fields; }
+uint64_t csv_line(const struct csv *c)
+{
+    return c->line;
+}
+void csv_expect(struct csv *c, size_t fields)
+{
+    c->options.expect = fields;
+}
 
 static enum status read_more(struct csv *c, struct fault *f)
 {
@@ -79,18 +87,21 @@ static enum status read_more(struct csv *c, struct fault *f)
 
 /* ---- one record ---- */
 
-static bool add_field(struct csv *c, struct scan *x, const char *start, const char *end, bool quoted, bool dirty)
+static bool add_field(struct csv *c, struct scan *x, const char *start, const char *end,
+                      bool quoted, bool dirty)
 {
     if (c->count == CSV_FIELDS_MAX) {
         x->why = "more than 1024 fields";
         return false;
     }
-    c->fields[c->count] = (struct csv_field){.data = start, .size = (size_t)(end - start), .quoted = quoted};
+    c->fields[c->count] =
+        (struct csv_field){.data = start, .size = (size_t)(end - start), .quoted = quoted};
     c->dirty[c->count++] = dirty;
     return true;
 }
 
-/* x->p is at the opening quote; afterwards at the separator, line break or end that follows the field. */
+/* x->p is at the opening quote; afterwards at the separator, line break or end that follows the
+ * field.                                                                                         */
 static enum outcome scan_quoted(struct csv *c, struct scan *x)
 {
     const char *start = ++x->p;
@@ -101,7 +112,8 @@ static enum outcome scan_quoted(struct csv *c, struct scan *x)
         const char *stop = quote != NULL ? quote : x->end;
 
         for (const char *b = x->p; b < stop; b++) {
-            if (*b == '\n') x->lines++;
+            if (*b == '\n')
+                x->lines++;
             else if (*b == '\0') {
                 x->why = "a zero byte";
                 return BAD;
@@ -141,7 +153,8 @@ static enum outcome scan_plain(struct csv *c, struct scan *x)
     uint8_t class = C_PLAIN;
 
     for (;;) {
-        while (p < end && (class = c->class_of[(uint8_t)*p]) == C_PLAIN) p++;
+        while (p < end && (class = c->class_of[(uint8_t)*p]) == C_PLAIN)
+            p++;
         if (p == end || class != C_ESCAPE) break;
         dirty = true;
         p++;
@@ -165,7 +178,8 @@ static enum outcome scan_record(struct csv *c, struct scan *x)
         enum outcome o;
 
         if (x->p == x->end && !c->ended) return MORE_BYTES;
-        o = x->p < x->end && c->class_of[(uint8_t)*x->p] == C_QUOTE ? scan_quoted(c, x) : scan_plain(c, x);
+        o = x->p < x->end && c->class_of[(uint8_t)*x->p] == C_QUOTE ? scan_quoted(c, x)
+                                                                    : scan_plain(c, x);
         if (o != RECORD) return o;
         if (x->p == x->end) return RECORD;
         if (*x->p++ == '\n') {
@@ -196,7 +210,11 @@ static void unescape(struct csv_field *field)
 
     while (p < end) {
         char next = *p == '\\' && p + 1 < end ? p[1] : '\0';
-        char c = next == 't' ? '\t' : next == 'n' ? '\n' : next == 'r' ? '\r' : next == '\\' ? '\\' : '\0';
+        char c = next == 't'    ? '\t'
+                 : next == 'n'  ? '\n'
+                 : next == 'r'  ? '\r'
+                 : next == '\\' ? '\\'
+                                : '\0';
 
         if (c != '\0') {
             *out++ = c;
@@ -209,13 +227,14 @@ static void unescape(struct csv_field *field)
 }
 
 /* Goes on at the line after the one on which the bad record began: of what a lost quote swallowed,
- * only that line is lost.                                                                         */
+ * only that line is lost.                                                                        */
 static enum status bad_record(struct csv *c, const char *why, struct fault *f)
 {
     const uint8_t *start = c->data.data + c->start;
     const uint8_t *newline = memchr(start, '\n', c->data.size - c->start);
 
-    while (newline == NULL && !c->ended) { /* an unquoted line that is too long: drop it piece by piece */
+    while (newline == NULL &&
+           !c->ended) { /* an unquoted line that is too long: drop it piece by piece */
         enum status st;
 
         c->start = c->data.size;
@@ -226,7 +245,8 @@ static enum status bad_record(struct csv *c, const char *why, struct fault *f)
     }
     c->start = newline != NULL ? (size_t)(newline + 1 - c->data.data) : c->data.size;
     c->next_line++;
-    return fault_set(f, ST_INVALID, NULL, c->line, "line %llu: %s", (unsigned long long)c->line, why);
+    return fault_set(f, ST_INVALID, NULL, c->line, "line %llu: %s", (unsigned long long)c->line,
+                     why);
 }
 
 static enum status skip_mark(struct csv *c, struct fault *f)
@@ -244,7 +264,8 @@ static enum status skip_mark(struct csv *c, struct fault *f)
 static enum status next_record(struct csv *c, struct fault *f)
 {
     for (;;) {
-        struct scan x = {.p = (const char *)c->data.data + c->start, .end = (const char *)c->data.data + c->data.size};
+        struct scan x = {.p = (const char *)c->data.data + c->start,
+                         .end = (const char *)c->data.data + c->data.size};
         enum outcome o;
         enum status st;
 
@@ -252,13 +273,15 @@ static enum status next_record(struct csv *c, struct fault *f)
         if (c->start == c->data.size && c->ended) return ST_END;
         o = scan_record(c, &x);
         if (o == MORE_BYTES) {
-            if (c->data.size - c->start > CSV_RECORD_MAX) return bad_record(c, "a record of over 4 MiB", f);
+            if (c->data.size - c->start > CSV_RECORD_MAX)
+                return bad_record(c, "a record of over 4 MiB", f);
             st = read_more(c, f);
             if (st != ST_OK) return st;
             continue;
         }
         if (o == BAD) return bad_record(c, x.why, f);
-        if (c->options.expect != 1 && c->count == 1 && c->fields[0].size == 0 && !c->fields[0].quoted) {
+        if (c->options.expect != 1 && c->count == 1 && c->fields[0].size == 0 &&
+            !c->fields[0].quoted) {
             c->start = (size_t)(x.p - (const char *)c->data.data); /* a blank line */
             c->next_line += x.lines;
             continue;
@@ -266,7 +289,8 @@ static enum status next_record(struct csv *c, struct fault *f)
         if (c->options.expect != 0 && c->count != c->options.expect) {
             char why[80];
 
-            snprintf(why, sizeof why, "%zu fields where %zu are expected", c->count, c->options.expect);
+            snprintf(why, sizeof why, "%zu fields where %zu are expected", c->count,
+                     c->options.expect);
             return bad_record(c, why, f);
         }
         c->start = (size_t)(x.p - (const char *)c->data.data);
@@ -283,8 +307,10 @@ enum status csv_next(struct csv *c, const struct csv_field **fields, size_t *cou
     if (st != ST_OK) return st;
     for (size_t i = 0; i < c->count; i++) {
         if (!c->dirty[i]) continue;
-        if (c->options.quotes) undouble(&c->fields[i]);
-        else unescape(&c->fields[i]);
+        if (c->options.quotes)
+            undouble(&c->fields[i]);
+        else
+            unescape(&c->fields[i]);
     }
     *fields = c->fields;
     *count = c->count;
@@ -295,7 +321,8 @@ void csv_write_field(struct buf *out, const char *s, size_t n, char separator)
 {
     bool quote = n > 0 && (s[0] == ' ' || s[n - 1] == ' ');
 
-    for (size_t i = 0; i < n && !quote; i++) quote = s[i] == separator || s[i] == '"' || s[i] == '\n' || s[i] == '\r';
+    for (size_t i = 0; i < n && !quote; i++)
+        quote = s[i] == separator || s[i] == '"' || s[i] == '\n' || s[i] == '\r';
     if (!quote) {
         buf_append(out, s, n);
         return;

@@ -7,10 +7,10 @@
 
 enum {
     INPUT_SIZE = 64 << 10,
-    HISTORY = 32 << 10,         /* how far back a match may reach */
+    HISTORY = 32 << 10, /* how far back a match may reach */
     WINDOW_SIZE = 256 << 10,
     MATCH_MAX = 258,
-    FAST_INPUT = 16,            /* input bytes one turn of the inner loop may look at */
+    FAST_INPUT = 16,             /* input bytes one turn of the inner loop may look at */
     FAST_OUTPUT = MATCH_MAX + 16 /* output bytes it may write, counting the copy's overshoot */
 };
 
@@ -50,7 +50,7 @@ static enum status corrupt(struct inflate *z, struct fault *f, const char *why)
 
 /* ---- input ---- */
 
-/* Keeps what is unread and reads more behind it.                                                   */
+/* Keeps what is unread and reads more behind it.                                                 */
 static enum status refill(struct inflate *z, struct fault *f)
 {
     size_t left = (size_t)(z->in_end - z->in);
@@ -69,7 +69,7 @@ static enum status refill(struct inflate *z, struct fault *f)
     return ST_OK;
 }
 
-/* At least `n` bits (n <= 32) in the bit buffer.                                                   */
+/* At least `n` bits (n <= 32) in the bit buffer.                                                 */
 static enum status need_bits(struct inflate *z, unsigned n, struct fault *f)
 {
     while (z->bits < n) {
@@ -102,7 +102,10 @@ static enum status read_bits(struct inflate *z, unsigned n, uint32_t *out, struc
     return st;
 }
 
-static void align_to_byte(struct inflate *z) { take_bits(z, z->bits % 8); }
+static void align_to_byte(struct inflate *z)
+{
+    take_bits(z, z->bits % 8);
+}
 
 /* ---- members ---- */
 
@@ -113,7 +116,8 @@ static enum status skip_string(struct inflate *z, struct fault *f)
     uint32_t c = 1;
     enum status st = ST_OK;
 
-    while (st == ST_OK && c != 0) st = read_bits(z, 8, &c, f);
+    while (st == ST_OK && c != 0)
+        st = read_bits(z, 8, &c, f);
     return st;
 }
 
@@ -122,11 +126,12 @@ static enum status skip_bytes(struct inflate *z, uint32_t n, struct fault *f)
     enum status st = ST_OK;
     uint32_t c;
 
-    while (st == ST_OK && n-- > 0) st = read_bits(z, 8, &c, f);
+    while (st == ST_OK && n-- > 0)
+        st = read_bits(z, 8, &c, f);
     return st;
 }
 
-/* True at the end of the input; zero bytes after the last member are padding, as gzip has it.       */
+/* True at the end of the input; zero bytes after the last member are padding, as gzip has it.    */
 static enum status at_input_end(struct inflate *z, bool *ended, struct fault *f)
 {
     for (;;) {
@@ -141,8 +146,10 @@ static enum status at_input_end(struct inflate *z, bool *ended, struct fault *f)
         }
         *ended = false;
         if (!z->any_member || (z->bits > 0 ? (z->bit_buffer & 0xff) : *z->in) != 0) return ST_OK;
-        if (z->bits > 0) take_bits(z, 8);
-        else z->in++;
+        if (z->bits > 0)
+            take_bits(z, 8);
+        else
+            z->in++;
     }
 }
 
@@ -161,7 +168,8 @@ static enum status read_member_header(struct inflate *z, struct fault *f)
     if (st == ST_OK) st = read_bits(z, 8, &method, f);
     if (st == ST_OK) st = read_bits(z, 8, &flags, f);
     if (st != ST_OK) return st;
-    if (magic != 0x8b1f) return corrupt(z, f, z->any_member ? "something else follows" : "no gzip magic");
+    if (magic != 0x8b1f)
+        return corrupt(z, f, z->any_member ? "something else follows" : "no gzip magic");
     if (method != 8) return corrupt(z, f, "unknown compression method");
     if ((flags & FLAG_RESERVED) != 0) return corrupt(z, f, "reserved flags are set");
     st = skip_bytes(z, 6, f); /* time, extra flags, operating system */
@@ -207,9 +215,10 @@ static enum status read_trailer(struct inflate *z, struct fault *f)
 
 /* ---- blocks ---- */
 
-/* The entry for the next code, reading only the bits it has: at the end of the input there are no more. */
-static enum status next_entry(struct inflate *z, const uint32_t *table, unsigned table_bits, uint32_t *entry,
-                              struct fault *f)
+/* The entry for the next code, reading only the bits it has: at the end of the input there are no
+ * more.                                                                                          */
+static enum status next_entry(struct inflate *z, const uint32_t *table, unsigned table_bits,
+                              uint32_t *entry, struct fault *f)
 {
     for (;;) {
         uint32_t e = table[z->bit_buffer & ((1u << table_bits) - 1)];
@@ -227,7 +236,8 @@ static enum status next_entry(struct inflate *z, const uint32_t *table, unsigned
     }
 }
 
-static enum status read_code_lengths(struct inflate *z, unsigned count, uint8_t *lengths, struct fault *f)
+static enum status read_code_lengths(struct inflate *z, unsigned count, uint8_t *lengths,
+                                     struct fault *f)
 {
     unsigned n = 0;
 
@@ -263,7 +273,8 @@ static enum status read_code_lengths(struct inflate *z, unsigned count, uint8_t 
 
 static enum status read_dynamic_codes(struct inflate *z, struct fault *f)
 {
-    static const uint8_t order[19] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
+    static const uint8_t order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+                                      11, 4,  12, 3, 13, 2, 14, 1, 15};
     uint8_t lengths[LITLEN_SYMBOLS + DISTANCE_SYMBOLS] = {0}, code_lengths[19] = {0};
     uint32_t litlens = 0, distances = 0, codes = 0, v = 0;
     enum status st;
@@ -280,7 +291,8 @@ static enum status read_dynamic_codes(struct inflate *z, struct fault *f)
         if (st != ST_OK) return st;
         code_lengths[order[i]] = (uint8_t)v;
     }
-    if (!inflate_build_lengths(&z->tables, code_lengths)) return corrupt(z, f, "an impossible code length code");
+    if (!inflate_build_lengths(&z->tables, code_lengths))
+        return corrupt(z, f, "an impossible code length code");
     st = read_code_lengths(z, litlens + distances, lengths, f);
     if (st != ST_OK) return st;
     if (lengths[256] == 0) return corrupt(z, f, "a block without an end");
@@ -316,9 +328,7 @@ static enum status read_block_header(struct inflate *z, struct fault *f)
         inflate_build_fixed(&z->tables);
         z->state = S_CODES;
         return ST_OK;
-    case 2:
-        z->state = S_CODES;
-        return read_dynamic_codes(z, f);
+    case 2: z->state = S_CODES; return read_dynamic_codes(z, f);
     default: return corrupt(z, f, "an unknown kind of block");
     }
 }
@@ -352,25 +362,29 @@ static enum status copy_stored(struct inflate *z, struct fault *f)
 
 /* ---- codes ---- */
 
-/* Copies `length` bytes from `distance` back, in steps of 8 or 16; may write up to 15 bytes too far. */
+/* Copies `length` bytes from `distance` back, in steps of 8 or 16; may write up to 15 bytes too
+ * far.                                                                                           */
 static inline void copy_match(uint8_t *to, size_t distance, size_t length)
 {
     const uint8_t *from = to - distance;
     uint8_t *end = to + length;
 
     if (distance >= 16) {
-        for (; to < end; to += 16, from += 16) memcpy(to, from, 16);
+        for (; to < end; to += 16, from += 16)
+            memcpy(to, from, 16);
     } else if (distance >= 8) {
-        for (; to < end; to += 8, from += 8) memcpy(to, from, 8);
+        for (; to < end; to += 8, from += 8)
+            memcpy(to, from, 8);
     } else if (distance == 1) {
         memset(to, *from, length);
     } else {
-        while (to < end) *to++ = *from++;
+        while (to < end)
+            *to++ = *from++;
     }
 }
 
 /* Decodes while nothing needs to be checked. Leaves the state at S_CODES when it must hand over to
- * decode_careful(), S_BLOCK at the block's end. Returns false for a malformed stream.               */
+ * decode_careful(), S_BLOCK at the block's end. Returns false for a malformed stream.            */
 static bool decode_fast(struct inflate *z)
 {
     const uint32_t *litlen = z->tables.litlen, *distances = z->tables.distance;
@@ -418,7 +432,8 @@ static bool decode_fast(struct inflate *z)
             break;
         }
         /* Bits of the code and of the extra bits together; those of the code alone. */
-        length = (e >> 16 & 0x7fff) + (uint32_t)((buffer & ((1ull << (e & 0xff)) - 1)) >> (e >> 8 & 0xf));
+        length = (e >> 16 & 0x7fff) +
+                 (uint32_t)((buffer & ((1ull << (e & 0xff)) - 1)) >> (e >> 8 & 0xf));
         buffer >>= e & 0xff;
         bits -= e & 0xff;
         if ((e & ENTRY_END) != 0) {
@@ -449,7 +464,7 @@ static bool decode_fast(struct inflate *z)
     return ok;
 }
 
-/* One symbol at a time with every check, for the edges of the input and of the window.              */
+/* One symbol at a time with every check, for the edges of the input and of the window.           */
 static enum status decode_careful(struct inflate *z, struct fault *f)
 {
     uint32_t e = 0, length, distance;
@@ -471,7 +486,8 @@ static enum status decode_careful(struct inflate *z, struct fault *f)
     if (st != ST_OK) return st;
     distance = (e >> 16) + (take_bits(z, e & 0xff) >> (e >> 8 & 0xf));
     if (distance > z->history) return corrupt(z, f, "a match reaches before the start");
-    for (uint32_t i = 0; i < length; i++) z->window[z->out + i] = z->window[z->out + i - distance];
+    for (uint32_t i = 0; i < length; i++)
+        z->window[z->out + i] = z->window[z->out + i - distance];
     z->out += length;
     z->history += length;
     return ST_OK;
@@ -483,7 +499,8 @@ static enum status decode_codes(struct inflate *z, struct fault *f)
         enum status st;
 
         if (z->in_end - z->in >= FAST_INPUT) {
-            if (!decode_fast(z)) return corrupt(z, f, "an unassigned code, or a match before the start");
+            if (!decode_fast(z))
+                return corrupt(z, f, "an unassigned code, or a match before the start");
             continue;
         }
         if (!z->input_ended) {
@@ -500,7 +517,7 @@ static enum status decode_codes(struct inflate *z, struct fault *f)
 
 /* ---- the stream ---- */
 
-/* Keeps HISTORY bytes in front and makes room behind them.                                         */
+/* Keeps HISTORY bytes in front and makes room behind them.                                       */
 static void slide_window(struct inflate *z)
 {
     size_t keep = z->out < HISTORY ? z->out : HISTORY;
@@ -557,8 +574,8 @@ enum status inflate_read(struct inflate *z, void *p, size_t n, size_t *got, stru
         st = advance(z, f);
         if (st != ST_OK) return st;
     }
-    /* The sums are known only at the member's end: until then a caller acts on unchecked bytes, as with
-     * any stream. */
+    /* The sums are known only at the member's end: until then a caller acts on unchecked bytes, as
+     * with any stream.                                                                           */
     if (n > z->out - z->given) n = z->out - z->given;
     memcpy(p, z->window + z->given, n);
     z->given += n;

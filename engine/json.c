@@ -18,8 +18,8 @@ struct parser {
 
 static enum status refuse(struct parser *x, const char *why)
 {
-    return fault_set(x->fault, ST_INVALID, x->where, x->line, "line %u, column %u: %s", (unsigned)x->line,
-                     (unsigned)(x->p - x->line_start + 1), why);
+    return fault_set(x->fault, ST_INVALID, x->where, x->line, "line %u, column %u: %s",
+                     (unsigned)x->line, (unsigned)(x->p - x->line_start + 1), why);
 }
 
 static enum status no_memory(struct parser *x)
@@ -50,17 +50,21 @@ static bool hex4(const char *p, const char *end, uint32_t *out)
         char c = p[i];
         uint32_t d;
 
-        if (c >= '0' && c <= '9') d = (uint32_t)(c - '0');
-        else if (c >= 'a' && c <= 'f') d = (uint32_t)(c - 'a') + 10;
-        else if (c >= 'A' && c <= 'F') d = (uint32_t)(c - 'A') + 10;
-        else return false;
+        if (c >= '0' && c <= '9')
+            d = (uint32_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            d = (uint32_t)(c - 'a') + 10;
+        else if (c >= 'A' && c <= 'F')
+            d = (uint32_t)(c - 'A') + 10;
+        else
+            return false;
         v = v << 4 | d;
     }
     *out = v;
     return true;
 }
 
-/* x->p is after the 'u'. A high surrogate must be followed by its low half.                        */
+/* x->p is after the 'u'. A high surrogate must be followed by its low half.                      */
 static enum status unescape_unicode(struct parser *x, char **out)
 {
     uint32_t cp, low;
@@ -69,8 +73,8 @@ static enum status unescape_unicode(struct parser *x, char **out)
     if (cp >= 0xdc00 && cp <= 0xdfff) return refuse(x, "a low surrogate without its high half");
     x->p += 4;
     if (cp >= 0xd800 && cp <= 0xdbff) {
-        if (x->end - x->p < 6 || x->p[0] != '\\' || x->p[1] != 'u' || !hex4(x->p + 2, x->end, &low) ||
-            low < 0xdc00 || low > 0xdfff)
+        if (x->end - x->p < 6 || x->p[0] != '\\' || x->p[1] != 'u' ||
+            !hex4(x->p + 2, x->end, &low) || low < 0xdc00 || low > 0xdfff)
             return refuse(x, "a high surrogate without its low half");
         x->p += 6;
         cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
@@ -98,7 +102,7 @@ static enum status unescape(struct parser *x, char **out)
 }
 
 /* x->p is at the opening quote. The closing one is found first, so that the copy is allocated once;
- * unescaping never makes text longer.                                                             */
+ * unescaping never makes text longer.                                                            */
 static enum status parse_string(struct parser *x, const char **str, size_t *len)
 {
     const char *close = x->p + 1;
@@ -108,7 +112,8 @@ static enum status parse_string(struct parser *x, const char **str, size_t *len)
         if (*close == '\\') close++;
     }
     if (close >= x->end) return refuse(x, "a string that never ends");
-    if (!utf8_valid(x->p + 1, (size_t)(close - x->p - 1))) return refuse(x, "a string that is not UTF-8");
+    if (!utf8_valid(x->p + 1, (size_t)(close - x->p - 1)))
+        return refuse(x, "a string that is not UTF-8");
     text = out = arena_alloc(x->arena, (size_t)(close - x->p));
     if (text == NULL) return no_memory(x);
     x->p++;
@@ -135,7 +140,8 @@ static enum status parse_string(struct parser *x, const char **str, size_t *len)
 
 static const char *digits(const char *p, const char *end)
 {
-    while (p < end && *p >= '0' && *p <= '9') p++;
+    while (p < end && *p >= '0' && *p <= '9')
+        p++;
     return p;
 }
 
@@ -203,7 +209,7 @@ static int by_key(const void *a, const void *b)
                               : (x->column > y->column) - (x->column < y->column);
 }
 
-/* Sorted, so that a hostile object with a million members costs n log n.                           */
+/* Sorted, so that a hostile object with a million members costs n log n.                         */
 static enum status refuse_duplicates(struct parser *x, const struct json *object)
 {
     struct json *few[16], **members = few;
@@ -213,14 +219,16 @@ static enum status refuse_duplicates(struct parser *x, const struct json *object
         members = arena_alloc(x->arena, object->len * sizeof *members);
         if (members == NULL) return no_memory(x);
     }
-    for (struct json *c = object->child; c != NULL; c = c->next) members[n++] = c;
+    for (struct json *c = object->child; c != NULL; c = c->next)
+        members[n++] = c;
     if (n < 2) return ST_OK;
     qsort(members, n, sizeof *members, by_key);
     for (size_t i = 1; i < n; i++) {
         if (strcmp(members[i - 1]->key, members[i]->key) == 0)
             return fault_set(x->fault, ST_INVALID, x->where, members[i]->line,
                              "line %u, column %u: the member \"%.64s\" is there twice",
-                             (unsigned)members[i]->line, (unsigned)members[i]->column, members[i]->key);
+                             (unsigned)members[i]->line, (unsigned)members[i]->column,
+                             members[i]->key);
     }
     return ST_OK;
 }
@@ -243,7 +251,7 @@ static enum status parse_key(struct parser *x, struct json *child)
     return ST_OK;
 }
 
-/* An array or an object: the same, but for the names.                                              */
+/* An array or an object: the same, but for the names.                                            */
 static enum status parse_children(struct parser *x, struct json *v, char close)
 {
     struct json **tail = &v->child;
@@ -299,10 +307,11 @@ static enum status parse_value(struct parser *x, struct json *v)
     }
 }
 
-enum status json_parse(const char *s, size_t n, struct arena *a, const char *where, struct json **out,
-                       struct fault *f)
+enum status json_parse(const char *s, size_t n, struct arena *a, const char *where,
+                       struct json **out, struct fault *f)
 {
-    struct parser x = {.p = s, .end = s + n, .line_start = s, .line = 1, .arena = a, .where = where, .fault = f};
+    struct parser x = {
+        .p = s, .end = s + n, .line_start = s, .line = 1, .arena = a, .where = where, .fault = f};
     struct json *v;
     enum status st;
 

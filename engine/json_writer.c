@@ -5,9 +5,12 @@
 #include "engine/utf8.h"
 #include "engine/value.h"
 
-void jw_init(struct json_writer *w, struct buf *out) { *w = (struct json_writer){.out = out}; }
+void jw_init(struct json_writer *w, struct buf *out)
+{
+    *w = (struct json_writer){.out = out};
+}
 
-/* A comma where one is due; a value after a key never needs one.                                   */
+/* A comma where one is due; a value after a key never needs one.                                 */
 static void separate(struct json_writer *w)
 {
     if (w->after_key) {
@@ -33,10 +36,22 @@ static void close_nested(struct json_writer *w, char c)
     buf_u8(w->out, (uint8_t)c);
 }
 
-void jw_object(struct json_writer *w) { open_nested(w, '{'); }
-void jw_end_object(struct json_writer *w) { close_nested(w, '}'); }
-void jw_array(struct json_writer *w) { open_nested(w, '['); }
-void jw_end_array(struct json_writer *w) { close_nested(w, ']'); }
+void jw_object(struct json_writer *w)
+{
+    open_nested(w, '{');
+}
+void jw_end_object(struct json_writer *w)
+{
+    close_nested(w, '}');
+}
+void jw_array(struct json_writer *w)
+{
+    open_nested(w, '[');
+}
+void jw_end_array(struct json_writer *w)
+{
+    close_nested(w, ']');
+}
 
 static void put_escape(struct buf *out, unsigned char c)
 {
@@ -52,7 +67,7 @@ static void put_escape(struct buf *out, unsigned char c)
     }
 }
 
-/* Runs of plain bytes are copied at once.                                                          */
+/* Runs of plain bytes are copied at once.                                                        */
 static void put_string(struct buf *out, const char *s, size_t n)
 {
     const char *p = s, *end = s + n, *run = s;
@@ -74,8 +89,10 @@ static void put_string(struct buf *out, const char *s, size_t n)
             p++;
         }
         buf_append(out, run, (size_t)(at - run));
-        if (c >= 0x80) buf_append(out, "\xef\xbf\xbd", 3);
-        else put_escape(out, c);
+        if (c >= 0x80)
+            buf_append(out, "\xef\xbf\xbd", 3);
+        else
+            put_escape(out, c);
         run = p;
     }
     buf_append(out, run, (size_t)(end - run));
@@ -97,7 +114,10 @@ void jw_strn(struct json_writer *w, const char *s, size_t n)
     put_string(w->out, s, n);
 }
 
-void jw_str(struct json_writer *w, const char *s) { jw_strn(w, s, strlen(s)); }
+void jw_str(struct json_writer *w, const char *s)
+{
+    jw_strn(w, s, strlen(s));
+}
 
 void jw_raw(struct json_writer *w, const char *json, size_t n)
 {
@@ -122,14 +142,22 @@ void jw_double(struct json_writer *w, double v)
 {
     char text[32];
 
-    if (isfinite(v)) jw_raw(w, text, double_format(v, text));
-    else jw_null(w);
+    if (isfinite(v))
+        jw_raw(w, text, double_format(v, text));
+    else
+        jw_null(w);
 }
 
-void jw_bool(struct json_writer *w, bool v) { jw_raw(w, v ? "true" : "false", v ? 4 : 5); }
-void jw_null(struct json_writer *w) { jw_raw(w, "null", 4); }
+void jw_bool(struct json_writer *w, bool v)
+{
+    jw_raw(w, v ? "true" : "false", v ? 4 : 5);
+}
+void jw_null(struct json_writer *w)
+{
+    jw_raw(w, "null", 4);
+}
 
-/* Depth is bounded by the parser (JSON_DEPTH_MAX), so the recursion is.                            */
+/* Depth is bounded by the parser (JSON_DEPTH_MAX), so the recursion is.                          */
 void jw_node(struct json_writer *w, const struct json *v)
 {
     switch (v->type) {
@@ -139,7 +167,8 @@ void jw_node(struct json_writer *w, const struct json *v)
     case J_STRING: jw_strn(w, v->str, v->len); break;
     case J_ARRAY:
         jw_array(w);
-        for (const struct json *c = v->child; c != NULL; c = c->next) jw_node(w, c);
+        for (const struct json *c = v->child; c != NULL; c = c->next)
+            jw_node(w, c);
         jw_end_array(w);
         break;
     case J_OBJECT:

@@ -10,9 +10,12 @@ static void put_be64(uint8_t *p, uint64_t v)
     memcpy(p, &v, 8);
 }
 
-static uint64_t get_be64(const uint8_t *p) { return __builtin_bswap64(get_u64(p)); }
+static uint64_t get_be64(const uint8_t *p)
+{
+    return __builtin_bswap64(get_u64(p));
+}
 
-/* -0.0 equals 0.0 and every NaN equals every other, so each has one encoding.                      */
+/* -0.0 equals 0.0 and every NaN equals every other, so each has one encoding.                    */
 static uint64_t double_bits_ordered(double d)
 {
     uint64_t u;
@@ -75,7 +78,8 @@ void key_append(struct buf *out, const struct value *v)
     }
 }
 
-static enum status read_text(const uint8_t **p, const uint8_t *end, struct value *v, struct buf *text)
+static enum status read_text(const uint8_t **p, const uint8_t *end, struct value *v,
+                             struct buf *text)
 {
     size_t start = text->size;
     const uint8_t *b = *p;
@@ -118,8 +122,10 @@ enum status key_read(const uint8_t **p, const uint8_t *end, enum value_type t, s
     if (t == V_NULL || (unsigned)t >= V_TYPE_COUNT || end - b < 9) return ST_CORRUPT;
     if (*b != (t == V_DOUBLE ? TAG_DOUBLE : TAG_INT)) return ST_CORRUPT;
     *v = (struct value){.type = (uint8_t)t};
-    if (t == V_DOUBLE) v->d = double_from_ordered(get_be64(b + 1));
-    else v->i = (int64_t)(get_be64(b + 1) ^ 1ull << 63);
+    if (t == V_DOUBLE)
+        v->d = double_from_ordered(get_be64(b + 1));
+    else
+        v->i = (int64_t)(get_be64(b + 1) ^ 1ull << 63);
     *p = b + 9;
     return ST_OK;
 }

@@ -7,14 +7,15 @@
 
 enum { WORD_MAX = 63 };
 
-/* Edit distance (Levenshtein, one row at a time); words past WORD_MAX bytes are never near.         */
+/* Edit distance (Levenshtein, one row at a time); words past WORD_MAX bytes are never near.      */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[WORD_MAX + 1];
     size_t na = strlen(a), nb = strlen(b);
 
     if (na > WORD_MAX || nb > WORD_MAX) return SIZE_MAX;
-    for (size_t j = 0; j <= nb; j++) row[j] = j;
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
     for (size_t i = 1; i <= na; i++) {
         size_t diagonal = row[0];
 
@@ -70,15 +71,18 @@ static enum status unknown(const struct opt *opts, size_t n, const char *arg, st
     size_t count = n < ARRAY_LEN(names) ? n : ARRAY_LEN(names);
     size_t len;
 
-    for (size_t i = 0; i < count; i++) names[i] = opts[i].name;
-    while (*arg == '-') arg++;
+    for (size_t i = 0; i < count; i++)
+        names[i] = opts[i].name;
+    while (*arg == '-')
+        arg++;
     len = strcspn(arg, "=");
     snprintf(word, sizeof word, "%.*s", (int)(len < WORD_MAX ? len : WORD_MAX), arg);
     near = nearest_name(word, names, count);
     if (near != NULL)
-        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "unknown option --%s; did you mean --%s?",
-                         word, near);
-    return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "unknown option --%s; --help lists them", word);
+        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET,
+                         "unknown option --%s; did you mean --%s?", word, near);
+    return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "unknown option --%s; --help lists them",
+                     word);
 }
 
 static enum status store(const struct opt *o, const char *text, struct fault *f)
@@ -90,7 +94,8 @@ static enum status store(const struct opt *o, const char *text, struct fault *f)
     case OPT_STRING: *(const char **)o->out = text; return ST_OK;
     case OPT_INT:
         if (int_parse(text, n, o->out) == ST_OK) return ST_OK;
-        return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "'%.100s' is not a whole number", text);
+        return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "'%.100s' is not a whole number",
+                         text);
     case OPT_DOUBLE:
         if (double_parse(text, n, o->out) == ST_OK) return ST_OK;
         return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "'%.100s' is not a number", text);
@@ -98,7 +103,7 @@ static enum status store(const struct opt *o, const char *text, struct fault *f)
     return ST_INVALID;
 }
 
-/* argv[*i] is an option; moves *i onto its value when that is the next word.                        */
+/* argv[*i] is an option; moves *i onto its value when that is the next word.                     */
 static enum status parse_one(int argc, char **argv, int *i, const struct opt *opts, size_t n,
                              struct fault *f)
 {
@@ -117,25 +122,27 @@ static enum status parse_one(int argc, char **argv, int *i, const struct opt *op
     if (o == NULL) return unknown(opts, n, arg, f);
     if (o->kind == OPT_FLAG) {
         if (value != NULL)
-            return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "--%s takes no value", o->name);
+            return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "--%s takes no value",
+                             o->name);
         return store(o, "", f);
     }
     if (value == NULL) {
         if (*i + 1 >= argc)
-            return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "--%s needs a value", o->name);
+            return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "--%s needs a value",
+                             o->name);
         value = argv[++*i];
     }
     return store(o, value, f);
 }
 
-/* "-" alone (standard input) and negative numbers are arguments, not options.                       */
+/* "-" alone (standard input) and negative numbers are arguments, not options.                    */
 static bool is_option(const char *arg)
 {
     return arg[0] == '-' && arg[1] != '\0' && !(arg[1] >= '0' && arg[1] <= '9') && arg[1] != '.';
 }
 
-enum status opts_parse(int argc, char **argv, const struct opt *opts, size_t n_opts, const char **args,
-                       int *count, struct fault *f)
+enum status opts_parse(int argc, char **argv, const struct opt *opts, size_t n_opts,
+                       const char **args, int *count, struct fault *f)
 {
     bool only_arguments = false;
 
@@ -165,8 +172,11 @@ void opts_help(const struct opt *opts, size_t n_opts, struct buf *out)
 
         n = snprintf(left, sizeof left, "--%s%s%s", opts[i].name, opts[i].arg != NULL ? " " : "",
                      opts[i].arg != NULL ? opts[i].arg : "");
-        if (opts[i].letter != 0) buf_printf(out, "  -%c, ", opts[i].letter);
-        else buf_str(out, "      ");
-        buf_printf(out, "%-24s%s%s\n", left, n >= 24 ? "  " : "", opts[i].help != NULL ? opts[i].help : "");
+        if (opts[i].letter != 0)
+            buf_printf(out, "  -%c, ", opts[i].letter);
+        else
+            buf_str(out, "      ");
+        buf_printf(out, "%-24s%s%s\n", left, n >= 24 ? "  " : "",
+                   opts[i].help != NULL ? opts[i].help : "");
     }
 }

@@ -15,9 +15,10 @@ enum {
 
 /* ---- encode ---- */
 
-/* The value as its column stores it: a decimal of another scale is rescaled when nothing is lost.   */
-static enum status fit(const struct schema *s, const struct column *c, const struct value *v, struct value *out,
-                       struct fault *f)
+/* The value as its column stores it: a decimal of another scale is rescaled when nothing is lost.
+ */
+static enum status fit(const struct schema *s, const struct column *c, const struct value *v,
+                       struct value *out, struct fault *f)
 {
     *out = *v;
     if (v->type == V_NULL) {
@@ -28,12 +29,12 @@ static enum status fit(const struct schema *s, const struct column *c, const str
         return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "%s is %s, not %s", c->name,
                          value_type_name(c->type), value_type_name(v->type));
     if (v->type == V_TEXT && unlikely(v->len > TEXT_MAX))
-        return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "%s: a text may have at most %d bytes", c->name,
-                         TEXT_MAX);
+        return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET,
+                         "%s: a text may have at most %d bytes", c->name, TEXT_MAX);
     if (v->type == V_DECIMAL && v->scale != c->scale) {
         if (decimal_rescale(v->i, v->scale, c->scale, &out->i) != ST_OK)
-            return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "%s has %u decimals and cannot hold the value",
-                             c->name, c->scale);
+            return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET,
+                             "%s has %u decimals and cannot hold the value", c->name, c->scale);
         out->scale = c->scale;
     }
     return ST_OK;
@@ -57,7 +58,7 @@ static uint8_t *put_value(uint8_t *p, const struct value *v)
     return p;
 }
 
-/* An upper bound, so that one reservation serves the whole row.                                     */
+/* An upper bound, so that one reservation serves the whole row.                                  */
 static size_t cells_bound(const struct schema *s, const struct value *values)
 {
     size_t n = (size_t)s->column_count * (CELL_OVERHEAD + FIXED_MAX);
@@ -68,14 +69,17 @@ static size_t cells_bound(const struct schema *s, const struct value *values)
     return n;
 }
 
-enum status row_encode(const struct schema *s, const struct value *values, struct buf *out, struct fault *f)
+enum status row_encode(const struct schema *s, const struct value *values, struct buf *out,
+                       struct fault *f)
 {
     size_t bound = 2 * VARINT_MAX + COLUMNS_MAX / 8 + cells_bound(s, values);
     uint8_t *p, *nulls;
     unsigned live = 0, k = 0;
 
-    if (!buf_reserve(out, bound)) return fault_set(f, ST_NOMEM, s->name, FAULT_NO_OFFSET, "no memory for a row");
-    for (uint16_t i = 0; i < s->column_count; i++) live += column_live(&s->columns[i], s->version);
+    if (!buf_reserve(out, bound))
+        return fault_set(f, ST_NOMEM, s->name, FAULT_NO_OFFSET, "no memory for a row");
+    for (uint16_t i = 0; i < s->column_count; i++)
+        live += column_live(&s->columns[i], s->version);
     p = out->data + out->size;
     p += put_varint(p, s->version);
     p += put_varint(p, live);
@@ -90,8 +94,10 @@ enum status row_encode(const struct schema *s, const struct value *values, struc
         if (!column_live(c, s->version)) continue;
         st = fit(s, c, &values[i], &v, f);
         if (st != ST_OK) return st;
-        if (v.type == V_NULL) nulls[k / 8] |= (uint8_t)(1u << k % 8);
-        else p = put_value(p, &v);
+        if (v.type == V_NULL)
+            nulls[k / 8] |= (uint8_t)(1u << k % 8);
+        else
+            p = put_value(p, &v);
         k++;
     }
     out->size = (size_t)(p - out->data);
@@ -131,7 +137,7 @@ static inline enum status read_head(struct row_reader *r, struct fault *f)
     return ST_OK;
 }
 
-/* Most numbers of a shop take one to three bytes: those without the loop.                           */
+/* Most numbers of a shop take one to three bytes: those without the loop.                        */
 static inline bool read_varint_fast(struct row_reader *r, uint64_t *out)
 {
     const uint8_t *p = r->p;
@@ -191,9 +197,9 @@ static inline bool read_value(struct row_reader *r, const struct column *c, stru
     return false;
 }
 
-/* Column i of the schema, which is the row's k-th when its version had it.                          */
-static inline enum status read_cell(struct row_reader *r, const struct column *c, uint32_t k, struct value *v,
-                             struct fault *f)
+/* Column i of the schema, which is the row's k-th when its version had it.                       */
+static inline enum status read_cell(struct row_reader *r, const struct column *c, uint32_t k,
+                                    struct value *v, struct fault *f)
 {
     if (unlikely(k >= r->count)) return corrupt(r, f, "a row with too few columns");
     if ((r->nulls[k / 8] >> k % 8 & 1) != 0) {
@@ -201,11 +207,13 @@ static inline enum status read_cell(struct row_reader *r, const struct column *c
         *v = v_null();
         return ST_OK;
     }
-    if (unlikely(!read_value(r, c, v))) return corrupt(r, f, "a row cut short, or a value out of range");
+    if (unlikely(!read_value(r, c, v)))
+        return corrupt(r, f, "a row cut short, or a value out of range");
     return ST_OK;
 }
 
-enum status row_decode(const struct schema *s, const void *row, size_t n, struct value *values, struct fault *f)
+enum status row_decode(const struct schema *s, const void *row, size_t n, struct value *values,
+                       struct fault *f)
 {
     struct row_reader r = {.s = s, .start = row, .p = row, .end = (const uint8_t *)row + n};
     enum status st = read_head(&r, f);
@@ -223,12 +231,13 @@ enum status row_decode(const struct schema *s, const void *row, size_t n, struct
         }
         if (unlikely(c->dropped != 0)) values[i] = v_null();
     }
-    if (unlikely(k != r.count || r.p != r.end)) return corrupt(&r, f, "a row with too many columns or bytes");
+    if (unlikely(k != r.count || r.p != r.end))
+        return corrupt(&r, f, "a row with too many columns or bytes");
     return ST_OK;
 }
 
-enum status row_get(const struct schema *s, const void *row, size_t n, int column, struct value *out,
-                    struct fault *f)
+enum status row_get(const struct schema *s, const void *row, size_t n, int column,
+                    struct value *out, struct fault *f)
 {
     struct row_reader r = {.s = s, .start = row, .p = row, .end = (const uint8_t *)row + n};
     enum status st = read_head(&r, f);
@@ -262,24 +271,29 @@ static enum status append_key(const struct schema *s, const uint16_t *positions,
         if (st != ST_OK) return st;
         key_append(out, &v);
     }
-    return buf_ok(out) ? ST_OK : fault_set(f, ST_NOMEM, s->name, FAULT_NO_OFFSET, "no memory for a key");
+    return buf_ok(out) ? ST_OK
+                       : fault_set(f, ST_NOMEM, s->name, FAULT_NO_OFFSET, "no memory for a key");
 }
 
-enum status row_key(const struct schema *s, const struct value *values, struct buf *out, struct fault *f)
+enum status row_key(const struct schema *s, const struct value *values, struct buf *out,
+                    struct fault *f)
 {
     return append_key(s, s->key, s->key_count, values, out, f);
 }
 
-enum status row_index_key(const struct schema *s, const struct index_def *ix, const struct value *values,
-                          struct buf *out, struct fault *f)
+enum status row_index_key(const struct schema *s, const struct index_def *ix,
+                          const struct value *values, struct buf *out, struct fault *f)
 {
     return append_key(s, ix->columns, ix->count, values, out, f);
 }
 
 /* ---- canonical form ---- */
 
-/* Equal values must be equal bytes: -0.0 is 0.0, and every NaN is one NaN.                          */
-static double canonical_double(double d) { return isnan(d) ? NAN : d == 0 ? 0.0 : d; }
+/* Equal values must be equal bytes: -0.0 is 0.0, and every NaN is one NaN.                       */
+static double canonical_double(double d)
+{
+    return isnan(d) ? NAN : d == 0 ? 0.0 : d;
+}
 
 static uint8_t *put_canonical(uint8_t *p, const struct schema *s, const struct value *values)
 {
@@ -291,7 +305,8 @@ static uint8_t *put_canonical(uint8_t *p, const struct schema *s, const struct v
         if (!column_live(c, s->version)) continue;
         p += put_varint(p, c->id);
         if (v.type == V_DOUBLE) v.d = canonical_double(v.d);
-        if (v.type == V_DECIMAL && v.scale != c->scale && decimal_rescale(v.i, v.scale, c->scale, &v.i) == ST_OK)
+        if (v.type == V_DECIMAL && v.scale != c->scale &&
+            decimal_rescale(v.i, v.scale, c->scale, &v.i) == ST_OK)
             v.scale = c->scale;
         *p++ = v.type;
         p = put_value(p, &v);

@@ -1,4 +1,5 @@
-/* Rows as JSON objects: exact decimals, times and doubles that JSON has no numbers for are strings.  */
+/* Rows as JSON objects: exact decimals, times and doubles that JSON has no numbers for are strings.
+ */
 #include <math.h>
 
 #include "engine/json.h"
@@ -12,8 +13,10 @@ static void write_cell(struct json_writer *w, const struct value *v)
     switch ((enum value_type)v->type) {
     case V_INT: jw_int(w, v->i); break;
     case V_DOUBLE:
-        if (isfinite(v->d)) jw_double(w, v->d);
-        else jw_strn(w, text, double_format(v->d, text));
+        if (isfinite(v->d))
+            jw_double(w, v->d);
+        else
+            jw_strn(w, text, double_format(v->d, text));
         break;
     case V_DECIMAL: jw_strn(w, text, decimal_format(v->i, v->scale, text)); break;
     case V_BOOL: jw_bool(w, v->i != 0); break;
@@ -38,7 +41,8 @@ void row_to_json(const struct schema *s, const struct value *values, struct buf 
     jw_end_object(&w);
 }
 
-static enum status unknown_member(const struct schema *s, const struct json *member, struct fault *f)
+static enum status unknown_member(const struct schema *s, const struct json *member,
+                                  struct fault *f)
 {
     const char *names[COLUMNS_MAX], *near;
     size_t n = 0;
@@ -48,7 +52,8 @@ static enum status unknown_member(const struct schema *s, const struct json *mem
     }
     near = nearest_name(member->key, names, n);
     if (near != NULL)
-        return fault_set(f, ST_INVALID, s->name, member->line, "no column \"%.64s\"; did you mean \"%s\"?", member->key, near);
+        return fault_set(f, ST_INVALID, s->name, member->line,
+                         "no column \"%.64s\"; did you mean \"%s\"?", member->key, near);
     return fault_set(f, ST_INVALID, s->name, member->line, "no column \"%.64s\"", member->key);
 }
 
@@ -66,16 +71,20 @@ static enum status read_cell(const struct schema *s, const struct column *c, con
     if (v->type == J_STRING && c->type == V_TEXT) {
         size_t at = text->size;
 
-        if (v->len > TEXT_MAX) return fault_set(f, ST_INVALID, s->name, v->line, "%s: a text of over %d bytes", c->name, TEXT_MAX);
+        if (v->len > TEXT_MAX)
+            return fault_set(f, ST_INVALID, s->name, v->line, "%s: a text of over %d bytes",
+                             c->name, TEXT_MAX);
         buf_append(text, v->str, v->len);
         if (!buf_ok(text)) return fault_set(f, ST_NOMEM, s->name, v->line, "no memory for a text");
         *out = v_text(v->len > 0 ? (const char *)text->data + at : "", v->len);
         return ST_OK;
     }
-    if (v->type == J_STRING || (v->type == J_NUMBER && c->type != V_TEXT && c->type != V_BOOL && c->type != V_TIME))
+    if (v->type == J_STRING ||
+        (v->type == J_NUMBER && c->type != V_TEXT && c->type != V_BOOL && c->type != V_TIME))
         st = value_parse(v->str, v->len, c->type, c->scale, out);
     if (st != ST_OK || out->type == V_NULL)
-        return fault_set(f, ST_INVALID, s->name, v->line, "%s: expected a value of type %s", c->name, value_type_name(c->type));
+        return fault_set(f, ST_INVALID, s->name, v->line, "%s: expected a value of type %s",
+                         c->name, value_type_name(c->type));
     return ST_OK;
 }
 
@@ -102,7 +111,8 @@ enum status row_from_json(const struct schema *s, const char *json, size_t n, st
     for (const struct json *c = root->child; c != NULL; c = c->next) {
         int i = schema_column(s, c->key);
 
-        st = i >= 0 ? read_cell(s, &s->columns[i], c, &values[i], text, f) : unknown_member(s, c, f);
+        st =
+            i >= 0 ? read_cell(s, &s->columns[i], c, &values[i], text, f) : unknown_member(s, c, f);
         if (st != ST_OK) goto done;
     }
     for (uint16_t i = 0; i < s->column_count; i++) {

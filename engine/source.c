@@ -12,28 +12,28 @@ enum { CHUNK = 256 << 10 };
 
 struct source {
     char *path;
-    struct file *file;     /* a regular file, or NULL                              */
-    int fd;                /* a pipe, terminal or standard input, or -1            */
+    struct file *file; /* a regular file, or NULL                              */
+    int fd;            /* a pipe, terminal or standard input, or -1            */
     bool close_fd;
     const uint8_t *memory; /* the caller's bytes, when neither                     */
     size_t memory_size;
-    uint64_t raw_read;     /* bytes taken from the file so far                     */
-    uint64_t raw_total;    /* its size; 0 = unknown                                */
-    uint8_t head[2];       /* the first bytes, looked at to recognise gzip         */
+    uint64_t raw_read;  /* bytes taken from the file so far                     */
+    uint64_t raw_total; /* its size; 0 = unknown                                */
+    uint8_t head[2];    /* the first bytes, looked at to recognise gzip         */
     size_t head_size, head_given;
     struct inflate *inflate;
 
-    struct buf lines;      /* bytes read ahead for source_line                     */
-    size_t line_start;     /* of the next line within it                           */
-    size_t searched;       /* bytes after line_start known to have no line break   */
+    struct buf lines;  /* bytes read ahead for source_line                     */
+    size_t line_start; /* of the next line within it                           */
+    size_t searched;   /* bytes after line_start known to have no line break   */
     uint64_t line_number;
     bool ended;
-    bool skip_rest;        /* the last line was too long: drop up to its end       */
+    bool skip_rest; /* the last line was too long: drop up to its end       */
 };
 
 /* ---- raw bytes ---- */
 
-/* Pipes have no offsets, so they are the one thing not read through engine/io.                     */
+/* Pipes have no offsets, so they are the one thing not read through engine/io.                   */
 static enum status read_fd(struct source *s, void *p, size_t n, size_t *got, struct fault *f)
 {
     for (;;) {
@@ -76,7 +76,7 @@ static enum status fill_inflate(void *ctx, void *p, size_t n, size_t *got, struc
     return read_raw(ctx, p, n, got, f);
 }
 
-/* Looks at the first two bytes; a gzip file goes through the decoder from here on.                  */
+/* Looks at the first two bytes; a gzip file goes through the decoder from here on.               */
 static enum status recognise(struct source *s, struct fault *f)
 {
     struct inflate_input input = {.fill = fill_inflate, .ctx = s, .where = s->path};
@@ -115,12 +115,13 @@ static struct source *new_source(const char *path)
     return s;
 }
 
-/* A named pipe or a device of the real file system (as in `seam import ... <(zcat x)`).             */
+/* A named pipe or a device of the real file system (as in `seam import ... <(zcat x)`).          */
 static bool is_stream(struct io *io, const char *path)
 {
     struct stat info;
 
-    return io == io_posix() && stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+    return io == io_posix() && stat(path, &info) == 0 && !S_ISREG(info.st_mode) &&
+           !S_ISDIR(info.st_mode);
 }
 
 static enum status open_bytes(struct source *s, struct io *io, const char *path, struct fault *f)
@@ -208,7 +209,8 @@ static enum status read_more_lines(struct source *s, struct fault *f)
         s->lines.size -= s->line_start;
         s->line_start = 0;
     }
-    if (!buf_reserve(&s->lines, CHUNK)) return fault_set(f, ST_NOMEM, s->path, s->line_number, "no memory for a line");
+    if (!buf_reserve(&s->lines, CHUNK))
+        return fault_set(f, ST_NOMEM, s->path, s->line_number, "no memory for a line");
     p = s->lines.data + s->lines.size;
     st = source_read(s, p, CHUNK, &got, f);
     if (st != ST_OK) return st;
@@ -217,12 +219,13 @@ static enum status read_more_lines(struct source *s, struct fault *f)
     return ST_OK;
 }
 
-/* Where the line that starts at line_start ends; SIZE_MAX when that is not in memory yet.            */
+/* Where the line that starts at line_start ends; SIZE_MAX when that is not in memory yet.        */
 static size_t find_line_end(struct source *s)
 {
     const uint8_t *start = s->lines.data + s->line_start;
     size_t have = s->lines.size - s->line_start;
-    const uint8_t *end = have > s->searched ? memchr(start + s->searched, '\n', have - s->searched) : NULL;
+    const uint8_t *end =
+        have > s->searched ? memchr(start + s->searched, '\n', have - s->searched) : NULL;
 
     s->searched = have;
     return end != NULL ? (size_t)(end - start) : SIZE_MAX;
@@ -238,8 +241,10 @@ enum status source_line(struct source *s, size_t max, const char **line, size_t 
         enum status st;
 
         if (end == SIZE_MAX && !s->ended) {
-            if (s->skip_rest) s->line_start = s->lines.size;
-            else if (have > max + 1) goto too_long;
+            if (s->skip_rest)
+                s->line_start = s->lines.size;
+            else if (have > max + 1)
+                goto too_long;
             if (s->skip_rest) s->searched = 0;
             st = read_more_lines(s, f);
             if (st != ST_OK) return st;
@@ -271,11 +276,21 @@ too_long:
                      (unsigned long long)s->line_number, max);
 }
 
-uint64_t source_line_number(const struct source *s) { return s->line_number; }
-uint64_t source_bytes_read(const struct source *s) { return s->raw_read; }
-uint64_t source_bytes_total(const struct source *s) { return s->raw_total; }
+uint64_t source_line_number(const struct source *s)
+{
+    return s->line_number;
+}
+uint64_t source_bytes_read(const struct source *s)
+{
+    return s->raw_read;
+}
+uint64_t source_bytes_total(const struct source *s)
+{
+    return s->raw_total;
+}
 
-enum status source_read_all(struct io *io, const char *path, size_t max, struct buf *out, struct fault *f)
+enum status source_read_all(struct io *io, const char *path, size_t max, struct buf *out,
+                            struct fault *f)
 {
     struct source *s = NULL;
     size_t start = out->size;
@@ -291,7 +306,8 @@ enum status source_read_all(struct io *io, const char *path, size_t max, struct 
         st = source_read(s, out->data + out->size, CHUNK, &got, f);
         if (st != ST_OK || got == 0) break;
         out->size += got;
-        if (out->size - start > max) st = fault_set(f, ST_LIMIT, path, max, "the file is larger than %zu bytes", max);
+        if (out->size - start > max)
+            st = fault_set(f, ST_LIMIT, path, max, "the file is larger than %zu bytes", max);
     }
     source_close(s);
     return st;

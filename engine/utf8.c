@@ -3,7 +3,8 @@
 #include <string.h>
 
 /* Bytes of the sequence that starts with b, 0 when none does; *low and *high bound the second byte,
- * which is what rules out over-long forms, surrogates and what lies beyond U+10FFFF (Unicode, table 3-7). */
+ * which is what rules out over-long forms, surrogates and what lies beyond U+10FFFF (Unicode, table
+ * 3-7).                                                                                          */
 static unsigned sequence(uint8_t b, uint8_t *low, uint8_t *high)
 {
     *low = 0x80;
@@ -24,7 +25,7 @@ static unsigned sequence(uint8_t b, uint8_t *low, uint8_t *high)
     return 0;
 }
 
-/* The code point at p and its length; 0 when the bytes are not UTF-8.                               */
+/* The code point at p and its length; 0 when the bytes are not UTF-8.                            */
 static unsigned decode(const uint8_t *p, size_t left, uint32_t *cp)
 {
     static const uint8_t lead_mask[5] = {0, 0x7f, 0x1f, 0x0f, 0x07};
@@ -48,7 +49,7 @@ uint32_t utf8_next(const char **p, const char *end)
     unsigned n;
 
     if (*p >= end) return 0xfffd;
-    if ((uint8_t)**p < 0x80) return (uint8_t) * (*p)++;
+    if ((uint8_t) * *p < 0x80) return (uint8_t) * (*p)++;
     n = decode((const uint8_t *)*p, (size_t)(end - *p), &cp);
     *p += n > 0 ? n : 1;
     return n > 0 ? cp : 0xfffd;

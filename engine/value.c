@@ -11,7 +11,10 @@ static const char *const type_names[V_TYPE_COUNT] = {
     [V_BOOL] = "bool", [V_TIME] = "timestamp", [V_TEXT] = "text",
 };
 
-struct value v_str(const char *terminated) { return v_text(terminated, strlen(terminated)); }
+struct value v_str(const char *terminated)
+{
+    return v_text(terminated, strlen(terminated));
+}
 
 const char *value_type_name(enum value_type t)
 {
@@ -31,17 +34,21 @@ bool value_type_parse(const char *name, enum value_type *out)
 
 /* ---- order ---- */
 
-/* Types that compare with each other share a rank.                                                */
+/* Types that compare with each other share a rank.                                               */
 static int type_rank(uint8_t type)
 {
     static const uint8_t ranks[V_TYPE_COUNT] = {
-        [V_NULL] = 0, [V_INT] = 1, [V_DOUBLE] = 1, [V_DECIMAL] = 1, [V_BOOL] = 2, [V_TIME] = 3, [V_TEXT] = 4,
+        [V_NULL] = 0, [V_INT] = 1,  [V_DOUBLE] = 1, [V_DECIMAL] = 1,
+        [V_BOOL] = 2, [V_TIME] = 3, [V_TEXT] = 4,
     };
 
     return type < V_TYPE_COUNT ? ranks[type] : V_TYPE_COUNT;
 }
 
-static int compare_i64(int64_t a, int64_t b) { return (a > b) - (a < b); }
+static int compare_i64(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
 
 static int compare_double(double a, double b)
 {
@@ -53,13 +60,15 @@ static int compare_decimals(int64_t a, unsigned scale_a, int64_t b, unsigned sca
 {
     int128 x = a, y = b;
 
-    if (scale_a < scale_b) x *= decimal_pow10(scale_b - scale_a);
-    else y *= decimal_pow10(scale_a - scale_b);
+    if (scale_a < scale_b)
+        x *= decimal_pow10(scale_b - scale_a);
+    else
+        y *= decimal_pow10(scale_a - scale_b);
     return (x > y) - (x < y);
 }
 
 /* The fraction |num| / 10^scale (below 1) against frac in [0, 1), without rounding: both sides are
- * brought to integers, frac being m * 2^-shift with m below 2^53.                                 */
+ * brought to integers, frac being m * 2^-shift with m below 2^53.                                */
 static int compare_fraction(uint64_t num, unsigned scale, double frac)
 {
     int exponent;
@@ -97,7 +106,10 @@ static int compare_decimal_double(int64_t v, unsigned scale, double d)
     return negative ? -c : c;
 }
 
-static unsigned number_scale(const struct value *v) { return v->type == V_DECIMAL ? v->scale : 0; }
+static unsigned number_scale(const struct value *v)
+{
+    return v->type == V_DECIMAL ? v->scale : 0;
+}
 
 static int compare_numbers(const struct value *a, const struct value *b)
 {
@@ -125,22 +137,41 @@ int value_compare(const struct value *a, const struct value *b)
     return compare_i64(a->i, b->i);
 }
 
-bool value_equal(const struct value *a, const struct value *b) { return value_compare(a, b) == 0; }
+bool value_equal(const struct value *a, const struct value *b)
+{
+    return value_compare(a, b) == 0;
+}
 
 /* ---- decimals ---- */
 
 int64_t decimal_pow10(unsigned n)
 {
     static const int64_t powers[DECIMAL_SCALE_MAX + 1] = {
-        1ll, 10ll, 100ll, 1000ll, 10000ll, 100000ll, 1000000ll, 10000000ll, 100000000ll, 1000000000ll,
-        10000000000ll, 100000000000ll, 1000000000000ll, 10000000000000ll, 100000000000000ll,
-        1000000000000000ll, 10000000000000000ll, 100000000000000000ll, 1000000000000000000ll,
+        1ll,
+        10ll,
+        100ll,
+        1000ll,
+        10000ll,
+        100000ll,
+        1000000ll,
+        10000000ll,
+        100000000ll,
+        1000000000ll,
+        10000000000ll,
+        100000000000ll,
+        1000000000000ll,
+        10000000000000ll,
+        100000000000000ll,
+        1000000000000000ll,
+        10000000000000000ll,
+        100000000000000000ll,
+        1000000000000000000ll,
     };
 
     return powers[n <= DECIMAL_SCALE_MAX ? n : DECIMAL_SCALE_MAX];
 }
 
-/* u * 10 + digit, refusing what passes the magnitude an int64 of that sign can have.               */
+/* u * 10 + digit, refusing what passes the magnitude an int64 of that sign can have.             */
 static bool push_digit(uint64_t *u, unsigned digit, bool negative)
 {
     uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1 : 0);
@@ -197,7 +228,8 @@ static size_t format_u64(uint64_t u, char *out)
         digits[n++] = (char)('0' + u % 10);
         u /= 10;
     } while (u > 0);
-    for (size_t i = 0; i < n; i++) out[i] = digits[n - 1 - i];
+    for (size_t i = 0; i < n; i++)
+        out[i] = digits[n - 1 - i];
     return n;
 }
 
@@ -259,7 +291,8 @@ static enum status bool_parse(const char *s, size_t n, int64_t *out)
     static const struct {
         const char *word;
         bool value;
-    } words[] = {{"true", true}, {"false", false}, {"1", true}, {"0", false}, {"t", true}, {"f", false}};
+    } words[] = {{"true", true}, {"false", false}, {"1", true},
+                 {"0", false},   {"t", true},      {"f", false}};
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (strlen(words[i].word) == n && strncasecmp(words[i].word, s, n) == 0) {
@@ -270,7 +303,8 @@ static enum status bool_parse(const char *s, size_t n, int64_t *out)
     return ST_INVALID;
 }
 
-enum status value_parse(const char *s, size_t n, enum value_type t, unsigned scale, struct value *out)
+enum status value_parse(const char *s, size_t n, enum value_type t, unsigned scale,
+                        struct value *out)
 {
     struct value v = {.type = (uint8_t)t};
     enum status st = ST_INVALID;

@@ -1,6 +1,6 @@
-/* Doubles as text, whatever the process's locale says about decimal points.
- * Fast paths rest on one fact: an integer below 2^53 times or divided by a power of ten up to 10^22
- * is one correctly rounded operation (Clinger, "How to read floating point numbers accurately", 1990). */
+/* Doubles as text, whatever the process's locale says about decimal points. Fast paths rest on one
+ * fact: an integer below 2^53 times or divided by a power of ten up to 10^22 is one correctly
+ * rounded operation (Clinger, "How to read floating point numbers accurately", 1990).            */
 #include "engine/value.h"
 
 #include <errno.h>
@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 /* What one pass over the text finds. */
 struct scanned {
@@ -44,7 +45,8 @@ static const char *scan_exponent(const char *p, const char *end, struct scanned 
     return p;
 }
 
-/* The grammar: [+-] digits [. digits] [e [+-] digits], at least one digit in the first two parts.  */
+/* The grammar: [+-] digits [. digits] [e [+-] digits], at least one digit in the first two parts.
+ */
 static bool scan(const char *s, const char *end, struct scanned *x)
 {
     const char *p = s, *start;
@@ -68,7 +70,7 @@ static bool scan(const char *s, const char *end, struct scanned *x)
     return p == end;
 }
 
-/* The rest: correctly rounded by the C library under the "C" locale.                               */
+/* The rest: correctly rounded by the C library under the "C" locale.                             */
 static enum status parse_slow(const char *s, size_t n, double *out)
 {
     enum status st = ST_OK;
@@ -84,8 +86,10 @@ static enum status parse_slow(const char *s, size_t n, double *out)
     memcpy(text, s, n);
     text[n] = '\0';
     *out = strtod_l(text, &end, c);
-    if (end != text + n) st = ST_INVALID;
-    else if (isinf(*out)) st = ST_LIMIT;
+    if (end != text + n)
+        st = ST_INVALID;
+    else if (isinf(*out))
+        st = ST_LIMIT;
 done:
     if (text != small) free(text);
     freelocale(c);
@@ -102,10 +106,14 @@ enum status double_parse(const char *s, size_t n, double *out)
     struct scanned x = {.exact = true};
 
     if (!scan(s, s + n, &x)) {
-        if (is_word(s, n, "nan")) *out = NAN;
-        else if (is_word(s, n, "inf")) *out = INFINITY;
-        else if (is_word(s, n, "-inf")) *out = -INFINITY;
-        else return ST_INVALID;
+        if (is_word(s, n, "nan"))
+            *out = NAN;
+        else if (is_word(s, n, "inf"))
+            *out = INFINITY;
+        else if (is_word(s, n, "-inf"))
+            *out = -INFINITY;
+        else
+            return ST_INVALID;
         return ST_OK;
     }
     if (x.exact && x.mantissa <= (1ull << 53) && x.exponent >= -22 && x.exponent <= 22) {
@@ -118,8 +126,8 @@ enum status double_parse(const char *s, size_t n, double *out)
     return parse_slow(s, n, out);
 }
 
-/* Numbers of at most 15 digits with at most 6 after the point, which are most of a shop's: the fewest
- * decimals that read back equal are the shortest text.                                            */
+/* Numbers of at most 15 digits with at most 6 after the point, which are most of a shop's: the
+ * fewest decimals that read back equal are the shortest text.                                    */
 static size_t format_short(double d, char out[32])
 {
     double magnitude = fabs(d);

@@ -1,7 +1,7 @@
 /* Times as text. The proleptic Gregorian calendar for the whole range of int64 microseconds; years
- * outside 0..9999 are written as ISO 8601 does, with a sign and six digits.
- * Days from civil and back: Neri & Schneider, "Euclidean affine functions and their application to
- * calendar algorithms", SP&E 2023, in the plain form of H. Hinnant's "days_from_civil".           */
+ * outside 0..9999 are written as ISO 8601 does, with a sign and six digits. Days from civil and
+ * back: Neri & Schneider, "Euclidean affine functions and their application to calendar
+ * algorithms", SP&E 2023, in the plain form of H. Hinnant's "days_from_civil".                   */
 #include "engine/value.h"
 
 #define US_PER_SECOND 1000000ll
@@ -51,19 +51,21 @@ void time_to_civil(int64_t us, struct civil *c)
     c->second = (uint8_t)(seconds % 60);
 }
 
-/* False when the moment lies outside int64 microseconds.                                          */
+/* False when the moment lies outside int64 microseconds.                                         */
 static bool civil_to_us(const struct civil *c, int64_t offset_seconds, int64_t *us)
 {
     int64_t days = days_from_civil(c->year, c->month, c->day);
     int64_t seconds = (int64_t)c->hour * 3600 + c->minute * 60 + c->second - offset_seconds;
     int64_t rest = seconds * US_PER_SECOND + c->micro, base;
 
-    /* The first day of the range begins before INT64_MIN: borrow a day so that only the sum must fit. */
+    /* The first day of the range begins before INT64_MIN: borrow a day so that only the sum must
+     * fit.                                                                                       */
     if (days < 0) {
         days++;
         rest -= US_PER_DAY;
     }
-    return !__builtin_mul_overflow(days, US_PER_DAY, &base) && !__builtin_add_overflow(base, rest, us);
+    return !__builtin_mul_overflow(days, US_PER_DAY, &base) &&
+           !__builtin_add_overflow(base, rest, us);
 }
 
 int64_t civil_to_time(const struct civil *c)
@@ -74,7 +76,7 @@ int64_t civil_to_time(const struct civil *c)
     return us;
 }
 
-/* Exactly `digits` decimal digits.                                                                */
+/* Exactly `digits` decimal digits.                                                               */
 static bool take(const char **p, const char *end, unsigned digits, uint32_t *out)
 {
     uint32_t v = 0;
@@ -127,17 +129,20 @@ static bool parse_date(const char **p, const char *end, struct civil *c)
     return true;
 }
 
-/* Digits beyond microseconds must be zero: nothing is dropped silently.                            */
+/* Digits beyond microseconds must be zero: nothing is dropped silently.                          */
 static bool parse_fraction(const char **p, const char *end, uint32_t *micro)
 {
     unsigned digits = 0;
 
     for (; *p < end && **p >= '0' && **p <= '9'; (*p)++, digits++) {
-        if (digits < 6) *micro = *micro * 10 + (uint32_t)(**p - '0');
-        else if (**p != '0') return false;
+        if (digits < 6)
+            *micro = *micro * 10 + (uint32_t)(**p - '0');
+        else if (**p != '0')
+            return false;
     }
     if (digits == 0) return false;
-    for (; digits < 6; digits++) *micro *= 10;
+    for (; digits < 6; digits++)
+        *micro *= 10;
     return true;
 }
 
@@ -145,7 +150,8 @@ static bool parse_clock(const char **p, const char *end, struct civil *c)
 {
     uint32_t hour, minute, second = 0;
 
-    if (!take(p, end, 2, &hour) || !take_char(p, end, ':') || !take(p, end, 2, &minute)) return false;
+    if (!take(p, end, 2, &hour) || !take_char(p, end, ':') || !take(p, end, 2, &minute))
+        return false;
     if (take_char(p, end, ':')) {
         if (!take(p, end, 2, &second)) return false;
         if (take_char(p, end, '.') && !parse_fraction(p, end, &c->micro)) return false;
@@ -226,7 +232,8 @@ size_t time_format(int64_t us, char out[40])
     if (c.micro != 0) {
         *p++ = '.';
         p = put_digits(p, c.micro, 6);
-        while (p[-1] == '0') p--;
+        while (p[-1] == '0')
+            p--;
     }
     *p++ = 'Z';
     *p = '\0';

@@ -6,19 +6,41 @@
 
 #include "pipeline/import_apply.h"
 
-/* The importer's own tables, made when they are missing.                                           */
+/* The importer's own tables, made when they are missing.                                         */
 static const char imports_schema[] =
     "{\"table\":\"seam_imports\",\"key\":[\"source\"],\"columns\":["
-    "{\"name\":\"source\",\"type\":\"text\"},{\"name\":\"file\",\"type\":\"text\"},{\"name\":\"records\",\"type\":\"int64\"},"
-    "{\"name\":\"line\",\"type\":\"int64\"},{\"name\":\"landed\",\"type\":\"int64\"},{\"name\":\"rejected\",\"type\":\"int64\"},"
-    "{\"name\":\"digest_hi\",\"type\":\"int64\"},{\"name\":\"digest_lo\",\"type\":\"int64\"},{\"name\":\"done\",\"type\":\"bool\"},{\"name\":\"updated_at\",\"type\":\"timestamp\"}]}";
+    "{\"name\":\"source\",\"type\":\"text\"},{\"name\":\"file\",\"type\":\"text\"},{\"name\":"
+    "\"records\",\"type\":\"int64\"},"
+    "{\"name\":\"line\",\"type\":\"int64\"},{\"name\":\"landed\",\"type\":\"int64\"},{\"name\":"
+    "\"rejected\",\"type\":\"int64\"},"
+    "{\"name\":\"digest_hi\",\"type\":\"int64\"},{\"name\":\"digest_lo\",\"type\":\"int64\"},{"
+    "\"name\":\"done\",\"type\":\"bool\"},{\"name\":\"updated_at\",\"type\":\"timestamp\"}]}";
 static const char rejects_schema[] =
     "{\"table\":\"seam_rejects\",\"key\":[\"source\",\"line\"],\"columns\":["
-    "{\"name\":\"source\",\"type\":\"text\"},{\"name\":\"line\",\"type\":\"int64\"},{\"name\":\"reason\",\"type\":\"text\"},"
+    "{\"name\":\"source\",\"type\":\"text\"},{\"name\":\"line\",\"type\":\"int64\"},{\"name\":"
+    "\"reason\",\"type\":\"text\"},"
     "{\"name\":\"record\",\"type\":\"text\"}]}";
-enum { I_SOURCE, I_FILE, I_RECORDS, I_LINE, I_LANDED, I_REJECTED, I_DIGEST_HI, I_DIGEST_LO, I_DONE, I_UPDATED_AT, I_COUNT };
+enum {
+    I_SOURCE,
+    I_FILE,
+    I_RECORDS,
+    I_LINE,
+    I_LANDED,
+    I_REJECTED,
+    I_DIGEST_HI,
+    I_DIGEST_LO,
+    I_DONE,
+    I_UPDATED_AT,
+    I_COUNT
+};
 enum { R_SOURCE, R_LINE, R_REASON, R_RECORD, R_COUNT };
-enum { SOURCE_NAME_MAX = 96, FILE_SHOWN_MAX = 40, TXN_BYTES_MAX = 8 << 20, PROGRESS_NS = 200000000, RECORD_SHOWN_MAX = 2000 };
+enum {
+    SOURCE_NAME_MAX = 96,
+    FILE_SHOWN_MAX = 40,
+    TXN_BYTES_MAX = 8 << 20,
+    PROGRESS_NS = 200000000,
+    RECORD_SHOWN_MAX = 2000
+};
 
 struct importer {
     struct oltp *db;
@@ -33,20 +55,21 @@ struct importer {
     uint32_t imports_table, rejects_table;
 
     char source[SOURCE_NAME_MAX];
-    struct hash128 digest;    /* of every record so far */
+    struct hash128 digest;     /* of every record so far */
     uint64_t landed, rejected; /* of the file, all runs  */
     uint64_t last_line;
 
     struct oltp_txn *txn;
     uint64_t txn_records, txn_bytes;
-    struct buf group;         /* the running transaction's */
+    struct buf group; /* the running transaction's */
     struct buf scratch;
     uint64_t started_ns, shown_ns;
 };
 
 /* ---- the importer's tables ---- */
 
-static enum status ensure_table(struct oltp *db, struct oltp_txn **t, const char *json, const char *name, uint32_t *id, struct fault *f)
+static enum status ensure_table(struct oltp *db, struct oltp_txn **t, const char *json,
+                                const char *name, uint32_t *id, struct fault *f)
 {
     enum status st = oltp_table(*t, name, id, NULL);
 
@@ -61,13 +84,16 @@ static enum status ensure_tables(struct importer *x, struct fault *f)
     bool there;
 
     if (st != ST_OK) return st;
-    there = oltp_table(t, "seam_imports", &x->imports_table, NULL) == ST_OK && oltp_table(t, "seam_rejects", &x->rejects_table, NULL) == ST_OK;
+    there = oltp_table(t, "seam_imports", &x->imports_table, NULL) == ST_OK &&
+            oltp_table(t, "seam_rejects", &x->rejects_table, NULL) == ST_OK;
     oltp_end(t);
     t = NULL;
     if (there || x->o->dry_run) return ST_OK;
     st = oltp_write_begin(x->db, &t, f);
-    if (st == ST_OK) st = ensure_table(x->db, &t, imports_schema, "seam_imports", &x->imports_table, f);
-    if (st == ST_OK) st = ensure_table(x->db, &t, rejects_schema, "seam_rejects", &x->rejects_table, f);
+    if (st == ST_OK)
+        st = ensure_table(x->db, &t, imports_schema, "seam_imports", &x->imports_table, f);
+    if (st == ST_OK)
+        st = ensure_table(x->db, &t, rejects_schema, "seam_rejects", &x->rejects_table, f);
     if (st == ST_OK) {
         st = oltp_commit(t, OLTP_DEFERRED, NULL, f);
         t = NULL;
@@ -82,9 +108,13 @@ static enum status open_mapping(struct importer *x, struct fault *f)
     enum status st = oltp_read_begin(x->db, &t, f);
 
     if (st != ST_OK) return st;
-    if (x->o->mapping != NULL) st = mapping_parse(x->o->mapping, x->o->mapping_size, t, &x->m, f);
-    else if (x->o->table != NULL) st = mapping_of_table(x->o->table, t, &x->m, f);
-    else st = fault_set(f, ST_INVALID, x->o->file, FAULT_NO_OFFSET, "an import needs a mapping or a table");
+    if (x->o->mapping != NULL)
+        st = mapping_parse(x->o->mapping, x->o->mapping_size, t, &x->m, f);
+    else if (x->o->table != NULL)
+        st = mapping_of_table(x->o->table, t, &x->m, f);
+    else
+        st = fault_set(f, ST_INVALID, x->o->file, FAULT_NO_OFFSET,
+                       "an import needs a mapping or a table");
     oltp_end(t);
     return st;
 }
@@ -102,10 +132,11 @@ static struct hash128 chain(struct importer *x, struct hash128 h, const struct b
     return siphash128(b->data, b->size);
 }
 
-/* The mapping's name and a digest of the mapping, the header and the first record.                  */
+/* The mapping's name and a digest of the mapping, the header and the first record.               */
 static void name_source(struct importer *x)
 {
-    struct buf mapping = {.data = (uint8_t *)(uintptr_t)x->o->mapping, .size = x->o->mapping != NULL ? x->o->mapping_size : 0};
+    struct buf mapping = {.data = (uint8_t *)(uintptr_t)x->o->mapping,
+                          .size = x->o->mapping != NULL ? x->o->mapping_size : 0};
     struct hash128 h = chain(x, (struct hash128){0, 0}, &mapping);
 
     h = chain(x, h, &x->r.header);
@@ -113,7 +144,11 @@ static void name_source(struct importer *x)
     snprintf(x->source, sizeof x->source, "%.64s:%016" PRIx64, x->m->name, h.lo);
 }
 
-struct position { uint64_t records, landed, rejected; struct hash128 digest; bool done; };
+struct position {
+    uint64_t records, landed, rejected;
+    struct hash128 digest;
+    bool done;
+};
 
 static enum status read_position(struct importer *x, struct position *p, struct fault *f)
 {
@@ -127,13 +162,15 @@ static enum status read_position(struct importer *x, struct position *p, struct 
     st = oltp_read_begin(x->db, &t, f);
     if (st != ST_OK) return st;
     st = oltp_get(t, x->imports_table, &key, &row, NULL);
-    if (st == ST_OK) st = row_decode(oltp_schema(t, x->imports_table), row.row.data, row.row.size, v, f);
+    if (st == ST_OK)
+        st = row_decode(oltp_schema(t, x->imports_table), row.row.data, row.row.size, v, f);
     if (st == ST_OK) {
         p->records = (uint64_t)v[I_RECORDS].i;
         p->landed = (uint64_t)v[I_LANDED].i;
         p->rejected = (uint64_t)v[I_REJECTED].i;
         p->done = v[I_DONE].i != 0;
-        p->digest = (struct hash128){.lo = (uint64_t)v[I_DIGEST_LO].i, .hi = (uint64_t)v[I_DIGEST_HI].i};
+        p->digest =
+            (struct hash128){.lo = (uint64_t)v[I_DIGEST_LO].i, .hi = (uint64_t)v[I_DIGEST_HI].i};
     }
     oltp_end(t);
     return st == ST_NOT_FOUND ? ST_OK : st;
@@ -167,7 +204,8 @@ static enum status begin(struct importer *x, struct fault *f)
     return oltp_write_begin(x->db, &x->txn, f);
 }
 
-/* A deferred commit: the position goes with the rows, so what a crash takes back is imported again.  */
+/* A deferred commit: the position goes with the rows, so what a crash takes back is imported again.
+ */
 static enum status commit(struct importer *x, bool done, struct fault *f)
 {
     struct oltp_commit c;
@@ -192,7 +230,7 @@ static enum status commit(struct importer *x, bool done, struct fault *f)
     return ST_OK;
 }
 
-/* A transaction's pages must fit the store's cache.                                                */
+/* A transaction's pages must fit the store's cache.                                              */
 static bool txn_is_full(const struct importer *x)
 {
     return x->txn_records >= x->m->group_rows || x->txn_bytes >= TXN_BYTES_MAX;
@@ -205,7 +243,8 @@ static bool same_group(const struct importer *x)
     if (txn_is_full(x)) return false;
     if (x->m->group_slot < 0) return true;
     t = &x->r.slots[x->m->group_slot];
-    return t->size == x->group.size && (t->size == 0 || memcmp(t->data, x->group.data, t->size) == 0);
+    return t->size == x->group.size &&
+           (t->size == 0 || memcmp(t->data, x->group.data, t->size) == 0);
 }
 
 static enum status enter_group(struct importer *x, struct fault *f)
@@ -223,7 +262,8 @@ static enum status enter_group(struct importer *x, struct fault *f)
 
 /* ---- records ---- */
 
-/* The record as it can be shown: JSON lines as they are, other records as CSV, cut where it is long. */
+/* The record as it can be shown: JSON lines as they are, other records as CSV, cut where it is
+ * long.                                                                                          */
 static void show_record(struct importer *x, struct buf *out)
 {
     struct reader r = reader_of(x->r.raw.data, x->r.raw.size);
@@ -243,7 +283,7 @@ static void show_record(struct importer *x, struct buf *out)
     if (out->size > RECORD_SHOWN_MAX) out->size = RECORD_SHOWN_MAX;
 }
 
-/* Readers say the line themselves; here it is known, and not always the one they count.             */
+/* Readers say the line themselves; here it is known, and not always the one they count.          */
 static const char *reason_of(const struct fault *why)
 {
     const char *p = why->why;
@@ -262,7 +302,8 @@ static enum status reject(struct importer *x, const struct fault *why, struct fa
 
     x->stats->rejected++;
     if (x->o->on_error == IMPORT_STOP)
-        return fault_set(f, ST_INVALID, x->o->file, x->r.line, "line %" PRIu64 ": %s", x->r.line, reason);
+        return fault_set(f, ST_INVALID, x->o->file, x->r.line, "line %" PRIu64 ": %s", x->r.line,
+                         reason);
     x->rejected++;
     if (x->o->dry_run) return ST_OK;
     show_record(x, &record);
@@ -275,7 +316,10 @@ static enum status reject(struct importer *x, const struct fault *why, struct fa
     return st;
 }
 
-static bool about_the_record(enum status st) { return st == ST_INVALID || st == ST_EXISTS || st == ST_LIMIT || st == ST_CONFLICT; }
+static bool about_the_record(enum status st)
+{
+    return st == ST_INVALID || st == ST_EXISTS || st == ST_LIMIT || st == ST_CONFLICT;
+}
 
 static enum status land(struct importer *x, struct fault *f)
 {
@@ -305,23 +349,29 @@ static void show_progress(struct importer *x, bool last)
     uint64_t now = clock_mono_ns(x->clock);
 
     x->stats->elapsed_ns = now - x->started_ns;
-    x->stats->bytes_read = x->reader_open && x->r.source != NULL ? source_bytes_read(x->r.source) : x->stats->bytes_read;
+    x->stats->bytes_read = x->reader_open && x->r.source != NULL ? source_bytes_read(x->r.source)
+                                                                 : x->stats->bytes_read;
     if (x->o->progress == NULL || (!last && now - x->shown_ns < PROGRESS_NS)) return;
     x->shown_ns = now;
     x->o->progress(x->o->progress_ctx, x->stats);
 }
 
-/* One record that has been read with status `got` (ST_OK or ST_INVALID).                            */
-static enum status take_record(struct importer *x, enum status got, const struct fault *why, struct fault *f)
+/* One record that has been read with status `got` (ST_OK or ST_INVALID).                         */
+static enum status take_record(struct importer *x, enum status got, const struct fault *why,
+                               struct fault *f)
 {
     enum status st = ST_OK;
 
-    if (got == ST_OK) st = apply_count(&x->apply, &x->r, f);
-    else if (txn_is_full(x)) st = commit(x, false, f);
+    if (got == ST_OK)
+        st = apply_count(&x->apply, &x->r, f);
+    else if (txn_is_full(x))
+        st = commit(x, false, f);
     if (st == ST_OK) st = got == ST_OK ? enter_group(x, f) : begin(x, f);
     if (st != ST_OK) return st;
-    if (got == ST_OK) st = land(x, f);
-    else st = reject(x, why, f);
+    if (got == ST_OK)
+        st = land(x, f);
+    else
+        st = reject(x, why, f);
     if (st != ST_OK) return st;
     x->digest = chain(x, x->digest, &x->r.raw);
     x->last_line = x->r.line;
@@ -331,8 +381,9 @@ static enum status take_record(struct importer *x, enum status got, const struct
     return ST_OK;
 }
 
-/* Reads on over what earlier runs have taken. *same: it is what they took.                           */
-static enum status skip_taken(struct importer *x, const struct position *p, enum status first, bool *same, struct fault *f)
+/* Reads on over what earlier runs have taken. *same: it is what they took.                       */
+static enum status skip_taken(struct importer *x, const struct position *p, enum status first,
+                              bool *same, struct fault *f)
 {
     enum status got = first;
 
@@ -357,7 +408,8 @@ static enum status skip_taken(struct importer *x, const struct position *p, enum
     return ST_OK;
 }
 
-static enum status take_rest(struct importer *x, const struct position *p, enum status got, struct fault why, struct fault *f)
+static enum status take_rest(struct importer *x, const struct position *p, enum status got,
+                             struct fault why, struct fault *f)
 {
     bool pending = p->records == 0; /* the first record has been read already */
 
@@ -377,8 +429,10 @@ static enum status take_rest(struct importer *x, const struct position *p, enum 
         }
         st = take_record(x, got, &why, f);
         if (st != ST_OK) {
-            /* What came before a record that stops the import is kept; after an I/O failure it is not. */
-            if (st == ST_INVALID && x->o->on_error == IMPORT_STOP && commit(x, false, f) != ST_OK) return ST_IO;
+            /* What came before a record that stops the import is kept; after an I/O failure it is
+             * not.                                                                               */
+            if (st == ST_INVALID && x->o->on_error == IMPORT_STOP && commit(x, false, f) != ST_OK)
+                return ST_IO;
             return st;
         }
         if ((x->stats->records & 0xff) == 0) show_progress(x, false);
@@ -420,7 +474,8 @@ static enum status import_file(struct importer *x, struct fault *f)
     if (st != ST_OK) return st;
     if (!same) { /* it begins alike and is another file: from its start */
         if (x->r.source != NULL && x->stats->bytes_total == 0)
-            return fault_set(f, ST_CONFLICT, x->o->file, FAULT_NO_OFFSET, "this stream differs from the one imported before; give it as a file");
+            return fault_set(f, ST_CONFLICT, x->o->file, FAULT_NO_OFFSET,
+                             "this stream differs from the one imported before; give it as a file");
         p = (struct position){0};
         x->stats->records = x->stats->skipped = 0;
         x->digest = (struct hash128){0, 0};
@@ -437,7 +492,8 @@ static enum status import_file(struct importer *x, struct fault *f)
 
 /* ---- the reject file ---- */
 
-static enum status write_reject(struct importer *x, const struct schema *s, const struct oltp_row *row, struct buf *out, struct fault *f)
+static enum status write_reject(struct importer *x, const struct schema *s,
+                                const struct oltp_row *row, struct buf *out, struct fault *f)
 {
     struct value v[R_COUNT];
     struct json_writer w;
@@ -456,10 +512,12 @@ static enum status write_reject(struct importer *x, const struct schema *s, cons
     jw_strn(&w, v[R_RECORD].s, v[R_RECORD].len);
     jw_end_object(&w);
     buf_u8(out, '\n');
-    return buf_ok(out) ? ST_OK : fault_set(f, ST_NOMEM, x->o->reject_path, FAULT_NO_OFFSET, "no memory for the reject file");
+    return buf_ok(out) ? ST_OK
+                       : fault_set(f, ST_NOMEM, x->o->reject_path, FAULT_NO_OFFSET,
+                                   "no memory for the reject file");
 }
 
-/* All of the file's rejects, those of earlier runs too, in the order of its lines.                   */
+/* All of the file's rejects, those of earlier runs too, in the order of its lines.               */
 static enum status write_reject_file(struct importer *x, struct fault *f)
 {
     struct oltp_txn *t = NULL;
@@ -474,7 +532,9 @@ static enum status write_reject_file(struct importer *x, struct fault *f)
     st = oltp_read_begin(x->db, &t, f);
     if (st != ST_OK) return st;
     st = oltp_key(t, x->rejects_table, 0, &key, 1, &prefix, f);
-    range = (struct oltp_range){.lower = {prefix.data, prefix.size}, .upper = {prefix.data, prefix.size}, .upper_included = true};
+    range = (struct oltp_range){.lower = {prefix.data, prefix.size},
+                                .upper = {prefix.data, prefix.size},
+                                .upper_included = true};
     if (st == ST_OK) st = oltp_cursor_open(t, x->rejects_table, 0, &range, 0, &c, f);
     while (st == ST_OK) {
         st = oltp_cursor_next(c, &row, f);
@@ -490,13 +550,15 @@ static enum status write_reject_file(struct importer *x, struct fault *f)
 
 /* ---- the front door ---- */
 
-enum status import_run(struct oltp *db, const struct import_options *o, struct import_stats *out, struct fault *f)
+enum status import_run(struct oltp *db, const struct import_options *o, struct import_stats *out,
+                       struct fault *f)
 {
     struct importer *x = calloc(1, sizeof *x);
     enum status st, late;
 
     *out = (struct import_stats){0};
-    if (x == NULL) return fault_set(f, ST_NOMEM, o->file, FAULT_NO_OFFSET, "no memory for an import");
+    if (x == NULL)
+        return fault_set(f, ST_NOMEM, o->file, FAULT_NO_OFFSET, "no memory for an import");
     x->db = db;
     x->o = o;
     x->io = o->io != NULL ? o->io : io_posix();
@@ -532,9 +594,13 @@ const char *import_progress_text(const struct import_stats *now, char *out, size
     uint64_t taken = now->landed + now->rejected;
     int n = 0;
 
-    if (now->bytes_total > 0) n = snprintf(out, size, "%3.0f %%  ", 100.0 * (double)now->bytes_read / (double)now->bytes_total);
+    if (now->bytes_total > 0)
+        n = snprintf(out, size, "%3.0f %%  ",
+                     100.0 * (double)now->bytes_read / (double)now->bytes_total);
     if (n < 0 || (size_t)n >= size) return out;
-    snprintf(out + n, size - (size_t)n, "%" PRIu64 " records (%" PRIu64 " known, %" PRIu64 " rejected), %.0f rows/s", now->records,
-             now->skipped, now->rejected, seconds > 0 ? (double)taken / seconds : 0.0);
+    snprintf(out + n, size - (size_t)n,
+             "%" PRIu64 " records (%" PRIu64 " known, %" PRIu64 " rejected), %.0f rows/s",
+             now->records, now->skipped, now->rejected,
+             seconds > 0 ? (double)taken / seconds : 0.0);
     return out;
 }

@@ -2,14 +2,17 @@
 
 #include <stdlib.h>
 
-enum status apply_open(struct import_apply *a, const struct mapping *m, struct import_stats *stats, struct fault *f)
+enum status apply_open(struct import_apply *a, const struct mapping *m, struct import_stats *stats,
+                       struct fault *f)
 {
     *a = (struct import_apply){.m = m, .stats = stats};
     a->rows = calloc((size_t)m->table_count, sizeof *a->rows);
-    if (a->rows == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for an import");
+    if (a->rows == NULL)
+        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for an import");
     for (int t = 0; t < m->table_count; t++) {
         a->rows[t].last_id = -1;
-        for (int other = 0; other < t; other++) a->repeats |= m->tables[other].id == m->tables[t].id;
+        for (int other = 0; other < t; other++)
+            a->repeats |= m->tables[other].id == m->tables[t].id;
         for (int c = 0; c < m->tables[t].schema->column_count; c++) {
             const struct expr *e = &m->tables[t].columns[c];
 
@@ -27,7 +30,8 @@ void apply_close(struct import_apply *a)
         buf_free(&a->rows[t].old_row);
     }
     free(a->rows);
-    for (int s = 0; s < IMPORT_SLOTS_MAX; s++) import_map_free(&a->counts[s]);
+    for (int s = 0; s < IMPORT_SLOTS_MAX; s++)
+        import_map_free(&a->counts[s]);
     buf_free(&a->key);
     buf_free(&a->json);
 }
@@ -38,8 +42,10 @@ enum status apply_count(struct import_apply *a, const struct record_reader *r, s
         int64_t *n;
 
         if (!a->counted[s]) continue;
-        n = import_map_at(&a->counts[s], r->slots[s].data != NULL ? r->slots[s].data : "", r->slots[s].size);
-        if (n == NULL) return fault_set(f, ST_NOMEM, NULL, r->line, "no memory to count the lines of a group");
+        n = import_map_at(&a->counts[s], r->slots[s].data != NULL ? r->slots[s].data : "",
+                          r->slots[s].size);
+        if (n == NULL)
+            return fault_set(f, ST_NOMEM, NULL, r->line, "no memory to count the lines of a group");
         a->count_now[s] = ++*n;
     }
     return ST_OK;
@@ -47,7 +53,8 @@ enum status apply_count(struct import_apply *a, const struct record_reader *r, s
 
 void apply_restart_counts(struct import_apply *a)
 {
-    for (int s = 0; s < a->m->slot_count; s++) import_map_clear(&a->counts[s]);
+    for (int s = 0; s < a->m->slot_count; s++)
+        import_map_clear(&a->counts[s]);
 }
 
 void apply_forget(struct import_apply *a)
@@ -61,7 +68,8 @@ void apply_forget(struct import_apply *a)
 
 /* ---- values ---- */
 
-static enum status value_of_text(const struct schema *s, const struct column *c, struct text t, struct value *out, struct fault *f)
+static enum status value_of_text(const struct schema *s, const struct column *c, struct text t,
+                                 struct value *out, struct fault *f)
 {
     enum status st;
 
@@ -72,18 +80,22 @@ static enum status value_of_text(const struct schema *s, const struct column *c,
     } else {
         st = value_parse(t.data, t.size, c->type, c->scale, out);
         if (st != ST_OK)
-            return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "%s.%s: \"%.*s\" is %s %s", s->name, c->name, (int)(t.size < 40 ? t.size : 40), t.data,
+            return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "%s.%s: \"%.*s\" is %s %s",
+                             s->name, c->name, (int)(t.size < 40 ? t.size : 40), t.data,
                              st == ST_LIMIT ? "out of range for" : "no", value_type_name(c->type));
     }
     if (out->type == V_NULL && !c->nullable) {
-        if (c->def.type == V_NULL) return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "%s.%s is empty", s->name, c->name);
+        if (c->def.type == V_NULL)
+            return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "%s.%s is empty", s->name,
+                             c->name);
         *out = c->def;
     }
     return ST_OK;
 }
 
-/* The id of a text key: known, or in the table, or the next one free.                              */
-static enum status intern(struct import_apply *a, struct oltp_txn *t, int table, const struct expr *e, int column, struct fault *f)
+/* The id of a text key: known, or in the table, or the next one free.                            */
+static enum status intern(struct import_apply *a, struct oltp_txn *t, int table,
+                          const struct expr *e, int column, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     struct import_rows *rows = &a->rows[table];
@@ -92,9 +104,12 @@ static enum status intern(struct import_apply *a, struct oltp_txn *t, int table,
     int64_t *id;
     enum status st;
 
-    if (text->type != V_TEXT) return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "%s.%s is empty", it->schema->name, it->schema->columns[e->index_column].name);
+    if (text->type != V_TEXT)
+        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "%s.%s is empty", it->schema->name,
+                         it->schema->columns[e->index_column].name);
     id = import_map_at(&rows->ids, text->s, text->len);
-    if (id == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the ids of text keys");
+    if (id == NULL)
+        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the ids of text keys");
     if (*id == 0) {
         st = oltp_get_by(t, it->id, e->index, text, &found, NULL);
         if (st == ST_OK) {
@@ -104,7 +119,9 @@ static enum status intern(struct import_apply *a, struct oltp_txn *t, int table,
             if (st != ST_OK) return st;
             *id = v.i;
         } else if (st == ST_NOT_FOUND) {
-            if (rows->last_id == INT64_MAX) return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET, "no ids left in %s", it->schema->name);
+            if (rows->last_id == INT64_MAX)
+                return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET, "no ids left in %s",
+                                 it->schema->name);
             *id = ++rows->last_id;
         } else {
             return st;
@@ -114,7 +131,8 @@ static enum status intern(struct import_apply *a, struct oltp_txn *t, int table,
     return ST_OK;
 }
 
-static enum status find_last_id(struct import_apply *a, struct oltp_txn *t, int table, int column, struct fault *f)
+static enum status find_last_id(struct import_apply *a, struct oltp_txn *t, int table, int column,
+                                struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     struct import_rows *rows = &a->rows[table];
@@ -137,7 +155,8 @@ static enum status find_last_id(struct import_apply *a, struct oltp_txn *t, int 
     return st;
 }
 
-static enum status compute_value(struct import_apply *a, int table, int column, struct record_reader *r, struct fault *f)
+static enum status compute_value(struct import_apply *a, int table, int column,
+                                 struct record_reader *r, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     const struct column *c = &it->schema->columns[column];
@@ -146,27 +165,33 @@ static enum status compute_value(struct import_apply *a, int table, int column, 
     struct buf *text = &a->json;
 
     switch (e->kind) {
-    case E_UNMAPPED:
-        *out = column_live(c, it->schema->version) ? c->def : v_null();
-        return ST_OK;
+    case E_UNMAPPED: *out = column_live(c, it->schema->version) ? c->def : v_null(); return ST_OK;
     case E_VERSION: *out = v_int(1); return ST_OK;
     case E_INTERN: *out = v_null(); return ST_OK; /* when the others are known */
     case E_COUNT:
     case E_SAME:
-        *out = e->kind == E_COUNT ? v_int(a->count_now[e->slot]) : a->rows[e->table].values[e->column];
+        *out =
+            e->kind == E_COUNT ? v_int(a->count_now[e->slot]) : a->rows[e->table].values[e->column];
         if (out->type == c->type || out->type == V_NULL) break;
         buf_clear(text);
         value_format(out, text);
-        return value_of_text(it->schema, c, (struct text){arena_strdup(&r->arena, (const char *)text->data, text->size), text->size}, out, f);
+        return value_of_text(
+            it->schema, c,
+            (struct text){arena_strdup(&r->arena, (const char *)text->data, text->size),
+                          text->size},
+            out, f);
     case E_FROM:
     case E_CONST:
     case E_CASES: return value_of_text(it->schema, c, expr_text(e, r->slots, &r->arena), out, f);
     }
-    if (out->type == V_NULL && !c->nullable) return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "%s.%s is empty", it->schema->name, c->name);
+    if (out->type == V_NULL && !c->nullable)
+        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "%s.%s is empty", it->schema->name,
+                         c->name);
     return ST_OK;
 }
 
-static enum status compute_table(struct import_apply *a, struct oltp_txn *t, int table, struct record_reader *r, struct fault *f)
+static enum status compute_table(struct import_apply *a, struct oltp_txn *t, int table,
+                                 struct record_reader *r, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     int n = it->schema->column_count;
@@ -183,8 +208,9 @@ static enum status compute_table(struct import_apply *a, struct oltp_txn *t, int
     return st;
 }
 
-/* What was left for when the row is written.                                                       */
-static enum status compute_late(struct import_apply *a, int table, struct record_reader *r, struct fault *f)
+/* What was left for when the row is written.                                                     */
+static enum status compute_late(struct import_apply *a, int table, struct record_reader *r,
+                                struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     enum status st = ST_OK;
@@ -197,13 +223,15 @@ static enum status compute_late(struct import_apply *a, int table, struct record
 
 /* ---- writing ---- */
 
-static enum status put_event(struct import_apply *a, struct oltp_txn *t, int table, const struct record_reader *r, struct fault *f)
+static enum status put_event(struct import_apply *a, struct oltp_txn *t, int table,
+                             const struct record_reader *r, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     const struct import_event *e = it->events;
     struct bytes id, payload;
 
-    while (e != NULL && !condition_holds(e->when, r->slots)) e = e->next;
+    while (e != NULL && !condition_holds(e->when, r->slots))
+        e = e->next;
     if (e == NULL) return ST_OK;
     buf_clear(&a->json);
     for (uint16_t i = 0; i < it->schema->key_count; i++) {
@@ -212,13 +240,15 @@ static enum status put_event(struct import_apply *a, struct oltp_txn *t, int tab
     }
     id.size = a->json.size;
     row_to_json(it->schema, a->rows[table].values, &a->json);
-    if (!buf_ok(&a->json)) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for an event");
+    if (!buf_ok(&a->json))
+        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for an event");
     id.data = a->json.data;
     payload = (struct bytes){a->json.data + id.size, a->json.size - id.size};
     return oltp_outbox_put(t, e->aggregate, id, e->type, payload, f);
 }
 
-static enum status insert_row(struct import_apply *a, struct oltp_txn *t, int table, struct record_reader *r, struct fault *f)
+static enum status insert_row(struct import_apply *a, struct oltp_txn *t, int table,
+                              struct record_reader *r, struct fault *f)
 {
     enum status st = compute_late(a, table, r, f);
 
@@ -228,7 +258,7 @@ static enum status insert_row(struct import_apply *a, struct oltp_txn *t, int ta
     return put_event(a, t, table, r, f);
 }
 
-/* The stored row, copied and decoded. ST_NOT_FOUND.                                                 */
+/* The stored row, copied and decoded. ST_NOT_FOUND.                                              */
 static enum status read_old(struct import_apply *a, struct oltp_txn *t, int table, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
@@ -237,10 +267,12 @@ static enum status read_old(struct import_apply *a, struct oltp_txn *t, int tabl
     enum status st = oltp_get_key(t, it->id, (struct bytes){a->key.data, a->key.size}, &row, NULL);
 
     if (st == ST_NOT_FOUND) return st;
-    if (st != ST_OK) return fault_set(f, st, it->schema->name, FAULT_NO_OFFSET, "cannot read the stored row");
+    if (st != ST_OK)
+        return fault_set(f, st, it->schema->name, FAULT_NO_OFFSET, "cannot read the stored row");
     buf_clear(old);
     buf_append(old, row.row.data, row.row.size);
-    if (!buf_ok(old)) return fault_set(f, ST_NOMEM, it->schema->name, FAULT_NO_OFFSET, "no memory for a row");
+    if (!buf_ok(old))
+        return fault_set(f, ST_NOMEM, it->schema->name, FAULT_NO_OFFSET, "no memory for a row");
     return row_decode(it->schema, old->data, old->size, a->rows[table].old, f);
 }
 
@@ -249,12 +281,13 @@ static bool differs(const struct import_apply *a, int table)
     const struct import_table *it = &a->m->tables[table];
 
     for (int c = 0; c < it->schema->column_count; c++) {
-        if (it->compared[c] && !value_equal(&a->rows[table].old[c], &a->rows[table].values[c])) return true;
+        if (it->compared[c] && !value_equal(&a->rows[table].old[c], &a->rows[table].values[c]))
+            return true;
     }
     return false;
 }
 
-/* False when the record is older than the row, or follows it too soon.                              */
+/* False when the record is older than the row, or follows it too soon.                           */
 static bool new_enough(const struct import_apply *a, int table)
 {
     const struct import_table *it = &a->m->tables[table];
@@ -271,7 +304,8 @@ static bool new_enough(const struct import_apply *a, int table)
     return value_compare(is, was) >= 0;
 }
 
-static enum status update_row(struct import_apply *a, struct oltp_txn *t, int table, struct record_reader *r, struct fault *f)
+static enum status update_row(struct import_apply *a, struct oltp_txn *t, int table,
+                              struct record_reader *r, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     struct value *values = a->rows[table].values;
@@ -281,14 +315,15 @@ static enum status update_row(struct import_apply *a, struct oltp_txn *t, int ta
     if (st != ST_OK) return st;
     for (int c = 0; c < it->schema->column_count; c++) {
         if (it->columns[c].kind == E_UNMAPPED) values[c] = old[c];
-        if (it->columns[c].kind == E_VERSION) values[c] = v_int(old[c].type == V_INT ? old[c].i + 1 : 1);
+        if (it->columns[c].kind == E_VERSION)
+            values[c] = v_int(old[c].type == V_INT ? old[c].i + 1 : 1);
     }
     st = oltp_update(t, it->id, values, f);
     if (st == ST_OK) a->stats->updated++;
     return st;
 }
 
-/* KEEP: the row that the record before had is there; no need to look again.                         */
+/* KEEP: the row that the record before had is there; no need to look again.                      */
 static bool just_seen(struct import_apply *a, int table)
 {
     struct buf *last = &a->rows[table].last_key;
@@ -299,8 +334,10 @@ static bool just_seen(struct import_apply *a, int table)
     return false;
 }
 
-/* What is to be done with the table's row. INSERT mode is taken at its word: most such rows are new. */
-static enum status decide(struct import_apply *a, struct oltp_txn *t, int table, const struct record_reader *r, struct fault *f)
+/* What is to be done with the table's row. INSERT mode is taken at its word: most such rows are
+ * new.                                                                                           */
+static enum status decide(struct import_apply *a, struct oltp_txn *t, int table,
+                          const struct record_reader *r, struct fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     enum import_action *action = &a->rows[table].action;
@@ -316,14 +353,18 @@ static enum status decide(struct import_apply *a, struct oltp_txn *t, int table,
         st = read_old(a, t, table, f);
         if (st == ST_NOT_FOUND) return ST_OK;
         if (st != ST_OK) return st;
-        *action = it->mode != MODE_KEEP && differs(a, table) && new_enough(a, table) && condition_holds(it->update_when, r->slots) ? ACTION_UPDATE : ACTION_NONE;
+        *action = it->mode != MODE_KEEP && differs(a, table) && new_enough(a, table) &&
+                          condition_holds(it->update_when, r->slots)
+                      ? ACTION_UPDATE
+                      : ACTION_NONE;
     }
     if (*action == ACTION_NONE) a->stats->unchanged++;
     return ST_OK;
 }
 
-/* INSERT mode, and the key was there: the same row is fine.                                         */
-static enum status accept_same(struct import_apply *a, struct oltp_txn *t, int table, const struct record_reader *r, enum status why, struct fault *f)
+/* INSERT mode, and the key was there: the same row is fine.                                      */
+static enum status accept_same(struct import_apply *a, struct oltp_txn *t, int table,
+                               const struct record_reader *r, enum status why, struct fault *f)
 {
     const char *name = a->m->tables[table].schema->name;
     enum status st;
@@ -333,12 +374,14 @@ static enum status accept_same(struct import_apply *a, struct oltp_txn *t, int t
     if (st == ST_OK) st = read_old(a, t, table, f);
     if (st == ST_NOT_FOUND) return why; /* a unique index refused it */
     if (st != ST_OK) return st;
-    if (differs(a, table)) return fault_set(f, ST_EXISTS, NULL, r->line, "%s has a different row with this key", name);
+    if (differs(a, table))
+        return fault_set(f, ST_EXISTS, NULL, r->line, "%s has a different row with this key", name);
     a->stats->unchanged++;
     return ST_OK;
 }
 
-static enum status execute(struct import_apply *a, struct oltp_txn *t, int table, struct record_reader *r, struct fault *f)
+static enum status execute(struct import_apply *a, struct oltp_txn *t, int table,
+                           struct record_reader *r, struct fault *f)
 {
     struct fault why = {0};
     enum status st, late;
@@ -358,16 +401,18 @@ static enum status execute(struct import_apply *a, struct oltp_txn *t, int table
     return st;
 }
 
-/* Writes, with a savepoint where a later write may fail after an earlier one: a savepoint makes the trees
- * copy their pages again, and most records write one row.                                          */
-static enum status write_rows(struct import_apply *a, struct oltp_txn *t, struct record_reader *r, struct fault *f)
+/* Writes, with a savepoint where a later write may fail after an earlier one: a savepoint makes the
+ * trees copy their pages again, and most records write one row.                                  */
+static enum status write_rows(struct import_apply *a, struct oltp_txn *t, struct record_reader *r,
+                              struct fault *f)
 {
     int n = a->m->table_count, writes = 0;
     uint32_t savepoint = 0;
     enum status st = ST_OK, undo;
 
     for (int i = 0; i < n; i++) {
-        if (a->rows[i].fed && (a->repeats || a->rows[i].action != ACTION_NONE)) writes += 1 + (a->m->tables[i].events != NULL);
+        if (a->rows[i].fed && (a->repeats || a->rows[i].action != ACTION_NONE))
+            writes += 1 + (a->m->tables[i].events != NULL);
     }
     if (writes > 1) st = oltp_savepoint(t, &savepoint, f);
     if (st != ST_OK) return st;
@@ -385,7 +430,8 @@ static enum status write_rows(struct import_apply *a, struct oltp_txn *t, struct
     return oltp_release(t, savepoint, f);
 }
 
-enum status apply_record(struct import_apply *a, struct oltp_txn *t, struct record_reader *r, struct fault *f)
+enum status apply_record(struct import_apply *a, struct oltp_txn *t, struct record_reader *r,
+                         struct fault *f)
 {
     struct import_stats before = *a->stats;
     enum status st = ST_OK;

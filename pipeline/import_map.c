@@ -9,7 +9,8 @@ static struct import_map_entry *find(const struct import_map *m, const char *key
 {
     size_t i = hash64(key, size, 0) & (m->capacity - 1);
 
-    while (m->entries[i].key != NULL && (m->entries[i].size != size || memcmp(m->entries[i].key, key, size) != 0))
+    while (m->entries[i].key != NULL &&
+           (m->entries[i].size != size || memcmp(m->entries[i].key, key, size) != 0))
         i = (i + 1) & (m->capacity - 1);
     return &m->entries[i];
 }
@@ -26,7 +27,8 @@ static bool grow(struct import_map *m)
         return false;
     }
     for (size_t i = 0; i < old.capacity; i++) {
-        if (old.entries[i].key != NULL) *find(m, old.entries[i].key, old.entries[i].size) = old.entries[i];
+        if (old.entries[i].key != NULL)
+            *find(m, old.entries[i].key, old.entries[i].size) = old.entries[i];
     }
     free(old.entries);
     return true;

@@ -1,7 +1,8 @@
-/* import_mapping - the mapping file, parsed and checked against the tables. Private to the importer.
+/* import_mapping - the mapping file, parsed and checked against the tables. Private to the
+ * importer.
  *
- * Everything is resolved here: names of source columns become slots of a record, names of tables and
- * columns become positions, so that the loop over records compares and copies only.                 */
+ * Everything is resolved here: names of source columns become slots of a record, names of tables
+ * and columns become positions, so that the loop over records compares and copies only.          */
 #ifndef SEAM_PIPELINE_IMPORT_MAPPING_H
 #define SEAM_PIPELINE_IMPORT_MAPPING_H
 
@@ -12,7 +13,17 @@ enum { IMPORT_SLOTS_MAX = 256, IMPORT_TABLES_MAX = 16 };
 
 enum import_format { IMPORT_CSV, IMPORT_TSV, IMPORT_JSONL };
 
-enum condition_kind { C_EMPTY, C_STARTS, C_EQUALS, C_CONTAINS, C_ABOVE, C_BELOW, C_ALL, C_ANY, C_NOT };
+enum condition_kind {
+    C_EMPTY,
+    C_STARTS,
+    C_EQUALS,
+    C_CONTAINS,
+    C_ABOVE,
+    C_BELOW,
+    C_ALL,
+    C_ANY,
+    C_NOT
+};
 
 struct condition {
     enum condition_kind kind;
@@ -33,17 +44,17 @@ struct expr_case {
 
 struct expr {
     enum expr_kind kind;
-    int slot;                   /* FROM, COUNT */
+    int slot; /* FROM, COUNT */
     bool trim, digits, upper, lower, decimal_comma;
-    const char *time;           /* FROM: how its dates are written, as in strftime; NULL = ISO 8601 */
-    const char *prefix;          /* FROM: put before what is not empty */
+    const char *time;   /* FROM: how its dates are written, as in strftime; NULL = ISO 8601 */
+    const char *prefix; /* FROM: put before what is not empty */
     const struct expr *fallback; /* FROM: when empty */
-    const char *text;           /* CONST */
+    const char *text;            /* CONST */
     size_t size;
-    struct expr_case *cases;    /* CASES */
-    int table, column;          /* SAME: an earlier table of the mapping */
-    uint32_t index;             /* INTERN: the unique index, */
-    int index_column;           /* ... its one column      */
+    struct expr_case *cases; /* CASES */
+    int table, column;       /* SAME: an earlier table of the mapping */
+    uint32_t index;          /* INTERN: the unique index, */
+    int index_column;        /* ... its one column      */
 };
 
 enum import_mode {
@@ -65,9 +76,10 @@ struct import_table {
     const struct condition *when, *update_when;
     struct expr columns[COLUMNS_MAX];
     bool compared[COLUMNS_MAX];
-    bool early[COLUMNS_MAX]; /* decides whether anything is written; the others are computed only then */
-    int newest;             /* column: an older value changes nothing; -1 = none */
-    int64_t apart_us;       /* newest: at least this much later than the stored one */
+    bool early
+        [COLUMNS_MAX]; /* decides whether anything is written; the others are computed only then */
+    int newest;        /* column: an older value changes nothing; -1 = none */
+    int64_t apart_us;  /* newest: at least this much later than the stored one */
     struct import_event *events; /* when a row is inserted: the first that holds */
 };
 
@@ -75,27 +87,27 @@ struct mapping {
     struct arena arena;
     const char *name;
     enum import_format format;
-    char separator;       /* csv; 0 = a comma */
+    char separator; /* csv; 0 = a comma */
     bool format_given, latin1, no_header;
-    bool strict;          /* made of a table: columns that it has not are refused */
+    bool strict;                         /* made of a table: columns that it has not are refused */
     const char *slots[IMPORT_SLOTS_MAX]; /* names of the source columns that are used */
     int slot_count;
-    const char *const *columns;          /* of a file without a header */
+    const char *const *columns; /* of a file without a header */
     int column_count;
-    int group_slot;       /* one transaction a run of equal values; -1 = none */
-    uint64_t group_rows;  /* ... and at most this many records                */
+    int group_slot;      /* one transaction a run of equal values; -1 = none */
+    uint64_t group_rows; /* ... and at most this many records                */
     struct import_table tables[IMPORT_TABLES_MAX];
     struct schema schemas[IMPORT_TABLES_MAX];
     int table_count;
 };
 
-/* Parses and checks against the tables that `t` sees.                                              */
-MUST_USE enum status mapping_parse(const char *json, size_t n, struct oltp_txn *t, struct mapping **out,
-                                   struct fault *f);
-/* Every live column of `table` from the source column of its name.                                 */
+/* Parses and checks against the tables that `t` sees.                                            */
+MUST_USE enum status mapping_parse(const char *json, size_t n, struct oltp_txn *t,
+                                   struct mapping **out, struct fault *f);
+/* Every live column of `table` from the source column of its name.                               */
 MUST_USE enum status mapping_of_table(const char *table, struct oltp_txn *t, struct mapping **out,
                                       struct fault *f);
-void mapping_free(struct mapping *m); /* accepts NULL */
+void mapping_free(struct mapping *m);                        /* accepts NULL */
 int mapping_slot(const struct mapping *m, const char *name); /* -1 when no expression uses it */
 
 #endif

@@ -16,9 +16,13 @@ static bool ends_with(const char *s, const char *end)
 
 static enum import_format format_of_name(const char *file)
 {
-    static const struct { const char *end; enum import_format format; } ends[] = {
-        {".tsv", IMPORT_TSV}, {".tsv.gz", IMPORT_TSV}, {".tab", IMPORT_TSV}, {".jsonl", IMPORT_JSONL}, {".jsonl.gz", IMPORT_JSONL},
-        {".ndjson", IMPORT_JSONL}, {".ndjson.gz", IMPORT_JSONL}, {".json", IMPORT_JSONL}, {".json.gz", IMPORT_JSONL}};
+    static const struct {
+        const char *end;
+        enum import_format format;
+    } ends[] = {
+        {".tsv", IMPORT_TSV},         {".tsv.gz", IMPORT_TSV},     {".tab", IMPORT_TSV},
+        {".jsonl", IMPORT_JSONL},     {".jsonl.gz", IMPORT_JSONL}, {".ndjson", IMPORT_JSONL},
+        {".ndjson.gz", IMPORT_JSONL}, {".json", IMPORT_JSONL},     {".json.gz", IMPORT_JSONL}};
 
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         if (ends_with(file, ends[i].end)) return ends[i].format;
@@ -26,8 +30,8 @@ static enum import_format format_of_name(const char *file)
     return IMPORT_CSV;
 }
 
-static enum status missing_column(const struct record_reader *r, const char *file, int slot, const struct csv_field *fields,
-                                  size_t count, struct fault *f)
+static enum status missing_column(const struct record_reader *r, const char *file, int slot,
+                                  const struct csv_field *fields, size_t count, struct fault *f)
 {
     const char *names[CSV_FIELDS_MAX], *near;
     struct arena a = {0};
@@ -37,24 +41,31 @@ static enum status missing_column(const struct record_reader *r, const char *fil
         if (names[i] == NULL) names[i] = "";
     }
     near = nearest_name(r->m->slots[slot], names, count);
-    (void)fault_set(f, ST_INVALID, file, 1, "the file has no column \"%s\"%s%s%s", r->m->slots[slot],
-                    near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+    (void)fault_set(f, ST_INVALID, file, 1, "the file has no column \"%s\"%s%s%s",
+                    r->m->slots[slot], near != NULL ? "; did you mean \"" : "",
+                    near != NULL ? near : "", near != NULL ? "\"?" : "");
     arena_free(&a);
     return ST_INVALID;
 }
 
-/* Finds each slot among the names; in a strict mapping a name without a slot is refused.            */
-static enum status place_columns(struct record_reader *r, const char *file, const struct csv_field *fields, size_t count, struct fault *f)
+/* Finds each slot among the names; in a strict mapping a name without a slot is refused.         */
+static enum status place_columns(struct record_reader *r, const char *file,
+                                 const struct csv_field *fields, size_t count, struct fault *f)
 {
     const struct mapping *m = r->m;
 
-    for (int s = 0; s < m->slot_count; s++) r->position[s] = -1;
+    for (int s = 0; s < m->slot_count; s++)
+        r->position[s] = -1;
     for (size_t i = 0; i < count; i++) {
         int found = -1;
 
         for (int s = 0; s < m->slot_count; s++) {
-            if (strlen(m->slots[s]) != fields[i].size || memcmp(m->slots[s], fields[i].data, fields[i].size) != 0) continue;
-            if (r->position[s] >= 0) return fault_set(f, ST_INVALID, file, 1, "the file has two columns \"%s\"", m->slots[s]);
+            if (strlen(m->slots[s]) != fields[i].size ||
+                memcmp(m->slots[s], fields[i].data, fields[i].size) != 0)
+                continue;
+            if (r->position[s] >= 0)
+                return fault_set(f, ST_INVALID, file, 1, "the file has two columns \"%s\"",
+                                 m->slots[s]);
             r->position[s] = (int)i;
             found = s;
         }
@@ -63,8 +74,11 @@ static enum status place_columns(struct record_reader *r, const char *file, cons
             char *name = arena_strdup(&r->arena, fields[i].data, fields[i].size);
 
             if (name != NULL) near = nearest_name(name, m->slots, (size_t)m->slot_count);
-            return fault_set(f, ST_INVALID, file, 1, "table %s has no column \"%.*s\"%s%s; a mapping says what becomes of it", m->tables[0].schema->name,
-                             (int)(fields[i].size < 64 ? fields[i].size : 64), fields[i].data, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+            return fault_set(
+                f, ST_INVALID, file, 1,
+                "table %s has no column \"%.*s\"%s%s; a mapping says what becomes of it",
+                m->tables[0].schema->name, (int)(fields[i].size < 64 ? fields[i].size : 64),
+                fields[i].data, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
         }
     }
     for (int s = 0; s < m->slot_count && !m->strict; s++) {
@@ -82,7 +96,8 @@ static enum status read_header(struct record_reader *r, const char *file, struct
 
     if (r->m->no_header) {
         for (; count < (size_t)r->m->column_count && count < CSV_FIELDS_MAX; count++)
-            given[count] = (struct csv_field){.data = r->m->columns[count], .size = strlen(r->m->columns[count])};
+            given[count] = (struct csv_field){.data = r->m->columns[count],
+                                              .size = strlen(r->m->columns[count])};
         fields = given;
     } else {
         st = csv_next(r->csv, &fields, &count, f);
@@ -90,16 +105,19 @@ static enum status read_header(struct record_reader *r, const char *file, struct
         if (st != ST_OK) return st;
     }
     csv_expect(r->csv, count);
-    for (size_t i = 0; i < count; i++) buf_lenstr(&r->header, fields[i].data, fields[i].size);
+    for (size_t i = 0; i < count; i++)
+        buf_lenstr(&r->header, fields[i].data, fields[i].size);
     return place_columns(r, file, fields, count, f);
 }
 
-enum status record_open(struct record_reader *r, struct io *io, const char *file, const struct mapping *m, struct fault *f)
+enum status record_open(struct record_reader *r, struct io *io, const char *file,
+                        const struct mapping *m, struct fault *f)
 {
     struct csv_options o = {.separator = ',', .quotes = true};
     enum status st;
 
-    *r = (struct record_reader){.m = m, .format = m->format_given ? m->format : format_of_name(file)};
+    *r = (struct record_reader){.m = m,
+                                .format = m->format_given ? m->format : format_of_name(file)};
     st = source_open(io, file, &r->source, f);
     if (st != ST_OK || r->format == IMPORT_JSONL) return st;
     if (m->separator != 0) o.separator = m->separator;
@@ -124,12 +142,14 @@ static bool ascii(const char *s, size_t n)
 {
     unsigned char all = 0;
 
-    for (size_t i = 0; i < n; i++) all |= (unsigned char)s[i];
+    for (size_t i = 0; i < n; i++)
+        all |= (unsigned char)s[i];
     return all < 0x80;
 }
 
-/* Text comes in as UTF-8, or is made so.                                                           */
-static enum status take_text(struct record_reader *r, int slot, const char *data, size_t size, struct fault *f)
+/* Text comes in as UTF-8, or is made so.                                                         */
+static enum status take_text(struct record_reader *r, int slot, const char *data, size_t size,
+                             struct fault *f)
 {
     char *out;
     size_t n = 0;
@@ -138,11 +158,14 @@ static enum status take_text(struct record_reader *r, int slot, const char *data
     if (ascii(data, size)) return ST_OK;
     if (!r->m->latin1) {
         if (utf8_valid(data, size)) return ST_OK;
-        return fault_set(f, ST_INVALID, NULL, r->line, "column %s is not UTF-8 (\"encoding\": \"latin-1\" would read it)", r->m->slots[slot]);
+        return fault_set(f, ST_INVALID, NULL, r->line,
+                         "column %s is not UTF-8 (\"encoding\": \"latin-1\" would read it)",
+                         r->m->slots[slot]);
     }
     out = arena_alloc(&r->arena, 2 * size);
     if (out == NULL) return fault_set(f, ST_NOMEM, NULL, r->line, "no memory for a text");
-    for (size_t i = 0; i < size; i++) n += utf8_put((unsigned char)data[i], out + n);
+    for (size_t i = 0; i < size; i++)
+        n += utf8_put((unsigned char)data[i], out + n);
     r->slots[slot] = (struct text){out, n};
     return ST_OK;
 }
@@ -155,29 +178,36 @@ static enum status next_csv(struct record_reader *r, struct fault *f)
 
     r->line = csv_line(r->csv);
     if (st != ST_OK) return st;
-    for (size_t i = 0; i < count; i++) buf_lenstr(&r->raw, fields[i].data, fields[i].size);
+    for (size_t i = 0; i < count; i++)
+        buf_lenstr(&r->raw, fields[i].data, fields[i].size);
     for (int s = 0; s < r->m->slot_count && st == ST_OK; s++) {
         int at = r->position[s];
 
-        if (at >= 0) st = take_text(r, s, fields[at].data, fields[at].size, f);
-        else r->slots[s] = (struct text){NULL, 0};
+        if (at >= 0)
+            st = take_text(r, s, fields[at].data, fields[at].size, f);
+        else
+            r->slots[s] = (struct text){NULL, 0};
     }
     return st;
 }
 
-static enum status take_member(struct record_reader *r, int slot, const struct json *v, struct fault *f)
+static enum status take_member(struct record_reader *r, int slot, const struct json *v,
+                               struct fault *f)
 {
     r->slots[slot] = (struct text){NULL, 0};
     if (v == NULL) return ST_OK;
     switch (v->type) {
     case J_NULL: r->slots[slot] = (struct text){"", 0}; return ST_OK;
-    case J_BOOL: r->slots[slot] = v->boolean ? (struct text){"true", 4} : (struct text){"false", 5}; return ST_OK;
+    case J_BOOL:
+        r->slots[slot] = v->boolean ? (struct text){"true", 4} : (struct text){"false", 5};
+        return ST_OK;
     case J_NUMBER:
     case J_STRING: r->slots[slot] = (struct text){v->str, v->len}; return ST_OK;
     case J_ARRAY:
     case J_OBJECT: break;
     }
-    return fault_set(f, ST_INVALID, NULL, r->line, "member %s is not a single value", r->m->slots[slot]);
+    return fault_set(f, ST_INVALID, NULL, r->line, "member %s is not a single value",
+                     r->m->slots[slot]);
 }
 
 static enum status next_json(struct record_reader *r, struct fault *f)
@@ -187,18 +217,24 @@ static enum status next_json(struct record_reader *r, struct fault *f)
     struct json *root = NULL;
     enum status st;
 
-    do st = source_line(r->source, IMPORT_LINE_MAX, &line, &n, f);
+    do
+        st = source_line(r->source, IMPORT_LINE_MAX, &line, &n, f);
     while (st == ST_OK && n == 0);
     r->line = source_line_number(r->source);
     if (st == ST_LIMIT) return ST_INVALID;
     if (st != ST_OK) return st;
     buf_append(&r->raw, line, n);
     st = json_parse(line, n, &r->arena, NULL, &root, f);
-    if (st == ST_OK && root->type != J_OBJECT) st = fault_set(f, ST_INVALID, NULL, r->line, "the line is not a JSON object");
-    for (const struct json *c = st == ST_OK && r->m->strict ? root->child : NULL; c != NULL && st == ST_OK; c = c->next) {
-        if (mapping_slot(r->m, c->key) < 0) st = fault_set(f, ST_INVALID, NULL, r->line, "table %s has no column \"%.64s\"", r->m->tables[0].schema->name, c->key);
+    if (st == ST_OK && root->type != J_OBJECT)
+        st = fault_set(f, ST_INVALID, NULL, r->line, "the line is not a JSON object");
+    for (const struct json *c = st == ST_OK && r->m->strict ? root->child : NULL;
+         c != NULL && st == ST_OK; c = c->next) {
+        if (mapping_slot(r->m, c->key) < 0)
+            st = fault_set(f, ST_INVALID, NULL, r->line, "table %s has no column \"%.64s\"",
+                           r->m->tables[0].schema->name, c->key);
     }
-    for (int s = 0; s < r->m->slot_count && st == ST_OK; s++) st = take_member(r, s, json_get(root, r->m->slots[s]), f);
+    for (int s = 0; s < r->m->slot_count && st == ST_OK; s++)
+        st = take_member(r, s, json_get(root, r->m->slots[s]), f);
     return st;
 }
 
@@ -209,7 +245,8 @@ enum status record_next(struct record_reader *r, struct fault *f)
     arena_reset(&r->arena);
     buf_clear(&r->raw);
     st = r->format == IMPORT_JSONL ? next_json(r, f) : next_csv(r, f);
-    if (st != ST_NOMEM && !buf_ok(&r->raw)) return fault_set(f, ST_NOMEM, NULL, r->line, "no memory for a record");
+    if (st != ST_NOMEM && !buf_ok(&r->raw))
+        return fault_set(f, ST_NOMEM, NULL, r->line, "no memory for a record");
     return st;
 }
 
@@ -220,13 +257,14 @@ static bool number_beyond(const struct condition *c, struct text t, int directio
     struct value number, bound = v_decimal(c->number, 6);
     double d;
 
-    while (t.size > 0 && t.data[0] == ' ') t.data++, t.size--;
+    while (t.size > 0 && t.data[0] == ' ')
+        t.data++, t.size--;
     if (double_parse(t.data, t.size, &d) != ST_OK) return false;
     number = v_double(d);
     return value_compare(&number, &bound) == direction;
 }
 
-/* Names are short: looking for the first letter beats any cleverer search.                          */
+/* Names are short: looking for the first letter beats any cleverer search.                       */
 static bool contains(struct text t, const char *what, size_t n)
 {
     if (n == 0) return true;
@@ -244,8 +282,10 @@ bool condition_holds(const struct condition *c, const struct text *slots)
     t = slots[c->slot];
     switch (c->kind) {
     case C_EMPTY: return (t.size == 0) == (c->number != 0);
-    case C_STARTS: return t.size >= c->size && (c->size == 0 || memcmp(t.data, c->text, c->size) == 0);
-    case C_EQUALS: return t.size == c->size && (t.size == 0 || memcmp(t.data, c->text, c->size) == 0);
+    case C_STARTS:
+        return t.size >= c->size && (c->size == 0 || memcmp(t.data, c->text, c->size) == 0);
+    case C_EQUALS:
+        return t.size == c->size && (t.size == 0 || memcmp(t.data, c->text, c->size) == 0);
     case C_CONTAINS: return contains(t, c->text, c->size);
     case C_ABOVE: return number_beyond(c, t, 1);
     case C_BELOW: return number_beyond(c, t, -1);
@@ -266,8 +306,10 @@ bool condition_holds(const struct condition *c, const struct text *slots)
 
 static struct text trimmed(struct text t)
 {
-    while (t.size > 0 && (unsigned char)t.data[0] <= ' ') t.data++, t.size--;
-    while (t.size > 0 && (unsigned char)t.data[t.size - 1] <= ' ') t.size--;
+    while (t.size > 0 && (unsigned char)t.data[0] <= ' ')
+        t.data++, t.size--;
+    while (t.size > 0 && (unsigned char)t.data[t.size - 1] <= ' ')
+        t.size--;
     return t;
 }
 
@@ -288,17 +330,19 @@ static struct text rewritten(const struct expr *e, struct text t, struct arena *
     return (struct text){out, n};
 }
 
-/* One to `most` digits.                                                                             */
+/* One to `most` digits.                                                                          */
 static bool take_number(const char **p, const char *end, int most, unsigned *out)
 {
     int n = 0;
 
     *out = 0;
-    for (; n < most && *p < end && **p >= '0' && **p <= '9'; n++) *out = *out * 10 + (unsigned)(*(*p)++ - '0');
+    for (; n < most && *p < end && **p >= '0' && **p <= '9'; n++)
+        *out = *out * 10 + (unsigned)(*(*p)++ - '0');
     return n > 0;
 }
 
-/* A date written as `format` says, in ISO 8601; what does not match stays as it is, and is refused later. */
+/* A date written as `format` says, in ISO 8601; what does not match stays as it is, and is refused
+ * later.                                                                                         */
 static struct text iso_time(const char *format, struct text t, struct arena *a)
 {
     unsigned part[6] = {0, 1, 1, 0, 0, 0};
@@ -315,10 +359,11 @@ static struct text iso_time(const char *format, struct text t, struct arena *a)
         }
     }
     if (p != end || out == NULL) return t;
-    return (struct text){out, (size_t)snprintf(out, 64, "%04u-%02u-%02uT%02u:%02u:%02u", part[0], part[1], part[2], part[3], part[4], part[5])};
+    return (struct text){out, (size_t)snprintf(out, 64, "%04u-%02u-%02uT%02u:%02u:%02u", part[0],
+                                               part[1], part[2], part[3], part[4], part[5])};
 }
 
-/* "1.234,50" is 1234.50.                                                                            */
+/* "1.234,50" is 1234.50.                                                                         */
 static struct text with_point(struct text t, struct arena *a)
 {
     char *out = arena_alloc(a, t.size > 0 ? t.size : 1);

@@ -11,7 +11,7 @@
 
 enum { LINES_MAX = 20, OPEN_ORDERS = 256 /* placed, neither shipped nor cancelled yet */ };
 
-/* Columns by name, found once; -1 = the table has none.                                            */
+/* Columns by name, found once; -1 = the table has none.                                          */
 enum { P_ID, P_PRICE, P_STOCK, P_UPDATED, P_VERSION, P_COLUMNS };
 enum { C_ID, C_NAME, C_EMAIL, C_COUNTRY, C_CREATED, C_VERSION, C_COLUMNS };
 enum { O_ID, O_CUSTOMER, O_STATUS, O_PLACED, O_COUNTRY, O_UPDATED, O_VERSION, O_COLUMNS };
@@ -19,12 +19,30 @@ enum { L_ORDER, L_LINE, L_PRODUCT, L_QUANTITY, L_PRICE, L_COLUMNS };
 enum { T_PRODUCTS, T_CUSTOMERS, T_ORDERS, T_LINES, T_COUNT };
 enum { REQUIRED = 1 };
 
-struct wanted { const char *name; enum value_type type; int flags; };
+struct wanted {
+    const char *name;
+    enum value_type type;
+    int flags;
+};
 
-static const struct wanted wanted_products[P_COLUMNS] = {{"product_id", V_INT, REQUIRED}, {"price", V_DECIMAL, REQUIRED}, {"stock", V_INT, 0}, {"updated_at", V_TIME, 0}, {"version", V_INT, 0}};
-static const struct wanted wanted_customers[C_COLUMNS] = {{"customer_id", V_INT, REQUIRED}, {"name", V_TEXT, 0}, {"email", V_TEXT, 0}, {"country", V_TEXT, 0}, {"created_at", V_TIME, 0}, {"version", V_INT, 0}};
-static const struct wanted wanted_orders[O_COLUMNS] = {{"order_id", V_INT, REQUIRED}, {"customer_id", V_INT, REQUIRED}, {"status", V_TEXT, REQUIRED}, {"placed_at", V_TIME, REQUIRED}, {"country", V_TEXT, 0}, {"updated_at", V_TIME, 0}, {"version", V_INT, 0}};
-static const struct wanted wanted_lines[L_COLUMNS] = {{"order_id", V_INT, REQUIRED}, {"line_no", V_INT, REQUIRED}, {"product_id", V_INT, REQUIRED}, {"quantity", V_INT, REQUIRED}, {"unit_price", V_DECIMAL, REQUIRED}};
+static const struct wanted wanted_products[P_COLUMNS] = {{"product_id", V_INT, REQUIRED},
+                                                         {"price", V_DECIMAL, REQUIRED},
+                                                         {"stock", V_INT, 0},
+                                                         {"updated_at", V_TIME, 0},
+                                                         {"version", V_INT, 0}};
+static const struct wanted wanted_customers[C_COLUMNS] = {
+    {"customer_id", V_INT, REQUIRED}, {"name", V_TEXT, 0},       {"email", V_TEXT, 0},
+    {"country", V_TEXT, 0},           {"created_at", V_TIME, 0}, {"version", V_INT, 0}};
+static const struct wanted wanted_orders[O_COLUMNS] = {
+    {"order_id", V_INT, REQUIRED}, {"customer_id", V_INT, REQUIRED},
+    {"status", V_TEXT, REQUIRED},  {"placed_at", V_TIME, REQUIRED},
+    {"country", V_TEXT, 0},        {"updated_at", V_TIME, 0},
+    {"version", V_INT, 0}};
+static const struct wanted wanted_lines[L_COLUMNS] = {{"order_id", V_INT, REQUIRED},
+                                                      {"line_no", V_INT, REQUIRED},
+                                                      {"product_id", V_INT, REQUIRED},
+                                                      {"quantity", V_INT, REQUIRED},
+                                                      {"unit_price", V_DECIMAL, REQUIRED}};
 
 struct table {
     uint32_t id;
@@ -33,8 +51,13 @@ struct table {
     struct value values[COLUMNS_MAX];
 };
 
-struct product { int64_t id, price, stock; }; /* price in the scale of products.price */
-struct open_order { int64_t id; int64_t customer; };
+struct product {
+    int64_t id, price, stock;
+}; /* price in the scale of products.price */
+struct open_order {
+    int64_t id;
+    int64_t customer;
+};
 
 struct shopgen {
     struct oltp *db;
@@ -46,7 +69,7 @@ struct shopgen {
     size_t product_count;
     uint8_t *customer_known;
     int64_t first_customer, next_order;
-    double *day_ends;         /* share of the orders up to the end of each day */
+    double *day_ends; /* share of the orders up to the end of each day */
     struct open_order open[OPEN_ORDERS];
     size_t open_count;
     int64_t last_us;
@@ -56,24 +79,31 @@ struct shopgen {
 
 /* ---- opening ---- */
 
-static enum status open_table(struct oltp_txn *t, struct table *table, const char *name, const struct wanted *wanted, int count, struct fault *f)
+static enum status open_table(struct oltp_txn *t, struct table *table, const char *name,
+                              const struct wanted *wanted, int count, struct fault *f)
 {
     enum status st = oltp_table(t, name, &table->id, f);
 
     if (st != ST_OK) return st;
-    if (schema_clone(oltp_schema(t, table->id), &table->schema) != ST_OK) return fault_set(f, ST_NOMEM, name, FAULT_NO_OFFSET, "no memory for a schema");
+    if (schema_clone(oltp_schema(t, table->id), &table->schema) != ST_OK)
+        return fault_set(f, ST_NOMEM, name, FAULT_NO_OFFSET, "no memory for a schema");
     for (int i = 0; i < count; i++) {
         int c = schema_column(&table->schema, wanted[i].name);
 
         if (c >= 0 && table->schema.columns[c].type != wanted[i].type)
-            return fault_set(f, ST_INVALID, name, FAULT_NO_OFFSET, "%s is %s, not %s", wanted[i].name, value_type_name(table->schema.columns[c].type), value_type_name(wanted[i].type));
-        if (c < 0 && (wanted[i].flags & REQUIRED) != 0) return fault_set(f, ST_NOT_FOUND, name, FAULT_NO_OFFSET, "the table has no column %s", wanted[i].name);
+            return fault_set(f, ST_INVALID, name, FAULT_NO_OFFSET, "%s is %s, not %s",
+                             wanted[i].name, value_type_name(table->schema.columns[c].type),
+                             value_type_name(wanted[i].type));
+        if (c < 0 && (wanted[i].flags & REQUIRED) != 0)
+            return fault_set(f, ST_NOT_FOUND, name, FAULT_NO_OFFSET, "the table has no column %s",
+                             wanted[i].name);
         table->column[i] = c;
     }
     return ST_OK;
 }
 
-static enum status last_key(struct oltp_txn *t, const struct table *table, int64_t *out, struct fault *f)
+static enum status last_key(struct oltp_txn *t, const struct table *table, int64_t *out,
+                            struct fault *f)
 {
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
@@ -82,7 +112,8 @@ static enum status last_key(struct oltp_txn *t, const struct table *table, int64
 
     *out = 0;
     if (st == ST_OK) st = oltp_cursor_prev(c, &row, f);
-    if (st == ST_OK) st = row_get(&table->schema, row.row.data, row.row.size, table->column[0], &v, f);
+    if (st == ST_OK)
+        st = row_get(&table->schema, row.row.data, row.row.size, table->column[0], &v, f);
     if (st == ST_OK) *out = v.i;
     oltp_cursor_close(c);
     return st == ST_END ? ST_OK : st;
@@ -97,9 +128,12 @@ static enum status read_products(struct shopgen *g, struct oltp_txn *t, struct f
     struct value v[COLUMNS_MAX];
     enum status st;
 
-    if (count == 0) return fault_set(f, ST_NOT_FOUND, "products", FAULT_NO_OFFSET, "there are no products to order");
+    if (count == 0)
+        return fault_set(f, ST_NOT_FOUND, "products", FAULT_NO_OFFSET,
+                         "there are no products to order");
     g->products = calloc(count, sizeof *g->products);
-    if (g->products == NULL) return fault_set(f, ST_NOMEM, "products", FAULT_NO_OFFSET, "no memory for the products");
+    if (g->products == NULL)
+        return fault_set(f, ST_NOMEM, "products", FAULT_NO_OFFSET, "no memory for the products");
     st = oltp_cursor_open(t, table->id, 0, NULL, 0, &c, f);
     while (st == ST_OK && g->product_count < count) {
         st = oltp_cursor_next(c, &row, f);
@@ -108,16 +142,20 @@ static enum status read_products(struct shopgen *g, struct oltp_txn *t, struct f
         g->products[g->product_count++] = (struct product){
             .id = v[table->column[P_ID]].i,
             .price = v[table->column[P_PRICE]].type == V_DECIMAL ? v[table->column[P_PRICE]].i : 0,
-            .stock = table->column[P_STOCK] >= 0 && v[table->column[P_STOCK]].type == V_INT ? v[table->column[P_STOCK]].i : 0};
+            .stock = table->column[P_STOCK] >= 0 && v[table->column[P_STOCK]].type == V_INT
+                         ? v[table->column[P_STOCK]].i
+                         : 0};
     }
     oltp_cursor_close(c);
     return st == ST_END ? ST_OK : st;
 }
 
-/* Season: quiet after New Year, a bump at Easter, a long rise to Christmas; weekdays beat Sundays.   */
+/* Season: quiet after New Year, a bump at Easter, a long rise to Christmas; weekdays beat Sundays.
+ */
 static double day_weight(int64_t day_us)
 {
-    static const double months[12] = {0.75, 0.75, 0.95, 0.85, 1.0, 0.95, 0.9, 0.9, 1.15, 1.3, 1.7, 1.3};
+    static const double months[12] = {0.75, 0.75, 0.95, 0.85, 1.0, 0.95,
+                                      0.9,  0.9,  1.15, 1.3,  1.7, 1.3};
     static const double weekdays[7] = {1.15, 1.1, 1.05, 1.0, 1.0, 0.8, 0.7}; /* Monday first */
     struct civil c;
     int64_t day = day_us / US_PER_DAY;
@@ -131,16 +169,21 @@ static enum status spread_days(struct shopgen *g, struct fault *f)
     double sum = 0;
 
     g->day_ends = calloc(g->o.days, sizeof *g->day_ends);
-    if (g->day_ends == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the days");
+    if (g->day_ends == NULL)
+        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the days");
     for (uint32_t d = 0; d < g->o.days; d++) {
         sum += day_weight(g->o.start_us + (int64_t)d * US_PER_DAY);
         g->day_ends[d] = sum;
     }
-    for (uint32_t d = 0; d < g->o.days; d++) g->day_ends[d] /= sum;
+    for (uint32_t d = 0; d < g->o.days; d++)
+        g->day_ends[d] /= sum;
     return ST_OK;
 }
 
-static uint32_t or_default(uint32_t v, uint32_t otherwise) { return v == UINT32_MAX ? 0 : v == 0 ? otherwise : v; }
+static uint32_t or_default(uint32_t v, uint32_t otherwise)
+{
+    return v == UINT32_MAX ? 0 : v == 0 ? otherwise : v;
+}
 
 static void fill_options(struct shopgen *g, const struct shopgen_options *o)
 {
@@ -162,10 +205,14 @@ static enum status read_shop(struct shopgen *g, struct fault *f)
     int64_t last = 0;
     enum status st = oltp_read_begin(g->db, &t, f);
 
-    if (st == ST_OK) st = open_table(t, &g->tables[T_PRODUCTS], "products", wanted_products, P_COLUMNS, f);
-    if (st == ST_OK) st = open_table(t, &g->tables[T_CUSTOMERS], "customers", wanted_customers, C_COLUMNS, f);
-    if (st == ST_OK) st = open_table(t, &g->tables[T_ORDERS], "orders", wanted_orders, O_COLUMNS, f);
-    if (st == ST_OK) st = open_table(t, &g->tables[T_LINES], "order_lines", wanted_lines, L_COLUMNS, f);
+    if (st == ST_OK)
+        st = open_table(t, &g->tables[T_PRODUCTS], "products", wanted_products, P_COLUMNS, f);
+    if (st == ST_OK)
+        st = open_table(t, &g->tables[T_CUSTOMERS], "customers", wanted_customers, C_COLUMNS, f);
+    if (st == ST_OK)
+        st = open_table(t, &g->tables[T_ORDERS], "orders", wanted_orders, O_COLUMNS, f);
+    if (st == ST_OK)
+        st = open_table(t, &g->tables[T_LINES], "order_lines", wanted_lines, L_COLUMNS, f);
     if (st == ST_OK) st = read_products(g, t, f);
     if (st == ST_OK) st = last_key(t, &g->tables[T_CUSTOMERS], &last, f);
     g->first_customer = last + 1;
@@ -175,19 +222,22 @@ static enum status read_shop(struct shopgen *g, struct fault *f)
     return st;
 }
 
-enum status shopgen_open(struct oltp *db, const struct shopgen_options *o, struct shopgen **out, struct fault *f)
+enum status shopgen_open(struct oltp *db, const struct shopgen_options *o, struct shopgen **out,
+                         struct fault *f)
 {
     struct shopgen *g = calloc(1, sizeof *g);
     enum status st;
 
-    if (g == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for a generator");
+    if (g == NULL)
+        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for a generator");
     g->db = db;
     fill_options(g, o);
     st = read_shop(g, f);
     if (st == ST_OK) st = spread_days(g, f);
     if (st == ST_OK) {
         g->customer_known = calloc(g->o.customers, 1);
-        if (g->customer_known == NULL) st = fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the customers");
+        if (g->customer_known == NULL)
+            st = fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the customers");
     }
     if (st == ST_OK) {
         rng_seed(&g->rng, g->o.seed);
@@ -205,7 +255,8 @@ enum status shopgen_open(struct oltp *db, const struct shopgen_options *o, struc
 void shopgen_close(struct shopgen *g)
 {
     if (g == NULL) return;
-    for (int i = 0; i < T_COUNT; i++) schema_free(&g->tables[i].schema);
+    for (int i = 0; i < T_COUNT; i++)
+        schema_free(&g->tables[i].schema);
     free(g->products);
     free(g->customer_known);
     free(g->day_ends);
@@ -214,7 +265,10 @@ void shopgen_close(struct shopgen *g)
     free(g);
 }
 
-const struct shopgen_stats *shopgen_stats(const struct shopgen *g) { return &g->stats; }
+const struct shopgen_stats *shopgen_stats(const struct shopgen *g)
+{
+    return &g->stats;
+}
 
 /* ---- helpers of all transactions ---- */
 
@@ -225,11 +279,16 @@ static void set(struct table *t, int which, struct value v)
 
 static void set_defaults(struct table *t)
 {
-    for (uint16_t i = 0; i < t->schema.column_count; i++) t->values[i] = column_live(&t->schema.columns[i], t->schema.version) ? t->schema.columns[i].def : v_null();
+    for (uint16_t i = 0; i < t->schema.column_count; i++)
+        t->values[i] = column_live(&t->schema.columns[i], t->schema.version)
+                           ? t->schema.columns[i].def
+                           : v_null();
 }
 
-/* Reads the row with this id into t->values (copied, so that it outlives the change). ST_NOT_FOUND.  */
-static enum status load(struct shopgen *g, struct oltp_txn *txn, struct table *t, int64_t id, struct fault *f)
+/* Reads the row with this id into t->values (copied, so that it outlives the change). ST_NOT_FOUND.
+ */
+static enum status load(struct shopgen *g, struct oltp_txn *txn, struct table *t, int64_t id,
+                        struct fault *f)
 {
     struct value key = v_int(id);
     struct oltp_row row;
@@ -238,14 +297,16 @@ static enum status load(struct shopgen *g, struct oltp_txn *txn, struct table *t
     if (st != ST_OK) return st;
     buf_clear(&g->row);
     buf_append(&g->row, row.row.data, row.row.size);
-    if (!buf_ok(&g->row)) return fault_set(f, ST_NOMEM, t->schema.name, FAULT_NO_OFFSET, "no memory for a row");
+    if (!buf_ok(&g->row))
+        return fault_set(f, ST_NOMEM, t->schema.name, FAULT_NO_OFFSET, "no memory for a row");
     return row_decode(&t->schema, g->row.data, g->row.size, t->values, f);
 }
 
 static void touch(struct shopgen *g, struct table *t, int updated, int version)
 {
     set(t, updated, v_time(g->last_us));
-    if (t->column[version] >= 0) t->values[t->column[version]] = v_int(t->values[t->column[version]].i + 1);
+    if (t->column[version] >= 0)
+        t->values[t->column[version]] = v_int(t->values[t->column[version]].i + 1);
 }
 
 static enum status finish(struct shopgen *g, struct oltp_txn *txn, enum status st, struct fault *f)
@@ -276,13 +337,16 @@ static void event_begin(struct shopgen *g, struct json_writer *w, const char *id
     jw_strn(w, at, time_format(g->last_us, at));
 }
 
-static enum status event_put(struct shopgen *g, struct oltp_txn *txn, const char *aggregate, int64_t id, const char *type, struct fault *f)
+static enum status event_put(struct shopgen *g, struct oltp_txn *txn, const char *aggregate,
+                             int64_t id, const char *type, struct fault *f)
 {
     char text[32];
     size_t n = decimal_format(id, 0, text);
 
-    if (!buf_ok(&g->json)) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for an event");
-    return oltp_outbox_put(txn, aggregate, (struct bytes){(const uint8_t *)text, n}, type, (struct bytes){g->json.data, g->json.size}, f);
+    if (!buf_ok(&g->json))
+        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for an event");
+    return oltp_outbox_put(txn, aggregate, (struct bytes){(const uint8_t *)text, n}, type,
+                           (struct bytes){g->json.data, g->json.size}, f);
 }
 
 static void key_money(struct json_writer *w, const char *key, int64_t v, unsigned scale)
@@ -293,11 +357,15 @@ static void key_money(struct json_writer *w, const char *key, int64_t v, unsigne
     jw_strn(w, text, decimal_format(v, scale, text));
 }
 
-static unsigned price_scale(const struct shopgen *g) { return g->tables[T_PRODUCTS].schema.columns[g->tables[T_PRODUCTS].column[P_PRICE]].scale; }
+static unsigned price_scale(const struct shopgen *g)
+{
+    return g->tables[T_PRODUCTS].schema.columns[g->tables[T_PRODUCTS].column[P_PRICE]].scale;
+}
 
 /* ---- an order ---- */
 
-/* The moment of order number n: days by weight, hours by a shop's day, never before the one before.  */
+/* The moment of order number n: days by weight, hours by a shop's day, never before the one before.
+ */
 static int64_t order_time(struct shopgen *g, uint64_t n)
 {
     double share = ((double)(n % g->o.orders) + 0.5) / (double)g->o.orders;
@@ -309,22 +377,27 @@ static int64_t order_time(struct shopgen *g, uint64_t n)
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
 
-        if (g->day_ends[mid] < share) lo = mid + 1;
-        else hi = mid;
+        if (g->day_ends[mid] < share)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     before = lo > 0 ? g->day_ends[lo - 1] : 0;
     within = (share - before) / (g->day_ends[lo] - before);
     if (within < 0) within = 0;
     if (within > 0.999) within = 0.999;
     /* From seven in the morning to eleven at night, denser about the middle. */
-    within = within < 0.5 ? 0.5 - 0.5 * (1 - 2 * within) * (0.6 + 0.4 * (1 - 2 * within)) : 0.5 + 0.5 * (2 * within - 1) * (0.6 + 0.4 * (2 * within - 1));
-    us = g->o.start_us + (int64_t)(round * g->o.days + lo) * US_PER_DAY + 7 * 3600000000ll + (int64_t)(within * 16 * 3600) * 1000000ll + (int64_t)rng_below(&g->rng, 1000) * 1000;
+    within = within < 0.5 ? 0.5 - 0.5 * (1 - 2 * within) * (0.6 + 0.4 * (1 - 2 * within))
+                          : 0.5 + 0.5 * (2 * within - 1) * (0.6 + 0.4 * (2 * within - 1));
+    us = g->o.start_us + (int64_t)(round * g->o.days + lo) * US_PER_DAY + 7 * 3600000000ll +
+         (int64_t)(within * 16 * 3600) * 1000000ll + (int64_t)rng_below(&g->rng, 1000) * 1000;
     return us > g->last_us ? us : g->last_us + 1000;
 }
 
-static const char *const countries[] = {"United Kingdom", "Germany", "France", "Ireland", "Spain", "Netherlands", "Belgium", "Switzerland"};
+static const char *const countries[] = {"United Kingdom", "Germany",     "France",  "Ireland",
+                                        "Spain",          "Netherlands", "Belgium", "Switzerland"};
 
-/* Fixed for a customer, from its number alone.                                                      */
+/* Fixed for a customer, from its number alone.                                                   */
 static const char *country_of(uint64_t number)
 {
     uint64_t state = number, z = splitmix64(&state);
@@ -332,10 +405,16 @@ static const char *country_of(uint64_t number)
     return countries[z % 100 < 70 ? 0 : 1 + (z >> 32) % (ARRAY_LEN(countries) - 1)];
 }
 
-static enum status put_customer(struct shopgen *g, struct oltp_txn *txn, uint64_t number, struct fault *f)
+static enum status put_customer(struct shopgen *g, struct oltp_txn *txn, uint64_t number,
+                                struct fault *f)
 {
-    static const char *const first[] = {"Ada", "Ben", "Chloe", "Dev", "Elif", "Finn", "Grace", "Hugo", "Iris", "Jonas", "Kim", "Lena", "Milo", "Nora", "Omar", "Priya", "Quinn", "Rosa", "Sven", "Tara"};
-    static const char *const last[] = {"Archer", "Baker", "Cooper", "Dyer", "Ellis", "Fischer", "Garcia", "Hughes", "Ito", "Jensen", "Keller", "Lopez", "Martin", "Novak", "Okoye", "Petit", "Rossi", "Smith", "Tailor", "Weaver"};
+    static const char *const first[] = {"Ada",  "Ben",   "Chloe", "Dev",  "Elif", "Finn", "Grace",
+                                        "Hugo", "Iris",  "Jonas", "Kim",  "Lena", "Milo", "Nora",
+                                        "Omar", "Priya", "Quinn", "Rosa", "Sven", "Tara"};
+    static const char *const last[] = {"Archer",  "Baker",  "Cooper", "Dyer",   "Ellis",
+                                       "Fischer", "Garcia", "Hughes", "Ito",    "Jensen",
+                                       "Keller",  "Lopez",  "Martin", "Novak",  "Okoye",
+                                       "Petit",   "Rossi",  "Smith",  "Tailor", "Weaver"};
     struct table *t = &g->tables[T_CUSTOMERS];
     uint64_t state = number + 1, z = splitmix64(&state);
     const char *a = first[z % ARRAY_LEN(first)], *b = last[(z >> 20) % ARRAY_LEN(last)];
@@ -353,7 +432,8 @@ static enum status put_customer(struct shopgen *g, struct oltp_txn *txn, uint64_
     return oltp_insert(txn, t->id, t->values, f);
 }
 
-static enum status put_order(struct shopgen *g, struct oltp_txn *txn, int64_t id, uint64_t customer, struct fault *f)
+static enum status put_order(struct shopgen *g, struct oltp_txn *txn, int64_t id, uint64_t customer,
+                             struct fault *f)
 {
     struct table *t = &g->tables[T_ORDERS];
 
@@ -372,11 +452,13 @@ static uint64_t line_count(struct shopgen *g)
 {
     uint64_t n = 1;
 
-    while (n < LINES_MAX && rng_below(&g->rng, 100) < 62) n++;
+    while (n < LINES_MAX && rng_below(&g->rng, 100) < 62)
+        n++;
     return n;
 }
 
-static enum status put_lines(struct shopgen *g, struct oltp_txn *txn, int64_t id, struct json_writer *w, struct fault *f)
+static enum status put_lines(struct shopgen *g, struct oltp_txn *txn, int64_t id,
+                             struct json_writer *w, struct fault *f)
 {
     struct table *t = &g->tables[T_LINES];
     uint64_t n = line_count(g);
@@ -386,7 +468,8 @@ static enum status put_lines(struct shopgen *g, struct oltp_txn *txn, int64_t id
     jw_key(w, "lines");
     jw_array(w);
     for (uint64_t i = 1; i <= n && st == ST_OK; i++) {
-        const struct product *p = &g->products[zipf_next(&g->product_zipf, &g->rng) % g->product_count];
+        const struct product *p =
+            &g->products[zipf_next(&g->product_zipf, &g->rng) % g->product_count];
         int64_t quantity = rng_below(&g->rng, 4) == 0 ? rng_range(&g->rng, 2, 12) : 1;
 
         set_defaults(t);
@@ -486,7 +569,8 @@ static enum status change_product(struct shopgen *g, bool price, struct fault *f
 {
     struct table *t = &g->tables[T_PRODUCTS];
     struct product *p = &g->products[zipf_next(&g->product_zipf, &g->rng) % g->product_count];
-    int64_t step = decimal_pow10(price_scale(g) > 2 ? price_scale(g) - 2 : 0) * 5; /* five hundredths */
+    int64_t step =
+        decimal_pow10(price_scale(g) > 2 ? price_scale(g) - 2 : 0) * 5; /* five hundredths */
     int64_t fresh = p->price + p->price * rng_range(&g->rng, -12, 12) / 100;
     struct oltp_txn *txn = NULL;
     struct json_writer w;
@@ -513,7 +597,8 @@ static enum status change_product(struct shopgen *g, bool price, struct fault *f
         touch(g, t, P_UPDATED, P_VERSION);
         st = oltp_update(txn, t->id, t->values, f);
     }
-    if (st == ST_OK) st = event_put(g, txn, "product", p->id, price ? "ProductPriceChanged" : "StockCounted", f);
+    if (st == ST_OK)
+        st = event_put(g, txn, "product", p->id, price ? "ProductPriceChanged" : "StockCounted", f);
     st = finish(g, txn, st, f);
     if (st != ST_OK) return st;
     if (price) p->price = fresh;
@@ -547,18 +632,24 @@ static enum status delete_product(struct shopgen *g, struct fault *f)
     return ST_OK;
 }
 
-static bool happens(struct shopgen *g, uint32_t per_1000) { return rng_below(&g->rng, 1000) < per_1000; }
+static bool happens(struct shopgen *g, uint32_t per_1000)
+{
+    return rng_below(&g->rng, 1000) < per_1000;
+}
 
 static enum status step(struct shopgen *g, struct fault *f)
 {
     enum status st = place_order(g, f);
 
-    if (st == ST_OK && happens(g, g->o.cancel_per_1000)) st = settle_order(g, rng_below(&g->rng, g->open_count), true, f);
+    if (st == ST_OK && happens(g, g->o.cancel_per_1000))
+        st = settle_order(g, rng_below(&g->rng, g->open_count), true, f);
     /* The oldest orders leave the house when a good day's worth is waiting. */
     if (st == ST_OK && g->open_count > OPEN_ORDERS / 2) st = settle_order(g, 0, false, f);
     if (st == ST_OK && happens(g, g->o.price_per_1000)) st = change_product(g, true, f);
     if (st == ST_OK && happens(g, g->o.stock_per_1000)) st = change_product(g, false, f);
-    if (st == ST_OK && g->o.deletions > 0 && g->stats.deleted < g->o.deletions * (g->stats.orders / g->o.orders) + g->o.deletions * (g->stats.orders % g->o.orders) / g->o.orders)
+    if (st == ST_OK && g->o.deletions > 0 &&
+        g->stats.deleted < g->o.deletions * (g->stats.orders / g->o.orders) +
+                               g->o.deletions * (g->stats.orders % g->o.orders) / g->o.orders)
         st = delete_product(g, f);
     g->stats.now_us = g->last_us;
     return st;
@@ -570,12 +661,14 @@ enum status shopgen_step(struct shopgen *g, uint64_t n, struct fault *f)
 
     for (uint64_t i = 0; i < n && st == ST_OK; i++) {
         st = step(g, f);
-        if (g->o.progress != NULL && g->stats.orders % 500 == 0) g->o.progress(g->o.progress_ctx, g->stats.orders, g->o.orders);
+        if (g->o.progress != NULL && g->stats.orders % 500 == 0)
+            g->o.progress(g->o.progress_ctx, g->stats.orders, g->o.orders);
     }
     return st;
 }
 
-enum status shopgen_run(struct oltp *db, const struct shopgen_options *o, struct shopgen_stats *out, struct fault *f)
+enum status shopgen_run(struct oltp *db, const struct shopgen_options *o, struct shopgen_stats *out,
+                        struct fault *f)
 {
     struct shopgen *g = NULL;
     enum status st = shopgen_open(db, o, &g, f);

@@ -1,8 +1,7 @@
-/* zlib's inflate over one gzip file, whole, in memory: the peer of bench_rows.
- * peer-libs: -lz
+/* zlib's inflate over one gzip file, whole, in memory: the peer of bench_rows. peer-libs: -lz
  * peer-package: zlib1g-dev
  *
- *   open FILE -> bytes inflated;  run -> seconds of one pass                                        */
+ *   open FILE -> bytes inflated;  run -> seconds of one pass                                     */
 #include "bench/common/peer.h"
 
 #include <stdlib.h>
@@ -54,13 +53,17 @@ int main(void)
     peer_ready(zlibVersion());
     while (peer_line(line, sizeof line)) {
         if (strncmp(line, "open ", 5) == 0) {
-            if (open_file(line + 5)) peer_reply("%zu", plain_size);
-            else peer_reply("error cannot inflate %s", line + 5);
+            if (open_file(line + 5))
+                peer_reply("%zu", plain_size);
+            else
+                peer_reply("error cannot inflate %s", line + 5);
         } else if (strcmp(line, "run") == 0) {
             uint64_t start = peer_now_ns();
 
-            if (inflate_all(plain_size)) peer_reply("%.9g", (double)(peer_now_ns() - start) / 1e9);
-            else peer_reply("error inflate");
+            if (inflate_all(plain_size))
+                peer_reply("%.9g", (double)(peer_now_ns() - start) / 1e9);
+            else
+                peer_reply("error inflate");
         } else {
             peer_reply("error unknown command");
         }

@@ -35,22 +35,42 @@ static void dump(const char *text, size_t n, struct csv_options o, struct buf *o
 
 static void test_csv_records_and_what_follows_bad_ones(void)
 {
-    static const struct { const char *text; size_t expect; const char *want; } cases[] = {
-        {"a,b\nc,d\n", 0, "1[a|b]2[c|d]"}, {"a,b\r\nc,d", 2, "1[a|b]2[c|d]"}, {"", 0, ""}, {"\n\n\r\na\n", 0, "4[a]"}, {"\n", 1, "1[]"},
-        {"a,\n,b\n,\n", 2, "1[a|]2[|b]3[|]"}, {"\"a,\"\"b\",\"\"\nc,d\n", 2, "1[a,\"b|]2[c|d]"}, {"\"a\nb\",c\nd,e\n", 2, "1[a\nb|c]3[d|e]"},
-        {"\"a\r\nb\"\r\n", 0, "1[a\r\nb]"}, {"\xef\xbb\xbf" "a,b\n", 0, "1[a|b]"},
+    static const struct {
+        const char *text;
+        size_t expect;
+        const char *want;
+    } cases[] = {
+        {"a,b\nc,d\n", 0, "1[a|b]2[c|d]"},
+        {"a,b\r\nc,d", 2, "1[a|b]2[c|d]"},
+        {"", 0, ""},
+        {"\n\n\r\na\n", 0, "4[a]"},
+        {"\n", 1, "1[]"},
+        {"a,\n,b\n,\n", 2, "1[a|]2[|b]3[|]"},
+        {"\"a,\"\"b\",\"\"\nc,d\n", 2, "1[a,\"b|]2[c|d]"},
+        {"\"a\nb\",c\nd,e\n", 2, "1[a\nb|c]3[d|e]"},
+        {"\"a\r\nb\"\r\n", 0, "1[a\r\nb]"},
+        {"\xef\xbb\xbf"
+         "a,b\n",
+         0, "1[a|b]"},
         {"a\nb\"c,d\ne,f\n", 0, "1[a]!line 2: a quote inside an unquoted field;3[e|f]"},
         {"\"a\"x,b\nc,d\n", 0, "!line 1: something follows a closing quote;2[c|d]"},
-        {"a,b\nc\nd,e,f\ng,h\n", 2, "1[a|b]!line 2: 1 fields where 2 are expected;!line 3: 3 fields where 2 are expected;4[g|h]"},
-        {"\"a,b\nc,d\ne,f", 0, "!line 1: a quoted field that never ends;2[c|d]3[e|f]"}, {"\"a\"", 0, "1[a]"}, {"\"\"", 0, "1[]"}, {"a,\"b", 0, "!line 1: a quoted field that never ends;"},
+        {"a,b\nc\nd,e,f\ng,h\n", 2,
+         "1[a|b]!line 2: 1 fields where 2 are expected;!line 3: 3 fields where 2 are "
+         "expected;4[g|h]"},
+        {"\"a,b\nc,d\ne,f", 0, "!line 1: a quoted field that never ends;2[c|d]3[e|f]"},
+        {"\"a\"", 0, "1[a]"},
+        {"\"\"", 0, "1[]"},
+        {"a,\"b", 0, "!line 1: a quoted field that never ends;"},
         {"a\rb,c\r\n", 0, "1[a\rb|c]"},
     };
     struct buf out = {0};
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         buf_clear(&out);
-        dump(cases[i].text, strlen(cases[i].text), (struct csv_options){',', true, cases[i].expect}, &out);
-        ck_assert_msg(strcmp(buf_cstr(&out), cases[i].want) == 0, "case %zu: %s", i, buf_cstr(&out));
+        dump(cases[i].text, strlen(cases[i].text), (struct csv_options){',', true, cases[i].expect},
+             &out);
+        ck_assert_msg(strcmp(buf_cstr(&out), cases[i].want) == 0, "case %zu: %s", i,
+                      buf_cstr(&out));
     }
     buf_clear(&out);
     dump("a,\0b\nc\n", 7, (struct csv_options){',', true, 0}, &out);
@@ -61,7 +81,7 @@ static void test_csv_records_and_what_follows_bad_ones(void)
     buf_free(&out);
 }
 
-/* Goal: what csv_write_field writes is read back, whatever the bytes and across buffer refills.      */
+/* Goal: what csv_write_field writes is read back, whatever the bytes and across buffer refills.  */
 static void test_csv_round_trip_random_fields(void)
 {
     struct buf text = {0}, want = {0}, got = {0};
@@ -98,24 +118,28 @@ static void test_csv_round_trip_random_fields(void)
     buf_free(&got);
 }
 
-/* Goal: an endless record costs bounded memory and loses only its own line.                          */
+/* Goal: an endless record costs bounded memory and loses only its own line.                      */
 static void test_csv_overlong_records_lose_only_their_line(void)
 {
     struct buf text = {0}, out = {0};
 
     buf_str(&text, "\"lost\n");
-    for (int i = 0; i < 600000; i++) buf_str(&text, "good,line\n");
+    for (int i = 0; i < 600000; i++)
+        buf_str(&text, "good,line\n");
     dump((char *)text.data, text.size, (struct csv_options){',', true, 2}, &out);
-    ck_assert_int_eq(strncmp(buf_cstr(&out), "!line 1: a record of over 4 MiB;2[good|line]3[", 46), 0);
+    ck_assert_int_eq(strncmp(buf_cstr(&out), "!line 1: a record of over 4 MiB;2[good|line]3[", 46),
+                     0);
     buf_clear(&text);
     buf_clear(&out);
-    for (int i = 0; i < 6 << 20; i++) buf_u8(&text, 'x');
+    for (int i = 0; i < 6 << 20; i++)
+        buf_u8(&text, 'x');
     buf_str(&text, "\na,b\n");
     dump((char *)text.data, text.size, (struct csv_options){',', true, 2}, &out);
     ck_assert_str_eq(buf_cstr(&out), "!line 1: a record of over 4 MiB;2[a|b]");
     buf_clear(&text);
     buf_clear(&out);
-    for (int i = 0; i < 2000; i++) buf_u8(&text, ',');
+    for (int i = 0; i < 2000; i++)
+        buf_u8(&text, ',');
     buf_str(&text, "\na,b\n");
     dump((char *)text.data, text.size, (struct csv_options){',', true, 2}, &out);
     ck_assert_str_eq(buf_cstr(&out), "!line 1: more than 1024 fields;2[a|b]");
@@ -126,7 +150,9 @@ static void test_csv_overlong_records_lose_only_their_line(void)
 int main(int argc, char **argv)
 {
     static const struct named_test tests[] = {
-        T(test_csv_records_and_what_follows_bad_ones), T(test_csv_round_trip_random_fields), T(test_csv_overlong_records_lose_only_their_line),
+        T(test_csv_records_and_what_follows_bad_ones),
+        T(test_csv_round_trip_random_fields),
+        T(test_csv_overlong_records_lose_only_their_line),
     };
 
     return run_tests("csv", tests, ARRAY_LEN(tests), argc, argv);

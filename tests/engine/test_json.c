@@ -4,14 +4,17 @@
 #include "engine/rng.h"
 #include "tests/common/check_main.h"
 
-static enum status parse(const char *s, size_t n, struct arena *a, struct json **out, struct fault *f)
+static enum status parse(const char *s, size_t n, struct arena *a, struct json **out,
+                         struct fault *f)
 {
     return json_parse(s, n, a, "test.json", out, f);
 }
 
 static void test_json_reads_every_kind(void)
 {
-    static const char text[] = " {\"a\" : [1, -2.5e3, true, false, null, \"\\u00e9\\ud83d\\ude00\\n\\/\"],\n \"b\": {}, \"\": 12345678901234567890}\r\n";
+    static const char text[] =
+        " {\"a\" : [1, -2.5e3, true, false, null, \"\\u00e9\\ud83d\\ude00\\n\\/\"],\n \"b\": {}, "
+        "\"\": 12345678901234567890}\r\n";
     struct arena a = {0};
     struct json *root = NULL;
     const struct json *v;
@@ -37,38 +40,81 @@ static void test_json_reads_every_kind(void)
 
 static void test_json_refuses_what_is_not_json(void)
 {
-    static const char *const bad[] = {"", " ", "{", "[", "[1", "[1,", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{\"a\":1 \"b\":2}", "01", "-", "1.", ".5", "1e", "+1",
-        "1e999", "tru", "nul", "\"", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\x01\"", "\"\xff\"", "\"\xc0\x80\"", "1 2", "[1]]",
-        "{\"a\":1,\"a\":2}", "{\"a\\u0000\":1}", "nan", "'a'", "\"\t\"", "[1,,2]", ("\xef\xbb\xbf" "1")};
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "{",
+                                      "[",
+                                      "[1",
+                                      "[1,",
+                                      "[1,]",
+                                      "{\"a\"}",
+                                      "{\"a\":}",
+                                      "{\"a\":1,}",
+                                      "{a:1}",
+                                      "{\"a\":1 \"b\":2}",
+                                      "01",
+                                      "-",
+                                      "1.",
+                                      ".5",
+                                      "1e",
+                                      "+1",
+                                      "1e999",
+                                      "tru",
+                                      "nul",
+                                      "\"",
+                                      "\"\\",
+                                      "\"\\x\"",
+                                      "\"\\u12\"",
+                                      "\"\\ud800\"",
+                                      "\"\\ud800\\u0041\"",
+                                      "\"\\udc00\"",
+                                      "\"\x01\"",
+                                      "\"\xff\"",
+                                      "\"\xc0\x80\"",
+                                      "1 2",
+                                      "[1]]",
+                                      "{\"a\":1,\"a\":2}",
+                                      "{\"a\\u0000\":1}",
+                                      "nan",
+                                      "'a'",
+                                      "\"\t\"",
+                                      "[1,,2]",
+                                      ("\xef\xbb\xbf"
+                                       "1")};
     struct arena a = {0};
     struct json *root;
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct fault f = {0};
 
-        ck_assert_msg(parse(bad[i], strlen(bad[i]), &a, &root, &f) == ST_INVALID, "took %s", bad[i]);
+        ck_assert_msg(parse(bad[i], strlen(bad[i]), &a, &root, &f) == ST_INVALID, "took %s",
+                      bad[i]);
         ck_assert_ptr_nonnull(strstr(f.why, "line "));
         arena_reset(&a);
     }
     arena_free(&a);
 }
 
-/* Goal: depth, duplicate names and memory are bounded however large the input.                       */
+/* Goal: depth, duplicate names and memory are bounded however large the input.                   */
 static void test_json_hostile_sizes(void)
 {
     struct buf b = {0};
     struct arena a = {0}, small = {.limit = 64 << 10};
     struct json *root;
 
-    for (int i = 0; i < JSON_DEPTH_MAX; i++) buf_u8(&b, '[');
-    for (int i = 0; i < JSON_DEPTH_MAX; i++) buf_u8(&b, ']');
+    for (int i = 0; i < JSON_DEPTH_MAX; i++)
+        buf_u8(&b, '[');
+    for (int i = 0; i < JSON_DEPTH_MAX; i++)
+        buf_u8(&b, ']');
     ASSERT_OK(parse((char *)b.data, b.size, &a, &root, NULL), NULL);
     buf_clear(&b);
-    for (int i = 0; i < 1000000; i++) buf_u8(&b, '[');
+    for (int i = 0; i < 1000000; i++)
+        buf_u8(&b, '[');
     ASSERT_STATUS(parse((char *)b.data, b.size, &a, &root, NULL), ST_INVALID);
     buf_clear(&b);
     buf_str(&b, "{");
-    for (int i = 0; i < 100000; i++) buf_printf(&b, "\"%d\":%d,", i, i);
+    for (int i = 0; i < 100000; i++)
+        buf_printf(&b, "\"%d\":%d,", i, i);
     buf_str(&b, "\"77\":1}");
     ASSERT_STATUS(parse((char *)b.data, b.size, &a, &root, NULL), ST_INVALID);
     ASSERT_STATUS(parse((char *)b.data, b.size, &small, &root, NULL), ST_NOMEM);
@@ -86,14 +132,18 @@ static void write_tree(struct json_writer *w, const struct json *v)
     case J_STRING: jw_strn(w, v->str, v->len); break;
     case J_ARRAY:
     case J_OBJECT:
-        if (v->type == J_ARRAY) jw_array(w);
-        else jw_object(w);
+        if (v->type == J_ARRAY)
+            jw_array(w);
+        else
+            jw_object(w);
         for (const struct json *c = v->child; c != NULL; c = c->next) {
             if (v->type == J_OBJECT) jw_key(w, c->key);
             write_tree(w, c);
         }
-        if (v->type == J_ARRAY) jw_end_array(w);
-        else jw_end_object(w);
+        if (v->type == J_ARRAY)
+            jw_end_array(w);
+        else
+            jw_end_object(w);
         break;
     }
 }
@@ -110,12 +160,14 @@ static void random_tree(struct json_writer *w, struct rng *r, unsigned depth)
     case 2: jw_int(w, (int64_t)rng_u64(r)); break;
     case 3: jw_double(w, rng_normal(r)); break;
     case 4:
-        for (size_t i = 0; i < n; i++) text[i] = (char)rng_below(r, 128);
+        for (size_t i = 0; i < n; i++)
+            text[i] = (char)rng_below(r, 128);
         jw_strn(w, text, n);
         break;
     case 5:
         jw_array(w);
-        for (unsigned i = 0; i < children; i++) random_tree(w, r, depth + 1);
+        for (unsigned i = 0; i < children; i++)
+            random_tree(w, r, depth + 1);
         jw_end_array(w);
         break;
     default:
@@ -129,7 +181,7 @@ static void random_tree(struct json_writer *w, struct rng *r, unsigned depth)
     }
 }
 
-/* Goal: what the writer writes the reader reads, and writing that again gives the same bytes.        */
+/* Goal: what the writer writes the reader reads, and writing that again gives the same bytes.    */
 static void test_json_writer_round_trip(void)
 {
     struct buf one = {0}, two = {0};
@@ -153,7 +205,8 @@ static void test_json_writer_round_trip(void)
         ck_assert_str_eq(buf_cstr(&one), buf_cstr(&two));
         /* Every cut of an array or object is refused. */
         if (root->type >= J_STRING && one.size < 200) {
-            for (size_t cut = 0; cut < one.size; cut++) ASSERT_STATUS(parse((char *)one.data, cut, &a, &root, NULL), ST_INVALID);
+            for (size_t cut = 0; cut < one.size; cut++)
+                ASSERT_STATUS(parse((char *)one.data, cut, &a, &root, NULL), ST_INVALID);
         }
     }
     buf_free(&one);
@@ -174,15 +227,21 @@ static void test_json_writer_escapes_and_replaces(void)
     jw_double(&w, 1.0 / 0.0);
     jw_uint(&w, UINT64_MAX);
     jw_end_array(&w);
-    ck_assert_str_eq(buf_cstr(&b), "[\"a\\\"\\\\\\n\\u0001\\u0000z\",\"\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\",\"\xef\xbf\xbd\",null,18446744073709551615]");
+    ck_assert_str_eq(
+        buf_cstr(&b),
+        "[\"a\\\"\\\\\\n\\u0001\\u0000z\",\"\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\","
+        "\"\xef\xbf\xbd\",null,18446744073709551615]");
     buf_free(&b);
 }
 
 int main(int argc, char **argv)
 {
     static const struct named_test tests[] = {
-        T(test_json_reads_every_kind), T(test_json_refuses_what_is_not_json), T(test_json_hostile_sizes),
-        T(test_json_writer_round_trip), T(test_json_writer_escapes_and_replaces),
+        T(test_json_reads_every_kind),
+        T(test_json_refuses_what_is_not_json),
+        T(test_json_hostile_sizes),
+        T(test_json_writer_round_trip),
+        T(test_json_writer_escapes_and_replaces),
     };
 
     return run_tests("json", tests, ARRAY_LEN(tests), argc, argv);

@@ -9,10 +9,14 @@
 
 static const char every_type[] =
     "{\"table\":\"t\",\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
-    "{\"name\":\"d\",\"type\":\"double\",\"nullable\":true},{\"name\":\"m\",\"type\":\"decimal\",\"scale\":4,\"nullable\":true},"
-    "{\"name\":\"b\",\"type\":\"bool\",\"nullable\":true},{\"name\":\"w\",\"type\":\"timestamp\",\"nullable\":true},"
-    "{\"name\":\"s\",\"type\":\"text\",\"nullable\":true},{\"name\":\"i\",\"type\":\"int64\",\"nullable\":true},"
-    "{\"name\":\"t2\",\"type\":\"text\",\"nullable\":true,\"default\":\"old\"},{\"name\":\"n\",\"type\":\"int64\",\"nullable\":true}]}";
+    "{\"name\":\"d\",\"type\":\"double\",\"nullable\":true},{\"name\":\"m\",\"type\":\"decimal\","
+    "\"scale\":4,\"nullable\":true},"
+    "{\"name\":\"b\",\"type\":\"bool\",\"nullable\":true},{\"name\":\"w\",\"type\":\"timestamp\","
+    "\"nullable\":true},"
+    "{\"name\":\"s\",\"type\":\"text\",\"nullable\":true},{\"name\":\"i\",\"type\":\"int64\","
+    "\"nullable\":true},"
+    "{\"name\":\"t2\",\"type\":\"text\",\"nullable\":true,\"default\":\"old\"},{\"name\":\"n\","
+    "\"type\":\"int64\",\"nullable\":true}]}";
 
 static void open_schema(struct schema *s)
 {
@@ -24,23 +28,32 @@ static void open_schema(struct schema *s)
 static const int64_t ints[] = {INT64_MIN, -1, 0, 1, 63, 64, INT64_MAX};
 static const double doubles[] = {0.0, -0.0, DBL_MAX, -DBL_MIN, INFINITY, NAN, 0.1};
 
-static void random_row(const struct schema *s, struct rng *r, struct value *v, char *text, size_t text_size)
+static void random_row(const struct schema *s, struct rng *r, struct value *v, char *text,
+                       size_t text_size)
 {
     for (int i = 0; i < s->column_count; i++) {
-        int64_t n = rng_below(r, 2) == 0 ? ints[rng_below(r, ARRAY_LEN(ints))] : (int64_t)rng_u64(r) >> rng_below(r, 64);
+        int64_t n = rng_below(r, 2) == 0 ? ints[rng_below(r, ARRAY_LEN(ints))]
+                                         : (int64_t)rng_u64(r) >> rng_below(r, 64);
 
         v[i] = v_null();
         if (s->columns[i].nullable && rng_below(r, 4) == 0) continue;
         switch (s->columns[i].type) {
-        case V_DOUBLE: v[i] = v_double(rng_below(r, 2) == 0 ? doubles[rng_below(r, ARRAY_LEN(doubles))] : rng_normal(r)); break;
+        case V_DOUBLE:
+            v[i] = v_double(rng_below(r, 2) == 0 ? doubles[rng_below(r, ARRAY_LEN(doubles))]
+                                                 : rng_normal(r));
+            break;
         case V_TEXT: v[i] = v_text(text, rng_below(r, text_size)); break;
         case V_BOOL: v[i] = v_bool(n & 1); break;
-        default: v[i] = (struct value){.type = (uint8_t)s->columns[i].type, .scale = s->columns[i].scale, .i = n}; break;
+        default:
+            v[i] = (struct value){
+                .type = (uint8_t)s->columns[i].type, .scale = s->columns[i].scale, .i = n};
+            break;
         }
     }
 }
 
-/* Goal: what is encoded is decoded, whole or one column at a time, and through JSON, extremes included. */
+/* Goal: what is encoded is decoded, whole or one column at a time, and through JSON, extremes
+ * included.                                                                                      */
 static void test_row_round_trip_every_type_and_extreme(void)
 {
     struct schema s = {0};
@@ -52,7 +65,8 @@ static void test_row_round_trip_every_type_and_extreme(void)
 
     open_schema(&s);
     rng_seed(&r, test_seed());
-    for (size_t i = 0; i < sizeof letters; i++) letters[i] = (char)rng_range(&r, 0, 126);
+    for (size_t i = 0; i < sizeof letters; i++)
+        letters[i] = (char)rng_range(&r, 0, 126);
     for (int i = 0; i < test_scale(20000); i++) {
         random_row(&s, &r, v, letters, sizeof letters);
         buf_clear(&row);
@@ -69,7 +83,8 @@ static void test_row_round_trip_every_type_and_extreme(void)
         }
         row_to_json(&s, v, &json);
         ASSERT_OK(row_from_json(&s, (char *)json.data, json.size, back, &text, &f), &f);
-        for (int c = 0; c < s.column_count; c++) ck_assert_msg(value_equal(&v[c], &back[c]), "column %d of %s", c, buf_cstr(&json));
+        for (int c = 0; c < s.column_count; c++)
+            ck_assert_msg(value_equal(&v[c], &back[c]), "column %d of %s", c, buf_cstr(&json));
     }
     schema_free(&s);
     buf_free(&row);
@@ -77,12 +92,13 @@ static void test_row_round_trip_every_type_and_extreme(void)
     buf_free(&text);
 }
 
-/* Goal: the bytes of the header's diagram, and the canonical form, are what they were.               */
+/* Goal: the bytes of the header's diagram, and the canonical form, are what they were.           */
 static void test_row_golden_bytes(void)
 {
     struct schema s = {0};
     struct buf row = {0};
-    struct value v[9] = {v_int(-1), v_null(), v_decimal(25500, 4), v_bool(true), v_time(1), v_str("hi"), v_null(), v_str(""), v_null()};
+    struct value v[9] = {v_int(-1),   v_null(), v_decimal(25500, 4), v_bool(true), v_time(1),
+                         v_str("hi"), v_null(), v_str(""),           v_null()};
     struct fault f = {0};
 
     open_schema(&s);
@@ -91,17 +107,23 @@ static void test_row_golden_bytes(void)
     ck_assert_mem_eq(row.data, "\x01\x09\x42\x01\x01\xb8\x8e\x03\x01\x02\x02hi\x00", 14);
     buf_clear(&row);
     row_canonical(&s, v, &row);
-    ck_assert_mem_eq(row.data, "\x01\x01\x01\x01\x02\x00\x03\x03\xb8\x8e\x03\x04\x04\x01\x05\x05\x02\x06\x06\x02hi\x07\x00\x08\x06\x00\x09\x00", row.size);
+    ck_assert_mem_eq(row.data,
+                     "\x01\x01\x01\x01\x02\x00\x03\x03\xb8\x8e\x03\x04\x04\x01\x05\x05\x02\x06\x06"
+                     "\x02hi\x07\x00\x08\x06\x00\x09\x00",
+                     row.size);
     schema_free(&s);
     buf_free(&row);
 }
 
-/* Goal: a damaged row is refused or decodes to a row that is well-formed; a cut row is always refused. */
+/* Goal: a damaged row is refused or decodes to a row that is well-formed; a cut row is always
+ * refused.                                                                                       */
 static void test_row_damaged_bytes_never_crash(void)
 {
     struct schema s = {0};
     struct buf row = {0};
-    struct value v[9] = {v_int(77), v_double(2.5), v_decimal(-1, 4), v_bool(true), v_time(1323435000000000), v_str("hello"), v_int(INT64_MIN), v_null(), v_int(5)};
+    struct value v[9] = {
+        v_int(77),      v_double(2.5),    v_decimal(-1, 4), v_bool(true), v_time(1323435000000000),
+        v_str("hello"), v_int(INT64_MIN), v_null(),         v_int(5)};
     struct value back[9];
     struct fault f = {0};
 
@@ -115,7 +137,8 @@ static void test_row_damaged_bytes_never_crash(void)
             row.data[i] ^= (uint8_t)x;
             st = row_decode(&s, row.data, row.size, back, NULL);
             ck_assert(st == ST_OK || st == ST_CORRUPT);
-            for (int c = 0; c < s.column_count; c++) (void)!row_get(&s, row.data, row.size, c, &back[c], NULL);
+            for (int c = 0; c < s.column_count; c++)
+                (void)!row_get(&s, row.data, row.size, c, &back[c], NULL);
             row.data[i] ^= (uint8_t)x;
         }
     }
@@ -147,12 +170,13 @@ static void test_row_refuses_what_the_schema_does_not_allow(void)
 }
 
 /* Goal:   rows written under any version decode under the newest, and equal rows hash alike.
- * Method: keep rows of each version while columns come, go and are renamed.                          */
+ * Method: keep rows of each version while columns come, go and are renamed.                      */
 static void test_row_old_versions_decode_and_hash_alike(void)
 {
     struct schema s = {0};
     struct buf rows[4] = {{0}};
-    struct value v[16] = {v_int(7), v_double(-0.0), v_decimal(1, 4), v_null(), v_null(), v_str("x"), v_null(), v_null(), v_null()};
+    struct value v[16] = {v_int(7),   v_double(-0.0), v_decimal(1, 4), v_null(), v_null(),
+                          v_str("x"), v_null(),       v_null(),        v_null()};
     struct column added = {.name = "brand", .type = V_TEXT, .def = v_str("none")};
     struct hash128 first;
     struct fault f = {0};
@@ -187,9 +211,16 @@ static void test_row_old_versions_decode_and_hash_alike(void)
 
 static void test_row_json_mistakes_are_named(void)
 {
-    static const struct { const char *json, *says; } cases[] = {
-        {"{\"id\":1,\"bb\":true}", "no column \"bb\""}, {"{\"id\":1.5}", "id: expected"}, {"{\"d\":1}", "id is missing"},
-        {"{\"id\":1,\"m\":\"0.00001\"}", "m: expected"}, {"{\"id\":1,\"s\":5}", "s: expected"}, {"[1]", "JSON object"}, {"{\"id\":1", "expected ','"},
+    static const struct {
+        const char *json, *says;
+    } cases[] = {
+        {"{\"id\":1,\"bb\":true}", "no column \"bb\""},
+        {"{\"id\":1.5}", "id: expected"},
+        {"{\"d\":1}", "id is missing"},
+        {"{\"id\":1,\"m\":\"0.00001\"}", "m: expected"},
+        {"{\"id\":1,\"s\":5}", "s: expected"},
+        {"[1]", "JSON object"},
+        {"{\"id\":1", "expected ','"},
     };
     struct schema s = {0};
     struct buf text = {0};
@@ -199,7 +230,8 @@ static void test_row_json_mistakes_are_named(void)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct fault f = {0};
 
-        ASSERT_STATUS(row_from_json(&s, cases[i].json, strlen(cases[i].json), v, &text, &f), ST_INVALID);
+        ASSERT_STATUS(row_from_json(&s, cases[i].json, strlen(cases[i].json), v, &text, &f),
+                      ST_INVALID);
         ck_assert_msg(strstr(f.why, cases[i].says) != NULL, "case %zu says: %s", i, f.why);
     }
     ASSERT_OK(row_from_json(&s, "{\"id\":1,\"m\":2.5}", 16, v, &text, NULL), NULL);
@@ -228,9 +260,13 @@ static void test_row_key_reads_back(void)
 int main(int argc, char **argv)
 {
     static const struct named_test tests[] = {
-        T(test_row_round_trip_every_type_and_extreme), T(test_row_golden_bytes), T(test_row_damaged_bytes_never_crash),
-        T(test_row_refuses_what_the_schema_does_not_allow), T(test_row_old_versions_decode_and_hash_alike),
-        T(test_row_json_mistakes_are_named), T(test_row_key_reads_back),
+        T(test_row_round_trip_every_type_and_extreme),
+        T(test_row_golden_bytes),
+        T(test_row_damaged_bytes_never_crash),
+        T(test_row_refuses_what_the_schema_does_not_allow),
+        T(test_row_old_versions_decode_and_hash_alike),
+        T(test_row_json_mistakes_are_named),
+        T(test_row_key_reads_back),
     };
 
     return run_tests("row", tests, ARRAY_LEN(tests), argc, argv);

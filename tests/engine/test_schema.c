@@ -4,12 +4,16 @@
 
 static const char products[] =
     "{\"table\":\"products\",\"version\":1,\"key\":[\"product_id\"],\n"
-    " \"columns\":[{\"name\":\"product_id\",\"type\":\"int64\"},{\"name\":\"sku\",\"type\":\"text\"},\n"
+    " \"columns\":[{\"name\":\"product_id\",\"type\":\"int64\"},{\"name\":\"sku\",\"type\":"
+    "\"text\"},\n"
     "  {\"name\":\"price\",\"type\":\"decimal\",\"scale\":4,\"nullable\":true,\"default\":\"0\"},\n"
     "  {\"name\":\"live\",\"type\":\"bool\",\"default\":true}],\n"
     " \"indexes\":[{\"name\":\"by_sku\",\"columns\":[\"sku\"],\"unique\":true}]}";
 
-static enum status parse(const char *json, struct schema *s, struct fault *f) { return schema_parse(json, strlen(json), s, f); }
+static enum status parse(const char *json, struct schema *s, struct fault *f)
+{
+    return schema_parse(json, strlen(json), s, f);
+}
 
 static void test_schema_json_round_trip(void)
 {
@@ -36,24 +40,45 @@ static void test_schema_json_round_trip(void)
     buf_free(&b);
 }
 
-/* Goal: each mistake is refused, and the fault says which member it is.                              */
+/* Goal: each mistake is refused, and the fault says which member it is.                          */
 static void test_schema_mistakes_are_named(void)
 {
-    static const struct { const char *json, *says; } cases[] = {
+    static const struct {
+        const char *json, *says;
+    } cases[] = {
         {"[]", "expected an object"},
         {"{\"table\":\"t\",\"key\":[\"a\"],\"column\":[]}", "did you mean \"columns\""},
         {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[]}", "\"columns\" must be"},
-        {"{\"table\":\"t t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\"}]}", "letters, digits"},
-        {"{\"table\":\"t\",\"key\":[\"b\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\"}]}", "names no column \"b\""},
-        {"{\"table\":\"t\",\"key\":[\"a\",\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\"}]}", "twice"},
-        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int\"}]}", "did you mean \"int64\""},
-        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\",\"nullable\":true}]}", "nullable"},
-        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\",\"scale\":3}]}", "only a decimal"},
-        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"decimal\",\"scale\":19}]}", "0 to 18"},
-        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\",\"default\":\"x\"}]}", "default"},
-        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\"},{\"name\":\"a\",\"type\":\"text\"}]}", "twice"},
-        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\",\"added\":2}]}", "versions 1 to 1"},
-        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\"}],\"indexes\":[{\"name\":\"i\",\"columns\":[\"z\"]}]}", "names no column \"z\""},
+        {"{\"table\":\"t t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\"}]}",
+         "letters, digits"},
+        {"{\"table\":\"t\",\"key\":[\"b\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\"}]}",
+         "names no column \"b\""},
+        {"{\"table\":\"t\",\"key\":[\"a\",\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\"}]"
+         "}",
+         "twice"},
+        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int\"}]}",
+         "did you mean \"int64\""},
+        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\","
+         "\"nullable\":true}]}",
+         "nullable"},
+        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\","
+         "\"scale\":3}]}",
+         "only a decimal"},
+        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"decimal\","
+         "\"scale\":19}]}",
+         "0 to 18"},
+        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\","
+         "\"default\":\"x\"}]}",
+         "default"},
+        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\"},{"
+         "\"name\":\"a\",\"type\":\"text\"}]}",
+         "twice"},
+        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\","
+         "\"added\":2}]}",
+         "versions 1 to 1"},
+        {"{\"table\":\"t\",\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\"}],"
+         "\"indexes\":[{\"name\":\"i\",\"columns\":[\"z\"]}]}",
+         "names no column \"z\""},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -89,7 +114,7 @@ static void test_schema_evolution_refuses_what_would_lose_rows(void)
     schema_free(&s);
 }
 
-/* Goal: a damaged schema is refused or is some schema; never a crash.                                */
+/* Goal: a damaged schema is refused or is some schema; never a crash.                            */
 static void test_schema_survives_every_flipped_byte(void)
 {
     char bytes[sizeof products];
@@ -109,7 +134,9 @@ static void test_schema_survives_every_flipped_byte(void)
 int main(int argc, char **argv)
 {
     static const struct named_test tests[] = {
-        T(test_schema_json_round_trip), T(test_schema_mistakes_are_named), T(test_schema_evolution_refuses_what_would_lose_rows),
+        T(test_schema_json_round_trip),
+        T(test_schema_mistakes_are_named),
+        T(test_schema_evolution_refuses_what_would_lose_rows),
         T(test_schema_survives_every_flipped_byte),
     };
 

@@ -8,11 +8,16 @@
 #include "engine/value.h"
 #include "tests/common/check_main.h"
 
-static const int64_t int_extremes[] = {INT64_MIN, INT64_MIN + 1, -1000000000000000000, -256, -1, 0, 1, 255, 256, 9007199254740993, INT64_MAX - 1, INT64_MAX};
+static const int64_t int_extremes[] = {
+    INT64_MIN, INT64_MIN + 1, -1000000000000000000, -256,          -1,       0, 1,
+    255,       256,           9007199254740993,     INT64_MAX - 1, INT64_MAX};
 
-static enum status dec(const char *s, unsigned scale, int64_t *out) { return decimal_parse(s, strlen(s), scale, out); }
+static enum status dec(const char *s, unsigned scale, int64_t *out)
+{
+    return decimal_parse(s, strlen(s), scale, out);
+}
 
-/* Goal: a decimal is exact, its limits are those of int64, and nothing is rounded silently.          */
+/* Goal: a decimal is exact, its limits are those of int64, and nothing is rounded silently.      */
 static void test_decimal_parses_exactly_or_refuses(void)
 {
     int64_t v = 0;
@@ -28,7 +33,9 @@ static void test_decimal_parses_exactly_or_refuses(void)
     ck_assert_int_eq(v, 700);
     ASSERT_STATUS(dec("1.2300000", 2, &v), ST_OK);
     ASSERT_STATUS(dec("1.234", 2, &v), ST_INVALID);
-    for (const char *const *bad = (const char *const[]){"", "-", ".", "1.2.3", "1e3", " 1", "1 ", "0x1", "--1", NULL}; *bad != NULL; bad++)
+    for (const char *const *bad =
+             (const char *const[]){"", "-", ".", "1.2.3", "1e3", " 1", "1 ", "0x1", "--1", NULL};
+         *bad != NULL; bad++)
         ASSERT_STATUS(dec(*bad, 2, &v), ST_INVALID);
     ASSERT_STATUS(dec("9223372036854775807", 0, &v), ST_OK);
     ASSERT_STATUS(dec("9223372036854775808", 0, &v), ST_LIMIT);
@@ -51,14 +58,31 @@ static void test_decimal_parses_exactly_or_refuses(void)
     ASSERT_STATUS(decimal_rescale(INT64_MAX, 0, 1, &v), ST_LIMIT);
 }
 
-static enum status when(const char *s, int64_t *us) { return time_parse(s, strlen(s), us); }
+static enum status when(const char *s, int64_t *us)
+{
+    return time_parse(s, strlen(s), us);
+}
 
-/* Goal: a strict calendar, and every moment of int64 microseconds written and read back.             */
+/* Goal: a strict calendar, and every moment of int64 microseconds written and read back.         */
 static void test_time_round_trips_and_refuses_impossible_dates(void)
 {
-    static const char *const bad[] = {"", "2011-02-29", "2011-13-01", "2011-00-01", "2011-01-00", "2011-04-31",
-        "2011-01-01T24:00:00", "2011-01-01 00:60:00", "2011-01-01 00:00:60", "2011-1-01", "11-01-01", "2011-01-01T",
-        "2011-01-01 00:00:00.", "2011-01-01 00:00:00.1234567", "2011-01-01 00:00:00+1", "2011-01-01 00:00:00 Z", "1900-02-29"};
+    static const char *const bad[] = {"",
+                                      "2011-02-29",
+                                      "2011-13-01",
+                                      "2011-00-01",
+                                      "2011-01-00",
+                                      "2011-04-31",
+                                      "2011-01-01T24:00:00",
+                                      "2011-01-01 00:60:00",
+                                      "2011-01-01 00:00:60",
+                                      "2011-1-01",
+                                      "11-01-01",
+                                      "2011-01-01T",
+                                      "2011-01-01 00:00:00.",
+                                      "2011-01-01 00:00:00.1234567",
+                                      "2011-01-01 00:00:00+1",
+                                      "2011-01-01 00:00:00 Z",
+                                      "1900-02-29"};
     struct rng r;
     int64_t us = 0, back = 0;
     char text[40];
@@ -75,7 +99,8 @@ static void test_time_round_trips_and_refuses_impossible_dates(void)
     ck_assert_int_eq(us, 0);
     ASSERT_STATUS(when("2000-02-29", &us), ST_OK);
     ASSERT_STATUS(when("+999999-01-01", &us), ST_LIMIT);
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) ck_assert_msg(when(bad[i], &us) == ST_INVALID, "%s", bad[i]);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        ck_assert_msg(when(bad[i], &us) == ST_INVALID, "%s", bad[i]);
     rng_seed(&r, test_seed());
     for (int i = 0; i < test_scale(20000); i++) {
         us = i < 12 ? int_extremes[i] : (int64_t)rng_u64(&r) >> rng_below(&r, 40);
@@ -84,12 +109,32 @@ static void test_time_round_trips_and_refuses_impossible_dates(void)
     }
 }
 
-/* Goal: the shortest text that reads back equal; read back equal to the C library's reading.         */
+/* Goal: the shortest text that reads back equal; read back equal to the C library's reading.     */
 static void test_double_round_trips_shortest(void)
 {
-    static const double samples[] = {0.0, -0.0, 1, -1, 0.1, 0.3, 2.55, 1e22, 1e23, 5e-324, DBL_MAX, DBL_MIN, 1.0 / 3, 123456789.125,
-        9007199254740993.0, 1e15, 1e-7, 4.35, 0.000001, 999999999.999999, 1e9};
-    static const char *const bad[] = {"", "-", ".", "e5", "1e", "1e+", "0x10", "1.2.3", "NaN", "infinity", "1 ", " 1", "1,5"};
+    static const double samples[] = {0.0,
+                                     -0.0,
+                                     1,
+                                     -1,
+                                     0.1,
+                                     0.3,
+                                     2.55,
+                                     1e22,
+                                     1e23,
+                                     5e-324,
+                                     DBL_MAX,
+                                     DBL_MIN,
+                                     1.0 / 3,
+                                     123456789.125,
+                                     9007199254740993.0,
+                                     1e15,
+                                     1e-7,
+                                     4.35,
+                                     0.000001,
+                                     999999999.999999,
+                                     1e9};
+    static const char *const bad[] = {"",      "-",   ".",        "e5", "1e", "1e+", "0x10",
+                                      "1.2.3", "NaN", "infinity", "1 ", " 1", "1,5"};
     struct rng r;
     char text[32];
     double back;
@@ -102,8 +147,10 @@ static void test_double_round_trips_shortest(void)
         if (i >= (int)ARRAY_LEN(samples)) {
             uint64_t u = rng_u64(&r);
 
-            if (i % 2 == 0) d = (double)(int64_t)(u >> rng_below(&r, 60)) / 1000.0;
-            else memcpy(&d, &u, 8);
+            if (i % 2 == 0)
+                d = (double)(int64_t)(u >> rng_below(&r, 60)) / 1000.0;
+            else
+                memcpy(&d, &u, 8);
         }
         if (!isfinite(d)) continue;
         n = double_format(d, text);
@@ -117,13 +164,25 @@ static void test_double_round_trips_shortest(void)
     ck_assert(back == 12345678901234567890123.0);
     ASSERT_STATUS(double_parse(text, double_format(-INFINITY, text), &back), ST_OK);
     ck_assert(isinf(back) && back < 0);
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) ck_assert_msg(double_parse(bad[i], strlen(bad[i]), &back) == ST_INVALID, "%s", bad[i]);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        ck_assert_msg(double_parse(bad[i], strlen(bad[i]), &back) == ST_INVALID, "%s", bad[i]);
 }
 
 static struct value random_value(struct rng *r, enum value_type t, char *text)
 {
-    static const double doubles[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1.5, -1.5, 5e-324, 9007199254740992.0, 9223372036854775808.0, -9223372036854775808.0};
-    int64_t i = rng_below(r, 3) == 0 ? int_extremes[rng_below(r, ARRAY_LEN(int_extremes))] : (int64_t)rng_u64(r) >> rng_below(r, 64);
+    static const double doubles[] = {0.0,
+                                     -0.0,
+                                     INFINITY,
+                                     -INFINITY,
+                                     NAN,
+                                     1.5,
+                                     -1.5,
+                                     5e-324,
+                                     9007199254740992.0,
+                                     9223372036854775808.0,
+                                     -9223372036854775808.0};
+    int64_t i = rng_below(r, 3) == 0 ? int_extremes[rng_below(r, ARRAY_LEN(int_extremes))]
+                                     : (int64_t)rng_u64(r) >> rng_below(r, 64);
 
     if (rng_below(r, 10) == 0) return v_null();
     switch (t) {
@@ -131,18 +190,23 @@ static struct value random_value(struct rng *r, enum value_type t, char *text)
     case V_DECIMAL: return v_decimal(i, (uint8_t)rng_below(r, DECIMAL_SCALE_MAX + 1));
     case V_BOOL: return v_bool(i & 1);
     case V_TIME: return v_time(i);
-    case V_DOUBLE: return v_double(rng_below(r, 3) == 0 ? doubles[rng_below(r, ARRAY_LEN(doubles))] : (double)(int16_t)i / (double)(1u << rng_below(r, 8)));
+    case V_DOUBLE:
+        return v_double(rng_below(r, 3) == 0
+                            ? doubles[rng_below(r, ARRAY_LEN(doubles))]
+                            : (double)(int16_t)i / (double)(1u << rng_below(r, 8)));
     default: {
         size_t n = rng_below(r, 6);
 
-        for (size_t k = 0; k < n; k++) text[k] = "\x00\x01\xff" "a"[rng_below(r, 4)];
+        for (size_t k = 0; k < n; k++)
+            text[k] = "\x00\x01\xff"
+                      "a"[rng_below(r, 4)];
         return v_text(text, n);
     }
     }
 }
 
 /* Goal:   value_compare is a total order, also across int, decimal and double.
- * Method: antisymmetry, transitivity and agreement with long arithmetic on random triples.           */
+ * Method: antisymmetry, transitivity and agreement with long arithmetic on random triples.       */
 static void test_compare_is_a_total_order_across_numbers(void)
 {
     static const enum value_type numbers[] = {V_INT, V_DECIMAL, V_DOUBLE};
@@ -155,7 +219,11 @@ static void test_compare_is_a_total_order_across_numbers(void)
         char text[3][8];
         int ab, bc, ac;
 
-        for (int k = 0; k < 3; k++) v[k] = random_value(&r, i % 4 == 0 ? (enum value_type)rng_range(&r, V_INT, V_TEXT) : numbers[rng_below(&r, 3)], text[k]);
+        for (int k = 0; k < 3; k++)
+            v[k] = random_value(&r,
+                                i % 4 == 0 ? (enum value_type)rng_range(&r, V_INT, V_TEXT)
+                                           : numbers[rng_below(&r, 3)],
+                                text[k]);
         ab = value_compare(&v[0], &v[1]);
         bc = value_compare(&v[1], &v[2]);
         ac = value_compare(&v[0], &v[2]);
@@ -185,7 +253,7 @@ static void test_compare_is_a_total_order_across_numbers(void)
 
 enum { PARTS = 3 };
 
-/* Goal: memcmp of keys is the order of the values, part by part; every part reads back.              */
+/* Goal: memcmp of keys is the order of the values, part by part; every part reads back.          */
 static void test_key_order_equals_value_order(void)
 {
     struct rng r;
@@ -231,7 +299,9 @@ static void test_key_order_equals_value_order(void)
             for (int k = 0; k < PARTS && st == ST_OK; k++) {
                 struct value back;
 
-                st = key_read(&p, ka.data + cut, a[k].type == V_NULL ? V_TEXT : (enum value_type)a[k].type, &back, &text);
+                st = key_read(&p, ka.data + cut,
+                              a[k].type == V_NULL ? V_TEXT : (enum value_type)a[k].type, &back,
+                              &text);
             }
             ASSERT_STATUS(st, ST_CORRUPT);
         }
@@ -250,7 +320,11 @@ static void test_key_golden_bytes_and_successor(void)
     v = v_text("a\0b", 3);
     key_append(&k, &v);
     ck_assert_uint_eq(k.size, 9 + 7);
-    ck_assert_mem_eq(k.data, "\x02\x80\x00\x00\x00\x00\x00\x00\x01\x04" "a\x00\xff" "b\x00\x00", 16);
+    ck_assert_mem_eq(k.data,
+                     "\x02\x80\x00\x00\x00\x00\x00\x00\x01\x04"
+                     "a\x00\xff"
+                     "b\x00\x00",
+                     16);
     buf_clear(&k);
     buf_append(&k, "a\xff\xff", 3);
     ck_assert(key_successor(&k));
@@ -264,16 +338,23 @@ static void test_key_golden_bytes_and_successor(void)
 
 static void test_parse_and_format_every_type(void)
 {
-    static const struct { enum value_type type; unsigned scale; const char *in, *out; } cases[] = {
-        {V_INT, 0, "-12", "-12"}, {V_DOUBLE, 0, "0.5", "0.5"}, {V_DECIMAL, 4, "2.5", "2.5000"}, {V_BOOL, 0, "TRUE", "true"},
-        {V_BOOL, 0, "0", "false"}, {V_TIME, 0, "2010-12-01", "2010-12-01T00:00:00Z"}, {V_TEXT, 0, "x y", "x y"}, {V_TEXT, 0, "", ""}};
+    static const struct {
+        enum value_type type;
+        unsigned scale;
+        const char *in, *out;
+    } cases[] = {{V_INT, 0, "-12", "-12"},        {V_DOUBLE, 0, "0.5", "0.5"},
+                 {V_DECIMAL, 4, "2.5", "2.5000"}, {V_BOOL, 0, "TRUE", "true"},
+                 {V_BOOL, 0, "0", "false"},       {V_TIME, 0, "2010-12-01", "2010-12-01T00:00:00Z"},
+                 {V_TEXT, 0, "x y", "x y"},       {V_TEXT, 0, "", ""}};
     struct buf b = {0};
     struct value v;
     enum value_type t;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         buf_clear(&b);
-        ASSERT_STATUS(value_parse(cases[i].in, strlen(cases[i].in), cases[i].type, cases[i].scale, &v), ST_OK);
+        ASSERT_STATUS(
+            value_parse(cases[i].in, strlen(cases[i].in), cases[i].type, cases[i].scale, &v),
+            ST_OK);
         value_format(&v, &b);
         ck_assert_str_eq(buf_cstr(&b), cases[i].out);
         ck_assert(value_type_parse(value_type_name(cases[i].type), &t) && t == cases[i].type);
@@ -285,10 +366,19 @@ static void test_parse_and_format_every_type(void)
     buf_free(&b);
 }
 
-/* Goal: every scalar value encodes and decodes; ill-formed bytes give U+FFFD one by one.             */
+/* Goal: every scalar value encodes and decodes; ill-formed bytes give U+FFFD one by one.         */
 static void test_utf8_every_scalar_and_ill_formed_bytes(void)
 {
-    static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "\xff"};
+    static const char *const bad[] = {"\x80",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xe0\x80\x80",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x80\x80\x80",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xe2\x82",
+                                      "\xff"};
     char out[4];
 
     for (uint32_t cp = 0; cp <= 0x110000; cp++) {
@@ -299,7 +389,8 @@ static void test_utf8_every_scalar_and_ill_formed_bytes(void)
             ck_assert_uint_eq(n, 0);
             continue;
         }
-        if (utf8_next(&p, out + n) != cp || p != out + n || !utf8_valid(out, n)) ck_abort_msg("U+%04X", cp);
+        if (utf8_next(&p, out + n) != cp || p != out + n || !utf8_valid(out, n))
+            ck_abort_msg("U+%04X", cp);
     }
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         const char *p = bad[i];
@@ -310,9 +401,12 @@ static void test_utf8_every_scalar_and_ill_formed_bytes(void)
     }
 }
 
-static enum status parse_options(char **argv, int argc, bool *flag, int64_t *n, const char **name, const char **args, int *count, struct fault *f)
+static enum status parse_options(char **argv, int argc, bool *flag, int64_t *n, const char **name,
+                                 const char **args, int *count, struct fault *f)
 {
-    struct opt opts[] = {{"verbose", 'v', OPT_FLAG, NULL, "say more", flag}, {"threads", 't', OPT_INT, "N", "how many", n}, {"name", 0, OPT_STRING, "S", "a name", name}};
+    struct opt opts[] = {{"verbose", 'v', OPT_FLAG, NULL, "say more", flag},
+                         {"threads", 't', OPT_INT, "N", "how many", n},
+                         {"name", 0, OPT_STRING, "S", "a name", name}};
     struct buf help = {0};
 
     opts_help(opts, ARRAY_LEN(opts), &help);
@@ -344,10 +438,15 @@ static void test_options_in_any_order_and_did_you_mean(void)
 int main(int argc, char **argv)
 {
     static const struct named_test tests[] = {
-        T(test_decimal_parses_exactly_or_refuses), T(test_time_round_trips_and_refuses_impossible_dates),
-        T(test_double_round_trips_shortest), T(test_compare_is_a_total_order_across_numbers),
-        T(test_key_order_equals_value_order), T(test_key_golden_bytes_and_successor), T(test_parse_and_format_every_type),
-        T(test_utf8_every_scalar_and_ill_formed_bytes), T(test_options_in_any_order_and_did_you_mean),
+        T(test_decimal_parses_exactly_or_refuses),
+        T(test_time_round_trips_and_refuses_impossible_dates),
+        T(test_double_round_trips_shortest),
+        T(test_compare_is_a_total_order_across_numbers),
+        T(test_key_order_equals_value_order),
+        T(test_key_golden_bytes_and_successor),
+        T(test_parse_and_format_every_type),
+        T(test_utf8_every_scalar_and_ill_formed_bytes),
+        T(test_options_in_any_order_and_did_you_mean),
     };
 
     return run_tests("value", tests, ARRAY_LEN(tests), argc, argv);

@@ -15,10 +15,12 @@ static void read_all(const uint8_t *data, size_t size, struct csv_options o)
             volatile unsigned sum = 0;
 
             if (st != ST_OK && st != ST_INVALID) break;
-            /* Every call moves on by a line: more calls than bytes would be a hang. (gzip input inflates.) */
+            /* Every call moves on by a line: more calls than bytes would be a hang. (gzip input
+             * inflates.)                                                                         */
             if (++records > size + 1 && (size < 2 || data[0] != 0x1f)) __builtin_trap();
             for (size_t i = 0; st == ST_OK && i < count; i++) {
-                for (size_t b = 0; b < fields[i].size; b++) sum += (unsigned char)fields[i].data[b];
+                for (size_t b = 0; b < fields[i].size; b++)
+                    sum += (unsigned char)fields[i].data[b];
             }
         }
     }
@@ -33,4 +35,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-FUZZ_MAIN(FUZZ_SAMPLE("\xef\xbb\xbf" "a,b,c\r\n\"x\",\"y\"\"z\",\"1\n2\"\n,,\n\n\"\",a\"b,c\n"), FUZZ_SAMPLE("a\tb\\t\\n\\\\\tc\n1\t2\t3\n"))
+FUZZ_MAIN(FUZZ_SAMPLE("\xef\xbb\xbf"
+                      "a,b,c\r\n\"x\",\"y\"\"z\",\"1\n2\"\n,,\n\n\"\",a\"b,c\n"),
+          FUZZ_SAMPLE("a\tb\\t\\n\\\\\tc\n1\t2\t3\n"))

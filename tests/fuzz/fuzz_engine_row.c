@@ -3,11 +3,15 @@
 #include "tests/fuzz/fuzz_main.h"
 
 static const char table[] =
-    "{\"table\":\"t\",\"version\":3,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},{\"name\":\"d\",\"type\":\"double\",\"nullable\":true},"
-    "{\"name\":\"m\",\"type\":\"decimal\",\"scale\":4,\"nullable\":true,\"added\":2},{\"name\":\"b\",\"type\":\"bool\",\"nullable\":true,\"dropped\":3},"
-    "{\"name\":\"w\",\"type\":\"timestamp\",\"nullable\":true},{\"name\":\"s\",\"type\":\"text\",\"default\":\"q\"}]}";
+    "{\"table\":\"t\",\"version\":3,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":"
+    "\"int64\"},{\"name\":\"d\",\"type\":\"double\",\"nullable\":true},"
+    "{\"name\":\"m\",\"type\":\"decimal\",\"scale\":4,\"nullable\":true,\"added\":2},{\"name\":"
+    "\"b\",\"type\":\"bool\",\"nullable\":true,\"dropped\":3},"
+    "{\"name\":\"w\",\"type\":\"timestamp\",\"nullable\":true},{\"name\":\"s\",\"type\":\"text\","
+    "\"default\":\"q\"}]}";
 
-/* A row that decodes must encode and decode again to equal values; a key that reads is some value's key. */
+/* A row that decodes must encode and decode again to equal values; a key that reads is some value's
+ * key.                                                                                           */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct schema s = {0};
@@ -17,19 +21,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (schema_parse(table, sizeof table - 1, &s, NULL) != ST_OK) __builtin_trap();
     if (row_decode(&s, data, size, v, NULL) == ST_OK) {
-        if (row_encode(&s, v, &row, NULL) != ST_OK || row_decode(&s, row.data, row.size, back, NULL) != ST_OK) __builtin_trap();
+        if (row_encode(&s, v, &row, NULL) != ST_OK ||
+            row_decode(&s, row.data, row.size, back, NULL) != ST_OK)
+            __builtin_trap();
         for (int i = 0; i < 6; i++) {
             if (!value_equal(&v[i], &back[i])) __builtin_trap();
         }
         (void)row_hash(&s, v);
     }
-    for (int i = 0; i < 6; i++) (void)!row_get(&s, data, size, i, &one, NULL);
-    while (p < end && key_read(&p, end, (enum value_type)(V_INT + *p % 6), &one, &text) == ST_OK) continue;
+    for (int i = 0; i < 6; i++)
+        (void)!row_get(&s, data, size, i, &one, NULL);
+    while (p < end && key_read(&p, end, (enum value_type)(V_INT + *p % 6), &one, &text) == ST_OK)
+        continue;
     schema_free(&s);
     buf_free(&row);
     buf_free(&text);
     return 0;
 }
 
-FUZZ_MAIN(FUZZ_SAMPLE("\x01\x05\x00\x02\x00\x00\x00\x00\x00\x00\xf8\x3f\x01\x04\x02hi"), FUZZ_SAMPLE("\x02\x06\x04\x02\x00\x00\x00\x00\x00\x00\xf8\x3f\x01\x04\x02hi"),
-          FUZZ_SAMPLE("\x03\x05\x08\x02\x00\x00\x00\x00\x00\x00\xf8\x3f\x0a\x05hello"), FUZZ_SAMPLE("\x04" "ab\x00\xff" "c\x00\x00\x02\x80\x00\x00\x00\x00\x00\x00\x01"))
+FUZZ_MAIN(FUZZ_SAMPLE("\x01\x05\x00\x02\x00\x00\x00\x00\x00\x00\xf8\x3f\x01\x04\x02hi"),
+          FUZZ_SAMPLE("\x02\x06\x04\x02\x00\x00\x00\x00\x00\x00\xf8\x3f\x01\x04\x02hi"),
+          FUZZ_SAMPLE("\x03\x05\x08\x02\x00\x00\x00\x00\x00\x00\xf8\x3f\x0a\x05hello"),
+          FUZZ_SAMPLE("\x04"
+                      "ab\x00\xff"
+                      "c\x00\x00\x02\x80\x00\x00\x00\x00\x00\x00\x01"))

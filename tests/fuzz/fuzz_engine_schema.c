@@ -1,7 +1,7 @@
 #include "engine/schema.h"
 #include "tests/fuzz/fuzz_main.h"
 
-/* What is taken must be written and taken again, the same.                                         */
+/* What is taken must be written and taken again, the same.                                       */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct schema s = {0}, again = {0};
@@ -19,4 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-FUZZ_MAIN(FUZZ_SAMPLE("{\"table\":\"p\",\"version\":3,\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":\"int64\"},{\"name\":\"m\",\"type\":\"decimal\",\"scale\":4,\"nullable\":true,\"default\":\"0\",\"added\":2,\"dropped\":3},{\"name\":\"s\",\"type\":\"text\",\"default\":\"x\"}],\"indexes\":[{\"name\":\"i\",\"columns\":[\"s\"],\"unique\":true}]}"))
+FUZZ_MAIN(FUZZ_SAMPLE(
+    "{\"table\":\"p\",\"version\":3,\"key\":[\"a\"],\"columns\":[{\"name\":\"a\",\"type\":"
+    "\"int64\"},{\"name\":\"m\",\"type\":\"decimal\",\"scale\":4,\"nullable\":true,\"default\":"
+    "\"0\",\"added\":2,\"dropped\":3},{\"name\":\"s\",\"type\":\"text\",\"default\":\"x\"}],"
+    "\"indexes\":[{\"name\":\"i\",\"columns\":[\"s\"],\"unique\":true}]}"))

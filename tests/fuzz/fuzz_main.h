@@ -1,5 +1,7 @@
-/* fuzz_main - what every fuzzer shares when it is not run under libFuzzer: files given as arguments, or
- * N seeded mutations of built-in samples:  build/fuzz/fuzz_json [RUNS [SEED]]  or  fuzz_json FILE...   */
+/* fuzz_main - what every fuzzer shares when it is not run under libFuzzer: files given as
+ * arguments, or
+ * N seeded mutations of built-in samples:  fuzz_X [RUNS [SEED]]  or  fuzz_X FILE...
+ */
 #ifndef SEAM_TESTS_FUZZ_MAIN_H
 #define SEAM_TESTS_FUZZ_MAIN_H
 
@@ -17,9 +19,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { FUZZ_INPUT_MAX = 64 << 10 };
 
-struct fuzz_sample { const void *data; size_t size; };
+struct fuzz_sample {
+    const void *data;
+    size_t size;
+};
 
-/* Flips, overwrites, deletes, repeats and splices.                                                 */
+/* Flips, overwrites, deletes, repeats and splices.                                               */
 static size_t fuzz_mutate(struct rng *r, uint8_t *p, size_t n, const struct fuzz_sample *other)
 {
     static const uint8_t odd[] = {0, 1, 0x7f, 0x80, 0xff, '"', '{', '\\', '\n', ','};
@@ -85,7 +90,8 @@ static int fuzz_main(int argc, char **argv, const struct fuzz_sample *samples, s
     if (argc > 1 && *end != '\0') {
         int failed = 0;
 
-        for (int i = 1; i < argc; i++) failed |= fuzz_file(argv[i]);
+        for (int i = 1; i < argc; i++)
+            failed |= fuzz_file(argv[i]);
         return failed;
     }
     rng_seed(&r, argc > 2 ? strtoull(argv[2], NULL, 10) : 1);
@@ -106,13 +112,19 @@ static int fuzz_main(int argc, char **argv, const struct fuzz_sample *samples, s
     return 0;
 }
 
-#define FUZZ_SAMPLE(s) {(s), sizeof(s) - 1}
-#define FUZZ_BYTES(s) {(s), sizeof(s)}
-#define FUZZ_MAIN(...)                                                                            \
-    int main(int argc, char **argv)                                                               \
-    {                                                                                             \
-        static const struct fuzz_sample samples[] = {__VA_ARGS__};                                \
-        return fuzz_main(argc, argv, samples, sizeof samples / sizeof samples[0]);                \
+#define FUZZ_SAMPLE(s)                                                                             \
+    {                                                                                              \
+        (s), sizeof(s) - 1                                                                         \
+    }
+#define FUZZ_BYTES(s)                                                                              \
+    {                                                                                              \
+        (s), sizeof(s)                                                                             \
+    }
+#define FUZZ_MAIN(...)                                                                             \
+    int main(int argc, char **argv)                                                                \
+    {                                                                                              \
+        static const struct fuzz_sample samples[] = {__VA_ARGS__};                                 \
+        return fuzz_main(argc, argv, samples, sizeof samples / sizeof samples[0]);                 \
     }
 #else
 #define FUZZ_MAIN(...)

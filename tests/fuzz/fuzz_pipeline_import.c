@@ -1,5 +1,5 @@
-/* The importer on damaged mappings and files, over a row store on a simulated disk: nothing may crash, and
- * whatever lands must be rows of the tables.                                                       */
+/* The importer on damaged mappings and files, over a row store on a simulated disk: nothing may
+ * crash, and whatever lands must be rows of the tables.                                          */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,22 +8,36 @@
 #include "tests/fuzz/fuzz_main.h"
 
 static const char products[] =
-    "{\"table\":\"p\",\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},{\"name\":\"sku\",\"type\":\"text\"},{\"name\":\"price\",\"type\":\"decimal\",\"scale\":4,\"default\":\"0\"},"
-    "{\"name\":\"at\",\"type\":\"timestamp\",\"nullable\":true},{\"name\":\"v\",\"type\":\"int64\",\"default\":1}],\"indexes\":[{\"name\":\"s\",\"columns\":[\"sku\"],\"unique\":true}]}";
-static const char lines[] = "{\"table\":\"l\",\"key\":[\"o\",\"n\"],\"columns\":[{\"name\":\"o\",\"type\":\"int64\"},{\"name\":\"n\",\"type\":\"int64\"},{\"name\":\"p\",\"type\":\"int64\"}]}";
+    "{\"table\":\"p\",\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},{\"name\":"
+    "\"sku\",\"type\":\"text\"},{\"name\":\"price\",\"type\":\"decimal\",\"scale\":4,\"default\":"
+    "\"0\"},"
+    "{\"name\":\"at\",\"type\":\"timestamp\",\"nullable\":true},{\"name\":\"v\",\"type\":\"int64\","
+    "\"default\":1}],\"indexes\":[{\"name\":\"s\",\"columns\":[\"sku\"],\"unique\":true}]}";
+static const char lines[] =
+    "{\"table\":\"l\",\"key\":[\"o\",\"n\"],\"columns\":[{\"name\":\"o\",\"type\":\"int64\"},{"
+    "\"name\":\"n\",\"type\":\"int64\"},{\"name\":\"p\",\"type\":\"int64\"}]}";
 
-#define GOOD_MAPPING \
-    "{\"name\":\"m\",\"format\":\"csv\",\"transaction\":{\"group\":\"O\",\"rows\":3},\"tables\":[{\"table\":\"p\",\"values\":{\"id\":{\"intern\":\"sku\"},\"sku\":{\"from\":\"S\",\"trim\":true,\"upper\":true,\"prefix\":\"x\",\"else\":\"O\"}," \
-    "\"price\":{\"cases\":[{\"when\":{\"all\":[{\"column\":\"P\",\"above\":0},{\"not\":{\"column\":\"S\",\"starts\":[\"C\",\"A\"]}}]},\"then\":\"P\"}],\"else\":{\"value\":1}},\"at\":\"T\",\"v\":{\"version\":true}}," \
-    "\"compare\":[\"price\"],\"newest\":\"at\",\"apart_seconds\":60,\"update_when\":{\"column\":\"P\",\"below\":99}}," \
-    "{\"table\":\"l\",\"mode\":\"insert\",\"values\":{\"o\":{\"from\":\"O\",\"digits\":true},\"n\":{\"count\":\"O\"},\"p\":{\"same\":\"p.id\"}},\"event\":{\"aggregate\":\"l\",\"type\":\"L\"}}]}"
-#define GOOD_FILE \
-    "O,S,P,T\nC1,a,2.5,2011-01-01\n1,\"b, c\",0,2011-01-02 10:00:00\n2,a,3,2011-01-02\n2,a,x,2011-01-02\n2,a,3\n3,,4,2011-01-05\n"
+#define GOOD_MAPPING                                                                               \
+    "{\"name\":\"m\",\"format\":\"csv\",\"transaction\":{\"group\":\"O\",\"rows\":3},\"tables\":[" \
+    "{\"table\":\"p\",\"values\":{\"id\":{\"intern\":\"sku\"},\"sku\":{\"from\":\"S\",\"trim\":"   \
+    "true,\"upper\":true,\"prefix\":\"x\",\"else\":\"O\"},"                                        \
+    "\"price\":{\"cases\":[{\"when\":{\"all\":[{\"column\":\"P\",\"above\":0},{\"not\":{"          \
+    "\"column\":\"S\",\"starts\":[\"C\",\"A\"]}}]},\"then\":\"P\"}],\"else\":{\"value\":1}},"      \
+    "\"at\":\"T\",\"v\":{\"version\":true}},"                                                      \
+    "\"compare\":[\"price\"],\"newest\":\"at\",\"apart_seconds\":60,\"update_when\":{\"column\":"  \
+    "\"P\",\"below\":99}},"                                                                        \
+    "{\"table\":\"l\",\"mode\":\"insert\",\"values\":{\"o\":{\"from\":\"O\",\"digits\":true},"     \
+    "\"n\":{\"count\":\"O\"},\"p\":{\"same\":\"p.id\"}},\"event\":{\"aggregate\":\"l\",\"type\":"  \
+    "\"L\"}}]}"
+#define GOOD_FILE                                                                                  \
+    "O,S,P,T\nC1,a,2.5,2011-01-01\n1,\"b, c\",0,2011-01-02 "                                       \
+    "10:00:00\n2,a,3,2011-01-02\n2,a,x,2011-01-02\n2,a,3\n3,,4,2011-01-05\n"
 
 static const char good_mapping[] = GOOD_MAPPING, good_file[] = GOOD_FILE;
 /* A byte 0 parts mapping from file. */
 static const char good[] =
-    "{\"tables\":[{\"table\":\"p\",\"mode\":\"keep\",\"values\":{\"id\":\"a\",\"sku\":\"b\"}}]}\0" "a,b\n1,x\n2,\"y\n\"\"z\"\n1,w\n";
+    "{\"tables\":[{\"table\":\"p\",\"mode\":\"keep\",\"values\":{\"id\":\"a\",\"sku\":\"b\"}}]}\0"
+    "a,b\n1,x\n2,\"y\n\"\"z\"\n1,w\n";
 static const char both[] = GOOD_MAPPING "\0" GOOD_FILE;
 
 static struct oltp *open_store(struct io_sim *sim)
@@ -33,9 +47,13 @@ static struct oltp *open_store(struct io_sim *sim)
     struct oltp_txn *t = NULL;
     uint32_t id;
 
-    if (io_mkdir(io_sim_io(sim), "/d", NULL) != ST_OK || oltp_open(io_sim_io(sim), "/d/oltp", &o, &db, NULL) != ST_OK) abort();
-    if (oltp_write_begin(db, &t, NULL) != ST_OK || oltp_create_table_json(t, products, sizeof products - 1, &id, NULL) != ST_OK ||
-        oltp_create_table_json(t, lines, sizeof lines - 1, &id, NULL) != ST_OK || oltp_commit(t, OLTP_DEFERRED, NULL, NULL) != ST_OK)
+    if (io_mkdir(io_sim_io(sim), "/d", NULL) != ST_OK ||
+        oltp_open(io_sim_io(sim), "/d/oltp", &o, &db, NULL) != ST_OK)
+        abort();
+    if (oltp_write_begin(db, &t, NULL) != ST_OK ||
+        oltp_create_table_json(t, products, sizeof products - 1, &id, NULL) != ST_OK ||
+        oltp_create_table_json(t, lines, sizeof lines - 1, &id, NULL) != ST_OK ||
+        oltp_commit(t, OLTP_DEFERRED, NULL, NULL) != ST_OK)
         abort();
     return db;
 }
@@ -48,7 +66,9 @@ static void check_rows(struct oltp *db, const char *name)
     struct value v[COLUMNS_MAX];
     uint32_t id;
 
-    if (oltp_read_begin(db, &t, NULL) != ST_OK || oltp_table(t, name, &id, NULL) != ST_OK || oltp_cursor_open(t, id, 0, NULL, 0, &c, NULL) != ST_OK) abort();
+    if (oltp_read_begin(db, &t, NULL) != ST_OK || oltp_table(t, name, &id, NULL) != ST_OK ||
+        oltp_cursor_open(t, id, 0, NULL, 0, &c, NULL) != ST_OK)
+        abort();
     while (oltp_cursor_next(c, &row, NULL) == ST_OK) {
         if (row_decode(oltp_schema(t, id), row.row.data, row.row.size, v, NULL) != ST_OK) abort();
     }
@@ -61,7 +81,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct io_sim *sim = io_sim_new(1);
     struct oltp *db = open_store(sim);
     const uint8_t *cut = size > 0 ? memchr(data, 0, size) : NULL;
-    struct import_options o = {.io = io_sim_io(sim), .file = "/d/file.csv", .mapping = good_mapping, .mapping_size = sizeof good_mapping - 1};
+    struct import_options o = {.io = io_sim_io(sim),
+                               .file = "/d/file.csv",
+                               .mapping = good_mapping,
+                               .mapping_size = sizeof good_mapping - 1};
     const uint8_t *file = data;
     size_t file_size = size;
     struct import_stats s;
@@ -76,7 +99,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (io_write_atomic(o.io, o.file, file, file_size, NULL) != ST_OK) abort();
     first = import_run(db, &o, &s, NULL);
     if (first == ST_OK) { /* and again: nothing new */
-        if (s.landed + s.rejected != s.records || import_run(db, &o, &s, NULL) != ST_OK || s.landed != 0 || s.lsn != LSN_NONE) abort();
+        if (s.landed + s.rejected != s.records || import_run(db, &o, &s, NULL) != ST_OK ||
+            s.landed != 0 || s.lsn != LSN_NONE)
+            abort();
     }
     check_rows(db, "p");
     check_rows(db, "l");

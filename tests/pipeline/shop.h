@@ -1,4 +1,5 @@
-/* shop - a row store in the test's scratch folder with the shop's tables, for tests of this room.    */
+/* shop - a row store in the test's scratch folder with the shop's tables, for tests of this room.
+ */
 #ifndef SEAM_TESTS_PIPELINE_SHOP_H
 #define SEAM_TESTS_PIPELINE_SHOP_H
 
@@ -14,7 +15,7 @@ static inline void shop_read_file(const char *path, struct buf *out)
     ASSERT_OK(io_read_all(io_posix(), path, 1 << 20, out, &f), &f);
 }
 
-/* Opens `dir`/oltp on `io`; NULL with *st set when that fails.                                     */
+/* Opens `dir`/oltp on `io`; NULL with *st set when that fails.                                   */
 static inline struct oltp *shop_try_open(struct io *io, const char *dir, enum status *st)
 {
     struct oltp_options o = {.cache_bytes = 64 << 20};
@@ -42,7 +43,8 @@ static inline enum status shop_try_tables(struct oltp *db)
         snprintf(path, sizeof path, "bench/data/schemas/%s.json", names[i]);
         shop_read_file(path, &json);
         st = oltp_table(t, names[i], &id, NULL);
-        if (st == ST_NOT_FOUND) st = oltp_create_table_json(t, (char *)json.data, json.size, &id, &f);
+        if (st == ST_NOT_FOUND)
+            st = oltp_create_table_json(t, (char *)json.data, json.size, &id, &f);
         buf_free(&json);
     }
     if (st != ST_OK) {
@@ -62,9 +64,12 @@ static inline struct oltp *shop_open(const char *dir)
     return db;
 }
 
-static inline void shop_close(struct oltp *db) { ck_assert_int_eq(oltp_close(db, NULL), ST_OK); }
+static inline void shop_close(struct oltp *db)
+{
+    ck_assert_int_eq(oltp_close(db, NULL), ST_OK);
+}
 
-/* Every row of a table as JSON lines, in key order.                                                */
+/* Every row of a table as JSON lines, in key order.                                              */
 static inline void shop_dump(struct oltp *db, const char *table, struct buf *out)
 {
     struct oltp_txn *t = NULL;

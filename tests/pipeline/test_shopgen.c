@@ -38,11 +38,12 @@ static struct hash128 state_of(struct oltp *db)
     return h;
 }
 
-/* Goal: the same seed makes the same shop; another seed another; in one go or step by step.           */
+/* Goal: the same seed makes the same shop; another seed another; in one go or step by step.      */
 static void test_shopgen_is_deterministic_by_seed(void)
 {
     struct shopgen_options o = {.seed = test_seed(), .orders = 1000, .mode = OLTP_DEFERRED};
-    struct oltp *a = open_with_catalogue("a"), *b = open_with_catalogue("b"), *c = open_with_catalogue("c");
+    struct oltp *a = open_with_catalogue("a"), *b = open_with_catalogue("b"),
+                *c = open_with_catalogue("c");
     struct shopgen_stats sa, sc;
     struct shopgen *g = NULL;
     struct fault f = {0};
@@ -50,8 +51,10 @@ static void test_shopgen_is_deterministic_by_seed(void)
 
     ASSERT_OK(shopgen_run(a, &o, &sa, &f), &f);
     ASSERT_OK(shopgen_open(b, &o, &g, &f), &f);
-    for (int i = 0; i < 10; i++) ASSERT_OK(shopgen_step(g, 100, &f), &f);
-    ck_assert(shopgen_stats(g)->revenue == sa.revenue && shopgen_stats(g)->transactions == sa.transactions);
+    for (int i = 0; i < 10; i++)
+        ASSERT_OK(shopgen_step(g, 100, &f), &f);
+    ck_assert(shopgen_stats(g)->revenue == sa.revenue &&
+              shopgen_stats(g)->transactions == sa.transactions);
     shopgen_close(g);
     o.seed++;
     ASSERT_OK(shopgen_run(c, &o, &sc, &f), &f);
@@ -64,7 +67,7 @@ static void test_shopgen_is_deterministic_by_seed(void)
     shop_close(c);
 }
 
-/* Goal: what it says it did is what is in the tables, and the shop looks like one.                    */
+/* Goal: what it says it did is what is in the tables, and the shop looks like one.               */
 static void test_shopgen_tables_agree_with_its_counts(void)
 {
     struct shopgen_options o = {.seed = 5, .orders = 3000, .mode = OLTP_DEFERRED};
@@ -82,8 +85,10 @@ static void test_shopgen_tables_agree_with_its_counts(void)
     uint32_t id;
 
     ASSERT_OK(shopgen_run(db, &o, &s, &f), &f);
-    ck_assert(s.orders == 3000 && shop_count(db, "orders") == 3000 && shop_count(db, "order_lines") == s.lines);
-    ck_assert(s.deleted == 3 && shop_count(db, "products") == products - 3 && shop_count(db, "customers") == s.customers);
+    ck_assert(s.orders == 3000 && shop_count(db, "orders") == 3000 &&
+              shop_count(db, "order_lines") == s.lines);
+    ck_assert(s.deleted == 3 && shop_count(db, "products") == products - 3 &&
+              shop_count(db, "customers") == s.customers);
     ck_assert(s.cancelled > 60 && s.cancelled < 200 && s.prices > 0 && s.stocks > 20);
     ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
     ASSERT_OK(oltp_table(t, "order_lines", &id, &f), &f);
@@ -114,7 +119,11 @@ static void test_shopgen_tables_agree_with_its_counts(void)
 
 static void test_shopgen_goes_on_behind_what_is_there(void)
 {
-    struct shopgen_options o = {.seed = 5, .orders = 200, .mode = OLTP_DEFERRED, .deletions = UINT32_MAX, .cancel_per_1000 = UINT32_MAX};
+    struct shopgen_options o = {.seed = 5,
+                                .orders = 200,
+                                .mode = OLTP_DEFERRED,
+                                .deletions = UINT32_MAX,
+                                .cancel_per_1000 = UINT32_MAX};
     struct oltp *db = open_with_catalogue("shop");
     struct shopgen_stats s;
     struct fault f = {0};
@@ -139,15 +148,17 @@ static void test_shopgen_without_products_says_so(void)
 
 static void test_shopgen_fifty_thousand_orders_take_seconds(void)
 {
-    struct shopgen_options o = {.seed = 1, .orders = (uint64_t)test_scale(50000), .mode = OLTP_DEFERRED};
+    struct shopgen_options o = {
+        .seed = 1, .orders = (uint64_t)test_scale(50000), .mode = OLTP_DEFERRED};
     struct oltp *db = open_with_catalogue("shop");
     uint64_t start = clock_mono_ns(clock_real());
     struct shopgen_stats s;
     struct fault f = {0};
 
     ASSERT_OK(shopgen_run(db, &o, &s, &f), &f);
-    printf("%llu orders, %llu lines, %llu transactions in %.2f s\n", (unsigned long long)s.orders, (unsigned long long)s.lines,
-           (unsigned long long)s.transactions, (double)(clock_mono_ns(clock_real()) - start) / 1e9);
+    printf("%llu orders, %llu lines, %llu transactions in %.2f s\n", (unsigned long long)s.orders,
+           (unsigned long long)s.lines, (unsigned long long)s.transactions,
+           (double)(clock_mono_ns(clock_real()) - start) / 1e9);
     ck_assert_uint_eq(shop_count(db, "orders"), s.orders);
     shop_close(db);
 }
@@ -155,8 +166,11 @@ static void test_shopgen_fifty_thousand_orders_take_seconds(void)
 int main(int argc, char **argv)
 {
     static const struct named_test tests[] = {
-        T(test_shopgen_is_deterministic_by_seed), T(test_shopgen_tables_agree_with_its_counts), T(test_shopgen_goes_on_behind_what_is_there),
-        T(test_shopgen_without_products_says_so), T(test_shopgen_fifty_thousand_orders_take_seconds),
+        T(test_shopgen_is_deterministic_by_seed),
+        T(test_shopgen_tables_agree_with_its_counts),
+        T(test_shopgen_goes_on_behind_what_is_there),
+        T(test_shopgen_without_products_says_so),
+        T(test_shopgen_fifty_thousand_orders_take_seconds),
     };
 
     return run_tests("shopgen", tests, ARRAY_LEN(tests), argc, argv);

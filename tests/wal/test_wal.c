@@ -555,6 +555,74 @@ static void test_wal_heartbeats_only_when_idle(void)
     ASSERT_OK(wal_close(w, &f), &f);
 }
 
+struct archive { uint64_t next; int failures; };
+
+static enum status keep_segment(void *ctx, const char *path, uint64_t segment, lsn_t start, lsn_t end, struct fault *f)
+{
+    struct archive *a = ctx;
+
+    if (a->failures > 0) {
+        a->failures--;
+        return fault_set(f, ST_IO, path, FAULT_NO_OFFSET, "the archive is full");
+    }
+    ck_assert_uint_eq(segment, a->next++); /* each once, in order, while it is still there */
+    ck_assert(io_exists(io_posix(), path));
+    ck_assert_uint_eq(start / SMALL, segment);
+    ck_assert_uint_eq(end, (segment + 1) * SMALL);
+    return ST_OK;
+}
+
+static void test_wal_archive_has_every_segment_before_it_goes(void)
+{
+    struct archive a = {.failures = 1};
+    struct wal_options o = {.segment_bytes = SMALL, .archive = {keep_segment, &a}};
+    struct wal *w = NULL;
+    struct wal_span at;
+    struct fault f = {0};
+    lsn_t oldest;
+
+    ASSERT_OK(wal_open(test_dir(), &o, &w, NULL, &f), &f);
+    oldest = wal_oldest_lsn(w);
+    for (uint64_t n = 0; n < 60; n++) ASSERT_OK(append(w, n, 8000, &at, &f), &f);
+    ASSERT_OK(wal_flush(w, &f), &f);
+    ASSERT_STATUS(wal_trim(w, LSN_MAX, NULL, &f), ST_IO);
+    ck_assert_uint_eq(wal_oldest_lsn(w), oldest); /* what is not archived stays */
+    fault_clear(&f);
+    ASSERT_OK(wal_trim(w, LSN_MAX, NULL, &f), &f);
+    ck_assert_uint_eq(a.next, at.end / SMALL);
+    ck_assert_uint_eq(wal_oldest_lsn(w) / SMALL, a.next);
+    ASSERT_OK(wal_close(w, &f), &f);
+}
+
+/* Goal: entering the log at any byte finds exactly the next record that begins there or later. */
+static void test_wal_can_be_entered_at_any_byte(void)
+{
+    struct wal *w = open_log(io_posix(), test_dir(), NULL);
+    struct wal_span at[60];
+    struct wal_reader *r = NULL;
+    struct wal_record rec;
+    struct fault f = {0};
+    uint64_t n = 0;
+
+    for (uint64_t i = 0; i < 60; i++) ASSERT_OK(append(w, i, 6000, &at[i], &f), &f);
+    ASSERT_OK(wal_flush(w, &f), &f);
+    ASSERT_OK(wal_reader_open(io_posix(), test_dir(), LSN_NONE, 0, &r, &f), &f);
+    for (lsn_t lsn = 0; lsn < at[59].end; lsn += 8 * (1 + lsn % 5)) {
+        while (n < 60 && at[n].start < lsn) n++;
+        if (n == 60) {
+            ASSERT_STATUS(wal_reader_resync(r, lsn, &f), ST_END);
+            ck_assert_uint_eq(wal_reader_position(r), at[59].end);
+            continue;
+        }
+        ASSERT_OK(wal_reader_resync(r, lsn, &f), &f);
+        ck_assert_uint_eq(wal_reader_position(r), at[n].start);
+        ASSERT_OK(wal_reader_next(r, &rec, &f), &f);
+        ck_assert_uint_eq(rec.end, at[n].end);
+    }
+    wal_reader_close(r);
+    ASSERT_OK(wal_close(w, &f), &f);
+}
+
 static void test_wal_dump_explains_bytes(void)
 {
     struct wal *w = open_log(io_posix(), test_dir(), NULL);
@@ -592,6 +660,8 @@ static const struct named_test tests[] = {
     T(test_wal_reader_follows_a_writer_that_is_killed),
     T(test_wal_one_writer_and_limits),
     T(test_wal_heartbeats_only_when_idle),
+    T(test_wal_archive_has_every_segment_before_it_goes),
+    T(test_wal_can_be_entered_at_any_byte),
     T(test_wal_dump_explains_bytes),
 };
 

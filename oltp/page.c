@@ -4,10 +4,12 @@
 
 #include "engine/crc32c.h"
 
+enum { PREFIX_AFTER = 8 }; /* keys, and at each doubling after */
+
 /* ---- search ---------------------------------------------------------------------------------------- */
 
 /* First head >= k. The loop has a fixed trip count for a given n and no unpredictable branch: each step
- * is one load, one compare, one conditional move.                                                  */
+ * is one load, one compare, one mask and one add.                                                  */
 static inline unsigned heads_lower(const uint8_t *heads, unsigned n, uint32_t k)
 {
     const uint8_t *base = heads;
@@ -15,7 +17,9 @@ static inline unsigned heads_lower(const uint8_t *heads, unsigned n, uint32_t k)
     while (n > 1) {
         unsigned half = n / 2;
 
-        base += (get_u32(base + 4 * (size_t)(half - 1)) < k) ? 4 * (size_t)half : 0;
+        size_t right = 0 - (size_t)(get_u32(base + 4 * (size_t)(half - 1)) < k); /* all ones or none */
+
+        base += right & 4 * (size_t)half;
         n -= half;
     }
     return (unsigned)((base - heads) / 4) + (n == 1 && get_u32(base) < k);
@@ -63,6 +67,14 @@ unsigned page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact)
     head = key_head(key, n);
     at = heads_lower(page_heads(p), count, head);
     if (at == count || page_head(p, at) != head) return at;
+    if (page_kind(p) == PAGE_LEAF) { /* the row is wanted next: all of its lines at once */
+        const uint8_t *cell = p + page_slot(p, at);
+
+        __builtin_prefetch(cell);
+        __builtin_prefetch(cell + 64);
+        __builtin_prefetch(cell + 128);
+        __builtin_prefetch(cell + 192);
+    }
     order = compare_tail(p, at, key, n);
     if (order <= 0) {
         *exact = order == 0;
@@ -228,18 +240,14 @@ static size_t common_prefix(const uint8_t *a, size_t na, const uint8_t *b, size_
     return i;
 }
 
-/* Writes the page again with only the first `keep` bytes of its prefix. False: it does not fit.    */
-static bool page_shorten_prefix(uint8_t *p, size_t keep, uint8_t *tmp)
+/* Writes the page again under another prefix, which all of its keys must have. False: it does not fit. */
+static bool page_change_prefix(uint8_t *p, const uint8_t *prefix, size_t size, uint8_t *tmp)
 {
-    unsigned n = page_count(p), grown = page_prefix(p) - (unsigned)keep;
+    unsigned n = page_count(p);
     uint8_t key[OLTP_KEY_MAX];
     struct page_item it = {0};
 
-    assert(keep < page_prefix(p));
-    if (page_free(p) + ((page_prefix(p) + 3u) & ~3u) < ((keep + 3u) & ~3u) + (size_t)n * (grown + 1))
-        return false; /* each cell may grow by `grown` bytes and its length by one */
-    page_init(tmp, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p),
-              p + PAGE_HEADER_SIZE, keep);
+    page_init(tmp, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), prefix, size);
     put_u32(tmp + PAGE_LINK, page_link(p));
     for (unsigned i = 0; i < n; i++) {
         struct cell c = page_cell(p, i);
@@ -254,6 +262,32 @@ static bool page_shorten_prefix(uint8_t *p, size_t keep, uint8_t *tmp)
     }
     memcpy(p, tmp, OLTP_PAGE_SIZE);
     return true;
+}
+
+static bool page_shorten_prefix(uint8_t *p, size_t keep, uint8_t *tmp)
+{
+    unsigned n = page_count(p), grown = page_prefix(p) - (unsigned)keep;
+    uint8_t prefix[OLTP_KEY_MAX];
+
+    assert(keep < page_prefix(p));
+    if (page_free(p) + ((page_prefix(p) + 3u) & ~3u) < ((keep + 3u) & ~3u) + (size_t)n * (grown + 1))
+        return false; /* each cell may grow by `grown` bytes and its length by one */
+    memcpy(prefix, p + PAGE_HEADER_SIZE, keep);
+    return page_change_prefix(p, prefix, keep, tmp);
+}
+
+/* A page that grows from nothing knows its prefix only after some keys. Without one all heads of, say, a page of
+ * small integers would be equal, and the search would have to look at cells.                      */
+static void page_find_prefix(uint8_t *p, uint8_t *tmp)
+{
+    unsigned n = page_count(p);
+    uint8_t first[OLTP_KEY_MAX], last[OLTP_KEY_MAX];
+    size_t size = page_key(p, 0, first), common = common_prefix(first, size, last, page_key(p, n - 1, last));
+
+    for (unsigned i = 0; i < n && size < common + 4; i++)
+        if (page_prefix(p) + (size_t)page_cell(p, i).suffix > size) size = page_prefix(p) + (size_t)page_cell(p, i).suffix;
+    if (size < common + 4) common = size > 4 ? size - 4 : 0;
+    if (common > page_prefix(p) && !page_change_prefix(p, first, common, tmp)) assert(!"a longer prefix takes less room");
 }
 
 bool page_insert(uint8_t *p, unsigned at, const struct page_item *it, uint8_t *tmp)
@@ -273,7 +307,9 @@ bool page_insert(uint8_t *p, unsigned at, const struct page_item *it, uint8_t *t
             return false;
         }
     }
-    return insert_sharing_prefix(p, at, it, tmp);
+    if (!insert_sharing_prefix(p, at, it, tmp)) return false;
+    if (unlikely((page_count(p) & (page_count(p) - 1)) == 0 && page_count(p) >= PREFIX_AFTER)) page_find_prefix(p, tmp);
+    return true;
 }
 
 void page_remove(uint8_t *p, unsigned at)

@@ -72,7 +72,7 @@ struct hybrid_options {
     size_t depth;                  /* candidates read of each list                                 */
     /* Selective feedback: when the words' best document covers the query, what is meant is better told by
      * the first answers than by the query's few words; the meaning is then measured from their mean.  */
-    uint32_t feedback_docs;        /* how many first answers; 0 = off                               */
+    uint32_t feedback_docs;        /* of how many first answers, those that cover it; 0 = off        */
     double feedback_coverage;      /* least coverage                                               */
     double feedback_weight;        /* of the meaning, in the fusion that chooses them               */
 };

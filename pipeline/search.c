@@ -296,9 +296,9 @@ static void one_sided(const struct search_request *r, enum hybrid_side_name side
     }
 }
 
-/* Cosines of all hits with the mean of the first `docs` of them. */
+/* Cosines of all hits with the mean of those of the first `docs` that cover the query themselves. */
 static enum status feedback_scores(struct search *s, const struct hybrid_hit *hits, size_t n, uint32_t docs,
-                                   double *scores, struct fault *f)
+                                   double words_least, double *scores, struct fault *f)
 {
     size_t dim = embedder_dim(s->embedder);
     float *mean = calloc(dim, sizeof *mean);
@@ -307,6 +307,7 @@ static enum status feedback_scores(struct search *s, const struct hybrid_hit *hi
 
     if (mean == NULL) return fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for feedback");
     for (size_t i = 0; i < n && i < docs; i++) {
+        if (hits[i].rank[SIDE_WORDS] == 0 || hits[i].raw[SIDE_WORDS] < words_least) continue;
         if (hnsw_get(graph_of(s), hits[i].id, s->other, NULL) != ST_OK) continue;
         for (size_t k = 0; k < dim; k++) mean[k] += s->other[k];
     }
@@ -322,7 +323,7 @@ static enum status feedback_scores(struct search *s, const struct hybrid_hit *hi
 
 /* Fuses again with the meaning measured from the first answers; *fused and *count are replaced. */
 static enum status fuse_feedback(struct search *s, const struct hybrid_options *o, double weight,
-                                 struct hybrid_list words, struct hybrid_hit **fused, size_t *count,
+                                 double words_least, struct hybrid_list words, struct hybrid_hit **fused, size_t *count,
                                  struct fault *f)
 {
     double *scores = malloc((*count + 1) * sizeof *scores);
@@ -331,7 +332,7 @@ static enum status fuse_feedback(struct search *s, const struct hybrid_options *
     struct hybrid_hit *again = NULL;
     size_t n = 0;
     enum status st = scores != NULL && items != NULL
-                         ? feedback_scores(s, *fused, *count, o->feedback_docs, scores, f)
+                         ? feedback_scores(s, *fused, *count, o->feedback_docs, words_least, scores, f)
                          : fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for feedback");
 
     whole.depth = *count; /* every candidate has its score */
@@ -361,7 +362,8 @@ static enum status fuse_page(struct search *s, const struct search_request *r, c
                     out->features.coverage >= o->feedback_coverage;
     st = hybrid_fuse(o, out->feedback ? o->feedback_weight : out->weight, words, meaning, complete_meaning, &c,
                      &fused, &count, f);
-    if (st == ST_OK && out->feedback) st = fuse_feedback(s, o, out->weight, words, &fused, &count, f);
+    if (st == ST_OK && out->feedback)
+        st = fuse_feedback(s, o, out->weight, o->feedback_coverage * out->features.ceiling, words, &fused, &count, f);
     out->candidates = count;
     for (size_t i = r->offset; st == ST_OK && i < count && out->count < k; i++) out->hits[out->count++] = fused[i];
     free(fused);
@@ -463,6 +465,6 @@ enum status search_candidates(struct search *s, const struct search_request *r, 
     st = answer(s, &whole, o, o.depth, out, f);
     for (size_t i = 0; i < out->count; i++) feedback[i] = out->hits[i].raw[SIDE_MEANING];
     if (st == ST_OK && docs > 0 && !out->words_only)
-        st = feedback_scores(s, out->hits, out->count, docs, feedback, f);
+        st = feedback_scores(s, out->hits, out->count, docs, o.feedback_coverage * out->features.ceiling, feedback, f);
     return st;
 }

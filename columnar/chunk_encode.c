@@ -6,7 +6,7 @@
 #include "engine/bitpack.h"
 #include "engine/hash.h"
 
-enum { COUNT_BITS = 1 << 17, TRY_ROWS = 8192, DIGITS_MAX = 12 };
+enum { COUNT_BITS = 1 << 17, FEW_TEXTS = 256, DIGITS_MAX = 12 };
 
 /* The column as its encoders want it: order-preserving integers, or text. */
 struct encoder {
@@ -565,11 +565,17 @@ static void choose(struct encoder *x, struct draft *best, uint32_t *ends, uint32
 
         if (x->distinct < CHUNK_DICT_MAX && x->distinct <= live / 2 + 1)
             draft_text_dict(x, best, ends);
-        /* A dictionary that shrinks text tenfold will not be beaten: skip learning symbols. */
-        if (best->kind != 0 && draft_size(best) < bytes / 10 + 64) return;
+        /* A dictionary answers predicates and groups once a distinct value: few values settle it, and elsewhere
+         * symbols must take half its size.                                                          */
+        if (best->kind != 0 && (x->distinct <= FEW_TEXTS || draft_size(best) < bytes / 10 + 64)) return;
         if (bytes >= 512) {
             symbols = learn_symbols(x, bytes);
             if (symbols != NULL) draft_text(x, symbols, &other, other_ends);
+            if (best->kind != 0 && 2 * draft_size(&other) > draft_size(best)) {
+                draft_free(&other);
+                symbols_encoder_free(symbols);
+                return;
+            }
             keep_smaller(best, ends, &other, other_ends, x->vectors);
             symbols_encoder_free(symbols);
             if (draft_size(best) < bytes) return;

@@ -145,7 +145,8 @@ static enum status dump_journal(const char *path, const struct buf *b, struct bu
 
 static enum status dump_kills(const char *path, const struct buf *b, struct buf *out, struct fault *f)
 {
-    if (b->size < KILLS_HEAD || get_u32(b->data + 12) != crc32c(0, b->data, 12))
+    if (b->size < KILLS_HEAD || 
+        get_u32(b->data + 12) != crc32c(crc32c(0, b->data, 12), b->data + 16, KILLS_HEAD - 16))
         return fault_set(f, ST_CORRUPT, path, 0, "the head's checksum is wrong");
     buf_printf(out, "kills file %016" PRIx64 ": %zu bytes; sections are found and checked by the manifest\n",
                get_u64(b->data + 16), b->size);

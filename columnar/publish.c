@@ -138,8 +138,8 @@ static enum status write_kills(struct columnar_writer *w, struct fault *f)
 
     memcpy(head, "SEAMCOLK", 8);
     put_u32(head + 8, 1);
-    put_u32(head + 12, crc32c(0, head, 12));
     put_u64(head + 16, id);
+    put_u32(head + 12, crc32c(crc32c(0, head, 12), head + 16, KILLS_HEAD - 16));
     buf_append(&b, head, sizeof head);
     for (size_t i = 0; i < w->s.table_count; i++)
         for (size_t k = 0; k < w->s.tables[i].file_count; k++) {
@@ -219,23 +219,29 @@ enum status writer_publish_manifest(struct columnar_writer *w, lsn_t applied, in
     return ST_OK;
 }
 
+/* Under another name until it is whole, so that a journal that is there has a head to be believed. */
 static enum status journal_create(struct columnar_writer *w, struct fault *f)
 {
     uint8_t head[JOURNAL_HEAD] = {0};
-    char path[PATH_MAX_BYTES];
+    char path[PATH_MAX_BYTES], making[PATH_MAX_BYTES];
     enum status st;
 
     path_of(path, w->s.dir, 'j', w->s.seq, ".log");
+    path_of(making, w->s.dir, 'j', w->s.seq, ".tmp");
     memcpy(head, "SEAMCOLJ", 8);
     put_u32(head + 8, 1);
     put_u64(head + 16, w->s.seq);
     put_u32(head + 12, crc32c(crc32c(0, head, 12), head + 16, 16));
-    put_u64(head + JOURNAL_COMMITTED, JOURNAL_HEAD);
-    st = file_open(w->io, path, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &w->journal, f);
+    journal_put_committed(head + JOURNAL_COMMITTED, JOURNAL_HEAD);
+    st = file_open(w->io, making, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &w->journal, f);
     if (st == ST_OK) st = file_write(w->journal, 0, head, sizeof head, f);
     if (st == ST_OK) st = file_fill_zero(w->journal, JOURNAL_HEAD, FILL_STEP - JOURNAL_HEAD, f);
     if (st == ST_OK && !w->opt.no_sync) st = file_sync(w->journal, f);
+    file_close(w->journal);
+    w->journal = NULL;
+    if (st == ST_OK) st = io_rename(w->io, making, path, f);
     if (st == ST_OK && !w->opt.no_sync) st = io_sync_dir(w->io, w->s.dir, f);
+    if (st == ST_OK) st = file_open(w->io, path, FILE_WRITE, &w->journal, f);
     w->journal_filled = FILL_STEP;
     w->s.journal_end = JOURNAL_HEAD;
     w->s.journal_crc = get_u32(head + 12);
@@ -245,7 +251,7 @@ static enum status journal_create(struct columnar_writer *w, struct fault *f)
 static enum status journal_write(struct columnar_writer *w, struct buf *record, struct fault *f)
 {
     uint64_t end = w->s.journal_end + record->size;
-    uint8_t committed[8];
+    uint8_t committed[JOURNAL_COMMITTED_SIZE];
     uint32_t size = (uint32_t)(record->size - JOURNAL_RECORD_HEAD), crc;
     enum status st = ST_OK;
 
@@ -266,8 +272,8 @@ static enum status journal_write(struct columnar_writer *w, struct buf *record, 
     }
     if (st == ST_OK) st = file_write(w->journal, w->s.journal_end, record->data, record->size, f);
     if (st == ST_OK && !w->opt.no_sync) st = file_datasync(w->journal, f);
-    put_u64(committed, end);
-    if (st == ST_OK) st = file_write(w->journal, JOURNAL_COMMITTED, committed, 8, f);
+    journal_put_committed(committed, end);
+    if (st == ST_OK) st = file_write(w->journal, JOURNAL_COMMITTED, committed, sizeof committed, f);
     if (st != ST_OK) return st;
     w->s.journal_end = end;
     w->s.journal_crc = crc;
@@ -364,7 +370,7 @@ static bool is_orphan(const struct columnar_writer *w, const char *name)
     char tail[24] = "";
     size_t n = strlen(name);
 
-    if (n > 4 && strcmp(name + n - 4, ".tmp") == 0) return true;
+    if (n > 4 && strcmp(name + n - 4, ".tmp") == 0) return true; /* of a life that ended while making it */
     if (sscanf(name, "journal-%16" SCNx64 "%23s", &id, tail) == 2 && strcmp(tail, ".log") == 0)
         return id != w->s.seq;
     if (sscanf(name, "f%16" SCNx64 "%23s", &id, tail) == 2 && strcmp(tail, ".col") == 0)

@@ -7,7 +7,7 @@
 
 #include "engine/crc32c.h"
 
-enum { TAIL_GROUP_ROWS = 131072, PAYLOAD_VERSION = 1 };
+enum { TAIL_GROUP_ROWS = 131072, PAYLOAD_VERSION = 1, COMMITTED_TRIES = 100 };
 
 void path_of(char out[PATH_MAX_BYTES], const char *dir, char letter, uint64_t id, const char *suffix)
 {
@@ -244,7 +244,7 @@ static enum status read_kills(const struct state *s, struct table_file *tf, stru
 {
     char path[PATH_MAX_BYTES];
     struct file *file = NULL;
-    uint8_t *p = NULL;
+    uint8_t head[KILLS_HEAD], *p = NULL;
     struct reader r;
     uint64_t count, row = 0, size = 0;
     lsn_t end = 0;
@@ -256,6 +256,11 @@ static enum status read_kills(const struct state *s, struct table_file *tf, stru
     if (st == ST_OK && (tf->kills_at < KILLS_HEAD || tf->kills_at > size ||
                         tf->kills_size > size - tf->kills_at))
         st = fault_set(f, ST_CORRUPT, path, size, "the file ends before the kills the manifest names");
+    if (st == ST_OK) st = file_read(file, 0, head, sizeof head, f);
+    if (st == ST_OK && (memcmp(head, "SEAMCOLK", 8) != 0 || get_u32(head + 8) != 1 ||
+                        get_u64(head + 16) != tf->kills_file ||
+                        get_u32(head + 12) != crc32c(crc32c(0, head, 12), head + 16, KILLS_HEAD - 16)))
+        st = fault_set(f, ST_CORRUPT, path, 0, "the head of the kills file is damaged");
     if (st != ST_OK) goto done;
     p = malloc((size_t)tf->kills_size + 1);
     st = p == NULL ? fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for the kills")
@@ -595,20 +600,38 @@ static enum status next_record(struct state *s, uint64_t size, struct buf *b, st
     return ST_OK;
 }
 
+void journal_put_committed(uint8_t out[JOURNAL_COMMITTED_SIZE], uint64_t end)
+{
+    put_u64(out, end);
+    put_u32(out + 8, crc32c(0, out, 8));
+}
+
+/* The writer may be changing it under our eyes: a wrong checksum is looked at again before it is believed. */
+static enum status read_committed(struct state *s, uint64_t *end, struct fault *f)
+{
+    for (int i = 0; i < COMMITTED_TRIES; i++) {
+        uint8_t b[JOURNAL_COMMITTED_SIZE];
+        enum status st = file_read(s->journal, JOURNAL_COMMITTED, b, sizeof b, f);
+
+        if (st != ST_OK) return st;
+        *end = get_u64(b);
+        if (get_u32(b + 8) == crc32c(0, b, 8)) return ST_OK;
+    }
+    return fault_set(f, ST_CORRUPT, file_path(s->journal), JOURNAL_COMMITTED, "the committed length is damaged");
+}
+
 enum status state_follow(struct state *s, bool recover, bool *changed, struct fault *f)
 {
     struct buf b = {0};
     uint64_t limit = 0, size;
-    uint8_t committed[8];
     enum status st = ST_OK;
 
     if (s->seq == 0) return ST_OK;
     if (s->journal == NULL) st = journal_open(s, f);
     if (st == ST_NOT_FOUND) return ST_OK;
     if (st == ST_OK) st = file_size(s->journal, &size, f);
-    if (st == ST_OK) st = file_read(s->journal, JOURNAL_COMMITTED, committed, 8, f);
+    if (st == ST_OK) st = read_committed(s, &limit, f);
     if (st != ST_OK) return st;
-    limit = get_u64(committed);
     if (limit > size)
         return fault_set(f, ST_CORRUPT, file_path(s->journal), JOURNAL_COMMITTED,
                          "the journal ends before what was committed");

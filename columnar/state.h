@@ -13,9 +13,10 @@
  *
  *   0        8         12    16             24        32
  *   +--------+---------+-----+--------------+---------+-----------+---------- ... ---+-------
- *   |SEAMCOLJ| version | crc | manifest seq | zeros 8 | committed | zeros to 64      | records
+ *   |SEAMCOLJ| version | crc | manifest seq | zeros 8 | committed | crc | to 64 zeros | records
  *   +--------+---------+-----+--------------+---------+-----------+---------- ... ---+-------
- *   crc = of [0,12) and [16,32). committed: end of the last record that was synced; readers stop there.
+ *   crc = of [0,12) and [16,32). committed: end of the last record that was synced, u64 and its own crc u32;
+ *   readers stop there.
  *   It is written without sync, so recovery trusts the records' own checksums instead.
  *
  *   record   size u32 | crc u32 | body.  crc = crc32c of (crc of the record before, size, body): a record
@@ -27,7 +28,7 @@
  *                bytes)
  *              kills: file id, row, lsn
  *
- * Kills file (kID.kills): "SEAMCOLK" | version u32 | crc of [0,12) u32 | id u64 | zeros to 64 | sections.
+ * Kills file (kID.kills): "SEAMCOLK" | version u32 | crc of [0,12), [16,64) | id u64 | zeros to 64 | sections.
  *   section  count | rows ascending: row difference, zigzag difference of end lsn.  Checksum: manifest. */
 #ifndef SEAM_COLUMNAR_STATE_H
 #define SEAM_COLUMNAR_STATE_H
@@ -36,7 +37,7 @@
 #include "columnar/colfile.h"
 #include "engine/manifest.h"
 
-enum { JOURNAL_HEAD = 64, JOURNAL_COMMITTED = 32, JOURNAL_RECORD_HEAD = 8, KILLS_HEAD = 64,
+enum { JOURNAL_HEAD = 64, JOURNAL_COMMITTED = 32, JOURNAL_COMMITTED_SIZE = 12, JOURNAL_RECORD_HEAD = 8, KILLS_HEAD = 64,
        JOURNAL_RECORD_MAX = 256 << 20, SNAPSHOTS_MAX = 65536 };
 #define COLUMNAR_KIND MANIFEST_KIND('C', 'O', 'L', 'M')
 
@@ -110,6 +111,7 @@ void file_free(struct table_file *tf);
 
 void state_encode(const struct state *s, struct buf *out);
 void file_kills_encode(const struct table_file *tf, struct buf *out);
+void journal_put_committed(uint8_t out[JOURNAL_COMMITTED_SIZE], uint64_t end);
 /* One table's part of a journal record. */
 struct journal_kill { uint64_t file; uint32_t row; lsn_t end; };
 void journal_encode_table(const struct table *t, size_t from_row, const struct journal_kill *kills,

@@ -47,7 +47,7 @@ static void defaults(struct columnar_options *o)
 /* After recovery the journal goes on where its last whole record ended. */
 static enum status continue_journal(struct columnar_writer *w, struct fault *f)
 {
-    uint8_t committed[8];
+    uint8_t committed[JOURNAL_COMMITTED_SIZE];
     char path[PATH_MAX_BYTES];
     enum status st;
 
@@ -58,10 +58,10 @@ static enum status continue_journal(struct columnar_writer *w, struct fault *f)
     st = file_open(w->io, path, FILE_WRITE, &w->journal, f);
     if (st == ST_OK) st = file_size(w->journal, &w->journal_filled, f);
     if (st != ST_OK) return st;
-    put_u64(committed, w->s.journal_end);
+    journal_put_committed(committed, w->s.journal_end);
     /* Records found whole may not have been synced by the life that wrote them. */
     st = w->opt.no_sync ? ST_OK : file_datasync(w->journal, f);
-    if (st == ST_OK) st = file_write(w->journal, JOURNAL_COMMITTED, committed, 8, f);
+    if (st == ST_OK) st = file_write(w->journal, JOURNAL_COMMITTED, committed, sizeof committed, f);
     return st;
 }
 

@@ -96,17 +96,18 @@ struct tokens tokens_of(const struct analyzer *a, const char *s, size_t n)
 
 static bool next_ascii(struct tokens *t, struct token *out)
 {
-    const char *p = t->p, *end = t->end;
+    const char *p = t->p, *end = t->end, *stop;
     uint32_t n = 0;
+    char c;
 
     while (p < end && ascii_word[(uint8_t)*p] == 0) p++;
     out->begin = (size_t)(p - t->begin);
-    for (; p < end; p++) {
-        char c = ascii_word[(uint8_t)*p];
-
-        if (c == 0) break;
-        if (n < INVIDX_TERM_MAX) out->text[n++] = c;
+    stop = end - p > INVIDX_TERM_MAX ? p + INVIDX_TERM_MAX : end;
+    while (p < stop && (c = ascii_word[(uint8_t)*p]) != 0) {
+        out->text[n++] = c;
+        p++;
     }
+    while (p < end && ascii_word[(uint8_t)*p] != 0) p++;
     t->p = p;
     out->end = (size_t)(p - t->begin);
     out->len = n;
@@ -164,6 +165,34 @@ static bool pass_apostrophe(const struct tokens *t, const char *next, const char
     return true;
 }
 
+/* Most words are plain ASCII between plain separators: no glyph needs a second look. False = it is not so,
+ * and nothing was taken.                                                                                */
+static bool next_plain(struct tokens *t, struct token *out)
+{
+    const char *p = t->p, *end = t->end, *from;
+    uint32_t n = 0;
+    char c;
+
+    while (p < end && ascii_word[(uint8_t)*p] == 0 && (uint8_t)*p < 0x80) p++;
+    from = p;
+    while (p < end && n < INVIDX_TERM_MAX && (c = ascii_word[(uint8_t)*p]) != 0) {
+        out->text[n++] = c;
+        p++;
+    }
+    if (n == 0 || n == INVIDX_TERM_MAX) return false;
+    if (p < end && ((uint8_t)*p >= 0x80 || *p == '\'' || *p == '.' || *p == ',')) {
+        const char *q = p + 1; /* a comma or full stop before a gap ends a word like any other mark */
+
+        if ((*p != '.' && *p != ',') || (q < end && digit(*q))) return false;
+    }
+    t->p = p;
+    out->begin = (size_t)(from - t->begin);
+    out->end = (size_t)(p - t->begin);
+    out->len = n;
+    out->pos = t->pos++;
+    return true;
+}
+
 static bool next_word(struct tokens *t, struct token *out)
 {
     const char *p = t->p, *next = p, *end_of_word;
@@ -211,7 +240,7 @@ static bool next_word(struct tokens *t, struct token *out)
 
 bool tokens_next(struct tokens *t, struct token *out)
 {
-    return t->a->conf.tokenizer == INVIDX_ASCII ? next_ascii(t, out) : next_word(t, out);
+    return t->a->conf.tokenizer == INVIDX_ASCII ? next_ascii(t, out) : next_plain(t, out) || next_word(t, out);
 }
 
 /* ---- terms ---- */

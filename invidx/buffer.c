@@ -31,7 +31,7 @@ static inline struct word_key word_key(const char *text, size_t n)
 
 static bool table_grow(struct word_table *t)
 {
-    size_t size = t->size == 0 ? 1024 : 4 * t->size;
+    size_t size = t->size == 0 ? 1024 : t->size < 1u << 18 ? 4 * t->size : 2 * t->size;
     struct word_slot *slots = calloc(size, sizeof *slots);
 
     if (slots == NULL) return false;
@@ -59,9 +59,9 @@ static bool table_grow(struct word_table *t)
 }
 
 /* The slot of a word; a new one has *fresh set and its term to be filled in. NULL = no memory.         */
-static inline struct word_slot *table_slot(struct word_table *t, const char *text, size_t n, bool *fresh)
+static inline struct word_slot *table_slot_of(struct word_table *t, struct word_key k, const char *text, size_t n,
+                                              bool *fresh)
 {
-    struct word_key k = word_key(text, n);
     size_t i;
 
     *fresh = false;
@@ -83,6 +83,11 @@ static inline struct word_slot *table_slot(struct word_table *t, const char *tex
     return &t->slots[i];
 }
 
+
+static struct word_slot *table_slot(struct word_table *t, const char *text, size_t n, bool *fresh)
+{
+    return table_slot_of(t, word_key(text, n), text, n, fresh);
+}
 
 /* The slot of a word that is there already, or NULL.                                                    */
 static struct word_slot *table_find(const struct word_table *t, const char *text, size_t n)
@@ -209,31 +214,47 @@ static bool resolve_word(struct buffer *b, struct token *t, uint32_t *out)
     return true;
 }
 
+/* Words are looked up a batch at a time, each slot asked from memory before it is needed.                */
+enum { BATCH = 16 };
+struct batch { struct token t[BATCH]; struct word_key key[BATCH]; };
+
+static bool add_word(struct buffer *b, struct token *t, struct word_key key)
+{
+    bool fresh;
+    struct word_slot *s = table_slot_of(&b->words, key, t->text, t->len, &fresh);
+
+    if (s == NULL) return false;
+    if (unlikely(fresh)) {
+        uint32_t term = TERM_HOLE;
+
+        if (!resolve_word(b, t, &term)) return false;
+        s = table_slot_of(&b->words, key, t->text, t->len, &fresh); /* the table may have moved */
+        if (s == NULL) return false;
+        s->term = term;
+    }
+    b->tokens[b->token_count++] = s->term;
+    return true;
+}
+
 static bool add_field(struct buffer *b, struct invidx_text text, uint32_t *slots)
 {
     struct tokens tokens = tokens_of(b->analyzer, text.s, text.n);
-    struct token t;
+    struct batch batch;
+    size_t n;
 
-    memset(t.text, 0, sizeof t.text);
     *slots = 0;
-    while (*slots < INVIDX_FIELD_TOKENS_MAX && tokens_next(&tokens, &t)) {
-        bool fresh;
-        struct word_slot *s = table_slot(&b->words, t.text, t.len, &fresh);
-
-        if (s == NULL) return false;
-        if (unlikely(fresh)) {
-            uint32_t term = TERM_HOLE;
-
-            if (!resolve_word(b, &t, &term)) return false;
-            s = table_slot(&b->words, t.text, t.len, &fresh); /* the table may have moved */
-            s->term = term;
+    do {
+        for (n = 0; n < BATCH && *slots + n < INVIDX_FIELD_TOKENS_MAX && tokens_next(&tokens, &batch.t[n]); n++) {
+            batch.key[n] = word_key(batch.t[n].text, batch.t[n].len);
+            __builtin_prefetch(&b->words.slots[batch.key[n].hash & (b->words.size - 1)]);
         }
-        if (unlikely(b->token_count == b->token_cap) &&
-            !grow((void **)&b->tokens, &b->token_cap, b->token_count + 1, sizeof *b->tokens))
+        if (b->token_count + n > b->token_cap &&
+            !grow((void **)&b->tokens, &b->token_cap, b->token_count + n, sizeof *b->tokens))
             return false;
-        b->tokens[b->token_count++] = s->term;
-        ++*slots;
-    }
+        for (size_t i = 0; i < n; i++)
+            if (!add_word(b, &batch.t[i], batch.key[i])) return false;
+        *slots += (uint32_t)n;
+    } while (n == BATCH);
     return true;
 }
 
@@ -317,7 +338,7 @@ static bool index_key(struct buffer *b, uint64_t key, uint32_t doc)
 
 int64_t buffer_find(const struct buffer *b, uint64_t key)
 {
-    if (b->by_key_size == 0) return -1;
+    if (b->by_key_size == 0 || key > b->top_key) return -1;
     for (size_t i = hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0; i = (i + 1) & (b->by_key_size - 1))
         if (b->docs[b->by_key[i] - 1].key == key)
             return b->docs[b->by_key[i] - 1].death == LSN_MAX ? (int64_t)b->by_key[i] - 1 : -1;
@@ -332,7 +353,7 @@ enum status buffer_add(struct buffer *b, const struct invidx_doc *doc, lsn_t lsn
     enum status st = check_attrs(s, doc, f);
 
     if (st != ST_OK) return st;
-    if (!reserve_doc(b)) goto no_memory;
+    if (!reserve_doc(b) || (b->words.size == 0 && !table_grow(&b->words))) goto no_memory;
     for (size_t i = 0; i < s->field_count; i++)
         if (!add_field(b, doc->fields[i], &b->slots[d * s->field_count + i])) goto no_memory;
     for (size_t i = 0; i < s->attr_count; i++) {
@@ -345,6 +366,7 @@ enum status buffer_add(struct buffer *b, const struct invidx_doc *doc, lsn_t lsn
     }
     b->docs[d] = (struct buffer_doc){doc->key, lsn, LSN_MAX, first};
     if (!index_key(b, doc->key, d)) goto no_memory;
+    if (d == 0 || doc->key > b->top_key) b->top_key = doc->key;
     b->doc_count++;
     return ST_OK;
 no_memory:

@@ -47,6 +47,7 @@ struct buffer {
     uint32_t doc_count, doc_cap;
     uint32_t *by_key;        /* open addressing: document + 1, 0 = free */
     size_t by_key_size;
+    uint64_t top_key;
     struct word_table values_by_text; /* keyword values: attribute number, then the text */
     struct buf value_text;
     struct text_ref *values;

@@ -11,7 +11,7 @@ struct flush {
     uint32_t *order;      /* segment document -> buffered document */
     uint32_t *sorted;     /* terms in byte order                   */
     uint32_t *ord;        /* term -> ordinal in the segment        */
-    uint64_t *start;      /* term -> its first entry in `entries`  */
+    uint32_t *start;      /* term -> its first entry in `entries`  */
     uint64_t *entries;    /* document << 32 | field | position     */
     struct plist list;
 };
@@ -126,12 +126,12 @@ static void sort_tokens(struct flush *fl)
 {
     struct buffer *b = fl->b;
     size_t fields = b->schema->field_count;
-    uint64_t at = 0;
+    uint32_t at = 0;
 
     for (size_t i = 0; i < b->token_count; i++)
         if (b->tokens[i] != TERM_HOLE) fl->start[b->tokens[i]]++;
     for (size_t i = 0; i < b->term_count; i++) {
-        uint64_t n = fl->start[fl->sorted[i]];
+        uint32_t n = fl->start[fl->sorted[i]];
 
         fl->start[fl->sorted[i]] = at;
         at += n;

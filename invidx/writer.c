@@ -299,7 +299,7 @@ enum status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc,
     pthread_mutex_lock(&w->lock);
     st = writer_check(w, f);
     if (st == ST_OK && is_new(w, lsn)) {
-        if (buffer_bytes(&w->buffer) >= w->options.buffer_bytes || w->buffer.doc_count >= SEG_DOCS_MAX / 2) {
+        if (buffer_bytes(&w->buffer) >= w->options.buffer_bytes || w->buffer.doc_count >= SEG_DOCS_MAX / 2 || w->buffer.token_count > UINT32_MAX / 2) {
             st = flush(w, f);
             if (st != ST_OK) writer_fail(w, st, f);
         }

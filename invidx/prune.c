@@ -14,7 +14,7 @@
 
 #include "invidx/exec.h"
 
-enum { PRUNE_TERMS_MAX = 64, FILTERS_MAX = INVIDX_FILTERS_MAX };
+enum { PRUNE_TERMS_MAX = 64, FILTERS_MAX = INVIDX_FILTERS_MAX, PRUNE_WINDOW = 4096 };
 
 struct list {
     const struct leaf *leaf;
@@ -23,6 +23,8 @@ struct list {
     uint32_t block;        /* cursor      */
     uint32_t at;           /* within it   */
     int32_t here;          /* bound in the window */
+    uint32_t scored;       /* block whose scores are in `score`; UINT32_MAX = none */
+    int32_t *score;
 };
 
 struct shape {
@@ -60,6 +62,17 @@ static void offer(struct exec *x, const struct shape *s, uint32_t doc, int64_t s
 }
 
 static int32_t need_for(int64_t need) { return need > INT32_MAX ? INT32_MAX : need < 1 ? 1 : (int32_t)need; }
+
+/* The scores of a list's loaded block, kept for the next window that it reaches into; NULL on failure.   */
+static const int32_t *scores_of(struct exec *x, struct list *l)
+{
+    if (l->scored == l->p->block) return l->score;
+    if (!exec_tf(x, l->p)) return NULL;
+    bm25_block(&l->leaf->model, l->p->docs, l->p->tf, x->seg->lengths, l->p->n, l->score);
+    x->out->work.scored += l->p->n;
+    l->scored = l->p->block;
+    return l->score;
+}
 
 /* Scores the loaded block of a list: one per posting.                                                   */
 static bool score_block(struct exec *x, struct list *l, int32_t *out)
@@ -178,28 +191,62 @@ static bool order_lists(struct any *a)
     return a->n > 0 && sum >= a->x->need;
 }
 
-/* Adds what the probed lists give to a candidate, best bound first, until it is hopeless.                */
-static void probe(struct any *a, uint32_t doc, int64_t score)
+/* Candidates of the walked lists, with what they have so far; ascending.                                 */
+struct candidates { uint32_t n, docs[PFOR_BLOCK + 16]; int32_t score[PFOR_BLOCK + 16]; };
+
+/* Those that `more` cannot lift to need are dropped.                                                     */
+static void drop_hopeless(struct any *a, struct candidates *c, int64_t more)
+{
+    uint32_t index[PFOR_BLOCK + 16];
+    size_t m = select_at_least(c->score, c->n, need_for(a->x->need - more), index);
+
+    if (m == c->n) return;
+    for (size_t i = 0; i < m; i++) {
+        c->docs[i] = c->docs[index[i]];
+        c->score[i] = c->score[index[i]];
+    }
+    c->n = (uint32_t)m;
+}
+
+/* Adds what one list gives to the candidates that it has.                                                */
+static bool probe_list(struct any *a, struct list *l, struct candidates *c)
 {
     struct exec *x = a->x;
+    struct postings *p = l->p;
+    uint32_t b = l->block, docs[PFOR_BLOCK + 16], tf[PFOR_BLOCK + 16], ia[PFOR_BLOCK], ib[PFOR_BLOCK];
+    int32_t score[PFOR_BLOCK + 16];
 
-    for (uint32_t i = a->essential; i-- > 0;) {
-        struct list *l = &a->s->lists[a->order[i]];
-        uint32_t b;
-        size_t at;
+    for (uint32_t k = 0; k < c->n;) {
+        uint32_t upto = k, last;
+        size_t from = 0, m;
 
-        if (score + a->below[i + 1] < x->need) return;
-        b = postings_seek_block(l->p, l->block, doc);
-        if (b >= l->p->blocks) continue;
-        if (score + a->below[i] + l->bounds[b] < x->need) return;
-        if (!exec_load(x, l->p, b)) return;
-        at = find_at_least(l->p->docs, 0, doc);
-        if (l->p->docs[at] != doc) continue;
-        if (!exec_tf(x, l->p)) return;
-        score += bm25_one(&l->leaf->model, l->p->tf[at], segment_length(x->seg, doc));
-        x->out->work.scored++;
+        b = postings_seek_block(p, b, c->docs[k]);
+        if (b >= p->blocks) return true;
+        last = last_of(l, b);
+        while (upto < c->n && c->docs[upto] <= last) upto++;
+        if (!exec_load(x, p, b)) return false;
+        m = intersect(c->docs + k, upto - k, p->docs, &from, ia, ib);
+        if (m > 0 && !exec_tf(x, p)) return false;
+        for (size_t i = 0; i < m; i++) {
+            docs[i] = p->docs[ib[i]];
+            tf[i] = p->tf[ib[i]];
+        }
+        bm25_block(&l->leaf->model, docs, tf, x->seg->lengths, m, score);
+        for (size_t i = 0; i < m; i++) c->score[k + ia[i]] += score[i];
+        x->out->work.scored += m;
+        k = upto;
     }
-    offer(x, a->s, doc, score);
+    return true;
+}
+
+/* The probed lists, best bound first, until nobody has hope.                                             */
+static void probe(struct any *a, struct candidates *c)
+{
+    for (uint32_t i = a->essential; i-- > 0;) {
+        drop_hopeless(a, c, a->below[i + 1]);
+        if (c->n == 0 || !probe_list(a, &a->s->lists[a->order[i]], c)) return;
+    }
+    for (uint32_t i = 0; i < c->n && a->x->st == ST_OK; i++) offer(a->x, a->s, c->docs[i], c->score[i]);
 }
 
 /* One list is walked: its own blocks are the windows within the window.                                   */
@@ -208,8 +255,9 @@ static void walk_one(struct any *a)
     struct exec *x = a->x;
     struct list *l = &a->s->lists[a->order[a->essential]];
     int64_t rest = a->below[a->essential];
-    int32_t score[PFOR_BLOCK + 16];
+    const int32_t *score;
     uint32_t index[PFOR_BLOCK + 16];
+    struct candidates c;
 
     for (uint32_t b = l->block; b < l->p->blocks && x->st == ST_OK; b++) {
         size_t m;
@@ -219,24 +267,27 @@ static void walk_one(struct any *a)
             x->out->work.blocks_skipped++;
             continue;
         }
-        if (!exec_load(x, l->p, b) || !score_block(x, l, score)) return;
+        if (!exec_load(x, l->p, b) || (score = scores_of(x, l)) == NULL) return;
         m = select_at_least(score, l->p->n, need_for(x->need - rest), index);
-        for (size_t i = 0; i < m && x->st == ST_OK; i++) {
+        c.n = 0;
+        for (size_t i = 0; i < m; i++) {
             uint32_t doc = l->p->docs[index[i]];
 
             if (doc < a->base || doc >= a->end) continue;
-            if (score[index[i]] + rest >= x->need) probe(a, doc, score[index[i]]);
+            c.docs[c.n] = doc;
+            c.score[c.n++] = score[index[i]];
         }
+        probe(a, &c);
     }
 }
 
 static void add_block(struct any *a, struct list *l, int32_t *acc)
 {
-    int32_t score[PFOR_BLOCK + 16];
     const struct postings *p = l->p;
     uint32_t i = 0, n = p->n;
+    const int32_t *score = scores_of(a->x, l);
 
-    if (!score_block(a->x, l, score)) return;
+    if (score == NULL) return;
     if (p->docs[0] < a->base) i = (uint32_t)find_at_least(p->docs, 0, a->base);
     if (p->docs[n - 1] >= a->end) n = (uint32_t)find_at_least(p->docs, i, a->end);
     for (; i < n; i++) acc[p->docs[i] - a->base] += score[i];
@@ -245,8 +296,8 @@ static void add_block(struct any *a, struct list *l, int32_t *acc)
 static void walk_many(struct any *a)
 {
     struct exec *x = a->x;
-    int32_t acc[WINDOW];
-    uint32_t index[WINDOW + 16], width = a->end - a->base;
+    int32_t acc[PRUNE_WINDOW];
+    uint32_t index[PRUNE_WINDOW + 16], width = a->end - a->base;
     int64_t rest = a->below[a->essential];
     size_t m;
 
@@ -261,17 +312,24 @@ static void walk_many(struct any *a)
         }
     }
     m = select_at_least(acc, width, need_for(x->need - rest), index);
-    for (size_t i = 0; i < m && x->st == ST_OK; i++)
-        if (acc[index[i]] + rest >= x->need) probe(a, a->base + index[i], acc[index[i]]);
+    for (size_t i = 0; i < m && x->st == ST_OK;) {
+        struct candidates c = {.n = 0};
+
+        for (; i < m && c.n < PFOR_BLOCK; i++) {
+            c.docs[c.n] = a->base + index[i];
+            c.score[c.n++] = acc[index[i]];
+        }
+        probe(a, &c);
+    }
 }
 
 static uint32_t window_width(const struct exec *x, const struct shape *s)
 {
-    uint32_t most = 1, width = WINDOW;
+    uint32_t most = 1, width = PRUNE_WINDOW;
 
     for (uint32_t i = 0; i < s->n; i++)
         if (s->lists[i].p->df > most) most = s->lists[i].p->df;
-    while (width > 1024 && (uint64_t)width * most > 2ull * PFOR_BLOCK * x->seg->docs) width /= 2;
+    while (width > 1024 && (uint64_t)width * most > 8ull * PFOR_BLOCK * x->seg->docs) width /= 2;
     return width;
 }
 
@@ -280,8 +338,17 @@ static void run_any(struct exec *x, struct shape *s)
     struct any a = {.x = x, .s = s};
     uint32_t width = window_width(x, s);
 
-    for (uint32_t i = 0; i < s->n; i++)
-        if (!make_bounds(x, &s->lists[i])) return;
+    for (uint32_t i = 0; i < s->n; i++) {
+        struct list *l = &s->lists[i];
+
+        l->scored = UINT32_MAX;
+        l->score = arena_alloc(&x->plan->q->run, sizeof *l->score * (PFOR_BLOCK + 16));
+        if (!make_bounds(x, l)) return;
+        if (l->score == NULL) {
+            x->st = fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
+            return;
+        }
+    }
     for (a.base = 0; a.base < x->seg->docs && x->st == ST_OK; a.base = a.end) {
         a.end = x->seg->docs - a.base < width ? x->seg->docs : a.base + width;
         if (!order_lists(&a)) continue;
@@ -525,13 +592,44 @@ static void check_phrase(struct exec *x, const struct shape *s, const struct lea
 {
     uint32_t tf;
 
-    if (!worth_reading(x, l, c, i, doc)) return;
+    if (l->count != 2 && !worth_reading(x, l, c, i, doc)) return;
     for (uint32_t t = 0; t < l->count && x->st == ST_OK; t++) x->st = postings_load_positions(c[t].p, x->f);
     if (x->st != ST_OK) return;
     tf = phrase_frequency(l, c, i);
     if (tf == 0) return;
     if (x->scoring) offer(x, s, doc, bm25_one(&l->model, tf, segment_length(x->seg, doc)));
     else x->total += passes(x, s, doc);
+}
+
+/* Documents that both loaded blocks have: those whose best possible score is enough are read.            */
+static void check_pairs(struct exec *x, const struct shape *s, const struct leaf *l, uint32_t lead, uint32_t first,
+                        const uint32_t *ia, const uint32_t *ib, size_t n)
+{
+    struct cursor *c = x->cursors[l->number];
+    struct postings *p = c[lead].p, *o = c[1 - lead].p;
+    uint32_t docs[PFOR_BLOCK + 16], tf[PFOR_BLOCK + 16], index[PFOR_BLOCK + 16], at[2];
+    int32_t best[PFOR_BLOCK + 16];
+    size_t m = n;
+
+    if (n == 0) return;
+    if (x->scoring && x->need > 0) {
+        if (!exec_tf(x, p) || !exec_tf(x, o)) return;
+        for (size_t k = 0; k < n; k++) {
+            uint32_t a = p->tf[first + ia[k]], b = o->tf[ib[k]];
+
+            docs[k] = p->docs[first + ia[k]];
+            tf[k] = l->slop > 0 ? (lead == 0 ? a : b) : a < b ? a : b;
+        }
+        bm25_block(&l->model, docs, tf, x->seg->lengths, n, best);
+        m = select_at_least(best, n, need_for(x->need), index);
+    }
+    for (size_t k = 0; k < m && x->st == ST_OK; k++) {
+        size_t i = m == n ? k : index[k];
+
+        at[lead] = first + ia[i];
+        at[1 - lead] = ib[i];
+        check_phrase(x, s, l, c, at, p->docs[first + ia[i]]);
+    }
 }
 
 /* Two words: the blocks of the rarer one against the other's, so that both are at hand for the positions. */
@@ -559,13 +657,7 @@ static void run_pair(struct exec *x, const struct shape *s, const struct leaf *l
             last = o->docs[o->n - 1];
             while (upto < p->n && p->docs[upto] <= last) upto++;
             n = intersect(p->docs + i, upto - i, o->docs, &from, ia, ib);
-            for (size_t k = 0; k < n && x->st == ST_OK; k++) {
-                uint32_t at[2];
-
-                at[lead] = i + ia[k];
-                at[1 - lead] = ib[k];
-                check_phrase(x, s, l, c, at, p->docs[i + ia[k]]);
-            }
+            check_pairs(x, s, l, lead, i, ia, ib, n);
             i = upto;
         }
     }

@@ -107,18 +107,35 @@ AVX2 static void block_avx2(const struct bm25 *m, const uint32_t *docs, const ui
     bm25_block_scalar(m, docs + i, tf + i, lengths, n - i, out + i);
 }
 
+AVX512 static inline uint64_t at_least16(const int32_t *score, __mmask16 in, __m512i floor)
+{
+    return _mm512_mask_cmpge_epi32_mask(in, _mm512_maskz_loadu_epi32(in, score), floor);
+}
+
 AVX512 static size_t select_avx512(const int32_t *score, size_t n, int32_t need, uint32_t *index)
 {
     __m512i floor = _mm512_set1_epi32(need), lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     size_t m = 0;
 
-    for (size_t i = 0; i < n; i += 16) {
-        __mmask16 in = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
-        __mmask16 hit = _mm512_mask_cmpge_epi32_mask(in, _mm512_maskz_loadu_epi32(in, score + i), floor);
+    for (size_t i = 0; i < n; i += 64) {
+        uint64_t hits = 0;
 
-        if (hit == 0) continue;
-        _mm512_storeu_si512(index + m, _mm512_maskz_compress_epi32(hit, _mm512_add_epi32(lane, _mm512_set1_epi32((int)i))));
-        m += (size_t)__builtin_popcount(hit);
+        if (n - i >= 64) {
+            hits = at_least16(score + i, 0xffff, floor) | at_least16(score + i + 16, 0xffff, floor) << 16 |
+                   at_least16(score + i + 32, 0xffff, floor) << 32 | at_least16(score + i + 48, 0xffff, floor) << 48;
+        } else {
+            for (size_t k = 0; i + k < n; k += 16) {
+                __mmask16 in = n - i - k >= 16 ? 0xffff : (__mmask16)((1u << (n - i - k)) - 1);
+
+                hits |= at_least16(score + i + k, in, floor) << k;
+            }
+        }
+        for (size_t k = i; hits != 0; hits >>= 16, k += 16) {
+            __mmask16 hit = (__mmask16)hits;
+
+            _mm512_storeu_si512(index + m, _mm512_maskz_compress_epi32(hit, _mm512_add_epi32(lane, _mm512_set1_epi32((int)k))));
+            m += (size_t)__builtin_popcount(hit);
+        }
     }
     return m;
 }

@@ -146,7 +146,7 @@ struct store { const char *name; struct bench_peer *peer; bool on; char dir[600]
 
 static struct bench *bench;
 static struct store stores[STORES];
-static long cache_mb = 1024;
+static int64_t cache_mb = 1024;
 
 static bool ask(struct store *s, char *reply, size_t size, const char *fmt, ...)
 {
@@ -174,7 +174,7 @@ static void fresh(struct store *s, bool relaxed)
 
     snprintf(dir, sizeof dir, "%s/%s-%d", bench_scratch(bench), s->name, serial++);
     snprintf(s->dir, sizeof s->dir, "%.599s", dir);
-    ask(s, reply, sizeof reply, "open %s %s %ld", s->dir, relaxed ? "relaxed" : "durable", cache_mb);
+    ask(s, reply, sizeof reply, "open %s %s %ld", s->dir, relaxed ? "relaxed" : "durable", (long)cache_mb);
 }
 
 static void finish(struct store *s, bool drop)
@@ -312,7 +312,7 @@ static void reads(uint64_t n, uint64_t count, int rounds)
         fresh(&stores[i], false);
         ask(&stores[i], reply, sizeof reply, "%s", line);
         finish(&stores[i], false); /* reopened: reads come from the checkpointed file */
-        ask(&stores[i], reply, sizeof reply, "open %s durable %ld", stores[i].dir, cache_mb);
+        ask(&stores[i], reply, sizeof reply, "open %s durable %ld", stores[i].dir, (long)cache_mb);
         ask(&stores[i], reply, sizeof reply, "full %llu", (unsigned long long)n);
     }
     for (size_t k = 0; k < 3; k++) {
@@ -369,7 +369,7 @@ static void recovery(uint64_t n)
     double began;
 
     snprintf(dir, sizeof dir, "%s/recovery", bench_scratch(bench));
-    our_open(dir, 1, cache_mb);
+    our_open(dir, 1, (long)cache_mb);
     need(oltp_close(our.db, &f), &f, "close");
     snprintf(path, sizeof path, "%s/oltp", dir);
     snprintf(wal, sizeof wal, "%s/wal", dir);
@@ -413,11 +413,12 @@ int main(int argc, char **argv)
     struct bench b;
     const char *only = NULL, *peers = NULL;
     const struct opt extra[] = {{"only", 0, OPT_STRING, "WORD", "one workload: load random commit relaxed read ycsb recovery", &only},
+                                {"cache", 0, OPT_INT, "MB", "page cache of every store [1024]", &cache_mb},
                                 {"peers", 0, OPT_STRING, "LIST", "peers to run, comma-separated, or none", &peers}};
     uint64_t n;
     int rounds;
 
-    bench_open(&b, "oltp", extra, 2, argc, argv);
+    bench_open(&b, "oltp", extra, ARRAY_LEN(extra), argc, argv);
     bench = &b;
     n = bench_size(&b, 100000, 1000000, 1000000);
     rounds = b.quick ? 3 : 5;

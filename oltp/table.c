@@ -179,6 +179,14 @@ static enum status log_change(struct oltp_txn *t, uint32_t id, const struct tabl
     return log_row(t, &r, f);
 }
 
+/* From the log record on, a failure (a full cache, no memory) leaves the trees half changed: only rolling back
+ * remains.                                                                                        */
+static enum status halfway(struct oltp_txn *t, enum status st)
+{
+    if (st != ST_OK && t->failed == ST_OK) t->failed = st;
+    return st;
+}
+
 /* Without indexes one descent does everything. */
 static enum status apply_plain(struct oltp_txn *t, uint32_t id, const struct table *tb,
                                const struct row_change *c, struct fault *f)
@@ -191,8 +199,8 @@ static enum status apply_plain(struct oltp_txn *t, uint32_t id, const struct tab
     if (st == ST_OK) st = check_before(tb, c, w->exact, before, f);
     if (st == ST_OK) st = log_change(t, id, tb, c, w->exact, before, f);
     if (st != ST_OK) return st;
-    if (c->op != OP_DELETE) return tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f);
-    return w->exact ? tree_erase(w, c->key.data, c->key.size, f) : ST_OK;
+    if (c->op != OP_DELETE) return halfway(t, tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f));
+    return w->exact ? halfway(t, tree_erase(w, c->key.data, c->key.size, f)) : ST_OK;
 }
 
 /* With indexes the row before is copied aside: the trees change under it. */
@@ -223,13 +231,14 @@ static enum status apply_indexed(struct oltp_txn *t, uint32_t id, const struct t
         if (st == ST_OK) st = check_unique(t, tb, new, c->key, f);
     }
     if (st == ST_OK) st = log_change(t, id, tb, c, found, before, f);
-    if (st == ST_OK && (found || c->op != OP_DELETE))
+    if (st != ST_OK) return st;
+    if (found || c->op != OP_DELETE)
         st = tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data, c->key.size, f);
     if (st == ST_OK && c->op != OP_DELETE)
         st = tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f);
     else if (st == ST_OK && found)
         st = tree_erase(w, c->key.data, c->key.size, f);
-    return st == ST_OK ? indexes_change(t, id, tb, old, new, c->key, f) : st;
+    return halfway(t, st == ST_OK ? indexes_change(t, id, tb, old, new, c->key, f) : st);
 }
 
 enum status row_apply(struct oltp_txn *t, uint32_t id, const struct table *tb, const struct row_change *c,

@@ -157,8 +157,8 @@ static enum status dump_manifest(struct io *io, const char *path, struct buf *ou
     dump_options(&s.o, out);
     if (s.default_recall > 0) buf_printf(out, "  pinned: recall %.4f\n", s.default_recall);
     for (size_t i = 0; i < s.point_count; i++)
-        buf_printf(out, "  ef %5u: recall@%u %.4f (lower bound %.4f), p50 %.0f us, p99 %.0f us\n",
-                   s.points[i].ef, s.points[i].k, s.points[i].recall_mean, s.points[i].recall_low,
+        buf_printf(out, "  ef %5u, patience %u: recall@%u %.4f (lower bound %.4f), p50 %.0f us, p99 %.0f us\n",
+                   s.points[i].ef, s.points[i].patience, s.points[i].k, s.points[i].recall_mean, s.points[i].recall_low,
                    s.points[i].p50_us, s.points[i].p99_us);
     return ST_OK;
 }

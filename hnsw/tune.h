@@ -1,7 +1,8 @@
 /* tune - choosing the operating point: which M, efConstruction and efSearch keep a recall promise most
  * cheaply, by measuring, and saying how sure we are.
  *
- *   sample held-out queries -> exact truth in parallel -> for each (quant, M, efC): build, sweep ef
+ *   sample held-out queries -> exact truth in parallel -> for each (quant, M, efC): build, sweep ef, and
+ *     sweep patience at a generous ef (a walk that stops when it no longer improves)
  *     -> points (recall mean, p5, p1, lower bound; QPS; p50, p99; build s; memory) -> Pareto front
  *     -> the cheapest point whose recall's lower confidence bound meets the promise
  *
@@ -28,7 +29,7 @@ struct tune_options {
 
 struct tune_point {
     enum hnsw_quant quant;
-    uint32_t m, ef_construction, ef;
+    uint32_t m, ef_construction, ef, patience; /* patience > 0: stops early (struct hnsw_query) */
     double recall_mean, recall_low, recall_p5, recall_p1;
     double qps, p50_us, p99_us, distances, hops;
     double build_seconds;

@@ -432,7 +432,7 @@ static void test_pinned_operating_point_is_kept_and_used(void)
 {
     struct io *io = io_posix();
     const char *dir = test_dir();
-    struct hnsw_point p[2] = {{10, 30, 0.92, 0.91, 1, 2}, {10, 90, 0.98, 0.97, 2, 3}}, got[HNSW_POINTS_MAX];
+    struct hnsw_point p[2] = {{10, 30, 0.92, 0.91, 1, 2, 0}, {10, 90, 0.98, 0.97, 2, 3, 40}}, got[HNSW_POINTS_MAX];
     float v[DIM] = {1};
     struct hnsw *w, *r;
     struct hnsw_stats stats;

@@ -268,6 +268,23 @@ static void load(uint64_t n, int rounds, bool random_order)
             random_order ? 0 : 1.0, 0, true);
 }
 
+/* One more run of `line` for the percentiles of its commits. */
+static void latencies(const char *name, const char *line, uint64_t n, int threads)
+{
+    static const char *const metrics[] = {"p50", "p99", "p99.9"};
+    struct result r[3];
+
+    for (int m = 0; m < 3; m++) r[m].rounds = 1;
+    for (int i = 0; i < STORES; i++) {
+        char reply[256] = "";
+
+        for (int m = 0; m < 3; m++) r[m].value[i][0] = NAN;
+        if (ask(&stores[i], reply, sizeof reply, "%s", line))
+            (void)!sscanf(reply, "%*f %lf %lf %lf", &r[0].value[i][0], &r[1].value[i][0], &r[2].value[i][0]);
+    }
+    for (int m = 0; m < 3; m++) put_row(name, metrics[m], "us", n, threads, &r[m], NULL, 0, 0, 0, true);
+}
+
 static void commits(uint64_t n, double seconds, int rounds, bool relaxed)
 {
     const int threads[] = {1, 8};
@@ -289,13 +306,7 @@ static void commits(uint64_t n, double seconds, int rounds, bool relaxed)
         if (relaxed) put_row(name, "rate", "commits/s", n, threads[k], &rate, "wiredtiger", 0, k == 0 ? 1.5 : 0, 0, false);
         else put_row(name, "rate", "commits/s", n, threads[k], &rate, k == 0 ? "wiredtiger" : "rocksdb", k == 0 ? syncs : syncs * 8,
                      k == 0 ? 1.0 : 2.0, 0, false);
-        for (int i = 0; i < STORES; i++) { /* latencies: one more run */
-            double v[4];
-
-            if (!ask(&stores[i], reply, sizeof reply, "%s", line)) continue;
-            if (sscanf(reply, "%lf %lf %lf %lf", &v[0], &v[1], &v[2], &v[3]) == 4)
-                fprintf(bench->report, "  %-10s %s, %d threads: p50 %.0f us, p99 %.0f us, p99.9 %.0f us\n", names[i], name, threads[k], v[1], v[2], v[3]);
-        }
+        latencies(name, line, n, threads[k]);
     }
     for (int i = 0; i < STORES; i++) finish(&stores[i], true);
 }

@@ -122,8 +122,8 @@ TARGET512 static void range_u64_512(const uint64_t *v, size_t n, uint64_t lo, ui
 TARGET512 static int64_t sum_i64_512(const int64_t *v, size_t n, const uint64_t *mask)
 {
     __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
+    uint64_t lanes[8], sum = 0;
     size_t i = 0;
-    int64_t sum;
 
     if (mask == NULL) {
         for (; i + 32 <= n; i += 32) {
@@ -142,10 +142,11 @@ TARGET512 static int64_t sum_i64_512(const int64_t *v, size_t n, const uint64_t 
             d = _mm512_mask_add_epi64(d, (__mmask8)(m >> 24), d, _mm512_loadu_si512(v + i + 24));
         }
     }
-    sum = _mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_add_epi64(a, b), _mm512_add_epi64(c, d)));
+    _mm512_storeu_si512(lanes, _mm512_add_epi64(_mm512_add_epi64(a, b), _mm512_add_epi64(c, d)));
+    for (int k = 0; k < 8; k++) sum += lanes[k];
     for (; i < n; i++)
-        if (mask == NULL || bitset_get(mask, i)) sum = (int64_t)((uint64_t)sum + (uint64_t)v[i]);
-    return sum;
+        if (mask == NULL || bitset_get(mask, i)) sum += (uint64_t)v[i];
+    return (int64_t)sum;
 }
 
 __attribute__((target("avx2"))) static void range_u32_256(const uint32_t *v, size_t n, uint32_t lo,

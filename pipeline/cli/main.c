@@ -31,6 +31,7 @@ static const struct command commands[] = {
     {"bisect", "DIR", "the commit that broke a number", cmd_bisect, "History"},
     {"clone", "DIR NEW", "a platform with the tables as they were", cmd_clone, "History"},
     {"check", "DIR WHAT", "contracts, freshness, reconcile or all: is every seam's promise kept?", cmd_check, "Trust"},
+    {"audit", "DIR VERB ...", "orders as hash-chained events: show, verify, prove, append", cmd_audit, "Trust"},
     {"verify", "DIR", "every checksum and every invariant, offline", cmd_verify, "Trust"},
     {"dump", "FILE", "any file of ours, explained byte by byte", cmd_dump, "Trust"},
     {"stats", "DIR", "trees, fill, depth, recovery distance", cmd_stats, "Trust"},

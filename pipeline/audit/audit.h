@@ -1,0 +1,97 @@
+/* audit - every order's events, kept for ever, hash-chained: its current state is a fold over them.
+ *
+ *   stream --changes of orders and their lines--> events of one order, version 1, 2, 3 ...
+ *
+ *     event n of an order:  hash(n) = SHA-256( hash(n-1) | the event's canonical bytes )
+ *     every 1,024 events in global order: a Merkle tree over their hashes, its root kept
+ *
+ * An event's global place is the LSN of the business commit and its sequence in it, so at every LSN "order 42 by
+ * replay" must equal "order 42 by time travel" in the row store: audit_prove checks it for every order. What the shop
+ * says of an event (its id, actor, cause) comes with the transaction's outbox event of topic "order".
+ *
+ * The store is a row store of its own, like the views' (pipeline/view/view.h): events, chain heads, Merkle roots and
+ * the applied LSN are one transaction a batch. Events are only ever inserted.
+ *
+ *   events   order_id, version -> number (global, from 0), lsn, seq, at, type, op, line (0: the order itself), key, row,
+ *            event_id, actor, hash
+ *   heads    order_id -> version, hash          roots   segment -> root of events [1024*segment, +1024)
+ *
+ * Canonical bytes: order_id, version, number, lsn, seq, at as zigzag varints; type, op, line; key, row, event_id, actor
+ * with their lengths. Papers: Merkle (CRYPTO '87); Fowler, Event Sourcing (2005); FIPS 180-4 (SHA-256).
+ * Imports: engine, oltp. Handles belong to one thread.                                             */
+#ifndef SEAM_PIPELINE_AUDIT_H
+#define SEAM_PIPELINE_AUDIT_H
+
+#include "oltp/oltp.h"
+#include "pipeline/platform.h"
+#include "pipeline/sink.h"
+
+enum { AUDIT_SEGMENT = 1024, AUDIT_HASH = 32, AUDIT_PATH_MAX = 10, AUDIT_ID_MAX = 64 };
+
+enum audit_type { /* on disk; never renumber */
+    AUDIT_ORDER_PLACED = 1, AUDIT_ORDER_CHANGED = 2, AUDIT_SHIPPED = 3, AUDIT_CANCELLED = 4, AUDIT_PAID = 5,
+    AUDIT_REFUNDED = 6, AUDIT_ORDER_DELETED = 7, AUDIT_LINE_ADDED = 8, AUDIT_LINE_CHANGED = 9, AUDIT_LINE_REMOVED = 10,
+    AUDIT_TYPE_COUNT
+};
+const char *audit_type_name(enum audit_type t); /* "OrderPlaced", ... */
+
+struct audit_event {
+    int64_t order;
+    uint64_t version, number;
+    lsn_t lsn;
+    uint64_t seq;
+    int64_t at_us;
+    enum audit_type type;
+    enum change_op op;
+    bool line;
+    struct bytes key, row;            /* encoded, of the source's table; the row before for removals */
+    struct bytes event_id, actor;
+    uint8_t hash[AUDIT_HASH];
+};
+
+/* ---- writing: the audit sink ---- */
+struct audit_store;
+MUST_USE enum status audit_store_open(struct io *io, struct clock *clock, const char *dir, const char *orders,
+                                      const char *lines, struct trace *trace, struct audit_store **out, struct fault *f);
+void audit_store_close(struct audit_store *s);
+MUST_USE enum status audit_store_change(struct audit_store *s, const struct sink_change *c, struct fault *f);
+MUST_USE enum status audit_store_outbox(struct audit_store *s, const struct sink_outbox *e, struct fault *f);
+MUST_USE enum status audit_store_publish(struct audit_store *s, lsn_t lsn, int64_t wall_us, struct fault *f);
+lsn_t audit_store_applied(const struct audit_store *s);
+
+/* ---- reading ---- */
+struct audit_reader;
+MUST_USE enum status audit_reader_open(struct io *io, const char *dir, struct audit_reader **out, struct fault *f);
+void audit_reader_close(struct audit_reader *r);
+struct audit_info { lsn_t lsn; int64_t wall_us; uint64_t events, orders, segments; };
+void audit_reader_info(struct audit_reader *r, struct audit_info *out);
+/* An order's events, oldest first, as long as fn returns ST_OK (ST_END ends quietly). Bytes live for the call. */
+typedef enum status (*audit_event_fn)(void *ctx, const struct audit_event *e);
+MUST_USE enum status audit_events(struct audit_reader *r, int64_t order, audit_event_fn fn, void *ctx, struct fault *f);
+MUST_USE enum status audit_event_at(struct audit_reader *r, uint64_t number, struct audit_event *out, struct fault *f);
+
+/* Walks every event: each order's chain, the versions without gaps, the heads, the Merkle roots. ST_CORRUPT names the
+ * first event that is not what was written. *checked: events.                                        */
+MUST_USE enum status audit_verify(struct audit_reader *r, uint64_t *checked, struct fault *f);
+
+/* Folds every order's events and compares with the row store AS OF the audit's LSN, with `threads` threads.
+ * ST_DRIFT: `difference` says where they part first.                                               */
+struct audit_proof { uint64_t orders, lines, events, different; lsn_t lsn; uint64_t elapsed_ns; };
+MUST_USE enum status audit_prove(const struct platform *p, const char *dir, int threads, struct audit_proof *out,
+                                 struct buf *difference, struct fault *f);
+
+/* An inclusion proof: the event's hash, the sibling hashes up to its segment's root, and that root. ST_NOT_FOUND: no such
+ * event, or its segment is not closed yet.                                                          */
+struct audit_path { uint64_t number, segment; uint8_t leaf[AUDIT_HASH], sibling[AUDIT_PATH_MAX][AUDIT_HASH], root[AUDIT_HASH]; };
+MUST_USE enum status audit_inclusion(struct audit_reader *r, uint64_t number, struct audit_path *out, struct fault *f);
+bool audit_path_holds(const struct audit_path *p); /* recomputes the root from the leaf */
+
+/* ---- folding ---- */
+/* An order's state: its row and its lines by key. Zero-initialise; a pure function of the events given. */
+struct audit_state { struct buf order; bool exists; struct audit_line *lines; size_t count, cap; };
+MUST_USE enum status audit_apply(struct audit_state *s, const struct audit_event *e);
+void audit_state_clear(struct audit_state *s);
+void audit_state_free(struct audit_state *s);
+struct audit_line { struct buf key, row; };
+
+#endif

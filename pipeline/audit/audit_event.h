@@ -1,0 +1,22 @@
+/* audit_event - the store's tables and an event's bytes. Private to pipeline/audit/.                 */
+#ifndef SEAM_PIPELINE_AUDIT_EVENT_H
+#define SEAM_PIPELINE_AUDIT_EVENT_H
+
+#include "pipeline/audit/audit.h"
+
+/* Columns of `events`, in order. */
+enum { EV_ORDER, EV_VERSION, EV_NUMBER, EV_LSN, EV_SEQ, EV_AT, EV_TYPE, EV_OP, EV_LINE, EV_KEY, EV_ROW, EV_ID, EV_ACTOR,
+       EV_HASH, EV_COLUMNS };
+
+struct audit_tables { uint32_t meta, events, heads, roots, by_number; };
+MUST_USE enum status audit_tables_open(struct oltp_txn *t, bool create, struct audit_tables *out, struct fault *f);
+
+void audit_event_hash(const struct audit_event *e, const uint8_t before[AUDIT_HASH], uint8_t out[AUDIT_HASH]);
+void audit_event_values(const struct audit_event *e, struct value out[EV_COLUMNS]);
+/* Bytes point into the row. */
+MUST_USE enum status audit_event_of_row(const struct schema *s, struct bytes row, struct audit_event *out, struct fault *f);
+/* Root of a full segment's hashes, pairwise; the hashes are overwritten. */
+void audit_merkle_root(uint8_t (*hashes)[AUDIT_HASH], uint8_t out[AUDIT_HASH]);
+void audit_hash_pair(const uint8_t a[AUDIT_HASH], const uint8_t b[AUDIT_HASH], uint8_t out[AUDIT_HASH]);
+
+#endif

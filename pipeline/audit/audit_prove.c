@@ -1,0 +1,282 @@
+/* audit_prove - "current state is a fold over the log", checked for every order at once.
+ *
+ * Orders are split into ranges of ids; each thread folds its range's events and reads the same orders AS OF the audit's
+ * LSN from the row store, comparing encoded rows in their canonical form (a row written under an older schema equals
+ * the same row written under a newer one).                                                          */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/row.h"
+#include "engine/thread.h"
+#include "pipeline/audit/audit_read.h"
+
+enum { RANGES_PER_THREAD = 8, THREADS_AT_MOST = 32 };
+
+struct worker {
+    struct oltp_txn *audit, *source; /* read transactions of this thread */
+    struct audit_state state;
+    struct audit_proof counts;
+    struct buf difference;           /* the first, with the order it belongs to */
+    int64_t difference_order;
+};
+
+struct prover {
+    struct audit_reader *r;
+    struct oltp *db;
+    uint32_t orders, lines;
+    const struct schema *orders_schema, *lines_schema;
+    int64_t low, high;               /* ids with events or rows */
+    size_t ranges;
+    struct worker workers[THREADS_AT_MOST];
+    struct fault *f;
+};
+
+static bool same_row(const struct schema *s, struct bytes a, struct bytes b)
+{
+    struct value va[COLUMNS_MAX], vb[COLUMNS_MAX];
+    struct hash128 ha, hb;
+
+    if (a.size == b.size && memcmp(a.data, b.data, a.size) == 0) return true;
+    if (row_decode(s, a.data, a.size, va, NULL) != ST_OK || row_decode(s, b.data, b.size, vb, NULL) != ST_OK) return false;
+    ha = row_hash(s, va);
+    hb = row_hash(s, vb);
+    return ha.lo == hb.lo && ha.hi == hb.hi;
+}
+
+static void differ(struct prover *p, struct worker *w, int64_t order, const char *what, const struct schema *s,
+                   struct bytes folded, struct bytes live)
+{
+    struct value v[COLUMNS_MAX];
+
+    (void)p;
+    w->counts.different++;
+    if (w->difference.size > 0 && w->difference_order <= order) return;
+    w->difference_order = order;
+    buf_clear(&w->difference);
+    buf_printf(&w->difference, "order %" PRId64 ": %s\n", order, what);
+    if (folded.data != NULL && row_decode(s, folded.data, folded.size, v, NULL) == ST_OK) {
+        buf_str(&w->difference, "  by replay:      ");
+        row_to_json(s, v, &w->difference);
+        buf_str(&w->difference, "\n");
+    }
+    if (live.data != NULL && row_decode(s, live.data, live.size, v, NULL) == ST_OK) {
+        buf_str(&w->difference, "  by time travel: ");
+        row_to_json(s, v, &w->difference);
+        buf_str(&w->difference, "\n");
+    }
+}
+
+static const struct audit_line *folded_line(const struct audit_state *s, struct bytes key)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->lines[i].key.size == key.size && memcmp(s->lines[i].key.data, key.data, key.size) == 0) return &s->lines[i];
+    return NULL;
+}
+
+static struct bytes bytes_of(const struct buf *b) { return (struct bytes){b->data, b->size}; }
+
+/* The folded order against the rows, which the cursors stand in front of.                           */
+static enum status compare_lines(struct prover *p, struct worker *w, int64_t order)
+{
+    struct value id = v_int(order);
+    struct buf key = {0};
+    struct oltp_range range = {.upper_included = true};
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    size_t live = 0;
+    enum status st = oltp_key(w->source, p->lines, 0, &id, 1, &key, p->f);
+
+    range.lower = range.upper = bytes_of(&key);
+    if (st == ST_OK) st = oltp_cursor_open(w->source, p->lines, 0, &range, 0, &c, p->f);
+    while (st == ST_OK && (st = oltp_cursor_next(c, &row, p->f)) == ST_OK) {
+        const struct audit_line *l = folded_line(&w->state, row.key);
+
+        live++;
+        if (l == NULL) differ(p, w, order, "a line that no event added", p->lines_schema, (struct bytes){0}, row.row);
+        else if (!same_row(p->lines_schema, bytes_of(&l->row), row.row))
+            differ(p, w, order, "a line is not what its events say", p->lines_schema, bytes_of(&l->row), row.row);
+    }
+    oltp_cursor_close(c);
+    buf_free(&key);
+    if (st == ST_END) st = ST_OK;
+    if (st == ST_OK && live < w->state.count) differ(p, w, order, "a line that its events added is not there", p->lines_schema, (struct bytes){0}, (struct bytes){0});
+    w->counts.lines += live;
+    return st;
+}
+
+static enum status compare_order(struct prover *p, struct worker *w, int64_t order)
+{
+    struct value id = v_int(order);
+    struct oltp_row row;
+    enum status st = oltp_get(w->source, p->orders, &id, &row, NULL);
+    bool live = st == ST_OK;
+
+    if (st != ST_OK && st != ST_NOT_FOUND) return fault_set(p->f, st, "orders", FAULT_NO_OFFSET, "could not be read");
+    w->counts.orders++;
+    if (live != w->state.exists)
+        differ(p, w, order, live ? "it is there, and its events say it is not" : "its events say it is there, and it is not",
+               p->orders_schema, bytes_of(&w->state.order), live ? row.row : (struct bytes){0});
+    else if (live && !same_row(p->orders_schema, bytes_of(&w->state.order), row.row))
+        differ(p, w, order, "it is not what its events say", p->orders_schema, bytes_of(&w->state.order), row.row);
+    return compare_lines(p, w, order);
+}
+
+/* Folds and compares every order with id in [from, to].                                             */
+static enum status prove_range(struct prover *p, struct worker *w, int64_t from, int64_t to)
+{
+    struct value low = v_int(from), high = v_int(to);
+    struct buf lk = {0}, hk = {0};
+    struct oltp_range range = {.upper_included = true};
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct audit_event e;
+    int64_t order = 0;
+    bool any = false;
+    enum status st = oltp_key(w->audit, p->r->tables.events, 0, &low, 1, &lk, p->f);
+
+    if (st == ST_OK) st = oltp_key(w->audit, p->r->tables.events, 0, &high, 1, &hk, p->f);
+    range.lower = bytes_of(&lk);
+    range.upper = bytes_of(&hk);
+    if (st == ST_OK) st = oltp_cursor_open(w->audit, p->r->tables.events, 0, &range, 0, &c, p->f);
+    while (st == ST_OK && (st = oltp_cursor_next(c, &row, p->f)) == ST_OK) {
+        st = audit_event_of_row(p->r->schema, row.row, &e, p->f);
+        if (st == ST_OK && any && e.order != order) {
+            st = compare_order(p, w, order);
+            audit_state_clear(&w->state);
+        }
+        if (st != ST_OK) break;
+        order = e.order;
+        any = true;
+        w->counts.events++;
+        st = audit_apply(&w->state, &e);
+    }
+    oltp_cursor_close(c);
+    if (st == ST_END) st = any ? compare_order(p, w, order) : ST_OK;
+    audit_state_clear(&w->state);
+    buf_free(&lk);
+    buf_free(&hk);
+    return st;
+}
+
+static enum status prove_chunk(void *ctx, size_t begin, size_t end, int thread)
+{
+    struct prover *p = ctx;
+    struct worker *w = &p->workers[thread];
+    uint64_t width = (uint64_t)(p->high - p->low) / p->ranges + 1;
+    enum status st = ST_OK;
+
+    for (size_t i = begin; st == ST_OK && i < end; i++) {
+        int64_t from = p->low + (int64_t)(i * width), to = from + (int64_t)width - 1;
+
+        if (from > p->high) break;
+        st = prove_range(p, w, from, to < p->high ? to : p->high);
+    }
+    return st;
+}
+
+static enum status first_and_last(struct prover *p, struct fault *f)
+{
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct audit_event e;
+    enum status st = oltp_cursor_open(p->r->txn, p->r->tables.events, 0, NULL, 0, &c, f);
+
+    p->low = 0;
+    p->high = -1;
+    if (st == ST_OK && (st = oltp_cursor_next(c, &row, f)) == ST_OK) {
+        st = audit_event_of_row(p->r->schema, row.row, &e, f);
+        p->low = e.order;
+        oltp_cursor_close(c);
+        c = NULL;
+        if (st == ST_OK) st = oltp_cursor_open(p->r->txn, p->r->tables.events, 0, NULL, 0, &c, f);
+        if (st == ST_OK) st = oltp_cursor_prev(c, &row, f);
+        if (st == ST_OK) st = audit_event_of_row(p->r->schema, row.row, &e, f);
+        p->high = e.order;
+    }
+    oltp_cursor_close(c);
+    return st == ST_END ? ST_OK : st;
+}
+
+/* An order with rows and without any event at all would be met by no fold: their number is compared.   */
+static enum status orders_without_events(struct prover *p, struct oltp_txn *source, struct audit_proof *out, struct buf *difference,
+                                         struct fault *f)
+{
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct value id;
+    enum status st = oltp_cursor_open(source, p->orders, 0, NULL, 0, &c, f);
+
+    while (st == ST_OK && (st = oltp_cursor_next(c, &row, f)) == ST_OK) {
+        struct oltp_row head;
+
+        st = row_get(p->orders_schema, row.row.data, row.row.size, p->orders_schema->key[0], &id, f);
+        if (st != ST_OK || oltp_get(p->r->txn, p->r->tables.heads, &id, &head, NULL) == ST_OK) continue;
+        if (out->different++ == 0) buf_printf(difference, "order %" PRId64 ": it is there, and no event tells of it\n", id.i);
+    }
+    oltp_cursor_close(c);
+    return st == ST_END ? ST_OK : st;
+}
+
+static void gather(struct prover *p, int threads, struct audit_proof *out, struct buf *difference)
+{
+    int64_t first = INT64_MAX;
+
+    for (int i = 0; i < threads; i++) {
+        struct worker *w = &p->workers[i];
+
+        out->orders += w->counts.orders;
+        out->lines += w->counts.lines;
+        out->events += w->counts.events;
+        out->different += w->counts.different;
+        if (w->difference.size > 0 && w->difference_order < first) {
+            first = w->difference_order;
+            buf_clear(difference);
+            buf_append(difference, w->difference.data, w->difference.size);
+        }
+        oltp_end(w->audit);
+        oltp_end(w->source);
+        audit_state_free(&w->state);
+        buf_free(&w->difference);
+    }
+}
+
+enum status audit_prove(const struct platform *platform, const char *dir, int threads, struct audit_proof *out,
+                        struct buf *difference, struct fault *f)
+{
+    struct prover *p = calloc(1, sizeof *p);
+    const struct json *config = platform_sink_config(platform, "audit");
+    uint64_t start = clock_mono_ns(platform->clock);
+    enum status st;
+
+    *out = (struct audit_proof){0};
+    if (p == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory");
+    if (threads < 1) threads = 1;
+    if (threads > THREADS_AT_MOST) threads = THREADS_AT_MOST;
+    p->f = f;
+    st = audit_reader_open(platform->io, dir, &p->r, f);
+    if (st == ST_OK) st = platform_open_reader(platform, p->r->info.lsn, INT64_MIN, &p->db, f);
+    for (int i = 0; st == ST_OK && i < threads; i++) {
+        st = oltp_read_begin(p->r->db, &p->workers[i].audit, f);
+        if (st == ST_OK) st = oltp_read_begin(p->db, &p->workers[i].source, f);
+    }
+    if (st == ST_OK) st = oltp_table(p->workers[0].source, json_string(config, "orders", "orders"), &p->orders, f);
+    if (st == ST_OK) st = oltp_table(p->workers[0].source, json_string(config, "lines", "order_lines"), &p->lines, f);
+    if (st == ST_OK) st = first_and_last(p, f);
+    if (st == ST_OK) {
+        p->orders_schema = oltp_schema(p->workers[0].source, p->orders);
+        p->lines_schema = oltp_schema(p->workers[0].source, p->lines);
+        p->ranges = (size_t)threads * RANGES_PER_THREAD;
+        out->lsn = p->r->info.lsn;
+        if (p->high >= p->low) st = parallel_for(threads, p->ranges, 1, prove_chunk, p);
+    }
+    if (st == ST_OK) st = orders_without_events(p, p->workers[0].source, out, difference, f);
+    gather(p, threads, out, difference);
+    (void)oltp_close(p->db, NULL);
+    audit_reader_close(p->r);
+    free(p);
+    out->elapsed_ns = clock_mono_ns(platform->clock) - start;
+    if (st == ST_OK && out->different > 0)
+        return fault_set(f, ST_DRIFT, "audit", FAULT_NO_OFFSET, "%" PRIu64 " orders are not what their events say", out->different);
+    return st;
+}

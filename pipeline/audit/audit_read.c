@@ -1,0 +1,246 @@
+/* audit_read - reading, verifying and proving inclusion, in any process. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/row.h"
+#include "pipeline/audit/audit_read.h"
+
+enum status audit_reader_open(struct io *io, const char *dir, struct audit_reader **out, struct fault *f)
+{
+    struct audit_reader *r = calloc(1, sizeof *r);
+    char rows[PATH_MAX_BYTES], log[PATH_MAX_BYTES];
+    struct oltp_options o = {.read_only = true, .wal_dir = log, .holder = "audit reader"};
+    struct value id = v_int(1), v[4];
+    struct oltp_row row;
+    enum status st;
+
+    if (r == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory");
+    st = path_join(rows, dir, "rows", f);
+    if (st == ST_OK) st = path_join(log, dir, "wal", f);
+    if (st == ST_OK && !io_exists(io, rows))
+        st = fault_set(f, ST_NOT_FOUND, dir, FAULT_NO_OFFSET, "no audit yet: run 'seam sink DIR audit' (or 'seam run DIR')");
+    if (st == ST_OK) st = oltp_open(io, rows, &o, &r->db, f);
+    if (st == ST_OK) st = oltp_read_begin(r->db, &r->txn, f);
+    if (st == ST_OK) st = audit_tables_open(r->txn, false, &r->tables, f);
+    if (st == ST_OK) st = oltp_get(r->txn, r->tables.meta, &id, &row, f);
+    if (st == ST_OK) st = row_decode(oltp_schema(r->txn, r->tables.meta), row.row.data, row.row.size, v, f);
+    if (st != ST_OK) {
+        audit_reader_close(r);
+        return st;
+    }
+    r->schema = oltp_schema(r->txn, r->tables.events);
+    r->info = (struct audit_info){.lsn = (lsn_t)v[1].i, .wall_us = v[2].i, .events = (uint64_t)v[3].i,
+                                  .orders = oltp_count(r->txn, r->tables.heads, 0),
+                                  .segments = oltp_count(r->txn, r->tables.roots, 0)};
+    *out = r;
+    return ST_OK;
+}
+
+void audit_reader_close(struct audit_reader *r)
+{
+    if (r == NULL) return;
+    oltp_end(r->txn);
+    (void)oltp_close(r->db, NULL);
+    free(r);
+}
+
+void audit_reader_info(struct audit_reader *r, struct audit_info *out) { *out = r->info; }
+
+enum status audit_events(struct audit_reader *r, int64_t order, audit_event_fn fn, void *ctx, struct fault *f)
+{
+    struct value id = v_int(order);
+    struct buf key = {0};
+    struct oltp_range range = {.upper_included = true};
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct audit_event e;
+    enum status st = oltp_key(r->txn, r->tables.events, 0, &id, 1, &key, f);
+
+    range.lower = range.upper = (struct bytes){key.data, key.size};
+    if (st == ST_OK) st = oltp_cursor_open(r->txn, r->tables.events, 0, &range, 0, &c, f);
+    while (st == ST_OK && (st = oltp_cursor_next(c, &row, f)) == ST_OK) {
+        st = audit_event_of_row(r->schema, row.row, &e, f);
+        if (st == ST_OK) st = fn(ctx, &e);
+    }
+    oltp_cursor_close(c);
+    buf_free(&key);
+    return st == ST_END ? ST_OK : st;
+}
+
+enum status audit_event_at(struct audit_reader *r, uint64_t number, struct audit_event *out, struct fault *f)
+{
+    struct value n = v_int((int64_t)number);
+    struct oltp_row row;
+    enum status st = oltp_get_by(r->txn, r->tables.events, r->tables.by_number, &n, &row, NULL);
+
+    if (st == ST_NOT_FOUND)
+        return fault_set(f, st, "audit", number, "there is no event of this number (there are %llu)",
+                         (unsigned long long)r->info.events);
+    return st == ST_OK ? audit_event_of_row(r->schema, row.row, out, f) : st;
+}
+
+/* ---- verify ---- */
+
+static enum status broken(const struct audit_event *e, struct fault *f, const char *what)
+{
+    return fault_set(f, ST_CORRUPT, "audit", e->number, "order %lld, event %llu (%s at LSN %llu): %s", (long long)e->order,
+                     (unsigned long long)e->version, audit_type_name(e->type), (unsigned long long)e->lsn, what);
+}
+
+static enum status check_head(struct audit_reader *r, int64_t order, uint64_t version, const uint8_t hash[AUDIT_HASH],
+                              struct fault *f)
+{
+    struct value id = v_int(order), v[3];
+    struct oltp_row row;
+    enum status st = oltp_get(r->txn, r->tables.heads, &id, &row, NULL);
+
+    if (st == ST_OK) st = row_decode(oltp_schema(r->txn, r->tables.heads), row.row.data, row.row.size, v, f);
+    if (st != ST_OK || (uint64_t)v[1].i != version || v[2].len != AUDIT_HASH || memcmp(v[2].s, hash, AUDIT_HASH) != 0)
+        return fault_set(f, ST_CORRUPT, "audit", FAULT_NO_OFFSET,
+                         "order %lld: the chain ends at version %llu, its head says otherwise: events were dropped at its end",
+                         (long long)order, (unsigned long long)version);
+    return ST_OK;
+}
+
+/* Every chain, in order of order and version.                                                       */
+static enum status verify_chains(struct audit_reader *r, uint64_t *checked, struct fault *f)
+{
+    uint8_t hash[AUDIT_HASH] = {0}, expect[AUDIT_HASH];
+    int64_t order = INT64_MIN;
+    uint64_t version = 0;
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct audit_event e;
+    enum status st = oltp_cursor_open(r->txn, r->tables.events, 0, NULL, 0, &c, f);
+
+    while (st == ST_OK && (st = oltp_cursor_next(c, &row, f)) == ST_OK) {
+        st = audit_event_of_row(r->schema, row.row, &e, f);
+        if (st != ST_OK) break;
+        if (e.order != order) {
+            if (version > 0) st = check_head(r, order, version, hash, f);
+            order = e.order;
+            version = 0;
+            memset(hash, 0, sizeof hash);
+        }
+        if (st == ST_OK && e.version != version + 1) st = broken(&e, f, "the events before it are missing");
+        audit_event_hash(&e, hash, expect);
+        if (st == ST_OK && memcmp(expect, e.hash, AUDIT_HASH) != 0)
+            st = broken(&e, f, "it is not what was written (its hash does not follow from the one before)");
+        memcpy(hash, e.hash, AUDIT_HASH);
+        version = e.version;
+        ++*checked;
+    }
+    if (st == ST_END) st = version > 0 ? check_head(r, order, version, hash, f) : ST_OK;
+    oltp_cursor_close(c);
+    return st;
+}
+
+static enum status load_root(struct audit_reader *r, uint64_t segment, uint8_t out[AUDIT_HASH], struct fault *f)
+{
+    struct value id = v_int((int64_t)segment), v[2];
+    struct oltp_row row;
+    enum status st = oltp_get(r->txn, r->tables.roots, &id, &row, NULL);
+
+    if (st == ST_OK) st = row_decode(oltp_schema(r->txn, r->tables.roots), row.row.data, row.row.size, v, f);
+    if (st != ST_OK || v[1].len != AUDIT_HASH)
+        return fault_set(f, st == ST_NOT_FOUND ? st : ST_CORRUPT, "audit", segment, "segment %llu has no root yet",
+                         (unsigned long long)segment);
+    memcpy(out, v[1].s, AUDIT_HASH);
+    return ST_OK;
+}
+
+/* The hashes of a whole segment, in global order.                                                   */
+static enum status segment_hashes(struct audit_reader *r, uint64_t segment, uint8_t (*out)[AUDIT_HASH], struct fault *f)
+{
+    struct value from = v_int((int64_t)(segment * AUDIT_SEGMENT));
+    struct buf key = {0};
+    struct oltp_range range = {0};
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct audit_event e;
+    uint64_t n = 0;
+    enum status st = oltp_key(r->txn, r->tables.events, r->tables.by_number, &from, 1, &key, f);
+
+    range.lower = (struct bytes){key.data, key.size};
+    if (st == ST_OK) st = oltp_cursor_open(r->txn, r->tables.events, r->tables.by_number, &range, 0, &c, f);
+    while (st == ST_OK && n < AUDIT_SEGMENT && (st = oltp_cursor_next(c, &row, f)) == ST_OK) {
+        st = audit_event_of_row(r->schema, row.row, &e, f);
+        if (st == ST_OK && e.number != segment * AUDIT_SEGMENT + n) st = broken(&e, f, "a number is missing before it");
+        if (st == ST_OK) memcpy(out[n++], e.hash, AUDIT_HASH);
+    }
+    oltp_cursor_close(c);
+    buf_free(&key);
+    if (st == ST_END) st = fault_set(f, ST_CORRUPT, "audit", segment, "a segment with a root has only %llu events", (unsigned long long)n);
+    return st;
+}
+
+static enum status verify_roots(struct audit_reader *r, struct fault *f)
+{
+    uint8_t (*hashes)[AUDIT_HASH] = malloc((size_t)AUDIT_SEGMENT * AUDIT_HASH);
+    uint8_t kept[AUDIT_HASH], made[AUDIT_HASH];
+    enum status st = ST_OK;
+
+    if (hashes == NULL) return fault_set(f, ST_NOMEM, "audit", FAULT_NO_OFFSET, "no memory");
+    for (uint64_t s = 0; st == ST_OK && s < r->info.events / AUDIT_SEGMENT; s++) {
+        st = load_root(r, s, kept, f);
+        if (st == ST_OK) st = segment_hashes(r, s, hashes, f);
+        if (st != ST_OK) break;
+        audit_merkle_root(hashes, made);
+        if (memcmp(kept, made, AUDIT_HASH) != 0)
+            st = fault_set(f, ST_CORRUPT, "audit", s, "segment %llu: its events do not make the root that was kept", (unsigned long long)s);
+    }
+    free(hashes);
+    return st;
+}
+
+enum status audit_verify(struct audit_reader *r, uint64_t *checked, struct fault *f)
+{
+    enum status st;
+
+    *checked = 0;
+    st = verify_chains(r, checked, f);
+    if (st == ST_OK && *checked != r->info.events)
+        st = fault_set(f, ST_CORRUPT, "audit", FAULT_NO_OFFSET, "%llu events are there, %llu were appended",
+                       (unsigned long long)*checked, (unsigned long long)r->info.events);
+    return st == ST_OK ? verify_roots(r, f) : st;
+}
+
+/* ---- inclusion ---- */
+
+enum status audit_inclusion(struct audit_reader *r, uint64_t number, struct audit_path *out, struct fault *f)
+{
+    uint8_t (*hashes)[AUDIT_HASH];
+    size_t at = number % AUDIT_SEGMENT, level = 0;
+    enum status st;
+
+    *out = (struct audit_path){.number = number, .segment = number / AUDIT_SEGMENT};
+    if (number >= r->info.events)
+        return fault_set(f, ST_NOT_FOUND, "audit", number, "there is no event of this number (there are %llu)",
+                         (unsigned long long)r->info.events);
+    st = load_root(r, out->segment, out->root, f);
+    if (st != ST_OK) return st;
+    hashes = malloc((size_t)AUDIT_SEGMENT * AUDIT_HASH);
+    if (hashes == NULL) return fault_set(f, ST_NOMEM, "audit", FAULT_NO_OFFSET, "no memory");
+    st = segment_hashes(r, out->segment, hashes, f);
+    if (st == ST_OK) memcpy(out->leaf, hashes[at], AUDIT_HASH);
+    for (size_t n = AUDIT_SEGMENT; st == ST_OK && n > 1; n /= 2, at /= 2) {
+        memcpy(out->sibling[level++], hashes[at ^ 1], AUDIT_HASH);
+        for (size_t i = 0; i < n / 2; i++) audit_hash_pair(hashes[2 * i], hashes[2 * i + 1], hashes[i]);
+    }
+    free(hashes);
+    return st;
+}
+
+bool audit_path_holds(const struct audit_path *p)
+{
+    uint8_t hash[AUDIT_HASH];
+    size_t at = p->number % AUDIT_SEGMENT;
+
+    memcpy(hash, p->leaf, AUDIT_HASH);
+    for (size_t level = 0; level < AUDIT_PATH_MAX; level++, at /= 2) {
+        if (at & 1) audit_hash_pair(p->sibling[level], hash, hash);
+        else audit_hash_pair(hash, p->sibling[level], hash);
+    }
+    return memcmp(hash, p->root, AUDIT_HASH) == 0;
+}

@@ -1,0 +1,256 @@
+/* audit_store - from row changes to chained events. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/row.h"
+#include "pipeline/audit/audit_event.h"
+
+enum { CHECKPOINT_LOG_BYTES = 16 << 20 };
+
+struct audit_store {
+    struct wal *wal;
+    struct oltp *db;
+    struct oltp_txn *txn;
+    struct audit_tables tables;
+    const char *orders, *lines; /* names of the source's tables */
+    struct trace *trace;
+    lsn_t applied;
+    uint64_t events;            /* so far: the next event's number */
+    /* what the shop said of the transaction being applied */
+    lsn_t said_lsn;
+    char said_id[AUDIT_ID_MAX], said_actor[AUDIT_ID_MAX];
+    uint8_t (*segment)[AUDIT_HASH]; /* hashes of the open segment */
+};
+
+static enum status begin(struct audit_store *s, struct fault *f)
+{
+    return s->txn != NULL ? ST_OK : oltp_write_begin(s->db, &s->txn, f);
+}
+
+static enum status load_meta(struct audit_store *s, struct fault *f)
+{
+    struct value id = v_int(1), v[4];
+    struct oltp_row r;
+    enum status st = oltp_get(s->txn, s->tables.meta, &id, &r, NULL);
+
+    if (st == ST_NOT_FOUND) return ST_OK;
+    if (st == ST_OK) st = row_decode(oltp_schema(s->txn, s->tables.meta), r.row.data, r.row.size, v, f);
+    if (st != ST_OK) return st;
+    s->applied = (lsn_t)v[1].i;
+    s->events = (uint64_t)v[3].i;
+    return ST_OK;
+}
+
+/* The open segment's hashes, so that its root can be made when it is full.                          */
+static enum status load_segment(struct audit_store *s, struct fault *f)
+{
+    uint64_t first = s->events / AUDIT_SEGMENT * AUDIT_SEGMENT;
+    struct value from = v_int((int64_t)first);
+    struct buf key = {0};
+    struct oltp_range range = {0};
+    struct oltp_cursor *c = NULL;
+    struct oltp_row r;
+    struct audit_event e;
+    enum status st = oltp_key(s->txn, s->tables.events, s->tables.by_number, &from, 1, &key, f);
+
+    range.lower = (struct bytes){key.data, key.size};
+    if (st == ST_OK) st = oltp_cursor_open(s->txn, s->tables.events, s->tables.by_number, &range, 0, &c, f);
+    while (st == ST_OK && (st = oltp_cursor_next(c, &r, f)) == ST_OK) {
+        st = audit_event_of_row(oltp_schema(s->txn, s->tables.events), r.row, &e, f);
+        if (st == ST_OK) memcpy(s->segment[e.number % AUDIT_SEGMENT], e.hash, AUDIT_HASH);
+    }
+    oltp_cursor_close(c);
+    buf_free(&key);
+    return st == ST_END ? ST_OK : st;
+}
+
+enum status audit_store_open(struct io *io, struct clock *clock, const char *dir, const char *orders, const char *lines,
+                             struct trace *trace, struct audit_store **out, struct fault *f)
+{
+    struct audit_store *s = calloc(1, sizeof *s);
+    char rows[PATH_MAX_BYTES], log[PATH_MAX_BYTES];
+    struct wal_options wo = {.io = io, .clock = clock, .segment_bytes = 16 << 20};
+    struct oltp_options oo = {.clock = clock, .checkpoint_log_bytes = CHECKPOINT_LOG_BYTES};
+    enum status st;
+
+    if (s == NULL || (s->segment = malloc((size_t)AUDIT_SEGMENT * AUDIT_HASH)) == NULL) {
+        free(s);
+        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the audit");
+    }
+    s->orders = orders;
+    s->lines = lines;
+    s->trace = trace;
+    st = path_join(rows, dir, "rows", f);
+    if (st == ST_OK) st = path_join(log, dir, "wal", f);
+    if (st == ST_OK) st = io_mkdir(io, rows, f);
+    if (st == ST_OK) st = io_mkdir(io, log, f);
+    if (st == ST_OK) st = wal_open(log, &wo, &s->wal, NULL, f);
+    oo.wal = s->wal;
+    if (st == ST_OK) st = oltp_open(io, rows, &oo, &s->db, f);
+    if (st == ST_OK) st = begin(s, f);
+    if (st == ST_OK) st = audit_tables_open(s->txn, true, &s->tables, f);
+    if (st == ST_OK) st = load_meta(s, f);
+    if (st == ST_OK) st = load_segment(s, f);
+    if (st != ST_OK) {
+        audit_store_close(s);
+        return st;
+    }
+    *out = s;
+    return ST_OK;
+}
+
+void audit_store_close(struct audit_store *s)
+{
+    if (s == NULL) return;
+    oltp_end(s->txn);
+    (void)oltp_close(s->db, NULL);
+    (void)wal_close(s->wal, NULL);
+    free(s->segment);
+    free(s);
+}
+
+lsn_t audit_store_applied(const struct audit_store *s) { return s->applied; }
+
+/* What has happened to an order, told from its status.                                              */
+static enum audit_type order_type(const struct schema *s, const struct sink_change *c)
+{
+    static const struct { const char *status; enum audit_type type; } kinds[] = {
+        {"shipped", AUDIT_SHIPPED}, {"cancelled", AUDIT_CANCELLED}, {"paid", AUDIT_PAID}, {"refunded", AUDIT_REFUNDED}};
+    struct value before[COLUMNS_MAX], after[COLUMNS_MAX];
+    int status = schema_column(s, "status");
+
+    if (c->op == OP_INSERT) return AUDIT_ORDER_PLACED;
+    if (c->op == OP_DELETE) return AUDIT_ORDER_DELETED;
+    if (c->before.data == NULL || row_decode(s, c->before.data, c->before.size, before, NULL) != ST_OK ||
+        row_decode(s, c->after.data, c->after.size, after, NULL) != ST_OK)
+        return AUDIT_ORDER_CHANGED;
+    for (size_t i = 0; status >= 0 && i < ARRAY_LEN(kinds); i++)
+        if (!value_equal(&before[status], &after[status]) && after[status].type == V_TEXT &&
+            after[status].len == strlen(kinds[i].status) && memcmp(after[status].s, kinds[i].status, after[status].len) == 0)
+            return kinds[i].type;
+    return AUDIT_ORDER_CHANGED;
+}
+
+static enum status order_of(const struct sink_change *c, int64_t *order, struct fault *f)
+{
+    struct bytes row = c->op == OP_DELETE ? c->before : c->after;
+    struct value v;
+    int column = schema_column(c->schema, "order_id");
+    enum status st;
+
+    if (column < 0 || row.data == NULL)
+        return fault_set(f, ST_UNSUPPORTED, c->schema->name, c->offset, "audited tables need a column order_id");
+    st = row_get(c->schema, row.data, row.size, column, &v, f);
+    if (st == ST_OK && v.type != V_INT)
+        return fault_set(f, ST_UNSUPPORTED, c->schema->name, c->offset, "order_id must be an int64");
+    *order = v.i;
+    return st;
+}
+
+static enum status load_head(struct audit_store *s, int64_t order, uint64_t *version, uint8_t hash[AUDIT_HASH], struct fault *f)
+{
+    struct value id = v_int(order), v[3];
+    struct oltp_row r;
+    enum status st = oltp_get(s->txn, s->tables.heads, &id, &r, NULL);
+
+    memset(hash, 0, AUDIT_HASH);
+    *version = 0;
+    if (st == ST_NOT_FOUND) return ST_OK;
+    if (st == ST_OK) st = row_decode(oltp_schema(s->txn, s->tables.heads), r.row.data, r.row.size, v, f);
+    if (st != ST_OK) return st;
+    *version = (uint64_t)v[1].i;
+    if (v[2].len != AUDIT_HASH) return fault_set(f, ST_CORRUPT, "heads", FAULT_NO_OFFSET, "a head without a hash");
+    memcpy(hash, v[2].s, AUDIT_HASH);
+    return ST_OK;
+}
+
+static enum status close_segment(struct audit_store *s, struct fault *f)
+{
+    uint8_t (*copy)[AUDIT_HASH] = malloc((size_t)AUDIT_SEGMENT * AUDIT_HASH);
+    uint8_t root[AUDIT_HASH];
+    struct value v[2] = {v_int((int64_t)(s->events / AUDIT_SEGMENT) - 1), v_text((const char *)root, AUDIT_HASH)};
+    enum status st;
+
+    if (copy == NULL) return fault_set(f, ST_NOMEM, "audit", FAULT_NO_OFFSET, "no memory");
+    memcpy(copy, s->segment, (size_t)AUDIT_SEGMENT * AUDIT_HASH);
+    audit_merkle_root(copy, root);
+    st = oltp_put(s->txn, s->tables.roots, v, f);
+    free(copy);
+    return st;
+}
+
+static enum status append(struct audit_store *s, struct audit_event *e, struct fault *f)
+{
+    uint8_t before[AUDIT_HASH];
+    struct value values[EV_COLUMNS], head[3];
+    enum status st = load_head(s, e->order, &e->version, before, f);
+
+    if (st != ST_OK) return st;
+    e->version++;
+    e->number = s->events;
+    audit_event_hash(e, before, e->hash);
+    audit_event_values(e, values);
+    head[0] = v_int(e->order);
+    head[1] = v_int((int64_t)e->version);
+    head[2] = v_text((const char *)e->hash, AUDIT_HASH);
+    st = oltp_insert(s->txn, s->tables.events, values, f);
+    if (st == ST_OK) st = oltp_put(s->txn, s->tables.heads, head, f);
+    if (st != ST_OK) return st;
+    memcpy(s->segment[s->events % AUDIT_SEGMENT], e->hash, AUDIT_HASH);
+    s->events++;
+    TRACE(s->trace, "pipeline", "audit_event", TI("order", e->order), TI("version", e->version), TS("type", audit_type_name(e->type)));
+    return s->events % AUDIT_SEGMENT == 0 ? close_segment(s, f) : ST_OK;
+}
+
+enum status audit_store_change(struct audit_store *s, const struct sink_change *c, struct fault *f)
+{
+    bool line = strcmp(c->schema->name, s->lines) == 0;
+    struct audit_event e = {.lsn = c->lsn, .seq = c->seq, .at_us = c->wall_us, .op = c->op, .line = line, .key = c->key,
+                            .row = c->op == OP_DELETE ? c->before : c->after};
+    enum status st;
+
+    if (!line && strcmp(c->schema->name, s->orders) != 0) return ST_OK;
+    st = begin(s, f);
+    if (st == ST_OK) st = order_of(c, &e.order, f);
+    if (st != ST_OK) return st;
+    e.type = line ? (c->op == OP_INSERT ? AUDIT_LINE_ADDED : c->op == OP_UPDATE ? AUDIT_LINE_CHANGED : AUDIT_LINE_REMOVED)
+                  : order_type(c->schema, c);
+    if (s->said_lsn == c->lsn) {
+        e.event_id = (struct bytes){(const uint8_t *)s->said_id, strlen(s->said_id)};
+        e.actor = (struct bytes){(const uint8_t *)s->said_actor, strlen(s->said_actor)};
+    }
+    return append(s, &e, f);
+}
+
+/* {"event_id":"...","actor":"..."} of an outbox event of topic "order": said of the changes that follow it in the
+ * same transaction. Anything else in the payload is the shop's own.                                   */
+enum status audit_store_outbox(struct audit_store *s, const struct sink_outbox *e, struct fault *f)
+{
+    struct arena a = {0};
+    struct json *root = NULL;
+
+    (void)f;
+    if (e->topic.size != 5 || memcmp(e->topic.data, "order", 5) != 0) return ST_OK;
+    if (json_parse((const char *)e->payload.data, e->payload.size, &a, "outbox", &root, NULL) == ST_OK) {
+        s->said_lsn = e->lsn;
+        strncpy(s->said_id, json_string(root, "event_id", ""), sizeof s->said_id - 1);
+        strncpy(s->said_actor, json_string(root, "actor", ""), sizeof s->said_actor - 1);
+    }
+    arena_free(&a);
+    return ST_OK;
+}
+
+enum status audit_store_publish(struct audit_store *s, lsn_t lsn, int64_t wall_us, struct fault *f)
+{
+    struct value meta[4] = {v_int(1), v_int((int64_t)lsn), v_int(wall_us), v_int((int64_t)s->events)};
+    struct oltp_txn *t;
+    enum status st = begin(s, f);
+
+    if (st == ST_OK) st = oltp_put(s->txn, s->tables.meta, meta, f);
+    if (st != ST_OK) return st;
+    t = s->txn;
+    s->txn = NULL;
+    st = oltp_commit(t, OLTP_DURABLE, NULL, f);
+    if (st == ST_OK) s->applied = lsn;
+    return st;
+}

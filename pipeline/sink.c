@@ -12,7 +12,7 @@
 enum { BATCH_EVENTS = 65536, BATCH_US = 50000, IDLE_WAIT_MS = 200 };
 
 static const struct sink_ops *const all[] = {
-    &sink_warehouse, &sink_gold, &sink_view, &sink_search, &sink_vectors,
+    &sink_warehouse, &sink_gold, &sink_view, &sink_search, &sink_vectors, &sink_audit,
 };
 
 const struct sink_ops *sink_find(const char *name)
@@ -24,7 +24,7 @@ const struct sink_ops *sink_find(const char *name)
 
 size_t sink_names(const char *const **names)
 {
-    static const char *const list[] = {"warehouse", "gold", "view", "search", "vectors"};
+    static const char *const list[] = {"warehouse", "gold", "view", "search", "vectors", "audit"};
 
     *names = list;
     return ARRAY_LEN(list);

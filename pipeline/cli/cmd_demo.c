@@ -450,7 +450,8 @@ int cmd_demo(struct cli *c, int argc, char **argv)
         platform_close(&d.platform);
         return cli_fail(c, st);
     }
-    heading(&d, 5, "Trust: every checksum and invariant of every store");
+    heading(&d, 5, "Trust: state is a fold of its events, and every checksum and invariant holds");
+    prove(&d, ask(&d, cmd_audit, "audit", (const char *const[]){"prove", NULL}) == EXIT_FINE, "audit prove");
     prove(&d, ask(&d, cmd_verify, "verify", (const char *const[]){NULL}) == EXIT_FINE, "verify");
     platform_close(&d.platform);
     printf("\n%s%d of %d checks held in %.0f s: one change reached warehouse, gold, view, search and vectors, the slowest of "

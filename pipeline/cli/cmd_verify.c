@@ -113,6 +113,7 @@ static const struct part parts[] = {
     {"warehouse", "sinks/warehouse", verify_columns},
     {"gold", "sinks/gold", verify_columns},
     {"view", "sinks/view", verify_nested},
+    {"audit", "sinks/audit", verify_nested},
     {"search", "sinks/search", verify_words},
     {"vectors", "sinks/vectors", verify_graph},
 };
@@ -172,7 +173,7 @@ int cmd_verify(struct cli *c, int argc, char **argv)
 {
     const char *args[64], *only = NULL;
     const struct opt opts[] = {
-        {"only", 0, OPT_STRING, "STORE", "log, rows, stream, warehouse, gold, view, search or vectors", &only},
+        {"only", 0, OPT_STRING, "STORE", "log, rows, stream, warehouse, gold, view, audit, search or vectors", &only},
     };
     struct platform p;
     struct buf out = {0};

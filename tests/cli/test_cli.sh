@@ -91,6 +91,25 @@ expect 2 '--mode is' "$seam" search "$p" kettle --mode telepathy
 expect 2 '' "$seam" search "$p" kettle --filter 'price:<'
 expect 0 'every checksum' "$seam" verify "$p"
 
+# the audit: optimistic concurrency, idempotence, and the proof
+expect 0 'each is what the row store holds' "$seam" audit "$p" prove
+expect 0 'OrderPlaced of order 77001, version 1' "$seam" audit "$p" append 77001 OrderPlaced --event-id e1 --expected-version 0 --data '{"customer_id":1}' --actor ada
+expect 0 'LineAdded of order 77001, version 2' "$seam" audit "$p" append 77001 LineAdded --event-id e2 --expected-version 1 --data '{"line_no":1,"product_id":101,"quantity":2,"unit_price":"1.5"}'
+expect 6 'is at version 2, not 1' "$seam" audit "$p" append 77001 Shipped --event-id e3 --expected-version 1
+expect 0 'is there already' "$seam" audit "$p" append 77001 LineAdded --event-id e2 --expected-version 0
+expect 3 'has not been placed' "$seam" audit "$p" append 77002 Shipped --event-id e4
+expect 2 'not an event' "$seam" audit "$p" append 77001 Vanished --event-id e5
+expect 2 'needs an id' "$seam" audit "$p" append 77001 Shipped
+expect 0 'Shipped of order 77001, version 3' "$seam" audit "$p" append 77001 Shipped --event-id e6 --expected-version 2
+expect 0 'running the relay' "$seam" run "$p" --until-caught-up
+expect 0 'LineAdded' "$seam" audit "$p" show 77001
+expect 0 'by ada' "$seam" audit "$p" show 77001 --to-version 1
+expect 0 '"status":"shipped"' "$seam" audit "$p" show 77001
+expect 0 'every chain holds' "$seam" audit "$p" verify
+expect 0 'each is what the row store holds' "$seam" audit "$p" prove
+expect 3 'no event of this number' "$seam" audit "$p" prove 99999999
+expect 3 'no event tells' "$seam" audit "$p" show 99999999
+
 # damage is named, and changes the exit code
 for f in "$p"/oltp/pages "$p"/sinks/search/*.seg; do
   cp "$f" "$dir/whole"

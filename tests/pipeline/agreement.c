@@ -15,6 +15,7 @@
 #include "invidx/invidx.h"
 #include "oltp/oltp.h"
 #include "pipeline/assets.h"
+#include "pipeline/audit/audit.h"
 #include "pipeline/relay.h"
 #include "pipeline/shopgen.h"
 #include "pipeline/sinks.h"
@@ -369,6 +370,25 @@ static int64_t source_revenue(struct oltp_txn *t)
     return sum;
 }
 
+/* Every chain holds, and every order is the fold of its events at the same LSN.                      */
+static void assert_audit(const struct platform *p)
+{
+    struct audit_reader *r = NULL;
+    struct audit_proof proof;
+    struct buf difference = {0};
+    struct fault f = {0};
+    uint64_t checked;
+    char dir[PATH_MAX_BYTES];
+
+    ASSERT_OK(platform_sink_path(p, "audit", dir, &f), &f);
+    ASSERT_OK(audit_reader_open(p->io, dir, &r, &f), &f);
+    ASSERT_OK(audit_verify(r, &checked, &f), &f);
+    audit_reader_close(r);
+    ASSERT_OK(audit_prove(p, dir, 2, &proof, &difference, &f), &f);
+    ck_assert_uint_eq(proof.events, checked);
+    buf_free(&difference);
+}
+
 static void assert_numbers(const struct platform *p, struct oltp_txn *t)
 {
     struct view_reader *view = NULL;
@@ -403,6 +423,7 @@ void shop_assert_agreement(const struct platform *p, const char *const *sinks, s
             assert_bronze(p);
         }
         if (strcmp(sinks[i], "view") == 0) assert_numbers(p, t); /* gold has caught up by then, too */
+        if (strcmp(sinks[i], "audit") == 0) assert_audit(p);
         if (strcmp(sinks[i], "search") == 0) assert_documents(p, t, true);
         if (strcmp(sinks[i], "vectors") == 0) assert_documents(p, t, false);
     }

@@ -8,7 +8,7 @@
 #include "engine/rng.h"
 #include "tests/pipeline/agreement.h"
 
-static const char *const sinks[] = {"warehouse", "gold", "view", "search", "vectors"};
+static const char *const sinks[] = {"warehouse", "gold", "view", "search", "vectors", "audit"};
 
 static void test_sinks_equal_the_source_after_a_plain_run(void)
 {
@@ -39,7 +39,7 @@ struct parts { const char *name[1 + ARRAY_LEN(sinks)]; pid_t pid[1 + ARRAY_LEN(s
 static void test_parts_killed_at_random_lose_and_repeat_nothing(void)
 {
     struct platform p;
-    struct parts parts = {{"relay", "warehouse", "gold", "view", "search", "vectors"}, {0}};
+    struct parts parts = {{"relay", "warehouse", "gold", "view", "search", "vectors", "audit"}, {0}};
     struct rng rng;
     pid_t writer;
     int kills = test_scale(60);

@@ -14,7 +14,7 @@
 
 #include "invidx/exec.h"
 
-enum { PRUNE_TERMS_MAX = 64, FILTERS_MAX = INVIDX_FILTERS_MAX, PRUNE_WINDOW = 4096 };
+enum { PRUNE_TERMS_MAX = 64, FILTERS_MAX = INVIDX_FILTERS_MAX, PRUNE_WINDOW = 8192 };
 
 struct list {
     const struct leaf *leaf;

@@ -86,6 +86,16 @@ struct audit_path { uint64_t number, segment; uint8_t leaf[AUDIT_HASH], sibling[
 MUST_USE enum status audit_inclusion(struct audit_reader *r, uint64_t number, struct audit_path *out, struct fault *f);
 bool audit_path_holds(const struct audit_path *p); /* recomputes the root from the leaf */
 
+/* ---- read models: pure folds by name, as JSON lines in a fixed order, so that replaying gives the same bytes ----
+ *   orders      one line an order: its row and its lines                (state)
+ *   timeline    one line an event: order, version, LSN, time, type, actor
+ *   customers   one line a customer: orders, lines, units, value of what was not cancelled
+ * Only events up to `as_of` (LSN_MAX: all) are folded. `schemas`: those of the source's two tables. ST_NOT_FOUND: no such
+ * model.                                                                                            */
+struct audit_schemas { const struct schema *orders, *lines; };
+MUST_USE enum status audit_project(struct audit_reader *r, const char *model, struct audit_schemas schemas, lsn_t as_of,
+                                   void (*write)(void *ctx, const char *s, size_t n), void *ctx, struct fault *f);
+
 /* ---- folding ---- */
 /* An order's state: its row and its lines by key. Zero-initialise; a pure function of the events given. */
 struct audit_state { struct buf order; bool exists; struct audit_line *lines; size_t count, cap; };

@@ -183,6 +183,38 @@ static enum status audit_prove_event(struct audit_command *a, const char *word)
     return st;
 }
 
+/* ---- project: a read model, folded from nothing ---- */
+
+static void write_out(void *ctx, const char *s, size_t n)
+{
+    (void)ctx;
+    if (fwrite(s, 1, n, stdout) != n) cli_interrupted = 1;
+}
+
+static enum status audit_project_model(struct audit_command *a, const char *model)
+{
+    struct cli *c = a->c;
+    const struct json *config = platform_sink_config(a->p, "audit");
+    struct audit_reader *r = NULL;
+    struct registry registry = {0};
+    struct audit_schemas schemas;
+    lsn_t as_of = LSN_MAX;
+    int64_t time_us = INT64_MIN;
+    enum status st = ST_OK;
+
+    if (a->o->as_of != NULL && (!cli_parse_moment(a->o->as_of, &as_of, &time_us) || time_us != INT64_MIN))
+        st = fault_set(&c->fault, ST_INVALID, "--as-of", FAULT_NO_OFFSET, "takes an LSN here");
+    if (st == ST_OK) st = audit_reader_open(c->io, a->dir, &r, &c->fault);
+    if (st == ST_OK) st = registry_open(&registry, c->io, a->dir, &c->fault);
+    schemas.orders = registry_find(&registry, json_string(config, "orders", "orders"));
+    schemas.lines = registry_find(&registry, json_string(config, "lines", "order_lines"));
+    if (st == ST_OK) st = audit_project(r, model, schemas, as_of, write_out, NULL, &c->fault);
+    fflush(stdout);
+    registry_close(&registry);
+    audit_reader_close(r);
+    return st;
+}
+
 /* ---- append: a business event, which changes the order and is told with its id and actor ---- */
 
 struct appender { struct platform_source source; struct oltp_txn *t; uint32_t orders, lines, ids; };
@@ -408,8 +440,9 @@ static int dispatch(struct audit_command *a, const char *const *args, int count,
     else if (strcmp(verb, "verify") == 0 && count == 2) *st = audit_check(a);
     else if (strcmp(verb, "prove") == 0 && count == 2) *st = audit_prove_all(a);
     else if (strcmp(verb, "prove") == 0 && count == 3) *st = audit_prove_event(a, args[2]);
+    else if (strcmp(verb, "project") == 0 && count == 3) *st = audit_project_model(a, args[2]);
     else if (strcmp(verb, "append") == 0 && count == 4) *st = audit_append(a, args[2], args[3]);
-    else return cli_usage(a->c, "show ORDER | verify | prove [EVENT-NUMBER] | append ORDER TYPE --event-id ID");
+    else return cli_usage(a->c, "show ORDER | verify | prove [EVENT-NUMBER] | project orders|timeline|customers | append ORDER TYPE --event-id ID");
     return -1;
 }
 
@@ -423,7 +456,7 @@ int cmd_audit(struct cli *c, int argc, char **argv)
         {"actor", 0, OPT_STRING, "WHO", "append: who did it", &o.actor},
         {"data", 0, OPT_STRING, "JSON", "append: columns of the order, or of the line", &o.data},
         {"to-version", 0, OPT_INT, "N", "show: fold up to here", &o.to_version},
-        {"as-of", 0, OPT_STRING, "LSN", "show: fold up to here", &o.as_of},
+        {"as-of", 0, OPT_STRING, "LSN", "show, project: fold up to here", &o.as_of},
         {"threads", 't', OPT_INT, "N", "prove: with N threads (2)", &o.threads},
     };
     struct platform p;

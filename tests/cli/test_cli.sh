@@ -107,6 +107,11 @@ expect 0 'by ada' "$seam" audit "$p" show 77001 --to-version 1
 expect 0 '"status":"shipped"' "$seam" audit "$p" show 77001
 expect 0 'every chain holds' "$seam" audit "$p" verify
 expect 0 'each is what the row store holds' "$seam" audit "$p" prove
+"$seam" audit "$p" project orders >"$dir/m1" && "$seam" audit "$p" project orders >"$dir/m2"
+cmp -s "$dir/m1" "$dir/m2" && [ -s "$dir/m1" ] || { echo 'FAIL: a read model folded twice gives other bytes'; bad=$((bad + 1)); }
+expect 0 '"customer_id":1' "$seam" audit "$p" project customers
+expect 0 '"type":"Shipped"' "$seam" audit "$p" project timeline
+expect 3 'no such read model' "$seam" audit "$p" project nothing
 expect 3 'no event of this number' "$seam" audit "$p" prove 99999999
 expect 3 'no event tells' "$seam" audit "$p" show 99999999
 

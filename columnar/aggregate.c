@@ -5,6 +5,8 @@
  * product numbers the combinations; a map from combination to group is filled at first sight, so a key is
  * hashed once per dictionary and not once per row. With few combinations each group's rows become a
  * mask and sums run over masks with SIMD, without scatter.
+ * Groups that do not fit the memory budget are made in several passes over the input, each for the keys whose
+ * hash falls into its share: time for memory, and no file to clean up.
  * Papers: Zukowski, Héman, Boncz (DaMoN 2008); Leis et al. (SIGMOD 2014).                           */
 #include <assert.h>
 #include <stdlib.h>
@@ -14,7 +16,9 @@
 #include "engine/hash.h"
 
 enum { CODES_MAX = 1 << 22, FLEETING_CODES_MAX = 4096, MASK_CODES = 64, DISTINCT_BITS_MAX = 1 << 28,
-       DENSE_MAX = 1 << 20, DENSE_SHARE = 4 };
+       DENSE_MAX = 1 << 20, DENSE_SHARE = 4, PASSES_MAX = 4096, PASSES_STEP = 4 };
+enum { NOT_SEEN = -1, NOT_MINE = -2 };
+#define NO_GROUP UINT32_MAX
 
 struct key_code { /* how one key becomes codes in this batch */
     uint32_t domain;           /* without the null code */
@@ -48,6 +52,9 @@ struct aggregation {
     int64_t *arg_lo, *arg_hi;
     bool *arg_bounded;
     size_t dense;              /* groups numbered by the only key's distance from its lowest; the last is null */
+    uint64_t budget;           /* of a thread */
+    uint32_t passes, pass;     /* this pass makes the groups of its share */
+    atomic_bool over;          /* a thread passed its budget */
     struct agg_thread *threads;
 };
 
@@ -99,7 +106,7 @@ static void choose_dense(struct aggregation *x, uint64_t rows)
         if (op == AGG_COUNT_DISTINCT || op == AGG_APPROX_DISTINCT) return;
         if ((op == AGG_MIN || op == AGG_MAX) && x->p->aggs[g].arg->type == V_TEXT) return;
     }
-    x->dense = (size_t)domain + 1;
+    if (domain * 24 * (uint64_t)x->p->n_aggs < x->budget) x->dense = (size_t)domain + 1;
 }
 
 static enum status set_up(struct aggregation *x, const struct plan *p)
@@ -312,10 +319,16 @@ static enum status combine(struct aggregation *x, struct agg_thread *t, uint32_t
     return ST_OK;
 }
 
+/* NO_GROUP: another pass's. */
 static enum status group_of_row(struct aggregation *x, struct agg_thread *t, uint32_t row, uint32_t *group)
 {
+    uint64_t hash;
+
     for (int k = 0; k < x->p->n_keys; k++) t->values[k] = vec_value(&t->keys[k], row);
-    return groups_find(&t->g, t->values, groups_hash(t->values, x->p->n_keys), group);
+    hash = groups_hash(t->values, x->p->n_keys);
+    *group = NO_GROUP;
+    if (x->passes > 1 && (hash >> 40) % x->passes != x->pass) return ST_OK;
+    return groups_find(&t->g, t->values, hash, group);
 }
 
 /* ---- feeding ---- */
@@ -336,12 +349,13 @@ static enum status feed_masks(struct aggregation *x, struct agg_thread *t, uint3
             for (int w = 0; w < VECTOR_WORDS; w++) mask[w] &= sel[w];
         chosen = sel_count(mask, rows);
         if (chosen == 0) continue;
-        if (t->map[c] < 0) {
+        if (t->map[c] == NOT_SEEN) {
             enum status st = group_of_row(x, t, (uint32_t)bitset_next(mask, rows, 0), &group);
 
             if (st != ST_OK) return st;
-            t->map[c] = (int32_t)group;
+            t->map[c] = group == NO_GROUP ? NOT_MINE : (int32_t)group;
         }
+        if (t->map[c] == NOT_MINE) continue;
         for (int g = 0; g < x->p->n_aggs; g++) {
             struct acc *a = &t->g.accs[g];
             enum status st = acc_masked(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], rows, mask, chosen,
@@ -398,19 +412,23 @@ static enum status feed_dense(struct aggregation *x, struct agg_thread *t, uint3
 static enum status feed_rows(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel,
                              bool coded)
 {
-    uint32_t n = list_rows(t, rows, sel);
+    uint32_t n = list_rows(t, rows, sel), kept = 0;
 
     for (uint32_t i = 0; i < n; i++) {
-        int32_t known = coded ? t->map[t->code[t->at[i]]] : -1;
+        int32_t known = coded ? t->map[t->code[t->at[i]]] : NOT_SEEN;
+        uint32_t group = (uint32_t)known;
 
-        if (known >= 0) {
-            t->group[i] = (uint32_t)known;
-            continue;
+        if (known == NOT_SEEN) {
+            if (group_of_row(x, t, t->at[i], &group) != ST_OK) return ST_NOMEM;
+            if (coded) t->map[t->code[t->at[i]]] = group == NO_GROUP ? NOT_MINE : (int32_t)group;
+        } else if (known == NOT_MINE) {
+            group = NO_GROUP;
         }
-        if (group_of_row(x, t, t->at[i], &t->group[i]) != ST_OK) return ST_NOMEM;
-        if (coded) t->map[t->code[t->at[i]]] = (int32_t)t->group[i];
+        if (group == NO_GROUP) continue;
+        t->at[kept] = t->at[i];
+        t->group[kept++] = group;
     }
-    return feed_groups(x, t, n);
+    return feed_groups(x, t, kept);
 }
 
 /* Masked sums want plain arrays. */
@@ -490,6 +508,10 @@ static enum status push(void *self, int thread, const struct batch *b, const uin
         sel = NULL;
     }
     if (st == ST_OK) st = accumulate(x, t, b, sel);
+    if (st == ST_OK && groups_bytes(&t->g) > x->budget && x->dense == 0) {
+        atomic_store(&x->over, true);
+        return ST_END; /* this pass is in vain */
+    }
     if (st != ST_OK && f != NULL) *f = here;
     if (st == ST_NOMEM) fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory for the groups of a query");
     if (st == ST_CORRUPT) fault_set(f, st, NULL, FAULT_NO_OFFSET, "a file holds values outside its statistics");
@@ -533,9 +555,8 @@ static enum status results(struct aggregation *x, const struct agg_thread *t, st
 {
     const struct groups *g = &t->g;
     struct value *row = calloc((size_t)x->p->n_columns + 1, sizeof *row);
-    enum status st = row == NULL ? ST_NOMEM : rows_init(out, x->p);
+    enum status st = row == NULL ? ST_NOMEM : coldata_reserve(out, g->count);
 
-    if (st == ST_OK) st = coldata_reserve(out, g->count);
     for (size_t i = 0; st == ST_OK && i < g->count; i++) {
         if (x->dense > 0 && !t->present[i]) continue;
         for (int k = 0; k < x->p->n_keys && x->dense == 0; k++) row[k] = coldata_value(&g->keys, k, i);
@@ -554,22 +575,68 @@ static enum status results(struct aggregation *x, const struct agg_thread *t, st
 
 static void note(void *ctx, int column) { ((bool *)ctx)[column] = true; }
 
+/* One pass over the input; *done: its groups fitted and are in `out`. */
+static enum status run_pass(struct aggregation *x, const bool *required, struct coldata *out, bool *done,
+                            struct fault *f)
+{
+    struct query *q = x->q;
+    enum status st = ST_OK;
+
+    atomic_store(&x->over, false);
+    for (int t = 0; st == ST_OK && t < q->threads; t++) st = thread_init(x, &x->threads[t]);
+    if (st == ST_OK) st = run_pipeline(q, x->p->in, (struct sink){push, x, required}, f);
+    *done = !atomic_load(&x->over);
+    for (int t = 1; st == ST_OK && *done && t < q->threads; t++)
+        st = x->dense > 0 ? merge_dense(x, &x->threads[0], &x->threads[t])
+                          : merge(x, &x->threads[0].g, &x->threads[t].g);
+    if (st == ST_OK && *done) st = results(x, &x->threads[0], out, f);
+    for (int t = 0; t < q->threads; t++) {
+        thread_free(&x->threads[t]);
+        x->threads[t] = (struct agg_thread){0};
+    }
+    return st;
+}
+
+static bool can_run_again(const struct plan *p)
+{
+    if (p == NULL) return true;
+    if (p->kind == PLAN_ROWS && p->source.rewind == NULL) return false;
+    return can_run_again(p->in) && can_run_again(p->right);
+}
+
+static enum status run_passes(struct aggregation *x, const bool *required, struct coldata *out, struct fault *f)
+{
+    enum status st = ST_OK;
+
+    for (x->passes = 1; st == ST_OK; x->passes *= PASSES_STEP) {
+        bool done = true;
+
+        if (x->passes > PASSES_MAX || (x->passes > 1 && (x->p->n_keys == 0 || !can_run_again(x->p->in))))
+            return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET,
+                             "the groups of a query take more than %llu bytes a thread, the memory budget",
+                             (unsigned long long)x->budget);
+        coldata_clear(out);
+        for (x->pass = 0; st == ST_OK && done && x->pass < x->passes; x->pass++)
+            st = run_pass(x, required, out, &done, f);
+        if (st == ST_OK && done) break;
+        TRACE(x->q->opt->trace, "columnar", "groups_over_budget", TI("passes", x->passes), TI("budget", x->budget));
+    }
+    if (x->passes > x->q->stats.passes) x->q->stats.passes = x->passes;
+    return st;
+}
+
 enum status run_aggregate(struct query *q, const struct plan *p, struct coldata *out, struct fault *f)
 {
-    struct aggregation x = {.q = q};
+    uint64_t budget = q->opt->memory_bytes == 0 ? 1ull << 30 : q->opt->memory_bytes;
+    struct aggregation x = {.q = q, .budget = budget / (uint64_t)q->threads};
     bool *required = calloc((size_t)p->in->n_columns + 1, 1);
     enum status st = required == NULL ? ST_NOMEM : set_up(&x, p);
 
-    for (int t = 0; st == ST_OK && t < q->threads; t++) st = thread_init(&x, &x.threads[t]);
     for (int k = 0; st == ST_OK && k < p->n_keys; k++) expr_columns(p->exprs[k], note, required);
     for (int k = 0; st == ST_OK && k < x.n_args; k++) expr_columns(x.args[k], note, required);
-    if (st == ST_OK) st = run_pipeline(q, p->in, (struct sink){push, &x, required}, f);
-    for (int t = 1; st == ST_OK && t < q->threads; t++)
-        st = x.dense > 0 ? merge_dense(&x, &x.threads[0], &x.threads[t])
-                         : merge(&x, &x.threads[0].g, &x.threads[t].g);
-    if (st == ST_OK) st = results(&x, &x.threads[0], out, f);
+    if (st == ST_OK) st = rows_init(out, p);
+    if (st == ST_OK) st = run_passes(&x, required, out, f);
     if (st == ST_NOMEM) fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory for the groups of a query");
-    for (int t = 0; x.threads != NULL && t < q->threads; t++) thread_free(&x.threads[t]);
     free(x.threads);
     free(x.args);
     free(x.arg_of);

@@ -64,6 +64,19 @@ void groups_free(struct groups *g)
     *g = (struct groups){0};
 }
 
+uint64_t groups_bytes(const struct groups *g)
+{
+    uint64_t bytes = g->text.used + g->keys.bytes + g->slot_cap * sizeof *g->slots + g->cap * sizeof *g->hashes;
+
+    for (int k = 0; k < g->n_accs; k++) {
+        const struct acc *a = &g->accs[k];
+
+        bytes += g->cap * 24 + a->set.cap * sizeof *a->set.slots + a->set.text.used;
+        if (a->hll != NULL) bytes += g->cap * HLL_REGISTERS;
+    }
+    return bytes;
+}
+
 static uint64_t hash_value(const struct value *v)
 {
     double d;

@@ -43,11 +43,11 @@ struct groups {
     int n_accs;
     struct acc *accs;
     struct arena text;           /* min/max texts */
-    uint64_t bytes;              /* about what it takes, for the budget */
 };
 
 enum status groups_init(struct groups *g, const struct plan *p, const int *arg_of);
 void groups_free(struct groups *g);
+uint64_t groups_bytes(const struct groups *g); /* about what it takes */
 /* The group of a key given as values; made when new. */
 enum status groups_find(struct groups *g, const struct value *keys, uint64_t hash, uint32_t *group);
 uint64_t groups_hash(const struct value *keys, int n);

@@ -365,5 +365,5 @@ void plan_explain(const struct plan *p, const struct query_stats *s, struct buf 
                s->rows_total, s->bytes_read, s->bytes_total,
                s->bytes_total == 0 ? 0.0 : 100.0 * (double)s->bytes_read / (double)s->bytes_total,
                (double)s->elapsed_ns / 1e6);
-    if (s->spilled_bytes > 0) buf_printf(out, "spilled %" PRIu64 " bytes\n", s->spilled_bytes);
+    if (s->passes > 1) buf_printf(out, "groups made in %u passes, to stay inside the memory budget\n", s->passes);
 }

@@ -43,7 +43,6 @@ struct plan {
 /* One run of a query. */
 struct query {
     const struct query_options *opt;
-    struct io *io;
     int threads;
     struct query_stats stats;
     pthread_mutex_t lock;     /* stats, the caller's function, faults */

@@ -77,14 +77,14 @@ struct query_stats {
     uint64_t groups_total, groups_read;
     uint64_t vectors_total, vectors_read;        /* vector = 2,048 rows of one row group */
     uint64_t bytes_total, bytes_read;            /* total: the tables' files; read: encoded bytes touched */
-    uint64_t spilled_bytes;
+    uint32_t passes;           /* over the input of an aggregation that did not fit the budget; 0: none needed more */
     uint64_t elapsed_ns;
 };
 struct query_options {
     int threads;               /* 0: 1 */
-    uint64_t memory_bytes;     /* 0: 1 GiB; aggregation spills past it, join builds are ST_LIMIT */
-    const char *spill_dir;     /* NULL: past the budget is ST_LIMIT */
-    struct io *io;             /* for spilling; NULL: the reader's */
+    uint64_t memory_bytes;     /* 0: 1 GiB, for groups or a join's right side. Groups past it are made in several
+                                  passes over the input, each for a share of the keys: no file is written. A
+                                  join's right side past it is ST_LIMIT.                            */
     struct trace *trace;
     struct clock *clock;
     /* Called now and then by thread 0 with the share of rows done; false cancels (ST_TIMEOUT).     */

@@ -461,7 +461,6 @@ enum status query_run(const struct plan *p, const struct query_options *opt, que
     enum status st = ST_NOMEM;
 
     q.threads = q.opt->threads < 1 ? 1 : q.opt->threads > THREADS_MAX ? THREADS_MAX : q.opt->threads;
-    q.io = q.opt->io;
     pthread_mutex_init(&q.lock, NULL);
     if (s.dense != NULL && required != NULL)
         st = run_pipeline(&q, p, (struct sink){push_final, &s, required}, f);

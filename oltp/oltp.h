@@ -272,7 +272,7 @@ MUST_USE enum status oltp_pins(struct io *io, const char *dir, struct oltp *db, 
 
 struct oltp_stats {
     uint64_t page_size, file_bytes, pages, free_pages, pending_pages; /* pending: dead, still seen by a pin */
-    uint64_t cache_bytes, cache_used, cache_dirty, hits, loads, evictions, page_writes;
+    uint64_t cache_bytes, cache_used, cache_dirty, loads, evictions, page_writes;
     uint64_t commits, changes, rollbacks, splits, merges, copies, checkpoints, readers;
     lsn_t lsn, durable_lsn, checkpoint_lsn;
     uint64_t checkpoint_log_bytes; /* log since the last checkpoint: what a recovery would replay */

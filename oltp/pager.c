@@ -186,19 +186,19 @@ enum status pager_dirty_pages(struct pager *p, uint64_t epoch, uint32_t **out, s
             list[n++] = m->page;
     }
     pthread_mutex_unlock(&p->latch);
-    qsort(list, n, sizeof *list, compare_u32);
     *out = list;
     *count = n;
     return ST_OK;
 }
 
-enum status pager_write_pages(struct pager *p, const uint32_t *pages, size_t count, struct fault *f)
+enum status pager_write_pages(struct pager *p, uint32_t *pages, size_t count, struct fault *f)
 {
     enum status st = ST_OK;
     uint8_t *buffer = malloc((size_t)PAGER_WRITE_PAGES * OLTP_PAGE_SIZE);
     uint32_t batch[PAGER_WRITE_PAGES], frames[PAGER_WRITE_PAGES];
 
     if (buffer == NULL) return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for a checkpoint");
+    if (count > 0) qsort(pages, count, sizeof *pages, compare_u32);
     for (size_t i = 0; st == ST_OK && i < count;) {
         size_t n = 0;
 

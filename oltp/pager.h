@@ -92,7 +92,7 @@ struct pager {
     _Atomic uint64_t max_epoch;    /* no page of this handle is younger */
     _Atomic uint64_t state_lsn;    /* stamped into pages written out */
     struct space space;
-    _Atomic uint64_t loads, evictions, page_writes, dirty, clean_misses;
+    _Atomic uint64_t loads, evictions, page_writes, dirty;
 };
 
 MUST_USE enum status pager_open(struct pager *p, struct io *io, const char *path, bool read_only,
@@ -168,12 +168,12 @@ uint32_t space_shrink(struct pager *p);
 MUST_USE enum status space_grow(struct pager *p, uint32_t pages, struct fault *f);
 
 /* ---- checkpoint ---- */
-/* Pages (ascending; malloc'ed, caller frees) that the state of `epoch` needs and the file has not. Called
+/* Pages (malloc'ed, caller frees) that the state of `epoch` needs and the file has not. Called
  * under the writer latch, no transaction running.                                                 */
 MUST_USE enum status pager_dirty_pages(struct pager *p, uint64_t epoch, uint32_t **out, size_t *count,
                                        struct fault *f);
-/* Writes them; immutable pages only. Any thread, beside anything.                                  */
-MUST_USE enum status pager_write_pages(struct pager *p, const uint32_t *pages, size_t count,
+/* Sorts them by place and writes them; immutable pages only. Any thread, beside anything.           */
+MUST_USE enum status pager_write_pages(struct pager *p, uint32_t *pages, size_t count,
                                        struct fault *f);
 
 #endif

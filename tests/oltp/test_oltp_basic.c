@@ -437,7 +437,106 @@ static void test_columns_come_and_go(void)
     close_db(db);
 }
 
+static void test_as_of_a_time_and_retention_by_age(void)
+{
+    struct place p = place_of(test_dir());
+    struct clock_sim clock;
+    struct oltp_options o = {.wal_dir = p.wal, .retain_us = 3500000, .clock = &clock.clock};
+    struct oltp *db = NULL, *then = NULL;
+    struct oltp_checkpoint_info *kept = NULL;
+    struct fault f = {0};
+    struct oltp_commit c[10];
+    size_t count = 0;
+    lsn_t lsn = 0;
+    int64_t at = 0;
+    uint32_t id;
+
+    clock_sim_init(&clock, 1000000000);
+    ASSERT_OK(oltp_open(io_posix(), p.oltp, &o, &db, &f), &f);
+    id = make_table(db);
+    for (int i = 0; i < 10; i++) {
+        clock_sim_advance(&clock, 1000000);
+        put_one(db, id, 1, "a", i + 1, &c[i]);
+        ASSERT_OK(oltp_checkpoint(db, &f), &f);
+        ASSERT_OK(oltp_heartbeat(db, &f), &f);
+    }
+    ASSERT_OK(oltp_checkpoints(io_posix(), p.oltp, &kept, &count, &f), &f);
+    ck_assert_uint_eq(count, 4); /* the newest and three seconds' worth */
+    ck_assert_uint_eq(kept[0].lsn, c[6].lsn);
+    free(kept);
+    for (int i = 6; i < 10; i++) {
+        struct oltp_options r = {.wal_dir = p.wal, .read_only = true, .as_of_us = c[i].wall_us + 500000};
+
+        ASSERT_OK(oltp_open(io_posix(), p.oltp, &r, &then, &f), &f);
+        ck_assert_int_eq(price_of(then, id, 1), i + 1);
+        close_db(then);
+        ASSERT_OK(oltp_lsn_at(io_posix(), p.oltp, p.wal, c[i].wall_us + 500000, &lsn, &at, &f), &f);
+        ck_assert_uint_eq(lsn, c[i].lsn);
+        ck_assert_int_eq(at, c[i].wall_us);
+    }
+    ASSERT_STATUS(oltp_lsn_at(io_posix(), p.oltp, p.wal, c[5].wall_us, &lsn, &at, &f), ST_NOT_FOUND);
+    fault_clear(&f);
+    o = (struct oltp_options){.wal_dir = p.wal, .read_only = true, .as_of = c[3].lsn};
+    ASSERT_STATUS(oltp_open(io_posix(), p.oltp, &o, &then, &f), ST_NOT_FOUND);
+    close_db(db);
+}
+
+static void test_outbox_events_share_the_fate_of_their_transaction(void)
+{
+    struct place p = place_of(test_dir());
+    struct oltp *db = open_writer(&p);
+    uint32_t id = make_table(db);
+    struct wal_reader *r = NULL;
+    struct wal_record rec;
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    struct value v[4];
+    lsn_t from = oltp_lsn(db);
+    int committed = 0, pending = 0;
+    const struct bytes order = {(const uint8_t *)"o-17", 4}, body = {(const uint8_t *)"{}", 2};
+
+    for (int give_up = 1; give_up >= 0; give_up--) {
+        uint32_t save = 0;
+
+        product(v, 1, "a", 1, 1);
+        ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+        ASSERT_OK(oltp_put(t, id, v, &f), &f);
+        ASSERT_OK(oltp_outbox_put(t, "order", order, "placed", body, &f), &f);
+        ASSERT_OK(oltp_savepoint(t, &save, &f), &f);
+        ASSERT_OK(oltp_outbox_put(t, "order", order, "never", body, &f), &f);
+        ASSERT_OK(oltp_rollback_to(t, save, &f), &f);
+        if (give_up) oltp_end(t);
+        else ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    }
+    ASSERT_OK(wal_reader_open(io_posix(), p.wal, from, 0, &r, &f), &f);
+    while (wal_reader_next(r, &rec, &f) == ST_OK) {
+        struct change_outbox o;
+        struct change_commit c;
+        struct bytes type, payload;
+
+        if (rec.type == CHANGE_BEGIN || rec.type == CHANGE_ABORT) pending = 0;
+        if (rec.type == CHANGE_OUTBOX) {
+            ASSERT_OK(change_get_outbox(rec.data, rec.size, &o, &f), &f);
+            ASSERT_OK(oltp_outbox_get(o.payload, &type, &payload, &f), &f);
+            ck_assert(type.size == 6 && memcmp(type.data, "placed", 6) == 0);
+            ck_assert(payload.size == 2 && o.key.size == 4 && o.topic.size == 5);
+            ck_assert_uint_eq(o.seq, 1);
+            pending++;
+        }
+        if (rec.type == CHANGE_COMMIT) {
+            ASSERT_OK(change_get_commit(rec.data, rec.size, &c, &f), &f);
+            ck_assert_uint_eq(c.changes, 2);
+            committed += pending;
+        }
+    }
+    ck_assert_int_eq(committed, 1);
+    wal_reader_close(r);
+    close_db(db);
+}
+
 static const struct named_test tests[] = {
+    T(test_as_of_a_time_and_retention_by_age),
+    T(test_outbox_events_share_the_fate_of_their_transaction),
     T(test_rows_survive_close_and_reopen),
     T(test_unique_index_refuses_and_indexes_follow),
     T(test_compare_and_set_and_statuses),

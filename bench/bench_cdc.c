@@ -1,12 +1,15 @@
 /* bench_cdc - how fast and how soon do committed changes reach the stream?
  *
- *   writers (this process) --> log --> relay (a process of its own) --> stream --> reader (this process)
+ *   writers (this process) --> log --> relay (a process of its own) --> stream --> reader (this
+ *   process)
  *
- * Catch-up: the relay against a log that is there already, in one-row transactions and in large ones.
- * Lag: 8 writers paced to 1,000 commits/s together; for each commit, the time from its acknowledgement to a reader
- * holding its event. Attached: unpaced commits/s with relay and reader running, against without.
- * PostgreSQL 15 logical decoding on the same kind of machine (docs/benchmarks, measured once): 159,000 and 286,000
- * changes/s, 28/108 us, 80 % of the write rate.                                                     */
+ * Catch-up: the relay against a log that is there already, in one-row transactions and in large
+ * ones.
+ * Lag: 8 writers paced to 1,000 commits/s together; for each commit, the time from its
+ * acknowledgement to a reader holding its event. Attached: unpaced commits/s with relay and reader
+ * running, against without.
+ * PostgreSQL 15 logical decoding on the same kind of machine (docs/benchmarks, measured once):
+ * 159,000 and 286,000 changes/s, 28/108 us, 80 % of the write rate. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -77,8 +80,14 @@ static lsn_t append_transaction(struct wal *w, uint64_t txn, uint64_t rows, stru
     append(w, CHANGE_BEGIN, b, &at);
     for (uint64_t i = 0; i < rows; i++) {
         put_u64(key, txn * 7 + i);
-        change_put_row(b, &(struct change_row){.txn = txn, .seq = i, .table = 1, .version = 1, .op = OP_UPDATE,
-                                               .key = {key, 8}, .before = {before, ROW}, .after = {after, ROW}});
+        change_put_row(b, &(struct change_row){.txn = txn,
+                                               .seq = i,
+                                               .table = 1,
+                                               .version = 1,
+                                               .op = OP_UPDATE,
+                                               .key = {key, 8},
+                                               .before = {before, ROW},
+                                               .after = {after, ROW}});
         append(w, CHANGE_ROW, b, &at);
     }
     change_put_commit(b, &(struct change_commit){txn, 1700000000000000 + (int64_t)txn, rows, 0});
@@ -99,11 +108,13 @@ static double catch_up(struct bench *b, uint64_t transactions, uint64_t rows)
     uint64_t start;
     double seconds;
 
-    for (uint64_t i = 0; i < transactions; i++) (void)append_transaction(w, i + 1, rows, &buf);
+    for (uint64_t i = 0; i < transactions; i++)
+        (void)append_transaction(w, i + 1, rows, &buf);
     bench_need(wal_flush(w, &f), &f, "flush");
     start = bench_now_ns();
     bench_need(relay_open(&p, NULL, &relay, &f), &f, "open the relay");
-    bench_need(relay_run(relay, &(struct relay_run_options){.until_caught_up = true}, &f), &f, "relay");
+    bench_need(relay_run(relay, &(struct relay_run_options){.until_caught_up = true}, &f), &f,
+               "relay");
     seconds = (double)(bench_now_ns() - start) / 1e9;
     relay_stats(relay, &stats);
     BENCH_CHECK(b, stats.events == transactions * rows);
@@ -117,7 +128,8 @@ static double catch_up(struct bench *b, uint64_t transactions, uint64_t rows)
 static void bench_catch_up(struct bench *b)
 {
     uint64_t n = bench_size(b, 300000, 1000000, 3000000);
-    struct bench_row row = {.metric = "changes", .unit = "/s", .n = n, .threads = 1, .target = 1, .limit = 1000000};
+    struct bench_row row = {
+        .metric = "changes", .unit = "/s", .n = n, .threads = 1, .target = 1, .limit = 1000000};
     double small[5], large[5];
 
     for (int i = 0; i < 3; i++) {
@@ -140,8 +152,8 @@ struct live {
     struct wal *w;
     pthread_mutex_t writer;
     uint64_t next, until_ns, count;
-    double rate;                      /* commits a second of all writers together; 0: as fast as they can */
-    _Atomic uint64_t *acked_ns;       /* by transaction, from 1 */
+    double rate; /* commits a second of all writers together; 0: as fast as they can */
+    _Atomic uint64_t *acked_ns; /* by transaction, from 1 */
     uint64_t *seen_ns, capacity;
     _Atomic bool stop;
     _Atomic uint64_t committed, seen;
@@ -211,14 +223,15 @@ static pid_t start_relay(const struct platform *p)
 
     if (pid != 0) return pid;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (relay_open(p, NULL, &relay, &f) != ST_OK || relay_run(relay, &(struct relay_run_options){0}, &f) != ST_OK)
+    if (relay_open(p, NULL, &relay, &f) != ST_OK ||
+        relay_run(relay, &(struct relay_run_options){0}, &f) != ST_OK)
         fprintf(stderr, "relay: %s\n", fault_text(&f, text, sizeof text));
     _exit(1);
 }
 
 /* Returns commits a second. */
-static double run_live(struct bench *b, double rate, double seconds, bool attached, struct histogram *lag,
-                       struct histogram *commit)
+static double run_live(struct bench *b, double rate, double seconds, bool attached,
+                       struct histogram *lag, struct histogram *commit)
 {
     static struct live l;
     pthread_t writers[WRITERS], reader;
@@ -244,18 +257,22 @@ static double run_live(struct bench *b, double rate, double seconds, bool attach
 
         relay = start_relay(&l.p);
         bench_need(path_join(dir, l.p.dir, "stream", &f), &f, "name");
-        while (stream_state(l.p.io, dir, &state, NULL) != ST_OK || !state.writer_alive) usleep(1000);
+        while (stream_state(l.p.io, dir, &state, NULL) != ST_OK || !state.writer_alive)
+            usleep(1000);
         usleep(50000);
         pthread_create(&reader, NULL, read_live, &l);
         usleep(20000);
     }
     start = bench_now_ns();
     l.until_ns = rate > 0 ? start : start + (uint64_t)(seconds * 1e9);
-    for (int i = 0; i < WRITERS; i++) pthread_create(&writers[i], NULL, write_live, &l);
-    for (int i = 0; i < WRITERS; i++) pthread_join(writers[i], NULL);
+    for (int i = 0; i < WRITERS; i++)
+        pthread_create(&writers[i], NULL, write_live, &l);
+    for (int i = 0; i < WRITERS; i++)
+        pthread_join(writers[i], NULL);
     took = (double)(bench_now_ns() - start) / 1e9;
     if (attached) {
-        for (int i = 0; i < 2000 && l.seen < l.committed; i++) usleep(1000);
+        for (int i = 0; i < 2000 && l.seen < l.committed; i++)
+            usleep(1000);
         BENCH_CHECK(b, l.seen == l.committed);
         l.stop = true;
         pthread_join(reader, NULL);
@@ -284,14 +301,17 @@ static void bench_lag(struct bench *b)
 {
     double seconds = (double)bench_size(b, 4, 8, 20);
     struct histogram lag, commit;
-    struct bench_row row = {.n = 1000, .threads = WRITERS, .lower_is_better = true, .metric = "lag", .unit = "us"};
+    struct bench_row row = {
+        .n = 1000, .threads = WRITERS, .lower_is_better = true, .metric = "lag", .unit = "us"};
     double rate;
 
     histogram_init(&lag);
     histogram_init(&commit);
     rate = run_live(b, 1000, seconds, true, &lag, &commit);
-    fprintf(b->report, "  paced at 1,000 commits/s: %.0f/s reached; commit itself p50 %.0f us, p99 %.0f us\n", rate,
-            (double)histogram_percentile(&commit, 50) / 1e3, (double)histogram_percentile(&commit, 99) / 1e3);
+    fprintf(b->report,
+            "  paced at 1,000 commits/s: %.0f/s reached; commit itself p50 %.0f us, p99 %.0f us\n",
+            rate, (double)histogram_percentile(&commit, 50) / 1e3,
+            (double)histogram_percentile(&commit, 99) / 1e3);
     row.workload = "acknowledged to readable at 1,000 commits/s, p50 (limit: asked for)";
     row.ours = bench_value((double)histogram_percentile(&lag, 50) / 1e3);
     row.limit = 50;
@@ -310,8 +330,14 @@ static void bench_attached(struct bench *b)
 {
     double seconds = (double)bench_size(b, 1, 2, 5), with[5], without[5];
     struct histogram lag;
-    struct bench_row row = {.workload = "durable commits with relay and reader attached (peer: without)", .metric = "commits",
-                            .unit = "/s", .n = 1, .threads = WRITERS, .peer = "log alone", .target = 0.9};
+    struct bench_row row = {.workload =
+                                "durable commits with relay and reader attached (peer: without)",
+                            .metric = "commits",
+                            .unit = "/s",
+                            .n = 1,
+                            .threads = WRITERS,
+                            .peer = "log alone",
+                            .target = 0.9};
 
     histogram_init(&lag);
     for (int i = 0; i < 3; i++) {

@@ -1,7 +1,8 @@
 /* bench_wal - how close does the log come to the disk, alone and in company?
  *
- * Commits are what the row store writes: BEGIN, one ROW with a 200-byte row, COMMIT. The bound is measured in
- * the same rounds: 256-byte overwrites of written zeros + fdatasync on one file, one thread.        */
+ * Commits are what the row store writes: BEGIN, one ROW with a 200-byte row, COMMIT. The bound is
+ * measured in the same rounds: 256-byte overwrites of written zeros + fdatasync on one file, one
+ * thread. */
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -50,7 +51,12 @@ static void drop_log(struct wal *w, const char *dir)
 static lsn_t append_transaction(struct wal *w, uint64_t txn)
 {
     uint8_t head[CHANGE_HEAD_MAX + 16], mid[10], row[ROW], key[8], small[64];
-    struct change_row c = {.txn = txn, .table = 1, .version = 1, .op = OP_INSERT, .key = {key, 8}, .after = {row, ROW}};
+    struct change_row c = {.txn = txn,
+                           .table = 1,
+                           .version = 1,
+                           .op = OP_INSERT,
+                           .key = {key, 8},
+                           .after = {row, ROW}};
     struct buf b = {.data = small, .cap = sizeof small, .limit = sizeof small};
     struct wal_span at;
     struct fault f = {0};
@@ -59,12 +65,15 @@ static lsn_t append_transaction(struct wal *w, uint64_t txn)
     memset(row, (int)txn, sizeof row);
     put_u64(key, txn);
     change_put_begin(&b, &(struct change_begin){txn});
-    bench_need(wal_append(w, CHANGE_BEGIN, &(struct io_slice){b.data, b.size}, 1, &at, &f), &f, "append");
+    bench_need(wal_append(w, CHANGE_BEGIN, &(struct io_slice){b.data, b.size}, 1, &at, &f), &f,
+               "append");
     n = change_row_head(head, &c, mid, &mid_size);
-    bench_need(wal_append(w, CHANGE_ROW, (struct io_slice[]){{head, n}, {row, ROW}}, 2, &at, &f), &f, "append");
+    bench_need(wal_append(w, CHANGE_ROW, (struct io_slice[]){{head, n}, {row, ROW}}, 2, &at, &f),
+               &f, "append");
     b.size = 0;
     change_put_commit(&b, &(struct change_commit){txn, 1700000000000000 + (int64_t)txn, 1, 300});
-    bench_need(wal_append(w, CHANGE_COMMIT, &(struct io_slice){b.data, b.size}, 1, &at, &f), &f, "append");
+    bench_need(wal_append(w, CHANGE_COMMIT, &(struct io_slice){b.data, b.size}, 1, &at, &f), &f,
+               "append");
     return at.end;
 }
 
@@ -112,7 +121,10 @@ static double run_commits(void *ctx)
 
     start = bench_now_ns();
     for (int i = 0; i < s->threads; i++) {
-        c[i] = (struct committer){.s = s, .w = w, .writer = &writer, .txn = &txn,
+        c[i] = (struct committer){.s = s,
+                                  .w = w,
+                                  .writer = &writer,
+                                  .txn = &txn,
                                   .until_ns = start + (uint64_t)(s->seconds * 1e9)};
         if (pthread_create(&t[i], NULL, commit_until, &c[i]) != 0) abort();
     }
@@ -158,17 +170,19 @@ static void report_groups(struct bench *b, const char *name, const struct setup 
     double per = s->stats.syncs > 0 ? (double)s->stats.commits / (double)s->stats.syncs : 0;
 
     fprintf(b->report, "  %s: %.1f commits a sync; groups of 1/2/3-4/5-8/more:", name, per);
-    for (int i = 0; i < 4; i++) fprintf(b->report, " %llu", (unsigned long long)s->stats.group_sizes[i]);
+    for (int i = 0; i < 4; i++)
+        fprintf(b->report, " %llu", (unsigned long long)s->stats.group_sizes[i]);
     fprintf(b->report, " %llu; sync p50 %.0f us p99 %.0f us\n",
             (unsigned long long)(s->stats.group_sizes[4] + s->stats.group_sizes[5]),
-            (double)histogram_percentile(&s->stats.sync_ns, 50) / 1e3, (double)histogram_percentile(&s->stats.sync_ns, 99) / 1e3);
+            (double)histogram_percentile(&s->stats.sync_ns, 50) / 1e3,
+            (double)histogram_percentile(&s->stats.sync_ns, 99) / 1e3);
 }
 
 static void bench_commits(struct bench *b)
 {
     double seconds = (double)bench_size(b, 6, 15, 30) / 10;
-    struct setup one = {.b = b, .threads = 1, .seconds = seconds}, one_dsync = one, eight = one, eight_alone = one,
-                 eight_dsync = one, deferred = one, written = one, raw = one;
+    struct setup one = {.b = b, .threads = 1, .seconds = seconds}, one_dsync = one, eight = one,
+                 eight_alone = one, eight_dsync = one, deferred = one, written = one, raw = one;
     struct bench_side sides[8];
 
     one_dsync.dsync = eight_dsync.dsync = true;
@@ -184,11 +198,13 @@ static void bench_commits(struct bench *b)
     sides[5] = (struct bench_side){.run = run_commits, .ctx = &eight_dsync};
     sides[6] = (struct bench_side){.run = run_commits, .ctx = &deferred};
     sides[7] = (struct bench_side){.run = run_commits, .ctx = &written};
-    for (int i = 1; i < 8; i++) histogram_init(&((struct setup *)sides[i].ctx)->latency);
+    for (int i = 1; i < 8; i++)
+        histogram_init(&((struct setup *)sides[i].ctx)->latency);
     bench_interleave(sides, 8, (int)bench_size(b, 3, 5, 9));
 
     double bound = sides[0].stat.median;
-    struct bench_row row = {.metric = "commits", .unit = "/s", .n = 1, .threads = 1, .limit = bound};
+    struct bench_row row = {
+        .metric = "commits", .unit = "/s", .n = 1, .threads = 1, .limit = bound};
     row.workload = "durable commit";
     row.ours = sides[1].stat;
     row.target = 0.9;
@@ -229,7 +245,12 @@ static void bench_commits(struct bench *b)
 
 /* ---- throughput of bytes ---- */
 
-struct bulk { struct bench *b; uint64_t n; double append, read, decode, recover; uint64_t bytes; };
+struct bulk {
+    struct bench *b;
+    uint64_t n;
+    double append, read, decode, recover;
+    uint64_t bytes;
+};
 
 static double bulk_append(void *ctx)
 {
@@ -245,13 +266,15 @@ static double bulk_append(void *ctx)
     uint64_t start = bench_now_ns(), records = 0, rows = 0, sum = 0;
     lsn_t lsn = LSN_NONE;
 
-    for (uint64_t i = 0; i < k->n; i++) lsn = append_transaction(w, i);
+    for (uint64_t i = 0; i < k->n; i++)
+        lsn = append_transaction(w, i);
     bench_need(wal_commit(w, lsn, WAL_DURABLE, &f), &f, "commit");
     k->append = (double)(bench_now_ns() - start) / 1e9;
     k->bytes = lsn;
     bench_need(wal_reader_open(io_posix(), dir, LSN_NONE, 0, &r, &f), &f, "read");
     start = bench_now_ns();
-    while (wal_reader_next(r, &rec, &f) == ST_OK) records++;
+    while (wal_reader_next(r, &rec, &f) == ST_OK)
+        records++;
     k->read = (double)(bench_now_ns() - start) / 1e9;
     BENCH_CHECK(k->b, records == 3 * k->n);
     bench_need(wal_reader_seek(r, LSN_NONE, &f), &f, "seek");

@@ -4,7 +4,10 @@
 
 #include "engine/hash.h"
 
-struct slot { uint64_t lo, hi, newest; bool used, deleted; };
+struct slot {
+    uint64_t lo, hi, newest;
+    bool used, deleted;
+};
 _Static_assert(sizeof(struct slot) == 32, "a slot is what the header says");
 
 struct table {
@@ -17,18 +20,22 @@ static struct slot *find(struct table *t, uint64_t lo, uint64_t hi)
 {
     uint64_t i = lo & (t->cap - 1);
 
-    while (t->slots[i].used && (t->slots[i].lo != lo || t->slots[i].hi != hi)) i = (i + 1) & (t->cap - 1);
+    while (t->slots[i].used && (t->slots[i].lo != lo || t->slots[i].hi != hi))
+        i = (i + 1) & (t->cap - 1);
     return &t->slots[i];
 }
 
 static enum status grow(struct table *t, const char *dir, struct fault *f)
 {
-    struct table bigger = {.cap = t->cap == 0 ? 1024 : t->cap * 2, .count = t->count, .memory = t->memory};
+    struct table bigger = {
+        .cap = t->cap == 0 ? 1024 : t->cap * 2, .count = t->count, .memory = t->memory};
 
     if (bigger.cap * sizeof(struct slot) > t->memory)
-        return fault_set(f, ST_LIMIT, dir, t->count, "more keys than the memory allowed for the compacted view");
+        return fault_set(f, ST_LIMIT, dir, t->count,
+                         "more keys than the memory allowed for the compacted view");
     bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
-    if (bigger.slots == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the compacted view");
+    if (bigger.slots == NULL)
+        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the compacted view");
     for (uint64_t i = 0; i < t->cap; i++)
         if (t->slots[i].used) *find(&bigger, t->slots[i].lo, t->slots[i].hi) = t->slots[i];
     free(t->slots);
@@ -44,7 +51,8 @@ static struct hash128 hash_of(const struct stream_event *e)
     return h;
 }
 
-static enum status note(struct table *t, const struct stream_event *e, const char *dir, struct fault *f)
+static enum status note(struct table *t, const struct stream_event *e, const char *dir,
+                        struct fault *f)
 {
     struct hash128 h = hash_of(e);
     struct slot *s;
@@ -60,8 +68,8 @@ static enum status note(struct table *t, const struct stream_event *e, const cha
     return ST_OK;
 }
 
-static enum status first_reading(struct stream_reader *r, struct table *t, lsn_t upto, const char *dir, struct compacted *out,
-                                 struct fault *f)
+static enum status first_reading(struct stream_reader *r, struct table *t, lsn_t upto,
+                                 const char *dir, struct compacted *out, struct fault *f)
 {
     struct stream_event e;
     enum status st;
@@ -82,8 +90,9 @@ static enum status first_reading(struct stream_reader *r, struct table *t, lsn_t
 }
 
 static enum status second_reading(struct stream_reader *r, struct table *t,
-                                  enum status (*fn)(void *ctx, const struct stream_event *e, struct fault *f), void *ctx,
-                                  struct compacted *out, struct fault *f)
+                                  enum status (*fn)(void *ctx, const struct stream_event *e,
+                                                    struct fault *f),
+                                  void *ctx, struct compacted *out, struct fault *f)
 {
     struct stream_event e;
     enum status st;
@@ -105,8 +114,9 @@ static enum status second_reading(struct stream_reader *r, struct table *t,
 }
 
 enum status stream_compacted(struct io *io, const char *dir, lsn_t upto, size_t memory,
-                             enum status (*fn)(void *ctx, const struct stream_event *e, struct fault *f), void *ctx,
-                             struct compacted *out, struct fault *f)
+                             enum status (*fn)(void *ctx, const struct stream_event *e,
+                                               struct fault *f),
+                             void *ctx, struct compacted *out, struct fault *f)
 {
     struct table t = {.memory = memory};
     struct stream_reader *r = NULL;

@@ -1,9 +1,11 @@
-/* compacted - the newest row of each key, folded from the retained stream: what a new sink starts from.
+/* compacted - the newest row of each key, folded from the retained stream: what a new sink starts
+ * from.
  *
- * Two readings and no copy of the rows: the first remembers, for a 128-bit hash of each (table, key), the offset of its
- * newest change; the second gives out exactly those events, in stream order, leaving out deletions. Memory: 32 bytes a
- * slot of a half-full table, at most `memory` (ST_LIMIT beyond). Two keys with one hash would need 2^64 keys.
- * Afterwards the sink reads on from `next_offset`: no gap and no overlap.                          */
+ * Two readings and no copy of the rows: the first remembers, for a 128-bit hash of each (table,
+ * key), the offset of its newest change; the second gives out exactly those events, in stream
+ * order, leaving out deletions. Memory: 32 bytes a slot of a half-full table, at most `memory`
+ * (ST_LIMIT beyond). Two keys with one hash would need 2^64 keys.
+ * Afterwards the sink reads on from `next_offset`: no gap and no overlap. */
 #ifndef SEAM_PIPELINE_COMPACTED_H
 #define SEAM_PIPELINE_COMPACTED_H
 
@@ -15,11 +17,13 @@ struct compacted {
     uint64_t next_offset;
 };
 
-/* All transactions with lsn <= upto (LSN_MAX: all there are now). Events are given with `snapshot` set. ST_NOT_FOUND:
- * the stream no longer reaches back to its beginning; bootstrap from the row store instead. Any status of fn but
- * ST_OK ends it and is returned.                                                                   */
+/* All transactions with lsn <= upto (LSN_MAX: all there are now). Events are given with `snapshot`
+ * set. ST_NOT_FOUND: the stream no longer reaches back to its beginning; bootstrap from the row
+ * store instead. Any status of fn but
+ * ST_OK ends it and is returned. */
 MUST_USE enum status stream_compacted(struct io *io, const char *dir, lsn_t upto, size_t memory,
-                                      enum status (*fn)(void *ctx, const struct stream_event *e, struct fault *f), void *ctx,
-                                      struct compacted *out, struct fault *f);
+                                      enum status (*fn)(void *ctx, const struct stream_event *e,
+                                                        struct fault *f),
+                                      void *ctx, struct compacted *out, struct fault *f);
 
 #endif

@@ -5,22 +5,33 @@
 
 enum { LETTER = 1, VERDICT = 2, LOCK_TRIES = 2000, LOCK_US = 1000 };
 
-struct letter_state { uint64_t offset; enum dead_verdict verdict; };
+struct letter_state {
+    uint64_t offset;
+    enum dead_verdict verdict;
+};
 
 /* All letters' offsets and verdicts, by id - 1. */
-struct ledger { struct letter_state *at; uint64_t count, cap; };
+struct ledger {
+    struct letter_state *at;
+    uint64_t count, cap;
+};
 
 const char *dead_verdict_name(enum dead_verdict v)
 {
-    return v == DEAD_OPEN ? "open" : v == DEAD_RETRIED ? "retried" : v == DEAD_DROPPED ? "dropped" : "unknown";
+    return v == DEAD_OPEN      ? "open"
+           : v == DEAD_RETRIED ? "retried"
+           : v == DEAD_DROPPED ? "dropped"
+                               : "unknown";
 }
 
-static enum status letters_dir(const struct platform *p, const char *sink, char out[PATH_MAX_BYTES], struct fault *f)
+static enum status letters_dir(const struct platform *p, const char *sink, char out[PATH_MAX_BYTES],
+                               struct fault *f)
 {
     char part[STREAM_NAME_MAX + 8];
     size_t n = strlen(sink);
 
-    if (n == 0 || n >= STREAM_NAME_MAX || strspn(sink, "abcdefghijklmnopqrstuvwxyz0123456789_-") != n)
+    if (n == 0 || n >= STREAM_NAME_MAX ||
+        strspn(sink, "abcdefghijklmnopqrstuvwxyz0123456789_-") != n)
         return fault_set(f, ST_INVALID, sink, FAULT_NO_OFFSET, "not the name of a sink");
     (void)snprintf(part, sizeof part, "dead/%s", sink);
     return path_join(out, p->dir, part, f);
@@ -28,8 +39,8 @@ static enum status letters_dir(const struct platform *p, const char *sink, char 
 
 /* ---- records ---- */
 
-static enum status get_letter(const struct wal_record *rec, struct dead_letter *d, char reason[DEAD_REASON_MAX + 1],
-                              struct fault *f)
+static enum status get_letter(const struct wal_record *rec, struct dead_letter *d,
+                              char reason[DEAD_REASON_MAX + 1], struct fault *f)
 {
     struct reader r = reader_of(rec->data, rec->size);
     struct stream_event *e = &d->event;
@@ -60,23 +71,35 @@ static enum status get_letter(const struct wal_record *rec, struct dead_letter *
         st = change_get_row(change, change_size, &e->row, f);
         e->repair = st == ST_OK && (e->row.flags & CHANGE_REPAIR);
         return st;
-    case CHANGE_OUTBOX: e->kind = STREAM_OUTBOX; return change_get_outbox(change, change_size, &e->outbox, f);
-    case CHANGE_SCHEMA: e->kind = STREAM_SCHEMA; return change_get_schema(change, change_size, &e->schema, f);
-    default: return fault_set(f, ST_CORRUPT, "dead letter", rec->start, "the letter holds an unknown kind of event");
+    case CHANGE_OUTBOX:
+        e->kind = STREAM_OUTBOX;
+        return change_get_outbox(change, change_size, &e->outbox, f);
+    case CHANGE_SCHEMA:
+        e->kind = STREAM_SCHEMA;
+        return change_get_schema(change, change_size, &e->schema, f);
+    default:
+        return fault_set(f, ST_CORRUPT, "dead letter", rec->start,
+                         "the letter holds an unknown kind of event");
     }
 }
 
-static enum status put_letter(struct buf *out, uint64_t id, int64_t wall_us, const struct stream_event *e, const char *reason,
-                              struct fault *f)
+static enum status put_letter(struct buf *out, uint64_t id, int64_t wall_us,
+                              const struct stream_event *e, const char *reason, struct fault *f)
 {
     struct buf change = {0};
     size_t n = strlen(reason);
-    uint8_t type = e->kind == STREAM_ROW ? CHANGE_ROW : e->kind == STREAM_OUTBOX ? CHANGE_OUTBOX : CHANGE_SCHEMA;
+    uint8_t type = e->kind == STREAM_ROW      ? CHANGE_ROW
+                   : e->kind == STREAM_OUTBOX ? CHANGE_OUTBOX
+                                              : CHANGE_SCHEMA;
 
-    if (e->kind == STREAM_ROW) change_put_row(&change, &e->row);
-    else if (e->kind == STREAM_OUTBOX) change_put_outbox(&change, &e->outbox);
-    else if (e->kind == STREAM_SCHEMA) change_put_schema(&change, &e->schema);
-    else return fault_set(f, ST_INVALID, "dead letter", e->offset, "only changes can be set aside");
+    if (e->kind == STREAM_ROW)
+        change_put_row(&change, &e->row);
+    else if (e->kind == STREAM_OUTBOX)
+        change_put_outbox(&change, &e->outbox);
+    else if (e->kind == STREAM_SCHEMA)
+        change_put_schema(&change, &e->schema);
+    else
+        return fault_set(f, ST_INVALID, "dead letter", e->offset, "only changes can be set aside");
     buf_varint(out, id);
     buf_varint(out, zigzag(wall_us));
     buf_varint(out, e->offset);
@@ -90,7 +113,9 @@ static enum status put_letter(struct buf *out, uint64_t id, int64_t wall_us, con
     buf_lenstr(out, reason, n < DEAD_REASON_MAX ? n : DEAD_REASON_MAX);
     if (!buf_ok(&change)) out->failed = true;
     buf_free(&change);
-    return buf_ok(out) ? ST_OK : fault_set(f, ST_NOMEM, "dead letter", e->offset, "no memory for the letter");
+    return buf_ok(out)
+               ? ST_OK
+               : fault_set(f, ST_NOMEM, "dead letter", e->offset, "no memory for the letter");
 }
 
 /* ---- the ledger ---- */
@@ -104,14 +129,19 @@ static enum status ledger_add(struct ledger *l, const struct wal_record *rec, st
     if (rec->type == LETTER) {
         (void)read_varint(&r);
         offset = read_varint(&r);
-        if (r.bad || id != l->count + 1) return fault_set(f, ST_CORRUPT, "dead letter", rec->start, "letters are not numbered in order");
+        if (r.bad || id != l->count + 1)
+            return fault_set(f, ST_CORRUPT, "dead letter", rec->start,
+                             "letters are not numbered in order");
         if (l->count == DEAD_LETTERS_MAX)
-            return fault_set(f, ST_LIMIT, "dead letter", rec->start, "a sink may have %d dead letters", DEAD_LETTERS_MAX);
+            return fault_set(f, ST_LIMIT, "dead letter", rec->start,
+                             "a sink may have %d dead letters", DEAD_LETTERS_MAX);
         if (l->count == l->cap) {
             uint64_t cap = l->cap == 0 ? 64 : l->cap * 2;
             struct letter_state *at = realloc(l->at, cap * sizeof *at);
 
-            if (at == NULL) return fault_set(f, ST_NOMEM, "dead letter", rec->start, "no memory for the ledger");
+            if (at == NULL)
+                return fault_set(f, ST_NOMEM, "dead letter", rec->start,
+                                 "no memory for the ledger");
             l->at = at;
             l->cap = cap;
         }
@@ -119,13 +149,15 @@ static enum status ledger_add(struct ledger *l, const struct wal_record *rec, st
         return ST_OK;
     }
     verdict = read_u8(&r);
-    if (rec->type != VERDICT || r.bad || id == 0 || id > l->count || verdict == DEAD_OPEN || verdict > DEAD_DROPPED)
+    if (rec->type != VERDICT || r.bad || id == 0 || id > l->count || verdict == DEAD_OPEN ||
+        verdict > DEAD_DROPPED)
         return fault_set(f, ST_CORRUPT, "dead letter", rec->start, "a verdict is malformed");
     l->at[id - 1].verdict = (enum dead_verdict)verdict;
     return ST_OK;
 }
 
-static enum status ledger_read(const struct platform *p, const char *dir, struct ledger *l, struct fault *f)
+static enum status ledger_read(const struct platform *p, const char *dir, struct ledger *l,
+                               struct fault *f)
 {
     struct wal_reader *r = NULL;
     struct wal_record rec;
@@ -146,9 +178,13 @@ static bool none_there(const struct platform *p, const char *dir)
     return wal_state(p->io, dir, &state, NULL) == ST_NOT_FOUND;
 }
 
-static enum status open_for_writing(const struct platform *p, const char *dir, struct wal **w, struct fault *f)
+static enum status open_for_writing(const struct platform *p, const char *dir, struct wal **w,
+                                    struct fault *f)
 {
-    struct wal_options o = {.io = p->io, .clock = p->clock, .log_id = p->log_id ^ 0x6461656455ull, .segment_bytes = 1 << 20,
+    struct wal_options o = {.io = p->io,
+                            .clock = p->clock,
+                            .log_id = p->log_id ^ 0x6461656455ull,
+                            .segment_bytes = 1 << 20,
                             .buffer_bytes = 64 << 10};
     struct fault why = {0};
     enum status st = ST_CONFLICT;
@@ -162,18 +198,21 @@ static enum status open_for_writing(const struct platform *p, const char *dir, s
     return st;
 }
 
-static enum status append_and_close(struct wal *w, uint8_t type, const struct buf *b, enum status st, struct fault *f)
+static enum status append_and_close(struct wal *w, uint8_t type, const struct buf *b,
+                                    enum status st, struct fault *f)
 {
     struct wal_span at;
     enum status closed;
 
-    if (st == ST_OK && b->size > 0) st = wal_append(w, type, &(struct io_slice){b->data, b->size}, 1, &at, f);
+    if (st == ST_OK && b->size > 0)
+        st = wal_append(w, type, &(struct io_slice){b->data, b->size}, 1, &at, f);
     closed = wal_close(w, f);
     return st == ST_OK ? closed : st;
 }
 
-enum status dead_letter_add(const struct platform *p, const char *sink, const struct stream_event *e, const char *reason,
-                            uint64_t *id, struct fault *f)
+enum status dead_letter_add(const struct platform *p, const char *sink,
+                            const struct stream_event *e, const char *reason, uint64_t *id,
+                            struct fault *f)
 {
     struct ledger l = {0};
     struct buf b = {0};
@@ -186,7 +225,8 @@ enum status dead_letter_add(const struct platform *p, const char *sink, const st
     if (st == ST_OK) st = ledger_read(p, dir, &l, f);
     for (uint64_t i = 0; st == ST_OK && i < l.count; i++)
         if (l.at[i].offset == e->offset) found = i + 1;
-    if (st == ST_OK && found == 0) st = put_letter(&b, l.count + 1, clock_wall_us(p->clock), e, reason, f);
+    if (st == ST_OK && found == 0)
+        st = put_letter(&b, l.count + 1, clock_wall_us(p->clock), e, reason, f);
     if (st == ST_OK && id != NULL) *id = found != 0 ? found : l.count + 1;
     if (w != NULL) st = append_and_close(w, LETTER, &b, st, f);
     buf_free(&b);
@@ -195,7 +235,8 @@ enum status dead_letter_add(const struct platform *p, const char *sink, const st
 }
 
 enum status dead_letters(const struct platform *p, const char *sink, bool only_open,
-                         enum status (*fn)(void *ctx, const struct dead_letter *d, struct fault *f), void *ctx, struct fault *f)
+                         enum status (*fn)(void *ctx, const struct dead_letter *d, struct fault *f),
+                         void *ctx, struct fault *f)
 {
     struct ledger l = {0};
     struct wal_reader *r = NULL;
@@ -221,7 +262,8 @@ enum status dead_letters(const struct platform *p, const char *sink, bool only_o
     return st == ST_END ? ST_OK : st;
 }
 
-enum status dead_letter_resolve(const struct platform *p, const char *sink, uint64_t id, enum dead_verdict verdict, struct fault *f)
+enum status dead_letter_resolve(const struct platform *p, const char *sink, uint64_t id,
+                                enum dead_verdict verdict, struct fault *f)
 {
     struct ledger l = {0};
     struct buf b = {0};
@@ -231,13 +273,15 @@ enum status dead_letter_resolve(const struct platform *p, const char *sink, uint
 
     if (verdict != DEAD_RETRIED && verdict != DEAD_DROPPED)
         return fault_set(f, ST_INVALID, sink, id, "a verdict is retried or dropped");
-    if (st == ST_OK && none_there(p, dir)) return fault_set(f, ST_NOT_FOUND, sink, id, "this sink has no dead letters");
+    if (st == ST_OK && none_there(p, dir))
+        return fault_set(f, ST_NOT_FOUND, sink, id, "this sink has no dead letters");
     if (st == ST_OK) st = open_for_writing(p, dir, &w, f);
     if (st == ST_OK) st = ledger_read(p, dir, &l, f);
     if (st == ST_OK && (id == 0 || id > l.count))
         st = fault_set(f, ST_NOT_FOUND, sink, id, "there is no dead letter of this number");
     if (st == ST_OK && l.at[id - 1].verdict != DEAD_OPEN)
-        st = fault_set(f, ST_CONFLICT, sink, id, "this dead letter is %s already", dead_verdict_name(l.at[id - 1].verdict));
+        st = fault_set(f, ST_CONFLICT, sink, id, "this dead letter is %s already",
+                       dead_verdict_name(l.at[id - 1].verdict));
     if (st == ST_OK) {
         buf_varint(&b, id);
         buf_u8(&b, (uint8_t)verdict);
@@ -250,7 +294,8 @@ enum status dead_letter_resolve(const struct platform *p, const char *sink, uint
     return st;
 }
 
-enum status dead_letter_count(const struct platform *p, const char *sink, struct dead_counts *out, struct fault *f)
+enum status dead_letter_count(const struct platform *p, const char *sink, struct dead_counts *out,
+                              struct fault *f)
 {
     struct ledger l = {0};
     char dir[PATH_MAX_BYTES];

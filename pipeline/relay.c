@@ -16,41 +16,45 @@ struct relay {
     struct wal_reader *log;
     struct wal_slot *slot;
     struct stream_writer *stream;
-    struct stream_tail tail;   /* where the relay before us was cut off, until that is made good */
+    struct stream_tail tail; /* where the relay before us was cut off, until that is made good */
 
-    bool open;                 /* between BEGIN and COMMIT */
-    bool large;                /* ... of a transaction that body does not hold */
-    uint64_t txn, count;       /* of the open transaction: its id, events seen */
-    lsn_t begin;               /* where its BEGIN starts */
-    struct buf body;           /* its events, as a chunk holds them */
+    bool open;           /* between BEGIN and COMMIT */
+    bool large;          /* ... of a transaction that body does not hold */
+    uint64_t txn, count; /* of the open transaction: its id, events seen */
+    lsn_t begin;         /* where its BEGIN starts */
+    struct buf body;     /* its events, as a chunk holds them */
 
-    lsn_t lsn;                 /* the stream stands here */
-    bool no_base;              /* a new stream over a log that was trimmed has not said yet where it begins ... */
-    bool headless;             /* ... and the log began inside a transaction whose end has not come */
-    uint64_t last_write_ns;    /* when the stream was last written: for heartbeats */
+    lsn_t lsn; /* the stream stands here */
+    bool
+        no_base; /* a new stream over a log that was trimmed has not said yet where it begins ... */
+    bool headless;          /* ... and the log began inside a transaction whose end has not come */
+    uint64_t last_write_ns; /* when the stream was last written: for heartbeats */
     uint64_t unsynced_since_ns;
     lsn_t slot_lsn;
     uint64_t slot_ns;
     struct relay_stats stats;
 };
 
-/* An invalidated slot lets the log go, but may not have yet: then nothing is lost and the slot is made anew. Else
- * the reason of the invalidation is what the caller gets to read. */
+/* An invalidated slot lets the log go, but may not have yet: then nothing is lost and the slot is
+ * made anew. Else the reason of the invalidation is what the caller gets to read. */
 static enum status claim_slot(struct relay *r, struct fault *f)
 {
     struct fault why = {0}, again = {0};
-    enum status st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", r->tail.lsn, r->o.slot_bound_bytes, true,
-                                    &r->slot, &why);
+    enum status st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", r->tail.lsn,
+                                    r->o.slot_bound_bytes, true, &r->slot, &why);
 
     if (st == ST_STALE) {
         st = wal_slot_drop(r->io, r->wal_dir, "relay", &again);
         if (st == ST_OK)
-            st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", r->tail.lsn, r->o.slot_bound_bytes, true, &r->slot,
-                                &again);
+            st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", r->tail.lsn,
+                                r->o.slot_bound_bytes, true, &r->slot, &again);
         TRACE(r->o.trace, "pipeline", "slot_reclaimed", TI("lsn", r->tail.lsn), TI("status", st));
         if (st == ST_NOT_FOUND)
-            return fault_set(f, ST_STALE, "relay", r->tail.lsn, "%.300s (the log after LSN %" PRIu64
-                             " is gone: relay_reset begins a new stream, and every sink must bootstrap)", why.why, r->tail.lsn);
+            return fault_set(
+                f, ST_STALE, "relay", r->tail.lsn,
+                "%.300s (the log after LSN %" PRIu64
+                " is gone: relay_reset begins a new stream, and every sink must bootstrap)",
+                why.why, r->tail.lsn);
     }
     if (st != ST_OK && f != NULL && f->status == ST_OK) *f = again.status != ST_OK ? again : why;
     return st;
@@ -58,9 +62,13 @@ static enum status claim_slot(struct relay *r, struct fault *f)
 
 static enum status open_parts(struct relay *r, const struct platform *p, struct fault *f)
 {
-    struct stream_writer_options so = {.clock = r->clock, .trace = r->o.trace, .log_id = p->log_id,
-                                       .segment_bytes = r->o.segment_bytes, .retain_bytes = r->o.retain_bytes,
-                                       .retain_us = r->o.retain_us, .bound_bytes = r->o.bound_bytes};
+    struct stream_writer_options so = {.clock = r->clock,
+                                       .trace = r->o.trace,
+                                       .log_id = p->log_id,
+                                       .segment_bytes = r->o.segment_bytes,
+                                       .retain_bytes = r->o.retain_bytes,
+                                       .retain_us = r->o.retain_us,
+                                       .bound_bytes = r->o.bound_bytes};
     struct wal_state state;
     enum status st = path_join(r->wal_dir, p->dir, "wal", f);
 
@@ -71,7 +79,8 @@ static enum status open_parts(struct relay *r, const struct platform *p, struct 
     if (st == ST_OK) st = wal_state(r->io, r->wal_dir, &state, f);
     if (st != ST_OK) return st;
     r->lsn = r->tail.lsn;
-    if (r->lsn == LSN_NONE && r->tail.next_offset == 0 && !r->tail.open && state.oldest >= state.segment_bytes) {
+    if (r->lsn == LSN_NONE && r->tail.next_offset == 0 && !r->tail.open &&
+        state.oldest >= state.segment_bytes) {
         r->no_base = true;
         r->lsn = state.oldest;
     }
@@ -80,18 +89,21 @@ static enum status open_parts(struct relay *r, const struct platform *p, struct 
     return st;
 }
 
-enum status relay_open(const struct platform *p, const struct relay_options *o, struct relay **out, struct fault *f)
+enum status relay_open(const struct platform *p, const struct relay_options *o, struct relay **out,
+                       struct fault *f)
 {
     static const struct relay_options none;
     struct relay *r = calloc(1, sizeof *r);
     enum status st;
 
     assert(out != NULL && *out == NULL);
-    if (r == NULL) return fault_set(f, ST_NOMEM, p->dir, FAULT_NO_OFFSET, "no memory for the relay");
+    if (r == NULL)
+        return fault_set(f, ST_NOMEM, p->dir, FAULT_NO_OFFSET, "no memory for the relay");
     r->io = p->io;
     r->clock = p->clock;
     r->o = o != NULL ? *o : none;
-    if (r->o.buffer_bytes == 0 || r->o.buffer_bytes > STREAM_CHUNK_BYTES) r->o.buffer_bytes = STREAM_CHUNK_BYTES;
+    if (r->o.buffer_bytes == 0 || r->o.buffer_bytes > STREAM_CHUNK_BYTES)
+        r->o.buffer_bytes = STREAM_CHUNK_BYTES;
     if (r->o.heartbeat_us == 0) r->o.heartbeat_us = 1000000;
     if (r->o.sync_bytes == 0) r->o.sync_bytes = 64 << 20;
     if (r->o.sync_us == 0) r->o.sync_us = 5000000;
@@ -157,11 +169,15 @@ static enum status happened(struct relay *r, const struct wal_record *rec, struc
         return ST_OK;
     }
     stream_body_add(&r->body, rec->type, rec->data, rec->size);
-    return buf_ok(&r->body) ? ST_OK : fault_set(f, ST_NOMEM, r->stream_dir, FAULT_NO_OFFSET, "no memory for a transaction");
+    return buf_ok(&r->body) ? ST_OK
+                            : fault_set(f, ST_NOMEM, r->stream_dir, FAULT_NO_OFFSET,
+                                        "no memory for a transaction");
 }
 
-/* Reads the transaction again from its BEGIN and ships it from event t->seq on, a chunk of memory at a time. */
-static enum status ship_large(struct relay *r, const struct stream_transaction *t, lsn_t end, struct fault *f)
+/* Reads the transaction again from its BEGIN and ships it from event t->seq on, a chunk of memory
+ * at a time. */
+static enum status ship_large(struct relay *r, const struct stream_transaction *t, lsn_t end,
+                              struct fault *f)
 {
     uint64_t seq = 0;
     enum status st = wal_reader_seek(r->log, r->begin, f);
@@ -171,13 +187,16 @@ static enum status ship_large(struct relay *r, const struct stream_transaction *
         struct wal_record rec;
 
         st = wal_reader_next(r->log, &rec, f);
-        if (st == ST_END) st = malformed(r, r->begin, "the log became shorter while it was read", f);
+        if (st == ST_END)
+            st = malformed(r, r->begin, "the log became shorter while it was read", f);
         if (st != ST_OK || rec.end >= end) break;
-        if (rec.type != CHANGE_ROW && rec.type != CHANGE_OUTBOX && rec.type != CHANGE_SCHEMA) continue;
+        if (rec.type != CHANGE_ROW && rec.type != CHANGE_OUTBOX && rec.type != CHANGE_SCHEMA)
+            continue;
         if (seq++ < t->seq) continue;
         st = stream_event_put(r->stream, rec.type, rec.data, rec.size, f);
         /* All of it is committed: sinks may begin while the rest is on its way. */
-        if (st == ST_OK && stream_unflushed_bytes(r->stream) >= FLUSH_BYTES) st = stream_flush(r->stream, f);
+        if (st == ST_OK && stream_unflushed_bytes(r->stream) >= FLUSH_BYTES)
+            st = stream_flush(r->stream, f);
     }
     return st == ST_OK ? stream_end(r->stream, f) : st;
 }
@@ -193,7 +212,8 @@ static enum status committed(struct relay *r, const struct wal_record *rec, stru
     if (r->no_base) return set_base(r, end, f);
     if (!r->open || c.txn != r->txn || c.changes != r->count)
         return malformed(r, rec->start, "a COMMIT does not fit the transaction before it", f);
-    t = (struct stream_transaction){.lsn = end, .txn = c.txn, .total = c.changes, .wall_us = c.wall_us};
+    t = (struct stream_transaction){
+        .lsn = end, .txn = c.txn, .total = c.changes, .wall_us = c.wall_us};
     if (end <= r->lsn || c.changes == 0) {
         forget(r);
         return ST_OK;
@@ -203,8 +223,10 @@ static enum status committed(struct relay *r, const struct wal_record *rec, stru
             return malformed(r, rec->start, "the stream's last transaction is not the log's", f);
         t.seq = r->tail.open_seq;
     }
-    if (r->large || t.seq > 0) st = ship_large(r, &t, end, f);
-    else st = stream_whole(r->stream, &t, &r->body, f);
+    if (r->large || t.seq > 0)
+        st = ship_large(r, &t, end, f);
+    else
+        st = stream_whole(r->stream, &t, &r->body, f);
     if (st != ST_OK) return st;
     r->tail.open = false;
     r->lsn = end;
@@ -246,7 +268,8 @@ static enum status sync_now(struct relay *r, bool with_slot, struct fault *f)
 
     r->unsynced_since_ns = 0;
     r->stats.syncs++;
-    if (st != ST_OK || !(with_slot || synced - r->slot_lsn >= SLOT_EVERY_BYTES || now - r->slot_ns >= SLOT_EVERY_US * 1000ull))
+    if (st != ST_OK || !(with_slot || synced - r->slot_lsn >= SLOT_EVERY_BYTES ||
+                         now - r->slot_ns >= SLOT_EVERY_US * 1000ull))
         return st;
     /* A position that is durable in the stream need never be read in the log again. */
     st = wal_slot_advance(r->slot, synced, f);
@@ -268,7 +291,8 @@ static enum status maybe_beat(struct relay *r, uint64_t now, struct fault *f)
 
     if (r->headless) return ST_END;
     if (r->no_base) return set_base(r, r->lsn, f);
-    if (r->tail.open || (clear <= r->lsn && now - r->last_write_ns < r->o.heartbeat_us * 1000)) return ST_END;
+    if (r->tail.open || (clear <= r->lsn && now - r->last_write_ns < r->o.heartbeat_us * 1000))
+        return ST_END;
     if (clear < r->lsn) clear = r->lsn;
     st = stream_heartbeat(r->stream, clear, f);
     if (st != ST_OK) return st;
@@ -285,7 +309,8 @@ static enum status publish(struct relay *r, struct fault *f)
     r->last_write_ns = now;
     r->stats.lsn = r->lsn;
     if (r->unsynced_since_ns == 0) r->unsynced_since_ns = now;
-    if (st == ST_OK && stream_unsynced_bytes(r->stream) >= r->o.sync_bytes) st = sync_now(r, false, f);
+    if (st == ST_OK && stream_unsynced_bytes(r->stream) >= r->o.sync_bytes)
+        st = sync_now(r, false, f);
     return st;
 }
 
@@ -329,7 +354,8 @@ enum status relay_step(struct relay *r, struct fault *f)
 /* Until the next thing there is to do by the clock. */
 static uint64_t patience_ns(const struct relay *r)
 {
-    uint64_t now = clock_mono_ns(r->clock), beat = r->last_write_ns + r->o.heartbeat_us * 1000, sync;
+    uint64_t now = clock_mono_ns(r->clock), beat = r->last_write_ns + r->o.heartbeat_us * 1000,
+             sync;
     uint64_t until = beat;
 
     sync = r->unsynced_since_ns == 0 ? UINT64_MAX : r->unsynced_since_ns + r->o.sync_us * 1000;
@@ -353,14 +379,18 @@ enum status relay_run(struct relay *r, const struct relay_run_options *o, struct
         if (st == ST_OK || st == ST_END) st = ST_OK;
         if (st != ST_OK) return st;
         if (wal_reader_position(r->log) < wal_reader_visible(r->log)) continue;
-        if (wal_reader_position(r->log) >= goal) continue; /* one more step: it may owe a heartbeat */
+        if (wal_reader_position(r->log) >= goal)
+            continue; /* one more step: it may owe a heartbeat */
         st = wal_reader_wait(r->log, patience_ns(r));
         if (st != ST_OK && st != ST_TIMEOUT) return st; /* a timeout is as good as news */
     }
     return sync_now(r, true, f);
 }
 
-void relay_stats(const struct relay *r, struct relay_stats *out) { *out = r->stats; }
+void relay_stats(const struct relay *r, struct relay_stats *out)
+{
+    *out = r->stats;
+}
 
 enum status relay_close(struct relay *r, struct fault *f)
 {
@@ -392,7 +422,8 @@ enum status relay_reset(const struct platform *p, struct fault *f)
     if (st != ST_OK) return st;
     /* Opening it proves that no relay is at work; a damaged stream is removed all the same. */
     st = stream_writer_open(p->io, stream_dir, &so, &w, &tail, NULL);
-    if (st == ST_CONFLICT) return fault_set(f, st, stream_dir, FAULT_NO_OFFSET, "a relay is at work; stop it first");
+    if (st == ST_CONFLICT)
+        return fault_set(f, st, stream_dir, FAULT_NO_OFFSET, "a relay is at work; stop it first");
     (void)stream_writer_close(w, NULL);
     st = io_remove_tree(p->io, stream_dir, f);
     if (st != ST_OK) return st;

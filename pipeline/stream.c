@@ -28,14 +28,16 @@ static bool chunk_head_sane(const struct chunk_head *h)
            first == (h->seq == 0) && last == (h->seq + h->count == h->total);
 }
 
-enum status chunk_head_get(const struct wal_record *rec, const char *where, struct chunk_head *h, struct fault *f)
+enum status chunk_head_get(const struct wal_record *rec, const char *where, struct chunk_head *h,
+                           struct fault *f)
 {
     struct reader r = reader_of(rec->data, rec->size);
     uint64_t back;
 
     *h = (struct chunk_head){.beat = rec->type == STREAM_HEARTBEAT};
     if (rec->type != STREAM_CHUNK && rec->type != STREAM_HEARTBEAT)
-        return fault_set(f, ST_CORRUPT, where, rec->start, "a record of unknown type %u in the stream", rec->type);
+        return fault_set(f, ST_CORRUPT, where, rec->start,
+                         "a record of unknown type %u in the stream", rec->type);
     h->offset = read_varint(&r);
     if (!h->beat) h->count = read_varint(&r);
     h->lsn = read_varint(&r);
@@ -51,7 +53,8 @@ enum status chunk_head_get(const struct wal_record *rec, const char *where, stru
     h->size = reader_offset(&r);
     if (r.bad || back > h->lsn || !chunk_head_sane(h) || (h->beat && reader_left(&r) > 0) ||
         h->count > reader_left(&r) || h->offset + h->count < h->offset)
-        return fault_set(f, ST_CORRUPT, where, rec->start, "the head of a stream record is malformed");
+        return fault_set(f, ST_CORRUPT, where, rec->start,
+                         "the head of a stream record is malformed");
     return ST_OK;
 }
 
@@ -62,15 +65,16 @@ static bool reached(const struct chunk_head *h, enum stream_from from, uint64_t 
     switch (from) {
     case STREAM_FROM_LSN: return h->lsn > number;
     case STREAM_FROM_TIME: return h->wall_us >= (int64_t)number;
-    case STREAM_FROM_OFFSET: return h->offset + h->count > number || (h->beat && h->offset > number);
+    case STREAM_FROM_OFFSET:
+        return h->offset + h->count > number || (h->beat && h->offset > number);
     default: return true;
     }
 }
 
 enum { SEEK_LINEAR = 64 << 10 }; /* fewer bytes than this are read from end to end */
 
-enum status stream_seek(struct wal_reader *r, const char *where, enum stream_from from, uint64_t number, lsn_t *at,
-                        struct chunk_head *head, struct fault *f)
+enum status stream_seek(struct wal_reader *r, const char *where, enum stream_from from,
+                        uint64_t number, lsn_t *at, struct chunk_head *head, struct fault *f)
 {
     lsn_t lo, hi = wal_reader_visible(r);
     struct wal_record rec;
@@ -78,7 +82,8 @@ enum status stream_seek(struct wal_reader *r, const char *where, enum stream_fro
 
     if (st == ST_OK) st = wal_reader_next(r, &rec, f);
     *at = lo = st == ST_OK ? rec.start : hi;
-    /* Every record that begins before lo is too early; every one that begins at hi or later is not. */
+    /* Every record that begins before lo is too early; every one that begins at hi or later is
+     * not. */
     while (st == ST_OK && hi > lo && hi - lo > SEEK_LINEAR) {
         lsn_t mid = lo + (hi - lo) / 2;
 
@@ -106,7 +111,8 @@ enum status stream_seek(struct wal_reader *r, const char *where, enum stream_fro
     return st;
 }
 
-enum status stream_last(struct wal_reader *r, const char *where, struct chunk_head *head, struct fault *f)
+enum status stream_last(struct wal_reader *r, const char *where, struct chunk_head *head,
+                        struct fault *f)
 {
     lsn_t end = wal_reader_visible(r);
 

@@ -9,8 +9,9 @@
  *   version is odd while its owner writes; a reader tries again until it sees one even value twice.
  *   name[0] == 0: free. An entry is taken and given back under a lock on DIR/consumers.lock.
  *
- *   DIR/NAME.consumer: "SEAMCONS" and crc32c of the name. It declares the consumer durably; if the page was
- *   lost with the machine, the entry comes back at position 0 and so holds everything until it confirms. */
+ *   DIR/NAME.consumer: "SEAMCONS" and crc32c of the name. It declares the consumer durably; if the
+ *   page was lost with the machine, the entry comes back at position 0 and so holds everything
+ *   until it confirms. */
 #include "pipeline/stream_internal.h"
 
 #include <stdatomic.h>
@@ -50,10 +51,14 @@ static bool name_ok(const char *name)
 {
     size_t n = strnlen(name, STREAM_NAME_MAX);
 
-    return n > 0 && n < STREAM_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+    return n > 0 && n < STREAM_NAME_MAX &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
-static bool taken(const struct entry *e) { return name_ok(e->name); }
+static bool taken(const struct entry *e)
+{
+    return name_ok(e->name);
+}
 
 static struct entry *find(struct page *p, const char *name)
 {
@@ -81,7 +86,8 @@ static enum status consumers_lock(struct stream_consumers *c, struct file **lock
     return st;
 }
 
-static enum status marker_path(struct stream_consumers *c, const char *name, char out[PATH_MAX_BYTES], struct fault *f)
+static enum status marker_path(struct stream_consumers *c, const char *name,
+                               char out[PATH_MAX_BYTES], struct fault *f)
 {
     char file[STREAM_NAME_MAX + 16];
 
@@ -89,7 +95,8 @@ static enum status marker_path(struct stream_consumers *c, const char *name, cha
     return path_join(out, c->dir, file, f);
 }
 
-static enum status add_entry(struct stream_consumers *c, const char *name, struct entry **out, struct fault *f)
+static enum status add_entry(struct stream_consumers *c, const char *name, struct entry **out,
+                             struct fault *f)
 {
     struct page *p = c->page;
 
@@ -112,7 +119,8 @@ static enum status add_entry(struct stream_consumers *c, const char *name, struc
         *out = e;
         return ST_OK;
     }
-    return fault_set(f, ST_LIMIT, c->dir, FAULT_NO_OFFSET, "a stream may have %d consumers at most", STREAM_CONSUMERS_MAX);
+    return fault_set(f, ST_LIMIT, c->dir, FAULT_NO_OFFSET, "a stream may have %d consumers at most",
+                     STREAM_CONSUMERS_MAX);
 }
 
 /* Declared consumers whose entry was lost with the page are put back. */
@@ -132,7 +140,8 @@ static enum status restore(struct stream_consumers *c, struct fault *f)
         size_t n = strlen(names.names[i]);
         struct entry *e;
 
-        if (n <= 9 || n - 9 >= sizeof name || strcmp(names.names[i] + n - 9, ".consumer") != 0) continue;
+        if (n <= 9 || n - 9 >= sizeof name || strcmp(names.names[i] + n - 9, ".consumer") != 0)
+            continue;
         memcpy(name, names.names[i], n - 9);
         if (name_ok(name)) st = add_entry(c, name, &e, f);
     }
@@ -141,14 +150,16 @@ static enum status restore(struct stream_consumers *c, struct fault *f)
     return st;
 }
 
-enum status stream_consumers_open(struct io *io, const char *dir, struct stream_consumers **out, struct fault *f)
+enum status stream_consumers_open(struct io *io, const char *dir, struct stream_consumers **out,
+                                  struct fault *f)
 {
     struct stream_consumers *c = calloc(1, sizeof *c);
     char path[PATH_MAX_BYTES];
     void *p = NULL;
     enum status st;
 
-    if (c == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the consumers");
+    if (c == NULL)
+        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the consumers");
     c->io = io;
     (void)snprintf(c->dir, sizeof c->dir, "%s", dir);
     st = path_join(path, dir, "consumers", f);
@@ -170,7 +181,8 @@ void stream_consumers_close(struct stream_consumers *c)
     free(c);
 }
 
-enum status stream_consumer_join(struct stream_consumers *c, const char *name, int *slot, struct fault *f)
+enum status stream_consumer_join(struct stream_consumers *c, const char *name, int *slot,
+                                 struct fault *f)
 {
     char path[PATH_MAX_BYTES];
     uint8_t mark[12] = "SEAMCONS";
@@ -179,7 +191,8 @@ enum status stream_consumer_join(struct stream_consumers *c, const char *name, i
     enum status st;
 
     if (!name_ok(name))
-        return fault_set(f, ST_INVALID, name, FAULT_NO_OFFSET, "a consumer's name is 1 to %d of a-z 0-9 _ -", STREAM_NAME_MAX - 1);
+        return fault_set(f, ST_INVALID, name, FAULT_NO_OFFSET,
+                         "a consumer's name is 1 to %d of a-z 0-9 _ -", STREAM_NAME_MAX - 1);
     st = consumers_lock(c, &lock, f);
     if (st == ST_OK) st = marker_path(c, name, path, f);
     if (st == ST_OK && !io_exists(c->io, path)) {
@@ -189,14 +202,16 @@ enum status stream_consumer_join(struct stream_consumers *c, const char *name, i
     if (st == ST_OK) st = add_entry(c, name, &e, f);
     if (st == ST_OK) {
         atomic_store(&e->pid, process_id());
-        atomic_store(&e->invalid, 0); /* it joins again after a bootstrap, or finds out when it reads */
+        atomic_store(&e->invalid,
+                     0); /* it joins again after a bootstrap, or finds out when it reads */
         *slot = (int)(e - c->page->entries);
     }
     file_close(lock);
     return st;
 }
 
-void stream_consumer_confirm(struct stream_consumers *c, int slot, const struct stream_event *at, int64_t now_us)
+void stream_consumer_confirm(struct stream_consumers *c, int slot, const struct stream_event *at,
+                             int64_t now_us)
 {
     struct entry *e = &c->page->entries[slot];
 
@@ -218,7 +233,8 @@ enum status stream_consumer_leave(struct stream_consumers *c, const char *name, 
 
     if (st == ST_OK) {
         e = find(c->page, name);
-        if (e == NULL) st = fault_set(f, ST_NOT_FOUND, name, FAULT_NO_OFFSET, "there is no such consumer");
+        if (e == NULL)
+            st = fault_set(f, ST_NOT_FOUND, name, FAULT_NO_OFFSET, "there is no such consumer");
         if (st == ST_OK) st = marker_path(c, name, path, f);
         if (st == ST_OK) {
             st = io_unlink(c->io, path, f);
@@ -236,14 +252,21 @@ static bool snapshot(const struct entry *e, struct stream_consumer *out)
 
         if (!taken(e)) return false;
         *out = (struct stream_consumer){
-            .lsn = atomic_load(&e->lsn), .wall_us = atomic_load(&e->wall_us), .updated_us = atomic_load(&e->updated_us),
-            .position = atomic_load(&e->position), .offset = atomic_load(&e->offset), .pid = atomic_load(&e->pid),
+            .lsn = atomic_load(&e->lsn),
+            .wall_us = atomic_load(&e->wall_us),
+            .updated_us = atomic_load(&e->updated_us),
+            .position = atomic_load(&e->position),
+            .offset = atomic_load(&e->offset),
+            .pid = atomic_load(&e->pid),
             .invalid = atomic_load(&e->invalid) != 0,
         };
         memcpy(out->name, e->name, sizeof out->name);
         out->name[sizeof out->name - 1] = '\0';
-        /* An owner that died while writing leaves the version odd: what it left is still the best known. */
-        if (atomic_load(&e->version) == before && ((before & 1) == 0 || tries == 999 || !process_alive(out->pid))) break;
+        /* An owner that died while writing leaves the version odd: what it left is still the best
+         * known. */
+        if (atomic_load(&e->version) == before &&
+            ((before & 1) == 0 || tries == 999 || !process_alive(out->pid)))
+            break;
     }
     out->alive = process_alive(out->pid);
     return true;
@@ -251,10 +274,12 @@ static bool snapshot(const struct entry *e, struct stream_consumer *out)
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct stream_consumer *)a)->name, ((const struct stream_consumer *)b)->name);
+    return strcmp(((const struct stream_consumer *)a)->name,
+                  ((const struct stream_consumer *)b)->name);
 }
 
-size_t stream_consumers_list(struct stream_consumers *c, struct stream_consumer out[STREAM_CONSUMERS_MAX])
+size_t stream_consumers_list(struct stream_consumers *c,
+                             struct stream_consumer out[STREAM_CONSUMERS_MAX])
 {
     size_t n = 0;
 
@@ -264,8 +289,9 @@ size_t stream_consumers_list(struct stream_consumers *c, struct stream_consumer 
     return n;
 }
 
-enum status stream_consumers_floor(struct stream_consumers *c, lsn_t oldest, lsn_t end, uint64_t bound,
-                                   struct trace *trace, lsn_t *floor, size_t *invalidated)
+enum status stream_consumers_floor(struct stream_consumers *c, lsn_t oldest, lsn_t end,
+                                   uint64_t bound, struct trace *trace, lsn_t *floor,
+                                   size_t *invalidated)
 {
     *invalidated = 0;
     for (size_t i = 0; i < STREAM_CONSUMERS_MAX; i++) {
@@ -277,8 +303,8 @@ enum status stream_consumers_floor(struct stream_consumers *c, lsn_t oldest, lsn
         if (bound != 0 && end > s.position && end - s.position > bound) {
             atomic_store(&e->invalid, 1);
             (*invalidated)++;
-            TRACE(trace, "pipeline", "consumer_invalidated", TS("consumer", s.name), TI("position", s.position), TI("end", end),
-                  TI("bound", bound));
+            TRACE(trace, "pipeline", "consumer_invalidated", TS("consumer", s.name),
+                  TI("position", s.position), TI("end", end), TI("bound", bound));
         } else if (s.position < *floor) {
             *floor = s.position;
         }

@@ -17,17 +17,23 @@ struct chunk_head {
     size_t size; /* bytes of the head */
 };
 size_t chunk_head_put(uint8_t out[CHUNK_HEAD_MAX], const struct chunk_head *h);
-MUST_USE enum status chunk_head_get(const struct wal_record *rec, const char *where, struct chunk_head *h, struct fault *f);
+MUST_USE enum status chunk_head_get(const struct wal_record *rec, const char *where,
+                                    struct chunk_head *h, struct fault *f);
 
-/* The first record for which (offset, lsn or time) is at or after `number`: by halves over the bytes, no
- * index. *at = where it begins, or the visible end. *head is of that record (ST_OK only); ST_END: none. */
-MUST_USE enum status stream_seek(struct wal_reader *r, const char *where, enum stream_from from, uint64_t number,
-                                 lsn_t *at, struct chunk_head *head, struct fault *f);
+/* The first record for which (offset, lsn or time) is at or after `number`: by halves over the
+ * bytes, no index. *at = where it begins, or the visible end. *head is of that record (ST_OK only);
+ * ST_END: none. */
+MUST_USE enum status stream_seek(struct wal_reader *r, const char *where, enum stream_from from,
+                                 uint64_t number, lsn_t *at, struct chunk_head *head,
+                                 struct fault *f);
 /* The last record there is, by stepping back from the end. ST_END: the stream is empty. */
-MUST_USE enum status stream_last(struct wal_reader *r, const char *where, struct chunk_head *head, struct fault *f);
+MUST_USE enum status stream_last(struct wal_reader *r, const char *where, struct chunk_head *head,
+                                 struct fault *f);
 
-/* What consumers need, for the writer's trim: the lowest position; those too far behind are invalidated. */
-MUST_USE enum status stream_consumers_floor(struct stream_consumers *c, lsn_t oldest, lsn_t end, uint64_t bound,
-                                            struct trace *trace, lsn_t *floor, size_t *invalidated);
+/* What consumers need, for the writer's trim: the lowest position; those too far behind are
+ * invalidated. */
+MUST_USE enum status stream_consumers_floor(struct stream_consumers *c, lsn_t oldest, lsn_t end,
+                                            uint64_t bound, struct trace *trace, lsn_t *floor,
+                                            size_t *invalidated);
 
 #endif

@@ -8,21 +8,21 @@
 struct stream_reader {
     struct wal_reader *log;
     char dir[PATH_MAX_BYTES];
-    struct chunk_head head;  /* of the record being given out */
+    struct chunk_head head;   /* of the record being given out */
     const uint8_t *pos, *end; /* its events that are still to come */
     lsn_t record_start, record_end;
-    uint64_t index;          /* of the next event within the record */
-    bool commit_due;         /* a COMMIT event follows */
-    bool in_transaction;     /* the last record seen was not the last of its transaction */
-    bool started;            /* offset and lsn are known, so gaps are noticed */
+    uint64_t index;      /* of the next event within the record */
+    bool commit_due;     /* a COMMIT event follows */
+    bool in_transaction; /* the last record seen was not the last of its transaction */
+    bool started;        /* offset and lsn are known, so gaps are noticed */
     uint64_t next_offset;
-    lsn_t lsn;               /* the stream stands here */
-    lsn_t skip_lsn;          /* transactions up to here are not given out (FROM_LSN) */
-    uint64_t skip_offset;    /* events before it are not given out (FROM_OFFSET) */
+    lsn_t lsn;            /* the stream stands here */
+    lsn_t skip_lsn;       /* transactions up to here are not given out (FROM_LSN) */
+    uint64_t skip_offset; /* events before it are not given out (FROM_OFFSET) */
 };
 
-static enum status gone(struct stream_reader *r, const char *what, uint64_t number, const struct chunk_head *head,
-                        struct fault *f)
+static enum status gone(struct stream_reader *r, const char *what, uint64_t number,
+                        const struct chunk_head *head, struct fault *f)
 {
     return fault_set(f, ST_NOT_FOUND, r->dir, number,
                      "the stream no longer holds what follows %s %" PRIu64
@@ -31,8 +31,8 @@ static enum status gone(struct stream_reader *r, const char *what, uint64_t numb
 }
 
 /* Offsets and LSNs that a retention has passed are refused, not skipped over. */
-static enum status check_reach(struct stream_reader *r, enum stream_from from, uint64_t number, lsn_t at,
-                               struct fault *f)
+static enum status check_reach(struct stream_reader *r, enum stream_from from, uint64_t number,
+                               lsn_t at, struct fault *f)
 {
     struct chunk_head first;
     lsn_t oldest;
@@ -43,14 +43,17 @@ static enum status check_reach(struct stream_reader *r, enum stream_from from, u
         return fault_set(f, ST_NOT_FOUND, r->dir, number, "the stream is empty");
     }
     if (st != ST_OK) return st;
-    if (from == STREAM_FROM_OFFSET && number < first.offset) return gone(r, "offset", number, &first, f);
+    if (from == STREAM_FROM_OFFSET && number < first.offset)
+        return gone(r, "offset", number, &first, f);
     if (from == STREAM_FROM_LSN && at == oldest &&
-        (first.previous > number || (!first.beat && !(first.flags & CHUNK_FIRST) && first.lsn > number)))
+        (first.previous > number ||
+         (!first.beat && !(first.flags & CHUNK_FIRST) && first.lsn > number)))
         return gone(r, "LSN", number, &first, f);
     return ST_OK;
 }
 
-static enum status place(struct stream_reader *r, enum stream_from from, uint64_t number, struct fault *f)
+static enum status place(struct stream_reader *r, enum stream_from from, uint64_t number,
+                         struct fault *f)
 {
     struct chunk_head head;
     lsn_t at;
@@ -66,7 +69,8 @@ static enum status place(struct stream_reader *r, enum stream_from from, uint64_
 
         if (end != ST_OK && end != ST_END) return end;
         if ((end == ST_OK ? last.offset + last.count : 0) != number)
-            return fault_set(f, ST_NOT_FOUND, r->dir, number, "the stream does not reach this offset yet");
+            return fault_set(f, ST_NOT_FOUND, r->dir, number,
+                             "the stream does not reach this offset yet");
     }
     st = check_reach(r, from, number, at, f);
     if (st != ST_OK) return st;
@@ -75,14 +79,15 @@ static enum status place(struct stream_reader *r, enum stream_from from, uint64_
     return wal_reader_seek(r->log, at, f);
 }
 
-enum status stream_reader_open(struct io *io, const char *dir, enum stream_from from, int64_t number,
-                               struct stream_reader **out, struct fault *f)
+enum status stream_reader_open(struct io *io, const char *dir, enum stream_from from,
+                               int64_t number, struct stream_reader **out, struct fault *f)
 {
     struct stream_reader *r = calloc(1, sizeof *r);
     enum status st;
 
     assert(out != NULL && *out == NULL);
-    if (r == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for a stream reader");
+    if (r == NULL)
+        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for a stream reader");
     (void)snprintf(r->dir, sizeof r->dir, "%s", dir);
     st = wal_reader_open(io, dir, LSN_NONE, 0, &r->log, f);
     if (st == ST_OK) st = place(r, from, (uint64_t)number, f);
@@ -112,8 +117,9 @@ static enum status check_chain(struct stream_reader *r, const struct chunk_head 
     if (h->offset != r->next_offset || h->previous != r->lsn ||
         (!h->beat && r->in_transaction == ((h->flags & CHUNK_FIRST) != 0)))
         return fault_set(f, ST_CORRUPT, r->dir, r->record_start,
-                         "gap in the stream: offset %" PRIu64 " after LSN %" PRIu64 ", expected offset %" PRIu64
-                         " after LSN %" PRIu64, h->offset, h->previous, r->next_offset, r->lsn);
+                         "gap in the stream: offset %" PRIu64 " after LSN %" PRIu64
+                         ", expected offset %" PRIu64 " after LSN %" PRIu64,
+                         h->offset, h->previous, r->next_offset, r->lsn);
     return ST_OK;
 }
 
@@ -130,10 +136,11 @@ static enum status next_record(struct stream_reader *r, bool *show, struct fault
     st = chunk_head_get(&rec, r->dir, &h, f);
     if (st == ST_OK) st = check_chain(r, &h, f);
     if (st != ST_OK) return st;
-    /* The first record met may be the middle of a transaction: whoever asked for an offset gets it, others
-     * begin with the next transaction. */
+    /* The first record met may be the middle of a transaction: whoever asked for an offset gets it,
+     * others begin with the next transaction. */
     *show = h.lsn > r->skip_lsn && h.offset + h.count >= r->skip_offset;
-    if (!r->started && !h.beat && !(h.flags & CHUNK_FIRST) && h.offset + h.count <= r->skip_offset) *show = false;
+    if (!r->started && !h.beat && !(h.flags & CHUNK_FIRST) && h.offset + h.count <= r->skip_offset)
+        *show = false;
     if (!r->started && !h.beat && !(h.flags & CHUNK_FIRST) && r->skip_offset == 0) {
         *show = false;
         r->next_offset = h.offset + h.count;
@@ -205,14 +212,16 @@ enum status stream_reader_next(struct stream_reader *r, struct stream_event *e, 
 
         if (r->pos < r->end) {
             if (r->index >= r->head.count)
-                return fault_set(f, ST_CORRUPT, r->dir, r->record_start, "bytes are left over in a stream record");
+                return fault_set(f, ST_CORRUPT, r->dir, r->record_start,
+                                 "bytes are left over in a stream record");
             describe(r, e);
             st = take_event(r, e, f);
             if (st != ST_OK) return st;
             r->index++;
             if (r->pos == r->end) {
                 if (r->index != r->head.count)
-                    return fault_set(f, ST_CORRUPT, r->dir, r->record_start, "events are missing in a stream record");
+                    return fault_set(f, ST_CORRUPT, r->dir, r->record_start,
+                                     "events are missing in a stream record");
                 r->commit_due = (r->head.flags & CHUNK_LAST) != 0;
             }
             if (e->offset < r->skip_offset) continue;

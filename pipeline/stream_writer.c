@@ -11,18 +11,21 @@ struct stream_writer {
     struct wal *log;
     struct stream_consumers *consumers;
     uint64_t next_offset;
-    lsn_t lsn;               /* everything up to here has been appended */
+    lsn_t lsn; /* everything up to here has been appended */
     lsn_t synced_lsn;
-    bool blank;              /* nothing was ever written */
+    bool blank; /* nothing was ever written */
     struct stream_transaction t;
     bool in_transaction;
-    uint64_t seq;            /* of the first event in body */
-    uint64_t count;          /* events in body */
+    uint64_t seq;   /* of the first event in body */
+    uint64_t count; /* events in body */
     struct buf body;
 };
 
 /* A log of its own: records of the write-ahead log that land here by mistake do not check. */
-static uint64_t stream_id(uint64_t platform) { return platform ^ 0x6d6165727473ull; }
+static uint64_t stream_id(uint64_t platform)
+{
+    return platform ^ 0x6d6165727473ull;
+}
 
 static enum status recover_tail(struct stream_writer *w, struct stream_tail *tail, struct fault *f)
 {
@@ -49,8 +52,9 @@ static enum status recover_tail(struct stream_writer *w, struct stream_tail *tai
     return ST_OK;
 }
 
-enum status stream_writer_open(struct io *io, const char *dir, const struct stream_writer_options *o,
-                               struct stream_writer **out, struct stream_tail *tail, struct fault *f)
+enum status stream_writer_open(struct io *io, const char *dir,
+                               const struct stream_writer_options *o, struct stream_writer **out,
+                               struct stream_tail *tail, struct fault *f)
 {
     struct stream_writer *w = calloc(1, sizeof *w);
     struct wal_options lo;
@@ -62,8 +66,12 @@ enum status stream_writer_open(struct io *io, const char *dir, const struct stre
     w->o = *o;
     if (w->o.clock == NULL) w->o.clock = clock_real();
     (void)snprintf(w->dir, sizeof w->dir, "%s", dir);
-    lo = (struct wal_options){.io = io, .clock = w->o.clock, .trace = o->trace, .log_id = stream_id(o->log_id),
-                              .segment_bytes = o->segment_bytes, .visible_when_written = true};
+    lo = (struct wal_options){.io = io,
+                              .clock = w->o.clock,
+                              .trace = o->trace,
+                              .log_id = stream_id(o->log_id),
+                              .segment_bytes = o->segment_bytes,
+                              .visible_when_written = true};
     st = wal_open(dir, &lo, &w->log, NULL, f);
     if (st == ST_OK) st = recover_tail(w, tail, f);
     if (st == ST_OK) st = stream_consumers_open(io, dir, &w->consumers, f);
@@ -87,28 +95,39 @@ enum status stream_writer_close(struct stream_writer *w, struct fault *f)
     return st;
 }
 
-static enum status append_chunk(struct stream_writer *w, const struct chunk_head *h, const struct buf *body, struct fault *f)
+static enum status append_chunk(struct stream_writer *w, const struct chunk_head *h,
+                                const struct buf *body, struct fault *f)
 {
     uint8_t head[CHUNK_HEAD_MAX];
     struct wal_span at;
     size_t n = chunk_head_put(head, h);
-    enum status st = wal_append(w->log, h->beat ? STREAM_HEARTBEAT : STREAM_CHUNK,
-                                (struct io_slice[]){{head, n}, {body != NULL ? body->data : head, body != NULL ? body->size : 0}},
-                                2, &at, f);
+    enum status st = wal_append(
+        w->log, h->beat ? STREAM_HEARTBEAT : STREAM_CHUNK,
+        (struct io_slice[]){{head, n},
+                            {body != NULL ? body->data : head, body != NULL ? body->size : 0}},
+        2, &at, f);
 
     if (st == ST_OK) w->next_offset += h->count;
     if (st == ST_OK) w->blank = false;
     return st;
 }
 
-static struct chunk_head head_of(const struct stream_writer *w, const struct stream_transaction *t, uint64_t seq, uint64_t count)
+static struct chunk_head head_of(const struct stream_writer *w, const struct stream_transaction *t,
+                                 uint64_t seq, uint64_t count)
 {
     unsigned flags = (t->snapshot ? CHUNK_SNAPSHOT : 0) | (t->repair ? CHUNK_REPAIR : 0);
 
     if (seq == 0) flags |= CHUNK_FIRST;
     if (seq + count == t->total) flags |= CHUNK_LAST;
-    return (struct chunk_head){.offset = w->next_offset, .count = count, .lsn = t->lsn, .previous = w->lsn, .txn = t->txn,
-                               .total = t->total, .seq = seq, .wall_us = t->wall_us, .flags = flags};
+    return (struct chunk_head){.offset = w->next_offset,
+                               .count = count,
+                               .lsn = t->lsn,
+                               .previous = w->lsn,
+                               .txn = t->txn,
+                               .total = t->total,
+                               .seq = seq,
+                               .wall_us = t->wall_us,
+                               .flags = flags};
 }
 
 enum status stream_base(struct stream_writer *w, lsn_t lsn, struct fault *f)
@@ -130,7 +149,8 @@ void stream_body_add(struct buf *body, uint8_t type, const void *payload, size_t
     body->size = (size_t)(p + n - body->data);
 }
 
-enum status stream_whole(struct stream_writer *w, const struct stream_transaction *t, const struct buf *body, struct fault *f)
+enum status stream_whole(struct stream_writer *w, const struct stream_transaction *t,
+                         const struct buf *body, struct fault *f)
 {
     struct chunk_head h = head_of(w, t, 0, t->total);
     enum status st;
@@ -146,7 +166,9 @@ static enum status close_chunk(struct stream_writer *w, struct fault *f)
     struct chunk_head h = head_of(w, &w->t, w->seq, w->count);
     enum status st;
 
-    if (!buf_ok(&w->body)) return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for a chunk of the stream");
+    if (!buf_ok(&w->body))
+        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET,
+                         "no memory for a chunk of the stream");
     st = append_chunk(w, &h, &w->body, f);
     if (st != ST_OK) return st;
     w->seq += w->count;
@@ -155,11 +177,13 @@ static enum status close_chunk(struct stream_writer *w, struct fault *f)
     return ST_OK;
 }
 
-enum status stream_begin(struct stream_writer *w, const struct stream_transaction *t, struct fault *f)
+enum status stream_begin(struct stream_writer *w, const struct stream_transaction *t,
+                         struct fault *f)
 {
     assert(!w->in_transaction && t->total > 0);
     if (t->lsn <= w->lsn)
-        return fault_set(f, ST_INVALID, w->dir, t->lsn, "the stream already stands at LSN %llu", (unsigned long long)w->lsn);
+        return fault_set(f, ST_INVALID, w->dir, t->lsn, "the stream already stands at LSN %llu",
+                         (unsigned long long)w->lsn);
     w->t = *t;
     w->seq = t->seq;
     w->count = 0;
@@ -168,7 +192,8 @@ enum status stream_begin(struct stream_writer *w, const struct stream_transactio
     return ST_OK;
 }
 
-enum status stream_event_put(struct stream_writer *w, uint8_t type, const void *payload, size_t n, struct fault *f)
+enum status stream_event_put(struct stream_writer *w, uint8_t type, const void *payload, size_t n,
+                             struct fault *f)
 {
     assert(w->in_transaction && w->seq + w->count < w->t.total);
     if (w->count > 0 && w->body.size + n + 11 > STREAM_CHUNK_BYTES) {
@@ -187,7 +212,8 @@ enum status stream_end(struct stream_writer *w, struct fault *f)
 
     assert(w->in_transaction);
     if (w->seq + w->count != w->t.total || w->count == 0)
-        return fault_set(f, ST_INVALID, w->dir, w->t.lsn, "a transaction of %llu events ended after %llu",
+        return fault_set(f, ST_INVALID, w->dir, w->t.lsn,
+                         "a transaction of %llu events ended after %llu",
                          (unsigned long long)w->t.total, (unsigned long long)(w->seq + w->count));
     st = close_chunk(w, f);
     if (st == ST_OK) w->lsn = w->t.lsn;
@@ -197,7 +223,10 @@ enum status stream_end(struct stream_writer *w, struct fault *f)
 
 enum status stream_heartbeat(struct stream_writer *w, lsn_t lsn, struct fault *f)
 {
-    struct chunk_head h = {.beat = true, .offset = w->next_offset, .lsn = lsn, .previous = w->lsn,
+    struct chunk_head h = {.beat = true,
+                           .offset = w->next_offset,
+                           .lsn = lsn,
+                           .previous = w->lsn,
                            .wall_us = clock_wall_us(w->o.clock)};
     enum status st;
 
@@ -221,8 +250,14 @@ enum status stream_sync(struct stream_writer *w, lsn_t *synced, struct fault *f)
     return st;
 }
 
-uint64_t stream_unsynced_bytes(const struct stream_writer *w) { return wal_end_lsn(w->log) - wal_durable_lsn(w->log); }
-uint64_t stream_unflushed_bytes(const struct stream_writer *w) { return wal_end_lsn(w->log) - wal_written_lsn(w->log); }
+uint64_t stream_unsynced_bytes(const struct stream_writer *w)
+{
+    return wal_end_lsn(w->log) - wal_durable_lsn(w->log);
+}
+uint64_t stream_unflushed_bytes(const struct stream_writer *w)
+{
+    return wal_end_lsn(w->log) - wal_written_lsn(w->log);
+}
 
 /* The first byte that is young enough to keep. */
 static enum status age_floor(struct stream_writer *w, lsn_t *floor, struct fault *f)
@@ -246,8 +281,8 @@ enum status stream_trim(struct stream_writer *w, size_t *invalidated, struct fau
 {
     lsn_t end = wal_durable_lsn(w->log), floor = end;
     size_t lost = 0;
-    enum status st = stream_consumers_floor(w->consumers, wal_oldest_lsn(w->log), end, w->o.bound_bytes,
-                                            w->o.trace, &floor, &lost);
+    enum status st = stream_consumers_floor(w->consumers, wal_oldest_lsn(w->log), end,
+                                            w->o.bound_bytes, w->o.trace, &floor, &lost);
 
     if (invalidated != NULL) *invalidated = lost;
     if (st != ST_OK || w->o.retain_bytes == 0) return st;

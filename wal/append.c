@@ -53,7 +53,8 @@ static enum status ring_room(struct wal *w, lsn_t end, struct fault *f)
 {
     lsn_t need;
 
-    if (end - atomic_load_explicit(&w->written, memory_order_acquire) <= w->ring_mask + 1) return ST_OK;
+    if (end - atomic_load_explicit(&w->written, memory_order_acquire) <= w->ring_mask + 1)
+        return ST_OK;
     need = end - (w->ring_mask + 1);
     /* Free half the ring at once, so that large transactions write in large pieces. */
     if (need + (w->ring_mask + 1) / 2 <= atomic_load(&w->appended)) need += (w->ring_mask + 1) / 2;
@@ -74,12 +75,14 @@ static enum status turn_page(struct wal *w, lsn_t *p, struct fault *f)
     ring_zero(w, *p, (size_t)(place - SEGMENT_HEADER - *p));
     segment_header_put(header, &w->meta, place / w->meta.segment_bytes, clock_wall_us(w->o.clock));
     ring_put(w, place - SEGMENT_HEADER, header, sizeof header);
-    TRACE(w->o.trace, "wal", "segment_turn", TI("segment", place / w->meta.segment_bytes), TI("lsn", place));
+    TRACE(w->o.trace, "wal", "segment_turn", TI("segment", place / w->meta.segment_bytes),
+          TI("lsn", place));
     *p = place;
     return ST_OK;
 }
 
-static void put_fragment(struct wal *w, lsn_t p, uint8_t type, unsigned flags, struct cursor *c, size_t n)
+static void put_fragment(struct wal *w, lsn_t p, uint8_t type, unsigned flags, struct cursor *c,
+                         size_t n)
 {
     uint8_t head[RECORD_HEADER];
     uint64_t back = (p - atomic_load_explicit(&w->durable, memory_order_relaxed)) / 8;
@@ -92,8 +95,10 @@ static void put_fragment(struct wal *w, lsn_t p, uint8_t type, unsigned flags, s
     put_u16(head + RECORD_CHECK, record_check(head, p, w->salt));
     ring_copy(w, p + RECORD_HEADER, c, n);
     ring_zero(w, p + RECORD_HEADER + n, body - n);
-    put_u32(head, ring_crc(w, crc32c(record_seed(p, w->salt), head + RECORD_LEN, RECORD_HEADER - RECORD_LEN),
-                           p + RECORD_HEADER, body));
+    put_u32(head,
+            ring_crc(w,
+                     crc32c(record_seed(p, w->salt), head + RECORD_LEN, RECORD_HEADER - RECORD_LEN),
+                     p + RECORD_HEADER, body));
     ring_put(w, p, head, sizeof head);
 }
 
@@ -123,7 +128,8 @@ static enum status append_locked(struct wal *w, uint8_t type, struct cursor *c, 
         if (left > 0) atomic_store_explicit(&w->appended, p, memory_order_release);
     } while (left > 0);
     at->end = p;
-    /* A leader loads `whole` before `appended`, so it never believes in a record it does not write. */
+    /* A leader loads `whole` before `appended`, so it never believes in a record it does not
+     * write. */
     atomic_store_explicit(&w->appended, p, memory_order_release);
     atomic_store_explicit(&w->whole, p, memory_order_release);
     atomic_fetch_add_explicit(&w->records, 1, memory_order_relaxed);
@@ -140,8 +146,8 @@ enum status wal_append(struct wal *w, uint8_t type, const struct io_slice *parts
     assert(type != 0 && count >= 0 && count <= WAL_PARTS_MAX);
     for (int i = 0; i < count; i++) {
         if (parts[i].size > WAL_PAYLOAD_MAX - total)
-            return fault_set(f, ST_LIMIT, w->dir, FAULT_NO_OFFSET, "a log record may have %d bytes at most",
-                             (int)WAL_PAYLOAD_MAX);
+            return fault_set(f, ST_LIMIT, w->dir, FAULT_NO_OFFSET,
+                             "a log record may have %d bytes at most", (int)WAL_PAYLOAD_MAX);
         total += parts[i].size;
     }
     pthread_mutex_lock(&w->append_mutex);

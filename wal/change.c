@@ -55,8 +55,14 @@ void change_put_row(struct buf *out, const struct change_row *c)
     buf_append(out, c->after.data, after);
 }
 
-void change_put_begin(struct buf *out, const struct change_begin *c) { buf_varint(out, c->txn); }
-void change_put_abort(struct buf *out, const struct change_abort *c) { buf_varint(out, c->txn); }
+void change_put_begin(struct buf *out, const struct change_begin *c)
+{
+    buf_varint(out, c->txn);
+}
+void change_put_abort(struct buf *out, const struct change_abort *c)
+{
+    buf_varint(out, c->txn);
+}
 
 void change_put_outbox(struct buf *out, const struct change_outbox *c)
 {
@@ -107,8 +113,12 @@ void change_put_mark(struct buf *out, const struct change_mark *c)
 
 static enum status finish(const struct reader *r, const char *what, struct fault *f)
 {
-    if (r->bad) return fault_set(f, ST_CORRUPT, what, reader_offset(r), "the %s record is cut short or malformed", what);
-    if (r->pos != r->end) return fault_set(f, ST_CORRUPT, what, reader_offset(r), "bytes are left over in the %s record", what);
+    if (r->bad)
+        return fault_set(f, ST_CORRUPT, what, reader_offset(r),
+                         "the %s record is cut short or malformed", what);
+    if (r->pos != r->end)
+        return fault_set(f, ST_CORRUPT, what, reader_offset(r),
+                         "bytes are left over in the %s record", what);
     return ST_OK;
 }
 
@@ -145,7 +155,8 @@ enum status change_get_abort(const uint8_t *p, size_t n, struct change_abort *c,
     return finish(&r, "abort", f);
 }
 
-/* The one decoder that runs a million times a second: a cursor of its own, one-byte varints first. */
+/* The one decoder that runs a million times a second: a cursor of its own, one-byte varints
+ * first. */
 static inline bool fast_varint(const uint8_t **p, const uint8_t *end, uint64_t *v)
 {
     if (likely(*p < end && **p < 0x80)) {
@@ -171,8 +182,9 @@ static bool row_shape_ok(const struct change_row *c)
 
     if (c->flags > (CHANGE_REPAIR | CHANGE_HAS_BEFORE | CHANGE_HAS_AFTER)) return false;
     if (c->flags & CHANGE_REPAIR) {
-        return c->op == OP_DELETE ? (has & CHANGE_HAS_AFTER) == 0
-                                  : (c->op == OP_INSERT || c->op == OP_UPDATE) && (has & CHANGE_HAS_AFTER) != 0;
+        return c->op == OP_DELETE
+                   ? (has & CHANGE_HAS_AFTER) == 0
+                   : (c->op == OP_INSERT || c->op == OP_UPDATE) && (has & CHANGE_HAS_AFTER) != 0;
     }
     switch (c->op) {
     case OP_INSERT: return has == CHANGE_HAS_AFTER;
@@ -188,8 +200,9 @@ enum status change_get_row(const uint8_t *p, size_t n, struct change_row *c, str
     uint64_t table, version;
 
     c->before = c->after = (struct bytes){0};
-    if (!fast_varint(&at, end, &c->txn) || !fast_varint(&at, end, &c->seq) || !fast_varint(&at, end, &table) ||
-        !fast_varint(&at, end, &version) || end - at < 2 || table > UINT32_MAX || version > UINT32_MAX)
+    if (!fast_varint(&at, end, &c->txn) || !fast_varint(&at, end, &c->seq) ||
+        !fast_varint(&at, end, &table) || !fast_varint(&at, end, &version) || end - at < 2 ||
+        table > UINT32_MAX || version > UINT32_MAX)
         goto bad;
     c->table = (uint32_t)table;
     c->version = (uint32_t)version;
@@ -238,7 +251,8 @@ enum status change_get_commit(const uint8_t *p, size_t n, struct change_commit *
     return finish(&r, "commit", f);
 }
 
-enum status change_get_heartbeat(const uint8_t *p, size_t n, struct change_heartbeat *c, struct fault *f)
+enum status change_get_heartbeat(const uint8_t *p, size_t n, struct change_heartbeat *c,
+                                 struct fault *f)
 {
     struct reader r = reader_of(p, n);
 
@@ -247,7 +261,8 @@ enum status change_get_heartbeat(const uint8_t *p, size_t n, struct change_heart
     return finish(&r, "heartbeat", f);
 }
 
-enum status change_get_checkpoint(const uint8_t *p, size_t n, struct change_checkpoint *c, struct fault *f)
+enum status change_get_checkpoint(const uint8_t *p, size_t n, struct change_checkpoint *c,
+                                  struct fault *f)
 {
     struct reader r = reader_of(p, n);
 
@@ -275,8 +290,10 @@ static enum status explain_row(const uint8_t *p, size_t n, struct buf *out)
     enum status st = change_get_row(p, n, &c, NULL);
 
     if (st != ST_OK) return st;
-    buf_printf(out, "row txn %" PRIu64 " seq %" PRIu64 " table %" PRIu32 " v%" PRIu32 " %s%s key %zu B", c.txn, c.seq, c.table,
-               c.version, ops[c.op], c.flags & CHANGE_REPAIR ? " (repair)" : "", c.key.size);
+    buf_printf(out,
+               "row txn %" PRIu64 " seq %" PRIu64 " table %" PRIu32 " v%" PRIu32 " %s%s key %zu B",
+               c.txn, c.seq, c.table, c.version, ops[c.op],
+               c.flags & CHANGE_REPAIR ? " (repair)" : "", c.key.size);
     if (c.before.data != NULL) buf_printf(out, " before %zu B", c.before.size);
     if (c.after.data != NULL) buf_printf(out, " after %zu B", c.after.size);
     return ST_OK;
@@ -304,21 +321,24 @@ static enum status explain_other(uint8_t type, const uint8_t *p, size_t n, struc
     case CHANGE_OUTBOX:
         st = change_get_outbox(p, n, &c.outbox, NULL);
         if (st == ST_OK)
-            buf_printf(out, "outbox txn %" PRIu64 " seq %" PRIu64 " topic %.*s key %zu B payload %zu B", c.outbox.txn,
-                       c.outbox.seq, (int)c.outbox.topic.size, (const char *)c.outbox.topic.data, c.outbox.key.size,
-                       c.outbox.payload.size);
+            buf_printf(out,
+                       "outbox txn %" PRIu64 " seq %" PRIu64 " topic %.*s key %zu B payload %zu B",
+                       c.outbox.txn, c.outbox.seq, (int)c.outbox.topic.size,
+                       (const char *)c.outbox.topic.data, c.outbox.key.size, c.outbox.payload.size);
         return st;
     case CHANGE_SCHEMA:
         st = change_get_schema(p, n, &c.schema, NULL);
         if (st == ST_OK)
-            buf_printf(out, "schema txn %" PRIu64 " table %" PRIu32 " v%" PRIu32 " json %zu B", c.schema.txn, c.schema.table,
-                       c.schema.version, c.schema.json.size);
+            buf_printf(out, "schema txn %" PRIu64 " table %" PRIu32 " v%" PRIu32 " json %zu B",
+                       c.schema.txn, c.schema.table, c.schema.version, c.schema.json.size);
         return st;
     case CHANGE_COMMIT:
         st = change_get_commit(p, n, &c.commit, NULL);
         if (st == ST_OK)
-            buf_printf(out, "commit txn %" PRIu64 " wall_us %" PRId64 " changes %" PRIu64 " span %" PRIu64 " B", c.commit.txn,
-                       c.commit.wall_us, c.commit.changes, c.commit.span);
+            buf_printf(out,
+                       "commit txn %" PRIu64 " wall_us %" PRId64 " changes %" PRIu64
+                       " span %" PRIu64 " B",
+                       c.commit.txn, c.commit.wall_us, c.commit.changes, c.commit.span);
         return st;
     case CHANGE_ABORT:
         st = change_get_abort(p, n, &c.abort, NULL);
@@ -326,15 +346,19 @@ static enum status explain_other(uint8_t type, const uint8_t *p, size_t n, struc
         return st;
     case CHANGE_HEARTBEAT:
         st = change_get_heartbeat(p, n, &c.beat, NULL);
-        if (st == ST_OK) buf_printf(out, "heartbeat %" PRIu64 " wall_us %" PRId64, c.beat.beat, c.beat.wall_us);
+        if (st == ST_OK)
+            buf_printf(out, "heartbeat %" PRIu64 " wall_us %" PRId64, c.beat.beat, c.beat.wall_us);
         return st;
     case CHANGE_CHECKPOINT:
         st = change_get_checkpoint(p, n, &c.point, NULL);
-        if (st == ST_OK) buf_printf(out, "checkpoint lsn %" PRIu64 " pages %" PRIu64, c.point.lsn, c.point.pages);
+        if (st == ST_OK)
+            buf_printf(out, "checkpoint lsn %" PRIu64 " pages %" PRIu64, c.point.lsn,
+                       c.point.pages);
         return st;
     case CHANGE_MARK:
         st = change_get_mark(p, n, &c.mark, NULL);
-        if (st == ST_OK) buf_printf(out, "mark kind %" PRIu32 " text %zu B", c.mark.kind, c.mark.text.size);
+        if (st == ST_OK)
+            buf_printf(out, "mark kind %" PRIu32 " text %zu B", c.mark.kind, c.mark.text.size);
         return st;
     default: return ST_UNSUPPORTED;
     }
@@ -344,5 +368,7 @@ void change_explain(uint8_t type, const uint8_t *p, size_t n, struct buf *out)
 {
     enum status st = type == CHANGE_ROW ? explain_row(p, n, out) : explain_other(type, p, n, out);
 
-    if (st != ST_OK) buf_printf(out, "%s %zu B%s", change_type_name(type), n, st == ST_CORRUPT ? " (malformed)" : "");
+    if (st != ST_OK)
+        buf_printf(out, "%s %zu B%s", change_type_name(type), n,
+                   st == ST_CORRUPT ? " (malformed)" : "");
 }

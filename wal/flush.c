@@ -20,8 +20,8 @@ void wal_publish(struct wal *w, lsn_t whole, bool synced)
     }
 }
 
-enum status segment_make(struct wal *w, uint64_t number, bool fill, struct file **out, uint64_t *size,
-                         struct fault *f)
+enum status segment_make(struct wal *w, uint64_t number, bool fill, struct file **out,
+                         uint64_t *size, struct fault *f)
 {
     char path[PATH_MAX_BYTES];
     unsigned flags = FILE_WRITE | (w->o.dsync ? FILE_DSYNC : 0u);
@@ -35,7 +35,8 @@ enum status segment_make(struct wal *w, uint64_t number, bool fill, struct file 
     st = file_open(w->o.io, path, flags | FILE_CREATE, &file, f);
     if (st == ST_OK) st = file_size(file, size, f);
     if (st == ST_OK && *size > w->meta.segment_bytes)
-        st = fault_set(f, ST_CORRUPT, path, w->meta.segment_bytes, "segment is longer than segments of this log are");
+        st = fault_set(f, ST_CORRUPT, path, w->meta.segment_bytes,
+                       "segment is longer than segments of this log are");
     if (st == ST_OK && fill && *size < w->meta.segment_bytes) {
         st = file_fill_zero(file, *size, w->meta.segment_bytes - *size, f);
         if (st == ST_OK) st = file_sync(file, f);
@@ -54,8 +55,8 @@ enum status segment_make(struct wal *w, uint64_t number, bool fill, struct file 
     return ST_OK;
 }
 
-/* The segment before is made durable before a byte goes into the next: so only the last segment with
- * a header can have a torn tail, and recovery need not read the others. */
+/* The segment before is made durable before a byte goes into the next: so only the last segment
+ * with a header can have a torn tail, and recovery need not read the others. */
 static enum status turn_segment(struct wal *w, uint64_t number, struct fault *f)
 {
     enum status st = ST_OK;
@@ -94,7 +95,8 @@ static enum status extend(struct wal *w, uint64_t end, size_t n, struct fault *f
 static enum status write_some(struct wal *w, lsn_t from, lsn_t to, lsn_t *done, struct fault *f)
 {
     uint64_t number = from / w->meta.segment_bytes, at = from % w->meta.segment_bytes;
-    size_t n = to - from < w->meta.segment_bytes - at ? (size_t)(to - from) : (size_t)(w->meta.segment_bytes - at);
+    size_t n = to - from < w->meta.segment_bytes - at ? (size_t)(to - from)
+                                                      : (size_t)(w->meta.segment_bytes - at);
     size_t pos = (size_t)(from & w->ring_mask), first = (size_t)(w->ring_mask + 1) - pos;
     struct io_slice slices[2];
     enum status st = ST_OK;
@@ -115,7 +117,8 @@ enum status flush_now(struct wal *w, bool sync, struct fault *f)
     lsn_t whole, end, at = atomic_load_explicit(&w->written, memory_order_relaxed), from = at;
     enum status st = ST_OK;
 
-    /* Cleared before the positions are read: a deferred commit that still saw it set is flushed here. */
+    /* Cleared before the positions are read: a deferred commit that still saw it set is flushed
+     * here. */
     if (sync) atomic_store(&w->deferred_since, 0);
     whole = atomic_load(&w->whole);
     end = atomic_load(&w->appended);

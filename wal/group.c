@@ -3,17 +3,21 @@
  *   gather:  the leader of group g lets others join g for a moment, when recent groups had company
  *   close:   gen = g + 1; who comes now joins the next group
  *   write:   one pwrite of [written, appended) and one sync, for all
- *   hand on: one wake for all followers of g (they sleep on word[g & 1], where nobody of g + 1 sleeps,
- *            so no herd wakes to find nothing), and one for the first member of g + 1, who now leads
+ *   hand on: one wake for all followers of g (they sleep on word[g & 1], where nobody of g + 1
+ *   sleeps,
+ *            so no herd wakes to find nothing), and one for the first member of g + 1, who now
+ *            leads
  *
- * Whoever comes while the leader gathers is a follower of its group; the first to come after it closed is the next
- * leader. So `joined` counts exactly the threads asleep on word[gen & 1].
+ * Whoever comes while the leader gathers is a follower of its group; the first to come after it
+ * closed is the next leader. So `joined` counts exactly the threads asleep on word[gen & 1].
  *
- * Gathering: `expected` = members of the last group + those who had joined by its end = the number of
- * threads that seem to be committing. Without it two half-groups would alternate, each paying a sync.
- * The wait is a yield loop bounded by half of what a sync costs; when company fails to come, the next
- * groups (1, 2, 4 ... 64) do not wait at all.
- * Paper: DeWitt et al., SIGMOD 1984; leader hand-off as RocksDB's write thread and MySQL's binlog.  */
+ * Gathering: `expected` = members of the last group + those who had joined by its end = the number
+ * of threads that seem to be committing. Without it two half-groups would alternate, each paying a
+ * sync.
+ * The wait is a yield loop bounded by half of what a sync costs; when company fails to come, the
+ * next groups (1, 2, 4 ... 64) do not wait at all.
+ * Paper: DeWitt et al., SIGMOD 1984; leader hand-off as RocksDB's write thread and MySQL's
+ * binlog. */
 #include "wal/internal.h"
 
 #include <sched.h>
@@ -180,7 +184,8 @@ enum status group_wait(struct wal *w, lsn_t lsn, bool sync, struct fault *f)
 static enum status commit_deferred(struct wal *w, lsn_t lsn, struct fault *f)
 {
     uint64_t now, since = atomic_load_explicit(&w->deferred_since, memory_order_relaxed);
-    uint64_t bytes = atomic_load_explicit(&w->appended, memory_order_relaxed) - atomic_load(&w->durable);
+    uint64_t bytes =
+        atomic_load_explicit(&w->appended, memory_order_relaxed) - atomic_load(&w->durable);
 
     if (bytes > w->o.deferred_bytes) return group_wait(w, lsn, true, f);
     now = clock_mono_ns(w->o.clock);

@@ -4,9 +4,10 @@
  *
  *     durable <= written <= appended          whole = end of the last complete record <= appended
  *
- * Latches, taken in this order: append_mutex > (leadership) > group_mutex; trim_mutex > files_mutex.
+ * Latches, taken in this order: append_mutex > (leadership) > group_mutex; trim_mutex >
+ * files_mutex.
  * Leadership is the flag `leading`: only its holder writes, syncs and moves written and durable. A
- * leader never takes append_mutex, so an appender may wait for one while holding it.               */
+ * leader never takes append_mutex, so an appender may wait for one while holding it. */
 #ifndef SEAM_WAL_INTERNAL_H
 #define SEAM_WAL_INTERNAL_H
 
@@ -27,15 +28,20 @@ static_assert((int)WINDOW_BYTES >= 2 * (int)WAL_FRAGMENT_MAX, "a fragment fits a
 /* ---- names and headers (segment.c) ---- */
 struct log_meta { uint64_t log_id, segment_bytes, oldest_segment; };
 MUST_USE enum status meta_load(struct io *io, const char *dir, struct log_meta *m, struct fault *f);
-MUST_USE enum status meta_store(struct io *io, const char *dir, const struct log_meta *m, struct fault *f);
-MUST_USE enum status segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t number, struct fault *f);
+MUST_USE enum status meta_store(struct io *io, const char *dir, const struct log_meta *m,
+                                struct fault *f);
+MUST_USE enum status segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t number,
+                                  struct fault *f);
 bool segment_name_parse(const char *name, uint64_t *number);
-void segment_header_put(uint8_t h[SEGMENT_HEADER], const struct log_meta *m, uint64_t number, int64_t wall_us);
+void segment_header_put(uint8_t h[SEGMENT_HEADER], const struct log_meta *m, uint64_t number,
+                        int64_t wall_us);
 /* ST_OK: the header of segment `number` of this log; ST_NOT_FOUND: a well-formed header of another
- * number (recycled), or all zeros; ST_CORRUPT otherwise. No fault is set.                           */
-enum status segment_header_check(const uint8_t h[SEGMENT_HEADER], const struct log_meta *m, uint64_t number);
+ * number (recycled), or all zeros; ST_CORRUPT otherwise. No fault is set. */
+enum status segment_header_check(const uint8_t h[SEGMENT_HEADER], const struct log_meta *m,
+                                 uint64_t number);
 struct segment_list { uint64_t *numbers; size_t count; }; /* sorted */
-MUST_USE enum status segment_list(struct io *io, const char *dir, struct segment_list *out, struct fault *f);
+MUST_USE enum status segment_list(struct io *io, const char *dir, struct segment_list *out,
+                                  struct fault *f);
 
 /* ---- reading a file through a sliding chunk (window.c) ---- */
 struct window {
@@ -44,10 +50,12 @@ struct window {
     uint64_t base;
     size_t have;
 };
-/* n bytes at `at`, reading on up to `limit` at once; *p = NULL when the file or limit ends before. */
+/* n bytes at `at`, reading on up to `limit` at once; *p = NULL when the file or limit ends
+ * before. */
 MUST_USE enum status window_at(struct window *w, uint64_t at, size_t n, uint64_t limit,
                                const uint8_t **p, struct fault *f);
-MUST_USE enum status window_open(struct window *w, struct io *io, const char *path, struct fault *f);
+MUST_USE enum status window_open(struct window *w, struct io *io, const char *path,
+                                 struct fault *f);
 void window_close(struct window *w); /* keeps the memory */
 void window_free(struct window *w);
 
@@ -62,12 +70,13 @@ struct scan {
     bool full;          /* records and padding reach the segment's end */
 };
 /* Valid fragments from `from` on. `open`: a record of the segment before is still unfinished; type:
- * its type. Fragments out of order end the scan like damage.                                      */
-MUST_USE enum status scan_segment(struct window *w, const struct log_meta *m, uint64_t number, lsn_t from,
-                                  bool open, struct scan *out, struct fault *f);
-/* Valid fragments anywhere in (from, end of segment): what they vouch for, and where the last ends.  */
-MUST_USE enum status scan_beyond(struct window *w, const struct log_meta *m, uint64_t number, lsn_t from,
-                                 lsn_t *vouched, lsn_t *last_end, struct fault *f);
+ * its type. Fragments out of order end the scan like damage. */
+MUST_USE enum status scan_segment(struct window *w, const struct log_meta *m, uint64_t number,
+                                  lsn_t from, bool open, struct scan *out, struct fault *f);
+/* Valid fragments anywhere in (from, end of segment): what they vouch for, and where the last
+ * ends. */
+MUST_USE enum status scan_beyond(struct window *w, const struct log_meta *m, uint64_t number,
+                                 lsn_t from, lsn_t *vouched, lsn_t *last_end, struct fault *f);
 
 /* ---- the writer ---- */
 struct wal {
@@ -94,7 +103,7 @@ struct wal {
     uint32_t expected;          /* members the next group may hope for */
     uint32_t gather_skip, gather_backoff;
     uint64_t sync_ns;           /* smoothed cost of a write + sync */
-    struct fault poison;        /* status ST_OK while healthy; group_mutex until `poisoned` is set */
+    struct fault poison; /* status ST_OK while healthy; group_mutex until `poisoned` is set */
     _Atomic bool poisoned;
     _Atomic uint64_t deferred_since; /* mono ns of the oldest deferred commit; 0 = none */
     struct wal_stats stats;
@@ -108,13 +117,14 @@ struct wal {
     _Atomic uint64_t current_segment;
 
     pthread_mutex_t beat_mutex;
-    uint64_t beat, beat_ns; /* number and time of the last heartbeat, or of the last sight of a commit */
+    uint64_t beat,
+        beat_ns; /* number and time of the last heartbeat, or of the last sight of a commit */
     lsn_t beat_lsn;         /* where the log ended then */
 };
 
 /* Finds the end of the log, repairs a torn tail, leaves the last segment open (recover.c). */
 MUST_USE enum status wal_recover(struct wal *w, struct wal_recovered *rec, struct fault *f);
-enum status wal_poison(struct wal *w, const struct fault *cause, struct fault *f);           /* group.c */
+enum status wal_poison(struct wal *w, const struct fault *cause, struct fault *f); /* group.c */
 enum status wal_healthy(struct wal *w, struct fault *f);
 /* Waits until everything before lsn is written, or synced; leads when nobody does. */
 MUST_USE enum status group_wait(struct wal *w, lsn_t lsn, bool sync, struct fault *f);

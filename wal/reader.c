@@ -1,9 +1,9 @@
 /* reader - following the log from any process.
  *
  * Reads up to what the shared page calls visible and never past it. Bytes come in chunks of up to
- * 1 MiB by one read each (a mapping would be no faster: the page cache copies at over 20 GB/s, and a
- * recycled segment must not change under a pointer that was checked). A whole record is handed out where
- * it lies in the chunk; only records of several fragments are copied together.                     */
+ * 1 MiB by one read each (a mapping would be no faster: the page cache copies at over 20 GB/s, and
+ * a recycled segment must not change under a pointer that was checked). A whole record is handed
+ * out where it lies in the chunk; only records of several fragments are copied together. */
 #include "wal/internal.h"
 
 #include <stdlib.h>
@@ -16,11 +16,11 @@ struct wal_reader {
     unsigned flags;
     struct shared *shared;
     struct window window;
-    uint64_t segment;       /* open in window, when window.file is set */
-    lsn_t position;         /* end of the last record returned, or where we began */
-    lsn_t visible;          /* as last looked up */
-    struct buf joined;      /* a record of several fragments */
-    bool skip;              /* at the oldest byte kept: the end of a record may stand there */
+    uint64_t segment;  /* open in window, when window.file is set */
+    lsn_t position;    /* end of the last record returned, or where we began */
+    lsn_t visible;     /* as last looked up */
+    struct buf joined; /* a record of several fragments */
+    bool skip;         /* at the oldest byte kept: the end of a record may stand there */
     _Atomic bool stop;
 };
 
@@ -28,7 +28,9 @@ static lsn_t oldest_kept(struct wal_reader *r)
 {
     uint64_t oldest = atomic_load(&r->shared->oldest);
 
-    if (atomic_load(&r->shared->magic) == SHARED_MAGIC && oldest != 0 && (r->flags & WAL_READ_ALL) == 0) return oldest;
+    if (atomic_load(&r->shared->magic) == SHARED_MAGIC && oldest != 0 &&
+        (r->flags & WAL_READ_ALL) == 0)
+        return oldest;
     return r->meta.oldest_segment * r->meta.segment_bytes + SEGMENT_HEADER;
 }
 
@@ -45,19 +47,22 @@ static lsn_t look(struct wal_reader *r)
     return r->visible;
 }
 
-enum status wal_reader_open(struct io *io, const char *dir, lsn_t at, unsigned flags, struct wal_reader **out,
-                            struct fault *f)
+enum status wal_reader_open(struct io *io, const char *dir, lsn_t at, unsigned flags,
+                            struct wal_reader **out, struct fault *f)
 {
     struct wal_reader *r;
     enum status st;
 
     assert(out != NULL && *out == NULL);
     r = calloc(1, sizeof *r);
-    if (r == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for a log reader");
+    if (r == NULL)
+        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for a log reader");
     r->io = io;
     r->flags = flags;
     r->joined.limit = WAL_PAYLOAD_MAX;
-    st = strlen(dir) + 32 <= PATH_MAX_BYTES ? ST_OK : fault_set(f, ST_LIMIT, dir, FAULT_NO_OFFSET, "path is too long");
+    st = strlen(dir) + 32 <= PATH_MAX_BYTES
+             ? ST_OK
+             : fault_set(f, ST_LIMIT, dir, FAULT_NO_OFFSET, "path is too long");
     if (st == ST_OK) {
         memcpy(r->dir, dir, strlen(dir) + 1);
         st = meta_load(io, dir, &r->meta, f);
@@ -90,17 +95,25 @@ enum status wal_reader_seek(struct wal_reader *r, lsn_t at, struct fault *f)
 
     if (at == LSN_NONE) at = oldest;
     if (record_place(at, r->meta.segment_bytes) < oldest)
-        return fault_set(f, ST_NOT_FOUND, r->dir, at, "the log is kept from LSN %llu on", (unsigned long long)oldest);
+        return fault_set(f, ST_NOT_FOUND, r->dir, at, "the log is kept from LSN %llu on",
+                         (unsigned long long)oldest);
     if (at % 8 != 0 || (at > look(r) && at != oldest))
-        return fault_set(f, ST_NOT_FOUND, r->dir, at, "not a position of this log, which is visible up to LSN %llu",
+        return fault_set(f, ST_NOT_FOUND, r->dir, at,
+                         "not a position of this log, which is visible up to LSN %llu",
                          (unsigned long long)r->visible);
     r->position = at;
     r->skip = at == oldest;
     return ST_OK;
 }
 
-lsn_t wal_reader_position(const struct wal_reader *r) { return r->position; }
-lsn_t wal_reader_visible(struct wal_reader *r) { return look(r); }
+lsn_t wal_reader_position(const struct wal_reader *r)
+{
+    return r->position;
+}
+lsn_t wal_reader_visible(struct wal_reader *r)
+{
+    return look(r);
+}
 
 void wal_reader_wake(struct wal_reader *r)
 {
@@ -122,7 +135,8 @@ static enum status no_record(struct wal_reader *r, lsn_t lsn, const char *why, s
     if (r->flags & WAL_READ_ALL) return ST_END;
     oldest = oldest_kept(r);
     if (lsn < oldest)
-        return fault_set(f, ST_NOT_FOUND, r->dir, lsn, "the log was recycled under its reader; it is kept from LSN %llu on",
+        return fault_set(f, ST_NOT_FOUND, r->dir, lsn,
+                         "the log was recycled under its reader; it is kept from LSN %llu on",
                          (unsigned long long)oldest);
     if (segment_path(path, r->dir, lsn / r->meta.segment_bytes, NULL) != ST_OK) path[0] = '\0';
     return fault_set(f, ST_CORRUPT, path, lsn % r->meta.segment_bytes, "%s", why);
@@ -137,7 +151,9 @@ static enum status enter(struct wal_reader *r, uint64_t segment, struct fault *f
 
     if (st != ST_OK) return st;
     st = window_open(&r->window, r->io, path, &why);
-    if (st == ST_NOT_FOUND) return no_record(r, segment * r->meta.segment_bytes + SEGMENT_HEADER, "segment is missing", f);
+    if (st == ST_NOT_FOUND)
+        return no_record(r, segment * r->meta.segment_bytes + SEGMENT_HEADER, "segment is missing",
+                         f);
     /* Bounded to the header, so that the chunk starts at the position asked for. */
     if (st == ST_OK) st = window_at(&r->window, 0, SEGMENT_HEADER, SEGMENT_HEADER, &p, &why);
     if (st != ST_OK) {
@@ -146,7 +162,8 @@ static enum status enter(struct wal_reader *r, uint64_t segment, struct fault *f
     }
     if (p == NULL || segment_header_check(p, &r->meta, segment) != ST_OK) {
         window_close(&r->window);
-        return no_record(r, segment * r->meta.segment_bytes + SEGMENT_HEADER, "segment header is damaged", f);
+        return no_record(r, segment * r->meta.segment_bytes + SEGMENT_HEADER,
+                         "segment header is damaged", f);
     }
     r->segment = segment;
     return ST_OK;
@@ -222,7 +239,8 @@ enum status wal_reader_resync(struct wal_reader *r, lsn_t at, struct fault *f)
     return ST_END;
 }
 
-static enum status join(struct wal_reader *r, lsn_t lsn, const uint8_t *p, struct wal_record *out, struct fault *f)
+static enum status join(struct wal_reader *r, lsn_t lsn, const uint8_t *p, struct wal_record *out,
+                        struct fault *f)
 {
     uint8_t type = p[RECORD_TYPE];
 
@@ -232,8 +250,10 @@ static enum status join(struct wal_reader *r, lsn_t lsn, const uint8_t *p, struc
 
         buf_append(&r->joined, p + RECORD_HEADER, get_u32(p + RECORD_LEN));
         if (!buf_ok(&r->joined))
-            return fault_set(f, r->joined.size + get_u32(p + RECORD_LEN) > WAL_PAYLOAD_MAX ? ST_CORRUPT : ST_NOMEM, r->dir,
-                             lsn, "a log record of several fragments does not fit in memory");
+            return fault_set(
+                f,
+                r->joined.size + get_u32(p + RECORD_LEN) > WAL_PAYLOAD_MAX ? ST_CORRUPT : ST_NOMEM,
+                r->dir, lsn, "a log record of several fragments does not fit in memory");
         if (p[RECORD_FLAGS] & RECORD_LAST) break;
         lsn += record_size(p);
         st = fragment(r, &lsn, &p, f);

@@ -28,22 +28,22 @@
  *           |<---------------- covered by crc ------------------------------>|
  *
  *   off size field  a reader demands
- *   0   4    crc    crc32c of bytes [4, end), continued from a seed made of the record's own LSN and
- *                   the log id: a stale record of a recycled segment or a misplaced write fails
+ *   0   4    crc    crc32c of bytes [4, end), continued from a seed made of the record's own LSN
+ *                   and the log id: a stale record of a recycled segment or a misplaced write fails
  *   4   4    len    payload bytes; header + payload lie inside the segment and len <= 256 KiB
  *   8   4    back   (LSN - what was durable when this was appended) / 8; RECORD_BACK_NONE: farther.
  *                   A valid record vouches that everything before LSN - 8*back had been synced
  *   12  1    type   1..255; equal in all fragments of a record
  *   13  1    flags  1 = first fragment, 2 = last fragment; a whole record has both
  *   14  2    check  a hash of LSN, log id and the fields above it: a header can be disbelieved
- *                   without reading its payload, so that scanning damaged or stale bytes stays linear
+ *                   without reading its payload, so scanning damaged or stale bytes stays linear
  *
- * When fewer than RECORD_TAIL_MIN bytes remain in a segment they are zeros, and the next record begins
- * after the next segment's header.
+ * When fewer than RECORD_TAIL_MIN bytes remain in a segment they are zeros, and the next record
+ * begins after the next segment's header.
  *
  * log.meta (written atomically at creation and by each trim)
  *   0   8  magic "SEAMLOGM"    8  4  version 1     12 4  log2 of segment_bytes
- *   16  8  log id              24 8  oldest segment kept      32 4 zeros      36 4 crc of [0,36)     */
+ *   16  8  log id              24 8  oldest segment kept      32 4 zeros      36 4 crc of [0,36) */
 #ifndef SEAM_WAL_RECORD_H
 #define SEAM_WAL_RECORD_H
 
@@ -104,7 +104,8 @@ static inline uint16_t record_check(const uint8_t *head, lsn_t lsn, uint64_t sal
 /* Does a believable header stand here? `left` = bytes to the end of the segment. */
 static inline int record_head_ok(const uint8_t *head, lsn_t lsn, uint64_t salt, uint64_t left)
 {
-    return head[RECORD_TYPE] != 0 && get_u16(head + RECORD_CHECK) == record_check(head, lsn, salt) &&
+    return head[RECORD_TYPE] != 0 &&
+           get_u16(head + RECORD_CHECK) == record_check(head, lsn, salt) &&
            head[RECORD_FLAGS] <= (RECORD_FIRST | RECORD_LAST) &&
            RECORD_HEADER + round8(get_u32(head + RECORD_LEN)) <= left;
 }
@@ -124,7 +125,8 @@ static inline lsn_t record_vouches(const uint8_t *head, lsn_t lsn)
 {
     uint32_t back = get_u32(head + RECORD_BACK);
 
-    return back == RECORD_BACK_NONE || (uint64_t)back * 8 > lsn ? LSN_NONE : lsn - (uint64_t)back * 8;
+    return back == RECORD_BACK_NONE || (uint64_t)back * 8 > lsn ? LSN_NONE
+                                                                : lsn - (uint64_t)back * 8;
 }
 
 /* Where the next record stands when the last one ended at `lsn`. */

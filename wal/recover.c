@@ -5,11 +5,12 @@
  * byte P, at damage or at the end. Then
  *
  *   something valid after P, or the shared page, vouches for more than P  -->  damage: ST_CORRUPT
- *   else                                                                  -->  a torn tail: cut at P
+ *   else                                                                  -->  a torn tail: cut at
+ *   P
  *
- * Cutting overwrites with zeros whatever valid records lie beyond P (writes may reach the disk out of
- * order), so that they can never join the records appended next. If the log ends inside a record of
- * several fragments, P moves back to that record's start, which may lie segments before.           */
+ * Cutting overwrites with zeros whatever valid records lie beyond P (writes may reach the disk out
+ * of order), so that they can never join the records appended next. If the log ends inside a record
+ * of several fragments, P moves back to that record's start, which may lie segments before. */
 #include "wal/internal.h"
 
 #include <inttypes.h>
@@ -20,12 +21,12 @@ struct recovery {
     struct wal *w;
     struct window window;
     struct segment_list list;
-    size_t first;       /* index in list of the oldest kept segment */
-    size_t last;        /* index of the last segment with a valid header */
-    bool empty;         /* no segment has a valid header */
+    size_t first; /* index in list of the oldest kept segment */
+    size_t last;  /* index of the last segment with a valid header */
+    bool empty;   /* no segment has a valid header */
     lsn_t page_vouched;
-    lsn_t end;          /* P */
-    lsn_t beyond_end;   /* valid fragments after P end here; LSN_NONE: none */
+    lsn_t end;        /* P */
+    lsn_t beyond_end; /* valid fragments after P end here; LSN_NONE: none */
 };
 
 static enum status open_segment(struct recovery *r, uint64_t number, struct fault *f)
@@ -36,17 +37,20 @@ static enum status open_segment(struct recovery *r, uint64_t number, struct faul
     return st == ST_OK ? window_open(&r->window, r->w->o.io, path, f) : st;
 }
 
-static enum status header_state(struct recovery *r, uint64_t number, enum status *state, struct fault *f)
+static enum status header_state(struct recovery *r, uint64_t number, enum status *state,
+                                struct fault *f)
 {
     const uint8_t *p;
     enum status st = open_segment(r, number, f);
 
     if (st == ST_OK) st = window_at(&r->window, 0, SEGMENT_HEADER, SEGMENT_HEADER, &p, f);
-    if (st == ST_OK) *state = p == NULL ? ST_NOT_FOUND : segment_header_check(p, &r->w->meta, number);
+    if (st == ST_OK)
+        *state = p == NULL ? ST_NOT_FOUND : segment_header_check(p, &r->w->meta, number);
     return st;
 }
 
-static enum status damaged(struct recovery *r, uint64_t number, uint64_t at, const char *why, struct fault *f)
+static enum status damaged(struct recovery *r, uint64_t number, uint64_t at, const char *why,
+                           struct fault *f)
 {
     char path[PATH_MAX_BYTES];
 
@@ -86,7 +90,8 @@ static enum status find_ends(struct recovery *r, struct fault *f)
         enum status state = ST_OK;
         uint64_t want = oldest + (i - r->first);
 
-        if (r->list.numbers[i] != want) return damaged(r, want, FAULT_NO_OFFSET, "a segment of the log is missing", f);
+        if (r->list.numbers[i] != want)
+            return damaged(r, want, FAULT_NO_OFFSET, "a segment of the log is missing", f);
         if (i < r->last) st = header_state(r, want, &state, f);
         if (st != ST_OK) return st;
         if (state != ST_OK) return damaged(r, want, 0, "segment header is damaged", f);
@@ -96,7 +101,8 @@ static enum status find_ends(struct recovery *r, struct fault *f)
 
 /* If the segment before `number` ends inside a record: goes back to where that began, else leaves
  * *start alone. */
-static enum status find_open_start(struct recovery *r, uint64_t number, lsn_t *start, struct fault *f)
+static enum status find_open_start(struct recovery *r, uint64_t number, lsn_t *start,
+                                   struct fault *f)
 {
     uint64_t S = r->w->meta.segment_bytes;
 
@@ -106,9 +112,12 @@ static enum status find_open_start(struct recovery *r, uint64_t number, lsn_t *s
 
         number--;
         st = open_segment(r, number, f);
-        if (st == ST_OK) st = scan_segment(&r->window, &r->w->meta, number, number * S + SEGMENT_HEADER, false, &s, f);
+        if (st == ST_OK)
+            st = scan_segment(&r->window, &r->w->meta, number, number * S + SEGMENT_HEADER, false,
+                              &s, f);
         if (st == ST_OK && s.end == number * S + SEGMENT_HEADER)
-            st = scan_segment(&r->window, &r->w->meta, number, number * S + SEGMENT_HEADER, true, &s, f);
+            st = scan_segment(&r->window, &r->w->meta, number, number * S + SEGMENT_HEADER, true,
+                              &s, f);
         if (st != ST_OK) return st;
         if (!s.full) return damaged(r, number, s.end - number * S, "record is damaged", f);
         if (!s.open) return ST_OK;
@@ -145,7 +154,8 @@ static enum status scan_last(struct recovery *r, struct fault *f)
         return damaged(r, number + 1, 0, "segment header is damaged", f);
     if (vouched > s.end || r->page_vouched > s.end)
         return damaged(r, number, s.end - number * S,
-                       "record is damaged: what was written later proves that it had been durable", f);
+                       "record is damaged: what was written later proves that it had been durable",
+                       f);
     if (!s.open) return ST_OK;
     if (r->end > r->beyond_end) r->beyond_end = r->end;
     if (s.open_start != LSN_NONE) {
@@ -179,7 +189,8 @@ static enum status erase(struct recovery *r, uint64_t number, struct fault *f)
     return st;
 }
 
-/* A full last segment may be followed by one whose header was torn off but whose records are there. */
+/* A full last segment may be followed by one whose header was torn off but whose records are
+ * there. */
 static enum status check_next(struct recovery *r, struct fault *f)
 {
     uint64_t S = r->w->meta.segment_bytes, number = r->end / S + 1;
@@ -187,10 +198,13 @@ static enum status check_next(struct recovery *r, struct fault *f)
     bool there = false;
     enum status st;
 
-    for (size_t i = r->first; i < r->list.count; i++) there = there || r->list.numbers[i] == number;
+    for (size_t i = r->first; i < r->list.count; i++)
+        there = there || r->list.numbers[i] == number;
     if (!there || S - r->end % S >= RECORD_TAIL_MIN) return ST_OK;
     st = open_segment(r, number, f);
-    if (st == ST_OK) st = scan_beyond(&r->window, &r->w->meta, number, number * S + SEGMENT_HEADER, &vouched, &last_end, f);
+    if (st == ST_OK)
+        st = scan_beyond(&r->window, &r->w->meta, number, number * S + SEGMENT_HEADER, &vouched,
+                         &last_end, f);
     if (st == ST_OK && vouched > number * S + SEGMENT_HEADER)
         return damaged(r, number, 0, "segment header is damaged", f);
     if (st == ST_OK && last_end != LSN_NONE) st = erase(r, number, f);
@@ -247,7 +261,8 @@ enum status wal_recover(struct wal *w, struct wal_recovered *rec, struct fault *
     rec->end = r.end;
     rec->torn_bytes = r.beyond_end > r.end ? r.beyond_end - r.end : 0;
     if (rec->torn_bytes > 0) {
-        (void)snprintf(rec->torn_file, sizeof rec->torn_file, "%016" PRIx64 ".seg", r.end / w->meta.segment_bytes);
+        (void)snprintf(rec->torn_file, sizeof rec->torn_file, "%016" PRIx64 ".seg",
+                       r.end / w->meta.segment_bytes);
         TRACE(w->o.trace, "wal", "torn_tail", TI("at", r.end), TI("bytes", rec->torn_bytes));
     }
     atomic_store(&w->appended, r.end);

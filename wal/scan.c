@@ -1,7 +1,7 @@
 #include "wal/internal.h"
 
-static enum status fragment_at(struct window *w, const struct log_meta *m, uint64_t number, uint64_t at,
-                               const uint8_t **rec, struct fault *f)
+static enum status fragment_at(struct window *w, const struct log_meta *m, uint64_t number,
+                               uint64_t at, const uint8_t **rec, struct fault *f)
 {
     uint64_t salt = record_salt(m->log_id), size;
     lsn_t lsn = number * m->segment_bytes + at;
@@ -19,7 +19,8 @@ static enum status fragment_at(struct window *w, const struct log_meta *m, uint6
 }
 
 /* The bytes after the last record of a closed segment are zeros. */
-static enum status padding_ok(struct window *w, const struct log_meta *m, uint64_t at, bool *ok, struct fault *f)
+static enum status padding_ok(struct window *w, const struct log_meta *m, uint64_t at, bool *ok,
+                              struct fault *f)
 {
     static const uint8_t zeros[RECORD_TAIL_MIN];
     const uint8_t *p = NULL;
@@ -30,8 +31,8 @@ static enum status padding_ok(struct window *w, const struct log_meta *m, uint64
     return st;
 }
 
-enum status scan_segment(struct window *w, const struct log_meta *m, uint64_t number, lsn_t from, bool open,
-                         struct scan *out, struct fault *f)
+enum status scan_segment(struct window *w, const struct log_meta *m, uint64_t number, lsn_t from,
+                         bool open, struct scan *out, struct fault *f)
 {
     lsn_t base = number * m->segment_bytes;
     uint64_t at = from - base;

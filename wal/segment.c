@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static uint32_t log2_of(uint64_t n) { return (uint32_t)__builtin_ctzll(n); }
+static uint32_t log2_of(uint64_t n)
+{
+    return (uint32_t)__builtin_ctzll(n);
+}
 
 enum status meta_store(struct io *io, const char *dir, const struct log_meta *m, struct fault *f)
 {
@@ -30,7 +33,8 @@ enum status meta_load(struct io *io, const char *dir, struct log_meta *m, struct
     enum status st = path_join(path, dir, "log.meta", f);
 
     if (st != ST_OK) return st;
-    if (!io_exists(io, path)) return fault_set(f, ST_NOT_FOUND, dir, FAULT_NO_OFFSET, "there is no log here");
+    if (!io_exists(io, path))
+        return fault_set(f, ST_NOT_FOUND, dir, FAULT_NO_OFFSET, "there is no log here");
     st = io_read_all(io, path, 4096, &b, f);
     if (st != ST_OK) goto done;
     if (b.size != META_SIZE || memcmp(b.data, META_MAGIC, 8) != 0) {
@@ -42,8 +46,8 @@ enum status meta_load(struct io *io, const char *dir, struct log_meta *m, struct
         goto done;
     }
     bits = get_u32(b.data + 12);
-    if (get_u32(b.data + 8) != 1 || bits < log2_of(WAL_SEGMENT_MIN) || bits > log2_of(WAL_SEGMENT_MAX) ||
-        get_u64(b.data + 24) >= UINT64_MAX >> (bits + 1)) {
+    if (get_u32(b.data + 8) != 1 || bits < log2_of(WAL_SEGMENT_MIN) ||
+        bits > log2_of(WAL_SEGMENT_MAX) || get_u64(b.data + 24) >= UINT64_MAX >> (bits + 1)) {
         st = fault_set(f, ST_CORRUPT, path, 8, "a log of an unknown version or shape");
         goto done;
     }
@@ -55,7 +59,8 @@ done:
     return st;
 }
 
-enum status segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t number, struct fault *f)
+enum status segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t number,
+                         struct fault *f)
 {
     char name[32];
 
@@ -70,15 +75,19 @@ bool segment_name_parse(const char *name, uint64_t *number)
     for (int i = 0; i < 16; i++) {
         char c = name[i];
 
-        if (c >= '0' && c <= '9') v = v << 4 | (uint64_t)(c - '0');
-        else if (c >= 'a' && c <= 'f') v = v << 4 | (uint64_t)(c - 'a' + 10);
-        else return false;
+        if (c >= '0' && c <= '9')
+            v = v << 4 | (uint64_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            v = v << 4 | (uint64_t)(c - 'a' + 10);
+        else
+            return false;
     }
     *number = v;
     return strcmp(name + 16, ".seg") == 0;
 }
 
-void segment_header_put(uint8_t h[SEGMENT_HEADER], const struct log_meta *m, uint64_t number, int64_t wall_us)
+void segment_header_put(uint8_t h[SEGMENT_HEADER], const struct log_meta *m, uint64_t number,
+                        int64_t wall_us)
 {
     memset(h, 0, SEGMENT_HEADER);
     memcpy(h, SEGMENT_MAGIC, 8);
@@ -91,7 +100,8 @@ void segment_header_put(uint8_t h[SEGMENT_HEADER], const struct log_meta *m, uin
     put_u32(h + 60, crc32c(0, h, 60));
 }
 
-enum status segment_header_check(const uint8_t h[SEGMENT_HEADER], const struct log_meta *m, uint64_t number)
+enum status segment_header_check(const uint8_t h[SEGMENT_HEADER], const struct log_meta *m,
+                                 uint64_t number)
 {
     static const uint8_t zeros[SEGMENT_HEADER];
 
@@ -111,7 +121,8 @@ enum status segment_list(struct io *io, const char *dir, struct segment_list *ou
     *out = (struct segment_list){0};
     if (st != ST_OK) return st;
     out->numbers = malloc((names.count + 1) * sizeof *out->numbers);
-    if (out->numbers == NULL) st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the list of segments");
+    if (out->numbers == NULL)
+        st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the list of segments");
     /* Fixed-width hex names: the folder's byte order is the numbers' order. */
     for (size_t i = 0; st == ST_OK && i < names.count; i++) {
         if (segment_name_parse(names.names[i], &out->numbers[out->count])) out->count++;

@@ -43,7 +43,8 @@ enum status shared_wait(struct shared *s, lsn_t at, _Atomic bool *stop, uint64_t
             left = timeout_ns - gone;
         }
         /* Returned and nothing was published: a signal. Whoever sent it wants to be noticed. */
-        if (futex_wait((uint32_t *)&s->seq, seq, left) == ST_OK && atomic_load(&s->seq) == seq) return ST_TIMEOUT;
+        if (futex_wait((uint32_t *)&s->seq, seq, left) == ST_OK && atomic_load(&s->seq) == seq)
+            return ST_TIMEOUT;
     }
 }
 
@@ -51,6 +52,7 @@ lsn_t shared_vouches(struct shared *s, uint64_t log_id)
 {
     lsn_t durable = atomic_load(&s->durable);
 
-    if (atomic_load(&s->magic) != SHARED_MAGIC || atomic_load(&s->log_id) != log_id) return LSN_NONE;
+    if (atomic_load(&s->magic) != SHARED_MAGIC || atomic_load(&s->log_id) != log_id)
+        return LSN_NONE;
     return atomic_load(&s->not_durable) == ~durable ? durable : LSN_NONE;
 }

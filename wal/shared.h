@@ -1,14 +1,16 @@
 /* shared - the one page that a log's processes share. Private to wal/.
  *
  * Mapped read-write from DIR/shared. The writer publishes positions; whoever waits sleeps on `seq`.
- * Its bytes reach the disk whenever the kernel likes, never before what they speak of was synced: so
- * after a crash `durable`, when its twin agrees, still vouches for the log, and may only be too low.
+ * Its bytes reach the disk whenever the kernel likes, never before what they speak of was synced:
+ * so after a crash `durable`, when its twin agrees, still vouches for the log, and may only be too
+ * low.
  *
  *   0 magic  8 log id  16 segment_bytes  24 oldest  32 durable  40 ~durable  48 written  56 visible
  *   64 writer pid  72 durable wall_us  80 syncs             128 seq (futex)  132 waiters
  *
  * Sleeping: load seq; waiters = 1; look at visible; futex_wait(seq). Publishing: store visible;
- * seq + 1; swap waiters with 0 and wake when it was 1. A sleeper that dies costs one futile wake.   */
+ * seq + 1; swap waiters with 0 and wake when it was 1. A sleeper that dies costs one futile
+ * wake. */
 #ifndef SEAM_WAL_SHARED_H
 #define SEAM_WAL_SHARED_H
 
@@ -32,7 +34,8 @@ struct shared {
 _Static_assert(sizeof(struct shared) <= SHARED_SIZE, "the shared page is one page");
 _Static_assert(offsetof(struct shared, seq) == 128, "seq has a cache line of its own");
 
-MUST_USE enum status shared_map(struct io *io, const char *dir, struct shared **out, struct fault *f);
+MUST_USE enum status shared_map(struct io *io, const char *dir, struct shared **out,
+                                struct fault *f);
 void shared_unmap(struct io *io, struct shared *s);
 void shared_wake(struct shared *s); /* after storing what the sleepers look at */
 /* Sleeps until visible > at, *stop, or the deadline. */

@@ -2,14 +2,19 @@
  *
  *   DIR/NAME.slot, replaced atomically at each change:
  *
- *   0        8         12      16      24         32      40      48      56         64      96      256   260
- *   +--------+---------+-------+-------+----------+-------+-------+-------+----------+-------+--------+-----+
- *   |SEAMSLOT| version | flags | log id| confirmed| epoch | holder| bound | updated  | name  | reason | crc |
- *   +--------+---------+-------+-------+----------+-------+-------+-------+----------+-------+--------+-----+
+ *   0        8         12      16      24          32      40       48      56
+ *   +--------+---------+-------+-------+-----------+-------+--------+-------+---------+
+ *   |SEAMSLOT| version | flags | log id| confirmed | epoch | holder | bound | updated |
+ *   +--------+---------+-------+-------+-----------+-------+--------+-------+---------+
+ *   64     96       256   260
+ *   +------+--------+-----+
+ *   | name | reason | crc |
+ *   +------+--------+-----+
  *   version 1; flags bit 0: invalid; name 32 and reason 160 bytes, zero-filled; crc of [0,256)
  *
- * A reader demands: size, magic, version, log id, crc, the name that the file has. Read-change-write is
- * done under a lock on DIR/slots.lock, so a fenced-off holder cannot overwrite its successor.        */
+ * A reader demands: size, magic, version, log id, crc, the name that the file has.
+ * Read-change-write is done under a lock on DIR/slots.lock, so a fenced-off holder cannot overwrite
+ * its successor. */
 #include "wal/internal.h"
 
 #include <stdio.h>
@@ -27,19 +32,22 @@ struct wal_slot {
     struct wal_slot_info info;
 };
 
-static enum status slot_path(char out[PATH_MAX_BYTES], const char *dir, const char *name, struct fault *f)
+static enum status slot_path(char out[PATH_MAX_BYTES], const char *dir, const char *name,
+                             struct fault *f)
 {
     char file[WAL_SLOT_NAME_MAX + 8];
     size_t n = strlen(name);
 
-    if (n == 0 || n >= WAL_SLOT_NAME_MAX || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != n)
-        return fault_set(f, ST_INVALID, name, FAULT_NO_OFFSET, "a slot's name is 1 to %d of a-z 0-9 _ -",
-                         WAL_SLOT_NAME_MAX - 1);
+    if (n == 0 || n >= WAL_SLOT_NAME_MAX ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != n)
+        return fault_set(f, ST_INVALID, name, FAULT_NO_OFFSET,
+                         "a slot's name is 1 to %d of a-z 0-9 _ -", WAL_SLOT_NAME_MAX - 1);
     (void)snprintf(file, sizeof file, "%s.slot", name);
     return path_join(out, dir, file, f);
 }
 
-static enum status slots_lock(struct io *io, struct clock *clock, const char *dir, struct file **lock, struct fault *f)
+static enum status slots_lock(struct io *io, struct clock *clock, const char *dir,
+                              struct file **lock, struct fault *f)
 {
     char path[PATH_MAX_BYTES];
     struct fault why = {0};
@@ -57,8 +65,8 @@ static enum status slots_lock(struct io *io, struct clock *clock, const char *di
     return st;
 }
 
-static enum status slot_store(struct io *io, const char *dir, uint64_t log_id, const struct wal_slot_info *s,
-                              struct fault *f)
+static enum status slot_store(struct io *io, const char *dir, uint64_t log_id,
+                              const struct wal_slot_info *s, struct fault *f)
 {
     uint8_t b[SLOT_SIZE] = {0};
     char path[PATH_MAX_BYTES];
@@ -80,14 +88,15 @@ static enum status slot_store(struct io *io, const char *dir, uint64_t log_id, c
     return io_write_atomic(io, path, b, sizeof b, f);
 }
 
-static enum status slot_parse(const struct buf *b, const char *path, const char *name, uint64_t log_id,
-                              struct wal_slot_info *s, struct fault *f)
+static enum status slot_parse(const struct buf *b, const char *path, const char *name,
+                              uint64_t log_id, struct wal_slot_info *s, struct fault *f)
 {
     const uint8_t *p = b->data;
 
     if (b->size != SLOT_SIZE || memcmp(p, SLOT_MAGIC, 8) != 0 || get_u32(p + 8) != 1)
         return fault_set(f, ST_CORRUPT, path, 0, "not a slot of this version");
-    if (get_u32(p + 256) != crc32c(0, p, 256)) return fault_set(f, ST_CORRUPT, path, 256, "checksum of the slot is wrong");
+    if (get_u32(p + 256) != crc32c(0, p, 256))
+        return fault_set(f, ST_CORRUPT, path, 256, "checksum of the slot is wrong");
     if (get_u64(p + 16) != log_id) return fault_set(f, ST_CORRUPT, path, 16, "slot of another log");
     if (get_u32(p + 12) > 1 || p[95] != 0 || p[255] != 0 || strcmp((const char *)p + 64, name) != 0)
         return fault_set(f, ST_CORRUPT, path, 64, "slot's name or flags are not as its file's");
@@ -113,7 +122,8 @@ static enum status slot_load(struct io *io, const char *dir, const char *name, u
     enum status st = slot_path(path, dir, name, f);
 
     if (st != ST_OK) return st;
-    if (!io_exists(io, path)) return fault_set(f, ST_NOT_FOUND, path, FAULT_NO_OFFSET, "there is no slot '%s'", name);
+    if (!io_exists(io, path))
+        return fault_set(f, ST_NOT_FOUND, path, FAULT_NO_OFFSET, "there is no slot '%s'", name);
     st = io_read_all(io, path, 4096, &b, f);
     if (st == ST_OK) st = slot_parse(&b, path, name, log_id, s, f);
     buf_free(&b);
@@ -125,8 +135,8 @@ static enum status refuse_stale(const struct wal_slot_info *s, struct fault *f)
     return s->invalid ? fault_set(f, ST_STALE, s->name, s->confirmed, "%s", s->reason) : ST_OK;
 }
 
-static enum status new_slot(struct io *io, const char *dir, const struct log_meta *m, lsn_t at, struct wal_slot_info *s,
-                            struct fault *f)
+static enum status new_slot(struct io *io, const char *dir, const struct log_meta *m, lsn_t at,
+                            struct wal_slot_info *s, struct fault *f)
 {
     struct wal_state state;
     enum status st = wal_state(io, dir, &state, f);
@@ -135,13 +145,15 @@ static enum status new_slot(struct io *io, const char *dir, const struct log_met
     if (at == LSN_NONE) at = state.oldest;
     if (at == LSN_MAX) at = state.durable;
     if (at < m->oldest_segment * m->segment_bytes)
-        return fault_set(f, ST_NOT_FOUND, s->name, at, "the log is kept from LSN %llu on", (unsigned long long)state.oldest);
+        return fault_set(f, ST_NOT_FOUND, s->name, at, "the log is kept from LSN %llu on",
+                         (unsigned long long)state.oldest);
     s->confirmed = at;
     return ST_OK;
 }
 
-enum status wal_slot_claim(struct io *io, struct clock *clock, const char *dir, const char *name, lsn_t at,
-                           uint64_t bound_bytes, bool steal, struct wal_slot **out, struct fault *f)
+enum status wal_slot_claim(struct io *io, struct clock *clock, const char *dir, const char *name,
+                           lsn_t at, uint64_t bound_bytes, bool steal, struct wal_slot **out,
+                           struct fault *f)
 {
     struct wal_slot *slot = NULL;
     struct file *lock = NULL;
@@ -162,7 +174,8 @@ enum status wal_slot_claim(struct io *io, struct clock *clock, const char *dir, 
     } else if (st == ST_OK) {
         st = refuse_stale(&s, f);
         if (st == ST_OK && s.holder_alive && !steal)
-            st = fault_set(f, ST_CONFLICT, name, FAULT_NO_OFFSET, "process %lld holds this slot", (long long)s.holder_pid);
+            st = fault_set(f, ST_CONFLICT, name, FAULT_NO_OFFSET, "process %lld holds this slot",
+                           (long long)s.holder_pid);
     } else if (f != NULL && f->status == ST_OK) {
         *f = why;
     }
@@ -190,7 +203,8 @@ done:
 }
 
 /* Loads the slot's file under the lock and refuses a holder of another epoch. */
-static enum status slot_mine(struct wal_slot *s, struct log_meta *m, struct wal_slot_info *now, struct fault *f)
+static enum status slot_mine(struct wal_slot *s, struct log_meta *m, struct wal_slot_info *now,
+                             struct fault *f)
 {
     enum status st = meta_load(s->io, s->dir, m, f);
 
@@ -198,8 +212,9 @@ static enum status slot_mine(struct wal_slot *s, struct log_meta *m, struct wal_
     if (st != ST_OK) return st;
     if (now->epoch != s->info.epoch)
         return fault_set(f, ST_CONFLICT, s->info.name, FAULT_NO_OFFSET,
-                         "fenced off: process %lld took this slot over (epoch %llu, ours %llu)", (long long)now->holder_pid,
-                         (unsigned long long)now->epoch, (unsigned long long)s->info.epoch);
+                         "fenced off: process %lld took this slot over (epoch %llu, ours %llu)",
+                         (long long)now->holder_pid, (unsigned long long)now->epoch,
+                         (unsigned long long)s->info.epoch);
     return refuse_stale(now, f);
 }
 
@@ -229,7 +244,10 @@ enum status wal_slot_check(struct wal_slot *s, struct fault *f)
     return slot_mine(s, &m, &now, f);
 }
 
-const struct wal_slot_info *wal_slot_info(const struct wal_slot *s) { return &s->info; }
+const struct wal_slot_info *wal_slot_info(const struct wal_slot *s)
+{
+    return &s->info;
+}
 
 void wal_slot_release(struct wal_slot *s)
 {
@@ -239,9 +257,11 @@ void wal_slot_release(struct wal_slot *s)
 
     if (s == NULL) return;
     /* Best effort: a slot whose holder is dead is free for the next claim anyway. */
-    if (slots_lock(s->io, s->clock, s->dir, &lock, NULL) == ST_OK && slot_mine(s, &m, &now, NULL) == ST_OK) {
+    if (slots_lock(s->io, s->clock, s->dir, &lock, NULL) == ST_OK &&
+        slot_mine(s, &m, &now, NULL) == ST_OK) {
         now.holder_pid = 0;
-        if (slot_store(s->io, s->dir, m.log_id, &now, NULL) != ST_OK) now.holder_pid = s->info.holder_pid;
+        if (slot_store(s->io, s->dir, m.log_id, &now, NULL) != ST_OK)
+            now.holder_pid = s->info.holder_pid;
     }
     file_close(lock);
     free(s);
@@ -256,8 +276,8 @@ enum status wal_slot_drop(struct io *io, const char *dir, const char *name, stru
     return st == ST_OK ? io_sync_dir(io, dir, f) : st;
 }
 
-enum status wal_slots(struct io *io, const char *dir, struct wal_slot_info out[WAL_SLOTS_MAX], size_t *count,
-                      struct fault *f)
+enum status wal_slots(struct io *io, const char *dir, struct wal_slot_info out[WAL_SLOTS_MAX],
+                      size_t *count, struct fault *f)
 {
     struct io_list names = {0};
     struct wal_state state;
@@ -270,11 +290,13 @@ enum status wal_slots(struct io *io, const char *dir, struct wal_slot_info out[W
         size_t n = strlen(names.names[i]);
         struct wal_slot_info *s = &out[*count];
 
-        if (n <= 5 || n - 5 >= sizeof name || strcmp(names.names[i] + n - 5, ".slot") != 0) continue;
+        if (n <= 5 || n - 5 >= sizeof name || strcmp(names.names[i] + n - 5, ".slot") != 0)
+            continue;
         memcpy(name, names.names[i], n - 5);
         name[n - 5] = '\0';
         if (*count == WAL_SLOTS_MAX) {
-            st = fault_set(f, ST_LIMIT, dir, FAULT_NO_OFFSET, "a log may have %d slots at most", WAL_SLOTS_MAX);
+            st = fault_set(f, ST_LIMIT, dir, FAULT_NO_OFFSET, "a log may have %d slots at most",
+                           WAL_SLOTS_MAX);
             break;
         }
         st = slot_load(io, dir, name, state.log_id, s, f);
@@ -298,11 +320,12 @@ static enum status invalidate(struct wal *w, const char *name, lsn_t durable, st
     if (st == ST_OK && !s.invalid && durable - s.confirmed > s.bound_bytes) {
         s.invalid = true;
         (void)snprintf(s.reason, sizeof s.reason,
-                       "invalidated: %llu bytes behind at LSN %llu, bound %llu; last holder %lld: bootstrap again",
+                       "invalidated: %llu bytes behind at LSN %llu, bound %llu; last holder %lld: "
+                       "bootstrap again",
                        (unsigned long long)(durable - s.confirmed), (unsigned long long)durable,
                        (unsigned long long)s.bound_bytes, (long long)s.holder_pid);
-        TRACE(w->o.trace, "wal", "slot_invalidated", TS("slot", name), TI("confirmed", s.confirmed), TI("durable", durable),
-              TI("bound", s.bound_bytes));
+        TRACE(w->o.trace, "wal", "slot_invalidated", TS("slot", name), TI("confirmed", s.confirmed),
+              TI("durable", durable), TI("bound", s.bound_bytes));
         st = slot_store(w->o.io, w->dir, w->meta.log_id, &s, f);
     }
     file_close(lock);
@@ -316,7 +339,8 @@ static enum status slots_floor(struct wal *w, lsn_t *keep, size_t *invalidated, 
     size_t n = 0;
     enum status st;
 
-    if (slots == NULL) return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for the list of slots");
+    if (slots == NULL)
+        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for the list of slots");
     st = wal_slots(w->o.io, w->dir, slots, &n, f);
     for (size_t i = 0; st == ST_OK && i < n; i++) {
         if (slots[i].invalid) continue;
@@ -396,7 +420,8 @@ enum status wal_trim(struct wal *w, lsn_t keep, size_t *invalidated, struct faul
             w->meta.oldest_segment = until;
             atomic_store(&w->shared->oldest, until * S + SEGMENT_HEADER);
         }
-        for (; st == ST_OK && number < until; number++) st = let_go(w, number, f);
+        for (; st == ST_OK && number < until; number++)
+            st = let_go(w, number, f);
         if (st == ST_OK) st = io_sync_dir(w->o.io, w->dir, f);
     }
     pthread_mutex_unlock(&w->trim_mutex);

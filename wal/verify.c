@@ -14,7 +14,8 @@ struct verify {
     bool open; /* the segment before ended inside a record */
 };
 
-static enum status bad(struct verify *v, uint64_t number, uint64_t at, const char *why, struct fault *f)
+static enum status bad(struct verify *v, uint64_t number, uint64_t at, const char *why,
+                       struct fault *f)
 {
     char path[PATH_MAX_BYTES];
 
@@ -37,9 +38,13 @@ static enum status verify_segment(struct verify *v, uint64_t number, bool *last,
     if (st != ST_OK) return st;
     if (p == NULL || segment_header_check(p, &v->meta, number) != ST_OK) {
         *last = true;
-        if (v->state.durable > number * S + SEGMENT_HEADER) return bad(v, number, 0, "segment header is damaged", f);
-        st = scan_beyond(&v->window, &v->meta, number, number * S + SEGMENT_HEADER, &vouched, &beyond, f);
-        return st == ST_OK && vouched > number * S + SEGMENT_HEADER ? bad(v, number, 0, "segment header is damaged", f) : st;
+        if (v->state.durable > number * S + SEGMENT_HEADER)
+            return bad(v, number, 0, "segment header is damaged", f);
+        st = scan_beyond(&v->window, &v->meta, number, number * S + SEGMENT_HEADER, &vouched,
+                         &beyond, f);
+        return st == ST_OK && vouched > number * S + SEGMENT_HEADER
+                   ? bad(v, number, 0, "segment header is damaged", f)
+                   : st;
     }
     st = scan_segment(&v->window, &v->meta, number, number * S + SEGMENT_HEADER, v->open, &s, f);
     /* Where the oldest kept segment begins inside a record, the record's start is gone rightly. */
@@ -54,7 +59,8 @@ static enum status verify_segment(struct verify *v, uint64_t number, bool *last,
     *last = true;
     st = scan_beyond(&v->window, &v->meta, number, s.end, &vouched, &beyond, f);
     if (st != ST_OK) return st;
-    if (vouched > s.end || v->state.durable > s.end) return bad(v, number, s.end - number * S, "record is damaged", f);
+    if (vouched > s.end || v->state.durable > s.end)
+        return bad(v, number, s.end - number * S, "record is damaged", f);
     v->out->torn_bytes = (beyond > s.end ? beyond : s.end) - v->out->end;
     return ST_OK;
 }
@@ -65,12 +71,17 @@ static enum status verify_slots(struct verify *v, struct fault *f)
     size_t n = 0;
     enum status st;
 
-    if (slots == NULL) return fault_set(f, ST_NOMEM, v->dir, FAULT_NO_OFFSET, "no memory for the list of slots");
+    if (slots == NULL)
+        return fault_set(f, ST_NOMEM, v->dir, FAULT_NO_OFFSET, "no memory for the list of slots");
     st = wal_slots(v->io, v->dir, slots, &n, f);
     for (size_t i = 0; st == ST_OK && i < n; i++) {
-        if (slots[i].invalid || record_place(slots[i].confirmed, v->meta.segment_bytes) >= v->out->oldest) continue;
-        st = fault_set(f, ST_CORRUPT, slots[i].name, slots[i].confirmed,
-                       "the slot needs the log from here on, but it is kept from LSN %" PRIu64 " on", v->out->oldest);
+        if (slots[i].invalid ||
+            record_place(slots[i].confirmed, v->meta.segment_bytes) >= v->out->oldest)
+            continue;
+        st =
+            fault_set(f, ST_CORRUPT, slots[i].name, slots[i].confirmed,
+                      "the slot needs the log from here on, but it is kept from LSN %" PRIu64 " on",
+                      v->out->oldest);
     }
     free(slots);
     return st;

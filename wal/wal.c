@@ -6,7 +6,10 @@
 #include "engine/thread.h"
 #include "wal/change.h"
 
-static bool power_of_two(uint64_t n) { return n != 0 && (n & (n - 1)) == 0; }
+static bool power_of_two(uint64_t n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
 
 static enum status defaults(struct wal *w, const struct wal_options *o, struct fault *f)
 {
@@ -20,10 +23,13 @@ static enum status defaults(struct wal *w, const struct wal_options *o, struct f
     if (w->o.deferred_bytes == 0) w->o.deferred_bytes = 1 << 20;
     if (w->o.heartbeat_us == 0) w->o.heartbeat_us = 1000000;
     if (w->o.spare_segments == 0) w->o.spare_segments = 2;
-    if (!power_of_two(w->o.segment_bytes) || w->o.segment_bytes < WAL_SEGMENT_MIN || w->o.segment_bytes > WAL_SEGMENT_MAX)
-        return fault_set(f, ST_INVALID, w->dir, FAULT_NO_OFFSET, "segment size must be a power of two from 64 KiB to 1 GiB");
+    if (!power_of_two(w->o.segment_bytes) || w->o.segment_bytes < WAL_SEGMENT_MIN ||
+        w->o.segment_bytes > WAL_SEGMENT_MAX)
+        return fault_set(f, ST_INVALID, w->dir, FAULT_NO_OFFSET,
+                         "segment size must be a power of two from 64 KiB to 1 GiB");
     if (!power_of_two(w->o.buffer_bytes) || w->o.buffer_bytes < 4096)
-        return fault_set(f, ST_INVALID, w->dir, FAULT_NO_OFFSET, "log buffer must be a power of two of at least 4 KiB");
+        return fault_set(f, ST_INVALID, w->dir, FAULT_NO_OFFSET,
+                         "log buffer must be a power of two of at least 4 KiB");
     return ST_OK;
 }
 
@@ -44,7 +50,8 @@ static enum status load_or_create(struct wal *w, bool *created, struct fault *f)
 
     if (st == ST_OK) {
         if (w->meta.log_id != w->o.log_id)
-            return fault_set(f, ST_CONFLICT, w->dir, FAULT_NO_OFFSET, "the log here has id %llx, expected %llx",
+            return fault_set(f, ST_CONFLICT, w->dir, FAULT_NO_OFFSET,
+                             "the log here has id %llx, expected %llx",
                              (unsigned long long)w->meta.log_id, (unsigned long long)w->o.log_id);
         return ST_OK;
     }
@@ -54,7 +61,8 @@ static enum status load_or_create(struct wal *w, bool *created, struct fault *f)
     }
     st = segment_list(w->o.io, w->dir, &list, f);
     if (st == ST_OK && list.count > 0)
-        st = fault_set(f, ST_CORRUPT, w->dir, FAULT_NO_OFFSET, "log.meta is missing beside the log's segments");
+        st = fault_set(f, ST_CORRUPT, w->dir, FAULT_NO_OFFSET,
+                       "log.meta is missing beside the log's segments");
     free(list.numbers);
     if (st != ST_OK) return st;
     w->meta = (struct log_meta){.log_id = w->o.log_id, .segment_bytes = w->o.segment_bytes};
@@ -111,8 +119,8 @@ static struct wal *wal_new(const char *dir)
     return w;
 }
 
-enum status wal_open(const char *dir, const struct wal_options *o, struct wal **out, struct wal_recovered *rec,
-                     struct fault *f)
+enum status wal_open(const char *dir, const struct wal_options *o, struct wal **out,
+                     struct wal_recovered *rec, struct fault *f)
 {
     struct wal_recovered ignored;
     struct wal *w;
@@ -121,7 +129,8 @@ enum status wal_open(const char *dir, const struct wal_options *o, struct wal **
     assert(out != NULL && *out == NULL);
     if (rec == NULL) rec = &ignored;
     *rec = (struct wal_recovered){0};
-    if (strlen(dir) + 32 > PATH_MAX_BYTES) return fault_set(f, ST_LIMIT, dir, FAULT_NO_OFFSET, "path is too long");
+    if (strlen(dir) + 32 > PATH_MAX_BYTES)
+        return fault_set(f, ST_LIMIT, dir, FAULT_NO_OFFSET, "path is too long");
     w = wal_new(dir);
     if (w == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the log");
     st = defaults(w, o, f);
@@ -161,12 +170,30 @@ enum status wal_close(struct wal *w, struct fault *f)
     return st;
 }
 
-lsn_t wal_end_lsn(struct wal *w) { return atomic_load(&w->whole); }
-lsn_t wal_written_lsn(struct wal *w) { return atomic_load(&w->written); }
-lsn_t wal_durable_lsn(struct wal *w) { return atomic_load(&w->durable); }
-lsn_t wal_oldest_lsn(struct wal *w) { return atomic_load(&w->shared->oldest); }
-uint64_t wal_log_id(const struct wal *w) { return w->meta.log_id; }
-const char *wal_dir(const struct wal *w) { return w->dir; }
+lsn_t wal_end_lsn(struct wal *w)
+{
+    return atomic_load(&w->whole);
+}
+lsn_t wal_written_lsn(struct wal *w)
+{
+    return atomic_load(&w->written);
+}
+lsn_t wal_durable_lsn(struct wal *w)
+{
+    return atomic_load(&w->durable);
+}
+lsn_t wal_oldest_lsn(struct wal *w)
+{
+    return atomic_load(&w->shared->oldest);
+}
+uint64_t wal_log_id(const struct wal *w)
+{
+    return w->meta.log_id;
+}
+const char *wal_dir(const struct wal *w)
+{
+    return w->dir;
+}
 
 enum status wal_prepare(struct wal *w, struct fault *f)
 {
@@ -241,7 +268,8 @@ enum status wal_state(struct io *io, const char *dir, struct wal_state *out, str
 
     if (st == ST_OK) st = shared_map(io, dir, &s, f);
     if (st != ST_OK) return st;
-    *out = (struct wal_state){.log_id = m.log_id, .segment_bytes = m.segment_bytes,
+    *out = (struct wal_state){.log_id = m.log_id,
+                              .segment_bytes = m.segment_bytes,
                               .oldest = m.oldest_segment * m.segment_bytes + SEGMENT_HEADER};
     if (atomic_load(&s->magic) == SHARED_MAGIC && atomic_load(&s->log_id) == m.log_id) {
         out->durable = atomic_load(&s->durable);

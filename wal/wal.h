@@ -4,13 +4,16 @@
  *                     ^                              ^          ^
  *                oldest_lsn (slots pin it)      durable_lsn   end_lsn
  *
- * A log is a folder. An LSN is a byte position in the concatenation of its segments, segment headers
- * included: byte `lsn % segment_bytes` of segment `lsn / segment_bytes`. The same code serves twice:
- * as the write-ahead log (readers see what is durable) and, in another folder, as the retained
- * change stream (readers see what is written, because the stream can be made again from the log).
+ * A log is a folder. An LSN is a byte position in the concatenation of its segments, segment
+ * headers included: byte `lsn % segment_bytes` of segment `lsn / segment_bytes`. The same code
+ * serves twice: as the write-ahead log (readers see what is durable) and, in another folder, as the
+ * retained change stream (readers see what is written, because the stream can be made again from
+ * the log).
  *
- *   DIR/0000000000000009.seg   a segment; preallocated, and recycled by renaming when nothing needs it
- *   DIR/shared                 one page mapped by all: durable LSN, futex word, counters (wal/shared.h)
+ *   DIR/0000000000000009.seg   a segment; preallocated, and recycled by renaming when nothing
+ *                              needs it
+ *   DIR/shared                 one page mapped by all: durable LSN, futex word, counters
+ *   (wal/shared.h)
  *   DIR/lock                   held by the one writer process
  *   DIR/NAME.slot              what a consumer still needs (retention), one small file each
  *
@@ -18,8 +21,10 @@
  *  - A record is durable once durable_lsn >= its end. Synced bytes are never changed by the log.
  *  - Records are opaque: a type byte (1..255) and 0..WAL_PAYLOAD_MAX bytes. A record larger than
  *    WAL_FRAGMENT_MAX, or than what is left of the segment, is split and joined again here; readers
- *    never see a part of one. A *transaction* of many records is the caller's matter (wal/change.h).
- *  - Each record carries a CRC32C seeded with its own LSN, and the distance back to what was durable
+ *    never see a part of one. A *transaction* of many records is the caller's matter
+ *    (wal/change.h).
+ *  - Each record carries a CRC32C seeded with its own LSN, and the distance back to what was
+ *  durable
  *    when it was appended. So after a crash a torn tail (cut off silently, counted) is told from
  *    damage in what had been durable (ST_CORRUPT, file and offset; nothing on disk is changed).
  *  - A failed write or sync poisons the log: nothing is acknowledged until it is reopened.
@@ -29,7 +34,7 @@
  * and a slot handle belong to one thread at a time; any number of them, in any process.
  * Imports: engine. Imported by: oltp, pipeline. Formats: wal/record.h, docs/formats/wal.md.
  * Papers: DeWitt et al., SIGMOD 1984 (group commit); Mohan et al., ARIES, TODS 17(1), 1992;
- * Rebello et al., ATC 2020 (a failed fsync is final). Notes: papers/wal.md.                       */
+ * Rebello et al., ATC 2020 (a failed fsync is final). Notes: papers/wal.md. */
 #ifndef SEAM_WAL_WAL_H
 #define SEAM_WAL_WAL_H
 
@@ -53,8 +58,9 @@ enum {
 
 struct wal;
 
-/* Called for each closed segment before it may be recycled; must be idempotent (after a crash it may
- * be called again for the same segment). A failure keeps the segment and is returned by wal_trim.   */
+/* Called for each closed segment before it may be recycled; must be idempotent (after a crash it
+ * may be called again for the same segment). A failure keeps the segment and is returned by
+ * wal_trim. */
 struct wal_archive {
     enum status (*segment)(void *ctx, const char *path, uint64_t segment, lsn_t start, lsn_t end,
                            struct fault *f);
@@ -65,7 +71,7 @@ struct wal_options {             /* zero means the default in brackets */
     struct io *io;               /* [io_posix()]                                               */
     struct clock *clock;         /* [clock_real()]                                             */
     struct trace *trace;         /* [off] store "wal"                                          */
-    uint64_t log_id;             /* given at creation [1]; later opens with another id: ST_CONFLICT */
+    uint64_t log_id; /* given at creation [1]; later opens with another id: ST_CONFLICT */
     uint64_t segment_bytes;      /* at creation [64 MiB]; later opens keep what the folder has  */
     size_t buffer_bytes;         /* log buffer, a power of two [4 MiB]; the whole memory budget  */
     uint64_t deferred_us;        /* deferred commits: at most this old ...            [10 ms]    */
@@ -86,11 +92,11 @@ struct wal_recovered {
 };
 
 /* Opens (creates) the log in `dir` as its one writer and recovers the tail.
- * ST_OK: *out is the caller's until wal_close; `rec` may be NULL. ST_CONFLICT: another process writes
- * it (fault: pid). ST_CORRUPT: damage before what had been durable.                               */
+ * ST_OK: *out is the caller's until wal_close; `rec` may be NULL. ST_CONFLICT: another process
+ * writes it (fault: pid). ST_CORRUPT: damage before what had been durable. */
 MUST_USE enum status wal_open(const char *dir, const struct wal_options *o, struct wal **out,
                               struct wal_recovered *rec, struct fault *f);
-/* Accepts NULL. Flushes and syncs what is pending (unless poisoned); the status is of that.         */
+/* Accepts NULL. Flushes and syncs what is pending (unless poisoned); the status is of that. */
 enum status wal_close(struct wal *w, struct fault *f);
 
 /* ---- appending ---- */
@@ -98,26 +104,26 @@ struct wal_span { lsn_t start, end; }; /* end = the record's LSN: the position j
 
 /* Copies the record into the log buffer; no allocation, no I/O unless the buffer is full. Records
  * of several threads are ordered as they come. Nothing is durable before wal_commit or wal_flush.
- * ST_LIMIT: too large (nothing appended). Any other failure: the log is poisoned.                  */
-MUST_USE enum status wal_append(struct wal *w, uint8_t type, const struct io_slice *parts, int count,
-                                struct wal_span *at, struct fault *f);
+ * ST_LIMIT: too large (nothing appended). Any other failure: the log is poisoned. */
+MUST_USE enum status wal_append(struct wal *w, uint8_t type, const struct io_slice *parts,
+                                int count, struct wal_span *at, struct fault *f);
 
 enum wal_mode {
     WAL_DURABLE,  /* returns when everything up to lsn is synced (group commit)                   */
-    WAL_WRITTEN,  /* ... is handed to the operating system: survives SIGKILL, not a power cut      */
+    WAL_WRITTEN,  /* ... is handed to the operating system: survives SIGKILL, not a power cut */
     WAL_DEFERRED, /* returns at once. Loss window on a crash of process or machine: the commits of
                    * the last deferred_us, and never more than deferred_bytes, *while commits come*:
                    * the commit that finds the window over pays the sync. An owner that goes idle
-                   * calls wal_flush or wal_heartbeat, else the last ones wait for it.             */
+                   * calls wal_flush or wal_heartbeat, else the last ones wait for it. */
 };
-/* `lsn` is wal_span.end of the commit record. Thread-safe; this is where threads share a sync.      */
+/* `lsn` is wal_span.end of the commit record. Thread-safe; this is where threads share a sync. */
 MUST_USE enum status wal_commit(struct wal *w, lsn_t lsn, enum wal_mode mode, struct fault *f);
 MUST_USE enum status wal_flush(struct wal *w, struct fault *f); /* all that was appended, durable */
-/* Appends and flushes a heartbeat (change.h) when none was written for heartbeat_us and nothing else
- * was committed either; also flushes deferred commits whose window is over. Cheap otherwise: call it
- * from an idle loop.                                                                              */
+/* Appends and flushes a heartbeat (change.h) when none was written for heartbeat_us and nothing
+ * else was committed either; also flushes deferred commits whose window is over. Cheap otherwise:
+ * call it from an idle loop. */
 MUST_USE enum status wal_heartbeat(struct wal *w, struct fault *f);
-/* Makes the next segment ready now, off the commit path. Optional; any thread.                      */
+/* Makes the next segment ready now, off the commit path. Optional; any thread. */
 MUST_USE enum status wal_prepare(struct wal *w, struct fault *f);
 
 lsn_t wal_end_lsn(struct wal *w);     /* end of the last appended record */
@@ -141,27 +147,28 @@ enum wal_read_flags {
     WAL_READ_ALL = 1, /* offline: up to the last whole record, whatever the shared page says */
 };
 
-/* `at`: LSN_NONE (oldest kept) or the end (or start) LSN of a record. ST_NOT_FOUND: no log there, or
- * `at` is older than what is kept (fault names the oldest) or beyond its end.                      */
+/* `at`: LSN_NONE (oldest kept) or the end (or start) LSN of a record. ST_NOT_FOUND: no log there,
+ * or `at` is older than what is kept (fault names the oldest) or beyond its end. */
 MUST_USE enum status wal_reader_open(struct io *io, const char *dir, lsn_t at, unsigned flags,
                                      struct wal_reader **out, struct fault *f);
-/* ST_OK; ST_END: nothing more is visible now; ST_NOT_FOUND: the position was recycled under the reader
- * (it holds no slot); ST_CORRUPT: file and offset.                                                */
+/* ST_OK; ST_END: nothing more is visible now; ST_NOT_FOUND: the position was recycled under the
+ * reader (it holds no slot); ST_CORRUPT: file and offset. */
 MUST_USE enum status wal_reader_next(struct wal_reader *r, struct wal_record *out, struct fault *f);
 /* Sleeps until something after the position is visible. ST_OK; ST_TIMEOUT, also when a signal came.
- * UINT64_MAX = for ever.                                                                           */
+ * UINT64_MAX = for ever. */
 MUST_USE enum status wal_reader_wait(struct wal_reader *r, uint64_t timeout_ns);
 MUST_USE enum status wal_reader_seek(struct wal_reader *r, lsn_t at, struct fault *f);
-/* Finds the first record that begins at or after the byte position `at`, any multiple of 8: its header and
+/* Finds the first record that begins at or after the byte position `at`, any multiple of 8: its
+ * header and
  * CRC depend on where it stands, so the log can be entered anywhere and searched by halves.
- * ST_END: none is visible (the position is then the visible end).                                  */
+ * ST_END: none is visible (the position is then the visible end). */
 MUST_USE enum status wal_reader_resync(struct wal_reader *r, lsn_t at, struct fault *f);
 lsn_t wal_reader_position(const struct wal_reader *r); /* end of the last record returned */
 lsn_t wal_reader_visible(struct wal_reader *r);        /* how far one could read now       */
 void wal_reader_wake(struct wal_reader *r);            /* ends a wait in another thread     */
 void wal_reader_close(struct wal_reader *r);           /* accepts NULL */
 
-/* What the shared page says, without being the writer. ST_NOT_FOUND: no log there.                  */
+/* What the shared page says, without being the writer. ST_NOT_FOUND: no log there. */
 struct wal_state {
     uint64_t log_id, segment_bytes;
     lsn_t oldest, durable, written, visible;
@@ -170,7 +177,8 @@ struct wal_state {
     int64_t durable_wall_us;  /* wall clock at the last durable publication */
     uint64_t syncs;
 };
-MUST_USE enum status wal_state(struct io *io, const char *dir, struct wal_state *out, struct fault *f);
+MUST_USE enum status wal_state(struct io *io, const char *dir, struct wal_state *out,
+                               struct fault *f);
 
 /* ---- retention: named slots ---- */
 struct wal_slot;
@@ -189,25 +197,29 @@ struct wal_slot_info {
 };
 
 /* Creates or takes over the slot (epoch + 1) for this process. A new slot starts at `at` (LSN_NONE:
- * the oldest kept; LSN_MAX: the durable end). ST_CONFLICT with `steal` false: a living process holds it. A slot
- * that was invalidated is ST_STALE (reason in the fault) until wal_slot_drop.                      */
+ * the oldest kept; LSN_MAX: the durable end). ST_CONFLICT with `steal` false: a living process
+ * holds it. A slot that was invalidated is ST_STALE (reason in the fault) until wal_slot_drop. */
 MUST_USE enum status wal_slot_claim(struct io *io, struct clock *clock, const char *dir,
                                     const char *name, lsn_t at, uint64_t bound_bytes, bool steal,
                                     struct wal_slot **out, struct fault *f);
 /* Durable. Never moves back. ST_CONFLICT: a newer epoch has the slot (this holder is fenced off).
- * ST_STALE: it was invalidated.                                                                   */
+ * ST_STALE: it was invalidated. */
 MUST_USE enum status wal_slot_advance(struct wal_slot *s, lsn_t confirmed, struct fault *f);
-MUST_USE enum status wal_slot_check(struct wal_slot *s, struct fault *f); /* still ours? same statuses */
+MUST_USE enum status wal_slot_check(struct wal_slot *s,
+                                    struct fault *f); /* still ours? same statuses */
 const struct wal_slot_info *wal_slot_info(const struct wal_slot *s);
-void wal_slot_release(struct wal_slot *s); /* keeps the retention, gives up the holder; accepts NULL */
-MUST_USE enum status wal_slot_drop(struct io *io, const char *dir, const char *name, struct fault *f);
-/* Every slot, sorted by name: the pins `seam doctor` shows.                                        */
-MUST_USE enum status wal_slots(struct io *io, const char *dir, struct wal_slot_info out[WAL_SLOTS_MAX],
-                               size_t *count, struct fault *f);
+void wal_slot_release(
+    struct wal_slot *s); /* keeps the retention, gives up the holder; accepts NULL */
+MUST_USE enum status wal_slot_drop(struct io *io, const char *dir, const char *name,
+                                   struct fault *f);
+/* Every slot, sorted by name: the pins `seam doctor` shows. */
+MUST_USE enum status wal_slots(struct io *io, const char *dir,
+                               struct wal_slot_info out[WAL_SLOTS_MAX], size_t *count,
+                               struct fault *f);
 
 /* Lets go of whole segments before min(keep, every valid slot). Slots beyond their bound are first
  * invalidated: trace event, reason in the slot file, count in *invalidated (may be NULL). Called by
- * the owner, e.g. after a checkpoint.                                                             */
+ * the owner, e.g. after a checkpoint. */
 MUST_USE enum status wal_trim(struct wal *w, lsn_t keep, size_t *invalidated, struct fault *f);
 
 /* ---- looking at it ---- */
@@ -226,10 +238,12 @@ struct wal_check {
     lsn_t oldest, end;
     uint64_t torn_bytes; /* after `end`, never vouched for */
 };
-/* Walks every kept byte: headers, record checksums, fragments, padding, that slots lie inside. Works
- * beside a writer (up to the durable LSN) and offline. ST_CORRUPT names file and offset.           */
-MUST_USE enum status wal_verify(struct io *io, const char *dir, struct wal_check *out, struct fault *f);
-/* Explains bytes as text: a segment file from `from` on (its header, then at most `max` records).    */
+/* Walks every kept byte: headers, record checksums, fragments, padding, that slots lie inside.
+ * Works beside a writer (up to the durable LSN) and offline. ST_CORRUPT names file and offset. */
+MUST_USE enum status wal_verify(struct io *io, const char *dir, struct wal_check *out,
+                                struct fault *f);
+/* Explains bytes as text: a segment file from `from` on (its header, then at most `max`
+ * records). */
 MUST_USE enum status wal_dump(struct io *io, const char *segment_path, uint64_t from, size_t max,
                               struct buf *out, struct fault *f);
 

@@ -7,7 +7,8 @@ enum status window_open(struct window *w, struct io *io, const char *path, struc
     window_close(w);
     if (w->data == NULL) {
         w->data = malloc(WINDOW_BYTES);
-        if (w->data == NULL) return fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory to read the log");
+        if (w->data == NULL)
+            return fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory to read the log");
     }
     return file_open(io, path, FILE_READ, &w->file, f);
 }

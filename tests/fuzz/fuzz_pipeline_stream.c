@@ -5,7 +5,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct wal_options o = {.segment_bytes = WAL_SEGMENT_MIN, .buffer_bytes = 32 << 10, .log_id = 5, .visible_when_written = true};
+    struct wal_options o = {.segment_bytes = WAL_SEGMENT_MIN,
+                            .buffer_bytes = 32 << 10,
+                            .log_id = 5,
+                            .visible_when_written = true};
     struct io_sim *s = io_sim_new(1);
     struct wal *w = NULL;
     struct wal_span at;
@@ -18,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (size >= 2) {
         size_t n = data[1] < size - 2 ? data[1] : size - 2;
 
-        if (wal_append(w, data[0] % 2 ? STREAM_CHUNK : STREAM_HEARTBEAT, &(struct io_slice){data + 2, n}, 1, &at, NULL) != ST_OK)
+        if (wal_append(w, data[0] % 2 ? STREAM_CHUNK : STREAM_HEARTBEAT,
+                       &(struct io_slice){data + 2, n}, 1, &at, NULL) != ST_OK)
             __builtin_trap();
         data += 2 + n;
         size -= 2 + n;
@@ -40,5 +44,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-FUZZ_MAIN(FUZZ_SAMPLE("\x01\x15\x00\x01\x64\x64\x07\x02\x01\x00\x03\x02\x0a\x07\x00\x01\x01\x03\x02\x01k\x01o\x00"),
+FUZZ_MAIN(FUZZ_SAMPLE("\x01\x15\x00\x01\x64\x64\x07\x02\x01\x00\x03\x02\x0a\x07\x00\x01\x01\x03\x02"
+                      "\x01k\x01o\x00"),
           FUZZ_SAMPLE("\x00\x04\x00\x64\x64\x02\x00\x04\x00\x65\x01\x02"))

@@ -1,4 +1,5 @@
-/* Any bytes as any record of the log: refused or read, never past the end; what is read can be explained. */
+/* Any bytes as any record of the log: refused or read, never past the end; what is read can be
+ * explained. */
 #include "tests/fuzz/fuzz_main.h"
 #include "wal/change.h"
 
@@ -6,7 +7,8 @@ static unsigned sum(struct bytes b)
 {
     unsigned s = 0;
 
-    for (size_t i = 0; i < b.size; i++) s += b.data[i];
+    for (size_t i = 0; i < b.size; i++)
+        s += b.data[i];
     return s;
 }
 
@@ -18,12 +20,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     volatile unsigned seen = 0;
 
     if (size == 0) return 0;
-    if (change_get_row(data + 1, size - 1, &row, NULL) == ST_OK) seen += sum(row.key) + sum(row.before) + sum(row.after);
-    if (change_get_outbox(data + 1, size - 1, &box, NULL) == ST_OK) seen += sum(box.topic) + sum(box.key) + sum(box.payload);
+    if (change_get_row(data + 1, size - 1, &row, NULL) == ST_OK)
+        seen += sum(row.key) + sum(row.before) + sum(row.after);
+    if (change_get_outbox(data + 1, size - 1, &box, NULL) == ST_OK)
+        seen += sum(box.topic) + sum(box.key) + sum(box.payload);
     change_explain(data[0] % 12, data + 1, size - 1, &out);
     buf_free(&out);
     return 0;
 }
 
-FUZZ_MAIN(FUZZ_SAMPLE("\x02\xac\x02\x01\x03\x02\x02\x06\x01k\x03old\x05newer"), FUZZ_SAMPLE("\x03\x01\x00\x06orders\x01" "9\x02{}"),
+FUZZ_MAIN(FUZZ_SAMPLE("\x02\xac\x02\x01\x03\x02\x02\x06\x01k\x03old\x05newer"),
+          FUZZ_SAMPLE("\x03\x01\x00\x06orders\x01"
+                      "9\x02{}"),
           FUZZ_SAMPLE("\x05\x07\x01\x02\x63"), FUZZ_SAMPLE("\x04\x07\x00\x01\x02\x04{}[]"))

@@ -1,4 +1,5 @@
-/* A segment with bytes laid over it: opening, verifying, reading and dumping end, and believe nothing false. */
+/* A segment with bytes laid over it: opening, verifying, reading and dumping end, and believe
+ * nothing false. */
 #include <string.h>
 
 #include "engine/io_sim.h"
@@ -7,7 +8,8 @@
 
 static void make_log(struct io *io)
 {
-    struct wal_options o = {.io = io, .segment_bytes = WAL_SEGMENT_MIN, .buffer_bytes = 32 << 10, .log_id = 5};
+    struct wal_options o = {
+        .io = io, .segment_bytes = WAL_SEGMENT_MIN, .buffer_bytes = 32 << 10, .log_id = 5};
     struct wal *w = NULL;
     struct wal_span at;
 
@@ -16,7 +18,8 @@ static void make_log(struct io *io)
         uint8_t payload[64];
 
         memset(payload, i, sizeof payload);
-        if (wal_append(w, 2, &(struct io_slice){payload, (size_t)(i % 60)}, 1, &at, NULL) != ST_OK) __builtin_trap();
+        if (wal_append(w, 2, &(struct io_slice){payload, (size_t)(i % 60)}, 1, &at, NULL) != ST_OK)
+            __builtin_trap();
         if (i % 7 == 0 && wal_commit(w, at.end, WAL_DURABLE, NULL) != ST_OK) __builtin_trap();
     }
     if (wal_close(w, NULL) != ST_OK) __builtin_trap();
@@ -35,7 +38,8 @@ static void read_all(struct io *io, unsigned flags)
         }
     }
     for (lsn_t at = 64; at < 4096; at += 72) {
-        if (wal_reader_resync(r, at, NULL) == ST_OK && wal_reader_next(r, &rec, NULL) != ST_OK) __builtin_trap();
+        if (wal_reader_resync(r, at, NULL) == ST_OK && wal_reader_next(r, &rec, NULL) != ST_OK)
+            __builtin_trap();
     }
     wal_reader_close(r);
 }
@@ -55,9 +59,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     make_log(io);
     /* The first bytes say where; which file by their lowest bits. */
-    if (file_open(io, data[0] % 4 == 3 ? "log/log.meta" : data[0] % 4 == 2 ? "log/shared" : "log/0000000000000000.seg",
-                  FILE_WRITE, &file, NULL) != ST_OK) __builtin_trap();
-    if (file_write(file, (uint64_t)(data[1] | (data[2] & 15) << 8), data + 3, size - 3, NULL) != ST_OK) __builtin_trap();
+    if (file_open(io,
+                  data[0] % 4 == 3   ? "log/log.meta"
+                  : data[0] % 4 == 2 ? "log/shared"
+                                     : "log/0000000000000000.seg",
+                  FILE_WRITE, &file, NULL) != ST_OK)
+        __builtin_trap();
+    if (file_write(file, (uint64_t)(data[1] | (data[2] & 15) << 8), data + 3, size - 3, NULL) !=
+        ST_OK)
+        __builtin_trap();
     file_close(file);
     (void)!wal_verify(io, "log", NULL, NULL);
     read_all(io, 0);
@@ -73,6 +83,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-FUZZ_MAIN(FUZZ_SAMPLE("\x00\x40\x00\xff\xff\xff\xff"), FUZZ_SAMPLE("\x00\x04\x00\x01\x02\x03"), FUZZ_SAMPLE("\x03\x08\x00\x01\x00"),
-          FUZZ_SAMPLE("\x02\x20\x00\x88\x13\x00\x00\x00\x00\x00\x00\x77\xec\xff\xff\xff\xff\xff\xff"),
-          FUZZ_SAMPLE("\x00\x80\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"))
+FUZZ_MAIN(
+    FUZZ_SAMPLE("\x00\x40\x00\xff\xff\xff\xff"), FUZZ_SAMPLE("\x00\x04\x00\x01\x02\x03"),
+    FUZZ_SAMPLE("\x03\x08\x00\x01\x00"),
+    FUZZ_SAMPLE("\x02\x20\x00\x88\x13\x00\x00\x00\x00\x00\x00\x77\xec\xff\xff\xff\xff\xff\xff"),
+    FUZZ_SAMPLE("\x00\x80\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+                "\x00\x00\x00"))

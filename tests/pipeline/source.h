@@ -1,5 +1,6 @@
-/* source - a shop in miniature: writes transactions straight into a log, and knows what must come out of the
- * stream. Transaction k's content follows from k alone, so a reader anywhere can check any event.   */
+/* source - a shop in miniature: writes transactions straight into a log, and knows what must come
+ * out of the stream. Transaction k's content follows from k alone, so a reader anywhere can check
+ * any event. */
 #ifndef SEAM_TESTS_PIPELINE_SOURCE_H
 #define SEAM_TESTS_PIPELINE_SOURCE_H
 
@@ -53,17 +54,23 @@ static void source_put(struct wal *w, uint8_t type, struct buf *b, struct wal_sp
     buf_clear(b);
 }
 
-static void source_put_change(const struct source *s, struct wal *w, uint64_t k, uint64_t seq, uint8_t *bytes, struct buf *b)
+static void source_put_change(const struct source *s, struct wal *w, uint64_t k, uint64_t seq,
+                              uint8_t *bytes, struct buf *b)
 {
     size_t n = source_body(s, k, seq, bytes);
     struct wal_span at;
     struct bytes key = {bytes, 16}, row = {bytes, n};
 
     if (seq % 5 == 3) {
-        change_put_outbox(b, &(struct change_outbox){k, seq, {(const uint8_t *)"orders", 6}, key, row});
+        change_put_outbox(
+            b, &(struct change_outbox){k, seq, {(const uint8_t *)"orders", 6}, key, row});
         source_put(w, CHANGE_OUTBOX, b, &at);
     } else {
-        struct change_row c = {.txn = k, .seq = seq, .table = 1 + (uint32_t)(k % 3), .version = 1, .op = (uint8_t)(1 + seq % 3),
+        struct change_row c = {.txn = k,
+                               .seq = seq,
+                               .table = 1 + (uint32_t)(k % 3),
+                               .version = 1,
+                               .op = (uint8_t)(1 + seq % 3),
                                .key = key};
 
         if (c.op != OP_INSERT) c.before = row;
@@ -128,7 +135,10 @@ static void source_check(const struct source *s, uint64_t k, const struct stream
     free(want);
 }
 
-static bool silent(const struct source *s, uint64_t k) { return source_aborts(s, k) || source_changes(s, k) == 0; }
+static bool silent(const struct source *s, uint64_t k)
+{
+    return source_aborts(s, k) || source_changes(s, k) == 0;
+}
 
 /* Follows a stream and demands every event once, in order; takes all there is. */
 struct follower { const struct source *s; uint64_t k, seq, offset; lsn_t lsn; };

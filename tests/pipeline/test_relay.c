@@ -1,4 +1,5 @@
-/* The relay against the log it tails: killed at any instant, it loses nothing, repeats nothing, keeps order. */
+/* The relay against the log it tails: killed at any instant, it loses nothing, repeats nothing,
+ * keeps order. */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -29,7 +30,8 @@ static struct wal *open_log(const struct platform *p)
     return w;
 }
 
-static struct stream_reader *open_stream(const struct platform *p, enum stream_from from, int64_t number)
+static struct stream_reader *open_stream(const struct platform *p, enum stream_from from,
+                                         int64_t number)
 {
     struct stream_reader *r = NULL;
     struct fault f = {0};
@@ -90,7 +92,8 @@ static void test_relay_ships_nothing_before_it_is_durable(void)
     lsn_t lsn;
 
     ASSERT_OK(relay_open(&p, &small, &relay, &f), &f);
-    for (uint64_t k = 0; k < 10; k++) source_append(&s, w, k, &lsn);
+    for (uint64_t k = 0; k < 10; k++)
+        source_append(&s, w, k, &lsn);
     ASSERT_OK(wal_commit(w, wal_end_lsn(w), WAL_WRITTEN, &f), &f);
     ASSERT_OK(relay_step(relay, &f), &f); /* a heartbeat: it has seen that the log is empty */
     ASSERT_STATUS(relay_step(relay, &f), ST_END);
@@ -151,7 +154,8 @@ static void test_relay_killed_at_random_instants_loses_and_repeats_nothing(void)
         usleep((useconds_t)rng_below(&rng, 6000));
         ck_assert_int_eq(kill(pid, SIGKILL), 0);
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-        ck_assert_msg(WIFSIGNALED(status), "the relay stopped by itself: status %d", WEXITSTATUS(status));
+        ck_assert_msg(WIFSIGNALED(status), "the relay stopped by itself: status %d",
+                      WEXITSTATUS(status));
         follow(&fo, r);
     }
     ASSERT_OK(wal_flush(w, &f), &f);
@@ -171,7 +175,8 @@ static void test_relay_killed_at_random_instants_loses_and_repeats_nothing(void)
     ASSERT_OK(wal_close(w, &f), &f);
 }
 
-/* Goal: after a power cut at any call the relay makes, the same events come back with the same offsets. */
+/* Goal: after a power cut at any call the relay makes, the same events come back with the same
+ * offsets. */
 static void test_relay_power_cut_at_every_call_makes_the_same_stream(void)
 {
     struct source s = {.seed = test_seed(), .large_every = 10, .large_size = 400, .row_max = 800};
@@ -189,7 +194,8 @@ static void test_relay_power_cut_at_every_call_makes_the_same_stream(void)
         struct fault f = {0};
         lsn_t lsn;
 
-        for (uint64_t k = 0; k < 35; k++) source_append(&s, w, k, &lsn);
+        for (uint64_t k = 0; k < 35; k++)
+            source_append(&s, w, k, &lsn);
         ASSERT_OK(wal_close(w, &f), &f);
         io_sim_plant(sim, SIM_POWER_CUT, nth, true);
         if (relay_open(&p, &o, &relay, NULL) == ST_OK && relay_run(relay, &once, NULL) == ST_OK) {
@@ -278,7 +284,8 @@ static void test_relay_slot_follows_what_the_stream_has_synced(void)
     lsn_t lsn;
 
     ASSERT_OK(relay_open(&p, &small, &relay, &f), &f);
-    for (uint64_t k = 0; k < 200; k++) source_append(&s, w, k, &lsn);
+    for (uint64_t k = 0; k < 200; k++)
+        source_append(&s, w, k, &lsn);
     ASSERT_OK(wal_flush(w, &f), &f);
     ASSERT_OK(wal_trim(w, LSN_MAX, &lost, &f), &f);
     ck_assert_uint_lt(wal_oldest_lsn(w), WAL_SEGMENT_MIN);
@@ -293,7 +300,8 @@ static void test_relay_beyond_its_bound_is_told_and_begins_anew(void)
 {
     struct platform p = place(io_posix(), test_dir());
     struct source s = {.seed = 5, .row_max = 3000};
-    struct relay_options o = {.segment_bytes = WAL_SEGMENT_MIN, .slot_bound_bytes = 2 * WAL_SEGMENT_MIN};
+    struct relay_options o = {.segment_bytes = WAL_SEGMENT_MIN,
+                              .slot_bound_bytes = 2 * WAL_SEGMENT_MIN};
     struct relay_run_options once = {.until_caught_up = true};
     struct wal *w = open_log(&p);
     struct relay *relay = NULL;
@@ -310,9 +318,11 @@ static void test_relay_beyond_its_bound_is_told_and_begins_anew(void)
     ASSERT_OK(relay_run(relay, &once, &f), &f);
     ASSERT_OK(relay_close(relay, &f), &f);
     relay = NULL;
-    for (uint64_t k = 1; k < 200; k++) source_append(&s, w, k, &lsn);
+    for (uint64_t k = 1; k < 200; k++)
+        source_append(&s, w, k, &lsn);
     ASSERT_OK(wal_flush(w, &f), &f);
-    /* Invalidated, but the log is still whole: nothing was lost, so the relay takes its slot again. */
+    /* Invalidated, but the log is still whole: nothing was lost, so the relay takes its slot
+     * again. */
     ASSERT_OK(wal_trim(w, LSN_NONE, &lost, &f), &f);
     ck_assert_uint_eq(lost, 1);
     ASSERT_OK(relay_open(&p, &o, &relay, &f), &f);
@@ -331,7 +341,8 @@ static void test_relay_beyond_its_bound_is_told_and_begins_anew(void)
     /* A sink that has applied nothing is not fed from the middle. */
     ASSERT_STATUS(stream_reader_open(p.io, path, STREAM_FROM_LSN, 0, &r, &f), ST_NOT_FOUND);
     fault_clear(&f);
-    ASSERT_OK(stream_reader_open(p.io, path, STREAM_FROM_LSN, (int64_t)wal_oldest_lsn(w), &r, &f), &f);
+    ASSERT_OK(stream_reader_open(p.io, path, STREAM_FROM_LSN, (int64_t)wal_oldest_lsn(w), &r, &f),
+              &f);
     stream_reader_close(r);
     ASSERT_OK(relay_close(relay, &f), &f);
     ASSERT_OK(wal_close(w, &f), &f);
@@ -348,4 +359,7 @@ static const struct named_test tests[] = {
     T(test_relay_beyond_its_bound_is_told_and_begins_anew),
 };
 
-int main(int argc, char **argv) { return run_tests("relay", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("relay", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -1,4 +1,5 @@
-/* The stream against a naive twin: every place can be found, every gap and every flipped byte is noticed. */
+/* The stream against a naive twin: every place can be found, every gap and every flipped byte is
+ * noticed. */
 #include <stdio.h>
 
 #include "engine/io_sim.h"
@@ -10,11 +11,19 @@
 
 enum { TXNS = 300 };
 
-/* Writes TXNS transactions; transaction k commits at LSN 100 + 10 k, has k % 4 + 1 events, at time 1000 k. */
-static uint64_t events_of(uint64_t k) { return k % 4 + 1; }
-static lsn_t lsn_of(uint64_t k) { return 104 + 8 * k; }
+/* Writes TXNS transactions; transaction k commits at LSN 100 + 10 k, has k % 4 + 1 events, at time
+ * 1000 k. */
+static uint64_t events_of(uint64_t k)
+{
+    return k % 4 + 1;
+}
+static lsn_t lsn_of(uint64_t k)
+{
+    return 104 + 8 * k;
+}
 
-static struct stream_writer *open_writer(struct io *io, const char *dir, const struct stream_writer_options *o)
+static struct stream_writer *open_writer(struct io *io, const char *dir,
+                                         const struct stream_writer_options *o)
 {
     struct stream_writer_options plain = {.log_id = 5, .segment_bytes = WAL_SEGMENT_MIN};
     struct stream_writer *w = NULL;
@@ -27,7 +36,8 @@ static struct stream_writer *open_writer(struct io *io, const char *dir, const s
 
 static void write_transaction(struct stream_writer *w, uint64_t k)
 {
-    struct stream_transaction t = {.lsn = lsn_of(k), .txn = k, .total = events_of(k), .wall_us = (int64_t)(1000 * k)};
+    struct stream_transaction t = {
+        .lsn = lsn_of(k), .txn = k, .total = events_of(k), .wall_us = (int64_t)(1000 * k)};
     uint8_t row[400] = {0};
     struct buf b = {0};
     struct fault f = {0};
@@ -35,7 +45,12 @@ static void write_transaction(struct stream_writer *w, uint64_t k)
     put_u64(row, k);
     ASSERT_OK(stream_begin(w, &t, &f), &f);
     for (uint64_t seq = 0; seq < t.total; seq++) {
-        struct change_row c = {.txn = k, .seq = seq, .table = 1, .version = 1, .op = OP_INSERT, .key = {row, 8},
+        struct change_row c = {.txn = k,
+                               .seq = seq,
+                               .table = 1,
+                               .version = 1,
+                               .op = OP_INSERT,
+                               .key = {row, 8},
                                .after = {row, sizeof row}};
 
         change_put_row(&b, &c);
@@ -49,7 +64,8 @@ static void write_transaction(struct stream_writer *w, uint64_t k)
 static void write_all(struct io *io, const char *dir)
 {
     struct clock_sim clock;
-    struct stream_writer_options o = {.clock = &clock.clock, .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN};
+    struct stream_writer_options o = {
+        .clock = &clock.clock, .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN};
     struct stream_writer *w;
     struct fault f = {0};
 
@@ -64,7 +80,8 @@ static void write_all(struct io *io, const char *dir)
 }
 
 /* The first event that is not a heartbeat, from a place. */
-static enum status first_event(struct io *io, const char *dir, enum stream_from from, int64_t number, struct stream_event *e)
+static enum status first_event(struct io *io, const char *dir, enum stream_from from,
+                               int64_t number, struct stream_event *e)
 {
     struct stream_reader *r = NULL;
     enum status st = stream_reader_open(io, dir, from, number, &r, NULL);
@@ -86,21 +103,30 @@ static void test_stream_every_place_is_found_by_offset_lsn_and_time(void)
     write_all(io_posix(), test_dir());
     for (uint64_t k = 0; k < TXNS; k++) {
         for (uint64_t seq = 0; seq < events_of(k); seq++, offset++) {
-            ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset, &e), ST_OK);
+            ASSERT_STATUS(
+                first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset, &e),
+                ST_OK);
             ck_assert_uint_eq(e.offset, offset);
             ck_assert_uint_eq(e.txn, k);
             ck_assert_uint_eq(e.seq, seq);
         }
-        ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k) - 1, &e), ST_OK);
+        ASSERT_STATUS(
+            first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k) - 1, &e),
+            ST_OK);
         ck_assert_uint_eq(e.txn, k);
         ck_assert_uint_eq(e.seq, 0);
-        ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k), &e), k + 1 < TXNS ? ST_OK : ST_END);
+        ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k), &e),
+                      k + 1 < TXNS ? ST_OK : ST_END);
         if (k + 1 < TXNS) ck_assert_uint_eq(e.txn, k + 1);
-        ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_TIME, (int64_t)(1000 * k) - 999, &e), ST_OK);
+        ASSERT_STATUS(
+            first_event(io_posix(), test_dir(), STREAM_FROM_TIME, (int64_t)(1000 * k) - 999, &e),
+            ST_OK);
         ck_assert_uint_eq(e.txn, k);
     }
-    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset, &e), ST_END);
-    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset + 1, &e), ST_NOT_FOUND);
+    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset, &e),
+                  ST_END);
+    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset + 1, &e),
+                  ST_NOT_FOUND);
     ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_END, 0, &e), ST_END);
 }
 
@@ -111,11 +137,15 @@ static void test_stream_lsn_beyond_the_end_passes_over_what_comes_again(void)
     struct stream_event e;
     struct fault f = {0};
 
-    for (uint64_t k = 0; k < 5; k++) write_transaction(w, k);
+    for (uint64_t k = 0; k < 5; k++)
+        write_transaction(w, k);
     ASSERT_OK(stream_flush(w, &f), &f);
-    ASSERT_OK(stream_reader_open(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(7), &r, &f), &f);
+    ASSERT_OK(
+        stream_reader_open(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(7), &r, &f),
+        &f);
     ASSERT_STATUS(stream_reader_next(r, &e, &f), ST_END);
-    for (uint64_t k = 5; k < 10; k++) write_transaction(w, k);
+    for (uint64_t k = 5; k < 10; k++)
+        write_transaction(w, k);
     ASSERT_OK(stream_flush(w, &f), &f);
     ASSERT_OK(stream_reader_wait(r, 0), &f);
     ASSERT_OK(stream_reader_next(r, &e, &f), &f);
@@ -126,7 +156,8 @@ static void test_stream_lsn_beyond_the_end_passes_over_what_comes_again(void)
 
 static void test_stream_retention_stops_at_consumers_then_invalidates(void)
 {
-    struct stream_writer_options o = {.log_id = 5, .segment_bytes = WAL_SEGMENT_MIN, .retain_bytes = 1};
+    struct stream_writer_options o = {
+        .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN, .retain_bytes = 1};
     struct stream_writer *w = open_writer(io_posix(), test_dir(), &o);
     struct stream_consumers *c = NULL;
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
@@ -139,14 +170,16 @@ static void test_stream_retention_stops_at_consumers_then_invalidates(void)
 
     ASSERT_OK(stream_consumers_open(io_posix(), test_dir(), &c, &f), &f);
     ASSERT_OK(stream_consumer_join(c, "view", &slot, &f), &f);
-    for (uint64_t k = 0; k < TXNS; k++) write_transaction(w, k);
+    for (uint64_t k = 0; k < TXNS; k++)
+        write_transaction(w, k);
     ASSERT_OK(stream_sync(w, NULL, &f), &f);
     ASSERT_OK(stream_trim(w, &lost, &f), &f);
     ASSERT_OK(stream_state(io_posix(), test_dir(), &state, &f), &f);
     ck_assert_uint_eq(state.oldest_offset, 0);
     ck_assert_uint_eq(lost, 0);
     ASSERT_OK(stream_reader_open(io_posix(), test_dir(), STREAM_FROM_START, 0, &r, &f), &f);
-    while (e.txn < 200 || e.kind != STREAM_COMMIT) ASSERT_OK(stream_reader_next(r, &e, &f), &f);
+    while (e.txn < 200 || e.kind != STREAM_COMMIT)
+        ASSERT_OK(stream_reader_next(r, &e, &f), &f);
     stream_consumer_confirm(c, slot, &e, 42);
     stream_reader_close(r);
     ck_assert_uint_eq(stream_consumers_list(c, list), 1);
@@ -158,7 +191,8 @@ static void test_stream_retention_stops_at_consumers_then_invalidates(void)
     ASSERT_OK(stream_state(io_posix(), test_dir(), &state, &f), &f);
     ck_assert_uint_gt(state.oldest_offset, 0);
     /* What it needs next is still there; what came before is refused, not passed over. */
-    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(200), &e), ST_OK);
+    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(200), &e),
+                  ST_OK);
     ck_assert_uint_eq(e.txn, 201);
     ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, 0, &e), ST_NOT_FOUND);
     ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, 0, &e), ST_NOT_FOUND);
@@ -211,7 +245,8 @@ static void test_stream_every_flipped_byte_is_found(void)
     struct wal_state state;
     struct fault f = {0};
 
-    for (uint64_t k = 0; k < 8; k++) write_transaction(w, k);
+    for (uint64_t k = 0; k < 8; k++)
+        write_transaction(w, k);
     ASSERT_OK(stream_writer_close(w, &f), &f);
     ASSERT_OK(wal_state(io, "stream", &state, &f), &f);
     for (uint64_t at = 0; at < state.durable; at += 1 + at % 3) {
@@ -229,8 +264,8 @@ static void test_stream_every_flipped_byte_is_found(void)
                 commits++;
             }
         }
-        ck_assert_msg(st == ST_CORRUPT, "byte %llu: %s after %llu transactions", (unsigned long long)at, status_name(st),
-                      (unsigned long long)commits);
+        ck_assert_msg(st == ST_CORRUPT, "byte %llu: %s after %llu transactions",
+                      (unsigned long long)at, status_name(st), (unsigned long long)commits);
         stream_reader_close(r);
         ck_assert(io_sim_flip(s, "stream/0000000000000000.seg", at, 0x10));
     }
@@ -239,7 +274,11 @@ static void test_stream_every_flipped_byte_is_found(void)
 
 /* ---- dead letters ---- */
 
-struct letters { int count; uint64_t id[10], txn[10]; enum dead_verdict verdict[10]; };
+struct letters {
+    int count;
+    uint64_t id[10], txn[10];
+    enum dead_verdict verdict[10];
+};
 
 static enum status take_letter(void *ctx, const struct dead_letter *d, struct fault *f)
 {
@@ -267,7 +306,8 @@ static void test_dead_letters_are_kept_listed_and_resolved_once(void)
     struct fault f = {0};
     uint64_t id;
 
-    for (uint64_t k = 0; k < 12; k++) write_transaction(w, k);
+    for (uint64_t k = 0; k < 12; k++)
+        write_transaction(w, k);
     ASSERT_OK(stream_writer_close(w, &f), &f);
     ASSERT_OK(dead_letters(&p, "view", false, take_letter, &l, &f), &f);
     ck_assert_int_eq(l.count, 0);
@@ -277,7 +317,8 @@ static void test_dead_letters_are_kept_listed_and_resolved_once(void)
         if (e.kind != STREAM_ROW || e.txn % 4 != 0) continue;
         ASSERT_OK(dead_letter_add(&p, "view", &e, "price is negative", &id, &f), &f);
         ck_assert_uint_eq(id, e.txn / 4 + 1);
-        ASSERT_OK(dead_letter_add(&p, "view", &e, "price is negative", &id, &f), &f); /* delivered again */
+        ASSERT_OK(dead_letter_add(&p, "view", &e, "price is negative", &id, &f),
+                  &f); /* delivered again */
         ck_assert_uint_eq(id, e.txn / 4 + 1);
     }
     stream_reader_close(r);
@@ -301,18 +342,26 @@ static void test_dead_letters_are_kept_listed_and_resolved_once(void)
 /* ---- compacted view ---- */
 
 enum { KEYS = 40 };
-struct fold { uint64_t version[KEYS]; bool live[KEYS]; }; /* the naive twin */
+struct fold {
+    uint64_t version[KEYS];
+    bool live[KEYS];
+}; /* the naive twin */
 
 static void put_key(struct stream_writer *w, struct fold *fold, uint64_t k, uint64_t key, bool gone)
 {
     struct stream_transaction t = {.lsn = lsn_of(k), .txn = k, .total = 1, .wall_us = 1};
-    struct change_row c = {.txn = k, .table = 1 + (uint32_t)(key % 2), .version = 1, .op = gone ? OP_DELETE : OP_INSERT,
+    struct change_row c = {.txn = k,
+                           .table = 1 + (uint32_t)(key % 2),
+                           .version = 1,
+                           .op = gone ? OP_DELETE : OP_INSERT,
                            .key = {(uint8_t *)&key, 8}};
     struct buf b = {0};
     struct fault f = {0};
 
-    if (gone) c.before = c.key;
-    else c.after = (struct bytes){(uint8_t *)&k, 8};
+    if (gone)
+        c.before = c.key;
+    else
+        c.after = (struct bytes){(uint8_t *)&k, 8};
     change_put_row(&b, &c);
     ASSERT_OK(stream_begin(w, &t, &f), &f);
     ASSERT_OK(stream_event_put(w, CHANGE_ROW, b.data, b.size, &f), &f);
@@ -349,15 +398,22 @@ static void test_compacted_view_is_the_fold_of_the_stream(void)
         if (k == 499) half = fold;
     }
     ASSERT_OK(stream_flush(w, &f), &f);
-    ASSERT_OK(stream_compacted(io_posix(), test_dir(), lsn_of(499), 1 << 20, take_row, &half, &c, &f), &f);
+    ASSERT_OK(
+        stream_compacted(io_posix(), test_dir(), lsn_of(499), 1 << 20, take_row, &half, &c, &f),
+        &f);
     ck_assert_uint_eq(c.next_offset, 500);
     ck_assert_uint_eq(c.lsn, lsn_of(499));
-    for (int k = 0; k < KEYS; k++) ck_assert(!half.live[k]);
-    ASSERT_OK(stream_compacted(io_posix(), test_dir(), LSN_MAX, 1 << 20, take_row, &fold, &c, &f), &f);
+    for (int k = 0; k < KEYS; k++)
+        ck_assert(!half.live[k]);
+    ASSERT_OK(stream_compacted(io_posix(), test_dir(), LSN_MAX, 1 << 20, take_row, &fold, &c, &f),
+              &f);
     ck_assert_uint_eq(c.next_offset, 1000);
     ck_assert_uint_eq(c.events, 1000);
-    for (int k = 0; k < KEYS; k++) ck_assert(!fold.live[k]);
-    ASSERT_STATUS(stream_compacted(io_posix(), test_dir(), LSN_MAX, 1000, take_row, &fold, &c, NULL), ST_LIMIT);
+    for (int k = 0; k < KEYS; k++)
+        ck_assert(!fold.live[k]);
+    ASSERT_STATUS(
+        stream_compacted(io_posix(), test_dir(), LSN_MAX, 1000, take_row, &fold, &c, NULL),
+        ST_LIMIT);
     ASSERT_OK(stream_writer_close(w, &f), &f);
 }
 
@@ -371,4 +427,7 @@ static const struct named_test tests[] = {
     T(test_compacted_view_is_the_fold_of_the_stream),
 };
 
-int main(int argc, char **argv) { return run_tests("stream", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("stream", tests, ARRAY_LEN(tests), argc, argv);
+}

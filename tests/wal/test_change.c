@@ -1,4 +1,5 @@
-/* The words of a change: golden bytes, round trips, and every truncated or lengthened record refused. */
+/* The words of a change: golden bytes, round trips, and every truncated or lengthened record
+ * refused. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,13 +10,17 @@
 
 enum { WAL_SEG = 64 << 10 };
 
-static struct bytes text(const char *s) { return (struct bytes){(const uint8_t *)s, strlen(s)}; }
+static struct bytes text(const char *s)
+{
+    return (struct bytes){(const uint8_t *)s, strlen(s)};
+}
 
 static void expect(const struct buf *b, const char *hex)
 {
     char got[512] = "";
 
-    for (size_t i = 0; i < b->size; i++) (void)snprintf(got + 2 * i, 3, "%02x", b->data[i]);
+    for (size_t i = 0; i < b->size; i++)
+        (void)snprintf(got + 2 * i, 3, "%02x", b->data[i]);
     ck_assert_str_eq(got, hex);
 }
 
@@ -23,15 +28,36 @@ static void test_change_bytes_are_as_documented(void)
 {
     struct buf b = {0};
 
-    change_put_row(&b, &(struct change_row){.txn = 300, .seq = 1, .table = 3, .version = 2, .op = OP_UPDATE,
-                                            .key = text("k"), .before = text("old"), .after = text("newer")});
-    expect(&b, "ac02" "01" "03" "02" "02" "06" "016b" "036f6c64" "056e65776572");
+    change_put_row(&b, &(struct change_row){.txn = 300,
+                                            .seq = 1,
+                                            .table = 3,
+                                            .version = 2,
+                                            .op = OP_UPDATE,
+                                            .key = text("k"),
+                                            .before = text("old"),
+                                            .after = text("newer")});
+    expect(&b, "ac02"
+               "01"
+               "03"
+               "02"
+               "02"
+               "06"
+               "016b"
+               "036f6c64"
+               "056e65776572");
     buf_clear(&b);
     change_put_commit(&b, &(struct change_commit){7, -1, 2, 99});
-    expect(&b, "07" "01" "02" "63");
+    expect(&b, "07"
+               "01"
+               "02"
+               "63");
     buf_clear(&b);
     change_put_outbox(&b, &(struct change_outbox){1, 0, text("orders"), text("9"), text("{}")});
-    expect(&b, "01" "00" "066f7264657273" "0139" "027b7d");
+    expect(&b, "01"
+               "00"
+               "066f7264657273"
+               "0139"
+               "027b7d");
     buf_free(&b);
 }
 
@@ -70,10 +96,14 @@ static struct bytes some(struct rng *r, uint8_t *space, size_t max)
 
 static bool same(struct bytes a, struct bytes b)
 {
-    return (a.data == NULL) == (b.data == NULL) && a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+    return (a.data == NULL) == (b.data == NULL) && a.size == b.size &&
+           (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
-static uint64_t any_u64(struct rng *r) { return rng_u64(r) >> rng_below(r, 64); }
+static uint64_t any_u64(struct rng *r)
+{
+    return rng_u64(r) >> rng_below(r, 64);
+}
 
 static void test_change_rows_round_trip_and_cut_ones_are_refused(void)
 {
@@ -82,9 +112,13 @@ static void test_change_rows_round_trip_and_cut_ones_are_refused(void)
 
     rng_seed(&r, test_seed());
     for (int i = 0; i < test_scale(3000); i++) {
-        struct change_row c = {.txn = any_u64(&r), .seq = any_u64(&r), .table = (uint32_t)any_u64(&r),
-                               .version = (uint32_t)any_u64(&r), .op = (uint8_t)(1 + rng_below(&r, 3)),
-                               .flags = rng_below(&r, 5) == 0 ? CHANGE_REPAIR : 0, .key = some(&r, key, sizeof key)};
+        struct change_row c = {.txn = any_u64(&r),
+                               .seq = any_u64(&r),
+                               .table = (uint32_t)any_u64(&r),
+                               .version = (uint32_t)any_u64(&r),
+                               .op = (uint8_t)(1 + rng_below(&r, 3)),
+                               .flags = rng_below(&r, 5) == 0 ? CHANGE_REPAIR : 0,
+                               .key = some(&r, key, sizeof key)};
         struct change_row got = {0};
         struct buf b = {0};
         uint8_t *copy;
@@ -93,7 +127,8 @@ static void test_change_rows_round_trip_and_cut_ones_are_refused(void)
         if (c.op != OP_DELETE) c.after = some(&r, after, sizeof after);
         change_put_row(&b, &c);
         ASSERT_STATUS(change_get_row(b.data, b.size, &got, NULL), ST_OK);
-        ck_assert(got.txn == c.txn && got.seq == c.seq && got.table == c.table && got.version == c.version && got.op == c.op);
+        ck_assert(got.txn == c.txn && got.seq == c.seq && got.table == c.table &&
+                  got.version == c.version && got.op == c.op);
         ck_assert(same(got.key, c.key) && same(got.before, c.before) && same(got.after, c.after));
         ck_assert_uint_eq(got.flags & CHANGE_REPAIR, c.flags);
         for (size_t cut = 0; cut < b.size; cut += 1 + cut / 8) {
@@ -159,15 +194,21 @@ static void test_change_other_records_round_trip(void)
     for (int i = 0; i < test_scale(500); i++) {
         change_put_begin(&b, &(struct change_begin){any_u64(&r)});
         check_other(CHANGE_BEGIN, &b);
-        change_put_outbox(&b, &(struct change_outbox){any_u64(&r), any_u64(&r), text("topic"), text(""), text("payload")});
+        change_put_outbox(&b, &(struct change_outbox){any_u64(&r), any_u64(&r), text("topic"),
+                                                      text(""), text("payload")});
         check_other(CHANGE_OUTBOX, &b);
-        change_put_schema(&b, &(struct change_schema){any_u64(&r), any_u64(&r), (uint32_t)any_u64(&r), 3, text("{\"table\":1}")});
+        change_put_schema(&b,
+                          &(struct change_schema){any_u64(&r), any_u64(&r), (uint32_t)any_u64(&r),
+                                                  3, text("{\"table\":1}")});
         check_other(CHANGE_SCHEMA, &b);
-        change_put_commit(&b, &(struct change_commit){any_u64(&r), (int64_t)any_u64(&r), any_u64(&r), any_u64(&r)});
+        change_put_commit(&b, &(struct change_commit){any_u64(&r), (int64_t)any_u64(&r),
+                                                      any_u64(&r), any_u64(&r)});
         check_other(CHANGE_COMMIT, &b);
-        change_put_heartbeat(&b, &(struct change_heartbeat){any_u64(&r), -(int64_t)(any_u64(&r) >> 1)});
+        change_put_heartbeat(&b,
+                             &(struct change_heartbeat){any_u64(&r), -(int64_t)(any_u64(&r) >> 1)});
         check_other(CHANGE_HEARTBEAT, &b);
-        change_put_checkpoint(&b, &(struct change_checkpoint){any_u64(&r), (int64_t)any_u64(&r), any_u64(&r)});
+        change_put_checkpoint(
+            &b, &(struct change_checkpoint){any_u64(&r), (int64_t)any_u64(&r), any_u64(&r)});
         check_other(CHANGE_CHECKPOINT, &b);
         change_put_mark(&b, &(struct change_mark){(uint32_t)any_u64(&r), text("low watermark")});
         check_other(CHANGE_MARK, &b);
@@ -178,8 +219,14 @@ static void test_change_other_records_round_trip(void)
 /* The head that the row store builds for wal_append is the same record. */
 static void test_change_row_head_is_the_same_record(void)
 {
-    struct change_row c = {.txn = 12345678, .seq = 200, .table = 3, .version = 1, .op = OP_UPDATE, .key = text("key"),
-                           .before = text("before"), .after = text("after")};
+    struct change_row c = {.txn = 12345678,
+                           .seq = 200,
+                           .table = 3,
+                           .version = 1,
+                           .op = OP_UPDATE,
+                           .key = text("key"),
+                           .before = text("before"),
+                           .after = text("after")};
     uint8_t head[CHANGE_HEAD_MAX + 3], mid[10];
     size_t mid_size, n = change_row_head(head, &c, mid, &mid_size);
     struct buf whole = {0}, parts = {0};
@@ -203,4 +250,7 @@ static const struct named_test tests[] = {
     T(test_change_row_head_is_the_same_record),
 };
 
-int main(int argc, char **argv) { return run_tests("change", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("change", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -30,7 +30,8 @@ static size_t payload(uint64_t n, size_t max, uint8_t *out)
     return size;
 }
 
-static enum status append(struct wal *w, uint64_t n, size_t max, struct wal_span *at, struct fault *f)
+static enum status append(struct wal *w, uint64_t n, size_t max, struct wal_span *at,
+                          struct fault *f)
 {
     uint8_t *p = malloc(max + 8);
     size_t size, half;
@@ -39,13 +40,15 @@ static enum status append(struct wal *w, uint64_t n, size_t max, struct wal_span
     ck_assert(p != NULL);
     size = payload(n, max, p);
     half = size / 3;
-    st = wal_append(w, (uint8_t)(1 + n % 9), (struct io_slice[]){{p, half}, {p + half, size - half}}, 2, at, f);
+    st = wal_append(w, (uint8_t)(1 + n % 9),
+                    (struct io_slice[]){{p, half}, {p + half, size - half}}, 2, at, f);
     free(p);
     return st;
 }
 
 /* Reads records first, first + 1, ... and returns the number after the last. */
-static uint64_t read_all(struct io *io, const char *dir, lsn_t at, uint64_t first, size_t max, unsigned flags)
+static uint64_t read_all(struct io *io, const char *dir, lsn_t at, uint64_t first, size_t max,
+                         unsigned flags)
 {
     struct wal_reader *r = NULL;
     struct wal_record rec;
@@ -57,8 +60,8 @@ static uint64_t read_all(struct io *io, const char *dir, lsn_t at, uint64_t firs
     while ((st = wal_reader_next(r, &rec, &f)) == ST_OK) {
         size_t size = payload(first, max, want);
 
-        ck_assert_msg(rec.size == size && memcmp(rec.data, want, size) == 0, "record %llu is not as appended",
-                      (unsigned long long)first);
+        ck_assert_msg(rec.size == size && memcmp(rec.data, want, size) == 0,
+                      "record %llu is not as appended", (unsigned long long)first);
         ck_assert_uint_eq(rec.type, 1 + first % 9);
         ck_assert_uint_eq(rec.end, wal_reader_position(r));
         first++;
@@ -71,7 +74,8 @@ static uint64_t read_all(struct io *io, const char *dir, lsn_t at, uint64_t firs
 
 static struct wal *open_log(struct io *io, const char *dir, struct wal_recovered *rec)
 {
-    struct wal_options o = {.io = io, .segment_bytes = SMALL, .buffer_bytes = 32 << 10, .log_id = 77};
+    struct wal_options o = {
+        .io = io, .segment_bytes = SMALL, .buffer_bytes = 32 << 10, .log_id = 77};
     struct wal *w = NULL;
     struct fault f = {0};
 
@@ -97,7 +101,8 @@ static void test_wal_records_come_back_across_segments_and_reopens(void)
 
             ck_assert_int_eq(rec.created, round == 0);
             ck_assert_uint_eq(rec.torn_bytes, 0);
-            for (uint64_t i = 0; i < count; i++) ASSERT_OK(append(w, n++, sizes[s], &at, &f), &f);
+            for (uint64_t i = 0; i < count; i++)
+                ASSERT_OK(append(w, n++, sizes[s], &at, &f), &f);
             ASSERT_OK(wal_commit(w, at.end, WAL_DURABLE, &f), &f);
             ck_assert_uint_ge(wal_durable_lsn(w), at.end);
             ck_assert_uint_eq(read_all(io_posix(), dir, LSN_NONE, 0, sizes[s], 0), n);
@@ -125,52 +130,56 @@ static void test_wal_readers_see_only_what_is_durable(void)
     ASSERT_OK(wal_close(w, &f), &f);
 }
 
-/* Goal: any prefix of the file's bytes recovers to a prefix of the records. Method: cut at each byte of
- * the tail; the shared page goes too, since it would rightly call the loss damage. */
+/* Goal: any prefix of the file's bytes recovers to a prefix of the records. Method: cut at each
+ * byte of the tail; the shared page goes too, since it would rightly call the loss damage. */
 static void test_wal_truncated_anywhere_recovers_a_prefix(void)
 {
-    char dir[300], seg[400], shared[400];
+    static const char seg[] = "log/0000000000000000.seg", shared[] = "log/shared";
+    struct io_sim *sim = io_sim_new(test_seed());
+    struct io *io = io_sim_io(sim);
     struct fault f = {0};
     struct wal_span at[40];
-    struct wal *w;
+    struct wal *w = open_log(io, "log", NULL);
     struct buf whole = {0};
-    uint64_t start;
 
-    (void)snprintf(dir, sizeof dir, "%s/log", test_dir());
-    (void)snprintf(seg, sizeof seg, "%s/0000000000000000.seg", dir);
-    (void)snprintf(shared, sizeof shared, "%s/shared", dir);
-    w = open_log(io_posix(), dir, NULL);
-    for (uint64_t i = 0; i < 40; i++) ASSERT_OK(append(w, i, 60, &at[i], &f), &f);
+    for (uint64_t i = 0; i < 40; i++)
+        ASSERT_OK(append(w, i, 60, &at[i], &f), &f);
     ASSERT_OK(wal_close(w, &f), &f);
-    ASSERT_OK(io_read_all(io_posix(), seg, 1 << 20, &whole, &f), &f);
-    start = at[20].start;
-    for (uint64_t cut = start; cut <= at[39].end; cut += 3) {
+    ASSERT_OK(io_read_all(io, seg, 1 << 20, &whole, &f), &f);
+    for (uint64_t cut = at[20].start; cut <= at[39].end; cut++) {
+        struct file *file = NULL;
         uint64_t want = 0;
-        FILE *file;
 
-        while (want < 40 && at[want].end <= cut) want++;
-        ASSERT_OK(io_unlink(io_posix(), shared, &f), &f);
-        file = fopen(seg, "wb");
-        ck_assert_uint_eq(fwrite(whole.data, 1, cut, file), cut);
-        (void)fclose(file);
-        w = open_log(io_posix(), dir, NULL);
-        ck_assert_uint_eq(read_all(io_posix(), dir, LSN_NONE, 0, 60, 0), want);
+        while (want < 40 && at[want].end <= cut)
+            want++;
+        ASSERT_OK(io_unlink(io, shared, &f), &f);
+        ASSERT_OK(file_open(io, seg, FILE_WRITE | FILE_TRUNC, &file, &f), &f);
+        ASSERT_OK(file_write(file, 0, whole.data, cut, &f), &f);
+        file_close(file);
+        w = open_log(io, "log", NULL);
+        ck_assert_uint_eq(read_all(io, "log", LSN_NONE, 0, 60, 0), want);
         for (uint64_t i = want; i < want + 3; i++) {
             struct wal_span s;
 
             ASSERT_OK(append(w, i, 60, &s, &f), &f);
         }
         ASSERT_OK(wal_close(w, &f), &f);
-        ck_assert_uint_eq(read_all(io_posix(), dir, LSN_NONE, 0, 60, 0), want + 3);
+        ck_assert_uint_eq(read_all(io, "log", LSN_NONE, 0, 60, 0), want + 3);
     }
     buf_free(&whole);
+    io_sim_free(sim);
 }
 
-/* Goal: what an acknowledged commit covers outlives a power cut at any I/O, and nothing is half there.
+/* Goal: what an acknowledged commit covers outlives a power cut at any I/O, and nothing is half
+ * there.
  * Method: cut at call 1, 2, 3 ... of a scripted run until it finishes; reboot, reopen, compare. */
 static uint64_t scripted(struct io *io, const char *dir, uint64_t from, uint64_t *acked)
 {
-    struct wal_options o = {.io = io, .segment_bytes = SMALL, .buffer_bytes = 16 << 10, .log_id = 77, .deferred_us = 1000000};
+    struct wal_options o = {.io = io,
+                            .segment_bytes = SMALL,
+                            .buffer_bytes = 16 << 10,
+                            .log_id = 77,
+                            .deferred_us = 1000000};
     struct wal *w = NULL;
     uint64_t n = from;
 
@@ -186,14 +195,15 @@ static uint64_t scripted(struct io *io, const char *dir, uint64_t from, uint64_t
         } else if (wal_commit(w, at.end, n % 2 == 0 ? WAL_WRITTEN : WAL_DEFERRED, NULL) != ST_OK) {
             break;
         }
-        if (n % 20 == 19 && wal_trim(w, wal_durable_lsn(w) / SMALL * SMALL, NULL, NULL) != ST_OK) break;
+        if (n % 20 == 19 && wal_trim(w, wal_durable_lsn(w) / SMALL * SMALL, NULL, NULL) != ST_OK)
+            break;
     }
     if (wal_close(w, NULL) == ST_OK) *acked = n;
     return n;
 }
 
-/* The oldest record that is kept: its number is in its first 8 bytes. A log that begins inside a record of
- * fragments is read from its first whole one. */
+/* The oldest record that is kept: its number is in its first 8 bytes. A log that begins inside a
+ * record of fragments is read from its first whole one. */
 static uint64_t first_number(struct io *io, const char *dir, lsn_t *at)
 {
     struct wal_reader *r = NULL;
@@ -218,7 +228,8 @@ static void crash_everywhere(enum sim_fault_kind kind, bool cut_after)
     for (bool finished = false; !finished; nth++) {
         struct io_sim *s = io_sim_new(test_seed() + nth);
         struct io *io = io_sim_io(s);
-        struct wal_options o = {.io = io, .segment_bytes = SMALL, .buffer_bytes = 16 << 10, .log_id = 77};
+        struct wal_options o = {
+            .io = io, .segment_bytes = SMALL, .buffer_bytes = 16 << 10, .log_id = 77};
         uint64_t acked = 0, appended, first, got;
         struct wal *w = NULL;
         lsn_t at;
@@ -227,12 +238,15 @@ static void crash_everywhere(enum sim_fault_kind kind, bool cut_after)
         appended = scripted(io, "p/log", 0, &acked);
         finished = !io_sim_fired(s);
         io_sim_clear(s);
-        if (cut_after || kind == SIM_POWER_CUT) io_sim_reboot(s);
-        else io_sim_kill(s);
+        if (cut_after || kind == SIM_POWER_CUT)
+            io_sim_reboot(s);
+        else
+            io_sim_kill(s);
         ASSERT_OK(wal_open("p/log", &o, &w, NULL, &f), &f);
         first = first_number(io, "p/log", &at);
         got = first == UINT64_MAX ? 0 : read_all(io, "p/log", at, first, 9000, 0);
-        ck_assert_msg(got >= acked && got <= appended + 1, "call %llu: acknowledged %llu, recovered %llu of %llu",
+        ck_assert_msg(got >= acked && got <= appended + 1,
+                      "call %llu: acknowledged %llu, recovered %llu of %llu",
                       (unsigned long long)nth, (unsigned long long)acked, (unsigned long long)got,
                       (unsigned long long)appended);
         for (uint64_t i = got; i < got + 5; i++) {
@@ -241,17 +255,30 @@ static void crash_everywhere(enum sim_fault_kind kind, bool cut_after)
             ASSERT_OK(append(w, i, 9000, &span, &f), &f);
         }
         ASSERT_OK(wal_close(w, &f), &f);
-        if (first != UINT64_MAX) ck_assert_uint_eq(read_all(io, "p/log", at, first, 9000, 0), got + 5);
+        if (first != UINT64_MAX)
+            ck_assert_uint_eq(read_all(io, "p/log", at, first, 9000, 0), got + 5);
         ASSERT_OK(wal_verify(io, "p/log", NULL, &f), &f);
         io_sim_free(s);
     }
     ck_assert_uint_gt(nth, 50);
 }
 
-static void test_wal_power_cut_at_every_call_keeps_every_ack(void) { crash_everywhere(SIM_POWER_CUT, true); }
-static void test_wal_failed_sync_at_every_call_acks_nothing_after(void) { crash_everywhere(SIM_SYNC_FAIL, true); }
-static void test_wal_eio_at_every_call_then_kill(void) { crash_everywhere(SIM_EIO, false); }
-static void test_wal_short_write_at_every_call_then_power_cut(void) { crash_everywhere(SIM_SHORT_WRITE, true); }
+static void test_wal_power_cut_at_every_call_keeps_every_ack(void)
+{
+    crash_everywhere(SIM_POWER_CUT, true);
+}
+static void test_wal_failed_sync_at_every_call_acks_nothing_after(void)
+{
+    crash_everywhere(SIM_SYNC_FAIL, true);
+}
+static void test_wal_eio_at_every_call_then_kill(void)
+{
+    crash_everywhere(SIM_EIO, false);
+}
+static void test_wal_short_write_at_every_call_then_power_cut(void)
+{
+    crash_everywhere(SIM_SHORT_WRITE, true);
+}
 
 static void test_wal_poisoned_log_refuses_everything_until_reopened(void)
 {
@@ -280,7 +307,8 @@ static void test_wal_poisoned_log_refuses_everything_until_reopened(void)
 }
 
 /* Goal: a flipped bit anywhere in what was acknowledged is found and named; nothing false is read.
- * The last group has only the shared page to vouch for it, so the log is closed by a later record. */
+ * The last group has only the shared page to vouch for it, so the log is closed by a later
+ * record. */
 static void test_wal_every_flipped_byte_is_found(void)
 {
     struct fault f = {0};
@@ -332,7 +360,8 @@ static void test_wal_recycled_segments_show_nothing_stale(void)
     for (int round = 0; round < 20; round++) {
         mark = wal_end_lsn(w);
         first = n;
-        for (int i = 0; i < 40; i++) ASSERT_OK(append(w, n++, 8000, &at, &f), &f);
+        for (int i = 0; i < 40; i++)
+            ASSERT_OK(append(w, n++, 8000, &at, &f), &f);
         ASSERT_OK(wal_commit(w, at.end, WAL_DURABLE, &f), &f);
         ASSERT_OK(wal_trim(w, mark, NULL, &f), &f);
         if (round % 3 == 0) {
@@ -346,7 +375,8 @@ static void test_wal_recycled_segments_show_nothing_stale(void)
     ck_assert_uint_gt(stats.segments_recycled, 0);
     ASSERT_OK(wal_verify(io, test_dir(), NULL, &f), &f);
     ASSERT_OK(wal_close(w, &f), &f);
-    ASSERT_STATUS(wal_reader_open(io, test_dir(), 64, 0, &(struct wal_reader *){NULL}, &f), ST_NOT_FOUND);
+    ASSERT_STATUS(wal_reader_open(io, test_dir(), 64, 0, &(struct wal_reader *){NULL}, &f),
+                  ST_NOT_FOUND);
 }
 
 static void test_wal_slots_hold_bound_and_fence(void)
@@ -362,8 +392,10 @@ static void test_wal_slots_hold_bound_and_fence(void)
     lsn_t oldest = wal_oldest_lsn(w);
 
     ASSERT_OK(wal_slot_claim(io, clock, test_dir(), "relay", LSN_NONE, 0, false, &a, &f), &f);
-    ASSERT_OK(wal_slot_claim(io, clock, test_dir(), "bounded", LSN_NONE, 3 * SMALL, false, &b, &f), &f);
-    for (uint64_t n = 0; n < 100; n++) ASSERT_OK(append(w, n, 8000, &at, &f), &f);
+    ASSERT_OK(wal_slot_claim(io, clock, test_dir(), "bounded", LSN_NONE, 3 * SMALL, false, &b, &f),
+              &f);
+    for (uint64_t n = 0; n < 100; n++)
+        ASSERT_OK(append(w, n, 8000, &at, &f), &f);
     ASSERT_OK(wal_flush(w, &f), &f);
     ASSERT_OK(wal_trim(w, LSN_MAX, &lost, &f), &f);
     ck_assert_uint_eq(lost, 1);
@@ -371,7 +403,8 @@ static void test_wal_slots_hold_bound_and_fence(void)
     ASSERT_STATUS(wal_slot_advance(b, at.end, NULL), ST_STALE);
     wal_slot_release(b);
     b = NULL;
-    ASSERT_STATUS(wal_slot_claim(io, clock, test_dir(), "bounded", LSN_NONE, 0, true, &b, &f), ST_STALE);
+    ASSERT_STATUS(wal_slot_claim(io, clock, test_dir(), "bounded", LSN_NONE, 0, true, &b, &f),
+                  ST_STALE);
     ck_assert_msg(strstr(f.why, "bootstrap") != NULL, "%s", f.why);
     fault_clear(&f);
     ASSERT_OK(wal_slots(io, test_dir(), info, &count, &f), &f);
@@ -381,7 +414,8 @@ static void test_wal_slots_hold_bound_and_fence(void)
     ck_assert_uint_gt(info[1].held_bytes, 3 * SMALL);
     ASSERT_OK(wal_slot_drop(io, test_dir(), "bounded", &f), &f);
     /* Fencing: the second claim raises the epoch, the first holder is refused. */
-    ASSERT_STATUS(wal_slot_claim(io, clock, test_dir(), "relay", LSN_NONE, 0, false, &c, &f), ST_CONFLICT);
+    ASSERT_STATUS(wal_slot_claim(io, clock, test_dir(), "relay", LSN_NONE, 0, false, &c, &f),
+                  ST_CONFLICT);
     fault_clear(&f);
     ASSERT_OK(wal_slot_claim(io, clock, test_dir(), "relay", LSN_NONE, 0, true, &c, &f), &f);
     ASSERT_STATUS(wal_slot_advance(a, at.end, NULL), ST_CONFLICT);
@@ -414,12 +448,15 @@ static void *commit_many(void *arg)
         pthread_mutex_lock(c->order);
         if (append(c->w, (*c->next)++, 300, &at, NULL) != ST_OK) abort();
         pthread_mutex_unlock(c->order);
-        if (wal_commit(c->w, at.end, i % 10 == 9 ? WAL_DEFERRED : WAL_DURABLE, NULL) != ST_OK) abort();
+        if (wal_commit(c->w, at.end, i % 10 == 9 ? WAL_DEFERRED : WAL_DURABLE, NULL) != ST_OK)
+            abort();
         if (i % 10 == 9) continue;
-        if (i % 7 == 0) usleep(50); /* comes and goes, so that leaders gather in vain and hand on in time */
+        if (i % 7 == 0)
+            usleep(50); /* comes and goes, so that leaders gather in vain and hand on in time */
         if (wal_durable_lsn(c->w) < at.end) abort();
         seen = atomic_load(c->acked);
-        while (seen < at.end && !atomic_compare_exchange_weak(c->acked, &seen, at.end)) {}
+        while (seen < at.end && !atomic_compare_exchange_weak(c->acked, &seen, at.end)) {
+        }
     }
     return NULL;
 }
@@ -440,7 +477,8 @@ static void test_wal_many_threads_share_syncs(void)
         c[i] = (struct committer){w, &order, &next, each, &acked};
         ck_assert_int_eq(pthread_create(&t[i], NULL, commit_many, &c[i]), 0);
     }
-    for (int i = 0; i < 8; i++) pthread_join(t[i], NULL);
+    for (int i = 0; i < 8; i++)
+        pthread_join(t[i], NULL);
     wal_stats(w, &stats);
     ck_assert_uint_eq(stats.commits, 8u * (unsigned)each);
     ck_assert_uint_lt(stats.syncs, stats.commits / 2);
@@ -448,8 +486,8 @@ static void test_wal_many_threads_share_syncs(void)
     ck_assert_uint_eq(read_all(io_posix(), test_dir(), LSN_NONE, 0, 300, 0), 8u * (unsigned)each);
 }
 
-/* Goal: a reader in another process follows a writer that is killed again and again, and sees every record
- * once, in order, and never one that a later writer does not confirm. */
+/* Goal: a reader in another process follows a writer that is killed again and again, and sees every
+ * record once, in order, and never one that a later writer does not confirm. */
 static void write_until_killed(const char *dir)
 {
     struct wal *w;
@@ -515,7 +553,9 @@ static void test_wal_one_writer_and_limits(void)
     int status;
     pid_t pid;
 
-    ASSERT_STATUS(wal_append(w, 1, (struct io_slice[]){{&byte, WAL_PAYLOAD_MAX}, {&byte, 1}}, 2, &at, &f), ST_LIMIT);
+    ASSERT_STATUS(
+        wal_append(w, 1, (struct io_slice[]){{&byte, WAL_PAYLOAD_MAX}, {&byte, 1}}, 2, &at, &f),
+        ST_LIMIT);
     fault_clear(&f);
     pid = fork();
     if (pid == 0) _exit(wal_open(test_dir(), &o, &second, NULL, NULL) == ST_CONFLICT ? 0 : 1);
@@ -555,9 +595,13 @@ static void test_wal_heartbeats_only_when_idle(void)
     ASSERT_OK(wal_close(w, &f), &f);
 }
 
-struct archive { uint64_t next; int failures; };
+struct archive {
+    uint64_t next;
+    int failures;
+};
 
-static enum status keep_segment(void *ctx, const char *path, uint64_t segment, lsn_t start, lsn_t end, struct fault *f)
+static enum status keep_segment(void *ctx, const char *path, uint64_t segment, lsn_t start,
+                                lsn_t end, struct fault *f)
 {
     struct archive *a = ctx;
 
@@ -583,7 +627,8 @@ static void test_wal_archive_has_every_segment_before_it_goes(void)
 
     ASSERT_OK(wal_open(test_dir(), &o, &w, NULL, &f), &f);
     oldest = wal_oldest_lsn(w);
-    for (uint64_t n = 0; n < 60; n++) ASSERT_OK(append(w, n, 8000, &at, &f), &f);
+    for (uint64_t n = 0; n < 60; n++)
+        ASSERT_OK(append(w, n, 8000, &at, &f), &f);
     ASSERT_OK(wal_flush(w, &f), &f);
     ASSERT_STATUS(wal_trim(w, LSN_MAX, NULL, &f), ST_IO);
     ck_assert_uint_eq(wal_oldest_lsn(w), oldest); /* what is not archived stays */
@@ -604,11 +649,13 @@ static void test_wal_can_be_entered_at_any_byte(void)
     struct fault f = {0};
     uint64_t n = 0;
 
-    for (uint64_t i = 0; i < 60; i++) ASSERT_OK(append(w, i, 6000, &at[i], &f), &f);
+    for (uint64_t i = 0; i < 60; i++)
+        ASSERT_OK(append(w, i, 6000, &at[i], &f), &f);
     ASSERT_OK(wal_flush(w, &f), &f);
     ASSERT_OK(wal_reader_open(io_posix(), test_dir(), LSN_NONE, 0, &r, &f), &f);
     for (lsn_t lsn = 0; lsn < at[59].end; lsn += 8 * (1 + lsn % 5)) {
-        while (n < 60 && at[n].start < lsn) n++;
+        while (n < 60 && at[n].start < lsn)
+            n++;
         if (n == 60) {
             ASSERT_STATUS(wal_reader_resync(r, lsn, &f), ST_END);
             ck_assert_uint_eq(wal_reader_position(r), at[59].end);
@@ -626,7 +673,11 @@ static void test_wal_can_be_entered_at_any_byte(void)
 static void test_wal_dump_explains_bytes(void)
 {
     struct wal *w = open_log(io_posix(), test_dir(), NULL);
-    struct change_row row = {.txn = 9, .table = 3, .version = 2, .op = OP_INSERT, .key = {(const uint8_t *)"kk", 2},
+    struct change_row row = {.txn = 9,
+                             .table = 3,
+                             .version = 2,
+                             .op = OP_INSERT,
+                             .key = {(const uint8_t *)"kk", 2},
                              .after = {(const uint8_t *)"after", 5}};
     struct buf b = {0}, text = {0};
     struct wal_span at;
@@ -638,7 +689,8 @@ static void test_wal_dump_explains_bytes(void)
     ASSERT_OK(wal_close(w, &f), &f);
     (void)snprintf(path, sizeof path, "%s/0000000000000000.seg", test_dir());
     ASSERT_OK(wal_dump(io_posix(), path, 0, 10, &text, &f), &f);
-    ck_assert_ptr_ne(strstr(buf_cstr(&text), "row txn 9 seq 0 table 3 v2 insert key 2 B after 5 B"), NULL);
+    ck_assert_ptr_ne(strstr(buf_cstr(&text), "row txn 9 seq 0 table 3 v2 insert key 2 B after 5 B"),
+                     NULL);
     ck_assert_ptr_ne(strstr(buf_cstr(&text), "log id 4d"), NULL);
     buf_free(&b);
     buf_free(&text);
@@ -665,4 +717,7 @@ static const struct named_test tests[] = {
     T(test_wal_dump_explains_bytes),
 };
 
-int main(int argc, char **argv) { return run_tests("wal", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("wal", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -22,7 +22,7 @@ static struct {
     enum oltp_mode mode;
 } our;
 
-struct session { struct oltp_txn *write, *read; };
+struct session { struct oltp_txn *write, *read; struct buf key; };
 
 static void need(enum status st, const struct fault *f, const char *what) { bench_need(st, f, what); }
 
@@ -57,7 +57,11 @@ static void our_close(void)
 }
 
 static void *our_session(void) { return calloc(1, sizeof(struct session)); }
-static void our_session_end(void *s) { free(s); }
+static void our_session_end(void *s)
+{
+    buf_free(&((struct session *)s)->key);
+    free(s);
+}
 
 static void our_begin(void *s, int append)
 {
@@ -109,19 +113,17 @@ static int our_get(void *s, uint64_t key, char *value)
 static uint64_t our_scan(void *s, uint64_t from, uint64_t n, uint64_t *sum)
 {
     struct oltp_txn *t = ((struct session *)s)->read;
-    uint8_t low[9];
+    struct buf *low = &((struct session *)s)->key;
     struct value k = v_int((int64_t)from);
-    struct buf key = {0};
     struct oltp_range range = {0};
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
     struct fault f = {0};
     uint64_t count = 0;
 
-    key_append(&key, &k);
-    memcpy(low, key.data, sizeof low);
-    buf_free(&key);
-    range.lower = (struct bytes){low, sizeof low};
+    buf_clear(low);
+    key_append(low, &k);
+    range.lower = (struct bytes){low->data, low->size};
     need(oltp_cursor_open(t, our.table, 0, &range, 0, &c, &f), &f, "cursor");
     while (count < n && oltp_cursor_next(c, &row, &f) == ST_OK) {
         uint64_t be;

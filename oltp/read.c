@@ -273,15 +273,16 @@ void oltp_cursor_close(struct oltp_cursor *c)
     c->t->spare = c;
 }
 
-/* Which of the leaf's entries the range takes in. */
-static void cursor_window(struct oltp_cursor *c)
+/* Which of the leaf's entries the range takes in. A leaf reached from the one before (after) is known to lie
+ * above the lower (below the upper) bound.                                                        */
+static void cursor_window(struct oltp_cursor *c, bool may_begin, bool may_end)
 {
     bool exact;
 
     c->begin = 0;
     c->end = c->c.count;
-    if (c->has_lower) c->begin = page_find(c->c.leaf, c->lower.data, c->lower.size, &exact);
-    if (c->has_upper) c->end = page_find(c->c.leaf, c->upper.data, c->upper.size, &exact);
+    if (c->has_lower && may_begin) c->begin = page_find(c->c.leaf, c->lower.data, c->lower.size, &exact);
+    if (c->has_upper && may_end) c->end = page_find(c->c.leaf, c->upper.data, c->upper.size, &exact);
     if (c->begin > c->end) c->begin = c->end;
 }
 
@@ -301,8 +302,10 @@ static enum status cursor_place(struct oltp_cursor *c, const uint8_t *key, size_
         n = c->upper.size;
     }
     st = tree_seek(&c->c, key, n, f);
-    if (st == ST_OK) cursor_window(c);
-    return st;
+    if (st != ST_OK) return st;
+    cursor_window(c, key != c->lower.data, true);
+    if (c->has_lower && key == c->lower.data) c->begin = c->c.at < c->end ? c->c.at : c->end;
+    return ST_OK;
 }
 
 static enum status cursor_place_end(struct oltp_cursor *c, bool last, struct fault *f)
@@ -318,7 +321,7 @@ static enum status cursor_place_end(struct oltp_cursor *c, bool last, struct fau
     c->stamp = c->t->stamp;
     c->c.leaf = NULL;
     st = tree_seek_end(&c->c, last, f);
-    if (st == ST_OK) cursor_window(c);
+    if (st == ST_OK) cursor_window(c, true, true);
     return st;
 }
 
@@ -380,7 +383,9 @@ static inline enum status cursor_row(struct oltp_cursor *c, unsigned i, bool aft
     if (likely(c->index < 0)) {
         out->key = (struct bytes){c->key, n};
         out->index_key = (struct bytes){0};
-        return cell_value(c->c.pager, &cell, c->row_hazard, &c->big, &out->row, f);
+        if (unlikely(cell.big)) return cell_value(c->c.pager, &cell, c->row_hazard, &c->big, &out->row, f);
+        out->row = (struct bytes){cell.value, cell.size};
+        return ST_OK;
     }
     out->index_key = (struct bytes){c->key, n};
     st = index_entry_primary(&c->def->schema, (unsigned)c->index, out->index_key, &c->t->text, &primary, f);
@@ -413,7 +418,7 @@ enum status oltp_cursor_next(struct oltp_cursor *c, struct oltp_row *out, struct
         if (c->end < c->c.count) return ST_END; /* the range ends in this leaf */
         st = tree_next_leaf(&c->c, f);
         if (st != ST_OK) return st;
-        cursor_window(c);
+        cursor_window(c, false, true);
         c->c.at = c->begin;
         if (c->end == 0) return ST_END;
     }
@@ -434,7 +439,7 @@ enum status oltp_cursor_prev(struct oltp_cursor *c, struct oltp_row *out, struct
         if (c->begin > 0) return ST_END;
         st = tree_prev_leaf(&c->c, f);
         if (st != ST_OK) return st;
-        cursor_window(c);
+        cursor_window(c, true, false);
         c->c.at = c->end;
         if (c->begin == c->c.count && c->begin > 0) return ST_END;
     }

@@ -3,8 +3,7 @@
  * The log of a transaction (all varints are LEB128, zz = zigzag, "str" = varint length + bytes):
  *
  *   BEGIN       varint txn
- *   SCHEMA      varint txn, seq, table, version, str json                (0 or more: a table as it
- *   now is)
+ *   SCHEMA      varint txn, seq, table, version, str json        (0 or more: a table as it now is)
  *   ROW         varint txn, seq, table, version, u8 op, u8 flags,    (0 or more)
  *               str key, [str before], [str after]
  *   OUTBOX      varint txn, seq, str topic, str key, str payload     (0 or more)

@@ -4,17 +4,15 @@
  *   close:   gen = g + 1; who comes now joins the next group
  *   write:   one pwrite of [written, appended) and one sync, for all
  *   hand on: one wake for all followers of g (they sleep on word[g & 1], where nobody of g + 1
- *   sleeps,
- *            so no herd wakes to find nothing), and one for the first member of g + 1, who now
- *            leads
+ *            sleeps, so no herd wakes to find nothing), and one for the first member of g + 1, who
+ *            now leads
  *
  * Whoever comes while the leader gathers is a follower of its group; the first to come after it
  * closed is the next leader. So `joined` counts exactly the threads asleep on word[gen & 1].
  *
  * Gathering: `expected` = members of the last group + those who had joined by its end = the number
  * of threads that seem to be committing. Without it two half-groups would alternate, each paying a
- * sync.
- * The wait is a yield loop bounded by half of what a sync costs; when company fails to come, the
+ * sync. The wait is a yield loop bounded by half of what a sync costs; when company fails to come, the
  * next groups (1, 2, 4 ... 64) do not wait at all.
  * Paper: DeWitt et al., SIGMOD 1984; leader hand-off as RocksDB's write thread and MySQL's
  * binlog. */

@@ -5,8 +5,7 @@
  * byte P, at damage or at the end. Then
  *
  *   something valid after P, or the shared page, vouches for more than P  -->  damage: ST_CORRUPT
- *   else                                                                  -->  a torn tail: cut at
- *   P
+ *   else                                                                  -->  a torn tail: cut
  *
  * Cutting overwrites with zeros whatever valid records lie beyond P (writes may reach the disk out
  * of order), so that they can never join the records appended next. If the log ends inside a record

@@ -13,7 +13,7 @@
  *   DIR/0000000000000009.seg   a segment; preallocated, and recycled by renaming when nothing
  *                              needs it
  *   DIR/shared                 one page mapped by all: durable LSN, futex word, counters
- *   (wal/shared.h)
+ *                              (wal/shared.h)
  *   DIR/lock                   held by the one writer process
  *   DIR/NAME.slot              what a consumer still needs (retention), one small file each
  *
@@ -24,8 +24,7 @@
  *    never see a part of one. A *transaction* of many records is the caller's matter
  *    (wal/change.h).
  *  - Each record carries a CRC32C seeded with its own LSN, and the distance back to what was
- *  durable
- *    when it was appended. So after a crash a torn tail (cut off silently, counted) is told from
+ *    durable when it was appended. So after a crash a torn tail (cut off silently, counted) is told from
  *    damage in what had been durable (ST_CORRUPT, file and offset; nothing on disk is changed).
  *  - A failed write or sync poisons the log: nothing is acknowledged until it is reopened.
  *  - No hidden threads: whoever commits may be the leader who writes and syncs for all who wait.

@@ -637,7 +637,7 @@ void reconcile_free(struct reconcile_report *r)
 
 /* ---- repair ---- */
 
-static enum status emit(struct oltp_txn *t, uint32_t table, struct bytes key, struct fault *f)
+enum status reconcile_emit(struct oltp_txn *t, uint32_t table, struct bytes key, struct fault *f)
 {
     struct oltp_row row;
     struct buf copy = {0};
@@ -671,7 +671,7 @@ enum status reconcile_repair(const struct platform *p, const struct reconcile_re
         for (size_t k = 0; st == ST_OK && k < res->shown; k++) {
             if (t == NULL) st = oltp_write_begin(source.db, &t, f);
             if (st == ST_OK) st = oltp_table(t, res->table, &table, f);
-            if (st == ST_OK) st = emit(t, table, res->list[k].key, f);
+            if (st == ST_OK) st = reconcile_emit(t, table, res->list[k].key, f);
             if (st != ST_OK) break;
             ++*rows;
             if (++pending < REPAIR_BATCH) continue;

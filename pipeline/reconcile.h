@@ -75,5 +75,8 @@ void reconcile_free(struct reconcile_report *r);
  * that have applied it are repaired.                                                                */
 MUST_USE enum status reconcile_repair(const struct platform *p, const struct reconcile_report *r, uint64_t *rows, lsn_t *lsn,
                                       struct fault *f);
+/* One key's present state (or its absence) into the log again, flagged CHANGE_REPAIR; in a write transaction. */
+struct oltp_txn;
+MUST_USE enum status reconcile_emit(struct oltp_txn *t, uint32_t table, struct bytes key, struct fault *f);
 
 #endif

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "engine/key.h"
+#include "pipeline/deadletter.h"
+#include "pipeline/faults.h"
 #include "pipeline/feed.h"
 #include "pipeline/sinks.h"
 
@@ -42,6 +44,8 @@ struct runner {
     lsn_t ready;               /* everything up to here has been handed over, whole transactions   */
     int64_t ready_wall_us;
     bool in_transaction;
+    uint64_t next_offset;      /* of the event that must come next; 0 = any (the first one)          */
+    struct faults faults;      /* none, outside of chaos tests */
 };
 
 enum status sink_key_values(const struct sink_change *c, struct value *values, struct buf *text,
@@ -142,23 +146,65 @@ static enum status publish(struct runner *r, struct fault *f)
     return ST_OK;
 }
 
+/* An event has its place. One that was given before is skipped; one that comes too early means that another is
+ * missing: going on would lose it for ever, because the applied LSN would pass it.                  */
+static enum status in_order(struct runner *r, const struct feed_event *e, bool *again, struct fault *f)
+{
+    *again = r->next_offset != 0 && e->offset < r->next_offset;
+    if (*again) return ST_OK;
+    if (r->next_offset != 0 && e->offset > r->next_offset)
+        return fault_set(f, ST_CORRUPT, r->sink->ops->name, e->offset,
+                         "delivered before event %llu: nothing of this batch is kept", (unsigned long long)r->next_offset);
+    r->next_offset = e->offset + 1;
+    return ST_OK;
+}
+
+/* A change that cannot be applied because of what it is goes to the dead letters, and the rest goes on. */
+static enum status apply(struct runner *r, const struct sink_change *c, struct fault *f)
+{
+    const struct sink_ops *ops = r->sink->ops;
+    struct fault local = {0};
+    char reason[FAULT_WHERE_MAX + FAULT_WHY_MAX + 64];
+    enum status st;
+
+    if (r->faults.any) {
+        r->faults.count++;
+        if (r->faults.drop_deletes && c->op == OP_DELETE) return ST_OK;
+        if (r->faults.drop_updates && c->op == OP_UPDATE && r->faults.count % 10 == 0) return ST_OK;
+    }
+    st = r->faults.poison && (c->flags & CHANGE_REPAIR) == 0 && r->faults.count % 100 == 0
+             ? fault_set(&local, ST_CORRUPT, c->schema->name, c->offset, "poisoned by SEAM_FAULT")
+             : ops->change(r->sink, c, &local);
+    if (st == ST_OK) return ST_OK;
+    if (!dead_letter_fits(st)) {
+        if (f != NULL) *f = local;
+        return st;
+    }
+    r->result->dead++;
+    return dead_letter_put(r->sink->platform, ops->name, c, fault_text(&local, reason, sizeof reason), f);
+}
+
 static enum status handle(struct runner *r, const struct feed_event *e, struct fault *f)
 {
     const struct sink_ops *ops = r->sink->ops;
     lsn_t applied = ops->applied(r->sink);
+    bool again = false;
+    enum status st = ST_OK;
 
+    if (e->kind != FEED_COMMIT && e->kind != FEED_HEARTBEAT) st = in_order(r, e, &again, f);
+    if (st != ST_OK) return st;
     switch (e->kind) {
     case FEED_SCHEMA: return ops->schema != NULL ? ops->schema(r->sink, e->schema, f) : ST_OK;
     case FEED_CHANGE:
     case FEED_OUTBOX:
         r->in_transaction = true;
-        if (e->lsn <= applied) { /* delivered again: applied already */
+        if (again || e->lsn <= applied) { /* delivered again */
             r->result->skipped++;
             return ST_OK;
         }
         if (r->pending++ == 0) r->first_ns = clock_mono_ns(r->sink->platform->clock);
         r->result->events++;
-        if (e->kind == FEED_CHANGE) return ops->change != NULL ? ops->change(r->sink, &e->change, f) : ST_OK;
+        if (e->kind == FEED_CHANGE) return ops->change != NULL ? apply(r, &e->change, f) : ST_OK;
         return ops->outbox != NULL ? ops->outbox(r->sink, &e->outbox, f) : ST_OK;
     case FEED_COMMIT:
     case FEED_HEARTBEAT:
@@ -169,6 +215,17 @@ static enum status handle(struct runner *r, const struct feed_event *e, struct f
         return ST_OK;
     }
     return ST_OK;
+}
+
+/* What comes from the feed, as the faults of a chaos test deliver it.                               */
+static enum status deliver(struct runner *r, const struct feed_event *e, struct fault *f)
+{
+    bool data = e->kind == FEED_CHANGE || e->kind == FEED_OUTBOX;
+    enum status st;
+
+    if (r->faults.withhold && data && ++r->faults.count % 5000 == 0) return ST_OK;
+    st = handle(r, e, f);
+    return st == ST_OK && r->faults.duplicate && data ? handle(r, e, f) : st;
 }
 
 static bool batch_full(const struct runner *r)
@@ -211,8 +268,12 @@ static enum status run(struct runner *r, struct fault *f)
     enum status st = tell_schemas(r, f);
 
     while (st == ST_OK && !caught_up && !should_stop(r)) {
+        if (r->faults.stall) {
+            r->sink->platform->clock->sleep_us(r->sink->platform->clock, 50000);
+            continue;
+        }
         st = feed_next(r->feed, &e, f);
-        if (st == ST_OK) st = handle(r, &e, f);
+        if (st == ST_OK) st = r->faults.any ? deliver(r, &e, f) : handle(r, &e, f);
         else if (st == ST_END) st = idle(r, &caught_up, f);
         if (st == ST_OK && batch_full(r)) {
             st = publish(r, f);
@@ -235,6 +296,7 @@ enum status sink_run(struct sink *s, const struct sink_run_options *o, struct si
 
     *r.result = (struct sink_run_result){.applied = applied};
     r.ready = applied;
+    r.faults = faults_of(s->ops->name);
     st = registry_open(&r.registry, s->platform->io, s->dir, f);
     if (st == ST_OK) st = feed_open(s->platform, s->ops->name, applied, &r.registry, &r.feed, f);
     if (st == ST_OK) st = s->ops->run != NULL ? s->ops->run(s, r.feed, o, r.result, f) : run(&r, f);

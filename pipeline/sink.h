@@ -96,7 +96,8 @@ struct sink_run_options {
     void (*progress)(void *ctx, lsn_t applied, lsn_t source, uint64_t events);
     void *progress_ctx;
 };
-struct sink_run_result { uint64_t events, transactions, publications, skipped; lsn_t applied; };
+/* dead: events set aside (pipeline/deadletter.h) */
+struct sink_run_result { uint64_t events, transactions, publications, skipped, dead; lsn_t applied; };
 
 MUST_USE enum status sink_run(struct sink *s, const struct sink_run_options *o,
                               struct sink_run_result *result, struct fault *f);

@@ -114,5 +114,6 @@ int cmd_doctor(struct cli *, int, char **);
 int cmd_vacuum(struct cli *, int, char **);
 int cmd_salvage(struct cli *, int, char **);
 int cmd_check(struct cli *, int, char **);
+int cmd_dlq(struct cli *, int, char **);
 
 #endif

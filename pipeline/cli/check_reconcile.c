@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "pipeline/cli/check.h"
-#include "pipeline/cli/sql_env.h"
+#include "pipeline/sqlenv.h"
 #include "pipeline/freshness.h"
 #include "pipeline/reconcile.h"
 

@@ -1,0 +1,316 @@
+/* Goal:   what the seams promise is noticed when it is broken, and can be mended.
+ * Method: silver is damaged by hand in each way there is a verdict for; sinks are given faults (SEAM_FAULT); the clock
+ *         steps back; reconciliation must name each difference, and its repair must end them.         */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columnar/columnar.h"
+#include "engine/row.h"
+#include "oltp/oltp.h"
+#include "pipeline/deadletter.h"
+#include "pipeline/freshness.h"
+#include "pipeline/reconcile.h"
+#include "tests/pipeline/agreement.h"
+
+static const char *const sinks[] = {"warehouse", "view", "search", "vectors"};
+
+static void start(const char *name, struct platform *p, uint64_t orders)
+{
+    unsetenv("SEAM_FAULT");
+    shop_create(name, p);
+    shop_fill(p, orders, test_seed());
+    shop_catch_up(p, sinks, ARRAY_LEN(sinks));
+}
+
+/* One product's stock, changed and committed; returns the LSN.                                       */
+static lsn_t change_product(const struct platform *p, int64_t id, int64_t stock, bool delete)
+{
+    struct platform_source s = {0};
+    struct oltp_txn *t = NULL;
+    struct oltp_commit commit;
+    struct oltp_row row;
+    struct value values[COLUMNS_MAX], key = v_int(id);
+    struct fault f = {0};
+    uint32_t table;
+
+    ASSERT_OK(platform_open_source(p, &s, &f), &f);
+    ASSERT_OK(oltp_write_begin(s.db, &t, &f), &f);
+    ASSERT_OK(oltp_table(t, "products", &table, &f), &f);
+    if (delete) {
+        ASSERT_OK(oltp_delete(t, table, &key, &f), &f);
+    } else {
+        struct buf copy = {0};
+
+        ASSERT_OK(oltp_get(t, table, &key, &row, &f), &f);
+        buf_append(&copy, row.row.data, row.row.size);
+        ASSERT_OK(row_decode(oltp_schema(t, table), copy.data, copy.size, values, &f), &f);
+        values[schema_column(oltp_schema(t, table), "stock")] = v_int(stock);
+        ASSERT_OK(oltp_put(t, table, values, &f), &f);
+        buf_free(&copy);
+    }
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, &commit, &f), &f);
+    ASSERT_OK(platform_close_source(&s, ST_OK, &f), &f);
+    return commit.lsn;
+}
+
+static uint64_t reconcile(const struct platform *p, struct reconcile_report *out)
+{
+    struct reconcile_options o = {0};
+    struct fault f = {0};
+
+    ASSERT_OK(reconcile_run(p, &o, out, &f), &f);
+    return out->differences;
+}
+
+static const struct reconcile_difference *difference(const struct reconcile_report *r, const char *store, const char *key)
+{
+    for (size_t i = 0; i < r->count; i++)
+        for (size_t k = 0; strcmp(r->results[i].store, store) == 0 && k < r->results[i].shown; k++)
+            if (strcmp(r->results[i].list[k].key_text, key) == 0) return &r->results[i].list[k];
+    return NULL;
+}
+
+static void assert_clean(const struct platform *p)
+{
+    struct reconcile_report r;
+
+    ck_assert_uint_eq(reconcile(p, &r), 0);
+    reconcile_free(&r);
+}
+
+static void repair_and_check(const struct platform *p, struct reconcile_report *r)
+{
+    struct fault f = {0};
+    uint64_t rows;
+    lsn_t lsn;
+
+    ASSERT_OK(reconcile_repair(p, r, &rows, &lsn, &f), &f);
+    ck_assert_uint_gt(rows, 0);
+    ck_assert_uint_gt(lsn, 0);
+    reconcile_free(r);
+    shop_catch_up(p, sinks, ARRAY_LEN(sinks));
+    assert_clean(p);
+}
+
+/* In silver, product 101 of the shipped catalogue is lost, 102 has another stock, and 999999 is invented. */
+static void damage_silver(const struct platform *p)
+{
+    struct columnar_writer *w = NULL;
+    struct fault f = {0};
+    struct value values[COLUMNS_MAX], copy[COLUMNS_MAX], key;
+    char dir[PATH_MAX_BYTES];
+    lsn_t lsn;
+    int table, stock;
+
+    ASSERT_OK(platform_sink_path(p, "warehouse", dir, &f), &f);
+    ASSERT_OK(columnar_open_writer(p->io, dir, NULL, &w, &f), &f);
+    lsn = columnar_writer_applied(w) + 1;
+    table = columnar_writer_table(w, "silver_products");
+    stock = schema_column(columnar_writer_schema(w, table), "stock");
+    key = v_int(101);
+    ASSERT_OK(columnar_delete(w, table, &key, lsn, NULL, &f), &f);
+    key = v_int(102);
+    ASSERT_OK(columnar_writer_get(w, table, &key, values, &f), &f);
+    memcpy(copy, values, sizeof copy);
+    copy[stock] = v_int(-77);
+    ASSERT_OK(columnar_upsert(w, table, copy, lsn, NULL, &f), &f);
+    key = v_int(103);
+    ASSERT_OK(columnar_writer_get(w, table, &key, values, &f), &f);
+    memcpy(copy, values, sizeof copy);
+    copy[0] = v_int(999999);
+    ASSERT_OK(columnar_upsert(w, table, copy, lsn, NULL, &f), &f);
+    ASSERT_OK(columnar_publish(w, lsn, 1, &f), &f);
+    columnar_close_writer(w);
+}
+
+static void test_each_kind_of_damage_is_named_and_mended(void)
+{
+    struct platform p;
+    struct reconcile_report r;
+    const struct reconcile_difference *d;
+
+    start("damage", &p, (uint64_t)test_scale(300));
+    assert_clean(&p);
+    (void)change_product(&p, 104, 5, false); /* so that silver's own LSN may move on below the source's */
+    damage_silver(&p);
+    ck_assert_uint_eq(reconcile(&p, &r), 3);
+    d = difference(&r, "warehouse", "101");
+    ck_assert_msg(d != NULL && d->verdict == VERDICT_MISSING && d->store == NULL && d->source_lsn > 0, "101 is missing");
+    d = difference(&r, "warehouse", "102");
+    ck_assert_msg(d != NULL && d->verdict == VERDICT_CORRUPT && strstr(d->store, "-77") != NULL, "102 is corrupt");
+    d = difference(&r, "warehouse", "999999");
+    ck_assert_msg(d != NULL && d->verdict == VERDICT_EXTRA && d->source == NULL, "999999 is extra");
+    repair_and_check(&p, &r);
+    platform_close(&p);
+}
+
+static void test_lost_deletes_are_found_in_each_store(void)
+{
+    static const char *const stores[] = {"warehouse", "search", "vectors", "view"};
+
+    for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
+        struct platform p;
+        struct reconcile_report r;
+        const struct reconcile_difference *d;
+        char name[32], fault[64];
+
+        snprintf(name, sizeof name, "deletes%zu", i);
+        start(name, &p, 0);
+        snprintf(fault, sizeof fault, "%s:drop-deletes", stores[i]);
+        setenv("SEAM_FAULT", fault, 1);
+        (void)change_product(&p, 101, 0, true);
+        shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+        unsetenv("SEAM_FAULT");
+        ck_assert_uint_eq(reconcile(&p, &r), 1);
+        d = difference(&r, stores[i], "101");
+        ck_assert_msg(d != NULL && d->verdict == VERDICT_EXTRA, "%s still has product 101", stores[i]);
+        repair_and_check(&p, &r);
+        platform_close(&p);
+    }
+}
+
+static void test_lost_updates_are_stale(void)
+{
+    struct platform p;
+    struct reconcile_report r;
+    const struct reconcile_difference *d;
+
+    start("updates", &p, 0);
+    setenv("SEAM_FAULT", "warehouse:drop-updates", 1);
+    for (int64_t i = 0; i < 10; i++) (void)change_product(&p, 101 + i, 1234, false); /* the tenth is lost */
+    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    unsetenv("SEAM_FAULT");
+    ck_assert_uint_eq(reconcile(&p, &r), 1);
+    d = difference(&r, "warehouse", "110");
+    ck_assert_msg(d != NULL && d->verdict == VERDICT_STALE && d->store_lsn < d->source_lsn, "110 is stale");
+    repair_and_check(&p, &r);
+    platform_close(&p);
+}
+
+/* A delivery that repeats changes nothing; one that skips is refused, and nothing is lost by starting again. */
+static void test_delivery_faults_are_noticed_by_the_runner(void)
+{
+    struct platform p;
+    int code = 1;
+
+    start("delivery", &p, 0);
+    shop_fill(&p, (uint64_t)test_scale(1500), test_seed() + 1);
+    setenv("SEAM_FAULT", "warehouse:duplicate,search:duplicate,vectors:duplicate,view:duplicate", 1);
+    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    unsetenv("SEAM_FAULT");
+    assert_clean(&p);
+    shop_assert_agreement(&p, (const char *const[]){"warehouse"}, 1);
+    shop_fill(&p, (uint64_t)test_scale(2000), test_seed() + 2);
+    shop_catch_up(&p, NULL, 0);
+    setenv("SEAM_FAULT", "warehouse:withhold", 1);
+    code = part_wait(part_start(&p, "warehouse", true));
+    unsetenv("SEAM_FAULT");
+    ck_assert_int_eq(code, 1); /* refused */
+    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    assert_clean(&p);
+    shop_assert_agreement(&p, (const char *const[]){"warehouse"}, 1);
+    platform_close(&p);
+}
+
+static void test_poison_is_set_aside_and_retried(void)
+{
+    struct platform p;
+    struct reconcile_report r;
+    struct arena a = {0};
+    struct dead_letter *list;
+    struct fault f = {0};
+    size_t n, emitted;
+    lsn_t lsn;
+
+    unsetenv("SEAM_FAULT");
+    shop_create("poison", &p);
+    shop_fill(&p, 0, test_seed());
+    setenv("SEAM_FAULT", "search:poison", 1);
+    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    unsetenv("SEAM_FAULT");
+    ASSERT_OK(dead_letters(&p, "search", &a, &list, &n, &f), &f);
+    ck_assert_uint_eq(n, 4); /* of 446 products */
+    ck_assert_str_eq(list[0].table, "products");
+    ck_assert_ptr_nonnull(strstr(list[0].reason, "poisoned"));
+    ck_assert_uint_eq(reconcile(&p, &r), 4);
+    reconcile_free(&r);
+    ASSERT_OK(dead_letters_retry(&p, "search", UINT64_MAX, &emitted, &lsn, &f), &f);
+    ck_assert_uint_eq(emitted, 4);
+    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    assert_clean(&p);
+    ASSERT_OK(dead_letters(&p, "search", &a, &list, &n, &f), &f);
+    ck_assert_uint_eq(n, 0);
+    arena_free(&a);
+    platform_close(&p);
+}
+
+/* Labels are all that wall time is: a clock that steps back loses, repeats and reorders nothing.     */
+static void test_a_clock_that_steps_back_changes_no_row(void)
+{
+    struct platform p;
+    struct clock_sim sim;
+
+    unsetenv("SEAM_FAULT");
+    shop_create("clock", &p);
+    clock_sim_init(&sim, 1700000000000000);
+    sim.tick_us = 5;
+    p.clock = &sim.clock;
+    shop_fill(&p, 100, test_seed());
+    sim.wall_us -= 3600000000ll;
+    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    shop_fill(&p, 200, test_seed() + 1);
+    sim.wall_us -= 86400000000ll;
+    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    assert_clean(&p);
+    shop_assert_agreement(&p, (const char *const[]){"warehouse"}, 1);
+    platform_close(&p);
+}
+
+/* Something waits in the log and nobody brings it: the first seam behind is named, and only when it is late. */
+static void test_freshness_names_the_first_seam_behind(void)
+{
+    struct platform p;
+    struct contracts set;
+    struct freshness list[CONTRACTS_MAX];
+    struct arena a = {0};
+    struct fault f = {0};
+    struct clock_sim sim;
+    size_t n;
+
+    start("fresh", &p, 0);
+    ASSERT_OK(contracts_load(&a, &set, &f), &f);
+    clock_sim_init(&sim, clock_wall_us(p.clock));
+    p.clock = &sim.clock;
+    clock_sim_advance(&sim, 3600000000ll); /* a quiet hour is no delay */
+    ASSERT_OK(freshness_measure(&p, &set, list, &n, &f), &f);
+    for (size_t i = 0; i < n; i++) ck_assert_msg(list[i].verdict != FRESH_FAIL || strcmp(list[i].contract->to, "gold") == 0, "%s", list[i].contract->name);
+    p.clock = clock_real();
+    (void)change_product(&p, 101, 9, false);
+    sim.wall_us = clock_wall_us(clock_real());
+    p.clock = &sim.clock;
+    ASSERT_OK(freshness_measure(&p, &set, list, &n, &f), &f);
+    ck_assert_str_eq(list[0].contract->name, "source-stream");
+    ck_assert_int_eq(list[0].verdict, FRESH_OK); /* waiting, not yet late */
+    ck_assert_int_eq(list[0].state, FRESH_STALLED);
+    ck_assert_uint_ge(list[0].lag_events, 1);
+    clock_sim_advance(&sim, 11000000);
+    ASSERT_OK(freshness_measure(&p, &set, list, &n, &f), &f);
+    ck_assert_int_eq(list[0].verdict, FRESH_FAIL);
+    ck_assert_int_ge(list[0].lag_us, 10000000);
+    ck_assert_int_ne(list[1].verdict, FRESH_FAIL); /* bronze has all that the stream has */
+    arena_free(&a);
+    platform_close(&p);
+}
+
+static const struct named_test tests[] = {
+    T(test_each_kind_of_damage_is_named_and_mended),
+    T(test_lost_deletes_are_found_in_each_store),
+    T(test_lost_updates_are_stale),
+    T(test_delivery_faults_are_noticed_by_the_runner),
+    T(test_poison_is_set_aside_and_retried),
+    T(test_a_clock_that_steps_back_changes_no_row),
+    T(test_freshness_names_the_first_seam_behind),
+};
+
+int main(int argc, char **argv) { return run_tests("seams", tests, ARRAY_LEN(tests), argc, argv); }

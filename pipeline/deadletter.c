@@ -2,10 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "oltp/oltp.h"
-#include "pipeline/reconcile.h"
+enum { LETTER = 1, VERDICT = 2, LOCK_TRIES = 2000, LOCK_US = 1000 };
 
 struct letter_state {
     uint64_t offset;
@@ -17,11 +15,8 @@ struct ledger {
     struct letter_state *at;
     uint64_t count, cap;
 };
-enum { DEAD_BYTES_MAX = 64 << 20 };
 
-bool dead_letter_fits(enum status st) { return st == ST_CORRUPT || st == ST_INVALID || st == ST_UNSUPPORTED; }
-
-static enum status dead_path(const struct platform *p, const char *sink, char out[PATH_MAX_BYTES], struct fault *f)
+const char *dead_verdict_name(enum dead_verdict v)
 {
     return v == DEAD_OPEN      ? "open"
            : v == DEAD_RETRIED ? "retried"
@@ -46,21 +41,13 @@ static enum status letters_dir(const struct platform *p, const char *sink, char 
 
 static enum status get_letter(const struct wal_record *rec, struct dead_letter *d,
                               char reason[DEAD_REASON_MAX + 1], struct fault *f)
-    char dir[PATH_MAX_BYTES];
-    enum status st = platform_sink_path(p, sink, dir, f);
-
-    return st == ST_OK ? path_join(out, dir, "dead.jsonl", f) : st;
-}
-
-static void put_hex(struct buf *b, struct bytes key)
 {
-    for (size_t i = 0; i < key.size; i++) buf_printf(b, "%02x", key.data[i]);
-}
-
-static void letter_json(struct buf *out, uint64_t offset, lsn_t lsn, const char *table, const char *key_hex, const char *op,
-                        const char *reason)
-{
-    struct json_writer w;
+    struct reader r = reader_of(rec->data, rec->size);
+    struct stream_event *e = &d->event;
+    const uint8_t *change, *text;
+    size_t change_size = 0, text_size = 0;
+    uint8_t type;
+    enum status st;
 
     *d = (struct dead_letter){.id = read_varint(&r)};
     d->wall_us = unzigzag(read_varint(&r));
@@ -93,37 +80,7 @@ static void letter_json(struct buf *out, uint64_t offset, lsn_t lsn, const char 
     default:
         return fault_set(f, ST_CORRUPT, "dead letter", rec->start,
                          "the letter holds an unknown kind of event");
-    jw_init(&w, out);
-    jw_object(&w);
-    jw_key(&w, "offset");
-    jw_uint(&w, offset);
-    jw_key(&w, "lsn");
-    jw_uint(&w, lsn);
-    jw_key(&w, "table");
-    jw_str(&w, table);
-    jw_key(&w, "key");
-    jw_str(&w, key_hex);
-    jw_key(&w, "op");
-    jw_str(&w, op);
-    jw_key(&w, "reason");
-    jw_str(&w, reason);
-    jw_end_object(&w);
-    buf_str(out, "\n");
-}
-
-static bool unhex(struct arena *a, const char *s, size_t n, struct bytes *out)
-{
-    uint8_t *p = arena_alloc(a, n / 2 + 1);
-
-    if (p == NULL || n % 2 != 0) return false;
-    for (size_t i = 0; i < n / 2; i++) {
-        unsigned v;
-
-        if (sscanf(s + 2 * i, "%2x", &v) != 1) return false;
-        p[i] = (uint8_t)v;
     }
-    *out = (struct bytes){p, n / 2};
-    return true;
 }
 
 static enum status put_letter(struct buf *out, uint64_t id, int64_t wall_us,
@@ -201,49 +158,14 @@ static enum status ledger_add(struct ledger *l, const struct wal_record *rec, st
 
 static enum status ledger_read(const struct platform *p, const char *dir, struct ledger *l,
                                struct fault *f)
-static enum status read_letter(const char *line, size_t n, struct arena *a, const char *path, struct dead_letter *out,
-                               struct fault *f)
 {
-    struct json *j = NULL;
-    const struct json *key;
-    int64_t offset, lsn;
-    enum status st = json_parse(line, n, a, path, &j, f);
+    struct wal_reader *r = NULL;
+    struct wal_record rec;
+    enum status st = wal_reader_open(p->io, dir, LSN_NONE, 0, &r, f);
 
-    if (st != ST_OK) return st;
-    key = json_get(j, "key");
-    if (!json_int(json_get(j, "offset"), &offset) || !json_int(json_get(j, "lsn"), &lsn) || key == NULL ||
-        key->type != J_STRING || !unhex(a, key->str, key->len, &out->key))
-        return fault_set(f, ST_CORRUPT, path, FAULT_NO_OFFSET, "a line that is no dead letter");
-    out->offset = (uint64_t)offset;
-    out->lsn = (lsn_t)lsn;
-    out->table = json_string(j, "table", "");
-    out->op = json_string(j, "op", "?");
-    out->reason = json_string(j, "reason", "");
-    return ST_OK;
-}
-
-enum status dead_letters(const struct platform *p, const char *sink, struct arena *a, struct dead_letter **out,
-                         size_t *count, struct fault *f)
-{
-    struct buf text = {0};
-    char path[PATH_MAX_BYTES];
-    size_t lines = 0;
-    enum status st = dead_path(p, sink, path, f);
-
-    *count = 0;
-    *out = NULL;
-    if (st != ST_OK || !io_exists(p->io, path)) return st;
-    st = io_read_all(p->io, path, DEAD_BYTES_MAX, &text, f);
-    for (size_t i = 0; i < text.size; i++) lines += text.data[i] == '\n';
-    if (st == ST_OK && lines > 0) *out = arena_zalloc(a, lines * sizeof **out);
-    if (st == ST_OK && lines > 0 && *out == NULL) st = fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory");
-    for (size_t i = 0; st == ST_OK && i < text.size;) {
-        const uint8_t *end = memchr(text.data + i, '\n', text.size - i);
-
-        if (end == NULL) break; /* a torn last line: the event will be delivered again */
-        st = read_letter((const char *)text.data + i, (size_t)(end - text.data) - i, a, path, &(*out)[*count], f);
-        if (st == ST_OK) ++*count;
-        i = (size_t)(end - text.data) + 1;
+    while (st == ST_OK) {
+        st = wal_reader_next(r, &rec, f);
+        if (st == ST_OK) st = ledger_add(l, &rec, f);
     }
     wal_reader_close(r);
     return st == ST_END ? ST_OK : st;
@@ -278,17 +200,9 @@ static enum status open_for_writing(const struct platform *p, const char *dir, s
 
 static enum status append_and_close(struct wal *w, uint8_t type, const struct buf *b,
                                     enum status st, struct fault *f)
-    buf_free(&text);
-    return st;
-}
-
-/* Writes the list again without those at `without`, with `more` at its end.                         */
-static enum status rewrite(const struct platform *p, const char *sink, const struct dead_letter *list, size_t n,
-                           uint64_t without, const struct buf *more, struct fault *f)
 {
-    struct buf b = {0}, hex = {0};
-    char path[PATH_MAX_BYTES];
-    enum status st = dead_path(p, sink, path, f);
+    struct wal_span at;
+    enum status closed;
 
     if (st == ST_OK && b->size > 0)
         st = wal_append(w, type, &(struct io_slice){b->data, b->size}, 1, &at, f);
@@ -315,52 +229,47 @@ enum status dead_letter_add(const struct platform *p, const char *sink,
         st = put_letter(&b, l.count + 1, clock_wall_us(p->clock), e, reason, f);
     if (st == ST_OK && id != NULL) *id = found != 0 ? found : l.count + 1;
     if (w != NULL) st = append_and_close(w, LETTER, &b, st, f);
-    for (size_t i = 0; i < n; i++) {
-        if (without == UINT64_MAX || list[i].offset == without) continue;
-        buf_clear(&hex);
-        put_hex(&hex, list[i].key);
-        letter_json(&b, list[i].offset, list[i].lsn, list[i].table, buf_cstr(&hex), list[i].op, list[i].reason);
-    }
-    if (more != NULL) buf_append(&b, more->data, more->size);
-    if (st == ST_OK && !buf_ok(&b)) st = fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory");
-    if (st == ST_OK) st = io_write_atomic(p->io, path, b.data, b.size, f);
     buf_free(&b);
-    buf_free(&hex);
+    free(l.at);
     return st;
 }
 
 enum status dead_letters(const struct platform *p, const char *sink, bool only_open,
                          enum status (*fn)(void *ctx, const struct dead_letter *d, struct fault *f),
                          void *ctx, struct fault *f)
-enum status dead_letter_put(const struct platform *p, const char *sink, const struct sink_change *c, const char *reason,
-                            struct fault *f)
 {
-    static const char *const ops[] = {"?", "c", "u", "d"};
-    struct arena a = {0};
-    struct dead_letter *list;
-    struct buf hex = {0}, line = {0};
-    size_t n;
-    bool known = false;
-    enum status st = dead_letters(p, sink, &a, &list, &n, f);
+    struct ledger l = {0};
+    struct wal_reader *r = NULL;
+    struct wal_record rec;
+    char dir[PATH_MAX_BYTES], reason[DEAD_REASON_MAX + 1];
+    enum status st = letters_dir(p, sink, dir, f);
 
-    for (size_t i = 0; st == ST_OK && i < n; i++) known |= list[i].offset == c->offset;
-    put_hex(&hex, c->key);
-    letter_json(&line, c->offset, c->lsn, c->schema->name, buf_cstr(&hex), ops[c->op <= OP_DELETE ? c->op : 0], reason);
-    if (st == ST_OK && !known) st = rewrite(p, sink, list, n, UINT64_MAX - 1, &line, f);
-    buf_free(&hex);
-    buf_free(&line);
-    arena_free(&a);
-    return st;
+    if (st != ST_OK || none_there(p, dir)) return st;
+    st = ledger_read(p, dir, &l, f);
+    if (st == ST_OK) st = wal_reader_open(p->io, dir, LSN_NONE, 0, &r, f);
+    while (st == ST_OK) {
+        struct dead_letter d;
+
+        st = wal_reader_next(r, &rec, f);
+        if (st != ST_OK || rec.type != LETTER) continue;
+        st = get_letter(&rec, &d, reason, f);
+        if (st != ST_OK || d.id > l.count) break; /* one that came after the ledger was read */
+        d.verdict = l.at[d.id - 1].verdict;
+        if (!only_open || d.verdict == DEAD_OPEN) st = fn(ctx, &d, f);
+    }
+    wal_reader_close(r);
+    free(l.at);
+    return st == ST_END ? ST_OK : st;
 }
 
 enum status dead_letter_resolve(const struct platform *p, const char *sink, uint64_t id,
                                 enum dead_verdict verdict, struct fault *f)
-enum status dead_letters_drop(const struct platform *p, const char *sink, uint64_t offset, size_t *dropped, struct fault *f)
 {
-    struct arena a = {0};
-    struct dead_letter *list;
-    size_t n;
-    enum status st = dead_letters(p, sink, &a, &list, &n, f);
+    struct ledger l = {0};
+    struct buf b = {0};
+    struct wal *w = NULL;
+    char dir[PATH_MAX_BYTES];
+    enum status st = letters_dir(p, sink, dir, f);
 
     if (verdict != DEAD_RETRIED && verdict != DEAD_DROPPED)
         return fault_set(f, ST_INVALID, sink, id, "a verdict is retried or dropped");
@@ -373,38 +282,11 @@ enum status dead_letters_drop(const struct platform *p, const char *sink, uint64
     if (st == ST_OK && l.at[id - 1].verdict != DEAD_OPEN)
         st = fault_set(f, ST_CONFLICT, sink, id, "this dead letter is %s already",
                        dead_verdict_name(l.at[id - 1].verdict));
-    *dropped = 0;
-    for (size_t i = 0; st == ST_OK && i < n; i++) *dropped += offset == UINT64_MAX || list[i].offset == offset;
-    if (st == ST_OK && *dropped > 0) st = rewrite(p, sink, list, n, offset, NULL, f);
-    arena_free(&a);
-    return st;
-}
-
-enum status dead_letters_retry(const struct platform *p, const char *sink, uint64_t offset, size_t *emitted, lsn_t *lsn,
-                               struct fault *f)
-{
-    struct platform_source source = {0};
-    struct oltp_txn *t = NULL;
-    struct oltp_commit commit = {0};
-    struct arena a = {0};
-    struct dead_letter *list = NULL;
-    size_t n = 0, dropped;
-    enum status st = dead_letters(p, sink, &a, &list, &n, f);
-
-    *emitted = 0;
-    if (st == ST_OK) st = platform_open_source(p, &source, f);
-    if (st == ST_OK) st = oltp_write_begin(source.db, &t, f);
-    for (size_t i = 0; st == ST_OK && i < n; i++) {
-        uint32_t table;
-
-        if (offset != UINT64_MAX && list[i].offset != offset) continue;
-        st = oltp_table(t, list[i].table, &table, f);
-        if (st == ST_OK) st = reconcile_emit(t, table, list[i].key, f);
-        if (st == ST_OK) ++*emitted;
-    }
     if (st == ST_OK) {
-        st = oltp_commit(t, OLTP_DURABLE, &commit, f);
-        t = NULL;
+        buf_varint(&b, id);
+        buf_u8(&b, (uint8_t)verdict);
+        buf_varint(&b, zigzag(clock_wall_us(p->clock)));
+        if (!buf_ok(&b)) st = fault_set(f, ST_NOMEM, sink, id, "no memory for the verdict");
     }
     if (w != NULL) st = append_and_close(w, VERDICT, &b, st, f);
     buf_free(&b);
@@ -428,10 +310,5 @@ enum status dead_letter_count(const struct platform *p, const char *sink, struct
         out->dropped += l.at[i].verdict == DEAD_DROPPED;
     }
     free(l.at);
-    oltp_end(t);
-    st = platform_close_source(&source, st, f);
-    *lsn = commit.lsn;
-    if (st == ST_OK) st = dead_letters_drop(p, sink, offset, &dropped, f);
-    arena_free(&a);
     return st;
 }

@@ -17,20 +17,11 @@
  *
  * Any process; each call takes the log's lock for its short time (waits up to 2 s, then
  * ST_CONFLICT). */
-/* deadletter - events that a sink could not apply, set aside with the reason, so that one bad event stops nobody.
- *
- *   DIR/sinks/NAME/dead.jsonl   one JSON object a line, synced before the publication that passes the event over:
- *     {"offset":812,"lsn":73728,"table":"products","key":"<hex>","op":"u","reason":"..."}
- *
- * Only what is wrong with the event itself (damaged, invalid, unsupported) is set aside; what is wrong with the store
- * (disk full, no memory) stops the sink. An event is listed once however often it is delivered. Retrying emits the
- * row's present state again from the source, through the log: the event is then history, and its row is right.
- * Imports: engine, oltp, pipeline.                                                                  */
 #ifndef SEAM_PIPELINE_DEADLETTER_H
 #define SEAM_PIPELINE_DEADLETTER_H
 
-#include "engine/arena.h"
-#include "pipeline/sink.h"
+#include "pipeline/platform.h"
+#include "pipeline/stream.h"
 
 enum dead_verdict { DEAD_OPEN = 0, DEAD_RETRIED = 1, DEAD_DROPPED = 2 }; /* on disk */
 enum {
@@ -65,19 +56,5 @@ struct dead_counts { uint64_t open, retried, dropped; };
 MUST_USE enum status dead_letter_count(const struct platform *p, const char *sink,
                                        struct dead_counts *out, struct fault *f);
 const char *dead_verdict_name(enum dead_verdict v);
-struct dead_letter { uint64_t offset; lsn_t lsn; const char *table, *op, *reason; struct bytes key; };
-
-bool dead_letter_fits(enum status st); /* is this failure the event's own? */
-MUST_USE enum status dead_letter_put(const struct platform *p, const char *sink, const struct sink_change *c,
-                                     const char *reason, struct fault *f);
-/* Letters of a sink, oldest first; everything lives in `a`. None is ST_OK with *count 0.            */
-MUST_USE enum status dead_letters(const struct platform *p, const char *sink, struct arena *a, struct dead_letter **out,
-                                  size_t *count, struct fault *f);
-/* Takes letters off the list: the one at `offset`, or all (UINT64_MAX). *dropped: how many.         */
-MUST_USE enum status dead_letters_drop(const struct platform *p, const char *sink, uint64_t offset, size_t *dropped,
-                                       struct fault *f);
-/* Emits the rows of those letters again, then takes them off.                                       */
-MUST_USE enum status dead_letters_retry(const struct platform *p, const char *sink, uint64_t offset, size_t *emitted,
-                                        lsn_t *lsn, struct fault *f);
 
 #endif

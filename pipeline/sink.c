@@ -9,6 +9,7 @@
 #include "pipeline/deadletter.h"
 #include "pipeline/faults.h"
 #include "pipeline/feed.h"
+#include "pipeline/stream.h"
 #include "pipeline/sinks.h"
 
 enum { BATCH_EVENTS = 65536, BATCH_US = 50000, IDLE_WAIT_MS = 200 };
@@ -159,6 +160,18 @@ static enum status in_order(struct runner *r, const struct feed_event *e, bool *
     return ST_OK;
 }
 
+static enum status set_aside(struct runner *r, const struct sink_change *c, const char *reason, struct fault *f)
+{
+    const struct stream_event e = {
+        .kind = STREAM_ROW, .offset = c->offset, .lsn = c->lsn, .txn = c->txn, .seq = c->seq, .total = c->seq + 1,
+        .wall_us = c->wall_us, .snapshot = c->snapshot, .repair = (c->flags & CHANGE_REPAIR) != 0,
+        .row = {.txn = c->txn, .seq = c->seq, .table = c->schema->id, .version = c->schema->version, .op = c->op,
+                .flags = c->flags, .key = c->key, .before = c->before, .after = c->after},
+    };
+
+    return dead_letter_add(r->sink->platform, r->sink->ops->name, &e, reason, NULL, f);
+}
+
 /* A change that cannot be applied because of what it is goes to the dead letters, and the rest goes on. */
 static enum status apply(struct runner *r, const struct sink_change *c, struct fault *f)
 {
@@ -176,12 +189,12 @@ static enum status apply(struct runner *r, const struct sink_change *c, struct f
              ? fault_set(&local, ST_CORRUPT, c->schema->name, c->offset, "poisoned by SEAM_FAULT")
              : ops->change(r->sink, c, &local);
     if (st == ST_OK) return ST_OK;
-    if (!dead_letter_fits(st)) {
+    if (st != ST_CORRUPT && st != ST_INVALID && st != ST_UNSUPPORTED) { /* the store's trouble, not the event's */
         if (f != NULL) *f = local;
         return st;
     }
     r->result->dead++;
-    return dead_letter_put(r->sink->platform, ops->name, c, fault_text(&local, reason, sizeof reason), f);
+    return set_aside(r, c, fault_text(&local, reason, sizeof reason), f);
 }
 
 static enum status handle(struct runner *r, const struct feed_event *e, struct fault *f)

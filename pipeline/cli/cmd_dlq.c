@@ -1,71 +1,134 @@
-/* cmd_dlq - the events that sinks set aside: list them, emit their rows again, or let them go. */
+/* cmd_dlq - the events that sinks set aside: list them, emit their rows again, or let them go.
+ *
+ * A retry writes the row's present state again through the log: the event is then history, and its row is right. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/deadletter.h"
+#include "pipeline/reconcile.h"
+#include "pipeline/sink.h"
 
-struct dlq { struct cli *cli; const struct platform *platform; const char *verb, *sink; uint64_t offset; size_t count; lsn_t lsn; };
+enum { LETTERS_AT_ONCE = 1000 };
 
-static enum status list_letters(struct dlq *q, const char *sink, struct table_out *t)
-{
-    struct arena a = {0};
-    struct dead_letter *list;
+struct dlq {
+    struct cli *cli;
+    const struct platform *platform;
+    const char *verb, *sink, *only;  /* sink: the one being looked at; only: the one asked for */
+    int64_t id;                      /* -1 = all */
+    uint64_t count;
+    struct table_out table;
+    struct oltp_txn *txn;            /* retrying */
+    uint64_t ids[LETTERS_AT_ONCE];   /* open letters of this sink that are to get a verdict */
     size_t n;
-    enum status st = dead_letters(q->platform, sink, &a, &list, &n, &q->cli->fault);
+};
 
-    for (size_t i = 0; st == ST_OK && i < n; i++) {
-        q->count++;
-        if (q->cli->json) {
-            struct buf b = {0};
-            struct json_writer w;
+static void print_letter(struct dlq *q, const struct dead_letter *d)
+{
+    struct buf b = {0};
+    struct json_writer w;
 
-            jw_init(&w, &b);
-            jw_object(&w);
-            jw_key(&w, "sink");
-            jw_str(&w, sink);
-            jw_key(&w, "offset");
-            jw_uint(&w, list[i].offset);
-            jw_key(&w, "lsn");
-            jw_uint(&w, list[i].lsn);
-            jw_key(&w, "table");
-            jw_str(&w, list[i].table);
-            jw_key(&w, "reason");
-            jw_str(&w, list[i].reason);
-            jw_end_object(&w);
-            buf_str(&b, "\n");
-            cli_print(&b);
-            buf_free(&b);
-            continue;
-        }
-        table_cell(t, "%s", sink);
-        table_cell(t, "%" PRIu64, list[i].offset);
-        table_cell(t, "%" PRIu64, list[i].lsn);
-        table_cell(t, "%s", list[i].table);
-        table_cell(t, "%s", list[i].op);
-        table_cell(t, "%s", list[i].reason);
+    if (!q->cli->json) {
+        table_cell(&q->table, "%s", q->sink);
+        table_cell(&q->table, "%" PRIu64, d->id);
+        table_cell(&q->table, "%" PRIu64, d->event.offset);
+        table_cell(&q->table, "%" PRIu64, d->event.lsn);
+        table_cell(&q->table, "%s", dead_verdict_name(d->verdict));
+        table_cell(&q->table, "%s", d->reason);
+        return;
     }
-    arena_free(&a);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_key(&w, "sink");
+    jw_str(&w, q->sink);
+    jw_key(&w, "id");
+    jw_uint(&w, d->id);
+    jw_key(&w, "offset");
+    jw_uint(&w, d->event.offset);
+    jw_key(&w, "lsn");
+    jw_uint(&w, d->event.lsn);
+    jw_key(&w, "verdict");
+    jw_str(&w, dead_verdict_name(d->verdict));
+    jw_key(&w, "reason");
+    jw_str(&w, d->reason);
+    jw_end_object(&w);
+    buf_str(&b, "\n");
+    cli_print(&b);
+    buf_free(&b);
+}
+
+static enum status one_letter(void *ctx, const struct dead_letter *d, struct fault *f)
+{
+    struct dlq *q = ctx;
+
+    if (q->id >= 0 && d->id != (uint64_t)q->id) return ST_OK;
+    q->count++;
+    if (strcmp(q->verb, "list") == 0) {
+        print_letter(q, d);
+        return ST_OK;
+    }
+    if (q->n == LETTERS_AT_ONCE) return ST_END; /* the rest next time */
+    q->ids[q->n++] = d->id;
+    if (strcmp(q->verb, "drop") == 0 || d->event.kind != STREAM_ROW) return ST_OK;
+    return reconcile_emit(q->txn, d->event.row.table, d->event.row.key, f);
+}
+
+static enum status one_sink(struct dlq *q)
+{
+    struct fault *f = &q->cli->fault;
+    enum status st;
+
+    q->n = 0;
+    st = dead_letters(q->platform, q->sink, strcmp(q->verb, "list") != 0, one_letter, q, f);
+    return st == ST_END ? ST_OK : st;
+}
+
+static enum status give_verdicts(struct dlq *q, enum dead_verdict v)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < q->n; i++)
+        st = dead_letter_resolve(q->platform, q->sink, q->ids[i], v, &q->cli->fault);
     return st;
 }
 
-static enum status each_sink(struct dlq *q, struct table_out *t)
+/* The rows are in the log, durably, before any letter counts as retried. */
+static enum status retry_sink(struct dlq *q, lsn_t *lsn)
+{
+    struct platform_source source = {0};
+    struct oltp_commit commit = {0};
+    struct fault *f = &q->cli->fault;
+    enum status st = platform_open_source(q->platform, &source, f);
+
+    if (st == ST_OK) st = oltp_write_begin(source.db, &q->txn, f);
+    if (st == ST_OK) st = one_sink(q);
+    if (st == ST_OK) {
+        st = oltp_commit(q->txn, OLTP_DURABLE, &commit, f);
+        q->txn = NULL;
+    }
+    oltp_end(q->txn);
+    q->txn = NULL;
+    st = platform_close_source(&source, st, f);
+    if (st == ST_OK) st = give_verdicts(q, DEAD_RETRIED);
+    *lsn = commit.lsn;
+    return st;
+}
+
+static enum status run_dlq(struct dlq *q, lsn_t *lsn)
 {
     const char *const *names;
-    size_t n = sink_names(&names), done;
+    size_t n = sink_names(&names);
     enum status st = ST_OK;
 
     for (size_t i = 0; st == ST_OK && i < n; i++) {
         if (platform_sink_config(q->platform, names[i]) == NULL) continue;
-        if (q->sink != NULL && strcmp(q->sink, names[i]) != 0) continue;
-        done = 0;
-        if (strcmp(q->verb, "list") == 0) st = list_letters(q, names[i], t);
-        else if (strcmp(q->verb, "drop") == 0)
-            st = dead_letters_drop(q->platform, names[i], q->offset, &done, &q->cli->fault);
-        else
-            st = dead_letters_retry(q->platform, names[i], q->offset, &done, &q->lsn, &q->cli->fault);
-        q->count += done;
+        if (q->only != NULL && strcmp(q->only, names[i]) != 0) continue;
+        q->sink = names[i];
+        if (strcmp(q->verb, "retry") == 0) st = retry_sink(q, lsn);
+        else st = one_sink(q);
+        if (st == ST_OK && strcmp(q->verb, "drop") == 0) st = give_verdicts(q, DEAD_DROPPED);
     }
     return st;
 }
@@ -73,14 +136,13 @@ static enum status each_sink(struct dlq *q, struct table_out *t)
 int cmd_dlq(struct cli *c, int argc, char **argv)
 {
     const char *args[64];
-    int64_t offset = -1;
-    struct dlq q = {.cli = c, .verb = "list"};
+    struct dlq q = {.cli = c, .verb = "list", .id = -1};
     const struct opt opts[] = {
-        {"sink", 0, OPT_STRING, "NAME", "only this sink's", &q.sink},
-        {"offset", 0, OPT_INT, "N", "only the event at this stream offset", &offset},
+        {"sink", 0, OPT_STRING, "NAME", "only this sink's", &q.only},
+        {"id", 0, OPT_INT, "N", "only this letter", &q.id},
     };
     struct platform p;
-    struct table_out t;
+    lsn_t lsn = LSN_NONE;
     int count;
     int rc = argc > 60 ? cli_usage(c, "too many arguments")
                        : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 2);
@@ -90,20 +152,20 @@ int cmd_dlq(struct cli *c, int argc, char **argv)
     if (count == 2) q.verb = args[1];
     if (strcmp(q.verb, "list") != 0 && strcmp(q.verb, "retry") != 0 && strcmp(q.verb, "drop") != 0)
         return cli_usage(c, "'%s' is none of list, retry, drop", q.verb);
-    q.offset = offset < 0 ? UINT64_MAX : (uint64_t)offset;
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != ST_OK) return cli_fail(c, st);
     q.platform = &p;
-    table_begin(&t, 6, 1u << 1 | 1u << 2);
-    for (const char *const *h = (const char *const[]){"sink", "offset", "LSN", "table", "op", "reason", NULL}; *h != NULL; h++)
-        table_cell(&t, "%s", *h);
-    st = each_sink(&q, &t);
+    table_begin(&q.table, 6, 1u << 1 | 1u << 2 | 1u << 3);
+    for (const char *const *h = (const char *const[]){"sink", "id", "offset", "LSN", "verdict", "reason", NULL}; *h != NULL; h++)
+        table_cell(&q.table, "%s", *h);
+    st = run_dlq(&q, &lsn);
     platform_close(&p);
-    if (strcmp(q.verb, "list") == 0 && st == ST_OK && !c->json && q.count > 0) table_print(c, &t);
-    else buf_free(&t.cells);
+    if (strcmp(q.verb, "list") == 0 && st == ST_OK && !c->json && q.count > 0) table_print(c, &q.table);
+    else buf_free(&q.table.cells);
     if (st != ST_OK) return cli_fail(c, st);
-    if (strcmp(q.verb, "list") == 0 && !c->json) printf("%zu dead letters\n", q.count);
-    if (strcmp(q.verb, "drop") == 0) printf("%zu dead letters dropped\n", q.count);
-    if (strcmp(q.verb, "retry") == 0) printf("%zu rows emitted again, up to LSN %" PRIu64 "\n", q.count, q.lsn);
+    if (strcmp(q.verb, "list") == 0 && !c->json) printf("%" PRIu64 " dead letters\n", q.count);
+    if (strcmp(q.verb, "drop") == 0) printf("%" PRIu64 " dead letters dropped\n", q.count);
+    if (strcmp(q.verb, "retry") == 0)
+        printf("%" PRIu64 " rows emitted again, up to LSN %" PRIu64 "\n", q.count, lsn);
     return EXIT_FINE;
 }

@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# Goal:   whatever breaks, nothing is lost, repeated or reordered; what a store got wrong is found, named and mended.
+# Method: each scenario breaks one thing on a platform that works, asserts its invariants, and leaves a dossier (JSON and
+#         text) with seed, fault, first detector, drift, repair and times.
+# usage:  chaos.sh SEAM OUT [SCENARIO...]       environment: SEED, ROUNDS (kills of the relay)
+set -u
+seam=$1 out=$2; shift 2
+SEED=${SEED:-1} ROUNDS=${ROUNDS:-100}
+RANDOM=$SEED
+mkdir -p "$out"
+parts=() failed=0 D= name=
+
+# ---- running things ----
+seam() { timeout 60 "$seam" "$@"; }
+now_ms() { echo $(( $(date +%s%N) / 1000000 )); }
+nap() { sleep "$(printf '0.%03d' $((RANDOM % $1)))"; }
+part() { # NAME [ENV=VALUE]: the relay or a sink in the background; its pid in $started
+    local what=$1 fault=${2:-}
+    if [ "$what" = relay ]; then set -- relay "$D"; else set -- sink "$D" "$what"; fi
+    SEAM_FAULT=$fault "$seam" "$@" --quiet >>"$D.log" 2>&1 &
+    started=$!
+    parts+=("$started")
+}
+all_parts() { for p in relay warehouse gold view search vectors audit; do part "$p" "${1:-}"; done; }
+stop_parts() { for p in "${parts[@]}"; do kill "${1:--TERM}" "$p" 2>/dev/null; done; for p in "${parts[@]}"; do wait "$p" 2>/dev/null; done; parts=(); }
+trap 'stop_parts -KILL' EXIT
+platform() { # NAME ORDERS
+    name=$1 D=$out/$1; stop_parts -KILL
+    rm -rf "$D" "$D".*
+    seam init "$D" -q && seam generate "$D" --orders "$2" --seed "$SEED" -q || fail "no platform"
+}
+load() { ( "$seam" generate "$D" --no-catalogue --orders "$1" --seed "$((SEED + RANDOM))" -q >>"$D.log" 2>&1 ) & writer=$!; }
+converge() { stop_parts -KILL; seam run "$D" --until-caught-up -q >>"$D.log" 2>&1 || fail "the platform does not converge: $(tail -2 "$D.log")"; }
+
+# ---- saying what happened ----
+notes=()
+note() { notes+=("$1" "$2"); }
+fail() { echo "FAILED $name: $*"; failed=$((failed + 1)); note failure "$*"; }
+begin_notes() { notes=(); t0=$(now_ms); }
+dossier() { # TITLE
+    local json="$D.dossier.json" text="$D.dossier.txt" i
+    note milliseconds $(( $(now_ms) - t0 ))
+    { echo "$1"; echo "seed $SEED"; for ((i = 0; i < ${#notes[@]}; i += 2)); do printf '%-22s %s\n' "${notes[i]}" "${notes[i+1]}"; done; } >"$text"
+    { printf '{"scenario":"%s","title":"%s","seed":%d' "$name" "$1" "$SEED"
+      for ((i = 0; i < ${#notes[@]}; i += 2)); do printf ',"%s":"%s"' "${notes[i]}" "$(printf %s "${notes[i+1]}" | tr '\n"\\' "  /")"; done; echo '}'; } >"$json"
+    printf '%-20s %6d ms  %s\n' "$name" "${notes[-1]}" "$1"
+}
+clean() { # every rule, every store, one LSN
+    seam check "$D" contracts >"$D.contracts.txt" 2>&1 || fail "contracts: $(tail -3 "$D.contracts.txt" | tr '\n' ' ')"
+    seam check "$D" reconcile -q >"$D.reconcile.txt" 2>&1 || fail "drift: $(grep -v ' 0$' "$D.reconcile.txt" | head -3 | tr '\n' ' ')"
+    local odd
+    odd=$(seam sql "$D" "SELECT count(*) - count(DISTINCT stream_offset) AS twice FROM bronze_changes" --format csv -q | tail -1)
+    [ "$odd" = 0 ] || fail "$odd events are in bronze twice"
+    note verified "$(tail -1 "$D.contracts.txt"); $(tail -1 "$D.reconcile.txt")"
+}
+expect() { # WANTED-CODE WHAT command...
+    local wanted=$1 what=$2 code; shift 2
+    "$@" >"$D.expect.txt" 2>&1; code=$?
+    [ "$code" = "$wanted" ] || fail "$what: exit $code, not $wanted: $(tail -2 "$D.expect.txt" | tr '\n' ' ')"
+}
+
+# ---- the scenarios ----
+relay_kills() {
+    platform relay_kills 200; begin_notes
+    for p in warehouse gold view search vectors audit; do part "$p"; done
+    load $((ROUNDS * 60))
+    local k; for ((k = 0; k < ROUNDS; k++)); do
+        part relay; nap 30; kill -KILL "$started" 2>/dev/null; wait "$started" 2>/dev/null; unset 'parts[-1]'
+    done
+    wait "$writer" || fail "the writer failed"
+    note kills "$ROUNDS"; converge; clean
+    note events "$(seam sql "$D" "SELECT count(*) AS n FROM bronze_changes" --format csv -q | tail -1)"
+    dossier "the relay is killed mid-batch, at random instants, under load"
+}
+sink_kills() {
+    platform sink_kills 200; begin_notes
+    declare -A pid; local names=(relay warehouse gold view search vectors audit) k p n=$((ROUNDS / 4))
+    for p in "${names[@]}"; do part "$p"; pid[$p]=$started; done
+    load $((n * 120))
+    for ((k = 0; k < n; k++)); do
+        nap 60; p=${names[$((1 + RANDOM % 6))]}
+        kill -KILL "${pid[$p]}" 2>/dev/null; wait "${pid[$p]}" 2>/dev/null; part "$p"; pid[$p]=$started
+    done
+    for ((k = 0; k < 5; k++)); do # all together
+        nap 200; stop_parts -KILL; for p in "${names[@]}"; do part "$p"; pid[$p]=$started; done
+    done
+    wait "$writer" || fail "the writer failed"
+    note kills "$n, and 5 times all of them"; converge; clean
+    dossier "sinks are killed mid-apply, one by one and all together"
+}
+deleted_searchable() {
+    platform deleted_searchable 100; begin_notes
+    seam run "$D" --until-caught-up -q
+    part relay; for p in warehouse gold view vectors audit; do part "$p"; done
+    part search search:drop-deletes; local search=$started lsn t
+    note fault "SEAM_FAULT=search:drop-deletes"
+    lsn=$(seam del "$D" products 101 --json | grep -oE '"lsn":[0-9]+' | cut -d: -f2)
+    note deleted "product 101 at LSN $lsn"
+    sleep 0.3; t=$(now_ms)
+    seam search "$D" "cordless kettle" --mode bm25 >"$D.still.txt" 2>&1
+    grep -qE '^[0-9]+ +[0-9.]+ +101 ' "$D.still.txt" || fail "the fault did not show"
+    note drift "search still answers: $(grep -E '^[0-9]+ +[0-9.]+ +101 ' "$D.still.txt")"
+    expect 1 "reconcile sees it" seam check "$D" reconcile -q
+    note detector "seam check reconcile, $(( $(now_ms) - t )) ms"
+    note verdict "$(grep -A2 '^search products 101' "$D.expect.txt" | tr '\n' ' ')"
+    grep -q '^search products 101: extra' "$D.expect.txt" || fail "no verdict for product 101"
+    kill "$search"; wait "$search" 2>/dev/null; part search; t=$(now_ms)
+    expect 0 "repair" seam check "$D" reconcile --repair -q --report "$D.repair.json"
+    note repair "$(grep '^repair' "$D.expect.txt"), $(( $(now_ms) - t )) ms"
+    seam search "$D" "cordless kettle" --mode bm25 >"$D.after.txt" 2>&1
+    grep -qE '^[0-9]+ +[0-9.]+ +101 ' "$D.after.txt" && fail "still found after the repair"
+    note search_after "clean"; converge; clean
+    dossier "a deleted product is still searchable"
+}
+stalled_feed() {
+    platform stalled_feed 50; begin_notes
+    seam run "$D" --until-caught-up -q; all_parts; sleep 1
+    expect 0 "fresh before" seam check "$D" freshness
+    local relay=${parts[0]} t code
+    kill -STOP "$relay"; note fault "the relay is stopped (SIGSTOP)"; t=$(now_ms)
+    seam put "$D" products '{"product_id":102,"stock":4}' -q
+    expect 0 "waiting is not yet late" seam check "$D" freshness
+    while code=0; seam check "$D" freshness >"$D.late.txt" 2>&1 || code=$?; [ $code = 0 ] && [ $(( $(now_ms) - t )) -lt 20000 ]; do sleep 0.25; done
+    [ $code = 7 ] || fail "freshness ended with $code, not 7"
+    grep -q '^source-stream is the first seam behind' "$D.late.txt" || fail "the wrong seam: $(tail -1 "$D.late.txt")"
+    note detector "seam check freshness after $(( $(now_ms) - t )) ms (promised: 10 s)"
+    note located "$(tail -1 "$D.late.txt")"; t=$(now_ms)
+    kill -CONT "$relay"
+    while ! seam check "$D" freshness -q >/dev/null 2>&1 && [ $(( $(now_ms) - t )) -lt 10000 ]; do sleep 0.1; done
+    note recovered "after $(( $(now_ms) - t )) ms"
+    sleep 0.3; expect 0 "fresh after" seam check "$D" freshness
+    converge; clean
+    dossier "a stalled feed"
+}
+deliveries() {
+    platform deliveries 50; begin_notes
+    local all=; for p in warehouse view search vectors audit; do all+="$p:duplicate,$p:withhold,"; done
+    note fault "every event twice; one in 5,000 withheld"
+    load 3000; all_parts "$all"; wait "$writer" || fail "the writer failed"; sleep 1
+    note refused "$(grep -c 'delivered before event' "$D.log") batches"
+    converge; clean
+    dossier "duplicated and reordered deliveries"
+}
+corrupt_segment() {
+    platform corrupt_segment 200; begin_notes
+    seam run "$D" --until-caught-up -q; local file at
+    seam generate "$D" --no-catalogue --orders 200 --seed 9 -q; seam relay "$D" --until-caught-up -q
+    file=$(ls "$D"/stream/*.seg | head -1)
+    at=$(grep -abo 'OrderPlaced' "$file" | tail -1 | cut -d: -f1)
+    printf '\xff\xff\xff\xff' | dd of="$file" bs=1 seek="$at" conv=notrunc status=none
+    note fault "4 bytes of $(basename "$file") overwritten at byte $at"
+    seam sink "$D" warehouse --until-caught-up -q >"$D.expect.txt" 2>&1; local code=$?
+    [ $code = 4 ] || fail "exit $code on a damaged stream"
+    note detector "$(tail -1 "$D.expect.txt")"
+    rm -rf "$D/stream"; mkdir "$D/stream"; note repair "the stream is made again from the log"
+    converge; clean
+    dossier "a corrupted stream segment"
+}
+disk_full() {
+    platform disk_full 50; begin_notes
+    seam run "$D" --until-caught-up -q; seam generate "$D" --no-catalogue --orders 3000 --seed 5 -q; seam relay "$D" --until-caught-up -q
+    local p code full=0
+    for p in warehouse view search vectors; do # gold waits for the warehouse, and would wait
+        ( trap '' XFSZ; ulimit -f 40; exec timeout 60 "$seam" sink "$D" "$p" --until-caught-up -q ) >"$D.full.$p.txt" 2>&1; code=$?
+        [ $code = 0 ] || { full=$((full + 1)); grep -qiE 'too large|space|I/O|write' "$D.full.$p.txt" || fail "$p: exit $code says $(tail -1 "$D.full.$p.txt")"; }
+    done
+    note fault "no file may grow beyond 40 KiB: $full of 4 sinks stopped with an error"
+    [ $full -gt 0 ] || fail "nobody noticed the full disk"
+    converge; clean
+    dossier "disk full in each sink's store"
+}
+poison() {
+    platform poison 20; begin_notes
+    part relay; for p in warehouse gold view vectors audit; do part "$p"; done
+    part search search:poison; sleep 1; seam put "$D" products '{"product_id":103,"stock":77}' -q; sleep 0.3
+    note fault "SEAM_FAULT=search:poison"
+    local n; n=$(seam dlq "$D" list | tail -1 | cut -d' ' -f1)
+    [ "${n:-0}" -gt 0 ] || fail "no dead letters"
+    note dead_letters "$n; the sink went on"; note example "$(seam dlq "$D" list --json | head -1)"
+    kill "$started"; wait "$started" 2>/dev/null; part search
+    expect 1 "the drift is seen" seam check "$D" reconcile -q
+    note repair "$(seam dlq "$D" retry)"
+    sleep 0.5; converge; clean
+    dossier "poison events"
+}
+
+scenarios=("$@"); [ $# -gt 0 ] || scenarios=(relay_kills sink_kills deleted_searchable stalled_feed deliveries corrupt_segment disk_full poison)
+for s in "${scenarios[@]}"; do "$s"; done
+[ $failed = 0 ] && echo "chaos: ${#scenarios[@]} scenarios, seed $SEED: every invariant held; dossiers in $out" || echo "chaos: $failed FAILURES, seed $SEED: see $out"
+[ $failed = 0 ]

@@ -97,37 +97,53 @@ static enum status read_query(struct compare_set *s, const struct csv_field *fie
     return compare_set_add(s, value[0], column[2] < 0 ? "all" : value[2], value[1]);
 }
 
-enum status compare_set_read(struct io *io, const char *queries, const char *qrels, struct compare_set *out,
-                             struct fault *f)
+static enum status read_queries(struct compare_set *s, struct source *source, struct fault *f)
 {
-    struct source *source = NULL;
     struct csv *csv = NULL;
     const struct csv_field *fields;
     int column[3] = {-1, -1, -1};
     size_t n;
-    enum status st = source_open(io, queries, &source, f);
+    enum status st = csv_open(source, (struct csv_options){.separator = '\t'}, &csv);
 
-    *out = (struct compare_set){0};
-    if (st == ST_OK) st = csv_open(source, (struct csv_options){.separator = '\t'}, &csv);
     if (st == ST_OK) st = csv_next(csv, &fields, &n, f);
     if (st == ST_OK) {
         column[0] = column_named(fields, n, "query_id");
         column[1] = column_named(fields, n, "query");
         column[2] = column_named(fields, n, "class");
         if (column[0] < 0 || column[1] < 0)
-            st = fault_set(f, ST_INVALID, queries, 1, "the header line must name query_id and query");
+            st = fault_set(f, ST_INVALID, "queries", 1, "the header line must name query_id and query");
     }
     while (st == ST_OK && (st = csv_next(csv, &fields, &n, f)) == ST_OK) {
-        st = read_query(out, fields, n, column);
+        st = read_query(s, fields, n, column);
         if (st == ST_INVALID)
-            st = fault_set(f, st, queries, csv_line(csv), "a column is missing or too long");
+            st = fault_set(f, st, "queries", csv_line(csv), "a column is missing or too long");
     }
     csv_close(csv);
-    source_close(source);
-    if (st == ST_END) st = ST_OK;
-    if (st == ST_OK) st = qrels_read(io, qrels, &out->qrels, f);
+    return st == ST_END ? ST_OK : st;
+}
+
+enum status compare_set_from(struct source *queries, struct source *qrels, struct compare_set *out, struct fault *f)
+{
+    enum status st;
+
+    *out = (struct compare_set){0};
+    st = read_queries(out, queries, f);
+    if (st == ST_OK) st = qrels_from(qrels, "qrels", &out->qrels, f);
     if (st == ST_OK) st = compare_set_finish(out, f);
     if (st != ST_OK) compare_set_free(out);
+    return st;
+}
+
+enum status compare_set_read(struct io *io, const char *queries, const char *qrels, struct compare_set *out,
+                             struct fault *f)
+{
+    struct source *q = NULL, *j = NULL;
+    enum status st = source_open(io, queries, &q, f);
+
+    if (st == ST_OK) st = source_open(io, qrels, &j, f);
+    if (st == ST_OK) st = compare_set_from(q, j, out, f);
+    source_close(q);
+    source_close(j);
     return st;
 }
 

@@ -24,6 +24,9 @@ struct compare_set {
 /* queries: TSV with a header line naming query_id and query, and class if there is one. qrels: TREC.   */
 MUST_USE enum status compare_set_read(struct io *io, const char *queries, const char *qrels,
                                       struct compare_set *out, struct fault *f);
+/* From open sources (shipped files in memory).                                                    */
+MUST_USE enum status compare_set_from(struct source *queries, struct source *qrels, struct compare_set *out,
+                                      struct fault *f);
 MUST_USE enum status compare_set_add(struct compare_set *s, const char *id, const char *class, const char *text);
 /* Drops the queries that have no judgements and the judgements of other queries.                   */
 MUST_USE enum status compare_set_finish(struct compare_set *s, struct fault *f);

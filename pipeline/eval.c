@@ -174,12 +174,11 @@ static size_t split_words(char *line, char **word, size_t max)
 }
 
 /* Calls fn with each line's words; a line of another count is ST_INVALID with its number. */
-static enum status read_lines(struct io *io, const char *path, size_t words,
-                              enum status (*fn)(void *ctx, char **word, struct fault *f), void *ctx,
-                              struct fault *f)
+static enum status each_line(struct source *s, const char *path, size_t words,
+                             enum status (*fn)(void *ctx, char **word, struct fault *f), void *ctx,
+                             struct fault *f)
 {
-    struct source *s = NULL;
-    enum status st = source_open(io, path, &s, f);
+    enum status st = ST_OK;
     char copy[EVAL_LINE_MAX + 1], *word[8];
     const char *line;
     size_t n;
@@ -198,8 +197,19 @@ static enum status read_lines(struct io *io, const char *path, size_t words,
             f->at = source_line_number(s);
         }
     }
-    source_close(s);
     return st == ST_END ? ST_OK : st;
+}
+
+static enum status read_lines(struct io *io, const char *path, size_t words,
+                              enum status (*fn)(void *ctx, char **word, struct fault *f), void *ctx,
+                              struct fault *f)
+{
+    struct source *s = NULL;
+    enum status st = source_open(io, path, &s, f);
+
+    if (st == ST_OK) st = each_line(s, path, words, fn, ctx, f);
+    source_close(s);
+    return st;
 }
 
 static enum status qrels_line(void *ctx, char **word, struct fault *f)
@@ -211,14 +221,24 @@ static enum status qrels_line(void *ctx, char **word, struct fault *f)
     return qrels_add(ctx, word[0], word[2], (int)grade, f);
 }
 
-enum status qrels_read(struct io *io, const char *path, struct qrels **out, struct fault *f)
+enum status qrels_from(struct source *s, const char *name, struct qrels **out, struct fault *f)
 {
     struct qrels *q = NULL;
     enum status st = qrels_new(&q);
 
-    if (st == ST_OK) st = read_lines(io, path, 4, qrels_line, q, f);
+    if (st == ST_OK) st = each_line(s, name, 4, qrels_line, q, f);
     if (st == ST_OK) *out = q;
     else qrels_free(q);
+    return st;
+}
+
+enum status qrels_read(struct io *io, const char *path, struct qrels **out, struct fault *f)
+{
+    struct source *s = NULL;
+    enum status st = source_open(io, path, &s, f);
+
+    if (st == ST_OK) st = qrels_from(s, path, out, f);
+    source_close(s);
     return st;
 }
 

@@ -27,6 +27,9 @@ MUST_USE enum status qrels_new(struct qrels **out);
 MUST_USE enum status qrels_read(struct io *io, const char *path, struct qrels **out, struct fault *f);
 MUST_USE enum status qrels_add(struct qrels *q, const char *qid, const char *docno, int grade,
                                struct fault *f); /* the same pair twice is ST_EXISTS */
+/* From an open source (a shipped file in memory); `name` is what faults call it.                   */
+struct source;
+MUST_USE enum status qrels_from(struct source *s, const char *name, struct qrels **out, struct fault *f);
 void qrels_free(struct qrels *q);
 size_t qrels_queries(const struct qrels *q);
 const char *qrels_query(const struct qrels *q, size_t i);                     /* in order of first line */

@@ -99,6 +99,7 @@ int cmd_status(struct cli *, int, char **);
 int cmd_view(struct cli *, int, char **);
 int cmd_sql(struct cli *, int, char **);
 int cmd_search(struct cli *, int, char **);
+int cmd_eval(struct cli *, int, char **);
 int cmd_verify(struct cli *, int, char **);
 int cmd_demo(struct cli *, int, char **);
 int cmd_dump(struct cli *, int, char **);

@@ -106,11 +106,13 @@ void graph_clear(struct hnsw *h)
     set_strides(h);
     free(h->keymap);
     free(h->dirty);
+    free(h->dirty_page);
     free(h->deaths);
     free(h->order);
     h->order = NULL;
     h->keymap = NULL;
     h->dirty = NULL;
+    h->dirty_page = NULL;
     h->deaths = NULL;
     h->keymap_size = h->keymap_used = h->dirty_cap = h->death_count = h->death_cap = 0;
     h->count = h->upper_count = h->dead = h->published = 0;
@@ -128,14 +130,17 @@ uint64_t graph_memory(const struct hnsw *h)
 
 static enum status reserve_dirty(struct hnsw *h, size_t nodes, struct fault *f)
 {
-    uint8_t *d;
+    uint8_t *d, *page;
 
     if (nodes <= h->dirty_cap) return ST_OK;
-    nodes = up(nodes, BLOCK_NODES);
+    nodes = up(nodes, DIRTY_PAGE);
     d = realloc(h->dirty, nodes);
-    if (d == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for %zu nodes", nodes);
+    if (d != NULL) h->dirty = d;
+    page = d == NULL ? NULL : realloc(h->dirty_page, nodes / DIRTY_PAGE);
+    if (page == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for %zu nodes", nodes);
+    h->dirty_page = page;
     memset(d + h->dirty_cap, 0, nodes - h->dirty_cap);
-    h->dirty = d;
+    memset(page + h->dirty_cap / DIRTY_PAGE, 0, (nodes - h->dirty_cap) / DIRTY_PAGE);
     h->dirty_cap = nodes;
     return ST_OK;
 }
@@ -201,7 +206,7 @@ uint32_t graph_append(struct hnsw *h, uint64_t key, lsn_t birth, unsigned level,
     h->upper_count += level;
     if (has_vecs(h)) memcpy(vec_at(h, id), vec, h->vecs.stride);
     if (h->quant.trained && h->codes.stride != 0) quant_encode(h, vec, code_at(h, id));
-    h->dirty[id] = 1;
+    mark_dirty(h, id);
     __atomic_store_n(&h->count, id + 1, __ATOMIC_RELEASE);
     return id;
 }

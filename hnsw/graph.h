@@ -30,7 +30,7 @@
 #include "hnsw/distance.h"
 #include "hnsw/hnsw.h"
 
-enum { BLOCK_SHIFT = 8, BLOCK_NODES = 1 << BLOCK_SHIFT, LOCK_STRIPES = 1 << 14 };
+enum { BLOCK_SHIFT = 8, BLOCK_NODES = 1 << BLOCK_SHIFT, LOCK_STRIPES = 1 << 14, DIRTY_PAGE = 4096 };
 #define LINK_NONE UINT32_MAX
 
 /* ---- blocks ---- */
@@ -132,7 +132,8 @@ struct hnsw {
     size_t keymap_size, keymap_used; /* size is a power of two */
 
     uint8_t *dirty;                  /* a flag a node: lists changed since the last publish */
-    size_t dirty_cap;
+    uint8_t *dirty_page;             /* a flag for each 4,096 of them, so that a small batch is found quickly */
+    size_t dirty_cap;                /* a multiple of DIRTY_PAGE */
     uint32_t *deaths;                /* nodes that died since the last publish */
     size_t death_count, death_cap;
     uint32_t published;              /* nodes already published */
@@ -203,6 +204,12 @@ static inline bool walks_codes(const struct hnsw *h)
     return h->quant.trained && (h->o.quant == HNSW_I8 || h->build_codes);
 }
 static inline bool has_vecs(const struct hnsw *h) { return !h->quant.lossless; }
+
+static inline void mark_dirty(struct hnsw *h, uint32_t node)
+{
+    __atomic_store_n(&h->dirty[node], 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&h->dirty_page[node / DIRTY_PAGE], 1, __ATOMIC_RELAXED);
+}
 
 void spin_lock(struct hnsw *h, uint32_t node);
 void spin_unlock(struct hnsw *h, uint32_t node);

@@ -110,7 +110,7 @@ bool list_add(struct hnsw *h, struct scratch *s, uint32_t at, unsigned level, ui
     if (added) {
         if (n < max) link_store(list + n, node);
         else added = list_prune(h, s, at, level, node);
-        __atomic_store_n(&h->dirty[at], 1, __ATOMIC_RELAXED);
+        mark_dirty(h, at);
     }
     spin_unlock(h, at);
     return added;

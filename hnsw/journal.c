@@ -78,10 +78,12 @@ static uint32_t put_dirty_lists(const struct hnsw *h, struct buf *out)
 {
     uint32_t lists = 0;
 
-    for (uint32_t i = 0; i < h->count; i += 8) {
-        if (i + 8 <= h->dirty_cap && get_u64(h->dirty + i) == 0) continue;
-        for (uint32_t j = i; j < i + 8 && j < h->count; j++)
-            if (h->dirty[j]) lists += put_lists(h, j, out);
+    for (uint32_t page = 0; page * DIRTY_PAGE < h->count; page++) {
+        uint32_t end = (page + 1) * DIRTY_PAGE < h->count ? (page + 1) * DIRTY_PAGE : h->count;
+
+        if (!h->dirty_page[page]) continue;
+        for (uint32_t i = page * DIRTY_PAGE; i < end; i++)
+            if (h->dirty[i]) lists += put_lists(h, i, out);
     }
     return lists;
 }
@@ -122,7 +124,11 @@ void batch_done(struct hnsw *h)
     h->published = h->count;
     h->death_count = 0;
     h->requantized = h->wants_base = false;
-    if (h->dirty != NULL) memset(h->dirty, 0, h->dirty_cap);
+    for (size_t page = 0; page < h->dirty_cap / DIRTY_PAGE; page++) {
+        if (!h->dirty_page[page]) continue;
+        h->dirty_page[page] = 0;
+        memset(h->dirty + page * DIRTY_PAGE, 0, DIRTY_PAGE);
+    }
 }
 
 /* ---- reading ---- */

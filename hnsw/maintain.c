@@ -84,7 +84,7 @@ static enum status repair_list(struct repair *r, struct scratch *s, uint32_t nod
     }
     qsort(s->sorted, count, sizeof *s->sorted, by_cand);
     list_write(list, max, out, select_neighbours(h, s, s->sorted, count, max, out));
-    h->dirty[node] = 1;
+    mark_dirty(h, node);
     __atomic_add_fetch(&r->repaired, 1, __ATOMIC_RELAXED);
     return ST_OK;
 }
@@ -236,8 +236,10 @@ static void adopt(struct hnsw *h, struct hnsw *from)
         *theirs[i] = (struct blocks){.stride = mine[i]->stride};
     }
     h->dirty = from->dirty;
+    h->dirty_page = from->dirty_page;
     h->dirty_cap = from->dirty_cap;
     from->dirty = NULL;
+    from->dirty_page = NULL;
     from->dirty_cap = 0;
     h->count = h->published = from->count;
     h->upper_count = from->upper_count;
@@ -283,7 +285,7 @@ static void adopt_orphan(struct hnsw *h, struct scratch *s, uint32_t orphan, con
             }
             link_store(list + count, orphan);
             in_links[orphan]++;
-            h->dirty[at] = 1;
+            mark_dirty(h, at);
             done++;
         }
     }

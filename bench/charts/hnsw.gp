@@ -1,7 +1,7 @@
 # Recall against speed and latency, one picture a data set, as ann-benchmarks draws them: up and to the right is
 # better. Variables: tsv (its curves are in tsv.curves.tsv), out.
 curves = tsv.'.curves.tsv'
-set terminal svg size 860,480 font 'sans,12' background rgb 'white'
+set terminal svg noenhanced size 860,480 font 'sans,12' background rgb 'white'
 set datafile separator '\t'
 set key outside right
 set grid

@@ -593,6 +593,11 @@ static void choose(struct encoder *x, struct draft *best, uint32_t *ends, uint32
     if (live > 0 && x->distinct < CHUNK_DICT_MAX && x->distinct <= live / 4 + 1 &&
         draft_size(best) > x->rows * bits_for_u64(x->distinct) / 8 + x->distinct * 8) {
         draft_dict(x, &other, other_ends);
+        /* Arithmetic decodes faster than looking up: a dictionary must save a quarter. */
+        if (other.kind != 0 && draft_size(&other) > draft_size(best) / 4 * 3) {
+            draft_free(&other);
+            return;
+        }
         keep_smaller(best, ends, &other, other_ends, x->vectors);
     }
 }

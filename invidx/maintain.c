@@ -155,6 +155,7 @@ static enum status commit(struct invidx_writer *w, struct merge_input *in, size_
 
     if (st != ST_OK) return st;
     if (docs > 0) st = segment_open(w->io, w->dir, id, &w->box.view, &seg, f);
+    w->new_names = true;
     if (st == ST_OK) st = replace(w, in, count, seg, f);
     if (st == ST_OK) st = rewrite_tombs(w, f);
     if (st == ST_OK) st = invidx_publish_manifest(w, w->applied, w->wall_us, f);

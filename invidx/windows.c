@@ -38,8 +38,9 @@ static bool next_run(struct window *w, struct run *r, bool first)
     }
     b = r->c->block;
     if (b >= p->blocks || !exec_load(w->x, p, b)) return false;
-    for (r->i0 = 0; r->i0 < p->n && p->docs[r->i0] < w->base;) r->i0++;
-    for (r->i1 = r->i0; r->i1 < p->n && p->docs[r->i1] < end;) r->i1++;
+    r->i0 = p->docs[0] >= w->base ? 0 : (uint32_t)find_at_least(p->docs, 0, w->base);
+    r->i1 = p->docs[p->n - 1] < end ? p->n : (uint32_t)find_at_least(p->docs, 0, end);
+    if (r->i0 > p->n) r->i0 = p->n;
     return r->i0 < r->i1;
 }
 
@@ -53,6 +54,10 @@ static void eval_term(struct window *w, const struct leaf *l, struct cursor *c, 
 
         if ((acc != NULL || l->scoped) && !exec_tf(w->x, p)) return;
         if (acc != NULL) bm25_block(&l->model, p->docs + r.i0, p->tf + r.i0, w->x->seg->lengths, r.i1 - r.i0, score);
+        if (acc == NULL && !l->scoped) {
+            for (uint32_t i = r.i0; i < r.i1; i++) set_bit(bits, p->docs[i] - w->base);
+            continue;
+        }
         for (uint32_t i = r.i0; i < r.i1; i++) {
             if (l->scoped && p->tf[i] == 0) continue;
             set_bit(bits, p->docs[i] - w->base);
@@ -364,6 +369,10 @@ void windows_run(struct exec *x)
         if (s->dead_count != 0)
             for (size_t k = 0; k < WINDOW_WORDS && base / 64 + k < bitset_words(x->seg->docs); k++)
                 bits[k] &= ~s->dead[base / 64 + k];
+        if (x->heap.k == 0 && x->match == NULL && x->facets == NULL) {
+            x->total += bitset_count(bits, WINDOW);
+            continue;
+        }
         for (size_t d = bitset_next(bits, WINDOW, 0); d < WINDOW; d = bitset_next(bits, WINDOW, d + 1))
             exec_offer(x, base + (uint32_t)d, x->scoring ? acc[d] : 0);
     }

@@ -244,6 +244,7 @@ static enum status flush(struct invidx_writer *w, struct fault *f)
     if (st == ST_OK) {
         seg = NULL;
         w->next_id++;
+        w->new_names = true;
         for (uint32_t i = 0; st == ST_OK && i < b->doc_count; i++)
             if (b->docs[order[i]].death != LSN_MAX) st = writer_tomb(w, s, i, b->docs[order[i]].death, f);
         TRACE(w->options.trace, "invidx", "segment_written", TI("segment", s->seg->id), TI("docs", s->seg->docs),
@@ -358,6 +359,7 @@ static enum status write_tombs(struct invidx_writer *w, struct fault *f)
             w->next_id++;
             if (all) w->del_count = 0;
             w->dels[w->del_count++] = file;
+            w->new_names = true;
         }
     }
     free(groups);
@@ -379,13 +381,14 @@ enum status invidx_publish_manifest(struct invidx_writer *w, lsn_t applied, int6
             state.segments[state.segment_count++] = (struct store_segment){
                 w->segs[i].seg->id, w->segs[i].seg->size, w->segs[i].seg->docs};
     store_encode(&state, &m.payload);
-    st = buf_ok(&m.payload) ? io_sync_dir(w->io, w->dir, f)
-                            : fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to publish");
+    st = buf_ok(&m.payload) ? ST_OK : fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to publish");
+    if (st == ST_OK && w->new_names) st = io_sync_dir(w->io, w->dir, f); /* before a manifest names them */
     if (st == ST_OK) st = manifest_publish(w->io, w->dir, &m, f);
     if (st == ST_OK) {
         w->seq = m.seq;
         w->applied = applied;
         w->wall_us = wall_us;
+        w->new_names = false;
         w->publishes++;
     }
     free(state.segments);

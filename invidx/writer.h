@@ -38,6 +38,7 @@ struct invidx_writer {
     uint64_t live;
     enum status failed;        /* after a failed write: everything answers this */
     struct fault failure;
+    bool new_names;            /* files were made since the folder was last synced */
     uint32_t publishes;        /* since the last vacuum */
     /* the merger thread */
     pthread_t merger;

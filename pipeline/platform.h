@@ -16,7 +16,8 @@
  *      "view":{"views":[{"name":"revenue_by_category","sql":"SELECT ..."}]},
  *      "search":{"table":"products","fields":[{"column":"title","weight":3}, ...],
  *                "attributes":["category","brand","price","stock"]},
- *      "vectors":{"table":"products","text":["title","description"],"dimension":128},
+ *      "vectors":{"table":"products","text":["title","description"],
+ *                 "context":["category","brand"],"dimension":128},
  *      "audit":{}}}}
  *
  * Imports: engine, wal, oltp.  Thread-safety: a platform is read-only after opening; share it.    */

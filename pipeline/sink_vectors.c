@@ -22,6 +22,8 @@ struct vectors_sink {
     const char *table;
     const char *column[TEXT_COLUMNS_MAX]; /* the first is the title */
     size_t columns;
+    const char *context[TEXT_COLUMNS_MAX]; /* learned from, never embedded: category, brand */
+    size_t contexts;
     float *vector;             /* scratch, of the graph's dimension */
     uint32_t dim;
     uint64_t documents;        /* inserted since creation: what the growth rule counts */
@@ -54,17 +56,40 @@ static enum status document_texts(const struct vectors_sink *s, const struct sch
     return st;
 }
 
+static enum status context_texts(const struct vectors_sink *s, const struct schema *schema, struct bytes row,
+                                 struct buf *out, struct fault *f)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < s->contexts; i++) {
+        int c = schema_column(schema, s->context[i]);
+        struct value v;
+
+        if (c < 0) continue;
+        st = row_get(schema, row.data, row.size, c, &v, f);
+        if (st != ST_OK || v.type != V_TEXT) continue;
+        if (out->size > 0) buf_u8(out, ' ');
+        buf_append(out, v.s, v.len);
+    }
+    if (st == ST_OK && !buf_ok(out)) st = fault_set(f, ST_NOMEM, s->table, FAULT_NO_OFFSET, "no memory");
+    return st;
+}
+
 static enum status learn_one(const struct vectors_sink *s, const struct sink_change *c,
                              struct embed_trainer *t, struct buf *text, uint64_t *learned, struct fault *f)
 {
     struct value title;
+    struct buf context = {0};
     enum status st;
 
     if (c->op != OP_INSERT || strcmp(c->schema->name, s->table) != 0) return ST_OK;
     st = document_texts(s, c->schema, c->after, &title, text, f);
+    if (st == ST_OK) st = context_texts(s, c->schema, c->after, &context, f);
     if (st == ST_OK)
-        st = embed_trainer_add(t, title.s, title.len, (const char *)text->data, text->size, NULL, 0, f);
+        st = embed_trainer_add(t, title.s, title.len, (const char *)text->data, text->size,
+                               (const char *)context.data, context.size, f);
     if (st == ST_OK) ++*learned;
+    buf_free(&context);
     return st;
 }
 
@@ -154,6 +179,9 @@ static enum status read_config(struct vectors_sink *s, struct fault *f)
                          "\"table\" and \"text\" (1 to %d columns) are needed", TEXT_COLUMNS_MAX);
     for (const struct json *n = text->child; n != NULL; n = n->next)
         if (n->type == J_STRING) s->column[s->columns++] = n->str;
+    text = json_get(s->sink.config, "context");
+    for (const struct json *n = text != NULL ? text->child : NULL; n != NULL && s->contexts < TEXT_COLUMNS_MAX; n = n->next)
+        if (n->type == J_STRING) s->context[s->contexts++] = n->str;
     if (d != NULL && (!json_int(d, &dim) || dim < HNSW_DIM_MIN || dim > EMBED_DIM_MAX))
         return fault_set(f, ST_INVALID, "sinks.vectors.dimension", FAULT_NO_OFFSET, "must be %d to %d",
                          HNSW_DIM_MIN, EMBED_DIM_MAX);

@@ -190,23 +190,6 @@ static enum status read_config(struct vectors_sink *s, struct fault *f)
     return s->vector == NULL ? fault_set(f, ST_NOMEM, s->table, FAULT_NO_OFFSET, "no memory") : ST_OK;
 }
 
-static enum status vectors_open(struct sink *sink, struct fault *f)
-{
-    struct vectors_sink *s = (struct vectors_sink *)sink;
-    struct fault none = {0};
-    enum status st = read_config(s, f);
-
-    if (st != ST_OK) return st;
-    st = vectors_current(sink->platform, &s->current, &none);
-    if (st == ST_NOT_FOUND) {
-        st = create_generation(s, 1, &s->current, f);
-        if (st == ST_OK) st = vectors_switch(sink->platform, &s->current, f);
-    } else if (st != ST_OK && f != NULL) {
-        *f = none;
-    }
-    return st == ST_OK ? open_generation(s, f) : st;
-}
-
 /* An update that leaves the texts alone (a price, a stock count) leaves the vector alone.             */
 static enum status same_texts(const struct vectors_sink *s, const struct sink_change *c, bool *same, struct fault *f)
 {
@@ -351,6 +334,27 @@ static enum status vectors_maintain(struct sink *sink, bool *more, struct fault 
     if (outgrown(s)) return next_generation(s, f);
     if (!hnsw_wants_maintain(s->graph)) return ST_OK;
     return hnsw_maintain(s->graph, &o, &report, f);
+}
+
+static enum status vectors_open(struct sink *sink, struct fault *f)
+{
+    struct vectors_sink *s = (struct vectors_sink *)sink;
+    struct fault none = {0};
+    enum status st = read_config(s, f);
+
+    if (st != ST_OK) return st;
+    st = vectors_current(sink->platform, &s->current, &none);
+    if (st == ST_NOT_FOUND) {
+        st = create_generation(s, 1, &s->current, f);
+        if (st == ST_OK) st = vectors_switch(sink->platform, &s->current, f);
+    } else if (st != ST_OK && f != NULL) {
+        *f = none;
+    }
+    if (st == ST_OK) st = open_generation(s, f);
+    /* Killed before the first embedder was learned: what it would learn from has gone by, and is still in the stream. */
+    if (st != ST_OK || s->embedder != NULL || s->applied == LSN_NONE) return st;
+    s->documents = TRAIN_MIN;
+    return outgrown(s) ? next_generation(s, f) : ST_OK;
 }
 
 static void vectors_close(struct sink *sink)

@@ -412,7 +412,102 @@ static void test_csv_loads_rows_and_names_the_bad_line(void)
     check_folder();
 }
 
+/* ---- evolution ---- */
+
+static enum status see_evolved(void *ctx, const struct value *v, lsn_t begin, lsn_t end)
+{
+    int *count = ctx;
+
+    (void)begin;
+    (void)end;
+    ck_assert_int_eq(v[1].type, V_DOUBLE); /* widened, whoever wrote it */
+    ck_assert_double_eq(v[1].d, (double)(v[0].i * 3));
+    ck_assert_int_eq(v[2].type, V_NULL);   /* dropped */
+    ck_assert_int_eq(v[3].type, V_TEXT);   /* added: the default in rows from before */
+    ck_assert_int_eq(memcmp(v[3].s, v[0].i < 5000 ? "old" : "new", 3), 0);
+    ++*count;
+    return ST_OK;
+}
+
+static void test_columns_are_added_dropped_renamed_widened(void)
+{
+    static const char json[] =
+        "{\"table\":\"t\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
+        "{\"name\":\"n\",\"type\":\"int64\"},{\"name\":\"gone\",\"type\":\"text\",\"nullable\":true}]}";
+    struct columnar_options opt = {.row_group_rows = 2048};
+    struct columnar_maintenance done;
+    struct columnar_writer *w = NULL;
+    struct columnar_reader *r = NULL;
+    struct schema s = {0}, wrong = {0};
+    struct column added = {.name = "word", .type = V_TEXT, .nullable = true, .def = v_str("old")};
+    struct fault f = {0};
+    int count = 0;
+
+    ASSERT_OK(schema_parse(json, strlen(json), &s, &f), &f);
+    ASSERT_OK(columnar_open_writer(io_posix(), test_dir(), &opt, &w, &f), &f);
+    ASSERT_OK(columnar_define_table(w, &s, NULL, &f), &f);
+    for (int i = 0; i < 5000; i++) {
+        struct value v[3] = {v_int(i), v_int(i * 3), v_str("x")};
+
+        ASSERT_OK(columnar_upsert(w, 0, v, 10, NULL, &f), &f);
+    }
+    ASSERT_OK(columnar_publish(w, 10, 1, &f), &f);
+    ASSERT_OK(schema_clone(&s, &wrong), NULL);
+    wrong.columns[0].type = V_TEXT;
+    wrong.version++;
+    ASSERT_STATUS(columnar_define_table(w, &wrong, NULL, NULL), ST_INVALID);
+    ASSERT_OK(schema_add_column(&s, &added, &f), &f);
+    ASSERT_OK(schema_drop_column(&s, "gone", &f), &f);
+    ASSERT_OK(schema_rename_column(&s, "n", "amount", &f), &f);
+    s.columns[1].type = V_DOUBLE;
+    s.version++;
+    ASSERT_OK(columnar_define_table(w, &s, NULL, &f), &f);
+    for (int i = 5000; i < 5100; i++) {
+        struct value v[4] = {v_int(i), v_double(i * 3), v_null(), v_str("new")};
+
+        ASSERT_OK(columnar_upsert(w, 0, v, 20, NULL, &f), &f);
+    }
+    ASSERT_OK(columnar_publish(w, 20, 2, &f), &f);
+    ASSERT_OK(columnar_open_reader(io_posix(), test_dir(), NULL, &r, &f), &f);
+    ck_assert_int_eq(schema_column(columnar_schema(r, 0), "amount"), 1);
+    ASSERT_OK(columnar_scan_rows(r, 0, LSN_MAX, see_evolved, &count, &f), &f);
+    ck_assert_int_eq(count, 5100);
+    ASSERT_OK(columnar_compact(w, &done, &f), &f); /* rewrites the old files in the new shape */
+    ASSERT_OK(columnar_refresh(r, NULL, &f), &f);
+    count = 0;
+    ASSERT_OK(columnar_scan_rows(r, 0, LSN_MAX, see_evolved, &count, &f), &f);
+    ck_assert_int_eq(count, 5100);
+    columnar_close_reader(r);
+    columnar_close_writer(w);
+    schema_free(&s);
+    schema_free(&wrong);
+    check_folder();
+}
+
+/* A table is rebuilt with its history in one step: drop, define, replay old LSNs, publish. */
+static void test_dropped_and_replayed_table_has_its_history(void)
+{
+    static struct shop x;
+    struct fault f = {0};
+    struct rng again;
+
+    shop_open(&x);
+    again = x.rng;
+    for (int i = 0; i < 3; i++) shop_round(&x, 200);
+    x.m.n = 0;
+    x.rng = again;
+    ASSERT_OK(columnar_drop_table(x.w, "silver_products", &f), &f);
+    ASSERT_OK(columnar_define_table(x.w, &x.s, NULL, &f), &f);
+    for (lsn_t lsn = 110; lsn <= x.lsn; lsn += 10) change(x.w, &x.m, &x.rng, lsn);
+    ASSERT_OK(columnar_publish(x.w, x.lsn, x.clock.wall_us, &f), &f);
+    ASSERT_OK(columnar_refresh(x.r, NULL, &f), &f);
+    check_as_of(x.r, &x.m, x.lsn, &x.rng);
+    check_as_of(x.r, &x.m, 100 + x.lsn / 2, &x.rng);
+    shop_close(&x);
+}
+
 static const struct named_test tests[] = {
+    T(test_columns_are_added_dropped_renamed_widened), T(test_dropped_and_replayed_table_has_its_history),
     T(test_csv_loads_rows_and_names_the_bad_line), T(test_keyed_table_reads_as_of_every_lsn), T(test_vacuum_keeps_tags_and_refuses_pins),
     T(test_rollback_then_replay_is_the_same), T(test_diff_tells_net_and_every_change),
     T(test_resolve_names_what_can_be_read)};

@@ -3,7 +3,7 @@
  * Every store runs the workloads of bench/peers/oltp_work.h; where two stores read the same rows, their
  * checksums must be equal. Ours writes the full logical log (rows before and after) all the while.
  *   --only WORD    one workload: load random commit relaxed read scan ycsb recovery
- *   --peers LIST   names, comma-separated; "none"                                                 */
+ *   --peers LIST   names, comma-separated; "none" */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -22,14 +22,21 @@ static struct {
     enum oltp_mode mode;
 } our;
 
-struct session { struct oltp_txn *write, *read; struct buf key; };
+struct session {
+    struct oltp_txn *write, *read;
+    struct buf key;
+};
 
-static void need(enum status st, const struct fault *f, const char *what) { bench_need(st, f, what); }
+static void need(enum status st, const struct fault *f, const char *what)
+{
+    bench_need(st, f, what);
+}
 
 static void our_open(const char *dir, int relaxed, long cache_mb)
 {
-    static const char json[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":["
-                               "{\"name\":\"k\",\"type\":\"int64\"},{\"name\":\"v\",\"type\":\"text\"}]}";
+    static const char json[] =
+        "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":["
+        "{\"name\":\"k\",\"type\":\"int64\"},{\"name\":\"v\",\"type\":\"text\"}]}";
     char path[800], wal[800];
     struct oltp_options o = {.cache_bytes = (size_t)cache_mb << 20, .wal_dir = wal};
     struct oltp_txn *t = NULL;
@@ -56,7 +63,10 @@ static void our_close(void)
     our.db = NULL;
 }
 
-static void *our_session(void) { return calloc(1, sizeof(struct session)); }
+static void *our_session(void)
+{
+    return calloc(1, sizeof(struct session));
+}
 static void our_session_end(void *s)
 {
     buf_free(&((struct session *)s)->key);
@@ -93,7 +103,10 @@ static void our_read_begin(void *s)
     need(oltp_read_begin(our.db, &((struct session *)s)->read, &f), &f, "read");
 }
 
-static void our_read_end(void *s) { oltp_end(((struct session *)s)->read); }
+static void our_read_end(void *s)
+{
+    oltp_end(((struct session *)s)->read);
+}
 
 static int our_get(void *s, uint64_t key, char *value)
 {
@@ -136,15 +149,21 @@ static uint64_t our_scan(void *s, uint64_t from, uint64_t n, uint64_t *sum)
     return count;
 }
 
-static const struct kv_ops ours = {our_open, our_close, our_session, our_session_end, our_begin, our_put, our_commit,
-                                   our_read_begin, our_read_end, our_get, our_scan};
+static const struct kv_ops ours = {our_open,     our_close, our_session, our_session_end,
+                                   our_begin,    our_put,   our_commit,  our_read_begin,
+                                   our_read_end, our_get,   our_scan};
 
 /* ---- a store: ours, or a peer at the end of a pipe -------------------------------------------------- */
 
 enum { PEERS = 4, STORES = PEERS + 1, ROUNDS_MAX = 15 };
 static const char *const names[STORES] = {"seam", "sqlite", "lmdb", "rocksdb", "wiredtiger"};
 
-struct store { const char *name; struct bench_peer *peer; bool on; char dir[600]; };
+struct store {
+    const char *name;
+    struct bench_peer *peer;
+    bool on;
+    char dir[600];
+};
 
 static struct bench *bench;
 static struct store stores[STORES];
@@ -176,7 +195,8 @@ static void fresh(struct store *s, bool relaxed)
 
     snprintf(dir, sizeof dir, "%s/%s-%d", bench_scratch(bench), s->name, serial++);
     snprintf(s->dir, sizeof s->dir, "%.599s", dir);
-    ask(s, reply, sizeof reply, "open %s %s %ld", s->dir, relaxed ? "relaxed" : "durable", (long)cache_mb);
+    ask(s, reply, sizeof reply, "open %s %s %ld", s->dir, relaxed ? "relaxed" : "durable",
+        (long)cache_mb);
 }
 
 static void finish(struct store *s, bool drop)
@@ -184,29 +204,44 @@ static void finish(struct store *s, bool drop)
     char reply[256];
 
     ask(s, reply, sizeof reply, "close");
-    if (drop && s->dir[0] != '\0') bench_need(io_remove_tree(io_posix(), s->dir, NULL), NULL, "clean up");
+    if (drop && s->dir[0] != '\0')
+        bench_need(io_remove_tree(io_posix(), s->dir, NULL), NULL, "clean up");
 }
 
 /* ---- results --------------------------------------------------------------------------------------- */
 
-struct result { double value[STORES][ROUNDS_MAX]; int rounds; };
+struct result {
+    double value[STORES][ROUNDS_MAX];
+    int rounds;
+};
 
-static void put_row(const char *workload, const char *metric, const char *unit, uint64_t n, int threads,
-                    struct result *r, const char *best_only, double limit, double target, double target_other, bool lower)
+static void put_row(const char *workload, const char *metric, const char *unit, uint64_t n,
+                    int threads, struct result *r, const char *best_only, double limit,
+                    double target, double target_other, bool lower)
 {
     struct bench_stat stat[STORES];
     int best = 0;
 
     for (int i = 0; i < STORES; i++) {
         stat[i] = stores[i].on ? bench_stat_of(r->value[i], r->rounds) : (struct bench_stat){0};
-        if (i > 0 && stat[i].runs > 0 && (best == 0 || (lower ? stat[i].median < stat[best].median : stat[i].median > stat[best].median)))
+        if (i > 0 && stat[i].runs > 0 &&
+            (best == 0 ||
+             (lower ? stat[i].median < stat[best].median : stat[i].median > stat[best].median)))
             best = i;
     }
     for (int i = 1; i < STORES; i++) {
         bool named = best_only != NULL ? strcmp(best_only, names[i]) == 0 : i == best;
-        struct bench_row row = {.workload = workload, .metric = metric, .unit = unit, .n = n, .threads = threads,
-                                .ours = stat[0], .peer = names[i], .peer_value = stat[i], .lower_is_better = lower,
-                                .limit = limit, .target = named ? target : target_other};
+        struct bench_row row = {.workload = workload,
+                                .metric = metric,
+                                .unit = unit,
+                                .n = n,
+                                .threads = threads,
+                                .ours = stat[0],
+                                .peer = names[i],
+                                .peer_value = stat[i],
+                                .lower_is_better = lower,
+                                .limit = limit,
+                                .target = named ? target : target_other};
 
         bench_row(bench, &row);
     }
@@ -226,10 +261,16 @@ static void round_of(struct result *r, int round, const char *line)
 
         r->value[i][round] = NAN;
         if (!ask(&stores[i], reply, sizeof reply, "%s", line)) continue;
-        if (sscanf(reply, "%lf %llu", &value, &check) == 2 && sscanf(reply, "%*f %lf %*f", &second) == 0) second = NAN;
+        if (sscanf(reply, "%lf %llu", &value, &check) == 2 &&
+            sscanf(reply, "%*f %lf %*f", &second) == 0)
+            second = NAN;
         r->value[i][round] = value;
-        if (strncmp(line, "read", 4) != 0 && strncmp(line, "range", 5) != 0 && strncmp(line, "full", 4) != 0) continue;
-        if (have && check != want) bench_wrong(bench, "%s: %s answers %llu, others %llu", line, stores[i].name, check, want);
+        if (strncmp(line, "read", 4) != 0 && strncmp(line, "range", 5) != 0 &&
+            strncmp(line, "full", 4) != 0)
+            continue;
+        if (have && check != want)
+            bench_wrong(bench, "%s: %s answers %llu, others %llu", line, stores[i].name, check,
+                        want);
         want = check;
         have = true;
     }
@@ -243,9 +284,11 @@ static void load(uint64_t n, int rounds, bool random_order)
     struct result rate = {0}, size = {0};
     char line[100], reply[256];
 
-    snprintf(line, sizeof line, "load %llu %d %s", (unsigned long long)n, random_order ? 1000 : 10000, random_order ? "random" : "order");
+    snprintf(line, sizeof line, "load %llu %d %s", (unsigned long long)n,
+             random_order ? 1000 : 10000, random_order ? "random" : "order");
     for (int round = 0; round < rounds; round++) {
-        for (int i = 0; i < STORES; i++) fresh(&stores[i], false);
+        for (int i = 0; i < STORES; i++)
+            fresh(&stores[i], false);
         round_of(&rate, round, line);
         for (int i = 0; i < STORES; i++) {
             double bytes = NAN;
@@ -260,14 +303,19 @@ static void load(uint64_t n, int rounds, bool random_order)
                 bytes = atof(reply);
             }
             size.value[i][round] = bytes / 1e6;
-            if (stores[i].on) bench_need(io_remove_tree(io_posix(), stores[i].dir, NULL), NULL, "clean up");
+            if (stores[i].on)
+                bench_need(io_remove_tree(io_posix(), stores[i].dir, NULL), NULL, "clean up");
         }
         size.rounds = round + 1;
     }
-    if (random_order) put_row("random insert, 1000 a txn", "rate", "rows/s", n, 1, &rate, "wiredtiger", 0, 1.3, 0, false);
-    else put_row("load in key order, 10000 a txn", "rate", "rows/s", n, 1, &rate, "lmdb", 0, 1.0, 0, false);
-    put_row(random_order ? "size after random insert" : "size after key-order load", "size", "MB", n, 1, &size, "sqlite", 0,
-            random_order ? 0 : 1.0, 0, true);
+    if (random_order)
+        put_row("random insert, 1000 a txn", "rate", "rows/s", n, 1, &rate, "wiredtiger", 0, 1.3, 0,
+                false);
+    else
+        put_row("load in key order, 10000 a txn", "rate", "rows/s", n, 1, &rate, "lmdb", 0, 1.0, 0,
+                false);
+    put_row(random_order ? "size after random insert" : "size after key-order load", "size", "MB",
+            n, 1, &size, "sqlite", 0, random_order ? 0 : 1.0, 0, true);
 }
 
 /* One more run of `line` for the percentiles of its commits. */
@@ -276,15 +324,19 @@ static void latencies(const char *name, const char *line, uint64_t n, int thread
     static const char *const metrics[] = {"p50", "p99", "p99.9"};
     struct result r[3];
 
-    for (int m = 0; m < 3; m++) r[m].rounds = 1;
+    for (int m = 0; m < 3; m++)
+        r[m].rounds = 1;
     for (int i = 0; i < STORES; i++) {
         char reply[256] = "";
 
-        for (int m = 0; m < 3; m++) r[m].value[i][0] = NAN;
+        for (int m = 0; m < 3; m++)
+            r[m].value[i][0] = NAN;
         if (ask(&stores[i], reply, sizeof reply, "%s", line))
-            (void)!sscanf(reply, "%*f %lf %lf %lf", &r[0].value[i][0], &r[1].value[i][0], &r[2].value[i][0]);
+            (void)!sscanf(reply, "%*f %lf %lf %lf", &r[0].value[i][0], &r[1].value[i][0],
+                          &r[2].value[i][0]);
     }
-    for (int m = 0; m < 3; m++) put_row(name, metrics[m], "us", n, threads, &r[m], NULL, 0, 0, 0, true);
+    for (int m = 0; m < 3; m++)
+        put_row(name, metrics[m], "us", n, threads, &r[m], NULL, 0, 0, 0, true);
 }
 
 static void commits(uint64_t n, double seconds, int rounds, bool relaxed)
@@ -302,23 +354,33 @@ static void commits(uint64_t n, double seconds, int rounds, bool relaxed)
         struct result rate = {0};
         char name[80];
 
-        snprintf(line, sizeof line, "commit %d %g %llu", threads[k], seconds, (unsigned long long)n);
-        for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
+        snprintf(line, sizeof line, "commit %d %g %llu", threads[k], seconds,
+                 (unsigned long long)n);
+        for (int round = 0; round < rounds; round++)
+            round_of(&rate, round, line);
         snprintf(name, sizeof name, "single-row commits, %s", relaxed ? "relaxed" : "durable");
-        if (relaxed) put_row(name, "rate", "commits/s", n, threads[k], &rate, "wiredtiger", 0, k == 0 ? 1.5 : 0, 0, false);
-        else put_row(name, "rate", "commits/s", n, threads[k], &rate, k == 0 ? "wiredtiger" : "rocksdb", k == 0 ? syncs : syncs * 8,
-                     k == 0 ? 1.0 : 2.0, 0, false);
+        if (relaxed)
+            put_row(name, "rate", "commits/s", n, threads[k], &rate, "wiredtiger", 0,
+                    k == 0 ? 1.5 : 0, 0, false);
+        else
+            put_row(name, "rate", "commits/s", n, threads[k], &rate,
+                    k == 0 ? "wiredtiger" : "rocksdb", k == 0 ? syncs : syncs * 8,
+                    k == 0 ? 1.0 : 2.0, 0, false);
         latencies(name, line, n, threads[k]);
     }
-    for (int i = 0; i < STORES; i++) finish(&stores[i], true);
+    for (int i = 0; i < STORES; i++)
+        finish(&stores[i], true);
 }
 
 static void reads(uint64_t n, uint64_t count, int rounds)
 {
     char line[100], reply[256];
-    const struct { const char *line, *name; int threads; } kinds[] = {
-        {"read 1 %llu %llu each", "point read, a snapshot each", 1}, {"read 1 %llu %llu one", "point read, one snapshot", 1},
-        {"read 2 %llu %llu each", "point read, a snapshot each", 2}};
+    const struct {
+        const char *line, *name;
+        int threads;
+    } kinds[] = {{"read 1 %llu %llu each", "point read, a snapshot each", 1},
+                 {"read 1 %llu %llu one", "point read, one snapshot", 1},
+                 {"read 2 %llu %llu each", "point read, a snapshot each", 2}};
 
     snprintf(line, sizeof line, "load %llu 10000 order", (unsigned long long)n);
     for (int i = 0; i < STORES; i++) {
@@ -331,20 +393,28 @@ static void reads(uint64_t n, uint64_t count, int rounds)
     for (size_t k = 0; k < 3; k++) {
         struct result rate = {0};
 
-        snprintf(line, sizeof line, "read %d %llu %llu %s", kinds[k].threads, (unsigned long long)count, (unsigned long long)n,
-                 k == 1 ? "one" : "each");
-        for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
-        put_row(kinds[k].name, "rate", "reads/s", n, kinds[k].threads, &rate, "lmdb", 0, 1.0, 0, false);
+        snprintf(line, sizeof line, "read %d %llu %llu %s", kinds[k].threads,
+                 (unsigned long long)count, (unsigned long long)n, k == 1 ? "one" : "each");
+        for (int round = 0; round < rounds; round++)
+            round_of(&rate, round, line);
+        put_row(kinds[k].name, "rate", "reads/s", n, kinds[k].threads, &rate, "lmdb", 0, 1.0, 0,
+                false);
     }
     for (int k = 0; k < 2; k++) {
         struct result rate = {0};
 
-        if (k == 0) snprintf(line, sizeof line, "range %llu %llu", (unsigned long long)count / 10, (unsigned long long)n);
-        else snprintf(line, sizeof line, "full %llu", (unsigned long long)n);
-        for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
-        put_row(k == 0 ? "range of 100 rows" : "full scan", "rate", "rows/s", n, 1, &rate, "lmdb", 0, 1.0, 0, false);
+        if (k == 0)
+            snprintf(line, sizeof line, "range %llu %llu", (unsigned long long)count / 10,
+                     (unsigned long long)n);
+        else
+            snprintf(line, sizeof line, "full %llu", (unsigned long long)n);
+        for (int round = 0; round < rounds; round++)
+            round_of(&rate, round, line);
+        put_row(k == 0 ? "range of 100 rows" : "full scan", "rate", "rows/s", n, 1, &rate, "lmdb",
+                0, 1.0, 0, false);
     }
-    for (int i = 0; i < STORES; i++) finish(&stores[i], true);
+    for (int i = 0; i < STORES; i++)
+        finish(&stores[i], true);
 }
 
 static void ycsb(uint64_t n, double seconds, int rounds)
@@ -361,20 +431,28 @@ static void ycsb(uint64_t n, double seconds, int rounds)
             struct result rate = {0};
             char name[60];
 
-            snprintf(line, sizeof line, "ycsb %c %d %g %llu", kinds[k], threads, seconds, (unsigned long long)n);
-            for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
+            snprintf(line, sizeof line, "ycsb %c %d %g %llu", kinds[k], threads, seconds,
+                     (unsigned long long)n);
+            for (int round = 0; round < rounds; round++)
+                round_of(&rate, round, line);
             snprintf(name, sizeof name, "YCSB-%c durable, zipf 0.99", kinds[k] - 'a' + 'A');
             put_row(name, "rate", "ops/s", n, threads, &rate, NULL, 0, k < 2 ? 1.2 : 0, 0, false);
         }
     }
-    for (int i = 0; i < STORES; i++) finish(&stores[i], true);
+    for (int i = 0; i < STORES; i++)
+        finish(&stores[i], true);
 }
 
 static void recovery(uint64_t n)
 {
-    struct oltp_options o = {.cache_bytes = (size_t)cache_mb << 20, .checkpoint_log_bytes = UINT64_MAX};
+    struct oltp_options o = {.cache_bytes = (size_t)cache_mb << 20,
+                             .checkpoint_log_bytes = UINT64_MAX};
     struct oltp_stats stats;
-    struct bench_row row = {.workload = "recovery by replay", .metric = "rate", .unit = "changes/s", .n = n, .threads = 1};
+    struct bench_row row = {.workload = "recovery by replay",
+                            .metric = "rate",
+                            .unit = "changes/s",
+                            .n = n,
+                            .threads = 1};
     char dir[700], path[800], wal[800];
     struct fault f = {0};
     void *s;
@@ -415,8 +493,13 @@ static void recovery(uint64_t n)
     our_close();
     began = kv_now();
     need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "open");
-    row = (struct bench_row){.workload = "cold open, checkpointed", .metric = "time", .unit = "ms", .n = n, .threads = 1,
-                             .ours = bench_value((kv_now() - began) * 1e3), .lower_is_better = true};
+    row = (struct bench_row){.workload = "cold open, checkpointed",
+                             .metric = "time",
+                             .unit = "ms",
+                             .n = n,
+                             .threads = 1,
+                             .ours = bench_value((kv_now() - began) * 1e3),
+                             .lower_is_better = true};
     bench_row(bench, &row);
     need(oltp_close(our.db, &f), &f, "close");
 }
@@ -425,9 +508,11 @@ int main(int argc, char **argv)
 {
     struct bench b;
     const char *only = NULL, *peers = NULL;
-    const struct opt extra[] = {{"only", 0, OPT_STRING, "WORD", "one workload: load random commit relaxed read ycsb recovery", &only},
-                                {"cache", 0, OPT_INT, "MB", "page cache of every store [1024]", &cache_mb},
-                                {"peers", 0, OPT_STRING, "LIST", "peers to run, comma-separated, or none", &peers}};
+    const struct opt extra[] = {
+        {"only", 0, OPT_STRING, "WORD",
+         "one workload: load random commit relaxed read ycsb recovery", &only},
+        {"cache", 0, OPT_INT, "MB", "page cache of every store [1024]", &cache_mb},
+        {"peers", 0, OPT_STRING, "LIST", "peers to run, comma-separated, or none", &peers}};
     uint64_t n;
     int rounds;
 
@@ -440,7 +525,8 @@ int main(int argc, char **argv)
 
         stores[i].name = names[i];
         snprintf(peer, sizeof peer, "oltp_%s", names[i]);
-        if (i > 0 && (peers == NULL || strstr(peers, names[i]) != NULL)) stores[i].peer = bench_peer_start(&b, peer, NULL);
+        if (i > 0 && (peers == NULL || strstr(peers, names[i]) != NULL))
+            stores[i].peer = bench_peer_start(&b, peer, NULL);
         stores[i].on = i == 0 || stores[i].peer != NULL;
     }
 #define WANTED(word) (only == NULL || strcmp(only, word) == 0)
@@ -456,6 +542,7 @@ int main(int argc, char **argv)
         load(10 * n, 1, false);
         reads(10 * n, 500000, 3);
     }
-    for (int i = 1; i < STORES; i++) bench_peer_stop(stores[i].peer);
+    for (int i = 1; i < STORES; i++)
+        bench_peer_stop(stores[i].peer);
     return bench_close(&b);
 }

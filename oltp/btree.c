@@ -4,11 +4,12 @@
 
 /* ---- reading --------------------------------------------------------------------------------------- */
 
-enum status level_fault(struct pager *p, uint32_t page, const uint8_t *at, unsigned level, struct fault *f)
+enum status level_fault(struct pager *p, uint32_t page, const uint8_t *at, unsigned level,
+                        struct fault *f)
 {
     return fault_set(f, ST_CORRUPT, p->path, (uint64_t)page * OLTP_PAGE_SIZE,
-                     "page %u is of kind %u at level %u where level %u was expected", page, page_kind(at),
-                     page_level(at), level);
+                     "page %u is of kind %u at level %u where level %u was expected", page,
+                     page_kind(at), page_level(at), level);
 }
 
 static bool page_is_tree(const uint8_t *at, unsigned level)
@@ -17,7 +18,7 @@ static bool page_is_tree(const uint8_t *at, unsigned level)
 }
 
 /* Header, heads and the first slots of a leaf are wanted next, and wanted together: ask for all their lines
- * at once instead of missing on one after another.                                                */
+ * at once instead of missing on one after another. */
 static inline void prefetch_leaf(const uint8_t *leaf)
 {
     __builtin_prefetch(leaf);
@@ -59,7 +60,8 @@ enum status cell_value(struct pager *p, const struct cell *c, struct hazard *spa
     }
     buf_clear(big);
     if (!buf_reserve(big, c->size))
-        return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for a row of %u bytes", c->size);
+        return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for a row of %u bytes",
+                         c->size);
     while (big->size < c->size) {
         const uint8_t *at;
         enum status st;
@@ -110,9 +112,9 @@ static enum status cursor_enter(struct tree_cursor *c, uint32_t page, struct fau
     return ST_OK;
 }
 
-/* Goes down from `page` at `level` to a leaf: by key, or along the first (last) children.           */
-static enum status cursor_descend(struct tree_cursor *c, uint32_t page, unsigned level, const uint8_t *key,
-                                  size_t n, bool last, struct fault *f)
+/* Goes down from `page` at `level` to a leaf: by key, or along the first (last) children. */
+static enum status cursor_descend(struct tree_cursor *c, uint32_t page, unsigned level,
+                                  const uint8_t *key, size_t n, bool last, struct fault *f)
 {
     for (; level > 0; level--) {
         const uint8_t *at;
@@ -124,7 +126,9 @@ static enum status cursor_descend(struct tree_cursor *c, uint32_t page, unsigned
             return st;
         }
         c->path[level].page = at;
-        c->path[level].child = key != NULL ? page_find_child(at, key, n) : last ? page_count(at) : 0;
+        c->path[level].child = key != NULL ? page_find_child(at, key, n)
+                               : last      ? page_count(at)
+                                           : 0;
         page = page_child(at, c->path[level].child);
     }
     return cursor_enter(c, page, f);
@@ -151,7 +155,7 @@ enum status tree_seek_end(struct tree_cursor *c, bool last, struct fault *f)
     return st;
 }
 
-/* The leaves after this one will be wanted too: start fetching their first lines.                  */
+/* The leaves after this one will be wanted too: start fetching their first lines. */
 static void prefetch_sibling(struct tree_cursor *c, unsigned child)
 {
     const uint8_t *parent = c->path[1].page;
@@ -168,11 +172,12 @@ enum status tree_next_leaf(struct tree_cursor *c, struct fault *f)
         unsigned level = 1;
         enum status st;
 
-        while (level < c->tree.depth && c->path[level].child == page_count(c->path[level].page)) level++;
+        while (level < c->tree.depth && c->path[level].child == page_count(c->path[level].page))
+            level++;
         if (level >= c->tree.depth) return ST_END;
         c->path[level].child++;
-        st = cursor_descend(c, page_child(c->path[level].page, c->path[level].child), level - 1, NULL, 0,
-                            false, f);
+        st = cursor_descend(c, page_child(c->path[level].page, c->path[level].child), level - 1,
+                            NULL, 0, false, f);
         if (st != ST_OK) return st;
         prefetch_sibling(c, c->path[1].child + 1);
     } while (c->count == 0);
@@ -186,11 +191,12 @@ enum status tree_prev_leaf(struct tree_cursor *c, struct fault *f)
         unsigned level = 1;
         enum status st;
 
-        while (level < c->tree.depth && c->path[level].child == 0) level++;
+        while (level < c->tree.depth && c->path[level].child == 0)
+            level++;
         if (level >= c->tree.depth) return ST_END;
         c->path[level].child--;
-        st = cursor_descend(c, page_child(c->path[level].page, c->path[level].child), level - 1, NULL, 0,
-                            true, f);
+        st = cursor_descend(c, page_child(c->path[level].page, c->path[level].child), level - 1,
+                            NULL, 0, true, f);
         if (st != ST_OK) return st;
     } while (c->count == 0);
     c->at = c->count;
@@ -199,7 +205,8 @@ enum status tree_prev_leaf(struct tree_cursor *c, struct fault *f)
 
 /* ---- the writer's pages ---------------------------------------------------------------------------- */
 
-enum status tree_writer_init(struct tree_writer *w, struct pager *p, struct trace *trace, struct fault *f)
+enum status tree_writer_init(struct tree_writer *w, struct pager *p, struct trace *trace,
+                             struct fault *f)
 {
     memset(w, 0, sizeof *w);
     w->pager = p;
@@ -226,7 +233,8 @@ void tree_writer_free(struct tree_writer *w)
 
 static enum status no_memory(struct tree_writer *w, struct fault *f)
 {
-    return fault_set(f, ST_NOMEM, w->pager->path, FAULT_NO_OFFSET, "no memory for the transaction's pages");
+    return fault_set(f, ST_NOMEM, w->pager->path, FAULT_NO_OFFSET,
+                     "no memory for the transaction's pages");
 }
 
 enum status writer_free(struct tree_writer *w, uint32_t page, uint64_t birth, struct fault *f)
@@ -261,8 +269,8 @@ static enum status writer_alloc(struct tree_writer *w, bool inner, uint32_t *pag
     return st;
 }
 
-enum status writer_make(struct tree_writer *w, enum page_kind kind, unsigned level, uint32_t tree_id,
-                        uint32_t *page, uint8_t **out, struct fault *f)
+enum status writer_make(struct tree_writer *w, enum page_kind kind, unsigned level,
+                        uint32_t tree_id, uint32_t *page, uint8_t **out, struct fault *f)
 {
     enum status st = writer_alloc(w, kind == PAGE_INNER, page, out, f);
 
@@ -270,7 +278,7 @@ enum status writer_make(struct tree_writer *w, enum page_kind kind, unsigned lev
     return st;
 }
 
-/* *page, resident at `from`, as a page that may be changed: itself, or a copy under a new number.   */
+/* *page, resident at `from`, as a page that may be changed: itself, or a copy under a new number. */
 enum status writer_own(struct tree_writer *w, uint32_t *page, const uint8_t *from, uint8_t **out,
                        struct fault *f)
 {
@@ -285,13 +293,16 @@ enum status writer_own(struct tree_writer *w, uint32_t *page, const uint8_t *fro
     st = writer_alloc(w, page_kind(from) == PAGE_INNER, page, out, f);
     if (st == ST_OK) st = writer_free(w, old, page_epoch(from), f);
     if (st != ST_OK) return st;
-    if (page_kind(from) == PAGE_LEAF) /* most leaves are met cold: ask for all of their cells at once */
-        for (unsigned line = page_heap(from) & ~63u; line < OLTP_PAGE_SIZE; line += 64) __builtin_prefetch(from + line);
+    if (page_kind(from) ==
+        PAGE_LEAF) /* most leaves are met cold: ask for all of their cells at once */
+        for (unsigned line = page_heap(from) & ~63u; line < OLTP_PAGE_SIZE; line += 64)
+            __builtin_prefetch(from + line);
     page_copy(*out, from);
     put_u32(*out + PAGE_ID, *page);
     put_u64(*out + PAGE_EPOCH, w->epoch);
     w->copies++;
-    TRACE(w->trace, "oltp", "page_copied", TI("from", old), TI("to", *page), TI("level", page_level(from)));
+    TRACE(w->trace, "oltp", "page_copied", TI("from", old), TI("to", *page),
+          TI("level", page_level(from)));
     return ST_OK;
 }
 
@@ -309,7 +320,7 @@ static enum status prepare_empty(struct tree_writer *w, struct fault *f)
     return ST_OK;
 }
 
-/* Loading in key order: the path of the last change is still the one.                               */
+/* Loading in key order: the path of the last change is still the one. */
 static bool prepare_append(struct tree_writer *w, const uint8_t *key, size_t n)
 {
     const uint8_t *leaf = w->path[0].p;
@@ -319,8 +330,8 @@ static bool prepare_append(struct tree_writer *w, const uint8_t *key, size_t n)
     return w->at == page_count(leaf) && w->at > 0;
 }
 
-enum status tree_prepare(struct tree_writer *w, struct tree *t, uint32_t tree_id, const uint8_t *key,
-                         size_t n, struct fault *f)
+enum status tree_prepare(struct tree_writer *w, struct tree *t, uint32_t tree_id,
+                         const uint8_t *key, size_t n, struct fault *f)
 {
     uint32_t page = t->root;
     uint8_t *parent = NULL;
@@ -338,14 +349,17 @@ enum status tree_prepare(struct tree_writer *w, struct tree *t, uint32_t tree_id
         uint8_t *mine;
 
         /* The leaf is held by one hazard while it is copied and by the other from then on. */
-        st = level > 0 ? pager_get(w->pager, page, &at, f) : pager_pin(w->pager, page, w->hazard, &at, f);
+        st = level > 0 ? pager_get(w->pager, page, &at, f)
+                       : pager_pin(w->pager, page, w->hazard, &at, f);
         if (st == ST_OK && (!page_is_tree(at, level) || page_tree(at) != tree_id))
             st = level_fault(w->pager, page, at, level, f);
         if (st == ST_OK) st = writer_own(w, &own, at, &mine, f);
         if (st != ST_OK) return st;
         if (own != page) {
-            if (parent == NULL) t->root = own;
-            else page_set_child(parent, w->path[level + 1].child, own);
+            if (parent == NULL)
+                t->root = own;
+            else
+                page_set_child(parent, w->path[level + 1].child, own);
         }
         w->path[level].p = mine;
         if (level == 0) {
@@ -359,7 +373,8 @@ enum status tree_prepare(struct tree_writer *w, struct tree *t, uint32_t tree_id
     }
 }
 
-enum status tree_prepared_value(struct tree_writer *w, struct buf *big, struct bytes *value, struct fault *f)
+enum status tree_prepared_value(struct tree_writer *w, struct buf *big, struct bytes *value,
+                                struct fault *f)
 {
     struct cell c = page_cell(w->path[0].p, w->at);
 
@@ -367,7 +382,7 @@ enum status tree_prepared_value(struct tree_writer *w, struct buf *big, struct b
     return cell_value(w->pager, &c, w->hazard, big, value, f);
 }
 
-/* The prepared leaf, marked dirty again: early writing may have cleaned it since.                   */
+/* The prepared leaf, marked dirty again: early writing may have cleaned it since. */
 static uint8_t *prepared_leaf(struct tree_writer *w)
 {
     return pager_writable(w->pager, page_id(w->path[0].p), w->path[0].p);
@@ -376,7 +391,8 @@ static uint8_t *prepared_leaf(struct tree_writer *w)
 enum status tree_store(struct tree_writer *w, const uint8_t *key, size_t n, const uint8_t *value,
                        size_t size, struct fault *f)
 {
-    struct page_item it = {.key = key, .key_size = (uint16_t)n, .value = value, .size = (uint32_t)size};
+    struct page_item it = {
+        .key = key, .key_size = (uint16_t)n, .value = value, .size = (uint32_t)size};
     enum status st = ST_OK;
     uint8_t *leaf;
 
@@ -397,7 +413,8 @@ enum status tree_store(struct tree_writer *w, const uint8_t *key, size_t n, cons
     } else {
         w->tree->count++;
         if (page_insert(leaf, w->at, &it, w->tmp)) {
-            if (w->at + 1 == page_count(leaf) && w->append == NULL && tree_on_edge(w, 0, true)) w->append = w->tree;
+            if (w->at + 1 == page_count(leaf) && w->append == NULL && tree_on_edge(w, 0, true))
+                w->append = w->tree;
             return ST_OK;
         }
     }
@@ -423,8 +440,8 @@ enum status tree_erase(struct tree_writer *w, const uint8_t *key, size_t n, stru
 
 /* ---- overflow pages -------------------------------------------------------------------------------- */
 
-enum status overflow_write(struct tree_writer *w, const uint8_t *value, size_t size, uint32_t *first,
-                           struct fault *f)
+enum status overflow_write(struct tree_writer *w, const uint8_t *value, size_t size,
+                           uint32_t *first, struct fault *f)
 {
     size_t pages = (size + PAGE_BODY - 1) / PAGE_BODY;
     uint32_t next = 0;
@@ -454,7 +471,8 @@ enum status overflow_free(struct tree_writer *w, uint32_t first, uint64_t size, 
         uint32_t next;
         enum status st = pager_pin(w->pager, page, w->hazard, &at, f);
 
-        if (st == ST_OK && (page_kind(at) != PAGE_OVERFLOW || left == 0)) st = level_fault(w->pager, page, at, 0, f);
+        if (st == ST_OK && (page_kind(at) != PAGE_OVERFLOW || left == 0))
+            st = level_fault(w->pager, page, at, 0, f);
         if (st != ST_OK) return st;
         next = page_link(at);
         st = writer_free(w, page, page_epoch(at), f);

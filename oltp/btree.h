@@ -15,7 +15,7 @@
  *   3 every page names its tree, its number, and an epoch not after that of the version
  *   4 the entries of the leaves add up to the tree's count; no page is in two places
  *   5 no cell is larger than a quarter of a page; larger values hang in overflow pages
- * Papers: Bayer & McCreight 1972; Rodeh 2008 (shadowing); Graefe 2011.                            */
+ * Papers: Bayer & McCreight 1972; Rodeh 2008 (shadowing); Graefe 2011. */
 #ifndef SEAM_OLTP_BTREE_H
 #define SEAM_OLTP_BTREE_H
 
@@ -24,16 +24,16 @@
 struct tree { uint32_t root, depth; uint64_t count; }; /* root 0, depth 0: empty */
 
 /* ---- reading ---- */
-/* The leaf that holds the key or would; pinned by h. ST_NOT_FOUND: the tree is empty.               */
+/* The leaf that holds the key or would; pinned by h. ST_NOT_FOUND: the tree is empty. */
 MUST_USE enum status tree_leaf(struct pager *p, const struct tree *t, const uint8_t *key, size_t n,
                                struct hazard *h, const uint8_t **leaf, struct fault *f);
-/* The key's value: into the page (pinned by h), or assembled in `big` when it hangs outside.        */
+/* The key's value: into the page (pinned by h), or assembled in `big` when it hangs outside. */
 MUST_USE enum status tree_get(struct pager *p, const struct tree *t, const uint8_t *key, size_t n,
                               struct hazard *h, struct buf *big, struct bytes *value, struct fault *f);
 MUST_USE enum status cell_value(struct pager *p, const struct cell *c, struct hazard *spare,
                                 struct buf *big, struct bytes *value, struct fault *f);
 
-/* A place between two entries of one version of a tree.                                            */
+/* A place between two entries of one version of a tree. */
 struct tree_cursor {
     struct pager *pager;
     struct tree tree;
@@ -45,7 +45,7 @@ struct tree_cursor {
 };
 MUST_USE enum status tree_seek(struct tree_cursor *c, const uint8_t *key, size_t n, struct fault *f);
 MUST_USE enum status tree_seek_end(struct tree_cursor *c, bool last, struct fault *f);
-/* The neighbouring leaf with entries; ST_END.                                                      */
+/* The neighbouring leaf with entries; ST_END. */
 MUST_USE enum status tree_next_leaf(struct tree_cursor *c, struct fault *f);
 MUST_USE enum status tree_prev_leaf(struct tree_cursor *c, struct fault *f);
 
@@ -55,14 +55,14 @@ struct freed { uint32_t page; uint64_t birth; };
 struct tree_writer {
     struct pager *pager;
     struct trace *trace;
-    uint64_t epoch;       /* of pages made now                      */
+    uint64_t epoch;       /* of pages made now */
     uint64_t own_epoch;   /* pages from here on are changed in place */
     struct hazard *leaf_hazard, *hazard;
     uint32_t *made;       /* pages made by the transaction, in order */
     size_t made_count, made_cap;
-    struct freed *freed;  /* pages it replaced or emptied            */
+    struct freed *freed;  /* pages it replaced or emptied */
     size_t freed_count, freed_cap;
-    uint8_t *tmp, *copy;  /* two spare pages                         */
+    uint8_t *tmp, *copy;  /* two spare pages */
     struct page_item *items;
     struct buf keys;
     uint64_t splits, merges, copies;
@@ -73,7 +73,7 @@ struct tree_writer {
     unsigned at;
     bool exact;
     /* The last change put a new last entry into this tree, and path still leads to it: a key that is greater
-     * than all goes there without a descent. Cleared by whatever else happens.                      */
+     * than all goes there without a descent. Cleared by whatever else happens. */
     struct tree *append;
 };
 MUST_USE enum status tree_writer_init(struct tree_writer *w, struct pager *p, struct trace *trace,
@@ -81,18 +81,18 @@ MUST_USE enum status tree_writer_init(struct tree_writer *w, struct pager *p, st
 void tree_writer_free(struct tree_writer *w);
 
 /* Makes the path to the key's leaf changeable and finds its place: w->exact, w->at. With an empty tree a
- * first leaf is made.                                                                             */
+ * first leaf is made. */
 MUST_USE enum status tree_prepare(struct tree_writer *w, struct tree *t, uint32_t tree_id,
                                   const uint8_t *key, size_t n, struct fault *f);
-/* The value found by tree_prepare (w->exact).                                                      */
+/* The value found by tree_prepare (w->exact). */
 MUST_USE enum status tree_prepared_value(struct tree_writer *w, struct buf *big, struct bytes *value,
                                          struct fault *f);
-/* Inserts or replaces at the prepared place, with the prepared key.                                */
+/* Inserts or replaces at the prepared place, with the prepared key. */
 MUST_USE enum status tree_store(struct tree_writer *w, const uint8_t *key, size_t n,
                                 const uint8_t *value, size_t size, struct fault *f);
-/* Removes the prepared entry and merges what became too empty.                                     */
+/* Removes the prepared entry and merges what became too empty. */
 MUST_USE enum status tree_erase(struct tree_writer *w, const uint8_t *key, size_t n, struct fault *f);
-/* Frees every page of a tree.                                                                      */
+/* Frees every page of a tree. */
 MUST_USE enum status tree_drop(struct tree_writer *w, struct tree *t, struct fault *f);
 
 /* Inside btree*.c */
@@ -119,7 +119,7 @@ struct tree_walk { /* adds up what a tree holds; `seen` (bitmap of pages) may be
     void *ctx;
 };
 /* Walks every page and invariant. Problems are counted and reported as lines, not returned; the status is of
- * the walk itself (ST_NOMEM, what `entry` returned).                                               */
+ * the walk itself (ST_NOMEM, what `entry` returned). */
 MUST_USE enum status tree_check(struct pager *p, const struct tree *t, uint32_t tree_id, uint64_t epoch,
                                 struct tree_walk *walk, struct fault *f);
 

@@ -1,9 +1,13 @@
-/* btree_check - walks a whole tree and reports every rule that does not hold (the rules: btree.h).    */
+/* btree_check - walks a whole tree and reports every rule that does not hold (the rules: btree.h). */
 #include "oltp/btree.h"
 
 #include <stdlib.h>
 
-struct bounds { const uint8_t *low, *high; size_t low_size, high_size; bool has_high; };
+struct bounds {
+    const uint8_t *low, *high;
+    size_t low_size, high_size;
+    bool has_high;
+};
 
 struct check {
     struct pager *pager;
@@ -22,7 +26,7 @@ static void problem(struct check *k, uint32_t page, const char *what)
                    k->tree_id & ((1 << 5) - 1), k->tree_id >> 5, page, what);
 }
 
-/* Marks the page as met; false when it was met before.                                             */
+/* Marks the page as met; false when it was met before. */
 static bool meet(struct check *k, uint32_t page)
 {
     uint64_t bit = 1ull << (page % 64);
@@ -59,8 +63,10 @@ static void check_order(struct check *k, uint32_t page, const uint8_t *at, const
         unsigned now = i & 1;
 
         n[now] = page_key(at, i, key[now]);
-        if (i > 0 && key_compare(key[!now], n[!now], key[now], n[now]) >= 0) problem(k, page, "keys are out of order (2)");
-        if (i == 0 && key_compare(key[now], n[now], b->low, b->low_size) < 0) problem(k, page, "a key is below its parent's (2)");
+        if (i > 0 && key_compare(key[!now], n[!now], key[now], n[now]) >= 0)
+            problem(k, page, "keys are out of order (2)");
+        if (i == 0 && key_compare(key[now], n[now], b->low, b->low_size) < 0)
+            problem(k, page, "a key is below its parent's (2)");
         if (b->has_high && key_compare(key[now], n[now], b->high, b->high_size) >= 0)
             problem(k, page, "a key is not below its parent's next (2)");
     }
@@ -78,7 +84,8 @@ static void meet_overflow(struct check *k, const struct cell *c)
             report_fault(k, page, &f);
             return;
         }
-        if (page_kind(at) != PAGE_OVERFLOW || page_tree(at) != k->tree_id) problem(k, page, "is no overflow page of this tree");
+        if (page_kind(at) != PAGE_OVERFLOW || page_tree(at) != k->tree_id)
+            problem(k, page, "is no overflow page of this tree");
         if (!meet(k, page)) problem(k, page, "is in two places (4)");
         k->walk->overflow++;
         page = page_link(at);
@@ -112,13 +119,15 @@ static enum status check_leaf(struct check *k, uint32_t page, const uint8_t *at)
     return st;
 }
 
-static enum status check_page(struct check *k, uint32_t page, unsigned level, const struct bounds *b)
+static enum status check_page(struct check *k, uint32_t page, unsigned level,
+                              const struct bounds *b)
 {
     const uint8_t *at;
     struct fault f = {0};
     uint8_t *keys;
     size_t low_size = b->low_size;
-    enum status st = level > 0 ? pager_get(k->pager, page, &at, &f) : pager_pin(k->pager, page, k->leaf, &at, &f);
+    enum status st = level > 0 ? pager_get(k->pager, page, &at, &f)
+                               : pager_pin(k->pager, page, k->leaf, &at, &f);
 
     if (st == ST_NOMEM) return st;
     if (st != ST_OK) {
@@ -137,7 +146,10 @@ static enum status check_page(struct check *k, uint32_t page, unsigned level, co
     if (keys == NULL) return ST_NOMEM;
     memcpy(keys, b->low, low_size);
     for (unsigned i = 0; st == ST_OK && i <= page_count(at); i++) {
-        struct bounds child = {.low = keys, .low_size = low_size, .high = b->high, .high_size = b->high_size,
+        struct bounds child = {.low = keys,
+                               .low_size = low_size,
+                               .high = b->high,
+                               .high_size = b->high_size,
                                .has_high = b->has_high};
 
         if (i < page_count(at)) {
@@ -157,15 +169,21 @@ static enum status check_page(struct check *k, uint32_t page, unsigned level, co
 enum status tree_check(struct pager *p, const struct tree *t, uint32_t tree_id, uint64_t epoch,
                        struct tree_walk *walk, struct fault *f)
 {
-    struct check k = {.pager = p, .walk = walk, .tree_id = tree_id, .epoch = epoch, .leaf = hazard_take(p),
+    struct check k = {.pager = p,
+                      .walk = walk,
+                      .tree_id = tree_id,
+                      .epoch = epoch,
+                      .leaf = hazard_take(p),
                       .spare = hazard_take(p)};
     struct bounds all = {.low = (const uint8_t *)""};
     uint64_t before = walk->entries;
     enum status st = ST_OK;
 
-    if (k.leaf == NULL || k.spare == NULL) st = fault_set(f, ST_LIMIT, p->path, FAULT_NO_OFFSET, "too many cursors are open");
+    if (k.leaf == NULL || k.spare == NULL)
+        st = fault_set(f, ST_LIMIT, p->path, FAULT_NO_OFFSET, "too many cursors are open");
     if (st == ST_OK && t->depth > 0) st = check_page(&k, t->root, t->depth - 1, &all);
-    if (st == ST_OK && walk->entries - before != t->count) problem(&k, t->root, "its leaves do not add up to its count (4)");
+    if (st == ST_OK && walk->entries - before != t->count)
+        problem(&k, t->root, "its leaves do not add up to its count (4)");
     if (k.leaf != NULL) hazard_give(k.leaf);
     if (k.spare != NULL) hazard_give(k.spare);
     buf_free(&k.big);

@@ -1,16 +1,17 @@
-/* btree_split - what happens when a page is too full or too empty.                                  */
+/* btree_split - what happens when a page is too full or too empty. */
 #include "oltp/btree.h"
 
-/* Shortest key that is above `low` and not above `high`: high, cut one byte after it differs.       */
+/* Shortest key that is above `low` and not above `high`: high, cut one byte after it differs. */
 static size_t separator_size(const struct page_item *low, const struct page_item *high)
 {
     size_t n = low->key_size < high->key_size ? low->key_size : high->key_size, i = 0;
 
-    while (i < n && low->key[i] == high->key[i]) i++;
+    while (i < n && low->key[i] == high->key[i])
+        i++;
     return i + 1;
 }
 
-/* Is this page of the path the tree's last (first) one of its level?                                */
+/* Is this page of the path the tree's last (first) one of its level? */
 bool tree_on_edge(const struct tree_writer *w, unsigned level, bool last)
 {
     for (unsigned l = level + 1; l < w->tree->depth; l++)
@@ -18,7 +19,7 @@ bool tree_on_edge(const struct tree_writer *w, unsigned level, bool last)
     return true;
 }
 
-/* The items of path[level] (copied aside) with `item` put in at `at`. Returns how many.              */
+/* The items of path[level] (copied aside) with `item` put in at `at`. Returns how many. */
 static enum status gather(struct tree_writer *w, const uint8_t *page, const struct page_item *item,
                           unsigned at, unsigned *count, struct fault *f)
 {
@@ -34,14 +35,15 @@ static enum status gather(struct tree_writer *w, const uint8_t *page, const stru
 }
 
 /* Where to cut `count` items so that both sides fit and are as even as can be. For inner pages the item
- * at the cut moves up and is in neither side.                                                     */
+ * at the cut moves up and is in neither side. */
 static unsigned balanced_cut(const struct page_item *items, unsigned count, bool leaf)
 {
     size_t best_gap = SIZE_MAX, total = page_items_cost(items, count, leaf), seen = 0;
     unsigned best = 0, middle = 1;
 
     while (middle < count - 1) { /* a first guess by bytes, then the exact costs around it */
-        seen += SLOT_COST + items[middle - 1].key_size + (items[middle - 1].big ? 4u : items[middle - 1].size);
+        seen += SLOT_COST + items[middle - 1].key_size +
+                (items[middle - 1].big ? 4u : items[middle - 1].size);
         if (2 * seen >= total) break;
         middle++;
     }
@@ -72,13 +74,14 @@ static void refill(uint8_t *p, const struct page_item *items, unsigned count, ui
     const struct page_item *first = count > 0 ? items : &none;
     size_t prefix = count > 0 ? page_items_prefix(items, count) : 0;
 
-    page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), first->key, prefix);
+    page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), first->key,
+              prefix);
     put_u32(p + PAGE_LINK, link);
     if (!page_fill(p, items, count)) assert(!"the cost of the items was counted");
 }
 
 /* Loading in key order: the left page stays as full as it is, `item` starts the right one. An inner page's
- * new key moves up instead, and the right page has only the child.                                 */
+ * new key moves up instead, and the right page has only the child. */
 static void split_append(struct tree_writer *w, unsigned level, const struct page_item *item,
                          uint8_t *right, struct page_item *up, uint8_t *key)
 {
@@ -93,12 +96,14 @@ static void split_append(struct tree_writer *w, unsigned level, const struct pag
         refill(right, NULL, 0, item->child);
         return;
     }
-    page_init(right, PAGE_LEAF, 0, up->child, w->tree_id, w->epoch, last, page_items_prefix(pair, 2));
+    page_init(right, PAGE_LEAF, 0, up->child, w->tree_id, w->epoch, last,
+              page_items_prefix(pair, 2));
     if (!page_insert(right, 0, item, w->tmp)) assert(!"one cell fits an empty page");
 }
 
 static enum status split_cut(struct tree_writer *w, unsigned level, const struct page_item *item,
-                             unsigned at, uint8_t *right, struct page_item *up, uint8_t *key, struct fault *f)
+                             unsigned at, uint8_t *right, struct page_item *up, uint8_t *key,
+                             struct fault *f)
 {
     uint8_t *left = w->path[level].p;
     bool leaf = level == 0;
@@ -107,7 +112,9 @@ static enum status split_cut(struct tree_writer *w, unsigned level, const struct
     enum status st = gather(w, left, item, at, &count, f);
 
     if (st != ST_OK) return st;
-    if (at > 0 || !tree_on_edge(w, level, false) || /* loading in descending order leaves the right page full */
+    if (at > 0 ||
+        !tree_on_edge(w, level,
+                      false) || /* loading in descending order leaves the right page full */
         page_items_cost(w->items + 1 + !leaf, count - 1 - !leaf, leaf) > PAGE_BODY)
         cut = balanced_cut(w->items, count, leaf);
     high = w->items[cut];
@@ -119,13 +126,13 @@ static enum status split_cut(struct tree_writer *w, unsigned level, const struct
 }
 
 /* Splits path[level] into itself and a new right page so that `item` has room at `at`. *up becomes the
- * separator (its bytes in `key`) and the right page.                                               */
+ * separator (its bytes in `key`) and the right page. */
 static enum status split_page(struct tree_writer *w, unsigned level, const struct page_item *item,
                               unsigned at, struct page_item *up, uint8_t *key, struct fault *f)
 {
     uint8_t *left = w->path[level].p, *right;
-    enum status st = writer_make(w, level == 0 ? PAGE_LEAF : PAGE_INNER, level, w->tree_id, &up->child,
-                                 &right, f);
+    enum status st = writer_make(w, level == 0 ? PAGE_LEAF : PAGE_INNER, level, w->tree_id,
+                                 &up->child, &right, f);
 
     if (st != ST_OK) return st;
     if (level == 0) atomic_store(&w->hazard->page, up->child);
@@ -135,8 +142,9 @@ static enum status split_page(struct tree_writer *w, unsigned level, const struc
         st = split_cut(w, level, item, at, right, up, key, f);
     up->key = key;
     w->splits++;
-    TRACE(w->trace, "oltp", "page_split", TI("page", page_id(left)), TI("new", up->child), TI("level", level),
-          TI("left_keys", page_count(left)), TI("right_keys", page_count(right)), TI("tree", w->tree_id));
+    TRACE(w->trace, "oltp", "page_split", TI("page", page_id(left)), TI("new", up->child),
+          TI("level", level), TI("left_keys", page_count(left)),
+          TI("right_keys", page_count(right)), TI("tree", w->tree_id));
     return st;
 }
 
@@ -147,14 +155,16 @@ static enum status grow_root(struct tree_writer *w, const struct page_item *up, 
     enum status st;
 
     if (w->tree->depth == TREE_DEPTH_MAX)
-        return fault_set(f, ST_LIMIT, w->pager->path, FAULT_NO_OFFSET, "the tree would be too deep");
+        return fault_set(f, ST_LIMIT, w->pager->path, FAULT_NO_OFFSET,
+                         "the tree would be too deep");
     st = writer_make(w, PAGE_INNER, w->tree->depth, w->tree_id, &page, &root, f);
     if (st != ST_OK) return st;
     put_u32(root + PAGE_LINK, old);
     if (!page_insert(root, 0, up, w->tmp)) assert(!"one cell fits an empty page");
     w->tree->root = page;
     w->tree->depth++;
-    TRACE(w->trace, "oltp", "root_split", TI("root", page), TI("depth", w->tree->depth), TI("tree", w->tree_id));
+    TRACE(w->trace, "oltp", "root_split", TI("root", page), TI("depth", w->tree->depth),
+          TI("tree", w->tree_id));
     return ST_OK;
 }
 
@@ -178,23 +188,26 @@ enum status tree_split_insert(struct tree_writer *w, const struct page_item *ite
 /* ---- merging --------------------------------------------------------------------------------------- */
 
 /* Joins the children `i` and `i + 1` of path[level + 1] into the left one, when they fit one page; *done tells.
- * Both are of `level`.                                                                            */
+ * Both are of `level`. */
 static enum status merge_children(struct tree_writer *w, unsigned level, unsigned i, bool *done,
                                   struct fault *f)
 {
     uint8_t *parent = w->path[level + 1].p, separator[OLTP_KEY_MAX], *mine;
-    uint32_t left_page = page_child(parent, i), right_page = page_child(parent, i + 1), own = left_page;
+    uint32_t left_page = page_child(parent, i), right_page = page_child(parent, i + 1),
+             own = left_page;
     const uint8_t *left, *right;
     bool leaf = level == 0;
     unsigned count;
     size_t cost;
-    struct page_item middle = {.key = separator, .key_size = (uint16_t)page_key(parent, i, separator)};
+    struct page_item middle = {.key = separator,
+                               .key_size = (uint16_t)page_key(parent, i, separator)};
     enum status st = pager_pin(w->pager, left_page, w->leaf_hazard, &left, f);
 
     *done = false;
     if (st == ST_OK) st = pager_pin(w->pager, right_page, w->hazard, &right, f);
     if (st != ST_OK) return st;
-    if (page_kind(left) != page_kind(right) || page_level(left) != level || page_level(right) != level)
+    if (page_kind(left) != page_kind(right) || page_level(left) != level ||
+        page_level(right) != level)
         return level_fault(w->pager, right_page, right, level, f);
     memcpy(w->copy, left, OLTP_PAGE_SIZE); /* the left page is about to be written over */
     buf_clear(&w->keys);
@@ -208,7 +221,8 @@ static enum status merge_children(struct tree_writer *w, unsigned level, unsigne
     count += page_items(right, w->items + count, w->keys.data + page_items_bytes(left));
     cost = page_items_cost(w->items, count, leaf);
     /* Not to the brim, or the next insert would split it again; but an empty page must go. */
-    if (cost > PAGE_BODY || (cost > PAGE_BODY / 8 * 7 && page_count(left) > 0 && page_count(right) > 0))
+    if (cost > PAGE_BODY ||
+        (cost > PAGE_BODY / 8 * 7 && page_count(left) > 0 && page_count(right) > 0))
         return ST_OK;
     st = writer_own(w, &own, left, &mine, f);
     if (st == ST_OK) st = writer_free(w, right_page, page_epoch(right), f);
@@ -218,12 +232,12 @@ static enum status merge_children(struct tree_writer *w, unsigned level, unsigne
     page_remove(parent, i);
     w->merges++;
     *done = true;
-    TRACE(w->trace, "oltp", "page_merge", TI("left", left_page), TI("right", right_page), TI("into", own),
-          TI("level", level), TI("keys", count));
+    TRACE(w->trace, "oltp", "page_merge", TI("left", left_page), TI("right", right_page),
+          TI("into", own), TI("level", level), TI("keys", count));
     return ST_OK;
 }
 
-/* A root without keys hands over to its only child; an empty root leaf ends the tree.               */
+/* A root without keys hands over to its only child; an empty root leaf ends the tree. */
 static enum status shrink_root(struct tree_writer *w, struct fault *f)
 {
     struct tree *t = w->tree;
@@ -244,7 +258,7 @@ static enum status shrink_root(struct tree_writer *w, struct fault *f)
 }
 
 /* Walks up from the leaf that lost an entry. A page without a sibling (its parent has one child) waits until
- * the parent has been merged with its own, then the path is found again.                            */
+ * the parent has been merged with its own, then the path is found again. */
 enum status tree_rebalance(struct tree_writer *w, const uint8_t *key, size_t n, struct fault *f)
 {
     struct tree *t = w->tree;
@@ -253,13 +267,15 @@ enum status tree_rebalance(struct tree_writer *w, const uint8_t *key, size_t n, 
     for (unsigned round = 0; round < TREE_DEPTH_MAX && t->depth > 1; round++) {
         bool changed = false;
 
-        for (unsigned level = t->depth - 1; level-- > 0;) { /* from the top: siblings appear below */
+        for (unsigned level = t->depth - 1;
+             level-- > 0;) { /* from the top: siblings appear below */
             unsigned child = w->path[level + 1].child, parents = page_count(w->path[level + 1].p);
             const uint8_t *page = w->path[level].p;
 
             if (parents == 0 || page_live_bytes(page) >= PAGE_BODY / 4) continue;
             if (child < parents) st = merge_children(w, level, child, &changed, f);
-            if (st == ST_OK && !changed && child > 0) st = merge_children(w, level, child - 1, &changed, f);
+            if (st == ST_OK && !changed && child > 0)
+                st = merge_children(w, level, child - 1, &changed, f);
             if (st != ST_OK) return st;
             if (changed) break;
         }
@@ -277,7 +293,8 @@ static enum status drop_page(struct tree_writer *w, uint32_t page, unsigned leve
 {
     const uint8_t *at;
     uint64_t birth;
-    enum status st = level > 0 ? pager_get(w->pager, page, &at, f) : pager_pin(w->pager, page, w->leaf_hazard, &at, f);
+    enum status st = level > 0 ? pager_get(w->pager, page, &at, f)
+                               : pager_pin(w->pager, page, w->leaf_hazard, &at, f);
 
     if (st == ST_OK && page_level(at) != level) st = level_fault(w->pager, page, at, level, f);
     if (st != ST_OK) return st;

@@ -2,7 +2,7 @@
  *
  * A catalogue is immutable. Changing a table makes a new one that shares every other table with the old, so
  * readers keep the shapes of their snapshot for as long as they like; all are freed when the handle closes
- * (they are small, and there is one for each change of a shape).                                   */
+ * (they are small, and there is one for each change of a shape). */
 #include "oltp/db.h"
 
 #include <stdlib.h>
@@ -25,7 +25,8 @@ enum status table_own(struct oltp *db, struct table **out, struct fault *f)
     return ST_OK;
 }
 
-enum status catalog_copy(struct oltp *db, const struct catalog *from, struct catalog **out, struct fault *f)
+enum status catalog_copy(struct oltp *db, const struct catalog *from, struct catalog **out,
+                         struct fault *f)
 {
     struct catalog *c = calloc(1, sizeof *c);
     uint32_t n = from != NULL ? from->table_count : 0;
@@ -62,7 +63,8 @@ void catalog_encode(const struct catalog *c, const struct tree *trees, struct bu
         if (tb == NULL) continue;
         buf_varint(out, tb->primary);
         buf_varint(out, tb->schema.index_count);
-        for (unsigned k = 0; k < tb->schema.index_count; k++) buf_varint(out, tb->index[k]);
+        for (unsigned k = 0; k < tb->schema.index_count; k++)
+            buf_varint(out, tb->index[k]);
         buf_clear(&json);
         schema_to_json(&tb->schema, &json);
         buf_lenstr(out, json.data, json.size);
@@ -71,8 +73,8 @@ void catalog_encode(const struct catalog *c, const struct tree *trees, struct bu
     buf_free(&json);
 }
 
-static enum status table_decode(struct oltp *db, struct reader *r, uint32_t slots, struct table **out,
-                                struct fault *f)
+static enum status table_decode(struct oltp *db, struct reader *r, uint32_t slots,
+                                struct table **out, struct fault *f)
 {
     struct table *tb = NULL;
     const uint8_t *json;
@@ -89,20 +91,25 @@ static enum status table_decode(struct oltp *db, struct reader *r, uint32_t slot
         bad = r->bad || index[k] >= slots;
     }
     json = bad ? NULL : read_lenstr(r, 1 << 20, &size);
-    if (json == NULL) return fault_set(f, ST_CORRUPT, db->pager.path, FAULT_NO_OFFSET, "the catalogue is damaged");
+    if (json == NULL)
+        return fault_set(f, ST_CORRUPT, db->pager.path, FAULT_NO_OFFSET,
+                         "the catalogue is damaged");
     st = table_own(db, &tb, f);
     if (st == ST_OK) st = schema_parse((const char *)json, size, &tb->schema, f);
     if (st == ST_OK && tb->schema.index_count != n) st = ST_CORRUPT;
     if (st == ST_NOMEM) return st;
-    if (st != ST_OK) return fault_set(f, ST_CORRUPT, db->pager.path, FAULT_NO_OFFSET, "the catalogue holds no valid schema");
+    if (st != ST_OK)
+        return fault_set(f, ST_CORRUPT, db->pager.path, FAULT_NO_OFFSET,
+                         "the catalogue holds no valid schema");
     tb->primary = (uint32_t)primary;
-    for (uint64_t k = 0; k < n; k++) tb->index[k] = (uint32_t)index[k];
+    for (uint64_t k = 0; k < n; k++)
+        tb->index[k] = (uint32_t)index[k];
     *out = tb;
     return ST_OK;
 }
 
-enum status catalog_decode(struct oltp *db, struct reader *r, const char *where, struct catalog **out,
-                           struct tree **trees, struct fault *f)
+enum status catalog_decode(struct oltp *db, struct reader *r, const char *where,
+                           struct catalog **out, struct tree **trees, struct fault *f)
 {
     uint64_t slots = read_varint(r), tables;
     struct tree *t = NULL;
@@ -146,11 +153,12 @@ done:
 
 /* ---- changing -------------------------------------------------------------------------------------- */
 
-/* A new tree slot, empty, in the transaction's working copy.                                       */
+/* A new tree slot, empty, in the transaction's working copy. */
 static enum status slot_new(struct oltp_txn *t, struct catalog *c, uint32_t *slot, struct fault *f)
 {
     if (c->slots == TREES_MAX)
-        return fault_set(f, ST_LIMIT, t->db->dir, FAULT_NO_OFFSET, "%d trees were made already", TREES_MAX);
+        return fault_set(f, ST_LIMIT, t->db->dir, FAULT_NO_OFFSET, "%d trees were made already",
+                         TREES_MAX);
     if (c->slots == t->tree_cap) {
         struct tree *more = realloc(t->trees, (t->tree_cap * 2 + 8) * sizeof *more);
 
@@ -163,11 +171,13 @@ static enum status slot_new(struct oltp_txn *t, struct catalog *c, uint32_t *slo
     return ST_OK;
 }
 
-/* Fills a new index from the rows there are.                                                       */
-static enum status index_build(struct oltp_txn *t, uint32_t id, const struct table *tb, unsigned ix, struct fault *f)
+/* Fills a new index from the rows there are. */
+static enum status index_build(struct oltp_txn *t, uint32_t id, const struct table *tb, unsigned ix,
+                               struct fault *f)
 {
     struct oltp *db = t->db;
-    struct tree_cursor c = {.pager = &db->pager, .tree = t->trees[tb->primary], .hazard = t->hazard};
+    struct tree_cursor c = {
+        .pager = &db->pager, .tree = t->trees[tb->primary], .hazard = t->hazard};
     uint32_t number = tree_number(id, tb->schema.indexes[ix].id);
     uint8_t primary[OLTP_KEY_MAX];
     enum status st = tree_seek_end(&c, false, f);
@@ -186,12 +196,16 @@ static enum status index_build(struct oltp_txn *t, uint32_t id, const struct tab
         st = cell_value(&db->pager, &cell, db->w.hazard, &t->big, &row, f);
         if (st == ST_OK) st = row_decode(&tb->schema, row.data, row.size, t->old_values, f);
         if (st == ST_OK)
-            st = index_entry_key(tb, ix, t->old_values, (struct bytes){primary, n}, &t->index_key, &prefix, &has_null, f);
-        if (st == ST_OK) st = tree_prepare(&db->w, &t->trees[tb->index[ix]], number, t->index_key.data, t->index_key.size, f);
+            st = index_entry_key(tb, ix, t->old_values, (struct bytes){primary, n}, &t->index_key,
+                                 &prefix, &has_null, f);
+        if (st == ST_OK)
+            st = tree_prepare(&db->w, &t->trees[tb->index[ix]], number, t->index_key.data,
+                              t->index_key.size, f);
         if (st == ST_OK) st = tree_store(&db->w, t->index_key.data, t->index_key.size, NULL, 0, f);
         if (st != ST_OK || !tb->schema.indexes[ix].unique || has_null) continue;
         /* Equal columns would be neighbours: look for another entry with this prefix. */
-        other = (struct tree_cursor){.pager = &db->pager, .tree = t->trees[tb->index[ix]], .hazard = db->w.hazard};
+        other = (struct tree_cursor){
+            .pager = &db->pager, .tree = t->trees[tb->index[ix]], .hazard = db->w.hazard};
         st = tree_seek(&other, t->index_key.data, prefix, f);
         for (int seen = 0; st == ST_OK; seen++) {
             if (other.at == other.count && (st = tree_next_leaf(&other, f)) != ST_OK) break;
@@ -199,7 +213,8 @@ static enum status index_build(struct oltp_txn *t, uint32_t id, const struct tab
             if (n < prefix || memcmp(near, t->index_key.data, prefix) != 0) break;
             if (seen == 1)
                 return fault_set(f, ST_EXISTS, tb->schema.name, FAULT_NO_OFFSET,
-                                 "two rows are equal in unique index \"%s\"", tb->schema.indexes[ix].name);
+                                 "two rows are equal in unique index \"%s\"",
+                                 tb->schema.indexes[ix].name);
         }
         if (st == ST_END) st = ST_OK;
     }
@@ -219,7 +234,7 @@ static bool index_equal(const struct index_def *a, const struct index_def *b)
            memcmp(a->columns, b->columns, a->count * sizeof *a->columns) == 0;
 }
 
-/* Trees for tb's indexes: kept where `old` has the same, built or emptied where not.                */
+/* Trees for tb's indexes: kept where `old` has the same, built or emptied where not. */
 static enum status indexes_set(struct oltp_txn *t, uint32_t id, struct catalog *c, struct table *tb,
                                const struct table *old, struct fault *f)
 {
@@ -265,8 +280,10 @@ enum status catalog_set(struct oltp_txn *t, uint32_t id, struct schema *s, struc
         tb->schema.id = id;
         if (id > c->table_count) c->table_count = id;
         c->tables[id - 1] = tb;
-        if (old != NULL) tb->primary = old->primary;
-        else st = slot_new(t, c, &tb->primary, f);
+        if (old != NULL)
+            tb->primary = old->primary;
+        else
+            st = slot_new(t, c, &tb->primary, f);
         if (st == ST_OK) st = indexes_set(t, id, c, tb, old, f);
     }
     if (st != ST_OK) return st;
@@ -278,7 +295,7 @@ enum status catalog_set(struct oltp_txn *t, uint32_t id, struct schema *s, struc
 
 /* ---- the front door -------------------------------------------------------------------------------- */
 
-/* A change of shape either happens whole or not at all: it runs inside a savepoint of its own.       */
+/* A change of shape either happens whole or not at all: it runs inside a savepoint of its own. */
 static enum status shape_change(struct oltp_txn *t, uint32_t id, struct schema *s, struct fault *f)
 {
     struct buf payload = {0};
@@ -318,33 +335,44 @@ done:
     return st;
 }
 
-static enum status shape_begin(struct oltp_txn *t, uint32_t table, struct schema *copy, struct fault *f)
+static enum status shape_begin(struct oltp_txn *t, uint32_t table, struct schema *copy,
+                               struct fault *f)
 {
     const struct table *tb;
 
-    if (!t->write) return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET, "a read transaction changes nothing");
-    if (t->failed != ST_OK) return fault_set(f, t->failed, t->db->dir, FAULT_NO_OFFSET, "the transaction failed earlier");
+    if (!t->write)
+        return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET,
+                         "a read transaction changes nothing");
+    if (t->failed != ST_OK)
+        return fault_set(f, t->failed, t->db->dir, FAULT_NO_OFFSET,
+                         "the transaction failed earlier");
     tb = table_of(t, table);
     if (tb == NULL) return table_unknown(table, f);
     return copy != NULL ? schema_clone(&tb->schema, copy) : ST_OK;
 }
 
-enum status oltp_create_table(struct oltp_txn *t, const struct schema *s, uint32_t *table, struct fault *f)
+enum status oltp_create_table(struct oltp_txn *t, const struct schema *s, uint32_t *table,
+                              struct fault *f)
 {
     struct schema copy = {0};
     uint32_t id = t->catalog->table_count + 1;
     enum status st;
 
-    if (!t->write) return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET, "a read transaction changes nothing");
+    if (!t->write)
+        return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET,
+                         "a read transaction changes nothing");
     if (oltp_table(t, s->name, &id, NULL) == ST_OK)
         return fault_set(f, ST_EXISTS, s->name, FAULT_NO_OFFSET, "there is such a table already");
     if (s->key_count == 0)
-        return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "a table needs a key: name its column or columns in \"key\"");
+        return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET,
+                         "a table needs a key: name its column or columns in \"key\"");
     if (id > OLTP_TABLES_MAX)
-        return fault_set(f, ST_LIMIT, s->name, FAULT_NO_OFFSET, "%d tables were made already", OLTP_TABLES_MAX);
+        return fault_set(f, ST_LIMIT, s->name, FAULT_NO_OFFSET, "%d tables were made already",
+                         OLTP_TABLES_MAX);
     for (unsigned i = 0; i < s->index_count; i++)
         if (s->indexes[i].id == 0 || s->indexes[i].id >= 1 << TREE_INDEX_BITS)
-            return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "index ids go from 1 to %d", (1 << TREE_INDEX_BITS) - 1);
+            return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "index ids go from 1 to %d",
+                             (1 << TREE_INDEX_BITS) - 1);
     st = schema_clone(s, &copy);
     if (st == ST_OK) st = shape_change(t, id, &copy, f);
     schema_free(&copy);
@@ -370,7 +398,8 @@ enum status oltp_drop_table(struct oltp_txn *t, uint32_t table, struct fault *f)
     return st == ST_OK ? shape_change(t, table, NULL, f) : st;
 }
 
-enum status oltp_add_column(struct oltp_txn *t, uint32_t table, const struct column *c, struct fault *f)
+enum status oltp_add_column(struct oltp_txn *t, uint32_t table, const struct column *c,
+                            struct fault *f)
 {
     struct schema s = {0};
     enum status st = shape_begin(t, table, &s, f);
@@ -405,7 +434,8 @@ enum status oltp_rename_column(struct oltp_txn *t, uint32_t table, const char *f
 }
 
 enum status oltp_create_index(struct oltp_txn *t, uint32_t table, const char *name,
-                              const char *const *columns, size_t count, bool unique, struct fault *f)
+                              const char *const *columns, size_t count, bool unique,
+                              struct fault *f)
 {
     struct schema s = {0};
     struct index_def *def;
@@ -413,21 +443,26 @@ enum status oltp_create_index(struct oltp_txn *t, uint32_t table, const char *na
     enum status st = shape_begin(t, table, &s, f);
 
     if (st != ST_OK) return st;
-    if (s.index_count == INDEXES_MAX || count == 0 || count > KEY_COLUMNS_MAX || strlen(name) >= NAME_MAX_BYTES) {
-        st = fault_set(f, ST_LIMIT, s.name, FAULT_NO_OFFSET, "at most %d indexes of at most %d columns, names under %d bytes",
+    if (s.index_count == INDEXES_MAX || count == 0 || count > KEY_COLUMNS_MAX ||
+        strlen(name) >= NAME_MAX_BYTES) {
+        st = fault_set(f, ST_LIMIT, s.name, FAULT_NO_OFFSET,
+                       "at most %d indexes of at most %d columns, names under %d bytes",
                        INDEXES_MAX, KEY_COLUMNS_MAX, NAME_MAX_BYTES);
         goto done;
     }
     for (unsigned i = 0; i < s.index_count; i++) {
         if (strcmp(s.indexes[i].name, name) == 0) {
-            st = fault_set(f, ST_EXISTS, s.name, FAULT_NO_OFFSET, "there is an index \"%s\" already", name);
+            st = fault_set(f, ST_EXISTS, s.name, FAULT_NO_OFFSET,
+                           "there is an index \"%s\" already", name);
             goto done;
         }
         if (s.indexes[i].id > id) id = s.indexes[i].id;
     }
-    while (index_by_id(&s, (uint16_t)(id + 1)) >= 0) id++;
+    while (index_by_id(&s, (uint16_t)(id + 1)) >= 0)
+        id++;
     if (id + 1 >= 1 << TREE_INDEX_BITS) /* numbers given before may be free again */
-        for (id = 0; index_by_id(&s, (uint16_t)(id + 1)) >= 0;) id++;
+        for (id = 0; index_by_id(&s, (uint16_t)(id + 1)) >= 0;)
+            id++;
     def = &s.indexes[s.index_count++];
     *def = (struct index_def){.id = (uint16_t)(id + 1), .unique = unique, .count = (uint16_t)count};
     memcpy(def->name, name, strlen(name) + 1);
@@ -435,7 +470,8 @@ enum status oltp_create_index(struct oltp_txn *t, uint32_t table, const char *na
         int at = schema_column(&s, columns[i]);
 
         if (at < 0) {
-            st = fault_set(f, ST_NOT_FOUND, s.name, FAULT_NO_OFFSET, "no column \"%s\"", columns[i]);
+            st =
+                fault_set(f, ST_NOT_FOUND, s.name, FAULT_NO_OFFSET, "no column \"%s\"", columns[i]);
             goto done;
         }
         def->columns[i] = (uint16_t)at;
@@ -453,7 +489,8 @@ enum status oltp_drop_index(struct oltp_txn *t, uint32_t table, const char *name
     enum status st = shape_begin(t, table, &s, f);
 
     if (st != ST_OK) return st;
-    while (at < s.index_count && strcmp(s.indexes[at].name, name) != 0) at++;
+    while (at < s.index_count && strcmp(s.indexes[at].name, name) != 0)
+        at++;
     if (at == s.index_count) {
         st = fault_set(f, ST_NOT_FOUND, s.name, FAULT_NO_OFFSET, "no index \"%s\"", name);
     } else {

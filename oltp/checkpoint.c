@@ -24,9 +24,20 @@
 #include "engine/crc32c.h"
 
 enum {
-    META_VERSION = 1, META_AT_VERSION = 8, META_AT_PAGE_SIZE = 12, META_AT_FILE_ID = 16, META_AT_SEQ = 24,
-    META_AT_EPOCH = 32, META_AT_LSN = 40, META_AT_WALL = 48, META_AT_TXN = 56, META_AT_CATALOG = 64,
-    META_AT_SPACE = 68, META_AT_PAGES = 72, META_AT_ZEROS = 76, META_AT_CRC = META_SIZE - 4,
+    META_VERSION = 1,
+    META_AT_VERSION = 8,
+    META_AT_PAGE_SIZE = 12,
+    META_AT_FILE_ID = 16,
+    META_AT_SEQ = 24,
+    META_AT_EPOCH = 32,
+    META_AT_LSN = 40,
+    META_AT_WALL = 48,
+    META_AT_TXN = 56,
+    META_AT_CATALOG = 64,
+    META_AT_SPACE = 68,
+    META_AT_PAGES = 72,
+    META_AT_ZEROS = 76,
+    META_AT_CRC = META_SIZE - 4,
 };
 static const char magic[] = "SEAMOLTP";
 
@@ -48,12 +59,13 @@ void meta_encode(const struct checkpoint *c, uint64_t file_id, uint8_t out[META_
     put_u32(out + META_AT_CRC, crc32c(0, out, META_AT_CRC));
 }
 
-enum status meta_decode(const uint8_t in[META_SIZE], unsigned slot, const char *path, struct checkpoint *c,
-                        uint64_t *file_id, struct fault *f)
+enum status meta_decode(const uint8_t in[META_SIZE], unsigned slot, const char *path,
+                        struct checkpoint *c, uint64_t *file_id, struct fault *f)
 {
     uint64_t at = (uint64_t)slot * OLTP_PAGE_SIZE;
 
-    if (memcmp(in, magic, 8) != 0) return fault_set(f, ST_CORRUPT, path, at, "not a meta page of a row store");
+    if (memcmp(in, magic, 8) != 0)
+        return fault_set(f, ST_CORRUPT, path, at, "not a meta page of a row store");
     if (get_u32(in + META_AT_CRC) != crc32c(0, in, META_AT_CRC))
         return fault_set(f, ST_CORRUPT, path, at, "the meta page's checksum is wrong");
     if (get_u32(in + META_AT_VERSION) != META_VERSION)
@@ -63,17 +75,21 @@ enum status meta_decode(const uint8_t in[META_SIZE], unsigned slot, const char *
         return fault_set(f, ST_UNSUPPORTED, path, at, "pages of %u bytes; this program reads %d",
                          get_u32(in + META_AT_PAGE_SIZE), OLTP_PAGE_SIZE);
     *file_id = get_u64(in + META_AT_FILE_ID);
-    *c = (struct checkpoint){.seq = get_u64(in + META_AT_SEQ), .epoch = get_u64(in + META_AT_EPOCH),
-                             .lsn = get_u64(in + META_AT_LSN), .wall_us = (int64_t)get_u64(in + META_AT_WALL),
-                             .last_txn = get_u64(in + META_AT_TXN), .catalog_page = get_u32(in + META_AT_CATALOG),
-                             .space_page = get_u32(in + META_AT_SPACE), .pages = get_u32(in + META_AT_PAGES)};
+    *c = (struct checkpoint){.seq = get_u64(in + META_AT_SEQ),
+                             .epoch = get_u64(in + META_AT_EPOCH),
+                             .lsn = get_u64(in + META_AT_LSN),
+                             .wall_us = (int64_t)get_u64(in + META_AT_WALL),
+                             .last_txn = get_u64(in + META_AT_TXN),
+                             .catalog_page = get_u32(in + META_AT_CATALOG),
+                             .space_page = get_u32(in + META_AT_SPACE),
+                             .pages = get_u32(in + META_AT_PAGES)};
     if (c->seq % 2 != slot || c->pages < 2 || c->pages > PAGER_PAGES_MAX || c->epoch == 0)
         return fault_set(f, ST_CORRUPT, path, at, "the meta page contradicts itself");
     return ST_OK;
 }
 
-enum status meta_read(struct file *file, struct checkpoint *newest, uint64_t *file_id, bool damaged[2],
-                      struct fault *f)
+enum status meta_read(struct file *file, struct checkpoint *newest, uint64_t *file_id,
+                      bool damaged[2], struct fault *f)
 {
     struct checkpoint c[2] = {{0}};
     uint64_t id[2] = {0};
@@ -85,7 +101,8 @@ enum status meta_read(struct file *file, struct checkpoint *newest, uint64_t *fi
         uint8_t page[META_SIZE];
 
         st[slot] = file_read(file, (uint64_t)slot * OLTP_PAGE_SIZE, page, META_SIZE, &why[slot]);
-        if (st[slot] == ST_OK) st[slot] = meta_decode(page, slot, file_path(file), &c[slot], &id[slot], &why[slot]);
+        if (st[slot] == ST_OK)
+            st[slot] = meta_decode(page, slot, file_path(file), &c[slot], &id[slot], &why[slot]);
         damaged[slot] = st[slot] != ST_OK;
         if (st[slot] != ST_OK && st[slot] != ST_CORRUPT) {
             if (f != NULL) *f = why[slot];
@@ -104,7 +121,8 @@ enum status meta_read(struct file *file, struct checkpoint *newest, uint64_t *fi
     return ST_OK;
 }
 
-enum status pages_create(struct io *io, const char *dir, const char *path, uint64_t file_id, struct fault *f)
+enum status pages_create(struct io *io, const char *dir, const char *path, uint64_t file_id,
+                         struct fault *f)
 {
     static const uint8_t zeros[2 * OLTP_PAGE_SIZE];
     char temporary[PATH_MAX_BYTES];
@@ -129,8 +147,8 @@ enum status pages_create(struct io *io, const char *dir, const char *path, uint6
 
 /* ---- blobs ----------------------------------------------------------------------------------------- */
 
-enum status blob_read(struct pager *p, uint32_t first, struct buf *out, uint32_t **pages, size_t *count,
-                      struct fault *f)
+enum status blob_read(struct pager *p, uint32_t first, struct buf *out, uint32_t **pages,
+                      size_t *count, struct fault *f)
 {
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
     uint32_t limit = atomic_load(&p->pages), at = first;
@@ -139,21 +157,25 @@ enum status blob_read(struct pager *p, uint32_t first, struct buf *out, uint32_t
 
     for (uint32_t seen = 0; st == ST_OK && at != 0; seen++) {
         if (seen > limit || at >= limit || at < 2) {
-            st = fault_set(f, ST_CORRUPT, p->path, FAULT_NO_OFFSET, "a chain of blob pages leaves the file or goes in circles");
+            st = fault_set(f, ST_CORRUPT, p->path, FAULT_NO_OFFSET,
+                           "a chain of blob pages leaves the file or goes in circles");
             break;
         }
         st = file_read(p->file, (uint64_t)at * OLTP_PAGE_SIZE, page, OLTP_PAGE_SIZE, f);
         if (st == ST_OK) st = page_check(page, p->file_id, at, limit, p->path, f);
         if (st == ST_OK && page_kind(page) != PAGE_BLOB)
-            st = fault_set(f, ST_CORRUPT, p->path, (uint64_t)at * OLTP_PAGE_SIZE, "page %u is no blob page", at);
+            st = fault_set(f, ST_CORRUPT, p->path, (uint64_t)at * OLTP_PAGE_SIZE,
+                           "page %u is no blob page", at);
         if (st != ST_OK) break;
         buf_append(out, page + PAGE_HEADER_SIZE, page_used(page));
         if (pages != NULL) {
             if (*count == cap) {
                 uint32_t *more = realloc(*pages, (cap = cap * 2 + 16) * sizeof *more);
 
-                if (more == NULL) st = ST_NOMEM;
-                else *pages = more;
+                if (more == NULL)
+                    st = ST_NOMEM;
+                else
+                    *pages = more;
             }
             if (st == ST_OK) (*pages)[(*count)++] = at;
         }
@@ -161,16 +183,19 @@ enum status blob_read(struct pager *p, uint32_t first, struct buf *out, uint32_t
     }
     free(page);
     if (st == ST_OK && !buf_ok(out)) st = ST_NOMEM;
-    return st == ST_NOMEM ? fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for a checkpoint's catalogue") : st;
+    return st == ST_NOMEM ? fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET,
+                                      "no memory for a checkpoint's catalogue")
+                          : st;
 }
 
-static enum status blob_write(struct pager *p, const struct buf *bytes, const uint32_t *pages, size_t count,
-                              uint64_t epoch, lsn_t lsn, struct fault *f)
+static enum status blob_write(struct pager *p, const struct buf *bytes, const uint32_t *pages,
+                              size_t count, uint64_t epoch, lsn_t lsn, struct fault *f)
 {
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
     enum status st = ST_OK;
 
-    if (page == NULL) return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for a checkpoint");
+    if (page == NULL)
+        return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for a checkpoint");
     assert(bytes->size <= count * PAGE_BODY);
     for (size_t i = 0; st == ST_OK && i < count; i++) {
         size_t from = i * PAGE_BODY, n = bytes->size > from ? bytes->size - from : 0;
@@ -217,7 +242,7 @@ static struct checkpoint checkpoint_get(struct reader *r)
     return c;
 }
 
-/* `kept`: epochs (ascending) whose pages must survive; other dead pages count as free.              */
+/* `kept`: epochs (ascending) whose pages must survive; other dead pages count as free. */
 static void space_encode(struct oltp *db, const uint64_t *kept, size_t kept_count,
                          const struct checkpoint *retained, size_t retained_count, struct buf *out)
 {
@@ -230,10 +255,13 @@ static void space_encode(struct oltp *db, const uint64_t *kept, size_t kept_coun
     bitmap = buf_extend(out, bytes);
     if (bitmap == NULL) return;
     memcpy(bitmap, s->used, bytes);
-    for (uint32_t i = 0; i < s->hot_count; i++) bitmap[s->hot[i] / 8] &= (uint8_t) ~(1u << (s->hot[i] % 8));
+    for (uint32_t i = 0; i < s->hot_count; i++)
+        bitmap[s->hot[i] / 8] &= (uint8_t) ~(1u << (s->hot[i] % 8));
     for (size_t i = 0; i < s->dead_count; i++) {
-        if (epoch_seen(kept, kept_count, s->dead[i].birth, s->dead[i].death)) dead++;
-        else bitmap[s->dead[i].page / 8] &= (uint8_t) ~(1u << (s->dead[i].page % 8));
+        if (epoch_seen(kept, kept_count, s->dead[i].birth, s->dead[i].death))
+            dead++;
+        else
+            bitmap[s->dead[i].page / 8] &= (uint8_t) ~(1u << (s->dead[i].page % 8));
     }
     buf_varint(out, dead);
     for (size_t i = 0; i < s->dead_count; i++) {
@@ -243,34 +271,40 @@ static void space_encode(struct oltp *db, const uint64_t *kept, size_t kept_coun
         buf_varint(out, s->dead[i].death);
     }
     buf_varint(out, retained_count);
-    for (size_t i = 0; i < retained_count; i++) checkpoint_put(out, &retained[i]);
+    for (size_t i = 0; i < retained_count; i++)
+        checkpoint_put(out, &retained[i]);
 }
 
-static enum status space_decode(struct oltp *db, const struct buf *blob, uint32_t pages, struct fault *f)
+static enum status space_decode(struct oltp *db, const struct buf *blob, uint32_t pages,
+                                struct fault *f)
 {
     struct reader r = reader_of(blob->data, blob->size);
     struct pager *p = &db->pager;
     const uint8_t *bitmap;
     uint64_t n;
 
-    if (read_varint(&r) != pages || (bitmap = read_bytes(&r, (pages + 7) / 8)) == NULL) goto damaged;
+    if (read_varint(&r) != pages || (bitmap = read_bytes(&r, (pages + 7) / 8)) == NULL)
+        goto damaged;
     memcpy(p->space.used, bitmap, (pages + 7) / 8);
     p->space.used[0] |= 3; /* the meta pages */
     p->space.free = 0;
-    for (uint32_t i = 0; i < pages; i++) p->space.free += !(p->space.used[i / 64] >> (i % 64) & 1);
+    for (uint32_t i = 0; i < pages; i++)
+        p->space.free += !(p->space.used[i / 64] >> (i % 64) & 1);
     n = read_varint(&r);
     if (r.bad || n > pages) goto damaged;
     if (space_reserve_dead(p, (size_t)n, f) != ST_OK) return ST_NOMEM;
     for (uint64_t i = 0; i < n; i++) {
         uint64_t page = read_varint(&r), birth = read_varint(&r), death = read_varint(&r);
 
-        if (r.bad || page < 2 || page >= pages || birth >= death || !(p->space.used[page / 64] >> (page % 64) & 1))
+        if (r.bad || page < 2 || page >= pages || birth >= death ||
+            !(p->space.used[page / 64] >> (page % 64) & 1))
             goto damaged;
         p->space.dead[p->space.dead_count++] = (struct dead){(uint32_t)page, birth, death};
     }
     n = read_varint(&r);
     if (r.bad || n > RETAINED_MAX) goto damaged;
-    for (uint64_t i = 0; i < n; i++) db->retained[i] = checkpoint_get(&r);
+    for (uint64_t i = 0; i < n; i++)
+        db->retained[i] = checkpoint_get(&r);
     if (r.bad || reader_left(&r) != 0) goto damaged;
     db->retained_count = (size_t)n;
     return ST_OK;
@@ -304,13 +338,13 @@ struct making {
     struct checkpoint retained[RETAINED_MAX];
     size_t retained_count;
     struct buf catalog, space;
-    uint32_t *blob;               /* first the catalogue's pages, then the space map's */
+    uint32_t *blob; /* first the catalogue's pages, then the space map's */
     size_t blob_count, catalog_pages;
     uint32_t *dirty;
     size_t dirty_count;
 };
 
-/* Which checkpoints stay, once `next` is the newest: the youngest few, and those young enough.       */
+/* Which checkpoints stay, once `next` is the newest: the youngest few, and those young enough. */
 static void retention(const struct oltp *db, struct making *m)
 {
     size_t all = db->retained_count + 1;
@@ -337,8 +371,10 @@ static enum status encode_space(struct oltp *db, struct making *m)
     uint64_t kept[RETAINED_MAX + OLTP_PINS_MAX + 1];
     size_t n = 0;
 
-    for (size_t i = 0; i < m->retained_count; i++) kept[n++] = m->retained[i].epoch;
-    for (size_t i = 0; i < db->pinned_count; i++) kept[n++] = db->pinned[i];
+    for (size_t i = 0; i < m->retained_count; i++)
+        kept[n++] = m->retained[i].epoch;
+    for (size_t i = 0; i < db->pinned_count; i++)
+        kept[n++] = db->pinned[i];
     kept[n++] = db->newest.epoch; /* another process may just be opening it */
     qsort(kept, n, sizeof *kept, compare_epochs);
     buf_clear(&m->space);
@@ -346,7 +382,7 @@ static enum status encode_space(struct oltp *db, struct making *m)
     return buf_ok(&m->space) && buf_ok(&m->catalog) ? ST_OK : ST_NOMEM;
 }
 
-/* Page numbers for both blobs. Taking them changes the map, whose size may then need one more.       */
+/* Page numbers for both blobs. Taking them changes the map, whose size may then need one more. */
 static enum status blob_places(struct oltp *db, struct making *m, struct fault *f)
 {
     size_t need;
@@ -359,28 +395,35 @@ static enum status blob_places(struct oltp *db, struct making *m, struct fault *
         if (st == ST_OK && m->blob_count < need) {
             uint32_t *more = realloc(m->blob, need * sizeof *more);
 
-            if (more == NULL) st = ST_NOMEM;
-            else m->blob = more;
+            if (more == NULL)
+                st = ST_NOMEM;
+            else
+                m->blob = more;
         }
-        if (st == ST_NOMEM) return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a checkpoint");
+        if (st == ST_NOMEM)
+            return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a checkpoint");
         if (m->blob_count == need) break;
         while (st == ST_OK && m->blob_count < need) {
             st = space_take(&db->pager, &m->blob[m->blob_count], f);
             if (st == ST_OK) m->blob_count++;
         }
-        while (m->blob_count > need) space_give(&db->pager, m->blob[--m->blob_count]);
+        while (m->blob_count > need)
+            space_give(&db->pager, m->blob[--m->blob_count]);
     } while (st == ST_OK);
     return st;
 }
 
-/* Writer latch held: everything that depends on the state being still.                              */
+/* Writer latch held: everything that depends on the state being still. */
 static enum status making_begin(struct oltp *db, struct making *m, struct fault *f)
 {
     const struct version *v = atomic_load(&db->current);
     enum status st;
 
-    m->next = (struct checkpoint){.seq = db->newest.seq + 1, .epoch = atomic_load(&v->epoch), .lsn = v->lsn,
-                                  .wall_us = v->wall_us, .last_txn = db->last_txn};
+    m->next = (struct checkpoint){.seq = db->newest.seq + 1,
+                                  .epoch = atomic_load(&v->epoch),
+                                  .lsn = v->lsn,
+                                  .wall_us = v->wall_us,
+                                  .last_txn = db->last_txn};
     pins_refresh(db);
     retention(db, m);
     catalog_encode(v->catalog, v->trees, &m->catalog);
@@ -390,7 +433,8 @@ static enum status making_begin(struct oltp *db, struct making *m, struct fault 
         space_kill(&db->pager, db->blob_pages[i], db->newest.epoch, m->next.epoch);
     if (st != ST_OK) return st;
     st = blob_places(db, m, f);
-    if (st == ST_OK) st = pager_dirty_pages(&db->pager, m->next.epoch, &m->dirty, &m->dirty_count, f);
+    if (st == ST_OK)
+        st = pager_dirty_pages(&db->pager, m->next.epoch, &m->dirty, &m->dirty_count, f);
     if (st != ST_OK) {
         db->pager.space.dead_count -= db->blob_count;
         return st;
@@ -410,10 +454,12 @@ static enum status making_write(struct oltp *db, struct making *m, struct fault 
     enum status st = oltp_wait(db, m->next.lsn, &own);
 
     if (st == ST_OK) st = pager_write_pages(p, m->dirty, m->dirty_count, &own);
-    if (st == ST_OK) st = blob_write(p, &m->catalog, m->blob, m->catalog_pages, m->next.epoch, m->next.lsn, &own);
     if (st == ST_OK)
-        st = blob_write(p, &m->space, m->blob + m->catalog_pages, m->blob_count - m->catalog_pages, m->next.epoch,
-                        m->next.lsn, &own);
+        st =
+            blob_write(p, &m->catalog, m->blob, m->catalog_pages, m->next.epoch, m->next.lsn, &own);
+    if (st == ST_OK)
+        st = blob_write(p, &m->space, m->blob + m->catalog_pages, m->blob_count - m->catalog_pages,
+                        m->next.epoch, m->next.lsn, &own);
     if (st == ST_OK && (st = file_datasync(p->file, &own)) != ST_OK) db_poison(db, st, &own);
     if (st == ST_OK) {
         meta_encode(&m->next, p->file_id, meta);
@@ -435,7 +481,7 @@ static void making_free(struct making *m)
     free(m);
 }
 
-/* The dead list may have grown behind our entries meanwhile: take them out by what they are.          */
+/* The dead list may have grown behind our entries meanwhile: take them out by what they are. */
 static void blobs_revive(struct oltp *db)
 {
     struct space *s = &db->pager.space;
@@ -467,7 +513,8 @@ static void making_end(struct oltp *db, struct making *m, bool made)
         atomic_fetch_add(&db->checkpoints, 1);
         pins_refresh(db);
     } else {
-        while (m->blob_count > 0) space_give(&db->pager, m->blob[--m->blob_count]);
+        while (m->blob_count > 0)
+            space_give(&db->pager, m->blob[--m->blob_count]);
         blobs_revive(db);
     }
     dead_release(db);
@@ -476,7 +523,8 @@ static void making_end(struct oltp *db, struct making *m, bool made)
 static enum status say_in_log(struct oltp *db, const struct making *m, struct fault *f)
 {
     struct buf payload = {0};
-    struct change_checkpoint c = {.lsn = m->next.lsn, .wall_us = clock_wall_us(db->clock), .pages = m->dirty_count};
+    struct change_checkpoint c = {
+        .lsn = m->next.lsn, .wall_us = clock_wall_us(db->clock), .pages = m->dirty_count};
     struct io_slice part;
     struct wal_span at;
     enum status st = ST_NOMEM;
@@ -488,12 +536,13 @@ static enum status say_in_log(struct oltp *db, const struct making *m, struct fa
     return st;
 }
 
-/* A new version of the same state, so that a checkpoint of it differs from the last. Latch held.      */
+/* A new version of the same state, so that a checkpoint of it differs from the last. Latch held. */
 static enum status next_epoch(struct oltp *db, struct fault *f)
 {
     enum status st = txn_prepare_write(db, f);
 
-    return st == ST_OK ? txn_install(&db->txn, db->txn.version->lsn, db->txn.version->wall_us, f) : st;
+    return st == ST_OK ? txn_install(&db->txn, db->txn.version->lsn, db->txn.version->wall_us, f)
+                       : st;
 }
 
 enum status checkpoint_now(struct oltp *db, bool force, struct fault *f)
@@ -502,7 +551,8 @@ enum status checkpoint_now(struct oltp *db, bool force, struct fault *f)
     uint64_t began = clock_mono_ns(db->clock);
     enum status st;
 
-    if (m == NULL) return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a checkpoint");
+    if (m == NULL)
+        return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a checkpoint");
     pthread_mutex_lock(&db->writer_latch);
     st = db_poisoned(db, f);
     if (st == ST_OK && atomic_load(&atomic_load(&db->current)->epoch) == db->newest.epoch) {
@@ -516,7 +566,8 @@ enum status checkpoint_now(struct oltp *db, bool force, struct fault *f)
     if (st == ST_OK) {
         st = making_begin(db, m, f);
         if (st != ST_OK)
-            while (m->blob_count > 0) space_give(&db->pager, m->blob[--m->blob_count]);
+            while (m->blob_count > 0)
+                space_give(&db->pager, m->blob[--m->blob_count]);
     }
     pthread_mutex_unlock(&db->writer_latch);
     pthread_mutex_lock(&db->stats_latch);
@@ -528,7 +579,9 @@ enum status checkpoint_now(struct oltp *db, bool force, struct fault *f)
         making_end(db, m, st == ST_OK);
         pthread_mutex_unlock(&db->writer_latch);
         if (st == ST_OK) st = say_in_log(db, m, f);
-        if (st == ST_OK) st = wal_trim(db->wal, m->retained_count > 0 ? m->retained[0].lsn : m->next.lsn, NULL, f);
+        if (st == ST_OK)
+            st = wal_trim(db->wal, m->retained_count > 0 ? m->retained[0].lsn : m->next.lsn, NULL,
+                          f);
         TRACE(db->trace, "oltp", "checkpoint", TI("seq", m->next.seq), TI("lsn", m->next.lsn),
               TI("pages", m->dirty_count), TI("status", st));
     }
@@ -541,7 +594,8 @@ enum status oltp_checkpoint(struct oltp *db, struct fault *f)
     enum status st;
 
     if (db->read_only)
-        return fault_set(f, ST_UNSUPPORTED, db->dir, FAULT_NO_OFFSET, "this database was opened read-only");
+        return fault_set(f, ST_UNSUPPORTED, db->dir, FAULT_NO_OFFSET,
+                         "this database was opened read-only");
     pthread_mutex_lock(&db->checkpoint_latch);
     st = checkpoint_now(db, false, f);
     pthread_mutex_unlock(&db->checkpoint_latch);

@@ -14,8 +14,8 @@ struct cloning {
     char path[PATH_MAX_BYTES];
     uint64_t file_id;
     lsn_t lsn;
-    uint32_t next;         /* page number */
-    uint32_t buffered;     /* pages in the buffer, the last ones before next */
+    uint32_t next;     /* page number */
+    uint32_t buffered; /* pages in the buffer, the last ones before next */
     uint8_t *buffer;
     struct hazard *leaf, *spare;
     uint64_t done, total;
@@ -30,7 +30,8 @@ static enum status flush(struct cloning *c, struct fault *f)
     enum status st = ST_OK;
 
     if (c->buffered > 0)
-        st = file_write(c->file, first * OLTP_PAGE_SIZE, c->buffer, (size_t)c->buffered * OLTP_PAGE_SIZE, f);
+        st = file_write(c->file, first * OLTP_PAGE_SIZE, c->buffer,
+                        (size_t)c->buffered * OLTP_PAGE_SIZE, f);
     c->buffered = 0;
     return st;
 }
@@ -48,7 +49,8 @@ static enum status new_page(struct cloning *c, uint32_t *page, uint8_t **out, st
     return ST_OK;
 }
 
-static enum status put_page(struct cloning *c, const uint8_t *page, uint32_t *number, struct fault *f)
+static enum status put_page(struct cloning *c, const uint8_t *page, uint32_t *number,
+                            struct fault *f)
 {
     uint8_t *out;
     enum status st = new_page(c, number, &out, f);
@@ -60,7 +62,8 @@ static enum status put_page(struct cloning *c, const uint8_t *page, uint32_t *nu
     if (page_kind(out) == PAGE_LEAF || page_kind(out) == PAGE_INNER)
         memset(out + page_arrays_end(out), 0, page_heap(out) - page_arrays_end(out));
     page_seal(out, c->file_id, c->lsn);
-    if (c->progress.step != NULL && (++c->done & 1023) == 0) c->progress.step(c->progress.ctx, "copying pages", c->done, c->total);
+    if (c->progress.step != NULL && (++c->done & 1023) == 0)
+        c->progress.step(c->progress.ctx, "copying pages", c->done, c->total);
     return ST_OK;
 }
 
@@ -75,7 +78,8 @@ static enum status copy_overflow(struct cloning *c, uint32_t from, uint32_t *fir
         const uint8_t *at;
 
         st = pager_pin(&c->from->pager, from, c->spare, &at, f);
-        if (st == ST_OK && page_kind(at) != PAGE_OVERFLOW) st = level_fault(&c->from->pager, from, at, 0, f);
+        if (st == ST_OK && page_kind(at) != PAGE_OVERFLOW)
+            st = level_fault(&c->from->pager, from, at, 0, f);
         if (st != ST_OK) break;
         memcpy(page, at, sizeof page);
         from = page_link(page);
@@ -85,15 +89,18 @@ static enum status copy_overflow(struct cloning *c, uint32_t from, uint32_t *fir
     return st;
 }
 
-static enum status copy_page(struct cloning *c, uint32_t from, unsigned level, uint32_t *number, struct fault *f)
+static enum status copy_page(struct cloning *c, uint32_t from, unsigned level, uint32_t *number,
+                             struct fault *f)
 {
     const uint8_t *at;
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
     enum status st;
 
     if (page == NULL) return fault_set(f, ST_NOMEM, c->path, FAULT_NO_OFFSET, "no memory to clone");
-    st = level > 0 ? pager_get(&c->from->pager, from, &at, f) : pager_pin(&c->from->pager, from, c->leaf, &at, f);
-    if (st == ST_OK && page_level(at) != level) st = level_fault(&c->from->pager, from, at, level, f);
+    st = level > 0 ? pager_get(&c->from->pager, from, &at, f)
+                   : pager_pin(&c->from->pager, from, c->leaf, &at, f);
+    if (st == ST_OK && page_level(at) != level)
+        st = level_fault(&c->from->pager, from, at, level, f);
     if (st == ST_OK) page_copy(page, at);
     for (unsigned i = 0; st == ST_OK && level > 0 && i <= page_count(page); i++) {
         uint32_t child = 0;
@@ -114,15 +121,19 @@ static enum status copy_page(struct cloning *c, uint32_t from, unsigned level, u
     return st;
 }
 
-static enum status put_blob(struct cloning *c, const struct buf *bytes, uint32_t *first, struct fault *f)
+static enum status put_blob(struct cloning *c, const struct buf *bytes, uint32_t *first,
+                            struct fault *f)
 {
     uint8_t page[OLTP_PAGE_SIZE];
     size_t pages = (bytes->size + PAGE_BODY - 1) / PAGE_BODY;
-    enum status st = buf_ok(bytes) ? ST_OK : fault_set(f, ST_NOMEM, c->path, FAULT_NO_OFFSET, "no memory to clone");
+    enum status st = buf_ok(bytes)
+                         ? ST_OK
+                         : fault_set(f, ST_NOMEM, c->path, FAULT_NO_OFFSET, "no memory to clone");
 
     *first = c->next;
     for (size_t i = 0; st == ST_OK && i < pages; i++) {
-        size_t from = i * PAGE_BODY, n = bytes->size - from < PAGE_BODY ? bytes->size - from : PAGE_BODY;
+        size_t from = i * PAGE_BODY,
+               n = bytes->size - from < PAGE_BODY ? bytes->size - from : PAGE_BODY;
         uint32_t number;
 
         memset(page, 0, sizeof page);
@@ -151,16 +162,22 @@ static void all_used(uint32_t pages, struct buf *out)
 
 static enum status copy_state(struct cloning *c, struct oltp_txn *t, struct fault *f)
 {
-    struct checkpoint next = {.seq = CLONE_SEQ, .epoch = CLONE_EPOCH, .lsn = t->version->lsn,
-                              .wall_us = t->version->wall_us, .last_txn = t->db->last_txn};
+    struct checkpoint next = {.seq = CLONE_SEQ,
+                              .epoch = CLONE_EPOCH,
+                              .lsn = t->version->lsn,
+                              .wall_us = t->version->wall_us,
+                              .last_txn = t->db->last_txn};
     struct tree *trees = calloc(t->catalog->slots + 1, sizeof *trees);
     struct buf blob = {0};
     uint8_t meta[META_SIZE];
-    enum status st = trees == NULL ? fault_set(f, ST_NOMEM, c->path, FAULT_NO_OFFSET, "no memory to clone") : ST_OK;
+    enum status st = trees == NULL
+                         ? fault_set(f, ST_NOMEM, c->path, FAULT_NO_OFFSET, "no memory to clone")
+                         : ST_OK;
 
     for (uint32_t i = 0; st == ST_OK && i < t->catalog->slots; i++) {
         trees[i] = t->trees[i];
-        if (trees[i].depth > 0) st = copy_page(c, t->trees[i].root, trees[i].depth - 1, &trees[i].root, f);
+        if (trees[i].depth > 0)
+            st = copy_page(c, t->trees[i].root, trees[i].depth - 1, &trees[i].root, f);
     }
     if (st == ST_OK) {
         catalog_encode(t->catalog, trees, &blob);
@@ -187,13 +204,15 @@ static enum status copy_state(struct cloning *c, struct oltp_txn *t, struct faul
     return st;
 }
 
-static enum status clone_into(struct cloning *c, struct io *io, const char *new_dir, struct fault *f)
+static enum status clone_into(struct cloning *c, struct io *io, const char *new_dir,
+                              struct fault *f)
 {
     struct oltp_txn *t = NULL;
     enum status st = io_mkdir(io, new_dir, f);
 
     if (st == ST_OK) st = path_join(c->path, new_dir, "pages", f);
-    if (st == ST_OK && io_exists(io, c->path)) st = fault_set(f, ST_EXISTS, new_dir, FAULT_NO_OFFSET, "a row store is there already");
+    if (st == ST_OK && io_exists(io, c->path))
+        st = fault_set(f, ST_EXISTS, new_dir, FAULT_NO_OFFSET, "a row store is there already");
     if (st == ST_OK) st = pages_create(io, new_dir, c->path, c->file_id, f);
     if (st == ST_OK) st = file_open(io, c->path, FILE_WRITE, &c->file, f);
     if (st == ST_OK) st = oltp_read_begin(c->from, &t, f);
@@ -206,10 +225,14 @@ static enum status clone_into(struct cloning *c, struct io *io, const char *new_
     return st;
 }
 
-enum status oltp_clone(struct io *io, const char *dir, const char *wal_dir, lsn_t as_of, const char *new_dir,
-                       lsn_t *at, struct oltp_progress progress, struct fault *f)
+enum status oltp_clone(struct io *io, const char *dir, const char *wal_dir, lsn_t as_of,
+                       const char *new_dir, lsn_t *at, struct oltp_progress progress,
+                       struct fault *f)
 {
-    struct oltp_options o = {.read_only = true, .wal_dir = wal_dir, .progress = progress, .holder = "clone",
+    struct oltp_options o = {.read_only = true,
+                             .wal_dir = wal_dir,
+                             .progress = progress,
+                             .holder = "clone",
                              .as_of = as_of == LSN_MAX ? LSN_NONE : as_of};
     struct cloning c = {.next = 2, .progress = progress};
     uint64_t state;
@@ -222,7 +245,8 @@ enum status oltp_clone(struct io *io, const char *dir, const char *wal_dir, lsn_
     c.buffer = malloc((size_t)CLONE_BUFFER_PAGES * OLTP_PAGE_SIZE);
     c.leaf = hazard_take(&c.from->pager);
     c.spare = hazard_take(&c.from->pager);
-    if (c.buffer == NULL || c.leaf == NULL || c.spare == NULL) st = fault_set(f, ST_NOMEM, new_dir, FAULT_NO_OFFSET, "no memory to clone");
+    if (c.buffer == NULL || c.leaf == NULL || c.spare == NULL)
+        st = fault_set(f, ST_NOMEM, new_dir, FAULT_NO_OFFSET, "no memory to clone");
     if (st == ST_OK) st = clone_into(&c, io, new_dir, f);
     if (st == ST_OK && at != NULL) *at = c.lsn;
     if (c.leaf != NULL) hazard_give(c.leaf);
@@ -234,8 +258,8 @@ enum status oltp_clone(struct io *io, const char *dir, const char *wal_dir, lsn_
 
 /* ---- which moments can be read --------------------------------------------------------------------- */
 
-enum status oltp_checkpoints(struct io *io, const char *dir, struct oltp_checkpoint_info **out, size_t *count,
-                             struct fault *f)
+enum status oltp_checkpoints(struct io *io, const char *dir, struct oltp_checkpoint_info **out,
+                             size_t *count, struct fault *f)
 {
     struct oltp_options o = {.read_only = true, .wal_dir = dir, .holder = "list"};
     struct oltp *db = NULL;
@@ -257,10 +281,11 @@ enum status oltp_checkpoints(struct io *io, const char *dir, struct oltp_checkpo
     return st;
 }
 
-enum status oltp_lsn_at(struct io *io, const char *dir, const char *wal_dir, int64_t wall_us, lsn_t *lsn,
-                        int64_t *commit_us, struct fault *f)
+enum status oltp_lsn_at(struct io *io, const char *dir, const char *wal_dir, int64_t wall_us,
+                        lsn_t *lsn, int64_t *commit_us, struct fault *f)
 {
-    struct oltp_options o = {.read_only = true, .wal_dir = wal_dir, .holder = "time", .as_of_us = wall_us};
+    struct oltp_options o = {
+        .read_only = true, .wal_dir = wal_dir, .holder = "time", .as_of_us = wall_us};
     struct oltp *db = NULL;
     struct wal_reader *reader = NULL;
     struct wal_state ws;

@@ -5,7 +5,7 @@
  *
  * Latches, in the order they are taken: checkpoint_latch, writer_latch, pager.latch. stats_latch last.
  * A version is reused only when no reader slot holds its epoch; a reader stores the epoch first and looks
- * at `current` again after, so one of the two sees the other.                                      */
+ * at `current` again after, so one of the two sees the other. */
 #ifndef SEAM_OLTP_DB_H
 #define SEAM_OLTP_DB_H
 
@@ -113,7 +113,7 @@ struct snapshot_slot {
     struct oltp_txn txn;
 };
 
-/* DIR/shared: 64 bytes of header, then pins. Memory shared by processes; nothing durable.           */
+/* DIR/shared: 64 bytes of header, then pins. Memory shared by processes; nothing durable. */
 struct pin {
     _Atomic uint32_t state; /* 0 free, 1 taken */
     uint32_t kind;
@@ -197,7 +197,7 @@ MUST_USE enum status txn_prepare_write(struct oltp *db, struct fault *f); /* lat
 enum status txn_fatal(struct oltp_txn *t, enum status st);
 enum status db_poison(struct oltp *db, enum status st, const struct fault *f);
 MUST_USE enum status db_poisoned(struct oltp *db, struct fault *f);
-/* Makes the write transaction's trees the current version; frees what it replaced. Latch held.      */
+/* Makes the write transaction's trees the current version; frees what it replaced. Latch held. */
 MUST_USE enum status txn_install(struct oltp_txn *t, lsn_t lsn, int64_t wall_us, struct fault *f);
 void txn_discard(struct oltp_txn *t, const struct savepoint *to); /* pages and trees back to `to`, or all */
 MUST_USE enum status save_push(struct oltp_txn *t, struct fault *f);
@@ -223,7 +223,7 @@ MUST_USE enum status row_apply(struct oltp_txn *t, uint32_t id, const struct tab
 MUST_USE enum status index_entry_key(const struct table *tb, unsigned ix, const struct value *values,
                                      struct bytes primary, struct buf *out, size_t *prefix, bool *has_null,
                                      struct fault *f);
-/* The primary key at the end of an index entry.                                                    */
+/* The primary key at the end of an index entry. */
 MUST_USE enum status index_entry_primary(const struct schema *s, unsigned ix, struct bytes entry,
                                          struct buf *text, struct bytes *primary, struct fault *f);
 
@@ -232,7 +232,7 @@ MUST_USE enum status catalog_copy(struct oltp *db, const struct catalog *from, s
                                   struct fault *f);
 MUST_USE enum status table_own(struct oltp *db, struct table **out, struct fault *f);
 /* Makes `s` (moved from) the shape of table `id` in this transaction: new trees and indexes are built, gone ones
- * dropped. s NULL: the table is dropped.                                                          */
+ * dropped. s NULL: the table is dropped. */
 MUST_USE enum status catalog_set(struct oltp_txn *t, uint32_t id, struct schema *s, struct fault *f);
 void catalog_encode(const struct catalog *c, const struct tree *trees, struct buf *out);
 MUST_USE enum status catalog_decode(struct oltp *db, struct reader *r, const char *where, struct catalog **out,
@@ -244,10 +244,10 @@ MUST_USE enum status replay(struct oltp *db, lsn_t from, struct replay_stop stop
 
 /* checkpoint.c */
 void meta_encode(const struct checkpoint *c, uint64_t file_id, uint8_t out[META_SIZE]);
-/* ST_CORRUPT with why.                                                                             */
+/* ST_CORRUPT with why. */
 MUST_USE enum status meta_decode(const uint8_t in[META_SIZE], unsigned slot, const char *path,
                                  struct checkpoint *c, uint64_t *file_id, struct fault *f);
-/* The newest valid meta page; damaged[] tells which are not.                                       */
+/* The newest valid meta page; damaged[] tells which are not. */
 MUST_USE enum status meta_read(struct file *file, struct checkpoint *newest, uint64_t *file_id,
                                bool damaged[2], struct fault *f);
 /* A chain of blob pages: its bytes appended to out, its page numbers to *pages (malloc'ed; may be NULL). */
@@ -260,10 +260,10 @@ MUST_USE enum status pages_create(struct io *io, const char *dir, const char *pa
 MUST_USE enum status checkpoint_now(struct oltp *db, bool force, struct fault *f);
 
 /* oltp.c */
-/* A read-only handle; `base_only`: on its checkpoint, nothing replayed yet (replay_readable does).  */
+/* A read-only handle; `base_only`: on its checkpoint, nothing replayed yet (replay_readable does). */
 MUST_USE enum status reader_open(struct io *io, const char *dir, const struct oltp_options *o, bool base_only,
                                  struct oltp **out, struct fault *f);
-/* A handle with nothing loaded, for salvage.                                                       */
+/* A handle with nothing loaded, for salvage. */
 MUST_USE enum status shell_open(struct io *io, const char *dir, struct oltp **out, struct fault *f);
 MUST_USE enum status view_load(struct oltp *db, const struct checkpoint *c, struct fault *f);
 MUST_USE enum status replay_readable(struct oltp *db, lsn_t to, struct fault *f);

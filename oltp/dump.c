@@ -1,4 +1,4 @@
-/* dump - pages and trees as text, for people.                                                       */
+/* dump - pages and trees as text, for people. */
 #include "oltp/db.h"
 
 #include <stdlib.h>
@@ -9,7 +9,8 @@ enum { BYTES_SHOWN = 24 };
 
 static void hex(struct buf *out, const uint8_t *p, size_t n)
 {
-    for (size_t i = 0; i < n && i < BYTES_SHOWN; i++) buf_printf(out, "%02x", p[i]);
+    for (size_t i = 0; i < n && i < BYTES_SHOWN; i++)
+        buf_printf(out, "%02x", p[i]);
     if (n > BYTES_SHOWN) buf_printf(out, "... (%zu bytes)", n);
 }
 
@@ -30,11 +31,16 @@ static void dump_meta(const uint8_t *page, unsigned slot, const char *path, stru
         buf_printf(out, "meta page %u: DAMAGED: %s\n", slot, f.why);
         return;
     }
-    buf_printf(out, "meta page %u of a row store: version 1, pages of %d bytes, file id %016llx\n", slot, OLTP_PAGE_SIZE,
-               (unsigned long long)id);
-    buf_printf(out, "  24  seq          %llu\n  32  epoch        %llu\n  40  lsn          %llu\n  48  wall us      %lld\n",
-               (unsigned long long)c.seq, (unsigned long long)c.epoch, (unsigned long long)c.lsn, (long long)c.wall_us);
-    buf_printf(out, "  56  last txn     %llu\n  64  catalogue at page %u\n  68  space map at page %u\n  72  pages        %u\n",
+    buf_printf(out, "meta page %u of a row store: version 1, pages of %d bytes, file id %016llx\n",
+               slot, OLTP_PAGE_SIZE, (unsigned long long)id);
+    buf_printf(out,
+               "  24  seq          %llu\n  32  epoch        %llu\n  40  lsn          %llu\n  48  "
+               "wall us      %lld\n",
+               (unsigned long long)c.seq, (unsigned long long)c.epoch, (unsigned long long)c.lsn,
+               (long long)c.wall_us);
+    buf_printf(out,
+               "  56  last txn     %llu\n  64  catalogue at page %u\n  68  space map at page %u\n  "
+               "72  pages        %u\n",
                (unsigned long long)c.last_txn, c.catalog_page, c.space_page, c.pages);
 }
 
@@ -45,13 +51,14 @@ static void dump_cells(const uint8_t *p, struct buf *out)
 
     buf_printf(out, "  %u  prefix %u bytes: ", PAGE_HEADER_SIZE, page_prefix(p));
     hex(out, p + PAGE_HEADER_SIZE, page_prefix(p));
-    buf_printf(out, "\n  %u  heads, %u slots, heap from %u, %u bytes free\n", page_heads_at(p), page_count(p),
-               page_heap(p), page_free(p));
+    buf_printf(out, "\n  %u  heads, %u slots, heap from %u, %u bytes free\n", page_heads_at(p),
+               page_count(p), page_heap(p), page_free(p));
     if (!leaf) buf_printf(out, "  leftmost child %u\n", page_link(p));
     for (unsigned i = 0; i < page_count(p); i++) {
         struct cell c = page_cell(p, i);
 
-        buf_printf(out, "  %4u  slot %u at %u, head %08x, key ", page_slot(p, i), i, page_heads_at(p) + 4 * i, page_head(p, i));
+        buf_printf(out, "  %4u  slot %u at %u, head %08x, key ", page_slot(p, i), i,
+                   page_heads_at(p) + 4 * i, page_head(p, i));
         hex(out, key, page_key(p, i, key));
         if (!leaf) {
             buf_printf(out, " -> page %u\n", c.child);
@@ -65,7 +72,8 @@ static void dump_cells(const uint8_t *p, struct buf *out)
     }
 }
 
-enum status oltp_dump(struct io *io, const char *pages_path, uint32_t page, struct buf *out, struct fault *f)
+enum status oltp_dump(struct io *io, const char *pages_path, uint32_t page, struct buf *out,
+                      struct fault *f)
 {
     uint8_t p[OLTP_PAGE_SIZE];
     struct file *file = NULL;
@@ -87,22 +95,34 @@ enum status oltp_dump(struct io *io, const char *pages_path, uint32_t page, stru
     buf_printf(out, "page %u at byte %llu: %s, level %u, tree %u of table %u\n", page,
                (unsigned long long)page * OLTP_PAGE_SIZE, kind_name(page_kind(p)), page_level(p),
                page_tree(p) & ((1 << TREE_INDEX_BITS) - 1), page_tree(p) >> TREE_INDEX_BITS);
-    buf_printf(out, "  0   crc %08x (computed %08x)\n  6   count %u\n  8   file id %016llx\n  16  page %u\n", get_u32(p),
-               crc32c(0, p + PAGE_KIND, sizeof p - PAGE_KIND), page_count(p),
-               (unsigned long long)get_u64(p + PAGE_FILE_ID), page_id(p));
-    buf_printf(out, "  24  epoch %llu\n  32  lsn %llu\n  40  heap %u, garbage %u, prefix %u\n  48  link %u, used %u\n",
-               (unsigned long long)page_epoch(p), (unsigned long long)get_u64(p + PAGE_LSN), page_heap(p),
-               page_garbage(p), page_prefix(p), page_link(p), page_used(p));
-    if (page_check(p, get_u64(p + PAGE_FILE_ID), page, (uint32_t)(size / OLTP_PAGE_SIZE) + PAGER_PAGES_MAX / 2, pages_path, &why) != ST_OK)
+    buf_printf(
+        out,
+        "  0   crc %08x (computed %08x)\n  6   count %u\n  8   file id %016llx\n  16  page %u\n",
+        get_u32(p), crc32c(0, p + PAGE_KIND, sizeof p - PAGE_KIND), page_count(p),
+        (unsigned long long)get_u64(p + PAGE_FILE_ID), page_id(p));
+    buf_printf(out,
+               "  24  epoch %llu\n  32  lsn %llu\n  40  heap %u, garbage %u, prefix %u\n  48  link "
+               "%u, used %u\n",
+               (unsigned long long)page_epoch(p), (unsigned long long)get_u64(p + PAGE_LSN),
+               page_heap(p), page_garbage(p), page_prefix(p), page_link(p), page_used(p));
+    if (page_check(p, get_u64(p + PAGE_FILE_ID), page,
+                   (uint32_t)(size / OLTP_PAGE_SIZE) + PAGER_PAGES_MAX / 2, pages_path,
+                   &why) != ST_OK)
         buf_printf(out, "DAMAGED: %s\n", why.why);
     else if (page_kind(p) == PAGE_LEAF || page_kind(p) == PAGE_INNER)
         dump_cells(p, out);
     return buf_ok(out) ? ST_OK : ST_NOMEM;
 }
 
-struct drawing { struct pager *pager; struct buf *out; size_t left; struct hazard *h; };
+struct drawing {
+    struct pager *pager;
+    struct buf *out;
+    size_t left;
+    struct hazard *h;
+};
 
-static enum status draw(struct drawing *d, uint32_t page, unsigned level, unsigned indent, struct fault *f)
+static enum status draw(struct drawing *d, uint32_t page, unsigned level, unsigned indent,
+                        struct fault *f)
 {
     const uint8_t *p;
     uint8_t key[OLTP_KEY_MAX];
@@ -113,8 +133,9 @@ static enum status draw(struct drawing *d, uint32_t page, unsigned level, unsign
     st = level > 0 ? pager_get(d->pager, page, &p, f) : pager_pin(d->pager, page, d->h, &p, f);
     if (st == ST_OK && page_level(p) != level) st = level_fault(d->pager, page, p, level, f);
     if (st != ST_OK) return st;
-    buf_printf(d->out, "%*s%s %u: %u keys, %u%% full, epoch %llu", (int)indent * 2, "", kind_name(page_kind(p)), page,
-               page_count(p), page_live_bytes(p) * 100 / PAGE_BODY, (unsigned long long)page_epoch(p));
+    buf_printf(d->out, "%*s%s %u: %u keys, %u%% full, epoch %llu", (int)indent * 2, "",
+               kind_name(page_kind(p)), page, page_count(p), page_live_bytes(p) * 100 / PAGE_BODY,
+               (unsigned long long)page_epoch(p));
     if (page_count(p) > 0) {
         buf_str(d->out, ", from ");
         hex(d->out, key, page_key(p, 0, key));
@@ -140,6 +161,7 @@ enum status oltp_dump_tree(struct oltp_txn *t, uint32_t table, uint32_t index, s
     for (unsigned i = 0; index != 0 && i < tb->schema.index_count; i++)
         if (tb->schema.indexes[i].id == index) slot = tb->index[i];
     tree = &t->trees[slot];
-    buf_printf(out, "%s: %llu entries, depth %u\n", tb->schema.name, (unsigned long long)tree->count, tree->depth);
+    buf_printf(out, "%s: %llu entries, depth %u\n", tb->schema.name,
+               (unsigned long long)tree->count, tree->depth);
     return tree->depth > 0 ? draw(&d, tree->root, tree->depth - 1, 1, f) : ST_OK;
 }

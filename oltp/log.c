@@ -2,7 +2,7 @@
  *
  * Changes go to the log as they happen: nothing is gathered, a transaction of any size needs no memory, and
  * rolling back costs one ABORT record. While a savepoint is open they wait in `pending`, because what
- * is in the log cannot be taken back:   u8 type | u32 size | payload, again and again.              */
+ * is in the log cannot be taken back:   u8 type | u32 size | payload, again and again. */
 #include "oltp/db.h"
 
 enum { PENDING_HEAD = 5 };

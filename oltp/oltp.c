@@ -1,4 +1,4 @@
-/* oltp - opening and closing, by the writer and by readers.                                         */
+/* oltp - opening and closing, by the writer and by readers. */
 #include "oltp/db.h"
 
 #include <stdio.h>
@@ -15,15 +15,19 @@ static enum status beside(char out[PATH_MAX_BYTES], const char *dir, struct faul
 {
     size_t n = strlen(dir);
 
-    while (n > 0 && dir[n - 1] == '/') n--;
-    while (n > 0 && dir[n - 1] != '/') n--;
-    if (n + sizeof "wal" > PATH_MAX_BYTES) return fault_set(f, ST_LIMIT, dir, FAULT_NO_OFFSET, "the path is too long");
+    while (n > 0 && dir[n - 1] == '/')
+        n--;
+    while (n > 0 && dir[n - 1] != '/')
+        n--;
+    if (n + sizeof "wal" > PATH_MAX_BYTES)
+        return fault_set(f, ST_LIMIT, dir, FAULT_NO_OFFSET, "the path is too long");
     memcpy(out, dir, n);
     memcpy(out + n, "wal", sizeof "wal");
     return ST_OK;
 }
 
-static enum status paths(struct oltp *db, const char *dir, char pages[PATH_MAX_BYTES], struct fault *f)
+static enum status paths(struct oltp *db, const char *dir, char pages[PATH_MAX_BYTES],
+                         struct fault *f)
 {
     enum status st = path_join(pages, dir, "pages", f);
 
@@ -31,9 +35,12 @@ static enum status paths(struct oltp *db, const char *dir, char pages[PATH_MAX_B
     snprintf(db->dir, sizeof db->dir, "%s", dir);
     if (st == ST_OK) st = path_join(db->shared_path, dir, "shared", f);
     if (st != ST_OK) return st;
-    if (db->o.wal != NULL) snprintf(db->wal_dir, sizeof db->wal_dir, "%s", wal_dir(db->o.wal));
-    else if (db->o.wal_dir != NULL) snprintf(db->wal_dir, sizeof db->wal_dir, "%s", db->o.wal_dir);
-    else st = beside(db->wal_dir, dir, f);
+    if (db->o.wal != NULL)
+        snprintf(db->wal_dir, sizeof db->wal_dir, "%s", wal_dir(db->o.wal));
+    else if (db->o.wal_dir != NULL)
+        snprintf(db->wal_dir, sizeof db->wal_dir, "%s", db->o.wal_dir);
+    else
+        st = beside(db->wal_dir, dir, f);
     return st;
 }
 
@@ -73,8 +80,8 @@ static struct oltp *db_new(struct io *io, const struct oltp_options *o)
     db->txn.saves = malloc(OLTP_SAVEPOINTS_MAX * sizeof *db->txn.saves);
     db->txn.values = malloc(COLUMNS_MAX * sizeof *db->txn.values);
     db->txn.old_values = malloc(COLUMNS_MAX * sizeof *db->txn.old_values);
-    if (db->readers == NULL || db->seen == NULL || db->seen_before == NULL || db->txn.saves == NULL ||
-        db->txn.values == NULL || db->txn.old_values == NULL) {
+    if (db->readers == NULL || db->seen == NULL || db->seen_before == NULL ||
+        db->txn.saves == NULL || db->txn.values == NULL || db->txn.old_values == NULL) {
         (void)oltp_close(db, NULL);
         return NULL;
     }
@@ -112,7 +119,7 @@ static void versions_free(struct version *v)
     }
 }
 
-/* What belongs to one checkpoint's view: dropped when a reader starts over from a newer one.         */
+/* What belongs to one checkpoint's view: dropped when a reader starts over from a newer one. */
 static void view_free(struct oltp *db)
 {
     struct version *current = atomic_load(&db->current);
@@ -190,12 +197,14 @@ static enum status map_shared(struct oltp *db, struct fault *f)
 
     if (st != ST_OK) return st;
     db->shared = map;
-    if (!atomic_compare_exchange_strong(&db->shared->magic, &fresh, SHARED_MAGIC) && fresh != SHARED_MAGIC)
-        return fault_set(f, ST_CORRUPT, db->shared_path, 0, "not a row store's shared page; remove it while nothing is open");
+    if (!atomic_compare_exchange_strong(&db->shared->magic, &fresh, SHARED_MAGIC) &&
+        fresh != SHARED_MAGIC)
+        return fault_set(f, ST_CORRUPT, db->shared_path, 0,
+                         "not a row store's shared page; remove it while nothing is open");
     return ST_OK;
 }
 
-/* The trees of checkpoint c as the handle's current version.                                       */
+/* The trees of checkpoint c as the handle's current version. */
 enum status view_load(struct oltp *db, const struct checkpoint *c, struct fault *f)
 {
     struct buf blob = {0};
@@ -210,7 +219,8 @@ enum status view_load(struct oltp *db, const struct checkpoint *c, struct fault 
     if (c->catalog_page != 0) {
         struct reader r;
 
-        st = blob_read(p, c->catalog_page, &blob, db->read_only ? NULL : &db->blob_pages, &db->blob_count, f);
+        st = blob_read(p, c->catalog_page, &blob, db->read_only ? NULL : &db->blob_pages,
+                       &db->blob_count, f);
         r = reader_of(blob.data, blob.size);
         if (st == ST_OK) st = catalog_decode(db, &r, p->path, &catalog, &trees, f);
     } else {
@@ -276,18 +286,20 @@ static enum status recover(struct oltp *db, struct fault *f)
 
     if (end < db->newest.lsn)
         return fault_set(f, ST_CORRUPT, db->wal_dir, end,
-                         "the log ends at %llu, before the checkpoint at %llu: it is not this database's log, or was cut",
+                         "the log ends at %llu, before the checkpoint at %llu: it is not this "
+                         "database's log, or was cut",
                          (unsigned long long)end, (unsigned long long)db->newest.lsn);
     if (wal_oldest_lsn(db->wal) > db->newest.lsn && db->newest.lsn != LSN_NONE)
         return fault_set(f, ST_CORRUPT, db->wal_dir, FAULT_NO_OFFSET,
                          "the log begins at %llu, after the newest readable checkpoint at %llu",
-                         (unsigned long long)wal_oldest_lsn(db->wal), (unsigned long long)db->newest.lsn);
+                         (unsigned long long)wal_oldest_lsn(db->wal),
+                         (unsigned long long)db->newest.lsn);
     if (end == db->newest.lsn) return ST_OK;
     return replay(db, db->newest.lsn, (struct replay_stop){LSN_MAX, INT64_MAX}, f);
 }
 
 /* A meta page that was torn while it was written (the other one and the log had everything): write the
- * checkpoint in force there too, under the number before its own.                                  */
+ * checkpoint in force there too, under the number before its own. */
 static enum status meta_repair(struct oltp *db, struct fault *f)
 {
     struct checkpoint c = db->newest;
@@ -315,9 +327,11 @@ static enum status open_writer(struct oltp *db, const char *pages, struct fault 
     }
     if (st == ST_OK) st = map_shared(db, f);
     if (st == ST_OK) atomic_store(&db->shared->writer_pid, process_id());
-    if (st == ST_OK && !io_exists(db->io, pages)) st = pages_create(db->io, db->dir, pages, new_file_id(db), f);
+    if (st == ST_OK && !io_exists(db->io, pages))
+        st = pages_create(db->io, db->dir, pages, new_file_id(db), f);
     if (st == ST_OK) st = view_open(db, pages, f);
-    if (st == ST_OK) st = meta_read(db->pager.file, &db->newest, &db->pager.file_id, db->meta_damaged, f);
+    if (st == ST_OK)
+        st = meta_read(db->pager.file, &db->newest, &db->pager.file_id, db->meta_damaged, f);
     if (st == ST_OK) st = space_load(db, &db->newest, f);
     if (st == ST_OK) st = view_load(db, &db->newest, f);
     if (st == ST_OK) pins_refresh(db);
@@ -336,7 +350,8 @@ static bool in_time(const struct oltp *db, const struct checkpoint *c)
 /* Reads meta page and retained list, chooses the newest checkpoint at or before the moment asked for. */
 static enum status choose(struct oltp *db, struct checkpoint *base, struct fault *f)
 {
-    enum status st = meta_read(db->pager.file, &db->newest, &db->pager.file_id, db->meta_damaged, f);
+    enum status st =
+        meta_read(db->pager.file, &db->newest, &db->pager.file_id, db->meta_damaged, f);
 
     if (st != ST_OK) return st;
     *base = db->newest;
@@ -352,7 +367,7 @@ static enum status choose(struct oltp *db, struct checkpoint *base, struct fault
                      (unsigned long long)base->lsn);
 }
 
-/* Pins a checkpoint so that its pages stay: say which, then see that it is still listed.             */
+/* Pins a checkpoint so that its pages stay: say which, then see that it is still listed. */
 static enum status choose_pinned(struct oltp *db, struct checkpoint *base, struct fault *f)
 {
     for (int attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
@@ -366,7 +381,8 @@ static enum status choose_pinned(struct oltp *db, struct checkpoint *base, struc
         if (st != ST_OK) return st;
         if (again.epoch == base->epoch) return ST_OK;
     }
-    return fault_set(f, ST_TIMEOUT, db->dir, FAULT_NO_OFFSET, "checkpoints come faster than they can be opened");
+    return fault_set(f, ST_TIMEOUT, db->dir, FAULT_NO_OFFSET,
+                     "checkpoints come faster than they can be opened");
 }
 
 enum status replay_readable(struct oltp *db, lsn_t to, struct fault *f)
@@ -377,16 +393,18 @@ enum status replay_readable(struct oltp *db, lsn_t to, struct fault *f)
 
     if (st != ST_OK) return st;
     if (to != LSN_MAX && to > ws.durable)
-        return fault_set(f, ST_NOT_FOUND, db->wal_dir, FAULT_NO_OFFSET, "LSN %llu is after the durable end %llu",
-                         (unsigned long long)to, (unsigned long long)ws.durable);
+        return fault_set(f, ST_NOT_FOUND, db->wal_dir, FAULT_NO_OFFSET,
+                         "LSN %llu is after the durable end %llu", (unsigned long long)to,
+                         (unsigned long long)ws.durable);
     if (ws.durable <= db->replay_from) return ST_OK;
     return replay(db, db->replay_from, stop, f);
 }
 
-/* Changed pages get numbers after the file's: whatever the file holds is someone's.                  */
+/* Changed pages get numbers after the file's: whatever the file holds is someone's. */
 static void reserve_file_pages(struct pager *p)
 {
-    for (uint32_t i = 0; i < atomic_load(&p->pages); i++) p->space.used[i / 64] |= 1ull << (i % 64);
+    for (uint32_t i = 0; i < atomic_load(&p->pages); i++)
+        p->space.used[i / 64] |= 1ull << (i % 64);
     p->space.free = 0;
     p->space.dead_count = 0;
 }
@@ -414,7 +432,8 @@ static enum status open_reader(struct oltp *db, const char *pages, lsn_t to, str
         view_free(db);
         st = open_reader_once(db, pages, to, &own);
         if (st == ST_NOT_FOUND && db->o.as_of == LSN_MAX && db->o.as_of_us == 0 && to == LSN_MAX &&
-            wal_state(db->io, db->wal_dir, &ws, NULL) == ST_OK && ws.oldest > db->replay_from && attempt + 1 < OPEN_ATTEMPTS)
+            wal_state(db->io, db->wal_dir, &ws, NULL) == ST_OK && ws.oldest > db->replay_from &&
+            attempt + 1 < OPEN_ATTEMPTS)
             continue;
         if (st != ST_OK && f != NULL) *f = own;
         return st;
@@ -428,14 +447,18 @@ enum status oltp_refresh(struct oltp *db, lsn_t to, struct fault *f)
     enum status st;
 
     if (!db->read_only || db->o.as_of != LSN_MAX || db->o.as_of_us != 0)
-        return fault_set(f, ST_INVALID, db->dir, FAULT_NO_OFFSET, "only a read-only handle without AS OF moves on");
+        return fault_set(f, ST_INVALID, db->dir, FAULT_NO_OFFSET,
+                         "only a read-only handle without AS OF moves on");
     st = replay_readable(db, to, &own);
-    if (st == ST_NOT_FOUND || st == ST_LIMIT) { /* fell behind the log, or too many changed pages: start over */
+    if (st == ST_NOT_FOUND ||
+        st == ST_LIMIT) { /* fell behind the log, or too many changed pages: start over */
         char pages[PATH_MAX_BYTES];
         size_t held = 0;
 
-        for (size_t i = 0; i < OLTP_READERS_MAX; i++) held += atomic_load(&db->readers[i].taken) != 0;
-        if (held == 0 && (to == LSN_MAX || st == ST_LIMIT) && path_join(pages, db->dir, "pages", NULL) == ST_OK)
+        for (size_t i = 0; i < OLTP_READERS_MAX; i++)
+            held += atomic_load(&db->readers[i].taken) != 0;
+        if (held == 0 && (to == LSN_MAX || st == ST_LIMIT) &&
+            path_join(pages, db->dir, "pages", NULL) == ST_OK)
             return open_reader(db, pages, to, f);
     }
     if (st != ST_OK && f != NULL) *f = own;
@@ -444,8 +467,8 @@ enum status oltp_refresh(struct oltp *db, lsn_t to, struct fault *f)
 
 /* ---- the front door -------------------------------------------------------------------------------- */
 
-static enum status open_any(struct io *io, const char *dir, const struct oltp_options *o, bool base_only,
-                            struct oltp **out, struct fault *f)
+static enum status open_any(struct io *io, const char *dir, const struct oltp_options *o,
+                            bool base_only, struct oltp **out, struct fault *f)
 {
     struct oltp *db = db_new(io, o);
     char pages[PATH_MAX_BYTES];
@@ -458,7 +481,8 @@ static enum status open_any(struct io *io, const char *dir, const struct oltp_op
         st = open_writer(db, pages, f);
     } else if (st == ST_OK) {
         db->wal = NULL;
-        if (!io_exists(io, pages)) st = fault_set(f, ST_NOT_FOUND, dir, FAULT_NO_OFFSET, "no row store here");
+        if (!io_exists(io, pages))
+            st = fault_set(f, ST_NOT_FOUND, dir, FAULT_NO_OFFSET, "no row store here");
         if (st == ST_OK) st = map_shared(db, f);
         if (st == ST_OK) st = pin_take(db, OLTP_PIN_READER, f);
         if (st == ST_OK) st = open_reader(db, pages, db->o.as_of, f);
@@ -489,19 +513,22 @@ enum status shell_open(struct io *io, const char *dir, struct oltp **out, struct
     return ST_OK;
 }
 
-enum status oltp_open(struct io *io, const char *dir, const struct oltp_options *o, struct oltp **out,
-                      struct fault *f)
+enum status oltp_open(struct io *io, const char *dir, const struct oltp_options *o,
+                      struct oltp **out, struct fault *f)
 {
     return open_any(io, dir, o, false, out, f);
 }
 
-enum status reader_open(struct io *io, const char *dir, const struct oltp_options *o, bool base_only,
-                        struct oltp **out, struct fault *f)
+enum status reader_open(struct io *io, const char *dir, const struct oltp_options *o,
+                        bool base_only, struct oltp **out, struct fault *f)
 {
     return open_any(io, dir, o, base_only, out, f);
 }
 
-struct wal *oltp_wal(struct oltp *db) { return db->wal; }
+struct wal *oltp_wal(struct oltp *db)
+{
+    return db->wal;
+}
 
 enum status oltp_heartbeat(struct oltp *db, struct fault *f)
 {
@@ -547,7 +574,8 @@ void oltp_stats(struct oltp *db, struct oltp_stats *out)
     out->changes = atomic_load(&db->changes);
     out->rollbacks = atomic_load(&db->rollbacks);
     out->checkpoints = atomic_load(&db->checkpoints);
-    for (size_t i = 0; i < OLTP_READERS_MAX; i++) out->readers += atomic_load(&db->readers[i].taken);
+    for (size_t i = 0; i < OLTP_READERS_MAX; i++)
+        out->readers += atomic_load(&db->readers[i].taken);
     out->checkpoint_lsn = atomic_load(&db->checkpoint_lsn);
     out->durable_lsn = db->wal != NULL ? wal_durable_lsn(db->wal) : out->lsn;
     out->checkpoint_log_bytes = out->lsn - out->checkpoint_lsn;

@@ -9,7 +9,7 @@ enum { PREFIX_AFTER = 8 }; /* keys, and at each doubling after */
 /* ---- search ---------------------------------------------------------------------------------------- */
 
 /* First head >= k. The loop has a fixed trip count for a given n and no unpredictable branch: each step
- * is one load, one compare, one mask and one add.                                                  */
+ * is one load, one compare, one mask and one add. */
 static inline unsigned heads_lower(const uint8_t *heads, unsigned n, uint32_t k)
 {
     const uint8_t *base = heads;
@@ -17,7 +17,8 @@ static inline unsigned heads_lower(const uint8_t *heads, unsigned n, uint32_t k)
     while (n > 1) {
         unsigned half = n / 2;
 
-        size_t right = 0 - (size_t)(get_u32(base + 4 * (size_t)(half - 1)) < k); /* all ones or none */
+        size_t right =
+            0 - (size_t)(get_u32(base + 4 * (size_t)(half - 1)) < k); /* all ones or none */
 
         base += right & 4 * (size_t)half;
         n -= half;
@@ -25,7 +26,7 @@ static inline unsigned heads_lower(const uint8_t *heads, unsigned n, uint32_t k)
     return (unsigned)((base - heads) / 4) + (n == 1 && get_u32(base) < k);
 }
 
-/* Order of a key's part past the prefix against cell i, when their heads are equal.                */
+/* Order of a key's part past the prefix against cell i, when their heads are equal. */
 static int compare_tail(const uint8_t *p, unsigned i, const uint8_t *suffix, size_t n)
 {
     struct cell c = page_cell(p, i);
@@ -43,7 +44,8 @@ static inline int compare_prefix(const uint8_t *p, unsigned prefix, const uint8_
 {
     if (likely(prefix <= 8 && n >= 8)) {
         unsigned drop = 64 - 8 * prefix;
-        uint64_t a = __builtin_bswap64(get_u64(key)) >> drop, b = __builtin_bswap64(get_u64(p + PAGE_HEADER_SIZE)) >> drop;
+        uint64_t a = __builtin_bswap64(get_u64(key)) >> drop,
+                 b = __builtin_bswap64(get_u64(p + PAGE_HEADER_SIZE)) >> drop;
 
         return (a > b) - (a < b);
     }
@@ -81,7 +83,9 @@ unsigned page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact)
         return at;
     }
     /* Several keys share the head: search among them by whole keys. */
-    end = head == UINT32_MAX ? count : at + heads_lower(page_heads(p) + 4 * (size_t)at, count - at, head + 1);
+    end = head == UINT32_MAX
+              ? count
+              : at + heads_lower(page_heads(p) + 4 * (size_t)at, count - at, head + 1);
     at++;
     while (at < end) {
         unsigned mid = at + (end - at) / 2;
@@ -91,8 +95,10 @@ unsigned page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact)
             *exact = true;
             return mid;
         }
-        if (order > 0) at = mid + 1;
-        else end = mid;
+        if (order > 0)
+            at = mid + 1;
+        else
+            end = mid;
     }
     return at;
 }
@@ -165,11 +171,13 @@ static void cell_write(uint8_t *at, const uint8_t *suffix, size_t n, const struc
         at += n - 4;
     }
     if (!leaf) return;
-    if (it->big) put_u32(at, it->child);
-    else if (it->size > 0) memcpy(at, it->value, it->size);
+    if (it->big)
+        put_u32(at, it->child);
+    else if (it->size > 0)
+        memcpy(at, it->value, it->size);
 }
 
-/* Opens a gap at `at` in both arrays and writes head and slot.                                     */
+/* Opens a gap at `at` in both arrays and writes head and slot. */
 static void arrays_insert(uint8_t *p, unsigned at, uint32_t head, unsigned offset)
 {
     unsigned n = page_count(p);
@@ -196,7 +204,7 @@ static void arrays_remove(uint8_t *p, unsigned at)
     put_u16(p + PAGE_COUNT, (uint16_t)(n - 1));
 }
 
-/* Moves the cells together at the end of the page, in key order.                                   */
+/* Moves the cells together at the end of the page, in key order. */
 static void page_tidy(uint8_t *p, uint8_t *tmp)
 {
     unsigned n = page_count(p), heap = OLTP_PAGE_SIZE, low = page_heap(p);
@@ -236,7 +244,8 @@ static size_t common_prefix(const uint8_t *a, size_t na, const uint8_t *b, size_
 {
     size_t n = na < nb ? na : nb, i = 0;
 
-    while (i < n && a[i] == b[i]) i++;
+    while (i < n && a[i] == b[i])
+        i++;
     return i;
 }
 
@@ -247,7 +256,8 @@ static bool page_change_prefix(uint8_t *p, const uint8_t *prefix, size_t size, u
     uint8_t key[OLTP_KEY_MAX];
     struct page_item it = {0};
 
-    page_init(tmp, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), prefix, size);
+    page_init(tmp, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), prefix,
+              size);
     put_u32(tmp + PAGE_LINK, page_link(p));
     for (unsigned i = 0; i < n; i++) {
         struct cell c = page_cell(p, i);
@@ -270,24 +280,28 @@ static bool page_shorten_prefix(uint8_t *p, size_t keep, uint8_t *tmp)
     uint8_t prefix[OLTP_KEY_MAX];
 
     assert(keep < page_prefix(p));
-    if (page_free(p) + ((page_prefix(p) + 3u) & ~3u) < ((keep + 3u) & ~3u) + (size_t)n * (grown + 1))
+    if (page_free(p) + ((page_prefix(p) + 3u) & ~3u) <
+        ((keep + 3u) & ~3u) + (size_t)n * (grown + 1))
         return false; /* each cell may grow by `grown` bytes and its length by one */
     memcpy(prefix, p + PAGE_HEADER_SIZE, keep);
     return page_change_prefix(p, prefix, keep, tmp);
 }
 
 /* A page that grows from nothing knows its prefix only after some keys. Without one all heads of, say, a page of
- * small integers would be equal, and the search would have to look at cells.                      */
+ * small integers would be equal, and the search would have to look at cells. */
 static void page_find_prefix(uint8_t *p, uint8_t *tmp)
 {
     unsigned n = page_count(p);
     uint8_t first[OLTP_KEY_MAX], last[OLTP_KEY_MAX];
-    size_t size = page_key(p, 0, first), common = common_prefix(first, size, last, page_key(p, n - 1, last));
+    size_t size = page_key(p, 0, first),
+           common = common_prefix(first, size, last, page_key(p, n - 1, last));
 
     for (unsigned i = 0; i < n && size < common + 4; i++)
-        if (page_prefix(p) + (size_t)page_cell(p, i).suffix > size) size = page_prefix(p) + (size_t)page_cell(p, i).suffix;
+        if (page_prefix(p) + (size_t)page_cell(p, i).suffix > size)
+            size = page_prefix(p) + (size_t)page_cell(p, i).suffix;
     if (size < common + 4) common = size > 4 ? size - 4 : 0;
-    if (common > page_prefix(p) && !page_change_prefix(p, first, common, tmp)) assert(!"a longer prefix takes less room");
+    if (common > page_prefix(p) && !page_change_prefix(p, first, common, tmp))
+        assert(!"a longer prefix takes less room");
 }
 
 bool page_insert(uint8_t *p, unsigned at, const struct page_item *it, uint8_t *tmp)
@@ -295,20 +309,23 @@ bool page_insert(uint8_t *p, unsigned at, const struct page_item *it, uint8_t *t
     unsigned prefix = page_prefix(p);
 
     assert(it->key_size <= OLTP_KEY_MAX);
-    if (prefix > 0 && (it->key_size < prefix || compare_prefix(p, prefix, it->key, it->key_size) != 0)) {
+    if (prefix > 0 &&
+        (it->key_size < prefix || compare_prefix(p, prefix, it->key, it->key_size) != 0)) {
         size_t common = common_prefix(p + PAGE_HEADER_SIZE, prefix, it->key, it->key_size);
 
         if (common < prefix && page_count(p) == 0) { /* nothing depends on it */
             uint32_t link = page_link(p);
 
-            page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), NULL, 0);
+            page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), NULL,
+                      0);
             put_u32(p + PAGE_LINK, link);
         } else if (common < prefix && !page_shorten_prefix(p, common, tmp)) {
             return false;
         }
     }
     if (!insert_sharing_prefix(p, at, it, tmp)) return false;
-    if (unlikely((page_count(p) & (page_count(p) - 1)) == 0 && page_count(p) >= PREFIX_AFTER)) page_find_prefix(p, tmp);
+    if (unlikely((page_count(p) & (page_count(p) - 1)) == 0 && page_count(p) >= PREFIX_AFTER))
+        page_find_prefix(p, tmp);
     return true;
 }
 
@@ -318,8 +335,10 @@ void page_remove(uint8_t *p, unsigned at)
     unsigned offset = page_slot(p, at);
 
     assert(at < page_count(p));
-    if (offset == page_heap(p)) put_u16(p + PAGE_HEAP, (uint16_t)(offset + c.bytes));
-    else put_u16(p + PAGE_GARBAGE, (uint16_t)(page_garbage(p) + c.bytes));
+    if (offset == page_heap(p))
+        put_u16(p + PAGE_HEAP, (uint16_t)(offset + c.bytes));
+    else
+        put_u16(p + PAGE_GARBAGE, (uint16_t)(page_garbage(p) + c.bytes));
     arrays_remove(p, at);
     if (page_count(p) == 0) {
         put_u16(p + PAGE_HEAP, OLTP_PAGE_SIZE);
@@ -387,7 +406,8 @@ size_t page_items_bytes(const uint8_t *p)
 {
     size_t bytes = 0, prefix = page_prefix(p);
 
-    for (unsigned i = 0; i < page_count(p); i++) bytes += prefix + page_cell(p, i).suffix;
+    for (unsigned i = 0; i < page_count(p); i++)
+        bytes += prefix + page_cell(p, i).suffix;
     return bytes;
 }
 
@@ -441,7 +461,7 @@ void page_seal(uint8_t *p, uint64_t file_id, lsn_t lsn)
     put_u32(p + PAGE_CRC, crc32c(0, p + PAGE_KIND, OLTP_PAGE_SIZE - PAGE_KIND));
 }
 
-/* Bounded twin of page_cell_at: false when the cell leaves the page.                               */
+/* Bounded twin of page_cell_at: false when the cell leaves the page. */
 static bool cell_inside(const uint8_t *p, unsigned offset, bool leaf, uint32_t page_limit)
 {
     const uint8_t *b = p + offset, *end = p + OLTP_PAGE_SIZE;
@@ -470,7 +490,8 @@ static const char *page_faulty(const uint8_t *p, uint32_t page_limit)
 
     if (kind == PAGE_OVERFLOW || kind == PAGE_BLOB) {
         if (page_used(p) > PAGE_BODY) return "more payload than a page holds";
-        return link == 0 || (link >= 2 && link < page_limit) ? NULL : "the next page does not exist";
+        return link == 0 || (link >= 2 && link < page_limit) ? NULL
+                                                             : "the next page does not exist";
     }
     if (kind != PAGE_LEAF && kind != PAGE_INNER) return "unknown kind of page";
     if (leaf != (page_level(p) == 0)) return "level and kind disagree";
@@ -501,7 +522,8 @@ enum status page_check(const uint8_t *p, uint64_t file_id, uint32_t id, uint32_t
     if (get_u64(p + PAGE_FILE_ID) != file_id)
         return fault_set(f, ST_CORRUPT, path, at, "page %u belongs to another file", id);
     if (page_id(p) != id)
-        return fault_set(f, ST_CORRUPT, path, at, "page %u is here, where page %u belongs", page_id(p), id);
+        return fault_set(f, ST_CORRUPT, path, at, "page %u is here, where page %u belongs",
+                         page_id(p), id);
     why = page_faulty(p, page_limit);
     if (why != NULL) return fault_set(f, ST_CORRUPT, path, at, "page %u: %s", id, why);
     return ST_OK;

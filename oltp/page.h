@@ -95,7 +95,7 @@ static inline unsigned page_free(const uint8_t *p) /* after compaction */
 }
 static inline unsigned page_live_bytes(const uint8_t *p) { return PAGE_BODY - page_free(p); }
 
-/* A cell taken apart. Pointers are into the page.                                                 */
+/* A cell taken apart. Pointers are into the page. */
 struct cell {
     const uint8_t *rest;  /* key bytes after prefix and head */
     const uint8_t *value; /* leaf, not big */
@@ -175,9 +175,9 @@ static inline uint32_t key_head(const uint8_t *k, size_t n)
     return v;
 }
 
-/* Index of the first key >= the given one; *exact tells whether it is equal.                       */
+/* Index of the first key >= the given one; *exact tells whether it is equal. */
 unsigned page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact);
-/* The child to follow: how many keys are <= the given one.                                         */
+/* The child to follow: how many keys are <= the given one. */
 static inline unsigned page_find_child(const uint8_t *p, const uint8_t *key, size_t n)
 {
     bool exact;
@@ -185,7 +185,7 @@ static inline unsigned page_find_child(const uint8_t *p, const uint8_t *key, siz
 
     return i + exact;
 }
-/* Writes the whole key i to out (at least OLTP_KEY_MAX bytes); returns its size.                   */
+/* Writes the whole key i to out (at least OLTP_KEY_MAX bytes); returns its size. */
 size_t page_key(const uint8_t *p, unsigned i, uint8_t *out);
 
 /* ---- changes: to pages that no one else can see ---- */
@@ -198,30 +198,30 @@ struct page_item { /* a key with its value or child, anywhere in memory */
 };
 void page_init(uint8_t *p, enum page_kind kind, unsigned level, uint32_t id, uint32_t tree,
                uint64_t epoch, const uint8_t *prefix, size_t prefix_size);
-/* Copies what is used of a page (not its free bytes).                                              */
+/* Copies what is used of a page (not its free bytes). */
 void page_copy(uint8_t *to, const uint8_t *from);
 /* False when it does not fit, even tidied and with a shorter prefix; the page is then unchanged.
- * `tmp` is a spare page.                                                                          */
+ * `tmp` is a spare page. */
 bool page_insert(uint8_t *p, unsigned at, const struct page_item *item, uint8_t *tmp);
 /* Replaces the value of leaf key `at` (whose key is item->key); false when it does not fit: then the page is
- * unchanged.                                                                                      */
+ * unchanged. */
 bool page_replace(uint8_t *p, unsigned at, const struct page_item *item, uint8_t *tmp);
 void page_remove(uint8_t *p, unsigned at);
 void page_set_child(uint8_t *p, unsigned i, uint32_t child); /* i as in page_child */
-/* Fills an initialised empty page with `count` items in order; false when they do not fit.         */
+/* Fills an initialised empty page with `count` items in order; false when they do not fit. */
 bool page_fill(uint8_t *p, const struct page_item *items, unsigned count);
 /* The items of a page, appended to items[]; keys are written one after another into keys (page_items_bytes). */
 unsigned page_items(const uint8_t *p, struct page_item *items, uint8_t *keys);
 size_t page_items_bytes(const uint8_t *p);
-/* Bytes that items [0, count) would take in one page, prefix and arrays included.                  */
+/* Bytes that items [0, count) would take in one page, prefix and arrays included. */
 size_t page_items_cost(const struct page_item *items, unsigned count, bool leaf);
-/* Prefix worth keeping for items [0, count).                                                      */
+/* Prefix worth keeping for items [0, count). */
 size_t page_items_prefix(const struct page_item *items, unsigned count);
 
 /* ---- the bytes of disk ---- */
 void page_seal(uint8_t *p, uint64_t file_id, lsn_t lsn); /* stamps file id, lsn and crc */
 /* Everything about one page that can be checked alone: crc, identity, and that every offset and length
- * stays inside. Afterwards the accessors above are safe. ST_CORRUPT with why.                      */
+ * stays inside. Afterwards the accessors above are safe. ST_CORRUPT with why. */
 MUST_USE enum status page_check(const uint8_t *p, uint64_t file_id, uint32_t id, uint32_t page_limit,
                                 const char *path, struct fault *f);
 

@@ -9,12 +9,16 @@ enum { HUGE = 2 << 20 };
 
 static void *reserve(size_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
 
     return p == MAP_FAILED ? NULL : p;
 }
 
-static size_t table_bytes(void) { return (size_t)PAGER_PAGES_MAX * sizeof(uint32_t); }
+static size_t table_bytes(void)
+{
+    return (size_t)PAGER_PAGES_MAX * sizeof(uint32_t);
+}
 static size_t frames_bytes(const struct pager *p)
 {
     return ((size_t)p->frame_count * OLTP_PAGE_SIZE + HUGE - 1) & ~(size_t)(HUGE - 1);
@@ -95,7 +99,7 @@ static bool under_hazard(struct pager *p, uint32_t page)
 
 /* ---- writing out ----------------------------------------------------------------------------------- */
 
-/* Copies a page, zeroing what it does not use, and seals it: equal trees make equal files.         */
+/* Copies a page, zeroing what it does not use, and seals it: equal trees make equal files. */
 static void page_export(struct pager *p, uint8_t *to, const uint8_t *from)
 {
     unsigned kind = page_kind(from);
@@ -106,15 +110,16 @@ static void page_export(struct pager *p, uint8_t *to, const uint8_t *from)
     page_seal(to, p->file_id, atomic_load_explicit(&p->state_lsn, memory_order_relaxed));
 }
 
-/* Writes `count` pages gathered in buffer, ascending, neighbours in one call.                      */
-static enum status write_runs(struct pager *p, const uint32_t *pages, size_t count, const uint8_t *buffer,
-                              struct fault *f)
+/* Writes `count` pages gathered in buffer, ascending, neighbours in one call. */
+static enum status write_runs(struct pager *p, const uint32_t *pages, size_t count,
+                              const uint8_t *buffer, struct fault *f)
 {
     for (size_t i = 0; i < count;) {
         size_t run = 1;
         enum status st;
 
-        while (i + run < count && pages[i + run] == pages[i] + run) run++;
+        while (i + run < count && pages[i + run] == pages[i] + run)
+            run++;
         st = file_write(p->file, (uint64_t)pages[i] * OLTP_PAGE_SIZE, buffer + i * OLTP_PAGE_SIZE,
                         run * OLTP_PAGE_SIZE, f);
         if (st != ST_OK) return st;
@@ -138,7 +143,7 @@ static void frame_clean(struct pager *p, uint32_t frame)
 }
 
 /* Latch held. Writes a batch of dirty pages that are not changing, so that they can be evicted; with `own`
- * (the writer, between two changes) also those of the running transaction.                         */
+ * (the writer, between two changes) also those of the running transaction. */
 static enum status clean_some(struct pager *p, bool own, struct fault *f)
 {
     uint64_t write_epoch = atomic_load(&p->write_epoch);
@@ -148,15 +153,17 @@ static enum status clean_some(struct pager *p, bool own, struct fault *f)
     for (uint32_t i = 0, at = p->frame_hand; i < p->frame_count && n < PAGER_WRITE_PAGES; i++) {
         struct frame *m = &p->meta[at];
 
-        if (m->state == FRAME_LIVE && atomic_load_explicit(&m->dirty, memory_order_relaxed) && !m->inner &&
-            (own || m->epoch < write_epoch))
+        if (m->state == FRAME_LIVE && atomic_load_explicit(&m->dirty, memory_order_relaxed) &&
+            !m->inner && (own || m->epoch < write_epoch))
             p->write_list[n++] = m->page;
         at = at + 1 == p->frame_count ? 0 : at + 1;
     }
     if (n == 0 || p->private_pages)
-        return fault_set(f, ST_LIMIT, p->path, FAULT_NO_OFFSET,
-                         "the page cache (%u pages) is full of pages that cannot leave: give it a larger "
-                         "budget", p->frame_count);
+        return fault_set(
+            f, ST_LIMIT, p->path, FAULT_NO_OFFSET,
+            "the page cache (%u pages) is full of pages that cannot leave: give it a larger "
+            "budget",
+            p->frame_count);
     qsort(p->write_list, n, sizeof *p->write_list, compare_u32);
     for (size_t i = 0; i < n; i++) {
         uint32_t t = atomic_load(&p->table[p->write_list[i]]);
@@ -176,7 +183,8 @@ enum status pager_dirty_pages(struct pager *p, uint64_t epoch, uint32_t **out, s
     size_t n = 0, cap = (size_t)atomic_load(&p->dirty) + 16;
     uint32_t *list = malloc(cap * sizeof *list);
 
-    if (list == NULL) return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for a checkpoint");
+    if (list == NULL)
+        return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for a checkpoint");
     pthread_mutex_lock(&p->latch);
     for (uint32_t i = 0; i < p->frame_fresh && n < cap; i++) {
         const struct frame *m = &p->meta[i];
@@ -197,7 +205,8 @@ enum status pager_write_pages(struct pager *p, uint32_t *pages, size_t count, st
     uint8_t *buffer = malloc((size_t)PAGER_WRITE_PAGES * OLTP_PAGE_SIZE);
     uint32_t batch[PAGER_WRITE_PAGES], frames[PAGER_WRITE_PAGES];
 
-    if (buffer == NULL) return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for a checkpoint");
+    if (buffer == NULL)
+        return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for a checkpoint");
     if (count > 0) qsort(pages, count, sizeof *pages, compare_u32);
     for (size_t i = 0; st == ST_OK && i < count;) {
         size_t n = 0;
@@ -206,7 +215,8 @@ enum status pager_write_pages(struct pager *p, uint32_t *pages, size_t count, st
         for (; i < count && n < PAGER_WRITE_PAGES; i++) {
             uint32_t t = atomic_load(&p->table[pages[i]]);
 
-            if (t < FRAME_FIRST || !atomic_load(&p->meta[t - FRAME_FIRST].dirty)) continue; /* was evicted: written */
+            if (t < FRAME_FIRST || !atomic_load(&p->meta[t - FRAME_FIRST].dirty))
+                continue; /* was evicted: written */
             page_export(p, buffer + n * OLTP_PAGE_SIZE, pager_frame(p, t - FRAME_FIRST));
             batch[n] = pages[i];
             frames[n++] = t - FRAME_FIRST;
@@ -225,7 +235,7 @@ enum status pager_write_pages(struct pager *p, uint32_t *pages, size_t count, st
 
 /* ---- frames ---------------------------------------------------------------------------------------- */
 
-/* Latch held. Second-chance clock over clean leaves.                                              */
+/* Latch held. Second-chance clock over clean leaves. */
 static bool evict_one(struct pager *p, uint32_t *frame)
 {
     for (uint64_t steps = 0; steps < 2ull * p->frame_count + 1; steps++) {
@@ -233,12 +243,15 @@ static bool evict_one(struct pager *p, uint32_t *frame)
         struct frame *m = &p->meta[at];
 
         p->frame_hand = at + 1 == p->frame_count ? 0 : at + 1;
-        if (m->state != FRAME_LIVE || m->inner || atomic_load_explicit(&m->dirty, memory_order_relaxed)) continue;
+        if (m->state != FRAME_LIVE || m->inner ||
+            atomic_load_explicit(&m->dirty, memory_order_relaxed))
+            continue;
         if (atomic_load_explicit(&p->referenced[at], memory_order_relaxed)) {
             atomic_store_explicit(&p->referenced[at], 0, memory_order_relaxed);
             continue;
         }
-        if (!atomic_compare_exchange_strong(&p->table[m->page], &expected, FRAME_EVICTING)) continue;
+        if (!atomic_compare_exchange_strong(&p->table[m->page], &expected, FRAME_EVICTING))
+            continue;
         if (under_hazard(p, m->page)) {
             atomic_store(&p->table[m->page], at + FRAME_FIRST);
             continue;
@@ -252,7 +265,7 @@ static bool evict_one(struct pager *p, uint32_t *frame)
     return false;
 }
 
-/* Latch held. A hot page's frame, when there is nothing better.                                     */
+/* Latch held. A hot page's frame, when there is nothing better. */
 static bool steal_hot(struct pager *p, uint32_t *frame)
 {
     for (uint32_t i = 0; i < p->space.hot_count; i++) {
@@ -268,7 +281,7 @@ static bool steal_hot(struct pager *p, uint32_t *frame)
     return false;
 }
 
-/* Latch held.                                                                                      */
+/* Latch held. */
 static enum status frame_take(struct pager *p, bool from_hot, uint32_t *frame, struct fault *f)
 {
     enum status st;
@@ -298,7 +311,8 @@ enum status pager_make_room(struct pager *p, struct fault *f)
     if (p->private_pages) return ST_OK;
     pthread_mutex_lock(&p->latch);
     while (st == ST_OK && p->frame_fresh == p->frame_count &&
-           atomic_load_explicit(&p->dirty, memory_order_relaxed) * 4 > (uint64_t)p->frame_count * 3) {
+           atomic_load_explicit(&p->dirty, memory_order_relaxed) * 4 >
+               (uint64_t)p->frame_count * 3) {
         struct fault full = {0};
 
         st = clean_some(p, true, &full);
@@ -309,7 +323,7 @@ enum status pager_make_room(struct pager *p, struct fault *f)
     return st == ST_LIMIT ? ST_OK : st;
 }
 
-/* Latch held.                                                                                      */
+/* Latch held. */
 static void frame_give(struct pager *p, uint32_t frame)
 {
     frame_clean(p, frame);
@@ -317,7 +331,7 @@ static void frame_give(struct pager *p, uint32_t frame)
     p->frame_free[p->frame_free_count++] = frame;
 }
 
-/* The page's number was marked LOADING by us.                                                      */
+/* The page's number was marked LOADING by us. */
 static enum status load_into(struct pager *p, uint32_t page, uint32_t frame, struct fault *f)
 {
     uint8_t *to = pager_frame(p, frame);
@@ -387,10 +401,12 @@ enum status space_grow(struct pager *p, uint32_t pages, struct fault *f)
     if (pages > PAGER_PAGES_MAX)
         return fault_set(f, ST_LIMIT, p->path, FAULT_NO_OFFSET, "the database would pass %u pages",
                          (unsigned)PAGER_PAGES_MAX);
-    while (cap < pages) cap *= 2;
+    while (cap < pages)
+        cap *= 2;
     if (cap > s->cap) {
         used = realloc(s->used, cap / 8);
-        if (used == NULL) return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for the space map");
+        if (used == NULL)
+            return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for the space map");
         memset((uint8_t *)used + s->cap / 8, 0, (cap - s->cap) / 8);
         s->used = used;
         s->cap = cap;
@@ -402,7 +418,7 @@ enum status space_grow(struct pager *p, uint32_t pages, struct fault *f)
     return ST_OK;
 }
 
-/* The file grows by an eighth when it is full.                                                     */
+/* The file grows by an eighth when it is full. */
 static enum status space_find(struct pager *p, uint32_t *page, struct fault *f)
 {
     struct space *s = &p->space;
@@ -416,10 +432,12 @@ static enum status space_find(struct pager *p, uint32_t *page, struct fault *f)
         s->next = pages;
         pages += more;
     }
-    for (uint32_t word = s->next / 64, words = (pages + 63) / 64, left = words + 1; left > 0; left--) {
+    for (uint32_t word = s->next / 64, words = (pages + 63) / 64, left = words + 1; left > 0;
+         left--) {
         uint64_t free_bits = ~s->used[word];
 
-        if (word * 64 + 64 > pages) free_bits &= (pages % 64) == 0 ? UINT64_MAX : (1ull << (pages % 64)) - 1;
+        if (word * 64 + 64 > pages)
+            free_bits &= (pages % 64) == 0 ? UINT64_MAX : (1ull << (pages % 64)) - 1;
         if (free_bits != 0) {
             *page = word * 64 + (uint32_t)__builtin_ctzll(free_bits);
             s->used[word] |= 1ull << (*page % 64);
@@ -539,7 +557,7 @@ uint8_t *pager_writable(struct pager *p, uint32_t page, const uint8_t *resident)
     return pager_frame(p, frame);
 }
 
-/* Latch held. The number is free again; its frame stays at hand while there are few such.           */
+/* Latch held. The number is free again; its frame stays at hand while there are few such. */
 static void page_give(struct pager *p, uint32_t page)
 {
     uint32_t t = atomic_load(&p->table[page]);
@@ -569,10 +587,12 @@ enum status space_reserve_dead(struct pager *p, size_t more, struct fault *f)
     size_t cap = s->dead_cap == 0 ? 256 : s->dead_cap;
     struct dead *d;
 
-    while (cap < s->dead_count + more) cap *= 2;
+    while (cap < s->dead_count + more)
+        cap *= 2;
     if (cap == s->dead_cap) return ST_OK;
     d = realloc(s->dead, cap * sizeof *d);
-    if (d == NULL) return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for dead pages");
+    if (d == NULL)
+        return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for dead pages");
     s->dead = d;
     s->dead_cap = cap;
     return ST_OK;
@@ -597,8 +617,10 @@ bool epoch_seen(const uint64_t *seen, size_t count, uint64_t birth, uint64_t dea
     while (lo < hi) { /* first seen epoch >= birth */
         size_t mid = lo + (hi - lo) / 2;
 
-        if (seen[mid] < birth) lo = mid + 1;
-        else hi = mid;
+        if (seen[mid] < birth)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo < count && seen[lo] < death;
 }
@@ -612,8 +634,10 @@ void space_release(struct pager *p, size_t from, const uint64_t *seen, size_t co
     for (size_t i = from; i < s->dead_count; i++) {
         struct dead d = s->dead[i];
 
-        if (epoch_seen(seen, count, d.birth, d.death)) s->dead[kept++] = d;
-        else page_give(p, d.page);
+        if (epoch_seen(seen, count, d.birth, d.death))
+            s->dead[kept++] = d;
+        else
+            page_give(p, d.page);
     }
     pthread_mutex_unlock(&p->latch);
     s->dead_count = kept;

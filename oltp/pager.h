@@ -22,7 +22,7 @@
  * (the writer latch), frames under `latch`.
  * Papers: Leis et al., "Virtual-Memory Assisted Buffer Management", SIGMOD 2023 (we keep its table and its
  * explicit loads, but not one address per page: docs/decisions/oltp-frames.md); Michael, "Hazard Pointers",
- * IEEE TPDS 15(6), 2004; ZFS dead lists (birth, death).                                           */
+ * IEEE TPDS 15(6), 2004; ZFS dead lists (birth, death). */
 #ifndef SEAM_OLTP_PAGER_H
 #define SEAM_OLTP_PAGER_H
 
@@ -105,10 +105,10 @@ static inline uint8_t *pager_frame(const struct pager *p, uint32_t frame)
 }
 
 /* Makes a page resident, whatever it takes. ST_CORRUPT, ST_IO, ST_LIMIT (the budget is full of pages that
- * cannot leave).                                                                                  */
+ * cannot leave). */
 MUST_USE enum status pager_load(struct pager *p, uint32_t page, const uint8_t **out, struct fault *f);
 
-/* An inner page (or any page while holding what keeps it from leaving).                            */
+/* An inner page (or any page while holding what keeps it from leaving). */
 static inline MUST_USE enum status pager_get(struct pager *p, uint32_t page, const uint8_t **out,
                                              struct fault *f)
 {
@@ -120,7 +120,7 @@ static inline MUST_USE enum status pager_get(struct pager *p, uint32_t page, con
     }
     return pager_load(p, page, out, f);
 }
-/* Any page, kept from leaving until the hazard is used for another.                                */
+/* Any page, kept from leaving until the hazard is used for another. */
 static inline MUST_USE enum status pager_pin(struct pager *p, uint32_t page, struct hazard *h,
                                              const uint8_t **out, struct fault *f)
 {
@@ -146,33 +146,33 @@ void hazard_give(struct hazard *h);
 /* ---- the writer ---- */
 /* Between two changes: keeps enough frames clean for the next one, writing out pages early if it must. */
 MUST_USE enum status pager_make_room(struct pager *p, struct fault *f);
-/* A fresh page in memory, contents undefined, dirty, belonging to `epoch`.                          */
+/* A fresh page in memory, contents undefined, dirty, belonging to `epoch`. */
 MUST_USE enum status pager_alloc(struct pager *p, bool inner, uint64_t epoch, uint32_t *page,
                                  uint8_t **out, struct fault *f);
 uint8_t *pager_writable(struct pager *p, uint32_t page, const uint8_t *resident); /* own page: marks dirty */
-/* Gives a page back at once: nothing but the running transaction ever saw it.                      */
+/* Gives a page back at once: nothing but the running transaction ever saw it. */
 void pager_free_now(struct pager *p, uint32_t page);
 MUST_USE enum status space_reserve_dead(struct pager *p, size_t more, struct fault *f);
-/* The commit of epoch `death` no longer needs it (room was reserved).                              */
+/* The commit of epoch `death` no longer needs it (room was reserved). */
 void space_kill(struct pager *p, uint32_t page, uint64_t birth, uint64_t death);
 /* Frees the dead pages, from the from-th on, that no epoch in `seen` (ascending) is in [birth, death) of. */
 void space_release(struct pager *p, size_t from, const uint64_t *seen, size_t count);
 bool epoch_seen(const uint64_t *seen, size_t count, uint64_t birth, uint64_t death);
-/* A page number without memory, for what is written past the cache (checkpoint blobs).              */
+/* A page number without memory, for what is written past the cache (checkpoint blobs). */
 MUST_USE enum status space_take(struct pager *p, uint32_t *page, struct fault *f);
 void space_give(struct pager *p, uint32_t page);
-/* Gives up what is kept at hand and searches from the front again (vacuum).                        */
+/* Gives up what is kept at hand and searches from the front again (vacuum). */
 void space_cool(struct pager *p);
-/* Forgets the free pages at the end; the new number of pages.                                      */
+/* Forgets the free pages at the end; the new number of pages. */
 uint32_t space_shrink(struct pager *p);
 MUST_USE enum status space_grow(struct pager *p, uint32_t pages, struct fault *f);
 
 /* ---- checkpoint ---- */
 /* Pages (malloc'ed, caller frees) that the state of `epoch` needs and the file has not. Called
- * under the writer latch, no transaction running.                                                 */
+ * under the writer latch, no transaction running. */
 MUST_USE enum status pager_dirty_pages(struct pager *p, uint64_t epoch, uint32_t **out, size_t *count,
                                        struct fault *f);
-/* Sorts them by place and writes them; immutable pages only. Any thread, beside anything.           */
+/* Sorts them by place and writes them; immutable pages only. Any thread, beside anything. */
 MUST_USE enum status pager_write_pages(struct pager *p, uint32_t *pages, size_t count,
                                        struct fault *f);
 

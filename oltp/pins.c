@@ -3,7 +3,7 @@
  * A handle in another process (or a second one in this) reads the pages of one checkpoint. It writes that
  * checkpoint's epoch into a pin of DIR/shared, then reads the meta page again: if its checkpoint is still
  * listed, the writer will see the pin before it gives the pages away, because it looks at the pins only
- * after it has written a new meta page. Pins of dead processes are dropped by whoever sees them.      */
+ * after it has written a new meta page. Pins of dead processes are dropped by whoever sees them. */
 #include "oltp/db.h"
 
 #include <stdio.h>
@@ -59,7 +59,8 @@ enum status pin_take(struct oltp *db, enum oltp_pin_kind kind, struct fault *f)
         db->pin = p;
         return ST_OK;
     }
-    return fault_set(f, ST_LIMIT, db->shared_path, FAULT_NO_OFFSET, "%d handles read this folder already", OLTP_PINS_MAX);
+    return fault_set(f, ST_LIMIT, db->shared_path, FAULT_NO_OFFSET,
+                     "%d handles read this folder already", OLTP_PINS_MAX);
 }
 
 void pin_give(struct oltp *db)
@@ -83,7 +84,10 @@ static uint64_t pages_held_only_by(struct oltp *db, uint64_t epoch)
     return pages;
 }
 
-struct pin_list { struct oltp_pin *out; size_t max, count; };
+struct pin_list {
+    struct oltp_pin *out;
+    size_t max, count;
+};
 
 static void pin_add(struct pin_list *l, const struct oltp_pin *p)
 {
@@ -96,8 +100,12 @@ static void pins_of_handle(struct oltp *db, lsn_t durable, struct pin_list *l)
     pthread_mutex_lock(&db->writer_latch);
     for (size_t i = 0; i < db->retained_count; i++) {
         const struct checkpoint *c = &db->retained[i];
-        struct oltp_pin p = {.kind = OLTP_PIN_RETENTION, .pid = process_id(), .alive = true, .lsn = c->lsn,
-                             .since_us = c->wall_us, .log_bytes = durable - c->lsn,
+        struct oltp_pin p = {.kind = OLTP_PIN_RETENTION,
+                             .pid = process_id(),
+                             .alive = true,
+                             .lsn = c->lsn,
+                             .since_us = c->wall_us,
+                             .log_bytes = durable - c->lsn,
                              .page_bytes = pages_held_only_by(db, c->epoch) * OLTP_PAGE_SIZE};
 
         snprintf(p.holder, sizeof p.holder, "checkpoint %llu", (unsigned long long)c->seq);
@@ -106,7 +114,8 @@ static void pins_of_handle(struct oltp *db, lsn_t durable, struct pin_list *l)
     for (size_t i = 0; i < OLTP_READERS_MAX; i++) {
         struct snapshot_slot *s = &db->readers[i];
         uint64_t epoch = atomic_load(&s->epoch);
-        struct oltp_pin p = {.kind = OLTP_PIN_TXN, .pid = process_id(), .alive = true, .holder = "read transaction"};
+        struct oltp_pin p = {
+            .kind = OLTP_PIN_TXN, .pid = process_id(), .alive = true, .holder = "read transaction"};
 
         if (epoch == 0) continue;
         p.page_bytes = pages_held_only_by(db, epoch) * OLTP_PAGE_SIZE;
@@ -117,8 +126,8 @@ static void pins_of_handle(struct oltp *db, lsn_t durable, struct pin_list *l)
     pthread_mutex_unlock(&db->writer_latch);
 }
 
-enum status oltp_pins(struct io *io, const char *dir, struct oltp *db, struct oltp_pin *out, size_t max,
-                      size_t *count, struct fault *f)
+enum status oltp_pins(struct io *io, const char *dir, struct oltp *db, struct oltp_pin *out,
+                      size_t max, size_t *count, struct fault *f)
 {
     char path[PATH_MAX_BYTES];
     struct shared *shared = NULL;
@@ -133,8 +142,10 @@ enum status oltp_pins(struct io *io, const char *dir, struct oltp *db, struct ol
     shared = map;
     for (size_t i = 0; i < OLTP_PINS_MAX; i++) {
         struct pin *p = &shared->pins[i];
-        struct oltp_pin o = {.kind = (enum oltp_pin_kind)p->kind, .pid = atomic_load(&p->pid),
-                             .lsn = atomic_load(&p->lsn), .since_us = p->since_us};
+        struct oltp_pin o = {.kind = (enum oltp_pin_kind)p->kind,
+                             .pid = atomic_load(&p->pid),
+                             .lsn = atomic_load(&p->lsn),
+                             .since_us = p->since_us};
         uint64_t epoch = atomic_load(&p->epoch);
 
         if (atomic_load(&p->state) == 0 || o.pid == 0) continue;

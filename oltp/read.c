@@ -1,4 +1,4 @@
-/* read - gets, keys and cursors.                                                                   */
+/* read - gets, keys and cursors. */
 #include "oltp/db.h"
 
 #include <stdlib.h>
@@ -34,7 +34,8 @@ static int index_position(const struct table *tb, uint32_t index)
     return -1;
 }
 
-enum status oltp_index(struct oltp_txn *t, uint32_t table, const char *name, uint32_t *index, struct fault *f)
+enum status oltp_index(struct oltp_txn *t, uint32_t table, const char *name, uint32_t *index,
+                       struct fault *f)
 {
     const struct table *tb = table_of(t, table);
 
@@ -49,7 +50,8 @@ enum status oltp_index(struct oltp_txn *t, uint32_t table, const char *name, uin
 
 static enum status index_unknown(const struct table *tb, uint32_t index, struct fault *f)
 {
-    return fault_set(f, ST_NOT_FOUND, tb->schema.name, FAULT_NO_OFFSET, "no index with the id %u", index);
+    return fault_set(f, ST_NOT_FOUND, tb->schema.name, FAULT_NO_OFFSET, "no index with the id %u",
+                     index);
 }
 
 size_t oltp_tables(struct oltp_txn *t, uint32_t *ids, size_t max)
@@ -77,8 +79,8 @@ uint64_t oltp_count(struct oltp_txn *t, uint32_t table, uint32_t index)
 
 /* ---- keys ------------------------------------------------------------------------------------------ */
 
-static enum status append_part(const struct table *tb, uint16_t column, struct value v, bool null_ok,
-                               struct buf *out, struct fault *f)
+static enum status append_part(const struct table *tb, uint16_t column, struct value v,
+                               bool null_ok, struct buf *out, struct fault *f)
 {
     const struct column *c = &tb->schema.columns[column];
 
@@ -87,11 +89,12 @@ static enum status append_part(const struct table *tb, uint16_t column, struct v
         return ST_OK;
     }
     if (v.type != c->type)
-        return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "%s is %s, not %s", c->name,
-                         value_type_name(c->type), value_type_name(v.type));
+        return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "%s is %s, not %s",
+                         c->name, value_type_name(c->type), value_type_name(v.type));
     if (v.type == V_DECIMAL && v.scale != c->scale) {
         if (decimal_rescale(v.i, v.scale, c->scale, &v.i) != ST_OK)
-            return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "%s has %u decimals", c->name, c->scale);
+            return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "%s has %u decimals",
+                             c->name, c->scale);
         v.scale = c->scale;
     }
     key_append(out, &v);
@@ -117,7 +120,8 @@ enum status oltp_key(struct oltp_txn *t, uint32_t table, uint32_t index, const s
         count = tb->schema.indexes[at].count;
     }
     if (n > count)
-        return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "the key has %zu columns, not %zu", count, n);
+        return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET,
+                         "the key has %zu columns, not %zu", count, n);
     for (size_t i = 0; i < n; i++) {
         enum status st = append_part(tb, columns[i], values[i], index != 0, out, f);
 
@@ -136,7 +140,8 @@ enum status oltp_get_key(struct oltp_txn *t, uint32_t table, struct bytes key, s
     if (unlikely(tb == NULL)) return table_unknown(table, f);
     out->key = key;
     out->index_key = (struct bytes){0};
-    return tree_get(&t->db->pager, &t->trees[tb->primary], key.data, key.size, t->hazard, &t->big, &out->row, f);
+    return tree_get(&t->db->pager, &t->trees[tb->primary], key.data, key.size, t->hazard, &t->big,
+                    &out->row, f);
 }
 
 enum status oltp_get(struct oltp_txn *t, uint32_t table, const struct value *key_values,
@@ -152,8 +157,8 @@ enum status oltp_get(struct oltp_txn *t, uint32_t table, const struct value *key
     return oltp_get_key(t, table, (struct bytes){t->key.data, t->key.size}, out, f);
 }
 
-enum status oltp_get_by(struct oltp_txn *t, uint32_t table, uint32_t index, const struct value *values,
-                        struct oltp_row *out, struct fault *f)
+enum status oltp_get_by(struct oltp_txn *t, uint32_t table, uint32_t index,
+                        const struct value *values, struct oltp_row *out, struct fault *f)
 {
     const struct table *tb = table_of(t, table);
     struct tree_cursor c = {.pager = &t->db->pager, .hazard = t->hazard};
@@ -184,7 +189,8 @@ enum status oltp_get_by(struct oltp_txn *t, uint32_t table, uint32_t index, cons
     st = oltp_get_key(t, table, primary, out, f);
     out->index_key = (struct bytes){t->key.data, t->key.size};
     if (st == ST_NOT_FOUND)
-        return fault_set(f, ST_CORRUPT, tb->schema.name, FAULT_NO_OFFSET, "an index entry without its row: run verify");
+        return fault_set(f, ST_CORRUPT, tb->schema.name, FAULT_NO_OFFSET,
+                         "an index entry without its row: run verify");
     return st;
 }
 
@@ -223,15 +229,16 @@ static enum status cursor_bounds(struct oltp_cursor *c, const struct oltp_range 
 {
     c->has_lower = c->has_upper = false;
     if (r == NULL) return ST_OK;
-    if (r->lower.data != NULL && !bound_set(&c->lower, r->lower, r->lower_excluded, &c->has_lower)) return ST_END;
+    if (r->lower.data != NULL && !bound_set(&c->lower, r->lower, r->lower_excluded, &c->has_lower))
+        return ST_END;
     if (r->upper.data != NULL && !bound_set(&c->upper, r->upper, r->upper_included, &c->has_upper))
         c->has_upper = false;
     return buf_ok(&c->lower) && buf_ok(&c->upper) ? ST_OK : ST_NOMEM;
 }
 
 enum status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t index,
-                             const struct oltp_range *range, unsigned flags, struct oltp_cursor **out,
-                             struct fault *f)
+                             const struct oltp_range *range, unsigned flags,
+                             struct oltp_cursor **out, struct fault *f)
 {
     const struct table *tb = table_of(t, table);
     struct oltp_cursor *c;
@@ -242,7 +249,8 @@ enum status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t index,
     if (index != 0 && (at = index_position(tb, index)) < 0) return index_unknown(tb, index, f);
     c = cursor_new(t);
     if (c == NULL)
-        return fault_set(f, ST_LIMIT, t->db->dir, FAULT_NO_OFFSET, "too many cursors are open (or no memory)");
+        return fault_set(f, ST_LIMIT, t->db->dir, FAULT_NO_OFFSET,
+                         "too many cursors are open (or no memory)");
     c->t = t;
     c->table = table;
     c->def = tb;
@@ -274,19 +282,22 @@ void oltp_cursor_close(struct oltp_cursor *c)
 }
 
 /* Which of the leaf's entries the range takes in. A leaf reached from the one before (after) is known to lie
- * above the lower (below the upper) bound.                                                        */
+ * above the lower (below the upper) bound. */
 static void cursor_window(struct oltp_cursor *c, bool may_begin, bool may_end)
 {
     bool exact;
 
     c->begin = 0;
     c->end = c->c.count;
-    if (c->has_lower && may_begin) c->begin = page_find(c->c.leaf, c->lower.data, c->lower.size, &exact);
-    if (c->has_upper && may_end) c->end = page_find(c->c.leaf, c->upper.data, c->upper.size, &exact);
+    if (c->has_lower && may_begin)
+        c->begin = page_find(c->c.leaf, c->lower.data, c->lower.size, &exact);
+    if (c->has_upper && may_end)
+        c->end = page_find(c->c.leaf, c->upper.data, c->upper.size, &exact);
     if (c->begin > c->end) c->begin = c->end;
 }
 
-static enum status cursor_place(struct oltp_cursor *c, const uint8_t *key, size_t n, struct fault *f)
+static enum status cursor_place(struct oltp_cursor *c, const uint8_t *key, size_t n,
+                                struct fault *f)
 {
     enum status st;
 
@@ -325,7 +336,7 @@ static enum status cursor_place_end(struct oltp_cursor *c, bool last, struct fau
     return st;
 }
 
-/* Before a step: a fresh cursor goes to its end, one whose tree has changed finds its key again.     */
+/* Before a step: a fresh cursor goes to its end, one whose tree has changed finds its key again. */
 static enum status cursor_ready(struct oltp_cursor *c, bool forward, struct fault *f)
 {
     enum status st;
@@ -345,7 +356,7 @@ static enum status cursor_ready(struct oltp_cursor *c, bool forward, struct faul
     return st;
 }
 
-/* Write transactions remember the key they stand on: the next change may move everything.           */
+/* Write transactions remember the key they stand on: the next change may move everything. */
 static enum status cursor_remember(struct oltp_cursor *c, size_t n, bool after, struct fault *f)
 {
     buf_clear(&c->place);
@@ -355,8 +366,8 @@ static enum status cursor_remember(struct oltp_cursor *c, size_t n, bool after, 
 }
 
 /* Entry i of the leaf, as the caller sees it. */
-static inline enum status cursor_row(struct oltp_cursor *c, unsigned i, bool after, struct oltp_row *out,
-                                     struct fault *f)
+static inline enum status cursor_row(struct oltp_cursor *c, unsigned i, bool after,
+                                     struct oltp_row *out, struct fault *f)
 {
     const uint8_t *leaf = c->c.leaf;
     struct cell cell = page_cell_at(leaf, page_slot(leaf, i), true);
@@ -372,8 +383,10 @@ static inline enum status cursor_row(struct oltp_cursor *c, unsigned i, bool aft
         __builtin_prefetch(soon + 64);
         __builtin_prefetch(soon + 192);
     }
-    if (likely(prefix <= 8)) put_u64(c->key, get_u64(leaf + PAGE_HEADER_SIZE));
-    else memcpy(c->key, leaf + PAGE_HEADER_SIZE, prefix);
+    if (likely(prefix <= 8))
+        put_u64(c->key, get_u64(leaf + PAGE_HEADER_SIZE));
+    else
+        memcpy(c->key, leaf + PAGE_HEADER_SIZE, prefix);
     put_u32(c->key + prefix, __builtin_bswap32(page_head(leaf, i)));
     if (cell.suffix > 4) memcpy(c->key + prefix + 4, cell.rest, cell.suffix - 4u);
     if (unlikely(c->t->write)) {
@@ -383,20 +396,23 @@ static inline enum status cursor_row(struct oltp_cursor *c, unsigned i, bool aft
     if (likely(c->index < 0)) {
         out->key = (struct bytes){c->key, n};
         out->index_key = (struct bytes){0};
-        if (unlikely(cell.big)) return cell_value(c->c.pager, &cell, c->row_hazard, &c->big, &out->row, f);
+        if (unlikely(cell.big))
+            return cell_value(c->c.pager, &cell, c->row_hazard, &c->big, &out->row, f);
         out->row = (struct bytes){cell.value, cell.size};
         return ST_OK;
     }
     out->index_key = (struct bytes){c->key, n};
-    st = index_entry_primary(&c->def->schema, (unsigned)c->index, out->index_key, &c->t->text, &primary, f);
+    st = index_entry_primary(&c->def->schema, (unsigned)c->index, out->index_key, &c->t->text,
+                             &primary, f);
     if (st != ST_OK) return st;
     out->key = primary;
     out->row = (struct bytes){0};
     if (c->flags & OLTP_KEYS_ONLY) return ST_OK;
-    st = tree_get(c->c.pager, &c->t->trees[c->def->primary], primary.data, primary.size, c->row_hazard, &c->big,
-                  &out->row, f);
+    st = tree_get(c->c.pager, &c->t->trees[c->def->primary], primary.data, primary.size,
+                  c->row_hazard, &c->big, &out->row, f);
     if (st == ST_NOT_FOUND)
-        return fault_set(f, ST_CORRUPT, c->def->schema.name, FAULT_NO_OFFSET, "an index entry without its row: run verify");
+        return fault_set(f, ST_CORRUPT, c->def->schema.name, FAULT_NO_OFFSET,
+                         "an index entry without its row: run verify");
     return st;
 }
 

@@ -5,17 +5,17 @@
  *
  * A transaction too large to hold is applied as it comes, above a savepoint that takes it back when it
  * turns out not to have committed. The whole replay is one write transaction without a log of its own: its
- * pages are copied once and then changed in place.                                                 */
+ * pages are copied once and then changed in place. */
 #include "oltp/db.h"
 
 struct player {
     struct oltp *db;
     struct oltp_txn *t;
     struct replay_stop stop;
-    struct buf held;       /* u8 type | u32 size | payload, of the open transaction */
-    bool open, streaming;  /* in a transaction; it is being applied above a savepoint */
+    struct buf held;      /* u8 type | u32 size | payload, of the open transaction */
+    bool open, streaming; /* in a transaction; it is being applied above a savepoint */
     uint64_t txn, changes;
-    lsn_t lsn;             /* of the last commit applied */
+    lsn_t lsn; /* of the last commit applied */
     int64_t wall_us;
     uint64_t last_txn;
 };
@@ -32,7 +32,8 @@ static enum status play_row(struct player *p, const uint8_t *data, size_t n, str
     if (st != ST_OK) return st;
     tb = table_of(p->t, r.table);
     if (tb == NULL)
-        return fault_set(f, ST_CORRUPT, p->db->wal_dir, FAULT_NO_OFFSET, "the log changes table %u, which does not exist", r.table);
+        return fault_set(f, ST_CORRUPT, p->db->wal_dir, FAULT_NO_OFFSET,
+                         "the log changes table %u, which does not exist", r.table);
     c.op = r.op == OP_DELETE ? OP_DELETE : OP_UPDATE;
     c.key = r.key;
     if (r.op != OP_DELETE) c.row = r.after;
@@ -47,9 +48,11 @@ static enum status play_schema(struct player *p, const uint8_t *data, size_t n, 
     enum status st = change_get_schema(data, n, &c, f);
 
     if (st != ST_OK) return st;
-    if (c.table == 0 || c.table > OLTP_TABLES_MAX || (c.json.size == 0 && table_of(p->t, c.table) == NULL) ||
+    if (c.table == 0 || c.table > OLTP_TABLES_MAX ||
+        (c.json.size == 0 && table_of(p->t, c.table) == NULL) ||
         c.table > p->t->catalog->table_count + 1)
-        return fault_set(f, ST_CORRUPT, p->db->wal_dir, FAULT_NO_OFFSET, "the log shapes table %u, which does not exist", c.table);
+        return fault_set(f, ST_CORRUPT, p->db->wal_dir, FAULT_NO_OFFSET,
+                         "the log shapes table %u, which does not exist", c.table);
     if (c.json.size == 0) return catalog_set(p->t, c.table, NULL, f);
     st = schema_parse((const char *)c.json.data, c.json.size, &s, f);
     if (st == ST_OK) st = catalog_set(p->t, c.table, &s, f);
@@ -57,7 +60,8 @@ static enum status play_schema(struct player *p, const uint8_t *data, size_t n, 
     return st;
 }
 
-static enum status play(struct player *p, uint8_t type, const uint8_t *data, size_t n, struct fault *f)
+static enum status play(struct player *p, uint8_t type, const uint8_t *data, size_t n,
+                        struct fault *f)
 {
     if (type == CHANGE_ROW) return play_row(p, data, n, f);
     if (type == CHANGE_SCHEMA) return play_schema(p, data, n, f);
@@ -84,7 +88,8 @@ static enum status hold(struct player *p, const struct wal_record *r, struct fau
     buf_u8(&p->held, r->type);
     buf_u32(&p->held, (uint32_t)r->size);
     buf_append(&p->held, r->data, r->size);
-    if (!buf_ok(&p->held)) return fault_set(f, ST_NOMEM, p->db->dir, FAULT_NO_OFFSET, "no memory to replay the log");
+    if (!buf_ok(&p->held))
+        return fault_set(f, ST_NOMEM, p->db->dir, FAULT_NO_OFFSET, "no memory to replay the log");
     if (p->held.size > REPLAY_BUFFER_MAX) {
         enum status st = save_push(p->t, f);
 
@@ -109,7 +114,8 @@ static enum status drop_open(struct player *p, struct fault *f)
     return st;
 }
 
-static enum status on_commit(struct player *p, const struct wal_record *r, bool *stop, struct fault *f)
+static enum status on_commit(struct player *p, const struct wal_record *r, bool *stop,
+                             struct fault *f)
 {
     struct change_commit c;
     enum status st = change_get_commit(r->data, r->size, &c, f);
@@ -118,7 +124,8 @@ static enum status on_commit(struct player *p, const struct wal_record *r, bool 
     *stop = r->end > p->stop.lsn || c.wall_us > p->stop.wall_us;
     if (*stop) return ST_OK;
     if (!p->open) /* replay may start at any commit's end, never inside a transaction */
-        return fault_set(f, ST_CORRUPT, p->db->wal_dir, r->start, "a commit of transaction %llu without its beginning",
+        return fault_set(f, ST_CORRUPT, p->db->wal_dir, r->start,
+                         "a commit of transaction %llu without its beginning",
                          (unsigned long long)c.txn);
     st = play_held(p, f);
     if (st == ST_OK && p->streaming) st = oltp_release(p->t, 0, f);
@@ -128,7 +135,8 @@ static enum status on_commit(struct player *p, const struct wal_record *r, bool 
     return st;
 }
 
-static enum status on_record(struct player *p, const struct wal_record *r, bool *stop, struct fault *f)
+static enum status on_record(struct player *p, const struct wal_record *r, bool *stop,
+                             struct fault *f)
 {
     struct change_begin b;
     enum status st;
@@ -196,7 +204,8 @@ enum status replay(struct oltp *db, lsn_t from, struct replay_stop stop, struct 
     atomic_fetch_add(&db->replayed, p.changes);
     atomic_fetch_add(&db->replay_ns, clock_mono_ns(db->clock) - began);
     pthread_mutex_unlock(&db->writer_latch);
-    TRACE(db->trace, "oltp", "replayed", TI("from", from), TI("to", p.lsn), TI("changes", p.changes), TI("status", st));
+    TRACE(db->trace, "oltp", "replayed", TI("from", from), TI("to", p.lsn),
+          TI("changes", p.changes), TI("status", st));
     wal_reader_close(reader);
     buf_free(&p.held);
     return st;

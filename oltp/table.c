@@ -26,7 +26,8 @@ enum status index_entry_key(const struct table *tb, unsigned ix, const struct va
 
     buf_clear(out);
     *has_null = false;
-    for (unsigned i = 0; i < def->count; i++) *has_null |= values[def->columns[i]].type == V_NULL;
+    for (unsigned i = 0; i < def->count; i++)
+        *has_null |= values[def->columns[i]].type == V_NULL;
     st = row_index_key(&tb->schema, def, values, out, f);
     if (st != ST_OK) return st;
     *prefix = out->size;
@@ -34,13 +35,13 @@ enum status index_entry_key(const struct table *tb, unsigned ix, const struct va
     if (!buf_ok(out)) return no_memory(tb, f);
     if (out->size > OLTP_KEY_MAX)
         return fault_set(f, ST_LIMIT, tb->schema.name, FAULT_NO_OFFSET,
-                         "an entry of index \"%s\" would take %zu bytes, at most %d are allowed", def->name,
-                         out->size, OLTP_KEY_MAX);
+                         "an entry of index \"%s\" would take %zu bytes, at most %d are allowed",
+                         def->name, out->size, OLTP_KEY_MAX);
     return ST_OK;
 }
 
-enum status index_entry_primary(const struct schema *s, unsigned ix, struct bytes entry, struct buf *text,
-                                struct bytes *primary, struct fault *f)
+enum status index_entry_primary(const struct schema *s, unsigned ix, struct bytes entry,
+                                struct buf *text, struct bytes *primary, struct fault *f)
 {
     const struct index_def *def = &s->indexes[ix];
     const uint8_t *p = entry.data, *end = entry.data + entry.size;
@@ -51,18 +52,21 @@ enum status index_entry_primary(const struct schema *s, unsigned ix, struct byte
 
         buf_clear(text);
         st = key_read(&p, end, s->columns[def->columns[i]].type, &v, text);
-        if (st != ST_OK) return fault_set(f, st, s->name, FAULT_NO_OFFSET, "a damaged entry in index \"%s\"", def->name);
+        if (st != ST_OK)
+            return fault_set(f, st, s->name, FAULT_NO_OFFSET, "a damaged entry in index \"%s\"",
+                             def->name);
     }
     *primary = (struct bytes){p, (size_t)(end - p)};
     return ST_OK;
 }
 
-/* Is there an entry that begins with `prefix` and belongs to another row?                           */
+/* Is there an entry that begins with `prefix` and belongs to another row? */
 static enum status unique_taken(struct oltp_txn *t, const struct table *tb, unsigned ix,
-                                const uint8_t *entry, size_t prefix, struct bytes primary, bool *taken,
-                                struct fault *f)
+                                const uint8_t *entry, size_t prefix, struct bytes primary,
+                                bool *taken, struct fault *f)
 {
-    struct tree_cursor c = {.pager = &t->db->pager, .tree = t->trees[tb->index[ix]], .hazard = t->hazard};
+    struct tree_cursor c = {
+        .pager = &t->db->pager, .tree = t->trees[tb->index[ix]], .hazard = t->hazard};
     uint8_t found[OLTP_KEY_MAX];
     enum status st = tree_seek(&c, entry, prefix, f);
 
@@ -83,26 +87,29 @@ static enum status unique_taken(struct oltp_txn *t, const struct table *tb, unsi
     return st == ST_END ? ST_OK : st;
 }
 
-static enum status check_unique(struct oltp_txn *t, const struct table *tb, const struct value *values,
-                                struct bytes primary, struct fault *f)
+static enum status check_unique(struct oltp_txn *t, const struct table *tb,
+                                const struct value *values, struct bytes primary, struct fault *f)
 {
     for (unsigned ix = 0; ix < tb->schema.index_count; ix++) {
         size_t prefix;
         bool has_null, taken = false;
-        enum status st = index_entry_key(tb, ix, values, primary, &t->index_key, &prefix, &has_null, f);
+        enum status st =
+            index_entry_key(tb, ix, values, primary, &t->index_key, &prefix, &has_null, f);
 
         if (st == ST_OK && tb->schema.indexes[ix].unique && !has_null)
             st = unique_taken(t, tb, ix, t->index_key.data, prefix, primary, &taken, f);
         if (st != ST_OK) return st;
         if (taken)
             return fault_set(f, ST_EXISTS, tb->schema.name, FAULT_NO_OFFSET,
-                             "unique index \"%s\" has this value already", tb->schema.indexes[ix].name);
+                             "unique index \"%s\" has this value already",
+                             tb->schema.indexes[ix].name);
     }
     return ST_OK;
 }
 
-static enum status index_change(struct oltp_txn *t, uint32_t id, const struct table *tb, unsigned ix,
-                                const struct value *values, struct bytes primary, bool add, struct fault *f)
+static enum status index_change(struct oltp_txn *t, uint32_t id, const struct table *tb,
+                                unsigned ix, const struct value *values, struct bytes primary,
+                                bool add, struct fault *f)
 {
     struct tree_writer *w = &t->db->w;
     struct tree *tree = &t->trees[tb->index[ix]];
@@ -115,12 +122,14 @@ static enum status index_change(struct oltp_txn *t, uint32_t id, const struct ta
     if (st != ST_OK) return st;
     if (add == w->exact)
         return fault_set(f, ST_CORRUPT, tb->schema.name, FAULT_NO_OFFSET,
-                         "index \"%s\" and its table disagree: run verify", tb->schema.indexes[ix].name);
+                         "index \"%s\" and its table disagree: run verify",
+                         tb->schema.indexes[ix].name);
     if (add) return tree_store(w, t->index_key.data, t->index_key.size, NULL, 0, f);
     return tree_erase(w, t->index_key.data, t->index_key.size, f);
 }
 
-static bool index_same(const struct table *tb, unsigned ix, const struct value *a, const struct value *b)
+static bool index_same(const struct table *tb, unsigned ix, const struct value *a,
+                       const struct value *b)
 {
     const struct index_def *def = &tb->schema.indexes[ix];
 
@@ -129,10 +138,10 @@ static bool index_same(const struct table *tb, unsigned ix, const struct value *
     return true;
 }
 
-/* Old and new may be NULL: no row before, none after.                                              */
+/* Old and new may be NULL: no row before, none after. */
 static enum status indexes_change(struct oltp_txn *t, uint32_t id, const struct table *tb,
-                                  const struct value *old, const struct value *new, struct bytes primary,
-                                  struct fault *f)
+                                  const struct value *old, const struct value *new,
+                                  struct bytes primary, struct fault *f)
 {
     for (unsigned ix = 0; ix < tb->schema.index_count; ix++) {
         enum status st = ST_OK;
@@ -145,12 +154,13 @@ static enum status indexes_change(struct oltp_txn *t, uint32_t id, const struct 
     return ST_OK;
 }
 
-/* What the change demands of the stored row. ST_END: nothing to do.                                 */
+/* What the change demands of the stored row. ST_END: nothing to do. */
 static enum status check_before(const struct table *tb, const struct row_change *c, bool found,
                                 struct bytes before, struct fault *f)
 {
     if (found && c->must_not_exist)
-        return fault_set(f, ST_EXISTS, tb->schema.name, FAULT_NO_OFFSET, "a row has this key already");
+        return fault_set(f, ST_EXISTS, tb->schema.name, FAULT_NO_OFFSET,
+                         "a row has this key already");
     if (!found && (c->must_exist || c->op == OP_DELETE) && !c->tolerate_missing)
         return fault_set(f, ST_NOT_FOUND, tb->schema.name, FAULT_NO_OFFSET, "no row has this key");
     if (found && c->if_column >= 0) {
@@ -167,11 +177,18 @@ static enum status check_before(const struct table *tb, const struct row_change 
 }
 
 static enum status log_change(struct oltp_txn *t, uint32_t id, const struct table *tb,
-                              const struct row_change *c, bool found, struct bytes before, struct fault *f)
+                              const struct row_change *c, bool found, struct bytes before,
+                              struct fault *f)
 {
-    struct change_row r = {.txn = t->id, .seq = t->seq, .table = id, .version = tb->schema.version,
-                           .op = (uint8_t)(c->op == OP_DELETE ? OP_DELETE : found ? OP_UPDATE : OP_INSERT),
-                           .flags = c->flags, .key = c->key};
+    struct change_row r = {.txn = t->id,
+                           .seq = t->seq,
+                           .table = id,
+                           .version = tb->schema.version,
+                           .op = (uint8_t)(c->op == OP_DELETE ? OP_DELETE
+                                           : found            ? OP_UPDATE
+                                                              : OP_INSERT),
+                           .flags = c->flags,
+                           .key = c->key};
 
     if (!c->log) return ST_OK;
     if (found) r.before = before;
@@ -180,7 +197,7 @@ static enum status log_change(struct oltp_txn *t, uint32_t id, const struct tabl
 }
 
 /* From the log record on, a failure (a full cache, no memory) leaves the trees half changed: only rolling back
- * remains.                                                                                        */
+ * remains. */
 static enum status halfway(struct oltp_txn *t, enum status st)
 {
     if (st != ST_OK && t->failed == ST_OK) t->failed = st;
@@ -193,13 +210,15 @@ static enum status apply_plain(struct oltp_txn *t, uint32_t id, const struct tab
 {
     struct tree_writer *w = &t->db->w;
     struct bytes before = {0};
-    enum status st = tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data, c->key.size, f);
+    enum status st =
+        tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data, c->key.size, f);
 
     if (st == ST_OK && w->exact) st = tree_prepared_value(w, &t->big, &before, f);
     if (st == ST_OK) st = check_before(tb, c, w->exact, before, f);
     if (st == ST_OK) st = log_change(t, id, tb, c, w->exact, before, f);
     if (st != ST_OK) return st;
-    if (c->op != OP_DELETE) return halfway(t, tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f));
+    if (c->op != OP_DELETE)
+        return halfway(t, tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f));
     return w->exact ? halfway(t, tree_erase(w, c->key.data, c->key.size, f)) : ST_OK;
 }
 
@@ -210,8 +229,8 @@ static enum status apply_indexed(struct oltp_txn *t, uint32_t id, const struct t
     struct tree_writer *w = &t->db->w;
     struct bytes before = {0};
     const struct value *old = NULL, *new = NULL;
-    enum status st = tree_get(&t->db->pager, &t->trees[tb->primary], c->key.data, c->key.size, t->hazard, &t->big,
-                              &before, f);
+    enum status st = tree_get(&t->db->pager, &t->trees[tb->primary], c->key.data, c->key.size,
+                              t->hazard, &t->big, &before, f);
     bool found = st == ST_OK;
 
     if (st != ST_OK && st != ST_NOT_FOUND) return st;
@@ -233,7 +252,8 @@ static enum status apply_indexed(struct oltp_txn *t, uint32_t id, const struct t
     if (st == ST_OK) st = log_change(t, id, tb, c, found, before, f);
     if (st != ST_OK) return st;
     if (found || c->op != OP_DELETE)
-        st = tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data, c->key.size, f);
+        st = tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data, c->key.size,
+                          f);
     if (st == ST_OK && c->op != OP_DELETE)
         st = tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f);
     else if (st == ST_OK && found)
@@ -241,18 +261,19 @@ static enum status apply_indexed(struct oltp_txn *t, uint32_t id, const struct t
     return halfway(t, st == ST_OK ? indexes_change(t, id, tb, old, new, c->key, f) : st);
 }
 
-enum status row_apply(struct oltp_txn *t, uint32_t id, const struct table *tb, const struct row_change *c,
-                      struct fault *f)
+enum status row_apply(struct oltp_txn *t, uint32_t id, const struct table *tb,
+                      const struct row_change *c, struct fault *f)
 {
     enum status st;
 
     if (c->key.size > OLTP_KEY_MAX)
-        return fault_set(f, ST_LIMIT, tb->schema.name, FAULT_NO_OFFSET, "a key of %zu bytes; at most %d are allowed",
-                         c->key.size, OLTP_KEY_MAX);
+        return fault_set(f, ST_LIMIT, tb->schema.name, FAULT_NO_OFFSET,
+                         "a key of %zu bytes; at most %d are allowed", c->key.size, OLTP_KEY_MAX);
     if (c->row.size > OLTP_ROW_MAX)
-        return fault_set(f, ST_LIMIT, tb->schema.name, FAULT_NO_OFFSET, "a row of %zu bytes; at most %d are allowed",
-                         c->row.size, OLTP_ROW_MAX);
-    st = tb->schema.index_count == 0 ? apply_plain(t, id, tb, c, f) : apply_indexed(t, id, tb, c, f);
+        return fault_set(f, ST_LIMIT, tb->schema.name, FAULT_NO_OFFSET,
+                         "a row of %zu bytes; at most %d are allowed", c->row.size, OLTP_ROW_MAX);
+    st =
+        tb->schema.index_count == 0 ? apply_plain(t, id, tb, c, f) : apply_indexed(t, id, tb, c, f);
     if (st == ST_OK) {
         t->changes++;
         t->seq++;
@@ -263,12 +284,15 @@ enum status row_apply(struct oltp_txn *t, uint32_t id, const struct table *tb, c
 
 /* ---- the front door -------------------------------------------------------------------------------- */
 
-static enum status change_begin(struct oltp_txn *t, uint32_t table, const struct table **tb, struct fault *f)
+static enum status change_begin(struct oltp_txn *t, uint32_t table, const struct table **tb,
+                                struct fault *f)
 {
     if (!t->write)
-        return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET, "a read transaction changes nothing");
+        return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET,
+                         "a read transaction changes nothing");
     if (t->failed != ST_OK)
-        return fault_set(f, t->failed, t->db->dir, FAULT_NO_OFFSET, "the transaction failed earlier: roll it back");
+        return fault_set(f, t->failed, t->db->dir, FAULT_NO_OFFSET,
+                         "the transaction failed earlier: roll it back");
     *tb = table_of(t, table);
     return *tb == NULL ? table_unknown(table, f) : ST_OK;
 }
@@ -300,33 +324,40 @@ static enum status change_values(struct oltp_txn *t, uint32_t table, const struc
     return change_end(t, row_apply(t, table, tb, &c, f));
 }
 
-enum status oltp_put(struct oltp_txn *t, uint32_t table, const struct value *values, struct fault *f)
+enum status oltp_put(struct oltp_txn *t, uint32_t table, const struct value *values,
+                     struct fault *f)
 {
     return change_values(t, table, values, (struct row_change){.if_column = -1}, f);
 }
 
-enum status oltp_insert(struct oltp_txn *t, uint32_t table, const struct value *values, struct fault *f)
+enum status oltp_insert(struct oltp_txn *t, uint32_t table, const struct value *values,
+                        struct fault *f)
 {
-    return change_values(t, table, values, (struct row_change){.if_column = -1, .must_not_exist = true}, f);
+    return change_values(t, table, values,
+                         (struct row_change){.if_column = -1, .must_not_exist = true}, f);
 }
 
-enum status oltp_update(struct oltp_txn *t, uint32_t table, const struct value *values, struct fault *f)
+enum status oltp_update(struct oltp_txn *t, uint32_t table, const struct value *values,
+                        struct fault *f)
 {
-    return change_values(t, table, values, (struct row_change){.if_column = -1, .must_exist = true}, f);
+    return change_values(t, table, values, (struct row_change){.if_column = -1, .must_exist = true},
+                         f);
 }
 
-enum status oltp_update_if(struct oltp_txn *t, uint32_t table, const struct value *values, int column,
-                           const struct value *expected, struct fault *f)
+enum status oltp_update_if(struct oltp_txn *t, uint32_t table, const struct value *values,
+                           int column, const struct value *expected, struct fault *f)
 {
     const struct table *tb = table_of(t, table);
 
     if (tb != NULL && (column < 0 || column >= tb->schema.column_count))
         return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "no column %d", column);
-    return change_values(t, table, values,
-                         (struct row_change){.if_column = column, .must_exist = true, .expected = expected}, f);
+    return change_values(
+        t, table, values,
+        (struct row_change){.if_column = column, .must_exist = true, .expected = expected}, f);
 }
 
-enum status oltp_delete(struct oltp_txn *t, uint32_t table, const struct value *key_values, struct fault *f)
+enum status oltp_delete(struct oltp_txn *t, uint32_t table, const struct value *key_values,
+                        struct fault *f)
 {
     struct row_change c = {.op = OP_DELETE, .if_column = -1, .log = true};
     const struct table *tb;
@@ -343,8 +374,13 @@ enum status oltp_delete(struct oltp_txn *t, uint32_t table, const struct value *
 enum status oltp_apply(struct oltp_txn *t, uint32_t table, enum change_op op, uint8_t flags,
                        struct bytes key, struct bytes row, struct fault *f)
 {
-    struct row_change c = {.op = op, .if_column = -1, .log = true, .key = key, .flags = flags & CHANGE_REPAIR,
-                           .must_not_exist = op == OP_INSERT, .tolerate_missing = (flags & CHANGE_REPAIR) != 0};
+    struct row_change c = {.op = op,
+                           .if_column = -1,
+                           .log = true,
+                           .key = key,
+                           .flags = flags & CHANGE_REPAIR,
+                           .must_not_exist = op == OP_INSERT,
+                           .tolerate_missing = (flags & CHANGE_REPAIR) != 0};
     const struct table *tb;
     enum status st = change_begin(t, table, &tb, f);
 
@@ -354,15 +390,17 @@ enum status oltp_apply(struct oltp_txn *t, uint32_t table, enum change_op op, ui
         buf_clear(&t->key);
         if (st == ST_OK) st = row_key(&tb->schema, t->values, &t->key, f);
         if (st != ST_OK || key_compare(t->key.data, t->key.size, key.data, key.size) != 0)
-            return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "the row does not have the key given");
+            return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET,
+                             "the row does not have the key given");
         c.row = row;
         c.op = OP_UPDATE;
     }
     return change_end(t, row_apply(t, table, tb, &c, f));
 }
 
-enum status oltp_outbox_put(struct oltp_txn *t, const char *aggregate_type, struct bytes aggregate_id,
-                            const char *type, struct bytes payload, struct fault *f)
+enum status oltp_outbox_put(struct oltp_txn *t, const char *aggregate_type,
+                            struct bytes aggregate_id, const char *type, struct bytes payload,
+                            struct fault *f)
 {
     struct change_outbox o = {.txn = t->id, .seq = t->seq, .key = aggregate_id};
     size_t topic = strlen(aggregate_type);
@@ -373,7 +411,8 @@ enum status oltp_outbox_put(struct oltp_txn *t, const char *aggregate_type, stru
                          "this transaction cannot put an event");
     if (topic > CHANGE_TOPIC_MAX || aggregate_id.size > CHANGE_KEY_MAX ||
         payload.size + strlen(type) > OLTP_ROW_MAX)
-        return fault_set(f, ST_LIMIT, aggregate_type, FAULT_NO_OFFSET, "an event larger than the log allows");
+        return fault_set(f, ST_LIMIT, aggregate_type, FAULT_NO_OFFSET,
+                         "an event larger than the log allows");
     o.topic = (struct bytes){(const uint8_t *)aggregate_type, topic};
     buf_clear(&t->row);
     buf_lenstr(&t->row, type, strlen(type));
@@ -388,12 +427,15 @@ enum status oltp_outbox_put(struct oltp_txn *t, const char *aggregate_type, stru
     return ST_OK;
 }
 
-enum status oltp_outbox_get(struct bytes logged, struct bytes *type, struct bytes *payload, struct fault *f)
+enum status oltp_outbox_get(struct bytes logged, struct bytes *type, struct bytes *payload,
+                            struct fault *f)
 {
     struct reader r = reader_of(logged.data, logged.size);
 
     type->data = read_lenstr(&r, CHANGE_TOPIC_MAX, &type->size);
-    if (type->data == NULL) return fault_set(f, ST_CORRUPT, NULL, reader_offset(&r), "an outbox payload without a type");
+    if (type->data == NULL)
+        return fault_set(f, ST_CORRUPT, NULL, reader_offset(&r),
+                         "an outbox payload without a type");
     *payload = (struct bytes){r.pos, reader_left(&r)};
     return ST_OK;
 }

@@ -1,4 +1,4 @@
-/* txn - snapshots, the one writer, commit, rollback, savepoints.                                    */
+/* txn - snapshots, the one writer, commit, rollback, savepoints. */
 #include "oltp/db.h"
 
 #include <stdlib.h>
@@ -9,8 +9,10 @@ enum status version_make(struct oltp *db, uint32_t trees, struct version **out, 
 {
     struct version *v = db->spare;
 
-    if (v != NULL) db->spare = v->next;
-    else v = calloc(1, sizeof *v);
+    if (v != NULL)
+        db->spare = v->next;
+    else
+        v = calloc(1, sizeof *v);
     if (v != NULL && v->tree_cap < trees) {
         struct tree *more = realloc(v->trees, (trees + 8) * sizeof *more);
 
@@ -23,7 +25,8 @@ enum status version_make(struct oltp *db, uint32_t trees, struct version **out, 
             v->tree_cap = trees + 8;
         }
     }
-    if (v == NULL) return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a version");
+    if (v == NULL)
+        return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a version");
     *out = v;
     return ST_OK;
 }
@@ -71,8 +74,10 @@ size_t epochs_seen(struct oltp *db)
     size_t n = 0, high = atomic_load(&db->readers_high);
     bool sorted = true;
 
-    for (size_t i = 0; i < db->pinned_count; i++) db->seen[n++] = db->pinned[i];
-    for (size_t i = 0; i < db->retained_count; i++) db->seen[n++] = db->retained[i].epoch;
+    for (size_t i = 0; i < db->pinned_count; i++)
+        db->seen[n++] = db->pinned[i];
+    for (size_t i = 0; i < db->retained_count; i++)
+        db->seen[n++] = db->retained[i].epoch;
     db->seen[n++] = db->newest.epoch;
     if (db->in_progress != 0) db->seen[n++] = db->in_progress;
     for (size_t i = 0; i < high; i++) {
@@ -80,7 +85,8 @@ size_t epochs_seen(struct oltp *db)
 
         if (e != 0) db->seen[n++] = e;
     }
-    for (size_t i = 1; i < n && sorted; i++) sorted = db->seen[i - 1] <= db->seen[i];
+    for (size_t i = 1; i < n && sorted; i++)
+        sorted = db->seen[i - 1] <= db->seen[i];
     if (!sorted) qsort(db->seen, n, sizeof *db->seen, compare_u64);
     return n;
 }
@@ -91,7 +97,8 @@ static bool still_all_seen(const struct oltp *db, size_t n)
     size_t k = 0;
 
     for (size_t i = 0; i < db->seen_before_count; i++) {
-        while (k < n && db->seen[k] < db->seen_before[i]) k++;
+        while (k < n && db->seen[k] < db->seen_before[i])
+            k++;
         if (k == n || db->seen[k] != db->seen_before[i]) return false;
     }
     return true;
@@ -115,7 +122,8 @@ enum status db_poison(struct oltp *db, enum status st, const struct fault *f)
     if (atomic_load(&db->poisoned) == ST_OK) {
         if (f != NULL) db->poison = *f;
         if (f == NULL || f->status == ST_OK)
-            fault_set(&db->poison, st, db->dir, FAULT_NO_OFFSET, "an earlier write failed: reopen to recover");
+            fault_set(&db->poison, st, db->dir, FAULT_NO_OFFSET,
+                      "an earlier write failed: reopen to recover");
         atomic_store(&db->poisoned, st);
     }
     pthread_mutex_unlock(&db->stats_latch);
@@ -155,7 +163,8 @@ static struct snapshot_slot *slot_take(struct oltp *db)
             !atomic_compare_exchange_strong(&s->taken, &free_, 1))
             continue;
         high = atomic_load_explicit(&db->readers_high, memory_order_relaxed);
-        while (high <= at && !atomic_compare_exchange_weak(&db->readers_high, &high, at + 1)) continue;
+        while (high <= at && !atomic_compare_exchange_weak(&db->readers_high, &high, at + 1))
+            continue;
         return s;
     }
     return NULL;
@@ -171,8 +180,8 @@ enum status oltp_read_begin(struct oltp *db, struct oltp_txn **out, struct fault
     if (unlikely(st != ST_OK)) return st;
     s = slot_take(db);
     if (s == NULL)
-        return fault_set(f, ST_LIMIT, db->dir, FAULT_NO_OFFSET, "%d read transactions are open already",
-                         OLTP_READERS_MAX);
+        return fault_set(f, ST_LIMIT, db->dir, FAULT_NO_OFFSET,
+                         "%d read transactions are open already", OLTP_READERS_MAX);
     do { /* say what we hold, then see that it is still the newest: it cannot be reused after that */
         v = atomic_load(&db->current);
         epoch = atomic_load_explicit(&v->epoch, memory_order_relaxed);
@@ -189,16 +198,26 @@ enum status oltp_read_begin(struct oltp *db, struct oltp_txn **out, struct fault
 
 static void read_end(struct oltp_txn *t)
 {
-    struct snapshot_slot *s = (struct snapshot_slot *)((char *)t - offsetof(struct snapshot_slot, txn));
+    struct snapshot_slot *s =
+        (struct snapshot_slot *)((char *)t - offsetof(struct snapshot_slot, txn));
 
     hazard_clear(t->hazard);
     atomic_store_explicit(&s->epoch, 0, memory_order_release);
     atomic_store_explicit(&s->taken, 0, memory_order_release);
 }
 
-lsn_t oltp_txn_lsn(const struct oltp_txn *t) { return t->version->lsn; }
-int64_t oltp_txn_wall_us(const struct oltp_txn *t) { return t->version->wall_us; }
-uint64_t oltp_txn_id(const struct oltp_txn *t) { return t->write ? t->id : 0; }
+lsn_t oltp_txn_lsn(const struct oltp_txn *t)
+{
+    return t->version->lsn;
+}
+int64_t oltp_txn_wall_us(const struct oltp_txn *t)
+{
+    return t->version->wall_us;
+}
+uint64_t oltp_txn_id(const struct oltp_txn *t)
+{
+    return t->write ? t->id : 0;
+}
 
 lsn_t oltp_lsn(struct oltp *db)
 {
@@ -218,7 +237,8 @@ static enum status txn_grow_trees(struct oltp_txn *t, uint32_t n, struct fault *
 
     if (n <= t->tree_cap) return ST_OK;
     more = realloc(t->trees, (n + 8) * sizeof *more);
-    if (more == NULL) return fault_set(f, ST_NOMEM, t->db->dir, FAULT_NO_OFFSET, "no memory for the trees");
+    if (more == NULL)
+        return fault_set(f, ST_NOMEM, t->db->dir, FAULT_NO_OFFSET, "no memory for the trees");
     t->trees = more;
     t->tree_cap = n + 8;
     return ST_OK;
@@ -252,7 +272,8 @@ enum status oltp_write_begin(struct oltp *db, struct oltp_txn **out, struct faul
     enum status st;
 
     if (db->read_only)
-        return fault_set(f, ST_UNSUPPORTED, db->dir, FAULT_NO_OFFSET, "this database was opened read-only");
+        return fault_set(f, ST_UNSUPPORTED, db->dir, FAULT_NO_OFFSET,
+                         "this database was opened read-only");
     st = db_poisoned(db, f);
     if (st != ST_OK) return st;
     pthread_mutex_lock(&db->writer_latch);
@@ -275,7 +296,8 @@ void txn_discard(struct oltp_txn *t, const struct savepoint *to)
     w->append = NULL;
     hazard_clear(w->leaf_hazard);
     hazard_clear(w->hazard);
-    while (w->made_count > made) pager_free_now(&t->db->pager, w->made[--w->made_count]);
+    while (w->made_count > made)
+        pager_free_now(&t->db->pager, w->made[--w->made_count]);
     w->freed_count = to != NULL ? to->freed : 0;
     if (to == NULL) return;
     t->catalog = to->catalog;
@@ -284,7 +306,8 @@ void txn_discard(struct oltp_txn *t, const struct savepoint *to)
 
 static void saves_drop(struct oltp_txn *t, uint32_t keep)
 {
-    while (t->save_count > keep) free(t->saves[--t->save_count].trees);
+    while (t->save_count > keep)
+        free(t->saves[--t->save_count].trees);
 }
 
 static void write_end(struct oltp_txn *t)
@@ -310,8 +333,10 @@ static void write_end(struct oltp_txn *t)
 void oltp_end(struct oltp_txn *t)
 {
     if (t == NULL) return;
-    if (t->write) write_end(t);
-    else read_end(t);
+    if (t->write)
+        write_end(t);
+    else
+        read_end(t);
 }
 
 enum status txn_install(struct oltp_txn *t, lsn_t lsn, int64_t wall_us, struct fault *f)
@@ -333,8 +358,10 @@ enum status txn_install(struct oltp_txn *t, lsn_t lsn, int64_t wall_us, struct f
     version_publish(db, v);
     /* What it replaced: pages it had made itself go at once, older ones when nothing sees them. */
     for (size_t i = 0; i < w->freed_count; i++) {
-        if (w->freed[i].birth >= t->first_epoch) pager_free_now(&db->pager, w->freed[i].page);
-        else space_kill(&db->pager, w->freed[i].page, w->freed[i].birth, w->epoch);
+        if (w->freed[i].birth >= t->first_epoch)
+            pager_free_now(&db->pager, w->freed[i].page);
+        else
+            space_kill(&db->pager, w->freed[i].page, w->freed[i].birth, w->epoch);
     }
     w->made_count = w->freed_count = 0;
     dead_release(db);
@@ -354,14 +381,15 @@ static enum status append_commit(struct oltp_txn *t, int64_t wall_us, lsn_t *lsn
     c.span = wal_end_lsn(db->wal) - t->begin_start;
     buf_clear(&t->key);
     change_put_commit(&t->key, &c);
-    if (!buf_ok(&t->key)) return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory to commit");
+    if (!buf_ok(&t->key))
+        return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory to commit");
     part = (struct io_slice){t->key.data, t->key.size};
     st = wal_append(db->wal, CHANGE_COMMIT, &part, 1, &at, f);
     *lsn = at.end;
     return st;
 }
 
-/* The commit without the wait. Ends the transaction.                                               */
+/* The commit without the wait. Ends the transaction. */
 static enum status commit_locked(struct oltp_txn *t, struct oltp_commit *out, struct fault *f)
 {
     struct oltp *db = t->db;
@@ -371,7 +399,8 @@ static enum status commit_locked(struct oltp_txn *t, struct oltp_commit *out, st
     enum status st = t->failed;
 
     if (st != ST_OK) {
-        fault_set(f, st, db->dir, FAULT_NO_OFFSET, "an earlier change of this transaction failed: it is rolled back");
+        fault_set(f, st, db->dir, FAULT_NO_OFFSET,
+                  "an earlier change of this transaction failed: it is rolled back");
     } else if (!t->begun && t->pending.size == 0) {
         *out = (struct oltp_commit){.lsn = lsn, .wall_us = t->version->wall_us, .txn = t->id};
         write_end(t);
@@ -412,15 +441,18 @@ enum status oltp_wait(struct oltp *db, lsn_t lsn, struct fault *f)
 }
 
 /* Makes a checkpoint when the log since the last one has grown past the configured distance. Its failure is
- * not the commit's: it is tried again, and reported by oltp_checkpoint.                              */
+ * not the commit's: it is tried again, and reported by oltp_checkpoint. */
 static void checkpoint_if_due(struct oltp *db, lsn_t lsn)
 {
     struct fault f = {0};
 
     if (db->o.checkpoint_log_bytes == UINT64_MAX) return;
-    if (lsn - atomic_load_explicit(&db->checkpoint_lsn, memory_order_relaxed) < db->o.checkpoint_log_bytes) return;
+    if (lsn - atomic_load_explicit(&db->checkpoint_lsn, memory_order_relaxed) <
+        db->o.checkpoint_log_bytes)
+        return;
     if (pthread_mutex_trylock(&db->checkpoint_latch) != 0) return; /* someone is at it */
-    if (checkpoint_now(db, false, &f) != ST_OK) TRACE(db->trace, "oltp", "checkpoint_failed", TS("why", f.why));
+    if (checkpoint_now(db, false, &f) != ST_OK)
+        TRACE(db->trace, "oltp", "checkpoint_failed", TS("why", f.why));
     pthread_mutex_unlock(&db->checkpoint_latch);
 }
 
@@ -442,7 +474,8 @@ enum status oltp_commit_nowait(struct oltp_txn *t, struct oltp_commit *out, stru
     return st;
 }
 
-enum status oltp_commit(struct oltp_txn *t, enum oltp_mode mode, struct oltp_commit *out, struct fault *f)
+enum status oltp_commit(struct oltp_txn *t, enum oltp_mode mode, struct oltp_commit *out,
+                        struct fault *f)
 {
     struct oltp *db = t->db;
     struct oltp_commit c = {0};
@@ -478,12 +511,20 @@ enum status save_push(struct oltp_txn *t, struct fault *f)
     struct savepoint *s = &t->saves[t->save_count];
 
     if (t->save_count == OLTP_SAVEPOINTS_MAX)
-        return fault_set(f, ST_LIMIT, db->dir, FAULT_NO_OFFSET, "%d savepoints are open already", OLTP_SAVEPOINTS_MAX);
-    *s = (struct savepoint){.made = db->w.made_count, .freed = db->w.freed_count, .pending = t->pending.size,
-                            .own_epoch = db->w.own_epoch, .seq = t->seq, .changes = t->changes,
-                            .catalog = t->catalog, .slots = t->catalog->slots};
+        return fault_set(f, ST_LIMIT, db->dir, FAULT_NO_OFFSET, "%d savepoints are open already",
+                         OLTP_SAVEPOINTS_MAX);
+    *s = (struct savepoint){.made = db->w.made_count,
+                            .freed = db->w.freed_count,
+                            .pending = t->pending.size,
+                            .own_epoch = db->w.own_epoch,
+                            .seq = t->seq,
+                            .changes = t->changes,
+                            .catalog = t->catalog,
+                            .slots = t->catalog->slots};
     s->trees = malloc((s->slots + 1) * sizeof *s->trees);
-    if (s->trees == NULL) return txn_fatal(t, fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a savepoint"));
+    if (s->trees == NULL)
+        return txn_fatal(
+            t, fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a savepoint"));
     if (s->slots > 0) memcpy(s->trees, t->trees, s->slots * sizeof *s->trees);
     t->save_count++;
     /* From here on, pages made before are copied when they change: they are what we may return to. */
@@ -496,15 +537,19 @@ enum status save_push(struct oltp_txn *t, struct fault *f)
 static enum status save_find(struct oltp_txn *t, uint32_t id, struct fault *f)
 {
     if (t->write && id < t->save_count) return ST_OK;
-    return fault_set(f, ST_NOT_FOUND, t->db->dir, FAULT_NO_OFFSET, "no savepoint %u in this transaction", id);
+    return fault_set(f, ST_NOT_FOUND, t->db->dir, FAULT_NO_OFFSET,
+                     "no savepoint %u in this transaction", id);
 }
 
 enum status oltp_savepoint(struct oltp_txn *t, uint32_t *id, struct fault *f)
 {
     enum status st = t->failed;
 
-    if (!t->write) return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET, "a read transaction has no savepoints");
-    if (st != ST_OK) return fault_set(f, st, t->db->dir, FAULT_NO_OFFSET, "the transaction failed earlier");
+    if (!t->write)
+        return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET,
+                         "a read transaction has no savepoints");
+    if (st != ST_OK)
+        return fault_set(f, st, t->db->dir, FAULT_NO_OFFSET, "the transaction failed earlier");
     st = save_push(t, f);
     if (st == ST_OK) *id = t->save_count - 1;
     return st;
@@ -517,7 +562,8 @@ enum status oltp_rollback_to(struct oltp_txn *t, uint32_t id, struct fault *f)
 
     if (st != ST_OK) return st;
     if (t->failed == ST_IO)
-        return fault_set(f, ST_IO, t->db->dir, FAULT_NO_OFFSET, "the transaction failed: only rolling it back remains");
+        return fault_set(f, ST_IO, t->db->dir, FAULT_NO_OFFSET,
+                         "the transaction failed: only rolling it back remains");
     saves_drop(t, id + 1);
     txn_discard(t, s);
     t->pending.size = s->pending;

@@ -3,19 +3,24 @@
  * A checkpoint gives free pages to the front of the search; then every page past the wanted end is moved: its
  * path is copied as for any change (the copies get numbers from the front), a few hundred pages a transaction,
  * which says nothing to the log because no row changes. Two checkpoints later nothing refers to the tail, and
- * the file is cut.                                                                                */
+ * the file is cut. */
 #include "oltp/db.h"
 
 #include <stdlib.h>
 
 enum { MOVES_A_TURN = 256 };
 
-struct moving { uint32_t cut; size_t count; uint32_t trees[MOVES_A_TURN]; size_t key_at[MOVES_A_TURN], key_size[MOVES_A_TURN];
-                struct buf keys; };
+struct moving {
+    uint32_t cut;
+    size_t count;
+    uint32_t trees[MOVES_A_TURN];
+    size_t key_at[MOVES_A_TURN], key_size[MOVES_A_TURN];
+    struct buf keys;
+};
 
 /* Notes a key under each page past the cut, below `page`. */
-static enum status find_moves(struct oltp *db, struct moving *m, uint32_t slot, uint32_t page, unsigned level, const uint8_t *low,
-                              size_t low_size, struct fault *f)
+static enum status find_moves(struct oltp *db, struct moving *m, uint32_t slot, uint32_t page,
+                              unsigned level, const uint8_t *low, size_t low_size, struct fault *f)
 {
     const uint8_t *at;
     uint8_t key[OLTP_KEY_MAX];
@@ -52,7 +57,7 @@ static uint32_t number_of_slot(const struct catalog *c, uint32_t slot)
     return 0;
 }
 
-/* One turn: a write transaction that only moves. *moved = 0: nothing is left past the cut.          */
+/* One turn: a write transaction that only moves. *moved = 0: nothing is left past the cut. */
 static enum status move_some(struct oltp *db, struct moving *m, struct fault *f)
 {
     struct oltp_txn *t = NULL;
@@ -63,11 +68,13 @@ static enum status move_some(struct oltp *db, struct moving *m, struct fault *f)
     buf_clear(&m->keys);
     for (uint32_t slot = 0; st == ST_OK && slot < t->catalog->slots; slot++)
         if (t->trees[slot].depth > 0)
-            st = find_moves(db, m, slot, t->trees[slot].root, t->trees[slot].depth - 1, (const uint8_t *)"", 0, f);
-    if (st == ST_OK && !buf_ok(&m->keys)) st = fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory to vacuum");
+            st = find_moves(db, m, slot, t->trees[slot].root, t->trees[slot].depth - 1,
+                            (const uint8_t *)"", 0, f);
+    if (st == ST_OK && !buf_ok(&m->keys))
+        st = fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory to vacuum");
     for (size_t i = 0; st == ST_OK && i < m->count; i++)
-        st = tree_prepare(&db->w, &t->trees[m->trees[i]], number_of_slot(t->catalog, m->trees[i]), m->keys.data + m->key_at[i],
-                          m->key_size[i], f);
+        st = tree_prepare(&db->w, &t->trees[m->trees[i]], number_of_slot(t->catalog, m->trees[i]),
+                          m->keys.data + m->key_at[i], m->key_size[i], f);
     if (st == ST_OK && m->count > 0) st = space_reserve_dead(&db->pager, db->w.freed_count, f);
     if (st == ST_OK && m->count > 0) st = txn_install(t, t->version->lsn, t->version->wall_us, f);
     oltp_end(t); /* after the install there is nothing left to take back */
@@ -92,10 +99,12 @@ static enum status cut(struct oltp *db, uint64_t *freed, struct fault *f)
     after = space_shrink(&db->pager);
     *freed += (uint64_t)(before - after) * OLTP_PAGE_SIZE;
     pthread_mutex_unlock(&db->writer_latch);
-    st = after < before ? checkpoint_now(db, true, f) : ST_OK; /* a meta page that knows the new end, then the cut */
+    st = after < before ? checkpoint_now(db, true, f)
+                        : ST_OK; /* a meta page that knows the new end, then the cut */
     if (st == ST_OK && after < before) {
         pthread_mutex_lock(&db->writer_latch);
-        st = file_truncate(db->pager.file, (uint64_t)atomic_load(&db->pager.pages) * OLTP_PAGE_SIZE, f);
+        st = file_truncate(db->pager.file, (uint64_t)atomic_load(&db->pager.pages) * OLTP_PAGE_SIZE,
+                           f);
         pthread_mutex_unlock(&db->writer_latch);
     }
     pthread_mutex_unlock(&db->checkpoint_latch);
@@ -108,7 +117,9 @@ enum status oltp_vacuum(struct oltp *db, uint64_t *freed, struct fault *f)
     enum status st;
 
     *freed = 0;
-    if (db->read_only) return fault_set(f, ST_UNSUPPORTED, db->dir, FAULT_NO_OFFSET, "this database was opened read-only");
+    if (db->read_only)
+        return fault_set(f, ST_UNSUPPORTED, db->dir, FAULT_NO_OFFSET,
+                         "this database was opened read-only");
     st = oltp_checkpoint(db, f);
     if (st != ST_OK) return st;
     pthread_mutex_lock(&db->writer_latch);

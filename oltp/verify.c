@@ -3,7 +3,7 @@
  *   on disk   the newest checkpoint: every page of every tree (btree_check.c), blobs, kept checkpoints; the
  *             space map has exactly these, plus the dead ones; what is used twice or not at all is told
  *   as read   that state with the log replayed: rows decode, have the key they are under, every index
- *             has an entry for each row and no more                                                */
+ *             has an entry for each row and no more */
 #include "oltp/db.h"
 
 #include <stdlib.h>
@@ -25,7 +25,8 @@ static void say(struct verifying *v, const char *what, const char *about)
     if (v->report != NULL) buf_printf(v->report, "%s: %s%s\n", v->db->pager.path, about, what);
 }
 
-static enum status check_trees(struct verifying *v, const struct version *of, uint64_t *seen, struct fault *f)
+static enum status check_trees(struct verifying *v, const struct version *of, uint64_t *seen,
+                               struct fault *f)
 {
     enum status st = ST_OK;
 
@@ -37,7 +38,8 @@ static enum status check_trees(struct verifying *v, const struct version *of, ui
             uint32_t number = tree_number(i + 1, ix == 0 ? 0 : tb->schema.indexes[ix - 1].id);
             struct tree_walk walk = {.seen = seen, .report = v->report};
 
-            st = tree_check(&v->db->pager, &of->trees[slot], number, atomic_load(&of->epoch), &walk, f);
+            st = tree_check(&v->db->pager, &of->trees[slot], number, atomic_load(&of->epoch), &walk,
+                            f);
             v->out->problems += walk.problems;
             v->out->pages += walk.leaves + walk.inners + walk.overflow;
             v->out->trees++;
@@ -54,7 +56,7 @@ static void mark(struct verifying *v, uint32_t page, const char *what)
     v->seen[page / 64] |= bit;
 }
 
-/* The space map against what was met: nothing used that is free, nothing lost.                      */
+/* The space map against what was met: nothing used that is free, nothing lost. */
 static enum status check_space(struct verifying *v, const struct checkpoint *c, struct fault *f)
 {
     struct oltp *db = v->db;
@@ -63,11 +65,15 @@ static enum status check_space(struct verifying *v, const struct checkpoint *c, 
     uint32_t *pages = NULL, pages_of_file = atomic_load(&db->pager.pages);
     size_t n = 0;
     uint64_t lost = 0, stray = 0;
-    enum status st = c->catalog_page != 0 ? blob_read(&db->pager, c->catalog_page, &blob, &pages, &n, f) : ST_OK;
+    enum status st =
+        c->catalog_page != 0 ? blob_read(&db->pager, c->catalog_page, &blob, &pages, &n, f) : ST_OK;
 
-    for (size_t i = 0; i < n; i++) mark(v, pages[i], "a catalogue page");
-    for (size_t i = 0; i < db->blob_count; i++) mark(v, db->blob_pages[i], "a space map page");
-    for (size_t i = 0; i < s->dead_count; i++) mark(v, s->dead[i].page, "a dead page");
+    for (size_t i = 0; i < n; i++)
+        mark(v, pages[i], "a catalogue page");
+    for (size_t i = 0; i < db->blob_count; i++)
+        mark(v, db->blob_pages[i], "a space map page");
+    for (size_t i = 0; i < s->dead_count; i++)
+        mark(v, s->dead[i].page, "a dead page");
     v->seen[0] |= 3;
     for (uint32_t i = 0; i < pages_of_file; i++) {
         bool used = s->used[i / 64] >> (i % 64) & 1, met = v->seen[i / 64] >> (i % 64) & 1;
@@ -87,13 +93,17 @@ static enum status check_meta_rest(struct verifying *v, struct fault *f)
     uint8_t page[OLTP_PAGE_SIZE];
 
     for (unsigned slot = 0; slot < 2; slot++) {
-        enum status st = file_read(v->db->pager.file, (uint64_t)slot * OLTP_PAGE_SIZE, page, sizeof page, f);
+        enum status st =
+            file_read(v->db->pager.file, (uint64_t)slot * OLTP_PAGE_SIZE, page, sizeof page, f);
         bool zeros = true;
 
         if (st != ST_OK) return st;
-        for (size_t i = META_SIZE; i < sizeof page; i++) zeros &= page[i] == 0;
-        if (!zeros) say(v, " is not zero after its fields", slot == 0 ? "meta page 0" : "meta page 1");
-        if (v->db->meta_damaged[slot]) say(v, " is damaged", slot == 0 ? "meta page 0" : "meta page 1");
+        for (size_t i = META_SIZE; i < sizeof page; i++)
+            zeros &= page[i] == 0;
+        if (!zeros)
+            say(v, " is not zero after its fields", slot == 0 ? "meta page 0" : "meta page 1");
+        if (v->db->meta_damaged[slot])
+            say(v, " is damaged", slot == 0 ? "meta page 0" : "meta page 1");
     }
     return ST_OK;
 }
@@ -120,8 +130,8 @@ static enum status check_row(void *ctx, struct bytes key, struct bytes row)
 
         st = index_entry_key(v->tb, ix, v->values, key, &v->entry, &prefix, &has_null, &f);
         if (st == ST_OK)
-            st = tree_get(&v->db->pager, &v->t->trees[v->tb->index[ix]], v->entry.data, v->entry.size, v->t->hazard,
-                          &v->t->big, &none, &f);
+            st = tree_get(&v->db->pager, &v->t->trees[v->tb->index[ix]], v->entry.data,
+                          v->entry.size, v->t->hazard, &v->t->big, &none, &f);
         if (st == ST_NOMEM) return st;
         if (st != ST_OK) say(v, ": a row without its index entry", s->name);
     }
@@ -144,10 +154,12 @@ static enum status check_tables(struct verifying *v, struct fault *f)
         for (unsigned ix = 0; ix < tb->schema.index_count; ix++) {
             v->out->index_entries += v->t->trees[tb->index[ix]].count;
             if (v->t->trees[tb->index[ix]].count != v->t->trees[tb->primary].count)
-                say(v, ": an index with more or fewer entries than its table has rows", tb->schema.name);
+                say(v, ": an index with more or fewer entries than its table has rows",
+                    tb->schema.name);
         }
         if (v->db->o.progress.step != NULL)
-            v->db->o.progress.step(v->db->o.progress.ctx, tb->schema.name, i + 1, v->t->catalog->table_count);
+            v->db->o.progress.step(v->db->o.progress.ctx, tb->schema.name, i + 1,
+                                   v->t->catalog->table_count);
     }
     return st;
 }
@@ -155,7 +167,8 @@ static enum status check_tables(struct verifying *v, struct fault *f)
 enum status oltp_verify(struct io *io, const char *dir, const char *wal_dir, struct oltp_check *out,
                         struct buf *report, struct oltp_progress progress, struct fault *f)
 {
-    struct oltp_options o = {.read_only = true, .wal_dir = wal_dir, .progress = progress, .holder = "verify"};
+    struct oltp_options o = {
+        .read_only = true, .wal_dir = wal_dir, .progress = progress, .holder = "verify"};
     struct verifying v = {.out = out, .report = report};
     struct checkpoint base;
     enum status st;
@@ -166,7 +179,8 @@ enum status oltp_verify(struct io *io, const char *dir, const char *wal_dir, str
     base = v.db->newest;
     v.seen = calloc(((size_t)atomic_load(&v.db->pager.pages) + 63) / 64, sizeof *v.seen);
     v.values = malloc(COLUMNS_MAX * sizeof *v.values);
-    if (v.seen == NULL || v.values == NULL) st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory to verify");
+    if (v.seen == NULL || v.values == NULL)
+        st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory to verify");
     if (st == ST_OK) st = check_meta_rest(&v, f);
     if (st == ST_OK) st = check_trees(&v, atomic_load(&v.db->current), v.seen, f);
     if (st == ST_OK) st = space_load(v.db, &base, f);
@@ -184,12 +198,13 @@ enum status oltp_verify(struct io *io, const char *dir, const char *wal_dir, str
     buf_free(&v.entry);
     (void)oltp_close(v.db, NULL);
     if (st == ST_OK && out->problems > 0)
-        return fault_set(f, ST_CORRUPT, dir, FAULT_NO_OFFSET, "%llu problems found", (unsigned long long)out->problems);
+        return fault_set(f, ST_CORRUPT, dir, FAULT_NO_OFFSET, "%llu problems found",
+                         (unsigned long long)out->problems);
     return st;
 }
 
-enum status oltp_tree_stats(struct oltp_txn *t, uint32_t table, uint32_t index, struct oltp_tree_stats *out,
-                            struct fault *f)
+enum status oltp_tree_stats(struct oltp_txn *t, uint32_t table, uint32_t index,
+                            struct oltp_tree_stats *out, struct fault *f)
 {
     const struct table *tb = table_of(t, table);
     uint32_t slot;
@@ -200,9 +215,13 @@ enum status oltp_tree_stats(struct oltp_txn *t, uint32_t table, uint32_t index, 
     slot = tb->primary;
     for (unsigned i = 0; index != 0 && i < tb->schema.index_count; i++)
         if (tb->schema.indexes[i].id == index) slot = tb->index[i];
-    st = tree_check(&t->db->pager, &t->trees[slot], tree_number(table, index), UINT64_MAX, &walk, f);
-    *out = (struct oltp_tree_stats){.entries = walk.entries, .leaves = walk.leaves, .inners = walk.inners,
-                                    .overflow_pages = walk.overflow, .depth = t->trees[slot].depth,
+    st =
+        tree_check(&t->db->pager, &t->trees[slot], tree_number(table, index), UINT64_MAX, &walk, f);
+    *out = (struct oltp_tree_stats){.entries = walk.entries,
+                                    .leaves = walk.leaves,
+                                    .inners = walk.inners,
+                                    .overflow_pages = walk.overflow,
+                                    .depth = t->trees[slot].depth,
                                     .bytes_used = walk.bytes_used};
     out->fill = walk.leaves > 0 ? (double)walk.bytes_used / ((double)walk.leaves * PAGE_BODY) : 0;
     return st;

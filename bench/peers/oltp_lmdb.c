@@ -1,6 +1,6 @@
 /* LMDB behind the row store's workloads: integer keys, read transactions reset and renewed.
  * peer-libs: -llmdb -lpthread -lm
- * peer-package: liblmdb-dev                                                                       */
+ * peer-package: liblmdb-dev */
 #include <lmdb.h>
 
 #include "bench/common/peer.h"
@@ -9,7 +9,11 @@
 static MDB_env *env;
 static MDB_dbi dbi;
 
-struct session { MDB_txn *write, *read; MDB_cursor *cursor; int append; };
+struct session {
+    MDB_txn *write, *read;
+    MDB_cursor *cursor;
+    int append;
+};
 
 static void ck(int rc, const char *what)
 {
@@ -73,7 +77,10 @@ static void put(void *p, uint64_t key, const char *value)
     ck(mdb_put(s->write, dbi, &k, &v, s->append ? MDB_APPEND : 0), "put");
 }
 
-static void commit(void *p) { ck(mdb_txn_commit(((struct session *)p)->write), "commit"); }
+static void commit(void *p)
+{
+    ck(mdb_txn_commit(((struct session *)p)->write), "commit");
+}
 
 static void read_begin(void *p)
 {
@@ -82,7 +89,10 @@ static void read_begin(void *p)
     ck(mdb_txn_renew(s->read), "renew");
 }
 
-static void read_end(void *p) { mdb_txn_reset(((struct session *)p)->read); }
+static void read_end(void *p)
+{
+    mdb_txn_reset(((struct session *)p)->read);
+}
 
 static int get(void *p, uint64_t key, char *value)
 {
@@ -112,7 +122,8 @@ static uint64_t scan(void *p, uint64_t from, uint64_t n, uint64_t *sum)
 
 int main(void)
 {
-    const struct kv_ops ops = {open_store, close_store, session, session_end, begin, put, commit, read_begin, read_end, get, scan};
+    const struct kv_ops ops = {open_store, close_store, session,  session_end, begin, put,
+                               commit,     read_begin,  read_end, get,         scan};
     char line[2048], reply[256];
 
     peer_ready(MDB_VERSION_STRING);

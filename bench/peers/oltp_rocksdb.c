@@ -1,6 +1,6 @@
 /* RocksDB behind the row store's workloads, through its C interface.
  * peer-libs: -lrocksdb -lpthread -lm
- * peer-package: librocksdb-dev                                                                    */
+ * peer-package: librocksdb-dev */
 #include <rocksdb/c.h>
 
 #include "bench/common/peer.h"
@@ -56,10 +56,23 @@ static void close_store(void)
     rocksdb_flushoptions_destroy(f);
 }
 
-static void *session(void) { return rocksdb_writebatch_create(); }
-static void session_end(void *s) { rocksdb_writebatch_destroy(s); }
-static void begin(void *s, int append) { (void)append; rocksdb_writebatch_clear(s); }
-static void nothing(void *s) { (void)s; }
+static void *session(void)
+{
+    return rocksdb_writebatch_create();
+}
+static void session_end(void *s)
+{
+    rocksdb_writebatch_destroy(s);
+}
+static void begin(void *s, int append)
+{
+    (void)append;
+    rocksdb_writebatch_clear(s);
+}
+static void nothing(void *s)
+{
+    (void)s;
+}
 
 static void put(void *s, uint64_t key, const char *value)
 {
@@ -103,12 +116,14 @@ static uint64_t scan(void *s, uint64_t from, uint64_t n, uint64_t *sum)
 
     (void)s;
     big_endian(from, k);
-    for (rocksdb_iter_seek(it, k, 8); rocksdb_iter_valid(it) && count < n; rocksdb_iter_next(it), count++) {
+    for (rocksdb_iter_seek(it, k, 8); rocksdb_iter_valid(it) && count < n;
+         rocksdb_iter_next(it), count++) {
         size_t size;
         uint64_t key;
 
         memcpy(&key, rocksdb_iter_key(it, &size), 8);
-        *sum += __builtin_bswap64(key) + ((const unsigned char *)rocksdb_iter_value(it, &size))[KV_VALUE - 1];
+        *sum += __builtin_bswap64(key) +
+                ((const unsigned char *)rocksdb_iter_value(it, &size))[KV_VALUE - 1];
     }
     rocksdb_iter_destroy(it);
     return count;
@@ -116,7 +131,8 @@ static uint64_t scan(void *s, uint64_t from, uint64_t n, uint64_t *sum)
 
 int main(void)
 {
-    const struct kv_ops ops = {open_store, close_store, session, session_end, begin, put, commit, nothing, nothing, get, scan};
+    const struct kv_ops ops = {open_store, close_store, session, session_end, begin, put,
+                               commit,     nothing,     nothing, get,         scan};
     char line[2048], reply[256];
 
     peer_ready("RocksDB");

@@ -1,6 +1,6 @@
 /* SQLite behind the row store's workloads: WAL mode, prepared statements, a rowid table.
  * peer-libs: -lsqlite3 -lpthread -lm
- * peer-package: libsqlite3-dev                                                                    */
+ * peer-package: libsqlite3-dev */
 #include <sqlite3.h>
 
 #include "bench/common/peer.h"
@@ -10,7 +10,10 @@ static char path[2048];
 static int relaxed;
 static long cache_mb;
 
-struct session { sqlite3 *db; sqlite3_stmt *put, *get, *scan, *begin, *commit; };
+struct session {
+    sqlite3 *db;
+    sqlite3_stmt *put, *get, *scan, *begin, *commit;
+};
 
 static void ck(int rc, sqlite3 *db, const char *what)
 {
@@ -30,18 +33,29 @@ static void *session(void)
     struct session *s = calloc(1, sizeof *s);
     char pragmas[300];
 
-    ck(sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL), s->db, "open");
+    ck(sqlite3_open_v2(path, &s->db,
+                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL),
+       s->db, "open");
     sqlite3_busy_timeout(s->db, 60000);
-    snprintf(pragmas, sizeof pragmas,
-             "PRAGMA journal_mode=WAL;PRAGMA synchronous=%s;PRAGMA cache_size=-%ld;PRAGMA mmap_size=%ld;"
-             "CREATE TABLE IF NOT EXISTS t(k INTEGER PRIMARY KEY, v BLOB)",
-             relaxed ? "NORMAL" : "FULL", cache_mb * 1024, cache_mb * 2 << 20);
+    snprintf(
+        pragmas, sizeof pragmas,
+        "PRAGMA journal_mode=WAL;PRAGMA synchronous=%s;PRAGMA cache_size=-%ld;PRAGMA mmap_size=%ld;"
+        "CREATE TABLE IF NOT EXISTS t(k INTEGER PRIMARY KEY, v BLOB)",
+        relaxed ? "NORMAL" : "FULL", cache_mb * 1024, cache_mb * 2 << 20);
     ck(sqlite3_exec(s->db, pragmas, NULL, NULL, NULL), s->db, "pragmas");
-    ck(sqlite3_prepare_v3(s->db, "INSERT OR REPLACE INTO t VALUES(?1,?2)", -1, SQLITE_PREPARE_PERSISTENT, &s->put, NULL), s->db, "put");
-    ck(sqlite3_prepare_v3(s->db, "SELECT v FROM t WHERE k=?1", -1, SQLITE_PREPARE_PERSISTENT, &s->get, NULL), s->db, "get");
-    ck(sqlite3_prepare_v3(s->db, "SELECT k,v FROM t WHERE k>=?1 ORDER BY k LIMIT ?2", -1, SQLITE_PREPARE_PERSISTENT, &s->scan, NULL), s->db, "scan");
-    ck(sqlite3_prepare_v3(s->db, "BEGIN IMMEDIATE", -1, SQLITE_PREPARE_PERSISTENT, &s->begin, NULL), s->db, "begin");
-    ck(sqlite3_prepare_v3(s->db, "COMMIT", -1, SQLITE_PREPARE_PERSISTENT, &s->commit, NULL), s->db, "commit");
+    ck(sqlite3_prepare_v3(s->db, "INSERT OR REPLACE INTO t VALUES(?1,?2)", -1,
+                          SQLITE_PREPARE_PERSISTENT, &s->put, NULL),
+       s->db, "put");
+    ck(sqlite3_prepare_v3(s->db, "SELECT v FROM t WHERE k=?1", -1, SQLITE_PREPARE_PERSISTENT,
+                          &s->get, NULL),
+       s->db, "get");
+    ck(sqlite3_prepare_v3(s->db, "SELECT k,v FROM t WHERE k>=?1 ORDER BY k LIMIT ?2", -1,
+                          SQLITE_PREPARE_PERSISTENT, &s->scan, NULL),
+       s->db, "scan");
+    ck(sqlite3_prepare_v3(s->db, "BEGIN IMMEDIATE", -1, SQLITE_PREPARE_PERSISTENT, &s->begin, NULL),
+       s->db, "begin");
+    ck(sqlite3_prepare_v3(s->db, "COMMIT", -1, SQLITE_PREPARE_PERSISTENT, &s->commit, NULL), s->db,
+       "commit");
     return s;
 }
 
@@ -75,9 +89,21 @@ static void close_store(void)
     sqlite3_close(db);
 }
 
-static void begin(void *p, int append) { struct session *s = p; (void)append; step(s, s->begin); }
-static void commit(void *p) { struct session *s = p; step(s, s->commit); }
-static void nothing(void *p) { (void)p; }
+static void begin(void *p, int append)
+{
+    struct session *s = p;
+    (void)append;
+    step(s, s->begin);
+}
+static void commit(void *p)
+{
+    struct session *s = p;
+    step(s, s->commit);
+}
+static void nothing(void *p)
+{
+    (void)p;
+}
 
 static void put(void *p, uint64_t key, const char *value)
 {
@@ -108,14 +134,16 @@ static uint64_t scan(void *p, uint64_t from, uint64_t n, uint64_t *sum)
     sqlite3_bind_int64(s->scan, 1, (sqlite3_int64)from);
     sqlite3_bind_int64(s->scan, 2, (sqlite3_int64)n);
     for (; sqlite3_step(s->scan) == SQLITE_ROW; count++)
-        *sum += (uint64_t)sqlite3_column_int64(s->scan, 0) + ((const unsigned char *)sqlite3_column_blob(s->scan, 1))[KV_VALUE - 1];
+        *sum += (uint64_t)sqlite3_column_int64(s->scan, 0) +
+                ((const unsigned char *)sqlite3_column_blob(s->scan, 1))[KV_VALUE - 1];
     sqlite3_reset(s->scan);
     return count;
 }
 
 int main(void)
 {
-    const struct kv_ops ops = {open_store, close_store, session, session_end, begin, put, commit, nothing, nothing, get, scan};
+    const struct kv_ops ops = {open_store, close_store, session, session_end, begin, put,
+                               commit,     nothing,     nothing, get,         scan};
     char line[2048], reply[256];
 
     sqlite3_config(SQLITE_CONFIG_MULTITHREAD);

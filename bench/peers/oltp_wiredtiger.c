@@ -1,6 +1,6 @@
 /* WiredTiger behind the row store's workloads: row store, log on, snapshot isolation.
  * peer-libs: -lwiredtiger -lpthread -lm
- * peer-package: libwiredtiger-dev                                                                 */
+ * peer-package: libwiredtiger-dev */
 #include <wiredtiger.h>
 
 #include "bench/common/peer.h"
@@ -8,7 +8,10 @@
 
 static WT_CONNECTION *conn;
 
-struct session { WT_SESSION *s; WT_CURSOR *c; };
+struct session {
+    WT_SESSION *s;
+    WT_CURSOR *c;
+};
 
 static void ck(int rc, const char *what)
 {
@@ -22,13 +25,16 @@ static void open_store(const char *dir, int relaxed, long mb)
     char config[400];
     WT_SESSION *s;
 
-    snprintf(config, sizeof config,
-             "create,cache_size=%ldMB,log=(enabled=true,archive=true),transaction_sync=(enabled=%s),"
-             "checkpoint=(wait=60,log_size=2GB)",
-             mb * 2, relaxed ? "false" : "true,method=fsync");
+    snprintf(
+        config, sizeof config,
+        "create,cache_size=%ldMB,log=(enabled=true,archive=true),transaction_sync=(enabled=%s),"
+        "checkpoint=(wait=60,log_size=2GB)",
+        mb * 2, relaxed ? "false" : "true,method=fsync");
     ck(wiredtiger_open(dir, NULL, config, &conn), "open");
     ck(conn->open_session(conn, NULL, NULL, &s), "session");
-    ck(s->create(s, "table:t", "key_format=Q,value_format=u,leaf_page_max=16KB,allocation_size=4KB"), "create");
+    ck(s->create(s, "table:t",
+                 "key_format=Q,value_format=u,leaf_page_max=16KB,allocation_size=4KB"),
+       "create");
     s->close(s, NULL);
 }
 
@@ -58,8 +64,16 @@ static void session_end(void *p)
     free(s);
 }
 
-static void begin(void *p, int append) { struct session *s = p; (void)append; ck(s->s->begin_transaction(s->s, NULL), "begin"); }
-static void nothing(void *p) { (void)p; }
+static void begin(void *p, int append)
+{
+    struct session *s = p;
+    (void)append;
+    ck(s->s->begin_transaction(s->s, NULL), "begin");
+}
+static void nothing(void *p)
+{
+    (void)p;
+}
 
 static void commit(void *p)
 {
@@ -117,7 +131,8 @@ static uint64_t scan(void *p, uint64_t from, uint64_t n, uint64_t *sum)
 
 int main(void)
 {
-    const struct kv_ops ops = {open_store, close_store, session, session_end, begin, put, commit, nothing, nothing, get, scan};
+    const struct kv_ops ops = {open_store, close_store, session, session_end, begin, put,
+                               commit,     nothing,     nothing, get,         scan};
     char line[2048], reply[256];
 
     peer_ready(WIREDTIGER_VERSION_STRING);

@@ -11,7 +11,7 @@
  *   range COUNT N                ranges of 100 rows, rows a second
  *   full N                       full scan, rows a second
  *   ycsb a|b|c|e|f THREADS SECONDS N     operations a second, zipf 0.99
- * Valid C and C++.                                                                                */
+ * Valid C and C++. */
 #ifndef SEAM_BENCH_PEERS_OLTP_WORK_H
 #define SEAM_BENCH_PEERS_OLTP_WORK_H
 

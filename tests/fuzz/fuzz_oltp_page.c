@@ -22,7 +22,8 @@ static void read_page(const uint8_t *page)
 
         sum += page_find(page, key, n, &exact);
         if (page_kind(page) == PAGE_LEAF && !c.big)
-            for (uint32_t b = 0; b < c.size; b++) sum += c.value[b];
+            for (uint32_t b = 0; b < c.size; b++)
+                sum += c.value[b];
     }
 }
 
@@ -42,7 +43,8 @@ static void open_file(const uint8_t *data, size_t size)
     struct oltp_salvaged out;
     struct buf text = {0};
 
-    if (io_mkdir(io, "d/oltp", NULL) == ST_OK && file_open(io, "d/oltp/pages", FILE_WRITE | FILE_CREATE, &file, NULL) == ST_OK &&
+    if (io_mkdir(io, "d/oltp", NULL) == ST_OK &&
+        file_open(io, "d/oltp/pages", FILE_WRITE | FILE_CREATE, &file, NULL) == ST_OK &&
         file_write(file, 0, data, size, NULL) == ST_OK) {
         (void)!oltp_verify(io, "d/oltp", "d/wal", &check, &text, (struct oltp_progress){0}, NULL);
         (void)!oltp_salvage(io, "d/oltp", NULL, no_row, NULL, &out, &text, NULL);
@@ -71,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 /* A small database's page file, as the sample to mutate. */
 static size_t sample(uint8_t *out, size_t max)
 {
-    static const char json[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"int64\"},"
+    static const char json[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{"
+                               "\"name\":\"k\",\"type\":\"int64\"},"
                                "{\"name\":\"v\",\"type\":\"text\"}]}";
     struct io_sim *sim = io_sim_new(1);
     struct io *io = io_sim_io(sim);
@@ -82,14 +85,16 @@ static size_t sample(uint8_t *out, size_t max)
     uint32_t table = 0;
     size_t size = 0;
 
-    if (oltp_open(io, "d/oltp", &o, &db, NULL) != ST_OK || oltp_write_begin(db, &t, NULL) != ST_OK) exit(1);
+    if (oltp_open(io, "d/oltp", &o, &db, NULL) != ST_OK || oltp_write_begin(db, &t, NULL) != ST_OK)
+        exit(1);
     if (oltp_create_table_json(t, json, sizeof json - 1, &table, NULL) != ST_OK) exit(1);
     for (int i = 0; i < 200; i++) {
         struct value v[2] = {v_int(i), v_str("some words of a row")};
 
         if (oltp_put(t, table, v, NULL) != ST_OK) exit(1);
     }
-    if (oltp_commit(t, OLTP_DURABLE, NULL, NULL) != ST_OK || oltp_checkpoint(db, NULL) != ST_OK) exit(1);
+    if (oltp_commit(t, OLTP_DURABLE, NULL, NULL) != ST_OK || oltp_checkpoint(db, NULL) != ST_OK)
+        exit(1);
     (void)!oltp_close(db, NULL);
     if (io_read_all(io, "d/oltp/pages", max, &file, NULL) == ST_OK) {
         size = file.size;
@@ -112,12 +117,17 @@ int main(int argc, char **argv)
         size_t pages = size / OLTP_PAGE_SIZE, page = 2 + rng_below(&r, pages - 2);
 
         memcpy(bad, good + page * OLTP_PAGE_SIZE, OLTP_PAGE_SIZE);
-        for (int k = 0; k < 4; k++) bad[rng_below(&r, OLTP_PAGE_SIZE)] ^= (uint8_t)rng_u64(&r);
+        for (int k = 0; k < 4; k++)
+            bad[rng_below(&r, OLTP_PAGE_SIZE)] ^= (uint8_t)rng_u64(&r);
         LLVMFuzzerTestOneInput(bad, OLTP_PAGE_SIZE);
         if (i % 20 != 0) continue;
-        memcpy(bad, good, size); /* a whole file, its damaged page resealed so that it is believed */
-        for (int k = 0; k < 4; k++) bad[page * OLTP_PAGE_SIZE + 4 + rng_below(&r, k < 2 ? 60 : OLTP_PAGE_SIZE - 4)] ^= (uint8_t)rng_u64(&r);
-        page_seal(bad + page * OLTP_PAGE_SIZE, get_u64(good + page * OLTP_PAGE_SIZE + PAGE_FILE_ID), 9);
+        memcpy(bad, good,
+               size); /* a whole file, its damaged page resealed so that it is believed */
+        for (int k = 0; k < 4; k++)
+            bad[page * OLTP_PAGE_SIZE + 4 + rng_below(&r, k < 2 ? 60 : OLTP_PAGE_SIZE - 4)] ^=
+                (uint8_t)rng_u64(&r);
+        page_seal(bad + page * OLTP_PAGE_SIZE, get_u64(good + page * OLTP_PAGE_SIZE + PAGE_FILE_ID),
+                  9);
         LLVMFuzzerTestOneInput(bad, size);
     }
     printf("%d runs\n", runs);

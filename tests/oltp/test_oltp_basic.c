@@ -1,4 +1,4 @@
-/* The front door, feature by feature.                                                              */
+/* The front door, feature by feature. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,7 +13,9 @@ static const char products[] =
     "\"indexes\":[{\"name\":\"by_sku\",\"columns\":[\"sku\"],\"unique\":true},"
     "{\"name\":\"by_price\",\"columns\":[\"price\"]}]}";
 
-struct place { char oltp[700], wal[700]; };
+struct place {
+    char oltp[700], wal[700];
+};
 
 static struct place place_of(const char *base)
 {
@@ -92,7 +94,8 @@ static int64_t price_of(struct oltp *db, uint32_t table, int64_t id)
     return price;
 }
 
-static void put_one(struct oltp *db, uint32_t table, int64_t id, const char *sku, int64_t price, struct oltp_commit *c)
+static void put_one(struct oltp *db, uint32_t table, int64_t id, const char *sku, int64_t price,
+                    struct oltp_commit *c)
 {
     struct oltp_txn *t = NULL;
     struct fault f = {0};
@@ -174,9 +177,11 @@ static void test_unique_index_refuses_and_indexes_follow(void)
         r.lower = r.upper = (struct bytes){key.data, key.size};
         r.upper_included = true;
         ASSERT_OK(oltp_cursor_open(t, id, by_price, &r, 0, &c, &f), &f);
-        while (oltp_cursor_next(c, &row, &f) == ST_OK) n++;
+        while (oltp_cursor_next(c, &row, &f) == ST_OK)
+            n++;
         ck_assert_int_eq(n, 3);
-        while (oltp_cursor_prev(c, &row, &f) == ST_OK) n--;
+        while (oltp_cursor_prev(c, &row, &f) == ST_OK)
+            n--;
         ck_assert_int_eq(n, 0);
         oltp_cursor_close(c);
         buf_free(&key);
@@ -227,7 +232,8 @@ static void test_snapshot_does_not_move(void)
     put_one(db, id, 1, "s", 1, &c);
     ASSERT_OK(oltp_read_begin(db, &r, &f), &f);
     ck_assert_uint_eq(oltp_txn_lsn(r), c.lsn);
-    for (int i = 2; i < 300; i++) put_one(db, id, 1, "s", i, &last);
+    for (int i = 2; i < 300; i++)
+        put_one(db, id, 1, "s", i, &last);
     for (int i = 0; i < 5; i++) {
         struct value price;
 
@@ -465,7 +471,8 @@ static void test_as_of_a_time_and_retention_by_age(void)
     ck_assert_uint_eq(kept[0].lsn, c[6].lsn);
     free(kept);
     for (int i = 6; i < 10; i++) {
-        struct oltp_options r = {.wal_dir = p.wal, .read_only = true, .as_of_us = c[i].wall_us + 500000};
+        struct oltp_options r = {
+            .wal_dir = p.wal, .read_only = true, .as_of_us = c[i].wall_us + 500000};
 
         ASSERT_OK(oltp_open(io_posix(), p.oltp, &r, &then, &f), &f);
         ck_assert_int_eq(price_of(then, id, 1), i + 1);
@@ -474,7 +481,8 @@ static void test_as_of_a_time_and_retention_by_age(void)
         ck_assert_uint_eq(lsn, c[i].lsn);
         ck_assert_int_eq(at, c[i].wall_us);
     }
-    ASSERT_STATUS(oltp_lsn_at(io_posix(), p.oltp, p.wal, c[5].wall_us, &lsn, &at, &f), ST_NOT_FOUND);
+    ASSERT_STATUS(oltp_lsn_at(io_posix(), p.oltp, p.wal, c[5].wall_us, &lsn, &at, &f),
+                  ST_NOT_FOUND);
     fault_clear(&f);
     o = (struct oltp_options){.wal_dir = p.wal, .read_only = true, .as_of = c[3].lsn};
     ASSERT_STATUS(oltp_open(io_posix(), p.oltp, &o, &then, &f), ST_NOT_FOUND);
@@ -505,8 +513,10 @@ static void test_outbox_events_share_the_fate_of_their_transaction(void)
         ASSERT_OK(oltp_savepoint(t, &save, &f), &f);
         ASSERT_OK(oltp_outbox_put(t, "order", order, "never", body, &f), &f);
         ASSERT_OK(oltp_rollback_to(t, save, &f), &f);
-        if (give_up) oltp_end(t);
-        else ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+        if (give_up)
+            oltp_end(t);
+        else
+            ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
     }
     ASSERT_OK(wal_reader_open(io_posix(), p.wal, from, 0, &r, &f), &f);
     while (wal_reader_next(r, &rec, &f) == ST_OK) {
@@ -549,4 +559,7 @@ static const struct named_test tests[] = {
     T(test_columns_come_and_go),
 };
 
-int main(int argc, char **argv) { return run_tests("oltp", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("oltp", tests, ARRAY_LEN(tests), argc, argv);
+}

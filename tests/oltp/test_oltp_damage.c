@@ -2,7 +2,7 @@
  * Method: flip bytes of the page file (all of the meta pages' fields and every page's header, and a seeded sample of
  *         the rest), truncate it, misplace pages; open, read and verify: the right answer or ST_CORRUPT with file
  *         and offset. Salvage then brings back every row that no damaged page held. Clone, vacuum and dump are
- *         tried on the same data.                                                                  */
+ *         tried on the same data. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,14 +14,17 @@
 enum { ROWS = 900 };
 
 static const char table_json[] =
-    "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"int64\"},"
+    "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":"
+    "\"int64\"},"
     "{\"name\":\"v\",\"type\":\"text\"}],\"indexes\":[{\"name\":\"by_v\",\"columns\":[\"v\"]}]}";
 
 static size_t body(char *out, int k)
 {
-    size_t n = k % 100 == 99 ? 20000 : 60 + (size_t)(k * 37 % 120); /* some rows hang in overflow pages */
+    size_t n =
+        k % 100 == 99 ? 20000 : 60 + (size_t)(k * 37 % 120); /* some rows hang in overflow pages */
 
-    for (size_t i = 0; i < n; i++) out[i] = (char)('a' + (k + (int)i) % 26);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)('a' + (k + (int)i) % 26);
     return n;
 }
 
@@ -55,7 +58,10 @@ static uint32_t fill(struct io *io, lsn_t *lsn, bool checkpoint)
 /* Reads every row; ST_OK only when all are there and right. */
 static enum status read_all(struct io *io, const char *dir, uint32_t table)
 {
-    struct oltp_options o = {.wal_dir = "d/wal", .read_only = true, .cache_bytes = OLTP_CACHE_MIN, .private_bytes = 4 << 20};
+    struct oltp_options o = {.wal_dir = "d/wal",
+                             .read_only = true,
+                             .cache_bytes = OLTP_CACHE_MIN,
+                             .private_bytes = 4 << 20};
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
     struct oltp_cursor *c = NULL;
@@ -72,14 +78,18 @@ static enum status read_all(struct io *io, const char *dir, uint32_t table)
         size_t n = body(text, k);
 
         st = row_decode(oltp_schema(t, table), row.row.data, row.row.size, v, &f);
-        if (st == ST_OK) ck_assert_msg(v[0].i == k && v[1].len == (k % 100 == 99 ? 900 : n) && memcmp(v[1].s, text, v[1].len) == 0, "row %d is wrong", k);
+        if (st == ST_OK)
+            ck_assert_msg(v[0].i == k && v[1].len == (k % 100 == 99 ? 900 : n) &&
+                              memcmp(v[1].s, text, v[1].len) == 0,
+                          "row %d is wrong", k);
         k++;
     }
     if (st == ST_END) {
         ck_assert_int_eq(k, ROWS);
         st = ST_OK;
     }
-    if (st == ST_CORRUPT) ck_assert_msg(f.where[0] != '\0' && f.why[0] != '\0', "a fault without place or reason");
+    if (st == ST_CORRUPT)
+        ck_assert_msg(f.where[0] != '\0' && f.why[0] != '\0', "a fault without place or reason");
     oltp_cursor_close(c);
     oltp_end(t);
     (void)oltp_close(db, NULL);
@@ -112,9 +122,11 @@ static void flip_one(struct io_sim *sim, uint32_t table, uint64_t at, uint8_t ma
 
     ck_assert(io_sim_flip(sim, "d/oltp/pages", at, mask));
     st = read_all(io, "d/oltp", table);
-    ck_assert_msg(st == ST_OK || st == ST_CORRUPT || st == ST_UNSUPPORTED, "byte %llu: read: %s", (unsigned long long)at, status_name(st));
+    ck_assert_msg(st == ST_OK || st == ST_CORRUPT || st == ST_UNSUPPORTED, "byte %llu: read: %s",
+                  (unsigned long long)at, status_name(st));
     st = verify(io);
-    ck_assert_msg(st == ST_OK || st == ST_CORRUPT || st == ST_UNSUPPORTED, "byte %llu: verify: %s", (unsigned long long)at, status_name(st));
+    ck_assert_msg(st == ST_OK || st == ST_CORRUPT || st == ST_UNSUPPORTED, "byte %llu: verify: %s",
+                  (unsigned long long)at, status_name(st));
     *found += st != ST_OK;
     ck_assert(io_sim_flip(sim, "d/oltp/pages", at, mask));
 }
@@ -129,17 +141,20 @@ static void test_flipped_bytes_are_found(void)
 
     rng_seed(&r, test_seed());
     ASSERT_OK(verify(io_sim_io(sim)), NULL);
-    for (uint64_t at = 0; at < 512; at += (uint64_t)(100 / test_scale(50))) /* the meta pages: always seen */
+    for (uint64_t at = 0; at < 512;
+         at += (uint64_t)(100 / test_scale(50))) /* the meta pages: always seen */
         for (int slot = 0; slot < 2; slot++) {
             int before = found;
 
             flip_one(sim, table, (uint64_t)slot * OLTP_PAGE_SIZE + at, 0x10, &found);
-            ck_assert_msg(found == before + 1, "byte %llu of meta page %d was not checked", (unsigned long long)at, slot);
+            ck_assert_msg(found == before + 1, "byte %llu of meta page %d was not checked",
+                          (unsigned long long)at, slot);
             used++;
         }
     for (int i = 0; i < test_scale(400); i++) {
         uint64_t page = 2 + rng_below(&r, size / OLTP_PAGE_SIZE - 2);
-        uint64_t at = page * OLTP_PAGE_SIZE + (i % 2 == 0 ? rng_below(&r, 56) : rng_below(&r, OLTP_PAGE_SIZE));
+        uint64_t at = page * OLTP_PAGE_SIZE +
+                      (i % 2 == 0 ? rng_below(&r, 56) : rng_below(&r, OLTP_PAGE_SIZE));
 
         flip_one(sim, table, at, (uint8_t)(1u << rng_below(&r, 8)), &found);
     }
@@ -163,7 +178,8 @@ static void test_truncation_is_found(void)
         ASSERT_OK(file_truncate(file, cut, NULL), NULL);
         file_close(file);
         st = read_all(io, "d/oltp", table);
-        ck_assert_msg(st == ST_OK || st == ST_CORRUPT, "cut at %llu: %s", (unsigned long long)cut, status_name(st));
+        ck_assert_msg(st == ST_OK || st == ST_CORRUPT, "cut at %llu: %s", (unsigned long long)cut,
+                      status_name(st));
         if (cut < size / 2) ck_assert_int_eq(st, ST_CORRUPT);
     }
     io_sim_free(sim);
@@ -192,7 +208,10 @@ static void test_misplaced_page_is_found(void)
     io_sim_free(sim);
 }
 
-struct rows { bool seen[ROWS]; int count, wrong; };
+struct rows {
+    bool seen[ROWS];
+    int count, wrong;
+};
 
 static enum status take_row(void *ctx, const struct schema *s, struct bytes key, struct bytes row)
 {
@@ -202,7 +221,8 @@ static enum status take_row(void *ctx, const struct schema *s, struct bytes key,
     size_t n;
 
     (void)key;
-    if (row_decode(s, row.data, row.size, v, NULL) != ST_OK || v[0].i < 0 || v[0].i >= ROWS || r->seen[v[0].i]) {
+    if (row_decode(s, row.data, row.size, v, NULL) != ST_OK || v[0].i < 0 || v[0].i >= ROWS ||
+        r->seen[v[0].i]) {
         r->wrong++;
         return ST_OK;
     }
@@ -229,14 +249,22 @@ static void test_salvage_brings_back_the_rest(void)
     for (int round = 0; round < 3; round++) {
         memset(&rows, 0, sizeof rows);
         buf_clear(&report);
-        ASSERT_OK(oltp_salvage(io, "d/oltp", round > 0 ? "[{\"table\":\"t\",\"id\":1,\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"int64\"},{\"name\":\"v\",\"type\":\"text\"}]}]" : NULL,
-                               take_row, &rows, &out, &report, &f), &f);
+        ASSERT_OK(
+            oltp_salvage(
+                io, "d/oltp",
+                round > 0
+                    ? "[{\"table\":\"t\",\"id\":1,\"version\":1,\"key\":[\"k\"],\"columns\":[{"
+                      "\"name\":\"k\",\"type\":\"int64\"},{\"name\":\"v\",\"type\":\"text\"}]}]"
+                    : NULL,
+                take_row, &rows, &out, &report, &f),
+            &f);
         ck_assert_int_eq(rows.wrong, 0);
         ck_assert_int_eq((int)out.rows, rows.count);
         if (round == 0) {
             ck_assert_int_eq(rows.count, ROWS);
             ck_assert_uint_eq(out.bad_pages, 0);
-            for (uint64_t i = 2; i < pages; i += 9) ck_assert(io_sim_flip(sim, "d/oltp/pages", i * OLTP_PAGE_SIZE + 100, 1));
+            for (uint64_t i = 2; i < pages; i += 9)
+                ck_assert(io_sim_flip(sim, "d/oltp/pages", i * OLTP_PAGE_SIZE + 100, 1));
         } else if (round == 1) {
             ck_assert_uint_gt(out.bad_pages, 0);
             ck_assert_int_gt(rows.count, ROWS / 2);
@@ -265,16 +293,21 @@ static void test_clone_is_the_same_state_and_vacuum_shortens(void)
     struct oltp_tree_stats ts;
     uint64_t freed = 0, before;
 
-    ASSERT_OK(oltp_clone(io, "d/oltp", "d/wal", LSN_MAX, "e/oltp", &at, (struct oltp_progress){0}, &f), &f);
+    ASSERT_OK(
+        oltp_clone(io, "d/oltp", "d/wal", LSN_MAX, "e/oltp", &at, (struct oltp_progress){0}, &f),
+        &f);
     ck_assert_uint_eq(at, lsn);
     ASSERT_OK(read_all(io, "e/oltp", table), NULL);
-    ASSERT_STATUS(oltp_clone(io, "d/oltp", "d/wal", LSN_MAX, "e/oltp", &at, (struct oltp_progress){0}, &f), ST_EXISTS);
+    ASSERT_STATUS(
+        oltp_clone(io, "d/oltp", "d/wal", LSN_MAX, "e/oltp", &at, (struct oltp_progress){0}, &f),
+        ST_EXISTS);
     fault_clear(&f);
     ASSERT_OK(oltp_open(io, "d/oltp", &o, &db, &f), &f);
     ASSERT_OK(oltp_checkpoint(db, &f), &f);
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
     for (int k = ROWS; k < 8000; k++) {
-        struct value v[2] = {v_int(k), v_str("some text that takes its place for a while and is deleted later on")};
+        struct value v[2] = {
+            v_int(k), v_str("some text that takes its place for a while and is deleted later on")};
 
         ASSERT_OK(oltp_put(t, table, v, &f), &f);
     }
@@ -302,14 +335,18 @@ static void test_clone_is_the_same_state_and_vacuum_shortens(void)
     ck_assert(strstr(buf_cstr(&text), "leaf") != NULL);
     oltp_end(t);
     ASSERT_OK(oltp_close(db, &f), &f);
-    for (uint32_t i = 0; i < 8; i++) ASSERT_OK(oltp_dump(io, "d/oltp/pages", i, &text, &f), &f);
+    for (uint32_t i = 0; i < 8; i++)
+        ASSERT_OK(oltp_dump(io, "d/oltp/pages", i, &text, &f), &f);
     ck_assert(strstr(buf_cstr(&text), "meta page 0") != NULL);
     buf_free(&text);
     io_sim_free(sim);
 }
 
-static const struct named_test tests[] = {T(test_flipped_bytes_are_found), T(test_truncation_is_found), T(test_misplaced_page_is_found),
-                                          T(test_salvage_brings_back_the_rest),
-                                          T(test_clone_is_the_same_state_and_vacuum_shortens)};
+static const struct named_test tests[] = {
+    T(test_flipped_bytes_are_found), T(test_truncation_is_found), T(test_misplaced_page_is_found),
+    T(test_salvage_brings_back_the_rest), T(test_clone_is_the_same_state_and_vacuum_shortens)};
 
-int main(int argc, char **argv) { return run_tests("oltp damage", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("oltp damage", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -4,7 +4,7 @@
  *         recycles) runs on a simulated disk with one fault at call 1, 2, 3 ... of the interface until a run finishes
  *         without meeting it: power cut (unsynced writes kept, lost, torn, reordered), EIO, ENOSPC, short write,
  *         failing sync. Then: reboot, recover, compare with the script's states, verify. Crashes during
- *         the recovery itself are planted too.                                                    */
+ *         the recovery itself are planted too. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@
 
 enum { STEPS = 16, KEYS = 40 };
 
-/* The script's state after `step` transactions: value of key k, 0 = absent; the same in both tables.  */
+/* The script's state after `step` transactions: value of key k, 0 = absent; the same in both tables. */
 static int64_t script_value(int step, int k)
 {
     int64_t v = 0;
@@ -35,15 +35,20 @@ static int64_t script_value(int step, int k)
 }
 
 static const char table_json[] =
-    "{\"table\":\"%s\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"int64\"},"
+    "{\"table\":\"%s\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":"
+    "\"int64\"},"
     "{\"name\":\"v\",\"type\":\"int64\"},{\"name\":\"pad\",\"type\":\"text\"}],"
     "\"indexes\":[{\"name\":\"by_v\",\"columns\":[\"v\"]}]}";
 
-struct place { struct wal *wal; struct oltp *db; };
+struct place {
+    struct wal *wal;
+    struct oltp *db;
+};
 
 static enum status open_place(struct io *io, struct place *p)
 {
-    struct wal_options wo = {.io = io, .segment_bytes = WAL_SEGMENT_MIN, .spare_segments = 1, .buffer_bytes = 1 << 16};
+    struct wal_options wo = {
+        .io = io, .segment_bytes = WAL_SEGMENT_MIN, .spare_segments = 1, .buffer_bytes = 1 << 16};
     struct oltp_options o = {.cache_bytes = OLTP_CACHE_MIN, .seed = 7, .retain_checkpoints = 1};
     enum status st = wal_open("d/wal", &wo, &p->wal, NULL, NULL);
 
@@ -85,7 +90,8 @@ static enum status run_step(struct oltp *db, int step, uint32_t ids[2])
     rng_seed(&r, (uint64_t)step * 7919);
     if (step % 5 == 0) { /* something that is taken back */
         st = oltp_savepoint(t, &save, NULL);
-        for (int k = 0; st == ST_OK && k < KEYS; k++) st = change(t, ids[0], ids[1], k, 77);
+        for (int k = 0; st == ST_OK && k < KEYS; k++)
+            st = change(t, ids[0], ids[1], k, 77);
         if (st == ST_OK) st = oltp_rollback_to(t, save, NULL);
         if (st == ST_OK) st = oltp_release(t, save, NULL);
     }
@@ -101,7 +107,7 @@ static enum status run_step(struct oltp *db, int step, uint32_t ids[2])
     return oltp_commit(t, OLTP_DURABLE, NULL, NULL);
 }
 
-/* Runs the script; *acked = transactions acknowledged (the first makes the tables), *tried = begun.  */
+/* Runs the script; *acked = transactions acknowledged (the first makes the tables), *tried = begun. */
 static void run_script(struct io *io, int *acked, int *tried)
 {
     struct place p = {0};
@@ -119,8 +125,10 @@ static void run_script(struct io *io, int *acked, int *tried)
 
             st = oltp_create_table_json(t, json[i], (size_t)n, &ids[i], NULL);
         }
-        if (st == ST_OK) st = oltp_commit(t, OLTP_DURABLE, NULL, NULL);
-        else oltp_end(t);
+        if (st == ST_OK)
+            st = oltp_commit(t, OLTP_DURABLE, NULL, NULL);
+        else
+            oltp_end(t);
         if (st == ST_OK) *acked = 0;
     }
     for (int step = 1; st == ST_OK && step <= STEPS; step++) {
@@ -140,8 +148,12 @@ static bool state_is(struct oltp_txn *t, uint32_t ids[2], int step)
             struct oltp_row row;
             enum status st = oltp_get(t, ids[side], &key, &row, NULL);
 
-            if (st == ST_OK) ASSERT_OK(row_get(oltp_schema(t, ids[side]), row.row.data, row.row.size, 1, &v, NULL), NULL);
-            else ck_assert_int_eq(st, ST_NOT_FOUND);
+            if (st == ST_OK)
+                ASSERT_OK(
+                    row_get(oltp_schema(t, ids[side]), row.row.data, row.row.size, 1, &v, NULL),
+                    NULL);
+            else
+                ck_assert_int_eq(st, ST_NOT_FOUND);
             if (v.i != script_value(step, k)) return false;
         }
     }
@@ -165,20 +177,24 @@ static void check_recovered(struct io *io, int acked, int tried, const char *wha
     if (st == ST_OK) ASSERT_OK(oltp_table(t, "b", &ids[1], &f), &f);
     ck_assert_msg(st == ST_OK || acked < 0, "%s: the tables are gone", what);
     if (st == ST_OK) {
-        while (step <= tried && !state_is(t, ids, step)) step++;
-        ck_assert_msg(step <= tried, "%s: no state of the script from %d to %d", what, acked, tried);
+        while (step <= tried && !state_is(t, ids, step))
+            step++;
+        ck_assert_msg(step <= tried, "%s: no state of the script from %d to %d", what, acked,
+                      tried);
     }
     oltp_end(t);
     st = oltp_verify(io, "d/oltp", "d/wal", &check, &report, (struct oltp_progress){0}, &f);
     ck_assert_msg(st == ST_OK, "%s: verify: %s\n%s", what, f.why, buf_cstr(&report));
     ASSERT_OK(oltp_checkpoint(p.db, &f), &f); /* and life goes on */
     st = oltp_verify(io, "d/oltp", "d/wal", &check, &report, (struct oltp_progress){0}, &f);
-    ck_assert_msg(st == ST_OK, "%s: verify after a checkpoint: %s\n%s", what, f.why, buf_cstr(&report));
+    ck_assert_msg(st == ST_OK, "%s: verify after a checkpoint: %s\n%s", what, f.why,
+                  buf_cstr(&report));
     close_place(&p);
     buf_free(&report);
 }
 
-static const char *const kind_names[] = {"none", "power cut", "EIO", "ENOSPC", "short write", "failing sync"};
+static const char *const kind_names[] = {"none",   "power cut",   "EIO",
+                                         "ENOSPC", "short write", "failing sync"};
 
 static bool one_run(enum sim_fault_kind kind, uint64_t nth, bool sticky)
 {
@@ -191,7 +207,8 @@ static bool one_run(enum sim_fault_kind kind, uint64_t nth, bool sticky)
     io_sim_plant(sim, kind, nth, sticky);
     run_script(io_sim_io(sim), &acked, &tried);
     fired = io_sim_fired(sim);
-    snprintf(what, sizeof what, "%s at call %llu%s", kind_names[kind], (unsigned long long)nth, sticky ? ", sticky" : "");
+    snprintf(what, sizeof what, "%s at call %llu%s", kind_names[kind], (unsigned long long)nth,
+             sticky ? ", sticky" : "");
     io_sim_clear(sim);
     if (kind == SIM_POWER_CUT) {
         io_sim_reboot(sim);
@@ -216,18 +233,37 @@ static void every_point(enum sim_fault_kind kind, bool sticky)
 {
     uint64_t step = (uint64_t)(100 / test_scale(100)), nth = 1;
 
-    while (one_run(kind, nth, sticky)) nth += step;
+    while (one_run(kind, nth, sticky))
+        nth += step;
     printf("%s: %llu points\n", kind_names[kind], (unsigned long long)nth);
 }
 
-static void test_power_cut_at_every_call(void) { every_point(SIM_POWER_CUT, false); }
-static void test_eio_at_every_call(void) { every_point(SIM_EIO, false); }
-static void test_enospc_at_every_call(void) { every_point(SIM_ENOSPC, true); }
-static void test_short_write_at_every_call(void) { every_point(SIM_SHORT_WRITE, false); }
-static void test_failing_sync_at_every_call(void) { every_point(SIM_SYNC_FAIL, false); }
+static void test_power_cut_at_every_call(void)
+{
+    every_point(SIM_POWER_CUT, false);
+}
+static void test_eio_at_every_call(void)
+{
+    every_point(SIM_EIO, false);
+}
+static void test_enospc_at_every_call(void)
+{
+    every_point(SIM_ENOSPC, true);
+}
+static void test_short_write_at_every_call(void)
+{
+    every_point(SIM_SHORT_WRITE, false);
+}
+static void test_failing_sync_at_every_call(void)
+{
+    every_point(SIM_SYNC_FAIL, false);
+}
 
-static const struct named_test tests[] = {T(test_power_cut_at_every_call), T(test_eio_at_every_call),
-                                          T(test_enospc_at_every_call), T(test_short_write_at_every_call),
-                                          T(test_failing_sync_at_every_call)};
+static const struct named_test tests[] = {
+    T(test_power_cut_at_every_call), T(test_eio_at_every_call), T(test_enospc_at_every_call),
+    T(test_short_write_at_every_call), T(test_failing_sync_at_every_call)};
 
-int main(int argc, char **argv) { return run_tests("oltp faults", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("oltp faults", tests, ARRAY_LEN(tests), argc, argv);
+}

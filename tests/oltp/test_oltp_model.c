@@ -1,7 +1,7 @@
 /* Goal:   the store equals a naive one (a sorted array) after any sequence of operations.
  * Method: seeded random puts, deletes, gets, scans both ways, savepoints, rollbacks, checkpoints, reopenings
  *         over keys with long common prefixes and rows up to overflow pages, through a cache far smaller than the
- *         data; every check compares both; verify walks every invariant.                          */
+ *         data; every check compares both; verify walks every invariant. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,13 +12,21 @@
 
 static const char schema_json[] =
     "{\"table\":\"things\",\"version\":1,\"key\":[\"name\"],\"columns\":["
-    "{\"name\":\"name\",\"type\":\"text\"},{\"name\":\"body\",\"type\":\"text\"},{\"name\":\"grade\",\"type\":\"int64\"}],"
+    "{\"name\":\"name\",\"type\":\"text\"},{\"name\":\"body\",\"type\":\"text\"},{\"name\":"
+    "\"grade\",\"type\":\"int64\"}],"
     "\"indexes\":[{\"name\":\"by_grade\",\"columns\":[\"grade\"]}]}";
 
 enum { NAME_CAP = 400, ITEMS_CAP = 4000 };
 
-struct item { char name[NAME_CAP]; uint32_t body_size, body_seed; int64_t grade; };
-struct model { struct item *items; size_t count; };
+struct item {
+    char name[NAME_CAP];
+    uint32_t body_size, body_seed;
+    int64_t grade;
+};
+struct model {
+    struct item *items;
+    size_t count;
+};
 
 static size_t model_find(const struct model *m, const char *name, bool *found)
 {
@@ -27,8 +35,10 @@ static size_t model_find(const struct model *m, const char *name, bool *found)
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
 
-        if (strcmp(m->items[mid].name, name) < 0) lo = mid + 1;
-        else hi = mid;
+        if (strcmp(m->items[mid].name, name) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     *found = lo < m->count && strcmp(m->items[lo].name, name) == 0;
     return lo;
@@ -66,13 +76,15 @@ static struct model model_copy(const struct model *m)
 
 static void body_text(char *out, uint32_t size, uint32_t seed)
 {
-    for (uint32_t i = 0; i < size; i++) out[i] = (char)('a' + (seed + i * 7 + i / 91) % 26);
+    for (uint32_t i = 0; i < size; i++)
+        out[i] = (char)('a' + (seed + i * 7 + i / 91) % 26);
 }
 
 static void random_name(struct rng *r, char out[NAME_CAP])
 {
     static const char *const stems[] = {"", "shop/", "shop/category/shoes/", "z"};
-    size_t n = (size_t)snprintf(out, NAME_CAP, "%s%llu", stems[rng_below(r, 4)], (unsigned long long)rng_below(r, 900));
+    size_t n = (size_t)snprintf(out, NAME_CAP, "%s%llu", stems[rng_below(r, 4)],
+                                (unsigned long long)rng_below(r, 900));
 
     if (rng_below(r, 10) == 0) {
         size_t extra = rng_below(r, NAME_CAP - n - 1);
@@ -88,7 +100,9 @@ static struct item random_item(struct rng *r)
     uint64_t kind = rng_below(r, 20);
 
     random_name(r, it.name);
-    it.body_size = kind == 0 ? (uint32_t)rng_below(r, 40000) : kind < 4 ? (uint32_t)rng_below(r, 3000) : (uint32_t)rng_below(r, 300);
+    it.body_size = kind == 0  ? (uint32_t)rng_below(r, 40000)
+                   : kind < 4 ? (uint32_t)rng_below(r, 3000)
+                              : (uint32_t)rng_below(r, 300);
     it.body_seed = (uint32_t)rng_below(r, 1000);
     it.grade = rng_range(r, -5, 5);
     return it;
@@ -129,10 +143,12 @@ static void check_all(struct oltp_txn *t, uint32_t table, const struct model *m)
 
     ck_assert_uint_eq(oltp_count(t, table, 0), m->count);
     ASSERT_OK(oltp_cursor_open(t, table, 0, NULL, 0, &c, &f), &f);
-    while ((st = oltp_cursor_next(c, &row, &f)) == ST_OK) check_row(oltp_schema(t, table), &row, &m->items[n++]);
+    while ((st = oltp_cursor_next(c, &row, &f)) == ST_OK)
+        check_row(oltp_schema(t, table), &row, &m->items[n++]);
     ck_assert_int_eq(st, ST_END);
     ck_assert_uint_eq(n, m->count);
-    while ((st = oltp_cursor_prev(c, &row, &f)) == ST_OK) check_row(oltp_schema(t, table), &row, &m->items[--n]);
+    while ((st = oltp_cursor_prev(c, &row, &f)) == ST_OK)
+        check_row(oltp_schema(t, table), &row, &m->items[--n]);
     ck_assert_int_eq(st, ST_END);
     ck_assert_uint_eq(n, 0);
     oltp_cursor_close(c);
@@ -155,7 +171,8 @@ static void check_range(struct oltp_txn *t, uint32_t table, const struct model *
     char low[NAME_CAP], high[NAME_CAP];
     struct buf a = {0}, b = {0};
     struct value v;
-    struct oltp_range range = {.lower_excluded = rng_below(r, 2), .upper_included = rng_below(r, 2)};
+    struct oltp_range range = {.lower_excluded = rng_below(r, 2),
+                               .upper_included = rng_below(r, 2)};
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
     struct fault f = {0};
@@ -181,13 +198,15 @@ static void check_range(struct oltp_txn *t, uint32_t table, const struct model *
         ASSERT_OK(st, &f);
         check_row(oltp_schema(t, table), &row, &m->items[backwards ? to - 1 : from]);
     }
-    ASSERT_STATUS(backwards ? oltp_cursor_prev(c, &row, &f) : oltp_cursor_next(c, &row, &f), ST_END);
+    ASSERT_STATUS(backwards ? oltp_cursor_prev(c, &row, &f) : oltp_cursor_next(c, &row, &f),
+                  ST_END);
     oltp_cursor_close(c);
     buf_free(&a);
     buf_free(&b);
 }
 
-static void random_change(struct oltp_txn *t, uint32_t table, struct model *m, struct rng *r, unsigned deletes)
+static void random_change(struct oltp_txn *t, uint32_t table, struct model *m, struct rng *r,
+                          unsigned deletes)
 {
     static char body[40001];
     struct item it = random_item(r);
@@ -208,7 +227,8 @@ static void random_change(struct oltp_txn *t, uint32_t table, struct model *m, s
     check_row(oltp_schema(t, table), &row, &it);
 }
 
-static void transaction(struct oltp *db, uint32_t table, struct model *m, struct rng *r, unsigned deletes)
+static void transaction(struct oltp *db, uint32_t table, struct model *m, struct rng *r,
+                        unsigned deletes)
 {
     struct oltp_txn *t = NULL;
     struct fault f = {0};
@@ -263,7 +283,8 @@ static void test_equals_a_sorted_array(void)
 {
     struct io_sim *sim = io_sim_new(test_seed());
     struct io *io = io_sim_io(sim);
-    struct oltp_options o = {.wal_dir = "shop/wal", .cache_bytes = OLTP_CACHE_MIN, .retain_checkpoints = 1};
+    struct oltp_options o = {
+        .wal_dir = "shop/wal", .cache_bytes = OLTP_CACHE_MIN, .retain_checkpoints = 1};
     struct model m = {malloc(ITEMS_CAP * sizeof *m.items), 0};
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
@@ -282,7 +303,8 @@ static void test_equals_a_sorted_array(void)
         if (i % 10 == 0) {
             ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
             if (i % 40 == 0) check_all(t, table, &m);
-            for (int k = 0; k < 10; k++) check_range(t, table, &m, &r);
+            for (int k = 0; k < 10; k++)
+                check_range(t, table, &m, &r);
             oltp_end(t);
         }
         if (rng_below(&r, 40) == 0) {
@@ -361,6 +383,10 @@ static void test_cursor_stays_right_while_rows_change(void)
     io_sim_free(sim);
 }
 
-static const struct named_test tests[] = {T(test_equals_a_sorted_array), T(test_cursor_stays_right_while_rows_change)};
+static const struct named_test tests[] = {T(test_equals_a_sorted_array),
+                                          T(test_cursor_stays_right_while_rows_change)};
 
-int main(int argc, char **argv) { return run_tests("oltp model", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("oltp model", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -1,5 +1,5 @@
 /* One page by itself: the bytes of the documented example, search and change against a naive list, damage; and
- * the limits of docs/limits.md, at each and one beyond.                                             */
+ * the limits of docs/limits.md, at each and one beyond. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +14,8 @@ static void test_leaf_bytes_are_as_documented(void)
     struct buf key = {0};
     struct value five = v_int(5);
     struct page_item it = {.value = (const uint8_t *)"row", .size = 3};
-    const uint8_t start[] = {2, 0, 1, 0}, after_id[] = {2, 0, 0, 0, 32, 0, 0, 0}, head[] = {0, 0, 0x80, 2};
+    const uint8_t start[] = {2, 0, 1, 0}, after_id[] = {2, 0, 0, 0, 32, 0, 0, 0},
+                  head[] = {0, 0, 0x80, 2};
     const uint8_t cell[] = {9, 6, 0, 0, 0, 0, 5, 'r', 'o', 'w'};
     unsigned heap;
 
@@ -37,7 +38,10 @@ static void test_leaf_bytes_are_as_documented(void)
     buf_free(&key);
 }
 
-struct entry { uint8_t key[64], value[64]; size_t n, size; };
+struct entry {
+    uint8_t key[64], value[64];
+    size_t n, size;
+};
 
 static int entry_order(const void *a, const void *b)
 {
@@ -52,7 +56,8 @@ static void random_key(struct rng *r, struct entry *e)
     const char *stem = stems[rng_below(r, 4)];
 
     e->n = (size_t)snprintf((char *)e->key, sizeof e->key, "%s", stem);
-    for (size_t extra = rng_below(r, 9); extra > 0; extra--) e->key[e->n++] = (uint8_t)(rng_below(r, 3) * 127);
+    for (size_t extra = rng_below(r, 9); extra > 0; extra--)
+        e->key[e->n++] = (uint8_t)(rng_below(r, 3) * 127);
 }
 
 static void check_page_equals(const uint8_t *page, const struct entry *list, size_t count)
@@ -94,9 +99,13 @@ static void test_page_equals_a_sorted_list(void)
             random_key(&r, &e);
             e.size = rng_below(&r, 60);
             rng_bytes(&r, e.value, e.size);
-            it = (struct page_item){.key = e.key, .key_size = (uint16_t)e.n, .value = e.value, .size = (uint32_t)e.size};
+            it = (struct page_item){.key = e.key,
+                                    .key_size = (uint16_t)e.n,
+                                    .value = e.value,
+                                    .size = (uint32_t)e.size};
             at = page_find(page, e.key, e.n, &exact);
-            while (naive < count && key_compare(list[naive].key, list[naive].n, e.key, e.n) < 0) naive++;
+            while (naive < count && key_compare(list[naive].key, list[naive].n, e.key, e.n) < 0)
+                naive++;
             ck_assert_uint_eq(at, naive);
             if (exact && rng_below(&r, 2) == 0) {
                 page_remove(page, at);
@@ -130,7 +139,8 @@ static void test_hostile_pages_are_refused_or_harmless(void)
         unsigned at;
 
         random_key(&r, &e);
-        it = (struct page_item){.key = e.key, .key_size = (uint16_t)e.n, .value = e.value, .size = 40};
+        it = (struct page_item){
+            .key = e.key, .key_size = (uint16_t)e.n, .value = e.value, .size = 40};
         at = page_find(good, e.key, e.n, &exact);
         if (!exact) (void)!page_insert(good, at, &it, tmp);
     }
@@ -138,7 +148,8 @@ static void test_hostile_pages_are_refused_or_harmless(void)
         uint8_t key[OLTP_KEY_MAX];
 
         memcpy(page, good, sizeof page);
-        for (int k = 0; k < 3; k++) page[4 + rng_below(&r, k == 0 ? 60 : OLTP_PAGE_SIZE - 4)] = (uint8_t)rng_u64(&r);
+        for (int k = 0; k < 3; k++)
+            page[4 + rng_below(&r, k == 0 ? 60 : OLTP_PAGE_SIZE - 4)] = (uint8_t)rng_u64(&r);
         page_seal(page, 5, 9); /* a liar with a good checksum */
         put_u32(page + PAGE_ID, 2);
         page_seal(page, 5, 9);
@@ -149,13 +160,15 @@ static void test_hostile_pages_are_refused_or_harmless(void)
 
             sum += page_key(page, k, key);
             if (page_kind(page) == PAGE_LEAF && !c.big)
-                for (uint32_t b = 0; b < c.size; b++) sum += c.value[b];
+                for (uint32_t b = 0; b < c.size; b++)
+                    sum += c.value[b];
         }
     }
     ck_assert_uint_gt(sum, 0);
 }
 
-static const char text_table[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"text\"},"
+static const char text_table[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{"
+                                 "\"name\":\"k\",\"type\":\"text\"},"
                                  "{\"name\":\"v\",\"type\":\"text\"}]}";
 
 static void test_limits_are_errors(void)
@@ -189,13 +202,16 @@ static void test_limits_are_errors(void)
     v[1].len = OLTP_ROW_MAX;
     ck_assert_int_ne(oltp_put(t, table, v, &f), ST_OK);
     fault_clear(&f);
-    for (int i = 0; i < OLTP_SAVEPOINTS_MAX; i++) ASSERT_OK(oltp_savepoint(t, &save, &f), &f);
+    for (int i = 0; i < OLTP_SAVEPOINTS_MAX; i++)
+        ASSERT_OK(oltp_savepoint(t, &save, &f), &f);
     ASSERT_STATUS(oltp_savepoint(t, &save, &f), ST_LIMIT);
     fault_clear(&f);
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
-    for (int i = 0; i < OLTP_READERS_MAX; i++) ASSERT_OK(oltp_read_begin(db, &readers[i], &f), &f);
+    for (int i = 0; i < OLTP_READERS_MAX; i++)
+        ASSERT_OK(oltp_read_begin(db, &readers[i], &f), &f);
     ASSERT_STATUS(oltp_read_begin(db, &extra, &f), ST_LIMIT);
-    for (int i = 0; i < OLTP_READERS_MAX; i++) oltp_end(readers[i]);
+    for (int i = 0; i < OLTP_READERS_MAX; i++)
+        oltp_end(readers[i]);
     ASSERT_OK(oltp_close(db, NULL), NULL);
     free(big);
     io_sim_free(sim);
@@ -222,21 +238,28 @@ static void test_transaction_larger_than_the_cache(void)
     ASSERT_OK(oltp_create_table_json(t, text_table, strlen(text_table), &table, &f), &f);
     for (int i = 0; i < n; i++) {
         char key[32];
-        struct value v[2] = {v_text(key, (size_t)snprintf(key, sizeof key, "%llu", (unsigned long long)rng_u64(&r))),
-                             v_text(text, sizeof text)};
+        struct value v[2] = {
+            v_text(key, (size_t)snprintf(key, sizeof key, "%llu", (unsigned long long)rng_u64(&r))),
+            v_text(text, sizeof text)};
 
         ASSERT_OK(oltp_put(t, table, v, &f), &f);
     }
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
     ASSERT_OK(oltp_checkpoint(db, &f), &f);
     ASSERT_OK(oltp_close(db, NULL), NULL);
-    ASSERT_OK(oltp_verify(io_sim_io(sim), "d/oltp", "d/wal", &check, NULL, (struct oltp_progress){0}, &f), &f);
+    ASSERT_OK(
+        oltp_verify(io_sim_io(sim), "d/oltp", "d/wal", &check, NULL, (struct oltp_progress){0}, &f),
+        &f);
     ck_assert_uint_eq(check.rows, (uint64_t)n);
     io_sim_free(sim);
 }
 
-static const struct named_test tests[] = {T(test_leaf_bytes_are_as_documented), T(test_page_equals_a_sorted_list),
-                                          T(test_hostile_pages_are_refused_or_harmless), T(test_limits_are_errors),
-                                          T(test_transaction_larger_than_the_cache)};
+static const struct named_test tests[] = {
+    T(test_leaf_bytes_are_as_documented), T(test_page_equals_a_sorted_list),
+    T(test_hostile_pages_are_refused_or_harmless), T(test_limits_are_errors),
+    T(test_transaction_larger_than_the_cache)};
 
-int main(int argc, char **argv) { return run_tests("oltp page", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("oltp page", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -12,14 +12,20 @@
 #include "oltp/oltp.h"
 #include "tests/common/check_main.h"
 
-static const char json[] = "{\"table\":\"pairs\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"int64\"},"
-                           "{\"name\":\"v\",\"type\":\"int64\"},{\"name\":\"pad\",\"type\":\"text\"}]}";
+static const char json[] =
+    "{\"table\":\"pairs\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":"
+    "\"int64\"},"
+    "{\"name\":\"v\",\"type\":\"int64\"},{\"name\":\"pad\",\"type\":\"text\"}]}";
 static char dir[700], wal[700];
 
 static enum status open_it(bool read_only, struct oltp **db)
 {
-    struct oltp_options o = {.wal_dir = wal, .read_only = read_only, .cache_bytes = 4 << 20, .private_bytes = 64 << 20,
-                             .checkpoint_log_bytes = 300 << 10, .holder = "test reader"};
+    struct oltp_options o = {.wal_dir = wal,
+                             .read_only = read_only,
+                             .cache_bytes = 4 << 20,
+                             .private_bytes = 64 << 20,
+                             .checkpoint_log_bytes = 300 << 10,
+                             .holder = "test reader"};
 
     return oltp_open(io_posix(), dir, &o, db, NULL);
 }
@@ -34,12 +40,15 @@ static void writer_child(int tell, int from)
 
     memset(pad, 'p', sizeof pad);
     if (open_it(false, &db) != ST_OK || oltp_write_begin(db, &t, NULL) != ST_OK) _exit(2);
-    if (oltp_table(t, "pairs", &table, NULL) != ST_OK && oltp_create_table_json(t, json, sizeof json - 1, &table, NULL) != ST_OK) _exit(3);
+    if (oltp_table(t, "pairs", &table, NULL) != ST_OK &&
+        oltp_create_table_json(t, json, sizeof json - 1, &table, NULL) != ST_OK)
+        _exit(3);
     if (oltp_commit(t, OLTP_DURABLE, NULL, NULL) != ST_OK) _exit(4);
     for (int i = from;; i++) {
         if (oltp_write_begin(db, &t, NULL) != ST_OK) _exit(5);
         for (int side = 0; side < 2; side++) {
-            struct value v[3] = {v_int(i % 50 + side * 1000), v_int(i), v_text(pad, (size_t)(i % 400))};
+            struct value v[3] = {v_int(i % 50 + side * 1000), v_int(i),
+                                 v_text(pad, (size_t)(i % 400))};
 
             if (oltp_put(t, table, v, NULL) != ST_OK) _exit(6);
         }
@@ -64,11 +73,14 @@ static int newest_of(struct oltp *db)
                 struct oltp_row row;
 
                 if (oltp_get(t, table, &key[side], &row, NULL) == ST_OK &&
-                    row_get(oltp_schema(t, table), row.row.data, row.row.size, 1, &v[side], NULL) != ST_OK)
+                    row_get(oltp_schema(t, table), row.row.data, row.row.size, 1, &v[side], NULL) !=
+                        ST_OK)
                     newest = -1;
             }
-            if (v[0].i != v[1].i) newest = -1;
-            else if (v[0].i > newest) newest = (int)v[0].i;
+            if (v[0].i != v[1].i)
+                newest = -1;
+            else if (v[0].i > newest)
+                newest = (int)v[0].i;
         }
     }
     oltp_end(t);
@@ -81,7 +93,8 @@ static void reader_child(void)
     struct oltp *db = NULL;
     int before = 0;
 
-    while (open_it(true, &db) != ST_OK) usleep(1000); /* the writer is just making it */
+    while (open_it(true, &db) != ST_OK)
+        usleep(1000); /* the writer is just making it */
     for (;;) {
         int now = newest_of(db);
 
@@ -112,11 +125,13 @@ static void test_killed_writers_lose_nothing_acknowledged(void)
         if (pid == 0) writer_child(tell[1], acked + 1);
         close(tell[1]);
         until = 20 + rng_below(&r, 200); /* acknowledgements, then the axe at any moment */
-        while (until-- > 0 && read(tell[0], &i, sizeof i) == sizeof i) acked = i;
+        while (until-- > 0 && read(tell[0], &i, sizeof i) == sizeof i)
+            acked = i;
         usleep((useconds_t)rng_below(&r, 3000));
         kill(pid, SIGKILL);
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-        while (read(tell[0], &i, sizeof i) == sizeof i) acked = i;
+        while (read(tell[0], &i, sizeof i) == sizeof i)
+            acked = i;
         close(tell[0]);
         ck_assert(WIFSIGNALED(status));
         ASSERT_OK(open_it(false, &db), NULL);
@@ -124,7 +139,9 @@ static void test_killed_writers_lose_nothing_acknowledged(void)
         ck_assert_msg(i == acked || i == acked + 1, "acknowledged %d, found %d", acked, i);
         acked = i;
         ASSERT_OK(oltp_close(db, NULL), NULL);
-        ck_assert_msg(oltp_verify(io_posix(), dir, wal, &check, NULL, (struct oltp_progress){0}, &f) == ST_OK, "%s", f.why);
+        ck_assert_msg(
+            oltp_verify(io_posix(), dir, wal, &check, NULL, (struct oltp_progress){0}, &f) == ST_OK,
+            "%s", f.why);
     }
 }
 
@@ -145,7 +162,8 @@ static void test_reader_process_sees_whole_states_and_dead_ones_let_go(void)
     ck_assert_int_eq(read(tell[0], &i, sizeof i), sizeof i);
     reader = fork();
     if (reader == 0) reader_child();
-    while (seen++ < test_scale(1200) && read(tell[0], &i, sizeof i) == sizeof i) continue;
+    while (seen++ < test_scale(1200) && read(tell[0], &i, sizeof i) == sizeof i)
+        continue;
     ck_assert_int_eq(waitpid(reader, &status, WNOHANG), 0);
     ASSERT_OK(oltp_pins(io_posix(), dir, NULL, pins, 8, &count, &f), &f);
     ck_assert_uint_eq(count, 1);
@@ -161,7 +179,11 @@ static void test_reader_process_sees_whole_states_and_dead_ones_let_go(void)
     close(tell[0]);
 }
 
-static const struct named_test tests[] = {T(test_killed_writers_lose_nothing_acknowledged),
-                                          T(test_reader_process_sees_whole_states_and_dead_ones_let_go)};
+static const struct named_test tests[] = {
+    T(test_killed_writers_lose_nothing_acknowledged),
+    T(test_reader_process_sees_whole_states_and_dead_ones_let_go)};
 
-int main(int argc, char **argv) { return run_tests("oltp process", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("oltp process", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -3,7 +3,7 @@
  *         take snapshots: the total must be right in each, reads of one snapshot must repeat, LSNs must not go
  *         back, and every commit's reads must be those of a serial order (each account carries the number of
  *         its last writer: reading it must give the newest commit before). A checkpointing thread and a
- *         small cache run beside.                                                                  */
+ *         small cache run beside. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,8 +16,10 @@
 enum { ACCOUNTS = 2000, TOTAL = ACCOUNTS * 100, WRITERS = 3, READERS = 2 };
 
 static const char accounts_json[] =
-    "{\"table\":\"accounts\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
-    "{\"name\":\"amount\",\"type\":\"int64\"},{\"name\":\"writer\",\"type\":\"int64\"},{\"name\":\"pad\",\"type\":\"text\"}],"
+    "{\"table\":\"accounts\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":"
+    "\"int64\"},"
+    "{\"name\":\"amount\",\"type\":\"int64\"},{\"name\":\"writer\",\"type\":\"int64\"},{\"name\":"
+    "\"pad\",\"type\":\"text\"}],"
     "\"indexes\":[{\"name\":\"by_amount\",\"columns\":[\"amount\"]}]}";
 
 struct shared {
@@ -29,16 +31,20 @@ struct shared {
     /* the serial history: last[i] = the commit number that wrote account i; guarded by being the writer */
     int64_t last[ACCOUNTS], commit_number;
 };
-struct worker { struct shared *s; uint64_t seed; uint64_t done; };
+struct worker {
+    struct shared *s;
+    uint64_t seed;
+    uint64_t done;
+};
 
 static char pad[600];
 
-#define REQUIRE(s, condition)                                                                     \
-    do {                                                                                          \
-        if (!(condition)) {                                                                       \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                       \
-            atomic_fetch_add(&(s)->errors, 1);                                                    \
-        }                                                                                         \
+#define REQUIRE(s, condition)                                                                      \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
+            atomic_fetch_add(&(s)->errors, 1);                                                     \
+        }                                                                                          \
     } while (0)
 
 static bool read_account(struct oltp_txn *t, uint32_t table, int64_t id, struct value v[4])
@@ -46,7 +52,8 @@ static bool read_account(struct oltp_txn *t, uint32_t table, int64_t id, struct 
     struct value key = v_int(id);
     struct oltp_row row;
 
-    return oltp_get(t, table, &key, &row, NULL) == ST_OK && row_decode(oltp_schema(t, table), row.row.data, row.row.size, v, NULL) == ST_OK;
+    return oltp_get(t, table, &key, &row, NULL) == ST_OK &&
+           row_decode(oltp_schema(t, table), row.row.data, row.row.size, v, NULL) == ST_OK;
 }
 
 static void *writer(void *arg)
@@ -58,7 +65,8 @@ static void *writer(void *arg)
     rng_seed(&r, w->seed);
     for (int i = 0; i < s->moves; i++) {
         struct oltp_txn *t = NULL;
-        int64_t from = (int64_t)rng_below(&r, ACCOUNTS), to = (int64_t)rng_below(&r, ACCOUNTS), amount;
+        int64_t from = (int64_t)rng_below(&r, ACCOUNTS), to = (int64_t)rng_below(&r, ACCOUNTS),
+                amount;
         struct value a[4], b[4];
         bool give_up = rng_below(&r, 10) == 0;
 
@@ -69,14 +77,16 @@ static void *writer(void *arg)
             oltp_end(t);
             break;
         }
-        REQUIRE(s, a[2].i == s->last[from] && b[2].i == s->last[to]); /* the newest commit before us, and nothing else */
+        REQUIRE(s, a[2].i == s->last[from] &&
+                       b[2].i == s->last[to]); /* the newest commit before us, and nothing else */
         amount = (int64_t)rng_below(&r, 5);
         a[1].i -= amount;
         b[1].i += amount;
         a[2].i = b[2].i = s->commit_number + 1;
         a[3] = v_text(pad, rng_below(&r, sizeof pad));
         b[3] = v_text(pad, rng_below(&r, sizeof pad));
-        REQUIRE(s, oltp_put(t, s->table, a, NULL) == ST_OK && oltp_put(t, s->table, b, NULL) == ST_OK);
+        REQUIRE(s,
+                oltp_put(t, s->table, a, NULL) == ST_OK && oltp_put(t, s->table, b, NULL) == ST_OK);
         if (give_up) {
             oltp_end(t);
             continue;
@@ -182,13 +192,21 @@ static void test_histories_are_serializable_and_snapshots_whole(void)
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
     for (int i = 0; i < WRITERS + READERS + 1; i++) {
         workers[i] = (struct worker){&s, test_seed() + (uint64_t)i, 0};
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, i < WRITERS ? writer : i < WRITERS + READERS ? reader : checkpointer, &workers[i]), 0);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL,
+                                        i < WRITERS             ? writer
+                                        : i < WRITERS + READERS ? reader
+                                                                : checkpointer,
+                                        &workers[i]),
+                         0);
     }
-    for (int i = 0; i < WRITERS; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < WRITERS; i++)
+        pthread_join(threads[i], NULL);
     atomic_store(&s.stop, true);
-    for (int i = WRITERS; i < WRITERS + READERS + 1; i++) pthread_join(threads[i], NULL);
+    for (int i = WRITERS; i < WRITERS + READERS + 1; i++)
+        pthread_join(threads[i], NULL);
     ck_assert_int_eq(atomic_load(&s.errors), 0);
-    for (int i = 0; i < WRITERS; i++) done += workers[i].done;
+    for (int i = 0; i < WRITERS; i++)
+        done += workers[i].done;
     ck_assert_uint_eq(done, (uint64_t)s.commit_number);
     ASSERT_OK(oltp_close(s.db, &f), &f);
     ASSERT_OK(oltp_open(io_posix(), dir, &o, &s.db, &f), &f);
@@ -200,7 +218,9 @@ static void test_histories_are_serializable_and_snapshots_whole(void)
         ck_assert_int_eq(v[2].i, s.last[i]);
     }
     oltp_end(t);
-    ck_assert_msg(oltp_verify(io_posix(), dir, wal, &check, &report, (struct oltp_progress){0}, &f) == ST_OK, "%s\n%s", f.why, buf_cstr(&report));
+    ck_assert_msg(
+        oltp_verify(io_posix(), dir, wal, &check, &report, (struct oltp_progress){0}, &f) == ST_OK,
+        "%s\n%s", f.why, buf_cstr(&report));
     buf_free(&report);
     ASSERT_OK(oltp_close(s.db, &f), &f);
 }
@@ -249,4 +269,7 @@ static void test_old_snapshot_does_not_hold_what_it_cannot_see(void)
 static const struct named_test tests[] = {T(test_histories_are_serializable_and_snapshots_whole),
                                           T(test_old_snapshot_does_not_hold_what_it_cannot_see)};
 
-int main(int argc, char **argv) { return run_tests("oltp threads", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("oltp threads", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -7,6 +7,7 @@
 #include "columnar/sql.h"
 #include "engine/csv.h"
 #include "engine/json.h"
+#include "engine/row.h"
 
 enum { FLUSH_BYTES = 64 << 10, CELL_WIDTH_MAX = 60 };
 
@@ -61,23 +62,6 @@ static void print_field(struct sql_printer *p, const char *s, size_t n)
         else buf_u8(&p->out, (uint8_t)s[i]);
 }
 
-static void json_value(struct json_writer *w, const struct value *v)
-{
-    struct buf text = {0};
-
-    switch (v->type) {
-    case V_NULL: jw_null(w); break;
-    case V_INT: jw_int(w, v->i); break;
-    case V_BOOL: jw_bool(w, v->i != 0); break;
-    case V_DOUBLE: jw_double(w, v->d); break;
-    case V_TEXT: jw_strn(w, v->s, v->len); break;
-    default: /* decimals and times as text: exact */
-        value_format(v, &text);
-        jw_strn(w, (const char *)text.data, text.size);
-        buf_free(&text);
-    }
-}
-
 void sql_json_row(const struct plan_column *columns, int n, const struct value *row, struct buf *out)
 {
     struct json_writer w;
@@ -86,7 +70,7 @@ void sql_json_row(const struct plan_column *columns, int n, const struct value *
     jw_object(&w);
     for (int c = 0; c < n; c++) {
         jw_key(&w, columns[c].name);
-        json_value(&w, &row[c]);
+        jw_value(&w, &row[c]);
     }
     jw_end_object(&w);
 }

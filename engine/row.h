@@ -39,6 +39,9 @@ MUST_USE enum status row_index_key(const struct schema *s, const struct index_de
 void row_canonical(const struct schema *s, const struct value *values, struct buf *out);
 struct hash128 row_hash(const struct schema *s, const struct value *values); /* of the canonical form */
 
+struct json_writer;
+/* One value: ints and doubles as numbers, decimals and times as exact texts (so are doubles JSON has none for). */
+void jw_value(struct json_writer *w, const struct value *v);
 /* JSON object of the live columns, in order: decimals and times as strings, ints as numbers. */
 void row_to_json(const struct schema *s, const struct value *values, struct buf *out);
 /* From a JSON object; unknown members are ST_INVALID, missing ones take default or null. Text is

@@ -6,7 +6,7 @@
 #include "engine/opts.h"
 #include "engine/row.h"
 
-static void write_cell(struct json_writer *w, const struct value *v)
+void jw_value(struct json_writer *w, const struct value *v)
 {
     char text[40];
 
@@ -36,7 +36,7 @@ void row_to_json(const struct schema *s, const struct value *values, struct buf 
     for (uint16_t i = 0; i < s->column_count; i++) {
         if (!column_live(&s->columns[i], s->version)) continue;
         jw_key(&w, s->columns[i].name);
-        write_cell(&w, &values[i]);
+        jw_value(&w, &values[i]);
     }
     jw_end_object(&w);
 }

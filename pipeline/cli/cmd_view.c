@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/row.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/view/view.h"
 
@@ -23,21 +24,6 @@ static enum status add_row(void *ctx, const struct view_column *columns, int n, 
     return ST_OK;
 }
 
-static void json_value(struct json_writer *w, const struct value *v)
-{
-    struct buf text = {0};
-
-    if (v->type == V_NULL) jw_null(w);
-    else if (v->type == V_INT) jw_int(w, v->i);
-    else if (v->type == V_DOUBLE) jw_double(w, v->d);
-    else if (v->type == V_BOOL) jw_bool(w, v->i != 0);
-    else {
-        value_format(v, &text);
-        jw_strn(w, (const char *)text.data, text.size);
-        buf_free(&text);
-    }
-}
-
 static enum status add_json(void *ctx, const struct view_column *columns, int n, const struct value *row)
 {
     struct json_writer *w = ctx;
@@ -45,7 +31,7 @@ static enum status add_json(void *ctx, const struct view_column *columns, int n,
     jw_object(w);
     for (int i = 0; i < n; i++) {
         jw_key(w, columns[i].name);
-        json_value(w, &row[i]);
+        jw_value(w, &row[i]);
     }
     jw_end_object(w);
     return ST_OK;

@@ -103,6 +103,7 @@ int cmd_eval(struct cli *, int, char **);
 int cmd_verify(struct cli *, int, char **);
 int cmd_demo(struct cli *, int, char **);
 int cmd_dump(struct cli *, int, char **);
+int cmd_lab(struct cli *, int, char **);
 int cmd_generate(struct cli *, int, char **);
 int cmd_audit(struct cli *, int, char **);
 int cmd_log(struct cli *, int, char **);

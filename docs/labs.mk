@@ -1,0 +1,13 @@
+# make labs          every lab as a page, with an index, in build/labs/
+# make labs-update   the golden plays and the outputs in the lab sheets, made again
+.PHONY: labs labs-update
+labs: all
+	@mkdir -p $(BUILD)/labs
+	@$(BUILD)/seam lab --quiet --html $(BUILD)/labs/index.html
+	@for l in $$($(BUILD)/seam lab | awk 'NR > 1 {print $$1}'); do \
+	  $(BUILD)/seam lab $$l --quiet --html $(BUILD)/labs/$$l.html || exit 1; done
+	@echo 'open $(BUILD)/labs/index.html'
+labs-update: all
+	@for g in tests/labs/golden/*.txt; do \
+	  $(BUILD)/seam lab $$(basename $$g .txt) --all --plain </dev/null >$$g; done
+	@BUILD=$(BUILD) sh docs/labs/update.sh

@@ -1,0 +1,221 @@
+/* lab - makes steps of what a scenario draws and what the stores trace. */
+#include "pipeline/lab/lab.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/lab/scenarios.h"
+
+enum { LAB_TRACE_MAX = 1 << 16 };
+static const int64_t lab_begins_us = INT64_C(1767258000000000); /* 2026-01-01 09:00 UTC */
+
+static const struct lab_kind kinds[] = {
+    {"btree", "The row store: a B+tree grows, splits and shrinks",
+     "See pages fill and split, the root rise, and what copy-on-write leaves behind.", lab_play_btree},
+    {"log", "The log: append, group commit, power cut, recovery",
+     "See when a record is durable, who shares a sync, and how a torn tail is told from damage.", lab_play_log},
+    {"columnar", "The warehouse: encodings, pruning, versions",
+     "See each chunk choose its encoding, a query skip row groups, and an old LSN answered.", lab_play_columnar},
+    {"segments", "The word index: segments, merges, skipped blocks",
+     "See documents become segments, segments merge, and Block-Max pruning skip what cannot win.", lab_play_segments},
+    {"hnsw", "The vector graph: a walk to the nearest",
+     "See layers being built, a greedy walk hop by hop, and what efSearch buys.", lab_play_hnsw},
+};
+
+const struct lab_kind *lab_kinds(size_t *count)
+{
+    *count = ARRAY_LEN(kinds);
+    return kinds;
+}
+
+const struct lab_kind *lab_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
+    return NULL;
+}
+
+const struct lab_kind *lab_kind_of(const struct lab *l) { return l->kind; }
+size_t lab_count(const struct lab *l) { return l->count; }
+const struct lab_step *lab_at(const struct lab *l, size_t i) { return i < l->count ? &l->steps[i] : NULL; }
+
+enum status lab_play(const struct lab_kind *kind, const struct lab_input *in, struct lab **out, struct fault *f)
+{
+    struct lab *l = calloc(1, sizeof *l);
+    enum status st = ST_OK;
+
+    if (l == NULL) return fault_set(f, ST_NOMEM, kind->name, FAULT_NO_OFFSET, "no memory for the lab");
+    l->kind = kind;
+    l->in = *in;
+    if (l->in.seed == 0) l->in.seed = 3;
+    l->disk = io_sim_new(l->in.seed);
+    l->log = trace_log_new(LAB_TRACE_MAX);
+    if (l->disk == NULL || l->log == NULL) st = fault_set(f, ST_NOMEM, kind->name, FAULT_NO_OFFSET, "no memory for the lab");
+    if (st == ST_OK) {
+        l->io = io_sim_io(l->disk);
+        l->trace = trace_log_trace(l->log);
+        clock_sim_init(&l->clock, lab_begins_us);
+        l->clock.tick_us = 1;
+        st = kind->play(l, f);
+    }
+    if (st == ST_OK) *out = l;
+    else lab_free(l);
+    return st;
+}
+
+void lab_free(struct lab *l)
+{
+    if (l == NULL) return;
+    if (l->disk != NULL) io_sim_free(l->disk);
+    trace_log_free(l->log);
+    buf_free(&l->draw);
+    buf_free(&l->story);
+    buf_free(&l->svg);
+    arena_free(&l->arena);
+    free(l->steps);
+    free(l);
+}
+
+/* ---- a step ---- */
+/* "name arg=value ... | function() in file". */
+static void print_event(const struct trace_event *e, struct buf *b)
+{
+    buf_printf(b, "%s", e->name);
+    for (int i = 0; i < e->argc; i++) {
+        const struct trace_arg *a = &e->args[i];
+
+        if (a->kind == TRACE_INT) buf_printf(b, " %s=%" PRId64, a->name, a->i);
+        else if (a->kind == TRACE_REAL) buf_printf(b, " %s=%.3f", a->name, a->d);
+        else buf_printf(b, " %s=%s", a->name, a->s);
+    }
+    buf_printf(b, " | %s() in %s", e->func, e->file);
+}
+
+static bool take_events(struct lab *l, struct lab_step *s)
+{
+    const char **kept;
+    struct buf b = {0};
+    bool ok = true;
+
+    s->event_count = trace_log_count(l->log);
+    s->events_kept = s->event_count < LAB_EVENTS_SHOWN ? s->event_count : LAB_EVENTS_SHOWN;
+    kept = arena_alloc(&l->arena, (s->events_kept + 1) * sizeof *kept);
+    for (size_t i = 0; kept != NULL && i < s->events_kept; i++) {
+        buf_clear(&b);
+        print_event(trace_log_at(l->log, s->event_count - s->events_kept + i), &b);
+        kept[i] = arena_strdup(&l->arena, buf_cstr(&b), b.size);
+        ok = ok && kept[i] != NULL;
+    }
+    buf_free(&b);
+    s->events = kept;
+    trace_log_clear(l->log);
+    return ok && kept != NULL;
+}
+
+static bool was_there(const struct lab_step *before, const char *line)
+{
+    for (size_t i = 0; before != NULL && i < before->line_count; i++)
+        if (strcmp(before->lines[i].text, line) == 0) return true;
+    return false;
+}
+
+/* The last step that shows the same picture: has a line of this one. Against it a line is new or not; a picture
+ * seen for the first time is all new, and nothing in it is marked.                                   */
+static const struct lab_step *same_picture(const struct lab *l, const char *text)
+{
+    for (size_t i = l->count; i-- > 0;) {
+        const struct lab_step *s = &l->steps[i];
+
+        for (size_t j = 0; j < s->line_count; j++) {
+            const char *at = strstr(text, s->lines[j].text);
+            size_t n = strlen(s->lines[j].text);
+
+            if (at != NULL && (at == text || at[-1] == '\n') && (at[n] == '\n' || at[n] == '\0')) return s;
+        }
+    }
+    return NULL;
+}
+
+static bool take_lines(struct lab *l, struct lab_step *s)
+{
+    const struct lab_step *before = same_picture(l, buf_cstr(&l->draw));
+    char *text = arena_strdup(&l->arena, buf_cstr(&l->draw), l->draw.size), *save = NULL;
+    struct lab_line *lines;
+    size_t count = 0;
+
+    for (size_t i = 0; i < l->draw.size; i++) count += l->draw.data[i] == '\n';
+    lines = arena_alloc(&l->arena, (count + 2) * sizeof *lines);
+    if (text == NULL || lines == NULL) return false;
+    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+        lines[s->line_count++] = (struct lab_line){line, before != NULL && !was_there(before, line)};
+    s->lines = lines;
+    return true;
+}
+
+/* A step that draws nothing shows the picture before it, with nothing in it new.                     */
+static bool keep_lines(struct lab *l, const struct lab_step *before, struct lab_step *s)
+{
+    struct lab_line *lines = arena_alloc(&l->arena, (before->line_count + 1) * sizeof *lines);
+
+    if (lines == NULL) return false;
+    for (size_t i = 0; i < before->line_count; i++) lines[i] = (struct lab_line){before->lines[i].text, false};
+    s->lines = lines;
+    s->line_count = before->line_count;
+    if (s->svg == NULL) s->svg = before->svg;
+    return true;
+}
+
+enum status lab_step(struct lab *l, const char *title, struct fault *f)
+{
+    const struct lab_step *before = l->count > 0 ? &l->steps[l->count - 1] : NULL;
+    struct lab_step s = {0};
+    bool ok = buf_ok(&l->draw) && buf_ok(&l->story) && buf_ok(&l->svg);
+
+    s.title = arena_strdup(&l->arena, title, strlen(title));
+    s.story = arena_strdup(&l->arena, buf_cstr(&l->story), l->story.size);
+    if (l->svg.size > 0) s.svg = arena_strdup(&l->arena, buf_cstr(&l->svg), l->svg.size);
+    ok = ok && s.title != NULL && s.story != NULL && take_events(l, &s);
+    if (ok) ok = l->draw.size == 0 && before != NULL ? keep_lines(l, before, &s) : take_lines(l, &s);
+    if (ok && l->count == l->cap) {
+        size_t cap = l->cap == 0 ? 16 : l->cap * 2;
+        struct lab_step *more = realloc(l->steps, cap * sizeof *more);
+
+        ok = more != NULL;
+        if (ok) {
+            l->steps = more;
+            l->cap = cap;
+        }
+    }
+    buf_clear(&l->draw);
+    buf_clear(&l->story);
+    buf_clear(&l->svg);
+    if (!ok) return fault_set(f, ST_NOMEM, l->kind->name, FAULT_NO_OFFSET, "no memory for a step");
+    l->steps[l->count++] = s;
+    return ST_OK;
+}
+
+const struct trace_event *lab_event(const struct lab *l, const char *name, size_t i)
+{
+    for (size_t at = 0; at < trace_log_count(l->log); at++) {
+        const struct trace_event *e = trace_log_at(l->log, at);
+
+        if (strcmp(e->name, name) == 0 && i-- == 0) return e;
+    }
+    return NULL;
+}
+
+size_t lab_events(const struct lab *l, const char *name)
+{
+    size_t n = 0;
+
+    for (size_t at = 0; at < trace_log_count(l->log); at++) n += strcmp(trace_log_at(l->log, at)->name, name) == 0;
+    return n;
+}
+
+int64_t lab_arg(const struct trace_event *e, const char *name)
+{
+    for (int i = 0; e != NULL && i < e->argc; i++)
+        if (strcmp(e->args[i].name, name) == 0) return e->args[i].i;
+    return 0;
+}

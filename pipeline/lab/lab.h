@@ -1,0 +1,96 @@
+/* lab - a scenario played on the real stores, cut into steps that can be walked back and forth.
+ *
+ *   scenario --calls--> store --TRACE--> trace log --lab_step--> steps --> terminal, or one page of HTML
+ *
+ * A scenario does something with a store, draws the store's state with the store's own dump, and ends the step. The
+ * step keeps the drawing, which of its lines are new since the step before, and the events the store traced meanwhile,
+ * each with the function and file that did it. Nothing here imitates a store.
+ *
+ * Everything runs on a simulated disk and clock (engine/io_sim.h), so a lab needs no folder, may cut the power, and
+ * plays the same for the same input on every machine.
+ *
+ * Thread-safety: a lab belongs to one thread. Imports: everything.                                  */
+#ifndef SEAM_PIPELINE_LAB_H
+#define SEAM_PIPELINE_LAB_H
+
+#include "engine/arena.h"
+#include "engine/buf.h"
+#include "engine/clock.h"
+#include "engine/io_sim.h"
+#include "engine/trace.h"
+
+enum { LAB_KEYS_MAX = 512, LAB_DOCS_MAX = 64, LAB_EVENTS_SHOWN = 16 };
+
+/* What the reader may change. Zero means the lab's own.                                             */
+struct lab_input {
+    const int64_t *keys;     /* --keys 5,3,9: keys to insert, in this order   */
+    size_t key_count;
+    const char *const *docs; /* --docs "a|b|c": texts to index                */
+    size_t doc_count;
+    uint64_t seed;           /* of whatever is drawn by lot                   */
+};
+
+struct lab_line { const char *text; bool changed; };
+struct lab_step {
+    const char *title;
+    const char *story;            /* what happened and what to look at, in sentences     */
+    const struct lab_line *lines; /* the drawn state                                     */
+    size_t line_count;
+    const char *const *events;    /* "page_split page=3 new=4 ... | split_page() in oltp/btree_split.c" */
+    size_t event_count;           /* of which the last LAB_EVENTS_SHOWN are kept           */
+    size_t events_kept;
+    const char *svg;              /* NULL = the lines are the picture                    */
+};
+
+struct lab;
+
+struct lab_kind {
+    const char *name, *title, *goal;
+    enum status (*play)(struct lab *l, struct fault *f);
+};
+/* Every lab there is, in the order to do them.                                                      */
+const struct lab_kind *lab_kinds(size_t *count);
+const struct lab_kind *lab_find(const char *name); /* NULL: there is none */
+
+/* Plays it to the end. ST_OK: *out is the caller's until lab_free.                                  */
+MUST_USE enum status lab_play(const struct lab_kind *kind, const struct lab_input *in, struct lab **out,
+                              struct fault *f);
+void lab_free(struct lab *l); /* accepts NULL */
+const struct lab_kind *lab_kind_of(const struct lab *l);
+size_t lab_count(const struct lab *l);
+const struct lab_step *lab_at(const struct lab *l, size_t i);
+
+/* ---- players ---- */
+struct lab_style { bool color; bool plain; }; /* plain: no step counter or rule, for golden files and sheets */
+void lab_print_step(const struct lab *l, size_t i, struct lab_style style, struct buf *out);
+void lab_print(const struct lab *l, struct lab_style style, struct buf *out); /* every step */
+/* The step, at or after `from` and round again, with `word` in its title, story, events or lines; SIZE_MAX: none. */
+size_t lab_search(const struct lab *l, size_t from, const char *word);
+/* One page that needs nothing else: every step is in it as text (no script needed, printable), and as JSON. */
+void lab_html(const struct lab *l, struct buf *out);
+void lab_json(const struct lab *l, struct buf *out);
+void lab_html_index(struct buf *out); /* of NAME.html beside it */
+
+/* ---- for scenarios ---- */
+struct lab {
+    struct buf draw, story, svg;  /* of the step being made: printed into, taken by lab_step */
+    struct io *io;                /* the simulated disk */
+    struct io_sim *disk;
+    struct clock_sim clock;
+    struct trace *trace;
+    struct lab_input in;
+    const struct lab_kind *kind;
+    struct trace_log *log;
+    struct arena arena;
+    struct lab_step *steps;
+    size_t count, cap;
+};
+/* Ends the step: takes the drawing, the story, and the events since the last one. A step without a drawing keeps the
+ * one before. ST_NOMEM.                                                                             */
+MUST_USE enum status lab_step(struct lab *l, const char *title, struct fault *f);
+/* The i-th event of the step being made with this name (NULL: none), and how many there are.         */
+size_t lab_events(const struct lab *l, const char *name);
+const struct trace_event *lab_event(const struct lab *l, const char *name, size_t i);
+int64_t lab_arg(const struct trace_event *e, const char *name); /* 0 when it has none */
+
+#endif

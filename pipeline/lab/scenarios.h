@@ -1,0 +1,13 @@
+/* scenarios - one function a lab; see lab.h. */
+#ifndef SEAM_PIPELINE_LAB_SCENARIOS_H
+#define SEAM_PIPELINE_LAB_SCENARIOS_H
+
+#include "pipeline/lab/lab.h"
+
+enum status lab_play_btree(struct lab *l, struct fault *f);
+enum status lab_play_log(struct lab *l, struct fault *f);
+enum status lab_play_columnar(struct lab *l, struct fault *f);
+enum status lab_play_segments(struct lab *l, struct fault *f);
+enum status lab_play_hnsw(struct lab *l, struct fault *f);
+
+#endif

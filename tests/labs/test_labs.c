@@ -1,0 +1,145 @@
+/* Goal:   every lab plays to its end in both forms, the same each time, and shows what the stores did.
+ * Method: each is played twice on its simulated disk; text, JSON and HTML are compared and read back; inputs of
+ *         one's own change the play.                                                                */
+#include <string.h>
+
+#include "engine/json.h"
+#include "pipeline/lab/lab.h"
+#include "tests/common/check_main.h"
+
+static struct lab *play(const char *name, const struct lab_input *in)
+{
+    struct lab *l = NULL;
+    struct fault f = {0};
+
+    ASSERT_OK(lab_play(lab_find(name), in, &l, &f), &f);
+    return l;
+}
+
+static size_t count_of(const struct buf *b, const char *what)
+{
+    size_t n = 0;
+
+    for (const char *p = (const char *)b->data; (p = strstr(p, what)) != NULL; p++) n++;
+    return n;
+}
+
+static void check_text(const struct lab *l, const struct lab *again)
+{
+    struct buf a = {0}, b = {0};
+
+    lab_print(l, (struct lab_style){0}, &a);
+    lab_print(again, (struct lab_style){0}, &b);
+    ck_assert_str_eq(buf_cstr(&a), buf_cstr(&b));
+    ck_assert_uint_eq(count_of(&a, "\n--- step "), lab_count(l));
+    buf_free(&a);
+    buf_free(&b);
+}
+
+static void check_json(const struct lab *l)
+{
+    struct buf b = {0};
+    struct arena arena = {0};
+    struct json *v;
+    struct fault f = {0};
+
+    lab_json(l, &b);
+    ASSERT_OK(json_parse((const char *)b.data, b.size, &arena, "lab", &v, &f), &f);
+    ck_assert_uint_eq(json_get(v, "steps")->len, lab_count(l));
+    arena_free(&arena);
+    buf_free(&b);
+}
+
+/* Whole, alone, and with the same number of steps as sections and in its JSON.                       */
+static void check_html(const struct lab *l)
+{
+    struct buf b = {0};
+    const char *json, *end;
+    struct arena arena = {0};
+    struct json *v;
+    struct fault f = {0};
+
+    lab_html(l, &b);
+    buf_cstr(&b);
+    ck_assert_uint_eq(count_of(&b, "<section"), lab_count(l));
+    ck_assert_uint_eq(count_of(&b, "</section>"), lab_count(l));
+    ck_assert_uint_eq(count_of(&b, "<svg"), count_of(&b, "</svg>"));
+    ck_assert_uint_eq(count_of(&b, "http"), 0); /* nothing is fetched from anywhere */
+    ck_assert_uint_eq(count_of(&b, "<mark>"), count_of(&b, "</mark>"));
+    json = strstr((const char *)b.data, "id=\"lab\">");
+    ck_assert_ptr_nonnull(json);
+    json += strlen("id=\"lab\">");
+    end = strchr(json, '<');
+    ASSERT_OK(json_parse(json, (size_t)(end - json), &arena, "page", &v, &f), &f);
+    ck_assert_uint_eq(json_get(v, "steps")->len, lab_count(l));
+    arena_free(&arena);
+    buf_free(&b);
+}
+
+static void test_every_lab_plays_to_its_end_in_both_forms(void)
+{
+    size_t n;
+    const struct lab_kind *kinds = lab_kinds(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        struct lab *l = play(kinds[i].name, &(struct lab_input){0}), *again = play(kinds[i].name, &(struct lab_input){0});
+        size_t events = 0;
+
+        ck_assert_uint_ge(lab_count(l), 4);
+        for (size_t s = 0; s < lab_count(l); s++) {
+            ck_assert_uint_gt(strlen(lab_at(l, s)->story), 20);
+            events += lab_at(l, s)->event_count;
+        }
+        ck_assert_uint_gt(events, 0);
+        check_text(l, again);
+        check_json(l);
+        check_html(l);
+        lab_free(l);
+        lab_free(again);
+    }
+}
+
+static void test_own_input_and_seed_change_the_play(void)
+{
+    static const int64_t keys[] = {42, 7, 42};
+    static const char *const docs[] = {"a <b> & \"quoted\" heron", "heron and hose"};
+    struct lab *l = play("btree", &(struct lab_input){.keys = keys, .key_count = 3});
+    size_t at;
+
+    ck_assert_ptr_nonnull(strstr(lab_at(l, 1)->story, "Key 42"));
+    lab_free(l);
+    l = play("segments", &(struct lab_input){.docs = docs, .doc_count = 2});
+    at = lab_search(l, 0, "heron");
+    ck_assert_uint_eq(at, 0);
+    ck_assert_uint_eq(lab_search(l, at + 1, "heron"), 1); /* goes on from there */
+    ck_assert_uint_eq(lab_search(l, 0, "no such word anywhere"), SIZE_MAX);
+    check_html(l); /* what the reader gave is escaped */
+    lab_free(l);
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        size_t n;
+        const struct lab_kind *kinds = lab_kinds(&n);
+
+        for (size_t i = 0; i < n; i++) lab_free(play(kinds[i].name, &(struct lab_input){.seed = seed}));
+    }
+}
+
+static void test_the_tree_splits_and_the_log_loses_only_what_was_not_durable(void)
+{
+    struct lab *l = play("btree", &(struct lab_input){0});
+
+    ck_assert_uint_ne(lab_search(l, 0, "page_split"), SIZE_MAX);
+    ck_assert_uint_ne(lab_search(l, 0, "page_merge"), SIZE_MAX);
+    ck_assert_ptr_nonnull(strstr(lab_at(l, 2)->svg, "<rect"));
+    lab_free(l);
+    l = play("log", &(struct lab_input){0});
+    ck_assert_uint_ne(lab_search(l, 0, "torn_tail"), SIZE_MAX);
+    lab_free(l);
+}
+
+static const struct named_test tests[] = {
+    T(test_every_lab_plays_to_its_end_in_both_forms),
+    T(test_own_input_and_seed_change_the_play),
+    T(test_the_tree_splits_and_the_log_loses_only_what_was_not_durable),
+};
+
+int main(int argc, char **argv) { return run_tests("labs", tests, ARRAY_LEN(tests), argc, argv); }

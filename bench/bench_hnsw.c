@@ -827,6 +827,7 @@ int main(int argc, char **argv)
     if (b.tsv != NULL && strcmp(b.tsv, "-") != 0) {
         snprintf(path, sizeof path, "%s.curves.tsv", b.tsv);
         r.curves = fopen(path, "w");
+        if (r.curves != NULL) setvbuf(r.curves, NULL, _IOLBF, 0);
         if (r.curves != NULL) fprintf(r.curves, "set\tengine\tef\trecall\tp5\tp1\tqps\tp50_us\tp99_us\tn\tdim\n");
     }
     if (wanted(&r, "kernels")) bench_kernels(&r);

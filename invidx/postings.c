@@ -202,6 +202,10 @@ const uint32_t *postings_positions(struct postings *p, uint32_t i, uint32_t *n)
     uint32_t fields = p->seg->fields;
 
     *n = p->pos_start[i + 1] - p->pos_start[i];
+    if (fields == 1 && *n == 1) { /* nothing to sum */
+        *pos &= INVIDX_FIELD_TOKENS_MAX - 1;
+        return pos;
+    }
     if (bitset_get(p->summed, i)) return pos;
     bitset_set(p->summed, i);
     for (uint32_t k = 0; k < fields; k++) {

@@ -30,21 +30,26 @@ struct setup {
 static const char *const peer_names[PEERS] = {"lucene", "fts5", "xapian"};
 
 /* ---- building ---- */
-static double build_once(struct setup *s, size_t limit, struct invidx_info *info, double *compact_seconds)
+static double build_once(struct setup *s, size_t limit, struct invidx_info *info,
+                         double *compact_seconds)
 {
     static const struct invidx_field fields[] = {{"text", 1}};
-    struct invidx_schema schema = {.fields = fields, .field_count = 1, .analysis = invidx_analysis_plain()};
+    struct invidx_schema schema = {
+        .fields = fields, .field_count = 1, .analysis = invidx_analysis_plain()};
     struct invidx_writer_options options = {.buffer_bytes = 512u << 20};
     struct invidx_writer *w = NULL;
     struct invidx_reader *r = NULL;
     uint64_t t;
     double seconds;
 
-    if (io_exists(io_posix(), s->dir)) bench_need(io_remove_tree(io_posix(), s->dir, &s->f), &s->f, "removing the index");
+    if (io_exists(io_posix(), s->dir))
+        bench_need(io_remove_tree(io_posix(), s->dir, &s->f), &s->f, "removing the index");
     t = bench_now_ns();
-    bench_need(invidx_writer_open(io_posix(), s->dir, &schema, &options, &w, &s->f), &s->f, "opening the writer");
+    bench_need(invidx_writer_open(io_posix(), s->dir, &schema, &options, &w, &s->f), &s->f,
+               "opening the writer");
     for (size_t i = 0; i < s->texts.count && i < limit; i++) {
-        struct invidx_text text = {(const char *)s->texts.bytes.data + s->texts.lines[i].at, s->texts.lines[i].len};
+        struct invidx_text text = {(const char *)s->texts.bytes.data + s->texts.lines[i].at,
+                                   s->texts.lines[i].len};
         struct invidx_doc doc = {.key = i + 1, .fields = &text};
 
         bench_need(invidx_upsert(w, &doc, 100 * (i + 1), &s->f), &s->f, "adding a document");
@@ -55,7 +60,8 @@ static double build_once(struct setup *s, size_t limit, struct invidx_info *info
     bench_need(invidx_compact(w, &s->f), &s->f, "compacting");
     *compact_seconds = (double)(bench_now_ns() - t) / 1e9;
     invidx_writer_close(w);
-    bench_need(invidx_reader_open(io_posix(), s->dir, LSN_MAX, &r, &s->f), &s->f, "opening the reader");
+    bench_need(invidx_reader_open(io_posix(), s->dir, LSN_MAX, &r, &s->f), &s->f,
+               "opening the reader");
     invidx_reader_info(r, info);
     invidx_reader_close(r);
     return seconds;
@@ -63,7 +69,8 @@ static double build_once(struct setup *s, size_t limit, struct invidx_info *info
 
 static void bench_building(struct setup *s)
 {
-    double ours[REPEATS], theirs[PEERS][REPEATS], size[PEERS], mb = (double)s->texts.bytes.size / 1e6;
+    double ours[REPEATS], theirs[PEERS][REPEATS], size[PEERS],
+        mb = (double)s->texts.bytes.size / 1e6;
     double compact[REPEATS];
     struct invidx_info info;
     struct bench_stat mine;
@@ -76,15 +83,18 @@ static void bench_building(struct setup *s)
             double added, merged;
 
             theirs[p][i] = size[p] = NAN;
-            if (s->peers[p] == NULL || (i > 0 && p == 2)) continue; /* Xapian takes a minute: once */
+            if (s->peers[p] == NULL || (i > 0 && p == 2))
+                continue; /* Xapian takes a minute: once */
             if (!bench_peer_ask(s->peers[p], reply, sizeof reply, "index") ||
-                sscanf(reply, "%lf %lf %lf", &added, &merged, &size[p]) != 3) continue;
+                sscanf(reply, "%lf %lf %lf", &added, &merged, &size[p]) != 3)
+                continue;
             theirs[p][i] = mb / added;
         }
         if (s->b->quick) {
             for (int k = i + 1; k < REPEATS; k++) {
                 ours[k] = compact[k] = NAN;
-                for (int p = 0; p < PEERS; p++) theirs[p][k] = NAN;
+                for (int p = 0; p < PEERS; p++)
+                    theirs[p][k] = NAN;
             }
             break;
         }
@@ -94,17 +104,34 @@ static void bench_building(struct setup *s)
     for (int p = 0; p < PEERS; p++) {
         double best_size = size[p];
 
-        bench_row(s->b, &(struct bench_row){.workload = workload, .metric = "text indexed", .unit = "MB/s", .n = s->texts.count,
-                  .threads = 1, .ours = mine, .peer = peer_names[p], .peer_value = bench_stat_of(theirs[p], REPEATS),
-                  .target = p == 1 ? 1.0 : p == 0 ? 2.5 : 0});
-        bench_row(s->b, &(struct bench_row){.workload = workload, .metric = "index size of text", .unit = "ratio", .n = s->texts.count,
-                  .threads = 1, .ours = bench_value((double)info.bytes / 1e6 / mb), .peer = peer_names[p],
-                  .peer_value = isnan(best_size) ? (struct bench_stat){0} : bench_value(best_size / 1e6 / mb),
-                  .lower_is_better = true, .target = p == 0 ? 1.0 : 0});
+        bench_row(s->b, &(struct bench_row){.workload = workload,
+                                            .metric = "text indexed",
+                                            .unit = "MB/s",
+                                            .n = s->texts.count,
+                                            .threads = 1,
+                                            .ours = mine,
+                                            .peer = peer_names[p],
+                                            .peer_value = bench_stat_of(theirs[p], REPEATS),
+                                            .target = p == 1   ? 1.0
+                                                      : p == 0 ? 2.5
+                                                               : 0});
+        bench_row(s->b, &(struct bench_row){.workload = workload,
+                                            .metric = "index size of text",
+                                            .unit = "ratio",
+                                            .n = s->texts.count,
+                                            .threads = 1,
+                                            .ours = bench_value((double)info.bytes / 1e6 / mb),
+                                            .peer = peer_names[p],
+                                            .peer_value = isnan(best_size)
+                                                              ? (struct bench_stat){0}
+                                                              : bench_value(best_size / 1e6 / mb),
+                                            .lower_is_better = true,
+                                            .target = p == 0 ? 1.0 : 0});
     }
-    fprintf(s->b->report, "%s: %zu documents, %.1f MB of text, index %.1f MB (%.3f), %.1f MB/s, %llu docs/s\n", s->corpus,
-            s->texts.count, mb, (double)info.bytes / 1e6, (double)info.bytes / 1e6 / mb, mine.median,
-            (unsigned long long)(mine.median / mb * (double)s->texts.count));
+    fprintf(s->b->report,
+            "%s: %zu documents, %.1f MB of text, index %.1f MB (%.3f), %.1f MB/s, %llu docs/s\n",
+            s->corpus, s->texts.count, mb, (double)info.bytes / 1e6, (double)info.bytes / 1e6 / mb,
+            mine.median, (unsigned long long)(mine.median / mb * (double)s->texts.count));
 }
 
 /* ---- searching ---- */
@@ -117,7 +144,8 @@ static void parse(struct setup *s, const char *class, const char *text)
         bench_need(invidx_query_parse(s->q, buf, strlen(buf), INVIDX_OR, &s->f), &s->f, "parsing");
         return;
     }
-    bench_need(invidx_query_words(s->q, text, strlen(text), strncmp(class, "and", 3) == 0 ? INVIDX_AND : INVIDX_OR, &s->f),
+    bench_need(invidx_query_words(s->q, text, strlen(text),
+                                  strncmp(class, "and", 3) == 0 ? INVIDX_AND : INVIDX_OR, &s->f),
                &s->f, "parsing");
 }
 
@@ -128,10 +156,12 @@ static int order(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-struct pass { double qps, p50, p99; };
+struct pass {
+    double qps, p50, p99;
+};
 
-static struct pass run_ours(struct setup *s, const struct text_class *c, size_t k, enum invidx_strategy strategy,
-                            struct invidx_work *work)
+static struct pass run_ours(struct setup *s, const struct text_class *c, size_t k,
+                            enum invidx_strategy strategy, struct invidx_work *work)
 {
     struct invidx_hit hits[100];
     double *us = malloc(sizeof *us * c->count);
@@ -178,8 +208,11 @@ static void check_class(struct setup *s, const struct text_class *c, size_t k)
             req.strategy = way == 0 ? INVIDX_AUTO : way == 1 ? INVIDX_MAXSCORE : INVIDX_WAND;
             bench_need(invidx_search(s->r, s->q, &req, &y, &s->f), &s->f, "searching");
             same = x.count == y.count;
-            for (size_t k2 = 0; same && k2 < x.count; k2++) same = a[k2].key == b[k2].key && a[k2].score == b[k2].score;
-            if (!same) bench_wrong(s->b, "%s \"%s\": %s differs from exhaustive", c->name, c->queries[i].text, y.work.plan);
+            for (size_t k2 = 0; same && k2 < x.count; k2++)
+                same = a[k2].key == b[k2].key && a[k2].score == b[k2].score;
+            if (!same)
+                bench_wrong(s->b, "%s \"%s\": %s differs from exhaustive", c->name,
+                            c->queries[i].text, y.work.plan);
         }
     }
 }
@@ -210,7 +243,8 @@ static void bench_class(struct setup *s, const struct text_class *c, size_t k, b
             theirs[e][at] = their_p99[e][at] = NAN;
             if (s->peers[peer] == NULL || (e > 1 && (!all_peers || i > 0))) continue;
             for (int warm = e <= 1 && i < 0 ? 15 : 1; warm > 0; warm--)
-                if (!bench_peer_ask(s->peers[peer], reply, sizeof reply, "run %s %zu %d", c->name, k, e == 1) ||
+                if (!bench_peer_ask(s->peers[peer], reply, sizeof reply, "run %s %zu %d", c->name,
+                                    k, e == 1) ||
                     sscanf(reply, "%lf %lf %lf", &theirs[e][at], &p50, &their_p99[e][at]) != 3)
                     theirs[e][at] = their_p99[e][at] = NAN;
         }
@@ -219,24 +253,49 @@ static void bench_class(struct setup *s, const struct text_class *c, size_t k, b
     snprintf(workload, sizeof workload, "%s top-%zu %s", c->name, k, s->corpus);
     for (int e = 0; e <= PEERS; e++) {
         static const char *const names[] = {"lucene", "lucene exhaustive", "fts5", "xapian"};
-        struct bench_stat v = bench_stat_of(theirs[e], rounds), v99 = bench_stat_of(their_p99[e], rounds);
+        struct bench_stat v = bench_stat_of(theirs[e], rounds),
+                          v99 = bench_stat_of(their_p99[e], rounds);
 
         if (e > 1 && !all_peers) continue;
-        bench_row(s->b, &(struct bench_row){.workload = workload, .metric = "queries", .unit = "1/s", .n = c->count, .threads = 1,
-                  .ours = mine, .peer = names[e], .peer_value = v, .target = e > 1 ? 5.0 : 2.0});
+        bench_row(s->b, &(struct bench_row){.workload = workload,
+                                            .metric = "queries",
+                                            .unit = "1/s",
+                                            .n = c->count,
+                                            .threads = 1,
+                                            .ours = mine,
+                                            .peer = names[e],
+                                            .peer_value = v,
+                                            .target = e > 1 ? 5.0 : 2.0});
         if (e <= 1 && v.runs > 0 && (best.runs == 0 || v.median > best.median)) {
             best = v;
             best_p99 = v99;
             bar = names[e];
         }
     }
-    bench_row(s->b, &(struct bench_row){.workload = workload, .metric = "p99", .unit = "us", .n = c->count, .threads = 1,
-              .ours = bench_stat_of(p99, rounds), .peer = bar, .peer_value = best_p99, .lower_is_better = true, .target = 1.0});
-    bench_row(s->b, &(struct bench_row){.workload = workload, .metric = "queries, pruned over exhaustive", .unit = "1/s", .n = c->count,
-              .threads = 1, .ours = mine, .peer = "own exhaustive", .peer_value = bench_stat_of(full, rounds)});
-    fprintf(s->b->report, "%-10s top-%-3zu %9.0f q/s %5.2fx %-17s p99 %8.1f us | decoded %5.1f%% scored %5.1f%% skipped %5.1f%% of blocks | %s\n",
-            c->name, k, mine.median, best.runs > 0 ? mine.median / best.median : 0, bar, bench_stat_of(p99, rounds).median,
-            100.0 * (double)work.decoded / (double)work.postings, 100.0 * (double)work.scored / (double)work.postings,
+    bench_row(s->b, &(struct bench_row){.workload = workload,
+                                        .metric = "p99",
+                                        .unit = "us",
+                                        .n = c->count,
+                                        .threads = 1,
+                                        .ours = bench_stat_of(p99, rounds),
+                                        .peer = bar,
+                                        .peer_value = best_p99,
+                                        .lower_is_better = true,
+                                        .target = 1.0});
+    bench_row(s->b, &(struct bench_row){.workload = workload,
+                                        .metric = "queries, pruned over exhaustive",
+                                        .unit = "1/s",
+                                        .n = c->count,
+                                        .threads = 1,
+                                        .ours = mine,
+                                        .peer = "own exhaustive",
+                                        .peer_value = bench_stat_of(full, rounds)});
+    fprintf(s->b->report,
+            "%-10s top-%-3zu %9.0f q/s %5.2fx %-17s p99 %8.1f us | decoded %5.1f%% scored %5.1f%% "
+            "skipped %5.1f%% of blocks | %s\n",
+            c->name, k, mine.median, best.runs > 0 ? mine.median / best.median : 0, bar,
+            bench_stat_of(p99, rounds).median, 100.0 * (double)work.decoded / (double)work.postings,
+            100.0 * (double)work.scored / (double)work.postings,
             100.0 * (double)work.blocks_skipped / (double)(work.blocks + 1), work.plan);
 }
 
@@ -267,17 +326,27 @@ static void bench_count(struct setup *s, const struct text_class *c)
             theirs[p][at] = NAN;
             if (s->peers[p] == NULL || (p > 0 && i > 0)) continue;
             if (!bench_peer_ask(s->peers[p], reply, sizeof reply, "count %s", c->name) ||
-                sscanf(reply, "%lf %llu", &qps, &n) != 2) continue;
+                sscanf(reply, "%lf %llu", &qps, &n) != 2)
+                continue;
             theirs[p][at] = qps;
-            if (n != total) bench_wrong(s->b, "count %s: %llu, %s has %llu", c->name, (unsigned long long)total, peer_names[p], n);
+            if (n != total)
+                bench_wrong(s->b, "count %s: %llu, %s has %llu", c->name, (unsigned long long)total,
+                            peer_names[p], n);
         }
     }
     snprintf(workload, sizeof workload, "%s count %s", c->name, s->corpus);
     for (int p = 0; p < PEERS; p++)
-        bench_row(s->b, &(struct bench_row){.workload = workload, .metric = "queries", .unit = "1/s", .n = c->count, .threads = 1,
-                  .ours = bench_stat_of(ours, 3), .peer = peer_names[p], .peer_value = bench_stat_of(theirs[p], 3),
-                  .target = p == 0 ? 2.0 : 5.0});
-    fprintf(s->b->report, "%-10s count   %9.0f q/s %5.2fx lucene\n", c->name, bench_stat_of(ours, 3).median,
+        bench_row(s->b, &(struct bench_row){.workload = workload,
+                                            .metric = "queries",
+                                            .unit = "1/s",
+                                            .n = c->count,
+                                            .threads = 1,
+                                            .ours = bench_stat_of(ours, 3),
+                                            .peer = peer_names[p],
+                                            .peer_value = bench_stat_of(theirs[p], 3),
+                                            .target = p == 0 ? 2.0 : 5.0});
+    fprintf(s->b->report, "%-10s count   %9.0f q/s %5.2fx lucene\n", c->name,
+            bench_stat_of(ours, 3).median,
             bench_stat_of(ours, 3).median / bench_stat_of(theirs[0], 3).median);
 }
 
@@ -292,7 +361,8 @@ static void check_matches(struct setup *s, const char *dir, const char *name)
     snprintf(path, sizeof path, "%s/%s", dir, name);
     bench_need(source_open(io_posix(), path, &src, &s->f), &s->f, "opening the queries");
     while (source_line(src, 1 << 16, &line, &n, &s->f) == ST_OK) {
-        const char *tab = memchr(line, '\t', n), *tab2 = tab == NULL ? NULL : memchr(tab + 1, '\t', n - (size_t)(tab + 1 - line));
+        const char *tab = memchr(line, '\t', n),
+                   *tab2 = tab == NULL ? NULL : memchr(tab + 1, '\t', n - (size_t)(tab + 1 - line));
         char kind[16], text[256];
         uint64_t want, got = 0;
 
@@ -304,12 +374,21 @@ static void check_matches(struct setup *s, const char *dir, const char *name)
         bench_need(invidx_count(s->r, s->q, &got, &s->f), &s->f, "counting");
         all++;
         right += got == want;
-        if (got != want) bench_wrong(s->b, "%s \"%s\": %llu matches, the corpus says %llu", kind, text, (unsigned long long)got, (unsigned long long)want);
+        if (got != want)
+            bench_wrong(s->b, "%s \"%s\": %llu matches, the corpus says %llu", kind, text,
+                        (unsigned long long)got, (unsigned long long)want);
     }
     source_close(src);
     fprintf(s->b->report, "%s: %zu of %zu match counts agree\n", name, right, all);
-    bench_row(s->b, &(struct bench_row){.workload = name, .metric = "match counts that agree", .unit = "share", .n = all, .threads = 1,
-              .ours = bench_value(all > 0 ? (double)right / (double)all : 0), .limit = 1.0, .target = 1.0});
+    bench_row(s->b,
+              &(struct bench_row){.workload = name,
+                                  .metric = "match counts that agree",
+                                  .unit = "share",
+                                  .n = all,
+                                  .threads = 1,
+                                  .ours = bench_value(all > 0 ? (double)right / (double)all : 0),
+                                  .limit = 1.0,
+                                  .target = 1.0});
 }
 
 /* ---- commit to visible, and searching while it goes on ---- */
@@ -326,9 +405,11 @@ static void bench_visible(struct setup *s)
 
     histogram_init(&h);
     histogram_init(&searches);
-    bench_need(invidx_writer_open(io_posix(), s->dir, NULL, &options, &w, &s->f), &s->f, "opening the writer");
+    bench_need(invidx_writer_open(io_posix(), s->dir, NULL, &options, &w, &s->f), &s->f,
+               "opening the writer");
     bench_need(invidx_merger_start(w, &s->f), &s->f, "starting the merger");
-    bench_need(invidx_reader_open(io_posix(), s->dir, LSN_MAX, &r, &s->f), &s->f, "opening the reader");
+    bench_need(invidx_reader_open(io_posix(), s->dir, LSN_MAX, &r, &s->f), &s->f,
+               "opening the reader");
     bench_need(invidx_query_new(r, &q, &s->f), &s->f, "a query");
     for (int i = 0; i < ROUNDS; i++) {
         const struct text_class *c = &s->classes[(size_t)i % QUERY_CLASSES];
@@ -353,7 +434,10 @@ static void bench_visible(struct setup *s)
         seen += res.count == 1 && hit.key == doc.key;
         histogram_add(&h, bench_now_ns() - t);
         t = bench_now_ns();
-        bench_need(invidx_query_words(q, c->queries[(size_t)i % c->count].text, strlen(c->queries[(size_t)i % c->count].text), INVIDX_OR, &s->f), &s->f, "parsing");
+        bench_need(invidx_query_words(q, c->queries[(size_t)i % c->count].text,
+                                      strlen(c->queries[(size_t)i % c->count].text), INVIDX_OR,
+                                      &s->f),
+                   &s->f, "parsing");
         bench_need(invidx_search(r, q, &req10, &res10, &s->f), &s->f, "searching");
         histogram_add(&searches, bench_now_ns() - t);
     }
@@ -362,13 +446,30 @@ static void bench_visible(struct setup *s)
     invidx_query_free(q);
     invidx_reader_close(r);
     invidx_writer_close(w);
-    fprintf(s->b->report, "visible: p50 %.2f ms, p99 %.2f ms; search while indexing p50 %.1f us, p99 %.1f us\n",
+    fprintf(s->b->report,
+            "visible: p50 %.2f ms, p99 %.2f ms; search while indexing p50 %.1f us, p99 %.1f us\n",
             (double)histogram_percentile(&h, 50) / 1e6, (double)histogram_percentile(&h, 99) / 1e6,
-            (double)histogram_percentile(&searches, 50) / 1e3, (double)histogram_percentile(&searches, 99) / 1e3);
-    bench_row(s->b, &(struct bench_row){.workload = "update, publish, refresh, found", .metric = "p99", .unit = "ms", .n = ROUNDS, .threads = 2,
-              .ours = bench_value((double)histogram_percentile(&h, 99) / 1e6), .peer = "50 ms promised", .peer_value = bench_value(50), .lower_is_better = true, .target = 1.0});
-    bench_row(s->b, &(struct bench_row){.workload = "search while indexing and merging", .metric = "p99", .unit = "us", .n = ROUNDS, .threads = 2,
-              .ours = bench_value((double)histogram_percentile(&searches, 99) / 1e3), .lower_is_better = true});
+            (double)histogram_percentile(&searches, 50) / 1e3,
+            (double)histogram_percentile(&searches, 99) / 1e3);
+    bench_row(s->b,
+              &(struct bench_row){.workload = "update, publish, refresh, found",
+                                  .metric = "p99",
+                                  .unit = "ms",
+                                  .n = ROUNDS,
+                                  .threads = 2,
+                                  .ours = bench_value((double)histogram_percentile(&h, 99) / 1e6),
+                                  .peer = "50 ms promised",
+                                  .peer_value = bench_value(50),
+                                  .lower_is_better = true,
+                                  .target = 1.0});
+    bench_row(s->b, &(struct bench_row){
+                        .workload = "search while indexing and merging",
+                        .metric = "p99",
+                        .unit = "us",
+                        .n = ROUNDS,
+                        .threads = 2,
+                        .ours = bench_value((double)histogram_percentile(&searches, 99) / 1e3),
+                        .lower_is_better = true});
 }
 
 static void write_queries(struct setup *s)
@@ -376,8 +477,10 @@ static void write_queries(struct setup *s)
     struct buf out = {0};
 
     for (size_t c = 0; c < QUERY_CLASSES; c++)
-        for (size_t i = 0; i < s->classes[c].count; i++) buf_printf(&out, "%s\t%s\n", s->classes[c].name, s->classes[c].queries[i].text);
-    bench_need(io_write_atomic(io_posix(), s->queries, out.data, out.size, &s->f), &s->f, "writing the queries");
+        for (size_t i = 0; i < s->classes[c].count; i++)
+            buf_printf(&out, "%s\t%s\n", s->classes[c].name, s->classes[c].queries[i].text);
+    bench_need(io_write_atomic(io_posix(), s->queries, out.data, out.size, &s->f), &s->f,
+               "writing the queries");
     buf_free(&out);
 }
 
@@ -386,8 +489,8 @@ static bool wanted(const struct setup *s, size_t c)
     return s->only == NULL || strcmp(s->only, s->classes[c].name) == 0;
 }
 
-static void run_corpus(struct bench *b, const char *name, const char *only, struct texts *texts, const char *real,
-                       bool all_peers, bool no_peers)
+static void run_corpus(struct bench *b, const char *name, const char *only, struct texts *texts,
+                       const char *real, bool all_peers, bool no_peers)
 {
     struct setup s = {.b = b, .corpus = name, .only = only, .texts = *texts};
     size_t each = bench_size(b, 100, 200, 200);
@@ -395,7 +498,8 @@ static void run_corpus(struct bench *b, const char *name, const char *only, stru
     snprintf(s.dir, sizeof s.dir, "%s/%s", bench_scratch(b), name);
     snprintf(s.docs, sizeof s.docs, "%s/%s.txt", bench_scratch(b), name);
     snprintf(s.queries, sizeof s.queries, "%s/%s.queries", bench_scratch(b), name);
-    bench_need(texts_queries(&s.texts, each, 99 + (uint64_t)b->seed, s.classes, &s.f), &s.f, "making queries");
+    bench_need(texts_queries(&s.texts, each, 99 + (uint64_t)b->seed, s.classes, &s.f), &s.f,
+               "making queries");
     bench_need(texts_write(&s.texts, s.docs, &s.f), &s.f, "writing the documents");
     write_queries(&s);
     for (int p = 0; p < PEERS && !no_peers; p++) {
@@ -413,7 +517,8 @@ static void run_corpus(struct bench *b, const char *name, const char *only, stru
 
         if (s.peers[p] != NULL) bench_peer_ask(s.peers[p], reply, sizeof reply, "free");
     }
-    bench_need(invidx_reader_open(io_posix(), s.dir, LSN_MAX, &s.r, &s.f), &s.f, "opening the reader");
+    bench_need(invidx_reader_open(io_posix(), s.dir, LSN_MAX, &s.r, &s.f), &s.f,
+               "opening the reader");
     bench_need(invidx_query_new(s.r, &s.q, &s.f), &s.f, "a query");
     if (real != NULL && only == NULL) {
         check_matches(&s, real, "queries.tsv");
@@ -427,7 +532,8 @@ static void run_corpus(struct bench *b, const char *name, const char *only, stru
         if (wanted(&s, c)) bench_count(&s, &s.classes[c]);
     invidx_query_free(s.q);
     invidx_reader_close(s.r);
-    for (int p = 0; p < PEERS; p++) bench_peer_stop(s.peers[p]);
+    for (int p = 0; p < PEERS; p++)
+        bench_peer_stop(s.peers[p]);
     bench_visible(&s);
     texts_queries_free(s.classes);
 }
@@ -454,7 +560,9 @@ int main(int argc, char **argv)
         texts_free(&texts);
     }
     if (real == NULL || synthetic || b.full) {
-        bench_need(texts_zipf(bench_size(&b, 100000, 1000000, 1000000), 1 + (uint64_t)b.seed, &texts, &f), &f, "making documents");
+        bench_need(
+            texts_zipf(bench_size(&b, 100000, 1000000, 1000000), 1 + (uint64_t)b.seed, &texts, &f),
+            &f, "making documents");
         run_corpus(&b, "zipf", only, &texts, NULL, false, no_peers);
         texts_free(&texts);
     }

@@ -8,8 +8,8 @@
 #include "invidx/stem.h"
 #include "invidx/unicode_tables.h"
 
-static const char stop_english[] =
-    "a\nan\nand\nare\nas\nat\nbe\nby\nfor\nfrom\nin\nis\nit\nof\non\nor\nthat\nthe\nthis\nto\nwas\nwith\n";
+static const char stop_english[] = "a\nan\nand\nare\nas\nat\nbe\nby\nfor\nfrom\nin\nis\nit\nof\non"
+                                   "\nor\nthat\nthe\nthis\nto\nwas\nwith\n";
 
 struct invidx_analysis invidx_analysis_default(void)
 {
@@ -27,17 +27,21 @@ struct invidx_analysis invidx_analysis_plain(void)
 /* ---- characters ---- */
 /* Lower-cased ASCII letters and digits, else 0.                                                        */
 static const char ascii_word[256] = {
-    ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7',
-    ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd', ['E'] = 'e', ['F'] = 'f',
-    ['G'] = 'g', ['H'] = 'h', ['I'] = 'i', ['J'] = 'j', ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n',
-    ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v',
-    ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd',
-    ['e'] = 'e', ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l',
-    ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't',
+    ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5', ['6'] = '6',
+    ['7'] = '7', ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd',
+    ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i', ['J'] = 'j', ['K'] = 'k',
+    ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r',
+    ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y',
+    ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f',
+    ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm',
+    ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't',
     ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z',
 };
 
-static bool digit(char c) { return c >= '0' && c <= '9'; }
+static bool digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 static bool separator(uint32_t cp)
 {
@@ -46,8 +50,10 @@ static bool separator(uint32_t cp)
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (unicode_separators[mid].to < cp) lo = mid + 1;
-        else hi = mid;
+        if (unicode_separators[mid].to < cp)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return (lo < unicode_separators_count && unicode_separators[lo].from <= cp) || cp == 0xfffd;
 }
@@ -65,8 +71,10 @@ static uint32_t lower(uint32_t cp)
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (unicode_lower[mid].from < cp) lo = mid + 1;
-        else hi = mid;
+        if (unicode_lower[mid].from < cp)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo < unicode_lower_count && unicode_lower[lo].from == cp ? unicode_lower[lo].to : cp;
 }
@@ -80,8 +88,10 @@ static size_t fold(const struct analyzer *a, uint32_t cp, char out[8])
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (unicode_fold[mid].from < cp) lo = mid + 1;
-        else hi = mid;
+        if (unicode_fold[mid].from < cp)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     if (lo == unicode_fold_count || unicode_fold[lo].from != cp) return utf8_put(lower(cp), out);
     memcpy(out, unicode_fold[lo].to, 7);
@@ -100,14 +110,16 @@ static bool next_ascii(struct tokens *t, struct token *out)
     uint32_t n = 0;
     char c;
 
-    while (p < end && ascii_word[(uint8_t)*p] == 0) p++;
+    while (p < end && ascii_word[(uint8_t)*p] == 0)
+        p++;
     out->begin = (size_t)(p - t->begin);
     stop = end - p > INVIDX_TERM_MAX ? p + INVIDX_TERM_MAX : end;
     while (p < stop && (c = ascii_word[(uint8_t)*p]) != 0) {
         out->text[n++] = c;
         p++;
     }
-    while (p < end && ascii_word[(uint8_t)*p] != 0) p++;
+    while (p < end && ascii_word[(uint8_t)*p] != 0)
+        p++;
     t->p = p;
     out->end = (size_t)(p - t->begin);
     out->len = n;
@@ -119,7 +131,8 @@ static bool next_ascii(struct tokens *t, struct token *out)
 enum glyph { GLYPH_END, GLYPH_GAP, GLYPH_WORD, GLYPH_ALONE, GLYPH_APOSTROPHE, GLYPH_SKIP };
 
 /* What stands at p; its folded bytes for WORD and ALONE; *next is what follows it.                     */
-static enum glyph glyph_at(const struct tokens *t, const char *p, const char **next, char out[8], size_t *n)
+static enum glyph glyph_at(const struct tokens *t, const char *p, const char **next, char out[8],
+                           size_t *n)
 {
     char c = p < t->end ? ascii_word[(uint8_t)*p] : 0;
     uint32_t cp;
@@ -173,7 +186,8 @@ static bool next_plain(struct tokens *t, struct token *out)
     uint32_t n = 0;
     char c;
 
-    while (p < end && ascii_word[(uint8_t)*p] == 0 && (uint8_t)*p < 0x80) p++;
+    while (p < end && ascii_word[(uint8_t)*p] == 0 && (uint8_t)*p < 0x80)
+        p++;
     from = p;
     while (p < end && n < INVIDX_TERM_MAX && (c = ascii_word[(uint8_t)*p]) != 0) {
         out->text[n++] = c;
@@ -181,7 +195,8 @@ static bool next_plain(struct tokens *t, struct token *out)
     }
     if (n == 0 || n == INVIDX_TERM_MAX) return false;
     if (p < end && ((uint8_t)*p >= 0x80 || *p == '\'' || *p == '.' || *p == ',')) {
-        const char *q = p + 1; /* a comma or full stop before a gap ends a word like any other mark */
+        const char *q =
+            p + 1; /* a comma or full stop before a gap ends a word like any other mark */
 
         if ((*p != '.' && *p != ',') || (q < end && digit(*q))) return false;
     }
@@ -200,7 +215,8 @@ static bool next_word(struct tokens *t, struct token *out)
     size_t n, len = 0;
     enum glyph g;
 
-    for (g = glyph_at(t, p, &next, bytes, &n); g != GLYPH_END; g = glyph_at(t, p, &next, bytes, &n)) {
+    for (g = glyph_at(t, p, &next, bytes, &n); g != GLYPH_END;
+         g = glyph_at(t, p, &next, bytes, &n)) {
         if (g == GLYPH_WORD || g == GLYPH_ALONE) break;
         p = next;
     }
@@ -240,7 +256,8 @@ static bool next_word(struct tokens *t, struct token *out)
 
 bool tokens_next(struct tokens *t, struct token *out)
 {
-    return t->a->conf.tokenizer == INVIDX_ASCII ? next_ascii(t, out) : next_plain(t, out) || next_word(t, out);
+    return t->a->conf.tokenizer == INVIDX_ASCII ? next_ascii(t, out)
+                                                : next_plain(t, out) || next_word(t, out);
 }
 
 /* ---- terms ---- */
@@ -260,7 +277,8 @@ static bool is_stop(const struct analyzer *a, const char *word, size_t n)
     return false;
 }
 
-size_t analyzer_term(const struct analyzer *a, const char *word, size_t n, char out[INVIDX_TERM_MAX + 8])
+size_t analyzer_term(const struct analyzer *a, const char *word, size_t n,
+                     char out[INVIDX_TERM_MAX + 8])
 {
     if (is_stop(a, word, n)) return 0;
     memcpy(out, word, n);
@@ -290,9 +308,11 @@ static enum status load_stop(struct analyzer *a, struct fault *f)
     struct token t;
 
     if (p == NULL) return ST_OK;
-    for (const char *c = p; *c != '\0'; c++) words += *c == '\n';
+    for (const char *c = p; *c != '\0'; c++)
+        words += *c == '\n';
     a->stop_slots = 64;
-    while (a->stop_slots < 4 * (words + 1)) a->stop_slots *= 2;
+    while (a->stop_slots < 4 * (words + 1))
+        a->stop_slots *= 2;
     a->stop = calloc(a->stop_slots, sizeof *a->stop);
     if (a->stop == NULL) goto no_memory;
     words = a->stop_slots / 2;
@@ -304,8 +324,10 @@ static enum status load_stop(struct analyzer *a, struct fault *f)
 
             if (is_stop(a, t.text, t.len)) continue;
             if (words-- == 0)
-                return fault_set(f, ST_INVALID, "stop words", FAULT_NO_OFFSET, "write one word a line");
-            while (a->stop[i] != NULL) i = (i + 1) & (a->stop_slots - 1);
+                return fault_set(f, ST_INVALID, "stop words", FAULT_NO_OFFSET,
+                                 "write one word a line");
+            while (a->stop[i] != NULL)
+                i = (i + 1) & (a->stop_slots - 1);
             a->stop[i] = arena_strdup(&a->memory, t.text, t.len);
             if (a->stop[i] == NULL) goto no_memory;
         }
@@ -316,7 +338,10 @@ no_memory:
 }
 
 enum { RULE_TERMS_MAX = 8, RULE_SIDES_MAX = 32 };
-struct side { const char *text; uint32_t terms, bytes; };
+struct side {
+    const char *text;
+    uint32_t terms, bytes;
+};
 
 /* The terms of one alternative; a side of stop words only is empty.                                    */
 static bool read_side(struct analyzer *a, const char *s, size_t n, struct side *out)
@@ -352,7 +377,8 @@ static int rule_order(const void *x, const void *y)
     return c != 0 ? c : (a->bytes > b->bytes) - (a->bytes < b->bytes);
 }
 
-static bool add_rule(struct analyzer *a, size_t *cap, const struct side *from, const struct side *to)
+static bool add_rule(struct analyzer *a, size_t *cap, const struct side *from,
+                     const struct side *to)
 {
     struct synonym *s = arena_alloc(&a->memory, sizeof *s);
 
@@ -423,14 +449,17 @@ static enum status load_synonyms(struct analyzer *a, struct fault *f)
 
         number++;
         nr = 0;
-        if (ok && arrow != NULL) ok = read_sides(a, arrow + 2, n - half - 2, right, &nr) && nl > 0 && nr > 0;
+        if (ok && arrow != NULL)
+            ok = read_sides(a, arrow + 2, n - half - 2, right, &nr) && nl > 0 && nr > 0;
         for (size_t i = 0; ok && i < nl; i++)
             for (size_t j = 0; ok && j < (arrow != NULL ? nr : nl); j++)
-                if (arrow != NULL || i != j) ok = add_rule(a, &cap, &left[i], arrow != NULL ? &right[j] : &left[j]);
+                if (arrow != NULL || i != j)
+                    ok = add_rule(a, &cap, &left[i], arrow != NULL ? &right[j] : &left[j]);
         if (!ok)
-            return fault_set(f, ST_INVALID, "synonyms", number,
-                             "write \"a, b, c\" or \"a => b, c\"; at most %d alternatives of %d words",
-                             RULE_SIDES_MAX, RULE_TERMS_MAX);
+            return fault_set(
+                f, ST_INVALID, "synonyms", number,
+                "write \"a, b, c\" or \"a => b, c\"; at most %d alternatives of %d words",
+                RULE_SIDES_MAX, RULE_TERMS_MAX);
     }
     join_rules(a);
     return ST_OK;
@@ -464,8 +493,8 @@ void analyzer_free(struct analyzer *a)
     memset(a, 0, sizeof *a);
 }
 
-enum status invidx_analyze(const struct invidx_analysis *conf, const char *text, size_t n, struct buf *out,
-                           struct fault *f)
+enum status invidx_analyze(const struct invidx_analysis *conf, const char *text, size_t n,
+                           struct buf *out, struct fault *f)
 {
     struct analyzer a;
     struct tokens tokens;
@@ -483,5 +512,6 @@ enum status invidx_analyze(const struct invidx_analysis *conf, const char *text,
         buf_printf(out, "\t%u\t%zu\t%zu\n", t.pos, t.begin, t.end);
     }
     analyzer_free(&a);
-    return buf_ok(out) ? ST_OK : fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the terms");
+    return buf_ok(out) ? ST_OK
+                       : fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the terms");
 }

@@ -13,33 +13,39 @@
 #include "invidx/invidx.h"
 
 struct token {
-    uint32_t len, pos;      /* position counts every token, stop words too */
-    size_t begin, end;      /* bytes in the text                           */
+    uint32_t len, pos; /* position counts every token, stop words too */
+    size_t begin, end; /* bytes in the text                           */
     char text[INVIDX_TERM_MAX + 8];
 };
 
-struct synonym {            /* one alternative of a rule: a phrase of terms */
-    const char *text;       /* terms, each ended by 0, in order             */
+struct synonym {      /* one alternative of a rule: a phrase of terms */
+    const char *text; /* terms, each ended by 0, in order             */
     uint32_t terms, bytes;
-    struct synonym *next;   /* of the same left side                        */
+    struct synonym *next; /* of the same left side                        */
 };
-struct synonym_rule { const char *text; uint32_t terms, bytes; struct synonym *to; };
+struct synonym_rule {
+    const char *text;
+    uint32_t terms, bytes;
+    struct synonym *to;
+};
 
 struct analyzer {
     struct invidx_analysis conf;
     struct arena memory;
-    const char **stop;      /* open addressing, power of two; NULL = free */
+    const char **stop; /* open addressing, power of two; NULL = free */
     size_t stop_slots;
     struct synonym_rule *rules; /* sorted by text */
     size_t rule_count;
-    uint32_t longest_rule;  /* in terms */
+    uint32_t longest_rule; /* in terms */
 };
 
 /* Bad lines in the synonyms are ST_INVALID with their number.                                         */
-MUST_USE enum status analyzer_init(struct analyzer *a, const struct invidx_analysis *conf, struct fault *f);
+MUST_USE enum status analyzer_init(struct analyzer *a, const struct invidx_analysis *conf,
+                                   struct fault *f);
 void analyzer_free(struct analyzer *a);
 /* The term of a surface word, into out; its length, or 0 for a stop word.                             */
-size_t analyzer_term(const struct analyzer *a, const char *word, size_t n, char out[INVIDX_TERM_MAX + 8]);
+size_t analyzer_term(const struct analyzer *a, const char *word, size_t n,
+                     char out[INVIDX_TERM_MAX + 8]);
 /* The rule whose left side is exactly these terms (each ended by 0), or NULL.                         */
 const struct synonym_rule *analyzer_rule(const struct analyzer *a, const char *text, size_t bytes);
 /* Digits, or letters mixed with digits: no fuzziness, no stemming.                                    */

@@ -6,9 +6,14 @@
 #include "engine/bitset.h"
 
 /* ---- tables of words ---- */
-static inline uint64_t low_bytes(uint64_t v, size_t n) { return n >= 8 ? v : v & ((1ull << (8 * n)) - 1); }
+static inline uint64_t low_bytes(uint64_t v, size_t n)
+{
+    return n >= 8 ? v : v & ((1ull << (8 * n)) - 1);
+}
 
-struct word_key { uint64_t lo, hi, hash; };
+struct word_key {
+    uint64_t lo, hi, hash;
+};
 
 /* text must have 16 readable bytes.                                                                    */
 static inline struct word_key word_key(const char *text, size_t n)
@@ -49,7 +54,8 @@ static bool table_grow(struct word_table *t)
             memcpy(text + 8, &s->hi, 8);
             j = word_key(text, s->len).hash & (size - 1);
         }
-        while (slots[j].len != 0) j = (j + 1) & (size - 1);
+        while (slots[j].len != 0)
+            j = (j + 1) & (size - 1);
         slots[j] = *s;
     }
     free(t->slots);
@@ -59,8 +65,8 @@ static bool table_grow(struct word_table *t)
 }
 
 /* The slot of a word; a new one has *fresh set and its term to be filled in. NULL = no memory.         */
-static inline struct word_slot *table_slot_of(struct word_table *t, struct word_key k, const char *text, size_t n,
-                                              bool *fresh)
+static inline struct word_slot *table_slot_of(struct word_table *t, struct word_key k,
+                                              const char *text, size_t n, bool *fresh)
 {
     size_t i;
 
@@ -82,7 +88,6 @@ static inline struct word_slot *table_slot_of(struct word_table *t, struct word_
     t->slots[i] = (struct word_slot){k.lo, k.hi, (uint32_t)n, 0};
     return &t->slots[i];
 }
-
 
 static struct word_slot *table_slot(struct word_table *t, const char *text, size_t n, bool *fresh)
 {
@@ -112,7 +117,8 @@ static void table_clear(struct word_table *t)
 }
 
 /* ---- the buffer ---- */
-void buffer_init(struct buffer *b, const struct invidx_schema *schema, const struct analyzer *analyzer)
+void buffer_init(struct buffer *b, const struct invidx_schema *schema,
+                 const struct analyzer *analyzer)
 {
     memset(b, 0, sizeof *b);
     b->schema = schema;
@@ -150,7 +156,8 @@ size_t buffer_bytes(const struct buffer *b)
 {
     return b->token_count * 12 + b->words.size * sizeof *b->words.slots + b->term_text.size +
            b->term_count * 32 +
-           b->doc_count * (sizeof *b->docs + 64 + 9 * b->schema->attr_count + 4 * b->schema->field_count) +
+           b->doc_count *
+               (sizeof *b->docs + 64 + 9 * b->schema->attr_count + 4 * b->schema->field_count) +
            b->value_text.size;
 }
 
@@ -160,7 +167,8 @@ static bool grow(void **p, size_t *cap, size_t want, size_t size)
     void *q;
 
     if (want <= *cap) return true;
-    while (n < want) n *= 2;
+    while (n < want)
+        n *= 2;
     q = realloc(*p, n * size);
     if (q == NULL) return false;
     *p = q;
@@ -180,7 +188,8 @@ static bool new_term(struct buffer *b, const char *text, size_t n, uint32_t *out
 
 static bool term_is(const struct buffer *b, uint32_t term, const char *text, size_t n)
 {
-    return term != TERM_HOLE && b->terms[term].len == n && memcmp(b->term_text.data + b->terms[term].at, text, n) == 0;
+    return term != TERM_HOLE && b->terms[term].len == n &&
+           memcmp(b->term_text.data + b->terms[term].at, text, n) == 0;
 }
 
 /* First sight of a surface word: analysis runs. A stem has a slot of its own (its text after a byte 1, which
@@ -206,8 +215,10 @@ static bool resolve_word(struct buffer *b, struct token *t, uint32_t *out)
         uint32_t number = TERM_HOLE;
 
         plain = table_find(&b->words, term + 1, n);
-        if (plain != NULL && term_is(b, plain->term, term + 1, n)) number = plain->term;
-        else if (!new_term(b, term + 1, n, &number)) return false;
+        if (plain != NULL && term_is(b, plain->term, term + 1, n))
+            number = plain->term;
+        else if (!new_term(b, term + 1, n, &number))
+            return false;
         s->term = number;
     }
     *out = s->term;
@@ -216,7 +227,10 @@ static bool resolve_word(struct buffer *b, struct token *t, uint32_t *out)
 
 /* Words are looked up a batch at a time, each slot asked from memory before it is needed.                */
 enum { BATCH = 16 };
-struct batch { struct token t[BATCH]; struct word_key key[BATCH]; };
+struct batch {
+    struct token t[BATCH];
+    struct word_key key[BATCH];
+};
 
 static bool add_word(struct buffer *b, struct token *t, struct word_key key)
 {
@@ -244,7 +258,9 @@ static bool add_field(struct buffer *b, struct invidx_text text, uint32_t *slots
 
     *slots = 0;
     do {
-        for (n = 0; n < BATCH && *slots + n < INVIDX_FIELD_TOKENS_MAX && tokens_next(&tokens, &batch.t[n]); n++) {
+        for (n = 0;
+             n < BATCH && *slots + n < INVIDX_FIELD_TOKENS_MAX && tokens_next(&tokens, &batch.t[n]);
+             n++) {
             batch.key[n] = word_key(batch.t[n].text, batch.t[n].len);
             __builtin_prefetch(&b->words.slots[batch.key[n].hash & (b->words.size - 1)]);
         }
@@ -270,7 +286,8 @@ static bool add_keyword(struct buffer *b, uint32_t attr, const struct value *v, 
     s = table_slot(&b->values_by_text, text, n, &fresh);
     if (s == NULL) return false;
     if (fresh) {
-        if (!grow((void **)&b->values, &b->value_cap, b->value_count + 1, sizeof *b->values)) return false;
+        if (!grow((void **)&b->values, &b->value_cap, b->value_count + 1, sizeof *b->values))
+            return false;
         b->values[b->value_count] = (struct text_ref){(uint32_t)b->value_text.size, v->len};
         buf_append(&b->value_text, v->s, v->len);
         if (!buf_ok(&b->value_text)) return false;
@@ -280,19 +297,22 @@ static bool add_keyword(struct buffer *b, uint32_t attr, const struct value *v, 
     return true;
 }
 
-static enum status check_attrs(const struct invidx_schema *s, const struct invidx_doc *doc, struct fault *f)
+static enum status check_attrs(const struct invidx_schema *s, const struct invidx_doc *doc,
+                               struct fault *f)
 {
     for (size_t i = 0; i < s->attr_count; i++) {
         const struct value *v = &doc->attrs[i];
-        bool number = v->type == V_INT || v->type == V_DECIMAL || v->type == V_TIME || v->type == V_BOOL;
+        bool number =
+            v->type == V_INT || v->type == V_DECIMAL || v->type == V_TIME || v->type == V_BOOL;
 
         if (v->type == V_NULL) continue;
         if (s->attrs[i].type == INVIDX_INT64 ? !number : v->type != V_TEXT)
-            return fault_set(f, ST_INVALID, s->attrs[i].name, FAULT_NO_OFFSET, "attribute %s cannot take a %s",
-                             s->attrs[i].name, value_type_name((enum value_type)v->type));
+            return fault_set(f, ST_INVALID, s->attrs[i].name, FAULT_NO_OFFSET,
+                             "attribute %s cannot take a %s", s->attrs[i].name,
+                             value_type_name((enum value_type)v->type));
         if (v->type == V_TEXT && v->len > INVIDX_KEYWORD_MAX)
-            return fault_set(f, ST_LIMIT, s->attrs[i].name, FAULT_NO_OFFSET, "keyword of %u bytes; at most %d",
-                             v->len, INVIDX_KEYWORD_MAX);
+            return fault_set(f, ST_LIMIT, s->attrs[i].name, FAULT_NO_OFFSET,
+                             "keyword of %u bytes; at most %d", v->len, INVIDX_KEYWORD_MAX);
     }
     return ST_OK;
 }
@@ -330,7 +350,8 @@ static bool index_key(struct buffer *b, uint64_t key, uint32_t doc)
         for (uint32_t d = 0; d < doc; d++)
             if (!index_key(b, b->docs[d].key, d)) return false;
     }
-    for (i = hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0; i = (i + 1) & (b->by_key_size - 1))
+    for (i = hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0;
+         i = (i + 1) & (b->by_key_size - 1))
         if (b->docs[b->by_key[i] - 1].key == key) break;
     b->by_key[i] = doc + 1;
     return true;
@@ -339,7 +360,8 @@ static bool index_key(struct buffer *b, uint64_t key, uint32_t doc)
 int64_t buffer_find(const struct buffer *b, uint64_t key)
 {
     if (b->by_key_size == 0 || key > b->top_key) return -1;
-    for (size_t i = hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0; i = (i + 1) & (b->by_key_size - 1))
+    for (size_t i = hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0;
+         i = (i + 1) & (b->by_key_size - 1))
         if (b->docs[b->by_key[i] - 1].key == key)
             return b->docs[b->by_key[i] - 1].death == LSN_MAX ? (int64_t)b->by_key[i] - 1 : -1;
     return -1;

@@ -12,22 +12,24 @@
 enum { TERM_HOLE = 0xffffffffu }; /* a stop word: takes a position, is no term */
 
 struct word_slot {
-    uint64_t lo, hi;   /* words of 16 bytes and less: the bytes; longer: hash, offset of the text */
-    uint32_t len;      /* 0 = free */
-    uint32_t term;     /* or TERM_HOLE */
+    uint64_t lo, hi; /* words of 16 bytes and less: the bytes; longer: hash, offset of the text */
+    uint32_t len;    /* 0 = free */
+    uint32_t term;   /* or TERM_HOLE */
 };
 
-struct text_ref { uint32_t at, len; };
+struct text_ref {
+    uint32_t at, len;
+};
 
 struct word_table {
     struct word_slot *slots;
     size_t size, used;
-    struct buf text;   /* long words */
+    struct buf text; /* long words */
 };
 
 struct buffer_doc {
     uint64_t key;
-    lsn_t birth, death;      /* death LSN_MAX while it lives */
+    lsn_t birth, death; /* death LSN_MAX while it lives */
     uint64_t first_token;
 };
 
@@ -36,16 +38,16 @@ struct buffer {
     const struct analyzer *analyzer;
     struct word_table words;
     struct buf term_text;
-    struct text_ref *terms;  /* by number */
+    struct text_ref *terms; /* by number */
     size_t term_count, term_cap;
     uint32_t *tokens;
     size_t token_count, token_cap;
     struct buffer_doc *docs;
-    uint32_t *slots;         /* tokens of each field of each document, holes included: docs x fields */
-    int64_t *ints;           /* docs x attrs; KEYWORD: number of the value in `values` + 1, 0 = null   */
-    uint8_t *nulls;          /* docs x attrs */
+    uint32_t *slots; /* tokens of each field of each document, holes included: docs x fields */
+    int64_t *ints;   /* docs x attrs; KEYWORD: number of the value in `values` + 1, 0 = null   */
+    uint8_t *nulls;  /* docs x attrs */
     uint32_t doc_count, doc_cap;
-    uint32_t *by_key;        /* open addressing: document + 1, 0 = free */
+    uint32_t *by_key; /* open addressing: document + 1, 0 = free */
     size_t by_key_size;
     uint64_t top_key;
     struct word_table values_by_text; /* keyword values: attribute number, then the text */
@@ -54,11 +56,13 @@ struct buffer {
     size_t value_count, value_cap;
 };
 
-void buffer_init(struct buffer *b, const struct invidx_schema *schema, const struct analyzer *analyzer);
+void buffer_init(struct buffer *b, const struct invidx_schema *schema,
+                 const struct analyzer *analyzer);
 void buffer_free(struct buffer *b);
 void buffer_clear(struct buffer *b);
 size_t buffer_bytes(const struct buffer *b);
-MUST_USE enum status buffer_add(struct buffer *b, const struct invidx_doc *doc, lsn_t lsn, struct fault *f);
+MUST_USE enum status buffer_add(struct buffer *b, const struct invidx_doc *doc, lsn_t lsn,
+                                struct fault *f);
 /* The live document of a key, or -1.                                                                  */
 int64_t buffer_find(const struct buffer *b, uint64_t key);
 /* Writes all documents, dead ones too, as segment id. order (doc_count entries, the caller's) receives

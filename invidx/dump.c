@@ -11,8 +11,9 @@ enum { DUMP_TERMS = 24, DUMP_POSTINGS = 8, DUMP_DOCS = 8 };
 
 static const char *kind_name(uint32_t kind)
 {
-    static const char *const names[] = {"?",        "META",      "DICT", "TERMS",  "SKIPS",   "POSTINGS", "POSITIONS",
-                                        "KEYS",     "BIRTHS",    "LENGTHS", "FIELDLEN", "CHUNKS",  "WORDS"};
+    static const char *const names[] = {"?",        "META",      "DICT", "TERMS",  "SKIPS",
+                                        "POSTINGS", "POSITIONS", "KEYS", "BIRTHS", "LENGTHS",
+                                        "FIELDLEN", "CHUNKS",    "WORDS"};
 
     return kind >= SEG_ATTR ? "ATTR" : kind < ARRAY_LEN(names) ? names[kind] : "?";
 }
@@ -21,7 +22,8 @@ static void split(const char *path, char dir[PATH_MAX_BYTES], const char **name)
 {
     const char *slash = strrchr(path, '/');
 
-    snprintf(dir, PATH_MAX_BYTES, "%.*s", slash == NULL ? 1 : (int)(slash - path), slash == NULL ? "." : path);
+    snprintf(dir, PATH_MAX_BYTES, "%.*s", slash == NULL ? 1 : (int)(slash - path),
+             slash == NULL ? "." : path);
     *name = slash == NULL ? path : slash + 1;
 }
 
@@ -31,21 +33,24 @@ static void dump_sections(const struct segment *s, struct buf *out)
 
     buf_printf(out, "     0  magic SEAMSEG1, version %u, segment %016llx\n", get_u32(s->map + 8),
                (unsigned long long)s->id);
-    buf_printf(out, "    24  %u documents, %u terms, %zu bytes, %u fields, %u attributes, %u sections\n", s->docs,
-               s->terms, s->size, s->fields, s->attrs, count);
+    buf_printf(out,
+               "    24  %u documents, %u terms, %zu bytes, %u fields, %u attributes, %u sections\n",
+               s->docs, s->terms, s->size, s->fields, s->attrs, count);
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *e = s->map + SEG_HEADER + (size_t)i * SEG_SECTION;
         uint32_t kind = get_u32(e);
 
-        buf_printf(out, "%6zu  section %-9s at %10llu, %10llu bytes (%.1f%%), crc %08x\n", (size_t)(e - s->map),
-                   kind_name(kind), (unsigned long long)get_u64(e + 8), (unsigned long long)get_u64(e + 16),
+        buf_printf(out, "%6zu  section %-9s at %10llu, %10llu bytes (%.1f%%), crc %08x\n",
+                   (size_t)(e - s->map), kind_name(kind), (unsigned long long)get_u64(e + 8),
+                   (unsigned long long)get_u64(e + 16),
                    100.0 * (double)get_u64(e + 16) / (double)s->size, get_u32(e + 4));
     }
     buf_printf(out, "digest: %llu postings, %016llx%016llx; weighted length %llu\n",
                (unsigned long long)s->digest.count, (unsigned long long)s->digest.hi,
                (unsigned long long)s->digest.lo, (unsigned long long)s->length_sum);
     for (uint32_t d = 0; d < s->docs && d < DUMP_DOCS; d++)
-        buf_printf(out, "document %u: key %llu, born %llu, length %u\n", d, (unsigned long long)segment_key(s, d),
+        buf_printf(out, "document %u: key %llu, born %llu, length %u\n", d,
+                   (unsigned long long)segment_key(s, d),
                    (unsigned long long)forcol_get(&s->births, d), segment_length(s, d));
 }
 
@@ -58,8 +63,9 @@ static enum status dump_terms(struct segment *s, struct buf *out, struct fault *
     enum status st = p == NULL ? ST_NOMEM : termdict_seek(&it, s, "", 0, f);
 
     while (st == ST_OK && n++ < DUMP_TERMS && (st = termdict_next(&it, f)) == ST_OK) {
-        buf_printf(out, "term %u \"%.*s\": df %u, %zu bytes of postings, %zu of positions:", it.term.ord, (int)it.len,
-                   it.text, it.term.df, it.term.postings.n, it.term.positions.n);
+        buf_printf(out,
+                   "term %u \"%.*s\": df %u, %zu bytes of postings, %zu of positions:", it.term.ord,
+                   (int)it.len, it.text, it.term.df, it.term.postings.n, it.term.positions.n);
         st = postings_open(p, s, &it.term, ones, f);
         if (st == ST_OK) st = postings_load(p, 0, f);
         if (st == ST_OK) st = postings_load_positions(p, f);
@@ -80,7 +86,8 @@ static enum status dump_terms(struct segment *s, struct buf *out, struct fault *
     return st == ST_END ? ST_OK : st;
 }
 
-static enum status dump_segment(struct io *io, const char *dir, uint64_t id, struct buf *out, struct fault *f)
+static enum status dump_segment(struct io *io, const char *dir, uint64_t id, struct buf *out,
+                                struct fault *f)
 {
     struct schema_box box;
     struct segment *s = NULL;
@@ -96,7 +103,11 @@ static enum status dump_segment(struct io *io, const char *dir, uint64_t id, str
     return st;
 }
 
-struct shown { struct buf *out; uint64_t segment; size_t n; };
+struct shown {
+    struct buf *out;
+    uint64_t segment;
+    size_t n;
+};
 
 static bool show_tomb(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn)
 {
@@ -104,23 +115,26 @@ static bool show_tomb(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn)
 
     if (segment != s->segment) buf_printf(s->out, "segment %016llx\n", (unsigned long long)segment);
     s->segment = segment;
-    if (s->n++ < 1000) buf_printf(s->out, "  document %u died at LSN %llu\n", doc, (unsigned long long)lsn);
+    if (s->n++ < 1000)
+        buf_printf(s->out, "  document %u died at LSN %llu\n", doc, (unsigned long long)lsn);
     return true;
 }
 
-static enum status dump_dels(struct io *io, const char *dir, const char *path, uint64_t id, struct buf *out,
-                             struct fault *f)
+static enum status dump_dels(struct io *io, const char *dir, const char *path, uint64_t id,
+                             struct buf *out, struct fault *f)
 {
     struct buf b = {0};
     struct shown shown = {out, UINT64_MAX, 0};
     struct store_dels d = {.id = id};
     enum status st = io_read_all(io, path, DEL_FILE_MAX, &b, f);
 
-    if (st == ST_OK && b.size < 20) st = fault_set(f, ST_CORRUPT, path, b.size, "shorter than a tombstone file can be");
+    if (st == ST_OK && b.size < 20)
+        st = fault_set(f, ST_CORRUPT, path, b.size, "shorter than a tombstone file can be");
     if (st == ST_OK) {
         d.size = b.size;
         d.crc = get_u32(b.data + b.size - 4);
-        buf_printf(out, "tombstones %016llx: %zu bytes, crc %08x\n", (unsigned long long)id, b.size, d.crc);
+        buf_printf(out, "tombstones %016llx: %zu bytes, crc %08x\n", (unsigned long long)id, b.size,
+                   d.crc);
         st = dels_read(io, dir, &d, show_tomb, &shown, f);
     }
     buf_free(&b);
@@ -128,7 +142,8 @@ static enum status dump_dels(struct io *io, const char *dir, const char *path, u
     return st;
 }
 
-static enum status dump_manifest(struct io *io, const char *dir, uint64_t seq, struct buf *out, struct fault *f)
+static enum status dump_manifest(struct io *io, const char *dir, uint64_t seq, struct buf *out,
+                                 struct fault *f)
 {
     struct manifest m = {0};
     struct store_state s = {0};
@@ -136,15 +151,20 @@ static enum status dump_manifest(struct io *io, const char *dir, uint64_t seq, s
 
     if (st == ST_OK) st = store_decode(&m, dir, &s, f);
     if (st == ST_OK) {
-        buf_printf(out, "state %llu (from %llu) at LSN %llu, published at %lld us, purged to LSN %llu, next id %llu\n",
-                   (unsigned long long)m.seq, (unsigned long long)m.parent, (unsigned long long)m.applied_lsn,
-                   (long long)m.wall_us, (unsigned long long)s.purged, (unsigned long long)s.next_id);
+        buf_printf(out,
+                   "state %llu (from %llu) at LSN %llu, published at %lld us, purged to LSN %llu, "
+                   "next id %llu\n",
+                   (unsigned long long)m.seq, (unsigned long long)m.parent,
+                   (unsigned long long)m.applied_lsn, (long long)m.wall_us,
+                   (unsigned long long)s.purged, (unsigned long long)s.next_id);
         for (uint32_t i = 0; i < s.segment_count; i++)
-            buf_printf(out, "segment %016llx: %u documents, %llu bytes\n", (unsigned long long)s.segments[i].id,
-                       s.segments[i].docs, (unsigned long long)s.segments[i].size);
+            buf_printf(out, "segment %016llx: %u documents, %llu bytes\n",
+                       (unsigned long long)s.segments[i].id, s.segments[i].docs,
+                       (unsigned long long)s.segments[i].size);
         for (uint32_t i = 0; i < s.del_count; i++)
-            buf_printf(out, "tombstones %016llx: %llu bytes, crc %08x\n", (unsigned long long)s.dels[i].id,
-                       (unsigned long long)s.dels[i].size, s.dels[i].crc);
+            buf_printf(out, "tombstones %016llx: %llu bytes, crc %08x\n",
+                       (unsigned long long)s.dels[i].id, (unsigned long long)s.dels[i].size,
+                       s.dels[i].crc);
     }
     store_free(&s);
     buf_free(&m.payload);
@@ -164,7 +184,8 @@ static enum status dump_schema(struct io *io, const char *dir, struct buf *out, 
                    box.attrs[i].type == INVIDX_KEYWORD ? "keyword" : "int64");
     buf_printf(out, "tokenizer %d, stemmer %d, accents %s, analysis version %d, k1 %g, b %g\n",
                (int)box.view.analysis.tokenizer, (int)box.view.analysis.stemmer,
-               box.view.analysis.fold_accents ? "folded" : "kept", ANALYSIS_VERSION, box.view.k1, box.view.b);
+               box.view.analysis.fold_accents ? "folded" : "kept", ANALYSIS_VERSION, box.view.k1,
+               box.view.b);
     schema_box_free(&box);
     return ST_OK;
 }
@@ -179,10 +200,17 @@ enum status invidx_dump(struct io *io, const char *path, struct buf *out, struct
 
     split(path, dir, &name);
     id = strtoull(name, &end, 16);
-    if (strcmp(name, "schema.inx") == 0) st = dump_schema(io, dir, out, f);
-    else if (end == name + 16 && strcmp(end, ".seg") == 0) st = dump_segment(io, dir, id, out, f);
-    else if (end == name + 16 && strcmp(end, ".del") == 0) st = dump_dels(io, dir, path, id, out, f);
-    else if (end == name + 16 && strcmp(end, ".manifest") == 0) st = dump_manifest(io, dir, id, out, f);
-    else st = fault_set(f, ST_UNSUPPORTED, path, FAULT_NO_OFFSET, "not the name of a file of a search index");
-    return st == ST_OK && !buf_ok(out) ? fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory") : st;
+    if (strcmp(name, "schema.inx") == 0)
+        st = dump_schema(io, dir, out, f);
+    else if (end == name + 16 && strcmp(end, ".seg") == 0)
+        st = dump_segment(io, dir, id, out, f);
+    else if (end == name + 16 && strcmp(end, ".del") == 0)
+        st = dump_dels(io, dir, path, id, out, f);
+    else if (end == name + 16 && strcmp(end, ".manifest") == 0)
+        st = dump_manifest(io, dir, id, out, f);
+    else
+        st = fault_set(f, ST_UNSUPPORTED, path, FAULT_NO_OFFSET,
+                       "not the name of a file of a search index");
+    return st == ST_OK && !buf_ok(out) ? fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory")
+                                       : st;
 }

@@ -17,16 +17,19 @@ struct entry {
 struct heap {
     struct entry *v; /* worst at the root */
     size_t k, n;
-    bool has_after;  /* only entries worse than `after` may enter */
+    bool has_after; /* only entries worse than `after` may enter */
     struct entry after;
 };
 
 struct cursor {
-    struct postings *p;   /* NULL: the segment has not the term */
-    uint32_t block;       /* first block that may still matter  */
+    struct postings *p; /* NULL: the segment has not the term */
+    uint32_t block;     /* first block that may still matter  */
 };
 
-struct facet_count { uint64_t *counts; uint32_t n; }; /* in the segment at hand, by code or range */
+struct facet_count {
+    uint64_t *counts;
+    uint32_t n;
+}; /* in the segment at hand, by code or range */
 
 struct exec {
     struct plan *plan;
@@ -37,7 +40,7 @@ struct exec {
     size_t seg_index;
     struct cursor *cursors[INVIDX_QUERY_NODES_MAX * 4]; /* by leaf number: one a term */
     bool scoring;
-    int64_t need;       /* least score that may still enter, for the documents to come (prune.c) */
+    int64_t need; /* least score that may still enter, for the documents to come (prune.c) */
     struct heap heap;
     uint64_t total;
     void (*match)(struct exec *x, uint32_t doc); /* instead of the heap */

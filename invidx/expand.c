@@ -7,15 +7,18 @@
 
 #include "invidx/plan.h"
 
-struct found { struct expansion *v; size_t n, cap; };
+struct found {
+    struct expansion *v;
+    size_t n, cap;
+};
 
 static enum status no_memory(struct fault *f)
 {
     return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to expand the query");
 }
 
-static enum status add(struct invidx_query *q, struct found *s, const char *text, size_t len, uint32_t edits,
-                       uint64_t df, struct fault *f)
+static enum status add(struct invidx_query *q, struct found *s, const char *text, size_t len,
+                       uint32_t edits, uint64_t df, struct fault *f)
 {
     if (s->n == s->cap) {
         size_t cap = s->cap == 0 ? 256 : 2 * s->cap;
@@ -49,8 +52,8 @@ static int by_rank(const void *x, const void *y)
 }
 
 /* The same term from several segments and words becomes one; the best ones stay.                        */
-static enum status settle(struct invidx_query *q, struct found *s, struct expansion **out, size_t *count,
-                          struct fault *f)
+static enum status settle(struct invidx_query *q, struct found *s, struct expansion **out,
+                          size_t *count, struct fault *f)
 {
     size_t n = 0;
 
@@ -90,12 +93,14 @@ struct lexicon {
     size_t len;
 };
 
-static enum status lexicon_seek(struct lexicon *x, struct rseg *rs, const char *text, size_t n, struct fault *f)
+static enum status lexicon_seek(struct lexicon *x, struct rseg *rs, const char *text, size_t n,
+                                struct fault *f)
 {
     x->rs = rs;
     x->seg = rs->seg;
     x->stemmed = rs->seg->words.n > 0;
-    return x->stemmed ? words_seek(&x->words, x->seg, text, n, f) : termdict_seek(&x->terms, x->seg, text, n, f);
+    return x->stemmed ? words_seek(&x->words, x->seg, text, n, f)
+                      : termdict_seek(&x->terms, x->seg, text, n, f);
 }
 
 static enum status lexicon_next(struct lexicon *x, struct fault *f)
@@ -108,8 +113,8 @@ static enum status lexicon_next(struct lexicon *x, struct fault *f)
 }
 
 /* Adds the word at hand: its term, or (surface) itself; with the live documents of the term.             */
-static enum status lexicon_add(struct lexicon *x, struct invidx_query *q, struct found *found, bool surface,
-                               uint32_t edits, struct fault *f)
+static enum status lexicon_add(struct lexicon *x, struct invidx_query *q, struct found *found,
+                               bool surface, uint32_t edits, struct fault *f)
 {
     const struct termdict_iter *it = x->stemmed ? &x->term_of : &x->terms;
     struct postings *scratch;
@@ -121,11 +126,12 @@ static enum status lexicon_add(struct lexicon *x, struct invidx_query *q, struct
     scratch = q->pool[0];
     st = rseg_live_df(x->rs, &it->term, scratch, &live, f);
     if (st != ST_OK || live == 0) return st;
-    return surface ? add(q, found, x->text, x->len, edits, live, f) : add(q, found, it->text, it->len, edits, live, f);
+    return surface ? add(q, found, x->text, x->len, edits, live, f)
+                   : add(q, found, it->text, it->len, edits, live, f);
 }
 
-enum status expand_prefix(struct invidx_query *q, const char *text, size_t n, bool surface, struct expansion **out,
-                          size_t *count, struct fault *f)
+enum status expand_prefix(struct invidx_query *q, const char *text, size_t n, bool surface,
+                          struct expansion **out, size_t *count, struct fault *f)
 {
     struct found found = {0};
     struct lexicon *x = malloc(sizeof *x);
@@ -133,7 +139,8 @@ enum status expand_prefix(struct invidx_query *q, const char *text, size_t n, bo
 
     for (size_t i = 0; st == ST_OK && i < q->reader->seg_count; i++) {
         st = lexicon_seek(x, &q->reader->segs[i], text, n, f);
-        while (st == ST_OK && (st = lexicon_next(x, f)) == ST_OK && begins(x->text, x->len, text, n))
+        while (st == ST_OK && (st = lexicon_next(x, f)) == ST_OK &&
+               begins(x->text, x->len, text, n))
             st = lexicon_add(x, q, &found, surface, 0, f);
         if (st == ST_END) st = ST_OK;
     }
@@ -149,7 +156,7 @@ struct automaton {
     uint32_t n, edits;
     uint8_t row[INVIDX_TERM_MAX + 2][INVIDX_TERM_MAX + 2]; /* row[d]: after d bytes of the word */
     char text[INVIDX_TERM_MAX + 1];
-    uint32_t depth;                                        /* rows that hold for text           */
+    uint32_t depth; /* rows that hold for text           */
 };
 
 static void automaton_init(struct automaton *a, const char *want, uint32_t n, uint32_t edits)
@@ -158,10 +165,14 @@ static void automaton_init(struct automaton *a, const char *want, uint32_t n, ui
     a->n = n;
     a->edits = edits;
     a->depth = 0;
-    for (uint32_t j = 0; j <= n; j++) a->row[0][j] = (uint8_t)j;
+    for (uint32_t j = 0; j <= n; j++)
+        a->row[0][j] = (uint8_t)j;
 }
 
-static uint8_t least(uint8_t a, uint8_t b) { return a < b ? a : b; }
+static uint8_t least(uint8_t a, uint8_t b)
+{
+    return a < b ? a : b;
+}
 
 /* Feeds a word, keeping the rows of what it shares with the one before. Returns its distance; when it has
  * left the automaton's reach, *dead is the length of the shortest prefix that did (else 0).             */
@@ -169,7 +180,8 @@ static uint32_t automaton_feed(struct automaton *a, const char *text, uint32_t l
 {
     uint32_t d = 0;
 
-    while (d < a->depth && d < len && a->text[d] == text[d]) d++;
+    while (d < a->depth && d < len && a->text[d] == text[d])
+        d++;
     *dead = 0;
     for (; d < len; d++) {
         uint8_t *row = a->row[d + 1], *above = a->row[d], low;
@@ -199,15 +211,17 @@ static uint32_t automaton_feed(struct automaton *a, const char *text, uint32_t l
 static bool after_prefix(const char *text, uint32_t n, char *out, uint32_t *len)
 {
     memcpy(out, text, n);
-    while (n > 0 && (uint8_t)out[n - 1] == 0xff) n--;
+    while (n > 0 && (uint8_t)out[n - 1] == 0xff)
+        n--;
     if (n == 0) return false;
     out[n - 1]++;
     *len = n;
     return true;
 }
 
-static enum status fuzzy_segment(struct invidx_query *q, struct automaton *a, struct lexicon *x, struct rseg *rs,
-                                 bool surface, struct found *found, struct fault *f)
+static enum status fuzzy_segment(struct invidx_query *q, struct automaton *a, struct lexicon *x,
+                                 struct rseg *rs, bool surface, struct found *found,
+                                 struct fault *f)
 {
     enum status st = lexicon_seek(x, rs, "", 0, f);
 
@@ -216,7 +230,8 @@ static enum status fuzzy_segment(struct invidx_query *q, struct automaton *a, st
         uint32_t dead, len, d = automaton_feed(a, x->text, (uint32_t)x->len, &dead);
         char next[INVIDX_TERM_MAX + 1];
 
-        if (d <= a->edits && !analyzer_is_code(x->text, x->len)) st = lexicon_add(x, q, found, surface, d, f);
+        if (d <= a->edits && !analyzer_is_code(x->text, x->len))
+            st = lexicon_add(x, q, found, surface, d, f);
         if (dead == 0 || st != ST_OK) continue;
         if (!after_prefix(x->text, dead, next, &len)) break;
         st = lexicon_seek(x, rs, next, len, f);
@@ -224,8 +239,8 @@ static enum status fuzzy_segment(struct invidx_query *q, struct automaton *a, st
     return st == ST_END ? ST_OK : st;
 }
 
-enum status expand_fuzzy(struct invidx_query *q, const char *text, size_t n, uint32_t edits, bool surface,
-                         struct expansion **out, size_t *count, struct fault *f)
+enum status expand_fuzzy(struct invidx_query *q, const char *text, size_t n, uint32_t edits,
+                         bool surface, struct expansion **out, size_t *count, struct fault *f)
 {
     struct found found = {0};
     struct automaton *a = malloc(sizeof *a);

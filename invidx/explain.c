@@ -19,7 +19,8 @@ static bool at_doc(struct explainer *e, struct postings *p, uint32_t *index)
     if (p == NULL) return false;
     b = postings_seek_block(p, 0, e->doc);
     if (b >= p->blocks || !exec_load(&e->x, p, b) || !exec_tf(&e->x, p)) return false;
-    for (*index = 0; *index < p->n && p->docs[*index] < e->doc;) ++*index;
+    for (*index = 0; *index < p->n && p->docs[*index] < e->doc;)
+        ++*index;
     return *index < p->n && p->docs[*index] == e->doc;
 }
 
@@ -41,7 +42,8 @@ static uint32_t leaf_frequency(struct explainer *e, const struct leaf *l, double
         if (!here) continue;
         tf += c[t].p->tf[k];
         for (uint32_t n = 0; n < fields; n++)
-            field_tf[n] += fields == 1 ? c[t].p->tf[k] / l->weights[0] : c[t].p->field_tf[n * PFOR_BLOCK + k];
+            field_tf[n] +=
+                fields == 1 ? c[t].p->tf[k] / l->weights[0] : c[t].p->field_tf[n * PFOR_BLOCK + k];
     }
     if (e->x.st != ST_OK || !l->phrase) return tf;
     return phrase_frequency(l, c, i);
@@ -52,7 +54,8 @@ static const char *leaf_text(struct explainer *e, const struct leaf *l, size_t *
     size_t n = 2;
     char *s;
 
-    for (uint32_t t = 0; t < l->count; t++) n += l->terms[t].len + 1u;
+    for (uint32_t t = 0; t < l->count; t++)
+        n += l->terms[t].len + 1u;
     s = arena_alloc(&e->x.plan->q->run, n);
     *len = 0;
     if (s == NULL) return "";
@@ -114,8 +117,10 @@ static bool explain_bool(struct explainer *e, const struct plan_node *n, bool sc
             others++;
         }
     }
-    if (n->min_should > 0) matches &= should_matches >= n->min_should;
-    else if (others == 0 && shoulds > 0) matches &= should_matches > 0;
+    if (n->min_should > 0)
+        matches &= should_matches >= n->min_should;
+    else if (others == 0 && shoulds > 0)
+        matches &= should_matches > 0;
     if (!matches) e->out->count = before;
     return matches;
 }
@@ -143,19 +148,23 @@ static enum status explain_in(struct explainer *e, struct fault *f)
     int64_t total = 0;
 
     for (uint32_t i = 0; i < p->leaf_count; i++) {
-        e->x.cursors[i] = arena_alloc(&p->q->run, sizeof(struct cursor) * (p->leaves[i]->count + 1));
-        if (e->x.cursors[i] == NULL) return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to explain");
+        e->x.cursors[i] =
+            arena_alloc(&p->q->run, sizeof(struct cursor) * (p->leaves[i]->count + 1));
+        if (e->x.cursors[i] == NULL)
+            return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to explain");
     }
     exec_bind(&e->x, e->x.seg_index);
     if (e->x.st == ST_OK) e->out->matches = explain_node(e, p->root, true);
     if (e->x.st != ST_OK) return e->x.st;
-    for (size_t i = 0; i < e->out->count; i++) total += e->sum[i];
+    for (size_t i = 0; i < e->out->count; i++)
+        total += e->sum[i];
     e->out->score = e->out->matches ? plan_score(p, total) : 0;
     return ST_OK;
 }
 
-enum status invidx_explain(struct invidx_reader *r, struct invidx_query *q, const struct invidx_request *req,
-                           uint64_t key, struct invidx_explain *out, struct fault *f)
+enum status invidx_explain(struct invidx_reader *r, struct invidx_query *q,
+                           const struct invidx_request *req, uint64_t key,
+                           struct invidx_explain *out, struct fault *f)
 {
     static const struct invidx_request plain;
     struct invidx_result work = {0};
@@ -169,7 +178,8 @@ enum status invidx_explain(struct invidx_reader *r, struct invidx_query *q, cons
     out->b = p->b;
     e = arena_zalloc(&q->run, sizeof *e);
     out->terms = arena_zalloc(&q->run, sizeof *out->terms * (p->leaf_count + 1));
-    if (e == NULL || out->terms == NULL) return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to explain");
+    if (e == NULL || out->terms == NULL)
+        return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to explain");
     e->out = out;
     e->x.plan = p;
     e->x.f = f;
@@ -177,7 +187,8 @@ enum status invidx_explain(struct invidx_reader *r, struct invidx_query *q, cons
     for (size_t i = 0; i < r->seg_count; i++) {
         struct rseg *s = &r->segs[i];
 
-        for (uint32_t d = segment_seek_key(s->seg, key); d < s->seg->docs && segment_key(s->seg, d) == key; d++) {
+        for (uint32_t d = segment_seek_key(s->seg, key);
+             d < s->seg->docs && segment_key(s->seg, d) == key; d++) {
             if (rseg_dead(s, d)) continue;
             e->doc = d;
             e->x.seg_index = i;

@@ -20,15 +20,18 @@ enum status facets_begin(struct exec *x)
     x->out->facets = NULL;
     if (req->facet_count == 0) return ST_OK;
     if (req->facet_count > INVIDX_ATTRS_MAX)
-        return fault_set(x->f, ST_LIMIT, "query", FAULT_NO_OFFSET, "at most %d facets", INVIDX_ATTRS_MAX);
+        return fault_set(x->f, ST_LIMIT, "query", FAULT_NO_OFFSET, "at most %d facets",
+                         INVIDX_ATTRS_MAX);
     for (size_t i = 0; i < req->facet_count; i++) {
         const struct invidx_facet_request *f = &req->facets[i];
 
         if (f->attr < 0 || f->attr >= (int)s->attr_count)
-            return fault_set(x->f, ST_INVALID, "query", FAULT_NO_OFFSET, "no such attribute to count by");
+            return fault_set(x->f, ST_INVALID, "query", FAULT_NO_OFFSET,
+                             "no such attribute to count by");
         for (size_t k = 1; k < f->bound_count; k++)
             if (f->bounds[k - 1] >= f->bounds[k])
-                return fault_set(x->f, ST_INVALID, "query", FAULT_NO_OFFSET, "the bounds of a facet must rise");
+                return fault_set(x->f, ST_INVALID, "query", FAULT_NO_OFFSET,
+                                 "the bounds of a facet must rise");
     }
     x->out->facets = take(x, sizeof *x->out->facets * req->facet_count);
     x->facets = take(x, sizeof *x->facets * req->facet_count);
@@ -81,8 +84,10 @@ void facet_add(struct exec *x, uint32_t doc)
         while (lo < hi) { /* how many bounds are <= v */
             size_t mid = lo + (hi - lo) / 2;
 
-            if (f->bounds[mid] <= v) lo = mid + 1;
-            else hi = mid;
+            if (f->bounds[mid] <= v)
+                lo = mid + 1;
+            else
+                hi = mid;
         }
         out->values[lo].count++;
     }
@@ -114,7 +119,8 @@ void facets_leave(struct exec *x)
 
         if (!keyword(x, i)) continue;
         out->missing += x->facets[i].counts[0];
-        for (uint32_t c = 1; c < x->facets[i].n; c++) used += x->facets[i].counts[c] != 0;
+        for (uint32_t c = 1; c < x->facets[i].n; c++)
+            used += x->facets[i].counts[c] != 0;
         v = take(x, sizeof *v * (n + used + 1));
         if (v == NULL) return;
         if (n > 0) memcpy(v, out->values, n * sizeof *v);
@@ -126,8 +132,10 @@ void facets_leave(struct exec *x)
         if (n > 0) qsort(v, n, sizeof *v, by_text);
         out->count = 0;
         for (size_t k = 0; k < n; k++) {
-            if (out->count > 0 && by_text(&v[out->count - 1], &v[k]) == 0) v[out->count - 1].count += v[k].count;
-            else v[out->count++] = v[k];
+            if (out->count > 0 && by_text(&v[out->count - 1], &v[k]) == 0)
+                v[out->count - 1].count += v[k].count;
+            else
+                v[out->count++] = v[k];
         }
         out->values = v;
     }
@@ -140,6 +148,7 @@ void facets_end(struct exec *x)
 
         if (!keyword(x, i)) continue;
         if (out->count > 0) qsort(out->values, out->count, sizeof *out->values, by_count);
-        if (out->count > x->req->facets[i].limit && x->req->facets[i].limit > 0) out->count = x->req->facets[i].limit;
+        if (out->count > x->req->facets[i].limit && x->req->facets[i].limit > 0)
+            out->count = x->req->facets[i].limit;
     }
 }

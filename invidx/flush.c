@@ -8,15 +8,19 @@
 struct flush {
     struct buffer *b;
     struct segbuild *sb;
-    uint32_t *order;      /* segment document -> buffered document */
-    uint32_t *sorted;     /* terms in byte order                   */
-    uint32_t *ord;        /* term -> ordinal in the segment        */
-    uint32_t *start;      /* term -> its first entry in `entries`  */
-    uint64_t *entries;    /* document << 32 | field | position     */
+    uint32_t *order;   /* segment document -> buffered document */
+    uint32_t *sorted;  /* terms in byte order                   */
+    uint32_t *ord;     /* term -> ordinal in the segment        */
+    uint32_t *start;   /* term -> its first entry in `entries`  */
+    uint64_t *entries; /* document << 32 | field | position     */
     struct plist list;
 };
 
-struct doc_order { uint64_t key; lsn_t birth; uint32_t doc; };
+struct doc_order {
+    uint64_t key;
+    lsn_t birth;
+    uint32_t doc;
+};
 
 static int order_of_docs(const void *x, const void *y)
 {
@@ -42,13 +46,17 @@ static bool sort_docs(struct flush *fl)
     for (uint32_t i = 0; i < b->doc_count; i++)
         v[i] = (struct doc_order){b->docs[i].key, b->docs[i].birth, i};
     qsort(v, b->doc_count, sizeof *v, order_of_docs);
-    for (uint32_t i = 0; i < b->doc_count; i++) fl->order[i] = v[i].doc;
+    for (uint32_t i = 0; i < b->doc_count; i++)
+        fl->order[i] = v[i].doc;
     free(v);
     return true;
 }
 
 /* ---- terms in byte order: by their first eight bytes as one number, then by the rest ---- */
-struct term_order { uint64_t head; uint32_t term; };
+struct term_order {
+    uint64_t head;
+    uint32_t term;
+};
 
 static int text_order(const struct buffer *b, uint32_t x, uint32_t y)
 {
@@ -82,7 +90,8 @@ static int order_of_terms(const void *x, const void *y, void *ctx)
 }
 
 /* Most significant byte first, so that what is already apart is never compared again.                  */
-static void radix_sort(struct buffer *b, struct term_order *v, struct term_order *tmp, size_t n, int byte)
+static void radix_sort(struct buffer *b, struct term_order *v, struct term_order *tmp, size_t n,
+                       int byte)
 {
     size_t count[257] = {0};
     int shift = 56 - 8 * byte;
@@ -95,9 +104,12 @@ static void radix_sort(struct buffer *b, struct term_order *v, struct term_order
         qsort_r(v, n, sizeof *v, order_of_terms, b);
         return;
     }
-    for (size_t i = 0; i < n; i++) count[(v[i].head >> shift & 255) + 1]++;
-    for (size_t i = 0; i < 256; i++) count[i + 1] += count[i];
-    for (size_t i = 0; i < n; i++) tmp[count[v[i].head >> shift & 255]++] = v[i];
+    for (size_t i = 0; i < n; i++)
+        count[(v[i].head >> shift & 255) + 1]++;
+    for (size_t i = 0; i < 256; i++)
+        count[i + 1] += count[i];
+    for (size_t i = 0; i < n; i++)
+        tmp[count[v[i].head >> shift & 255]++] = v[i];
     memcpy(v, tmp, n * sizeof *v);
     for (size_t i = 0, from = 0; i < 256; from = count[i++])
         if (count[i] - from > 1) radix_sort(b, v + from, tmp, count[i] - from, byte + 1);
@@ -111,7 +123,8 @@ static bool sort_terms(struct flush *fl)
     if (v == NULL) return false;
     for (size_t i = 0; i < b->term_count; i++)
         v[i] = (struct term_order){
-            dict_head((const char *)b->term_text.data + b->terms[i].at, b->terms[i].len), (uint32_t)i};
+            dict_head((const char *)b->term_text.data + b->terms[i].at, b->terms[i].len),
+            (uint32_t)i};
     radix_sort(b, v, v + b->term_count, b->term_count, 0);
     for (size_t i = 0; i < b->term_count; i++) {
         fl->sorted[i] = v[i].term;
@@ -143,7 +156,8 @@ static void sort_tokens(struct flush *fl)
         for (uint64_t k = 0; k < fields; k++)
             for (uint64_t pos = 0; pos < b->slots[from * fields + k]; pos++, t++)
                 if (*t != TERM_HOLE)
-                    fl->entries[fl->start[*t]++] = (uint64_t)d << 32 | k << POSITION_FIELD_SHIFT | pos;
+                    fl->entries[fl->start[*t]++] =
+                        (uint64_t)d << 32 | k << POSITION_FIELD_SHIFT | pos;
     }
 }
 
@@ -162,13 +176,15 @@ static bool put_term(struct flush *fl, uint32_t term, uint64_t from, uint64_t to
 
         if (d != doc) {
             doc = l->docs[l->n] = d;
-            for (size_t k = 0; k < fields; k++) l->tf[l->n * fields + k] = 0;
+            for (size_t k = 0; k < fields; k++)
+                l->tf[l->n * fields + k] = 0;
             l->n++;
         }
         l->tf[(l->n - 1) * fields + (at >> POSITION_FIELD_SHIFT)]++;
         l->pos[l->pos_n++] = at & (INVIDX_FIELD_TOKENS_MAX - 1);
     }
-    segbuild_term(fl->sb, (const char *)b->term_text.data + b->terms[term].at, b->terms[term].len, l);
+    segbuild_term(fl->sb, (const char *)b->term_text.data + b->terms[term].at, b->terms[term].len,
+                  l);
     return true;
 }
 
@@ -187,7 +203,10 @@ static bool put_terms(struct flush *fl)
 }
 
 /* ---- surface words, kept when stemming hides them ---- */
-struct surface { char text[INVIDX_TERM_MAX + 1]; uint32_t len, term; };
+struct surface {
+    char text[INVIDX_TERM_MAX + 1];
+    uint32_t len, term;
+};
 
 static int order_of_words(const void *x, const void *y)
 {
@@ -221,7 +240,8 @@ static bool put_words(struct flush *fl)
         v[n++].term = s->term;
     }
     qsort(v, n, sizeof *v, order_of_words);
-    for (size_t i = 0; i < n; i++) segbuild_word(fl->sb, v[i].text, v[i].len, fl->ord[v[i].term]);
+    for (size_t i = 0; i < n; i++)
+        segbuild_word(fl->sb, v[i].text, v[i].len, fl->ord[v[i].term]);
     free(v);
     return true;
 }
@@ -255,7 +275,8 @@ static int order_of_values(const void *x, const void *y, void *ctx)
 {
     const struct buffer *b = ctx;
     struct text_ref p = b->values[*(const uint32_t *)x], q = b->values[*(const uint32_t *)y];
-    int c = memcmp(b->value_text.data + p.at, b->value_text.data + q.at, p.len < q.len ? p.len : q.len);
+    int c =
+        memcmp(b->value_text.data + p.at, b->value_text.data + q.at, p.len < q.len ? p.len : q.len);
 
     return c != 0 ? c : (p.len > q.len) - (p.len < q.len);
 }
@@ -323,12 +344,13 @@ static bool build(struct flush *fl, uint64_t *keys)
 
     if (!sort_docs(fl) || !put_docs(fl, keys)) return false;
     for (uint32_t i = 0; i < s->attr_count; i++)
-        if (s->attrs[i].type == INVIDX_KEYWORD ? !put_keyword(fl, i) : !put_ints(fl, i)) return false;
+        if (s->attrs[i].type == INVIDX_KEYWORD ? !put_keyword(fl, i) : !put_ints(fl, i))
+            return false;
     return sort_terms(fl) && put_terms(fl) && put_words(fl);
 }
 
-enum status buffer_flush(struct buffer *b, struct io *io, const char *dir, uint64_t id, uint32_t *order,
-                         struct fault *f)
+enum status buffer_flush(struct buffer *b, struct io *io, const char *dir, uint64_t id,
+                         uint32_t *order, struct fault *f)
 {
     struct flush fl = {.b = b, .order = order};
     uint64_t *keys = malloc(sizeof *keys * ((size_t)b->doc_count + 1));

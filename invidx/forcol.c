@@ -21,7 +21,8 @@ void forcol_put(struct buf *out, const uint64_t *v, size_t n)
             if (v[from + i] > hi) hi = v[from + i];
         }
         w = bits_for_u64(hi - lo);
-        for (size_t i = 0; i < m; i++) delta[i] = v[from + i] - lo;
+        for (size_t i = 0; i < m; i++)
+            delta[i] = v[from + i] - lo;
         h = out->data + heads + b * FORCOL_ENTRY;
         put_u64(h, lo);
         put_u32(h + 8, (uint32_t)(out->size - bits));
@@ -36,7 +37,8 @@ bool forcol_open(struct forcol *c, const uint8_t *p, size_t size, uint32_t n)
 {
     size_t blocks = ((size_t)n + FORCOL_BLOCK - 1) / FORCOL_BLOCK, room;
 
-    if (size < FORCOL_HEAD || get_u32(p) != n || size - FORCOL_HEAD < blocks * FORCOL_ENTRY) return false;
+    if (size < FORCOL_HEAD || get_u32(p) != n || size - FORCOL_HEAD < blocks * FORCOL_ENTRY)
+        return false;
     c->n = n;
     c->heads = p + FORCOL_HEAD;
     c->bits = c->heads + blocks * FORCOL_ENTRY;
@@ -46,7 +48,8 @@ bool forcol_open(struct forcol *c, const uint8_t *p, size_t size, uint32_t n)
         const uint8_t *h = c->heads + b * FORCOL_ENTRY;
         uint32_t w = get_u32(h + 12);
 
-        if (w > 64 || get_u32(h + 8) > room || room - get_u32(h + 8) < bitpack_size(m, w)) return false;
+        if (w > 64 || get_u32(h + 8) > room || room - get_u32(h + 8) < bitpack_size(m, w))
+            return false;
     }
     return true;
 }
@@ -58,6 +61,7 @@ size_t forcol_block(const struct forcol *c, uint32_t b, uint64_t *out)
     uint64_t base = get_u64(h);
 
     bitunpack_u64(c->bits + get_u32(h + 8), m, get_u32(h + 12), out);
-    for (size_t i = 0; i < m; i++) out[i] += base;
+    for (size_t i = 0; i < m; i++)
+        out[i] += base;
     return m;
 }

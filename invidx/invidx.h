@@ -32,16 +32,17 @@
 enum {
     INVIDX_FIELDS_MAX = 8,
     INVIDX_ATTRS_MAX = 16,
-    INVIDX_NAME_MAX = 63,          /* bytes in the name of a field or attribute         */
+    INVIDX_NAME_MAX = 63, /* bytes in the name of a field or attribute         */
     INVIDX_WEIGHT_MAX = 64,
-    INVIDX_TERM_MAX = 64,          /* bytes in a term; longer tokens are cut there      */
+    INVIDX_TERM_MAX = 64,              /* bytes in a term; longer tokens are cut there      */
     INVIDX_FIELD_TOKENS_MAX = 1 << 20, /* tokens of one field that are indexed          */
-    INVIDX_KEYWORD_MAX = 1024,     /* bytes in a keyword attribute's value              */
-    INVIDX_K_MAX = 100000,         /* hits one search may ask for                       */
+    INVIDX_KEYWORD_MAX = 1024,         /* bytes in a keyword attribute's value              */
+    INVIDX_K_MAX = 100000,             /* hits one search may ask for                       */
     INVIDX_QUERY_BYTES_MAX = 16384,
     INVIDX_QUERY_NODES_MAX = 1024, /* clauses of one query, and                         */
     INVIDX_QUERY_DEPTH_MAX = 32,   /* how deep they may nest                            */
-    INVIDX_EXPANSIONS_MAX = 256,   /* terms one prefix or fuzzy clause may become; the most frequent win */
+    INVIDX_EXPANSIONS_MAX =
+        256, /* terms one prefix or fuzzy clause may become; the most frequent win */
     INVIDX_SLOP_MAX = 64,
     INVIDX_FILTERS_MAX = 32,
     INVIDX_SEGMENTS_MAX = 4096,
@@ -49,8 +50,10 @@ enum {
 
 /* ---- what an index holds ---- */
 enum invidx_tokenizer { /* on disk; never renumber */
-    INVIDX_WORDS = 1, /* UTF-8 letters and digits; inner ' and - rules; "12v" and "2.5kg" whole      */
-    INVIDX_ASCII = 2, /* maximal runs of [a-z0-9] after ASCII lower-casing, nothing else             */
+                        INVIDX_WORDS =
+                            1, /* UTF-8 letters and digits; inner ' and - rules; "12v" and "2.5kg" whole      */
+                        INVIDX_ASCII =
+                            2, /* maximal runs of [a-z0-9] after ASCII lower-casing, nothing else             */
 };
 enum invidx_stemmer { INVIDX_STEM_NONE = 0, INVIDX_STEM_PLURAL = 1, INVIDX_STEM_PORTER2 = 2 };
 
@@ -69,48 +72,58 @@ struct invidx_analysis invidx_analysis_default(void);
 /* ASCII runs, no folding, no stemming, no stop words: what the benches compare with.                  */
 struct invidx_analysis invidx_analysis_plain(void);
 
-enum invidx_attr_type { /* on disk; never renumber */
-    INVIDX_KEYWORD = 1, /* text, compared byte by byte: category, brand       */
-    INVIDX_INT64 = 2,   /* ints, scaled decimals, times, bools: price, stock  */
+enum invidx_attr_type {                     /* on disk; never renumber */
+                        INVIDX_KEYWORD = 1, /* text, compared byte by byte: category, brand       */
+                        INVIDX_INT64 = 2,   /* ints, scaled decimals, times, bools: price, stock  */
 };
-struct invidx_field { const char *name; uint32_t weight; }; /* 1..INVIDX_WEIGHT_MAX */
-struct invidx_attr { const char *name; enum invidx_attr_type type; };
+struct invidx_field {
+    const char *name;
+    uint32_t weight;
+}; /* 1..INVIDX_WEIGHT_MAX */
+struct invidx_attr {
+    const char *name;
+    enum invidx_attr_type type;
+};
 
 struct invidx_schema {
     const struct invidx_field *fields;
     size_t field_count; /* 1..INVIDX_FIELDS_MAX */
     const struct invidx_attr *attrs;
-    size_t attr_count;  /* 0..INVIDX_ATTRS_MAX  */
+    size_t attr_count; /* 0..INVIDX_ATTRS_MAX  */
     struct invidx_analysis analysis;
-    double k1, b;       /* both 0 = the defaults 1.2 and 0.75 */
+    double k1, b; /* both 0 = the defaults 1.2 and 0.75 */
 };
 
 /* ---- writing ---- */
 struct invidx_writer;
 
 struct invidx_writer_options {
-    size_t buffer_bytes;        /* memory for unpublished documents; 0 = 64 MiB. Past it they are written
+    size_t buffer_bytes; /* memory for unpublished documents; 0 = 64 MiB. Past it they are written
                                  * to a segment that the next publish names.                            */
-    uint32_t keep_manifests;    /* old states kept for AS OF by number; 0 = 16        */
-    int64_t keep_us;            /* ... and by age: younger ones are kept too; 0 = none */
-    uint32_t merge_fanout;      /* segments of one size class that become one; 0 = 8  */
-    double merge_mb_per_s;      /* throttle; 0 = none                                 */
+    uint32_t keep_manifests; /* old states kept for AS OF by number; 0 = 16        */
+    int64_t keep_us;         /* ... and by age: younger ones are kept too; 0 = none */
+    uint32_t merge_fanout;   /* segments of one size class that become one; 0 = 8  */
+    double merge_mb_per_s;   /* throttle; 0 = none                                 */
     struct trace *trace;
 };
 
 /* Opens dir (made when missing). schema: needed to create; for an existing index NULL, or equal to what
  * it was created with (else ST_CONFLICT). options may be NULL. ST_CONFLICT when another process writes. */
-MUST_USE enum status invidx_writer_open(struct io *io, const char *dir, const struct invidx_schema *schema,
+MUST_USE enum status invidx_writer_open(struct io *io, const char *dir,
+                                        const struct invidx_schema *schema,
                                         const struct invidx_writer_options *options,
                                         struct invidx_writer **out, struct fault *f);
 /* Forgets what was not published; ends the merger thread. Accepts NULL.                               */
 void invidx_writer_close(struct invidx_writer *w);
 
-struct invidx_text { const char *s; size_t n; }; /* bytes, UTF-8 by convention; {NULL, 0} = empty */
+struct invidx_text {
+    const char *s;
+    size_t n;
+}; /* bytes, UTF-8 by convention; {NULL, 0} = empty */
 struct invidx_doc {
     uint64_t key;
     const struct invidx_text *fields; /* one for each field of the schema, in its order */
-    const struct value *attrs;        /* one for each attribute; V_NULL allowed. KEYWORD takes V_TEXT,
+    const struct value *attrs; /* one for each attribute; V_NULL allowed. KEYWORD takes V_TEXT,
                                        * INT64 takes INT, DECIMAL (its scaled value), TIME, BOOL         */
 };
 
@@ -119,7 +132,8 @@ struct invidx_doc {
 MUST_USE enum status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc, lsn_t lsn,
                                    struct fault *f);
 /* ST_OK also when the key is unknown.                                                                */
-MUST_USE enum status invidx_delete(struct invidx_writer *w, uint64_t key, lsn_t lsn, struct fault *f);
+MUST_USE enum status invidx_delete(struct invidx_writer *w, uint64_t key, lsn_t lsn,
+                                   struct fault *f);
 /* Makes everything since the last publish visible and durable, with its applied LSN, in one step. With
  * nothing to say but a newer LSN it publishes that. An older applied_lsn is ST_INVALID.               */
 MUST_USE enum status invidx_publish(struct invidx_writer *w, lsn_t applied_lsn, int64_t wall_us,
@@ -171,7 +185,8 @@ struct invidx_info {
 void invidx_reader_info(const struct invidx_reader *r, struct invidx_info *out);
 lsn_t invidx_reader_applied(const struct invidx_reader *r);
 /* True when the key is a live document of this state.                                                 */
-MUST_USE enum status invidx_contains(struct invidx_reader *r, uint64_t key, bool *found, struct fault *f);
+MUST_USE enum status invidx_contains(struct invidx_reader *r, uint64_t key, bool *found,
+                                     struct fault *f);
 
 /* ---- queries ----
  *
@@ -181,12 +196,14 @@ MUST_USE enum status invidx_contains(struct invidx_reader *r, uint64_t key, bool
  *         | attr:value | attr:"value" | attr:[lo TO hi] | attr:{lo TO hi} | attr:>lo | attr:<=hi     filters
  * + must, - must not. A field name scopes a clause; an attribute's name makes a filter (it never
  * scores). A word that analysis splits ("wi-fi") is a phrase. * alone matches every document.         */
-struct invidx_query; /* owns everything of one query; reusable, so that the hot path allocates nothing */
-struct invidx_node;  /* a clause; lives in its query */
+struct
+    invidx_query; /* owns everything of one query; reusable, so that the hot path allocates nothing */
+struct invidx_node; /* a clause; lives in its query */
 
 enum invidx_side { INVIDX_OR = 0, INVIDX_AND = 1 }; /* what two clauses side by side mean */
 
-MUST_USE enum status invidx_query_new(struct invidx_reader *r, struct invidx_query **out, struct fault *f);
+MUST_USE enum status invidx_query_new(struct invidx_reader *r, struct invidx_query **out,
+                                      struct fault *f);
 void invidx_query_free(struct invidx_query *q);
 /* Forgets the previous query. ST_INVALID gives the column in fault.at (from 1), ST_LIMIT the limit.   */
 MUST_USE enum status invidx_query_parse(struct invidx_query *q, const char *s, size_t n,
@@ -201,11 +218,14 @@ void invidx_query_print(const struct invidx_query *q, struct buf *out);
  * query refuse to run and say why. Words go through analysis.                                         */
 void invidx_query_reset(struct invidx_query *q);
 struct invidx_node *invidx_word(struct invidx_query *q, int field, const char *s, size_t n);
-struct invidx_node *invidx_phrase(struct invidx_query *q, int field, const char *s, size_t n, uint32_t slop);
+struct invidx_node *invidx_phrase(struct invidx_query *q, int field, const char *s, size_t n,
+                                  uint32_t slop);
 struct invidx_node *invidx_prefix(struct invidx_query *q, int field, const char *s, size_t n);
-struct invidx_node *invidx_fuzzy(struct invidx_query *q, int field, const char *s, size_t n, int edits);
+struct invidx_node *invidx_fuzzy(struct invidx_query *q, int field, const char *s, size_t n,
+                                 int edits);
 struct invidx_node *invidx_all(struct invidx_query *q);
-struct invidx_node *invidx_range(struct invidx_query *q, int attr, int64_t lo, int64_t hi); /* inclusive */
+struct invidx_node *invidx_range(struct invidx_query *q, int attr, int64_t lo,
+                                 int64_t hi); /* inclusive */
 struct invidx_node *invidx_keyword(struct invidx_query *q, int attr, const char *s, size_t n);
 enum invidx_occur { INVIDX_SHOULD = 0, INVIDX_MUST = 1, INVIDX_MUST_NOT = 2, INVIDX_FILTER = 3 };
 struct invidx_node *invidx_bool(struct invidx_query *q, uint32_t min_should);
@@ -227,46 +247,56 @@ enum invidx_strategy {
 struct invidx_hit {
     uint64_t key;
     double score;
-    int64_t sort_int;   /* when sorted by an INT64 attribute; INT64_MIN for null    */
+    int64_t sort_int; /* when sorted by an INT64 attribute; INT64_MIN for null    */
 };
 
 struct invidx_facet_request {
     int attr;
-    size_t limit;                     /* KEYWORD: most frequent values wanted            */
-    const int64_t *bounds;            /* INT64: n bounds make n+1 ranges (-inf,b0) [b0,b1) .. [bn-1,inf) */
+    size_t limit;          /* KEYWORD: most frequent values wanted            */
+    const int64_t *bounds; /* INT64: n bounds make n+1 ranges (-inf,b0) [b0,b1) .. [bn-1,inf) */
     size_t bound_count;
 };
-struct invidx_facet_value { const char *text; size_t len; int64_t lo, hi; uint64_t count; };
-struct invidx_facet { int attr; size_t count; struct invidx_facet_value *values; uint64_t missing; };
+struct invidx_facet_value {
+    const char *text;
+    size_t len;
+    int64_t lo, hi;
+    uint64_t count;
+};
+struct invidx_facet {
+    int attr;
+    size_t count;
+    struct invidx_facet_value *values;
+    uint64_t missing;
+};
 
 struct invidx_request {
-    size_t k;                         /* hits wanted; the caller's memory of k in result.hits */
+    size_t k; /* hits wanted; the caller's memory of k in result.hits */
     enum invidx_strategy strategy;
-    bool count_total;                 /* exact number of matches (no pruning)                 */
-    int sort_attr;                    /* 0 = by score, else attribute id + 1, ties by key      */
-    bool sort_descending;             /* nulls last either way                                 */
-    bool has_after;                   /* cursor: only what comes after this hit, in this order */
+    bool count_total;     /* exact number of matches (no pruning)                 */
+    int sort_attr;        /* 0 = by score, else attribute id + 1, ties by key      */
+    bool sort_descending; /* nulls last either way                                 */
+    bool has_after;       /* cursor: only what comes after this hit, in this order */
     struct invidx_hit after;
-    double k1, b;                     /* < 0 or (both 0) = the index's                         */
-    const uint32_t *weights;          /* field weights for this search; NULL = the index's     */
+    double k1, b;            /* < 0 or (both 0) = the index's                         */
+    const uint32_t *weights; /* field weights for this search; NULL = the index's     */
     const struct invidx_facet_request *facets;
     size_t facet_count;
     struct trace *trace;
 };
 
-struct invidx_work { /* work done and avoided */
-    uint64_t postings;       /* postings of the query's terms                     */
-    uint64_t decoded;        /* ... that were decoded                             */
-    uint64_t scored;         /* ... whose score was computed                      */
+struct invidx_work {   /* work done and avoided */
+    uint64_t postings; /* postings of the query's terms                     */
+    uint64_t decoded;  /* ... that were decoded                             */
+    uint64_t scored;   /* ... whose score was computed                      */
     uint64_t blocks, blocks_skipped;
-    uint64_t positions;      /* positions read                                    */
-    const char *plan;        /* "single", "or-maxscore", "or-wand", "and", "phrase", "windows", ... */
+    uint64_t positions; /* positions read                                    */
+    const char *plan;   /* "single", "or-maxscore", "or-wand", "and", "phrase", "windows", ... */
 };
 
 struct invidx_result {
     struct invidx_hit *hits; /* in: the caller's memory of request.k              */
     size_t count;
-    uint64_t total;          /* matches; exact when total_exact, else at least    */
+    uint64_t total; /* matches; exact when total_exact, else at least    */
     bool total_exact;
     struct invidx_facet *facets; /* facet_count of them; live in the query until its next use */
     struct invidx_work work;
@@ -280,8 +310,8 @@ MUST_USE enum status invidx_search(struct invidx_reader *r, struct invidx_query 
 MUST_USE enum status invidx_count(struct invidx_reader *r, struct invidx_query *q, uint64_t *out,
                                   struct fault *f);
 /* Every live key that matches, ascending, into *keys (freed by the caller): for filters elsewhere.     */
-MUST_USE enum status invidx_matches(struct invidx_reader *r, struct invidx_query *q, uint64_t **keys,
-                                    size_t *count, struct fault *f);
+MUST_USE enum status invidx_matches(struct invidx_reader *r, struct invidx_query *q,
+                                    uint64_t **keys, size_t *count, struct fault *f);
 
 /* How one document's score comes about. The contributions add up to score exactly.                    */
 struct invidx_explain_term {
@@ -308,14 +338,18 @@ MUST_USE enum status invidx_explain(struct invidx_reader *r, struct invidx_query
 struct invidx_query_term {
     const char *text;
     size_t len;
-    bool phrase;         /* text is its first word; df of its rarest word, idf the sum of its words' */
-    uint64_t df;         /* live documents; 0 = unknown here          */
+    bool phrase; /* text is its first word; df of its rarest word, idf the sum of its words' */
+    uint64_t df; /* live documents; 0 = unknown here          */
     double idf;
 };
-MUST_USE enum status invidx_query_terms(struct invidx_query *q, struct invidx_query_term *out, size_t max,
-                                        size_t *count, struct fault *f);
+MUST_USE enum status invidx_query_terms(struct invidx_query *q, struct invidx_query_term *out,
+                                        size_t max, size_t *count, struct fault *f);
 
-struct invidx_suggestion { char text[INVIDX_TERM_MAX + 1]; uint64_t docs; int edits; };
+struct invidx_suggestion {
+    char text[INVIDX_TERM_MAX + 1];
+    uint64_t docs;
+    int edits;
+};
 /* Words of the index that begin with `prefix`, most frequent first: typeahead.                        */
 MUST_USE enum status invidx_complete(struct invidx_reader *r, const char *prefix, size_t n,
                                      struct invidx_suggestion *out, size_t max, size_t *count,
@@ -328,10 +362,14 @@ MUST_USE enum status invidx_suggest(struct invidx_reader *r, const char *word, s
 MUST_USE enum status invidx_did_you_mean(struct invidx_reader *r, const char *query, size_t n,
                                          struct buf *out, struct fault *f);
 
-struct invidx_snippet_options { size_t max_bytes; const char *before, *after, *ellipsis; }; /* 0/NULL = defaults */
+struct invidx_snippet_options {
+    size_t max_bytes;
+    const char *before, *after, *ellipsis;
+}; /* 0/NULL = defaults */
 /* The window of `text` that covers the query best, its words marked; text is the row's.               */
-MUST_USE enum status invidx_snippet(struct invidx_reader *r, struct invidx_query *q, const char *text,
-                                    size_t n, const struct invidx_snippet_options *o, struct buf *out,
+MUST_USE enum status invidx_snippet(struct invidx_reader *r, struct invidx_query *q,
+                                    const char *text, size_t n,
+                                    const struct invidx_snippet_options *o, struct buf *out,
                                     struct fault *f);
 /* The terms that text becomes, one a line: "term<TAB>position<TAB>begin<TAB>end".                      */
 MUST_USE enum status invidx_analyze(const struct invidx_analysis *a, const char *text, size_t n,
@@ -340,7 +378,8 @@ MUST_USE enum status invidx_analyze(const struct invidx_analysis *a, const char 
 /* ---- care ---- */
 /* Walks every checksum and invariant of every kept state; appends a report. ST_CORRUPT at the first
  * damage (the fault names file and offset).                                                           */
-MUST_USE enum status invidx_verify(struct io *io, const char *dir, struct buf *report, struct fault *f);
+MUST_USE enum status invidx_verify(struct io *io, const char *dir, struct buf *report,
+                                   struct fault *f);
 /* A file of ours (segment, tombstones, manifest) as text; never trusts it.                            */
 MUST_USE enum status invidx_dump(struct io *io, const char *path, struct buf *out, struct fault *f);
 

@@ -25,7 +25,8 @@ static unsigned class_of(uint64_t live, uint32_t fanout)
 {
     unsigned c = 0;
 
-    for (; live >= fanout; live /= fanout) c++;
+    for (; live >= fanout; live /= fanout)
+        c++;
     return c;
 }
 
@@ -34,7 +35,8 @@ static uint64_t *droppable(const struct wseg *s)
 {
     uint64_t *bits = calloc(bitset_words(s->seg->docs) + 1, sizeof *bits);
 
-    for (size_t i = 0; bits != NULL && i < s->tombs_published; i++) bitset_set(bits, s->tombs[i].doc);
+    for (size_t i = 0; bits != NULL && i < s->tombs_published; i++)
+        bitset_set(bits, s->tombs[i].doc);
     return bits;
 }
 
@@ -44,10 +46,12 @@ static void plan_class(struct invidx_writer *w, struct plan *p)
         size_t n = 0;
 
         for (size_t i = 0; i < w->seg_count; i++)
-            n += w->segs[i].published && class_of(wseg_live(&w->segs[i]), w->options.merge_fanout) == c;
+            n += w->segs[i].published &&
+                 class_of(wseg_live(&w->segs[i]), w->options.merge_fanout) == c;
         if (n < w->options.merge_fanout) continue;
         for (size_t i = 0; i < w->seg_count && p->count < MERGE_INPUTS_MAX; i++)
-            if (w->segs[i].published && class_of(wseg_live(&w->segs[i]), w->options.merge_fanout) <= c)
+            if (w->segs[i].published &&
+                class_of(wseg_live(&w->segs[i]), w->options.merge_fanout) <= c)
                 p->segs[p->count++] = segment_ref(w->segs[i].seg);
         return;
     }
@@ -70,7 +74,8 @@ static void plan_merge(struct invidx_writer *w, bool everything, struct plan *p)
     for (size_t i = 0; i < w->seg_count; i++) {
         struct wseg *s = &w->segs[i];
 
-        if (!s->published || 4 * s->tombs_published < s->seg->docs || s->tombs_published == 0) continue;
+        if (!s->published || 4 * s->tombs_published < s->seg->docs || s->tombs_published == 0)
+            continue;
         p->segs[p->count++] = segment_ref(s->seg);
         return;
     }
@@ -85,8 +90,8 @@ static struct wseg *find(struct invidx_writer *w, uint64_t id)
 }
 
 /* The tombstones that came while the merge ran move to the new segment, and the sources leave.          */
-static enum status replace(struct invidx_writer *w, struct merge_input *in, size_t count, struct segment *seg,
-                           struct fault *f)
+static enum status replace(struct invidx_writer *w, struct merge_input *in, size_t count,
+                           struct segment *seg, struct fault *f)
 {
     struct wseg fresh = {0}, *slot = NULL;
     size_t kept = 0;
@@ -102,13 +107,16 @@ static enum status replace(struct invidx_writer *w, struct merge_input *in, size
     for (int pass = 0; pass < 2; pass++) { /* published ones first, then the pending */
         for (size_t i = 0; st == ST_OK && i < count; i++) {
             struct wseg *s = find(w, in[i].seg->id);
-            size_t from = pass == 0 ? 0 : s->tombs_published, to = pass == 0 ? s->tombs_published : s->tomb_count;
+            size_t from = pass == 0 ? 0 : s->tombs_published,
+                   to = pass == 0 ? s->tombs_published : s->tomb_count;
 
             for (size_t k = from; st == ST_OK && k < to; k++) {
                 uint32_t doc = in[i].map[s->tombs[k].doc];
 
-                if (doc != UINT32_MAX) st = writer_tomb(w, &fresh, doc, s->tombs[k].lsn, f);
-                else if (s->tombs[k].lsn > w->purged) w->purged = s->tombs[k].lsn;
+                if (doc != UINT32_MAX)
+                    st = writer_tomb(w, &fresh, doc, s->tombs[k].lsn, f);
+                else if (s->tombs[k].lsn > w->purged)
+                    w->purged = s->tombs[k].lsn;
             }
         }
         if (pass == 0) fresh.tombs_published = fresh.tomb_count;
@@ -118,9 +126,12 @@ static enum status replace(struct invidx_writer *w, struct merge_input *in, size
     for (size_t i = 0; i < w->seg_count; i++) {
         bool gone = false;
 
-        for (size_t k = 0; k < count; k++) gone |= w->segs[i].seg == in[k].seg;
-        if (gone) wseg_free(&w->segs[i]);
-        else w->segs[kept++] = w->segs[i];
+        for (size_t k = 0; k < count; k++)
+            gone |= w->segs[i].seg == in[k].seg;
+        if (gone)
+            wseg_free(&w->segs[i]);
+        else
+            w->segs[kept++] = w->segs[i];
     }
     w->seg_count = kept;
     return ST_OK;
@@ -133,10 +144,12 @@ static enum status rewrite_tombs(struct invidx_writer *w, struct fault *f)
     size_t n = 0;
     enum status st = ST_OK;
 
-    if (groups == NULL) return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for tombstones");
+    if (groups == NULL)
+        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for tombstones");
     for (size_t i = 0; i < w->seg_count; i++)
         if (w->segs[i].published && w->segs[i].tombs_published > 0)
-            groups[n++] = (struct tomb_group){w->segs[i].seg->id, w->segs[i].tombs, w->segs[i].tombs_published};
+            groups[n++] = (struct tomb_group){w->segs[i].seg->id, w->segs[i].tombs,
+                                              w->segs[i].tombs_published};
     w->del_count = 0;
     if (n > 0) {
         st = dels_write(w->io, w->dir, w->next_id, groups, n, &w->dels[0], f);
@@ -147,8 +160,8 @@ static enum status rewrite_tombs(struct invidx_writer *w, struct fault *f)
     return st;
 }
 
-static enum status commit(struct invidx_writer *w, struct merge_input *in, size_t count, uint64_t id,
-                          uint32_t docs, struct fault *f)
+static enum status commit(struct invidx_writer *w, struct merge_input *in, size_t count,
+                          uint64_t id, uint32_t docs, struct fault *f)
 {
     struct segment *seg = NULL;
     enum status st = writer_check(w, f);
@@ -161,13 +174,14 @@ static enum status commit(struct invidx_writer *w, struct merge_input *in, size_
     if (st == ST_OK) st = invidx_publish_manifest(w, w->applied, w->wall_us, f);
     segment_release(seg);
     if (st != ST_OK) return writer_fail(w, st, f);
-    TRACE(w->options.trace, "invidx", "segment_merge", TI("inputs", count), TI("segment", id), TI("docs", docs),
-          TI("segments", w->seg_count));
+    TRACE(w->options.trace, "invidx", "segment_merge", TI("inputs", count), TI("segment", id),
+          TI("docs", docs), TI("segments", w->seg_count));
     return ST_OK;
 }
 
 /* Called with the lock held; drops it while the merge itself runs.                                      */
-static enum status merge_once(struct invidx_writer *w, bool everything, bool *worked, struct fault *f)
+static enum status merge_once(struct invidx_writer *w, bool everything, bool *worked,
+                              struct fault *f)
 {
     struct plan *p = malloc(sizeof *p);
     struct merge_input *in = NULL;
@@ -175,23 +189,27 @@ static enum status merge_once(struct invidx_writer *w, bool everything, bool *wo
     uint64_t id;
     enum status st = writer_check(w, f);
 
-    if (p == NULL) return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to plan a merge");
+    if (p == NULL)
+        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to plan a merge");
     p->count = 0;
     if (st != ST_OK || w->merging) goto done;
     plan_merge(w, everything, p);
     if (p->count == 0) goto done;
     in = calloc(p->count, sizeof *in);
-    if (in == NULL) st = fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to plan a merge");
+    if (in == NULL)
+        st = fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to plan a merge");
     for (size_t i = 0; st == ST_OK && i < p->count; i++) {
         in[i].seg = p->segs[i];
         in[i].drop = droppable(find(w, p->segs[i]->id));
-        if (in[i].drop == NULL) st = fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to plan a merge");
+        if (in[i].drop == NULL)
+            st = fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to plan a merge");
     }
     if (st != ST_OK) goto done;
     id = w->next_id++;
     w->merging = true;
     pthread_mutex_unlock(&w->lock);
-    st = merge_segments(w->io, w->dir, &w->box.view, in, p->count, id, w->options.merge_mb_per_s, &docs, f);
+    st = merge_segments(w->io, w->dir, &w->box.view, in, p->count, id, w->options.merge_mb_per_s,
+                        &docs, f);
     pthread_mutex_lock(&w->lock);
     w->merging = false;
     if (st == ST_OK) st = commit(w, in, p->count, id, docs, f);
@@ -293,7 +311,10 @@ enum status invidx_merger_stop(struct invidx_writer *w, struct fault *f)
 }
 
 /* ---- vacuum ---- */
-struct ids { uint64_t *v; size_t n, cap; };
+struct ids {
+    uint64_t *v;
+    size_t n, cap;
+};
 
 static bool ids_add(struct ids *s, uint64_t id)
 {
@@ -325,8 +346,10 @@ static enum status remove_unnamed(struct invidx_writer *w, const struct ids *kee
         char *end, path[PATH_MAX_BYTES];
         uint64_t id = strtoull(list.names[i], &end, 16);
 
-        if (end != list.names[i] + 16 || (strcmp(end, ".seg") != 0 && strcmp(end, ".del") != 0)) continue;
-        if (keep->n > 0 && bsearch(&id, keep->v, keep->n, sizeof id, order_of_ids) != NULL) continue;
+        if (end != list.names[i] + 16 || (strcmp(end, ".seg") != 0 && strcmp(end, ".del") != 0))
+            continue;
+        if (keep->n > 0 && bsearch(&id, keep->v, keep->n, sizeof id, order_of_ids) != NULL)
+            continue;
         if (w->merging && id >= w->next_id - 1) continue;
         st = path_join(path, w->dir, list.names[i], f);
         if (st == ST_OK) st = io_unlink(w->io, path, f);
@@ -351,7 +374,8 @@ static enum status vacuum(struct invidx_writer *w, struct fault *f)
     while (n - from > w->options.keep_manifests &&
            !(w->options.keep_us > 0 && all[from].wall_us > w->wall_us - w->options.keep_us))
         from++;
-    for (size_t i = 0; st == ST_OK && i < from; i++) st = manifest_remove(w->io, w->dir, all[i].seq, f);
+    for (size_t i = 0; st == ST_OK && i < from; i++)
+        st = manifest_remove(w->io, w->dir, all[i].seq, f);
     /* A power cut must not bring back a state whose files went: first the states are gone for good.     */
     if (st == ST_OK && from > 0) st = io_sync_dir(w->io, w->dir, f);
     for (size_t i = from; st == ST_OK && ok && i < n; i++) {
@@ -360,18 +384,23 @@ static enum status vacuum(struct invidx_writer *w, struct fault *f)
 
         st = manifest_load(w->io, w->dir, STORE_KIND, all[i].seq, &m, f);
         if (st == ST_OK) st = store_decode(&m, w->dir, &state, f);
-        for (uint32_t k = 0; ok && k < state.segment_count; k++) ok = ids_add(&keep, state.segments[k].id);
-        for (uint32_t k = 0; ok && k < state.del_count; k++) ok = ids_add(&keep, state.dels[k].id);
+        for (uint32_t k = 0; ok && k < state.segment_count; k++)
+            ok = ids_add(&keep, state.segments[k].id);
+        for (uint32_t k = 0; ok && k < state.del_count; k++)
+            ok = ids_add(&keep, state.dels[k].id);
         store_free(&state);
         buf_free(&m.payload);
     }
-    for (size_t i = 0; ok && i < w->seg_count; i++) ok = ids_add(&keep, w->segs[i].seg->id);
-    if (st == ST_OK && !ok) st = fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to vacuum");
+    for (size_t i = 0; ok && i < w->seg_count; i++)
+        ok = ids_add(&keep, w->segs[i].seg->id);
+    if (st == ST_OK && !ok)
+        st = fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to vacuum");
     if (st == ST_OK) {
         if (keep.n > 0) qsort(keep.v, keep.n, sizeof *keep.v, order_of_ids);
         st = remove_unnamed(w, &keep, f);
     }
-    TRACE(w->options.trace, "invidx", "vacuum", TI("states_removed", from), TI("states_kept", n - from));
+    TRACE(w->options.trace, "invidx", "vacuum", TI("states_removed", from),
+          TI("states_kept", n - from));
     free(keep.v);
     free(all);
     return st;

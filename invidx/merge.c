@@ -10,21 +10,26 @@
 #include "invidx/merge.h"
 #include "invidx/segbuild.h"
 
-struct source_doc { uint64_t key, birth; uint32_t source, doc; };
-struct posting_ref { uint32_t doc, source, at, pos_at; };
+struct source_doc {
+    uint64_t key, birth;
+    uint32_t source, doc;
+};
+struct posting_ref {
+    uint32_t doc, source, at, pos_at;
+};
 
 struct merge {
     const struct invidx_schema *schema;
     struct merge_input *in;
     size_t count;
-    struct source_doc *docs;     /* kept ones, in the new order */
+    struct source_doc *docs; /* kept ones, in the new order */
     uint32_t doc_count;
     struct segbuild *sb;
     uint64_t *keys;
     struct digest expected;
     struct termdict_iter *its;
-    bool *live;                  /* this iterator stands on a term */
-    uint32_t **ords;             /* per source: its ordinal -> the new one, or UINT32_MAX */
+    bool *live;      /* this iterator stands on a term */
+    uint32_t **ords; /* per source: its ordinal -> the new one, or UINT32_MAX */
     struct plist *lists;
     struct plist out;
     struct posting_ref *refs;
@@ -52,9 +57,11 @@ static enum status merge_docs(struct merge *m, struct fault *f)
     size_t total = 0, n = 0;
     bool sorted = true;
 
-    for (size_t i = 0; i < m->count; i++) total += m->in[i].seg->docs;
+    for (size_t i = 0; i < m->count; i++)
+        total += m->in[i].seg->docs;
     if (total > SEG_DOCS_MAX)
-        return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET, "a segment holds at most %d documents", SEG_DOCS_MAX);
+        return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET, "a segment holds at most %d documents",
+                         SEG_DOCS_MAX);
     m->docs = malloc(sizeof *m->docs * (total + 1));
     if (m->docs == NULL) return no_memory(f);
     for (size_t i = 0; i < m->count; i++) {
@@ -65,14 +72,15 @@ static enum status merge_docs(struct merge *m, struct fault *f)
         for (uint32_t d = 0; d < in->seg->docs; d++) {
             in->map[d] = UINT32_MAX;
             if (in->drop != NULL && bitset_get(in->drop, d)) continue;
-            m->docs[n] = (struct source_doc){segment_key(in->seg, d), forcol_get(&in->seg->births, d),
-                                             (uint32_t)i, d};
+            m->docs[n] = (struct source_doc){segment_key(in->seg, d),
+                                             forcol_get(&in->seg->births, d), (uint32_t)i, d};
             sorted &= n == 0 || order_of_docs(&m->docs[n - 1], &m->docs[n]) < 0;
             n++;
         }
     }
     if (!sorted) qsort(m->docs, n, sizeof *m->docs, order_of_docs);
-    for (size_t i = 0; i < n; i++) m->in[m->docs[i].source].map[m->docs[i].doc] = (uint32_t)i;
+    for (size_t i = 0; i < n; i++)
+        m->in[m->docs[i].source].map[m->docs[i].doc] = (uint32_t)i;
     m->doc_count = (uint32_t)n;
     return ST_OK;
 }
@@ -122,7 +130,10 @@ static enum status merge_ints(struct merge *m, uint32_t attr, struct fault *f)
     return ok ? ST_OK : no_memory(f);
 }
 
-struct keyword { struct invidx_text text; uint32_t source, code; };
+struct keyword {
+    struct invidx_text text;
+    uint32_t source, code;
+};
 
 static int order_of_keywords(const void *x, const void *y)
 {
@@ -167,7 +178,8 @@ static enum status merge_keywords(struct merge *m, uint32_t attr, struct fault *
     if (ok) {
         qsort(all, n, sizeof *all, order_of_keywords);
         for (size_t i = 0; i < n; i++) {
-            if (i == 0 || order_of_keywords(&all[i - 1], &all[i]) != 0) texts[distinct++] = all[i].text;
+            if (i == 0 || order_of_keywords(&all[i - 1], &all[i]) != 0)
+                texts[distinct++] = all[i].text;
             code_of[all[i].source][all[i].code] = distinct;
         }
         for (uint32_t i = 0; i < m->doc_count; i++) {
@@ -178,7 +190,8 @@ static enum status merge_keywords(struct merge *m, uint32_t attr, struct fault *
         }
         segbuild_keywords(m->sb, attr, codes, texts, distinct);
     }
-    for (size_t i = 0; code_of != NULL && i < m->count; i++) free(code_of[i]);
+    for (size_t i = 0; code_of != NULL && i < m->count; i++)
+        free(code_of[i]);
     free(code_of);
     free(codes);
     free(all);
@@ -195,7 +208,8 @@ static int order_of_refs(const void *x, const void *y)
 }
 
 /* Postings of one source's term: the kept ones become refs, the dropped ones leave the expected digest.  */
-static enum status gather(struct merge *m, size_t i, struct hash128 th, size_t *n, bool *sorted, struct fault *f)
+static enum status gather(struct merge *m, size_t i, struct hash128 th, size_t *n, bool *sorted,
+                          struct fault *f)
 {
     struct plist *l = &m->lists[i];
     struct segment *seg = m->in[i].seg;
@@ -216,10 +230,11 @@ static enum status gather(struct merge *m, size_t i, struct hash128 th, size_t *
         uint32_t doc = m->in[i].map[l->docs[k]];
         size_t here = 0;
 
-        for (size_t j = 0; j < fields; j++) here += tf[j];
+        for (size_t j = 0; j < fields; j++)
+            here += tf[j];
         if (doc == UINT32_MAX) {
-            digest_remove(&m->expected,
-                          posting_hash(th, segment_key(seg, l->docs[k]), tf, fields, l->pos + pos, here));
+            digest_remove(&m->expected, posting_hash(th, segment_key(seg, l->docs[k]), tf, fields,
+                                                     l->pos + pos, here));
         } else {
             *sorted &= *n == 0 || m->refs[*n - 1].doc < doc;
             m->refs[(*n)++] = (struct posting_ref){doc, (uint32_t)i, (uint32_t)k, (uint32_t)pos};
@@ -229,13 +244,15 @@ static enum status gather(struct merge *m, size_t i, struct hash128 th, size_t *
     return ST_OK;
 }
 
-static enum status put_term(struct merge *m, const char *text, size_t len, size_t n, struct fault *f)
+static enum status put_term(struct merge *m, const char *text, size_t len, size_t n,
+                            struct fault *f)
 {
     size_t fields = m->schema->field_count, total = 0;
     struct plist *out = &m->out;
 
     for (size_t k = 0; k < n; k++)
-        for (size_t j = 0; j < fields; j++) total += m->lists[m->refs[k].source].tf[m->refs[k].at * fields + j];
+        for (size_t j = 0; j < fields; j++)
+            total += m->lists[m->refs[k].source].tf[m->refs[k].at * fields + j];
     if (!plist_reserve(out, n, total, fields)) return no_memory(f);
     out->n = n;
     out->pos_n = 0;
@@ -296,13 +313,15 @@ static enum status merge_terms(struct merge *m, struct fault *f)
         bool sorted = true;
 
         for (size_t i = 0; i < m->count; i++)
-            if (m->live[i] && (best == m->count || compare_iters(&m->its[i], &m->its[best]) < 0)) best = i;
+            if (m->live[i] && (best == m->count || compare_iters(&m->its[i], &m->its[best]) < 0))
+                best = i;
         if (best == m->count) break;
         len = m->its[best].len;
         memcpy(text, m->its[best].text, len);
         th = siphash128(text, len);
         for (size_t i = best; st == ST_OK && i < m->count; i++) {
-            if (!m->live[i] || m->its[i].len != len || memcmp(m->its[i].text, text, len) != 0) continue;
+            if (!m->live[i] || m->its[i].len != len || memcmp(m->its[i].text, text, len) != 0)
+                continue;
             st = gather(m, i, th, &n, &sorted, f);
             m->ords[i][m->its[i].term.ord] = m->sb->terms;
         }
@@ -311,7 +330,8 @@ static enum status merge_terms(struct merge *m, struct fault *f)
             st = put_term(m, text, len, n, f);
         }
         for (size_t i = best; st == ST_OK && i < m->count; i++) {
-            if (!m->live[i] || m->its[i].len != len || memcmp(m->its[i].text, text, len) != 0) continue;
+            if (!m->live[i] || m->its[i].len != len || memcmp(m->its[i].text, text, len) != 0)
+                continue;
             if (n == 0) m->ords[i][m->its[i].term.ord] = UINT32_MAX;
             st = advance(m, i, f);
         }
@@ -366,7 +386,8 @@ static enum status merge_words(struct merge *m, struct fault *f)
     return st;
 }
 
-enum status segment_digest(struct segment *s, const uint64_t *drop, struct digest *out, struct fault *f)
+enum status segment_digest(struct segment *s, const uint64_t *drop, struct digest *out,
+                           struct fault *f)
 {
     struct termdict_iter it;
     struct plist l = {0};
@@ -383,9 +404,11 @@ enum status segment_digest(struct segment *s, const uint64_t *drop, struct diges
             const uint32_t *tf = l.tf + k * s->fields;
             size_t here = 0;
 
-            for (size_t j = 0; j < s->fields; j++) here += tf[j];
+            for (size_t j = 0; j < s->fields; j++)
+                here += tf[j];
             if (drop == NULL || !bitset_get(drop, l.docs[k]))
-                digest_add(out, posting_hash(th, segment_key(s, l.docs[k]), tf, s->fields, l.pos + pos, here));
+                digest_add(out, posting_hash(th, segment_key(s, l.docs[k]), tf, s->fields,
+                                             l.pos + pos, here));
             pos += here;
         }
     }
@@ -396,7 +419,8 @@ enum status segment_digest(struct segment *s, const uint64_t *drop, struct diges
 }
 
 /* Reads the new file back and compares.                                                                */
-static enum status certify(struct merge *m, struct io *io, const char *dir, uint64_t id, struct fault *f)
+static enum status certify(struct merge *m, struct io *io, const char *dir, uint64_t id,
+                           struct fault *f)
 {
     struct segment *seg = NULL;
     struct digest got;
@@ -404,14 +428,15 @@ static enum status certify(struct merge *m, struct io *io, const char *dir, uint
 
     if (st == ST_OK) st = segment_digest(seg, NULL, &got, f);
     if (st == ST_OK && (!digest_equal(&got, &m->expected) || !digest_equal(&got, &seg->digest)))
-        st = segment_damaged(seg, NULL, "the merge would lose or change postings: digests differ", f);
+        st = segment_damaged(seg, NULL, "the merge would lose or change postings: digests differ",
+                             f);
     segment_release(seg);
     return st;
 }
 
 enum status merge_segments(struct io *io, const char *dir, const struct invidx_schema *schema,
-                           struct merge_input *in, size_t count, uint64_t id, double mb_per_s, uint32_t *docs,
-                           struct fault *f)
+                           struct merge_input *in, size_t count, uint64_t id, double mb_per_s,
+                           uint32_t *docs, struct fault *f)
 {
     struct merge m = {.schema = schema, .in = in, .count = count, .bytes_per_s = mb_per_s * 1e6};
     enum status st = ST_OK;
@@ -421,7 +446,8 @@ enum status merge_segments(struct io *io, const char *dir, const struct invidx_s
     m.ords = calloc(count, sizeof *m.ords);
     m.lists = calloc(count, sizeof *m.lists);
     m.postings = calloc(1, sizeof *m.postings);
-    if (m.its == NULL || m.live == NULL || m.ords == NULL || m.lists == NULL || m.postings == NULL) {
+    if (m.its == NULL || m.live == NULL || m.ords == NULL || m.lists == NULL ||
+        m.postings == NULL) {
         st = no_memory(f);
         goto done;
     }
@@ -439,7 +465,8 @@ enum status merge_segments(struct io *io, const char *dir, const struct invidx_s
     st = segbuild_new(schema, id, m.doc_count, &m.sb, f);
     if (st == ST_OK) st = merge_columns(&m, f);
     for (uint32_t i = 0; st == ST_OK && i < schema->attr_count; i++)
-        st = schema->attrs[i].type == INVIDX_KEYWORD ? merge_keywords(&m, i, f) : merge_ints(&m, i, f);
+        st = schema->attrs[i].type == INVIDX_KEYWORD ? merge_keywords(&m, i, f)
+                                                     : merge_ints(&m, i, f);
     if (st == ST_OK) st = merge_terms(&m, f);
     if (st == ST_OK) st = merge_words(&m, f);
     if (st == ST_OK) st = segbuild_finish(m.sb, io, dir, f);

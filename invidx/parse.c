@@ -19,15 +19,22 @@ static struct invidx_node *fail(struct parser *p, const char *at, enum status st
     return NULL;
 }
 
-static bool space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+static bool space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 static void skip_space(struct parser *p)
 {
-    while (p->p < p->end && space(*p->p)) p->p++;
+    while (p->p < p->end && space(*p->p))
+        p->p++;
 }
 
 /* Ends an unquoted word.                                                                               */
-static bool special(char c) { return space(c) || c == '(' || c == ')' || c == '"' || c == '^' || c == '~' || c == ':'; }
+static bool special(char c)
+{
+    return space(c) || c == '(' || c == ')' || c == '"' || c == '^' || c == '~' || c == ':';
+}
 
 static bool keyword_at(struct parser *p, const char *word)
 {
@@ -52,7 +59,8 @@ static bool take_number(struct parser *p, double *out)
     char text[32];
     size_t n = 0;
 
-    while (p->p + n < p->end && n < sizeof text - 1 && ((p->p[n] >= '0' && p->p[n] <= '9') || p->p[n] == '.')) {
+    while (p->p + n < p->end && n < sizeof text - 1 &&
+           ((p->p[n] >= '0' && p->p[n] <= '9') || p->p[n] == '.')) {
         text[n] = p->p[n];
         n++;
     }
@@ -122,14 +130,16 @@ static struct invidx_node *parse_word(struct parser *p, int field)
     size_t n;
     double edits = 2;
 
-    while (p->p < p->end && !special(*p->p)) p->p++;
+    while (p->p < p->end && !special(*p->p))
+        p->p++;
     n = (size_t)(p->p - from);
     if (n == 0) return fail(p, from, ST_INVALID, "a word, a phrase or a ( was expected here");
     if (n == 1 && *from == '*' && field < 0) return invidx_all(p->q);
     if (from[n - 1] == '*') return invidx_prefix(p->q, field, from, n - 1);
     if (p->p < p->end && *p->p == '~') {
         p->p++;
-        if (p->p < p->end && *p->p >= '0' && *p->p <= '9' && (!take_number(p, &edits) || (edits != 1 && edits != 2)))
+        if (p->p < p->end && *p->p >= '0' && *p->p <= '9' &&
+            (!take_number(p, &edits) || (edits != 1 && edits != 2)))
             return fail(p, from, ST_INVALID, "~ after a word takes 1 or 2 edits");
         return invidx_fuzzy(p->q, field, from, n, (int)edits);
     }
@@ -144,7 +154,8 @@ static bool take_int(struct parser *p, int64_t *out)
     skip_space(p);
     from = p->p;
     if (p->p < p->end && (*p->p == '-' || *p->p == '+')) p->p++;
-    while (p->p < p->end && *p->p >= '0' && *p->p <= '9') p->p++;
+    while (p->p < p->end && *p->p >= '0' && *p->p <= '9')
+        p->p++;
     return int_parse(from, (size_t)(p->p - from), out) == ST_OK;
 }
 
@@ -155,16 +166,23 @@ static struct invidx_node *parse_between(struct parser *p, int attr)
     int64_t lo = INT64_MIN, hi = INT64_MAX;
 
     skip_space(p);
-    if (p->p < p->end && *p->p == '*') p->p++;
-    else if (!take_int(p, &lo)) return fail(p, at, ST_INVALID, "a range is [lo TO hi] of whole numbers, * for open");
-    else if (open && lo < INT64_MAX) lo++;
+    if (p->p < p->end && *p->p == '*')
+        p->p++;
+    else if (!take_int(p, &lo))
+        return fail(p, at, ST_INVALID, "a range is [lo TO hi] of whole numbers, * for open");
+    else if (open && lo < INT64_MAX)
+        lo++;
     if (!take_keyword(p, "TO")) return fail(p, p->p, ST_INVALID, "TO was expected in the range");
     skip_space(p);
-    if (p->p < p->end && *p->p == '*') p->p++;
-    else if (!take_int(p, &hi)) return fail(p, at, ST_INVALID, "a range is [lo TO hi] of whole numbers, * for open");
-    else if (open && hi > INT64_MIN) hi--;
+    if (p->p < p->end && *p->p == '*')
+        p->p++;
+    else if (!take_int(p, &hi))
+        return fail(p, at, ST_INVALID, "a range is [lo TO hi] of whole numbers, * for open");
+    else if (open && hi > INT64_MIN)
+        hi--;
     skip_space(p);
-    if (p->p >= p->end || *p->p != (open ? '}' : ']')) return fail(p, p->p, ST_INVALID, "the range is not closed");
+    if (p->p >= p->end || *p->p != (open ? '}' : ']'))
+        return fail(p, p->p, ST_INVALID, "the range is not closed");
     p->p++;
     return invidx_range(p->q, attr, lo, hi);
 }
@@ -184,9 +202,14 @@ static struct invidx_node *parse_int_filter(struct parser *p, int attr)
             p->p++;
         }
     }
-    if (!take_int(p, &v)) return fail(p, at, ST_INVALID, "this attribute takes a whole number or a range");
-    if (op == '<') return !equal && v == INT64_MIN ? query_node(p->q, NODE_NONE) : invidx_range(p->q, attr, INT64_MIN, equal ? v : v - 1);
-    if (op == '>') return !equal && v == INT64_MAX ? query_node(p->q, NODE_NONE) : invidx_range(p->q, attr, equal ? v : v + 1, INT64_MAX);
+    if (!take_int(p, &v))
+        return fail(p, at, ST_INVALID, "this attribute takes a whole number or a range");
+    if (op == '<')
+        return !equal && v == INT64_MIN ? query_node(p->q, NODE_NONE)
+                                        : invidx_range(p->q, attr, INT64_MIN, equal ? v : v - 1);
+    if (op == '>')
+        return !equal && v == INT64_MAX ? query_node(p->q, NODE_NONE)
+                                        : invidx_range(p->q, attr, equal ? v : v + 1, INT64_MAX);
     return invidx_range(p->q, attr, v, v);
 }
 
@@ -197,9 +220,11 @@ static struct invidx_node *parse_filter(struct parser *p, int attr)
     const char *from;
 
     if (p->q->reader->box.view.attrs[attr].type == INVIDX_INT64) return parse_int_filter(p, attr);
-    if (p->p < p->end && *p->p == '"') return take_quoted(p, &text, &n) ? invidx_keyword(p->q, attr, text, n) : NULL;
+    if (p->p < p->end && *p->p == '"')
+        return take_quoted(p, &text, &n) ? invidx_keyword(p->q, attr, text, n) : NULL;
     from = p->p;
-    while (p->p < p->end && !special(*p->p)) p->p++;
+    while (p->p < p->end && !special(*p->p))
+        p->p++;
     if (p->p == from) return fail(p, from, ST_INVALID, "a value was expected after the attribute");
     return invidx_keyword(p->q, attr, from, (size_t)(p->p - from));
 }
@@ -211,7 +236,9 @@ static bool take_name(struct parser *p, int *field, int *attr)
     const char *c = p->p;
     size_t n;
 
-    while (c < p->end && ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '_' || (*c >= '0' && *c <= '9'))) c++;
+    while (c < p->end && ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '_' ||
+                          (*c >= '0' && *c <= '9')))
+        c++;
     n = (size_t)(c - p->p);
     if (n == 0 || n > INVIDX_NAME_MAX || c >= p->end || *c != ':') return false;
     memcpy(name, p->p, n);
@@ -229,8 +256,10 @@ static bool take_name(struct parser *p, int *field, int *attr)
 static void scope(struct invidx_node *n, int field)
 {
     if (n->kind == NODE_BOOL)
-        for (struct query_child *c = n->children; c != NULL; c = c->next) scope(c->node, field);
-    else if (n->field < 0) n->field = field;
+        for (struct query_child *c = n->children; c != NULL; c = c->next)
+            scope(c->node, field);
+    else if (n->field < 0)
+        n->field = field;
 }
 
 static struct invidx_node *parse_clause(struct parser *p)
@@ -247,11 +276,13 @@ static struct invidx_node *parse_clause(struct parser *p)
     if (p->p < p->end && *p->p == '(') {
         const char *at = p->p++;
 
-        if (++p->depth > INVIDX_QUERY_DEPTH_MAX) return fail(p, at, ST_LIMIT, "clauses nest deeper than 32");
+        if (++p->depth > INVIDX_QUERY_DEPTH_MAX)
+            return fail(p, at, ST_LIMIT, "clauses nest deeper than 32");
         n = parse_or(p);
         p->depth--;
         skip_space(p);
-        if (n == NULL) return p->st == ST_OK ? fail(p, at, ST_INVALID, "these parentheses are empty") : NULL;
+        if (n == NULL)
+            return p->st == ST_OK ? fail(p, at, ST_INVALID, "these parentheses are empty") : NULL;
         if (p->p >= p->end || *p->p != ')') return fail(p, at, ST_INVALID, "this ( is not closed");
         p->p++;
         if (field >= 0) scope(n, field);
@@ -281,7 +312,10 @@ static enum invidx_occur take_mark(struct parser *p)
     return take_keyword(p, "NOT") ? INVIDX_MUST_NOT : INVIDX_SHOULD;
 }
 
-static bool is_filter(const struct invidx_node *n) { return n->kind == NODE_RANGE || n->kind == NODE_KEYWORD; }
+static bool is_filter(const struct invidx_node *n)
+{
+    return n->kind == NODE_RANGE || n->kind == NODE_KEYWORD;
+}
 
 /* The clauses of one group joined by AND. A lone plain clause is given back itself.                     */
 static struct invidx_node *parse_and(struct parser *p, enum invidx_occur *occur)
@@ -321,8 +355,10 @@ static struct invidx_node *parse_or(struct parser *p)
 
         if (n == NULL) return NULL;
         if (occur == INVIDX_SHOULD && !or_before && !or_after) {
-            if (is_filter(n)) occur = INVIDX_FILTER;
-            else if (p->side == INVIDX_AND) occur = INVIDX_MUST;
+            if (is_filter(n))
+                occur = INVIDX_FILTER;
+            else if (p->side == INVIDX_AND)
+                occur = INVIDX_MUST;
         }
         if (only == NULL && all == NULL) {
             only = n;
@@ -336,7 +372,8 @@ static struct invidx_node *parse_or(struct parser *p)
         }
         if (p->q->broken != ST_OK) return NULL;
         or_before = or_after;
-        if (or_after && at_end(p)) return fail(p, p->p, ST_INVALID, "a clause was expected after OR");
+        if (or_after && at_end(p))
+            return fail(p, p->p, ST_INVALID, "a clause was expected after OR");
     }
     if (all != NULL) {
         bool must = false, filter = false, should = false;
@@ -346,7 +383,8 @@ static struct invidx_node *parse_or(struct parser *p)
             filter |= c->occur == INVIDX_FILTER;
             should |= c->occur == INVIDX_SHOULD;
         }
-        if (filter && should && !must) all->slop = 1; /* a filter does not make the words optional */
+        if (filter && should && !must)
+            all->slop = 1; /* a filter does not make the words optional */
         return all;
     }
     if (only == NULL || only_occur == INVIDX_SHOULD || only_occur == INVIDX_MUST) return only;
@@ -358,8 +396,8 @@ static struct invidx_node *parse_or(struct parser *p)
 static enum status check_size(size_t n, struct fault *f)
 {
     if (n > INVIDX_QUERY_BYTES_MAX)
-        return fault_set(f, ST_LIMIT, "query", INVIDX_QUERY_BYTES_MAX, "a query has at most %d bytes",
-                         INVIDX_QUERY_BYTES_MAX);
+        return fault_set(f, ST_LIMIT, "query", INVIDX_QUERY_BYTES_MAX,
+                         "a query has at most %d bytes", INVIDX_QUERY_BYTES_MAX);
     return ST_OK;
 }
 
@@ -373,8 +411,8 @@ static enum status finish(struct invidx_query *q, struct invidx_node *root, stru
     return ST_OK;
 }
 
-enum status invidx_query_parse(struct invidx_query *q, const char *s, size_t n, enum invidx_side side,
-                               struct fault *f)
+enum status invidx_query_parse(struct invidx_query *q, const char *s, size_t n,
+                               enum invidx_side side, struct fault *f)
 {
     struct parser p = {.q = q, .s = s, .p = s, .end = s + n, .side = side, .f = f};
     enum status st = check_size(n, f);
@@ -383,12 +421,13 @@ enum status invidx_query_parse(struct invidx_query *q, const char *s, size_t n, 
     invidx_query_reset(q);
     if (st != ST_OK) return st;
     root = parse_or(&p);
-    if (p.st == ST_OK && q->broken == ST_OK && p.p < p.end) fail(&p, p.p, ST_INVALID, "this ) was not opened");
+    if (p.st == ST_OK && q->broken == ST_OK && p.p < p.end)
+        fail(&p, p.p, ST_INVALID, "this ) was not opened");
     return p.st != ST_OK ? p.st : finish(q, root, f);
 }
 
-enum status invidx_query_words(struct invidx_query *q, const char *s, size_t n, enum invidx_side side,
-                               struct fault *f)
+enum status invidx_query_words(struct invidx_query *q, const char *s, size_t n,
+                               enum invidx_side side, struct fault *f)
 {
     const struct analyzer *a = &q->reader->analyzer;
     struct tokens tokens = tokens_of(a, s, n);
@@ -398,7 +437,8 @@ enum status invidx_query_words(struct invidx_query *q, const char *s, size_t n, 
     invidx_query_reset(q);
     if (st != ST_OK) return st;
     while (q->broken == ST_OK && tokens_next(&tokens, &q->token)) {
-        struct invidx_node *node = query_text(q, -1, s + q->token.begin, q->token.end - q->token.begin, false, 0);
+        struct invidx_node *node =
+            query_text(q, -1, s + q->token.begin, q->token.end - q->token.begin, false, 0);
 
         if (node == NULL || node->kind == NODE_NONE) continue;
         if (only == NULL) {

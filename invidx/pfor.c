@@ -11,7 +11,8 @@ static unsigned best_width(const uint32_t *v, size_t n)
     unsigned top = 0, best, above = 0;
     size_t best_size;
 
-    for (size_t i = 0; i < n; i++) count[bits_for_u64(v[i])]++;
+    for (size_t i = 0; i < n; i++)
+        count[bits_for_u64(v[i])]++;
     for (unsigned w = 0; w <= 32; w++)
         if (count[w] != 0) top = w;
     best = top;
@@ -52,10 +53,12 @@ void pfor_put(struct buf *out, const uint32_t *v, size_t n, bool flag)
     if (exceptions == 0) return;
     buf_u8(out, (uint8_t)exceptions);
     buf_append(out, at, exceptions);
-    for (size_t i = 0; i < exceptions; i++) buf_varint(out, v[at[i]] >> w);
+    for (size_t i = 0; i < exceptions; i++)
+        buf_varint(out, v[at[i]] >> w);
 }
 
-static const uint8_t *patch(const uint8_t *p, const uint8_t *end, size_t n, unsigned w, uint32_t *out)
+static const uint8_t *patch(const uint8_t *p, const uint8_t *end, size_t n, unsigned w,
+                            uint32_t *out)
 {
     const uint8_t *at;
     size_t m;
@@ -96,7 +99,8 @@ const uint8_t *pfor_get(const uint8_t *p, const uint8_t *end, size_t n, uint32_t
     return likely(!(head & PFOR_EXCEPTIONS)) ? p : patch(p, end, n, w, out);
 }
 
-const uint8_t *pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t n, uint32_t base, uint32_t *out)
+const uint8_t *pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t n, uint32_t base,
+                             uint32_t *out)
 {
     uint8_t head;
     unsigned w;

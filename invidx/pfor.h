@@ -25,7 +25,8 @@ void pfor_put(struct buf *out, const uint32_t *v, size_t n, bool flag);
  * block. n is the caller's: it is not stored.                                                        */
 const uint8_t *pfor_get(const uint8_t *p, const uint8_t *end, size_t n, uint32_t *out);
 /* As pfor_get, then out[i] = base + (v[0] + 1) + ... + (v[i] + 1), modulo 2^32; out has room for 144.     */
-const uint8_t *pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t n, uint32_t base, uint32_t *out);
+const uint8_t *pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t n, uint32_t base,
+                             uint32_t *out);
 /* The byte after a block, without decoding it.                                                       */
 const uint8_t *pfor_skip(const uint8_t *p, const uint8_t *end, size_t n);
 

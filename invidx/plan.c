@@ -47,8 +47,10 @@ static void look_up(struct builder *b, struct leaf_term *t)
             continue;
         }
         if (st == ST_OK) st = rseg_live_df(&r->segs[i], &t->in[i], b->p->scratch, &live, b->f);
-        if (st != ST_OK) b->st = st;
-        else t->df += live;
+        if (st != ST_OK)
+            b->st = st;
+        else
+            t->df += live;
     }
 }
 
@@ -73,7 +75,8 @@ static struct leaf *new_leaf(struct builder *b, int field, uint32_t terms, doubl
     p->leaves[p->leaf_count++] = l;
     p->term_count += terms;
     for (size_t k = 0; k < s->field_count; k++) {
-        uint32_t w = b->req->weights != NULL && s->field_count > 1 ? b->req->weights[k] : schema_weight(s, k);
+        uint32_t w = b->req->weights != NULL && s->field_count > 1 ? b->req->weights[k]
+                                                                   : schema_weight(s, k);
 
         if (w > INVIDX_WEIGHT_MAX) w = INVIDX_WEIGHT_MAX;
         l->weights[k] = field < 0 || field == (int)k ? w : 0;
@@ -82,7 +85,8 @@ static struct leaf *new_leaf(struct builder *b, int field, uint32_t terms, doubl
     return l;
 }
 
-static void add_term(struct builder *b, struct leaf *l, const char *text, uint32_t len, uint32_t pos)
+static void add_term(struct builder *b, struct leaf *l, const char *text, uint32_t len,
+                     uint32_t pos)
 {
     struct leaf_term *t = &l->terms[l->count++];
 
@@ -103,7 +107,8 @@ static struct plan_node *finish_leaf(struct builder *b, struct leaf *l)
     for (uint32_t i = 0; i < l->count; i++) {
         missing |= l->terms[i].df == 0;
         if (l->phrase) l->idf += bm25_idf(p->r->live, l->terms[i].df);
-        if (i == 0 || (l->phrase ? l->terms[i].df < l->df : l->terms[i].df > l->df)) l->df = l->terms[i].df;
+        if (i == 0 || (l->phrase ? l->terms[i].df < l->df : l->terms[i].df > l->df))
+            l->df = l->terms[i].df;
     }
     if (!l->phrase) l->idf = bm25_idf(p->r->live, l->df);
     l->weight = l->boost * l->idf * (p->k1 + 1);
@@ -131,20 +136,22 @@ static void add_child(struct plan_node *n, struct plan_node *child, enum invidx_
     n->children[n->child_count++] = child;
 }
 
-static struct plan_node *phrase_leaf(struct builder *b, int field, const struct query_term *terms, uint32_t n,
-                                     uint32_t slop, double boost)
+static struct plan_node *phrase_leaf(struct builder *b, int field, const struct query_term *terms,
+                                     uint32_t n, uint32_t slop, double boost)
 {
     struct leaf *l = new_leaf(b, field, n, boost);
 
     if (l == NULL) return NULL;
     l->phrase = true;
     l->slop = slop;
-    for (uint32_t i = 0; i < n; i++) add_term(b, l, terms[i].text, terms[i].len, terms[i].pos - terms[0].pos);
+    for (uint32_t i = 0; i < n; i++)
+        add_term(b, l, terms[i].text, terms[i].len, terms[i].pos - terms[0].pos);
     return finish_leaf(b, l);
 }
 
 /* An alternative of several words is a phrase.                                                          */
-static struct plan_node *synonym_phrase(struct builder *b, int field, const struct synonym *s, double boost)
+static struct plan_node *synonym_phrase(struct builder *b, int field, const struct synonym *s,
+                                        double boost)
 {
     struct query_term *terms = take(b, sizeof *terms * s->terms);
     const char *at = s->text;
@@ -196,24 +203,27 @@ static struct plan_node *plan_pattern(struct builder *b, const struct invidx_nod
     struct plan_node *any = bool_node(b, 4, 0);
 
     if (any == NULL) return NULL;
-    b->st = n->kind == NODE_PREFIX ? expand_prefix(b->p->q, n->text, n->len, false, &e, &count, b->f)
-                                   : expand_fuzzy(b->p->q, n->text, n->len, n->slop, false, &e, &count, b->f);
+    b->st = n->kind == NODE_PREFIX
+                ? expand_prefix(b->p->q, n->text, n->len, false, &e, &count, b->f)
+                : expand_fuzzy(b->p->q, n->text, n->len, n->slop, false, &e, &count, b->f);
     for (size_t i = 0; b->st == ST_OK && i < count;) {
         size_t j = i;
         struct leaf *l;
 
-        while (j < count && e[j].edits == e[i].edits) j++;
+        while (j < count && e[j].edits == e[i].edits)
+            j++;
         l = new_leaf(b, n->field, (uint32_t)(j - i), boost / (1u << e[i].edits));
         if (l == NULL) return NULL;
-        for (; i < j; i++) add_term(b, l, e[i].text, e[i].len, 0);
+        for (; i < j; i++)
+            add_term(b, l, e[i].text, e[i].len, 0);
         add_child(any, finish_leaf(b, l), INVIDX_SHOULD);
     }
     return any;
 }
 
 /* Adjacent should-words that are the left side of a rule: its alternatives are should-clauses too.        */
-static void add_multiword_synonyms(struct builder *b, struct plan_node *out, const struct query_child *c,
-                                   double boost)
+static void add_multiword_synonyms(struct builder *b, struct plan_node *out,
+                                   const struct query_child *c, double boost)
 {
     const struct analyzer *a = &b->p->r->analyzer;
     char key[8 * (INVIDX_TERM_MAX + 1)];
@@ -229,17 +239,21 @@ static void add_multiword_synonyms(struct builder *b, struct plan_node *out, con
         key[bytes++] = '\0';
         if (++terms < 2) continue;
         rule = analyzer_rule(a, key, bytes);
-        for (const struct synonym *s = rule == NULL ? NULL : rule->to; s != NULL && out->child_count < INVIDX_QUERY_NODES_MAX; s = s->next)
+        for (const struct synonym *s = rule == NULL ? NULL : rule->to;
+             s != NULL && out->child_count < INVIDX_QUERY_NODES_MAX; s = s->next)
             add_child(out, synonym_phrase(b, -1, s, boost), INVIDX_SHOULD);
     }
 }
 
-static struct plan_node *plan_any(struct builder *b, const struct invidx_node *n, double boost, int depth);
+static struct plan_node *plan_any(struct builder *b, const struct invidx_node *n, double boost,
+                                  int depth);
 
-static struct plan_node *plan_bool(struct builder *b, const struct invidx_node *n, double boost, int depth)
+static struct plan_node *plan_bool(struct builder *b, const struct invidx_node *n, double boost,
+                                   int depth)
 {
     bool synonyms = b->p->r->analyzer.longest_rule > 1;
-    struct plan_node *out = bool_node(b, synonyms ? n->child_count + INVIDX_QUERY_NODES_MAX : n->child_count, n->slop);
+    struct plan_node *out =
+        bool_node(b, synonyms ? n->child_count + INVIDX_QUERY_NODES_MAX : n->child_count, n->slop);
 
     for (const struct query_child *c = n->children; b->st == ST_OK && c != NULL; c = c->next) {
         add_child(out, plan_any(b, c->node, boost, depth + 1), c->occur);
@@ -248,7 +262,8 @@ static struct plan_node *plan_bool(struct builder *b, const struct invidx_node *
     return out;
 }
 
-static struct plan_node *plan_any(struct builder *b, const struct invidx_node *n, double boost, int depth)
+static struct plan_node *plan_any(struct builder *b, const struct invidx_node *n, double boost,
+                                  int depth)
 {
     struct plan_node *out;
 
@@ -295,16 +310,21 @@ static enum status weigh(struct plan *p, struct fault *f)
 
     if (scores(p->root, &sum)) frexp(sum, &exponent);
     if (!(sum < 1e200))
-        return fault_set(f, ST_LIMIT, "query", FAULT_NO_OFFSET, "the boosts multiply to more than a score can be");
+        return fault_set(f, ST_LIMIT, "query", FAULT_NO_OFFSET,
+                         "the boosts multiply to more than a score can be");
     p->scale = 30 - exponent;
     for (uint32_t i = 0; i < p->leaf_count; i++)
         p->leaves[i]->model = (struct bm25){(float)ldexp(p->leaves[i]->weight, p->scale), k0, k1l};
     return ST_OK;
 }
 
-double plan_score(const struct plan *p, int64_t sum) { return ldexp((double)sum, -p->scale); }
+double plan_score(const struct plan *p, int64_t sum)
+{
+    return ldexp((double)sum, -p->scale);
+}
 
-static enum status check_request(const struct invidx_query *q, const struct invidx_request *req, struct fault *f)
+static enum status check_request(const struct invidx_query *q, const struct invidx_request *req,
+                                 struct fault *f)
 {
     const struct invidx_schema *s = &q->reader->box.view;
 
@@ -312,9 +332,12 @@ static enum status check_request(const struct invidx_query *q, const struct invi
         if (f != NULL && f->status == ST_OK) *f = q->fault;
         return q->broken;
     }
-    if (q->root == NULL) return fault_set(f, ST_INVALID, "query", FAULT_NO_OFFSET, "there is no query: parse or set one");
+    if (q->root == NULL)
+        return fault_set(f, ST_INVALID, "query", FAULT_NO_OFFSET,
+                         "there is no query: parse or set one");
     if (req->k > INVIDX_K_MAX)
-        return fault_set(f, ST_LIMIT, "query", FAULT_NO_OFFSET, "at most %d hits a search", INVIDX_K_MAX);
+        return fault_set(f, ST_LIMIT, "query", FAULT_NO_OFFSET, "at most %d hits a search",
+                         INVIDX_K_MAX);
     if (req->sort_attr < 0 || req->sort_attr > (int)s->attr_count)
         return fault_set(f, ST_INVALID, "query", FAULT_NO_OFFSET, "no such attribute to sort by");
     if (req->sort_attr > 0 && s->attrs[req->sort_attr - 1].type != INVIDX_INT64)
@@ -346,7 +369,9 @@ enum status plan_make(struct invidx_query *q, const struct invidx_request *req, 
     if (p->scratch == NULL) return no_memory(f);
     p->k1 = own && req->k1 >= 0 ? req->k1 : p->r->box.view.k1;
     p->b = own && req->b >= 0 ? req->b : p->r->box.view.b;
-    p->average_length = p->r->live == 0 || p->r->length_sum == 0 ? 1 : (double)p->r->length_sum / (double)p->r->live;
+    p->average_length = p->r->live == 0 || p->r->length_sum == 0
+                            ? 1
+                            : (double)p->r->length_sum / (double)p->r->live;
     p->default_weights = req->weights == NULL || p->r->box.view.field_count == 1;
     p->root = plan_any(&b, q->root, 1, 0);
     if (b.st == ST_OK) b.st = weigh(p, f);

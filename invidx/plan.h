@@ -11,19 +11,19 @@ enum { PLAN_TERMS_MAX = 4096 }; /* terms of one query, after expansion */
 struct leaf_term {
     const char *text;
     uint32_t len, pos;
-    uint64_t df;          /* live, over all segments           */
-    struct term *in;      /* one a segment; df 0 = not there    */
+    uint64_t df;     /* live, over all segments           */
+    struct term *in; /* one a segment; df 0 = not there    */
 };
 
 /* What is scored as one: a term, a group of terms that count as one, or a phrase.                      */
 struct leaf {
-    uint32_t number;      /* among the plan's leaves            */
+    uint32_t number; /* among the plan's leaves            */
     bool phrase;
     uint32_t slop;
     uint32_t count;
     struct leaf_term *terms;
     uint32_t weights[INVIDX_FIELDS_MAX]; /* by field; 0 = outside the scope */
-    bool scoped;          /* some field is outside              */
+    bool scoped;                         /* some field is outside              */
     double boost, idf, weight;
     uint64_t df;
     struct bm25 model;
@@ -41,7 +41,7 @@ struct plan_node {
     int64_t lo, hi;
     const char *text;
     uint32_t len;
-    uint32_t code;        /* KEYWORD: in the segment under way, 0 = no document has it */
+    uint32_t code; /* KEYWORD: in the segment under way, 0 = no document has it */
 };
 
 struct plan {
@@ -57,17 +57,22 @@ struct plan {
 };
 
 /* Resets the query's run arena and builds the plan in it.                                             */
-MUST_USE enum status plan_make(struct invidx_query *q, const struct invidx_request *req, struct plan **out,
-                               struct fault *f);
+MUST_USE enum status plan_make(struct invidx_query *q, const struct invidx_request *req,
+                               struct plan **out, struct fault *f);
 double plan_score(const struct plan *p, int64_t sum);
 
 /* expand.c */
-struct expansion { const char *text; uint32_t len, edits; uint64_t df; };
+struct expansion {
+    const char *text;
+    uint32_t len, edits;
+    uint64_t df;
+};
 /* The words that begin with, or are within edits of, `text`: by edits, then most frequent. surface: the words
  * themselves; else the terms they became. df is of live documents. *out lives in the run arena.        */
 MUST_USE enum status expand_prefix(struct invidx_query *q, const char *text, size_t n, bool surface,
                                    struct expansion **out, size_t *count, struct fault *f);
-MUST_USE enum status expand_fuzzy(struct invidx_query *q, const char *text, size_t n, uint32_t edits, bool surface,
-                                  struct expansion **out, size_t *count, struct fault *f);
+MUST_USE enum status expand_fuzzy(struct invidx_query *q, const char *text, size_t n,
+                                  uint32_t edits, bool surface, struct expansion **out,
+                                  size_t *count, struct fault *f);
 
 #endif

@@ -13,15 +13,24 @@ struct word {
     size_t n, r1, r2;
 };
 
-static bool vowel(char c) { return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y'; }
+static bool vowel(char c)
+{
+    return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y';
+}
 
 static bool ends(const struct word *w, const char *suffix, size_t m)
 {
     return w->n >= m && memcmp(w->s + w->n - m, suffix, m) == 0;
 }
 
-static bool in_r1(const struct word *w, size_t m) { return w->n >= w->r1 + m; }
-static bool in_r2(const struct word *w, size_t m) { return w->n >= w->r2 + m; }
+static bool in_r1(const struct word *w, size_t m)
+{
+    return w->n >= w->r1 + m;
+}
+static bool in_r2(const struct word *w, size_t m)
+{
+    return w->n >= w->r2 + m;
+}
 
 static bool has_vowel(const struct word *w, size_t n)
 {
@@ -37,19 +46,22 @@ static bool short_syllable(const struct word *w, size_t n)
 
     if (n < 2) return false;
     if (n == 2) return vowel(s[0]) && !vowel(s[1]);
-    return !vowel(s[n - 3]) && vowel(s[n - 2]) && !vowel(s[n - 1]) && s[n - 1] != 'w' && s[n - 1] != 'x' &&
-           s[n - 1] != 'Y';
+    return !vowel(s[n - 3]) && vowel(s[n - 2]) && !vowel(s[n - 1]) && s[n - 1] != 'w' &&
+           s[n - 1] != 'x' && s[n - 1] != 'Y';
 }
 
-struct pair { const char *from, *to; };
+struct pair {
+    const char *from, *to;
+};
 
 static bool exception(struct word *w)
 {
     static const struct pair list[] = {
-        {"skis", "ski"}, {"skies", "sky"}, {"dying", "die"}, {"lying", "lie"}, {"tying", "tie"},
-        {"idly", "idl"}, {"gently", "gentl"}, {"ugly", "ugli"}, {"early", "earli"}, {"only", "onli"},
-        {"singly", "singl"}, {"sky", "sky"}, {"news", "news"}, {"howe", "howe"}, {"atlas", "atlas"},
-        {"cosmos", "cosmos"}, {"bias", "bias"}, {"andes", "andes"},
+        {"skis", "ski"},    {"skies", "sky"},   {"dying", "die"},    {"lying", "lie"},
+        {"tying", "tie"},   {"idly", "idl"},    {"gently", "gentl"}, {"ugly", "ugli"},
+        {"early", "earli"}, {"only", "onli"},   {"singly", "singl"}, {"sky", "sky"},
+        {"news", "news"},   {"howe", "howe"},   {"atlas", "atlas"},  {"cosmos", "cosmos"},
+        {"bias", "bias"},   {"andes", "andes"},
     };
 
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
@@ -67,8 +79,10 @@ static size_t region(const struct word *w, size_t from)
 {
     size_t i = from;
 
-    while (i < w->n && !vowel(w->s[i])) i++;
-    while (i < w->n && vowel(w->s[i])) i++;
+    while (i < w->n && !vowel(w->s[i]))
+        i++;
+    while (i < w->n && vowel(w->s[i]))
+        i++;
     return i < w->n ? i + 1 : w->n;
 }
 
@@ -76,27 +90,37 @@ static void mark_regions(struct word *w)
 {
     for (size_t i = 0; i < w->n; i++)
         if (w->s[i] == 'y' && (i == 0 || vowel(w->s[i - 1]))) w->s[i] = 'Y';
-    if (w->n >= 5 && (memcmp(w->s, "gener", 5) == 0 || memcmp(w->s, "arsen", 5) == 0)) w->r1 = 5;
-    else if (w->n >= 6 && memcmp(w->s, "commun", 6) == 0) w->r1 = 6;
-    else w->r1 = region(w, 0);
+    if (w->n >= 5 && (memcmp(w->s, "gener", 5) == 0 || memcmp(w->s, "arsen", 5) == 0))
+        w->r1 = 5;
+    else if (w->n >= 6 && memcmp(w->s, "commun", 6) == 0)
+        w->r1 = 6;
+    else
+        w->r1 = region(w, 0);
     w->r2 = region(w, w->r1);
 }
 
 static void step1a(struct word *w)
 {
-    if (ends(w, "'s'", 3)) w->n -= 3;
-    else if (ends(w, "'s", 2)) w->n -= 2;
-    else if (ends(w, "'", 1)) w->n -= 1;
-    if (ends(w, "sses", 4)) w->n -= 2;
-    else if (ends(w, "ied", 3) || ends(w, "ies", 3)) w->n -= w->n > 4 ? 2 : 1;
-    else if (ends(w, "us", 2) || ends(w, "ss", 2)) return;
-    else if (ends(w, "s", 1) && w->n >= 2 && has_vowel(w, w->n - 2)) w->n -= 1;
+    if (ends(w, "'s'", 3))
+        w->n -= 3;
+    else if (ends(w, "'s", 2))
+        w->n -= 2;
+    else if (ends(w, "'", 1))
+        w->n -= 1;
+    if (ends(w, "sses", 4))
+        w->n -= 2;
+    else if (ends(w, "ied", 3) || ends(w, "ies", 3))
+        w->n -= w->n > 4 ? 2 : 1;
+    else if (ends(w, "us", 2) || ends(w, "ss", 2))
+        return;
+    else if (ends(w, "s", 1) && w->n >= 2 && has_vowel(w, w->n - 2))
+        w->n -= 1;
 }
 
 static bool second_exception(const struct word *w)
 {
-    static const char *const list[] = {"inning", "outing", "canning", "herring",
-                                       "earring", "proceed", "exceed", "succeed"};
+    static const char *const list[] = {"inning",  "outing",  "canning", "herring",
+                                       "earring", "proceed", "exceed",  "succeed"};
 
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
         if (w->n == strlen(list[i]) && memcmp(w->s, list[i], w->n) == 0) return true;
@@ -119,12 +143,19 @@ static void step1b(struct word *w)
         if (in_r1(w, m)) w->n -= m - 2;
         return;
     }
-    m = ends(w, "ingly", 5) ? 5 : ends(w, "edly", 4) ? 4 : ends(w, "ing", 3) ? 3 : ends(w, "ed", 2) ? 2 : 0;
+    m = ends(w, "ingly", 5)  ? 5
+        : ends(w, "edly", 4) ? 4
+        : ends(w, "ing", 3)  ? 3
+        : ends(w, "ed", 2)   ? 2
+                             : 0;
     if (m == 0 || !has_vowel(w, w->n - m)) return;
     w->n -= m;
-    if (ends(w, "at", 2) || ends(w, "bl", 2) || ends(w, "iz", 2)) w->s[w->n++] = 'e';
-    else if (doubled(w)) w->n--;
-    else if (w->r1 >= w->n && short_syllable(w, w->n)) w->s[w->n++] = 'e';
+    if (ends(w, "at", 2) || ends(w, "bl", 2) || ends(w, "iz", 2))
+        w->s[w->n++] = 'e';
+    else if (doubled(w))
+        w->n--;
+    else if (w->r1 >= w->n && short_syllable(w, w->n))
+        w->s[w->n++] = 'e';
 }
 
 static void step1c(struct word *w)
@@ -156,11 +187,12 @@ static int replace(struct word *w, const struct pair *list, size_t count, bool *
 static void step2(struct word *w)
 {
     static const struct pair list[] = {
-        {"ational", "ate"}, {"ization", "ize"}, {"fulness", "ful"}, {"ousness", "ous"}, {"iveness", "ive"},
-        {"tional", "tion"}, {"biliti", "ble"}, {"lessli", "less"}, {"entli", "ent"}, {"ation", "ate"},
-        {"alism", "al"}, {"aliti", "al"}, {"ousli", "ous"}, {"iviti", "ive"}, {"fulli", "ful"},
-        {"enci", "ence"}, {"anci", "ance"}, {"abli", "able"}, {"izer", "ize"}, {"ator", "ate"},
-        {"alli", "al"}, {"bli", "ble"}, {"ogi", NULL}, {"li", NULL},
+        {"ational", "ate"}, {"ization", "ize"}, {"fulness", "ful"}, {"ousness", "ous"},
+        {"iveness", "ive"}, {"tional", "tion"}, {"biliti", "ble"},  {"lessli", "less"},
+        {"entli", "ent"},   {"ation", "ate"},   {"alism", "al"},    {"aliti", "al"},
+        {"ousli", "ous"},   {"iviti", "ive"},   {"fulli", "ful"},   {"enci", "ence"},
+        {"anci", "ance"},   {"abli", "able"},   {"izer", "ize"},    {"ator", "ate"},
+        {"alli", "al"},     {"bli", "ble"},     {"ogi", NULL},      {"li", NULL},
     };
     enum { OGI = 22, LI = 23 };
     bool fits = false;
@@ -174,18 +206,20 @@ static void step3(struct word *w)
 {
     static const struct pair list[] = {
         {"ational", "ate"}, {"tional", "tion"}, {"alize", "al"}, {"icate", "ic"}, {"iciti", "ic"},
-        {"ative", NULL}, {"ical", "ic"}, {"ness", ""}, {"ful", ""},
+        {"ative", NULL},    {"ical", "ic"},     {"ness", ""},    {"ful", ""},
     };
     enum { ATIVE = 5 };
     bool fits = false;
 
-    if (replace(w, list, sizeof list / sizeof list[0], &fits) == ATIVE && fits && in_r2(w, 5)) w->n -= 5;
+    if (replace(w, list, sizeof list / sizeof list[0], &fits) == ATIVE && fits && in_r2(w, 5))
+        w->n -= 5;
 }
 
 static void step4(struct word *w)
 {
-    static const char *const list[] = {"ement", "ance", "ence", "able", "ible", "ment", "ant", "ent", "ism",
-                                       "ate", "iti", "ous", "ive", "ize", "ion", "al", "er", "ic"};
+    static const char *const list[] = {"ement", "ance", "ence", "able", "ible", "ment",
+                                       "ant",   "ent",  "ism",  "ate",  "iti",  "ous",
+                                       "ive",   "ize",  "ion",  "al",   "er",   "ic"};
     enum { ION = 14 };
 
     for (int i = 0; i < (int)(sizeof list / sizeof list[0]); i++) {

@@ -30,7 +30,8 @@ static inline const uint8_t *take_varint(const uint8_t *p, const uint8_t *end, u
 /* Searches within a block run to the first document that is large enough; there always is one.           */
 static inline void pad_docs(struct postings *p)
 {
-    for (size_t i = 0; i < 32; i++) p->docs[p->n + i] = NO_DOC;
+    for (size_t i = 0; i < 32; i++)
+        p->docs[p->n + i] = NO_DOC;
 }
 
 /* df = 1: the dictionary holds the posting itself.                                                     */
@@ -120,12 +121,14 @@ enum status postings_load(struct postings *p, uint32_t b, struct fault *f)
     if (p->tf_from == NULL) goto bad;
     p->block_end = (*at & PFOR_FLAG) ? NULL : end;
     doc = p->docs[p->n - 1];
-    if (doc >= p->seg->docs || (p->last != NULL && doc != get_u32(p->last + 4 * (size_t)b))) goto bad;
+    if (doc >= p->seg->docs || (p->last != NULL && doc != get_u32(p->last + 4 * (size_t)b)))
+        goto bad;
     /* Gaps below 2^24 cannot wrap within a block, so the last document vouches for the others.         */
     if (unlikely((*at & PFOR_EXCEPTIONS) || (*at & PFOR_WIDTH) > 24)) {
         uint32_t falls = p->docs[0] >= p->seg->docs || (b > 0 && p->docs[0] <= base);
 
-        for (uint32_t i = 1; i < p->n; i++) falls |= p->docs[i] <= p->docs[i - 1];
+        for (uint32_t i = 1; i < p->n; i++)
+            falls |= p->docs[i] <= p->docs[i - 1];
         if (falls) goto bad;
     }
     pad_docs(p);
@@ -143,7 +146,8 @@ enum status postings_load_tf(struct postings *p, struct fault *f)
     if (p->have_tf) return ST_OK;
     p->have_tf = true;
     if (p->block_end == NULL) { /* flagged: all ones */
-        for (uint32_t i = 0; i < p->n; i++) p->tf[i] = p->weights[0];
+        for (uint32_t i = 0; i < p->n; i++)
+            p->tf[i] = p->weights[0];
         return ST_OK;
     }
     if (p->seg->fields == 1) {
@@ -187,7 +191,8 @@ static enum status count_positions(struct postings *p, struct fault *f)
         if (p->seg->fields == 1) {
             at += p->weights[0] == 0 ? 0 : p->tf[i] / p->weights[0];
         } else {
-            for (uint32_t k = 0; k < p->seg->fields; k++) at += p->field_tf[k * PFOR_BLOCK + i];
+            for (uint32_t k = 0; k < p->seg->fields; k++)
+                at += p->field_tf[k * PFOR_BLOCK + i];
         }
         p->pos_start[i + 1] = at;
         if (at > 1u << 28) return segment_damaged(p->seg, p->tf_from, "too many positions", f);
@@ -235,10 +240,12 @@ enum status postings_load_positions(struct postings *p, struct fault *f)
     if (total > p->positions.n * 128 && p->inlined_pos == NULL)
         return segment_damaged(p->seg, at, "positions", f);
     pos = buf_extend(&p->pos, ((size_t)total + PFOR_BLOCK) * sizeof *pos);
-    if (pos == NULL) return fault_set(f, ST_NOMEM, p->seg->path, FAULT_NO_OFFSET, "no memory for positions");
+    if (pos == NULL)
+        return fault_set(f, ST_NOMEM, p->seg->path, FAULT_NO_OFFSET, "no memory for positions");
     if (p->inlined_pos != NULL) {
         at = p->inlined_pos;
-        for (uint32_t i = 0; i < total && at != NULL; i++) at = take_varint(at, p->block_end, &pos[i]);
+        for (uint32_t i = 0; i < total && at != NULL; i++)
+            at = take_varint(at, p->block_end, &pos[i]);
         if (at == NULL) return segment_damaged(p->seg, p->inlined_pos, "inlined positions", f);
     } else {
         st = segment_touch(p->seg, at, p->positions.n, f);
@@ -275,8 +282,10 @@ uint32_t postings_seek_block(const struct postings *p, uint32_t from, uint32_t d
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
 
-        if (get_u32(p->last + 4 * (size_t)mid) < doc) lo = mid;
-        else hi = mid;
+        if (get_u32(p->last + 4 * (size_t)mid) < doc)
+            lo = mid;
+        else
+            hi = mid;
     }
     return hi;
 }
@@ -288,7 +297,8 @@ static bool grow(uint32_t **p, size_t *cap, size_t want, size_t width)
     uint32_t *q;
 
     if (want <= *cap) return true;
-    while (n < want) n *= 2;
+    while (n < want)
+        n *= 2;
     q = realloc(*p, n * width * sizeof *q);
     if (q == NULL) return false;
     *p = q;
@@ -327,11 +337,13 @@ enum status plist_read(struct plist *l, struct segment *s, const struct term *t,
         if (st == ST_OK) st = postings_load_positions(p, f);
         if (st != ST_OK) break;
         if (!plist_reserve(l, l->n + p->n, l->pos_n + p->pos_start[p->n], s->fields))
-            return fault_set(f, ST_NOMEM, s->path, FAULT_NO_OFFSET, "no memory for a term's postings");
+            return fault_set(f, ST_NOMEM, s->path, FAULT_NO_OFFSET,
+                             "no memory for a term's postings");
         memcpy(l->docs + l->n, p->docs, p->n * sizeof *l->docs);
         for (uint32_t i = 0; i < p->n; i++)
             for (uint32_t k = 0; k < s->fields; k++)
-                l->tf[(l->n + i) * s->fields + k] = s->fields == 1 ? p->tf[i] : p->field_tf[k * PFOR_BLOCK + i];
+                l->tf[(l->n + i) * s->fields + k] =
+                    s->fields == 1 ? p->tf[i] : p->field_tf[k * PFOR_BLOCK + i];
         for (uint32_t i = 0; i < p->n; i++) {
             uint32_t m;
             const uint32_t *pos = postings_positions(p, i, &m);
@@ -361,7 +373,8 @@ struct hash128 posting_hash(struct hash128 term, uint64_t key, const uint32_t *t
     uint64_t x = term.lo ^ (key * 0x9e3779b97f4a7c15ull), y = term.hi + key;
 
     if (fields > 1)
-        for (size_t i = 0; i < fields; i++) x = (x ^ tf[i]) * 0xd6e8feb86659fd93ull;
+        for (size_t i = 0; i < fields; i++)
+            x = (x ^ tf[i]) * 0xd6e8feb86659fd93ull;
     for (size_t i = 0; i < pos_n; i++) {
         x = (x ^ pos[i]) * 0xbf58476d1ce4e5b9ull;
         x ^= x >> 31;

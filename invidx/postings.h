@@ -28,19 +28,19 @@ struct postings {
     uint32_t df, blocks;
     const uint8_t *last, *impacts, *post_at, *pos_at; /* skip arrays; NULL when df < 128 */
     struct span postings, positions;
-    const uint8_t *inlined_pos;   /* df == 1 */
+    const uint8_t *inlined_pos;          /* df == 1 */
     uint32_t weights[INVIDX_FIELDS_MAX]; /* 0 hides a field */
-    bool plain;                   /* one field, weight 1 */
+    bool plain;                          /* one field, weight 1 */
     /* the decoded block */
-    uint32_t block;               /* UINT32_MAX = none   */
+    uint32_t block; /* UINT32_MAX = none   */
     uint32_t n;
     bool have_tf, have_pos;
     const uint8_t *tf_from, *block_end;
-    uint32_t *field_tf;           /* fields x 128, when fields > 1 */
+    uint32_t *field_tf; /* fields x 128, when fields > 1 */
     uint32_t pos_start[PFOR_BLOCK + 1];
-    uint64_t summed[2];           /* postings whose positions are no gaps any more */
-    struct buf pos;               /* u32 positions of the block */
-    uint64_t decoded;             /* postings decoded so far; positions */
+    uint64_t summed[2]; /* postings whose positions are no gaps any more */
+    struct buf pos;     /* u32 positions of the block */
+    uint64_t decoded;   /* postings decoded so far; positions */
     uint64_t positions_read;
     uint32_t docs[PFOR_BLOCK + 32] __attribute__((aligned(64))); /* the rest is NO_DOC */
     uint32_t tf[PFOR_BLOCK + 32] __attribute__((aligned(64)));
@@ -67,7 +67,7 @@ static inline uint32_t postings_last(const struct postings *p, uint32_t b)
 /* First block at or after `from` whose last document is >= doc; p->blocks when none.                   */
 uint32_t postings_seek_block(const struct postings *p, uint32_t from, uint32_t doc);
 
-unsigned length_code(uint32_t length);          /* rounds down */
+unsigned length_code(uint32_t length); /* rounds down */
 static inline uint32_t length_of_code(unsigned c)
 {
     return c < 64 ? c : (32u + c % 32) << (c / 32 - 1);
@@ -80,8 +80,8 @@ struct plist {
 };
 bool plist_reserve(struct plist *l, size_t n, size_t pos_n, size_t fields);
 void plist_free(struct plist *l);
-MUST_USE enum status plist_read(struct plist *l, struct segment *s, const struct term *t, struct postings *p,
-                                struct fault *f);
+MUST_USE enum status plist_read(struct plist *l, struct segment *s, const struct term *t,
+                                struct postings *p, struct fault *f);
 /* Hash of one posting for the additive digest: the same wherever and with whatever number it is stored. */
 struct hash128 posting_hash(struct hash128 term, uint64_t key, const uint32_t *tf, size_t fields,
                             const uint32_t *pos, size_t pos_n);

@@ -9,33 +9,12 @@
  *          together cannot reach need are only probed for candidates that the others bring.
  * all of:  the rarest list leads, a block at a time; the others are searched for its documents.
  * Papers: Turtle & Flood (IPM 1995); Ding & Suel (SIGIR 2011); Mallia et al. (ECIR 2019).              */
-#include <assert.h>
 #include <string.h>
 
-#include "invidx/exec.h"
-
-enum { PRUNE_TERMS_MAX = 64, FILTERS_MAX = INVIDX_FILTERS_MAX, PRUNE_WINDOW = 8192 };
-
-struct list {
-    const struct leaf *leaf;
-    struct postings *p;
-    int32_t *bounds;       /* one a block */
-    uint32_t block;        /* cursor      */
-    uint32_t at;           /* within it   */
-    int32_t here;          /* bound in the window */
-    uint32_t scored;       /* block whose scores are in `score`; UINT32_MAX = none */
-    int32_t *score;
-};
-
-struct shape {
-    struct list lists[PRUNE_TERMS_MAX];
-    uint32_t n;
-    const struct plan_node *filters[FILTERS_MAX];
-    uint32_t filter_count;
-};
+#include "invidx/prune.h"
 
 /* ---- candidates ---- */
-static bool passes(struct exec *x, const struct shape *s, uint32_t doc)
+bool prune_passes(struct exec *x, const struct shape *s, uint32_t doc)
 {
     if (rseg_dead(x->rs, doc)) return false;
     for (uint32_t i = 0; i < s->filter_count; i++) {
@@ -51,17 +30,15 @@ static bool passes(struct exec *x, const struct shape *s, uint32_t doc)
     return true;
 }
 
-static void offer(struct exec *x, const struct shape *s, uint32_t doc, int64_t score)
+void prune_offer(struct exec *x, const struct shape *s, uint32_t doc, int64_t score)
 {
     struct entry e = {.rank = (uint64_t)score, .score = (int32_t)score, .present = true};
 
-    if (score < x->need || !passes(x, s, doc)) return;
+    if (score < x->need || !prune_passes(x, s, doc)) return;
     x->total++;
     e.key = segment_key(x->seg, doc);
     if (heap_push(&x->heap, &e)) x->need = heap_need(&x->heap, e.key);
 }
-
-static int32_t need_for(int64_t need) { return need > INT32_MAX ? INT32_MAX : need < 1 ? 1 : (int32_t)need; }
 
 /* The scores of a list's loaded block, kept for the next window that it reaches into; NULL on failure.   */
 static const int32_t *scores_of(struct exec *x, struct list *l)
@@ -84,7 +61,7 @@ static bool score_block(struct exec *x, struct list *l, int32_t *out)
 }
 
 /* Bounds of every block; for a short list the scores themselves tell.                                    */
-static bool make_bounds(struct exec *x, struct list *l)
+bool prune_bounds(struct exec *x, struct list *l)
 {
     int32_t score[PFOR_BLOCK + 16];
 
@@ -112,7 +89,8 @@ static void offer_block(struct exec *x, const struct shape *s, struct list *l)
 
     if (!score_block(x, l, score)) return;
     m = select_at_least(score, l->p->n, need_for(x->need), index);
-    for (size_t i = 0; i < m; i++) offer(x, s, l->p->docs[index[i]], score[index[i]]);
+    for (size_t i = 0; i < m; i++)
+        prune_offer(x, s, l->p->docs[index[i]], score[index[i]]);
 }
 
 /* ---- one word ---- */
@@ -131,8 +109,10 @@ static void run_single(struct exec *x, struct shape *s)
 
         bm25_bounds(&l->leaf->model, l->p->impacts + 8 * (size_t)from, n, bounds);
         for (uint32_t i = 0; i < n && x->st == ST_OK; i++) {
-            if (bounds[i] < x->need) x->out->work.blocks_skipped++;
-            else if (exec_load(x, l->p, from + i)) offer_block(x, s, l);
+            if (bounds[i] < x->need)
+                x->out->work.blocks_skipped++;
+            else if (exec_load(x, l->p, from + i))
+                offer_block(x, s, l);
         }
     }
 }
@@ -141,16 +121,11 @@ static void run_single(struct exec *x, struct shape *s)
 struct any {
     struct exec *x;
     struct shape *s;
-    uint32_t order[PRUNE_TERMS_MAX]; /* lists with something in the window, lowest bound first */
-    uint32_t n, essential;           /* order[essential..n) are walked, the rest probed       */
+    uint32_t order[PRUNE_TERMS_MAX];    /* lists with something in the window, lowest bound first */
+    uint32_t n, essential;              /* order[essential..n) are walked, the rest probed       */
     int64_t below[PRUNE_TERMS_MAX + 1]; /* below[i]: bounds of order[0..i) together           */
     uint32_t base, end;
 };
-
-static inline uint32_t last_of(const struct list *l, uint32_t b)
-{
-    return l->p->last != NULL ? get_u32(l->p->last + 4 * (size_t)b) : l->p->docs[l->p->n - 1];
-}
 
 /* Best bound of the list's blocks that reach into [base, end). Moves the cursor to the first of them.    */
 static int32_t bound_in(struct list *l, uint32_t base, uint32_t end)
@@ -158,7 +133,8 @@ static int32_t bound_in(struct list *l, uint32_t base, uint32_t end)
     int32_t best = 0;
     uint32_t b;
 
-    while (l->block < l->p->blocks && last_of(l, l->block) < base) l->block++;
+    while (l->block < l->p->blocks && last_of(l, l->block) < base)
+        l->block++;
     for (b = l->block; b < l->p->blocks; b++) {
         if (b > l->block && last_of(l, b - 1) + 1 >= end) break;
         if (l->bounds[b] > best) best = l->bounds[b];
@@ -178,7 +154,8 @@ static bool order_lists(struct any *a)
 
         l->here = bound_in(l, a->base, a->end);
         if (l->here == 0) continue;
-        for (k = a->n++; k > 0 && a->s->lists[a->order[k - 1]].here > l->here; k--) a->order[k] = a->order[k - 1];
+        for (k = a->n++; k > 0 && a->s->lists[a->order[k - 1]].here > l->here; k--)
+            a->order[k] = a->order[k - 1];
         a->order[k] = i;
     }
     a->essential = a->n;
@@ -192,7 +169,10 @@ static bool order_lists(struct any *a)
 }
 
 /* Candidates of the walked lists, with what they have so far; ascending.                                 */
-struct candidates { uint32_t n, docs[PFOR_BLOCK + 16]; int32_t score[PFOR_BLOCK + 16]; };
+struct candidates {
+    uint32_t n, docs[PFOR_BLOCK + 16];
+    int32_t score[PFOR_BLOCK + 16];
+};
 
 /* Those that `more` cannot lift to need are dropped.                                                     */
 static void drop_hopeless(struct any *a, struct candidates *c, int64_t more)
@@ -213,7 +193,8 @@ static bool probe_list(struct any *a, struct list *l, struct candidates *c)
 {
     struct exec *x = a->x;
     struct postings *p = l->p;
-    uint32_t b = l->block, docs[PFOR_BLOCK + 16], tf[PFOR_BLOCK + 16], ia[PFOR_BLOCK], ib[PFOR_BLOCK];
+    uint32_t b = l->block, docs[PFOR_BLOCK + 16], tf[PFOR_BLOCK + 16], ia[PFOR_BLOCK],
+             ib[PFOR_BLOCK];
     int32_t score[PFOR_BLOCK + 16];
 
     for (uint32_t k = 0; k < c->n;) {
@@ -223,7 +204,8 @@ static bool probe_list(struct any *a, struct list *l, struct candidates *c)
         b = postings_seek_block(p, b, c->docs[k]);
         if (b >= p->blocks) return true;
         last = last_of(l, b);
-        while (upto < c->n && c->docs[upto] <= last) upto++;
+        while (upto < c->n && c->docs[upto] <= last)
+            upto++;
         if (!exec_load(x, p, b)) return false;
         m = intersect(c->docs + k, upto - k, p->docs, &from, ia, ib);
         if (m > 0 && !exec_tf(x, p)) return false;
@@ -232,7 +214,8 @@ static bool probe_list(struct any *a, struct list *l, struct candidates *c)
             tf[i] = p->tf[ib[i]];
         }
         bm25_block(&l->leaf->model, docs, tf, x->seg->lengths, m, score);
-        for (size_t i = 0; i < m; i++) c->score[k + ia[i]] += score[i];
+        for (size_t i = 0; i < m; i++)
+            c->score[k + ia[i]] += score[i];
         x->out->work.scored += m;
         k = upto;
     }
@@ -246,7 +229,8 @@ static void probe(struct any *a, struct candidates *c)
         drop_hopeless(a, c, a->below[i + 1]);
         if (c->n == 0 || !probe_list(a, &a->s->lists[a->order[i]], c)) return;
     }
-    for (uint32_t i = 0; i < c->n && a->x->st == ST_OK; i++) offer(a->x, a->s, c->docs[i], c->score[i]);
+    for (uint32_t i = 0; i < c->n && a->x->st == ST_OK; i++)
+        prune_offer(a->x, a->s, c->docs[i], c->score[i]);
 }
 
 /* One list is walked: its own blocks are the windows within the window.                                   */
@@ -290,7 +274,8 @@ static void add_block(struct any *a, struct list *l, int32_t *acc)
     if (score == NULL) return;
     if (p->docs[0] < a->base) i = (uint32_t)find_at_least(p->docs, 0, a->base);
     if (p->docs[n - 1] >= a->end) n = (uint32_t)find_at_least(p->docs, i, a->end);
-    for (; i < n; i++) acc[p->docs[i] - a->base] += score[i];
+    for (; i < n; i++)
+        acc[p->docs[i] - a->base] += score[i];
 }
 
 static void walk_many(struct any *a)
@@ -329,7 +314,8 @@ static uint32_t window_width(const struct exec *x, const struct shape *s)
 
     for (uint32_t i = 0; i < s->n; i++)
         if (s->lists[i].p->df > most) most = s->lists[i].p->df;
-    while (width > 1024 && (uint64_t)width * most > 8ull * PFOR_BLOCK * x->seg->docs) width /= 2;
+    while (width > 1024 && (uint64_t)width * most > 8ull * PFOR_BLOCK * x->seg->docs)
+        width /= 2;
     return width;
 }
 
@@ -343,127 +329,28 @@ static void run_any(struct exec *x, struct shape *s)
 
         l->scored = UINT32_MAX;
         l->score = arena_alloc(&x->plan->q->run, sizeof *l->score * (PFOR_BLOCK + 16));
-        if (!make_bounds(x, l)) return;
+        if (!prune_bounds(x, l)) return;
         if (l->score == NULL) {
-            x->st = fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
+            x->st =
+                fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
             return;
         }
     }
     for (a.base = 0; a.base < x->seg->docs && x->st == ST_OK; a.base = a.end) {
         a.end = x->seg->docs - a.base < width ? x->seg->docs : a.base + width;
         if (!order_lists(&a)) continue;
-        if (a.n - a.essential == 1) walk_one(&a);
-        else walk_many(&a);
-    }
-}
-
-/* ---- block-max WAND: document at a time, by the pivot ---- */
-static uint32_t doc_of(const struct list *l) { return l->block < l->p->blocks ? l->p->docs[l->at] : NO_DOC; }
-
-/* Moves a list to its first document >= doc; the document may be anywhere up to NO_DOC.                   */
-static bool move_to(struct exec *x, struct list *l, uint32_t doc)
-{
-    uint32_t b = postings_seek_block(l->p, l->block, doc);
-
-    if (b != l->block || l->p->block != b) {
-        l->block = b;
-        l->at = 0;
-        if (b >= l->p->blocks) return true;
-        if (!exec_load(x, l->p, b)) return false;
-    }
-    l->at = (uint32_t)find_at_least(l->p->docs, l->at, doc);
-    return true;
-}
-
-static void sort_by_doc(struct shape *s, uint32_t *order)
-{
-    for (uint32_t i = 1; i < s->n; i++) {
-        uint32_t v = order[i], k = i;
-
-        for (; k > 0 && doc_of(&s->lists[order[k - 1]]) > doc_of(&s->lists[v]); k--) order[k] = order[k - 1];
-        order[k] = v;
-    }
-}
-
-/* Scores the pivot document, whose lists all stand on it.                                                 */
-static bool score_pivot(struct exec *x, struct shape *s, const uint32_t *order, uint32_t doc)
-{
-    int64_t score = 0;
-
-    for (uint32_t i = 0; i < s->n && doc_of(&s->lists[order[i]]) == doc; i++) {
-        struct list *l = &s->lists[order[i]];
-
-        if (!exec_tf(x, l->p)) return false;
-        score += bm25_one(&l->leaf->model, l->p->tf[l->at], segment_length(x->seg, doc));
-        x->out->work.scored++;
-    }
-    offer(x, s, doc, score);
-    return true;
-}
-
-/* The bounds of the blocks that hold the pivot are too low together: where may the next candidate be?      */
-static int64_t block_bound(struct shape *s, const uint32_t *order, uint32_t pivot, uint32_t doc, uint32_t *next)
-{
-    int64_t sum = 0;
-
-    *next = pivot + 1 < s->n ? doc_of(&s->lists[order[pivot + 1]]) : NO_DOC;
-    for (uint32_t i = 0; i <= pivot; i++) {
-        struct list *l = &s->lists[order[i]];
-        uint32_t b = postings_seek_block(l->p, l->block, doc);
-
-        if (b >= l->p->blocks) continue;
-        sum += l->bounds[b];
-        if (last_of(l, b) + 1 < *next) *next = last_of(l, b) + 1;
-    }
-    if (*next <= doc) *next = doc + 1;
-    return sum;
-}
-
-static void run_wand(struct exec *x, struct shape *s)
-{
-    uint32_t order[PRUNE_TERMS_MAX];
-    int32_t most[PRUNE_TERMS_MAX];
-
-    for (uint32_t i = 0; i < s->n; i++) {
-        struct list *l = &s->lists[i];
-
-        if (!make_bounds(x, l) || !exec_load(x, l->p, 0)) return;
-        order[i] = i;
-        most[i] = 0;
-        for (uint32_t b = 0; b < l->p->blocks; b++)
-            if (l->bounds[b] > most[i]) most[i] = l->bounds[b];
-    }
-    for (;;) {
-        int64_t sum = 0;
-        uint32_t pivot = 0, doc, next;
-
-        sort_by_doc(s, order);
-        for (; pivot < s->n; pivot++) {
-            sum += most[order[pivot]];
-            if (sum >= x->need) break;
-        }
-        if (pivot == s->n) return;
-        doc = doc_of(&s->lists[order[pivot]]);
-        if (doc == NO_DOC) return;
-        while (pivot + 1 < s->n && doc_of(&s->lists[order[pivot + 1]]) == doc) pivot++;
-        if (block_bound(s, order, pivot, doc, &next) < x->need) {
-            x->out->work.blocks_skipped++;
-        } else if (doc_of(&s->lists[order[0]]) == doc) {
-            if (!score_pivot(x, s, order, doc)) return;
-            next = doc + 1;
-        } else {
-            next = doc;
-        }
-        for (uint32_t i = 0; i <= pivot; i++)
-            if (doc_of(&s->lists[order[i]]) < next && !move_to(x, &s->lists[order[i]], next)) return;
+        if (a.n - a.essential == 1)
+            walk_one(&a);
+        else
+            walk_many(&a);
     }
 }
 
 /* ---- all of ---- */
 struct all {
     struct exec *x;
-    struct shape *s;              /* rarest list first */
-    uint32_t m;                   /* documents still in */
+    struct shape *s; /* rarest list first */
+    uint32_t m;      /* documents still in */
     uint32_t docs[PFOR_BLOCK + 16];
     uint32_t tf[PRUNE_TERMS_MAX][PFOR_BLOCK + 16];
 };
@@ -474,7 +361,8 @@ static void sort_by_df(struct shape *s)
         struct list v = s->lists[i];
         uint32_t k = i;
 
-        for (; k > 0 && s->lists[k - 1].p->df > v.p->df; k--) s->lists[k] = s->lists[k - 1];
+        for (; k > 0 && s->lists[k - 1].p->df > v.p->df; k--)
+            s->lists[k] = s->lists[k - 1];
         s->lists[k] = v;
     }
 }
@@ -502,7 +390,8 @@ static bool keep_common(struct all *a, uint32_t t)
             l->at = 0;
         }
         last = p->docs[p->n - 1];
-        while (upto < a->m && a->docs[upto] <= last) upto++;
+        while (upto < a->m && a->docs[upto] <= last)
+            upto++;
         from = l->at & ~15u;
         n = intersect(a->docs + i, upto - i, p->docs, &from, ia, ib);
         l->at = (uint32_t)from;
@@ -511,7 +400,8 @@ static bool keep_common(struct all *a, uint32_t t)
             uint32_t at = i + ia[k];
 
             if (x->scoring) {
-                for (uint32_t j = 0; j < t; j++) a->tf[j][kept] = a->tf[j][at];
+                for (uint32_t j = 0; j < t; j++)
+                    a->tf[j][kept] = a->tf[j][at];
                 a->tf[t][kept] = p->tf[ib[k]];
             }
             a->docs[kept++] = a->docs[at];
@@ -530,16 +420,20 @@ static void offer_common(struct all *a)
     size_t m;
 
     if (!x->scoring) {
-        for (uint32_t i = 0; i < a->m; i++) x->total += passes(x, a->s, a->docs[i]);
+        for (uint32_t i = 0; i < a->m; i++)
+            x->total += prune_passes(x, a->s, a->docs[i]);
         return;
     }
     for (uint32_t t = 0; t < a->s->n; t++) {
-        bm25_block(&a->s->lists[t].leaf->model, a->docs, a->tf[t], x->seg->lengths, a->m, t == 0 ? sum : one);
-        for (uint32_t i = 0; t > 0 && i < a->m; i++) sum[i] += one[i];
+        bm25_block(&a->s->lists[t].leaf->model, a->docs, a->tf[t], x->seg->lengths, a->m,
+                   t == 0 ? sum : one);
+        for (uint32_t i = 0; t > 0 && i < a->m; i++)
+            sum[i] += one[i];
     }
     x->out->work.scored += (uint64_t)a->m * a->s->n;
     m = select_at_least(sum, a->m, need_for(x->need), index);
-    for (size_t i = 0; i < m; i++) offer(x, a->s, a->docs[index[i]], sum[index[i]]);
+    for (size_t i = 0; i < m; i++)
+        prune_offer(x, a->s, a->docs[index[i]], sum[index[i]]);
 }
 
 static void run_all(struct exec *x, struct shape *s)
@@ -549,13 +443,14 @@ static void run_all(struct exec *x, struct shape *s)
 
     sort_by_df(s);
     for (uint32_t i = 0; x->scoring && i < s->n; i++)
-        if (!make_bounds(x, &s->lists[i])) return;
+        if (!prune_bounds(x, &s->lists[i])) return;
     for (uint32_t b = 0; b < lead->p->blocks && x->st == ST_OK; b++) {
         if (x->scoring && x->heap.n == x->heap.k && lead->p->last != NULL) {
             uint32_t base = b == 0 ? 0 : last_of(lead, b - 1) + 1, end = last_of(lead, b) + 1;
             int64_t sum = lead->bounds[b];
 
-            for (uint32_t i = 1; i < s->n; i++) sum += bound_in(&s->lists[i], base, end);
+            for (uint32_t i = 1; i < s->n; i++)
+                sum += bound_in(&s->lists[i], base, end);
             if (sum < x->need) {
                 x->out->work.blocks_skipped++;
                 continue;
@@ -571,163 +466,6 @@ static void run_all(struct exec *x, struct shape *s)
     }
 }
 
-/* ---- a phrase ---- */
-/* The best score the phrase can have in this document: it occurs no more often than its rarest word (or, with
- * slop, its first).                                                                                      */
-static bool worth_reading(struct exec *x, const struct leaf *l, struct cursor *c, const uint32_t *i, uint32_t doc)
-{
-    uint32_t tf;
-
-    if (!x->scoring || x->need <= 0) return true;
-    for (uint32_t t = 0; t < l->count; t++)
-        if (!exec_tf(x, c[t].p)) return false;
-    tf = c[0].p->tf[i[0]];
-    for (uint32_t t = 1; t < l->count && l->slop == 0; t++)
-        if (c[t].p->tf[i[t]] < tf) tf = c[t].p->tf[i[t]];
-    return bm25_one(&l->model, tf, segment_length(x->seg, doc)) >= x->need;
-}
-
-static void check_phrase(struct exec *x, const struct shape *s, const struct leaf *l, struct cursor *c,
-                         const uint32_t *i, uint32_t doc)
-{
-    uint32_t tf;
-
-    if (l->count != 2 && !worth_reading(x, l, c, i, doc)) return;
-    for (uint32_t t = 0; t < l->count && x->st == ST_OK; t++) x->st = postings_load_positions(c[t].p, x->f);
-    if (x->st != ST_OK) return;
-    tf = phrase_frequency(l, c, i);
-    if (tf == 0) return;
-    if (x->scoring) offer(x, s, doc, bm25_one(&l->model, tf, segment_length(x->seg, doc)));
-    else x->total += passes(x, s, doc);
-}
-
-/* Documents that both loaded blocks have: those whose best possible score is enough are read.            */
-static void check_pairs(struct exec *x, const struct shape *s, const struct leaf *l, uint32_t lead, uint32_t first,
-                        const uint32_t *ia, const uint32_t *ib, size_t n)
-{
-    struct cursor *c = x->cursors[l->number];
-    struct postings *p = c[lead].p, *o = c[1 - lead].p;
-    uint32_t docs[PFOR_BLOCK + 16], tf[PFOR_BLOCK + 16], index[PFOR_BLOCK + 16], at[2];
-    int32_t best[PFOR_BLOCK + 16];
-    size_t m = n;
-
-    if (n == 0) return;
-    if (x->scoring && x->need > 0) {
-        if (!exec_tf(x, p) || !exec_tf(x, o)) return;
-        for (size_t k = 0; k < n; k++) {
-            uint32_t a = p->tf[first + ia[k]], b = o->tf[ib[k]];
-
-            docs[k] = p->docs[first + ia[k]];
-            tf[k] = l->slop > 0 ? (lead == 0 ? a : b) : a < b ? a : b;
-        }
-        bm25_block(&l->model, docs, tf, x->seg->lengths, n, best);
-        m = select_at_least(best, n, need_for(x->need), index);
-    }
-    for (size_t k = 0; k < m && x->st == ST_OK; k++) {
-        size_t i = m == n ? k : index[k];
-
-        at[lead] = first + ia[i];
-        at[1 - lead] = ib[i];
-        check_phrase(x, s, l, c, at, p->docs[first + ia[i]]);
-    }
-}
-
-/* Two words: the blocks of the rarer one against the other's, so that both are at hand for the positions. */
-static void run_pair(struct exec *x, const struct shape *s, const struct leaf *l, const int32_t *bounds, uint32_t lead)
-{
-    struct cursor *c = x->cursors[l->number];
-    struct postings *p = c[lead].p, *o = c[1 - lead].p;
-    uint32_t b2 = 0;
-
-    for (uint32_t b = 0; b < p->blocks && x->st == ST_OK; b++) {
-        uint32_t i = 0;
-
-        if (bounds != NULL && bounds[b] < x->need) {
-            x->out->work.blocks_skipped++;
-            continue;
-        }
-        if (!exec_load(x, p, b)) return;
-        while (i < p->n && x->st == ST_OK) {
-            uint32_t ia[PFOR_BLOCK], ib[PFOR_BLOCK], last, upto = i;
-            size_t from = 0, n;
-
-            b2 = postings_seek_block(o, b2, p->docs[i]);
-            if (b2 >= o->blocks) return;
-            if (!exec_load(x, o, b2)) return;
-            last = o->docs[o->n - 1];
-            while (upto < p->n && p->docs[upto] <= last) upto++;
-            n = intersect(p->docs + i, upto - i, o->docs, &from, ia, ib);
-            check_pairs(x, s, l, lead, i, ia, ib, n);
-            i = upto;
-        }
-    }
-}
-
-/* Moves cursor t to the first posting >= doc.                                                            */
-static uint32_t seek_cursor(struct exec *x, struct cursor *c, uint32_t *i, uint32_t doc)
-{
-    uint32_t b = postings_seek_block(c->p, c->block, doc);
-
-    if (b >= c->p->blocks) return NO_DOC;
-    if (b != c->block || c->p->block != b) {
-        c->block = b;
-        *i = 0;
-        if (!exec_load(x, c->p, b)) return NO_DOC;
-    }
-    *i = (uint32_t)find_at_least(c->p->docs, *i, doc);
-    return c->p->docs[*i];
-}
-
-static void run_phrase(struct exec *x, const struct shape *s, const struct leaf *l)
-{
-    struct cursor *c = x->cursors[l->number];
-    uint32_t i[PRUNE_TERMS_MAX] = {0}, lead = 0, doc = 0;
-    int32_t *bounds = NULL;
-
-    for (uint32_t t = 0; t < l->count; t++) {
-        if (c[t].p == NULL) return;
-        if (c[t].p->df < c[lead].p->df) lead = t;
-    }
-    if (x->scoring && c[lead].p->last != NULL && l->slop == 0) {
-        bounds = arena_alloc(&x->plan->q->run, sizeof *bounds * (c[lead].p->blocks + 4u));
-        if (bounds == NULL) return;
-        bm25_bounds(&l->model, c[lead].p->impacts, c[lead].p->blocks, bounds);
-    }
-    if (l->count == 2) {
-        run_pair(x, s, l, bounds, lead);
-        return;
-    }
-    while (x->st == ST_OK) {
-        bool together = true;
-        uint32_t at;
-
-        if (bounds != NULL) { /* blocks of the leading word that cannot hold a good enough phrase */
-            uint32_t b = postings_seek_block(c[lead].p, c[lead].block, doc);
-
-            while (b < c[lead].p->blocks && bounds[b] < x->need) {
-                doc = last_of(&(struct list){.p = c[lead].p}, b) + 1;
-                x->out->work.blocks_skipped++;
-                b++;
-            }
-        }
-        at = seek_cursor(x, &c[lead], &i[lead], doc);
-        if (at == NO_DOC) return;
-        doc = at;
-        for (uint32_t t = 0; t < l->count && together; t++) {
-            if (t == lead) continue;
-            at = seek_cursor(x, &c[t], &i[t], doc);
-            if (at == NO_DOC) return;
-            together = at == doc;
-        }
-        if (!together) {
-            doc = at;
-            continue;
-        }
-        check_phrase(x, s, l, c, i, doc);
-        doc++;
-    }
-}
-
 /* ---- which shape ---- */
 static bool plain_word(const struct plan_node *n)
 {
@@ -736,7 +474,8 @@ static bool plain_word(const struct plan_node *n)
 
 static bool is_phrase(const struct plan_node *n)
 {
-    return n->kind == PLAN_LEAF && n->leaf->phrase && !n->leaf->scoped && n->leaf->count <= PRUNE_TERMS_MAX;
+    return n->kind == PLAN_LEAF && n->leaf->phrase && !n->leaf->scoped &&
+           n->leaf->count <= PRUNE_TERMS_MAX;
 }
 
 static bool add_list(struct exec *x, struct shape *s, const struct plan_node *n)
@@ -767,13 +506,18 @@ static enum shape_kind shape_of_bool(struct exec *x, const struct plan_node *roo
         if (c->occur > INVIDX_MUST) return SHAPE_OTHER;
         musts += c->occur == INVIDX_MUST;
         shoulds += c->occur == INVIDX_SHOULD;
-        if (c->kind == PLAN_NONE) none++;
-        else if (plain_word(c)) missing += !add_list(x, s, c);
-        else if (is_phrase(c) && *phrase == NULL) *phrase = c->leaf;
-        else return SHAPE_OTHER;
+        if (c->kind == PLAN_NONE)
+            none++;
+        else if (plain_word(c))
+            missing += !add_list(x, s, c);
+        else if (is_phrase(c) && *phrase == NULL)
+            *phrase = c->leaf;
+        else
+            return SHAPE_OTHER;
     }
     if (musts > 0 && shoulds > 0) return SHAPE_OTHER;
-    if (musts + shoulds == 0 || (shoulds > 0 && s->filter_count > 0 && root->min_should == 0)) return SHAPE_OTHER;
+    if (musts + shoulds == 0 || (shoulds > 0 && s->filter_count > 0 && root->min_should == 0))
+        return SHAPE_OTHER;
     if (*phrase != NULL) return s->n + missing + none == 0 ? SHAPE_PHRASE : SHAPE_OTHER;
     if (musts > 0 && missing + none > 0) return SHAPE_EMPTY;
     if (s->n == 0) return SHAPE_EMPTY;
@@ -814,14 +558,14 @@ bool prune_run(struct exec *x, enum invidx_strategy strategy, const char **plan_
         return true;
     case SHAPE_PHRASE:
         *plan_name = "phrase";
-        run_phrase(x, &s, phrase);
+        prune_phrase(x, &s, phrase);
         return true;
     case SHAPE_ANY: break;
     }
     if (!x->scoring) return false;
     if (strategy == INVIDX_WAND) {
         *plan_name = "any-of wand";
-        run_wand(x, &s);
+        prune_wand(x, &s);
     } else {
         *plan_name = "any-of maxscore";
         run_any(x, &s);

@@ -62,7 +62,8 @@ struct invidx_node *query_node(struct invidx_query *q, enum node_kind kind)
     struct invidx_node *n;
 
     if (q->broken != ST_OK) return NULL;
-    if (q->nodes >= INVIDX_QUERY_NODES_MAX) return query_fail(q, ST_LIMIT, "more clauses than a query may have (1024)");
+    if (q->nodes >= INVIDX_QUERY_NODES_MAX)
+        return query_fail(q, ST_LIMIT, "more clauses than a query may have (1024)");
     n = arena_zalloc(&q->memory, sizeof *n);
     if (n == NULL) return query_fail(q, ST_NOMEM, "no memory for the query");
     n->kind = kind;
@@ -80,8 +81,8 @@ static bool field_ok(struct invidx_query *q, int field)
     return false;
 }
 
-struct invidx_node *query_text(struct invidx_query *q, int field, const char *s, size_t n, bool phrase,
-                               uint32_t slop)
+struct invidx_node *query_text(struct invidx_query *q, int field, const char *s, size_t n,
+                               bool phrase, uint32_t slop)
 {
     struct tokens tokens = tokens_of(&q->reader->analyzer, s, n);
     struct query_term *terms = NULL;
@@ -89,7 +90,8 @@ struct invidx_node *query_text(struct invidx_query *q, int field, const char *s,
     struct invidx_node *node;
 
     if (!field_ok(q, field)) return NULL;
-    if (slop > INVIDX_SLOP_MAX) return query_fail(q, ST_LIMIT, "more slop than a phrase may have (64)");
+    if (slop > INVIDX_SLOP_MAX)
+        return query_fail(q, ST_LIMIT, "more slop than a phrase may have (64)");
     while (tokens_next(&tokens, &q->token)) {
         char term[INVIDX_TERM_MAX + 8];
         size_t len = analyzer_term(&q->reader->analyzer, q->token.text, q->token.len, term);
@@ -99,13 +101,15 @@ struct invidx_node *query_text(struct invidx_query *q, int field, const char *s,
             struct query_term *more;
 
             cap = cap == 0 ? 4 : 2 * cap;
-            if (cap > 256) return query_fail(q, ST_LIMIT, "more words than a phrase may have (256)");
+            if (cap > 256)
+                return query_fail(q, ST_LIMIT, "more words than a phrase may have (256)");
             more = arena_alloc(&q->memory, cap * sizeof *more);
             if (more == NULL) return query_fail(q, ST_NOMEM, "no memory for the query");
             if (count > 0) memcpy(more, terms, count * sizeof *more);
             terms = more;
         }
-        terms[count] = (struct query_term){arena_strdup(&q->memory, term, len), (uint32_t)len, q->token.pos};
+        terms[count] =
+            (struct query_term){arena_strdup(&q->memory, term, len), (uint32_t)len, q->token.pos};
         if (terms[count].text == NULL) return query_fail(q, ST_NOMEM, "no memory for the query");
         count++;
     }
@@ -125,13 +129,15 @@ struct invidx_node *invidx_word(struct invidx_query *q, int field, const char *s
     return query_text(q, field, s, n, false, 0);
 }
 
-struct invidx_node *invidx_phrase(struct invidx_query *q, int field, const char *s, size_t n, uint32_t slop)
+struct invidx_node *invidx_phrase(struct invidx_query *q, int field, const char *s, size_t n,
+                                  uint32_t slop)
 {
     return query_text(q, field, s, n, true, slop);
 }
 
 /* A pattern is folded like a word but neither stemmed nor stopped; it must be one token.                */
-static struct invidx_node *pattern(struct invidx_query *q, enum node_kind kind, int field, const char *s, size_t n)
+static struct invidx_node *pattern(struct invidx_query *q, enum node_kind kind, int field,
+                                   const char *s, size_t n)
 {
     struct tokens tokens = tokens_of(&q->reader->analyzer, s, n);
     struct invidx_node *node;
@@ -157,11 +163,13 @@ struct invidx_node *invidx_prefix(struct invidx_query *q, int field, const char 
     return pattern(q, NODE_PREFIX, field, s, n);
 }
 
-struct invidx_node *invidx_fuzzy(struct invidx_query *q, int field, const char *s, size_t n, int edits)
+struct invidx_node *invidx_fuzzy(struct invidx_query *q, int field, const char *s, size_t n,
+                                 int edits)
 {
     struct invidx_node *node;
 
-    if (edits < 1 || edits > 2) return query_fail(q, ST_INVALID, "a fuzzy word allows 1 or 2 edits");
+    if (edits < 1 || edits > 2)
+        return query_fail(q, ST_INVALID, "a fuzzy word allows 1 or 2 edits");
     node = pattern(q, NODE_FUZZY, field, s, n);
     if (node == NULL || node->kind == NODE_NONE) return node;
     if (analyzer_is_code(node->text, node->len)) return invidx_word(q, field, s, n);
@@ -169,9 +177,13 @@ struct invidx_node *invidx_fuzzy(struct invidx_query *q, int field, const char *
     return node;
 }
 
-struct invidx_node *invidx_all(struct invidx_query *q) { return query_node(q, NODE_ALL); }
+struct invidx_node *invidx_all(struct invidx_query *q)
+{
+    return query_node(q, NODE_ALL);
+}
 
-static struct invidx_node *filter(struct invidx_query *q, enum node_kind kind, enum invidx_attr_type type, int attr)
+static struct invidx_node *filter(struct invidx_query *q, enum node_kind kind,
+                                  enum invidx_attr_type type, int attr)
 {
     const struct invidx_schema *s = &q->reader->box.view;
     struct invidx_node *node;
@@ -217,7 +229,8 @@ bool invidx_bool_add(struct invidx_query *q, struct invidx_node *parent, enum in
     struct query_child *c;
 
     if (parent == NULL || child == NULL || q->broken != ST_OK) return false;
-    if (child->kind == NODE_NONE && child->text != NULL) return true; /* stop words only: as if unsaid */
+    if (child->kind == NODE_NONE && child->text != NULL)
+        return true; /* stop words only: as if unsaid */
     c = arena_zalloc(&q->memory, sizeof *c);
     if (c == NULL) {
         query_fail(q, ST_NOMEM, "no memory for the query");
@@ -236,7 +249,10 @@ void invidx_boost(struct invidx_node *n, double boost)
     if (n != NULL) n->boost = boost;
 }
 
-void invidx_query_set(struct invidx_query *q, struct invidx_node *root) { q->root = root; }
+void invidx_query_set(struct invidx_query *q, struct invidx_node *root)
+{
+    q->root = root;
+}
 
 /* ---- printing ---- */
 static void print_boost(const struct invidx_node *n, struct buf *out)
@@ -249,8 +265,10 @@ static void print(const struct invidx_query *q, const struct invidx_node *n, str
     const struct invidx_schema *s = &q->reader->box.view;
     bool attr = n->kind == NODE_RANGE || n->kind == NODE_KEYWORD;
 
-    if (attr) buf_printf(out, "%s:", s->attrs[n->field].name);
-    else if (n->field >= 0) buf_printf(out, "%s:", s->fields[n->field].name);
+    if (attr)
+        buf_printf(out, "%s:", s->attrs[n->field].name);
+    else if (n->field >= 0)
+        buf_printf(out, "%s:", s->fields[n->field].name);
     switch (n->kind) {
     case NODE_NONE: buf_str(out, "(nothing)"); break;
     case NODE_ALL: buf_str(out, "*"); break;

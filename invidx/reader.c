@@ -47,7 +47,11 @@ static enum status open_rseg(struct invidx_reader *r, const struct store_segment
     return ST_OK;
 }
 
-struct take { struct rseg *segs; size_t count; lsn_t as_of; };
+struct take {
+    struct rseg *segs;
+    size_t count;
+    lsn_t as_of;
+};
 
 static bool take_tomb(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn)
 {
@@ -120,7 +124,8 @@ static enum status enter(struct invidx_reader *r, const struct manifest *m, stru
     for (size_t i = 0; i < r->seg_count; i++) {
         bool stays = false;
 
-        for (size_t k = 0; k < n; k++) stays |= segs[k].seg == r->segs[i].seg;
+        for (size_t k = 0; k < n; k++)
+            stays |= segs[k].seg == r->segs[i].seg;
         if (!stays) rseg_free(&r->segs[i]);
     }
     free(r->segs);
@@ -142,7 +147,8 @@ static enum status enter(struct invidx_reader *r, const struct manifest *m, stru
         r->length_sum += r->segs[i].seg->length_sum - r->segs[i].dead_length;
         r->bytes += r->segs[i].seg->size;
     }
-    for (uint32_t i = 0; i < state.del_count; i++) r->bytes += state.dels[i].size;
+    for (uint32_t i = 0; i < state.del_count; i++)
+        r->bytes += state.dels[i].size;
 done:
     if (segs != NULL) {
         for (size_t i = 0; i < n; i++) {
@@ -150,7 +156,8 @@ done:
                 rseg_free(&segs[i]);
                 continue;
             }
-            for (size_t k = 0; k < r->seg_count; k++) /* counts may have moved; the bits are shared */
+            for (size_t k = 0; k < r->seg_count;
+                 k++) /* counts may have moved; the bits are shared */
                 if (r->segs[k].seg == segs[i].seg) r->segs[k] = segs[i];
         }
     }
@@ -199,9 +206,10 @@ static enum status find_state(struct invidx_reader *r, struct manifest *m, struc
     if (st != ST_OK) return st;
     if (r->as_of == LSN_MAX) return manifest_load_newest(r->io, r->dir, STORE_KIND, m, f);
     if (found) return ST_OK;
-    return fault_set(f, ST_NOT_FOUND, r->dir, FAULT_NO_OFFSET,
-                     "AS OF %llu is outside the readable range %llu..%llu", (unsigned long long)r->as_of,
-                     (unsigned long long)(r->oldest == LSN_MAX ? 0 : r->oldest), (unsigned long long)newest);
+    return fault_set(
+        f, ST_NOT_FOUND, r->dir, FAULT_NO_OFFSET,
+        "AS OF %llu is outside the readable range %llu..%llu", (unsigned long long)r->as_of,
+        (unsigned long long)(r->oldest == LSN_MAX ? 0 : r->oldest), (unsigned long long)newest);
 }
 
 /* A writer's vacuum may take a file away between reading the manifest and opening it: look again.        */
@@ -229,13 +237,14 @@ static enum status load(struct invidx_reader *r, struct fault *f)
     return st;
 }
 
-enum status invidx_reader_open(struct io *io, const char *dir, lsn_t as_of, struct invidx_reader **out,
-                               struct fault *f)
+enum status invidx_reader_open(struct io *io, const char *dir, lsn_t as_of,
+                               struct invidx_reader **out, struct fault *f)
 {
     struct invidx_reader *r = calloc(1, sizeof *r);
     enum status st;
 
-    if (r == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory to open the index");
+    if (r == NULL)
+        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory to open the index");
     r->io = io;
     r->as_of = as_of;
     if (strlen(dir) + 32 > sizeof r->dir) {
@@ -278,7 +287,8 @@ enum status invidx_reader_refresh(struct invidx_reader *r, bool *changed, struct
 void invidx_reader_close(struct invidx_reader *r)
 {
     if (r == NULL) return;
-    for (size_t i = 0; i < r->seg_count; i++) rseg_free(&r->segs[i]);
+    for (size_t i = 0; i < r->seg_count; i++)
+        rseg_free(&r->segs[i]);
     free(r->segs);
     free(r->dels_seen);
     analyzer_free(&r->analyzer);
@@ -290,11 +300,20 @@ void invidx_reader_info(const struct invidx_reader *r, struct invidx_info *out)
 {
     const struct invidx_schema *s = &r->box.view;
 
-    *out = (struct invidx_info){.applied_lsn = r->applied, .oldest_lsn = r->oldest, .wall_us = r->wall_us,
-                                .manifest = r->seq, .docs = r->live, .length_sum = r->length_sum,
-                                .bytes = r->bytes, .segments = r->seg_count, .field_count = s->field_count,
-                                .attr_count = s->attr_count, .k1 = s->k1, .b = s->b};
-    for (size_t i = 0; i < r->seg_count; i++) out->dead += r->segs[i].dead_count;
+    *out = (struct invidx_info){.applied_lsn = r->applied,
+                                .oldest_lsn = r->oldest,
+                                .wall_us = r->wall_us,
+                                .manifest = r->seq,
+                                .docs = r->live,
+                                .length_sum = r->length_sum,
+                                .bytes = r->bytes,
+                                .segments = r->seg_count,
+                                .field_count = s->field_count,
+                                .attr_count = s->attr_count,
+                                .k1 = s->k1,
+                                .b = s->b};
+    for (size_t i = 0; i < r->seg_count; i++)
+        out->dead += r->segs[i].dead_count;
     for (size_t i = 0; i < s->field_count; i++) {
         out->fields[i] = s->fields[i].name;
         out->weights[i] = s->fields[i].weight;
@@ -305,7 +324,10 @@ void invidx_reader_info(const struct invidx_reader *r, struct invidx_info *out)
     }
 }
 
-lsn_t invidx_reader_applied(const struct invidx_reader *r) { return r->applied; }
+lsn_t invidx_reader_applied(const struct invidx_reader *r)
+{
+    return r->applied;
+}
 
 enum status invidx_contains(struct invidx_reader *r, uint64_t key, bool *found, struct fault *f)
 {
@@ -314,7 +336,8 @@ enum status invidx_contains(struct invidx_reader *r, uint64_t key, bool *found, 
     for (size_t i = 0; i < r->seg_count; i++) {
         const struct rseg *s = &r->segs[i];
 
-        for (uint32_t d = segment_seek_key(s->seg, key); d < s->seg->docs && segment_key(s->seg, d) == key; d++)
+        for (uint32_t d = segment_seek_key(s->seg, key);
+             d < s->seg->docs && segment_key(s->seg, d) == key; d++)
             *found |= !rseg_dead(s, d);
     }
     return ST_OK;
@@ -349,18 +372,20 @@ static struct dead_memo *memo_slot(struct rseg *s, uint32_t ord)
         s->memo_size = size;
         for (size_t k = 0; k < old_size; k++)
             if (old[k].ord != 0) {
-                for (i = hash64_u64(old[k].ord) & (size - 1); fresh[i].ord != 0;) i = (i + 1) & (size - 1);
+                for (i = hash64_u64(old[k].ord) & (size - 1); fresh[i].ord != 0;)
+                    i = (i + 1) & (size - 1);
                 fresh[i] = old[k];
             }
         free(old);
     }
-    for (i = hash64_u64(ord + 1) & (s->memo_size - 1); s->memo[i].ord != 0 && s->memo[i].ord != ord + 1;)
+    for (i = hash64_u64(ord + 1) & (s->memo_size - 1);
+         s->memo[i].ord != 0 && s->memo[i].ord != ord + 1;)
         i = (i + 1) & (s->memo_size - 1);
     return &s->memo[i];
 }
 
-static enum status count_dead(struct rseg *s, const struct term *t, struct postings *p, uint32_t *out,
-                              struct fault *f)
+static enum status count_dead(struct rseg *s, const struct term *t, struct postings *p,
+                              uint32_t *out, struct fault *f)
 {
     static const uint32_t ones[INVIDX_FIELDS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
     enum status st = postings_open(p, s->seg, t, ones, f);
@@ -370,19 +395,21 @@ static enum status count_dead(struct rseg *s, const struct term *t, struct posti
     for (uint32_t b = 0; st == ST_OK && b < p->blocks; b++) {
         if (p->last != NULL) { /* a block without a dead document in its range needs no decoding */
             uint32_t last = postings_last(p, b);
-            bool none = last < from || last >= s->seg->docs || bitset_next(s->dead, last + 1, from) > last;
+            bool none =
+                last < from || last >= s->seg->docs || bitset_next(s->dead, last + 1, from) > last;
 
             from = last + 1;
             if (none) continue;
         }
         st = postings_load(p, b, f);
-        for (uint32_t i = 0; st == ST_OK && i < p->n; i++) *out += bitset_get(s->dead, p->docs[i]);
+        for (uint32_t i = 0; st == ST_OK && i < p->n; i++)
+            *out += bitset_get(s->dead, p->docs[i]);
     }
     return st;
 }
 
-enum status rseg_live_df(struct rseg *s, const struct term *t, struct postings *scratch, uint32_t *out,
-                         struct fault *f)
+enum status rseg_live_df(struct rseg *s, const struct term *t, struct postings *scratch,
+                         uint32_t *out, struct fault *f)
 {
     struct dead_memo *m;
     uint32_t dead;
@@ -391,7 +418,8 @@ enum status rseg_live_df(struct rseg *s, const struct term *t, struct postings *
     *out = t->df;
     if (s->dead_count == 0) return ST_OK;
     m = memo_slot(s, t->ord);
-    if (m == NULL) return fault_set(f, ST_NOMEM, s->seg->path, FAULT_NO_OFFSET, "no memory for frequencies");
+    if (m == NULL)
+        return fault_set(f, ST_NOMEM, s->seg->path, FAULT_NO_OFFSET, "no memory for frequencies");
     if (m->ord == 0) {
         st = count_dead(s, t, scratch, &dead, f);
         if (st != ST_OK) return st;

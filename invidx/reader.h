@@ -8,11 +8,13 @@
 #include "invidx/store.h"
 
 /* Dead postings of a term in a segment, remembered until another document of the segment dies.         */
-struct dead_memo { uint32_t ord, dead; }; /* ord + 1; 0 = free */
+struct dead_memo {
+    uint32_t ord, dead;
+}; /* ord + 1; 0 = free */
 
 struct rseg {
     struct segment *seg;
-    uint64_t *dead;          /* one bit a document: dead or not yet born in this state */
+    uint64_t *dead; /* one bit a document: dead or not yet born in this state */
     uint32_t dead_count;
     uint64_t dead_length;
     struct dead_memo *memo;
@@ -30,7 +32,7 @@ struct invidx_reader {
     int64_t wall_us;
     struct rseg *segs;
     size_t seg_count;
-    uint64_t *dels_seen;     /* ids of tombstone files taken in */
+    uint64_t *dels_seen; /* ids of tombstone files taken in */
     size_t dels_count;
     uint64_t live, length_sum, bytes, generation;
 };

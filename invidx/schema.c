@@ -42,7 +42,8 @@ enum status schema_check(const struct invidx_schema *s, struct fault *f)
 {
     enum status st;
 
-    if (s->field_count < 1 || s->field_count > INVIDX_FIELDS_MAX || s->attr_count > INVIDX_ATTRS_MAX)
+    if (s->field_count < 1 || s->field_count > INVIDX_FIELDS_MAX ||
+        s->attr_count > INVIDX_ATTRS_MAX)
         return fault_set(f, ST_INVALID, "index schema", FAULT_NO_OFFSET,
                          "an index has 1 to %d fields and at most %d attributes", INVIDX_FIELDS_MAX,
                          INVIDX_ATTRS_MAX);
@@ -63,8 +64,8 @@ enum status schema_check(const struct invidx_schema *s, struct fault *f)
             return fault_set(f, ST_INVALID, "index schema", FAULT_NO_OFFSET,
                              "attribute %zu needs a name of its own: letters, digits and _", i);
         if (attr->type != INVIDX_KEYWORD && attr->type != INVIDX_INT64)
-            return fault_set(f, ST_INVALID, attr->name, FAULT_NO_OFFSET, "unknown attribute type %d",
-                             (int)attr->type);
+            return fault_set(f, ST_INVALID, attr->name, FAULT_NO_OFFSET,
+                             "unknown attribute type %d", (int)attr->type);
     }
     if ((s->analysis.tokenizer != INVIDX_WORDS && s->analysis.tokenizer != INVIDX_ASCII) ||
         (unsigned)s->analysis.stemmer > INVIDX_STEM_PORTER2)
@@ -75,7 +76,10 @@ enum status schema_check(const struct invidx_schema *s, struct fault *f)
     return st != ST_OK ? st : check_text(s->analysis.synonyms, "synonyms", f);
 }
 
-static void put_text(struct buf *b, const char *s) { buf_lenstr(b, s, s == NULL ? 0 : strlen(s)); }
+static void put_text(struct buf *b, const char *s)
+{
+    buf_lenstr(b, s, s == NULL ? 0 : strlen(s));
+}
 
 static void encode(const struct invidx_schema *s, struct buf *b)
 {
@@ -106,7 +110,8 @@ static void encode(const struct invidx_schema *s, struct buf *b)
     if (buf_ok(b)) buf_u32(b, crc32c(0, b->data, b->size));
 }
 
-enum status schema_save(struct io *io, const char *dir, const struct invidx_schema *s, struct fault *f)
+enum status schema_save(struct io *io, const char *dir, const struct invidx_schema *s,
+                        struct fault *f)
 {
     char path[PATH_MAX_BYTES];
     struct buf b = {0};

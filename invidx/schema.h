@@ -34,7 +34,8 @@ MUST_USE enum status schema_check(const struct invidx_schema *s, struct fault *f
 MUST_USE enum status schema_save(struct io *io, const char *dir, const struct invidx_schema *s,
                                  struct fault *f);
 /* ST_NOT_FOUND when there is no index.                                                                */
-MUST_USE enum status schema_load(struct io *io, const char *dir, struct schema_box *out, struct fault *f);
+MUST_USE enum status schema_load(struct io *io, const char *dir, struct schema_box *out,
+                                 struct fault *f);
 bool schema_same(const struct invidx_schema *a, const struct invidx_schema *b);
 void schema_box_free(struct schema_box *b);
 /* The weights the postings were combined with: a single field counts once whatever it was given.       */

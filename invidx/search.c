@@ -36,7 +36,8 @@ bool heap_push(struct heap *h, const struct entry *e)
     if (h->n < h->k) {
         size_t i = h->n++;
 
-        for (; i > 0 && entry_better(&h->v[(i - 1) / 2], e); i = (i - 1) / 2) h->v[i] = h->v[(i - 1) / 2];
+        for (; i > 0 && entry_better(&h->v[(i - 1) / 2], e); i = (i - 1) / 2)
+            h->v[i] = h->v[(i - 1) / 2];
         h->v[i] = *e;
         return true;
     }
@@ -86,8 +87,10 @@ void exec_offer(struct exec *x, uint32_t doc, int32_t score)
     }
     if (x->facets != NULL) facet_add(x, doc);
     if (x->heap.k == 0) return;
-    if (x->req->sort_attr > 0) rank_by_attr(x, doc, &e);
-    else if (x->heap.n == x->heap.k && e.rank < x->heap.v[0].rank) return;
+    if (x->req->sort_attr > 0)
+        rank_by_attr(x, doc, &e);
+    else if (x->heap.n == x->heap.k && e.rank < x->heap.v[0].rank)
+        return;
     e.key = segment_key(x->seg, doc);
     heap_push(&x->heap, &e);
 }
@@ -96,7 +99,8 @@ void exec_offer(struct exec *x, uint32_t doc, int32_t score)
 static void bind_keywords(struct exec *x, struct plan_node *n)
 {
     if (n->kind == PLAN_KEYWORD) n->code = segment_attr_find(x->seg, n->attr, n->text, n->len);
-    for (uint32_t i = 0; i < n->child_count; i++) bind_keywords(x, n->children[i]);
+    for (uint32_t i = 0; i < n->child_count; i++)
+        bind_keywords(x, n->children[i]);
 }
 
 void exec_bind(struct exec *x, size_t seg_index)
@@ -119,7 +123,8 @@ void exec_bind(struct exec *x, size_t seg_index)
             if (term->df == 0) continue;
             c->p = query_cursor(p->q);
             if (c->p == NULL) {
-                x->st = fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
+                x->st = fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET,
+                                  "no memory to run the query");
                 return;
             }
             x->st = postings_open(c->p, x->seg, term, l->weights, x->f);
@@ -165,7 +170,8 @@ static enum status start(struct exec *x, struct invidx_query *q, const struct in
     x->plan = p;
     for (uint32_t i = 0; i < p->leaf_count; i++) {
         x->cursors[i] = arena_alloc(&q->run, sizeof(struct cursor) * (p->leaves[i]->count + 1));
-        if (x->cursors[i] == NULL) return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
+        if (x->cursors[i] == NULL)
+            return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
     }
     return ST_OK;
 }
@@ -177,7 +183,9 @@ static enum status make_heap(struct exec *x)
 
     h->k = req->k;
     h->v = arena_alloc(&x->plan->q->run, sizeof *h->v * (req->k + 1));
-    if (h->v == NULL) return fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory for %zu hits", req->k);
+    if (h->v == NULL)
+        return fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory for %zu hits",
+                         req->k);
     h->has_after = req->has_after;
     if (!req->has_after) return ST_OK;
     h->after.key = req->after.key;
@@ -186,7 +194,8 @@ static enum status make_heap(struct exec *x)
         double s = ldexp(req->after.score, x->plan->scale);
 
         if (!(s >= 0 && s <= 2147483647.0))
-            return fault_set(x->f, ST_INVALID, "query", FAULT_NO_OFFSET, "the cursor is not of this query and state");
+            return fault_set(x->f, ST_INVALID, "query", FAULT_NO_OFFSET,
+                             "the cursor is not of this query and state");
         h->after.rank = (uint64_t)s;
         return ST_OK;
     }
@@ -206,12 +215,14 @@ static void give_hits(struct exec *x)
     for (size_t i = 0; i < x->heap.n; i++) {
         const struct entry *e = &x->heap.v[i];
 
-        out->hits[i] = (struct invidx_hit){e->key, x->scoring ? plan_score(x->plan, e->score) : 0, e->sort_int};
+        out->hits[i] = (struct invidx_hit){e->key, x->scoring ? plan_score(x->plan, e->score) : 0,
+                                           e->sort_int};
     }
 }
 
-enum status invidx_search(struct invidx_reader *r, struct invidx_query *q, const struct invidx_request *req,
-                          struct invidx_result *out, struct fault *f)
+enum status invidx_search(struct invidx_reader *r, struct invidx_query *q,
+                          const struct invidx_request *req, struct invidx_result *out,
+                          struct fault *f)
 {
     struct exec x;
     bool all, exact = true;
@@ -226,8 +237,10 @@ enum status invidx_search(struct invidx_reader *r, struct invidx_query *q, const
     for (size_t i = 0; i < r->seg_count && x.st == ST_OK; i++) {
         exec_bind(&x, i);
         facets_enter(&x);
-        if (x.st == ST_OK && (all || !prune_run(&x, req->strategy, &out->work.plan))) windows_run(&x);
-        else exact = false;
+        if (x.st == ST_OK && (all || !prune_run(&x, req->strategy, &out->work.plan)))
+            windows_run(&x);
+        else
+            exact = false;
         count_work(&x);
         facets_leave(&x);
     }
@@ -237,13 +250,15 @@ enum status invidx_search(struct invidx_reader *r, struct invidx_query *q, const
     out->total = x.total;
     out->total_exact = exact;
     out->applied_lsn = r->applied;
-    TRACE(req->trace, "invidx", "search", TS("plan", out->work.plan), TI("postings", out->work.postings),
-          TI("decoded", out->work.decoded), TI("scored", out->work.scored), TI("blocks", out->work.blocks),
+    TRACE(req->trace, "invidx", "search", TS("plan", out->work.plan),
+          TI("postings", out->work.postings), TI("decoded", out->work.decoded),
+          TI("scored", out->work.scored), TI("blocks", out->work.blocks),
           TI("blocks_skipped", out->work.blocks_skipped), TI("hits", out->count));
     return ST_OK;
 }
 
-enum status invidx_count(struct invidx_reader *r, struct invidx_query *q, uint64_t *out, struct fault *f)
+enum status invidx_count(struct invidx_reader *r, struct invidx_query *q, uint64_t *out,
+                         struct fault *f)
 {
     struct invidx_request req = {0};
     struct invidx_result result;
@@ -252,7 +267,8 @@ enum status invidx_count(struct invidx_reader *r, struct invidx_query *q, uint64
 
     if (st != ST_OK) return st;
     x.scoring = false;
-    if (x.plan->root->kind == PLAN_LEAF && x.plan->root->leaf->count == 1 && !x.plan->root->leaf->scoped) {
+    if (x.plan->root->kind == PLAN_LEAF && x.plan->root->leaf->count == 1 &&
+        !x.plan->root->leaf->scoped) {
         *out = x.plan->root->leaf->df;
         return ST_OK;
     }
@@ -265,7 +281,10 @@ enum status invidx_count(struct invidx_reader *r, struct invidx_query *q, uint64
 }
 
 /* ---- all keys ---- */
-struct keys { uint64_t *v; size_t n, cap; };
+struct keys {
+    uint64_t *v;
+    size_t n, cap;
+};
 
 static void add_key(struct exec *x, uint32_t doc)
 {
@@ -276,7 +295,8 @@ static void add_key(struct exec *x, uint32_t doc)
         uint64_t *v = realloc(k->v, cap * sizeof *v);
 
         if (v == NULL) {
-            x->st = fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory for the matches");
+            x->st =
+                fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory for the matches");
             return;
         }
         k->v = v;
@@ -292,8 +312,8 @@ static int by_key(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-enum status invidx_matches(struct invidx_reader *r, struct invidx_query *q, uint64_t **keys, size_t *count,
-                           struct fault *f)
+enum status invidx_matches(struct invidx_reader *r, struct invidx_query *q, uint64_t **keys,
+                           size_t *count, struct fault *f)
 {
     struct invidx_request req = {0};
     struct invidx_result result;

@@ -15,8 +15,8 @@ enum status segbuild_new(const struct invidx_schema *schema, uint64_t id, uint32
     if (b != NULL) b->lengths = malloc(sizeof *b->lengths * ((size_t)docs + 1));
     if (b == NULL || b->lengths == NULL) {
         free(b);
-        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to build a segment of %u documents",
-                         docs);
+        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET,
+                         "no memory to build a segment of %u documents", docs);
     }
     b->schema = schema;
     b->id = id;
@@ -29,7 +29,8 @@ enum status segbuild_new(const struct invidx_schema *schema, uint64_t id, uint32
 void segbuild_free(struct segbuild *b)
 {
     if (b == NULL) return;
-    for (size_t i = 0; i < ARRAY_LEN(b->section); i++) buf_free(&b->section[i]);
+    for (size_t i = 0; i < ARRAY_LEN(b->section); i++)
+        buf_free(&b->section[i]);
     buf_free(&b->heads);
     buf_free(&b->offsets);
     buf_free(&b->block_texts);
@@ -61,7 +62,8 @@ void segbuild_docs(struct segbuild *b, const uint64_t *keys, const uint64_t *bir
     buf_append(&b->section[SEG_LENGTHS], b->lengths, 2 * (size_t)b->docs);
     if (b->fields == 1) return;
     for (size_t i = 0; i < (size_t)b->docs * b->fields; i++)
-        buf_u16(&b->section[SEG_FIELDLEN], field_lengths[i] > UINT16_MAX ? UINT16_MAX : (uint16_t)field_lengths[i]);
+        buf_u16(&b->section[SEG_FIELDLEN],
+                field_lengths[i] > UINT16_MAX ? UINT16_MAX : (uint16_t)field_lengths[i]);
 }
 
 void segbuild_ints(struct segbuild *b, uint32_t attr, const int64_t *v, const uint64_t *null_bits)
@@ -94,13 +96,17 @@ void segbuild_keywords(struct segbuild *b, uint32_t attr, const uint64_t *codes,
         buf_u32(out, at);
         if (i < count) at += (uint32_t)texts[i].n;
     }
-    for (uint32_t i = 0; i < count; i++) buf_append(out, texts[i].s, texts[i].n);
-    while (out->size % 8 != 0 && buf_ok(out)) buf_u8(out, 0);
+    for (uint32_t i = 0; i < count; i++)
+        buf_append(out, texts[i].s, texts[i].n);
+    while (out->size % 8 != 0 && buf_ok(out))
+        buf_u8(out, 0);
     forcol_put(out, codes, b->docs);
 }
 
 /* ---- postings ---- */
-struct pair { uint32_t tf, length; };
+struct pair {
+    uint32_t tf, length;
+};
 
 /* Four pairs that cover all postings of the block: the Pareto front, its closest neighbours joined.    */
 static uint64_t impacts(const uint32_t *tf, const uint16_t *lengths, const uint32_t *docs, size_t n)
@@ -111,9 +117,11 @@ static uint64_t impacts(const uint32_t *tf, const uint16_t *lengths, const uint3
     size_t m = 0;
     uint64_t out = 0;
 
-    for (size_t i = 0; i < n; i++) top = tf[i] > top ? tf[i] : top;
+    for (size_t i = 0; i < n; i++)
+        top = tf[i] > top ? tf[i] : top;
     if (top > 255) top = 255;
-    for (uint32_t t = 0; t <= top; t++) shortest[t] = UINT16_MAX;
+    for (uint32_t t = 0; t <= top; t++)
+        shortest[t] = UINT16_MAX;
     for (size_t i = 0; i < n; i++) {
         uint32_t t = tf[i] > 255 ? 255 : tf[i];
 
@@ -156,7 +164,8 @@ static void end_block(struct segbuild *b)
 
     if (b->in_block == 0) return;
     buf_u16(terms, (uint16_t)b->block_texts.size);
-    for (int i = 0; i < 3; i++) buf_varint(terms, b->block_base[i]);
+    for (int i = 0; i < 3; i++)
+        buf_varint(terms, b->block_base[i]);
     buf_append(terms, b->block_texts.data, b->block_texts.size);
     buf_append(terms, b->block_entries.data, b->block_entries.size);
     terms->failed |= !buf_ok(&b->block_texts) || !buf_ok(&b->block_entries);
@@ -187,7 +196,8 @@ static void put_inlined(struct segbuild *b, const struct plist *l)
 
     buf_varint(e, 1);
     buf_varint(e, l->docs[0]);
-    for (uint32_t k = 0; k < b->fields; k++) buf_varint(e, l->tf[k]);
+    for (uint32_t k = 0; k < b->fields; k++)
+        buf_varint(e, l->tf[k]);
     for (uint32_t k = 0; k < b->fields; k++) {
         uint32_t last = 0;
 
@@ -198,7 +208,8 @@ static void put_inlined(struct segbuild *b, const struct plist *l)
     }
 }
 
-static void put_positions(struct segbuild *b, const struct plist *l, size_t from, size_t n, size_t *at)
+static void put_positions(struct segbuild *b, const struct plist *l, size_t from, size_t n,
+                          size_t *at)
 {
     struct buf *out = &b->section[SEG_POSITIONS];
     uint32_t gap[PFOR_BLOCK];
@@ -220,9 +231,13 @@ static void put_positions(struct segbuild *b, const struct plist *l, size_t from
     if (m > 0) pfor_put(out, gap, m, false);
 }
 
-struct skip { uint32_t last, post_at, pos_at; uint64_t impacts; };
+struct skip {
+    uint32_t last, post_at, pos_at;
+    uint64_t impacts;
+};
 
-static struct skip put_block(struct segbuild *b, const struct plist *l, size_t from, size_t n, size_t *pos_at)
+static struct skip put_block(struct segbuild *b, const struct plist *l, size_t from, size_t n,
+                             size_t *pos_at)
 {
     struct buf *out = &b->section[SEG_POSTINGS];
     uint32_t v[PFOR_BLOCK] = {0}, weighted[PFOR_BLOCK];
@@ -236,7 +251,8 @@ static struct skip put_block(struct segbuild *b, const struct plist *l, size_t f
         v[i] = l->docs[from + i] - last - 1;
         last = l->docs[from + i];
         weighted[i] = 0;
-        for (uint32_t k = 0; k < b->fields; k++) weighted[i] += tf[k] * schema_weight(b->schema, k);
+        for (uint32_t k = 0; k < b->fields; k++)
+            weighted[i] += tf[k] * schema_weight(b->schema, k);
         ones &= tf[0] == 1;
     }
     pfor_put(out, v, n, ones);
@@ -257,10 +273,14 @@ static void put_skips(struct segbuild *b, const struct skip *s, size_t n)
     uint8_t *p = buf_extend(out, n * SKIP_ENTRY);
 
     if (p == NULL) return;
-    for (size_t i = 0; i < n; i++) put_u32(p + 4 * i, s[i].last);
-    for (size_t i = 0; i < n; i++) put_u64(p + 4 * n + 8 * i, s[i].impacts);
-    for (size_t i = 0; i < n; i++) put_u32(p + 12 * n + 4 * i, s[i].post_at);
-    for (size_t i = 0; i < n; i++) put_u32(p + 16 * n + 4 * i, s[i].pos_at);
+    for (size_t i = 0; i < n; i++)
+        put_u32(p + 4 * i, s[i].last);
+    for (size_t i = 0; i < n; i++)
+        put_u64(p + 4 * n + 8 * i, s[i].impacts);
+    for (size_t i = 0; i < n; i++)
+        put_u32(p + 12 * n + 4 * i, s[i].post_at);
+    for (size_t i = 0; i < n; i++)
+        put_u32(p + 16 * n + 4 * i, s[i].pos_at);
     b->at[2] += n * SKIP_ENTRY;
 }
 
@@ -273,8 +293,10 @@ static void digest_term(struct segbuild *b, const char *text, size_t n, const st
         const uint32_t *tf = l->tf + i * b->fields;
         size_t m = 0;
 
-        for (uint32_t k = 0; k < b->fields; k++) m += tf[k];
-        digest_add(&b->digest, posting_hash(th, b->keys[l->docs[i]], tf, b->fields, l->pos + at, m));
+        for (uint32_t k = 0; k < b->fields; k++)
+            m += tf[k];
+        digest_add(&b->digest,
+                   posting_hash(th, b->keys[l->docs[i]], tf, b->fields, l->pos + at, m));
         at += m;
     }
 }
@@ -333,7 +355,8 @@ void segbuild_word(struct segbuild *b, const char *text, size_t n, uint32_t ord)
 /* ---- the file ---- */
 static void finish_sections(struct segbuild *b)
 {
-    struct buf *meta = &b->section[SEG_META], *dict = &b->section[SEG_DICT], *words = &b->section[SEG_WORDS];
+    struct buf *meta = &b->section[SEG_META], *dict = &b->section[SEG_DICT],
+               *words = &b->section[SEG_WORDS];
 
     end_block(b);
     buf_u32(&b->offsets, (uint32_t)b->section[SEG_TERMS].size);
@@ -344,7 +367,8 @@ static void finish_sections(struct segbuild *b)
     buf_u64(meta, b->digest.lo);
     buf_u64(meta, b->digest.hi);
     buf_u64(meta, b->length_sum);
-    for (uint32_t k = 0; k < b->fields; k++) buf_u64(meta, b->field_tokens[k]);
+    for (uint32_t k = 0; k < b->fields; k++)
+        buf_u64(meta, b->field_tokens[k]);
     if (b->words == 0) return;
     buf_u32(words, b->words);
     buf_u32(words, (uint32_t)(b->word_offsets.size / 4));
@@ -423,7 +447,8 @@ static void assemble(struct segbuild *b, struct buf *out)
     put_u64(out->data + 32, out->size);
     put_u32(out->data + 40, b->fields);
     put_u32(out->data + 44, (uint32_t)b->schema->attr_count);
-    put_u32(out->data + 48, crc32c(crc32c(0, out->data, 48), out->data + SEG_HEADER, table_end - SEG_HEADER));
+    put_u32(out->data + 48,
+            crc32c(crc32c(0, out->data, 48), out->data + SEG_HEADER, table_end - SEG_HEADER));
 }
 
 enum status segbuild_finish(struct segbuild *b, struct io *io, const char *dir, struct fault *f)

@@ -12,7 +12,7 @@ struct segbuild {
     uint64_t id;
     uint32_t docs, terms, fields;
     struct buf section[SEG_ATTR + INVIDX_ATTRS_MAX];
-    struct buf heads, offsets;     /* of DICT                       */
+    struct buf heads, offsets; /* of DICT                       */
     struct buf block_texts, block_entries;
     uint64_t block_base[3], at[3];
     uint32_t in_block;
@@ -20,7 +20,7 @@ struct segbuild {
     size_t prev_len;
     uint64_t length_sum, field_tokens[INVIDX_FIELDS_MAX];
     struct digest digest;
-    const uint64_t *keys;          /* the caller's, until finish    */
+    const uint64_t *keys; /* the caller's, until finish    */
     uint16_t *lengths;
     uint32_t words;
     struct buf word_offsets, word_bytes;
@@ -43,6 +43,7 @@ void segbuild_term(struct segbuild *b, const char *text, size_t n, const struct 
 /* Surface words in ascending byte order; ord = the ordinal of a term given before.                     */
 void segbuild_word(struct segbuild *b, const char *text, size_t n, uint32_t ord);
 /* Writes, syncs, and names the file; the folder is synced by whoever publishes.                       */
-MUST_USE enum status segbuild_finish(struct segbuild *b, struct io *io, const char *dir, struct fault *f);
+MUST_USE enum status segbuild_finish(struct segbuild *b, struct io *io, const char *dir,
+                                     struct fault *f);
 
 #endif

@@ -15,10 +15,11 @@ void invidx_segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t id)
     snprintf(out, PATH_MAX_BYTES, "%s/%016llx.seg", dir, (unsigned long long)id);
 }
 
-enum status segment_damaged(const struct segment *s, const uint8_t *at, const char *why, struct fault *f)
+enum status segment_damaged(const struct segment *s, const uint8_t *at, const char *why,
+                            struct fault *f)
 {
-    return fault_set(f, ST_CORRUPT, s->path, at == NULL ? FAULT_NO_OFFSET : (uint64_t)(at - s->map), "%s",
-                     why);
+    return fault_set(f, ST_CORRUPT, s->path, at == NULL ? FAULT_NO_OFFSET : (uint64_t)(at - s->map),
+                     "%s", why);
 }
 
 enum status segment_touch_slow(struct segment *s, size_t first, size_t last, struct fault *f)
@@ -28,7 +29,8 @@ enum status segment_touch_slow(struct segment *s, size_t first, size_t last, str
 
         if (__atomic_load_n(&s->checked[i], __ATOMIC_ACQUIRE)) continue;
         if (crc32c(0, s->map + s->run_from + at, n) != get_u32(s->chunk_crcs + 4 * i))
-            return segment_damaged(s, s->map + s->run_from + at, "checksum of a 64 KiB chunk differs", f);
+            return segment_damaged(s, s->map + s->run_from + at,
+                                   "checksum of a 64 KiB chunk differs", f);
         __atomic_store_n(&s->checked[i], 1, __ATOMIC_RELEASE);
     }
     return ST_OK;
@@ -40,7 +42,10 @@ struct table {
     bool have[SEG_ATTR + INVIDX_ATTRS_MAX];
 };
 
-static bool chunked(uint32_t kind) { return kind >= SEG_TERMS && kind <= SEG_POSITIONS; }
+static bool chunked(uint32_t kind)
+{
+    return kind >= SEG_TERMS && kind <= SEG_POSITIONS;
+}
 
 static enum status read_table(struct segment *s, struct table *t, struct fault *f)
 {
@@ -48,14 +53,18 @@ static enum status read_table(struct segment *s, struct table *t, struct fault *
     uint32_t count, crc;
     size_t table_end, pos;
 
-    if (s->size < SEG_HEADER + SEG_SLACK || memcmp(m, magic, 8) != 0 || get_u32(m + 8) != SEG_VERSION)
+    if (s->size < SEG_HEADER + SEG_SLACK || memcmp(m, magic, 8) != 0 ||
+        get_u32(m + 8) != SEG_VERSION)
         return segment_damaged(s, m, "not a segment of this version", f);
     count = get_u32(m + 12);
     table_end = SEG_HEADER + (size_t)count * SEG_SECTION;
-    if (count > SEG_SECTIONS_MAX || table_end > s->size) return segment_damaged(s, m + 12, "section count", f);
+    if (count > SEG_SECTIONS_MAX || table_end > s->size)
+        return segment_damaged(s, m + 12, "section count", f);
     crc = crc32c(crc32c(0, m, 48), m + SEG_HEADER, table_end - SEG_HEADER);
-    if (get_u32(m + 48) != crc) return segment_damaged(s, m + 48, "checksum of the header differs", f);
-    if (get_u64(m + 52) != 0 || get_u32(m + 60) != 0) return segment_damaged(s, m + 52, "header padding is not zero", f);
+    if (get_u32(m + 48) != crc)
+        return segment_damaged(s, m + 48, "checksum of the header differs", f);
+    if (get_u64(m + 52) != 0 || get_u32(m + 60) != 0)
+        return segment_damaged(s, m + 52, "header padding is not zero", f);
     if (get_u64(m + 16) != s->id || get_u64(m + 32) != s->size)
         return segment_damaged(s, m + 16, "the header names another segment or another size", f);
     s->docs = get_u32(m + 24);
@@ -68,8 +77,8 @@ static enum status read_table(struct segment *s, struct table *t, struct fault *
         uint32_t kind = get_u32(e);
         uint64_t at = get_u64(e + 8), n = get_u64(e + 16);
 
-        if (kind == 0 || kind >= ARRAY_LEN(t->at) || t->have[kind] || at % SEG_ALIGN != 0 || at < pos ||
-            at > s->size - SEG_SLACK || n > s->size - SEG_SLACK - at)
+        if (kind == 0 || kind >= ARRAY_LEN(t->at) || t->have[kind] || at % SEG_ALIGN != 0 ||
+            at < pos || at > s->size - SEG_SLACK || n > s->size - SEG_SLACK - at)
             return segment_damaged(s, e, "a section lies where it cannot", f);
         for (; pos < at; pos++)
             if (m[pos] != 0) return segment_damaged(s, m + pos, "padding is not zero", f);
@@ -95,7 +104,8 @@ static enum status read_run(struct segment *s, const struct table *t, struct fau
     s->run_from = (size_t)(t->at[SEG_TERMS].p - s->map);
     end = t->at[SEG_POSITIONS].p + t->at[SEG_POSITIONS].n;
     for (uint32_t k = SEG_TERMS; k < SEG_POSITIONS; k++)
-        if (t->at[k].p > t->at[k + 1].p) return segment_damaged(s, t->at[k].p, "sections out of order", f);
+        if (t->at[k].p > t->at[k + 1].p)
+            return segment_damaged(s, t->at[k].p, "sections out of order", f);
     s->run_size = (size_t)(end - s->map) - s->run_from;
     chunks = (s->run_size + SEG_CHUNK - 1) / SEG_CHUNK;
     if (t->at[SEG_CHUNKS].n != 4 * chunks)
@@ -107,8 +117,8 @@ static enum status read_run(struct segment *s, const struct table *t, struct fau
     return ST_OK;
 }
 
-static enum status read_attr(struct segment *s, uint32_t i, enum invidx_attr_type type, struct span at,
-                             struct fault *f)
+static enum status read_attr(struct segment *s, uint32_t i, enum invidx_attr_type type,
+                             struct span at, struct fault *f)
 {
     struct seg_attr *a = &s->attr[i];
     size_t used;
@@ -124,13 +134,16 @@ static enum status read_attr(struct segment *s, uint32_t i, enum invidx_attr_typ
         }
     } else {
         a->dict_count = get_u32(at.p);
-        if ((at.n - 8) / 4 <= a->dict_count) return segment_damaged(s, at.p, "keyword dictionary too short", f);
+        if ((at.n - 8) / 4 <= a->dict_count)
+            return segment_damaged(s, at.p, "keyword dictionary too short", f);
         a->dict_offsets = at.p + 8;
         used = 8 + 4 * ((size_t)a->dict_count + 1);
         a->dict_bytes = at.p + used;
         for (uint32_t k = 0; k < a->dict_count; k++)
-            if (get_u32(a->dict_offsets + 4 * (size_t)k) > get_u32(a->dict_offsets + 4 * (size_t)k + 4))
-                return segment_damaged(s, a->dict_offsets + 4 * (size_t)k, "keyword offsets fall", f);
+            if (get_u32(a->dict_offsets + 4 * (size_t)k) >
+                get_u32(a->dict_offsets + 4 * (size_t)k + 4))
+                return segment_damaged(s, a->dict_offsets + 4 * (size_t)k, "keyword offsets fall",
+                                       f);
         if (get_u32(a->dict_offsets) != 0 ||
             get_u32(a->dict_offsets + 4 * (size_t)a->dict_count) > at.n - used)
             return segment_damaged(s, at.p, "keyword bytes too short", f);
@@ -146,7 +159,8 @@ static enum status read_attr(struct segment *s, uint32_t i, enum invidx_attr_typ
             size_t m = forcol_block(&a->col, b, block);
 
             for (size_t k = 0; k < m; k++)
-                if (block[k] > a->dict_count) return segment_damaged(s, at.p + used, "keyword code", f);
+                if (block[k] > a->dict_count)
+                    return segment_damaged(s, at.p + used, "keyword code", f);
         }
     }
     return ST_OK;
@@ -170,7 +184,8 @@ static enum status read_sections(struct segment *s, const struct invidx_schema *
     if (meta.n != 32 + 8 * (size_t)s->fields) return segment_damaged(s, meta.p, "meta section", f);
     s->digest = (struct digest){get_u64(meta.p), get_u64(meta.p + 8), get_u64(meta.p + 16)};
     s->length_sum = get_u64(meta.p + 24);
-    for (uint32_t i = 0; i < s->fields; i++) s->field_tokens[i] = get_u64(meta.p + 32 + 8 * (size_t)i);
+    for (uint32_t i = 0; i < s->fields; i++)
+        s->field_tokens[i] = get_u64(meta.p + 32 + 8 * (size_t)i);
     if (t->at[SEG_LENGTHS].n != 2 * (size_t)s->docs)
         return segment_damaged(s, s->lengths, "lengths section", f);
     if (s->fields > 1 && s->field_lengths.n != 2 * (size_t)s->docs * s->fields)
@@ -187,8 +202,8 @@ static enum status read_sections(struct segment *s, const struct invidx_schema *
     return termdict_open(s, f);
 }
 
-enum status segment_open(struct io *io, const char *dir, uint64_t id, const struct invidx_schema *schema,
-                         struct segment **out, struct fault *f)
+enum status segment_open(struct io *io, const char *dir, uint64_t id,
+                         const struct invidx_schema *schema, struct segment **out, struct fault *f)
 {
     struct segment *s = calloc(1, sizeof *s);
     struct table *t = calloc(1, sizeof *t);
@@ -255,8 +270,10 @@ uint32_t segment_seek_key(const struct segment *s, uint64_t key)
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
 
-        if (segment_key(s, mid) < key) lo = mid + 1;
-        else hi = mid;
+        if (segment_key(s, mid) < key)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -281,7 +298,8 @@ uint32_t segment_attr_code(const struct segment *s, uint32_t attr, uint32_t doc)
     return (uint32_t)forcol_get(&s->attr[attr].col, doc);
 }
 
-void segment_attr_text(const struct segment *s, uint32_t attr, uint32_t code, const char **text, size_t *n)
+void segment_attr_text(const struct segment *s, uint32_t attr, uint32_t code, const char **text,
+                       size_t *n)
 {
     const struct seg_attr *a = &s->attr[attr];
     uint32_t from = get_u32(a->dict_offsets + 4 * (size_t)(code - 1));
@@ -305,8 +323,10 @@ uint32_t segment_attr_find(const struct segment *s, uint32_t attr, const char *t
         c = memcmp(have, text, common);
         if (c == 0) c = (len > n) - (len < n);
         if (c == 0) return mid;
-        if (c < 0) lo = mid + 1;
-        else hi = mid;
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return 0;
 }

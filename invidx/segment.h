@@ -50,16 +50,30 @@ enum {
 };
 
 enum seg_kind {
-    SEG_META = 1, SEG_DICT, SEG_TERMS, SEG_SKIPS, SEG_POSTINGS, SEG_POSITIONS, SEG_KEYS, SEG_BIRTHS,
-    SEG_LENGTHS, SEG_FIELDLEN, SEG_CHUNKS, SEG_WORDS, SEG_ATTR = 32
+    SEG_META = 1,
+    SEG_DICT,
+    SEG_TERMS,
+    SEG_SKIPS,
+    SEG_POSTINGS,
+    SEG_POSITIONS,
+    SEG_KEYS,
+    SEG_BIRTHS,
+    SEG_LENGTHS,
+    SEG_FIELDLEN,
+    SEG_CHUNKS,
+    SEG_WORDS,
+    SEG_ATTR = 32
 };
 
-struct span { const uint8_t *p; size_t n; };
+struct span {
+    const uint8_t *p;
+    size_t n;
+};
 
 struct seg_attr {
     struct forcol col;
-    const uint8_t *nulls;     /* INT64: null bits, or NULL when none is null */
-    uint32_t dict_count;      /* KEYWORD                                     */
+    const uint8_t *nulls; /* INT64: null bits, or NULL when none is null */
+    uint32_t dict_count;  /* KEYWORD                                     */
     const uint8_t *dict_offsets, *dict_bytes;
 };
 
@@ -73,14 +87,14 @@ struct segment {
     uint32_t docs, terms, fields, attrs;
     struct span dict, terms_s, skips, postings, positions, words, field_lengths;
     struct forcol keys, births;
-    const uint8_t *lengths;   /* u16 a document */
+    const uint8_t *lengths; /* u16 a document */
     uint64_t length_sum;
     uint64_t field_tokens[INVIDX_FIELDS_MAX];
     struct digest digest;
     struct seg_attr attr[INVIDX_ATTRS_MAX];
     size_t run_from, run_size; /* the chunked run, in the file */
     const uint8_t *chunk_crcs;
-    uint8_t *checked;          /* one byte a chunk: set once its crc was seen to hold */
+    uint8_t *checked; /* one byte a chunk: set once its crc was seen to hold */
     uint32_t term_blocks;
 };
 
@@ -92,8 +106,10 @@ void segment_release(struct segment *s); /* accepts NULL */
 void invidx_segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t id);
 
 /* Checks the chunks that cover [p, p+n) of the run once; call before trusting those bytes.            */
-MUST_USE enum status segment_touch_slow(struct segment *s, size_t first, size_t last, struct fault *f);
-static inline enum status segment_touch(struct segment *s, const uint8_t *p, size_t n, struct fault *f)
+MUST_USE enum status segment_touch_slow(struct segment *s, size_t first, size_t last,
+                                        struct fault *f);
+static inline enum status segment_touch(struct segment *s, const uint8_t *p, size_t n,
+                                        struct fault *f)
 {
     size_t at = (size_t)(p - s->map) - s->run_from;
     size_t first = at / SEG_CHUNK, last = n == 0 ? first : (at + n - 1) / SEG_CHUNK;

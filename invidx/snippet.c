@@ -4,17 +4,24 @@
 
 #include "invidx/plan.h"
 
-struct hit { size_t begin, end; const struct leaf *leaf; uint32_t term; double worth; };
+struct hit {
+    size_t begin, end;
+    const struct leaf *leaf;
+    uint32_t term;
+    double worth;
+};
 
 /* Leaves that can make a document match: not under a must-not.                                           */
 static void mark_positive(const struct plan_node *n, bool *positive)
 {
     if (n->occur == INVIDX_MUST_NOT) return;
     if (n->leaf != NULL) positive[n->leaf->number] = true;
-    for (uint32_t i = 0; i < n->child_count; i++) mark_positive(n->children[i], positive);
+    for (uint32_t i = 0; i < n->child_count; i++)
+        mark_positive(n->children[i], positive);
 }
 
-static bool find_term(const struct plan *p, const bool *positive, const char *term, size_t n, struct hit *out)
+static bool find_term(const struct plan *p, const bool *positive, const char *term, size_t n,
+                      struct hit *out)
 {
     for (uint32_t i = 0; i < p->leaf_count; i++) {
         const struct leaf *l = p->leaves[i];
@@ -38,7 +45,8 @@ static double worth(const struct hit *h, size_t a, size_t b)
     for (size_t i = a; i < b; i++) {
         bool again = false;
 
-        for (size_t k = a; k < i && !again; k++) again = h[k].leaf == h[i].leaf && h[k].term == h[i].term;
+        for (size_t k = a; k < i && !again; k++)
+            again = h[k].leaf == h[i].leaf && h[k].term == h[i].term;
         sum += again ? 0.1 * h[i].worth : h[i].worth;
     }
     return sum;
@@ -47,18 +55,20 @@ static double worth(const struct hit *h, size_t a, size_t b)
 /* Moves a cut to the start of a word (never inside a UTF-8 sequence).                                    */
 static size_t word_start(const char *s, size_t at, size_t floor)
 {
-    while (at > floor && !(s[at - 1] == ' ' || s[at - 1] == '\n' || s[at - 1] == '\t')) at--;
+    while (at > floor && !(s[at - 1] == ' ' || s[at - 1] == '\n' || s[at - 1] == '\t'))
+        at--;
     return at;
 }
 
 static size_t char_start(const char *s, size_t at)
 {
-    while (at > 0 && ((uint8_t)s[at] & 0xc0) == 0x80) at--;
+    while (at > 0 && ((uint8_t)s[at] & 0xc0) == 0x80)
+        at--;
     return at;
 }
 
-static void write(const char *text, size_t n, size_t from, size_t to, const struct hit *h, size_t hits,
-                  const struct invidx_snippet_options *o, struct buf *out)
+static void write(const char *text, size_t n, size_t from, size_t to, const struct hit *h,
+                  size_t hits, const struct invidx_snippet_options *o, struct buf *out)
 {
     size_t at = from;
 
@@ -75,8 +85,8 @@ static void write(const char *text, size_t n, size_t from, size_t to, const stru
     if (to < n) buf_str(out, o->ellipsis);
 }
 
-static size_t find_hits(const struct plan *p, const bool *positive, const char *text, size_t n, struct hit *h,
-                        size_t max)
+static size_t find_hits(const struct plan *p, const bool *positive, const char *text, size_t n,
+                        struct hit *h, size_t max)
 {
     struct tokens tokens = tokens_of(&p->r->analyzer, text, n);
     struct token *t = &p->q->token;
@@ -93,8 +103,9 @@ static size_t find_hits(const struct plan *p, const bool *positive, const char *
     return m;
 }
 
-enum status invidx_snippet(struct invidx_reader *r, struct invidx_query *q, const char *text, size_t n,
-                           const struct invidx_snippet_options *options, struct buf *out, struct fault *f)
+enum status invidx_snippet(struct invidx_reader *r, struct invidx_query *q, const char *text,
+                           size_t n, const struct invidx_snippet_options *options, struct buf *out,
+                           struct fault *f)
 {
     enum { HITS_MAX = 512 };
     struct invidx_snippet_options o = {0};
@@ -116,14 +127,16 @@ enum status invidx_snippet(struct invidx_reader *r, struct invidx_query *q, cons
     if (st != ST_OK) return st;
     h = arena_alloc(&q->run, sizeof *h * HITS_MAX);
     positive = arena_zalloc(&q->run, p->leaf_count + 1);
-    if (h == NULL || positive == NULL) return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory for a snippet");
+    if (h == NULL || positive == NULL)
+        return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory for a snippet");
     mark_positive(p->root, positive);
     hits = find_hits(p, positive, text, n, h, HITS_MAX);
     for (size_t a = 0, b = 0; a < hits; a++) { /* the widest run from each hit that fits */
         double w;
 
         if (b < a) b = a;
-        while (b < hits && h[b].end - h[a].begin <= o.max_bytes) b++;
+        while (b < hits && h[b].end - h[a].begin <= o.max_bytes)
+            b++;
         w = worth(h, a, b > a ? b : a + 1);
         if (w <= best) continue;
         best = w;
@@ -131,14 +144,18 @@ enum status invidx_snippet(struct invidx_reader *r, struct invidx_query *q, cons
         best_b = b > a ? b : a + 1;
     }
     if (hits > 0) {
-        size_t width = h[best_b - 1].end - h[best_a].begin, spare = o.max_bytes > width ? (o.max_bytes - width) / 3 : 0;
+        size_t width = h[best_b - 1].end - h[best_a].begin,
+               spare = o.max_bytes > width ? (o.max_bytes - width) / 3 : 0;
 
         from = h[best_a].begin > spare ? word_start(text, h[best_a].begin - spare, 0) : 0;
         if (h[best_a].begin - from > spare + 40) from = h[best_a].begin;
     }
     to = n - from <= o.max_bytes ? n : word_start(text, from + o.max_bytes, from);
     if (hits > 0 && to < h[best_b - 1].end) to = h[best_b - 1].end;
-    if (to == from && n > from) to = char_start(text, from + o.max_bytes < n ? from + o.max_bytes : n);
+    if (to == from && n > from)
+        to = char_start(text, from + o.max_bytes < n ? from + o.max_bytes : n);
     write(text, n, from, to, h, hits, &o, out);
-    return buf_ok(out) ? ST_OK : fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory for a snippet");
+    return buf_ok(out)
+               ? ST_OK
+               : fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory for a snippet");
 }

@@ -35,7 +35,8 @@ static enum status damaged(const struct manifest *m, const char *dir, struct fau
     return fault_set(f, ST_CORRUPT, path, MANIFEST_HEADER_SIZE, "the list of segments is damaged");
 }
 
-enum status store_decode(const struct manifest *m, const char *dir, struct store_state *out, struct fault *f)
+enum status store_decode(const struct manifest *m, const char *dir, struct store_state *out,
+                         struct fault *f)
 {
     struct reader r = reader_of(m->payload.data, m->payload.size);
     struct store_state s = {0};
@@ -111,8 +112,8 @@ done:
 }
 
 static enum status decode(const char *path, const struct buf *b,
-                          bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn), void *ctx,
-                          struct fault *f)
+                          bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn),
+                          void *ctx, struct fault *f)
 {
     struct reader r = reader_of(b->data, b->size - 4);
     uint32_t groups;
@@ -124,7 +125,8 @@ static enum status decode(const char *path, const struct buf *b,
         uint32_t n = read_u32(&r);
 
         if (r.bad || reader_left(&r) / 12 < n)
-            return fault_set(f, ST_CORRUPT, path, reader_offset(&r), "a group is longer than the file");
+            return fault_set(f, ST_CORRUPT, path, reader_offset(&r),
+                             "a group is longer than the file");
         for (uint32_t k = 0; k < n; k++) {
             uint32_t doc = read_u32(&r);
             lsn_t lsn = read_u64(&r);
@@ -154,7 +156,8 @@ enum status dels_read(struct io *io, const char *dir, const struct store_dels *d
     if (b.size != d->size || b.size < 20 || memcmp(b.data, magic, 8) != 0 ||
         get_u32(b.data + 8) != DEL_VERSION || get_u32(b.data + b.size - 4) != d->crc ||
         crc32c(0, b.data, b.size - 4) != d->crc)
-        st = fault_set(f, ST_CORRUPT, path, 0, "not the tombstones that the manifest names, or damaged");
+        st = fault_set(f, ST_CORRUPT, path, 0,
+                       "not the tombstones that the manifest names, or damaged");
     else
         st = decode(path, &b, fn, ctx, f);
 done:

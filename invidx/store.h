@@ -23,8 +23,14 @@
 enum { STORE_VERSION = 1, DEL_VERSION = 1, DELS_MAX = 64, DEL_FILE_MAX = 1 << 30 };
 #define STORE_KIND MANIFEST_KIND('I', 'N', 'V', 'X')
 
-struct store_segment { uint64_t id, size; uint32_t docs; };
-struct store_dels { uint64_t id, size; uint32_t crc; };
+struct store_segment {
+    uint64_t id, size;
+    uint32_t docs;
+};
+struct store_dels {
+    uint64_t id, size;
+    uint32_t crc;
+};
 
 struct store_state {
     uint64_t next_id;
@@ -36,19 +42,27 @@ struct store_state {
 
 void store_encode(const struct store_state *s, struct buf *out);
 /* ST_CORRUPT names the manifest. Free with store_free.                                                */
-MUST_USE enum status store_decode(const struct manifest *m, const char *dir, struct store_state *out,
-                                  struct fault *f);
+MUST_USE enum status store_decode(const struct manifest *m, const char *dir,
+                                  struct store_state *out, struct fault *f);
 void store_free(struct store_state *s);
 
-struct tomb { uint32_t doc; lsn_t lsn; };
-struct tomb_group { uint64_t segment; const struct tomb *tombs; size_t n; };
+struct tomb {
+    uint32_t doc;
+    lsn_t lsn;
+};
+struct tomb_group {
+    uint64_t segment;
+    const struct tomb *tombs;
+    size_t n;
+};
 
-MUST_USE enum status dels_write(struct io *io, const char *dir, uint64_t id, const struct tomb_group *groups,
-                                size_t count, struct store_dels *out, struct fault *f);
+MUST_USE enum status dels_write(struct io *io, const char *dir, uint64_t id,
+                                const struct tomb_group *groups, size_t count,
+                                struct store_dels *out, struct fault *f);
 /* Calls fn for each tombstone; document numbers are checked by fn (false = damage).                   */
 MUST_USE enum status dels_read(struct io *io, const char *dir, const struct store_dels *d,
-                               bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn), void *ctx,
-                               struct fault *f);
+                               bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn),
+                               void *ctx, struct fault *f);
 void dels_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t id);
 
 #endif

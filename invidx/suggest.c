@@ -24,8 +24,9 @@ static bool first_word(struct invidx_reader *r, const char *s, size_t n, struct 
     return tokens_next(&tokens, out);
 }
 
-enum status invidx_complete(struct invidx_reader *r, const char *prefix, size_t n, struct invidx_suggestion *out,
-                            size_t max, size_t *count, struct fault *f)
+enum status invidx_complete(struct invidx_reader *r, const char *prefix, size_t n,
+                            struct invidx_suggestion *out, size_t max, size_t *count,
+                            struct fault *f)
 {
     struct invidx_query *q = NULL;
     struct expansion *e = NULL;
@@ -40,8 +41,9 @@ enum status invidx_complete(struct invidx_reader *r, const char *prefix, size_t 
     return st;
 }
 
-static enum status suggest(struct invidx_query *q, const struct token *t, struct invidx_suggestion *out, size_t max,
-                           size_t *count, struct fault *f)
+static enum status suggest(struct invidx_query *q, const struct token *t,
+                           struct invidx_suggestion *out, size_t max, size_t *count,
+                           struct fault *f)
 {
     struct expansion *e = NULL;
     size_t found = 0;
@@ -54,8 +56,9 @@ static enum status suggest(struct invidx_query *q, const struct token *t, struct
     return st;
 }
 
-enum status invidx_suggest(struct invidx_reader *r, const char *word, size_t n, struct invidx_suggestion *out,
-                           size_t max, size_t *count, struct fault *f)
+enum status invidx_suggest(struct invidx_reader *r, const char *word, size_t n,
+                           struct invidx_suggestion *out, size_t max, size_t *count,
+                           struct fault *f)
 {
     struct invidx_query *q = NULL;
     enum status st = invidx_query_new(r, &q, f);
@@ -93,8 +96,8 @@ static enum status known(struct invidx_query *q, const struct token *t, bool *ou
     return ST_OK;
 }
 
-enum status invidx_did_you_mean(struct invidx_reader *r, const char *query, size_t n, struct buf *out,
-                                struct fault *f)
+enum status invidx_did_you_mean(struct invidx_reader *r, const char *query, size_t n,
+                                struct buf *out, struct fault *f)
 {
     struct tokens tokens = tokens_of(&r->analyzer, query, n);
     struct invidx_query *q = NULL;
@@ -102,8 +105,8 @@ enum status invidx_did_you_mean(struct invidx_reader *r, const char *query, size
     bool changed = false;
     struct token t;
     enum status st = n > INVIDX_QUERY_BYTES_MAX
-                         ? fault_set(f, ST_LIMIT, "query", FAULT_NO_OFFSET, "a query has at most %d bytes",
-                                     INVIDX_QUERY_BYTES_MAX)
+                         ? fault_set(f, ST_LIMIT, "query", FAULT_NO_OFFSET,
+                                     "a query has at most %d bytes", INVIDX_QUERY_BYTES_MAX)
                          : invidx_query_new(r, &q, f);
 
     while (st == ST_OK && words++ < 32 && tokens_next(&tokens, &t)) {
@@ -119,9 +122,12 @@ enum status invidx_did_you_mean(struct invidx_reader *r, const char *query, size
         copied = t.end;
         changed = true;
     }
-    if (changed) buf_append(out, query + copied, n - copied);
-    else out->size = from;
+    if (changed)
+        buf_append(out, query + copied, n - copied);
+    else
+        out->size = from;
     invidx_query_free(q);
-    if (st == ST_OK && !buf_ok(out)) st = fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory");
+    if (st == ST_OK && !buf_ok(out))
+        st = fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory");
     return st;
 }

@@ -10,7 +10,8 @@ uint64_t dict_head(const char *text, size_t n)
     return __builtin_bswap64(get_u64(b));
 }
 
-void dict_put_text(struct buf *out, const char *prev, size_t prev_len, const char *text, size_t n, bool first)
+void dict_put_text(struct buf *out, const char *prev, size_t prev_len, const char *text, size_t n,
+                   bool first)
 {
     size_t shared = 0, suffix;
 
@@ -19,7 +20,8 @@ void dict_put_text(struct buf *out, const char *prev, size_t prev_len, const cha
         buf_append(out, text, n);
         return;
     }
-    while (shared < prev_len && shared < n && prev[shared] == text[shared]) shared++;
+    while (shared < prev_len && shared < n && prev[shared] == text[shared])
+        shared++;
     suffix = n - shared;
     if (shared < 15 && suffix < 16) {
         buf_u8(out, (uint8_t)(shared << 4 | suffix));
@@ -49,7 +51,8 @@ static inline const uint8_t *take_text(const uint8_t *p, const uint8_t *end, boo
         shared = *p >> 4;
         suffix = *p++ & 15;
     }
-    if (shared > *len || shared + suffix > INVIDX_TERM_MAX || (size_t)(end - p) < suffix) return NULL;
+    if (shared > *len || shared + suffix > INVIDX_TERM_MAX || (size_t)(end - p) < suffix)
+        return NULL;
     memcpy(text + shared, p, suffix);
     *len = shared + suffix;
     return p + suffix;
@@ -216,14 +219,17 @@ static enum status find_block(struct termdict_iter *it, const char *text, size_t
             if (st != ST_OK) return st;
             at_or_before = compare(it->text, it->len, text, n) <= 0;
         }
-        if (at_or_before) lo = mid;
-        else hi = mid;
+        if (at_or_before)
+            lo = mid;
+        else
+            hi = mid;
     }
     *out = lo;
     return ST_OK;
 }
 
-enum status termdict_find(struct segment *s, const char *text, size_t n, struct term *out, struct fault *f)
+enum status termdict_find(struct segment *s, const char *text, size_t n, struct term *out,
+                          struct fault *f)
 {
     struct termdict_iter it;
     uint32_t b = 0, want, terms;
@@ -297,7 +303,8 @@ enum status termdict_at(struct termdict_iter *it, struct segment *s, uint32_t or
 
     it->seg = s;
     st = enter_block(it, ord / DICT_BLOCK, f);
-    for (uint32_t j = 0; st == ST_OK && j <= ord % DICT_BLOCK; j++) st = termdict_next(it, f);
+    for (uint32_t j = 0; st == ST_OK && j <= ord % DICT_BLOCK; j++)
+        st = termdict_next(it, f);
     return st;
 }
 
@@ -328,7 +335,8 @@ enum status words_next(struct words_iter *it, struct fault *f)
     }
     it->p = take_text(it->p, it->end, it->next % DICT_BLOCK == 0, it->text, &it->len);
     if (it->p != NULL) it->p = take_varint(it->p, it->end, &ord);
-    if (it->p == NULL || ord >= it->seg->terms) return segment_damaged(it->seg, it->end, "word entry", f);
+    if (it->p == NULL || ord >= it->seg->terms)
+        return segment_damaged(it->seg, it->end, "word entry", f);
     it->ord = (uint32_t)ord;
     it->next++;
     return ST_OK;
@@ -357,8 +365,10 @@ enum status words_seek(struct words_iter *it, struct segment *s, const char *tex
         it->next = mid * DICT_BLOCK;
         st = words_next(it, f);
         if (st != ST_OK) return st;
-        if (compare(it->text, it->len, text, n) <= 0) lo = mid;
-        else hi = mid;
+        if (compare(it->text, it->len, text, n) <= 0)
+            lo = mid;
+        else
+            hi = mid;
     }
     it->next = lo * DICT_BLOCK;
     for (;;) {

@@ -22,8 +22,8 @@ enum { DICT_BLOCK = 16, SKIP_ENTRY = 20 };
 
 struct term {
     uint32_t ord, df;
-    struct span postings, positions; /* df > 1 */
-    const uint8_t *skips;            /* df >= 128 */
+    struct span postings, positions;      /* df > 1 */
+    const uint8_t *skips;                 /* df >= 128 */
     const uint8_t *inlined, *inlined_end; /* df == 1: from the document on */
 };
 
@@ -38,34 +38,36 @@ struct termdict_iter {
     struct term term;
     char text[INVIDX_TERM_MAX + 1];
     size_t len;
-    uint32_t block, in_block;   /* of the next term            */
-    const uint8_t *t, *t_end;   /* next text                   */
-    const uint8_t *e, *e_end;   /* next entry                  */
-    uint64_t at[3];             /* postings, positions, skips  */
+    uint32_t block, in_block; /* of the next term            */
+    const uint8_t *t, *t_end; /* next text                   */
+    const uint8_t *e, *e_end; /* next entry                  */
+    uint64_t at[3];           /* postings, positions, skips  */
 };
 /* Positions before the first term >= text.                                                            */
-MUST_USE enum status termdict_seek(struct termdict_iter *it, struct segment *s, const char *text, size_t n,
-                                   struct fault *f);
+MUST_USE enum status termdict_seek(struct termdict_iter *it, struct segment *s, const char *text,
+                                   size_t n, struct fault *f);
 /* ST_END (no fault set) after the last.                                                               */
 MUST_USE enum status termdict_next(struct termdict_iter *it, struct fault *f);
 /* The term of an ordinal. */
-MUST_USE enum status termdict_at(struct termdict_iter *it, struct segment *s, uint32_t ord, struct fault *f);
+MUST_USE enum status termdict_at(struct termdict_iter *it, struct segment *s, uint32_t ord,
+                                 struct fault *f);
 
 /* Surface words with the terms they became, in order; none in an index that does not stem.            */
 struct words_iter {
     struct segment *seg;
     char text[INVIDX_TERM_MAX + 1];
     size_t len;
-    uint32_t ord;               /* of its term */
+    uint32_t ord; /* of its term */
     uint32_t next, count, blocks;
     const uint8_t *p, *end;
 };
-MUST_USE enum status words_seek(struct words_iter *it, struct segment *s, const char *text, size_t n,
-                                struct fault *f);
+MUST_USE enum status words_seek(struct words_iter *it, struct segment *s, const char *text,
+                                size_t n, struct fault *f);
 MUST_USE enum status words_next(struct words_iter *it, struct fault *f);
 
 /* Writing: appends one text of a block. */
-void dict_put_text(struct buf *out, const char *prev, size_t prev_len, const char *text, size_t n, bool first);
+void dict_put_text(struct buf *out, const char *prev, size_t prev_len, const char *text, size_t n,
+                   bool first);
 uint64_t dict_head(const char *text, size_t n); /* first 8 bytes, big-endian */
 
 #endif

@@ -2,8 +2,8 @@
 #include "invidx/plan.h"
 #include "invidx/query.h"
 
-enum status invidx_query_terms(struct invidx_query *q, struct invidx_query_term *out, size_t max, size_t *count,
-                               struct fault *f)
+enum status invidx_query_terms(struct invidx_query *q, struct invidx_query_term *out, size_t max,
+                               size_t *count, struct fault *f)
 {
     static const struct invidx_request plain;
     struct plan *p = NULL;
@@ -16,7 +16,11 @@ enum status invidx_query_terms(struct invidx_query *q, struct invidx_query_term 
 
         if (l->count == 0) continue;
         out[(*count)++] = (struct invidx_query_term){
-            .text = l->terms[0].text, .len = l->terms[0].len, .phrase = l->phrase, .df = l->df, .idf = l->idf,
+            .text = l->terms[0].text,
+            .len = l->terms[0].len,
+            .phrase = l->phrase,
+            .df = l->df,
+            .idf = l->idf,
         };
     }
     return ST_OK;

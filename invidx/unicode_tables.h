@@ -11,9 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct unicode_range { uint32_t from, to; };
-struct unicode_pair { uint16_t from, to; };
-struct unicode_text { uint16_t from; char to[7]; };
+struct unicode_range {
+    uint32_t from, to;
+};
+struct unicode_pair {
+    uint16_t from, to;
+};
+struct unicode_text {
+    uint16_t from;
+    char to[7];
+};
 
 extern const struct unicode_range unicode_separators[];
 extern const size_t unicode_separators_count;

@@ -35,10 +35,12 @@ static enum status check_docs(struct checker *c, struct segment *s)
             weighted += (uint64_t)segment_field_length(s, d, k) * schema_weight(&c->box.view, k);
         if (weighted > UINT16_MAX) weighted = UINT16_MAX;
         if (weighted != segment_length(s, d))
-            return segment_damaged(s, s->lengths + 2 * (size_t)d, "V6: a document's length is not its fields'", c->f);
+            return segment_damaged(s, s->lengths + 2 * (size_t)d,
+                                   "V6: a document's length is not its fields'", c->f);
         length_sum += weighted;
     }
-    if (length_sum != s->length_sum) return segment_damaged(s, s->lengths, "V6: the sum of lengths differs", c->f);
+    if (length_sum != s->length_sum)
+        return segment_damaged(s, s->lengths, "V6: the sum of lengths differs", c->f);
     return ST_OK;
 }
 
@@ -49,17 +51,19 @@ static bool covered(const struct postings *p, uint32_t b, uint32_t i)
     uint32_t length = segment_length(p->seg, p->docs[i]);
 
     for (int k = 0; k < 4; k++)
-        if ((m[2 * k] == 255 || m[2 * k] >= p->tf[i]) && length_of_code(m[2 * k + 1]) <= length) return true;
+        if ((m[2 * k] == 255 || m[2 * k] >= p->tf[i]) && length_of_code(m[2 * k + 1]) <= length)
+            return true;
     return false;
 }
 
-static enum status check_term(struct checker *c, struct segment *s, const struct term *t, struct postings *p,
-                              uint32_t *tokens)
+static enum status check_term(struct checker *c, struct segment *s, const struct term *t,
+                              struct postings *p, uint32_t *tokens)
 {
     uint32_t weights[INVIDX_FIELDS_MAX], last = 0;
     enum status st;
 
-    for (uint32_t k = 0; k < s->fields; k++) weights[k] = schema_weight(&c->box.view, k);
+    for (uint32_t k = 0; k < s->fields; k++)
+        weights[k] = schema_weight(&c->box.view, k);
     st = postings_open(p, s, t, weights, c->f);
     for (uint32_t b = 0; st == ST_OK && b < p->blocks; b++) {
         st = postings_load(p, b, c->f);
@@ -72,13 +76,16 @@ static enum status check_term(struct checker *c, struct segment *s, const struct
             if ((b > 0 || i > 0) && p->docs[i] <= last)
                 return segment_damaged(s, t->postings.p, "V4: documents do not ascend", c->f);
             last = p->docs[i];
-            if (m == 0) return segment_damaged(s, t->postings.p, "V4: a posting without positions", c->f);
+            if (m == 0)
+                return segment_damaged(s, t->postings.p, "V4: a posting without positions", c->f);
             for (uint32_t k = 1; k < m; k++)
-                if (pos[k] <= pos[k - 1]) return segment_damaged(s, t->positions.p, "V4: positions do not ascend", c->f);
+                if (pos[k] <= pos[k - 1])
+                    return segment_damaged(s, t->positions.p, "V4: positions do not ascend", c->f);
             for (uint32_t k = 0; k < m; k++)
                 tokens[(size_t)(pos[k] >> POSITION_FIELD_SHIFT) * s->docs + last]++;
             if (p->impacts != NULL && !covered(p, b, i))
-                return segment_damaged(s, p->impacts + 8 * (size_t)b, "V5: the impacts do not cover a posting", c->f);
+                return segment_damaged(s, p->impacts + 8 * (size_t)b,
+                                       "V5: the impacts do not cover a posting", c->f);
         }
     }
     return st;
@@ -94,7 +101,8 @@ static enum status check_terms(struct checker *c, struct segment *s)
     uint64_t terms = 0;
     enum status st = ST_OK;
 
-    if (p == NULL || tokens == NULL) st = fault_set(c->f, ST_NOMEM, s->path, FAULT_NO_OFFSET, "no memory to verify");
+    if (p == NULL || tokens == NULL)
+        st = fault_set(c->f, ST_NOMEM, s->path, FAULT_NO_OFFSET, "no memory to verify");
     if (st == ST_OK) st = termdict_seek(&it, s, "", 0, c->f);
     while (st == ST_OK && (st = termdict_next(&it, c->f)) == ST_OK) {
         size_t common = before_len < it.len ? before_len : it.len;
@@ -111,7 +119,8 @@ static enum status check_terms(struct checker *c, struct segment *s)
         uint32_t have = segment_field_length(s, (uint32_t)(i % s->docs), (uint32_t)(i / s->docs));
 
         if (have != (tokens[i] > UINT16_MAX ? UINT16_MAX : tokens[i]))
-            st = segment_damaged(s, s->lengths, "V6: a field's length is not the number of its postings", c->f);
+            st = segment_damaged(s, s->lengths,
+                                 "V6: a field's length is not the number of its postings", c->f);
     }
     if (p != NULL) postings_free(p);
     free(p);
@@ -157,8 +166,10 @@ static enum status check_segment(struct checker *c, const struct store_segment *
     if (st == ST_OK && !digest_equal(&got, &s->digest))
         st = segment_damaged(s, s->map, "V6: the digest of the postings differs", c->f);
     if (st == ST_OK) {
-        buf_printf(c->report, "segment %016llx: %u documents, %u terms, %llu postings, %zu bytes: ok\n",
-                   (unsigned long long)s->id, s->docs, s->terms, (unsigned long long)s->digest.count, s->size);
+        buf_printf(c->report,
+                   "segment %016llx: %u documents, %u terms, %llu postings, %zu bytes: ok\n",
+                   (unsigned long long)s->id, s->docs, s->terms,
+                   (unsigned long long)s->digest.count, s->size);
         if (c->done_count == c->done_cap) {
             size_t cap = c->done_cap == 0 ? 64 : 2 * c->done_cap;
             uint64_t *v = realloc(c->done, cap * sizeof *v);
@@ -191,17 +202,19 @@ static enum status check_live(struct checker *c)
 
     if (st != ST_OK) return st;
     keys = malloc(sizeof *keys * (r->live + 1));
-    if (keys == NULL) st = fault_set(c->f, ST_NOMEM, c->dir, FAULT_NO_OFFSET, "no memory to verify");
+    if (keys == NULL)
+        st = fault_set(c->f, ST_NOMEM, c->dir, FAULT_NO_OFFSET, "no memory to verify");
     for (size_t i = 0; st == ST_OK && i < r->seg_count; i++)
         for (uint32_t d = 0; d < r->segs[i].seg->docs; d++)
             if (!rseg_dead(&r->segs[i], d)) keys[n++] = segment_key(r->segs[i].seg, d);
     if (st == ST_OK && n > 0) qsort(keys, n, sizeof *keys, order_of_keys);
     for (size_t i = 1; st == ST_OK && i < n; i++)
         if (keys[i] == keys[i - 1])
-            st = fault_set(c->f, ST_CORRUPT, c->dir, FAULT_NO_OFFSET, "V10: key %llu has two live documents",
-                           (unsigned long long)keys[i]);
+            st = fault_set(c->f, ST_CORRUPT, c->dir, FAULT_NO_OFFSET,
+                           "V10: key %llu has two live documents", (unsigned long long)keys[i]);
     if (st == ST_OK)
-        buf_printf(c->report, "%zu live documents at LSN %llu: ok\n", n, (unsigned long long)r->applied);
+        buf_printf(c->report, "%zu live documents at LSN %llu: ok\n", n,
+                   (unsigned long long)r->applied);
     free(keys);
     invidx_reader_close(r);
     return st;
@@ -224,12 +237,14 @@ static enum status check_state(struct checker *c, uint64_t seq)
     enum status st = manifest_load(c->io, c->dir, STORE_KIND, seq, &m, c->f);
 
     if (st == ST_OK) st = store_decode(&m, c->dir, &state, c->f);
-    for (uint32_t i = 0; st == ST_OK && i < state.segment_count; i++) st = check_segment(c, &state.segments[i]);
+    for (uint32_t i = 0; st == ST_OK && i < state.segment_count; i++)
+        st = check_segment(c, &state.segments[i]);
     for (uint32_t i = 0; st == ST_OK && i < state.del_count; i++)
         st = dels_read(c->io, c->dir, &state.dels[i], accept, &state, c->f);
     if (st == ST_OK)
         buf_printf(c->report, "state %llu at LSN %llu: %u segments, %u tombstone files: ok\n",
-                   (unsigned long long)seq, (unsigned long long)m.applied_lsn, state.segment_count, state.del_count);
+                   (unsigned long long)seq, (unsigned long long)m.applied_lsn, state.segment_count,
+                   state.del_count);
     store_free(&state);
     buf_free(&m.payload);
     return st;
@@ -243,11 +258,13 @@ enum status invidx_verify(struct io *io, const char *dir, struct buf *report, st
     enum status st = schema_load(io, dir, &c.box, f);
 
     if (st == ST_OK) st = manifest_list(io, dir, STORE_KIND, &all, &n, f);
-    for (size_t i = n; st == ST_OK && i-- > 0;) st = check_state(&c, all[i].seq);
+    for (size_t i = n; st == ST_OK && i-- > 0;)
+        st = check_state(&c, all[i].seq);
     if (st == ST_OK && n > 0) st = check_live(&c);
     free(all);
     free(c.done);
     schema_box_free(&c.box);
-    if (st == ST_OK && !buf_ok(report)) st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the report");
+    if (st == ST_OK && !buf_ok(report))
+        st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the report");
     return st;
 }

@@ -11,18 +11,25 @@ struct window {
     int depth;
 };
 
-static inline void set_bit(uint64_t *bits, uint32_t i) { bits[i >> 6] |= 1ull << (i & 63); }
+static inline void set_bit(uint64_t *bits, uint32_t i)
+{
+    bits[i >> 6] |= 1ull << (i & 63);
+}
 
 static bool any_bit(const uint64_t *bits)
 {
     uint64_t any = 0;
 
-    for (size_t i = 0; i < WINDOW_WORDS; i++) any |= bits[i];
+    for (size_t i = 0; i < WINDOW_WORDS; i++)
+        any |= bits[i];
     return any != 0;
 }
 
 /* Calls for each run of a term's postings inside the window: documents i0..i1 of the loaded block.       */
-struct run { struct cursor *c; uint32_t i0, i1; };
+struct run {
+    struct cursor *c;
+    uint32_t i0, i1;
+};
 
 static bool next_run(struct window *w, struct run *r, bool first)
 {
@@ -44,7 +51,8 @@ static bool next_run(struct window *w, struct run *r, bool first)
     return r->i0 < r->i1;
 }
 
-static void eval_term(struct window *w, const struct leaf *l, struct cursor *c, uint64_t *bits, int32_t *acc)
+static void eval_term(struct window *w, const struct leaf *l, struct cursor *c, uint64_t *bits,
+                      int32_t *acc)
 {
     struct run r = {.c = c};
     int32_t score[PFOR_BLOCK + 16];
@@ -53,9 +61,12 @@ static void eval_term(struct window *w, const struct leaf *l, struct cursor *c, 
         struct postings *p = c->p;
 
         if ((acc != NULL || l->scoped) && !exec_tf(w->x, p)) return;
-        if (acc != NULL) bm25_block(&l->model, p->docs + r.i0, p->tf + r.i0, w->x->seg->lengths, r.i1 - r.i0, score);
+        if (acc != NULL)
+            bm25_block(&l->model, p->docs + r.i0, p->tf + r.i0, w->x->seg->lengths, r.i1 - r.i0,
+                       score);
         if (acc == NULL && !l->scoped) {
-            for (uint32_t i = r.i0; i < r.i1; i++) set_bit(bits, p->docs[i] - w->base);
+            for (uint32_t i = r.i0; i < r.i1; i++)
+                set_bit(bits, p->docs[i] - w->base);
             continue;
         }
         for (uint32_t i = r.i0; i < r.i1; i++) {
@@ -78,13 +89,15 @@ static void eval_group(struct window *w, const struct leaf *l, uint64_t *bits, i
 
         for (bool first = true; next_run(w, &r, first); first = false) {
             if (!exec_tf(w->x, r.c->p)) return;
-            for (uint32_t i = r.i0; i < r.i1; i++) tf[r.c->p->docs[i] - w->base] += r.c->p->tf[i];
+            for (uint32_t i = r.i0; i < r.i1; i++)
+                tf[r.c->p->docs[i] - w->base] += r.c->p->tf[i];
         }
     }
     for (uint32_t d = 0; d < w->n; d++) {
         if (tf[d] == 0) continue;
         set_bit(bits, d);
-        if (acc != NULL) acc[d] += bm25_one(&l->model, tf[d], segment_length(w->x->seg, w->base + d));
+        if (acc != NULL)
+            acc[d] += bm25_one(&l->model, tf[d], segment_length(w->x->seg, w->base + d));
     }
 }
 
@@ -97,8 +110,10 @@ static bool in_range(const uint32_t *v, uint32_t n, int64_t lo, int64_t hi)
     while (a < b) {
         uint32_t mid = a + (b - a) / 2;
 
-        if (v[mid] < lo) a = mid + 1;
-        else b = mid;
+        if (v[mid] < lo)
+            a = mid + 1;
+        else
+            b = mid;
     }
     return a < n && v[a] <= hi;
 }
@@ -121,7 +136,8 @@ static uint32_t sloppy(const struct leaf *l, struct cursor *c, const uint32_t *i
                 uint32_t n;
                 const uint32_t *v = postings_positions(c[t].p, i[t], &n);
                 int64_t lo = from + l->terms[t].pos, hi = lo + l->slop;
-                int64_t low_end = field << POSITION_FIELD_SHIFT, high_end = low_end + INVIDX_FIELD_TOKENS_MAX - 1;
+                int64_t low_end = field << POSITION_FIELD_SHIFT,
+                        high_end = low_end + INVIDX_FIELD_TOKENS_MAX - 1;
 
                 found = in_range(v, n, lo < low_end ? low_end : lo, hi > high_end ? high_end : hi);
             }
@@ -135,12 +151,14 @@ static uint32_t sloppy(const struct leaf *l, struct cursor *c, const uint32_t *i
 static uint32_t pair_frequency(const struct leaf *l, struct cursor *c, const uint32_t *i)
 {
     uint32_t na, nb, total = 0, apart = l->terms[1].pos;
-    const uint32_t *a = postings_positions(c[0].p, i[0], &na), *b = postings_positions(c[1].p, i[1], &nb);
+    const uint32_t *a = postings_positions(c[0].p, i[0], &na),
+                   *b = postings_positions(c[1].p, i[1], &nb);
 
     for (uint32_t k = 0, j = 0; k < na; k++) {
         uint32_t want = a[k] + apart;
 
-        while (j < nb && b[j] < want) j++;
+        while (j < nb && b[j] < want)
+            j++;
         if (j == nb) break;
         if (b[j] == want) total += l->weights[a[k] >> POSITION_FIELD_SHIFT];
     }
@@ -155,14 +173,16 @@ uint32_t phrase_frequency(const struct leaf *l, struct cursor *c, const uint32_t
     if (l->slop > 0 || l->count > 256) return sloppy(l, c, i);
     if (l->count == 2) return pair_frequency(l, c, i);
     memset(at, 0, l->count * sizeof *at);
-    for (uint32_t t = 0; t < l->count; t++) v[t] = postings_positions(c[t].p, i[t], &n[t]);
+    for (uint32_t t = 0; t < l->count; t++)
+        v[t] = postings_positions(c[t].p, i[t], &n[t]);
     for (uint32_t k = 0; k < n[0]; k++) {
         uint32_t t = 1;
 
         for (; t < l->count; t++) {
             uint32_t want = v[0][k] + l->terms[t].pos;
 
-            while (at[t] < n[t] && v[t][at[t]] < want) at[t]++;
+            while (at[t] < n[t] && v[t][at[t]] < want)
+                at[t]++;
             if (at[t] == n[t]) return total;
             if (v[t][at[t]] != want) break;
         }
@@ -178,8 +198,10 @@ static uint32_t index_of(const struct postings *p, uint32_t doc)
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
 
-        if (p->docs[mid] < doc) lo = mid + 1;
-        else hi = mid;
+        if (p->docs[mid] < doc)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -199,10 +221,12 @@ static void eval_phrase(struct window *w, const struct leaf *l, uint64_t *bits, 
         if (c[t].p != NULL) c[t].block = postings_seek_block(c[t].p, c[t].block, w->base);
         first[t] = c[t].block;
         eval_term(w, &plain, &c[t], one, NULL);
-        for (size_t k = 0; k < WINDOW_WORDS; k++) both[k] = t == 0 ? one[k] : both[k] & one[k];
+        for (size_t k = 0; k < WINDOW_WORDS; k++)
+            both[k] = t == 0 ? one[k] : both[k] & one[k];
         if (!any_bit(both)) return;
     }
-    for (size_t d = bitset_next(both, WINDOW, 0); d < WINDOW; d = bitset_next(both, WINDOW, d + 1)) {
+    for (size_t d = bitset_next(both, WINDOW, 0); d < WINDOW;
+         d = bitset_next(both, WINDOW, d + 1)) {
         uint32_t doc = w->base + (uint32_t)d, tf;
 
         for (uint32_t t = 0; t < l->count; t++) {
@@ -258,11 +282,13 @@ struct level {
 static void full(struct window *w, uint64_t *bits)
 {
     memset(bits, 0, sizeof(uint64_t) * WINDOW_WORDS);
-    for (uint32_t i = 0; i < w->n; i++) set_bit(bits, i);
+    for (uint32_t i = 0; i < w->n; i++)
+        set_bit(bits, i);
 }
 
 /* Must and filter clauses narrow; false when nothing is left.                                            */
-static bool eval_musts(struct window *w, const struct plan_node *n, struct level *v, int32_t *acc, bool *some)
+static bool eval_musts(struct window *w, const struct plan_node *n, struct level *v, int32_t *acc,
+                       bool *some)
 {
     for (int pass = 0; pass < 2; pass++) { /* filters first: they are cheap, and may end it */
         for (uint32_t i = 0; i < n->child_count; i++) {
@@ -271,7 +297,8 @@ static bool eval_musts(struct window *w, const struct plan_node *n, struct level
             if (c->occur != (pass == 0 ? INVIDX_FILTER : INVIDX_MUST)) continue;
             memset(v->child, 0, sizeof v->child);
             eval(w, c, v->child, pass == 0 ? NULL : acc);
-            for (size_t k = 0; k < WINDOW_WORDS; k++) v->bits[k] = *some ? v->bits[k] & v->child[k] : v->child[k];
+            for (size_t k = 0; k < WINDOW_WORDS; k++)
+                v->bits[k] = *some ? v->bits[k] & v->child[k] : v->child[k];
             *some = true;
             if (!any_bit(v->bits)) return false;
         }
@@ -279,7 +306,8 @@ static bool eval_musts(struct window *w, const struct plan_node *n, struct level
     return true;
 }
 
-static void eval_shoulds(struct window *w, const struct plan_node *n, struct level *v, int32_t *acc, bool narrowed)
+static void eval_shoulds(struct window *w, const struct plan_node *n, struct level *v, int32_t *acc,
+                         bool narrowed)
 {
     uint32_t least = n->min_should > 0 ? n->min_should : narrowed ? 0 : 1, shoulds = 0;
     uint64_t any[WINDOW_WORDS] = {0};
@@ -293,9 +321,11 @@ static void eval_shoulds(struct window *w, const struct plan_node *n, struct lev
         if (acc == NULL && least == 0) continue;
         memset(v->child, 0, sizeof v->child);
         eval(w, c, v->child, acc);
-        for (size_t k = 0; k < WINDOW_WORDS; k++) any[k] |= v->child[k];
+        for (size_t k = 0; k < WINDOW_WORDS; k++)
+            any[k] |= v->child[k];
         if (least > 1)
-            for (size_t d = bitset_next(v->child, WINDOW, 0); d < WINDOW; d = bitset_next(v->child, WINDOW, d + 1))
+            for (size_t d = bitset_next(v->child, WINDOW, 0); d < WINDOW;
+                 d = bitset_next(v->child, WINDOW, d + 1))
                 v->count[d]++;
     }
     if (shoulds == 0 && !narrowed && n->min_should == 0) { /* only must-nots: all but those */
@@ -306,7 +336,8 @@ static void eval_shoulds(struct window *w, const struct plan_node *n, struct lev
     if (least > 1)
         for (uint32_t d = 0; d < WINDOW; d++)
             if (v->count[d] < least) any[d >> 6] &= ~(1ull << (d & 63));
-    for (size_t k = 0; k < WINDOW_WORDS; k++) v->bits[k] = narrowed ? v->bits[k] & any[k] : any[k];
+    for (size_t k = 0; k < WINDOW_WORDS; k++)
+        v->bits[k] = narrowed ? v->bits[k] & any[k] : any[k];
 }
 
 /* One level's memory, made at its first use in a search.                                                */
@@ -317,11 +348,13 @@ static struct level *level_at(struct window *w)
     assert(w->depth < (int)ARRAY_LEN(w->x->levels));
     if (*slot == NULL) *slot = arena_alloc(&w->x->plan->q->run, sizeof(struct level));
     if (*slot == NULL)
-        w->x->st = fault_set(w->x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
+        w->x->st =
+            fault_set(w->x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
     return *slot;
 }
 
-static void eval_children(struct window *w, const struct plan_node *n, struct level *v, uint64_t *bits, int32_t *acc);
+static void eval_children(struct window *w, const struct plan_node *n, struct level *v,
+                          uint64_t *bits, int32_t *acc);
 
 static void eval_bool(struct window *w, const struct plan_node *n, uint64_t *bits, int32_t *acc)
 {
@@ -333,7 +366,8 @@ static void eval_bool(struct window *w, const struct plan_node *n, uint64_t *bit
     w->depth--;
 }
 
-static void eval_children(struct window *w, const struct plan_node *n, struct level *v, uint64_t *bits, int32_t *acc)
+static void eval_children(struct window *w, const struct plan_node *n, struct level *v,
+                          uint64_t *bits, int32_t *acc)
 {
     int32_t *inner = acc == NULL ? NULL : v->acc;
     bool narrowed = false;
@@ -346,11 +380,14 @@ static void eval_children(struct window *w, const struct plan_node *n, struct le
         if (n->children[i]->occur != INVIDX_MUST_NOT) continue;
         memset(v->child, 0, sizeof v->child);
         eval(w, n->children[i], v->child, NULL);
-        for (size_t k = 0; k < WINDOW_WORDS; k++) v->bits[k] &= ~v->child[k];
+        for (size_t k = 0; k < WINDOW_WORDS; k++)
+            v->bits[k] &= ~v->child[k];
     }
-    for (size_t k = 0; k < WINDOW_WORDS; k++) bits[k] |= v->bits[k];
+    for (size_t k = 0; k < WINDOW_WORDS; k++)
+        bits[k] |= v->bits[k];
     if (acc == NULL) return;
-    for (size_t d = bitset_next(v->bits, WINDOW, 0); d < WINDOW; d = bitset_next(v->bits, WINDOW, d + 1))
+    for (size_t d = bitset_next(v->bits, WINDOW, 0); d < WINDOW;
+         d = bitset_next(v->bits, WINDOW, d + 1))
         acc[d] += inner[d];
 }
 
@@ -367,9 +404,12 @@ static void eval(struct window *w, const struct plan_node *n, uint64_t *bits, in
     case PLAN_KEYWORD: eval_filter(w, n, bits); return;
     case PLAN_LEAF: break;
     }
-    if (l->phrase) eval_phrase(w, l, bits, acc);
-    else if (l->count == 1) eval_term(w, l, w->x->cursors[l->number], bits, acc);
-    else eval_group(w, l, bits, acc);
+    if (l->phrase)
+        eval_phrase(w, l, bits, acc);
+    else if (l->count == 1)
+        eval_term(w, l, w->x->cursors[l->number], bits, acc);
+    else
+        eval_group(w, l, bits, acc);
 }
 
 void windows_run(struct exec *x)
@@ -391,7 +431,8 @@ void windows_run(struct exec *x)
             x->total += bitset_count(bits, WINDOW);
             continue;
         }
-        for (size_t d = bitset_next(bits, WINDOW, 0); d < WINDOW; d = bitset_next(bits, WINDOW, d + 1))
+        for (size_t d = bitset_next(bits, WINDOW, 0); d < WINDOW;
+             d = bitset_next(bits, WINDOW, d + 1))
             exec_offer(x, base + (uint32_t)d, x->scoring ? acc[d] : 0);
     }
 }

@@ -31,7 +31,10 @@ void wseg_free(struct wseg *s)
     memset(s, 0, sizeof *s);
 }
 
-uint32_t wseg_live(const struct wseg *s) { return s->seg->docs - (uint32_t)s->tomb_count; }
+uint32_t wseg_live(const struct wseg *s)
+{
+    return s->seg->docs - (uint32_t)s->tomb_count;
+}
 
 enum status writer_add_segment(struct invidx_writer *w, struct segment *seg, struct wseg **out,
                                struct fault *f)
@@ -39,8 +42,8 @@ enum status writer_add_segment(struct invidx_writer *w, struct segment *seg, str
     struct wseg *s;
 
     if (w->seg_count >= INVIDX_SEGMENTS_MAX)
-        return fault_set(f, ST_LIMIT, w->dir, FAULT_NO_OFFSET, "more than %d segments: run maintain",
-                         INVIDX_SEGMENTS_MAX);
+        return fault_set(f, ST_LIMIT, w->dir, FAULT_NO_OFFSET,
+                         "more than %d segments: run maintain", INVIDX_SEGMENTS_MAX);
     if (w->seg_count == w->seg_cap) {
         size_t cap = w->seg_cap == 0 ? 16 : 2 * w->seg_cap;
 
@@ -61,13 +64,15 @@ no_memory:
     return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for a segment");
 }
 
-enum status writer_tomb(struct invidx_writer *w, struct wseg *s, uint32_t doc, lsn_t lsn, struct fault *f)
+enum status writer_tomb(struct invidx_writer *w, struct wseg *s, uint32_t doc, lsn_t lsn,
+                        struct fault *f)
 {
     if (s->tomb_count == s->tomb_cap) {
         size_t cap = s->tomb_cap == 0 ? 16 : 2 * s->tomb_cap;
         struct tomb *t = realloc(s->tombs, cap * sizeof *t);
 
-        if (t == NULL) return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for a tombstone");
+        if (t == NULL)
+            return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for a tombstone");
         s->tombs = t;
         s->tomb_cap = cap;
     }
@@ -77,7 +82,11 @@ enum status writer_tomb(struct invidx_writer *w, struct wseg *s, uint32_t doc, l
 }
 
 /* ---- opening ---- */
-struct load_tombs { struct invidx_writer *w; enum status st; struct fault *f; };
+struct load_tombs {
+    struct invidx_writer *w;
+    enum status st;
+    struct fault *f;
+};
 
 static bool load_tomb(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn)
 {
@@ -117,8 +126,10 @@ static enum status load_state(struct invidx_writer *w, struct fault *f)
         if (st == ST_OK && seg->size != state.segments[i].size)
             st = segment_damaged(seg, NULL, "another size than the manifest gives", f);
         if (st == ST_OK) st = writer_add_segment(w, seg, &s, f);
-        if (st != ST_OK) segment_release(seg);
-        else s->published = true;
+        if (st != ST_OK)
+            segment_release(seg);
+        else
+            s->published = true;
     }
     for (uint32_t i = 0; st == ST_OK && i < state.del_count; i++) {
         st = dels_read(w->io, w->dir, &state.dels[i], load_tomb, &load, f);
@@ -141,7 +152,8 @@ static enum status load_state(struct invidx_writer *w, struct fault *f)
     return st;
 }
 
-static enum status take_schema(struct invidx_writer *w, const struct invidx_schema *schema, struct fault *f)
+static enum status take_schema(struct invidx_writer *w, const struct invidx_schema *schema,
+                               struct fault *f)
 {
     struct fault missing = {0};
     struct invidx_schema full;
@@ -156,7 +168,8 @@ static enum status take_schema(struct invidx_writer *w, const struct invidx_sche
     }
     if (st == ST_NOT_FOUND) {
         if (schema == NULL)
-            return fault_set(f, ST_NOT_FOUND, w->dir, FAULT_NO_OFFSET, "there is no index here: give a schema to make one");
+            return fault_set(f, ST_NOT_FOUND, w->dir, FAULT_NO_OFFSET,
+                             "there is no index here: give a schema to make one");
         st = schema_check(&full, f);
         if (st == ST_OK) st = schema_save(w->io, w->dir, &full, f);
         return st != ST_OK ? st : schema_load(w->io, w->dir, &w->box, f);
@@ -166,20 +179,22 @@ static enum status take_schema(struct invidx_writer *w, const struct invidx_sche
         return st;
     }
     if (schema != NULL && !schema_same(&full, &w->box.view))
-        return fault_set(f, ST_CONFLICT, w->dir, FAULT_NO_OFFSET,
-                         "the index was made with another schema or analysis: build a new one beside it");
+        return fault_set(
+            f, ST_CONFLICT, w->dir, FAULT_NO_OFFSET,
+            "the index was made with another schema or analysis: build a new one beside it");
     return ST_OK;
 }
 
 enum status invidx_writer_open(struct io *io, const char *dir, const struct invidx_schema *schema,
-                               const struct invidx_writer_options *options, struct invidx_writer **out,
-                               struct fault *f)
+                               const struct invidx_writer_options *options,
+                               struct invidx_writer **out, struct fault *f)
 {
     struct invidx_writer *w = calloc(1, sizeof *w);
     char path[PATH_MAX_BYTES];
     enum status st;
 
-    if (w == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory to open the index");
+    if (w == NULL)
+        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory to open the index");
     w->io = io;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
@@ -215,7 +230,8 @@ void invidx_writer_close(struct invidx_writer *w)
     if (w == NULL) return;
     if (w->merger_runs && invidx_merger_stop(w, NULL) != ST_OK) w->merger_runs = false;
     buffer_free(&w->buffer);
-    for (size_t i = 0; i < w->seg_count; i++) wseg_free(&w->segs[i]);
+    for (size_t i = 0; i < w->seg_count; i++)
+        wseg_free(&w->segs[i]);
     free(w->segs);
     analyzer_free(&w->analyzer);
     schema_box_free(&w->box);
@@ -237,7 +253,8 @@ static enum status flush(struct invidx_writer *w, struct fault *f)
 
     if (b->doc_count == 0) return ST_OK;
     order = malloc(sizeof *order * b->doc_count);
-    if (order == NULL) return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to write a segment");
+    if (order == NULL)
+        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to write a segment");
     st = buffer_flush(b, w->io, w->dir, w->next_id, order, f);
     if (st == ST_OK) st = segment_open(w->io, w->dir, w->next_id, &w->box.view, &seg, f);
     if (st == ST_OK) st = writer_add_segment(w, seg, &s, f);
@@ -246,9 +263,10 @@ static enum status flush(struct invidx_writer *w, struct fault *f)
         w->next_id++;
         w->new_names = true;
         for (uint32_t i = 0; st == ST_OK && i < b->doc_count; i++)
-            if (b->docs[order[i]].death != LSN_MAX) st = writer_tomb(w, s, i, b->docs[order[i]].death, f);
-        TRACE(w->options.trace, "invidx", "segment_written", TI("segment", s->seg->id), TI("docs", s->seg->docs),
-              TI("terms", s->seg->terms), TI("bytes", s->seg->size));
+            if (b->docs[order[i]].death != LSN_MAX)
+                st = writer_tomb(w, s, i, b->docs[order[i]].death, f);
+        TRACE(w->options.trace, "invidx", "segment_written", TI("segment", s->seg->id),
+              TI("docs", s->seg->docs), TI("terms", s->seg->terms), TI("bytes", s->seg->size));
         buffer_clear(b);
     }
     segment_release(seg);
@@ -264,7 +282,8 @@ static enum status kill_in_segments(struct invidx_writer *w, uint64_t key, lsn_t
         uint32_t d;
 
         if (key < segment_key(s->seg, 0) || key > segment_key(s->seg, s->seg->docs - 1)) continue;
-        for (d = segment_seek_key(s->seg, key); d < s->seg->docs && segment_key(s->seg, d) == key; d++) {
+        for (d = segment_seek_key(s->seg, key); d < s->seg->docs && segment_key(s->seg, d) == key;
+             d++) {
             if (bitset_get(s->dead, d)) continue;
             *killed = true;
             return writer_tomb(w, s, d, lsn, f);
@@ -279,8 +298,10 @@ static enum status kill_key(struct invidx_writer *w, uint64_t key, lsn_t lsn, st
     bool killed = at >= 0;
     enum status st = ST_OK;
 
-    if (killed) w->buffer.docs[at].death = lsn;
-    else st = kill_in_segments(w, key, lsn, &killed, f);
+    if (killed)
+        w->buffer.docs[at].death = lsn;
+    else
+        st = kill_in_segments(w, key, lsn, &killed, f);
     if (killed && st == ST_OK) w->live--;
     return st;
 }
@@ -293,14 +314,16 @@ static bool is_new(struct invidx_writer *w, lsn_t lsn)
     return true;
 }
 
-enum status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc, lsn_t lsn, struct fault *f)
+enum status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc, lsn_t lsn,
+                          struct fault *f)
 {
     enum status st;
 
     pthread_mutex_lock(&w->lock);
     st = writer_check(w, f);
     if (st == ST_OK && is_new(w, lsn)) {
-        if (buffer_bytes(&w->buffer) >= w->options.buffer_bytes || w->buffer.doc_count >= SEG_DOCS_MAX / 2 || w->buffer.token_count > UINT32_MAX / 2) {
+        if (buffer_bytes(&w->buffer) >= w->options.buffer_bytes ||
+            w->buffer.doc_count >= SEG_DOCS_MAX / 2 || w->buffer.token_count > UINT32_MAX / 2) {
             st = flush(w, f);
             if (st != ST_OK) writer_fail(w, st, f);
         }
@@ -313,8 +336,10 @@ enum status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc,
                 bool killed = old >= 0;
 
                 w->live++;
-                if (killed) w->buffer.docs[old].death = lsn;
-                else st = kill_in_segments(w, doc->key, lsn, &killed, f);
+                if (killed)
+                    w->buffer.docs[old].death = lsn;
+                else
+                    st = kill_in_segments(w, doc->key, lsn, &killed, f);
                 if (killed) w->live--;
             }
         }
@@ -344,7 +369,8 @@ static enum status write_tombs(struct invidx_writer *w, struct fault *f)
     enum status st = ST_OK;
     struct store_dels file;
 
-    if (groups == NULL) return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for tombstones");
+    if (groups == NULL)
+        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for tombstones");
     for (size_t i = 0; i < w->seg_count; i++) {
         struct wseg *s = &w->segs[i];
         size_t from = all ? 0 : s->tombs_published;
@@ -366,23 +392,31 @@ static enum status write_tombs(struct invidx_writer *w, struct fault *f)
     return st;
 }
 
-enum status invidx_publish_manifest(struct invidx_writer *w, lsn_t applied, int64_t wall_us, struct fault *f)
+enum status invidx_publish_manifest(struct invidx_writer *w, lsn_t applied, int64_t wall_us,
+                                    struct fault *f)
 {
-    struct manifest m = {.kind = STORE_KIND, .seq = w->seq + 1, .parent = w->seq, .applied_lsn = applied,
+    struct manifest m = {.kind = STORE_KIND,
+                         .seq = w->seq + 1,
+                         .parent = w->seq,
+                         .applied_lsn = applied,
                          .wall_us = wall_us};
-    struct store_state state = {.next_id = w->next_id, .purged = w->purged, .dels = w->dels,
-                                .del_count = w->del_count};
+    struct store_state state = {
+        .next_id = w->next_id, .purged = w->purged, .dels = w->dels, .del_count = w->del_count};
     enum status st;
 
     state.segments = calloc(w->seg_count + 1, sizeof *state.segments);
-    if (state.segments == NULL) return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to publish");
+    if (state.segments == NULL)
+        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to publish");
     for (size_t i = 0; i < w->seg_count; i++)
         if (w->segs[i].published)
             state.segments[state.segment_count++] = (struct store_segment){
                 w->segs[i].seg->id, w->segs[i].seg->size, w->segs[i].seg->docs};
     store_encode(&state, &m.payload);
-    st = buf_ok(&m.payload) ? ST_OK : fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to publish");
-    if (st == ST_OK && w->new_names) st = io_sync_dir(w->io, w->dir, f); /* before a manifest names them */
+    st = buf_ok(&m.payload)
+             ? ST_OK
+             : fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to publish");
+    if (st == ST_OK && w->new_names)
+        st = io_sync_dir(w->io, w->dir, f); /* before a manifest names them */
     if (st == ST_OK) st = manifest_publish(w->io, w->dir, &m, f);
     if (st == ST_OK) {
         w->seq = m.seq;
@@ -413,12 +447,14 @@ static enum status publish(struct invidx_writer *w, lsn_t applied, int64_t wall_
     st = flush(w, f);
     if (st == ST_OK) st = write_tombs(w, f);
     if (st == ST_OK) {
-        for (size_t i = 0; i < w->seg_count; i++) w->segs[i].published = true;
+        for (size_t i = 0; i < w->seg_count; i++)
+            w->segs[i].published = true;
         st = invidx_publish_manifest(w, applied, wall_us, f);
     }
     if (st != ST_OK) return writer_fail(w, st, f);
     w->last_lsn = applied;
-    for (size_t i = 0; i < w->seg_count; i++) w->segs[i].tombs_published = w->segs[i].tomb_count;
+    for (size_t i = 0; i < w->seg_count; i++)
+        w->segs[i].tombs_published = w->segs[i].tomb_count;
     TRACE(w->options.trace, "invidx", "publish", TI("manifest", w->seq), TI("lsn", applied),
           TI("segments", w->seg_count), TI("live", w->live));
     w->work_waiting = true;
@@ -426,7 +462,8 @@ static enum status publish(struct invidx_writer *w, lsn_t applied, int64_t wall_
     return ST_OK;
 }
 
-enum status invidx_publish(struct invidx_writer *w, lsn_t applied_lsn, int64_t wall_us, struct fault *f)
+enum status invidx_publish(struct invidx_writer *w, lsn_t applied_lsn, int64_t wall_us,
+                           struct fault *f)
 {
     enum status st;
 

@@ -13,10 +13,10 @@
 struct wseg {
     struct segment *seg;
     bool published;
-    uint64_t *dead;            /* bit a document                              */
-    struct tomb *tombs;        /* in the order they came                      */
+    uint64_t *dead;     /* bit a document                              */
+    struct tomb *tombs; /* in the order they came                      */
     size_t tomb_count, tomb_cap;
-    size_t tombs_published;    /* the first of them that a manifest has       */
+    size_t tombs_published; /* the first of them that a manifest has       */
 };
 
 struct invidx_writer {
@@ -36,15 +36,15 @@ struct invidx_writer {
     lsn_t applied, last_lsn, purged;
     int64_t wall_us;
     uint64_t live;
-    enum status failed;        /* after a failed write: everything answers this */
+    enum status failed; /* after a failed write: everything answers this */
     struct fault failure;
-    bool new_names;            /* files were made since the folder was last synced */
-    uint32_t publishes;        /* since the last vacuum */
+    bool new_names;     /* files were made since the folder was last synced */
+    uint32_t publishes; /* since the last vacuum */
     /* the merger thread */
     pthread_t merger;
     pthread_cond_t wake;
     bool merger_runs, merger_stop, work_waiting;
-    bool merging;              /* somebody is between the start and the commit of a merge */
+    bool merging; /* somebody is between the start and the commit of a merge */
     enum status merger_status;
     struct fault merger_fault;
 };
@@ -52,14 +52,13 @@ struct invidx_writer {
 /* With the lock held. */
 MUST_USE enum status writer_check(struct invidx_writer *w, struct fault *f);
 enum status writer_fail(struct invidx_writer *w, enum status st, struct fault *f);
-MUST_USE enum status writer_add_segment(struct invidx_writer *w, struct segment *seg, struct wseg **out,
-                                        struct fault *f);
+MUST_USE enum status writer_add_segment(struct invidx_writer *w, struct segment *seg,
+                                        struct wseg **out, struct fault *f);
 MUST_USE enum status writer_tomb(struct invidx_writer *w, struct wseg *s, uint32_t doc, lsn_t lsn,
                                  struct fault *f);
 void wseg_free(struct wseg *s);
-MUST_USE enum status invidx_publish_manifest(struct invidx_writer *w, lsn_t applied, int64_t wall_us,
-                                             struct fault *f);
+MUST_USE enum status invidx_publish_manifest(struct invidx_writer *w, lsn_t applied,
+                                             int64_t wall_us, struct fault *f);
 uint32_t wseg_live(const struct wseg *s);
-
 
 #endif

@@ -62,7 +62,8 @@ enum status texts_corpus(const char *dir, size_t max, struct texts *out, struct 
     memset(out, 0, sizeof *out);
     snprintf(path, sizeof path, "%s/docs.jsonl.gz", dir);
     st = source_open(io_posix(), path, &src, f);
-    while (st == ST_OK && out->count < max && (st = source_line(src, 4 << 20, &line, &n, f)) == ST_OK) {
+    while (st == ST_OK && out->count < max &&
+           (st = source_line(src, 4 << 20, &line, &n, f)) == ST_OK) {
         struct json *doc = NULL;
 
         st = json_parse(line, n, &a, path, &doc, f);
@@ -76,7 +77,8 @@ enum status texts_corpus(const char *dir, size_t max, struct texts *out, struct 
         buf_reserve(&out->bytes, 1);
         if (out->bytes.size > out->lines[out->count - 1].at) buf_u8(&out->bytes, ' ');
         add_tokens(out, json_string(doc, "text", ""));
-        if (out->bytes.size > out->lines[out->count - 1].at && out->bytes.data[out->bytes.size - 1] == ' ')
+        if (out->bytes.size > out->lines[out->count - 1].at &&
+            out->bytes.data[out->bytes.size - 1] == ' ')
             out->bytes.size--;
         end_line(out);
         arena_reset(&a);
@@ -92,15 +94,17 @@ static void make_word(struct rng *r, uint32_t i, char out[24])
     size_t n = 3 + rng_below(r, 6) + (i > 1000 ? 2 : 0), k = 0;
     uint32_t id = i;
 
-    for (; k < n; k++) out[k] = k & 1 ? vowels[rng_below(r, 5)] : consonants[rng_below(r, 18)];
-    for (; id > 0; id /= 18) out[k++] = consonants[id % 18]; /* makes it the only one of its kind */
+    for (; k < n; k++)
+        out[k] = k & 1 ? vowels[rng_below(r, 5)] : consonants[rng_below(r, 18)];
+    for (; id > 0; id /= 18)
+        out[k++] = consonants[id % 18]; /* makes it the only one of its kind */
     out[k] = '\0';
 }
 
 enum status texts_zipf(size_t docs, uint64_t seed, struct texts *out, struct fault *f)
 {
     enum { VOCABULARY = 200000 };
-    char (*words)[24] = malloc(sizeof *words * VOCABULARY);
+    char(*words)[24] = malloc(sizeof *words * VOCABULARY);
     double *cdf = malloc(sizeof *cdf * VOCABULARY), total = 0;
     struct rng r;
     enum status st = ST_OK;
@@ -123,8 +127,10 @@ enum status texts_zipf(size_t docs, uint64_t seed, struct texts *out, struct fau
             while (lo < hi) {
                 size_t mid = lo + (hi - lo) / 2;
 
-                if (cdf[mid] < u) lo = mid + 1;
-                else hi = mid;
+                if (cdf[mid] < u)
+                    lo = mid + 1;
+                else
+                    hi = mid;
             }
             if (k > 0) buf_u8(&out->bytes, ' ');
             buf_append(&out->bytes, words[lo], strlen(words[lo]));
@@ -154,8 +160,15 @@ enum status texts_write(const struct texts *t, const char *path, struct fault *f
 }
 
 /* ---- document frequencies ---- */
-struct word { const char *s; uint32_t len, df, last; };
-struct words { struct word *slots; size_t size, used; struct word *sorted; };
+struct word {
+    const char *s;
+    uint32_t len, df, last;
+};
+struct words {
+    struct word *slots;
+    size_t size, used;
+    struct word *sorted;
+};
 
 static struct word *find(struct words *w, const char *s, size_t n)
 {
@@ -217,7 +230,8 @@ static size_t rank_below(const struct words *w, double df)
 {
     size_t i = 0;
 
-    while (i < w->used && w->sorted[i].df > df) i++;
+    while (i < w->used && w->sorted[i].df > df)
+        i++;
     return i;
 }
 
@@ -241,26 +255,31 @@ static void put_phrase(const struct texts *t, struct text_query *q, struct rng *
 {
     for (;;) {
         size_t d = rng_below(r, t->count), words = 1, want;
-        const char *s = (const char *)t->bytes.data + t->lines[d].at, *end = s + t->lines[d].len, *a, *b;
+        const char *s = (const char *)t->bytes.data + t->lines[d].at, *end = s + t->lines[d].len,
+                   *a, *b;
 
-        for (const char *c = s; c < end; c++) words += *c == ' ';
+        for (const char *c = s; c < end; c++)
+            words += *c == ' ';
         if (words < 3) continue;
         want = rng_below(r, words - 1);
-        while (want-- > 0) s = (const char *)memchr(s, ' ', (size_t)(end - s)) + 1;
+        while (want-- > 0)
+            s = (const char *)memchr(s, ' ', (size_t)(end - s)) + 1;
         a = memchr(s, ' ', (size_t)(end - s));
         b = memchr(a + 1, ' ', (size_t)(end - a - 1));
         if (b == NULL) b = end;
-        if (b - s > 80 || ((a - s) == (b - a - 1) && memcmp(s, a + 1, (size_t)(a - s)) == 0)) continue;
+        if (b - s > 80 || ((a - s) == (b - a - 1) && memcmp(s, a + 1, (size_t)(a - s)) == 0))
+            continue;
         snprintf(q->text, sizeof q->text, "%.*s", (int)(b - s), s);
         return;
     }
 }
 
-enum status texts_queries(const struct texts *t, size_t each, uint64_t seed, struct text_class out[QUERY_CLASSES],
-                          struct fault *f)
+enum status texts_queries(const struct texts *t, size_t each, uint64_t seed,
+                          struct text_class out[QUERY_CLASSES], struct fault *f)
 {
-    static const char *const names[QUERY_CLASSES] = {"term_low", "term_mid", "term_high", "and2", "and3", "and2_high",
-                                                     "or2", "or3", "or5", "or2_high", "phrase2"};
+    static const char *const names[QUERY_CLASSES] = {"term_low", "term_mid",  "term_high", "and2",
+                                                     "and3",     "and2_high", "or2",       "or3",
+                                                     "or5",      "or2_high",  "phrase2"};
     static const size_t counts[QUERY_CLASSES] = {1, 1, 1, 2, 3, 2, 2, 3, 5, 2, 0};
     struct words w = {0};
     struct rng r;
@@ -283,16 +302,20 @@ enum status texts_queries(const struct texts *t, size_t each, uint64_t seed, str
         for (size_t i = 0; st == ST_OK && i < each; i++) {
             size_t ranks[5];
 
-            for (size_t k = 0; k < counts[c]; k++) do {
+            for (size_t k = 0; k < counts[c]; k++)
+                do {
                     double a = log(10.0), b = log((double)low0);
 
-                    ranks[k] = c == 0 ? low0 + rng_below(&r, low1 - low0)
-                             : c == 1 ? mid0 + rng_below(&r, mid1 - mid0)
-                             : c == 2 || c == 5 || c == 9 ? rng_below(&r, high)
-                                                          : (size_t)exp(a + (b - a) * rng_double(&r));
+                    ranks[k] = c == 0   ? low0 + rng_below(&r, low1 - low0)
+                               : c == 1 ? mid0 + rng_below(&r, mid1 - mid0)
+                               : c == 2 || c == 5 || c == 9
+                                   ? rng_below(&r, high)
+                                   : (size_t)exp(a + (b - a) * rng_double(&r));
                 } while (repeated(ranks, k, ranks[k]));
-            if (counts[c] == 0) put_phrase(t, &out[c].queries[i], &r);
-            else put_words(&out[c].queries[i], &w, ranks, counts[c]);
+            if (counts[c] == 0)
+                put_phrase(t, &out[c].queries[i], &r);
+            else
+                put_words(&out[c].queries[i], &w, ranks, counts[c]);
         }
     }
     free(w.slots);
@@ -302,5 +325,6 @@ enum status texts_queries(const struct texts *t, size_t each, uint64_t seed, str
 
 void texts_queries_free(struct text_class c[QUERY_CLASSES])
 {
-    for (size_t i = 0; i < QUERY_CLASSES; i++) free(c[i].queries);
+    for (size_t i = 0; i < QUERY_CLASSES; i++)
+        free(c[i].queries);
 }

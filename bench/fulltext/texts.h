@@ -6,7 +6,10 @@
 #include "engine/rng.h"
 #include "engine/status.h"
 
-struct line { size_t at; uint32_t len; };
+struct line {
+    size_t at;
+    uint32_t len;
+};
 /* One document a line: runs of [a-z0-9] separated by single spaces. */
 struct texts {
     struct buf bytes;
@@ -21,8 +24,14 @@ void texts_free(struct texts *t);
 MUST_USE enum status texts_write(const struct texts *t, const char *path, struct fault *f);
 
 enum { QUERY_CLASSES = 11 };
-struct text_query { char text[96]; };
-struct text_class { const char *name; struct text_query *queries; size_t count; };
+struct text_query {
+    char text[96];
+};
+struct text_class {
+    const char *name;
+    struct text_query *queries;
+    size_t count;
+};
 /* Classes from the document frequencies, as the figures we compare with were made: high = above 5 %, mid =
  * 0.1-1 %, low = 0.003-0.05 %; and/or = words of log-uniform rank; phrase2 = neighbours in a document.   */
 MUST_USE enum status texts_queries(const struct texts *t, size_t each, uint64_t seed,

@@ -38,7 +38,8 @@ static void index_docs(void)
     sqlite3_open(db_path, &db);
     run_sql("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-262144;");
     t = peer_now_ns();
-    run_sql("CREATE VIRTUAL TABLE d USING fts5(x, content='', tokenize='ascii', detail=full); BEGIN;");
+    run_sql(
+        "CREATE VIRTUAL TABLE d USING fts5(x, content='', tokenize='ascii', detail=full); BEGIN;");
     sqlite3_prepare_v2(db, "INSERT INTO d(rowid, x) VALUES(?1, ?2)", -1, &add, NULL);
     for (sqlite3_int64 id = 1; (n = getline(&line, &cap, in)) > 0; id++) {
         sqlite3_bind_int64(add, 1, id);
@@ -69,7 +70,8 @@ static void match_text(const char *class, char *words, char *out, size_t size)
         snprintf(out, size, "\"%s\"", words);
         return;
     }
-    for (char *save = NULL, *w = strtok_r(words, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save))
+    for (char *save = NULL, *w = strtok_r(words, " ", &save); w != NULL;
+         w = strtok_r(NULL, " ", &save))
         at += (size_t)snprintf(out + at, size - at, "%s\"%s\"", at > 0 ? join : "", w);
 }
 
@@ -91,8 +93,10 @@ static void run_class(const char *class, int k, int count)
     sqlite3_stmt *s;
     uint64_t began = peer_now_ns(), total = 0;
 
-    sqlite3_prepare_v2(db, count ? "SELECT count(*) FROM d WHERE d MATCH ?1"
-                                 : "SELECT rowid FROM d WHERE d MATCH ?1 ORDER BY rank LIMIT ?2", -1, &s, NULL);
+    sqlite3_prepare_v2(db,
+                       count ? "SELECT count(*) FROM d WHERE d MATCH ?1"
+                             : "SELECT rowid FROM d WHERE d MATCH ?1 ORDER BY rank LIMIT ?2",
+                       -1, &s, NULL);
     while (n < MAX && fgets(line, sizeof line, in) != NULL) {
         char *tab = strchr(line, '\t'), text[1024];
         uint64_t t;
@@ -105,14 +109,16 @@ static void run_class(const char *class, int k, int count)
         t = peer_now_ns();
         sqlite3_bind_text(s, 1, text, -1, SQLITE_STATIC);
         if (!count) sqlite3_bind_int(s, 2, k);
-        while (sqlite3_step(s) == SQLITE_ROW) total += count ? (uint64_t)sqlite3_column_int64(s, 0) : 1;
+        while (sqlite3_step(s) == SQLITE_ROW)
+            total += count ? (uint64_t)sqlite3_column_int64(s, 0) : 1;
         sqlite3_reset(s);
         ns[n++] = peer_now_ns() - t;
     }
     sqlite3_finalize(s);
     fclose(in);
     if (count) {
-        peer_reply("%.3f %llu", (double)n / ((double)(peer_now_ns() - began) / 1e9), (unsigned long long)total);
+        peer_reply("%.3f %llu", (double)n / ((double)(peer_now_ns() - began) / 1e9),
+                   (unsigned long long)total);
         return;
     }
     if (n == 0) {
@@ -121,7 +127,8 @@ static void run_class(const char *class, int k, int count)
     }
     total = peer_now_ns() - began;
     qsort(ns, n, sizeof *ns, order);
-    peer_reply("%.3f %.3f %.3f", (double)n / ((double)total / 1e9), (double)ns[n / 2] / 1e3, (double)ns[n * 99 / 100] / 1e3);
+    peer_reply("%.3f %.3f %.3f", (double)n / ((double)total / 1e9), (double)ns[n / 2] / 1e3,
+               (double)ns[n * 99 / 100] / 1e3);
 }
 
 int main(int argc, char **argv)
@@ -135,11 +142,16 @@ int main(int argc, char **argv)
     snprintf(db_path, sizeof db_path, "%s.db", argv[3]);
     peer_ready(sqlite3_libversion());
     while (peer_line(line, sizeof line)) {
-        if (strcmp(line, "index") == 0) index_docs();
-        else if (strcmp(line, "free") == 0) peer_reply("0");
-        else if (sscanf(line, "run %63s %d %d", class, &k, &mode) == 3) run_class(class, k, 0);
-        else if (sscanf(line, "count %63s", class) == 1) run_class(class, 0, 1);
-        else peer_reply("error unknown command");
+        if (strcmp(line, "index") == 0)
+            index_docs();
+        else if (strcmp(line, "free") == 0)
+            peer_reply("0");
+        else if (sscanf(line, "run %63s %d %d", class, &k, &mode) == 3)
+            run_class(class, k, 0);
+        else if (sscanf(line, "count %63s", class) == 1)
+            run_class(class, 0, 1);
+        else
+            peer_reply("error unknown command");
     }
     sqlite3_close(db);
     return 0;

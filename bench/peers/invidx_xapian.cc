@@ -24,7 +24,8 @@ static vector<string> split(const string &s)
     stringstream in(s);
     string w;
 
-    while (in >> w) out.push_back(w);
+    while (in >> w)
+        out.push_back(w);
     return out;
 }
 
@@ -42,9 +43,12 @@ int main(int argc, char **argv)
         size_t tab = line.find('\t');
         string c = line.substr(0, tab);
         vector<string> w = split(line.substr(tab + 1));
-        auto op = c.rfind("or", 0) == 0 ? Xapian::Query::OP_OR : c.rfind("phrase", 0) == 0 ? Xapian::Query::OP_PHRASE : Xapian::Query::OP_AND;
+        auto op = c.rfind("or", 0) == 0       ? Xapian::Query::OP_OR
+                  : c.rfind("phrase", 0) == 0 ? Xapian::Query::OP_PHRASE
+                                              : Xapian::Query::OP_AND;
 
-        queries[c].push_back(w.size() == 1 ? Xapian::Query(w[0]) : Xapian::Query(op, w.begin(), w.end()));
+        queries[c].push_back(w.size() == 1 ? Xapian::Query(w[0])
+                                           : Xapian::Query(op, w.begin(), w.end()));
     }
     peer_ready(Xapian::version_string());
     while (peer_line(command, sizeof command)) {
@@ -54,13 +58,15 @@ int main(int argc, char **argv)
             ifstream in(argv[1]);
             uint64_t t = peer_now_ns();
             {
-                Xapian::WritableDatabase w(raw, Xapian::DB_CREATE_OR_OVERWRITE | Xapian::DB_NO_SYNC);
+                Xapian::WritableDatabase w(raw,
+                                           Xapian::DB_CREATE_OR_OVERWRITE | Xapian::DB_NO_SYNC);
 
                 while (getline(in, line)) {
                     Xapian::Document d;
                     Xapian::termpos pos = 0;
 
-                    for (auto &word : split(line)) d.add_posting(word.substr(0, 200), ++pos);
+                    for (auto &word : split(line))
+                        d.add_posting(word.substr(0, 200), ++pos);
                     w.add_document(d);
                 }
                 w.commit();
@@ -71,7 +77,8 @@ int main(int argc, char **argv)
             double merged = (peer_now_ns() - t) / 1e9;
             uintmax_t bytes = 0;
 
-            for (auto &f : filesystem::directory_iterator(dir)) bytes += f.file_size();
+            for (auto &f : filesystem::directory_iterator(dir))
+                bytes += f.file_size();
             db = new Xapian::Database(dir);
             peer_reply("%.4f %.4f %ju", added, merged, bytes);
         } else if (string(command) == "free") {
@@ -91,7 +98,8 @@ int main(int argc, char **argv)
             }
             double s = (peer_now_ns() - t) / 1e9;
             sort(us.begin(), us.end());
-            peer_reply("%.3f %.3f %.3f", us.size() / s, us[us.size() / 2], us[us.size() * 99 / 100]);
+            peer_reply("%.3f %.3f %.3f", us.size() / s, us[us.size() / 2],
+                       us[us.size() * 99 / 100]);
         } else if (sscanf(command, "count %63s", cls) == 1) {
             Xapian::Enquire e(*db);
             uint64_t t = peer_now_ns(), total = 0;
@@ -101,7 +109,8 @@ int main(int argc, char **argv)
                 e.set_weighting_scheme(Xapian::BoolWeight());
                 total += e.get_mset(0, 0, db->get_doccount()).get_matches_estimated();
             }
-            peer_reply("%.3f %llu", queries[cls].size() / ((peer_now_ns() - t) / 1e9), (unsigned long long)total);
+            peer_reply("%.3f %llu", queries[cls].size() / ((peer_now_ns() - t) / 1e9),
+                       (unsigned long long)total);
         } else {
             peer_reply("error unknown command");
         }

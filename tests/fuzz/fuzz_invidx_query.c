@@ -17,7 +17,11 @@ static void set_up(void)
 {
     static const struct invidx_field fields[] = {{"title", 3}, {"body", 1}};
     static const struct invidx_attr attrs[] = {{"price", INVIDX_INT64}, {"brand", INVIDX_KEYWORD}};
-    struct invidx_schema s = {.fields = fields, .field_count = 2, .attrs = attrs, .attr_count = 2, .analysis = invidx_analysis_default()};
+    struct invidx_schema s = {.fields = fields,
+                              .field_count = 2,
+                              .attrs = attrs,
+                              .attr_count = 2,
+                              .analysis = invidx_analysis_default()};
     struct invidx_writer *w = NULL;
 
     s.analysis.synonyms = "shoe, sneaker, running shoe\n";
@@ -27,7 +31,8 @@ static void set_up(void)
         struct invidx_text t[2] = {{"running shoes", 13}, {"a shoe for the road", i % 20}};
         struct value a[2] = {v_int((int64_t)i), v_str("acme")};
 
-        need(invidx_upsert(w, &(struct invidx_doc){.key = i, .fields = t, .attrs = a}, i + 1, NULL) == ST_OK);
+        need(invidx_upsert(w, &(struct invidx_doc){.key = i, .fields = t, .attrs = a}, i + 1,
+                           NULL) == ST_OK);
     }
     need(invidx_publish(w, 100, 0, NULL) == ST_OK);
     invidx_writer_close(w);
@@ -53,10 +58,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         req.strategy = INVIDX_EXHAUSTIVE;
         if (st == ST_OK) {
             need(invidx_search(reader, query, &req, &y, NULL) == ST_OK && x.count == y.count);
-            for (size_t i = 0; i < x.count; i++) need(a[i].key == b[i].key && a[i].score == b[i].score);
+            for (size_t i = 0; i < x.count; i++)
+                need(a[i].key == b[i].key && a[i].score == b[i].score);
         }
         invidx_query_print(query, &text);
-        need(invidx_snippet(reader, query, (const char *)data, size, NULL, &text, NULL) != ST_CORRUPT);
+        need(invidx_snippet(reader, query, (const char *)data, size, NULL, &text, NULL) !=
+             ST_CORRUPT);
     }
     buf_clear(&text);
     st = invidx_did_you_mean(reader, (const char *)data, size, &text, NULL);
@@ -65,5 +72,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-FUZZ_MAIN(FUZZ_SAMPLE("+running shoes -road title:shoe^2"), FUZZ_SAMPLE("\"running shoes\"~3 OR brand:acme price:[1 TO 20]"),
+FUZZ_MAIN(FUZZ_SAMPLE("+running shoes -road title:shoe^2"),
+          FUZZ_SAMPLE("\"running shoes\"~3 OR brand:acme price:[1 TO 20]"),
           FUZZ_SAMPLE("runing~2 sho* (a AND b) NOT c"), FUZZ_SAMPLE("price:>=3 * -brand:\"acme\""))

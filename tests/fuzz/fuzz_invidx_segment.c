@@ -16,7 +16,10 @@ static struct invidx_schema schema(void)
     static const struct invidx_field fields[] = {{"title", 2}, {"body", 1}};
     static const struct invidx_attr attrs[] = {{"price", INVIDX_INT64}, {"brand", INVIDX_KEYWORD}};
 
-    return (struct invidx_schema){.fields = fields, .field_count = 2, .attrs = attrs, .attr_count = 2,
+    return (struct invidx_schema){.fields = fields,
+                                  .field_count = 2,
+                                  .attrs = attrs,
+                                  .attr_count = 2,
                                   .analysis = invidx_analysis_default()};
 }
 
@@ -30,11 +33,17 @@ static void build(struct io *io)
     for (uint64_t i = 0; i < 200; i++) {
         char title[64], body[128];
         struct invidx_text t[2];
-        struct value a[2] = {i % 9 == 0 ? v_null() : v_int((int64_t)i * 17), i % 5 == 0 ? v_null() : v_str(i % 2 ? "acme" : "globex")};
+        struct value a[2] = {i % 9 == 0 ? v_null() : v_int((int64_t)i * 17),
+                             i % 5 == 0 ? v_null() : v_str(i % 2 ? "acme" : "globex")};
 
-        t[0] = (struct invidx_text){title, (size_t)snprintf(title, sizeof title, "running shoes %llu", (unsigned long long)i)};
-        t[1] = (struct invidx_text){body, (size_t)snprintf(body, sizeof body, "walk walked shoes all %s day %s", i % 3 ? "the" : "long", i % 50 ? "" : "shoes shoes shoes")};
-        need(invidx_upsert(w, &(struct invidx_doc){.key = i * 3, .fields = t, .attrs = a}, i + 1, NULL) == ST_OK);
+        t[0] =
+            (struct invidx_text){title, (size_t)snprintf(title, sizeof title, "running shoes %llu",
+                                                         (unsigned long long)i)};
+        t[1] = (struct invidx_text){
+            body, (size_t)snprintf(body, sizeof body, "walk walked shoes all %s day %s",
+                                   i % 3 ? "the" : "long", i % 50 ? "" : "shoes shoes shoes")};
+        need(invidx_upsert(w, &(struct invidx_doc){.key = i * 3, .fields = t, .attrs = a}, i + 1,
+                           NULL) == ST_OK);
     }
     need(invidx_publish(w, 300, 0, NULL) == ST_OK);
     invidx_writer_close(w);
@@ -60,17 +69,22 @@ static void mend(struct buf *b)
             if (kind == SEG_TERMS) run = at;
             if (kind == SEG_POSITIONS) run_end = at + n;
             if (kind == SEG_CHUNKS) chunks = at;
-            if (pass == 1 && kind == SEG_CHUNKS && run < run_end && n >= 4) put_u32(b->data + chunks, crc32c(0, b->data + run, run_end - run));
-            if (pass == 1 && !(kind >= SEG_TERMS && kind <= SEG_POSITIONS)) put_u32(e + 4, crc32c(0, b->data + at, n));
+            if (pass == 1 && kind == SEG_CHUNKS && run < run_end && n >= 4)
+                put_u32(b->data + chunks, crc32c(0, b->data + run, run_end - run));
+            if (pass == 1 && !(kind >= SEG_TERMS && kind <= SEG_POSITIONS))
+                put_u32(e + 4, crc32c(0, b->data + at, n));
         }
-    put_u32(b->data + 48, crc32c(crc32c(0, b->data, 48), b->data + SEG_HEADER, (size_t)count * SEG_SECTION));
+    put_u32(b->data + 48,
+            crc32c(crc32c(0, b->data, 48), b->data + SEG_HEADER, (size_t)count * SEG_SECTION));
 }
 
 /* Bytes: count of edits is size/4; each edit is (position u24 scaled over the file, value). The last bit of the
  * first byte asks for mending. Whatever comes of it is opened, searched, verified, dumped and merged.    */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const queries[] = {"running shoes", "+shoes -long", "\"running shoes\"~3", "\"walk shoes\"", "sho*", "runing~", "price:[10 TO 900] walk", "brand:acme"};
+    static const char *const queries[] = {
+        "running shoes", "+shoes -long", "\"running shoes\"~3",    "\"walk shoes\"",
+        "sho*",          "runing~",      "price:[10 TO 900] walk", "brand:acme"};
     static const char path[] = "d/0000000000000001.seg";
     struct io_sim *sim = io_sim_new(1);
     struct io *io = io_sim_io(sim);
@@ -85,7 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     need(io_read_all(io, path, 1 << 24, &file, NULL) == ST_OK);
     before = file.size;
     for (size_t i = 0; i + 4 <= size && i < 64; i += 4) {
-        size_t at = (size_t)((uint64_t)(data[i] | data[i + 1] << 8 | data[i + 2] << 16) * file.size >> 24);
+        size_t at =
+            (size_t)((uint64_t)(data[i] | data[i + 1] << 8 | data[i + 2] << 16) * file.size >> 24);
 
         file.data[at] = data[i + 3];
     }
@@ -98,7 +113,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
             struct invidx_hit hits[5];
             struct invidx_facet_request facets[] = {{.attr = 1, .limit = 3}};
-            struct invidx_request req = {.k = 5, .strategy = (enum invidx_strategy)(i % 4), .facets = facets, .facet_count = i == 7, .sort_attr = i == 6};
+            struct invidx_request req = {.k = 5,
+                                         .strategy = (enum invidx_strategy)(i % 4),
+                                         .facets = facets,
+                                         .facet_count = i == 7,
+                                         .sort_attr = i == 6};
             struct invidx_result res = {.hits = hits};
             enum status st = invidx_query_parse(q, queries[i], strlen(queries[i]), INVIDX_OR, NULL);
 
@@ -124,5 +143,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-FUZZ_MAIN(FUZZ_SAMPLE("\x01\x40\x10\x05"), FUZZ_SAMPLE("\x01\x10\x20\x30\x40\x50\x60\x70"), FUZZ_SAMPLE("\x00\x80\x00\xff"),
+FUZZ_MAIN(FUZZ_SAMPLE("\x01\x40\x10\x05"), FUZZ_SAMPLE("\x01\x10\x20\x30\x40\x50\x60\x70"),
+          FUZZ_SAMPLE("\x00\x80\x00\xff"),
           FUZZ_SAMPLE("\x03\x00\x40\x80\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd"))

@@ -49,23 +49,29 @@ static inline uint32_t model_word(struct rng *r, uint32_t vocabulary)
     return (uint32_t)(u * u * u * vocabulary); /* small numbers are frequent */
 }
 
-static inline void model_random_doc(struct model *m, struct model_doc *d, struct rng *r, uint32_t vocabulary,
-                             uint32_t longest)
+static inline void model_random_doc(struct model *m, struct model_doc *d, struct rng *r,
+                                    uint32_t vocabulary, uint32_t longest)
 {
     d->live = true;
     for (size_t f = 0; f < m->fields; f++) {
         d->n[f] = (uint32_t)rng_below(r, longest + 1);
-        for (uint32_t i = 0; i < d->n[f]; i++) d->word[f][i] = (uint16_t)model_word(r, vocabulary);
+        for (uint32_t i = 0; i < d->n[f]; i++)
+            d->word[f][i] = (uint16_t)model_word(r, vocabulary);
     }
     d->price = rng_range(r, -50, 50);
     d->no_price = rng_below(r, 8) == 0;
     d->brand = (uint32_t)rng_below(r, 6);
 }
 
-struct model_text { char text[MODEL_FIELDS][MODEL_TEXT]; char brand[16]; struct invidx_text fields[MODEL_FIELDS];
-                    struct value attrs[MODEL_ATTRS]; };
+struct model_text {
+    char text[MODEL_FIELDS][MODEL_TEXT];
+    char brand[16];
+    struct invidx_text fields[MODEL_FIELDS];
+    struct value attrs[MODEL_ATTRS];
+};
 
-static inline struct invidx_doc model_to_doc(const struct model *m, const struct model_doc *d, struct model_text *t)
+static inline struct invidx_doc model_to_doc(const struct model *m, const struct model_doc *d,
+                                             struct model_text *t)
 {
     for (size_t f = 0; f < m->fields; f++) {
         size_t at = 0;
@@ -86,9 +92,13 @@ static inline struct invidx_schema model_schema(const struct model *m)
     static const struct invidx_field two[] = {{"title", 3}, {"body", 1}};
     static const struct invidx_attr attrs[] = {{"price", INVIDX_INT64}, {"brand", INVIDX_KEYWORD}};
 
-    return (struct invidx_schema){.fields = m->fields == 1 ? one : two, .field_count = m->fields, .attrs = attrs,
-                                  .attr_count = MODEL_ATTRS, .analysis = invidx_analysis_plain(),
-                                  .k1 = m->k1, .b = m->b};
+    return (struct invidx_schema){.fields = m->fields == 1 ? one : two,
+                                  .field_count = m->fields,
+                                  .attrs = attrs,
+                                  .attr_count = MODEL_ATTRS,
+                                  .analysis = invidx_analysis_plain(),
+                                  .k1 = m->k1,
+                                  .b = m->b};
 }
 
 static inline void model_init(struct model *m, size_t fields)
@@ -101,7 +111,8 @@ static inline void model_init(struct model *m, size_t fields)
     m->b = 0.75;
 }
 
-static inline uint32_t model_tf(const struct model *m, const struct model_doc *d, uint32_t word, int field)
+static inline uint32_t model_tf(const struct model *m, const struct model_doc *d, uint32_t word,
+                                int field)
 {
     uint32_t tf = 0;
 
@@ -112,8 +123,8 @@ static inline uint32_t model_tf(const struct model *m, const struct model_doc *d
 }
 
 /* First words with the others all inside one stretch of slop + 1 places, each shifted back by its place.  */
-static inline uint32_t model_phrase_tf(const struct model *m, const struct model_doc *d, const uint32_t *words, size_t n,
-                                uint32_t slop, int field)
+static inline uint32_t model_phrase_tf(const struct model *m, const struct model_doc *d,
+                                       const uint32_t *words, size_t n, uint32_t slop, int field)
 {
     uint32_t tf = 0;
 
@@ -141,7 +152,8 @@ static inline uint32_t model_length(const struct model *m, const struct model_do
 {
     uint32_t n = 0;
 
-    for (size_t f = 0; f < m->fields; f++) n += d->n[f] * m->weights[f];
+    for (size_t f = 0; f < m->fields; f++)
+        n += d->n[f] * m->weights[f];
     return n;
 }
 
@@ -149,7 +161,8 @@ static inline uint64_t model_live(const struct model *m)
 {
     uint64_t n = 0;
 
-    for (size_t i = 0; i < m->n; i++) n += m->docs[i].live;
+    for (size_t i = 0; i < m->n; i++)
+        n += m->docs[i].live;
     return n;
 }
 
@@ -157,7 +170,8 @@ static inline uint64_t model_df(const struct model *m, uint32_t word)
 {
     uint64_t n = 0;
 
-    for (size_t i = 0; i < m->n; i++) n += m->docs[i].live && model_tf(m, &m->docs[i], word, -1) > 0;
+    for (size_t i = 0; i < m->n; i++)
+        n += m->docs[i].live && model_tf(m, &m->docs[i], word, -1) > 0;
     return n;
 }
 
@@ -165,21 +179,28 @@ static inline uint64_t model_df(const struct model *m, uint32_t word)
 struct model_clause {
     enum invidx_occur occur;
     uint32_t words[4];
-    size_t n;          /* > 1: phrase */
+    size_t n; /* > 1: phrase */
     uint32_t slop;
     int field;
     double boost;
     double weight;
     int32_t scaled;
 };
-struct model_query { struct model_clause c[6]; size_t n; };
-struct model_hit { uint64_t key; double score; };
+struct model_query {
+    struct model_clause c[6];
+    size_t n;
+};
+struct model_hit {
+    uint64_t key;
+    double score;
+};
 
 /* score.h's definition, step by step. */
-static inline int32_t model_contribution(double weight, int scale, double k1, double b, double average,
-                                         uint32_t tf, uint32_t length)
+static inline int32_t model_contribution(double weight, int scale, double k1, double b,
+                                         double average, uint32_t tf, uint32_t length)
 {
-    float w = (float)ldexp(weight, scale), k = (float)(k1 * (1 - b)) + (float)(k1 * b / average) * (float)length;
+    float w = (float)ldexp(weight, scale),
+          k = (float)(k1 * (1 - b)) + (float)(k1 * b / average) * (float)length;
     float t = (float)tf / k;
 
     return 1 + (int32_t)(w - w / (1.0f + t));
@@ -193,14 +214,16 @@ static inline int model_hit_order(const void *x, const void *y)
     return (a->key > b->key) - (a->key < b->key);
 }
 
-static inline uint32_t model_clause_tf(const struct model *m, const struct model_doc *d, const struct model_clause *c)
+static inline uint32_t model_clause_tf(const struct model *m, const struct model_doc *d,
+                                       const struct model_clause *c)
 {
     return c->n == 1 ? model_tf(m, d, c->words[0], c->field)
                      : model_phrase_tf(m, d, c->words, c->n, c->slop, c->field);
 }
 
 /* All matches, best first. The caller frees *out. */
-static inline size_t model_search(const struct model *m, struct model_query *q, struct model_hit **out)
+static inline size_t model_search(const struct model *m, struct model_query *q,
+                                  struct model_hit **out)
 {
     uint64_t live = model_live(m), sum_length = 0;
     double total = 0, average;
@@ -238,11 +261,14 @@ static inline size_t model_search(const struct model *m, struct model_query *q, 
             const struct model_clause *c = &q->c[k];
             uint32_t tf = model_clause_tf(m, d, c);
 
-            if (c->occur == INVIDX_MUST_NOT) no = tf > 0;
-            else if (c->occur != INVIDX_SHOULD) no = tf == 0;
+            if (c->occur == INVIDX_MUST_NOT)
+                no = tf > 0;
+            else if (c->occur != INVIDX_SHOULD)
+                no = tf == 0;
             any |= c->occur == INVIDX_SHOULD && tf > 0;
             if (tf > 0 && c->occur != INVIDX_MUST_NOT && c->occur != INVIDX_FILTER)
-                score += model_contribution(c->weight, scale, m->k1, m->b, average, tf, model_length(m, d));
+                score += model_contribution(c->weight, scale, m->k1, m->b, average, tf,
+                                            model_length(m, d));
         }
         if (no || (!musts && !any)) continue;
         (*out)[n++] = (struct model_hit){d->key, ldexp((double)score, -scale)};

@@ -23,9 +23,11 @@ static uint32_t some_value(struct rng *r)
 
 static struct bm25 some_model(struct rng *r)
 {
-    double k1 = rng_below(r, 4) == 0 ? 0 : 2 * rng_double(r), b = rng_below(r, 4) == 0 ? 1 : rng_double(r);
+    double k1 = rng_below(r, 4) == 0 ? 0 : 2 * rng_double(r),
+           b = rng_below(r, 4) == 0 ? 1 : rng_double(r);
 
-    return (struct bm25){(float)(rng_double(r) * 1e9), (float)(k1 * (1 - b)), (float)(k1 * b / 57.3)};
+    return (struct bm25){(float)(rng_double(r) * 1e9), (float)(k1 * (1 - b)),
+                         (float)(k1 * b / 57.3)};
 }
 
 static void check_scores(struct rng *r)
@@ -35,7 +37,8 @@ static void check_scores(struct rng *r)
     int32_t got[160], want[160];
     uint8_t impacts[8 * 64];
 
-    for (size_t i = 0; i < DOCS; i++) put_u16(lengths + 2 * i, (uint16_t)some_value(r));
+    for (size_t i = 0; i < DOCS; i++)
+        put_u16(lengths + 2 * i, (uint16_t)some_value(r));
     for (int round = 0; round < test_scale(3000); round++) {
         struct bm25 m = some_model(r);
         size_t n = 1 + rng_below(r, 128), found = 0;
@@ -54,7 +57,8 @@ static void check_scores(struct rng *r)
         ck_assert_uint_eq(select_at_least(got, n, need, index), found);
         ck_assert_mem_eq(index, want_index, found * sizeof *index);
         rng_bytes(r, impacts, sizeof impacts);
-        for (size_t i = 0; i < sizeof impacts; i += 2) impacts[i] |= 1; /* frequencies are not 0 */
+        for (size_t i = 0; i < sizeof impacts; i += 2)
+            impacts[i] |= 1; /* frequencies are not 0 */
         n = 1 + rng_below(r, 60);
         bm25_bounds(&m, impacts, n, got);
         bm25_bounds_scalar(&m, impacts, n, want);
@@ -70,7 +74,8 @@ static size_t ascending(struct rng *r, uint32_t *v, size_t n, uint32_t range)
         v[i] = at;
         at += 1 + (uint32_t)rng_below(r, range);
     }
-    for (size_t i = 0; i < 32; i++) v[n + i] = NO_DOC;
+    for (size_t i = 0; i < 32; i++)
+        v[n + i] = NO_DOC;
     return n;
 }
 
@@ -80,17 +85,20 @@ static void check_searches(struct rng *r)
 
     for (int round = 0; round < test_scale(5000); round++) {
         uint32_t range = 1 + (uint32_t)rng_below(r, 20), base = some_value(r), sum = base;
-        size_t an = ascending(r, a, 1 + rng_below(r, 128), range), bn = ascending(r, b, 1 + rng_below(r, 128), range);
+        size_t an = ascending(r, a, 1 + rng_below(r, 128), range),
+               bn = ascending(r, b, 1 + rng_below(r, 128), range);
         size_t from = 0, pairs, want = 0;
         uint32_t doc = (uint32_t)rng_below(r, 3000);
 
-        while (an > 0 && a[an - 1] > b[bn - 1]) an--; /* as its callers do */
+        while (an > 0 && a[an - 1] > b[bn - 1])
+            an--; /* as its callers do */
         if (an == 0) continue;
         pairs = intersect(a, an, b, &from, ia, ib);
         for (size_t i = 0; i < an; i++) {
             size_t k = 0;
 
-            while (k < bn && b[k] < a[i]) k++;
+            while (k < bn && b[k] < a[i])
+                k++;
             if (k == bn || b[k] != a[i]) continue;
             ck_assert(want < pairs && ia[want] == i && ib[want] == k);
             want++;
@@ -98,13 +106,16 @@ static void check_searches(struct rng *r)
         ck_assert_uint_eq(pairs, want);
         from = rng_below(r, bn);
         want = from;
-        while (b[want] < doc) want++;
+        while (b[want] < doc)
+            want++;
         ck_assert_uint_eq(find_at_least(b, from, doc), want);
-        for (size_t i = 0; i < 144; i++) gaps[i] = some_value(r);
+        for (size_t i = 0; i < 144; i++)
+            gaps[i] = some_value(r);
         memcpy(sums, gaps, sizeof sums);
         an = 1 + rng_below(r, 128);
         sum_gaps(sums, an, base);
-        for (size_t i = 0; i < an; i++) ck_assert_uint_eq(sums[i], sum += gaps[i] + 1);
+        for (size_t i = 0; i < an; i++)
+            ck_assert_uint_eq(sums[i], sum += gaps[i] + 1);
     }
 }
 
@@ -118,9 +129,18 @@ static void check_variant(const char *simd)
     check_searches(&r);
 }
 
-static void test_kernels_scalar(void) { check_variant("scalar"); }
-static void test_kernels_avx2(void) { check_variant("avx2"); }
-static void test_kernels_avx512(void) { check_variant("avx512"); }
+static void test_kernels_scalar(void)
+{
+    check_variant("scalar");
+}
+static void test_kernels_avx2(void)
+{
+    check_variant("avx2");
+}
+static void test_kernels_avx512(void)
+{
+    check_variant("avx512");
+}
 
 /* Bounds are never below a score they cover, and length codes never above the length.                    */
 static void test_impacts_bound_what_they_cover(void)
@@ -128,12 +148,16 @@ static void test_impacts_bound_what_they_cover(void)
     struct rng r;
 
     rng_seed(&r, test_seed());
-    for (uint32_t n = 0; n <= UINT16_MAX; n++) ck_assert_uint_le(length_of_code(length_code(n)), n);
-    for (uint32_t n = 0; n < 64; n++) ck_assert_uint_eq(length_of_code(length_code(n)), n);
+    for (uint32_t n = 0; n <= UINT16_MAX; n++)
+        ck_assert_uint_le(length_of_code(length_code(n)), n);
+    for (uint32_t n = 0; n < 64; n++)
+        ck_assert_uint_eq(length_of_code(length_code(n)), n);
     for (int round = 0; round < test_scale(200000); round++) {
         struct bm25 m = some_model(&r);
-        uint32_t tf = 1 + (uint32_t)rng_below(&r, 300), length = (uint32_t)rng_below(&r, UINT16_MAX + 1);
-        uint32_t more = tf + (uint32_t)rng_below(&r, 3), fewer = length - (uint32_t)rng_below(&r, length + 1);
+        uint32_t tf = 1 + (uint32_t)rng_below(&r, 300),
+                 length = (uint32_t)rng_below(&r, UINT16_MAX + 1);
+        uint32_t more = tf + (uint32_t)rng_below(&r, 3),
+                 fewer = length - (uint32_t)rng_below(&r, length + 1);
 
         ck_assert_int_ge(bm25_one(&m, more, fewer), bm25_one(&m, tf, length));
     }
@@ -168,7 +192,8 @@ static void test_pfor_round_trips(void)
         ck_assert_ptr_eq(pfor_skip(b.data, end, n), end);
         ck_assert_int_eq((b.data[0] & PFOR_FLAG) != 0, flag);
         ck_assert_ptr_eq(pfor_get_gaps(b.data, end, n, 77, sums), end);
-        for (size_t i = 0; i < n; i++) ck_assert_uint_eq(sums[i], sum += v[i] + 1);
+        for (size_t i = 0; i < n; i++)
+            ck_assert_uint_eq(sums[i], sum += v[i] + 1);
         for (size_t cut = 0; cut < b.size; cut++) /* a shorter block is refused, never read past */
             ck_assert_ptr_null(pfor_get(b.data, b.data + cut, n, got));
         buf_free(&b);
@@ -201,25 +226,33 @@ static void test_forcol_round_trips(void)
         struct forcol c;
         size_t used;
 
-        for (size_t i = 0; i < n; i++) v[i] = bits == 0 ? 5 : 5 + (rng_u64(&r) >> (64 - bits)) / 2;
+        for (size_t i = 0; i < n; i++)
+            v[i] = bits == 0 ? 5 : 5 + (rng_u64(&r) >> (64 - bits)) / 2;
         forcol_put(&b, v, n);
         used = b.size;
         ck_assert(buf_reserve(&b, BITPACK_SLACK));
         ck_assert(forcol_open(&c, b.data, used, (uint32_t)n));
-        for (size_t i = 0; i < n; i++) ck_assert_uint_eq(forcol_get(&c, (uint32_t)i), v[i]);
+        for (size_t i = 0; i < n; i++)
+            ck_assert_uint_eq(forcol_get(&c, (uint32_t)i), v[i]);
         for (uint32_t k = 0; k * FORCOL_BLOCK < n; k++) {
             size_t m = forcol_block(&c, k, block);
 
             ck_assert_mem_eq(block, v + k * FORCOL_BLOCK, m * sizeof *v);
         }
-        for (size_t cut = 0; cut < used; cut += 1 + used / 50) ck_assert(!forcol_open(&c, b.data, cut, (uint32_t)n));
+        for (size_t cut = 0; cut < used; cut += 1 + used / 50)
+            ck_assert(!forcol_open(&c, b.data, cut, (uint32_t)n));
         buf_free(&b);
     }
 }
 
 static const struct named_test tests[] = {
-    T(test_kernels_scalar),     T(test_kernels_avx2),      T(test_kernels_avx512), T(test_impacts_bound_what_they_cover),
-    T(test_pfor_round_trips), T(test_pfor_golden_bytes), T(test_forcol_round_trips),
+    T(test_kernels_scalar),     T(test_kernels_avx2),
+    T(test_kernels_avx512),     T(test_impacts_bound_what_they_cover),
+    T(test_pfor_round_trips),   T(test_pfor_golden_bytes),
+    T(test_forcol_round_trips),
 };
 
-int main(int argc, char **argv) { return run_tests("invidx kernels", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("invidx kernels", tests, ARRAY_LEN(tests), argc, argv);
+}

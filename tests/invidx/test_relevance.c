@@ -14,13 +14,20 @@
 
 enum { K = 10, GAINS = 4096 };
 
-struct judged { uint64_t query, doc; double gain; };
-struct set { struct judged *v; size_t n, cap; };
+struct judged {
+    uint64_t query, doc;
+    double gain;
+};
+struct set {
+    struct judged *v;
+    size_t n, cap;
+};
 
 static void index_set(const char *dir, const char *index, const char *file, const char *text_name)
 {
     static const struct invidx_field fields[] = {{"title", 3}, {"text", 1}};
-    struct invidx_schema schema = {.fields = fields, .field_count = 2, .analysis = invidx_analysis_default()};
+    struct invidx_schema schema = {
+        .fields = fields, .field_count = 2, .analysis = invidx_analysis_default()};
     struct invidx_writer *w = NULL;
     struct source *src = NULL;
     struct arena a = {0};
@@ -44,7 +51,9 @@ static void index_set(const char *dir, const char *index, const char *file, cons
         t[1].s = json_string(doc, text_name, "");
         t[0].n = strlen(t[0].s);
         t[1].n = strlen(t[1].s);
-        ASSERT_OK(invidx_upsert(w, &(struct invidx_doc){.key = (uint64_t)id, .fields = t}, ++lsn, &f), &f);
+        ASSERT_OK(
+            invidx_upsert(w, &(struct invidx_doc){.key = (uint64_t)id, .fields = t}, ++lsn, &f),
+            &f);
         arena_reset(&a);
     }
     ASSERT_OK(invidx_publish(w, ++lsn, 0, &f), &f);
@@ -96,7 +105,8 @@ static double ndcg(const struct set *s, uint64_t query, const struct invidx_hit 
             if (hits[k].key == s->v[i].doc) got += s->v[i].gain / log2((double)k + 2);
     }
     qsort(gains, m, sizeof *gains, falling);
-    for (size_t k = 0; k < m && k < K; k++) ideal += gains[k] / log2((double)k + 2);
+    for (size_t k = 0; k < m && k < K; k++)
+        ideal += gains[k] / log2((double)k + 2);
     return ideal > 0 ? got / ideal : -1;
 }
 
@@ -136,7 +146,8 @@ static double evaluate(const char *dir, const char *index, const struct set *s)
     return sum / (double)queries;
 }
 
-static void check_collection(const char *name, const char *file, const char *text_name, double less, double floor)
+static void check_collection(const char *name, const char *file, const char *text_name, double less,
+                             double floor)
 {
     const char *dir = shared_data(name);
     char index[700];
@@ -153,9 +164,18 @@ static void check_collection(const char *name, const char *file, const char *tex
     free(s.v);
 }
 
-static void test_relevance_of_scifact(void) { check_collection("scifact", "docs.jsonl.gz", "text", 0, 0.677); }
-static void test_relevance_of_cranfield(void) { check_collection("cranfield", "docs.jsonl.gz", "text", 0, 0.392); }
-static void test_relevance_of_cisi(void) { check_collection("cisi", "docs.jsonl.gz", "text", 0, 0.307); }
+static void test_relevance_of_scifact(void)
+{
+    check_collection("scifact", "docs.jsonl.gz", "text", 0, 0.677);
+}
+static void test_relevance_of_cranfield(void)
+{
+    check_collection("cranfield", "docs.jsonl.gz", "text", 0, 0.392);
+}
+static void test_relevance_of_cisi(void)
+{
+    check_collection("cisi", "docs.jsonl.gz", "text", 0, 0.307);
+}
 static void test_relevance_of_product_search(void)
 {
     check_collection("product-search", "products.jsonl.gz", "description", 1, 0.783);
@@ -168,4 +188,7 @@ static const struct named_test tests[] = {
     T(test_relevance_of_product_search),
 };
 
-int main(int argc, char **argv) { return run_tests("invidx relevance", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("invidx relevance", tests, ARRAY_LEN(tests), argc, argv);
+}

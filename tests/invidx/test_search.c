@@ -87,11 +87,15 @@ static void random_query(struct world *v, struct model_query *q)
         uint64_t dice = rng_below(&v->r, 10);
 
         memset(c, 0, sizeof *c);
-        c->occur = dice < 5 ? INVIDX_SHOULD : dice < 8 ? INVIDX_MUST : dice < 9 ? INVIDX_FILTER : INVIDX_MUST_NOT;
+        c->occur = dice < 5   ? INVIDX_SHOULD
+                   : dice < 8 ? INVIDX_MUST
+                   : dice < 9 ? INVIDX_FILTER
+                              : INVIDX_MUST_NOT;
         if (i == 0 && c->occur == INVIDX_MUST_NOT) c->occur = INVIDX_SHOULD;
         c->n = rng_below(&v->r, 4) == 0 ? 2 + rng_below(&v->r, 2) : 1;
         c->slop = c->n > 1 && rng_below(&v->r, 2) == 0 ? (uint32_t)rng_below(&v->r, 5) : 0;
-        for (size_t t = 0; t < c->n; t++) c->words[t] = model_word(&v->r, v->vocabulary + 1);
+        for (size_t t = 0; t < c->n; t++)
+            c->words[t] = model_word(&v->r, v->vocabulary + 1);
         c->field = rng_below(&v->r, 4) == 0 ? (int)rng_below(&v->r, v->m.fields) : -1;
         c->boost = rng_below(&v->r, 3) == 0 ? 0.25 * (double)(1 + rng_below(&v->r, 12)) : 1;
     }
@@ -111,8 +115,10 @@ static struct invidx_node *clause_node(struct invidx_query *iq, const struct mod
     size_t at = 0;
     struct invidx_node *n;
 
-    for (size_t t = 0; t < c->n; t++) at += (size_t)snprintf(text + at, sizeof text - at, "w%u ", c->words[t]);
-    n = c->n == 1 ? invidx_word(iq, c->field, text, at) : invidx_phrase(iq, c->field, text, at, c->slop);
+    for (size_t t = 0; t < c->n; t++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "w%u ", c->words[t]);
+    n = c->n == 1 ? invidx_word(iq, c->field, text, at)
+                  : invidx_phrase(iq, c->field, text, at, c->slop);
     invidx_boost(n, c->boost);
     return n;
 }
@@ -128,9 +134,11 @@ static void build(struct invidx_query *iq, const struct model_query *q)
     invidx_query_set(iq, root);
 }
 
-static void compare(struct world *v, struct invidx_reader *r, struct invidx_query *iq, struct model_query *q)
+static void compare(struct world *v, struct invidx_reader *r, struct invidx_query *iq,
+                    struct model_query *q)
 {
-    static const enum invidx_strategy ways[] = {INVIDX_EXHAUSTIVE, INVIDX_AUTO, INVIDX_MAXSCORE, INVIDX_WAND};
+    static const enum invidx_strategy ways[] = {INVIDX_EXHAUSTIVE, INVIDX_AUTO, INVIDX_MAXSCORE,
+                                                INVIDX_WAND};
     struct model_hit *want;
     struct invidx_hit hits[K];
     size_t n = model_search(&v->m, q, &want);
@@ -145,17 +153,18 @@ static void compare(struct world *v, struct invidx_reader *r, struct invidx_quer
         size_t expect = n < req.k ? n : req.k;
 
         ASSERT_OK(invidx_search(r, iq, &req, &got, &v->f), &v->f);
-        ck_assert_msg(got.count == expect, "%s: %zu hits, want %zu (%s)", buf_cstr(&shown), got.count, expect,
-                      got.work.plan);
+        ck_assert_msg(got.count == expect, "%s: %zu hits, want %zu (%s)", buf_cstr(&shown),
+                      got.count, expect, got.work.plan);
         for (size_t i = 0; i < expect; i++)
             ck_assert_msg(hits[i].key == want[i].key && hits[i].score == want[i].score,
                           "%s hit %zu: %llu %.9f, want %llu %.9f (%s)", buf_cstr(&shown), i,
-                          (unsigned long long)hits[i].key, hits[i].score, (unsigned long long)want[i].key,
-                          want[i].score, got.work.plan);
+                          (unsigned long long)hits[i].key, hits[i].score,
+                          (unsigned long long)want[i].key, want[i].score, got.work.plan);
         if (got.total_exact) ck_assert_uint_eq(got.total, n);
     }
     ASSERT_OK(invidx_count(r, iq, &count, &v->f), &v->f);
-    ck_assert_msg(count == n, "%s: counted %llu, want %zu", buf_cstr(&shown), (unsigned long long)count, n);
+    ck_assert_msg(count == n, "%s: counted %llu, want %zu", buf_cstr(&shown),
+                  (unsigned long long)count, n);
     buf_free(&shown);
     free(want);
 }
@@ -206,7 +215,8 @@ static void test_search_scores_know_no_history(void)
         struct invidx_query *qa = NULL, *qb = NULL;
 
         world_begin(&v, 1 + (size_t)round % 2, test_seed() + 1000 + (uint64_t)round, "churned");
-        for (int step = 0; step < 4; step++) change(&v, 300);
+        for (int step = 0; step < 4; step++)
+            change(&v, 300);
         world_begin(&fresh, v.m.fields, 1, "fresh");
         for (size_t i = 0; i < v.m.n; i++) {
             struct model_text t;
@@ -232,7 +242,8 @@ static void test_search_scores_know_no_history(void)
             ASSERT_OK(invidx_search(b, qb, &req, &rb, &v.f), &v.f);
             ck_assert_uint_eq(ra.count, rb.count);
             for (size_t k = 0; k < ra.count; k++)
-                ck_assert(ha[k].key == hb[k].key && memcmp(&ha[k].score, &hb[k].score, sizeof(double)) == 0);
+                ck_assert(ha[k].key == hb[k].key &&
+                          memcmp(&ha[k].score, &hb[k].score, sizeof(double)) == 0);
         }
         invidx_query_free(qa);
         invidx_query_free(qb);
@@ -250,4 +261,7 @@ static const struct named_test tests[] = {
     T(test_search_scores_know_no_history),
 };
 
-int main(int argc, char **argv) { return run_tests("invidx search", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("invidx search", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -18,20 +18,27 @@ static struct invidx_schema small_schema(void)
     static const struct invidx_field fields[] = {{"title", 2}, {"body", 1}};
     static const struct invidx_attr attrs[] = {{"price", INVIDX_INT64}, {"brand", INVIDX_KEYWORD}};
 
-    return (struct invidx_schema){.fields = fields, .field_count = 2, .attrs = attrs, .attr_count = 2,
+    return (struct invidx_schema){.fields = fields,
+                                  .field_count = 2,
+                                  .attrs = attrs,
+                                  .attr_count = 2,
                                   .analysis = invidx_analysis_default()};
 }
 
-static enum status put(struct invidx_writer *w, uint64_t key, uint32_t version, lsn_t lsn, struct fault *f)
+static enum status put(struct invidx_writer *w, uint64_t key, uint32_t version, lsn_t lsn,
+                       struct fault *f)
 {
     char title[64], body[256];
     struct invidx_text t[2];
-    struct value attrs[2] = {v_int((int64_t)version), key % 3 == 0 ? v_null() : v_str(key % 2 ? "acme" : "globex")};
+    struct value attrs[2] = {v_int((int64_t)version),
+                             key % 3 == 0 ? v_null() : v_str(key % 2 ? "acme" : "globex")};
 
-    t[0] = (struct invidx_text){title, (size_t)snprintf(title, sizeof title, "product %llu version v%u",
-                                                       (unsigned long long)key, version)};
-    t[1] = (struct invidx_text){body, (size_t)snprintf(body, sizeof body, "running shoes number %llu, made of words %u %u",
-                                                      (unsigned long long)key, version % 7, version % 11)};
+    t[0] = (struct invidx_text){title,
+                                (size_t)snprintf(title, sizeof title, "product %llu version v%u",
+                                                 (unsigned long long)key, version)};
+    t[1] = (struct invidx_text){
+        body, (size_t)snprintf(body, sizeof body, "running shoes number %llu, made of words %u %u",
+                               (unsigned long long)key, version % 7, version % 11)};
     return invidx_upsert(w, &(struct invidx_doc){.key = key, .fields = t, .attrs = attrs}, lsn, f);
 }
 
@@ -52,7 +59,8 @@ static lsn_t history(struct io *io, struct digest *want, bool learn)
     for (int step = 0; st == ST_OK && step < STEPS; step++) {
         bool worked = true;
 
-        for (int i = 0; st == ST_OK && i < 6; i++) st = put(w, (uint64_t)(step * 5 + i * 3) % 23, (uint32_t)(step * 10 + i), ++lsn, &f);
+        for (int i = 0; st == ST_OK && i < 6; i++)
+            st = put(w, (uint64_t)(step * 5 + i * 3) % 23, (uint32_t)(step * 10 + i), ++lsn, &f);
         if (st == ST_OK) st = invidx_delete(w, (uint64_t)step % 23, ++lsn, &f);
         if (st == ST_OK) st = invidx_publish(w, lsn, step, &f);
         if (st != ST_OK) break;
@@ -64,7 +72,8 @@ static lsn_t history(struct io *io, struct digest *want, bool learn)
             ASSERT_OK(invidx_digest(r, &want[step], &f), &f);
             invidx_reader_close(r);
         }
-        while (st == ST_OK && worked) st = invidx_maintain(w, &worked, &f);
+        while (st == ST_OK && worked)
+            st = invidx_maintain(w, &worked, &f);
     }
     invidx_writer_close(w);
     return acked;
@@ -118,17 +127,31 @@ static void crash_with(enum sim_fault_kind kind, uint64_t stride)
         acked = history(io_sim_io(sim), want, false);
         finished = !io_sim_fired(sim);
         io_sim_clear(sim);
-        if (kind == SIM_POWER_CUT) io_sim_reboot(sim);
-        else io_sim_kill(sim);
+        if (kind == SIM_POWER_CUT)
+            io_sim_reboot(sim);
+        else
+            io_sim_kill(sim);
         check_after_crash(io_sim_io(sim), want, acked);
         io_sim_free(sim);
     }
 }
 
-static void test_store_power_cut_keeps_every_published_state(void) { crash_with(SIM_POWER_CUT, 1); }
-static void test_store_failed_sync_keeps_every_published_state(void) { crash_with(SIM_SYNC_FAIL, 3); }
-static void test_store_short_write_keeps_every_published_state(void) { crash_with(SIM_SHORT_WRITE, 3); }
-static void test_store_full_disk_keeps_every_published_state(void) { crash_with(SIM_ENOSPC, 3); }
+static void test_store_power_cut_keeps_every_published_state(void)
+{
+    crash_with(SIM_POWER_CUT, 1);
+}
+static void test_store_failed_sync_keeps_every_published_state(void)
+{
+    crash_with(SIM_SYNC_FAIL, 3);
+}
+static void test_store_short_write_keeps_every_published_state(void)
+{
+    crash_with(SIM_SHORT_WRITE, 3);
+}
+static void test_store_full_disk_keeps_every_published_state(void)
+{
+    crash_with(SIM_ENOSPC, 3);
+}
 
 /* ---- damage ---- */
 static void build_small(struct io *io)
@@ -138,7 +161,8 @@ static void build_small(struct io *io)
     struct fault f = {0};
 
     ASSERT_OK(invidx_writer_open(io, "index", &s, NULL, &w, &f), &f);
-    for (uint32_t i = 0; i < 12; i++) ASSERT_OK(put(w, i, i, i + 1, &f), &f);
+    for (uint32_t i = 0; i < 12; i++)
+        ASSERT_OK(put(w, i, i, i + 1, &f), &f);
     ASSERT_OK(invidx_publish(w, 20, 0, &f), &f);
     ASSERT_OK(put(w, 3, 40, 21, &f), &f);
     ASSERT_OK(invidx_delete(w, 5, 22, &f), &f);
@@ -149,7 +173,8 @@ static void build_small(struct io *io)
 /* Opens, searches, dumps: whatever the bytes are, an answer or a refusal. */
 static enum status use(struct io *io)
 {
-    static const char *const queries[] = {"running shoes", "+product -shoes", "\"running shoes\"", "sho*", "runing~", "v7"};
+    static const char *const queries[] = {"running shoes", "+product -shoes", "\"running shoes\"",
+                                          "sho*",          "runing~",         "v7"};
     struct invidx_reader *r = NULL;
     struct invidx_query *q = NULL;
     struct fault f = {0};
@@ -159,7 +184,8 @@ static enum status use(struct io *io)
     for (size_t i = 0; st == ST_OK && i < ARRAY_LEN(queries); i++) {
         struct invidx_hit hits[5];
         struct invidx_facet_request facets[] = {{.attr = 1, .limit = 5}};
-        struct invidx_request req = {.k = 5, .facets = i == 0 ? facets : NULL, .facet_count = i == 0, .sort_attr = i == 1};
+        struct invidx_request req = {
+            .k = 5, .facets = i == 0 ? facets : NULL, .facet_count = i == 0, .sort_attr = i == 1};
         struct invidx_result res = {.hits = hits};
 
         st = invidx_query_parse(q, queries[i], strlen(queries[i]), INVIDX_OR, &f);
@@ -193,9 +219,11 @@ static void test_store_every_flipped_byte_is_seen(void)
 
             ck_assert(io_sim_flip(sim, path, at, (uint8_t)(1u << (at % 8))));
             st = invidx_verify(io, "index", &report, &here);
-            ck_assert_msg(st == ST_CORRUPT, "%s byte %zu: verify says %s", path, at, status_name(st));
+            ck_assert_msg(st == ST_CORRUPT, "%s byte %zu: verify says %s", path, at,
+                          status_name(st));
             used = use(io);
-            ck_assert_msg(used == ST_OK || used == ST_CORRUPT, "%s byte %zu: use says %s", path, at, status_name(used));
+            ck_assert_msg(used == ST_OK || used == ST_CORRUPT, "%s byte %zu: use says %s", path, at,
+                          status_name(used));
             st = invidx_dump(io, path, &shown, NULL);
             ck_assert(st == ST_OK || st == ST_CORRUPT);
             ck_assert(io_sim_flip(sim, path, at, (uint8_t)(1u << (at % 8))));
@@ -243,9 +271,13 @@ static void test_store_every_shortened_file_is_refused(void)
 
 /* ---- the past ---- */
 enum { KEYS = 40, VERSIONS = 600 };
-struct version { uint64_t key; lsn_t birth, death; };
+struct version {
+    uint64_t key;
+    lsn_t birth, death;
+};
 
-static uint64_t matches_of(struct invidx_reader *r, struct invidx_query *q, const char *text, uint64_t *key)
+static uint64_t matches_of(struct invidx_reader *r, struct invidx_query *q, const char *text,
+                           uint64_t *key)
 {
     uint64_t *keys = NULL;
     size_t n = 0;
@@ -259,7 +291,8 @@ static uint64_t matches_of(struct invidx_reader *r, struct invidx_query *q, cons
     return n;
 }
 
-static void check_as_of(struct io *io, const struct version *v, size_t n, lsn_t at, lsn_t oldest, lsn_t newest)
+static void check_as_of(struct io *io, const struct version *v, size_t n, lsn_t at, lsn_t oldest,
+                        lsn_t newest)
 {
     struct invidx_reader *r = NULL;
     struct invidx_query *q = NULL;
@@ -274,7 +307,8 @@ static void check_as_of(struct io *io, const struct version *v, size_t n, lsn_t 
     }
     ASSERT_OK(st, &f);
     ASSERT_OK(invidx_query_new(r, &q, &f), &f);
-    for (size_t i = 0; i < n; i++) live += v[i].birth <= at && v[i].death > at;
+    for (size_t i = 0; i < n; i++)
+        live += v[i].birth <= at && v[i].death > at;
     invidx_reader_info(r, &info);
     ck_assert_uint_eq(info.docs, live);
     ck_assert_uint_eq(matches_of(r, q, "*", &key), live);
@@ -333,7 +367,8 @@ static void test_store_as_of_sees_exactly_the_past(void)
             ASSERT_OK(invidx_reader_open(io, "index", LSN_MAX, &reader, &f), &f);
             invidx_reader_info(reader, &info);
             invidx_reader_close(reader);
-            for (int k = 0; k < 25; k++) check_as_of(io, v, n, rng_below(&r, lsn + 3), info.oldest_lsn, lsn);
+            for (int k = 0; k < 25; k++)
+                check_as_of(io, v, n, rng_below(&r, lsn + 3), info.oldest_lsn, lsn);
         }
     }
     invidx_writer_close(w);
@@ -341,7 +376,11 @@ static void test_store_as_of_sees_exactly_the_past(void)
 }
 
 /* ---- beside each other ---- */
-struct reading { const char *dir; bool stop; uint64_t searches; };
+struct reading {
+    const char *dir;
+    bool stop;
+    uint64_t searches;
+};
 
 static void *read_along(void *arg)
 {
@@ -384,12 +423,14 @@ static void test_store_merges_beside_writer_and_reader(void)
     rng_seed(&r, test_seed());
     snprintf(dir, sizeof dir, "%s/index", test_dir());
     ASSERT_OK(invidx_writer_open(io_posix(), dir, &s, &o, &w, &f), &f);
-    for (uint64_t k = 0; k < KEYS; k++) ASSERT_OK(put(w, k, 0, ++lsn, &f), &f);
+    for (uint64_t k = 0; k < KEYS; k++)
+        ASSERT_OK(put(w, k, 0, ++lsn, &f), &f);
     ASSERT_OK(invidx_publish(w, lsn, 0, &f), &f);
     ASSERT_OK(invidx_merger_start(w, &f), &f);
     ck_assert_int_eq(pthread_create(&thread, NULL, read_along, &a), 0);
     for (int i = 0; i < test_scale(150); i++) {
-        for (int k = 0; k < 3; k++) ASSERT_OK(put(w, rng_below(&r, KEYS), (uint32_t)i, ++lsn, &f), &f);
+        for (int k = 0; k < 3; k++)
+            ASSERT_OK(put(w, rng_below(&r, KEYS), (uint32_t)i, ++lsn, &f), &f);
         ASSERT_OK(invidx_publish(w, lsn, i, &f), &f);
     }
     ASSERT_OK(invidx_merger_stop(w, &f), &f);
@@ -450,4 +491,7 @@ static const struct named_test tests[] = {
     T(test_store_one_writer_many_readers_and_replays),
 };
 
-int main(int argc, char **argv) { return run_tests("invidx store", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("invidx store", tests, ARRAY_LEN(tests), argc, argv);
+}

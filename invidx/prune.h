@@ -1,0 +1,47 @@
+/* prune - what the shapes of prune.c share. Private to the room. */
+#ifndef SEAM_INVIDX_PRUNE_H
+#define SEAM_INVIDX_PRUNE_H
+
+#include "invidx/exec.h"
+
+enum { PRUNE_TERMS_MAX = 64, FILTERS_MAX = INVIDX_FILTERS_MAX, PRUNE_WINDOW = 8192 };
+
+struct list {
+    const struct leaf *leaf;
+    struct postings *p;
+    int32_t *bounds; /* one a block */
+    uint32_t block;  /* cursor      */
+    uint32_t at;     /* within it   */
+    int32_t here;    /* bound in the window */
+    uint32_t scored; /* block whose scores are in `score`; UINT32_MAX = none */
+    int32_t *score;
+};
+
+struct shape {
+    struct list lists[PRUNE_TERMS_MAX];
+    uint32_t n;
+    const struct plan_node *filters[FILTERS_MAX];
+    uint32_t filter_count;
+};
+
+static inline int32_t need_for(int64_t need)
+{
+    return need > INT32_MAX ? INT32_MAX : need < 1 ? 1 : (int32_t)need;
+}
+
+static inline uint32_t last_of(const struct list *l, uint32_t b)
+{
+    return l->p->last != NULL ? get_u32(l->p->last + 4 * (size_t)b) : l->p->docs[l->p->n - 1];
+}
+
+/* Not dead, and let through by every filter? */
+bool prune_passes(struct exec *x, const struct shape *s, uint32_t doc);
+/* Offers a candidate to the heap; raises x->need when it enters. */
+void prune_offer(struct exec *x, const struct shape *s, uint32_t doc, int64_t score);
+/* Bounds of every block of a list; for a short list the scores themselves tell. False on failure. */
+bool prune_bounds(struct exec *x, struct list *l);
+
+void prune_wand(struct exec *x, struct shape *s);
+void prune_phrase(struct exec *x, const struct shape *s, const struct leaf *l);
+
+#endif

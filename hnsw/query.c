@@ -345,6 +345,8 @@ enum status query_check(const struct hnsw *h, const struct hnsw_query *q, struct
 {
     const struct hnsw_filter *w = q->filter;
 
+    if (!h->writer && h->poison != ST_OK) /* a refresh failed half way: this is nobody's state */
+        return fault_set(f, h->poison, NULL, FAULT_NO_OFFSET, "an earlier refresh failed; open the index anew");
     if (q->k == 0 || q->k > HNSW_EF_MAX || q->ef > HNSW_EF_MAX)
         return fault_set(f, ST_INVALID, "k", FAULT_NO_OFFSET, "k is %zu, ef %u; k from 1, both to %d", q->k,
                          q->ef, HNSW_EF_MAX);

@@ -428,6 +428,41 @@ static void test_damaged_base_is_found(void) { flip_every_byte(".base"); }
 static void test_damaged_journal_is_found(void) { flip_every_byte(".journal"); }
 static void test_damaged_manifest_is_found(void) { flip_every_byte(".manifest"); }
 
+/* A reader that meets damage while refreshing must not go on answering from half a state.            */
+static void test_reader_refuses_to_answer_after_a_failed_refresh(void)
+{
+    struct io_sim *sim = io_sim_new(test_seed());
+    struct io *io = io_sim_io(sim);
+    float *v = clustered(40, DIM, test_seed());
+    struct hnsw_query q = {.vector = v, .k = 3};
+    struct io_list list = {0};
+    char path[PATH_MAX_BYTES] = "";
+    struct hnsw_hit hits[3];
+    struct hnsw *w, *r;
+    struct fault f = {0};
+    size_t n;
+
+    ASSERT_OK(hnsw_create(io, "d", &small, &f), &f);
+    w = writer(io, "d");
+    ASSERT_OK(hnsw_load(w, NULL, 0, v, 40, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_publish(w, 1, 0, &f), &f);
+    r = reader(io, "d", LSN_MAX, false);
+    ASSERT_OK(hnsw_search(r, &q, hits, &n, NULL, &f), &f);
+    ASSERT_OK(hnsw_maintain(w, &(struct hnsw_maintain_options){.force = true}, NULL, &f), &f);
+    ASSERT_OK(io_list(io, "d", &list, &f), &f);
+    for (size_t i = 0; i < list.count; i++)
+        if (strstr(list.names[i], ".base") != NULL) ASSERT_OK(path_join(path, "d", list.names[i], &f), &f);
+    io_list_free(&list);
+    ck_assert(io_sim_flip(sim, path, 9000, 4));
+    ASSERT_STATUS(hnsw_refresh(r, NULL, NULL), ST_CORRUPT);
+    ASSERT_STATUS(hnsw_search(r, &q, hits, &n, NULL, NULL), ST_CORRUPT);
+    ASSERT_STATUS(hnsw_refresh(r, NULL, NULL), ST_CORRUPT);
+    hnsw_close(r);
+    hnsw_close(w);
+    free(v);
+    io_sim_free(sim);
+}
+
 static void test_pinned_operating_point_is_kept_and_used(void)
 {
     struct io *io = io_posix();
@@ -474,6 +509,7 @@ static const struct named_test tests[] = {
     T(test_damaged_base_is_found),
     T(test_damaged_journal_is_found),
     T(test_damaged_manifest_is_found),
+    T(test_reader_refuses_to_answer_after_a_failed_refresh),
     T(test_pinned_operating_point_is_kept_and_used),
 };
 

@@ -20,6 +20,7 @@ static struct {
     char dir[700];
     uint32_t table;
     enum oltp_mode mode;
+    double stall_ms; /* longest time a checkpoint held the writer, since last asked */
 } our;
 
 struct session {
@@ -58,7 +59,12 @@ static void our_close(void)
 {
     struct fault f = {0};
 
+    struct oltp_stats stats;
+
     need(oltp_checkpoint(our.db, &f), &f, "checkpoint");
+    oltp_stats(our.db, &stats);
+    if ((double)stats.stall_ns.max / 1e6 > our.stall_ms)
+        our.stall_ms = (double)stats.stall_ns.max / 1e6;
     need(oltp_close(our.db, &f), &f, "close");
     our.db = NULL;
 }
@@ -279,6 +285,8 @@ static void round_of(struct result *r, int round, const char *line)
 
 /* ---- workloads ------------------------------------------------------------------------------------- */
 
+static void stall_row(const char *workload, uint64_t n);
+
 static void load(uint64_t n, int rounds, bool random_order)
 {
     struct result rate = {0}, size = {0};
@@ -316,6 +324,7 @@ static void load(uint64_t n, int rounds, bool random_order)
                 false);
     put_row(random_order ? "size after random insert" : "size after key-order load", "size", "MB",
             n, 1, &size, "sqlite", 0, random_order ? 0 : 1.0, 0, true);
+    stall_row(random_order ? "random insert, 1000 a txn" : "load in key order, 10000 a txn", n);
 }
 
 /* One more run of `line` for the percentiles of its commits. */
@@ -337,6 +346,21 @@ static void latencies(const char *name, const char *line, uint64_t n, int thread
     }
     for (int m = 0; m < 3; m++)
         put_row(name, metrics[m], "us", n, threads, &r[m], NULL, 0, 0, 0, true);
+}
+
+/* How long the checkpoints since the last call held the writer, at most. */
+static void stall_row(const char *workload, uint64_t n)
+{
+    struct bench_row row = {.workload = workload,
+                            .metric = "writer held by a checkpoint, max",
+                            .unit = "ms",
+                            .n = n,
+                            .threads = 1,
+                            .ours = bench_value(our.stall_ms),
+                            .lower_is_better = true};
+
+    bench_row(bench, &row);
+    our.stall_ms = 0;
 }
 
 static void commits(uint64_t n, double seconds, int rounds, bool relaxed)

@@ -309,6 +309,8 @@ enum status pager_make_room(struct pager *p, struct fault *f)
     enum status st = ST_OK;
 
     if (p->private_pages) return ST_OK;
+    if (likely(atomic_load_explicit(&p->dirty, memory_order_relaxed) * 4 <= (uint64_t)p->frame_count * 3))
+        return ST_OK;
     pthread_mutex_lock(&p->latch);
     while (st == ST_OK && p->frame_fresh == p->frame_count &&
            atomic_load_explicit(&p->dirty, memory_order_relaxed) * 4 >

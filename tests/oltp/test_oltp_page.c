@@ -254,10 +254,59 @@ static void test_transaction_larger_than_the_cache(void)
     io_sim_free(sim);
 }
 
-static const struct named_test tests[] = {
-    T(test_leaf_bytes_are_as_documented), T(test_page_equals_a_sorted_list),
-    T(test_hostile_pages_are_refused_or_harmless), T(test_limits_are_errors),
-    T(test_transaction_larger_than_the_cache)};
+/* Transactions too large to hold while replaying: one committed, one rolled back, one without an end. */
+static void test_transactions_too_large_to_hold_are_replayed(void)
+{
+    struct io_sim *sim = io_sim_new(test_seed());
+    struct io *io = io_sim_io(sim);
+    struct oltp_options o = {.wal_dir = "d/wal", .cache_bytes = 8 << 20};
+    struct oltp *db = NULL;
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    struct oltp_check check;
+    uint32_t table = 0;
+    static char text[4000];
+    const int rows[3] = {6000, 5000, 5500}; /* each over 16 MiB of log */
+
+    memset(text, 't', sizeof text);
+    o.checkpoint_log_bytes = UINT64_MAX;
+    ASSERT_OK(oltp_open(io, "d/oltp", &o, &db, &f), &f);
+    for (int round = 0; round < 3; round++) {
+        ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+        if (round == 0)
+            ASSERT_OK(oltp_create_table_json(t, text_table, strlen(text_table), &table, &f), &f);
+        for (int i = 0; i < rows[round]; i++) {
+            char key[32];
+            int n = snprintf(key, sizeof key, "%d", i * 7 % 6000 + round * 3000);
+            struct value v[2] = {v_text(key, (size_t)n), v_text(text, sizeof text)};
+
+            ASSERT_OK(oltp_put(t, table, v, &f), &f);
+        }
+        if (round == 0) ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+        if (round == 1) oltp_end(t);
+    }
+    ASSERT_OK(wal_flush(oltp_wal(db), &f), &f); /* the third is in the log, but for its end */
+    io_sim_kill(sim);
+    oltp_end(t);
+    (void)oltp_close(db, NULL);
+    db = NULL;
+    ASSERT_OK(oltp_open(io, "d/oltp", &o, &db, &f), &f);
+    ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
+    ck_assert_uint_eq(oltp_count(t, table, 0), 6000);
+    oltp_end(t);
+    ASSERT_OK(oltp_checkpoint(db, &f), &f);
+    ASSERT_OK(oltp_verify(io, "d/oltp", "d/wal", &check, NULL, (struct oltp_progress){0}, &f), &f);
+    ck_assert_uint_eq(check.rows, 6000);
+    ASSERT_OK(oltp_close(db, NULL), NULL);
+    io_sim_free(sim);
+}
+
+static const struct named_test tests[] = {T(test_transactions_too_large_to_hold_are_replayed),
+                                          T(test_leaf_bytes_are_as_documented),
+                                          T(test_page_equals_a_sorted_list),
+                                          T(test_hostile_pages_are_refused_or_harmless),
+                                          T(test_limits_are_errors),
+                                          T(test_transaction_larger_than_the_cache)};
 
 int main(int argc, char **argv)
 {

@@ -83,8 +83,8 @@ enum status sink_document_key(const struct sink_change *c, uint64_t *key, struct
     return st;
 }
 
-enum status sink_open(const struct platform *p, const char *name, struct trace *trace, struct sink **out,
-                      struct fault *f)
+static enum status open_in(const struct platform *p, const char *name, const char *dir, struct trace *trace,
+                           struct sink **out, struct fault *f)
 {
     const struct sink_ops *ops = sink_find(name);
     struct sink *s;
@@ -98,7 +98,9 @@ enum status sink_open(const struct platform *p, const char *name, struct trace *
     s->platform = p;
     s->config = platform_sink_config(p, name);
     s->trace = trace;
-    st = platform_sink_path(p, name, s->dir, f);
+    s->beside = dir != NULL;
+    if (dir != NULL) snprintf(s->dir, sizeof s->dir, "%s", dir);
+    st = dir != NULL ? ST_OK : platform_sink_path(p, name, s->dir, f);
     if (st == ST_OK) st = io_mkdir(p->io, s->dir, f);
     if (st == ST_OK) st = ops->open(s, f);
     if (st != ST_OK) {
@@ -107,6 +109,20 @@ enum status sink_open(const struct platform *p, const char *name, struct trace *
     }
     *out = s;
     return ST_OK;
+}
+
+enum status sink_open(const struct platform *p, const char *name, struct trace *trace, struct sink **out,
+                      struct fault *f)
+{
+    return open_in(p, name, NULL, trace, out, f);
+}
+
+enum status sink_open_beside(const struct platform *p, const char *name, const char *dir, struct sink **out,
+                             struct fault *f)
+{
+    if (strcmp(name, "vectors") == 0)
+        return fault_set(f, ST_UNSUPPORTED, name, FAULT_NO_OFFSET, "vectors build generations of their own");
+    return open_in(p, name, dir, NULL, out, f);
 }
 
 void sink_close(struct sink *s)
@@ -311,7 +327,7 @@ enum status sink_run(struct sink *s, const struct sink_run_options *o, struct si
     r.ready = applied;
     r.faults = faults_of(s->ops->name);
     st = registry_open(&r.registry, s->platform->io, s->dir, f);
-    if (st == ST_OK) st = feed_open(s->platform, s->ops->name, applied, &r.registry, &r.feed, f);
+    if (st == ST_OK) st = feed_open(s->platform, s->beside ? NULL : s->ops->name, applied, &r.registry, &r.feed, f);
     if (st == ST_OK) st = s->ops->run != NULL ? s->ops->run(s, r.feed, o, r.result, f) : run(&r, f);
     feed_close(r.feed);
     registry_close(&r.registry);

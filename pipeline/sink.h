@@ -74,6 +74,7 @@ struct sink {
     const struct platform *platform;
     const struct json *config;        /* shop.sinks.NAME */
     char dir[PATH_MAX_BYTES];         /* DIR/sinks/NAME */
+    bool beside;                      /* not the served one: see sink_open_beside */
     struct trace *trace;
 };
 
@@ -85,6 +86,10 @@ size_t sink_names(const char *const **names);
 /* ST_NOT_FOUND: no such sink. ST_CONFLICT: another process runs it.                                */
 MUST_USE enum status sink_open(const struct platform *p, const char *name, struct trace *trace,
                                struct sink **out, struct fault *f);
+/* As sink_open, in another folder than the served one: a rebuild beside it. Its runs are anonymous: the stream's list of
+ * consumers keeps speaking of the served one. ST_UNSUPPORTED for vectors, which builds generations of its own.      */
+MUST_USE enum status sink_open_beside(const struct platform *p, const char *name, const char *dir, struct sink **out,
+                                      struct fault *f);
 void sink_close(struct sink *s); /* accepts NULL */
 
 struct sink_run_options {

@@ -1,0 +1,95 @@
+/* cmd_rebuild - a sink made again from the stream, beside the one that serves, and then switched.
+ *
+ * The new store is filled in DIR/sinks/NAME.next while the old one goes on; then the two change places by renaming. Readers
+ * that have the old one open finish with it. Vectors keep generations of their own (pipeline/vectors.h), so theirs is
+ * dropped and learned again.                                                                        */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/cli/cli.h"
+#include "pipeline/sink.h"
+
+static enum status fill(struct cli *c, const struct platform *p, const char *name, const char *dir,
+                        struct sink_run_result *result)
+{
+    struct sink_run_options o = {.until_caught_up = true, .stop = &cli_interrupted};
+    struct sink *s = NULL;
+    enum status st = sink_open_beside(p, name, dir, &s, &c->fault);
+
+    if (st == ST_OK) st = sink_run(s, &o, result, &c->fault);
+    sink_close(s);
+    return st;
+}
+
+/* The served one must not be running while the folders change places: opening it takes its lock.    */
+static enum status change_places(struct cli *c, const struct platform *p, const char *name, const char *next)
+{
+    char live[PATH_MAX_BYTES], old[PATH_MAX_BYTES];
+    struct sink *s = NULL;
+    enum status st = platform_sink_path(p, name, live, &c->fault);
+
+    if (st == ST_OK && snprintf(old, sizeof old, "%s.old", live) >= (int)sizeof old)
+        st = fault_set(&c->fault, ST_LIMIT, live, FAULT_NO_OFFSET, "the path is too long");
+    if (st == ST_OK && io_exists(p->io, live)) {
+        st = sink_open(p, name, NULL, &s, &c->fault);
+        sink_close(s);
+        if (st == ST_CORRUPT) { /* a damaged store is what one rebuilds */
+            fault_clear(&c->fault);
+            st = ST_OK;
+        }
+        if (st == ST_OK && io_exists(p->io, old)) st = io_remove_tree(p->io, old, &c->fault);
+        if (st == ST_OK) st = io_rename(p->io, live, old, &c->fault);
+    }
+    if (st == ST_OK) st = io_rename(p->io, next, live, &c->fault);
+    if (st == ST_OK && io_exists(p->io, old)) st = io_remove_tree(p->io, old, &c->fault);
+    return st;
+}
+
+static enum status rebuild_vectors(struct cli *c, const struct platform *p, struct sink_run_result *result)
+{
+    struct sink_run_options o = {.until_caught_up = true, .stop = &cli_interrupted};
+    struct sink *s = NULL;
+    char dir[PATH_MAX_BYTES];
+    enum status st = platform_sink_path(p, "vectors", dir, &c->fault);
+
+    if (st == ST_OK && io_exists(p->io, dir)) st = io_remove_tree(p->io, dir, &c->fault);
+    if (st == ST_OK) st = sink_open(p, "vectors", NULL, &s, &c->fault);
+    if (st == ST_OK) st = sink_run(s, &o, result, &c->fault);
+    sink_close(s);
+    return st;
+}
+
+int cmd_rebuild(struct cli *c, int argc, char **argv)
+{
+    const char *args[64];
+    struct platform p;
+    struct sink_run_result result = {0};
+    char dir[PATH_MAX_BYTES], next[PATH_MAX_BYTES];
+    uint64_t start = clock_mono_ns(c->clock);
+    char took[32];
+    int count;
+    int rc = argc > 60 ? cli_usage(c, "too many arguments") : cli_parse(c, argc, argv, NULL, 0, args, &count, 2, 2);
+    enum status st;
+
+    if (rc >= 0) return rc;
+    cli_catch_interrupts();
+    st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
+    if (st != ST_OK) return cli_fail(c, st);
+    if (strcmp(args[1], "vectors") == 0) {
+        st = rebuild_vectors(c, &p, &result);
+    } else {
+        st = platform_sink_path(&p, args[1], dir, &c->fault);
+        if (st == ST_OK && snprintf(next, sizeof next, "%s.next", dir) >= (int)sizeof next)
+            st = fault_set(&c->fault, ST_LIMIT, dir, FAULT_NO_OFFSET, "the path is too long");
+        if (st == ST_OK && io_exists(p.io, next)) st = io_remove_tree(p.io, next, &c->fault);
+        if (st == ST_OK) st = fill(c, &p, args[1], next, &result);
+        if (st == ST_OK) st = change_places(c, &p, args[1], next);
+    }
+    platform_close(&p);
+    if (st != ST_OK) return cli_fail(c, st);
+    if (!c->quiet)
+        printf("%s was made again from %" PRIu64 " events in %s and stands at LSN %" PRIu64 "\n", args[1], result.events,
+               human_duration((int64_t)((clock_mono_ns(c->clock) - start) / 1000), took), result.applied);
+    return EXIT_FINE;
+}

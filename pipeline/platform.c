@@ -45,11 +45,11 @@ static void id_from_seed(struct platform *p, uint64_t seed)
 }
 
 /* seam.json is written last: a folder without it is no platform.                                   */
-static enum status write_config(struct platform *p, const char *shop, size_t n, struct fault *f)
+static enum status write_config(struct platform *p, const char *created, const char *shop, size_t n, struct fault *f)
 {
     struct buf b = {0};
     struct json_writer w;
-    char when[40], path[PATH_MAX_BYTES];
+    char path[PATH_MAX_BYTES];
     enum status st;
 
     jw_init(&w, &b);
@@ -59,7 +59,7 @@ static enum status write_config(struct platform *p, const char *shop, size_t n, 
     jw_key(&w, "id");
     jw_str(&w, p->id);
     jw_key(&w, "created");
-    jw_strn(&w, when, time_format(clock_wall_us(p->clock), when));
+    jw_str(&w, created);
     jw_key(&w, "shop");
     jw_raw(&w, shop, n);
     jw_end_object(&w);
@@ -178,6 +178,7 @@ enum status platform_create(struct io *io, struct clock *clock, const char *dir,
     struct platform p = {.io = io, .clock = clock};
     struct json *parsed = NULL;
     bool existed = false;
+    char created[40];
     enum status st;
 
     if (snprintf(p.dir, sizeof p.dir, "%s", dir) >= (int)sizeof p.dir)
@@ -192,10 +193,22 @@ enum status platform_create(struct io *io, struct clock *clock, const char *dir,
     st = make_folders(&p, f);
     if (st == ST_OK) st = create_tables(&p, parsed, f);
     if (st == ST_OK) st = create_stream(&p, f);
-    if (st == ST_OK) st = write_config(&p, shop, n, f);
+    created[time_format(clock_wall_us(clock), created)] = '\0';
+    if (st == ST_OK) st = write_config(&p, created, shop, n, f);
     if (st != ST_OK && !existed && io_remove_tree(io, dir, NULL) != ST_OK)
         fault_set(f, st, dir, FAULT_NO_OFFSET, "and the half-made folder could not be removed");
     arena_free(&p.arena);
+    return st;
+}
+
+enum status platform_write_shop(struct platform *p, const char *shop, size_t n, struct fault *f)
+{
+    struct arena a = {0};
+    struct json *parsed = NULL;
+    enum status st = check_shop(shop, n, &a, &parsed, f);
+
+    if (st == ST_OK) st = write_config(p, json_string(p->config, "created", ""), shop, n, f);
+    arena_free(&a);
     return st;
 }
 

@@ -77,6 +77,9 @@ enum status platform_close_source(struct platform_source *s, enum status st, str
 MUST_USE enum status platform_open_reader(const struct platform *p, lsn_t as_of, int64_t as_of_us,
                                           struct oltp **out, struct fault *f);
 
+/* Replaces the shop in seam.json (everything else stays); atomic. Processes that are running keep what they read at their
+ * start. ST_INVALID when it is no shop.                                                            */
+MUST_USE enum status platform_write_shop(struct platform *p, const char *shop, size_t n, struct fault *f);
 /* shop.sinks.NAME, or NULL when this platform has no such sink */
 const struct json *platform_sink_config(const struct platform *p, const char *name);
 

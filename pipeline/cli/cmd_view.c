@@ -5,7 +5,8 @@
 
 #include "engine/row.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/view/view.h"
+#include "pipeline/registry.h"
+#include "pipeline/view/view_def.h"
 
 static void cell(struct table_out *t, const struct value *v)
 {
@@ -94,6 +95,77 @@ static enum status show(struct cli *c, struct view_reader *r, const char *name, 
     return st;
 }
 
+/* ---- declaring views: the platform's configuration says which there are ---- */
+
+/* The shop's JSON again, with view NAME replaced by `sql` (NULL: without it).                        */
+static void shop_with(const struct platform *p, const char *name, const char *sql, bool *found, struct buf *out)
+{
+    const struct json *shop = json_get(p->config, "shop"), *sinks = json_get(shop, "sinks");
+    struct json_writer w;
+
+    jw_init(&w, out);
+    jw_object(&w);
+    for (const struct json *m = shop->child; m != NULL; m = m->next) {
+        jw_key(&w, m->key);
+        if (m != sinks) {
+            jw_node(&w, m);
+            continue;
+        }
+        jw_object(&w);
+        for (const struct json *k = sinks->child; k != NULL; k = k->next) {
+            const struct json *views = json_get(k, "views");
+
+            jw_key(&w, k->key);
+            if (strcmp(k->key, "view") != 0) {
+                jw_node(&w, k);
+                continue;
+            }
+            jw_object(&w);
+            jw_key(&w, "views");
+            jw_array(&w);
+            for (const struct json *v = views != NULL ? views->child : NULL; v != NULL; v = v->next) {
+                if (strcmp(json_string(v, "name", ""), name) == 0) *found = true;
+                else jw_node(&w, v);
+            }
+            if (sql != NULL) {
+                jw_object(&w);
+                jw_key(&w, "name");
+                jw_str(&w, name);
+                jw_key(&w, "sql");
+                jw_str(&w, sql);
+                jw_end_object(&w);
+            }
+            jw_end_array(&w);
+            jw_end_object(&w);
+        }
+        jw_end_object(&w);
+    }
+    jw_end_object(&w);
+}
+
+/* A view that could not be kept up is refused before it is declared.                                */
+static enum status declare(struct cli *c, struct platform *p, const char *dir, const char *name, const char *sql)
+{
+    struct registry registry = {0};
+    struct view_def *def = NULL;
+    struct buf shop = {0};
+    bool found = false;
+    enum status st = registry_open(&registry, c->io, dir, &c->fault);
+
+    if (st == ST_OK && sql != NULL) st = view_compile(name, sql, &registry, &def, &c->fault);
+    if (st == ST_OK) shop_with(p, name, sql, &found, &shop);
+    if (st == ST_OK && sql == NULL && !found)
+        st = fault_set(&c->fault, ST_NOT_FOUND, name, FAULT_NO_OFFSET, "there is no such view");
+    if (st == ST_OK) st = platform_write_shop(p, (const char *)shop.data, shop.size, &c->fault);
+    if (st == ST_OK && !c->quiet)
+        printf("%s is %s; the view sink takes that in when it starts again (seam sink DIR view)\n", name,
+               sql == NULL ? "dropped" : found ? "declared anew" : "declared");
+    view_def_free(def);
+    registry_close(&registry);
+    buf_free(&shop);
+    return st;
+}
+
 static void list(struct view_reader *r)
 {
     struct view_info views[VIEWS_MAX];
@@ -104,9 +176,11 @@ static void list(struct view_reader *r)
 
 int cmd_view(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
-    bool all = false;
+    const char *args[64], *create = NULL;
+    bool all = false, drop = false;
     const struct opt opts[] = {
+        {"create", 0, OPT_STRING, "SQL", "declare NAME as this SELECT (docs/manual-sql.md; pipeline/view/view.h)", &create},
+        {"drop", 0, OPT_FLAG, NULL, "declare NAME no more", &drop},
         {"list", 'l', OPT_FLAG, NULL, "the views there are, and their SQL", &all},
     };
     struct platform p;
@@ -121,6 +195,12 @@ int cmd_view(struct cli *c, int argc, char **argv)
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != ST_OK) return cli_fail(c, st);
     st = platform_sink_path(&p, "view", dir, &c->fault);
+    if (st == ST_OK && (create != NULL || drop)) {
+        if (count != 2 || (create != NULL && drop)) rc = cli_usage(c, "--create and --drop take one NAME");
+        else st = declare(c, &p, dir, args[1], create);
+        platform_close(&p);
+        return rc >= 0 ? rc : st == ST_OK ? EXIT_FINE : cli_fail(c, st);
+    }
     if (st == ST_OK) st = view_reader_open(c->io, dir, &r, &c->fault);
     if (st == ST_OK && (all || count == 1)) list(r);
     else if (st == ST_OK) st = show(c, r, args[1], args + 2, count - 2);

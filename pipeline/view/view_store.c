@@ -41,6 +41,7 @@ static enum status open_own_tables(struct view_store *s, struct fault *f)
     if (st != ST_OK) return st;
     s->lsn = (lsn_t)values[1].i;
     s->valid_lsn = (lsn_t)values[2].i;
+    s->wall_us = values[3].i;
     return ST_OK;
 }
 
@@ -219,6 +220,8 @@ enum status view_store_open(struct io *io, struct clock *clock, const char *dir,
     for (size_t i = 0; st == ST_OK && i < s->registry.count; i++) st = view_mirror_define(s, &s->registry.schemas[i], f);
     for (int i = 0; st == ST_OK && i < s->n_views; i++) st = compile_view(s, &s->views[i], f);
     s->bulk = s->valid_lsn < s->lsn || s->lsn == LSN_NONE;
+    /* Views declared or dropped since are there at once, without waiting for the next change. */
+    if (st == ST_OK && s->lsn != LSN_NONE) st = view_store_publish(s, s->lsn, s->wall_us, f);
     if (st != ST_OK) {
         view_store_close(s);
         return st;
@@ -369,6 +372,7 @@ enum status view_store_publish(struct view_store *s, lsn_t lsn, int64_t wall_us,
     }
     if (st != ST_OK) return st;
     s->lsn = lsn;
+    s->wall_us = wall_us;
     s->changes = 0;
     if (!backlog) {
         s->valid_lsn = lsn;

@@ -39,6 +39,7 @@ struct view_store {
     int n_views;
     uint32_t meta, defs;
     lsn_t lsn, valid_lsn;
+    int64_t wall_us;             /* commit time at lsn */
     bool bulk;                   /* only the mirrors are kept up; the views are computed at the end */
     uint64_t changes;            /* of this batch */
     struct buf scratch[VIEW_TABLES_MAX], key, row;

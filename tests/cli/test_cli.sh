@@ -115,6 +115,15 @@ expect 3 'no such read model' "$seam" audit "$p" project nothing
 expect 3 'no event of this number' "$seam" audit "$p" prove 99999999
 expect 3 'no event tells' "$seam" audit "$p" show 99999999
 
+# views are declared and dropped at run time, backfilled from what the store mirrors
+expect 0 'is declared' "$seam" view "$p" by_brand --create 'SELECT brand, count(*) AS n FROM products GROUP BY brand'
+expect 2 'HAVING' "$seam" view "$p" no_good --create 'SELECT brand, count(*) FROM products GROUP BY brand HAVING count(*) > 1'
+expect 0 'view: applied' "$seam" sink "$p" view --until-caught-up
+expect 0 'Hollin' "$seam" view "$p" by_brand Hollin
+expect 0 'is dropped' "$seam" view "$p" by_brand --drop
+expect 0 'view: applied' "$seam" sink "$p" view --until-caught-up
+expect 3 'no such view' "$seam" view "$p" by_brand
+
 # a sink is made again beside the one that serves, and says the same
 before=$("$seam" view "$p" revenue_by_category --json | sed 's/"as_of_lsn":[0-9]*//')
 for s in warehouse gold view search vectors audit; do expect 0 'was made again' "$seam" rebuild "$p" "$s"; done

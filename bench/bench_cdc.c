@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "bench/common/bench.h"
+#include "engine/rng.h"
 #include "pipeline/relay.h"
 #include "wal/change.h"
 #include "wal/wal.h"
@@ -97,7 +98,32 @@ static lsn_t append_transaction(struct wal *w, uint64_t txn, uint64_t rows, stru
 
 /* ---- catch-up ---- */
 
-static double catch_up(struct bench *b, uint64_t transactions, uint64_t rows)
+/* Microseconds to open a reader at a random LSN and get its first event. */
+static double seek_us(struct bench *b, const struct platform *p, lsn_t last)
+{
+    enum { SEEKS = 100 };
+    struct fault f = {0};
+    char dir[PATH_MAX_BYTES];
+    uint64_t start = bench_now_ns(), state = 7;
+
+    bench_need(path_join(dir, p->dir, "stream", &f), &f, "name the stream");
+    for (int i = 0; i < SEEKS; i++) {
+        struct stream_reader *r = NULL;
+        struct stream_event e;
+        lsn_t lsn = splitmix64(&state) % last;
+
+        bench_need(stream_reader_open(p->io, dir, STREAM_FROM_LSN, (int64_t)lsn, &r, &f), &f,
+                   "seek");
+        do {
+            bench_need(stream_reader_next(r, &e, &f), &f, "read");
+        } while (e.kind == STREAM_BEAT);
+        BENCH_CHECK(b, e.lsn > lsn);
+        stream_reader_close(r);
+    }
+    return (double)(bench_now_ns() - start) / 1e3 / SEEKS;
+}
+
+static double catch_up(struct bench *b, uint64_t transactions, uint64_t rows, double *seek)
 {
     struct platform p = fresh_place(b);
     struct wal *w = open_log(&p);
@@ -118,6 +144,7 @@ static double catch_up(struct bench *b, uint64_t transactions, uint64_t rows)
     seconds = (double)(bench_now_ns() - start) / 1e9;
     relay_stats(relay, &stats);
     BENCH_CHECK(b, stats.events == transactions * rows);
+    if (seek != NULL) *seek = seek_us(b, &p, stats.lsn - 1000);
     bench_need(relay_close(relay, &f), &f, "close the relay");
     bench_need(wal_close(w, &f), &f, "close the log");
     bench_need(io_remove_tree(p.io, p.dir, &f), &f, "remove");
@@ -130,17 +157,25 @@ static void bench_catch_up(struct bench *b)
     uint64_t n = bench_size(b, 300000, 1000000, 3000000);
     struct bench_row row = {
         .metric = "changes", .unit = "/s", .n = n, .threads = 1, .target = 1, .limit = 1000000};
-    double small[5], large[5];
+    double small[5], large[5], seek[5];
 
     for (int i = 0; i < 3; i++) {
-        small[i] = catch_up(b, n, 1);
-        large[i] = catch_up(b, 5, n / 5);
+        small[i] = catch_up(b, n, 1, &seek[i]);
+        large[i] = catch_up(b, 5, n / 5, NULL);
     }
     row.workload = "catch-up, one-row transactions (limit: the 1 M/s asked for)";
     row.ours = bench_stat_of(small, 3);
     bench_row(b, &row);
     row.workload = "catch-up, 5 large transactions";
     row.ours = bench_stat_of(large, 3);
+    bench_row(b, &row);
+    row = (struct bench_row){.workload = "open a reader at a random LSN, first event in hand",
+                             .metric = "time",
+                             .unit = "us",
+                             .n = n,
+                             .threads = 1,
+                             .lower_is_better = true,
+                             .ours = bench_stat_of(seek, 3)};
     bench_row(b, &row);
 }
 

@@ -196,6 +196,8 @@ static enum status fragment(struct wal_reader *r, lsn_t *lsn, const uint8_t **ou
     return ST_OK;
 }
 
+enum { RESYNC_BYTES = 32 << 10 }; /* a search by halves looks at little in each place */
+
 enum status wal_reader_resync(struct wal_reader *r, lsn_t at, struct fault *f)
 {
     uint64_t S = r->meta.segment_bytes;
@@ -203,7 +205,7 @@ enum status wal_reader_resync(struct wal_reader *r, lsn_t at, struct fault *f)
 
     if (lsn < oldest) lsn = oldest;
     for (look(r); lsn < r->visible;) {
-        uint64_t in = lsn % S, limit;
+        uint64_t in = lsn % S, limit, probe;
         const uint8_t *p;
         enum status st = ST_OK;
 
@@ -216,7 +218,8 @@ enum status wal_reader_resync(struct wal_reader *r, lsn_t at, struct fault *f)
         if (lsn >= r->visible) break;
         if (r->window.file == NULL || lsn / S != r->segment) st = enter(r, lsn / S, f);
         limit = r->visible - lsn < S - in ? in + (r->visible - lsn) : S;
-        if (st == ST_OK) st = window_at(&r->window, in, RECORD_HEADER, limit, &p, f);
+        probe = limit - in > RESYNC_BYTES ? in + RESYNC_BYTES : limit;
+        if (st == ST_OK) st = window_at(&r->window, in, RECORD_HEADER, probe, &p, f);
         if (st != ST_OK) return st;
         if (p == NULL) break; /* fewer bytes than a header: the visible end */
         if (record_head_ok(p, lsn, r->salt, limit - in) && record_size(p) <= WINDOW_BYTES) {

@@ -169,7 +169,7 @@ static void test_pfor_round_trips(void)
     struct rng r;
 
     rng_seed(&r, test_seed());
-    for (int round = 0; round < test_scale(20000); round++) {
+    for (int round = 0; round < test_scale(4000); round++) {
         size_t n = 1 + rng_below(&r, PFOR_BLOCK);
         unsigned most = (unsigned)rng_below(&r, 33), rare = (unsigned)rng_below(&r, 33);
         struct buf b = {0};

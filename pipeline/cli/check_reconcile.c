@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/cli/ask.h"
 #include "pipeline/cli/check.h"
-#include "pipeline/sqlenv.h"
 #include "pipeline/freshness.h"
 #include "pipeline/reconcile.h"
 
@@ -13,51 +13,9 @@ enum { REPAIR_WAIT_MS = 20000, SHOWN_TEXT_MAX = 20 };
 
 /* ---- a table against its query ---- */
 
-struct answer { struct arena *arena; const char **rows; size_t count, cap; const struct plan_column *columns; int n; };
-
-static enum status take_rows(void *ctx, const struct batch *b, struct fault *f)
-{
-    struct answer *a = ctx;
-
-    for (uint32_t i = 0; i < b->rows; i++) {
-        struct value row[COLUMNS_MAX];
-        struct buf text = {0};
-
-        if (a->count == a->cap) {
-            size_t cap = a->cap == 0 ? 64 : a->cap * 2;
-            const char **more = realloc(a->rows, cap * sizeof *more);
-
-            if (more == NULL) return fault_set(f, ST_NOMEM, "sql", FAULT_NO_OFFSET, "no memory");
-            a->rows = more;
-            a->cap = cap;
-        }
-        batch_row(b, i, row);
-        sql_json_row(a->columns, a->n, row, &text);
-        a->rows[a->count] = arena_strdup(a->arena, (const char *)text.data, text.size);
-        buf_free(&text);
-        if (a->rows[a->count++] == NULL) return fault_set(f, ST_NOMEM, "sql", FAULT_NO_OFFSET, "no memory");
-    }
-    return ST_OK;
-}
+struct sql_pair { const char *store, *table; lsn_t lsn; size_t kept, recomputed, differences; const char *first_kept, *first_recomputed; };
 
 static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
-static enum status query_rows(struct sql_platform *s, const char *sql, struct answer *a, lsn_t *lsn, struct fault *f)
-{
-    struct query_options o = {0};
-    struct sql_query q;
-    enum status st = sql_prepare(&s->env, sql, strlen(sql), a->arena, &q, f);
-
-    if (st != ST_OK) return st;
-    a->columns = q.columns;
-    a->n = q.n_columns;
-    if (lsn != NULL) *lsn = q.lsn;
-    st = sql_run(&q, &o, take_rows, a, NULL, f);
-    if (st == ST_OK && a->count > 1) qsort(a->rows, a->count, sizeof *a->rows, by_text);
-    return st;
-}
-
-struct sql_pair { const char *store, *table; lsn_t lsn; size_t kept, recomputed, differences; const char *first_kept, *first_recomputed; };
 
 static void put_side_by_side(const struct answer *kept, const struct answer *fresh, struct sql_pair *p)
 {
@@ -85,10 +43,12 @@ static enum status compare_query(struct sql_platform *s, struct arena *arena, co
     enum status st = sql_platform_next(s, f);
 
     buf_printf(&text, "SELECT * FROM %s", from);
-    if (st == ST_OK) st = query_rows(s, buf_cstr(&text), &kept, &p->lsn, f);
+    if (st == ST_OK) st = ask_rows(s, buf_cstr(&text), &kept, &p->lsn, f);
     buf_clear(&text);
     buf_printf(&text, "%s AS OF LSN %" PRIu64, sql, p->lsn);
-    if (st == ST_OK) st = query_rows(s, buf_cstr(&text), &fresh, NULL, f);
+    if (st == ST_OK) st = ask_rows(s, buf_cstr(&text), &fresh, NULL, f);
+    if (st == ST_OK && kept.count > 1) qsort(kept.rows, kept.count, sizeof *kept.rows, by_text);
+    if (st == ST_OK && fresh.count > 1) qsort(fresh.rows, fresh.count, sizeof *fresh.rows, by_text);
     if (st == ST_OK) put_side_by_side(&kept, &fresh, p);
     free(kept.rows);
     free(fresh.rows);

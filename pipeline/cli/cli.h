@@ -118,5 +118,7 @@ int cmd_vacuum(struct cli *, int, char **);
 int cmd_salvage(struct cli *, int, char **);
 int cmd_check(struct cli *, int, char **);
 int cmd_dlq(struct cli *, int, char **);
+int cmd_lineage(struct cli *, int, char **);
+int cmd_why(struct cli *, int, char **);
 
 #endif

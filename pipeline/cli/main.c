@@ -36,6 +36,8 @@ static const struct command commands[] = {
     {"clone", "DIR NEW", "a platform with the tables as they were", cmd_clone, "History"},
     {"check", "DIR WHAT", "contracts, freshness, reconcile or all: is every seam's promise kept?", cmd_check, "Trust"},
     {"audit", "DIR VERB ...", "orders as hash-chained events: show, verify, prove, append", cmd_audit, "Trust"},
+    {"why", "DIR VIEW KEY", "a number traced back, layer by layer, to the row store", cmd_why, "Trust"},
+    {"lineage", "DIR TABLE KEY", "one row in every layer at one LSN, and where they part", cmd_lineage, "Trust"},
     {"dlq", "DIR [VERB]", "events that a sink set aside: list, retry, drop", cmd_dlq, "Trust"},
     {"verify", "DIR", "every checksum and every invariant, offline", cmd_verify, "Trust"},
     {"dump", "FILE", "any file of ours, explained byte by byte", cmd_dump, "Trust"},

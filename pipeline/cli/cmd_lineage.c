@@ -1,0 +1,334 @@
+/* cmd_lineage - where a row came from: row store, log, stream, bronze, silver, compared at one LSN. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/key.h"
+#include "engine/row.h"
+#include "pipeline/cli/walk.h"
+
+const char *walk_op(uint8_t op)
+{
+    return op == OP_INSERT ? "insert" : op == OP_UPDATE ? "update" : op == OP_DELETE ? "delete" : "?";
+}
+
+static bool same(struct bytes a, struct bytes b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static struct bytes copy(struct arena *a, struct bytes b)
+{
+    void *p = b.data != NULL ? arena_alloc(a, b.size + 1) : NULL;
+
+    if (p == NULL) return (struct bytes){NULL, 0};
+    memcpy(p, b.data, b.size);
+    return (struct bytes){p, b.size};
+}
+
+enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n_tables, struct bytes key, lsn_t after,
+                      lsn_t until, bool first, struct arena *keep, struct walk_event *out, struct fault *f)
+{
+    struct stream_reader *r = NULL;
+    struct stream_event e;
+    char dir[PATH_MAX_BYTES];
+    bool found = false;
+    enum status st = platform_path(p, "stream", dir, f);
+
+    if (st == ST_OK)
+        st = stream_reader_open(p->io, dir, after == LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN, (int64_t)after, &r, f);
+    while (st == ST_OK && !(first && found) && (st = stream_reader_next(r, &e, f)) == ST_OK && e.lsn <= until) {
+        bool wanted = false;
+
+        if (e.kind != STREAM_ROW || e.lsn <= after) continue;
+        for (size_t i = 0; i < n_tables; i++) wanted |= tables[i] == e.row.table;
+        if (!wanted || (key.data != NULL && !same(key, e.row.key))) continue;
+        *out = (struct walk_event){.offset = e.offset, .txn = e.txn, .seq = e.seq, .lsn = e.lsn, .wall_us = e.wall_us,
+                                   .op = e.row.op, .table = e.row.table, .key = copy(keep, e.row.key),
+                                   .before = copy(keep, e.row.before), .after = copy(keep, e.row.after)};
+        found = true;
+    }
+    stream_reader_close(r);
+    if (st != ST_OK && st != ST_END) return st;
+    return found ? ST_OK : ST_NOT_FOUND;
+}
+
+/* ---- the layers ---- */
+
+struct layers {
+    struct cli *cli;
+    const struct platform *platform;
+    const char *table, *key_words, *where; /* the key as words, and as a condition in SQL */
+    const struct schema *schema;
+    struct arena arena;
+    struct bytes key;
+    lsn_t lsn;
+};
+
+/* The row in the row store AS OF an LSN, as JSON. ST_NOT_FOUND: no such row then. */
+static enum status source_row(struct layers *l, lsn_t lsn, const char **json, struct bytes *raw, struct fault *f)
+{
+    struct oltp *db = NULL;
+    struct oltp_txn *t = NULL;
+    struct oltp_row row;
+    struct value values[COLUMNS_MAX];
+    struct buf text = {0};
+    uint32_t table;
+    enum status st = platform_open_reader(l->platform, lsn, INT64_MIN, &db, f);
+
+    *json = "no row";
+    if (st == ST_OK) st = oltp_read_begin(db, &t, f);
+    if (st == ST_OK) st = oltp_table(t, l->table, &table, f);
+    if (st == ST_OK) st = oltp_get_key(t, table, l->key, &row, NULL);
+    if (st == ST_OK) {
+        if (raw != NULL) *raw = copy(&l->arena, row.row);
+        st = row_decode(oltp_schema(t, table), row.row.data, row.row.size, values, f);
+        if (st == ST_OK) row_to_json(oltp_schema(t, table), values, &text);
+        if (st == ST_OK) *json = arena_strdup(&l->arena, (const char *)text.data, text.size);
+    }
+    oltp_end(t);
+    (void)oltp_close(db, NULL);
+    buf_free(&text);
+    return st;
+}
+
+struct bronze { struct layers *l; uint64_t events; uint64_t offset; lsn_t lsn; bool same_bytes; const struct walk_event *want; };
+
+static enum status bronze_row(void *ctx, const struct value *v, lsn_t begin, lsn_t end)
+{
+    struct bronze *b = ctx;
+    struct bytes key = {(const uint8_t *)v[9].s, v[9].len};
+
+    (void)begin;
+    (void)end;
+    if (v[7].i != (int64_t)b->l->schema->id || !same(key, b->l->key) || (lsn_t)v[1].i > b->l->lsn) return ST_OK;
+    b->events++;
+    if ((lsn_t)v[1].i < b->lsn) return ST_OK;
+    b->lsn = (lsn_t)v[1].i;
+    b->offset = (uint64_t)v[0].i;
+    b->same_bytes = b->offset == b->want->offset &&
+                    same(v[11].type == V_TEXT ? (struct bytes){(const uint8_t *)v[11].s, v[11].len} : (struct bytes){NULL, 0},
+                         b->want->after);
+    return ST_OK;
+}
+
+static enum status silver_row(struct layers *l, const struct columnar_reader *r, lsn_t at, const char **json, struct fault *f)
+{
+    struct value key[COLUMNS_MAX], row[COLUMNS_MAX];
+    struct buf text = {0}, out = {0}, words = {0};
+    const uint8_t *p = l->key.data;
+    char name[NAME_MAX_BYTES + 8];
+    int table;
+    enum status st = ST_OK;
+
+    snprintf(name, sizeof name, "silver_%s", l->table);
+    table = columnar_table(r, name);
+    *json = "no row";
+    for (uint16_t i = 0; st == ST_OK && i < l->schema->key_count; i++) {
+        const struct column *c = &l->schema->columns[l->schema->key[i]];
+
+        st = key_read(&p, l->key.data + l->key.size, c->type, &key[i], &words);
+        key[i].scale = c->scale;
+    }
+    if (st == ST_OK) st = table < 0 ? ST_NOT_FOUND : columnar_get(r, table, key, at, row, &text, f);
+    if (st == ST_OK) row_to_json(columnar_schema(r, table), row, &out);
+    if (st == ST_OK) *json = arena_strdup(&l->arena, (const char *)out.data, out.size);
+    buf_free(&text);
+    buf_free(&out);
+    buf_free(&words);
+    return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static void step(const char *layer, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void step(const char *layer, const char *fmt, ...)
+{
+    va_list ap;
+
+    printf("  %-10s ", layer);
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+    printf("\n");
+}
+
+/* Bronze and silver: the warehouse as published. What parts from the source is named in *parts. */
+static enum status warehouse_steps(struct layers *l, const struct walk_event *e, const char *truth, const char **parts)
+{
+    struct fault *f = &l->cli->fault;
+    struct columnar_options o = {.clock = l->platform->clock};
+    struct columnar_reader *r = NULL;
+    struct bronze b = {.l = l, .want = e};
+    const char *silver;
+    char dir[PATH_MAX_BYTES], age[32];
+    lsn_t applied;
+    int table;
+    enum status st = platform_sink_path(l->platform, "warehouse", dir, f);
+
+    if (st == ST_OK) st = columnar_open_reader(l->platform->io, dir, &o, &r, f);
+    if (st != ST_OK) return st;
+    applied = columnar_applied(r);
+    table = columnar_table(r, "bronze_changes");
+    if (table >= 0) st = columnar_scan_rows(r, table, LSN_MAX, bronze_row, &b, f);
+    if (st == ST_OK && b.events == 0) step("bronze", "no event of this row up to LSN %" PRIu64, l->lsn);
+    else if (st == ST_OK)
+        step("bronze", "%" PRIu64 " events of this row; the newest is offset %" PRIu64 " at LSN %" PRIu64 "%s", b.events, b.offset,
+             b.lsn, b.same_bytes ? ", byte for byte the stream's" : "");
+    if (st == ST_OK && !b.same_bytes && *parts == NULL)
+        *parts = applied < e->lsn ? "the warehouse has not applied this change yet" : "bronze is not what the stream said";
+    if (st == ST_OK) st = silver_row(l, r, l->lsn < applied ? l->lsn : LSN_MAX, &silver, f);
+    if (st == ST_OK) {
+        step("silver", "AS OF LSN %" PRIu64 ": %s", l->lsn < applied ? l->lsn : applied, silver);
+        step("", "$ seam sql DIR \"SELECT *, _begin_lsn FROM silver_%s WHERE %s AS OF LSN %" PRIu64 "\"", l->table,
+             l->where, l->lsn < applied ? l->lsn : applied);
+        if (strcmp(silver, truth) != 0 && *parts == NULL) *parts = "silver parts from bronze";
+        if (applied < l->lsn)
+            step("", "silver stopped at LSN %" PRIu64 ", published %s ago", applied,
+                 human_duration(clock_wall_us(l->platform->clock) - columnar_applied_wall_us(r), age));
+    }
+    columnar_close_reader(r);
+    return st;
+}
+
+static enum status all_steps(struct layers *l, bool *agree)
+{
+    struct fault *f = &l->cli->fault;
+    struct walk_event e = {0};
+    struct bytes raw = {NULL, 0}, at = {NULL, 0};
+    const char *now, *then, *before, *parts = NULL;
+    char when[40];
+    enum status st = source_row(l, l->lsn, &now, &raw, f);
+
+    if (st != ST_OK && st != ST_NOT_FOUND) return st;
+    step("row store", "AS OF LSN %" PRIu64 ": %s", l->lsn, now);
+    step("", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, l->lsn);
+    st = walk_find(l->platform, &l->schema->id, 1, l->key, LSN_NONE, l->lsn, false, &l->arena, &e, f);
+    if (st == ST_NOT_FOUND) {
+        step("stream", "no event of this row up to LSN %" PRIu64, l->lsn);
+        parts = raw.data != NULL ? "the stream does not have what the row store has" : NULL;
+        *agree = parts == NULL;
+        if (parts != NULL) printf("they part: %s\n", parts);
+        return ST_OK;
+    }
+    if (st != ST_OK) return st;
+    when[time_format(e.wall_us, when)] = '\0';
+    step("stream", "offset %" PRIu64 ": %s in transaction %" PRIu64 ", committed at LSN %" PRIu64 ", %s", e.offset, walk_op(e.op),
+         e.txn, e.lsn, when);
+    if (!same(e.after, raw)) parts = "the stream's newest event is not what the row store has: the relay is behind, or lost it";
+    st = source_row(l, e.lsn, &then, &at, f);
+    if (st == ST_OK || st == ST_NOT_FOUND) st = source_row(l, e.lsn - 1, &before, NULL, f);
+    if (st == ST_OK || st == ST_NOT_FOUND) {
+        step("log", "LSN %" PRIu64 " ends that commit. AS OF it: %s", e.lsn, then);
+        step("", "one byte earlier, AS OF LSN %" PRIu64 ": %s", e.lsn - 1, before);
+        step("", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, e.lsn - 1);
+        st = ST_OK;
+    }
+    if (st == ST_OK && !same(e.after, at) && parts == NULL) parts = "the stream's event is not what the log says";
+    if (st == ST_OK) st = warehouse_steps(l, &e, now, &parts);
+    if (st != ST_OK) return st;
+    *agree = parts == NULL;
+    if (parts != NULL) printf("they part: %s\n", parts);
+    else printf("every layer agrees at LSN %" PRIu64 "\n", l->lsn);
+    return ST_OK;
+}
+
+static void key_words(const struct schema *s, struct bytes key, struct buf *out, struct buf *where)
+{
+    const uint8_t *p = key.data;
+    struct buf text = {0};
+
+    for (uint16_t i = 0; i < s->key_count; i++) {
+        struct value v;
+
+        if (key_read(&p, key.data + key.size, s->columns[s->key[i]].type, &v, &text) != ST_OK) break;
+        v.scale = s->columns[s->key[i]].scale;
+        if (i > 0) buf_str(out, " ");
+        value_format(&v, out);
+        buf_printf(where, "%s%s = %s", i > 0 ? " AND " : "", s->columns[s->key[i]].name, v.type == V_INT ? "" : "'");
+        value_format(&v, where);
+        if (v.type != V_INT) buf_str(where, "'");
+    }
+    buf_free(&text);
+}
+
+enum status walk_row(struct cli *c, const struct platform *p, const char *table, struct bytes key, lsn_t lsn, bool *agree)
+{
+    struct layers l = {.cli = c, .platform = p, .table = table, .key = key, .lsn = lsn};
+    struct schema schema = {0};
+    struct oltp *db = NULL;
+    struct oltp_txn *t = NULL;
+    struct buf words = {0}, where = {0};
+    uint32_t id;
+    enum status st = platform_open_reader(p, LSN_MAX, INT64_MIN, &db, &c->fault);
+
+    if (st == ST_OK) st = oltp_read_begin(db, &t, &c->fault);
+    if (st == ST_OK) st = oltp_table(t, table, &id, &c->fault);
+    if (st == ST_OK) st = schema_clone(oltp_schema(t, id), &schema);
+    if (st == ST_OK && l.lsn == LSN_MAX) l.lsn = oltp_txn_lsn(t);
+    oltp_end(t);
+    (void)oltp_close(db, NULL);
+    if (st != ST_OK) return st;
+    l.schema = &schema;
+    key_words(&schema, key, &words, &where);
+    l.key_words = buf_cstr(&words);
+    l.where = buf_cstr(&where);
+    printf("%s %s at LSN %" PRIu64 "\n", table, l.key_words, l.lsn);
+    st = all_steps(&l, agree);
+    buf_free(&words);
+    buf_free(&where);
+    schema_free(&schema);
+    arena_free(&l.arena);
+    return st;
+}
+
+/* ---- the command ---- */
+
+static enum status encode(const struct platform *p, const char *table, const char *const *words, int n, struct buf *key,
+                          struct fault *f)
+{
+    struct oltp *db = NULL;
+    struct oltp_txn *t = NULL;
+    uint32_t id;
+    enum status st = platform_open_reader(p, LSN_MAX, INT64_MIN, &db, f);
+
+    if (st == ST_OK) st = oltp_read_begin(db, &t, f);
+    if (st == ST_OK) st = oltp_table(t, table, &id, f);
+    if (st == ST_OK && n != oltp_schema(t, id)->key_count)
+        st = fault_set(f, ST_INVALID, table, FAULT_NO_OFFSET, "the key has %d column(s), %d given", oltp_schema(t, id)->key_count, n);
+    for (int i = 0; st == ST_OK && i < n; i++) {
+        const struct column *c = &oltp_schema(t, id)->columns[oltp_schema(t, id)->key[i]];
+        struct value v;
+
+        st = value_parse(words[i], strlen(words[i]), c->type, c->scale, &v);
+        if (st == ST_OK) key_append(key, &v);
+        else st = fault_set(f, ST_INVALID, c->name, FAULT_NO_OFFSET, "'%s' is no %s", words[i], value_type_name(c->type));
+    }
+    oltp_end(t);
+    (void)oltp_close(db, NULL);
+    return st;
+}
+
+int cmd_lineage(struct cli *c, int argc, char **argv)
+{
+    const char *args[64];
+    int64_t lsn = 0;
+    const struct opt opts[] = {{"at", 0, OPT_INT, "LSN", "compare the layers at this LSN (the newest)", &lsn}};
+    struct platform p;
+    struct buf key = {0};
+    bool agree = true;
+    int count;
+    int rc = argc > 60 ? cli_usage(c, "too many arguments")
+                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 3, 2 + KEY_COLUMNS_MAX);
+    enum status st;
+
+    if (rc >= 0) return rc;
+    st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
+    if (st != ST_OK) return cli_fail(c, st);
+    st = encode(&p, args[1], args + 2, count - 2, &key, &c->fault);
+    if (st == ST_OK)
+        st = walk_row(c, &p, args[1], (struct bytes){key.data, key.size}, lsn > 0 ? (lsn_t)lsn : LSN_MAX, &agree);
+    buf_free(&key);
+    platform_close(&p);
+    if (st != ST_OK) return cli_fail(c, st);
+    return agree ? EXIT_FINE : EXIT_CHECK_FAILED;
+}

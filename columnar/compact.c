@@ -8,9 +8,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { TIER_ROWS = 65536, TIER_FILES = 4, TIERS = 8, IDLE_TAIL_ROWS = 8192, PIECE_ROWS = 32768 };
+enum { TIER_ROWS = 65536, TIER_FILES = 4, TIERS = 8, IDLE_TAIL_ROWS = 8192, PIECE_ROWS = 32768,
+       LONG_PIECE_ROWS = 262144 };
 /* Maintenance waits for this much quiet after a publication, and takes big pieces only after more. */
-static const uint64_t QUIET_NS = 300000000, LONG_QUIET_NS = 5000000000;
+static const uint64_t QUIET_NS = 300000000, LONG_QUIET_NS = 5000000000, NIGHT_NS = 60000000000;
 
 bool version_droppable(const struct state *s, lsn_t begin, lsn_t end)
 {
@@ -305,7 +306,7 @@ enum status columnar_maintain(struct columnar_writer *w, struct columnar_mainten
                               struct fault *f)
 {
     uint64_t quiet = clock_mono_ns(w->opt.clock) - w->published_ns;
-    uint64_t limit = quiet < LONG_QUIET_NS ? PIECE_ROWS : w->opt.file_rows_max;
+    uint64_t limit = quiet < LONG_QUIET_NS ? PIECE_ROWS : quiet < NIGHT_NS ? LONG_PIECE_ROWS : w->opt.file_rows_max;
     bool found = false;
     enum status st = ST_OK;
 

@@ -336,7 +336,7 @@ static void test_filters_and_projections_equal_the_naive(void)
     static struct world x;
 
     world_open(&x, 15500);
-    for (int q = 0; q < test_scale(700); q++) {
+    for (int q = 0; q < test_scale(350); q++) {
         struct arena a = {0}, mem = {0};
         const struct expr *where = random_condition(&x, &a, 2), *exprs[3];
         const struct plan *p = facts(&x, &a, LSN_MAX), *filter = NULL, *project = NULL;
@@ -421,7 +421,7 @@ static void test_aggregations_equal_the_naive(void)
     static struct world x;
 
     world_open(&x, 12000);
-    for (int q = 0; q < test_scale(150); q++) {
+    for (int q = 0; q < test_scale(90); q++) {
         struct arena a = {0}, mem = {0};
         const struct expr *where = random_condition(&x, &a, 1), *keys[3];
         const struct plan *filter = NULL, *agg = NULL;

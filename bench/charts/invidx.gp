@@ -7,10 +7,11 @@ set logscale y
 set yrange [0.5:*]
 set style data histograms
 set style fill solid 0.8
-set xtics rotate by -40
+set xtics nomirror noenhanced font ',10'
 set grid ytics
+set arrow from graph 0, first 2 to graph 1, first 2 nohead dashtype 2 linecolor rgb 'gray'
+set label 'target' at graph 0.01, first 2.2
 set key top right
 rows(peer) = "< awk -F '\t' '$2 ~ / top-10 / && $3 == \"queries\" && $10 == \"".peer."\" && $12 != \"n.a.\" { split($2, w, \" \"); print w[1], $12 }' ".tsv
 plot rows('lucene') using 2:xtic(1) title 'over block-max skipping', \
-     rows('lucene exhaustive') using 2 title 'over exhaustive', \
-     2 with lines dashtype 2 linecolor rgb 'gray' title 'target'
+     rows('lucene exhaustive') using 2 title 'over exhaustive'

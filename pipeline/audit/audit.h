@@ -13,11 +13,11 @@
  * the applied LSN are one transaction a batch. Events are only ever inserted.
  *
  *   events   order_id, version -> number (global, from 0), lsn, seq, at, type, op, line (0: the order itself), key, row,
- *            event_id, actor, hash
+ *            event_id, actor, causation, correlation, hash
  *   heads    order_id -> version, hash          roots   segment -> root of events [1024*segment, +1024)
  *
- * Canonical bytes: order_id, version, number, lsn, seq, at as zigzag varints; type, op, line; key, row, event_id, actor
- * with their lengths. Papers: Merkle (CRYPTO '87); Fowler, Event Sourcing (2005); FIPS 180-4 (SHA-256).
+ * Canonical bytes: order_id, version, number, lsn, seq, at as zigzag varints; type, op, line; key, row, event_id,
+ * actor, causation, correlation with their lengths. Papers: Merkle (CRYPTO '87); Fowler, Event Sourcing (2005); FIPS 180-4 (SHA-256).
  * Imports: engine, oltp. Handles belong to one thread.                                             */
 #ifndef SEAM_PIPELINE_AUDIT_H
 #define SEAM_PIPELINE_AUDIT_H
@@ -45,7 +45,7 @@ struct audit_event {
     enum change_op op;
     bool line;
     struct bytes key, row;            /* encoded, of the source's table; the row before for removals */
-    struct bytes event_id, actor;
+    struct bytes event_id, actor, causation, correlation;
     uint8_t hash[AUDIT_HASH];
 };
 

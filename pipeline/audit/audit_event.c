@@ -33,7 +33,8 @@ enum status audit_tables_open(struct oltp_txn *t, bool create, struct audit_tabl
         "{\"name\":\"number\",\"type\":\"int64\"},{\"name\":\"lsn\",\"type\":\"int64\"},{\"name\":\"seq\",\"type\":\"int64\"},"
         "{\"name\":\"at\",\"type\":\"timestamp\"},{\"name\":\"type\",\"type\":\"int64\"},{\"name\":\"op\",\"type\":\"int64\"},"
         "{\"name\":\"line\",\"type\":\"int64\"},{\"name\":\"key\",\"type\":\"text\"},{\"name\":\"row\",\"type\":\"text\"},"
-        "{\"name\":\"event_id\",\"type\":\"text\"},{\"name\":\"actor\",\"type\":\"text\"},{\"name\":\"hash\",\"type\":\"text\"}],"
+        "{\"name\":\"event_id\",\"type\":\"text\"},{\"name\":\"actor\",\"type\":\"text\"},"
+        "{\"name\":\"causation\",\"type\":\"text\"},{\"name\":\"correlation\",\"type\":\"text\"},{\"name\":\"hash\",\"type\":\"text\"}],"
         "\"indexes\":[{\"name\":\"by_number\",\"columns\":[\"number\"],\"unique\":true}]}";
     static const char heads[] = "{\"table\":\"heads\",\"key\":[\"order_id\"],\"columns\":[{\"name\":\"order_id\",\"type\":\"int64\"},"
                                 "{\"name\":\"version\",\"type\":\"int64\"},{\"name\":\"hash\",\"type\":\"text\"}]}";
@@ -70,6 +71,8 @@ void audit_event_hash(const struct audit_event *e, const uint8_t before[AUDIT_HA
     hash_bytes(&s, e->row);
     hash_bytes(&s, e->event_id);
     hash_bytes(&s, e->actor);
+    hash_bytes(&s, e->causation);
+    hash_bytes(&s, e->correlation);
     sha256_final(&s, out);
 }
 
@@ -90,6 +93,8 @@ void audit_event_values(const struct audit_event *e, struct value out[EV_COLUMNS
     out[EV_ROW] = v_of(e->row);
     out[EV_ID] = v_of(e->event_id);
     out[EV_ACTOR] = v_of(e->actor);
+    out[EV_CAUSE] = v_of(e->causation);
+    out[EV_CORRELATION] = v_of(e->correlation);
     out[EV_HASH] = v_text((const char *)e->hash, AUDIT_HASH);
 }
 
@@ -108,7 +113,8 @@ enum status audit_event_of_row(const struct schema *s, struct bytes row, struct 
         .order = v[EV_ORDER].i, .version = (uint64_t)v[EV_VERSION].i, .number = (uint64_t)v[EV_NUMBER].i,
         .lsn = (lsn_t)v[EV_LSN].i, .seq = (uint64_t)v[EV_SEQ].i, .at_us = v[EV_AT].i, .type = (enum audit_type)v[EV_TYPE].i,
         .op = (enum change_op)v[EV_OP].i, .line = v[EV_LINE].i != 0, .key = b_of(&v[EV_KEY]), .row = b_of(&v[EV_ROW]),
-        .event_id = b_of(&v[EV_ID]), .actor = b_of(&v[EV_ACTOR])};
+        .event_id = b_of(&v[EV_ID]), .actor = b_of(&v[EV_ACTOR]), .causation = b_of(&v[EV_CAUSE]),
+        .correlation = b_of(&v[EV_CORRELATION])};
     memcpy(out->hash, v[EV_HASH].s, AUDIT_HASH);
     return ST_OK;
 }

@@ -6,7 +6,7 @@
 
 /* Columns of `events`, in order. */
 enum { EV_ORDER, EV_VERSION, EV_NUMBER, EV_LSN, EV_SEQ, EV_AT, EV_TYPE, EV_OP, EV_LINE, EV_KEY, EV_ROW, EV_ID, EV_ACTOR,
-       EV_HASH, EV_COLUMNS };
+       EV_CAUSE, EV_CORRELATION, EV_HASH, EV_COLUMNS };
 
 struct audit_tables { uint32_t meta, events, heads, roots, by_number; };
 MUST_USE enum status audit_tables_open(struct oltp_txn *t, bool create, struct audit_tables *out, struct fault *f);

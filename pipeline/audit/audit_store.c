@@ -1,4 +1,5 @@
 /* audit_store - from row changes to chained events. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ struct audit_store {
     uint64_t events;            /* so far: the next event's number */
     /* what the shop said of the transaction being applied */
     lsn_t said_lsn;
-    char said_id[AUDIT_ID_MAX], said_actor[AUDIT_ID_MAX];
+    char said[4][AUDIT_ID_MAX]; /* event id, actor, causation, correlation */
     uint8_t (*segment)[AUDIT_HASH]; /* hashes of the open segment */
 };
 
@@ -202,6 +203,11 @@ static enum status append(struct audit_store *s, struct audit_event *e, struct f
     return s->events % AUDIT_SEGMENT == 0 ? close_segment(s, f) : ST_OK;
 }
 
+static struct bytes said(const struct audit_store *s, int i)
+{
+    return (struct bytes){(const uint8_t *)s->said[i], strlen(s->said[i])};
+}
+
 enum status audit_store_change(struct audit_store *s, const struct sink_change *c, struct fault *f)
 {
     bool line = strcmp(c->schema->name, s->lines) == 0;
@@ -216,16 +222,19 @@ enum status audit_store_change(struct audit_store *s, const struct sink_change *
     e.type = line ? (c->op == OP_INSERT ? AUDIT_LINE_ADDED : c->op == OP_UPDATE ? AUDIT_LINE_CHANGED : AUDIT_LINE_REMOVED)
                   : order_type(c->schema, c);
     if (s->said_lsn == c->lsn) {
-        e.event_id = (struct bytes){(const uint8_t *)s->said_id, strlen(s->said_id)};
-        e.actor = (struct bytes){(const uint8_t *)s->said_actor, strlen(s->said_actor)};
+        e.event_id = said(s, 0);
+        e.actor = said(s, 1);
+        e.causation = said(s, 2);
+        e.correlation = said(s, 3);
     }
     return append(s, &e, f);
 }
 
-/* {"event_id":"...","actor":"..."} of an outbox event of topic "order": said of the changes that follow it in the
- * same transaction. Anything else in the payload is the shop's own.                                   */
+/* What an outbox event of topic "order" says (its id, actor, causation, correlation) holds for the changes that follow it in
+ * the same transaction. Anything else in the payload is the shop's own.                               */
 enum status audit_store_outbox(struct audit_store *s, const struct sink_outbox *e, struct fault *f)
 {
+    static const char *const members[] = {"event_id", "actor", "causation", "correlation"};
     struct arena a = {0};
     struct json *root = NULL;
 
@@ -233,8 +242,8 @@ enum status audit_store_outbox(struct audit_store *s, const struct sink_outbox *
     if (e->topic.size != 5 || memcmp(e->topic.data, "order", 5) != 0) return ST_OK;
     if (json_parse((const char *)e->payload.data, e->payload.size, &a, "outbox", &root, NULL) == ST_OK) {
         s->said_lsn = e->lsn;
-        strncpy(s->said_id, json_string(root, "event_id", ""), sizeof s->said_id - 1);
-        strncpy(s->said_actor, json_string(root, "actor", ""), sizeof s->said_actor - 1);
+        for (size_t i = 0; i < ARRAY_LEN(members); i++)
+            snprintf(s->said[i], sizeof s->said[i], "%.*s", AUDIT_ID_MAX - 1, json_string(root, members[i], ""));
     }
     arena_free(&a);
     return ST_OK;

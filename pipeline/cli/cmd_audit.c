@@ -5,11 +5,12 @@
 
 #include "engine/row.h"
 #include "pipeline/audit/audit.h"
+#include "pipeline/audit/audit_append.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/registry.h"
 
 struct audit_options {
-    const char *event_id, *actor, *data, *as_of;
+    const char *event_id, *actor, *causation, *correlation, *data, *as_of;
     int64_t expected, to_version, threads;
 };
 
@@ -215,218 +216,27 @@ static enum status audit_project_model(struct audit_command *a, const char *mode
     return st;
 }
 
-/* ---- append: a business event, which changes the order and is told with its id and actor ---- */
+/* ---- append ---- */
 
-struct appender { struct platform_source source; struct oltp_txn *t; uint32_t orders, lines, ids; };
-
-static enum status ids_table(struct appender *x, struct fault *f)
+static enum status audit_append_event(struct audit_command *a, const char *order_word, const char *type)
 {
-    static const char json[] = "{\"table\":\"seam_audit_ids\",\"key\":[\"event_id\"],\"columns\":[{\"name\":\"event_id\",\"type\":\"text\"},"
-                               "{\"name\":\"order_id\",\"type\":\"int64\"},{\"name\":\"version\",\"type\":\"int64\"}]}";
-    enum status st = oltp_table(x->t, "seam_audit_ids", &x->ids, NULL);
+    struct cli *c = a->c;
+    struct platform_source source = {0};
+    struct audit_append e = {.type = type, .event_id = a->o->event_id, .actor = a->o->actor, .causation = a->o->causation,
+                             .correlation = a->o->correlation, .data = a->o->data, .expected_version = a->o->expected};
+    struct audit_appended done = {0};
+    enum status st = parse_id(c, order_word, &e.order);
 
-    return st == ST_NOT_FOUND ? oltp_create_table_json(x->t, json, sizeof json - 1, &x->ids, f) : st;
-}
-
-static enum status say(struct audit_command *a, struct appender *x, int64_t order, const char *type)
-{
-    struct buf payload = {0};
-    struct json_writer w;
-    enum status st;
-
-    jw_init(&w, &payload);
-    jw_object(&w);
-    jw_key(&w, "event_id");
-    jw_str(&w, a->o->event_id);
-    jw_key(&w, "actor");
-    jw_str(&w, a->o->actor != NULL ? a->o->actor : "");
-    jw_key(&w, "type");
-    jw_str(&w, type);
-    jw_end_object(&w);
-    st = oltp_outbox_put(x->t, "order", (struct bytes){(const uint8_t *)&order, sizeof order}, type,
-                         (struct bytes){payload.data, payload.size}, &a->c->fault);
-    buf_free(&payload);
-    return st;
-}
-
-/* Members of `data` over the row there is (or over defaults), with the order's id.                   */
-static enum status merged_row(struct audit_command *a, const struct schema *s, const struct value *old, int64_t order,
-                              const char *status, struct value *out, struct buf *text)
-{
-    struct arena arena = {0};
-    struct json *data = NULL;
-    struct fault *f = &a->c->fault;
-    const char *json = a->o->data != NULL ? a->o->data : "{}";
-    struct buf whole = {0};
-    struct json_writer w;
-    enum status st = json_parse(json, strlen(json), &arena, "--data", &data, f);
-
-    if (st == ST_OK && data->type != J_OBJECT) st = fault_set(f, ST_INVALID, "--data", FAULT_NO_OFFSET, "a JSON object is needed");
-    jw_init(&w, &whole);
-    jw_object(&w);
-    for (int i = 0; st == ST_OK && i < s->column_count; i++) {
-        const char *name = s->columns[i].name;
-        const struct json *v = json_get(data, name);
-        struct buf cell = {0};
-
-        if (!column_live(&s->columns[i], s->version)) continue;
-        if (strcmp(name, "order_id") == 0) {
-            jw_key(&w, name);
-            jw_int(&w, order);
-        } else if (strcmp(name, "status") == 0 && status != NULL) {
-            jw_key(&w, name);
-            jw_str(&w, status);
-        } else if (v != NULL) {
-            jw_key(&w, name);
-            jw_node(&w, v);
-        } else if (old != NULL && old[i].type != V_NULL) {
-            jw_key(&w, name);
-            value_format(&old[i], &cell);
-            if (old[i].type == V_INT) jw_int(&w, old[i].i);
-            else jw_strn(&w, (const char *)cell.data, cell.size);
-        } else if (strcmp(name, "placed_at") == 0) {
-            char when[40];
-
-            jw_key(&w, name);
-            jw_strn(&w, when, time_format(clock_wall_us(a->c->clock), when));
-        }
-        buf_free(&cell);
-    }
-    jw_end_object(&w);
-    if (st == ST_OK) st = row_from_json(s, (const char *)whole.data, whole.size, out, text, f);
-    buf_free(&whole);
-    arena_free(&arena);
-    return st;
-}
-
-struct append_kind { const char *type; const char *status; bool line, remove; };
-static const struct append_kind append_kinds[] = {
-    {"OrderPlaced", "placed", false, false}, {"PaymentTaken", "paid", false, false}, {"Shipped", "shipped", false, false},
-    {"Cancelled", "cancelled", false, false}, {"Refunded", "refunded", false, false}, {"LineAdded", NULL, true, false},
-    {"LineRemoved", NULL, true, true}};
-
-/* The order's row and version; version 0 when it is not there yet.                                   */
-static enum status read_order(struct appender *x, int64_t order, struct value *row, struct buf *copy, int64_t *version,
-                              struct fault *f)
-{
-    const struct schema *s = oltp_schema(x->t, x->orders);
-    struct value id = v_int(order);
-    struct oltp_row stored;
-    enum status st = oltp_get(x->t, x->orders, &id, &stored, NULL);
-
-    *version = 0;
-    if (st == ST_NOT_FOUND) return ST_OK;
-    if (st == ST_OK) buf_append(copy, stored.row.data, stored.row.size);
-    if (st == ST_OK) st = row_decode(s, copy->data, copy->size, row, f);
-    if (st == ST_OK) *version = row[schema_column(s, "version")].i;
-    return st;
-}
-
-static enum status change_order(struct audit_command *a, struct appender *x, const struct append_kind *kind, int64_t order,
-                                const struct value *old, int64_t version)
-{
-    const struct schema *s = oltp_schema(x->t, x->orders), *ls = oltp_schema(x->t, x->lines);
-    struct value row[COLUMNS_MAX], line[COLUMNS_MAX];
-    struct buf text = {0}, line_text = {0};
-    struct audit_command plain = *a;
-    struct audit_options none = *a->o;
-    enum status st = ST_OK;
-
-    none.data = NULL;
-    if (kind->line) plain.o = &none; /* the data are the line's, the order only gets its version */
-    st = merged_row(&plain, s, version > 0 ? old : NULL, order, kind->status, row, &text);
-    if (st == ST_OK && kind->line) {
-        st = merged_row(a, ls, NULL, order, NULL, line, &line_text);
-        if (st == ST_OK && kind->remove) {
-            struct value key[2] = {v_int(order), line[schema_column(ls, "line_no")]};
-
-            st = oltp_delete(x->t, x->lines, key, &a->c->fault);
-        } else if (st == ST_OK) {
-            st = oltp_insert(x->t, x->lines, line, &a->c->fault);
-        }
-    }
+    if (st == ST_OK) st = platform_open_source(a->p, &source, &c->fault);
     if (st == ST_OK) {
-        row[schema_column(s, "version")] = v_int(version + 1);
-        st = oltp_put(x->t, x->orders, row, &a->c->fault);
+        st = audit_append(source.db, c->clock, &e, &done, &c->fault);
+        st = platform_close_source(&source, st, &c->fault);
     }
-    buf_free(&text);
-    buf_free(&line_text);
-    return st;
-}
-
-/* A used id changes nothing and says so, whatever version was expected.                             */
-static enum status known_id(struct audit_command *a, struct appender *x, bool *known)
-{
-    struct value id = v_str(a->o->event_id), v[3];
-    struct oltp_row row;
-    enum status st = oltp_get(x->t, x->ids, &id, &row, NULL);
-
-    *known = st == ST_OK;
-    if (st == ST_NOT_FOUND) return ST_OK;
-    if (st == ST_OK) st = row_decode(oltp_schema(x->t, x->ids), row.row.data, row.row.size, v, &a->c->fault);
-    if (st == ST_OK)
-        printf("event %s is there already: order %" PRId64 " version %" PRId64 "; nothing was changed\n", a->o->event_id, v[1].i, v[2].i);
-    return st;
-}
-
-static enum status append_in_txn(struct audit_command *a, struct appender *x, const struct append_kind *kind, int64_t order,
-                                 bool *known, int64_t *version)
-{
-    struct cli *c = a->c;
-    struct value old[COLUMNS_MAX], id[3];
-    struct buf copy = {0};
-    enum status st = oltp_table(x->t, "orders", &x->orders, &c->fault);
-
-    if (st == ST_OK) st = oltp_table(x->t, "order_lines", &x->lines, &c->fault);
-    if (st == ST_OK) st = ids_table(x, &c->fault);
-    if (st == ST_OK) st = known_id(a, x, known);
-    if (st != ST_OK || *known) return st;
-    st = read_order(x, order, old, &copy, version, &c->fault);
-    if (st == ST_OK && a->o->expected >= 0 && a->o->expected != *version)
-        st = fault_set(&c->fault, ST_CONFLICT, "orders", FAULT_NO_OFFSET,
-                       "order %" PRId64 " is at version %" PRId64 ", not %" PRId64 ": read it again", order, *version, a->o->expected);
-    if (st == ST_OK && *version == 0 && strcmp(kind->type, "OrderPlaced") != 0)
-        st = fault_set(&c->fault, ST_NOT_FOUND, "orders", FAULT_NO_OFFSET, "order %" PRId64 " has not been placed", order);
-    if (st == ST_OK && *version > 0 && strcmp(kind->type, "OrderPlaced") == 0)
-        st = fault_set(&c->fault, ST_EXISTS, "orders", FAULT_NO_OFFSET, "order %" PRId64 " was placed already", order);
-    if (st == ST_OK) st = say(a, x, order, kind->type);
-    if (st == ST_OK) st = change_order(a, x, kind, order, old, *version);
-    id[0] = v_str(a->o->event_id);
-    id[1] = v_int(order);
-    id[2] = v_int(*version + 1);
-    if (st == ST_OK) st = oltp_insert(x->t, x->ids, id, &c->fault);
-    buf_free(&copy);
-    return st;
-}
-
-static enum status audit_append(struct audit_command *a, const char *order_word, const char *type)
-{
-    struct cli *c = a->c;
-    struct appender x = {0};
-    struct oltp_commit commit = {0};
-    const struct append_kind *kind = NULL;
-    bool known = false;
-    int64_t order, version = 0;
-    enum status st = parse_id(c, order_word, &order);
-
-    for (size_t i = 0; i < ARRAY_LEN(append_kinds); i++)
-        if (strcmp(append_kinds[i].type, type) == 0) kind = &append_kinds[i];
-    if (st == ST_OK && kind == NULL)
-        st = fault_set(&c->fault, ST_INVALID, type, FAULT_NO_OFFSET,
-                       "not an event: OrderPlaced, LineAdded, LineRemoved, PaymentTaken, Shipped, Cancelled, Refunded");
-    if (st == ST_OK && a->o->event_id == NULL)
-        st = fault_set(&c->fault, ST_INVALID, "--event-id", FAULT_NO_OFFSET, "an event needs an id, so that sending it twice is harmless");
-    if (st == ST_OK) st = platform_open_source(a->p, &x.source, &c->fault);
-    if (st == ST_OK) st = oltp_write_begin(x.source.db, &x.t, &c->fault);
-    if (st == ST_OK) st = append_in_txn(a, &x, kind, order, &known, &version);
-    if (st == ST_OK && !known) {
-        st = oltp_commit(x.t, OLTP_DURABLE, &commit, &c->fault);
-        x.t = NULL;
-    }
-    oltp_end(x.t);
-    if (x.source.db != NULL) st = platform_close_source(&x.source, st, &c->fault);
-    if (st == ST_OK && !known)
-        printf("%s of order %" PRId64 ", version %" PRId64 ", at LSN %" PRIu64 "\n", type, order, version + 1, commit.lsn);
+    if (st == ST_OK && done.known)
+        printf("event %s is there already: order %" PRId64 " version %" PRId64 "; nothing was changed\n", e.event_id, done.order,
+               done.version);
+    else if (st == ST_OK)
+        printf("%s of order %" PRId64 ", version %" PRId64 ", at LSN %" PRIu64 "\n", type, done.order, done.version, done.lsn);
     return st;
 }
 
@@ -441,7 +251,7 @@ static int dispatch(struct audit_command *a, const char *const *args, int count,
     else if (strcmp(verb, "prove") == 0 && count == 2) *st = audit_prove_all(a);
     else if (strcmp(verb, "prove") == 0 && count == 3) *st = audit_prove_event(a, args[2]);
     else if (strcmp(verb, "project") == 0 && count == 3) *st = audit_project_model(a, args[2]);
-    else if (strcmp(verb, "append") == 0 && count == 4) *st = audit_append(a, args[2], args[3]);
+    else if (strcmp(verb, "append") == 0 && count == 4) *st = audit_append_event(a, args[2], args[3]);
     else return cli_usage(a->c, "show ORDER | verify | prove [EVENT-NUMBER] | project orders|timeline|customers | append ORDER TYPE --event-id ID");
     return -1;
 }
@@ -454,6 +264,8 @@ int cmd_audit(struct cli *c, int argc, char **argv)
         {"event-id", 0, OPT_STRING, "ID", "append: names the event; a used one changes nothing", &o.event_id},
         {"expected-version", 0, OPT_INT, "N", "append: only when the order stands there (0: not placed yet)", &o.expected},
         {"actor", 0, OPT_STRING, "WHO", "append: who did it", &o.actor},
+        {"causation", 0, OPT_STRING, "ID", "append: the event that caused it", &o.causation},
+        {"correlation", 0, OPT_STRING, "ID", "append: what it belongs to", &o.correlation},
         {"data", 0, OPT_STRING, "JSON", "append: columns of the order, or of the line", &o.data},
         {"to-version", 0, OPT_INT, "N", "show: fold up to here", &o.to_version},
         {"as-of", 0, OPT_STRING, "LSN", "show, project: fold up to here", &o.as_of},

@@ -1,11 +1,13 @@
 /* Goal:   state by replay equals state by time travel at every LSN, and nothing in the log can be changed, dropped or
  *         reordered unnoticed.
  * Method: a generated shop, proved after each batch; then every kind of tampering with the audit's own store. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/rng.h"
 #include "engine/row.h"
+#include "pipeline/audit/audit_append.h"
 #include "pipeline/audit/audit_event.h"
 #include "tests/pipeline/agreement.h"
 
@@ -214,11 +216,95 @@ static void test_inclusion_proofs_hold_and_break(void)
     platform_close(&p);
 }
 
+/* ---- concurrency: many threads append to few orders; each id is sent by two of them ---- */
+
+enum { WRITERS = 4, HOT_ORDERS = 3, EVENTS_EACH = 30 };
+
+struct history { struct oltp *db; int writer; int applied, known, conflicts; };
+
+static void *append_history(void *arg)
+{
+    struct history *h = arg;
+
+    for (int i = 0; i < EVENTS_EACH; i++) {
+        int64_t order = 5000 + i % HOT_ORDERS;
+        char id[32], data[96];
+        struct audit_append e = {.order = order, .type = "LineAdded", .event_id = id, .actor = "thread", .data = data};
+        int64_t expected = 1;
+        enum status st;
+
+        /* Writers 0 and 1 send the same events, and so do 2 and 3. */
+        snprintf(id, sizeof id, "pair%d-%d", h->writer / 2, i);
+        snprintf(data, sizeof data, "{\"line_no\":%d,\"product_id\":1,\"quantity\":1,\"unit_price\":\"1\"}", h->writer / 2 * 1000 + i + 1);
+        do { /* optimistic: read the version, try, read again */
+            struct audit_appended done;
+            struct value key = v_int(order), v[COLUMNS_MAX];
+            struct oltp_txn *t = NULL;
+            struct oltp_row row;
+            uint32_t orders;
+
+            ck_assert(oltp_read_begin(h->db, &t, NULL) == ST_OK);
+            ck_assert(oltp_table(t, "orders", &orders, NULL) == ST_OK);
+            ck_assert(oltp_get(t, orders, &key, &row, NULL) == ST_OK);
+            ck_assert(row_decode(oltp_schema(t, orders), row.row.data, row.row.size, v, NULL) == ST_OK);
+            expected = v[schema_column(oltp_schema(t, orders), "version")].i;
+            oltp_end(t);
+            e.expected_version = expected;
+            st = audit_append(h->db, clock_real(), &e, &done, NULL);
+            if (st == ST_OK && !done.known) ck_assert_int_eq(done.version, expected + 1);
+            h->applied += st == ST_OK && !done.known;
+            h->known += st == ST_OK && done.known;
+            h->conflicts += st == ST_CONFLICT;
+        } while (st == ST_CONFLICT);
+        ck_assert(st == ST_OK);
+    }
+    return NULL;
+}
+
+static void test_concurrent_appends_are_one_after_another_and_once(void)
+{
+    struct platform p;
+    struct platform_source s = {0};
+    struct history h[WRITERS] = {0};
+    pthread_t thread[WRITERS];
+    struct fault f = {0};
+    int applied = 0, known = 0;
+
+    prepare(&p, "concurrent", 20);
+    ASSERT_OK(platform_open_source(&p, &s, &f), &f);
+    for (int i = 0; i < HOT_ORDERS; i++) {
+        char id[32];
+        struct audit_append e = {.order = 5000 + i, .type = "OrderPlaced", .event_id = id, .data = "{\"customer_id\":1}"};
+        struct audit_appended done;
+
+        snprintf(id, sizeof id, "place-%d", i);
+        ASSERT_OK(audit_append(s.db, p.clock, &e, &done, &f), &f);
+        ASSERT_STATUS(audit_append(s.db, p.clock, &e, &done, NULL), ST_OK);
+        ck_assert(done.known);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        h[i] = (struct history){.db = s.db, .writer = i};
+        ck_assert(pthread_create(&thread[i], NULL, append_history, &h[i]) == 0);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        pthread_join(thread[i], NULL);
+        applied += h[i].applied;
+        known += h[i].known;
+    }
+    ck_assert_int_eq(applied, WRITERS / 2 * EVENTS_EACH); /* each event once, whoever sent it first */
+    ck_assert_int_eq(known, applied);
+    ASSERT_OK(platform_close_source(&s, ST_OK, &f), &f);
+    shop_catch_up(&p, only_audit, 1);
+    shop_assert_agreement(&p, only_audit, 1);
+    platform_close(&p);
+}
+
 static const struct named_test tests[] = {
     T(test_replay_equals_time_travel_at_every_batch),
     T(test_every_tampering_is_found),
     T(test_prove_finds_a_wrong_fold),
     T(test_inclusion_proofs_hold_and_break),
+    T(test_concurrent_appends_are_one_after_another_and_once),
 };
 
 int main(int argc, char **argv) { return run_tests("audit", tests, ARRAY_LEN(tests), argc, argv); }

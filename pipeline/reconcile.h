@@ -30,7 +30,7 @@
 #include "pipeline/platform.h"
 #include "wal/change.h"
 
-enum { RECONCILE_LEAF_ROWS = 1024, RECONCILE_FANOUT = 16, RECONCILE_SHOWN_MAX = 10000 };
+enum { RECONCILE_LEAF_ROWS = 256, RECONCILE_FANOUT = 16, RECONCILE_SHOWN_MAX = 10000 };
 
 enum reconcile_verdict { VERDICT_MISSING, VERDICT_EXTRA, VERDICT_STALE, VERDICT_CORRUPT, VERDICT_DUPLICATED };
 const char *reconcile_verdict_name(enum reconcile_verdict v);
@@ -48,7 +48,7 @@ struct reconcile_cost {
     uint64_t source_rows, store_rows;  /* scanned where they lie                                     */
     uint64_t leaves, digests;          /* digests compared                                           */
     uint64_t differing_leaves, rows_compared;
-    uint64_t bytes_exchanged;          /* digests, and the rows of differing leaves                  */
+    uint64_t bytes_exchanged;          /* digests, keys and hashes of differing leaves, rows that differ */
     uint64_t ns;
 };
 

@@ -162,7 +162,7 @@ static enum status gather(void *ctx, const struct side_row *row, struct fault *f
     if (row->describe != NULL) row->describe(row, &text);
     if (!copy_bytes(c->arena, row->key, &im->key)) return no_memory(c, f);
     im->text = arena_strdup(c->arena, (const char *)text.data, text.size);
-    c->out->cost.bytes_exchanged += im->key.size + text.size;
+    c->out->cost.bytes_exchanged += im->key.size + sizeof im->hash;
     buf_free(&text);
     if (im->text == NULL) return no_memory(c, f);
     c->n_images++;
@@ -236,6 +236,7 @@ static enum status differ(struct compare *c, const struct schema *s, const struc
     struct reconcile_difference *d;
 
     r->differences++;
+    r->cost.bytes_exchanged += (source != NULL ? strlen(source->text) : 0) + (store != NULL ? strlen(store->text) : 0);
     if (r->shown == RECONCILE_SHOWN_MAX) return ST_OK;
     if (r->list == NULL) {
         r->list = arena_alloc(c->arena, RECONCILE_SHOWN_MAX * sizeof *r->list);

@@ -209,7 +209,10 @@ int cmd_status(struct cli *c, int argc, char **argv)
 {
     const char *args[64];
     double watch = 0;
+    const char *format = "table";
+    bool prometheus;
     const struct opt opts[] = {
+        {"format", 0, OPT_STRING, "F", "table, or prometheus: each seam's freshness as metrics", &format},
         {"watch", 'w', OPT_DOUBLE, "SECONDS", "again every so often, until interrupted", &watch},
     };
     struct platform p;
@@ -219,12 +222,14 @@ int cmd_status(struct cli *c, int argc, char **argv)
     enum status st;
 
     if (rc >= 0) return rc;
+    prometheus = strcmp(format, "prometheus") == 0;
+    if (!prometheus && strcmp(format, "table") != 0) return cli_usage(c, "'%s' is neither table nor prometheus", format);
     cli_catch_interrupts();
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != ST_OK) return cli_fail(c, st);
     do {
         if (watch > 0 && c->color) printf("\033[H\033[2J");
-        rc = print_status(c, &p);
+        rc = prometheus ? print_prometheus(c, &p) : print_status(c, &p);
         if (watch > 0) c->clock->sleep_us(c->clock, (uint64_t)(watch * 1e6));
     } while (rc == EXIT_FINE && watch > 0 && !cli_interrupted);
     platform_close(&p);

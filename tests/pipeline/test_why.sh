@@ -22,6 +22,8 @@ expect 3 'no view or gold table' "$seam" why "$D" nothing x
 expect 2 'is no int64' "$seam" lineage "$D" products kettle
 expect 0 'no drift' "$seam" check "$D" reconcile
 expect 0 '0 broken' "$seam" check "$D" contracts
+expect 0 '^seam_lag_bytes.seam="source-stream". 0$' "$seam" status "$D" --format prometheus
+expect 2 'neither table nor prometheus' "$seam" status "$D" --format xml
 expect 0 '^# What each seam' "$seam" check contracts --markdown
 cp -r pipeline/contracts "$dir/old"
 expect 0 '0 broken' "$seam" check contracts --against "$dir/old"

@@ -1,0 +1,42 @@
+/* prometheus - each seam's freshness in the text format that Prometheus scrapes. */
+#include <inttypes.h>
+
+#include "pipeline/cli/cli.h"
+#include "pipeline/freshness.h"
+
+struct metric { const char *name, *help; double (*of)(const struct freshness *x); };
+
+static double lag_bytes(const struct freshness *x) { return (double)x->lag_bytes; }
+static double lag_events(const struct freshness *x) { return (double)x->lag_events; }
+static double lag_seconds(const struct freshness *x) { return (double)x->lag_us / 1e6; }
+static double promised(const struct freshness *x) { return x->contract->fail_s; }
+static double applied(const struct freshness *x) { return (double)x->to; }
+static double running(const struct freshness *x) { return x->running; }
+static double broken(const struct freshness *x) { return x->verdict == FRESH_FAIL; }
+
+int print_prometheus(struct cli *c, const struct platform *p)
+{
+    static const struct metric metrics[] = {
+        {"seam_lag_bytes", "log bytes between the upstream store and this one", lag_bytes},
+        {"seam_lag_events", "events that wait", lag_events},
+        {"seam_lag_seconds", "age of the oldest committed change that waits", lag_seconds},
+        {"seam_sla_seconds", "the contract's limit for that age", promised},
+        {"seam_applied_lsn", "where the downstream store stands", applied},
+        {"seam_running", "1: the downstream process lives", running},
+        {"seam_sla_broken", "1: later than the contract allows", broken},
+    };
+    struct contracts contracts;
+    struct arena arena = {0};
+    struct freshness list[CONTRACTS_MAX];
+    size_t n = 0;
+    enum status st = contracts_load(&arena, &contracts, &c->fault);
+
+    if (st == ST_OK) st = freshness_measure(p, &contracts, list, &n, &c->fault);
+    for (size_t m = 0; st == ST_OK && m < ARRAY_LEN(metrics); m++) {
+        printf("# HELP %s %s\n# TYPE %s gauge\n", metrics[m].name, metrics[m].help, metrics[m].name);
+        for (size_t i = 0; i < n; i++)
+            printf("%s{seam=\"%s\"} %.15g\n", metrics[m].name, list[i].contract->name, metrics[m].of(&list[i]));
+    }
+    arena_free(&arena);
+    return st == ST_OK ? EXIT_FINE : cli_fail(c, st);
+}

@@ -21,6 +21,16 @@ static const struct lab_kind kinds[] = {
      "See documents become segments, segments merge, and Block-Max pruning skip what cannot win.", lab_play_segments},
     {"hnsw", "The vector graph: a walk to the nearest",
      "See layers being built, a greedy walk hop by hop, and what efSearch buys.", lab_play_hnsw},
+    {"relay", "The relay: from log to stream, through a crash",
+     "See offsets and LSNs, a power cut in the middle, and why position and effect must be one step.", lab_play_relay},
+    {"timetravel", "Time travel: one LSN in every store",
+     "See one product at four moments in the row store, the warehouse, gold and the word index.", lab_play_timetravel},
+    {"hybrid", "Hybrid search: words, meaning, both",
+     "See two rankings of one question become one, and what each side contributed.", lab_play_hybrid},
+    {"reconcile", "Reconciliation: drift, found and mended",
+     "See digests lead to three wrong rows, and a repair that goes through the log.", lab_play_reconcile},
+    {"audit", "The audit: a chain that cannot be rewritten unseen",
+     "See an order's events, the fold that proves them, and what tampering looks like.", lab_play_audit},
 };
 
 const struct lab_kind *lab_kinds(size_t *count)

@@ -1,0 +1,134 @@
+/* lab_timetravel - one product in four moments, asked of four stores: one LSN names one moment in all of them. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/row.h"
+#include "invidx/invidx.h"
+#include "oltp/oltp.h"
+#include "pipeline/lab/scenarios.h"
+#include "pipeline/lab/shop.h"
+#include "pipeline/sinks.h"
+
+static const char *const sinks[] = {"warehouse", "gold", "view", "search"};
+
+enum { KETTLE = 101, MOMENTS = 4 };
+
+static enum status ask_rows(struct lab_shop *s, lsn_t lsn, struct fault *f)
+{
+    struct oltp *db = NULL;
+    struct oltp_txn *t = NULL;
+    struct oltp_row row;
+    const struct value key = v_int(KETTLE);
+    uint32_t table;
+    enum status st = platform_open_reader(&s->p, lsn, INT64_MIN, &db, f);
+
+    if (st == ST_OK) st = oltp_read_begin(db, &t, f);
+    if (st == ST_OK) st = oltp_table(t, "products", &table, f);
+    if (st == ST_OK) {
+        enum status found = oltp_get(t, table, &key, &row, NULL);
+        struct value title, price;
+
+        buf_printf(&s->l->draw, "row store  ");
+        if (found == ST_NOT_FOUND) buf_str(&s->l->draw, "no product 101\n");
+        else {
+            const struct schema *schema = oltp_schema(t, table);
+
+            st = row_get(schema, row.row.data, row.row.size, schema_column(schema, "title"), &title, f);
+            if (st == ST_OK) st = row_get(schema, row.row.data, row.row.size, schema_column(schema, "price"), &price, f);
+            if (st == ST_OK) {
+                value_format(&title, &s->l->draw);
+                buf_str(&s->l->draw, " at ");
+                value_format(&price, &s->l->draw);
+                buf_str(&s->l->draw, "\n");
+            }
+        }
+    }
+    oltp_end(t);
+    oltp_close(db, NULL);
+    return st;
+}
+
+static enum status ask_words(struct lab_shop *s, lsn_t lsn, struct fault *f)
+{
+    static const char words[] = "cordless kettle";
+    struct invidx_reader *r = NULL;
+    struct invidx_query *q = NULL;
+    struct invidx_hit hits[3];
+    const struct invidx_request want = {.k = 3};
+    struct invidx_result got = {.hits = hits};
+    char dir[PATH_MAX_BYTES];
+    enum status st = platform_sink_path(&s->p, "search", dir, f);
+
+    if (st == ST_OK) st = invidx_reader_open(s->l->io, dir, lsn, &r, f);
+    if (st == ST_OK) st = invidx_query_new(r, &q, f);
+    if (st == ST_OK) st = invidx_query_words(q, words, sizeof words - 1, INVIDX_AND, f);
+    if (st == ST_OK) st = invidx_search(r, q, &want, &got, f);
+    if (st == ST_OK) buf_printf(&s->l->draw, "search     \"%s\" finds", words);
+    for (size_t i = 0; st == ST_OK && i < got.count; i++) buf_printf(&s->l->draw, " %" PRId64, document_id(hits[i].key));
+    buf_str(&s->l->draw, st == ST_OK && got.count == 0 ? " nothing\n" : "\n");
+    invidx_query_free(q);
+    invidx_reader_close(r);
+    return st;
+}
+
+static enum status ask_all(struct lab_shop *s, lsn_t lsn, struct fault *f)
+{
+    char sql[160];
+    enum status st;
+
+    buf_printf(&s->l->draw, "AS OF LSN %" PRIu64 "\n", lsn);
+    st = ask_rows(s, lsn, f);
+    if (st == ST_OK) st = ask_words(s, lsn, f);
+    snprintf(sql, sizeof sql, "SELECT title, price FROM silver_products AS OF LSN %" PRIu64 " WHERE product_id = %d", lsn, KETTLE);
+    if (st == ST_OK) st = shop_sql(s, sql, f);
+    snprintf(sql, sizeof sql, "SELECT category, products, value FROM gold_stock_value AS OF LSN %" PRIu64, lsn);
+    return st == ST_OK ? shop_sql(s, sql, f) : st;
+}
+
+/* The product's life: each commit has an LSN, and travels to every store with it. */
+static enum status live(struct lab_shop *s, lsn_t at[MOMENTS], struct fault *f)
+{
+    static const char first[] = "{\"product_id\":101,\"sku\":\"HK-1170\",\"title\":\"Cordless kettle\",\"description\":\"Boils water\","
+                                "\"category\":\"Kitchen\",\"price\":\"34.95\",\"stock\":10}";
+    static const char cheaper[] = "{\"product_id\":101,\"sku\":\"HK-1170\",\"title\":\"Cordless kettle\",\"description\":\"Boils water\","
+                                  "\"category\":\"Kitchen\",\"price\":\"29.95\",\"stock\":10}";
+    static const char renamed[] = "{\"product_id\":101,\"sku\":\"HK-1170\",\"title\":\"Wireless water boiler\",\"description\":\"Boils water\","
+                                  "\"category\":\"Kitchen\",\"price\":\"29.95\",\"stock\":10}";
+    static const char *const what[MOMENTS] = {"put on sale for 34.95", "made cheaper", "given another name", "deleted"};
+    enum status st = ST_OK;
+
+    for (int i = 0; st == ST_OK && i < MOMENTS; i++) {
+        if (i == MOMENTS - 1) st = shop_delete(s, "products", KETTLE, &at[i], f);
+        else st = shop_put(s, "products", i == 0 ? first : i == 1 ? cheaper : renamed, &at[i], f);
+        if (st == ST_OK) st = shop_catch_up(s, sinks, ARRAY_LEN(sinks), f);
+        buf_printf(&s->l->draw, "LSN %" PRIu64 "  product 101 is %s\n", at[i], what[i]);
+        clock_sim_advance(&s->l->clock, INT64_C(3600000000));
+    }
+    buf_str(&s->l->story, "One product, four commits, an hour apart. A commit's LSN is its place in the log; the relay carried each change and its "
+                          "LSN to the stream, and each sink published what it applied together with that LSN (publish).");
+    return st == ST_OK ? lab_step(s->l, "Four moments", f) : st;
+}
+
+enum status lab_play_timetravel(struct lab *l, struct fault *f)
+{
+    static const char *const titles[MOMENTS] = {"The first moment, everywhere", "Cheaper", "Another name", "Gone"};
+    static const char *const stories[MOMENTS] = {
+        "The row store answers from its newest checkpoint before that LSN and the log after it; the word index from the births and deaths of "
+        "its documents; silver and gold from the begin and end LSN of each row version. Four ways, one moment.",
+        "The next LSN: the price differs, and gold's value of the stock with it. Marked lines are what changed between the two moments.",
+        "A new title: the search for the old words no longer finds it, at this LSN. At the one before it does, also today.",
+        "Deleted, in all of them. The log, the checkpoints and the row versions keep what came before, for as long as retention says."};
+    struct lab_shop s = {0};
+    lsn_t at[MOMENTS];
+    enum status st = shop_open(l, &s, f);
+
+    if (st == ST_OK) st = live(&s, at, f);
+    for (int i = 0; st == ST_OK && i < MOMENTS; i++) {
+        st = ask_all(&s, at[i], f);
+        buf_str(&l->story, stories[i]);
+        if (st == ST_OK) st = lab_step(l, titles[i], f);
+    }
+    shop_close(&s);
+    return st;
+}

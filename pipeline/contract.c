@@ -8,11 +8,14 @@
 #include "pipeline/assets.h"
 
 static const char *const shipped[] = {
-    "source-stream", "stream-bronze", "bronze-silver", "silver-gold",
+    "source-stream", "stream-bronze", "bronze-silver",  "silver-gold",
     "stream-view",   "stream-search", "stream-vectors", "orders-audit",
 };
 
-const char *contract_shipped(size_t i) { return i < ARRAY_LEN(shipped) ? shipped[i] : NULL; }
+const char *contract_shipped(size_t i)
+{
+    return i < ARRAY_LEN(shipped) ? shipped[i] : NULL;
+}
 
 /* ---- looking things up ---- */
 
@@ -52,30 +55,37 @@ static const struct json *named(const struct json *list, const char *name)
 
 static double sla_number(const struct json *root, const char *property)
 {
-    const struct json *v = json_get(property_of(json_get(root, "slaProperties"), property), "value");
+    const struct json *v =
+        json_get(property_of(json_get(root, "slaProperties"), property), "value");
 
     return v != NULL && v->type == J_NUMBER ? v->num : -1;
 }
 
 /* ---- validation ---- */
 
-static enum status invalid(const char *where, const struct json *at, const char *what, const char *why, struct fault *f)
+static enum status invalid(const char *where, const struct json *at, const char *what,
+                           const char *why, struct fault *f)
 {
-    return fault_set(f, ST_INVALID, where, at != NULL ? at->line : FAULT_NO_OFFSET, "%s: %s", what, why);
+    return fault_set(f, ST_INVALID, where, at != NULL ? at->line : FAULT_NO_OFFSET, "%s: %s", what,
+                     why);
 }
 
 static enum status check_property(const struct json *p, const char *where, struct fault *f)
 {
-    static const char *const logical[] = {"string", "integer", "number", "boolean", "timestamp", "date", "object", "array"};
+    static const char *const logical[] = {"string",    "integer", "number", "boolean",
+                                          "timestamp", "date",    "object", "array"};
     const char *name = json_string(p, "name", NULL), *type = json_string(p, "logicalType", "");
     const struct json *options = json_get(p, "logicalTypeOptions");
 
-    if (name == NULL || *name == '\0') return invalid(where, p, "properties", "each needs a \"name\"", f);
+    if (name == NULL || *name == '\0')
+        return invalid(where, p, "properties", "each needs a \"name\"", f);
     for (size_t i = 0; i < ARRAY_LEN(logical); i++)
         if (strcmp(type, logical[i]) == 0) {
-            const struct json *lo = json_get(options, "minimum"), *hi = json_get(options, "maximum");
+            const struct json *lo = json_get(options, "minimum"),
+                              *hi = json_get(options, "maximum");
 
-            if (json_get(p, "required") == NULL) return invalid(where, p, name, "\"required\" must be true or false", f);
+            if (json_get(p, "required") == NULL)
+                return invalid(where, p, name, "\"required\" must be true or false", f);
             if (lo != NULL && hi != NULL && lo->num > hi->num)
                 return invalid(where, options, name, "the minimum is above the maximum", f);
             return ST_OK;
@@ -92,7 +102,8 @@ static enum status check_objects(const struct json *schema, const char *where, s
     for (const struct json *o = schema->child; st == ST_OK && o != NULL; o = o->next) {
         const struct json *list = json_get(o, "properties");
 
-        if (json_string(o, "name", NULL) == NULL) return invalid(where, o, "schema", "each object needs a \"name\"", f);
+        if (json_string(o, "name", NULL) == NULL)
+            return invalid(where, o, "schema", "each object needs a \"name\"", f);
         if (list == NULL || list->child == NULL)
             return invalid(where, o, json_string(o, "name", ""), "needs \"properties\"", f);
         for (const struct json *p = list->child; st == ST_OK && p != NULL; p = p->next) {
@@ -106,7 +117,8 @@ static enum status check_objects(const struct json *schema, const char *where, s
 
 static enum status check_head(const struct contract *c, const char *where, struct fault *f)
 {
-    static const char *const custom[] = {"from", "to", "guarantee", "idempotency", "orderingKey", "compatibility"};
+    static const char *const custom[] = {"from",        "to",          "guarantee",
+                                         "idempotency", "orderingKey", "compatibility"};
     const struct json *r = c->root;
     int major, minor, patch;
 
@@ -116,23 +128,27 @@ static enum status check_head(const struct contract *c, const char *where, struc
     if (c->id == NULL || c->name == NULL || c->version == NULL ||
         sscanf(c->version, "%d.%d.%d", &major, &minor, &patch) != 3)
         return invalid(where, r, "id, name, version", "are needed; a version is like 1.0.0", f);
-    if (json_get(json_get(r, "team"), "members") == NULL) return invalid(where, r, "team", "an owner is needed", f);
+    if (json_get(json_get(r, "team"), "members") == NULL)
+        return invalid(where, r, "team", "an owner is needed", f);
     for (size_t i = 0; i < ARRAY_LEN(custom); i++)
-        if (custom_text(c, custom[i]) == NULL) return invalid(where, r, custom[i], "is missing from customProperties", f);
+        if (custom_text(c, custom[i]) == NULL)
+            return invalid(where, r, custom[i], "is missing from customProperties", f);
     if (json_string(contract_custom(c, "reconciliation"), "method", NULL) == NULL)
         return invalid(where, r, "reconciliation", "needs a \"method\"", f);
     if (!(c->warn_s > 0 && c->fail_s >= c->warn_s))
-        return invalid(where, r, "slaProperties", "latency must be at least freshnessWarnSeconds, and both positive", f);
+        return invalid(where, r, "slaProperties",
+                       "latency must be at least freshnessWarnSeconds, and both positive", f);
     return ST_OK;
 }
 
-enum status contract_parse(const char *text, size_t n, struct arena *a, const char *where, struct contract *out,
-                           struct fault *f)
+enum status contract_parse(const char *text, size_t n, struct arena *a, const char *where,
+                           struct contract *out, struct fault *f)
 {
     struct json *root = NULL;
     const struct json *warn;
-    enum status st = n > CONTRACT_BYTES_MAX ? fault_set(f, ST_LIMIT, where, FAULT_NO_OFFSET, "a contract is too large")
-                                            : json_parse(text, n, a, where, &root, f);
+    enum status st = n > CONTRACT_BYTES_MAX
+                         ? fault_set(f, ST_LIMIT, where, FAULT_NO_OFFSET, "a contract is too large")
+                         : json_parse(text, n, a, where, &root, f);
 
     *out = (struct contract){.root = root};
     if (st != ST_OK) return st;
@@ -173,7 +189,8 @@ static void object_incompatible(const struct json *old, const struct json *next,
     for (const struct json *p = json_get(old, "properties")->child; p != NULL; p = p->next) {
         const char *name = json_string(p, "name", "");
         const struct json *q = named(json_get(next, "properties"), name);
-        const char *was = json_string(p, "physicalType", ""), *is = json_string(q, "physicalType", "");
+        const char *was = json_string(p, "physicalType", ""),
+                   *is = json_string(q, "physicalType", "");
 
         if (q == NULL) {
             buf_printf(r, "%s.%s is gone\n", object, name);
@@ -187,12 +204,13 @@ static void object_incompatible(const struct json *old, const struct json *next,
             buf_printf(r, "%s: the key changed at %s\n", object, name);
     }
     for (const struct json *q = json_get(next, "properties")->child; q != NULL; q = q->next)
-        if (is_true(q, "primaryKey") && named(json_get(old, "properties"), json_string(q, "name", "")) == NULL)
+        if (is_true(q, "primaryKey") &&
+            named(json_get(old, "properties"), json_string(q, "name", "")) == NULL)
             buf_printf(r, "%s: the key changed at %s\n", object, json_string(q, "name", ""));
 }
 
-enum status contract_compatible(const struct contract *old, const struct contract *next, struct buf *report,
-                                struct fault *f)
+enum status contract_compatible(const struct contract *old, const struct contract *next,
+                                struct buf *report, struct fault *f)
 {
     static const char *const promises[] = {"guarantee", "idempotency", "orderingKey"};
     size_t before = report->size;
@@ -200,23 +218,29 @@ enum status contract_compatible(const struct contract *old, const struct contrac
     struct buf a = {0}, b = {0};
     bool same;
 
-    if (strcmp(old->id, next->id) != 0) buf_printf(report, "the id was %s and is %s\n", old->id, next->id);
+    if (strcmp(old->id, next->id) != 0)
+        buf_printf(report, "the id was %s and is %s\n", old->id, next->id);
     for (const struct json *o = json_get(old->root, "schema")->child; o != NULL; o = o->next) {
         const struct json *n = named(json_get(next->root, "schema"), json_string(o, "name", ""));
 
-        if (n == NULL) buf_printf(report, "the object %s is gone\n", json_string(o, "name", ""));
-        else object_incompatible(o, n, report);
+        if (n == NULL)
+            buf_printf(report, "the object %s is gone\n", json_string(o, "name", ""));
+        else
+            object_incompatible(o, n, report);
     }
     if (next->fail_s > old->fail_s)
-        buf_printf(report, "freshness was promised within %g s and is within %g s\n", old->fail_s, next->fail_s);
+        buf_printf(report, "freshness was promised within %g s and is within %g s\n", old->fail_s,
+                   next->fail_s);
     if (sla_number(next->root, "retention") != 0 &&
-        (sla_number(old->root, "retention") == 0 || sla_number(next->root, "retention") < sla_number(old->root, "retention")))
+        (sla_number(old->root, "retention") == 0 ||
+         sla_number(next->root, "retention") < sla_number(old->root, "retention")))
         buf_printf(report, "retention is shorter\n");
     for (size_t i = 0; i < ARRAY_LEN(promises); i++)
         if (strcmp(custom_text(old, promises[i]), custom_text(next, promises[i])) != 0)
-            buf_printf(report, "%s was \"%s\" and is \"%s\"\n", promises[i], custom_text(old, promises[i]),
-                       custom_text(next, promises[i]));
-    if (atoi(next->version) > atoi(old->version)) return ST_OK; /* a new major version says that it breaks */
+            buf_printf(report, "%s was \"%s\" and is \"%s\"\n", promises[i],
+                       custom_text(old, promises[i]), custom_text(next, promises[i]));
+    if (atoi(next->version) > atoi(old->version))
+        return ST_OK; /* a new major version says that it breaks */
     jw_init(&w, &a);
     jw_node(&w, old->root);
     jw_init(&w, &b);
@@ -227,25 +251,28 @@ enum status contract_compatible(const struct contract *old, const struct contrac
     buf_free(&a);
     buf_free(&b);
     if (report->size == before) return ST_OK;
-    return fault_set(f, ST_CONFLICT, next->name, FAULT_NO_OFFSET,
-                     "not compatible with version %s: raise the major version and tell the consumers", old->version);
+    return fault_set(
+        f, ST_CONFLICT, next->name, FAULT_NO_OFFSET,
+        "not compatible with version %s: raise the major version and tell the consumers",
+        old->version);
 }
 
 /* ---- rules ---- */
 
 struct emitter {
     const struct contract *c;
-    const char *object;      /* as called in the contract */
-    const char *table;       /* where it is */
+    const char *object; /* as called in the contract */
+    const char *table;  /* where it is */
     enum status (*fn)(void *ctx, const struct contract_rule *rule, struct fault *f);
     void *ctx;
 };
 
-static enum status emit(struct emitter *e, const char *column, const char *kind, struct buf *sql, enum contract_operator op,
-                        double number, struct fault *f)
+static enum status emit(struct emitter *e, const char *column, const char *kind, struct buf *sql,
+                        enum contract_operator op, double number, struct fault *f)
 {
     struct contract_rule r = {e->c, e->object, column, kind, buf_cstr(sql), op, number};
-    enum status st = buf_ok(sql) ? e->fn(e->ctx, &r, f) : fault_set(f, ST_NOMEM, e->object, FAULT_NO_OFFSET, "no memory");
+    enum status st = buf_ok(sql) ? e->fn(e->ctx, &r, f)
+                                 : fault_set(f, ST_NOMEM, e->object, FAULT_NO_OFFSET, "no memory");
 
     buf_clear(sql);
     return st;
@@ -254,9 +281,16 @@ static enum status emit(struct emitter *e, const char *column, const char *kind,
 /* The operator of an ODCS quality rule; "must be 0" when it has none.                                */
 static enum contract_operator operator_of(const struct json *rule, double *number)
 {
-    static const struct { const char *name; enum contract_operator op; } list[] = {
-        {"mustBe", RULE_BE}, {"mustNotBe", RULE_NOT_BE}, {"mustBeGreaterThan", RULE_GT},
-        {"mustBeGreaterOrEqualTo", RULE_GE}, {"mustBeLessThan", RULE_LT}, {"mustBeLessOrEqualTo", RULE_LE},
+    static const struct {
+        const char *name;
+        enum contract_operator op;
+    } list[] = {
+        {"mustBe", RULE_BE},
+        {"mustNotBe", RULE_NOT_BE},
+        {"mustBeGreaterThan", RULE_GT},
+        {"mustBeGreaterOrEqualTo", RULE_GE},
+        {"mustBeLessThan", RULE_LT},
+        {"mustBeLessOrEqualTo", RULE_LE},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(list); i++) {
@@ -280,12 +314,13 @@ static void quote(struct buf *sql, const char *s)
     buf_u8(sql, '\'');
 }
 
-static enum status value_rules(struct emitter *e, const char *column, const struct json *quality, struct buf *sql,
-                               struct fault *f)
+static enum status value_rules(struct emitter *e, const char *column, const struct json *quality,
+                               struct buf *sql, struct fault *f)
 {
     enum status st = ST_OK;
 
-    for (const struct json *q = quality != NULL ? quality->child : NULL; st == ST_OK && q != NULL; q = q->next) {
+    for (const struct json *q = quality != NULL ? quality->child : NULL; st == ST_OK && q != NULL;
+         q = q->next) {
         const struct json *valid = json_get(json_get(q, "arguments"), "validValues");
         double number;
         enum contract_operator op = operator_of(q, &number);
@@ -302,10 +337,12 @@ static enum status value_rules(struct emitter *e, const char *column, const stru
     return st;
 }
 
-static enum status property_rules(struct emitter *e, const struct json *p, bool only_key, struct buf *sql, struct fault *f)
+static enum status property_rules(struct emitter *e, const struct json *p, bool only_key,
+                                  struct buf *sql, struct fault *f)
 {
     const char *column = json_string(p, "name", "");
-    const struct json *options = json_get(p, "logicalTypeOptions"), *lo = json_get(options, "minimum");
+    const struct json *options = json_get(p, "logicalTypeOptions"),
+                      *lo = json_get(options, "minimum");
     const struct json *hi = json_get(options, "maximum"), *link = json_get(p, "relationships");
     enum status st = ST_OK;
 
@@ -323,27 +360,34 @@ static enum status property_rules(struct emitter *e, const struct json *p, bool 
         if (hi != NULL) buf_printf(sql, "%s%s > %s", lo != NULL ? " OR " : "", column, hi->str);
         st = emit(e, column, "range", sql, RULE_BE, 0, f);
     }
-    for (const struct json *l = link != NULL ? link->child : NULL; st == ST_OK && l != NULL; l = l->next) {
+    for (const struct json *l = link != NULL ? link->child : NULL; st == ST_OK && l != NULL;
+         l = l->next) {
         const char *to = json_string(l, "to", ""), *dot = strchr(to, '.');
 
         if (dot == NULL) continue;
-        buf_printf(sql, "SELECT count(*) FROM %s a LEFT JOIN %.*s b ON a.%s = b.%s WHERE a.%s IS NOT NULL AND b.%s IS NULL",
+        buf_printf(sql,
+                   "SELECT count(*) FROM %s a LEFT JOIN %.*s b ON a.%s = b.%s WHERE a.%s IS NOT "
+                   "NULL AND b.%s IS NULL",
                    e->table, (int)(dot - to), to, column, dot + 1, column, dot + 1);
         st = emit(e, column, "reference", sql, RULE_BE, 0, f);
     }
     return st == ST_OK ? value_rules(e, column, json_get(p, "quality"), sql, f) : st;
 }
 
-static enum status object_rules(struct emitter *e, const struct json *o, struct buf *sql, struct fault *f)
+static enum status object_rules(struct emitter *e, const struct json *o, struct buf *sql,
+                                struct fault *f)
 {
     const struct json *quality = json_get(o, "quality");
     int keys = 0;
     enum status st = ST_OK;
 
-    for (const struct json *p = json_get(o, "properties")->child; p != NULL; p = p->next) keys += is_true(p, "primaryKey");
-    for (const struct json *p = json_get(o, "properties")->child; st == ST_OK && p != NULL; p = p->next)
+    for (const struct json *p = json_get(o, "properties")->child; p != NULL; p = p->next)
+        keys += is_true(p, "primaryKey");
+    for (const struct json *p = json_get(o, "properties")->child; st == ST_OK && p != NULL;
+         p = p->next)
         st = property_rules(e, p, keys == 1, sql, f);
-    for (const struct json *q = quality != NULL ? quality->child : NULL; st == ST_OK && q != NULL; q = q->next) {
+    for (const struct json *q = quality != NULL ? quality->child : NULL; st == ST_OK && q != NULL;
+         q = q->next) {
         double number;
         enum contract_operator op = operator_of(q, &number);
 
@@ -359,14 +403,17 @@ static enum status object_rules(struct emitter *e, const struct json *o, struct 
 }
 
 enum status contract_rules(const struct contract *c,
-                           enum status (*fn)(void *ctx, const struct contract_rule *rule, struct fault *f), void *ctx,
-                           struct fault *f)
+                           enum status (*fn)(void *ctx, const struct contract_rule *rule,
+                                             struct fault *f),
+                           void *ctx, struct fault *f)
 {
     struct buf sql = {0};
     enum status st = ST_OK;
 
-    for (const struct json *o = json_get(c->root, "schema")->child; st == ST_OK && o != NULL; o = o->next) {
-        struct emitter e = {c, json_string(o, "name", ""), json_string(o, "physicalName", NULL), fn, ctx};
+    for (const struct json *o = json_get(c->root, "schema")->child; st == ST_OK && o != NULL;
+         o = o->next) {
+        struct emitter e = {c, json_string(o, "name", ""), json_string(o, "physicalName", NULL), fn,
+                            ctx};
 
         if (e.table != NULL) st = object_rules(&e, o, &sql, f);
     }
@@ -389,8 +436,8 @@ bool contract_holds(const struct contract_rule *r, double v)
 
 void contract_expectation(const struct contract_rule *r, struct buf *out)
 {
-    static const char *const words[] = {"must be", "must not be", "must be above", "must be at least", "must be below",
-                                        "must be at most"};
+    static const char *const words[] = {"must be",          "must not be",   "must be above",
+                                        "must be at least", "must be below", "must be at most"};
 
     buf_printf(out, "%s %g", words[r->op], r->number);
 }
@@ -399,7 +446,8 @@ void contract_expectation(const struct contract_rule *r, struct buf *out)
 
 static enum status count_rule(void *ctx, const struct contract_rule *rule, struct fault *f)
 {
-    static const char *const kinds[] = {"not null", "unique", "range", "values", "reference", "volume", "sql"};
+    static const char *const kinds[] = {"not null",  "unique", "range", "values",
+                                        "reference", "volume", "sql"};
     size_t *counts = ctx;
 
     (void)f;
@@ -410,42 +458,56 @@ static enum status count_rule(void *ctx, const struct contract_rule *rule, struc
 
 static void describe(const struct contract *c, struct buf *out)
 {
-    static const char *const kinds[] = {"not null", "unique", "range", "values", "reference", "volume", "SQL"};
+    static const char *const kinds[] = {"not null",  "unique", "range", "values",
+                                        "reference", "volume", "SQL"};
     const struct json *rec = contract_custom(c, "reconciliation");
     const struct json *kept = property_of(json_get(c->root, "slaProperties"), "retention");
     const struct json *amount = json_get(kept, "value");
     size_t counts[ARRAY_LEN(kinds)] = {0}, shown = 0;
 
-    buf_printf(out, "\n## %s\n\n%s. Version %s, owner %s.\n\n", c->name, json_string(json_get(c->root, "description"), "purpose", ""),
-               c->version, json_string(json_get(json_get(c->root, "team"), "members")->child, "username", "nobody"));
-    buf_printf(out, "- Guarantee: %s. Idempotency: %s. Order: by %s.\n", custom_text(c, "guarantee"),
-               custom_text(c, "idempotency"), custom_text(c, "orderingKey"));
-    if (amount != NULL && amount->num != 0) buf_printf(out, "- Kept for %g %s.", amount->num, json_string(kept, "unit", ""));
-    else buf_printf(out, "- Kept: %s.", json_string(kept, "unit", ""));
+    buf_printf(
+        out, "\n## %s\n\n%s. Version %s, owner %s.\n\n", c->name,
+        json_string(json_get(c->root, "description"), "purpose", ""), c->version,
+        json_string(json_get(json_get(c->root, "team"), "members")->child, "username", "nobody"));
+    buf_printf(out, "- Guarantee: %s. Idempotency: %s. Order: by %s.\n",
+               custom_text(c, "guarantee"), custom_text(c, "idempotency"),
+               custom_text(c, "orderingKey"));
+    if (amount != NULL && amount->num != 0)
+        buf_printf(out, "- Kept for %g %s.", amount->num, json_string(kept, "unit", ""));
+    else
+        buf_printf(out, "- Kept: %s.", json_string(kept, "unit", ""));
     buf_printf(out, " Compatibility: %s.\n", custom_text(c, "compatibility"));
-    buf_printf(out, "- Reconciliation: %s; %s; tolerance 0. Repair: %s.\n", json_string(rec, "method", ""),
-               json_string(rec, "cadence", ""), json_string(rec, "repair", ""));
+    buf_printf(out, "- Reconciliation: %s; %s; tolerance 0. Repair: %s.\n",
+               json_string(rec, "method", ""), json_string(rec, "cadence", ""),
+               json_string(rec, "repair", ""));
     buf_str(out, "- Rules on live data: ");
     if (contract_rules(c, count_rule, counts, NULL) == ST_OK)
         for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-            if (counts[i] > 0) buf_printf(out, "%s%zu %s", shown++ > 0 ? ", " : "", counts[i], kinds[i]);
-    buf_printf(out, "%s.\n- Limits: %s.\n", shown == 0 ? "none by SQL" : "", json_string(json_get(c->root, "description"), "limitations", ""));
+            if (counts[i] > 0)
+                buf_printf(out, "%s%zu %s", shown++ > 0 ? ", " : "", counts[i], kinds[i]);
+    buf_printf(out, "%s.\n- Limits: %s.\n", shown == 0 ? "none by SQL" : "",
+               json_string(json_get(c->root, "description"), "limitations", ""));
 }
 
 void contracts_markdown(const struct contracts *set, struct buf *out)
 {
     buf_str(out, "# What each seam promises\n\n"
-                 "Made from `pipeline/contracts/*.json` by `seam check contracts --markdown`; a test fails when it is stale.\n"
-                 "`seam check DIR contracts` holds live data to the rules, `seam check contracts --against FOLDER` refuses an\n"
+                 "Made from `pipeline/contracts/*.json` by `seam check contracts --markdown`; a "
+                 "test fails when it is stale.\n"
+                 "`seam check DIR contracts` holds live data to the rules, `seam check contracts "
+                 "--against FOLDER` refuses an\n"
                  "incompatible change.\n\n"
-                 "| seam | from | to | guarantee | ordering key | fresh within (warn / fail) | reconciled |\n"
+                 "| seam | from | to | guarantee | ordering key | fresh within (warn / fail) | "
+                 "reconciled |\n"
                  "|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < set->count; i++) {
         const struct contract *c = &set->list[i];
 
-        buf_printf(out, "| [%s](#%s) | %s | %s | %s | %s | %g s / %g s | %s |\n", c->name, c->name, c->from, c->to,
-                   custom_text(c, "guarantee"), custom_text(c, "orderingKey"), c->warn_s, c->fail_s,
+        buf_printf(out, "| [%s](#%s) | %s | %s | %s | %s | %g s / %g s | %s |\n", c->name, c->name,
+                   c->from, c->to, custom_text(c, "guarantee"), custom_text(c, "orderingKey"),
+                   c->warn_s, c->fail_s,
                    json_string(contract_custom(c, "reconciliation"), "cadence", ""));
     }
-    for (size_t i = 0; i < set->count; i++) describe(&set->list[i], out);
+    for (size_t i = 0; i < set->count; i++)
+        describe(&set->list[i], out);
 }

@@ -17,12 +17,15 @@ enum { CONTRACTS_MAX = 32, CONTRACT_BYTES_MAX = 1 << 20 };
 
 struct contract {
     const char *id, *name, *version;
-    const char *from, *to;       /* stores: "row store", "stream", or a sink's name */
-    double warn_s, fail_s;       /* freshness */
+    const char *from, *to; /* stores: "row store", "stream", or a sink's name */
+    double warn_s, fail_s; /* freshness */
     const struct json *root;
 };
 
-struct contracts { struct contract list[CONTRACTS_MAX]; size_t count; };
+struct contracts {
+    struct contract list[CONTRACTS_MAX];
+    size_t count;
+};
 
 /* Parses and validates one; everything lives in `a`. ST_INVALID names file, line and member.        */
 MUST_USE enum status contract_parse(const char *text, size_t n, struct arena *a, const char *where,
@@ -32,26 +35,28 @@ MUST_USE enum status contracts_load(struct arena *a, struct contracts *out, stru
 /* Name and text of the i-th shipped one; NULL past the last.                                        */
 const char *contract_shipped(size_t i);
 
-const struct json *contract_custom(const struct contract *c, const char *property); /* NULL = none */
+const struct json *contract_custom(const struct contract *c,
+                                   const char *property); /* NULL = none */
 
 /* May `next` take the place of `old`? Consumers of the old one must be able to go on: no property gone, retyped or
  * no longer required, no key changed, no promise weakened; otherwise a new major version must say so. Reasons are
  * appended to `report` a line each; ST_CONFLICT when there is one.                                   */
-MUST_USE enum status contract_compatible(const struct contract *old, const struct contract *next, struct buf *report,
-                                         struct fault *f);
+MUST_USE enum status contract_compatible(const struct contract *old, const struct contract *next,
+                                         struct buf *report, struct fault *f);
 
 enum contract_operator { RULE_BE, RULE_NOT_BE, RULE_GT, RULE_GE, RULE_LT, RULE_LE };
 struct contract_rule {
     const struct contract *contract;
-    const char *object, *column;     /* column NULL: of the whole object */
-    const char *kind;                /* "not null", "unique", "range", "values", "reference", "volume", "sql" */
-    const char *sql;                 /* one number */
+    const char *object, *column; /* column NULL: of the whole object */
+    const char *kind; /* "not null", "unique", "range", "values", "reference", "volume", "sql" */
+    const char *sql;  /* one number */
     enum contract_operator op;
     double number;
 };
 /* Every rule that data in a named table (physicalName) must keep, until fn returns another status than ST_OK.  */
 MUST_USE enum status contract_rules(const struct contract *c,
-                                    enum status (*fn)(void *ctx, const struct contract_rule *rule, struct fault *f),
+                                    enum status (*fn)(void *ctx, const struct contract_rule *rule,
+                                                      struct fault *f),
                                     void *ctx, struct fault *f);
 bool contract_holds(const struct contract_rule *rule, double measured);
 void contract_expectation(const struct contract_rule *rule, struct buf *out); /* "must be 0" */

@@ -7,7 +7,8 @@ static bool named(const char *list, const char *sink, const char *kind)
 {
     size_t s = strlen(sink), k = strlen(kind);
 
-    for (const char *p = list; p != NULL && *p != '\0'; p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL)
+    for (const char *p = list; p != NULL && *p != '\0';
+         p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL)
         if (strncmp(p, sink, s) == 0 && p[s] == ':' && strncmp(p + s + 1, kind, k) == 0 &&
             (p[s + 1 + k] == '\0' || p[s + 1 + k] == ','))
             return true;

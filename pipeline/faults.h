@@ -16,7 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct faults { bool any, drop_deletes, drop_updates, duplicate, withhold, stall, poison; uint64_t count; };
+struct faults {
+    bool any, drop_deletes, drop_updates, duplicate, withhold, stall, poison;
+    uint64_t count;
+};
 
 struct faults faults_of(const char *sink);
 

@@ -20,13 +20,15 @@ struct positions {
 struct position {
     lsn_t lsn;
     uint64_t offset;
-    int64_t said_us;   /* wall clock of its newest word, its own or (sinks) that of the feed it has heard */
+    int64_t
+        said_us; /* wall clock of its newest word, its own or (sinks) that of the feed it has heard */
     bool known, running, invalid;
 };
 
 const char *freshness_state_name(enum freshness_state s)
 {
-    static const char *const names[] = {"current", "stopped", "behind", "stalled", "invalid", "absent"};
+    static const char *const names[] = {"current", "stopped", "behind",
+                                        "stalled", "invalid", "absent"};
 
     return names[s];
 }
@@ -63,23 +65,31 @@ static enum status read_positions(const struct platform *p, struct positions *ou
 static struct position position_of(const struct positions *all, const char *store)
 {
     if (strcmp(store, "row store") == 0)
-        return (struct position){.lsn = all->log.durable, .offset = UINT64_MAX, .said_us = all->log.durable_wall_us,
-                                 .known = true, .running = all->log.writer_alive};
+        return (struct position){.lsn = all->log.durable,
+                                 .offset = UINT64_MAX,
+                                 .said_us = all->log.durable_wall_us,
+                                 .known = true,
+                                 .running = all->log.writer_alive};
     if (strcmp(store, "stream") == 0)
-        return (struct position){.lsn = all->stream.lsn, .offset = all->stream.next_offset, .said_us = all->stream.wall_us,
-                                 .known = all->has_stream, .running = all->stream.writer_alive};
+        return (struct position){.lsn = all->stream.lsn,
+                                 .offset = all->stream.next_offset,
+                                 .said_us = all->stream.wall_us,
+                                 .known = all->has_stream,
+                                 .running = all->stream.writer_alive};
     for (size_t i = 0; i < all->count; i++) {
         const struct stream_consumer *c = &all->consumers[i];
 
         if (strcmp(c->name, store) == 0)
-            return (struct position){c->lsn, c->offset, c->wall_us, c->lsn != LSN_NONE, c->alive, c->invalid};
+            return (struct position){c->lsn,   c->offset, c->wall_us, c->lsn != LSN_NONE,
+                                     c->alive, c->invalid};
     }
     return (struct position){0};
 }
 
 /* The oldest transaction in the log above `after`, and how many changes there are from it on.        */
-static enum status waiting_in_log(const struct platform *p, const struct positions *all, lsn_t after, int64_t *oldest_us,
-                                  uint64_t *changes, struct fault *f)
+static enum status waiting_in_log(const struct platform *p, const struct positions *all,
+                                  lsn_t after, int64_t *oldest_us, uint64_t *changes,
+                                  struct fault *f)
 {
     struct wal_reader *r = NULL;
     struct wal_record rec;
@@ -97,12 +107,14 @@ static enum status waiting_in_log(const struct platform *p, const struct positio
 }
 
 /* The oldest event of the stream in (after, until].                                                 */
-static enum status waiting_in_stream(const struct platform *p, const struct positions *all, lsn_t after,
-                                     const struct position *until, int64_t *oldest_us, uint64_t *events, struct fault *f)
+static enum status waiting_in_stream(const struct platform *p, const struct positions *all,
+                                     lsn_t after, const struct position *until, int64_t *oldest_us,
+                                     uint64_t *events, struct fault *f)
 {
     struct stream_reader *r = NULL;
     struct stream_event e;
-    enum status st = stream_reader_open(p->io, all->stream_dir, after == LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
+    enum status st = stream_reader_open(p->io, all->stream_dir,
+                                        after == LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
                                         (int64_t)after, &r, f);
 
     while (st == ST_OK && (st = stream_reader_next(r, &e, f)) == ST_OK) {
@@ -118,7 +130,8 @@ static enum status waiting_in_stream(const struct platform *p, const struct posi
 
 static void judge(const struct position *to, bool waits, struct freshness *x)
 {
-    int64_t warn = (int64_t)(x->contract->warn_s * 1e6), fail = (int64_t)(x->contract->fail_s * 1e6);
+    int64_t warn = (int64_t)(x->contract->warn_s * 1e6),
+            fail = (int64_t)(x->contract->fail_s * 1e6);
     int64_t late = x->lag_us;
 
     if (waits) {
@@ -137,8 +150,9 @@ static void judge(const struct position *to, bool waits, struct freshness *x)
                                                                         : FRESH_OK;
 }
 
-static enum status measure(const struct platform *p, const struct positions *all, const struct position *from,
-                           const struct position *to, struct freshness *x, struct fault *f)
+static enum status measure(const struct platform *p, const struct positions *all,
+                           const struct position *from, const struct position *to,
+                           struct freshness *x, struct fault *f)
 {
     bool down_is_stream = strcmp(x->contract->to, "stream") == 0;
     int64_t oldest_us = 0;
@@ -148,7 +162,8 @@ static enum status measure(const struct platform *p, const struct positions *all
     x->to = to->lsn;
     x->running = to->running;
     /* The relay speaks for itself; a sink is silent when it has not heard what the stream said. */
-    x->silence_us = to->said_us > 0 ? (down_is_stream ? all->now_us : all->stream.wall_us) - to->said_us : -1;
+    x->silence_us =
+        to->said_us > 0 ? (down_is_stream ? all->now_us : all->stream.wall_us) - to->said_us : -1;
     if (x->silence_us < -1) x->silence_us = 0; /* the clock stepped back */
     if (from->lsn > to->lsn && !to->invalid) {
         struct fault none = {0};
@@ -180,8 +195,8 @@ static const char *downstream_of(const struct platform *p, const struct contract
     return platform_sink_config(p, c->to) != NULL ? c->to : NULL;
 }
 
-enum status freshness_measure(const struct platform *p, const struct contracts *set, struct freshness *out, size_t *count,
-                              struct fault *f)
+enum status freshness_measure(const struct platform *p, const struct contracts *set,
+                              struct freshness *out, size_t *count, struct fault *f)
 {
     struct positions all = {0};
     enum status st = read_positions(p, &all, f);
@@ -193,7 +208,8 @@ enum status freshness_measure(const struct platform *p, const struct contracts *
 
         if (down == NULL) continue;
         /* The audit is fed by the stream; its contract is with the shop. */
-        from = position_of(&all, strcmp(set->list[i].to, "audit") == 0 ? "stream" : set->list[i].from);
+        from =
+            position_of(&all, strcmp(set->list[i].to, "audit") == 0 ? "stream" : set->list[i].from);
         to = position_of(&all, down);
         out[*count] = (struct freshness){.contract = &set->list[i]};
         st = measure(p, &all, &from, &to, &out[*count], f);

@@ -25,9 +25,13 @@ const char *reconcile_verdict_name(enum reconcile_verdict v)
 
 /* ---- the source AS OF an LSN ---- */
 
-struct source { struct oltp *db; struct oltp_txn *txn; };
+struct source {
+    struct oltp *db;
+    struct oltp_txn *txn;
+};
 
-static enum status open_source(const struct platform *p, lsn_t lsn, struct source *s, struct fault *f)
+static enum status open_source(const struct platform *p, lsn_t lsn, struct source *s,
+                               struct fault *f)
 {
     enum status st = platform_open_reader(p, lsn, INT64_MIN, &s->db, f);
 
@@ -47,25 +51,29 @@ struct run {
     struct reconcile_report *report;
 };
 
-static enum status new_result(struct run *r, const char *store, const char *table, lsn_t lsn, struct reconcile_result **out,
-                              struct fault *f)
+static enum status new_result(struct run *r, const char *store, const char *table, lsn_t lsn,
+                              struct reconcile_result **out, struct fault *f)
 {
     struct reconcile_report *rep = r->report;
 
     if (rep->results == NULL) {
         rep->results = arena_zalloc(&rep->arena, RESULTS_MAX * sizeof *rep->results);
-        if (rep->results == NULL) return fault_set(f, ST_NOMEM, store, FAULT_NO_OFFSET, "no memory for a report");
+        if (rep->results == NULL)
+            return fault_set(f, ST_NOMEM, store, FAULT_NO_OFFSET, "no memory for a report");
     }
-    if (rep->count == RESULTS_MAX) return fault_set(f, ST_LIMIT, store, FAULT_NO_OFFSET, "more than %d tables", RESULTS_MAX);
+    if (rep->count == RESULTS_MAX)
+        return fault_set(f, ST_LIMIT, store, FAULT_NO_OFFSET, "more than %d tables", RESULTS_MAX);
     *out = &rep->results[rep->count++];
     (*out)->store = store;
     (*out)->lsn = lsn;
     (*out)->table = arena_strdup(&rep->arena, table, strlen(table));
-    return (*out)->table != NULL ? ST_OK : fault_set(f, ST_NOMEM, store, FAULT_NO_OFFSET, "no memory for a report");
+    return (*out)->table != NULL
+               ? ST_OK
+               : fault_set(f, ST_NOMEM, store, FAULT_NO_OFFSET, "no memory for a report");
 }
 
-static enum status compare(struct run *r, struct source_side *source, struct side *other, const char *store, lsn_t lsn,
-                           struct fault *f)
+static enum status compare(struct run *r, struct source_side *source, struct side *other,
+                           const char *store, lsn_t lsn, struct fault *f)
 {
     struct reconcile_result *out = NULL;
     enum status st = new_result(r, store, source->schema->name, lsn, &out, f);
@@ -78,8 +86,11 @@ static enum status compare(struct run *r, struct source_side *source, struct sid
 static bool in_range(const struct oltp_range *range, struct bytes key)
 {
     if (range == NULL) return true;
-    if (range->lower.data != NULL && key_compare(key.data, key.size, range->lower.data, range->lower.size) < 0) return false;
-    return range->upper.data == NULL || key_compare(key.data, key.size, range->upper.data, range->upper.size) < 0;
+    if (range->lower.data != NULL &&
+        key_compare(key.data, key.size, range->lower.data, range->lower.size) < 0)
+        return false;
+    return range->upper.data == NULL ||
+           key_compare(key.data, key.size, range->upper.data, range->upper.size) < 0;
 }
 
 /* ---- silver ---- */
@@ -97,12 +108,16 @@ struct silver_side {
     struct buf key;
 };
 
-static void describe_values(const struct side_row *row, struct buf *out) { row_to_json(row->ctx, row->data, out); }
+static void describe_values(const struct side_row *row, struct buf *out)
+{
+    row_to_json(row->ctx, row->data, out);
+}
 
 static enum status silver_row(void *ctx, const struct value *values, lsn_t begin, lsn_t end)
 {
     struct silver_side *s = ctx;
-    struct side_row row = {.lsn = begin, .describe = describe_values, .ctx = s->schema, .data = values};
+    struct side_row row = {
+        .lsn = begin, .describe = describe_values, .ctx = s->schema, .data = values};
     enum status st;
 
     (void)end;
@@ -115,7 +130,8 @@ static enum status silver_row(void *ctx, const struct value *values, lsn_t begin
     return s->fn(s->ctx, &row, s->fault);
 }
 
-static enum status scan_silver(struct side *side, const struct oltp_range *range, side_fn fn, void *ctx, struct fault *f)
+static enum status scan_silver(struct side *side, const struct oltp_range *range, side_fn fn,
+                               void *ctx, struct fault *f)
 {
     struct silver_side *s = (struct silver_side *)side;
 
@@ -126,12 +142,14 @@ static enum status scan_silver(struct side *side, const struct oltp_range *range
     return columnar_scan_rows(s->reader, s->table, s->lsn, silver_row, s, f);
 }
 
-static enum status compare_silver(struct run *r, struct source *src, const struct columnar_reader *reader, lsn_t lsn,
-                                  uint32_t table, struct fault *f)
+static enum status compare_silver(struct run *r, struct source *src,
+                                  const struct columnar_reader *reader, lsn_t lsn, uint32_t table,
+                                  struct fault *f)
 {
     const struct schema *schema = oltp_schema(src->txn, table);
     struct source_side source;
-    struct silver_side silver = {.side = {.scan = scan_silver}, .reader = reader, .lsn = lsn, .schema = schema};
+    struct silver_side silver = {
+        .side = {.scan = scan_silver}, .reader = reader, .lsn = lsn, .schema = schema};
     char name[NAME_MAX_BYTES + 8];
     enum status st;
 
@@ -145,19 +163,21 @@ static enum status compare_silver(struct run *r, struct source *src, const struc
 }
 
 static enum status all_tables(struct run *r, struct source *src, const void *store, lsn_t lsn,
-                              enum status (*fn)(struct run *, struct source *, const void *, lsn_t, uint32_t, struct fault *),
+                              enum status (*fn)(struct run *, struct source *, const void *, lsn_t,
+                                                uint32_t, struct fault *),
                               struct fault *f)
 {
     uint32_t ids[TABLES_MAX];
     size_t n = oltp_tables(src->txn, ids, TABLES_MAX);
     enum status st = ST_OK;
 
-    for (size_t i = 0; st == ST_OK && i < n && i < TABLES_MAX; i++) st = fn(r, src, store, lsn, ids[i], f);
+    for (size_t i = 0; st == ST_OK && i < n && i < TABLES_MAX; i++)
+        st = fn(r, src, store, lsn, ids[i], f);
     return st;
 }
 
-static enum status compare_silver_table(struct run *r, struct source *src, const void *store, lsn_t lsn, uint32_t table,
-                                        struct fault *f)
+static enum status compare_silver_table(struct run *r, struct source *src, const void *store,
+                                        lsn_t lsn, uint32_t table, struct fault *f)
 {
     return compare_silver(r, src, store, lsn, table, f);
 }
@@ -181,9 +201,15 @@ static enum status run_warehouse(struct run *r, const char *dir, struct fault *f
 
 /* ---- the view's mirrors ---- */
 
-struct mirror_side { struct side side; struct oltp_txn *txn; uint32_t table; const struct schema *schema, *source; };
+struct mirror_side {
+    struct side side;
+    struct oltp_txn *txn;
+    uint32_t table;
+    const struct schema *schema, *source;
+};
 
-static enum status scan_mirror(struct side *side, const struct oltp_range *range, side_fn fn, void *ctx, struct fault *f)
+static enum status scan_mirror(struct side *side, const struct oltp_range *range, side_fn fn,
+                               void *ctx, struct fault *f)
 {
     struct mirror_side *s = (struct mirror_side *)side;
     int k = schema_column(s->schema, "k"), r = schema_column(s->schema, "row");
@@ -192,7 +218,9 @@ static enum status scan_mirror(struct side *side, const struct oltp_range *range
     struct value values[COLUMNS_MAX], mirror[COLUMNS_MAX];
     enum status st;
 
-    if (k < 0 || r < 0) return fault_set(f, ST_CORRUPT, s->schema->name, FAULT_NO_OFFSET, "a mirror without key or row");
+    if (k < 0 || r < 0)
+        return fault_set(f, ST_CORRUPT, s->schema->name, FAULT_NO_OFFSET,
+                         "a mirror without key or row");
     st = oltp_cursor_open(s->txn, s->table, 0, NULL, 0, &c, f);
     while (st == ST_OK && (st = oltp_cursor_next(c, &row, f)) == ST_OK) {
         struct side_row out = {.describe = describe_values, .ctx = s->source, .data = values};
@@ -210,8 +238,8 @@ static enum status scan_mirror(struct side *side, const struct oltp_range *range
     return st == ST_END ? ST_OK : st;
 }
 
-static enum status compare_mirror(struct run *r, struct source *src, const void *store, lsn_t lsn, uint32_t table,
-                                  struct fault *f)
+static enum status compare_mirror(struct run *r, struct source *src, const void *store, lsn_t lsn,
+                                  uint32_t table, struct fault *f)
 {
     const struct source *view = store;
     struct source_side source;
@@ -220,7 +248,8 @@ static enum status compare_mirror(struct run *r, struct source *src, const void 
 
     source_side_init(&source, src->txn, table);
     snprintf(name, sizeof name, "src_%s", source.schema->name);
-    if (oltp_table(view->txn, name, &mirror.table, NULL) != ST_OK) return ST_OK; /* no view reads this table */
+    if (oltp_table(view->txn, name, &mirror.table, NULL) != ST_OK)
+        return ST_OK; /* no view reads this table */
     mirror.schema = oltp_schema(view->txn, mirror.table);
     mirror.source = source.schema;
     return compare(r, &source, &mirror.side, "view", lsn, f);
@@ -246,7 +275,8 @@ static enum status view_lsn(struct oltp_txn *t, lsn_t *out, struct fault *f)
 static enum status run_view(struct run *r, const char *dir, struct fault *f)
 {
     char rows[PATH_MAX_BYTES], log[PATH_MAX_BYTES];
-    struct oltp_options o = {.clock = r->platform->clock, .read_only = true, .wal_dir = log, .holder = "reconcile"};
+    struct oltp_options o = {
+        .clock = r->platform->clock, .read_only = true, .wal_dir = log, .holder = "reconcile"};
     struct source view = {0}, src = {0};
     lsn_t lsn = LSN_NONE;
     enum status st = path_join(rows, dir, "rows", f);
@@ -264,9 +294,17 @@ static enum status run_view(struct run *r, const char *dir, struct fault *f)
 
 /* ---- search: keys and numeric attributes ---- */
 
-struct search_content { int column[INVIDX_ATTRS_MAX]; const char *name[INVIDX_ATTRS_MAX]; int attr[INVIDX_ATTRS_MAX]; size_t n; };
+struct search_content {
+    int column[INVIDX_ATTRS_MAX];
+    const char *name[INVIDX_ATTRS_MAX];
+    int attr[INVIDX_ATTRS_MAX];
+    size_t n;
+};
 
-struct document { uint64_t key; int64_t values[INVIDX_ATTRS_MAX]; };
+struct document {
+    uint64_t key;
+    int64_t values[INVIDX_ATTRS_MAX];
+};
 
 struct search_side {
     struct side side;
@@ -292,8 +330,8 @@ static void encode_key(uint64_t document, struct buf *out)
     key_append(out, &v);
 }
 
-static enum status source_content(struct source_side *s, const struct value *values, struct bytes row, struct hash128 *out,
-                                  struct fault *f)
+static enum status source_content(struct source_side *s, const struct value *values,
+                                  struct bytes row, struct hash128 *out, struct fault *f)
 {
     const struct search_content *c = s->ctx;
     int64_t numbers[INVIDX_ATTRS_MAX];
@@ -317,14 +355,16 @@ static void describe_document(const struct side_row *row, struct buf *out)
     buf_str(out, "}");
 }
 
-static enum status scan_search(struct side *side, const struct oltp_range *range, side_fn fn, void *ctx, struct fault *f)
+static enum status scan_search(struct side *side, const struct oltp_range *range, side_fn fn,
+                               void *ctx, struct fault *f)
 {
     struct search_side *s = (struct search_side *)side;
     struct buf key = {0};
     enum status st = ST_OK;
 
     for (size_t i = 0; st == ST_OK && i < s->count; i++) {
-        struct side_row row = {.describe = describe_document, .ctx = s->content, .data = &s->docs[i]};
+        struct side_row row = {
+            .describe = describe_document, .ctx = s->content, .data = &s->docs[i]};
 
         encode_key(s->docs[i].key, &key);
         row.key = (struct bytes){key.data, key.size};
@@ -358,9 +398,11 @@ static enum status read_documents(struct invidx_reader *r, struct search_side *s
     if (st == ST_OK && s->count > 0) {
         s->docs = calloc(s->count, sizeof *s->docs);
         hits = calloc(s->count, sizeof *hits);
-        if (s->docs == NULL || hits == NULL) st = fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for documents");
+        if (s->docs == NULL || hits == NULL)
+            st = fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for documents");
     }
-    for (size_t i = 0; st == ST_OK && i < s->count; i++) s->docs[i].key = keys[i];
+    for (size_t i = 0; st == ST_OK && i < s->count; i++)
+        s->docs[i].key = keys[i];
     for (size_t a = 0; st == ST_OK && s->count > 0 && a < s->content->n; a++) {
         struct invidx_request req = {.k = s->count, .sort_attr = s->content->attr[a] + 1};
         struct invidx_result res = {.hits = hits};
@@ -379,8 +421,8 @@ static enum status read_documents(struct invidx_reader *r, struct search_side *s
     return st;
 }
 
-static void search_columns(const struct platform *p, const struct schema *schema, const struct invidx_reader *r,
-                           struct search_content *c)
+static void search_columns(const struct platform *p, const struct schema *schema,
+                           const struct invidx_reader *r, struct search_content *c)
 {
     const struct json *list = json_get(platform_sink_config(p, "search"), "attributes");
 
@@ -434,7 +476,7 @@ struct vector_side {
     struct oltp_txn *txn;
     uint32_t table, dim;
     const struct schema *schema;
-    int column[8];             /* title, then the description's columns */
+    int column[8]; /* title, then the description's columns */
     size_t columns;
     bool deep;
     const struct oltp_range *range;
@@ -446,7 +488,8 @@ struct vector_side {
 };
 
 /* As the sink embeds a row: the first text column is the title.                                      */
-static enum status embed_row(struct vector_side *s, const struct value *values, float *out, bool *empty, struct fault *f)
+static enum status embed_row(struct vector_side *s, const struct value *values, float *out,
+                             bool *empty, struct fault *f)
 {
     struct value title = v_text("", 0);
     enum status st;
@@ -463,9 +506,11 @@ static enum status embed_row(struct vector_side *s, const struct value *values, 
         if (s->text.size > 0) buf_u8(&s->text, ' ');
         buf_append(&s->text, v->s, v->len);
     }
-    st = embed_document(s->embedder, title.s, title.len, (const char *)s->text.data, s->text.size, out, f);
+    st = embed_document(s->embedder, title.s, title.len, (const char *)s->text.data, s->text.size,
+                        out, f);
     *empty = true;
-    for (uint32_t i = 0; i < s->dim && *empty; i++) *empty = out[i] == 0.0f;
+    for (uint32_t i = 0; i < s->dim && *empty; i++)
+        *empty = out[i] == 0.0f;
     return st;
 }
 
@@ -476,12 +521,13 @@ static struct hash128 vector_hash(const struct vector_side *s, uint64_t key, con
 
     rounded[0] = (int32_t)(key >> 32);
     rounded[1] = (int32_t)key;
-    for (uint32_t i = 0; s->deep && i < s->dim; i++) rounded[2 + i] = (int32_t)lrintf(v[i] * 1024.0f);
+    for (uint32_t i = 0; s->deep && i < s->dim; i++)
+        rounded[2 + i] = (int32_t)lrintf(v[i] * 1024.0f);
     return siphash128(rounded, (2 + (s->deep ? s->dim : 0)) * sizeof *rounded);
 }
 
-static enum status vector_content(struct source_side *source, const struct value *values, struct bytes row,
-                                  struct hash128 *out, struct fault *f)
+static enum status vector_content(struct source_side *source, const struct value *values,
+                                  struct bytes row, struct hash128 *out, struct fault *f)
 {
     struct vector_side *s = (struct vector_side *)(uintptr_t)source->ctx;
     float v[HNSW_DIM_MAX] = {0};
@@ -498,7 +544,8 @@ static void describe_vector(const struct side_row *row, struct buf *out)
 {
     const float *v = row->data;
 
-    buf_printf(out, "{\"vector\":[%.4f,%.4f,%.4f,\"...\"]}", (double)v[0], (double)v[1], (double)v[2]);
+    buf_printf(out, "{\"vector\":[%.4f,%.4f,%.4f,\"...\"]}", (double)v[0], (double)v[1],
+               (double)v[2]);
 }
 
 static bool give_vector(void *ctx, uint64_t key, lsn_t birth, const float *vector)
@@ -514,7 +561,8 @@ static bool give_vector(void *ctx, uint64_t key, lsn_t birth, const float *vecto
     return s->st == ST_OK;
 }
 
-static enum status scan_vectors(struct side *side, const struct oltp_range *range, side_fn fn, void *ctx, struct fault *f)
+static enum status scan_vectors(struct side *side, const struct oltp_range *range, side_fn fn,
+                                void *ctx, struct fault *f)
 {
     struct vector_side *s = (struct vector_side *)side;
     enum status st;
@@ -544,7 +592,8 @@ static bool vector_excused(struct side *side, struct bytes key)
 
 static enum status run_vectors(struct run *r, const char *dir, struct fault *f)
 {
-    const struct json *config = platform_sink_config(r->platform, "vectors"), *text = json_get(config, "text");
+    const struct json *config = platform_sink_config(r->platform, "vectors"),
+                      *text = json_get(config, "text");
     struct embedder *embedder = NULL;
     struct hnsw *graph = NULL;
     struct source src = {0};
@@ -566,7 +615,8 @@ static enum status run_vectors(struct run *r, const char *dir, struct fault *f)
         v.schema = source.schema;
         v.dim = (uint32_t)embedder_dim(embedder);
         v.deep = r->options->deep || oltp_count(src.txn, v.table, 0) <= DEEP_ROWS_MAX;
-        for (const struct json *n = text != NULL ? text->child : NULL; n != NULL && v.columns < ARRAY_LEN(v.column); n = n->next)
+        for (const struct json *n = text != NULL ? text->child : NULL;
+             n != NULL && v.columns < ARRAY_LEN(v.column); n = n->next)
             v.column[v.columns++] = schema_column(source.schema, n->str);
         source.content = vector_content;
         source.ctx = &v;
@@ -588,20 +638,26 @@ static bool is_current_embedder(const struct platform *p, char why[256])
     struct embedder *e = NULL;
     bool same;
 
-    if (vectors_current(p, &c, NULL) != ST_OK || embedder_open(p->io, c.model, &e, NULL) != ST_OK) return true;
+    if (vectors_current(p, &c, NULL) != ST_OK || embedder_open(p->io, c.model, &e, NULL) != ST_OK)
+        return true;
     same = strcmp(c.embedder, embedder_version(e)) == 0;
-    if (!same) snprintf(why, 256, "the folder says embedder %s, the model is %s", c.embedder, embedder_version(e));
+    if (!same)
+        snprintf(why, 256, "the folder says embedder %s, the model is %s", c.embedder,
+                 embedder_version(e));
     embedder_close(e);
     return same;
 }
 
-enum status reconcile_run(const struct platform *p, const struct reconcile_options *o, struct reconcile_report *out,
-                          struct fault *f)
+enum status reconcile_run(const struct platform *p, const struct reconcile_options *o,
+                          struct reconcile_report *out, struct fault *f)
 {
     static const struct {
         const char *sink;
         enum status (*run)(struct run *r, const char *dir, struct fault *f);
-    } stores[] = {{"warehouse", run_warehouse}, {"view", run_view}, {"search", run_search}, {"vectors", run_vectors}};
+    } stores[] = {{"warehouse", run_warehouse},
+                  {"view", run_view},
+                  {"search", run_search},
+                  {"vectors", run_vectors}};
     struct run r = {p, o, out};
     enum status st = ST_OK;
 
@@ -620,7 +676,8 @@ enum status reconcile_run(const struct platform *p, const struct reconcile_optio
             out->differences++;
         } else if (st == ST_NOT_FOUND) { /* never fed, or asked for an LSN that is no longer kept */
             st = new_result(&r, stores[i].sink, "*", LSN_NONE, &missing, f);
-            if (st == ST_OK) missing->note = arena_strdup(&out->arena, local.why, strlen(local.why));
+            if (st == ST_OK)
+                missing->note = arena_strdup(&out->arena, local.why, strlen(local.why));
             out->differences++;
         } else if (st != ST_OK && f != NULL) {
             *f = local;
@@ -645,7 +702,8 @@ enum status reconcile_emit(struct oltp_txn *t, uint32_t table, struct bytes key,
 
     if (st == ST_OK) { /* what a write transaction shows lives until its next change */
         buf_append(&copy, row.row.data, row.row.size);
-        st = oltp_apply(t, table, OP_UPDATE, CHANGE_REPAIR, key, (struct bytes){copy.data, copy.size}, f);
+        st = oltp_apply(t, table, OP_UPDATE, CHANGE_REPAIR, key,
+                        (struct bytes){copy.data, copy.size}, f);
     } else if (st == ST_NOT_FOUND) {
         st = oltp_apply(t, table, OP_DELETE, CHANGE_REPAIR, key, (struct bytes){NULL, 0}, NULL);
         if (st == ST_NOT_FOUND) st = ST_OK; /* logged all the same */
@@ -654,8 +712,8 @@ enum status reconcile_emit(struct oltp_txn *t, uint32_t table, struct bytes key,
     return st;
 }
 
-enum status reconcile_repair(const struct platform *p, const struct reconcile_report *r, uint64_t *rows, lsn_t *lsn,
-                             struct fault *f)
+enum status reconcile_repair(const struct platform *p, const struct reconcile_report *r,
+                             uint64_t *rows, lsn_t *lsn, struct fault *f)
 {
     struct platform_source source = {0};
     struct oltp_txn *t = NULL;

@@ -32,23 +32,30 @@
 
 enum { RECONCILE_LEAF_ROWS = 256, RECONCILE_FANOUT = 16, RECONCILE_SHOWN_MAX = 10000 };
 
-enum reconcile_verdict { VERDICT_MISSING, VERDICT_EXTRA, VERDICT_STALE, VERDICT_CORRUPT, VERDICT_DUPLICATED };
+enum reconcile_verdict {
+    VERDICT_MISSING,
+    VERDICT_EXTRA,
+    VERDICT_STALE,
+    VERDICT_CORRUPT,
+    VERDICT_DUPLICATED
+};
 const char *reconcile_verdict_name(enum reconcile_verdict v);
 
 struct reconcile_difference {
     enum reconcile_verdict verdict;
-    struct bytes key;          /* encoded, engine/key.h */
+    struct bytes key; /* encoded, engine/key.h */
     const char *key_text;
     const char *source, *store; /* JSON of both sides; NULL = not there */
-    lsn_t source_lsn;          /* of the last change of this key in the stream; LSN_NONE = not known  */
-    lsn_t store_lsn;           /* of the version in the store; LSN_NONE = it does not say             */
+    lsn_t source_lsn; /* of the last change of this key in the stream; LSN_NONE = not known  */
+    lsn_t store_lsn;  /* of the version in the store; LSN_NONE = it does not say             */
 };
 
 struct reconcile_cost {
-    uint64_t source_rows, store_rows;  /* scanned where they lie                                     */
-    uint64_t leaves, digests;          /* digests compared                                           */
+    uint64_t source_rows,
+        store_rows;           /* scanned where they lie                                     */
+    uint64_t leaves, digests; /* digests compared                                           */
     uint64_t differing_leaves, rows_compared;
-    uint64_t bytes_exchanged;          /* digests, keys and hashes of differing leaves, rows that differ */
+    uint64_t bytes_exchanged; /* digests, keys and hashes of differing leaves, rows that differ */
     uint64_t ns;
 };
 
@@ -57,14 +64,21 @@ struct reconcile_result {
     lsn_t lsn;                 /* where both were compared                 */
     const char *note;          /* why it could not be compared; NULL = it was */
     struct reconcile_cost cost;
-    uint64_t differences;      /* all of them; the list has at most RECONCILE_SHOWN_MAX */
+    uint64_t differences; /* all of them; the list has at most RECONCILE_SHOWN_MAX */
     struct reconcile_difference *list;
     size_t shown;
 };
 
-struct reconcile_report { struct arena arena; struct reconcile_result *results; size_t count; uint64_t differences; };
+struct reconcile_report {
+    struct arena arena;
+    struct reconcile_result *results;
+    size_t count;
+    uint64_t differences;
+};
 
-struct reconcile_options { bool deep; };
+struct reconcile_options {
+    bool deep;
+};
 
 /* Compares everything that this platform keeps beside the row store. ST_OK also with differences. Free the report
  * whatever happened.                                                                                */
@@ -73,10 +87,11 @@ MUST_USE enum status reconcile_run(const struct platform *p, const struct reconc
 void reconcile_free(struct reconcile_report *r);
 /* Emits every differing key again. ST_CONFLICT: another process writes the row store. *lsn: of the last commit; stores
  * that have applied it are repaired.                                                                */
-MUST_USE enum status reconcile_repair(const struct platform *p, const struct reconcile_report *r, uint64_t *rows, lsn_t *lsn,
-                                      struct fault *f);
+MUST_USE enum status reconcile_repair(const struct platform *p, const struct reconcile_report *r,
+                                      uint64_t *rows, lsn_t *lsn, struct fault *f);
 /* One key's present state (or its absence) into the log again, flagged CHANGE_REPAIR; in a write transaction. */
 struct oltp_txn;
-MUST_USE enum status reconcile_emit(struct oltp_txn *t, uint32_t table, struct bytes key, struct fault *f);
+MUST_USE enum status reconcile_emit(struct oltp_txn *t, uint32_t table, struct bytes key,
+                                    struct fault *f);
 
 #endif

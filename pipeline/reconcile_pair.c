@@ -14,7 +14,8 @@ static void describe_source(const struct side_row *row, struct buf *out)
     row_to_json(row->ctx, row->data, out);
 }
 
-static enum status scan_source(struct side *side, const struct oltp_range *range, side_fn fn, void *ctx, struct fault *f)
+static enum status scan_source(struct side *side, const struct oltp_range *range, side_fn fn,
+                               void *ctx, struct fault *f)
 {
     struct source_side *s = (struct source_side *)side;
     struct oltp_cursor *c = NULL;
@@ -23,12 +24,15 @@ static enum status scan_source(struct side *side, const struct oltp_range *range
     enum status st = oltp_cursor_open(s->txn, s->table, 0, range, 0, &c, f);
 
     while (st == ST_OK && (st = oltp_cursor_next(c, &row, f)) == ST_OK) {
-        struct side_row r = {.key = row.key, .describe = describe_source, .ctx = s->schema, .data = values};
+        struct side_row r = {
+            .key = row.key, .describe = describe_source, .ctx = s->schema, .data = values};
 
         st = row_decode(s->schema, row.row.data, row.row.size, values, f);
         if (st != ST_OK) break;
-        if (s->content != NULL) st = s->content(s, values, row.row, &r.hash, f);
-        else r.hash = row_hash(s->schema, values);
+        if (s->content != NULL)
+            st = s->content(s, values, row.row, &r.hash, f);
+        else
+            r.hash = row_hash(s->schema, values);
         if (st == ST_OK) st = fn(ctx, &r, f);
     }
     oltp_cursor_close(c);
@@ -37,15 +41,28 @@ static enum status scan_source(struct side *side, const struct oltp_range *range
 
 void source_side_init(struct source_side *s, struct oltp_txn *txn, uint32_t table)
 {
-    *s = (struct source_side){.side = {.scan = scan_source}, .txn = txn, .table = table, .schema = oltp_schema(txn, table)};
+    *s = (struct source_side){.side = {.scan = scan_source},
+                              .txn = txn,
+                              .table = table,
+                              .schema = oltp_schema(txn, table)};
 }
 
 /* ---- leaves ---- */
 
 /* Leaf i holds the keys from its first one up to the next leaf's; the first also holds all before it. */
-struct leaf { struct bytes first; struct digest source, store; bool differs; };
+struct leaf {
+    struct bytes first;
+    struct digest source, store;
+    bool differs;
+};
 
-struct image { struct bytes key; struct hash128 hash; lsn_t lsn; const char *text; bool source; };
+struct image {
+    struct bytes key;
+    struct hash128 hash;
+    lsn_t lsn;
+    const char *text;
+    bool source;
+};
 
 struct compare {
     struct arena *arena;
@@ -53,7 +70,7 @@ struct compare {
     struct leaf *leaves;
     size_t count, cap;
     uint64_t in_leaf;
-    struct image *images;      /* of the differing leaves */
+    struct image *images; /* of the differing leaves */
     size_t n_images, images_cap;
     bool gathering_source;
 };
@@ -104,8 +121,11 @@ static size_t leaf_of(const struct compare *c, struct bytes key)
     while (hi - lo > 1) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (key_compare(c->leaves[mid].first.data, c->leaves[mid].first.size, key.data, key.size) <= 0) lo = mid;
-        else hi = mid;
+        if (key_compare(c->leaves[mid].first.data, c->leaves[mid].first.size, key.data, key.size) <=
+            0)
+            lo = mid;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -137,7 +157,8 @@ static void descend(struct compare *c, size_t from, size_t size)
         c->out->cost.differing_leaves++;
         return;
     }
-    for (size_t i = from; i < end; i += size / RECONCILE_FANOUT) descend(c, i, size / RECONCILE_FANOUT);
+    for (size_t i = from; i < end; i += size / RECONCILE_FANOUT)
+        descend(c, i, size / RECONCILE_FANOUT);
 }
 
 /* ---- rows of the leaves that differ ---- */
@@ -178,14 +199,16 @@ static int by_key(const void *a, const void *b)
     return c != 0 ? c : (int)y->source - (int)x->source; /* the source's first */
 }
 
-static enum status gather_leaves(struct compare *c, struct source_side *source, struct side *store, struct fault *f)
+static enum status gather_leaves(struct compare *c, struct source_side *source, struct side *store,
+                                 struct fault *f)
 {
     enum status st = ST_OK;
 
     c->gathering_source = true;
     for (size_t i = 0; st == ST_OK && i < c->count; i++) {
         struct oltp_range range = {.lower = i > 0 ? c->leaves[i].first : (struct bytes){NULL, 0},
-                                   .upper = i + 1 < c->count ? c->leaves[i + 1].first : (struct bytes){NULL, 0}};
+                                   .upper = i + 1 < c->count ? c->leaves[i + 1].first
+                                                             : (struct bytes){NULL, 0}};
 
         if (c->leaves[i].differs) st = source->side.scan(&source->side, &range, gather, c, f);
     }
@@ -193,10 +216,12 @@ static enum status gather_leaves(struct compare *c, struct source_side *source, 
     for (size_t i = 0; st == ST_OK && i < c->count;) {
         size_t end = i;
 
-        while (end < c->count && c->leaves[end].differs) end++;
+        while (end < c->count && c->leaves[end].differs)
+            end++;
         if (end > i) { /* one scan over a run of neighbours */
-            struct oltp_range range = {.lower = i > 0 ? c->leaves[i].first : (struct bytes){NULL, 0},
-                                       .upper = end < c->count ? c->leaves[end].first : (struct bytes){NULL, 0}};
+            struct oltp_range range = {
+                .lower = i > 0 ? c->leaves[i].first : (struct bytes){NULL, 0},
+                .upper = end < c->count ? c->leaves[end].first : (struct bytes){NULL, 0}};
 
             st = store->scan(store, &range, gather, c, f);
         }
@@ -228,41 +253,51 @@ static const char *key_text(struct arena *a, const struct schema *s, struct byte
     return words;
 }
 
-static enum status differ(struct compare *c, const struct schema *s, const struct image *source, const struct image *store,
-                          enum reconcile_verdict verdict, struct fault *f)
+static enum status differ(struct compare *c, const struct schema *s, const struct image *source,
+                          const struct image *store, enum reconcile_verdict verdict,
+                          struct fault *f)
 {
     struct reconcile_result *r = c->out;
     const struct image *any = source != NULL ? source : store;
     struct reconcile_difference *d;
 
     r->differences++;
-    r->cost.bytes_exchanged += (source != NULL ? strlen(source->text) : 0) + (store != NULL ? strlen(store->text) : 0);
+    r->cost.bytes_exchanged +=
+        (source != NULL ? strlen(source->text) : 0) + (store != NULL ? strlen(store->text) : 0);
     if (r->shown == RECONCILE_SHOWN_MAX) return ST_OK;
     if (r->list == NULL) {
         r->list = arena_alloc(c->arena, RECONCILE_SHOWN_MAX * sizeof *r->list);
         if (r->list == NULL) return no_memory(c, f);
     }
     d = &r->list[r->shown++];
-    *d = (struct reconcile_difference){.verdict = verdict, .key = any->key, .key_text = key_text(c->arena, s, any->key),
+    *d = (struct reconcile_difference){.verdict = verdict,
+                                       .key = any->key,
+                                       .key_text = key_text(c->arena, s, any->key),
                                        .source = source != NULL ? source->text : NULL,
                                        .store = store != NULL ? store->text : NULL,
                                        .store_lsn = store != NULL ? store->lsn : LSN_NONE};
     return d->key_text == NULL ? no_memory(c, f) : ST_OK;
 }
 
-static bool same_hash(struct hash128 a, struct hash128 b) { return a.lo == b.lo && a.hi == b.hi; }
+static bool same_hash(struct hash128 a, struct hash128 b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}
 
-static enum status side_by_side(struct compare *c, const struct schema *s, struct side *store, struct fault *f)
+static enum status side_by_side(struct compare *c, const struct schema *s, struct side *store,
+                                struct fault *f)
 {
     enum status st = ST_OK;
 
     if (c->n_images > 1) qsort(c->images, c->n_images, sizeof *c->images, by_key);
     for (size_t i = 0; st == ST_OK && i < c->n_images;) {
         size_t end = i + 1;
-        const struct image *first = &c->images[i], *source = first->source ? first : NULL, *other = NULL;
+        const struct image *first = &c->images[i], *source = first->source ? first : NULL,
+                           *other = NULL;
 
         while (end < c->n_images &&
-               key_compare(first->key.data, first->key.size, c->images[end].key.data, c->images[end].key.size) == 0)
+               key_compare(first->key.data, first->key.size, c->images[end].key.data,
+                           c->images[end].key.size) == 0)
             end++;
         for (size_t k = i; k < end; k++)
             if (!c->images[k].source) {
@@ -292,7 +327,8 @@ static int difference_by_key(const void *a, const void *b)
 }
 
 /* A store's version that the source once had is stale, not corrupt; and the newest change of each key has an LSN. */
-static enum status remember(const struct platform *p, struct source_side *source, struct reconcile_result *r, struct fault *f)
+static enum status remember(const struct platform *p, struct source_side *source,
+                            struct reconcile_result *r, struct fault *f)
 {
     struct stream_reader *in = NULL;
     struct stream_event e;
@@ -314,9 +350,11 @@ static enum status remember(const struct platform *p, struct source_side *source
             struct value values[COLUMNS_MAX];
             struct buf text = {0};
 
-            if (row_decode(source->schema, e.row.after.data, e.row.after.size, values, NULL) == ST_OK)
+            if (row_decode(source->schema, e.row.after.data, e.row.after.size, values, NULL) ==
+                ST_OK)
                 row_to_json(source->schema, values, &text);
-            if (d->store != NULL && text.size == strlen(d->store) && memcmp(text.data, d->store, text.size) == 0)
+            if (d->store != NULL && text.size == strlen(d->store) &&
+                memcmp(text.data, d->store, text.size) == 0)
                 d->verdict = VERDICT_STALE;
             buf_free(&text);
         }
@@ -324,14 +362,14 @@ static enum status remember(const struct platform *p, struct source_side *source
     stream_reader_close(in);
     /* Stores that keep only part of a row cannot be compared so; an older LSN says the same. */
     for (size_t i = 0; i < r->shown; i++)
-        if (r->list[i].verdict == VERDICT_CORRUPT && source->content != NULL && r->list[i].store_lsn != LSN_NONE &&
-            r->list[i].store_lsn < r->list[i].source_lsn)
+        if (r->list[i].verdict == VERDICT_CORRUPT && source->content != NULL &&
+            r->list[i].store_lsn != LSN_NONE && r->list[i].store_lsn < r->list[i].source_lsn)
             r->list[i].verdict = VERDICT_STALE;
     return st == ST_END || st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-enum status reconcile_pair(const struct platform *p, struct source_side *source, struct side *other, struct arena *a,
-                           struct reconcile_result *out, struct fault *f)
+enum status reconcile_pair(const struct platform *p, struct source_side *source, struct side *other,
+                           struct arena *a, struct reconcile_result *out, struct fault *f)
 {
     struct compare c = {.arena = a, .out = out};
     uint64_t start = clock_mono_ns(p->clock);
@@ -344,7 +382,8 @@ enum status reconcile_pair(const struct platform *p, struct source_side *source,
         c.count = 1;
     }
     if (st == ST_OK) st = other->scan(other, NULL, add_store, &c, f);
-    while (span < c.count) span *= RECONCILE_FANOUT;
+    while (span < c.count)
+        span *= RECONCILE_FANOUT;
     if (st == ST_OK) descend(&c, 0, span);
     out->cost.leaves = c.count;
     out->cost.bytes_exchanged = out->cost.digests * 2 * sizeof(struct digest);

@@ -17,7 +17,8 @@ typedef enum status (*side_fn)(void *ctx, const struct side_row *row, struct fau
 
 /* range: NULL = every row; else only rows in it need be given (more is allowed), in any order.       */
 struct side {
-    enum status (*scan)(struct side *s, const struct oltp_range *range, side_fn fn, void *ctx, struct fault *f);
+    enum status (*scan)(struct side *s, const struct oltp_range *range, side_fn fn, void *ctx,
+                        struct fault *f);
     /* Is this row of the source rightly absent from the store (a text without a known word)? May be NULL. */
     bool (*excused)(struct side *s, struct bytes key);
 };
@@ -29,14 +30,15 @@ struct source_side {
     uint32_t table;
     const struct schema *schema;
     /* content: NULL = the canonical row; else what the store keeps of a row */
-    enum status (*content)(struct source_side *s, const struct value *values, struct bytes row, struct hash128 *out,
-                           struct fault *f);
+    enum status (*content)(struct source_side *s, const struct value *values, struct bytes row,
+                           struct hash128 *out, struct fault *f);
     const void *ctx;
 };
 void source_side_init(struct source_side *s, struct oltp_txn *txn, uint32_t table);
 
 /* Compares the two at out->lsn and fills the rest of `out`.                                          */
-MUST_USE enum status reconcile_pair(const struct platform *p, struct source_side *source, struct side *other,
-                                    struct arena *a, struct reconcile_result *out, struct fault *f);
+MUST_USE enum status reconcile_pair(const struct platform *p, struct source_side *source,
+                                    struct side *other, struct arena *a,
+                                    struct reconcile_result *out, struct fault *f);
 
 #endif

@@ -23,12 +23,14 @@ static enum status take_rows(void *ctx, const struct batch *b, struct fault *f)
         sql_json_row(a->columns, a->n, row, &text);
         a->rows[a->count] = arena_strdup(a->arena, (const char *)text.data, text.size);
         buf_free(&text);
-        if (a->rows[a->count++] == NULL) return fault_set(f, ST_NOMEM, "sql", FAULT_NO_OFFSET, "no memory");
+        if (a->rows[a->count++] == NULL)
+            return fault_set(f, ST_NOMEM, "sql", FAULT_NO_OFFSET, "no memory");
     }
     return ST_OK;
 }
 
-enum status ask_rows(struct sql_platform *s, const char *sql, struct answer *a, lsn_t *lsn, struct fault *f)
+enum status ask_rows(struct sql_platform *s, const char *sql, struct answer *a, lsn_t *lsn,
+                     struct fault *f)
 {
     struct query_options o = {0};
     struct sql_query q;

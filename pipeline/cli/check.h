@@ -7,12 +7,12 @@
 
 struct check {
     struct cli *cli;
-    const struct platform *platform;  /* NULL: only the contracts themselves */
+    const struct platform *platform; /* NULL: only the contracts themselves */
     const struct contracts *contracts;
-    struct json_writer *json;         /* NULL: text */
-    const char *against;              /* folder of older contracts */
+    struct json_writer *json; /* NULL: text */
+    const char *against;      /* folder of older contracts */
     bool repair, deep;
-    const char *report;               /* file for reconcile's JSON */
+    const char *report; /* file for reconcile's JSON */
 };
 
 /* ST_OK, ST_DRIFT or ST_STALE: kept or not; anything else: it could not be checked (cli->fault).     */

@@ -9,7 +9,7 @@ struct live {
     struct check *k;
     struct sql_platform *sql;
     size_t rules, broken, skipped;
-    struct table_out table;       /* what is broken */
+    struct table_out table; /* what is broken */
 };
 
 /* The one number of a query's answer.                                                               */
@@ -38,7 +38,8 @@ static enum status ask(struct live *l, const char *sql, double *out, struct faul
     return st;
 }
 
-static void found(struct live *l, const char *seam, const char *object, const char *column, const char *kind, const char *why)
+static void found(struct live *l, const char *seam, const char *object, const char *column,
+                  const char *kind, const char *why)
 {
     l->broken++;
     if (l->k->json != NULL) {
@@ -48,8 +49,10 @@ static void found(struct live *l, const char *seam, const char *object, const ch
         jw_key(l->k->json, "object");
         jw_str(l->k->json, object);
         jw_key(l->k->json, "column");
-        if (column != NULL) jw_str(l->k->json, column);
-        else jw_null(l->k->json);
+        if (column != NULL)
+            jw_str(l->k->json, column);
+        else
+            jw_null(l->k->json);
         jw_key(l->k->json, "rule");
         jw_str(l->k->json, kind);
         jw_key(l->k->json, "broken");
@@ -58,7 +61,8 @@ static void found(struct live *l, const char *seam, const char *object, const ch
         return;
     }
     table_cell(&l->table, "%s", seam);
-    table_cell(&l->table, "%s%s%s", object, column != NULL ? "." : "", column != NULL ? column : "");
+    table_cell(&l->table, "%s%s%s", object, column != NULL ? "." : "",
+               column != NULL ? column : "");
     table_cell(&l->table, "%s", kind);
     table_cell(&l->table, "%s", why);
 }
@@ -79,13 +83,14 @@ static enum status run_rule(void *ctx, const struct contract_rule *rule, struct 
         buf_printf(&why, "%.0f, ", measured);
         contract_expectation(rule, &why);
     }
-    if (why.size > 0) found(l, rule->contract->name, rule->object, rule->column, rule->kind, buf_cstr(&why));
+    if (why.size > 0)
+        found(l, rule->contract->name, rule->object, rule->column, rule->kind, buf_cstr(&why));
     buf_free(&why);
     return ST_OK;
 }
 
-static void check_column(struct live *l, const struct contract *c, const char *object, const struct json *p,
-                         const struct plan_column *columns, int n)
+static void check_column(struct live *l, const struct contract *c, const char *object,
+                         const struct json *p, const struct plan_column *columns, int n)
 {
     const char *name = json_string(p, "name", ""), *wanted = json_string(p, "physicalType", "");
     char is[40], why[128];
@@ -104,7 +109,8 @@ static void check_column(struct live *l, const struct contract *c, const char *o
 
 /* The live table has every column of the contract, with its type. *there is false when this platform has no such
  * table at all.                                                                                     */
-static enum status check_schema(struct live *l, const struct contract *c, const struct json *o, bool *there)
+static enum status check_schema(struct live *l, const struct contract *c, const struct json *o,
+                                bool *there)
 {
     const char *table = json_string(o, "physicalName", "");
     char sql[NAME_MAX_BYTES + 32];
@@ -133,7 +139,8 @@ static enum status check_live(struct live *l, const struct contract *c)
     bool whole = true;
     enum status st = ST_OK;
 
-    for (const struct json *o = json_get(c->root, "schema")->child; st == ST_OK && o != NULL; o = o->next) {
+    for (const struct json *o = json_get(c->root, "schema")->child; st == ST_OK && o != NULL;
+         o = o->next) {
         bool there = true;
 
         if (json_string(o, "physicalName", NULL) != NULL) st = check_schema(l, c, o, &there);
@@ -157,7 +164,8 @@ static enum status check_against(struct live *l, struct arena *a)
         st = path_join(path, l->k->against, name, &c->fault);
         if (st == ST_OK && !io_exists(c->io, path)) continue; /* a new seam breaks nobody */
         if (st == ST_OK) st = io_read_all(c->io, path, CONTRACT_BYTES_MAX, &text, &c->fault);
-        if (st == ST_OK) st = contract_parse((const char *)text.data, text.size, a, path, &old, &c->fault);
+        if (st == ST_OK)
+            st = contract_parse((const char *)text.data, text.size, a, path, &old, &c->fault);
         if (st == ST_OK && contract_compatible(&old, next, &report, NULL) != ST_OK) {
             char *line = (char *)(uintptr_t)buf_cstr(&report), *end;
 
@@ -186,13 +194,15 @@ enum status check_contracts(struct check *k)
         jw_array(k->json);
     } else {
         table_begin(&l.table, 4, 0);
-        for (const char *const *h = (const char *const[]){"seam", "where", "rule", "broken", NULL}; *h != NULL; h++)
+        for (const char *const *h = (const char *const[]){"seam", "where", "rule", "broken", NULL};
+             *h != NULL; h++)
             table_cell(&l.table, "%s", *h);
     }
     if (k->against != NULL) st = check_against(&l, &a);
     if (st == ST_OK && k->platform != NULL) {
         st = sql_platform_open(&sql, k->platform, &k->cli->fault);
-        for (size_t i = 0; st == ST_OK && i < k->contracts->count; i++) st = check_live(&l, &k->contracts->list[i]);
+        for (size_t i = 0; st == ST_OK && i < k->contracts->count; i++)
+            st = check_live(&l, &k->contracts->list[i]);
         sql_platform_close(&sql);
     }
     if (k->json != NULL) {
@@ -203,9 +213,12 @@ enum status check_contracts(struct check *k)
         jw_uint(k->json, l.rules);
         jw_end_object(k->json);
     } else {
-        if (l.broken > 0) table_print(k->cli, &l.table);
-        else buf_free(&l.table.cells);
-        printf("%zu contracts, %zu rules asked of live data, %zu broken\n", k->contracts->count, l.rules, l.broken);
+        if (l.broken > 0)
+            table_print(k->cli, &l.table);
+        else
+            buf_free(&l.table.cells);
+        printf("%zu contracts, %zu rules asked of live data, %zu broken\n", k->contracts->count,
+               l.rules, l.broken);
     }
     arena_free(&a);
     return st != ST_OK ? st : l.broken > 0 ? ST_DRIFT : ST_OK;

@@ -13,18 +13,29 @@ enum { REPAIR_WAIT_MS = 20000, SHOWN_TEXT_MAX = 20 };
 
 /* ---- a table against its query ---- */
 
-struct sql_pair { const char *store, *table; lsn_t lsn; size_t kept, recomputed, differences; const char *first_kept, *first_recomputed; };
+struct sql_pair {
+    const char *store, *table;
+    lsn_t lsn;
+    size_t kept, recomputed, differences;
+    const char *first_kept, *first_recomputed;
+};
 
-static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
-static void put_side_by_side(const struct answer *kept, const struct answer *fresh, struct sql_pair *p)
+static void put_side_by_side(const struct answer *kept, const struct answer *fresh,
+                             struct sql_pair *p)
 {
     size_t i = 0, k = 0;
 
     p->kept = kept->count;
     p->recomputed = fresh->count;
     while (i < kept->count || k < fresh->count) {
-        int c = i == kept->count ? 1 : k == fresh->count ? -1 : strcmp(kept->rows[i], fresh->rows[k]);
+        int c = i == kept->count    ? 1
+                : k == fresh->count ? -1
+                                    : strcmp(kept->rows[i], fresh->rows[k]);
 
         if (c != 0) p->differences++;
         if (c < 0 && p->first_kept == NULL) p->first_kept = kept->rows[i];
@@ -35,8 +46,8 @@ static void put_side_by_side(const struct answer *kept, const struct answer *fre
 }
 
 /* `from`: the kept table's name in SQL. Its query is asked AS OF the LSN at which the table stands.  */
-static enum status compare_query(struct sql_platform *s, struct arena *arena, const char *from, const char *sql,
-                                 struct sql_pair *p, struct fault *f)
+static enum status compare_query(struct sql_platform *s, struct arena *arena, const char *from,
+                                 const char *sql, struct sql_pair *p, struct fault *f)
 {
     struct answer kept = {.arena = arena}, fresh = {.arena = arena};
     struct buf text = {0};
@@ -58,7 +69,8 @@ static enum status compare_query(struct sql_platform *s, struct arena *arena, co
 
 static const struct json *declared(const struct platform *p, bool view)
 {
-    const struct json *list = json_get(platform_sink_config(p, view ? "view" : "gold"), view ? "views" : "tables");
+    const struct json *list =
+        json_get(platform_sink_config(p, view ? "view" : "gold"), view ? "views" : "tables");
 
     return list != NULL ? list->child : NULL;
 }
@@ -71,8 +83,10 @@ static void print_results(struct check *k, const struct reconcile_report *r)
     char bytes[32], time[32];
 
     table_begin(&t, 9, 0x1fc);
-    for (const char *const *h = (const char *const[]){"store", "table", "at LSN", "source rows", "store rows", "digests",
-                                                      "exchanged", "time", "differ", NULL}; *h != NULL; h++)
+    for (const char *const *h =
+             (const char *const[]){"store", "table", "at LSN", "source rows", "store rows",
+                                   "digests", "exchanged", "time", "differ", NULL};
+         *h != NULL; h++)
         table_cell(&t, "%s", *h);
     for (size_t i = 0; i < r->count; i++) {
         const struct reconcile_result *x = &r->results[i];
@@ -85,8 +99,10 @@ static void print_results(struct check *k, const struct reconcile_report *r)
         table_cell(&t, "%" PRIu64, x->cost.digests);
         table_cell(&t, "%s", human_bytes(x->cost.bytes_exchanged, bytes));
         table_cell(&t, "%s", human_duration((int64_t)(x->cost.ns / 1000), time));
-        if (x->note != NULL) table_cell(&t, "not compared");
-        else table_cell(&t, "%" PRIu64, x->differences);
+        if (x->note != NULL)
+            table_cell(&t, "not compared");
+        else
+            table_cell(&t, "%" PRIu64, x->differences);
     }
     table_print(k->cli, &t);
     for (size_t i = 0; i < r->count; i++) {
@@ -96,11 +112,14 @@ static void print_results(struct check *k, const struct reconcile_report *r)
         for (size_t d = 0; d < x->shown && d < SHOWN_TEXT_MAX; d++) {
             const struct reconcile_difference *y = &x->list[d];
 
-            printf("%s %s %s: %s (source: LSN %" PRIu64 "; store: LSN %" PRIu64 ")\n  source %s\n  store  %s\n", x->store,
-                   x->table, y->key_text, reconcile_verdict_name(y->verdict), y->source_lsn, y->store_lsn,
-                   y->source != NULL ? y->source : "-", y->store != NULL ? y->store : "-");
+            printf("%s %s %s: %s (source: LSN %" PRIu64 "; store: LSN %" PRIu64
+                   ")\n  source %s\n  store  %s\n",
+                   x->store, x->table, y->key_text, reconcile_verdict_name(y->verdict),
+                   y->source_lsn, y->store_lsn, y->source != NULL ? y->source : "-",
+                   y->store != NULL ? y->store : "-");
         }
-        if (x->differences > SHOWN_TEXT_MAX) printf("  ... and %" PRIu64 " more\n", x->differences - SHOWN_TEXT_MAX);
+        if (x->differences > SHOWN_TEXT_MAX)
+            printf("  ... and %" PRIu64 " more\n", x->differences - SHOWN_TEXT_MAX);
     }
 }
 
@@ -112,11 +131,15 @@ static void difference_json(struct json_writer *w, const struct reconcile_differ
     jw_key(w, "key");
     jw_str(w, d->key_text);
     jw_key(w, "source");
-    if (d->source != NULL) jw_raw(w, d->source, strlen(d->source));
-    else jw_null(w);
+    if (d->source != NULL)
+        jw_raw(w, d->source, strlen(d->source));
+    else
+        jw_null(w);
     jw_key(w, "store");
-    if (d->store != NULL) jw_raw(w, d->store, strlen(d->store));
-    else jw_null(w);
+    if (d->store != NULL)
+        jw_raw(w, d->store, strlen(d->store));
+    else
+        jw_null(w);
     jw_key(w, "source_lsn");
     jw_uint(w, d->source_lsn);
     jw_key(w, "store_lsn");
@@ -129,11 +152,19 @@ static void results_json(struct json_writer *w, const struct reconcile_report *r
     jw_array(w);
     for (size_t i = 0; i < r->count; i++) {
         const struct reconcile_result *x = &r->results[i];
-        const struct { const char *name; uint64_t n; } numbers[] = {
-            {"lsn", x->lsn}, {"source_rows", x->cost.source_rows}, {"store_rows", x->cost.store_rows},
-            {"leaves", x->cost.leaves}, {"digests_compared", x->cost.digests},
-            {"differing_leaves", x->cost.differing_leaves}, {"rows_compared", x->cost.rows_compared},
-            {"bytes_exchanged", x->cost.bytes_exchanged}, {"microseconds", x->cost.ns / 1000},
+        const struct {
+            const char *name;
+            uint64_t n;
+        } numbers[] = {
+            {"lsn", x->lsn},
+            {"source_rows", x->cost.source_rows},
+            {"store_rows", x->cost.store_rows},
+            {"leaves", x->cost.leaves},
+            {"digests_compared", x->cost.digests},
+            {"differing_leaves", x->cost.differing_leaves},
+            {"rows_compared", x->cost.rows_compared},
+            {"bytes_exchanged", x->cost.bytes_exchanged},
+            {"microseconds", x->cost.ns / 1000},
             {"differences", x->differences},
         };
 
@@ -143,15 +174,18 @@ static void results_json(struct json_writer *w, const struct reconcile_report *r
         jw_key(w, "table");
         jw_str(w, x->table);
         jw_key(w, "note");
-        if (x->note != NULL) jw_str(w, x->note);
-        else jw_null(w);
+        if (x->note != NULL)
+            jw_str(w, x->note);
+        else
+            jw_null(w);
         for (size_t n = 0; n < ARRAY_LEN(numbers); n++) {
             jw_key(w, numbers[n].name);
             jw_uint(w, numbers[n].n);
         }
         jw_key(w, "list");
         jw_array(w);
-        for (size_t d = 0; d < x->shown; d++) difference_json(w, &x->list[d]);
+        for (size_t d = 0; d < x->shown; d++)
+            difference_json(w, &x->list[d]);
         jw_end_array(w);
         jw_end_object(w);
     }
@@ -180,17 +214,19 @@ static void sql_pair_json(struct json_writer *w, const struct sql_pair *p)
 
 static void sql_pair_text(const struct sql_pair *p)
 {
-    printf("%s %s at LSN %" PRIu64 ": %zu rows, its query from scratch gives %zu, %zu differ\n", p->store, p->table, p->lsn,
-           p->kept, p->recomputed, p->differences);
+    printf("%s %s at LSN %" PRIu64 ": %zu rows, its query from scratch gives %zu, %zu differ\n",
+           p->store, p->table, p->lsn, p->kept, p->recomputed, p->differences);
     if (p->first_kept != NULL) printf("  kept       %s\n", p->first_kept);
     if (p->first_recomputed != NULL) printf("  recomputed %s\n", p->first_recomputed);
 }
 
-static enum status compare_declared(struct check *k, struct sql_platform *s, bool view, uint64_t *differences)
+static enum status compare_declared(struct check *k, struct sql_platform *s, bool view,
+                                    uint64_t *differences)
 {
     enum status st = ST_OK;
 
-    for (const struct json *n = declared(k->platform, view); st == ST_OK && n != NULL; n = n->next) {
+    for (const struct json *n = declared(k->platform, view); st == ST_OK && n != NULL;
+         n = n->next) {
         struct arena arena = {0};
         struct fault local = {0};
         struct sql_pair p = {.store = view ? "view" : "gold", .table = json_string(n, "name", "")};
@@ -206,8 +242,10 @@ static enum status compare_declared(struct check *k, struct sql_platform *s, boo
             k->cli->fault = local;
         }
         *differences += p.differences;
-        if (k->json != NULL) sql_pair_json(k->json, &p);
-        else if (p.differences > 0 || !k->cli->quiet) sql_pair_text(&p);
+        if (k->json != NULL)
+            sql_pair_json(k->json, &p);
+        else if (p.differences > 0 || !k->cli->quiet)
+            sql_pair_text(&p);
         arena_free(&arena);
     }
     return st;
@@ -222,8 +260,10 @@ static enum status compare_queries(struct check *k, uint64_t *differences)
         jw_key(k->json, "queries");
         jw_array(k->json);
     }
-    if (st == ST_OK && platform_sink_config(k->platform, "view") != NULL) st = compare_declared(k, &s, true, differences);
-    if (st == ST_OK && platform_sink_config(k->platform, "gold") != NULL) st = compare_declared(k, &s, false, differences);
+    if (st == ST_OK && platform_sink_config(k->platform, "view") != NULL)
+        st = compare_declared(k, &s, true, differences);
+    if (st == ST_OK && platform_sink_config(k->platform, "gold") != NULL)
+        st = compare_declared(k, &s, false, differences);
     if (k->json != NULL) jw_end_array(k->json);
     sql_platform_close(&s);
     return st;
@@ -239,15 +279,16 @@ static bool wait_applied(struct check *k, lsn_t lsn)
         size_t n = 0, there = 0;
 
         if (freshness_measure(k->platform, k->contracts, list, &n, NULL) != ST_OK) return false;
-        for (size_t i = 0; i < n; i++) there += list[i].to >= lsn;
+        for (size_t i = 0; i < n; i++)
+            there += list[i].to >= lsn;
         if (there == n) return true;
         k->cli->clock->sleep_us(k->cli->clock, 20000);
     }
     return false;
 }
 
-static enum status write_report(struct check *k, const struct reconcile_report *before, const struct reconcile_report *after,
-                                uint64_t rows, lsn_t lsn)
+static enum status write_report(struct check *k, const struct reconcile_report *before,
+                                const struct reconcile_report *after, uint64_t rows, lsn_t lsn)
 {
     struct buf b = {0};
     struct json_writer w;
@@ -262,8 +303,10 @@ static enum status write_report(struct check *k, const struct reconcile_report *
     jw_key(&w, "repair_lsn");
     jw_uint(&w, lsn);
     jw_key(&w, "after_repair");
-    if (after != NULL) results_json(&w, after);
-    else jw_null(&w);
+    if (after != NULL)
+        results_json(&w, after);
+    else
+        jw_null(&w);
     jw_end_object(&w);
     buf_str(&b, "\n");
     st = io_write_atomic(k->cli->io, k->report, b.data, b.size, &k->cli->fault);
@@ -286,7 +329,8 @@ static void say_repaired(struct check *k, uint64_t rows, lsn_t lsn, bool applied
         return;
     }
     printf("repair: %" PRIu64 " rows emitted again, up to LSN %" PRIu64 "%s\n", rows, lsn,
-           applied ? "; every sink has applied them" : "; not applied by every sink yet: are the relay and the sinks running?");
+           applied ? "; every sink has applied them"
+                   : "; not applied by every sink yet: are the relay and the sinks running?");
 }
 
 static enum status repair(struct check *k, struct reconcile_report *before, bool *clean)
@@ -312,7 +356,8 @@ static enum status repair(struct check *k, struct reconcile_report *before, bool
             results_json(k->json, &after);
         }
     }
-    if (st == ST_OK && k->report != NULL) st = write_report(k, before, applied ? &after : NULL, rows, lsn);
+    if (st == ST_OK && k->report != NULL)
+        st = write_report(k, before, applied ? &after : NULL, rows, lsn);
     reconcile_free(&after);
     return st;
 }
@@ -332,8 +377,10 @@ enum status check_reconcile(struct check *k)
         print_results(k, &r);
     }
     clean = r.differences == 0;
-    if (st == ST_OK && !clean && k->repair) st = repair(k, &r, &clean);
-    else if (st == ST_OK && k->report != NULL) st = write_report(k, &r, NULL, 0, LSN_NONE);
+    if (st == ST_OK && !clean && k->repair)
+        st = repair(k, &r, &clean);
+    else if (st == ST_OK && k->report != NULL)
+        st = write_report(k, &r, NULL, 0, LSN_NONE);
     if (st == ST_OK) st = compare_queries(k, &query_differences);
     if (st == ST_OK && k->json == NULL)
         printf("%s\n", clean && query_differences == 0 ? "no drift" : "DRIFT");

@@ -39,8 +39,10 @@ static void freshness_text(struct check *k, const struct freshness *list, size_t
     char bytes[32], lag[32], promised[32];
 
     table_begin(&t, 8, 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5);
-    for (const char *const *h = (const char *const[]){"seam", "state", "at LSN", "lag bytes", "events", "seconds",
-                                                      "promised", "verdict", NULL}; *h != NULL; h++)
+    for (const char *const *h =
+             (const char *const[]){"seam", "state", "at LSN", "lag bytes", "events", "seconds",
+                                   "promised", "verdict", NULL};
+         *h != NULL; h++)
         table_cell(&t, "%s", *h);
     for (size_t i = 0; i < n; i++) {
         const struct freshness *x = &list[i];
@@ -71,16 +73,19 @@ enum status check_freshness(struct check *k)
     if (k->json != NULL) {
         jw_key(k->json, "freshness");
         jw_array(k->json);
-        for (size_t i = 0; i < n; i++) freshness_json(k->json, &list[i]);
+        for (size_t i = 0; i < n; i++)
+            freshness_json(k->json, &list[i]);
         jw_end_array(k->json);
         jw_key(k->json, "first_behind");
-        if (late != NULL) jw_str(k->json, late->contract->name);
-        else jw_null(k->json);
+        if (late != NULL)
+            jw_str(k->json, late->contract->name);
+        else
+            jw_null(k->json);
     } else {
         freshness_text(k, list, n);
         if (late != NULL)
-            printf("%s is the first seam behind: %s since LSN %" PRIu64 ", %s late\n", late->contract->name,
-                   freshness_state_name(late->state), late->to,
+            printf("%s is the first seam behind: %s since LSN %" PRIu64 ", %s late\n",
+                   late->contract->name, freshness_state_name(late->state), late->to,
                    human_duration(late->lag_us > 0 ? late->lag_us : late->silence_us, lag));
         else if (!k->cli->quiet)
             printf("every seam is within its contract's SLA\n");
@@ -92,7 +97,8 @@ static enum status run_parts(struct check *k, const char *what)
 {
     bool all = strcmp(what, "all") == 0;
     enum status worst = ST_OK, st = ST_OK;
-    static enum status (*const parts[])(struct check *) = {check_contracts, check_freshness, check_reconcile};
+    static enum status (*const parts[])(struct check *) = {check_contracts, check_freshness,
+                                                           check_reconcile};
     static const char *const names[] = {"contracts", "freshness", "reconcile"};
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -107,8 +113,8 @@ static enum status run_parts(struct check *k, const char *what)
 
 static bool is_what(const char *word)
 {
-    return strcmp(word, "contracts") == 0 || strcmp(word, "freshness") == 0 || strcmp(word, "reconcile") == 0 ||
-           strcmp(word, "all") == 0;
+    return strcmp(word, "contracts") == 0 || strcmp(word, "freshness") == 0 ||
+           strcmp(word, "reconcile") == 0 || strcmp(word, "all") == 0;
 }
 
 static enum status markdown(struct check *k)
@@ -152,10 +158,13 @@ int cmd_check(struct cli *c, int argc, char **argv)
     bool table = false;
     struct check k = {.cli = c};
     const struct opt opts[] = {
-        {"repair", 0, OPT_FLAG, NULL, "reconcile: emit the differing rows again from the source, through the log", &k.repair},
-        {"deep", 0, OPT_FLAG, NULL, "reconcile: embed every document again and compare its vector", &k.deep},
+        {"repair", 0, OPT_FLAG, NULL,
+         "reconcile: emit the differing rows again from the source, through the log", &k.repair},
+        {"deep", 0, OPT_FLAG, NULL, "reconcile: embed every document again and compare its vector",
+         &k.deep},
         {"report", 0, OPT_STRING, "FILE", "reconcile: write the report as JSON, too", &k.report},
-        {"against", 0, OPT_STRING, "FOLDER", "contracts: refuse what is incompatible with the older ones there", &k.against},
+        {"against", 0, OPT_STRING, "FOLDER",
+         "contracts: refuse what is incompatible with the older ones there", &k.against},
         {"markdown", 0, OPT_FLAG, NULL, "contracts: print docs/contracts.md", &table},
     };
     struct contracts contracts;
@@ -169,7 +178,8 @@ int cmd_check(struct cli *c, int argc, char **argv)
     if (rc >= 0) return rc;
     what = is_what(args[0]) ? args[0] : count == 2 ? args[1] : "all";
     dir = is_what(args[0]) ? (count == 2 ? args[1] : NULL) : args[0];
-    if (!is_what(what)) return cli_usage(c, "'%s' is none of contracts, freshness, reconcile, all", what);
+    if (!is_what(what))
+        return cli_usage(c, "'%s' is none of contracts, freshness, reconcile, all", what);
     if (dir == NULL && strcmp(what, "contracts") != 0) return cli_usage(c, "which platform?");
     st = contracts_load(&arena, &contracts, &c->fault);
     if (st == ST_OK && dir != NULL) st = platform_open(c->io, c->clock, dir, &p, &c->fault);

@@ -16,12 +16,12 @@ enum { LETTERS_AT_ONCE = 1000 };
 struct dlq {
     struct cli *cli;
     const struct platform *platform;
-    const char *verb, *sink, *only;  /* sink: the one being looked at; only: the one asked for */
-    int64_t id;                      /* -1 = all */
+    const char *verb, *sink, *only; /* sink: the one being looked at; only: the one asked for */
+    int64_t id;                     /* -1 = all */
     uint64_t count;
     struct table_out table;
-    struct oltp_txn *txn;            /* retrying */
-    uint64_t ids[LETTERS_AT_ONCE];   /* open letters of this sink that are to get a verdict */
+    struct oltp_txn *txn;          /* retrying */
+    uint64_t ids[LETTERS_AT_ONCE]; /* open letters of this sink that are to get a verdict */
     size_t n;
 };
 
@@ -126,8 +126,10 @@ static enum status run_dlq(struct dlq *q, lsn_t *lsn)
         if (platform_sink_config(q->platform, names[i]) == NULL) continue;
         if (q->only != NULL && strcmp(q->only, names[i]) != 0) continue;
         q->sink = names[i];
-        if (strcmp(q->verb, "retry") == 0) st = retry_sink(q, lsn);
-        else st = one_sink(q);
+        if (strcmp(q->verb, "retry") == 0)
+            st = retry_sink(q, lsn);
+        else
+            st = one_sink(q);
         if (st == ST_OK && strcmp(q->verb, "drop") == 0) st = give_verdicts(q, DEAD_DROPPED);
     }
     return st;
@@ -156,12 +158,16 @@ int cmd_dlq(struct cli *c, int argc, char **argv)
     if (st != ST_OK) return cli_fail(c, st);
     q.platform = &p;
     table_begin(&q.table, 6, 1u << 1 | 1u << 2 | 1u << 3);
-    for (const char *const *h = (const char *const[]){"sink", "id", "offset", "LSN", "verdict", "reason", NULL}; *h != NULL; h++)
+    for (const char *const *h =
+             (const char *const[]){"sink", "id", "offset", "LSN", "verdict", "reason", NULL};
+         *h != NULL; h++)
         table_cell(&q.table, "%s", *h);
     st = run_dlq(&q, &lsn);
     platform_close(&p);
-    if (strcmp(q.verb, "list") == 0 && st == ST_OK && !c->json && q.count > 0) table_print(c, &q.table);
-    else buf_free(&q.table.cells);
+    if (strcmp(q.verb, "list") == 0 && st == ST_OK && !c->json && q.count > 0)
+        table_print(c, &q.table);
+    else
+        buf_free(&q.table.cells);
     if (st != ST_OK) return cli_fail(c, st);
     if (strcmp(q.verb, "list") == 0 && !c->json) printf("%" PRIu64 " dead letters\n", q.count);
     if (strcmp(q.verb, "drop") == 0) printf("%" PRIu64 " dead letters dropped\n", q.count);

@@ -10,7 +10,10 @@
 
 const char *walk_op(uint8_t op)
 {
-    return op == OP_INSERT ? "insert" : op == OP_UPDATE ? "update" : op == OP_DELETE ? "delete" : "?";
+    return op == OP_INSERT   ? "insert"
+           : op == OP_UPDATE ? "update"
+           : op == OP_DELETE ? "delete"
+                             : "?";
 }
 
 static bool same(struct bytes a, struct bytes b)
@@ -27,8 +30,9 @@ static struct bytes copy(struct arena *a, struct bytes b)
     return (struct bytes){p, b.size};
 }
 
-enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n_tables, struct bytes key, lsn_t after,
-                      lsn_t until, bool first, struct arena *keep, struct walk_event *out, struct fault *f)
+enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n_tables,
+                      struct bytes key, lsn_t after, lsn_t until, bool first, struct arena *keep,
+                      struct walk_event *out, struct fault *f)
 {
     struct stream_reader *r = NULL;
     struct stream_event e;
@@ -37,16 +41,26 @@ enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n
     enum status st = platform_path(p, "stream", dir, f);
 
     if (st == ST_OK)
-        st = stream_reader_open(p->io, dir, after == LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN, (int64_t)after, &r, f);
-    while (st == ST_OK && !(first && found) && (st = stream_reader_next(r, &e, f)) == ST_OK && e.lsn <= until) {
+        st = stream_reader_open(p->io, dir, after == LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
+                                (int64_t)after, &r, f);
+    while (st == ST_OK && !(first && found) && (st = stream_reader_next(r, &e, f)) == ST_OK &&
+           e.lsn <= until) {
         bool wanted = false;
 
         if (e.kind != STREAM_ROW || e.lsn <= after) continue;
-        for (size_t i = 0; i < n_tables; i++) wanted |= tables[i] == e.row.table;
+        for (size_t i = 0; i < n_tables; i++)
+            wanted |= tables[i] == e.row.table;
         if (!wanted || (key.data != NULL && !same(key, e.row.key))) continue;
-        *out = (struct walk_event){.offset = e.offset, .txn = e.txn, .seq = e.seq, .lsn = e.lsn, .wall_us = e.wall_us,
-                                   .op = e.row.op, .table = e.row.table, .key = copy(keep, e.row.key),
-                                   .before = copy(keep, e.row.before), .after = copy(keep, e.row.after)};
+        *out = (struct walk_event){.offset = e.offset,
+                                   .txn = e.txn,
+                                   .seq = e.seq,
+                                   .lsn = e.lsn,
+                                   .wall_us = e.wall_us,
+                                   .op = e.row.op,
+                                   .table = e.row.table,
+                                   .key = copy(keep, e.row.key),
+                                   .before = copy(keep, e.row.before),
+                                   .after = copy(keep, e.row.after)};
         found = true;
     }
     stream_reader_close(r);
@@ -67,7 +81,8 @@ struct layers {
 };
 
 /* The row in the row store AS OF an LSN, as JSON. ST_NOT_FOUND: no such row then. */
-static enum status source_row(struct layers *l, lsn_t lsn, const char **json, struct bytes *raw, struct fault *f)
+static enum status source_row(struct layers *l, lsn_t lsn, const char **json, struct bytes *raw,
+                              struct fault *f)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
@@ -93,7 +108,14 @@ static enum status source_row(struct layers *l, lsn_t lsn, const char **json, st
     return st;
 }
 
-struct bronze { struct layers *l; uint64_t events; uint64_t offset; lsn_t lsn; bool same_bytes; const struct walk_event *want; };
+struct bronze {
+    struct layers *l;
+    uint64_t events;
+    uint64_t offset;
+    lsn_t lsn;
+    bool same_bytes;
+    const struct walk_event *want;
+};
 
 static enum status bronze_row(void *ctx, const struct value *v, lsn_t begin, lsn_t end)
 {
@@ -102,18 +124,21 @@ static enum status bronze_row(void *ctx, const struct value *v, lsn_t begin, lsn
 
     (void)begin;
     (void)end;
-    if (v[7].i != (int64_t)b->l->schema->id || !same(key, b->l->key) || (lsn_t)v[1].i > b->l->lsn) return ST_OK;
+    if (v[7].i != (int64_t)b->l->schema->id || !same(key, b->l->key) || (lsn_t)v[1].i > b->l->lsn)
+        return ST_OK;
     b->events++;
     if ((lsn_t)v[1].i < b->lsn) return ST_OK;
     b->lsn = (lsn_t)v[1].i;
     b->offset = (uint64_t)v[0].i;
     b->same_bytes = b->offset == b->want->offset &&
-                    same(v[11].type == V_TEXT ? (struct bytes){(const uint8_t *)v[11].s, v[11].len} : (struct bytes){NULL, 0},
+                    same(v[11].type == V_TEXT ? (struct bytes){(const uint8_t *)v[11].s, v[11].len}
+                                              : (struct bytes){NULL, 0},
                          b->want->after);
     return ST_OK;
 }
 
-static enum status silver_row(struct layers *l, const struct columnar_reader *r, lsn_t at, const char **json, struct fault *f)
+static enum status silver_row(struct layers *l, const struct columnar_reader *r, lsn_t at,
+                              const char **json, struct fault *f)
 {
     struct value key[COLUMNS_MAX], row[COLUMNS_MAX];
     struct buf text = {0}, out = {0}, words = {0};
@@ -153,7 +178,8 @@ static void step(const char *layer, const char *fmt, ...)
 }
 
 /* Bronze and silver: the warehouse as published. What parts from the source is named in *parts. */
-static enum status warehouse_steps(struct layers *l, const struct walk_event *e, const char *truth, const char **parts)
+static enum status warehouse_steps(struct layers *l, const struct walk_event *e, const char *truth,
+                                   const char **parts)
 {
     struct fault *f = &l->cli->fault;
     struct columnar_options o = {.clock = l->platform->clock};
@@ -170,21 +196,28 @@ static enum status warehouse_steps(struct layers *l, const struct walk_event *e,
     applied = columnar_applied(r);
     table = columnar_table(r, "bronze_changes");
     if (table >= 0) st = columnar_scan_rows(r, table, LSN_MAX, bronze_row, &b, f);
-    if (st == ST_OK && b.events == 0) step("bronze", "no event of this row up to LSN %" PRIu64, l->lsn);
+    if (st == ST_OK && b.events == 0)
+        step("bronze", "no event of this row up to LSN %" PRIu64, l->lsn);
     else if (st == ST_OK)
-        step("bronze", "%" PRIu64 " events of this row; the newest is offset %" PRIu64 " at LSN %" PRIu64 "%s", b.events, b.offset,
-             b.lsn, b.same_bytes ? ", byte for byte the stream's" : "");
+        step("bronze",
+             "%" PRIu64 " events of this row; the newest is offset %" PRIu64 " at LSN %" PRIu64
+             "%s",
+             b.events, b.offset, b.lsn, b.same_bytes ? ", byte for byte the stream's" : "");
     if (st == ST_OK && !b.same_bytes && *parts == NULL)
-        *parts = applied < e->lsn ? "the warehouse has not applied this change yet" : "bronze is not what the stream said";
+        *parts = applied < e->lsn ? "the warehouse has not applied this change yet"
+                                  : "bronze is not what the stream said";
     if (st == ST_OK) st = silver_row(l, r, l->lsn < applied ? l->lsn : LSN_MAX, &silver, f);
     if (st == ST_OK) {
         step("silver", "AS OF LSN %" PRIu64 ": %s", l->lsn < applied ? l->lsn : applied, silver);
-        step("", "$ seam sql DIR \"SELECT *, _begin_lsn FROM silver_%s WHERE %s AS OF LSN %" PRIu64 "\"", l->table,
-             l->where, l->lsn < applied ? l->lsn : applied);
+        step("",
+             "$ seam sql DIR \"SELECT *, _begin_lsn FROM silver_%s WHERE %s AS OF LSN %" PRIu64
+             "\"",
+             l->table, l->where, l->lsn < applied ? l->lsn : applied);
         if (strcmp(silver, truth) != 0 && *parts == NULL) *parts = "silver parts from bronze";
         if (applied < l->lsn)
             step("", "silver stopped at LSN %" PRIu64 ", published %s ago", applied,
-                 human_duration(clock_wall_us(l->platform->clock) - columnar_applied_wall_us(r), age));
+                 human_duration(clock_wall_us(l->platform->clock) - columnar_applied_wall_us(r),
+                                age));
     }
     columnar_close_reader(r);
     return st;
@@ -202,7 +235,8 @@ static enum status all_steps(struct layers *l, bool *agree)
     if (st != ST_OK && st != ST_NOT_FOUND) return st;
     step("row store", "AS OF LSN %" PRIu64 ": %s", l->lsn, now);
     step("", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, l->lsn);
-    st = walk_find(l->platform, &l->schema->id, 1, l->key, LSN_NONE, l->lsn, false, &l->arena, &e, f);
+    st = walk_find(l->platform, &l->schema->id, 1, l->key, LSN_NONE, l->lsn, false, &l->arena, &e,
+                   f);
     if (st == ST_NOT_FOUND) {
         step("stream", "no event of this row up to LSN %" PRIu64, l->lsn);
         parts = raw.data != NULL ? "the stream does not have what the row store has" : NULL;
@@ -212,9 +246,12 @@ static enum status all_steps(struct layers *l, bool *agree)
     }
     if (st != ST_OK) return st;
     when[time_format(e.wall_us, when)] = '\0';
-    step("stream", "offset %" PRIu64 ": %s in transaction %" PRIu64 ", committed at LSN %" PRIu64 ", %s", e.offset, walk_op(e.op),
-         e.txn, e.lsn, when);
-    if (!same(e.after, raw)) parts = "the stream's newest event is not what the row store has: the relay is behind, or lost it";
+    step("stream",
+         "offset %" PRIu64 ": %s in transaction %" PRIu64 ", committed at LSN %" PRIu64 ", %s",
+         e.offset, walk_op(e.op), e.txn, e.lsn, when);
+    if (!same(e.after, raw))
+        parts = "the stream's newest event is not what the row store has: the relay is behind, or "
+                "lost it";
     st = source_row(l, e.lsn, &then, &at, f);
     if (st == ST_OK || st == ST_NOT_FOUND) st = source_row(l, e.lsn - 1, &before, NULL, f);
     if (st == ST_OK || st == ST_NOT_FOUND) {
@@ -223,12 +260,15 @@ static enum status all_steps(struct layers *l, bool *agree)
         step("", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, e.lsn - 1);
         st = ST_OK;
     }
-    if (st == ST_OK && !same(e.after, at) && parts == NULL) parts = "the stream's event is not what the log says";
+    if (st == ST_OK && !same(e.after, at) && parts == NULL)
+        parts = "the stream's event is not what the log says";
     if (st == ST_OK) st = warehouse_steps(l, &e, now, &parts);
     if (st != ST_OK) return st;
     *agree = parts == NULL;
-    if (parts != NULL) printf("they part: %s\n", parts);
-    else printf("every layer agrees at LSN %" PRIu64 "\n", l->lsn);
+    if (parts != NULL)
+        printf("they part: %s\n", parts);
+    else
+        printf("every layer agrees at LSN %" PRIu64 "\n", l->lsn);
     return ST_OK;
 }
 
@@ -240,18 +280,21 @@ static void key_words(const struct schema *s, struct bytes key, struct buf *out,
     for (uint16_t i = 0; i < s->key_count; i++) {
         struct value v;
 
-        if (key_read(&p, key.data + key.size, s->columns[s->key[i]].type, &v, &text) != ST_OK) break;
+        if (key_read(&p, key.data + key.size, s->columns[s->key[i]].type, &v, &text) != ST_OK)
+            break;
         v.scale = s->columns[s->key[i]].scale;
         if (i > 0) buf_str(out, " ");
         value_format(&v, out);
-        buf_printf(where, "%s%s = %s", i > 0 ? " AND " : "", s->columns[s->key[i]].name, v.type == V_INT ? "" : "'");
+        buf_printf(where, "%s%s = %s", i > 0 ? " AND " : "", s->columns[s->key[i]].name,
+                   v.type == V_INT ? "" : "'");
         value_format(&v, where);
         if (v.type != V_INT) buf_str(where, "'");
     }
     buf_free(&text);
 }
 
-enum status walk_row(struct cli *c, const struct platform *p, const char *table, struct bytes key, lsn_t lsn, bool *agree)
+enum status walk_row(struct cli *c, const struct platform *p, const char *table, struct bytes key,
+                     lsn_t lsn, bool *agree)
 {
     struct layers l = {.cli = c, .platform = p, .table = table, .key = key, .lsn = lsn};
     struct schema schema = {0};
@@ -283,8 +326,8 @@ enum status walk_row(struct cli *c, const struct platform *p, const char *table,
 
 /* ---- the command ---- */
 
-static enum status encode(const struct platform *p, const char *table, const char *const *words, int n, struct buf *key,
-                          struct fault *f)
+static enum status encode(const struct platform *p, const char *table, const char *const *words,
+                          int n, struct buf *key, struct fault *f)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
@@ -294,14 +337,18 @@ static enum status encode(const struct platform *p, const char *table, const cha
     if (st == ST_OK) st = oltp_read_begin(db, &t, f);
     if (st == ST_OK) st = oltp_table(t, table, &id, f);
     if (st == ST_OK && n != oltp_schema(t, id)->key_count)
-        st = fault_set(f, ST_INVALID, table, FAULT_NO_OFFSET, "the key has %d column(s), %d given", oltp_schema(t, id)->key_count, n);
+        st = fault_set(f, ST_INVALID, table, FAULT_NO_OFFSET, "the key has %d column(s), %d given",
+                       oltp_schema(t, id)->key_count, n);
     for (int i = 0; st == ST_OK && i < n; i++) {
         const struct column *c = &oltp_schema(t, id)->columns[oltp_schema(t, id)->key[i]];
         struct value v;
 
         st = value_parse(words[i], strlen(words[i]), c->type, c->scale, &v);
-        if (st == ST_OK) key_append(key, &v);
-        else st = fault_set(f, ST_INVALID, c->name, FAULT_NO_OFFSET, "'%s' is no %s", words[i], value_type_name(c->type));
+        if (st == ST_OK)
+            key_append(key, &v);
+        else
+            st = fault_set(f, ST_INVALID, c->name, FAULT_NO_OFFSET, "'%s' is no %s", words[i],
+                           value_type_name(c->type));
     }
     oltp_end(t);
     (void)oltp_close(db, NULL);
@@ -312,13 +359,15 @@ int cmd_lineage(struct cli *c, int argc, char **argv)
 {
     const char *args[64];
     int64_t lsn = 0;
-    const struct opt opts[] = {{"at", 0, OPT_INT, "LSN", "compare the layers at this LSN (the newest)", &lsn}};
+    const struct opt opts[] = {
+        {"at", 0, OPT_INT, "LSN", "compare the layers at this LSN (the newest)", &lsn}};
     struct platform p;
     struct buf key = {0};
     bool agree = true;
     int count;
     int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 3, 2 + KEY_COLUMNS_MAX);
+                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 3,
+                                   2 + KEY_COLUMNS_MAX);
     enum status st;
 
     if (rc >= 0) return rc;
@@ -326,7 +375,8 @@ int cmd_lineage(struct cli *c, int argc, char **argv)
     if (st != ST_OK) return cli_fail(c, st);
     st = encode(&p, args[1], args + 2, count - 2, &key, &c->fault);
     if (st == ST_OK)
-        st = walk_row(c, &p, args[1], (struct bytes){key.data, key.size}, lsn > 0 ? (lsn_t)lsn : LSN_MAX, &agree);
+        st = walk_row(c, &p, args[1], (struct bytes){key.data, key.size},
+                      lsn > 0 ? (lsn_t)lsn : LSN_MAX, &agree);
     buf_free(&key);
     platform_close(&p);
     if (st != ST_OK) return cli_fail(c, st);

@@ -17,25 +17,32 @@ struct why {
     const char *name, *declared;
     bool gold;
     struct sql_select *select;
-    struct buf kept;        /* the query for the kept row */
-    struct buf key;         /* AND expr = literal, over the inputs */
+    struct buf kept; /* the query for the kept row */
+    struct buf key;  /* AND expr = literal, over the inputs */
 };
 
-struct layer { const char *name; const char *value; lsn_t lsn; };
+struct layer {
+    const char *name;
+    const char *value;
+    lsn_t lsn;
+};
 
 static enum status find_declaration(struct why *w)
 {
     for (int g = 0; g < 2; g++) {
-        const struct json *list = json_get(platform_sink_config(w->platform, g ? "gold" : "view"), g ? "tables" : "views");
+        const struct json *list = json_get(platform_sink_config(w->platform, g ? "gold" : "view"),
+                                           g ? "tables" : "views");
 
         for (const struct json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next)
             if (strcmp(json_string(n, "name", ""), w->name) == 0) {
                 w->gold = g == 1;
                 w->declared = json_string(n, "sql", "");
-                return sql_parse(w->declared, strlen(w->declared), &w->arena, &w->select, &w->cli->fault);
+                return sql_parse(w->declared, strlen(w->declared), &w->arena, &w->select,
+                                 &w->cli->fault);
             }
     }
-    return fault_set(&w->cli->fault, ST_NOT_FOUND, w->name, FAULT_NO_OFFSET, "no view or gold table is called so");
+    return fault_set(&w->cli->fault, ST_NOT_FOUND, w->name, FAULT_NO_OFFSET,
+                     "no view or gold table is called so");
 }
 
 /* GROUP BY may name an item; what is compared with the key is the item's expression. */
@@ -46,7 +53,8 @@ static const struct sql_node *group_expr(const struct sql_select *s, int g, cons
     for (int i = 0; i < s->n_items; i++) {
         const char *alias = s->items[i].alias;
 
-        if ((e->kind == SQL_COLUMN && e->qualifier == NULL && alias != NULL && strcmp(alias, e->name) == 0) ||
+        if ((e->kind == SQL_COLUMN && e->qualifier == NULL && alias != NULL &&
+             strcmp(alias, e->name) == 0) ||
             sql_same(e, s->items[i].expr)) {
             *name = alias != NULL ? alias : e->name;
             return s->items[i].expr;
@@ -63,7 +71,8 @@ static void put_literal(struct buf *out, const char *word, enum value_type t)
         return;
     }
     buf_printf(out, "%s'", t == V_TIME ? "TIMESTAMP " : "");
-    for (; *word != '\0'; word++) buf_printf(out, *word == '\'' ? "''" : "%c", *word);
+    for (; *word != '\0'; word++)
+        buf_printf(out, *word == '\'' ? "''" : "%c", *word);
     buf_u8(out, '\'');
 }
 
@@ -75,8 +84,8 @@ static enum status read_key(struct why *w, const char *const *words, int n)
     enum status st;
 
     if (n != w->select->n_group)
-        return fault_set(&w->cli->fault, ST_INVALID, w->name, FAULT_NO_OFFSET, "the key has %d column(s), %d given",
-                         w->select->n_group, n);
+        return fault_set(&w->cli->fault, ST_INVALID, w->name, FAULT_NO_OFFSET,
+                         "the key has %d column(s), %d given", w->select->n_group, n);
     buf_printf(&all, "SELECT * FROM %s%s", w->gold ? "" : "view_", w->name);
     buf_append(&w->kept, all.data, all.size);
     st = sql_prepare(&w->sql.env, buf_cstr(&all), all.size, &a, &q, &w->cli->fault);
@@ -99,7 +108,10 @@ static enum status read_key(struct why *w, const char *const *words, int n)
     return st;
 }
 
-static const char *base_name(const char *table) { return strncmp(table, "silver_", 7) == 0 ? table + 7 : table; }
+static const char *base_name(const char *table)
+{
+    return strncmp(table, "silver_", 7) == 0 ? table + 7 : table;
+}
 
 /* Under the name that the declaration's expressions call it by. */
 static void put_table(const struct sql_table *t, const char *prefix, struct buf *out)
@@ -107,12 +119,14 @@ static void put_table(const struct sql_table *t, const char *prefix, struct buf 
     const char *base = base_name(t->name);
 
     buf_printf(out, "%s%s", prefix, base);
-    if (strncmp(t->alias, prefix, strlen(prefix)) != 0 || strcmp(t->alias + strlen(prefix), base) != 0)
+    if (strncmp(t->alias, prefix, strlen(prefix)) != 0 ||
+        strcmp(t->alias + strlen(prefix), base) != 0)
         buf_printf(out, " %s", t->alias);
 }
 
 /* The declared query over the row store's or silver's tables, for this key only, AS OF an LSN (LSN_MAX: newest). */
-static void build(const struct why *w, const char *prefix, const char *items, lsn_t lsn, struct buf *out)
+static void build(const struct why *w, const char *prefix, const char *items, lsn_t lsn,
+                  struct buf *out)
 {
     const struct sql_select *s = w->select;
 
@@ -137,7 +151,8 @@ static void build(const struct why *w, const char *prefix, const char *items, ls
         sql_print(s->where, out);
         buf_append(out, ")", 1);
     }
-    buf_append(out, w->key.data + (s->where == NULL ? 5 : 0), w->key.size - (s->where == NULL ? 5 : 0));
+    buf_append(out, w->key.data + (s->where == NULL ? 5 : 0),
+               w->key.size - (s->where == NULL ? 5 : 0));
     if (items == NULL) {
         buf_str(out, " GROUP BY ");
         for (int g = 0; g < s->n_group; g++) {
@@ -150,7 +165,8 @@ static void build(const struct why *w, const char *prefix, const char *items, ls
     if (lsn != LSN_MAX) buf_printf(out, " AS OF LSN %" PRIu64, lsn);
 }
 
-static enum status ask_layer(struct why *w, const char *name, const char *sql, struct layer *out, bool show)
+static enum status ask_layer(struct why *w, const char *name, const char *sql, struct layer *out,
+                             bool show)
 {
     struct answer a = {.arena = &w->arena};
     enum status st = sql_platform_next(&w->sql, &w->cli->fault);
@@ -160,11 +176,13 @@ static enum status ask_layer(struct why *w, const char *name, const char *sql, s
     if (st == ST_OK && a.count > 0) out->value = a.rows[0];
     free(a.rows);
     if (st == ST_OK && show)
-        printf("  %-10s at LSN %" PRIu64 ": %s\n             $ seam sql DIR \"%s\"\n", name, out->lsn, out->value, sql);
+        printf("  %-10s at LSN %" PRIu64 ": %s\n             $ seam sql DIR \"%s\"\n", name,
+               out->lsn, out->value, sql);
     return st;
 }
 
-static enum status ask_built(struct why *w, const char *name, const char *prefix, lsn_t lsn, struct layer *out, bool show)
+static enum status ask_built(struct why *w, const char *name, const char *prefix, lsn_t lsn,
+                             struct layer *out, bool show)
 {
     struct buf sql = {0};
     enum status st;
@@ -204,15 +222,20 @@ static enum status walk_change(struct why *w, lsn_t after, lsn_t until, bool fir
     enum status st = input_tables(w, ids, names, &n);
 
     if (st == ST_OK)
-        st = walk_find(w->platform, ids, n, (struct bytes){NULL, 0}, after, until, first, &w->arena, &e, &w->cli->fault);
+        st = walk_find(w->platform, ids, n, (struct bytes){NULL, 0}, after, until, first, &w->arena,
+                       &e, &w->cli->fault);
     if (st == ST_NOT_FOUND) {
-        printf("\nthe stream has no change of these tables after LSN %" PRIu64 ": the relay has not brought it\n", after);
+        printf("\nthe stream has no change of these tables after LSN %" PRIu64
+               ": the relay has not brought it\n",
+               after);
         return ST_OK;
     }
     for (size_t i = 0; st == ST_OK && i < n; i++)
         if (ids[i] == e.table) {
-            printf("\n%s: stream offset %" PRIu64 ", ", first ? "the first change of its inputs that it lacks" :
-                   "the newest change of its inputs", e.offset);
+            printf("\n%s: stream offset %" PRIu64 ", ",
+                   first ? "the first change of its inputs that it lacks"
+                         : "the newest change of its inputs",
+                   e.offset);
             st = walk_row(w->cli, w->platform, names[i], e.key, until, &agree);
             break;
         }
@@ -220,7 +243,8 @@ static enum status walk_change(struct why *w, lsn_t after, lsn_t until, bool fir
 }
 
 /* Each layer's value against the truth at its own LSN, then the truth there against the truth now.   */
-static enum status judge(struct why *w, struct layer *layers, size_t n, const struct layer *now, bool *right)
+static enum status judge(struct why *w, struct layer *layers, size_t n, const struct layer *now,
+                         bool *right)
 {
     enum status st = ST_OK;
 
@@ -231,13 +255,15 @@ static enum status judge(struct why *w, struct layer *layers, size_t n, const st
         if (st != ST_OK) return st;
         if (strcmp(then.value, layers[i].value) != 0) {
             *right = false;
-            printf("\n%s is WRONG at its own LSN %" PRIu64 ": the row store had %s then (drift: seam check DIR reconcile)\n",
+            printf("\n%s is WRONG at its own LSN %" PRIu64
+                   ": the row store had %s then (drift: seam check DIR reconcile)\n",
                    layers[i].name, layers[i].lsn, then.value);
             return walk_change(w, LSN_NONE, layers[i].lsn, false);
         }
         if (strcmp(layers[i].value, now->value) != 0) {
             *right = false;
-            printf("\n%s STOPPED at LSN %" PRIu64 ": it is right for that moment, and %" PRIu64 " bytes of log behind\n",
+            printf("\n%s STOPPED at LSN %" PRIu64 ": it is right for that moment, and %" PRIu64
+                   " bytes of log behind\n",
                    layers[i].name, layers[i].lsn, now->lsn - layers[i].lsn);
             return walk_change(w, layers[i].lsn, now->lsn, true);
         }
@@ -269,7 +295,8 @@ int cmd_why(struct cli *c, int argc, char **argv)
     struct platform p;
     bool right = true;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments") : cli_parse(c, argc, argv, NULL, 0, args, &count, 3, 2 + 8);
+    int rc = argc > 60 ? cli_usage(c, "too many arguments")
+                       : cli_parse(c, argc, argv, NULL, 0, args, &count, 3, 2 + 8);
     enum status st;
 
     if (rc >= 0) return rc;

@@ -4,15 +4,39 @@
 #include "pipeline/cli/cli.h"
 #include "pipeline/freshness.h"
 
-struct metric { const char *name, *help; double (*of)(const struct freshness *x); };
+struct metric {
+    const char *name, *help;
+    double (*of)(const struct freshness *x);
+};
 
-static double lag_bytes(const struct freshness *x) { return (double)x->lag_bytes; }
-static double lag_events(const struct freshness *x) { return (double)x->lag_events; }
-static double lag_seconds(const struct freshness *x) { return (double)x->lag_us / 1e6; }
-static double promised(const struct freshness *x) { return x->contract->fail_s; }
-static double applied(const struct freshness *x) { return (double)x->to; }
-static double running(const struct freshness *x) { return x->running; }
-static double broken(const struct freshness *x) { return x->verdict == FRESH_FAIL; }
+static double lag_bytes(const struct freshness *x)
+{
+    return (double)x->lag_bytes;
+}
+static double lag_events(const struct freshness *x)
+{
+    return (double)x->lag_events;
+}
+static double lag_seconds(const struct freshness *x)
+{
+    return (double)x->lag_us / 1e6;
+}
+static double promised(const struct freshness *x)
+{
+    return x->contract->fail_s;
+}
+static double applied(const struct freshness *x)
+{
+    return (double)x->to;
+}
+static double running(const struct freshness *x)
+{
+    return x->running;
+}
+static double broken(const struct freshness *x)
+{
+    return x->verdict == FRESH_FAIL;
+}
 
 int print_prometheus(struct cli *c, const struct platform *p)
 {
@@ -33,9 +57,11 @@ int print_prometheus(struct cli *c, const struct platform *p)
 
     if (st == ST_OK) st = freshness_measure(p, &contracts, list, &n, &c->fault);
     for (size_t m = 0; st == ST_OK && m < ARRAY_LEN(metrics); m++) {
-        printf("# HELP %s %s\n# TYPE %s gauge\n", metrics[m].name, metrics[m].help, metrics[m].name);
+        printf("# HELP %s %s\n# TYPE %s gauge\n", metrics[m].name, metrics[m].help,
+               metrics[m].name);
         for (size_t i = 0; i < n; i++)
-            printf("%s{seam=\"%s\"} %.15g\n", metrics[m].name, list[i].contract->name, metrics[m].of(&list[i]));
+            printf("%s{seam=\"%s\"} %.15g\n", metrics[m].name, list[i].contract->name,
+                   metrics[m].of(&list[i]));
     }
     arena_free(&arena);
     return st == ST_OK ? EXIT_FINE : cli_fail(c, st);

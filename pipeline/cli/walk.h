@@ -16,11 +16,12 @@ struct walk_event {
     uint32_t table;
     struct bytes key, before, after;
 };
-MUST_USE enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n_tables, struct bytes key, lsn_t after,
-                               lsn_t until, bool first, struct arena *keep, struct walk_event *out, struct fault *f);
+MUST_USE enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n_tables,
+                               struct bytes key, lsn_t after, lsn_t until, bool first,
+                               struct arena *keep, struct walk_event *out, struct fault *f);
 /* Prints the walk of one row AS OF lsn and names the layer where they part. *agree: none does.       */
-MUST_USE enum status walk_row(struct cli *c, const struct platform *p, const char *table, struct bytes key, lsn_t lsn,
-                              bool *agree);
+MUST_USE enum status walk_row(struct cli *c, const struct platform *p, const char *table,
+                              struct bytes key, lsn_t lsn, bool *agree);
 const char *walk_op(uint8_t op);
 
 #endif

@@ -25,7 +25,8 @@ static char *edited(const char *name, const char *from, const char *to)
     ck_assert_msg(at != NULL, "%s has no %s", name, from);
     out = malloc(a.size + strlen(to) + 1);
     ck_assert_ptr_nonnull(out);
-    snprintf(out, a.size + strlen(to) + 1, "%.*s%s%s", (int)(at - a.text), a.text, to, at + strlen(from));
+    snprintf(out, a.size + strlen(to) + 1, "%.*s%s%s", (int)(at - a.text), a.text, to,
+             at + strlen(from));
     return out;
 }
 
@@ -42,7 +43,8 @@ static enum status compare(const char *name, const char *from, const char *to, s
     ASSERT_OK(contract_parse(text, strlen(text), &arena, name, &next, &f), &f);
     st = ST_NOT_FOUND;
     for (size_t i = 0; i < set.count; i++)
-        if (strcmp(set.list[i].name, name) == 0) st = contract_compatible(&set.list[i], &next, report, NULL);
+        if (strcmp(set.list[i].name, name) == 0)
+            st = contract_compatible(&set.list[i], &next, report, NULL);
     arena_free(&arena);
     free(text);
     return st;
@@ -69,8 +71,11 @@ static void test_shipped_contracts_are_valid(void)
 
 static void test_breaking_changes_are_refused(void)
 {
-    static const struct { const char *name, *from, *to, *reason; } list[] = {
-        {"bronze-silver", "\"name\": \"stock\"", "\"name\": \"stock_level\"", "products.stock is gone"},
+    static const struct {
+        const char *name, *from, *to, *reason;
+    } list[] = {
+        {"bronze-silver", "\"name\": \"stock\"", "\"name\": \"stock_level\"",
+         "products.stock is gone"},
         {"bronze-silver", "\"decimal(4)\"", "\"double\"", "was decimal(4) and is double"},
         {"bronze-silver", "\"required\": true", "\"required\": false", "may now be null"},
         {"bronze-silver", "\"primaryKey\": true", "\"primaryKey\": false", "the key changed"},
@@ -78,15 +83,17 @@ static void test_breaking_changes_are_refused(void)
         {"bronze-silver", "\"value\": 7,", "\"value\": 1,", "retention is shorter"},
         {"bronze-silver", "exactly-once effect", "at least once", "guarantee was"},
         {"bronze-silver", "\"id\": \"seam-bronze-silver\"", "\"id\": \"other\"", "the id was"},
-        {"stream-search", "\"purpose\": \"every", "\"purpose\": \"Every", "its version is still 1.0.0"},
+        {"stream-search", "\"purpose\": \"every", "\"purpose\": \"Every",
+         "its version is still 1.0.0"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(list); i++) {
         struct buf report = {0};
 
-        ck_assert_msg(compare(list[i].name, list[i].from, list[i].to, &report) == ST_CONFLICT, "%s", list[i].reason);
-        ck_assert_msg(strstr(buf_cstr(&report), list[i].reason) != NULL, "'%s' is not in: %s", list[i].reason,
-                      buf_cstr(&report));
+        ck_assert_msg(compare(list[i].name, list[i].from, list[i].to, &report) == ST_CONFLICT, "%s",
+                      list[i].reason);
+        ck_assert_msg(strstr(buf_cstr(&report), list[i].reason) != NULL, "'%s' is not in: %s",
+                      list[i].reason, buf_cstr(&report));
         buf_free(&report);
     }
 }
@@ -95,19 +102,30 @@ static void test_compatible_changes_pass(void)
 {
     struct buf report = {0};
 
-    ck_assert_int_eq(compare("bronze-silver", "\"version\": \"1.0.0\"", "\"version\": \"2.0.0\"", &report), ST_OK);
-    ck_assert_int_eq(compare("bronze-silver", "\"version\": \"1.0.0\"", "\"version\": \"1.1.0\"", &report), ST_OK);
+    ck_assert_int_eq(
+        compare("bronze-silver", "\"version\": \"1.0.0\"", "\"version\": \"2.0.0\"", &report),
+        ST_OK);
+    ck_assert_int_eq(
+        compare("bronze-silver", "\"version\": \"1.0.0\"", "\"version\": \"1.1.0\"", &report),
+        ST_OK);
     buf_free(&report);
 }
 
 static void test_invalid_contracts_are_refused(void)
 {
-    static const struct { const char *from, *to; } list[] = {
-        {"\"kind\": \"DataContract\"", "\"kind\": \"Wish\""}, {"\"v3.1.0\"", "\"v1.0.0\""},
-        {"\"version\": \"1.0.0\"", "\"version\": \"soon\""},   {"\"logicalType\": \"integer\"", "\"logicalType\": \"bigint\""},
-        {"\"required\": true", "\"optional\": false"},         {"\"value\": 15,", "\"value\": 0,"},
-        {"\"property\": \"guarantee\"", "\"property\": \"hope\""}, {"\"members\"", "\"people\""},
-        {"\"minimum\": 0", "\"minimum\": 99999999"},           {"\"name\": \"sku\"", "\"name\": \"title\""},
+    static const struct {
+        const char *from, *to;
+    } list[] = {
+        {"\"kind\": \"DataContract\"", "\"kind\": \"Wish\""},
+        {"\"v3.1.0\"", "\"v1.0.0\""},
+        {"\"version\": \"1.0.0\"", "\"version\": \"soon\""},
+        {"\"logicalType\": \"integer\"", "\"logicalType\": \"bigint\""},
+        {"\"required\": true", "\"optional\": false"},
+        {"\"value\": 15,", "\"value\": 0,"},
+        {"\"property\": \"guarantee\"", "\"property\": \"hope\""},
+        {"\"members\"", "\"people\""},
+        {"\"minimum\": 0", "\"minimum\": 99999999"},
+        {"\"name\": \"sku\"", "\"name\": \"title\""},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(list); i++) {
@@ -116,7 +134,8 @@ static void test_invalid_contracts_are_refused(void)
         struct fault f = {0};
         char *text = edited("bronze-silver", list[i].from, list[i].to);
 
-        ck_assert_msg(contract_parse(text, strlen(text), &arena, "x.json", &c, &f) == ST_INVALID, "%s passed", list[i].to);
+        ck_assert_msg(contract_parse(text, strlen(text), &arena, "x.json", &c, &f) == ST_INVALID,
+                      "%s passed", list[i].to);
         ck_assert_str_ne(f.why, "");
         arena_free(&arena);
         free(text);
@@ -134,16 +153,21 @@ static void test_the_document_is_not_stale(void)
     ASSERT_OK(contracts_load(&arena, &set, &f), &f);
     contracts_markdown(&set, &want);
     ASSERT_OK(io_read_all(io_posix(), "docs/contracts.md", 1 << 20, &is, &f), &f);
-    ck_assert_msg(is.size == want.size && memcmp(is.data, want.data, is.size) == 0,
-                  "docs/contracts.md is stale: build/seam check contracts --markdown > docs/contracts.md");
+    ck_assert_msg(
+        is.size == want.size && memcmp(is.data, want.data, is.size) == 0,
+        "docs/contracts.md is stale: build/seam check contracts --markdown > docs/contracts.md");
     buf_free(&want);
     buf_free(&is);
     arena_free(&arena);
 }
 
 static const struct named_test tests[] = {
-    T(test_shipped_contracts_are_valid),   T(test_breaking_changes_are_refused), T(test_compatible_changes_pass),
-    T(test_invalid_contracts_are_refused), T(test_the_document_is_not_stale),
+    T(test_shipped_contracts_are_valid), T(test_breaking_changes_are_refused),
+    T(test_compatible_changes_pass),     T(test_invalid_contracts_are_refused),
+    T(test_the_document_is_not_stale),
 };
 
-int main(int argc, char **argv) { return run_tests("contracts", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("contracts", tests, ARRAY_LEN(tests), argc, argv);
+}

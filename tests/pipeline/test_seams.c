@@ -63,7 +63,8 @@ static uint64_t reconcile(const struct platform *p, struct reconcile_report *out
     return out->differences;
 }
 
-static const struct reconcile_difference *difference(const struct reconcile_report *r, const char *store, const char *key)
+static const struct reconcile_difference *difference(const struct reconcile_report *r,
+                                                     const char *store, const char *key)
 {
     for (size_t i = 0; i < r->count; i++)
         for (size_t k = 0; strcmp(r->results[i].store, store) == 0 && k < r->results[i].shown; k++)
@@ -132,13 +133,17 @@ static void test_each_kind_of_damage_is_named_and_mended(void)
 
     start("damage", &p, (uint64_t)test_scale(300));
     assert_clean(&p);
-    (void)change_product(&p, 104, 5, false); /* so that silver's own LSN may move on below the source's */
+    (void)change_product(&p, 104, 5,
+                         false); /* so that silver's own LSN may move on below the source's */
     damage_silver(&p);
     ck_assert_uint_eq(reconcile(&p, &r), 3);
     d = difference(&r, "warehouse", "101");
-    ck_assert_msg(d != NULL && d->verdict == VERDICT_MISSING && d->store == NULL && d->source_lsn > 0, "101 is missing");
+    ck_assert_msg(d != NULL && d->verdict == VERDICT_MISSING && d->store == NULL &&
+                      d->source_lsn > 0,
+                  "101 is missing");
     d = difference(&r, "warehouse", "102");
-    ck_assert_msg(d != NULL && d->verdict == VERDICT_CORRUPT && strstr(d->store, "-77") != NULL, "102 is corrupt");
+    ck_assert_msg(d != NULL && d->verdict == VERDICT_CORRUPT && strstr(d->store, "-77") != NULL,
+                  "102 is corrupt");
     d = difference(&r, "warehouse", "999999");
     ck_assert_msg(d != NULL && d->verdict == VERDICT_EXTRA && d->source == NULL, "999999 is extra");
     repair_and_check(&p, &r);
@@ -164,7 +169,8 @@ static void test_lost_deletes_are_found_in_each_store(void)
         unsetenv("SEAM_FAULT");
         ck_assert_uint_eq(reconcile(&p, &r), 1);
         d = difference(&r, stores[i], "101");
-        ck_assert_msg(d != NULL && d->verdict == VERDICT_EXTRA, "%s still has product 101", stores[i]);
+        ck_assert_msg(d != NULL && d->verdict == VERDICT_EXTRA, "%s still has product 101",
+                      stores[i]);
         repair_and_check(&p, &r);
         platform_close(&p);
     }
@@ -178,12 +184,14 @@ static void test_lost_updates_are_stale(void)
 
     start("updates", &p, 0);
     setenv("SEAM_FAULT", "warehouse:drop-updates", 1);
-    for (int64_t i = 0; i < 10; i++) (void)change_product(&p, 101 + i, 1234, false); /* the tenth is lost */
+    for (int64_t i = 0; i < 10; i++)
+        (void)change_product(&p, 101 + i, 1234, false); /* the tenth is lost */
     shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
     unsetenv("SEAM_FAULT");
     ck_assert_uint_eq(reconcile(&p, &r), 1);
     d = difference(&r, "warehouse", "110");
-    ck_assert_msg(d != NULL && d->verdict == VERDICT_STALE && d->store_lsn < d->source_lsn, "110 is stale");
+    ck_assert_msg(d != NULL && d->verdict == VERDICT_STALE && d->store_lsn < d->source_lsn,
+                  "110 is stale");
     repair_and_check(&p, &r);
     platform_close(&p);
 }
@@ -196,7 +204,8 @@ static void test_delivery_faults_are_noticed_by_the_runner(void)
 
     start("delivery", &p, 0);
     shop_fill(&p, (uint64_t)test_scale(1500), test_seed() + 1);
-    setenv("SEAM_FAULT", "warehouse:duplicate,search:duplicate,vectors:duplicate,view:duplicate", 1);
+    setenv("SEAM_FAULT", "warehouse:duplicate,search:duplicate,vectors:duplicate,view:duplicate",
+           1);
     shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
     unsetenv("SEAM_FAULT");
     assert_clean(&p);
@@ -287,7 +296,9 @@ static void test_freshness_names_the_first_seam_behind(void)
     p.clock = &sim.clock;
     clock_sim_advance(&sim, 3600000000ll); /* a quiet hour is no delay */
     ASSERT_OK(freshness_measure(&p, &set, list, &n, &f), &f);
-    for (size_t i = 0; i < n; i++) ck_assert_msg(list[i].verdict != FRESH_FAIL || strcmp(list[i].contract->to, "gold") == 0, "%s", list[i].contract->name);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(list[i].verdict != FRESH_FAIL || strcmp(list[i].contract->to, "gold") == 0,
+                      "%s", list[i].contract->name);
     p.clock = clock_real();
     (void)change_product(&p, 101, 9, false);
     sim.wall_us = clock_wall_us(clock_real());
@@ -316,4 +327,7 @@ static const struct named_test tests[] = {
     T(test_freshness_names_the_first_seam_behind),
 };
 
-int main(int argc, char **argv) { return run_tests("seams", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("seams", tests, ARRAY_LEN(tests), argc, argv);
+}

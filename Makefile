@@ -165,7 +165,9 @@ install: all
 	for r in $(ROOMS); do install -d $(DESTDIR)$(PREFIX)/include/seam/$$r; \
 	  install -m 644 $$r/*.h $(DESTDIR)$(PREFIX)/include/seam/$$r/; done
 	if [ -d docs/manual ]; then install -d $(DESTDIR)$(PREFIX)/share/man/man1; \
-	  for m in docs/manual/*.1; do if [ -f $$m ]; then install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/; fi; done; fi
+	  for m in docs/manual/*.1; do if [ -f $$m ]; then install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/; fi; done; \
+	  install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions; \
+	  install -m 644 docs/manual/seam.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/seam; fi
 
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
@@ -183,6 +185,7 @@ help:
 	@echo 'make check           every test (installs Check when missing); make check-oltp: one room'
 	@echo 'make benches         build/bench_*; make bench-NAME: run one and draw its charts'
 	@echo 'make fuzz            build/fuzz/*; make arrows: check who includes whom'
+	@echo 'make labs            the labs as pages, build/labs/index.html; make manual: the man page'
 	@echo 'make install PREFIX=/usr/local'
 	@echo 'make format          clang-format over the tree'
 	@echo 'variables            V=1 (show commands)  CC=clang  DEBUG=1  SAN=address,undefined  SAN=thread  TRACE=0'

@@ -103,6 +103,12 @@ static enum status lexicon_seek(struct lexicon *x, struct rseg *rs, const char *
                       : termdict_seek(&x->terms, x->seg, text, n, f);
 }
 
+/* Words before the next one: only ever grows on a sorted lexicon. */
+static uint64_t lexicon_at(const struct lexicon *x)
+{
+    return x->stemmed ? x->words.next : x->terms.block * (uint64_t)DICT_BLOCK + x->terms.in_block;
+}
+
 static enum status lexicon_next(struct lexicon *x, struct fault *f)
 {
     enum status st = x->stemmed ? words_next(&x->words, f) : termdict_next(&x->terms, f);
@@ -229,12 +235,17 @@ static enum status fuzzy_segment(struct invidx_query *q, struct automaton *a, st
     while (st == ST_OK && (st = lexicon_next(x, f)) == ST_OK) {
         uint32_t dead, len, d = automaton_feed(a, x->text, (uint32_t)x->len, &dead);
         char next[INVIDX_TERM_MAX + 1];
+        uint64_t at;
 
         if (d <= a->edits && !analyzer_is_code(x->text, x->len))
             st = lexicon_add(x, q, found, surface, d, f);
         if (dead == 0 || st != ST_OK) continue;
         if (!after_prefix(x->text, dead, next, &len)) break;
+        at = lexicon_at(x);
         st = lexicon_seek(x, rs, next, len, f);
+        /* Damage that no checksum sees must not send the walk back for ever. */
+        if (st == ST_OK && lexicon_at(x) < at)
+            st = segment_damaged(rs->seg, NULL, "words do not ascend", f);
     }
     return st == ST_END ? ST_OK : st;
 }

@@ -87,6 +87,8 @@ bool cli_parse_moment(const char *text, lsn_t *lsn, int64_t *time_us);
 int print_status(struct cli *c, const struct platform *p);
 /* The seams' freshness in Prometheus' text format. */
 int print_prometheus(struct cli *c, const struct platform *p);
+/* The seams as OpenLineage run events. */
+int print_openlineage(struct cli *c, const struct platform *p);
 
 int cmd_init(struct cli *, int, char **);
 int cmd_import(struct cli *, int, char **);

@@ -359,20 +359,29 @@ int cmd_lineage(struct cli *c, int argc, char **argv)
 {
     const char *args[64];
     int64_t lsn = 0;
+    bool events = false;
     const struct opt opts[] = {
-        {"at", 0, OPT_INT, "LSN", "compare the layers at this LSN (the newest)", &lsn}};
+        {"at", 0, OPT_INT, "LSN", "compare the layers at this LSN (the newest)", &lsn},
+        {"openlineage", 0, OPT_FLAG, NULL, "DIR alone: every seam as a run event", &events},
+    };
     struct platform p;
     struct buf key = {0};
     bool agree = true;
     int count;
     int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 3,
+                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1,
                                    2 + KEY_COLUMNS_MAX);
     enum status st;
 
     if (rc >= 0) return rc;
+    if (!events && count < 3) return cli_usage(c, "which table and key?");
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != ST_OK) return cli_fail(c, st);
+    if (events) {
+        rc = print_openlineage(c, &p);
+        platform_close(&p);
+        return rc;
+    }
     st = encode(&p, args[1], args + 2, count - 2, &key, &c->fault);
     if (st == ST_OK)
         st = walk_row(c, &p, args[1], (struct bytes){key.data, key.size},

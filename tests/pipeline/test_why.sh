@@ -16,6 +16,8 @@ expect 0 '' "$seam" init "$D"
 expect 0 'orders' "$seam" generate "$D" --orders 100
 expect 0 '' "$seam" run "$D" --until-caught-up --quiet
 expect 0 'every layer agrees' "$seam" lineage "$D" products 101
+expect 0 '"eventType":"COMPLETE".*"name":"bronze-silver"' "$seam" lineage "$D" --openlineage
+expect 2 'which table' "$seam" lineage "$D" products
 expect 0 'the number is right' "$seam" why "$D" gold_order_funnel shipped
 expect 0 'the number is right' "$seam" why "$D" revenue_by_category Kitchen
 expect 3 'no view or gold table' "$seam" why "$D" nothing x

@@ -38,5 +38,17 @@ expect 1 'silver STOPPED' "$seam" why "$D" gold_order_funnel cancelled
 expect 1 'warehouse has not applied' "$seam" lineage "$D" orders 1
 expect 0 '' "$seam" run "$D" --until-caught-up --quiet
 expect 0 'the number is right' "$seam" why "$D" gold_order_funnel cancelled
+# Gold alone is behind; then data that breaks a range, a reference and the audit's contract.
+expect 0 'committed' "$seam" put "$D" orders '{"order_id":2,"status":"cancelled"}'
+expect 0 'relayed' "$seam" relay "$D" --until-caught-up
+expect 0 'warehouse' "$seam" sink "$D" warehouse --until-caught-up
+expect 1 'gold STOPPED' "$seam" why "$D" gold_order_funnel cancelled
+expect 0 'committed' "$seam" put "$D" products '{"product_id":101,"price":"-1"}'
+expect 0 'committed' "$seam" del "$D" orders 3
+expect 0 '' "$seam" run "$D" --until-caught-up --quiet
+expect 1 'bronze-silver +products.price +range +1, must be 0' "$seam" check "$D" contracts
+expect 1 'bronze-silver +order_lines.order_id +reference' "$seam" check "$D" contracts
+expect 1 'orders-audit +order events +sql' "$seam" check "$D" contracts
+expect 0 'no drift' "$seam" check "$D" reconcile
 [ $bad = 0 ] && echo "why: all as expected"
 exit $bad

@@ -13,8 +13,8 @@ for sheet in docs/labs/*.md; do
     /^<!-- output: .* -->$/ {
       print; command = $0; sub(/^<!-- output: /, "", command); sub(/ -->$/, "", command)
       print "```text"
-      while ((command " </dev/null" | getline line) > 0) { sub(/[ \t]+$/, "", line); if (line != "" || printed) print line; printed = 1 }
-      close(command " </dev/null"); print "```"; skipping = 1; printed = 0; next
+      run = "(" command ") </dev/null"; while ((run | getline line) > 0) { sub(/[ \t]+$/, "", line); if (line != "" || printed) print line; printed = 1 }
+      close(run); print "```"; skipping = 1; printed = 0; next
     }
     /^<!-- end -->$/ { skipping = 0 }
     !skipping { print }' "$sheet" >"$new"

@@ -87,6 +87,13 @@ static enum status begin(struct world *w, struct fault *f)
     return st == ST_OK ? tree_step(w, "An empty table", f) : st;
 }
 
+static const char *how_cut(int64_t left, int64_t right)
+{
+    if (right <= 2 && left > 4) return "Keys that arrive in order leave full pages behind: the split moves only the newcomer.";
+    if (left <= 2 && right > 4) return "Keys that arrive from the end leave full pages behind as well: only the newcomer stays.";
+    return "Keys that arrive in any order are cut near the middle.";
+}
+
 /* The keys, one transaction each; a step at the first split, when the root rises, and at the end.     */
 static enum status grow(struct world *w, const int64_t *keys, size_t n, struct fault *f)
 {
@@ -105,10 +112,7 @@ static enum status grow(struct world *w, const int64_t *keys, size_t n, struct f
         if (st != ST_OK || e == NULL || splits >= ARRAY_LEN(titles)) continue;
         buf_printf(&w->l->story, "Key %" PRId64 " did not fit. Page %" PRId64 " kept %" PRId64 " keys and page %" PRId64 " took %" PRId64 "; "
                                  "a separator goes up. %s", keys[i], lab_arg(e, "page"), lab_arg(e, "left_keys"), lab_arg(e, "new"),
-                   lab_arg(e, "right_keys"),
-                   lab_arg(e, "right_keys") <= 2 && lab_arg(e, "left_keys") > 4
-                       ? "Keys that arrive in order leave full pages behind: the split moves only the newcomer."
-                       : "Keys that arrive in any order are cut in the middle.");
+                   lab_arg(e, "right_keys"), how_cut(lab_arg(e, "left_keys"), lab_arg(e, "right_keys")));
         if (lab_event(w->l, "root_split", 0) != NULL) buf_str(&w->l->story, " The root was that page, so a new root rises above both: a "
                                                                            "B+tree grows at the top.");
         st = tree_step(w, titles[splits++], f);
@@ -163,8 +167,8 @@ static enum status shrink(struct world *w, const int64_t *keys, size_t n, struct
     if (hi - lo > 100000) hi = lo + 100000;
     st = del(w, lo + (hi - lo) / 8, hi, f);
     buf_printf(&w->l->story, "One transaction deletes every key from %" PRId64 " on. Pages that fall too low are joined with a neighbour "
-                             "(page_merge), and a root with a single child gives up its place.", lo + (hi - lo) / 8);
-    return st == ST_OK ? tree_step(w, "Deleting: pages merge, the tree gets shorter", f) : st;
+                             "(page_merge), and a root left with a single child would give up its place.", lo + (hi - lo) / 8);
+    return st == ST_OK ? tree_step(w, "Deleting: pages merge", f) : st;
 }
 
 /* The same table, read as of the checkpoint's commit, by another handle. */

@@ -27,8 +27,9 @@ enum status feed_open(const struct platform *p, const char *consumer, lsn_t afte
     feed->registry = registry;
     st = platform_path(p, "stream", feed->dir, f);
     if (st == ST_OK)
-        st = stream_reader_open(p->io, feed->dir, after == LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
-                                (int64_t)after, &feed->reader, f);
+        /* From LSN 0 for an empty store too, and not from the oldest event kept: a stream whose
+         * start a retention took away must be refused, not read from its middle. */
+        st = stream_reader_open(p->io, feed->dir, STREAM_FROM_LSN, (int64_t)after, &feed->reader, f);
     if (st == ST_OK && consumer != NULL) {
         st = stream_consumers_open(p->io, feed->dir, &feed->consumers, f);
         if (st == ST_OK) st = stream_consumer_join(feed->consumers, consumer, &feed->slot, f);

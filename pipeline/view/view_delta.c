@@ -44,7 +44,8 @@ enum status view_key_set_add(struct view_key_set *k, struct bytes key, size_t *n
     while (k->slots[at] != 0) {
         struct bytes there = k->keys[k->slots[at] - 1];
 
-        if (there.size == key.size && memcmp(there.data, key.data, key.size) == 0) {
+        if (there.size == key.size &&
+            (key.size == 0 || memcmp(there.data, key.data, key.size) == 0)) {
             *number = k->slots[at] - 1;
             *added = false;
             return ST_OK;
@@ -54,7 +55,7 @@ enum status view_key_set_add(struct view_key_set *k, struct bytes key, size_t *n
     if (k->count == k->cap && !grow_keys(k)) return ST_NOMEM;
     copy = arena_alloc(&k->arena, key.size + 1);
     if (copy == NULL) return ST_NOMEM;
-    memcpy(copy, key.data, key.size);
+    if (key.size > 0) memcpy(copy, key.data, key.size);
     k->keys[k->count] = (struct bytes){copy, key.size};
     k->slots[at] = (uint32_t)++k->count;
     *number = k->count - 1;

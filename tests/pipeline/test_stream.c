@@ -6,6 +6,7 @@
 #include "engine/rng.h"
 #include "pipeline/compacted.h"
 #include "pipeline/deadletter.h"
+#include "pipeline/feed.h"
 #include "pipeline/stream.h"
 #include "tests/common/check_main.h"
 
@@ -151,6 +152,34 @@ static void test_stream_lsn_beyond_the_end_passes_over_what_comes_again(void)
     ASSERT_OK(stream_reader_next(r, &e, &f), &f);
     ck_assert_uint_eq(e.txn, 8);
     stream_reader_close(r);
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+}
+
+/* An empty store on a stream whose start is gone must be told so: begun in the middle, it would
+ * serve half the shop and look caught up. */
+static void test_feed_of_an_empty_store_refuses_a_trimmed_stream(void)
+{
+    struct stream_writer_options o = {
+        .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN, .retain_bytes = 1};
+    struct platform p = {.io = io_posix()};
+    struct stream_writer *w;
+    struct feed *feed = NULL;
+    struct fault f = {0};
+    char dir[PATH_MAX_BYTES];
+    size_t lost;
+
+    snprintf(p.dir, sizeof p.dir, "%s", test_dir());
+    ASSERT_OK(platform_path(&p, "stream", dir, &f), &f);
+    w = open_writer(p.io, dir, &o);
+    for (uint64_t k = 0; k < TXNS; k++)
+        write_transaction(w, k);
+    ASSERT_OK(stream_sync(w, NULL, &f), &f);
+    ASSERT_OK(feed_open(&p, NULL, LSN_NONE, NULL, &feed, &f), &f);
+    feed_close(feed);
+    ASSERT_OK(stream_trim(w, &lost, &f), &f);
+    ASSERT_STATUS(feed_open(&p, NULL, LSN_NONE, NULL, &feed, &f), ST_NOT_FOUND);
+    ASSERT_OK(feed_open(&p, NULL, lsn_of(TXNS - 1), NULL, &feed, &f), &f);
+    feed_close(feed);
     ASSERT_OK(stream_writer_close(w, &f), &f);
 }
 
@@ -420,6 +449,7 @@ static void test_compacted_view_is_the_fold_of_the_stream(void)
 static const struct named_test tests[] = {
     T(test_stream_every_place_is_found_by_offset_lsn_and_time),
     T(test_stream_lsn_beyond_the_end_passes_over_what_comes_again),
+    T(test_feed_of_an_empty_store_refuses_a_trimmed_stream),
     T(test_stream_retention_stops_at_consumers_then_invalidates),
     T(test_stream_declared_consumers_outlive_the_loss_of_the_page),
     T(test_stream_every_flipped_byte_is_found),

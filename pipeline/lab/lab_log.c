@@ -119,9 +119,13 @@ static enum status power_cut(struct world *x, struct fault *f)
     if (st != ST_OK) return st;
     io_sim_plant(x->l->disk, SIM_POWER_CUT, 2, false); /* the write happens; the sync after it does not */
     st = wal_commit(x->w, at.end, WAL_DURABLE, f);
-    buf_printf(&x->l->story, "Three more records were being committed when the power went, between the write and the sync. The commit "
-                             "did not return success (%s), so nobody was promised anything. Durable stays %" PRIu64 ".",
-               status_name(st), durable);
+    if (st == ST_OK)
+        buf_printf(&x->l->story, "Three more records were committed, and then the power went. The commit returned success, so all three must be there "
+                                 "whatever the disk does now. Durable is %" PRIu64 ".", wal_durable_lsn(x->w));
+    else
+        buf_printf(&x->l->story, "Three more records were being committed when the power went, between the write and the sync. The commit "
+                                 "did not return success (%s), so nobody was promised anything. Durable stays %" PRIu64 ".",
+                   status_name(st), durable);
     fault_clear(f);
     buf_printf(&x->l->draw, "the commit said: %s\n", status_name(st));
     wal_close(x->w, NULL);

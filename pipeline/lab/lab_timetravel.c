@@ -114,8 +114,8 @@ enum status lab_play_timetravel(struct lab *l, struct fault *f)
 {
     static const char *const titles[MOMENTS] = {"The first moment, everywhere", "Cheaper", "Another name", "Gone"};
     static const char *const stories[MOMENTS] = {
-        "The row store answers from its newest checkpoint before that LSN and the log after it; the word index from the births and deaths of "
-        "its documents; silver and gold from the begin and end LSN of each row version. Four ways, one moment.",
+        ("The row store answers from its newest checkpoint before that LSN and the log after it; the word index from the births and deaths of "
+        "its documents; silver and gold from the begin and end LSN of each row version. Four ways, one moment."),
         "The next LSN: the price differs, and gold's value of the stock with it. Marked lines are what changed between the two moments.",
         "A new title: the search for the old words no longer finds it, at this LSN. At the one before it does, also today.",
         "Deleted, in all of them. The log, the checkpoints and the row versions keep what came before, for as long as retention says."};

@@ -16,7 +16,8 @@ enum { DIM = 16, VECTORS = 5000, SEARCHES = 4000, ROWS = 20000, BATCH = 100 };
 
 static void random_vector(struct rng *rng, float *v)
 {
-    for (int i = 0; i < DIM; i++) v[i] = (float)rng_double(rng);
+    for (int i = 0; i < DIM; i++)
+        v[i] = (float)rng_double(rng);
 }
 
 /* A TRACE() a hop. */
@@ -51,7 +52,8 @@ static enum status walk(uint64_t *ns, uint64_t *sum, struct fault *f)
 
 static enum status insert_rows(struct oltp *db, uint64_t *sum, struct fault *f)
 {
-    static const char json[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
+    static const char json[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"id\"],\"columns\":[{"
+                               "\"name\":\"id\",\"type\":\"int64\"},"
                                "{\"name\":\"n\",\"type\":\"int64\"}]}";
     struct oltp_txn *t = NULL;
     struct rng rng;

@@ -13,7 +13,8 @@ static enum status append(struct wal *w, const char *text, lsn_t *end, struct fa
 {
     const struct io_slice parts[] = {{text, strlen(text)}};
     struct wal_span at;
-    enum status st = wal_append(w, NOTE, parts, 1, &at, f); /* into memory: nothing is durable yet */
+    enum status st =
+        wal_append(w, NOTE, parts, 1, &at, f); /* into memory: nothing is durable yet */
 
     *end = at.end;
     return st;
@@ -27,7 +28,8 @@ static enum status read_from(const char *dir, lsn_t from, struct fault *f)
     enum status st = wal_reader_open(io_posix(), dir, from, 0, &r, f);
 
     while (st == ST_OK && (st = wal_reader_next(r, &rec, f)) == ST_OK)
-        printf("  [%" PRIu64 ", %" PRIu64 ") %.*s\n", rec.start, rec.end, (int)rec.size, (const char *)rec.data);
+        printf("  [%" PRIu64 ", %" PRIu64 ") %.*s\n", rec.start, rec.end, (int)rec.size,
+               (const char *)rec.data);
     wal_reader_close(r);
     return st == ST_END ? ST_OK : st;
 }
@@ -49,23 +51,30 @@ int main(int argc, char **argv)
     /* One sync for both. Threads that commit at once share one too: that is the group commit.        */
     if (st == ST_OK) st = wal_commit(w, second, WAL_DURABLE, &f);
     if (st == ST_OK) st = append(w, "not yet synced, not yet shown", &third, &f);
-    if (st == ST_OK) printf("durable %s the second record, %s the third\n",
-                            wal_durable_lsn(w) >= second ? "past" : "before",
-                            wal_durable_lsn(w) >= third ? "past" : "before");
+    if (st == ST_OK)
+        printf("durable %s the second record, %s the third\n",
+               wal_durable_lsn(w) >= second ? "past" : "before",
+               wal_durable_lsn(w) >= third ? "past" : "before");
     if (st == ST_OK) printf("all that is durable:\n");
     if (st == ST_OK) st = read_from(argv[1], LSN_NONE, &f);
     if (st == ST_OK) printf("after the first, by its LSN:\n");
     if (st == ST_OK) st = read_from(argv[1], first, &f);
 
     /* Closing flushes. Opening again finds the end by the checksums.                                 */
-    if (st == ST_OK) st = wal_close(w, &f);
-    else wal_close(w, NULL);
+    if (st == ST_OK)
+        st = wal_close(w, &f);
+    else
+        wal_close(w, NULL);
     w = NULL;
     if (st == ST_OK) st = wal_open(argv[1], &o, &w, &rec, &f);
-    if (st == ST_OK) printf("reopened: %s, torn bytes %" PRIu64 "\n", rec.created ? "new" : "the same log", rec.torn_bytes);
+    if (st == ST_OK)
+        printf("reopened: %s, torn bytes %" PRIu64 "\n", rec.created ? "new" : "the same log",
+               rec.torn_bytes);
     if (st == ST_OK) st = read_from(argv[1], second, &f);
-    if (st == ST_OK) st = wal_close(w, &f);
-    else wal_close(w, NULL);
+    if (st == ST_OK)
+        st = wal_close(w, &f);
+    else
+        wal_close(w, NULL);
     if (st != ST_OK) fprintf(stderr, "change_log: %s\n", fault_text(&f, text, sizeof text));
     return status_exit_code(st);
 }

@@ -8,12 +8,13 @@
 #include "columnar/columnar.h"
 #include "columnar/sql.h"
 
-static const char sales_json[] =
-    "{\"table\":\"sales\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
-    "{\"name\":\"city\",\"type\":\"text\"},{\"name\":\"amount\",\"type\":\"decimal\",\"scale\":2}]}";
+static const char sales_json[] = "{\"table\":\"sales\",\"version\":1,\"key\":[\"id\"],\"columns\":["
+                                 "{\"name\":\"id\",\"type\":\"int64\"},"
+                                 "{\"name\":\"city\",\"type\":\"text\"},{\"name\":\"amount\","
+                                 "\"type\":\"decimal\",\"scale\":2}]}";
 
-static enum status sell(struct columnar_writer *w, int64_t id, const char *city, int64_t cents, lsn_t lsn,
-                        struct fault *f)
+static enum status sell(struct columnar_writer *w, int64_t id, const char *city, int64_t cents,
+                        lsn_t lsn, struct fault *f)
 {
     const struct value row[] = {v_int(id), v_str(city), v_decimal(cents, 2)};
 
@@ -37,7 +38,8 @@ static enum status ask(const struct columnar_reader *r, const char *text, struct
     enum status st = sql_prepare(&env, text, strlen(text), &arena, &q, f);
 
     if (st == ST_OK) printf("%s\n", text);
-    if (st == ST_OK) st = sql_printer_new(SQL_TABLE, q.columns, q.n_columns, 0, print, NULL, &out, f);
+    if (st == ST_OK)
+        st = sql_printer_new(SQL_TABLE, q.columns, q.n_columns, 0, print, NULL, &out, f);
     if (st == ST_OK) {
         enum status finish;
 
@@ -59,7 +61,7 @@ static enum status fill(struct columnar_writer *w, const struct schema *s, struc
     if (st == ST_OK) st = columnar_publish(w, 10, clock_wall_us(clock_real()), f);
     if (st == ST_OK) st = sell(w, 1, "Faro", 500000, 20, f); /* ends the version of LSN 10 */
     if (st == ST_OK) st = columnar_publish(w, 20, clock_wall_us(clock_real()), f);
-    if (st == ST_OK) st = sell(w, 2, "Faro", 1, 20, f);      /* at or below what is applied: ignored */
+    if (st == ST_OK) st = sell(w, 2, "Faro", 1, 20, f); /* at or below what is applied: ignored */
     return st;
 }
 
@@ -78,7 +80,11 @@ int main(int argc, char **argv)
     if (st == ST_OK) st = fill(w, &s, &f);
     columnar_close_writer(w);
     if (st == ST_OK) st = columnar_open_reader(io_posix(), argv[1], NULL, &r, &f);
-    if (st == ST_OK) st = ask(r, "SELECT city, count(*) AS n, sum(amount) AS total FROM sales GROUP BY city ORDER BY city", &f);
+    if (st == ST_OK)
+        st = ask(r,
+                 "SELECT city, count(*) AS n, sum(amount) AS total FROM sales GROUP BY city ORDER "
+                 "BY city",
+                 &f);
     if (st == ST_OK) st = ask(r, "SELECT city, amount FROM sales AS OF LSN 10 WHERE id = 1", &f);
     if (st == ST_OK) printf("applied up to LSN %" PRIu64 "\n", columnar_applied(r));
     columnar_close_reader(r);

@@ -17,7 +17,8 @@ static const char products[] =
     "\"indexes\":[{\"name\":\"by_title\",\"columns\":[\"title\"],\"unique\":true}]}";
 
 /* One transaction: what is put in it becomes visible and durable together, or not at all.           */
-static enum status put(struct oltp *db, int64_t id, const char *title, int64_t cents, lsn_t *lsn, struct fault *f)
+static enum status put(struct oltp *db, int64_t id, const char *title, int64_t cents, lsn_t *lsn,
+                       struct fault *f)
 {
     const struct value row[] = {v_int(id), v_str(title), v_decimal(cents, 2)};
     struct oltp_commit done = {0};
@@ -114,8 +115,10 @@ int main(int argc, char **argv)
         fault_clear(&f);
         st = ST_OK;
     }
-    if (st == ST_OK) st = oltp_close(db, &f);
-    else oltp_close(db, NULL);
+    if (st == ST_OK)
+        st = oltp_close(db, &f);
+    else
+        oltp_close(db, NULL);
     if (st != ST_OK) fprintf(stderr, "row_store: %s\n", fault_text(&f, text, sizeof text));
     return status_exit_code(st);
 }

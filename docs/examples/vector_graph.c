@@ -11,11 +11,13 @@ enum { DIM = 16, COUNT = 2000, K = 5 };
 
 static void random_vector(struct rng *rng, float *v)
 {
-    for (int i = 0; i < DIM; i++) v[i] = (float)rng_below(rng, 1000) / 500.0f - 1.0f;
+    for (int i = 0; i < DIM; i++)
+        v[i] = (float)rng_below(rng, 1000) / 500.0f - 1.0f;
 }
 
 /* The walk against measuring every vector: how many of the k nearest it found.                       */
-static enum status find(const struct hnsw *h, const char *what, const float *v, lsn_t as_of, struct fault *f)
+static enum status find(const struct hnsw *h, const char *what, const float *v, lsn_t as_of,
+                        struct fault *f)
 {
     const struct hnsw_query q = {.vector = v, .k = K, .ef = 64, .as_of = as_of};
     struct hnsw_hit near[K], exact[K];
@@ -26,7 +28,8 @@ static enum status find(const struct hnsw *h, const char *what, const float *v, 
     if (st == ST_OK) st = hnsw_exact(h, &q, exact, &m, f);
     if (st != ST_OK) return st;
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < m; j++) same += near[i].key == exact[j].key;
+        for (size_t j = 0; j < m; j++)
+            same += near[i].key == exact[j].key;
     printf("%s: nearest is key %" PRIu64 "; %zu of %zu right", what, near[0].key, same, m);
     printf(" after %u distances instead of %d\n", stats.distances, COUNT);
     return ST_OK;
@@ -40,18 +43,21 @@ static enum status fill(struct hnsw *h, struct rng *rng, float *first, struct fa
     for (uint64_t key = 0; st == ST_OK && key < COUNT; key++) {
         random_vector(rng, v);
         if (key == 0)
-            for (int i = 0; i < DIM; i++) first[i] = v[i];
+            for (int i = 0; i < DIM; i++)
+                first[i] = v[i];
         st = hnsw_upsert(h, key, v, 10, f);
     }
     if (st == ST_OK) st = hnsw_publish(h, 10, 1, f);
-    if (st == ST_OK) st = hnsw_delete(h, 0, 20, f); /* a tombstone: walked through, never returned */
+    if (st == ST_OK)
+        st = hnsw_delete(h, 0, 20, f); /* a tombstone: walked through, never returned */
     if (st == ST_OK) st = hnsw_publish(h, 20, 2, f);
     return st;
 }
 
 int main(int argc, char **argv)
 {
-    const struct hnsw_options o = {.dim = DIM, .metric = HNSW_L2, .m = 8, .ef_construction = 100, .seed = 7};
+    const struct hnsw_options o = {
+        .dim = DIM, .metric = HNSW_L2, .m = 8, .ef_construction = 100, .seed = 7};
     struct hnsw *w = NULL, *r = NULL;
     struct fault f = {0};
     struct rng rng;
@@ -68,7 +74,8 @@ int main(int argc, char **argv)
     /* Opened by mapping the files: nothing is built again.                                           */
     if (st == ST_OK) st = hnsw_open_reader(io_posix(), argv[1], LSN_MAX, NULL, &r, &f);
     if (st == ST_OK) st = find(r, "now", query, LSN_MAX, &f);
-    if (st == ST_OK) st = find(r, "as of LSN 10", query, 10, &f); /* key 0 lives, and is the nearest */
+    if (st == ST_OK)
+        st = find(r, "as of LSN 10", query, 10, &f); /* key 0 lives, and is the nearest */
     hnsw_close(r);
     if (st != ST_OK) fprintf(stderr, "vector_graph: %s\n", fault_text(&f, text, sizeof text));
     return status_exit_code(st);

@@ -7,8 +7,8 @@
 
 #include "invidx/invidx.h"
 
-static enum status put(struct invidx_writer *w, uint64_t key, const char *title, const char *text, int64_t cents,
-                       lsn_t lsn, struct fault *f)
+static enum status put(struct invidx_writer *w, uint64_t key, const char *title, const char *text,
+                       int64_t cents, lsn_t lsn, struct fault *f)
 {
     const struct invidx_text fields[] = {{title, strlen(title)}, {text, strlen(text)}};
     const struct value attrs[] = {v_decimal(cents, 2)};
@@ -29,22 +29,26 @@ static enum status find(struct invidx_reader *r, const char *words, struct fault
     if (st == ST_OK) st = invidx_query_parse(q, words, strlen(words), INVIDX_OR, f);
     if (st == ST_OK) st = invidx_search(r, q, &want, &got, f);
     if (st == ST_OK) printf("%s (as of LSN %" PRIu64 ")\n", words, got.applied_lsn);
-    for (size_t i = 0; st == ST_OK && i < got.count; i++) printf("  document %" PRIu64 "  %.3f\n", hits[i].key, hits[i].score);
+    for (size_t i = 0; st == ST_OK && i < got.count; i++)
+        printf("  document %" PRIu64 "  %.3f\n", hits[i].key, hits[i].score);
     /* The first answer's score, taken apart: the parts add up to it exactly.                         */
     if (st == ST_OK && got.count > 0) st = invidx_explain(r, q, &want, hits[0].key, &why, f);
     for (size_t i = 0; st == ST_OK && got.count > 0 && i < why.count; i++)
-        printf("    %.*s: idf %.3f, gives %.3f\n", (int)why.terms[i].len, why.terms[i].term, why.terms[i].idf, why.terms[i].contribution);
+        printf("    %.*s: idf %.3f, gives %.3f\n", (int)why.terms[i].len, why.terms[i].term,
+               why.terms[i].idf, why.terms[i].contribution);
     invidx_query_free(q);
     return st;
 }
 
 static enum status fill(struct invidx_writer *w, struct fault *f)
 {
-    enum status st = put(w, 1, "garden hose", "thirty metres, green, with a spray head", 1999, 10, f);
+    enum status st =
+        put(w, 1, "garden hose", "thirty metres, green, with a spray head", 1999, 10, f);
 
     if (st == ST_OK) st = put(w, 2, "hose reel", "keeps a garden hose tidy", 3499, 10, f);
     if (st == ST_OK) st = put(w, 3, "hedge trimmer", "cordless, for the garden", 8900, 10, f);
-    if (st == ST_OK) st = invidx_publish(w, 10, 1, f); /* visible and durable, with its LSN, in one step */
+    if (st == ST_OK)
+        st = invidx_publish(w, 10, 1, f); /* visible and durable, with its LSN, in one step */
     if (st == ST_OK) st = invidx_delete(w, 1, 20, f);
     if (st == ST_OK) st = invidx_publish(w, 20, 2, f);
     return st;
@@ -54,7 +58,10 @@ int main(int argc, char **argv)
 {
     const struct invidx_field fields[] = {{"title", 3}, {"text", 1}};
     const struct invidx_attr attrs[] = {{"price", INVIDX_INT64}};
-    const struct invidx_schema schema = {.fields = fields, .field_count = 2, .attrs = attrs, .attr_count = 1,
+    const struct invidx_schema schema = {.fields = fields,
+                                         .field_count = 2,
+                                         .attrs = attrs,
+                                         .attr_count = 1,
                                          .analysis = invidx_analysis_default()};
     struct invidx_writer *w = NULL;
     struct invidx_reader *now = NULL, *then = NULL;

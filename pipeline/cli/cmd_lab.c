@@ -8,7 +8,11 @@
 #include "pipeline/cli/cli.h"
 #include "pipeline/lab/lab.h"
 
-struct inputs { int64_t keys[LAB_KEYS_MAX]; const char *docs[LAB_DOCS_MAX]; char *text; };
+struct inputs {
+    int64_t keys[LAB_KEYS_MAX];
+    const char *docs[LAB_DOCS_MAX];
+    char *text;
+};
 
 /* "5,3,9" */
 static bool parse_keys(const char *s, struct inputs *in, size_t *count)
@@ -71,7 +75,8 @@ static size_t jump(const struct lab *l, size_t at)
     char line[32];
     int64_t to;
 
-    if (!ask_line("go to step: ", line, sizeof line) || int_parse(line, strlen(line), &to) != ST_OK) return at;
+    if (!ask_line("go to step: ", line, sizeof line) || int_parse(line, strlen(line), &to) != ST_OK)
+        return at;
     return to < 1 ? 0 : (size_t)to > lab_count(l) ? lab_count(l) - 1 : (size_t)to - 1;
 }
 
@@ -95,7 +100,8 @@ static void walk(struct cli *c, const struct lab *l)
 
         buf_str(&b, "\033[2J\033[H");
         lab_print_step(l, at, (struct lab_style){.color = c->color}, &b);
-        buf_str(&b, playing ? "playing; any key stops\n" : "n next  b back  g go to  / find  p play  q quit\n");
+        buf_str(&b, playing ? "playing; any key stops\n"
+                            : "n next  b back  g go to  / find  p play  q quit\n");
         cli_print(&b);
         fflush(stdout);
         buf_free(&b);
@@ -116,7 +122,8 @@ static void walk(struct cli *c, const struct lab *l)
 /* ---- the command ---- */
 static int save(struct cli *c, const char *path, const struct buf *b)
 {
-    enum status st = buf_ok(b) ? io_write_atomic(c->io, path, b->data, b->size, &c->fault) : ST_NOMEM;
+    enum status st =
+        buf_ok(b) ? io_write_atomic(c->io, path, b->data, b->size, &c->fault) : ST_NOMEM;
 
     if (st != ST_OK) return cli_fail(c, st);
     if (!c->quiet) fprintf(stderr, "wrote %s\n", path);
@@ -146,13 +153,18 @@ static int unknown(struct cli *c, const char *name)
     size_t n;
     const struct lab_kind *kinds = lab_kinds(&n);
 
-    for (size_t i = 0; i < n; i++) names[i] = kinds[i].name;
+    for (size_t i = 0; i < n; i++)
+        names[i] = kinds[i].name;
     near = nearest_name(name, names, n);
     return near != NULL ? cli_usage(c, "there is no lab '%s'; did you mean '%s'?", name, near)
                         : cli_usage(c, "there is no lab '%s'; 'seam lab' lists them", name);
 }
 
-struct how { const char *html; bool all, plain; int64_t step; };
+struct how {
+    const char *html;
+    bool all, plain;
+    int64_t step;
+};
 
 static int show(struct cli *c, const struct lab *l, const struct how *how)
 {
@@ -160,7 +172,8 @@ static int show(struct cli *c, const struct lab *l, const struct how *how)
     struct buf b = {0};
     int rc = EXIT_FINE;
 
-    if (how->step > (int64_t)lab_count(l)) return cli_usage(c, "this lab has %zu steps", lab_count(l));
+    if (how->step > (int64_t)lab_count(l))
+        return cli_usage(c, "this lab has %zu steps", lab_count(l));
 
     if (how->html != NULL) {
         lab_html(l, &b);
@@ -193,11 +206,13 @@ int cmd_lab(struct cli *c, int argc, char **argv)
     const struct lab_kind *kind;
     int64_t seed = 0;
     const struct opt opts[] = {
-        {"html", 0, OPT_STRING, "FILE", "write one page that plays it (without a lab: the index page)", &how.html},
+        {"html", 0, OPT_STRING, "FILE",
+         "write one page that plays it (without a lab: the index page)", &how.html},
         {"all", 'a', OPT_FLAG, NULL, "print every step, also at a terminal", &how.all},
         {"plain", 0, OPT_FLAG, NULL, "no colour and no step counters", &how.plain},
         {"step", 0, OPT_INT, "N", "print this step alone", &how.step},
-        {"keys", 0, OPT_STRING, "5,3,9", "btree, log: your own keys, in the order they are inserted", &keys},
+        {"keys", 0, OPT_STRING, "5,3,9",
+         "btree, log: your own keys, in the order they are inserted", &keys},
         {"docs", 0, OPT_STRING, "A|B|C", "segments: your own documents", &docs},
         {"seed", 0, OPT_INT, "N", "what is drawn by lot (3)", &seed},
     };
@@ -219,8 +234,10 @@ int cmd_lab(struct cli *c, int argc, char **argv)
     if (kind == NULL) return unknown(c, args[0]);
     if (seed < 0 || how.step < 0) return cli_usage(c, "--seed and --step are counts");
     in.seed = (uint64_t)seed;
-    if (keys != NULL && !parse_keys(keys, &given, &in.key_count)) rc = cli_usage(c, "--keys is up to %d whole numbers: 5,3,9", LAB_KEYS_MAX);
-    else if (docs != NULL && !parse_docs(docs, &given, &in.doc_count)) rc = cli_usage(c, "--docs is up to %d texts: 'one|another'", LAB_DOCS_MAX);
+    if (keys != NULL && !parse_keys(keys, &given, &in.key_count))
+        rc = cli_usage(c, "--keys is up to %d whole numbers: 5,3,9", LAB_KEYS_MAX);
+    else if (docs != NULL && !parse_docs(docs, &given, &in.doc_count))
+        rc = cli_usage(c, "--docs is up to %d texts: 'one|another'", LAB_DOCS_MAX);
     else {
         enum status st = lab_play(kind, &in, &l, &c->fault);
 

@@ -10,46 +10,68 @@
 #include "pipeline/lab/lab.h"
 
 static const char page_style[] =
-    ":root{color-scheme:light dark;--fg:#1b1b1b;--bg:#fdfdfb;--dim:#5c5c5c;--mark:#ffe8a3;--line:#c9c9c2;--hot:#a03c00}\n"
-    "@media(prefers-color-scheme:dark){:root{--fg:#e8e6e0;--bg:#17181a;--dim:#a3a39c;--mark:#5a4700;--line:#44464a;--hot:#ffb37a}}\n"
-    "body{color:var(--fg);background:var(--bg);font:17px/1.5 system-ui,sans-serif;max-width:66rem;margin:0 auto;padding:1rem}\n"
-    "pre{font:14px/1.45 ui-monospace,monospace;overflow-x:auto;border:1px solid var(--line);border-radius:6px;padding:.7rem}\n"
-    "mark{background:var(--mark);color:inherit}pre .e{color:var(--dim)}svg{max-width:100%;height:auto}\n"
-    "svg text{fill:var(--fg);font:12px ui-monospace,monospace}svg .box{fill:none;stroke:var(--fg)}svg .edge{stroke:var(--dim);fill:none}\n"
-    "svg .fill{fill:var(--mark);stroke:none}svg .hot{stroke:var(--hot);fill:var(--hot)}svg .path{stroke:var(--hot);fill:none;stroke-width:2}\n"
+    ":root{color-scheme:light "
+    "dark;--fg:#1b1b1b;--bg:#fdfdfb;--dim:#5c5c5c;--mark:#ffe8a3;--line:#c9c9c2;--hot:#a03c00}\n"
+    "@media(prefers-color-scheme:dark){:root{--fg:#e8e6e0;--bg:#17181a;--dim:#a3a39c;--mark:#"
+    "5a4700;--line:#44464a;--hot:#ffb37a}}\n"
+    "body{color:var(--fg);background:var(--bg);font:17px/1.5 "
+    "system-ui,sans-serif;max-width:66rem;margin:0 auto;padding:1rem}\n"
+    "pre{font:14px/1.45 ui-monospace,monospace;overflow-x:auto;border:1px solid "
+    "var(--line);border-radius:6px;padding:.7rem}\n"
+    "mark{background:var(--mark);color:inherit}pre "
+    ".e{color:var(--dim)}svg{max-width:100%;height:auto}\n"
+    "svg text{fill:var(--fg);font:12px ui-monospace,monospace}svg "
+    ".box{fill:none;stroke:var(--fg)}svg .edge{stroke:var(--dim);fill:none}\n"
+    "svg .fill{fill:var(--mark);stroke:none}svg .hot{stroke:var(--hot);fill:var(--hot)}svg "
+    ".path{stroke:var(--hot);fill:none;stroke-width:2}\n"
     "svg .dot{fill:var(--dim)}svg .ring{fill:none;stroke:var(--hot);stroke-width:2}\n"
-    "nav button,nav input{font:inherit;padding:.3rem .8rem;margin-right:.3rem}nav{position:sticky;bottom:0;background:var(--bg);padding:.6rem 0;"
-    "border-top:1px solid var(--line)}nav[hidden]{display:none}:focus-visible{outline:3px solid var(--hot)}\n"
+    "nav button,nav input{font:inherit;padding:.3rem "
+    ".8rem;margin-right:.3rem}nav{position:sticky;bottom:0;background:var(--bg);padding:.6rem 0;"
+    "border-top:1px solid var(--line)}nav[hidden]{display:none}:focus-visible{outline:3px solid "
+    "var(--hot)}\n"
     "table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0}\n"
-    "@media print{nav{display:none}section[hidden]{display:block!important}section{break-inside:avoid}body{max-width:none}}\n";
+    "@media "
+    "print{nav{display:none}section[hidden]{display:block!important}section{break-inside:avoid}"
+    "body{max-width:none}}\n";
 
 static const char page_script[] =
     "'use strict';\n"
     "(function(){\n"
-    "var steps=Array.prototype.slice.call(document.querySelectorAll('main section')),nav=document.querySelector('nav');\n"
-    "var hash=location.hash,at=0,timer=null,where=document.getElementById('where'),live=document.getElementById('live');\n"
+    "var steps=Array.prototype.slice.call(document.querySelectorAll('main "
+    "section')),nav=document.querySelector('nav');\n"
+    "var "
+    "hash=location.hash,at=0,timer=null,where=document.getElementById('where'),live=document."
+    "getElementById('live');\n"
     "function show(i,focus){at=Math.max(0,Math.min(steps.length-1,i));\n"
     "  steps.forEach(function(s,n){s.hidden=n!==at;});where.value=at+1;\n"
-    "  live.textContent='Step '+(at+1)+' of '+steps.length+': '+steps[at].querySelector('h2').textContent;\n"
+    "  live.textContent='Step '+(at+1)+' of '+steps.length+': "
+    "'+steps[at].querySelector('h2').textContent;\n"
     "  document.documentElement.setAttribute('data-step',at+1);\n"
     "  if(focus)steps[at].querySelector('h2').focus();history.replaceState(null,'','#'+(at+1));}\n"
-    "function stop(){if(timer)clearInterval(timer);timer=null;document.getElementById('play').textContent='Play';}\n"
+    "function "
+    "stop(){if(timer)clearInterval(timer);timer=null;document.getElementById('play').textContent='"
+    "Play';}\n"
     "function play(){if(timer)return stop();document.getElementById('play').textContent='Pause';\n"
     "  timer=setInterval(function(){if(at+1>=steps.length)return stop();show(at+1);},3000);}\n"
     "function find(){var w=document.getElementById('find').value.toLowerCase();if(!w)return;\n"
     "  for(var n=1;n<=steps.length;n++){var i=(at+n)%steps.length;\n"
-    "    if(steps[i].textContent.toLowerCase().indexOf(w)>=0)return show(i,true);}live.textContent='Not found: '+w;}\n"
+    "    if(steps[i].textContent.toLowerCase().indexOf(w)>=0)return "
+    "show(i,true);}live.textContent='Not found: '+w;}\n"
     "document.getElementById('back').onclick=function(){stop();show(at-1);};\n"
     "document.getElementById('next').onclick=function(){stop();show(at+1);};\n"
     "document.getElementById('play').onclick=play;\n"
     "where.onchange=function(){show(where.value-1);};\n"
     "document.getElementById('find').onchange=find;\n"
-    "document.addEventListener('keydown',function(e){if(e.ctrlKey||e.metaKey||e.altKey||e.target.tagName==='INPUT')return;\n"
-    "  if(e.key==='n'||e.key==='ArrowRight')show(at+1);else if(e.key==='b'||e.key==='ArrowLeft')show(at-1);\n"
-    "  else if(e.key==='p')play();else if(e.key==='g'){where.focus();where.select();e.preventDefault();}\n"
+    "document.addEventListener('keydown',function(e){if(e.ctrlKey||e.metaKey||e.altKey||e.target."
+    "tagName==='INPUT')return;\n"
+    "  if(e.key==='n'||e.key==='ArrowRight')show(at+1);else "
+    "if(e.key==='b'||e.key==='ArrowLeft')show(at-1);\n"
+    "  else if(e.key==='p')play();else "
+    "if(e.key==='g'){where.focus();where.select();e.preventDefault();}\n"
     "  else if(e.key==='/'){document.getElementById('find').focus();e.preventDefault();}\n"
     "  else if(e.key==='Home')show(0);else if(e.key==='End')show(steps.length-1);});\n"
-    "if(JSON.parse(document.getElementById('lab').textContent).steps.length!==steps.length)throw new Error('steps differ');\n"
+    "if(JSON.parse(document.getElementById('lab').textContent).steps.length!==steps.length)throw "
+    "new Error('steps differ');\n"
     "nav.hidden=false;var h=parseInt(hash.slice(1),10);show(h>0?h-1:0);\n"
     "if(hash==='#end'){for(var i=0;i<steps.length;i++)show(i);}\n"
     "})();\n";
@@ -57,15 +79,23 @@ static const char page_script[] =
 static void escape(const char *s, size_t n, struct buf *out)
 {
     for (size_t i = 0; i < n; i++) {
-        if (s[i] == '<') buf_str(out, "&lt;");
-        else if (s[i] == '>') buf_str(out, "&gt;");
-        else if (s[i] == '&') buf_str(out, "&amp;");
-        else if (s[i] == '"') buf_str(out, "&quot;");
-        else buf_u8(out, (uint8_t)s[i]);
+        if (s[i] == '<')
+            buf_str(out, "&lt;");
+        else if (s[i] == '>')
+            buf_str(out, "&gt;");
+        else if (s[i] == '&')
+            buf_str(out, "&amp;");
+        else if (s[i] == '"')
+            buf_str(out, "&quot;");
+        else
+            buf_u8(out, (uint8_t)s[i]);
     }
 }
 
-static void text(const char *s, struct buf *out) { escape(s, strlen(s), out); }
+static void text(const char *s, struct buf *out)
+{
+    escape(s, strlen(s), out);
+}
 
 void lab_json(const struct lab *l, struct buf *out)
 {
@@ -91,7 +121,8 @@ void lab_json(const struct lab *l, struct buf *out)
         jw_str(&w, s->story);
         jw_key(&w, "lines");
         jw_array(&w);
-        for (size_t j = 0; j < s->line_count; j++) jw_str(&w, s->lines[j].text);
+        for (size_t j = 0; j < s->line_count; j++)
+            jw_str(&w, s->lines[j].text);
         jw_end_array(&w);
         jw_key(&w, "changed"); /* positions in lines */
         jw_array(&w);
@@ -100,7 +131,8 @@ void lab_json(const struct lab *l, struct buf *out)
         jw_end_array(&w);
         jw_key(&w, "events");
         jw_array(&w);
-        for (size_t j = 0; j < s->events_kept; j++) jw_str(&w, s->events[j]);
+        for (size_t j = 0; j < s->events_kept; j++)
+            jw_str(&w, s->events[j]);
         jw_end_array(&w);
         jw_key(&w, "event_count");
         jw_uint(&w, s->event_count);
@@ -118,8 +150,10 @@ static void embed_json(const struct lab *l, struct buf *out)
     lab_json(l, &json);
     buf_str(out, "<script type=\"application/json\" id=\"lab\">");
     for (size_t i = 0; i < json.size; i++) {
-        if (json.data[i] == '<') buf_str(out, "\\u003c");
-        else buf_u8(out, json.data[i]);
+        if (json.data[i] == '<')
+            buf_str(out, "\\u003c");
+        else
+            buf_u8(out, json.data[i]);
     }
     buf_str(out, "</script>\n");
     if (!buf_ok(&json)) out->failed = true;
@@ -128,13 +162,15 @@ static void embed_json(const struct lab *l, struct buf *out)
 
 static void section(const struct lab_step *s, size_t i, struct buf *out)
 {
-    buf_printf(out, "<section aria-labelledby=\"h%zu\"><h2 id=\"h%zu\" tabindex=\"-1\">%zu. ", i + 1, i + 1, i + 1);
+    buf_printf(out, "<section aria-labelledby=\"h%zu\"><h2 id=\"h%zu\" tabindex=\"-1\">%zu. ",
+               i + 1, i + 1, i + 1);
     text(s->title, out);
     buf_str(out, "</h2>\n<p>");
     text(s->story, out);
     buf_str(out, "</p>\n");
     if (s->svg != NULL) buf_printf(out, "%s\n", s->svg);
-    if (s->line_count > 0) buf_str(out, "<pre tabindex=\"0\" aria-label=\"The state after this step\">");
+    if (s->line_count > 0)
+        buf_str(out, "<pre tabindex=\"0\" aria-label=\"The state after this step\">");
     for (size_t j = 0; j < s->line_count; j++) {
         buf_str(out, s->lines[j].changed ? "<mark>" : "");
         text(s->lines[j].text, out);
@@ -142,7 +178,8 @@ static void section(const struct lab_step *s, size_t i, struct buf *out)
     }
     if (s->line_count > 0) buf_str(out, "</pre>\n");
     if (s->events_kept > 0) buf_str(out, "<h3>What the store did</h3>\n<pre tabindex=\"0\">");
-    if (s->event_count > s->events_kept) buf_printf(out, "%zu events, then\n", s->event_count - s->events_kept);
+    if (s->event_count > s->events_kept)
+        buf_printf(out, "%zu events, then\n", s->event_count - s->events_kept);
     for (size_t j = 0; j < s->events_kept; j++) {
         const char *who = strstr(s->events[j], " | ");
 
@@ -158,7 +195,8 @@ static void section(const struct lab_step *s, size_t i, struct buf *out)
 static void head(const char *title, struct buf *out)
 {
     buf_str(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-                 "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<link rel=\"icon\" href=\"data:,\">\n<title>");
+                 "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<link "
+                 "rel=\"icon\" href=\"data:,\">\n<title>");
     text(title, out);
     buf_printf(out, "</title>\n<style>\n%s</style></head>\n<body>\n<h1>", page_style);
     text(title, out);
@@ -170,13 +208,21 @@ void lab_html(const struct lab *l, struct buf *out)
     head(lab_kind_of(l)->title, out);
     buf_str(out, "<p>");
     text(lab_kind_of(l)->goal, out);
-    buf_printf(out, " Marked lines are new since the step before. The same in a terminal: <code>seam lab %s</code>.</p>\n<main>\n",
+    buf_printf(out,
+               " Marked lines are new since the step before. The same in a terminal: <code>seam "
+               "lab %s</code>.</p>\n<main>\n",
                lab_kind_of(l)->name);
-    for (size_t i = 0; i < lab_count(l); i++) section(lab_at(l, i), i, out);
-    buf_printf(out, "</main>\n<nav hidden aria-label=\"Steps\"><button id=\"back\">Back</button><button id=\"next\">Next</button>"
-                    "<button id=\"play\">Play</button><label>Step <input id=\"where\" type=\"number\" min=\"1\" max=\"%zu\" value=\"1\"></label>"
-                    "<label>Find <input id=\"find\" type=\"search\" size=\"12\"></label> keys: n b p g /</nav>\n"
-                    "<p id=\"live\" role=\"status\" style=\"position:absolute;left:-99rem\"></p>\n", lab_count(l));
+    for (size_t i = 0; i < lab_count(l); i++)
+        section(lab_at(l, i), i, out);
+    buf_printf(out,
+               "</main>\n<nav hidden aria-label=\"Steps\"><button id=\"back\">Back</button><button "
+               "id=\"next\">Next</button>"
+               "<button id=\"play\">Play</button><label>Step <input id=\"where\" type=\"number\" "
+               "min=\"1\" max=\"%zu\" value=\"1\"></label>"
+               "<label>Find <input id=\"find\" type=\"search\" size=\"12\"></label> keys: n b p g "
+               "/</nav>\n"
+               "<p id=\"live\" role=\"status\" style=\"position:absolute;left:-99rem\"></p>\n",
+               lab_count(l));
     embed_json(l, out);
     buf_printf(out, "<script>\n%s</script>\n</body></html>\n", page_script);
 }
@@ -187,7 +233,9 @@ void lab_html_index(struct buf *out)
     const struct lab_kind *kinds = lab_kinds(&n);
 
     head("Labs: step through every store", out);
-    buf_str(out, "<main><table><thead><tr><th>Lab</th><th>What there is to see</th></tr></thead><tbody>\n");
+    buf_str(
+        out,
+        "<main><table><thead><tr><th>Lab</th><th>What there is to see</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < n; i++) {
         buf_printf(out, "<tr><td><a href=\"%s.html\">", kinds[i].name);
         text(kinds[i].title, out);

@@ -12,25 +12,35 @@ static const int64_t lab_begins_us = INT64_C(1767258000000000); /* 2026-01-01 09
 
 static const struct lab_kind kinds[] = {
     {"btree", "The row store: a B+tree grows, splits and shrinks",
-     "See pages fill and split, the root rise, and what copy-on-write leaves behind.", lab_play_btree},
+     "See pages fill and split, the root rise, and what copy-on-write leaves behind.",
+     lab_play_btree},
     {"log", "The log: append, group commit, power cut, recovery",
-     "See when a record is durable, who shares a sync, and how a torn tail is told from damage.", lab_play_log},
+     "See when a record is durable, who shares a sync, and how a torn tail is told from damage.",
+     lab_play_log},
     {"columnar", "The warehouse: encodings, pruning, versions",
-     "See each chunk choose its encoding, a query skip row groups, and an old LSN answered.", lab_play_columnar},
+     "See each chunk choose its encoding, a query skip row groups, and an old LSN answered.",
+     lab_play_columnar},
     {"segments", "The word index: segments, merges, skipped blocks",
-     "See documents become segments, segments merge, and Block-Max pruning skip what cannot win.", lab_play_segments},
+     "See documents become segments, segments merge, and Block-Max pruning skip what cannot win.",
+     lab_play_segments},
     {"hnsw", "The vector graph: a walk to the nearest",
      "See layers being built, a greedy walk hop by hop, and what efSearch buys.", lab_play_hnsw},
     {"relay", "The relay: from log to stream, through a crash",
-     "See offsets and LSNs, a power cut in the middle, and why position and effect must be one step.", lab_play_relay},
+     "See offsets and LSNs, a power cut in the middle, and why position and effect must be one "
+     "step.",
+     lab_play_relay},
     {"timetravel", "Time travel: one LSN in every store",
-     "See one product at four moments in the row store, the warehouse, gold and the word index.", lab_play_timetravel},
+     "See one product at four moments in the row store, the warehouse, gold and the word index.",
+     lab_play_timetravel},
     {"hybrid", "Hybrid search: words, meaning, both",
-     "See two rankings of one question become one, and what each side contributed.", lab_play_hybrid},
+     "See two rankings of one question become one, and what each side contributed.",
+     lab_play_hybrid},
     {"reconcile", "Reconciliation: drift, found and mended",
-     "See digests lead to three wrong rows, and a repair that goes through the log.", lab_play_reconcile},
+     "See digests lead to three wrong rows, and a repair that goes through the log.",
+     lab_play_reconcile},
     {"audit", "The audit: a chain that cannot be rewritten unseen",
-     "See an order's events, the fold that proves them, and what tampering looks like.", lab_play_audit},
+     "See an order's events, the fold that proves them, and what tampering looks like.",
+     lab_play_audit},
 };
 
 const struct lab_kind *lab_kinds(size_t *count)
@@ -46,22 +56,34 @@ const struct lab_kind *lab_find(const char *name)
     return NULL;
 }
 
-const struct lab_kind *lab_kind_of(const struct lab *l) { return l->kind; }
-size_t lab_count(const struct lab *l) { return l->count; }
-const struct lab_step *lab_at(const struct lab *l, size_t i) { return i < l->count ? &l->steps[i] : NULL; }
+const struct lab_kind *lab_kind_of(const struct lab *l)
+{
+    return l->kind;
+}
+size_t lab_count(const struct lab *l)
+{
+    return l->count;
+}
+const struct lab_step *lab_at(const struct lab *l, size_t i)
+{
+    return i < l->count ? &l->steps[i] : NULL;
+}
 
-enum status lab_play(const struct lab_kind *kind, const struct lab_input *in, struct lab **out, struct fault *f)
+enum status lab_play(const struct lab_kind *kind, const struct lab_input *in, struct lab **out,
+                     struct fault *f)
 {
     struct lab *l = calloc(1, sizeof *l);
     enum status st = ST_OK;
 
-    if (l == NULL) return fault_set(f, ST_NOMEM, kind->name, FAULT_NO_OFFSET, "no memory for the lab");
+    if (l == NULL)
+        return fault_set(f, ST_NOMEM, kind->name, FAULT_NO_OFFSET, "no memory for the lab");
     l->kind = kind;
     l->in = *in;
     if (l->in.seed == 0) l->in.seed = 3;
     l->disk = io_sim_new(l->in.seed);
     l->log = trace_log_new(LAB_TRACE_MAX);
-    if (l->disk == NULL || l->log == NULL) st = fault_set(f, ST_NOMEM, kind->name, FAULT_NO_OFFSET, "no memory for the lab");
+    if (l->disk == NULL || l->log == NULL)
+        st = fault_set(f, ST_NOMEM, kind->name, FAULT_NO_OFFSET, "no memory for the lab");
     if (st == ST_OK) {
         l->io = io_sim_io(l->disk);
         l->trace = trace_log_trace(l->log);
@@ -69,8 +91,10 @@ enum status lab_play(const struct lab_kind *kind, const struct lab_input *in, st
         l->clock.tick_us = 1;
         st = kind->play(l, f);
     }
-    if (st == ST_OK) *out = l;
-    else lab_free(l);
+    if (st == ST_OK)
+        *out = l;
+    else
+        lab_free(l);
     return st;
 }
 
@@ -95,9 +119,12 @@ static void print_event(const struct trace_event *e, struct buf *b)
     for (int i = 0; i < e->argc; i++) {
         const struct trace_arg *a = &e->args[i];
 
-        if (a->kind == TRACE_INT) buf_printf(b, " %s=%" PRId64, a->name, a->i);
-        else if (a->kind == TRACE_REAL) buf_printf(b, " %s=%.3f", a->name, a->d);
-        else buf_printf(b, " %s=%s", a->name, a->s);
+        if (a->kind == TRACE_INT)
+            buf_printf(b, " %s=%" PRId64, a->name, a->i);
+        else if (a->kind == TRACE_REAL)
+            buf_printf(b, " %s=%.3f", a->name, a->d);
+        else
+            buf_printf(b, " %s=%s", a->name, a->s);
     }
     buf_printf(b, " | %s() in %s", e->func, e->file);
 }
@@ -141,7 +168,8 @@ static const struct lab_step *same_picture(const struct lab *l, const char *text
             const char *at = strstr(text, s->lines[j].text);
             size_t n = strlen(s->lines[j].text);
 
-            if (at != NULL && (at == text || at[-1] == '\n') && (at[n] == '\n' || at[n] == '\0')) return s;
+            if (at != NULL && (at == text || at[-1] == '\n') && (at[n] == '\n' || at[n] == '\0'))
+                return s;
         }
     }
     return NULL;
@@ -154,11 +182,13 @@ static bool take_lines(struct lab *l, struct lab_step *s)
     struct lab_line *lines;
     size_t count = 0;
 
-    for (size_t i = 0; i < l->draw.size; i++) count += l->draw.data[i] == '\n';
+    for (size_t i = 0; i < l->draw.size; i++)
+        count += l->draw.data[i] == '\n';
     lines = arena_alloc(&l->arena, (count + 2) * sizeof *lines);
     if (text == NULL || lines == NULL) return false;
     for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
-        lines[s->line_count++] = (struct lab_line){line, before != NULL && !was_there(before, line)};
+        lines[s->line_count++] =
+            (struct lab_line){line, before != NULL && !was_there(before, line)};
     s->lines = lines;
     return true;
 }
@@ -169,7 +199,8 @@ static bool keep_lines(struct lab *l, const struct lab_step *before, struct lab_
     struct lab_line *lines = arena_alloc(&l->arena, (before->line_count + 1) * sizeof *lines);
 
     if (lines == NULL) return false;
-    for (size_t i = 0; i < before->line_count; i++) lines[i] = (struct lab_line){before->lines[i].text, false};
+    for (size_t i = 0; i < before->line_count; i++)
+        lines[i] = (struct lab_line){before->lines[i].text, false};
     s->lines = lines;
     s->line_count = before->line_count;
     if (s->svg == NULL) s->svg = before->svg;
@@ -186,7 +217,8 @@ enum status lab_step(struct lab *l, const char *title, struct fault *f)
     s.story = arena_strdup(&l->arena, buf_cstr(&l->story), l->story.size);
     if (l->svg.size > 0) s.svg = arena_strdup(&l->arena, buf_cstr(&l->svg), l->svg.size);
     ok = ok && s.title != NULL && s.story != NULL && take_events(l, &s);
-    if (ok) ok = l->draw.size == 0 && before != NULL ? keep_lines(l, before, &s) : take_lines(l, &s);
+    if (ok)
+        ok = l->draw.size == 0 && before != NULL ? keep_lines(l, before, &s) : take_lines(l, &s);
     if (ok && l->count == l->cap) {
         size_t cap = l->cap == 0 ? 16 : l->cap * 2;
         struct lab_step *more = realloc(l->steps, cap * sizeof *more);
@@ -219,7 +251,8 @@ size_t lab_events(const struct lab *l, const char *name)
 {
     size_t n = 0;
 
-    for (size_t at = 0; at < trace_log_count(l->log); at++) n += strcmp(trace_log_at(l->log, at)->name, name) == 0;
+    for (size_t at = 0; at < trace_log_count(l->log); at++)
+        n += strcmp(trace_log_at(l->log, at)->name, name) == 0;
     return n;
 }
 

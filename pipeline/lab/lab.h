@@ -23,23 +23,27 @@ enum { LAB_KEYS_MAX = 512, LAB_DOCS_MAX = 64, LAB_EVENTS_SHOWN = 16 };
 
 /* What the reader may change. Zero means the lab's own.                                             */
 struct lab_input {
-    const int64_t *keys;     /* --keys 5,3,9: keys to insert, in this order   */
+    const int64_t *keys; /* --keys 5,3,9: keys to insert, in this order   */
     size_t key_count;
     const char *const *docs; /* --docs "a|b|c": texts to index                */
     size_t doc_count;
-    uint64_t seed;           /* of whatever is drawn by lot                   */
+    uint64_t seed; /* of whatever is drawn by lot                   */
 };
 
-struct lab_line { const char *text; bool changed; };
+struct lab_line {
+    const char *text;
+    bool changed;
+};
 struct lab_step {
     const char *title;
     const char *story;            /* what happened and what to look at, in sentences     */
     const struct lab_line *lines; /* the drawn state                                     */
     size_t line_count;
-    const char *const *events;    /* "page_split page=3 new=4 ... | split_page() in oltp/btree_split.c" */
-    size_t event_count;           /* of which the last LAB_EVENTS_SHOWN are kept           */
+    const char *const
+        *events;        /* "page_split page=3 new=4 ... | split_page() in oltp/btree_split.c" */
+    size_t event_count; /* of which the last LAB_EVENTS_SHOWN are kept           */
     size_t events_kept;
-    const char *svg;              /* NULL = the lines are the picture                    */
+    const char *svg; /* NULL = the lines are the picture                    */
 };
 
 struct lab;
@@ -53,15 +57,18 @@ const struct lab_kind *lab_kinds(size_t *count);
 const struct lab_kind *lab_find(const char *name); /* NULL: there is none */
 
 /* Plays it to the end. ST_OK: *out is the caller's until lab_free.                                  */
-MUST_USE enum status lab_play(const struct lab_kind *kind, const struct lab_input *in, struct lab **out,
-                              struct fault *f);
+MUST_USE enum status lab_play(const struct lab_kind *kind, const struct lab_input *in,
+                              struct lab **out, struct fault *f);
 void lab_free(struct lab *l); /* accepts NULL */
 const struct lab_kind *lab_kind_of(const struct lab *l);
 size_t lab_count(const struct lab *l);
 const struct lab_step *lab_at(const struct lab *l, size_t i);
 
 /* ---- players ---- */
-struct lab_style { bool color; bool plain; }; /* plain: no step counter or rule, for golden files and sheets */
+struct lab_style {
+    bool color;
+    bool plain;
+}; /* plain: no step counter or rule, for golden files and sheets */
 void lab_print_step(const struct lab *l, size_t i, struct lab_style style, struct buf *out);
 void lab_print(const struct lab *l, struct lab_style style, struct buf *out); /* every step */
 /* The step, at or after `from` and round again, with `word` in its title, story, events or lines; SIZE_MAX: none. */
@@ -73,8 +80,8 @@ void lab_html_index(struct buf *out); /* of NAME.html beside it */
 
 /* ---- for scenarios ---- */
 struct lab {
-    struct buf draw, story, svg;  /* of the step being made: printed into, taken by lab_step */
-    struct io *io;                /* the simulated disk */
+    struct buf draw, story, svg; /* of the step being made: printed into, taken by lab_step */
+    struct io *io;               /* the simulated disk */
     struct io_sim *disk;
     struct clock_sim clock;
     struct trace *trace;

@@ -11,14 +11,19 @@ static const char *const sinks[] = {"audit"};
 
 enum { ORDER = 7 };
 
-struct world { struct lab_shop s; char dir[PATH_MAX_BYTES]; };
+struct world {
+    struct lab_shop s;
+    char dir[PATH_MAX_BYTES];
+};
 
 static enum status draw_event(void *ctx, const struct audit_event *e)
 {
     struct buf *b = ctx;
 
-    buf_printf(b, "  version %" PRIu64 "  event %" PRIu64 "  LSN %5" PRIu64 "  %-13s  hash ", e->version, e->number, e->lsn, audit_type_name(e->type));
-    for (int i = 0; i < 8; i++) buf_printf(b, "%02x", e->hash[i]);
+    buf_printf(b, "  version %" PRIu64 "  event %" PRIu64 "  LSN %5" PRIu64 "  %-13s  hash ",
+               e->version, e->number, e->lsn, audit_type_name(e->type));
+    for (int i = 0; i < 8; i++)
+        buf_printf(b, "%02x", e->hash[i]);
     buf_str(b, "...\n");
     return ST_OK;
 }
@@ -41,15 +46,22 @@ static enum status draw(struct world *x, struct fault *f)
         return st;
     }
     good = audit_verify(r, &checked, &why);
-    if (good == ST_OK) buf_printf(b, "verify: %" PRIu64 " events, every hash follows from the one before\n", checked);
-    else buf_printf(b, "verify: %s\n", fault_text(&why, text, sizeof text));
+    if (good == ST_OK)
+        buf_printf(b, "verify: %" PRIu64 " events, every hash follows from the one before\n",
+                   checked);
+    else
+        buf_printf(b, "verify: %s\n", fault_text(&why, text, sizeof text));
     audit_reader_close(r);
     fault_clear(&why);
     good = audit_prove(&x->s.p, x->dir, 1, &proof, &difference, &why);
     if (good == ST_OK || good == ST_DRIFT)
-        buf_printf(b, "prove: %" PRIu64 " orders and %" PRIu64 " lines folded from %" PRIu64 " events, compared with the row store AS OF LSN %" PRIu64 ": %" PRIu64
-                      " differ\n", proof.orders, proof.lines, proof.events, proof.lsn, proof.different);
-    else buf_printf(b, "prove: %s\n", fault_text(&why, text, sizeof text));
+        buf_printf(b,
+                   "prove: %" PRIu64 " orders and %" PRIu64 " lines folded from %" PRIu64
+                   " events, compared with the row store AS OF LSN %" PRIu64 ": %" PRIu64
+                   " differ\n",
+                   proof.orders, proof.lines, proof.events, proof.lsn, proof.different);
+    else
+        buf_printf(b, "prove: %s\n", fault_text(&why, text, sizeof text));
     buf_free(&difference);
     return ST_OK;
 }
@@ -65,15 +77,29 @@ static enum status step(struct world *x, const char *title, struct fault *f)
 static enum status live(struct world *x, struct fault *f)
 {
     lsn_t lsn;
-    enum status st = shop_put(&x->s, "orders", "{\"order_id\":7,\"customer_id\":1,\"status\":\"placed\",\"placed_at\":\"2026-01-01T09:00:00Z\"}", &lsn, f);
+    enum status st = shop_put(&x->s, "orders",
+                              "{\"order_id\":7,\"customer_id\":1,\"status\":\"placed\",\"placed_"
+                              "at\":\"2026-01-01T09:00:00Z\"}",
+                              &lsn, f);
 
-    if (st == ST_OK) st = shop_put(&x->s, "order_lines", "{\"order_id\":7,\"line_no\":1,\"product_id\":101,\"quantity\":2,\"unit_price\":\"34.95\"}", &lsn, f);
-    buf_str(&x->s.l->story, "An order is placed and gets a line. The audit sink turned the two changes into events. An event's hash covers the hash before it and "
+    if (st == ST_OK)
+        st = shop_put(&x->s, "order_lines",
+                      "{\"order_id\":7,\"line_no\":1,\"product_id\":101,\"quantity\":2,\"unit_"
+                      "price\":\"34.95\"}",
+                      &lsn, f);
+    buf_str(&x->s.l->story, "An order is placed and gets a line. The audit sink turned the two "
+                            "changes into events. An event's hash covers the hash before it and "
                             "its own bytes: a chain for each order, from nothing.");
     if (st == ST_OK) st = step(x, "An order is placed", f);
-    if (st == ST_OK) st = shop_put(&x->s, "orders", "{\"order_id\":7,\"customer_id\":1,\"status\":\"shipped\",\"placed_at\":\"2026-01-01T09:00:00Z\"}", &lsn, f);
-    buf_str(&x->s.l->story, "It is shipped: the row store changes its one row, the audit appends a third event. The present state is a fold over the events; "
-                            "prove folds every order and compares with the row store at the same LSN.");
+    if (st == ST_OK)
+        st = shop_put(&x->s, "orders",
+                      "{\"order_id\":7,\"customer_id\":1,\"status\":\"shipped\",\"placed_at\":"
+                      "\"2026-01-01T09:00:00Z\"}",
+                      &lsn, f);
+    buf_str(&x->s.l->story,
+            "It is shipped: the row store changes its one row, the audit appends a third event. "
+            "The present state is a fold over the events; "
+            "prove folds every order and compares with the row store at the same LSN.");
     if (st == ST_OK) st = step(x, "It is shipped", f);
     return st;
 }
@@ -104,8 +130,10 @@ static enum status tamper(struct world *x, struct fault *f)
         values[schema_column(oltp_schema(t, table), "actor")] = v_str("mallory");
         st = oltp_put(t, table, values, f);
     }
-    if (st == ST_OK) st = oltp_commit(t, OLTP_DURABLE, NULL, f);
-    else oltp_end(t);
+    if (st == ST_OK)
+        st = oltp_commit(t, OLTP_DURABLE, NULL, f);
+    else
+        oltp_end(t);
     buf_free(&copy);
     if (st == ST_OK) return oltp_close(db, f);
     oltp_close(db, NULL);
@@ -121,12 +149,15 @@ enum status lab_play_audit(struct lab *l, struct fault *f)
     if (st == ST_OK) st = platform_sink_path(&x.s.p, "audit", x.dir, f);
     if (st == ST_OK) st = live(&x, f);
     if (st == ST_OK) st = shop_delete(&x.s, "orders", ORDER, &lsn, f);
-    buf_str(&l->story, "The order's row is deleted. The row store has forgotten it; the audit has one event more. Nothing here is ever changed or removed.");
+    buf_str(&l->story, "The order's row is deleted. The row store has forgotten it; the audit has "
+                       "one event more. Nothing here is ever changed or removed.");
     if (st == ST_OK) st = step(&x, "The row is gone, its history is not", f);
     if (st == ST_OK) st = tamper(&x, f);
     if (st == ST_OK) st = draw(&x, f);
-    buf_str(&l->story, "Someone rewrites who did event 2, through the store itself: every page has its right checksum. But the event's hash no longer follows from "
-                       "its bytes, and verify names the first event that is not what was written. To hide it, every later hash, the head and the Merkle root "
+    buf_str(&l->story, "Someone rewrites who did event 2, through the store itself: every page has "
+                       "its right checksum. But the event's hash no longer follows from "
+                       "its bytes, and verify names the first event that is not what was written. "
+                       "To hide it, every later hash, the head and the Merkle root "
                        "that others may have kept would have to change too.");
     if (st == ST_OK) st = lab_step(l, "Tampering shows", f);
     shop_close(&x.s);

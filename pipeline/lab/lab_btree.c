@@ -9,11 +9,16 @@
 /* Rows of about half a kilobyte: a page of 8 KiB is full after some fifteen. */
 enum { ROW_TEXT = 500, TREE_PAGES = 64, PLAIN_KEYS = 150 };
 
-static const char table_json[] =
-    "{\"table\":\"notes\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
-    "{\"name\":\"text\",\"type\":\"text\"}]}";
+static const char table_json[] = "{\"table\":\"notes\",\"version\":1,\"key\":[\"id\"],\"columns\":["
+                                 "{\"name\":\"id\",\"type\":\"int64\"},"
+                                 "{\"name\":\"text\",\"type\":\"text\"}]}";
 
-struct world { struct lab *l; struct oltp *db; uint32_t table; lsn_t before; };
+struct world {
+    struct lab *l;
+    struct oltp *db;
+    uint32_t table;
+    lsn_t before;
+};
 
 static enum status draw_tree(struct world *w, struct fault *f)
 {
@@ -71,38 +76,55 @@ static enum status del(struct world *w, int64_t from, int64_t to, struct fault *
 
 static enum status begin(struct world *w, struct fault *f)
 {
-    struct oltp_options o = {.clock = &w->l->clock.clock, .trace = w->l->trace, .seed = w->l->in.seed,
-                             .checkpoint_log_bytes = UINT64_MAX, .cache_bytes = OLTP_CACHE_MIN, .retain_checkpoints = 4};
+    struct oltp_options o = {.clock = &w->l->clock.clock,
+                             .trace = w->l->trace,
+                             .seed = w->l->in.seed,
+                             .checkpoint_log_bytes = UINT64_MAX,
+                             .cache_bytes = OLTP_CACHE_MIN,
+                             .retain_checkpoints = 4};
     struct oltp_txn *t = NULL;
     enum status st = oltp_open(w->l->io, "lab/oltp", &o, &w->db, f);
 
     if (st == ST_OK) st = oltp_write_begin(w->db, &t, f);
     if (st == ST_OK) {
         st = oltp_create_table_json(t, table_json, sizeof table_json - 1, &w->table, f);
-        if (st == ST_OK) st = oltp_commit(t, OLTP_DURABLE, NULL, f);
-        else oltp_end(t);
+        if (st == ST_OK)
+            st = oltp_commit(t, OLTP_DURABLE, NULL, f);
+        else
+            oltp_end(t);
     }
-    buf_str(&w->l->story, "A table with nothing in it has no page at all. Its name and columns are rows themselves, in the "
-                          "catalogue's own tree, so making a table was a transaction like any other.");
+    buf_str(&w->l->story,
+            "A table with nothing in it has no page at all. Its name and columns are rows "
+            "themselves, in the "
+            "catalogue's own tree, so making a table was a transaction like any other.");
     return st == ST_OK ? tree_step(w, "An empty table", f) : st;
 }
 
 static const char *how_cut(int64_t left, int64_t right)
 {
-    if (right <= 2 && left > 4) return "Keys that arrive in order leave full pages behind: the split moves only the newcomer.";
-    if (left <= 2 && right > 4) return "Keys that arrive from the end leave full pages behind as well: only the newcomer stays.";
+    if (right <= 2 && left > 4)
+        return "Keys that arrive in order leave full pages behind: the split moves only the "
+               "newcomer.";
+    if (left <= 2 && right > 4)
+        return "Keys that arrive from the end leave full pages behind as well: only the newcomer "
+               "stays.";
     return "Keys that arrive in any order are cut near the middle.";
 }
 
 /* The keys, one transaction each; a step at the first split, when the root rises, and at the end.     */
 static enum status grow(struct world *w, const int64_t *keys, size_t n, struct fault *f)
 {
-    static const char *const titles[] = {"The first page is full: it splits", "Another page splits", "And another"};
+    static const char *const titles[] = {"The first page is full: it splits", "Another page splits",
+                                         "And another"};
     size_t splits = 0;
     enum status st = put(w, keys[0], f);
 
-    buf_printf(&w->l->story, "Key %" PRId64 " is committed. The tree is one leaf. Keys are shown as bytes that sort as the values "
-                             "do: 02 says a number, then eight bytes with the sign flipped.", keys[0]);
+    buf_printf(
+        &w->l->story,
+        "Key %" PRId64
+        " is committed. The tree is one leaf. Keys are shown as bytes that sort as the values "
+        "do: 02 says a number, then eight bytes with the sign flipped.",
+        keys[0]);
     if (st == ST_OK) st = tree_step(w, "The first row", f);
     for (size_t i = 1; st == ST_OK && i < n; i++) {
         const struct trace_event *e;
@@ -110,16 +132,24 @@ static enum status grow(struct world *w, const int64_t *keys, size_t n, struct f
         st = put(w, keys[i], f);
         e = lab_event(w->l, "page_split", 0);
         if (st != ST_OK || e == NULL || splits >= ARRAY_LEN(titles)) continue;
-        buf_printf(&w->l->story, "Key %" PRId64 " did not fit. Page %" PRId64 " kept %" PRId64 " keys and page %" PRId64 " took %" PRId64 "; "
-                                 "a separator goes up. %s", keys[i], lab_arg(e, "page"), lab_arg(e, "left_keys"), lab_arg(e, "new"),
-                   lab_arg(e, "right_keys"), how_cut(lab_arg(e, "left_keys"), lab_arg(e, "right_keys")));
-        if (lab_event(w->l, "root_split", 0) != NULL) buf_str(&w->l->story, " The root was that page, so a new root rises above both: a "
-                                                                           "B+tree grows at the top.");
+        buf_printf(&w->l->story,
+                   "Key %" PRId64 " did not fit. Page %" PRId64 " kept %" PRId64
+                   " keys and page %" PRId64 " took %" PRId64 "; "
+                   "a separator goes up. %s",
+                   keys[i], lab_arg(e, "page"), lab_arg(e, "left_keys"), lab_arg(e, "new"),
+                   lab_arg(e, "right_keys"),
+                   how_cut(lab_arg(e, "left_keys"), lab_arg(e, "right_keys")));
+        if (lab_event(w->l, "root_split", 0) != NULL)
+            buf_str(&w->l->story, " The root was that page, so a new root rises above both: a "
+                                  "B+tree grows at the top.");
         st = tree_step(w, titles[splits++], f);
     }
     if (st != ST_OK) return st;
-    buf_printf(&w->l->story, "All %zu puts are done, each in a transaction of its own (a key that comes twice is replaced). Every leaf is equally far "
-                             "from the root.", n);
+    buf_printf(&w->l->story,
+               "All %zu puts are done, each in a transaction of its own (a key that comes twice is "
+               "replaced). Every leaf is equally far "
+               "from the root.",
+               n);
     return tree_step(w, "The tree", f);
 }
 
@@ -130,28 +160,39 @@ static enum status checkpoint(struct world *w, int64_t key, struct fault *f)
     const struct trace_event *e = lab_event(w->l, "checkpoint", 0);
 
     w->before = oltp_lsn(w->db);
-    buf_printf(&w->l->story, "Until now the page file held nothing: commits went to the log alone. The checkpoint wrote the changed "
-                             "pages and flipped a meta page to LSN %" PRId64 "; recovery would replay the log after that and nothing "
-                             "before it. A leaf as it stands in the file: header, slots with four bytes of each key, cells.",
+    buf_printf(&w->l->story,
+               "Until now the page file held nothing: commits went to the log alone. The "
+               "checkpoint wrote the changed "
+               "pages and flipped a meta page to LSN %" PRId64
+               "; recovery would replay the log after that and nothing "
+               "before it. A leaf as it stands in the file: header, slots with four bytes of each "
+               "key, cells.",
                lab_arg(e, "lsn"));
     for (uint32_t page = 2; st == ST_OK && page < 8; page++) {
         struct buf one = {0};
         char *cut;
 
         st = oltp_dump(w->l->io, "lab/oltp/pages", page, &one, f);
-        if (st == ST_OK && strstr(buf_cstr(&one), "leaf") != NULL && strstr(buf_cstr(&one), "of table 1\n") != NULL) {
+        if (st == ST_OK && strstr(buf_cstr(&one), "leaf") != NULL &&
+            strstr(buf_cstr(&one), "of table 1\n") != NULL) {
             cut = strchr((char *)one.data, '\n');
-            for (int lines = 0; cut != NULL && lines < 12; lines++) cut = strchr(cut + 1, '\n');
-            buf_append(&w->l->draw, one.data, cut != NULL ? (size_t)(cut - (char *)one.data) + 1 : one.size);
+            for (int lines = 0; cut != NULL && lines < 12; lines++)
+                cut = strchr(cut + 1, '\n');
+            buf_append(&w->l->draw, one.data,
+                       cut != NULL ? (size_t)(cut - (char *)one.data) + 1 : one.size);
             page = 8;
         }
         buf_free(&one);
     }
     if (st == ST_OK) st = lab_step(w->l, "A checkpoint", f);
     if (st == ST_OK) st = put(w, key, f);
-    buf_printf(&w->l->story, "Key %" PRId64 " again. Its leaf belongs to the checkpoint, so it may not be changed in place: it was copied, "
-                             "and so was every page above it up to the root (page_copied). The pages of the checkpoint still stand, "
-                             "whole: that is what a reader, a backup or AS OF holds on to.", key);
+    buf_printf(&w->l->story,
+               "Key %" PRId64 " again. Its leaf belongs to the checkpoint, so it may not be "
+                              "changed in place: it was copied, "
+               "and so was every page above it up to the root (page_copied). The pages of the "
+               "checkpoint still stand, "
+               "whole: that is what a reader, a backup or AS OF holds on to.",
+               key);
     return st == ST_OK ? tree_step(w, "After a checkpoint, a change copies its path", f) : st;
 }
 
@@ -166,15 +207,21 @@ static enum status shrink(struct world *w, const int64_t *keys, size_t n, struct
     }
     if (hi - lo > 100000) hi = lo + 100000;
     st = del(w, lo + (hi - lo) / 8, hi, f);
-    buf_printf(&w->l->story, "One transaction deletes every key from %" PRId64 " on. Pages that fall too low are joined with a neighbour "
-                             "(page_merge), and a root left with a single child would give up its place.", lo + (hi - lo) / 8);
+    buf_printf(&w->l->story,
+               "One transaction deletes every key from %" PRId64
+               " on. Pages that fall too low are joined with a neighbour "
+               "(page_merge), and a root left with a single child would give up its place.",
+               lo + (hi - lo) / 8);
     return st == ST_OK ? tree_step(w, "Deleting: pages merge", f) : st;
 }
 
 /* The same table, read as of the checkpoint's commit, by another handle. */
 static enum status look_back(struct world *w, struct fault *f)
 {
-    struct oltp_options o = {.clock = &w->l->clock.clock, .read_only = true, .as_of = w->before, .cache_bytes = OLTP_CACHE_MIN};
+    struct oltp_options o = {.clock = &w->l->clock.clock,
+                             .read_only = true,
+                             .as_of = w->before,
+                             .cache_bytes = OLTP_CACHE_MIN};
     struct oltp *then = NULL;
     struct oltp_txn *t = NULL;
     enum status st = oltp_open(w->l->io, "lab/oltp", &o, &then, f);
@@ -184,8 +231,11 @@ static enum status look_back(struct world *w, struct fault *f)
     lab_svg_tree(w->l);
     oltp_end(t);
     oltp_close(then, NULL);
-    buf_printf(&w->l->story, "A second handle opens the same folder AS OF LSN %" PRIu64 ": every deleted row is there. It reads the "
-                             "checkpoint's pages, which nobody overwrote.", w->before);
+    buf_printf(&w->l->story,
+               "A second handle opens the same folder AS OF LSN %" PRIu64
+               ": every deleted row is there. It reads the "
+               "checkpoint's pages, which nobody overwrote.",
+               w->before);
     return st == ST_OK ? lab_step(w->l, "As it was", f) : st;
 }
 
@@ -198,7 +248,8 @@ enum status lab_play_btree(struct lab *l, struct fault *f)
     enum status st;
 
     /* The first third in order, the rest scattered among them: both ways to split. */
-    for (size_t i = 0; i < PLAIN_KEYS; i++) plain[i] = i < PLAIN_KEYS / 3 ? (int64_t)i * 10 : (int64_t)(i * 37 % 500);
+    for (size_t i = 0; i < PLAIN_KEYS; i++)
+        plain[i] = i < PLAIN_KEYS / 3 ? (int64_t)i * 10 : (int64_t)(i * 37 % 500);
     st = begin(&w, f);
     if (st == ST_OK) st = grow(&w, keys, n, f);
     if (st == ST_OK) st = checkpoint(&w, keys[0], f);

@@ -12,12 +12,18 @@ enum { ROWS = 16384, GROUP_ROWS = 4096 };
 
 static const char dir[] = "lab/warehouse";
 static const char sales_json[] =
-    "{\"table\":\"sales\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
+    "{\"table\":\"sales\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":"
+    "\"int64\"},"
     "{\"name\":\"day\",\"type\":\"timestamp\"},{\"name\":\"city\",\"type\":\"text\"},"
-    "{\"name\":\"amount\",\"type\":\"decimal\",\"scale\":2},{\"name\":\"voucher\",\"type\":\"text\"},"
+    "{\"name\":\"amount\",\"type\":\"decimal\",\"scale\":2},{\"name\":\"voucher\",\"type\":"
+    "\"text\"},"
     "{\"name\":\"returned\",\"type\":\"bool\"}]}";
 
-struct world { struct lab *l; struct columnar_writer *w; struct columnar_reader *r; };
+struct world {
+    struct lab *l;
+    struct columnar_writer *w;
+    struct columnar_reader *r;
+};
 
 static enum status put(struct world *x, struct rng *rng, int64_t id, lsn_t lsn, struct fault *f)
 {
@@ -45,7 +51,8 @@ static enum status draw_files(struct world *x, const char *ending, struct fault 
     for (size_t i = 0; st == ST_OK && i < names.count; i++) {
         size_t n = strlen(names.names[i]);
 
-        if (n < strlen(ending) || strcmp(names.names[i] + n - strlen(ending), ending) != 0) continue;
+        if (n < strlen(ending) || strcmp(names.names[i] + n - strlen(ending), ending) != 0)
+            continue;
         st = path_join(path, dir, names.names[i], f);
         if (st == ST_OK) st = columnar_dump(x->l->io, path, &x->l->draw, f);
     }
@@ -58,12 +65,18 @@ static void draw_table(struct world *x)
     struct columnar_table_info info;
 
     columnar_table_info(x->r, 0, &info);
-    buf_printf(&x->l->draw, "table sales: %" PRIu64 " rows live, %" PRIu64 " versions, %" PRIu64 " of them in the journal's tail; "
-                            "%" PRIu64 " files, %" PRIu64 " row groups, applied LSN %" PRIu64 "\n", info.rows, info.versions,
-               info.tail_rows, info.files, info.row_groups, columnar_applied(x->r));
+    buf_printf(&x->l->draw,
+               "table sales: %" PRIu64 " rows live, %" PRIu64 " versions, %" PRIu64
+               " of them in the journal's tail; "
+               "%" PRIu64 " files, %" PRIu64 " row groups, applied LSN %" PRIu64 "\n",
+               info.rows, info.versions, info.tail_rows, info.files, info.row_groups,
+               columnar_applied(x->r));
 }
 
-static void to_draw(void *ctx, const char *s, size_t n) { buf_append(ctx, s, n); }
+static void to_draw(void *ctx, const char *s, size_t n)
+{
+    buf_append(ctx, s, n);
+}
 
 /* The query, its answer, and what of the table it had to look at. */
 static enum status ask(struct world *x, const char *text, struct fault *f)
@@ -77,7 +90,8 @@ static enum status ask(struct world *x, const char *text, struct fault *f)
     struct arena arena = {0};
     enum status st = sql_prepare(&env, text, strlen(text), &arena, &q, f);
 
-    if (st == ST_OK) st = sql_printer_new(SQL_TABLE, q.columns, q.n_columns, 10, to_draw, &x->l->draw, &out, f);
+    if (st == ST_OK)
+        st = sql_printer_new(SQL_TABLE, q.columns, q.n_columns, 10, to_draw, &x->l->draw, &out, f);
     buf_printf(&x->l->draw, "> %s\n", text);
     if (st == ST_OK) {
         enum status finish;
@@ -86,44 +100,67 @@ static enum status ask(struct world *x, const char *text, struct fault *f)
         finish = sql_printer_finish(out, NULL, f);
         if (st == ST_OK) st = finish;
     }
-    buf_printf(&x->l->draw, "read %" PRIu64 " of %" PRIu64 " row groups, %" PRIu64 " of %" PRIu64 " vectors, %" PRIu64 " of %" PRIu64
-                            " bytes\n", s.groups_read, s.groups_total, s.vectors_read, s.vectors_total, s.bytes_read, s.bytes_total);
+    buf_printf(&x->l->draw,
+               "read %" PRIu64 " of %" PRIu64 " row groups, %" PRIu64 " of %" PRIu64
+               " vectors, %" PRIu64 " of %" PRIu64 " bytes\n",
+               s.groups_read, s.groups_total, s.vectors_read, s.vectors_total, s.bytes_read,
+               s.bytes_total);
     arena_free(&arena);
     return st;
 }
 
 static enum status load(struct world *x, struct rng *rng, struct fault *f)
 {
-    struct columnar_options o = {.clock = &x->l->clock.clock, .trace = x->l->trace, .row_group_rows = GROUP_ROWS, .journal_rows_max = 1000};
+    struct columnar_options o = {.clock = &x->l->clock.clock,
+                                 .trace = x->l->trace,
+                                 .row_group_rows = GROUP_ROWS,
+                                 .journal_rows_max = 1000};
     struct schema s = {0};
     enum status st = schema_parse(sales_json, sizeof sales_json - 1, &s, f);
 
     if (st == ST_OK) st = columnar_open_writer(x->l->io, dir, &o, &x->w, f);
     if (st == ST_OK) st = columnar_define_table(x->w, &s, NULL, f);
-    for (int64_t id = 0; st == ST_OK && id < ROWS; id++) st = put(x, rng, id, 100, f);
+    for (int64_t id = 0; st == ST_OK && id < ROWS; id++)
+        st = put(x, rng, id, 100, f);
     if (st == ST_OK) st = columnar_publish(x->w, 100, clock_wall_us(&x->l->clock.clock), f);
     schema_free(&s);
     if (st == ST_OK) st = columnar_open_reader(x->l->io, dir, &o, &x->r, f);
     if (st == ST_OK) st = draw_files(x, ".col", f);
-    buf_printf(&x->l->story, "%d rows were gathered in memory, column by column, and published at LSN 100 as one file. Each chunk (a column "
-                             "of a row group) tried its encodings and took the smallest: look at the days (sorted, few), the cities (a "
-                             "dictionary of five), the amounts (bit-packed) and the vouchers (random text, which nothing helps). Column 0 "
-                             "is the LSN itself: constant.", ROWS);
+    buf_printf(&x->l->story,
+               "%d rows were gathered in memory, column by column, and published at LSN 100 as one "
+               "file. Each chunk (a column "
+               "of a row group) tried its encodings and took the smallest: look at the days "
+               "(sorted, few), the cities (a "
+               "dictionary of five), the amounts (bit-packed) and the vouchers (random text, which "
+               "nothing helps). Column 0 "
+               "is the LSN itself: constant.",
+               ROWS);
     return st == ST_OK ? lab_step(x->l, "Publishing: each chunk chooses its encoding", f) : st;
 }
 
 static enum status queries(struct world *x, struct fault *f)
 {
-    enum status st = ask(x, "SELECT city, count(*) AS n, sum(amount) AS total FROM sales GROUP BY city ORDER BY city", f);
+    enum status st = ask(
+        x,
+        "SELECT city, count(*) AS n, sum(amount) AS total FROM sales GROUP BY city ORDER BY city",
+        f);
 
-    buf_str(&x->l->story, "Two columns are asked for, so two are read; the vouchers, most of the file, are not touched.");
+    buf_str(&x->l->story, "Two columns are asked for, so two are read; the vouchers, most of the "
+                          "file, are not touched.");
     if (st == ST_OK) st = lab_step(x->l, "A query reads only its columns", f);
-    if (st == ST_OK) st = ask(x, "SELECT count(*) AS n, sum(amount) AS total FROM sales WHERE day >= '2025-05-20' AND day < '2025-05-25'", f);
-    buf_str(&x->l->story, "Each row group, and each vector of 2,048 rows in it, keeps its least and greatest value. Rows came by day, so a "
-                          "range of days excludes most groups by their statistics alone (group_skipped): they are not read at all.");
+    if (st == ST_OK)
+        st = ask(x,
+                 "SELECT count(*) AS n, sum(amount) AS total FROM sales WHERE day >= '2025-05-20' "
+                 "AND day < '2025-05-25'",
+                 f);
+    buf_str(&x->l->story, "Each row group, and each vector of 2,048 rows in it, keeps its least "
+                          "and greatest value. Rows came by day, so a "
+                          "range of days excludes most groups by their statistics alone "
+                          "(group_skipped): they are not read at all.");
     if (st == ST_OK) st = lab_step(x->l, "Pruning: groups that cannot match are not read", f);
     if (st == ST_OK) st = ask(x, "SELECT count(*) AS n FROM sales WHERE city = 'Aveiro'", f);
-    buf_str(&x->l->story, "No such city. It sorts before every city there is, so the statistics exclude every group: the answer is zero "
+    buf_str(&x->l->story, "No such city. It sorts before every city there is, so the statistics "
+                          "exclude every group: the answer is zero "
                           "without reading a value.");
     return st == ST_OK ? lab_step(x->l, "An answer without reading", f) : st;
 }
@@ -132,17 +169,25 @@ static enum status versions(struct world *x, struct rng *rng, struct fault *f)
 {
     enum status st = ST_OK;
 
-    for (int64_t id = 0; st == ST_OK && id < 5; id++) st = put(x, rng, id, 200, f);
+    for (int64_t id = 0; st == ST_OK && id < 5; id++)
+        st = put(x, rng, id, 200, f);
     if (st == ST_OK) st = columnar_publish(x->w, 200, clock_wall_us(&x->l->clock.clock), f);
     if (st == ST_OK) st = columnar_refresh(x->r, NULL, f);
     if (st == ST_OK) draw_table(x);
     if (st == ST_OK) st = draw_files(x, ".log", f);
-    buf_str(&x->l->story, "Five rows change at LSN 200. A publication this small is one record in the journal and one sync: a few rows are "
+    buf_str(&x->l->story, "Five rows change at LSN 200. A publication this small is one record in "
+                          "the journal and one sync: a few rows are "
                           "never worth a file. The old versions stay in their file, ended at 200.");
     if (st == ST_OK) st = lab_step(x->l, "A small change goes to the journal", f);
-    if (st == ST_OK) st = ask(x, "SELECT id, city, amount, _begin_lsn FROM sales WHERE id < 3 ORDER BY id", f);
-    if (st == ST_OK) st = ask(x, "SELECT id, city, amount, _begin_lsn FROM sales AS OF LSN 100 WHERE id < 3 ORDER BY id", f);
-    buf_str(&x->l->story, "The same rows now, and AS OF LSN 100. A version is seen when begin <= LSN < end, so time travel is exact to the "
+    if (st == ST_OK)
+        st = ask(x, "SELECT id, city, amount, _begin_lsn FROM sales WHERE id < 3 ORDER BY id", f);
+    if (st == ST_OK)
+        st = ask(
+            x,
+            "SELECT id, city, amount, _begin_lsn FROM sales AS OF LSN 100 WHERE id < 3 ORDER BY id",
+            f);
+    buf_str(&x->l->story, "The same rows now, and AS OF LSN 100. A version is seen when begin <= "
+                          "LSN < end, so time travel is exact to the "
                           "commit and needs no old files.");
     return st == ST_OK ? lab_step(x->l, "As of an LSN", f) : st;
 }
@@ -158,9 +203,13 @@ static enum status compact(struct world *x, struct fault *f)
     if (st == ST_OK) st = columnar_refresh(x->r, NULL, f);
     if (st == ST_OK) draw_table(x);
     if (st == ST_OK) st = draw_files(x, ".col", f);
-    buf_printf(&x->l->story, "The horizon moves to LSN 200: nobody may ask for less any more, so the five old versions are nobody's. "
-                             "Compaction wrote journal and file together again, sorted by key, and dropped %" PRIu64 " versions.",
-               done.versions_dropped);
+    buf_printf(
+        &x->l->story,
+        "The horizon moves to LSN 200: nobody may ask for less any more, so the five old versions "
+        "are nobody's. "
+        "Compaction wrote journal and file together again, sorted by key, and dropped %" PRIu64
+        " versions.",
+        done.versions_dropped);
     return st == ST_OK ? lab_step(x->l, "Vacuum and compaction", f) : st;
 }
 

@@ -22,27 +22,37 @@ static void draw_title(struct lab_shop *s, struct oltp_txn *t, uint32_t table, i
     struct value title;
 
     if (oltp_get(t, table, &key, &row, NULL) != ST_OK) return;
-    if (row_get(schema, row.row.data, row.row.size, schema_column(schema, "title"), &title, NULL) != ST_OK) return;
+    if (row_get(schema, row.row.data, row.row.size, schema_column(schema, "title"), &title, NULL) !=
+        ST_OK)
+        return;
     buf_printf(&s->l->draw, "  %4" PRId64 " %-52.*s ", id, (int)title.len, title.s);
 }
 
-static enum status ask(struct lab_shop *s, struct search *q, struct oltp_txn *t, uint32_t table, enum search_mode mode, const char *text,
-                       struct fault *f)
+static enum status ask(struct lab_shop *s, struct search *q, struct oltp_txn *t, uint32_t table,
+                       enum search_mode mode, const char *text, struct fault *f)
 {
     struct hybrid_hit hits[K];
-    struct search_request want = {.mode = mode, .text = text, .size = strlen(text), .k = K, .weight = -1, .trace = s->l->trace};
+    struct search_request want = {.mode = mode,
+                                  .text = text,
+                                  .size = strlen(text),
+                                  .k = K,
+                                  .weight = -1,
+                                  .trace = s->l->trace};
     struct search_result got = {.hits = hits};
     enum status st = search_query(q, &want, &got, f);
 
     if (st != ST_OK) return st;
     buf_printf(&s->l->draw, "%s: \"%s\"\n", search_mode_name(mode), text);
     if (mode == SEARCH_HYBRID)
-        buf_printf(&s->l->draw, "  kind of query: %s; the meaning weighs %.2f; coverage of the words %.2f\n", query_kind_name(got.kind), got.weight,
-                   got.features.coverage);
+        buf_printf(&s->l->draw,
+                   "  kind of query: %s; the meaning weighs %.2f; coverage of the words %.2f\n",
+                   query_kind_name(got.kind), got.weight, got.features.coverage);
     for (size_t i = 0; i < got.count; i++) {
         draw_title(s, t, table, document_id(hits[i].id));
-        if (mode == SEARCH_HYBRID) hybrid_explain(&hits[i], &s->l->draw);
-        else buf_printf(&s->l->draw, "%.4f", hits[i].score);
+        if (mode == SEARCH_HYBRID)
+            hybrid_explain(&hits[i], &s->l->draw);
+        else
+            buf_printf(&s->l->draw, "%.4f", hits[i].score);
         buf_str(&s->l->draw, "\n");
     }
     if (got.count == 0) buf_str(&s->l->draw, "  nothing\n");
@@ -62,21 +72,28 @@ static enum status open_search(struct lab_shop *s, struct search **out, struct f
     return st == ST_OK ? search_open(s->l->io, &paths, LSN_MAX, out, f) : st;
 }
 
-static const struct { enum search_mode mode; const char *text, *title, *story; } asked[] = {
+static const struct {
+    enum search_mode mode;
+    const char *text, *title, *story;
+} asked[] = {
     {SEARCH_BM25, "cordless kettle", "Words",
      "BM25 over the word index: who has the words, and how rare they are."},
     {SEARCH_VECTOR, "cordless kettle", "Meaning",
-     "The query becomes a vector in the space learned from the catalogue, and the graph gives the nearest products: also those that use other words."},
+     "The query becomes a vector in the space learned from the catalogue, and the graph gives the "
+     "nearest products: also those that use other words."},
     {SEARCH_HYBRID, "cordless kettle", "Both",
-     "Each side's scores are put on one scale and added with a weight. A hit says how its score came about: what the words gave, what the meaning gave, "
+     "Each side's scores are put on one scale and added with a weight. A hit says how its score "
+     "came about: what the words gave, what the meaning gave, "
      "and where it stood in each list."},
     {SEARCH_BM25, "something to boil water for tea", "A question in other words",
      "A description rather than a name. Words that are everywhere find many things a little."},
     {SEARCH_HYBRID, "something to boil water for tea", "The weight follows the query",
-     "How much the meaning weighs depends on what the query looks like and on how much of it one document covers: little for a code, more for a "
+     "How much the meaning weighs depends on what the query looks like and on how much of it one "
+     "document covers: little for a code, more for a "
      "paraphrase."},
     {SEARCH_HYBRID, "HK-1170", "A code has no meaning",
-     "A product code is a word that exactly one document has. The meaning is not asked, or weighs next to nothing."},
+     "A product code is a word that exactly one document has. The meaning is not asked, or weighs "
+     "next to nothing."},
 };
 
 static enum status play(struct lab_shop *s, struct search *q, struct fault *f)
@@ -111,10 +128,15 @@ enum status lab_play_hybrid(struct lab *l, struct fault *f)
     if (st == ST_OK) st = open_search(&s, &q, f);
     if (st == ST_OK) {
         search_position(q, &at);
-        buf_printf(&l->draw, "documents %" PRIu64 "\nwords applied LSN %" PRIu64 ", vectors applied LSN %" PRIu64 "; answers are as of LSN %" PRIu64 "\nembedder %s\n",
+        buf_printf(&l->draw,
+                   "documents %" PRIu64 "\nwords applied LSN %" PRIu64
+                   ", vectors applied LSN %" PRIu64 "; answers are as of LSN %" PRIu64
+                   "\nembedder %s\n",
                    at.documents, at.words_lsn, at.graph_lsn, at.lsn, at.embedder);
-        buf_str(&l->story, "The shipped catalogue, through the log and the stream, into two indexes: words and vectors. The embedder was learned from the "
-                           "catalogue itself. Both sides are read at one LSN, the older of the two.");
+        buf_str(&l->story,
+                "The shipped catalogue, through the log and the stream, into two indexes: words "
+                "and vectors. The embedder was learned from the "
+                "catalogue itself. Both sides are read at one LSN, the older of the two.");
         st = lab_step(l, "Two indexes, one moment", f);
     }
     if (st == ST_OK) st = play(&s, q, f);

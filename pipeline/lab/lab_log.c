@@ -9,17 +9,25 @@
 
 static const char dir[] = "lab/wal";
 
-struct world { struct lab *l; struct wal *w; };
+struct world {
+    struct lab *l;
+    struct wal *w;
+};
 
 static enum status open_log(struct world *x, struct wal_recovered *rec, struct fault *f)
 {
-    struct wal_options o = {.io = x->l->io, .clock = &x->l->clock.clock, .trace = x->l->trace, .segment_bytes = WAL_SEGMENT_MIN,
-                            .no_gather = true, .spare_segments = 1};
+    struct wal_options o = {.io = x->l->io,
+                            .clock = &x->l->clock.clock,
+                            .trace = x->l->trace,
+                            .segment_bytes = WAL_SEGMENT_MIN,
+                            .no_gather = true,
+                            .spare_segments = 1};
 
     return wal_open(dir, &o, &x->w, rec, f);
 }
 
-static enum status append(struct world *x, int64_t key, size_t padding, struct wal_span *at, struct fault *f)
+static enum status append(struct world *x, int64_t key, size_t padding, struct wal_span *at,
+                          struct fault *f)
 {
     char text[64];
     struct buf b = {0};
@@ -27,8 +35,10 @@ static enum status append(struct world *x, int64_t key, size_t padding, struct w
     enum status st;
 
     snprintf(text, sizeof text, "note %" PRId64, key);
-    change_put_mark(&b, &(struct change_mark){.kind = 1, .text = {(const uint8_t *)text, strlen(text)}});
-    while (b.size < padding) buf_u8(&b, 0); /* only for the segment's turn: a record that is mostly room */
+    change_put_mark(
+        &b, &(struct change_mark){.kind = 1, .text = {(const uint8_t *)text, strlen(text)}});
+    while (b.size < padding)
+        buf_u8(&b, 0); /* only for the segment's turn: a record that is mostly room */
     part = (struct io_slice){b.data, b.size};
     st = buf_ok(&b) ? wal_append(x->w, CHANGE_MARK, &part, 1, at, f) : ST_NOMEM;
     buf_free(&b);
@@ -47,15 +57,19 @@ static enum status draw(struct world *x, struct fault *f)
 
     wal_stats(x->w, &s);
     buf_printf(b, "end      %8" PRIu64 "   appended: in memory\n", wal_end_lsn(x->w));
-    buf_printf(b, "written  %8" PRIu64 "   handed to the operating system\n", wal_written_lsn(x->w));
-    buf_printf(b, "durable  %8" PRIu64 "   synced: may be acknowledged, shipped, shown\n", wal_durable_lsn(x->w));
+    buf_printf(b, "written  %8" PRIu64 "   handed to the operating system\n",
+               wal_written_lsn(x->w));
+    buf_printf(b, "durable  %8" PRIu64 "   synced: may be acknowledged, shipped, shown\n",
+               wal_durable_lsn(x->w));
     buf_printf(b, "oldest   %8" PRIu64 "   first record kept\n", wal_oldest_lsn(x->w));
     buf_printf(b, "syncs %" PRIu64 ", records %" PRIu64 "\n", s.syncs, s.records);
     buf_str(b, "a reader sees:\n");
     while (st == ST_OK && (st = wal_reader_next(r, &rec, f)) == ST_OK && shown < 24) {
         buf_printf(b, "  [%6" PRIu64 ", %6" PRIu64 ")  ", rec.start, rec.end);
-        if (rec.size > 256) buf_printf(b, "a record of %zu bytes", rec.size);
-        else change_explain(rec.type, rec.data, rec.size, b);
+        if (rec.size > 256)
+            buf_printf(b, "a record of %zu bytes", rec.size);
+        else
+            change_explain(rec.type, rec.data, rec.size, b);
         buf_str(b, "\n");
         shown++;
     }
@@ -76,21 +90,32 @@ static enum status first_records(struct world *x, const int64_t *keys, size_t n,
     struct wal_span at = {0};
     enum status st = open_log(x, NULL, f);
 
-    buf_str(&x->l->story, "A log is a folder of segments. An LSN is a byte position in all of them laid end to end; the first 64 bytes "
+    buf_str(&x->l->story, "A log is a folder of segments. An LSN is a byte position in all of them "
+                          "laid end to end; the first 64 bytes "
                           "are the segment's header.");
     if (st == ST_OK) st = step(x, "An empty log", f);
-    for (size_t i = 0; st == ST_OK && i < n; i++) st = append(x, keys[i], 0, &at, f);
-    buf_printf(&x->l->story, "%zu record%s appended: copied into the log's buffer. Nothing is written, nothing is durable, and a reader "
-                             "is shown nothing: if the power went now, they had never been.", n, n == 1 ? " is" : "s are");
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        st = append(x, keys[i], 0, &at, f);
+    buf_printf(&x->l->story,
+               "%zu record%s appended: copied into the log's buffer. Nothing is written, nothing "
+               "is durable, and a reader "
+               "is shown nothing: if the power went now, they had never been.",
+               n, n == 1 ? " is" : "s are");
     if (st == ST_OK) st = step(x, "Appending", f);
     if (st == ST_OK) st = wal_commit(x->w, at.end, WAL_DURABLE, f);
-    buf_printf(&x->l->story, "One commit waits for LSN %" PRIu64 ": one write, one sync, and everything before it is durable too. This "
-                             "is the group commit: whoever comes first leads and syncs for all who wait.", at.end);
+    buf_printf(&x->l->story,
+               "One commit waits for LSN %" PRIu64
+               ": one write, one sync, and everything before it is durable too. This "
+               "is the group commit: whoever comes first leads and syncs for all who wait.",
+               at.end);
     if (st == ST_OK) st = step(x, "A commit: one sync for all of them", f);
     if (st == ST_OK) st = append(x, 900, 0, &at, f);
     if (st == ST_OK) st = wal_commit(x->w, at.end, WAL_WRITTEN, f);
-    buf_str(&x->l->story, "The next commit asked for less: written, not synced. It would survive the death of the process, not of the "
-                          "machine. Readers are still not shown it: what a relay ships must never be taken back.");
+    buf_str(
+        &x->l->story,
+        "The next commit asked for less: written, not synced. It would survive the death of the "
+        "process, not of the "
+        "machine. Readers are still not shown it: what a relay ships must never be taken back.");
     return st == ST_OK ? step(x, "Written is not durable", f) : st;
 }
 
@@ -101,9 +126,12 @@ static enum status bytes(struct world *x, struct fault *f)
 
     buf_append(&x->l->draw, all.data, all.size);
     buf_free(&all);
-    buf_str(&x->l->story, "The first records as bytes. The checksum is seeded with the record's own position, so an old record that a "
-                          "recycled segment still holds cannot pass for a new one. `back` is the distance to what was durable when "
-                          "the record was appended: after a crash it tells a torn tail from damage.");
+    buf_str(&x->l->story,
+            "The first records as bytes. The checksum is seeded with the record's own position, so "
+            "an old record that a "
+            "recycled segment still holds cannot pass for a new one. `back` is the distance to "
+            "what was durable when "
+            "the record was appended: after a crash it tells a torn tail from damage.");
     return st == ST_OK ? lab_step(x->l, "The bytes", f) : st;
 }
 
@@ -115,17 +143,26 @@ static enum status power_cut(struct world *x, struct fault *f)
     lsn_t durable = wal_durable_lsn(x->w);
     enum status st = ST_OK;
 
-    for (int i = 0; st == ST_OK && i < 3; i++) st = append(x, 901 + i, 700, &at, f);
+    for (int i = 0; st == ST_OK && i < 3; i++)
+        st = append(x, 901 + i, 700, &at, f);
     if (st != ST_OK) return st;
-    io_sim_plant(x->l->disk, SIM_POWER_CUT, 2, false); /* the write happens; the sync after it does not */
+    io_sim_plant(x->l->disk, SIM_POWER_CUT, 2,
+                 false); /* the write happens; the sync after it does not */
     st = wal_commit(x->w, at.end, WAL_DURABLE, f);
     if (st == ST_OK)
-        buf_printf(&x->l->story, "Three more records were committed, and then the power went. The commit returned success, so all three must be there "
-                                 "whatever the disk does now. Durable is %" PRIu64 ".", wal_durable_lsn(x->w));
+        buf_printf(&x->l->story,
+                   "Three more records were committed, and then the power went. The commit "
+                   "returned success, so all three must be there "
+                   "whatever the disk does now. Durable is %" PRIu64 ".",
+                   wal_durable_lsn(x->w));
     else
-        buf_printf(&x->l->story, "Three more records were being committed when the power went, between the write and the sync. The commit "
-                                 "did not return success (%s), so nobody was promised anything. Durable stays %" PRIu64 ".",
-                   status_name(st), durable);
+        buf_printf(
+            &x->l->story,
+            "Three more records were being committed when the power went, between the write and "
+            "the sync. The commit "
+            "did not return success (%s), so nobody was promised anything. Durable stays %" PRIu64
+            ".",
+            status_name(st), durable);
     fault_clear(f);
     buf_printf(&x->l->draw, "the commit said: %s\n", status_name(st));
     wal_close(x->w, NULL);
@@ -134,8 +171,11 @@ static enum status power_cut(struct world *x, struct fault *f)
     io_sim_reboot(x->l->disk);
     if (st == ST_OK) st = open_log(x, &rec, f);
     if (st != ST_OK) return st;
-    buf_printf(&x->l->story, "Reopened. Every record up to the durable LSN is there. Of the rest (the one that was only written too), what "
-                             "the disk happened to keep whole is kept, and %" PRIu64 " bytes of torn tail were cut off. Appending goes on at %" PRIu64 ".",
+    buf_printf(&x->l->story,
+               "Reopened. Every record up to the durable LSN is there. Of the rest (the one that "
+               "was only written too), what "
+               "the disk happened to keep whole is kept, and %" PRIu64
+               " bytes of torn tail were cut off. Appending goes on at %" PRIu64 ".",
                rec.torn_bytes, rec.end);
     return step(x, "Recovery", f);
 }
@@ -145,21 +185,27 @@ static enum status retention(struct world *x, struct fault *f)
 {
     struct wal_slot *slot = NULL;
     struct wal_span at = {0};
-    enum status st = wal_slot_claim(x->l->io, &x->l->clock.clock, dir, "relay", LSN_MAX, 0, false, &slot, f);
+    enum status st =
+        wal_slot_claim(x->l->io, &x->l->clock.clock, dir, "relay", LSN_MAX, 0, false, &slot, f);
 
-    for (int i = 0; st == ST_OK && i < 4; i++) st = append(x, 1000 + i, 40000, &at, f);
+    for (int i = 0; st == ST_OK && i < 4; i++)
+        st = append(x, 1000 + i, 40000, &at, f);
     if (st == ST_OK) st = wal_flush(x->w, f);
-    buf_str(&x->l->story, "Four large records fill segments of 64 KiB (segment_turn). A record that does not fit what is left is split "
-                          "in parts and joined again by the reader. Meanwhile a consumer claimed a slot named relay, at the end as it "
+    buf_str(&x->l->story, "Four large records fill segments of 64 KiB (segment_turn). A record "
+                          "that does not fit what is left is split "
+                          "in parts and joined again by the reader. Meanwhile a consumer claimed a "
+                          "slot named relay, at the end as it "
                           "was.");
     if (st == ST_OK) st = step(x, "New segments, and a slot", f);
     if (st == ST_OK) st = wal_trim(x->w, at.end, NULL, f);
-    buf_str(&x->l->story, "The owner needs nothing of all this any more and trims. But the slot has confirmed nothing since, so the log "
+    buf_str(&x->l->story, "The owner needs nothing of all this any more and trims. But the slot "
+                          "has confirmed nothing since, so the log "
                           "from there on is kept.");
     if (st == ST_OK) st = step(x, "Trim: the slot holds the log back", f);
     if (st == ST_OK) st = wal_slot_advance(slot, at.end, f);
     if (st == ST_OK) st = wal_trim(x->w, at.end, NULL, f);
-    buf_str(&x->l->story, "The consumer confirms that it has everything. Whole segments before that are let go (segment_released); one "
+    buf_str(&x->l->story, "The consumer confirms that it has everything. Whole segments before "
+                          "that are let go (segment_released); one "
                           "is kept to be used again.");
     if (st == ST_OK) st = step(x, "The slot moves on, segments go", f);
     wal_slot_release(slot);

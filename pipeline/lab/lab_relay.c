@@ -10,7 +10,11 @@
 #include "pipeline/stream.h"
 #include "wal/wal.h"
 
-struct world { struct lab_shop s; struct relay *relay; char wal[PATH_MAX_BYTES], stream[PATH_MAX_BYTES]; };
+struct world {
+    struct lab_shop s;
+    struct relay *relay;
+    char wal[PATH_MAX_BYTES], stream[PATH_MAX_BYTES];
+};
 
 static enum status draw_log(struct world *x, struct fault *f)
 {
@@ -45,12 +49,19 @@ static enum status draw_stream(struct world *x, struct fault *f)
     while (st == ST_OK && (st = stream_reader_next(r, &e, f)) == ST_OK) {
         shown++;
         if (e.kind == STREAM_SCHEMA)
-            buf_printf(b, "  offset %3" PRIu64 "  LSN %6" PRIu64 "  shape of table %u\n", e.offset, e.lsn, e.schema.table);
+            buf_printf(b, "  offset %3" PRIu64 "  LSN %6" PRIu64 "  shape of table %u\n", e.offset,
+                       e.lsn, e.schema.table);
         else if (e.kind == STREAM_ROW)
-            buf_printf(b, "  offset %3" PRIu64 "  LSN %6" PRIu64 "  %s in table %u (change %" PRIu64 " of %" PRIu64 " of transaction %" PRIu64 ")\n", e.offset,
-                       e.lsn, ops[e.row.op <= 3 ? e.row.op : 0], e.row.table, e.seq + 1, e.total, e.txn);
+            buf_printf(b,
+                       "  offset %3" PRIu64 "  LSN %6" PRIu64 "  %s in table %u (change %" PRIu64
+                       " of %" PRIu64 " of transaction %" PRIu64 ")\n",
+                       e.offset, e.lsn, ops[e.row.op <= 3 ? e.row.op : 0], e.row.table, e.seq + 1,
+                       e.total, e.txn);
         else if (e.kind == STREAM_BEAT)
-            buf_printf(b, "  offset %3" PRIu64 "  LSN %6" PRIu64 "  heartbeat: nothing else was committed up to here\n", e.offset, e.lsn);
+            buf_printf(b,
+                       "  offset %3" PRIu64 "  LSN %6" PRIu64
+                       "  heartbeat: nothing else was committed up to here\n",
+                       e.offset, e.lsn);
     }
     if (shown == 0) buf_str(b, "  nothing is shown\n");
     stream_reader_close(r);
@@ -76,7 +87,10 @@ static enum status sell(struct world *x, int id, lsn_t *lsn, struct fault *f)
 {
     char json[200];
 
-    snprintf(json, sizeof json, "{\"product_id\":%d,\"sku\":\"S-%d\",\"title\":\"thing %d\",\"price\":\"1\",\"stock\":1}", id, id, id);
+    snprintf(
+        json, sizeof json,
+        "{\"product_id\":%d,\"sku\":\"S-%d\",\"title\":\"thing %d\",\"price\":\"1\",\"stock\":1}",
+        id, id, id);
     return shop_put(&x->s, "products", json, lsn, f);
 }
 
@@ -85,7 +99,8 @@ static enum status ship(struct world *x, struct fault *f)
 {
     enum status st = ST_OK;
 
-    while (st == ST_OK) st = relay_step(x->relay, f);
+    while (st == ST_OK)
+        st = relay_step(x->relay, f);
     return st == ST_END ? ST_OK : st;
 }
 
@@ -96,14 +111,18 @@ static enum status begin(struct world *x, struct fault *f)
 
     if (st == ST_OK) st = platform_path(&x->s.p, "wal", x->wal, f);
     if (st == ST_OK) st = platform_path(&x->s.p, "stream", x->stream, f);
-    for (int i = 1; st == ST_OK && i <= 3; i++) st = sell(x, i, &lsn, f);
-    buf_str(&x->s.l->story, "Three commits. The log has each transaction's begin, rows and commit; there is no stream yet. Nobody polls the tables: "
+    for (int i = 1; st == ST_OK && i <= 3; i++)
+        st = sell(x, i, &lsn, f);
+    buf_str(&x->s.l->story, "Three commits. The log has each transaction's begin, rows and commit; "
+                            "there is no stream yet. Nobody polls the tables: "
                             "what happened is in the log already.");
     if (st == ST_OK) st = step(x, "Commits in the log", f);
     if (st == ST_OK) st = open_relay(x, f);
     if (st == ST_OK) st = ship(x, f);
-    buf_str(&x->s.l->story, "The relay read the log up to the durable LSN and appended whole committed transactions to the stream, in order. Each event "
-                            "has an offset, the LSN of its commit, and its place in the transaction.");
+    buf_str(&x->s.l->story,
+            "The relay read the log up to the durable LSN and appended whole committed "
+            "transactions to the stream, in order. Each event "
+            "has an offset, the LSN of its commit, and its place in the transaction.");
     return st == ST_OK ? step(x, "The relay ships", f) : st;
 }
 
@@ -114,21 +133,28 @@ static enum status crash(struct world *x, struct fault *f)
     lsn_t lsn;
     enum status st = ST_OK;
 
-    for (int i = 4; st == ST_OK && i <= 6; i++) st = sell(x, i, &lsn, f);
+    for (int i = 4; st == ST_OK && i <= 6; i++)
+        st = sell(x, i, &lsn, f);
     if (st == ST_OK) st = relay_step(x->relay, f);
     if (st != ST_OK) return st;
     relay_stats(x->relay, &stats);
     io_sim_plant(x->s.l->disk, SIM_POWER_CUT, 1, false); /* whatever it does next does not happen */
-    relay_close(x->relay, NULL); /* would have synced */
+    relay_close(x->relay, NULL);                         /* would have synced */
     x->relay = NULL;
     io_sim_clear(x->s.l->disk);
     io_sim_reboot(x->s.l->disk);
-    st = platform_open_source(&x->s.p, &source, f); /* the shop comes back first, and recovers its log */
+    st = platform_open_source(&x->s.p, &source,
+                              f); /* the shop comes back first, and recovers its log */
     st = platform_close_source(&source, st, f);
     if (st != ST_OK) return st;
-    buf_printf(&x->s.l->story, "Three more commits; the relay had shipped %" PRIu64 " events (LSN %" PRIu64 ") when the power went, in the shop too. It had not synced the stream, and "
-                               "what the disk kept of it was decided by lot; readers are shown none of it until a relay has looked. The log kept everything that was acknowledged, and it has not been "
-                               "let go: the relay's slot moves only behind what the stream has synced.", stats.events, stats.lsn);
+    buf_printf(
+        &x->s.l->story,
+        "Three more commits; the relay had shipped %" PRIu64 " events (LSN %" PRIu64
+        ") when the power went, in the shop too. It had not synced the stream, and "
+        "what the disk kept of it was decided by lot; readers are shown none of it until a relay "
+        "has looked. The log kept everything that was acknowledged, and it has not been "
+        "let go: the relay's slot moves only behind what the stream has synced.",
+        stats.events, stats.lsn);
     return step(x, "The power goes", f);
 }
 
@@ -136,11 +162,13 @@ static enum status resume(struct world *x, struct fault *f)
 {
     enum status st = open_relay(x, f);
 
-    buf_str(&x->s.l->story, "A new relay starts. There is no file that says where the old one was: it looks at the stream's own tail. The effect and the "
+    buf_str(&x->s.l->story, "A new relay starts. There is no file that says where the old one was: "
+                            "it looks at the stream's own tail. The effect and the "
                             "position are one thing, so they cannot disagree.");
     if (st == ST_OK) st = step(x, "Where was I? The stream knows", f);
     if (st == ST_OK) st = ship(x, f);
-    buf_str(&x->s.l->story, "It goes on from there. Every offset is there once, in order, without a gap.");
+    buf_str(&x->s.l->story,
+            "It goes on from there. Every offset is there once, in order, without a gap.");
     if (st == ST_OK) st = step(x, "Nothing lost, nothing twice", f);
     relay_close(x->relay, NULL);
     x->relay = NULL;
@@ -150,11 +178,13 @@ static enum status resume(struct world *x, struct fault *f)
 /* ---- the broken ones: the same events, but the position is a number of their own, saved before or after ---- */
 enum variant { SAVE_AFTER, SAVE_BEFORE };
 
-static void count_events(struct world *x, enum variant v, unsigned crash_at, struct fault *f, unsigned times[16], enum status *st)
+static void count_events(struct world *x, enum variant v, unsigned crash_at, struct fault *f,
+                         unsigned times[16], enum status *st)
 {
     uint64_t saved = 0;
 
-    for (int life = 0; *st == ST_OK && life < 2; life++) { /* the second life starts from what was saved */
+    for (int life = 0; *st == ST_OK && life < 2;
+         life++) { /* the second life starts from what was saved */
         struct stream_reader *r = NULL;
         struct stream_event e;
         unsigned done = 0;
@@ -163,7 +193,8 @@ static void count_events(struct world *x, enum variant v, unsigned crash_at, str
         while (*st == ST_OK && (*st = stream_reader_next(r, &e, f)) == ST_OK) {
             if (e.kind != STREAM_ROW || e.offset >= 16) continue;
             if (v == SAVE_BEFORE) saved = e.offset + 1;
-            if (v == SAVE_BEFORE && life == 0 && ++done == crash_at) break; /* dies between the two writes */
+            if (v == SAVE_BEFORE && life == 0 && ++done == crash_at)
+                break; /* dies between the two writes */
             times[e.offset]++;
             if (v == SAVE_AFTER && life == 0 && ++done == crash_at) break;
             if (v == SAVE_AFTER) saved = e.offset + 1;
@@ -185,13 +216,19 @@ static enum status broken(struct world *x, enum variant v, const char *title, st
     if (st == ST_OK) st = stream_reader_open(x->s.l->io, x->stream, STREAM_FROM_START, 0, &r, f);
     while (st == ST_OK && (st = stream_reader_next(r, &e, f)) == ST_OK)
         if (e.kind == STREAM_ROW && e.offset < 16)
-            buf_printf(&x->s.l->draw, "%6" PRIu64 "  %u%s\n", e.offset, times[e.offset], times[e.offset] == 1 ? "" : times[e.offset] == 0 ? "   LOST" : "   TWICE");
+            buf_printf(&x->s.l->draw, "%6" PRIu64 "  %u%s\n", e.offset, times[e.offset],
+                       times[e.offset] == 1   ? ""
+                       : times[e.offset] == 0 ? "   LOST"
+                                              : "   TWICE");
     stream_reader_close(r);
     if (st == ST_END) st = ST_OK;
-    buf_str(&x->s.l->story, v == SAVE_AFTER
-                ? "A consumer that does its work and then saves its position elsewhere, reading the same stream: it dies between the two, after its "
+    buf_str(&x->s.l->story,
+            v == SAVE_AFTER
+                ? "A consumer that does its work and then saves its position elsewhere, reading "
+                  "the same stream: it dies between the two, after its "
                   "third event. Its next life does that one again."
-                : "A consumer that saves its position first and then does its work: it dies between the two. Its next life never does that one. "
+                : "A consumer that saves its position first and then does its work: it dies "
+                  "between the two. Its next life never does that one. "
                   "Neither order is right; one step for both is.");
     return st == ST_OK ? lab_step(x->s.l, title, f) : st;
 }

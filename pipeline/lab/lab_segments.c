@@ -11,7 +11,12 @@ enum { MANY = 6000, VOCABULARY = 500, WORDS_A_DOC = 40, TOP = 3 };
 
 static const char dir[] = "lab/search";
 
-struct world { struct lab *l; struct invidx_writer *w; lsn_t lsn; uint64_t next; };
+struct world {
+    struct lab *l;
+    struct invidx_writer *w;
+    lsn_t lsn;
+    uint64_t next;
+};
 
 static enum status put(struct world *x, const char *text, struct fault *f)
 {
@@ -63,8 +68,10 @@ static enum status draw(struct world *x, bool terms, struct fault *f)
         st = path_join(path, dir, names.names[i], f);
         if (st == ST_OK) st = invidx_dump(x->l->io, path, &one, f);
         buf_printf(b, "%s\n", names.names[i]);
-        for (line = strtok_r((char *)(uintptr_t)buf_cstr(&one), "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
-            if (strncmp(line, "term ", 5) == 0 || strstr(line, "died at") != NULL) buf_printf(b, "  %s\n", line);
+        for (line = strtok_r((char *)(uintptr_t)buf_cstr(&one), "\n", &save); line != NULL;
+             line = strtok_r(NULL, "\n", &save))
+            if (strncmp(line, "term ", 5) == 0 || strstr(line, "died at") != NULL)
+                buf_printf(b, "  %s\n", line);
         buf_free(&one);
     }
     io_list_free(&names);
@@ -79,8 +86,8 @@ static enum status step(struct world *x, const char *title, bool terms, struct f
 }
 
 /* The query with one strategy: hits, scores and the work.                                            */
-static enum status search(struct world *x, struct invidx_reader *r, const char *words, enum invidx_strategy how, const char *name,
-                          bool explain, struct fault *f)
+static enum status search(struct world *x, struct invidx_reader *r, const char *words,
+                          enum invidx_strategy how, const char *name, bool explain, struct fault *f)
 {
     struct invidx_hit hits[TOP];
     struct invidx_request want = {.k = TOP, .strategy = how, .trace = x->l->trace};
@@ -92,13 +99,22 @@ static enum status search(struct world *x, struct invidx_reader *r, const char *
 
     if (st == ST_OK) st = invidx_query_words(q, words, strlen(words), INVIDX_OR, f);
     if (st == ST_OK) st = invidx_search(r, q, &want, &got, f);
-    if (st == ST_OK) buf_printf(b, "%-10s postings %6" PRIu64 "  decoded %6" PRIu64 "  scored %6" PRIu64 "  blocks %4" PRIu64 "  skipped %4" PRIu64 "\n",
-                                name, got.work.postings, got.work.decoded, got.work.scored, got.work.blocks, got.work.blocks_skipped);
-    for (size_t i = 0; st == ST_OK && i < got.count; i++) buf_printf(b, "   document %-5" PRIu64 " %.6f\n", hits[i].key, hits[i].score);
-    if (st == ST_OK && explain && got.count > 0) st = invidx_explain(r, q, &want, hits[0].key, &why, f);
+    if (st == ST_OK)
+        buf_printf(b,
+                   "%-10s postings %6" PRIu64 "  decoded %6" PRIu64 "  scored %6" PRIu64
+                   "  blocks %4" PRIu64 "  skipped %4" PRIu64 "\n",
+                   name, got.work.postings, got.work.decoded, got.work.scored, got.work.blocks,
+                   got.work.blocks_skipped);
+    for (size_t i = 0; st == ST_OK && i < got.count; i++)
+        buf_printf(b, "   document %-5" PRIu64 " %.6f\n", hits[i].key, hits[i].score);
+    if (st == ST_OK && explain && got.count > 0)
+        st = invidx_explain(r, q, &want, hits[0].key, &why, f);
     for (size_t i = 0; st == ST_OK && i < why.count; i++)
-        buf_printf(b, "   why: %-12.*s idf %.3f (in %" PRIu64 " of %" PRIu64 "), tf part %.3f, gives %.6f\n", (int)why.terms[i].len,
-                   why.terms[i].term, why.terms[i].idf, why.terms[i].df, why.terms[i].docs, why.terms[i].tf_part, why.terms[i].contribution);
+        buf_printf(b,
+                   "   why: %-12.*s idf %.3f (in %" PRIu64 " of %" PRIu64
+                   "), tf part %.3f, gives %.6f\n",
+                   (int)why.terms[i].len, why.terms[i].term, why.terms[i].idf, why.terms[i].df,
+                   why.terms[i].docs, why.terms[i].tf_part, why.terms[i].contribution);
     invidx_query_free(q);
     return st;
 }
@@ -106,20 +122,24 @@ static enum status search(struct world *x, struct invidx_reader *r, const char *
 static enum status begin(struct world *x, const char *const *docs, size_t n, struct fault *f)
 {
     const struct invidx_field field = {"text", 1};
-    const struct invidx_schema schema = {.fields = &field, .field_count = 1, .analysis = invidx_analysis_default()};
+    const struct invidx_schema schema = {
+        .fields = &field, .field_count = 1, .analysis = invidx_analysis_default()};
     const struct invidx_writer_options o = {.trace = x->l->trace, .merge_fanout = 4};
     enum status st = invidx_writer_open(x->l->io, dir, &schema, &o, &x->w, f);
 
     for (size_t i = 0; st == ST_OK && i < n; i++) {
         st = put(x, docs[i], f);
         buf_printf(&x->l->draw, "document %" PRIu64 ": %s\n", x->next, docs[i]);
-        if (st == ST_OK) st = invidx_analyze(&schema.analysis, docs[i], strlen(docs[i]), &x->l->draw, f);
+        if (st == ST_OK)
+            st = invidx_analyze(&schema.analysis, docs[i], strlen(docs[i]), &x->l->draw, f);
     }
-    buf_str(&x->l->story, "Each document is cut into terms: folded, stop words dropped, stemmed (term, position, first and last byte). They "
+    buf_str(&x->l->story, "Each document is cut into terms: folded, stop words dropped, stemmed "
+                          "(term, position, first and last byte). They "
                           "sit in a buffer in memory; nobody can find them yet.");
     if (st == ST_OK) st = lab_step(x->l, "Words become terms", f);
     if (st == ST_OK) st = publish(x, f);
-    buf_str(&x->l->story, "publish(LSN 10) wrote the buffer as one immutable segment and named it in a manifest: visible and durable in one "
+    buf_str(&x->l->story, "publish(LSN 10) wrote the buffer as one immutable segment and named it "
+                          "in a manifest: visible and durable in one "
                           "step. A term's postings read document@field.position.");
     return st == ST_OK ? step(x, "Publishing makes a segment", true, f) : st;
 }
@@ -129,14 +149,17 @@ static enum status change(struct world *x, const char *const *docs, size_t n, st
     struct invidx_reader *r = NULL;
     enum status st = invidx_delete(x->w, 1, x->lsn + 10, f);
 
-    for (size_t i = 0; st == ST_OK && i < n; i++) st = put(x, docs[i], f);
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        st = put(x, docs[i], f);
     if (st == ST_OK) st = publish(x, f);
-    buf_str(&x->l->story, "Document 1 is deleted and more are added. The first segment is not touched: a tombstone beside it says at which LSN "
+    buf_str(&x->l->story, "Document 1 is deleted and more are added. The first segment is not "
+                          "touched: a tombstone beside it says at which LSN "
                           "document 0 of it died, so a reader as of an LSN before still finds it.");
     if (st == ST_OK) st = step(x, "A second segment, and a tombstone", true, f);
     if (st == ST_OK) st = invidx_reader_open(x->l->io, dir, LSN_MAX, &r, f);
     if (st == ST_OK) st = search(x, r, "garden hose", INVIDX_AUTO, "auto", true, f);
-    buf_str(&x->l->story, "A search for \"garden hose\" and why its first answer has its score: rarer words count more (idf), repeated ones less "
+    buf_str(&x->l->story, "A search for \"garden hose\" and why its first answer has its score: "
+                          "rarer words count more (idf), repeated ones less "
                           "and less (tf part). The parts add up exactly.");
     if (st == ST_OK) st = lab_step(x->l, "A search, explained", f);
     invidx_reader_close(r);
@@ -153,13 +176,19 @@ static enum status merge(struct world *x, struct fault *f)
         st = put(x, more[i], f);
         if (st == ST_OK) st = publish(x, f);
     }
-    buf_str(&x->l->story, "Three more publications: three more small segments. Every search must look into each of them.");
+    buf_str(&x->l->story, "Three more publications: three more small segments. Every search must "
+                          "look into each of them.");
     if (st == ST_OK) st = step(x, "Many small segments", false, f);
-    while (st == ST_OK && worked) st = invidx_maintain(x->w, &worked, f);
-    buf_str(&x->l->story, "Maintenance: a segment too full of the dead is written anew without them, and when one size class has "
-                          "enough segments they become one (segment_merge). A merge compares a digest of the live "
-                          "postings before and after, and would publish nothing if they differed. Scores do not depend on how the documents are "
-                          "spread over segments.");
+    while (st == ST_OK && worked)
+        st = invidx_maintain(x->w, &worked, f);
+    buf_str(
+        &x->l->story,
+        "Maintenance: a segment too full of the dead is written anew without them, and when one "
+        "size class has "
+        "enough segments they become one (segment_merge). A merge compares a digest of the live "
+        "postings before and after, and would publish nothing if they differed. Scores do not "
+        "depend on how the documents are "
+        "spread over segments.");
     return st == ST_OK ? step(x, "A merge", true, f) : st;
 }
 
@@ -177,7 +206,8 @@ static enum status many(struct world *x, struct fault *f)
         struct buf b = {0};
         uint64_t words = 2 + (uint64_t)d * WORDS_A_DOC / MANY + rng_below(&rng, 3);
 
-        for (uint64_t i = 0; i < words; i++) buf_printf(&b, "w%" PRIu64 " ", zipf_next(&z, &rng));
+        for (uint64_t i = 0; i < words; i++)
+            buf_printf(&b, "w%" PRIu64 " ", zipf_next(&z, &rng));
         st = put(x, buf_cstr(&b), f);
         buf_free(&b);
     }
@@ -191,14 +221,19 @@ static enum status prune(struct world *x, struct fault *f)
 
     if (st == ST_OK) st = invidx_reader_open(x->l->io, dir, LSN_MAX, &r, f);
     if (st == ST_OK) st = search(x, r, "w0 w1 w137", INVIDX_EXHAUSTIVE, "exhaustive", false, f);
-    buf_printf(&x->l->story, "%d made-up documents; word w0 is in very many, w137 in few. The three best for \"w0 w1 w137\", by scoring every "
-                             "document that has any of them: the truth.", MANY);
+    buf_printf(&x->l->story,
+               "%d made-up documents; word w0 is in very many, w137 in few. The three best for "
+               "\"w0 w1 w137\", by scoring every "
+               "document that has any of them: the truth.",
+               MANY);
     if (st == ST_OK) st = lab_step(x->l, "Every match scored", f);
     if (st == ST_OK) st = search(x, r, "w0 w1 w137", INVIDX_EXHAUSTIVE, "exhaustive", false, f);
     if (st == ST_OK) st = search(x, r, "w0 w1 w137", INVIDX_MAXSCORE, "maxscore", false, f);
     if (st == ST_OK) st = search(x, r, "w0 w1 w137", INVIDX_WAND, "wand", false, f);
-    buf_str(&x->l->story, "Postings stand in blocks of 128, each with the most that any of its documents can score. Once three good answers are "
-                          "known, a block that cannot beat the third is skipped without being decoded. Fewer are scored; hits and scores "
+    buf_str(&x->l->story, "Postings stand in blocks of 128, each with the most that any of its "
+                          "documents can score. Once three good answers are "
+                          "known, a block that cannot beat the third is skipped without being "
+                          "decoded. Fewer are scored; hits and scores "
                           "are the same to the last bit.");
     if (st == ST_OK) st = lab_step(x->l, "Block-Max pruning: the same answer for less", f);
     invidx_reader_close(r);
@@ -207,10 +242,13 @@ static enum status prune(struct world *x, struct fault *f)
 
 enum status lab_play_segments(struct lab *l, struct fault *f)
 {
-    static const char *const plain[] = {"A green garden hose, thirty metres of hose", "The hose reel", "Gardening gloves, green"};
-    static const char *const later[] = {"A reel for the garden hose", "Hedge trimmers for every garden"};
+    static const char *const plain[] = {"A green garden hose, thirty metres of hose",
+                                        "The hose reel", "Gardening gloves, green"};
+    static const char *const later[] = {"A reel for the garden hose",
+                                        "Hedge trimmers for every garden"};
     struct world x = {.l = l};
-    enum status st = l->in.doc_count > 0 ? begin(&x, l->in.docs, l->in.doc_count, f) : begin(&x, plain, ARRAY_LEN(plain), f);
+    enum status st = l->in.doc_count > 0 ? begin(&x, l->in.docs, l->in.doc_count, f)
+                                         : begin(&x, plain, ARRAY_LEN(plain), f);
 
     if (st == ST_OK) st = change(&x, later, ARRAY_LEN(later), f);
     if (st == ST_OK) st = merge(&x, f);

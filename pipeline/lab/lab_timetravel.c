@@ -30,12 +30,16 @@ static enum status ask_rows(struct lab_shop *s, lsn_t lsn, struct fault *f)
         struct value title, price;
 
         buf_printf(&s->l->draw, "row store  ");
-        if (found == ST_NOT_FOUND) buf_str(&s->l->draw, "no product 101\n");
+        if (found == ST_NOT_FOUND)
+            buf_str(&s->l->draw, "no product 101\n");
         else {
             const struct schema *schema = oltp_schema(t, table);
 
-            st = row_get(schema, row.row.data, row.row.size, schema_column(schema, "title"), &title, f);
-            if (st == ST_OK) st = row_get(schema, row.row.data, row.row.size, schema_column(schema, "price"), &price, f);
+            st = row_get(schema, row.row.data, row.row.size, schema_column(schema, "title"), &title,
+                         f);
+            if (st == ST_OK)
+                st = row_get(schema, row.row.data, row.row.size, schema_column(schema, "price"),
+                             &price, f);
             if (st == ST_OK) {
                 value_format(&title, &s->l->draw);
                 buf_str(&s->l->draw, " at ");
@@ -65,7 +69,8 @@ static enum status ask_words(struct lab_shop *s, lsn_t lsn, struct fault *f)
     if (st == ST_OK) st = invidx_query_words(q, words, sizeof words - 1, INVIDX_AND, f);
     if (st == ST_OK) st = invidx_search(r, q, &want, &got, f);
     if (st == ST_OK) buf_printf(&s->l->draw, "search     \"%s\" finds", words);
-    for (size_t i = 0; st == ST_OK && i < got.count; i++) buf_printf(&s->l->draw, " %" PRId64, document_id(hits[i].key));
+    for (size_t i = 0; st == ST_OK && i < got.count; i++)
+        buf_printf(&s->l->draw, " %" PRId64, document_id(hits[i].key));
     buf_str(&s->l->draw, st == ST_OK && got.count == 0 ? " nothing\n" : "\n");
     invidx_query_free(q);
     invidx_reader_close(r);
@@ -80,45 +85,62 @@ static enum status ask_all(struct lab_shop *s, lsn_t lsn, struct fault *f)
     buf_printf(&s->l->draw, "AS OF LSN %" PRIu64 "\n", lsn);
     st = ask_rows(s, lsn, f);
     if (st == ST_OK) st = ask_words(s, lsn, f);
-    snprintf(sql, sizeof sql, "SELECT title, price FROM silver_products AS OF LSN %" PRIu64 " WHERE product_id = %d", lsn, KETTLE);
+    snprintf(sql, sizeof sql,
+             "SELECT title, price FROM silver_products AS OF LSN %" PRIu64 " WHERE product_id = %d",
+             lsn, KETTLE);
     if (st == ST_OK) st = shop_sql(s, sql, f);
-    snprintf(sql, sizeof sql, "SELECT category, products, value FROM gold_stock_value AS OF LSN %" PRIu64, lsn);
+    snprintf(sql, sizeof sql,
+             "SELECT category, products, value FROM gold_stock_value AS OF LSN %" PRIu64, lsn);
     return st == ST_OK ? shop_sql(s, sql, f) : st;
 }
 
 /* The product's life: each commit has an LSN, and travels to every store with it. */
 static enum status live(struct lab_shop *s, lsn_t at[MOMENTS], struct fault *f)
 {
-    static const char first[] = "{\"product_id\":101,\"sku\":\"HK-1170\",\"title\":\"Cordless kettle\",\"description\":\"Boils water\","
+    static const char first[] = "{\"product_id\":101,\"sku\":\"HK-1170\",\"title\":\"Cordless "
+                                "kettle\",\"description\":\"Boils water\","
                                 "\"category\":\"Kitchen\",\"price\":\"34.95\",\"stock\":10}";
-    static const char cheaper[] = "{\"product_id\":101,\"sku\":\"HK-1170\",\"title\":\"Cordless kettle\",\"description\":\"Boils water\","
+    static const char cheaper[] = "{\"product_id\":101,\"sku\":\"HK-1170\",\"title\":\"Cordless "
+                                  "kettle\",\"description\":\"Boils water\","
                                   "\"category\":\"Kitchen\",\"price\":\"29.95\",\"stock\":10}";
-    static const char renamed[] = "{\"product_id\":101,\"sku\":\"HK-1170\",\"title\":\"Wireless water boiler\",\"description\":\"Boils water\","
+    static const char renamed[] = "{\"product_id\":101,\"sku\":\"HK-1170\",\"title\":\"Wireless "
+                                  "water boiler\",\"description\":\"Boils water\","
                                   "\"category\":\"Kitchen\",\"price\":\"29.95\",\"stock\":10}";
-    static const char *const what[MOMENTS] = {"put on sale for 34.95", "made cheaper", "given another name", "deleted"};
+    static const char *const what[MOMENTS] = {"put on sale for 34.95", "made cheaper",
+                                              "given another name", "deleted"};
     enum status st = ST_OK;
 
     for (int i = 0; st == ST_OK && i < MOMENTS; i++) {
-        if (i == MOMENTS - 1) st = shop_delete(s, "products", KETTLE, &at[i], f);
-        else st = shop_put(s, "products", i == 0 ? first : i == 1 ? cheaper : renamed, &at[i], f);
+        if (i == MOMENTS - 1)
+            st = shop_delete(s, "products", KETTLE, &at[i], f);
+        else
+            st = shop_put(s, "products", i == 0 ? first : i == 1 ? cheaper : renamed, &at[i], f);
         if (st == ST_OK) st = shop_catch_up(s, sinks, ARRAY_LEN(sinks), f);
         buf_printf(&s->l->draw, "LSN %" PRIu64 "  product 101 is %s\n", at[i], what[i]);
         clock_sim_advance(&s->l->clock, INT64_C(3600000000));
     }
-    buf_str(&s->l->story, "One product, four commits, an hour apart. A commit's LSN is its place in the log; the relay carried each change and its "
-                          "LSN to the stream, and each sink published what it applied together with that LSN (publish).");
+    buf_str(&s->l->story, "One product, four commits, an hour apart. A commit's LSN is its place "
+                          "in the log; the relay carried each change and its "
+                          "LSN to the stream, and each sink published what it applied together "
+                          "with that LSN (publish).");
     return st == ST_OK ? lab_step(s->l, "Four moments", f) : st;
 }
 
 enum status lab_play_timetravel(struct lab *l, struct fault *f)
 {
-    static const char *const titles[MOMENTS] = {"The first moment, everywhere", "Cheaper", "Another name", "Gone"};
+    static const char *const titles[MOMENTS] = {"The first moment, everywhere", "Cheaper",
+                                                "Another name", "Gone"};
     static const char *const stories[MOMENTS] = {
-        ("The row store answers from its newest checkpoint before that LSN and the log after it; the word index from the births and deaths of "
-        "its documents; silver and gold from the begin and end LSN of each row version. Four ways, one moment."),
-        "The next LSN: the price differs, and gold's value of the stock with it. Marked lines are what changed between the two moments.",
-        "A new title: the search for the old words no longer finds it, at this LSN. At the one before it does, also today.",
-        "Deleted, in all of them. The log, the checkpoints and the row versions keep what came before, for as long as retention says."};
+        ("The row store answers from its newest checkpoint before that LSN and the log after it; "
+         "the word index from the births and deaths of "
+         "its documents; silver and gold from the begin and end LSN of each row version. Four "
+         "ways, one moment."),
+        "The next LSN: the price differs, and gold's value of the stock with it. Marked lines are "
+        "what changed between the two moments.",
+        "A new title: the search for the old words no longer finds it, at this LSN. At the one "
+        "before it does, also today.",
+        "Deleted, in all of them. The log, the checkpoints and the row versions keep what came "
+        "before, for as long as retention says."};
     struct lab_shop s = {0};
     lsn_t at[MOMENTS];
     enum status st = shop_open(l, &s, f);

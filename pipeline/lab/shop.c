@@ -15,7 +15,8 @@ static const char dir[] = "lab/shop";
 enum status shop_open(struct lab *l, struct lab_shop *out, struct fault *f)
 {
     struct asset shop = asset_find("shop.json");
-    enum status st = platform_create(l->io, &l->clock.clock, dir, shop.text, shop.size, l->in.seed, f);
+    enum status st =
+        platform_create(l->io, &l->clock.clock, dir, shop.text, shop.size, l->in.seed, f);
 
     out->l = l;
     return st == ST_OK ? platform_open(l->io, &l->clock.clock, dir, &out->p, f) : st;
@@ -29,7 +30,8 @@ void shop_close(struct lab_shop *s)
 /* A write transaction on the source of truth, whatever it does. */
 typedef enum status (*change_fn)(struct oltp_txn *t, uint32_t table, void *ctx, struct fault *f);
 
-static enum status change(struct lab_shop *s, const char *table, change_fn fn, void *ctx, lsn_t *lsn, struct fault *f)
+static enum status change(struct lab_shop *s, const char *table, change_fn fn, void *ctx,
+                          lsn_t *lsn, struct fault *f)
 {
     struct platform_source source = {0};
     struct oltp_txn *t = NULL;
@@ -41,13 +43,16 @@ static enum status change(struct lab_shop *s, const char *table, change_fn fn, v
     st = oltp_write_begin(source.db, &t, f);
     if (st == ST_OK) st = oltp_table(t, table, &id, f);
     if (st == ST_OK) st = fn(t, id, ctx, f);
-    if (st == ST_OK) st = oltp_commit(t, OLTP_DURABLE, &done, f);
-    else oltp_end(t);
+    if (st == ST_OK)
+        st = oltp_commit(t, OLTP_DURABLE, &done, f);
+    else
+        oltp_end(t);
     *lsn = done.lsn;
     return platform_close_source(&source, st, f);
 }
 
-static enum status put_json(struct oltp_txn *t, uint32_t table, const char *json, size_t n, struct fault *f)
+static enum status put_json(struct oltp_txn *t, uint32_t table, const char *json, size_t n,
+                            struct fault *f)
 {
     struct value values[COLUMNS_MAX];
     struct buf text = {0};
@@ -63,7 +68,8 @@ static enum status put_one(struct oltp_txn *t, uint32_t table, void *ctx, struct
     return put_json(t, table, ctx, strlen(ctx), f);
 }
 
-enum status shop_put(struct lab_shop *s, const char *table, const char *json, lsn_t *lsn, struct fault *f)
+enum status shop_put(struct lab_shop *s, const char *table, const char *json, lsn_t *lsn,
+                     struct fault *f)
 {
     return change(s, table, put_one, (void *)(uintptr_t)json, lsn, f);
 }
@@ -75,7 +81,8 @@ static enum status delete_one(struct oltp_txn *t, uint32_t table, void *ctx, str
     return oltp_delete(t, table, &key, f);
 }
 
-enum status shop_delete(struct lab_shop *s, const char *table, int64_t id, lsn_t *lsn, struct fault *f)
+enum status shop_delete(struct lab_shop *s, const char *table, int64_t id, lsn_t *lsn,
+                        struct fault *f)
 {
     return change(s, table, delete_one, &id, lsn, f);
 }
@@ -124,7 +131,10 @@ enum status shop_catch_up(struct lab_shop *s, const char *const *sinks, size_t n
     return st;
 }
 
-static void to_draw(void *ctx, const char *s, size_t n) { buf_append(ctx, s, n); }
+static void to_draw(void *ctx, const char *s, size_t n)
+{
+    buf_append(ctx, s, n);
+}
 
 enum status shop_sql(struct lab_shop *s, const char *text, struct fault *f)
 {
@@ -138,7 +148,8 @@ enum status shop_sql(struct lab_shop *s, const char *text, struct fault *f)
     if (st != ST_OK) return st;
     buf_printf(&s->l->draw, "> %s\n", text);
     st = sql_prepare(&env.env, text, strlen(text), &arena, &q, f);
-    if (st == ST_OK) st = sql_printer_new(SQL_TABLE, q.columns, q.n_columns, 12, to_draw, &s->l->draw, &out, f);
+    if (st == ST_OK)
+        st = sql_printer_new(SQL_TABLE, q.columns, q.n_columns, 12, to_draw, &s->l->draw, &out, f);
     if (st == ST_OK) {
         enum status finish;
 

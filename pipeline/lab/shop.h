@@ -5,17 +5,23 @@
 #include "pipeline/lab/lab.h"
 #include "pipeline/platform.h"
 
-struct lab_shop { struct lab *l; struct platform p; };
+struct lab_shop {
+    struct lab *l;
+    struct platform p;
+};
 
 MUST_USE enum status shop_open(struct lab *l, struct lab_shop *out, struct fault *f);
 void shop_close(struct lab_shop *s);
 /* One transaction that puts a row, given as JSON (missing columns keep what they are, or their default). */
-MUST_USE enum status shop_put(struct lab_shop *s, const char *table, const char *json, lsn_t *lsn, struct fault *f);
-MUST_USE enum status shop_delete(struct lab_shop *s, const char *table, int64_t id, lsn_t *lsn, struct fault *f);
+MUST_USE enum status shop_put(struct lab_shop *s, const char *table, const char *json, lsn_t *lsn,
+                              struct fault *f);
+MUST_USE enum status shop_delete(struct lab_shop *s, const char *table, int64_t id, lsn_t *lsn,
+                                 struct fault *f);
 /* The first `max` products of the shipped catalogue, in one transaction. */
 MUST_USE enum status shop_catalogue(struct lab_shop *s, size_t max, lsn_t *lsn, struct fault *f);
 /* The relay, then these sinks, until all have everything. */
-MUST_USE enum status shop_catch_up(struct lab_shop *s, const char *const *sinks, size_t n, struct fault *f);
+MUST_USE enum status shop_catch_up(struct lab_shop *s, const char *const *sinks, size_t n,
+                                   struct fault *f);
 /* The answer of a statement of `seam sql`, into l->draw. */
 MUST_USE enum status shop_sql(struct lab_shop *s, const char *text, struct fault *f);
 

@@ -21,7 +21,8 @@ static size_t count_of(const struct buf *b, const char *what)
 {
     size_t n = 0;
 
-    for (const char *p = (const char *)b->data; (p = strstr(p, what)) != NULL; p++) n++;
+    for (const char *p = (const char *)b->data; (p = strstr(p, what)) != NULL; p++)
+        n++;
     return n;
 }
 
@@ -83,7 +84,8 @@ static void test_every_lab_plays_to_its_end_in_both_forms(void)
     const struct lab_kind *kinds = lab_kinds(&n);
 
     for (size_t i = 0; i < n; i++) {
-        struct lab *l = play(kinds[i].name, &(struct lab_input){0}), *again = play(kinds[i].name, &(struct lab_input){0});
+        struct lab *l = play(kinds[i].name, &(struct lab_input){0}),
+                   *again = play(kinds[i].name, &(struct lab_input){0});
         size_t events = 0;
 
         ck_assert_uint_ge(lab_count(l), 4);
@@ -120,7 +122,8 @@ static void test_own_input_and_seed_change_the_play(void)
         size_t n;
         const struct lab_kind *kinds = lab_kinds(&n);
 
-        for (size_t i = 0; i < n; i++) lab_free(play(kinds[i].name, &(struct lab_input){.seed = seed}));
+        for (size_t i = 0; i < n; i++)
+            lab_free(play(kinds[i].name, &(struct lab_input){.seed = seed}));
     }
 }
 

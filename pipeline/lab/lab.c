@@ -11,6 +11,8 @@ enum { LAB_TRACE_MAX = 1 << 16 };
 static const int64_t lab_begins_us = INT64_C(1767258000000000); /* 2026-01-01 09:00 UTC */
 
 static const struct lab_kind kinds[] = {
+    {"order", "Lab zero: one order through every store",
+     "See one LSN name one moment from the log to the dashboard, and lead back again.", lab_play_order},
     {"btree", "The row store: a B+tree grows, splits and shrinks",
      "See pages fill and split, the root rise, and what copy-on-write leaves behind.",
      lab_play_btree},

@@ -4,6 +4,7 @@
 
 #include "pipeline/lab/lab.h"
 
+enum status lab_play_order(struct lab *l, struct fault *f);
 enum status lab_play_btree(struct lab *l, struct fault *f);
 enum status lab_play_log(struct lab *l, struct fault *f);
 enum status lab_play_columnar(struct lab *l, struct fault *f);

@@ -1,0 +1,148 @@
+/* lab_order - lab zero: one order followed through every store, then walked backwards from the dashboard. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "oltp/oltp.h"
+#include "pipeline/lab/scenarios.h"
+#include "pipeline/lab/shop.h"
+#include "pipeline/stream.h"
+#include "wal/wal.h"
+
+static const char *const sinks[] = {"warehouse", "gold", "view", "search", "audit"};
+
+/* The log's records after `from`, with the bytes of each position. */
+static enum status draw_log(struct lab_shop *s, lsn_t from, struct fault *f)
+{
+    struct wal_reader *r = NULL;
+    struct wal_record rec;
+    char dir[PATH_MAX_BYTES];
+    enum status st = platform_path(&s->p, "wal", dir, f);
+
+    if (st == ST_OK) st = wal_reader_open(s->l->io, dir, from, 0, &r, f);
+    while (st == ST_OK && (st = wal_reader_next(r, &rec, f)) == ST_OK) {
+        buf_printf(&s->l->draw, "log     [%" PRIu64 ", %" PRIu64 ")  ", rec.start, rec.end);
+        change_explain(rec.type, rec.data, rec.size, &s->l->draw);
+        buf_str(&s->l->draw, "\n");
+    }
+    wal_reader_close(r);
+    return st == ST_END ? ST_OK : st;
+}
+
+static enum status draw_stream(struct lab_shop *s, lsn_t from, struct fault *f)
+{
+    struct stream_reader *r = NULL;
+    struct stream_event e;
+    char dir[PATH_MAX_BYTES];
+    enum status st = platform_path(&s->p, "stream", dir, f);
+
+    if (st == ST_OK) st = stream_reader_open(s->l->io, dir, STREAM_FROM_LSN, (int64_t)from, &r, f);
+    while (st == ST_OK && (st = stream_reader_next(r, &e, f)) == ST_OK)
+        if (e.kind == STREAM_ROW)
+            buf_printf(&s->l->draw,
+                       "stream  offset %" PRIu64 "  LSN %" PRIu64
+                       "  a row of table %u, key of %zu bytes, row of %zu\n",
+                       e.offset, e.lsn, e.row.table, e.row.key.size, e.row.after.size);
+    stream_reader_close(r);
+    return st == ST_END ? ST_OK : st;
+}
+
+static enum status step_sql(struct lab_shop *s, const char *title, const char *sql, struct fault *f)
+{
+    enum status st = shop_sql(s, sql, f);
+
+    return st == ST_OK ? lab_step(s->l, title, f) : st;
+}
+
+static enum status sell(struct lab_shop *s, lsn_t *before, lsn_t *lsn, struct fault *f)
+{
+    enum status st = shop_catalogue(s, 3, before, f);
+
+    if (st == ST_OK) st = shop_catch_up(s, sinks, ARRAY_LEN(sinks), f);
+    trace_log_clear(s->l->log);
+    if (st == ST_OK)
+        st = shop_put(s, "orders",
+                      "{\"order_id\":7,\"customer_id\":1,\"status\":\"placed\","
+                      "\"placed_at\":\"2026-01-01T09:00:00Z\",\"country\":\"PT\"}",
+                      lsn, f);
+    if (st == ST_OK)
+        st = shop_put(s, "order_lines",
+                      "{\"order_id\":7,\"line_no\":1,\"product_id\":101,"
+                      "\"quantity\":2,\"unit_price\":\"34.95\"}",
+                      lsn, f);
+    if (st == ST_OK) st = draw_log(s, *before, f);
+    buf_printf(
+        &s->l->story,
+        "Order 7 is placed: two kettles at 34.95. Two commits, whose records are the only thing "
+        "that was written. The second one's LSN is %" PRIu64 ", the position just after its "
+        "commit record. That number will name this moment in every store.",
+        *lsn);
+    return st == ST_OK ? lab_step(s->l, "The row store and its log", f) : st;
+}
+
+static enum status follow(struct lab_shop *s, lsn_t before, lsn_t lsn, struct fault *f)
+{
+    enum status st = shop_catch_up(s, sinks, ARRAY_LEN(sinks), f);
+
+    if (st == ST_OK) st = draw_stream(s, before, f);
+    buf_str(&s->l->story, "The relay carried both commits to the stream, where each change has an "
+                          "offset, and every sink "
+                          "applied them and published its effect together with the LSN (publish).");
+    if (st == ST_OK) st = lab_step(s->l, "The stream, and five sinks", f);
+    buf_str(&s->l->story, "Bronze keeps each change as it came. Silver is the present state, each "
+                          "row with the LSN that "
+                          "began it.");
+    if (st == ST_OK)
+        st = step_sql(s, "Silver",
+                      "SELECT order_id, quantity, unit_price, _begin_lsn FROM silver_order_lines",
+                      f);
+    buf_printf(&s->l->story, "Gold answers a question; the line of LSN %" PRIu64 " is in it.", lsn);
+    if (st == ST_OK)
+        st = step_sql(s, "Gold", "SELECT category, lines, units, revenue FROM gold_daily_revenue",
+                      f);
+    buf_str(&s->l->story, "The dashboard's view has the same number, kept by adding what each "
+                          "change adds and taking away what "
+                          "it takes. It is held against gold at the same LSN.");
+    if (st == ST_OK) st = step_sql(s, "The dashboard", "SELECT * FROM view_revenue_by_category", f);
+    return st;
+}
+
+static enum status walk_back(struct lab_shop *s, lsn_t before, struct fault *f)
+{
+    char sql[160];
+    enum status st;
+
+    snprintf(sql, sizeof sql,
+             "SELECT category, lines, revenue FROM gold_daily_revenue AS OF LSN %" PRIu64, before);
+    buf_printf(&s->l->story,
+               "Now backwards. Where do the 69.90 come from? Gold AS OF LSN %" PRIu64
+               ", just before the order, does "
+               "not have them.",
+               before);
+    st = step_sql(s, "Backwards: gold before the order", sql, f);
+    snprintf(sql, sizeof sql,
+             "SELECT order_id, quantity, unit_price, _begin_lsn FROM silver_order_lines "
+             "WHERE _begin_lsn > %" PRIu64,
+             before);
+    buf_str(&s->l->story, "So what made them began after it: silver's rows say with which LSN.");
+    if (st == ST_OK) st = step_sql(s, "Backwards: the rows that began since", sql, f);
+    if (st == ST_OK) st = draw_stream(s, before, f);
+    if (st == ST_OK) st = draw_log(s, before, f);
+    buf_str(&s->l->story, "And that LSN is a place in the stream and a byte of the log: the very "
+                          "records that were written first. "
+                          "`seam why` and `seam lineage` walk this way for any number.");
+    return st == ST_OK ? lab_step(s->l, "Backwards: the bytes it began with", f) : st;
+}
+
+enum status lab_play_order(struct lab *l, struct fault *f)
+{
+    struct lab_shop s = {0};
+    lsn_t before = LSN_NONE, lsn = LSN_NONE;
+    enum status st = shop_open(l, &s, f);
+
+    if (st == ST_OK) st = sell(&s, &before, &lsn, f);
+    if (st == ST_OK) st = follow(&s, before, lsn, f);
+    if (st == ST_OK) st = walk_back(&s, before, f);
+    shop_close(&s);
+    return st;
+}

@@ -231,6 +231,35 @@ static struct judged judge(const struct bench_row *r)
     return j;
 }
 
+/* One line a row, for a person. Rows that differ only in which absent peer they name are one line:
+ * the list of absent peers stands at the top of the report already. */
+static void report_row(struct bench *b, const struct bench_row *r, const struct judged *j)
+{
+    bool absent = r->peer != NULL && r->peer_value.runs == 0;
+    char what[96];
+
+    if (r->threads > 1) snprintf(what, sizeof what, "%s (%d threads)", r->workload, r->threads);
+    else snprintf(what, sizeof what, "%s", r->workload);
+    if (absent) {
+        char this[sizeof b->absent_row];
+
+        snprintf(this, sizeof this, "%s %s", what, r->metric);
+        if (strcmp(this, b->absent_row) == 0) return;
+        memcpy(b->absent_row, this, sizeof this);
+    } else {
+        b->absent_row[0] = '\0';
+    }
+    fprintf(b->report, "%-40s %-12s %12.6g %-10s", what, r->metric, r->ours.median, r->unit);
+    if (r->ours.runs > 1) fprintf(b->report, " [%.5g..%.5g]", r->ours.min, r->ours.max);
+    if (absent) fprintf(b->report, "  no peer");
+    else if (r->peer != NULL)
+        fprintf(b->report, "  %s %.6g: x%.3g", r->peer, r->peer_value.median, j->ratio);
+    if (r->limit > 0) fprintf(b->report, "  %.3g of the limit", j->limit_ratio);
+    if (strcmp(j->holds, "n.a.") != 0)
+        fprintf(b->report, "  target %.3g: %s", r->target, j->holds);
+    fputc('\n', b->report);
+}
+
 void bench_row(struct bench *b, const struct bench_row *r)
 {
     bool absent = r->peer != NULL && r->peer_value.runs == 0;
@@ -240,15 +269,7 @@ void bench_row(struct bench *b, const struct bench_row *r)
     b->rows++;
     if (strcmp(j.holds, "yes") == 0) b->held++;
     if (strcmp(j.holds, "no") == 0) b->missed++;
-    fprintf(b->report, "%-30s %-12s %12.6g %-10s", r->workload, r->metric, r->ours.median, r->unit);
-    if (r->ours.runs > 1) fprintf(b->report, " [%.5g..%.5g]", r->ours.min, r->ours.max);
-    if (absent) fprintf(b->report, "  %s absent", r->peer);
-    else if (r->peer != NULL)
-        fprintf(b->report, "  %s %.6g: x%.3g", r->peer, r->peer_value.median, j.ratio);
-    if (r->limit > 0) fprintf(b->report, "  %.3g of the limit", j.limit_ratio);
-    if (strcmp(j.holds, "n.a.") != 0)
-        fprintf(b->report, "  target %.3g: %s", r->target, j.holds);
-    fputc('\n', b->report);
+    report_row(b, r, &j);
     if (b->out == NULL) return;
     fprintf(b->out, "%s\t%s\t%s\t%s\t%llu\t%d\t", b->store, r->workload, r->metric, r->unit,
             (unsigned long long)r->n, r->threads);

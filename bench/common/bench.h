@@ -43,6 +43,7 @@ struct bench {
     double memory_gbps, fdatasyncs; /* measured once a run, at the first question */
     int memory_threads;
     char scratch[512];
+    char absent_row[160];          /* the last row reported without its peer */
 };
 
 /* extra: the program's own options, or NULL.                                                      */

@@ -5,22 +5,9 @@
 
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
+#include "pipeline/cli/status.h"
 #include "pipeline/sink.h"
 #include "pipeline/stream.h"
-
-struct store_line {
-    char name[32];
-    const char *dir;       /* inside the platform */
-    lsn_t applied;
-    int64_t wall_us;       /* commit time of what it applied last */
-    int64_t age_us;        /* how long ago that was said; -1 = unknown */
-    uint64_t bytes;
-    const char *process;   /* "running", "stopped", "" */
-    bool known;            /* it has ever applied anything */
-    bool invalid;          /* must bootstrap */
-};
-
-enum { LINES_MAX = 16 };
 
 /* All files below a folder; what cannot be read counts nothing.                                     */
 static uint64_t folder_bytes(struct io *io, const char *dir)
@@ -186,33 +173,49 @@ static void print_json(const struct platform *p, const struct store_line *lines,
     buf_free(&b);
 }
 
-int print_status(struct cli *c, const struct platform *p)
+static enum status gather(struct cli *c, const struct platform *p, struct store_line lines[LINES_MAX],
+                          size_t *n, lsn_t *durable)
+{
+    char dir[PATH_MAX_BYTES];
+    enum status st = source_lines(c, p, lines, n, durable);
+
+    if (st == ST_OK) st = sink_lines(c, p, lines, n);
+    for (size_t i = 0; st == ST_OK && i < *n; i++)
+        if ((lines[i].dir != NULL ? platform_path(p, lines[i].dir, dir, NULL)
+                                  : platform_sink_path(p, lines[i].name, dir, NULL)) == ST_OK)
+            lines[i].bytes = folder_bytes(p->io, dir);
+    return st;
+}
+
+/* html: the file of the page, or NULL for the terminal. */
+static int show_status(struct cli *c, const struct platform *p, const char *html)
 {
     struct store_line lines[LINES_MAX] = {0};
     size_t n = 0;
     lsn_t durable = LSN_NONE;
-    char dir[PATH_MAX_BYTES];
-    enum status st = source_lines(c, p, lines, &n, &durable);
+    enum status st = gather(c, p, lines, &n, &durable);
 
-    if (st == ST_OK) st = sink_lines(c, p, lines, &n);
     if (st != ST_OK) return cli_fail(c, st);
-    for (size_t i = 0; i < n; i++)
-        if ((lines[i].dir != NULL ? platform_path(p, lines[i].dir, dir, NULL)
-                                  : platform_sink_path(p, lines[i].name, dir, NULL)) == ST_OK)
-            lines[i].bytes = folder_bytes(p->io, dir);
+    if (html != NULL) return status_page(c, p, lines, n, durable, html);
     if (c->json) print_json(p, lines, n, durable);
     else print_text(c, p, lines, n, durable);
     return EXIT_FINE;
+}
+
+int print_status(struct cli *c, const struct platform *p)
+{
+    return show_status(c, p, NULL);
 }
 
 int cmd_status(struct cli *c, int argc, char **argv)
 {
     const char *args[64];
     double watch = 0;
-    const char *format = "table";
+    const char *format = "table", *html = NULL;
     bool prometheus;
     const struct opt opts[] = {
         {"format", 0, OPT_STRING, "F", "table, or prometheus: each seam's freshness as metrics", &format},
+        {"html", 0, OPT_STRING, "FILE", "one page: stores, and seams against their contracts", &html},
         {"watch", 'w', OPT_DOUBLE, "SECONDS", "again every so often, until interrupted", &watch},
     };
     struct platform p;
@@ -229,7 +232,7 @@ int cmd_status(struct cli *c, int argc, char **argv)
     if (st != ST_OK) return cli_fail(c, st);
     do {
         if (watch > 0 && c->color) printf("\033[H\033[2J");
-        rc = prometheus ? print_prometheus(c, &p) : print_status(c, &p);
+        rc = prometheus ? print_prometheus(c, &p) : show_status(c, &p, html);
         if (watch > 0) c->clock->sleep_us(c->clock, (uint64_t)(watch * 1e6));
     } while (rc == EXIT_FINE && watch > 0 && !cli_interrupted);
     platform_close(&p);

@@ -77,6 +77,11 @@ expect 3 '' "$seam" view "$p" revenue_by_category
 expect 0 'running the relay' "$seam" run "$p" --until-caught-up
 expect 0 'warehouse' "$seam" status "$p"
 expect 0 '"lag_bytes":0' "$seam" status "$p" --json
+expect 0 'wrote' "$seam" status "$p" --html "$p/status.html"
+expect 0 '>search<' cat "$p/status.html"
+expect 0 'nothing waits' cat "$p/status.html"
+expect 1 '0' grep -c '<script' "$p/status.html"
+expect 3 'folder.html' "$seam" status "$p" --html "$p/no/such/folder.html"
 
 # asking
 expect 2 "did you mean 'title'" "$seam" sql "$p" 'select titel from silver_products'

@@ -1,0 +1,25 @@
+/* status - what `seam status` knows of a store, however it is shown. */
+#ifndef SEAM_PIPELINE_CLI_STATUS_H
+#define SEAM_PIPELINE_CLI_STATUS_H
+
+#include "pipeline/cli/cli.h"
+
+struct store_line {
+    char name[32];
+    const char *dir;       /* inside the platform */
+    lsn_t applied;
+    int64_t wall_us;       /* commit time of what it applied last */
+    int64_t age_us;        /* how long ago that was said; -1 = unknown */
+    uint64_t bytes;
+    const char *process;   /* "running", "stopped", "" */
+    bool known;            /* it has ever applied anything */
+    bool invalid;          /* must bootstrap */
+};
+
+enum { LINES_MAX = 16 };
+
+/* Writes one self-contained page: the stores with lag and size, the seams against their contracts. */
+int status_page(struct cli *c, const struct platform *p, const struct store_line *lines, size_t n,
+                lsn_t durable, const char *file);
+
+#endif

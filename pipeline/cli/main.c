@@ -29,6 +29,7 @@ static const struct command commands[] = {
     {"view", "DIR [NAME [KEY]]", "the dashboard: key lookups in an incremental view", cmd_view, "Asking"},
     {"search", "DIR WORDS...", "find products: bm25, vector or hybrid", cmd_search, "Asking"},
     {"eval", "DIR", "labelled queries: nDCG, MRR, recall by mode and class, with p-values", cmd_eval, "Asking"},
+    {"tune", "DIR|FILE", "the vector search's operating point: measure, pin, check", cmd_tune, "Asking"},
     {"log", "DIR", "transactions, oldest first, and what they changed", cmd_log, "History"},
     {"diff", "DIR A..B", "every change between two LSNs", cmd_diff, "History"},
     {"blame", "DIR TABLE KEY...", "the transactions that made this row", cmd_blame, "History"},

@@ -131,6 +131,17 @@ expect 3 'no such view' "$seam" view "$p" by_brand
 
 # a sink is made again beside the one that serves, and says the same
 before=$("$seam" view "$p" revenue_by_category --json | sed 's/"as_of_lsn":[0-9]*//')
+# the operating point of the vector search
+expect 0 'cheapest point' "$seam" tune "$p" --queries 100 --tsv "$dir/tune.tsv" --chart "$dir/tune"
+expect 0 'recall' cat "$dir/tune.gp"
+expect 0 'pinned' "$seam" tune "$p" --queries 100 --recall 0.9 --pin
+expect 0 'promised 0.500' "$seam" tune "$p" --check --recall 0.5
+expect 2 'above 0' "$seam" tune "$p" --recall 1.5
+expect 2 'neither l2' "$seam" tune "$p" --metric hamming
+expect 3 'no platform' "$seam" tune "$p/nowhere"
+for i in 1 2 3 4 5 6 7 8 9; do for j in 1 2 3 4 5 6 7 8 9; do echo "$i,$j,$((i * j % 7)),$((i + j))"; done; done >"$dir/v.csv"
+expect 0 'cheapest point' "$seam" tune "$dir/v.csv" --queries 20 -k 3
+expect 2 'is a file' "$seam" tune "$dir/v.csv" --pin
 for s in warehouse gold view search vectors audit; do expect 0 'was made again' "$seam" rebuild "$p" "$s"; done
 after=$("$seam" view "$p" revenue_by_category --json | sed 's/"as_of_lsn":[0-9]*//')
 [ "$before" = "$after" ] || { echo 'FAIL: the rebuilt view says something else'; bad=$((bad + 1)); }

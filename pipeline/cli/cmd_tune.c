@@ -1,0 +1,204 @@
+/* cmd_tune - the vector search's operating point: measured, chosen, pinned, and checked afterwards.
+ *
+ * Over a platform it sweeps ef on the graph that serves; over a file of vectors it also sweeps builds (M,
+ * efConstruction, quantization). --pin writes the curve into the graph's manifest, so that a search which asks for a
+ * recall finds its ef there; --check samples live vectors and fails when recall has dropped below the promise. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hnsw/tune.h"
+#include "hnsw/vecfile.h"
+#include "pipeline/cli/cli.h"
+#include "pipeline/vectors.h"
+
+struct tune_args {
+    double recall, p99_ms;
+    int64_t k, queries;
+    bool check, pin;
+    const char *tsv, *chart, *metric;
+};
+
+static void say(void *ctx, const char *what)
+{
+    struct cli *c = ctx;
+
+    if (c->progress) fprintf(stderr, "%s\n", what);
+}
+
+static void print_point(struct table_out *t, const struct tune_point *x, bool chosen)
+{
+    table_cell(t, "%s", chosen ? "->" : x->meets ? "ok" : "");
+    table_cell(t, "%s", x->quant == HNSW_I8 ? "i8" : "f32");
+    table_cell(t, "%u", x->m);
+    table_cell(t, "%u", x->ef_construction);
+    table_cell(t, "%u", x->ef);
+    table_cell(t, "%u", x->patience);
+    table_cell(t, "%.4f", x->recall_mean);
+    table_cell(t, "%.4f", x->recall_low);
+    table_cell(t, "%.3f", x->recall_p5);
+    table_cell(t, "%.0f", x->qps);
+    table_cell(t, "%.0f", x->p50_us);
+    table_cell(t, "%.0f", x->p99_us);
+}
+
+static void print_result(struct cli *c, const struct tune_result *r, double recall)
+{
+    static const char *const heads[] = {"",       "codes", "M",  "efC", "ef",     "patience",
+                                        "recall", "low",   "p5", "QPS", "p50 us", "p99 us"};
+    struct table_out t;
+
+    table_begin(&t, ARRAY_LEN(heads), 0xffcu);
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+        table_cell(&t, "%s", heads[i]);
+    for (size_t i = 0; i < r->count; i++)
+        if (r->points[i].pareto || i == r->chosen) print_point(&t, &r->points[i], i == r->chosen);
+    table_print(c, &t);
+    printf("-- %zu vectors of %u dimensions, %zu held-out queries, k %zu; exact scan: %.0f QPS, p99 %.0f us\n", r->n,
+           r->dim, r->queries, r->k, r->exact_qps, r->exact_p99_us);
+    if (r->chosen < r->count)
+        printf("-- ef %u is the cheapest point whose recall's lower 95 %% bound meets %.3f\n",
+               r->points[r->chosen].ef, recall);
+    else printf("-- no point measured meets %.3f\n", recall);
+}
+
+static enum status write_files(struct cli *c, const struct tune_args *a, const struct tune_result *r)
+{
+    struct buf b = {0};
+    char script[PATH_MAX_BYTES];
+    enum status st = ST_OK;
+
+    if (a->tsv != NULL) {
+        tune_write_tsv(r, &b);
+        st = io_write_atomic(c->io, a->tsv, b.data, b.size, &c->fault);
+    }
+    buf_free(&b);
+    if (st != ST_OK || a->chart == NULL) return st;
+    b = (struct buf){0};
+    tune_write_gnuplot(r, a->tsv, a->chart, &b);
+    if (snprintf(script, sizeof script, "%s.gp", a->chart) >= (int)sizeof script)
+        st = fault_set(&c->fault, ST_LIMIT, a->chart, FAULT_NO_OFFSET, "the path is too long");
+    if (st == ST_OK) st = io_write_atomic(c->io, script, b.data, b.size, &c->fault);
+    if (st == ST_OK && !c->quiet) printf("-- charts: gnuplot %s\n", script);
+    buf_free(&b);
+    return st;
+}
+
+/* The graph's writer is the vectors sink; while that runs, pinning answers ST_CONFLICT. */
+static enum status pin(struct cli *c, const char *dir, const struct hnsw_info *info, const struct tune_args *a,
+                       const struct tune_result *r)
+{
+    struct hnsw_point points[HNSW_POINTS_MAX];
+    struct hnsw *h = NULL;
+    size_t n = tune_points(r, info->options.quant, info->options.m, info->options.ef_construction, points);
+    enum status st = hnsw_open_writer(c->io, dir, NULL, &h, &c->fault);
+
+    if (st == ST_OK) st = hnsw_pin(h, points, n, a->recall, &c->fault);
+    hnsw_close(h);
+    if (st == ST_OK && !c->quiet) printf("-- pinned %zu points; a search without ef now keeps recall %.3f\n", n, a->recall);
+    return st;
+}
+
+static enum status check_graph(struct cli *c, const struct hnsw *h, const struct tune_args *a)
+{
+    struct tune_check_result r = {0};
+    enum status st = tune_check(h, NULL, 0, (size_t)a->queries, (size_t)a->k, a->recall, 1, &r, &c->fault);
+
+    if (st == ST_OK || st == ST_DRIFT)
+        printf("recall@%d %.4f (95 %%: %.4f to %.4f; p5 %.3f) of %zu searches as users make them, ef %u; promised %.3f\n",
+               (int)a->k, r.recall_mean, r.recall_low, r.recall_high, r.recall_p5, r.samples, r.ef, a->recall);
+    return st;
+}
+
+static enum status tune_platform(struct cli *c, const char *dir, const struct tune_args *a,
+                                 const struct tune_options *o)
+{
+    struct platform p;
+    struct vectors_current current;
+    struct hnsw *h = NULL;
+    struct hnsw_info info;
+    struct tune_result r = {0};
+    enum status st = platform_open(c->io, c->clock, dir, &p, &c->fault);
+
+    if (st != ST_OK) return st;
+    st = vectors_current(&p, &current, &c->fault);
+    if (st == ST_OK) st = hnsw_open_reader(c->io, current.dir, LSN_MAX, NULL, &h, &c->fault);
+    if (st == ST_OK && a->check) {
+        st = check_graph(c, h, a);
+    } else if (st == ST_OK) {
+        hnsw_info(h, &info);
+        st = tune_index(h, NULL, 0, o, &r, &c->fault);
+        if (st == ST_OK) print_result(c, &r, a->recall);
+        if (st == ST_OK) st = write_files(c, a, &r);
+        if (st == ST_OK && a->pin) st = pin(c, current.dir, &info, a, &r);
+        tune_result_free(&r);
+    }
+    hnsw_close(h);
+    platform_close(&p);
+    return st;
+}
+
+static enum status tune_file(struct cli *c, const char *path, enum hnsw_metric metric, const struct tune_args *a,
+                             const struct tune_options *o)
+{
+    struct vecset v = {0};
+    struct tune_result r = {0};
+    enum status st = vecfile_read(c->io, path, NULL, &v, &c->fault);
+
+    if (st == ST_OK) st = tune_sweep(v.rows, v.count, v.dim, metric, NULL, 0, o, &r, &c->fault);
+    if (st == ST_OK) print_result(c, &r, a->recall);
+    if (st == ST_OK) st = write_files(c, a, &r);
+    tune_result_free(&r);
+    vecset_free(&v);
+    return st;
+}
+
+static int metric_of(const char *word)
+{
+    static const char *const names[] = {"l2", "ip", "cosine"}; /* by enum hnsw_metric */
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(word, names[i]) == 0) return (int)i;
+    return -1;
+}
+
+int cmd_tune(struct cli *c, int argc, char **argv)
+{
+    const char *args[64];
+    struct tune_args a = {.recall = 0.95, .k = 10, .queries = 500, .metric = "l2"};
+    const struct opt opts[] = {
+        {"recall", 0, OPT_DOUBLE, "R", "the promise [0.95]", &a.recall},
+        {"k", 'k', OPT_INT, "N", "of the N nearest [10]", &a.k},
+        {"p99-ms", 0, OPT_DOUBLE, "MS", "and a limit on latency", &a.p99_ms},
+        {"queries", 0, OPT_INT, "N", "held out of the data, or sampled by --check [500]", &a.queries},
+        {"check", 0, OPT_FLAG, NULL, "only ask whether the graph that serves keeps the promise", &a.check},
+        {"pin", 0, OPT_FLAG, NULL, "write the curve into the graph's manifest (the sink stopped)", &a.pin},
+        {"metric", 0, OPT_STRING, "M", "of a file's vectors: l2, ip or cosine [l2]", &a.metric},
+        {"tsv", 0, OPT_STRING, "FILE", "every point measured", &a.tsv},
+        {"chart", 0, OPT_STRING, "PREFIX", "and PREFIX.gp, which draws it (needs --tsv)", &a.chart},
+    };
+    struct tune_options o;
+    struct io_list list = {0};
+    int count, metric;
+    int rc = argc > 60 ? cli_usage(c, "too many arguments")
+                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
+    enum status st;
+
+    if (rc >= 0) return rc;
+    metric = metric_of(a.metric);
+    if (metric < 0) return cli_usage(c, "'%s' is neither l2, ip nor cosine", a.metric);
+    if (!(a.recall > 0 && a.recall <= 1)) return cli_usage(c, "--recall is above 0 and at most 1");
+    if (a.k < 1 || a.k > 1000 || a.queries < 1 || a.queries > 1000000)
+        return cli_usage(c, "--k is 1 to 1000, --queries 1 to 1000000");
+    if (a.chart != NULL && a.tsv == NULL) return cli_usage(c, "--chart draws from the file of --tsv");
+    o = (struct tune_options){.recall = a.recall, .k = (size_t)a.k, .p99_ms = a.p99_ms, .queries = (size_t)a.queries,
+                              .threads = 2, .seed = 1, .progress = say, .ctx = c};
+    if (io_list(c->io, args[0], &list, NULL) == ST_OK || !io_exists(c->io, args[0])) {
+        io_list_free(&list);
+        st = tune_platform(c, args[0], &a, &o);
+    } else if (a.check || a.pin) {
+        return cli_usage(c, "--check and --pin are about a platform's graph; '%s' is a file", args[0]);
+    } else {
+        st = tune_file(c, args[0], (enum hnsw_metric)metric, &a, &o);
+    }
+    return st == ST_OK ? EXIT_FINE : cli_fail(c, st);
+}

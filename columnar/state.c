@@ -54,16 +54,6 @@ enum status file_kill(struct table_file *tf, uint32_t row, lsn_t end)
     return ST_OK;
 }
 
-lsn_t file_kill_end(const struct table_file *tf, uint32_t row)
-{
-    size_t at = row / VECTOR_ROWS;
-
-    if (at >= tf->bucket_count) return LSN_MAX;
-    for (uint32_t k = 0; k < tf->buckets[at].count; k++)
-        if (tf->buckets[at].kills[k].row == row) return tf->buckets[at].kills[k].end;
-    return LSN_MAX;
-}
-
 void table_free(struct table *t)
 {
     for (size_t i = 0; i < t->file_count; i++) file_free(&t->files[i]);

@@ -106,7 +106,6 @@ MUST_USE enum status table_reset_tail(struct table *t, uint64_t id);
 MUST_USE enum status state_add_snapshot(struct state *s, uint64_t id, lsn_t lsn, int64_t wall_us);
 
 MUST_USE enum status file_kill(struct table_file *tf, uint32_t row, lsn_t end);
-lsn_t file_kill_end(const struct table_file *tf, uint32_t row); /* LSN_MAX: lives */
 void file_free(struct table_file *tf);
 
 void state_encode(const struct state *s, struct buf *out);

@@ -19,6 +19,12 @@ void buf_clear(struct buf *b)
     b->failed = false;
 }
 
+bool buf_equal(const struct buf *a, const struct buf *b)
+{
+    return buf_ok(a) && buf_ok(b) && a->size == b->size &&
+           (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
+}
+
 bool buf_reserve(struct buf *b, size_t extra)
 {
     size_t need, cap;

@@ -18,6 +18,7 @@ struct buf {
 
 void buf_free(struct buf *b);                 /* frees and zeroes; keeps nothing            */
 void buf_clear(struct buf *b);                /* size = 0, failed = false, keeps the memory */
+bool buf_equal(const struct buf *a, const struct buf *b); /* false when one failed */
 bool buf_reserve(struct buf *b, size_t extra); /* room for `extra` more bytes               */
 void *buf_extend(struct buf *b, size_t n);    /* n uninitialised bytes, or NULL             */
 void buf_append(struct buf *b, const void *p, size_t n);

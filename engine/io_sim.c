@@ -700,7 +700,6 @@ void io_sim_plant(struct io_sim *s, enum sim_fault_kind kind, uint64_t nth, bool
 void io_sim_clear(struct io_sim *s) { io_sim_plant(s, SIM_NONE, 0, false); }
 bool io_sim_fired(const struct io_sim *s) { return s->fired; }
 uint64_t io_sim_calls(const struct io_sim *s) { return s->calls; }
-uint64_t io_sim_reads(const struct io_sim *s) { return s->reads; }
 void io_sim_set_capacity(struct io_sim *s, uint64_t bytes) { s->capacity = bytes; }
 
 void io_sim_reboot(struct io_sim *s)

@@ -36,7 +36,6 @@ void io_sim_plant(struct io_sim *s, enum sim_fault_kind kind, uint64_t nth, bool
 void io_sim_clear(struct io_sim *s);
 bool io_sim_fired(const struct io_sim *s);     /* the planted fault has happened            */
 uint64_t io_sim_calls(const struct io_sim *s); /* injection points passed since io_sim_new  */
-uint64_t io_sim_reads(const struct io_sim *s); /* reads made since io_sim_new               */
 void io_sim_set_capacity(struct io_sim *s, uint64_t bytes); /* ENOSPC past it; 0 = endless  */
 
 /* After a power cut: decides what survived and lets calls through again. Handles opened before are

@@ -212,7 +212,7 @@ bool schema_same(const struct invidx_schema *a, const struct invidx_schema *b)
 
     encode(a, &x);
     encode(b, &y);
-    same = buf_ok(&x) && buf_ok(&y) && x.size == y.size && memcmp(x.data, y.data, x.size) == 0;
+    same = buf_equal(&x, &y);
     buf_free(&x);
     buf_free(&y);
     return same;

@@ -245,7 +245,7 @@ enum status contract_compatible(const struct contract *old, const struct contrac
     jw_node(&w, old->root);
     jw_init(&w, &b);
     jw_node(&w, next->root);
-    same = a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
+    same = buf_equal(&a, &b);
     if (!same && strcmp(old->version, next->version) == 0)
         buf_printf(report, "the contract changed and its version is still %s\n", old->version);
     buf_free(&a);

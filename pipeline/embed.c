@@ -19,7 +19,6 @@ void embedder_close(struct embedder *e)
 
 size_t embedder_dim(const struct embedder *e) { return e->dim; }
 size_t embedder_words(const struct embedder *e) { return e->words.count; }
-enum embed_source embedder_source(const struct embedder *e) { return e->source; }
 const char *embedder_version(const struct embedder *e) { return e->version; }
 
 bool embedder_seal(struct embedder *e)

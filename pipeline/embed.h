@@ -49,7 +49,6 @@ MUST_USE enum status embedder_save(const struct embedder *e, struct io *io, cons
                                    struct fault *f);
 size_t embedder_dim(const struct embedder *e);
 size_t embedder_words(const struct embedder *e);
-enum embed_source embedder_source(const struct embedder *e);
 /* "learned-1-128-5f3a09c1": algorithm, its revision, dimension, crc32c of the model's content.     */
 const char *embedder_version(const struct embedder *e);
 

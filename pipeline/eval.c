@@ -145,7 +145,6 @@ enum status qrels_add(struct qrels *q, const char *qid, const char *docno, int g
 }
 
 size_t qrels_queries(const struct qrels *q) { return q->queries.count; }
-const char *qrels_query(const struct qrels *q, size_t i) { return q->queries.name[i]; }
 size_t qrels_pairs(const struct qrels *q) { return q->count; }
 
 int qrels_grade(const struct qrels *q, const char *qid, const char *docno)

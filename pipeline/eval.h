@@ -32,7 +32,6 @@ struct source;
 MUST_USE enum status qrels_from(struct source *s, const char *name, struct qrels **out, struct fault *f);
 void qrels_free(struct qrels *q);
 size_t qrels_queries(const struct qrels *q);
-const char *qrels_query(const struct qrels *q, size_t i);                     /* in order of first line */
 int qrels_grade(const struct qrels *q, const char *qid, const char *docno);   /* -1 = not judged */
 size_t qrels_pairs(const struct qrels *q);
 

@@ -23,6 +23,8 @@
 #ifndef SEAM_WAL_CHANGE_H
 #define SEAM_WAL_CHANGE_H
 
+#include <string.h>
+
 #include "engine/buf.h"
 #include "engine/lsn.h"
 
@@ -54,6 +56,10 @@ enum change_flags {
 };
 
 struct bytes { const uint8_t *data; size_t size; }; /* borrowed */
+static inline bool bytes_equal(struct bytes a, struct bytes b) /* of size 0: data may be NULL */
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
 
 enum { CHANGE_KEY_MAX = 64 << 10, CHANGE_ROW_MAX = 31 << 20, CHANGE_TOPIC_MAX = 255 };
 

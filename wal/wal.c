@@ -186,23 +186,9 @@ lsn_t wal_oldest_lsn(struct wal *w)
 {
     return atomic_load(&w->shared->oldest);
 }
-uint64_t wal_log_id(const struct wal *w)
-{
-    return w->meta.log_id;
-}
 const char *wal_dir(const struct wal *w)
 {
     return w->dir;
-}
-
-enum status wal_prepare(struct wal *w, struct fault *f)
-{
-    struct file *file = NULL;
-    uint64_t size;
-    enum status st = segment_make(w, atomic_load(&w->current_segment) + 1, true, &file, &size, f);
-
-    file_close(file);
-    return st;
 }
 
 static enum status beat_now(struct wal *w, uint64_t now, struct fault *f)

@@ -122,14 +122,11 @@ MUST_USE enum status wal_flush(struct wal *w, struct fault *f); /* all that was 
  * else was committed either; also flushes deferred commits whose window is over. Cheap otherwise:
  * call it from an idle loop. */
 MUST_USE enum status wal_heartbeat(struct wal *w, struct fault *f);
-/* Makes the next segment ready now, off the commit path. Optional; any thread. */
-MUST_USE enum status wal_prepare(struct wal *w, struct fault *f);
 
 lsn_t wal_end_lsn(struct wal *w);     /* end of the last appended record */
 lsn_t wal_written_lsn(struct wal *w);
 lsn_t wal_durable_lsn(struct wal *w);
 lsn_t wal_oldest_lsn(struct wal *w);  /* first record still kept */
-uint64_t wal_log_id(const struct wal *w);
 const char *wal_dir(const struct wal *w);
 
 /* ---- reading: any process, while the writer writes ---- */

@@ -68,13 +68,12 @@ void audit_reader_info(struct audit_reader *r, struct audit_info *out);
 /* An order's events, oldest first, as long as fn returns ST_OK (ST_END ends quietly). Bytes live for the call. */
 typedef enum status (*audit_event_fn)(void *ctx, const struct audit_event *e);
 MUST_USE enum status audit_events(struct audit_reader *r, int64_t order, audit_event_fn fn, void *ctx, struct fault *f);
-MUST_USE enum status audit_event_at(struct audit_reader *r, uint64_t number, struct audit_event *out, struct fault *f);
 
 /* Walks every event: each order's chain, the versions without gaps, the heads, the Merkle roots. ST_CORRUPT names the
  * first event that is not what was written. *checked: events.                                        */
 MUST_USE enum status audit_verify(struct audit_reader *r, uint64_t *checked, struct fault *f);
 
-/* Folds every order's events and compares with the row store AS OF the audit's LSN, with `threads` threads.
+/* Folds every order's events and compares with the row store AS OF the audit's LSN, with `threads` threads (< 1: processors).
  * ST_DRIFT: `difference` says where they part first.                                               */
 struct audit_proof { uint64_t orders, lines, events, different; lsn_t lsn; uint64_t elapsed_ns; };
 MUST_USE enum status audit_prove(const struct platform *p, const char *dir, int threads, struct audit_proof *out,
@@ -103,5 +102,6 @@ MUST_USE enum status audit_apply(struct audit_state *s, const struct audit_event
 void audit_state_clear(struct audit_state *s);
 void audit_state_free(struct audit_state *s);
 struct audit_line { struct buf key, row; };
+struct audit_line *audit_state_line(const struct audit_state *s, struct bytes key); /* NULL: it has none */
 
 #endif

@@ -138,16 +138,16 @@ void audit_merkle_root(uint8_t (*hashes)[AUDIT_HASH], uint8_t out[AUDIT_HASH])
 
 /* ---- folding ---- */
 
-static struct audit_line *find_line(struct audit_state *s, struct bytes key)
+struct audit_line *audit_state_line(const struct audit_state *s, struct bytes key)
 {
     for (size_t i = 0; i < s->count; i++)
-        if (s->lines[i].key.size == key.size && memcmp(s->lines[i].key.data, key.data, key.size) == 0) return &s->lines[i];
+        if (bytes_equal((struct bytes){s->lines[i].key.data, s->lines[i].key.size}, key)) return &s->lines[i];
     return NULL;
 }
 
 static enum status put_line(struct audit_state *s, const struct audit_event *e)
 {
-    struct audit_line *l = find_line(s, e->key);
+    struct audit_line *l = audit_state_line(s, e->key);
 
     if (l == NULL) {
         if (s->count == s->cap) {
@@ -172,7 +172,7 @@ enum status audit_apply(struct audit_state *s, const struct audit_event *e)
 {
     if (e->line && e->op != OP_DELETE) return put_line(s, e);
     if (e->line) {
-        struct audit_line *l = find_line(s, e->key), last;
+        struct audit_line *l = audit_state_line(s, e->key), last;
 
         if (l == NULL) return ST_OK;
         last = s->lines[--s->count]; /* its buffers are kept for the next line */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/cpu.h"
 #include "engine/row.h"
 #include "engine/thread.h"
 #include "pipeline/audit/audit_read.h"
@@ -37,7 +38,7 @@ static bool same_row(const struct schema *s, struct bytes a, struct bytes b)
     struct value va[COLUMNS_MAX], vb[COLUMNS_MAX];
     struct hash128 ha, hb;
 
-    if (a.size == b.size && memcmp(a.data, b.data, a.size) == 0) return true;
+    if (bytes_equal(a, b)) return true;
     if (row_decode(s, a.data, a.size, va, NULL) != ST_OK || row_decode(s, b.data, b.size, vb, NULL) != ST_OK) return false;
     ha = row_hash(s, va);
     hb = row_hash(s, vb);
@@ -67,13 +68,6 @@ static void differ(struct prover *p, struct worker *w, int64_t order, const char
     }
 }
 
-static const struct audit_line *folded_line(const struct audit_state *s, struct bytes key)
-{
-    for (size_t i = 0; i < s->count; i++)
-        if (s->lines[i].key.size == key.size && memcmp(s->lines[i].key.data, key.data, key.size) == 0) return &s->lines[i];
-    return NULL;
-}
-
 static struct bytes bytes_of(const struct buf *b) { return (struct bytes){b->data, b->size}; }
 
 /* The folded order against the rows, which the cursors stand in front of.                           */
@@ -90,7 +84,7 @@ static enum status compare_lines(struct prover *p, struct worker *w, int64_t ord
     range.lower = range.upper = bytes_of(&key);
     if (st == ST_OK) st = oltp_cursor_open(w->source, p->lines, 0, &range, 0, &c, p->f);
     while (st == ST_OK && (st = oltp_cursor_next(c, &row, p->f)) == ST_OK) {
-        const struct audit_line *l = folded_line(&w->state, row.key);
+        const struct audit_line *l = audit_state_line(&w->state, row.key);
 
         live++;
         if (l == NULL) differ(p, w, order, "a line that no event added", p->lines_schema, (struct bytes){0}, row.row);
@@ -251,7 +245,7 @@ enum status audit_prove(const struct platform *platform, const char *dir, int th
 
     *out = (struct audit_proof){0};
     if (p == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory");
-    if (threads < 1) threads = 1;
+    if (threads < 1) threads = cpu_count();
     if (threads > THREADS_AT_MOST) threads = THREADS_AT_MOST;
     p->f = f;
     st = audit_reader_open(platform->io, dir, &p->r, f);

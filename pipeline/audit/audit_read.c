@@ -68,18 +68,6 @@ enum status audit_events(struct audit_reader *r, int64_t order, audit_event_fn f
     return st == ST_END ? ST_OK : st;
 }
 
-enum status audit_event_at(struct audit_reader *r, uint64_t number, struct audit_event *out, struct fault *f)
-{
-    struct value n = v_int((int64_t)number);
-    struct oltp_row row;
-    enum status st = oltp_get_by(r->txn, r->tables.events, r->tables.by_number, &n, &row, NULL);
-
-    if (st == ST_NOT_FOUND)
-        return fault_set(f, st, "audit", number, "there is no event of this number (there are %llu)",
-                         (unsigned long long)r->info.events);
-    return st == ST_OK ? audit_event_of_row(r->schema, row.row, out, f) : st;
-}
-
 /* ---- verify ---- */
 
 static enum status broken(const struct audit_event *e, struct fault *f, const char *what)

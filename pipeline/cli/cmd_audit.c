@@ -259,7 +259,7 @@ static int dispatch(struct audit_command *a, const char *const *args, int count,
 int cmd_audit(struct cli *c, int argc, char **argv)
 {
     const char *args[64];
-    struct audit_options o = {.expected = -1, .threads = 2};
+    struct audit_options o = {.expected = -1};
     const struct opt opts[] = {
         {"event-id", 0, OPT_STRING, "ID", "append: names the event; a used one changes nothing", &o.event_id},
         {"expected-version", 0, OPT_INT, "N", "append: only when the order stands there (0: not placed yet)", &o.expected},
@@ -269,7 +269,7 @@ int cmd_audit(struct cli *c, int argc, char **argv)
         {"data", 0, OPT_STRING, "JSON", "append: columns of the order, or of the line", &o.data},
         {"to-version", 0, OPT_INT, "N", "show: fold up to here", &o.to_version},
         {"as-of", 0, OPT_STRING, "LSN", "show, project: fold up to here", &o.as_of},
-        {"threads", 't', OPT_INT, "N", "prove: with N threads (2)", &o.threads},
+        {"threads", 't', OPT_INT, "N", "prove: with N threads [processors]", &o.threads},
     };
     struct platform p;
     struct audit_command a = {.c = c, .p = &p, .o = &o};

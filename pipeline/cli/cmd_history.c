@@ -296,7 +296,7 @@ static enum status search_commit(struct cli *c, struct sql_platform *sql, const 
     enum status st = answer_at(c, sql, query, good, before);
 
     if (st == ST_OK) st = answer_at(c, sql, query, commits[n - 1], after);
-    if (st == ST_OK && before->size == after->size && memcmp(before->data, after->data, before->size) == 0)
+    if (st == ST_OK && buf_equal(before, after))
         st = fault_set(&c->fault, ST_INVALID, "bisect", FAULT_NO_OFFSET, "the answer is the same at both LSNs");
     while (st == ST_OK && lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
@@ -305,7 +305,7 @@ static enum status search_commit(struct cli *c, struct sql_platform *sql, const 
         st = answer_at(c, sql, query, commits[mid], &now);
         ++*asked;
         if (st != ST_OK) break;
-        same = now.size == before->size && memcmp(now.data, before->data, now.size) == 0;
+        same = buf_equal(&now, before);
         if (same) lo = mid + 1;
         else hi = mid;
     }

@@ -16,11 +16,6 @@ const char *walk_op(uint8_t op)
                              : "?";
 }
 
-static bool same(struct bytes a, struct bytes b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
 static struct bytes copy(struct arena *a, struct bytes b)
 {
     void *p = b.data != NULL ? arena_alloc(a, b.size + 1) : NULL;
@@ -50,7 +45,7 @@ enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n
         if (e.kind != STREAM_ROW || e.lsn <= after) continue;
         for (size_t i = 0; i < n_tables; i++)
             wanted |= tables[i] == e.row.table;
-        if (!wanted || (key.data != NULL && !same(key, e.row.key))) continue;
+        if (!wanted || (key.data != NULL && !bytes_equal(key, e.row.key))) continue;
         *out = (struct walk_event){.offset = e.offset,
                                    .txn = e.txn,
                                    .seq = e.seq,
@@ -124,14 +119,14 @@ static enum status bronze_row(void *ctx, const struct value *v, lsn_t begin, lsn
 
     (void)begin;
     (void)end;
-    if (v[7].i != (int64_t)b->l->schema->id || !same(key, b->l->key) || (lsn_t)v[1].i > b->l->lsn)
+    if (v[7].i != (int64_t)b->l->schema->id || !bytes_equal(key, b->l->key) || (lsn_t)v[1].i > b->l->lsn)
         return ST_OK;
     b->events++;
     if ((lsn_t)v[1].i < b->lsn) return ST_OK;
     b->lsn = (lsn_t)v[1].i;
     b->offset = (uint64_t)v[0].i;
     b->same_bytes = b->offset == b->want->offset &&
-                    same(v[11].type == V_TEXT ? (struct bytes){(const uint8_t *)v[11].s, v[11].len}
+                    bytes_equal(v[11].type == V_TEXT ? (struct bytes){(const uint8_t *)v[11].s, v[11].len}
                                               : (struct bytes){NULL, 0},
                          b->want->after);
     return ST_OK;
@@ -249,7 +244,7 @@ static enum status all_steps(struct layers *l, bool *agree)
     step("stream",
          "offset %" PRIu64 ": %s in transaction %" PRIu64 ", committed at LSN %" PRIu64 ", %s",
          e.offset, walk_op(e.op), e.txn, e.lsn, when);
-    if (!same(e.after, raw))
+    if (!bytes_equal(e.after, raw))
         parts = "the stream's newest event is not what the row store has: the relay is behind, or "
                 "lost it";
     st = source_row(l, e.lsn, &then, &at, f);
@@ -260,7 +255,7 @@ static enum status all_steps(struct layers *l, bool *agree)
         step("", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, e.lsn - 1);
         st = ST_OK;
     }
-    if (st == ST_OK && !same(e.after, at) && parts == NULL)
+    if (st == ST_OK && !bytes_equal(e.after, at) && parts == NULL)
         parts = "the stream's event is not what the log says";
     if (st == ST_OK) st = warehouse_steps(l, &e, now, &parts);
     if (st != ST_OK) return st;

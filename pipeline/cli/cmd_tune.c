@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/cpu.h"
 #include "hnsw/tune.h"
 #include "hnsw/vecfile.h"
 #include "pipeline/cli/cli.h"
@@ -191,7 +192,7 @@ int cmd_tune(struct cli *c, int argc, char **argv)
         return cli_usage(c, "--k is 1 to 1000, --queries 1 to 1000000");
     if (a.chart != NULL && a.tsv == NULL) return cli_usage(c, "--chart draws from the file of --tsv");
     o = (struct tune_options){.recall = a.recall, .k = (size_t)a.k, .p99_ms = a.p99_ms, .queries = (size_t)a.queries,
-                              .threads = 2, .seed = 1, .progress = say, .ctx = c};
+                              .threads = cpu_count(), .seed = 1, .progress = say, .ctx = c};
     if (io_list(c->io, args[0], &list, NULL) == ST_OK || !io_exists(c->io, args[0])) {
         io_list_free(&list);
         st = tune_platform(c, args[0], &a, &o);

@@ -249,15 +249,6 @@ const struct trace_event *lab_event(const struct lab *l, const char *name, size_
     return NULL;
 }
 
-size_t lab_events(const struct lab *l, const char *name)
-{
-    size_t n = 0;
-
-    for (size_t at = 0; at < trace_log_count(l->log); at++)
-        n += strcmp(trace_log_at(l->log, at)->name, name) == 0;
-    return n;
-}
-
 int64_t lab_arg(const struct trace_event *e, const char *name)
 {
     for (int i = 0; e != NULL && i < e->argc; i++)

@@ -95,8 +95,7 @@ struct lab {
 /* Ends the step: takes the drawing, the story, and the events since the last one. A step without a drawing keeps the
  * one before. ST_NOMEM.                                                                             */
 MUST_USE enum status lab_step(struct lab *l, const char *title, struct fault *f);
-/* The i-th event of the step being made with this name (NULL: none), and how many there are.         */
-size_t lab_events(const struct lab *l, const char *name);
+/* The i-th event of the step being made with this name (NULL: none).                              */
 const struct trace_event *lab_event(const struct lab *l, const char *name, size_t i);
 int64_t lab_arg(const struct trace_event *e, const char *name); /* 0 when it has none */
 

@@ -44,8 +44,7 @@ enum status view_key_set_add(struct view_key_set *k, struct bytes key, size_t *n
     while (k->slots[at] != 0) {
         struct bytes there = k->keys[k->slots[at] - 1];
 
-        if (there.size == key.size &&
-            (key.size == 0 || memcmp(there.data, key.data, key.size) == 0)) {
+        if (bytes_equal(there, key)) {
             *number = k->slots[at] - 1;
             *added = false;
             return ST_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
+#include "columnar/query.h"
 #include "engine/rng.h"
 #include "tests/common/check_main.h"
 
@@ -370,6 +371,129 @@ static void test_resolve_names_what_can_be_read(void)
     shop_close(&x);
 }
 
+struct life { const struct model *m; lsn_t from, to; size_t count; };
+
+static enum status see_life(void *ctx, const struct value *values, lsn_t begin, lsn_t end)
+{
+    struct life *l = ctx;
+
+    for (size_t i = 0; i < l->m->n; i++) {
+        const struct version *v = &l->m->v[i];
+
+        if (v->begin != begin) continue;
+        ck_assert(v->begin <= l->to && v->end > l->from);
+        ck_assert_uint_eq(v->end, end);
+        check_row(v, values);
+        l->count++;
+        return ST_OK;
+    }
+    ck_abort_msg("a version that nobody wrote");
+    return ST_CORRUPT;
+}
+
+static enum status count_rows(void *ctx, const struct batch *b, struct fault *f)
+{
+    (void)f;
+    *(size_t *)ctx += b->rows;
+    return ST_OK;
+}
+
+/* Every version of every row is there to be read, with both its LSNs; the way by rows and the way by plan agree. */
+static void test_versions_are_scanned_with_their_lives(void)
+{
+    static struct shop x;
+    static const int columns[] = {0, PLAN_COLUMN_BEGIN, PLAN_COLUMN_END};
+    struct query_options o = {.threads = 1};
+    struct fault f = {0};
+
+    shop_open(&x);
+    for (int i = 0; i < 6; i++) shop_round(&x, 200);
+    ck_assert_uint_le(columnar_history_from(x.r), 100);
+    for (int i = 0; i < 10; i++) {
+        lsn_t from = 100 + (lsn_t)rng_below(&x.rng, x.lsn - 100), to = from + (lsn_t)rng_below(&x.rng, x.lsn - from + 1);
+        struct life l = {.m = &x.m, .from = from, .to = to};
+        struct arena a = {0};
+        const struct plan *p = NULL;
+        size_t want = 0, planned = 0;
+
+        for (size_t v = 0; v < x.m.n; v++) want += x.m.v[v].begin <= to && x.m.v[v].end > from;
+        ASSERT_OK(columnar_scan_versions(x.r, 0, from, to, see_life, &l, &f), &f);
+        ck_assert_uint_eq(l.count, want);
+        ASSERT_OK(plan_scan_versions(&a, x.r, 0, columns, ARRAY_LEN(columns), from, to, &p, &f), &f);
+        ASSERT_OK(query_run(p, &o, count_rows, &planned, NULL, &f), &f);
+        ck_assert_uint_eq(planned, want);
+        arena_free(&a);
+    }
+    shop_close(&x);
+}
+
+static void test_truncated_table_is_empty_from_then_on(void)
+{
+    static struct shop x;
+    const struct columnar_tag_info *tags;
+    struct fault f = {0};
+    lsn_t before;
+
+    shop_open(&x);
+    for (int i = 0; i < 3; i++) shop_round(&x, 400); /* files, journal and tail */
+    before = x.lsn;
+    ASSERT_OK(columnar_tag(x.w, "before", before, false, &f), &f);
+    for (int i = 0; i < 5; i++) change(x.w, &x.m, &x.rng, x.lsn += 10);
+    x.lsn += 10;
+    ASSERT_OK(columnar_truncate(x.w, 0, x.lsn, &f), &f);
+    for (size_t i = 0; i < x.m.n; i++)
+        if (x.m.v[i].end == LSN_MAX) x.m.v[i].end = x.lsn;
+    shop_round(&x, 50); /* keys that lived before may come again */
+    check_as_of(x.r, &x.m, x.lsn, &x.rng);
+    check_as_of(x.r, &x.m, before, &x.rng);
+    ck_assert_uint_eq(columnar_tags(x.r, &tags), 1);
+    ck_assert_str_eq(tags[0].name, "before");
+    ck_assert_uint_eq(tags[0].lsn, before);
+    shop_close(&x);
+}
+
+/* Rows given as columns are the same rows: read, found by key for the next upsert, refused when null. */
+static void test_rows_may_come_as_columns(void)
+{
+    enum { ROWS = 3000 };
+    static struct shop x;
+    static int64_t ids[ROWS], price[ROWS], live[ROWS], at[ROWS];
+    static double weight[ROWS];
+    static uint64_t ends[ROWS], nulls[ROWS / 64 + 1];
+    static char text[ROWS * 32];
+    struct columnar_column c[6] = {{.ints = ids}, {.text = text, .ends = ends, .nulls = nulls}, {.ints = price},
+                                   {.doubles = weight}, {.ints = live}, {.ints = at}};
+    struct fault f = {0};
+    size_t used = 0;
+
+    shop_open(&x);
+    x.lsn += 10;
+    for (int i = 0; i < ROWS; i++) {
+        struct version v = {.id = i, .price = i * 7, .at = i * 11, .title = i % 50, .title_null = i % 9 == 0,
+                            .live = i % 2, .weight = i / 8.0, .begin = x.lsn, .end = LSN_MAX};
+        struct value row[6];
+        char title[32];
+
+        row_of(&v, row, title);
+        ids[i] = v.id;
+        price[i] = v.price;
+        live[i] = v.live;
+        at[i] = v.at;
+        weight[i] = v.weight;
+        if (v.title_null) nulls[i / 64] |= UINT64_C(1) << (i % 64);
+        else used += (size_t)snprintf(text + used, 32, "%s", title);
+        ends[i] = used;
+        x.m.v[x.m.n++] = v;
+    }
+    c[2].nulls = nulls;
+    ASSERT_STATUS(columnar_append_columns(x.w, 0, c, ROWS, x.lsn, NULL), ST_INVALID);
+    c[2].nulls = NULL;
+    ASSERT_OK(columnar_append_columns(x.w, 0, c, ROWS, x.lsn, &f), &f);
+    shop_round(&x, 300);
+    check_as_of(x.r, &x.m, x.lsn, &x.rng);
+    shop_close(&x);
+}
+
 static void test_csv_loads_rows_and_names_the_bad_line(void)
 {
     static const char json[] =
@@ -508,6 +632,9 @@ static void test_dropped_and_replayed_table_has_its_history(void)
 
 static const struct named_test tests[] = {
     T(test_columns_are_added_dropped_renamed_widened), T(test_dropped_and_replayed_table_has_its_history),
+    T(test_versions_are_scanned_with_their_lives),
+    T(test_truncated_table_is_empty_from_then_on),
+    T(test_rows_may_come_as_columns),
     T(test_csv_loads_rows_and_names_the_bad_line), T(test_keyed_table_reads_as_of_every_lsn), T(test_vacuum_keeps_tags_and_refuses_pins),
     T(test_rollback_then_replay_is_the_same), T(test_diff_tells_net_and_every_change),
     T(test_resolve_names_what_can_be_read)};

@@ -209,6 +209,31 @@ static void test_iterator_gives_every_node_once_and_pages_in_order(void)
     free(v);
 }
 
+static void test_batches_answer_as_single_searches_do(void)
+{
+    enum { FEW = 600, K = 7 };
+    float *v = clustered(FEW + QUERIES, DIM, test_seed()), *asked = v + (size_t)FEW * DIM;
+    struct hnsw *h = memory_graph(DIM, HNSW_L2, HNSW_F32);
+    struct hnsw_query q = {.k = K, .ef = 40};
+    struct hnsw_hit all[QUERIES * K], one[K];
+    size_t counts[QUERIES], n = 0;
+    struct fault f = {0};
+
+    ASSERT_OK(hnsw_load(h, NULL, 1000, v, FEW, 1, NULL, &f), &f);
+    for (int exact = 0; exact < 2; exact++) {
+        ASSERT_OK((exact ? hnsw_exact_batch : hnsw_search_batch)(h, asked, QUERIES, &q, 3, all, counts, &f), &f);
+        for (size_t i = 0; i < QUERIES; i++) {
+            q.vector = asked + i * DIM;
+            ASSERT_OK(exact ? hnsw_exact(h, &q, one, &n, &f) : hnsw_search(h, &q, one, &n, NULL, &f), &f);
+            ck_assert_uint_eq(counts[i], n);
+            for (size_t j = 0; j < n; j++) ck_assert_uint_eq(all[i * K + j].key, one[j].key);
+        }
+        q.vector = NULL;
+    }
+    hnsw_close(h);
+    free(v);
+}
+
 static void test_range_returns_what_lies_within(void)
 {
     float *v = clustered(2000, DIM, test_seed());
@@ -325,6 +350,7 @@ static const struct named_test tests[] = {
     T(test_replaced_and_deleted_vectors_are_found_as_of_their_time),
     T(test_applied_changes_are_ignored_when_repeated),
     T(test_iterator_gives_every_node_once_and_pages_in_order),
+    T(test_batches_answer_as_single_searches_do),
     T(test_range_returns_what_lies_within),
     T(test_bad_vectors_and_options_are_refused_with_a_reason),
     T(test_empty_and_tiny_graphs_answer),

@@ -190,6 +190,59 @@ static void test_unique_index_refuses_and_indexes_follow(void)
     close_db(db);
 }
 
+/* A seek lands between entries: next gives the one at or after the key, prev the one before, again and again. */
+static void test_cursors_seek_both_ways(void)
+{
+    static const int64_t keys[] = {501, 0, 999, 500, -3, 2000, 1};
+    enum { STEP = 2, LAST = 998 };
+    struct place p = place_of(test_dir());
+    struct oltp *db = open_writer(&p);
+    uint32_t id = make_table(db);
+    struct oltp_txn *t = NULL;
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct oltp_commit done;
+    struct buf key = {0};
+    struct fault f = {0};
+    struct value v[4];
+
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    for (int64_t i = 0; i <= LAST; i += STEP) {
+        product(v, i, NULL, i, 1);
+        ASSERT_OK(oltp_insert(t, id, v, &f), &f);
+    }
+    ck_assert_uint_gt(oltp_txn_id(t), 0);
+    v[0] = v_int((int64_t)oltp_txn_id(t));
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, &done, &f), &f);
+    ck_assert_int_eq((int64_t)done.txn, v[0].i);
+    ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
+    ck_assert_uint_eq(oltp_txn_lsn(t), done.lsn);
+    ck_assert_int_eq(oltp_txn_wall_us(t), done.wall_us);
+    ASSERT_OK(oltp_cursor_open(t, id, 0, NULL, 0, &c, &f), &f);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        int64_t from = keys[i] < 0 ? 0 : keys[i] + keys[i] % STEP; /* the first key that is not less */
+        struct value k = v_int(keys[i]), got;
+
+        for (int back = 0; back < 2; back++) {
+            int64_t want = back ? (from > LAST ? LAST : from - STEP) : from;
+            enum status st;
+
+            buf_clear(&key);
+            ASSERT_OK(oltp_key(t, id, 0, &k, 1, &key, &f), &f);
+            ASSERT_OK(oltp_cursor_seek(c, (struct bytes){key.data, key.size}, &f), &f);
+            st = back ? oltp_cursor_prev(c, &row, &f) : oltp_cursor_next(c, &row, &f);
+            ck_assert_int_eq(st, want < 0 || want > LAST ? ST_END : ST_OK);
+            if (st != ST_OK) continue;
+            ASSERT_OK(row_get(oltp_schema(t, id), row.row.data, row.row.size, 0, &got, &f), &f);
+            ck_assert_int_eq(got.i, want);
+        }
+    }
+    oltp_cursor_close(c);
+    oltp_end(t);
+    buf_free(&key);
+    close_db(db);
+}
+
 static void test_compare_and_set_and_statuses(void)
 {
     struct place p = place_of(test_dir());
@@ -549,6 +602,7 @@ static const struct named_test tests[] = {
     T(test_outbox_events_share_the_fate_of_their_transaction),
     T(test_rows_survive_close_and_reopen),
     T(test_unique_index_refuses_and_indexes_follow),
+    T(test_cursors_seek_both_ways),
     T(test_compare_and_set_and_statuses),
     T(test_snapshot_does_not_move),
     T(test_savepoints_nest),

@@ -417,7 +417,10 @@ static void test_wal_slots_hold_bound_and_fence(void)
     ASSERT_STATUS(wal_slot_claim(io, clock, test_dir(), "relay", LSN_NONE, 0, false, &c, &f),
                   ST_CONFLICT);
     fault_clear(&f);
+    ASSERT_OK(wal_slot_check(a, &f), &f);
     ASSERT_OK(wal_slot_claim(io, clock, test_dir(), "relay", LSN_NONE, 0, true, &c, &f), &f);
+    ASSERT_STATUS(wal_slot_check(a, NULL), ST_CONFLICT);
+    ASSERT_OK(wal_slot_check(c, &f), &f);
     ASSERT_STATUS(wal_slot_advance(a, at.end, NULL), ST_CONFLICT);
     ASSERT_OK(wal_slot_advance(c, at.end, &f), &f);
     ASSERT_OK(wal_trim(w, LSN_MAX, &lost, &f), &f);
@@ -539,6 +542,33 @@ static void test_wal_reader_follows_a_writer_that_is_killed(void)
     }
     w = open_log(io_posix(), test_dir(), NULL);
     ck_assert_uint_ge(read_all(io_posix(), test_dir(), LSN_NONE, 0, 400, 0), n);
+    wal_reader_close(r);
+    ASSERT_OK(wal_close(w, &f), &f);
+}
+
+/* Nothing is ever appended: only the wake can end a wait without end. */
+static void *wake_reader(void *arg)
+{
+    usleep(20000);
+    wal_reader_wake(arg);
+    return NULL;
+}
+
+static void test_wal_a_waiting_reader_can_be_woken(void)
+{
+    struct wal *w = open_log(io_posix(), test_dir(), NULL);
+    struct wal_reader *r = NULL;
+    struct wal_record rec;
+    struct fault f = {0};
+    pthread_t thread;
+
+    ASSERT_OK(wal_reader_open(io_posix(), test_dir(), LSN_NONE, 0, &r, &f), &f);
+    ASSERT_STATUS(wal_reader_wait(r, 0), ST_TIMEOUT);
+    ck_assert_int_eq(pthread_create(&thread, NULL, wake_reader, r), 0);
+    ASSERT_OK(wal_reader_wait(r, UINT64_MAX), NULL);
+    pthread_join(thread, NULL);
+    ASSERT_STATUS(wal_reader_next(r, &rec, NULL), ST_END);
+    ASSERT_STATUS(wal_reader_wait(r, 0), ST_TIMEOUT); /* one wake ends one wait */
     wal_reader_close(r);
     ASSERT_OK(wal_close(w, &f), &f);
 }
@@ -710,6 +740,7 @@ static const struct named_test tests[] = {
     T(test_wal_slots_hold_bound_and_fence),
     T(test_wal_many_threads_share_syncs),
     T(test_wal_reader_follows_a_writer_that_is_killed),
+    T(test_wal_a_waiting_reader_can_be_woken),
     T(test_wal_one_writer_and_limits),
     T(test_wal_heartbeats_only_when_idle),
     T(test_wal_archive_has_every_segment_before_it_goes),

@@ -145,7 +145,7 @@ enum status contract_parse(const char *text, size_t n, struct arena *a, const ch
                            struct contract *out, struct fault *f)
 {
     struct json *root = NULL;
-    const struct json *warn;
+    const struct json *warn, *recall;
     enum status st = n > CONTRACT_BYTES_MAX
                          ? fault_set(f, ST_LIMIT, where, FAULT_NO_OFFSET, "a contract is too large")
                          : json_parse(text, n, a, where, &root, f);
@@ -160,6 +160,8 @@ enum status contract_parse(const char *text, size_t n, struct arena *a, const ch
     warn = contract_custom(out, "freshnessWarnSeconds");
     out->warn_s = warn != NULL && warn->type == J_NUMBER ? warn->num : 0;
     out->fail_s = sla_number(root, "latency");
+    recall = contract_custom(out, "recallAt10");
+    out->recall = recall != NULL && recall->type == J_NUMBER ? recall->num : 0;
     st = check_head(out, where, f);
     return st == ST_OK ? check_objects(json_get(root, "schema"), where, f) : st;
 }
@@ -231,6 +233,8 @@ enum status contract_compatible(const struct contract *old, const struct contrac
     if (next->fail_s > old->fail_s)
         buf_printf(report, "freshness was promised within %g s and is within %g s\n", old->fail_s,
                    next->fail_s);
+    if (next->recall < old->recall)
+        buf_printf(report, "recall was promised to be %g and is %g\n", old->recall, next->recall);
     if (sla_number(next->root, "retention") != 0 &&
         (sla_number(old->root, "retention") == 0 ||
          sla_number(next->root, "retention") < sla_number(old->root, "retention")))
@@ -480,6 +484,8 @@ static void describe(const struct contract *c, struct buf *out)
     buf_printf(out, "- Reconciliation: %s; %s; tolerance 0. Repair: %s.\n",
                json_string(rec, "method", ""), json_string(rec, "cadence", ""),
                json_string(rec, "repair", ""));
+    if (c->recall > 0)
+        buf_printf(out, "- Recall of the 10 nearest: at least %g, checked by `seam check DIR recall`.\n", c->recall);
     buf_str(out, "- Rules on live data: ");
     if (contract_rules(c, count_rule, counts, NULL) == ST_OK)
         for (size_t i = 0; i < ARRAY_LEN(kinds); i++)

@@ -19,6 +19,7 @@ struct contract {
     const char *id, *name, *version;
     const char *from, *to; /* stores: "row store", "stream", or a sink's name */
     double warn_s, fail_s; /* freshness */
+    double recall;         /* of the 10 nearest vectors; 0: none is promised */
     const struct json *root;
 };
 

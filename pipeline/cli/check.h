@@ -19,5 +19,6 @@ struct check {
 MUST_USE enum status check_contracts(struct check *k);
 MUST_USE enum status check_freshness(struct check *k);
 MUST_USE enum status check_reconcile(struct check *k);
+MUST_USE enum status check_recall(struct check *k);
 
 #endif

@@ -1,4 +1,4 @@
-/* cmd_check - is what the seams promise true? contracts, freshness, reconciliation. */
+/* cmd_check - is what the seams promise true? contracts, freshness, reconciliation, recall. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -93,18 +93,21 @@ enum status check_freshness(struct check *k)
     return late != NULL ? ST_STALE : ST_OK;
 }
 
+static const struct part {
+    const char *name;
+    enum status (*run)(struct check *);
+} parts[] = {{"contracts", check_contracts}, {"freshness", check_freshness},
+             {"reconcile", check_reconcile}, {"recall", check_recall}};
+
 static enum status run_parts(struct check *k, const char *what)
 {
     bool all = strcmp(what, "all") == 0;
     enum status worst = ST_OK, st = ST_OK;
-    static enum status (*const parts[])(struct check *) = {check_contracts, check_freshness,
-                                                           check_reconcile};
-    static const char *const names[] = {"contracts", "freshness", "reconcile"};
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        if (!all && strcmp(what, names[i]) != 0) continue;
-        if (all && k->json == NULL) printf("%s== %s\n", i > 0 ? "\n" : "", names[i]);
-        st = parts[i](k);
+        if (!all && strcmp(what, parts[i].name) != 0) continue;
+        if (all && k->json == NULL) printf("%s== %s\n", i > 0 ? "\n" : "", parts[i].name);
+        st = parts[i].run(k);
         if (st != ST_OK && st != ST_DRIFT && st != ST_STALE) return st;
         if (worst == ST_OK) worst = st;
     }
@@ -113,8 +116,9 @@ static enum status run_parts(struct check *k, const char *what)
 
 static bool is_what(const char *word)
 {
-    return strcmp(word, "contracts") == 0 || strcmp(word, "freshness") == 0 ||
-           strcmp(word, "reconcile") == 0 || strcmp(word, "all") == 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (strcmp(word, parts[i].name) == 0) return true;
+    return strcmp(word, "all") == 0;
 }
 
 static enum status markdown(struct check *k)
@@ -179,7 +183,7 @@ int cmd_check(struct cli *c, int argc, char **argv)
     what = is_what(args[0]) ? args[0] : count == 2 ? args[1] : "all";
     dir = is_what(args[0]) ? (count == 2 ? args[1] : NULL) : args[0];
     if (!is_what(what))
-        return cli_usage(c, "'%s' is none of contracts, freshness, reconcile, all", what);
+        return cli_usage(c, "'%s' is none of contracts, freshness, reconcile, recall, all", what);
     if (dir == NULL && strcmp(what, "contracts") != 0) return cli_usage(c, "which platform?");
     st = contracts_load(&arena, &contracts, &c->fault);
     if (st == ST_OK && dir != NULL) st = platform_open(c->io, c->clock, dir, &p, &c->fault);

@@ -1,8 +1,8 @@
-/* cmd_tune - the vector search's operating point: measured, chosen, pinned, and checked afterwards.
+/* cmd_tune - the vector search's operating point: measured, chosen and pinned.
  *
  * Over a platform it sweeps ef on the graph that serves; over a file of vectors it also sweeps builds (M,
  * efConstruction, quantization). --pin writes the curve into the graph's manifest, so that a search which asks for a
- * recall finds its ef there; --check samples live vectors and fails when recall has dropped below the promise. */
+ * recall finds its ef there. Whether the promise is kept afterwards, `seam check` says (check_recall.c). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@
 struct tune_args {
     double recall, p99_ms;
     int64_t k, queries;
-    bool check, pin;
+    bool pin;
     const char *tsv, *chart, *metric;
 };
 
@@ -99,17 +99,6 @@ static enum status pin(struct cli *c, const char *dir, const struct hnsw_info *i
     return st;
 }
 
-static enum status check_graph(struct cli *c, const struct hnsw *h, const struct tune_args *a)
-{
-    struct tune_check_result r = {0};
-    enum status st = tune_check(h, NULL, 0, (size_t)a->queries, (size_t)a->k, a->recall, 1, &r, &c->fault);
-
-    if (st == ST_OK || st == ST_DRIFT)
-        printf("recall@%d %.4f (95 %%: %.4f to %.4f; p5 %.3f) of %zu searches as users make them, ef %u; promised %.3f\n",
-               (int)a->k, r.recall_mean, r.recall_low, r.recall_high, r.recall_p5, r.samples, r.ef, a->recall);
-    return st;
-}
-
 static enum status tune_platform(struct cli *c, const char *dir, const struct tune_args *a,
                                  const struct tune_options *o)
 {
@@ -123,9 +112,7 @@ static enum status tune_platform(struct cli *c, const char *dir, const struct tu
     if (st != ST_OK) return st;
     st = vectors_current(&p, &current, &c->fault);
     if (st == ST_OK) st = hnsw_open_reader(c->io, current.dir, LSN_MAX, NULL, &h, &c->fault);
-    if (st == ST_OK && a->check) {
-        st = check_graph(c, h, a);
-    } else if (st == ST_OK) {
+    if (st == ST_OK) {
         hnsw_info(h, &info);
         st = tune_index(h, NULL, 0, o, &r, &c->fault);
         if (st == ST_OK) print_result(c, &r, a->recall);
@@ -170,8 +157,7 @@ int cmd_tune(struct cli *c, int argc, char **argv)
         {"recall", 0, OPT_DOUBLE, "R", "the promise [0.95]", &a.recall},
         {"k", 'k', OPT_INT, "N", "of the N nearest [10]", &a.k},
         {"p99-ms", 0, OPT_DOUBLE, "MS", "and a limit on latency", &a.p99_ms},
-        {"queries", 0, OPT_INT, "N", "held out of the data, or sampled by --check [500]", &a.queries},
-        {"check", 0, OPT_FLAG, NULL, "only ask whether the graph that serves keeps the promise", &a.check},
+        {"queries", 0, OPT_INT, "N", "held out of the data [500]", &a.queries},
         {"pin", 0, OPT_FLAG, NULL, "write the curve into the graph's manifest (the sink stopped)", &a.pin},
         {"metric", 0, OPT_STRING, "M", "of a file's vectors: l2, ip or cosine [l2]", &a.metric},
         {"tsv", 0, OPT_STRING, "FILE", "every point measured", &a.tsv},
@@ -196,8 +182,8 @@ int cmd_tune(struct cli *c, int argc, char **argv)
     if (io_list(c->io, args[0], &list, NULL) == ST_OK || !io_exists(c->io, args[0])) {
         io_list_free(&list);
         st = tune_platform(c, args[0], &a, &o);
-    } else if (a.check || a.pin) {
-        return cli_usage(c, "--check and --pin are about a platform's graph; '%s' is a file", args[0]);
+    } else if (a.pin) {
+        return cli_usage(c, "--pin is about a platform's graph; '%s' is a file", args[0]);
     } else {
         st = tune_file(c, args[0], (enum hnsw_metric)metric, &a, &o);
     }

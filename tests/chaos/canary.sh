@@ -16,7 +16,7 @@ part() { if [ "$1" = relay ]; then "$seam" relay "$D" -q >>"$D.log" 2>&1 & else 
 stop() { kill -TERM "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 gate() { # every check; names the first that fails
     local what
-    for what in contracts freshness reconcile; do
+    for what in contracts freshness reconcile recall; do
         seam check "$D" "$what" -q >"$D.gate.txt" 2>&1 || { gate_said="$what: $(grep -E 'first seam behind|^[a-z]+ [a-z_]+ .*: (extra|missing|stale|corrupt|duplicated) |[1-9][0-9]* (broken|differ)$' "$D.gate.txt" | head -1)"; return 1; }
     done
     seam verify "$D" >"$D.gate.txt" 2>&1 || { gate_said="verify: $(tail -1 "$D.gate.txt")"; return 1; }

@@ -118,7 +118,8 @@ before=$("$seam" view "$p" revenue_by_category --json | sed 's/"as_of_lsn":[0-9]
 expect 0 'cheapest point' "$seam" tune "$p" --queries 100 --tsv "$dir/tune.tsv" --chart "$dir/tune"
 expect 0 'recall' cat "$dir/tune.gp"
 expect 0 'pinned' "$seam" tune "$p" --queries 100 --recall 0.9 --pin
-expect 0 'promised 0.500' "$seam" tune "$p" --check --recall 0.5
+expect 0 'kept' "$seam" check "$p" recall
+expect 0 '"promised":0.95' "$seam" check "$p" recall --json
 expect 2 'above 0' "$seam" tune "$p" --recall 1.5
 expect 2 'neither l2' "$seam" tune "$p" --metric hamming
 expect 3 'no platform' "$seam" tune "$p/nowhere"

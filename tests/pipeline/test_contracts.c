@@ -83,6 +83,7 @@ static void test_breaking_changes_are_refused(void)
         {"bronze-silver", "\"value\": 7,", "\"value\": 1,", "retention is shorter"},
         {"bronze-silver", "exactly-once effect", "at least once", "guarantee was"},
         {"bronze-silver", "\"id\": \"seam-bronze-silver\"", "\"id\": \"other\"", "the id was"},
+        {"stream-vectors", "\"value\": 0.95", "\"value\": 0.5", "recall was promised"},
         {"stream-search", "\"purpose\": \"every", "\"purpose\": \"Every",
          "its version is still 1.0.0"},
     };

@@ -9,62 +9,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "columnar/kernels.h"
-#include "columnar/plan.h"
 #include "columnar/prune.h"
+#include "columnar/scan_impl.h"
 #include "engine/bitpack.h"
 
 enum { SPARSE_PART = 12 }; /* fewer than rows/12 chosen: decode them one by one */
-
-enum cond_kind { COND_RANGE, COND_COLUMN, COND_EXPR };
-
-struct scan_cond {
-    const struct expr *e;
-    enum cond_kind kind;
-    int column;              /* RANGE, COLUMN: the only one it reads */
-    int64_t lo, hi;          /* RANGE, on int-like columns */
-    int n_columns;
-    int columns[8];          /* EXPR: what to decode (more: all) */
-    bool strict;             /* never true for a null: may be asked of dictionary entries alone */
-};
-
-/* Of one condition in one thread: its answer for each entry of the chunk's dictionary. */
-struct cond_cache {
-    const struct chunk *chunk;
-    uint8_t *flags;
-    size_t cap;
-    bool is_range, none;     /* flags are one run of codes */
-    uint32_t lo, hi;
-};
-
-struct scan_thread {
-    struct chunk_scratch **scratch;  /* a column, and one for LSNs */
-    struct vec *vecs;
-    bool *loaded, *touched;
-    const struct chunk **chunks;     /* of the present row group; NULL: the file has not the column */
-    struct expr_state *eval;
-    struct cond_cache *cache;
-    uint32_t *rows_at;               /* chosen rows */
-    lsn_t *ends;
-    int64_t *end_column;
-    uint64_t end_nulls[VECTOR_WORDS];
-    uint64_t one_sel[VECTOR_WORDS];
-    struct query_stats stats;
-};
-
-struct scan_morsel { const struct table_file *tf; int group; };
-
-struct scan {
-    struct query *q;
-    const struct plan *p;
-    const struct table *t;
-    int n_columns, n_conds, threads;
-    struct scan_cond *conds;
-    const bool *required;
-    size_t morsel_count;
-    struct scan_morsel *morsels;
-    struct scan_thread *per_thread;
-};
 
 /* ---- making ---- */
 
@@ -381,16 +330,7 @@ static bool prune(const struct view_ctx *v, const bool *before, bool *after)
 
 /* ---- columns ---- */
 
-struct cursor { /* one vector of one morsel in one thread */
-    struct scan *s;
-    struct scan_thread *t;
-    const struct scan_morsel *m;
-    uint32_t v, rows;
-    uint64_t first_row;
-    struct fault *f;
-};
-
-static void touch(struct cursor *c, int column)
+void scan_touch(struct cursor *c, int column)
 {
     const struct chunk *k = c->t->chunks[column];
 
@@ -400,7 +340,7 @@ static void touch(struct cursor *c, int column)
     else if (c->m->tf->file == NULL) c->t->stats.bytes_read += (uint64_t)c->rows * 8;
 }
 
-static enum status corrupt_vector(struct cursor *c, int column)
+enum status scan_corrupt_vector(struct cursor *c, int column)
 {
     const struct colfile *file = c->m->tf->file;
     int at = colfile_column(file, c->s->t->schema.columns[c->s->p->scan_columns[column]].id);
@@ -427,243 +367,18 @@ static enum status load_end(struct cursor *c, struct vec *out)
     return ST_OK;
 }
 
-static enum status load(struct cursor *c, int column)
+enum status scan_load(struct cursor *c, int column)
 {
     int at = c->s->p->scan_columns[column];
     enum status st;
 
     if (c->t->loaded[column]) return ST_OK;
     c->t->loaded[column] = true;
-    touch(c, column);
+    scan_touch(c, column);
     if (at == PLAN_COLUMN_END) return load_end(c, &c->t->vecs[column]);
     st = table_read_column(c->s->t, c->m->tf, c->m->group, c->v, at == PLAN_COLUMN_BEGIN ? COLUMN_BEGIN : at,
                            c->t->scratch[column], &c->t->vecs[column], c->f);
     return st;
-}
-
-/* ---- conditions on encoded data ---- */
-
-static void set_run(uint64_t *bits, uint32_t from, uint32_t n)
-{
-    for (; n > 0 && (from & 63) != 0; from++, n--) bitset_set(bits, from);
-    for (; n >= 64; from += 64, n -= 64) bits[from / 64] = UINT64_MAX;
-    for (; n > 0; from++, n--) bitset_set(bits, from);
-}
-
-static void fill(uint64_t *bits, uint32_t rows, bool on)
-{
-    memset(bits, 0, VECTOR_WORDS * 8);
-    if (on) set_run(bits, 0, rows);
-}
-
-/* Rows whose encoded integer is in [lo, hi]. */
-static bool block_range(const struct chunk *c, const struct chunk_vector *cv, uint64_t lo, uint64_t hi,
-                        uint64_t *bits)
-{
-    const struct ints_block *b = &cv->ints;
-    uint64_t values[VECTOR_ROWS], at = 0;
-    uint32_t narrow[VECTOR_ROWS + 64], lengths[VECTOR_ROWS];
-
-    switch (b->mode) {
-    case INTS_CONST:
-        fill(bits, cv->rows, b->base >= lo && b->base <= hi);
-        return true;
-    case INTS_RLE:
-        if (!ints_runs(b, cv->rows, values, lengths)) return false;
-        memset(bits, 0, VECTOR_WORDS * 8);
-        for (uint32_t r = 0; r < b->runs; at += lengths[r++])
-            if (values[r] >= lo && values[r] <= hi) set_run(bits, (uint32_t)at, lengths[r]);
-        return true;
-    case INTS_FOR:
-        if (b->width <= 32) { /* compare what is packed, without adding the base */
-            uint64_t mask = (1ull << b->width) - 1;
-
-            if (hi < b->base || lo > b->base + mask) {
-                fill(bits, cv->rows, false);
-                return true;
-            }
-            lo = lo > b->base ? lo - b->base : 0;
-            hi = hi - b->base < mask ? hi - b->base : mask;
-            bitunpack_u32(b->packed, cv->rows, b->width, narrow);
-            kernel_range_u32(narrow, cv->rows, (uint32_t)lo, (uint32_t)(hi - lo), bits);
-            return true;
-        }
-        break;
-    default:
-        break;
-    }
-    if (c->narrow) {
-        if (!ints_decode32(b, cv->rows, narrow)) return false;
-        if (lo > UINT32_MAX) {
-            fill(bits, cv->rows, false);
-            return true;
-        }
-        if (hi > UINT32_MAX) hi = UINT32_MAX;
-        kernel_range_u32(narrow, cv->rows, (uint32_t)lo, (uint32_t)(hi - lo), bits);
-        return true;
-    }
-    if (!ints_decode64(b, cv->rows, values)) return false;
-    kernel_range_u64(values, cv->rows, lo, hi - lo, bits);
-    return true;
-}
-
-/* The range of encoded integers that decode into [lo, hi]; false: none. */
-static bool encoded_range(const struct chunk *c, int64_t lo, int64_t hi, uint64_t *elo, uint64_t *ehi)
-{
-    uint32_t a = 0, b = c->dict_count;
-
-    if (lo > hi) return false;
-    if (c->kind == CHUNK_INTS) {
-        int64_t base = (int64_t)c->base;
-
-        if (hi < base) return false;
-        *elo = lo <= base ? 0 : ((uint64_t)lo - c->base - 1) / c->factor + 1;
-        *ehi = ((uint64_t)hi - c->base) / c->factor;
-        return *elo <= *ehi;
-    }
-    while (a < b) { /* first entry >= lo */
-        uint32_t mid = (a + b) / 2;
-
-        if (c->dict_i[mid] < lo) a = mid + 1;
-        else b = mid;
-    }
-    *elo = a;
-    for (b = c->dict_count; a < b;) { /* first entry > hi */
-        uint32_t mid = (a + b) / 2;
-
-        if (c->dict_i[mid] <= hi) a = mid + 1;
-        else b = mid;
-    }
-    if (a == *elo) return false;
-    *ehi = a - 1;
-    return true;
-}
-
-static bool without_nulls(const struct chunk_vector *cv, uint64_t *bits)
-{
-    uint64_t nulls[VECTOR_WORDS];
-
-    if (cv->nulls == 0) return true;
-    if (!chunk_vector_nulls(cv, nulls)) return false;
-    for (int w = 0; w < VECTOR_WORDS; w++) bits[w] &= ~nulls[w];
-    return true;
-}
-
-/* The condition on each dictionary entry, once a chunk; a run of yes becomes a range of codes. */
-static enum status fill_cache(struct cursor *c, const struct scan_cond *cond, struct cond_cache *x,
-                              const struct chunk *k)
-{
-    struct vec vecs[PLAN_COLUMNS_MAX];
-    struct batch b = {.count = c->s->n_columns, .cols = vecs};
-    uint32_t first = UINT32_MAX, last = 0, count = 0;
-
-    if (x->cap < k->dict_slots) {
-        free(x->flags);
-        x->flags = malloc(k->dict_slots);
-        x->cap = x->flags == NULL ? 0 : k->dict_slots;
-        if (x->flags == NULL) return ST_NOMEM;
-    }
-    memset(x->flags, 0, k->dict_slots);
-    for (uint32_t at = 0; at < k->dict_count; at += VECTOR_ROWS) {
-        uint64_t sel[VECTOR_WORDS];
-        struct vec *v = &vecs[cond->column];
-        enum status st;
-
-        b.rows = k->dict_count - at < VECTOR_ROWS ? k->dict_count - at : VECTOR_ROWS;
-        *v = (struct vec){.kind = VEC_FLAT, .type = k->type, .scale = k->scale, .lo = INT64_MIN, .hi = INT64_MAX};
-        if (k->dict_s != NULL) v->s = k->dict_s + at;
-        else if (k->dict_d != NULL) v->d = k->dict_d + at;
-        else v->i = k->dict_i + at;
-        fill(sel, b.rows, true);
-        expr_state_reset(c->t->eval);
-        st = expr_filter(c->t->eval, cond->e, &b, sel, c->f);
-        if (st != ST_OK) return st;
-        for (uint32_t i = 0; i < b.rows; i++) x->flags[at + i] = bitset_get(sel, i);
-    }
-    for (uint32_t i = 0; i < k->dict_count; i++) {
-        if (!x->flags[i]) continue;
-        if (first == UINT32_MAX) first = i;
-        last = i;
-        count++;
-    }
-    x->chunk = k;
-    x->none = count == 0;
-    x->is_range = count > 0 && last - first + 1 == count;
-    x->lo = first;
-    x->hi = last;
-    return ST_OK;
-}
-
-static enum status eval_decoded(struct cursor *c, const struct scan_cond *cond, uint64_t *sel)
-{
-    struct batch b = {.rows = c->rows, .count = c->s->n_columns, .cols = c->t->vecs};
-
-    if (cond->n_columns <= (int)ARRAY_LEN(cond->columns)) {
-        for (int k = 0; k < cond->n_columns; k++) {
-            enum status st = load(c, cond->columns[k]);
-
-            if (st != ST_OK) return st;
-        }
-    } else {
-        for (int k = 0; k < c->s->n_columns; k++) {
-            enum status st = load(c, k);
-
-            if (st != ST_OK) return st;
-        }
-    }
-    expr_state_reset(c->t->eval);
-    return expr_filter(c->t->eval, cond->e, &b, sel, c->f);
-}
-
-static enum status eval_dict(struct cursor *c, const struct scan_cond *cond, struct cond_cache *x,
-                             const struct chunk *k, uint64_t *bits)
-{
-    struct chunk_vector cv;
-    uint32_t codes[VECTOR_ROWS];
-    enum status st = x->chunk == k ? ST_OK : fill_cache(c, cond, x, k);
-
-    if (st != ST_OK) return st;
-    if (!chunk_vector(k, c->v, &cv)) return corrupt_vector(c, cond->column);
-    if (x->none || cv.nulls == cv.rows) {
-        fill(bits, c->rows, false);
-        return ST_OK;
-    }
-    if (x->is_range) {
-        if (!block_range(k, &cv, x->lo, x->hi, bits)) return corrupt_vector(c, cond->column);
-    } else {
-        if (!ints_decode32(&cv.ints, cv.rows, codes)) return corrupt_vector(c, cond->column);
-        memset(bits, 0, VECTOR_WORDS * 8);
-        for (uint32_t i = 0; i < cv.rows; i++) bits[i / 64] |= (uint64_t)x->flags[codes[i]] << (i % 64);
-    }
-    return without_nulls(&cv, bits) ? ST_OK : corrupt_vector(c, cond->column);
-}
-
-static enum status eval_cond(struct cursor *c, int at, uint64_t *sel)
-{
-    const struct scan_cond *cond = &c->s->conds[at];
-    const struct chunk *k = cond->kind == COND_EXPR ? NULL : c->t->chunks[cond->column];
-    uint64_t bits[VECTOR_WORDS], lo, hi;
-    struct chunk_vector cv;
-    enum status st;
-
-    if (k == NULL || c->t->loaded[cond->column] || k->type != c->s->p->columns[cond->column].type)
-        return eval_decoded(c, cond, sel);
-    if (cond->kind == COND_RANGE && (k->kind == CHUNK_INTS || k->kind == CHUNK_DICT)) {
-        touch(c, cond->column);
-        if (!chunk_vector(k, c->v, &cv)) return corrupt_vector(c, cond->column);
-        if (cv.nulls == cv.rows || !encoded_range(k, cond->lo, cond->hi, &lo, &hi))
-            fill(bits, c->rows, false);
-        else if (!block_range(k, &cv, lo, hi, bits) || !without_nulls(&cv, bits))
-            return corrupt_vector(c, cond->column);
-    } else if (cond->strict && (k->kind == CHUNK_TEXT_DICT || k->kind == CHUNK_DICT)) {
-        touch(c, cond->column);
-        st = eval_dict(c, cond, &c->t->cache[at], k, bits);
-        if (st != ST_OK) return st;
-    } else {
-        return eval_decoded(c, cond, sel);
-    }
-    for (int w = 0; w < VECTOR_WORDS; w++) sel[w] &= bits[w];
-    return ST_OK;
 }
 
 /* ---- visibility ---- */
@@ -773,15 +488,15 @@ static enum status load_sparse(struct cursor *c, int column, uint32_t n)
     enum status st;
 
     if (!c->t->loaded[column] && k != NULL && k->type == c->s->p->columns[column].type) {
-        if (!chunk_vector(k, c->v, &cv)) return corrupt_vector(c, column);
+        if (!chunk_vector(k, c->v, &cv)) return scan_corrupt_vector(c, column);
         if (cv.nulls < cv.rows && pick(k, &cv, c->t->rows_at, n, c->t->scratch[column], &c->t->vecs[column])) {
-            touch(c, column);
+            scan_touch(c, column);
             c->t->vecs[column].lo = k->zones[c->v].min;
             c->t->vecs[column].hi = k->zones[c->v].max;
             return ST_OK;
         }
     }
-    st = load(c, column);
+    st = scan_load(c, column);
     if (st == ST_OK) gather(&c->t->vecs[column], c->t->rows_at, n, c->t->scratch[column]);
     return st;
 }
@@ -806,7 +521,7 @@ static enum status emit(struct cursor *c, const uint64_t *sel,
             c->t->vecs[k].i = NULL;
             continue;
         }
-        st = sparse ? load_sparse(c, k, n) : load(c, k);
+        st = sparse ? load_sparse(c, k, n) : scan_load(c, k);
         if (st != ST_OK) return st;
     }
     return next(ctx, &b, sparse || n == c->rows ? NULL : sel, c->f);
@@ -871,10 +586,10 @@ enum status scan_run(struct scan *s, size_t morsel, int thread,
         memset(t->loaded, 0, ((size_t)s->n_columns + 1) * sizeof *t->loaded);
         memset(t->touched, 0, ((size_t)s->n_columns + 1) * sizeof *t->touched);
         memset(t->vecs, 0, ((size_t)s->n_columns + 1) * sizeof *t->vecs);
-        fill(sel, c.rows, true);
+        scan_fill(sel, c.rows, true);
         st = hide(&c, sel);
         for (int k = 0; st == ST_OK && k < s->n_conds; k++)
-            if (conds[k] && bitset_next(sel, c.rows, 0) < c.rows) st = eval_cond(&c, k, sel);
+            if (conds[k] && bitset_next(sel, c.rows, 0) < c.rows) st = scan_eval(&c, k, sel);
         if (st == ST_OK) st = emit(&c, sel, next, ctx);
         t->stats.vectors_read++;
         t->stats.rows_scanned += c.rows;

@@ -179,7 +179,7 @@ static const struct lab_step *same_picture(const struct lab *l, const char *text
 
 static bool take_lines(struct lab *l, struct lab_step *s)
 {
-    const struct lab_step *before = same_picture(l, buf_cstr(&l->draw));
+    const struct lab_step *before = l->new_picture ? NULL : same_picture(l, buf_cstr(&l->draw));
     char *text = arena_strdup(&l->arena, buf_cstr(&l->draw), l->draw.size), *save = NULL;
     struct lab_line *lines;
     size_t count = 0;
@@ -232,6 +232,7 @@ enum status lab_step(struct lab *l, const char *title, struct fault *f)
         }
     }
     buf_clear(&l->draw);
+    l->new_picture = false;
     buf_clear(&l->story);
     buf_clear(&l->svg);
     if (!ok) return fault_set(f, ST_NOMEM, l->kind->name, FAULT_NO_OFFSET, "no memory for a step");

@@ -81,6 +81,7 @@ void lab_html_index(struct buf *out); /* of NAME.html beside it */
 /* ---- for scenarios ---- */
 struct lab {
     struct buf draw, story, svg; /* of the step being made: printed into, taken by lab_step */
+    bool new_picture;            /* ... its drawing goes on from none before: nothing in it is marked as new */
     struct io *io;               /* the simulated disk */
     struct io_sim *disk;
     struct clock_sim clock;

@@ -1,5 +1,5 @@
-/* lab_relay - the log becomes a stream; the relay dies, comes back, and neither loses nor repeats an event. A relay that
- * keeps its position in a file of its own stands beside it, on the same engine, to show what goes wrong. */
+/* lab_relay - the log becomes a stream; the relay dies, comes back, and neither loses nor repeats an event. Then the ways
+ * that go wrong, on the same engine (lab_broken.c). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -175,64 +175,6 @@ static enum status resume(struct world *x, struct fault *f)
     return st;
 }
 
-/* ---- the broken ones: the same events, but the position is a number of their own, saved before or after ---- */
-enum variant { SAVE_AFTER, SAVE_BEFORE };
-
-static void count_events(struct world *x, enum variant v, unsigned crash_at, struct fault *f,
-                         unsigned times[16], enum status *st)
-{
-    uint64_t saved = 0;
-
-    for (int life = 0; *st == ST_OK && life < 2;
-         life++) { /* the second life starts from what was saved */
-        struct stream_reader *r = NULL;
-        struct stream_event e;
-        unsigned done = 0;
-
-        *st = stream_reader_open(x->s.l->io, x->stream, STREAM_FROM_OFFSET, (int64_t)saved, &r, f);
-        while (*st == ST_OK && (*st = stream_reader_next(r, &e, f)) == ST_OK) {
-            if (e.kind != STREAM_ROW || e.offset >= 16) continue;
-            if (v == SAVE_BEFORE) saved = e.offset + 1;
-            if (v == SAVE_BEFORE && life == 0 && ++done == crash_at)
-                break; /* dies between the two writes */
-            times[e.offset]++;
-            if (v == SAVE_AFTER && life == 0 && ++done == crash_at) break;
-            if (v == SAVE_AFTER) saved = e.offset + 1;
-        }
-        if (*st == ST_END) *st = ST_OK;
-        stream_reader_close(r);
-    }
-}
-
-static enum status broken(struct world *x, enum variant v, const char *title, struct fault *f)
-{
-    unsigned times[16] = {0};
-    enum status st = ST_OK;
-    struct stream_reader *r = NULL;
-    struct stream_event e;
-
-    count_events(x, v, 3, f, times, &st);
-    buf_str(&x->s.l->draw, "offset  effects\n");
-    if (st == ST_OK) st = stream_reader_open(x->s.l->io, x->stream, STREAM_FROM_START, 0, &r, f);
-    while (st == ST_OK && (st = stream_reader_next(r, &e, f)) == ST_OK)
-        if (e.kind == STREAM_ROW && e.offset < 16)
-            buf_printf(&x->s.l->draw, "%6" PRIu64 "  %u%s\n", e.offset, times[e.offset],
-                       times[e.offset] == 1   ? ""
-                       : times[e.offset] == 0 ? "   LOST"
-                                              : "   TWICE");
-    stream_reader_close(r);
-    if (st == ST_END) st = ST_OK;
-    buf_str(&x->s.l->story,
-            v == SAVE_AFTER
-                ? "A consumer that does its work and then saves its position elsewhere, reading "
-                  "the same stream: it dies between the two, after its "
-                  "third event. Its next life does that one again."
-                : "A consumer that saves its position first and then does its work: it dies "
-                  "between the two. Its next life never does that one. "
-                  "Neither order is right; one step for both is.");
-    return st == ST_OK ? lab_step(x->s.l, title, f) : st;
-}
-
 enum status lab_play_relay(struct lab *l, struct fault *f)
 {
     struct world x = {.s = {.l = NULL}};
@@ -242,9 +184,7 @@ enum status lab_play_relay(struct lab *l, struct fault *f)
     st = begin(&x, f);
     if (st == ST_OK) st = crash(&x, f);
     if (st == ST_OK) st = resume(&x, f);
-    if (st == ST_OK) st = broken(&x, SAVE_AFTER, "The broken way: work, then save", f);
-    if (st == ST_OK) st = broken(&x, SAVE_BEFORE, "The other broken way: save, then work", f);
     relay_close(x.relay, NULL);
     shop_close(&x.s);
-    return st;
+    return st == ST_OK ? lab_play_broken(l, f) : st;
 }

@@ -11,6 +11,7 @@ enum status lab_play_columnar(struct lab *l, struct fault *f);
 enum status lab_play_segments(struct lab *l, struct fault *f);
 enum status lab_play_hnsw(struct lab *l, struct fault *f);
 enum status lab_play_relay(struct lab *l, struct fault *f);
+enum status lab_play_broken(struct lab *l, struct fault *f); /* the second half of the relay's */
 enum status lab_play_timetravel(struct lab *l, struct fault *f);
 enum status lab_play_hybrid(struct lab *l, struct fault *f);
 enum status lab_play_reconcile(struct lab *l, struct fault *f);

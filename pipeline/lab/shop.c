@@ -51,8 +51,8 @@ static enum status change(struct lab_shop *s, const char *table, change_fn fn, v
     return platform_close_source(&source, st, f);
 }
 
-static enum status put_json(struct oltp_txn *t, uint32_t table, const char *json, size_t n,
-                            struct fault *f)
+enum status shop_put_json(struct oltp_txn *t, uint32_t table, const char *json, size_t n,
+                          struct fault *f)
 {
     struct value values[COLUMNS_MAX];
     struct buf text = {0};
@@ -65,7 +65,7 @@ static enum status put_json(struct oltp_txn *t, uint32_t table, const char *json
 
 static enum status put_one(struct oltp_txn *t, uint32_t table, void *ctx, struct fault *f)
 {
-    return put_json(t, table, ctx, strlen(ctx), f);
+    return shop_put_json(t, table, ctx, strlen(ctx), f);
 }
 
 enum status shop_put(struct lab_shop *s, const char *table, const char *json, lsn_t *lsn,
@@ -97,7 +97,7 @@ static enum status put_catalogue(struct oltp_txn *t, uint32_t table, void *ctx, 
 
     while (st == ST_OK && left > 0 && (st = source_line(in, OLTP_ROW_MAX, &line, &n, f)) == ST_OK) {
         if (n == 0) continue;
-        st = put_json(t, table, line, n, f);
+        st = shop_put_json(t, table, line, n, f);
         left--;
     }
     source_close(in);

@@ -15,6 +15,10 @@ void shop_close(struct lab_shop *s);
 /* One transaction that puts a row, given as JSON (missing columns keep what they are, or their default). */
 MUST_USE enum status shop_put(struct lab_shop *s, const char *table, const char *json, lsn_t *lsn,
                               struct fault *f);
+/* The same within a transaction of the caller's. */
+struct oltp_txn;
+MUST_USE enum status shop_put_json(struct oltp_txn *t, uint32_t table, const char *json, size_t n,
+                                   struct fault *f);
 MUST_USE enum status shop_delete(struct lab_shop *s, const char *table, int64_t id, lsn_t *lsn,
                                  struct fault *f);
 /* The first `max` products of the shipped catalogue, in one transaction. */

@@ -8,6 +8,5 @@ labs: all
 	  $(BUILD)/seam lab $$l --quiet --html $(BUILD)/labs/$$l.html || exit 1; done
 	@echo 'open $(BUILD)/labs/index.html'
 labs-update: all
-	@for g in tests/labs/golden/*.txt; do \
-	  $(BUILD)/seam lab $$(basename $$g .txt) --all --plain </dev/null >$$g; done
+	@BUILD=$(BUILD) sh tests/labs/golden.sh --update
 	@BUILD=$(BUILD) sh docs/labs/update.sh

@@ -17,7 +17,9 @@ for sheet in docs/labs/*.md; do
       close(run); print "```"; skipping = 1; printed = 0; next
     }
     /^<!-- end -->$/ { skipping = 0 }
-    !skipping { print }' "$sheet" >"$new"
+    !skipping { print }
+    END { exit skipping }' "$sheet" >"$new" || {
+    echo "BROKEN: $sheet: an output block without its <!-- end -->; nothing was written"; bad=1; continue; }
   cmp -s "$sheet" "$new" && continue
   if [ "$check" = --check ]; then
     echo "STALE: $sheet (make labs-update):"; diff "$sheet" "$new" | head -n 10; bad=1

@@ -1,55 +1,79 @@
 /* html - a lab as one page of HTML that needs nothing else.
  *
  * Every step is a section of plain HTML, so the page reads and prints without a script and a screen reader finds
- * headings, paragraphs and marked text. The script only hides all steps but one, moves between them (buttons, and the
- * keys n, b, p, g and the arrows), plays, and says the step's title aloud through a live region. The same steps are in
- * the page as JSON (script#lab), for other players.                                                  */
+ * headings, paragraphs and marked text; the list of steps is links. The script only hides all steps but one, moves
+ * between them (buttons, the list, and the keys: arrows, space, Home, End, n, b, p, g, /), plays, and says the step's
+ * title aloud through a live region. The same steps are in the page as JSON (script#lab), for other players. */
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/json.h"
-#include "pipeline/lab/lab.h"
+#include "pipeline/lab/draw.h"
 #include "pipeline/page.h"
 
 static const char page_script[] =
     "'use strict';\n"
     "(function(){\n"
-    "var steps=Array.prototype.slice.call(document.querySelectorAll('main "
-    "section')),nav=document.querySelector('nav');\n"
-    "var "
-    "hash=location.hash,at=0,timer=null,where=document.getElementById('where'),live=document."
-    "getElementById('live');\n"
-    "function show(i,focus){at=Math.max(0,Math.min(steps.length-1,i));\n"
-    "  steps.forEach(function(s,n){s.hidden=n!==at;});where.value=at+1;\n"
-    "  live.textContent='Step '+(at+1)+' of '+steps.length+': "
-    "'+steps[at].querySelector('h2').textContent;\n"
+    "function id(x){return document.getElementById(x);}\n"
+    "var steps=Array.prototype.slice.call(document.querySelectorAll('main section'));\n"
+    "var links=document.querySelectorAll('#list a'),hash=location.hash,at=0,timer=null;\n"
+    "var where=id('where'),live=id('live'),last=steps.length-1;\n"
+    "function show(i,focus){\n"
+    "  at=Math.max(0,Math.min(last,i));\n"
+    "  steps.forEach(function(s,n){s.hidden=n!==at;});\n"
+    "  links.forEach(function(a,n){\n"
+    "    if(n===at)a.setAttribute('aria-current','step');else "
+    "a.removeAttribute('aria-current');});\n"
+    "  where.value=at+1;id('done').value=at+1;\n"
+    "  id('back').disabled=at===0;id('next').disabled=at===last;\n"
+    "  live.textContent='Step '+(at+1)+' of '+steps.length+': '+\n"
+    "    steps[at].querySelector('h2').textContent;\n"
     "  document.documentElement.setAttribute('data-step',at+1);\n"
-    "  if(focus)steps[at].querySelector('h2').focus();history.replaceState(null,'','#'+(at+1));}\n"
-    "function "
-    "stop(){if(timer)clearInterval(timer);timer=null;document.getElementById('play').textContent='"
-    "Play';}\n"
-    "function play(){if(timer)return stop();document.getElementById('play').textContent='Pause';\n"
-    "  timer=setInterval(function(){if(at+1>=steps.length)return stop();show(at+1);},3000);}\n"
-    "function find(){var w=document.getElementById('find').value.toLowerCase();if(!w)return;\n"
-    "  for(var n=1;n<=steps.length;n++){var i=(at+n)%steps.length;\n"
-    "    if(steps[i].textContent.toLowerCase().indexOf(w)>=0)return "
-    "show(i,true);}live.textContent='Not found: '+w;}\n"
-    "document.getElementById('back').onclick=function(){stop();show(at-1);};\n"
-    "document.getElementById('next').onclick=function(){stop();show(at+1);};\n"
-    "document.getElementById('play').onclick=play;\n"
-    "where.onchange=function(){show(where.value-1);};\n"
-    "document.getElementById('find').onchange=find;\n"
-    "document.addEventListener('keydown',function(e){if(e.ctrlKey||e.metaKey||e.altKey||e.target."
-    "tagName==='INPUT')return;\n"
-    "  if(e.key==='n'||e.key==='ArrowRight')show(at+1);else "
-    "if(e.key==='b'||e.key==='ArrowLeft')show(at-1);\n"
-    "  else if(e.key==='p')play();else "
-    "if(e.key==='g'){where.focus();where.select();e.preventDefault();}\n"
-    "  else if(e.key==='/'){document.getElementById('find').focus();e.preventDefault();}\n"
-    "  else if(e.key==='Home')show(0);else if(e.key==='End')show(steps.length-1);});\n"
-    "if(JSON.parse(document.getElementById('lab').textContent).steps.length!==steps.length)throw "
-    "new Error('steps differ');\n"
-    "nav.hidden=false;var h=parseInt(hash.slice(1),10);show(h>0?h-1:0);\n"
-    "if(hash==='#end'){for(var i=0;i<steps.length;i++)show(i);}\n"
+    "  if(focus)steps[at].querySelector('h2').focus();\n"
+    "  history.replaceState(null,'','#'+(at+1));}\n"
+    "function stop(){if(timer)clearInterval(timer);timer=null;id('play').textContent='Play';}\n"
+    "function go(i,focus){stop();show(i,focus);}\n"
+    "function play(){\n"
+    "  if(timer)return stop();\n"
+    "  if(at===last)show(0);\n"
+    "  id('play').textContent='Pause';\n"
+    "  timer=setInterval(function(){if(at===last)return stop();show(at+1);},4000);}\n"
+    "function find(){\n"
+    "  var word=id('find').value.toLowerCase(),n,i;\n"
+    "  if(!word)return;\n"
+    "  for(n=1;n<=steps.length;n++){i=(at+n)%steps.length;\n"
+    "    if(steps[i].textContent.toLowerCase().indexOf(word)>=0)return go(i,true);}\n"
+    "  live.textContent='No step has '+word;id('found').textContent='not found';}\n"
+    "id('back').onclick=function(){go(at-1);};\n"
+    "id('next').onclick=function(){go(at+1);};\n"
+    "id('play').onclick=play;\n"
+    "where.onchange=function(){go(where.value-1);};\n"
+    "id('find').onkeydown=function(e){if(e.key==='Enter')find();if(e.key==='Escape')this.blur();};"
+    "\n"
+    "id('find').oninput=function(){id('found').textContent='';};\n"
+    "links.forEach(function(a,n){a.onclick=function(e){e.preventDefault();go(n,true);};});\n"
+    "document.addEventListener('keydown',function(e){\n"
+    "  var t=e.target.tagName;\n"
+    "  if(e.ctrlKey||e.metaKey||e.altKey||t==='INPUT')return;\n"
+    "  if(e.key===' '&&(t==='BUTTON'||t==='SUMMARY'))return;\n"
+    "  "
+    "if(e.target.scrollWidth>e.target.clientWidth&&t==='PRE'&&e.key.indexOf('Arrow')===0)return;\n"
+    "  switch(e.key){\n"
+    "  case 'n':case 'ArrowRight':go(at+1);break;\n"
+    "  case 'b':case 'ArrowLeft':go(at-1);break;\n"
+    "  case ' ':go(e.shiftKey?at-1:at+1);break;\n"
+    "  case 'Home':go(0);break;\n"
+    "  case 'End':go(last);break;\n"
+    "  case 'p':play();break;\n"
+    "  case 'g':where.focus();where.select();break;\n"
+    "  case '/':id('find').focus();break;\n"
+    "  default:return;}\n"
+    "  e.preventDefault();});\n"
+    "window.onhashchange=function(){var h=parseInt(location.hash.slice(1),10);if(h>0)go(h-1);};\n"
+    "if(JSON.parse(id('lab').textContent).steps.length!==steps.length)throw new Error('steps "
+    "differ');\n"
+    "id('bar').hidden=false;\n"
+    "show(hash==='#end'?last:(parseInt(hash.slice(1),10)||1)-1);\n"
     "})();\n";
 
 static void text(const char *s, struct buf *out)
@@ -120,6 +144,14 @@ static void embed_json(const struct lab *l, struct buf *out)
     buf_free(&json);
 }
 
+/* A picture that would be shrunk past reading scrolls instead. */
+static bool is_wide(const char *svg)
+{
+    double width = 0;
+
+    return sscanf(svg, "<svg viewBox=\"0 0 %lf", &width) == 1 && width > SVG_WIDTH;
+}
+
 static void section(const struct lab_step *s, size_t i, struct buf *out)
 {
     buf_printf(out, "<section aria-labelledby=\"h%zu\"><h2 id=\"h%zu\" tabindex=\"-1\">%zu. ",
@@ -128,7 +160,9 @@ static void section(const struct lab_step *s, size_t i, struct buf *out)
     buf_str(out, "</h2>\n<p>");
     text(s->story, out);
     buf_str(out, "</p>\n");
-    if (s->svg != NULL) buf_printf(out, "%s\n", s->svg);
+    if (s->svg != NULL)
+        buf_printf(out, "<figure%s>%s</figure>\n", is_wide(s->svg) ? " class=\"wide\"" : "",
+                   s->svg);
     if (s->line_count > 0)
         buf_str(out, "<pre tabindex=\"0\" aria-label=\"The state after this step\">");
     for (size_t j = 0; j < s->line_count; j++) {
@@ -137,7 +171,9 @@ static void section(const struct lab_step *s, size_t i, struct buf *out)
         buf_str(out, s->lines[j].changed ? "</mark>\n" : "\n");
     }
     if (s->line_count > 0) buf_str(out, "</pre>\n");
-    if (s->events_kept > 0) buf_str(out, "<h3>What the store did</h3>\n<pre tabindex=\"0\">");
+    if (s->events_kept > 0)
+        buf_str(out, "<h3>What the store did, and where in the code</h3>\n"
+                     "<pre tabindex=\"0\" aria-label=\"Events\">");
     if (s->event_count > s->events_kept)
         buf_printf(out, "%zu events, then\n", s->event_count - s->events_kept);
     for (size_t j = 0; j < s->events_kept; j++) {
@@ -163,6 +199,18 @@ static void head(const char *title, struct buf *out)
     buf_str(out, "</h1>\n");
 }
 
+/* Links to the steps: a table of contents without the script, the way about with it. */
+static void step_list(const struct lab *l, struct buf *out)
+{
+    buf_str(out, "<nav id=\"list\" aria-label=\"All steps\"><ol>\n");
+    for (size_t i = 0; i < lab_count(l); i++) {
+        buf_printf(out, "<li><a href=\"#h%zu\">", i + 1);
+        text(lab_at(l, i)->title, out);
+        buf_str(out, "</a></li>\n");
+    }
+    buf_str(out, "</ol></nav>\n");
+}
+
 void lab_html(const struct lab *l, struct buf *out)
 {
     head(lab_kind_of(l)->title, out);
@@ -170,19 +218,24 @@ void lab_html(const struct lab *l, struct buf *out)
     text(lab_kind_of(l)->goal, out);
     buf_printf(out,
                " Marked lines are new since the step before. The same in a terminal: <code>seam "
-               "lab %s</code>.</p>\n<main>\n",
+               "lab %s</code>.</p>\n<div class=\"lab\">\n",
                lab_kind_of(l)->name);
+    step_list(l, out);
+    buf_str(out, "<main>\n");
     for (size_t i = 0; i < lab_count(l); i++)
         section(lab_at(l, i), i, out);
-    buf_printf(out,
-               "</main>\n<nav hidden aria-label=\"Steps\"><button id=\"back\">Back</button><button "
-               "id=\"next\">Next</button>"
-               "<button id=\"play\">Play</button><label>Step <input id=\"where\" type=\"number\" "
-               "min=\"1\" max=\"%zu\" value=\"1\"></label>"
-               "<label>Find <input id=\"find\" type=\"search\" size=\"12\"></label> keys: n b p g "
-               "/</nav>\n"
-               "<p id=\"live\" role=\"status\" style=\"position:absolute;left:-99rem\"></p>\n",
-               lab_count(l));
+    buf_printf(
+        out,
+        "</main>\n</div>\n<nav id=\"bar\" hidden aria-label=\"Move between steps\">"
+        "<button id=\"back\">Back</button><button id=\"next\">Next</button>"
+        "<button id=\"play\">Play</button>\n<label>Step <input id=\"where\" type=\"number\" "
+        "min=\"1\" max=\"%zu\" value=\"1\"></label> of %zu "
+        "<progress id=\"done\" max=\"%zu\" value=\"1\" aria-label=\"Steps done\"></progress>\n"
+        "<label>Find <input id=\"find\" type=\"search\"></label><span id=\"found\"></span>"
+        "<small><kbd>&larr;</kbd> <kbd>&rarr;</kbd> <kbd>space</kbd> <kbd>Home</kbd> "
+        "<kbd>End</kbd> <kbd>p</kbd>lay <kbd>g</kbd>o to <kbd>/</kbd> find</small></nav>\n"
+        "<p id=\"live\" role=\"status\" style=\"position:absolute;left:-99rem\"></p>\n",
+        lab_count(l), lab_count(l), lab_count(l));
     embed_json(l, out);
     buf_printf(out, "<script>\n%s</script>\n</body></html>\n", page_script);
 }
@@ -193,13 +246,12 @@ void lab_html_index(struct buf *out)
     const struct lab_kind *kinds = lab_kinds(&n);
 
     head("Labs: step through every store", out);
-    buf_str(
-        out,
-        "<main><table><thead><tr><th>Lab</th><th>What there is to see</th></tr></thead><tbody>\n");
+    buf_str(out, "<main><table><thead><tr><th scope=\"col\">Lab</th><th scope=\"col\">What there "
+                 "is to see</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < n; i++) {
-        buf_printf(out, "<tr><td><a href=\"%s.html\">", kinds[i].name);
+        buf_printf(out, "<tr><th scope=\"row\"><a href=\"%s.html\">", kinds[i].name);
         text(kinds[i].title, out);
-        buf_str(out, "</a></td><td>");
+        buf_str(out, "</a></th><td>");
         text(kinds[i].goal, out);
         buf_str(out, "</td></tr>\n");
     }

@@ -152,16 +152,15 @@ static bool take_events(struct lab *l, struct lab_step *s)
     return ok && kept != NULL;
 }
 
-static bool was_there(const struct lab_step *before, const char *line)
+bool lab_had_line(const struct lab_step *before, const char *line, size_t n)
 {
-    for (size_t i = 0; before != NULL && i < before->line_count; i++)
-        if (strcmp(before->lines[i].text, line) == 0) return true;
+    for (size_t i = 0; i < before->line_count; i++)
+        if (strlen(before->lines[i].text) == n && memcmp(before->lines[i].text, line, n) == 0)
+            return true;
     return false;
 }
 
-/* The last step that shows the same picture: has a line of this one. Against it a line is new or not; a picture
- * seen for the first time is all new, and nothing in it is marked.                                   */
-static const struct lab_step *same_picture(const struct lab *l, const char *text)
+const struct lab_step *lab_same_picture(const struct lab *l, const char *text)
 {
     for (size_t i = l->count; i-- > 0;) {
         const struct lab_step *s = &l->steps[i];
@@ -179,7 +178,8 @@ static const struct lab_step *same_picture(const struct lab *l, const char *text
 
 static bool take_lines(struct lab *l, struct lab_step *s)
 {
-    const struct lab_step *before = l->new_picture ? NULL : same_picture(l, buf_cstr(&l->draw));
+    const struct lab_step *before =
+        l->new_picture ? NULL : lab_same_picture(l, buf_cstr(&l->draw));
     char *text = arena_strdup(&l->arena, buf_cstr(&l->draw), l->draw.size), *save = NULL;
     struct lab_line *lines;
     size_t count = 0;
@@ -190,7 +190,7 @@ static bool take_lines(struct lab *l, struct lab_step *s)
     if (text == NULL || lines == NULL) return false;
     for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
         lines[s->line_count++] =
-            (struct lab_line){line, before != NULL && !was_there(before, line)};
+            (struct lab_line){line, before != NULL && !lab_had_line(before, line, strlen(line))};
     s->lines = lines;
     return true;
 }

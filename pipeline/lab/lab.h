@@ -19,7 +19,7 @@
 #include "engine/io_sim.h"
 #include "engine/trace.h"
 
-enum { LAB_KEYS_MAX = 512, LAB_DOCS_MAX = 64, LAB_EVENTS_SHOWN = 16 };
+enum { LAB_KEYS_MAX = 512, LAB_DOCS_MAX = 64, LAB_VECTORS_MAX = 1000, LAB_EVENTS_SHOWN = 16 };
 
 /* What the reader may change. Zero means the lab's own.                                             */
 struct lab_input {
@@ -27,7 +27,12 @@ struct lab_input {
     size_t key_count;
     const char *const *docs; /* --docs "a|b|c": texts to index                */
     size_t doc_count;
-    uint64_t seed; /* of whatever is drawn by lot                   */
+    const float *vectors; /* --vectors: vector_count x dim, up to LAB_VECTORS_MAX rows */
+    size_t vector_count;
+    uint32_t dim;
+    const float *query; /* --query: dim numbers; NULL = drawn by lot      */
+    uint32_t ef, m;     /* --ef, --m: efSearch of the wide search, links a node */
+    uint64_t seed;      /* of whatever is drawn by lot                    */
 };
 
 struct lab_line {
@@ -96,6 +101,10 @@ struct lab {
 /* Ends the step: takes the drawing, the story, and the events since the last one. A step without a drawing keeps the
  * one before. ST_NOMEM.                                                                             */
 MUST_USE enum status lab_step(struct lab *l, const char *title, struct fault *f);
+/* The last step that shows the same picture: has a line of `text` (terminated). Against it a line is new or not; NULL:
+ * a picture seen for the first time is all new, and nothing in it is marked.                        */
+const struct lab_step *lab_same_picture(const struct lab *l, const char *text);
+bool lab_had_line(const struct lab_step *s, const char *line, size_t n);
 /* The i-th event of the step being made with this name (NULL: none).                              */
 const struct trace_event *lab_event(const struct lab *l, const char *name, size_t i);
 int64_t lab_arg(const struct trace_event *e, const char *name); /* 0 when it has none */

@@ -1,9 +1,11 @@
 /* lab_audit - an order as a chain of events: append, fold, prove, and tampering that cannot be hidden. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "oltp/oltp.h"
 #include "pipeline/audit/audit.h"
+#include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
 
@@ -28,6 +30,29 @@ static enum status draw_event(void *ctx, const struct audit_event *e)
     return ST_OK;
 }
 
+/* The events just drawn as a chain of boxes; `bad`: the version whose hash does not follow (0: all do). */
+static void svg_events(struct lab *l, unsigned bad)
+{
+    struct svg_station list[12];
+    char names[ARRAY_LEN(list)][24], notes[ARRAY_LEN(list)][24];
+    size_t n = 0;
+
+    for (const char *p = buf_cstr(&l->draw);
+         n < ARRAY_LEN(list) && (p = strstr(p, "  version ")) != NULL; p++) {
+        unsigned version;
+        char hash[9] = "";
+
+        if (sscanf(p, "  version %u event %*u LSN %*u %23s hash %8s", &version, names[n], hash) !=
+            3)
+            continue;
+        snprintf(notes[n], sizeof notes[n], "%u. %s", version, hash);
+        list[n] = (struct svg_station){names[n], notes[n], version == bad ? "hot" : "box",
+                                       version == bad};
+        n++;
+    }
+    if (n > 0) lab_svg_chain(l, "The order's events, each hash made from the one before", list, n);
+}
+
 /* The order's events, and whether the chain, and the fold against the row store, hold. */
 static enum status draw(struct world *x, struct fault *f)
 {
@@ -37,6 +62,7 @@ static enum status draw(struct world *x, struct fault *f)
     struct fault why = {0};
     char text[FAULT_WHERE_MAX + FAULT_WHY_MAX + 64];
     uint64_t checked = 0;
+    unsigned bad = 0;
     enum status good, st = audit_reader_open(x->s.l->io, x->dir, &r, f);
 
     buf_printf(b, "order %d\n", ORDER);
@@ -51,6 +77,9 @@ static enum status draw(struct world *x, struct fault *f)
                    checked);
     else
         buf_printf(b, "verify: %s\n", fault_text(&why, text, sizeof text));
+    if (good != ST_OK && strstr(text, ", event ") != NULL)
+        sscanf(strstr(text, ", event "), ", event %u", &bad);
+    svg_events(x->s.l, bad);
     audit_reader_close(r);
     fault_clear(&why);
     good = audit_prove(&x->s.p, x->dir, 1, &proof, &difference, &why);

@@ -188,7 +188,7 @@ static enum status checkpoint(struct world *w, int64_t key, struct fault *f)
     if (st == ST_OK) st = put(w, key, f);
     buf_printf(&w->l->story,
                "Key %" PRId64 " again. Its leaf belongs to the checkpoint, so it may not be "
-                              "changed in place: it was copied, "
+               "changed in place: it was copied, "
                "and so was every page above it up to the root (page_copied). The pages of the "
                "checkpoint still stand, "
                "whole: that is what a reader, a backup or AS OF holds on to.",

@@ -6,6 +6,7 @@
 #include "columnar/columnar.h"
 #include "columnar/sql.h"
 #include "engine/rng.h"
+#include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 
 enum { ROWS = 16384, GROUP_ROWS = 4096 };
@@ -23,6 +24,7 @@ struct world {
     struct lab *l;
     struct columnar_writer *w;
     struct columnar_reader *r;
+    struct query_stats last; /* of the query asked last */
 };
 
 static enum status put(struct world *x, struct rng *rng, int64_t id, lsn_t lsn, struct fault *f)
@@ -39,6 +41,68 @@ static enum status put(struct world *x, struct rng *rng, int64_t id, lsn_t lsn, 
     row[4] = v_str(voucher);
     row[5] = v_bool(id % 1000 == 999);
     return columnar_upsert(x->w, 0, row, lsn, NULL, f);
+}
+
+/* What draw_files said of each chunk, as a grid: a column of the table each, a row group each, filled by bits a value. */
+static void svg_chunks(struct lab *l)
+{
+    enum { LEFT = 110, TOP = 40, CELL_W = 108, CELL_H = 34, COLUMNS = 7, BITS_FULL = 70 };
+    static const char *const names[COLUMNS] = {"LSN",    "id",      "day",     "city",
+                                               "amount", "voucher", "returned"};
+    const char *text = buf_cstr(&l->draw);
+    struct buf *b = &l->svg;
+    unsigned group = 0, groups = 0;
+
+    for (const char *p = text; (p = strstr(p, "\ngroup ")) != NULL; p++)
+        groups++;
+    svg_begin(b, LEFT + COLUMNS * CELL_W + 10, TOP + groups * CELL_H + 10,
+              "Bits a value of each column in each row group, and the encoding chosen");
+    for (int i = 0; i < COLUMNS; i++)
+        svg_words(b, "", LEFT + i * CELL_W + 4, TOP - 12, "%s", names[i]);
+    svg_words(b, "dim", 10, TOP - 12, "bits a value");
+    for (const char *line = text; line != NULL && *line != '\0';
+         line = strchr(line, '\n') != NULL ? strchr(line, '\n') + 1 : NULL) {
+        const char *at = strstr(line, ") column "), *vectors = strstr(line, " vectors: ");
+        const char *end = strchr(line, '\n');
+        unsigned column;
+        char kind[16] = "", how[16] = "";
+        double bits, x, y;
+
+        if (sscanf(line, "group %u:", &group) == 1)
+            svg_words(b, "", 10, TOP + group * CELL_H + 21, "group %u", group);
+        if (at == NULL || vectors == NULL || (end != NULL && (at > end || vectors > end)) ||
+            sscanf(at, ") column %u %*s %15[^:]: %lf", &column, kind, &bits) != 3 ||
+            sscanf(vectors, " vectors: %*u %15[a-z]", how) != 1 || column >= COLUMNS)
+            continue;
+        x = LEFT + column * (double)CELL_W;
+        y = TOP + group * (double)CELL_H;
+        if (strncmp(kind, "text-", 5) == 0) snprintf(how, sizeof how, "%s", kind + 5);
+        svg_box(b, "fill", x, y, (CELL_W - 6) * (bits < BITS_FULL ? bits / BITS_FULL : 1),
+                CELL_H - 6);
+        svg_box(b, "box", x, y, CELL_W - 6, CELL_H - 6);
+        svg_words(b, "dim", x + 4, y + 19, "%.2f %s", bits, how);
+    }
+    svg_end(b);
+}
+
+/* Which row groups the query read, by what it traced. */
+static void svg_groups(struct lab *l, const struct query_stats *s)
+{
+    enum { LEFT = 10, WIDE = 120, HIGH = 40, STEP = 132, MOST = 6 };
+    struct buf *b = &l->svg;
+    unsigned n = s->groups_total < MOST ? (unsigned)s->groups_total : MOST;
+
+    svg_begin(b, LEFT * 2 + n * STEP, HIGH + 20, "Row groups: which were read and which skipped");
+    for (unsigned g = 0; g < n; g++) {
+        bool skipped = s->groups_read == 0;
+
+        for (size_t i = 0; lab_event(l, "group_skipped", i) != NULL; i++)
+            skipped = skipped || lab_arg(lab_event(l, "group_skipped", i), "group") == g;
+        svg_box(b, skipped ? "off" : "hot", LEFT + g * (double)STEP, 10, WIDE, HIGH);
+        svg_words(b, "", LEFT + g * (double)STEP + 8, 28, "group %u", g);
+        svg_words(b, "dim", LEFT + g * (double)STEP + 8, 44, skipped ? "skipped" : "read");
+    }
+    svg_end(b);
 }
 
 /* Every file of the folder with the given ending, explained by the store. */
@@ -105,6 +169,7 @@ static enum status ask(struct world *x, const char *text, struct fault *f)
                " vectors, %" PRIu64 " of %" PRIu64 " bytes\n",
                s.groups_read, s.groups_total, s.vectors_read, s.vectors_total, s.bytes_read,
                s.bytes_total);
+    x->last = s;
     arena_free(&arena);
     return st;
 }
@@ -126,6 +191,7 @@ static enum status load(struct world *x, struct rng *rng, struct fault *f)
     schema_free(&s);
     if (st == ST_OK) st = columnar_open_reader(x->l->io, dir, &o, &x->r, f);
     if (st == ST_OK) st = draw_files(x, ".col", f);
+    svg_chunks(x->l);
     buf_printf(&x->l->story,
                "%d rows were gathered in memory, column by column, and published at LSN 100 as one "
                "file. Each chunk (a column "
@@ -147,6 +213,7 @@ static enum status queries(struct world *x, struct fault *f)
 
     buf_str(&x->l->story, "Two columns are asked for, so two are read; the vouchers, most of the "
                           "file, are not touched.");
+    svg_groups(x->l, &x->last);
     if (st == ST_OK) st = lab_step(x->l, "A query reads only its columns", f);
     if (st == ST_OK)
         st = ask(x,
@@ -157,11 +224,13 @@ static enum status queries(struct world *x, struct fault *f)
                           "and greatest value. Rows came by day, so a "
                           "range of days excludes most groups by their statistics alone "
                           "(group_skipped): they are not read at all.");
+    svg_groups(x->l, &x->last);
     if (st == ST_OK) st = lab_step(x->l, "Pruning: groups that cannot match are not read", f);
     if (st == ST_OK) st = ask(x, "SELECT count(*) AS n FROM sales WHERE city = 'Aveiro'", f);
     buf_str(&x->l->story, "No such city. It sorts before every city there is, so the statistics "
                           "exclude every group: the answer is zero "
                           "without reading a value.");
+    svg_groups(x->l, &x->last);
     return st == ST_OK ? lab_step(x->l, "An answer without reading", f) : st;
 }
 
@@ -203,6 +272,7 @@ static enum status compact(struct world *x, struct fault *f)
     if (st == ST_OK) st = columnar_refresh(x->r, NULL, f);
     if (st == ST_OK) draw_table(x);
     if (st == ST_OK) st = draw_files(x, ".col", f);
+    svg_chunks(x->l);
     buf_printf(
         &x->l->story,
         "The horizon moves to LSN 200: nobody may ask for less any more, so the five old versions "

@@ -1,64 +1,231 @@
-/* lab_hnsw - vectors of two numbers, so that the graph can be drawn: building it, walking it, walking around a filter. */
+/* lab_hnsw - a graph of vectors that can be drawn: building it, walking it, walking around a filter. The lab's own vectors
+ * have two numbers; the reader's may have more, and are drawn on the two directions in which they differ most. */
 #include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/rng.h"
 #include "hnsw/hnsw.h"
+#include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 
-enum { POINTS = 200, K = 3, SIDE = 460 };
+enum {
+    POINTS = 200,
+    CLUMPS = 6,
+    K = 3,
+    SIDE = 460,
+    LEGEND = 380,
+    EF_WIDE = 32,
+    LINKS_PER_NODE = 4
+};
+enum { FIRST_FEW = 5, NUMBERED_HOPS = 14, POWER_ROUNDS = 40 };
+
+static const char dir[] = "lab/vectors";
 
 struct world {
     struct lab *l;
     struct hnsw *h;
-    float at[POINTS][2];
-    float query[2];
+    const float *rows; /* n x dim */
+    size_t n;
+    uint32_t dim;
+    float *query;
+    double *xy; /* where each row is drawn, 2 a row, and last the query */
+    char *dump; /* of the base file: nodes and their links on layer 0; NULL: not built yet */
 };
 
+/* ---- the vectors ---- */
 /* Points in a few clumps, as real embeddings lie. */
-static void scatter(struct world *x)
+static void scatter(struct lab *l, float *rows, float *query)
 {
     struct rng rng;
-    float centre[6][2];
+    float centre[CLUMPS][2];
 
-    rng_seed(&rng, x->l->in.seed);
-    for (int i = 0; i < 6; i++)
+    rng_seed(&rng, l->in.seed);
+    for (int i = 0; i < CLUMPS; i++)
         for (int j = 0; j < 2; j++)
             centre[i][j] = (float)(0.15 + 0.7 * rng_double(&rng));
     for (int i = 0; i < POINTS; i++)
         for (int j = 0; j < 2; j++)
-            x->at[i][j] = centre[i % 6][j] + (float)(0.07 * rng_normal(&rng));
+            rows[i * 2 + j] = centre[i % CLUMPS][j] + (float)(0.07 * rng_normal(&rng));
     for (int j = 0; j < 2; j++)
-        x->query[j] = (float)(0.1 + 0.8 * rng_double(&rng));
+        query[j] = (float)(0.1 + 0.8 * rng_double(&rng));
 }
 
-static double sx(float v)
+/* A question near the middle of two of the reader's vectors. */
+static void draw_query(const struct world *x)
 {
-    return 20 + (double)v * (SIDE - 40);
+    struct rng rng;
+    size_t a, b;
+
+    rng_seed(&rng, x->l->in.seed);
+    a = (size_t)rng_below(&rng, x->n);
+    b = (size_t)rng_below(&rng, x->n);
+    for (uint32_t j = 0; j < x->dim; j++)
+        x->query[j] = (x->rows[a * x->dim + j] + x->rows[b * x->dim + j]) / 2;
 }
 
-static void svg_points(struct world *x, uint64_t count, bool query)
+/* One direction in which the rows differ most, apart from `not_along` (NULL: any); by power iteration. */
+static void direction(const struct world *x, const double *mean, const double *not_along, double *v,
+                      double *next)
+{
+    for (uint32_t j = 0; j < x->dim; j++)
+        v[j] = 1.0 / (j + 1);
+    for (int round = 0; round < POWER_ROUNDS; round++) {
+        double along = 0, norm = 0;
+
+        for (uint32_t j = 0; not_along != NULL && j < x->dim; j++)
+            along += v[j] * not_along[j];
+        for (uint32_t j = 0; j < x->dim; j++) {
+            if (not_along != NULL) v[j] -= along * not_along[j];
+            norm += v[j] * v[j];
+            next[j] = 0;
+        }
+        if (norm == 0) return;
+        for (uint32_t j = 0; j < x->dim; j++)
+            v[j] /= sqrt(norm);
+        for (size_t i = 0; round + 1 < POWER_ROUNDS && i < x->n; i++) {
+            double dot = 0;
+
+            for (uint32_t j = 0; j < x->dim; j++)
+                dot += ((double)x->rows[i * x->dim + j] - mean[j]) * v[j];
+            for (uint32_t j = 0; j < x->dim; j++)
+                next[j] += dot * ((double)x->rows[i * x->dim + j] - mean[j]);
+        }
+        if (round + 1 < POWER_ROUNDS) memcpy(v, next, x->dim * sizeof *v);
+    }
+}
+
+static const float *row_of(const struct world *x, size_t i)
+{
+    return i < x->n ? x->rows + i * x->dim : x->query;
+}
+
+/* Two numbers a row are a place already; more are projected. */
+static enum status lay_out(struct world *x, struct fault *f)
+{
+    double *work = arena_alloc(&x->l->arena, (size_t)x->dim * 4 * sizeof *work), *mean = work;
+
+    x->xy = arena_alloc(&x->l->arena, (x->n + 1) * 2 * sizeof *x->xy);
+    if (work == NULL || x->xy == NULL)
+        return fault_set(f, ST_NOMEM, "hnsw", FAULT_NO_OFFSET, "no memory for the picture");
+    memset(work, 0, (size_t)x->dim * 4 * sizeof *work);
+    for (size_t i = 0; i < x->n; i++)
+        for (uint32_t j = 0; j < x->dim; j++)
+            mean[j] += (double)x->rows[i * x->dim + j] / (double)x->n;
+    direction(x, mean, NULL, work + x->dim, work + 3 * (size_t)x->dim);
+    direction(x, mean, work + x->dim, work + 2 * (size_t)x->dim, work + 3 * (size_t)x->dim);
+    for (size_t i = 0; i <= x->n; i++)
+        for (int side = 0; side < 2; side++) {
+            const double *along = work + (size_t)(side + 1) * x->dim;
+            double sum = 0;
+
+            for (uint32_t j = 0; j < x->dim; j++)
+                sum += ((double)row_of(x, i)[j] - mean[j]) * along[j];
+            x->xy[i * 2 + (size_t)side] = x->dim <= 2 && (uint32_t)side < x->dim
+                                              ? (double)row_of(x, i)[side]
+                                          : x->dim == 1 ? 0
+                                                        : sum;
+        }
+    return ST_OK;
+}
+
+static enum status take_vectors(struct world *x, struct fault *f)
+{
+    const struct lab_input *in = &x->l->in;
+    bool own = in->vector_count > 0;
+    float *rows = NULL;
+
+    x->n = own ? in->vector_count : POINTS;
+    x->dim = own ? in->dim : 2;
+    x->query = arena_alloc(&x->l->arena, x->dim * sizeof *x->query);
+    if (!own) rows = arena_alloc(&x->l->arena, POINTS * 2 * sizeof *rows);
+    if (x->query == NULL || (!own && rows == NULL))
+        return fault_set(f, ST_NOMEM, "hnsw", FAULT_NO_OFFSET, "no memory for the vectors");
+    if (!own) scatter(x->l, rows, x->query);
+    x->rows = own ? in->vectors : rows;
+    if (own && in->query == NULL) draw_query(x);
+    if (in->query != NULL) memcpy(x->query, in->query, x->dim * sizeof *x->query);
+    return lay_out(x, f);
+}
+
+/* ---- the picture ---- */
+struct frame {
+    double left, top, scale;
+};
+
+/* All points, and the query, in a square. */
+static struct frame frame_of(const struct world *x)
+{
+    double lo[2] = {1e300, 1e300}, hi[2] = {-1e300, -1e300}, wide;
+
+    for (size_t i = 0; i <= x->n; i++)
+        for (int side = 0; side < 2; side++) {
+            double at = x->xy[i * 2 + (size_t)side];
+
+            if (at < lo[side]) lo[side] = at;
+            if (at > hi[side]) hi[side] = at;
+        }
+    wide = fmax(fmax(hi[0] - lo[0], hi[1] - lo[1]), 1e-12);
+    return (struct frame){lo[0], lo[1], (SIDE - 40) / wide};
+}
+
+static double px(const struct frame *fr, const struct world *x, size_t i)
+{
+    return 20 + (x->xy[i * 2] - fr->left) * fr->scale;
+}
+static double py(const struct frame *fr, const struct world *x, size_t i)
+{
+    return 20 + (x->xy[i * 2 + 1] - fr->top) * fr->scale;
+}
+
+/* "  node 7: key 7, level 0, born at LSN 17; links 3 9 12" of hnsw_dump. */
+static void svg_links(struct world *x, const struct frame *fr)
+{
+    for (const char *p = x->dump; p != NULL && (p = strstr(p, "  node ")) != NULL; p++) {
+        unsigned node, to;
+        const char *links = strstr(p, "; links"), *end = strchr(p, '\n');
+        int used;
+
+        if (sscanf(p, "  node %u:", &node) != 1 || node >= x->n || links == NULL || end == NULL)
+            continue;
+        for (links += 7; links < end && sscanf(links, " %u%n", &to, &used) == 1; links += used)
+            if (to < node && to < x->n)
+                svg_line(&x->l->svg, "link", px(fr, x, node), py(fr, x, node), px(fr, x, to),
+                         py(fr, x, to));
+    }
+}
+
+static void svg_points(struct world *x, size_t count, bool query, const char *label)
 {
     struct buf *b = &x->l->svg;
+    const struct frame fr = frame_of(x);
 
-    buf_printf(b,
-               "<svg viewBox=\"0 0 %d %d\" width=\"%d\" role=\"img\" aria-label=\"%" PRIu64
-               " points\">",
-               SIDE, SIDE, SIDE, count);
-    for (uint64_t i = 0; i < count; i++)
-        buf_printf(b, "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>", sx(x->at[i][0]),
-                   sx(x->at[i][1]));
-    if (query)
-        buf_printf(b, "<rect class=\"hot\" x=\"%.1f\" y=\"%.1f\" width=\"9\" height=\"9\"/>",
-                   sx(x->query[0]) - 4.5, sx(x->query[1]) - 4.5);
+    svg_begin(b, SIDE + LEGEND, SIDE, label);
+    svg_links(x, &fr);
+    for (size_t i = 0; i < count; i++)
+        svg_circle(b, "dot", px(&fr, x, i), py(&fr, x, i), x->n > POINTS ? 2 : 3);
+    if (query) svg_box(b, "query", px(&fr, x, x->n) - 5, py(&fr, x, x->n) - 5, 10, 10);
+    svg_circle(b, "dot", SIDE + 20, 26, 3);
+    svg_words(b, "dim", SIDE + 40, 30, "a vector; thin lines: links on layer 0");
+    if (!query) return;
+    svg_box(b, "query", SIDE + 15, 43, 10, 10);
+    svg_words(b, "dim", SIDE + 40, 52, "the query");
+    svg_line(b, "path", SIDE + 10, 70, SIDE + 30, 70);
+    svg_words(b, "dim", SIDE + 40, 74, "the way down the layers");
+    svg_circle(b, "seen", SIDE + 20, 92, 4);
+    svg_words(b, "dim", SIDE + 40, 96, "read on layer 0, in this order");
+    svg_circle(b, "ring", SIDE + 20, 114, 7);
+    svg_words(b, "dim", SIDE + 40, 118, "the answer");
 }
 
-static enum status add(struct world *x, uint64_t from, uint64_t to, struct fault *f)
+/* ---- the graph ---- */
+static enum status add(struct world *x, size_t from, size_t to, struct fault *f)
 {
     enum status st = ST_OK;
 
-    for (uint64_t key = from; st == ST_OK && key < to; key++)
-        st = hnsw_upsert(x->h, key, x->at[key], 10 + key, f);
+    for (size_t i = from; st == ST_OK && i < to; i++)
+        st = hnsw_upsert(x->h, i, row_of(x, i), 10 + i, f);
     return st;
 }
 
@@ -83,35 +250,48 @@ static enum status draw_health(struct world *x, struct fault *f)
     return ST_OK;
 }
 
-/* The hops of the search just made, as text and as a path through the points.                        */
+/* The hops of the search just made, as text and among the points: the way down as a path, then what was read. */
 static void draw_hops(struct world *x)
 {
-    double fx = 0, fy = 0;
-    int n = 0;
+    struct buf *b = &x->l->svg;
+    const struct frame fr = frame_of(x);
+    size_t before = SIZE_MAX, hops = 0;
 
     for (size_t i = 0; i < trace_log_count(x->l->log); i++) {
         const struct trace_event *e = trace_log_at(x->l->log, i);
-        int64_t node = lab_arg(e, "node");
-        double dx, dy;
+        bool hop = strcmp(e->name, "hop") == 0;
+        size_t node = (size_t)lab_arg(e, "node");
+        double distance = 0;
 
-        if ((strcmp(e->name, "hop") != 0 && strcmp(e->name, "descend") != 0) || node < 0 ||
-            node >= POINTS)
-            continue;
-        dx = (double)(x->at[node][0] - x->query[0]);
-        dy = (double)(x->at[node][1] - x->query[1]);
+        if ((!hop && strcmp(e->name, "descend") != 0) || node >= x->n) continue;
+        for (uint32_t j = 0; j < x->dim; j++) {
+            double d = (double)row_of(x, node)[j] - (double)x->query[j];
+
+            distance += d * d;
+        }
         buf_printf(&x->l->draw,
-                   "  layer %" PRId64 "  at node %-4" PRId64 " distance %.4f  %" PRId64
+                   "  layer %" PRId64 "  at node %-4zu distance %.4f  %" PRId64
                    " neighbours measured",
-                   lab_arg(e, "level"), node, dx * dx + dy * dy, lab_arg(e, "neighbours"));
-        if (strcmp(e->name, "hop") == 0)
-            buf_printf(&x->l->draw, "  pool of candidates %" PRId64, lab_arg(e, "pool"));
+                   lab_arg(e, "level"), node, distance, lab_arg(e, "neighbours"));
+        if (hop) buf_printf(&x->l->draw, "  pool of candidates %" PRId64, lab_arg(e, "pool"));
         buf_str(&x->l->draw, "\n");
-        if (n++ > 0)
-            buf_printf(&x->l->svg, "<path class=\"path\" d=\"M%.1f %.1fL%.1f %.1f\"/>", fx, fy,
-                       sx(x->at[node][0]), sx(x->at[node][1]));
-        fx = sx(x->at[node][0]);
-        fy = sx(x->at[node][1]);
+        if (before != SIZE_MAX && (!hop || hops == 0))
+            svg_line(b, "path", px(&fr, x, before), py(&fr, x, before), px(&fr, x, node),
+                     py(&fr, x, node));
+        if (hop) {
+            svg_circle(b, "seen", px(&fr, x, node), py(&fr, x, node), 4);
+            if (++hops <= NUMBERED_HOPS)
+                svg_words(b, "dim", px(&fr, x, node) + 6, py(&fr, x, node) - 4, "%zu", hops);
+        }
+        before = node;
     }
+}
+
+static bool is_among(const struct hnsw_hit *hits, size_t n, uint64_t key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (hits[i].key == key) return true;
+    return false;
 }
 
 /* One search, drawn, held against measuring every vector.                                            */
@@ -122,64 +302,93 @@ static enum status search(struct world *x, uint32_t ef, const struct hnsw_filter
     struct hnsw_hit hits[K], exact[K];
     struct hnsw_stats s;
     size_t n = 0, m = 0, right = 0;
+    struct frame fr = frame_of(x);
     enum status st;
 
     trace_log_clear(x->l->log);
     st = hnsw_search(x->h, &q, hits, &n, &s, f);
     if (st == ST_OK) st = hnsw_exact(x->h, &q, exact, &m, f);
     if (st != ST_OK) return st;
-    svg_points(x, POINTS, true);
-    buf_printf(&x->l->draw, "efSearch %u: %u hops, %u distances of %d, way: %s\n", s.ef, s.hops,
-               s.distances, POINTS, hnsw_regime_name(s.regime));
+    svg_points(x, x->n, true, "The vectors, their links, the walk and its answer");
+    buf_printf(&x->l->draw, "efSearch %u: %u hops, %u distances of %zu, way: %s\n", s.ef, s.hops,
+               s.distances, x->n, hnsw_regime_name(s.regime));
     draw_hops(x);
     for (size_t i = 0; i < n; i++) {
-        bool found = false;
+        bool found = is_among(exact, m, hits[i].key);
 
-        for (size_t j = 0; j < m; j++)
-            found = found || exact[j].key == hits[i].key;
         right += found;
         buf_printf(&x->l->draw, "  %zu. key %" PRIu64 " at %.4f%s\n", i + 1, hits[i].key,
                    (double)hits[i].distance, found ? "" : "   (not among the true nearest)");
-        buf_printf(&x->l->svg, "<circle class=\"ring\" cx=\"%.1f\" cy=\"%.1f\" r=\"7\"/>",
-                   sx(x->at[hits[i].key][0]), sx(x->at[hits[i].key][1]));
+        svg_circle(&x->l->svg, "ring", px(&fr, x, (size_t)hits[i].key),
+                   py(&fr, x, (size_t)hits[i].key), 7);
     }
     buf_printf(&x->l->draw, "recall: %zu of %zu\n", right, m);
-    buf_str(&x->l->svg, "</svg>");
+    svg_words(&x->l->svg, "", SIDE + 10, 150, "efSearch %u: %u distances", s.ef, s.distances);
+    svg_words(&x->l->svg, "", SIDE + 10, 170, "recall %zu of %zu", right, m);
+    svg_end(&x->l->svg);
     return ST_OK;
+}
+
+/* The base file's own list of nodes and links. */
+static enum status read_links(struct world *x, struct fault *f)
+{
+    const struct hnsw_maintain_options whole = {.force = true, .threads = 1};
+    struct hnsw_maintain_report done;
+    struct io_list names = {0};
+    struct buf text = {0};
+    char path[PATH_MAX_BYTES];
+    enum status st = hnsw_publish(x->h, 10 + x->n, clock_wall_us(&x->l->clock.clock), f);
+
+    if (st == ST_OK) st = hnsw_maintain(x->h, &whole, &done, f);
+    if (st == ST_OK) st = io_list(x->l->io, dir, &names, f);
+    for (size_t i = 0; st == ST_OK && i < names.count; i++)
+        if (strstr(names.names[i], ".base") != NULL && text.size == 0) {
+            st = path_join(path, dir, names.names[i], f);
+            if (st == ST_OK) st = hnsw_dump(x->l->io, path, true, &text, f);
+        }
+    if (st == ST_OK) x->dump = arena_strdup(&x->l->arena, buf_cstr(&text), text.size);
+    io_list_free(&names);
+    buf_free(&text);
+    return st;
 }
 
 static enum status build(struct world *x, struct fault *f)
 {
-    const struct hnsw_options o = {
-        .dim = 2, .metric = HNSW_L2, .m = 4, .ef_construction = 16, .seed = x->l->in.seed};
+    const struct hnsw_options o = {.dim = x->dim,
+                                   .metric = HNSW_L2,
+                                   .m = x->l->in.m > 0 ? x->l->in.m : LINKS_PER_NODE,
+                                   .ef_construction = 16,
+                                   .seed = x->l->in.seed};
     const struct hnsw_config cfg = {.clock = &x->l->clock.clock, .trace = x->l->trace};
-    enum status st = hnsw_new(&o, &cfg, &x->h, f);
+    size_t few = x->n < FIRST_FEW ? x->n : FIRST_FEW;
+    enum status st = hnsw_create(x->l->io, dir, &o, f);
 
-    if (st == ST_OK) st = add(x, 0, 5, f);
+    if (st == ST_OK) st = hnsw_open_writer(x->l->io, dir, &cfg, &x->h, f);
+    if (st == ST_OK) st = add(x, 0, few, f);
     if (st == ST_OK) st = draw_health(x, f);
-    svg_points(x, 5, false);
-    buf_str(&x->l->svg, "</svg>");
-    buf_str(&x->l->story, "Five vectors. Each new one searches the graph there is for its nearest, "
-                          "links to some of them, and is linked back "
-                          "(node_link: found so many candidates, took so many). Its top layer is "
-                          "drawn by lot: each layer holds about a "
-                          "quarter of the one below.");
+    svg_points(x, few, false, "The first vectors");
+    svg_end(&x->l->svg);
+    buf_str(&x->l->story, "The first vectors. Each new one searches the graph there is for its "
+                          "nearest, links to some of them, and is linked back (node_link: found so "
+                          "many candidates, took so many). Its top layer is drawn by lot: each "
+                          "layer holds about one in M of the one below.");
     if (st == ST_OK) st = lab_step(x->l, "The first vectors", f);
-    if (st == ST_OK) st = add(x, 5, POINTS, f);
+    if (st == ST_OK) st = add(x, few, x->n, f);
     if (st == ST_OK) st = draw_health(x, f);
-    svg_points(x, POINTS, false);
-    buf_str(&x->l->svg, "</svg>");
+    if (st == ST_OK) st = read_links(x, f);
+    svg_points(x, x->n, false, "All vectors, with their links on layer 0");
+    svg_end(&x->l->svg);
     buf_printf(&x->l->story,
-               "%d vectors, in clumps. When a list is full, links_prune decides who stays: a "
-               "neighbour that is nearer to another "
-               "neighbour than to the node is left out, which keeps the long links that lead from "
-               "clump to clump.",
-               POINTS);
+               "%zu vectors%s. When a list is full, links_prune decides who stays: a neighbour "
+               "that is nearer to another neighbour than to the node is left out, which keeps the "
+               "long links that lead from clump to clump.",
+               x->n, x->l->in.vector_count > 0 ? " of yours" : ", in clumps");
     return st == ST_OK ? lab_step(x->l, "The whole graph", f) : st;
 }
 
 static enum status walks(struct world *x, struct fault *f)
 {
+    uint32_t wide = x->l->in.ef > 0 ? x->l->in.ef : EF_WIDE;
     enum status st = search(x, K, NULL, f);
 
     buf_str(&x->l->story,
@@ -189,9 +398,11 @@ static enum status walks(struct world *x, struct fault *f)
             "candidates and always "
             "reads the list of the nearest one not read yet (hop). With efSearch 3 it ends early.");
     if (st == ST_OK) st = lab_step(x->l, "A greedy walk", f);
-    if (st == ST_OK) st = search(x, 32, NULL, f);
-    buf_str(&x->l->story, "The same search with efSearch 32: a wider pool, more hops, more "
-                          "distances, and less chance to miss one.");
+    if (st == ST_OK) st = search(x, wide, NULL, f);
+    buf_printf(&x->l->story,
+               "The same search with efSearch %u: a wider pool, more hops, more distances, and "
+               "less chance to miss one.",
+               wide);
     return st == ST_OK ? lab_step(x->l, "efSearch buys recall", f) : st;
 }
 
@@ -204,10 +415,10 @@ static bool every_tenth(void *ctx, uint64_t key)
 static enum status filtered(struct world *x, struct fault *f)
 {
     const struct hnsw_filter filter = {.match = every_tenth};
-    const struct hnsw_query q = {.vector = x->query, .k = 1, .ef = 32};
-    struct hnsw_hit best;
+    const struct hnsw_query q = {.vector = x->query, .k = 1, .ef = EF_WIDE};
+    struct hnsw_hit best = {0};
     size_t n;
-    enum status st = search(x, 32, &filter, f);
+    enum status st = search(x, EF_WIDE, &filter, f);
 
     buf_str(&x->l->story, "Only every tenth key may be returned. How many match decides the way "
                           "(regime): walk everything and keep what matches, walk "
@@ -215,12 +426,12 @@ static enum status filtered(struct world *x, struct fault *f)
                           "match, just measure them all.");
     if (st == ST_OK) st = lab_step(x->l, "With a filter", f);
     if (st == ST_OK) st = hnsw_search(x->h, &q, &best, &n, NULL, f);
-    if (st == ST_OK) st = hnsw_delete(x->h, best.key, 10 + POINTS, f);
-    if (st == ST_OK) st = search(x, 32, NULL, f);
+    if (st == ST_OK) st = hnsw_delete(x->h, best.key, 11 + x->n, f);
+    if (st == ST_OK) st = search(x, EF_WIDE, NULL, f);
     if (st == ST_OK) st = draw_health(x, f);
     buf_printf(&x->l->story,
                "The nearest, key %" PRIu64 ", is deleted. It becomes a tombstone: walks still pass "
-                                           "through it, so nothing behind it is "
+               "through it, so nothing behind it is "
                "lost, but it is never returned. Maintenance will unlink it and repair the lists "
                "around it.",
                best.key);
@@ -230,10 +441,9 @@ static enum status filtered(struct world *x, struct fault *f)
 enum status lab_play_hnsw(struct lab *l, struct fault *f)
 {
     struct world x = {.l = l};
-    enum status st;
+    enum status st = take_vectors(&x, f);
 
-    scatter(&x);
-    st = build(&x, f);
+    if (st == ST_OK) st = build(&x, f);
     if (st == ST_OK) st = walks(&x, f);
     if (st == ST_OK) st = filtered(&x, f);
     hnsw_close(x.h);

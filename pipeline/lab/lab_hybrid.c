@@ -1,9 +1,11 @@
 /* lab_hybrid - one question asked of words, of meaning, and of both. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "oltp/oltp.h"
 #include "engine/row.h"
+#include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
 #include "pipeline/search.h"
@@ -26,6 +28,33 @@ static void draw_title(struct lab_shop *s, struct oltp_txn *t, uint32_t table, i
         ST_OK)
         return;
     buf_printf(&s->l->draw, "  %4" PRId64 " %-52.*s ", id, (int)title.len, title.s);
+}
+
+/* What the words and what the meaning gave each hit, as bars. */
+static void svg_hits(struct lab *l, enum search_mode mode, const struct search_result *got)
+{
+    struct svg_bar bars[K];
+    char names[K][24], words[K][48];
+    double most = 0;
+
+    for (size_t i = 0; i < got->count; i++)
+        if (got->hits[i].score > most) most = got->hits[i].score;
+    for (size_t i = 0; i < got->count; i++) {
+        const struct hybrid_hit *h = &got->hits[i];
+        bool both = mode == SEARCH_HYBRID;
+
+        snprintf(names[i], sizeof names[i], "product %" PRId64, document_id(h->id));
+        if (both)
+            snprintf(words[i], sizeof words[i], "words %.3f, then meaning %.3f", h->part[0],
+                     h->part[1]);
+        else
+            snprintf(words[i], sizeof words[i], "%.4f", h->score);
+        bars[i] = (struct svg_bar){names[i], words[i], (both ? h->part[0] : h->score) / most,
+                                   both ? h->part[1] / most : 0};
+    }
+    if (got->count > 0 && most > 0)
+        lab_svg_bars(l, "Each hit's score: what the words gave, then what the meaning gave", bars,
+                     got->count);
 }
 
 static enum status ask(struct lab_shop *s, struct search *q, struct oltp_txn *t, uint32_t table,
@@ -56,6 +85,7 @@ static enum status ask(struct lab_shop *s, struct search *q, struct oltp_txn *t,
         buf_str(&s->l->draw, "\n");
     }
     if (got.count == 0) buf_str(&s->l->draw, "  nothing\n");
+    svg_hits(s->l, mode, &got);
     return ST_OK;
 }
 

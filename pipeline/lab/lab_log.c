@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "wal/change.h"
 #include "wal/wal.h"
@@ -45,6 +46,46 @@ static enum status append(struct world *x, int64_t key, size_t padding, struct w
     return st;
 }
 
+/* The log as a strip of bytes: how far it is durable, written and appended, and where its segments begin. */
+static void svg_strip(struct world *x)
+{
+    enum { LEFT = 20, TOP = 30, HIGH = 34 };
+    struct buf *b = &x->l->svg;
+    const lsn_t oldest = wal_oldest_lsn(x->w), end = wal_end_lsn(x->w);
+    const struct {
+        const char *name, *class;
+        lsn_t at;
+    } marks[] = {{"durable", "fill", wal_durable_lsn(x->w)},
+                 {"written", "second", wal_written_lsn(x->w)},
+                 {"appended, in memory only", "off", end}};
+    const double scale = (SVG_WIDTH - 2.0 * LEFT) / (double)(end > oldest ? end - oldest : 1);
+    lsn_t from = oldest;
+    double row = TOP + HIGH + 22;
+
+    svg_begin(b, SVG_WIDTH, row + 3 * SVG_ROW, "The log's bytes from the oldest kept to the end");
+    svg_words(b, "dim", LEFT, TOP - 10, "LSN %" PRIu64, oldest);
+    svg_words(b, "dim", SVG_WIDTH - LEFT - 100, TOP - 10, "%12" PRIu64, end);
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++, row += SVG_ROW) {
+        if (marks[i].at > from)
+            svg_box(b, marks[i].class, LEFT + (double)(from - oldest) * scale, TOP,
+                    (double)(marks[i].at - from) * scale, HIGH);
+        svg_box(b, marks[i].class, LEFT, row - 11, 22, 12);
+        if (marks[i].at > from)
+            svg_words(b, "", LEFT + 32, row, "%s: [%" PRIu64 ", %" PRIu64 ")", marks[i].name, from,
+                      marks[i].at);
+        else
+            svg_words(b, "dim", LEFT + 32, row, "%s: %s", marks[i].name,
+                      i == 0 ? "nothing" : "nothing more");
+        if (marks[i].at > from) from = marks[i].at;
+    }
+    for (lsn_t seg = (oldest / WAL_SEGMENT_MIN + 1) * WAL_SEGMENT_MIN; seg < end;
+         seg += WAL_SEGMENT_MIN)
+        svg_line(b, "path", LEFT + (double)(seg - oldest) * scale, TOP - 6,
+                 LEFT + (double)(seg - oldest) * scale, TOP + HIGH + 6);
+    svg_box(b, "box", LEFT, TOP, SVG_WIDTH - 2.0 * LEFT, HIGH);
+    svg_end(b);
+}
+
 /* The positions, and every record a reader in another process would be shown. */
 static enum status draw(struct world *x, struct fault *f)
 {
@@ -55,6 +96,7 @@ static enum status draw(struct world *x, struct fault *f)
     enum status st = wal_reader_open(x->l->io, dir, LSN_NONE, 0, &r, f);
     unsigned shown = 0;
 
+    svg_strip(x);
     wal_stats(x->w, &s);
     buf_printf(b, "end      %8" PRIu64 "   appended: in memory\n", wal_end_lsn(x->w));
     buf_printf(b, "written  %8" PRIu64 "   handed to the operating system\n",

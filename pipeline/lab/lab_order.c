@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "oltp/oltp.h"
+#include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
 #include "pipeline/stream.h"
@@ -47,10 +48,29 @@ static enum status draw_stream(struct lab_shop *s, lsn_t from, struct fault *f)
     return st == ST_END ? ST_OK : st;
 }
 
-static enum status step_sql(struct lab_shop *s, const char *title, const char *sql, struct fault *f)
+enum { STATION_LOG, STATION_STREAM, STATION_SILVER, STATION_GOLD, STATION_VIEW, STATIONS };
+
+/* The way of the order, with where this step stands. */
+static void svg_way(struct lab *l, unsigned here, lsn_t lsn)
+{
+    static const char *const names[STATIONS] = {"row store, log", "stream", "silver", "gold",
+                                                "dashboard"};
+    struct svg_station list[STATIONS];
+    char note[24];
+
+    snprintf(note, sizeof note, "LSN %" PRIu64, lsn);
+    for (unsigned i = 0; i < STATIONS; i++)
+        list[i] = (struct svg_station){names[i], i == here ? note : NULL, i == here ? "hot" : "box",
+                                       false};
+    lab_svg_chain(l, "From the row store to the dashboard, with where we stand", list, STATIONS);
+}
+
+static enum status step_sql(struct lab_shop *s, unsigned here, lsn_t lsn, const char *title,
+                            const char *sql, struct fault *f)
 {
     enum status st = shop_sql(s, sql, f);
 
+    svg_way(s->l, here, lsn);
     return st == ST_OK ? lab_step(s->l, title, f) : st;
 }
 
@@ -77,6 +97,7 @@ static enum status sell(struct lab_shop *s, lsn_t *before, lsn_t *lsn, struct fa
         "that was written. The second one's LSN is %" PRIu64 ", the position just after its "
         "commit record. That number will name this moment in every store.",
         *lsn);
+    svg_way(s->l, STATION_LOG, *lsn);
     return st == ST_OK ? lab_step(s->l, "The row store and its log", f) : st;
 }
 
@@ -88,26 +109,29 @@ static enum status follow(struct lab_shop *s, lsn_t before, lsn_t lsn, struct fa
     buf_str(&s->l->story, "The relay carried both commits to the stream, where each change has an "
                           "offset, and every sink "
                           "applied them and published its effect together with the LSN (publish).");
+    svg_way(s->l, STATION_STREAM, lsn);
     if (st == ST_OK) st = lab_step(s->l, "The stream, and five sinks", f);
     buf_str(&s->l->story, "Bronze keeps each change as it came. Silver is the present state, each "
                           "row with the LSN that "
                           "began it.");
     if (st == ST_OK)
-        st = step_sql(s, "Silver",
+        st = step_sql(s, STATION_SILVER, lsn, "Silver",
                       "SELECT order_id, quantity, unit_price, _begin_lsn FROM silver_order_lines",
                       f);
     buf_printf(&s->l->story, "Gold answers a question; the line of LSN %" PRIu64 " is in it.", lsn);
     if (st == ST_OK)
-        st = step_sql(s, "Gold", "SELECT category, lines, units, revenue FROM gold_daily_revenue",
-                      f);
+        st = step_sql(s, STATION_GOLD, lsn, "Gold",
+                      "SELECT category, lines, units, revenue FROM gold_daily_revenue", f);
     buf_str(&s->l->story, "The dashboard's view has the same number, kept by adding what each "
                           "change adds and taking away what "
                           "it takes. It is held against gold at the same LSN.");
-    if (st == ST_OK) st = step_sql(s, "The dashboard", "SELECT * FROM view_revenue_by_category", f);
+    if (st == ST_OK)
+        st = step_sql(s, STATION_VIEW, lsn, "The dashboard",
+                      "SELECT * FROM view_revenue_by_category", f);
     return st;
 }
 
-static enum status walk_back(struct lab_shop *s, lsn_t before, struct fault *f)
+static enum status walk_back(struct lab_shop *s, lsn_t before, lsn_t lsn, struct fault *f)
 {
     char sql[160];
     enum status st;
@@ -119,18 +143,20 @@ static enum status walk_back(struct lab_shop *s, lsn_t before, struct fault *f)
                ", just before the order, does "
                "not have them.",
                before);
-    st = step_sql(s, "Backwards: gold before the order", sql, f);
+    st = step_sql(s, STATION_GOLD, before, "Backwards: gold before the order", sql, f);
     snprintf(sql, sizeof sql,
              "SELECT order_id, quantity, unit_price, _begin_lsn FROM silver_order_lines "
              "WHERE _begin_lsn > %" PRIu64,
              before);
     buf_str(&s->l->story, "So what made them began after it: silver's rows say with which LSN.");
-    if (st == ST_OK) st = step_sql(s, "Backwards: the rows that began since", sql, f);
+    if (st == ST_OK)
+        st = step_sql(s, STATION_SILVER, lsn, "Backwards: the rows that began since", sql, f);
     if (st == ST_OK) st = draw_stream(s, before, f);
     if (st == ST_OK) st = draw_log(s, before, f);
     buf_str(&s->l->story, "And that LSN is a place in the stream and a byte of the log: the very "
                           "records that were written first. "
                           "`seam why` and `seam lineage` walk this way for any number.");
+    svg_way(s->l, STATION_LOG, lsn);
     return st == ST_OK ? lab_step(s->l, "Backwards: the bytes it began with", f) : st;
 }
 
@@ -142,7 +168,7 @@ enum status lab_play_order(struct lab *l, struct fault *f)
 
     if (st == ST_OK) st = sell(&s, &before, &lsn, f);
     if (st == ST_OK) st = follow(&s, before, lsn, f);
-    if (st == ST_OK) st = walk_back(&s, before, f);
+    if (st == ST_OK) st = walk_back(&s, before, lsn, f);
     shop_close(&s);
     return st;
 }

@@ -5,6 +5,7 @@
 
 #include "engine/rng.h"
 #include "invidx/invidx.h"
+#include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 
 enum { MANY = 6000, VOCABULARY = 500, WORDS_A_DOC = 40, TOP = 3 };
@@ -48,6 +49,57 @@ static bool has_name(const char *state, const char *file)
     return strstr(state, stem) != NULL;
 }
 
+/* The segments of the newest state as a row of boxes; each with its documents and how many of them are dead. */
+static void svg_segments(struct lab *l)
+{
+    struct svg_station list[12];
+    char names[ARRAY_LEN(list)][24], notes[ARRAY_LEN(list)][24];
+    const char *text = buf_cstr(&l->draw);
+    bool dead = strstr(text, "tombstones ") != NULL;
+    size_t n = 0;
+
+    for (const char *p = text; (p = strstr(p, "segment 0")) != NULL && n < ARRAY_LEN(list); p++) {
+        unsigned long id;
+        unsigned docs;
+
+        if (sscanf(p, "segment %lx: %u documents", &id, &docs) != 2) continue;
+        snprintf(names[n], sizeof names[n], "segment %lu", id);
+        snprintf(notes[n], sizeof notes[n], "%u documents", docs);
+        list[n] = (struct svg_station){names[n], notes[n], "box", false};
+        n++;
+    }
+    if (n > 0 && n < ARRAY_LEN(list) && dead)
+        list[n++] = (struct svg_station){"tombstones", "who died, when", "off", false};
+    lab_svg_chain(l, "The index's immutable segments, oldest first", list, n);
+}
+
+/* How many documents each strategy scored and postings it decoded, beside what there is. */
+static void svg_work(struct lab *l)
+{
+    struct svg_bar bars[6];
+    char names[ARRAY_LEN(bars)][40], words[ARRAY_LEN(bars)][40];
+    size_t n = 0;
+
+    for (size_t i = 0; lab_event(l, "search", i) != NULL && n + 2 <= ARRAY_LEN(bars); i++) {
+        static const char *const what[] = {"decoded", "scored"};
+        const struct trace_event *e = lab_event(l, "search", i);
+
+        for (int k = 0; k < 2; k++, n++) {
+            int64_t part = lab_arg(e, what[k]), all = lab_arg(e, "postings");
+
+            snprintf(names[n], sizeof names[n], "%s: %s",
+                     i == 0   ? "exhaustive"
+                     : i == 1 ? "maxscore"
+                              : "wand",
+                     what[k]);
+            snprintf(words[n], sizeof words[n], "%" PRId64 " of %" PRId64, part, all);
+            bars[n] =
+                (struct svg_bar){names[n], words[n], (double)part / (double)(all > 0 ? all : 1), 0};
+        }
+    }
+    lab_svg_bars(l, "Postings decoded and documents scored by each strategy", bars, n);
+}
+
 /* The files, the newest state, and (small indexes) every term with its postings.                     */
 static enum status draw(struct world *x, bool terms, struct fault *f)
 {
@@ -59,6 +111,7 @@ static enum status draw(struct world *x, bool terms, struct fault *f)
     for (size_t i = 0; st == ST_OK && i < names.count; i++)
         if (ends_with(names.names[i], ".manifest")) st = path_join(newest, dir, names.names[i], f);
     if (st == ST_OK) st = invidx_dump(x->l->io, newest, b, f);
+    if (st == ST_OK) svg_segments(x->l);
     for (size_t i = 0; st == ST_OK && terms && i < names.count; i++) {
         struct buf one = {0};
         char *line, *save = NULL;
@@ -226,6 +279,7 @@ static enum status prune(struct world *x, struct fault *f)
                "\"w0 w1 w137\", by scoring every "
                "document that has any of them: the truth.",
                MANY);
+    svg_work(x->l);
     if (st == ST_OK) st = lab_step(x->l, "Every match scored", f);
     if (st == ST_OK) st = search(x, r, "w0 w1 w137", INVIDX_EXHAUSTIVE, "exhaustive", false, f);
     if (st == ST_OK) st = search(x, r, "w0 w1 w137", INVIDX_MAXSCORE, "maxscore", false, f);
@@ -235,6 +289,7 @@ static enum status prune(struct world *x, struct fault *f)
                           "known, a block that cannot beat the third is skipped without being "
                           "decoded. Fewer are scored; hits and scores "
                           "are the same to the last bit.");
+    svg_work(x->l);
     if (st == ST_OK) st = lab_step(x->l, "Block-Max pruning: the same answer for less", f);
     invidx_reader_close(r);
     return st;

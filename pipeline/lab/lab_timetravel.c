@@ -6,6 +6,7 @@
 #include "engine/row.h"
 #include "invidx/invidx.h"
 #include "oltp/oltp.h"
+#include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
 #include "pipeline/sinks.h"
@@ -94,6 +95,20 @@ static enum status ask_all(struct lab_shop *s, lsn_t lsn, struct fault *f)
     return st == ST_OK ? shop_sql(s, sql, f) : st;
 }
 
+/* The four commits on the log's line; `here`: the one asked about. */
+static void svg_moments(struct lab *l, const lsn_t at[MOMENTS], int here)
+{
+    static const char *const words[MOMENTS] = {"34.95", "29.95", "other name", "deleted"};
+    struct svg_station list[MOMENTS];
+    char names[MOMENTS][24];
+
+    for (int i = 0; i < MOMENTS; i++) {
+        snprintf(names[i], sizeof names[i], "LSN %" PRIu64, at[i]);
+        list[i] = (struct svg_station){names[i], words[i], i == here ? "hot" : "box", false};
+    }
+    lab_svg_chain(l, "Four commits of product 101, in the log's order", list, MOMENTS);
+}
+
 /* The product's life: each commit has an LSN, and travels to every store with it. */
 static enum status live(struct lab_shop *s, lsn_t at[MOMENTS], struct fault *f)
 {
@@ -123,6 +138,7 @@ static enum status live(struct lab_shop *s, lsn_t at[MOMENTS], struct fault *f)
                           "in the log; the relay carried each change and its "
                           "LSN to the stream, and each sink published what it applied together "
                           "with that LSN (publish).");
+    if (st == ST_OK) svg_moments(s->l, at, MOMENTS);
     return st == ST_OK ? lab_step(s->l, "Four moments", f) : st;
 }
 
@@ -149,6 +165,7 @@ enum status lab_play_timetravel(struct lab *l, struct fault *f)
     for (int i = 0; st == ST_OK && i < MOMENTS; i++) {
         st = ask_all(&s, at[i], f);
         buf_str(&l->story, stories[i]);
+        svg_moments(l, at, i);
         if (st == ST_OK) st = lab_step(l, titles[i], f);
     }
     shop_close(&s);

@@ -1,20 +1,23 @@
-/* tree_svg - the row store's drawing of a tree as boxes: one a page, filled as far as it is full. */
+/* tree_svg - the row store's drawing of a tree as a picture: one glass a page, filled as far as it is full. */
 #include <stdio.h>
 #include <string.h>
 
 #include "pipeline/lab/draw.h"
 
-enum { PAGES_MAX = 64, BOX_W = 96, BOX_H = 40, GAP_X = 12, GAP_Y = 36, MARGIN = 8 };
+enum { PAGES_MAX = 64, BOX_W = 40, BOX_H = 46, GAP_X = 6, GAP_Y = 34, MARGIN = 8, NAME_H = 16 };
 
 struct page_box {
     unsigned depth, page, keys, full;
     int parent;
     double x;
+    bool new;
 };
 
 /* "  inner 7: 3 keys, 20% full, epoch ..." of oltp_dump_tree; the depth is the indent.               */
-static size_t read_pages(const char *text, struct page_box *p)
+static size_t read_pages(struct lab *l, struct page_box *p)
 {
+    const char *text = buf_cstr(&l->draw);
+    const struct lab_step *before = lab_same_picture(l, text);
     int open[16];
     size_t n = 0;
 
@@ -29,6 +32,7 @@ static size_t read_pages(const char *text, struct page_box *p)
         p[n].depth = (unsigned)(indent / 2) - 1;
         if (p[n].depth >= ARRAY_LEN(open)) continue;
         p[n].parent = p[n].depth == 0 ? -1 : open[p[n].depth - 1];
+        p[n].new = before != NULL && !lab_had_line(before, line, strcspn(line, "\n"));
         open[p[n].depth] = (int)n;
         n++;
     }
@@ -60,37 +64,43 @@ static double place(struct page_box *p, size_t n)
     return next;
 }
 
+static void draw_page(struct buf *b, const struct page_box *p, const struct page_box *parent)
+{
+    double y = MARGIN + NAME_H + p->depth * (double)(BOX_H + GAP_Y + NAME_H);
+    double full = BOX_H * p->full / 100.0;
+
+    if (parent != NULL)
+        svg_line(b, "edge", parent->x + BOX_W / 2.0, y - GAP_Y - NAME_H, p->x + BOX_W / 2.0,
+                 y - NAME_H);
+    svg_words(b, p->new ? "changed" : "dim", p->x + 2, y - 4, "%s%u", p->new ? "*" : "p", p->page);
+    svg_box(b, p->new ? "hotfill" : "fill", p->x, y + BOX_H - full, BOX_W, full);
+    svg_box(b, "box", p->x, y, BOX_W, BOX_H);
+    svg_words(b, "", p->x + 4, y + 20, "%u", p->keys);
+    svg_words(b, "dim", p->x + 4, y + 38, "%u%%", p->full);
+}
+
 void lab_svg_tree(struct lab *l)
 {
     struct page_box p[PAGES_MAX];
-    size_t n = read_pages(buf_cstr(&l->draw), p);
-    double width;
+    char label[120];
+    double width, foot;
     unsigned deepest = 0;
+    size_t n;
 
+    n = read_pages(l, p);
     if (n == 0) return;
     width = place(p, n);
     for (size_t i = 0; i < n; i++)
         deepest = p[i].depth > deepest ? p[i].depth : deepest;
-    buf_printf(&l->svg,
-               "<svg viewBox=\"0 0 %.0f %u\" width=\"%.0f\" role=\"img\" aria-label=\"A tree of "
-               "%zu pages, %u levels\">",
-               width, (deepest + 1) * (BOX_H + GAP_Y), width, n, deepest + 1);
-    for (size_t i = 0; i < n; i++) {
-        double y = MARGIN + p[i].depth * (double)(BOX_H + GAP_Y);
-
-        if (p[i].parent >= 0)
-            buf_printf(&l->svg, "<path class=\"edge\" d=\"M%.0f %.0fL%.0f %.0f\"/>",
-                       p[p[i].parent].x + BOX_W / 2.0, y - GAP_Y, p[i].x + BOX_W / 2.0, y);
-        buf_printf(&l->svg,
-                   "<rect class=\"fill\" x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"%d\"/>",
-                   p[i].x, y, BOX_W * p[i].full / 100.0, BOX_H);
-        buf_printf(&l->svg,
-                   "<rect class=\"box\" x=\"%.0f\" y=\"%.0f\" width=\"%d\" height=\"%d\"/>", p[i].x,
-                   y, BOX_W, BOX_H);
-        buf_printf(&l->svg,
-                   "<text x=\"%.0f\" y=\"%.0f\">page %u</text><text x=\"%.0f\" y=\"%.0f\">%u keys "
-                   "%u%%</text>",
-                   p[i].x + 5, y + 16, p[i].page, p[i].x + 5, y + 33, p[i].keys, p[i].full);
-    }
-    buf_str(&l->svg, "</svg>");
+    foot = MARGIN + (deepest + 1) * (double)(BOX_H + GAP_Y + NAME_H) - GAP_Y;
+    snprintf(
+        label, sizeof label,
+        "A tree of %zu pages on %u levels; each page with its number, keys, and how full it is", n,
+        deepest + 1);
+    svg_begin(&l->svg, width < 470 ? 470 : width, foot + 32, label);
+    for (size_t i = 0; i < n; i++)
+        draw_page(&l->svg, &p[i], p[i].parent >= 0 ? &p[p[i].parent] : NULL);
+    svg_words(&l->svg, "dim", MARGIN, foot + 22,
+              "p7 a page's number, * new or changed; keys in it; how full");
+    svg_end(&l->svg);
 }

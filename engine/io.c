@@ -128,6 +128,11 @@ enum status file_fill_zero(struct file *file, uint64_t from, uint64_t n, struct 
     return st;
 }
 
+void file_write_behind(struct file *file, uint64_t from, uint64_t n)
+{
+    if (n > 0 && file->io->ops->write_behind != NULL) file->io->ops->write_behind(file, from, n);
+}
+
 enum status file_punch_hole(struct file *file, uint64_t from, uint64_t n)
 {
     return n == 0 ? ST_OK : file->io->ops->punch(file, from, n);

@@ -172,6 +172,16 @@ static enum status posix_truncate(struct file *file, uint64_t size, struct fault
     return r == 0 ? ST_OK : fail(f, file->path, size, "cannot set the size");
 }
 
+static void posix_write_behind(struct file *file, uint64_t from, uint64_t n)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+    /* What goes wrong on the way to the disk is the next datasync's to report.                    */
+    (void)sync_file_range(fd_of(file), (off_t)from, (off_t)n, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)file, (void)from, (void)n;
+#endif
+}
+
 static enum status posix_punch(struct file *file, uint64_t from, uint64_t n)
 {
 #ifdef FALLOC_FL_PUNCH_HOLE
@@ -373,7 +383,7 @@ nomem:
 static const struct io_ops posix_ops = {
     .open = posix_open, .close = posix_close, .read_some = posix_read_some,
     .writev = posix_writev, .sync = posix_sync, .size = posix_size, .truncate = posix_truncate,
-    .punch = posix_punch, .map = posix_map, .unmap = posix_unmap, .map_shared = posix_map_shared,
+    .punch = posix_punch, .write_behind = posix_write_behind, .map = posix_map, .unmap = posix_unmap, .map_shared = posix_map_shared,
     .unmap_shared = posix_unmap_shared, .lock = posix_lock, .rename = posix_rename,
     .unlink = posix_unlink, .mkdir = posix_mkdir, .rmdir = posix_rmdir, .link = posix_link,
     .sync_dir = posix_sync_dir, .exists = posix_exists, .list = posix_list,

@@ -154,5 +154,7 @@ enum status wal_append(struct wal *w, uint8_t type, const struct io_slice *parts
     st = wal_healthy(w, f);
     if (st == ST_OK) st = append_locked(w, type, &c, total, at, f);
     pthread_mutex_unlock(&w->append_mutex);
+    if (st == ST_OK && at->end - atomic_load_explicit(&w->written, memory_order_relaxed) >= BEHIND_BYTES)
+        st = group_write_behind(w, f);
     return st;
 }

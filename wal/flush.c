@@ -92,7 +92,8 @@ static enum status extend(struct wal *w, uint64_t end, size_t n, struct fault *f
     return st;
 }
 
-static enum status write_some(struct wal *w, lsn_t from, lsn_t to, lsn_t *done, struct fault *f)
+static enum status write_some(struct wal *w, lsn_t from, lsn_t to, bool sync, lsn_t *done,
+                              struct fault *f)
 {
     uint64_t number = from / w->meta.segment_bytes, at = from % w->meta.segment_bytes;
     size_t n = to - from < w->meta.segment_bytes - at ? (size_t)(to - from)
@@ -108,6 +109,7 @@ static enum status write_some(struct wal *w, lsn_t from, lsn_t to, lsn_t *done, 
     slices[0] = (struct io_slice){w->ring + pos, first};
     slices[1] = (struct io_slice){w->ring, n - first};
     st = file_writev(w->file, at, slices, n > first ? 2 : 1, f);
+    if (st == ST_OK && !sync && n >= BULK_BYTES) file_write_behind(w->file, at, n);
     *done = from + n;
     return st;
 }
@@ -123,7 +125,7 @@ enum status flush_now(struct wal *w, bool sync, struct fault *f)
     whole = atomic_load(&w->whole);
     end = atomic_load(&w->appended);
     while (st == ST_OK && at < end) {
-        st = write_some(w, at, end, &at, f);
+        st = write_some(w, at, end, sync, &at, f);
         atomic_fetch_add_explicit(&w->n_writes, 1, memory_order_relaxed);
     }
     if (st != ST_OK) return st;

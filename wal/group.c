@@ -179,6 +179,17 @@ enum status group_wait(struct wal *w, lsn_t lsn, bool sync, struct fault *f)
     return st;
 }
 
+enum status group_write_behind(struct wal *w, struct fault *f)
+{
+    pthread_mutex_lock(&w->group_mutex);
+    if (!w->leading) {
+        w->leading = true;
+        lead(w, false);
+    }
+    pthread_mutex_unlock(&w->group_mutex);
+    return wal_healthy(w, f);
+}
+
 static enum status commit_deferred(struct wal *w, lsn_t lsn, struct fault *f)
 {
     uint64_t now, since = atomic_load_explicit(&w->deferred_since, memory_order_relaxed);

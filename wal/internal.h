@@ -21,6 +21,7 @@
 enum {
     WINDOW_BYTES = 1 << 20,   /* a reader's chunk: several of the largest fragments */
     FILL_BYTES = 1 << 20,     /* zeros are written this far ahead of small commits */
+    BEHIND_BYTES = 1 << 20, /* unwritten bytes an appender sends on their way before it goes on */
     BULK_BYTES = 256 << 10,   /* a write this large needs no zeros ahead of it */
 };
 static_assert((int)WINDOW_BYTES >= 2 * (int)WAL_FRAGMENT_MAX, "a fragment fits a window");
@@ -128,6 +129,8 @@ enum status wal_poison(struct wal *w, const struct fault *cause, struct fault *f
 enum status wal_healthy(struct wal *w, struct fault *f);
 /* Waits until everything before lsn is written, or synced; leads when nobody does. */
 MUST_USE enum status group_wait(struct wal *w, lsn_t lsn, bool sync, struct fault *f);
+/* Writes what is appended, unless somebody leads already: then that is being done. Never waits for others. */
+MUST_USE enum status group_write_behind(struct wal *w, struct fault *f);
 /* Leader only: writes all that is appended, syncs when asked, publishes (flush.c). */
 MUST_USE enum status flush_now(struct wal *w, bool sync, struct fault *f);
 MUST_USE enum status segment_make(struct wal *w, uint64_t number, bool fill, struct file **out,

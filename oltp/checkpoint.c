@@ -14,7 +14,8 @@
  *
  * A state is immutable (its pages are copied before they change), so a checkpoint is: note the newest version,
  * write the pages that the file has not, in file order, sync, then write the other meta page and
- * sync. The writer is held only while the list is made. The log is synced up to that state first: the page
+ * sync. The writer is held only while the list is made; the pages are written a piece at a time, by the
+ * commits of the next stretch of log, so that none of them pays for all. The log is synced up to that state first: the page
  * file never knows a commit that the log could lose.
  * Papers: Haerder & Reuter 1983 (no-steal of *committed* places, no-force); Rodeh 2008; Hitz et al. 1994 (WAFL). */
 #include "oltp/db.h"
@@ -38,6 +39,7 @@ enum {
     META_AT_PAGES = 72,
     META_AT_ZEROS = 76,
     META_AT_CRC = META_SIZE - 4,
+    PACE_PAGES = 64, /* 512 KiB: what one commit writes at a time */
 };
 static const char magic[] = "SEAMOLTP";
 
@@ -340,8 +342,8 @@ struct making {
     struct buf catalog, space;
     uint32_t *blob; /* first the catalogue's pages, then the space map's */
     size_t blob_count, catalog_pages;
-    uint32_t *dirty;
-    size_t dirty_count;
+    uint32_t *dirty; /* ascending */
+    size_t dirty_count, written;
 };
 
 /* Which checkpoints stay, once `next` is the newest: the youngest few, and those young enough. */
@@ -446,29 +448,35 @@ static enum status making_begin(struct oltp *db, struct making *m, struct fault 
     return ST_OK;
 }
 
-static enum status making_write(struct oltp *db, struct making *m, struct fault *f)
+/* The next `count` of its pages. The log is synced first: see above. */
+static enum status making_write(struct oltp *db, struct making *m, size_t count, struct fault *f)
+{
+    enum status st = m->written == 0 ? oltp_wait(db, m->next.lsn, f) : ST_OK;
+
+    if (count > m->dirty_count - m->written) count = m->dirty_count - m->written;
+    if (st == ST_OK) st = pager_write_pages(&db->pager, m->dirty + m->written, count, f);
+    if (st == ST_OK) m->written += count;
+    return st;
+}
+
+/* What makes it the newest: blobs, sync, meta page, sync. */
+static enum status making_publish(struct oltp *db, const struct making *m, struct fault *f)
 {
     struct pager *p = &db->pager;
     uint8_t meta[META_SIZE];
-    struct fault own = {0};
-    enum status st = oltp_wait(db, m->next.lsn, &own);
+    enum status st =
+        blob_write(p, &m->catalog, m->blob, m->catalog_pages, m->next.epoch, m->next.lsn, f);
 
-    if (st == ST_OK) st = pager_write_pages(p, m->dirty, m->dirty_count, &own);
-    if (st == ST_OK)
-        st =
-            blob_write(p, &m->catalog, m->blob, m->catalog_pages, m->next.epoch, m->next.lsn, &own);
     if (st == ST_OK)
         st = blob_write(p, &m->space, m->blob + m->catalog_pages, m->blob_count - m->catalog_pages,
-                        m->next.epoch, m->next.lsn, &own);
-    if (st == ST_OK && (st = file_datasync(p->file, &own)) != ST_OK) db_poison(db, st, &own);
-    if (st == ST_OK) {
-        meta_encode(&m->next, p->file_id, meta);
-        st = file_write(p->file, (m->next.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, &own);
-        if (st == ST_OK) st = file_datasync(p->file, &own);
-        /* Whether the new meta page is on the disk is not known any more: only reopening tells. */
-        if (st != ST_OK) db_poison(db, st, &own);
-    }
-    if (st != ST_OK && f != NULL) *f = own;
+                        m->next.epoch, m->next.lsn, f);
+    if (st == ST_OK && (st = file_datasync(p->file, f)) != ST_OK) db_poison(db, st, f);
+    if (st != ST_OK) return st;
+    meta_encode(&m->next, p->file_id, meta);
+    st = file_write(p->file, (m->next.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
+    if (st == ST_OK) st = file_datasync(p->file, f);
+    /* Whether the new meta page is on the disk is not known any more: only reopening tells. */
+    if (st != ST_OK) db_poison(db, st, f);
     return st;
 }
 
@@ -545,48 +553,125 @@ static enum status next_epoch(struct oltp *db, struct fault *f)
                        : st;
 }
 
-enum status checkpoint_now(struct oltp *db, bool force, struct fault *f)
+static void held(struct oltp *db, uint64_t since)
+{
+    pthread_mutex_lock(&db->stats_latch);
+    histogram_add(&db->stall_ns, clock_mono_ns(db->clock) - since);
+    pthread_mutex_unlock(&db->stats_latch);
+}
+
+/* Sets db->making; leaves it NULL when the newest checkpoint has everything. checkpoint_latch held, as in
+ * all that follows. */
+static enum status checkpoint_begin(struct oltp *db, bool force, struct fault *f)
 {
     struct making *m = calloc(1, sizeof *m);
     uint64_t began = clock_mono_ns(db->clock);
     enum status st;
+    bool same;
 
     if (m == NULL)
         return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a checkpoint");
     pthread_mutex_lock(&db->writer_latch);
     st = db_poisoned(db, f);
-    if (st == ST_OK && atomic_load(&atomic_load(&db->current)->epoch) == db->newest.epoch) {
-        if (!force) {
-            pthread_mutex_unlock(&db->writer_latch);
-            making_free(m);
-            return ST_OK;
-        }
-        st = next_epoch(db, f);
-    }
-    if (st == ST_OK) {
+    same = st == ST_OK && atomic_load(&atomic_load(&db->current)->epoch) == db->newest.epoch;
+    if (same && force) st = next_epoch(db, f);
+    if (st == ST_OK && (force || !same)) {
         st = making_begin(db, m, f);
-        if (st != ST_OK)
+        if (st == ST_OK)
+            db->making = m;
+        else
             while (m->blob_count > 0)
                 space_give(&db->pager, m->blob[--m->blob_count]);
     }
     pthread_mutex_unlock(&db->writer_latch);
-    pthread_mutex_lock(&db->stats_latch);
-    histogram_add(&db->stall_ns, clock_mono_ns(db->clock) - began);
-    pthread_mutex_unlock(&db->stats_latch);
-    if (st == ST_OK) {
-        st = making_write(db, m, f);
-        pthread_mutex_lock(&db->writer_latch);
-        making_end(db, m, st == ST_OK);
-        pthread_mutex_unlock(&db->writer_latch);
-        if (st == ST_OK) st = say_in_log(db, m, f);
-        if (st == ST_OK)
-            st = wal_trim(db->wal, m->retained_count > 0 ? m->retained[0].lsn : m->next.lsn, NULL,
-                          f);
-        TRACE(db->trace, "oltp", "checkpoint", TI("seq", m->next.seq), TI("lsn", m->next.lsn),
-              TI("pages", m->dirty_count), TI("status", st));
-    }
-    making_free(m);
+    held(db, began);
+    if (db->making == NULL) making_free(m);
     return st;
+}
+
+/* The newest, or as if it had never begun. */
+static enum status checkpoint_end(struct oltp *db, enum status st, struct fault *f)
+{
+    struct making *m = db->making;
+
+    if (st == ST_OK) st = making_publish(db, m, f);
+    pthread_mutex_lock(&db->writer_latch);
+    making_end(db, m, st == ST_OK);
+    pthread_mutex_unlock(&db->writer_latch);
+    if (st == ST_OK) st = say_in_log(db, m, f);
+    if (st == ST_OK)
+        st = wal_trim(db->wal, m->retained_count > 0 ? m->retained[0].lsn : m->next.lsn, NULL, f);
+    TRACE(db->trace, "oltp", "checkpoint", TI("seq", m->next.seq), TI("lsn", m->next.lsn),
+          TI("pages", m->dirty_count), TI("status", st));
+    making_free(m);
+    db->making = NULL;
+    return st;
+}
+
+enum status checkpoint_finish(struct oltp *db, struct fault *f)
+{
+    struct fault own = {0};
+    enum status st;
+
+    if (db->making == NULL) return ST_OK;
+    st = making_write(db, db->making, SIZE_MAX, &own);
+    st = checkpoint_end(db, st, &own);
+    if (st != ST_OK && f != NULL && f->status == ST_OK) *f = own;
+    return st;
+}
+
+void checkpoint_drop(struct oltp *db)
+{
+    if (db->making != NULL) making_free(db->making);
+    db->making = NULL;
+}
+
+enum status checkpoint_now(struct oltp *db, bool force, struct fault *f)
+{
+    enum status st = checkpoint_finish(db, f);
+
+    if (st == ST_OK) st = checkpoint_begin(db, force, f);
+    return st == ST_OK ? checkpoint_finish(db, f) : st;
+}
+
+/* One commit's share of the checkpoint in progress: its pages are written while the next quarter of the
+ * distance is logged, in pieces of PACE_PAGES or a quarter of them; the end waits an eighth longer for the disk, which
+ * was asked to begin with each piece. */
+static enum status checkpoint_share(struct oltp *db, lsn_t lsn, struct fault *f)
+{
+    struct making *m = db->making;
+    uint64_t window = db->o.checkpoint_log_bytes / 4 + 1, logged = lsn - m->next.lsn;
+    double share = logged < window ? (double)logged / (double)window : 1.0;
+    size_t due = (size_t)(share * (double)m->dirty_count) - m->written;
+    bool all = m->written == m->dirty_count;
+    uint64_t began;
+    enum status st = ST_OK;
+
+    if (all ? logged < window + window / 8
+            : logged < window && due < PACE_PAGES && (due == 0 || due < m->dirty_count / 4))
+        return ST_OK; /* later */
+    began = clock_mono_ns(db->clock);
+    if (!all) st = making_write(db, m, due, f);
+    if (all || st != ST_OK) st = checkpoint_end(db, st, f);
+    held(db, began);
+    return st;
+}
+
+void checkpoint_pace(struct oltp *db, lsn_t lsn)
+{
+    uint64_t distance = db->o.checkpoint_log_bytes;
+    struct fault f = {0};
+    enum status st = ST_OK;
+
+    if (distance == UINT64_MAX ||
+        lsn - atomic_load_explicit(&db->checkpoint_lsn, memory_order_relaxed) < distance)
+        return;
+    if (pthread_mutex_trylock(&db->checkpoint_latch) != 0) return; /* someone is at it */
+    if (db->making == NULL) st = checkpoint_begin(db, false, &f);
+    if (st == ST_OK && db->making != NULL && lsn > db->making->next.lsn)
+        st = checkpoint_share(db, lsn, &f);
+    if (st != ST_OK) TRACE(db->trace, "oltp", "checkpoint_failed", TS("why", f.why));
+    pthread_mutex_unlock(&db->checkpoint_latch);
 }
 
 enum status oltp_checkpoint(struct oltp *db, struct fault *f)

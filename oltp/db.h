@@ -161,7 +161,8 @@ struct oltp {
     struct checkpoint newest;       /* on disk; writer latch */
     struct checkpoint retained[RETAINED_MAX];
     size_t retained_count;
-    uint64_t in_progress;           /* epoch being checkpointed; 0 = none */
+    struct making *making;          /* the checkpoint in progress; checkpoint_latch */
+    uint64_t in_progress;           /* its epoch; 0 = none; writer latch */
     uint64_t pinned[OLTP_PINS_MAX]; /* epochs of foreign pins on checkpoints given up otherwise */
     size_t pinned_count;
     uint32_t *blob_pages;           /* of the newest checkpoint: dead when the next is durable */
@@ -257,7 +258,14 @@ MUST_USE enum status blob_read(struct pager *p, uint32_t first, struct buf *out,
 MUST_USE enum status space_load(struct oltp *db, const struct checkpoint *c, struct fault *f);
 MUST_USE enum status pages_create(struct io *io, const char *dir, const char *path, uint64_t file_id,
                                   struct fault *f);
+/* checkpoint_latch held: one of the newest state, whole (`force`: also when the last one has it all). */
 MUST_USE enum status checkpoint_now(struct oltp *db, bool force, struct fault *f);
+MUST_USE enum status checkpoint_finish(struct oltp *db, struct fault *f); /* the one in progress; latch held */
+void checkpoint_drop(struct oltp *db);                                    /* at close */
+/* A commit's turn: begins a checkpoint when the log since the last has grown past the configured distance,
+ * or writes a piece of the one in progress. A failure is not the commit's: it is tried again, and
+ * reported by oltp_checkpoint. */
+void checkpoint_pace(struct oltp *db, lsn_t lsn);
 
 /* oltp.c */
 /* A read-only handle; `base_only`: on its checkpoint, nothing replayed yet (replay_readable does). */

@@ -153,6 +153,7 @@ static void view_free(struct oltp *db)
     tree_writer_free(&db->w);
     memset(&db->w, 0, sizeof db->w);
     if (db->pager.io != NULL) pager_close(&db->pager);
+    checkpoint_drop(db);
     free(db->blob_pages);
     db->blob_pages = NULL;
     db->blob_count = db->retained_count = db->seen_before_count = db->dead_scanned = 0;

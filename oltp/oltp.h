@@ -65,7 +65,8 @@ struct oltp_options {            /* zero means the default in brackets */
     const char *wal_dir;         /* [DIR/../wal]; always needed read-only when it is elsewhere */
     size_t cache_bytes;          /* page cache budget [256 MiB], at least OLTP_CACHE_MIN */
     uint64_t checkpoint_log_bytes; /* a commit that finds more log than this since the last checkpoint
-                                    * makes one [256 MiB]; UINT64_MAX: only when asked */
+                                    * begins one, which the commits of the next third of it complete, a
+                                    * piece each [256 MiB]; UINT64_MAX: only when asked */
     uint32_t retain_checkpoints; /* older checkpoints kept for AS OF, besides the newest [0] */
     int64_t retain_us;           /* ... and those younger than this [0] */
     struct clock *clock;         /* [clock_real()] */
@@ -278,7 +279,7 @@ struct oltp_stats {
     uint64_t checkpoint_log_bytes; /* log since the last checkpoint: what a recovery would replay */
     uint64_t replayed_changes, replay_ns; /* at open */
     struct histogram commit_ns;    /* durable commits, waiting included */
-    struct histogram stall_ns;     /* writer lock held by a checkpoint */
+    struct histogram stall_ns;     /* a commit held by a checkpoint: its begin, or a piece of it */
 };
 void oltp_stats(struct oltp *db, struct oltp_stats *out);
 

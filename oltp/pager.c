@@ -194,12 +194,13 @@ enum status pager_dirty_pages(struct pager *p, uint64_t epoch, uint32_t **out, s
             list[n++] = m->page;
     }
     pthread_mutex_unlock(&p->latch);
+    if (n > 0) qsort(list, n, sizeof *list, compare_u32);
     *out = list;
     *count = n;
     return ST_OK;
 }
 
-enum status pager_write_pages(struct pager *p, uint32_t *pages, size_t count, struct fault *f)
+enum status pager_write_pages(struct pager *p, const uint32_t *pages, size_t count, struct fault *f)
 {
     enum status st = ST_OK;
     uint8_t *buffer = malloc((size_t)PAGER_WRITE_PAGES * OLTP_PAGE_SIZE);
@@ -207,7 +208,6 @@ enum status pager_write_pages(struct pager *p, uint32_t *pages, size_t count, st
 
     if (buffer == NULL)
         return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for a checkpoint");
-    if (count > 0) qsort(pages, count, sizeof *pages, compare_u32);
     for (size_t i = 0; st == ST_OK && i < count;) {
         size_t n = 0;
 
@@ -223,6 +223,9 @@ enum status pager_write_pages(struct pager *p, uint32_t *pages, size_t count, st
         }
         pthread_mutex_unlock(&p->latch);
         st = write_runs(p, batch, n, buffer, f);
+        if (st == ST_OK && n > 0)
+            file_write_behind(p->file, (uint64_t)batch[0] * OLTP_PAGE_SIZE,
+                              (uint64_t)(batch[n - 1] - batch[0] + 1) * OLTP_PAGE_SIZE);
         pthread_mutex_lock(&p->latch);
         for (size_t k = 0; st == ST_OK && k < n; k++)
             if (p->meta[frames[k]].page == batch[k] && p->meta[frames[k]].state == FRAME_LIVE)

@@ -168,12 +168,13 @@ uint32_t space_shrink(struct pager *p);
 MUST_USE enum status space_grow(struct pager *p, uint32_t pages, struct fault *f);
 
 /* ---- checkpoint ---- */
-/* Pages (malloc'ed, caller frees) that the state of `epoch` needs and the file has not. Called
+/* Pages (malloc'ed, ascending, caller frees) that the state of `epoch` needs and the file has not. Called
  * under the writer latch, no transaction running. */
 MUST_USE enum status pager_dirty_pages(struct pager *p, uint64_t epoch, uint32_t **out, size_t *count,
                                        struct fault *f);
-/* Sorts them by place and writes them; immutable pages only. Any thread, beside anything. */
-MUST_USE enum status pager_write_pages(struct pager *p, uint32_t *pages, size_t count,
+/* Writes some of those, ascending, and has the disk begin with them; immutable pages only. Any thread, beside
+ * anything. */
+MUST_USE enum status pager_write_pages(struct pager *p, const uint32_t *pages, size_t count,
                                        struct fault *f);
 
 #endif

@@ -440,22 +440,6 @@ enum status oltp_wait(struct oltp *db, lsn_t lsn, struct fault *f)
     return st;
 }
 
-/* Makes a checkpoint when the log since the last one has grown past the configured distance. Its failure is
- * not the commit's: it is tried again, and reported by oltp_checkpoint. */
-static void checkpoint_if_due(struct oltp *db, lsn_t lsn)
-{
-    struct fault f = {0};
-
-    if (db->o.checkpoint_log_bytes == UINT64_MAX) return;
-    if (lsn - atomic_load_explicit(&db->checkpoint_lsn, memory_order_relaxed) <
-        db->o.checkpoint_log_bytes)
-        return;
-    if (pthread_mutex_trylock(&db->checkpoint_latch) != 0) return; /* someone is at it */
-    if (checkpoint_now(db, false, &f) != ST_OK)
-        TRACE(db->trace, "oltp", "checkpoint_failed", TS("why", f.why));
-    pthread_mutex_unlock(&db->checkpoint_latch);
-}
-
 enum status oltp_commit_nowait(struct oltp_txn *t, struct oltp_commit *out, struct fault *f)
 {
     struct oltp_commit c = {0};
@@ -468,7 +452,7 @@ enum status oltp_commit_nowait(struct oltp_txn *t, struct oltp_commit *out, stru
         st = ST_OK;
     } else {
         st = commit_locked(t, &c, f);
-        if (st == ST_OK) checkpoint_if_due(db, c.lsn);
+        if (st == ST_OK) checkpoint_pace(db, c.lsn);
     }
     if (out != NULL) *out = c;
     return st;
@@ -499,7 +483,7 @@ enum status oltp_commit(struct oltp_txn *t, enum oltp_mode mode, struct oltp_com
         if (st != ST_OK) db_poison(db, st, &own);
         if (st != ST_OK && f != NULL) *f = own;
     }
-    if (st == ST_OK) checkpoint_if_due(db, c.lsn);
+    if (st == ST_OK) checkpoint_pace(db, c.lsn);
     return st;
 }
 

@@ -94,6 +94,8 @@ static enum status cut(struct oltp *db, uint64_t *freed, struct fault *f)
     enum status st;
 
     pthread_mutex_lock(&db->checkpoint_latch);
+    st = checkpoint_finish(db, f); /* it may name pages beyond the cut */
+    if (st != ST_OK) goto done;
     pthread_mutex_lock(&db->writer_latch);
     before = atomic_load(&db->pager.pages);
     after = space_shrink(&db->pager);
@@ -107,6 +109,7 @@ static enum status cut(struct oltp *db, uint64_t *freed, struct fault *f)
                            f);
         pthread_mutex_unlock(&db->writer_latch);
     }
+done:
     pthread_mutex_unlock(&db->checkpoint_latch);
     return st;
 }

@@ -3,7 +3,7 @@
  * Method: a scripted workload (tables, batches, deletes, a savepoint taken back, checkpoints, a small log that
  *         recycles) runs on a simulated disk with one fault at call 1, 2, 3 ... of the interface until a run finishes
  *         without meeting it: power cut (unsynced writes kept, lost, torn, reordered), EIO, ENOSPC, short write,
- *         failing sync. Then: reboot, recover, compare with the script's states, verify. Crashes during
+ *         failing sync; once with checkpoints asked for, once with those that commits make piece by piece. Then: reboot, recover, compare with the script's states, verify. Crashes during
  *         the recovery itself are planted too. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "oltp/oltp.h"
 #include "tests/common/check_main.h"
 
-enum { STEPS = 16, KEYS = 40 };
+enum { STEPS = 16, KEYS = 40, PACED_BYTES = 12 << 10 };
 
 /* The script's state after `step` transactions: value of key k, 0 = absent; the same in both tables. */
 static int64_t script_value(int step, int k)
@@ -40,6 +40,8 @@ static const char table_json[] =
     "{\"name\":\"v\",\"type\":\"int64\"},{\"name\":\"pad\",\"type\":\"text\"}],"
     "\"indexes\":[{\"name\":\"by_v\",\"columns\":[\"v\"]}]}";
 
+static bool paced; /* checkpoints are left to the commits */
+
 struct place {
     struct wal *wal;
     struct oltp *db;
@@ -53,6 +55,7 @@ static enum status open_place(struct io *io, struct place *p)
     enum status st = wal_open("d/wal", &wo, &p->wal, NULL, NULL);
 
     o.wal = p->wal;
+    if (paced) o.checkpoint_log_bytes = PACED_BYTES;
     return st == ST_OK ? oltp_open(io, "d/oltp", &o, &p->db, NULL) : st;
 }
 
@@ -135,7 +138,7 @@ static void run_script(struct io *io, int *acked, int *tried)
         *tried = step;
         st = run_step(p.db, step, ids);
         if (st == ST_OK) *acked = step;
-        if (st == ST_OK && step % 4 == 0) st = oltp_checkpoint(p.db, NULL);
+        if (st == ST_OK && step % 4 == 0 && !paced) st = oltp_checkpoint(p.db, NULL);
     }
     close_place(&p);
 }
@@ -231,11 +234,57 @@ static bool one_run(enum sim_fault_kind kind, uint64_t nth, bool sticky)
 
 static void every_point(enum sim_fault_kind kind, bool sticky)
 {
-    uint64_t step = (uint64_t)(100 / test_scale(100)), nth = 1;
+    uint64_t step = (uint64_t)(100 / test_scale(100));
 
-    while (one_run(kind, nth, sticky))
-        nth += step;
-    printf("%s: %llu points\n", kind_names[kind], (unsigned long long)nth);
+    for (int way = 0; way < 2; way++) {
+        uint64_t nth = 1;
+
+        paced = way == 1;
+        while (one_run(kind, nth, sticky))
+            nth += step;
+        printf("%s%s: %llu points\n", kind_names[kind], paced ? ", paced checkpoints" : "",
+               (unsigned long long)nth);
+    }
+}
+
+/* A checkpoint is spread over several commits, the state goes on changing under it, and it ends. */
+static void test_commits_make_checkpoints_in_pieces(void)
+{
+    struct io_sim *sim = io_sim_new(test_seed());
+    struct place p = {0};
+    struct oltp_stats stats;
+    struct fault f = {0};
+    uint32_t ids[2];
+    uint64_t last = 0, most_log = 0;
+    int acked, tried, ends = 0;
+
+    paced = true;
+    run_script(io_sim_io(sim), &acked, &tried);
+    ck_assert_int_eq(acked, STEPS);
+    ASSERT_OK(open_place(io_sim_io(sim), &p), NULL);
+    for (int side = 0; side < 2; side++) {
+        struct oltp_txn *t = NULL;
+
+        ASSERT_OK(oltp_read_begin(p.db, &t, &f), &f);
+        ASSERT_OK(oltp_table(t, side == 0 ? "a" : "b", &ids[side], &f), &f);
+        oltp_end(t);
+    }
+    for (int step = STEPS + 1; step < 300; step++) {
+        ASSERT_OK(run_step(p.db, step, ids), NULL);
+        oltp_stats(p.db, &stats);
+        if (stats.checkpoints != last) ends++;
+        last = stats.checkpoints;
+        if (stats.checkpoint_log_bytes > most_log) most_log = stats.checkpoint_log_bytes;
+    }
+    ck_assert_msg(ends > 20, "%d checkpoints in 300 commits", ends);
+    ck_assert_msg(most_log > PACED_BYTES && most_log < 8 * PACED_BYTES,
+                  "a recovery would have replayed up to %llu bytes", (unsigned long long)most_log);
+    /* More pieces than checkpoints, each counted with its begin and end: nobody made a whole one at once. */
+    ck_assert_msg(stats.stall_ns.count >= 3 * (uint64_t)ends, "%llu pieces for %d checkpoints",
+                  (unsigned long long)stats.stall_ns.count, ends);
+    close_place(&p);
+    check_recovered(io_sim_io(sim), STEPS, STEPS + 300, "paced");
+    io_sim_free(sim);
 }
 
 static void test_power_cut_at_every_call(void)
@@ -260,7 +309,7 @@ static void test_failing_sync_at_every_call(void)
 }
 
 static const struct named_test tests[] = {
-    T(test_power_cut_at_every_call), T(test_eio_at_every_call), T(test_enospc_at_every_call),
+    T(test_commits_make_checkpoints_in_pieces), T(test_power_cut_at_every_call), T(test_eio_at_every_call), T(test_enospc_at_every_call),
     T(test_short_write_at_every_call), T(test_failing_sync_at_every_call)};
 
 int main(int argc, char **argv)

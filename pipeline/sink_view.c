@@ -1,5 +1,6 @@
 /* sink_view - the stream into the dashboard's views (pipeline/view/view.h). */
 #include "oltp/oltp.h"
+#include "pipeline/repair_event.h"
 #include "pipeline/sinks.h"
 #include "pipeline/view/view_store.h"
 
@@ -24,6 +25,20 @@ static enum status view_change(struct sink *sink, const struct sink_change *c, s
     return view_store_change(((struct view_sink *)sink)->store, c, f);
 }
 
+static enum status view_outbox(struct sink *sink, const struct sink_outbox *e, struct fault *f)
+{
+    char view[NAME_MAX_BYTES];
+    struct buf key = {0};
+    bool all;
+    enum status st = ST_OK;
+
+    if (repair_event_get(e, sink->ops->name, view, &key, &all))
+        st = view_store_repair(((struct view_sink *)sink)->store, view,
+                               all ? (struct bytes){NULL, 0} : (struct bytes){(const uint8_t *)buf_cstr(&key), key.size}, f);
+    buf_free(&key);
+    return st;
+}
+
 static enum status view_publish(struct sink *sink, lsn_t applied, int64_t wall_us, struct fault *f)
 {
     return view_store_publish(((struct view_sink *)sink)->store, applied, wall_us, f);
@@ -38,6 +53,7 @@ const struct sink_ops sink_view = {
     .open = view_open,
     .schema = view_schema,
     .change = view_change,
+    .outbox = view_outbox,
     .publish = view_publish,
     .applied = view_applied,
     .close = view_close,

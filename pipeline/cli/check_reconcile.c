@@ -1,79 +1,14 @@
 /* check_reconcile - every store against the row store, every view and gold table against its own query; then repair,
  * wait until the stores have applied it, and look again.                                            */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/cli/ask.h"
 #include "pipeline/cli/check.h"
 #include "pipeline/freshness.h"
 #include "pipeline/reconcile.h"
+#include "pipeline/reconcile_query.h"
 
 enum { REPAIR_WAIT_MS = 20000, SHOWN_TEXT_MAX = 20 };
-
-/* ---- a table against its query ---- */
-
-struct sql_pair {
-    const char *store, *table;
-    lsn_t lsn;
-    size_t kept, recomputed, differences;
-    const char *first_kept, *first_recomputed;
-};
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void put_side_by_side(const struct answer *kept, const struct answer *fresh,
-                             struct sql_pair *p)
-{
-    size_t i = 0, k = 0;
-
-    p->kept = kept->count;
-    p->recomputed = fresh->count;
-    while (i < kept->count || k < fresh->count) {
-        int c = i == kept->count    ? 1
-                : k == fresh->count ? -1
-                                    : strcmp(kept->rows[i], fresh->rows[k]);
-
-        if (c != 0) p->differences++;
-        if (c < 0 && p->first_kept == NULL) p->first_kept = kept->rows[i];
-        if (c > 0 && p->first_recomputed == NULL) p->first_recomputed = fresh->rows[k];
-        i += c <= 0;
-        k += c >= 0;
-    }
-}
-
-/* `from`: the kept table's name in SQL. Its query is asked AS OF the LSN at which the table stands.  */
-static enum status compare_query(struct sql_platform *s, struct arena *arena, const char *from,
-                                 const char *sql, struct sql_pair *p, struct fault *f)
-{
-    struct answer kept = {.arena = arena}, fresh = {.arena = arena};
-    struct buf text = {0};
-    enum status st = sql_platform_next(s, f);
-
-    buf_printf(&text, "SELECT * FROM %s", from);
-    if (st == ST_OK) st = ask_rows(s, buf_cstr(&text), &kept, &p->lsn, f);
-    buf_clear(&text);
-    buf_printf(&text, "%s AS OF LSN %" PRIu64, sql, p->lsn);
-    if (st == ST_OK) st = ask_rows(s, buf_cstr(&text), &fresh, NULL, f);
-    if (st == ST_OK && kept.count > 1) qsort(kept.rows, kept.count, sizeof *kept.rows, by_text);
-    if (st == ST_OK && fresh.count > 1) qsort(fresh.rows, fresh.count, sizeof *fresh.rows, by_text);
-    if (st == ST_OK) put_side_by_side(&kept, &fresh, p);
-    free(kept.rows);
-    free(fresh.rows);
-    buf_free(&text);
-    return st;
-}
-
-static const struct json *declared(const struct platform *p, bool view)
-{
-    const struct json *list =
-        json_get(platform_sink_config(p, view ? "view" : "gold"), view ? "views" : "tables");
-
-    return list != NULL ? list->child : NULL;
-}
 
 /* ---- printing ---- */
 
@@ -123,6 +58,15 @@ static void print_results(struct check *k, const struct reconcile_report *r)
     }
 }
 
+static void side_json(struct json_writer *w, const char *name, const char *row)
+{
+    jw_key(w, name);
+    if (row != NULL)
+        jw_raw(w, row, strlen(row));
+    else
+        jw_null(w);
+}
+
 static void difference_json(struct json_writer *w, const struct reconcile_difference *d)
 {
     jw_object(w);
@@ -130,16 +74,8 @@ static void difference_json(struct json_writer *w, const struct reconcile_differ
     jw_str(w, reconcile_verdict_name(d->verdict));
     jw_key(w, "key");
     jw_str(w, d->key_text);
-    jw_key(w, "source");
-    if (d->source != NULL)
-        jw_raw(w, d->source, strlen(d->source));
-    else
-        jw_null(w);
-    jw_key(w, "store");
-    if (d->store != NULL)
-        jw_raw(w, d->store, strlen(d->store));
-    else
-        jw_null(w);
+    side_json(w, "source", d->source);
+    side_json(w, "store", d->store);
     jw_key(w, "source_lsn");
     jw_uint(w, d->source_lsn);
     jw_key(w, "store_lsn");
@@ -194,79 +130,82 @@ static void results_json(struct json_writer *w, const struct reconcile_report *r
 
 /* ---- views and gold ---- */
 
-static void sql_pair_json(struct json_writer *w, const struct sql_pair *p)
+static void query_json(struct json_writer *w, const struct reconcile_result *x)
 {
     jw_object(w);
     jw_key(w, "store");
-    jw_str(w, p->store);
+    jw_str(w, x->store);
     jw_key(w, "table");
-    jw_str(w, p->table);
+    jw_str(w, x->table);
     jw_key(w, "lsn");
-    jw_uint(w, p->lsn);
+    jw_uint(w, x->lsn);
+    jw_key(w, "note");
+    if (x->note != NULL)
+        jw_str(w, x->note);
+    else
+        jw_null(w);
     jw_key(w, "rows");
-    jw_uint(w, p->kept);
+    jw_uint(w, x->cost.store_rows);
     jw_key(w, "recomputed");
-    jw_uint(w, p->recomputed);
+    jw_uint(w, x->cost.source_rows);
     jw_key(w, "differences");
-    jw_uint(w, p->differences);
+    jw_uint(w, x->differences);
+    jw_key(w, "list");
+    jw_array(w);
+    for (size_t i = 0; i < x->shown; i++) {
+        const struct reconcile_difference *d = &x->list[i];
+
+        jw_object(w);
+        jw_key(w, "verdict");
+        jw_str(w, reconcile_verdict_name(d->verdict));
+        jw_key(w, "key");
+        jw_str(w, d->key_text);
+        side_json(w, "kept", d->store);
+        side_json(w, "recomputed", d->source);
+        jw_end_object(w);
+    }
+    jw_end_array(w);
     jw_end_object(w);
 }
 
-static void sql_pair_text(const struct sql_pair *p)
+static void queries_json(struct json_writer *w, const struct reconcile_report *r)
 {
-    printf("%s %s at LSN %" PRIu64 ": %zu rows, its query from scratch gives %zu, %zu differ\n",
-           p->store, p->table, p->lsn, p->kept, p->recomputed, p->differences);
-    if (p->first_kept != NULL) printf("  kept       %s\n", p->first_kept);
-    if (p->first_recomputed != NULL) printf("  recomputed %s\n", p->first_recomputed);
+    jw_array(w);
+    for (size_t i = 0; i < r->count; i++)
+        query_json(w, &r->results[i]);
+    jw_end_array(w);
 }
 
-static enum status compare_declared(struct check *k, struct sql_platform *s, bool view,
-                                    uint64_t *differences)
+static void print_query(const struct reconcile_result *x)
 {
-    enum status st = ST_OK;
-
-    for (const struct json *n = declared(k->platform, view); st == ST_OK && n != NULL;
-         n = n->next) {
-        struct arena arena = {0};
-        struct fault local = {0};
-        struct sql_pair p = {.store = view ? "view" : "gold", .table = json_string(n, "name", "")};
-        char from[NAME_MAX_BYTES + 8];
-
-        snprintf(from, sizeof from, "%s%s", view ? "view_" : "", p.table);
-        st = compare_query(s, &arena, from, json_string(n, "sql", ""), &p, &local);
-        if (st == ST_INVALID || st == ST_NOT_FOUND) { /* not there yet: that is a difference */
-            if (k->json == NULL) printf("%s %s: %s\n", p.store, p.table, local.why);
-            p.differences = 1;
-            st = ST_OK;
-        } else if (st != ST_OK) {
-            k->cli->fault = local;
-        }
-        *differences += p.differences;
-        if (k->json != NULL)
-            sql_pair_json(k->json, &p);
-        else if (p.differences > 0 || !k->cli->quiet)
-            sql_pair_text(&p);
-        arena_free(&arena);
+    if (x->note != NULL) {
+        printf("%s %s: %s\n", x->store, x->table, x->note);
+        return;
     }
-    return st;
+    printf("%s %s at LSN %" PRIu64 ": %" PRIu64 " rows, its query from scratch gives %" PRIu64
+           ", %" PRIu64 " differ\n",
+           x->store, x->table, x->lsn, x->cost.store_rows, x->cost.source_rows, x->differences);
+    for (size_t i = 0; i < x->shown && i < SHOWN_TEXT_MAX; i++) {
+        const struct reconcile_difference *d = &x->list[i];
+
+        printf("%s %s %s%s%s\n", x->store, x->table, d->key_text,
+               *d->key_text != '\0' ? ": " : "", reconcile_verdict_name(d->verdict));
+        printf("  kept       %s\n", d->store != NULL ? d->store : "-");
+        printf("  recomputed %s\n", d->source != NULL ? d->source : "-");
+    }
+    if (x->differences > SHOWN_TEXT_MAX)
+        printf("  ... and %" PRIu64 " more\n", x->differences - SHOWN_TEXT_MAX);
 }
 
-static enum status compare_queries(struct check *k, uint64_t *differences)
+static void say_queries(struct check *k, const struct reconcile_report *r, const char *name)
 {
-    struct sql_platform s = {0};
-    enum status st = sql_platform_open(&s, k->platform, &k->cli->fault);
-
     if (k->json != NULL) {
-        jw_key(k->json, "queries");
-        jw_array(k->json);
+        jw_key(k->json, name);
+        queries_json(k->json, r);
+        return;
     }
-    if (st == ST_OK && platform_sink_config(k->platform, "view") != NULL)
-        st = compare_declared(k, &s, true, differences);
-    if (st == ST_OK && platform_sink_config(k->platform, "gold") != NULL)
-        st = compare_declared(k, &s, false, differences);
-    if (k->json != NULL) jw_end_array(k->json);
-    sql_platform_close(&s);
-    return st;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->results[i].differences > 0 || !k->cli->quiet) print_query(&r->results[i]);
 }
 
 /* ---- repair ---- */
@@ -287,26 +226,50 @@ static bool wait_applied(struct check *k, lsn_t lsn)
     return false;
 }
 
-static enum status write_report(struct check *k, const struct reconcile_report *before,
-                                const struct reconcile_report *after, uint64_t rows, lsn_t lsn)
+/* Found, emitted, found again: of rows, or of what queries keep. */
+struct round {
+    struct reconcile_report before, after;
+    uint64_t emitted;
+    lsn_t lsn; /* of the repair's last commit; LSN_NONE: none was made */
+    bool applied;
+};
+
+static bool is_clean(const struct round *r)
 {
+    return r->before.differences == 0 || (r->applied && r->after.differences == 0);
+}
+
+static void round_json(struct json_writer *w, const struct round *r,
+                       void (*list)(struct json_writer *, const struct reconcile_report *),
+                       const char *const names[4])
+{
+    jw_key(w, names[0]);
+    list(w, &r->before);
+    jw_key(w, names[1]);
+    jw_uint(w, r->emitted);
+    jw_key(w, names[2]);
+    jw_uint(w, r->lsn);
+    jw_key(w, names[3]);
+    if (r->applied)
+        list(w, &r->after);
+    else
+        jw_null(w);
+}
+
+static enum status write_report(struct check *k, const struct round *rows,
+                                const struct round *queries)
+{
+    static const char *const row_names[] = {"found", "rows_emitted", "repair_lsn", "after_repair"},
+                             *const query_names[] = {"queries", "requests_emitted",
+                                                     "queries_repair_lsn", "queries_after_repair"};
     struct buf b = {0};
     struct json_writer w;
     enum status st;
 
     jw_init(&w, &b);
     jw_object(&w);
-    jw_key(&w, "found");
-    results_json(&w, before);
-    jw_key(&w, "rows_emitted");
-    jw_uint(&w, rows);
-    jw_key(&w, "repair_lsn");
-    jw_uint(&w, lsn);
-    jw_key(&w, "after_repair");
-    if (after != NULL)
-        results_json(&w, after);
-    else
-        jw_null(&w);
+    round_json(&w, rows, results_json, row_names);
+    round_json(&w, queries, queries_json, query_names);
     jw_end_object(&w);
     buf_str(&b, "\n");
     st = io_write_atomic(k->cli->io, k->report, b.data, b.size, &k->cli->fault);
@@ -314,76 +277,100 @@ static enum status write_report(struct check *k, const struct reconcile_report *
     return st;
 }
 
-static void say_repaired(struct check *k, uint64_t rows, lsn_t lsn, bool applied)
+static void say_repaired(struct check *k, const struct round *r, const char *name,
+                         const char *count_name, const char *noun, const char *done)
 {
     if (k->json != NULL) {
-        jw_key(k->json, "repair");
+        jw_key(k->json, name);
         jw_object(k->json);
-        jw_key(k->json, "rows_emitted");
-        jw_uint(k->json, rows);
+        jw_key(k->json, count_name);
+        jw_uint(k->json, r->emitted);
         jw_key(k->json, "lsn");
-        jw_uint(k->json, lsn);
+        jw_uint(k->json, r->lsn);
         jw_key(k->json, "applied");
-        jw_bool(k->json, applied);
+        jw_bool(k->json, r->applied);
         jw_end_object(k->json);
         return;
     }
-    printf("repair: %" PRIu64 " rows emitted again, up to LSN %" PRIu64 "%s\n", rows, lsn,
-           applied ? "; every sink has applied them"
-                   : "; not applied by every sink yet: are the relay and the sinks running?");
+    printf("repair: %" PRIu64 " %s%s %s, up to LSN %" PRIu64 "%s\n", r->emitted, noun,
+           r->emitted == 1 ? "" : "s", done, r->lsn,
+           r->applied ? "; every sink has applied them"
+                      : "; not applied by every sink yet: are the relay and the sinks running?");
 }
 
-static enum status repair(struct check *k, struct reconcile_report *before, bool *clean)
+static enum status repair_rows(struct check *k, struct round *r)
 {
     const struct reconcile_options o = {.deep = k->deep};
-    struct reconcile_report after = {0};
-    uint64_t rows = 0;
-    lsn_t lsn = LSN_NONE;
-    bool applied;
-    enum status st = reconcile_repair(k->platform, before, &rows, &lsn, &k->cli->fault);
+    enum status st =
+        reconcile_repair(k->platform, &r->before, &r->emitted, &r->lsn, &k->cli->fault);
 
     if (st != ST_OK) return st;
-    applied = wait_applied(k, lsn);
-    say_repaired(k, rows, lsn, applied);
-    if (applied) st = reconcile_run(k->platform, &o, &after, &k->cli->fault);
-    if (st == ST_OK && applied) {
-        *clean = after.differences == 0;
-        if (k->json == NULL) {
-            printf("after the repair:\n");
-            print_results(k, &after);
-        } else {
-            jw_key(k->json, "after_repair");
-            results_json(k->json, &after);
-        }
+    r->applied = wait_applied(k, r->lsn);
+    say_repaired(k, r, "repair", "rows_emitted", "row", "emitted again");
+    if (!r->applied) return ST_OK;
+    st = reconcile_run(k->platform, &o, &r->after, &k->cli->fault);
+    if (st == ST_OK && k->json == NULL) {
+        printf("after the repair:\n");
+        print_results(k, &r->after);
+    } else if (st == ST_OK) {
+        jw_key(k->json, "after_repair");
+        results_json(k->json, &r->after);
     }
-    if (st == ST_OK && k->report != NULL)
-        st = write_report(k, before, applied ? &after : NULL, rows, lsn);
-    reconcile_free(&after);
     return st;
+}
+
+static enum status repair_queries(struct check *k, struct round *r)
+{
+    enum status st =
+        reconcile_queries_repair(k->platform, &r->before, &r->emitted, &r->lsn, &k->cli->fault);
+
+    if (st != ST_OK) return st;
+    r->applied = wait_applied(k, r->lsn);
+    say_repaired(k, r, "queries_repair", "requests_emitted", "request", "to compute again");
+    if (!r->applied) return ST_OK;
+    st = reconcile_queries(k->platform, &r->after, &k->cli->fault);
+    if (st != ST_OK) return st;
+    if (k->json == NULL) printf("after the repair:\n");
+    say_queries(k, &r->after, "queries_after_repair");
+    return st;
+}
+
+static enum status check_rows(struct check *k, struct round *r)
+{
+    const struct reconcile_options o = {.deep = k->deep};
+    enum status st = reconcile_run(k->platform, &o, &r->before, &k->cli->fault);
+
+    if (st == ST_OK && k->json != NULL) {
+        jw_key(k->json, "reconcile");
+        results_json(k->json, &r->before);
+    } else if (st == ST_OK) {
+        print_results(k, &r->before);
+    }
+    return st == ST_OK && r->before.differences > 0 && k->repair ? repair_rows(k, r) : st;
+}
+
+/* After the rows: what is computed from wrong ones cannot be right. */
+static enum status check_queries(struct check *k, struct round *r)
+{
+    enum status st = reconcile_queries(k->platform, &r->before, &k->cli->fault);
+
+    if (st == ST_OK) say_queries(k, &r->before, "queries");
+    return st == ST_OK && r->before.differences > 0 && k->repair ? repair_queries(k, r) : st;
 }
 
 enum status check_reconcile(struct check *k)
 {
-    const struct reconcile_options o = {.deep = k->deep};
-    struct reconcile_report r = {0};
-    uint64_t query_differences = 0;
+    struct round rows = {.lsn = LSN_NONE}, queries = {.lsn = LSN_NONE};
     bool clean;
-    enum status st = reconcile_run(k->platform, &o, &r, &k->cli->fault);
+    enum status st = check_rows(k, &rows);
 
-    if (st == ST_OK && k->json != NULL) {
-        jw_key(k->json, "reconcile");
-        results_json(k->json, &r);
-    } else if (st == ST_OK) {
-        print_results(k, &r);
-    }
-    clean = r.differences == 0;
-    if (st == ST_OK && !clean && k->repair)
-        st = repair(k, &r, &clean);
-    else if (st == ST_OK && k->report != NULL)
-        st = write_report(k, &r, NULL, 0, LSN_NONE);
-    if (st == ST_OK) st = compare_queries(k, &query_differences);
-    if (st == ST_OK && k->json == NULL)
-        printf("%s\n", clean && query_differences == 0 ? "no drift" : "DRIFT");
-    reconcile_free(&r);
-    return st != ST_OK ? st : clean && query_differences == 0 ? ST_OK : ST_DRIFT;
+    if (st == ST_OK) st = check_queries(k, &queries);
+    if (st == ST_OK && k->report != NULL) st = write_report(k, &rows, &queries);
+    clean = is_clean(&rows) && is_clean(&queries);
+    if (st == ST_OK && k->json == NULL) printf("%s\n", clean ? "no drift" : "DRIFT");
+    reconcile_free(&rows.before);
+    reconcile_free(&rows.after);
+    reconcile_free(&queries.before);
+    reconcile_free(&queries.after);
+    return st != ST_OK ? st : clean ? ST_OK : ST_DRIFT;
 }

@@ -163,7 +163,8 @@ int cmd_check(struct cli *c, int argc, char **argv)
     struct check k = {.cli = c};
     const struct opt opts[] = {
         {"repair", 0, OPT_FLAG, NULL,
-         "reconcile: emit the differing rows again from the source, through the log", &k.repair},
+         "reconcile: emit the differing rows again from the source, and ask for differing groups of "
+         "views and gold to be computed again, through the log", &k.repair},
         {"deep", 0, OPT_FLAG, NULL, "reconcile: embed every document again and compare its vector",
          &k.deep},
         {"report", 0, OPT_STRING, "FILE", "reconcile: write the report as JSON, too", &k.report},

@@ -174,7 +174,7 @@ static enum status ask_layer(struct why *w, const char *name, const char *sql, s
     *out = (struct layer){.name = name, .value = "no row"};
     if (st == ST_OK) st = ask_rows(&w->sql, sql, &a, &out->lsn, &w->cli->fault);
     if (st == ST_OK && a.count > 0) out->value = a.rows[0];
-    free(a.rows);
+    answer_free(&a);
     if (st == ST_OK && show)
         printf("  %-10s at LSN %" PRIu64 ": %s\n             $ seam sql DIR \"%s\"\n", name,
                out->lsn, out->value, sql);

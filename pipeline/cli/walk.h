@@ -2,7 +2,7 @@
 #ifndef SEAM_PIPELINE_CLI_WALK_H
 #define SEAM_PIPELINE_CLI_WALK_H
 
-#include "pipeline/cli/ask.h"
+#include "pipeline/ask.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/stream.h"
 

@@ -43,7 +43,9 @@ void view_reader_position(const struct view_reader *r, struct view_position *out
 struct view_info { const char *name, *sql; };
 size_t view_reader_list(struct view_reader *r, struct view_info *out, size_t max);
 
-struct view_column { const char *name; uint8_t type, scale; bool key; };
+/* group: which of the GROUP BY keys the column is, from 0; -1: none. of_key: no aggregate is in it, so it follows from the
+ * group's key. */
+struct view_column { const char *name; uint8_t type, scale; bool key, of_key; int8_t group; };
 /* Output columns of a view, in the order of its SELECT. ST_NOT_FOUND names the nearest.             */
 MUST_USE enum status view_describe(struct view_reader *r, const char *name, const struct view_column **columns,
                                    int *n, struct fault *f);

@@ -83,6 +83,10 @@ enum status view_contribute(struct view_store *s, struct view_state *v, struct b
         st = expr_eval_row(d->group[i], row, &s->arena, &value, f);
         if (st == ST_OK) key_append(&group, &value);
     }
+    if (st == ST_OK && v->repairing && !view_key_set_has(&v->repairs, (struct bytes){group.data, group.size})) {
+        buf_free(&group);
+        return ST_OK;
+    }
     if (st == ST_OK) st = view_deltas_group(&v->deltas, (struct bytes){group.data, group.size}, &delta);
     if (st == ST_OK) {
         delta->rows += sign;
@@ -112,6 +116,12 @@ enum status view_compute(struct view_store *s, struct view_state *v, struct faul
     return st == ST_END ? ST_OK : st;
 }
 
+/* A group that is about to be computed again takes none of the batch's deltas: what stands there may not bear them. */
+static bool left_alone(const struct view_state *v, struct bytes group)
+{
+    return !v->repairing && view_key_set_has(&v->repairs, group);
+}
+
 static enum status flush_members(struct view_store *s, struct view_state *v, struct fault *f)
 {
     const struct view_key_set *k = &v->deltas.members;
@@ -124,7 +134,7 @@ static enum status flush_members(struct view_store *s, struct view_state *v, str
                                   v_text((const char *)p + 5 + group, k->keys[i].size - 5 - group), v_int(0)};
         struct oltp_row r;
 
-        if (v->deltas.member_count[i] == 0) continue;
+        if (v->deltas.member_count[i] == 0 || left_alone(v, (struct bytes){p + 5, group})) continue;
         st = oltp_get(s->txn, v->multiset, values, &r, NULL);
         if (st == ST_OK) st = row_get(oltp_schema(s->txn, v->multiset), r.row.data, r.row.size, 3, &values[3], f);
         else if (st == ST_NOT_FOUND) st = ST_OK;
@@ -176,8 +186,64 @@ enum status view_flush(struct view_store *s, struct view_state *v, struct fault 
     enum status st = v->multiset != 0 ? flush_members(s, v, f) : ST_OK;
 
     for (size_t i = 0; st == ST_OK && i < v->deltas.groups.count; i++)
-        st = flush_group(s, v, v->deltas.groups.keys[i], v->deltas.delta[i], f);
+        if (!left_alone(v, v->deltas.groups.keys[i]))
+            st = flush_group(s, v, v->deltas.groups.keys[i], v->deltas.delta[i], f);
     TRACE(s->trace, "pipeline", "view_flush", TS("view", v->name), TI("groups", v->deltas.groups.count));
     view_deltas_clear(&v->deltas);
+    return st;
+}
+
+enum status view_ensure_total(struct view_state *v, struct fault *f)
+{
+    struct view_delta *delta;
+    enum status st = v->def->n_group > 0 ? ST_OK : view_deltas_group(&v->deltas, (struct bytes){(const uint8_t *)"", 0}, &delta);
+
+    return st == ST_OK ? ST_OK : fault_set(f, st, v->name, FAULT_NO_OFFSET, "no memory");
+}
+
+/* ---- repair ---- */
+static enum status forget_members(struct view_store *s, struct view_state *v, struct bytes group, struct fault *f)
+{
+    struct value bound = v_text((const char *)group.data, group.size), values[COLUMNS_MAX];
+    struct buf prefix = {0};
+    struct oltp_range range = {.upper_included = true};
+    struct oltp_cursor *c = NULL;
+    struct oltp_row r;
+    enum status st = oltp_key(s->txn, v->multiset, 0, &bound, 1, &prefix, f);
+
+    range.lower = range.upper = (struct bytes){prefix.data, prefix.size};
+    if (st == ST_OK) st = oltp_cursor_open(s->txn, v->multiset, 0, &range, 0, &c, f);
+    while (st == ST_OK && (st = oltp_cursor_next(c, &r, f)) == ST_OK) {
+        buf_clear(&s->row); /* the row's page may go with the row: its key is copied first */
+        buf_append(&s->row, r.row.data, r.row.size);
+        st = row_decode(oltp_schema(s->txn, v->multiset), s->row.data, s->row.size, values, f);
+        if (st == ST_OK) st = oltp_delete(s->txn, v->multiset, values, f);
+    }
+    oltp_cursor_close(c);
+    buf_free(&prefix);
+    return st == ST_END ? ST_OK : st;
+}
+
+static enum status forget_group(struct view_store *s, struct view_state *v, struct bytes group, struct fault *f)
+{
+    struct value key = v_text((const char *)group.data, group.size);
+    enum status st = oltp_delete(s->txn, v->table, &key, NULL);
+
+    if (st != ST_OK && st != ST_NOT_FOUND)
+        return fault_set(f, st, v->name, FAULT_NO_OFFSET, "could not delete a group");
+    return v->multiset != 0 ? forget_members(s, v, group, f) : ST_OK;
+}
+
+enum status view_repair_groups(struct view_store *s, struct view_state *v, struct fault *f)
+{
+    enum status st = view_flush(s, v, f);
+
+    for (size_t i = 0; st == ST_OK && i < v->repairs.count; i++) st = forget_group(s, v, v->repairs.keys[i], f);
+    TRACE(s->trace, "pipeline", "view_repair", TS("view", v->name), TI("groups", v->repairs.count));
+    v->repairing = true;
+    if (st == ST_OK) st = view_ensure_total(v, f);
+    if (st == ST_OK) st = view_compute(s, v, f);
+    if (st == ST_OK) st = view_flush(s, v, f);
+    v->repairing = false;
     return st;
 }

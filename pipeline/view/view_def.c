@@ -205,6 +205,11 @@ static enum status output_node(void *ctx, const struct sql_node *e, const struct
     return ST_END;
 }
 
+static void note_aggregate(void *ctx, int column)
+{
+    if (column >= VIEW_COLUMNS_MAX) *(bool *)ctx = false;
+}
+
 static enum status outputs(struct compiler *c)
 {
     struct sql_hook hook = {output_node, c};
@@ -225,7 +230,13 @@ static enum status outputs(struct compiler *c)
         col->name = arena_strdup(&d->arena, buf_cstr(&name), name.size);
         col->type = d->output[d->n_columns]->type;
         col->scale = d->output[d->n_columns]->scale;
-        for (int k = 0; k < d->n_group; k++) col->key |= sql_equal(&c->scope, c->group_node[k], item->expr);
+        col->of_key = true;
+        expr_columns(d->output[d->n_columns], note_aggregate, &col->of_key);
+        col->group = -1;
+        for (int k = 0; k < d->n_group && !col->key; k++) {
+            col->key = sql_equal(&c->scope, c->group_node[k], item->expr);
+            if (col->key) col->group = (int8_t)k;
+        }
         buf_free(&name);
         d->n_columns++;
         if (col->name == NULL) st = fault_set(c->f, ST_NOMEM, d->name, 0, "no memory");

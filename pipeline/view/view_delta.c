@@ -34,22 +34,31 @@ static bool grow_keys(struct view_key_set *k)
     return true;
 }
 
+/* The slot that holds the key, or the free one where it would be put. */
+static size_t slot_of(const struct view_key_set *k, struct bytes key)
+{
+    size_t at = hash64(key.data, key.size, 0) & (k->slot_count - 1);
+
+    while (k->slots[at] != 0 && !bytes_equal(k->keys[k->slots[at] - 1], key)) at = (at + 1) & (k->slot_count - 1);
+    return at;
+}
+
+bool view_key_set_has(const struct view_key_set *k, struct bytes key)
+{
+    return k->count > 0 && k->slots[slot_of(k, key)] != 0;
+}
+
 enum status view_key_set_add(struct view_key_set *k, struct bytes key, size_t *number, bool *added)
 {
     size_t at;
     uint8_t *copy;
 
     if (k->count * 2 >= k->slot_count && !grow_slots(k)) return ST_NOMEM;
-    at = hash64(key.data, key.size, 0) & (k->slot_count - 1);
-    while (k->slots[at] != 0) {
-        struct bytes there = k->keys[k->slots[at] - 1];
-
-        if (bytes_equal(there, key)) {
-            *number = k->slots[at] - 1;
-            *added = false;
-            return ST_OK;
-        }
-        at = (at + 1) & (k->slot_count - 1);
+    at = slot_of(k, key);
+    if (k->slots[at] != 0) {
+        *number = k->slots[at] - 1;
+        *added = false;
+        return ST_OK;
     }
     if (k->count == k->cap && !grow_keys(k)) return ST_NOMEM;
     copy = arena_alloc(&k->arena, key.size + 1);

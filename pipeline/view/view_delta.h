@@ -15,6 +15,7 @@ struct view_key_set {
 };
 /* *number of the key, added when new (then *added). */
 MUST_USE enum status view_key_set_add(struct view_key_set *k, struct bytes key, size_t *number, bool *added);
+bool view_key_set_has(const struct view_key_set *k, struct bytes key);
 void view_key_set_clear(struct view_key_set *k);
 void view_key_set_free(struct view_key_set *k);
 

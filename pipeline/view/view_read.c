@@ -183,7 +183,7 @@ enum status view_key_columns(struct view_reader *r, const char *name, struct vie
     if (st != ST_OK) return st;
     *n = l->def->n_group;
     for (int i = 0; i < l->def->n_group && i < max; i++)
-        out[i] = (struct view_column){"key", l->def->group[i]->type, l->def->group[i]->scale, true};
+        out[i] = (struct view_column){"key", l->def->group[i]->type, l->def->group[i]->scale, true, true, (int8_t)i};
     return ST_OK;
 }
 

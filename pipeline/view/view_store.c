@@ -237,6 +237,7 @@ void view_store_close(struct view_store *s)
     for (int i = 0; i < s->n_views; i++) {
         view_def_free(s->views[i].def);
         view_deltas_free(&s->views[i].deltas);
+        view_key_set_free(&s->views[i].repairs);
         free(s->views[i].sql);
     }
     (void)oltp_close(s->db, NULL);
@@ -325,13 +326,37 @@ enum status view_store_change(struct view_store *s, const struct sink_change *c,
     return st;
 }
 
-/* A view without GROUP BY has its one row even before the first fact.                               */
-static enum status ensure_total(struct view_state *v, struct fault *f)
+enum status view_store_repair(struct view_store *s, const char *view, struct bytes key, struct fault *f)
 {
-    struct view_delta *delta;
-    enum status st = v->def->n_group > 0 ? ST_OK : view_deltas_group(&v->deltas, (struct bytes){(const uint8_t *)"", 0}, &delta);
+    size_t number;
+    bool added;
 
-    return st == ST_OK ? ST_OK : fault_set(f, st, v->name, FAULT_NO_OFFSET, "no memory");
+    for (int i = 0; i < s->n_views; i++) {
+        struct view_state *v = &s->views[i];
+
+        if (strcmp(v->name, view) != 0) continue;
+        if (key.data == NULL) v->repair_all = true;
+        else if (view_key_set_add(&v->repairs, key, &number, &added) != ST_OK)
+            return fault_set(f, ST_NOMEM, view, FAULT_NO_OFFSET, "no memory");
+    }
+    return ST_OK;
+}
+
+/* The whole view from the mirrors, whatever an earlier state or this batch has left.                */
+static enum status make_again(struct view_store *s, struct view_state *v, struct fault *f)
+{
+    enum status st = ST_OK;
+
+    view_deltas_clear(&v->deltas);
+    if (!v->fresh) {
+        st = drop_tables(s, v->name, f);
+        if (st == ST_OK) st = create_view_tables(s, v, f);
+    }
+    if (st == ST_OK) st = view_ensure_total(v, f);
+    if (st == ST_OK) st = view_compute(s, v, f);
+    if (st == ST_OK) st = view_flush(s, v, f);
+    v->fresh = false;
+    return st;
 }
 
 static enum status bring_up(struct view_store *s, bool from_mirrors, struct fault *f)
@@ -342,16 +367,10 @@ static enum status bring_up(struct view_store *s, bool from_mirrors, struct faul
         struct view_state *v = &s->views[i];
 
         if (v->def == NULL) continue;
-        if (from_mirrors || v->fresh) {
-            if (from_mirrors && !v->fresh) { /* what an earlier state left */
-                st = drop_tables(s, v->name, f);
-                if (st == ST_OK) st = create_view_tables(s, v, f);
-            }
-            if (st == ST_OK) st = ensure_total(v, f);
-            if (st == ST_OK) st = view_compute(s, v, f);
-            v->fresh = false;
-        }
-        if (st == ST_OK) st = view_flush(s, v, f);
+        if (from_mirrors || v->fresh || v->repair_all) st = make_again(s, v, f);
+        else st = v->repairs.count > 0 ? view_repair_groups(s, v, f) : view_flush(s, v, f);
+        view_key_set_clear(&v->repairs);
+        v->repair_all = false;
     }
     return st;
 }

@@ -24,6 +24,8 @@ struct view_state {
     struct view_deltas deltas;   /* of this batch */
     uint32_t table, multiset;    /* v_NAME, m_NAME (0: none) */
     bool fresh;                  /* must be computed from the mirrors */
+    struct view_key_set repairs; /* groups to be computed again from the mirrors at the next publication */
+    bool repair_all, repairing;  /* ... all of them; now: only those groups count */
 };
 
 struct view_store {
@@ -52,6 +54,9 @@ MUST_USE enum status view_store_open(struct io *io, struct clock *clock, const c
 void view_store_close(struct view_store *s);
 MUST_USE enum status view_store_schema(struct view_store *s, const struct schema *schema, struct fault *f);
 MUST_USE enum status view_store_change(struct view_store *s, const struct sink_change *c, struct fault *f);
+/* The next publication computes this group again from the mirrors (key.data NULL: every group of the view), whatever
+ * stands there. A view that is not declared: nothing.                                                */
+MUST_USE enum status view_store_repair(struct view_store *s, const char *view, struct bytes key, struct fault *f);
 MUST_USE enum status view_store_publish(struct view_store *s, lsn_t lsn, int64_t wall_us, struct fault *f);
 
 /* ---- within the folder ---- */
@@ -74,5 +79,9 @@ MUST_USE enum status view_affected(struct view_store *s, const struct view_state
                                    struct view_key_set *out, struct fault *f);
 MUST_USE enum status view_compute(struct view_store *s, struct view_state *v, struct fault *f);
 MUST_USE enum status view_flush(struct view_store *s, struct view_state *v, struct fault *f);
+/* A view without GROUP BY has its one row even before the first fact: it has a delta, be it empty. */
+MUST_USE enum status view_ensure_total(struct view_state *v, struct fault *f);
+/* Writes the batch's deltas but for v->repairs, and those groups as the mirrors say. */
+MUST_USE enum status view_repair_groups(struct view_store *s, struct view_state *v, struct fault *f);
 
 #endif

@@ -133,6 +133,11 @@ void file_write_behind(struct file *file, uint64_t from, uint64_t n)
     if (n > 0 && file->io->ops->write_behind != NULL) file->io->ops->write_behind(file, from, n);
 }
 
+void file_will_need(struct file *file, uint64_t from, uint64_t n)
+{
+    if (file->io->ops->will_need != NULL && n > 0) file->io->ops->will_need(file, from, n);
+}
+
 enum status file_punch_hole(struct file *file, uint64_t from, uint64_t n)
 {
     return n == 0 ? ST_OK : file->io->ops->punch(file, from, n);

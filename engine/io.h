@@ -64,6 +64,9 @@ void file_write_behind(struct file *file, uint64_t from, uint64_t n);
  * cannot.                                                                                         */
 enum status file_punch_hole(struct file *file, uint64_t from, uint64_t n);
 
+/* Hint: the range will be read soon; the system may begin now. Never fails, changes nothing.      */
+void file_will_need(struct file *file, uint64_t from, uint64_t n);
+
 /* Read-only mapping of the first n bytes. Valid until file_unmap, also after file_close. The file
  * must be immutable up to n (mapped bytes past a truncation are a fault in any program).           */
 MUST_USE enum status file_map(struct file *file, size_t n, const uint8_t **out, struct fault *f);
@@ -115,6 +118,7 @@ struct io_ops {
     enum status (*truncate)(struct file *, uint64_t, struct fault *);
     enum status (*punch)(struct file *, uint64_t from, uint64_t n);
     void (*write_behind)(struct file *, uint64_t from, uint64_t n); /* NULL: nothing to do */
+    void (*will_need)(struct file *, uint64_t from, uint64_t n); /* NULL: there is nothing to begin */
     enum status (*map)(struct file *, size_t, const uint8_t **, struct fault *);
     void (*unmap)(struct io *, const uint8_t *, size_t);
     enum status (*map_shared)(struct io *, const char *, size_t, void **, struct fault *);

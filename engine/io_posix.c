@@ -182,6 +182,11 @@ static void posix_write_behind(struct file *file, uint64_t from, uint64_t n)
 #endif
 }
 
+static void posix_will_need(struct file *file, uint64_t from, uint64_t n)
+{
+    (void)posix_fadvise(fd_of(file), (off_t)from, (off_t)n, POSIX_FADV_WILLNEED);
+}
+
 static enum status posix_punch(struct file *file, uint64_t from, uint64_t n)
 {
 #ifdef FALLOC_FL_PUNCH_HOLE
@@ -383,7 +388,8 @@ nomem:
 static const struct io_ops posix_ops = {
     .open = posix_open, .close = posix_close, .read_some = posix_read_some,
     .writev = posix_writev, .sync = posix_sync, .size = posix_size, .truncate = posix_truncate,
-    .punch = posix_punch, .write_behind = posix_write_behind, .map = posix_map, .unmap = posix_unmap, .map_shared = posix_map_shared,
+    .punch = posix_punch, .will_need = posix_will_need, .write_behind = posix_write_behind,
+    .map = posix_map, .unmap = posix_unmap, .map_shared = posix_map_shared,
     .unmap_shared = posix_unmap_shared, .lock = posix_lock, .rename = posix_rename,
     .unlink = posix_unlink, .mkdir = posix_mkdir, .rmdir = posix_rmdir, .link = posix_link,
     .sync_dir = posix_sync_dir, .exists = posix_exists, .list = posix_list,

@@ -8,6 +8,8 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #endif
 
@@ -94,6 +96,13 @@ void futex_wake_all(uint32_t *word)
 {
     syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
+
+bool thread_barrier_ready(void)
+{
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0;
+}
+
+void thread_barrier(void) { syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0); }
 #else
 /* Where the system has no futex for shared memory, sleeping in short steps keeps the meaning.     */
 enum status futex_wait(uint32_t *word, uint32_t expected, uint64_t timeout_ns)
@@ -110,6 +119,9 @@ enum status futex_wait(uint32_t *word, uint32_t expected, uint64_t timeout_ns)
 }
 
 void futex_wake_all(uint32_t *word) { (void)word; }
+
+bool thread_barrier_ready(void) { return false; }
+void thread_barrier(void) {}
 #endif
 
 bool process_alive(int64_t pid)

@@ -24,6 +24,12 @@ enum status parallel_for(int threads, size_t n, size_t grain,
 enum status futex_wait(uint32_t *word, uint32_t expected, uint64_t timeout_ns);
 void futex_wake_all(uint32_t *word);
 
+/* A full memory barrier in every running thread of this process, paid by the caller alone (some microseconds):
+ * what another thread stored before is seen by us after, and it sees after what we stored before. ready() tells
+ * whether the system has it; ask once before the first call.                                       */
+bool thread_barrier_ready(void);
+void thread_barrier(void);
+
 /* True while the process with this id is alive (for locks and pins left by the dead).             */
 bool process_alive(int64_t pid);
 int64_t process_id(void);

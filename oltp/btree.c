@@ -12,11 +12,6 @@ enum status level_fault(struct pager *p, uint32_t page, const uint8_t *at, unsig
                      page_kind(at), page_level(at), level);
 }
 
-static bool page_is_tree(const uint8_t *at, unsigned level)
-{
-    return page_kind(at) == (level == 0 ? PAGE_LEAF : PAGE_INNER) && page_level(at) == level;
-}
-
 /* Header, heads and the first slots of a leaf are wanted next, and wanted together: ask for all their lines
  * at once instead of missing on one after another. */
 static inline void prefetch_leaf(const uint8_t *leaf)
@@ -38,7 +33,7 @@ enum status tree_leaf(struct pager *p, const struct tree *t, const uint8_t *key,
     for (unsigned level = t->depth - 1; level > 0; level--) {
         const uint8_t *at;
 
-        st = pager_get(p, page, &at, f);
+        st = pager_step(p, page, h, level, &at, f);
         if (unlikely(st != ST_OK)) return st;
         if (unlikely(!page_is_tree(at, level))) return level_fault(p, page, at, level, f);
         page = page_child(at, page_find_child(at, key, n));
@@ -118,14 +113,16 @@ static enum status cursor_descend(struct tree_cursor *c, uint32_t page, unsigned
 {
     for (; level > 0; level--) {
         const uint8_t *at;
-        enum status st = pager_get(c->pager, page, &at, f);
+        enum status st = pager_step(c->pager, page, c->hazard, level, &at, f);
 
         if (st == ST_OK && !page_is_tree(at, level)) st = level_fault(c->pager, page, at, level, f);
         if (st != ST_OK) {
             c->leaf = NULL;
             return st;
         }
-        c->path[level].page = at;
+        c->path[level].page = page;
+        c->parent = at;
+        c->ahead = 0;
         c->path[level].child = key != NULL ? page_find_child(at, key, n)
                                : last      ? page_count(at)
                                            : 0;
@@ -140,6 +137,7 @@ enum status tree_seek(struct tree_cursor *c, const uint8_t *key, size_t n, struc
     bool exact;
 
     if (c->tree.depth == 0) return ST_END;
+    c->window = 0;
     st = cursor_descend(c, c->tree.root, c->tree.depth - 1, key, n, false, f);
     if (st == ST_OK) c->at = page_find(c->leaf, key, n, &exact);
     return st;
@@ -150,36 +148,67 @@ enum status tree_seek_end(struct tree_cursor *c, bool last, struct fault *f)
     enum status st;
 
     if (c->tree.depth == 0) return ST_END;
+    c->window = 0;
     st = cursor_descend(c, c->tree.root, c->tree.depth - 1, NULL, 0, last, f);
     if (st == ST_OK) c->at = last ? c->count : 0;
     return st;
 }
 
-/* The leaves after this one will be wanted too: start fetching their first lines. */
-static void prefetch_sibling(struct tree_cursor *c, unsigned child)
-{
-    const uint8_t *parent = c->path[1].page;
-    uint32_t t;
+enum { AHEAD_FIRST = 4, AHEAD_MAX = 32 };
 
-    if (child > page_count(parent)) return;
-    t = atomic_load_explicit(&c->pager->table[page_child(parent, child)], memory_order_relaxed);
+/* The leaves after this one will be wanted too: start fetching the first lines of the next, and ask the disk for
+ * some more while half of those asked for are still to come. */
+static void prefetch_siblings(struct tree_cursor *c)
+{
+    unsigned children = page_count(c->parent) + 1, next = c->path[1].child + 1;
+    uint32_t pages[AHEAD_MAX], n = 0, t;
+
+    if (next >= children) return;
+    t = atomic_load_explicit(&c->pager->table[page_child(c->parent, next)], memory_order_relaxed);
     if (t >= FRAME_FIRST) prefetch_leaf(pager_frame(c->pager, t - FRAME_FIRST));
+    if (next + c->window / 2 < c->ahead || c->ahead >= children) return;
+    c->window = c->window == 0             ? AHEAD_FIRST
+                : c->window * 2 < AHEAD_MAX ? c->window * 2
+                                            : AHEAD_MAX;
+    if (c->ahead < next) c->ahead = next;
+    while (c->ahead < children && c->ahead < next + c->window)
+        pages[n++] = page_child(c->parent, c->ahead++);
+    pager_read_ahead(c->pager, pages, n);
+}
+
+/* The lowest level where there is a child after (before) the one we came by; counts it in. ST_END. */
+static enum status cursor_turn(struct tree_cursor *c, bool forward, unsigned *level, uint32_t *child,
+                               struct fault *f)
+{
+    for (*level = 1; *level < c->tree.depth; ++*level) {
+        unsigned *by = &c->path[*level].child;
+        const uint8_t *at = *level == 1 ? c->parent : NULL;
+
+        if (at == NULL) {
+            enum status st = pager_step(c->pager, c->path[*level].page, c->hazard, *level, &at, f);
+
+            if (st != ST_OK) return st;
+            /* Level 3 is held where level 1 was. */
+            c->parent = *level == 1 ? at : *level == 2 ? c->parent : NULL;
+        }
+        if (*by == (forward ? page_count(at) : 0)) continue;
+        *by = forward ? *by + 1 : *by - 1;
+        *child = page_child(at, *by);
+        return ST_OK;
+    }
+    return ST_END;
 }
 
 enum status tree_next_leaf(struct tree_cursor *c, struct fault *f)
 {
     do {
-        unsigned level = 1;
-        enum status st;
+        unsigned level;
+        uint32_t child;
+        enum status st = cursor_turn(c, true, &level, &child, f);
 
-        while (level < c->tree.depth && c->path[level].child == page_count(c->path[level].page))
-            level++;
-        if (level >= c->tree.depth) return ST_END;
-        c->path[level].child++;
-        st = cursor_descend(c, page_child(c->path[level].page, c->path[level].child), level - 1,
-                            NULL, 0, false, f);
+        if (st == ST_OK) st = cursor_descend(c, child, level - 1, NULL, 0, false, f);
         if (st != ST_OK) return st;
-        prefetch_sibling(c, c->path[1].child + 1);
+        prefetch_siblings(c);
     } while (c->count == 0);
     c->at = 0;
     return ST_OK;
@@ -188,15 +217,11 @@ enum status tree_next_leaf(struct tree_cursor *c, struct fault *f)
 enum status tree_prev_leaf(struct tree_cursor *c, struct fault *f)
 {
     do {
-        unsigned level = 1;
-        enum status st;
+        unsigned level;
+        uint32_t child;
+        enum status st = cursor_turn(c, false, &level, &child, f);
 
-        while (level < c->tree.depth && c->path[level].child == 0)
-            level++;
-        if (level >= c->tree.depth) return ST_END;
-        c->path[level].child--;
-        st = cursor_descend(c, page_child(c->path[level].page, c->path[level].child), level - 1,
-                            NULL, 0, true, f);
+        if (st == ST_OK) st = cursor_descend(c, child, level - 1, NULL, 0, true, f);
         if (st != ST_OK) return st;
     } while (c->count == 0);
     c->at = c->count;
@@ -251,7 +276,7 @@ enum status writer_free(struct tree_writer *w, uint32_t page, uint64_t birth, st
     return ST_OK;
 }
 
-static enum status writer_alloc(struct tree_writer *w, bool inner, uint32_t *page, uint8_t **out,
+static enum status writer_alloc(struct tree_writer *w, uint32_t *page, uint8_t **out,
                                 struct fault *f)
 {
     enum status st;
@@ -264,7 +289,7 @@ static enum status writer_alloc(struct tree_writer *w, bool inner, uint32_t *pag
         w->made = more;
         w->made_cap = cap;
     }
-    st = pager_alloc(w->pager, inner, w->epoch, page, out, f);
+    st = pager_alloc(w->pager, w->epoch, page, out, f);
     if (st == ST_OK) w->made[w->made_count++] = *page;
     return st;
 }
@@ -272,7 +297,7 @@ static enum status writer_alloc(struct tree_writer *w, bool inner, uint32_t *pag
 enum status writer_make(struct tree_writer *w, enum page_kind kind, unsigned level,
                         uint32_t tree_id, uint32_t *page, uint8_t **out, struct fault *f)
 {
-    enum status st = writer_alloc(w, kind == PAGE_INNER, page, out, f);
+    enum status st = writer_alloc(w, page, out, f);
 
     if (st == ST_OK) page_init(*out, kind, level, *page, tree_id, w->epoch, NULL, 0);
     return st;
@@ -290,7 +315,7 @@ enum status writer_own(struct tree_writer *w, uint32_t *page, const uint8_t *fro
         return ST_OK;
     }
     /* In this order: when the cache is full the page is still the tree's, and must not be on the list. */
-    st = writer_alloc(w, page_kind(from) == PAGE_INNER, page, out, f);
+    st = writer_alloc(w, page, out, f);
     if (st == ST_OK) st = writer_free(w, old, page_epoch(from), f);
     if (st != ST_OK) return st;
     if (page_kind(from) ==
@@ -316,7 +341,7 @@ static enum status prepare_empty(struct tree_writer *w, struct fault *f)
     w->tree->depth = 1;
     w->at = 0;
     w->exact = false;
-    atomic_store(&w->leaf_hazard->page, w->tree->root);
+    w->pager->busy[0] = w->tree->root;
     return ST_OK;
 }
 
@@ -348,9 +373,8 @@ enum status tree_prepare(struct tree_writer *w, struct tree *t, uint32_t tree_id
         const uint8_t *at;
         uint8_t *mine;
 
-        /* The leaf is held by one hazard while it is copied and by the other from then on. */
-        st = level > 0 ? pager_get(w->pager, page, &at, f)
-                       : pager_pin(w->pager, page, w->hazard, &at, f);
+        /* Held by the hazard while it is copied; from then on it is dirty, and busy: it stays. */
+        st = pager_pin(w->pager, page, w->hazard, &at, f);
         if (st == ST_OK && (!page_is_tree(at, level) || page_tree(at) != tree_id))
             st = level_fault(w->pager, page, at, level, f);
         if (st == ST_OK) st = writer_own(w, &own, at, &mine, f);
@@ -362,8 +386,8 @@ enum status tree_prepare(struct tree_writer *w, struct tree *t, uint32_t tree_id
                 page_set_child(parent, w->path[level + 1].child, own);
         }
         w->path[level].p = mine;
+        w->pager->busy[level] = own;
         if (level == 0) {
-            atomic_store(&w->leaf_hazard->page, own);
             w->at = page_find(mine, key, n, &w->exact);
             return ST_OK;
         }
@@ -382,12 +406,6 @@ enum status tree_prepared_value(struct tree_writer *w, struct buf *big, struct b
     return cell_value(w->pager, &c, w->hazard, big, value, f);
 }
 
-/* The prepared leaf, marked dirty again: early writing may have cleaned it since. */
-static uint8_t *prepared_leaf(struct tree_writer *w)
-{
-    return pager_writable(w->pager, page_id(w->path[0].p), w->path[0].p);
-}
-
 enum status tree_store(struct tree_writer *w, const uint8_t *key, size_t n, const uint8_t *value,
                        size_t size, struct fault *f)
 {
@@ -402,7 +420,7 @@ enum status tree_store(struct tree_writer *w, const uint8_t *key, size_t n, cons
         if (st != ST_OK) return st;
         it.big = true;
     }
-    leaf = prepared_leaf(w);
+    leaf = w->path[0].p;
     if (w->exact) {
         struct cell old = page_cell(leaf, w->at);
 
@@ -424,7 +442,7 @@ enum status tree_store(struct tree_writer *w, const uint8_t *key, size_t n, cons
 
 enum status tree_erase(struct tree_writer *w, const uint8_t *key, size_t n, struct fault *f)
 {
-    uint8_t *leaf = prepared_leaf(w);
+    uint8_t *leaf = w->path[0].p;
     struct cell old = page_cell(leaf, w->at);
     enum status st = ST_OK;
 

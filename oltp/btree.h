@@ -33,15 +33,19 @@ MUST_USE enum status tree_get(struct pager *p, const struct tree *t, const uint8
 MUST_USE enum status cell_value(struct pager *p, const struct cell *c, struct hazard *spare,
                                 struct buf *big, struct bytes *value, struct fault *f);
 
-/* A place between two entries of one version of a tree. */
+/* A place between two entries of one version of a tree. Its hazard holds the leaf, and the leaf's parent while
+ * that is not NULL. */
 struct tree_cursor {
     struct pager *pager;
     struct tree tree;
     struct hazard *hazard;
     const uint8_t *leaf; /* NULL: not placed */
+    const uint8_t *parent;
     unsigned at;         /* the entry after the place */
     unsigned count;      /* entries of the leaf */
-    struct { const uint8_t *page; unsigned child; } path[TREE_DEPTH_MAX]; /* by level, from 1 */
+    struct { uint32_t page; unsigned child; } path[TREE_DEPTH_MAX]; /* by level, from 1 */
+    unsigned ahead;      /* children of the parent below this one were asked for */
+    unsigned window;     /* ... so many at a time; grows while the cursor goes on */
 };
 MUST_USE enum status tree_seek(struct tree_cursor *c, const uint8_t *key, size_t n, struct fault *f);
 MUST_USE enum status tree_seek_end(struct tree_cursor *c, bool last, struct fault *f);
@@ -57,7 +61,7 @@ struct tree_writer {
     struct trace *trace;
     uint64_t epoch;       /* of pages made now */
     uint64_t own_epoch;   /* pages from here on are changed in place */
-    struct hazard *leaf_hazard, *hazard;
+    struct hazard *leaf_hazard, *hazard; /* the first: of two pages that are merged */
     uint32_t *made;       /* pages made by the transaction, in order */
     size_t made_count, made_cap;
     struct freed *freed;  /* pages it replaced or emptied */
@@ -107,6 +111,10 @@ bool tree_on_edge(const struct tree_writer *w, unsigned level, bool last);
 MUST_USE enum status overflow_write(struct tree_writer *w, const uint8_t *value, size_t size,
                                     uint32_t *first, struct fault *f);
 MUST_USE enum status overflow_free(struct tree_writer *w, uint32_t first, uint64_t size, struct fault *f);
+static inline bool page_is_tree(const uint8_t *at, unsigned level)
+{
+    return page_kind(at) == (level == 0 ? PAGE_LEAF : PAGE_INNER) && page_level(at) == level;
+}
 enum status level_fault(struct pager *p, uint32_t page, const uint8_t *at, unsigned level, struct fault *f);
 
 /* ---- checking ---- */

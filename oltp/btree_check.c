@@ -120,31 +120,16 @@ static enum status check_leaf(struct check *k, uint32_t page, const uint8_t *at)
 }
 
 static enum status check_page(struct check *k, uint32_t page, unsigned level,
-                              const struct bounds *b)
-{
-    const uint8_t *at;
-    struct fault f = {0};
-    uint8_t *keys;
-    size_t low_size = b->low_size;
-    enum status st = level > 0 ? pager_get(k->pager, page, &at, &f)
-                               : pager_pin(k->pager, page, k->leaf, &at, &f);
+                              const struct bounds *b);
 
-    if (st == ST_NOMEM) return st;
-    if (st != ST_OK) {
-        report_fault(k, page, &f);
-        return ST_OK;
-    }
-    if (!meet(k, page)) {
-        problem(k, page, "is in two places (4)");
-        return ST_OK;
-    }
-    if (!header_fits(k, page, at, level)) return ST_OK;
-    check_order(k, page, at, b);
-    if (level == 0) return check_leaf(k, page, at);
-    k->walk->inners++;
-    keys = malloc(2 * OLTP_KEY_MAX);
-    if (keys == NULL) return ST_NOMEM;
-    memcpy(keys, b->low, low_size);
+static enum status check_children(struct check *k, const uint8_t *at, unsigned level,
+                                  const struct bounds *b)
+{
+    uint8_t *keys = malloc(2 * OLTP_KEY_MAX);
+    size_t low_size = b->low_size;
+    enum status st = keys == NULL ? ST_NOMEM : ST_OK;
+
+    if (st == ST_OK) memcpy(keys, b->low, low_size);
     for (unsigned i = 0; st == ST_OK && i <= page_count(at); i++) {
         struct bounds child = {.low = keys,
                                .low_size = low_size,
@@ -163,6 +148,27 @@ static enum status check_page(struct check *k, uint32_t page, unsigned level,
         low_size = child.high_size;
     }
     free(keys);
+    return st;
+}
+
+static enum status check_page(struct check *k, uint32_t page, unsigned level,
+                              const struct bounds *b)
+{
+    struct fault f = {0};
+    uint8_t *at = malloc(OLTP_PAGE_SIZE);
+    enum status st = at == NULL ? ST_NOMEM : pager_read(k->pager, page, k->leaf, at, &f);
+
+    if (st != ST_OK && st != ST_NOMEM) {
+        report_fault(k, page, &f);
+        st = ST_OK;
+    } else if (st == ST_OK && !meet(k, page)) {
+        problem(k, page, "is in two places (4)");
+    } else if (st == ST_OK && header_fits(k, page, at, level)) {
+        check_order(k, page, at, b);
+        k->walk->inners += level > 0;
+        st = level == 0 ? check_leaf(k, page, at) : check_children(k, at, level, b);
+    }
+    free(at);
     return st;
 }
 

@@ -1,6 +1,8 @@
 /* btree_split - what happens when a page is too full or too empty. */
 #include "oltp/btree.h"
 
+#include <stdlib.h>
+
 /* Shortest key that is above `low` and not above `high`: high, cut one byte after it differs. */
 static size_t separator_size(const struct page_item *low, const struct page_item *high)
 {
@@ -135,7 +137,6 @@ static enum status split_page(struct tree_writer *w, unsigned level, const struc
                                  &up->child, &right, f);
 
     if (st != ST_OK) return st;
-    if (level == 0) atomic_store(&w->hazard->page, up->child);
     if (at > 0 && at == page_count(left) && tree_on_edge(w, level, true))
         split_append(w, level, item, right, up, key);
     else
@@ -291,14 +292,12 @@ enum status tree_rebalance(struct tree_writer *w, const uint8_t *key, size_t n, 
 
 static enum status drop_page(struct tree_writer *w, uint32_t page, unsigned level, struct fault *f)
 {
-    const uint8_t *at;
-    uint64_t birth;
-    enum status st = level > 0 ? pager_get(w->pager, page, &at, f)
-                               : pager_pin(w->pager, page, w->leaf_hazard, &at, f);
+    uint8_t *at = malloc(OLTP_PAGE_SIZE);
+    enum status st = at == NULL ? fault_set(f, ST_NOMEM, w->pager->path, FAULT_NO_OFFSET,
+                                            "no memory to drop a tree")
+                                : pager_read(w->pager, page, w->hazard, at, f);
 
-    if (st == ST_OK && page_level(at) != level) st = level_fault(w->pager, page, at, level, f);
-    if (st != ST_OK) return st;
-    birth = page_epoch(at);
+    if (st == ST_OK && !page_is_tree(at, level)) st = level_fault(w->pager, page, at, level, f);
     for (unsigned i = 0; st == ST_OK && level > 0 && i <= page_count(at); i++)
         st = drop_page(w, page_child(at, i), level - 1, f);
     for (unsigned i = 0; st == ST_OK && level == 0 && i < page_count(at); i++) {
@@ -306,7 +305,9 @@ static enum status drop_page(struct tree_writer *w, uint32_t page, unsigned leve
 
         if (c.big) st = overflow_free(w, c.child, c.size, f);
     }
-    return st == ST_OK ? writer_free(w, page, birth, f) : st;
+    if (st == ST_OK) st = writer_free(w, page, page_epoch(at), f);
+    free(at);
+    return st;
 }
 
 enum status tree_drop(struct tree_writer *w, struct tree *t, struct fault *f)

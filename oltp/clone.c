@@ -92,16 +92,13 @@ static enum status copy_overflow(struct cloning *c, uint32_t from, uint32_t *fir
 static enum status copy_page(struct cloning *c, uint32_t from, unsigned level, uint32_t *number,
                              struct fault *f)
 {
-    const uint8_t *at;
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
     enum status st;
 
     if (page == NULL) return fault_set(f, ST_NOMEM, c->path, FAULT_NO_OFFSET, "no memory to clone");
-    st = level > 0 ? pager_get(&c->from->pager, from, &at, f)
-                   : pager_pin(&c->from->pager, from, c->leaf, &at, f);
-    if (st == ST_OK && page_level(at) != level)
-        st = level_fault(&c->from->pager, from, at, level, f);
-    if (st == ST_OK) page_copy(page, at);
+    st = pager_read(&c->from->pager, from, c->leaf, page, f);
+    if (st == ST_OK && !page_is_tree(page, level))
+        st = level_fault(&c->from->pager, from, page, level, f);
     for (unsigned i = 0; st == ST_OK && level > 0 && i <= page_count(page); i++) {
         uint32_t child = 0;
 

@@ -121,18 +121,10 @@ struct drawing {
     struct hazard *h;
 };
 
-static enum status draw(struct drawing *d, uint32_t page, unsigned level, unsigned indent,
-                        struct fault *f)
+static void draw_page(struct drawing *d, uint32_t page, const uint8_t *p, unsigned indent)
 {
-    const uint8_t *p;
     uint8_t key[OLTP_KEY_MAX];
-    enum status st;
 
-    if (d->left == 0) return ST_OK;
-    d->left--;
-    st = level > 0 ? pager_get(d->pager, page, &p, f) : pager_pin(d->pager, page, d->h, &p, f);
-    if (st == ST_OK && page_level(p) != level) st = level_fault(d->pager, page, p, level, f);
-    if (st != ST_OK) return st;
     buf_printf(d->out, "%*s%s %u: %u keys, %u%% full, epoch %llu", (int)indent * 2, "",
                kind_name(page_kind(p)), page, page_count(p), page_live_bytes(p) * 100 / PAGE_BODY,
                (unsigned long long)page_epoch(p));
@@ -143,8 +135,24 @@ static enum status draw(struct drawing *d, uint32_t page, unsigned level, unsign
         hex(d->out, key, page_key(p, page_count(p) - 1, key));
     }
     buf_str(d->out, "\n");
+}
+
+static enum status draw(struct drawing *d, uint32_t page, unsigned level, unsigned indent,
+                        struct fault *f)
+{
+    uint8_t *p;
+    enum status st;
+
+    if (d->left == 0) return ST_OK;
+    d->left--;
+    p = malloc(OLTP_PAGE_SIZE);
+    st = p == NULL ? fault_set(f, ST_NOMEM, d->pager->path, FAULT_NO_OFFSET, "no memory to draw")
+                   : pager_read(d->pager, page, d->h, p, f);
+    if (st == ST_OK && !page_is_tree(p, level)) st = level_fault(d->pager, page, p, level, f);
+    if (st == ST_OK) draw_page(d, page, p, indent);
     for (unsigned i = 0; st == ST_OK && level > 0 && i <= page_count(p); i++)
         st = draw(d, page_child(p, i), level - 1, indent + 1, f);
+    free(p);
     return st;
 }
 

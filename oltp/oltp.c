@@ -557,10 +557,13 @@ void oltp_stats(struct oltp *db, struct oltp_stats *out)
     pthread_mutex_lock(&db->writer_latch);
     out->page_size = OLTP_PAGE_SIZE;
     out->pages = atomic_load(&p->pages);
+    pthread_mutex_lock(&p->latch);
     out->free_pages = p->space.free + p->space.hot_count;
     out->pending_pages = p->space.dead_count;
     out->cache_bytes = (uint64_t)p->frame_count * OLTP_PAGE_SIZE;
     out->cache_used = (uint64_t)(p->frame_fresh - p->frame_free_count) * OLTP_PAGE_SIZE;
+    out->cache_probation = (uint64_t)p->probation * OLTP_PAGE_SIZE;
+    pthread_mutex_unlock(&p->latch);
     out->cache_dirty = atomic_load(&p->dirty) * OLTP_PAGE_SIZE;
     out->splits = db->w.splits;
     out->merges = db->w.merges;
@@ -569,7 +572,10 @@ void oltp_stats(struct oltp *db, struct oltp_stats *out)
     pthread_mutex_unlock(&db->writer_latch);
     if (file_size(p->file, &out->file_bytes, NULL) != ST_OK) out->file_bytes = 0;
     out->loads = atomic_load(&p->loads);
+    out->uses = pager_uses(p);
     out->evictions = atomic_load(&p->evictions);
+    out->write_backs = atomic_load(&p->write_backs);
+    out->read_ahead = atomic_load(&p->read_ahead);
     out->page_writes = atomic_load(&p->page_writes);
     out->commits = atomic_load(&db->commits);
     out->changes = atomic_load(&db->changes);

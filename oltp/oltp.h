@@ -273,7 +273,11 @@ MUST_USE enum status oltp_pins(struct io *io, const char *dir, struct oltp *db, 
 
 struct oltp_stats {
     uint64_t page_size, file_bytes, pages, free_pages, pending_pages; /* pending: dead, still seen by a pin */
-    uint64_t cache_bytes, cache_used, cache_dirty, loads, evictions, page_writes;
+    uint64_t cache_bytes, cache_used, cache_dirty;
+    uint64_t cache_probation;        /* bytes of cache_used that were used once so far: the next to leave */
+    uint64_t uses, loads, evictions; /* pages asked for; those that had to be read; those that left */
+    uint64_t page_writes, write_backs; /* pages written; those of them early, to make room */
+    uint64_t read_ahead;             /* pages the disk was asked for before they were wanted */
     uint64_t commits, changes, rollbacks, splits, merges, copies, checkpoints, readers;
     lsn_t lsn, durable_lsn, checkpoint_lsn;
     uint64_t checkpoint_log_bytes; /* log since the last checkpoint: what a recovery would replay */

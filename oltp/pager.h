@@ -1,18 +1,25 @@
-/* pager - pages of one file in memory: a table from page number to frame, loading, eviction, space.
+/* pager - pages of one file in memory: a table from page number to frame, loading, eviction, write-back.
  *
  *   page number --> table[page] --> frame --> 8 KiB of memory
  *                   one array load             frames: one reserved range, the cache's budget
  *
- * Reading takes no latch. A leaf or overflow page is used under a *hazard*: the reader stores the page's
- * number in its own hazard word, then looks at the table; whoever evicts first changes the table, then
- * looks at all hazards. One of the two always sees the other. Inner pages are not evicted (a few per mille
- * of the data), so a descent needs one hazard, for its leaf. Resident pages were checked when they were
- * loaded (page_check) and are trusted from then on.
+ * Reading takes no latch. A page is used under a *hazard*: the reader stores its number in a word of its own,
+ * then looks at the table; whoever evicts first changes the table, then looks at all hazards. One of the two
+ * always sees the other. The order of store and look is bought by the evictor: one barrier in all running
+ * threads (membarrier) a batch of victims, so that a descent, which pins every page on its way by two
+ * words in turn, pays plain stores. Where the kernel has no such barrier the reader's stores are exchanges.
+ * Resident pages were checked when they were loaded (page_check) and are trusted from then on.
+ *
+ * Every page may leave: leaves, inner pages and roots alike. A page is loaded on probation; used again before
+ * the hand comes round, it is one of the kept ones. While more than a tenth of the frames are on probation the
+ * victims are taken there, so a scan passes through a tenth of the cache. A page that left from probation
+ * and is wanted again soon (its table entry still says FRAME_GHOST) is kept at once.
  *
  * A page is written in place only while it belongs to the running write transaction (its epoch is not
  * below write_epoch); every other page is immutable until nothing can see it. So a page number is also a
- * place in the file: changed pages have fresh numbers, are written there whenever it suits (eviction or
- * checkpoint), and the last checkpoint's tree stays whole beneath them.
+ * place in the file: changed pages have fresh numbers, are written there whenever it suits (write-back or
+ * checkpoint), and the last checkpoint's tree stays whole beneath them. Write-back holds no latch while it
+ * writes: the frames say `writing`, and one that is given back meanwhile is given when the write is done.
  *
  * Space: `used` has a bit a page. A page that a commit no longer needs is dead: born in one epoch, dead in
  * a later one. It is seen by snapshots and checkpoints whose epoch is in [birth, death), and is used
@@ -22,7 +29,8 @@
  * (the writer latch), frames under `latch`.
  * Papers: Leis et al., "Virtual-Memory Assisted Buffer Management", SIGMOD 2023 (we keep its table and its
  * explicit loads, but not one address per page: docs/decisions/oltp-frames.md); Michael, "Hazard Pointers",
- * IEEE TPDS 15(6), 2004; ZFS dead lists (birth, death). */
+ * IEEE TPDS 15(6), 2004; Yang et al., "FIFO Queues are All You Need for Cache Eviction", SOSP 2023 (probation
+ * and ghosts, here on clocks); ZFS dead lists (birth, death). */
 #ifndef SEAM_OLTP_PAGER_H
 #define SEAM_OLTP_PAGER_H
 
@@ -32,27 +40,38 @@
 #include "oltp/page.h"
 
 enum {
-    FRAME_ABSENT = 0, FRAME_LOADING = 1, FRAME_EVICTING = 2, FRAME_FIRST = 16,
+    FRAME_ABSENT = 0, FRAME_LOADING = 1, FRAME_EVICTING = 2,
+    FRAME_GHOST = 3, /* absent, but was here not long ago */
+    FRAME_FIRST = 16,
     PAGER_PAGES_MAX = 1 << 27, /* 1 TiB */
     PAGER_HAZARDS = 512,       /* one a reader slot, then cursors */
     PAGER_HOT_MAX = 4096,
     PAGER_WRITE_PAGES = 128,   /* pages gathered for one write: 1 MiB */
+    PAGER_EVICT_PAGES = 64,    /* victims behind one barrier, at most */
 };
 
-enum frame_state { FRAME_FREE = 0, FRAME_LIVE = 1, FRAME_HOT = 2 };
+enum frame_state {
+    FRAME_FREE = 0,
+    FRAME_LIVE = 1,
+    FRAME_HOT = 2,   /* its page is free, and will be the next to be allocated */
+    FRAME_DOOMED = 3 /* its page was given back while it is being written */
+};
 
 struct frame {
     uint32_t page;
     uint8_t state;
-    bool inner;
+    bool kept;             /* past probation */
+    bool writing;          /* a write of it is under way: stays, dirty, until that is done */
     _Atomic uint8_t dirty; /* differs from the file */
-    uint64_t epoch;        /* dirty pages: the write epoch they belong to */
+    uint64_t epoch;        /* the write epoch the page belongs to */
     uint64_t death;        /* epoch of the commit that no longer needs it; 0 = alive */
 };
 
-struct hazard {
-    _Alignas(64) _Atomic uint32_t page;
+struct hazard {            /* a reader's place: what it keeps from leaving */
+    _Alignas(64) _Atomic uint32_t page; /* a page to stay on */
+    _Atomic uint32_t step[2];           /* pages of a way down, by turns */
     _Atomic uint32_t taken;
+    _Atomic uint64_t uses;              /* pages asked for; one thread at a time counts */
 };
 
 struct dead { uint32_t page; uint64_t birth, death; };
@@ -80,19 +99,26 @@ struct pager {
     uint8_t *frames;
     struct frame *meta;
     _Atomic uint8_t *referenced;   /* a byte a frame: second chance */
-    uint32_t frame_count, frame_fresh, frame_hand;
+    uint32_t frame_count, frame_fresh;
+    uint32_t probation;            /* live frames that are not kept */
+    uint32_t hand[2], hand_write;  /* clocks: over probation, over the kept, over the dirty */
+    uint32_t *ghosts, ghost_at;    /* ring of page numbers, one a frame */
     uint32_t *frame_free;          /* stack */
     uint32_t frame_free_count;
-    uint32_t *write_list;          /* room for PAGER_WRITE_PAGES page numbers */
-    uint8_t *write_buffer;
+    uint8_t *write_buffer;         /* of the one write-back at a time */
+    bool writing_back;
+    uint32_t busy[TREE_DEPTH_MAX]; /* the writer's path, by level: pages not to be written early */
     pthread_mutex_t latch;
+    pthread_cond_t written;        /* some write is done */
     struct hazard *hazards;
+    _Atomic uint32_t hazards_high; /* hazards from here on were never taken */
+    bool barriers;                 /* the kernel orders readers' stores when we ask */
     _Atomic uint32_t pages;        /* pages the file has, or will have */
     _Atomic uint64_t write_epoch;  /* pages of this epoch and later are the write transaction's */
     _Atomic uint64_t max_epoch;    /* no page of this handle is younger */
     _Atomic uint64_t state_lsn;    /* stamped into pages written out */
     struct space space;
-    _Atomic uint64_t loads, evictions, page_writes, dirty;
+    _Atomic uint64_t loads, evictions, page_writes, write_backs, read_ahead, dirty;
 };
 
 MUST_USE enum status pager_open(struct pager *p, struct io *io, const char *path, bool read_only,
@@ -108,26 +134,26 @@ static inline uint8_t *pager_frame(const struct pager *p, uint32_t frame)
  * cannot leave). */
 MUST_USE enum status pager_load(struct pager *p, uint32_t page, const uint8_t **out, struct fault *f);
 
-/* An inner page (or any page while holding what keeps it from leaving). */
-static inline MUST_USE enum status pager_get(struct pager *p, uint32_t page, const uint8_t **out,
-                                             struct fault *f)
+static inline void hazard_set(const struct pager *p, _Atomic uint32_t *word, uint32_t page)
 {
-    uint32_t t = atomic_load_explicit(&p->table[page], memory_order_acquire);
-
-    if (likely(t >= FRAME_FIRST)) {
-        *out = pager_frame(p, t - FRAME_FIRST);
-        return ST_OK;
+    if (likely(p->barriers)) {
+        atomic_store_explicit(word, page, memory_order_release);
+        atomic_signal_fence(memory_order_seq_cst);
+    } else {
+        atomic_store(word, page);
     }
-    return pager_load(p, page, out, f);
 }
-/* Any page, kept from leaving until the hazard is used for another. */
-static inline MUST_USE enum status pager_pin(struct pager *p, uint32_t page, struct hazard *h,
-                                             const uint8_t **out, struct fault *f)
+
+static inline MUST_USE enum status pager_hold(struct pager *p, uint32_t page, struct hazard *h,
+                                              _Atomic uint32_t *word, const uint8_t **out,
+                                              struct fault *f)
 {
     uint32_t t;
 
-    atomic_store(&h->page, page);
-    t = atomic_load(&p->table[page]);
+    hazard_set(p, word, page);
+    atomic_store_explicit(&h->uses, atomic_load_explicit(&h->uses, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    t = atomic_load_explicit(&p->table[page], memory_order_acquire);
     if (likely(t >= FRAME_FIRST)) {
         if (!atomic_load_explicit(&p->referenced[t - FRAME_FIRST], memory_order_relaxed))
             atomic_store_explicit(&p->referenced[t - FRAME_FIRST], 1, memory_order_relaxed);
@@ -136,19 +162,39 @@ static inline MUST_USE enum status pager_pin(struct pager *p, uint32_t page, str
     }
     return pager_load(p, page, out, f);
 }
+/* A page, kept from leaving until h pins another. */
+static inline MUST_USE enum status pager_pin(struct pager *p, uint32_t page, struct hazard *h,
+                                             const uint8_t **out, struct fault *f)
+{
+    return pager_hold(p, page, h, &h->page, out, f);
+}
+/* A page of `level` on the way down: kept until h steps to a level two away. */
+static inline MUST_USE enum status pager_step(struct pager *p, uint32_t page, struct hazard *h,
+                                              unsigned level, const uint8_t **out, struct fault *f)
+{
+    return pager_hold(p, page, h, &h->step[level & 1], out, f);
+}
 static inline void hazard_clear(struct hazard *h)
 {
     atomic_store_explicit(&h->page, 0, memory_order_release);
+    atomic_store_explicit(&h->step[0], 0, memory_order_release);
+    atomic_store_explicit(&h->step[1], 0, memory_order_release);
 }
+/* A page copied aside, for walks that stay on it while they visit what is below. */
+MUST_USE enum status pager_read(struct pager *p, uint32_t page, struct hazard *h,
+                                uint8_t out[OLTP_PAGE_SIZE], struct fault *f);
+/* These pages (sorted here) will be wanted: asks the disk for those that are not in memory. */
+void pager_read_ahead(struct pager *p, uint32_t *pages, size_t count);
 struct hazard *hazard_take(struct pager *p); /* NULL: all taken */
 void hazard_give(struct hazard *h);
+uint64_t pager_uses(struct pager *p); /* pages asked for so far; loads of them had to read the file */
 
 /* ---- the writer ---- */
 /* Between two changes: keeps enough frames clean for the next one, writing out pages early if it must. */
 MUST_USE enum status pager_make_room(struct pager *p, struct fault *f);
 /* A fresh page in memory, contents undefined, dirty, belonging to `epoch`. */
-MUST_USE enum status pager_alloc(struct pager *p, bool inner, uint64_t epoch, uint32_t *page,
-                                 uint8_t **out, struct fault *f);
+MUST_USE enum status pager_alloc(struct pager *p, uint64_t epoch, uint32_t *page, uint8_t **out,
+                                 struct fault *f);
 uint8_t *pager_writable(struct pager *p, uint32_t page, const uint8_t *resident); /* own page: marks dirty */
 /* Gives a page back at once: nothing but the running transaction ever saw it. */
 void pager_free_now(struct pager *p, uint32_t page);
@@ -166,6 +212,17 @@ void space_cool(struct pager *p);
 /* Forgets the free pages at the end; the new number of pages. */
 uint32_t space_shrink(struct pager *p);
 MUST_USE enum status space_grow(struct pager *p, uint32_t pages, struct fault *f);
+
+/* ---- inside pager.c, write_back.c, space.c; latch held ---- */
+/* A frame for a page; lets the latch go while it writes pages out to get one. */
+MUST_USE enum status frame_take(struct pager *p, bool from_hot, uint32_t *frame, struct fault *f);
+void frame_give(struct pager *p, uint32_t frame);
+void frame_clean(struct pager *p, uint32_t frame);
+void page_give(struct pager *p, uint32_t page);
+int page_order(const void *a, const void *b); /* of page numbers, for qsort; needs no latch */
+/* Writes a batch of dirty pages that do not change, so that they can be evicted; with `own` (the writer, between
+ * two changes) also those of the running transaction. ST_LIMIT: there are none. */
+MUST_USE enum status write_back(struct pager *p, bool own, struct fault *f);
 
 /* ---- checkpoint ---- */
 /* Pages (malloc'ed, ascending, caller frees) that the state of `epoch` needs and the file has not. Called

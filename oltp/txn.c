@@ -296,6 +296,7 @@ void txn_discard(struct oltp_txn *t, const struct savepoint *to)
     w->append = NULL;
     hazard_clear(w->leaf_hazard);
     hazard_clear(w->hazard);
+    memset(t->db->pager.busy, 0, sizeof t->db->pager.busy);
     while (w->made_count > made)
         pager_free_now(&t->db->pager, w->made[--w->made_count]);
     w->freed_count = to != NULL ? to->freed : 0;
@@ -355,6 +356,7 @@ enum status txn_install(struct oltp_txn *t, lsn_t lsn, int64_t wall_us, struct f
     atomic_store(&db->pager.state_lsn, lsn);
     hazard_clear(w->leaf_hazard);
     hazard_clear(w->hazard);
+    memset(db->pager.busy, 0, sizeof db->pager.busy);
     version_publish(db, v);
     /* What it replaced: pages it had made itself go at once, older ones when nothing sees them. */
     for (size_t i = 0; i < w->freed_count; i++) {

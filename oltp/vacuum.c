@@ -22,9 +22,8 @@ struct moving {
 static enum status find_moves(struct oltp *db, struct moving *m, uint32_t slot, uint32_t page,
                               unsigned level, const uint8_t *low, size_t low_size, struct fault *f)
 {
-    const uint8_t *at;
-    uint8_t key[OLTP_KEY_MAX];
-    enum status st = ST_OK;
+    uint8_t key[OLTP_KEY_MAX], *at;
+    enum status st;
 
     if (m->count == MOVES_A_TURN) return ST_OK;
     if (page >= m->cut) {
@@ -34,13 +33,16 @@ static enum status find_moves(struct oltp *db, struct moving *m, uint32_t slot, 
         buf_append(&m->keys, low, low_size);
     }
     if (level == 0) return ST_OK;
-    st = pager_get(&db->pager, page, &at, f);
-    if (st == ST_OK && page_level(at) != level) st = level_fault(&db->pager, page, at, level, f);
+    at = malloc(OLTP_PAGE_SIZE);
+    st = at == NULL ? fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory to vacuum")
+                    : pager_read(&db->pager, page, db->w.hazard, at, f);
+    if (st == ST_OK && !page_is_tree(at, level)) st = level_fault(&db->pager, page, at, level, f);
     for (unsigned i = 0; st == ST_OK && i <= page_count(at) && m->count < MOVES_A_TURN; i++) {
         size_t n = i == 0 ? low_size : page_key(at, i - 1, key);
 
         st = find_moves(db, m, slot, page_child(at, i), level - 1, i == 0 ? low : key, n, f);
     }
+    free(at);
     return st;
 }
 

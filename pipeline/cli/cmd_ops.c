@@ -44,6 +44,19 @@ static void print_trees(struct cli *c, struct oltp_txn *t)
     table_print(c, &out);
 }
 
+/* The cache of this process, which has just read every tree. */
+static void print_cache(const struct oltp_stats *s)
+{
+    char used[32], budget[32];
+    uint64_t hits = s->uses > s->loads ? s->uses - s->loads : 0;
+
+    printf("cache         %s of %s; %" PRIu64 " pages asked for, %.1f %% hits, %" PRIu64
+           " evicted, %" PRIu64 " written back early, %" PRIu64 " read ahead\n",
+           human_bytes(s->cache_used, used), human_bytes(s->cache_bytes, budget), s->uses,
+           s->uses > 0 ? 100.0 * (double)hits / (double)s->uses : 100.0, s->evictions,
+           s->write_backs, s->read_ahead);
+}
+
 int cmd_stats(struct cli *c, int argc, char **argv)
 {
     const char *args[64];
@@ -69,6 +82,7 @@ int cmd_stats(struct cli *c, int argc, char **argv)
         printf("checkpoint    LSN %" PRIu64 "; log since then %s (what a recovery would replay)\n", s.checkpoint_lsn,
                human_bytes(s.checkpoint_log_bytes, b));
         printf("opening now   replayed %" PRIu64 " changes in %.1f ms\n", s.replayed_changes, (double)s.replay_ns / 1e6);
+        print_cache(&s);
         cli_footer(c, s.lsn, -1, NULL);
     }
     oltp_end(t);

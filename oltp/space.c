@@ -1,0 +1,272 @@
+/* space - which pages of the file are free, and when a page becomes so. */
+#include "oltp/pager.h"
+
+#include <stdlib.h>
+
+enum status space_grow(struct pager *p, uint32_t pages, struct fault *f)
+{
+    struct space *s = &p->space;
+    uint32_t cap = s->cap == 0 ? 1024 : s->cap;
+    uint64_t *used;
+
+    if (pages > PAGER_PAGES_MAX)
+        return fault_set(f, ST_LIMIT, p->path, FAULT_NO_OFFSET, "the database would pass %u pages",
+                         (unsigned)PAGER_PAGES_MAX);
+    while (cap < pages)
+        cap *= 2;
+    if (cap > s->cap) {
+        used = realloc(s->used, cap / 8);
+        if (used == NULL)
+            return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for the space map");
+        memset((uint8_t *)used + s->cap / 8, 0, (cap - s->cap) / 8);
+        s->used = used;
+        s->cap = cap;
+    }
+    if (pages > atomic_load(&p->pages)) {
+        s->free += pages - atomic_load(&p->pages);
+        atomic_store(&p->pages, pages);
+    }
+    return ST_OK;
+}
+
+/* The file grows by an eighth when it is full. */
+static enum status space_find(struct pager *p, uint32_t *page, struct fault *f)
+{
+    struct space *s = &p->space;
+    uint32_t pages = atomic_load(&p->pages);
+
+    if (s->free == 0) {
+        uint32_t more = pages / 8 < 16 ? 16 : pages / 8 > 4096 ? 4096 : pages / 8;
+        enum status st = space_grow(p, pages + more, f);
+
+        if (st != ST_OK) return st;
+        s->next = pages;
+        pages += more;
+    }
+    for (uint32_t word = s->next / 64, words = (pages + 63) / 64, left = words + 1; left > 0;
+         left--) {
+        uint64_t free_bits = ~s->used[word];
+
+        if (word * 64 + 64 > pages)
+            free_bits &= (pages % 64) == 0 ? UINT64_MAX : (1ull << (pages % 64)) - 1;
+        if (free_bits != 0) {
+            *page = word * 64 + (uint32_t)__builtin_ctzll(free_bits);
+            s->used[word] |= 1ull << (*page % 64);
+            s->next = *page;
+            s->free--;
+            return ST_OK;
+        }
+        word = word + 1 == words ? 0 : word + 1;
+    }
+    assert(!"free pages were counted but not found");
+    return ST_CORRUPT;
+}
+
+static void space_clear(struct pager *p, uint32_t page)
+{
+    assert(p->space.used[page / 64] >> (page % 64) & 1);
+    p->space.used[page / 64] &= ~(1ull << (page % 64));
+    p->space.free++;
+}
+
+enum status space_take(struct pager *p, uint32_t *page, struct fault *f)
+{
+    enum status st;
+
+    pthread_mutex_lock(&p->latch);
+    st = space_find(p, page, f);
+    pthread_mutex_unlock(&p->latch);
+    return st;
+}
+
+void space_give(struct pager *p, uint32_t page)
+{
+    pthread_mutex_lock(&p->latch);
+    space_clear(p, page);
+    pthread_mutex_unlock(&p->latch);
+}
+
+void space_cool(struct pager *p)
+{
+    pthread_mutex_lock(&p->latch);
+    while (p->space.hot_count > 0) {
+        uint32_t page = p->space.hot[--p->space.hot_count], t = atomic_load(&p->table[page]);
+
+        if (t >= FRAME_FIRST) {
+            atomic_store(&p->table[page], FRAME_ABSENT);
+            frame_give(p, t - FRAME_FIRST);
+        }
+        space_clear(p, page);
+    }
+    p->space.next = 0;
+    pthread_mutex_unlock(&p->latch);
+}
+
+uint32_t space_shrink(struct pager *p)
+{
+    uint32_t pages;
+
+    space_cool(p);
+    pthread_mutex_lock(&p->latch);
+    pages = atomic_load(&p->pages);
+    while (pages > 2 && !(p->space.used[(pages - 1) / 64] >> ((pages - 1) % 64) & 1)) {
+        pages--;
+        p->space.free--;
+    }
+    atomic_store(&p->pages, pages);
+    pthread_mutex_unlock(&p->latch);
+    return pages;
+}
+
+enum status pager_alloc(struct pager *p, uint64_t epoch, uint32_t *page, uint8_t **out,
+                        struct fault *f)
+{
+    struct space *s = &p->space;
+    enum status st = ST_OK;
+    uint32_t frame, t;
+
+    pthread_mutex_lock(&p->latch);
+    if (s->hot_count > 0) {
+        *page = s->hot[--s->hot_count];
+    } else {
+        st = space_find(p, page, f);
+        if (st != ST_OK) goto done;
+    }
+    t = atomic_load(&p->table[*page]);
+    if (t >= FRAME_FIRST) {
+        frame = t - FRAME_FIRST;
+    } else {
+        st = frame_take(p, true, &frame, f);
+        if (st != ST_OK) {
+            space_clear(p, *page);
+            goto done;
+        }
+    }
+    p->meta[frame].page = *page;
+    p->meta[frame].kept = false;
+    p->meta[frame].epoch = epoch;
+    p->meta[frame].death = 0;
+    p->meta[frame].state = FRAME_LIVE;
+    p->probation++;
+    if (atomic_exchange_explicit(&p->meta[frame].dirty, 1, memory_order_relaxed) == 0)
+        atomic_fetch_add_explicit(&p->dirty, 1, memory_order_relaxed);
+    atomic_store(&p->table[*page], frame + FRAME_FIRST);
+    *out = pager_frame(p, frame);
+done:
+    pthread_mutex_unlock(&p->latch);
+    return st;
+}
+
+uint8_t *pager_writable(struct pager *p, uint32_t page, const uint8_t *resident)
+{
+    uint32_t frame = (uint32_t)((size_t)(resident - p->frames) / OLTP_PAGE_SIZE);
+
+    assert(p->meta[frame].page == page);
+    if (atomic_load_explicit(&p->meta[frame].dirty, memory_order_relaxed) == 0) {
+        atomic_store_explicit(&p->meta[frame].dirty, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&p->dirty, 1, memory_order_relaxed);
+    }
+    return pager_frame(p, frame);
+}
+
+/* The number is free again; its frame stays at hand while there are few such. */
+void page_give(struct pager *p, uint32_t page)
+{
+    uint32_t t = atomic_load(&p->table[page]);
+    struct frame *m = t >= FRAME_FIRST ? &p->meta[t - FRAME_FIRST] : NULL;
+
+    if (m != NULL && m->writing) { /* whoever writes it will give it */
+        m->state = FRAME_DOOMED;
+        return;
+    }
+    if (m != NULL && p->space.hot_count < PAGER_HOT_MAX &&
+        p->space.hot_count < p->frame_count / 8) {
+        frame_clean(p, t - FRAME_FIRST);
+        p->probation -= !m->kept;
+        m->state = FRAME_HOT;
+        p->space.hot[p->space.hot_count++] = page;
+        return;
+    }
+    if (m != NULL) {
+        atomic_store(&p->table[page], FRAME_ABSENT);
+        p->probation -= !m->kept;
+        frame_give(p, t - FRAME_FIRST);
+    }
+    space_clear(p, page);
+}
+
+void pager_free_now(struct pager *p, uint32_t page)
+{
+    pthread_mutex_lock(&p->latch);
+    page_give(p, page);
+    pthread_mutex_unlock(&p->latch);
+}
+
+enum status space_reserve_dead(struct pager *p, size_t more, struct fault *f)
+{
+    struct space *s = &p->space;
+    size_t cap = s->dead_cap == 0 ? 256 : s->dead_cap;
+    struct dead *d;
+
+    while (cap < s->dead_count + more)
+        cap *= 2;
+    if (cap == s->dead_cap) return ST_OK;
+    d = realloc(s->dead, cap * sizeof *d);
+    if (d == NULL)
+        return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for dead pages");
+    s->dead = d;
+    s->dead_cap = cap;
+    return ST_OK;
+}
+
+void space_kill(struct pager *p, uint32_t page, uint64_t birth, uint64_t death)
+{
+    uint32_t t;
+
+    assert(p->space.dead_count < p->space.dead_cap && birth < death);
+    p->space.dead[p->space.dead_count++] = (struct dead){page, birth, death};
+    pthread_mutex_lock(&p->latch);
+    t = atomic_load(&p->table[page]);
+    if (t >= FRAME_FIRST) { /* few will look at it again: one of the next to leave */
+        struct frame *m = &p->meta[t - FRAME_FIRST];
+
+        m->death = death;
+        p->probation += m->kept;
+        m->kept = false;
+        atomic_store_explicit(&p->referenced[t - FRAME_FIRST], 0, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&p->latch);
+}
+
+bool epoch_seen(const uint64_t *seen, size_t count, uint64_t birth, uint64_t death)
+{
+    size_t lo = 0, hi = count;
+
+    while (lo < hi) { /* first seen epoch >= birth */
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (seen[mid] < birth)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < count && seen[lo] < death;
+}
+
+void space_release(struct pager *p, size_t from, const uint64_t *seen, size_t count)
+{
+    struct space *s = &p->space;
+    size_t kept = from;
+
+    pthread_mutex_lock(&p->latch);
+    for (size_t i = from; i < s->dead_count; i++) {
+        struct dead d = s->dead[i];
+
+        if (epoch_seen(seen, count, d.birth, d.death))
+            s->dead[kept++] = d;
+        else
+            page_give(p, d.page);
+    }
+    pthread_mutex_unlock(&p->latch);
+    s->dead_count = kept;
+}

@@ -140,7 +140,7 @@ static enum status flush_members(struct view_store *s, struct view_state *v, str
         else if (st == ST_NOT_FOUND) st = ST_OK;
         values[3] = v_int(values[3].i + v->deltas.member_count[i]);
         if (st == ST_OK && values[3].i < 0)
-            st = fault_set(f, ST_CORRUPT, v->name, FAULT_NO_OFFSET, "a value was retracted that was never added");
+            st = fault_set(f, ST_CORRUPT, v->name, FAULT_NO_OFFSET, "a value was retracted that was never added: 'seam rebuild DIR view' makes the views again");
         if (st == ST_OK)
             st = values[3].i == 0 ? oltp_delete(s->txn, v->multiset, values, f) : oltp_put(s->txn, v->multiset, values, f);
     }
@@ -171,7 +171,7 @@ static enum status flush_group(struct view_store *s, struct view_state *v, struc
         states.sum[i] += delta->sum[i];
     }
     if (values[1].i < 0)
-        return fault_set(f, ST_CORRUPT, v->name, FAULT_NO_OFFSET, "a row was retracted that was never added");
+        return fault_set(f, ST_CORRUPT, v->name, FAULT_NO_OFFSET, "a row was retracted that was never added: 'seam rebuild DIR view' makes the views again");
     /* A view without GROUP BY has its one row even over no rows at all. */
     if (values[1].i == 0 && v->def->n_group > 0)
         return there ? oltp_delete(s->txn, v->table, values, f) : ST_OK;

@@ -10,6 +10,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Reads every byte, so that a sanitizer sees whether they are really there.                      */
+static inline void fuzz_touch(const void *p, size_t n)
+{
+    unsigned sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += ((const uint8_t *)p)[i];
+    __asm__ volatile("" : : "r"(sum));
+}
+
 #ifndef SEAM_LIBFUZZER
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +35,7 @@ struct fuzz_sample {
 };
 
 /* Flips, overwrites, deletes, repeats and splices.                                               */
-static size_t fuzz_mutate(struct rng *r, uint8_t *p, size_t n, const struct fuzz_sample *other)
+static inline size_t fuzz_mutate(struct rng *r, uint8_t *p, size_t n, const struct fuzz_sample *other)
 {
     static const uint8_t odd[] = {0, 1, 0x7f, 0x80, 0xff, '"', '{', '\\', '\n', ','};
     uint64_t rounds = 1 + rng_below(r, 8);
@@ -81,7 +91,7 @@ static int fuzz_file(const char *path)
     return 0;
 }
 
-static int fuzz_main(int argc, char **argv, const struct fuzz_sample *samples, size_t count)
+static inline int fuzz_main(int argc, char **argv, const struct fuzz_sample *samples, size_t count)
 {
     char *end = NULL;
     unsigned long long runs = argc > 1 ? strtoull(argv[1], &end, 10) : 200000;

@@ -107,7 +107,7 @@ enum status audit_event_of_row(const struct schema *s, struct bytes row, struct 
 
     if (st != ST_OK) return st;
     if (v[EV_HASH].len != AUDIT_HASH || v[EV_TYPE].i < 1 || v[EV_TYPE].i >= AUDIT_TYPE_COUNT || v[EV_OP].i < OP_INSERT ||
-        v[EV_OP].i > OP_DELETE)
+        v[EV_OP].i > OP_DELETE || (v[EV_LINE].i != 0 && v[EV_LINE].i != 1))
         return fault_set(f, ST_CORRUPT, "audit", (uint64_t)v[EV_NUMBER].i, "a row that is no event");
     *out = (struct audit_event){
         .order = v[EV_ORDER].i, .version = (uint64_t)v[EV_VERSION].i, .number = (uint64_t)v[EV_NUMBER].i,

@@ -78,7 +78,7 @@ static enum status compare(struct run *r, struct source_side *source, struct sid
     struct reconcile_result *out = NULL;
     enum status st = new_result(r, store, source->schema->name, lsn, &out, f);
 
-    if (st == ST_OK) st = reconcile_pair(r->platform, source, other, &r->report->arena, out, f);
+    if (st == ST_OK) st = reconcile_pair(r->platform, r->options, source, other, &r->report->arena, out, f);
     if (st == ST_OK) r->report->differences += out->differences;
     return st;
 }

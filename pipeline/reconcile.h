@@ -27,6 +27,7 @@
 
 #include "engine/arena.h"
 #include "engine/hash.h"
+#include "engine/trace.h"
 #include "pipeline/platform.h"
 #include "wal/change.h"
 
@@ -78,6 +79,10 @@ struct reconcile_report {
 
 struct reconcile_options {
     bool deep;
+    uint32_t leaf_rows; /* 0 = RECONCILE_LEAF_ROWS */
+    /* NULL = off. digest: two digests of a table compared (level 0 is the one of everything; from, leaves:
+     * of which and how many; differs). */
+    struct trace *trace;
 };
 
 /* Compares everything that this platform keeps beside the row store. ST_OK also with differences. Free the report

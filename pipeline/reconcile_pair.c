@@ -69,7 +69,8 @@ struct compare {
     struct reconcile_result *out;
     struct leaf *leaves;
     size_t count, cap;
-    uint64_t in_leaf;
+    uint64_t in_leaf, leaf_rows;
+    struct trace *trace;
     struct image *images; /* of the differing leaves */
     size_t n_images, images_cap;
     bool gathering_source;
@@ -94,7 +95,7 @@ static enum status add_source(void *ctx, const struct side_row *row, struct faul
 {
     struct compare *c = ctx;
 
-    if (c->count == 0 || c->in_leaf == RECONCILE_LEAF_ROWS) {
+    if (c->count == 0 || c->in_leaf == c->leaf_rows) {
         if (c->count == c->cap) {
             size_t cap = c->cap == 0 ? 64 : c->cap * 2;
             struct leaf *more = realloc(c->leaves, cap * sizeof *more);
@@ -141,7 +142,7 @@ static enum status add_store(void *ctx, const struct side_row *row, struct fault
 }
 
 /* Compares the digests of leaves [from, from + size) as one, and descends while they differ.         */
-static void descend(struct compare *c, size_t from, size_t size)
+static void descend(struct compare *c, unsigned level, size_t from, size_t size)
 {
     struct digest source = {0}, store = {0};
     size_t end = from + size < c->count ? from + size : c->count;
@@ -151,6 +152,8 @@ static void descend(struct compare *c, size_t from, size_t size)
         digest_merge(&store, &c->leaves[i].store);
     }
     c->out->cost.digests++;
+    TRACE(c->trace, "pipeline", "digest", TS("table", c->out->table), TI("level", level), TI("from", from),
+          TI("leaves", end - from), TI("differs", !digest_equal(&source, &store)));
     if (digest_equal(&source, &store)) return;
     if (size == 1) {
         c->leaves[from].differs = true;
@@ -158,7 +161,7 @@ static void descend(struct compare *c, size_t from, size_t size)
         return;
     }
     for (size_t i = from; i < end; i += size / RECONCILE_FANOUT)
-        descend(c, i, size / RECONCILE_FANOUT);
+        descend(c, level + 1, i, size / RECONCILE_FANOUT);
 }
 
 /* ---- rows of the leaves that differ ---- */
@@ -368,10 +371,14 @@ static enum status remember(const struct platform *p, struct source_side *source
     return st == ST_END || st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-enum status reconcile_pair(const struct platform *p, struct source_side *source, struct side *other,
-                           struct arena *a, struct reconcile_result *out, struct fault *f)
+enum status reconcile_pair(const struct platform *p, const struct reconcile_options *o,
+                           struct source_side *source, struct side *other, struct arena *a,
+                           struct reconcile_result *out, struct fault *f)
 {
-    struct compare c = {.arena = a, .out = out};
+    struct compare c = {.arena = a,
+                        .out = out,
+                        .leaf_rows = o->leaf_rows > 0 ? o->leaf_rows : RECONCILE_LEAF_ROWS,
+                        .trace = o->trace};
     uint64_t start = clock_mono_ns(p->clock);
     size_t span = 1;
     enum status st = source->side.scan(&source->side, NULL, add_source, &c, f);
@@ -384,7 +391,7 @@ enum status reconcile_pair(const struct platform *p, struct source_side *source,
     if (st == ST_OK) st = other->scan(other, NULL, add_store, &c, f);
     while (span < c.count)
         span *= RECONCILE_FANOUT;
-    if (st == ST_OK) descend(&c, 0, span);
+    if (st == ST_OK) descend(&c, 0, 0, span);
     out->cost.leaves = c.count;
     out->cost.bytes_exchanged = out->cost.digests * 2 * sizeof(struct digest);
     if (st == ST_OK && out->cost.differing_leaves > 0) st = gather_leaves(&c, source, other, f);

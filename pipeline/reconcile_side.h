@@ -37,7 +37,8 @@ struct source_side {
 void source_side_init(struct source_side *s, struct oltp_txn *txn, uint32_t table);
 
 /* Compares the two at out->lsn and fills the rest of `out`.                                          */
-MUST_USE enum status reconcile_pair(const struct platform *p, struct source_side *source,
+MUST_USE enum status reconcile_pair(const struct platform *p, const struct reconcile_options *o,
+                                    struct source_side *source,
                                     struct side *other, struct arena *a,
                                     struct reconcile_result *out, struct fault *f);
 

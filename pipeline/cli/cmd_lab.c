@@ -1,17 +1,26 @@
 /* cmd_lab - plays a lab: at a terminal step by step, elsewhere all of it, or as a page of HTML. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "engine/io_sim.h"
 #include "engine/value.h"
+#include "hnsw/hnsw.h"
+#include "hnsw/vecfile.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/lab/lab.h"
+#include "pipeline/lab/exercise.h"
 
+/* What the options said, and what became of it. */
 struct inputs {
+    const char *keys_text, *docs_text, *vectors_text, *query_text;
+    int64_t seed, ef, m, row_bytes, cut;
+    double answer;
     int64_t keys[LAB_KEYS_MAX];
     const char *docs[LAB_DOCS_MAX];
     char *text;
+    struct vecset vectors, query;
 };
 
 /* "5,3,9" */
@@ -39,6 +48,89 @@ static bool parse_docs(const char *s, struct inputs *in, size_t *count)
         in->docs[(*count)++] = d;
     }
     return *count > 0;
+}
+
+/* A file, or inline: "0.1,0.2;0.3,0.4", one vector after another. Inline text goes through the reader of CSV files,
+ * on a simulated disk, so that both are refused alike. */
+static enum status read_vectors(struct cli *c, const char *s, size_t rows_max, struct vecset *out)
+{
+    static const char name[] = "vectors.csv";
+    const struct vecfile_options o = {.rows_max = rows_max};
+    struct io_sim *disk;
+    struct buf csv = {0};
+    enum status st;
+
+    if (strspn(s, "0123456789+-.eE,; ") != strlen(s))
+        return vecfile_read(c->io, s, &o, out, &c->fault);
+    disk = io_sim_new(1);
+    for (const char *p = s; *p != '\0'; p++)
+        buf_printf(&csv, "%c", *p == ';' ? '\n' : *p);
+    buf_str(&csv, "\n");
+    st = disk != NULL && buf_ok(&csv)
+             ? io_write_atomic(io_sim_io(disk), name, csv.data, csv.size, &c->fault)
+             : fault_set(&c->fault, ST_NOMEM, name, FAULT_NO_OFFSET, "no memory for the vectors");
+    if (st == ST_OK) st = vecfile_read(io_sim_io(disk), name, &o, out, &c->fault);
+    buf_free(&csv);
+    if (disk != NULL) io_sim_free(disk);
+    return st;
+}
+
+static int read_own_vectors(struct cli *c, struct inputs *given, struct lab_input *in)
+{
+    uint32_t dim = 2;
+    enum status st = ST_OK;
+
+    if (given->vectors_text != NULL) {
+        st = read_vectors(c, given->vectors_text, LAB_VECTORS_MAX, &given->vectors);
+        if (st != ST_OK) return cli_fail(c, st);
+        if (given->vectors.count == 0)
+            return cli_usage(c, "'%s' has no vectors", given->vectors_text);
+        in->vectors = given->vectors.rows;
+        in->vector_count = given->vectors.count;
+        in->dim = dim = given->vectors.dim;
+    }
+    if (given->query_text == NULL) return -1;
+    st = read_vectors(c, given->query_text, 1, &given->query);
+    if (st != ST_OK) return cli_fail(c, st);
+    if (given->query.count != 1 || given->query.dim != dim)
+        return cli_usage(c, "--query is %u numbers, as the vectors are", dim);
+    in->query = given->query.rows;
+    return -1;
+}
+
+static bool in_range(int64_t v, int64_t max)
+{
+    return v >= 0 && v <= max;
+}
+
+/* -1: fine; else the exit code of what was wrong, already said. */
+static int take_inputs(struct cli *c, struct inputs *given, struct lab_input *in)
+{
+    if (given->keys_text != NULL && !parse_keys(given->keys_text, given, &in->key_count))
+        return cli_usage(c, "--keys is up to %d whole numbers: 5,3,9", LAB_KEYS_MAX);
+    if (given->docs_text != NULL && !parse_docs(given->docs_text, given, &in->doc_count))
+        return cli_usage(c, "--docs is up to %d texts: 'one|another'", LAB_DOCS_MAX);
+    if (given->seed < 0 || in->at < 0) return cli_usage(c, "--seed and --at are counts");
+    if (!in_range(given->ef, LAB_EF_MAX)) return cli_usage(c, "--ef is 3 to %d", LAB_EF_MAX);
+    if (!in_range(given->m, HNSW_M_MAX)) return cli_usage(c, "--m is 4 to %d", HNSW_M_MAX);
+    if (!in_range(given->row_bytes, LAB_ROW_BYTES_MAX))
+        return cli_usage(c, "--row-bytes is 1 to %d", LAB_ROW_BYTES_MAX);
+    if (!in_range(given->cut, UINT32_MAX)) return cli_usage(c, "--cut counts calls from 1");
+    in->seed = (uint64_t)given->seed;
+    in->ef = (uint32_t)given->ef;
+    in->m = (uint32_t)given->m;
+    in->row_bytes = (uint32_t)given->row_bytes;
+    in->cut = (uint32_t)given->cut;
+    in->keys = given->keys;
+    in->docs = given->docs;
+    return read_own_vectors(c, given, in);
+}
+
+static void free_inputs(struct inputs *in)
+{
+    free(in->text);
+    vecset_free(&in->vectors);
+    vecset_free(&in->query);
 }
 
 /* ---- the terminal ---- */
@@ -162,7 +254,7 @@ static int unknown(struct cli *c, const char *name)
 
 struct how {
     const char *html;
-    bool all, plain;
+    bool all, plain, check;
     int64_t step;
 };
 
@@ -196,54 +288,164 @@ static int show(struct cli *c, const struct lab *l, const struct how *how)
     return rc;
 }
 
+/* ---- exercises ---- */
+static void list_exercises(struct cli *c, const char *lab)
+{
+    struct table_out t;
+    size_t n;
+    const struct lab_exercise *all = lab_exercises(&n);
+
+    table_begin(&t, 3, 0);
+    table_cell(&t, "exercise");
+    table_cell(&t, "goal");
+    table_cell(&t, "answer with");
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(all[i].lab, lab) != 0) continue;
+        table_cell(&t, "%s %d", lab, all[i].number);
+        table_cell(&t, "%s", all[i].goal);
+        table_cell(&t, "%s", all[i].options);
+    }
+    table_print(c, &t);
+    printf("check an answer: seam lab %s NUMBER --check OPTION ...; without --check the lab plays "
+           "it\n",
+           lab);
+}
+
+static void print_verdict(struct cli *c, const struct lab_exercise *e, bool holds, struct buf *why)
+{
+    struct buf b = {0};
+    struct json_writer w;
+
+    if (!c->json) {
+        printf("%s %d: %s\n%s: %s\n", e->lab, e->number, e->goal, holds ? "it holds" : "not yet",
+               buf_cstr(why));
+        return;
+    }
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_key(&w, "lab");
+    jw_str(&w, e->lab);
+    jw_key(&w, "exercise");
+    jw_int(&w, e->number);
+    jw_key(&w, "goal");
+    jw_str(&w, e->goal);
+    jw_key(&w, "holds");
+    jw_bool(&w, holds);
+    jw_key(&w, "why");
+    jw_str(&w, buf_cstr(why));
+    jw_end_object(&w);
+    buf_str(&b, "\n");
+    cli_print(&b);
+    buf_free(&b);
+}
+
+static int check(struct cli *c, const struct lab_kind *kind, const char *number,
+                 const struct lab_input *in, struct lab_answer answer)
+{
+    const struct lab_exercise *e;
+    struct lab *l = NULL;
+    struct buf why = {0};
+    int64_t n = 0;
+    bool holds = false;
+    enum status st;
+
+    if (number == NULL) {
+        list_exercises(c, kind->name);
+        return EXIT_FINE;
+    }
+    if (int_parse(number, strlen(number), &n) != ST_OK || n < 1 || n > 99 ||
+        (e = lab_exercise_find(kind->name, (int)n)) == NULL)
+        return cli_usage(c, "lab %s has no exercise '%s'; 'seam lab %s --check' lists them",
+                         kind->name, number, kind->name);
+    if (!lab_exercise_ready(e, in, answer))
+        return cli_usage(c, "exercise %s %s is answered with %s: %s", kind->name, number,
+                         e->options, e->goal);
+    st = lab_play(kind, in, &l, &c->fault);
+    if (st == ST_OK) {
+        holds = lab_exercise_check(e, l, answer, &why);
+        print_verdict(c, e, holds, &why);
+    }
+    lab_free(l);
+    buf_free(&why);
+    if (st != ST_OK) return cli_fail(c, st);
+    return holds ? EXIT_FINE : EXIT_CHECK_FAILED;
+}
+
+static int play(struct cli *c, const struct lab_kind *kind, const struct lab_input *in,
+                const struct how *how)
+{
+    struct lab *l = NULL;
+    enum status st = lab_play(kind, in, &l, &c->fault);
+    int rc = st == ST_OK ? show(c, l, how) : cli_fail(c, st);
+
+    lab_free(l);
+    return rc;
+}
+
+static int write_index(struct cli *c, const char *file)
+{
+    struct buf b = {0};
+    int rc;
+
+    lab_html_index(&b);
+    rc = save(c, file, &b);
+    buf_free(&b);
+    return rc;
+}
+
 int cmd_lab(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *keys = NULL, *docs = NULL;
+    const char *args[64];
     struct how how = {0};
-    struct inputs given = {0};
-    struct lab_input in = {.keys = given.keys, .docs = given.docs};
-    struct lab *l = NULL;
+    struct inputs given = {.answer = NAN};
+    struct lab_input in = {0};
     const struct lab_kind *kind;
-    int64_t seed = 0;
     const struct opt opts[] = {
         {"html", 0, OPT_STRING, "FILE",
          "write one page that plays it (without a lab: the index page)", &how.html},
         {"all", 'a', OPT_FLAG, NULL, "print every step, also at a terminal", &how.all},
         {"plain", 0, OPT_FLAG, NULL, "no colour and no step counters", &how.plain},
         {"step", 0, OPT_INT, "N", "print this step alone", &how.step},
+        {"check", 0, OPT_FLAG, NULL, "does this input solve the EXERCISE? (none: list them)",
+         &how.check},
+        {"answer", 0, OPT_DOUBLE, "N", "the number an exercise asks for", &given.answer},
         {"keys", 0, OPT_STRING, "5,3,9",
-         "btree, log: your own keys, in the order they are inserted", &keys},
-        {"docs", 0, OPT_STRING, "A|B|C", "segments: your own documents", &docs},
-        {"seed", 0, OPT_INT, "N", "what is drawn by lot (3)", &seed},
+         "btree, log: your own keys, in the order they are inserted", &given.keys_text},
+        {"row-bytes", 0, OPT_INT, "N", "btree: text of each row (500)", &given.row_bytes},
+        {"cut", 0, OPT_INT, "N", "log, relay: the power goes at the N-th call to the disk",
+         &given.cut},
+        {"sql", 0, OPT_STRING, "QUERY", "columnar: your own query on sales", &in.sql},
+        {"scatter", 0, OPT_FLAG, NULL, "columnar: days drawn by lot", &in.scatter},
+        {"docs", 0, OPT_STRING, "A|B|C", "segments: your own documents", &given.docs_text},
+        {"ask", 0, OPT_STRING, "WORDS", "segments, hybrid: your own search", &in.ask},
+        {"vectors", 0, OPT_STRING, "FILE",
+         "hnsw: your own vectors: fvecs, npy, CSV ...; or inline 0.1,0.2;0.3,0.4",
+         &given.vectors_text},
+        {"query", 0, OPT_STRING, "0.3,0.4", "hnsw: your own question, as inline or in a file",
+         &given.query_text},
+        {"ef", 0, OPT_INT, "N", "hnsw: efSearch of the wide search (32)", &given.ef},
+        {"m", 0, OPT_INT, "N", "hnsw: links a node (4)", &given.m},
+        {"at", 0, OPT_INT, "LSN", "order, timetravel: ask at an LSN of your own", &in.at},
+        {"row", 0, OPT_STRING, "JSON", "reconcile: a row put into silver alone", &in.row},
+        {"forge", 0, OPT_STRING, "COLUMN=VALUE", "audit: what is rewritten (actor=mallory)",
+         &in.forge},
+        {"seed", 0, OPT_INT, "N", "what is drawn by lot (3)", &given.seed},
     };
     int count;
     int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 0, 1);
+                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 0, 2);
 
     if (rc >= 0) return rc;
-    if (count == 0 && how.html == NULL) return list(c);
-    if (count == 0) {
-        struct buf b = {0};
-
-        lab_html_index(&b);
-        rc = save(c, how.html, &b);
-        buf_free(&b);
-        return rc;
-    }
+    if (count == 0) return how.html == NULL ? list(c) : write_index(c, how.html);
     kind = lab_find(args[0]);
     if (kind == NULL) return unknown(c, args[0]);
-    if (seed < 0 || how.step < 0) return cli_usage(c, "--seed and --step are counts");
-    in.seed = (uint64_t)seed;
-    if (keys != NULL && !parse_keys(keys, &given, &in.key_count))
-        rc = cli_usage(c, "--keys is up to %d whole numbers: 5,3,9", LAB_KEYS_MAX);
-    else if (docs != NULL && !parse_docs(docs, &given, &in.doc_count))
-        rc = cli_usage(c, "--docs is up to %d texts: 'one|another'", LAB_DOCS_MAX);
-    else {
-        enum status st = lab_play(kind, &in, &l, &c->fault);
-
-        rc = st == ST_OK ? show(c, l, &how) : cli_fail(c, st);
-    }
-    lab_free(l);
-    free(given.text);
+    if (count == 2 && !how.check) return cli_usage(c, "an exercise is checked with --check");
+    if (how.step < 0) return cli_usage(c, "--step counts from 1");
+    rc = take_inputs(c, &given, &in);
+    if (rc < 0)
+        rc = how.check ? check(c, kind, count == 2 ? args[1] : NULL, &in,
+                               (struct lab_answer){!isnan(given.answer), given.answer})
+                       : play(c, kind, &in, &how);
+    free_inputs(&given);
     return rc;
 }

@@ -10,7 +10,7 @@
 
 static const struct command commands[] = {
     {"demo", "[DIR]", "the whole story on the shipped catalogue, in a minute", cmd_demo, "Start here"},
-    {"lab", "[LAB]", "step through a store, in the terminal or as a page", cmd_lab, "Start here"},
+    {"lab", "[LAB [EXERCISE]]", "step through a store, in the terminal or as a page", cmd_lab, "Start here"},
     {"init", "DIR", "make an empty platform", cmd_init, "Source of truth"},
     {"import", "DIR FILE", "load CSV, TSV or JSON lines through a mapping", cmd_import, "Source of truth"},
     {"generate", "DIR", "load the shipped catalogue and invent customers and orders", cmd_generate,

@@ -1,7 +1,9 @@
 /* lab - makes steps of what a scenario draws and what the stores trace. */
 #include "pipeline/lab/lab.h"
 
+#include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,6 +250,24 @@ const struct trace_event *lab_event(const struct lab *l, const char *name, size_
         if (strcmp(e->name, name) == 0 && i-- == 0) return e;
     }
     return NULL;
+}
+
+void lab_measured(struct lab *l, const char *name, double value)
+{
+    size_t i = 0;
+
+    while (i < l->figure_count && strcmp(l->figures[i].name, name) != 0)
+        i++;
+    assert(i < LAB_FIGURES_MAX);
+    l->figures[i] = (struct lab_figure){name, value};
+    if (i == l->figure_count) l->figure_count++;
+}
+
+double lab_figure_of(const struct lab *l, const char *name)
+{
+    for (size_t i = 0; i < l->figure_count; i++)
+        if (strcmp(l->figures[i].name, name) == 0) return l->figures[i].value;
+    return NAN;
 }
 
 int64_t lab_arg(const struct trace_event *e, const char *name)

@@ -20,6 +20,7 @@
 #include "engine/trace.h"
 
 enum { LAB_KEYS_MAX = 512, LAB_DOCS_MAX = 64, LAB_VECTORS_MAX = 1000, LAB_EVENTS_SHOWN = 16 };
+enum { LAB_FIGURES_MAX = 16, LAB_ROW_BYTES_MAX = 2000, LAB_EF_MAX = 200 };
 
 /* What the reader may change. Zero means the lab's own.                                             */
 struct lab_input {
@@ -32,6 +33,14 @@ struct lab_input {
     uint32_t dim;
     const float *query; /* --query: dim numbers; NULL = drawn by lot      */
     uint32_t ef, m;     /* --ef, --m: efSearch of the wide search, links a node */
+    uint32_t row_bytes; /* --row-bytes: btree: of each row's text           */
+    uint32_t cut;       /* --cut: the power goes at this call of the commit */
+    int64_t at;         /* --at: an LSN to ask about                        */
+    bool scatter;       /* --scatter: columnar: days by lot, not in order   */
+    const char *sql;    /* --sql: columnar: a query of one's own            */
+    const char *ask;    /* --ask: segments, hybrid: words to search for     */
+    const char *row;    /* --row: reconcile: JSON put into silver alone     */
+    const char *forge;  /* --forge: audit: COLUMN=VALUE rewritten in event 2 */
     uint64_t seed;      /* of whatever is drawn by lot                    */
 };
 
@@ -51,6 +60,12 @@ struct lab_step {
     const char *svg; /* NULL = the lines are the picture                    */
 };
 
+/* What a play measured, by name, for whoever judges it (exercise.h). */
+struct lab_figure {
+    const char *name; /* a literal */
+    double value;
+};
+
 struct lab;
 
 struct lab_kind {
@@ -68,6 +83,8 @@ void lab_free(struct lab *l); /* accepts NULL */
 const struct lab_kind *lab_kind_of(const struct lab *l);
 size_t lab_count(const struct lab *l);
 const struct lab_step *lab_at(const struct lab *l, size_t i);
+
+double lab_figure_of(const struct lab *l, const char *name); /* NAN: the play did not measure it */
 
 /* ---- players ---- */
 struct lab_style {
@@ -97,7 +114,11 @@ struct lab {
     struct arena arena;
     struct lab_step *steps;
     size_t count, cap;
+    struct lab_figure figures[LAB_FIGURES_MAX];
+    size_t figure_count;
 };
+/* Keeps a figure; the last one of a name counts. */
+void lab_measured(struct lab *l, const char *name, double value);
 /* Ends the step: takes the drawing, the story, and the events since the last one. A step without a drawing keeps the
  * one before. ST_NOMEM.                                                                             */
 MUST_USE enum status lab_step(struct lab *l, const char *title, struct fault *f);

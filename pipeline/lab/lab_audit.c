@@ -66,10 +66,15 @@ static enum status draw(struct world *x, struct fault *f)
     enum status good, st = audit_reader_open(x->s.l->io, x->dir, &r, f);
 
     buf_printf(b, "order %d\n", ORDER);
-    if (st == ST_OK) st = audit_events(r, ORDER, draw_event, b, f);
+    if (st == ST_OK) st = audit_events(r, ORDER, draw_event, b, &why);
+    if (st == ST_CORRUPT) {
+        buf_printf(b, "  %s\n", fault_text(&why, text, sizeof text)); /* verify says so, too */
+        fault_clear(&why);
+        st = ST_OK;
+    }
     if (st != ST_OK) {
         audit_reader_close(r);
-        return st;
+        return fault_set(f, st, x->dir, FAULT_NO_OFFSET, "%s", why.why);
     }
     good = audit_verify(r, &checked, &why);
     if (good == ST_OK)
@@ -79,10 +84,12 @@ static enum status draw(struct world *x, struct fault *f)
         buf_printf(b, "verify: %s\n", fault_text(&why, text, sizeof text));
     if (good != ST_OK && strstr(text, ", event ") != NULL)
         sscanf(strstr(text, ", event "), ", event %u", &bad);
+    lab_measured(x->s.l, "verify finds it", good != ST_OK);
     svg_events(x->s.l, bad);
     audit_reader_close(r);
     fault_clear(&why);
     good = audit_prove(&x->s.p, x->dir, 1, &proof, &difference, &why);
+    lab_measured(x->s.l, "prove finds it", good != ST_OK || proof.different > 0);
     if (good == ST_OK || good == ST_DRIFT)
         buf_printf(b,
                    "prove: %" PRIu64 " orders and %" PRIu64 " lines folded from %" PRIu64
@@ -133,6 +140,29 @@ static enum status live(struct world *x, struct fault *f)
     return st;
 }
 
+/* COLUMN=VALUE; NULL: who did it. */
+static enum status forge(const struct schema *s, const char *what, struct value *values,
+                         struct fault *f)
+{
+    const char *word = what != NULL ? what : "actor=mallory";
+    size_t n = strcspn(word, "=");
+    int column = -1;
+    char name[64];
+
+    snprintf(name, sizeof name, "%.*s", (int)n, word);
+    column = schema_column(s, name);
+    if (column < 0 || word[n] != '=')
+        return fault_set(f, ST_INVALID, "--forge", FAULT_NO_OFFSET,
+                         "'%s' is no COLUMN=VALUE of an event; try type=4, op=3, actor=mallory",
+                         word);
+    word += n + 1;
+    return value_parse(word, strlen(word), s->columns[column].type, s->columns[column].scale,
+                       &values[column]) == ST_OK
+               ? ST_OK
+               : fault_set(f, ST_INVALID, "--forge", FAULT_NO_OFFSET, "'%s' is no %s", word,
+                           value_type_name(s->columns[column].type));
+}
+
 /* Someone with access to the audit's own tables rewrites an event. Every page is written with right checksums. */
 static enum status tamper(struct world *x, struct fault *f)
 {
@@ -156,8 +186,8 @@ static enum status tamper(struct world *x, struct fault *f)
         st = row_decode(oltp_schema(t, table), copy.data, copy.size, values, f);
     }
     if (st == ST_OK) {
-        values[schema_column(oltp_schema(t, table), "actor")] = v_str("mallory");
-        st = oltp_put(t, table, values, f);
+        st = forge(oltp_schema(t, table), x->s.l->in.forge, values, f);
+        if (st == ST_OK) st = oltp_put(t, table, values, f);
     }
     if (st == ST_OK)
         st = oltp_commit(t, OLTP_DURABLE, NULL, f);
@@ -183,8 +213,9 @@ enum status lab_play_audit(struct lab *l, struct fault *f)
     if (st == ST_OK) st = step(&x, "The row is gone, its history is not", f);
     if (st == ST_OK) st = tamper(&x, f);
     if (st == ST_OK) st = draw(&x, f);
-    buf_str(&l->story, "Someone rewrites who did event 2, through the store itself: every page has "
-                       "its right checksum. But the event's hash no longer follows from "
+    buf_str(&l->story, "Someone rewrites event 2 (who did it, or what --forge says), through "
+                       "the store itself: every page has its right checksum. But the event's hash "
+                       "no longer follows from "
                        "its bytes, and verify names the first event that is not what was written. "
                        "To hide it, every later hash, the head and the Merkle root "
                        "that others may have kept would have to change too.");

@@ -7,7 +7,7 @@
 #include "pipeline/lab/scenarios.h"
 
 /* Rows of about half a kilobyte: a page of 8 KiB is full after some fifteen. */
-enum { ROW_TEXT = 500, TREE_PAGES = 64, PLAIN_KEYS = 150 };
+enum { ROW_BYTES = 500, TREE_PAGES = 64, PLAIN_KEYS = 150 };
 
 static const char table_json[] = "{\"table\":\"notes\",\"version\":1,\"key\":[\"id\"],\"columns\":["
                                  "{\"name\":\"id\",\"type\":\"int64\"},"
@@ -18,6 +18,7 @@ struct world {
     struct oltp *db;
     uint32_t table;
     lsn_t before;
+    unsigned splits, least_side; /* of leaves, while the keys were put */
 };
 
 static enum status draw_tree(struct world *w, struct fault *f)
@@ -41,14 +42,15 @@ static enum status tree_step(struct world *w, const char *title, struct fault *f
 /* One row, one transaction. */
 static enum status put(struct world *w, int64_t id, struct fault *f)
 {
-    char text[ROW_TEXT];
+    char text[LAB_ROW_BYTES_MAX];
+    const size_t n = w->l->in.row_bytes > 0 ? w->l->in.row_bytes : ROW_BYTES;
     struct value row[2];
     struct oltp_txn *t = NULL;
     enum status st = oltp_write_begin(w->db, &t, f);
 
     memset(text, 'a' + (int)((uint64_t)id % 26), sizeof text);
     row[0] = v_int(id);
-    row[1] = v_text(text, sizeof text);
+    row[1] = v_text(text, n);
     if (st == ST_OK) st = oltp_put(t, w->table, row, f);
     if (st == ST_OK) return oltp_commit(t, OLTP_DURABLE, NULL, f);
     oltp_end(t);
@@ -111,6 +113,30 @@ static const char *how_cut(int64_t left, int64_t right)
     return "Keys that arrive in any order are cut near the middle.";
 }
 
+/* The leaves that the last put has split, among the events from `from` on. */
+static void count_splits(struct world *w, size_t from)
+{
+    for (size_t i = from; i < trace_log_count(w->l->log); i++) {
+        const struct trace_event *e = trace_log_at(w->l->log, i);
+        unsigned left = (unsigned)lab_arg(e, "left_keys"),
+                 right = (unsigned)lab_arg(e, "right_keys");
+
+        if (strcmp(e->name, "page_split") != 0 || lab_arg(e, "level") != 0) continue;
+        w->splits++;
+        if (left < w->least_side) w->least_side = left;
+        if (right < w->least_side) w->least_side = right;
+    }
+}
+
+static unsigned count_leaves(const char *tree)
+{
+    unsigned n = 0;
+
+    for (const char *p = tree; (p = strstr(p, " leaf ")) != NULL; p++)
+        n++;
+    return n;
+}
+
 /* The keys, one transaction each; a step at the first split, when the root rises, and at the end.     */
 static enum status grow(struct world *w, const int64_t *keys, size_t n, struct fault *f)
 {
@@ -128,8 +154,10 @@ static enum status grow(struct world *w, const int64_t *keys, size_t n, struct f
     if (st == ST_OK) st = tree_step(w, "The first row", f);
     for (size_t i = 1; st == ST_OK && i < n; i++) {
         const struct trace_event *e;
+        size_t seen = trace_log_count(w->l->log);
 
         st = put(w, keys[i], f);
+        count_splits(w, seen);
         e = lab_event(w->l, "page_split", 0);
         if (st != ST_OK || e == NULL || splits >= ARRAY_LEN(titles)) continue;
         buf_printf(&w->l->story,
@@ -150,7 +178,12 @@ static enum status grow(struct world *w, const int64_t *keys, size_t n, struct f
                "replaced). Every leaf is equally far "
                "from the root.",
                n);
-    return tree_step(w, "The tree", f);
+    st = draw_tree(w, f);
+    lab_measured(w->l, "keys", (double)n);
+    lab_measured(w->l, "leaf splits", w->splits);
+    lab_measured(w->l, "fewest keys on a side", w->splits > 0 ? w->least_side : 0);
+    lab_measured(w->l, "leaves", count_leaves(buf_cstr(&w->l->draw)));
+    return st == ST_OK ? lab_step(w->l, "The tree", f) : st;
 }
 
 /* What a checkpoint writes, and what copy-on-write means after it. */
@@ -241,7 +274,7 @@ static enum status look_back(struct world *w, struct fault *f)
 
 enum status lab_play_btree(struct lab *l, struct fault *f)
 {
-    struct world w = {.l = l};
+    struct world w = {.l = l, .least_side = UINT32_MAX};
     int64_t plain[PLAIN_KEYS];
     const int64_t *keys = l->in.key_count > 0 ? l->in.keys : plain;
     size_t n = l->in.key_count > 0 ? l->in.key_count : PLAIN_KEYS;

@@ -22,6 +22,7 @@ enum {
 enum { FIRST_FEW = 5, NUMBERED_HOPS = 14, POWER_ROUNDS = 40 };
 
 static const char dir[] = "lab/vectors";
+static const double RECALL_PROMISE = 0.995;
 
 struct world {
     struct lab *l;
@@ -30,8 +31,9 @@ struct world {
     size_t n;
     uint32_t dim;
     float *query;
-    double *xy; /* where each row is drawn, 2 a row, and last the query */
-    char *dump; /* of the base file: nodes and their links on layer 0; NULL: not built yet */
+    double *xy;   /* where each row is drawn, 2 a row, and last the query */
+    double right; /* of the K nearest, the last search found so many */
+    char *dump;   /* of the base file: nodes and their links on layer 0; NULL: not built yet */
 };
 
 /* ---- the vectors ---- */
@@ -323,6 +325,7 @@ static enum status search(struct world *x, uint32_t ef, const struct hnsw_filter
                    py(&fr, x, (size_t)hits[i].key), 7);
     }
     buf_printf(&x->l->draw, "recall: %zu of %zu\n", right, m);
+    x->right = (double)right;
     svg_words(&x->l->svg, "", SIDE + 10, 150, "efSearch %u: %u distances", s.ef, s.distances);
     svg_words(&x->l->svg, "", SIDE + 10, 170, "recall %zu of %zu", right, m);
     svg_end(&x->l->svg);
@@ -386,6 +389,62 @@ static enum status build(struct world *x, struct fault *f)
     return st == ST_OK ? lab_step(x->l, "The whole graph", f) : st;
 }
 
+enum { SWEEP_QUERIES = 100, SWEEP_K = 10 };
+
+/* Mean recall of the SWEEP_K nearest, and distances a search, over questions drawn by lot around the vectors. */
+static enum status sweep(struct world *x, uint32_t ef, double *recall, double *distances,
+                         struct fault *f)
+{
+    float *vector = arena_alloc(&x->l->arena, x->dim * sizeof *vector);
+    struct rng rng;
+    uint64_t right = 0, all = 0, measured = 0;
+    enum status st =
+        vector != NULL ? ST_OK : fault_set(f, ST_NOMEM, "hnsw", FAULT_NO_OFFSET, "no memory");
+
+    rng_seed(&rng, x->l->in.seed);
+    for (int i = 0; st == ST_OK && i < SWEEP_QUERIES; i++) {
+        const struct hnsw_query q = {.vector = vector, .k = SWEEP_K, .ef = ef};
+        size_t a = (size_t)rng_below(&rng, x->n), b = (size_t)rng_below(&rng, x->n), n = 0, m = 0;
+        struct hnsw_hit hits[SWEEP_K], exact[SWEEP_K];
+        struct hnsw_stats s;
+
+        for (uint32_t j = 0; j < x->dim; j++)
+            vector[j] = row_of(x, a)[j] * 2 - row_of(x, b)[j]; /* beyond a, seen from b */
+        st = hnsw_search(x->h, &q, hits, &n, &s, f);
+        if (st == ST_OK) st = hnsw_exact(x->h, &q, exact, &m, f);
+        for (size_t k = 0; st == ST_OK && k < n; k++)
+            right += is_among(exact, m, hits[k].key);
+        all += m;
+        measured += s.distances;
+    }
+    *recall = all > 0 ? (double)right / (double)all : 0;
+    *distances = (double)measured / SWEEP_QUERIES;
+    return st;
+}
+
+/* The efSearch the reader chose, over many questions, and the least that would keep the promise. */
+static enum status judge_ef(struct world *x, double promise, struct fault *f)
+{
+    double recall, distances, least_recall = 0, least_distances = 0;
+    uint32_t least = SWEEP_K;
+    enum status st = sweep(x, x->l->in.ef, &recall, &distances, f);
+
+    while (st == ST_OK && (st = sweep(x, least, &least_recall, &least_distances, f)) == ST_OK &&
+           least_recall < promise && least < LAB_EF_MAX)
+        least++;
+    if (st != ST_OK) return st;
+    buf_printf(&x->l->draw,
+               "efSearch %u over %d questions: recall of the %d nearest %.3f, "
+               "%.1f distances each\n",
+               x->l->in.ef, SWEEP_QUERIES, SWEEP_K, recall, distances);
+    lab_measured(x->l, "recall promised", promise);
+    lab_measured(x->l, "recall", recall);
+    lab_measured(x->l, "distances", distances);
+    lab_measured(x->l, "least efSearch", least);
+    trace_log_clear(x->l->log);
+    return ST_OK;
+}
+
 static enum status walks(struct world *x, struct fault *f)
 {
     uint32_t wide = x->l->in.ef > 0 ? x->l->in.ef : EF_WIDE;
@@ -398,7 +457,10 @@ static enum status walks(struct world *x, struct fault *f)
             "candidates and always "
             "reads the list of the nearest one not read yet (hop). With efSearch 3 it ends early.");
     if (st == ST_OK) st = lab_step(x->l, "A greedy walk", f);
+    lab_measured(x->l, "right with efSearch 3", x->right);
     if (st == ST_OK) st = search(x, wide, NULL, f);
+    lab_measured(x->l, "right with more", x->right);
+    if (st == ST_OK && x->l->in.ef > 0) st = judge_ef(x, RECALL_PROMISE, f);
     buf_printf(&x->l->story,
                "The same search with efSearch %u: a wider pool, more hops, more distances, and "
                "less chance to miss one.",

@@ -14,7 +14,7 @@
 
 static const char *const sinks[] = {"search", "vectors"};
 
-enum { K = 5 };
+enum { K = 5, KETTLE = 101 };
 
 static void draw_title(struct lab_shop *s, struct oltp_txn *t, uint32_t table, int64_t id)
 {
@@ -57,6 +57,13 @@ static void svg_hits(struct lab *l, enum search_mode mode, const struct search_r
                      got->count);
 }
 
+static size_t rank_of(const struct search_result *got, int64_t id)
+{
+    for (size_t i = 0; i < got->count; i++)
+        if (document_id(got->hits[i].id) == id) return i + 1;
+    return 0;
+}
+
 static enum status ask(struct lab_shop *s, struct search *q, struct oltp_txn *t, uint32_t table,
                        enum search_mode mode, const char *text, struct fault *f)
 {
@@ -86,6 +93,9 @@ static enum status ask(struct lab_shop *s, struct search *q, struct oltp_txn *t,
     }
     if (got.count == 0) buf_str(&s->l->draw, "  nothing\n");
     svg_hits(s->l, mode, &got);
+    lab_measured(s->l, mode == SEARCH_HYBRID ? "kettle's rank by both" : "kettle's rank by words",
+                 (double)rank_of(&got, KETTLE));
+    if (mode == SEARCH_HYBRID) lab_measured(s->l, "weight of the meaning", got.weight);
     return ST_OK;
 }
 
@@ -102,7 +112,7 @@ static enum status open_search(struct lab_shop *s, struct search **out, struct f
     return st == ST_OK ? search_open(s->l->io, &paths, LSN_MAX, out, f) : st;
 }
 
-static const struct {
+static const struct asked {
     enum search_mode mode;
     const char *text, *title, *story;
 } asked[] = {
@@ -126,7 +136,8 @@ static const struct {
      "next to nothing."},
 };
 
-static enum status play(struct lab_shop *s, struct search *q, struct fault *f)
+static enum status play(struct lab_shop *s, struct search *q, const struct asked *list, size_t n,
+                        struct fault *f)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
@@ -135,14 +146,23 @@ static enum status play(struct lab_shop *s, struct search *q, struct fault *f)
 
     if (st == ST_OK) st = oltp_read_begin(db, &t, f);
     if (st == ST_OK) st = oltp_table(t, "products", &table, f);
-    for (size_t i = 0; st == ST_OK && i < ARRAY_LEN(asked); i++) {
-        st = ask(s, q, t, table, asked[i].mode, asked[i].text, f);
-        buf_str(&s->l->story, asked[i].story);
-        if (st == ST_OK) st = lab_step(s->l, asked[i].title, f);
+    for (size_t i = 0; st == ST_OK && i < n; i++) {
+        st = ask(s, q, t, table, list[i].mode, list[i].text, f);
+        buf_str(&s->l->story, list[i].story);
+        if (st == ST_OK) st = lab_step(s->l, list[i].title, f);
     }
     oltp_end(t);
     oltp_close(db, NULL);
     return st;
+}
+
+/* The reader's own question, asked of words and of both. */
+static enum status own_question(struct lab_shop *s, struct search *q, struct fault *f)
+{
+    struct asked mine[] = {{SEARCH_BM25, s->l->in.ask, "Your question: words", "Your question."},
+                           {SEARCH_HYBRID, s->l->in.ask, "Your question: both", "Your question."}};
+
+    return play(s, q, mine, ARRAY_LEN(mine), f);
 }
 
 enum status lab_play_hybrid(struct lab *l, struct fault *f)
@@ -169,7 +189,8 @@ enum status lab_play_hybrid(struct lab *l, struct fault *f)
                 "catalogue itself. Both sides are read at one LSN, the older of the two.");
         st = lab_step(l, "Two indexes, one moment", f);
     }
-    if (st == ST_OK) st = play(&s, q, f);
+    if (st == ST_OK) st = play(&s, q, asked, ARRAY_LEN(asked), f);
+    if (st == ST_OK && l->in.ask != NULL) st = own_question(&s, q, f);
     search_close(q);
     shop_close(&s);
     return st;

@@ -13,6 +13,7 @@ static const char dir[] = "lab/wal";
 struct world {
     struct lab *l;
     struct wal *w;
+    unsigned records; /* that a reader was shown last */
 };
 
 static enum status open_log(struct world *x, struct wal_recovered *rec, struct fault *f)
@@ -106,7 +107,9 @@ static enum status draw(struct world *x, struct fault *f)
     buf_printf(b, "oldest   %8" PRIu64 "   first record kept\n", wal_oldest_lsn(x->w));
     buf_printf(b, "syncs %" PRIu64 ", records %" PRIu64 "\n", s.syncs, s.records);
     buf_str(b, "a reader sees:\n");
+    x->records = 0;
     while (st == ST_OK && (st = wal_reader_next(r, &rec, f)) == ST_OK && shown < 24) {
+        x->records++;
         buf_printf(b, "  [%6" PRIu64 ", %6" PRIu64 ")  ", rec.start, rec.end);
         if (rec.size > 256)
             buf_printf(b, "a record of %zu bytes", rec.size);
@@ -183,13 +186,14 @@ static enum status power_cut(struct world *x, struct fault *f)
     struct wal_recovered rec = {0};
     struct wal_span at;
     lsn_t durable = wal_durable_lsn(x->w);
+    unsigned before = x->records + 1; /* a reader is not shown the one that was only written */
     enum status st = ST_OK;
 
     for (int i = 0; st == ST_OK && i < 3; i++)
         st = append(x, 901 + i, 700, &at, f);
     if (st != ST_OK) return st;
-    io_sim_plant(x->l->disk, SIM_POWER_CUT, 2,
-                 false); /* the write happens; the sync after it does not */
+    /* at 2 the write happens; the sync after it does not */
+    io_sim_plant(x->l->disk, SIM_POWER_CUT, x->l->in.cut > 0 ? x->l->in.cut : 2, false);
     st = wal_commit(x->w, at.end, WAL_DURABLE, f);
     if (st == ST_OK)
         buf_printf(&x->l->story,
@@ -206,6 +210,7 @@ static enum status power_cut(struct world *x, struct fault *f)
             ".",
             status_name(st), durable);
     fault_clear(f);
+    lab_measured(x->l, "commit said ok", st == ST_OK);
     buf_printf(&x->l->draw, "the commit said: %s\n", status_name(st));
     wal_close(x->w, NULL);
     x->w = NULL;
@@ -219,7 +224,11 @@ static enum status power_cut(struct world *x, struct fault *f)
                "the disk happened to keep whole is kept, and %" PRIu64
                " bytes of torn tail were cut off. Appending goes on at %" PRIu64 ".",
                rec.torn_bytes, rec.end);
-    return step(x, "Recovery", f);
+    st = draw(x, f);
+    lab_measured(x->l, "records before the cut", before);
+    lab_measured(x->l, "records after recovery", x->records);
+    lab_measured(x->l, "torn bytes", (double)rec.torn_bytes);
+    return st == ST_OK ? lab_step(x->l, "Recovery", f) : st;
 }
 
 /* A slot pins the log; trimming lets go of what nobody needs. */

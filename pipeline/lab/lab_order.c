@@ -160,6 +160,28 @@ static enum status walk_back(struct lab_shop *s, lsn_t before, lsn_t lsn, struct
     return st == ST_OK ? lab_step(s->l, "Backwards: the bytes it began with", f) : st;
 }
 
+/* Orders and lines as of the LSN the reader names. */
+static enum status own_moment(struct lab_shop *s, lsn_t at, struct fault *f)
+{
+    static const char *const tables[] = {"silver_orders", "silver_order_lines"};
+    static const char *const names[] = {"orders seen", "lines seen"};
+    enum status st = ST_OK;
+
+    for (int i = 0; st == ST_OK && i < 2; i++) {
+        char sql[120];
+        uint64_t rows = 0;
+
+        snprintf(sql, sizeof sql, "SELECT order_id FROM %s AS OF LSN %" PRIu64, tables[i], at);
+        st = shop_sql_rows(s, sql, &rows, f);
+        lab_measured(s->l, names[i], (double)rows);
+    }
+    buf_printf(&s->l->story,
+               "AS OF LSN %" PRIu64 ", a moment you chose: what someone who asked then was told.",
+               at);
+    svg_way(s->l, STATION_SILVER, at);
+    return st == ST_OK ? lab_step(s->l, "Your moment", f) : st;
+}
+
 enum status lab_play_order(struct lab *l, struct fault *f)
 {
     struct lab_shop s = {0};
@@ -169,6 +191,7 @@ enum status lab_play_order(struct lab *l, struct fault *f)
     if (st == ST_OK) st = sell(&s, &before, &lsn, f);
     if (st == ST_OK) st = follow(&s, before, lsn, f);
     if (st == ST_OK) st = walk_back(&s, before, lsn, f);
+    if (st == ST_OK && l->in.at > 0) st = own_moment(&s, (lsn_t)l->in.at, f);
     shop_close(&s);
     return st;
 }

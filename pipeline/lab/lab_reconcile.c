@@ -1,121 +1,267 @@
-/* lab_reconcile - three rows of silver are damaged behind everyone's back; digests find them, repair goes through the log. */
+/* lab_reconcile - rows of silver are damaged behind everyone's back; digests bisect to them, and
+ * repair goes through the log. Leaves of 16 rows, not of 256 as in service, so that 4,096 rows make
+ * every level that a few million would. */
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "columnar/columnar.h"
+#include "engine/row.h"
+#include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
 #include "pipeline/reconcile.h"
 
-static const char *const sinks[] = {"warehouse", "search"};
+static const char *const sinks[] = {"warehouse"};
 
-enum { PRODUCTS = 400 };
+enum { CUSTOMERS = 4096, LEAF_ROWS = 16, LEVELS = 3 };
+enum { LOST = 100, CHANGED = 2222, INVENTED = 999999 };
 
-static enum status compare(struct lab_shop *s, struct reconcile_report *r, const char *title,
-                           struct fault *f)
+/* ---- the picture: one row of boxes a level ---- */
+struct level {
+    unsigned compared, differing;
+    int64_t from[64], leaves[64];
+    bool differs[64];
+};
+
+static void read_levels(const struct lab *l, struct level levels[LEVELS])
 {
-    const struct reconcile_options o = {0};
-    struct buf *b = &s->l->draw;
-    enum status st = reconcile_run(&s->p, &o, r, f);
+    const struct trace_event *e;
 
-    for (size_t i = 0; st == ST_OK && i < r->count; i++) {
-        const struct reconcile_result *x = &r->results[i];
+    memset(levels, 0, LEVELS * sizeof *levels);
+    for (size_t i = 0; (e = lab_event(l, "digest", i)) != NULL; i++) {
+        size_t level = (size_t)lab_arg(e, "level");
+        struct level *v = level < LEVELS ? &levels[level] : NULL;
 
-        if (strcmp(x->table, "products") != 0 && strstr(x->table, "silver_products") == NULL)
-            continue;
-        buf_printf(b, "%s %s at LSN %" PRIu64 ": %" PRIu64 " differences\n", x->store, x->table,
-                   x->lsn, x->differences);
-        buf_printf(b,
-                   "  rows %" PRIu64 " and %" PRIu64 "; leaves %" PRIu64
-                   ", digests compared %" PRIu64 ", differing leaves %" PRIu64
-                   ", rows put side by side %" PRIu64 "\n",
-                   x->cost.source_rows, x->cost.store_rows, x->cost.leaves, x->cost.digests,
-                   x->cost.differing_leaves, x->cost.rows_compared);
-        for (size_t k = 0; k < x->shown; k++) {
-            buf_printf(b, "  %s key %s\n", reconcile_verdict_name(x->list[k].verdict),
-                       x->list[k].key_text);
-            buf_printf(b, "    source %.110s\n",
-                       x->list[k].source != NULL ? x->list[k].source : "(none)");
-            buf_printf(b, "    store  %.110s\n",
-                       x->list[k].store != NULL ? x->list[k].store : "(none)");
+        if (v == NULL || strcmp(e->args[0].s, "customers") != 0) continue;
+        if (v->compared < ARRAY_LEN(v->from)) {
+            v->from[v->compared] = lab_arg(e, "from");
+            v->leaves[v->compared] = lab_arg(e, "leaves");
+            v->differs[v->compared] = lab_arg(e, "differs") != 0;
         }
+        v->compared++;
+        v->differing += lab_arg(e, "differs") != 0;
     }
-    return st == ST_OK ? lab_step(s->l, title, f) : st;
 }
 
-/* What a bug, a bad disk or a helpful person might do: one row lost, one changed, one invented. */
+static void draw_levels(struct lab *l, const struct level levels[LEVELS])
+{
+    enum {
+        LEFT = 10,
+        NAME_Y = 18,
+        BOX_Y = 26,
+        BOX_H = 22,
+        STEP_Y = 64,
+        LEAVES = CUSTOMERS / LEAF_ROWS
+    };
+    static const char *const names[LEVELS] = {"all rows", "sixteenths", "leaves of 16 rows"};
+    const double scale = (SVG_WIDTH - 2.0 * LEFT) / LEAVES;
+    struct buf *b = &l->svg;
+
+    svg_begin(b, SVG_WIDTH, LEVELS * STEP_Y,
+              "Digests compared, level by level; those that differ stand out");
+    for (int k = 0; k < LEVELS; k++) {
+        const struct level *v = &levels[k];
+        double y = k * (double)STEP_Y;
+
+        buf_printf(&l->draw, "level %d (%s): %u digests compared, %u differ\n", k, names[k],
+                   v->compared, v->differing);
+        svg_words(b, "dim", LEFT, y + NAME_Y, "level %d, %s: %u compared, %u differ", k, names[k],
+                  v->compared, v->differing);
+        for (unsigned i = 0; i < v->compared && i < ARRAY_LEN(v->from); i++) {
+            double x = LEFT + (double)v->from[i] * scale, wide = (double)v->leaves[i] * scale;
+
+            svg_box(b, v->differs[i] ? "hotfill" : "fill", x, y + BOX_Y, wide - 0.6, BOX_H);
+            if (v->differs[i])
+                buf_printf(&l->draw, "  leaves %" PRId64 " to %" PRId64 " differ\n", v->from[i],
+                           v->from[i] + v->leaves[i] - 1);
+        }
+        svg_box(b, "off", LEFT, y + BOX_Y, SVG_WIDTH - 2.0 * LEFT, BOX_H);
+    }
+    svg_end(b);
+}
+
+/* ---- comparing ---- */
+static const struct reconcile_result *of_customers(const struct reconcile_report *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (strcmp(r->results[i].table, "customers") == 0) return &r->results[i];
+    return NULL;
+}
+
+/* Both sides at one LSN; draws the digests of the customers, and keeps their events alone. */
+static enum status compare(struct lab_shop *s, struct reconcile_report *r, struct fault *f)
+{
+    const struct reconcile_options o = {.leaf_rows = LEAF_ROWS, .trace = s->l->trace};
+    struct level levels[LEVELS];
+    const struct reconcile_result *x;
+    enum status st;
+
+    trace_log_clear(s->l->log);
+    st = reconcile_run(&s->p, &o, r, f);
+    x = st == ST_OK ? of_customers(r) : NULL;
+    if (x == NULL) return st;
+    buf_printf(&s->l->draw, "%s %s at LSN %" PRIu64 ": %" PRIu64 " differences\n", x->store,
+               x->table, x->lsn, x->differences);
+    buf_printf(&s->l->draw, "rows %" PRIu64 " and %" PRIu64 " in %" PRIu64 " leaves\n",
+               x->cost.source_rows, x->cost.store_rows, x->cost.leaves);
+    read_levels(s->l, levels);
+    draw_levels(s->l, levels);
+    buf_printf(&s->l->draw,
+               "in all %" PRIu64 " digests; rows put side by side: %" PRIu64 " of %" PRIu64 "\n",
+               x->cost.digests, x->cost.rows_compared, x->cost.source_rows + x->cost.store_rows);
+    lab_measured(s->l, "differences", (double)x->differences);
+    lab_measured(s->l, "digests", (double)x->cost.digests);
+    return ST_OK;
+}
+
+static void draw_rows(struct lab *l, const struct reconcile_result *x)
+{
+    for (size_t k = 0; k < x->shown; k++) {
+        const struct reconcile_difference *d = &x->list[k];
+
+        buf_printf(&l->draw, "%s key %s\n", reconcile_verdict_name(d->verdict), d->key_text);
+        buf_printf(&l->draw, "  source %.90s\n", d->source != NULL ? d->source : "(none)");
+        buf_printf(&l->draw, "  store  %.90s\n", d->store != NULL ? d->store : "(none)");
+    }
+    if (x->shown > 0) lab_measured(l, "verdict", x->list[0].verdict);
+}
+
+/* ---- what goes wrong ---- */
+struct silver {
+    struct columnar_writer *w;
+    const struct schema *schema;
+    int table;
+    lsn_t lsn;
+};
+
+/* A row as JSON, over what silver has under its key. */
+static enum status put_row(struct silver *s, const char *json, struct fault *f)
+{
+    struct value given[COLUMNS_MAX], had[COLUMNS_MAX];
+    struct buf text = {0};
+    enum status st = row_from_json(s->schema, json, strlen(json), given, &text, f);
+
+    if (st == ST_OK) {
+        struct value key = given[s->schema->key[0]];
+        enum status found = columnar_writer_get(s->w, s->table, &key, had, NULL);
+
+        for (uint16_t i = 0; found == ST_OK && i < s->schema->column_count; i++)
+            if (given[i].type == V_NULL) given[i] = had[i];
+        st = columnar_upsert(s->w, s->table, given, s->lsn, NULL, f);
+    }
+    buf_free(&text);
+    return st;
+}
+
+/* What a bug, a bad disk or a helpful person might do: one row lost, one changed, one invented; or
+ * the reader's own row. Nothing of it is in the log. */
 static enum status damage(struct lab_shop *s, struct fault *f)
 {
-    struct columnar_writer *w = NULL;
-    struct value values[COLUMNS_MAX], copy[COLUMNS_MAX], key = v_int(101);
-    char dir[PATH_MAX_BYTES];
-    lsn_t lsn = LSN_NONE;
-    int table = 0;
+    struct silver silver = {0};
+    const struct value lost = v_int(LOST);
+    char dir[PATH_MAX_BYTES], json[80];
     enum status st = platform_sink_path(&s->p, "warehouse", dir, f);
 
-    if (st == ST_OK) st = columnar_open_writer(s->l->io, dir, NULL, &w, f);
+    if (st == ST_OK) st = columnar_open_writer(s->l->io, dir, NULL, &silver.w, f);
     if (st == ST_OK) {
-        lsn = columnar_writer_applied(w) + 1;
-        table = columnar_writer_table(w, "silver_products");
-        st = columnar_delete(w, table, &key, lsn, NULL, f);
+        silver.lsn = columnar_writer_applied(silver.w) + 1;
+        silver.table = columnar_writer_table(silver.w, "silver_customers");
+        silver.schema = columnar_writer_schema(silver.w, silver.table);
     }
-    for (int64_t id = 102; st == ST_OK && id <= 103; id++) {
-        key = v_int(id);
-        st = columnar_writer_get(w, table, &key, values, f);
-        if (st != ST_OK) break;
-        memcpy(copy, values, sizeof copy);
-        if (id == 102)
-            copy[schema_column(columnar_writer_schema(w, table), "stock")] = v_int(-77);
-        else
-            copy[0] = v_int(999999);
-        st = columnar_upsert(w, table, copy, lsn, NULL, f);
+    if (st == ST_OK && s->l->in.row != NULL)
+        st = put_row(&silver, s->l->in.row, f);
+    else if (st == ST_OK) {
+        st = columnar_delete(silver.w, silver.table, &lost, silver.lsn, NULL, f);
+        snprintf(json, sizeof json, "{\"customer_id\":%d,\"name\":\"Nobody\"}", CHANGED);
+        if (st == ST_OK) st = put_row(&silver, json, f);
+        snprintf(json, sizeof json, "{\"customer_id\":%d,\"name\":\"Invented\"}", INVENTED);
+        if (st == ST_OK) st = put_row(&silver, json, f);
     }
-    if (st == ST_OK) st = columnar_publish(w, lsn, clock_wall_us(&s->l->clock.clock), f);
-    columnar_close_writer(w);
+    if (st == ST_OK)
+        st = columnar_publish(silver.w, silver.lsn, clock_wall_us(&s->l->clock.clock), f);
+    columnar_close_writer(silver.w);
     return st;
+}
+
+/* ---- the play ---- */
+static enum status begin(struct lab_shop *s, struct reconcile_report *r, struct fault *f)
+{
+    lsn_t lsn;
+    enum status st = shop_customers(s, CUSTOMERS, &lsn, f);
+
+    if (st == ST_OK) st = shop_catch_up(s, sinks, ARRAY_LEN(sinks), f);
+    if (st == ST_OK) st = compare(s, r, f);
+    buf_printf(
+        &s->l->story,
+        "%d customers, relayed and applied. Source and store are read at the same LSN, so "
+        "that one that is merely behind is never called wrong. Each side adds up the hashes "
+        "of its rows: sums of sixteen rows, of sixteen such sums, and one of everything. The "
+        "two sums of everything are equal, so all rows are, and one comparison was enough.",
+        CUSTOMERS);
+    return st == ST_OK ? lab_step(s->l, "Agreement", f) : st;
+}
+
+static enum status drift(struct lab_shop *s, struct reconcile_report *r, struct fault *f)
+{
+    lsn_t lsn;
+    enum status st = damage(s, f);
+
+    if (st == ST_OK) st = shop_put(s, "customers", "{\"customer_id\":1,\"name\":\"Ana\"}", &lsn, f);
+    if (st == ST_OK) st = shop_catch_up(s, sinks, ARRAY_LEN(sinks), f);
+    if (st == ST_OK) st = compare(s, r, f);
+    buf_printf(&s->l->story,
+               "Behind everyone's back silver %s. Every checksum is right and every "
+               "file is whole: only a comparison can tell. The sums of everything "
+               "differ, so the sixteen below are compared; of those that differ the "
+               "sixteen below; and so on, until single leaves are left.",
+               s->l->in.row != NULL ? "gets the row you gave"
+                                    : "loses one customer, gets another name for a second and an "
+                                      "invented third");
+    if (st == ST_OK) st = lab_step(s->l, "Drift: digests bisect to it", f);
+    if (st != ST_OK || of_customers(r) == NULL) return st;
+    draw_rows(s->l, of_customers(r));
+    buf_str(&s->l->story, "Only the rows of the differing leaves are put side by side, key by key, "
+                          "and each difference gets a verdict.");
+    return lab_step(s->l, "The rows of those leaves, side by side", f);
+}
+
+static enum status repair(struct lab_shop *s, struct reconcile_report *r, struct fault *f)
+{
+    uint64_t rows = 0;
+    lsn_t lsn;
+    enum status st = reconcile_repair(&s->p, r, &rows, &lsn, f);
+
+    reconcile_free(r);
+    buf_printf(&s->l->draw,
+               "emitted again through the log: %" PRIu64 " rows, up to LSN %" PRIu64 "\n", rows,
+               lsn);
+    buf_printf(&s->l->story,
+               "Repair does not touch the store. It writes the source's present row, or its "
+               "absence, again into the log, flagged as a repair: %" PRIu64 " rows. "
+               "They reach every sink the way all changes do.",
+               rows);
+    if (st == ST_OK) st = lab_step(s->l, "Repair goes through the log", f);
+    if (st == ST_OK) st = shop_catch_up(s, sinks, ARRAY_LEN(sinks), f);
+    buf_str(&s->l->story, "The relay and the sinks have run. The stores agree again.");
+    if (st != ST_OK) return st;
+    lab_measured(s->l, "differences found", lab_figure_of(s->l, "differences"));
+    lab_measured(s->l, "digests then", lab_figure_of(s->l, "digests"));
+    st = compare(s, r, f);
+    return st == ST_OK ? lab_step(s->l, "Agreement again", f) : st;
 }
 
 enum status lab_play_reconcile(struct lab *l, struct fault *f)
 {
     struct lab_shop s = {0};
     struct reconcile_report r = {0};
-    uint64_t rows = 0;
-    lsn_t lsn;
     enum status st = shop_open(l, &s, f);
 
-    if (st == ST_OK) st = shop_catalogue(&s, PRODUCTS, &lsn, f);
-    if (st == ST_OK) st = shop_catch_up(&s, sinks, ARRAY_LEN(sinks), f);
-    buf_printf(&l->story,
-               "%d products, relayed and applied. Source and store are read at the same LSN, so "
-               "that one that is merely behind is never called "
-               "wrong. Each side adds up the hashes of its rows over ranges of keys; equal sums, "
-               "equal rows.",
-               PRODUCTS);
-    if (st == ST_OK) st = compare(&s, &r, "Agreement", f);
+    if (st == ST_OK) st = begin(&s, &r, f);
     reconcile_free(&r);
-    if (st == ST_OK) st = damage(&s, f);
-    if (st == ST_OK)
-        st = shop_put(&s, "customers", "{\"customer_id\":1,\"name\":\"Ana\"}", &lsn, f);
-    if (st == ST_OK) st = shop_catch_up(&s, sinks, ARRAY_LEN(sinks), f);
-    buf_str(&l->story, "Behind everyone's back silver loses product 101, gets another stock for "
-                       "102 and an invented 999999. Every checksum is right and every "
-                       "file is whole: only a comparison can tell. The digests of the leaves "
-                       "differ, so those leaves' rows are put side by side, and each "
-                       "difference gets a verdict.");
-    if (st == ST_OK) st = compare(&s, &r, "Drift, found", f);
-    if (st == ST_OK) st = reconcile_repair(&s.p, &r, &rows, &lsn, f);
-    reconcile_free(&r);
-    buf_printf(&l->draw, "emitted again through the log: %" PRIu64 " rows, up to LSN %" PRIu64 "\n",
-               rows, lsn);
-    buf_printf(&l->story,
-               "Repair does not touch the store. It writes the source's present row, or its "
-               "absence, again into the log, flagged as a repair: %" PRIu64 " rows. "
-               "They reach every sink the way all changes do.",
-               rows);
-    if (st == ST_OK) st = lab_step(l, "Repair goes through the log", f);
-    if (st == ST_OK) st = shop_catch_up(&s, sinks, ARRAY_LEN(sinks), f);
-    buf_str(&l->story, "The relay and the sinks have run. The stores agree again.");
-    if (st == ST_OK) st = compare(&s, &r, "Agreement again", f);
+    if (st == ST_OK) st = drift(&s, &r, f);
+    if (st == ST_OK) st = repair(&s, &r, f);
     reconcile_free(&r);
     shop_close(&s);
     return st;

@@ -172,6 +172,70 @@ static enum status search(struct world *x, struct invidx_reader *r, const char *
     return st;
 }
 
+/* How many different words the documents have, and how many terms the index made of them. */
+static void measure_terms(struct lab *l, const char *const *docs, size_t n)
+{
+    struct buf seen = {0};
+    unsigned words = 0, terms = 0;
+
+    for (const char *p = buf_cstr(&l->draw); (p = strstr(p, "  term ")) != NULL; p++)
+        terms++;
+    buf_str(&seen, " ");
+    for (size_t i = 0; i < n; i++)
+        for (const char *p = docs[i] + strspn(docs[i], " "); *p != '\0'; p += strspn(p, " ")) {
+            char word[66];
+            size_t len = strcspn(p, " ");
+
+            snprintf(word, sizeof word, " %.*s ", (int)(len < 63 ? len : 63), p);
+            if (strstr(buf_cstr(&seen), word) == NULL) {
+                buf_str(&seen, word + 1);
+                words++;
+            }
+            p += len;
+        }
+    buf_free(&seen);
+    lab_measured(l, "words", words);
+    lab_measured(l, "terms", terms);
+}
+
+/* The reader's own search: each hit with how often it has the word, and what that gave. */
+static enum status own_search(struct world *x, const char *words, struct fault *f)
+{
+    struct invidx_hit hits[TOP];
+    const struct invidx_request want = {.k = TOP, .trace = x->l->trace};
+    struct invidx_result got = {.hits = hits};
+    struct invidx_reader *r = NULL;
+    struct invidx_query *q = NULL;
+    double least[2] = {0},
+           most[2] = {0}; /* tf and score of the documents that have it least, most */
+    enum status st = invidx_reader_open(x->l->io, dir, LSN_MAX, &r, f);
+
+    if (st == ST_OK) st = invidx_query_new(r, &q, f);
+    if (st == ST_OK) st = invidx_query_words(q, words, strlen(words), INVIDX_OR, f);
+    if (st == ST_OK) st = invidx_search(r, q, &want, &got, f);
+    for (size_t i = 0; st == ST_OK && i < got.count; i++) {
+        struct invidx_explain why = {0};
+        double tf = 0;
+
+        st = invidx_explain(r, q, &want, hits[i].key, &why, f);
+        for (size_t t = 0; st == ST_OK && t < why.count; t++)
+            tf += why.terms[t].tf;
+        buf_printf(&x->l->draw, "document %" PRIu64 ": has it %.0f times, score %.6f\n",
+                   hits[i].key, tf, hits[i].score);
+        if (i == 0 || tf < least[0]) least[0] = tf, least[1] = hits[i].score;
+        if (i == 0 || tf > most[0]) most[0] = tf, most[1] = hits[i].score;
+    }
+    if (st == ST_OK && got.count == 0) buf_str(&x->l->draw, "no document has it\n");
+    invidx_query_free(q);
+    invidx_reader_close(r);
+    if (st != ST_OK) return st;
+    lab_measured(x->l, "hits", (double)got.count);
+    lab_measured(x->l, "times as often", least[0] > 0 ? most[0] / least[0] : 0);
+    lab_measured(x->l, "times the score", least[1] > 0 ? most[1] / least[1] : 0);
+    buf_printf(&x->l->story, "Your search for \"%.60s\", in your documents.", words);
+    return lab_step(x->l, "Your search", f);
+}
+
 static enum status begin(struct world *x, const char *const *docs, size_t n, struct fault *f)
 {
     const struct invidx_field field = {"text", 1};
@@ -194,7 +258,10 @@ static enum status begin(struct world *x, const char *const *docs, size_t n, str
     buf_str(&x->l->story, "publish(LSN 10) wrote the buffer as one immutable segment and named it "
                           "in a manifest: visible and durable in one "
                           "step. A term's postings read document@field.position.");
-    return st == ST_OK ? step(x, "Publishing makes a segment", true, f) : st;
+    if (st == ST_OK) st = draw(x, true, f);
+    measure_terms(x->l, docs, n);
+    if (st == ST_OK) st = lab_step(x->l, "Publishing makes a segment", f);
+    return st == ST_OK && x->l->in.ask != NULL ? own_search(x, x->l->in.ask, f) : st;
 }
 
 static enum status change(struct world *x, const char *const *docs, size_t n, struct fault *f)

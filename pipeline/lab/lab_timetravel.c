@@ -1,5 +1,6 @@
 /* lab_timetravel - one product in four moments, asked of four stores: one LSN names one moment in all of them. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ static enum status ask_rows(struct lab_shop *s, lsn_t lsn, struct fault *f)
         enum status found = oltp_get(t, table, &key, &row, NULL);
         struct value title, price;
 
+        lab_measured(s->l, "price", 0); /* no such row */
         buf_printf(&s->l->draw, "row store  ");
         if (found == ST_NOT_FOUND)
             buf_str(&s->l->draw, "no product 101\n");
@@ -43,6 +45,7 @@ static enum status ask_rows(struct lab_shop *s, lsn_t lsn, struct fault *f)
                              &price, f);
             if (st == ST_OK) {
                 value_format(&title, &s->l->draw);
+                lab_measured(s->l, "price", (double)price.i / pow(10, price.scale));
                 buf_str(&s->l->draw, " at ");
                 value_format(&price, &s->l->draw);
                 buf_str(&s->l->draw, "\n");
@@ -69,6 +72,7 @@ static enum status ask_words(struct lab_shop *s, lsn_t lsn, struct fault *f)
     if (st == ST_OK) st = invidx_query_new(r, &q, f);
     if (st == ST_OK) st = invidx_query_words(q, words, sizeof words - 1, INVIDX_AND, f);
     if (st == ST_OK) st = invidx_search(r, q, &want, &got, f);
+    lab_measured(s->l, "found by its old name", (double)got.count);
     if (st == ST_OK) buf_printf(&s->l->draw, "search     \"%s\" finds", words);
     for (size_t i = 0; st == ST_OK && i < got.count; i++)
         buf_printf(&s->l->draw, " %" PRId64, document_id(hits[i].key));
@@ -142,6 +146,21 @@ static enum status live(struct lab_shop *s, lsn_t at[MOMENTS], struct fault *f)
     return st == ST_OK ? lab_step(s->l, "Four moments", f) : st;
 }
 
+/* The reader's own LSN: what was so just before it, and what is so at it. */
+static enum status own_moment(struct lab_shop *s, const lsn_t at[MOMENTS], lsn_t mine,
+                              struct fault *f)
+{
+    enum status st = ask_all(s, mine - 1, f);
+    double before = lab_figure_of(s->l, "price");
+
+    if (st == ST_OK) st = ask_all(s, mine, f);
+    lab_measured(s->l, "price just before", before);
+    buf_printf(&s->l->story, "AS OF LSN %" PRIu64 " and just before it: the moment you chose.",
+               mine);
+    svg_moments(s->l, at, MOMENTS);
+    return st == ST_OK ? lab_step(s->l, "Your moment", f) : st;
+}
+
 enum status lab_play_timetravel(struct lab *l, struct fault *f)
 {
     static const char *const titles[MOMENTS] = {"The first moment, everywhere", "Cheaper",
@@ -168,6 +187,7 @@ enum status lab_play_timetravel(struct lab *l, struct fault *f)
         svg_moments(l, at, i);
         if (st == ST_OK) st = lab_step(l, titles[i], f);
     }
+    if (st == ST_OK && l->in.at > 0) st = own_moment(&s, at, (lsn_t)l->in.at, f);
     shop_close(&s);
     return st;
 }

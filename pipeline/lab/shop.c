@@ -1,5 +1,6 @@
 #include "pipeline/lab/shop.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/row.h"
@@ -109,6 +110,24 @@ enum status shop_catalogue(struct lab_shop *s, size_t max, lsn_t *lsn, struct fa
     return change(s, "products", put_catalogue, &max, lsn, f);
 }
 
+static enum status put_customers(struct oltp_txn *t, uint32_t table, void *ctx, struct fault *f)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 1; st == ST_OK && i <= *(size_t *)ctx; i++) {
+        char json[80];
+        int n = snprintf(json, sizeof json, "{\"customer_id\":%zu,\"name\":\"Customer %zu\"}", i, i);
+
+        st = shop_put_json(t, table, json, (size_t)n, f);
+    }
+    return st;
+}
+
+enum status shop_customers(struct lab_shop *s, size_t n, lsn_t *lsn, struct fault *f)
+{
+    return change(s, "customers", put_customers, &n, lsn, f);
+}
+
 enum status shop_catch_up(struct lab_shop *s, const char *const *sinks, size_t n, struct fault *f)
 {
     const struct relay_run_options relay_once = {.until_caught_up = true};
@@ -136,11 +155,12 @@ static void to_draw(void *ctx, const char *s, size_t n)
     buf_append(ctx, s, n);
 }
 
-enum status shop_sql(struct lab_shop *s, const char *text, struct fault *f)
+enum status shop_sql_rows(struct lab_shop *s, const char *text, uint64_t *rows, struct fault *f)
 {
     struct sql_platform env;
     struct sql_query q;
     struct sql_printer *out = NULL;
+    struct query_stats stats = {0};
     struct arena arena = {0};
     const struct query_options opt = {.clock = &s->l->clock.clock, .trace = s->l->trace};
     enum status st = sql_platform_open(&env, &s->p, f);
@@ -153,11 +173,19 @@ enum status shop_sql(struct lab_shop *s, const char *text, struct fault *f)
     if (st == ST_OK) {
         enum status finish;
 
-        st = sql_run(&q, &opt, sql_printer_batch, out, NULL, f);
+        st = sql_run(&q, &opt, sql_printer_batch, out, &stats, f);
         finish = sql_printer_finish(out, NULL, f);
         if (st == ST_OK) st = finish;
     }
     arena_free(&arena);
     sql_platform_close(&env);
+    *rows = stats.rows_out;
     return st;
+}
+
+enum status shop_sql(struct lab_shop *s, const char *text, struct fault *f)
+{
+    uint64_t rows;
+
+    return shop_sql_rows(s, text, &rows, f);
 }

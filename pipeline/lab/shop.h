@@ -23,10 +23,14 @@ MUST_USE enum status shop_delete(struct lab_shop *s, const char *table, int64_t 
                                  struct fault *f);
 /* The first `max` products of the shipped catalogue, in one transaction. */
 MUST_USE enum status shop_catalogue(struct lab_shop *s, size_t max, lsn_t *lsn, struct fault *f);
+/* `n` customers, named by their number, in one transaction. */
+MUST_USE enum status shop_customers(struct lab_shop *s, size_t n, lsn_t *lsn, struct fault *f);
 /* The relay, then these sinks, until all have everything. */
 MUST_USE enum status shop_catch_up(struct lab_shop *s, const char *const *sinks, size_t n,
                                    struct fault *f);
-/* The answer of a statement of `seam sql`, into l->draw. */
+/* The answer of a statement of `seam sql`, into l->draw; *rows: how many it has. */
 MUST_USE enum status shop_sql(struct lab_shop *s, const char *text, struct fault *f);
+MUST_USE enum status shop_sql_rows(struct lab_shop *s, const char *text, uint64_t *rows,
+                                   struct fault *f);
 
 #endif

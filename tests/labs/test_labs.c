@@ -1,10 +1,12 @@
 /* Goal:   every lab plays to its end in both forms, the same each time, and shows what the stores did.
  * Method: each is played twice on its simulated disk; text, JSON and HTML are compared and read back; inputs of
  *         one's own change the play.                                                                */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/json.h"
+#include "engine/rng.h"
 #include "pipeline/lab/lab.h"
 #include "tests/common/check_main.h"
 
@@ -127,6 +129,53 @@ static void test_own_input_and_seed_change_the_play(void)
     }
 }
 
+/* Many vectors of many dimensions are walked and projected; the same each time. */
+static void test_own_vectors_of_many_dimensions_are_walked_and_drawn(void)
+{
+    enum { N = 150, DIM = 24 };
+    static float rows[N * DIM], query[DIM];
+    struct rng rng;
+    struct lab *l;
+
+    rng_seed(&rng, test_seed());
+    for (size_t i = 0; i < N * DIM; i++)
+        rows[i] = (float)rng_normal(&rng);
+    for (size_t i = 0; i < DIM; i++)
+        query[i] = (float)rng_normal(&rng);
+    l = play("hnsw", &(struct lab_input){.vectors = rows, .vector_count = N, .dim = DIM,
+                                         .query = query, .ef = 40});
+    ck_assert_ptr_nonnull(strstr(lab_at(l, 1)->story, "150 vectors of yours"));
+    ck_assert_ptr_nonnull(strstr(lab_at(l, 3)->svg, "<circle"));
+    ck_assert_ptr_null(strstr(lab_at(l, 3)->svg, "nan"));
+    ck_assert(lab_figure_of(l, "recall") > 0.5);
+    ck_assert(isnan(lab_figure_of(l, "no such figure")));
+    lab_free(l);
+    /* vectors that do not differ have no direction to be drawn on */
+    memset(rows, 0, sizeof rows);
+    l = play("hnsw", &(struct lab_input){.vectors = rows, .vector_count = 3, .dim = DIM});
+    ck_assert_ptr_null(strstr(lab_at(l, 3)->svg, "nan"));
+    lab_free(l);
+}
+
+/* A label that is no 0 or 1 reads as 1, and so had the hash of 1. */
+static void test_a_forged_line_mark_is_found(void)
+{
+    struct lab *l = play("audit", &(struct lab_input){.forge = "line=2"});
+
+    ck_assert(lab_figure_of(l, "verify finds it") == 1);
+    lab_free(l);
+}
+
+static void test_digests_bisect_through_three_levels(void)
+{
+    struct lab *l = play("reconcile", &(struct lab_input){0});
+
+    ck_assert(lab_figure_of(l, "differences found") == 3);
+    ck_assert(lab_figure_of(l, "digests then") == 1 + 16 + 3 * 16);
+    ck_assert_uint_ne(lab_search(l, 0, "level 2 (leaves of 16 rows): 48"), SIZE_MAX);
+    lab_free(l);
+}
+
 static void test_the_tree_splits_and_the_log_loses_only_what_was_not_durable(void)
 {
     struct lab *l = play("btree", &(struct lab_input){0});
@@ -143,6 +192,9 @@ static void test_the_tree_splits_and_the_log_loses_only_what_was_not_durable(voi
 static const struct named_test tests[] = {
     T(test_every_lab_plays_to_its_end_in_both_forms),
     T(test_own_input_and_seed_change_the_play),
+    T(test_own_vectors_of_many_dimensions_are_walked_and_drawn),
+    T(test_a_forged_line_mark_is_found),
+    T(test_digests_bisect_through_three_levels),
     T(test_the_tree_splits_and_the_log_loses_only_what_was_not_durable),
 };
 

@@ -41,7 +41,7 @@ static void *session(void)
         pragmas, sizeof pragmas,
         "PRAGMA journal_mode=WAL;PRAGMA synchronous=%s;PRAGMA cache_size=-%ld;PRAGMA mmap_size=%ld;"
         "CREATE TABLE IF NOT EXISTS t(k INTEGER PRIMARY KEY, v BLOB)",
-        relaxed ? "NORMAL" : "FULL", cache_mb * 1024, cache_mb * 2 << 20);
+        relaxed ? "NORMAL" : "FULL", cache_mb * 1024, cache_mb << 20);
     ck(sqlite3_exec(s->db, pragmas, NULL, NULL, NULL), s->db, "pragmas");
     ck(sqlite3_prepare_v3(s->db, "INSERT OR REPLACE INTO t VALUES(?1,?2)", -1,
                           SQLITE_PREPARE_PERSISTENT, &s->put, NULL),

@@ -29,7 +29,7 @@ static void open_store(const char *dir, int relaxed, long mb)
         config, sizeof config,
         "create,cache_size=%ldMB,log=(enabled=true,archive=true),transaction_sync=(enabled=%s),"
         "checkpoint=(wait=60,log_size=2GB)",
-        mb * 2, relaxed ? "false" : "true,method=fsync");
+        mb, relaxed ? "false" : "true,method=fsync");
     ck(wiredtiger_open(dir, NULL, config, &conn), "open");
     ck(conn->open_session(conn, NULL, NULL, &s), "session");
     ck(s->create(s, "table:t",

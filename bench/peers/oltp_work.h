@@ -4,8 +4,9 @@
  * are an 8-byte integer key and 200 bytes; values are generated in the loop. Every answer ends with a
  * checksum of what was read (or counted), so that the bench can hold all stores to one another.
  *
- *   open DIR relaxed|durable CACHE_MB   close   size DIR
+ *   open DIR relaxed|durable CACHE_MB   close   size DIR      the cache is all of a store's own memory for pages
  *   load N BATCH order|random    rows a second, committed BATCH at a time
+ *   update COUNT BATCH N         rows a second: COUNT rows replaced at random, committed BATCH at a time
  *   commit THREADS SECONDS N     single-row commits a second: rate p50 p99 p99.9 (us)
  *   read THREADS COUNT N each|one    point reads a second; a snapshot each, or one for all
  *   range COUNT N                ranges of 100 rows, rows a second
@@ -159,6 +160,28 @@ static inline double kv_load(const struct kv_ops *o, uint64_t n, uint64_t batch,
     return (double)n / began;
 }
 
+static inline double kv_update(const struct kv_ops *o, uint64_t count, uint64_t batch, uint64_t n)
+{
+    void *s = o->session();
+    char value[KV_VALUE];
+    uint64_t seed = 11;
+    double began = kv_now();
+
+    for (uint64_t i = 0; i < count;) {
+        o->begin(s, 0);
+        for (uint64_t j = 0; j < batch && i < count; j++, i++) {
+            uint64_t key = kv_next(&seed) % n;
+
+            kv_value(key, i + 1, value);
+            o->put(s, key, value);
+        }
+        o->commit(s);
+    }
+    began = kv_now() - began;
+    o->session_end(s);
+    return (double)count / began;
+}
+
 struct kv_worker {
     const struct kv_ops *o;
     const struct kv_zipf *zipf;
@@ -309,7 +332,7 @@ static inline void kv_scans(const struct kv_ops *o, uint64_t count, uint64_t n, 
 static inline void kv_run(const struct kv_ops *o, const char *line, char *reply, size_t size)
 {
     char word[1024] = "", mode[32] = "";
-    unsigned long long a = 0, b = 0;
+    unsigned long long a = 0, b = 0, batch = 0;
     long cache = 0;
     int threads = 0;
     double seconds = 0, rate = 0;
@@ -327,6 +350,8 @@ static inline void kv_run(const struct kv_ops *o, const char *line, char *reply,
         snprintf(reply, size, "%.9g", (double)kv_dir_bytes(word));
     } else if (sscanf(line, "load %llu %llu %31s", &a, &b, mode) == 3) {
         snprintf(reply, size, "%.9g", kv_load(o, a, b, strcmp(mode, "random") == 0));
+    } else if (sscanf(line, "update %llu %llu %llu", &b, &batch, &a) == 3) {
+        snprintf(reply, size, "%.9g", kv_update(o, b, batch, a));
     } else if (sscanf(line, "commit %d %lf %llu", &threads, &seconds, &a) == 3) {
         kv_threads(o, 'c', threads, 0, seconds, a, &rate, &lat, &lats);
         snprintf(reply, size, "%.9g %.6g %.6g %.6g", rate, (double)kv_percentile(lat, lats, 50),

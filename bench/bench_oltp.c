@@ -5,6 +5,7 @@
  *   --only WORD    one workload: load random commit relaxed read ycsb recovery large
  *   --large        only that: ten times the rows through a tenth of the memory (--full ends with it)
  *   --peers LIST   names, comma-separated; "none" */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -534,6 +535,76 @@ static void recovery(uint64_t n)
     need(oltp_close(our.db, &f), &f, "close");
 }
 
+/* Forgets what the system has of the files below dir. */
+static void drop_cached(const char *dir)
+{
+    static const char *const parts[] = {"oltp", "wal"};
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        char path[1000];
+        struct io_list list = {0};
+
+        snprintf(path, sizeof path, "%s/%s", dir, parts[i]);
+        need(io_list(io_posix(), path, &list, NULL), NULL, "list");
+        for (size_t k = 0; k < list.count; k++) {
+            int fd;
+
+            snprintf(path, sizeof path, "%s/%s/%s", dir, parts[i], list.names[k]);
+            fd = open(path, O_RDONLY);
+            if (fd < 0) continue;
+            (void)!fsync(fd);
+            (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+            close(fd);
+        }
+        io_list_free(&list);
+    }
+}
+
+/* A tenth of the rows changed at random since the checkpoint, nothing in memory, a cache of a tenth of the data:
+ * with helpers that load ahead of the replay, and without. */
+static void recovery_cold(uint64_t n)
+{
+    static const int helpers[] = {-1, 1, 2};
+    struct oltp_options o = {.cache_bytes = (size_t)(n * (KV_VALUE + 8) / 10),
+                             .checkpoint_log_bytes = UINT64_MAX};
+    char dir[700], path[800], wal[800];
+    struct fault f = {0};
+    double alone = 0;
+
+    snprintf(dir, sizeof dir, "%s/cold", bench_scratch(bench));
+    our_open(dir, 1, (long)cache_mb);
+    (void)kv_load(&ours, n, 10000, 0);
+    our_close();
+    snprintf(path, sizeof path, "%s/oltp", dir);
+    snprintf(wal, sizeof wal, "%s/wal", dir);
+    o.wal_dir = wal;
+    need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "open");
+    (void)kv_update(&ours, n / 10, 1000, n);
+    need(oltp_close(our.db, &f), &f, "close");
+    for (size_t i = 0; i < ARRAY_LEN(helpers); i++) {
+        struct oltp_stats stats;
+        char name[80];
+        struct bench_row row = {.workload = name, .metric = "rate", .unit = "changes/s", .n = n / 10};
+        double began;
+
+        drop_cached(dir);
+        o.recovery_helpers = helpers[i];
+        began = kv_now();
+        need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "recover");
+        began = kv_now() - began;
+        oltp_stats(our.db, &stats);
+        BENCH_CHECK(bench, stats.replayed_changes == n / 10);
+        need(oltp_close(our.db, &f), &f, "close");
+        snprintf(name, sizeof name, "recovery, nothing cached, %d helpers", i == 0 ? 0 : helpers[i]);
+        if (i == 0) alone = (double)(n / 10) / began;
+        row.threads = i == 0 ? 1 : 1 + helpers[i];
+        row.ours = bench_value((double)(n / 10) / began);
+        row.limit = i == 0 ? 0 : alone; /* the line without helpers */
+        bench_row(bench, &row);
+    }
+    need(io_remove_tree(io_posix(), dir, &f), &f, "clean up");
+}
+
 /* ---- ten times the data through a tenth of the memory ------------------------------------------------ */
 
 struct large_work {
@@ -652,7 +723,10 @@ int main(int argc, char **argv)
     if (WANTED("commit")) commits(n, b.quick ? 0.3 : 2, b.quick ? 2 : 3, false);
     if (WANTED("relaxed")) commits(n, b.quick ? 0.3 : 2, b.quick ? 2 : 3, true);
     if (WANTED("ycsb")) ycsb(n, b.quick ? 0.2 : 2, b.quick ? 2 : 3);
-    if (WANTED("recovery")) recovery(n);
+    if (WANTED("recovery")) {
+        recovery(n);
+        recovery_cold(n);
+    }
     if (large_only || (only != NULL && strcmp(only, "large") == 0) || (b.full && only == NULL)) {
         cache_mb = (int64_t)(10 * n * (KV_VALUE + 8) / 10 >> 20); /* the large data's tenth */
         large(10 * n);

@@ -23,21 +23,35 @@ static inline void prefetch_leaf(const uint8_t *leaf)
     __builtin_prefetch(leaf + 256);
 }
 
-enum status tree_leaf(struct pager *p, const struct tree *t, const uint8_t *key, size_t n,
-                      struct hazard *h, const uint8_t **leaf, struct fault *f)
+static inline enum status leaf_page(struct pager *p, const struct tree *t, const uint8_t *key,
+                                    size_t n, struct hazard *h, uint32_t *page, struct fault *f)
 {
-    uint32_t page = t->root;
-    enum status st;
-
+    *page = t->root;
     if (t->depth == 0) return ST_NOT_FOUND;
     for (unsigned level = t->depth - 1; level > 0; level--) {
         const uint8_t *at;
+        enum status st = pager_step(p, *page, h, level, &at, f);
 
-        st = pager_step(p, page, h, level, &at, f);
         if (unlikely(st != ST_OK)) return st;
-        if (unlikely(!page_is_tree(at, level))) return level_fault(p, page, at, level, f);
-        page = page_child(at, page_find_child(at, key, n));
+        if (unlikely(!page_is_tree(at, level))) return level_fault(p, *page, at, level, f);
+        *page = page_child(at, page_find_child(at, key, n));
     }
+    return ST_OK;
+}
+
+enum status tree_leaf_page(struct pager *p, const struct tree *t, const uint8_t *key, size_t n,
+                           struct hazard *h, uint32_t *page, struct fault *f)
+{
+    return leaf_page(p, t, key, n, h, page, f);
+}
+
+enum status tree_leaf(struct pager *p, const struct tree *t, const uint8_t *key, size_t n,
+                      struct hazard *h, const uint8_t **leaf, struct fault *f)
+{
+    uint32_t page;
+    enum status st = leaf_page(p, t, key, n, h, &page, f);
+
+    if (unlikely(st != ST_OK)) return st;
     st = pager_pin(p, page, h, leaf, f);
     if (unlikely(st != ST_OK)) return st;
     prefetch_leaf(*leaf);

@@ -27,6 +27,9 @@ struct tree { uint32_t root, depth; uint64_t count; }; /* root 0, depth 0: empty
 /* The leaf that holds the key or would; pinned by h. ST_NOT_FOUND: the tree is empty. */
 MUST_USE enum status tree_leaf(struct pager *p, const struct tree *t, const uint8_t *key, size_t n,
                                struct hazard *h, const uint8_t **leaf, struct fault *f);
+/* That leaf's number alone: it is not looked at, nor loaded. */
+MUST_USE enum status tree_leaf_page(struct pager *p, const struct tree *t, const uint8_t *key, size_t n,
+                                    struct hazard *h, uint32_t *page, struct fault *f);
 /* The key's value: into the page (pinned by h), or assembled in `big` when it hangs outside. */
 MUST_USE enum status tree_get(struct pager *p, const struct tree *t, const uint8_t *key, size_t n,
                               struct hazard *h, struct buf *big, struct bytes *value, struct fault *f);

@@ -239,6 +239,13 @@ void catalog_encode(const struct catalog *c, const struct tree *trees, struct bu
 MUST_USE enum status catalog_decode(struct oltp *db, struct reader *r, const char *where, struct catalog **out,
                                     struct tree **trees, struct fault *f);
 
+/* ahead.c; ahead NULL: nobody helps */
+struct ahead;
+/* Threads that load the pages the log after `from` will change. NULL: no memory. */
+struct ahead *ahead_start(struct oltp *db, lsn_t from, int helpers);
+void ahead_consumed(struct ahead *a, uint64_t rows); /* the replay is done with so many row records */
+void ahead_stop(struct ahead *a);                    /* joins them */
+
 /* replay.c */
 struct replay_stop { lsn_t lsn; int64_t wall_us; }; /* LSN_MAX, INT64_MAX: to the end */
 MUST_USE enum status replay(struct oltp *db, lsn_t from, struct replay_stop stop, struct fault *f);

@@ -4,7 +4,7 @@
  *                                                            ABORT, BEGIN, end of log: dropped
  *
  * A transaction too large to hold is applied as it comes, above a savepoint that takes it back when it
- * turns out not to have committed. The whole replay is one write transaction without a log of its own: its
+ * turns out not to have committed. Beside a long log, helpers bring the pages in ahead of it (ahead.c). The whole replay is one write transaction without a log of its own: its
  * pages are copied once and then changed in place. */
 #include "oltp/db.h"
 
@@ -15,12 +15,14 @@ struct player {
     struct buf held;      /* u8 type | u32 size | payload, of the open transaction */
     bool open, streaming; /* in a transaction; it is being applied above a savepoint */
     uint64_t txn, changes;
+    uint64_t rows, done; /* row records read; those of them that are applied or dropped */
+    struct ahead *ahead; /* NULL: nobody helps */
     lsn_t lsn; /* of the last commit applied */
     int64_t wall_us;
     uint64_t last_txn;
 };
 
-enum { HELD_HEAD = 5 };
+enum { HELD_HEAD = 5, AHEAD_LOG_MIN = 256 << 10 };
 
 static enum status play_row(struct player *p, const uint8_t *data, size_t n, struct fault *f)
 {
@@ -38,6 +40,7 @@ static enum status play_row(struct player *p, const uint8_t *data, size_t n, str
     c.key = r.key;
     if (r.op != OP_DELETE) c.row = r.after;
     p->changes++;
+    ahead_consumed(p->ahead, ++p->done);
     return row_apply(p->t, r.table, tb, &c, f);
 }
 
@@ -111,6 +114,8 @@ static enum status drop_open(struct player *p, struct fault *f)
         if (st == ST_OK) st = oltp_release(p->t, 0, f);
     }
     p->open = p->streaming = false;
+    p->done = p->rows;
+    ahead_consumed(p->ahead, p->done);
     return st;
 }
 
@@ -149,7 +154,7 @@ static enum status on_record(struct player *p, const struct wal_record *r, bool 
         p->open = true;
         if (b.txn > p->last_txn) p->last_txn = b.txn;
         return ST_OK;
-    case CHANGE_ROW:
+    case CHANGE_ROW: p->rows++; /* fall through */
     case CHANGE_SCHEMA: return p->open ? hold(p, r, f) : ST_OK;
     case CHANGE_COMMIT: return on_commit(p, r, stop, f);
     case CHANGE_ABORT: return drop_open(p, f);
@@ -165,6 +170,8 @@ static enum status play_log(struct player *p, struct wal_reader *reader, struct 
     bool stop = false;
     enum status st = ST_OK;
 
+    if (p->db->o.recovery_helpers > 0 && end - from >= AHEAD_LOG_MIN)
+        p->ahead = ahead_start(p->db, from, p->db->o.recovery_helpers);
     while (st == ST_OK && !stop) {
         struct wal_record r;
 
@@ -174,6 +181,8 @@ static enum status play_log(struct player *p, struct wal_reader *reader, struct 
         if (progress->step != NULL && (++records & 0x3fff) == 0)
             progress->step(progress->ctx, "replaying the log", r.end - from, end - from);
     }
+    ahead_stop(p->ahead); /* before the new state is installed: they hold the old one */
+    p->ahead = NULL;
     return st == ST_END ? ST_OK : st;
 }
 

@@ -1,0 +1,196 @@
+/* ahead - a thread (or some) that brings in the pages a replay is about to change.
+ *
+ *   log   ... applied | held or being applied |  looked at by the helpers    | not read yet
+ *                       ^ consumed               ^ at most `distance` rows on
+ *
+ * A helper reads the log on its own, finds the leaf of each row (and of its index entries) in the trees of the
+ * checkpoint, asks the disk for a batch of them at once, then loads and checks them. It is a reader like any other, on
+ * a snapshot of its own: what it looks at cannot change or be used again, and what it fails at is not its to report; the
+ * replay will come to it. A page is brought in once: after its first change the replay has a copy of its own. */
+#include "oltp/db.h"
+
+#include <stdlib.h>
+
+enum { HELPERS_MAX = 16, BATCH_ROWS = 32, BATCH_PAGES = 128, SIGNAL_ROWS = 32 };
+
+struct helper {
+    struct ahead *a;
+    pthread_t thread;
+    unsigned number;
+    struct oltp_txn *t;
+    struct wal_reader *log;
+    struct value *values;
+    struct buf entry;
+    uint32_t pages[BATCH_PAGES];
+    size_t count;
+};
+
+struct ahead {
+    struct oltp *db;
+    lsn_t from;
+    uint64_t distance, told;
+    _Atomic uint64_t consumed;   /* rows of the log that the replay is done with */
+    _Atomic bool stop;
+    pthread_mutex_t latch;
+    pthread_cond_t moved;
+    _Atomic uint8_t *met;        /* a byte a page: brought in already */
+    uint32_t pages;
+    unsigned helpers, started;
+    struct helper helper[HELPERS_MAX];
+};
+
+/* Waits until row `row` is near enough. False: the replay has ended. */
+static bool near_enough(struct ahead *a, uint64_t row)
+{
+    if (row < atomic_load(&a->consumed) + a->distance) return !atomic_load(&a->stop);
+    pthread_mutex_lock(&a->latch);
+    while (!atomic_load(&a->stop) && row >= atomic_load(&a->consumed) + a->distance)
+        pthread_cond_wait(&a->moved, &a->latch);
+    pthread_mutex_unlock(&a->latch);
+    return !atomic_load(&a->stop);
+}
+
+static void want(struct helper *h, uint32_t slot, const uint8_t *key, size_t n)
+{
+    uint32_t page;
+
+    if (h->count == BATCH_PAGES ||
+        tree_leaf_page(&h->a->db->pager, &h->t->trees[slot], key, n, h->t->hazard, &page, NULL) !=
+            ST_OK ||
+        page >= h->a->pages || atomic_exchange_explicit(&h->a->met[page], 1, memory_order_relaxed))
+        return;
+    h->pages[h->count++] = page;
+}
+
+static void want_entries(struct helper *h, const struct table *tb, struct bytes key, struct bytes row)
+{
+    size_t prefix;
+    bool has_null;
+
+    if (row.data == NULL || row_decode(&tb->schema, row.data, row.size, h->values, NULL) != ST_OK)
+        return;
+    for (unsigned ix = 0; ix < tb->schema.index_count; ix++)
+        if (index_entry_key(tb, ix, h->values, key, &h->entry, &prefix, &has_null, NULL) == ST_OK)
+            want(h, tb->index[ix], h->entry.data, h->entry.size);
+}
+
+static void want_row(struct helper *h, const struct wal_record *r)
+{
+    struct change_row c;
+    const struct table *tb;
+
+    if (change_get_row(r->data, r->size, &c, NULL) != ST_OK) return;
+    tb = table_of(h->t, c.table);
+    if (tb == NULL || tb->schema.version != c.version) return;
+    want(h, tb->primary, c.key.data, c.key.size);
+    if (tb->schema.index_count == 0) return;
+    want_entries(h, tb, c.key, c.before);
+    want_entries(h, tb, c.key, c.op == OP_DELETE ? (struct bytes){0} : c.after);
+}
+
+static void bring(struct helper *h)
+{
+    struct pager *p = &h->a->db->pager;
+
+    pager_read_ahead(p, h->pages, h->count);
+    for (size_t i = 0; i < h->count && !atomic_load(&h->a->stop); i++) {
+        const uint8_t *at;
+
+        if (pager_pin(p, h->pages[i], h->t->hazard, &at, NULL) != ST_OK) break;
+    }
+    hazard_clear(h->t->hazard);
+    h->count = 0;
+}
+
+static void *help(void *arg)
+{
+    struct helper *h = arg;
+    struct ahead *a = h->a;
+    struct wal_record r;
+
+    for (uint64_t row = 0; wal_reader_next(h->log, &r, NULL) == ST_OK;) {
+        uint64_t batch = row / BATCH_ROWS;
+
+        if (r.type != CHANGE_ROW) continue;
+        if (batch % a->helpers == h->number && row >= atomic_load(&a->consumed)) want_row(h, &r);
+        row++;
+        if (row % BATCH_ROWS != 0) continue;
+        bring(h);
+        if (!near_enough(a, row)) break;
+    }
+    if (!atomic_load(&a->stop)) bring(h);
+    return NULL;
+}
+
+static bool helper_prepare(struct ahead *a, struct helper *h)
+{
+    h->a = a;
+    h->number = a->helpers;
+    h->values = malloc(COLUMNS_MAX * sizeof *h->values);
+    return h->values != NULL && oltp_read_begin(a->db, &h->t, NULL) == ST_OK &&
+           wal_reader_open(a->db->io, a->db->wal_dir, a->from, 0, &h->log, NULL) == ST_OK;
+}
+
+static void helper_free(struct helper *h)
+{
+    oltp_end(h->t);
+    wal_reader_close(h->log);
+    buf_free(&h->entry);
+    free(h->values);
+}
+
+struct ahead *ahead_start(struct oltp *db, lsn_t from, int helpers)
+{
+    struct ahead *a = calloc(1, sizeof *a);
+
+    if (a == NULL) return NULL;
+    a->db = db;
+    a->from = from;
+    a->distance = db->pager.frame_count / 32;
+    a->pages = atomic_load(&db->pager.pages);
+    a->met = calloc(a->pages, 1);
+    pthread_mutex_init(&a->latch, NULL);
+    pthread_cond_init(&a->moved, NULL);
+    if (helpers > HELPERS_MAX) helpers = HELPERS_MAX;
+    while (a->met != NULL && (int)a->helpers < helpers) {
+        if (!helper_prepare(a, &a->helper[a->helpers])) {
+            helper_free(&a->helper[a->helpers]);
+            break;
+        }
+        a->helpers++;
+    }
+    /* Only now, since they share the batches by how many they are. One that does not start leaves its share to the
+     * replay itself. */
+    while (a->started < a->helpers && pthread_create(&a->helper[a->started].thread, NULL, help,
+                                                     &a->helper[a->started]) == 0)
+        a->started++;
+    return a;
+}
+
+void ahead_consumed(struct ahead *a, uint64_t rows)
+{
+    if (a == NULL) return;
+    atomic_store(&a->consumed, rows);
+    if (rows - a->told < SIGNAL_ROWS) return;
+    a->told = rows;
+    pthread_mutex_lock(&a->latch);
+    pthread_cond_broadcast(&a->moved);
+    pthread_mutex_unlock(&a->latch);
+}
+
+void ahead_stop(struct ahead *a)
+{
+    if (a == NULL) return;
+    pthread_mutex_lock(&a->latch);
+    atomic_store(&a->stop, true);
+    pthread_cond_broadcast(&a->moved);
+    pthread_mutex_unlock(&a->latch);
+    for (unsigned i = 0; i < a->started; i++)
+        pthread_join(a->helper[i].thread, NULL);
+    for (unsigned i = 0; i < a->helpers; i++)
+        helper_free(&a->helper[i]);
+    pthread_mutex_destroy(&a->latch);
+    pthread_cond_destroy(&a->moved);
+    free((void *)a->met);
+    free(a);
+}

@@ -164,10 +164,12 @@ install: all
 	install -m 644 $(BUILD)/libseam.a $(DESTDIR)$(PREFIX)/lib/
 	for r in $(ROOMS); do install -d $(DESTDIR)$(PREFIX)/include/seam/$$r; \
 	  install -m 644 $$r/*.h $(DESTDIR)$(PREFIX)/include/seam/$$r/; done
-	if [ -d docs/manual ]; then install -d $(DESTDIR)$(PREFIX)/share/man/man1; \
-	  for m in docs/manual/*.1; do if [ -f $$m ]; then install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/; fi; done; \
-	  install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions; \
-	  install -m 644 docs/manual/seam.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/seam; fi
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 644 docs/manual/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 docs/manual/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 docs/manual/seam.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/seam
+	install -m 644 docs/manual/_seam $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_seam
 
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
@@ -188,7 +190,7 @@ help:
 	@echo 'make evidence        docs/evidence and docs/lineage-walk.md from real runs'
 	@echo 'make benches         build/bench_*; make bench-NAME: run one and draw its charts'
 	@echo 'make fuzz            build/fuzz/*; make arrows: check who includes whom'
-	@echo 'make labs            the labs as pages, build/labs/index.html; make manual: the man page'
+	@echo 'make labs            the labs as pages, build/labs/index.html; make manual: man pages, completion'
 	@echo 'make install PREFIX=/usr/local'
 	@echo 'make format          clang-format over the tree'
 	@echo 'variables            V=1 (show commands)  CC=clang  DEBUG=1  SAN=address,undefined  SAN=thread  TRACE=0'

@@ -1,4 +1,4 @@
-# make manual        the man page, made again from the program's own help
+# make manual        man pages and zsh completion, made again from the program's own help and docs/formats
 .PHONY: manual
 manual: all
-	@BUILD=$(BUILD) sh docs/manual/generate.sh >docs/manual/seam.1.new && mv docs/manual/seam.1.new docs/manual/seam.1
+	@BUILD=$(BUILD) sh docs/manual/generate.sh docs/manual

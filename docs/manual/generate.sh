@@ -1,10 +1,16 @@
 #!/bin/sh
-# Writes the man page from what the program says of itself, so that they cannot differ: sh docs/manual/generate.sh >docs/manual/seam.1
-set -u
+# Writes the manual from what the program says of itself and from docs/formats, so that they cannot differ:
+#   sh docs/manual/generate.sh DIR         DIR/seam.1, DIR/_seam (completion for zsh), DIR/seam-FORMAT.5
+# seam.bash needs no making: it asks the program.
+set -eu
+out=$1
 seam=${BUILD:-build}/seam
-esc() { sed 's/\\/\\\\/g; s/-/\\-/g; s/^\./\\\&./; s/^'"'"'/\\\&'"'"'/'; }
 version=$("$seam" --version | awk '{print $2}')
-cat <<HEAD
+commands=$("$seam" help | awk '/^exit codes/ {exit} /^  [a-z]/ {print $1}')
+
+esc() { sed 's/\\/\\\\/g; s/-/\\-/g; s/^\./\\\&./; s/^'"'"'/\\\&'"'"'/'; }
+manual_page() {
+  cat <<HEAD
 .\\" Made by docs/manual/generate.sh; change the program's own help instead.
 .TH SEAM 1 "" "seam $version" "User Commands"
 .SH NAME
@@ -31,7 +37,7 @@ echo "$groups" | while read -r kind rest; do
   "$seam" "$rest" --help | sed -n '1p' | sed 's/^usage: //' | esc | sed 's/^\(.*\)$/.TP\n.B \1/'
   "$seam" "$rest" --help | sed -n '3p' | esc
   "$seam" "$rest" --help | sed '1,/^options:/d' | grep -vE '^  (-q, --quiet|-h, --help|    --json) ' |
-    sed 's/^ *//' | awk -F'   *' '{print ".RS\n.TP\n\\fB" $1 "\\fR"; $1 = ""; sub(/^ /, ""); print ($0 == "" ? "." : $0) "\n.RE"}' |
+    sed 's/^ *//' | awk -F'   *' '{print ".RS\n.TP\n\\fB" $1 "\\fR"; $1 = ""; sub(/^ /, ""); print ($0 == "" ? "." : /^[.]/ ? "\\&" $0 : $0) "\n.RE"}' |
     sed '/^\./!s/-/\\-/g; s/^\(\\fB\)/\1/'
 done
 cat <<'TAIL'
@@ -92,3 +98,13 @@ seam check shop all                    is every seam's promise kept?
 .SH SEE ALSO
 docs/architecture.md, docs/contracts.md, docs/formats/, docs/labs/
 TAIL
+}
+
+manual_page >"$out/seam.1"
+for c in $commands; do "$seam" "$c" --help; done |
+  awk -v labs="$("$seam" lab </dev/null | awk 'NR > 1 {printf "%s%s", (NR > 2 ? " " : ""), $1}')" \
+    -v sinks='warehouse gold view search vectors audit' -f docs/manual/zsh.awk >"$out/_seam"
+for format in docs/formats/*.md; do
+  name=seam-$(basename "$format" .md)
+  awk -v name="$name" -v version="$version" -f docs/manual/md2man.awk "$format" >"$out/$name.5"
+done

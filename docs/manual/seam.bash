@@ -17,7 +17,7 @@ _seam()
             search:--mode | search:-m) mapfile -t COMPREPLY < <(compgen -W 'bm25 vector hybrid' -- "$cur") ;;
             search:--fusion) mapfile -t COMPREPLY < <(compgen -W 'rrf convex' -- "$cur") ;;
             sql:--format) mapfile -t COMPREPLY < <(compgen -W 'table csv tsv jsonl markdown' -- "$cur") ;;
-            check:*) mapfile -t COMPREPLY < <(compgen -W 'contracts freshness reconcile all' -- "$cur"; compgen -d -- "$cur") ;;
+            check:*) mapfile -t COMPREPLY < <(compgen -W 'contracts freshness reconcile recall all' -- "$cur"; compgen -d -- "$cur") ;;
             sink:* | rebuild:*) mapfile -t COMPREPLY < <(compgen -W 'warehouse gold view search vectors audit' -- "$cur"; compgen -d -- "$cur") ;;
             *) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         esac

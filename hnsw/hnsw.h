@@ -226,6 +226,9 @@ void hnsw_iter_close(struct hnsw_iter *it);
 
 /* The vector stored under a key at the handle's moment, as given (cosine: normalised).             */
 MUST_USE enum status hnsw_get(const struct hnsw *h, uint64_t key, float *vector, struct fault *f);
+/* What hnsw_get would give, bit for bit, had this vector been stored: for comparing a store with its source.
+ * ST_INVALID as hnsw_upsert.                                                                        */
+MUST_USE enum status hnsw_as_stored(const struct hnsw *h, const float *vector, float *out, struct fault *f);
 /* Calls fn for every node alive at the handle's moment, in node order, until it returns false: what
  * reconciliation compares with the source. `birth` is the LSN of the vector.                       */
 enum status hnsw_each(const struct hnsw *h,

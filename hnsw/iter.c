@@ -251,6 +251,15 @@ enum status hnsw_get(const struct hnsw *handle, uint64_t key, float *vector, str
     return st;
 }
 
+enum status hnsw_as_stored(const struct hnsw *h, const float *vector, float *out, struct fault *f)
+{
+    float prepared[HNSW_DIM_MAX + 16];
+    enum status st = vector_prepare(h, vector, prepared, f);
+
+    for (uint32_t d = 0; st == ST_OK && d < h->o.dim; d++) out[h->order != NULL ? h->order[d] : d] = prepared[d];
+    return st;
+}
+
 enum status hnsw_each(const struct hnsw *handle,
                       bool (*fn)(void *ctx, uint64_t key, lsn_t birth, const float *vector), void *ctx)
 {

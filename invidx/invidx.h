@@ -23,6 +23,7 @@
 #define SEAM_INVIDX_INVIDX_H
 
 #include "engine/buf.h"
+#include "engine/hash.h"
 #include "engine/io.h"
 #include "engine/lsn.h"
 #include "engine/status.h"
@@ -385,7 +386,33 @@ MUST_USE enum status invidx_dump(struct io *io, const char *path, struct buf *ou
 
 /* Every live (term, document, frequencies, positions), added up: equal for equal documents, whatever the
  * history. Slow: reads everything.                                                                    */
-struct digest;
 MUST_USE enum status invidx_digest(struct invidx_reader *r, struct digest *out, struct fault *f);
+
+/* ---- content, document by document: for reconciliation ----
+ * words: count and sum of one hash a term, of everything the document is found by in the texts (term, key, frequency and
+ * positions in each field): the same whatever the history, and the same from the text with the index's own analysis. A
+ * term's hash is part of the segment format.                                                          */
+struct invidx_content {
+    uint64_t key;
+    lsn_t birth;               /* of the change that made it                                           */
+    struct digest words;       /* count 0: no words, or not asked for                                  */
+    const struct value *attrs; /* one an attribute; KEYWORD V_TEXT, INT64 V_INT, or V_NULL. Texts live as long as the
+                                * reader stays on this state                                           */
+};
+typedef enum status (*invidx_content_fn)(void *ctx, const struct invidx_content *c,
+                                         struct fault *f);
+/* Every live document, in no promised order, until fn returns another status than ST_OK. With `words` all postings are
+ * read once.                                                                                          */
+MUST_USE enum status invidx_contents(struct invidx_reader *r, bool words, invidx_content_fn fn,
+                                     void *ctx, struct fault *f);
+struct invidx_hasher;
+/* Belongs to one thread and must be freed before the reader, whose analysis it uses.                  */
+MUST_USE enum status invidx_hasher_new(const struct invidx_reader *r, struct invidx_hasher **out,
+                                       struct fault *f);
+void invidx_hasher_free(struct invidx_hasher *h); /* accepts NULL */
+/* The words of a document with these texts (one a field): what invidx_contents would say of it.       */
+MUST_USE enum status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
+                                         const struct invidx_text *fields, struct digest *out,
+                                         struct fault *f);
 
 #endif

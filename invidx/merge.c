@@ -386,15 +386,14 @@ static enum status merge_words(struct merge *m, struct fault *f)
     return st;
 }
 
-enum status segment_digest(struct segment *s, const uint64_t *drop, struct digest *out,
-                           struct fault *f)
+enum status segment_each_posting(struct segment *s, const uint64_t *drop, posting_fn fn, void *ctx,
+                                 struct fault *f)
 {
     struct termdict_iter it;
     struct plist l = {0};
     struct postings *p = calloc(1, sizeof *p);
     enum status st = p == NULL ? no_memory(f) : termdict_seek(&it, s, "", 0, f);
 
-    memset(out, 0, sizeof *out);
     while (st == ST_OK && (st = termdict_next(&it, f)) == ST_OK) {
         struct hash128 th = siphash128(it.text, it.len);
         size_t pos = 0;
@@ -407,8 +406,8 @@ enum status segment_digest(struct segment *s, const uint64_t *drop, struct diges
             for (size_t j = 0; j < s->fields; j++)
                 here += tf[j];
             if (drop == NULL || !bitset_get(drop, l.docs[k]))
-                digest_add(out, posting_hash(th, segment_key(s, l.docs[k]), tf, s->fields,
-                                             l.pos + pos, here));
+                fn(ctx, l.docs[k],
+                   posting_hash(th, segment_key(s, l.docs[k]), tf, s->fields, l.pos + pos, here));
             pos += here;
         }
     }
@@ -416,6 +415,19 @@ enum status segment_digest(struct segment *s, const uint64_t *drop, struct diges
     free(p);
     plist_free(&l);
     return st == ST_END ? ST_OK : st;
+}
+
+static void add_to_digest(void *ctx, uint32_t doc, struct hash128 h)
+{
+    (void)doc;
+    digest_add(ctx, h);
+}
+
+enum status segment_digest(struct segment *s, const uint64_t *drop, struct digest *out,
+                           struct fault *f)
+{
+    *out = (struct digest){0};
+    return segment_each_posting(s, drop, add_to_digest, out, f);
 }
 
 /* Reads the new file back and compares.                                                                */

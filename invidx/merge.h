@@ -15,6 +15,10 @@ MUST_USE enum status merge_segments(struct io *io, const char *dir,
                                     const struct invidx_schema *schema, struct merge_input *in,
                                     size_t count, uint64_t id, double mb_per_s, uint32_t *docs,
                                     struct fault *f);
+/* Every posting but those of the documents in drop (bits; may be NULL): its document and its hash.  */
+typedef void (*posting_fn)(void *ctx, uint32_t doc, struct hash128 h);
+MUST_USE enum status segment_each_posting(struct segment *s, const uint64_t *drop, posting_fn fn,
+                                          void *ctx, struct fault *f);
 /* Walks all postings; digest of the live ones (drop may be NULL).                                     */
 MUST_USE enum status segment_digest(struct segment *s, const uint64_t *drop, struct digest *out,
                                     struct fault *f);

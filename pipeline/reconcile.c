@@ -1,7 +1,6 @@
 /* reconcile - the stores as sides, one pair after another, and repair. */
 #include "pipeline/reconcile.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +8,11 @@
 #include "columnar/columnar.h"
 #include "engine/key.h"
 #include "engine/row.h"
-#include "invidx/invidx.h"
 #include "pipeline/reconcile_side.h"
 #include "pipeline/sinks.h"
 #include "pipeline/vectors.h"
 
-enum { RESULTS_MAX = 256, REPAIR_BATCH = 1000, DEEP_ROWS_MAX = 10000, TABLES_MAX = 64 };
+enum { RESULTS_MAX = 256, REPAIR_BATCH = 1000, DEEP_ROWS_MAX = 100000, TABLES_MAX = 64 };
 
 const char *reconcile_verdict_name(enum reconcile_verdict v)
 {
@@ -83,16 +81,6 @@ static enum status compare(struct run *r, struct source_side *source, struct sid
     return st;
 }
 
-static bool in_range(const struct oltp_range *range, struct bytes key)
-{
-    if (range == NULL) return true;
-    if (range->lower.data != NULL &&
-        key_compare(key.data, key.size, range->lower.data, range->lower.size) < 0)
-        return false;
-    return range->upper.data == NULL ||
-           key_compare(key.data, key.size, range->upper.data, range->upper.size) < 0;
-}
-
 /* ---- silver ---- */
 
 struct silver_side {
@@ -125,7 +113,7 @@ static enum status silver_row(void *ctx, const struct value *values, lsn_t begin
     st = row_key(s->schema, values, &s->key, s->fault);
     if (st != ST_OK) return st;
     row.key = (struct bytes){s->key.data, s->key.size};
-    if (!in_range(s->range, row.key)) return ST_OK;
+    if (!side_in_range(s->range, row.key)) return ST_OK;
     row.hash = row_hash(s->schema, values);
     return s->fn(s->ctx, &row, s->fault);
 }
@@ -228,7 +216,7 @@ static enum status scan_mirror(struct side *side, const struct oltp_range *range
         st = row_decode(s->schema, row.row.data, row.row.size, mirror, f);
         if (st != ST_OK) break;
         out.key = (struct bytes){(const uint8_t *)mirror[k].s, mirror[k].len};
-        if (!in_range(range, out.key)) continue;
+        if (!side_in_range(range, out.key)) continue;
         st = row_decode(s->source, mirror[r].s, mirror[r].len, values, f);
         if (st != ST_OK) break;
         out.hash = row_hash(s->source, values);
@@ -292,178 +280,31 @@ static enum status run_view(struct run *r, const char *dir, struct fault *f)
     return st;
 }
 
-/* ---- search: keys and numeric attributes ---- */
-
-struct search_content {
-    int column[INVIDX_ATTRS_MAX];
-    const char *name[INVIDX_ATTRS_MAX];
-    int attr[INVIDX_ATTRS_MAX];
-    size_t n;
-};
-
-struct document {
-    uint64_t key;
-    int64_t values[INVIDX_ATTRS_MAX];
-};
-
-struct search_side {
-    struct side side;
-    struct document *docs;
-    size_t count;
-    const struct search_content *content;
-};
-
-static struct hash128 content_hash(const int64_t *values, size_t n, uint64_t key)
-{
-    int64_t all[INVIDX_ATTRS_MAX + 1];
-
-    memcpy(all, values, n * sizeof *values);
-    all[n] = (int64_t)key;
-    return siphash128(all, (n + 1) * sizeof *all);
-}
-
-static void encode_key(uint64_t document, struct buf *out)
-{
-    struct value v = v_int(document_id(document));
-
-    buf_clear(out);
-    key_append(out, &v);
-}
-
-static enum status source_content(struct source_side *s, const struct value *values,
-                                  struct bytes row, struct hash128 *out, struct fault *f)
-{
-    const struct search_content *c = s->ctx;
-    int64_t numbers[INVIDX_ATTRS_MAX];
-
-    (void)row;
-    (void)f;
-    for (size_t i = 0; i < c->n; i++)
-        numbers[i] = values[c->column[i]].type == V_NULL ? INT64_MIN : values[c->column[i]].i;
-    *out = content_hash(numbers, c->n, document_key(values[s->schema->key[0]].i));
-    return ST_OK;
-}
-
-static void describe_document(const struct side_row *row, struct buf *out)
-{
-    const struct search_content *c = row->ctx;
-    const struct document *d = row->data;
-
-    buf_str(out, "{");
-    for (size_t i = 0; i < c->n; i++)
-        buf_printf(out, "%s\"%s\":%lld", i > 0 ? "," : "", c->name[i], (long long)d->values[i]);
-    buf_str(out, "}");
-}
-
-static enum status scan_search(struct side *side, const struct oltp_range *range, side_fn fn,
-                               void *ctx, struct fault *f)
-{
-    struct search_side *s = (struct search_side *)side;
-    struct buf key = {0};
-    enum status st = ST_OK;
-
-    for (size_t i = 0; st == ST_OK && i < s->count; i++) {
-        struct side_row row = {
-            .describe = describe_document, .ctx = s->content, .data = &s->docs[i]};
-
-        encode_key(s->docs[i].key, &key);
-        row.key = (struct bytes){key.data, key.size};
-        if (!in_range(range, row.key)) continue;
-        row.hash = content_hash(s->docs[i].values, s->content->n, s->docs[i].key);
-        st = fn(ctx, &row, f);
-    }
-    buf_free(&key);
-    return st;
-}
-
-static int document_order(const void *a, const void *b)
-{
-    const struct document *x = a, *y = b;
-
-    return (x->key > y->key) - (x->key < y->key);
-}
-
-/* Every live document with its stored numbers: all keys, then one search a number, sorted by it.     */
-static enum status read_documents(struct invidx_reader *r, struct search_side *s, struct fault *f)
-{
-    struct invidx_query *q = NULL;
-    struct invidx_hit *hits = NULL;
-    uint64_t *keys = NULL;
-    enum status st = invidx_query_new(r, &q, f);
-
-    if (st == ST_OK) {
-        invidx_query_set(q, invidx_all(q));
-        st = invidx_matches(r, q, &keys, &s->count, f);
-    }
-    if (st == ST_OK && s->count > 0) {
-        s->docs = calloc(s->count, sizeof *s->docs);
-        hits = calloc(s->count, sizeof *hits);
-        if (s->docs == NULL || hits == NULL)
-            st = fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for documents");
-    }
-    for (size_t i = 0; st == ST_OK && i < s->count; i++)
-        s->docs[i].key = keys[i];
-    for (size_t a = 0; st == ST_OK && s->count > 0 && a < s->content->n; a++) {
-        struct invidx_request req = {.k = s->count, .sort_attr = s->content->attr[a] + 1};
-        struct invidx_result res = {.hits = hits};
-
-        st = invidx_search(r, q, &req, &res, f);
-        for (size_t i = 0; st == ST_OK && i < res.count; i++) {
-            struct document want = {.key = hits[i].key};
-            struct document *d = bsearch(&want, s->docs, s->count, sizeof *s->docs, document_order);
-
-            if (d != NULL) d->values[a] = hits[i].sort_int;
-        }
-    }
-    free(hits);
-    free(keys);
-    invidx_query_free(q);
-    return st;
-}
-
-static void search_columns(const struct platform *p, const struct schema *schema,
-                           const struct invidx_reader *r, struct search_content *c)
-{
-    const struct json *list = json_get(platform_sink_config(p, "search"), "attributes");
-
-    for (const struct json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next) {
-        const char *column = json_string(n, "column", ""), *name = json_string(n, "name", column);
-
-        if (strcmp(json_string(n, "type", "keyword"), "number") != 0) continue;
-        c->column[c->n] = schema_column(schema, column);
-        c->attr[c->n] = invidx_attr_id(r, name);
-        c->name[c->n] = column;
-        if (c->column[c->n] >= 0 && c->attr[c->n] >= 0) c->n++;
-    }
-}
+/* ---- search ---- */
 
 static enum status run_search(struct run *r, const char *dir, struct fault *f)
 {
-    struct invidx_reader *reader = NULL;
+    struct search_side *search = NULL;
     struct source src = {0};
     struct source_side source;
-    struct search_content content = {0};
-    struct search_side search = {.side = {.scan = scan_search}, .content = &content};
     const char *table = json_string(platform_sink_config(r->platform, "search"), "table", "");
+    uint64_t start = clock_mono_ns(r->platform->clock), read_ns = 0;
     uint32_t id;
-    lsn_t lsn;
-    enum status st = invidx_reader_open(r->platform->io, dir, LSN_MAX, &reader, f);
+    lsn_t lsn = LSN_NONE;
+    enum status st = search_side_open(r->platform, dir, &search, &lsn, f);
 
-    if (st != ST_OK) return st;
-    lsn = invidx_reader_applied(reader);
-    st = open_source(r->platform, lsn, &src, f);
+    if (st == ST_OK) st = open_source(r->platform, lsn, &src, f);
     if (st == ST_OK) st = oltp_table(src.txn, table, &id, f);
     if (st == ST_OK) {
         source_side_init(&source, src.txn, id);
-        search_columns(r->platform, source.schema, reader, &content);
-        source.content = source_content;
-        source.ctx = &content;
-        st = read_documents(reader, &search, f);
+        st = search_side_read(search, &source,
+                              r->options->deep || oltp_count(src.txn, id, 0) <= DEEP_ROWS_MAX, f);
     }
-    if (st == ST_OK) st = compare(r, &source, &search.side, "search", lsn, f);
-    free(search.docs);
+    read_ns = clock_mono_ns(r->platform->clock) - start;
+    if (st == ST_OK) st = compare(r, &source, search_side(search), "search", lsn, f);
+    if (st == ST_OK) r->report->results[r->report->count - 1].cost.ns += read_ns;
+    search_side_close(search);
     close_source(&src);
-    invidx_reader_close(reader);
     return st;
 }
 
@@ -514,29 +355,30 @@ static enum status embed_row(struct vector_side *s, const struct value *values, 
     return st;
 }
 
-/* Rounded, so that a store may keep what a float's last bits say in its own way.                     */
+/* The bits, since the source's vector is made what the graph would have stored of it: rounding instead would set two
+ * neighbours apart wherever a limit lies between them. */
 static struct hash128 vector_hash(const struct vector_side *s, uint64_t key, const float *v)
 {
-    int32_t rounded[HNSW_DIM_MAX + 2];
+    uint32_t all[HNSW_DIM_MAX + 2];
 
-    rounded[0] = (int32_t)(key >> 32);
-    rounded[1] = (int32_t)key;
-    for (uint32_t i = 0; s->deep && i < s->dim; i++)
-        rounded[2 + i] = (int32_t)lrintf(v[i] * 1024.0f);
-    return siphash128(rounded, (2 + (s->deep ? s->dim : 0)) * sizeof *rounded);
+    all[0] = (uint32_t)(key >> 32);
+    all[1] = (uint32_t)key;
+    if (s->deep) memcpy(all + 2, v, s->dim * sizeof *v);
+    return siphash128(all, (2 + (s->deep ? s->dim : 0)) * sizeof *all);
 }
 
 static enum status vector_content(struct source_side *source, const struct value *values,
                                   struct bytes row, struct hash128 *out, struct fault *f)
 {
-    struct vector_side *s = (struct vector_side *)(uintptr_t)source->ctx;
-    float v[HNSW_DIM_MAX] = {0};
-    bool empty;
+    struct vector_side *s = source->ctx;
+    float v[HNSW_DIM_MAX] = {0}, stored[HNSW_DIM_MAX] = {0};
+    bool empty = true;
     enum status st = ST_OK;
 
     (void)row;
     if (s->deep) st = embed_row(s, values, v, &empty, f);
-    *out = vector_hash(s, document_key(values[source->schema->key[0]].i), v);
+    if (st == ST_OK && !empty) st = hnsw_as_stored(s->graph, v, stored, f);
+    *out = vector_hash(s, document_key(values[source->schema->key[0]].i), stored);
     return st;
 }
 
@@ -553,9 +395,9 @@ static bool give_vector(void *ctx, uint64_t key, lsn_t birth, const float *vecto
     struct vector_side *s = ctx;
     struct side_row row = {.lsn = birth, .describe = describe_vector, .data = vector};
 
-    encode_key(key, &s->key);
+    side_document_key(key, &s->key);
     row.key = (struct bytes){s->key.data, s->key.size};
-    if (!in_range(s->range, row.key)) return true;
+    if (!side_in_range(s->range, row.key)) return true;
     row.hash = vector_hash(s, key, vector);
     s->st = s->fn(s->ctx, &row, s->fault);
     return s->st == ST_OK;

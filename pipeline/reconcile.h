@@ -13,7 +13,9 @@
  * Which stores, and what of a row they hold:
  *   silver    every column                      (warehouse)
  *   mirrors   every column                      (the view's inputs)
- *   search    the key and numeric attributes    vectors   the key; deep: the vector, embedded again
+ *   search    the key, every attribute; deep: every word, from the postings and from the text analysed again
+ *   vectors   the key, the embedder's version; deep: the vector, embedded again, bit for bit
+ * Deep is also what up to 100,000 rows get unasked; it costs about 7 us a document on each of the two.
  *
  * Verdicts: MISSING not in the store; EXTRA not in the source; STALE what the source once was; CORRUPT what it never
  * was, as far as the stream remembers; DUPLICATED there more than once.
@@ -78,7 +80,7 @@ struct reconcile_report {
 };
 
 struct reconcile_options {
-    bool deep;
+    bool deep; /* words and vectors also of more rows than that */
     uint32_t leaf_rows; /* 0 = RECONCILE_LEAF_ROWS */
     /* NULL = off. digest: two digests of a table compared (level 0 is the one of everything; from, leaves:
      * of which and how many; differs). */

@@ -11,7 +11,13 @@
 
 static void describe_source(const struct side_row *row, struct buf *out)
 {
-    row_to_json(row->ctx, row->data, out);
+    struct source_side *s = (struct source_side *)(uintptr_t)row->ctx;
+
+    row_to_json(s->schema, row->data, out);
+    if (s->describe_more == NULL || out->size == 0) return;
+    out->size--; /* more members before the brace */
+    s->describe_more(s, row->data, out);
+    buf_str(out, "}");
 }
 
 static enum status scan_source(struct side *side, const struct oltp_range *range, side_fn fn,
@@ -25,7 +31,7 @@ static enum status scan_source(struct side *side, const struct oltp_range *range
 
     while (st == ST_OK && (st = oltp_cursor_next(c, &row, f)) == ST_OK) {
         struct side_row r = {
-            .key = row.key, .describe = describe_source, .ctx = s->schema, .data = values};
+            .key = row.key, .describe = describe_source, .ctx = s, .data = values};
 
         st = row_decode(s->schema, row.row.data, row.row.size, values, f);
         if (st != ST_OK) break;

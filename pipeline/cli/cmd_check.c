@@ -165,7 +165,7 @@ int cmd_check(struct cli *c, int argc, char **argv)
         {"repair", 0, OPT_FLAG, NULL,
          "reconcile: emit the differing rows again from the source, and ask for differing groups of "
          "views and gold to be computed again, through the log", &k.repair},
-        {"deep", 0, OPT_FLAG, NULL, "reconcile: embed every document again and compare its vector",
+        {"deep", 0, OPT_FLAG, NULL, "reconcile: analyse and embed every document again, also when there are more than 100,000",
          &k.deep},
         {"report", 0, OPT_STRING, "FILE", "reconcile: write the report as JSON, too", &k.report},
         {"against", 0, OPT_STRING, "FOLDER",

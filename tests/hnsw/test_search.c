@@ -336,6 +336,30 @@ static void test_lossless_codes_give_way_to_other_values(void)
     free(v);
 }
 
+/* A vector embedded again must be comparable with the stored one without any tolerance. */
+static void test_what_would_be_stored_is_what_is_given_back(void)
+{
+    enum { FEW = 2000 };
+
+    for (int metric = HNSW_L2; metric <= HNSW_COSINE; metric++) {
+        struct hnsw *h = memory_graph(DIM, (enum hnsw_metric)metric, HNSW_F32);
+        struct rng rng;
+        struct fault f = {0};
+
+        rng_seed(&rng, test_seed());
+        for (uint64_t key = 0; key < FEW; key++) {
+            float v[DIM], got[DIM], want[DIM];
+
+            for (int d = 0; d < DIM; d++) v[d] = (float)rng_range(&rng, -1000000, 1000000) / 977.0f;
+            ASSERT_OK(hnsw_upsert(h, key, v, key + 1, &f), &f);
+            ASSERT_OK(hnsw_get(h, key, got, &f), &f);
+            ASSERT_OK(hnsw_as_stored(h, v, want, &f), &f);
+            ck_assert_mem_eq(got, want, sizeof got);
+        }
+        hnsw_close(h);
+    }
+}
+
 static const struct named_test tests[] = {
     T(test_recall_l2),
     T(test_recall_ip),
@@ -355,6 +379,7 @@ static const struct named_test tests[] = {
     T(test_bad_vectors_and_options_are_refused_with_a_reason),
     T(test_empty_and_tiny_graphs_answer),
     T(test_lossless_codes_give_way_to_other_values),
+    T(test_what_would_be_stored_is_what_is_given_back),
 };
 
 int main(int argc, char **argv) { return run_tests("hnsw search", tests, ARRAY_LEN(tests), argc, argv); }

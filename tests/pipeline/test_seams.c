@@ -23,8 +23,9 @@ static void start(const char *name, struct platform *p, uint64_t orders)
     shop_catch_up(p, sinks, ARRAY_LEN(sinks));
 }
 
-/* One product's stock, changed and committed; returns the LSN.                                       */
-static lsn_t change_product(const struct platform *p, int64_t id, int64_t stock, bool delete)
+/* One product's column, changed and committed, or the product deleted (column NULL); returns the LSN. */
+static lsn_t change_column(const struct platform *p, int64_t id, const char *column,
+                           struct value value)
 {
     struct platform_source s = {0};
     struct oltp_txn *t = NULL;
@@ -37,7 +38,7 @@ static lsn_t change_product(const struct platform *p, int64_t id, int64_t stock,
     ASSERT_OK(platform_open_source(p, &s, &f), &f);
     ASSERT_OK(oltp_write_begin(s.db, &t, &f), &f);
     ASSERT_OK(oltp_table(t, "products", &table, &f), &f);
-    if (delete) {
+    if (column == NULL) {
         ASSERT_OK(oltp_delete(t, table, &key, &f), &f);
     } else {
         struct buf copy = {0};
@@ -45,13 +46,23 @@ static lsn_t change_product(const struct platform *p, int64_t id, int64_t stock,
         ASSERT_OK(oltp_get(t, table, &key, &row, &f), &f);
         buf_append(&copy, row.row.data, row.row.size);
         ASSERT_OK(row_decode(oltp_schema(t, table), copy.data, copy.size, values, &f), &f);
-        values[schema_column(oltp_schema(t, table), "stock")] = v_int(stock);
+        values[schema_column(oltp_schema(t, table), column)] = value;
         ASSERT_OK(oltp_put(t, table, values, &f), &f);
         buf_free(&copy);
     }
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, &commit, &f), &f);
     ASSERT_OK(platform_close_source(&s, ST_OK, &f), &f);
     return commit.lsn;
+}
+
+static lsn_t change_product(const struct platform *p, int64_t id, int64_t stock, bool delete)
+{
+    return change_column(p, id, delete ? NULL : "stock", v_int(stock));
+}
+
+static lsn_t change_text(const struct platform *p, int64_t id, const char *column, const char *text)
+{
+    return change_column(p, id, column, v_str(text));
 }
 
 static uint64_t reconcile(const struct platform *p, struct reconcile_report *out)
@@ -193,6 +204,48 @@ static void test_lost_updates_are_stale(void)
     platform_close(&p);
 }
 
+/* Ten products get another text in one column; the tenth change is lost on the way into both. */
+static void lose_text(const struct platform *p, const char *column, const char *faults)
+{
+    setenv("SEAM_FAULT", faults, 1);
+    for (int64_t i = 0; i < 10; i++)
+        (void)change_text(p, 101 + i, column, "a quite different velocipede");
+    shop_catch_up(p, sinks, ARRAY_LEN(sinks));
+    unsetenv("SEAM_FAULT");
+}
+
+static void assert_stale(const struct reconcile_report *r, const char *store)
+{
+    const struct reconcile_difference *d = difference(r, store, "110");
+
+    ck_assert_msg(d != NULL, "%s: 110 differs", store);
+    ck_assert_int_eq(d->verdict, VERDICT_STALE);
+    ck_assert_uint_lt(d->store_lsn, d->source_lsn);
+    ck_assert_ptr_nonnull(strstr(d->source, "velocipede"));
+    ck_assert_ptr_nonnull(d->store);
+}
+
+static void test_lost_changes_of_words_alone_are_found_and_mended(void)
+{
+    struct platform p;
+    struct reconcile_report r;
+
+    start("words", &p, 0);
+    lose_text(&p, "description", "search:drop-updates,vectors:drop-updates");
+    ck_assert_uint_eq(reconcile(&p, &r), 2);
+    assert_stale(&r, "search");
+    assert_stale(&r, "vectors");
+    ck_assert_ptr_nonnull(strstr(difference(&r, "search", "110")->source, "\"_words\":\""));
+    ck_assert_ptr_nonnull(strstr(difference(&r, "search", "110")->store, "\"_words\":\""));
+    repair_and_check(&p, &r);
+    lose_text(&p, "category", "search:drop-updates"); /* a keyword attribute, no words */
+    ck_assert_uint_eq(reconcile(&p, &r), 1);
+    assert_stale(&r, "search");
+    ck_assert_ptr_null(strstr(difference(&r, "search", "110")->store, "velocipede"));
+    repair_and_check(&p, &r);
+    platform_close(&p);
+}
+
 /* A delivery that repeats changes nothing; one that skips is refused, and nothing is lost by starting again. */
 static void test_delivery_faults_are_noticed_by_the_runner(void)
 {
@@ -318,6 +371,7 @@ static const struct named_test tests[] = {
     T(test_each_kind_of_damage_is_named_and_mended),
     T(test_lost_deletes_are_found_in_each_store),
     T(test_lost_updates_are_stale),
+    T(test_lost_changes_of_words_alone_are_found_and_mended),
     T(test_delivery_faults_are_noticed_by_the_runner),
     T(test_poison_is_set_aside_and_retried),
     T(test_a_clock_that_steps_back_changes_no_row),

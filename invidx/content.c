@@ -1,0 +1,239 @@
+/* content - what each document is found by, added up: from the postings, and from the text itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "invidx/merge.h"
+#include "invidx/reader.h"
+
+static enum status no_memory(struct fault *f)
+{
+    return fault_set(f, ST_NOMEM, "invidx", FAULT_NO_OFFSET, "no memory to digest documents");
+}
+
+/* ---- from the index ---- */
+static void add_posting(void *ctx, uint32_t doc, struct hash128 h)
+{
+    digest_add(&((struct digest *)ctx)[doc], h);
+}
+
+static void read_attrs(const struct segment *s, uint32_t doc, const struct invidx_schema *schema,
+                       struct value *out)
+{
+    for (uint32_t a = 0; a < s->attrs; a++) {
+        int64_t number;
+        uint32_t code;
+        const char *text;
+        size_t n;
+
+        out[a] = v_null();
+        if (schema->attrs[a].type == INVIDX_INT64) {
+            if (segment_attr_int(s, a, doc, &number)) out[a] = v_int(number);
+            continue;
+        }
+        code = segment_attr_code(s, a, doc);
+        if (code == 0) continue;
+        segment_attr_text(s, a, code, &text, &n);
+        out[a] = v_text(text, n);
+    }
+}
+
+static enum status segment_contents(struct invidx_reader *r, const struct rseg *rs, bool words,
+                                    invidx_content_fn fn, void *ctx, struct fault *f)
+{
+    struct segment *s = rs->seg;
+    struct digest *sums = calloc((size_t)s->docs + 1, sizeof *sums);
+    struct value attrs[INVIDX_ATTRS_MAX];
+    enum status st = sums == NULL ? no_memory(f) : ST_OK;
+
+    if (st == ST_OK && words) st = segment_each_posting(s, rs->dead, add_posting, sums, f);
+    for (uint32_t d = 0; st == ST_OK && d < s->docs; d++) {
+        const struct invidx_content c = {.key = segment_key(s, d),
+                                         .birth = forcol_get(&s->births, d),
+                                         .words = sums[d],
+                                         .attrs = attrs};
+
+        if (rseg_dead(rs, d)) continue;
+        read_attrs(s, d, &r->box.view, attrs);
+        st = fn(ctx, &c, f);
+    }
+    free(sums);
+    return st;
+}
+
+enum status invidx_contents(struct invidx_reader *r, bool words, invidx_content_fn fn, void *ctx,
+                            struct fault *f)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < r->seg_count; i++)
+        st = segment_contents(r, &r->segs[i], words, fn, ctx, f);
+    return st;
+}
+
+/* ---- from the text ---- */
+enum { CACHE_WORDS_MAX = 1 << 20 };
+
+/* A surface word that was analysed before. */
+struct known {
+    uint64_t hash;
+    uint32_t at, len; /* its text; len 0 = free */
+    bool stop;
+    struct hash128 term;
+};
+
+struct occurrence {
+    struct hash128 term;
+    uint32_t field, pos;
+};
+
+struct invidx_hasher {
+    const struct analyzer *analyzer;
+    size_t fields;
+    struct known *known;
+    size_t known_size, known_count;
+    struct buf text;
+    struct occurrence *found; /* of one document */
+    size_t count, cap;
+    uint32_t *pos;
+    size_t pos_cap;
+};
+
+enum status invidx_hasher_new(const struct invidx_reader *r, struct invidx_hasher **out,
+                              struct fault *f)
+{
+    struct invidx_hasher *h = calloc(1, sizeof *h);
+
+    if (h == NULL) return no_memory(f);
+    h->analyzer = &r->analyzer;
+    h->fields = r->box.view.field_count;
+    *out = h;
+    return ST_OK;
+}
+
+void invidx_hasher_free(struct invidx_hasher *h)
+{
+    if (h == NULL) return;
+    buf_free(&h->text);
+    free(h->known);
+    free(h->found);
+    free(h->pos);
+    free(h);
+}
+
+static bool known_grow(struct invidx_hasher *h)
+{
+    bool full = h->known_count >= CACHE_WORDS_MAX; /* forget all: it is only a cache */
+    size_t size = full ? h->known_size : h->known_size == 0 ? 1024 : 4 * h->known_size;
+    struct known *table = calloc(size, sizeof *table);
+
+    if (table == NULL) return false;
+    if (full) {
+        buf_clear(&h->text);
+        h->known_count = 0;
+    }
+    for (size_t i = 0; !full && i < h->known_size; i++) {
+        size_t at = h->known[i].hash & (size - 1);
+
+        if (h->known[i].len == 0) continue;
+        while (table[at].len != 0)
+            at = (at + 1) & (size - 1);
+        table[at] = h->known[i];
+    }
+    free(h->known);
+    h->known = table;
+    h->known_size = size;
+    return true;
+}
+
+static const struct known *look_up(struct invidx_hasher *h, const struct token *t)
+{
+    uint64_t hash = hash64(t->text, t->len, 0);
+    char term[INVIDX_TERM_MAX + 8];
+    struct known *k;
+    size_t at, n;
+
+    if (2 * h->known_count >= h->known_size && !known_grow(h)) return NULL;
+    for (at = hash & (h->known_size - 1); h->known[at].len != 0; at = (at + 1) & (h->known_size - 1))
+        if (h->known[at].hash == hash && h->known[at].len == t->len &&
+            memcmp(h->text.data + h->known[at].at, t->text, t->len) == 0)
+            return &h->known[at];
+    n = analyzer_term(h->analyzer, t->text, t->len, term);
+    k = &h->known[at];
+    *k = (struct known){.hash = hash, .at = (uint32_t)h->text.size, .len = t->len, .stop = n == 0};
+    if (n > 0) k->term = siphash128(term, n);
+    buf_append(&h->text, t->text, t->len);
+    h->known_count++;
+    return buf_ok(&h->text) ? k : NULL;
+}
+
+static bool note(struct invidx_hasher *h, struct hash128 term, uint32_t field, uint32_t pos)
+{
+    if (h->count == h->cap) {
+        size_t cap = h->cap == 0 ? 256 : 2 * h->cap;
+        struct occurrence *more = realloc(h->found, cap * sizeof *more);
+
+        if (more == NULL) return false;
+        h->found = more;
+        h->cap = cap;
+    }
+    h->found[h->count++] = (struct occurrence){term, field, pos};
+    return true;
+}
+
+static bool read_field(struct invidx_hasher *h, uint32_t field, struct invidx_text text)
+{
+    struct tokens tokens = tokens_of(h->analyzer, text.s, text.n);
+    struct token t;
+
+    for (uint32_t pos = 0; pos < INVIDX_FIELD_TOKENS_MAX && tokens_next(&tokens, &t); pos++) {
+        const struct known *k = look_up(h, &t);
+
+        if (k == NULL || (!k->stop && !note(h, k->term, field, pos))) return false;
+    }
+    return true;
+}
+
+static int by_term(const void *a, const void *b)
+{
+    const struct occurrence *x = a, *y = b;
+
+    if (x->term.lo != y->term.lo) return x->term.lo < y->term.lo ? -1 : 1;
+    if (x->term.hi != y->term.hi) return x->term.hi < y->term.hi ? -1 : 1;
+    if (x->field != y->field) return x->field < y->field ? -1 : 1;
+    return (x->pos > y->pos) - (x->pos < y->pos);
+}
+
+static bool same_term(const struct occurrence *a, const struct occurrence *b)
+{
+    return a->term.lo == b->term.lo && a->term.hi == b->term.hi;
+}
+
+enum status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
+                                const struct invidx_text *fields, struct digest *out,
+                                struct fault *f)
+{
+    *out = (struct digest){0};
+    h->count = 0;
+    for (size_t i = 0; i < h->fields; i++)
+        if (!read_field(h, (uint32_t)i, fields[i])) return no_memory(f);
+    if (h->count > h->pos_cap) {
+        uint32_t *more = realloc(h->pos, h->cap * sizeof *more);
+
+        if (more == NULL) return no_memory(f);
+        h->pos = more;
+        h->pos_cap = h->cap;
+    }
+    if (h->count > 1) qsort(h->found, h->count, sizeof *h->found, by_term);
+    for (size_t i = 0; i < h->count;) {
+        uint32_t tf[INVIDX_FIELDS_MAX] = {0};
+        size_t n = 0;
+
+        for (; i + n < h->count && same_term(&h->found[i], &h->found[i + n]); n++) {
+            tf[h->found[i + n].field]++;
+            h->pos[n] = h->found[i + n].pos;
+        }
+        digest_add(out, posting_hash(h->found[i].term, key, tf, h->fields, h->pos, n));
+        i += n;
+    }
+    return ST_OK;
+}

@@ -455,6 +455,20 @@ enum status chunk_read(const struct chunk *c, uint32_t v, struct chunk_scratch *
     return read_values(c, &cv, s, out);
 }
 
+void cells_put(struct cells *c, uint32_t row, const struct value *v)
+{
+    if (v->type == V_NULL) {
+        bitset_set(c->nulls, row);
+        c->any = true;
+        if (c->s != NULL) c->s[row] = (struct text_ref){"", 0};
+        else c->i[row] = 0;
+    } else if (c->s != NULL) {
+        c->s[row] = (struct text_ref){v->s, v->len};
+    } else {
+        c->i[row] = v->i;
+    }
+}
+
 struct value vec_value(const struct vec *v, uint32_t row)
 {
     uint32_t slot = vec_slot(v, row);

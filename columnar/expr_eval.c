@@ -274,8 +274,6 @@ static enum status eval_arithmetic(struct expr_state *s, const struct expr *e, c
 
 /* ---- row by row ---- */
 
-struct cells { int64_t *i; struct text_ref *s; uint64_t *nulls; bool any; };
-
 static bool cells_init(struct expr_state *s, unsigned type, struct cells *c)
 {
     *c = (struct cells){.nulls = take(s, VECTOR_WORDS * 8)};
@@ -283,20 +281,6 @@ static bool cells_init(struct expr_state *s, unsigned type, struct cells *c)
     if (type == V_TEXT) c->s = take(s, VECTOR_ROWS * sizeof *c->s);
     else c->i = take(s, VECTOR_ROWS * 8);
     return c->nulls != NULL && (c->s != NULL || c->i != NULL);
-}
-
-static void cells_put(struct cells *c, uint32_t row, const struct value *v)
-{
-    if (v->type == V_NULL) {
-        bitset_set(c->nulls, row);
-        c->any = true;
-        if (c->s != NULL) c->s[row] = (struct text_ref){"", 0};
-        else c->i[row] = 0;
-    } else if (c->s != NULL) {
-        c->s[row] = (struct text_ref){v->s, v->len};
-    } else {
-        c->i[row] = v->i;
-    }
 }
 
 static void cells_vec(const struct cells *c, const struct expr *e, struct vec *out)

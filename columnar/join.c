@@ -140,15 +140,13 @@ done:
 
 /* ---- probing ---- */
 
-struct out_column { int64_t *i; struct text_ref *s; uint64_t nulls[VECTOR_WORDS]; bool any; };
-
 struct join_probe {
     const struct join_table *t;
     const struct plan *p;
     const bool *required;
     struct expr_state *eval;
     struct vec *vecs, *keys;
-    struct out_column *cols;
+    struct cells *cols;
     uint32_t left[VECTOR_ROWS], right[VECTOR_ROWS]; /* pairs; right: 1 + row, 0 none */
     uint32_t count;
 };
@@ -159,6 +157,7 @@ void join_probe_free(struct join_probe *p)
     for (int c = 0; p->cols != NULL && c < p->p->n_columns; c++) {
         free(p->cols[c].i);
         free(p->cols[c].s);
+        free(p->cols[c].nulls);
     }
     free(p->cols);
     free(p->vecs);
@@ -184,27 +183,14 @@ struct join_probe *join_probe_new(const struct join_table *t, const struct plan 
     for (int c = 0; ok && c < plan->n_columns; c++) {
         if (plan->columns[c].type == V_TEXT) p->cols[c].s = malloc(VECTOR_ROWS * sizeof *p->cols[c].s);
         else p->cols[c].i = malloc(VECTOR_ROWS * sizeof *p->cols[c].i);
-        ok = p->cols[c].s != NULL || p->cols[c].i != NULL;
+        p->cols[c].nulls = malloc(VECTOR_WORDS * sizeof *p->cols[c].nulls);
+        ok = p->cols[c].nulls != NULL && (p->cols[c].s != NULL || p->cols[c].i != NULL);
     }
     if (!ok) {
         join_probe_free(p);
         return NULL;
     }
     return p;
-}
-
-static void put(struct out_column *c, uint32_t row, const struct value *v)
-{
-    if (v->type == V_NULL) {
-        bitset_set(c->nulls, row);
-        c->any = true;
-        if (c->s != NULL) c->s[row] = (struct text_ref){"", 0};
-        else c->i[row] = 0;
-    } else if (c->s != NULL) {
-        c->s[row] = (struct text_ref){v->s, v->len};
-    } else {
-        c->i[row] = v->i;
-    }
 }
 
 static enum status flush(struct join_probe *p, const struct batch *b,
@@ -215,18 +201,18 @@ static enum status flush(struct join_probe *p, const struct batch *b,
 
     if (p->count == 0) return ST_OK;
     for (int c = 0; c < p->p->n_columns; c++) {
-        struct out_column *col = &p->cols[c];
+        struct cells *col = &p->cols[c];
 
         p->vecs[c] = (struct vec){.kind = VEC_FLAT, .type = p->p->columns[c].type, .scale = p->p->columns[c].scale,
                                   .lo = INT64_MIN, .hi = INT64_MAX};
         if (!p->required[c]) continue;
-        memset(col->nulls, 0, sizeof col->nulls);
+        memset(col->nulls, 0, VECTOR_WORDS * sizeof *col->nulls);
         col->any = false;
         for (uint32_t i = 0; i < p->count; i++) {
             struct value v = c < left ? vec_value(&b->cols[c], p->left[i])
                              : p->right[i] == 0 ? v_null() : coldata_value(&p->t->rows, c - left, p->right[i] - 1);
 
-            put(col, i, &v);
+            cells_put(col, i, &v);
         }
         if (col->s != NULL) p->vecs[c].s = col->s;
         else p->vecs[c].i = col->i;
@@ -251,7 +237,7 @@ static bool matches(const struct join_probe *p, const struct value *key, uint64_
 
 /* A right column as a dictionary of the right rows; codes are shared by all of them. */
 static void direct_column(const struct join_probe *p, int c, const uint32_t *code, const uint64_t *missing,
-                          bool any_missing, uint32_t rows, struct out_column *col, struct vec *out)
+                          bool any_missing, uint32_t rows, struct cells *col, struct vec *out)
 {
     const struct coldata_column *from = &p->t->rows.columns[c];
 
@@ -260,7 +246,7 @@ static void direct_column(const struct join_probe *p, int c, const uint32_t *cod
     if (from->type == V_TEXT) out->s = p->t->refs[c];
     else out->i = from->i;
     if (!any_missing && from->nulls == NULL) return;
-    memcpy(col->nulls, missing, sizeof col->nulls);
+    memcpy(col->nulls, missing, VECTOR_WORDS * sizeof *col->nulls);
     for (uint32_t i = 0; from->nulls != NULL && i < rows; i++)
         if (bitset_get(from->nulls, code[i])) bitset_set(col->nulls, i);
     out->nulls = col->nulls;

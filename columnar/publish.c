@@ -131,7 +131,6 @@ static enum status write_kills(struct columnar_writer *w, struct fault *f)
 {
     uint8_t head[KILLS_HEAD] = {0};
     struct buf b = {0};
-    struct file *file = NULL;
     char path[PATH_MAX_BYTES];
     uint64_t id = w->s.next_file;
     enum status st = ST_OK;
@@ -159,11 +158,8 @@ static enum status write_kills(struct columnar_writer *w, struct fault *f)
     if (st != ST_OK || b.size == KILLS_HEAD) goto done;
     w->s.next_file++;
     path_of(path, w->s.dir, 'k', id, ".kills");
-    st = file_open(w->io, path, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &file, f);
-    if (st == ST_OK) st = file_write(file, 0, b.data, b.size, f);
-    if (st == ST_OK && !w->opt.no_sync) st = file_datasync(file, f);
+    st = io_write_new(w->io, path, b.data, b.size, !w->opt.no_sync, f);
 done:
-    file_close(file);
     buf_free(&b);
     return st;
 }

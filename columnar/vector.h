@@ -49,6 +49,15 @@ static inline bool vec_null(const struct vec *v, uint32_t row)
 {
     return v->nulls != NULL && bitset_get(v->nulls, v->kind == VEC_CONST ? 0 : row);
 }
+/* A FLAT vector being filled; whoever makes it owns the arrays. Exactly one of i and s.            */
+struct cells {
+    int64_t *i;
+    struct text_ref *s;
+    uint64_t *nulls;         /* VECTOR_WORDS, cleared */
+    bool any;                /* one of them is set */
+};
+void cells_put(struct cells *c, uint32_t row, const struct value *v);
+
 /* One cell; text points into the vector's memory.                                                  */
 struct value vec_value(const struct vec *v, uint32_t row);
 

@@ -357,28 +357,45 @@ static enum status end_row(struct columnar_writer *w, int table, uint64_t file, 
     return file_kill(tf, row, lsn);
 }
 
-enum status columnar_upsert(struct columnar_writer *w, int table, const struct value *values, lsn_t lsn,
-                            bool *existed, struct fault *f)
-{
-    struct table_writer *tw = &w->tables[table];
-    struct table *t = &w->s.tables[table];
+/* Before a row of a keyed table is upserted or deleted: whether the change is new, and where its key lives now. */
+struct place {
     struct key128 key;
     uint64_t file;
     uint32_t row;
     bool skip, found;
-    enum status st = accept_lsn(w, table, lsn, &skip, f);
+};
 
-    if (existed != NULL) *existed = false;
-    if (st != ST_OK || skip) return st;
+static enum status find_place(struct columnar_writer *w, int table, const struct value *values, lsn_t lsn,
+                              bool whole_row, struct place *at, struct fault *f)
+{
+    const struct schema *schema = &w->s.tables[table].schema;
+    enum status st = accept_lsn(w, table, lsn, &at->skip, f);
+
+    if (st != ST_OK || at->skip) return st;
     st = writer_index(w, (size_t)table, f);
-    if (st == ST_OK) st = normalise_row(w, &t->schema, values, f);
-    if (st == ST_OK) st = keyindex_key(&t->schema, w->values, &w->scratch, &key, f);
-    if (st != ST_OK) return st;
-    found = keyindex_find(&tw->index, key, &file, &row);
-    if (found) st = end_row(w, table, file, row, lsn);
+    if (st == ST_OK && whole_row) {
+        st = normalise_row(w, schema, values, f);
+        values = w->values;
+    }
+    if (st == ST_OK) st = keyindex_key(schema, values, &w->scratch, &at->key, f);
+    if (st == ST_OK)
+        at->found = keyindex_find(&w->tables[table].index, at->key, &at->file, &at->row);
+    return st;
+}
+
+enum status columnar_upsert(struct columnar_writer *w, int table, const struct value *values, lsn_t lsn,
+                            bool *existed, struct fault *f)
+{
+    struct table *t = &w->s.tables[table];
+    struct place at = {0};
+    enum status st = find_place(w, table, values, lsn, true, &at, f);
+
+    if (existed != NULL) *existed = at.found;
+    if (st != ST_OK || at.skip) return st;
+    if (at.found) st = end_row(w, table, at.file, at.row, lsn);
     if (st == ST_OK) st = add_row(w, table, lsn, f);
-    if (st == ST_OK) st = keyindex_put(&tw->index, key, t->tail.id, (uint32_t)t->rows.rows - 1);
-    if (existed != NULL) *existed = found;
+    if (st == ST_OK)
+        st = keyindex_put(&w->tables[table].index, at.key, t->tail.id, (uint32_t)t->rows.rows - 1);
     /* Half a change must not be published. */
     if (st != ST_OK) w->poisoned = st;
     return st;
@@ -387,23 +404,13 @@ enum status columnar_upsert(struct columnar_writer *w, int table, const struct v
 enum status columnar_delete(struct columnar_writer *w, int table, const struct value *values, lsn_t lsn,
                             bool *existed, struct fault *f)
 {
-    struct table_writer *tw = &w->tables[table];
-    struct key128 key;
-    uint64_t file;
-    uint32_t row;
-    bool skip, found;
-    enum status st = accept_lsn(w, table, lsn, &skip, f);
+    struct place at = {0};
+    enum status st = find_place(w, table, values, lsn, false, &at, f);
 
-    if (existed != NULL) *existed = false;
-    if (st != ST_OK || skip) return st;
-    st = writer_index(w, (size_t)table, f);
-    if (st == ST_OK) st = keyindex_key(&w->s.tables[table].schema, values, &w->scratch, &key, f);
-    if (st != ST_OK) return st;
-    found = keyindex_find(&tw->index, key, &file, &row);
-    if (existed != NULL) *existed = found;
-    if (!found) return ST_OK;
-    st = end_row(w, table, file, row, lsn);
-    keyindex_remove(&tw->index, key);
+    if (existed != NULL) *existed = at.found;
+    if (st != ST_OK || at.skip || !at.found) return st;
+    st = end_row(w, table, at.file, at.row, lsn);
+    keyindex_remove(&w->tables[table].index, at.key);
     if (st != ST_OK) w->poisoned = st;
     return st;
 }

@@ -351,8 +351,26 @@ done:
     return st;
 }
 
-enum status io_write_atomic(struct io *io, const char *path, const void *p, size_t n,
-                            struct fault *f)
+enum status io_write_new(struct io *io, const char *path, const void *p, size_t n, bool sync, struct fault *f)
+{
+    struct file *file = NULL;
+    enum status st = file_open(io, path, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &file, f);
+
+    if (st == ST_OK && n > 0) st = file_write(file, 0, p, n, f);
+    if (st == ST_OK && sync) st = file_datasync(file, f);
+    file_close(file);
+    return st;
+}
+
+enum status io_write_atomic(struct io *io, const char *path, const void *p, size_t n, struct fault *f)
+{
+    struct io_slice slice = {p, n};
+
+    return io_writev_atomic(io, path, &slice, n > 0 ? 1 : 0, f);
+}
+
+enum status io_writev_atomic(struct io *io, const char *path, const struct io_slice *slices, int count,
+                             struct fault *f)
 {
     char temporary[PATH_MAX_BYTES + 8], parent[PATH_MAX_BYTES];
     struct file *file = NULL;
@@ -364,7 +382,7 @@ enum status io_write_atomic(struct io *io, const char *path, const void *p, size
     st = file_open(io, temporary, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &file, f);
     if (st != ST_OK) goto done;
     made = true;
-    if (n > 0) st = file_write(file, 0, p, n, f);
+    if (count > 0) st = file_writev(file, 0, slices, count, f);
     if (st == ST_OK) st = file_datasync(file, f);
     if (st != ST_OK) goto done;
     file_close(file);

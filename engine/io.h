@@ -102,6 +102,12 @@ MUST_USE enum status io_read_all(struct io *io, const char *path, size_t max, st
  * the new ones, whatever happened.                                                                */
 MUST_USE enum status io_write_atomic(struct io *io, const char *path, const void *p, size_t n,
                                      struct fault *f);
+MUST_USE enum status io_writev_atomic(struct io *io, const char *path, const struct io_slice *slices, int count,
+                                      struct fault *f);
+/* A file that nobody knows of yet: made or made empty, written, and its bytes (not its name) synced
+ * when asked.                                                                                      */
+MUST_USE enum status io_write_new(struct io *io, const char *path, const void *p, size_t n, bool sync,
+                                  struct fault *f);
 /* "dir/name" into out; ST_LIMIT when it does not fit.                                             */
 enum { PATH_MAX_BYTES = 1024 };
 MUST_USE enum status path_join(char out[PATH_MAX_BYTES], const char *dir, const char *name,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "engine/opts.h"
 #include "engine/utf8.h"
 #include "engine/value.h"
 
@@ -340,6 +341,26 @@ const char *json_string(const struct json *object, const char *key, const char *
     const struct json *v = json_get(object, key);
 
     return v != NULL && v->type == J_STRING ? v->str : otherwise;
+}
+
+enum status json_only_members(const struct json *object, const char *const *known, size_t count,
+                              const char *where, struct fault *f)
+{
+    if (object->type != J_OBJECT)
+        return fault_set(f, ST_INVALID, where, object->line, "line %u: expected an object", (unsigned)object->line);
+    for (const struct json *c = object->child; c != NULL; c = c->next) {
+        const char *near;
+        size_t i = 0;
+
+        while (i < count && strcmp(known[i], c->key) != 0)
+            i++;
+        if (i < count) continue;
+        near = nearest_name(c->key, known, count);
+        return fault_set(f, ST_INVALID, where, c->line, "line %u: unknown member \"%.64s\"%s%s%s", (unsigned)c->line,
+                         c->key, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                         near != NULL ? "\"?" : "");
+    }
+    return ST_OK;
 }
 
 bool json_int(const struct json *v, int64_t *out)

@@ -27,6 +27,10 @@ MUST_USE enum status json_parse(const char *s, size_t n, struct arena *a, const 
 
 const struct json *json_get(const struct json *object, const char *key); /* NULL when missing or no object */
 const char *json_string(const struct json *object, const char *key, const char *otherwise);
+/* ST_INVALID unless it is an object whose members are all among `known`: names the line, the first that is
+ * not, and the known name nearest to it.                                                           */
+MUST_USE enum status json_only_members(const struct json *object, const char *const *known, size_t count,
+                                       const char *where, struct fault *f);
 bool json_int(const struct json *v, int64_t *out); /* NUMBER without fraction, in range */
 
 /* Writer: commas and quoting are kept right by the nesting state. Non-finite doubles are null.     */

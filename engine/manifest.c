@@ -102,11 +102,9 @@ static enum status decode_header(const uint8_t h[MANIFEST_HEADER_SIZE], uint64_t
 enum status manifest_publish(struct io *io, const char *dir, const struct manifest *m,
                              struct fault *f)
 {
-    char path[PATH_MAX_BYTES], temporary[PATH_MAX_BYTES + 8];
+    char path[PATH_MAX_BYTES];
     uint8_t header[MANIFEST_HEADER_SIZE];
     struct io_slice slices[2] = {{header, sizeof header}, {m->payload.data, m->payload.size}};
-    struct file *file = NULL;
-    bool made = false;
     enum status st;
 
     assert(m->seq > 0 && m->parent < m->seq);
@@ -119,25 +117,8 @@ enum status manifest_publish(struct io *io, const char *dir, const struct manife
     if (st != ST_OK) return st;
     if (io_exists(io, path))
         return fault_set(f, ST_EXISTS, path, FAULT_NO_OFFSET, "this manifest is published already");
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
     encode_header(m, header);
-    st = file_open(io, temporary, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &file, f);
-    if (st != ST_OK) goto done;
-    made = true;
-    st = file_writev(file, 0, slices, m->payload.size > 0 ? 2 : 1, f);
-    if (st != ST_OK) goto done;
-    st = file_datasync(file, f);
-    if (st != ST_OK) goto done;
-    file_close(file);
-    file = NULL;
-    st = io_rename(io, temporary, path, f);
-    if (st != ST_OK) goto done;
-    made = false;
-    st = io_sync_dir(io, dir, f);
-done:
-    file_close(file);
-    if (made && io_unlink(io, temporary, NULL) != ST_OK) made = false; /* swept at the next publish */
-    return st;
+    return io_writev_atomic(io, path, slices, m->payload.size > 0 ? 2 : 1, f);
 }
 
 /* Opens a manifest and checks its header. ST_OK: *out is the caller's.                            */

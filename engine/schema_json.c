@@ -20,26 +20,6 @@ struct schema_reader {
 
 #define REFUSE(x, node, ...) fault_set((x)->f, ST_INVALID, "schema", (node)->line, __VA_ARGS__)
 
-static enum status check_members(struct schema_reader *x, const struct json *object,
-                                 const char *const *known, size_t count)
-{
-    if (object->type != J_OBJECT)
-        return REFUSE(x, object, "line %u: expected an object", (unsigned)object->line);
-    for (const struct json *c = object->child; c != NULL; c = c->next) {
-        const char *near;
-        size_t i = 0;
-
-        while (i < count && strcmp(known[i], c->key) != 0)
-            i++;
-        if (i < count) continue;
-        near = nearest_name(c->key, known, count);
-        return REFUSE(x, c, "line %u: unknown member \"%.64s\"%s%s%s", (unsigned)c->line, c->key,
-                      near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                      near != NULL ? "\"?" : "");
-    }
-    return ST_OK;
-}
-
 static enum status read_name(struct schema_reader *x, const struct json *object, const char *member,
                              char out[NAME_MAX_BYTES])
 {
@@ -167,7 +147,7 @@ static enum status read_column(struct schema_reader *x, const struct json *objec
 {
     struct schema *s = x->s;
     struct column c = {.id = s->column_count + 1u, .added = 1};
-    enum status st = check_members(x, object, column_members, ARRAY_LEN(column_members));
+    enum status st = json_only_members(object, column_members, ARRAY_LEN(column_members), "schema", x->f);
 
     if (st == ST_OK) st = read_name(x, object, "name", c.name);
     if (st == ST_OK) st = read_type(x, object, &c);
@@ -247,7 +227,7 @@ static enum status read_index(struct schema_reader *x, const struct json *object
     struct schema *s = x->s;
     struct index_def ix = {0};
     uint32_t id = s->index_count > 0 ? s->indexes[s->index_count - 1].id + 1u : 1u;
-    enum status st = check_members(x, object, index_members, ARRAY_LEN(index_members));
+    enum status st = json_only_members(object, index_members, ARRAY_LEN(index_members), "schema", x->f);
 
     if (st == ST_OK) st = read_name(x, object, "name", ix.name);
     if (st == ST_OK) st = read_number(x, object, "id", UINT16_MAX, &id);
@@ -293,7 +273,7 @@ enum status schema_parse(const char *json, size_t n, struct schema *out, struct 
     enum status st;
 
     st = json_parse(json, n, &x.arena, "schema", &root, f);
-    if (st == ST_OK) st = check_members(&x, root, table_members, ARRAY_LEN(table_members));
+    if (st == ST_OK) st = json_only_members(root, table_members, ARRAY_LEN(table_members), "schema", x.f);
     if (st == ST_OK) st = read_name(&x, root, "table", s.name);
     if (st == ST_OK) st = read_number(&x, root, "id", UINT32_MAX, &s.id);
     if (st == ST_OK) st = read_number(&x, root, "version", UINT32_MAX, &s.version);

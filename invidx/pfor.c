@@ -83,53 +83,53 @@ static const uint8_t *patch(const uint8_t *p, const uint8_t *end, size_t n, unsi
     return p;
 }
 
+struct pfor_head {
+    unsigned width;
+    size_t packed; /* bytes of the packed low bits, which follow */
+    bool exceptions;
+};
+
+static inline bool read_head(const uint8_t **p, const uint8_t *end, size_t n, struct pfor_head *h)
+{
+    if (*p >= end) return false;
+    h->width = **p & PFOR_WIDTH;
+    h->exceptions = (**p & PFOR_EXCEPTIONS) != 0;
+    h->packed = bitpack_size(n, h->width);
+    (*p)++;
+    return h->width <= 32 && (size_t)(end - *p) >= h->packed;
+}
+
 const uint8_t *pfor_get(const uint8_t *p, const uint8_t *end, size_t n, uint32_t *out)
 {
-    uint8_t head;
-    unsigned w;
-    size_t packed;
+    struct pfor_head h;
 
-    if (p >= end) return NULL;
-    head = *p++;
-    w = head & PFOR_WIDTH;
-    packed = bitpack_size(n, w);
-    if (w > 32 || (size_t)(end - p) < packed) return NULL;
-    bitunpack_u32(p, n, w, out);
-    p += packed;
-    return likely(!(head & PFOR_EXCEPTIONS)) ? p : patch(p, end, n, w, out);
+    if (!read_head(&p, end, n, &h)) return NULL;
+    bitunpack_u32(p, n, h.width, out);
+    p += h.packed;
+    return likely(!h.exceptions) ? p : patch(p, end, n, h.width, out);
 }
 
 const uint8_t *pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t n, uint32_t base,
                              uint32_t *out)
 {
-    uint8_t head;
-    unsigned w;
-    size_t packed;
+    struct pfor_head h;
 
-    if (p >= end) return NULL;
-    head = *p++;
-    w = head & PFOR_WIDTH;
-    packed = bitpack_size(n, w);
-    if (w > 32 || (size_t)(end - p) < packed) return NULL;
-    if (!(head & PFOR_EXCEPTIONS)) {
-        bitunpack_delta_u32(p, n, w, base, 1, out);
-        return p + packed;
+    if (!read_head(&p, end, n, &h)) return NULL;
+    if (!h.exceptions) {
+        bitunpack_delta_u32(p, n, h.width, base, 1, out);
+        return p + h.packed;
     }
-    bitunpack_u32(p, n, w, out);
-    p = patch(p + packed, end, n, w, out);
+    bitunpack_u32(p, n, h.width, out);
+    p = patch(p + h.packed, end, n, h.width, out);
     if (p != NULL) sum_gaps(out, n, base);
     return p;
 }
 
 const uint8_t *pfor_skip(const uint8_t *p, const uint8_t *end, size_t n)
 {
-    uint8_t head;
-    size_t packed;
+    struct pfor_head h;
 
-    if (p >= end) return NULL;
-    head = *p++;
-    packed = bitpack_size(n, head & PFOR_WIDTH);
-    if ((head & PFOR_WIDTH) > 32 || (size_t)(end - p) < packed) return NULL;
-    p += packed;
-    return likely(!(head & PFOR_EXCEPTIONS)) ? p : patch(p, end, n, head & PFOR_WIDTH, NULL);
+    if (!read_head(&p, end, n, &h)) return NULL;
+    p += h.packed;
+    return likely(!h.exceptions) ? p : patch(p, end, n, h.width, NULL);
 }

@@ -455,7 +455,6 @@ enum status segbuild_finish(struct segbuild *b, struct io *io, const char *dir, 
 {
     char path[PATH_MAX_BYTES];
     struct buf out = {0};
-    struct file *file = NULL;
     enum status st;
 
     invidx_segment_path(path, dir, b->id);
@@ -464,11 +463,8 @@ enum status segbuild_finish(struct segbuild *b, struct io *io, const char *dir, 
         st = fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for the segment");
         goto done;
     }
-    st = file_open(io, path, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &file, f);
-    if (st == ST_OK) st = file_write(file, 0, out.data, out.size, f);
-    if (st == ST_OK) st = file_sync(file, f);
+    st = io_write_new(io, path, out.data, out.size, true, f);
 done:
-    file_close(file);
     buf_free(&out);
     return st;
 }

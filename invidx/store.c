@@ -81,7 +81,6 @@ enum status dels_write(struct io *io, const char *dir, uint64_t id, const struct
 {
     char path[PATH_MAX_BYTES];
     struct buf b = {0};
-    struct file *file = NULL;
     enum status st;
 
     dels_path(path, dir, id);
@@ -102,11 +101,8 @@ enum status dels_write(struct io *io, const char *dir, uint64_t id, const struct
         goto done;
     }
     *out = (struct store_dels){id, b.size, get_u32(b.data + b.size - 4)};
-    st = file_open(io, path, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &file, f);
-    if (st == ST_OK) st = file_write(file, 0, b.data, b.size, f);
-    if (st == ST_OK) st = file_sync(file, f);
+    st = io_write_new(io, path, b.data, b.size, true, f);
 done:
-    file_close(file);
     buf_free(&b);
     return st;
 }

@@ -35,25 +35,6 @@ static enum status no_memory(struct mapping_reader *x)
     return fault_set(x->f, ST_NOMEM, "mapping", FAULT_NO_OFFSET, "no memory for the mapping");
 }
 
-static enum status check_members(struct mapping_reader *x, const struct json *object,
-                                 const char *const *known, size_t count)
-{
-    if (object->type != J_OBJECT) return REFUSE(x, object, "expected an object");
-    for (const struct json *c = object->child; c != NULL; c = c->next) {
-        const char *near;
-        size_t i = 0;
-
-        while (i < count && strcmp(known[i], c->key) != 0)
-            i++;
-        if (i < count) continue;
-        near = nearest_name(c->key, known, count);
-        return REFUSE(x, c, "unknown member \"%.64s\"%s%s%s", c->key,
-                      near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                      near != NULL ? "\"?" : "");
-    }
-    return ST_OK;
-}
-
 static enum status read_bool(struct mapping_reader *x, const struct json *object,
                              const char *member, bool *out)
 {
@@ -189,7 +170,7 @@ static enum status read_condition(struct mapping_reader *x, const struct json *v
     struct condition *c = arena_zalloc(&x->m->arena, sizeof *c);
     const struct json *all = json_get(v, "all"), *any = json_get(v, "any"),
                       *not = json_get(v, "not");
-    enum status st = check_members(x, v, condition_members, ARRAY_LEN(condition_members));
+    enum status st = json_only_members(v, condition_members, ARRAY_LEN(condition_members), "mapping", x->f);
 
     if (c == NULL) return no_memory(x);
     if (st != ST_OK) return st;
@@ -260,7 +241,7 @@ static enum status read_cases(struct mapping_reader *x, const struct json *objec
         *tail = one;
         tail = &one->next;
         if (c == NULL) return read_nested_expr(x, otherwise, depth + 1, &one->then);
-        st = check_members(x, c, case_members, ARRAY_LEN(case_members));
+        st = json_only_members(c, case_members, ARRAY_LEN(case_members), "mapping", x->f);
         if (st == ST_OK && (json_get(c, "when") == NULL || json_get(c, "then") == NULL))
             st = REFUSE(x, c, "a case has \"when\" and \"then\"");
         if (st == ST_OK) st = read_optional_condition(x, c, "when", &one->when);
@@ -347,7 +328,7 @@ static enum status read_expr(struct mapping_reader *x, const struct json *v, uns
         e->kind = E_FROM;
         return slot_of(x, v, &e->slot);
     }
-    st = check_members(x, v, expr_members, ARRAY_LEN(expr_members));
+    st = json_only_members(v, expr_members, ARRAY_LEN(expr_members), "mapping", x->f);
     if (st != ST_OK) return st;
     if (json_get(v, "from") != NULL) return read_from(x, v, depth, e);
     if (json_get(v, "value") != NULL) return read_constant(x, json_get(v, "value"), e);
@@ -434,7 +415,7 @@ static enum status read_event(struct mapping_reader *x, const struct json *objec
                               struct import_event **out)
 {
     struct import_event *e = arena_zalloc(&x->m->arena, sizeof *e);
-    enum status st = check_members(x, object, event_members, ARRAY_LEN(event_members));
+    enum status st = json_only_members(object, event_members, ARRAY_LEN(event_members), "mapping", x->f);
 
     if (e == NULL) return no_memory(x);
     if (st == ST_OK) st = read_optional_condition(x, object, "when", &e->when);
@@ -478,7 +459,7 @@ static enum status read_table(struct mapping_reader *x, const struct json *objec
     struct import_table *t = &x->m->tables[x->m->table_count];
     const char *name = json_string(object, "table", NULL),
                *mode = json_string(object, "mode", "upsert");
-    enum status st = check_members(x, object, table_members, ARRAY_LEN(table_members));
+    enum status st = json_only_members(object, table_members, ARRAY_LEN(table_members), "mapping", x->f);
     size_t i = 0;
 
     if (st != ST_OK) return st;
@@ -583,7 +564,7 @@ static enum status read_transaction(struct mapping_reader *x, const struct json 
                       *rows = json_get(v, "rows");
     int64_t n = GROUP_ROWS_DEFAULT;
     enum status st = v != NULL
-                         ? check_members(x, v, transaction_members, ARRAY_LEN(transaction_members))
+                         ? json_only_members(v, transaction_members, ARRAY_LEN(transaction_members), "mapping", x->f)
                          : ST_OK;
 
     x->m->group_slot = -1;
@@ -607,7 +588,7 @@ enum status mapping_parse(const char *json, size_t n, struct oltp_txn *t, struct
     if (m == NULL)
         return fault_set(f, ST_NOMEM, "mapping", FAULT_NO_OFFSET, "no memory for the mapping");
     st = json_parse(json, n, &m->arena, "mapping", &root, f);
-    if (st == ST_OK) st = check_members(&x, root, top_members, ARRAY_LEN(top_members));
+    if (st == ST_OK) st = json_only_members(root, top_members, ARRAY_LEN(top_members), "mapping", x.f);
     if (st == ST_OK) st = read_format(&x, root);
     if (st == ST_OK) st = read_transaction(&x, root);
     if (st == ST_OK) st = read_tables(&x, root);

@@ -209,6 +209,7 @@ MUST_USE enum status space_take(struct pager *p, uint32_t *page, struct fault *f
 void space_give(struct pager *p, uint32_t page);
 /* Gives up what is kept at hand and searches from the front again (vacuum). */
 void space_cool(struct pager *p);
+uint32_t space_free_below(struct pager *p, uint32_t end); /* free pages before page `end` */
 /* Forgets the free pages at the end; the new number of pages. */
 uint32_t space_shrink(struct pager *p);
 MUST_USE enum status space_grow(struct pager *p, uint32_t pages, struct fault *f);

@@ -102,6 +102,17 @@ void space_cool(struct pager *p)
     pthread_mutex_unlock(&p->latch);
 }
 
+uint32_t space_free_below(struct pager *p, uint32_t end)
+{
+    uint32_t free_ = 0;
+
+    pthread_mutex_lock(&p->latch);
+    for (uint32_t page = 0; page < end && page < atomic_load(&p->pages); page++)
+        free_ += !(p->space.used[page / 64] >> (page % 64) & 1);
+    pthread_mutex_unlock(&p->latch);
+    return free_;
+}
+
 uint32_t space_shrink(struct pager *p)
 {
     uint32_t pages;

@@ -1,46 +1,152 @@
 /* vacuum - a shorter file, while others read and write.
  *
- * A checkpoint gives free pages to the front of the search; then every page past the wanted end is moved: its
- * path is copied as for any change (the copies get numbers from the front), a few hundred pages a transaction,
- * which says nothing to the log because no row changes. Two checkpoints later nothing refers to the tail, and
- * the file is cut. */
+ * Pages past the wanted end are moved to the holes before it, a turn (a short write transaction) at a time:
+ *
+ *   a tree page     its path is copied as for any change; the copies get the lowest free numbers
+ *   a large row     is written again, as if it had been replaced by itself
+ *
+ * No row changes, so the log hears nothing. What was moved leaves its old place after the next checkpoint; a pass
+ * goes on until the holes are used up, a checkpoint makes new ones, and another pass follows while anything moves. Then
+ * nothing refers to the tail, and the file is cut. A crash at any point leaves the checkpoint in force. */
 #include "oltp/db.h"
 
 #include <stdlib.h>
 
-enum { MOVES_A_TURN = 256 };
-
-struct moving {
-    uint32_t cut;
-    size_t count;
-    uint32_t trees[MOVES_A_TURN];
-    size_t key_at[MOVES_A_TURN], key_size[MOVES_A_TURN];
-    struct buf keys;
+enum {
+    TURN_PAGES = 256,  /* pages a turn moves, at most: or one large row */
+    TURN_LOOKS = 1024, /* pages a turn looks at, at most */
+    HOLES_MIN = 16,    /* what copying the paths of one more page may take */
+    SLACK_PAGES = 8,
+    PASSES_MAX = 32,
 };
 
-/* Notes a key under each page past the cut, below `page`. */
-static enum status find_moves(struct oltp *db, struct moving *m, uint32_t slot, uint32_t page,
-                              unsigned level, const uint8_t *low, size_t low_size, struct fault *f)
+struct move {
+    uint32_t slot;
+    size_t key_at, key_size;
+    bool row; /* the row with that key; else the pages on the way to it */
+};
+
+struct moving {
+    struct oltp *db;
+    uint32_t cut;
+    struct move moves[TURN_PAGES];
+    size_t count;
+    struct buf keys, value;
+    uint32_t slot;   /* where the pass goes on: in this tree, */
+    struct buf from; /* ... at this key */
+    bool primary;    /* only primary trees have rows, and so overflow pages */
+    uint32_t holes;  /* free pages before the cut as the turn began */
+    size_t left, looks;
+    size_t skipped;  /* pages of the largest thing that the holes could not take */
+    size_t slack;    /* pages the file may keep beyond what is in use */
+};
+
+static enum status no_memory(struct oltp *db, struct fault *f)
+{
+    return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory to vacuum");
+}
+
+/* ---- finding --------------------------------------------------------------------------------------- */
+
+/* The turn ends before this key. */
+static enum status stop_at(struct moving *m, const uint8_t *key, size_t n)
+{
+    buf_clear(&m->from);
+    buf_append(&m->from, key, n);
+    return buf_ok(&m->from) ? ST_END : ST_NOMEM;
+}
+
+static void note(struct moving *m, const uint8_t *key, size_t n, bool row, size_t pages)
+{
+    m->moves[m->count++] =
+        (struct move){.slot = m->slot, .key_at = m->keys.size, .key_size = n, .row = row};
+    buf_append(&m->keys, key, n);
+    m->left -= pages < m->left ? pages : m->left;
+}
+
+static struct bytes from_key(const struct moving *m)
+{
+    return m->from.size > 0 ? (struct bytes){m->from.data, m->from.size}
+                            : (struct bytes){(const uint8_t *)"", 0};
+}
+
+/* A row of more pages than a turn may move is a turn of its own, when the holes take it. */
+static bool fits(const struct moving *m, size_t pages)
+{
+    return pages <= m->left || (m->count == 0 && pages + HOLES_MIN <= m->holes);
+}
+
+/* Does the row hang in a page past the cut? */
+static enum status row_is_past(struct moving *m, const struct cell *c, bool *past, struct fault *f)
+{
+    uint32_t page = c->child;
+
+    *past = false;
+    for (uint64_t left = ((uint64_t)c->size + PAGE_BODY - 1) / PAGE_BODY;
+         left > 0 && page != 0 && !*past; left--) {
+        const uint8_t *at;
+        enum status st = pager_pin(&m->db->pager, page, m->db->w.hazard, &at, f);
+
+        if (st != ST_OK) return st;
+        m->looks++;
+        *past = page >= m->cut;
+        page = page_link(at);
+    }
+    return ST_OK;
+}
+
+/* The large rows of a leaf, from `from` on when the turn before stopped in it. */
+static enum status look_at_rows(struct moving *m, const uint8_t *leaf, bool edge, struct fault *f)
+{
+    uint8_t key[OLTP_KEY_MAX];
+    struct bytes from = from_key(m);
+    bool exact, past = false;
+    enum status st = ST_OK;
+
+    for (unsigned i = edge ? page_find(leaf, from.data, from.size, &exact) : 0;
+         st == ST_OK && i < page_count(leaf); i++) {
+        struct cell c = page_cell(leaf, i);
+        size_t pages = (c.size + PAGE_BODY - 1) / PAGE_BODY, n;
+
+        if (!c.big) continue;
+        n = page_key(leaf, i, key);
+        if (m->looks >= TURN_LOOKS || m->count == TURN_PAGES || (!fits(m, pages) && m->count > 0))
+            return stop_at(m, key, n);
+        st = row_is_past(m, &c, &past, f);
+        if (st == ST_OK && past && fits(m, pages))
+            note(m, key, n, true, pages);
+        else if (past && pages > m->skipped)
+            m->skipped = pages;
+    }
+    return st;
+}
+
+/* Notes what lies past the cut in `page` and below, all of it at or above key `low`; on the edge, from `from` on.
+ * ST_END: the turn has enough. */
+static enum status look(struct moving *m, uint32_t page, unsigned level, const uint8_t *low,
+                        size_t low_size, bool edge, struct fault *f)
 {
     uint8_t key[OLTP_KEY_MAX], *at;
+    struct bytes from = from_key(m);
+    unsigned first = 0;
     enum status st;
 
-    if (m->count == MOVES_A_TURN) return ST_OK;
-    if (page >= m->cut) {
-        m->trees[m->count] = slot;
-        m->key_at[m->count] = m->keys.size;
-        m->key_size[m->count++] = low_size;
-        buf_append(&m->keys, low, low_size);
-    }
-    if (level == 0) return ST_OK;
+    if (m->count == TURN_PAGES || m->left == 0 || m->looks >= TURN_LOOKS)
+        return edge ? ST_END : stop_at(m, low, low_size);
+    if (page >= m->cut) note(m, low, low_size, false, 1);
+    if (level == 0 && !m->primary) return ST_OK;
     at = malloc(OLTP_PAGE_SIZE);
-    st = at == NULL ? fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory to vacuum")
-                    : pager_read(&db->pager, page, db->w.hazard, at, f);
-    if (st == ST_OK && !page_is_tree(at, level)) st = level_fault(&db->pager, page, at, level, f);
-    for (unsigned i = 0; st == ST_OK && i <= page_count(at) && m->count < MOVES_A_TURN; i++) {
+    st = at == NULL ? no_memory(m->db, f)
+                    : pager_read(&m->db->pager, page, m->db->w.hazard, at, f);
+    m->looks++;
+    if (st == ST_OK && !page_is_tree(at, level))
+        st = level_fault(&m->db->pager, page, at, level, f);
+    if (st == ST_OK && level == 0) st = look_at_rows(m, at, edge, f);
+    if (st == ST_OK && level > 0 && edge) first = page_find_child(at, from.data, from.size);
+    for (unsigned i = first; st == ST_OK && level > 0 && i <= page_count(at); i++) {
         size_t n = i == 0 ? low_size : page_key(at, i - 1, key);
 
-        st = find_moves(db, m, slot, page_child(at, i), level - 1, i == 0 ? low : key, n, f);
+        st = look(m, page_child(at, i), level - 1, i == 0 ? low : key, n, edge && i == first, f);
     }
     free(at);
     return st;
@@ -59,35 +165,98 @@ static uint32_t number_of_slot(const struct catalog *c, uint32_t slot)
     return 0;
 }
 
-/* One turn: a write transaction that only moves. *moved = 0: nothing is left past the cut. */
-static enum status move_some(struct oltp *db, struct moving *m, struct fault *f)
+/* ---- moving ---------------------------------------------------------------------------------------- */
+
+static enum status move_one(struct moving *m, struct oltp_txn *t, const struct move *v,
+                            struct fault *f)
 {
+    struct tree_writer *w = &m->db->w;
+    const uint8_t *key = m->keys.data + v->key_at;
+    struct bytes value;
+    enum status st = tree_prepare(w, &t->trees[v->slot], number_of_slot(t->catalog, v->slot), key,
+                                  v->key_size, f);
+
+    if (st != ST_OK || !v->row || !w->exact) return st;
+    st = tree_prepared_value(w, &m->value, &value, f);
+    return st == ST_OK ? tree_store(w, key, v->key_size, value.data, value.size, f) : st;
+}
+
+/* Looks on from where the turn before stopped. *done: the pass has seen everything. */
+static enum status find_moves(struct moving *m, struct oltp_txn *t, bool *done, struct fault *f)
+{
+    enum status st = ST_OK;
+
+    for (; st == ST_OK && m->slot < t->catalog->slots; m->slot++) {
+        const struct tree *tree = &t->trees[m->slot];
+        uint32_t number = number_of_slot(t->catalog, m->slot);
+
+        m->primary = (number & ((1 << TREE_INDEX_BITS) - 1)) == 0;
+        if (tree->depth > 0)
+            st = look(m, tree->root, tree->depth - 1, (const uint8_t *)"", 0, true, f);
+        if (st == ST_END) return ST_OK;
+        buf_clear(&m->from);
+    }
+    *done = st == ST_OK;
+    return st == ST_NOMEM ? no_memory(m->db, f) : st;
+}
+
+/* One turn: a write transaction that only moves. */
+static enum status turn(struct moving *m, uint64_t *moved, bool *done, struct fault *f)
+{
+    struct oltp *db = m->db;
     struct oltp_txn *t = NULL;
     enum status st = oltp_write_begin(db, &t, f);
 
     if (st != ST_OK) return st;
-    m->count = 0;
+    m->count = m->looks = 0;
     buf_clear(&m->keys);
-    for (uint32_t slot = 0; st == ST_OK && slot < t->catalog->slots; slot++)
-        if (t->trees[slot].depth > 0)
-            st = find_moves(db, m, slot, t->trees[slot].root, t->trees[slot].depth - 1,
-                            (const uint8_t *)"", 0, f);
-    if (st == ST_OK && !buf_ok(&m->keys))
-        st = fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory to vacuum");
+    space_cool(&db->pager);
+    m->holes = space_free_below(&db->pager, m->cut);
+    *done = m->holes < HOLES_MIN; /* a checkpoint makes more */
+    if (*done && m->skipped < HOLES_MIN) m->skipped = HOLES_MIN;
+    /* The copies of the paths take holes too, that the first half leaves to them. */
+    m->left = m->holes / 2 < TURN_PAGES ? m->holes / 2 : TURN_PAGES;
+    if (!*done) st = find_moves(m, t, done, f);
+    if (st == ST_OK && !buf_ok(&m->keys)) st = no_memory(db, f);
     for (size_t i = 0; st == ST_OK && i < m->count; i++)
-        st = tree_prepare(&db->w, &t->trees[m->trees[i]], number_of_slot(t->catalog, m->trees[i]),
-                          m->keys.data + m->key_at[i], m->key_size[i], f);
+        st = move_one(m, t, &m->moves[i], f);
     if (st == ST_OK && m->count > 0) st = space_reserve_dead(&db->pager, db->w.freed_count, f);
     if (st == ST_OK && m->count > 0) st = txn_install(t, t->version->lsn, t->version->wall_us, f);
+    if (st == ST_OK) *moved += m->count;
     oltp_end(t); /* after the install there is nothing left to take back */
     return st;
 }
 
-static void search_from_front(struct oltp *db)
+/* Everything once. */
+static enum status pass(struct moving *m, uint64_t *moved, struct fault *f)
 {
+    struct pager *p = &m->db->pager;
+    bool done = false;
+    enum status st = ST_OK;
+
+    pthread_mutex_lock(&m->db->writer_latch);
+    space_cool(p);
+    m->cut = atomic_load(&p->pages) - p->space.free + (uint32_t)m->slack;
+    pthread_mutex_unlock(&m->db->writer_latch);
+    m->slot = 0;
+    m->skipped = 0;
+    buf_clear(&m->from);
+    while (st == ST_OK && !done)
+        st = turn(m, moved, &done, f);
+    return st;
+}
+
+static enum status checkpoint_from_front(struct oltp *db, struct fault *f)
+{
+    enum status st;
+
+    pthread_mutex_lock(&db->checkpoint_latch);
     pthread_mutex_lock(&db->writer_latch);
     space_cool(&db->pager);
     pthread_mutex_unlock(&db->writer_latch);
+    st = checkpoint_now(db, true, f);
+    pthread_mutex_unlock(&db->checkpoint_latch);
+    return st;
 }
 
 static enum status cut(struct oltp *db, uint64_t *freed, struct fault *f)
@@ -118,28 +287,31 @@ done:
 
 enum status oltp_vacuum(struct oltp *db, uint64_t *freed, struct fault *f)
 {
-    struct moving m = {0};
-    enum status st;
+    struct moving *m;
+    uint64_t moved = 1;
+    enum status st = ST_OK;
 
     *freed = 0;
     if (db->read_only)
         return fault_set(f, ST_UNSUPPORTED, db->dir, FAULT_NO_OFFSET,
                          "this database was opened read-only");
-    st = oltp_checkpoint(db, f);
-    if (st != ST_OK) return st;
-    pthread_mutex_lock(&db->writer_latch);
-    m.cut = atomic_load(&db->pager.pages) - db->pager.space.free - db->pager.space.hot_count + 8;
-    pthread_mutex_unlock(&db->writer_latch);
-    do { /* each turn frees its old pages only after a checkpoint: the front fills up from what was free before */
-        search_from_front(db);
-        st = move_some(db, &m, f);
-    } while (st == ST_OK && m.count > 0 && db->pager.space.free > 2 * MOVES_A_TURN);
-    buf_free(&m.keys);
-    for (int i = 0; st == ST_OK && i < 2; i++) {
-        pthread_mutex_lock(&db->checkpoint_latch);
-        search_from_front(db);
-        st = checkpoint_now(db, true, f);
-        pthread_mutex_unlock(&db->checkpoint_latch);
+    m = calloc(1, sizeof *m);
+    if (m == NULL) return no_memory(db, f);
+    m->db = db;
+    m->slack = SLACK_PAGES;
+    for (int i = 0; st == ST_OK && moved > 0 && i < PASSES_MAX; i++) {
+        moved = 0;
+        st = checkpoint_from_front(db, f);
+        if (st == ST_OK) st = pass(m, &moved, f);
+        if (moved == 0 && m->skipped + HOLES_MIN > m->slack) { /* a row needs so many holes at once */
+            m->slack = m->skipped + HOLES_MIN;
+            moved = 1;
+        }
     }
+    buf_free(&m->keys);
+    buf_free(&m->value);
+    buf_free(&m->from);
+    free(m);
+    if (st == ST_OK) st = checkpoint_from_front(db, f);
     return st == ST_OK ? cut(db, freed, f) : st;
 }

@@ -78,7 +78,8 @@ static uint32_t put_dirty_lists(const struct hnsw *h, struct buf *out)
 {
     uint32_t lists = 0;
 
-    for (uint32_t page = 0; page * DIRTY_PAGE < h->count; page++) {
+    /* A graph that was just opened and only lost nodes has no flags yet. */
+    for (uint32_t page = 0; page * DIRTY_PAGE < h->count && page < h->dirty_cap / DIRTY_PAGE; page++) {
         uint32_t end = (page + 1) * DIRTY_PAGE < h->count ? (page + 1) * DIRTY_PAGE : h->count;
 
         if (!h->dirty_page[page]) continue;

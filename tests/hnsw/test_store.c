@@ -212,6 +212,34 @@ static void test_many_orphans_are_adopted_and_the_graph_verifies(void)
     ck_assert_uint_gt(orphans, 0);
 }
 
+/* A base that was just opened has no flags of changed lists; deletes alone give it none.             */
+static void test_first_batch_after_opening_may_be_deletes_alone(void)
+{
+    const char *dir = test_dir();
+    struct io *io = io_posix();
+    float *v = clustered(100, DIM, test_seed());
+    struct fault f = {0};
+    struct hnsw_info info;
+    struct hnsw *w;
+
+    ASSERT_OK(hnsw_create(io, dir, &small, &f), &f);
+    w = writer(io, dir);
+    for (uint64_t k = 0; k < 100; k++) ASSERT_OK(hnsw_upsert(w, k, v + k * DIM, 10, &f), &f);
+    ASSERT_OK(hnsw_publish(w, 10, 0, &f), &f);
+    ASSERT_OK(hnsw_maintain(w, &(struct hnsw_maintain_options){.retain_lsn = 10, .force = true}, NULL, &f), &f);
+    hnsw_close(w); /* what is on disk is a base without a journal */
+    w = writer(io, dir);
+    for (uint64_t k = 0; k < 3; k++) ASSERT_OK(hnsw_delete(w, k, 20, &f), &f);
+    ASSERT_OK(hnsw_publish(w, 20, 0, &f), &f);
+    hnsw_close(w);
+    w = writer(io, dir);
+    hnsw_info(w, &info);
+    ck_assert_uint_eq(info.live, 97);
+    hnsw_close(w);
+    check_verify(io, dir);
+    free(v);
+}
+
 static void test_second_writer_is_refused(void)
 {
     struct io_sim *sim = io_sim_new(test_seed());
@@ -500,6 +528,7 @@ static const struct named_test tests[] = {
     T(test_churn_readers_equal_the_writer_with_lossless_codes),
     T(test_as_of_reader_sees_its_moment_until_it_is_purged),
     T(test_many_orphans_are_adopted_and_the_graph_verifies),
+    T(test_first_batch_after_opening_may_be_deletes_alone),
     T(test_second_writer_is_refused),
     T(test_power_cut_anywhere_keeps_what_was_published),
     T(test_io_error_anywhere_keeps_what_was_published),

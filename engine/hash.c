@@ -1,5 +1,7 @@
 #include "engine/hash.h"
 
+#include <stdlib.h>
+
 #include "engine/bytes.h"
 
 /* ---- hash64: multiply and fold, after wyhash (public domain, Wang Yi) ---- */
@@ -122,4 +124,64 @@ void digest_merge(struct digest *d, const struct digest *other)
 bool digest_equal(const struct digest *a, const struct digest *b)
 {
     return a->count == b->count && a->lo == b->lo && a->hi == b->hi;
+}
+
+/* ---- set: all zeros mark a free slot, so that hash is kept as another ---- */
+
+static struct hash128 nonzero(struct hash128 h)
+{
+    if ((h.lo | h.hi) == 0) h.lo = 1;
+    return h;
+}
+
+/* The slot that holds h, or the free one it belongs in. */
+static struct hash128 *set_slot(const struct hash_set *s, struct hash128 h)
+{
+    size_t i = h.lo & (s->cap - 1);
+
+    while ((s->slots[i].lo | s->slots[i].hi) != 0 &&
+           (s->slots[i].lo != h.lo || s->slots[i].hi != h.hi))
+        i = (i + 1) & (s->cap - 1);
+    return &s->slots[i];
+}
+
+static bool set_grow(struct hash_set *s)
+{
+    struct hash_set bigger = {.cap = s->cap == 0 ? 1024 : s->cap * 2, .count = s->count};
+
+    bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
+    if (bigger.slots == NULL) return false;
+    for (size_t i = 0; i < s->cap; i++)
+        if ((s->slots[i].lo | s->slots[i].hi) != 0)
+            *set_slot(&bigger, s->slots[i]) = s->slots[i];
+    free(s->slots);
+    *s = bigger;
+    return true;
+}
+
+bool hash_set_add(struct hash_set *s, struct hash128 h)
+{
+    struct hash128 *slot;
+
+    if (s->count * 2 >= s->cap && !set_grow(s)) return false;
+    h = nonzero(h);
+    slot = set_slot(s, h);
+    if ((slot->lo | slot->hi) == 0) s->count++;
+    *slot = h;
+    return true;
+}
+
+bool hash_set_has(const struct hash_set *s, struct hash128 h)
+{
+    const struct hash128 *slot;
+
+    if (s->count == 0) return false;
+    slot = set_slot(s, nonzero(h));
+    return (slot->lo | slot->hi) != 0;
+}
+
+void hash_set_free(struct hash_set *s)
+{
+    free(s->slots);
+    *s = (struct hash_set){0};
 }

@@ -34,6 +34,13 @@ void digest_remove(struct digest *d, struct hash128 h);
 void digest_merge(struct digest *d, const struct digest *other);
 bool digest_equal(const struct digest *a, const struct digest *b);
 
+/* A set of 128-bit hashes, open addressing: for keys that never meet by chance (that takes 2^64 of them).
+ * Zero-initialise. 16 bytes a slot, at most half of them used. One thread.                        */
+struct hash_set { struct hash128 *slots; size_t cap, count; };
+bool hash_set_add(struct hash_set *s, struct hash128 h); /* false: no memory (the set is as it was) */
+bool hash_set_has(const struct hash_set *s, struct hash128 h);
+void hash_set_free(struct hash_set *s);
+
 /* SHA-256 (FIPS 180-4), for the audit chain and Merkle proofs, where an adversary is assumed.     */
 struct sha256 { uint32_t h[8]; uint64_t bytes; uint8_t block[64]; };
 void sha256_init(struct sha256 *s);

@@ -1,6 +1,7 @@
 #include "pipeline/compacted.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/hash.h"
 
@@ -76,6 +77,10 @@ static enum status first_reading(struct stream_reader *r, struct table *t, lsn_t
 
     while ((st = stream_reader_next(r, &e, f)) == ST_OK) {
         if (e.lsn > upto) return ST_OK;
+        if (e.snapshot && e.seq == 0 && e.kind != STREAM_COMMIT) { /* nothing before it counts */
+            memset(t->slots, 0, t->cap * sizeof *t->slots);
+            t->count = 0;
+        }
         if (e.kind == STREAM_ROW) {
             st = note(t, &e, dir, f);
             if (st != ST_OK) return st;
@@ -104,7 +109,7 @@ static enum status second_reading(struct stream_reader *r, struct table *t,
         if (e.kind != STREAM_ROW) continue;
         h = hash_of(&e);
         s = find(t, h.lo, h.hi);
-        if (s->newest != e.offset || s->deleted) continue;
+        if (!s->used || s->newest != e.offset || s->deleted) continue;
         e.snapshot = true;
         out->rows++;
         st = fn(ctx, &e, f);
@@ -120,8 +125,11 @@ enum status stream_compacted(struct io *io, const char *dir, lsn_t upto, size_t 
 {
     struct table t = {.memory = memory};
     struct stream_reader *r = NULL;
-    enum status st = stream_reader_open(io, dir, STREAM_FROM_LSN, 0, &r, f);
+    struct fault gone = {0};
+    enum status st = stream_reader_open(io, dir, STREAM_FROM_LSN, 0, &r, &gone);
 
+    if (st == ST_NOT_FOUND) st = stream_reader_open_snapshot(io, dir, LSN_NONE, &r, NULL);
+    if (st != ST_OK && f != NULL) *f = gone;
     *out = (struct compacted){0};
     if (st == ST_OK) st = grow(&t, dir, f);
     if (st == ST_OK) st = first_reading(r, &t, upto, dir, out, f);

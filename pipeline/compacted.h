@@ -5,6 +5,7 @@
  * key), the offset of its newest change; the second gives out exactly those events, in stream
  * order, leaving out deletions. Memory: 32 bytes a slot of a half-full table, at most `memory`
  * (ST_LIMIT beyond). Two keys with one hash would need 2^64 keys.
+ * A snapshot in the stream (stream.h) makes everything before it void: a row it does not name is gone.
  * Afterwards the sink reads on from `next_offset`: no gap and no overlap. */
 #ifndef SEAM_PIPELINE_COMPACTED_H
 #define SEAM_PIPELINE_COMPACTED_H
@@ -18,8 +19,8 @@ struct compacted {
 };
 
 /* All transactions with lsn <= upto (LSN_MAX: all there are now). Events are given with `snapshot`
- * set. ST_NOT_FOUND: the stream no longer reaches back to its beginning; bootstrap from the row
- * store instead. Any status of fn but
+ * set. ST_NOT_FOUND: the stream no longer reaches back to its beginning and holds no snapshot
+ * (bootstrap.h). Any status of fn but
  * ST_OK ends it and is returned. */
 MUST_USE enum status stream_compacted(struct io *io, const char *dir, lsn_t upto, size_t memory,
                                       enum status (*fn)(void *ctx, const struct stream_event *e,

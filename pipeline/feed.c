@@ -16,6 +16,20 @@ struct feed {
     struct stream_event last_end;       /* the newest COMMIT or BEAT given out: what confirm() reports */
 };
 
+/* From LSN 0 for an empty store too, and not from the oldest event kept: a stream whose start a retention took
+ * away must be refused, not read from its middle. A snapshot is a new start.                       */
+static enum status open_after(struct feed *feed, lsn_t after, struct fault *f)
+{
+    struct io *io = feed->platform->io;
+    struct fault gone = {0};
+    enum status st = stream_reader_open(io, feed->dir, STREAM_FROM_LSN, (int64_t)after, &feed->reader, &gone);
+
+    if (st == ST_NOT_FOUND) st = stream_reader_open_snapshot(io, feed->dir, after, &feed->reader, NULL);
+    if (st == ST_OK) return ST_OK;
+    if (f != NULL && f->status == ST_OK) *f = gone;
+    return st;
+}
+
 enum status feed_open(const struct platform *p, const char *consumer, lsn_t after, struct registry *registry,
                       struct feed **out, struct fault *f)
 {
@@ -26,10 +40,7 @@ enum status feed_open(const struct platform *p, const char *consumer, lsn_t afte
     feed->platform = p;
     feed->registry = registry;
     st = platform_path(p, "stream", feed->dir, f);
-    if (st == ST_OK)
-        /* From LSN 0 for an empty store too, and not from the oldest event kept: a stream whose
-         * start a retention took away must be refused, not read from its middle. */
-        st = stream_reader_open(p->io, feed->dir, STREAM_FROM_LSN, (int64_t)after, &feed->reader, f);
+    if (st == ST_OK) st = open_after(feed, after, f);
     if (st == ST_OK && consumer != NULL) {
         st = stream_consumers_open(p->io, feed->dir, &feed->consumers, f);
         if (st == ST_OK) st = stream_consumer_join(feed->consumers, consumer, &feed->slot, f);
@@ -88,6 +99,8 @@ enum status feed_next(struct feed *feed, struct feed_event *e, struct fault *f)
     e->lsn = s.lsn;
     e->wall_us = s.wall_us;
     e->offset = s.offset;
+    e->skipped = s.skipped;
+    e->snapshot = s.snapshot;
     switch (s.kind) {
     case STREAM_ROW: return give_change(feed, &s, e, f);
     case STREAM_OUTBOX: return give_outbox(&s, e, f);

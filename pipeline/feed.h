@@ -18,6 +18,8 @@ struct feed_event {
                         * had been committed at wall_us                                                    */
     int64_t wall_us;
     uint64_t offset;
+    uint64_t skipped;  /* offsets just before it that nobody will ever see (an abandoned transaction) */
+    bool snapshot;     /* of a transaction that names every row there is at lsn */
     union {
         struct sink_change change;
         struct sink_outbox outbox;
@@ -26,7 +28,8 @@ struct feed_event {
 };
 
 /* Events with an LSN above `after`. `registry` (may be shared with a sink; the caller keeps it open) is updated
- * by schema events. `consumer`: the name under which the position is reported; NULL = anonymous.   */
+ * by schema events. When the stream no longer holds what follows `after`, it begins with the newest snapshot (a
+ * bootstrap has put one there), else ST_NOT_FOUND. `consumer`: the name under which the position is reported; NULL = anonymous.   */
 MUST_USE enum status feed_open(const struct platform *p, const char *consumer, lsn_t after,
                                struct registry *registry, struct feed **out, struct fault *f);
 /* ST_END: nothing more is there now. Bytes live until the next call.                              */

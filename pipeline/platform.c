@@ -32,6 +32,17 @@ const struct json *platform_sink_config(const struct platform *p, const char *na
 }
 
 
+static void read_log_config(struct platform *p, const struct json *shop)
+{
+    const struct json *log = json_get(shop, "log");
+    int64_t n;
+
+    if (json_get(log, "segment_bytes") != NULL && json_int(json_get(log, "segment_bytes"), &n) && n > 0)
+        p->log_segment_bytes = (uint64_t)n;
+    if (json_get(log, "relay_bound_bytes") != NULL && json_int(json_get(log, "relay_bound_bytes"), &n) && n > 0)
+        p->relay_bound_bytes = (uint64_t)n;
+}
+
 static void id_from_seed(struct platform *p, uint64_t seed)
 {
     struct rng r;
@@ -190,6 +201,7 @@ enum status platform_create(struct io *io, struct clock *clock, const char *dir,
         return st;
     }
     id_from_seed(&p, seed);
+    read_log_config(&p, parsed);
     st = make_folders(&p, f);
     if (st == ST_OK) st = create_tables(&p, parsed, f);
     if (st == ST_OK) st = create_stream(&p, f);
@@ -224,6 +236,7 @@ static enum status read_config(struct platform *p, const char *path, struct faul
     buf_free(&b);
     if (st != ST_OK) return st;
     p->config = parsed;
+    read_log_config(p, json_get(parsed, "shop"));
     format = json_get(parsed, "format");
     if (format == NULL || !json_int(format, &version) || version != PLATFORM_FORMAT)
         return fault_set(f, ST_UNSUPPORTED, path, FAULT_NO_OFFSET,
@@ -261,7 +274,8 @@ void platform_close(struct platform *p)
 enum status platform_open_source(const struct platform *p, struct platform_source *out, struct fault *f)
 {
     char wal_dir[PATH_MAX_BYTES], oltp_dir[PATH_MAX_BYTES];
-    struct wal_options wo = {.io = p->io, .clock = p->clock, .log_id = p->log_id};
+    struct wal_options wo = {
+        .io = p->io, .clock = p->clock, .log_id = p->log_id, .segment_bytes = p->log_segment_bytes};
     struct oltp_options oo = {.clock = p->clock};
     enum status st;
 

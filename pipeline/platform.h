@@ -18,7 +18,9 @@
  *                "attributes":["category","brand","price","stock"]},
  *      "vectors":{"table":"products","text":["title","description"],
  *                 "context":["category","brand"],"dimension":128},
- *      "audit":{}}}}
+ *      "audit":{}},
+ *    "log":{"segment_bytes":1048576,      of the write-ahead log, at creation [64 MiB]
+ *           "relay_bound_bytes":268435456}}} most log the relay's slot may hold back [4 GiB]
  *
  * Imports: engine, wal, oltp.  Thread-safety: a platform is read-only after opening; share it.    */
 #ifndef SEAM_PIPELINE_PLATFORM_H
@@ -42,6 +44,7 @@ struct platform {
     char dir[PATH_MAX_BYTES];
     char id[33];               /* 128 random bits in hex: names the platform in every log segment */
     uint64_t log_id;           /* its first 64 bits */
+    uint64_t log_segment_bytes, relay_bound_bytes; /* shop.log; 0: the default */
     struct arena arena;        /* owns the parsed configuration */
     const struct json *config; /* the whole of seam.json */
 };

@@ -1,4 +1,4 @@
-#include "pipeline/relay.h"
+#include "pipeline/relay_internal.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -7,33 +7,6 @@
 /* A step ends after about this much, so that a catch-up notices stop and pause. */
 enum { STEP_BYTES = 8 << 20, FLUSH_BYTES = 256 << 10, SLOT_EVERY_BYTES = 64 << 20 };
 #define SLOT_EVERY_US 30000000
-
-struct relay {
-    struct io *io;
-    struct clock *clock;
-    struct relay_options o;
-    char wal_dir[PATH_MAX_BYTES], stream_dir[PATH_MAX_BYTES];
-    struct wal_reader *log;
-    struct wal_slot *slot;
-    struct stream_writer *stream;
-    struct stream_tail tail; /* where the relay before us was cut off, until that is made good */
-
-    bool open;           /* between BEGIN and COMMIT */
-    bool large;          /* ... of a transaction that body does not hold */
-    uint64_t txn, count; /* of the open transaction: its id, events seen */
-    lsn_t begin;         /* where its BEGIN starts */
-    struct buf body;     /* its events, as a chunk holds them */
-
-    lsn_t lsn; /* the stream stands here */
-    bool
-        no_base; /* a new stream over a log that was trimmed has not said yet where it begins ... */
-    bool headless;          /* ... and the log began inside a transaction whose end has not come */
-    uint64_t last_write_ns; /* when the stream was last written: for heartbeats */
-    uint64_t unsynced_since_ns;
-    lsn_t slot_lsn;
-    uint64_t slot_ns;
-    struct relay_stats stats;
-};
 
 /* An invalidated slot lets the log go, but may not have yet: then nothing is lost and the slot is
  * made anew. Else the reason of the invalidation is what the caller gets to read. */
@@ -49,18 +22,19 @@ static enum status claim_slot(struct relay *r, struct fault *f)
             st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", r->tail.lsn,
                                 r->o.slot_bound_bytes, true, &r->slot, &again);
         TRACE(r->o.trace, "pipeline", "slot_reclaimed", TI("lsn", r->tail.lsn), TI("status", st));
-        if (st == ST_NOT_FOUND)
-            return fault_set(
-                f, ST_STALE, "relay", r->tail.lsn,
-                "%.300s (the log after LSN %" PRIu64
-                " is gone: relay_reset begins a new stream, and every sink must bootstrap)",
-                why.why, r->tail.lsn);
     }
+    if (st == ST_NOT_FOUND)
+        return fault_set(f, ST_STALE, "relay", r->tail.lsn,
+                         "%.300s%sthe log after LSN %" PRIu64
+                         " is gone: 'seam bootstrap %.100s' puts a snapshot of the row store into the "
+                         "stream, and every sink goes on from it",
+                         again.status != ST_OK ? why.why : "", again.status != ST_OK ? "; " : "",
+                         r->tail.lsn, r->dir);
     if (st != ST_OK && f != NULL && f->status == ST_OK) *f = again.status != ST_OK ? again : why;
     return st;
 }
 
-static enum status open_parts(struct relay *r, const struct platform *p, struct fault *f)
+static enum status open_stream(struct relay *r, const struct platform *p, struct fault *f)
 {
     struct stream_writer_options so = {.clock = r->clock,
                                        .trace = r->o.trace,
@@ -68,32 +42,59 @@ static enum status open_parts(struct relay *r, const struct platform *p, struct 
                                        .segment_bytes = r->o.segment_bytes,
                                        .retain_bytes = r->o.retain_bytes,
                                        .retain_us = r->o.retain_us,
-                                       .bound_bytes = r->o.bound_bytes};
-    struct wal_state state;
+                                       .bound_bytes = r->o.bound_bytes,
+                                       .first_offset = r->o.first_offset};
     enum status st = path_join(r->wal_dir, p->dir, "wal", f);
 
     if (st == ST_OK) st = path_join(r->stream_dir, p->dir, "stream", f);
     if (st == ST_OK) st = stream_writer_open(r->io, r->stream_dir, &so, &r->stream, &r->tail, f);
-    /* The stream's lock is ours, so whoever held the slot is dead or will be refused. */
-    if (st == ST_OK) st = claim_slot(r, f);
-    if (st == ST_OK) st = wal_state(r->io, r->wal_dir, &state, f);
-    if (st != ST_OK) return st;
-    r->lsn = r->tail.lsn;
-    if (r->lsn == LSN_NONE && r->tail.next_offset == 0 && !r->tail.open &&
-        state.oldest >= state.segment_bytes) {
-        r->no_base = true;
-        r->lsn = state.oldest;
-    }
-    if (st == ST_OK) st = wal_reader_open(r->io, r->wal_dir, r->lsn, 0, &r->log, f);
-    r->stats.lsn = r->lsn;
     return st;
 }
 
-enum status relay_open(const struct platform *p, const struct relay_options *o, struct relay **out,
-                       struct fault *f)
+/* The log from where the stream stands. ST_STALE: it does not reach back so far. */
+static enum status open_log(struct relay *r, struct fault *f)
+{
+    struct wal_state state;
+    enum status st;
+
+    /* The stream's lock is ours, so whoever held the slot is dead or will be refused. */
+    st = claim_slot(r, f);
+    if (st == ST_OK) st = wal_state(r->io, r->wal_dir, &state, f);
+    if (st != ST_OK) return st;
+    r->lsn = r->tail.lsn;
+    if (r->lsn == LSN_NONE && !r->tail.open && state.oldest >= state.segment_bytes) {
+        r->no_base = true;
+        r->lsn = state.oldest;
+    }
+    return wal_reader_open(r->io, r->wal_dir, r->lsn, 0, &r->log, f);
+}
+
+/* The stream goes on with a snapshot: the log is held from here on, and what is before it is let be. */
+static enum status open_with_a_gap(struct relay *r, struct fault *f)
+{
+    enum status st;
+
+    wal_slot_release(r->slot);
+    r->slot = NULL;
+    wal_reader_close(r->log);
+    r->log = NULL;
+    r->no_base = false;
+    st = wal_slot_drop(r->io, r->wal_dir, "relay", NULL);
+    if (st == ST_NOT_FOUND) st = ST_OK;
+    if (st == ST_OK)
+        st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", LSN_MAX, r->o.slot_bound_bytes,
+                            true, &r->slot, f);
+    r->gap = true;
+    r->lsn = r->tail.lsn;
+    return st;
+}
+
+static enum status open_relay(const struct platform *p, const struct relay_options *o,
+                              bool bootstrap, struct relay **out, struct fault *f)
 {
     static const struct relay_options none;
     struct relay *r = calloc(1, sizeof *r);
+    struct fault why = {0};
     enum status st;
 
     assert(out != NULL && *out == NULL);
@@ -101,21 +102,48 @@ enum status relay_open(const struct platform *p, const struct relay_options *o, 
         return fault_set(f, ST_NOMEM, p->dir, FAULT_NO_OFFSET, "no memory for the relay");
     r->io = p->io;
     r->clock = p->clock;
+    r->dir = p->dir;
+    r->until = LSN_MAX;
     r->o = o != NULL ? *o : none;
     if (r->o.buffer_bytes == 0 || r->o.buffer_bytes > STREAM_CHUNK_BYTES)
         r->o.buffer_bytes = STREAM_CHUNK_BYTES;
     if (r->o.heartbeat_us == 0) r->o.heartbeat_us = 1000000;
     if (r->o.sync_bytes == 0) r->o.sync_bytes = 64 << 20;
     if (r->o.sync_us == 0) r->o.sync_us = 5000000;
+    if (r->o.slot_bound_bytes == 0) r->o.slot_bound_bytes = p->relay_bound_bytes;
     if (r->o.slot_bound_bytes == 0) r->o.slot_bound_bytes = 4ull << 30;
-    st = open_parts(r, p, f);
+    st = open_stream(r, p, f);
+    if (st == ST_OK && r->tail.open_snapshot) { /* a bootstrap died; nobody can go on with it */
+        st = stream_abandon(r->stream, f);
+        r->tail.open = false;
+    }
+    if (st == ST_OK) {
+        st = open_log(r, &why);
+        if (bootstrap && (st == ST_STALE || st == ST_NOT_FOUND || r->no_base))
+            st = open_with_a_gap(r, f);
+        else if (st != ST_OK && f != NULL)
+            *f = why;
+    }
     if (st != ST_OK) {
         (void)relay_close(r, NULL);
         return st;
     }
+    r->stats.lsn = r->lsn;
     r->last_write_ns = r->slot_ns = clock_mono_ns(r->clock);
     *out = r;
     return ST_OK;
+}
+
+enum status relay_open(const struct platform *p, const struct relay_options *o, struct relay **out,
+                       struct fault *f)
+{
+    return open_relay(p, o, false, out, f);
+}
+
+enum status relay_open_for_bootstrap(const struct platform *p, const struct relay_options *o,
+                                     struct relay **out, struct fault *f)
+{
+    return open_relay(p, o, true, out, f);
 }
 
 static enum status malformed(struct relay *r, lsn_t at, const char *why, struct fault *f)
@@ -323,9 +351,10 @@ enum status relay_step(struct relay *r, struct fault *f)
 {
     lsn_t from = wal_reader_position(r->log);
     struct wal_record rec;
-    enum status st, done = ST_END;
+    enum status st = ST_END, done = ST_END;
 
-    while ((st = wal_reader_next(r->log, &rec, f)) == ST_OK) {
+    while (wal_reader_position(r->log) < r->until &&
+           (st = wal_reader_next(r->log, &rec, f)) == ST_OK) {
         st = take(r, &rec, f);
         if (st != ST_OK) return st;
         if (stream_unflushed_bytes(r->stream) < FLUSH_BYTES) continue;
@@ -349,6 +378,19 @@ enum status relay_step(struct relay *r, struct fault *f)
         if (st != ST_OK) return st;
     }
     return done;
+}
+
+enum status relay_ship_until(struct relay *r, lsn_t lsn, struct fault *f)
+{
+    enum status st = ST_OK;
+
+    r->until = lsn;
+    while (st == ST_OK && wal_reader_position(r->log) < lsn) {
+        st = relay_step(r, f);
+        if (st == ST_END) st = ST_OK; /* not visible to us yet */
+    }
+    r->until = LSN_MAX;
+    return st;
 }
 
 /* Until the next thing there is to do by the clock. */

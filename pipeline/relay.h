@@ -27,15 +27,17 @@ struct relay_options {         /* zero means the default in brackets */
     uint64_t heartbeat_us;     /* [1 s] */
     uint64_t sync_bytes;       /* sync the stream at least every so many bytes [64 MiB] */
     uint64_t sync_us;          /* ... and so often while something is unsynced [5 s] */
-    uint64_t slot_bound_bytes; /* log the slot may hold back before it is invalidated [4 GiB] */
+    uint64_t slot_bound_bytes; /* log the slot may hold back before it is invalidated [the
+                                * platform's log.relay_bound_bytes, else 4 GiB] */
     uint64_t retain_bytes, bound_bytes; /* of the stream; see stream.h [keep everything] */
     int64_t retain_us;
     uint64_t segment_bytes;    /* of the stream [64 MiB] */
+    uint64_t first_offset;     /* of a new stream [0] */
 };
 
-/* ST_CONFLICT: a relay is at work (its pid). ST_STALE: the slot was invalidated and the log has
- * gone on without the relay (the reason is in the fault): relay_reset. ST_NOT_FOUND: the log does
- * not reach back to the stream's end. */
+/* ST_CONFLICT: a relay is at work (its pid). ST_STALE: the log no longer reaches back to the stream's
+ * end, because the slot was invalidated or dropped (the reason is in the fault): bootstrap
+ * (pipeline/bootstrap.h). */
 MUST_USE enum status relay_open(const struct platform *p, const struct relay_options *o,
                                 struct relay **out, struct fault *f);
 /* Ships what is durable now; ST_END when there was nothing. For loops of one's own (labs,
@@ -51,8 +53,9 @@ MUST_USE enum status relay_run(struct relay *r, const struct relay_run_options *
 
 struct relay_stats { uint64_t transactions, events, bytes, heartbeats, aborted, syncs; lsn_t lsn; };
 void relay_stats(const struct relay *r, struct relay_stats *out);
-/* Drops the stream, its consumers and the slot. The next relay begins a new stream at the oldest
- * log kept; every sink that needs more than that is told so (ST_NOT_FOUND) and bootstraps. */
+/* Drops the stream (a damaged one, say), its consumers and the slot. The next relay begins a new stream
+ * at the oldest log kept, which every sink that needs more is told (ST_NOT_FOUND); or a bootstrap begins
+ * it with a snapshot. */
 MUST_USE enum status relay_reset(const struct platform *p, struct fault *f);
 enum status relay_close(struct relay *r, struct fault *f); /* accepts NULL; syncs the stream */
 

@@ -11,6 +11,7 @@
 #include "pipeline/feed.h"
 #include "pipeline/stream.h"
 #include "pipeline/sinks.h"
+#include "pipeline/sweep.h"
 
 enum { BATCH_EVENTS = 65536, BATCH_US = 50000, IDLE_WAIT_MS = 200 };
 
@@ -46,6 +47,8 @@ struct runner {
     int64_t ready_wall_us;
     bool in_transaction;
     uint64_t next_offset;      /* of the event that must come next; 0 = any (the first one)          */
+    struct sweep sweep;        /* of the snapshot that is being read */
+    struct sink_change row;    /* its newest row: what the deletes at its end are stamped with */
     struct faults faults;      /* none, outside of chaos tests */
 };
 
@@ -80,6 +83,19 @@ enum status sink_document_key(const struct sink_change *c, uint64_t *key, struct
     st = sink_key_values(c, values, &text, f);
     buf_free(&text);
     if (st == ST_OK) *key = document_key(values[s->key[0]].i);
+    return st;
+}
+
+enum status sink_give_document(uint64_t key, sink_key_fn fn, void *ctx, struct fault *f)
+{
+    struct value id = v_int(document_id(key));
+    struct buf b = {0};
+    enum status st;
+
+    key_append(&b, &id);
+    st = buf_ok(&b) ? fn(ctx, (struct bytes){b.data, b.size}, f)
+                    : fault_set(f, ST_NOMEM, "document", FAULT_NO_OFFSET, "no memory for a key");
+    buf_free(&b);
     return st;
 }
 
@@ -167,6 +183,7 @@ static enum status publish(struct runner *r, struct fault *f)
  * missing: going on would lose it for ever, because the applied LSN would pass it.                  */
 static enum status in_order(struct runner *r, const struct feed_event *e, bool *again, struct fault *f)
 {
+    if (e->skipped > 0 && e->offset == r->next_offset + e->skipped) r->next_offset = e->offset; /* the stream's own */
     *again = r->next_offset != 0 && e->offset < r->next_offset;
     if (*again) return ST_OK;
     if (r->next_offset != 0 && e->offset > r->next_offset)
@@ -213,17 +230,47 @@ static enum status apply(struct runner *r, const struct sink_change *c, struct f
     return set_aside(r, c, fault_text(&local, reason, sizeof reason), f);
 }
 
+/* Before the first event of a snapshot: what was handed over is published, so that the store stands where history
+ * ends. One that stands at the snapshot already (or beyond) has no use for it.                      */
+static enum status begin_snapshot(struct runner *r, const struct feed_event *e, struct fault *f)
+{
+    const struct sink_ops *ops = r->sink->ops;
+    lsn_t applied;
+    enum status st = publish(r, f);
+
+    if (st != ST_OK) return st;
+    applied = ops->applied(r->sink);
+    if (applied >= e->lsn) return ST_OK;
+    sweep_begin(&r->sweep);
+    r->row = (struct sink_change){.lsn = e->lsn, .wall_us = e->wall_us, .offset = e->offset};
+    r->result->snapshots++;
+    TRACE(r->sink->trace, "pipeline", "snapshot", TS("sink", ops->name), TI("from", applied), TI("lsn", e->lsn));
+    return ops->gap != NULL ? ops->gap(r->sink, applied, e->lsn, e->wall_us, f) : ST_OK;
+}
+
+static enum status delete_swept(void *ctx, const struct sink_change *c, struct fault *f) { return apply(ctx, c, f); }
+
+static enum status snapshot_row(struct runner *r, const struct sink_change *c, struct fault *f)
+{
+    r->row.seq = c->seq;
+    r->row.offset = c->offset;
+    return sweep_name(&r->sweep, c, f);
+}
+
 static enum status handle(struct runner *r, const struct feed_event *e, struct fault *f)
 {
     const struct sink_ops *ops = r->sink->ops;
-    lsn_t applied = ops->applied(r->sink);
+    lsn_t applied;
     bool again = false;
     enum status st = ST_OK;
 
     if (e->kind != FEED_COMMIT && e->kind != FEED_HEARTBEAT) st = in_order(r, e, &again, f);
+    if (st == ST_OK && e->snapshot && e->kind == FEED_SCHEMA && !r->sweep.open) st = begin_snapshot(r, e, f);
     if (st != ST_OK) return st;
+    applied = ops->applied(r->sink);
     switch (e->kind) {
-    case FEED_SCHEMA: return ops->schema != NULL ? ops->schema(r->sink, e->schema, f) : ST_OK;
+    case FEED_SCHEMA:
+        return ops->schema != NULL ? ops->schema(r->sink, e->schema, f) : ST_OK;
     case FEED_CHANGE:
     case FEED_OUTBOX:
         r->in_transaction = true;
@@ -233,10 +280,15 @@ static enum status handle(struct runner *r, const struct feed_event *e, struct f
         }
         if (r->pending++ == 0) r->first_ns = clock_mono_ns(r->sink->platform->clock);
         r->result->events++;
+        if (e->snapshot) st = snapshot_row(r, &e->change, f);
+        if (st != ST_OK) return st;
         if (e->kind == FEED_CHANGE) return ops->change != NULL ? apply(r, &e->change, f) : ST_OK;
         return ops->outbox != NULL ? ops->outbox(r->sink, &e->outbox, f) : ST_OK;
     case FEED_COMMIT:
     case FEED_HEARTBEAT:
+        if (r->sweep.open)
+            st = sweep_end(&r->sweep, r->sink, &r->registry, &r->row, delete_swept, r, &r->result->swept, f);
+        if (st != ST_OK) return st;
         if (e->kind == FEED_COMMIT) r->result->transactions++;
         r->in_transaction = false;
         if (e->lsn > r->ready) r->ready = e->lsn;
@@ -331,5 +383,6 @@ enum status sink_run(struct sink *s, const struct sink_run_options *o, struct si
     if (st == ST_OK) st = s->ops->run != NULL ? s->ops->run(s, r.feed, o, r.result, f) : run(&r, f);
     feed_close(r.feed);
     registry_close(&r.registry);
+    sweep_free(&r.sweep);
     return st;
 }

@@ -9,6 +9,10 @@
  * applied LSN at start and reads the stream from there. Events at or below it are skipped, so any
  * re-delivery is harmless; a publication that failed is as if it never was. Exactly-once effects.
  *
+ * A snapshot (pipeline/bootstrap.h) is one transaction, so all of it is one publication: before its first
+ * row the runner publishes what it has, at its end it deletes what was not named. A store that stands at the
+ * snapshot's LSN, or beyond, passes over it.
+ *
  * A sink process: sink_open, then sink_run until told to stop. One process a sink; each has its own
  * pace, and a stalled one holds up no other. Thread-safety: a sink belongs to one thread.
  * Imports: engine, wal, pipeline/stream. Schemas come from the stream (pipeline/registry.h).       */
@@ -29,7 +33,9 @@ struct sink_change {
     uint64_t offset;        /* in the stream */
     enum change_op op;
     uint8_t flags;          /* CHANGE_REPAIR */
-    bool snapshot;          /* a row read by a bootstrap, not a change that just happened */
+    bool snapshot;          /* of a bootstrap: the row as it is at lsn, whatever the store has; op is OP_INSERT */
+    bool swept;             /* ... or OP_DELETE: the store has a row that the snapshot did not name. No event of the
+                             * stream: `before` is absent, and it has no offset of its own           */
     const struct schema *schema;
     struct bytes key, before, after; /* encoded; data NULL when absent */
 };
@@ -42,12 +48,16 @@ struct sink_outbox {        /* an event the shop wrote itself */
     struct bytes topic, key, type, payload;
 };
 
+/* Gives one encoded key; the bytes live for the call. */
+typedef enum status (*sink_key_fn)(void *ctx, struct bytes key, struct fault *f);
+
 struct sink;
 struct feed;
 struct sink_run_options;
 struct sink_run_result;
 
-/* What a sink_NAME.c provides. Any function but open, applied, close and one of publish and run may be NULL. */
+/* What a sink_NAME.c provides. Any function but open, applied, close and one of publish and run may be NULL.
+ * One with rows of its own needs keys.                                                            */
 struct sink_ops {
     const char *name;
     /* Opens (creates) the store for writing and recovers it. *s is zeroed memory of `size` bytes whose first
@@ -57,6 +67,12 @@ struct sink_ops {
     enum status (*outbox)(struct sink *s, const struct sink_outbox *e, struct fault *f);
     /* The table's shape changed (or is first heard of). Before any change that uses it.           */
     enum status (*schema)(struct sink *s, const struct schema *schema, struct fault *f);
+    /* A snapshot at `to` follows, and the store stands at `from`: what happened in between, in (from, to], it will
+     * never be told. For a store that keeps history as such.                                        */
+    enum status (*gap)(struct sink *s, lsn_t from, lsn_t to, int64_t wall_us, struct fault *f);
+    /* Every key of this table that the store held when it last published (keys handed over since may be given as
+     * well), in any order. Nothing when it keeps none of this table.                                */
+    enum status (*keys)(struct sink *s, const struct schema *schema, sink_key_fn fn, void *ctx, struct fault *f);
     /* Everything handed over since the last publish, and applied_lsn, durable and visible in one step. */
     enum status (*publish)(struct sink *s, lsn_t applied_lsn, int64_t wall_us, struct fault *f);
     lsn_t (*applied)(const struct sink *s);
@@ -101,8 +117,9 @@ struct sink_run_options {
     void (*progress)(void *ctx, lsn_t applied, lsn_t source, uint64_t events);
     void *progress_ctx;
 };
-/* dead: events set aside (pipeline/deadletter.h) */
-struct sink_run_result { uint64_t events, transactions, publications, skipped, dead; lsn_t applied; };
+/* dead: events set aside (pipeline/deadletter.h). snapshots: taken over; swept: rows deleted because one did not name
+ * them (pipeline/sweep.h)                                                                           */
+struct sink_run_result { uint64_t events, transactions, publications, skipped, dead, snapshots, swept; lsn_t applied; };
 
 MUST_USE enum status sink_run(struct sink *s, const struct sink_run_options *o,
                               struct sink_run_result *result, struct fault *f);

@@ -25,6 +25,16 @@ static enum status audit_outbox(struct sink *sink, const struct sink_outbox *e, 
     return audit_store_outbox(((struct audit_sink *)sink)->store, e, f);
 }
 
+static enum status audit_gap(struct sink *sink, lsn_t from, lsn_t to, int64_t wall_us, struct fault *f)
+{
+    return audit_store_gap(((struct audit_sink *)sink)->store, from, to, wall_us, f);
+}
+
+static enum status audit_keys(struct sink *sink, const struct schema *schema, sink_key_fn fn, void *ctx, struct fault *f)
+{
+    return audit_store_keys(((struct audit_sink *)sink)->store, schema, fn, ctx, f);
+}
+
 static enum status audit_publish(struct sink *sink, lsn_t applied, int64_t wall_us, struct fault *f)
 {
     return audit_store_publish(((struct audit_sink *)sink)->store, applied, wall_us, f);
@@ -42,6 +52,8 @@ const struct sink_ops sink_audit = {
     .open = audit_open,
     .change = audit_change,
     .outbox = audit_outbox,
+    .gap = audit_gap,
+    .keys = audit_keys,
     .publish = audit_publish,
     .applied = audit_applied,
     .close = audit_close,

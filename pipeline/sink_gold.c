@@ -135,46 +135,11 @@ static enum status define(struct gold_sink *s, struct gold_table *t, const struc
     return st;
 }
 
-/* The keys of the answer, to find rows of gold that are in it no more: an open-addressing set of hashes, 128-bit
- * so that two keys never meet by chance.                                                           */
-struct key_set { struct hash128 *slots; size_t cap, count; };
-
-static bool key_set_add(struct key_set *k, struct hash128 h)
-{
-    if (k->count * 2 >= k->cap) {
-        struct key_set bigger = {.cap = k->cap == 0 ? 1024 : k->cap * 2};
-
-        bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
-        if (bigger.slots == NULL) return false;
-        for (size_t i = 0; i < k->cap; i++)
-            if (k->slots[i].lo | k->slots[i].hi) (void)key_set_add(&bigger, k->slots[i]);
-        free(k->slots);
-        *k = bigger;
-    }
-    for (size_t i = h.lo & (k->cap - 1);; i = (i + 1) & (k->cap - 1)) {
-        if (k->slots[i].lo == h.lo && k->slots[i].hi == h.hi) return true;
-        if ((k->slots[i].lo | k->slots[i].hi) == 0) {
-            k->slots[i] = h;
-            k->count++;
-            return true;
-        }
-    }
-}
-
-static bool key_set_has(const struct key_set *k, struct hash128 h)
-{
-    if (k->cap == 0) return false;
-    for (size_t i = h.lo & (k->cap - 1);; i = (i + 1) & (k->cap - 1)) {
-        if (k->slots[i].lo == h.lo && k->slots[i].hi == h.hi) return true;
-        if ((k->slots[i].lo | k->slots[i].hi) == 0) return false;
-    }
-}
-
 struct refresh {
     struct gold_sink *s;
     struct gold_table *t;
     const struct schema *schema;
-    struct key_set seen;
+    struct hash_set seen; /* keys of the answer, to find rows of gold that are in it no more */
     struct buf key;
     lsn_t lsn;
     uint64_t written;
@@ -183,13 +148,9 @@ struct refresh {
 
 static struct hash128 row_key_hash(struct refresh *r, const struct value *values)
 {
-    struct hash128 h;
-
     buf_clear(&r->key);
     for (int i = 0; i < r->schema->key_count; i++) key_append(&r->key, &values[r->schema->key[i]]);
-    h = siphash128(r->key.data, r->key.size);
-    if ((h.lo | h.hi) == 0) h.lo = 1; /* zero marks a free slot */
-    return h;
+    return siphash128(r->key.data, r->key.size);
 }
 
 /* Writes the answer's row when gold has none with its key, or another one.                          */
@@ -200,7 +161,7 @@ static enum status write_row(struct refresh *r, const struct value *row)
     bool same = true;
     enum status st;
 
-    if (!key_set_add(&r->seen, row_key_hash(r, row)))
+    if (!hash_set_add(&r->seen, row_key_hash(r, row)))
         return fault_set(r->f, ST_NOMEM, r->t->name, FAULT_NO_OFFSET, "no memory");
     for (int i = 0; i < r->schema->key_count; i++) key[i] = row[r->schema->key[i]];
     st = columnar_writer_get(r->s->writer, r->t->table, key, old, &none);
@@ -238,7 +199,7 @@ static enum status delete_absent(void *ctx, const struct value *values, lsn_t be
 
     (void)begin;
     (void)end;
-    if (key_set_has(&r->seen, row_key_hash(r, values))) return ST_OK;
+    if (hash_set_has(&r->seen, row_key_hash(r, values))) return ST_OK;
     r->written++;
     return columnar_delete(r->s->writer, r->t->table, values, r->lsn, NULL, r->f);
 }
@@ -284,7 +245,7 @@ static enum status refresh_table(struct gold_sink *s, struct gold_table *t, lsn_
     }
     if (st == ST_OK) st = delete_vanished(&r, f);
     *written += r.written;
-    free(r.seen.slots);
+    hash_set_free(&r.seen);
     buf_free(&r.key);
     arena_free(&a);
     return st;

@@ -100,6 +100,32 @@ static enum status search_change(struct sink *sink, const struct sink_change *c,
     return invidx_upsert(s->writer, &doc, c->lsn, f);
 }
 
+static enum status search_keys(struct sink *sink, const struct schema *schema, sink_key_fn fn, void *ctx,
+                               struct fault *f)
+{
+    struct invidx_reader *r = NULL;
+    struct invidx_query *q = NULL;
+    struct fault none = {0};
+    uint64_t *keys = NULL;
+    size_t n = 0;
+    enum status st;
+
+    if (strcmp(schema->name, ((struct search_sink *)sink)->table) != 0) return ST_OK;
+    st = invidx_reader_open(sink->platform->io, sink->dir, LSN_MAX, &r, &none);
+    if (st == ST_NOT_FOUND) return ST_OK; /* nothing published yet */
+    if (st != ST_OK && f != NULL) *f = none;
+    if (st == ST_OK) st = invidx_query_new(r, &q, f);
+    if (st == ST_OK) {
+        invidx_query_set(q, invidx_all(q));
+        st = invidx_matches(r, q, &keys, &n, f);
+    }
+    for (size_t i = 0; st == ST_OK && i < n; i++) st = sink_give_document(keys[i], fn, ctx, f);
+    free(keys);
+    invidx_query_free(q);
+    invidx_reader_close(r);
+    return st;
+}
+
 static enum status search_publish(struct sink *sink, lsn_t applied, int64_t wall_us, struct fault *f)
 {
     struct search_sink *s = (struct search_sink *)sink;
@@ -122,6 +148,7 @@ const struct sink_ops sink_search = {
     .name = "search",
     .open = search_open,
     .change = search_change,
+    .keys = search_keys,
     .publish = search_publish,
     .applied = search_applied,
     .maintain = search_maintain,

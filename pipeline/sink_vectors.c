@@ -4,15 +4,18 @@
  * sink applies the stream from its beginning like any other. When the catalogue has outgrown what the embedder
  * learned from (GROWTH_FACTOR times as many documents), maintain() builds the next generation beside the
  * serving one, from the stream, and switches.                                                     */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/row.h"
 #include "pipeline/feed.h"
 #include "pipeline/sinks.h"
+#include "pipeline/sweep.h"
 #include "pipeline/vectors_write.h"
 
 enum { GROWTH_FACTOR = 4, TRAIN_MIN = 16, TEXT_COLUMNS_MAX = 8 };
+#define SAME_VECTOR 1e-5f /* of unit length, normalised once more by the graph */
 
 struct vectors_sink {
     struct sink sink;
@@ -24,7 +27,7 @@ struct vectors_sink {
     size_t columns;
     const char *context[TEXT_COLUMNS_MAX]; /* learned from, never embedded: category, brand */
     size_t contexts;
-    float *vector;             /* scratch, of the graph's dimension */
+    float *vector, *stored;    /* scratch, of the graph's dimension */
     uint32_t dim;
     uint64_t documents;        /* inserted since creation: what the growth rule counts */
     uint64_t tried;            /* documents at the last try to learn, which may have been too few words */
@@ -107,8 +110,15 @@ static enum status learn(struct vectors_sink *s, struct embedder **out, uint64_t
     *learned = 0;
     if (st == ST_OK) st = embed_trainer_new(&o, &t, f);
     if (st == ST_OK) st = feed_open(s->sink.platform, NULL, LSN_NONE, &registry, &feed, f);
-    while (st == ST_OK && (st = feed_next(feed, &e, f)) == ST_OK)
-        if (e.kind == FEED_CHANGE) st = learn_one(s, &e.change, t, &text, learned, f);
+    while (st == ST_OK && (st = feed_next(feed, &e, f)) == ST_OK) {
+        if (e.snapshot && e.kind == FEED_SCHEMA && *learned > 0) { /* it names all of them again, and only those */
+            embed_trainer_free(t);
+            t = NULL;
+            *learned = 0;
+            st = embed_trainer_new(&o, &t, f);
+        }
+        if (st == ST_OK && e.kind == FEED_CHANGE) st = learn_one(s, &e.change, t, &text, learned, f);
+    }
     if (st == ST_END) st = ST_OK;
     if (st == ST_OK && *learned >= TRAIN_MIN) {
         struct fault few = {0};
@@ -187,7 +197,8 @@ static enum status read_config(struct vectors_sink *s, struct fault *f)
                          HNSW_DIM_MIN, EMBED_DIM_MAX);
     s->dim = (uint32_t)dim;
     s->vector = calloc(s->dim, sizeof *s->vector);
-    return s->vector == NULL ? fault_set(f, ST_NOMEM, s->table, FAULT_NO_OFFSET, "no memory") : ST_OK;
+    s->stored = calloc(s->dim, sizeof *s->stored);
+    return s->vector == NULL || s->stored == NULL ? fault_set(f, ST_NOMEM, s->table, FAULT_NO_OFFSET, "no memory") : ST_OK;
 }
 
 /* An update that leaves the texts alone (a price, a stock count) leaves the vector alone.             */
@@ -209,6 +220,15 @@ static enum status same_texts(const struct vectors_sink *s, const struct sink_ch
     return st;
 }
 
+/* A snapshot names what has not changed, too: a vector that is there already is not put into the graph again. */
+static bool same_in_graph(const struct vectors_sink *s, uint64_t key)
+{
+    if (hnsw_get(s->graph, key, s->stored, NULL) != ST_OK) return false;
+    for (uint32_t i = 0; i < s->dim; i++)
+        if (fabsf(s->stored[i] - s->vector[i]) > SAME_VECTOR) return false;
+    return true;
+}
+
 static enum status vectors_change(struct sink *sink, const struct sink_change *c, struct fault *f)
 {
     struct vectors_sink *s = (struct vectors_sink *)sink;
@@ -224,7 +244,7 @@ static enum status vectors_change(struct sink *sink, const struct sink_change *c
     st = sink_document_key(c, &key, f);
     if (st != ST_OK) return st;
     if (c->op != OP_DELETE) {
-        if (c->op == OP_INSERT) s->documents++;
+        if (c->op == OP_INSERT && !(c->snapshot && hnsw_get(s->graph, key, s->stored, NULL) == ST_OK)) s->documents++;
         if (s->embedder == NULL) return ST_OK; /* the next generation will find it in the stream */
         st = document_texts(s, c->schema, c->after, &title, &text, f);
         if (st == ST_OK)
@@ -233,6 +253,7 @@ static enum status vectors_change(struct sink *sink, const struct sink_change *c
         buf_free(&text);
         if (st != ST_OK) return st;
         for (uint32_t i = 0; i < s->dim && empty; i++) empty = s->vector[i] == 0.0f;
+        if (!empty && c->snapshot && same_in_graph(s, key)) return ST_OK;
         if (!empty) return hnsw_upsert(s->graph, key, s->vector, c->lsn, f);
     }
     st = hnsw_delete(s->graph, key, c->lsn, NULL); /* gone, or without any word we know */
@@ -253,23 +274,75 @@ static enum status publish_generation(struct vectors_sink *s, lsn_t applied, int
 
 static lsn_t vectors_applied(const struct sink *sink) { return ((const struct vectors_sink *)sink)->applied; }
 
+struct key_list { sink_key_fn fn; void *ctx; struct fault *fault; enum status st; };
+
+static bool list_key(void *ctx, uint64_t key, lsn_t birth, const float *vector)
+{
+    struct key_list *l = ctx;
+
+    (void)birth;
+    (void)vector;
+    l->st = sink_give_document(key, l->fn, l->ctx, l->fault);
+    return l->st == ST_OK;
+}
+
+static enum status vectors_keys(struct sink *sink, const struct schema *schema, sink_key_fn fn, void *ctx,
+                                struct fault *f)
+{
+    struct vectors_sink *s = (struct vectors_sink *)sink;
+    struct key_list list = {fn, ctx, f, ST_OK};
+    enum status st;
+
+    if (strcmp(schema->name, s->table) != 0) return ST_OK;
+    st = hnsw_each(s->graph, list_key, &list);
+    return list.st != ST_OK ? list.st : st;
+}
+
+static enum status change_swept(void *ctx, const struct sink_change *c, struct fault *f) { return vectors_change(ctx, c, f); }
+
+/* One event into a generation that is being built; `row` keeps the newest one of a snapshot.         */
+static enum status take(struct vectors_sink *next, struct sweep *sweep, struct sink_change *row,
+                        const struct registry *registry, const struct feed_event *e, struct fault *f)
+{
+    uint64_t swept = 0;
+    enum status st = ST_OK;
+
+    if (e->snapshot && e->kind == FEED_SCHEMA && !sweep->open) {
+        sweep_begin(sweep);
+        *row = (struct sink_change){.lsn = e->lsn, .wall_us = e->wall_us, .offset = e->offset};
+    }
+    if (e->kind == FEED_CHANGE) {
+        if (sweep->open) {
+            st = sweep_name(sweep, &e->change, f);
+            *row = e->change;
+        }
+        return st == ST_OK ? vectors_change(&next->sink, &e->change, f) : st;
+    }
+    if (e->kind == FEED_COMMIT && sweep->open)
+        st = sweep_end(sweep, &next->sink, registry, row, change_swept, next, &swept, f);
+    return st;
+}
+
 /* Feeds a new generation from the start of the stream to where the serving one stands.             */
 static enum status catch_up(struct vectors_sink *next, lsn_t until, struct fault *f)
 {
     struct registry registry = {0};
     struct feed *feed = NULL;
     struct feed_event e;
+    struct sweep sweep = {0};
+    struct sink_change row = {0};
     lsn_t done = LSN_NONE;
     enum status st = registry_open(&registry, next->sink.platform->io, next->sink.dir, f);
 
     if (st == ST_OK) st = feed_open(next->sink.platform, NULL, LSN_NONE, &registry, &feed, f);
     while (st == ST_OK && done < until && (st = feed_next(feed, &e, f)) == ST_OK) {
-        if (e.kind == FEED_CHANGE && e.change.lsn <= until) st = vectors_change(&next->sink, &e.change, f);
+        if (e.lsn <= until) st = take(next, &sweep, &row, &registry, &e, f);
         if (e.kind == FEED_COMMIT) done = e.lsn;
     }
     if (st == ST_END) st = ST_OK;
     feed_close(feed);
     registry_close(&registry);
+    sweep_free(&sweep);
     return st;
 }
 
@@ -363,12 +436,14 @@ static void vectors_close(struct sink *sink)
 
     close_generation(s);
     free(s->vector);
+    free(s->stored);
 }
 
 const struct sink_ops sink_vectors = {
     .name = "vectors",
     .open = vectors_open,
     .change = vectors_change,
+    .keys = vectors_keys,
     .publish = vectors_publish,
     .applied = vectors_applied,
     .maintain = vectors_maintain,

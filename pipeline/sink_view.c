@@ -39,6 +39,12 @@ static enum status view_outbox(struct sink *sink, const struct sink_outbox *e, s
     return st;
 }
 
+static enum status view_keys(struct sink *sink, const struct schema *schema, sink_key_fn fn, void *ctx,
+                             struct fault *f)
+{
+    return view_store_keys(((struct view_sink *)sink)->store, schema, fn, ctx, f);
+}
+
 static enum status view_publish(struct sink *sink, lsn_t applied, int64_t wall_us, struct fault *f)
 {
     return view_store_publish(((struct view_sink *)sink)->store, applied, wall_us, f);
@@ -54,6 +60,7 @@ const struct sink_ops sink_view = {
     .schema = view_schema,
     .change = view_change,
     .outbox = view_outbox,
+    .keys = view_keys,
     .publish = view_publish,
     .applied = view_applied,
     .close = view_close,

@@ -1,7 +1,8 @@
 /* sink_warehouse - the stream into bronze and silver.
  *
  *   bronze_changes   every row change as it came, with its raw bytes: the replayable record of what the
- *                    stream said. Never updated.
+ *                    stream said. Never updated. A snapshot's rows are op r; a row that one did not name
+ *                    has no event, so bronze says nothing: its silver version ends at the snapshot's LSN.
  *   bronze_events    every outbox event, likewise.
  *   silver_TABLE     the typed current state of TABLE. Column files keep every row version with the LSNs
  *                    between which it was valid, so silver AS OF n is exact.
@@ -136,6 +137,24 @@ static enum status append_bronze(struct warehouse_sink *s, const struct sink_cha
     return columnar_append(s->writer, s->changes, row, c->lsn, f);
 }
 
+/* A snapshot names what has not changed, too: that is no new version. */
+static enum status same_in_silver(struct warehouse_sink *s, int table, const struct schema *schema,
+                                  const struct value *values, bool *same, struct fault *f)
+{
+    struct value old[COLUMNS_MAX], key[KEY_COLUMNS_MAX];
+    struct fault none = {0};
+    enum status st;
+
+    for (int i = 0; i < schema->key_count; i++) key[i] = values[schema->key[i]];
+    st = columnar_writer_get(s->writer, table, key, old, &none);
+    *same = st == ST_OK;
+    for (int i = 0; i < schema->column_count && *same; i++)
+        *same = old[i].type == values[i].type && value_equal(&old[i], &values[i]);
+    if (st == ST_OK || st == ST_NOT_FOUND) return ST_OK;
+    if (f != NULL && f->status == ST_OK) *f = none;
+    return st;
+}
+
 static enum status warehouse_change(struct sink *sink, const struct sink_change *c, struct fault *f)
 {
     struct warehouse_sink *s = (struct warehouse_sink *)sink;
@@ -143,12 +162,14 @@ static enum status warehouse_change(struct sink *sink, const struct sink_change 
     struct buf text = {0};
     int table = silver_table(s, c->schema->id);
     struct bytes row = c->op == OP_DELETE ? c->before : c->after;
-    enum status st = append_bronze(s, c, f);
+    bool same = false;
+    enum status st = c->swept ? ST_OK : append_bronze(s, c, f);
 
     if (st != ST_OK || table < 0) return st;
     if (row.data != NULL) st = row_decode(c->schema, row.data, row.size, values, f);
     else st = sink_key_values(c, values, &text, f); /* a repair may delete without knowing the row */
-    if (st == ST_OK)
+    if (st == ST_OK && c->snapshot && c->op != OP_DELETE) st = same_in_silver(s, table, c->schema, values, &same, f);
+    if (st == ST_OK && !same)
         st = c->op == OP_DELETE ? columnar_delete(s->writer, table, values, c->lsn, NULL, f)
                                 : columnar_upsert(s->writer, table, values, c->lsn, NULL, f);
     buf_free(&text);
@@ -164,6 +185,49 @@ static enum status warehouse_outbox(struct sink *sink, const struct sink_outbox 
     };
 
     return columnar_append(s->writer, s->events, row, e->lsn, f);
+}
+
+struct key_list {
+    const struct schema *schema;
+    sink_key_fn fn;
+    void *ctx;
+    struct fault *fault;
+    struct buf key;
+};
+
+static enum status list_key(void *ctx, const struct value *values, lsn_t begin, lsn_t end)
+{
+    struct key_list *l = ctx;
+    enum status st;
+
+    (void)begin;
+    (void)end;
+    buf_clear(&l->key);
+    st = row_key(l->schema, values, &l->key, l->fault);
+    return st == ST_OK ? l->fn(l->ctx, (struct bytes){l->key.data, l->key.size}, l->fault) : st;
+}
+
+static enum status warehouse_keys(struct sink *sink, const struct schema *schema, sink_key_fn fn, void *ctx,
+                                  struct fault *f)
+{
+    struct columnar_options o = {.clock = sink->platform->clock};
+    struct columnar_reader *reader = NULL;
+    struct key_list list = {.schema = schema, .fn = fn, .ctx = ctx, .fault = f};
+    struct fault none = {0};
+    char name[NAME_MAX_BYTES + 8];
+    int table;
+    enum status st;
+
+    if (silver_table((struct warehouse_sink *)sink, schema->id) < 0) return ST_OK;
+    st = columnar_open_reader(sink->platform->io, sink->dir, &o, &reader, &none);
+    if (st == ST_NOT_FOUND) return ST_OK; /* nothing published yet */
+    if (st != ST_OK && f != NULL) *f = none;
+    snprintf(name, sizeof name, "silver_%s", schema->name);
+    table = st == ST_OK ? columnar_table(reader, name) : -1;
+    if (table >= 0) st = columnar_scan_rows(reader, table, LSN_MAX, list_key, &list, f);
+    columnar_close_reader(reader);
+    buf_free(&list.key);
+    return st;
 }
 
 static enum status warehouse_publish(struct sink *sink, lsn_t applied, int64_t wall_us, struct fault *f)
@@ -196,6 +260,7 @@ const struct sink_ops sink_warehouse = {
     .schema = warehouse_schema,
     .change = warehouse_change,
     .outbox = warehouse_outbox,
+    .keys = warehouse_keys,
     .publish = warehouse_publish,
     .applied = warehouse_applied,
     .maintain = warehouse_maintain,

@@ -16,6 +16,8 @@ MUST_USE enum status sink_document_key(const struct sink_change *c, uint64_t *ke
  * unescaped into `text`, which must outlive the values.                                           */
 MUST_USE enum status sink_key_values(const struct sink_change *c, struct value *values, struct buf *text,
                                      struct fault *f);
+/* Gives fn the encoded key of a document's row: what sink_ops.keys of the document stores does.      */
+MUST_USE enum status sink_give_document(uint64_t key, sink_key_fn fn, void *ctx, struct fault *f);
 static inline uint64_t document_key(int64_t id) { return (uint64_t)id ^ (1ull << 63); }
 static inline int64_t document_id(uint64_t key) { return (int64_t)(key ^ (1ull << 63)); }
 

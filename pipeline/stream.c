@@ -34,8 +34,9 @@ enum status chunk_head_get(const struct wal_record *rec, const char *where, stru
     struct reader r = reader_of(rec->data, rec->size);
     uint64_t back;
 
-    *h = (struct chunk_head){.beat = rec->type == STREAM_HEARTBEAT};
-    if (rec->type != STREAM_CHUNK && rec->type != STREAM_HEARTBEAT)
+    *h = (struct chunk_head){.beat = rec->type != STREAM_CHUNK,
+                             .abandon = rec->type == STREAM_ABANDON};
+    if (rec->type < STREAM_CHUNK || rec->type > STREAM_ABANDON)
         return fault_set(f, ST_CORRUPT, where, rec->start,
                          "a record of unknown type %u in the stream", rec->type);
     h->offset = read_varint(&r);

@@ -8,7 +8,7 @@
  *
  * An event is a row change, an outbox event or a table's new shape. It has an offset (0, 1, 2 ...
  * over all events), the LSN of its commit and its place in the transaction. Transactions are whole
- * and in commit order. The event's bytes are the log's own (wal/change.h): nothing is encoded
+ * and in commit order: a reader gives none of a transaction before its last chunk is there. The event's bytes are the log's own (wal/change.h): nothing is encoded
  * twice.
  *
  * The stream is a segmented log like the write-ahead log (wal/wal.h, another folder) whose readers
@@ -23,6 +23,13 @@
  *                     4 snapshot read, 8 repair
  *   STREAM_HEARTBEAT  varint offset, lsn, lsn - previous; zz wall_us
  *                     nothing but what was shipped was committed up to lsn
+ *   STREAM_ABANDON    the same fields: the transaction before it, which is not whole, never will be.
+ *                     offset: of the next event; lsn: where the stream stood before that transaction
+ *
+ * A snapshot (pipeline/bootstrap.h) is one transaction with flag 4 whose events are the shape of
+ * every table and then every row there was at its LSN: whoever reads it needs nothing before it, and
+ * whatever a store holds that it does not name is gone. What happened in (previous, lsn] is not here.
+ *   DIR/snapshot      where the newest whole one begins (stream_snapshot.c)
  *
  *   DIR/N.seg, DIR/shared, DIR/lock   the log
  *   DIR/consumers                     shared page: who reads, and how far it has applied
@@ -51,6 +58,7 @@
 enum {
     STREAM_CHUNK = 1,
     STREAM_HEARTBEAT = 2,
+    STREAM_ABANDON = 3,
     STREAM_CHUNK_BYTES = 128 << 10, /* a chunk is closed past this; one event may be larger */
     STREAM_CONSUMERS_MAX = 63,
     STREAM_NAME_MAX = 32,
@@ -66,6 +74,8 @@ struct stream_event {
     uint64_t txn, seq, total;
     int64_t wall_us;      /* of the commit; BEAT: when it was written */
     bool snapshot, repair;
+    lsn_t previous;   /* the LSN the stream stood at before this transaction */
+    uint64_t skipped; /* offsets just before this event that an abandoned transaction had taken */
     lsn_t position; /* in the stream's own log: readers of what follows need nothing before it */
     union {
         struct change_row row;
@@ -91,6 +101,10 @@ struct stream_reader;
 MUST_USE enum status stream_reader_open(struct io *io, const char *dir, enum stream_from from,
                                         int64_t number, struct stream_reader **out,
                                         struct fault *f);
+/* The newest whole snapshot the stream still holds, when its LSN is above `after`: for a reader whose
+ * place is gone. ST_NOT_FOUND: there is none. */
+MUST_USE enum status stream_reader_open_snapshot(struct io *io, const char *dir, lsn_t after,
+                                                 struct stream_reader **out, struct fault *f);
 /* ST_END: nothing more now. Bytes live until the next call. A COMMIT event follows each
  * transaction's last. */
 MUST_USE enum status stream_reader_next(struct stream_reader *r, struct stream_event *e,
@@ -98,6 +112,18 @@ MUST_USE enum status stream_reader_next(struct stream_reader *r, struct stream_e
 enum status stream_reader_wait(struct stream_reader *r,
                                uint64_t timeout_ns); /* ST_OK, ST_TIMEOUT */
 void stream_reader_close(struct stream_reader *r); /* accepts NULL */
+
+/* The newest snapshot that was written to its end. ST_NOT_FOUND: none was. */
+struct stream_snapshot {
+    uint64_t offset;   /* of its first event */
+    lsn_t lsn;         /* it holds every row as of this commit */
+    lsn_t previous;    /* what happened in (previous, lsn] is not in the stream */
+    uint64_t rows;
+    int64_t wall_us;   /* when it was written */
+    lsn_t begins, ends; /* in the stream's own log */
+};
+MUST_USE enum status stream_snapshot_last(struct io *io, const char *dir, struct stream_snapshot *out,
+                                          struct fault *f);
 
 /* Where the stream stands, without being its writer. ST_NOT_FOUND: none there. */
 struct stream_state {
@@ -147,6 +173,7 @@ struct stream_tail {
     bool open;               /* the last transaction was cut off by a crash ... */
     lsn_t open_lsn;          /* ... it commits at this LSN */
     uint64_t open_seq;       /* ... and goes on with this event */
+    bool open_snapshot;      /* it is a snapshot: to be abandoned, nobody can go on with it */
 };
 struct stream_writer_options {
     struct clock *clock;
@@ -156,6 +183,7 @@ struct stream_writer_options {
     uint64_t retain_bytes; /* keep at least this much behind the slowest consumer; 0: everything */
     int64_t retain_us;        /* ... and this long; 0: no matter */
     uint64_t bound_bytes;     /* a consumer further behind is invalidated; 0: never */
+    uint64_t first_offset;    /* of an empty stream: its first event gets this offset */
 };
 /* ST_CONFLICT: another relay writes it. Recovers the tail into *tail. */
 MUST_USE enum status stream_writer_open(struct io *io, const char *dir,
@@ -174,6 +202,9 @@ struct stream_transaction {
 /* An empty stream over a log that no longer reaches back to its beginning: what is before `lsn` is
  * not here, and readers who need it are told so. Once, before anything else is written. */
 MUST_USE enum status stream_base(struct stream_writer *w, lsn_t lsn, struct fault *f);
+/* The transaction that a crash cut off is given up: readers pass over it. */
+MUST_USE enum status stream_abandon(struct stream_writer *w, struct fault *f);
+/* A snapshot may stand at the LSN the stream stands at already: then nothing is missing before it. */
 MUST_USE enum status stream_begin(struct stream_writer *w, const struct stream_transaction *t,
                                   struct fault *f);
 MUST_USE enum status stream_event_put(struct stream_writer *w, uint8_t type, const void *payload,
@@ -189,9 +220,15 @@ MUST_USE enum status stream_heartbeat(struct stream_writer *w, lsn_t lsn, struct
 MUST_USE enum status stream_flush(struct stream_writer *w, struct fault *f);
 /* ... and to the disk. *synced (may be NULL): the LSN up to which the stream is now durable. */
 MUST_USE enum status stream_sync(struct stream_writer *w, lsn_t *synced, struct fault *f);
+uint64_t stream_next_offset(const struct stream_writer *w); /* of the next event put */
 uint64_t stream_unsynced_bytes(const struct stream_writer *w);
 uint64_t stream_unflushed_bytes(const struct stream_writer *w);
-/* Lets go of segments that retention and consumers allow. *invalidated: consumers that fell behind
+/* The snapshot that was just ended is made durable, and those who need one find it from here on (begins
+ * and ends are filled in). */
+MUST_USE enum status stream_snapshot_done(struct stream_writer *w, const struct stream_snapshot *s,
+                                          struct fault *f);
+/* Lets go of segments that retention and consumers allow. While a consumer is invalid, the newest snapshot
+ * is kept for it, as long as no more than the bound has been written after it. *invalidated: consumers that fell behind
  * the bound. */
 MUST_USE enum status stream_trim(struct stream_writer *w, size_t *invalidated, struct fault *f);
 enum status stream_writer_close(struct stream_writer *w, struct fault *f); /* accepts NULL; syncs */

@@ -6,9 +6,10 @@
 
 enum { CHUNK_FIRST = 1, CHUNK_LAST = 2, CHUNK_SNAPSHOT = 4, CHUNK_REPAIR = 8, CHUNK_HEAD_MAX = 96 };
 
-/* The fields before the events of a STREAM_CHUNK; of a STREAM_HEARTBEAT those it has. */
+/* The fields before the events of a STREAM_CHUNK; of the others those they have. */
 struct chunk_head {
-    bool beat;
+    bool beat;    /* no chunk: a heartbeat ... */
+    bool abandon; /* ... or the end of what was cut off */
     uint64_t offset, count;
     lsn_t lsn, previous;
     uint64_t txn, total, seq;
@@ -29,6 +30,9 @@ MUST_USE enum status stream_seek(struct wal_reader *r, const char *where, enum s
 /* The last record there is, by stepping back from the end. ST_END: the stream is empty. */
 MUST_USE enum status stream_last(struct wal_reader *r, const char *where, struct chunk_head *head,
                                  struct fault *f);
+
+MUST_USE enum status stream_snapshot_store(struct io *io, const char *dir,
+                                           const struct stream_snapshot *s, struct fault *f);
 
 /* What consumers need, for the writer's trim: the lowest position; those too far behind are
  * invalidated. */

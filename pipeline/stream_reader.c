@@ -6,7 +6,13 @@
 #include <stdlib.h>
 
 struct stream_reader {
+    struct io *io;
     struct wal_reader *log;
+    struct wal_reader *scout; /* looks for the end of a transaction before its first event is given */
+    bool waiting;             /* ... and has not found it yet: that is what we wait for */
+    lsn_t scouted;            /* where the transaction it looks at begins */
+    uint64_t whole;           /* events before this offset belong to whole transactions */
+    uint64_t skipped;         /* offsets passed over since the last event given */
     char dir[PATH_MAX_BYTES];
     struct chunk_head head;   /* of the record being given out */
     const uint8_t *pos, *end; /* its events that are still to come */
@@ -26,7 +32,8 @@ static enum status gone(struct stream_reader *r, const char *what, uint64_t numb
 {
     return fault_set(f, ST_NOT_FOUND, r->dir, number,
                      "the stream no longer holds what follows %s %" PRIu64
-                     ": it is kept from offset %" PRIu64 ", LSN %" PRIu64 " on; bootstrap",
+                     ": it is kept from offset %" PRIu64 ", LSN %" PRIu64
+                     " on; 'seam bootstrap' puts a snapshot into it",
                      what, number, head->offset, head->previous);
 }
 
@@ -89,6 +96,7 @@ enum status stream_reader_open(struct io *io, const char *dir, enum stream_from 
     if (r == NULL)
         return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for a stream reader");
     (void)snprintf(r->dir, sizeof r->dir, "%s", dir);
+    r->io = io;
     st = wal_reader_open(io, dir, LSN_NONE, 0, &r->log, f);
     if (st == ST_OK) st = place(r, from, (uint64_t)number, f);
     if (st != ST_OK) {
@@ -103,12 +111,26 @@ void stream_reader_close(struct stream_reader *r)
 {
     if (r == NULL) return;
     wal_reader_close(r->log);
+    wal_reader_close(r->scout);
     free(r);
 }
 
 enum status stream_reader_wait(struct stream_reader *r, uint64_t timeout_ns)
 {
-    return wal_reader_wait(r->log, timeout_ns);
+    return wal_reader_wait(r->waiting ? r->scout : r->log, timeout_ns);
+}
+
+enum status stream_reader_open_snapshot(struct io *io, const char *dir, lsn_t after,
+                                        struct stream_reader **out, struct fault *f)
+{
+    struct stream_snapshot s;
+    enum status st = stream_snapshot_last(io, dir, &s, f);
+
+    if (st == ST_OK && s.lsn <= after)
+        st = fault_set(f, ST_NOT_FOUND, dir, s.lsn, "the newest snapshot is no newer than LSN %" PRIu64,
+                       after);
+    return st == ST_OK ? stream_reader_open(io, dir, STREAM_FROM_OFFSET, (int64_t)s.offset, out, f)
+                       : st;
 }
 
 static enum status check_chain(struct stream_reader *r, const struct chunk_head *h, struct fault *f)
@@ -123,11 +145,60 @@ static enum status check_chain(struct stream_reader *r, const struct chunk_head 
     return ST_OK;
 }
 
+/* Looks ahead from the first chunk of a transaction, which ends at `from`, for its last one or the
+ * record that abandons it: *head and *end are of that. ST_END: neither is there yet. */
+static enum status scout(struct stream_reader *r, lsn_t start, lsn_t from, struct chunk_head *head,
+                         lsn_t *end, struct fault *f)
+{
+    struct wal_record rec;
+    enum status st = ST_OK;
+
+    if (r->scout == NULL)
+        st = wal_reader_open(r->io, r->dir, from, 0, &r->scout, f);
+    else if (r->scouted != start)
+        st = wal_reader_seek(r->scout, from, f);
+    if (st == ST_OK) r->scouted = start; /* asked again, it goes on where it was */
+    while (st == ST_OK && (st = wal_reader_next(r->scout, &rec, f)) == ST_OK) {
+        st = chunk_head_get(&rec, r->dir, head, f);
+        *end = rec.end;
+        if (st != ST_OK || head->abandon || (head->flags & CHUNK_LAST)) return st;
+    }
+    return st;
+}
+
+/* Before the first of several chunks is taken: is all of it there? *passed: it never will be, and the
+ * reader stands behind it now. */
+static enum status whole_or_passed(struct stream_reader *r, const struct wal_record *rec,
+                                   const struct chunk_head *h, bool *passed, struct fault *f)
+{
+    struct chunk_head last;
+    lsn_t start = rec->start, end;
+    enum status st;
+
+    *passed = false;
+    r->waiting = false;
+    if (h->beat || (h->flags & CHUNK_LAST) || !(h->flags & CHUNK_FIRST) || h->offset < r->whole)
+        return ST_OK;
+    st = scout(r, start, rec->end, &last, &end, f);
+    if (st == ST_OK && last.abandon) {
+        *passed = true;
+        r->skipped += last.offset - h->offset;
+        r->next_offset = last.offset;
+        return wal_reader_seek(r->log, end, f);
+    }
+    if (st == ST_OK) r->whole = last.offset + last.count;
+    if (st != ST_END) return st;
+    r->waiting = true;
+    st = wal_reader_seek(r->log, start, f);
+    return st == ST_OK ? ST_END : st;
+}
+
 /* Takes the next record in. *show is false when all of it is to be passed over. */
 static enum status next_record(struct stream_reader *r, bool *show, struct fault *f)
 {
     struct wal_record rec;
     struct chunk_head h;
+    bool passed;
     enum status st = wal_reader_next(r->log, &rec, f);
 
     if (st != ST_OK) return st;
@@ -135,7 +206,15 @@ static enum status next_record(struct stream_reader *r, bool *show, struct fault
     r->record_end = rec.end;
     st = chunk_head_get(&rec, r->dir, &h, f);
     if (st == ST_OK) st = check_chain(r, &h, f);
-    if (st != ST_OK) return st;
+    if (st == ST_OK) st = whole_or_passed(r, &rec, &h, &passed, f);
+    if (st != ST_OK || passed) return st;
+    if (h.abandon) { /* met by those who began inside of what was cut off */
+        r->started = true;
+        r->in_transaction = false;
+        r->next_offset = h.offset;
+        r->lsn = h.lsn;
+        return ST_OK;
+    }
     /* The first record met may be the middle of a transaction: whoever asked for an offset gets it,
      * others begin with the next transaction. */
     *show = h.lsn > r->skip_lsn && h.offset + h.count >= r->skip_offset;
@@ -202,6 +281,8 @@ static void describe(const struct stream_reader *r, struct stream_event *e)
     e->snapshot = (h->flags & CHUNK_SNAPSHOT) != 0;
     e->repair = (h->flags & CHUNK_REPAIR) != 0;
     e->position = r->record_start;
+    e->previous = h->previous;
+    e->skipped = 0;
 }
 
 enum status stream_reader_next(struct stream_reader *r, struct stream_event *e, struct fault *f)
@@ -225,6 +306,8 @@ enum status stream_reader_next(struct stream_reader *r, struct stream_event *e, 
                 r->commit_due = (r->head.flags & CHUNK_LAST) != 0;
             }
             if (e->offset < r->skip_offset) continue;
+            e->skipped = r->skipped;
+            r->skipped = 0;
             return ST_OK;
         }
         if (r->commit_due) {

@@ -16,6 +16,7 @@ struct stream_writer {
     bool blank; /* nothing was ever written */
     struct stream_transaction t;
     bool in_transaction;
+    lsn_t snapshot_begins; /* in the log */
     uint64_t seq;   /* of the first event in body */
     uint64_t count; /* events in body */
     struct buf body;
@@ -39,6 +40,7 @@ static enum status recover_tail(struct stream_writer *w, struct stream_tail *tai
     wal_reader_close(r);
     if (st == ST_END) {
         w->blank = true;
+        tail->next_offset = w->next_offset = w->o.first_offset;
         return ST_OK;
     }
     if (st != ST_OK) return st;
@@ -47,6 +49,7 @@ static enum status recover_tail(struct stream_writer *w, struct stream_tail *tai
     tail->lsn = tail->open ? head.previous : head.lsn;
     tail->open_lsn = tail->open ? head.lsn : LSN_NONE;
     tail->open_seq = tail->open ? head.seq + head.count : 0;
+    tail->open_snapshot = tail->open && (head.flags & CHUNK_SNAPSHOT) != 0;
     w->next_offset = tail->next_offset;
     w->lsn = w->synced_lsn = tail->lsn;
     return ST_OK;
@@ -102,7 +105,7 @@ static enum status append_chunk(struct stream_writer *w, const struct chunk_head
     struct wal_span at;
     size_t n = chunk_head_put(head, h);
     enum status st = wal_append(
-        w->log, h->beat ? STREAM_HEARTBEAT : STREAM_CHUNK,
+        w->log, h->abandon ? STREAM_ABANDON : h->beat ? STREAM_HEARTBEAT : STREAM_CHUNK,
         (struct io_slice[]){{head, n},
                             {body != NULL ? body->data : head, body != NULL ? body->size : 0}},
         2, &at, f);
@@ -135,6 +138,19 @@ enum status stream_base(struct stream_writer *w, lsn_t lsn, struct fault *f)
     assert(w->blank && w->lsn == LSN_NONE);
     w->lsn = lsn;
     return stream_heartbeat(w, lsn, f);
+}
+
+enum status stream_abandon(struct stream_writer *w, struct fault *f)
+{
+    struct chunk_head h = {.beat = true,
+                           .abandon = true,
+                           .offset = w->next_offset,
+                           .lsn = w->lsn,
+                           .previous = w->lsn,
+                           .wall_us = clock_wall_us(w->o.clock)};
+
+    assert(!w->in_transaction);
+    return append_chunk(w, &h, NULL, f);
 }
 
 void stream_body_add(struct buf *body, uint8_t type, const void *payload, size_t n)
@@ -181,13 +197,14 @@ enum status stream_begin(struct stream_writer *w, const struct stream_transactio
                          struct fault *f)
 {
     assert(!w->in_transaction && t->total > 0);
-    if (t->lsn <= w->lsn)
+    if (t->lsn < w->lsn || (t->lsn == w->lsn && !t->snapshot))
         return fault_set(f, ST_INVALID, w->dir, t->lsn, "the stream already stands at LSN %llu",
                          (unsigned long long)w->lsn);
     w->t = *t;
     w->seq = t->seq;
     w->count = 0;
     w->in_transaction = true;
+    if (t->snapshot) w->snapshot_begins = wal_end_lsn(w->log);
     buf_clear(&w->body);
     return ST_OK;
 }
@@ -250,6 +267,21 @@ enum status stream_sync(struct stream_writer *w, lsn_t *synced, struct fault *f)
     return st;
 }
 
+enum status stream_snapshot_done(struct stream_writer *w, const struct stream_snapshot *s,
+                                 struct fault *f)
+{
+    struct stream_snapshot placed = *s;
+    enum status st = stream_sync(w, NULL, f);
+
+    placed.begins = w->snapshot_begins;
+    placed.ends = wal_end_lsn(w->log);
+    return st == ST_OK ? stream_snapshot_store(w->io, w->dir, &placed, f) : st;
+}
+
+uint64_t stream_next_offset(const struct stream_writer *w)
+{
+    return w->next_offset + w->count;
+}
 uint64_t stream_unsynced_bytes(const struct stream_writer *w)
 {
     return wal_end_lsn(w->log) - wal_durable_lsn(w->log);
@@ -277,6 +309,21 @@ static enum status age_floor(struct stream_writer *w, lsn_t *floor, struct fault
     return ST_OK;
 }
 
+/* Who was left behind comes back through the newest snapshot: it is kept while somebody is. */
+static void keep_snapshot(struct stream_writer *w, lsn_t end, lsn_t *floor)
+{
+    struct stream_consumer list[STREAM_CONSUMERS_MAX];
+    struct stream_snapshot s;
+    size_t n = stream_consumers_list(w->consumers, list);
+    bool needed = false;
+
+    for (size_t i = 0; i < n; i++)
+        needed |= list[i].invalid;
+    if (!needed || stream_snapshot_last(w->io, w->dir, &s, NULL) != ST_OK || s.ends > end) return;
+    if (s.begins < *floor && (w->o.bound_bytes == 0 || end - s.ends <= w->o.bound_bytes))
+        *floor = s.begins;
+}
+
 enum status stream_trim(struct stream_writer *w, size_t *invalidated, struct fault *f)
 {
     lsn_t end = wal_durable_lsn(w->log), floor = end;
@@ -286,6 +333,7 @@ enum status stream_trim(struct stream_writer *w, size_t *invalidated, struct fau
 
     if (invalidated != NULL) *invalidated = lost;
     if (st != ST_OK || w->o.retain_bytes == 0) return st;
+    keep_snapshot(w, end, &floor);
     floor = floor > w->o.retain_bytes ? floor - w->o.retain_bytes : LSN_NONE;
     st = age_floor(w, &floor, f);
     return st == ST_OK ? wal_trim(w->log, floor, NULL, f) : st;

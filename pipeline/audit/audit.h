@@ -9,6 +9,11 @@
  * replay" must equal "order 42 by time travel" in the row store: audit_prove checks it for every order. What the shop
  * says of an event (its id, actor, cause) comes with the transaction's outbox event of topic "order".
  *
+ * A gap: when the stream goes on with a snapshot (pipeline/bootstrap.h), what happened to the orders since the LSN the
+ * audit stands at is not known and never will be. The audit's own chain (order AUDIT_OWN_CHAIN) then gets a Gap event with
+ * both LSNs, and each row that the snapshot shows otherwise than its events fold to gets one Restated event: what it is
+ * now, not what happened to it. Rows that are alike get nothing. audit_gaps lists them; audit_prove counts them.
+ *
  * The store is a row store of its own, like the views' (pipeline/view/view.h): events, chain heads, Merkle roots and
  * the applied LSN are one transaction a batch. Events are only ever inserted.
  *
@@ -31,9 +36,12 @@ enum { AUDIT_SEGMENT = 1024, AUDIT_HASH = 32, AUDIT_PATH_MAX = 10, AUDIT_ID_MAX 
 enum audit_type { /* on disk; never renumber */
     AUDIT_ORDER_PLACED = 1, AUDIT_ORDER_CHANGED = 2, AUDIT_SHIPPED = 3, AUDIT_CANCELLED = 4, AUDIT_PAID = 5,
     AUDIT_REFUNDED = 6, AUDIT_ORDER_DELETED = 7, AUDIT_LINE_ADDED = 8, AUDIT_LINE_CHANGED = 9, AUDIT_LINE_REMOVED = 10,
+    AUDIT_RESTATED = 11, AUDIT_GAP = 12,
     AUDIT_TYPE_COUNT
 };
 const char *audit_type_name(enum audit_type t); /* "OrderPlaced", ... */
+/* The order under which the audit's own events are chained. */
+#define AUDIT_OWN_CHAIN INT64_MIN
 
 struct audit_event {
     int64_t order;
@@ -58,6 +66,10 @@ MUST_USE enum status audit_store_change(struct audit_store *s, const struct sink
 MUST_USE enum status audit_store_outbox(struct audit_store *s, const struct sink_outbox *e, struct fault *f);
 MUST_USE enum status audit_store_publish(struct audit_store *s, lsn_t lsn, int64_t wall_us, struct fault *f);
 lsn_t audit_store_applied(const struct audit_store *s);
+/* See sink_ops.gap and sink_ops.keys. */
+MUST_USE enum status audit_store_gap(struct audit_store *s, lsn_t from, lsn_t to, int64_t wall_us, struct fault *f);
+MUST_USE enum status audit_store_keys(struct audit_store *s, const struct schema *schema, sink_key_fn fn, void *ctx,
+                                      struct fault *f);
 
 /* ---- reading ---- */
 struct audit_reader;
@@ -69,13 +81,18 @@ void audit_reader_info(struct audit_reader *r, struct audit_info *out);
 typedef enum status (*audit_event_fn)(void *ctx, const struct audit_event *e);
 MUST_USE enum status audit_events(struct audit_reader *r, int64_t order, audit_event_fn fn, void *ctx, struct fault *f);
 
+/* What the audit cannot know: the gaps in it, oldest first. At most `max` are given; returns how many there are in *count. */
+struct audit_gap { lsn_t from, to; int64_t at_us; uint64_t restated; };
+MUST_USE enum status audit_gaps(struct audit_reader *r, struct audit_gap *out, size_t max, size_t *count, struct fault *f);
+
 /* Walks every event: each order's chain, the versions without gaps, the heads, the Merkle roots. ST_CORRUPT names the
  * first event that is not what was written. *checked: events.                                        */
 MUST_USE enum status audit_verify(struct audit_reader *r, uint64_t *checked, struct fault *f);
 
 /* Folds every order's events and compares with the row store AS OF the audit's LSN, with `threads` threads (< 1: processors).
- * ST_DRIFT: `difference` says where they part first.                                               */
-struct audit_proof { uint64_t orders, lines, events, different; lsn_t lsn; uint64_t elapsed_ns; };
+ * ST_DRIFT: `difference` says where they part first. gaps, restated: how often, and for how many rows, the events do not
+ * tell how the state came about (audit_gaps says when).                                             */
+struct audit_proof { uint64_t orders, lines, events, different, gaps, restated; lsn_t lsn; uint64_t elapsed_ns; };
 MUST_USE enum status audit_prove(const struct platform *p, const char *dir, int threads, struct audit_proof *out,
                                  struct buf *difference, struct fault *f);
 

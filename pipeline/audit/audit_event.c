@@ -9,7 +9,7 @@ const char *audit_type_name(enum audit_type t)
 {
     static const char *const names[AUDIT_TYPE_COUNT] = {
         "?", "OrderPlaced", "OrderChanged", "Shipped", "Cancelled", "PaymentTaken", "Refunded", "OrderDeleted", "LineAdded",
-        "LineChanged", "LineRemoved"};
+        "LineChanged", "LineRemoved", "Restated", "Gap"};
 
     return t > 0 && t < AUDIT_TYPE_COUNT ? names[t] : names[0];
 }
@@ -119,6 +119,31 @@ enum status audit_event_of_row(const struct schema *s, struct bytes row, struct 
     return ST_OK;
 }
 
+bool audit_same_row(const struct schema *s, struct bytes a, struct bytes b)
+{
+    struct value va[COLUMNS_MAX], vb[COLUMNS_MAX];
+    struct hash128 ha, hb;
+
+    if (bytes_equal(a, b)) return true;
+    if (row_decode(s, a.data, a.size, va, NULL) != ST_OK || row_decode(s, b.data, b.size, vb, NULL) != ST_OK) return false;
+    ha = row_hash(s, va);
+    hb = row_hash(s, vb);
+    return ha.lo == hb.lo && ha.hi == hb.hi;
+}
+
+void audit_gap_put(struct buf *out, lsn_t from, uint64_t restated)
+{
+    buf_varint(out, from);
+    buf_varint(out, restated);
+}
+
+bool audit_gap_get(struct bytes row, lsn_t *from, uint64_t *restated)
+{
+    const uint8_t *p = row.data;
+
+    return get_varint(&p, row.data + row.size, from) && get_varint(&p, row.data + row.size, restated);
+}
+
 void audit_hash_pair(const uint8_t a[AUDIT_HASH], const uint8_t b[AUDIT_HASH], uint8_t out[AUDIT_HASH])
 {
     struct sha256 s;
@@ -170,6 +195,7 @@ static enum status put_line(struct audit_state *s, const struct audit_event *e)
 
 enum status audit_apply(struct audit_state *s, const struct audit_event *e)
 {
+    if (e->type == AUDIT_GAP) return ST_OK; /* no order's */
     if (e->line && e->op != OP_DELETE) return put_line(s, e);
     if (e->line) {
         struct audit_line *l = audit_state_line(s, e->key), last;

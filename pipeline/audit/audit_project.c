@@ -43,7 +43,8 @@ static enum status timeline_event(struct projector *p, const struct audit_event 
     jw_init(&w, &p->out);
     jw_object(&w);
     jw_key(&w, "order_id");
-    jw_int(&w, e->order);
+    if (e->order == AUDIT_OWN_CHAIN) jw_null(&w);
+    else jw_int(&w, e->order);
     jw_key(&w, "version");
     jw_uint(&w, e->version);
     jw_key(&w, "lsn");

@@ -33,18 +33,6 @@ struct prover {
     struct fault *f;
 };
 
-static bool same_row(const struct schema *s, struct bytes a, struct bytes b)
-{
-    struct value va[COLUMNS_MAX], vb[COLUMNS_MAX];
-    struct hash128 ha, hb;
-
-    if (bytes_equal(a, b)) return true;
-    if (row_decode(s, a.data, a.size, va, NULL) != ST_OK || row_decode(s, b.data, b.size, vb, NULL) != ST_OK) return false;
-    ha = row_hash(s, va);
-    hb = row_hash(s, vb);
-    return ha.lo == hb.lo && ha.hi == hb.hi;
-}
-
 static void differ(struct prover *p, struct worker *w, int64_t order, const char *what, const struct schema *s,
                    struct bytes folded, struct bytes live)
 {
@@ -88,7 +76,7 @@ static enum status compare_lines(struct prover *p, struct worker *w, int64_t ord
 
         live++;
         if (l == NULL) differ(p, w, order, "a line that no event added", p->lines_schema, (struct bytes){0}, row.row);
-        else if (!same_row(p->lines_schema, bytes_of(&l->row), row.row))
+        else if (!audit_same_row(p->lines_schema, bytes_of(&l->row), row.row))
             differ(p, w, order, "a line is not what its events say", p->lines_schema, bytes_of(&l->row), row.row);
     }
     oltp_cursor_close(c);
@@ -111,7 +99,7 @@ static enum status compare_order(struct prover *p, struct worker *w, int64_t ord
     if (live != w->state.exists)
         differ(p, w, order, live ? "it is there, and its events say it is not" : "its events say it is there, and it is not",
                p->orders_schema, bytes_of(&w->state.order), live ? row.row : (struct bytes){0});
-    else if (live && !same_row(p->orders_schema, bytes_of(&w->state.order), row.row))
+    else if (live && !audit_same_row(p->orders_schema, bytes_of(&w->state.order), row.row))
         differ(p, w, order, "it is not what its events say", p->orders_schema, bytes_of(&w->state.order), row.row);
     return compare_lines(p, w, order);
 }
@@ -171,11 +159,16 @@ static enum status prove_chunk(void *ctx, size_t begin, size_t end, int thread)
 
 static enum status first_and_last(struct prover *p, struct fault *f)
 {
+    struct value own = v_int(AUDIT_OWN_CHAIN + 1); /* the audit's own events are no order's */
+    struct buf key = {0};
+    struct oltp_range orders = {0};
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
     struct audit_event e;
-    enum status st = oltp_cursor_open(p->r->txn, p->r->tables.events, 0, NULL, 0, &c, f);
+    enum status st = oltp_key(p->r->txn, p->r->tables.events, 0, &own, 1, &key, f);
 
+    orders.lower = bytes_of(&key);
+    if (st == ST_OK) st = oltp_cursor_open(p->r->txn, p->r->tables.events, 0, &orders, 0, &c, f);
     p->low = 0;
     p->high = -1;
     if (st == ST_OK && (st = oltp_cursor_next(c, &row, f)) == ST_OK) {
@@ -183,13 +176,27 @@ static enum status first_and_last(struct prover *p, struct fault *f)
         p->low = e.order;
         oltp_cursor_close(c);
         c = NULL;
-        if (st == ST_OK) st = oltp_cursor_open(p->r->txn, p->r->tables.events, 0, NULL, 0, &c, f);
+        if (st == ST_OK) st = oltp_cursor_open(p->r->txn, p->r->tables.events, 0, &orders, 0, &c, f);
         if (st == ST_OK) st = oltp_cursor_prev(c, &row, f);
         if (st == ST_OK) st = audit_event_of_row(p->r->schema, row.row, &e, f);
         p->high = e.order;
     }
     oltp_cursor_close(c);
+    buf_free(&key);
     return st == ST_END ? ST_OK : st;
+}
+
+static enum status add_gap(void *ctx, const struct audit_event *e)
+{
+    struct audit_proof *out = ctx;
+    lsn_t from;
+    uint64_t restated;
+
+    if (e->type != AUDIT_GAP || !audit_gap_get(e->row, &from, &restated)) return ST_OK;
+    out->gaps++;
+    out->restated += restated;
+    out->events++;
+    return ST_OK;
 }
 
 /* An order with rows and without any event at all would be met by no fold: their number is compared.   */
@@ -264,6 +271,7 @@ enum status audit_prove(const struct platform *platform, const char *dir, int th
         out->lsn = p->r->info.lsn;
         if (p->high >= p->low) st = parallel_for(threads, p->ranges, 1, prove_chunk, p);
     }
+    if (st == ST_OK) st = audit_events(p->r, AUDIT_OWN_CHAIN, add_gap, out, f);
     if (st == ST_OK) st = orders_without_events(p, p->workers[0].source, out, difference, f);
     gather(p, threads, out, difference);
     (void)oltp_close(p->db, NULL);

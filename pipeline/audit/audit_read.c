@@ -33,6 +33,8 @@ enum status audit_reader_open(struct io *io, const char *dir, struct audit_reade
     r->info = (struct audit_info){.lsn = (lsn_t)v[1].i, .wall_us = v[2].i, .events = (uint64_t)v[3].i,
                                   .orders = oltp_count(r->txn, r->tables.heads, 0),
                                   .segments = oltp_count(r->txn, r->tables.roots, 0)};
+    id = v_int(AUDIT_OWN_CHAIN);
+    if (oltp_get(r->txn, r->tables.heads, &id, &row, NULL) == ST_OK) r->info.orders--; /* no order's */
     *out = r;
     return ST_OK;
 }
@@ -47,25 +49,58 @@ void audit_reader_close(struct audit_reader *r)
 
 void audit_reader_info(struct audit_reader *r, struct audit_info *out) { *out = r->info; }
 
-enum status audit_events(struct audit_reader *r, int64_t order, audit_event_fn fn, void *ctx, struct fault *f)
+enum status audit_events_of(struct oltp_txn *t, const struct audit_tables *tables, int64_t order,
+                            enum status (*fn)(void *ctx, const struct audit_event *e), void *ctx, struct fault *f)
 {
+    const struct schema *schema = oltp_schema(t, tables->events);
     struct value id = v_int(order);
     struct buf key = {0};
     struct oltp_range range = {.upper_included = true};
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
     struct audit_event e;
-    enum status st = oltp_key(r->txn, r->tables.events, 0, &id, 1, &key, f);
+    enum status st = oltp_key(t, tables->events, 0, &id, 1, &key, f);
 
     range.lower = range.upper = (struct bytes){key.data, key.size};
-    if (st == ST_OK) st = oltp_cursor_open(r->txn, r->tables.events, 0, &range, 0, &c, f);
+    if (st == ST_OK) st = oltp_cursor_open(t, tables->events, 0, &range, 0, &c, f);
     while (st == ST_OK && (st = oltp_cursor_next(c, &row, f)) == ST_OK) {
-        st = audit_event_of_row(r->schema, row.row, &e, f);
+        st = audit_event_of_row(schema, row.row, &e, f);
         if (st == ST_OK) st = fn(ctx, &e);
     }
     oltp_cursor_close(c);
     buf_free(&key);
     return st == ST_END ? ST_OK : st;
+}
+
+enum status audit_events(struct audit_reader *r, int64_t order, audit_event_fn fn, void *ctx, struct fault *f)
+{
+    return audit_events_of(r->txn, &r->tables, order, fn, ctx, f);
+}
+
+/* ---- gaps ---- */
+
+struct gap_list { struct audit_gap *out; size_t max, count; };
+
+static enum status add_gap(void *ctx, const struct audit_event *e)
+{
+    struct gap_list *g = ctx;
+    lsn_t from;
+    uint64_t restated;
+
+    if (e->type != AUDIT_GAP) return ST_OK;
+    if (!audit_gap_get(e->row, &from, &restated)) return ST_CORRUPT;
+    if (g->count < g->max) g->out[g->count] = (struct audit_gap){from, e->lsn, e->at_us, restated};
+    g->count++;
+    return ST_OK;
+}
+
+enum status audit_gaps(struct audit_reader *r, struct audit_gap *out, size_t max, size_t *count, struct fault *f)
+{
+    struct gap_list list = {.out = out, .max = max};
+    enum status st = audit_events(r, AUDIT_OWN_CHAIN, add_gap, &list, f);
+
+    *count = list.count;
+    return st == ST_CORRUPT ? fault_set(f, st, "audit", FAULT_NO_OFFSET, "a gap that does not say where it begins") : st;
 }
 
 /* ---- verify ---- */

@@ -5,6 +5,7 @@
 
 #include "engine/row.h"
 #include "pipeline/audit/audit_event.h"
+#include "pipeline/sinks.h"
 
 enum { CHECKPOINT_LOG_BYTES = 16 << 20 };
 
@@ -21,6 +22,11 @@ struct audit_store {
     lsn_t said_lsn;
     char said[4][AUDIT_ID_MAX]; /* event id, actor, causation, correlation */
     uint8_t (*segment)[AUDIT_HASH]; /* hashes of the open segment */
+    /* while a snapshot is taken over: the gap it closes, and the order its rows are compared with */
+    bool in_gap, folded;
+    struct audit_gap gap;
+    int64_t folded_order;
+    struct audit_state state;
 };
 
 static enum status begin(struct audit_store *s, struct fault *f)
@@ -106,6 +112,7 @@ void audit_store_close(struct audit_store *s)
     oltp_end(s->txn);
     (void)oltp_close(s->db, NULL);
     (void)wal_close(s->wal, NULL);
+    audit_state_free(&s->state);
     free(s->segment);
     free(s);
 }
@@ -135,13 +142,19 @@ static enum audit_type order_type(const struct schema *s, const struct sink_chan
 static enum status order_of(const struct sink_change *c, int64_t *order, struct fault *f)
 {
     struct bytes row = c->op == OP_DELETE ? c->before : c->after;
-    struct value v;
+    struct value v = v_null(), key[COLUMNS_MAX];
+    struct buf text = {0};
     int column = schema_column(c->schema, "order_id");
-    enum status st;
+    enum status st = ST_OK;
 
-    if (column < 0 || row.data == NULL)
-        return fault_set(f, ST_UNSUPPORTED, c->schema->name, c->offset, "audited tables need a column order_id");
-    st = row_get(c->schema, row.data, row.size, column, &v, f);
+    if (column < 0) return fault_set(f, ST_UNSUPPORTED, c->schema->name, c->offset, "audited tables need a column order_id");
+    if (row.data != NULL) {
+        st = row_get(c->schema, row.data, row.size, column, &v, f);
+    } else { /* a delete that knows only the key */
+        st = sink_key_values(c, key, &text, f);
+        if (st == ST_OK) v = key[column];
+        buf_free(&text);
+    }
     if (st == ST_OK && v.type != V_INT)
         return fault_set(f, ST_UNSUPPORTED, c->schema->name, c->offset, "order_id must be an int64");
     *order = v.i;
@@ -199,6 +212,7 @@ static enum status append(struct audit_store *s, struct audit_event *e, struct f
     if (st != ST_OK) return st;
     memcpy(s->segment[s->events % AUDIT_SEGMENT], e->hash, AUDIT_HASH);
     s->events++;
+    if (s->folded && s->folded_order == e->order && audit_apply(&s->state, e) != ST_OK) s->folded = false;
     TRACE(s->trace, "pipeline", "audit_event", TI("order", e->order), TI("version", e->version), TS("type", audit_type_name(e->type)));
     return s->events % AUDIT_SEGMENT == 0 ? close_segment(s, f) : ST_OK;
 }
@@ -206,6 +220,117 @@ static enum status append(struct audit_store *s, struct audit_event *e, struct f
 static struct bytes said(const struct audit_store *s, int i)
 {
     return (struct bytes){(const uint8_t *)s->said[i], strlen(s->said[i])};
+}
+
+/* ---- a snapshot: what its rows are, and the events do not tell ---- */
+
+static enum status fold_event(void *ctx, const struct audit_event *e) { return audit_apply(ctx, e); }
+
+/* The order as its events have it. A snapshot's rows of one order follow each other. */
+static enum status fold(struct audit_store *s, int64_t order, struct fault *f)
+{
+    enum status st;
+
+    if (s->folded && s->folded_order == order) return ST_OK;
+    audit_state_clear(&s->state);
+    st = audit_events_of(s->txn, &s->tables, order, fold_event, &s->state, f);
+    s->folded = st == ST_OK;
+    s->folded_order = order;
+    return st;
+}
+
+static struct bytes bytes_of(const struct buf *b) { return (struct bytes){b->data, b->size}; }
+
+/* One row of a snapshot (or one it did not name): an event only when it is not what the events fold to. */
+static enum status restate(struct audit_store *s, const struct sink_change *c, struct audit_event *e, struct fault *f)
+{
+    const struct audit_line *line;
+    struct bytes known = {NULL, 0};
+    enum status st = fold(s, e->order, f);
+
+    if (st != ST_OK) return st;
+    line = e->line ? audit_state_line(&s->state, c->key) : NULL;
+    if (line != NULL) known = bytes_of(&line->row);
+    else if (!e->line && s->state.exists) known = bytes_of(&s->state.order);
+    if (c->op == OP_DELETE) {
+        if (known.data == NULL) return ST_OK;
+        e->row = known;
+    } else {
+        if (known.data != NULL && audit_same_row(c->schema, known, c->after)) return ST_OK;
+        e->op = known.data != NULL ? OP_UPDATE : OP_INSERT;
+    }
+    e->type = AUDIT_RESTATED;
+    s->gap.restated++;
+    return append(s, e, f);
+}
+
+enum status audit_store_gap(struct audit_store *s, lsn_t from, lsn_t to, int64_t wall_us, struct fault *f)
+{
+    (void)f;
+    s->in_gap = true;
+    s->gap = (struct audit_gap){.from = from, .to = to, .at_us = wall_us};
+    return ST_OK;
+}
+
+/* At the snapshot's end, when it is known how much was restated. */
+static enum status close_gap(struct audit_store *s, struct fault *f)
+{
+    struct buf row = {0};
+    struct audit_event e = {.order = AUDIT_OWN_CHAIN, .lsn = s->gap.to, .at_us = s->gap.at_us, .type = AUDIT_GAP, .op = OP_INSERT};
+    enum status st;
+
+    audit_gap_put(&row, s->gap.from, s->gap.restated);
+    e.row = bytes_of(&row);
+    st = buf_ok(&row) ? append(s, &e, f) : fault_set(f, ST_NOMEM, "audit", FAULT_NO_OFFSET, "no memory");
+    buf_free(&row);
+    if (st == ST_OK) s->in_gap = false;
+    return st;
+}
+
+struct key_list { const struct schema *schema; bool lines; sink_key_fn fn; void *ctx; struct fault *fault; };
+
+static enum status list_keys(struct audit_state *state, struct key_list *l)
+{
+    struct value v[COLUMNS_MAX];
+    struct buf key = {0};
+    enum status st = ST_OK;
+
+    for (size_t i = 0; l->lines && st == ST_OK && i < state->count; i++) st = l->fn(l->ctx, bytes_of(&state->lines[i].key), l->fault);
+    if (!l->lines && state->exists) {
+        st = row_decode(l->schema, state->order.data, state->order.size, v, l->fault);
+        if (st == ST_OK) st = row_key(l->schema, v, &key, l->fault);
+        if (st == ST_OK) st = l->fn(l->ctx, bytes_of(&key), l->fault);
+        buf_free(&key);
+    }
+    return st;
+}
+
+enum status audit_store_keys(struct audit_store *s, const struct schema *schema, sink_key_fn fn, void *ctx, struct fault *f)
+{
+    struct key_list list = {schema, strcmp(schema->name, s->lines) == 0, fn, ctx, f};
+    struct audit_state state = {0};
+    struct audit_event e;
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    int64_t order = AUDIT_OWN_CHAIN;
+    enum status st;
+
+    if (!list.lines && strcmp(schema->name, s->orders) != 0) return ST_OK;
+    st = begin(s, f);
+    if (st == ST_OK) st = oltp_cursor_open(s->txn, s->tables.events, 0, NULL, 0, &c, f);
+    while (st == ST_OK && (st = oltp_cursor_next(c, &row, f)) == ST_OK) {
+        st = audit_event_of_row(oltp_schema(s->txn, s->tables.events), row.row, &e, f);
+        if (st == ST_OK && e.order != order) {
+            st = list_keys(&state, &list);
+            audit_state_clear(&state);
+            order = e.order;
+        }
+        if (st == ST_OK) st = audit_apply(&state, &e);
+    }
+    if (st == ST_END) st = list_keys(&state, &list);
+    oltp_cursor_close(c);
+    audit_state_free(&state);
+    return st;
 }
 
 enum status audit_store_change(struct audit_store *s, const struct sink_change *c, struct fault *f)
@@ -219,6 +344,7 @@ enum status audit_store_change(struct audit_store *s, const struct sink_change *
     st = begin(s, f);
     if (st == ST_OK) st = order_of(c, &e.order, f);
     if (st != ST_OK) return st;
+    if (c->snapshot) return restate(s, c, &e, f);
     e.type = line ? (c->op == OP_INSERT ? AUDIT_LINE_ADDED : c->op == OP_UPDATE ? AUDIT_LINE_CHANGED : AUDIT_LINE_REMOVED)
                   : order_type(c->schema, c);
     if (s->said_lsn == c->lsn) {
@@ -251,15 +377,18 @@ enum status audit_store_outbox(struct audit_store *s, const struct sink_outbox *
 
 enum status audit_store_publish(struct audit_store *s, lsn_t lsn, int64_t wall_us, struct fault *f)
 {
-    struct value meta[4] = {v_int(1), v_int((int64_t)lsn), v_int(wall_us), v_int((int64_t)s->events)};
+    struct value meta[4] = {v_int(1), v_int((int64_t)lsn), v_int(wall_us)};
     struct oltp_txn *t;
     enum status st = begin(s, f);
 
+    if (st == ST_OK && s->in_gap && lsn >= s->gap.to) st = close_gap(s, f);
+    meta[3] = v_int((int64_t)s->events);
     if (st == ST_OK) st = oltp_put(s->txn, s->tables.meta, meta, f);
     if (st != ST_OK) return st;
     t = s->txn;
     s->txn = NULL;
     st = oltp_commit(t, OLTP_DURABLE, NULL, f);
+    s->folded = false;
     if (st == ST_OK) s->applied = lsn;
     return st;
 }

@@ -110,6 +110,7 @@ int cmd_dump(struct cli *, int, char **);
 int cmd_lab(struct cli *, int, char **);
 int cmd_generate(struct cli *, int, char **);
 int cmd_audit(struct cli *, int, char **);
+int cmd_bootstrap(struct cli *, int, char **);
 int cmd_rebuild(struct cli *, int, char **);
 int cmd_tune(struct cli *, int, char **);
 int cmd_log(struct cli *, int, char **);

@@ -84,15 +84,17 @@ static void change_text(const struct sink_change *ch, struct buf *out)
     if (!any) buf_str(out, "(nothing changed)");
 }
 
-static const char *op_name(enum change_op op)
+static const char *op_name(const struct sink_change *ch)
 {
-    return op == OP_INSERT ? "insert" : op == OP_UPDATE ? "update" : "delete";
+    enum change_op op = ch->op;
+
+    return ch->snapshot ? "snapshot" : op == OP_INSERT ? "insert" : op == OP_UPDATE ? "update" : "delete";
 }
 
 static void print_change(struct history *h, const struct sink_change *ch, const char *indent)
 {
     buf_clear(&h->line);
-    buf_printf(&h->line, "%s%s %s ", indent, op_name(ch->op), ch->schema->name);
+    buf_printf(&h->line, "%s%s %s ", indent, op_name(ch), ch->schema->name);
     key_text(ch, &h->line);
     buf_str(&h->line, ": ");
     change_text(ch, &h->line);
@@ -133,8 +135,8 @@ int cmd_log(struct cli *c, int argc, char **argv)
         if (e.kind == FEED_CHANGE && full) print_change(&h, &e.change, "    ");
         if (e.kind != FEED_COMMIT) continue;
         time_text(e.wall_us, when);
-        printf("LSN %" PRIu64 "  %s  %" PRIu64 " row%s%s\n", e.lsn, when, rows, rows == 1 ? "" : "s",
-               events > 0 ? ", an event" : "");
+        printf("LSN %" PRIu64 "  %s  %" PRIu64 " row%s%s%s\n", e.lsn, when, rows, rows == 1 ? "" : "s",
+               events > 0 ? ", an event" : "", e.snapshot ? ", a snapshot" : "");
         rows = events = 0;
         limit--;
     }
@@ -218,7 +220,10 @@ int cmd_blame(struct cli *c, int argc, char **argv)
             memcmp(e.change.key.data, key.data, key.size) != 0)
             continue;
         time_text(e.wall_us, when);
-        printf("LSN %" PRIu64 "  %s  transaction %" PRIu64 "  offset %" PRIu64 "\n", e.lsn, when, e.change.txn, e.offset);
+        if (e.snapshot)
+            printf("LSN %" PRIu64 "  %s  read by a snapshot  offset %" PRIu64 "\n", e.lsn, when, e.offset);
+        else
+            printf("LSN %" PRIu64 "  %s  transaction %" PRIu64 "  offset %" PRIu64 "\n", e.lsn, when, e.change.txn, e.offset);
         print_change(&h, &e.change, "    ");
         found++;
     }

@@ -25,6 +25,20 @@ static struct bytes copy(struct arena *a, struct bytes b)
     return (struct bytes){p, b.size};
 }
 
+/* A snapshot begins: what it does not name is gone. */
+static void supersede(const struct stream_event *e, struct walk_event *out)
+{
+    out->op = OP_DELETE;
+    out->unnamed = out->snapshot = true;
+    out->previous = e->previous;
+    out->offset = e->offset;
+    out->txn = e->txn;
+    out->seq = e->seq;
+    out->lsn = e->lsn;
+    out->wall_us = e->wall_us;
+    out->before = out->after = (struct bytes){NULL, 0};
+}
+
 enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n_tables,
                       struct bytes key, lsn_t after, lsn_t until, bool first, struct arena *keep,
                       struct walk_event *out, struct fault *f)
@@ -42,6 +56,7 @@ enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n
            e.lsn <= until) {
         bool wanted = false;
 
+        if (found && key.data != NULL && e.kind == STREAM_SCHEMA && e.snapshot && e.seq == 0) supersede(&e, out);
         if (e.kind != STREAM_ROW || e.lsn <= after) continue;
         for (size_t i = 0; i < n_tables; i++)
             wanted |= tables[i] == e.row.table;
@@ -55,7 +70,9 @@ enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n
                                    .table = e.row.table,
                                    .key = copy(keep, e.row.key),
                                    .before = copy(keep, e.row.before),
-                                   .after = copy(keep, e.row.after)};
+                                   .after = copy(keep, e.row.after),
+                                   .snapshot = e.snapshot,
+                                   .previous = e.previous};
         found = true;
     }
     stream_reader_close(r);
@@ -198,7 +215,7 @@ static enum status warehouse_steps(struct layers *l, const struct walk_event *e,
              "%" PRIu64 " events of this row; the newest is offset %" PRIu64 " at LSN %" PRIu64
              "%s",
              b.events, b.offset, b.lsn, b.same_bytes ? ", byte for byte the stream's" : "");
-    if (st == ST_OK && !b.same_bytes && *parts == NULL)
+    if (st == ST_OK && !b.same_bytes && !e->unnamed && *parts == NULL)
         *parts = applied < e->lsn ? "the warehouse has not applied this change yet"
                                   : "bronze is not what the stream said";
     if (st == ST_OK) st = silver_row(l, r, l->lsn < applied ? l->lsn : LSN_MAX, &silver, f);
@@ -218,13 +235,28 @@ static enum status warehouse_steps(struct layers *l, const struct walk_event *e,
     return st;
 }
 
+static void stream_step(const struct walk_event *e)
+{
+    char when[40];
+
+    when[time_format(e->wall_us, when)] = '\0';
+    if (e->unnamed)
+        step("stream", "deleted while nobody looked: the snapshot of the row store at LSN %" PRIu64 " does not name it", e->lsn);
+    else if (e->snapshot)
+        step("stream", "offset %" PRIu64 ": read by a snapshot of the row store at LSN %" PRIu64 ", %s", e->offset, e->lsn, when);
+    else
+        step("stream", "offset %" PRIu64 ": %s in transaction %" PRIu64 ", committed at LSN %" PRIu64 ", %s", e->offset,
+             walk_op(e->op), e->txn, e->lsn, when);
+    if (e->snapshot && e->previous < e->lsn)
+        step("", "what happened to it after LSN %" PRIu64 " and before that is in no log any more", e->previous);
+}
+
 static enum status all_steps(struct layers *l, bool *agree)
 {
     struct fault *f = &l->cli->fault;
     struct walk_event e = {0};
     struct bytes raw = {NULL, 0}, at = {NULL, 0};
-    const char *now, *then, *before, *parts = NULL;
-    char when[40];
+    const char *now, *then, *before = "", *parts = NULL;
     enum status st = source_row(l, l->lsn, &now, &raw, f);
 
     if (st != ST_OK && st != ST_NOT_FOUND) return st;
@@ -240,16 +272,18 @@ static enum status all_steps(struct layers *l, bool *agree)
         return ST_OK;
     }
     if (st != ST_OK) return st;
-    when[time_format(e.wall_us, when)] = '\0';
-    step("stream",
-         "offset %" PRIu64 ": %s in transaction %" PRIu64 ", committed at LSN %" PRIu64 ", %s",
-         e.offset, walk_op(e.op), e.txn, e.lsn, when);
+    stream_step(&e);
     if (!bytes_equal(e.after, raw))
         parts = "the stream's newest event is not what the row store has: the relay is behind, or "
                 "lost it";
     st = source_row(l, e.lsn, &then, &at, f);
-    if (st == ST_OK || st == ST_NOT_FOUND) st = source_row(l, e.lsn - 1, &before, NULL, f);
-    if (st == ST_OK || st == ST_NOT_FOUND) {
+    if (e.snapshot && (st == ST_OK || st == ST_NOT_FOUND)) {
+        step("log", "gone before LSN %" PRIu64 "; the row store AS OF it: %s", e.lsn, then);
+        st = ST_OK;
+    } else if (st == ST_OK || st == ST_NOT_FOUND) {
+        st = source_row(l, e.lsn - 1, &before, NULL, f);
+    }
+    if (!e.snapshot && (st == ST_OK || st == ST_NOT_FOUND)) {
         step("log", "LSN %" PRIu64 " ends that commit. AS OF it: %s", e.lsn, then);
         step("", "one byte earlier, AS OF LSN %" PRIu64 ": %s", e.lsn - 1, before);
         step("", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, e.lsn - 1);

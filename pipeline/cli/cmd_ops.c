@@ -129,12 +129,15 @@ static enum status list_pins(struct cli *c, const struct platform *p, struct tab
     if (st == ST_OK) st = platform_path(p, "wal", dir, &c->fault);
     if (st == ST_OK) st = wal_slots(p->io, dir, slots, &n, &c->fault);
     for (size_t i = 0; st == ST_OK && i < n; i++) {
+        char invalid[WAL_REASON_MAX + PATH_MAX_BYTES + 80];
         bool close = slots[i].bound_bytes > 0 && slots[i].held_bytes > slots[i].bound_bytes / 10 * 8;
 
         *warnings += close || slots[i].invalid;
+        snprintf(invalid, sizeof invalid, "%s: seam relay goes on if the log is still there, else seam bootstrap %s",
+                 slots[i].reason, p->dir);
         pin_line(t, "log slot", slots[i].name, slots[i].holder_pid, slots[i].holder_alive, slots[i].confirmed,
                  now - slots[i].updated_us, slots[i].held_bytes,
-                 slots[i].invalid ? slots[i].reason : close ? "WARNING: over 80 % of its bound" : "");
+                 slots[i].invalid ? invalid : close ? "WARNING: over 80 % of its bound" : "");
     }
     return st;
 }
@@ -155,7 +158,7 @@ static enum status list_consumers(struct cli *c, const struct platform *p, struc
     for (size_t i = 0; i < n; i++) {
         *warnings += list[i].invalid;
         pin_line(t, "stream consumer", list[i].name, list[i].pid, list[i].alive, list[i].lsn, now - list[i].updated_us,
-                 state.lsn > list[i].lsn ? state.lsn - list[i].lsn : 0, list[i].invalid ? "must bootstrap" : "");
+                 state.lsn > list[i].lsn ? state.lsn - list[i].lsn : 0, list[i].invalid ? "must bootstrap: seam bootstrap DIR, then run it" : "");
     }
     stream_consumers_close(consumers);
     return st;

@@ -57,7 +57,8 @@ static enum status source_lines(struct cli *c, const struct platform *p, struct 
     if (st == ST_OK) st = stream_state(p->io, dir, &stream, &none);
     lines[*n] = (struct store_line){.name = "stream", .dir = "stream", .applied = stream.lsn,
                                     .wall_us = stream.wall_us, .known = st == ST_OK, .age_us = -1,
-                                    .process = stream.writer_alive ? "running" : "stopped"};
+                                    .process = stream.writer_alive ? "running" : "stopped",
+                                    .invalid = st == ST_OK && stream.lsn < wal.oldest && wal.oldest >= wal.segment_bytes};
     (*n)++;
     if (st != ST_OK && st != ST_NOT_FOUND) c->fault = none;
     return st == ST_NOT_FOUND ? ST_OK : st;
@@ -123,7 +124,7 @@ static void print_text(struct cli *c, const struct platform *p, const struct sto
         else table_cell(&t, "%s", human_bytes(behind, lag));
         table_cell(&t, "%.19s", when);
         table_cell(&t, "%s", human_bytes(l->bytes, bytes));
-        table_cell(&t, "%s%s", l->process, l->invalid ? " (must bootstrap)" : "");
+        table_cell(&t, "%s%s", l->process, l->invalid ? " (must bootstrap: seam bootstrap DIR)" : "");
     }
     table_print(c, &t);
     (void)p;

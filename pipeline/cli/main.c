@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"run", "DIR", "relay and every sink, until interrupted", cmd_run, "Moving the data"},
     {"relay", "DIR", "the relay alone: log to stream", cmd_relay, "Moving the data"},
     {"sink", "DIR NAME", "one sink alone: stream to store", cmd_sink, "Moving the data"},
+    {"bootstrap", "DIR", "a snapshot of the row store into the stream, when history is gone", cmd_bootstrap, "Moving the data"},
     {"rebuild", "DIR SINK", "make a sink again from the stream, beside the old one, and switch", cmd_rebuild,
      "Moving the data"},
     {"status", "DIR", "each store: applied LSN, lag, size", cmd_status, "Moving the data"},

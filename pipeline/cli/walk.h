@@ -7,7 +7,8 @@
 #include "pipeline/stream.h"
 
 /* The newest event of a table (and key, when key.data is set) in the stream with after < LSN <= until; or, `first`, the
- * oldest. Bytes are copied into `keep`. ST_NOT_FOUND. */
+ * oldest. Bytes are copied into `keep`. A key that a later snapshot does not name has a delete there, `unnamed`.
+ * ST_NOT_FOUND. */
 struct walk_event {
     uint64_t offset, txn, seq;
     lsn_t lsn;
@@ -15,6 +16,9 @@ struct walk_event {
     uint8_t op;
     uint32_t table;
     struct bytes key, before, after;
+    bool snapshot;  /* read by a bootstrap (pipeline/bootstrap.h); or, `unnamed`, what it showed to be gone */
+    bool unnamed;
+    lsn_t previous; /* snapshots: what happened in (previous, lsn] is not in the stream */
 };
 MUST_USE enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n_tables,
                                struct bytes key, lsn_t after, lsn_t until, bool first,

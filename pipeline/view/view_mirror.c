@@ -92,6 +92,24 @@ enum status view_mirror_get(struct view_store *s, const struct view_mirror *m, s
     return buf_ok(out) ? ST_OK : fault_set(f, ST_NOMEM, "view", FAULT_NO_OFFSET, "no memory");
 }
 
+enum status view_store_keys(struct view_store *s, const struct schema *schema, sink_key_fn fn, void *ctx,
+                            struct fault *f)
+{
+    const struct view_mirror *m = view_store_mirror(s, schema->id);
+    struct oltp_cursor *c = NULL;
+    struct oltp_row r;
+    struct value k;
+    enum status st = m == NULL ? ST_END : view_store_begin(s, f);
+
+    if (st == ST_OK) st = oltp_cursor_open(s->txn, m->table, 0, NULL, 0, &c, f);
+    while (st == ST_OK && (st = oltp_cursor_next(c, &r, f)) == ST_OK) {
+        st = row_get(oltp_schema(s->txn, m->table), r.row.data, r.row.size, 0, &k, f);
+        if (st == ST_OK) st = fn(ctx, (struct bytes){(const uint8_t *)k.s, k.len}, f);
+    }
+    oltp_cursor_close(c);
+    return st == ST_END ? ST_OK : st;
+}
+
 /* Rewrites every row of a mirror, so that a new foreign key is filled in.                            */
 static enum status refill(struct view_store *s, struct view_mirror *m, struct fault *f)
 {

@@ -317,6 +317,10 @@ enum status view_store_change(struct view_store *s, const struct sink_change *c,
     st = view_mirror_get(s, m, c->key, &old, f);
     existed = st == ST_OK;
     if (st == ST_NOT_FOUND) st = ST_OK;
+    if (st == ST_OK && c->snapshot && existed && bytes_equal((struct bytes){old.data, old.size}, c->after)) {
+        buf_free(&old); /* a snapshot names what has not changed, too */
+        return ST_OK;
+    }
     if (st == ST_OK) st = find_affected(s, c, &old, existed, sets, f);
     for (int i = 0; st == ST_OK && i < s->n_views; i++) st = contribute_all(s, &s->views[i], &sets[i], -1, f);
     if (st == ST_OK) st = update_mirror(s, m, c, f);

@@ -57,6 +57,9 @@ MUST_USE enum status view_store_change(struct view_store *s, const struct sink_c
 /* The next publication computes this group again from the mirrors (key.data NULL: every group of the view), whatever
  * stands there. A view that is not declared: nothing.                                                */
 MUST_USE enum status view_store_repair(struct view_store *s, const char *view, struct bytes key, struct fault *f);
+/* Every key that the table's mirror holds. */
+MUST_USE enum status view_store_keys(struct view_store *s, const struct schema *schema, sink_key_fn fn, void *ctx,
+                                     struct fault *f);
 MUST_USE enum status view_store_publish(struct view_store *s, lsn_t lsn, int64_t wall_us, struct fault *f);
 
 /* ---- within the folder ---- */

@@ -328,19 +328,6 @@ struct vector_side {
     struct buf key, text;
 };
 
-/* As the graph keeps a vector: of unit length, by its own arithmetic. Else the last bit of a component may fall on the other
- * side of a rounding.                                                                                */
-static void as_kept(float *v, uint32_t dim)
-{
-    double norm = 0, inverse;
-
-    for (uint32_t i = 0; i < dim; i++)
-        norm += (double)v[i] * v[i];
-    inverse = norm > 0 ? 1 / sqrt(norm) : 0;
-    for (uint32_t i = 0; i < dim; i++)
-        v[i] = (float)(v[i] * inverse);
-}
-
 /* As the sink embeds a row: the first text column is the title.                                      */
 static enum status embed_row(struct vector_side *s, const struct value *values, float *out,
                              bool *empty, struct fault *f)
@@ -365,7 +352,6 @@ static enum status embed_row(struct vector_side *s, const struct value *values, 
     *empty = true;
     for (uint32_t i = 0; i < s->dim && *empty; i++)
         *empty = out[i] == 0.0f;
-    if (st == ST_OK) as_kept(out, s->dim);
     return st;
 }
 

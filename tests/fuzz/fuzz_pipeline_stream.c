@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (size >= 2) {
         size_t n = data[1] < size - 2 ? data[1] : size - 2;
 
-        if (wal_append(w, data[0] % 2 ? STREAM_CHUNK : STREAM_HEARTBEAT,
+        if (wal_append(w, (uint8_t)(STREAM_CHUNK + data[0] % 3),
                        &(struct io_slice){data + 2, n}, 1, &at, NULL) != ST_OK)
             __builtin_trap();
         data += 2 + n;

@@ -59,9 +59,9 @@ expect() { # WANTED-CODE WHAT command...
     [ "$code" = "$wanted" ] || fail "$what: exit $code, not $wanted: $(tail -2 "$D.expect.txt" | tr '\n' ' ')"
 }
 
-found() { # WORDS ID: does a search for the words answer with this product?
-    seam search "$D" "$1" --mode bm25 >"$D.found.txt" 2>&1
-    grep -qE "^[0-9]+ +[0-9.]+ +$2 " "$D.found.txt"
+found() { # WORDS ID [KEPT-AS]: does a search for the words answer with this product?
+    seam search "$D" "$1" --mode bm25 >"$D.${3:-found}.txt" 2>&1
+    grep -qE "^[0-9]+ +[0-9.]+ +$2 " "$D.${3:-found}.txt"
 }
 
 # ---- the scenarios ----
@@ -102,8 +102,8 @@ deleted_searchable() {
     lsn=$(seam del "$D" products 101 --json | grep -oE '"lsn":[0-9]+' | cut -d: -f2)
     note deleted "product 101 at LSN $lsn"
     sleep 0.3; t=$(now_ms)
-    found "cordless kettle" 101 || fail "the fault did not show"
-    note drift "search still answers: $(grep -E '^[0-9]+ +[0-9.]+ +101 ' "$D.found.txt")"
+    found "cordless kettle" 101 still || fail "the fault did not show"
+    note drift "search still answers: $(grep -E '^[0-9]+ +[0-9.]+ +101 ' "$D.still.txt")"
     expect 1 "reconcile sees it" seam check "$D" reconcile -q
     note detector "seam check reconcile, $(( $(now_ms) - t )) ms"
     note verdict "$(grep -A2 '^search products 101' "$D.expect.txt" | tr '\n' ' ')"
@@ -111,7 +111,7 @@ deleted_searchable() {
     kill "$search"; wait "$search" 2>/dev/null; part search; t=$(now_ms)
     expect 0 "repair" seam check "$D" reconcile --repair -q --report "$D.repair.json"
     note repair "$(grep '^repair' "$D.expect.txt"), $(( $(now_ms) - t )) ms"
-    found "cordless kettle" 101 && fail "still found after the repair"
+    found "cordless kettle" 101 after && fail "still found after the repair"
     note search_after "clean"; converge; clean
     dossier "a deleted product is still searchable"
 }

@@ -3,7 +3,7 @@
 # variables `tsv` (the file) and `out` (the folder).
 set -u
 name=$1 tsv=$2
-out=${BUILD:-build}/charts
+out=${OUT:-${BUILD:-build}/charts}
 ls bench/charts/"$name"*.gp >/dev/null 2>&1 || exit 0
 if ! command -v gnuplot >/dev/null 2>&1; then echo 'charts skipped: gnuplot is not here'; exit 0; fi
 mkdir -p "$out"

@@ -159,18 +159,72 @@ corrupt_segment() {
     converge; clean
     dossier "a corrupted stream segment"
 }
+no_room() { # KIB OUTPUT command...: as on a disk on which no file may grow beyond so much
+    local kib=$1 to=$2; shift 2
+    ( trap '' XFSZ; ulimit -f "$kib"; exec timeout 60 "$seam" "$@" ) >"$to" 2>&1
+}
+full_error() { # FILE WHO CODE: what was said is an error of the disk that names a file
+    grep -qiE 'too large|no space|cannot write' "$1" || fail "$2: exit $3 says $(tail -1 "$1")"
+}
 disk_full() {
     platform disk_full 50; begin_notes
     seam run "$D" --until-caught-up -q; seam generate "$D" --no-catalogue --orders 3000 --seed 5 -q; seam relay "$D" --until-caught-up -q
-    local p code full=0
-    for p in warehouse view search vectors; do # gold waits for the warehouse, and would wait
-        ( trap '' XFSZ; ulimit -f 40; exec timeout 60 "$seam" sink "$D" "$p" --until-caught-up -q ) >"$D.full.$p.txt" 2>&1; code=$?
-        [ $code = 0 ] || { full=$((full + 1)); grep -qiE 'too large|space|I/O|write' "$D.full.$p.txt" || fail "$p: exit $code says $(tail -1 "$D.full.$p.txt")"; }
+    local p code full=()
+    for p in warehouse view search vectors audit gold; do # gold is fed by the warehouse, which by then has room again
+        [ $p = gold ] && { seam sink "$D" warehouse --until-caught-up -q || fail "the warehouse does not go on"; }
+        no_room 40 "$D.full.$p.txt" sink "$D" "$p" --until-caught-up -q; code=$?
+        [ $code = 0 ] && continue
+        full+=("$p"); [ $code = 5 ] || fail "$p: exit $code, not 5"
+        full_error "$D.full.$p.txt" "$p" $code
     done
-    note fault "no file may grow beyond 40 KiB: $full of 4 sinks stopped with an error"
-    [ $full -gt 0 ] || fail "nobody noticed the full disk"
+    note fault "no file may grow beyond 40 KiB: stopped with an error: ${full[*]}"
+    note example "$(tail -1 "$D.full.${full[0]:-view}.txt")"
+    for p in warehouse view vectors audit gold; do [[ " ${full[*]} " = *" $p "* ]] || fail "$p did not notice the full disk"; done
     converge; clean
+    expect 0 "every checksum" seam verify "$D"
     dossier "disk full in each sink's store"
+}
+put_one() { # K: a row of its own, written durably
+    printf '{"product_id":%d,"sku":"FULL-%d","title":"row %d","description":"%01000d","price":"1","stock":%d,"version":1}' $((9000 + $1)) "$1" "$1" 0 "$1"
+}
+disk_full_source() {
+    small_log_shop; platform disk_full_source 100 --shop "$out/small_log.json"; begin_notes
+    seam run "$D" --until-caught-up -q
+    local k code acked=() size durable
+    durable() { seam status "$D" --json | grep -oE '"durable_lsn":[0-9]+' | cut -d: -f2; }
+    # the log: writes until one is refused; beginning low in a segment, so that some are not
+    for ((k = 1; k < 300; k++)); do [ $(( $(durable) % 65536 )) -lt 20000 ] && break; seam put "$D" products "$(put_one $k)" -q; acked+=($k); done
+    for ((; k < 600; k++)); do
+        no_room 40 "$D.full.log.txt" put "$D" products "$(put_one $k)" -q; code=$?
+        [ $code = 0 ] || break
+        acked+=($k)
+    done
+    [ $code = 5 ] || fail "the log: exit $code, not 5"
+    full_error "$D.full.log.txt" log $code
+    note log "${#acked[@]} writes acknowledged, the next refused: $(tail -1 "$D.full.log.txt")"
+    expect 0 "the log is unharmed" seam verify "$D"
+    expect 3 "what was refused is not there" seam get "$D" products $((9000 + k))
+    for k in "${acked[@]}"; do seam get "$D" products $((9000 + k)) >/dev/null || fail "an acknowledged write is lost: $k"; done
+    expect 0 "room again" seam put "$D" products "$(put_one 700)" -q
+    # the row store: a checkpoint that the pages have no room for; the log has what was acknowledged
+    size=$(( $(stat -c %s "$D/oltp/pages") / 1024 ))
+    no_room $((size + 8)) "$D.full.rows.txt" generate "$D" --no-catalogue --orders 2000 --seed 3 -q; code=$?
+    [ $code = 5 ] || fail "the row store: exit $code, not 5"
+    full_error "$D.full.rows.txt" "row store" $code
+    note row_store "no page beyond $((size + 8)) KiB: $(tail -1 "$D.full.rows.txt")"
+    expect 0 "the row store is unharmed" seam verify "$D"
+    expect 0 "and has the write of before" seam get "$D" products 9700
+    expect 0 "room again" seam generate "$D" --no-catalogue --orders 50 --seed 4 -q
+    # the stream: the relay stops; where it stood it goes on
+    no_room 160 "$D.full.stream.txt" relay "$D" --until-caught-up -q; code=$?
+    [ $code = 5 ] || fail "the stream: exit $code, not 5"
+    full_error "$D.full.stream.txt" stream $code
+    note stream "the relay: $(tail -1 "$D.full.stream.txt")"
+    expect 0 "the stream is unharmed" seam verify "$D"
+    seam relay "$D" --until-caught-up -q >"$D.expect.txt" 2>&1; code=$?
+    [ $code = 7 ] && { note bootstrap "the log was recycled meanwhile"; expect 0 "bootstrap" seam bootstrap "$D" -q; }
+    converge; clean
+    dossier "disk full under the row store, the log and the stream"
 }
 poison() {
     platform poison 20; begin_notes
@@ -242,7 +296,7 @@ slot_invalidated() {
     dossier "the relay's slot is invalidated: bootstrap"
 }
 
-scenarios=("$@"); [ $# -gt 0 ] || scenarios=(relay_kills sink_kills deleted_searchable stalled_feed deliveries corrupt_segment disk_full poison live_reconcile slot_invalidated)
+scenarios=("$@"); [ $# -gt 0 ] || scenarios=(relay_kills sink_kills deleted_searchable stalled_feed deliveries corrupt_segment disk_full disk_full_source poison live_reconcile slot_invalidated)
 for s in "${scenarios[@]}"; do "$s"; done
 [ $failed = 0 ] && echo "chaos: ${#scenarios[@]} scenarios, seed $SEED: every invariant held; dossiers in $out" || echo "chaos: $failed FAILURES, seed $SEED: see $out"
 [ $failed = 0 ]

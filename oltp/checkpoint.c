@@ -664,7 +664,7 @@ void checkpoint_pace(struct oltp *db, lsn_t lsn)
     enum status st = ST_OK;
 
     if (distance == UINT64_MAX ||
-        lsn - atomic_load_explicit(&db->checkpoint_lsn, memory_order_relaxed) < distance)
+        lsn < atomic_load_explicit(&db->checkpoint_lsn, memory_order_relaxed) + distance)
         return;
     if (pthread_mutex_trylock(&db->checkpoint_latch) != 0) return; /* someone is at it */
     if (db->making == NULL) st = checkpoint_begin(db, false, &f);

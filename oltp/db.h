@@ -77,7 +77,8 @@ struct oltp_cursor {
     bool placed, after;             /* after = the place is just behind `place` */
     struct hazard *row_hazard;      /* the row an index entry leads to */
     struct buf big;
-    uint8_t key[OLTP_KEY_MAX];
+    uint8_t key[OLTP_KEY_MAX + 4];  /* of the last row; a head is written whole */
+    size_t key_size;
     struct oltp_cursor *next_spare;
 };
 
@@ -215,7 +216,6 @@ struct row_change {
     bool must_exist, must_not_exist, log, tolerate_missing;
     uint8_t flags;
     struct bytes key, row;
-    const struct value *values; /* decoded row, or NULL */
     int if_column;          /* -1, or the stored row's column must equal: */
     const struct value *expected;
 };
@@ -227,6 +227,9 @@ MUST_USE enum status index_entry_key(const struct table *tb, unsigned ix, const 
 /* The primary key at the end of an index entry. */
 MUST_USE enum status index_entry_primary(const struct schema *s, unsigned ix, struct bytes entry,
                                          struct buf *text, struct bytes *primary, struct fault *f);
+
+/* read.c */
+void cursor_free(struct oltp_cursor *c);
 
 /* catalog.c */
 MUST_USE enum status catalog_copy(struct oltp *db, const struct catalog *from, struct catalog **out,

@@ -96,13 +96,7 @@ static void txn_free(struct oltp_txn *t)
         struct oltp_cursor *c = t->spare;
 
         t->spare = c->next_spare;
-        hazard_give(c->c.hazard);
-        hazard_give(c->row_hazard);
-        buf_free(&c->lower);
-        buf_free(&c->upper);
-        buf_free(&c->place);
-        buf_free(&c->big);
-        free(c);
+        cursor_free(c);
     }
     buf_free(&t->big);
     buf_free(&t->key);

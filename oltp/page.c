@@ -461,8 +461,9 @@ void page_seal(uint8_t *p, uint64_t file_id, lsn_t lsn)
     put_u32(p + PAGE_CRC, crc32c(0, p + PAGE_KIND, OLTP_PAGE_SIZE - PAGE_KIND));
 }
 
-/* Bounded twin of page_cell_at: false when the cell leaves the page. */
-static bool cell_inside(const uint8_t *p, unsigned offset, bool leaf, uint32_t page_limit)
+/* Bounded twin of page_cell_at: false when the cell leaves the page. Adds its bytes to *sum. */
+static bool cell_inside(const uint8_t *p, unsigned offset, bool leaf, uint32_t page_limit,
+                        size_t *sum)
 {
     const uint8_t *b = p + offset, *end = p + OLTP_PAGE_SIZE;
     uint64_t suffix, size = 0;
@@ -477,8 +478,10 @@ static bool cell_inside(const uint8_t *p, unsigned offset, bool leaf, uint32_t p
 
         if ((size_t)(end - b) < rest + 4) return false;
         child = get_u32(link);
+        *sum += (size_t)(b - (p + offset)) + rest + 4;
         return child >= 2 && child < page_limit;
     }
+    *sum += (size_t)(b - (p + offset)) + rest + (size_t)(size >> 1);
     return (size_t)(end - b) >= rest + (size_t)(size >> 1);
 }
 
@@ -487,6 +490,7 @@ static const char *page_faulty(const uint8_t *p, uint32_t page_limit)
     unsigned kind = page_kind(p), n = page_count(p), heap = page_heap(p);
     bool leaf = kind == PAGE_LEAF;
     uint32_t link = page_link(p);
+    size_t cells = 0;
 
     if (kind == PAGE_OVERFLOW || kind == PAGE_BLOB) {
         if (page_used(p) > PAGE_BODY) return "more payload than a page holds";
@@ -502,10 +506,12 @@ static const char *page_faulty(const uint8_t *p, uint32_t page_limit)
     for (unsigned i = 0; i < n; i++) {
         unsigned at = page_slot(p, i);
 
-        if (at < heap || at >= OLTP_PAGE_SIZE || !cell_inside(p, at, leaf, page_limit))
+        if (at < heap || at >= OLTP_PAGE_SIZE || !cell_inside(p, at, leaf, page_limit, &cells))
             return "a cell leaves the page or names a page that does not exist";
         if (i > 0 && page_head(p, i - 1) > page_head(p, i)) return "keys out of order";
     }
+    /* Room is counted from these: were they wrong, an insert would write over cells. */
+    if (cells + page_garbage(p) != OLTP_PAGE_SIZE - heap) return "cells and garbage do not add up";
     return NULL;
 }
 

@@ -44,7 +44,7 @@ enum {
     FRAME_GHOST = 3, /* absent, but was here not long ago */
     FRAME_FIRST = 16,
     PAGER_PAGES_MAX = 1 << 27, /* 1 TiB */
-    PAGER_HAZARDS = 512,       /* one a reader slot, then cursors */
+    PAGER_HAZARDS = 1024,       /* one a reader slot, then cursors */
     PAGER_HOT_MAX = 4096,
     PAGER_WRITE_PAGES = 128,   /* pages gathered for one write: 1 MiB */
     PAGER_EVICT_PAGES = 64,    /* victims behind one barrier, at most */
@@ -187,6 +187,11 @@ MUST_USE enum status pager_read(struct pager *p, uint32_t page, struct hazard *h
 void pager_read_ahead(struct pager *p, uint32_t *pages, size_t count);
 struct hazard *hazard_take(struct pager *p); /* NULL: all taken */
 void hazard_give(struct hazard *h);
+/* Three quarters were taken at some time: what is not needed should be given back, not kept for later. */
+static inline bool hazards_scarce(struct pager *p)
+{
+    return atomic_load_explicit(&p->hazards_high, memory_order_relaxed) > PAGER_HAZARDS / 4 * 3;
+}
 uint64_t pager_uses(struct pager *p); /* pages asked for so far; loads of them had to read the file */
 
 /* ---- the writer ---- */

@@ -24,6 +24,18 @@ static bool pin_dead(struct pin *p)
     return atomic_load(&p->state) != 0 && pid != 0 && !process_alive(pid);
 }
 
+/* Clears the pin of a process that is gone; one process does: another may take the pin in the same moment. True when
+ * it was that of a dead one. */
+static bool pin_drop_dead(struct pin *p)
+{
+    int64_t pid = atomic_load(&p->pid);
+
+    if (!pin_dead(p)) return false;
+    /* Ours meanwhile, so that it is dropped by others should we end here. */
+    if (atomic_compare_exchange_strong(&p->pid, &pid, process_id())) pin_clear(p);
+    return true;
+}
+
 void pins_refresh(struct oltp *db)
 {
     db->pinned_count = 0;
@@ -32,9 +44,8 @@ void pins_refresh(struct oltp *db)
         uint64_t epoch;
 
         if (atomic_load(&p->state) == 0) continue;
-        if (pin_dead(p)) {
-            TRACE(db->trace, "oltp", "pin_dropped", TI("pid", atomic_load(&p->pid)));
-            pin_clear(p);
+        if (pin_drop_dead(p)) {
+            TRACE(db->trace, "oltp", "pin_dropped", TI("pin", i));
             continue;
         }
         epoch = atomic_load(&p->epoch);
@@ -48,7 +59,7 @@ enum status pin_take(struct oltp *db, enum oltp_pin_kind kind, struct fault *f)
         struct pin *p = &db->shared->pins[i];
         uint32_t free_ = 0;
 
-        if (pin_dead(p)) pin_clear(p);
+        (void)pin_drop_dead(p);
         if (!atomic_compare_exchange_strong(&p->state, &free_, 1)) continue;
         p->kind = kind;
         p->since_us = clock_wall_us(db->clock);
@@ -158,7 +169,7 @@ enum status oltp_pins(struct io *io, const char *dir, struct oltp *db, struct ol
             pthread_mutex_unlock(&db->writer_latch);
         }
         pin_add(&l, &o);
-        if (!o.alive) pin_clear(p);
+        if (!o.alive) (void)pin_drop_dead(p);
     }
     if (db != NULL && !db->read_only)
         pins_of_handle(db, db->wal != NULL ? wal_durable_lsn(db->wal) : LSN_NONE, &l);

@@ -216,6 +216,17 @@ static struct oltp_cursor *cursor_new(struct oltp_txn *t)
     return NULL;
 }
 
+void cursor_free(struct oltp_cursor *c)
+{
+    hazard_give(c->c.hazard);
+    hazard_give(c->row_hazard);
+    buf_free(&c->lower);
+    buf_free(&c->upper);
+    buf_free(&c->place);
+    buf_free(&c->big);
+    free(c);
+}
+
 static bool bound_set(struct buf *to, struct bytes from, bool past, bool *has)
 {
     buf_clear(to);
@@ -260,6 +271,7 @@ enum status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t index,
     c->c.pager = &t->db->pager;
     c->c.leaf = NULL;
     c->placed = false;
+    c->key_size = 0;
     st = cursor_bounds(c, range);
     if (st == ST_END) { /* an empty range: below everything */
         buf_clear(&c->upper);
@@ -277,6 +289,10 @@ void oltp_cursor_close(struct oltp_cursor *c)
     if (c == NULL) return;
     hazard_clear(c->c.hazard);
     hazard_clear(c->row_hazard);
+    if (hazards_scarce(&c->t->db->pager)) { /* spare ones of this transaction are of no use to others */
+        cursor_free(c);
+        return;
+    }
     c->next_spare = c->t->spare;
     c->t->spare = c;
 }
@@ -387,6 +403,7 @@ static inline enum status cursor_row(struct oltp_cursor *c, unsigned i, bool aft
         put_u64(c->key, get_u64(leaf + PAGE_HEADER_SIZE));
     else
         memcpy(c->key, leaf + PAGE_HEADER_SIZE, prefix);
+    c->key_size = n;
     put_u32(c->key + prefix, __builtin_bswap32(page_head(leaf, i)));
     if (cell.suffix > 4) memcpy(c->key + prefix + 4, cell.rest, cell.suffix - 4u);
     if (unlikely(c->t->write)) {
@@ -416,6 +433,23 @@ static inline enum status cursor_row(struct oltp_cursor *c, unsigned i, bool aft
     return st;
 }
 
+/* A step that failed leaves the cursor where it was, to be tried again: behind the last row it gave, or where it was
+ * put. */
+static enum status cursor_failed(struct oltp_cursor *c, bool forward, enum status st)
+{
+    if (st == ST_END) return st;
+    if (c->key_size > 0 && cursor_remember(c, c->key_size, forward, NULL) != ST_OK) return ST_NOMEM;
+    c->c.leaf = NULL;
+    return st;
+}
+
+/* A row that could not be had whole is the next one still. */
+static enum status cursor_stays(struct oltp_cursor *c, bool forward, enum status st)
+{
+    if (c->t->write) c->after = !forward;
+    return st;
+}
+
 static inline bool cursor_is_placed(const struct oltp_cursor *c)
 {
     return c->c.leaf != NULL && c->stamp == c->t->stamp;
@@ -423,43 +457,47 @@ static inline bool cursor_is_placed(const struct oltp_cursor *c)
 
 enum status oltp_cursor_next(struct oltp_cursor *c, struct oltp_row *out, struct fault *f)
 {
-    if (unlikely(!cursor_is_placed(c))) {
-        enum status st = cursor_ready(c, true, f);
+    enum status st;
 
+    if (unlikely(!cursor_is_placed(c))) {
+        st = cursor_ready(c, true, f);
         if (st != ST_OK) return st;
     }
     while (unlikely(c->c.at >= c->end)) {
-        enum status st;
-
         if (c->end < c->c.count) return ST_END; /* the range ends in this leaf */
         st = tree_next_leaf(&c->c, f);
-        if (st != ST_OK) return st;
+        if (st != ST_OK) return cursor_failed(c, true, st);
         cursor_window(c, false, true);
         c->c.at = c->begin;
         if (c->end == 0) return ST_END;
     }
-    return cursor_row(c, c->c.at++, true, out, f);
+    st = cursor_row(c, c->c.at, true, out, f);
+    if (unlikely(st != ST_OK)) return cursor_stays(c, true, st);
+    c->c.at++;
+    return ST_OK;
 }
 
 enum status oltp_cursor_prev(struct oltp_cursor *c, struct oltp_row *out, struct fault *f)
 {
-    if (unlikely(!cursor_is_placed(c))) {
-        enum status st = cursor_ready(c, false, f);
+    enum status st;
 
+    if (unlikely(!cursor_is_placed(c))) {
+        st = cursor_ready(c, false, f);
         if (st != ST_OK) return st;
     }
     if (c->c.at > c->end) c->c.at = c->end;
     while (unlikely(c->c.at <= c->begin)) {
-        enum status st;
-
         if (c->begin > 0) return ST_END;
         st = tree_prev_leaf(&c->c, f);
-        if (st != ST_OK) return st;
+        if (st != ST_OK) return cursor_failed(c, false, st);
         cursor_window(c, true, false);
         c->c.at = c->end;
         if (c->begin == c->c.count && c->begin > 0) return ST_END;
     }
-    return cursor_row(c, --c->c.at, false, out, f);
+    st = cursor_row(c, c->c.at - 1, false, out, f);
+    if (unlikely(st != ST_OK)) return cursor_stays(c, false, st);
+    c->c.at--;
+    return ST_OK;
 }
 
 enum status oltp_cursor_seek(struct oltp_cursor *c, struct bytes key, struct fault *f)
@@ -467,6 +505,7 @@ enum status oltp_cursor_seek(struct oltp_cursor *c, struct bytes key, struct fau
     enum status st = cursor_place(c, key.data, key.size, f);
 
     c->placed = true;
+    c->key_size = 0;
     buf_clear(&c->place);
     buf_append(&c->place, key.data, key.size);
     c->after = false;

@@ -244,9 +244,9 @@ static enum status apply_indexed(struct oltp_txn *t, uint32_t id, const struct t
         old = t->old_values;
     }
     if (st == ST_OK && c->op != OP_DELETE) {
-        new = c->values;
-        if (new == NULL) st = row_decode(&tb->schema, c->row.data, c->row.size, t->values, f);
-        if (new == NULL) new = t->values;
+        /* From the encoded copy: the caller's values may point at a row it read, which moves with the trees. */
+        st = row_decode(&tb->schema, c->row.data, c->row.size, t->values, f);
+        new = t->values;
         if (st == ST_OK) st = check_unique(t, tb, new, c->key, f);
     }
     if (st == ST_OK) st = log_change(t, id, tb, c, found, before, f);
@@ -320,7 +320,6 @@ static enum status change_values(struct oltp_txn *t, uint32_t table, const struc
     c.log = true;
     c.key = (struct bytes){t->key.data, t->key.size};
     c.row = (struct bytes){t->row.data, t->row.size};
-    c.values = values;
     return change_end(t, row_apply(t, table, tb, &c, f));
 }
 
@@ -386,6 +385,10 @@ enum status oltp_apply(struct oltp_txn *t, uint32_t table, enum change_op op, ui
 
     if (st != ST_OK) return st;
     if (op != OP_DELETE) {
+        buf_clear(&t->row); /* it may be where this call reads the row before */
+        buf_append(&t->row, row.data, row.size);
+        if (!buf_ok(&t->row)) return txn_fatal(t, no_memory(tb, f));
+        row = (struct bytes){t->row.data, t->row.size};
         st = row_decode(&tb->schema, row.data, row.size, t->values, f);
         buf_clear(&t->key);
         if (st == ST_OK) st = row_key(&tb->schema, t->values, &t->key, f);

@@ -1,0 +1,327 @@
+/* Goal:   what a careful reader of the row store would try in order to break it.
+ * Method: one suspicion a test: rows read that are written again under another key, steps of cursors that fail and are
+ *         tried again, cursors kept by many transactions, unique values and large rows above savepoints, pages whose
+ *         counts of bytes are wrong. Each ends with verify. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/io_sim.h"
+#include "engine/rng.h"
+#include "oltp/page.h"
+#include "tests/common/check_main.h"
+
+static const char table_json[] =
+    "{\"table\":\"notes\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
+    "{\"name\":\"title\",\"type\":\"text\"},{\"name\":\"body\",\"type\":\"text\"}],"
+    "\"indexes\":[{\"name\":\"by_title\",\"columns\":[\"title\"],\"unique\":true}]}";
+
+struct place {
+    struct io_sim *sim;
+    struct io *io;
+    struct oltp *db;
+    uint32_t table, by_title;
+};
+
+static void place_open(struct place *p)
+{
+    struct oltp_options o = {.wal_dir = "d/wal", .cache_bytes = OLTP_CACHE_MIN};
+    struct fault f = {0};
+
+    ASSERT_OK(oltp_open(p->io, "d/oltp", &o, &p->db, &f), &f);
+}
+
+static void place_make(struct place *p)
+{
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+
+    p->sim = io_sim_new(test_seed());
+    p->io = io_sim_io(p->sim);
+    place_open(p);
+    ASSERT_OK(oltp_write_begin(p->db, &t, &f), &f);
+    ASSERT_OK(oltp_create_table_json(t, table_json, strlen(table_json), &p->table, &f), &f);
+    ASSERT_OK(oltp_index(t, p->table, "by_title", &p->by_title, &f), &f);
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+}
+
+static void place_end(struct place *p)
+{
+    struct oltp_check check;
+    struct buf report = {0};
+    struct fault f = {0};
+    enum status st;
+
+    ASSERT_OK(oltp_checkpoint(p->db, &f), &f); /* these trees, not those that a replay would make */
+    st = oltp_verify(p->io, "d/oltp", "d/wal", &check, &report, (struct oltp_progress){0}, &f);
+    ck_assert_msg(st == ST_OK, "verify: %s\n%s", f.why, buf_cstr(&report));
+    buf_free(&report);
+    ASSERT_OK(oltp_close(p->db, &f), &f);
+    io_sim_free(p->sim);
+}
+
+static enum status put(struct place *p, struct oltp_txn *t, int64_t id, const char *title, size_t body,
+                       struct fault *f)
+{
+    static char text[60000];
+    struct value v[3] = {v_int(id), v_str(title), v_text(text, body)};
+
+    memset(text, 'a' + (int)(id % 26), sizeof text);
+    return oltp_put(t, p->table, v, f);
+}
+
+static void fill(struct place *p, int64_t rows, size_t large)
+{
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+
+    ASSERT_OK(oltp_write_begin(p->db, &t, &f), &f);
+    for (int64_t id = 0; id < rows; id++) {
+        char title[40];
+
+        snprintf(title, sizeof title, "%lld and a title", (long long)(id * 7919 % rows));
+        ASSERT_OK(put(p, t, id, title, id % 10 == 0 ? large : 150, &f), &f);
+    }
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    ASSERT_OK(oltp_checkpoint(p->db, &f), &f);
+}
+
+/* Values that point at a row just read are given back under another key: over a large row, which is read into the same
+ * memory, and in the same leaf, whose cells the change moves. Each row keeps a title of its own. */
+static void test_a_row_just_read_is_written_under_another_key(void)
+{
+    struct place p = {0};
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    static char longer[400];
+
+    memset(longer, 'l', sizeof longer);
+    place_make(&p);
+    fill(&p, 60, 30000);
+    ASSERT_OK(oltp_write_begin(p.db, &t, &f), &f);
+    for (int64_t id = 0; id < 60; id++) {
+        int64_t to = id % 10 == 0 ? (id + 10) % 60 : id % 2 == 0 ? id - 1 : id + 500;
+        struct value key = v_int(id), v[3];
+        struct oltp_row row;
+
+        ASSERT_OK(oltp_get(t, p.table, &key, &row, &f), &f);
+        ASSERT_OK(row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, v, &f), &f);
+        v[0] = v_int(to);
+        ck_assert_uint_gt(v[1].len, 4);
+        v[1].len--; /* nobody's yet, and in the memory of the row that was read */
+        if (id % 10 != 0) v[2] = v_text(longer, (size_t)(200 + id));
+        ASSERT_OK(oltp_put(t, p.table, v, &f), &f);
+    }
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    place_end(&p);
+}
+
+/* A mover between two tables: the large row it read is in the memory that the row before is read into. */
+static void test_a_large_row_is_moved_over_another(void)
+{
+    struct place p = {0};
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    char json[600];
+    uint32_t other = 0;
+
+    place_make(&p);
+    fill(&p, 30, 30000);
+    snprintf(json, sizeof json, "%.*s\"others\"%s", 9, table_json, strstr(table_json, ",\"version\""));
+    ASSERT_OK(oltp_write_begin(p.db, &t, &f), &f);
+    ASSERT_OK(oltp_create_table_json(t, json, strlen(json), &other, &f), &f);
+    ASSERT_OK(oltp_drop_index(t, other, "by_title", &f), &f);
+    for (int64_t id = 0; id < 30; id++) {
+        static char old[20000];
+        struct value v[3] = {v_int(id), v_str("old"), v_text(old, sizeof old)}, got[3];
+        struct oltp_row row;
+        struct buf key = {0};
+
+        memset(old, 'o', sizeof old);
+        ASSERT_OK(oltp_put(t, other, v, &f), &f);
+        ASSERT_OK(oltp_key(t, other, 0, v, 1, &key, &f), &f);
+        ASSERT_OK(oltp_get(t, p.table, v, &row, &f), &f);
+        ASSERT_OK(oltp_apply(t, other, OP_UPDATE, 0, (struct bytes){key.data, key.size}, row.row, &f),
+                  &f);
+        ASSERT_OK(oltp_get(t, other, v, &row, &f), &f);
+        ASSERT_OK(row_decode(oltp_schema(t, other), row.row.data, row.row.size, got, &f), &f);
+        ck_assert_uint_eq(got[2].len, id % 10 == 0 ? 30000 : 150);
+        ck_assert_int_ne(got[1].s[0], 'o');
+        buf_free(&key);
+    }
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    place_end(&p);
+}
+
+/* Scans, tries again after each failed read, and must meet every row once. */
+static void scan_with_faults(struct place *p, struct oltp_txn *t, uint32_t index, bool forward,
+                             int64_t rows, struct rng *r)
+{
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct fault f = {0};
+    struct buf last = {0};
+    int64_t met = 0, failed = 0;
+    enum status st;
+
+    ASSERT_OK(oltp_cursor_open(t, p->table, index, NULL, 0, &c, &f), &f);
+    for (;;) {
+        if (rng_below(r, 7) == 0) io_sim_plant(p->sim, SIM_READ_EIO, 1 + rng_below(r, 4), false);
+        st = forward ? oltp_cursor_next(c, &row, NULL) : oltp_cursor_prev(c, &row, NULL);
+        if (st == ST_END) break;
+        if (st != ST_OK) {
+            ck_assert_int_eq(st, ST_IO);
+            failed++;
+            continue;
+        }
+        if (met > 0) {
+            struct bytes now = index == 0 ? row.key : row.index_key;
+            int order = key_compare(last.data, last.size, now.data, now.size);
+
+            ck_assert_msg(forward ? order < 0 : order > 0, "a row is met again after a failure");
+        }
+        buf_clear(&last);
+        buf_append(&last, index == 0 ? row.key.data : row.index_key.data,
+                   index == 0 ? row.key.size : row.index_key.size);
+        met++;
+    }
+    io_sim_clear(p->sim);
+    oltp_cursor_close(c);
+    buf_free(&last);
+    ck_assert_int_eq(met, rows);
+    ck_assert_int_gt(failed, 0);
+}
+
+static void test_a_failed_step_can_be_tried_again(void)
+{
+    struct place p = {0};
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    struct rng r;
+
+    rng_seed(&r, test_seed());
+    place_make(&p);
+    fill(&p, 2000, 20000);
+    for (int i = 0; i < 8; i++) {
+        if (i < 4)
+            ASSERT_OK(oltp_read_begin(p.db, &t, &f), &f);
+        else
+            ASSERT_OK(oltp_write_begin(p.db, &t, &f), &f);
+        scan_with_faults(&p, t, i % 2 == 0 ? 0 : p.by_title, i / 2 % 2 == 0, 2000, &r);
+        oltp_end(t);
+    }
+    place_end(&p);
+}
+
+/* Cursors that are closed are kept for the next: not so many that others get none. */
+static void test_closed_cursors_do_not_use_up_the_limit(void)
+{
+    struct place p = {0};
+    struct oltp_txn *t[100];
+    struct fault f = {0};
+
+    place_make(&p);
+    fill(&p, 10, 10);
+    for (int i = 0; i < 100; i++) {
+        struct oltp_cursor *c[6];
+        struct oltp_row row;
+
+        ASSERT_OK(oltp_read_begin(p.db, &t[i], &f), &f);
+        for (int k = 0; k < 6; k++) {
+            ASSERT_OK(oltp_cursor_open(t[i], p.table, 0, NULL, 0, &c[k], &f), &f);
+            ASSERT_OK(oltp_cursor_next(c[k], &row, &f), &f);
+        }
+        for (int k = 0; k < 6; k++)
+            oltp_cursor_close(c[k]);
+    }
+    for (int i = 0; i < 100; i++)
+        oltp_end(t[i]);
+    place_end(&p);
+}
+
+/* A unique value changes hands above a savepoint, with large rows at both ends, and back again. */
+static void test_unique_values_and_large_rows_above_savepoints(void)
+{
+    struct place p = {0};
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    struct rng r;
+
+    rng_seed(&r, test_seed());
+    place_make(&p);
+    fill(&p, 40, 25000);
+    for (int round = 0; round < test_scale(200); round++) {
+        struct value a = v_int((int64_t)rng_below(&r, 20)), b = v_int(20 + (int64_t)rng_below(&r, 20));
+        struct value v[3];
+        struct oltp_row row;
+        uint32_t outer, inner;
+        char title[40];
+        size_t n;
+
+        ASSERT_OK(oltp_write_begin(p.db, &t, &f), &f);
+        ASSERT_OK(oltp_get(t, p.table, &a, &row, &f), &f);
+        ASSERT_OK(row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, v, &f), &f);
+        n = v[1].len < sizeof title ? v[1].len : sizeof title - 1;
+        memcpy(title, v[1].s, n);
+        title[n] = '\0';
+        ASSERT_OK(oltp_savepoint(t, &outer, &f), &f);
+        ASSERT_OK(oltp_delete(t, p.table, &a, &f), &f);
+        ASSERT_OK(put(&p, t, b.i, title, 30000, &f), &f);
+        ASSERT_OK(oltp_savepoint(t, &inner, &f), &f);
+        ck_assert_int_eq(put(&p, t, a.i, title, 40000, &f), ST_EXISTS);
+        fault_clear(&f);
+        ASSERT_OK(put(&p, t, b.i, "in between", 50000, &f), &f);
+        ASSERT_OK(put(&p, t, a.i, title, 45000, &f), &f);
+        if (rng_below(&r, 2) == 0) ASSERT_OK(oltp_rollback_to(t, inner, &f), &f);
+        ASSERT_OK(oltp_rollback_to(t, outer, &f), &f);
+        ASSERT_OK(oltp_get(t, p.table, &a, &row, &f), &f);
+        ASSERT_OK(row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, v, &f), &f);
+        ck_assert(v[1].len == n && memcmp(v[1].s, title, n) == 0);
+        ck_assert_int_eq(put(&p, t, b.i, title, 10, &f), ST_EXISTS);
+        fault_clear(&f);
+        snprintf(title, sizeof title, "round %d", round);
+        ASSERT_OK(put(&p, t, a.i, title, rng_below(&r, 50000), &f), &f);
+        if (rng_below(&r, 3) == 0) {
+            oltp_end(t);
+        } else {
+            ASSERT_OK(oltp_release(t, outer, &f), &f);
+            ASSERT_OK(oltp_commit(t, OLTP_DEFERRED, NULL, &f), &f);
+        }
+        if (round % 50 == 49) ASSERT_OK(oltp_checkpoint(p.db, &f), &f);
+    }
+    place_end(&p);
+}
+
+/* A checksum says that the bytes are those that were written, not that they make sense. */
+static void test_pages_whose_bytes_do_not_add_up_are_refused(void)
+{
+    uint8_t page[OLTP_PAGE_SIZE] = {0}, tmp[OLTP_PAGE_SIZE];
+    struct fault f = {0};
+
+    page_init(page, PAGE_LEAF, 0, 2, 32, 7, NULL, 0);
+    for (int i = 0; i < 20; i++) {
+        uint8_t key[8] = {'k', (uint8_t)i, 1, 2, 3, 4, 5, 6};
+        struct page_item it = {.key = key, .key_size = 8, .value = tmp, .size = 100};
+
+        memset(tmp, i, 100);
+        ck_assert(page_insert(page, (unsigned)i, &it, tmp));
+    }
+    page_remove(page, 5);
+    page_seal(page, 9, 1);
+    ASSERT_OK(page_check(page, 9, 2, 10, "pages", &f), &f);
+    put_u16(page + PAGE_GARBAGE, (uint16_t)(page_garbage(page) + 200)); /* room that is not there */
+    page_seal(page, 9, 1);
+    ASSERT_STATUS(page_check(page, 9, 2, 10, "pages", &f), ST_CORRUPT);
+    ck_assert(strstr(f.why, "add up") != NULL);
+}
+
+static const struct named_test tests[] = {T(test_a_row_just_read_is_written_under_another_key),
+                                          T(test_a_large_row_is_moved_over_another),
+                                          T(test_a_failed_step_can_be_tried_again),
+                                          T(test_closed_cursors_do_not_use_up_the_limit),
+                                          T(test_unique_values_and_large_rows_above_savepoints),
+                                          T(test_pages_whose_bytes_do_not_add_up_are_refused)};
+
+int main(int argc, char **argv)
+{
+    return run_tests("oltp edges", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -67,26 +67,31 @@ void buf_append(struct buf *b, const void *p, size_t n)
 
 void buf_str(struct buf *b, const char *s) { buf_append(b, s, strlen(s)); }
 
-void buf_printf(struct buf *b, const char *fmt, ...)
+void buf_vprintf(struct buf *b, const char *fmt, va_list args)
 {
-    va_list args;
+    va_list again;
     int n;
 
     if (!buf_reserve(b, 1)) return;
-    va_start(args, fmt);
+    va_copy(again, args);
     n = vsnprintf((char *)b->data + b->size, b->cap - b->size, fmt, args);
+    if (n < 0) b->failed = true;
+    if (n >= 0 && (size_t)n >= b->cap - b->size) {
+        /* vsnprintf writes its terminator too */
+        if (!buf_reserve(b, (size_t)n + 1)) n = -1;
+        else vsnprintf((char *)b->data + b->size, b->cap - b->size, fmt, again);
+    }
+    va_end(again);
+    if (n > 0) b->size += (size_t)n;
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    buf_vprintf(b, fmt, args);
     va_end(args);
-    if (n < 0) {
-        b->failed = true;
-        return;
-    }
-    if ((size_t)n >= b->cap - b->size) {
-        if (!buf_reserve(b, (size_t)n + 1)) return; /* vsnprintf writes its terminator too */
-        va_start(args, fmt);
-        vsnprintf((char *)b->data + b->size, b->cap - b->size, fmt, args);
-        va_end(args);
-    }
-    b->size += (size_t)n;
 }
 
 const char *buf_cstr(struct buf *b)

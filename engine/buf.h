@@ -5,6 +5,7 @@
 #ifndef SEAM_ENGINE_BUF_H
 #define SEAM_ENGINE_BUF_H
 
+#include <stdarg.h>
 #include "engine/bytes.h"
 #include "engine/status.h"
 
@@ -24,6 +25,7 @@ void *buf_extend(struct buf *b, size_t n);    /* n uninitialised bytes, or NULL 
 void buf_append(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, const char *s);   /* without the terminator                     */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void buf_vprintf(struct buf *b, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 const char *buf_cstr(struct buf *b);          /* terminated (the 0 is not counted); "" when failed */
 static inline bool buf_ok(const struct buf *b) { return !b->failed; }
 

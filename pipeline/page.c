@@ -42,7 +42,7 @@ const char page_style[] =
     "td,th{text-align:left;padding:.25rem 1rem .25rem 0;border-bottom:1px solid var(--line);\n"
     "vertical-align:top}\n"
     "@media(max-width:60rem){.lab{display:block}#list{position:static}#bar small{display:none}\n"
-    "svg{max-width:none;min-width:0}section{margin-top:1rem}}\n"
+    "svg{max-width:none;min-width:0}table{display:block;overflow-x:auto}section{margin-top:1rem}}\n"
     "@media print{#bar,#list{display:none}.lab{display:block}section[hidden]{display:block!important}\n"
     "figure,svg{break-inside:avoid}pre{white-space:pre-wrap}h2,h3{break-after:avoid}\n"
     "body{max-width:none;padding:0;font-size:11pt}svg,figure.wide svg{max-width:100%;min-width:0}\n"

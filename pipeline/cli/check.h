@@ -3,6 +3,7 @@
 #define SEAM_PIPELINE_CLI_CHECK_H
 
 #include "pipeline/cli/cli.h"
+#include "pipeline/cli/record.h"
 #include "pipeline/contract.h"
 
 struct check {
@@ -13,6 +14,7 @@ struct check {
     const char *against;      /* folder of older contracts */
     bool repair, deep;
     const char *report; /* file for reconcile's JSON */
+    struct check_record record; /* what the part that runs has to say; kept in the platform after it */
 };
 
 /* ST_OK, ST_DRIFT or ST_STALE: kept or not; anything else: it could not be checked (cli->fault).     */

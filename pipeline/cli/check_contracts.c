@@ -220,6 +220,9 @@ enum status check_contracts(struct check *k)
         printf("%zu contracts, %zu rules asked of live data, %zu broken\n", k->contracts->count,
                l.rules, l.broken);
     }
+    snprintf(k->record.detail, sizeof k->record.detail,
+             "%zu contracts, %zu rules asked of live data, %zu broken", k->contracts->count, l.rules,
+             l.broken);
     arena_free(&a);
     return st != ST_OK ? st : l.broken > 0 ? ST_DRIFT : ST_OK;
 }

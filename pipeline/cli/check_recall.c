@@ -16,6 +16,16 @@ static const struct contract *promise_of(const struct contracts *set)
 
 static void report(struct check *k, const struct contract *by, const struct tune_check_result *r, bool kept)
 {
+    struct check_record *rec = &k->record;
+
+    rec->has_recall = true;
+    rec->recall_mean = r->recall_mean;
+    rec->recall_low = r->recall_low;
+    rec->recall_high = r->recall_high;
+    rec->promised = by->recall;
+    rec->ef = r->ef;
+    snprintf(rec->detail, sizeof rec->detail, "recall@%d %.4f (95 %%: %.4f to %.4f) at ef %u, promised %.3f",
+             NEAREST, r->recall_mean, r->recall_low, r->recall_high, r->ef, by->recall);
     if (k->json == NULL) {
         printf("%s: recall@%d %.4f (95 %%: %.4f to %.4f; p5 %.3f) in %zu searches at ef %u, promised %.3f: %s\n", by->name,
                NEAREST, r->recall_mean, r->recall_low, r->recall_high, r->recall_p5, r->samples, r->ef, by->recall,

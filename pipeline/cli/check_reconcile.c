@@ -368,6 +368,13 @@ enum status check_reconcile(struct check *k)
     if (st == ST_OK && k->report != NULL) st = write_report(k, &rows, &queries);
     clean = is_clean(&rows) && is_clean(&queries);
     if (st == ST_OK && k->json == NULL) printf("%s\n", clean ? "no drift" : "DRIFT");
+    snprintf(k->record.detail, sizeof k->record.detail,
+             "%" PRIu64 " rows and %" PRIu64 " groups of views and gold differed%s",
+             rows.before.differences, queries.before.differences,
+             rows.before.differences + queries.before.differences == 0 ? ""
+             : clean                                                   ? "; repaired"
+             : rows.lsn != LSN_NONE || queries.lsn != LSN_NONE ? "; a repair is on its way"
+                                                               : "; seam check DIR reconcile --repair");
     reconcile_free(&rows.before);
     reconcile_free(&rows.after);
     reconcile_free(&queries.before);

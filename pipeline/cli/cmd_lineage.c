@@ -90,6 +90,7 @@ struct layers {
     struct arena arena;
     struct bytes key;
     lsn_t lsn;
+    struct buf *out;
 };
 
 /* The row in the row store AS OF an LSN, as JSON. ST_NOT_FOUND: no such row then. */
@@ -177,16 +178,16 @@ static enum status silver_row(struct layers *l, const struct columnar_reader *r,
     return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-static void step(const char *layer, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void step(const char *layer, const char *fmt, ...)
+static void step(struct buf *out, const char *layer, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void step(struct buf *out, const char *layer, const char *fmt, ...)
 {
     va_list ap;
 
-    printf("  %-10s ", layer);
+    buf_printf(out, "  %-10s ", layer);
     va_start(ap, fmt);
-    vprintf(fmt, ap);
+    buf_vprintf(out, fmt, ap);
     va_end(ap);
-    printf("\n");
+    buf_str(out, "\n");
 }
 
 /* Bronze and silver: the warehouse as published. What parts from the source is named in *parts. */
@@ -209,9 +210,9 @@ static enum status warehouse_steps(struct layers *l, const struct walk_event *e,
     table = columnar_table(r, "bronze_changes");
     if (table >= 0) st = columnar_scan_rows(r, table, LSN_MAX, bronze_row, &b, f);
     if (st == ST_OK && b.events == 0)
-        step("bronze", "no event of this row up to LSN %" PRIu64, l->lsn);
+        step(l->out, "bronze", "no event of this row up to LSN %" PRIu64, l->lsn);
     else if (st == ST_OK)
-        step("bronze",
+        step(l->out, "bronze",
              "%" PRIu64 " events of this row; the newest is offset %" PRIu64 " at LSN %" PRIu64
              "%s",
              b.events, b.offset, b.lsn, b.same_bytes ? ", byte for byte the stream's" : "");
@@ -220,14 +221,14 @@ static enum status warehouse_steps(struct layers *l, const struct walk_event *e,
                                   : "bronze is not what the stream said";
     if (st == ST_OK) st = silver_row(l, r, l->lsn < applied ? l->lsn : LSN_MAX, &silver, f);
     if (st == ST_OK) {
-        step("silver", "AS OF LSN %" PRIu64 ": %s", l->lsn < applied ? l->lsn : applied, silver);
-        step("",
+        step(l->out, "silver", "AS OF LSN %" PRIu64 ": %s", l->lsn < applied ? l->lsn : applied, silver);
+        step(l->out, "",
              "$ seam sql DIR \"SELECT *, _begin_lsn FROM silver_%s WHERE %s AS OF LSN %" PRIu64
              "\"",
              l->table, l->where, l->lsn < applied ? l->lsn : applied);
         if (strcmp(silver, truth) != 0 && *parts == NULL) *parts = "silver parts from bronze";
         if (applied < l->lsn)
-            step("", "silver stopped at LSN %" PRIu64 ", published %s ago", applied,
+            step(l->out, "", "silver stopped at LSN %" PRIu64 ", published %s ago", applied,
                  human_duration(clock_wall_us(l->platform->clock) - columnar_applied_wall_us(r),
                                 age));
     }
@@ -235,20 +236,20 @@ static enum status warehouse_steps(struct layers *l, const struct walk_event *e,
     return st;
 }
 
-static void stream_step(const struct walk_event *e)
+static void stream_step(struct buf *out, const struct walk_event *e)
 {
     char when[40];
 
     when[time_format(e->wall_us, when)] = '\0';
     if (e->unnamed)
-        step("stream", "deleted while nobody looked: the snapshot of the row store at LSN %" PRIu64 " does not name it", e->lsn);
+        step(out, "stream", "deleted while nobody looked: the snapshot of the row store at LSN %" PRIu64 " does not name it", e->lsn);
     else if (e->snapshot)
-        step("stream", "offset %" PRIu64 ": read by a snapshot of the row store at LSN %" PRIu64 ", %s", e->offset, e->lsn, when);
+        step(out, "stream", "offset %" PRIu64 ": read by a snapshot of the row store at LSN %" PRIu64 ", %s", e->offset, e->lsn, when);
     else
-        step("stream", "offset %" PRIu64 ": %s in transaction %" PRIu64 ", committed at LSN %" PRIu64 ", %s", e->offset,
+        step(out, "stream", "offset %" PRIu64 ": %s in transaction %" PRIu64 ", committed at LSN %" PRIu64 ", %s", e->offset,
              walk_op(e->op), e->txn, e->lsn, when);
     if (e->snapshot && e->previous < e->lsn)
-        step("", "what happened to it after LSN %" PRIu64 " and before that is in no log any more", e->previous);
+        step(out, "", "what happened to it after LSN %" PRIu64 " and before that is in no log any more", e->previous);
 }
 
 static enum status all_steps(struct layers *l, bool *agree)
@@ -260,33 +261,33 @@ static enum status all_steps(struct layers *l, bool *agree)
     enum status st = source_row(l, l->lsn, &now, &raw, f);
 
     if (st != ST_OK && st != ST_NOT_FOUND) return st;
-    step("row store", "AS OF LSN %" PRIu64 ": %s", l->lsn, now);
-    step("", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, l->lsn);
+    step(l->out, "row store", "AS OF LSN %" PRIu64 ": %s", l->lsn, now);
+    step(l->out, "", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, l->lsn);
     st = walk_find(l->platform, &l->schema->id, 1, l->key, LSN_NONE, l->lsn, false, &l->arena, &e,
                    f);
     if (st == ST_NOT_FOUND) {
-        step("stream", "no event of this row up to LSN %" PRIu64, l->lsn);
+        step(l->out, "stream", "no event of this row up to LSN %" PRIu64, l->lsn);
         parts = raw.data != NULL ? "the stream does not have what the row store has" : NULL;
         *agree = parts == NULL;
-        if (parts != NULL) printf("they part: %s\n", parts);
+        if (parts != NULL) buf_printf(l->out, "they part: %s\n", parts);
         return ST_OK;
     }
     if (st != ST_OK) return st;
-    stream_step(&e);
+    stream_step(l->out, &e);
     if (!bytes_equal(e.after, raw))
         parts = "the stream's newest event is not what the row store has: the relay is behind, or "
                 "lost it";
     st = source_row(l, e.lsn, &then, &at, f);
     if (e.snapshot && (st == ST_OK || st == ST_NOT_FOUND)) {
-        step("log", "gone before LSN %" PRIu64 "; the row store AS OF it: %s", e.lsn, then);
+        step(l->out, "log", "gone before LSN %" PRIu64 "; the row store AS OF it: %s", e.lsn, then);
         st = ST_OK;
     } else if (st == ST_OK || st == ST_NOT_FOUND) {
         st = source_row(l, e.lsn - 1, &before, NULL, f);
     }
     if (!e.snapshot && (st == ST_OK || st == ST_NOT_FOUND)) {
-        step("log", "LSN %" PRIu64 " ends that commit. AS OF it: %s", e.lsn, then);
-        step("", "one byte earlier, AS OF LSN %" PRIu64 ": %s", e.lsn - 1, before);
-        step("", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, e.lsn - 1);
+        step(l->out, "log", "LSN %" PRIu64 " ends that commit. AS OF it: %s", e.lsn, then);
+        step(l->out, "", "one byte earlier, AS OF LSN %" PRIu64 ": %s", e.lsn - 1, before);
+        step(l->out, "", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, e.lsn - 1);
         st = ST_OK;
     }
     if (st == ST_OK && !bytes_equal(e.after, at) && parts == NULL)
@@ -295,9 +296,9 @@ static enum status all_steps(struct layers *l, bool *agree)
     if (st != ST_OK) return st;
     *agree = parts == NULL;
     if (parts != NULL)
-        printf("they part: %s\n", parts);
+        buf_printf(l->out, "they part: %s\n", parts);
     else
-        printf("every layer agrees at LSN %" PRIu64 "\n", l->lsn);
+        buf_printf(l->out, "every layer agrees at LSN %" PRIu64 "\n", l->lsn);
     return ST_OK;
 }
 
@@ -323,9 +324,9 @@ static void key_words(const struct schema *s, struct bytes key, struct buf *out,
 }
 
 enum status walk_row(struct cli *c, const struct platform *p, const char *table, struct bytes key,
-                     lsn_t lsn, bool *agree)
+                     lsn_t lsn, bool *agree, struct buf *out)
 {
-    struct layers l = {.cli = c, .platform = p, .table = table, .key = key, .lsn = lsn};
+    struct layers l = {.cli = c, .platform = p, .table = table, .key = key, .lsn = lsn, .out = out};
     struct schema schema = {0};
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
@@ -344,7 +345,7 @@ enum status walk_row(struct cli *c, const struct platform *p, const char *table,
     key_words(&schema, key, &words, &where);
     l.key_words = buf_cstr(&words);
     l.where = buf_cstr(&where);
-    printf("%s %s at LSN %" PRIu64 "\n", table, l.key_words, l.lsn);
+    buf_printf(out, "%s %s at LSN %" PRIu64 "\n", table, l.key_words, l.lsn);
     st = all_steps(&l, agree);
     buf_free(&words);
     buf_free(&where);
@@ -394,7 +395,7 @@ int cmd_lineage(struct cli *c, int argc, char **argv)
         {"openlineage", 0, OPT_FLAG, NULL, "DIR alone: every seam as a run event", &events},
     };
     struct platform p;
-    struct buf key = {0};
+    struct buf key = {0}, out = {0};
     bool agree = true;
     int count;
     int rc = argc > 60 ? cli_usage(c, "too many arguments")
@@ -414,7 +415,9 @@ int cmd_lineage(struct cli *c, int argc, char **argv)
     st = encode(&p, args[1], args + 2, count - 2, &key, &c->fault);
     if (st == ST_OK)
         st = walk_row(c, &p, args[1], (struct bytes){key.data, key.size},
-                      lsn > 0 ? (lsn_t)lsn : LSN_MAX, &agree);
+                      lsn > 0 ? (lsn_t)lsn : LSN_MAX, &agree, &out);
+    cli_print(&out);
+    buf_free(&out);
     buf_free(&key);
     platform_close(&p);
     if (st != ST_OK) return cli_fail(c, st);

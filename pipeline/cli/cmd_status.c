@@ -9,6 +9,8 @@
 #include "pipeline/sink.h"
 #include "pipeline/stream.h"
 
+enum { GROUPS_SHOWN = 3 };
+
 /* All files below a folder; what cannot be read counts nothing.                                     */
 static uint64_t folder_bytes(struct io *io, const char *dir)
 {
@@ -188,8 +190,8 @@ static enum status gather(struct cli *c, const struct platform *p, struct store_
     return st;
 }
 
-/* html: the file of the page, or NULL for the terminal. */
-static int show_status(struct cli *c, const struct platform *p, const char *html)
+/* page->file: NULL for the terminal. */
+static int show_status(struct cli *c, const struct platform *p, const struct page_options *page)
 {
     struct store_line lines[LINES_MAX] = {0};
     size_t n = 0;
@@ -197,7 +199,7 @@ static int show_status(struct cli *c, const struct platform *p, const char *html
     enum status st = gather(c, p, lines, &n, &durable);
 
     if (st != ST_OK) return cli_fail(c, st);
-    if (html != NULL) return status_page(c, p, lines, n, durable, html);
+    if (page->file != NULL) return status_page(c, p, lines, n, durable, page);
     if (c->json) print_json(p, lines, n, durable);
     else print_text(c, p, lines, n, durable);
     return EXIT_FINE;
@@ -205,18 +207,22 @@ static int show_status(struct cli *c, const struct platform *p, const char *html
 
 int print_status(struct cli *c, const struct platform *p)
 {
-    return show_status(c, p, NULL);
+    return show_status(c, p, &(struct page_options){0});
 }
 
 int cmd_status(struct cli *c, int argc, char **argv)
 {
     const char *args[64];
     double watch = 0;
-    const char *format = "table", *html = NULL;
+    const char *format = "table";
+    struct page_options page = {.groups = -1};
     bool prometheus;
     const struct opt opts[] = {
         {"format", 0, OPT_STRING, "F", "table, or prometheus: each seam's freshness as metrics", &format},
-        {"html", 0, OPT_STRING, "FILE", "one page: stores, and seams against their contracts", &html},
+        {"html", 0, OPT_STRING, "FILE",
+         "one page: stores, seams against their contracts, last checks, recall, lineage", &page.file},
+        {"why", 0, OPT_INT, "N", "--html: lineage of the first N groups of each view (3; with --watch 0)",
+         &page.groups},
         {"watch", 'w', OPT_DOUBLE, "SECONDS", "again every so often, until interrupted", &watch},
     };
     struct platform p;
@@ -228,12 +234,14 @@ int cmd_status(struct cli *c, int argc, char **argv)
     if (rc >= 0) return rc;
     prometheus = strcmp(format, "prometheus") == 0;
     if (!prometheus && strcmp(format, "table") != 0) return cli_usage(c, "'%s' is neither table nor prometheus", format);
+    if (page.groups < 0) page.groups = watch > 0 ? 0 : GROUPS_SHOWN;
+    page.refresh = watch > 0;
     cli_catch_interrupts();
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != ST_OK) return cli_fail(c, st);
     do {
         if (watch > 0 && c->color) printf("\033[H\033[2J");
-        rc = prometheus ? print_prometheus(c, &p) : show_status(c, &p, html);
+        rc = prometheus ? print_prometheus(c, &p) : show_status(c, &p, &page);
         if (watch > 0) c->clock->sleep_us(c->clock, (uint64_t)(watch * 1e6));
     } while (rc == EXIT_FINE && watch > 0 && !cli_interrupted);
     platform_close(&p);

@@ -19,6 +19,7 @@ struct why {
     struct sql_select *select;
     struct buf kept; /* the query for the kept row */
     struct buf key;  /* AND expr = literal, over the inputs */
+    struct buf *out;
 };
 
 struct layer {
@@ -176,7 +177,7 @@ static enum status ask_layer(struct why *w, const char *name, const char *sql, s
     if (st == ST_OK && a.count > 0) out->value = a.rows[0];
     answer_free(&a);
     if (st == ST_OK && show)
-        printf("  %-10s at LSN %" PRIu64 ": %s\n             $ seam sql DIR \"%s\"\n", name,
+        buf_printf(w->out, "  %-10s at LSN %" PRIu64 ": %s\n             $ seam sql DIR \"%s\"\n", name,
                out->lsn, out->value, sql);
     return st;
 }
@@ -225,18 +226,18 @@ static enum status walk_change(struct why *w, lsn_t after, lsn_t until, bool fir
         st = walk_find(w->platform, ids, n, (struct bytes){NULL, 0}, after, until, first, &w->arena,
                        &e, &w->cli->fault);
     if (st == ST_NOT_FOUND) {
-        printf("\nthe stream has no change of these tables after LSN %" PRIu64
+        buf_printf(w->out, "\nthe stream has no change of these tables after LSN %" PRIu64
                ": the relay has not brought it\n",
                after);
         return ST_OK;
     }
     for (size_t i = 0; st == ST_OK && i < n; i++)
         if (ids[i] == e.table) {
-            printf("\n%s: stream offset %" PRIu64 ", ",
+            buf_printf(w->out, "\n%s: stream offset %" PRIu64 ", ",
                    first ? "the first change of its inputs that it lacks"
                          : "the newest change of its inputs",
                    e.offset);
-            st = walk_row(w->cli, w->platform, names[i], e.key, until, &agree);
+            st = walk_row(w->cli, w->platform, names[i], e.key, until, &agree, w->out);
             break;
         }
     return st;
@@ -255,20 +256,20 @@ static enum status judge(struct why *w, struct layer *layers, size_t n, const st
         if (st != ST_OK) return st;
         if (strcmp(then.value, layers[i].value) != 0) {
             *right = false;
-            printf("\n%s is WRONG at its own LSN %" PRIu64
+            buf_printf(w->out, "\n%s is WRONG at its own LSN %" PRIu64
                    ": the row store had %s then (drift: seam check DIR reconcile)\n",
                    layers[i].name, layers[i].lsn, then.value);
             return walk_change(w, LSN_NONE, layers[i].lsn, false);
         }
         if (strcmp(layers[i].value, now->value) != 0) {
             *right = false;
-            printf("\n%s STOPPED at LSN %" PRIu64 ": it is right for that moment, and %" PRIu64
+            buf_printf(w->out, "\n%s STOPPED at LSN %" PRIu64 ": it is right for that moment, and %" PRIu64
                    " bytes of log behind\n",
                    layers[i].name, layers[i].lsn, now->lsn - layers[i].lsn);
             return walk_change(w, layers[i].lsn, now->lsn, true);
         }
     }
-    printf("\nthe number is right: every layer agrees with the row store\n");
+    buf_printf(w->out, "\nthe number is right: every layer agrees with the row store\n");
     return walk_change(w, LSN_NONE, now->lsn, false);
 }
 
@@ -278,7 +279,7 @@ static enum status run_why(struct why *w, bool *right)
     size_t n = 0;
     enum status st;
 
-    printf("%s %s\n", w->gold ? "gold" : "view", w->name);
+    buf_printf(w->out, "%s %s\n", w->gold ? "gold" : "view", w->name);
     st = ask_layer(w, w->gold ? "gold" : "view", buf_cstr(&w->kept), &layers[1], true);
     /* Silver is upstream of gold; a view is fed by the stream, so silver is only a witness. */
     if (st == ST_OK) st = ask_built(w, "silver", "silver_", LSN_MAX, &layers[0], true);
@@ -288,11 +289,28 @@ static enum status run_why(struct why *w, bool *right)
     return w->gold ? judge(w, layers, n, &now, right) : judge(w, layers + 1, 1, &now, right);
 }
 
+enum status why_explain(struct cli *c, const struct platform *p, const char *name,
+                        const char *const *key, int n, struct buf *out, bool *right)
+{
+    struct why w = {.cli = c, .platform = p, .name = name, .out = out};
+    enum status st = find_declaration(&w);
+
+    *right = true;
+    if (st == ST_OK) st = sql_platform_open(&w.sql, p, &c->fault);
+    if (st == ST_OK) st = read_key(&w, key, n);
+    if (st == ST_OK) st = run_why(&w, right);
+    sql_platform_close(&w.sql);
+    buf_free(&w.kept);
+    buf_free(&w.key);
+    arena_free(&w.arena);
+    return st;
+}
+
 int cmd_why(struct cli *c, int argc, char **argv)
 {
     const char *args[64];
-    struct why w = {.cli = c};
     struct platform p;
+    struct buf out = {0};
     bool right = true;
     int count;
     int rc = argc > 60 ? cli_usage(c, "too many arguments")
@@ -302,16 +320,9 @@ int cmd_why(struct cli *c, int argc, char **argv)
     if (rc >= 0) return rc;
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != ST_OK) return cli_fail(c, st);
-    w.platform = &p;
-    w.name = args[1];
-    st = find_declaration(&w);
-    if (st == ST_OK) st = sql_platform_open(&w.sql, &p, &c->fault);
-    if (st == ST_OK) st = read_key(&w, args + 2, count - 2);
-    if (st == ST_OK) st = run_why(&w, &right);
-    sql_platform_close(&w.sql);
-    buf_free(&w.kept);
-    buf_free(&w.key);
-    arena_free(&w.arena);
+    st = why_explain(c, &p, args[1], args + 2, count - 2, &out, &right);
+    cli_print(&out);
+    buf_free(&out);
     platform_close(&p);
     if (st != ST_OK) return cli_fail(c, st);
     return right ? EXIT_FINE : EXIT_CHECK_FAILED;

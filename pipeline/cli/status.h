@@ -18,8 +18,17 @@ struct store_line {
 
 enum { LINES_MAX = 16 };
 
-/* Writes one self-contained page: the stores with lag and size, the seams against their contracts. */
+/* Writes one self-contained page: the stores with lag and size, the seams against their contracts, what
+ * status_trust adds. refresh: the browser is asked to read it again. */
+struct page_options {
+    const char *file;
+    int64_t groups; /* of each view whose lineage is in the page */
+    bool refresh;
+};
 int status_page(struct cli *c, const struct platform *p, const struct store_line *lines, size_t n,
-                lsn_t durable, const char *file);
+                lsn_t durable, const struct page_options *o);
+/* The last checks, the recall chart, and the lineage of the first `groups` numbers of each view. */
+MUST_USE enum status status_trust(struct cli *c, const struct platform *p, int64_t groups,
+                                  struct buf *b);
 
 #endif

@@ -35,9 +35,10 @@ static void stores(struct buf *b, const struct store_line *lines, size_t n, lsn_
 
     for (size_t i = 0; i < n; i++)
         if (lines[i].bytes > largest) largest = lines[i].bytes;
-    buf_str(b, "<h2>Stores</h2>\n<table><thead><tr><th scope=\"col\">store<th scope=\"col\">applied LSN"
-               "<th scope=\"col\">lag<th scope=\"col\">as of (commit time)<th scope=\"col\">size"
-               "<th scope=\"col\">process</tr></thead>\n<tbody>\n");
+    buf_str(
+        b, "<h2>Stores</h2>\n<table><thead><tr><th scope=\"col\">store<th scope=\"col\">applied LSN"
+           "<th scope=\"col\">lag<th scope=\"col\">as of (commit time)<th scope=\"col\">size"
+           "<th scope=\"col\">process</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < n; i++) {
         const struct store_line *l = &lines[i];
         uint64_t behind = durable > l->applied ? durable - l->applied : 0;
@@ -88,8 +89,10 @@ static enum status seams(struct cli *c, const struct platform *p, struct buf *b)
 
     if (st == ST_OK) st = freshness_measure(p, &contracts, list, &n, &c->fault);
     buf_str(b, "<h2>Seams, against their contracts</h2>\n<table><thead><tr><th scope=\"col\">seam"
-               "<th scope=\"col\">between<th scope=\"col\">state<th scope=\"col\">age of the oldest change that "
-               "waits, of the limit<th scope=\"col\">events<th scope=\"col\">verdict</tr></thead>\n<tbody>\n");
+               "<th scope=\"col\">between<th scope=\"col\">state<th scope=\"col\">age of the "
+               "oldest change that "
+               "waits, of the limit<th scope=\"col\">events<th "
+               "scope=\"col\">verdict</tr></thead>\n<tbody>\n");
     for (size_t i = 0; st == ST_OK && i < n; i++)
         seam(b, &list[i]);
     buf_str(b, "</tbody></table>\n");
@@ -98,7 +101,7 @@ static enum status seams(struct cli *c, const struct platform *p, struct buf *b)
 }
 
 int status_page(struct cli *c, const struct platform *p, const struct store_line *lines, size_t n,
-                lsn_t durable, const char *file)
+                lsn_t durable, const struct page_options *o)
 {
     struct buf b = {0};
     char now[40];
@@ -107,24 +110,31 @@ int status_page(struct cli *c, const struct platform *p, const struct store_line
     now[time_format(clock_wall_us(p->clock), now)] = '\0';
     buf_str(&b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                 "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                "<meta http-equiv=\"refresh\" content=\"5\">\n<title>seam: ");
+                "<link rel=\"icon\" href=\"data:,\">\n");
+    if (o->refresh) buf_str(&b, "<meta http-equiv=\"refresh\" content=\"5\">\n");
+    buf_str(&b, "<title>seam: ");
     text(&b, p->dir);
     buf_str(&b, "</title>\n<style>\n");
     buf_str(&b, page_style);
-    buf_str(&b, ".bar{display:inline-block;height:.7em;background:var(--hot)}tr.fail td,tr.warn td{background:"
+    buf_str(&b, "h2{margin-top:1.6rem}summary{cursor:pointer;padding:.15rem 0}.bar{display:inline-block;height:.7em;background:var(--hot)}tr.fail td,tr.warn "
+                "td{background:"
                 "var(--mark)}\n</style>\n</head>\n<body>\n<main>\n<h1>");
     text(&b, p->dir);
-    buf_printf(&b, "</h1>\n<p>Platform %s at %.19s UTC. The log is durable up to LSN %" PRIu64
-                   "; every store names the LSN up to which it has applied.</p>\n", p->id, now, durable);
+    buf_printf(&b,
+               "</h1>\n<p>Platform %s at %.19s UTC. The log is durable up to LSN %" PRIu64
+               "; every store names the LSN up to which it has applied.</p>\n",
+               p->id, now, durable);
     stores(&b, lines, n, durable);
     st = seams(c, p, &b);
-    buf_str(&b, "<p>Row by row: <code>seam check DIR reconcile</code>. A number back to its commit: "
-                "<code>seam why DIR VIEW KEY</code>.</p>\n</main>\n</body>\n</html>\n");
+    if (st == ST_OK) st = status_trust(c, p, o->groups, &b);
+    buf_str(&b,
+            "<p>Row by row: <code>seam check DIR reconcile</code>. A number back to its commit: "
+            "<code>seam why DIR VIEW KEY</code>.</p>\n</main>\n</body>\n</html>\n");
     if (st == ST_OK && !buf_ok(&b))
-        st = fault_set(&c->fault, ST_NOMEM, file, FAULT_NO_OFFSET, "no memory for the page");
-    if (st == ST_OK) st = io_write_atomic(p->io, file, b.data, b.size, &c->fault);
+        st = fault_set(&c->fault, ST_NOMEM, o->file, FAULT_NO_OFFSET, "no memory for the page");
+    if (st == ST_OK) st = io_write_atomic(p->io, o->file, b.data, b.size, &c->fault);
     buf_free(&b);
     if (st != ST_OK) return cli_fail(c, st);
-    if (!c->quiet) printf("wrote %s\n", file);
+    if (!c->quiet) printf("wrote %s\n", o->file);
     return EXIT_FINE;
 }

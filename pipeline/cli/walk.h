@@ -23,9 +23,14 @@ struct walk_event {
 MUST_USE enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n_tables,
                                struct bytes key, lsn_t after, lsn_t until, bool first,
                                struct arena *keep, struct walk_event *out, struct fault *f);
-/* Prints the walk of one row AS OF lsn and names the layer where they part. *agree: none does.       */
+/* The walk of one row AS OF lsn, as text; names the layer where they part. *agree: none does.         */
 MUST_USE enum status walk_row(struct cli *c, const struct platform *p, const char *table,
-                              struct bytes key, lsn_t lsn, bool *agree);
+                              struct bytes key, lsn_t lsn, bool *agree,
+                              struct buf *out);
+/* A number of a view or gold table traced back, as text. `key`: its n key columns, as words. *right:
+ * every layer agrees. What was found before a failure is in `out` too. */
+MUST_USE enum status why_explain(struct cli *c, const struct platform *p, const char *name,
+                                 const char *const *key, int n, struct buf *out, bool *right);
 const char *walk_op(uint8_t op);
 
 #endif

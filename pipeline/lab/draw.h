@@ -1,27 +1,9 @@
-/* draw - the pictures of a lab's page: SVG made of boxes, lines and words, and the pictures that labs make of it.
- *
- * A picture is drawn into l->svg and taken by lab_step. It says in words what it shows (aria-label), and nothing in it
- * is told by colour alone. Classes, styled in pipeline/page.c: box (outline), fill (as full as), new (changed by this
- * step), hot (what to look at), off (left out: dashed), path (the way taken), edge, dot, ring, dim (small words). */
+/* draw - the pictures that more than one lab makes, drawn into l->svg and taken by lab_step. */
 #ifndef SEAM_PIPELINE_LAB_DRAW_H
 #define SEAM_PIPELINE_LAB_DRAW_H
 
 #include "pipeline/lab/lab.h"
-
-enum {
-    SVG_WIDTH = 880,
-    SVG_ROW = 18,
-    SVG_CHAR = 8
-}; /* px: a picture, a line of words, a character */
-
-/* Lengths are CSS pixels; y grows downwards; a word's y is its baseline. */
-void svg_begin(struct buf *b, double width, double height, const char *label);
-void svg_box(struct buf *b, const char *class, double x, double y, double w, double h);
-void svg_line(struct buf *b, const char *class, double x1, double y1, double x2, double y2);
-void svg_circle(struct buf *b, const char *class, double x, double y, double r);
-void svg_words(struct buf *b, const char *class, double x, double y, const char *fmt, ...)
-    PRINTF_LIKE(5, 6);
-void svg_end(struct buf *b);
+#include "pipeline/svg.h"
 
 /* A row of boxes joined by arrows, each with up to two lines of words. */
 struct svg_station {

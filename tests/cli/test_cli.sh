@@ -65,6 +65,23 @@ expect 0 '>search<' cat "$p/status.html"
 expect 0 'nothing waits' cat "$p/status.html"
 expect 1 '0' grep -c '<script' "$p/status.html"
 expect 3 'folder.html' "$seam" status "$p" --html "$p/no/such/folder.html"
+expect 0 'Nothing has been checked yet' cat "$p/status.html"
+expect 0 'Not measured yet' cat "$p/status.html"
+expect 0 '<summary>category <strong>' cat "$p/status.html"
+expect 0 'the number is right: every layer agrees' cat "$p/status.html"
+expect 0 'no drift' "$seam" check "$p" reconcile
+expect 0 'kept' "$seam" check "$p" recall
+expect 0 '"result":"kept"' cat "$p/checks/reconcile.json"
+expect 0 '"promised":' cat "$p/checks/recall.json"
+expect 0 'wrote' "$seam" status "$p" --html "$p/status.html" --why 0
+expect 0 '<th scope="row">reconcile</th><td>kept</td>' cat "$p/status.html"
+expect 0 'The ring is the last check' cat "$p/status.html"
+expect 1 '0' grep -c '<summary' "$p/status.html"
+expect 1 '0' grep -c 'http-equiv="refresh"' "$p/status.html"
+echo '{"check":' >"$p/checks/recall.json" # a damaged record is an error that names it, not a page that leaves it out
+expect 2 'checks/recall.json' "$seam" status "$p" --html "$p/status.html"
+expect 0 'kept' "$seam" check "$p" recall # and the next check puts it right
+expect 0 'wrote' "$seam" status "$p" --html "$p/status.html"
 
 # asking
 expect 2 "did you mean 'title'" "$seam" sql "$p" 'select titel from silver_products'

@@ -109,6 +109,18 @@ function walk(frame, fail) {
   return n;
 }
 
+// The status page: a chart whose words stand apart, and numbers that open and tell where they came from.
+function unfold(doc, fail) {
+  var numbers = doc.querySelectorAll('details');
+  if (doc.querySelectorAll('figure svg').length !== 1) fail('no recall chart');
+  if (numbers.length < 3) fail('fewer than three numbers can be opened');
+  numbers.forEach(function (d) {
+    d.querySelector('summary').click();
+    if (!d.open || !/row store/.test(d.querySelector('pre').textContent)) fail('a number does not open to its lineage');
+  });
+  doc.querySelectorAll('svg').forEach(function (s) { overlaps(s).forEach(fail); });
+}
+
 function look(frame, name) {
   var bad = 0, n = 0, doc = frame.contentDocument;
   function fail(text) { bad++; tell('FAIL: ' + name + ': ' + text); }
@@ -117,6 +129,7 @@ function look(frame, name) {
     labels(doc, fail);
     doc.querySelectorAll('section').forEach(function (s, i) { s.hidden = i > 0; });
     if (doc.getElementById('bar')) n = walk(frame, fail);
+    if (name === 'status.html') unfold(doc, fail);
     wide(doc, fail, 'the page');
   } catch (e) { fail(e); }
   tell((bad ? 'bad ' : 'good ') + name + ' ' + n + ' steps');

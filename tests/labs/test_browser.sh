@@ -1,5 +1,5 @@
 #!/bin/sh
-# Goal:   every lab's page works in a browser: it steps to its end by keyboard, searches, says what it shows, is readable in
+# Goal:   every lab's page, and the status page, works in a browser: it steps to its end by keyboard, searches, says what it shows, is readable in
 #         light and dark and in a narrow window, no word stands on another, nothing is in the console.
 # Method: one headless Chromium holds all pages in frames (browser.js walks them) and takes one picture of the lot; once
 #         light and wide, once dark and narrow. SEAM_SHOTS=DIR keeps the pictures.
@@ -17,6 +17,13 @@ for lab in $("$build/seam" lab </dev/null | awk 'NR > 1 {print $1}'); do
   "$build/seam" lab "$lab" --quiet --html "$dir/$lab.html" || bad=1
   pages="$pages,'$lab.html'" count=$((count + 1))
 done
+
+# The status page of a small platform that has been checked.
+{ "$build/seam" init "$dir/shop" && "$build/seam" generate "$dir/shop" --orders 40 &&
+  "$build/seam" run "$dir/shop" --until-caught-up && "$build/seam" check "$dir/shop" reconcile &&
+  "$build/seam" check "$dir/shop" recall && "$build/seam" status "$dir/shop" --html "$dir/status.html"; } \
+  >"$dir/shop.log" 2>&1 || { cat "$dir/shop.log"; bad=1; }
+pages="$pages,'status.html'" count=$((count + 1))
 
 look() { # NAME WIDTH FLAGS...: all pages in frames of this width
   name=$1 width=$2; shift 2

@@ -222,6 +222,11 @@ MUST_USE enum status columnar_scan_rows(const struct columnar_reader *r, int tab
 MUST_USE enum status columnar_scan_versions(const struct columnar_reader *r, int table, lsn_t from,
                                             lsn_t to, columnar_row_fn fn, void *ctx, struct fault *f);
 
+/* Every version that began or ended in (from, to], also one that did both. Vectors without such a row cost their begin
+ * LSNs, files without one nothing. ST_NOT_FOUND: `from` is before the kept history (versions may be gone). */
+MUST_USE enum status columnar_scan_changes(const struct columnar_reader *r, int table, lsn_t from,
+                                           lsn_t to, columnar_row_fn fn, void *ctx, struct fault *f);
+
 /* What changed in a table after `a`, up to and including `b` (a < b; swap for the way back).
  * ALL: every version begun or ended in (a, b], by LSN. NET: per key the difference of the two states
  * (insert, delete, or update with both images); rows made and ended inside the range do not appear.

@@ -193,7 +193,7 @@ enum status columnar_diff(const struct columnar_reader *r, int table, lsn_t a, l
     st = c.values == NULL ? ST_NOMEM : coldata_init(&c.rows, &t->schema);
     for (int k = 0; k < t->schema.column_count; k++)
         if (column_live(&t->schema.columns[k], t->schema.version)) columns[c.count++] = k;
-    if (st == ST_OK) st = table_versions(t, NULL, columns, c.count, collect_batch, &c, f);
+    if (st == ST_OK) st = table_changes(t, c.a, c.b, columns, c.count, collect_batch, &c, f);
     if (st == ST_OK) st = report(&c, mode, fn, ctx, f);
     free(c.values);
     free(c.ends);

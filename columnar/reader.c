@@ -194,7 +194,7 @@ struct row_scan {
     int count;
     struct value *values;
     lsn_t from, to;
-    bool versions;
+    bool versions, changes;
     columnar_row_fn fn;
     void *ctx;
 };
@@ -208,6 +208,7 @@ static enum status scan_batch(void *ctx, const struct version_batch *b)
 
         if (b->begin[i] > s->to || b->begin[i] == b->end[i]) continue;
         if (s->versions ? b->end[i] <= s->from : b->end[i] <= s->to) continue;
+        if (s->changes && b->begin[i] <= s->from && b->end[i] > s->to) continue;
         for (int c = 0; c < s->count; c++) s->values[s->columns[c]] = vec_value(&b->cols[c], i);
         st = s->fn(s->ctx, s->values, b->begin[i], b->end[i]);
         if (st != ST_OK) return st;
@@ -227,7 +228,8 @@ static enum status scan(const struct columnar_reader *r, int table, struct row_s
     if (s->values == NULL) return fault_set(f, ST_NOMEM, r->s.dir, FAULT_NO_OFFSET, "no memory to scan");
     for (int c = 0; c < t->schema.column_count; c++)
         if (column_live(&t->schema.columns[c], t->schema.version)) columns[s->count++] = c;
-    st = table_versions(t, NULL, columns, s->count, scan_batch, s, f);
+    st = s->changes ? table_changes(t, s->from, s->to, columns, s->count, scan_batch, s, f)
+                    : table_versions(t, NULL, columns, s->count, scan_batch, s, f);
     free(s->values);
     return st;
 }
@@ -247,6 +249,20 @@ enum status columnar_scan_versions(const struct columnar_reader *r, int table, l
     struct row_scan s = {.from = from, .to = to == LSN_MAX ? r->s.applied : to, .versions = true,
                          .fn = fn, .ctx = ctx};
     enum status st = state_readable(&r->s, from, f);
+
+    if (st == ST_OK) st = state_readable(&r->s, s.to, f);
+    return st == ST_OK ? scan(r, table, &s, f) : st;
+}
+
+enum status columnar_scan_changes(const struct columnar_reader *r, int table, lsn_t from, lsn_t to,
+                                  columnar_row_fn fn, void *ctx, struct fault *f)
+{
+    struct row_scan s = {.from = from, .to = to == LSN_MAX ? r->s.applied : to, .versions = true, .changes = true,
+                         .fn = fn, .ctx = ctx};
+    enum status st = from < r->s.horizon
+                         ? fault_set(f, ST_NOT_FOUND, r->s.dir, FAULT_NO_OFFSET,
+                                     "versions that ended before LSN %" PRIu64 " are kept no more", r->s.horizon)
+                         : ST_OK;
 
     if (st == ST_OK) st = state_readable(&r->s, s.to, f);
     return st == ST_OK ? scan(r, table, &s, f) : st;

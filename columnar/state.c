@@ -159,7 +159,8 @@ void file_kills_encode(const struct table_file *tf, struct buf *out)
     buf_varint(out, tf->killed);
     for (size_t b = 0; b < tf->bucket_count; b++) {
         /* Sorting a bucket changes no meaning, and keeps the next look-up as it was. */
-        qsort(tf->buckets[b].kills, tf->buckets[b].count, sizeof(struct kill), by_row);
+        if (tf->buckets[b].count > 1)
+            qsort(tf->buckets[b].kills, tf->buckets[b].count, sizeof(struct kill), by_row);
         for (uint32_t k = 0; k < tf->buckets[b].count; k++) {
             const struct kill *kill = &tf->buckets[b].kills[k];
 

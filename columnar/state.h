@@ -144,4 +144,8 @@ MUST_USE enum status table_versions(const struct table *t, const struct table_fi
                                     const int *columns, int n, version_fn fn, void *ctx,
                                     struct fault *f);
 
+/* The same of those vectors alone in which a row begins or ends in (from, to]; the others' columns are not read. */
+MUST_USE enum status table_changes(const struct table *t, lsn_t from, lsn_t to, const int *columns, int n,
+                                   version_fn fn, void *ctx, struct fault *f);
+
 #endif

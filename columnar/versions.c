@@ -120,12 +120,38 @@ void table_read_ends(const struct table_file *tf, uint64_t first, uint32_t rows,
         }
 }
 
-static enum status versions_of(const struct table *t, const struct table_file *tf, const int *columns,
-                               int n, struct chunk_scratch **scratch, struct vec *vecs, version_fn fn,
-                               void *ctx, struct fault *f)
+/* What a walk is about: every vector, or those in which a row begins or ends in (from, to]. */
+struct walk {
+    const struct table *t;
+    const int *columns;
+    int n;
+    bool changes;
+    lsn_t from, to;
+    struct chunk_scratch **scratch;
+    struct vec *vecs;
+    version_fn fn;
+    void *ctx;
+};
+
+static bool in_between(const struct walk *w, lsn_t lsn) { return lsn > w->from && lsn <= w->to; }
+
+static bool file_changed(const struct walk *w, const struct table_file *tf)
+{
+    return tf->lsn_max > w->from || tf->kill_max > w->from;
+}
+
+static bool vector_changed(const struct walk *w, const struct version_batch *b)
+{
+    for (uint32_t i = 0; i < b->rows; i++)
+        if (in_between(w, b->begin[i]) || (b->end[i] != LSN_MAX && in_between(w, b->end[i]))) return true;
+    return false;
+}
+
+static enum status versions_of(const struct walk *w, const struct table_file *tf, struct fault *f)
 {
     lsn_t begin[VECTOR_ROWS], end[VECTOR_ROWS];
 
+    if (w->changes && !file_changed(w, tf)) return ST_OK;
     for (int g = 0; g < table_file_groups(tf); g++) {
         uint64_t first;
         uint32_t rows = table_file_group_rows(tf, g, &first);
@@ -133,44 +159,60 @@ static enum status versions_of(const struct table *t, const struct table_file *t
         for (uint32_t v = 0; v * VECTOR_ROWS < rows; v++) {
             uint32_t left = rows - v * VECTOR_ROWS < VECTOR_ROWS ? rows - v * VECTOR_ROWS : VECTOR_ROWS;
             struct version_batch b = {.tf = tf, .first_row = first + v * VECTOR_ROWS, .rows = left,
-                                      .begin = begin, .end = end, .cols = vecs};
+                                      .begin = begin, .end = end, .cols = w->vecs};
             struct vec lsn;
-            enum status st = table_read_column(t, tf, g, v, COLUMN_BEGIN, scratch[n], &lsn, f);
+            enum status st = table_read_column(w->t, tf, g, v, COLUMN_BEGIN, w->scratch[w->n], &lsn, f);
 
             if (st != ST_OK) return st;
             for (uint32_t i = 0; i < left; i++) begin[i] = (lsn_t)lsn.i[vec_slot(&lsn, i)];
             table_read_ends(tf, b.first_row, left, end);
-            for (int c = 0; c < n; c++) {
-                st = table_read_column(t, tf, g, v, columns[c], scratch[c], &vecs[c], f);
+            if (w->changes && !vector_changed(w, &b)) continue;
+            for (int c = 0; c < w->n; c++) {
+                st = table_read_column(w->t, tf, g, v, w->columns[c], w->scratch[c], &w->vecs[c], f);
                 if (st != ST_OK) return st;
             }
-            st = fn(ctx, &b);
+            st = w->fn(w->ctx, &b);
             if (st != ST_OK) return st;
         }
     }
     return ST_OK;
 }
 
+static enum status walk(struct walk *w, const struct table_file *only, struct fault *f)
+{
+    enum status st = ST_OK;
+
+    w->scratch = calloc((size_t)w->n + 1, sizeof *w->scratch);
+    w->vecs = calloc((size_t)w->n + 1, sizeof *w->vecs);
+    if (w->scratch == NULL || w->vecs == NULL) st = ST_NOMEM;
+    for (int c = 0; st == ST_OK && c <= w->n; c++) {
+        w->scratch[c] = chunk_scratch_new();
+        if (w->scratch[c] == NULL) st = ST_NOMEM;
+    }
+    if (st == ST_OK && only != NULL) {
+        st = versions_of(w, only, f);
+    } else if (st == ST_OK) {
+        for (size_t i = 0; st == ST_OK && i < w->t->file_count; i++) st = versions_of(w, &w->t->files[i], f);
+        if (st == ST_OK) st = versions_of(w, &w->t->tail, f);
+    }
+    for (int c = 0; w->scratch != NULL && c <= w->n; c++) chunk_scratch_free(w->scratch[c]);
+    free(w->scratch);
+    free(w->vecs);
+    return st;
+}
+
 enum status table_versions(const struct table *t, const struct table_file *only, const int *columns,
                            int n, version_fn fn, void *ctx, struct fault *f)
 {
-    struct chunk_scratch **scratch = calloc((size_t)n + 1, sizeof *scratch);
-    struct vec *vecs = calloc((size_t)n + 1, sizeof *vecs);
-    enum status st = scratch == NULL || vecs == NULL ? ST_NOMEM : ST_OK;
+    struct walk w = {.t = t, .columns = columns, .n = n, .fn = fn, .ctx = ctx};
 
-    for (int c = 0; st == ST_OK && c <= n; c++) {
-        scratch[c] = chunk_scratch_new();
-        if (scratch[c] == NULL) st = ST_NOMEM;
-    }
-    if (st == ST_OK && only != NULL) {
-        st = versions_of(t, only, columns, n, scratch, vecs, fn, ctx, f);
-    } else if (st == ST_OK) {
-        for (size_t i = 0; st == ST_OK && i < t->file_count; i++)
-            st = versions_of(t, &t->files[i], columns, n, scratch, vecs, fn, ctx, f);
-        if (st == ST_OK) st = versions_of(t, &t->tail, columns, n, scratch, vecs, fn, ctx, f);
-    }
-    for (int c = 0; scratch != NULL && c <= n; c++) chunk_scratch_free(scratch[c]);
-    free(scratch);
-    free(vecs);
-    return st;
+    return walk(&w, only, f);
+}
+
+enum status table_changes(const struct table *t, lsn_t from, lsn_t to, const int *columns, int n, version_fn fn,
+                          void *ctx, struct fault *f)
+{
+    struct walk w = {.t = t, .columns = columns, .n = n, .changes = true, .from = from, .to = to, .fn = fn, .ctx = ctx};
+
+    return walk(&w, NULL, f);
 }

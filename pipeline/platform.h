@@ -3,6 +3,7 @@
  *   DIR/seam.json         format, platform id, created, the sinks' configuration (data, not code)
  *   DIR/oltp/  DIR/wal/   the row store and its log       (the source of truth; one writer process)
  *   DIR/stream/           the retained change stream      (written by the relay)
+ *   DIR/reconcile/        digests kept of what was found equal; may be deleted
  *   DIR/sinks/NAME/       warehouse, view, search, vectors, audit   (one writer process each)
  *
  * Which tables there are is the row store's catalogue; which of their columns feed which sink is the

@@ -8,11 +8,13 @@
 #include "columnar/columnar.h"
 #include "engine/key.h"
 #include "engine/row.h"
+#include "pipeline/reconcile_kept.h"
 #include "pipeline/reconcile_side.h"
 #include "pipeline/sinks.h"
 #include "pipeline/vectors.h"
 
-enum { RESULTS_MAX = 256, REPAIR_BATCH = 1000, DEEP_ROWS_MAX = 100000, TABLES_MAX = 64 };
+enum { RESULTS_MAX = 256, REPAIR_BATCH = 1000, DEEP_ROWS_MAX = 100000, KEEP_ROWS = 100000,
+       TABLES_MAX = KEPT_TABLES_MAX };
 
 const char *reconcile_verdict_name(enum reconcile_verdict v)
 {
@@ -47,6 +49,7 @@ struct run {
     const struct platform *platform;
     const struct reconcile_options *options;
     struct reconcile_report *report;
+    struct kept *kept; /* of the warehouse: gathered by its full comparison */
 };
 
 static enum status new_result(struct run *r, const char *store, const char *table, lsn_t lsn,
@@ -147,6 +150,11 @@ static enum status compare_silver(struct run *r, struct source *src,
     source_side_init(&source, src->txn, table);
     st = compare(r, &source, &silver.side, "warehouse", lsn, f);
     buf_free(&silver.key);
+    if (st == ST_OK) {
+        const struct reconcile_result *x = &r->report->results[r->report->count - 1];
+
+        st = kept_add(r->kept, schema, &x->source_digest, &x->store_digest, f);
+    }
     return st;
 }
 
@@ -170,21 +178,119 @@ static enum status compare_silver_table(struct run *r, struct source *src, const
     return compare_silver(r, src, store, lsn, table, f);
 }
 
+/* ---- silver, from what is kept ---- */
+
+static bool kept_is_equal(const struct kept *k)
+{
+    for (size_t i = 0; i < k->count; i++)
+        if (!digest_equal(&k->tables[i].source, &k->tables[i].store)) return false;
+    return true;
+}
+
+static enum status report_kept(struct run *r, const struct kept *k, lsn_t since, uint64_t ns,
+                               struct fault *f)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < k->count; i++) {
+        const struct kept_table *t = &k->tables[i];
+        struct reconcile_result *out = NULL;
+
+        st = new_result(r, "warehouse", t->schema.name, k->lsn, &out, f);
+        if (st != ST_OK) break;
+        out->since = since;
+        out->changes = k->changes;
+        out->source_digest = t->source;
+        out->store_digest = t->store;
+        out->cost = (struct reconcile_cost){.source_rows = t->source.count,
+                                            .store_rows = t->store.count,
+                                            .digests = 1,
+                                            .ns = i == 0 ? ns : 0}; /* one walk for all tables */
+    }
+    return st;
+}
+
+/* *done: the digests that are kept say that nothing differs. Anything else is for a full comparison to see. */
+static enum status try_kept(struct run *r, const struct columnar_reader *reader, bool *done,
+                            struct fault *f)
+{
+    const struct platform *p = r->platform;
+    uint64_t start = clock_mono_ns(p->clock);
+    struct kept *k = r->kept;
+    struct fault why = {0};
+    lsn_t since = LSN_NONE;
+    enum status st = kept_load(p, k, &why);
+    int64_t age = clock_wall_us(p->clock) - k->full_us;
+
+    *done = false;
+    if (st == ST_OK) since = k->lsn;
+    if (st == ST_OK && (age < 0 || age > KEPT_FULL_US)) st = ST_NOT_FOUND;
+    if (st == ST_OK) st = kept_advance(p, k, reader, &why);
+    TRACE(r->options->trace, "pipeline", "kept", TI("since", since), TI("changes", k->changes),
+          TI("status", st), TS("doubt", why.why));
+    if (st == ST_OK && kept_is_equal(k)) {
+        *done = true;
+        st = report_kept(r, k, since, clock_mono_ns(p->clock) - start, f);
+        if (st == ST_OK) (void)kept_save(p, k, NULL); /* else what was kept before goes on being true */
+        return st;
+    }
+    if (st != ST_OK && st != ST_NOT_FOUND && f != NULL) *f = why;
+    kept_free(k);
+    return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+/* After a full comparison: what was equal and large is kept; anything else lets go of what was. */
+static enum status keep(struct run *r, const struct columnar_reader *reader, lsn_t lsn,
+                        struct fault *f)
+{
+    uint64_t limit = r->options->keep_rows != 0 ? r->options->keep_rows : KEEP_ROWS, rows = 0;
+    struct kept *k = r->kept;
+
+    for (size_t i = 0; i < k->count; i++)
+        rows += k->tables[i].store.count;
+    if (!kept_is_equal(k) || rows <= limit) return kept_drop(r->platform, f);
+    k->lsn = lsn;
+    k->publication = kept_publication(reader, lsn);
+    k->full_us = clock_wall_us(r->platform->clock);
+    (void)kept_save(r->platform, k, NULL); /* a disk that is full makes the next run slow, not this one fail */
+    return ST_OK;
+}
+
+static enum status compare_warehouse(struct run *r, const struct columnar_reader *reader, lsn_t lsn,
+                                     struct fault *f)
+{
+    struct source src = {0};
+    bool done = false;
+    enum status st = r->options->full ? ST_OK : try_kept(r, reader, &done, f);
+
+    if (st != ST_OK || done) return st;
+    st = open_source(r->platform, lsn, &src, f);
+    if (st == ST_OK) st = all_tables(r, &src, reader, lsn, compare_silver_table, f);
+    close_source(&src);
+    return st == ST_OK ? keep(r, reader, lsn, f) : st;
+}
+
 static enum status run_warehouse(struct run *r, const char *dir, struct fault *f)
 {
     struct columnar_options o = {.clock = r->platform->clock};
     struct columnar_reader *reader = NULL;
-    struct source src = {0};
-    lsn_t lsn;
     enum status st = columnar_open_reader(r->platform->io, dir, &o, &reader, f);
 
     if (st != ST_OK) return st;
-    lsn = columnar_applied(reader);
-    st = open_source(r->platform, lsn, &src, f);
-    if (st == ST_OK) st = all_tables(r, &src, reader, lsn, compare_silver_table, f);
-    close_source(&src);
+    r->kept = calloc(1, sizeof *r->kept);
+    st = r->kept == NULL
+             ? fault_set(f, ST_NOMEM, "warehouse", FAULT_NO_OFFSET, "no memory to reconcile")
+             : compare_warehouse(r, reader, columnar_applied(reader), f);
+    if (r->kept != NULL) kept_free(r->kept);
+    free(r->kept);
+    r->kept = NULL;
     columnar_close_reader(reader);
     return st;
+}
+
+enum status reconcile_forget(const struct platform *p, struct fault *f)
+{
+    return kept_drop(p, f);
 }
 
 /* ---- the view's mirrors ---- */
@@ -500,7 +606,7 @@ enum status reconcile_run(const struct platform *p, const struct reconcile_optio
                   {"view", run_view},
                   {"search", run_search},
                   {"vectors", run_vectors}};
-    struct run r = {p, o, out};
+    struct run r = {p, o, out, NULL};
     enum status st = ST_OK;
 
     *out = (struct reconcile_report){0};

@@ -65,6 +65,9 @@ struct reconcile_cost {
 struct reconcile_result {
     const char *store, *table; /* "warehouse", "view", "search", "vectors" */
     lsn_t lsn;                 /* where both were compared                 */
+    lsn_t since; /* only what changed since this LSN was read (pipeline/reconcile_kept.h); LSN_NONE: everything was */
+    uint64_t changes; /* ... and so many changes and versions of all tables                          */
+    struct digest source_digest, store_digest; /* of all rows of each side                           */
     const char *note;          /* why it could not be compared; NULL = it was */
     struct reconcile_cost cost;
     uint64_t differences; /* all of them; the list has at most RECONCILE_SHOWN_MAX */
@@ -81,6 +84,8 @@ struct reconcile_report {
 
 struct reconcile_options {
     bool deep; /* words and vectors also of more rows than that */
+    bool full; /* read everything, whatever is kept */
+    uint64_t keep_rows; /* digests are kept of a warehouse with more rows than this; 0 = 100,000 */
     uint32_t leaf_rows; /* 0 = RECONCILE_LEAF_ROWS */
     /* NULL = off. digest: two digests of a table compared (level 0 is the one of everything; from, leaves:
      * of which and how many; differs). */
@@ -92,6 +97,8 @@ struct reconcile_options {
 MUST_USE enum status reconcile_run(const struct platform *p, const struct reconcile_options *o,
                                    struct reconcile_report *out, struct fault *f);
 void reconcile_free(struct reconcile_report *r);
+/* Nothing that was kept of earlier runs counts any more: after a store was made again. */
+MUST_USE enum status reconcile_forget(const struct platform *p, struct fault *f);
 /* Emits every differing key again. ST_CONFLICT: another process writes the row store. *lsn: of the last commit; stores
  * that have applied it are repaired.                                                                */
 MUST_USE enum status reconcile_repair(const struct platform *p, const struct reconcile_report *r,

@@ -397,6 +397,10 @@ enum status reconcile_pair(const struct platform *p, const struct reconcile_opti
     if (st == ST_OK) st = other->scan(other, NULL, add_store, &c, f);
     while (span < c.count)
         span *= RECONCILE_FANOUT;
+    for (size_t i = 0; st == ST_OK && i < c.count; i++) {
+        digest_merge(&out->source_digest, &c.leaves[i].source);
+        digest_merge(&out->store_digest, &c.leaves[i].store);
+    }
     if (st == ST_OK) descend(&c, 0, 0, span);
     out->cost.leaves = c.count;
     out->cost.bytes_exchanged = out->cost.digests * 2 * sizeof(struct digest);

@@ -12,7 +12,7 @@ struct check {
     const struct contracts *contracts;
     struct json_writer *json; /* NULL: text */
     const char *against;      /* folder of older contracts */
-    bool repair, deep;
+    bool repair, deep, full;
     const char *report; /* file for reconcile's JSON */
     struct check_record record; /* what the part that runs has to say; kept in the platform after it */
 };

@@ -44,6 +44,10 @@ static void print_results(struct check *k, const struct reconcile_report *r)
         const struct reconcile_result *x = &r->results[i];
 
         if (x->note != NULL) printf("%s: %s\n", x->store, x->note);
+        if (x->since != LSN_NONE && x->cost.ns > 0) /* said once for the store */
+            printf("%s: by the digests kept at LSN %" PRIu64 " and %" PRIu64
+                   " changes since; --full reads everything\n",
+                   x->store, x->since, x->changes);
         for (size_t d = 0; d < x->shown && d < SHOWN_TEXT_MAX; d++) {
             const struct reconcile_difference *y = &x->list[d];
 
@@ -93,6 +97,7 @@ static void results_json(struct json_writer *w, const struct reconcile_report *r
             uint64_t n;
         } numbers[] = {
             {"lsn", x->lsn},
+            {"kept_since", x->since},
             {"source_rows", x->cost.source_rows},
             {"store_rows", x->cost.store_rows},
             {"leaves", x->cost.leaves},
@@ -300,7 +305,7 @@ static void say_repaired(struct check *k, const struct round *r, const char *nam
 
 static enum status repair_rows(struct check *k, struct round *r)
 {
-    const struct reconcile_options o = {.deep = k->deep};
+    const struct reconcile_options o = {.deep = k->deep, .full = k->full};
     enum status st =
         reconcile_repair(k->platform, &r->before, &r->emitted, &r->lsn, &k->cli->fault);
 
@@ -337,7 +342,7 @@ static enum status repair_queries(struct check *k, struct round *r)
 
 static enum status check_rows(struct check *k, struct round *r)
 {
-    const struct reconcile_options o = {.deep = k->deep};
+    const struct reconcile_options o = {.deep = k->deep, .full = k->full};
     enum status st = reconcile_run(k->platform, &o, &r->before, &k->cli->fault);
 
     if (st == ST_OK && k->json != NULL) {

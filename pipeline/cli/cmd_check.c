@@ -202,6 +202,8 @@ int cmd_check(struct cli *c, int argc, char **argv)
          "views and gold to be computed again, through the log", &k.repair},
         {"deep", 0, OPT_FLAG, NULL, "reconcile: analyse and embed every document again, also when there are more than 100,000",
          &k.deep},
+        {"full", 0, OPT_FLAG, NULL,
+         "reconcile: read everything, also where digests of an earlier run are kept", &k.full},
         {"report", 0, OPT_STRING, "FILE", "reconcile: write the report as JSON, too", &k.report},
         {"against", 0, OPT_STRING, "FOLDER",
          "contracts: refuse what is incompatible with the older ones there", &k.against},

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pipeline/cli/cli.h"
+#include "pipeline/reconcile.h"
 #include "pipeline/sink.h"
 
 static enum status fill(struct cli *c, const struct platform *p, const char *name, const char *dir,
@@ -84,6 +85,7 @@ int cmd_rebuild(struct cli *c, int argc, char **argv)
             st = fault_set(&c->fault, ST_LIMIT, dir, FAULT_NO_OFFSET, "the path is too long");
         if (st == ST_OK && io_exists(p.io, next)) st = io_remove_tree(p.io, next, &c->fault);
         if (st == ST_OK) st = fill(c, &p, args[1], next, &result);
+        if (st == ST_OK) st = reconcile_forget(&p, &c->fault); /* first: what is kept is of the old one */
         if (st == ST_OK) st = change_places(c, &p, args[1], next);
     }
     platform_close(&p);

@@ -423,6 +423,14 @@ static void test_versions_are_scanned_with_their_lives(void)
         ASSERT_OK(query_run(p, &o, count_rows, &planned, NULL, &f), &f);
         ck_assert_uint_eq(planned, want);
         arena_free(&a);
+        l.count = want = 0;
+        for (size_t v = 0; v < x.m.n; v++) {
+            const struct version *k = &x.m.v[v];
+
+            want += (k->begin > from && k->begin <= to) || (k->end > from && k->end <= to);
+        }
+        ASSERT_OK(columnar_scan_changes(x.r, 0, from, to, see_life, &l, &f), &f);
+        ck_assert_uint_eq(l.count, want);
     }
     shop_close(&x);
 }

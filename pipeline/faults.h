@@ -1,12 +1,13 @@
 /* faults - what a sink is told to do wrong, for chaos tests and labs. Off unless the environment says otherwise.
  *
- *   SEAM_FAULT=SINK:KIND[,SINK:KIND...]      read in faults_of() and nowhere else
+ *   SEAM_FAULT=SINK:KIND[,SINK:KIND...]      read in this file's functions and nowhere else
  *     drop-deletes    the sink loses every delete (the deleted product stays searchable)
  *     drop-updates    the sink loses every tenth update
  *     duplicate       every event is delivered twice
  *     withhold        now and then an event is skipped, as if it came later
  *     stall           the sink reads nothing until it is told to stop
  *     poison          every hundredth row change cannot be applied
+ *   SEAM_FAULT=clock:back=SECONDS/AFTER_MS   the process's wall clock is set back so far, so long after its start
  *
  * The first two are losses in the store, which only reconciliation can see; the others are the delivery's, which the
  * runner must notice by itself.                                                                     */
@@ -16,11 +17,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/clock.h"
+
 struct faults {
     bool any, drop_deletes, drop_updates, duplicate, withhold, stall, poison;
     uint64_t count;
 };
 
 struct faults faults_of(const char *sink);
+
+/* `real`, or a clock over it that steps back; `storage` outlives its use. */
+struct fault_clock { struct clock clock; struct clock *real; uint64_t step_ns; int64_t back_us; };
+struct clock *faults_clock(struct fault_clock *storage, struct clock *real);
 
 #endif

@@ -16,6 +16,22 @@ struct feed {
     struct stream_event last_end;       /* the newest COMMIT or BEAT given out: what confirm() reports */
 };
 
+/* Killed between its publication and saying so, a store stands further than the page of consumers tells. It may have
+ * nothing more to publish for long, so it is said now.                                             */
+static enum status catch_up_page(struct feed *feed, const char *consumer, lsn_t after, struct fault *f)
+{
+    struct stream_consumer list[STREAM_CONSUMERS_MAX];
+    size_t n = stream_consumers_list(feed->consumers, list);
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i].name, consumer) != 0) continue;
+        feed->last_end = (struct stream_event){.lsn = list[i].lsn, .wall_us = list[i].wall_us,
+                                               .position = list[i].position, .offset = list[i].offset};
+        return list[i].lsn < after ? feed_confirm(feed, after, f) : ST_OK;
+    }
+    return ST_OK;
+}
+
 /* From LSN 0 for an empty store too, and not from the oldest event kept: a stream whose start a retention took
  * away must be refused, not read from its middle. A snapshot is a new start.                       */
 static enum status open_after(struct feed *feed, lsn_t after, struct fault *f)
@@ -44,6 +60,7 @@ enum status feed_open(const struct platform *p, const char *consumer, lsn_t afte
     if (st == ST_OK && consumer != NULL) {
         st = stream_consumers_open(p->io, feed->dir, &feed->consumers, f);
         if (st == ST_OK) st = stream_consumer_join(feed->consumers, consumer, &feed->slot, f);
+        if (st == ST_OK) st = catch_up_page(feed, consumer, after, f);
     }
     if (st != ST_OK) {
         feed_close(feed);

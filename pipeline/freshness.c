@@ -136,6 +136,8 @@ static void judge(const struct position *to, bool waits, struct freshness *x)
 
     if (waits) {
         x->state = to->running ? FRESH_BEHIND : FRESH_STALLED;
+        /* A clock that stepped back makes what waits look young; it has been silent for as long all the same. */
+        if (to->running && x->silence_us > late) late = x->lag_us = x->silence_us;
     } else if (!to->running) {
         x->state = FRESH_STOPPED;
     } else {

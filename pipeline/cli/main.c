@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "pipeline/cli/cli.h"
+#include "pipeline/faults.h"
 
 #define SEAM_VERSION "0.1.0"
 
@@ -103,7 +104,8 @@ static int unknown_command(const char *word)
 
 int main(int argc, char **argv)
 {
-    struct cli c = {.io = io_posix(), .clock = clock_real(), .program = argv[0]};
+    struct fault_clock stepped;
+    struct cli c = {.io = io_posix(), .clock = faults_clock(&stepped, clock_real()), .program = argv[0]};
     const char *no_color = getenv("NO_COLOR");
 
     signal(SIGPIPE, SIG_IGN);

@@ -258,6 +258,34 @@ live_reconcile() {
     dossier "reconciliation while writes go on"
 }
 
+clock_back() {
+    platform clock_back 50; begin_notes
+    local past=clock:back=3600/0 before lsn t code relay
+    seam run "$D" --until-caught-up -q; all_parts clock:back=3600/1500; relay=${parts[0]}
+    seam put "$D" products '{"product_id":102,"stock":1}' -q; sleep 0.3; before=$(date -u +%FT%T.%6NZ)
+    expect 0 "fresh before" seam check "$D" freshness
+    note fault "the wall clocks of the relay and of every sink step back an hour while they run, and so does the writer's"
+    sleep 1.6 # each has stepped by now; from here on all of the machine's clocks say so
+    export SEAM_FAULT=$past
+    expect 0 "fresh right after the step" seam check "$D" freshness
+    lsn=$(seam put "$D" products '{"product_id":102,"stock":2,"title":"Quillon Kettle"}' --json | grep -oE '"lsn":[0-9]+' | cut -d: -f2)
+    t=$(now_ms); expect 0 "what is written after it arrives" seam search "$D" quillon --mode bm25 --at-least "$lsn"
+    note visible "a write under the old hour was searchable after $(( $(now_ms) - t )) ms"
+    sleep 1.2; expect 0 "heartbeats go on" seam check "$D" freshness
+    seam sql "$D" "SELECT count(*) AS n FROM silver_products AS OF LSN $lsn" -q >/dev/null || fail "AS OF that LSN is not answered"
+    seam get "$D" products 102 --as-of "$before" >"$D.asof.txt" || fail "AS OF a time before the step is not answered"
+    grep -qE '"stock":[12][,}]' "$D.asof.txt" || fail "AS OF $before is no state there ever was: $(cat "$D.asof.txt")"
+    note as_of_time "AS OF $before (before the step): $(grep -oE '"stock":[0-9]+' "$D.asof.txt"); by LSN exact"
+    kill -STOP "$relay"; t=$(now_ms); seam put "$D" products '{"product_id":102,"stock":3}' -q
+    while code=0; seam check "$D" freshness >"$D.late.txt" 2>&1 || code=$?; [ $code = 0 ] && [ $(( $(now_ms) - t )) -lt 20000 ]; do sleep 0.25; done
+    [ $code = 7 ] || fail "a stalled feed goes unnoticed under the old hour: $(tail -1 "$D.late.txt")"
+    note detector "a stalled relay is noticed all the same, after $(( $(now_ms) - t )) ms: $(tail -1 "$D.late.txt")"
+    kill -CONT "$relay"; unset SEAM_FAULT
+    converge; note recovered "the right hour again: everything caught up"
+    expect 0 "fresh after" seam check "$D" freshness
+    clean
+    dossier "clocks step back an hour"
+}
 small_log_shop() { # the shipped shop, with a log of small segments of which the slot may hold back few
     sed '0,/{/s//{"log":{"segment_bytes":65536,"relay_bound_bytes":131072},/' bench/data/shop.json >"$out/small_log.json"
 }
@@ -296,7 +324,7 @@ slot_invalidated() {
     dossier "the relay's slot is invalidated: bootstrap"
 }
 
-scenarios=("$@"); [ $# -gt 0 ] || scenarios=(relay_kills sink_kills deleted_searchable stalled_feed deliveries corrupt_segment disk_full disk_full_source poison live_reconcile slot_invalidated)
+scenarios=("$@"); [ $# -gt 0 ] || scenarios=(relay_kills sink_kills deleted_searchable stalled_feed deliveries corrupt_segment disk_full disk_full_source poison live_reconcile slot_invalidated clock_back)
 for s in "${scenarios[@]}"; do "$s"; done
 [ $failed = 0 ] && echo "chaos: ${#scenarios[@]} scenarios, seed $SEED: every invariant held; dossiers in $out" || echo "chaos: $failed FAILURES, seed $SEED: see $out"
 [ $failed = 0 ]

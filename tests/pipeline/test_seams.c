@@ -11,6 +11,9 @@
 #include "pipeline/deadletter.h"
 #include "pipeline/freshness.h"
 #include "pipeline/reconcile.h"
+#include "pipeline/relay.h"
+#include "pipeline/sink.h"
+#include "pipeline/stream.h"
 #include "tests/pipeline/agreement.h"
 
 static const char *const sinks[] = {"warehouse", "view", "search", "vectors", "audit"};
@@ -367,6 +370,71 @@ static void test_freshness_names_the_first_seam_behind(void)
     platform_close(&p);
 }
 
+/* A clock that stepped back makes what waits in the log look young: the relay's silence tells all the same. */
+static void test_freshness_under_a_clock_that_stepped_back(void)
+{
+    struct platform p;
+    struct contracts set;
+    struct freshness list[CONTRACTS_MAX];
+    struct relay *relay = NULL;
+    struct arena a = {0};
+    struct fault f = {0};
+    struct clock_sim sim;
+    size_t n;
+
+    start("stepped", &p, 0);
+    ASSERT_OK(contracts_load(&a, &set, &f), &f);
+    clock_sim_init(&sim, clock_wall_us(clock_real()));
+    p.clock = &sim.clock;
+    sim.wall_us -= 3600000000ll;
+    ASSERT_OK(relay_open(&p, NULL, &relay, &f), &f);
+    clock_sim_advance(&sim, 2000000);
+    ASSERT_OK(relay_step(relay, &f), &f); /* its heartbeat bears the old hour */
+    p.clock = clock_real();
+    (void)change_product(&p, 101, 9, false);
+    p.clock = &sim.clock;
+    ASSERT_OK(freshness_measure(&p, &set, list, &n, &f), &f);
+    ck_assert_int_eq(list[0].state, FRESH_BEHIND);
+    ck_assert_int_eq(list[0].verdict, FRESH_OK);
+    clock_sim_advance(&sim, 11000000); /* and the relay does nothing */
+    ASSERT_OK(freshness_measure(&p, &set, list, &n, &f), &f);
+    ck_assert_int_eq(list[0].verdict, FRESH_FAIL);
+    ck_assert_int_ge(list[0].lag_us, 10000000);
+    ASSERT_OK(relay_close(relay, &f), &f);
+    arena_free(&a);
+    platform_close(&p);
+}
+
+/* Killed between its publication and saying so, a sink says it at its next start, also when nothing is left to do. */
+static void test_a_sink_tells_where_it_stands_when_it_starts(void)
+{
+    struct platform p;
+    struct stream_consumers *page = NULL;
+    struct stream_consumer list[STREAM_CONSUMERS_MAX];
+    struct sink *s = NULL;
+    struct fault f = {0};
+    char dir[PATH_MAX_BYTES];
+    lsn_t applied;
+    int slot;
+
+    start("says", &p, 20);
+    ASSERT_OK(platform_path(&p, "stream", dir, &f), &f);
+    ASSERT_OK(stream_consumers_open(p.io, dir, &page, &f), &f);
+    ASSERT_OK(stream_consumer_join(page, "search", &slot, &f), &f);
+    stream_consumer_confirm(page, slot, &(struct stream_event){.lsn = 100, .position = 64, .wall_us = 7}, 1);
+    ASSERT_OK(sink_open(&p, "search", NULL, &s, &f), &f);
+    applied = s->ops->applied(s);
+    ASSERT_OK(sink_run(s, &(struct sink_run_options){.until_lsn = applied}, NULL, &f), &f);
+    sink_close(s);
+    for (size_t i = 0, n = stream_consumers_list(page, list); i < n; i++)
+        if (strcmp(list[i].name, "search") == 0) {
+            ck_assert_uint_eq(list[i].lsn, applied);
+            ck_assert_uint_eq(list[i].position, 64); /* it holds back what it held */
+        }
+    stream_consumers_close(page);
+    platform_close(&p);
+}
+
 static const struct named_test tests[] = {
     T(test_each_kind_of_damage_is_named_and_mended),
     T(test_lost_deletes_are_found_in_each_store),
@@ -376,6 +444,8 @@ static const struct named_test tests[] = {
     T(test_poison_is_set_aside_and_retried),
     T(test_a_clock_that_steps_back_changes_no_row),
     T(test_freshness_names_the_first_seam_behind),
+    T(test_freshness_under_a_clock_that_stepped_back),
+    T(test_a_sink_tells_where_it_stands_when_it_starts),
 };
 
 int main(int argc, char **argv)

@@ -183,6 +183,56 @@ static void test_feed_of_an_empty_store_refuses_a_trimmed_stream(void)
     ASSERT_OK(stream_writer_close(w, &f), &f);
 }
 
+/* One event of 1,000 bytes, committed at this wall time. */
+static void write_at(struct stream_writer *w, uint64_t k, int64_t wall_us)
+{
+    struct stream_transaction t = {.lsn = 100 * (k + 1), .txn = k, .total = 1, .wall_us = wall_us};
+    uint8_t bytes[1000] = {0};
+    struct buf b = {0};
+    struct fault f = {0};
+
+    put_u64(bytes, k);
+    change_put_outbox(&b, &(struct change_outbox){k, 0, {(const uint8_t *)"t", 1}, {bytes, 8}, {bytes, 1000}});
+    ASSERT_OK(stream_begin(w, &t, &f), &f);
+    ASSERT_OK(stream_event_put(w, CHANGE_OUTBOX, b.data, b.size, &f), &f);
+    ASSERT_OK(stream_end(w, &f), &f);
+    buf_free(&b);
+}
+
+/* Retention by time under a clock that steps back an hour: nothing that is younger than promised is let go, whatever
+ * hour it bears, and when time has gone on long enough the old is let go again.                       */
+static void test_stream_retention_by_time_outlives_a_clock_that_steps_back(void)
+{
+    struct clock_sim sim;
+    struct stream_writer_options o = {.clock = &sim.clock, .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN,
+                                      .retain_bytes = 1, .retain_us = 600000000};
+    struct stream_writer *w;
+    struct stream_state state;
+    struct fault f = {0};
+    uint64_t k = 0;
+    size_t lost;
+
+    clock_sim_init(&sim, 1700000000000000);
+    w = open_writer(io_posix(), test_dir(), &o);
+    for (; k < 300; k++, clock_sim_advance(&sim, 1000000)) write_at(w, k, sim.wall_us);
+    sim.wall_us -= 3600000000;
+    for (; k < 600; k++, clock_sim_advance(&sim, 1000000)) {
+        write_at(w, k, sim.wall_us);
+        if (k % 50 != 0) continue;
+        ASSERT_OK(stream_sync(w, NULL, &f), &f);
+        ASSERT_OK(stream_trim(w, &lost, &f), &f);
+        ASSERT_OK(stream_state(io_posix(), test_dir(), &state, &f), &f);
+        ck_assert_uint_eq(state.oldest_offset, 0); /* all of it was written within the ten minutes */
+    }
+    for (; k < 2400; k++, clock_sim_advance(&sim, 1000000)) write_at(w, k, sim.wall_us);
+    ASSERT_OK(stream_sync(w, NULL, &f), &f);
+    ASSERT_OK(stream_trim(w, &lost, &f), &f);
+    ASSERT_OK(stream_state(io_posix(), test_dir(), &state, &f), &f);
+    ck_assert_uint_gt(state.oldest_offset, 600); /* what bears the later hour did not pin it */
+    ck_assert_uint_le(state.oldest_offset, 1800); /* and the last ten minutes are there */
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+}
+
 static void test_stream_retention_stops_at_consumers_then_invalidates(void)
 {
     struct stream_writer_options o = {
@@ -450,6 +500,7 @@ static const struct named_test tests[] = {
     T(test_stream_every_place_is_found_by_offset_lsn_and_time),
     T(test_stream_lsn_beyond_the_end_passes_over_what_comes_again),
     T(test_feed_of_an_empty_store_refuses_a_trimmed_stream),
+    T(test_stream_retention_by_time_outlives_a_clock_that_steps_back),
     T(test_stream_retention_stops_at_consumers_then_invalidates),
     T(test_stream_declared_consumers_outlive_the_loss_of_the_page),
     T(test_stream_every_flipped_byte_is_found),

@@ -226,8 +226,9 @@ static enum status try_kept(struct run *r, const struct columnar_reader *reader,
     if (st == ST_OK) since = k->lsn;
     if (st == ST_OK && (age < 0 || age > KEPT_FULL_US)) st = ST_NOT_FOUND;
     if (st == ST_OK) st = kept_advance(p, k, reader, &why);
-    TRACE(r->options->trace, "pipeline", "kept", TI("since", since), TI("changes", k->changes),
-          TI("status", st), TS("doubt", why.why));
+    if (since != LSN_NONE)
+        TRACE(r->options->trace, "pipeline", "kept", TI("since", since), TI("changes", k->changes),
+              TI("status", st), TS("doubt", why.why));
     if (st == ST_OK && kept_is_equal(k)) {
         *done = true;
         st = report_kept(r, k, since, clock_mono_ns(p->clock) - start, f);

@@ -1,9 +1,9 @@
 /* svg - pictures for HTML pages, made of boxes, lines and words.
  *
  * A picture says in words what it shows (aria-label), and nothing in it is told by colour alone.
- * Classes, styled in pipeline/page.c: box (outline), fill (as full as), hot (what to look at), off (left
- * out: dashed), second (the other of two), path (the way taken), edge, link, dot, seen, ring, dim (small
- * words), changed. */
+ * Classes, styled in pipeline/page.c: box (outline), fill (as full as), hot (what to look at), off
+ * (left out: dashed), second (the other of two), path (the way taken), edge, link, dot, seen, ring,
+ * dim (small words), changed. */
 #ifndef SEAM_PIPELINE_SVG_H
 #define SEAM_PIPELINE_SVG_H
 

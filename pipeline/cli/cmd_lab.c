@@ -50,8 +50,8 @@ static bool parse_docs(const char *s, struct inputs *in, size_t *count)
     return *count > 0;
 }
 
-/* A file, or inline: "0.1,0.2;0.3,0.4", one vector after another. Inline text goes through the reader of CSV files,
- * on a simulated disk, so that both are refused alike. */
+/* A file, or inline: "0.1,0.2;0.3,0.4", one vector after another. Inline text goes through the
+ * reader of CSV files, on a simulated disk, so that both are refused alike. */
 static enum status read_vectors(struct cli *c, const char *s, size_t rows_max, struct vecset *out)
 {
     static const char name[] = "vectors.csv";
@@ -134,7 +134,7 @@ static void free_inputs(struct inputs *in)
 }
 
 /* ---- the terminal ---- */
-/* One key, without waiting for a line; 0 after timeout_ms without one, 'q' at the end of input.       */
+/* One key, without waiting for a line; 0 after timeout_ms without one, 'q' at the end of input. */
 static char read_key(int timeout_tenths)
 {
     struct termios was, raw;

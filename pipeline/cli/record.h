@@ -1,10 +1,12 @@
-/* record - what the last `seam check` of each part found, kept in the platform for whoever looks later.
+/* record - what the last `seam check` of each part found, kept in the platform for whoever looks
+ * later.
  *
  *   DIR/checks/NAME.json   {"check":"recall","at":"2026-...Z","lsn":48213,"result":"kept",
- *                           "detail":"...","recall":{"mean":..,"low":..,"high":..,"promised":..,"ef":..}}
+ *                           "detail":"...",
+ *                           "recall":{"mean":..,"low":..,"high":..,"promised":..,"ef":..}}
  *
- * NAME is contracts, freshness, reconcile or recall; only recall has its member. Replaced whole at each
- * check, atomically; the newest wins. */
+ * NAME is contracts, freshness, reconcile or recall; only recall has its member. Replaced whole at
+ * each check, atomically; the newest wins. */
 #ifndef SEAM_PIPELINE_CLI_RECORD_H
 #define SEAM_PIPELINE_CLI_RECORD_H
 

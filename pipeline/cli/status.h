@@ -18,8 +18,8 @@ struct store_line {
 
 enum { LINES_MAX = 16 };
 
-/* Writes one self-contained page: the stores with lag and size, the seams against their contracts, what
- * status_trust adds. refresh: the browser is asked to read it again. */
+/* Writes one self-contained page: the stores with lag and size, the seams against their contracts,
+ * what status_trust adds. refresh: the browser is asked to read it again. */
 struct page_options {
     const char *file;
     int64_t groups; /* of each view whose lineage is in the page */

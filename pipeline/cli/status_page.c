@@ -1,6 +1,7 @@
 /* status_page - the platform on one page of HTML: no script, no network, light, dark and print.
  *
- * With --watch the file is replaced whole every so often, and the page asks the browser to read it again. */
+ * With --watch the file is replaced whole every so often, and the page asks the browser to read it
+ * again. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -116,7 +117,8 @@ int status_page(struct cli *c, const struct platform *p, const struct store_line
     text(&b, p->dir);
     buf_str(&b, "</title>\n<style>\n");
     buf_str(&b, page_style);
-    buf_str(&b, "h2{margin-top:1.6rem}summary{cursor:pointer;padding:.15rem 0}.bar{display:inline-block;height:.7em;background:var(--hot)}tr.fail td,tr.warn "
+    buf_str(&b, "h2{margin-top:1.6rem}summary{cursor:pointer;padding:.15rem 0}"
+                ".bar{display:inline-block;height:.7em;background:var(--hot)}tr.fail td,tr.warn "
                 "td{background:"
                 "var(--mark)}\n</style>\n</head>\n<body>\n<main>\n<h1>");
     text(&b, p->dir);

@@ -1,5 +1,5 @@
-/* status_trust - the part of the status page that says why to believe the rest: the last checks, how well vectors are found,
- * and for each number of the dashboard the way it came. */
+/* status_trust - the part of the status page that says why to believe the rest: the last checks,
+ * how well vectors are found, and for each number of the dashboard the way it came. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -225,8 +225,8 @@ static void value_text(const struct value *v, struct buf *out)
         value_format(v, out);
 }
 
-/* The words of the group's key, as `seam why` takes them: a column that is a GROUP BY key, or one made of it
- * (coalesce(category, ...) AS category). */
+/* The words of the group's key, as `seam why` takes them: a column that is a GROUP BY key, or one
+ * made of it (coalesce(category, ...) AS category). */
 static int key_words(const struct view_column *columns, int n, struct buf *words, const char **key)
 {
     int keys = 0;

@@ -1,10 +1,11 @@
 /* exercise - the labs' exercises, judged by the program.
  *
- *   goal + the learner's input --lab_play--> figures of the real engine --judge--> holds, or why not and a hint
+ *   goal + input --lab_play--> figures of the real engine --judge--> holds, or why not and a hint
  *
- * An exercise asks for an input (keys, documents, a query, a power cut, a forged column ...) that makes the stores do
- * something, or for a number the learner predicts. The lab is played with that input; what the play measured
- * (lab_figure_of) decides. Nothing is compared with a stored answer. */
+ * An exercise asks for an input (keys, documents, a query, a power cut, a forged column ...) that
+ * makes the stores do something, or for a number the learner predicts. The lab is played with that
+ * input; what the play measured (lab_figure_of) decides. Nothing is compared with a stored answer.
+ */
 #ifndef SEAM_PIPELINE_LAB_EXERCISE_H
 #define SEAM_PIPELINE_LAB_EXERCISE_H
 

@@ -1,9 +1,10 @@
 /* html - a lab as one page of HTML that needs nothing else.
  *
- * Every step is a section of plain HTML, so the page reads and prints without a script and a screen reader finds
- * headings, paragraphs and marked text; the list of steps is links. The script only hides all steps but one, moves
- * between them (buttons, the list, and the keys: arrows, space, Home, End, n, b, p, g, /), plays, and says the step's
- * title aloud through a live region. The same steps are in the page as JSON (script#lab), for other players. */
+ * Every step is a section of plain HTML, so the page reads and prints without a script and a screen
+ * reader finds headings, paragraphs and marked text; the list of steps is links. The script only
+ * hides all steps but one, moves between them (buttons, the list, and the keys: arrows, space,
+ * Home, End, n, b, p, g, /), plays, and says the step's title aloud through a live region. The same
+ * steps are in the page as JSON (script#lab), for other players. */
 #include <stdio.h>
 #include <string.h>
 
@@ -126,7 +127,8 @@ void lab_json(const struct lab *l, struct buf *out)
     jw_end_object(&w);
 }
 
-/* JSON inside a script element: "</script" must not appear, so every '<' is written as an escape.      */
+/* JSON inside a script element: "</script" must not appear, so every '<' is written as an escape.
+ */
 static void embed_json(const struct lab *l, struct buf *out)
 {
     struct buf json = {0};

@@ -14,7 +14,8 @@ static const int64_t lab_begins_us = INT64_C(1767258000000000); /* 2026-01-01 09
 
 static const struct lab_kind kinds[] = {
     {"order", "Lab zero: one order through every store",
-     "See one LSN name one moment from the log to the dashboard, and lead back again.", lab_play_order},
+     "See one LSN name one moment from the log to the dashboard, and lead back again.",
+     lab_play_order},
     {"btree", "The row store: a B+tree grows, splits and shrinks",
      "See pages fill and split, the root rise, and what copy-on-write leaves behind.",
      lab_play_btree},
@@ -197,7 +198,7 @@ static bool take_lines(struct lab *l, struct lab_step *s)
     return true;
 }
 
-/* A step that draws nothing shows the picture before it, with nothing in it new.                     */
+/* A step that draws nothing shows the picture before it, with nothing in it new. */
 static bool keep_lines(struct lab *l, const struct lab_step *before, struct lab_step *s)
 {
     struct lab_line *lines = arena_alloc(&l->arena, (before->line_count + 1) * sizeof *lines);

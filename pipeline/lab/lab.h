@@ -1,15 +1,16 @@
 /* lab - a scenario played on the real stores, cut into steps that can be walked back and forth.
  *
- *   scenario --calls--> store --TRACE--> trace log --lab_step--> steps --> terminal, or one page of HTML
+ *   scenario --calls--> store --TRACE--> trace log --lab_step--> steps --> terminal, or a page
  *
- * A scenario does something with a store, draws the store's state with the store's own dump, and ends the step. The
- * step keeps the drawing, which of its lines are new since the step before, and the events the store traced meanwhile,
- * each with the function and file that did it. Nothing here imitates a store.
+ * A scenario does something with a store, draws the store's state with the store's own dump, and
+ * ends the step. The step keeps the drawing, which of its lines are new since the step before, and
+ * the events the store traced meanwhile, each with the function and file that did it. Nothing here
+ * imitates a store.
  *
- * Everything runs on a simulated disk and clock (engine/io_sim.h), so a lab needs no folder, may cut the power, and
- * plays the same for the same input on every machine.
+ * Everything runs on a simulated disk and clock (engine/io_sim.h), so a lab needs no folder, may
+ * cut the power, and plays the same for the same input on every machine.
  *
- * Thread-safety: a lab belongs to one thread. Imports: everything.                                  */
+ * Thread-safety: a lab belongs to one thread. Imports: everything. */
 #ifndef SEAM_PIPELINE_LAB_H
 #define SEAM_PIPELINE_LAB_H
 
@@ -22,7 +23,7 @@
 enum { LAB_KEYS_MAX = 512, LAB_DOCS_MAX = 64, LAB_VECTORS_MAX = 1000, LAB_EVENTS_SHOWN = 16 };
 enum { LAB_FIGURES_MAX = 16, LAB_ROW_BYTES_MAX = 2000, LAB_EF_MAX = 200 };
 
-/* What the reader may change. Zero means the lab's own.                                             */
+/* What the reader may change. Zero means the lab's own. */
 struct lab_input {
     const int64_t *keys; /* --keys 5,3,9: keys to insert, in this order   */
     size_t key_count;
@@ -72,11 +73,11 @@ struct lab_kind {
     const char *name, *title, *goal;
     enum status (*play)(struct lab *l, struct fault *f);
 };
-/* Every lab there is, in the order to do them.                                                      */
+/* Every lab there is, in the order to do them. */
 const struct lab_kind *lab_kinds(size_t *count);
 const struct lab_kind *lab_find(const char *name); /* NULL: there is none */
 
-/* Plays it to the end. ST_OK: *out is the caller's until lab_free.                                  */
+/* Plays it to the end. ST_OK: *out is the caller's until lab_free. */
 MUST_USE enum status lab_play(const struct lab_kind *kind, const struct lab_input *in,
                               struct lab **out, struct fault *f);
 void lab_free(struct lab *l); /* accepts NULL */
@@ -93,9 +94,11 @@ struct lab_style {
 }; /* plain: no step counter or rule, for golden files and sheets */
 void lab_print_step(const struct lab *l, size_t i, struct lab_style style, struct buf *out);
 void lab_print(const struct lab *l, struct lab_style style, struct buf *out); /* every step */
-/* The step, at or after `from` and round again, with `word` in its title, story, events or lines; SIZE_MAX: none. */
+/* The step, at or after `from` and round again, with `word` in its title, story, events or lines;
+ * SIZE_MAX: none. */
 size_t lab_search(const struct lab *l, size_t from, const char *word);
-/* One page that needs nothing else: every step is in it as text (no script needed, printable), and as JSON. */
+/* One page that needs nothing else: every step is in it as text (no script needed, printable), and
+ * as JSON. */
 void lab_html(const struct lab *l, struct buf *out);
 void lab_json(const struct lab *l, struct buf *out);
 void lab_html_index(struct buf *out); /* of NAME.html beside it */
@@ -103,7 +106,7 @@ void lab_html_index(struct buf *out); /* of NAME.html beside it */
 /* ---- for scenarios ---- */
 struct lab {
     struct buf draw, story, svg; /* of the step being made: printed into, taken by lab_step */
-    bool new_picture;            /* ... its drawing goes on from none before: nothing in it is marked as new */
+    bool new_picture;            /* ... its drawing goes on from none before: nothing in it is new */
     struct io *io;               /* the simulated disk */
     struct io_sim *disk;
     struct clock_sim clock;
@@ -119,14 +122,15 @@ struct lab {
 };
 /* Keeps a figure; the last one of a name counts. */
 void lab_measured(struct lab *l, const char *name, double value);
-/* Ends the step: takes the drawing, the story, and the events since the last one. A step without a drawing keeps the
- * one before. ST_NOMEM.                                                                             */
+/* Ends the step: takes the drawing, the story, and the events since the last one. A step without a
+ * drawing keeps the one before. ST_NOMEM. */
 MUST_USE enum status lab_step(struct lab *l, const char *title, struct fault *f);
-/* The last step that shows the same picture: has a line of `text` (terminated). Against it a line is new or not; NULL:
- * a picture seen for the first time is all new, and nothing in it is marked.                        */
+/* The last step that shows the same picture: has a line of `text` (terminated). Against it a line
+ * is new or not; NULL: a picture seen for the first time is all new, and nothing in it is marked.
+ */
 const struct lab_step *lab_same_picture(const struct lab *l, const char *text);
 bool lab_had_line(const struct lab_step *s, const char *line, size_t n);
-/* The i-th event of the step being made with this name (NULL: none).                              */
+/* The i-th event of the step being made with this name (NULL: none). */
 const struct trace_event *lab_event(const struct lab *l, const char *name, size_t i);
 int64_t lab_arg(const struct trace_event *e, const char *name); /* 0 when it has none */
 

@@ -1,4 +1,5 @@
-/* lab_audit - an order as a chain of events: append, fold, prove, and tampering that cannot be hidden. */
+/* lab_audit - an order as a chain of events: append, fold, prove, and tampering that cannot be
+ * hidden. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +31,8 @@ static enum status draw_event(void *ctx, const struct audit_event *e)
     return ST_OK;
 }
 
-/* The events just drawn as a chain of boxes; `bad`: the version whose hash does not follow (0: all do). */
+/* The events just drawn as a chain of boxes; `bad`: the version whose hash does not follow (0: all
+ * do). */
 static void svg_events(struct lab *l, unsigned bad)
 {
     struct svg_station list[12];
@@ -163,7 +165,8 @@ static enum status forge(const struct schema *s, const char *what, struct value 
                            value_type_name(s->columns[column].type));
 }
 
-/* Someone with access to the audit's own tables rewrites an event. Every page is written with right checksums. */
+/* Someone with access to the audit's own tables rewrites an event. Every page is written with right
+ * checksums. */
 static enum status tamper(struct world *x, struct fault *f)
 {
     struct oltp_options o = {0};

@@ -137,7 +137,8 @@ static unsigned count_leaves(const char *tree)
     return n;
 }
 
-/* The keys, one transaction each; a step at the first split, when the root rises, and at the end.     */
+/* The keys, one transaction each; a step at the first split, when the root rises, and at the end.
+ */
 static enum status grow(struct world *w, const int64_t *keys, size_t n, struct fault *f)
 {
     static const char *const titles[] = {"The first page is full: it splits", "Another page splits",

@@ -1,4 +1,5 @@
-/* lab_columnar - a warehouse table: encodings chosen, row groups pruned, versions by LSN, compaction. */
+/* lab_columnar - a warehouse table: encodings chosen, row groups pruned, versions by LSN,
+ * compaction. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +45,8 @@ static enum status put(struct world *x, struct rng *rng, int64_t id, lsn_t lsn, 
     return columnar_upsert(x->w, 0, row, lsn, NULL, f);
 }
 
-/* What draw_files said of each chunk, as a grid: a column of the table each, a row group each, filled by bits a value. */
+/* What draw_files said of each chunk, as a grid: a column of the table each, a row group each,
+ * filled by bits a value. */
 static void svg_chunks(struct lab *l)
 {
     enum { LEFT = 110, TOP = 40, CELL_W = 108, CELL_H = 34, COLUMNS = 7, BITS_FULL = 70 };

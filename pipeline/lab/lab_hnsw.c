@@ -1,5 +1,6 @@
-/* lab_hnsw - a graph of vectors that can be drawn: building it, walking it, walking around a filter. The lab's own vectors
- * have two numbers; the reader's may have more, and are drawn on the two directions in which they differ most. */
+/* lab_hnsw - a graph of vectors that can be drawn: building it, walking it, walking around a
+ * filter. The lab's own vectors have two numbers; the reader's may have more, and are drawn on the
+ * two directions in which they differ most. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -67,7 +68,8 @@ static void draw_query(const struct world *x)
         x->query[j] = (x->rows[a * x->dim + j] + x->rows[b * x->dim + j]) / 2;
 }
 
-/* One direction in which the rows differ most, apart from `not_along` (NULL: any); by power iteration. */
+/* One direction in which the rows differ most, apart from `not_along` (NULL: any); by power
+ * iteration. */
 static void direction(const struct world *x, const double *mean, const double *not_along, double *v,
                       double *next)
 {
@@ -252,7 +254,8 @@ static enum status draw_health(struct world *x, struct fault *f)
     return ST_OK;
 }
 
-/* The hops of the search just made, as text and among the points: the way down as a path, then what was read. */
+/* The hops of the search just made, as text and among the points: the way down as a path, then what
+ * was read. */
 static void draw_hops(struct world *x)
 {
     struct buf *b = &x->l->svg;
@@ -296,7 +299,7 @@ static bool is_among(const struct hnsw_hit *hits, size_t n, uint64_t key)
     return false;
 }
 
-/* One search, drawn, held against measuring every vector.                                            */
+/* One search, drawn, held against measuring every vector. */
 static enum status search(struct world *x, uint32_t ef, const struct hnsw_filter *filter,
                           struct fault *f)
 {
@@ -391,7 +394,8 @@ static enum status build(struct world *x, struct fault *f)
 
 enum { SWEEP_QUERIES = 100, SWEEP_K = 10 };
 
-/* Mean recall of the SWEEP_K nearest, and distances a search, over questions drawn by lot around the vectors. */
+/* Mean recall of the SWEEP_K nearest, and distances a search, over questions drawn by lot around
+ * the vectors. */
 static enum status sweep(struct world *x, uint32_t ef, double *recall, double *distances,
                          struct fault *f)
 {

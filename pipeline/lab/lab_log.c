@@ -47,7 +47,8 @@ static enum status append(struct world *x, int64_t key, size_t padding, struct w
     return st;
 }
 
-/* The log as a strip of bytes: how far it is durable, written and appended, and where its segments begin. */
+/* The log as a strip of bytes: how far it is durable, written and appended, and where its segments
+ * begin. */
 static void svg_strip(struct world *x)
 {
     enum { LEFT = 20, TOP = 30, HIGH = 34 };

@@ -1,4 +1,5 @@
-/* lab_order - lab zero: one order followed through every store, then walked backwards from the dashboard. */
+/* lab_order - lab zero: one order followed through every store, then walked backwards from the
+ * dashboard. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

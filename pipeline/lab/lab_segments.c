@@ -1,4 +1,5 @@
-/* lab_segments - the inverted index: a buffer, segments, tombstones, merges, and what pruning skips. */
+/* lab_segments - the inverted index: a buffer, segments, tombstones, merges, and what pruning
+ * skips. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static bool has_name(const char *state, const char *file)
     return strstr(state, stem) != NULL;
 }
 
-/* The segments of the newest state as a row of boxes; each with its documents and how many of them are dead. */
+/* The segments of the newest state as a row of boxes; each with its documents and how many of them
+ * are dead. */
 static void svg_segments(struct lab *l)
 {
     struct svg_station list[12];
@@ -100,7 +102,7 @@ static void svg_work(struct lab *l)
     lab_svg_bars(l, "Postings decoded and documents scored by each strategy", bars, n);
 }
 
-/* The files, the newest state, and (small indexes) every term with its postings.                     */
+/* The files, the newest state, and (small indexes) every term with its postings. */
 static enum status draw(struct world *x, bool terms, struct fault *f)
 {
     struct io_list names = {0};
@@ -138,7 +140,7 @@ static enum status step(struct world *x, const char *title, bool terms, struct f
     return st == ST_OK ? lab_step(x->l, title, f) : st;
 }
 
-/* The query with one strategy: hits, scores and the work.                                            */
+/* The query with one strategy: hits, scores and the work. */
 static enum status search(struct world *x, struct invidx_reader *r, const char *words,
                           enum invidx_strategy how, const char *name, bool explain, struct fault *f)
 {
@@ -312,8 +314,8 @@ static enum status merge(struct world *x, struct fault *f)
     return st == ST_OK ? step(x, "A merge", true, f) : st;
 }
 
-/* A few thousand made-up documents; most words are rare, a few are everywhere. They grow longer, and a word weighs less
- * in a long document, so blocks differ in what they can give.                                       */
+/* A few thousand made-up documents; most words are rare, a few are everywhere. They grow longer,
+ * and a word weighs less in a long document, so blocks differ in what they can give. */
 static enum status many(struct world *x, struct fault *f)
 {
     struct rng rng;

@@ -1,4 +1,5 @@
-/* lab_timetravel - one product in four moments, asked of four stores: one LSN names one moment in all of them. */
+/* lab_timetravel - one product in four moments, asked of four stores: one LSN names one moment in
+ * all of them. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

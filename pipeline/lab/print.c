@@ -1,4 +1,5 @@
-/* print - a lab's steps as text: titles, the drawing with what is new marked, the events and who did them. */
+/* print - a lab's steps as text: titles, the drawing with what is new marked, the events and who
+ * did them. */
 #include <string.h>
 
 #include "pipeline/lab/lab.h"

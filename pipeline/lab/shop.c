@@ -116,7 +116,8 @@ static enum status put_customers(struct oltp_txn *t, uint32_t table, void *ctx, 
 
     for (size_t i = 1; st == ST_OK && i <= *(size_t *)ctx; i++) {
         char json[80];
-        int n = snprintf(json, sizeof json, "{\"customer_id\":%zu,\"name\":\"Customer %zu\"}", i, i);
+        int n = snprintf(json, sizeof json, "{\"customer_id\":%zu,\"name\":\"Customer %zu\"}", i,
+                         i);
 
         st = shop_put_json(t, table, json, (size_t)n, f);
     }

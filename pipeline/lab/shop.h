@@ -12,7 +12,8 @@ struct lab_shop {
 
 MUST_USE enum status shop_open(struct lab *l, struct lab_shop *out, struct fault *f);
 void shop_close(struct lab_shop *s);
-/* One transaction that puts a row, given as JSON (missing columns keep what they are, or their default). */
+/* One transaction that puts a row, given as JSON (missing columns keep what they are, or their
+ * default). */
 MUST_USE enum status shop_put(struct lab_shop *s, const char *table, const char *json, lsn_t *lsn,
                               struct fault *f);
 /* The same within a transaction of the caller's. */

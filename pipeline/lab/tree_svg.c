@@ -1,4 +1,5 @@
-/* tree_svg - the row store's drawing of a tree as a picture: one glass a page, filled as far as it is full. */
+/* tree_svg - the row store's drawing of a tree as a picture: one glass a page, filled as far as it
+ * is full. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ struct page_box {
     bool new;
 };
 
-/* "  inner 7: 3 keys, 20% full, epoch ..." of oltp_dump_tree; the depth is the indent.               */
+/* "  inner 7: 3 keys, 20% full, epoch ..." of oltp_dump_tree; the depth is the indent. */
 static size_t read_pages(struct lab *l, struct page_box *p)
 {
     const char *text = buf_cstr(&l->draw);
@@ -39,7 +40,7 @@ static size_t read_pages(struct lab *l, struct page_box *p)
     return n;
 }
 
-/* Leaves stand side by side; a page stands over the middle of its children.                          */
+/* Leaves stand side by side; a page stands over the middle of its children. */
 static double place(struct page_box *p, size_t n)
 {
     double next = MARGIN;

@@ -1,6 +1,7 @@
-/* Goal:   every lab plays to its end in both forms, the same each time, and shows what the stores did.
- * Method: each is played twice on its simulated disk; text, JSON and HTML are compared and read back; inputs of
- *         one's own change the play.                                                                */
+/* Goal:   every lab plays to its end in both forms, the same each time, and shows what the stores
+ *         did.
+ * Method: each is played twice on its simulated disk; text, JSON and HTML are compared and read
+ *         back; inputs of one's own change the play. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +55,7 @@ static void check_json(const struct lab *l)
     buf_free(&b);
 }
 
-/* Whole, alone, and with the same number of steps as sections and in its JSON.                       */
+/* Whole, alone, and with the same number of steps as sections and in its JSON. */
 static void check_html(const struct lab *l)
 {
     struct buf b = {0};

@@ -6,41 +6,29 @@
  * Beside the common columns, FILE.curves.tsv holds whole recall-speed curves for the charts.
  * Peers read vectors as L2; cosine data is handed to them normalised, which gives the same order.     */
 #include "bench/common/bench.h"
+#include "bench/vectors/sets.h"
 
 #include <fcntl.h>
 #include <malloc.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "engine/rng.h"
-#include "engine/source.h"
 #include "hnsw/distance.h"
 #include "hnsw/tune.h"
 #include "hnsw/vecfile.h"
 
-enum { K = 10, PEERS = 5, PROMISES = 3, EF_LIMIT = 2000, CURVE_POINTS = 12 };
+enum { K = SET_TRUTH_K, PEERS = 5, PROMISES = 3, EF_LIMIT = 2000, CURVE_POINTS = 12 };
 
 static const double promises[PROMISES] = {0.90, 0.95, 0.99};
-
-struct set {
-    char name[32];
-    enum hnsw_metric metric;
-    bool bytes;
-    uint32_t dim;
-    size_t n, queries;
-    float *base, *query;      /* as peers see them: normalised for cosine */
-    double *kth;              /* exact squared distance of the K-th neighbour of each query */
-    char base_path[700], query_path[700];
-};
 
 struct engine {
     char name[48];
     struct hnsw *h;           /* ours */
     struct bench_peer *peer;  /* or theirs */
-    const struct set *set;
+    const struct vector_set *set;
     bool quantized;
     double build_s, build_cpu_s, bytes;
     uint32_t ef[PROMISES];    /* 0 = not reached */
@@ -56,162 +44,6 @@ struct run {
     int64_t m, efc;
     const char *only;
 };
-
-/* ---- data ---- */
-static void normalise(float *v, size_t n, uint32_t dim)
-{
-    for (size_t i = 0; i < n; i++) {
-        double sum = 0;
-
-        for (uint32_t d = 0; d < dim; d++) sum += (double)v[i * dim + d] * v[i * dim + d];
-        sum = sum > 0 ? 1 / sqrt(sum) : 0;
-        for (uint32_t d = 0; d < dim; d++) v[i * dim + d] = (float)(v[i * dim + d] * sum);
-    }
-}
-
-static bool read_rows(struct bench *b, const char *path, uint32_t dim, size_t max, float **rows, size_t *n,
-                      uint32_t *got_dim)
-{
-    struct vecfile_options o = {.dim = dim, .rows_max = max};
-    struct vecset v;
-    struct fault f = {0};
-
-    if (path == NULL) return false;
-    bench_need(vecfile_read(io_posix(), path, &o, &v, &f), &f, "reading vectors");
-    *rows = v.rows;
-    *n = v.count;
-    *got_dim = v.dim;
-    (void)b;
-    return true;
-}
-
-static bool set_files(struct run *r, struct set *s, const char *base, const char *query, uint32_t dim,
-                      size_t max)
-{
-    char path[600];
-    const char *p;
-    uint32_t query_dim;
-
-    p = bench_data(r->b, base);
-    if (p == NULL) return false;
-    snprintf(path, sizeof path, "%s", p);
-    return read_rows(r->b, path, dim, max, &s->base, &s->n, &s->dim) &&
-           read_rows(r->b, bench_data(r->b, query), 0, 1000, &s->query, &s->queries, &query_dim) &&
-           query_dim == s->dim;
-}
-
-/* MNIST's own format: big-endian magic, count, rows, columns, then bytes.                            */
-static float *read_idx(const char *path, size_t max, size_t *n, uint32_t *dim)
-{
-    struct buf b = {0};
-    struct fault f = {0};
-    float *v;
-
-    bench_need(source_read_all(io_posix(), path, 1u << 28, &b, &f), &f, "reading images");
-    *dim = 784;
-    *n = (b.size - 16) / 784 < max ? (b.size - 16) / 784 : max;
-    v = malloc(*n * 784 * sizeof *v);
-    for (size_t i = 0; v != NULL && i < *n * 784; i++) v[i] = b.data[16 + i];
-    buf_free(&b);
-    return v;
-}
-
-static bool set_fashion(struct run *r, struct set *s, size_t max)
-{
-    const char *dir = "/usr/share/datasets/fashion-mnist";
-    char path[300];
-    uint32_t dim;
-
-    if (access(dir, R_OK) != 0) {
-        fprintf(r->b->report, "skipped: %s is not here (apt-get install dataset-fashion-mnist)\n", dir);
-        return false;
-    }
-    snprintf(path, sizeof path, "%s/train-images-idx3-ubyte.gz", dir);
-    s->base = read_idx(path, max, &s->n, &s->dim);
-    snprintf(path, sizeof path, "%s/t10k-images-idx3-ubyte.gz", dir);
-    s->query = read_idx(path, 1000, &s->queries, &dim);
-    return s->base != NULL && s->query != NULL;
-}
-
-static bool set_clustered(struct run *r, struct set *s, size_t n, uint32_t dim)
-{
-    struct rng g;
-    size_t centres = n / 100 + 1;
-    float *c = malloc(centres * dim * sizeof *c);
-
-    s->n = n;
-    s->dim = dim;
-    s->queries = 1000;
-    s->base = malloc(n * dim * sizeof *s->base);
-    s->query = malloc(s->queries * dim * sizeof *s->query);
-    if (c == NULL || s->base == NULL || s->query == NULL) exit(1);
-    rng_seed(&g, (uint64_t)r->b->seed);
-    for (size_t i = 0; i < centres * dim; i++) c[i] = (float)rng_normal(&g);
-    for (size_t i = 0; i < n + s->queries; i++) {
-        float *row = i < n ? s->base + i * dim : s->query + (i - n) * dim;
-        const float *at = c + rng_below(&g, centres) * dim;
-
-        for (uint32_t d = 0; d < dim; d++) row[d] = at[d] + 0.5f * (float)rng_normal(&g);
-    }
-    free(c);
-    return true;
-}
-
-static double distance(const struct set *s, size_t query, size_t row)
-{
-    double sum = 0;
-
-    for (uint32_t d = 0; d < s->dim; d++) {
-        double e = (double)s->query[query * s->dim + d] - s->base[row * s->dim + d];
-
-        sum += e * e;
-    }
-    return sum;
-}
-
-static void set_truth(struct run *r, struct set *s, const struct hnsw *h)
-{
-    struct hnsw_query q = {.k = K};
-    struct hnsw_hit *hits = malloc(s->queries * K * sizeof *hits);
-    size_t *counts = malloc(s->queries * sizeof *counts);
-    struct fault f = {0};
-
-    s->kth = malloc(s->queries * sizeof *s->kth);
-    if (hits == NULL || counts == NULL || s->kth == NULL) exit(1);
-    bench_need(hnsw_exact_batch(h, s->query, s->queries, &q, (int)r->b->threads, hits, counts, &f), &f, "truth");
-    for (size_t i = 0; i < s->queries; i++) {
-        s->kth[i] = 0;
-        for (size_t j = 0; j < K; j++) {
-            double d = distance(s, i, hits[i * K + j].key);
-
-            if (d > s->kth[i]) s->kth[i] = d;
-        }
-    }
-    free(hits);
-    free(counts);
-}
-
-/* The files' own exact neighbours, where they belong to the whole set, must be ours.                 */
-static void check_truth(struct run *r, const struct set *s, const char *file, size_t whole)
-{
-    struct vecset g;
-    struct fault f = {0};
-    const char *path = s->n == whole ? bench_data(r->b, file) : NULL;
-
-    if (path == NULL) return;
-    bench_need(vecfile_read(io_posix(), path, NULL, &g, &f), &f, "reading the truth");
-    for (size_t i = 0; i < s->queries; i++) {
-        double worst = 0;
-
-        for (size_t j = 0; j < K; j++) {
-            double d = distance(s, i, (size_t)g.ints[i * g.dim + j]);
-
-            if (d > worst) worst = d;
-        }
-        if (fabs(worst - s->kth[i]) > 1e-4 * worst) bench_wrong(r->b, "%s: query %zu: exact search disagrees with the file", s->name, i);
-    }
-    vecset_free(&g);
-}
 
 /* ---- engines ---- */
 /* Anonymous memory of this process: what it allocated, by whatever means, and touched.               */
@@ -231,7 +63,7 @@ static size_t own_bytes(void)
 
 /* Built, published and opened again as a reader would: what is measured is what is served. Memory is what
  * the reader allocated; exact vectors beside codes stay mapped and are told apart.                   */
-static struct engine ours(struct run *r, const struct set *s, enum hnsw_quant quant, int threads)
+static struct engine ours(struct run *r, const struct vector_set *s, enum hnsw_quant quant, int threads)
 {
     struct engine e = {.set = s, .quantized = quant == HNSW_I8};
     struct hnsw_options o = {.dim = s->dim, .metric = s->metric, .quant = quant, .m = (uint32_t)r->m,
@@ -261,7 +93,7 @@ static struct engine ours(struct run *r, const struct set *s, enum hnsw_quant qu
     return e;
 }
 
-static bool theirs(struct run *r, const struct set *s, const char *program, const char *kind, bool quantized,
+static bool theirs(struct run *r, const struct vector_set *s, const char *program, const char *kind, bool quantized,
                    int threads, struct engine *e)
 {
     char m[16], efc[16], t[16], reply[200];
@@ -293,7 +125,7 @@ static void engine_close(struct engine *e)
 /* All queries once; ids to `out` (queries x K, -1 = none). Seconds.                                  */
 static double search_all(struct run *r, struct engine *e, uint32_t ef, int32_t *out)
 {
-    const struct set *s = e->set;
+    const struct vector_set *s = e->set;
     struct fault f = {0};
     double qps;
 
@@ -327,7 +159,7 @@ static int by_double(const void *a, const void *b)
 
 static double recall_at(struct run *r, struct engine *e, uint32_t ef, double *p5, double *p1)
 {
-    const struct set *s = e->set;
+    const struct vector_set *s = e->set;
     int32_t *ids = malloc(s->queries * K * sizeof *ids);
     double *each = malloc(s->queries * sizeof *each), sum = 0;
 
@@ -339,7 +171,7 @@ static double recall_at(struct run *r, struct engine *e, uint32_t ef, double *p5
         for (size_t j = 0; j < K; j++) {
             int32_t id = ids[i * K + j];
 
-            if (id >= 0 && (size_t)id < s->n) hit += distance(s, i, (size_t)id) <= s->kth[i] * (1 + 1e-6) + 1e-12;
+            if (id >= 0 && (size_t)id < s->n) hit += vector_set_distance(s, i, (size_t)id) <= s->kth[i] * (1 + 1e-6) + 1e-12;
         }
         each[i] = (double)hit / K;
         sum += each[i];
@@ -380,7 +212,7 @@ static void find_ef(struct run *r, struct engine *e)
 /* One timed pass at e->at; also remembers p50 and p99 of the pass.                                   */
 static double time_pass(struct engine *e, uint32_t ef, double *p50, double *p99)
 {
-    const struct set *s = e->set;
+    const struct vector_set *s = e->set;
     double qps = NAN, *us;
     uint64_t begun;
 
@@ -540,7 +372,7 @@ static void curves(struct run *r, struct engine *e, int n)
 
 static void exact_line(struct run *r, const struct engine *e)
 {
-    const struct set *s = e->set;
+    const struct vector_set *s = e->set;
     enum { SCANS = 20 };
     uint64_t t = bench_now_ns();
     double seconds;
@@ -559,7 +391,7 @@ static void exact_line(struct run *r, const struct engine *e)
 }
 
 /* ---- the workloads ---- */
-static void bench_set(struct run *r, struct set *s, const char *truth, size_t whole)
+static void bench_set(struct run *r, struct vector_set *s, const char *truth, size_t whole)
 {
     static const struct { const char *program, *kind; bool quantized, bytes_only, not_bytes; } peers[PEERS] = {
         {"hnsw_hnswlib", "f32", false, false, false},  {"hnsw_faiss", "flat", false, false, false},
@@ -571,8 +403,8 @@ static void bench_set(struct run *r, struct set *s, const char *truth, size_t wh
     int threads = (int)r->b->threads, n = 2, of[PEERS];
 
     if (s->metric == HNSW_COSINE) {
-        normalise(s->base, s->n, s->dim);
-        normalise(s->query, s->queries, s->dim);
+        vectors_normalise(s->base, s->n, s->dim);
+        vectors_normalise(s->query, s->queries, s->dim);
     }
     snprintf(s->base_path, sizeof s->base_path, "%s/%s.base", bench_scratch(r->b), s->name);
     snprintf(s->query_path, sizeof s->query_path, "%s/%s.query", bench_scratch(r->b), s->name);
@@ -582,8 +414,8 @@ static void bench_set(struct run *r, struct set *s, const char *truth, size_t wh
             (int)r->m, (int)r->efc);
     e[0] = ours(r, s, HNSW_F32, threads);
     e[1] = ours(r, s, HNSW_I8, threads);
-    set_truth(r, s, e[0].h);
-    if (truth != NULL) check_truth(r, s, truth, whole);
+    vector_set_truth(r->b, s, e[0].h);
+    if (truth != NULL) vector_set_check(r->b, s, truth, whole);
     for (int i = 0; i < PEERS; i++) {
         if (peers[i].bytes_only && !s->bytes) continue;
         if (!theirs(r, s, peers[i].program, peers[i].kind, peers[i].quantized, threads, &e[n])) {
@@ -627,7 +459,7 @@ static void bench_set(struct run *r, struct set *s, const char *truth, size_t wh
     unlink(s->query_path);
 }
 
-static void set_free(struct set *s)
+static void set_free(struct vector_set *s)
 {
     free(s->base);
     free(s->query);
@@ -638,29 +470,29 @@ static bool wanted(const struct run *r, const char *name) { return r->only == NU
 
 static void bench_sets(struct run *r)
 {
-    struct set s = {.name = "mnist-784", .metric = HNSW_L2, .bytes = true};
+    struct vector_set s = {.name = "mnist-784", .metric = HNSW_L2, .bytes = true};
 
-    if (wanted(r, s.name) && set_files(r, &s, "ann-mnist-784/base.bvecs.gz", "ann-mnist-784/query.dev.bvecs.gz", 0,
+    if (wanted(r, s.name) && vector_set_files(r->b, &s, "ann-mnist-784/base.bvecs.gz", "ann-mnist-784/query.dev.bvecs.gz", 0,
                                        bench_size(r->b, 8000, 60000, 60000)))
         bench_set(r, &s, "ann-mnist-784/groundtruth.dev.ivecs.gz", 60000);
     set_free(&s);
-    s = (struct set){.name = "glove-100", .metric = HNSW_COSINE};
-    if (wanted(r, s.name) && set_files(r, &s, "glove-100/vectors.f16.gz", "glove-100/query.dev.fvecs.gz", 100,
+    s = (struct vector_set){.name = "glove-100", .metric = HNSW_COSINE};
+    if (wanted(r, s.name) && vector_set_files(r->b, &s, "glove-100/vectors.f16.gz", "glove-100/query.dev.fvecs.gz", 100,
                                        bench_size(r->b, 15000, 198000, 198000)))
         bench_set(r, &s, "glove-100/groundtruth.dev.ivecs.gz", 198000);
     set_free(&s);
-    s = (struct set){.name = "fashion-784", .metric = HNSW_L2, .bytes = true};
-    if (!r->b->quick && wanted(r, s.name) && set_fashion(r, &s, 60000)) bench_set(r, &s, NULL, 0);
+    s = (struct vector_set){.name = "fashion-784", .metric = HNSW_L2, .bytes = true};
+    if (!r->b->quick && wanted(r, s.name) && vector_set_fashion(r->b, &s, 60000)) bench_set(r, &s, NULL, 0);
     set_free(&s);
-    s = (struct set){.name = "clustered-64", .metric = HNSW_L2};
-    if (wanted(r, s.name) && set_clustered(r, &s, bench_size(r->b, 10000, 50000, 200000), 64)) bench_set(r, &s, NULL, 0);
+    s = (struct vector_set){.name = "clustered-64", .metric = HNSW_L2};
+    if (wanted(r, s.name) && vector_set_clustered(r->b, &s, bench_size(r->b, 10000, 50000, 200000), 64)) bench_set(r, &s, NULL, 0);
     set_free(&s);
 }
 
 /* Half deleted, another half inserted, maintained: recall at an ef beside a fresh build's.           */
 static void bench_churn(struct run *r)
 {
-    struct set s = {.name = "churn", .metric = HNSW_L2};
+    struct vector_set s = {.name = "churn", .metric = HNSW_L2};
     struct hnsw_options o = {.dim = 32, .m = (uint32_t)r->m, .ef_construction = (uint32_t)r->efc, .seed = 1};
     struct hnsw_load_options lo = {.threads = (int)r->b->threads};
     struct hnsw_health health;
@@ -672,7 +504,7 @@ static void bench_churn(struct run *r)
                             .unit = "share", .n = n, .threads = 1, .peer = "a fresh build", .target = 0.995};
     uint64_t *keys;
 
-    set_clustered(r, &s, n + half, 32);
+    vector_set_clustered(r->b, &s, n + half, 32);
     s.n = n + half;
     keys = malloc(s.n * sizeof *keys);
     if (keys == NULL) exit(1);
@@ -686,7 +518,7 @@ static void bench_churn(struct run *r)
     bench_need(hnsw_publish(old.h, 3, 0, &f), &f, "publishing");
     bench_need(hnsw_maintain(old.h, &(struct hnsw_maintain_options){.retain_lsn = UINT64_MAX, .threads = lo.threads},
                              &report, &f), &f, "maintaining");
-    set_truth(r, &s, fresh.h);
+    vector_set_truth(r->b, &s, fresh.h);
     row.ours = bench_value(recall_at(r, &old, 32, NULL, NULL));
     row.peer_value = bench_value(recall_at(r, &fresh, 32, NULL, NULL));
     bench_row(r->b, &row);
@@ -717,7 +549,7 @@ static void forget_pages(const char *dir)
 
 static void bench_folder(struct run *r)
 {
-    struct set s = {.name = "folder", .metric = HNSW_L2};
+    struct vector_set s = {.name = "folder", .metric = HNSW_L2};
     struct hnsw_options o = {.dim = 32, .m = 8, .ef_construction = 32, .quant = HNSW_I8, .seed = 1};
     struct hnsw_load_options lo = {.threads = (int)r->b->threads};
     struct hnsw *w = NULL, *reader = NULL;
@@ -730,7 +562,7 @@ static void bench_folder(struct run *r)
     double cold[3];
 
     snprintf(dir, sizeof dir, "%s/index", bench_scratch(r->b));
-    set_clustered(r, &s, n, o.dim);
+    vector_set_clustered(r->b, &s, n, o.dim);
     bench_need(hnsw_create(io_posix(), dir, &o, &f), &f, "creating");
     bench_need(hnsw_open_writer(io_posix(), dir, NULL, &w, &f), &f, "opening");
     bench_need(hnsw_load(w, NULL, 0, s.base, n, 1, &lo, &f), &f, "building");

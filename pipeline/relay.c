@@ -329,10 +329,25 @@ static enum status maybe_beat(struct relay *r, uint64_t now, struct fault *f)
     return ST_OK;
 }
 
+/* Has a newer relay taken the slot? Asked before anything is read or written for a batch: one that was stopped (SIGSTOP, a
+ * frozen machine) and wakes up finds out before it does harm, also when the stream's lock has been removed under it. */
+static enum status still_ours(struct relay *r, struct fault *f)
+{
+    struct fault why = {0};
+    enum status st = wal_slot_fenced(r->slot, &why);
+
+    if (st == ST_OK) return ST_OK;
+    stream_disown(r->stream, &why);
+    if (f != NULL && f->status == ST_OK) *f = why;
+    return st;
+}
+
 static enum status publish(struct relay *r, struct fault *f)
 {
     uint64_t now = clock_mono_ns(r->clock);
-    enum status st = stream_flush(r->stream, f);
+    enum status st = still_ours(r, f);
+
+    if (st == ST_OK) st = stream_flush(r->stream, f);
 
     r->last_write_ns = now;
     r->stats.lsn = r->lsn;
@@ -351,8 +366,10 @@ enum status relay_step(struct relay *r, struct fault *f)
 {
     lsn_t from = wal_reader_position(r->log);
     struct wal_record rec;
-    enum status st = ST_END, done = ST_END;
+    enum status st = still_ours(r, f), done = ST_END;
 
+    if (st != ST_OK) return st;
+    st = ST_END;
     while (wal_reader_position(r->log) < r->until &&
            (st = wal_reader_next(r->log, &rec, f)) == ST_OK) {
         st = take(r, &rec, f);

@@ -11,7 +11,7 @@
  * when the durable LSN moved on without a transaction), so that a stalled feed can be told from a
  * quiet shop.
  * Two relays: the stream's lock admits one; the slot's epoch fences off one that was stopped and
- * wakes again.
+ * wakes again, before it writes anything.
  * Imports: engine, wal, pipeline/stream. A relay belongs to one thread. */
 #ifndef SEAM_PIPELINE_RELAY_H
 #define SEAM_PIPELINE_RELAY_H

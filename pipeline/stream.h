@@ -231,6 +231,8 @@ MUST_USE enum status stream_snapshot_done(struct stream_writer *w, const struct 
  * is kept for it, as long as no more than the bound has been written after it. *invalidated: consumers that fell behind
  * the bound. */
 MUST_USE enum status stream_trim(struct stream_writer *w, size_t *invalidated, struct fault *f);
+/* Another relay has taken over: nothing that is pending here is written any more; then close. */
+void stream_disown(struct stream_writer *w, const struct fault *why);
 enum status stream_writer_close(struct stream_writer *w, struct fault *f); /* accepts NULL; syncs */
 
 #endif

@@ -253,6 +253,11 @@ enum status stream_heartbeat(struct stream_writer *w, lsn_t lsn, struct fault *f
     return st;
 }
 
+void stream_disown(struct stream_writer *w, const struct fault *why)
+{
+    wal_disown(w->log, why);
+}
+
 enum status stream_flush(struct stream_writer *w, struct fault *f)
 {
     return wal_commit(w->log, wal_end_lsn(w->log), WAL_WRITTEN, f);

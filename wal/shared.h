@@ -6,7 +6,7 @@
  * low.
  *
  *   0 magic  8 log id  16 segment_bytes  24 oldest  32 durable  40 ~durable  48 written  56 visible
- *   64 writer pid  72 durable wall_us  80 syncs             128 seq (futex)  132 waiters
+ *   64 writer pid  72 durable wall_us  80 syncs  88 claims  128 seq (futex)  132 waiters
  *
  * Sleeping: load seq; waiters = 1; look at visible; futex_wait(seq). Publishing: store visible;
  * seq + 1; swap waiters with 0 and wake when it was 1. A sleeper that dies costs one futile
@@ -27,8 +27,8 @@ struct shared {
     _Atomic uint64_t magic, log_id, segment_bytes, oldest;
     _Atomic uint64_t durable, not_durable, written, visible;
     _Atomic int64_t writer_pid, durable_wall_us;
-    _Atomic uint64_t syncs;
-    uint64_t pad[5];
+    _Atomic uint64_t syncs, claims; /* claims: of any slot, so that a holder knows when to look */
+    uint64_t pad[4];
     _Atomic uint32_t seq, waiters;
 };
 _Static_assert(sizeof(struct shared) <= SHARED_SIZE, "the shared page is one page");

@@ -30,6 +30,8 @@ struct wal_slot {
     struct clock *clock;
     char dir[PATH_MAX_BYTES];
     struct wal_slot_info info;
+    struct shared *shared; /* its count of claims, as it was when we looked last */
+    uint64_t claims;
 };
 
 static enum status slot_path(char out[PATH_MAX_BYTES], const char *dir, const char *name,
@@ -151,6 +153,13 @@ static enum status new_slot(struct io *io, const char *dir, const struct log_met
     return ST_OK;
 }
 
+static void slot_free(struct wal_slot *s)
+{
+    if (s == NULL) return;
+    if (s->shared != NULL) shared_unmap(s->io, s->shared);
+    free(s);
+}
+
 enum status wal_slot_claim(struct io *io, struct clock *clock, const char *dir, const char *name,
                            lsn_t at, uint64_t bound_bytes, bool steal, struct wal_slot **out,
                            struct fault *f)
@@ -192,12 +201,14 @@ enum status wal_slot_claim(struct io *io, struct clock *clock, const char *dir, 
     }
     *slot = (struct wal_slot){.io = io, .clock = clock, .info = s};
     (void)snprintf(slot->dir, sizeof slot->dir, "%s", dir);
-    st = slot_store(io, dir, m.log_id, &s, f);
+    st = shared_map(io, dir, &slot->shared, f);
+    if (st == ST_OK) st = slot_store(io, dir, m.log_id, &s, f);
     if (st != ST_OK) goto done;
+    slot->claims = atomic_fetch_add(&slot->shared->claims, 1) + 1;
     *out = slot;
     slot = NULL;
 done:
-    free(slot);
+    slot_free(slot);
     file_close(lock);
     return st;
 }
@@ -244,6 +255,24 @@ enum status wal_slot_check(struct wal_slot *s, struct fault *f)
     return slot_mine(s, &m, &now, f);
 }
 
+enum status wal_slot_fenced(struct wal_slot *s, struct fault *f)
+{
+    uint64_t claims = atomic_load_explicit(&s->shared->claims, memory_order_acquire);
+    struct wal_slot_info now;
+    struct log_meta m;
+    struct fault why = {0};
+    enum status st;
+
+    if (likely(claims == s->claims)) return ST_OK;
+    st = slot_mine(s, &m, &now, &why);
+    if (st == ST_OK || st == ST_STALE) { /* another slot was claimed; an invalid one is still nobody else's */
+        s->claims = claims;
+        return ST_OK;
+    }
+    if (f != NULL && f->status == ST_OK) *f = why;
+    return st;
+}
+
 const struct wal_slot_info *wal_slot_info(const struct wal_slot *s)
 {
     return &s->info;
@@ -264,7 +293,7 @@ void wal_slot_release(struct wal_slot *s)
             now.holder_pid = s->info.holder_pid;
     }
     file_close(lock);
-    free(s);
+    slot_free(s);
 }
 
 enum status wal_slot_drop(struct io *io, const char *dir, const char *name, struct fault *f)

@@ -165,9 +165,17 @@ enum status wal_close(struct wal *w, struct fault *f)
 
     if (w == NULL) return ST_OK;
     st = wal_flush(w, f);
-    atomic_store(&w->shared->writer_pid, 0);
+    if (atomic_load(&w->shared->writer_pid) == process_id()) /* nobody has taken it over */
+        atomic_store(&w->shared->writer_pid, 0);
     wal_free(w);
     return st;
+}
+
+void wal_disown(struct wal *w, const struct fault *why)
+{
+    pthread_mutex_lock(&w->group_mutex);
+    (void)wal_poison(w, why, NULL);
+    pthread_mutex_unlock(&w->group_mutex);
 }
 
 lsn_t wal_end_lsn(struct wal *w)

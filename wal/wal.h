@@ -123,6 +123,10 @@ MUST_USE enum status wal_flush(struct wal *w, struct fault *f); /* all that was 
  * call it from an idle loop. */
 MUST_USE enum status wal_heartbeat(struct wal *w, struct fault *f);
 
+/* Another process has taken the log over: what is pending here is never written, and every call fails with
+ * `why` from now on. */
+void wal_disown(struct wal *w, const struct fault *why);
+
 lsn_t wal_end_lsn(struct wal *w);     /* end of the last appended record */
 lsn_t wal_written_lsn(struct wal *w);
 lsn_t wal_durable_lsn(struct wal *w);
@@ -203,6 +207,9 @@ MUST_USE enum status wal_slot_claim(struct io *io, struct clock *clock, const ch
 MUST_USE enum status wal_slot_advance(struct wal_slot *s, lsn_t confirmed, struct fault *f);
 MUST_USE enum status wal_slot_check(struct wal_slot *s,
                                     struct fault *f); /* still ours? same statuses */
+/* Was the slot taken over? Before every batch: one load of a shared word, unless some slot of this log was
+ * claimed since we looked last. ST_CONFLICT: fenced off. ST_NOT_FOUND: the slot was dropped. */
+MUST_USE enum status wal_slot_fenced(struct wal_slot *s, struct fault *f);
 const struct wal_slot_info *wal_slot_info(const struct wal_slot *s);
 void wal_slot_release(
     struct wal_slot *s); /* keeps the retention, gives up the holder; accepts NULL */

@@ -348,12 +348,74 @@ static void test_relay_beyond_its_bound_is_told_and_begins_anew(void)
     ASSERT_OK(wal_close(w, &f), &f);
 }
 
+/* The older of two relays, stopped for so long that somebody removed the stream's lock and started another, wakes up:
+ * it is refused before it writes.                                                                     */
+static void test_relay_that_was_stopped_is_fenced_off_before_it_writes(void)
+{
+    struct platform p = place(io_posix(), test_dir());
+    struct source s = {.seed = 3, .row_max = 400};
+    struct wal *w = open_log(&p);
+    struct relay_run_options once = {.until_caught_up = true};
+    struct relay *newer = NULL;
+    struct stream_reader *r = NULL;
+    struct stream_state before, after;
+    struct follower fo = {.s = &s};
+    struct fault f = {0};
+    char dir[PATH_MAX_BYTES], lock[PATH_MAX_BYTES];
+    int status;
+    pid_t older;
+    lsn_t lsn;
+
+    ASSERT_OK(path_join(dir, p.dir, "stream", &f), &f);
+    ASSERT_OK(path_join(lock, dir, "lock", &f), &f);
+    for (uint64_t k = 0; k < 20; k++) source_append(&s, w, k, &lsn);
+    ASSERT_OK(wal_flush(w, &f), &f);
+    fflush(stdout);
+    older = fork();
+    if (older == 0) {
+        struct relay *relay = NULL;
+        struct fault mine = {0};
+        enum status st = relay_open(&p, &small, &relay, &mine);
+
+        if (st == ST_OK) st = relay_run(relay, &(struct relay_run_options){0}, &mine);
+        (void)relay_close(relay, NULL);
+        _exit(st == ST_CONFLICT && strstr(mine.why, "fenced off") != NULL ? 42 : 1);
+    }
+    do usleep(1000);
+    while (stream_state(p.io, dir, &before, NULL) != ST_OK || before.next_offset == 0);
+    kill(older, SIGSTOP);
+    ck_assert_int_eq(waitpid(older, &status, WUNTRACED), older);
+    ASSERT_OK(io_unlink(p.io, lock, &f), &f);
+    for (uint64_t k = 20; k < 60; k++) source_append(&s, w, k, &lsn);
+    ASSERT_OK(wal_flush(w, &f), &f);
+    ASSERT_OK(relay_open(&p, &small, &newer, &f), &f);
+    ASSERT_OK(relay_run(newer, &once, &f), &f);
+    ASSERT_OK(stream_state(p.io, dir, &before, &f), &f);
+    kill(older, SIGCONT);
+    ck_assert_int_eq(waitpid(older, &status, 0), older);
+    ck_assert_int_eq(WEXITSTATUS(status), 42);
+    ASSERT_OK(stream_state(p.io, dir, &after, &f), &f);
+    ck_assert_uint_eq(after.bytes, before.bytes);
+    ck_assert_uint_eq(after.next_offset, before.next_offset);
+    ck_assert_int_eq(after.writer_pid, getpid()); /* the newer one's, still */
+    for (uint64_t k = 60; k < 80; k++) source_append(&s, w, k, &lsn);
+    ASSERT_OK(wal_flush(w, &f), &f);
+    ASSERT_OK(relay_run(newer, &once, &f), &f);
+    ASSERT_OK(stream_reader_open(p.io, dir, STREAM_FROM_START, 0, &r, &f), &f);
+    follow(&fo, r);
+    ck_assert_uint_ge(fo.k, 70); /* each transaction once, in order */
+    stream_reader_close(r);
+    ASSERT_OK(relay_close(newer, &f), &f);
+    ASSERT_OK(wal_close(w, &f), &f);
+}
+
 static const struct named_test tests[] = {
     T(test_relay_ships_committed_transactions_whole_and_in_order),
     T(test_relay_ships_nothing_before_it_is_durable),
     T(test_relay_killed_at_random_instants_loses_and_repeats_nothing),
     T(test_relay_power_cut_at_every_call_makes_the_same_stream),
     T(test_relay_of_two_one_is_refused),
+    T(test_relay_that_was_stopped_is_fenced_off_before_it_writes),
     T(test_relay_tells_idle_from_stalled_by_heartbeats),
     T(test_relay_slot_follows_what_the_stream_has_synced),
     T(test_relay_beyond_its_bound_is_told_and_begins_anew),

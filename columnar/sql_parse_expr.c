@@ -1,5 +1,4 @@
 /* sql_parse_expr - expressions, recursive descent, one function a level of the grammar in sql_ast.h. */
-
 #include "columnar/sql_parser.h"
 
 struct sql_node *sql_node_new(struct sql_parser *p, enum sql_kind kind, uint32_t at)

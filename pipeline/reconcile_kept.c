@@ -239,9 +239,20 @@ static enum status take_record(struct kept *k, struct pending *now, bool *open, 
     }
 }
 
+/* Following more changes than there are rows would cost more than reading the rows. */
+static uint64_t most_changes(const struct kept *k)
+{
+    uint64_t rows = 0;
+
+    for (size_t i = 0; i < k->count; i++)
+        rows += k->tables[i].source.count;
+    return rows;
+}
+
 static enum status advance_source(const struct platform *p, struct kept *k, lsn_t to,
                                   struct fault *f)
 {
+    const uint64_t most = most_changes(k);
     struct wal_reader *r = NULL;
     struct wal_record rec;
     struct pending now;
@@ -252,8 +263,10 @@ static enum status advance_source(const struct platform *p, struct kept *k, lsn_
     if (st == ST_OK && wal_reader_open(p->io, dir, k->lsn, 0, &r, NULL) != ST_OK)
         return doubt(f, "the log does not reach back to it");
     while (st == ST_OK && wal_reader_position(r) < to &&
-           (st = wal_reader_next(r, &rec, f)) == ST_OK)
+           (st = wal_reader_next(r, &rec, f)) == ST_OK) {
         st = take_record(k, &now, &open, to, &rec, f);
+        if (st == ST_OK && k->changes > most) st = doubt(f, "more has changed than is there");
+    }
     if (st == ST_END && wal_reader_position(r) < to) st = doubt(f, "the log ends before silver");
     wal_reader_close(r);
     return st == ST_END ? ST_OK : st;

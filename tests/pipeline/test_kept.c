@@ -272,6 +272,22 @@ static void test_a_changed_shape_or_a_day_asks_for_a_full_reading(void)
     platform_close(&p);
 }
 
+/* Following them all would cost more than reading what is there. */
+static void test_after_more_changes_than_rows_everything_is_read(void)
+{
+    struct platform p;
+    struct seen s;
+
+    start("many", &p);
+    shop_fill(&p, 3000, test_seed() + 1);
+    shop_catch_up(&p, sinks, 1);
+    s = look(&p, false);
+    ck_assert_uint_eq(s.since, LSN_NONE);
+    ck_assert_uint_eq(s.differences, 0);
+    ck_assert_uint_gt(look(&p, false).since, LSN_NONE);
+    platform_close(&p);
+}
+
 static void test_a_damaged_file_is_never_believed(void)
 {
     struct platform p;
@@ -302,6 +318,7 @@ static const struct named_test tests[] = {
     T(test_rows_changed_by_hand_part_the_digests),
     T(test_a_silver_that_was_made_again_is_read_in_full),
     T(test_a_changed_shape_or_a_day_asks_for_a_full_reading),
+    T(test_after_more_changes_than_rows_everything_is_read),
     T(test_a_damaged_file_is_never_believed),
 };
 

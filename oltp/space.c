@@ -159,6 +159,7 @@ enum status pager_alloc(struct pager *p, uint64_t epoch, uint32_t *page, uint8_t
     p->meta[frame].death = 0;
     p->meta[frame].state = FRAME_LIVE;
     p->probation++;
+    atomic_store_explicit(&p->referenced[frame], 0, memory_order_relaxed);
     if (atomic_exchange_explicit(&p->meta[frame].dirty, 1, memory_order_relaxed) == 0)
         atomic_fetch_add_explicit(&p->dirty, 1, memory_order_relaxed);
     atomic_store(&p->table[*page], frame + FRAME_FIRST);

@@ -74,21 +74,25 @@ static bool busy(const struct pager *p, uint32_t page)
     return false;
 }
 
-/* Dirty pages whose turn it is, those that nobody used lately first. */
+/* Dirty pages whose turn it is, those that nobody used lately first; they are as good as being written. */
 static size_t choose_dirty(struct pager *p, bool own, uint32_t *list)
 {
     uint64_t write_epoch = atomic_load(&p->write_epoch);
     uint32_t at = p->hand_write, end = p->frame_fresh;
     size_t n = 0;
 
-    for (uint32_t i = 0; i < 2 * end && n < PAGER_WRITE_PAGES && (i < end || n == 0); i++) {
+    /* A second look takes the others too: a write of few pages costs as much as one of many, and the look more. */
+    for (uint32_t i = 0; i < 2 * end && n < (i < end ? PAGER_WRITE_PAGES : PAGER_WRITE_PAGES / 2);
+         i++) {
         struct frame *m = &p->meta[at];
 
         if (m->state == FRAME_LIVE && !m->writing &&
             atomic_load_explicit(&m->dirty, memory_order_relaxed) &&
             (own ? !busy(p, m->page) : m->epoch < write_epoch) &&
-            (i >= end || !atomic_load_explicit(&p->referenced[at], memory_order_relaxed)))
+            (atomic_load_explicit(&p->referenced[at], memory_order_relaxed) != 0) == (i >= end)) {
+            m->writing = true; /* not to be met again by the second look */
             list[n++] = m->page;
+        }
         at = at + 1 >= end ? 0 : at + 1;
     }
     p->hand_write = at;

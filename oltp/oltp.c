@@ -51,7 +51,8 @@ static void defaults(struct oltp *db, struct io *io, const struct oltp_options *
     if (db->o.cache_bytes < OLTP_CACHE_MIN) db->o.cache_bytes = OLTP_CACHE_MIN;
     if (db->o.private_bytes == 0) db->o.private_bytes = 1 << 30;
     if (db->o.checkpoint_log_bytes == 0) db->o.checkpoint_log_bytes = 256 << 20;
-    if (db->o.recovery_helpers == 0) db->o.recovery_helpers = 1;
+    /* A simulated disk has nothing to begin early, and its runs are to be repeatable: there only when asked for. */
+    if (db->o.recovery_helpers == 0) db->o.recovery_helpers = io->ops->will_need != NULL ? 1 : -1;
     if (db->o.as_of == LSN_NONE) db->o.as_of = LSN_MAX;
     if (db->o.retain_checkpoints > RETAINED_MAX) db->o.retain_checkpoints = RETAINED_MAX;
     db->io = io;

@@ -75,7 +75,7 @@ struct oltp_options {            /* zero means the default in brackets */
     const char *holder;          /* this handle's name in the pins of other processes ["reader"] */
     struct oltp_progress progress;
     int recovery_helpers;        /* threads that load pages ahead of a replay of the log; they have ended when
-                                  * the open or refresh returns [1]; -1: none */
+                                  * the open or refresh returns [1; on a simulated disk none]; -1: none */
 
     bool read_only;              /* any process, while a writer runs or not; nothing is changed on disk
                                   * but DIR/shared (its pin) */

@@ -8,6 +8,7 @@
 #include "columnar/columnar.h"
 #include "engine/key.h"
 #include "engine/row.h"
+#include "pipeline/own_rows.h"
 #include "pipeline/reconcile_kept.h"
 #include "pipeline/reconcile_side.h"
 #include "pipeline/sinks.h"
@@ -369,15 +370,10 @@ static enum status view_lsn(struct oltp_txn *t, lsn_t *out, struct fault *f)
 
 static enum status run_view(struct run *r, const char *dir, struct fault *f)
 {
-    char rows[PATH_MAX_BYTES], log[PATH_MAX_BYTES];
-    struct oltp_options o = {
-        .clock = r->platform->clock, .read_only = true, .wal_dir = log, .holder = "reconcile"};
     struct source view = {0}, src = {0};
     lsn_t lsn = LSN_NONE;
-    enum status st = path_join(rows, dir, "rows", f);
+    enum status st = own_rows_read(r->platform->io, dir, "reconcile", "no views yet", &view.db, f);
 
-    if (st == ST_OK) st = path_join(log, dir, "wal", f);
-    if (st == ST_OK) st = oltp_open(r->platform->io, rows, &o, &view.db, f);
     if (st == ST_OK) st = oltp_read_begin(view.db, &view.txn, f);
     if (st == ST_OK) st = view_lsn(view.txn, &lsn, f);
     if (st == ST_OK) st = open_source(r->platform, lsn, &src, f);

@@ -5,22 +5,18 @@
 
 #include "engine/row.h"
 #include "pipeline/audit/audit_read.h"
+#include "pipeline/own_rows.h"
 
 enum status audit_reader_open(struct io *io, const char *dir, struct audit_reader **out, struct fault *f)
 {
     struct audit_reader *r = calloc(1, sizeof *r);
-    char rows[PATH_MAX_BYTES], log[PATH_MAX_BYTES];
-    struct oltp_options o = {.read_only = true, .wal_dir = log, .holder = "audit reader"};
     struct value id = v_int(1), v[4];
     struct oltp_row row;
     enum status st;
 
     if (r == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory");
-    st = path_join(rows, dir, "rows", f);
-    if (st == ST_OK) st = path_join(log, dir, "wal", f);
-    if (st == ST_OK && !io_exists(io, rows))
-        st = fault_set(f, ST_NOT_FOUND, dir, FAULT_NO_OFFSET, "no audit yet: run 'seam sink DIR audit' (or 'seam run DIR')");
-    if (st == ST_OK) st = oltp_open(io, rows, &o, &r->db, f);
+    st = own_rows_read(io, dir, "audit reader", "no audit yet: run 'seam sink DIR audit' (or 'seam run DIR')",
+                       &r->db, f);
     if (st == ST_OK) st = oltp_read_begin(r->db, &r->txn, f);
     if (st == ST_OK) st = audit_tables_open(r->txn, false, &r->tables, f);
     if (st == ST_OK) st = oltp_get(r->txn, r->tables.meta, &id, &row, f);

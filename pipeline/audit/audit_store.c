@@ -5,13 +5,11 @@
 
 #include "engine/row.h"
 #include "pipeline/audit/audit_event.h"
+#include "pipeline/own_rows.h"
 #include "pipeline/sinks.h"
 
-enum { CHECKPOINT_LOG_BYTES = 16 << 20 };
-
 struct audit_store {
-    struct wal *wal;
-    struct oltp *db;
+    struct own_rows own;
     struct oltp_txn *txn;
     struct audit_tables tables;
     const char *orders, *lines; /* names of the source's tables */
@@ -31,7 +29,7 @@ struct audit_store {
 
 static enum status begin(struct audit_store *s, struct fault *f)
 {
-    return s->txn != NULL ? ST_OK : oltp_write_begin(s->db, &s->txn, f);
+    return s->txn != NULL ? ST_OK : oltp_write_begin(s->own.db, &s->txn, f);
 }
 
 static enum status load_meta(struct audit_store *s, struct fault *f)
@@ -75,9 +73,6 @@ enum status audit_store_open(struct io *io, struct clock *clock, const char *dir
                              struct trace *trace, struct audit_store **out, struct fault *f)
 {
     struct audit_store *s = calloc(1, sizeof *s);
-    char rows[PATH_MAX_BYTES], log[PATH_MAX_BYTES];
-    struct wal_options wo = {.io = io, .clock = clock, .segment_bytes = 16 << 20};
-    struct oltp_options oo = {.clock = clock, .checkpoint_log_bytes = CHECKPOINT_LOG_BYTES};
     enum status st;
 
     if (s == NULL || (s->segment = malloc((size_t)AUDIT_SEGMENT * AUDIT_HASH)) == NULL) {
@@ -87,13 +82,7 @@ enum status audit_store_open(struct io *io, struct clock *clock, const char *dir
     s->orders = orders;
     s->lines = lines;
     s->trace = trace;
-    st = path_join(rows, dir, "rows", f);
-    if (st == ST_OK) st = path_join(log, dir, "wal", f);
-    if (st == ST_OK) st = io_mkdir(io, rows, f);
-    if (st == ST_OK) st = io_mkdir(io, log, f);
-    if (st == ST_OK) st = wal_open(log, &wo, &s->wal, NULL, f);
-    oo.wal = s->wal;
-    if (st == ST_OK) st = oltp_open(io, rows, &oo, &s->db, f);
+    st = own_rows_open(io, clock, dir, &s->own, f);
     if (st == ST_OK) st = begin(s, f);
     if (st == ST_OK) st = audit_tables_open(s->txn, true, &s->tables, f);
     if (st == ST_OK) st = load_meta(s, f);
@@ -110,8 +99,7 @@ void audit_store_close(struct audit_store *s)
 {
     if (s == NULL) return;
     oltp_end(s->txn);
-    (void)oltp_close(s->db, NULL);
-    (void)wal_close(s->wal, NULL);
+    own_rows_close(&s->own);
     audit_state_free(&s->state);
     free(s->segment);
     free(s);

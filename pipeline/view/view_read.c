@@ -6,7 +6,7 @@
 #include "engine/key.h"
 #include "engine/opts.h"
 #include "engine/row.h"
-#include "oltp/oltp.h"
+#include "pipeline/own_rows.h"
 #include "pipeline/registry.h"
 #include "pipeline/view/view_delta.h"
 
@@ -94,18 +94,13 @@ static enum status load(struct view_reader *r, struct fault *f)
 enum status view_reader_open(struct io *io, const char *dir, struct view_reader **out, struct fault *f)
 {
     struct view_reader *r = calloc(1, sizeof *r);
-    char rows[PATH_MAX_BYTES], log[PATH_MAX_BYTES];
-    struct oltp_options o = {.read_only = true, .wal_dir = log, .holder = "view reader"};
     enum status st;
 
     if (r == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory");
     r->io = io;
     snprintf(r->dir, sizeof r->dir, "%s", dir);
-    st = path_join(rows, dir, "rows", f);
-    if (st == ST_OK) st = path_join(log, dir, "wal", f);
-    if (st == ST_OK && !io_exists(io, rows))
-        st = fault_set(f, ST_NOT_FOUND, dir, FAULT_NO_OFFSET, "no views yet: run 'seam sink DIR view' (or 'seam run DIR')");
-    if (st == ST_OK) st = oltp_open(io, rows, &o, &r->db, f);
+    st = own_rows_read(io, dir, "view reader", "no views yet: run 'seam sink DIR view' (or 'seam run DIR')",
+                       &r->db, f);
     if (st == ST_OK) st = load(r, f);
     if (st != ST_OK) {
         view_reader_close(r);

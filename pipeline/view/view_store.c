@@ -7,11 +7,11 @@
 #include "engine/row.h"
 
 /* A batch this large is a backlog: the mirrors are filled first and the views computed once.         */
-enum { BULK_CHANGES = 16384, CHECKPOINT_LOG_BYTES = 8 << 20 };
+enum { BULK_CHANGES = 16384 };
 
 enum status view_store_begin(struct view_store *s, struct fault *f)
 {
-    return s->txn != NULL ? ST_OK : oltp_write_begin(s->db, &s->txn, f);
+    return s->txn != NULL ? ST_OK : oltp_write_begin(s->own.db, &s->txn, f);
 }
 
 static enum status own_table(struct view_store *s, const char *name, const char *json, uint32_t *table, struct fault *f)
@@ -197,22 +197,13 @@ enum status view_store_open(struct io *io, struct clock *clock, const char *dir,
                             struct trace *trace, struct view_store **out, struct fault *f)
 {
     struct view_store *s = calloc(1, sizeof *s);
-    char rows[PATH_MAX_BYTES], log[PATH_MAX_BYTES];
-    struct wal_options wo = {.io = io, .clock = clock, .segment_bytes = 16 << 20};
-    struct oltp_options oo = {.clock = clock, .checkpoint_log_bytes = CHECKPOINT_LOG_BYTES};
     enum status st;
 
     if (s == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the views");
     s->io = io;
     s->trace = trace;
-    st = path_join(rows, dir, "rows", f);
-    if (st == ST_OK) st = path_join(log, dir, "wal", f);
-    if (st == ST_OK) st = io_mkdir(io, rows, f);
-    if (st == ST_OK) st = io_mkdir(io, log, f);
+    st = own_rows_open(io, clock, dir, &s->own, f);
     if (st == ST_OK) st = registry_open(&s->registry, io, dir, f);
-    if (st == ST_OK) st = wal_open(log, &wo, &s->wal, NULL, f);
-    oo.wal = s->wal;
-    if (st == ST_OK) st = oltp_open(io, rows, &oo, &s->db, f);
     if (st == ST_OK) st = open_own_tables(s, f);
     for (const struct json *n = views != NULL ? views->child : NULL; st == ST_OK && n != NULL; n = n->next)
         st = declare(s, json_string(n, "name", ""), json_string(n, "sql", ""), f);
@@ -240,8 +231,7 @@ void view_store_close(struct view_store *s)
         view_key_set_free(&s->views[i].repairs);
         free(s->views[i].sql);
     }
-    (void)oltp_close(s->db, NULL);
-    (void)wal_close(s->wal, NULL);
+    own_rows_close(&s->own);
     registry_close(&s->registry);
     for (int i = 0; i < VIEW_TABLES_MAX; i++) buf_free(&s->scratch[i]);
     buf_free(&s->key);

@@ -2,7 +2,7 @@
 #ifndef SEAM_PIPELINE_VIEW_STORE_H
 #define SEAM_PIPELINE_VIEW_STORE_H
 
-#include "oltp/oltp.h"
+#include "pipeline/own_rows.h"
 #include "pipeline/sink.h"
 #include "pipeline/view/view_delta.h"
 
@@ -30,8 +30,7 @@ struct view_state {
 
 struct view_store {
     struct io *io;
-    struct wal *wal;
-    struct oltp *db;
+    struct own_rows own;
     struct oltp_txn *txn;        /* open between the first change of a batch and its publication */
     struct registry registry;
     struct trace *trace;

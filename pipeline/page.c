@@ -1,5 +1,7 @@
 #include "pipeline/page.h"
 
+#include <string.h>
+
 const char page_style[] =
     ":root{color-scheme:light dark;accent-color:var(--hot);--fg:#1b1b1b;--bg:#fdfdfb;--dim:#595959;\n"
     "--mark:#ffe8a3;--line:#c9c9c2;--hot:#a03c00;--two:#8fb8de;--soft:#f3f2ec}\n"
@@ -66,4 +68,16 @@ void page_text(struct buf *out, const char *s, size_t n)
         else
             buf_u8(out, (uint8_t)s[i]);
     }
+}
+
+void page_words(struct buf *out, const char *s)
+{
+    page_text(out, s, strlen(s));
+}
+
+void page_cell(struct buf *out, const char *s)
+{
+    buf_str(out, "<td>");
+    page_words(out, s);
+    buf_str(out, "</td>");
 }

@@ -10,5 +10,7 @@ extern const char page_style[];
 
 /* Appends text, with the characters that mean something in HTML (also in an attribute) escaped. */
 void page_text(struct buf *out, const char *s, size_t n);
+void page_words(struct buf *out, const char *s); /* terminated */
+void page_cell(struct buf *out, const char *s);  /* ... in a cell of a table */
 
 #endif

@@ -10,7 +10,7 @@ void svg_begin(struct buf *b, double width, double height, const char *label)
 {
     buf_printf(b, "<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" role=\"img\" aria-label=\"", width,
                height, width);
-    page_text(b, label, strlen(label));
+    page_words(b, label);
     buf_str(b, "\">");
 }
 
@@ -40,7 +40,7 @@ void svg_words(struct buf *b, const char *class, double x, double y, const char 
     vsnprintf(words, sizeof words, fmt, ap);
     va_end(ap);
     buf_printf(b, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">", class, x, y);
-    page_text(b, words, strlen(words));
+    page_words(b, words);
     buf_str(b, "</text>");
 }
 

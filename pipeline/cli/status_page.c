@@ -9,24 +9,12 @@
 #include "pipeline/freshness.h"
 #include "pipeline/page.h"
 
-static void text(struct buf *b, const char *s)
-{
-    page_text(b, s, strlen(s));
-}
-
-static void cell(struct buf *b, const char *s)
-{
-    buf_str(b, "<td>");
-    text(b, s);
-    buf_str(b, "</td>");
-}
-
 /* A bar of at most 10 em; the number stands beside it, so nothing is told by length alone. */
 static void bar(struct buf *b, double part, const char *words)
 {
     if (part > 1) part = 1;
     buf_printf(b, "<td><span class=\"bar\" style=\"width:%.2fem\"></span> ", part * 10);
-    text(b, words);
+    page_words(b, words);
     buf_str(b, "</td>");
 }
 
@@ -46,15 +34,15 @@ static void stores(struct buf *b, const struct store_line *lines, size_t n, lsn_
         char word[40], when[40];
 
         buf_str(b, "<tr><th scope=\"row\">");
-        text(b, l->name);
+        page_words(b, l->name);
         buf_str(b, "</th>");
         snprintf(word, sizeof word, "%" PRIu64, l->applied);
-        cell(b, l->known ? word : "nothing yet");
-        cell(b, !l->known ? "" : behind == 0 ? "none" : human_bytes(behind, word));
+        page_cell(b, l->known ? word : "nothing yet");
+        page_cell(b, !l->known ? "" : behind == 0 ? "none" : human_bytes(behind, word));
         when[l->wall_us > 0 ? time_format(l->wall_us, when) : 0] = '\0';
-        cell(b, when);
+        page_cell(b, when);
         bar(b, (double)l->bytes / (double)largest, human_bytes(l->bytes, word));
-        cell(b, l->invalid ? "must bootstrap" : l->process);
+        page_cell(b, l->invalid ? "must bootstrap" : l->process);
         buf_str(b, "</tr>\n");
     }
     buf_str(b, "</tbody></table>\n");
@@ -65,18 +53,18 @@ static void seam(struct buf *b, const struct freshness *x)
     char lag[40], promise[40], word[96];
 
     buf_printf(b, "<tr class=\"%s\"><th scope=\"row\">", freshness_verdict_name(x->verdict));
-    text(b, x->contract->name);
+    page_words(b, x->contract->name);
     buf_str(b, "</th>");
     snprintf(word, sizeof word, "%s to %s", x->contract->from, x->contract->to);
-    cell(b, word);
-    cell(b, freshness_state_name(x->state));
+    page_cell(b, word);
+    page_cell(b, freshness_state_name(x->state));
     human_duration(x->lag_us, lag);
     human_duration((int64_t)(x->contract->fail_s * 1e6), promise);
     snprintf(word, sizeof word, "%s of %s", x->lag_us == 0 ? "nothing waits: 0" : lag, promise);
     bar(b, x->contract->fail_s > 0 ? (double)x->lag_us / 1e6 / x->contract->fail_s : 0, word);
     snprintf(word, sizeof word, "%" PRIu64, x->lag_events);
-    cell(b, word);
-    cell(b, freshness_verdict_name(x->verdict));
+    page_cell(b, word);
+    page_cell(b, freshness_verdict_name(x->verdict));
     buf_str(b, "</tr>\n");
 }
 
@@ -114,14 +102,14 @@ int status_page(struct cli *c, const struct platform *p, const struct store_line
                 "<link rel=\"icon\" href=\"data:,\">\n");
     if (o->refresh) buf_str(&b, "<meta http-equiv=\"refresh\" content=\"5\">\n");
     buf_str(&b, "<title>seam: ");
-    text(&b, p->dir);
+    page_words(&b, p->dir);
     buf_str(&b, "</title>\n<style>\n");
     buf_str(&b, page_style);
     buf_str(&b, "h2{margin-top:1.6rem}summary{cursor:pointer;padding:.15rem 0}"
                 ".bar{display:inline-block;height:.7em;background:var(--hot)}tr.fail td,tr.warn "
                 "td{background:"
                 "var(--mark)}\n</style>\n</head>\n<body>\n<main>\n<h1>");
-    text(&b, p->dir);
+    page_words(&b, p->dir);
     buf_printf(&b,
                "</h1>\n<p>Platform %s at %.19s UTC. The log is durable up to LSN %" PRIu64
                "; every store names the LSN up to which it has applied.</p>\n",

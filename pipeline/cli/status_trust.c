@@ -13,18 +13,6 @@
 #include "pipeline/vectors.h"
 #include "pipeline/view/view.h"
 
-static void text(struct buf *b, const char *s)
-{
-    page_text(b, s, strlen(s));
-}
-
-static void cell(struct buf *b, const char *s)
-{
-    buf_str(b, "<td>");
-    text(b, s);
-    buf_str(b, "</td>");
-}
-
 /* ---- the last checks ---- */
 static void checks(struct buf *b, const struct check_record *r, size_t n)
 {
@@ -43,12 +31,12 @@ static void checks(struct buf *b, const struct check_record *r, size_t n)
         snprintf(when, sizeof when, "%.19s", r[i].at);
         buf_printf(b, "<tr class=\"%s\"><th scope=\"row\">",
                    strcmp(r[i].result, "kept") == 0 ? "" : "fail");
-        text(b, r[i].check);
+        page_words(b, r[i].check);
         buf_str(b, "</th>");
-        cell(b, r[i].result);
-        cell(b, when);
-        cell(b, lsn);
-        cell(b, r[i].detail);
+        page_cell(b, r[i].result);
+        page_cell(b, when);
+        page_cell(b, lsn);
+        page_cell(b, r[i].detail);
         buf_str(b, "</tr>\n");
     }
     buf_str(b, "</tbody></table>\n");
@@ -250,9 +238,9 @@ static enum status number(void *ctx, const struct view_column *columns, int n,
     for (int i = 0; i < n; i++) {
         value_text(&row[i], &words[i]);
         buf_str(x->b, i > 0 ? ", " : "");
-        text(x->b, columns[i].name);
+        page_words(x->b, columns[i].name);
         buf_str(x->b, " <strong>");
-        text(x->b, buf_cstr(&words[i]));
+        page_words(x->b, buf_cstr(&words[i]));
         buf_str(x->b, "</strong>");
     }
     st = why_explain(x->cli, x->platform, x->view, key, key_words(columns, n, words, key), &why,
@@ -265,7 +253,7 @@ static enum status number(void *ctx, const struct view_column *columns, int n,
                st != ST_OK ? " (not traced)"
                : right     ? ""
                            : " <mark>the layers disagree</mark>");
-    text(x->b, buf_cstr(&why));
+    page_words(x->b, buf_cstr(&why));
     buf_str(x->b, "</pre></details>\n");
     for (int i = 0; i < n; i++)
         buf_free(&words[i]);
@@ -297,7 +285,7 @@ static enum status dashboard(struct cli *c, const struct platform *p, int64_t gr
         struct numbers x = {c, p, b, views[i].name, groups};
 
         buf_str(b, "<h3>");
-        text(b, views[i].name);
+        page_words(b, views[i].name);
         buf_str(b, "</h3>\n");
         st = view_scan(r, views[i].name, number, &x, &c->fault);
     }

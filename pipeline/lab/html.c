@@ -77,11 +77,6 @@ static const char page_script[] =
     "show(hash==='#end'?last:(parseInt(hash.slice(1),10)||1)-1);\n"
     "})();\n";
 
-static void text(const char *s, struct buf *out)
-{
-    page_text(out, s, strlen(s));
-}
-
 void lab_json(const struct lab *l, struct buf *out)
 {
     struct json_writer w;
@@ -158,9 +153,9 @@ static void section(const struct lab_step *s, size_t i, struct buf *out)
 {
     buf_printf(out, "<section aria-labelledby=\"h%zu\"><h2 id=\"h%zu\" tabindex=\"-1\">%zu. ",
                i + 1, i + 1, i + 1);
-    text(s->title, out);
+    page_words(out, s->title);
     buf_str(out, "</h2>\n<p>");
-    text(s->story, out);
+    page_words(out, s->story);
     buf_str(out, "</p>\n");
     if (s->svg != NULL)
         buf_printf(out, "<figure%s>%s</figure>\n", is_wide(s->svg) ? " class=\"wide\"" : "",
@@ -169,7 +164,7 @@ static void section(const struct lab_step *s, size_t i, struct buf *out)
         buf_str(out, "<pre tabindex=\"0\" aria-label=\"The state after this step\">");
     for (size_t j = 0; j < s->line_count; j++) {
         buf_str(out, s->lines[j].changed ? "<mark>" : "");
-        text(s->lines[j].text, out);
+        page_words(out, s->lines[j].text);
         buf_str(out, s->lines[j].changed ? "</mark>\n" : "\n");
     }
     if (s->line_count > 0) buf_str(out, "</pre>\n");
@@ -183,7 +178,7 @@ static void section(const struct lab_step *s, size_t i, struct buf *out)
 
         page_text(out, s->events[j], (size_t)(who - s->events[j]));
         buf_str(out, "  <span class=\"e\">");
-        text(who + 3, out);
+        page_words(out, who + 3);
         buf_str(out, "</span>\n");
     }
     if (s->events_kept > 0) buf_str(out, "</pre>\n");
@@ -195,9 +190,9 @@ static void head(const char *title, struct buf *out)
     buf_str(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
                  "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<link "
                  "rel=\"icon\" href=\"data:,\">\n<title>");
-    text(title, out);
+    page_words(out, title);
     buf_printf(out, "</title>\n<style>\n%s</style></head>\n<body>\n<h1>", page_style);
-    text(title, out);
+    page_words(out, title);
     buf_str(out, "</h1>\n");
 }
 
@@ -207,7 +202,7 @@ static void step_list(const struct lab *l, struct buf *out)
     buf_str(out, "<nav id=\"list\" aria-label=\"All steps\"><ol>\n");
     for (size_t i = 0; i < lab_count(l); i++) {
         buf_printf(out, "<li><a href=\"#h%zu\">", i + 1);
-        text(lab_at(l, i)->title, out);
+        page_words(out, lab_at(l, i)->title);
         buf_str(out, "</a></li>\n");
     }
     buf_str(out, "</ol></nav>\n");
@@ -217,7 +212,7 @@ void lab_html(const struct lab *l, struct buf *out)
 {
     head(lab_kind_of(l)->title, out);
     buf_str(out, "<p>");
-    text(lab_kind_of(l)->goal, out);
+    page_words(out, lab_kind_of(l)->goal);
     buf_printf(out,
                " Marked lines are new since the step before. The same in a terminal: <code>seam "
                "lab %s</code>.</p>\n<div class=\"lab\">\n",
@@ -252,9 +247,9 @@ void lab_html_index(struct buf *out)
                  "is to see</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < n; i++) {
         buf_printf(out, "<tr><th scope=\"row\"><a href=\"%s.html\">", kinds[i].name);
-        text(kinds[i].title, out);
+        page_words(out, kinds[i].title);
         buf_str(out, "</a></th><td>");
-        text(kinds[i].goal, out);
+        page_words(out, kinds[i].goal);
         buf_str(out, "</td></tr>\n");
     }
     buf_str(out, "</tbody></table></main>\n</body></html>\n");

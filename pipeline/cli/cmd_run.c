@@ -27,7 +27,11 @@ static enum status start(struct cli *c, struct part_process *p, const char *name
     return child_start(&p->child, name, c->program, p->args, log, &c->fault);
 }
 
-/* A stop we did not ask for. 6 (another process has it) and 2 (usage) will not get better by trying. */
+/* What will not get better by trying: another process has it, a usage error, a log that the relay's slot has lost (the
+ * relay has named the way out: seam bootstrap).                                                     */
+static bool hopeless(int code) { return code == EXIT_CONFLICT || code == EXIT_USAGE || code == EXIT_SLA; }
+
+/* A stop we did not ask for. */
 static int ended(struct cli *c, struct part_process *p, int code, bool until)
 {
     uint64_t now = clock_mono_ns(c->clock);
@@ -40,9 +44,9 @@ static int ended(struct cli *c, struct part_process *p, int code, bool until)
     if (now - p->started_ns > 10000000000ull) p->deaths = 0;
     p->deaths++;
     fprintf(stderr, "seam run: %s ended with %d%s\n", p->child.name, code,
-            code == EXIT_CONFLICT || code == EXIT_USAGE || p->deaths > QUICK_DEATHS_MAX
+            hopeless(code) || p->deaths > QUICK_DEATHS_MAX
                 ? "; giving up" : "; starting it again");
-    if (code == EXIT_CONFLICT || code == EXIT_USAGE || p->deaths > QUICK_DEATHS_MAX) return code;
+    if (hopeless(code) || p->deaths > QUICK_DEATHS_MAX) return code;
     pause_ms = 50u << (p->deaths < 8 ? p->deaths : 8);
     if (pause_ms > RESTART_MAX_MS) pause_ms = RESTART_MAX_MS;
     p->restart_ns = now + pause_ms * 1000000;

@@ -176,6 +176,24 @@ static void test_digest_is_a_multiset_hash(void)
 }
 
 /* Good enough for tables: flipping one input bit changes about half the output bits, at every size. */
+static void test_hash_set_holds_what_was_added(void)
+{
+    struct hash_set s = {0};
+
+    ck_assert(!hash_set_has(&s, (struct hash128){1, 2}));
+    for (uint64_t i = 0; i < 20000; i++) /* colliding places, and zero, which marks a free slot */
+        ck_assert(hash_set_add(&s, (struct hash128){i % 7 * 4096, i}));
+    ck_assert(hash_set_add(&s, (struct hash128){0, 0}));
+    for (uint64_t i = 0; i < 20000; i++) {
+        ck_assert(hash_set_has(&s, (struct hash128){i % 7 * 4096, i}));
+        ck_assert(!hash_set_has(&s, (struct hash128){i % 7 * 4096, i + 20000}));
+    }
+    ck_assert(hash_set_add(&s, (struct hash128){4096, 1})); /* again */
+    ck_assert_uint_eq(s.count, 20000);
+    hash_set_free(&s);
+    ck_assert(!hash_set_has(&s, (struct hash128){4096, 1}));
+}
+
 static void test_hash64_spreads(void)
 {
     uint8_t data[80];
@@ -211,6 +229,7 @@ int main(int argc, char **argv)
         T(test_sha256_variants_agree),
         T(test_siphash128_reference_vectors),
         T(test_digest_is_a_multiset_hash),
+        T(test_hash_set_holds_what_was_added),
         T(test_hash64_spreads),
     };
 

@@ -35,8 +35,9 @@ struct bootstrap_options {
 };
 struct bootstrap_result {
     uint64_t tables, rows, bytes;
-    lsn_t lsn;      /* of the snapshot */
-    lsn_t from;     /* what happened in (from, lsn] is not in the stream; from == lsn: nothing is missing */
+    lsn_t lsn; /* of the snapshot */
+    lsn_t
+        from; /* what happened in (from, lsn] is not in the stream; from == lsn: nothing is missing */
     uint64_t offset; /* of its first event */
 };
 /* ST_CONFLICT: a relay is at work. Writers and sinks go on meanwhile. */

@@ -8,11 +8,12 @@
 struct stream_reader {
     struct io *io;
     struct wal_reader *log;
-    struct wal_reader *scout; /* looks for the end of a transaction before its first event is given */
-    bool waiting;             /* ... and has not found it yet: that is what we wait for */
-    lsn_t scouted;            /* where the transaction it looks at begins */
-    uint64_t whole;           /* events before this offset belong to whole transactions */
-    uint64_t skipped;         /* offsets passed over since the last event given */
+    struct wal_reader
+        *scout;       /* looks for the end of a transaction before its first event is given */
+    bool waiting;     /* ... and has not found it yet: that is what we wait for */
+    lsn_t scouted;    /* where the transaction it looks at begins */
+    uint64_t whole;   /* events before this offset belong to whole transactions */
+    uint64_t skipped; /* offsets passed over since the last event given */
     char dir[PATH_MAX_BYTES];
     struct chunk_head head;   /* of the record being given out */
     const uint8_t *pos, *end; /* its events that are still to come */
@@ -127,8 +128,8 @@ enum status stream_reader_open_snapshot(struct io *io, const char *dir, lsn_t af
     enum status st = stream_snapshot_last(io, dir, &s, f);
 
     if (st == ST_OK && s.lsn <= after)
-        st = fault_set(f, ST_NOT_FOUND, dir, s.lsn, "the newest snapshot is no newer than LSN %" PRIu64,
-                       after);
+        st = fault_set(f, ST_NOT_FOUND, dir, s.lsn,
+                       "the newest snapshot is no newer than LSN %" PRIu64, after);
     return st == ST_OK ? stream_reader_open(io, dir, STREAM_FROM_OFFSET, (int64_t)s.offset, out, f)
                        : st;
 }

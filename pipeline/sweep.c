@@ -16,7 +16,8 @@ static struct hash128 hash_of(const struct schema *schema, struct bytes key)
 
 static enum status no_memory(struct fault *f)
 {
-    return fault_set(f, ST_NOMEM, "snapshot", FAULT_NO_OFFSET, "no memory for the keys of a snapshot");
+    return fault_set(f, ST_NOMEM, "snapshot", FAULT_NO_OFFSET,
+                     "no memory for the keys of a snapshot");
 }
 
 void sweep_begin(struct sweep *s)
@@ -66,8 +67,8 @@ static enum status look_at_key(void *ctx, struct bytes key, struct fault *f)
     return ST_OK;
 }
 
-static enum status sweep_table(struct gone *g, struct sink *sink, const struct sink_change *last, sweep_fn fn,
-                               void *ctx, struct fault *f)
+static enum status sweep_table(struct gone *g, struct sink *sink, const struct sink_change *last,
+                               sweep_fn fn, void *ctx, struct fault *f)
 {
     struct sink_change c = *last;
     enum status st = sink->ops->keys(sink, g->schema, look_at_key, g, f);
@@ -84,7 +85,8 @@ static enum status sweep_table(struct gone *g, struct sink *sink, const struct s
 }
 
 enum status sweep_end(struct sweep *s, struct sink *sink, const struct registry *registry,
-                      const struct sink_change *last, sweep_fn fn, void *ctx, uint64_t *deleted, struct fault *f)
+                      const struct sink_change *last, sweep_fn fn, void *ctx, uint64_t *deleted,
+                      struct fault *f)
 {
     struct gone g = {.sweep = s};
     enum status st = ST_OK;

@@ -25,8 +25,8 @@ typedef enum status (*sweep_fn)(void *ctx, const struct sink_change *c, struct f
 /* Gives fn a delete for each key of `sink` that was not named, stamped like `last` (its lsn, txn, wall_us and
  * offset); then none is under way. *deleted is added to.                                           */
 MUST_USE enum status sweep_end(struct sweep *s, struct sink *sink, const struct registry *registry,
-                               const struct sink_change *last, sweep_fn fn, void *ctx, uint64_t *deleted,
-                               struct fault *f);
+                               const struct sink_change *last, sweep_fn fn, void *ctx,
+                               uint64_t *deleted, struct fault *f);
 void sweep_free(struct sweep *s);
 
 #endif

@@ -55,7 +55,9 @@ static void change_at_random(struct oltp *db, uint64_t n, struct rng *rng)
         if (oltp_count(t, table, 0) == 0) ASSERT_OK(oltp_table(t, "products", &table, &f), &f);
         pick_key(t, table, rng, &key);
         if (rng_below(rng, 2) == 0) {
-            ASSERT_OK(oltp_apply(t, table, OP_DELETE, 0, (struct bytes){key.data, key.size}, (struct bytes){NULL, 0}, &f), &f);
+            ASSERT_OK(oltp_apply(t, table, OP_DELETE, 0, (struct bytes){key.data, key.size},
+                                 (struct bytes){NULL, 0}, &f),
+                      &f);
         } else {
             const struct schema *s = oltp_schema(t, table);
             struct value v[COLUMNS_MAX];
@@ -68,7 +70,8 @@ static void change_at_random(struct oltp *db, uint64_t n, struct rng *rng)
             if (column < 0) column = schema_column(s, "quantity");
             if (column >= 0) v[column].i++;
             column = schema_column(s, "title");
-            if (column >= 0) v[column] = v_str(i % 2 ? "a kettle for the gap" : "a lamp for the gap");
+            if (column >= 0)
+                v[column] = v_str(i % 2 ? "a kettle for the gap" : "a lamp for the gap");
             ASSERT_OK(oltp_put(t, table, v, &f), &f);
         }
         ASSERT_OK(oltp_commit(t, OLTP_DEFERRED, NULL, &f), &f);
@@ -83,7 +86,8 @@ static void lose_the_log(const struct platform *p, struct rng *rng)
     struct platform_source s = {0};
     struct fault f = {0};
 
-    shop_fill(p, 60, rng_u64(rng)); /* puts the catalogue back, too: deleted products are inserted again */
+    shop_fill(p, 60,
+              rng_u64(rng)); /* puts the catalogue back, too: deleted products are inserted again */
     ASSERT_OK(platform_open_source(p, &s, &f), &f);
     for (int i = 0; i < PLATFORM_CHECKPOINTS_KEPT + 2; i++) {
         change_at_random(s.db, 40, rng);
@@ -230,7 +234,8 @@ static void test_bootstrap_brings_back_a_consumer_whose_stream_was_trimmed(void)
 {
     static const char *const others[] = {"warehouse", "gold", "view", "vectors", "audit"};
     struct platform p;
-    struct relay_options o = {.segment_bytes = WAL_SEGMENT_MIN, .retain_bytes = 1, .bound_bytes = 2 * WAL_SEGMENT_MIN};
+    struct relay_options o = {
+        .segment_bytes = WAL_SEGMENT_MIN, .retain_bytes = 1, .bound_bytes = 2 * WAL_SEGMENT_MIN};
     struct bootstrap_options bo = {.relay = o};
     struct bootstrap_result result;
     struct relay_run_options once = {.until_caught_up = true};
@@ -262,7 +267,8 @@ static void test_bootstrap_brings_back_a_consumer_whose_stream_was_trimmed(void)
     ASSERT_OK(relay_open(&p, &o, &r, &f), &f); /* trims: search is invalidated, and its events go */
     ASSERT_OK(relay_close(r, &f), &f);
     ASSERT_OK(sink_open(&p, "search", NULL, &s, &f), &f);
-    ASSERT_STATUS(sink_run(s, &(struct sink_run_options){.until_caught_up = true}, NULL, &f), ST_NOT_FOUND);
+    ASSERT_STATUS(sink_run(s, &(struct sink_run_options){.until_caught_up = true}, NULL, &f),
+                  ST_NOT_FOUND);
     ck_assert_msg(strstr(f.why, "seam bootstrap") != NULL, "%s", f.why);
     fault_clear(&f);
     sink_close(s);
@@ -332,7 +338,8 @@ static void test_bootstrap_killed_at_random_instants_comes_to_the_same_end(void)
 
 static struct stream_writer *open_stream(const char *dir, struct stream_tail *tail)
 {
-    struct stream_writer_options o = {.clock = clock_real(), .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN};
+    struct stream_writer_options o = {
+        .clock = clock_real(), .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN};
     struct stream_writer *w = NULL;
     struct fault f = {0};
 
@@ -341,7 +348,8 @@ static struct stream_writer *open_stream(const char *dir, struct stream_tail *ta
 }
 
 /* `put` of `total` rows of a transaction; it is ended only when all are there.                        */
-static void put_rows(struct stream_writer *w, lsn_t lsn, uint64_t total, uint64_t put, bool snapshot)
+static void put_rows(struct stream_writer *w, lsn_t lsn, uint64_t total, uint64_t put,
+                     bool snapshot)
 {
     struct stream_transaction t = {.lsn = lsn, .txn = lsn, .total = total, .snapshot = snapshot};
     struct buf b = {0};
@@ -351,8 +359,13 @@ static void put_rows(struct stream_writer *w, lsn_t lsn, uint64_t total, uint64_
     ASSERT_OK(stream_begin(w, &t, &f), &f);
     for (uint64_t i = 0; i < put; i++) {
         put_u64(key, i);
-        change_put_row(&b, &(struct change_row){.txn = lsn, .seq = i, .table = 1, .version = 1, .op = OP_INSERT,
-                                                .key = {key, 8}, .after = {row, sizeof row}});
+        change_put_row(&b, &(struct change_row){.txn = lsn,
+                                                .seq = i,
+                                                .table = 1,
+                                                .version = 1,
+                                                .op = OP_INSERT,
+                                                .key = {key, 8},
+                                                .after = {row, sizeof row}});
         ASSERT_OK(stream_event_put(w, CHANGE_ROW, b.data, b.size, &f), &f);
         buf_clear(&b);
     }
@@ -406,8 +419,11 @@ static void test_stream_gives_nothing_of_a_transaction_that_is_cut_off(void)
     for (lsn_t after = 0; after < 320; after += 10) {
         uint64_t want = after < 100 ? 12 : after < 150 ? 10 : after < 300 ? 1 : 0;
 
-        ASSERT_OK(stream_reader_open(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)after, &late, &f), &f);
-        ck_assert_msg(read_all(late, &commits, &skipped) == want, "after LSN %llu", (unsigned long long)after);
+        ASSERT_OK(
+            stream_reader_open(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)after, &late, &f),
+            &f);
+        ck_assert_msg(read_all(late, &commits, &skipped) == want, "after LSN %llu",
+                      (unsigned long long)after);
         stream_reader_close(late);
         late = NULL;
     }
@@ -440,7 +456,8 @@ static void test_stream_compacted_begins_anew_at_a_snapshot(void)
     put_rows(w, 200, 7, 7, true); /* keys 0 to 6 are left of the thirty */
     put_rows(w, 300, 9, 9, false);
     ASSERT_OK(stream_flush(w, &f), &f);
-    ASSERT_OK(stream_compacted(io_posix(), test_dir(), LSN_MAX, 1 << 20, count_row, &n, &c, &f), &f);
+    ASSERT_OK(stream_compacted(io_posix(), test_dir(), LSN_MAX, 1 << 20, count_row, &n, &c, &f),
+              &f);
     ck_assert_uint_eq(n, 9);
     n = 0;
     ASSERT_OK(stream_compacted(io_posix(), test_dir(), 200, 1 << 20, count_row, &n, &c, &f), &f);
@@ -458,4 +475,7 @@ static const struct named_test tests[] = {
     T(test_bootstrap_killed_at_random_instants_comes_to_the_same_end),
 };
 
-int main(int argc, char **argv) { return run_tests("bootstrap", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("bootstrap", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -373,8 +373,10 @@ static enum status encode_space(struct oltp *db, struct making *m)
     uint64_t kept[RETAINED_MAX + OLTP_PINS_MAX + 1];
     size_t n = 0;
 
-    for (size_t i = 0; i < m->retained_count; i++)
-        kept[n++] = m->retained[i].epoch;
+    /* All that are on the list until this one is published, also those it gives up: a reader may still open and
+     * pin one while the pages are written. What only they need is let go by the checkpoint after. */
+    for (size_t i = 0; i < db->retained_count; i++)
+        kept[n++] = db->retained[i].epoch;
     for (size_t i = 0; i < db->pinned_count; i++)
         kept[n++] = db->pinned[i];
     kept[n++] = db->newest.epoch; /* another process may just be opening it */
@@ -459,14 +461,16 @@ static enum status making_write(struct oltp *db, struct making *m, size_t count,
     return st;
 }
 
-/* What makes it the newest: blobs, sync, meta page, sync. */
+/* What makes it the newest: blobs, sync, meta page, sync. A state without a page of its own (events only) meets
+ * the log's sync here for the first time. */
 static enum status making_publish(struct oltp *db, const struct making *m, struct fault *f)
 {
     struct pager *p = &db->pager;
     uint8_t meta[META_SIZE];
-    enum status st =
-        blob_write(p, &m->catalog, m->blob, m->catalog_pages, m->next.epoch, m->next.lsn, f);
+    enum status st = oltp_wait(db, m->next.lsn, f);
 
+    if (st == ST_OK)
+        st = blob_write(p, &m->catalog, m->blob, m->catalog_pages, m->next.epoch, m->next.lsn, f);
     if (st == ST_OK)
         st = blob_write(p, &m->space, m->blob + m->catalog_pages, m->blob_count - m->catalog_pages,
                         m->next.epoch, m->next.lsn, f);
@@ -585,7 +589,10 @@ static enum status checkpoint_begin(struct oltp *db, bool force, struct fault *f
     }
     pthread_mutex_unlock(&db->writer_latch);
     held(db, began);
-    if (db->making == NULL) making_free(m);
+    if (db->making == NULL)
+        making_free(m);
+    else
+        pager_order_pages(m->dirty, m->dirty_count);
     return st;
 }
 
@@ -620,6 +627,11 @@ enum status checkpoint_finish(struct oltp *db, struct fault *f)
     return st;
 }
 
+size_t checkpoint_written(const struct oltp *db)
+{
+    return db->making == NULL ? 0 : db->making->written;
+}
+
 void checkpoint_drop(struct oltp *db)
 {
     if (db->making != NULL) making_free(db->making);
@@ -642,7 +654,8 @@ static enum status checkpoint_share(struct oltp *db, lsn_t lsn, struct fault *f)
     struct making *m = db->making;
     uint64_t window = db->o.checkpoint_log_bytes / 4 + 1, logged = lsn - m->next.lsn;
     double share = logged < window ? (double)logged / (double)window : 1.0;
-    size_t due = (size_t)(share * (double)m->dirty_count) - m->written;
+    size_t target = (size_t)(share * (double)m->dirty_count);
+    size_t due = target > m->written ? target - m->written : 0; /* commits arrive out of order */
     bool all = m->written == m->dirty_count;
     uint64_t began;
     enum status st = ST_OK;

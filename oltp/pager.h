@@ -231,10 +231,11 @@ int page_order(const void *a, const void *b); /* of page numbers, for qsort; nee
 MUST_USE enum status write_back(struct pager *p, bool own, struct fault *f);
 
 /* ---- checkpoint ---- */
-/* Pages (malloc'ed, ascending, caller frees) that the state of `epoch` needs and the file has not. Called
+/* Pages (malloc'ed, in any order, caller frees) that the state of `epoch` needs and the file has not. Called
  * under the writer latch, no transaction running. */
 MUST_USE enum status pager_dirty_pages(struct pager *p, uint64_t epoch, uint32_t **out, size_t *count,
                                        struct fault *f);
+void pager_order_pages(uint32_t *pages, size_t count); /* ascending: while nobody waits */
 /* Writes some of those, ascending, and has the disk begin with them; immutable pages only. Any thread, beside
  * anything. */
 MUST_USE enum status pager_write_pages(struct pager *p, const uint32_t *pages, size_t count,

@@ -165,10 +165,14 @@ enum status pager_dirty_pages(struct pager *p, uint64_t epoch, uint32_t **out, s
             list[n++] = m->page;
     }
     pthread_mutex_unlock(&p->latch);
-    if (n > 0) qsort(list, n, sizeof *list, page_order);
     *out = list;
     *count = n;
     return ST_OK;
+}
+
+void pager_order_pages(uint32_t *pages, size_t count)
+{
+    if (count > 0) qsort(pages, count, sizeof *pages, page_order);
 }
 
 enum status pager_write_pages(struct pager *p, const uint32_t *pages, size_t count, struct fault *f)

@@ -46,8 +46,11 @@ struct command {
     const char *group;   /* heading in `seam help` */
 };
 
+enum { CLI_ARGS_MAX = 64 };
+
 /* Parses options and positional arguments; adds --json, --quiet, --help. Returns -1 to go on, or the exit
- * code to return at once (help was printed, or usage was wrong and said so). min/max count positionals. */
+ * code to return at once (help was printed, or usage was wrong and said so). min/max count positionals;
+ * args has room for CLI_ARGS_MAX, and a longer command line is refused. */
 int cli_parse(struct cli *c, int argc, char **argv, const struct opt *opts, size_t n_opts,
               const char **args, int *count, int min, int max);
 

@@ -279,7 +279,7 @@ static int dispatch(struct audit_command *a, const char *const *args, int count,
 
 int cmd_audit(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     struct audit_options o = {.expected = -1};
     const struct opt opts[] = {
         {"event-id", 0, OPT_STRING, "ID", "append: names the event; a used one changes nothing", &o.event_id},
@@ -295,8 +295,7 @@ int cmd_audit(struct cli *c, int argc, char **argv)
     struct platform p;
     struct audit_command a = {.c = c, .p = &p, .o = &o};
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 4);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 4);
     enum status st;
 
     if (rc >= 0) return rc;

@@ -40,7 +40,7 @@ static void print_result(struct cli *c, const char *dir, const struct bootstrap_
 
 int cmd_bootstrap(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     bool discard = false, dry_run = false;
     struct bootstrap_options o = {.stop = &cli_interrupted};
     struct bootstrap_result result;
@@ -53,8 +53,7 @@ int cmd_bootstrap(struct cli *c, int argc, char **argv)
     struct platform p;
     uint64_t start = clock_mono_ns(c->clock);
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
     enum status st;
 
     if (rc >= 0) return rc;

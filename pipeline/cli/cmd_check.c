@@ -193,7 +193,7 @@ static enum status run_check(struct check *k, const char *what, bool table)
 
 int cmd_check(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *dir, *what;
+    const char *args[CLI_ARGS_MAX], *dir, *what;
     bool table = false;
     struct check k = {.cli = c};
     const struct opt opts[] = {
@@ -213,8 +213,7 @@ int cmd_check(struct cli *c, int argc, char **argv)
     struct arena arena = {0};
     struct platform p = {0};
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 2);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 2);
     enum status st;
 
     if (rc >= 0) return rc;

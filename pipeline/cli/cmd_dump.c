@@ -65,7 +65,7 @@ static enum status owner_of(struct cli *c, const char *path, enum owner *out)
 
 int cmd_dump(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     int64_t page = 0, from = 0, max = 50;
     bool verbose = false;
     const struct opt opts[] = {
@@ -77,8 +77,7 @@ int cmd_dump(struct cli *c, int argc, char **argv)
     struct buf out = {0};
     enum owner owner = OWNER_NONE;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
     enum status st;
 
     if (rc >= 0) return rc;

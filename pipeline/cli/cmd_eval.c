@@ -252,7 +252,7 @@ static int check_options(struct cli *c, struct eval_command *o, int count)
 
 int cmd_eval(struct cli *c, int argc, char **argv)
 {
-    const char *args[8];
+    const char *args[CLI_ARGS_MAX];
     struct eval_command o = {.half = "all", .gain_from = 1, .relevant_from = 1};
     const struct opt opts[] = {
         {"compare", 0, OPT_FLAG, NULL, "the other fusions too, at equal weights", &o.compare},
@@ -268,8 +268,7 @@ int cmd_eval(struct cli *c, int argc, char **argv)
     };
     struct platform p;
     int count;
-    int rc = argc > 6 + 2 * (int)ARRAY_LEN(opts) ? cli_usage(c, "too many arguments")
-                                                 : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 0, 1);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 0, 1);
     enum status st;
 
     if (rc >= 0) return rc;

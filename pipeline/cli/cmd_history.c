@@ -106,7 +106,7 @@ static void print_change(struct history *h, const struct sink_change *ch, const 
 
 int cmd_log(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     int64_t from = 0, to = INT64_MAX, limit = 20;
     bool full = false;
     const struct opt opts[] = {
@@ -119,8 +119,7 @@ int cmd_log(struct cli *c, int argc, char **argv)
     struct feed_event e;
     uint64_t rows = 0, events = 0;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
     enum status st;
 
     if (rc >= 0) return rc;
@@ -148,7 +147,7 @@ int cmd_log(struct cli *c, int argc, char **argv)
 
 int cmd_diff(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *table = NULL;
+    const char *args[CLI_ARGS_MAX], *table = NULL;
     int64_t limit = 1000;
     const struct opt opts[] = {
         {"table", 't', OPT_STRING, "TABLE", "of this table only", &table},
@@ -159,8 +158,7 @@ int cmd_diff(struct cli *c, int argc, char **argv)
     unsigned long long a, b;
     int64_t shown = 0;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
     enum status st;
 
     if (rc >= 0) return rc;
@@ -198,14 +196,14 @@ static enum status encode_key(const struct schema *s, const char *const *words, 
 
 int cmd_blame(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     struct history h = {0};
     struct feed_event e;
     struct buf key = {0};
     const struct schema *schema = NULL;
     uint64_t found = 0;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments") : cli_parse(c, argc, argv, NULL, 0, args, &count, 3, 2 + KEY_COLUMNS_MAX);
+    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 3, 2 + KEY_COLUMNS_MAX);
     enum status st;
 
     if (rc >= 0) return rc;
@@ -336,7 +334,7 @@ static enum status show_culprit(struct cli *c, const char *dir, lsn_t lsn)
 
 int cmd_bisect(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *query = NULL;
+    const char *args[CLI_ARGS_MAX], *query = NULL;
     int64_t good = -1, bad = -1;
     const struct opt opts[] = {
         {"sql", 0, OPT_STRING, "QUERY", "over silver or the row store; its whole answer is compared", &query},
@@ -349,8 +347,7 @@ int cmd_bisect(struct cli *c, int argc, char **argv)
     lsn_t *commits = NULL;
     size_t n = 0, culprit = 0;
     int count, asked = 2;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
     enum status st;
 
     if (rc >= 0) return rc;

@@ -62,7 +62,7 @@ static enum status read_mapping(struct cli *c, const char *name, struct buf *own
 
 int cmd_import(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *map = NULL, *on_error = "skip", *rejects = NULL, *table = NULL;
+    const char *args[CLI_ARGS_MAX], *map = NULL, *on_error = "skip", *rejects = NULL, *table = NULL;
     int64_t limit = 0;
     bool dry_run = false;
     const struct opt opts[] = {
@@ -79,8 +79,7 @@ int cmd_import(struct cli *c, int argc, char **argv)
     struct import_stats stats = {0};
     struct buf own = {0};
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
     enum status st;
 
     if (rc >= 0) return rc;

@@ -6,7 +6,7 @@
 
 int cmd_init(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *config = NULL;
+    const char *args[CLI_ARGS_MAX], *config = NULL;
     int64_t seed = 0;
     const struct opt opts[] = {
         {"shop", 0, OPT_STRING, "FILE", "tables and sinks as JSON (default: the shipped shop)", &config},
@@ -15,8 +15,7 @@ int cmd_init(struct cli *c, int argc, char **argv)
     struct asset shipped = asset_find("shop.json");
     struct buf own = {0};
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
     enum status st = ST_OK;
 
     if (rc >= 0) return rc;

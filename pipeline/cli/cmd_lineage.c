@@ -387,7 +387,7 @@ static enum status encode(const struct platform *p, const char *table, const cha
 
 int cmd_lineage(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     int64_t lsn = 0;
     bool events = false;
     const struct opt opts[] = {
@@ -398,8 +398,7 @@ int cmd_lineage(struct cli *c, int argc, char **argv)
     struct buf key = {0}, out = {0};
     bool agree = true;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1,
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1,
                                    2 + KEY_COLUMNS_MAX);
     enum status st;
 

@@ -59,14 +59,14 @@ static void print_cache(const struct oltp_stats *s)
 
 int cmd_stats(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     struct platform p;
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
     struct oltp_stats s;
     char a[32], b[32];
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments") : cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
     enum status st;
 
     if (rc >= 0) return rc;
@@ -166,11 +166,11 @@ static enum status list_consumers(struct cli *c, const struct platform *p, struc
 
 int cmd_doctor(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     struct platform p;
     struct table_out t;
     int count, warnings = 0;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments") : cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
     enum status st;
 
     if (rc >= 0) return rc;
@@ -197,13 +197,13 @@ int cmd_doctor(struct cli *c, int argc, char **argv)
 
 int cmd_vacuum(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     struct platform p;
     struct platform_source source = {0};
     uint64_t freed = 0;
     char text[32];
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments") : cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
     enum status st;
 
     if (rc >= 0) return rc;
@@ -305,7 +305,7 @@ static enum status copy_tables(struct cli *c, struct oltp_txn *from, const char 
 
 int cmd_clone(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *as_of = NULL;
+    const char *args[CLI_ARGS_MAX], *as_of = NULL;
     const struct opt opts[] = {
         {"as-of", 0, OPT_STRING, "LSN|TIME", "as the tables were then (now)", &as_of},
     };
@@ -317,8 +317,7 @@ int cmd_clone(struct cli *c, int argc, char **argv)
     int64_t time_us = INT64_MIN;
     uint64_t rows = 0;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
     enum status st;
 
     if (rc >= 0) return rc;
@@ -362,7 +361,7 @@ static enum status print_salvaged(void *ctx, const struct schema *s, struct byte
 
 int cmd_salvage(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *schemas_file = NULL;
+    const char *args[CLI_ARGS_MAX], *schemas_file = NULL;
     const struct opt opts[] = {
         {"schemas", 0, OPT_STRING, "FILE", "a JSON array of schemas, when the catalogue is damaged too", &schemas_file},
     };
@@ -370,8 +369,7 @@ int cmd_salvage(struct cli *c, int argc, char **argv)
     struct buf report = {0}, schemas = {0};
     char dir[PATH_MAX_BYTES];
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
     enum status st;
 
     if (rc >= 0) return rc;

@@ -63,14 +63,14 @@ static enum status rebuild_vectors(struct cli *c, const struct platform *p, stru
 
 int cmd_rebuild(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     struct platform p;
     struct sink_run_result result = {0};
     char dir[PATH_MAX_BYTES], next[PATH_MAX_BYTES];
     uint64_t start = clock_mono_ns(c->clock);
     char took[32];
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments") : cli_parse(c, argc, argv, NULL, 0, args, &count, 2, 2);
+    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 2, 2);
     enum status st;
 
     if (rc >= 0) return rc;

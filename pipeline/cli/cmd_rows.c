@@ -211,7 +211,7 @@ static enum status put_lines(struct cli *c, struct rows *r, const char *expect)
 
 int cmd_put(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *expect = NULL;
+    const char *args[CLI_ARGS_MAX], *expect = NULL;
     bool deferred = false;
     const struct opt opts[] = {
         {"expect-version", 0, OPT_STRING, "N", "only when the stored row's version is N (else exit 6)", &expect},
@@ -220,8 +220,7 @@ int cmd_put(struct cli *c, int argc, char **argv)
     struct rows r = {0};
     struct oltp_commit commit = {0};
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 3, 3);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 3, 3);
     enum status st;
 
     if (rc >= 0) return rc;
@@ -241,13 +240,12 @@ int cmd_put(struct cli *c, int argc, char **argv)
 
 int cmd_del(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     struct rows r = {0};
     struct oltp_commit commit = {0};
     struct value key[KEY_COLUMNS_MAX];
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, NULL, 0, args, &count, 3, 2 + KEY_COLUMNS_MAX);
+    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 3, 2 + KEY_COLUMNS_MAX);
     enum status st;
 
     if (rc >= 0) return rc;
@@ -266,7 +264,7 @@ int cmd_del(struct cli *c, int argc, char **argv)
 
 int cmd_get(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *as_of = NULL;
+    const char *args[CLI_ARGS_MAX], *as_of = NULL;
     const struct opt opts[] = {
         {"as-of", 0, OPT_STRING, "LSN|TIME", "the row as it was then", &as_of},
     };
@@ -276,8 +274,7 @@ int cmd_get(struct cli *c, int argc, char **argv)
     struct buf out = {0};
     lsn_t lsn = 0;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 3,
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 3,
                                    2 + KEY_COLUMNS_MAX);
     enum status st;
 
@@ -347,7 +344,7 @@ static enum status scan_rows(struct cli *c, struct rows *r, const struct scan_op
 
 int cmd_scan(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     struct scan_options o = {.limit = -1};
     const struct opt opts[] = {
         {"from", 0, OPT_STRING, "KEY", "first key column from here on", &o.from},
@@ -362,8 +359,7 @@ int cmd_scan(struct cli *c, int argc, char **argv)
     uint64_t rows = 0;
     lsn_t lsn = 0;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
     enum status st;
 
     if (rc >= 0) return rc;

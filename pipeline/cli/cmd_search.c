@@ -251,7 +251,7 @@ static int check_options(struct cli *c, const struct search_options *o, struct s
 
 int cmd_search(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *fusion = NULL;
+    const char *args[CLI_ARGS_MAX], *fusion = NULL;
     struct search_options o = {.mode = "hybrid", .k = 10, .wait_ms = 5000, .weight = -1};
     const struct opt opts[] = {
         {"mode", 'm', OPT_STRING, "bm25|vector|hybrid", "which index answers (hybrid)", &o.mode},
@@ -272,8 +272,7 @@ int cmd_search(struct cli *c, int argc, char **argv)
     struct buf words = {0};
     lsn_t as_of, at_least;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 60);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 60);
     enum status st;
 
     if (rc >= 0) return rc;

@@ -28,7 +28,7 @@ static void print_result(struct cli *c, const char *name, const struct sink_run_
 
 int cmd_sink(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     int64_t until = 0, batch = 0;
     struct sink_run_options o = {.stop = &cli_interrupted};
     const struct opt opts[] = {
@@ -40,8 +40,7 @@ int cmd_sink(struct cli *c, int argc, char **argv)
     struct sink *s = NULL;
     struct sink_run_result result = {0};
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
     enum status st;
 
     if (rc >= 0) return rc;

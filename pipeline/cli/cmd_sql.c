@@ -287,7 +287,7 @@ static enum status run_source(struct shell *s, const char *path, bool prompt)
 
 int cmd_sql(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *format = "table", *file = NULL;
+    const char *args[CLI_ARGS_MAX], *format = "table", *file = NULL;
     struct shell s = {.c = c, .threads = 1, .max_rows = 1000};
     const struct opt opts[] = {
         {"format", 0, OPT_STRING, "FORMAT", "table, csv, tsv, jsonl or markdown", &format},
@@ -298,8 +298,7 @@ int cmd_sql(struct cli *c, int argc, char **argv)
     };
     struct platform p;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 2);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 2);
     enum status st;
 
     if (rc >= 0) return rc;

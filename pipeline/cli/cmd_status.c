@@ -212,7 +212,7 @@ int print_status(struct cli *c, const struct platform *p)
 
 int cmd_status(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     double watch = 0;
     const char *format = "table";
     struct page_options page = {.groups = -1};
@@ -227,8 +227,7 @@ int cmd_status(struct cli *c, int argc, char **argv)
     };
     struct platform p;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
     enum status st;
 
     if (rc >= 0) return rc;

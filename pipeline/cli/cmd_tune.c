@@ -151,7 +151,7 @@ static int metric_of(const char *word)
 
 int cmd_tune(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     struct tune_args a = {.recall = 0.95, .k = 10, .queries = 500, .metric = "l2"};
     const struct opt opts[] = {
         {"recall", 0, OPT_DOUBLE, "R", "the promise [0.95]", &a.recall},
@@ -166,8 +166,7 @@ int cmd_tune(struct cli *c, int argc, char **argv)
     struct tune_options o;
     struct io_list list = {0};
     int count, metric;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
     enum status st;
 
     if (rc >= 0) return rc;

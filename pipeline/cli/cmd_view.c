@@ -176,7 +176,7 @@ static void list(struct view_reader *r)
 
 int cmd_view(struct cli *c, int argc, char **argv)
 {
-    const char *args[64], *create = NULL;
+    const char *args[CLI_ARGS_MAX], *create = NULL;
     bool all = false, drop = false;
     const struct opt opts[] = {
         {"create", 0, OPT_STRING, "SQL", "declare NAME as this SELECT (docs/manual-sql.md; pipeline/view/view.h)", &create},
@@ -187,8 +187,7 @@ int cmd_view(struct cli *c, int argc, char **argv)
     struct view_reader *r = NULL;
     char dir[PATH_MAX_BYTES];
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 60);
+    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 60);
     enum status st;
 
     if (rc >= 0) return rc;

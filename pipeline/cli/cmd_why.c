@@ -308,13 +308,12 @@ enum status why_explain(struct cli *c, const struct platform *p, const char *nam
 
 int cmd_why(struct cli *c, int argc, char **argv)
 {
-    const char *args[64];
+    const char *args[CLI_ARGS_MAX];
     struct platform p;
     struct buf out = {0};
     bool right = true;
     int count;
-    int rc = argc > 60 ? cli_usage(c, "too many arguments")
-                       : cli_parse(c, argc, argv, NULL, 0, args, &count, 3, 2 + 8);
+    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 3, 2 + 8);
     enum status st;
 
     if (rc >= 0) return rc;

@@ -27,6 +27,7 @@ int cli_parse(struct cli *c, int argc, char **argv, const struct opt *opts, size
     enum status st;
 
     if (n_opts + 3 > CLI_OPTS_MAX) return cli_usage(c, "too many options are declared");
+    if (argc > CLI_ARGS_MAX) return cli_usage(c, "too many arguments");
     if (n_opts > 0) memcpy(all, opts, n_opts * sizeof *opts);
     all[n_opts++] = (struct opt){"json", 0, OPT_FLAG, NULL, "answer (and fail) as one JSON object", &c->json};
     all[n_opts++] = (struct opt){"quiet", 'q', OPT_FLAG, NULL, "no progress, no footers", &c->quiet};

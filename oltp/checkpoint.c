@@ -256,9 +256,7 @@ static void space_encode(struct oltp *db, const uint64_t *kept, size_t kept_coun
     buf_varint(out, pages);
     bitmap = buf_extend(out, bytes);
     if (bitmap == NULL) return;
-    memcpy(bitmap, s->used, bytes);
-    for (uint32_t i = 0; i < s->hot_count; i++)
-        bitmap[s->hot[i] / 8] &= (uint8_t) ~(1u << (s->hot[i] % 8));
+    space_map(&db->pager, pages, bitmap);
     for (size_t i = 0; i < s->dead_count; i++) {
         if (epoch_seen(kept, kept_count, s->dead[i].birth, s->dead[i].death))
             dead++;

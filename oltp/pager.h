@@ -101,6 +101,7 @@ struct pager {
     _Atomic uint8_t *referenced;   /* a byte a frame: second chance */
     uint32_t frame_count, frame_fresh;
     uint32_t probation;            /* live frames that are not kept */
+    uint32_t doomed;               /* frames in that state */
     uint32_t hand[2], hand_write;  /* clocks: over probation, over the kept, over the dirty */
     uint32_t *ghosts, ghost_at;    /* ring of page numbers, one a frame */
     uint32_t *frame_free;          /* stack */
@@ -215,6 +216,9 @@ void space_give(struct pager *p, uint32_t page);
 /* Gives up what is kept at hand and searches from the front again (vacuum). */
 void space_cool(struct pager *p);
 uint32_t space_free_below(struct pager *p, uint32_t end); /* free pages before page `end` */
+/* The used pages among the first `pages`, a bit each, as they are to be found again: without those that are free but
+ * kept at hand, and without those that were given back while they are being written. */
+void space_map(struct pager *p, uint32_t pages, uint8_t *bitmap);
 /* Forgets the free pages at the end; the new number of pages. */
 uint32_t space_shrink(struct pager *p);
 MUST_USE enum status space_grow(struct pager *p, uint32_t pages, struct fault *f);

@@ -113,6 +113,29 @@ uint32_t space_free_below(struct pager *p, uint32_t end)
     return free_;
 }
 
+static void bit_clear(uint8_t *bitmap, uint32_t bit)
+{
+    bitmap[bit / 8] &= (uint8_t) ~(1u << (bit % 8));
+}
+
+/* The bits change at the end of any thread's write, hence the latch. A doomed page is given when its write is done,
+ * which may be after the checkpoint that this map is of: nobody would know it as free then. */
+void space_map(struct pager *p, uint32_t pages, uint8_t *bitmap)
+{
+    const struct space *s = &p->space;
+
+    pthread_mutex_lock(&p->latch);
+    memcpy(bitmap, s->used, (pages + 7) / 8);
+    for (uint32_t i = 0; i < s->hot_count; i++)
+        bit_clear(bitmap, s->hot[i]);
+    for (uint32_t i = 0, left = p->doomed; left > 0; i++) {
+        if (p->meta[i].state != FRAME_DOOMED) continue;
+        bit_clear(bitmap, p->meta[i].page);
+        left--;
+    }
+    pthread_mutex_unlock(&p->latch);
+}
+
 uint32_t space_shrink(struct pager *p)
 {
     uint32_t pages;
@@ -189,6 +212,7 @@ void page_give(struct pager *p, uint32_t page)
 
     if (m != NULL && m->writing) { /* whoever writes it will give it */
         m->state = FRAME_DOOMED;
+        p->doomed++;
         return;
     }
     if (m != NULL && p->space.hot_count < PAGER_HOT_MAX &&

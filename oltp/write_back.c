@@ -56,6 +56,7 @@ static enum status write_batch(struct pager *p, const uint32_t *pages, size_t n,
         m->writing = false;
         if (m->state == FRAME_DOOMED) {
             m->state = FRAME_LIVE;
+            p->doomed--;
             page_give(p, pages[i]);
         } else if (st == ST_OK) {
             frame_clean(p, frames[i]);

@@ -1,0 +1,173 @@
+/* Goal:   what happens to pages while another thread writes them to the file: one that is given back meanwhile is not
+ *         lost, whatever checkpoint begins before the write is done.
+ * Method: the page file's interface is replaced by one whose calls wait at a gate, in the threads that ask for it, so
+ *         that the moment is met every time. */
+#include <pthread.h>
+#include <stdio.h>
+
+#include "oltp/db.h"
+#include "tests/common/check_main.h"
+
+enum { ROWS = 200, ROW_BYTES = 500 };
+
+static const char table_json[] =
+    "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"int64\"},"
+    "{\"name\":\"v\",\"type\":\"text\"}]}";
+
+static struct gate {
+    struct io io;
+    struct io_ops ops;
+    const struct io_ops *under;
+    pthread_mutex_t latch;
+    pthread_cond_t moved;
+    bool arrived, open;
+} gate = {.latch = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
+static _Thread_local bool stops_here;
+
+static void gate_pass(void)
+{
+    if (!stops_here) return;
+    pthread_mutex_lock(&gate.latch);
+    gate.arrived = true;
+    pthread_cond_broadcast(&gate.moved);
+    while (!gate.open)
+        pthread_cond_wait(&gate.moved, &gate.latch);
+    pthread_mutex_unlock(&gate.latch);
+}
+
+static void gate_wait_arrival(void)
+{
+    pthread_mutex_lock(&gate.latch);
+    while (!gate.arrived)
+        pthread_cond_wait(&gate.moved, &gate.latch);
+    pthread_mutex_unlock(&gate.latch);
+}
+
+static void gate_open(void)
+{
+    pthread_mutex_lock(&gate.latch);
+    gate.open = true;
+    pthread_cond_broadcast(&gate.moved);
+    pthread_mutex_unlock(&gate.latch);
+}
+
+static enum status gated_writev(struct file *file, uint64_t at, const struct io_slice *slices, int n,
+                                struct fault *f)
+{
+    gate_pass();
+    return gate.under->writev(file, at, slices, n, f);
+}
+
+static void gate_put_before(struct file *file)
+{
+    gate.under = file->io->ops;
+    gate.ops = *gate.under;
+    gate.ops.writev = gated_writev;
+    gate.io.ops = &gate.ops;
+    file->io = &gate.io;
+}
+
+static void place(char path[700])
+{
+    snprintf(path, 700, "%s/oltp", test_dir());
+}
+
+static void open_here(struct oltp **db, size_t cache_bytes)
+{
+    char path[700];
+    struct oltp_options o = {.cache_bytes = cache_bytes, .checkpoint_log_bytes = UINT64_MAX};
+    struct fault f = {0};
+
+    place(path);
+    ASSERT_OK(oltp_open(io_posix(), path, &o, db, &f), &f);
+}
+
+static uint32_t make_table(struct oltp *db)
+{
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+    uint32_t table = 0;
+
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    ASSERT_OK(oltp_create_table_json(t, table_json, strlen(table_json), &table, &f), &f);
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    return table;
+}
+
+static void put_rows(struct oltp *db, uint32_t table, int64_t from, int64_t n)
+{
+    static char text[ROW_BYTES];
+    struct oltp_txn *t = NULL;
+    struct fault f = {0};
+
+    memset(text, 't', sizeof text);
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    for (int64_t k = from; k < from + n; k++) {
+        struct value row[2] = {v_int(k), v_text(text, sizeof text)};
+
+        ASSERT_OK(oltp_put(t, table, row, &f), &f);
+    }
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+}
+
+static void *write_early(void *arg)
+{
+    struct pager *p = arg;
+    enum status st;
+
+    stops_here = true;
+    pthread_mutex_lock(&p->latch);
+    st = write_back(p, false, NULL);
+    pthread_mutex_unlock(&p->latch);
+    return st == ST_OK ? arg : NULL;
+}
+
+/* A reader that needs room writes pages out; commits no longer need those pages, and a checkpoint begins; then the
+ * write ends. The checkpoint's map must have them free. */
+static void test_a_page_given_back_while_it_is_written_is_not_lost(void)
+{
+    struct oltp *db = NULL;
+    struct oltp_check check;
+    struct buf report = {0};
+    struct fault f = {0};
+    char path[700];
+    uint32_t table;
+    pthread_t thread;
+    void *wrote = NULL;
+    enum status st;
+
+    open_here(&db, 8 << 20);
+    table = make_table(db);
+    put_rows(db, table, 0, ROWS);
+    put_rows(db, table, 100000, 1); /* those pages are immutable now */
+    gate_put_before(db->pager.file);
+    ck_assert_int_eq(pthread_create(&thread, NULL, write_early, &db->pager), 0);
+    gate_wait_arrival();
+    for (int i = 0; i < 3; i++)
+        put_rows(db, table, 0, ROWS);
+    ck_assert_uint_gt(db->pager.doomed, 0);
+    db->o.checkpoint_log_bytes = 1;
+    checkpoint_pace(db, oltp_lsn(db));
+    db->o.checkpoint_log_bytes = UINT64_MAX;
+    ck_assert_ptr_nonnull(db->making);
+    gate_open();
+    pthread_join(thread, &wrote);
+    ck_assert_ptr_nonnull(wrote);
+    ck_assert_uint_eq(db->pager.doomed, 0);
+    pthread_mutex_lock(&db->checkpoint_latch);
+    ASSERT_OK(checkpoint_finish(db, &f), &f);
+    pthread_mutex_unlock(&db->checkpoint_latch);
+    ASSERT_OK(oltp_close(db, &f), &f);
+    place(path);
+    st = oltp_verify(io_posix(), path, NULL, &check, &report, (struct oltp_progress){0}, &f);
+    ck_assert_msg(st == ST_OK, "verify: %s\n%s", f.why, buf_cstr(&report));
+    buf_free(&report);
+}
+
+static const struct named_test tests[] = {
+    T(test_a_page_given_back_while_it_is_written_is_not_lost)};
+
+int main(int argc, char **argv)
+{
+    return run_tests("oltp writeback", tests, ARRAY_LEN(tests), argc, argv);
+}

@@ -134,29 +134,14 @@ static enum status write_snapshot(struct bootstrap *b, struct fault *f)
     return st == ST_OK ? wal_slot_advance(r->slot, t.lsn, f) : st;
 }
 
-/* A stream that is made anew over a trimmed log: no offset that was ever given is given again, because
- * an LSN is a byte position and an event takes more than a byte. */
-static enum status first_offset(const struct platform *p, uint64_t *out, struct fault *f)
-{
-    struct wal_state state;
-    char dir[PATH_MAX_BYTES];
-    enum status st = platform_path(p, "wal", dir, f);
-
-    if (st == ST_OK) st = wal_state(p->io, dir, &state, f);
-    if (st == ST_OK) *out = state.oldest >= state.segment_bytes ? state.durable : 0;
-    return st;
-}
-
 enum status bootstrap_run(const struct platform *p, const struct bootstrap_options *o,
                           struct bootstrap_result *out, struct fault *f)
 {
     struct bootstrap b = {.platform = p, .o = o, .out = out};
-    struct relay_options ro = o->relay;
     enum status st, closed;
 
     *out = (struct bootstrap_result){0};
-    st = first_offset(p, &ro.first_offset, f);
-    if (st == ST_OK) st = relay_open_for_bootstrap(p, &ro, &b.relay, f);
+    st = relay_open_for_bootstrap(p, &o->relay, &b.relay, f);
     if (st == ST_OK) st = open_rows(&b, f);
     if (st == ST_OK && !b.relay->gap) st = relay_ship_until(b.relay, oltp_txn_lsn(b.txn), f);
     if (st == ST_OK) st = write_snapshot(&b, f);

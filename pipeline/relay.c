@@ -42,11 +42,11 @@ static enum status open_stream(struct relay *r, const struct platform *p, struct
                                        .segment_bytes = r->o.segment_bytes,
                                        .retain_bytes = r->o.retain_bytes,
                                        .retain_us = r->o.retain_us,
-                                       .bound_bytes = r->o.bound_bytes,
-                                       .first_offset = r->o.first_offset};
+                                       .bound_bytes = r->o.bound_bytes};
     enum status st = path_join(r->wal_dir, p->dir, "wal", f);
 
     if (st == ST_OK) st = path_join(r->stream_dir, p->dir, "stream", f);
+    if (st == ST_OK) st = relay_first_offset(p, &so.first_offset, f);
     if (st == ST_OK) st = stream_writer_open(r->io, r->stream_dir, &so, &r->stream, &r->tail, f);
     return st;
 }
@@ -467,25 +467,4 @@ enum status relay_close(struct relay *r, struct fault *f)
     buf_free(&r->body);
     free(r);
     return st;
-}
-
-enum status relay_reset(const struct platform *p, struct fault *f)
-{
-    char wal_dir[PATH_MAX_BYTES], stream_dir[PATH_MAX_BYTES];
-    struct stream_writer_options so = {.clock = p->clock, .log_id = p->log_id};
-    struct stream_writer *w = NULL;
-    struct stream_tail tail;
-    enum status st = path_join(wal_dir, p->dir, "wal", f);
-
-    if (st == ST_OK) st = path_join(stream_dir, p->dir, "stream", f);
-    if (st != ST_OK) return st;
-    /* Opening it proves that no relay is at work; a damaged stream is removed all the same. */
-    st = stream_writer_open(p->io, stream_dir, &so, &w, &tail, NULL);
-    if (st == ST_CONFLICT)
-        return fault_set(f, st, stream_dir, FAULT_NO_OFFSET, "a relay is at work; stop it first");
-    (void)stream_writer_close(w, NULL);
-    st = io_remove_tree(p->io, stream_dir, f);
-    if (st != ST_OK) return st;
-    st = wal_slot_drop(p->io, wal_dir, "relay", NULL);
-    return st == ST_NOT_FOUND ? ST_OK : st;
 }

@@ -32,7 +32,6 @@ struct relay_options {         /* zero means the default in brackets */
     uint64_t retain_bytes, bound_bytes; /* of the stream; see stream.h [keep everything] */
     int64_t retain_us;
     uint64_t segment_bytes;    /* of the stream [64 MiB] */
-    uint64_t first_offset;     /* of a new stream [0] */
 };
 
 /* ST_CONFLICT: a relay is at work (its pid). ST_STALE: the log no longer reaches back to the stream's
@@ -55,7 +54,7 @@ struct relay_stats { uint64_t transactions, events, bytes, heartbeats, aborted, 
 void relay_stats(const struct relay *r, struct relay_stats *out);
 /* Drops the stream (a damaged one, say), its consumers and the slot. The next relay begins a new stream
  * at the oldest log kept, which every sink that needs more is told (ST_NOT_FOUND); or a bootstrap begins
- * it with a snapshot. */
+ * it with a snapshot. Either gives no offset that the old stream may have given (relay_reset.c). */
 MUST_USE enum status relay_reset(const struct platform *p, struct fault *f);
 enum status relay_close(struct relay *r, struct fault *f); /* accepts NULL; syncs the stream */
 

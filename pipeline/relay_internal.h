@@ -38,6 +38,8 @@ struct relay {
  * failing: the slot then holds the log from its durable end on, and r->log is NULL. */
 MUST_USE enum status relay_open_for_bootstrap(const struct platform *p, const struct relay_options *o,
                                               struct relay **out, struct fault *f);
+/* The offset of a new stream's first event: none that any stream of this platform gave before. */
+MUST_USE enum status relay_first_offset(const struct platform *p, uint64_t *out, struct fault *f);
 /* Ships every transaction with an LSN up to `lsn`, which is durable, and no other. */
 MUST_USE enum status relay_ship_until(struct relay *r, lsn_t lsn, struct fault *f);
 

@@ -130,3 +130,19 @@ enum status segment_list(struct io *io, const char *dir, struct segment_list *ou
     io_list_free(&names);
     return st;
 }
+
+enum status wal_end_bound(struct io *io, const char *dir, lsn_t *out, struct fault *f)
+{
+    struct segment_list l = {0};
+    struct log_meta m;
+    uint64_t bytes;
+    enum status st;
+
+    *out = 0;
+    if (!io_exists(io, dir)) return ST_OK;
+    st = segment_list(io, dir, &l, f);
+    bytes = meta_load(io, dir, &m, NULL) == ST_OK ? m.segment_bytes : WAL_SEGMENT_MAX;
+    if (st == ST_OK && l.count > 0) *out = (l.numbers[l.count - 1] + 1) * bytes;
+    free(l.numbers);
+    return st;
+}

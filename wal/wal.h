@@ -179,6 +179,9 @@ struct wal_state {
 };
 MUST_USE enum status wal_state(struct io *io, const char *dir, struct wal_state *out,
                                struct fault *f);
+/* An LSN that no record of the log can lie behind, from the names of its segments: also for a log
+ * that cannot be read. A folder that is missing or empty gives 0. Any process. */
+MUST_USE enum status wal_end_bound(struct io *io, const char *dir, lsn_t *out, struct fault *f);
 
 /* ---- retention: named slots ---- */
 struct wal_slot;

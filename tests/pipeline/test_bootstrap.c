@@ -229,6 +229,55 @@ static void test_bootstrap_feeds_new_stores_too(void)
     platform_close(&p);
 }
 
+static uint64_t stream_end_offset(const struct platform *p)
+{
+    struct stream_state state;
+    struct fault f = {0};
+    char dir[PATH_MAX_BYTES];
+
+    ASSERT_OK(platform_path(p, "stream", dir, &f), &f);
+    ASSERT_OK(stream_state(p->io, dir, &state, &f), &f);
+    return state.next_offset;
+}
+
+/* Snapshot rows take offsets that the log knows nothing of; a stream that is thrown away with many of
+ * them, readable or not, and with a kill between that and the snapshot, is followed by higher offsets. */
+static void test_discarded_streams_offsets_are_never_given_again(void)
+{
+    struct platform p;
+    struct relay *r = NULL;
+    struct fault f = {0};
+    char path[PATH_MAX_BYTES];
+
+    shop_create("offsets", &p);
+    shop_fill(&p, 50, test_seed());
+    shop_catch_up(&p, sinks, 1);
+    for (int how = 0; how < 3; how++) {
+        uint64_t end;
+
+        (void)bootstrap(&p);
+        (void)bootstrap(&p);
+        shop_fill(&p, 20, test_seed() + (uint64_t)how);
+        shop_catch_up(&p, sinks, 1);
+        end = stream_end_offset(&p);
+        if (how == 1) { /* the log's own file is gone: nothing of the stream can be read */
+            ASSERT_OK(platform_path(&p, "stream/log.meta", path, &f), &f);
+            ASSERT_OK(io_write_atomic(p.io, path, "damaged", 7, &f), &f);
+        }
+        ASSERT_OK(relay_reset(&p, &f), &f);
+        if (how == 2) ASSERT_OK(relay_reset(&p, &f), &f); /* as after a kill */
+        if (how == 2) { /* no bootstrap comes: a relay begins the stream */
+            ASSERT_OK(relay_open(&p, NULL, &r, &f), &f);
+            ASSERT_OK(relay_step(r, &f), &f);
+            ASSERT_OK(relay_close(r, &f), &f);
+            ck_assert_uint_ge(stream_end_offset(&p), end);
+        }
+        ck_assert_uint_ge(bootstrap(&p).offset, end);
+        shop_catch_up(&p, sinks, 1);
+    }
+    platform_close(&p);
+}
+
 /* A consumer that retention went past comes back through the snapshot.                               */
 static void test_bootstrap_brings_back_a_consumer_whose_stream_was_trimmed(void)
 {
@@ -471,6 +520,7 @@ static const struct named_test tests[] = {
     T(test_bootstrap_after_a_lost_slot_makes_every_store_the_row_store),
     T(test_bootstrap_with_the_log_still_there_loses_nothing),
     T(test_bootstrap_feeds_new_stores_too),
+    T(test_discarded_streams_offsets_are_never_given_again),
     T(test_bootstrap_brings_back_a_consumer_whose_stream_was_trimmed),
     T(test_bootstrap_killed_at_random_instants_comes_to_the_same_end),
 };

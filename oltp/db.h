@@ -73,8 +73,8 @@ struct oltp_cursor {
     bool has_lower, has_upper;
     unsigned begin, end;            /* of the leaf's entries, those inside the range */
     uint64_t stamp;                 /* of the transaction, when it was placed */
-    struct buf place;               /* write transactions: the key it stands on */
-    bool placed, after;             /* after = the place is just behind `place` */
+    struct buf place;               /* the key it stands on: remembered by seek, write transactions and failures */
+    bool placed, after;             /* `place` counts; after = the cursor is just behind it */
     struct hazard *row_hazard;      /* the row an index entry leads to */
     struct buf big;
     uint8_t key[OLTP_KEY_MAX + 4];  /* of the last row; a head is written whole */

@@ -352,7 +352,8 @@ static enum status cursor_place_end(struct oltp_cursor *c, bool last, struct fau
     return st;
 }
 
-/* Before a step: a fresh cursor goes to its end, one whose tree has changed finds its key again. */
+/* Before a step: one that stands at no key yet goes to its end, also when it was there before: the step failed, or found
+ * no row and the tree has changed since. Others find their key again. */
 static enum status cursor_ready(struct oltp_cursor *c, bool forward, struct fault *f)
 {
     enum status st;
@@ -368,7 +369,6 @@ static enum status cursor_ready(struct oltp_cursor *c, bool forward, struct faul
             c->c.at += exact;
         }
     }
-    c->placed = c->placed || st == ST_OK;
     return st;
 }
 
@@ -377,6 +377,7 @@ static enum status cursor_remember(struct oltp_cursor *c, size_t n, bool after, 
 {
     buf_clear(&c->place);
     buf_append(&c->place, c->key, n);
+    c->placed = true;
     c->after = after;
     return buf_ok(&c->place) ? ST_OK : no_memory(c->t, f);
 }

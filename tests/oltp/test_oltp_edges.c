@@ -212,6 +212,97 @@ static void test_a_failed_step_can_be_tried_again(void)
     place_end(&p);
 }
 
+/* In a cold cache the first step of a cursor whose bound is next to `id` fails at its nth read; tried again it gives the
+ * row on the other side of the bound. Another cursor was used before in the transaction and left its place behind. */
+static bool first_step_fails(struct place *p, bool write, bool forward, int64_t id, uint64_t nth)
+{
+    struct oltp_txn *t = NULL;
+    struct oltp_cursor *c = NULL;
+    struct oltp_row row;
+    struct oltp_range range = {0};
+    struct value v = v_int(id), got[3];
+    struct buf key = {0};
+    struct fault f = {0};
+    enum status st;
+
+    ASSERT_OK(oltp_close(p->db, &f), &f);
+    place_open(p);
+    ASSERT_OK(write ? oltp_write_begin(p->db, &t, &f) : oltp_read_begin(p->db, &t, &f), &f);
+    ASSERT_OK(oltp_cursor_open(t, p->table, 0, NULL, 0, &c, &f), &f);
+    ASSERT_OK(forward ? oltp_cursor_prev(c, &row, &f) : oltp_cursor_next(c, &row, &f), &f);
+    ASSERT_OK(oltp_cursor_seek(c, row.key, &f), &f);
+    oltp_cursor_close(c);
+    ASSERT_OK(oltp_key(t, p->table, 0, &v, 1, &key, &f), &f);
+    if (forward) buf_u8(&key, 0); /* just behind the row, and before the next */
+    *(forward ? &range.lower : &range.upper) = (struct bytes){key.data, key.size};
+    ASSERT_OK(oltp_cursor_open(t, p->table, 0, &range, 0, &c, &f), &f);
+    io_sim_plant(p->sim, SIM_READ_EIO, nth, false);
+    st = forward ? oltp_cursor_next(c, &row, NULL) : oltp_cursor_prev(c, &row, NULL);
+    io_sim_clear(p->sim);
+    if (st != ST_OK) {
+        ck_assert_int_eq(st, ST_IO);
+        ASSERT_OK(forward ? oltp_cursor_next(c, &row, &f) : oltp_cursor_prev(c, &row, &f), &f);
+    }
+    ASSERT_OK(row_decode(oltp_schema(t, p->table), row.row.data, row.row.size, got, &f), &f);
+    ck_assert_int_eq(got[0].i, forward ? id + 1 : id - 1);
+    oltp_cursor_close(c);
+    oltp_end(t);
+    buf_free(&key);
+    return st != ST_OK;
+}
+
+/* The ids lie in several leaves, so the bound of some is at the end of one. */
+static void test_a_failed_first_step_can_be_tried_again(void)
+{
+    struct place p = {0};
+    uint64_t failed_second = 0;
+
+    place_make(&p);
+    fill(&p, 2000, 150);
+    for (int way = 0; way < 4; way++)
+        for (int64_t id = 900; id < 1000; id++)
+            for (uint64_t nth = 1; nth <= 2; nth++)
+                failed_second += first_step_fails(&p, way & 1, way & 2, id, nth) && nth == 2;
+    ck_assert_uint_ge(failed_second, 8);
+    place_end(&p);
+}
+
+/* A cursor of a write transaction that met no row looks again from its end, whatever was written since. */
+static void test_a_cursor_that_met_no_row_looks_again(void)
+{
+    struct place p = {0};
+    struct oltp_row row;
+    struct fault f = {0};
+
+    place_make(&p);
+    fill(&p, 500, 150);
+    for (int forward = 0; forward < 2; forward++) {
+        struct value from = v_int(10000), got[3];
+        struct oltp_cursor *c = NULL;
+        struct oltp_txn *t = NULL;
+        struct buf key = {0};
+        struct oltp_range range = {0};
+
+        ASSERT_OK(oltp_write_begin(p.db, &t, &f), &f);
+        ASSERT_OK(oltp_cursor_open(t, p.table, 0, NULL, 0, &c, &f), &f);
+        ASSERT_OK(oltp_cursor_next(c, &row, &f), &f);
+        oltp_cursor_close(c);
+        ASSERT_OK(oltp_key(t, p.table, 0, &from, 1, &key, &f), &f);
+        range.lower = (struct bytes){key.data, key.size};
+        ASSERT_OK(oltp_cursor_open(t, p.table, 0, &range, 0, &c, &f), &f);
+        ASSERT_STATUS(forward ? oltp_cursor_next(c, &row, &f) : oltp_cursor_prev(c, &row, &f), ST_END);
+        ASSERT_OK(put(&p, t, 10001, "first", 10, &f), &f);
+        ASSERT_OK(put(&p, t, 10002, "second", 10, &f), &f);
+        ASSERT_OK(forward ? oltp_cursor_next(c, &row, &f) : oltp_cursor_prev(c, &row, &f), &f);
+        ASSERT_OK(row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, got, &f), &f);
+        ck_assert_int_eq(got[0].i, forward ? 10001 : 10002);
+        oltp_cursor_close(c);
+        oltp_end(t);
+        buf_free(&key);
+    }
+    place_end(&p);
+}
+
 /* Cursors that are closed are kept for the next: not so many that others get none. */
 static void test_closed_cursors_do_not_use_up_the_limit(void)
 {
@@ -317,6 +408,8 @@ static void test_pages_whose_bytes_do_not_add_up_are_refused(void)
 static const struct named_test tests[] = {T(test_a_row_just_read_is_written_under_another_key),
                                           T(test_a_large_row_is_moved_over_another),
                                           T(test_a_failed_step_can_be_tried_again),
+                                          T(test_a_failed_first_step_can_be_tried_again),
+                                          T(test_a_cursor_that_met_no_row_looks_again),
                                           T(test_closed_cursors_do_not_use_up_the_limit),
                                           T(test_unique_values_and_large_rows_above_savepoints),
                                           T(test_pages_whose_bytes_do_not_add_up_are_refused)};

@@ -30,7 +30,8 @@ static enum status first_load(const struct platform *p, uint64_t *out, struct fa
                         get_u32(b.data + 8) != 1 || get_u32(b.data + 12) != 0))
         st = fault_set(f, ST_CORRUPT, path, 0, "not a stream's first offset, of this version");
     if (st == ST_OK && get_u32(b.data + FIRST_CRC) != crc32c(0, b.data, FIRST_CRC))
-        st = fault_set(f, ST_CORRUPT, path, FIRST_CRC, "its checksum is wrong: restore the file from a copy, since a stream begun "
+        st = fault_set(f, ST_CORRUPT, path, FIRST_CRC,
+                       "its checksum is wrong: restore the file from a copy, since a stream begun "
                        "without it may give offsets again");
     if (st == ST_OK) *out = get_u64(b.data + 16);
     buf_free(&b);
@@ -109,7 +110,8 @@ enum status relay_reset(const struct platform *p, struct fault *f)
     /* Opening it proves that no relay is at work; a damaged stream is removed all the same. */
     opened = stream_writer_open(p->io, stream_dir, &so, &w, &tail, NULL);
     if (opened == ST_CONFLICT)
-        return fault_set(f, opened, stream_dir, FAULT_NO_OFFSET, "a relay is at work; stop it first");
+        return fault_set(f, opened, stream_dir, FAULT_NO_OFFSET,
+                         "a relay is at work; stop it first");
     st = pass_old_stream(p, stream_dir, opened == ST_OK ? w : NULL, &tail, end, &first, f);
     (void)stream_writer_close(w, NULL);
     if (st == ST_OK) st = first_store(p, first, f);

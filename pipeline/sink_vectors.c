@@ -4,7 +4,6 @@
  * sink applies the stream from its beginning like any other. When the catalogue has outgrown what the embedder
  * learned from (GROWTH_FACTOR times as many documents), maintain() builds the next generation beside the
  * serving one, from the stream, and switches.                                                     */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +14,6 @@
 #include "pipeline/vectors_write.h"
 
 enum { GROWTH_FACTOR = 4, TRAIN_MIN = 16, TEXT_COLUMNS_MAX = 8 };
-#define SAME_VECTOR 1e-5f /* of unit length, normalised once more by the graph */
 
 struct vectors_sink {
     struct sink sink;
@@ -27,7 +25,7 @@ struct vectors_sink {
     size_t columns;
     const char *context[TEXT_COLUMNS_MAX]; /* learned from, never embedded: category, brand */
     size_t contexts;
-    float *vector, *stored;    /* scratch, of the graph's dimension */
+    float *vector, *stored, *would; /* scratch, of the graph's dimension */
     uint32_t dim;
     uint64_t documents;        /* inserted since creation: what the growth rule counts */
     uint64_t tried;            /* documents at the last try to learn, which may have been too few words */
@@ -198,7 +196,8 @@ static enum status read_config(struct vectors_sink *s, struct fault *f)
     s->dim = (uint32_t)dim;
     s->vector = calloc(s->dim, sizeof *s->vector);
     s->stored = calloc(s->dim, sizeof *s->stored);
-    return s->vector == NULL || s->stored == NULL ? fault_set(f, ST_NOMEM, s->table, FAULT_NO_OFFSET, "no memory") : ST_OK;
+    s->would = calloc(s->dim, sizeof *s->would);
+    return s->vector == NULL || s->stored == NULL || s->would == NULL ? fault_set(f, ST_NOMEM, s->table, FAULT_NO_OFFSET, "no memory") : ST_OK;
 }
 
 /* An update that leaves the texts alone (a price, a stock count) leaves the vector alone.             */
@@ -220,13 +219,13 @@ static enum status same_texts(const struct vectors_sink *s, const struct sink_ch
     return st;
 }
 
-/* A snapshot names what has not changed, too: a vector that is there already is not put into the graph again. */
+/* A snapshot names what has not changed, too: a vector that is there already is not put into the graph again. To the bit,
+ * as reconciliation compares: the same words in another order make another vector. */
 static bool same_in_graph(const struct vectors_sink *s, uint64_t key)
 {
     if (hnsw_get(s->graph, key, s->stored, NULL) != ST_OK) return false;
-    for (uint32_t i = 0; i < s->dim; i++)
-        if (fabsf(s->stored[i] - s->vector[i]) > SAME_VECTOR) return false;
-    return true;
+    if (hnsw_as_stored(s->graph, s->vector, s->would, NULL) != ST_OK) return false; /* the upsert says why */
+    return memcmp(s->stored, s->would, s->dim * sizeof *s->would) == 0;
 }
 
 static enum status vectors_change(struct sink *sink, const struct sink_change *c, struct fault *f)
@@ -437,6 +436,7 @@ static void vectors_close(struct sink *sink)
     close_generation(s);
     free(s->vector);
     free(s->stored);
+    free(s->would);
 }
 
 const struct sink_ops sink_vectors = {

@@ -80,20 +80,75 @@ static void change_at_random(struct oltp *db, uint64_t n, struct rng *rng)
     buf_free(&copy);
 }
 
-/* Changes, further orders, and so many checkpoints that nothing of the log behind them is kept.      */
-static void lose_the_log(const struct platform *p, struct rng *rng)
+/* Changes, and so many checkpoints that nothing of the log behind them is kept.                      */
+static void recycle_the_log(const struct platform *p, struct rng *rng)
 {
     struct platform_source s = {0};
     struct fault f = {0};
 
-    shop_fill(p, 60,
-              rng_u64(rng)); /* puts the catalogue back, too: deleted products are inserted again */
     ASSERT_OK(platform_open_source(p, &s, &f), &f);
     for (int i = 0; i < PLATFORM_CHECKPOINTS_KEPT + 2; i++) {
         change_at_random(s.db, 40, rng);
         ASSERT_OK(oltp_checkpoint(s.db, &f), &f);
     }
     ASSERT_OK(platform_close_source(&s, ST_OK, &f), &f);
+}
+
+static void lose_the_log(const struct platform *p, struct rng *rng)
+{
+    shop_fill(p, 60,
+              rng_u64(rng)); /* puts the catalogue back, too: deleted products are inserted again */
+    recycle_the_log(p, rng);
+}
+
+static void reverse_words(struct bytes text, struct buf *out)
+{
+    size_t end = text.size;
+
+    buf_clear(out);
+    for (size_t i = text.size; i-- > 0;) {
+        if (text.data[i] != ' ' && i > 0) continue;
+        if (out->size > 0) buf_u8(out, ' ');
+        buf_append(out, text.data + i + (text.data[i] == ' '), end - i - (text.data[i] == ' '));
+        end = i;
+    }
+}
+
+/* Every product's description says the same words in another order.                                  */
+static void reverse_descriptions(const struct platform *p)
+{
+    struct platform_source s = {0};
+    struct oltp_txn *t = NULL;
+    struct oltp_row row;
+    struct buf copy = {0}, text = {0};
+    struct value v[COLUMNS_MAX];
+    struct fault f = {0};
+    uint32_t table;
+
+    ASSERT_OK(platform_open_source(p, &s, &f), &f);
+    ASSERT_OK(oltp_write_begin(s.db, &t, &f), &f);
+    ASSERT_OK(oltp_table(t, "products", &table, &f), &f);
+    for (uint64_t i = 0, n = oltp_count(t, table, 0); i < n; i++) {
+        const struct schema *schema = oltp_schema(t, table);
+        int column = schema_column(schema, "description");
+        struct oltp_cursor *c = NULL;
+
+        ASSERT_OK(oltp_cursor_open(t, table, 0, NULL, 0, &c, &f), &f);
+        for (uint64_t k = 0; k <= i; k++)
+            ASSERT_OK(oltp_cursor_next(c, &row, &f), &f);
+        buf_clear(&copy);
+        buf_append(&copy, row.row.data, row.row.size);
+        oltp_cursor_close(c);
+        ASSERT_OK(row_decode(schema, copy.data, copy.size, v, &f), &f);
+        if (v[column].type != V_TEXT) continue;
+        reverse_words((struct bytes){(const uint8_t *)v[column].s, v[column].len}, &text);
+        v[column] = v_text((const char *)text.data, text.size);
+        ASSERT_OK(oltp_put(t, table, v, &f), &f);
+    }
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    ASSERT_OK(platform_close_source(&s, ST_OK, &f), &f);
+    buf_free(&copy);
+    buf_free(&text);
 }
 
 static void assert_relay_is_stale(const struct platform *p)
@@ -225,6 +280,25 @@ static void test_bootstrap_feeds_new_stores_too(void)
         remove_store(&p, sinks[i]); /* the others go on from what they have */
     shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
     shop_assert_agreement(&p, (const char *const[]){"view", "search", "vectors", "audit"}, 4);
+    shop_assert_reconciled(&p);
+    platform_close(&p);
+}
+
+/* The same words make nearly the same vector: not the one the row store's text makes. */
+static void test_bootstrap_takes_vectors_that_differ_in_the_last_bits(void)
+{
+    struct platform p;
+    struct rng rng;
+
+    rng_seed(&rng, test_seed() + 6);
+    shop_create_small_log("words", &p);
+    shop_fill(&p, 50, test_seed());
+    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    reverse_descriptions(&p);
+    recycle_the_log(&p, &rng);
+    assert_relay_is_stale(&p);
+    (void)bootstrap(&p);
+    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
     shop_assert_reconciled(&p);
     platform_close(&p);
 }
@@ -520,6 +594,7 @@ static const struct named_test tests[] = {
     T(test_bootstrap_after_a_lost_slot_makes_every_store_the_row_store),
     T(test_bootstrap_with_the_log_still_there_loses_nothing),
     T(test_bootstrap_feeds_new_stores_too),
+    T(test_bootstrap_takes_vectors_that_differ_in_the_last_bits),
     T(test_discarded_streams_offsets_are_never_given_again),
     T(test_bootstrap_brings_back_a_consumer_whose_stream_was_trimmed),
     T(test_bootstrap_killed_at_random_instants_comes_to_the_same_end),

@@ -8,6 +8,15 @@
 enum { STEP_BYTES = 8 << 20, FLUSH_BYTES = 256 << 10, SLOT_EVERY_BYTES = 64 << 20 };
 #define SLOT_EVERY_US 30000000
 
+static enum status log_is_gone(const struct relay *r, const char *why, struct fault *f)
+{
+    return fault_set(f, ST_STALE, "relay", r->tail.lsn,
+                     "%.300s%sthe log after LSN %" PRIu64
+                     " is gone: 'seam bootstrap %.100s' puts a snapshot of the row store into the "
+                     "stream, and every sink goes on from it",
+                     why, why[0] != '\0' ? "; " : "", r->tail.lsn, r->dir);
+}
+
 /* An invalidated slot lets the log go, but may not have yet: then nothing is lost and the slot is
  * made anew. Else the reason of the invalidation is what the caller gets to read. */
 static enum status claim_slot(struct relay *r, struct fault *f)
@@ -24,12 +33,7 @@ static enum status claim_slot(struct relay *r, struct fault *f)
         TRACE(r->o.trace, "pipeline", "slot_reclaimed", TI("lsn", r->tail.lsn), TI("status", st));
     }
     if (st == ST_NOT_FOUND)
-        return fault_set(f, ST_STALE, "relay", r->tail.lsn,
-                         "%.300s%sthe log after LSN %" PRIu64
-                         " is gone: 'seam bootstrap %.100s' puts a snapshot of the row store into the "
-                         "stream, and every sink goes on from it",
-                         again.status != ST_OK ? why.why : "", again.status != ST_OK ? "; " : "",
-                         r->tail.lsn, r->dir);
+        return log_is_gone(r, again.status != ST_OK ? why.why : "", f);
     if (st != ST_OK && f != NULL && f->status == ST_OK) *f = again.status != ST_OK ? again : why;
     return st;
 }
@@ -55,6 +59,7 @@ static enum status open_stream(struct relay *r, const struct platform *p, struct
 static enum status open_log(struct relay *r, struct fault *f)
 {
     struct wal_state state;
+    struct fault why = {0};
     enum status st;
 
     /* The stream's lock is ours, so whoever held the slot is dead or will be refused. */
@@ -66,7 +71,11 @@ static enum status open_log(struct relay *r, struct fault *f)
         r->no_base = true;
         r->lsn = state.oldest;
     }
-    return wal_reader_open(r->io, r->wal_dir, r->lsn, 0, &r->log, f);
+    st = wal_reader_open(r->io, r->wal_dir, r->lsn, 0, &r->log, &why);
+    /* A bootstrap that died had claimed the slot anew already, further on than the stream stands. */
+    if (st == ST_NOT_FOUND && r->lsn < state.oldest) return log_is_gone(r, "", f);
+    if (st != ST_OK && f != NULL && f->status == ST_OK) *f = why;
+    return st;
 }
 
 /* The stream goes on with a snapshot: the log is held from here on, and what is before it is let be. */

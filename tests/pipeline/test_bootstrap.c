@@ -15,6 +15,7 @@
 #include "pipeline/audit/audit.h"
 #include "pipeline/bootstrap.h"
 #include "pipeline/compacted.h"
+#include "pipeline/relay_internal.h"
 #include "pipeline/sinks.h"
 #include "tests/pipeline/agreement.h"
 
@@ -418,6 +419,31 @@ static pid_t bootstrap_start(const struct platform *p)
     _exit(bootstrap_run(p, &o, &result, NULL) == ST_OK ? 0 : 1);
 }
 
+/* The slot it claimed holds the log from further on than the stream stands. */
+static void test_bootstrap_killed_behind_its_claim_is_still_the_way_out(void)
+{
+    struct platform p;
+    struct relay *r = NULL;
+    struct rng rng;
+    pid_t pid;
+
+    rng_seed(&rng, test_seed() + 7);
+    shop_create_small_log("claimed", &p);
+    shop_fill(&p, 60, test_seed());
+    shop_catch_up(&p, sinks, 1);
+    lose_the_log(&p, &rng);
+    fflush(stdout);
+    fflush(stderr);
+    pid = fork();
+    ck_assert(pid >= 0);
+    if (pid == 0) _exit(relay_open_for_bootstrap(&p, NULL, &r, NULL) == ST_OK ? 0 : 1);
+    ck_assert_int_eq(part_wait(pid), 0);
+    assert_relay_is_stale(&p);
+    (void)bootstrap(&p);
+    shop_catch_up(&p, sinks, 1);
+    platform_close(&p);
+}
+
 /* Kills of the bootstrap and of the sinks that read it, while orders come in all the time.           */
 static void test_bootstrap_killed_at_random_instants_comes_to_the_same_end(void)
 {
@@ -594,6 +620,7 @@ static const struct named_test tests[] = {
     T(test_bootstrap_after_a_lost_slot_makes_every_store_the_row_store),
     T(test_bootstrap_with_the_log_still_there_loses_nothing),
     T(test_bootstrap_feeds_new_stores_too),
+    T(test_bootstrap_killed_behind_its_claim_is_still_the_way_out),
     T(test_bootstrap_takes_vectors_that_differ_in_the_last_bits),
     T(test_discarded_streams_offsets_are_never_given_again),
     T(test_bootstrap_brings_back_a_consumer_whose_stream_was_trimmed),

@@ -200,9 +200,11 @@ enum status pager_write_pages(struct pager *p, const uint32_t *pages, size_t cou
             pthread_cond_wait(&p->written, &p->latch);
         else
             st = write_batch(p, batch, n, buffer, f);
-        if (st == ST_OK && n > 0)
-            file_write_behind(p->file, (uint64_t)batch[0] * OLTP_PAGE_SIZE,
-                              (uint64_t)(batch[n - 1] - batch[0] + 1) * OLTP_PAGE_SIZE);
+        if (st != ST_OK || n == 0) continue;
+        pthread_mutex_unlock(&p->latch); /* where the disk's queue is full this takes as long as a write */
+        file_write_behind(p->file, (uint64_t)batch[0] * OLTP_PAGE_SIZE,
+                          (uint64_t)(batch[n - 1] - batch[0] + 1) * OLTP_PAGE_SIZE);
+        pthread_mutex_lock(&p->latch);
     }
     pthread_mutex_unlock(&p->latch);
     free(buffer);

@@ -1,5 +1,6 @@
 /* Goal:   what happens to pages while another thread writes them to the file: one that is given back meanwhile is not
- *         lost, whatever checkpoint begins before the write is done.
+ *         lost, whatever checkpoint begins before the write is done; and nobody waits for what is only a hint to the
+ *         disk.
  * Method: the page file's interface is replaced by one whose calls wait at a gate, in the threads that ask for it, so
  *         that the moment is met every time. */
 #include <pthread.h>
@@ -22,11 +23,12 @@ static struct gate {
     pthread_cond_t moved;
     bool arrived, open;
 } gate = {.latch = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
-static _Thread_local bool stops_here;
+enum stop { NOWHERE, AT_WRITE, AT_WRITE_BEHIND };
+static _Thread_local enum stop stops_at; /* this thread */
 
-static void gate_pass(void)
+static void gate_pass(enum stop at)
 {
-    if (!stops_here) return;
+    if (stops_at != at) return;
     pthread_mutex_lock(&gate.latch);
     gate.arrived = true;
     pthread_cond_broadcast(&gate.moved);
@@ -54,8 +56,14 @@ static void gate_open(void)
 static enum status gated_writev(struct file *file, uint64_t at, const struct io_slice *slices, int n,
                                 struct fault *f)
 {
-    gate_pass();
+    gate_pass(AT_WRITE);
     return gate.under->writev(file, at, slices, n, f);
+}
+
+static void gated_write_behind(struct file *file, uint64_t from, uint64_t n)
+{
+    gate_pass(AT_WRITE_BEHIND);
+    if (gate.under->write_behind != NULL) gate.under->write_behind(file, from, n);
 }
 
 static void gate_put_before(struct file *file)
@@ -63,6 +71,7 @@ static void gate_put_before(struct file *file)
     gate.under = file->io->ops;
     gate.ops = *gate.under;
     gate.ops.writev = gated_writev;
+    gate.ops.write_behind = gated_write_behind;
     gate.io.ops = &gate.ops;
     file->io = &gate.io;
 }
@@ -115,7 +124,7 @@ static void *write_early(void *arg)
     struct pager *p = arg;
     enum status st;
 
-    stops_here = true;
+    stops_at = AT_WRITE;
     pthread_mutex_lock(&p->latch);
     st = write_back(p, false, NULL);
     pthread_mutex_unlock(&p->latch);
@@ -164,8 +173,40 @@ static void test_a_page_given_back_while_it_is_written_is_not_lost(void)
     buf_free(&report);
 }
 
+static void *checkpoint_slowly(void *arg)
+{
+    stops_at = AT_WRITE_BEHIND;
+    return oltp_checkpoint(arg, NULL) == ST_OK ? arg : NULL;
+}
+
+/* The disk's queue is full: a checkpoint waits in its hint, a read that must load its page does not. */
+static void test_a_miss_does_not_wait_for_a_checkpoints_hint(void)
+{
+    struct oltp *db = NULL;
+    struct fault f = {0};
+    uint32_t table;
+    pthread_t thread;
+    void *made = NULL;
+    bool latched;
+
+    open_here(&db, 8 << 20);
+    table = make_table(db);
+    put_rows(db, table, 0, ROWS);
+    gate_put_before(db->pager.file);
+    ck_assert_int_eq(pthread_create(&thread, NULL, checkpoint_slowly, db), 0);
+    gate_wait_arrival();
+    latched = pthread_mutex_trylock(&db->pager.latch) != 0; /* what every miss takes */
+    if (!latched) pthread_mutex_unlock(&db->pager.latch);
+    gate_open();
+    pthread_join(thread, &made);
+    ck_assert(!latched);
+    ck_assert_ptr_nonnull(made);
+    ASSERT_OK(oltp_close(db, &f), &f);
+}
+
 static const struct named_test tests[] = {
-    T(test_a_page_given_back_while_it_is_written_is_not_lost)};
+    T(test_a_page_given_back_while_it_is_written_is_not_lost),
+    T(test_a_miss_does_not_wait_for_a_checkpoints_hint)};
 
 int main(int argc, char **argv)
 {

@@ -599,7 +599,10 @@ static void recovery_cold(uint64_t n)
         if (i == 0) alone = (double)(n / 10) / began;
         row.threads = i == 0 ? 1 : 1 + helpers[i];
         row.ours = bench_value((double)(n / 10) / began);
-        row.limit = i == 0 ? 0 : alone; /* the line without helpers */
+        if (i > 0) {
+            row.peer = "seam, no helpers";
+            row.peer_value = bench_value(alone);
+        }
         bench_row(bench, &row);
     }
     need(io_remove_tree(io_posix(), dir, &f), &f, "clean up");

@@ -102,7 +102,10 @@ bool thread_barrier_ready(void)
     return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0;
 }
 
-void thread_barrier(void) { syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0); }
+bool thread_barrier(void)
+{
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0;
+}
 #else
 /* Where the system has no futex for shared memory, sleeping in short steps keeps the meaning.     */
 enum status futex_wait(uint32_t *word, uint32_t expected, uint64_t timeout_ns)
@@ -121,7 +124,7 @@ enum status futex_wait(uint32_t *word, uint32_t expected, uint64_t timeout_ns)
 void futex_wake_all(uint32_t *word) { (void)word; }
 
 bool thread_barrier_ready(void) { return false; }
-void thread_barrier(void) {}
+bool thread_barrier(void) { return false; }
 #endif
 
 bool process_alive(int64_t pid)

@@ -26,9 +26,9 @@ void futex_wake_all(uint32_t *word);
 
 /* A full memory barrier in every running thread of this process, paid by the caller alone (some microseconds):
  * what another thread stored before is seen by us after, and it sees after what we stored before. ready() tells
- * whether the system has it; ask once before the first call.                                       */
+ * whether the system has it; ask once before the first call. False: there was none, nothing may be built on it.  */
 bool thread_barrier_ready(void);
-void thread_barrier(void);
+MUST_USE bool thread_barrier(void);
 
 /* True while the process with this id is alive (for locks and pins left by the dead).             */
 bool process_alive(int64_t pid);

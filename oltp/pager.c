@@ -193,7 +193,11 @@ static uint32_t evict(struct pager *p, uint32_t *victims, uint32_t n)
 {
     uint32_t freed = 0;
 
-    if (n > 0 && p->barriers) thread_barrier();
+    if (n > 0 && p->barriers && !thread_barrier()) { /* who has pinned them cannot be known: all stay */
+        for (uint32_t i = 0; i < n; i++)
+            atomic_store(&p->table[p->meta[victims[i]].page], victims[i] + FRAME_FIRST);
+        return 0;
+    }
     if (n > 0) spare_pinned(p, victims, n);
     for (uint32_t i = 0; i < n; i++) {
         struct frame *m = &p->meta[victims[i]];

@@ -141,7 +141,8 @@ static inline void hazard_set(const struct pager *p, _Atomic uint32_t *word, uin
         atomic_store_explicit(word, page, memory_order_release);
         atomic_signal_fence(memory_order_seq_cst);
     } else {
-        atomic_store(word, page);
+        atomic_exchange(word, page);
+        atomic_thread_fence(memory_order_seq_cst);
     }
 }
 

@@ -25,14 +25,15 @@ static bool pin_dead(struct pin *p)
 }
 
 /* Clears the pin of a process that is gone; one process does: another may take the pin in the same moment. True when
- * it was that of a dead one. */
+ * that was us. */
 static bool pin_drop_dead(struct pin *p)
 {
     int64_t pid = atomic_load(&p->pid);
 
     if (!pin_dead(p)) return false;
     /* Ours meanwhile, so that it is dropped by others should we end here. */
-    if (atomic_compare_exchange_strong(&p->pid, &pid, process_id())) pin_clear(p);
+    if (!atomic_compare_exchange_strong(&p->pid, &pid, process_id())) return false;
+    pin_clear(p);
     return true;
 }
 

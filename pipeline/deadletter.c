@@ -3,14 +3,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/hash.h"
+
 enum { LETTER = 1, VERDICT = 2, LOCK_TRIES = 2000, LOCK_US = 1000 };
 
 struct letter_state {
     uint64_t offset;
+    struct hash128 what;
     enum dead_verdict verdict;
 };
 
-/* All letters' offsets and verdicts, by id - 1. */
+/* The deletes that end a snapshot share its last row's offset: which of them it is, is told by this. */
+static struct hash128 what_of(const struct stream_event *e)
+{
+    struct hash128 h = {0};
+
+    if (e->kind != STREAM_ROW) return h;
+    h = siphash128(e->row.key.data, e->row.key.size);
+    h.hi ^= (uint64_t)e->row.op << 32 | e->row.table;
+    return h;
+}
+
+/* All letters' places and verdicts, by id - 1. */
 struct ledger {
     struct letter_state *at;
     uint64_t count, cap;
@@ -123,13 +137,16 @@ static enum status put_letter(struct buf *out, uint64_t id, int64_t wall_us,
 static enum status ledger_add(struct ledger *l, const struct wal_record *rec, struct fault *f)
 {
     struct reader r = reader_of(rec->data, rec->size);
-    uint64_t id = read_varint(&r), offset;
+    uint64_t id = read_varint(&r);
     uint8_t verdict;
 
     if (rec->type == LETTER) {
-        (void)read_varint(&r);
-        offset = read_varint(&r);
-        if (r.bad || id != l->count + 1)
+        char reason[DEAD_REASON_MAX + 1];
+        struct dead_letter d;
+        enum status st = get_letter(rec, &d, reason, f);
+
+        if (st != ST_OK) return st;
+        if (id != l->count + 1)
             return fault_set(f, ST_CORRUPT, "dead letter", rec->start,
                              "letters are not numbered in order");
         if (l->count == DEAD_LETTERS_MAX)
@@ -145,7 +162,7 @@ static enum status ledger_add(struct ledger *l, const struct wal_record *rec, st
             l->at = at;
             l->cap = cap;
         }
-        l->at[l->count++] = (struct letter_state){offset, DEAD_OPEN};
+        l->at[l->count++] = (struct letter_state){d.event.offset, what_of(&d.event), DEAD_OPEN};
         return ST_OK;
     }
     verdict = read_u8(&r);
@@ -218,13 +235,15 @@ enum status dead_letter_add(const struct platform *p, const char *sink,
     struct buf b = {0};
     struct wal *w = NULL;
     char dir[PATH_MAX_BYTES];
+    struct hash128 what = what_of(e);
     uint64_t found = 0;
     enum status st = letters_dir(p, sink, dir, f);
 
     if (st == ST_OK) st = open_for_writing(p, dir, &w, f);
     if (st == ST_OK) st = ledger_read(p, dir, &l, f);
     for (uint64_t i = 0; st == ST_OK && i < l.count; i++)
-        if (l.at[i].offset == e->offset) found = i + 1;
+        if (l.at[i].offset == e->offset && l.at[i].what.hi == what.hi && l.at[i].what.lo == what.lo)
+            found = i + 1;
     if (st == ST_OK && found == 0)
         st = put_letter(&b, l.count + 1, clock_wall_us(p->clock), e, reason, f);
     if (st == ST_OK && id != NULL) *id = found != 0 ? found : l.count + 1;

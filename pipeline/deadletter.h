@@ -12,8 +12,8 @@
  * never changed or removed: the history of what went wrong is kept. A letter is durable before
  * dead_letter_add returns, which is before the sink may publish past the event: so a poison event
  * is in the store, or here, whatever crashes.
- * Delivering it twice is harmless: an event that has a letter with the same offset gets the same
- * id.
+ * Delivering it twice is harmless: an event that has a letter with the same offset, operation, table
+ * and key gets the same id. (The deletes that end a snapshot share one offset: pipeline/sweep.h.)
  *
  * Any process; each call takes the log's lock for its short time (waits up to 2 s, then
  * ST_CONFLICT). */

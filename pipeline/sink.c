@@ -195,11 +195,13 @@ static enum status in_order(struct runner *r, const struct feed_event *e, bool *
 
 static enum status set_aside(struct runner *r, const struct sink_change *c, const char *reason, struct fault *f)
 {
+    /* A swept delete has no row before: only a repair's record may lack it, and says the same (it is gone). */
+    const uint8_t flags = c->flags | (c->swept ? CHANGE_REPAIR : 0);
     const struct stream_event e = {
         .kind = STREAM_ROW, .offset = c->offset, .lsn = c->lsn, .txn = c->txn, .seq = c->seq, .total = c->seq + 1,
-        .wall_us = c->wall_us, .snapshot = c->snapshot, .repair = (c->flags & CHANGE_REPAIR) != 0,
+        .wall_us = c->wall_us, .snapshot = c->snapshot, .repair = (flags & CHANGE_REPAIR) != 0,
         .row = {.txn = c->txn, .seq = c->seq, .table = c->schema->id, .version = c->schema->version, .op = c->op,
-                .flags = c->flags, .key = c->key, .before = c->before, .after = c->after},
+                .flags = flags, .key = c->key, .before = c->before, .after = c->after},
     };
 
     return dead_letter_add(r->sink->platform, r->sink->ops->name, &e, reason, NULL, f);

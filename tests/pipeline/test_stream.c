@@ -373,6 +373,35 @@ static enum status take_letter(void *ctx, const struct dead_letter *d, struct fa
     return ST_OK;
 }
 
+/* The deletes that end a snapshot: one offset, another key each. */
+static void test_dead_letters_of_one_offset_are_told_apart(void)
+{
+    struct io_sim *s = io_sim_new(test_seed());
+    struct platform p = {.io = io_sim_io(s), .clock = clock_real(), .log_id = 5, .dir = "p"};
+    struct dead_counts counts;
+    struct fault f = {0};
+
+    for (int again = 0; again < 2; again++) {
+        for (uint8_t k = 0; k < 3; k++) {
+            struct stream_event e = {
+                .kind = STREAM_ROW,
+                .offset = 70,
+                .lsn = 800,
+                .total = 1,
+                .snapshot = true,
+                .row = {.table = 1, .version = 1, .op = OP_DELETE,
+                        .flags = CHANGE_REPAIR, .key = {&k, 1}}};
+            uint64_t id;
+
+            ASSERT_OK(dead_letter_add(&p, "view", &e, "no such row", &id, &f), &f);
+            ck_assert_uint_eq(id, k + 1u);
+        }
+    }
+    ASSERT_OK(dead_letter_count(&p, "view", &counts, &f), &f);
+    ck_assert_uint_eq(counts.open, 3);
+    io_sim_free(s);
+}
+
 static void test_dead_letters_are_kept_listed_and_resolved_once(void)
 {
     struct io_sim *s = io_sim_new(test_seed());
@@ -505,6 +534,7 @@ static const struct named_test tests[] = {
     T(test_stream_declared_consumers_outlive_the_loss_of_the_page),
     T(test_stream_every_flipped_byte_is_found),
     T(test_dead_letters_are_kept_listed_and_resolved_once),
+    T(test_dead_letters_of_one_offset_are_told_apart),
     T(test_compacted_view_is_the_fold_of_the_stream),
 };
 

@@ -210,8 +210,12 @@ static enum status load(struct world *x, struct rng *rng, struct fault *f)
 static enum status own_query(struct world *x, struct fault *f)
 {
     enum status st = ask(x, x->l->in.sql, f);
+    size_t skipped = 0;
 
     if (st != ST_OK) return st;
+    while (lab_event(x->l, "group_skipped", skipped) != NULL)
+        skipped++;
+    lab_measured(x->l, "groups skipped", (double)skipped);
     svg_groups(x->l, &x->last);
     lab_measured(x->l, "groups", (double)x->last.groups_total);
     lab_measured(x->l, "groups read", (double)x->last.groups_read);

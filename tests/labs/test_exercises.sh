@@ -41,5 +41,11 @@ for lab in $(seam lab </dev/null | awk 'NR > 1 {print $1}'); do
   seam lab "$lab" 99 --check >/dev/null 2>&1; [ $? = 2 ] || fail "exercise $lab 99 is no usage error"
 done
 seam lab btree 1 --check --keys 1,2 --json | grep -q '"holds":false' || fail '--json does not say whether it holds'
+# Right by luck: a query that stops early skips nothing, a column is the same in capitals, an added row is no change.
+refused() { seam lab "$@" </dev/null >/dev/null 2>&1; [ $? = 1 ] || fail "accepted: seam lab $*"; }
+refused columnar 1 --check --sql 'SELECT * FROM sales LIMIT 1'
+refused columnar 2 --check --sql 'SELECT id FROM sales LIMIT 0'
+refused columnar 2 --check --sql "SELECT id FROM sales WHERE CITY = 'zzz'"
+refused reconcile 2 --check --row '{"customer_id":99999,"name":"X"}' --answer 33
 echo "$count exercises, $(wc -l <"$dir/answers") answers"
 exit $bad

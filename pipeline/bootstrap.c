@@ -143,7 +143,7 @@ enum status bootstrap_run(const struct platform *p, const struct bootstrap_optio
     *out = (struct bootstrap_result){0};
     st = relay_open_for_bootstrap(p, &o->relay, &b.relay, f);
     if (st == ST_OK) st = open_rows(&b, f);
-    if (st == ST_OK && !b.relay->gap) st = relay_ship_until(b.relay, oltp_txn_lsn(b.txn), f);
+    if (st == ST_OK && !b.relay->gap) st = relay_ship_until(b.relay, oltp_txn_lsn(b.txn), o->stop, f);
     if (st == ST_OK) st = write_snapshot(&b, f);
     oltp_end(b.txn);
     (void)oltp_close(b.db, NULL);

@@ -7,6 +7,7 @@
 /* A step ends after about this much, so that a catch-up notices stop and pause. */
 enum { STEP_BYTES = 8 << 20, FLUSH_BYTES = 256 << 10, SLOT_EVERY_BYTES = 64 << 20 };
 #define SLOT_EVERY_US 30000000
+#define SHIP_WAIT_NS 50000000ull /* so often a wait looks at `stop` */
 
 static enum status log_is_gone(const struct relay *r, const char *why, struct fault *f)
 {
@@ -406,14 +407,19 @@ enum status relay_step(struct relay *r, struct fault *f)
     return done;
 }
 
-enum status relay_ship_until(struct relay *r, lsn_t lsn, struct fault *f)
+enum status relay_ship_until(struct relay *r, lsn_t lsn, const volatile int *stop, struct fault *f)
 {
     enum status st = ST_OK;
 
     r->until = lsn;
     while (st == ST_OK && wal_reader_position(r->log) < lsn) {
+        if (stop != NULL && *stop) {
+            st = ST_END;
+            break;
+        }
         st = relay_step(r, f);
-        if (st == ST_END) st = ST_OK; /* not visible to us yet */
+        if (st == ST_END) st = wal_reader_wait(r->log, SHIP_WAIT_NS); /* not visible to us yet */
+        if (st == ST_TIMEOUT) st = ST_OK;
     }
     r->until = LSN_MAX;
     return st;

@@ -41,6 +41,7 @@ MUST_USE enum status relay_open_for_bootstrap(const struct platform *p, const st
 /* The offset of a new stream's first event: none that any stream of this platform gave before. */
 MUST_USE enum status relay_first_offset(const struct platform *p, uint64_t *out, struct fault *f);
 /* Ships every transaction with an LSN up to `lsn`, which is durable, and no other. */
-MUST_USE enum status relay_ship_until(struct relay *r, lsn_t lsn, struct fault *f);
+MUST_USE enum status relay_ship_until(struct relay *r, lsn_t lsn, const volatile int *stop,
+                                      struct fault *f);
 
 #endif

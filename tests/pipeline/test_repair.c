@@ -43,7 +43,7 @@ static void start(const char *name, struct platform *p)
               &f);
     ASSERT_OK(platform_open(io_posix(), clock_real(), dir, p, &f), &f);
     buf_free(&json);
-    shop_fill(p, (uint64_t)test_scale(200), test_seed());
+    shop_fill(p, 200, test_seed());
     shop_catch_up(p, sinks, ARRAY_LEN(sinks));
 }
 

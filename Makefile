@@ -189,7 +189,7 @@ help:
 	@echo 'make canary          the gate, and proof that it fails when it must'
 	@echo 'make evidence        docs/evidence and docs/lineage-walk.md from real runs'
 	@echo 'make benches         build/bench_*; make bench-NAME: run one and draw its charts'
-	@echo 'make results         every bench at full size, bench/results and docs/benchmarks.md (an hour)'
+	@echo 'make results         every bench at full size, bench/results and docs/benchmarks.md (long)'
 	@echo 'make fuzz            build/fuzz/*; make arrows: check who includes whom'
 	@echo 'make labs            the labs as pages, build/labs/index.html; make manual: man pages, completion'
 	@echo 'make install PREFIX=/usr/local'

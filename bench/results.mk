@@ -1,4 +1,4 @@
-# make results        runs every bench below at its full size (an hour on two cores: keep the machine quiet), keeps the
+# make results        runs every bench below at its full size (long: keep the machine quiet), keeps the
 #                     TSV and the charts in bench/results/NAME/, and writes docs/benchmarks.md from them
 # make results-NAME   one of them
 # make results-page   the page alone; a test holds it to the committed TSV

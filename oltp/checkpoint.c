@@ -625,11 +625,6 @@ enum status checkpoint_finish(struct oltp *db, struct fault *f)
     return st;
 }
 
-size_t checkpoint_written(const struct oltp *db)
-{
-    return db->making == NULL ? 0 : db->making->written;
-}
-
 void checkpoint_drop(struct oltp *db)
 {
     if (db->making != NULL) making_free(db->making);

@@ -272,7 +272,6 @@ MUST_USE enum status pages_create(struct io *io, const char *dir, const char *pa
 MUST_USE enum status checkpoint_now(struct oltp *db, bool force, struct fault *f);
 MUST_USE enum status checkpoint_finish(struct oltp *db, struct fault *f); /* the one in progress; latch held */
 void checkpoint_drop(struct oltp *db);                                    /* at close */
-size_t checkpoint_written(const struct oltp *db);                         /* pages so far of the one in progress */
 /* A commit's turn: begins a checkpoint when the log since the last has grown past the configured distance,
  * or writes a piece of the one in progress. A failure is not the commit's: it is tried again, and
  * reported by oltp_checkpoint. */

@@ -125,7 +125,7 @@ static void lead(struct wal *w, bool sync)
     if (st != ST_OK) (void)wal_poison(w, &why, NULL);
     note_group(w, followers + 1, sync, clock_mono_ns(w->o.clock) - start);
     next = w->designated;
-    w->expected = followers + 1 + atomic_load(&w->joined) + next;
+    if (sync) w->expected = followers + 1 + atomic_load(&w->joined) + next; /* a write ahead says nothing of company */
     w->designated = false;
     if (!next) w->leading = false;
     atomic_fetch_add(&w->word[g], 1);

@@ -71,15 +71,22 @@ static void side_json(struct json_writer *w, const char *name, const char *row)
         jw_null(w);
 }
 
-static void difference_json(struct json_writer *w, const struct reconcile_difference *d)
+/* What was found and both sides, as `source` and `store` are called here; the object is left open. */
+static void sides_json(struct json_writer *w, const struct reconcile_difference *d, const char *source,
+                       const char *store)
 {
     jw_object(w);
     jw_key(w, "verdict");
     jw_str(w, reconcile_verdict_name(d->verdict));
     jw_key(w, "key");
     jw_str(w, d->key_text);
-    side_json(w, "source", d->source);
-    side_json(w, "store", d->store);
+    side_json(w, source, d->source);
+    side_json(w, store, d->store);
+}
+
+static void difference_json(struct json_writer *w, const struct reconcile_difference *d)
+{
+    sides_json(w, d, "source", "store");
     jw_key(w, "source_lsn");
     jw_uint(w, d->source_lsn);
     jw_key(w, "store_lsn");
@@ -158,15 +165,7 @@ static void query_json(struct json_writer *w, const struct reconcile_result *x)
     jw_key(w, "list");
     jw_array(w);
     for (size_t i = 0; i < x->shown; i++) {
-        const struct reconcile_difference *d = &x->list[i];
-
-        jw_object(w);
-        jw_key(w, "verdict");
-        jw_str(w, reconcile_verdict_name(d->verdict));
-        jw_key(w, "key");
-        jw_str(w, d->key_text);
-        side_json(w, "kept", d->store);
-        side_json(w, "recomputed", d->source);
+        sides_json(w, &x->list[i], "recomputed", "kept");
         jw_end_object(w);
     }
     jw_end_array(w);

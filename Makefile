@@ -48,7 +48,7 @@ NEEDS_all      := pipeline oltp wal columnar invidx hnsw engine
 archives        = $(foreach r,$(NEEDS_$(1)),$(BUILD)/lib/$(r).a)
 ALL_ARCHIVES   := $(call archives,all)
 
-room_sources = $(sort $(filter-out pipeline/cli/%,$(wildcard $(1)/*.c $(1)/*/*.c)))
+room_sources = $(sort $(filter-out pipeline/cli/%,$(wildcard $(1)/*.c $(1)/*/*.c $(1)/*/*/*.c)))
 CLI_SOURCES := $(sort $(wildcard pipeline/cli/*.c))
 objects      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "bench/common/bench.h"
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "pipeline/relay.h"
 #include "wal/change.h"
 #include "wal/wal.h"

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitpack.h"
-#include "engine/cpu.h"
-#include "engine/crc32c.h"
-#include "engine/hash.h"
-#include "engine/io.h"
-#include "engine/manifest.h"
-#include "engine/rng.h"
+#include "engine/base/bitpack.h"
+#include "engine/base/cpu.h"
+#include "engine/base/crc32c.h"
+#include "engine/base/hash.h"
+#include "engine/io/io.h"
+#include "engine/io/manifest.h"
+#include "engine/base/rng.h"
 
 enum { ROUNDS = 7 };
 

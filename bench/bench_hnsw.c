@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "hnsw/distance.h"
 #include "hnsw/tune.h"
 #include "hnsw/vecfile.h"

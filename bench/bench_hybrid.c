@@ -15,7 +15,7 @@
 
 #include "bench/common/bench.h"
 #include "bench/relevance/corpus.h"
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 
 enum { FOLDS = 5, ROUNDS = 20000, SPEED_PRODUCTS = 40000 };
 

@@ -10,7 +10,7 @@
 
 #include "bench/common/bench.h"
 #include "bench/fulltext/texts.h"
-#include "engine/source.h"
+#include "engine/io/source.h"
 #include "invidx/invidx.h"
 
 enum { PEERS = 3, REPEATS = 3 };

@@ -13,7 +13,7 @@
 
 #include "bench/common/bench.h"
 #include "bench/peers/oltp_work.h"
-#include "engine/key.h"
+#include "engine/values/key.h"
 #include "oltp/oltp.h"
 
 /* ---- ours ------------------------------------------------------------------------------------------ */

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "bench/common/bench.h"
-#include "engine/row.h"
-#include "engine/source.h"
+#include "engine/values/row.h"
+#include "engine/io/source.h"
 #include "oltp/oltp.h"
 #include "pipeline/assets.h"
 #include "pipeline/audit/audit.h"

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/csv.h"
-#include "engine/json.h"
-#include "engine/rng.h"
-#include "engine/row.h"
+#include "engine/text/csv.h"
+#include "engine/text/json.h"
+#include "engine/base/rng.h"
+#include "engine/values/row.h"
 
 enum { ROUNDS = 5, DISTINCT = 1024, COLUMNS = 6 };
 

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/clock.h"
-#include "engine/io_sim.h"
-#include "engine/rng.h"
+#include "engine/base/clock.h"
+#include "engine/io/io_sim.h"
+#include "engine/base/rng.h"
 #include "hnsw/hnsw.h"
 #include "oltp/oltp.h"
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "bench/common/bench.h"
-#include "engine/io.h"
+#include "engine/io/io.h"
 #include "wal/change.h"
 #include "wal/wal.h"
 

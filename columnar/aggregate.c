@@ -13,7 +13,7 @@
 
 #include "columnar/groups.h"
 #include "columnar/kernels.h"
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 
 enum { CODES_MAX = 1 << 22, FLEETING_CODES_MAX = 4096, MASK_CODES = 64, DISTINCT_BITS_MAX = 1 << 28,
        DENSE_MAX = 1 << 20, DENSE_SHARE = 4, PASSES_MAX = 4096, PASSES_STEP = 4 };

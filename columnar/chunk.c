@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "columnar/kernels.h"
-#include "engine/bitpack.h"
+#include "engine/base/bitpack.h"
 
 int64_t zone_of_double(double d)
 {

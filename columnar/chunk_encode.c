@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "columnar/chunk.h"
-#include "engine/bitpack.h"
-#include "engine/hash.h"
+#include "engine/base/bitpack.h"
+#include "engine/base/hash.h"
 
 enum { COUNT_BITS = 1 << 17, FEW_TEXTS = 256, DIGITS_MAX = 12 };
 

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 
 static const char magic_head[8] = "SEAMCOLF", magic_tail[8] = "SEAMCOLE";
 enum { FILE_VERSION = 1, FOOTER_MAX = 1 << 30 };

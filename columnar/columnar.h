@@ -28,11 +28,11 @@
 #ifndef SEAM_COLUMNAR_COLUMNAR_H
 #define SEAM_COLUMNAR_COLUMNAR_H
 
-#include "engine/clock.h"
-#include "engine/io.h"
-#include "engine/lsn.h"
-#include "engine/schema.h"
-#include "engine/trace.h"
+#include "engine/base/clock.h"
+#include "engine/io/io.h"
+#include "engine/base/lsn.h"
+#include "engine/values/schema.h"
+#include "engine/base/trace.h"
 
 struct columnar_writer;
 struct columnar_reader;

@@ -3,7 +3,7 @@
 
 #include "columnar/keyindex.h"
 #include "columnar/reader.h"
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 
 struct changed {
     struct key128 key;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "columnar/state.h"
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 
 static void print_zone(struct buf *out, unsigned type, unsigned scale, int64_t z)
 {

@@ -13,7 +13,7 @@
 #define SEAM_COLUMNAR_EXPR_H
 
 #include "columnar/vector.h"
-#include "engine/arena.h"
+#include "engine/base/arena.h"
 
 enum expr_op { /* arguments */
     E_COLUMN, E_CONST,

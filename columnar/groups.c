@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "columnar/kernels.h"
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 
 static bool grow(void *memory, size_t bytes)
 {

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "engine/bitpack.h"
+#include "engine/base/bitpack.h"
 
 enum { HEAD_FOR = 10, HEAD_DELTA = 18, HEAD_RLE = 13 };
 

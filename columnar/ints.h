@@ -13,7 +13,7 @@
 #ifndef SEAM_COLUMNAR_INTS_H
 #define SEAM_COLUMNAR_INTS_H
 
-#include "engine/buf.h"
+#include "engine/base/buf.h"
 
 enum ints_mode { INTS_CONST = 0, INTS_FOR = 1, INTS_DELTA = 2, INTS_RLE = 3, INTS_MODES };
 enum { INTS_MAX = 2048 };

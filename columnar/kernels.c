@@ -1,6 +1,6 @@
 #include "columnar/kernels.h"
 
-#include "engine/cpu.h"
+#include "engine/base/cpu.h"
 
 static void clear_tail(uint64_t *bits, size_t n)
 {

@@ -1,5 +1,5 @@
 /* kernels - the inner loops: comparisons to bitmaps, masked sums. AVX-512 and AVX2 variants are chosen once
- * by engine/cpu.h; tests hold each to the scalar one.
+ * by engine/base/cpu.h; tests hold each to the scalar one.
  *
  * n <= 2,048. Bitmaps have 32 words; bits at and past n are cleared. Inputs are readable to the next
  * multiple of 64 values (they are vectors of 2,048).                                               */

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "engine/hash.h"
-#include "engine/row.h"
+#include "engine/base/hash.h"
+#include "engine/values/row.h"
 
 enum { DEAD = UINT32_MAX };
 

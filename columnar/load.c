@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "columnar/writer.h"
-#include "engine/source.h"
-#include "engine/thread.h"
+#include "engine/io/source.h"
+#include "engine/base/thread.h"
 
 enum { SAMPLE_BYTES = 1 << 16, PARTS_PER_THREAD = 2 };
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "columnar/writer.h"
-#include "engine/crc32c.h"
-#include "engine/thread.h"
+#include "engine/base/crc32c.h"
+#include "engine/base/thread.h"
 
 enum { FILL_STEP = 1 << 20, BATCH_ROWS_MAX = 32768 };
 

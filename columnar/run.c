@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "columnar/plan.h"
-#include "engine/thread.h"
+#include "engine/base/thread.h"
 
 struct step {
     const struct plan *p;            /* FILTER, PROJECT or JOIN */

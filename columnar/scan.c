@@ -11,7 +11,7 @@
 
 #include "columnar/prune.h"
 #include "columnar/scan_impl.h"
-#include "engine/bitpack.h"
+#include "engine/base/bitpack.h"
 
 enum { SPARSE_PART = 12 }; /* fewer than rows/12 chosen: decode them one by one */
 

@@ -4,7 +4,7 @@
 
 #include "columnar/kernels.h"
 #include "columnar/scan_impl.h"
-#include "engine/bitpack.h"
+#include "engine/base/bitpack.h"
 
 static void set_run(uint64_t *bits, uint32_t from, uint32_t n)
 {

@@ -18,9 +18,9 @@
 #ifndef SEAM_COLUMNAR_SQL_AST_H
 #define SEAM_COLUMNAR_SQL_AST_H
 
-#include "engine/arena.h"
-#include "engine/buf.h"
-#include "engine/value.h"
+#include "engine/base/arena.h"
+#include "engine/base/buf.h"
+#include "engine/values/value.h"
 
 enum { SQL_TEXT_MAX = 1 << 20, SQL_DEPTH_MAX = 100, SQL_NODES_MAX = 4000, SQL_JOINS_MAX = 16 };
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "engine/opts.h"
+#include "engine/text/opts.h"
 
 enum { COLUMNS_NEAR_MAX = 512 };
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "columnar/sql.h"
-#include "engine/csv.h"
-#include "engine/json.h"
-#include "engine/row.h"
+#include "engine/text/csv.h"
+#include "engine/text/json.h"
+#include "engine/values/row.h"
 
 enum { FLUSH_BYTES = 64 << 10, CELL_WIDTH_MAX = 60 };
 

@@ -9,7 +9,7 @@
 
 #include "columnar/sql.h"
 #include "columnar/sql_bind.h"
-#include "engine/opts.h"
+#include "engine/text/opts.h"
 
 enum { SCOPE_MAX = 1024, CONJUNCTS_MAX = 128, ITEMS_MAX = 256, AGGS_MAX = 128, TABLES_MAX = SQL_JOINS_MAX + 1 };
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 
 enum { PAYLOAD_VERSION = 1, COMMITTED_TRIES = 100 };
 

@@ -1,7 +1,7 @@
 /* state - a warehouse as read from its folder: the newest manifest plus the journal that follows it.
  * The writer and every reader hold one; the writer's also has what it has not published yet.
  *
- * Manifest payload (engine/manifest.h, kind COLM); varints unless said:
+ * Manifest payload (engine/io/manifest.h, kind COLM); varints unless said:
  *
  *   version 1 | next file id | next snapshot id | horizon | tables | snapshots | tags
  *   table:     id | schema as JSON (length, bytes) | sort columns: count, positions | tail file id |
@@ -35,7 +35,7 @@
 
 #include "columnar/coldata.h"
 #include "columnar/colfile.h"
-#include "engine/manifest.h"
+#include "engine/io/manifest.h"
 
 enum { JOURNAL_HEAD = 64, JOURNAL_COMMITTED = 32, JOURNAL_COMMITTED_SIZE = 12, JOURNAL_RECORD_HEAD = 8, KILLS_HEAD = 64,
        JOURNAL_RECORD_MAX = 256 << 20, SNAPSHOTS_MAX = 65536 };

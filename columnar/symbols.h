@@ -11,7 +11,7 @@
 #ifndef SEAM_COLUMNAR_SYMBOLS_H
 #define SEAM_COLUMNAR_SYMBOLS_H
 
-#include "engine/buf.h"
+#include "engine/base/buf.h"
 
 enum { SYMBOL_BYTES = 16, SYMBOLS_MAX = 255, SYMBOL_ESCAPE = 255, SYMBOLS_DECODE_SLACK = 32 };
 

@@ -10,8 +10,8 @@
 #ifndef SEAM_COLUMNAR_VECTOR_H
 #define SEAM_COLUMNAR_VECTOR_H
 
-#include "engine/bitset.h"
-#include "engine/value.h"
+#include "engine/base/bitset.h"
+#include "engine/values/value.h"
 
 enum { VECTOR_ROWS = 2048, VECTOR_WORDS = VECTOR_ROWS / 64 };
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bytes.h"
-#include "engine/crc32c.h"
+#include "engine/base/bytes.h"
+#include "engine/base/crc32c.h"
 
 static const char base_magic[8] = {'S', 'E', 'A', 'M', 'H', 'N', 'S', 'W'};
 enum { FLAG_TRAINED = 1, FLAG_LOSSLESS = 2, FLAG_ORDERED = 4 };

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-#include "engine/bytes.h"
-#include "engine/cpu.h"
+#include "engine/base/bytes.h"
+#include "engine/base/cpu.h"
 
 /* ---- scalar: the truth ---- */
 /* Sixteen lanes in the order a vector register would add them: close to every variant, and the compiler

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bytes.h"
-#include "engine/crc32c.h"
+#include "engine/base/bytes.h"
+#include "engine/base/crc32c.h"
 #include "hnsw/basefile.h"
 #include "hnsw/journal.h"
 #include "hnsw/store.h"

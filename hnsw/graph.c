@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
-#include "engine/rng.h"
+#include "engine/base/hash.h"
+#include "engine/base/rng.h"
 
 enum { DEFAULT_M = 16, DEFAULT_EF_CONSTRUCTION = 200 };
 

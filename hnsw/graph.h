@@ -26,7 +26,7 @@
 
 #include <pthread.h>
 
-#include "engine/bitset.h"
+#include "engine/base/bitset.h"
 #include "hnsw/distance.h"
 #include "hnsw/hnsw.h"
 

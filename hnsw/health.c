@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitset.h"
+#include "engine/base/bitset.h"
 
 enum status health_reach(const struct hnsw *h, uint64_t *reached, struct fault *f)
 {

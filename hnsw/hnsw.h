@@ -5,7 +5,7 @@
  *   readers (any process):  open [AS OF lsn] --> search / iterate / range / batch --> refresh
  *
  *   DIR/LOCK                  held by the one writer process (ST_CONFLICT names the holder)
- *   DIR/N.manifest            engine/manifest.h, kind "HNSW": names the base and the journal of state N
+ *   DIR/N.manifest            engine/io/manifest.h, kind "HNSW": names the base and the journal of state N
  *   DIR/N.base                nodes, links, codes, vectors: opened by mapping, never rebuilt
  *   DIR/N.journal             batches appended since the base: each is one publication, with its LSN
  *
@@ -28,12 +28,12 @@
 #ifndef SEAM_HNSW_HNSW_H
 #define SEAM_HNSW_HNSW_H
 
-#include "engine/buf.h"
-#include "engine/clock.h"
-#include "engine/io.h"
-#include "engine/lsn.h"
-#include "engine/status.h"
-#include "engine/trace.h"
+#include "engine/base/buf.h"
+#include "engine/base/clock.h"
+#include "engine/io/io.h"
+#include "engine/base/lsn.h"
+#include "engine/base/status.h"
+#include "engine/base/trace.h"
 
 enum {
     HNSW_DIM_MIN = 2,
@@ -152,7 +152,7 @@ lsn_t hnsw_applied_lsn(const struct hnsw *h);
 struct hnsw_filter {
     bool (*match)(void *ctx, uint64_t key); /* may be called for any node, in any order */
     void *ctx;
-    const uint64_t *bitmap;   /* bit k: key k may be returned (engine/bitset.h); keys >= bits may not */
+    const uint64_t *bitmap;   /* bit k: key k may be returned (engine/base/bitset.h); keys >= bits may not */
     size_t bits;
     const uint64_t *keys;     /* the allowed keys, ascending */
     size_t key_count;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 
 static const char journal_magic[8] = {'S', 'E', 'A', 'M', 'H', 'N', 'S', 'J'};
 enum { BATCH_MAGIC = 0x424a4e48, FLAG_RETRAINED = 1 }; /* "HNJB" */

@@ -39,7 +39,7 @@
 #ifndef SEAM_HNSW_JOURNAL_H
 #define SEAM_HNSW_JOURNAL_H
 
-#include "engine/buf.h"
+#include "engine/base/buf.h"
 #include "hnsw/graph.h"
 
 enum { JOURNAL_HEADER = 32, BATCH_HEADER = 64, JOURNAL_VERSION = 1 };

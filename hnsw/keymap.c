@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 #include "hnsw/graph.h"
 
 enum { KEYMAP_MIN = 64 };

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitset.h"
-#include "engine/thread.h"
+#include "engine/base/bitset.h"
+#include "engine/base/thread.h"
 #include "hnsw/health.h"
 #include "hnsw/journal.h"
 #include "hnsw/store.h"

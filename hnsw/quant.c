@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bytes.h"
+#include "engine/base/bytes.h"
 #include "hnsw/graph.h"
 
 enum { TRAIN_ROWS_MAX = 20000, TRAIN_BINS = 4096, CODE_ZERO = 128 };

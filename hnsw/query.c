@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rng.h"
-#include "engine/thread.h"
+#include "engine/base/rng.h"
+#include "engine/base/thread.h"
 #include "hnsw/query.h"
 
 enum { SAMPLE = 256, DEFAULT_EF = 64, SEEDS = 8, PLAIN_PERCENT = 35, RERANK_MIN = 16 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bytes.h"
+#include "engine/base/bytes.h"
 #include "hnsw/basefile.h"
 #include "hnsw/journal.h"
 #include "hnsw/query.h"

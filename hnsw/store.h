@@ -2,8 +2,8 @@
 #ifndef SEAM_HNSW_STORE_H
 #define SEAM_HNSW_STORE_H
 
-#include "engine/buf.h"
-#include "engine/manifest.h"
+#include "engine/base/buf.h"
+#include "engine/io/manifest.h"
 #include "hnsw/graph.h"
 
 /* The manifest's payload (kind "HNSW"):

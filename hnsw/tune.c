@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 
 enum { EF_STEPS_MAX = 40, DEFAULT_K = 10, DEFAULT_QUERIES = 1000, MIN_QUERIES = 20, PASSES = 2 };
 

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bytes.h"
-#include "engine/csv.h"
-#include "engine/source.h"
-#include "engine/value.h"
+#include "engine/base/bytes.h"
+#include "engine/text/csv.h"
+#include "engine/io/source.h"
+#include "engine/values/value.h"
 #include "hnsw/hnsw.h"
 
 enum { WORD_MAX = 1024, LINE_MAX_BYTES = 1 << 20, NPY_HEADER_MAX = 1 << 16 };

@@ -12,8 +12,8 @@
 #ifndef SEAM_HNSW_VECFILE_H
 #define SEAM_HNSW_VECFILE_H
 
-#include "engine/io.h"
-#include "engine/status.h"
+#include "engine/io/io.h"
+#include "engine/base/status.h"
 
 enum vecfile_kind { VECFILE_AUTO, VECFILE_FVECS, VECFILE_IVECS, VECFILE_BVECS, VECFILE_NPY, VECFILE_TEXT,
                     VECFILE_CSV, VECFILE_F16 };

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
-#include "engine/utf8.h"
+#include "engine/base/hash.h"
+#include "engine/values/utf8.h"
 #include "invidx/stem.h"
 #include "invidx/unicode_tables.h"
 

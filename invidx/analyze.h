@@ -9,7 +9,7 @@
 #ifndef SEAM_INVIDX_ANALYZE_H
 #define SEAM_INVIDX_ANALYZE_H
 
-#include "engine/arena.h"
+#include "engine/base/arena.h"
 #include "invidx/invidx.h"
 
 struct token {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitset.h"
+#include "engine/base/bitset.h"
 
 /* ---- tables of words ---- */
 static inline uint64_t low_bytes(uint64_t v, size_t n)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitset.h"
+#include "engine/base/bitset.h"
 #include "invidx/buffer.h"
 
 struct flush {

@@ -5,8 +5,8 @@
 #ifndef SEAM_INVIDX_FORCOL_H
 #define SEAM_INVIDX_FORCOL_H
 
-#include "engine/bitpack.h"
-#include "engine/buf.h"
+#include "engine/base/bitpack.h"
+#include "engine/base/buf.h"
 
 enum { FORCOL_BLOCK = 128, FORCOL_HEAD = 8, FORCOL_ENTRY = 16 };
 

@@ -22,13 +22,13 @@
 #ifndef SEAM_INVIDX_INVIDX_H
 #define SEAM_INVIDX_INVIDX_H
 
-#include "engine/buf.h"
-#include "engine/hash.h"
-#include "engine/io.h"
-#include "engine/lsn.h"
-#include "engine/status.h"
-#include "engine/trace.h"
-#include "engine/value.h"
+#include "engine/base/buf.h"
+#include "engine/base/hash.h"
+#include "engine/io/io.h"
+#include "engine/base/lsn.h"
+#include "engine/base/status.h"
+#include "engine/base/trace.h"
+#include "engine/values/value.h"
 
 enum {
     INVIDX_FIELDS_MAX = 8,

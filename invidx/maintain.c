@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitset.h"
-#include "engine/clock.h"
+#include "engine/base/bitset.h"
+#include "engine/base/clock.h"
 #include "invidx/merge.h"
 #include "invidx/writer.h"
 

@@ -14,8 +14,8 @@
 #ifndef SEAM_INVIDX_PFOR_H
 #define SEAM_INVIDX_PFOR_H
 
-#include "engine/bitpack.h"
-#include "engine/buf.h"
+#include "engine/base/bitpack.h"
+#include "engine/base/buf.h"
 
 enum { PFOR_BLOCK = 128, PFOR_FLAG = 0x40, PFOR_EXCEPTIONS = 0x80, PFOR_WIDTH = 0x3f };
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitset.h"
+#include "engine/base/bitset.h"
 
 unsigned length_code(uint32_t length)
 {

@@ -2,7 +2,7 @@
 #ifndef SEAM_INVIDX_QUERY_H
 #define SEAM_INVIDX_QUERY_H
 
-#include "engine/arena.h"
+#include "engine/base/arena.h"
 #include "invidx/reader.h"
 
 enum node_kind {

@@ -2,7 +2,7 @@
 #ifndef SEAM_INVIDX_READER_H
 #define SEAM_INVIDX_READER_H
 
-#include "engine/bitset.h"
+#include "engine/base/bitset.h"
 #include "invidx/analyze.h"
 #include "invidx/postings.h"
 #include "invidx/store.h"

@@ -11,7 +11,7 @@
 #ifndef SEAM_INVIDX_SCHEMA_H
 #define SEAM_INVIDX_SCHEMA_H
 
-#include "engine/io.h"
+#include "engine/io/io.h"
 #include "invidx/invidx.h"
 
 enum {

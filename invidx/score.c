@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-#include "engine/bytes.h"
-#include "engine/cpu.h"
+#include "engine/base/bytes.h"
+#include "engine/base/cpu.h"
 #include "invidx/postings.h"
 
 double bm25_idf(uint64_t docs, uint64_t df)

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitset.h"
-#include "engine/crc32c.h"
+#include "engine/base/bitset.h"
+#include "engine/base/crc32c.h"
 
 enum status segbuild_new(const struct invidx_schema *schema, uint64_t id, uint32_t docs,
                          struct segbuild **out, struct fault *f)

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitset.h"
-#include "engine/crc32c.h"
+#include "engine/base/bitset.h"
+#include "engine/base/crc32c.h"
 #include "invidx/termdict.h"
 
 static const uint8_t magic[8] = {'S', 'E', 'A', 'M', 'S', 'E', 'G', '1'};

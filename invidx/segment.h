@@ -31,9 +31,9 @@
 #ifndef SEAM_INVIDX_SEGMENT_H
 #define SEAM_INVIDX_SEGMENT_H
 
-#include "engine/hash.h"
-#include "engine/io.h"
-#include "engine/lsn.h"
+#include "engine/base/hash.h"
+#include "engine/io/io.h"
+#include "engine/base/lsn.h"
 #include "invidx/forcol.h"
 #include "invidx/invidx.h"
 #include "invidx/schema.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 
 static const uint8_t magic[8] = {'S', 'E', 'A', 'M', 'D', 'E', 'L', '1'};
 

@@ -1,6 +1,6 @@
 /* store - what a manifest of an index says, and the files of tombstones. Private to the room.
  *
- *   manifest payload (kind "INVX", engine/manifest.h around it):
+ *   manifest payload (kind "INVX", engine/io/manifest.h around it):
  *     u32 version | u64 next id | u64 purged LSN | u32 segments | u32 tombstone files
  *     segment:          u64 id | u64 file size | u32 documents
  *     tombstone file:   u64 id | u64 file size | u32 crc (its own last four bytes)
@@ -17,7 +17,7 @@
 #ifndef SEAM_INVIDX_STORE_H
 #define SEAM_INVIDX_STORE_H
 
-#include "engine/manifest.h"
+#include "engine/io/manifest.h"
 #include "invidx/segment.h"
 
 enum { STORE_VERSION = 1, DEL_VERSION = 1, DELS_MAX = 64, DEL_FILE_MAX = 1 << 30 };

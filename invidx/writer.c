@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitset.h"
-#include "engine/clock.h"
+#include "engine/base/bitset.h"
+#include "engine/base/clock.h"
 
 enum status writer_check(struct invidx_writer *w, struct fault *f)
 {

@@ -22,7 +22,7 @@
 
 #include <stdlib.h>
 
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 
 enum {
     META_VERSION = 1,

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 
 struct cloning {
     struct oltp *from;

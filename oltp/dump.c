@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 
 enum { BYTES_SHOWN = 24 };
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/rng.h"
-#include "engine/thread.h"
+#include "engine/base/rng.h"
+#include "engine/base/thread.h"
 
 #define SHARED_MAGIC 0x31304e4950504c4full /* "OLPPIN01" */
 enum { OPEN_ATTEMPTS = 8 };

@@ -29,12 +29,12 @@
 #ifndef SEAM_OLTP_OLTP_H
 #define SEAM_OLTP_OLTP_H
 
-#include "engine/clock.h"
-#include "engine/histogram.h"
-#include "engine/io.h"
-#include "engine/lsn.h"
-#include "engine/row.h"
-#include "engine/trace.h"
+#include "engine/base/clock.h"
+#include "engine/base/histogram.h"
+#include "engine/io/io.h"
+#include "engine/base/lsn.h"
+#include "engine/values/row.h"
+#include "engine/base/trace.h"
 #include "wal/change.h"
 #include "wal/wal.h"
 
@@ -164,7 +164,7 @@ MUST_USE enum status oltp_drop_index(struct oltp_txn *t, uint32_t table, const c
                                      struct fault *f);
 
 /* ---- changes ----
- * `values` has one entry a schema column (engine/row.h). Every change keeps the indexes right, and is
+ * `values` has one entry a schema column (engine/values/row.h). Every change keeps the indexes right, and is
  * logged with the row before and after. ST_EXISTS: a unique index has the value already (fault: index).
  * A failed change changes nothing and leaves the transaction usable, except ST_IO, ST_NOMEM, ST_CORRUPT:
  * then only oltp_end and oltp_commit (which fails) remain. */

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 
 enum { PREFIX_AFTER = 8 }; /* keys, and at each doubling after */
 

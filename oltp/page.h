@@ -40,8 +40,8 @@
 
 #include <assert.h>
 
-#include "engine/buf.h"
-#include "engine/key.h"
+#include "engine/base/buf.h"
+#include "engine/values/key.h"
 #include "oltp/oltp.h"
 
 enum page_kind { PAGE_META = 1, PAGE_LEAF = 2, PAGE_INNER = 3, PAGE_OVERFLOW = 4, PAGE_BLOB = 5 };

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "engine/thread.h"
+#include "engine/base/thread.h"
 
 enum { HUGE = 2 << 20 };
 

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "engine/thread.h"
+#include "engine/base/thread.h"
 
 static void pin_clear(struct pin *p)
 {

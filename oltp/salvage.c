@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "engine/json.h"
+#include "engine/text/json.h"
 
 struct found {
     uint32_t tree, page, slot;

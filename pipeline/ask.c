@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/key.h"
+#include "engine/values/key.h"
 
 static enum status no_memory(struct fault *f)
 {

@@ -8,7 +8,7 @@
 /* rows: an array for the caller to free, as is keys; their texts live in `arena`. */
 struct answer {
     struct arena *arena;
-    /* Columns whose values, encoded (engine/key.h) one after another, are each row's key; none: keys stays NULL. */
+    /* Columns whose values, encoded (engine/values/key.h) one after another, are each row's key; none: keys stays NULL. */
     const char *const *key_names;
     int n_key;
     const char **rows;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 
 struct slot {
     uint64_t lo, hi, newest;

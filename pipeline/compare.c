@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/csv.h"
+#include "engine/text/csv.h"
 #include "pipeline/compare.h"
 #include "pipeline/eval_internal.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/value.h"
+#include "engine/values/value.h"
 #include "pipeline/assets.h"
 
 static const char *const shipped[] = {

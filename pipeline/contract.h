@@ -10,8 +10,8 @@
 #ifndef SEAM_PIPELINE_CONTRACT_H
 #define SEAM_PIPELINE_CONTRACT_H
 
-#include "engine/buf.h"
-#include "engine/json.h"
+#include "engine/base/buf.h"
+#include "engine/text/json.h"
 
 enum { CONTRACTS_MAX = 32, CONTRACT_BYTES_MAX = 1 << 20 };
 

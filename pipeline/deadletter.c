@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 
 enum { LETTER = 1, VERDICT = 2, LOCK_TRIES = 2000, LOCK_US = 1000 };
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/topk.h"
+#include "engine/base/topk.h"
 #include "pipeline/embed_internal.h"
 
 void embedder_close(struct embedder *e)

@@ -23,7 +23,7 @@
 #ifndef SEAM_PIPELINE_EMBED_H
 #define SEAM_PIPELINE_EMBED_H
 
-#include "engine/io.h"
+#include "engine/io/io.h"
 
 struct embedder;
 

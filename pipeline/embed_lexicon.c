@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 #include "pipeline/embed_internal.h"
 
 static bool lexicon_rehash(struct lexicon *l, uint32_t slots)

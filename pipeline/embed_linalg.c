@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rng.h"
-#include "engine/thread.h"
+#include "engine/base/rng.h"
+#include "engine/base/thread.h"
 #include "pipeline/embed_internal.h"
 
 enum { ROW_BLOCK = 512, OVERSAMPLE = 16, POWER_STEPS = 3, JACOBI_SWEEPS = 30 };

@@ -28,7 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 #include "pipeline/embed_internal.h"
 
 enum { MODEL_HEADER = 48, MODEL_VERSION = 1 };

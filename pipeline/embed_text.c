@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/utf8.h"
+#include "engine/values/utf8.h"
 #include "pipeline/embed_internal.h"
 
 /* Words that say nothing about a product. English: in another language they are simply frequent, and

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 #include "pipeline/embed_internal.h"
 
 enum { WINDOW = 8, DEFAULT_WORDS = 30000, PAIR_BYTES = 12 };

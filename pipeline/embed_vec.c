@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/source.h"
-#include "engine/value.h"
+#include "engine/io/source.h"
+#include "engine/values/value.h"
 #include "pipeline/embed_internal.h"
 
 enum { VEC_LINE_MAX = 1 << 20 };

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
-#include "engine/source.h"
-#include "engine/value.h"
+#include "engine/base/hash.h"
+#include "engine/io/source.h"
+#include "engine/values/value.h"
 #include "pipeline/eval_internal.h"
 
 enum { EVAL_LINE_MAX = 4096 };

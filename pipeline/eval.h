@@ -16,8 +16,8 @@
 #ifndef SEAM_PIPELINE_EVAL_H
 #define SEAM_PIPELINE_EVAL_H
 
-#include "engine/buf.h"
-#include "engine/io.h"
+#include "engine/base/buf.h"
+#include "engine/io/io.h"
 
 enum { EVAL_NAME_MAX = 64, EVAL_GRADE_MAX = 30 };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "pipeline/eval_internal.h"
 
 static struct eval_options with_defaults(const struct eval_options *o)

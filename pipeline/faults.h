@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/clock.h"
+#include "engine/base/clock.h"
 
 struct faults {
     bool any, drop_deletes, drop_updates, duplicate, withhold, stall, poison;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 #include "pipeline/hybrid.h"
 
 /* ---- names ---- */

@@ -13,9 +13,9 @@
 #ifndef SEAM_PIPELINE_HYBRID_H
 #define SEAM_PIPELINE_HYBRID_H
 
-#include "engine/buf.h"
-#include "engine/json.h"
-#include "engine/status.h"
+#include "engine/base/buf.h"
+#include "engine/text/json.h"
+#include "engine/base/status.h"
 
 enum hybrid_side_name { SIDE_WORDS = 0, SIDE_MEANING = 1, SIDE_COUNT = 2 };
 enum hybrid_method { HYBRID_RRF = 0, HYBRID_CONVEX = 1 };

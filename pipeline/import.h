@@ -18,7 +18,7 @@
 #ifndef SEAM_PIPELINE_IMPORT_H
 #define SEAM_PIPELINE_IMPORT_H
 
-#include "engine/io.h"
+#include "engine/io/io.h"
 #include "oltp/oltp.h"
 
 enum import_on_error {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 
 static struct import_map_entry *find(const struct import_map *m, const char *key, size_t size)
 {

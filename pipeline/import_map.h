@@ -3,8 +3,8 @@
 #ifndef SEAM_PIPELINE_IMPORT_MAP_H
 #define SEAM_PIPELINE_IMPORT_MAP_H
 
-#include "engine/arena.h"
-#include "engine/status.h"
+#include "engine/base/arena.h"
+#include "engine/base/status.h"
 
 struct import_map_entry {
     const char *key;

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "engine/opts.h"
+#include "engine/text/opts.h"
 
 enum { GROUP_ROWS_DEFAULT = 1000, GROUP_ROWS_MOST = 10000, NUMBER_SCALE = 6, NESTING_MAX = 16 };
 

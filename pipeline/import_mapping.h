@@ -6,7 +6,7 @@
 #ifndef SEAM_PIPELINE_IMPORT_MAPPING_H
 #define SEAM_PIPELINE_IMPORT_MAPPING_H
 
-#include "engine/json.h"
+#include "engine/text/json.h"
 #include "oltp/oltp.h"
 
 enum { IMPORT_SLOTS_MAX = 256, IMPORT_TABLES_MAX = 16 };

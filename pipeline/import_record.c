@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "engine/opts.h"
-#include "engine/utf8.h"
+#include "engine/text/opts.h"
+#include "engine/values/utf8.h"
 
 /* ---- opening ---- */
 

@@ -3,7 +3,7 @@
 #ifndef SEAM_PIPELINE_IMPORT_RECORD_H
 #define SEAM_PIPELINE_IMPORT_RECORD_H
 
-#include "engine/csv.h"
+#include "engine/text/csv.h"
 #include "pipeline/import_mapping.h"
 
 enum { IMPORT_LINE_MAX = 4 << 20 };

@@ -4,7 +4,7 @@
 #ifndef SEAM_PIPELINE_PAGE_H
 #define SEAM_PIPELINE_PAGE_H
 
-#include "engine/buf.h"
+#include "engine/base/buf.h"
 
 extern const char page_style[];
 

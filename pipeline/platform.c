@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "oltp/oltp.h"
 #include "pipeline/assets.h"
 #include "pipeline/stream.h"

@@ -27,11 +27,11 @@
 #ifndef SEAM_PIPELINE_PLATFORM_H
 #define SEAM_PIPELINE_PLATFORM_H
 
-#include "engine/clock.h"
-#include "engine/io.h"
-#include "engine/json.h"
-#include "engine/lsn.h"
-#include "engine/schema.h"
+#include "engine/base/clock.h"
+#include "engine/io/io.h"
+#include "engine/text/json.h"
+#include "engine/base/lsn.h"
+#include "engine/values/schema.h"
 
 enum {
     PLATFORM_FORMAT = 1,

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
-#include "engine/key.h"
-#include "engine/row.h"
+#include "engine/values/key.h"
+#include "engine/values/row.h"
 #include "pipeline/own_rows.h"
 #include "pipeline/reconcile_kept.h"
 #include "pipeline/reconcile_side.h"

@@ -6,7 +6,7 @@
  *
  * Both sides are read at one LSN n, the one the store has applied, so that a store that is merely behind is never
  * called wrong. A leaf is a range of about LEAF_ROWS keys; its digest is the count and the sum modulo 2^128 of the
- * canonical row hashes (engine/hash.h), which a row delivered twice changes. Sixteen digests make one of the next
+ * canonical row hashes (engine/base/hash.h), which a row delivered twice changes. Sixteen digests make one of the next
  * level; only differing ones are descended into, and only the rows of differing leaves are put side by side. Each
  * side reads its own rows once where it lies; what would travel between two machines is digests and those leaves.
  *
@@ -27,9 +27,9 @@
 #ifndef SEAM_PIPELINE_RECONCILE_H
 #define SEAM_PIPELINE_RECONCILE_H
 
-#include "engine/arena.h"
-#include "engine/hash.h"
-#include "engine/trace.h"
+#include "engine/base/arena.h"
+#include "engine/base/hash.h"
+#include "engine/base/trace.h"
 #include "pipeline/platform.h"
 #include "wal/change.h"
 
@@ -46,7 +46,7 @@ const char *reconcile_verdict_name(enum reconcile_verdict v);
 
 struct reconcile_difference {
     enum reconcile_verdict verdict;
-    struct bytes key; /* encoded, engine/key.h */
+    struct bytes key; /* encoded, engine/values/key.h */
     const char *key_text;
     const char *source, *store; /* JSON of both sides; NULL = not there */
     lsn_t source_lsn; /* of the last change of this key in the stream; LSN_NONE = not known  */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/crc32c.h"
-#include "engine/row.h"
+#include "engine/base/crc32c.h"
+#include "engine/values/row.h"
 #include "wal/wal.h"
 
 enum { KEPT_VERSION = 1, KEPT_HEAD = 16, KEPT_MAX = 4 << 20 };

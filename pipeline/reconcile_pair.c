@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/key.h"
-#include "engine/row.h"
+#include "engine/values/key.h"
+#include "engine/values/row.h"
 #include "pipeline/reconcile_side.h"
 #include "pipeline/stream.h"
 

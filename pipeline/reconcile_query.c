@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/key.h"
+#include "engine/values/key.h"
 #include "oltp/oltp.h"
 #include "pipeline/ask.h"
 #include "pipeline/repair_event.h"

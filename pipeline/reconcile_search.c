@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/json.h"
+#include "engine/text/json.h"
 #include "invidx/invidx.h"
 #include "pipeline/reconcile_side.h"
 

@@ -2,7 +2,7 @@
 #ifndef SEAM_PIPELINE_RECONCILE_SIDE_H
 #define SEAM_PIPELINE_RECONCILE_SIDE_H
 
-#include "engine/key.h"
+#include "engine/values/key.h"
 #include "oltp/oltp.h"
 #include "pipeline/reconcile.h"
 #include "pipeline/sinks.h"

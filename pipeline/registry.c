@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/json.h"
+#include "engine/text/json.h"
 
 enum { REGISTRY_FILE_MAX = 64 << 20 };
 

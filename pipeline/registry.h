@@ -1,14 +1,14 @@
 /* registry - the schemas a sink has heard of in the stream, kept beside its store.
  *
- * A schema event carries the table's whole history (engine/schema.h), so the newest one decodes every older
+ * A schema event carries the table's whole history (engine/values/schema.h), so the newest one decodes every older
  * row; that is why the registry may run ahead of the store's applied LSN without harm, and needs no place in
  * the store's atomic publication: it is written (atomically) before the first row that needs it.
  *   DIR/schemas.json   {"schemas":[{schema}, ...]}                                                */
 #ifndef SEAM_PIPELINE_REGISTRY_H
 #define SEAM_PIPELINE_REGISTRY_H
 
-#include "engine/io.h"
-#include "engine/schema.h"
+#include "engine/io/io.h"
+#include "engine/values/schema.h"
 
 struct registry {
     struct io *io;

@@ -11,7 +11,7 @@
  *
  * It is written before the old stream goes, so a reset that is killed anywhere, or a bootstrap that
  * is killed after it, is run again without harm. */
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 #include "pipeline/relay_internal.h"
 
 enum { FIRST_SIZE = 28, FIRST_CRC = 24 };

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/json.h"
+#include "engine/text/json.h"
 
 static const char topic[] = "seam.repair", type[] = "recompute";
 

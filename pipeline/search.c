@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/clock.h"
+#include "engine/base/clock.h"
 #include "pipeline/search.h"
 
 struct search {

@@ -14,8 +14,8 @@
 #ifndef SEAM_PIPELINE_SEARCH_H
 #define SEAM_PIPELINE_SEARCH_H
 
-#include "engine/lsn.h"
-#include "engine/trace.h"
+#include "engine/base/lsn.h"
+#include "engine/base/trace.h"
 #include "hnsw/hnsw.h"
 #include "invidx/invidx.h"
 #include "pipeline/embed.h"

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/json.h"
-#include "engine/rng.h"
+#include "engine/text/json.h"
+#include "engine/base/rng.h"
 
 #define US_PER_DAY (86400ll * 1000000)
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/key.h"
+#include "engine/values/key.h"
 #include "pipeline/deadletter.h"
 #include "pipeline/faults.h"
 #include "pipeline/feed.h"

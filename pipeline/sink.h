@@ -19,9 +19,9 @@
 #ifndef SEAM_PIPELINE_SINK_H
 #define SEAM_PIPELINE_SINK_H
 
-#include "engine/lsn.h"
-#include "engine/schema.h"
-#include "engine/trace.h"
+#include "engine/base/lsn.h"
+#include "engine/values/schema.h"
+#include "engine/base/trace.h"
 #include "pipeline/platform.h"
 #include "wal/change.h"
 

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "columnar/sql.h"
-#include "engine/hash.h"
-#include "engine/key.h"
+#include "engine/base/hash.h"
+#include "engine/values/key.h"
 #include "pipeline/feed.h"
 #include "pipeline/sinks.h"
 

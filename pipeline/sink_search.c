@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/row.h"
+#include "engine/values/row.h"
 #include "invidx/invidx.h"
 #include "pipeline/sink.h"
 #include "pipeline/sinks.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/row.h"
+#include "engine/values/row.h"
 #include "pipeline/feed.h"
 #include "pipeline/sinks.h"
 #include "pipeline/sweep.h"

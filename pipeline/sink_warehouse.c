@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
-#include "engine/row.h"
+#include "engine/values/row.h"
 #include "pipeline/sinks.h"
 
 enum { SILVER_TABLES_MAX = 64 };

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "engine/row.h"
+#include "engine/values/row.h"
 
 /* ---- a table of the row store as rows ---- */
 

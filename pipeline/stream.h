@@ -48,10 +48,10 @@
 #ifndef SEAM_PIPELINE_STREAM_H
 #define SEAM_PIPELINE_STREAM_H
 
-#include "engine/clock.h"
-#include "engine/io.h"
-#include "engine/lsn.h"
-#include "engine/trace.h"
+#include "engine/base/clock.h"
+#include "engine/io/io.h"
+#include "engine/base/lsn.h"
+#include "engine/base/trace.h"
 #include "wal/change.h"
 #include "wal/wal.h"
 

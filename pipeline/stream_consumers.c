@@ -18,8 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/crc32c.h"
-#include "engine/thread.h"
+#include "engine/base/crc32c.h"
+#include "engine/base/thread.h"
 
 struct entry {
     char name[STREAM_NAME_MAX];

@@ -7,7 +7,7 @@
  *   +----------+-----+-----+--------+-----+----------+------+---------+--------+------+-----+
  *   crc: crc32c of the 72 bytes before it. Written (atomically) after the snapshot's last event is
  *   durable, so what it points at is whole; retention may have let it go since.                   */
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 #include "pipeline/stream_internal.h"
 
 enum { SNAPSHOT_SIZE = 76, SNAPSHOT_CRC = 72 };

@@ -7,7 +7,7 @@
 #ifndef SEAM_PIPELINE_SVG_H
 #define SEAM_PIPELINE_SVG_H
 
-#include "engine/buf.h"
+#include "engine/base/buf.h"
 
 enum { SVG_WIDTH = 880, SVG_ROW = 18 }; /* px: a picture, a line of words */
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/arena.h"
+#include "engine/base/arena.h"
 
 /* By the table's name and not its id: one that was dropped and made again goes on under its name in the stores. */
 static struct hash128 hash_of(const struct schema *schema, struct bytes key)

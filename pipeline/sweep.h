@@ -10,7 +10,7 @@
 #ifndef SEAM_PIPELINE_SWEEP_H
 #define SEAM_PIPELINE_SWEEP_H
 
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 #include "pipeline/registry.h"
 #include "pipeline/sink.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/json.h"
+#include "engine/text/json.h"
 #include "pipeline/vectors_write.h"
 
 enum { CURRENT_MAX = 4096, REOPEN_TRIES = 5 };

@@ -18,15 +18,15 @@
  * may stand anywhere. A BEGIN while another transaction is open means that one died with its
  * process: readers drop it, as for ABORT. Only what is followed by its COMMIT ever happened.
  *
- * Rows are engine/row.h bytes, keys engine/key.h bytes of the primary key; here they are opaque.
+ * Rows are engine/values/row.h bytes, keys engine/values/key.h bytes of the primary key; here they are opaque.
  * Decoders point into the record's bytes and never allocate; hostile bytes give ST_CORRUPT. */
 #ifndef SEAM_WAL_CHANGE_H
 #define SEAM_WAL_CHANGE_H
 
 #include <string.h>
 
-#include "engine/buf.h"
-#include "engine/lsn.h"
+#include "engine/base/buf.h"
+#include "engine/base/lsn.h"
 
 enum change_type { /* the log's record types; on disk, never renumber */
     CHANGE_BEGIN = 1,

@@ -20,7 +20,7 @@
 
 #include <sched.h>
 
-#include "engine/thread.h"
+#include "engine/base/thread.h"
 
 enum { GATHER_NS_MAX = 200000, GATHER_BACKOFF_MAX = 64 };
 

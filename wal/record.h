@@ -49,9 +49,9 @@
 
 #include <assert.h>
 
-#include "engine/bytes.h"
-#include "engine/crc32c.h"
-#include "engine/lsn.h"
+#include "engine/base/bytes.h"
+#include "engine/base/crc32c.h"
+#include "engine/base/lsn.h"
 
 enum {
     SEGMENT_HEADER = 64,

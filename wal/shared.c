@@ -1,7 +1,7 @@
 #include "wal/shared.h"
 
-#include "engine/clock.h"
-#include "engine/thread.h"
+#include "engine/base/clock.h"
+#include "engine/base/thread.h"
 
 enum status shared_map(struct io *io, const char *dir, struct shared **out, struct fault *f)
 {

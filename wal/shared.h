@@ -17,8 +17,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "engine/io.h"
-#include "engine/lsn.h"
+#include "engine/io/io.h"
+#include "engine/base/lsn.h"
 
 enum { SHARED_SIZE = 4096 };
 #define SHARED_MAGIC 0x3147504c41574d53ull /* "SMWALPG1" */

@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/thread.h"
+#include "engine/base/thread.h"
 
 enum { SLOT_SIZE = 260, SLOT_LOCK_TRIES = 2000, SLOT_LOCK_US = 1000 };
 #define SLOT_MAGIC "SEAMSLOT"

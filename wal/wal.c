@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/thread.h"
+#include "engine/base/thread.h"
 #include "wal/change.h"
 
 static bool power_of_two(uint64_t n)

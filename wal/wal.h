@@ -37,11 +37,11 @@
 #ifndef SEAM_WAL_WAL_H
 #define SEAM_WAL_WAL_H
 
-#include "engine/clock.h"
-#include "engine/histogram.h"
-#include "engine/io.h"
-#include "engine/lsn.h"
-#include "engine/trace.h"
+#include "engine/base/clock.h"
+#include "engine/base/histogram.h"
+#include "engine/io/io.h"
+#include "engine/base/lsn.h"
+#include "engine/base/trace.h"
 
 enum {
     WAL_SEGMENT_DEFAULT = 64 << 20,

@@ -7,9 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/buf.h"
-#include "engine/cpu.h"
-#include "engine/io.h"
+#include "engine/base/buf.h"
+#include "engine/base/cpu.h"
+#include "engine/io/io.h"
 
 static const char columns[] = "store\tworkload\tmetric\tunit\tn\tthreads\tours\tours_min\tours_max\t"
                               "peer\tpeer_value\tratio\tlimit\tlimit_ratio\ttarget\tholds\n";

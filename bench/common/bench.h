@@ -25,9 +25,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "engine/histogram.h"
-#include "engine/opts.h"
-#include "engine/status.h"
+#include "engine/base/histogram.h"
+#include "engine/text/opts.h"
+#include "engine/base/status.h"
 
 struct bench {
     const char *store;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/io.h"
-#include "engine/thread.h"
+#include "engine/io/io.h"
+#include "engine/base/thread.h"
 
 enum { CHUNK = 1 << 20 };
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rng.h"
-#include "engine/value.h"
+#include "engine/base/rng.h"
+#include "engine/values/value.h"
 
 const char lineitem_schema[] =
     "{\"table\":\"li\",\"version\":1,\"key\":[],\"columns\":["

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/status.h"
+#include "engine/base/status.h"
 
 extern const char lineitem_schema[]; /* seam's schema JSON of the table "li" */
 /* False when the file cannot be written. sorted: by ship date. */

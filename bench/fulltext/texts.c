@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
-#include "engine/json.h"
-#include "engine/source.h"
+#include "engine/base/hash.h"
+#include "engine/text/json.h"
+#include "engine/io/source.h"
 
 static enum status no_memory(struct fault *f)
 {

@@ -2,9 +2,9 @@
 #ifndef SEAM_BENCH_FULLTEXT_TEXTS_H
 #define SEAM_BENCH_FULLTEXT_TEXTS_H
 
-#include "engine/buf.h"
-#include "engine/rng.h"
-#include "engine/status.h"
+#include "engine/base/buf.h"
+#include "engine/base/rng.h"
+#include "engine/base/status.h"
 
 struct line {
     size_t at;

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/csv.h"
-#include "engine/json.h"
-#include "engine/source.h"
-#include "engine/value.h"
+#include "engine/text/csv.h"
+#include "engine/text/json.h"
+#include "engine/io/source.h"
+#include "engine/values/value.h"
 
 enum { LINE_MAX_BYTES = 4 << 20 };
 

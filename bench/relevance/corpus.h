@@ -2,7 +2,7 @@
 #ifndef SEAM_BENCH_RELEVANCE_CORPUS_H
 #define SEAM_BENCH_RELEVANCE_CORPUS_H
 
-#include "engine/arena.h"
+#include "engine/base/arena.h"
 #include "pipeline/compare.h"
 
 struct corpus_doc { uint64_t id; const char *title, *text, *brand, *sku, *context; };

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/rng.h"
-#include "engine/source.h"
+#include "engine/base/rng.h"
+#include "engine/io/source.h"
 #include "hnsw/vecfile.h"
 
 void vectors_normalise(float *v, size_t n, uint32_t dim)

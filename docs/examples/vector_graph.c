@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "hnsw/hnsw.h"
 
 enum { DIM = 16, COUNT = 2000, K = 5 };

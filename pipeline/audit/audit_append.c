@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "engine/json.h"
-#include "engine/row.h"
+#include "engine/text/json.h"
+#include "engine/values/row.h"
 
 struct appender {
     const struct audit_append *e;

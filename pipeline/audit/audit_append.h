@@ -6,7 +6,7 @@
 #ifndef SEAM_PIPELINE_AUDIT_APPEND_H
 #define SEAM_PIPELINE_AUDIT_APPEND_H
 
-#include "engine/clock.h"
+#include "engine/base/clock.h"
 #include "oltp/oltp.h"
 
 struct audit_append {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/row.h"
+#include "engine/values/row.h"
 
 const char *audit_type_name(enum audit_type t)
 {

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
-#include "engine/key.h"
-#include "engine/row.h"
+#include "engine/base/hash.h"
+#include "engine/values/key.h"
+#include "engine/values/row.h"
 #include "pipeline/audit/audit_read.h"
 
 struct customer { int64_t id, orders, lines, units; __int128 value; };

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/cpu.h"
-#include "engine/row.h"
-#include "engine/thread.h"
+#include "engine/base/cpu.h"
+#include "engine/values/row.h"
+#include "engine/base/thread.h"
 #include "pipeline/audit/audit_read.h"
 
 enum { RANGES_PER_THREAD = 8, THREADS_AT_MOST = 32 };

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/row.h"
+#include "engine/values/row.h"
 #include "pipeline/audit/audit_event.h"
 #include "pipeline/own_rows.h"
 #include "pipeline/sinks.h"

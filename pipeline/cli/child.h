@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "engine/status.h"
+#include "engine/base/status.h"
 
 enum { CHILDREN_MAX = 16 };
 

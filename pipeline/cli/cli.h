@@ -2,7 +2,7 @@
  *
  * A command is a row of the table in main.c and one function in cmd_NAME.c:
  *     int cmd_status(struct cli *c, int argc, char **argv)
- * It parses its own options (engine/opts.h) with the common ones added by cli_parse, does its work through
+ * It parses its own options (engine/text/opts.h) with the common ones added by cli_parse, does its work through
  * the public headers of the rooms, prints, and returns an exit code: 0 fine, 1 a check failed or drift,
  * 2 usage, 3 not found, 4 data damaged, 5 I/O, 6 conflict, 7 SLA breach, 130 interrupted.
  *
@@ -13,13 +13,13 @@
 
 #include <stdio.h>
 
-#include "engine/buf.h"
-#include "engine/clock.h"
-#include "engine/io.h"
-#include "engine/json.h"
-#include "engine/lsn.h"
-#include "engine/opts.h"
-#include "engine/status.h"
+#include "engine/base/buf.h"
+#include "engine/base/clock.h"
+#include "engine/io/io.h"
+#include "engine/text/json.h"
+#include "engine/base/lsn.h"
+#include "engine/text/opts.h"
+#include "engine/base/status.h"
 #include "pipeline/platform.h"
 
 enum { EXIT_FINE = 0, EXIT_CHECK_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_DAMAGED = 4,

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/row.h"
+#include "engine/values/row.h"
 #include "pipeline/audit/audit.h"
 #include "pipeline/audit/audit_append.h"
 #include "pipeline/cli/cli.h"

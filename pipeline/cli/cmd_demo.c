@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/row.h"
+#include "engine/values/row.h"
 #include "pipeline/assets.h"
 #include "pipeline/cli/child.h"
 #include "pipeline/cli/probe.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
-#include "engine/manifest.h"
+#include "engine/io/manifest.h"
 #include "hnsw/hnsw.h"
 #include "invidx/invidx.h"
 #include "oltp/oltp.h"

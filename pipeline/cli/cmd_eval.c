@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/source.h"
+#include "engine/io/source.h"
 #include "pipeline/assets.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/compare.h"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/key.h"
-#include "engine/row.h"
+#include "engine/values/key.h"
+#include "engine/values/row.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/sqlenv.h"
 #include "pipeline/feed.h"

@@ -5,8 +5,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "engine/io_sim.h"
-#include "engine/value.h"
+#include "engine/io/io_sim.h"
+#include "engine/values/value.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/vecfile.h"
 #include "pipeline/cli/cli.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/key.h"
-#include "engine/row.h"
+#include "engine/values/key.h"
+#include "engine/values/row.h"
 #include "pipeline/cli/walk.h"
 
 const char *walk_op(uint8_t op)

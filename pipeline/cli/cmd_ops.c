@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/row.h"
+#include "engine/values/row.h"
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/stream.h"

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/row.h"
-#include "engine/source.h"
+#include "engine/values/row.h"
+#include "engine/io/source.h"
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/source.h"
+#include "engine/io/source.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/sqlenv.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/cpu.h"
+#include "engine/base/cpu.h"
 #include "hnsw/tune.h"
 #include "hnsw/vecfile.h"
 #include "pipeline/cli/cli.h"

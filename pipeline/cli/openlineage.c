@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 #include "pipeline/cli/check.h"
 #include "pipeline/freshness.h"
 

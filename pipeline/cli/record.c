@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/arena.h"
-#include "engine/json.h"
+#include "engine/base/arena.h"
+#include "engine/text/json.h"
 
 enum { RECORD_FILE_MAX = 1 << 16 };
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "engine/row.h"
-#include "engine/source.h"
+#include "engine/values/row.h"
+#include "engine/io/source.h"
 #include "pipeline/assets.h"
 
 /* The day before the invented year begins. */

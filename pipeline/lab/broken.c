@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/key.h"
+#include "engine/values/key.h"
 #include "oltp/oltp.h"
 #include "pipeline/lab/shop.h"
 #include "wal/wal.h"

@@ -20,7 +20,7 @@
 #ifndef SEAM_PIPELINE_LAB_BROKEN_H
 #define SEAM_PIPELINE_LAB_BROKEN_H
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "pipeline/lab/lab.h"
 #include "pipeline/platform.h"
 

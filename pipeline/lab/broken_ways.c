@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "columnar/columnar.h"
-#include "engine/bytes.h"
-#include "engine/key.h"
+#include "engine/base/bytes.h"
+#include "engine/values/key.h"
 #include "oltp/oltp.h"
 #include "pipeline/lab/broken.h"
 #include "pipeline/relay.h"

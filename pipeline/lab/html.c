@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/json.h"
+#include "engine/text/json.h"
 #include "pipeline/lab/draw.h"
 #include "pipeline/page.h"
 

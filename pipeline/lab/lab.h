@@ -7,18 +7,18 @@
  * the events the store traced meanwhile, each with the function and file that did it. Nothing here
  * imitates a store.
  *
- * Everything runs on a simulated disk and clock (engine/io_sim.h), so a lab needs no folder, may
+ * Everything runs on a simulated disk and clock (engine/io/io_sim.h), so a lab needs no folder, may
  * cut the power, and plays the same for the same input on every machine.
  *
  * Thread-safety: a lab belongs to one thread. Imports: everything. */
 #ifndef SEAM_PIPELINE_LAB_H
 #define SEAM_PIPELINE_LAB_H
 
-#include "engine/arena.h"
-#include "engine/buf.h"
-#include "engine/clock.h"
-#include "engine/io_sim.h"
-#include "engine/trace.h"
+#include "engine/base/arena.h"
+#include "engine/base/buf.h"
+#include "engine/base/clock.h"
+#include "engine/io/io_sim.h"
+#include "engine/base/trace.h"
 
 enum { LAB_KEYS_MAX = 512, LAB_DOCS_MAX = 64, LAB_VECTORS_MAX = 1000, LAB_EVENTS_SHOWN = 16 };
 enum { LAB_FIGURES_MAX = 16, LAB_ROW_BYTES_MAX = 2000, LAB_EF_MAX = 200 };

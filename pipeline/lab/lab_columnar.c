@@ -6,7 +6,7 @@
 
 #include "columnar/columnar.h"
 #include "columnar/sql.h"
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 

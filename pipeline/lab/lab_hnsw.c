@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "hnsw/hnsw.h"
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"

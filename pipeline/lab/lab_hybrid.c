@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "oltp/oltp.h"
-#include "engine/row.h"
+#include "engine/values/row.h"
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"

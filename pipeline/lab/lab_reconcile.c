@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
-#include "engine/row.h"
+#include "engine/values/row.h"
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "invidx/invidx.h"
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"

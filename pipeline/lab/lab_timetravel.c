@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/row.h"
+#include "engine/values/row.h"
 #include "invidx/invidx.h"
 #include "oltp/oltp.h"
 #include "pipeline/lab/draw.h"

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/row.h"
-#include "engine/source.h"
+#include "engine/values/row.h"
+#include "engine/io/source.h"
 #include "oltp/oltp.h"
 #include "pipeline/assets.h"
 #include "pipeline/relay.h"

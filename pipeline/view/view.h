@@ -11,7 +11,7 @@
  *   meta          id 1: lsn, the inputs stand here; valid_lsn, the views do; wall_us
  *   defs          name, sql
  *   src_TABLE     k = encoded key, row = encoded row, f0.. = encoded foreign keys of the joins, each with an index
- *   v_NAME        k = group key (engine/key.h parts), n = rows in the group, s = the aggregates' states
+ *   v_NAME        k = group key (engine/values/key.h parts), n = rows in the group, s = the aggregates' states
  *   m_NAME        k, a = aggregate, v = encoded value: n, the ordered multiset behind min and max
  *
  * A change of table T affects the fact rows whose joins reach T's key. Each one's contribution is retracted with the
@@ -25,7 +25,7 @@
 #define SEAM_PIPELINE_VIEW_H
 
 #include "columnar/expr.h"
-#include "engine/lsn.h"
+#include "engine/base/lsn.h"
 #include "pipeline/platform.h"
 
 enum { VIEWS_MAX = 64, VIEW_COLUMNS_MAX = 64, VIEW_TABLES_MAX = 8 };

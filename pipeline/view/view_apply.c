@@ -1,8 +1,8 @@
 /* view_apply - from a fact row to its contribution, and from a batch's deltas to rows of the view. */
 #include <string.h>
 
-#include "engine/key.h"
-#include "engine/row.h"
+#include "engine/values/key.h"
+#include "engine/values/row.h"
 #include "pipeline/view/view_store.h"
 
 /* Fills the joined row behind the fact's columns. *joined is false when an inner join finds nothing.  */

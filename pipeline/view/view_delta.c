@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 
 static bool grow_slots(struct view_key_set *k)
 {

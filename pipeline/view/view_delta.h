@@ -2,7 +2,7 @@
 #ifndef SEAM_PIPELINE_VIEW_DELTA_H
 #define SEAM_PIPELINE_VIEW_DELTA_H
 
-#include "engine/arena.h"
+#include "engine/base/arena.h"
 #include "pipeline/view/view_def.h"
 #include "wal/change.h"
 

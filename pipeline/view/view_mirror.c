@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/key.h"
-#include "engine/row.h"
+#include "engine/values/key.h"
+#include "engine/values/row.h"
 #include "pipeline/view/view_store.h"
 
 struct view_mirror *view_store_mirror(struct view_store *s, uint32_t source)

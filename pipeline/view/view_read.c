@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/key.h"
-#include "engine/opts.h"
-#include "engine/row.h"
+#include "engine/values/key.h"
+#include "engine/text/opts.h"
+#include "engine/values/row.h"
 #include "pipeline/own_rows.h"
 #include "pipeline/registry.h"
 #include "pipeline/view/view_delta.h"

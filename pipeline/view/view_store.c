@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/row.h"
+#include "engine/values/row.h"
 
 /* A batch this large is a backlog: the mirrors are filled first and the views computed once.         */
 enum { BULK_CHANGES = 16384 };

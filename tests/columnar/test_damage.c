@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
-#include "engine/io_sim.h"
-#include "engine/rng.h"
+#include "engine/io/io_sim.h"
+#include "engine/base/rng.h"
 #include "tests/common/check_main.h"
 
 static const char json[] =

@@ -8,8 +8,8 @@
 
 #include "columnar/chunk.h"
 #include "columnar/kernels.h"
-#include "engine/bitpack.h"
-#include "engine/rng.h"
+#include "engine/base/bitpack.h"
+#include "engine/base/rng.h"
 #include "tests/common/check_main.h"
 
 enum { ROWS = 5000 };

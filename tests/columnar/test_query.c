@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "columnar/query.h"
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "tests/common/check_main.h"
 
 enum { COLS = 9, ROWS_MAX = 20000 };

@@ -7,7 +7,7 @@
 
 #include "columnar/columnar.h"
 #include "columnar/query.h"
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "tests/common/check_main.h"
 
 enum { KEYS = 400, MODEL_MAX = 60000 };

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/io.h"
+#include "engine/io/io.h"
 
 static const struct named_test *running;
 static char scratch[512];

@@ -9,7 +9,7 @@
 
 #include <check.h>
 
-#include "engine/status.h"
+#include "engine/base/status.h"
 
 struct named_test {
     const char *name;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitpack.h"
-#include "engine/rng.h"
+#include "engine/base/bitpack.h"
+#include "engine/base/rng.h"
 
 enum { N_MAX = 1100, GUARD = 0xa5 };
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/crc32c.h"
-#include "engine/hash.h"
-#include "engine/rng.h"
+#include "engine/base/crc32c.h"
+#include "engine/base/hash.h"
+#include "engine/base/rng.h"
 
 static void test_crc32c_known_answers(void)
 {

@@ -1,5 +1,5 @@
-#include "engine/csv.h"
-#include "engine/rng.h"
+#include "engine/text/csv.h"
+#include "engine/base/rng.h"
 #include "tests/common/check_main.h"
 
 /* All records of `text` as "[a|b]" lines; bad ones as "!line reason". */

@@ -1,9 +1,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/inflate_tables.h"
-#include "engine/rng.h"
-#include "engine/source.h"
+#include "engine/io/inflate_tables.h"
+#include "engine/base/rng.h"
+#include "engine/io/source.h"
 #include "tests/common/check_main.h"
 #include "tests/engine/gz_samples.h"
 

@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/io_sim.h"
-#include "engine/rng.h"
-#include "engine/thread.h"
+#include "engine/io/io_sim.h"
+#include "engine/base/rng.h"
+#include "engine/base/thread.h"
 
 static const char *in(const char *dir, const char *name)
 {

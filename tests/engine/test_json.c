@@ -1,7 +1,7 @@
 #include <stdio.h>
 
-#include "engine/json.h"
-#include "engine/rng.h"
+#include "engine/text/json.h"
+#include "engine/base/rng.h"
 #include "tests/common/check_main.h"
 
 static enum status parse(const char *s, size_t n, struct arena *a, struct json **out,

@@ -6,8 +6,8 @@
 
 #include <pthread.h>
 
-#include "engine/io_sim.h"
-#include "engine/manifest.h"
+#include "engine/io/io_sim.h"
+#include "engine/io/manifest.h"
 
 enum { KIND = 0x54534554 /* "TEST" */ };
 

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/arena.h"
-#include "engine/buf.h"
-#include "engine/bytes.h"
-#include "engine/rng.h"
-#include "engine/trace.h"
+#include "engine/base/arena.h"
+#include "engine/base/buf.h"
+#include "engine/base/bytes.h"
+#include "engine/base/rng.h"
+#include "engine/base/trace.h"
 
 static void test_fault_keeps_the_first_cause(void)
 {

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/csv.h"
-#include "engine/io_sim.h"
-#include "engine/json.h"
-#include "engine/manifest.h"
-#include "engine/row.h"
-#include "engine/schema.h"
-#include "engine/source.h"
-#include "engine/trace.h"
+#include "engine/text/csv.h"
+#include "engine/io/io_sim.h"
+#include "engine/text/json.h"
+#include "engine/io/manifest.h"
+#include "engine/values/row.h"
+#include "engine/values/schema.h"
+#include "engine/io/source.h"
+#include "engine/base/trace.h"
 #include "tests/common/fail_malloc.h"
 
 /* Runs to the first failure; what it makes it frees.                                               */

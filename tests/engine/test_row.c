@@ -1,10 +1,10 @@
 #include <float.h>
 #include <math.h>
 
-#include "engine/arena.h"
-#include "engine/key.h"
-#include "engine/rng.h"
-#include "engine/row.h"
+#include "engine/base/arena.h"
+#include "engine/values/key.h"
+#include "engine/base/rng.h"
+#include "engine/values/row.h"
 #include "tests/common/check_main.h"
 
 static const char every_type[] =

@@ -1,5 +1,5 @@
-#include "engine/rng.h"
-#include "engine/schema.h"
+#include "engine/base/rng.h"
+#include "engine/values/schema.h"
 #include "tests/common/check_main.h"
 
 static const char products[] =

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/bitset.h"
-#include "engine/clock.h"
-#include "engine/cpu.h"
-#include "engine/histogram.h"
-#include "engine/rng.h"
-#include "engine/thread.h"
-#include "engine/topk.h"
+#include "engine/base/bitset.h"
+#include "engine/base/clock.h"
+#include "engine/base/cpu.h"
+#include "engine/base/histogram.h"
+#include "engine/base/rng.h"
+#include "engine/base/thread.h"
+#include "engine/base/topk.h"
 
 static void test_clocks(void)
 {

@@ -1,11 +1,11 @@
 #include <float.h>
 #include <math.h>
 
-#include "engine/key.h"
-#include "engine/opts.h"
-#include "engine/rng.h"
-#include "engine/utf8.h"
-#include "engine/value.h"
+#include "engine/values/key.h"
+#include "engine/text/opts.h"
+#include "engine/base/rng.h"
+#include "engine/values/utf8.h"
+#include "engine/values/value.h"
 #include "tests/common/check_main.h"
 
 static const int64_t int_extremes[] = {

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "columnar/chunk.h"
-#include "engine/bitpack.h"
+#include "engine/base/bitpack.h"
 #include "tests/fuzz/fuzz_main.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

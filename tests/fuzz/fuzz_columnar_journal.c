@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "columnar/state.h"
-#include "engine/crc32c.h"
-#include "engine/io_sim.h"
+#include "engine/base/crc32c.h"
+#include "engine/io/io_sim.h"
 #include "tests/fuzz/fuzz_main.h"
 
 static const char schema_json[] =

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "columnar/sql.h"
-#include "engine/io_sim.h"
+#include "engine/io/io_sim.h"
 #include "tests/fuzz/fuzz_main.h"
 
 static const char schema_json[] =

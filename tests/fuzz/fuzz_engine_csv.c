@@ -1,4 +1,4 @@
-#include "engine/csv.h"
+#include "engine/text/csv.h"
 #include "tests/fuzz/fuzz_main.h"
 
 static void read_all(const uint8_t *data, size_t size, struct csv_options o)

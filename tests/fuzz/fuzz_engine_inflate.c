@@ -1,4 +1,4 @@
-#include "engine/inflate.h"
+#include "engine/io/inflate.h"
 #include "tests/fuzz/fuzz_main.h"
 #include "tests/engine/gz_samples.h"
 

@@ -1,4 +1,4 @@
-#include "engine/json.h"
+#include "engine/text/json.h"
 #include "tests/fuzz/fuzz_main.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,8 +1,8 @@
 #include <stdlib.h>
 
-#include "engine/crc32c.h"
-#include "engine/io_sim.h"
-#include "engine/manifest.h"
+#include "engine/base/crc32c.h"
+#include "engine/io/io_sim.h"
+#include "engine/io/manifest.h"
 #include "tests/fuzz/fuzz_main.h"
 
 enum { KIND = MANIFEST_KIND('F', 'U', 'Z', 'Z') };

@@ -1,5 +1,5 @@
-#include "engine/key.h"
-#include "engine/row.h"
+#include "engine/values/key.h"
+#include "engine/values/row.h"
 #include "tests/fuzz/fuzz_main.h"
 
 static const char table[] =

@@ -1,4 +1,4 @@
-#include "engine/schema.h"
+#include "engine/values/schema.h"
 #include "tests/fuzz/fuzz_main.h"
 
 /* What is taken must be written and taken again, the same.                                       */

@@ -2,9 +2,9 @@
  * get past the checksums (a flipped bit stops there) they are made right again after the damage, so what is
  * tested is that no count, link, level or batch with a valid checksum is believed: opening either refuses, or
  * gives a graph on which a search, a check of health and an iterator end.                            */
-#include "engine/crc32c.h"
-#include "engine/io_sim.h"
-#include "engine/manifest.h"
+#include "engine/base/crc32c.h"
+#include "engine/io/io_sim.h"
+#include "engine/io/manifest.h"
 #include "hnsw/basefile.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/journal.h"

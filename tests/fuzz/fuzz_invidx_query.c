@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "engine/io_sim.h"
+#include "engine/io/io_sim.h"
 #include "invidx/invidx.h"
 #include "tests/fuzz/fuzz_main.h"
 

@@ -25,7 +25,7 @@ static inline void fuzz_touch(const void *p, size_t n)
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 
 enum { FUZZ_INPUT_MAX = 64 << 10 };
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/io_sim.h"
-#include "engine/rng.h"
+#include "engine/io/io_sim.h"
+#include "engine/base/rng.h"
 #include "oltp/page.h"
 #include "tests/fuzz/fuzz_main.h"
 

@@ -2,8 +2,8 @@
  * qrels and runs: refused or read, never believed blindly. The first byte chooses the reader.        */
 #include <string.h>
 
-#include "engine/crc32c.h"
-#include "engine/io_sim.h"
+#include "engine/base/crc32c.h"
+#include "engine/io/io_sim.h"
 #include "pipeline/embed.h"
 #include "pipeline/eval.h"
 #include "tests/fuzz/fuzz_main.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/io_sim.h"
+#include "engine/io/io_sim.h"
 #include "pipeline/import.h"
 #include "tests/fuzz/fuzz_main.h"
 

@@ -1,5 +1,5 @@
 /* Any bytes as records of a stream, under good checksums: readers refuse or read them, and end. */
-#include "engine/io_sim.h"
+#include "engine/io/io_sim.h"
 #include "pipeline/stream.h"
 #include "tests/fuzz/fuzz_main.h"
 

@@ -2,7 +2,7 @@
  * nothing false. */
 #include <string.h>
 
-#include "engine/io_sim.h"
+#include "engine/io/io_sim.h"
 #include "tests/fuzz/fuzz_main.h"
 #include "wal/wal.h"
 

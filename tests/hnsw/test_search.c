@@ -1,7 +1,7 @@
 /* Goal: searches find what an exact scan finds, whatever the metric, the codes, the filter, the moment. */
 #include "tests/hnsw/common.h"
 
-#include "engine/bitset.h"
+#include "engine/base/bitset.h"
 
 enum { N = 4000, DIM = 24, QUERIES = 100 };
 

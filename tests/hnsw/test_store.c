@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "engine/io_sim.h"
+#include "engine/io/io_sim.h"
 #include "tests/common/fail_malloc.h"
 
 enum { DIM = 8 };

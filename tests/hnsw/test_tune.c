@@ -2,7 +2,7 @@
  *       files of every kind come in, hostile ones are refused with place and reason.                  */
 #include "tests/hnsw/common.h"
 
-#include "engine/io_sim.h"
+#include "engine/io/io_sim.h"
 #include "hnsw/tune.h"
 #include "hnsw/vecfile.h"
 

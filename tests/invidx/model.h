@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "invidx/invidx.h"
 
 enum { MODEL_TOKENS = 120, MODEL_FIELDS = 2, MODEL_ATTRS = 2, MODEL_TEXT = MODEL_TOKENS * 8 };

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/io_sim.h"
-#include "engine/rng.h"
+#include "engine/io/io_sim.h"
+#include "engine/base/rng.h"
 #include "invidx/invidx.h"
 #include "tests/common/check_main.h"
 

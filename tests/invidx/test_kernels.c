@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/cpu.h"
-#include "engine/rng.h"
+#include "engine/base/cpu.h"
+#include "engine/base/rng.h"
 #include "invidx/forcol.h"
 #include "invidx/pfor.h"
 #include "invidx/postings.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "invidx/invidx.h"
 #include "invidx/stem.h"
 #include "tests/common/check_main.h"

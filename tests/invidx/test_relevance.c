@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/json.h"
-#include "engine/source.h"
+#include "engine/text/json.h"
+#include "engine/io/source.h"
 #include "invidx/invidx.h"
 #include "tests/common/check_main.h"
 

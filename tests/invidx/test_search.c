@@ -1,7 +1,7 @@
 /* Goal:   every search gives exactly what the definitions say, whatever the index has lived through.
  * Method: a naive twin (model.h) and the index take the same random changes; then random queries are put to
  *         both, by every strategy, and hits, scores and ties are compared bit by bit.                   */
-#include "engine/io_sim.h"
+#include "engine/io/io_sim.h"
 #include "tests/common/check_main.h"
 #include "tests/invidx/model.h"
 

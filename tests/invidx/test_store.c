@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/hash.h"
-#include "engine/io_sim.h"
-#include "engine/rng.h"
+#include "engine/base/hash.h"
+#include "engine/io/io_sim.h"
+#include "engine/base/rng.h"
 #include "invidx/invidx.h"
 #include "tests/common/check_main.h"
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/json.h"
-#include "engine/rng.h"
+#include "engine/text/json.h"
+#include "engine/base/rng.h"
 #include "pipeline/lab/lab.h"
 #include "tests/common/check_main.h"
 

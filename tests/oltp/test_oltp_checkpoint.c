@@ -4,7 +4,7 @@
  *         middle of a checkpoint; commits that arrive out of order. */
 #include <stdlib.h>
 
-#include "engine/io_sim.h"
+#include "engine/io/io_sim.h"
 #include "oltp/db.h"
 #include "tests/common/check_main.h"
 

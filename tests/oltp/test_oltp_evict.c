@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/io_sim.h"
-#include "engine/rng.h"
+#include "engine/io/io_sim.h"
+#include "engine/base/rng.h"
 #include "oltp/db.h"
 #include "tests/common/check_main.h"
 

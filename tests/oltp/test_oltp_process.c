@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "oltp/oltp.h"
 #include "tests/common/check_main.h"
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "oltp/oltp.h"
 #include "tests/common/check_main.h"
 

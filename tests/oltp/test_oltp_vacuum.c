@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/io_sim.h"
+#include "engine/io/io_sim.h"
 #include "oltp/oltp.h"
 #include "tests/common/check_main.h"
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "columnar/columnar.h"
-#include "engine/row.h"
-#include "engine/source.h"
+#include "engine/values/row.h"
+#include "engine/io/source.h"
 #include "hnsw/hnsw.h"
 #include "invidx/invidx.h"
 #include "oltp/oltp.h"

@@ -2,8 +2,8 @@
 #ifndef SEAM_TESTS_SHOP_DATA_H
 #define SEAM_TESTS_SHOP_DATA_H
 
-#include "engine/json.h"
-#include "engine/source.h"
+#include "engine/text/json.h"
+#include "engine/io/source.h"
 
 enum { SHOP_MAX = 1024 };
 struct shop_product {

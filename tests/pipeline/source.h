@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "pipeline/stream.h"
 #include "tests/common/check_main.h"
 #include "wal/wal.h"

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/rng.h"
-#include "engine/row.h"
+#include "engine/base/rng.h"
+#include "engine/values/row.h"
 #include "pipeline/audit/audit_append.h"
 #include "pipeline/audit/audit_event.h"
 #include "tests/pipeline/agreement.h"

@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "invidx/invidx.h"
 #include "oltp/oltp.h"
 #include "pipeline/audit/audit.h"

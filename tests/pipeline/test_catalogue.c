@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/value.h"
+#include "engine/values/value.h"
 #include "tests/common/check_main.h"
 #include "tests/pipeline/shop_data.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/io.h"
+#include "engine/io/io.h"
 #include "pipeline/assets.h"
 #include "pipeline/contract.h"
 #include "tests/common/check_main.h"

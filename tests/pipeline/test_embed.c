@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "pipeline/embed_internal.h"
 #include "tests/common/check_main.h"
 #include "tests/pipeline/shop_data.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "pipeline/hybrid.h"
 #include "tests/common/check_main.h"
 

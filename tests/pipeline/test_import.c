@@ -6,9 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/io_sim.h"
-#include "engine/json.h"
-#include "engine/rng.h"
+#include "engine/io/io_sim.h"
+#include "engine/text/json.h"
+#include "engine/base/rng.h"
 #include "tests/pipeline/shop.h"
 
 static void write_file(struct io *io, const char *dir, const char *name, const void *p, size_t n,

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/io_sim.h"
+#include "engine/io/io_sim.h"
 #include "pipeline/relay.h"
 #include "tests/pipeline/source.h"
 

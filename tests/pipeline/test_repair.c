@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
-#include "engine/key.h"
-#include "engine/row.h"
+#include "engine/values/key.h"
+#include "engine/values/row.h"
 #include "oltp/oltp.h"
 #include "pipeline/assets.h"
 #include "pipeline/reconcile_query.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
-#include "engine/row.h"
+#include "engine/values/row.h"
 #include "oltp/oltp.h"
 #include "pipeline/deadletter.h"
 #include "pipeline/freshness.h"

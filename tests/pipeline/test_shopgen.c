@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "engine/clock.h"
-#include "engine/hash.h"
+#include "engine/base/clock.h"
+#include "engine/base/hash.h"
 #include "pipeline/import.h"
 #include "tests/pipeline/shop.h"
 

@@ -2,8 +2,8 @@
  * noticed. */
 #include <stdio.h>
 
-#include "engine/io_sim.h"
-#include "engine/rng.h"
+#include "engine/io/io_sim.h"
+#include "engine/base/rng.h"
 #include "pipeline/compacted.h"
 #include "pipeline/deadletter.h"
 #include "pipeline/feed.h"

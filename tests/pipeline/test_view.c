@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rng.h"
-#include "engine/row.h"
+#include "engine/base/rng.h"
+#include "engine/values/row.h"
 #include "pipeline/sqlenv.h"
 #include "pipeline/view/view_def.h"
 #include "tests/pipeline/agreement.h"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/rng.h"
+#include "engine/base/rng.h"
 #include "tests/common/check_main.h"
 #include "wal/change.h"
 #include "wal/record.h"

@@ -1,0 +1,182 @@
+#include "engine/text/opts.h"
+
+#include <stdio.h>
+
+#include "engine/base/buf.h"
+#include "engine/values/value.h"
+
+enum { WORD_MAX = 63 };
+
+/* Edit distance (Levenshtein, one row at a time); words past WORD_MAX bytes are never near.      */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[WORD_MAX + 1];
+    size_t na = strlen(a), nb = strlen(b);
+
+    if (na > WORD_MAX || nb > WORD_MAX) return SIZE_MAX;
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[nb];
+}
+
+const char *nearest_name(const char *word, const char *const *names, size_t count)
+{
+    const char *best = NULL;
+    size_t best_distance = strlen(word) / 3 + 2; /* one slip in three letters, and one more */
+
+    for (size_t i = 0; i < count; i++) {
+        size_t d = distance(word, names[i]);
+
+        if (d < best_distance) {
+            best = names[i];
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+static const struct opt *find_long(const struct opt *opts, size_t n, const char *name, size_t len)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strlen(opts[i].name) == len && memcmp(opts[i].name, name, len) == 0) return &opts[i];
+    }
+    return NULL;
+}
+
+static const struct opt *find_letter(const struct opt *opts, size_t n, char letter)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (opts[i].letter != 0 && opts[i].letter == letter) return &opts[i];
+    }
+    return NULL;
+}
+
+static enum status unknown(const struct opt *opts, size_t n, const char *arg, struct fault *f)
+{
+    const char *names[64], *near;
+    char word[WORD_MAX + 1];
+    size_t count = n < ARRAY_LEN(names) ? n : ARRAY_LEN(names);
+    size_t len;
+
+    for (size_t i = 0; i < count; i++)
+        names[i] = opts[i].name;
+    while (*arg == '-')
+        arg++;
+    len = strcspn(arg, "=");
+    snprintf(word, sizeof word, "%.*s", (int)(len < WORD_MAX ? len : WORD_MAX), arg);
+    near = nearest_name(word, names, count);
+    if (near != NULL)
+        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET,
+                         "unknown option --%s; did you mean --%s?", word, near);
+    return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "unknown option --%s; --help lists them",
+                     word);
+}
+
+static enum status store(const struct opt *o, const char *text, struct fault *f)
+{
+    size_t n = strlen(text);
+
+    switch (o->kind) {
+    case OPT_FLAG: *(bool *)o->out = true; return ST_OK;
+    case OPT_STRING: *(const char **)o->out = text; return ST_OK;
+    case OPT_INT:
+        if (int_parse(text, n, o->out) == ST_OK) return ST_OK;
+        return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "'%.100s' is not a whole number",
+                         text);
+    case OPT_DOUBLE:
+        if (double_parse(text, n, o->out) == ST_OK) return ST_OK;
+        return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "'%.100s' is not a number", text);
+    }
+    return ST_INVALID;
+}
+
+/* argv[*i] is an option; moves *i onto its value when that is the next word.                     */
+static enum status parse_one(int argc, char **argv, int *i, const struct opt *opts, size_t n,
+                             struct fault *f)
+{
+    const char *arg = argv[*i], *value = NULL;
+    const struct opt *o;
+
+    if (arg[1] == '-') {
+        size_t len = strcspn(arg + 2, "=");
+
+        o = find_long(opts, n, arg + 2, len);
+        if (arg[2 + len] == '=') value = arg + 3 + len;
+    } else {
+        o = find_letter(opts, n, arg[1]);
+        if (o != NULL && arg[2] != '\0') value = arg + 2;
+    }
+    if (o == NULL) return unknown(opts, n, arg, f);
+    if (o->kind == OPT_FLAG) {
+        if (value != NULL)
+            return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "--%s takes no value",
+                             o->name);
+        return store(o, "", f);
+    }
+    if (value == NULL) {
+        if (*i + 1 >= argc)
+            return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "--%s needs a value",
+                             o->name);
+        value = argv[++*i];
+    }
+    return store(o, value, f);
+}
+
+/* "-" alone (standard input) and negative numbers are arguments, not options.                    */
+static bool is_option(const char *arg)
+{
+    return arg[0] == '-' && arg[1] != '\0' && !(arg[1] >= '0' && arg[1] <= '9') && arg[1] != '.';
+}
+
+enum status opts_parse(int argc, char **argv, const struct opt *opts, size_t n_opts,
+                       const char **args, int *count, struct fault *f)
+{
+    bool only_arguments = false;
+
+    *count = 0;
+    for (int i = 0; i < argc; i++) {
+        enum status st;
+
+        if (only_arguments || !is_option(argv[i])) {
+            args[(*count)++] = argv[i];
+            continue;
+        }
+        if (strcmp(argv[i], "--") == 0) {
+            only_arguments = true;
+            continue;
+        }
+        st = parse_one(argc, argv, &i, opts, n_opts, f);
+        if (st != ST_OK) return st;
+    }
+    return ST_OK;
+}
+
+void opts_help(const struct opt *opts, size_t n_opts, struct buf *out)
+{
+    for (size_t i = 0; i < n_opts; i++) {
+        char left[64];
+        int n;
+
+        n = snprintf(left, sizeof left, "--%s%s%s", opts[i].name, opts[i].arg != NULL ? " " : "",
+                     opts[i].arg != NULL ? opts[i].arg : "");
+        if (opts[i].letter != 0)
+            buf_printf(out, "  -%c, ", opts[i].letter);
+        else
+            buf_str(out, "      ");
+        buf_printf(out, "%-24s%s%s\n", left, n >= 24 ? "  " : "",
+                   opts[i].help != NULL ? opts[i].help : "");
+    }
+}

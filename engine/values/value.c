@@ -1,0 +1,351 @@
+#include "engine/values/value.h"
+
+#include <math.h>
+#include <strings.h>
+
+__extension__ typedef __int128 int128;
+__extension__ typedef unsigned __int128 uint128;
+
+static const char *const type_names[V_TYPE_COUNT] = {
+    [V_NULL] = "null", [V_INT] = "int64",      [V_DOUBLE] = "double", [V_DECIMAL] = "decimal",
+    [V_BOOL] = "bool", [V_TIME] = "timestamp", [V_TEXT] = "text",
+};
+
+struct value v_str(const char *terminated)
+{
+    return v_text(terminated, strlen(terminated));
+}
+
+const char *value_type_name(enum value_type t)
+{
+    return (unsigned)t < V_TYPE_COUNT ? type_names[t] : "unknown";
+}
+
+bool value_type_parse(const char *name, enum value_type *out)
+{
+    for (int t = V_INT; t < V_TYPE_COUNT; t++) {
+        if (strcmp(name, type_names[t]) == 0) {
+            *out = (enum value_type)t;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- order ---- */
+
+/* Types that compare with each other share a rank.                                               */
+static int type_rank(uint8_t type)
+{
+    static const uint8_t ranks[V_TYPE_COUNT] = {
+        [V_NULL] = 0, [V_INT] = 1,  [V_DOUBLE] = 1, [V_DECIMAL] = 1,
+        [V_BOOL] = 2, [V_TIME] = 3, [V_TEXT] = 4,
+    };
+
+    return type < V_TYPE_COUNT ? ranks[type] : V_TYPE_COUNT;
+}
+
+static int compare_i64(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_double(double a, double b)
+{
+    if (isnan(a) || isnan(b)) return (isnan(a) != 0) - (isnan(b) != 0);
+    return (a > b) - (a < b);
+}
+
+static int compare_decimals(int64_t a, unsigned scale_a, int64_t b, unsigned scale_b)
+{
+    int128 x = a, y = b;
+
+    if (scale_a < scale_b)
+        x *= decimal_pow10(scale_b - scale_a);
+    else
+        y *= decimal_pow10(scale_a - scale_b);
+    return (x > y) - (x < y);
+}
+
+/* The fraction |num| / 10^scale (below 1) against frac in [0, 1), without rounding: both sides are
+ * brought to integers, frac being m * 2^-shift with m below 2^53.                                */
+static int compare_fraction(uint64_t num, unsigned scale, double frac)
+{
+    int exponent;
+    uint64_t m;
+    unsigned shift;
+    uint128 left, right;
+
+    if (frac == 0.0 || num == 0) return (num > 0) - (frac > 0.0);
+    m = (uint64_t)ldexp(frexp(frac, &exponent), 53);
+    shift = (unsigned)(53 - exponent);
+    /* m * 10^18 is below 2^113: a left side that would pass 2^126 is greater. */
+    if (64u - (unsigned)__builtin_clzll(num) + shift > 126) return 1;
+    left = (uint128)num << shift;
+    right = (uint128)m * (uint64_t)decimal_pow10(scale);
+    return (left > right) - (left < right);
+}
+
+static int compare_decimal_double(int64_t v, unsigned scale, double d)
+{
+    int64_t pow10 = decimal_pow10(scale);
+    int64_t whole_v = v / pow10, rest_v = v % pow10, whole_d;
+    double rest_d;
+    bool negative;
+    int c;
+
+    if (isnan(d)) return -1;
+    if (d >= 9223372036854775808.0) return -1;
+    if (d < -9223372036854775808.0) return 1;
+    whole_d = (int64_t)d;
+    if (whole_v != whole_d) return compare_i64(whole_v, whole_d);
+    rest_d = d - (double)whole_d;
+    negative = rest_v < 0 || rest_d < 0;
+    if (negative && (rest_v > 0 || rest_d > 0)) return rest_v > 0 ? 1 : -1;
+    c = compare_fraction((uint64_t)(rest_v < 0 ? -rest_v : rest_v), scale, fabs(rest_d));
+    return negative ? -c : c;
+}
+
+static unsigned number_scale(const struct value *v)
+{
+    return v->type == V_DECIMAL ? v->scale : 0;
+}
+
+static int compare_numbers(const struct value *a, const struct value *b)
+{
+    if (a->type == V_DOUBLE && b->type == V_DOUBLE) return compare_double(a->d, b->d);
+    if (a->type == V_DOUBLE) return -compare_decimal_double(b->i, number_scale(b), a->d);
+    if (b->type == V_DOUBLE) return compare_decimal_double(a->i, number_scale(a), b->d);
+    if (number_scale(a) == number_scale(b)) return compare_i64(a->i, b->i);
+    return compare_decimals(a->i, number_scale(a), b->i, number_scale(b));
+}
+
+int value_compare(const struct value *a, const struct value *b)
+{
+    int rank_a = type_rank(a->type), rank_b = type_rank(b->type);
+
+    if (rank_a != rank_b) return rank_a < rank_b ? -1 : 1;
+    if (a->type == V_NULL) return 0;
+    if (a->type == V_TEXT) {
+        uint32_t n = a->len < b->len ? a->len : b->len;
+        int c = n > 0 ? memcmp(a->s, b->s, n) : 0;
+
+        if (c != 0) return c < 0 ? -1 : 1;
+        return (a->len > b->len) - (a->len < b->len);
+    }
+    if (rank_a == 1) return compare_numbers(a, b);
+    return compare_i64(a->i, b->i);
+}
+
+bool value_equal(const struct value *a, const struct value *b)
+{
+    return value_compare(a, b) == 0;
+}
+
+/* ---- decimals ---- */
+
+int64_t decimal_pow10(unsigned n)
+{
+    static const int64_t powers[DECIMAL_SCALE_MAX + 1] = {
+        1ll,
+        10ll,
+        100ll,
+        1000ll,
+        10000ll,
+        100000ll,
+        1000000ll,
+        10000000ll,
+        100000000ll,
+        1000000000ll,
+        10000000000ll,
+        100000000000ll,
+        1000000000000ll,
+        10000000000000ll,
+        100000000000000ll,
+        1000000000000000ll,
+        10000000000000000ll,
+        100000000000000000ll,
+        1000000000000000000ll,
+    };
+
+    return powers[n <= DECIMAL_SCALE_MAX ? n : DECIMAL_SCALE_MAX];
+}
+
+/* u * 10 + digit, refusing what passes the magnitude an int64 of that sign can have.             */
+static bool push_digit(uint64_t *u, unsigned digit, bool negative)
+{
+    uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1 : 0);
+
+    if (*u > (limit - digit) / 10) return false;
+    *u = *u * 10 + digit;
+    return true;
+}
+
+static int64_t with_sign(uint64_t u, bool negative)
+{
+    return negative ? (int64_t)(0 - u) : (int64_t)u;
+}
+
+enum status decimal_parse(const char *s, size_t n, unsigned scale, int64_t *out)
+{
+    const char *end = s + n;
+    bool negative = false, point = false, any = false;
+    unsigned fraction = 0;
+    uint64_t u = 0;
+
+    if (scale > DECIMAL_SCALE_MAX) return ST_INVALID;
+    if (s < end && (*s == '-' || *s == '+')) negative = *s++ == '-';
+    for (; s < end; s++) {
+        unsigned digit = (unsigned)(unsigned char)*s - '0';
+
+        if (*s == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (digit > 9) return ST_INVALID;
+        any = true;
+        if (point && fraction == scale) {
+            if (digit != 0) return ST_INVALID;
+            continue;
+        }
+        if (!push_digit(&u, digit, negative)) return ST_LIMIT;
+        fraction += point;
+    }
+    if (!any) return ST_INVALID;
+    for (; fraction < scale; fraction++) {
+        if (!push_digit(&u, 0, negative)) return ST_LIMIT;
+    }
+    *out = with_sign(u, negative);
+    return ST_OK;
+}
+
+static size_t format_u64(uint64_t u, char *out)
+{
+    char digits[20];
+    size_t n = 0;
+
+    do {
+        digits[n++] = (char)('0' + u % 10);
+        u /= 10;
+    } while (u > 0);
+    for (size_t i = 0; i < n; i++)
+        out[i] = digits[n - 1 - i];
+    return n;
+}
+
+size_t decimal_format(int64_t v, unsigned scale, char out[32])
+{
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    uint64_t pow10 = (uint64_t)decimal_pow10(scale);
+    size_t n = 0;
+
+    if (v < 0) out[n++] = '-';
+    n += format_u64(u / pow10, out + n);
+    if (scale > 0) {
+        uint64_t rest = u % pow10;
+
+        out[n++] = '.';
+        for (unsigned i = scale; i > 0; i--) {
+            out[n + i - 1] = (char)('0' + rest % 10);
+            rest /= 10;
+        }
+        n += scale;
+    }
+    out[n] = '\0';
+    return n;
+}
+
+enum status decimal_rescale(int64_t v, unsigned from, unsigned to, int64_t *out)
+{
+    if (from > DECIMAL_SCALE_MAX || to > DECIMAL_SCALE_MAX) return ST_INVALID;
+    if (to >= from) {
+        return __builtin_mul_overflow(v, decimal_pow10(to - from), out) ? ST_LIMIT : ST_OK;
+    }
+    if (v % decimal_pow10(from - to) != 0) return ST_INVALID;
+    *out = v / decimal_pow10(from - to);
+    return ST_OK;
+}
+
+/* ---- int, bool, and the way in and out for all ---- */
+
+enum status int_parse(const char *s, size_t n, int64_t *out)
+{
+    const char *end = s + n;
+    bool negative = false;
+    uint64_t u = 0;
+
+    if (s < end && (*s == '-' || *s == '+')) negative = *s++ == '-';
+    if (s == end) return ST_INVALID;
+    for (const char *p = s; p < end; p++) {
+        if (*p < '0' || *p > '9') return ST_INVALID;
+    }
+    for (; s < end; s++) {
+        if (!push_digit(&u, (unsigned)(*s - '0'), negative)) return ST_LIMIT;
+    }
+    *out = with_sign(u, negative);
+    return ST_OK;
+}
+
+static enum status bool_parse(const char *s, size_t n, int64_t *out)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } words[] = {{"true", true}, {"false", false}, {"1", true},
+                 {"0", false},   {"t", true},      {"f", false}};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strlen(words[i].word) == n && strncasecmp(words[i].word, s, n) == 0) {
+            *out = words[i].value;
+            return ST_OK;
+        }
+    }
+    return ST_INVALID;
+}
+
+enum status value_parse(const char *s, size_t n, enum value_type t, unsigned scale,
+                        struct value *out)
+{
+    struct value v = {.type = (uint8_t)t};
+    enum status st = ST_INVALID;
+
+    if (n == 0 && t != V_TEXT) {
+        *out = v_null();
+        return ST_OK;
+    }
+    switch (t) {
+    case V_INT: st = int_parse(s, n, &v.i); break;
+    case V_DOUBLE: st = double_parse(s, n, &v.d); break;
+    case V_DECIMAL:
+        v.scale = (uint8_t)scale;
+        st = decimal_parse(s, n, scale, &v.i);
+        break;
+    case V_BOOL: st = bool_parse(s, n, &v.i); break;
+    case V_TIME: st = time_parse(s, n, &v.i); break;
+    case V_TEXT:
+        if (n > TEXT_MAX) return ST_LIMIT;
+        v = v_text(s, n);
+        st = ST_OK;
+        break;
+    case V_NULL:
+    case V_TYPE_COUNT: break;
+    }
+    if (st == ST_OK) *out = v;
+    return st;
+}
+
+void value_format(const struct value *v, struct buf *out)
+{
+    char text[40];
+
+    switch ((enum value_type)v->type) {
+    case V_INT: buf_append(out, text, decimal_format(v->i, 0, text)); break;
+    case V_DOUBLE: buf_append(out, text, double_format(v->d, text)); break;
+    case V_DECIMAL: buf_append(out, text, decimal_format(v->i, v->scale, text)); break;
+    case V_BOOL: buf_str(out, v->i ? "true" : "false"); break;
+    case V_TIME: buf_append(out, text, time_format(v->i, text)); break;
+    case V_TEXT: buf_append(out, v->s, v->len); break;
+    case V_NULL:
+    case V_TYPE_COUNT: break;
+    }
+}

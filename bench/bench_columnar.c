@@ -6,7 +6,7 @@
 
 #include "bench/common/bench.h"
 #include "bench/common/lineitem.h"
-#include "columnar/sql.h"
+#include "columnar/sql/sql.h"
 
 struct question {
     const char *name, *sql;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "columnar/sql.h"
+#include "columnar/sql/sql.h"
 #include "engine/base/hash.h"
 #include "engine/values/key.h"
 #include "pipeline/feed.h"

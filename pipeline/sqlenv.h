@@ -5,7 +5,7 @@
 #ifndef SEAM_PIPELINE_SQLENV_H
 #define SEAM_PIPELINE_SQLENV_H
 
-#include "columnar/sql.h"
+#include "columnar/sql/sql.h"
 #include "oltp/oltp.h"
 #include "pipeline/platform.h"
 #include "pipeline/view/view.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
-#include "columnar/sql.h"
+#include "columnar/sql/sql.h"
 
 static const char sales_json[] = "{\"table\":\"sales\",\"version\":1,\"key\":[\"id\"],\"columns\":["
                                  "{\"name\":\"id\",\"type\":\"int64\"},"

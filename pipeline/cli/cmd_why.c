@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "columnar/sql_ast.h"
+#include "columnar/sql/sql_ast.h"
 #include "pipeline/cli/walk.h"
 
 enum { TABLES_MAX = 16 };

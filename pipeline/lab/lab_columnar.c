@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
-#include "columnar/sql.h"
+#include "columnar/sql/sql.h"
 #include "engine/base/rng.h"
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"

@@ -24,7 +24,7 @@
 #ifndef SEAM_PIPELINE_VIEW_H
 #define SEAM_PIPELINE_VIEW_H
 
-#include "columnar/expr.h"
+#include "columnar/exec/expr.h"
 #include "engine/base/lsn.h"
 #include "pipeline/platform.h"
 

@@ -2,7 +2,7 @@
 #ifndef SEAM_PIPELINE_VIEW_DEF_H
 #define SEAM_PIPELINE_VIEW_DEF_H
 
-#include "columnar/sql_bind.h"
+#include "columnar/sql/sql_bind.h"
 #include "pipeline/registry.h"
 #include "pipeline/view/view.h"
 

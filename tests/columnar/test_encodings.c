@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "columnar/chunk.h"
-#include "columnar/kernels.h"
+#include "columnar/format/chunk.h"
+#include "columnar/format/kernels.h"
 #include "engine/base/bitpack.h"
 #include "engine/base/rng.h"
 #include "tests/common/check_main.h"

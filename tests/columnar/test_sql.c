@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "columnar/sql.h"
+#include "columnar/sql/sql.h"
 #include "tests/common/check_main.h"
 
 static const char sales_json[] =

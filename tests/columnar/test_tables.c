@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
-#include "columnar/query.h"
+#include "columnar/exec/query.h"
 #include "engine/base/rng.h"
 #include "tests/common/check_main.h"
 

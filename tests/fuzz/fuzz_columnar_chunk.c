@@ -1,7 +1,7 @@
 /* A chunk's bytes, without checksums in the way: whatever they say, opening and decoding stays inside them. */
 #include <stdlib.h>
 
-#include "columnar/chunk.h"
+#include "columnar/format/chunk.h"
 #include "engine/base/bitpack.h"
 #include "tests/fuzz/fuzz_main.h"
 

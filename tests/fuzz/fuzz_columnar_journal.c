@@ -1,7 +1,7 @@
 /* A journal record's body, its checksums made right: a reader takes it in or says that it is damaged. */
 #include <stdlib.h>
 
-#include "columnar/state.h"
+#include "columnar/table/state.h"
 #include "engine/base/crc32c.h"
 #include "engine/io/io_sim.h"
 #include "tests/fuzz/fuzz_main.h"

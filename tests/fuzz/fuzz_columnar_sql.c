@@ -1,7 +1,7 @@
 /* Any text as a query over a small table: it is refused with a reason, or it runs. */
 #include <stdlib.h>
 
-#include "columnar/sql.h"
+#include "columnar/sql/sql.h"
 #include "engine/io/io_sim.h"
 #include "tests/fuzz/fuzz_main.h"
 

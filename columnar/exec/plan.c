@@ -1,0 +1,369 @@
+/* plan - building and explaining the tree of operators. */
+#include "columnar/exec/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static enum status no_memory(struct fault *f)
+{
+    return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for a plan");
+}
+
+int plan_columns(const struct plan *p, const struct plan_column **out)
+{
+    *out = p->columns;
+    return p->n_columns;
+}
+
+static struct plan *new_plan(struct arena *a, enum plan_kind kind, int columns)
+{
+    struct plan *p = arena_zalloc(a, sizeof *p);
+
+    if (p == NULL || columns > PLAN_COLUMNS_MAX) return NULL;
+    p->columns = arena_zalloc(a, ((size_t)columns + 1) * sizeof *p->columns);
+    p->kind = kind;
+    p->n_columns = columns;
+    return p->columns == NULL ? NULL : p;
+}
+
+static const char *copy_name(struct arena *a, const char *name, int at)
+{
+    char number[16];
+
+    if (name == NULL) {
+        snprintf(number, sizeof number, "#%d", at);
+        name = number;
+    }
+    return arena_strdup(a, name, strlen(name));
+}
+
+static void *copy(struct arena *a, const void *from, size_t bytes)
+{
+    void *p = arena_alloc(a, bytes + 1);
+
+    if (p != NULL && bytes > 0) memcpy(p, from, bytes);
+    return p;
+}
+
+static enum status scan_plan(struct arena *a, const struct columnar_reader *r, int table, const int *columns,
+                             int n, lsn_t from, lsn_t to, bool versions, const struct plan **out,
+                             struct fault *f)
+{
+    struct plan *p = new_plan(a, PLAN_SCAN, n);
+    const struct schema *s = columnar_schema(r, table);
+    enum status st;
+
+    if (p == NULL) return no_memory(f);
+    st = state_readable(&r->s, to, f);
+    if (st == ST_OK && versions) st = state_readable(&r->s, from, f);
+    if (st != ST_OK) return st;
+    p->reader = r;
+    p->table = table;
+    p->from = from;
+    p->to = to;
+    p->versions = versions;
+    p->scan_columns = copy(a, columns, (size_t)n * sizeof *columns);
+    if (p->scan_columns == NULL) return no_memory(f);
+    for (int c = 0; c < n; c++) {
+        if (columns[c] < 0) {
+            p->columns[c] = (struct plan_column){columns[c] == PLAN_COLUMN_BEGIN ? "_lsn" : "_lsn_end", V_INT, 0};
+            continue;
+        }
+        if (columns[c] >= s->column_count || !column_live(&s->columns[columns[c]], s->version))
+            return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "column %d is not in the table", columns[c]);
+        p->columns[c] = (struct plan_column){s->columns[columns[c]].name, (uint8_t)s->columns[columns[c]].type,
+                                             s->columns[columns[c]].scale};
+    }
+    *out = p;
+    return ST_OK;
+}
+
+enum status plan_scan(struct arena *a, const struct columnar_reader *r, int table, const int *columns, int n,
+                      lsn_t lsn, const struct plan **out, struct fault *f)
+{
+    if (lsn == LSN_MAX) lsn = columnar_applied(r);
+    return scan_plan(a, r, table, columns, n, lsn, lsn, false, out, f);
+}
+
+enum status plan_scan_versions(struct arena *a, const struct columnar_reader *r, int table,
+                               const int *columns, int n, lsn_t from, lsn_t to, const struct plan **out,
+                               struct fault *f)
+{
+    if (to == LSN_MAX) to = columnar_applied(r);
+    return scan_plan(a, r, table, columns, n, from, to, true, out, f);
+}
+
+enum status plan_rows(struct arena *a, const struct plan_column *columns, int n,
+                      const struct plan_source *source, const struct plan **out, struct fault *f)
+{
+    struct plan *p = new_plan(a, PLAN_ROWS, n);
+
+    if (p == NULL) return no_memory(f);
+    p->source = *source;
+    for (int c = 0; c < n; c++) {
+        p->columns[c] = columns[c];
+        p->columns[c].name = copy_name(a, columns[c].name, c);
+        if (p->columns[c].name == NULL) return no_memory(f);
+    }
+    *out = p;
+    return ST_OK;
+}
+
+enum status plan_filter(struct arena *a, const struct plan *in, const struct expr *where,
+                        const struct plan **out, struct fault *f)
+{
+    struct plan *p = new_plan(a, PLAN_FILTER, 0);
+
+    if (p == NULL) return no_memory(f);
+    if (where->type != V_BOOL && where->type != V_NULL)
+        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "a filter needs a condition, not %s",
+                         value_type_name(where->type));
+    p->in = in;
+    p->where = where;
+    p->columns = in->columns;
+    p->n_columns = in->n_columns;
+    *out = p;
+    return ST_OK;
+}
+
+enum status plan_project(struct arena *a, const struct plan *in, const struct expr *const *exprs,
+                         const char *const *names, int n, const struct plan **out, struct fault *f)
+{
+    struct plan *p = new_plan(a, PLAN_PROJECT, n);
+
+    if (p == NULL) return no_memory(f);
+    p->in = in;
+    p->exprs = copy(a, exprs, (size_t)n * sizeof *exprs);
+    if (p->exprs == NULL) return no_memory(f);
+    for (int c = 0; c < n; c++) {
+        p->columns[c] = (struct plan_column){copy_name(a, names == NULL ? NULL : names[c], c), exprs[c]->type,
+                                             exprs[c]->scale};
+        if (p->columns[c].name == NULL) return no_memory(f);
+    }
+    *out = p;
+    return ST_OK;
+}
+
+static enum status agg_column(const struct plan_agg *g, struct plan_column *out, struct fault *f)
+{
+    *out = (struct plan_column){g->name, V_INT, 0};
+    switch (g->op) {
+    case AGG_COUNT_ALL: case AGG_COUNT: case AGG_COUNT_DISTINCT: case AGG_APPROX_DISTINCT:
+        return ST_OK;
+    case AGG_SUM: case AGG_AVG:
+        if (g->arg->type != V_INT && g->arg->type != V_DECIMAL && g->arg->type != V_DOUBLE &&
+            g->arg->type != V_NULL)
+            return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "%s needs numbers, not %s",
+                             g->op == AGG_SUM ? "sum" : "avg", value_type_name(g->arg->type));
+        out->type = g->op == AGG_AVG ? V_DOUBLE : g->arg->type;
+        out->scale = out->type == V_DECIMAL ? g->arg->scale : 0;
+        return ST_OK;
+    default:
+        out->type = g->arg->type;
+        out->scale = g->arg->scale;
+        return ST_OK;
+    }
+}
+
+enum status plan_aggregate(struct arena *a, const struct plan *in, const struct expr *const *keys,
+                           const char *const *key_names, int n_keys, const struct plan_agg *aggs, int n_aggs,
+                           const struct plan **out, struct fault *f)
+{
+    struct plan *p = new_plan(a, PLAN_AGGREGATE, n_keys + n_aggs);
+
+    if (p == NULL) return no_memory(f);
+    p->in = in;
+    p->exprs = copy(a, keys, (size_t)n_keys * sizeof *keys);
+    p->aggs = copy(a, aggs, (size_t)n_aggs * sizeof *aggs);
+    if (p->exprs == NULL || p->aggs == NULL) return no_memory(f);
+    p->n_keys = n_keys;
+    p->n_aggs = n_aggs;
+    for (int k = 0; k < n_keys; k++)
+        p->columns[k] = (struct plan_column){copy_name(a, key_names == NULL ? NULL : key_names[k], k),
+                                             keys[k]->type, keys[k]->scale};
+    for (int g = 0; g < n_aggs; g++) {
+        enum status st = agg_column(&aggs[g], &p->columns[n_keys + g], f);
+
+        if (st != ST_OK) return st;
+        p->columns[n_keys + g].name = copy_name(a, aggs[g].name, n_keys + g);
+    }
+    *out = p;
+    return ST_OK;
+}
+
+enum status plan_order(struct arena *a, const struct plan *in, const struct plan_key *keys, int n,
+                       uint64_t limit, uint64_t offset, const struct plan **out, struct fault *f)
+{
+    struct plan *p = new_plan(a, PLAN_ORDER, 0);
+
+    if (p == NULL) return no_memory(f);
+    p->in = in;
+    p->columns = in->columns;
+    p->n_columns = in->n_columns;
+    p->keys = copy(a, keys, (size_t)n * sizeof *keys);
+    if (p->keys == NULL) return no_memory(f);
+    p->n_keys = n;
+    p->limit = limit;
+    p->offset = offset;
+    *out = p;
+    return ST_OK;
+}
+
+enum status plan_limit(struct arena *a, const struct plan *in, uint64_t limit, uint64_t offset,
+                       const struct plan **out, struct fault *f)
+{
+    struct plan *p = new_plan(a, PLAN_LIMIT, 0);
+
+    if (p == NULL) return no_memory(f);
+    p->in = in;
+    p->columns = in->columns;
+    p->n_columns = in->n_columns;
+    p->limit = limit;
+    p->offset = offset;
+    *out = p;
+    return ST_OK;
+}
+
+/* Both sides of a key as one type. */
+static enum status same_type(struct arena *a, const struct expr **l, const struct expr **r, struct fault *f)
+{
+    unsigned type = (*l)->type, scale;
+    enum status st;
+
+    if ((*l)->type == (*r)->type && (*l)->scale == (*r)->scale) return ST_OK;
+    if ((*l)->type == V_DOUBLE || (*r)->type == V_DOUBLE) type = V_DOUBLE;
+    else if ((*l)->type == V_DECIMAL || (*r)->type == V_DECIMAL) type = V_DECIMAL;
+    scale = (*l)->scale > (*r)->scale ? (*l)->scale : (*r)->scale;
+    if (((*l)->type > V_DECIMAL || (*r)->type > V_DECIMAL) && (*l)->type != (*r)->type)
+        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "a join cannot compare %s with %s",
+                         value_type_name((*l)->type), value_type_name((*r)->type));
+    st = expr_cast(a, *l, type, scale, l, f);
+    return st == ST_OK ? expr_cast(a, *r, type, scale, r, f) : st;
+}
+
+enum status plan_join(struct arena *a, const struct plan *left, const struct plan *right, enum join_kind kind,
+                      const struct expr *const *left_keys, const struct expr *const *right_keys, int n,
+                      const struct plan **out, struct fault *f)
+{
+    struct plan *p = new_plan(a, PLAN_JOIN, left->n_columns + right->n_columns);
+    const struct expr **l = copy(a, left_keys, (size_t)n * sizeof *l), **r = copy(a, right_keys, (size_t)n * sizeof *r);
+    enum status st = ST_OK;
+
+    if (p == NULL || l == NULL || r == NULL) return no_memory(f);
+    if (n < 1) return fault_set(f, ST_UNSUPPORTED, NULL, FAULT_NO_OFFSET, "a join needs an equality");
+    for (int k = 0; st == ST_OK && k < n; k++) st = same_type(a, &l[k], &r[k], f);
+    p->in = left;
+    p->right = right;
+    p->join = kind;
+    p->exprs = l;
+    p->right_keys = r;
+    p->n_keys = n;
+    memcpy(p->columns, left->columns, (size_t)left->n_columns * sizeof *p->columns);
+    memcpy(p->columns + left->n_columns, right->columns, (size_t)right->n_columns * sizeof *p->columns);
+    if (st == ST_OK) *out = p;
+    return st;
+}
+
+/* ---- explaining ---- */
+
+static void names_of(const struct plan *p, const char **names)
+{
+    for (int c = 0; c < p->n_columns; c++) names[c] = p->columns[c].name;
+}
+
+static void explain_list(const struct expr *const *exprs, int n, const char *const *names, struct buf *out)
+{
+    for (int k = 0; k < n; k++) {
+        if (k > 0) buf_str(out, ", ");
+        expr_print(exprs[k], names, out);
+    }
+}
+
+static void explain_aggs(const struct plan *p, const char *const *names, struct buf *out)
+{
+    static const char *const words[] = {"count", "count", "sum", "avg", "min", "max", "count distinct",
+                                        "approx distinct"};
+
+    for (int g = 0; g < p->n_aggs; g++) {
+        buf_printf(out, "%s%s(", g > 0 ? ", " : "", words[p->aggs[g].op]);
+        if (p->aggs[g].arg == NULL) buf_str(out, "*");
+        else expr_print(p->aggs[g].arg, names, out);
+        buf_str(out, ")");
+    }
+}
+
+static void explain(const struct plan *p, int depth, struct buf *out)
+{
+    const char *names[PLAN_COLUMNS_MAX], *right[PLAN_COLUMNS_MAX];
+
+    names_of(p->in != NULL ? p->in : p, names);
+    buf_printf(out, "%*s", depth * 2, "");
+    switch (p->kind) {
+    case PLAN_SCAN:
+        buf_printf(out, "scan %s as of LSN %" PRIu64 " [", columnar_schema(p->reader, p->table)->name, p->to);
+        for (int c = 0; c < p->n_columns; c++) buf_printf(out, "%s%s", c > 0 ? ", " : "", names[c]);
+        buf_str(out, p->versions ? "] all versions\n" : "]\n");
+        break;
+    case PLAN_ROWS:
+        buf_printf(out, "rows [");
+        for (int c = 0; c < p->n_columns; c++) buf_printf(out, "%s%s", c > 0 ? ", " : "", names[c]);
+        buf_str(out, "]\n");
+        break;
+    case PLAN_FILTER:
+        buf_printf(out, "filter ");
+        expr_print(p->where, names, out);
+        buf_str(out, p->in->kind == PLAN_SCAN ? "  (in the scan: pruned and evaluated encoded)\n" : "\n");
+        break;
+    case PLAN_PROJECT:
+        buf_str(out, "project ");
+        explain_list(p->exprs, p->n_columns, names, out);
+        buf_str(out, "\n");
+        break;
+    case PLAN_AGGREGATE:
+        buf_str(out, "aggregate ");
+        explain_aggs(p, names, out);
+        if (p->n_keys > 0) buf_str(out, " by ");
+        explain_list(p->exprs, p->n_keys, names, out);
+        buf_str(out, "\n");
+        break;
+    case PLAN_ORDER:
+        buf_str(out, p->limit == UINT64_MAX ? "order by " : "top ");
+        if (p->limit != UINT64_MAX) buf_printf(out, "%" PRIu64 " by ", p->limit);
+        for (int k = 0; k < p->n_keys; k++)
+            buf_printf(out, "%s%s%s", k > 0 ? ", " : "", names[p->keys[k].column],
+                       p->keys[k].descending ? " desc" : "");
+        buf_str(out, "\n");
+        break;
+    case PLAN_LIMIT:
+        buf_printf(out, "limit %" PRIu64 " offset %" PRIu64 "\n", p->limit, p->offset);
+        break;
+    case PLAN_JOIN:
+        names_of(p->right, right);
+        buf_str(out, p->join == JOIN_LEFT ? "left hash join on " : "hash join on ");
+        for (int k = 0; k < p->n_keys; k++) {
+            if (k > 0) buf_str(out, " and ");
+            expr_print(p->exprs[k], names, out);
+            buf_str(out, " = ");
+            expr_print(p->right_keys[k], right, out);
+        }
+        buf_str(out, "\n");
+        break;
+    }
+    if (p->in != NULL) explain(p->in, depth + 1, out);
+    if (p->right != NULL) explain(p->right, depth + 1, out);
+}
+
+void plan_explain(const struct plan *p, const struct query_stats *s, struct buf *out)
+{
+    explain(p, 0, out);
+    if (s == NULL) return;
+    buf_printf(out,
+               "read %" PRIu64 " of %" PRIu64 " row groups, %" PRIu64 " of %" PRIu64 " vectors, %" PRIu64
+               " of %" PRIu64 " rows, %" PRIu64 " of %" PRIu64 " bytes (%.2f%%) in %.3f ms\n",
+               s->groups_read, s->groups_total, s->vectors_read, s->vectors_total, s->rows_scanned,
+               s->rows_total, s->bytes_read, s->bytes_total,
+               s->bytes_total == 0 ? 0.0 : 100.0 * (double)s->bytes_read / (double)s->bytes_total,
+               (double)s->elapsed_ns / 1e6);
+    if (s->passes > 1) buf_printf(out, "groups made in %u passes, to stay inside the memory budget\n", s->passes);
+}

@@ -1,0 +1,600 @@
+/* scan - row groups of a table: pruned by statistics, filtered encoded, decoded late.
+ *
+ *   for each row group:  conditions against the footer's statistics        -> skip, or drop conditions
+ *     for each vector:   conditions against the vector's statistics        -> skip, or drop conditions
+ *                        rows visible AS OF the LSN                        -> selection
+ *                        ranges on packed integers and dictionary codes    -> narrower selection
+ *                        other conditions on decoded columns               -> narrower selection
+ *                        columns somebody needs: whole, or only the chosen rows when they are few     */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "columnar/exec/prune.h"
+#include "columnar/exec/scan_impl.h"
+#include "engine/base/bitpack.h"
+
+enum { SPARSE_PART = 12 }; /* fewer than rows/12 chosen: decode them one by one */
+
+/* ---- making ---- */
+
+static void note_column(void *ctx, int column)
+{
+    struct scan_cond *c = ctx;
+
+    for (int k = 0; k < c->n_columns && k < (int)ARRAY_LEN(c->columns); k++)
+        if (c->columns[k] == column) return;
+    if (c->n_columns < (int)ARRAY_LEN(c->columns)) c->columns[c->n_columns] = column;
+    c->n_columns++;
+}
+
+static bool int_like(unsigned type) { return type != V_TEXT && type != V_DOUBLE && type != V_NULL; }
+
+/* column op constant, as a range of int64. */
+static bool as_range(const struct plan *p, struct scan_cond *c)
+{
+    const struct expr *e = c->e, *a, *k;
+
+    if (e->op < E_EQ || e->op > E_GE || e->op == E_NE) return false;
+    a = e->args[0];
+    k = e->args[1];
+    if (a->op != E_COLUMN || !expr_is_const(k) || k->constant.type == V_NULL || !int_like(a->type) ||
+        k->scale != a->scale || p->scan_columns[a->column] < 0)
+        return false;
+    c->column = a->column;
+    c->lo = INT64_MIN;
+    c->hi = INT64_MAX;
+    switch (e->op) {
+    case E_EQ: c->lo = c->hi = k->constant.i; break;
+    case E_LE: c->hi = k->constant.i; break;
+    case E_GE: c->lo = k->constant.i; break;
+    case E_LT:
+        if (k->constant.i == INT64_MIN) return false;
+        c->hi = k->constant.i - 1;
+        break;
+    default:
+        if (k->constant.i == INT64_MAX) return false;
+        c->lo = k->constant.i + 1;
+    }
+    return true;
+}
+
+static bool is_strict(const struct expr *e)
+{
+    if (e->op == E_IS_NULL || e->op == E_IS_NOT_NULL || e->op == E_CASE || e->op == E_COALESCE ||
+        e->op == E_CONCAT)
+        return false;
+    for (int k = 0; k < e->n_args; k++)
+        if (!is_strict(e->args[k]) || ((e->op == E_OR || e->op == E_AND) && expr_is_const(e->args[k])))
+            return false;
+    return true;
+}
+
+static void add_cond(struct scan *s, const struct expr *e)
+{
+    struct scan_cond c = {.e = e, .kind = COND_EXPR};
+
+    if (e->op == E_AND) {
+        for (int k = 0; k < e->n_args; k++) add_cond(s, e->args[k]);
+        return;
+    }
+    expr_columns(e, note_column, &c);
+    if (as_range(s->p, &c)) {
+        c.kind = COND_RANGE;
+        /* Two sides of one column become one range; pruning still looks at each. */
+        for (int k = 0; k < s->n_conds; k++)
+            if (s->conds[k].kind == COND_RANGE && s->conds[k].column == c.column) {
+                struct scan_cond *had = &s->conds[k];
+
+                if (c.lo > had->lo) had->lo = c.lo;
+                if (c.hi < had->hi) had->hi = c.hi;
+                c.lo = had->lo;
+                c.hi = had->hi;
+            }
+    } else if (c.n_columns == 1 && s->p->scan_columns[c.columns[0]] >= 0) {
+        c.kind = COND_COLUMN;
+        c.column = c.columns[0];
+        c.strict = is_strict(e);
+    }
+    s->conds[s->n_conds++] = c;
+}
+
+static size_t count_leaves(const struct expr *e)
+{
+    size_t n = 0;
+
+    if (e->op != E_AND) return 1;
+    for (int k = 0; k < e->n_args; k++) n += count_leaves(e->args[k]);
+    return n;
+}
+
+static void add_totals(struct scan *s, const struct table_file *tf)
+{
+    struct query_stats *st = &s->q->stats;
+
+    for (int g = 0; g < table_file_groups(tf); g++) {
+        uint64_t first;
+        uint32_t rows = table_file_group_rows(tf, g, &first);
+
+        st->rows_total += rows;
+        st->groups_total++;
+        st->vectors_total += (rows + VECTOR_ROWS - 1) / VECTOR_ROWS;
+    }
+    st->bytes_total += tf->file != NULL ? tf->bytes : s->t->rows.bytes;
+}
+
+static void add_file(struct scan *s, const struct table_file *tf)
+{
+    if (tf->rows == 0) return;
+    add_totals(s, tf);
+    if (tf->lsn_min > s->p->to) return;
+    for (int g = 0; g < table_file_groups(tf); g++)
+        s->morsels[s->morsel_count++] = (struct scan_morsel){tf, g};
+}
+
+static enum status thread_init(struct scan *s, struct scan_thread *t)
+{
+    size_t n = (size_t)s->n_columns + 1;
+
+    t->scratch = calloc(n, sizeof *t->scratch);
+    t->vecs = calloc(n, sizeof *t->vecs);
+    t->loaded = calloc(n, sizeof *t->loaded);
+    t->touched = calloc(n, sizeof *t->touched);
+    t->chunks = calloc(n, sizeof *t->chunks);
+    t->cache = calloc((size_t)s->n_conds + 1, sizeof *t->cache);
+    t->rows_at = malloc(VECTOR_ROWS * sizeof *t->rows_at);
+    t->ends = malloc(VECTOR_ROWS * sizeof *t->ends);
+    t->end_column = malloc(VECTOR_ROWS * sizeof *t->end_column);
+    t->eval = expr_state_new();
+    if (t->scratch == NULL || t->vecs == NULL || t->loaded == NULL || t->touched == NULL || t->chunks == NULL ||
+        t->cache == NULL || t->rows_at == NULL || t->ends == NULL || t->end_column == NULL || t->eval == NULL)
+        return ST_NOMEM;
+    for (size_t c = 0; c < n; c++) {
+        t->scratch[c] = chunk_scratch_new();
+        if (t->scratch[c] == NULL) return ST_NOMEM;
+    }
+    return ST_OK;
+}
+
+static void thread_free(struct scan *s, struct scan_thread *t)
+{
+    for (int c = 0; t->scratch != NULL && c <= s->n_columns; c++) chunk_scratch_free(t->scratch[c]);
+    for (int k = 0; t->cache != NULL && k < s->n_conds; k++) free(t->cache[k].flags);
+    free(t->scratch);
+    free(t->vecs);
+    free(t->loaded);
+    free(t->touched);
+    free(t->chunks);
+    free(t->cache);
+    free(t->rows_at);
+    free(t->ends);
+    free(t->end_column);
+    expr_state_free(t->eval);
+}
+
+enum status scan_new(struct query *q, const struct plan *p, const struct expr *const *conds, int n_conds,
+                     const bool *required, struct scan **out, struct fault *f)
+{
+    struct scan *s = calloc(1, sizeof *s);
+    size_t leaves = 0, groups = 0;
+    enum status st = ST_OK;
+
+    if (s == NULL) goto no_memory;
+    s->q = q;
+    s->p = p;
+    s->t = &p->reader->s.tables[p->table];
+    s->n_columns = p->n_columns;
+    s->required = required;
+    s->threads = q->threads;
+    for (int k = 0; k < n_conds; k++) leaves += count_leaves(conds[k]);
+    for (size_t i = 0; i < s->t->file_count; i++) groups += (size_t)table_file_groups(&s->t->files[i]);
+    groups += (size_t)table_file_groups(&s->t->tail);
+    s->conds = calloc(leaves + 1, sizeof *s->conds);
+    s->morsels = calloc(groups + 1, sizeof *s->morsels);
+    s->per_thread = calloc((size_t)s->threads, sizeof *s->per_thread);
+    if (s->conds == NULL || s->morsels == NULL || s->per_thread == NULL) goto no_memory;
+    for (int k = 0; k < n_conds; k++) add_cond(s, conds[k]);
+    for (size_t i = 0; i < s->t->file_count; i++) add_file(s, &s->t->files[i]);
+    add_file(s, &s->t->tail);
+    for (int t = 0; st == ST_OK && t < s->threads; t++) st = thread_init(s, &s->per_thread[t]);
+    if (st != ST_OK) goto no_memory;
+    *out = s;
+    return ST_OK;
+no_memory:
+    scan_free(s);
+    return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for a scan");
+}
+
+void scan_free(struct scan *s)
+{
+    if (s == NULL) return;
+    for (int t = 0; s->per_thread != NULL && t < s->threads; t++) {
+        const struct query_stats *x = &s->per_thread[t].stats;
+
+        s->q->stats.rows_scanned += x->rows_scanned;
+        s->q->stats.groups_read += x->groups_read;
+        s->q->stats.vectors_read += x->vectors_read;
+        s->q->stats.bytes_read += x->bytes_read;
+        thread_free(s, &s->per_thread[t]);
+    }
+    free(s->per_thread);
+    free(s->conds);
+    free(s->morsels);
+    free(s);
+}
+
+size_t scan_morsels(const struct scan *s) { return s->morsel_count; }
+
+uint64_t scan_morsel_rows(const struct scan *s, size_t m)
+{
+    uint64_t first;
+
+    return table_file_group_rows(s->morsels[m].tf, s->morsels[m].group, &first);
+}
+
+uint64_t scan_rows(const struct plan *p)
+{
+    const struct table *t = &p->reader->s.tables[p->table];
+    uint64_t rows = t->rows.rows;
+
+    for (size_t i = 0; i < t->file_count; i++) rows += t->files[i].rows;
+    return rows;
+}
+
+bool scan_bounds(const struct plan *p, int column, int64_t *lo, int64_t *hi)
+{
+    const struct table *t = &p->reader->s.tables[p->table];
+    const struct column *col;
+    bool any = false;
+
+    if (p->scan_columns[column] < 0) return false;
+    col = &t->schema.columns[p->scan_columns[column]];
+    if (!int_like(col->type)) return false;
+    *lo = INT64_MAX;
+    *hi = INT64_MIN;
+    for (size_t i = 0; i < t->file_count; i++) {
+        int at = colfile_column(t->files[i].file, col->id);
+
+        if (at < 0 || t->files[i].file->columns[at].type != col->type) return false;
+        for (int g = 0; g < t->files[i].file->group_count; g++) {
+            const struct chunk_summary *x = &t->files[i].file->groups[g].chunks[at].summary;
+
+            if (x->min < *lo) *lo = x->min;
+            if (x->max > *hi) *hi = x->max;
+            any = true;
+        }
+    }
+    for (size_t i = 0; i < t->rows.rows; i++) {
+        int64_t v = t->rows.columns[p->scan_columns[column]].i[i];
+
+        if (v < *lo) *lo = v;
+        if (v > *hi) *hi = v;
+        any = true;
+    }
+    return any && *lo <= *hi;
+}
+
+/* ---- pruning ---- */
+
+struct view_ctx {
+    const struct scan *s;
+    const struct scan_thread *t;
+    const struct scan_morsel *m;
+    int64_t vector; /* -1: the whole group */
+};
+
+static struct zone_view group_zone(const struct view_ctx *v, int column)
+{
+    const struct table_file *tf = v->m->tf;
+    const struct column *col;
+    struct zone_view z = {.known = false};
+    const struct chunk_summary *s;
+    int at;
+
+    if (tf->file == NULL || v->s->p->scan_columns[column] < 0) return z;
+    col = &v->s->t->schema.columns[v->s->p->scan_columns[column]];
+    at = colfile_column(tf->file, col->id);
+    if (at < 0 || tf->file->columns[at].type != col->type) return z;
+    s = &tf->file->groups[v->m->group].chunks[at].summary;
+    return (struct zone_view){true, s->type, s->scale, s->min, s->max, s->nulls,
+                              tf->file->groups[v->m->group].rows};
+}
+
+static struct zone_view view_zone(void *ctx, int column)
+{
+    const struct view_ctx *v = ctx;
+    const struct chunk *c;
+    const struct zone *zone;
+
+    if (v->vector < 0) return group_zone(v, column);
+    c = v->t->chunks[column];
+    if (c == NULL || c->type != v->s->p->columns[column].type) return (struct zone_view){.known = false};
+    zone = &c->zones[v->vector];
+    return (struct zone_view){true, c->type, c->scale, zone->min, zone->max, zone->nulls,
+                              chunk_vector_rows(c, (uint32_t)v->vector)};
+}
+
+/* Which conditions still need looking at; false: no row can pass. */
+static bool prune(const struct view_ctx *v, const bool *before, bool *after)
+{
+    for (int k = 0; k < v->s->n_conds; k++) {
+        unsigned may;
+
+        after[k] = before == NULL || before[k];
+        if (!after[k]) continue;
+        may = prune_outcomes(v->s->conds[k].e, view_zone, (void *)v);
+        if ((may & MAY_TRUE) == 0) return false;
+        if (may == MAY_TRUE) after[k] = false;
+    }
+    return true;
+}
+
+/* ---- columns ---- */
+
+void scan_touch(struct cursor *c, int column)
+{
+    const struct chunk *k = c->t->chunks[column];
+
+    if (c->t->touched[column]) return;
+    c->t->touched[column] = true;
+    if (k != NULL) c->t->stats.bytes_read += k->zones[c->v].end - k->zones[c->v].at;
+    else if (c->m->tf->file == NULL) c->t->stats.bytes_read += (uint64_t)c->rows * 8;
+}
+
+enum status scan_corrupt_vector(struct cursor *c, int column)
+{
+    const struct colfile *file = c->m->tf->file;
+    int at = colfile_column(file, c->s->t->schema.columns[c->s->p->scan_columns[column]].id);
+
+    return fault_set(c->f, ST_CORRUPT, file->path, file->groups[c->m->group].chunks[at].offset,
+                     "vector %u of a chunk does not decode", c->v);
+}
+
+static enum status load_end(struct cursor *c, struct vec *out)
+{
+    bool any = false;
+
+    table_read_ends(c->m->tf, c->first_row, c->rows, c->t->ends);
+    memset(c->t->end_nulls, 0, sizeof c->t->end_nulls);
+    for (uint32_t i = 0; i < c->rows; i++) {
+        c->t->end_column[i] = (int64_t)c->t->ends[i];
+        if (c->t->ends[i] != LSN_MAX) continue;
+        c->t->end_column[i] = 0;
+        bitset_set(c->t->end_nulls, i);
+        any = true;
+    }
+    *out = (struct vec){.kind = VEC_FLAT, .type = V_INT, .i = c->t->end_column, .lo = INT64_MIN,
+                        .hi = INT64_MAX, .nulls = any ? c->t->end_nulls : NULL};
+    return ST_OK;
+}
+
+enum status scan_load(struct cursor *c, int column)
+{
+    int at = c->s->p->scan_columns[column];
+    enum status st;
+
+    if (c->t->loaded[column]) return ST_OK;
+    c->t->loaded[column] = true;
+    scan_touch(c, column);
+    if (at == PLAN_COLUMN_END) return load_end(c, &c->t->vecs[column]);
+    st = table_read_column(c->s->t, c->m->tf, c->m->group, c->v, at == PLAN_COLUMN_BEGIN ? COLUMN_BEGIN : at,
+                           c->t->scratch[column], &c->t->vecs[column], c->f);
+    return st;
+}
+
+/* ---- visibility ---- */
+
+static enum status hide(struct cursor *c, uint64_t *sel)
+{
+    const struct table_file *tf = c->m->tf;
+    const struct plan *p = c->s->p;
+    struct vec begin;
+    enum status st = ST_OK;
+
+    if (tf->lsn_max > p->to) {
+        st = table_read_column(c->s->t, tf, c->m->group, c->v, COLUMN_BEGIN,
+                               c->t->scratch[c->s->n_columns], &begin, c->f);
+        for (uint32_t i = 0; st == ST_OK && i < c->rows; i++)
+            if ((lsn_t)begin.i[vec_slot(&begin, i)] > p->to) bitset_clear(sel, i);
+    }
+    if (st != ST_OK || tf->killed == 0) return st;
+    for (size_t b = c->first_row / VECTOR_ROWS; b < tf->bucket_count && b * VECTOR_ROWS < c->first_row + c->rows; b++)
+        for (uint32_t k = 0; k < tf->buckets[b].count; k++) {
+            const struct kill *kill = &tf->buckets[b].kills[k];
+
+            if (kill->row < c->first_row || kill->row >= c->first_row + c->rows) continue;
+            if (kill->end <= (p->versions ? p->from : p->to)) bitset_clear(sel, kill->row - c->first_row);
+        }
+    if (!p->versions) return ST_OK;
+    /* A version that began and ended at one LSN was never seen. */
+    st = table_read_column(c->s->t, tf, c->m->group, c->v, COLUMN_BEGIN, c->t->scratch[c->s->n_columns], &begin,
+                           c->f);
+    if (st != ST_OK) return st;
+    table_read_ends(tf, c->first_row, c->rows, c->t->ends);
+    for (uint32_t i = 0; i < c->rows; i++)
+        if (c->t->ends[i] == (lsn_t)begin.i[vec_slot(&begin, i)]) bitset_clear(sel, i);
+    return ST_OK;
+}
+
+/* ---- output ---- */
+
+static uint32_t list_rows(const uint64_t *sel, uint32_t rows, uint32_t *out)
+{
+    uint32_t n = 0;
+
+    for (size_t w = 0; w < bitset_words(rows); w++)
+        for (uint64_t word = sel[w]; word != 0; word &= word - 1)
+            out[n++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(word);
+    return n;
+}
+
+static void gather(struct vec *v, const uint32_t *at, uint32_t n, struct chunk_scratch *s)
+{
+    if (v->kind == VEC_CONST) return;
+    if (v->nulls != NULL) {
+        uint64_t nulls[VECTOR_WORDS] = {0};
+        bool any = false;
+
+        for (uint32_t i = 0; i < n; i++)
+            if (bitset_get(v->nulls, at[i])) {
+                bitset_set(nulls, i);
+                any = true;
+            }
+        memcpy(s->nulls, nulls, sizeof nulls);
+        v->nulls = any ? s->nulls : NULL;
+    }
+    /* Forward, in place: at[i] >= i. */
+    if (v->kind == VEC_DICT) {
+        for (uint32_t i = 0; i < n; i++) s->code[i] = v->code[at[i]];
+        v->code = s->code;
+    } else if (v->type == V_TEXT) {
+        for (uint32_t i = 0; i < n; i++) s->s[i] = v->s[at[i]];
+        v->s = s->s;
+    } else {
+        for (uint32_t i = 0; i < n; i++) s->i[i] = v->i[at[i]];
+        v->i = s->i;
+    }
+}
+
+/* Only the listed rows, where the encoding lets them be picked. */
+static bool pick(const struct chunk *k, const struct chunk_vector *cv, const uint32_t *at, uint32_t n,
+                 struct chunk_scratch *s, struct vec *out)
+{
+    const struct ints_block *b = &cv->ints;
+
+    if (cv->nulls > 0 || b->mode != INTS_FOR || k->type == V_DOUBLE ||
+        (k->kind != CHUNK_INTS && k->kind != CHUNK_DICT && k->kind != CHUNK_TEXT_DICT))
+        return false;
+    *out = (struct vec){.kind = VEC_FLAT, .type = k->type, .scale = k->scale, .i = s->i, .lo = INT64_MIN,
+                        .hi = INT64_MAX};
+    if (k->kind == CHUNK_INTS) {
+        for (uint32_t i = 0; i < n; i++)
+            s->u[i] = k->base + k->factor * (b->base + bitpack_get(b->packed, at[i], b->width));
+        return true;
+    }
+    for (uint32_t i = 0; i < n; i++) s->code[i] = (uint32_t)(b->base + bitpack_get(b->packed, at[i], b->width));
+    out->kind = VEC_DICT;
+    out->stable = true;
+    out->code = s->code;
+    out->dict_count = k->dict_slots;
+    if (k->type == V_TEXT) out->s = k->dict_s;
+    else out->i = k->dict_i;
+    return true;
+}
+
+static enum status load_sparse(struct cursor *c, int column, uint32_t n)
+{
+    const struct chunk *k = c->t->chunks[column];
+    struct chunk_vector cv;
+    enum status st;
+
+    if (!c->t->loaded[column] && k != NULL && k->type == c->s->p->columns[column].type) {
+        if (!chunk_vector(k, c->v, &cv)) return scan_corrupt_vector(c, column);
+        if (cv.nulls < cv.rows && pick(k, &cv, c->t->rows_at, n, c->t->scratch[column], &c->t->vecs[column])) {
+            scan_touch(c, column);
+            c->t->vecs[column].lo = k->zones[c->v].min;
+            c->t->vecs[column].hi = k->zones[c->v].max;
+            return ST_OK;
+        }
+    }
+    st = scan_load(c, column);
+    if (st == ST_OK) gather(&c->t->vecs[column], c->t->rows_at, n, c->t->scratch[column]);
+    return st;
+}
+
+static enum status emit(struct cursor *c, const uint64_t *sel,
+                        enum status (*next)(void *ctx, const struct batch *b, const uint64_t *sel, struct fault *f),
+                        void *ctx)
+{
+    struct batch b = {.rows = c->rows, .count = c->s->n_columns, .cols = c->t->vecs};
+    uint32_t n = sel_count(sel, c->rows);
+    bool sparse = n < c->rows / SPARSE_PART;
+
+    if (n == 0) return ST_OK;
+    if (sparse) {
+        list_rows(sel, c->rows, c->t->rows_at);
+        b.rows = n;
+    }
+    for (int k = 0; k < c->s->n_columns; k++) {
+        enum status st;
+
+        if (!c->s->required[k]) {
+            c->t->vecs[k].i = NULL;
+            continue;
+        }
+        st = sparse ? load_sparse(c, k, n) : scan_load(c, k);
+        if (st != ST_OK) return st;
+    }
+    return next(ctx, &b, sparse || n == c->rows ? NULL : sel, c->f);
+}
+
+/* Opens the chunks the conditions and the output need. */
+static enum status open_group(struct scan *s, struct scan_thread *t, const struct scan_morsel *m, struct fault *f)
+{
+    memset(t->chunks, 0, ((size_t)s->n_columns + 1) * sizeof *t->chunks);
+    if (m->tf->file == NULL) return ST_OK;
+    for (int k = 0; k < s->n_columns; k++) {
+        bool used = s->required[k];
+        int at;
+        enum status st;
+
+        for (int i = 0; !used && i < s->n_conds; i++) {
+            const struct scan_cond *c = &s->conds[i];
+
+            used = c->n_columns > (int)ARRAY_LEN(c->columns);
+            for (int j = 0; !used && j < c->n_columns; j++) used = c->columns[j] == k;
+        }
+        if (!used || s->p->scan_columns[k] == PLAN_COLUMN_END) continue;
+        at = s->p->scan_columns[k] == PLAN_COLUMN_BEGIN
+                 ? 0 : colfile_column(m->tf->file, s->t->schema.columns[s->p->scan_columns[k]].id);
+        if (at < 0) continue;
+        st = colfile_chunk(m->tf->file, m->group, at, &t->chunks[k], f);
+        if (st != ST_OK) return st;
+        t->stats.bytes_read += t->chunks[k]->size - t->chunks[k]->zones[t->chunks[k]->vectors - 1].end;
+    }
+    return ST_OK;
+}
+
+enum status scan_run(struct scan *s, size_t morsel, int thread,
+                     enum status (*next)(void *ctx, const struct batch *b, const uint64_t *sel, struct fault *f),
+                     void *ctx, struct fault *f)
+{
+    struct scan_thread *t = &s->per_thread[thread];
+    const struct scan_morsel *m = &s->morsels[morsel];
+    struct cursor c = {.s = s, .t = t, .m = m, .f = f};
+    struct view_ctx view = {s, t, m, -1};
+    bool group_conds[256], conds[256];
+    uint64_t first;
+    uint32_t rows = table_file_group_rows(m->tf, m->group, &first);
+    bool read = false;
+    enum status st;
+
+    if (s->n_conds > (int)ARRAY_LEN(conds))
+        return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET, "more than %zu conditions", ARRAY_LEN(conds));
+    if (!prune(&view, NULL, group_conds)) {
+        TRACE(s->q->opt->trace, "columnar", "group_skipped", TI("file", m->tf->id), TI("group", m->group));
+        return ST_OK;
+    }
+    st = open_group(s, t, m, f);
+    for (c.v = 0; st == ST_OK && c.v * VECTOR_ROWS < rows; c.v++) {
+        uint64_t *sel = t->one_sel;
+
+        if (atomic_load_explicit(&s->q->stop, memory_order_relaxed) != ST_OK) break;
+        c.rows = rows - c.v * VECTOR_ROWS < VECTOR_ROWS ? rows - c.v * VECTOR_ROWS : VECTOR_ROWS;
+        c.first_row = first + (uint64_t)c.v * VECTOR_ROWS;
+        view.vector = c.v;
+        if (!prune(&view, group_conds, conds)) continue;
+        memset(t->loaded, 0, ((size_t)s->n_columns + 1) * sizeof *t->loaded);
+        memset(t->touched, 0, ((size_t)s->n_columns + 1) * sizeof *t->touched);
+        memset(t->vecs, 0, ((size_t)s->n_columns + 1) * sizeof *t->vecs);
+        scan_fill(sel, c.rows, true);
+        st = hide(&c, sel);
+        for (int k = 0; st == ST_OK && k < s->n_conds; k++)
+            if (conds[k] && bitset_next(sel, c.rows, 0) < c.rows) st = scan_eval(&c, k, sel);
+        if (st == ST_OK) st = emit(&c, sel, next, ctx);
+        t->stats.vectors_read++;
+        t->stats.rows_scanned += c.rows;
+        read = true;
+    }
+    t->stats.groups_read += read;
+    return st;
+}

@@ -1,0 +1,189 @@
+/* verify - every checksum and every invariant of a warehouse folder.
+ *
+ *   1  the manifest and the journal load; every file they name is there, whole, and as described
+ *   2  every chunk's checksum is right and every vector decodes
+ *   3  statistics bound what they describe; null counts are exact
+ *   4  no row's end is before its begin; ended rows exist
+ *   5  a keyed table has at most one live row a key
+ *   6  no row begins after the applied LSN                                                         */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "columnar/table/keyindex.h"
+#include "columnar/table/reader.h"
+
+enum { FINDINGS_MAX = 100 };
+
+struct verifying {
+    struct buf *report;
+    struct columnar_verified *out;
+    uint64_t findings;
+    struct fault *f;
+};
+
+static void finding(struct verifying *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void finding(struct verifying *v, const char *fmt, ...)
+{
+    char line[512];
+    va_list args;
+
+    if (v->findings++ >= FINDINGS_MAX) return;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    buf_printf(v->report, "%s\n", line);
+}
+
+/* ---- chunks ---- */
+
+static bool inside(const struct zone *z, const struct vec *v, uint32_t rows)
+{
+    for (uint32_t i = 0; i < rows; i++) {
+        uint32_t slot = vec_slot(v, i);
+        int64_t x;
+
+        if (vec_null(v, i)) continue;
+        x = v->type == V_TEXT ? zone_of_text(v->s[slot].s, v->s[slot].len)
+            : v->type == V_DOUBLE ? zone_of_double(v->d[slot]) : v->i[slot];
+        if (x < z->min || x > z->max) return false;
+    }
+    return true;
+}
+
+static void check_chunk(struct verifying *v, struct colfile *file, int group, int column,
+                        struct chunk_scratch *scratch)
+{
+    const struct colfile_chunk *k = &file->groups[group].chunks[column];
+    const struct chunk *c = NULL;
+    struct fault f = {0};
+
+    v->out->chunks++;
+    if (colfile_chunk(file, group, column, &c, &f) != ST_OK) {
+        finding(v, "%s: byte %" PRIu64 ": %s", file->path, f.at, f.why);
+        return;
+    }
+    if (c->nulls != k->summary.nulls || (c->nulls < c->rows && (c->min != k->summary.min || c->max != k->summary.max)))
+        finding(v, "%s: byte %" PRIu64 ": the footer's statistics differ from the chunk's", file->path, k->offset);
+    for (uint32_t n = 0; n < c->vectors; n++) {
+        uint32_t rows = chunk_vector_rows(c, n);
+        uint64_t nulls[VECTOR_WORDS];
+        struct chunk_vector cv;
+        struct vec vec;
+
+        if (chunk_read(c, n, scratch, &vec) != ST_OK || !chunk_vector(c, n, &cv) || !chunk_vector_nulls(&cv, nulls))
+            finding(v, "%s: byte %" PRIu64 ": vector %u does not decode", file->path, k->offset, n);
+        else if (!inside(&c->zones[n], &vec, rows))
+            finding(v, "%s: byte %" PRIu64 ": vector %u holds values outside its statistics", file->path,
+                    k->offset, n);
+    }
+}
+
+static enum status check_file(struct verifying *v, struct colfile *file)
+{
+    struct chunk_scratch *scratch = chunk_scratch_new();
+
+    if (scratch == NULL) return ST_NOMEM;
+    v->out->files++;
+    v->out->bytes += file->size;
+    v->out->rows += file->rows;
+    for (int g = 0; g < file->group_count; g++) {
+        v->out->row_groups++;
+        for (int c = 0; c < file->column_count; c++) check_chunk(v, file, g, c, scratch);
+    }
+    chunk_scratch_free(scratch);
+    return ST_OK;
+}
+
+/* ---- rows ---- */
+
+struct row_check {
+    struct verifying *v;
+    const struct table *t;
+    lsn_t applied;
+    struct keyindex keys;
+    struct value *values;
+    struct buf scratch;
+    uint64_t twice;
+};
+
+static enum status check_rows(void *ctx, const struct version_batch *b)
+{
+    struct row_check *r = ctx;
+    const struct schema *s = &r->t->schema;
+
+    for (uint32_t i = 0; i < b->rows; i++) {
+        struct key128 key;
+        uint64_t file;
+        uint32_t row;
+        enum status st;
+
+        if (b->begin[i] > r->applied)
+            finding(r->v, "%s: row %" PRIu64 " of file %" PRIu64 " begins after the applied LSN", s->name,
+                    b->first_row + i, b->tf->id);
+        if (b->end[i] < b->begin[i])
+            finding(r->v, "%s: row %" PRIu64 " of file %" PRIu64 " ends before it begins", s->name,
+                    b->first_row + i, b->tf->id);
+        if (s->key_count == 0 || b->end[i] != LSN_MAX) continue;
+        for (int k = 0; k < s->key_count; k++) r->values[s->key[k]] = vec_value(&b->cols[k], i);
+        st = keyindex_key(s, r->values, &r->scratch, &key, NULL);
+        if (st == ST_OK) {
+            r->twice += keyindex_find(&r->keys, key, &file, &row);
+            st = keyindex_put(&r->keys, key, b->tf->id, (uint32_t)(b->first_row + i));
+        } else {
+            finding(r->v, "%s: row %" PRIu64 " of file %" PRIu64 " has no valid key", s->name, b->first_row + i,
+                    b->tf->id);
+        }
+        if (st == ST_NOMEM) return st;
+    }
+    return ST_OK;
+}
+
+static enum status check_table(struct verifying *v, const struct state *s, const struct table *t)
+{
+    struct row_check r = {.v = v, .t = t, .applied = s->applied};
+    int columns[KEY_COLUMNS_MAX];
+    uint64_t before = v->findings;
+    enum status st = ST_OK;
+
+    v->out->tables++;
+    for (size_t i = 0; st == ST_OK && i < t->file_count; i++) st = check_file(v, t->files[i].file);
+    v->out->rows += t->rows.rows;
+    if (st != ST_OK || v->findings > before) return st; /* rows of damaged files cannot be walked */
+    r.values = calloc(COLUMNS_MAX, sizeof *r.values);
+    if (r.values == NULL) return ST_NOMEM;
+    for (int k = 0; k < t->schema.key_count; k++) columns[k] = t->schema.key[k];
+    st = table_versions(t, NULL, columns, t->schema.key_count, check_rows, &r, v->f);
+    if (r.twice > 0) finding(v, "%s: %" PRIu64 " keys have more than one live row", t->schema.name, r.twice);
+    keyindex_free(&r.keys);
+    buf_free(&r.scratch);
+    free(r.values);
+    return st;
+}
+
+enum status columnar_verify(struct io *io, const char *dir, struct columnar_verified *out, struct buf *report,
+                            struct fault *f)
+{
+    struct verifying v = {.report = report, .out = out, .f = f};
+    struct state s = {0};
+    struct fault here = {0};
+    enum status st;
+
+    *out = (struct columnar_verified){0};
+    st = state_load(io, dir, false, NULL, &s, &here);
+    if (st == ST_CORRUPT) {
+        char text[800];
+
+        finding(&v, "%s", fault_text(&here, text, sizeof text));
+    }
+    if (st != ST_OK) {
+        if (f != NULL) *f = here;
+        return st;
+    }
+    for (size_t i = 0; st == ST_OK && i < s.table_count; i++) st = check_table(&v, &s, &s.tables[i]);
+    state_free(&s);
+    if (st == ST_OK && v.findings > 0)
+        st = fault_set(f, ST_CORRUPT, dir, FAULT_NO_OFFSET, "%" PRIu64 " findings", v.findings);
+    return st;
+}

@@ -81,7 +81,7 @@ $(BUILD)/obj/%.o: %.c Makefile
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(firstword $(subst /,$(space),$*))) -MMD -MP -c $< -o $@
 
 # The shipped shop is compiled in.
-$(BUILD)/obj/pipeline/assets.o: $(wildcard bench/data/*.json bench/data/*.jsonl bench/data/*.tsv bench/data/*.txt bench/data/*/*.json pipeline/contracts/*.json)
+$(BUILD)/obj/pipeline/shop/assets.o: $(wildcard pipeline/shop/*.json pipeline/shop/*.jsonl pipeline/shop/*.tsv pipeline/shop/*.txt pipeline/shop/*/*.json pipeline/trust/contracts/*.json)
 
 define archive_rule
 $(BUILD)/lib/$(1).a: $$(call objects,$$(call room_sources,$(1)))

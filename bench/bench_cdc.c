@@ -22,7 +22,7 @@
 
 #include "bench/common/bench.h"
 #include "engine/base/rng.h"
-#include "pipeline/relay.h"
+#include "pipeline/relay/relay.h"
 #include "wal/change.h"
 #include "wal/wal.h"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/import.h"
-#include "pipeline/shopgen.h"
+#include "pipeline/import/import.h"
+#include "pipeline/import/shopgen.h"
 
 struct import_job {
     struct bench *b;
@@ -36,7 +36,7 @@ static struct oltp *open_shop(struct bench *b, const char *name, int round)
         char path[PATH_MAX_BYTES];
         uint32_t id;
 
-        snprintf(path, sizeof path, "bench/data/schemas/%s.json", tables[i]);
+        snprintf(path, sizeof path, "pipeline/shop/schemas/%s.json", tables[i]);
         bench_need(io_read_all(io_posix(), path, 1 << 20, &json, &f), &f, path);
         bench_need(oltp_create_table_json(t, (char *)json.data, json.size, &id, &f), &f, path);
         buf_free(&json);
@@ -91,7 +91,7 @@ static void bench_real_file(struct bench *b)
 
     if (j.file == NULL) return;
     bench_need(
-        io_read_all(io_posix(), "bench/data/mappings/online-retail.json", 1 << 20, &j.mapping, &f),
+        io_read_all(io_posix(), "pipeline/shop/mappings/online-retail.json", 1 << 20, &j.mapping, &f),
         &f, "mapping");
     bench_interleave(sides, 2, 3);
     bench_row(b, &(struct bench_row){.workload = "import online-retail",
@@ -120,7 +120,7 @@ struct gen_job {
 static double run_shopgen(void *ctx)
 {
     struct gen_job *j = ctx;
-    struct import_options catalogue = {.file = "bench/data/catalogue.jsonl", .table = "products"};
+    struct import_options catalogue = {.file = "pipeline/shop/catalogue.jsonl", .table = "products"};
     struct shopgen_options o = {
         .seed = (uint64_t)j->b->seed, .orders = j->orders, .mode = OLTP_DEFERRED};
     struct oltp *db = open_shop(j->b, "gen", ++j->round);

@@ -19,11 +19,11 @@
 #include "engine/values/row.h"
 #include "engine/io/source.h"
 #include "oltp/oltp.h"
-#include "pipeline/assets.h"
+#include "pipeline/shop/assets.h"
 #include "pipeline/audit/audit.h"
-#include "pipeline/relay.h"
-#include "pipeline/shopgen.h"
-#include "pipeline/sink.h"
+#include "pipeline/relay/relay.h"
+#include "pipeline/import/shopgen.h"
+#include "pipeline/sinks/sink.h"
 
 static const char *const sinks[] = {"warehouse", "gold", "view", "search", "vectors", "audit"};
 /* Whose lag is measured: gold is spaced on purpose, audit has nobody waiting. */

@@ -5,8 +5,8 @@
 
 #include "engine/base/rng.h"
 #include "oltp/oltp.h"
-#include "pipeline/assets.h"
-#include "pipeline/stream.h"
+#include "pipeline/shop/assets.h"
+#include "pipeline/stream/stream.h"
 #include "wal/wal.h"
 
 static const char config_name[] = "seam.json";

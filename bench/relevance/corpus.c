@@ -69,8 +69,8 @@ enum status corpus_shop(struct corpus *c, struct fault *f)
     enum status st;
 
     *c = (struct corpus){.name = "shop", .shop = true};
-    st = read_docs(c, "bench/data/catalogue.jsonl", f);
-    if (st == ST_OK) st = compare_set_read(io_posix(), "bench/data/queries.tsv", "bench/data/qrels.txt", &c->set, f);
+    st = read_docs(c, "pipeline/shop/catalogue.jsonl", f);
+    if (st == ST_OK) st = compare_set_read(io_posix(), "pipeline/shop/queries.tsv", "pipeline/shop/qrels.txt", &c->set, f);
     return st;
 }
 

@@ -3,7 +3,7 @@
 #define SEAM_BENCH_RELEVANCE_CORPUS_H
 
 #include "engine/base/arena.h"
-#include "pipeline/compare.h"
+#include "pipeline/relevance/compare.h"
 
 struct corpus_doc { uint64_t id; const char *title, *text, *brand, *sku, *context; };
 struct corpus {
@@ -16,7 +16,7 @@ struct corpus {
     bool shop;                 /* the shipped one: brand and sku are fields */
 };
 
-/* The shipped catalogue (bench/data).                                                             */
+/* The shipped catalogue (pipeline/shop).                                                             */
 MUST_USE enum status corpus_shop(struct corpus *c, struct fault *f);
 /* DIR/NAME of the shared data: product-search, cranfield, cisi, scifact.                            */
 MUST_USE enum status corpus_shared(struct corpus *c, const char *dir, const char *name, struct fault *f);

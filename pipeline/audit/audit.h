@@ -9,7 +9,7 @@
  * replay" must equal "order 42 by time travel" in the row store: audit_prove checks it for every order. What the shop
  * says of an event (its id, actor, cause) comes with the transaction's outbox event of topic "order".
  *
- * A gap: when the stream goes on with a snapshot (pipeline/bootstrap.h), what happened to the orders since the LSN the
+ * A gap: when the stream goes on with a snapshot (pipeline/relay/bootstrap.h), what happened to the orders since the LSN the
  * audit stands at is not known and never will be. The audit's own chain (order AUDIT_OWN_CHAIN) then gets a Gap event with
  * both LSNs, and each row that the snapshot shows otherwise than its events fold to gets one Restated event: what it is
  * now, not what happened to it. Rows that are alike get nothing. audit_gaps lists them; audit_prove counts them.
@@ -29,7 +29,7 @@
 
 #include "oltp/oltp.h"
 #include "pipeline/platform.h"
-#include "pipeline/sink.h"
+#include "pipeline/sinks/sink.h"
 
 enum { AUDIT_SEGMENT = 1024, AUDIT_HASH = 32, AUDIT_PATH_MAX = 10, AUDIT_ID_MAX = 64 };
 

@@ -5,7 +5,7 @@
 
 #include "engine/values/row.h"
 #include "pipeline/audit/audit_read.h"
-#include "pipeline/own_rows.h"
+#include "pipeline/sinks/own_rows.h"
 
 enum status audit_reader_open(struct io *io, const char *dir, struct audit_reader **out, struct fault *f)
 {

@@ -5,8 +5,8 @@
 
 #include "engine/values/row.h"
 #include "pipeline/audit/audit_event.h"
-#include "pipeline/own_rows.h"
-#include "pipeline/sinks.h"
+#include "pipeline/sinks/own_rows.h"
+#include "pipeline/sinks/sinks.h"
 
 struct audit_store {
     struct own_rows own;

@@ -4,7 +4,7 @@
 
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/record.h"
-#include "pipeline/contract.h"
+#include "pipeline/trust/contract.h"
 
 struct check {
     struct cli *cli;

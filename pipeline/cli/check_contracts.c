@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "pipeline/cli/check.h"
-#include "pipeline/sqlenv.h"
+#include "pipeline/ask/sqlenv.h"
 
 struct live {
     struct check *k;

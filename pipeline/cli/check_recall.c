@@ -3,7 +3,7 @@
  * measured recall lies below the promise: a real drop, not an unlucky sample. */
 #include "hnsw/tune.h"
 #include "pipeline/cli/check.h"
-#include "pipeline/vectors.h"
+#include "pipeline/sinks/vectors/vectors.h"
 
 enum { SAMPLES = 500, NEAREST = 10 };
 

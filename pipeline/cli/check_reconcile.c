@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "pipeline/cli/check.h"
-#include "pipeline/freshness.h"
-#include "pipeline/reconcile.h"
-#include "pipeline/reconcile_query.h"
+#include "pipeline/trust/freshness.h"
+#include "pipeline/trust/reconcile.h"
+#include "pipeline/trust/reconcile_query.h"
 
 enum { REPAIR_WAIT_MS = 20000, SHOWN_TEXT_MAX = 20 };
 

@@ -7,7 +7,7 @@
 #include "pipeline/audit/audit.h"
 #include "pipeline/audit/audit_append.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/registry.h"
+#include "pipeline/stream/registry.h"
 
 struct audit_options {
     const char *event_id, *actor, *causation, *correlation, *data, *as_of;

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "pipeline/bootstrap.h"
+#include "pipeline/relay/bootstrap.h"
 #include "pipeline/cli/cli.h"
 
 static void show_progress(void *ctx, uint64_t rows, uint64_t total)

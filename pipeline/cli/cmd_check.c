@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "pipeline/cli/check.h"
-#include "pipeline/freshness.h"
+#include "pipeline/trust/freshness.h"
 #include "wal/wal.h"
 
 static void freshness_json(struct json_writer *w, const struct freshness *x)

@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "engine/values/row.h"
-#include "pipeline/assets.h"
+#include "pipeline/shop/assets.h"
 #include "pipeline/cli/child.h"
 #include "pipeline/cli/probe.h"
 #include "pipeline/cli/story.h"
-#include "pipeline/relay.h"
-#include "pipeline/sink.h"
-#include "pipeline/sinks.h"
-#include "pipeline/stream.h"
+#include "pipeline/relay/relay.h"
+#include "pipeline/sinks/sink.h"
+#include "pipeline/sinks/sinks.h"
+#include "pipeline/stream/stream.h"
 
 enum { CATCH_UP_TIMEOUT_S = 120, SIGHT_TIMEOUT_US = 10000000 };
 

@@ -7,9 +7,9 @@
 
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/deadletter.h"
-#include "pipeline/reconcile.h"
-#include "pipeline/sink.h"
+#include "pipeline/sinks/deadletter.h"
+#include "pipeline/trust/reconcile.h"
+#include "pipeline/sinks/sink.h"
 
 enum { LETTERS_AT_ONCE = 1000 };
 

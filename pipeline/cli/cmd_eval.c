@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "engine/io/source.h"
-#include "pipeline/assets.h"
+#include "pipeline/shop/assets.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/compare.h"
-#include "pipeline/sinks.h"
-#include "pipeline/vectors.h"
+#include "pipeline/relevance/compare.h"
+#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/vectors/vectors.h"
 
 struct eval_command {
     const char *queries, *qrels, *half, *runs, *run;

@@ -6,8 +6,8 @@
 #include "engine/values/key.h"
 #include "engine/values/row.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/sqlenv.h"
-#include "pipeline/feed.h"
+#include "pipeline/ask/sqlenv.h"
+#include "pipeline/stream/feed.h"
 
 /* The stream from an LSN on, with schemas; schemas are learned in memory, so nothing is written.     */
 struct history {

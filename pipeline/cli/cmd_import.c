@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/assets.h"
+#include "pipeline/shop/assets.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/import.h"
+#include "pipeline/import/import.h"
 
 static void show_progress(void *ctx, const struct import_stats *now)
 {

@@ -1,7 +1,7 @@
 /* cmd_init - an empty platform in a new folder. */
 #include <string.h>
 
-#include "pipeline/assets.h"
+#include "pipeline/shop/assets.h"
 #include "pipeline/cli/cli.h"
 
 int cmd_init(struct cli *c, int argc, char **argv)

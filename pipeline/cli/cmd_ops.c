@@ -6,7 +6,7 @@
 #include "engine/values/row.h"
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/stream.h"
+#include "pipeline/stream/stream.h"
 #include "wal/wal.h"
 
 /* ---- stats ---- */

@@ -1,15 +1,15 @@
 /* cmd_rebuild - a sink made again from the stream, beside the one that serves, and then switched.
  *
  * The new store is filled in DIR/sinks/NAME.next while the old one goes on; then the two change places by renaming. Readers
- * that have the old one open finish with it. Vectors keep generations of their own (pipeline/vectors.h), so theirs is
+ * that have the old one open finish with it. Vectors keep generations of their own (pipeline/sinks/vectors/vectors.h), so theirs is
  * dropped and learned again.                                                                        */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/cli/cli.h"
-#include "pipeline/reconcile.h"
-#include "pipeline/sink.h"
+#include "pipeline/trust/reconcile.h"
+#include "pipeline/sinks/sink.h"
 
 static enum status fill(struct cli *c, const struct platform *p, const char *name, const char *dir,
                         struct sink_run_result *result)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "pipeline/cli/cli.h"
-#include "pipeline/relay.h"
+#include "pipeline/relay/relay.h"
 
 int cmd_relay(struct cli *c, int argc, char **argv)
 {

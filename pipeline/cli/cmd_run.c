@@ -8,7 +8,7 @@
 
 #include "pipeline/cli/child.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/sink.h"
+#include "pipeline/sinks/sink.h"
 #include "wal/wal.h"
 
 enum { RESTART_MAX_MS = 10000, QUICK_DEATHS_MAX = 8 };

@@ -6,9 +6,9 @@
 #include "engine/values/row.h"
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/search.h"
-#include "pipeline/sinks.h"
-#include "pipeline/vectors.h"
+#include "pipeline/relevance/search.h"
+#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/vectors/vectors.h"
 
 struct search_options {
     const char *mode, *filter, *as_of, *at_least;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "pipeline/cli/cli.h"
-#include "pipeline/sink.h"
+#include "pipeline/sinks/sink.h"
 
 static void show_progress(void *ctx, lsn_t applied, lsn_t source, uint64_t events)
 {

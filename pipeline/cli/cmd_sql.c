@@ -6,7 +6,7 @@
 
 #include "engine/io/source.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/sqlenv.h"
+#include "pipeline/ask/sqlenv.h"
 
 struct shell {
     struct cli *c;

@@ -6,8 +6,8 @@
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/status.h"
-#include "pipeline/sink.h"
-#include "pipeline/stream.h"
+#include "pipeline/sinks/sink.h"
+#include "pipeline/stream/stream.h"
 
 enum { GROUPS_SHOWN = 3 };
 

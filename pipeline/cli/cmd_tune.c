@@ -10,7 +10,7 @@
 #include "hnsw/tune.h"
 #include "hnsw/vecfile.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/vectors.h"
+#include "pipeline/sinks/vectors/vectors.h"
 
 struct tune_args {
     double recall, p99_ms;

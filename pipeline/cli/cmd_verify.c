@@ -8,7 +8,7 @@
 #include "invidx/invidx.h"
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/vectors.h"
+#include "pipeline/sinks/vectors/vectors.h"
 #include "wal/wal.h"
 
 struct part {

@@ -5,7 +5,7 @@
 
 #include "engine/values/row.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/registry.h"
+#include "pipeline/stream/registry.h"
 #include "pipeline/view/view_def.h"
 
 static void cell(struct table_out *t, const struct value *v)

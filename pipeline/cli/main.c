@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "pipeline/cli/cli.h"
-#include "pipeline/faults.h"
+#include "pipeline/sinks/faults.h"
 
 #define SEAM_VERSION "0.1.0"
 

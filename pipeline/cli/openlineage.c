@@ -5,7 +5,7 @@
 
 #include "engine/base/hash.h"
 #include "pipeline/cli/check.h"
-#include "pipeline/freshness.h"
+#include "pipeline/trust/freshness.h"
 
 static void dataset(struct json_writer *w, const struct platform *p, const char *store,
                     const char *object, lsn_t lsn)

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "pipeline/sinks.h"
-#include "pipeline/vectors.h"
+#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/vectors/vectors.h"
 
 const char *probe_name(enum probe_store s)
 {

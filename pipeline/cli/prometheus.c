@@ -2,7 +2,7 @@
 #include <inttypes.h>
 
 #include "pipeline/cli/cli.h"
-#include "pipeline/freshness.h"
+#include "pipeline/trust/freshness.h"
 
 struct metric {
     const char *name, *help;

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "pipeline/cli/status.h"
-#include "pipeline/freshness.h"
-#include "pipeline/page.h"
+#include "pipeline/trust/freshness.h"
+#include "pipeline/paper/page.h"
 
 /* A bar of at most 10 em; the number stands beside it, so nothing is told by length alone. */
 static void bar(struct buf *b, double part, const char *words)

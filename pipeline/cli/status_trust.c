@@ -8,9 +8,9 @@
 #include "pipeline/cli/record.h"
 #include "pipeline/cli/status.h"
 #include "pipeline/cli/walk.h"
-#include "pipeline/page.h"
-#include "pipeline/svg.h"
-#include "pipeline/vectors.h"
+#include "pipeline/paper/page.h"
+#include "pipeline/paper/svg.h"
+#include "pipeline/sinks/vectors/vectors.h"
 #include "pipeline/view/view.h"
 
 /* ---- the last checks ---- */

@@ -4,7 +4,7 @@
 
 #include "engine/values/row.h"
 #include "engine/io/source.h"
-#include "pipeline/assets.h"
+#include "pipeline/shop/assets.h"
 
 /* The day before the invented year begins. */
 #define CATALOGUE_DAY_US ((int64_t)1767139200 * 1000000) /* 2025-12-31 */

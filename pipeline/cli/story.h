@@ -4,7 +4,7 @@
 
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/shopgen.h"
+#include "pipeline/import/shopgen.h"
 
 /* Inserts the shipped products that are not there yet, in one transaction. Sets c->fault.            */
 MUST_USE enum status load_catalogue(struct cli *c, struct oltp *db);

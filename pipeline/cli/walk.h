@@ -2,9 +2,9 @@
 #ifndef SEAM_PIPELINE_CLI_WALK_H
 #define SEAM_PIPELINE_CLI_WALK_H
 
-#include "pipeline/ask.h"
+#include "pipeline/ask/ask.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/stream.h"
+#include "pipeline/stream/stream.h"
 
 /* The newest event of a table (and key, when key.data is set) in the stream with after < LSN <= until; or, `first`, the
  * oldest. Bytes are copied into `keep`. A key that a later snapshot does not name has a delete there, `unnamed`.
@@ -16,7 +16,7 @@ struct walk_event {
     uint8_t op;
     uint32_t table;
     struct bytes key, before, after;
-    bool snapshot;  /* read by a bootstrap (pipeline/bootstrap.h); or, `unnamed`, what it showed to be gone */
+    bool snapshot;  /* read by a bootstrap (pipeline/relay/bootstrap.h); or, `unnamed`, what it showed to be gone */
     bool unnamed;
     lsn_t previous; /* snapshots: what happened in (previous, lsn] is not in the stream */
 };

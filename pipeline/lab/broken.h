@@ -9,7 +9,7 @@
  *   polling by id          a poller asks the table for ids above the highest it has seen: no log
  *   acknowledging first    a consumer of the real stream saves its position, then writes the effects
  *   offset apart           ... writes the effects, then saves its position in a file of its own
- *   relay, sink            the real ones (pipeline/relay.c, pipeline/sink_warehouse.c)
+ *   relay, sink            the real ones (pipeline/relay/relay.c, pipeline/sinks/warehouse/sink_warehouse.c)
  *
  * Row store, log, stream, relay and sink are the platform's own on a simulated disk; only the broken
  * producer or consumer is written for this. Topic and ledger are logs too (wal/wal.h), one record an

@@ -7,9 +7,9 @@
 #include "engine/values/key.h"
 #include "oltp/oltp.h"
 #include "pipeline/lab/broken.h"
-#include "pipeline/relay.h"
-#include "pipeline/sink.h"
-#include "pipeline/stream.h"
+#include "pipeline/relay/relay.h"
+#include "pipeline/sinks/sink.h"
+#include "pipeline/stream/stream.h"
 #include "wal/wal.h"
 
 enum { EVENT = 1, BATCH = 3 };

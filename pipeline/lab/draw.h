@@ -3,7 +3,7 @@
 #define SEAM_PIPELINE_LAB_DRAW_H
 
 #include "pipeline/lab/lab.h"
-#include "pipeline/svg.h"
+#include "pipeline/paper/svg.h"
 
 /* A row of boxes joined by arrows, each with up to two lines of words. */
 struct svg_station {

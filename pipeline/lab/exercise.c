@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "pipeline/lab/broken.h"
-#include "pipeline/reconcile.h"
+#include "pipeline/trust/reconcile.h"
 
 static double figure(const struct lab *l, const char *name)
 {

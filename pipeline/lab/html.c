@@ -10,7 +10,7 @@
 
 #include "engine/text/json.h"
 #include "pipeline/lab/draw.h"
-#include "pipeline/page.h"
+#include "pipeline/paper/page.h"
 
 static const char page_script[] =
     "'use strict';\n"

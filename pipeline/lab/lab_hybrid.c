@@ -8,9 +8,9 @@
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
-#include "pipeline/search.h"
-#include "pipeline/sinks.h"
-#include "pipeline/vectors.h"
+#include "pipeline/relevance/search.h"
+#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/vectors/vectors.h"
 
 static const char *const sinks[] = {"search", "vectors"};
 

@@ -8,7 +8,7 @@
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
-#include "pipeline/stream.h"
+#include "pipeline/stream/stream.h"
 #include "wal/wal.h"
 
 static const char *const sinks[] = {"warehouse", "gold", "view", "search", "audit"};

@@ -11,7 +11,7 @@
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
-#include "pipeline/reconcile.h"
+#include "pipeline/trust/reconcile.h"
 
 static const char *const sinks[] = {"warehouse"};
 

@@ -6,8 +6,8 @@
 
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
-#include "pipeline/relay.h"
-#include "pipeline/stream.h"
+#include "pipeline/relay/relay.h"
+#include "pipeline/stream/stream.h"
 #include "wal/wal.h"
 
 struct world {

@@ -11,7 +11,7 @@
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
-#include "pipeline/sinks.h"
+#include "pipeline/sinks/sinks.h"
 
 static const char *const sinks[] = {"warehouse", "gold", "view", "search"};
 

@@ -6,10 +6,10 @@
 #include "engine/values/row.h"
 #include "engine/io/source.h"
 #include "oltp/oltp.h"
-#include "pipeline/assets.h"
-#include "pipeline/relay.h"
-#include "pipeline/sink.h"
-#include "pipeline/sqlenv.h"
+#include "pipeline/shop/assets.h"
+#include "pipeline/relay/relay.h"
+#include "pipeline/sinks/sink.h"
+#include "pipeline/ask/sqlenv.h"
 
 static const char dir[] = "lab/shop";
 

@@ -3,7 +3,7 @@
 #define SEAM_PIPELINE_VIEW_DEF_H
 
 #include "columnar/sql/sql_bind.h"
-#include "pipeline/registry.h"
+#include "pipeline/stream/registry.h"
 #include "pipeline/view/view.h"
 
 enum view_agg_op { VIEW_COUNT_ALL, VIEW_COUNT, VIEW_SUM, VIEW_AVG, VIEW_MIN, VIEW_MAX };

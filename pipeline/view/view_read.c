@@ -6,8 +6,8 @@
 #include "engine/values/key.h"
 #include "engine/text/opts.h"
 #include "engine/values/row.h"
-#include "pipeline/own_rows.h"
-#include "pipeline/registry.h"
+#include "pipeline/sinks/own_rows.h"
+#include "pipeline/stream/registry.h"
 #include "pipeline/view/view_delta.h"
 
 struct loaded { struct view_def *def; uint32_t table, multiset; };

@@ -2,8 +2,8 @@
 #ifndef SEAM_PIPELINE_VIEW_STORE_H
 #define SEAM_PIPELINE_VIEW_STORE_H
 
-#include "pipeline/own_rows.h"
-#include "pipeline/sink.h"
+#include "pipeline/sinks/own_rows.h"
+#include "pipeline/sinks/sink.h"
 #include "pipeline/view/view_delta.h"
 
 enum { VIEW_MIRRORS_MAX = 64, VIEW_FOREIGN_MAX = 8 };

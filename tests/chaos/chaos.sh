@@ -287,7 +287,7 @@ clock_back() {
     dossier "clocks step back an hour"
 }
 small_log_shop() { # the shipped shop, with a log of small segments of which the slot may hold back few
-    sed '0,/{/s//{"log":{"segment_bytes":65536,"relay_bound_bytes":131072},/' bench/data/shop.json >"$out/small_log.json"
+    sed '0,/{/s//{"log":{"segment_bytes":65536,"relay_bound_bytes":131072},/' pipeline/shop/shop.json >"$out/small_log.json"
 }
 slot_invalidated() {
     small_log_shop; platform slot_invalidated 200 --shop "$out/small_log.json"; begin_notes

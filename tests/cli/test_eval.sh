@@ -6,7 +6,7 @@ set -u
 
 expect 0 'options:' "$seam" eval --help
 expect 2 'which platform' "$seam" eval
-expect 2 'go together' "$seam" eval "$p" --queries bench/data/queries.tsv
+expect 2 'go together' "$seam" eval "$p" --queries pipeline/shop/queries.tsv
 expect 2 '--half is' "$seam" eval "$p" --half best
 expect 3 '' "$seam" eval "$dir/nowhere"
 printf 'q1 0 a 3\nq1 0 b 1\n' >"$dir/qrels"
@@ -23,7 +23,7 @@ expect 0 'as of LSN' "$seam" eval "$p"
 shown=$("$seam" eval "$p" --json | sed -n 's/.*"name":"hybrid","ndcg_10":\([0-9.]*\).*/\1/p' | cut -c1-6)
 "$seam" eval "$p" --runs "$dir/runs" >/dev/null
 # Odd and even halves together: the run judged alone gives what the platform said of itself.
-again=$("$seam" eval --run "$dir/runs/hybrid.run" --qrels bench/data/qrels.txt | awk '$1 == "ndcg_cut_10" {print $3}')
+again=$("$seam" eval --run "$dir/runs/hybrid.run" --qrels pipeline/shop/qrels.txt | awk '$1 == "ndcg_cut_10" {print $3}')
 checks=$((checks + 1))
 case $again in "$shown"*) ;; *)
   # printed with four digits, rounded

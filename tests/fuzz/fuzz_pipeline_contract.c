@@ -1,4 +1,4 @@
-#include "pipeline/contract.h"
+#include "pipeline/trust/contract.h"
 
 #include <string.h>
 

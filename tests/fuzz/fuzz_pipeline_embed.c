@@ -4,8 +4,8 @@
 
 #include "engine/base/crc32c.h"
 #include "engine/io/io_sim.h"
-#include "pipeline/embed.h"
-#include "pipeline/eval.h"
+#include "pipeline/relevance/embed.h"
+#include "pipeline/relevance/eval.h"
 #include "tests/fuzz/fuzz_main.h"
 
 enum { MODEL_HEADER = 48 };

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "engine/io/io_sim.h"
-#include "pipeline/import.h"
+#include "pipeline/import/import.h"
 #include "tests/fuzz/fuzz_main.h"
 
 static const char products[] =

@@ -1,6 +1,6 @@
 /* Any bytes as records of a stream, under good checksums: readers refuse or read them, and end. */
 #include "engine/io/io_sim.h"
-#include "pipeline/stream.h"
+#include "pipeline/stream/stream.h"
 #include "tests/fuzz/fuzz_main.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -40,7 +40,7 @@ static inline enum status shop_try_tables(struct oltp *db)
         char path[PATH_MAX_BYTES];
         uint32_t id;
 
-        snprintf(path, sizeof path, "bench/data/schemas/%s.json", names[i]);
+        snprintf(path, sizeof path, "pipeline/shop/schemas/%s.json", names[i]);
         shop_read_file(path, &json);
         st = oltp_table(t, names[i], &id, NULL);
         if (st == ST_NOT_FOUND)

@@ -20,7 +20,7 @@ struct shop {
 static inline enum status shop_read(struct shop *s, struct fault *f)
 {
     struct source *in = NULL;
-    enum status st = source_open(io_posix(), "bench/data/catalogue.jsonl", &in, f);
+    enum status st = source_open(io_posix(), "pipeline/shop/catalogue.jsonl", &in, f);
     const char *line;
     size_t n;
 

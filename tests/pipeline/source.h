@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "engine/base/rng.h"
-#include "pipeline/stream.h"
+#include "pipeline/stream/stream.h"
 #include "tests/common/check_main.h"
 #include "wal/wal.h"
 

@@ -13,10 +13,10 @@
 #include "invidx/invidx.h"
 #include "oltp/oltp.h"
 #include "pipeline/audit/audit.h"
-#include "pipeline/bootstrap.h"
-#include "pipeline/compacted.h"
-#include "pipeline/relay_internal.h"
-#include "pipeline/sinks.h"
+#include "pipeline/relay/bootstrap.h"
+#include "pipeline/stream/compacted.h"
+#include "pipeline/relay/relay_internal.h"
+#include "pipeline/sinks/sinks.h"
 #include "tests/pipeline/agreement.h"
 
 static const char *const sinks[] = {"warehouse", "gold", "view", "search", "vectors", "audit"};

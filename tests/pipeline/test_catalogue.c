@@ -62,7 +62,7 @@ static void test_queries_and_judgements_fit_the_products(void)
     static char ids[512][16], classes[512][32];
     size_t queries = 0, odd = 0, unlike = 0, judged[512] = {0}, best[512] = {0};
     char line[512], qid[16], text[400];
-    FILE *in = fopen("bench/data/queries.tsv", "r");
+    FILE *in = fopen("pipeline/shop/queries.tsv", "r");
     long long id;
     int grade;
 
@@ -79,7 +79,7 @@ static void test_queries_and_judgements_fit_the_products(void)
     ck_assert_uint_ge(queries, 72);
     ck_assert_uint_eq(odd, queries / 2);
     ck_assert_uint_ge(unlike * 100, queries * 49);
-    in = fopen("bench/data/qrels.txt", "r");
+    in = fopen("pipeline/shop/qrels.txt", "r");
     ck_assert_ptr_nonnull(in);
     while (fgets(line, sizeof line, in) != NULL) {
         size_t q = 0;

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "engine/io/io.h"
-#include "pipeline/assets.h"
-#include "pipeline/contract.h"
+#include "pipeline/shop/assets.h"
+#include "pipeline/trust/contract.h"
 #include "tests/common/check_main.h"
 
 /* A copy of a shipped contract with the first `from` replaced by `to`.                               */

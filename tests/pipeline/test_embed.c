@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/base/rng.h"
-#include "pipeline/embed_internal.h"
+#include "pipeline/relevance/embed_internal.h"
 #include "tests/common/check_main.h"
 #include "tests/pipeline/shop_data.h"
 

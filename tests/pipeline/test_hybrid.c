@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "engine/base/rng.h"
-#include "pipeline/hybrid.h"
+#include "pipeline/relevance/hybrid.h"
 #include "tests/common/check_main.h"
 
 #define NEAR(a, b) ck_assert_msg(fabs((a) - (b)) < 1e-12, "%s = %.15f, want %.15f", #a, (double)(a), (double)(b))

@@ -1,4 +1,4 @@
-#include "pipeline/import.h"
+#include "pipeline/import/import.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static struct buf mapping_file(const char *name)
     struct buf b = {0};
     char path[PATH_MAX_BYTES];
 
-    snprintf(path, sizeof path, "bench/data/mappings/%s.json", name);
+    snprintf(path, sizeof path, "pipeline/shop/mappings/%s.json", name);
     shop_read_file(path, &b);
     return b;
 }
@@ -696,7 +696,7 @@ static void test_import_the_shipped_catalogue(void)
     struct import_stats s;
     struct fault f = {0};
 
-    ASSERT_OK(run(db, "bench/data/catalogue.jsonl", &mapping,
+    ASSERT_OK(run(db, "pipeline/shop/catalogue.jsonl", &mapping,
                   (struct import_options){.on_error = IMPORT_STOP}, &s, &f),
               &f);
     ck_assert_uint_eq(shop_count(db, "products"), s.landed);

@@ -7,7 +7,7 @@
 
 #include "columnar/columnar.h"
 #include "oltp/oltp.h"
-#include "pipeline/reconcile.h"
+#include "pipeline/trust/reconcile.h"
 #include "tests/pipeline/agreement.h"
 
 static const char *const sinks[] = {"warehouse"};

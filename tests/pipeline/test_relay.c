@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "engine/io/io_sim.h"
-#include "pipeline/relay.h"
+#include "pipeline/relay/relay.h"
 #include "tests/pipeline/source.h"
 
 static struct platform place(struct io *io, const char *dir)

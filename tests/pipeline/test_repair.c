@@ -8,9 +8,9 @@
 #include "engine/values/key.h"
 #include "engine/values/row.h"
 #include "oltp/oltp.h"
-#include "pipeline/assets.h"
-#include "pipeline/reconcile_query.h"
-#include "pipeline/repair_event.h"
+#include "pipeline/shop/assets.h"
+#include "pipeline/trust/reconcile_query.h"
+#include "pipeline/sinks/repair_event.h"
 #include "tests/pipeline/agreement.h"
 
 static const char *const sinks[] = {"warehouse", "gold", "view"};

@@ -8,12 +8,12 @@
 #include "columnar/columnar.h"
 #include "engine/values/row.h"
 #include "oltp/oltp.h"
-#include "pipeline/deadletter.h"
-#include "pipeline/freshness.h"
-#include "pipeline/reconcile.h"
-#include "pipeline/relay.h"
-#include "pipeline/sink.h"
-#include "pipeline/stream.h"
+#include "pipeline/sinks/deadletter.h"
+#include "pipeline/trust/freshness.h"
+#include "pipeline/trust/reconcile.h"
+#include "pipeline/relay/relay.h"
+#include "pipeline/sinks/sink.h"
+#include "pipeline/stream/stream.h"
 #include "tests/pipeline/agreement.h"
 
 static const char *const sinks[] = {"warehouse", "view", "search", "vectors", "audit"};

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/compare.h"
+#include "pipeline/relevance/compare.h"
 #include "tests/common/check_main.h"
 #include "tests/pipeline/shop_data.h"
 
@@ -327,7 +327,7 @@ static void test_the_measured_lift_is_kept(void)
 
     set_up();
     s = open_at(LSN_MAX);
-    ASSERT_OK(compare_set_read(io_posix(), "bench/data/queries.tsv", "bench/data/qrels.txt", &all, &f), &f);
+    ASSERT_OK(compare_set_read(io_posix(), "pipeline/shop/queries.tsv", "pipeline/shop/qrels.txt", &all, &f), &f);
     ASSERT_OK(compare_set_half(&all, COMPARE_HELD_OUT, &held, &f), &f);
     ck_assert_uint_eq(held.count, all.count / 2);
     ASSERT_OK(compare_pools(s, &held, NULL, &pools, &f), &f);
@@ -362,7 +362,7 @@ static void test_pools_rank_as_the_search_does(void)
 
     set_up();
     s = open_at(LSN_MAX);
-    ASSERT_OK(compare_set_read(io_posix(), "bench/data/queries.tsv", "bench/data/qrels.txt", &set, &f), &f);
+    ASSERT_OK(compare_set_read(io_posix(), "pipeline/shop/queries.tsv", "pipeline/shop/qrels.txt", &set, &f), &f);
     ASSERT_OK(compare_pools(s, &set, NULL, &pools, &f), &f);
     ASSERT_OK(compare_run(&set, pools, &v, NULL, &o), NULL);
     run_to_text(o.run, &text);

@@ -1,15 +1,15 @@
-#include "pipeline/shopgen.h"
+#include "pipeline/import/shopgen.h"
 
 #include <stdio.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/hash.h"
-#include "pipeline/import.h"
+#include "pipeline/import/import.h"
 #include "tests/pipeline/shop.h"
 
 static struct oltp *open_with_catalogue(const char *name)
 {
-    struct import_options o = {.file = "bench/data/catalogue.jsonl"};
+    struct import_options o = {.file = "pipeline/shop/catalogue.jsonl"};
     struct buf mapping = {0};
     struct import_stats s;
     struct fault f = {0};
@@ -19,7 +19,7 @@ static struct oltp *open_with_catalogue(const char *name)
     ASSERT_OK(path_join(dir, test_dir(), name, &f), &f);
     ASSERT_OK(io_mkdir(io_posix(), dir, &f), &f);
     db = shop_open(dir);
-    shop_read_file("bench/data/mappings/catalogue.json", &mapping);
+    shop_read_file("pipeline/shop/mappings/catalogue.json", &mapping);
     o.mapping = (char *)mapping.data;
     o.mapping_size = mapping.size;
     ASSERT_OK(import_run(db, &o, &s, &f), &f);

@@ -4,10 +4,10 @@
 
 #include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
-#include "pipeline/compacted.h"
-#include "pipeline/deadletter.h"
-#include "pipeline/feed.h"
-#include "pipeline/stream.h"
+#include "pipeline/stream/compacted.h"
+#include "pipeline/sinks/deadletter.h"
+#include "pipeline/stream/feed.h"
+#include "pipeline/stream/stream.h"
 #include "tests/common/check_main.h"
 
 enum { TXNS = 300 };

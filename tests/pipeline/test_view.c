@@ -7,7 +7,7 @@
 
 #include "engine/base/rng.h"
 #include "engine/values/row.h"
-#include "pipeline/sqlenv.h"
+#include "pipeline/ask/sqlenv.h"
 #include "pipeline/view/view_def.h"
 #include "tests/pipeline/agreement.h"
 

@@ -27,7 +27,7 @@ expect 0 '0 broken' "$seam" check "$D" contracts
 expect 0 '^seam_lag_bytes.seam="source-stream". 0$' "$seam" status "$D" --format prometheus
 expect 2 'neither table nor prometheus' "$seam" status "$D" --format xml
 expect 0 '^# What each seam' "$seam" check contracts --markdown
-cp -r pipeline/contracts "$dir/old"
+cp -r pipeline/trust/contracts "$dir/old"
 expect 0 '0 broken' "$seam" check contracts --against "$dir/old"
 sed -i 's/"physicalType": "decimal(4)"/"physicalType": "double"/' "$dir/old/bronze-silver.json"
 expect 1 'was double and is decimal' "$seam" check contracts --against "$dir/old"

@@ -1,0 +1,160 @@
+/* embed_model - a model as one file. Integers and floats little-endian.
+ *
+ *   0         8        12       16       20       24      32        36     40     44      48
+ *   +---------+--------+--------+--------+--------+-------+---------+------+------+-------+
+ *   |SEAMEMBD |version |source  |dim     |words   |pool   |share    |revis.|body  |crc    |
+ *   +---------+--------+--------+--------+--------+-------+---------+------+------+-------+
+ *   +----------------+------------------+-----------------------+------------------+
+ *   | common         | weight           | vectors               | pool             |
+ *   | dim x f32      | words x f32      | words x dim x f32     | words, 0 ended   |
+ *   +----------------+------------------+-----------------------+------------------+
+ *
+ *   off size field    a reader demands
+ *   0   8    magic    "SEAMEMBD"
+ *   8   4    version  1
+ *   12  4    source   1 learned, 2 words
+ *   16  4    dim      1..1024
+ *   20  4    words    1..4,000,000
+ *   24  8    pool     bytes of the last section
+ *   32  4    share    f32 in [0,1]: the title's share of a product's vector
+ *   36  4    revision of the algorithm (EMBED_REVISION)
+ *   40  4    body     crc32c of everything after the header; part of the version string
+ *   44  4    crc      crc32c of bytes [0, 44)
+ * The file's size must be exactly what the header says; every float is finite; every word is 1..63 bytes
+ * and different from the others.                                                                    */
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/crc32c.h"
+#include "pipeline/relevance/embed_internal.h"
+
+enum { MODEL_HEADER = 48, MODEL_VERSION = 1 };
+static const char model_magic[8] = {'S', 'E', 'A', 'M', 'E', 'M', 'B', 'D'};
+static_assert(sizeof(float) == 4, "sections are arrays of binary32");
+
+uint32_t embedder_crc(const struct embedder *e)
+{
+    uint32_t crc = crc32c(0, e->common, e->dim * sizeof(float));
+
+    crc = crc32c(crc, e->weight, e->words.count * sizeof(float));
+    crc = crc32c(crc, e->vectors, (size_t)e->words.count * e->dim * sizeof(float));
+    return crc32c(crc, e->words.pool, e->words.pool_size);
+}
+
+enum status embedder_save(const struct embedder *e, struct io *io, const char *path, struct fault *f)
+{
+    struct buf b = {0};
+    enum status st;
+
+    buf_append(&b, model_magic, sizeof model_magic);
+    buf_u32(&b, MODEL_VERSION);
+    buf_u32(&b, e->source);
+    buf_u32(&b, e->dim);
+    buf_u32(&b, e->words.count);
+    buf_u64(&b, e->words.pool_size);
+    buf_append(&b, &e->title_share, 4);
+    buf_u32(&b, EMBED_REVISION);
+    buf_u32(&b, embedder_crc(e));
+    buf_u32(&b, buf_ok(&b) ? crc32c(0, b.data, b.size) : 0);
+    buf_append(&b, e->common, e->dim * sizeof(float));
+    buf_append(&b, e->weight, e->words.count * sizeof(float));
+    buf_append(&b, e->vectors, (size_t)e->words.count * e->dim * sizeof(float));
+    buf_append(&b, e->words.pool, e->words.pool_size);
+    st = buf_ok(&b) ? io_write_atomic(io, path, b.data, b.size, f)
+                    : fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory to save the model");
+    buf_free(&b);
+    return st;
+}
+
+static float *read_floats(struct reader *r, size_t n)
+{
+    const uint8_t *p = read_bytes(r, n * sizeof(float));
+    float *out = p != NULL ? malloc(n * sizeof *out + 1) : NULL;
+
+    if (out != NULL) memcpy(out, p, n * sizeof *out);
+    return out;
+}
+
+static bool all_finite(const float *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(v[i])) return false;
+    return true;
+}
+
+static enum status read_words(struct embedder *e, uint32_t words, const uint8_t *pool, uint64_t size,
+                              uint64_t at, const char *path, struct fault *f)
+{
+    const char *p = (const char *)pool, *end = p + size;
+
+    for (uint32_t i = 0; i < words; i++) {
+        size_t n = strnlen(p, (size_t)(end - p));
+
+        if (n == 0 || n >= EMBED_TOKEN_MAX || p + n >= end || lexicon_find(&e->words, p, n) != EMBED_NO_WORD)
+            return fault_set(f, ST_CORRUPT, path, at + (uint64_t)(p - (const char *)pool),
+                             "word %u is empty, too long, unterminated or there twice", i);
+        if (lexicon_add(&e->words, p, n) == EMBED_NO_WORD)
+            return fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for the words");
+        p += n + 1;
+    }
+    if (p != end) return fault_set(f, ST_CORRUPT, path, at, "bytes are left after the last word");
+    return ST_OK;
+}
+
+static enum status read_model(struct embedder *e, const struct buf *b, const char *path, struct fault *f)
+{
+    struct reader r = reader_of(b->data, b->size);
+    const uint8_t *magic = read_bytes(&r, sizeof model_magic);
+    uint32_t version = read_u32(&r), source = read_u32(&r), dim = read_u32(&r), words = read_u32(&r);
+    uint64_t pool = read_u64(&r), cells;
+    uint32_t share = read_u32(&r), revision = read_u32(&r), body = read_u32(&r), crc = read_u32(&r);
+
+    if (r.bad) return fault_set(f, ST_CORRUPT, path, b->size, "the file ends inside its header");
+    if (memcmp(magic, model_magic, sizeof model_magic) != 0)
+        return fault_set(f, ST_CORRUPT, path, 0, "this is no embedding model");
+    if (crc != crc32c(0, b->data, MODEL_HEADER - 4))
+        return fault_set(f, ST_CORRUPT, path, MODEL_HEADER - 4, "the header's checksum does not fit");
+    if (version != MODEL_VERSION)
+        return fault_set(f, ST_UNSUPPORTED, path, 8, "model format %u; this program reads %d", version, MODEL_VERSION);
+    if (revision != EMBED_REVISION)
+        return fault_set(f, ST_UNSUPPORTED, path, 36, "made by revision %u of the embedder; this is %d: train it again",
+                         revision, EMBED_REVISION);
+    memcpy(&e->title_share, &share, 4);
+    if ((source != EMBED_LEARNED && source != EMBED_WORDS) || dim == 0 || dim > EMBED_DIM_MAX || words == 0 ||
+        words > EMBED_WORDS_MAX || !(e->title_share >= 0.0f && e->title_share <= 1.0f))
+        return fault_set(f, ST_CORRUPT, path, 12, "a field of the header is out of range");
+    cells = (uint64_t)words * dim;
+    if (reader_left(&r) < pool || reader_left(&r) - pool != 4 * (dim + words + cells))
+        return fault_set(f, ST_CORRUPT, path, b->size, "the file is %zu bytes, its header says otherwise", b->size);
+    if (body != crc32c(0, r.pos, reader_left(&r)))
+        return fault_set(f, ST_CORRUPT, path, MODEL_HEADER, "the content's checksum does not fit");
+    e->source = source;
+    e->dim = dim;
+    e->common = read_floats(&r, dim);
+    e->weight = read_floats(&r, words);
+    e->vectors = read_floats(&r, cells);
+    if (e->common == NULL || e->weight == NULL || e->vectors == NULL)
+        return fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for the model");
+    if (!all_finite(e->common, dim) || !all_finite(e->weight, words) || !all_finite(e->vectors, cells))
+        return fault_set(f, ST_CORRUPT, path, MODEL_HEADER, "a number of the model is not finite");
+    return read_words(e, words, r.pos, pool, reader_offset(&r), path, f);
+}
+
+enum { MODEL_BYTES_MAX_MIB = 4096 };
+
+enum status embedder_open(struct io *io, const char *path, struct embedder **out, struct fault *f)
+{
+    struct embedder *e = calloc(1, sizeof *e);
+    struct buf b = {0};
+    enum status st = e != NULL ? io_read_all(io, path, (size_t)MODEL_BYTES_MAX_MIB << 20, &b, f) : ST_NOMEM;
+
+    if (st == ST_OK) st = read_model(e, &b, path, f);
+    if (st == ST_OK && !embedder_seal(e)) st = ST_NOMEM;
+    buf_free(&b);
+    if (st == ST_OK) *out = e;
+    else embedder_close(e);
+    return st;
+}

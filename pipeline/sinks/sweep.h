@@ -1,0 +1,32 @@
+/* sweep - what a store holds and a snapshot does not name is gone.
+ *
+ *   snapshot rows --sweep_name--> { hashes of their keys }
+ *   at its end: the store's keys (sink_ops.keys) - those named  -->  one delete each, at the snapshot's LSN
+ *
+ * The deletes go the way all changes go, through the sink's change(): histories end at that LSN instead of
+ * being thrown away, and rows plus deletes are one publication. They are no events of the stream: the rows
+ * went while nobody looked, and when and why is not known.
+ * Memory: 32 to 64 bytes a row of the snapshot, and the keys that are deleted. One thread.          */
+#ifndef SEAM_PIPELINE_SWEEP_H
+#define SEAM_PIPELINE_SWEEP_H
+
+#include "engine/base/hash.h"
+#include "pipeline/stream/registry.h"
+#include "pipeline/sinks/sink.h"
+
+struct sweep { /* zero: none under way */
+    bool open;
+    struct hash_set named;
+};
+
+void sweep_begin(struct sweep *s);
+MUST_USE enum status sweep_name(struct sweep *s, const struct sink_change *c, struct fault *f);
+typedef enum status (*sweep_fn)(void *ctx, const struct sink_change *c, struct fault *f);
+/* Gives fn a delete for each key of `sink` that was not named, stamped like `last` (its lsn, txn, wall_us and
+ * offset); then none is under way. *deleted is added to.                                           */
+MUST_USE enum status sweep_end(struct sweep *s, struct sink *sink, const struct registry *registry,
+                               const struct sink_change *last, sweep_fn fn, void *ctx,
+                               uint64_t *deleted, struct fault *f);
+void sweep_free(struct sweep *s);
+
+#endif

@@ -1,0 +1,143 @@
+#include "pipeline/stream/compacted.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/hash.h"
+
+struct slot {
+    uint64_t lo, hi, newest;
+    bool used, deleted;
+};
+_Static_assert(sizeof(struct slot) == 32, "a slot is what the header says");
+
+struct table {
+    struct slot *slots;
+    uint64_t cap, count; /* cap: a power of two */
+    size_t memory;
+};
+
+static struct slot *find(struct table *t, uint64_t lo, uint64_t hi)
+{
+    uint64_t i = lo & (t->cap - 1);
+
+    while (t->slots[i].used && (t->slots[i].lo != lo || t->slots[i].hi != hi))
+        i = (i + 1) & (t->cap - 1);
+    return &t->slots[i];
+}
+
+static enum status grow(struct table *t, const char *dir, struct fault *f)
+{
+    struct table bigger = {
+        .cap = t->cap == 0 ? 1024 : t->cap * 2, .count = t->count, .memory = t->memory};
+
+    if (bigger.cap * sizeof(struct slot) > t->memory)
+        return fault_set(f, ST_LIMIT, dir, t->count,
+                         "more keys than the memory allowed for the compacted view");
+    bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
+    if (bigger.slots == NULL)
+        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the compacted view");
+    for (uint64_t i = 0; i < t->cap; i++)
+        if (t->slots[i].used) *find(&bigger, t->slots[i].lo, t->slots[i].hi) = t->slots[i];
+    free(t->slots);
+    *t = bigger;
+    return ST_OK;
+}
+
+static struct hash128 hash_of(const struct stream_event *e)
+{
+    struct hash128 h = siphash128(e->row.key.data, e->row.key.size);
+
+    h.hi ^= hash64_u64(e->row.table + 1);
+    return h;
+}
+
+static enum status note(struct table *t, const struct stream_event *e, const char *dir,
+                        struct fault *f)
+{
+    struct hash128 h = hash_of(e);
+    struct slot *s;
+
+    if (t->count * 2 >= t->cap) {
+        enum status st = grow(t, dir, f);
+
+        if (st != ST_OK) return st;
+    }
+    s = find(t, h.lo, h.hi);
+    if (!s->used) t->count++;
+    *s = (struct slot){h.lo, h.hi, e->offset, true, e->row.op == OP_DELETE};
+    return ST_OK;
+}
+
+static enum status first_reading(struct stream_reader *r, struct table *t, lsn_t upto,
+                                 const char *dir, struct compacted *out, struct fault *f)
+{
+    struct stream_event e;
+    enum status st;
+
+    while ((st = stream_reader_next(r, &e, f)) == ST_OK) {
+        if (e.lsn > upto) return ST_OK;
+        if (e.snapshot && e.seq == 0 && e.kind != STREAM_COMMIT) { /* nothing before it counts */
+            memset(t->slots, 0, t->cap * sizeof *t->slots);
+            t->count = 0;
+        }
+        if (e.kind == STREAM_ROW) {
+            st = note(t, &e, dir, f);
+            if (st != ST_OK) return st;
+            out->events++;
+        }
+        if (e.kind == STREAM_COMMIT || e.kind == STREAM_BEAT) {
+            out->lsn = e.lsn;
+            out->next_offset = e.offset;
+        }
+    }
+    return st == ST_END ? ST_OK : st;
+}
+
+static enum status second_reading(struct stream_reader *r, struct table *t,
+                                  enum status (*fn)(void *ctx, const struct stream_event *e,
+                                                    struct fault *f),
+                                  void *ctx, struct compacted *out, struct fault *f)
+{
+    struct stream_event e;
+    enum status st;
+
+    while ((st = stream_reader_next(r, &e, f)) == ST_OK && e.offset < out->next_offset) {
+        struct hash128 h;
+        const struct slot *s;
+
+        if (e.kind != STREAM_ROW) continue;
+        h = hash_of(&e);
+        s = find(t, h.lo, h.hi);
+        if (!s->used || s->newest != e.offset || s->deleted) continue;
+        e.snapshot = true;
+        out->rows++;
+        st = fn(ctx, &e, f);
+        if (st != ST_OK) return st;
+    }
+    return st == ST_END ? ST_OK : st;
+}
+
+enum status stream_compacted(struct io *io, const char *dir, lsn_t upto, size_t memory,
+                             enum status (*fn)(void *ctx, const struct stream_event *e,
+                                               struct fault *f),
+                             void *ctx, struct compacted *out, struct fault *f)
+{
+    struct table t = {.memory = memory};
+    struct stream_reader *r = NULL;
+    struct fault gone = {0};
+    enum status st = stream_reader_open(io, dir, STREAM_FROM_LSN, 0, &r, &gone);
+
+    if (st == ST_NOT_FOUND) st = stream_reader_open_snapshot(io, dir, LSN_NONE, &r, NULL);
+    if (st != ST_OK && f != NULL) *f = gone;
+    *out = (struct compacted){0};
+    if (st == ST_OK) st = grow(&t, dir, f);
+    if (st == ST_OK) st = first_reading(r, &t, upto, dir, out, f);
+    stream_reader_close(r);
+    r = NULL;
+    if (st == ST_OK) st = stream_reader_open(io, dir, STREAM_FROM_START, 0, &r, f);
+    if (st == ST_OK) st = second_reading(r, &t, fn, ctx, out, f);
+    stream_reader_close(r);
+    free(t.slots);
+    return st;
+}

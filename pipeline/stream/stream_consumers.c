@@ -1,0 +1,313 @@
+/* stream_consumers - who reads the stream, in one mapped page pair.
+ *
+ *   DIR/consumers: 128 bytes of header (magic, count), then 63 entries of 128 bytes:
+ *
+ *   0     32    40     48        56           64         72       80    88       92
+ *   +-----+-----+------+---------+------------+----------+--------+-----+--------+---------+
+ *   | name| lsn | wall | updated | position   | offset   | pid    | -   | invalid| version |
+ *   +-----+-----+------+---------+------------+----------+--------+-----+--------+---------+
+ *   version is odd while its owner writes; a reader tries again until it sees one even value twice.
+ *   name[0] == 0: free. An entry is taken and given back under a lock on DIR/consumers.lock.
+ *
+ *   DIR/NAME.consumer: "SEAMCONS" and crc32c of the name. It declares the consumer durably; if the
+ *   page was lost with the machine, the entry comes back at position 0 and so holds everything
+ *   until it confirms. */
+#include "pipeline/stream/stream_internal.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/crc32c.h"
+#include "engine/base/thread.h"
+
+struct entry {
+    char name[STREAM_NAME_MAX];
+    _Atomic uint64_t lsn;
+    _Atomic int64_t wall_us, updated_us;
+    _Atomic uint64_t position, offset;
+    _Atomic int64_t pid;
+    uint64_t unused;
+    _Atomic uint32_t invalid, version;
+    uint8_t pad[32];
+};
+_Static_assert(sizeof(struct entry) == 128, "an entry is two cache lines");
+
+struct page {
+    _Atomic uint64_t magic;
+    uint8_t pad[120];
+    struct entry entries[STREAM_CONSUMERS_MAX];
+};
+_Static_assert(sizeof(struct page) == 8192, "the page of consumers is two pages");
+#define PAGE_MAGIC 0x31534e4f434d5453ull
+
+struct stream_consumers {
+    struct io *io;
+    char dir[PATH_MAX_BYTES];
+    struct page *page;
+};
+
+static bool name_ok(const char *name)
+{
+    size_t n = strnlen(name, STREAM_NAME_MAX);
+
+    return n > 0 && n < STREAM_NAME_MAX &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}
+
+static bool taken(const struct entry *e)
+{
+    return name_ok(e->name);
+}
+
+static struct entry *find(struct page *p, const char *name)
+{
+    for (size_t i = 0; i < STREAM_CONSUMERS_MAX; i++)
+        if (taken(&p->entries[i]) && strcmp(p->entries[i].name, name) == 0) return &p->entries[i];
+    return NULL;
+}
+
+static enum status consumers_lock(struct stream_consumers *c, struct file **lock, struct fault *f)
+{
+    char path[PATH_MAX_BYTES];
+    struct fault why = {0};
+    struct clock *clock = clock_real();
+    enum status st = path_join(path, c->dir, "consumers.lock", f);
+
+    if (st == ST_OK) st = file_open(c->io, path, FILE_WRITE | FILE_CREATE, lock, f);
+    if (st != ST_OK) return st;
+    for (int i = 0; i < 2000; i++) {
+        fault_clear(&why);
+        st = file_lock(*lock, true, &why);
+        if (st != ST_CONFLICT) break;
+        clock->sleep_us(clock, 1000);
+    }
+    if (st != ST_OK && f != NULL && f->status == ST_OK) *f = why;
+    return st;
+}
+
+static enum status marker_path(struct stream_consumers *c, const char *name,
+                               char out[PATH_MAX_BYTES], struct fault *f)
+{
+    char file[STREAM_NAME_MAX + 16];
+
+    (void)snprintf(file, sizeof file, "%s.consumer", name);
+    return path_join(out, c->dir, file, f);
+}
+
+static enum status add_entry(struct stream_consumers *c, const char *name, struct entry **out,
+                             struct fault *f)
+{
+    struct page *p = c->page;
+
+    *out = find(p, name);
+    if (*out != NULL) return ST_OK;
+    for (size_t i = 0; i < STREAM_CONSUMERS_MAX; i++) {
+        struct entry *e = &p->entries[i];
+
+        if (taken(e)) continue;
+        atomic_store(&e->lsn, 0);
+        atomic_store(&e->wall_us, 0);
+        atomic_store(&e->updated_us, 0);
+        atomic_store(&e->position, 0);
+        atomic_store(&e->offset, 0);
+        atomic_store(&e->pid, 0);
+        atomic_store(&e->invalid, 0);
+        atomic_store(&e->version, 0);
+        memset(e->name, 0, sizeof e->name);
+        memcpy(e->name, name, strlen(name));
+        *out = e;
+        return ST_OK;
+    }
+    return fault_set(f, ST_LIMIT, c->dir, FAULT_NO_OFFSET, "a stream may have %d consumers at most",
+                     STREAM_CONSUMERS_MAX);
+}
+
+/* Declared consumers whose entry was lost with the page are put back. */
+static enum status restore(struct stream_consumers *c, struct fault *f)
+{
+    struct io_list names = {0};
+    struct file *lock = NULL;
+    enum status st = consumers_lock(c, &lock, f);
+
+    if (st == ST_OK && atomic_load(&c->page->magic) != PAGE_MAGIC) {
+        memset(c->page->entries, 0, sizeof c->page->entries);
+        atomic_store(&c->page->magic, PAGE_MAGIC);
+    }
+    if (st == ST_OK) st = io_list(c->io, c->dir, &names, f);
+    for (size_t i = 0; st == ST_OK && i < names.count; i++) {
+        char name[STREAM_NAME_MAX] = {0};
+        size_t n = strlen(names.names[i]);
+        struct entry *e;
+
+        if (n <= 9 || n - 9 >= sizeof name || strcmp(names.names[i] + n - 9, ".consumer") != 0)
+            continue;
+        memcpy(name, names.names[i], n - 9);
+        if (name_ok(name)) st = add_entry(c, name, &e, f);
+    }
+    io_list_free(&names);
+    file_close(lock);
+    return st;
+}
+
+enum status stream_consumers_open(struct io *io, const char *dir, struct stream_consumers **out,
+                                  struct fault *f)
+{
+    struct stream_consumers *c = calloc(1, sizeof *c);
+    char path[PATH_MAX_BYTES];
+    void *p = NULL;
+    enum status st;
+
+    if (c == NULL)
+        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the consumers");
+    c->io = io;
+    (void)snprintf(c->dir, sizeof c->dir, "%s", dir);
+    st = path_join(path, dir, "consumers", f);
+    if (st == ST_OK) st = io_map_shared(io, path, sizeof(struct page), &p, f);
+    c->page = p;
+    if (st == ST_OK) st = restore(c, f);
+    if (st != ST_OK) {
+        stream_consumers_close(c);
+        return st;
+    }
+    *out = c;
+    return ST_OK;
+}
+
+void stream_consumers_close(struct stream_consumers *c)
+{
+    if (c == NULL) return;
+    if (c->page != NULL) io_unmap_shared(c->io, c->page, sizeof(struct page));
+    free(c);
+}
+
+enum status stream_consumer_join(struct stream_consumers *c, const char *name, int *slot,
+                                 struct fault *f)
+{
+    char path[PATH_MAX_BYTES];
+    uint8_t mark[12] = "SEAMCONS";
+    struct file *lock = NULL;
+    struct entry *e = NULL;
+    enum status st;
+
+    if (!name_ok(name))
+        return fault_set(f, ST_INVALID, name, FAULT_NO_OFFSET,
+                         "a consumer's name is 1 to %d of a-z 0-9 _ -", STREAM_NAME_MAX - 1);
+    st = consumers_lock(c, &lock, f);
+    if (st == ST_OK) st = marker_path(c, name, path, f);
+    if (st == ST_OK && !io_exists(c->io, path)) {
+        put_u32(mark + 8, crc32c(0, name, strlen(name)));
+        st = io_write_atomic(c->io, path, mark, sizeof mark, f);
+    }
+    if (st == ST_OK) st = add_entry(c, name, &e, f);
+    if (st == ST_OK) {
+        atomic_store(&e->pid, process_id());
+        atomic_store(&e->invalid,
+                     0); /* it joins again after a bootstrap, or finds out when it reads */
+        *slot = (int)(e - c->page->entries);
+    }
+    file_close(lock);
+    return st;
+}
+
+void stream_consumer_confirm(struct stream_consumers *c, int slot, const struct stream_event *at,
+                             int64_t now_us)
+{
+    struct entry *e = &c->page->entries[slot];
+
+    atomic_fetch_add(&e->version, 1);
+    atomic_store_explicit(&e->lsn, at->lsn, memory_order_relaxed);
+    atomic_store_explicit(&e->wall_us, at->wall_us, memory_order_relaxed);
+    atomic_store_explicit(&e->updated_us, now_us, memory_order_relaxed);
+    atomic_store_explicit(&e->position, at->position, memory_order_relaxed);
+    atomic_store_explicit(&e->offset, at->offset, memory_order_relaxed);
+    atomic_fetch_add(&e->version, 1);
+}
+
+enum status stream_consumer_leave(struct stream_consumers *c, const char *name, struct fault *f)
+{
+    char path[PATH_MAX_BYTES];
+    struct file *lock = NULL;
+    struct entry *e;
+    enum status st = name_ok(name) ? consumers_lock(c, &lock, f) : ST_NOT_FOUND;
+
+    if (st == ST_OK) {
+        e = find(c->page, name);
+        if (e == NULL)
+            st = fault_set(f, ST_NOT_FOUND, name, FAULT_NO_OFFSET, "there is no such consumer");
+        if (st == ST_OK) st = marker_path(c, name, path, f);
+        if (st == ST_OK) {
+            st = io_unlink(c->io, path, f);
+            if (st == ST_OK) memset(e->name, 0, sizeof e->name);
+        }
+    }
+    file_close(lock);
+    return st;
+}
+
+static bool snapshot(const struct entry *e, struct stream_consumer *out)
+{
+    for (int tries = 0; tries < 1000; tries++) {
+        uint32_t before = atomic_load(&e->version);
+
+        if (!taken(e)) return false;
+        *out = (struct stream_consumer){
+            .lsn = atomic_load(&e->lsn),
+            .wall_us = atomic_load(&e->wall_us),
+            .updated_us = atomic_load(&e->updated_us),
+            .position = atomic_load(&e->position),
+            .offset = atomic_load(&e->offset),
+            .pid = atomic_load(&e->pid),
+            .invalid = atomic_load(&e->invalid) != 0,
+        };
+        memcpy(out->name, e->name, sizeof out->name);
+        out->name[sizeof out->name - 1] = '\0';
+        /* An owner that died while writing leaves the version odd: what it left is still the best
+         * known. */
+        if (atomic_load(&e->version) == before &&
+            ((before & 1) == 0 || tries == 999 || !process_alive(out->pid)))
+            break;
+    }
+    out->alive = process_alive(out->pid);
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct stream_consumer *)a)->name,
+                  ((const struct stream_consumer *)b)->name);
+}
+
+size_t stream_consumers_list(struct stream_consumers *c,
+                             struct stream_consumer out[STREAM_CONSUMERS_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < STREAM_CONSUMERS_MAX; i++)
+        if (snapshot(&c->page->entries[i], &out[n])) n++;
+    qsort(out, n, sizeof *out, by_name);
+    return n;
+}
+
+enum status stream_consumers_floor(struct stream_consumers *c, lsn_t oldest, lsn_t end,
+                                   uint64_t bound, struct trace *trace, lsn_t *floor,
+                                   size_t *invalidated)
+{
+    *invalidated = 0;
+    for (size_t i = 0; i < STREAM_CONSUMERS_MAX; i++) {
+        struct entry *e = &c->page->entries[i];
+        struct stream_consumer s;
+
+        if (!snapshot(e, &s) || s.invalid) continue;
+        if (s.position < oldest) s.position = oldest; /* it has not confirmed anything yet */
+        if (bound != 0 && end > s.position && end - s.position > bound) {
+            atomic_store(&e->invalid, 1);
+            (*invalidated)++;
+            TRACE(trace, "pipeline", "consumer_invalidated", TS("consumer", s.name),
+                  TI("position", s.position), TI("end", end), TI("bound", bound));
+        } else if (s.position < *floor) {
+            *floor = s.position;
+        }
+    }
+    return ST_OK;
+}

@@ -1,0 +1,262 @@
+/* reconcile_search - the word index as a side: what each document is found by, against the row it was made from.
+ *
+ * The index stores no texts, and needs none: a document's words are the sum of its postings' hashes, read from the postings
+ * themselves, and the source's texts give the same sum through the index's own analysis (invidx_contents, invidx_hasher). So
+ * a lost update of a description is seen, and so is a posting that is not where it should be.
+ *
+ * What is hashed, version 1:  u8 1 | u64 key | per attribute of the index, in its order: u8 0 (null), or u8 1 and i64, or
+ * u8 2 and the text with its length | words: u64 count, u64 lo, u64 hi (zeros when not compared)      */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/text/json.h"
+#include "invidx/invidx.h"
+#include "pipeline/trust/reconcile_side.h"
+
+enum { CONTENT_VERSION = 1 };
+
+struct document {
+    uint64_t key;
+    lsn_t birth;
+    struct hash128 hash;
+    struct digest words;
+};
+
+struct search_side {
+    struct side side;
+    const struct platform *platform;
+    struct invidx_reader *reader;
+    struct invidx_hasher *hasher;
+    struct invidx_info info;
+    bool words;
+    const struct schema *schema;      /* of the source */
+    int attr[INVIDX_ATTRS_MAX];       /* the source's column of each attribute, ... */
+    int field[INVIDX_FIELDS_MAX];     /* ... and of each field; -1: none */
+    struct document *docs;
+    struct value *attrs;              /* info.attr_count a document; texts are the reader's */
+    size_t count, cap;
+    struct buf scratch;
+};
+
+static enum status no_memory(struct fault *f)
+{
+    return fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory to reconcile documents");
+}
+
+enum status search_side_open(const struct platform *p, const char *dir, struct search_side **out,
+                             lsn_t *lsn, struct fault *f)
+{
+    struct search_side *s = calloc(1, sizeof *s);
+    enum status st = s == NULL ? no_memory(f) : ST_OK;
+
+    if (st == ST_OK) st = invidx_reader_open(p->io, dir, LSN_MAX, &s->reader, f);
+    if (st == ST_OK) st = invidx_hasher_new(s->reader, &s->hasher, f);
+    if (st != ST_OK) {
+        search_side_close(s);
+        return st;
+    }
+    s->platform = p;
+    invidx_reader_info(s->reader, &s->info);
+    *lsn = s->info.applied_lsn;
+    *out = s;
+    return ST_OK;
+}
+
+void search_side_close(struct search_side *s)
+{
+    if (s == NULL) return;
+    invidx_hasher_free(s->hasher);
+    invidx_reader_close(s->reader);
+    buf_free(&s->scratch);
+    free(s->docs);
+    free(s->attrs);
+    free(s);
+}
+
+struct side *search_side(struct search_side *s)
+{
+    return &s->side;
+}
+
+/* ---- the hash of both sides ---- */
+static struct hash128 content_hash(struct search_side *s, uint64_t key, const struct value *attrs,
+                                   const struct digest *words)
+{
+    struct buf *b = &s->scratch;
+
+    buf_clear(b);
+    buf_u8(b, CONTENT_VERSION);
+    buf_u64(b, key);
+    for (size_t i = 0; i < s->info.attr_count; i++) {
+        buf_u8(b, attrs[i].type == V_NULL ? 0 : attrs[i].type == V_TEXT ? 2 : 1);
+        if (attrs[i].type == V_TEXT)
+            buf_lenstr(b, attrs[i].s, attrs[i].len);
+        else if (attrs[i].type != V_NULL)
+            buf_u64(b, (uint64_t)attrs[i].i);
+    }
+    buf_u64(b, words->count);
+    buf_u64(b, words->lo);
+    buf_u64(b, words->hi);
+    return siphash128(b->data, b->size);
+}
+
+static void words_json(const struct digest *words, struct buf *out)
+{
+    buf_printf(out, ",\"_words\":\"%llu: %016llx%016llx\"", (unsigned long long)words->count,
+               (unsigned long long)words->hi, (unsigned long long)words->lo);
+}
+
+/* ---- the source ---- */
+static enum status source_words(struct search_side *s, const struct value *values,
+                                struct digest *out, struct fault *f)
+{
+    struct invidx_text texts[INVIDX_FIELDS_MAX];
+
+    *out = (struct digest){0};
+    if (!s->words) return ST_OK;
+    for (size_t i = 0; i < s->info.field_count; i++) {
+        const struct value *v = s->field[i] >= 0 ? &values[s->field[i]] : NULL;
+
+        texts[i] = v != NULL && v->type == V_TEXT ? (struct invidx_text){v->s, v->len}
+                                                  : (struct invidx_text){NULL, 0};
+    }
+    return invidx_hasher_words(s->hasher, document_key(values[s->schema->key[0]].i), texts, out, f);
+}
+
+static enum status source_content(struct source_side *source, const struct value *values,
+                                  struct bytes row, struct hash128 *out, struct fault *f)
+{
+    struct search_side *s = source->ctx;
+    struct value attrs[INVIDX_ATTRS_MAX] = {{0}};
+    struct digest words;
+    enum status st = source_words(s, values, &words, f);
+
+    (void)row;
+    for (size_t i = 0; i < s->info.attr_count; i++)
+        attrs[i] = s->attr[i] >= 0 ? values[s->attr[i]] : v_null();
+    *out = content_hash(s, document_key(values[s->schema->key[0]].i), attrs, &words);
+    if (st == ST_OK && !buf_ok(&s->scratch)) st = no_memory(f);
+    return st;
+}
+
+static void describe_source_words(struct source_side *source, const struct value *values,
+                                  struct buf *out)
+{
+    struct digest words;
+
+    if (source_words(source->ctx, values, &words, NULL) == ST_OK) words_json(&words, out);
+}
+
+/* ---- the index ---- */
+static enum status take_document(void *ctx, const struct invidx_content *c, struct fault *f)
+{
+    struct search_side *s = ctx;
+    size_t n = s->info.attr_count;
+
+    if (s->count == s->cap) {
+        size_t cap = s->cap == 0 ? 1024 : 2 * s->cap;
+        struct document *docs = realloc(s->docs, cap * sizeof *docs);
+        struct value *attrs;
+
+        if (docs != NULL) s->docs = docs;
+        attrs = realloc(s->attrs, (cap * n + 1) * sizeof *attrs);
+        if (attrs != NULL) s->attrs = attrs;
+        if (docs == NULL || attrs == NULL) return no_memory(f);
+        s->cap = cap;
+    }
+    s->docs[s->count] = (struct document){
+        c->key, c->birth, content_hash(s, c->key, c->attrs, &c->words), c->words};
+    memcpy(s->attrs + s->count * n, c->attrs, n * sizeof *c->attrs);
+    s->count++;
+    return buf_ok(&s->scratch) ? ST_OK : no_memory(f);
+}
+
+/* The attributes as the source's types print them, then the words. */
+static void describe_document(const struct side_row *row, struct buf *out)
+{
+    const struct search_side *s = row->ctx;
+    const struct document *d = row->data;
+    const struct value *attrs = s->attrs + (size_t)(d - s->docs) * s->info.attr_count;
+    struct json_writer w;
+
+    jw_init(&w, out);
+    jw_object(&w);
+    jw_key(&w, s->schema->columns[s->schema->key[0]].name);
+    jw_int(&w, document_id(d->key));
+    for (size_t i = 0; i < s->info.attr_count; i++) {
+        struct value v = attrs[i];
+        struct buf text = {0};
+
+        jw_key(&w, s->info.attrs[i]);
+        if (v.type == V_INT && s->attr[i] >= 0) {
+            v.type = (uint8_t)s->schema->columns[s->attr[i]].type;
+            v.scale = s->schema->columns[s->attr[i]].scale;
+        }
+        value_format(&v, &text);
+        if (v.type == V_NULL)
+            jw_null(&w);
+        else if (v.type == V_INT)
+            jw_int(&w, v.i);
+        else
+            jw_strn(&w, buf_cstr(&text), text.size);
+        buf_free(&text);
+    }
+    jw_end_object(&w);
+    if (!s->words || out->size == 0) return;
+    out->size--;
+    words_json(&d->words, out);
+    buf_str(out, "}");
+}
+
+static enum status scan_search(struct side *side, const struct oltp_range *range, side_fn fn,
+                               void *ctx, struct fault *f)
+{
+    struct search_side *s = (struct search_side *)side;
+    struct buf key = {0};
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < s->count; i++) {
+        struct side_row row = {.hash = s->docs[i].hash,
+                               .lsn = s->docs[i].birth,
+                               .describe = describe_document,
+                               .ctx = s,
+                               .data = &s->docs[i]};
+
+        side_document_key(s->docs[i].key, &key);
+        row.key = (struct bytes){key.data, key.size};
+        if (side_in_range(range, row.key)) st = fn(ctx, &row, f);
+    }
+    buf_free(&key);
+    return st;
+}
+
+/* ---- both ---- */
+static void find_columns(struct search_side *s)
+{
+    const struct json *list =
+        json_get(platform_sink_config(s->platform, "search"), "attributes");
+
+    for (size_t i = 0; i < s->info.field_count; i++)
+        s->field[i] = schema_column(s->schema, s->info.fields[i]);
+    for (size_t i = 0; i < s->info.attr_count; i++)
+        s->attr[i] = -1;
+    for (const struct json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next) {
+        const char *column = json_string(n, "column", "");
+        int at = invidx_attr_id(s->reader, json_string(n, "name", column));
+
+        if (at >= 0) s->attr[at] = schema_column(s->schema, column);
+    }
+}
+
+enum status search_side_read(struct search_side *s, struct source_side *source, bool words,
+                             struct fault *f)
+{
+    s->side.scan = scan_search;
+    s->schema = source->schema;
+    s->words = words;
+    find_columns(s);
+    source->content = source_content;
+    source->describe_more = words ? describe_source_words : NULL;
+    source->ctx = s;
+    return invidx_contents(s->reader, words, take_document, s, f);
+}

@@ -59,8 +59,8 @@ TEST_SOURCES  := $(sort $(wildcard tests/*/test_*.c))
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 TEST_SCRIPTS  := $(sort $(wildcard tests/*/test_*.sh))
 BENCH_COMMON  := $(call objects,$(sort $(wildcard bench/common/*.c)))
-BENCH_SOURCES := $(sort $(wildcard bench/bench_*.c))
-BENCH_PROGRAMS := $(patsubst bench/%.c,$(BUILD)/%,$(BENCH_SOURCES))
+BENCH_SOURCES := $(sort $(wildcard bench/*/bench_*.c))
+BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(notdir $(BENCH_SOURCES)))
 EXAMPLES      := $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(sort $(wildcard docs/examples/*.c)))
 FUZZERS       := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
@@ -72,7 +72,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 all: $(BUILD)/libseam.a $(if $(CLI_SOURCES),$(BUILD)/seam)
 
 # Rooms' own rules (demo, chaos, labs, ...) live beside what they run.
--include $(wildcard mk.d/*.mk) $(sort $(wildcard tests/*/*.mk bench/*.mk docs/*.mk pipeline/*.mk))
+-include $(wildcard mk.d/*.mk) $(sort $(wildcard tests/*/*.mk bench/*/*.mk docs/*.mk pipeline/*.mk))
 
 # ---- objects, with dependencies tracked -----------------------------------------------------------
 $(BUILD)/obj/%.o: %.c Makefile
@@ -152,9 +152,12 @@ fuzz: $(FUZZERS)
 # ---- benches --------------------------------------------------------------------------------------
 .PHONY: benches
 benches: $(BENCH_PROGRAMS)
-$(BUILD)/bench_%: $(BUILD)/obj/bench/bench_%.o $(BENCH_COMMON) $(BUILD)/libseam.a
-	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+define bench_rule
+$(BUILD)/$(notdir $(1)): $(BUILD)/obj/$(1).o $(BENCH_COMMON) $(BUILD)/libseam.a
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS) $$^ $$(LDLIBS) -o $$@
+endef
+$(foreach b,$(BENCH_SOURCES),$(eval $(call bench_rule,$(basename $(b)))))
 
 # ---- the rest -------------------------------------------------------------------------------------
 .PHONY: install format clean help arrows

@@ -1,4 +1,4 @@
-// What the vector-search peers share: data, the line protocol, timing. See bench/bench_hnsw.c.
+// What the vector-search peers share: data, the line protocol, timing. See bench/stores/bench_hnsw.c.
 //
 //   PROGRAM BASE.fvecs QUERIES.fvecs M EFCONSTRUCTION THREADS KIND
 //   build            -> seconds bytes cpu-seconds    (bytes: anonymous memory the build left)

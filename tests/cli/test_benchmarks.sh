@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 made=$(mktemp "${TMPDIR:-/tmp}/seam-benchmarks-XXXXXX")
 trap 'rm -f "$made"' EXIT
-names=$(sed -n 's/^RESULTS := //p' bench/results.mk)
+names=$(sed -n 's/^RESULTS := //p' bench/common/results.mk)
 # shellcheck disable=SC2086
 sh bench/common/report.sh $names >"$made" || exit 1
 if ! diff -u docs/benchmarks.md "$made" | head -20 | grep . ; then

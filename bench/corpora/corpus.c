@@ -1,4 +1,4 @@
-#include "bench/relevance/corpus.h"
+#include "bench/corpora/corpus.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "bench/fulltext/texts.h"
+#include "bench/corpora/texts.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,4 +3,4 @@
 trace-bench:
 	@$(MAKE) --no-print-directory build/bench_trace
 	@$(MAKE) --no-print-directory TRACE=0 build-notrace/bench_trace
-	@sh bench/trace.sh build/bench_trace build-notrace/bench_trace
+	@sh bench/ground/trace.sh build/bench_trace build-notrace/bench_trace

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "bench/common/bench.h"
-#include "bench/fulltext/texts.h"
+#include "bench/corpora/texts.h"
 #include "engine/io/source.h"
 #include "invidx/invidx.h"
 

@@ -6,7 +6,7 @@
  * Beside the common columns, FILE.curves.tsv holds whole recall-speed curves for the charts.
  * Peers read vectors as L2; cosine data is handed to them normalised, which gives the same order.     */
 #include "bench/common/bench.h"
-#include "bench/vectors/sets.h"
+#include "bench/corpora/sets.h"
 
 #include <fcntl.h>
 #include <malloc.h>

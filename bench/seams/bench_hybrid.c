@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "bench/common/bench.h"
-#include "bench/relevance/corpus.h"
+#include "bench/corpora/corpus.h"
 #include "engine/base/rng.h"
 
 enum { FOLDS = 5, ROUNDS = 20000, SPEED_PRODUCTS = 40000 };

@@ -1,6 +1,6 @@
 /* bench_trace - what a trace that is off costs: hot loops that have a TRACE() in them, timed once each.
  *
- * Compiled with and without the hooks (TRACE=0), and run in turns by bench/trace.sh (`make trace-bench`). The answer of
+ * Compiled with and without the hooks (TRACE=0), and run in turns by bench/ground/trace.sh (`make trace-bench`). The answer of
  * each loop is folded into a number that both builds must print alike.                               */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "bench/vectors/sets.h"
+#include "bench/corpora/sets.h"
 
 #include <math.h>
 #include <stdlib.h>

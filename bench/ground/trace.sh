@@ -1,5 +1,5 @@
 #!/bin/sh
-# The trace off against compiled out, in turns: sh bench/trace.sh WITH WITHOUT [ROUNDS]. Prints the best of each and the ratio.
+# The trace off against compiled out, in turns: sh bench/ground/trace.sh WITH WITHOUT [ROUNDS]. Prints the best of each and the ratio.
 set -u
 with=$1 without=$2 rounds=${3:-9}
 i=0

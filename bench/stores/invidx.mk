@@ -1,5 +1,5 @@
 # make bench-invidx: the search index against SQLite FTS5, Xapian and Lucene, where they are installed.
-$(BUILD)/bench_invidx: $(BUILD)/obj/bench/fulltext/texts.o
+$(BUILD)/bench_invidx: $(BUILD)/obj/bench/corpora/texts.o
 # The object comes after the library on the line, so the library is named once more.
 $(BUILD)/bench_invidx: LDLIBS := $(BUILD)/libseam.a $(LDLIBS)
 

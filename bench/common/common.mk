@@ -1,4 +1,4 @@
-# Rules that every bench shares. A room's own go in bench/ROOM.mk.
+# Rules that every bench shares. A bench's own go beside it.
 #
 #   make peers         the programs of bench/peers/ whose libraries are here; one line for each that is not
 #   make bench-NAME    runs build/bench_NAME (OPTIONS="--quick ...") and draws bench/charts/NAME*.gp

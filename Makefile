@@ -72,7 +72,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 all: $(BUILD)/libseam.a $(if $(CLI_SOURCES),$(BUILD)/seam)
 
 # Rooms' own rules (demo, chaos, labs, ...) live beside what they run.
--include $(wildcard mk.d/*.mk) $(sort $(wildcard tests/*/*.mk bench/*/*.mk docs/*.mk pipeline/*.mk))
+-include $(wildcard mk.d/*.mk) $(sort $(wildcard tests/*/*.mk bench/*/*.mk docs/*/*.mk pipeline/*.mk))
 
 # ---- objects, with dependencies tracked -----------------------------------------------------------
 $(BUILD)/obj/%.o: %.c Makefile
@@ -169,10 +169,10 @@ install: all
 	  install -m 644 $$r/*.h $(DESTDIR)$(PREFIX)/include/seam/$$r/; done
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-	install -m 644 docs/manual/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -m 644 docs/manual/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
-	install -m 644 docs/manual/seam.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/seam
-	install -m 644 docs/manual/_seam $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_seam
+	install -m 644 docs/reference/manual/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 docs/reference/manual/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 docs/reference/manual/seam.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/seam
+	install -m 644 docs/reference/manual/_seam $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_seam
 
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
@@ -190,9 +190,9 @@ help:
 	@echo 'make check           every test (installs Check when missing); make check-oltp: one room'
 	@echo 'make chaos           break things on purpose, keep the evidence (SEED= ROUNDS= CHAOS=scenario)'
 	@echo 'make canary          the gate, and proof that it fails when it must'
-	@echo 'make evidence        docs/evidence and docs/lineage-walk.md from real runs'
+	@echo 'make evidence        docs/measured/evidence and docs/measured/lineage-walk.md from real runs'
 	@echo 'make benches         build/bench_*; make bench-NAME: run one and draw its charts'
-	@echo 'make results         every bench at full size, bench/results and docs/benchmarks.md (long)'
+	@echo 'make results         every bench at full size, bench/results and docs/measured/benchmarks.md (long)'
 	@echo 'make fuzz            build/fuzz/*; make arrows: check who includes whom'
 	@echo 'make labs            the labs as pages, build/labs/index.html; make manual: man pages, completion'
 	@echo 'make install PREFIX=/usr/local'

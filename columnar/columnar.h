@@ -22,7 +22,7 @@
  *
  * Threads: a writer belongs to one thread at a time. A reader is immutable between refreshes and may be
  * queried by many threads at once; refresh needs the reader alone.
- * Imports: engine. Format: docs/formats/columnar.md. Queries: columnar/exec/query.h, SQL: columnar/sql/sql.h.
+ * Imports: engine. Format: docs/reference/formats/columnar.md. Queries: columnar/exec/query.h, SQL: columnar/sql/sql.h.
  * Papers: Abadi et al., "Column-stores vs. row-stores" (SIGMOD 2008); Larson et al., SQL Server
  * column store (SIGMOD 2011, 2013); Boncz et al., MonetDB/X100 (CIDR 2005).                        */
 #ifndef SEAM_COLUMNAR_COLUMNAR_H

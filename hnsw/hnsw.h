@@ -23,7 +23,7 @@
  * a node only when it is whole). hnsw_refresh, hnsw_maintain and hnsw_close want the handle alone.
  * Upserts, deletes and publish come from one thread; hnsw_load spreads a batch over threads itself.
  *
- * Paper: Malkov & Yashunin, IEEE TPAMI 42(4), 2020 (papers/hnsw.md). Formats: docs/formats/hnsw.md.
+ * Paper: Malkov & Yashunin, IEEE TPAMI 42(4), 2020 (papers/hnsw.md). Formats: docs/reference/formats/hnsw.md.
  * Imports: engine. Reading order: distance.h, graph.h, search.c, insert.c, store.c.                */
 #ifndef SEAM_HNSW_HNSW_H
 #define SEAM_HNSW_HNSW_H

@@ -6,7 +6,7 @@
  *     -> points (recall mean, p5, p1, lower bound; QPS; p50, p99; build s; memory) -> Pareto front
  *     -> the cheapest point whose recall's lower confidence bound meets the promise
  *
- * docs/recall.md tells how to read the result. Protocol: Aumueller, Bernhardsson & Faithfull,
+ * docs/guide/recall.md tells how to read the result. Protocol: Aumueller, Bernhardsson & Faithfull,
  * "ANN-Benchmarks", Information Systems 87, 2020.                                                  */
 #ifndef SEAM_HNSW_TUNE_H
 #define SEAM_HNSW_TUNE_H

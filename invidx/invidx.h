@@ -17,7 +17,7 @@
  * churn of upserts, deletes and merges answers bit for bit like a fresh build of the same documents.
  * Ties are broken by the lower key. Pruned and exhaustive evaluation give the same hits and scores.
  *
- * Imports: engine.  Imported by: pipeline.  Formats: docs/formats/invidx.md
+ * Imports: engine.  Imported by: pipeline.  Formats: docs/reference/formats/invidx.md
  * Papers: Robertson, Zaragoza & Taylor (CIKM 2004), Ding & Suel (SIGIR 2011), Lemire & Boytsov (SPE 2015) */
 #ifndef SEAM_INVIDX_INVIDX_H
 #define SEAM_INVIDX_INVIDX_H

@@ -5,7 +5,7 @@
  *        v                                    | replay after the checkpoint's LSN
  *   [ B+trees in cached pages ] --checkpoint--+--> [ page file: always a whole tree at a known LSN ]
  *
- *   DIR/pages    the page file: two checksummed meta pages, then tree pages     (docs/formats/oltp.md)
+ *   DIR/pages    the page file: two checksummed meta pages, then tree pages     (docs/reference/formats/oltp.md)
  *   DIR/shared   one small shared mapping: pins of readers, by process
  *   DIR/lock     held by the one process that writes
  *

@@ -31,7 +31,7 @@
  *
  * Threads: append, commit, flush, stats and the lsn getters may be called from any thread. A reader
  * and a slot handle belong to one thread at a time; any number of them, in any process.
- * Imports: engine. Imported by: oltp, pipeline. Formats: wal/record.h, docs/formats/wal.md.
+ * Imports: engine. Imported by: oltp, pipeline. Formats: wal/record.h, docs/reference/formats/wal.md.
  * Papers: DeWitt et al., SIGMOD 1984 (group commit); Mohan et al., ARIES, TODS 17(1), 1992;
  * Rebello et al., ATC 2020 (a failed fsync is final). Notes: papers/wal.md. */
 #ifndef SEAM_WAL_WAL_H

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The committed results as a page: a table a store, from bench/results/NAME/NAME.tsv, with the charts drawn from
-# them. What a row means: bench/README.md.     usage: sh bench/common/report.sh > docs/benchmarks.md
+# them. What a row means: bench/README.md.     usage: sh bench/common/report.sh > docs/measured/benchmarks.md
 set -eu
 title() {
   case $1 in

@@ -1,5 +1,5 @@
 # make results        runs every bench below at its full size (long: keep the machine quiet), keeps the
-#                     TSV and the charts in bench/results/NAME/, and writes docs/benchmarks.md from them
+#                     TSV and the charts in bench/results/NAME/, and writes docs/measured/benchmarks.md from them
 # make results-NAME   one of them
 # make results-page   the page alone; a test holds it to the committed TSV
 RESULTS := oltp wal cdc pipeline columnar invidx hnsw hybrid
@@ -9,7 +9,7 @@ results:
 	@for n in $(RESULTS); do $(MAKE) --no-print-directory results-$$n || exit 1; done
 	@$(MAKE) --no-print-directory results-page
 results-page:
-	sh bench/common/report.sh $(RESULTS) > docs/benchmarks.md
+	sh bench/common/report.sh $(RESULTS) > docs/measured/benchmarks.md
 results-%: peers $(BUILD)/bench_%
 	@mkdir -p bench/results/$*
 	$(BUILD)/bench_$* $(RESULTS_OPTIONS_$*) --tsv bench/results/$*/$*.tsv

@@ -8,7 +8,7 @@
  * Lag: 8 writers paced to 1,000 commits/s together; for each commit, the time from its
  * acknowledgement to a reader holding its event. Attached: unpaced commits/s with relay and reader
  * running, against without.
- * PostgreSQL 15 logical decoding on the same kind of machine (docs/benchmarks, measured once):
+ * PostgreSQL 15 logical decoding on the same kind of machine (docs/measured/benchmarks.md, measured once):
  * 159,000 and 286,000 changes/s, 28/108 us, 80 % of the write rate. */
 #include <pthread.h>
 #include <signal.h>

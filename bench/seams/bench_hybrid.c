@@ -7,7 +7,7 @@
  *   speed            40,000 products, one thread
  *
  * Writes TREC run files to --runs DIR. Aggregate figures only are printed of collections without an open
- * licence. docs/relevance.md is this program's output, explained.                                   */
+ * licence. docs/measured/relevance.md is this program's output, explained.                                   */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * items, their positions or expressions; ORDER BY likewise. Functions: count, sum, avg, min, max,
  * approx_count_distinct; date_trunc('day', t), date_part('year', t) / extract-like year(t) month(t) day(t);
  * coalesce, lower, upper, length, substr, round, abs, concat; casts. A table's pseudo-columns _begin_lsn and
- * _end_lsn are the row version's (docs/manual-sql.md).
+ * _end_lsn are the row version's (docs/guide/sql.md).
  *
  * Errors name the byte of the text they are about (fault.at); sql_caret (sql_ast.h) draws it.
  * Thread-safety: a prepared query belongs to one thread at a time; it runs on opt->threads of its own. */

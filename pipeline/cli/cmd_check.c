@@ -207,7 +207,7 @@ int cmd_check(struct cli *c, int argc, char **argv)
         {"report", 0, OPT_STRING, "FILE", "reconcile: write the report as JSON, too", &k.report},
         {"against", 0, OPT_STRING, "FOLDER",
          "contracts: refuse what is incompatible with the older ones there", &k.against},
-        {"markdown", 0, OPT_FLAG, NULL, "contracts: print docs/contracts.md", &table},
+        {"markdown", 0, OPT_FLAG, NULL, "contracts: print docs/reference/contracts.md", &table},
     };
     struct contracts contracts;
     struct arena arena = {0};

@@ -226,7 +226,7 @@ static bool dot_command(struct shell *s, char *line)
     else
         printf(".tables            what can be asked\n.schema TABLE      its columns, as JSON\n"
                ".mode FORMAT       table, csv, tsv, jsonl, markdown\n.timer on|off      show the time a query took\n"
-               ".quit              leave (Ctrl-D too)\nA statement ends with ';'. The subset: docs/manual-sql.md\n");
+               ".quit              leave (Ctrl-D too)\nA statement ends with ';'. The subset: docs/guide/sql.md\n");
     return true;
 }
 

@@ -179,7 +179,7 @@ int cmd_view(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX], *create = NULL;
     bool all = false, drop = false;
     const struct opt opts[] = {
-        {"create", 0, OPT_STRING, "SQL", "declare NAME as this SELECT (docs/manual-sql.md; pipeline/view/view.h)", &create},
+        {"create", 0, OPT_STRING, "SQL", "declare NAME as this SELECT (docs/guide/sql.md; pipeline/view/view.h)", &create},
         {"drop", 0, OPT_FLAG, NULL, "declare NAME no more", &drop},
         {"list", 'l', OPT_FLAG, NULL, "the views there are, and their SQL", &all},
     };

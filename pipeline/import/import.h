@@ -4,7 +4,7 @@
  *                                           \-> what cannot land: seam_rejects, by line, reason
  *
  * CSV, TSV or JSON Lines, plain or gzip, a file, a pipe or "-". One flat record may feed several
- * tables (docs/manual-import.md describes the mapping). Records are taken in the file's order, so
+ * tables (docs/guide/import.md describes the mapping). Records are taken in the file's order, so
  * the log holds the history as it happened, and a record lands whole or not at all.
  *
  * Where an import stands is a row of the table seam_imports, put by the same transaction as the

@@ -1,4 +1,4 @@
-/* compare_print - tables of a comparison, for a terminal and for docs/relevance.md.                  */
+/* compare_print - tables of a comparison, for a terminal and for docs/measured/relevance.md.                  */
 #include <stdlib.h>
 #include <string.h>
 

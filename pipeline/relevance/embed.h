@@ -17,7 +17,7 @@
  * version string names the algorithm and the model's checksum and is part of the vector contract:
  * vectors of two versions are never compared.
  *
- * Format: pipeline/relevance/embed_model.c and docs/formats/embed.md. Imports: engine.
+ * Format: pipeline/relevance/embed_model.c and docs/reference/formats/embed.md. Imports: engine.
  * Papers: Deerwester 1990 (LSI); Levy & Goldberg 2014, 2015 (PPMI + SVD); Halko, Martinsson, Tropp
  * 2011 (randomized SVD); Arora 2017 (SIF, first component); Bojanowski 2017 (sub-words).         */
 #ifndef SEAM_PIPELINE_EMBED_H

@@ -76,7 +76,7 @@ struct hybrid_options {
     double feedback_coverage;      /* least coverage                                               */
     double feedback_weight;        /* of the meaning, in the fusion that chooses them               */
 };
-/* The pinned defaults: chosen on the development half of the shipped queries (docs/relevance.md).  */
+/* The pinned defaults: chosen on the development half of the shipped queries (docs/measured/relevance.md).  */
 struct hybrid_options hybrid_defaults(void);
 /* Their version, for the contract and the footer of an answer.                                    */
 const char *hybrid_defaults_version(void);

@@ -62,7 +62,7 @@ MUST_USE enum status contract_rules(const struct contract *c,
 bool contract_holds(const struct contract_rule *rule, double measured);
 void contract_expectation(const struct contract_rule *rule, struct buf *out); /* "must be 0" */
 
-/* docs/contracts.md */
+/* docs/reference/contracts.md */
 void contracts_markdown(const struct contracts *set, struct buf *out);
 
 #endif

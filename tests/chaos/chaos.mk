@@ -10,7 +10,7 @@ chaos:
 canary:
 	@$(MAKE) --no-print-directory all
 	@SEED=$(or $(SEED),1) bash tests/chaos/canary.sh $(BUILD)/seam $(BUILD)/canary
-# Makes docs/evidence/ and docs/lineage-walk.md again from real runs.
+# Makes docs/measured/evidence/ and docs/measured/lineage-walk.md again from real runs.
 evidence:
 	@$(MAKE) --no-print-directory all
 	@SEED=$(or $(SEED),1) bash tests/chaos/evidence.sh $(BUILD)/seam $(BUILD)/evidence

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes docs/evidence/*.txt (chaos 1, 3, 4) and docs/lineage-walk.md from real runs; paths are written as DIR and SEAM.
+# Makes docs/measured/evidence/*.txt (chaos 1, 3, 4) and docs/measured/lineage-walk.md from real runs; paths are written as DIR and SEAM.
 # usage: evidence.sh SEAM OUT        environment: SEED
 set -u
 seam=$1 out=$2; SEED=${SEED:-1}
-here=docs/evidence
+here=docs/measured/evidence
 mkdir -p "$here" "$out"
 clean() { sed -e "s#$out/[a-z_]*#DIR#g; s#$seam#seam#g; s#/[^ ]*/docs#docs#g" -e 's/[0-9a-f]\{32\}/ID/g'; }
 transcript() { # NAME SCENARIO FILES...
@@ -96,6 +96,6 @@ TEXT
     run check "$D" freshness
     echo '```'
 }
-walk 2>&1 | sed -e 's/[[:space:]]*$//' | clean >docs/lineage-walk.md
-grep -q 'silver STOPPED' docs/lineage-walk.md && grep -q 'the number is right' docs/lineage-walk.md || { echo "evidence: the walk does not show what it should"; exit 1; }
-echo docs/lineage-walk.md
+walk 2>&1 | sed -e 's/[[:space:]]*$//' | clean >docs/measured/lineage-walk.md
+grep -q 'silver STOPPED' docs/measured/lineage-walk.md && grep -q 'the number is right' docs/measured/lineage-walk.md || { echo "evidence: the walk does not show what it should"; exit 1; }
+echo docs/measured/lineage-walk.md

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Goal:   docs/benchmarks.md says what the committed results say, no more and no less.
+# Goal:   docs/measured/benchmarks.md says what the committed results say, no more and no less.
 # Method: the page is made again from bench/results and compared.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -8,7 +8,7 @@ trap 'rm -f "$made"' EXIT
 names=$(sed -n 's/^RESULTS := //p' bench/common/results.mk)
 # shellcheck disable=SC2086
 sh bench/common/report.sh $names >"$made" || exit 1
-if ! diff -u docs/benchmarks.md "$made" | head -20 | grep . ; then
+if ! diff -u docs/measured/benchmarks.md "$made" | head -20 | grep . ; then
   for f in bench/results/*/*.tsv; do
     case $f in *.curves.tsv) continue ;; esac
     wrong=$(awk -F'\t' 'NR > 1 && NF != 16 { print FILENAME ": line " NR " has " NF " columns" }' "$f")
@@ -16,5 +16,5 @@ if ! diff -u docs/benchmarks.md "$made" | head -20 | grep . ; then
   done
   exit 0
 fi
-echo 'FAIL: docs/benchmarks.md is stale: make results-page'
+echo 'FAIL: docs/measured/benchmarks.md is stale: make results-page'
 exit 1

@@ -12,11 +12,11 @@ trap 'rm -rf "$dir"' EXIT
 bad=0
 fail() { echo "FAIL: $*"; bad=1; }
 
-BUILD=$build sh docs/manual/generate.sh "$dir" || fail 'docs/manual/generate.sh'
+BUILD=$build sh docs/reference/manual/generate.sh "$dir" || fail 'docs/reference/manual/generate.sh'
 for f in "$dir"/*; do
-  cmp -s "$f" "docs/manual/$(basename "$f")" || fail "docs/manual/$(basename "$f") is stale (make manual)"
+  cmp -s "$f" "docs/reference/manual/$(basename "$f")" || fail "docs/reference/manual/$(basename "$f") is stale (make manual)"
 done
-for f in docs/manual/*.[15]; do
+for f in docs/reference/manual/*.[15]; do
   [ -f "$dir/$(basename "$f")" ] || fail "$f is made from nothing that is there"
   if command -v man >/dev/null && man --warnings -l /dev/null >/dev/null 2>&1; then
     warned=$(MANWIDTH=80 LC_ALL=C.UTF-8 man --warnings -l "$f" 2>&1 >/dev/null)
@@ -32,10 +32,10 @@ offers() { # SHELL WANTED WORDS: every line of WANTED is offered after the words
   comm -23 "$2" "$dir/offered" | grep . && fail "$1 does not offer these after '$3'"
 }
 in_bash() {
-  bash -c '. docs/manual/seam.bash; read -ra COMP_WORDS <<<"$1"; [[ $1 == *" " ]] && COMP_WORDS+=("")
+  bash -c '. docs/reference/manual/seam.bash; read -ra COMP_WORDS <<<"$1"; [[ $1 == *" " ]] && COMP_WORDS+=("")
     COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _seam; printf "%s\n" "${COMPREPLY[@]}"' bash "$1" | sort -u
 }
-in_zsh() { timeout 30 zsh -f tests/labs/zsh_complete.zsh "$(pwd)/docs/manual" "$1" | sort -u; }
+in_zsh() { timeout 30 zsh -f tests/labs/zsh_complete.zsh "$(pwd)/docs/reference/manual" "$1" | sort -u; }
 for shell in bash zsh; do
   command -v $shell >/dev/null || { echo "no $shell here: its completion is not tried"; continue; }
   offers in_$shell "$dir/commands" 'seam '

@@ -1,5 +1,5 @@
 /* One page by itself: the bytes of the documented example, search and change against a naive list, damage; and
- * the limits of docs/limits.md, at each and one beyond. */
+ * the limits of docs/reference/limits.md, at each and one beyond. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Goal:   a contract says what a seam promises, and a change that breaks its consumers is refused.
  * Method: the shipped contracts are parsed, edited as text in one place each, and compared; damaged ones must be
- *         refused with a line; docs/contracts.md must be what they say.                              */
+ *         refused with a line; docs/reference/contracts.md must be what they say.                              */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,7 +143,7 @@ static void test_invalid_contracts_are_refused(void)
     }
 }
 
-/* The document is made from the contracts; make it again with: seam check contracts --markdown > docs/contracts.md */
+/* The document is made from the contracts; make it again with: seam check contracts --markdown > docs/reference/contracts.md */
 static void test_the_document_is_not_stale(void)
 {
     struct arena arena = {0};
@@ -153,10 +153,10 @@ static void test_the_document_is_not_stale(void)
 
     ASSERT_OK(contracts_load(&arena, &set, &f), &f);
     contracts_markdown(&set, &want);
-    ASSERT_OK(io_read_all(io_posix(), "docs/contracts.md", 1 << 20, &is, &f), &f);
+    ASSERT_OK(io_read_all(io_posix(), "docs/reference/contracts.md", 1 << 20, &is, &f), &f);
     ck_assert_msg(
         is.size == want.size && memcmp(is.data, want.data, is.size) == 0,
-        "docs/contracts.md is stale: build/seam check contracts --markdown > docs/contracts.md");
+        "docs/reference/contracts.md is stale: build/seam check contracts --markdown > docs/reference/contracts.md");
     buf_free(&want);
     buf_free(&is);
     arena_free(&arena);

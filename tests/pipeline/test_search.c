@@ -311,7 +311,7 @@ static void test_limits_and_missing_parts(void)
     tear_down();
 }
 
-/* The lift that docs/relevance.md reports is a promise: a change that loses it fails here. Held-out half,
+/* The lift that docs/measured/relevance.md reports is a promise: a change that loses it fails here. Held-out half,
  * pinned weights, floors a little under what was measured.                                          */
 static void test_the_measured_lift_is_kept(void)
 {

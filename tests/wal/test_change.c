@@ -61,7 +61,7 @@ static void test_change_bytes_are_as_documented(void)
     buf_free(&b);
 }
 
-/* Record header: the example of docs/formats/wal.md. */
+/* Record header: the example of docs/reference/formats/wal.md. */
 static void test_record_bytes_are_as_documented(void)
 {
     uint8_t r[24] = {0};

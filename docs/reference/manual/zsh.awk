@@ -43,7 +43,7 @@ on && /--/ {
 }
 END {
   finish()
-  printf "#compdef seam\n# Made by docs/manual/generate.sh from the program's own help. Put it where $fpath looks.\n\n_seam() {\n"
+  printf "#compdef seam\n# Made by docs/reference/manual/generate.sh from the program's own help. Put it where $fpath looks.\n\n_seam() {\n"
   printf "  local context state state_descr line\n  typeset -A opt_args\n  local -a commands=(\n%s    'help:a command'\\''s own help'\n  )\n\n", names
   printf "  _arguments -C '--version[the version]' '--help[the commands]' '1:command:->command' '*::argument:->argument'\n"
   printf "  case $state in\n  command) _describe -t commands command commands ;;\n  argument)\n    case $words[1] in\n"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes the manual from what the program says of itself and from docs/formats, so that they cannot differ:
-#   sh docs/manual/generate.sh DIR         DIR/seam.1, DIR/_seam (completion for zsh), DIR/seam-FORMAT.5
+# Writes the manual from what the program says of itself and from docs/reference/formats, so that they cannot differ:
+#   sh docs/reference/manual/generate.sh DIR         DIR/seam.1, DIR/_seam (completion for zsh), DIR/seam-FORMAT.5
 # seam.bash needs no making: it asks the program.
 set -eu
 out=$1
@@ -11,7 +11,7 @@ commands=$("$seam" help | awk '/^exit codes/ {exit} /^  [a-z]/ {print $1}')
 esc() { sed 's/\\/\\\\/g; s/-/\\-/g; s/^\./\\\&./; s/^'"'"'/\\\&'"'"'/'; }
 manual_page() {
   cat <<HEAD
-.\\" Made by docs/manual/generate.sh; change the program's own help instead.
+.\\" Made by docs/reference/manual/generate.sh; change the program's own help instead.
 .TH SEAM 1 "" "seam $version" "User Commands"
 .SH NAME
 seam \\- seven stores for one shop, and the seams between them
@@ -96,15 +96,15 @@ seam search shop "cordless kettle" \-\-explain
 seam check shop all                    is every seam's promise kept?
 .fi
 .SH SEE ALSO
-docs/architecture.md, docs/contracts.md, docs/formats/, docs/labs/
+docs/architecture.md, docs/reference/contracts.md, docs/reference/formats/, docs/labs/
 TAIL
 }
 
 manual_page >"$out/seam.1"
 for c in $commands; do "$seam" "$c" --help; done |
   awk -v labs="$("$seam" lab </dev/null | awk 'NR > 1 {printf "%s%s", (NR > 2 ? " " : ""), $1}')" \
-    -v sinks='warehouse gold view search vectors audit' -f docs/manual/zsh.awk >"$out/_seam"
-for format in docs/formats/*.md; do
+    -v sinks='warehouse gold view search vectors audit' -f docs/reference/manual/zsh.awk >"$out/_seam"
+for format in docs/reference/formats/*.md; do
   name=seam-$(basename "$format" .md)
-  awk -v name="$name" -v version="$version" -f docs/manual/md2man.awk "$format" >"$out/$name.5"
+  awk -v name="$name" -v version="$version" -f docs/reference/manual/md2man.awk "$format" >"$out/$name.5"
 done

@@ -1,4 +1,4 @@
-# The Markdown that docs/formats uses, as a man page: awk -v name=seam-wal -v version=V -f md2man.awk FILE.md
+# The Markdown that docs/reference/formats uses, as a man page: awk -v name=seam-wal -v version=V -f md2man.awk FILE.md
 # Headings, paragraphs, lists, fenced code, tables, `code`, **bold** and links; nothing else is there.
 function esc(s) {
   gsub(/\\/, "\\e", s); gsub(/-/, "\\-", s)
@@ -61,7 +61,7 @@ code { line(esc($0)); next }
 /^# / {
   title = substr($0, 3)
   print "'\\\" t"
-  print ".\\\" Made from docs/formats by docs/manual/generate.sh; change it there instead."
+  print ".\\\" Made from docs/reference/formats by docs/reference/manual/generate.sh; change it there instead."
   printf ".TH %s 5 \"\" \"seam %s\" \"File Formats\"\n.ad l\n.SH NAME\n%s \\- ", upper, version, esc(name)
   gsub(/`/, "", title); print esc(title); print ".SH DESCRIPTION"; next
 }

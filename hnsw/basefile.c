@@ -13,7 +13,7 @@ enum { FLAG_TRAINED = 1, FLAG_LOSSLESS = 2, FLAG_ORDERED = 4 };
 
 static uint64_t up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
 
-void base_layout(const struct base_head *b, struct base_layout *out)
+void hnsw_base_layout(const struct hnsw_base_head *b, struct hnsw_base_layout *out)
 {
     uint64_t at = BASE_HEADER, floats = up(b->o.dim, 16);
     bool codes = b->trained && b->o.quant == HNSW_I8;
@@ -21,7 +21,7 @@ void base_layout(const struct base_head *b, struct base_layout *out)
     out->offsets = at;
     at = up(at + (b->trained ? b->o.dim * 4ull : 0) + (b->ordered ? b->o.dim * 2ull : 0), BASE_PAGE);
     out->nodes = at;
-    at = up(at + b->nodes * sizeof(struct node), BASE_PAGE);
+    at = up(at + b->nodes * sizeof(struct hnsw_node), BASE_PAGE);
     out->links0 = at;
     at = up(at + b->nodes * up(b->o.m * 8ull, 64), BASE_PAGE);
     out->upper = at;
@@ -36,111 +36,111 @@ void base_layout(const struct base_head *b, struct base_layout *out)
 }
 
 /* ---- the header ---- */
-static void head_write(const struct base_head *b, uint8_t page[BASE_HEADER])
+static void head_write(const struct hnsw_base_head *b, uint8_t page[BASE_HEADER])
 {
     memset(page, 0, BASE_HEADER);
     memcpy(page, base_magic, 8);
-    put_u32(page + 8, BASE_VERSION);
-    put_u32(page + 16, b->o.dim);
-    put_u32(page + 20, (uint32_t)b->o.metric);
-    put_u32(page + 24, (uint32_t)b->o.quant);
-    put_u32(page + 28, b->o.m);
-    put_u32(page + 32, b->o.ef_construction);
-    put_u32(page + 36, (b->trained ? FLAG_TRAINED : 0) | (b->lossless ? FLAG_LOSSLESS : 0) |
+    seam_put_u32(page + 8, BASE_VERSION);
+    seam_put_u32(page + 16, b->o.dim);
+    seam_put_u32(page + 20, (uint32_t)b->o.metric);
+    seam_put_u32(page + 24, (uint32_t)b->o.quant);
+    seam_put_u32(page + 28, b->o.m);
+    seam_put_u32(page + 32, b->o.ef_construction);
+    seam_put_u32(page + 36, (b->trained ? FLAG_TRAINED : 0) | (b->lossless ? FLAG_LOSSLESS : 0) |
                           (b->ordered ? FLAG_ORDERED : 0));
-    put_u64(page + 40, b->o.seed);
-    put_u64(page + 48, b->nodes);
-    put_u64(page + 56, b->upper);
-    put_u64(page + 64, b->dead);
-    put_u64(page + 72, b->entry);
-    put_u64(page + 80, b->applied_lsn);
-    put_u64(page + 88, b->floor_lsn);
-    put_u64(page + 96, (uint64_t)b->wall_us);
-    put_f32(page + 104, b->scale);
-    put_u32(page + 108, b->sums_crc);
-    put_u64(page + 112, b->trained_on);
-    put_u64(page + 120, b->seq);
-    put_u32(page + 12, crc32c(0, page + 16, BASE_HEADER - 16));
+    seam_put_u64(page + 40, b->o.seed);
+    seam_put_u64(page + 48, b->nodes);
+    seam_put_u64(page + 56, b->upper);
+    seam_put_u64(page + 64, b->dead);
+    seam_put_u64(page + 72, b->entry);
+    seam_put_u64(page + 80, b->applied_lsn);
+    seam_put_u64(page + 88, b->floor_lsn);
+    seam_put_u64(page + 96, (uint64_t)b->wall_us);
+    seam_put_f32(page + 104, b->scale);
+    seam_put_u32(page + 108, b->sums_crc);
+    seam_put_u64(page + 112, b->trained_on);
+    seam_put_u64(page + 120, b->seq);
+    seam_put_u32(page + 12, seam_crc32c(0, page + 16, BASE_HEADER - 16));
 }
 
-static enum status head_check(const struct base_head *b, uint32_t flags, const char *path, struct fault *f)
+static enum seam_status head_check(const struct hnsw_base_head *b, uint32_t flags, const char *path, struct seam_fault *f)
 {
-    if (graph_options_check(&b->o, NULL) != ST_OK)
-        return fault_set(f, ST_CORRUPT, path, 16, "the header's dimensions, metric or M are impossible");
+    if (hnsw_graph_options_check(&b->o, NULL) != SEAM_OK)
+        return seam_fault_set(f, SEAM_CORRUPT, path, 16, "the header's dimensions, metric or M are impossible");
     if ((flags & ~(uint32_t)(FLAG_TRAINED | FLAG_LOSSLESS | FLAG_ORDERED)) != 0 ||
         (b->lossless && (!b->trained || b->o.quant != HNSW_I8 || b->o.metric != HNSW_L2)))
-        return fault_set(f, ST_CORRUPT, path, 36, "the header's flags contradict each other");
+        return seam_fault_set(f, SEAM_CORRUPT, path, 36, "the header's flags contradict each other");
     if (b->trained && (!isfinite(b->scale) || b->scale <= 0))
-        return fault_set(f, ST_CORRUPT, path, 104, "the scale of the codes is no positive number");
+        return seam_fault_set(f, SEAM_CORRUPT, path, 104, "the scale of the codes is no positive number");
     if (b->nodes > HNSW_NODES_MAX || b->upper > b->nodes * HNSW_LEVEL_MAX || b->dead > b->nodes)
-        return fault_set(f, ST_CORRUPT, path, 48, "the header's counts are impossible");
+        return seam_fault_set(f, SEAM_CORRUPT, path, 48, "the header's counts are impossible");
     if (b->nodes == 0 ? b->entry != ENTRY_NONE
                       : (uint32_t)b->entry >= b->nodes || b->entry >> 32 > HNSW_LEVEL_MAX)
-        return fault_set(f, ST_CORRUPT, path, 72, "the entry point is no node");
-    return ST_OK;
+        return seam_fault_set(f, SEAM_CORRUPT, path, 72, "the entry point is no node");
+    return SEAM_OK;
 }
 
-enum status base_head_parse(const uint8_t page[BASE_HEADER], const char *path, struct base_head *out,
-                            struct fault *f)
+enum seam_status hnsw_base_head_parse(const uint8_t page[BASE_HEADER], const char *path, struct hnsw_base_head *out,
+                            struct seam_fault *f)
 {
-    uint32_t flags = get_u32(page + 36);
+    uint32_t flags = seam_get_u32(page + 36);
 
     if (memcmp(page, base_magic, 8) != 0)
-        return fault_set(f, ST_CORRUPT, path, 0, "this is no base file of a vector index");
-    if (get_u32(page + 8) != BASE_VERSION)
-        return fault_set(f, ST_UNSUPPORTED, path, 8, "version %u; this program reads version %d",
-                         get_u32(page + 8), BASE_VERSION);
-    if (get_u32(page + 12) != crc32c(0, page + 16, BASE_HEADER - 16))
-        return fault_set(f, ST_CORRUPT, path, 12, "the header's checksum does not match");
-    *out = (struct base_head){
-        .o = {get_u32(page + 16), (enum hnsw_metric)get_u32(page + 20), (enum hnsw_quant)get_u32(page + 24),
-              get_u32(page + 28), get_u32(page + 32), get_u64(page + 40)},
+        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "this is no base file of a vector index");
+    if (seam_get_u32(page + 8) != BASE_VERSION)
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8, "version %u; this program reads version %d",
+                         seam_get_u32(page + 8), BASE_VERSION);
+    if (seam_get_u32(page + 12) != seam_crc32c(0, page + 16, BASE_HEADER - 16))
+        return seam_fault_set(f, SEAM_CORRUPT, path, 12, "the header's checksum does not match");
+    *out = (struct hnsw_base_head){
+        .o = {seam_get_u32(page + 16), (enum hnsw_metric)seam_get_u32(page + 20), (enum hnsw_quant)seam_get_u32(page + 24),
+              seam_get_u32(page + 28), seam_get_u32(page + 32), seam_get_u64(page + 40)},
         .trained = (flags & FLAG_TRAINED) != 0,
         .lossless = (flags & FLAG_LOSSLESS) != 0,
         .ordered = (flags & FLAG_ORDERED) != 0,
-        .nodes = get_u64(page + 48),
-        .upper = get_u64(page + 56),
-        .dead = get_u64(page + 64),
-        .entry = get_u64(page + 72),
-        .applied_lsn = get_u64(page + 80),
-        .floor_lsn = get_u64(page + 88),
-        .wall_us = (int64_t)get_u64(page + 96),
-        .scale = get_f32(page + 104),
-        .sums_crc = get_u32(page + 108),
-        .trained_on = get_u64(page + 112),
-        .seq = get_u64(page + 120),
+        .nodes = seam_get_u64(page + 48),
+        .upper = seam_get_u64(page + 56),
+        .dead = seam_get_u64(page + 64),
+        .entry = seam_get_u64(page + 72),
+        .applied_lsn = seam_get_u64(page + 80),
+        .floor_lsn = seam_get_u64(page + 88),
+        .wall_us = (int64_t)seam_get_u64(page + 96),
+        .scale = seam_get_f32(page + 104),
+        .sums_crc = seam_get_u32(page + 108),
+        .trained_on = seam_get_u64(page + 112),
+        .seq = seam_get_u64(page + 120),
     };
     return head_check(out, flags, path, f);
 }
 
 /* ---- writing: one stream of chunks, each summed as it leaves ---- */
 struct out {
-    struct file *file;
+    struct seam_file *file;
     uint8_t *chunk;
     size_t used;
     uint64_t at;              /* of the chunk in the file */
-    struct buf sums;
-    struct fault *f;
+    struct seam_buf sums;
+    struct seam_fault *f;
 };
 
-static enum status out_flush(struct out *o)
+static enum seam_status out_flush(struct out *o)
 {
-    enum status st;
+    enum seam_status st;
 
-    if (o->used == 0) return ST_OK;
-    buf_u32(&o->sums, crc32c(0, o->chunk, o->used));
-    st = file_write(o->file, o->at, o->chunk, o->used, o->f);
+    if (o->used == 0) return SEAM_OK;
+    seam_buf_u32(&o->sums, seam_crc32c(0, o->chunk, o->used));
+    st = seam_file_write(o->file, o->at, o->chunk, o->used, o->f);
     o->at += o->used;
     o->used = 0;
     return st;
 }
 
-static enum status out_bytes(struct out *o, const void *p, size_t n)
+static enum seam_status out_bytes(struct out *o, const void *p, size_t n)
 {
     const uint8_t *b = p;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    while (n > 0 && st == ST_OK) {
+    while (n > 0 && st == SEAM_OK) {
         size_t m = BASE_CHUNK - o->used < n ? BASE_CHUNK - o->used : n;
 
         if (b != NULL) {
@@ -156,114 +156,114 @@ static enum status out_bytes(struct out *o, const void *p, size_t n)
     return st;
 }
 
-static enum status out_pad(struct out *o)
+static enum seam_status out_pad(struct out *o)
 {
     uint64_t at = o->at + o->used;
 
     return out_bytes(o, NULL, (size_t)(up(at, BASE_PAGE) - at));
 }
 
-static enum status out_blocks(struct out *o, const struct blocks *b, size_t n)
+static enum seam_status out_blocks(struct out *o, const struct hnsw_blocks *b, size_t n)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; i < n && st == ST_OK; i += BLOCK_NODES) {
+    for (size_t i = 0; i < n && st == SEAM_OK; i += BLOCK_NODES) {
         size_t m = n - i < BLOCK_NODES ? n - i : (size_t)BLOCK_NODES;
 
         st = out_bytes(o, b->block[i >> BLOCK_SHIFT], m * b->stride);
     }
-    return st == ST_OK ? out_pad(o) : st;
+    return st == SEAM_OK ? out_pad(o) : st;
 }
 
-static enum status write_sections(const struct hnsw *h, struct out *o, const struct base_head *b)
+static enum seam_status write_sections(const struct hnsw *h, struct out *o, const struct hnsw_base_head *b)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (b->trained) st = out_bytes(o, h->quant.offset, h->o.dim * sizeof(float));
-    if (st == ST_OK && b->ordered) st = out_bytes(o, h->order, h->o.dim * sizeof *h->order);
-    if (st == ST_OK) st = out_pad(o);
-    if (st == ST_OK) st = out_blocks(o, &h->nodes, h->count);
-    if (st == ST_OK) st = out_blocks(o, &h->links0, h->count);
-    if (st == ST_OK) st = out_blocks(o, &h->upper, h->upper_count);
-    if (st == ST_OK && b->trained && h->o.quant == HNSW_I8) st = out_blocks(o, &h->codes, h->count);
-    if (st == ST_OK && !b->lossless) st = out_blocks(o, &h->vecs, h->count);
-    return st == ST_OK ? out_flush(o) : st;
+    if (st == SEAM_OK && b->ordered) st = out_bytes(o, h->order, h->o.dim * sizeof *h->order);
+    if (st == SEAM_OK) st = out_pad(o);
+    if (st == SEAM_OK) st = out_blocks(o, &h->nodes, h->count);
+    if (st == SEAM_OK) st = out_blocks(o, &h->links0, h->count);
+    if (st == SEAM_OK) st = out_blocks(o, &h->upper, h->upper_count);
+    if (st == SEAM_OK && b->trained && h->o.quant == HNSW_I8) st = out_blocks(o, &h->codes, h->count);
+    if (st == SEAM_OK && !b->lossless) st = out_blocks(o, &h->vecs, h->count);
+    return st == SEAM_OK ? out_flush(o) : st;
 }
 
-enum status base_write(const struct hnsw *h, struct io *io, const char *path, uint64_t seq, uint64_t *size,
-                       struct fault *f)
+enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io, const char *path, uint64_t seq, uint64_t *size,
+                       struct seam_fault *f)
 {
-    struct base_head b = {.o = h->o, .trained = h->quant.trained, .lossless = h->quant.lossless,
+    struct hnsw_base_head b = {.o = h->o, .trained = h->quant.trained, .lossless = h->quant.lossless,
                           .ordered = h->order != NULL, .nodes = h->count, .upper = h->upper_count, .dead = dead_load(h),
                           .entry = h->entry, .trained_on = h->quant.trained_on, .seq = seq,
                           .applied_lsn = h->applied_lsn, .floor_lsn = h->floor_lsn,
                           .wall_us = h->wall_us, .scale = h->quant.scale};
     struct out o = {.at = BASE_HEADER, .f = f};
-    struct base_layout l;
+    struct hnsw_base_layout l;
     uint8_t page[BASE_HEADER];
-    enum status st;
+    enum seam_status st;
 
-    base_layout(&b, &l);
+    hnsw_base_layout(&b, &l);
     o.chunk = malloc(BASE_CHUNK);
-    if (o.chunk == NULL) return fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory to write");
-    st = file_open(io, path, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &o.file, f);
-    if (st == ST_OK) st = write_sections(h, &o, &b);
-    if (st == ST_OK && !buf_ok(&o.sums)) st = fault_set(f, ST_NOMEM, path, 0, "no memory for checksums");
-    if (st == ST_OK) {
+    if (o.chunk == NULL) return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to write");
+    st = seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &o.file, f);
+    if (st == SEAM_OK) st = write_sections(h, &o, &b);
+    if (st == SEAM_OK && !seam_buf_ok(&o.sums)) st = seam_fault_set(f, SEAM_NOMEM, path, 0, "no memory for checksums");
+    if (st == SEAM_OK) {
         assert(o.at == l.sums && o.sums.size == l.sum_count * 4);
-        b.sums_crc = crc32c(0, o.sums.data, o.sums.size);
+        b.sums_crc = seam_crc32c(0, o.sums.data, o.sums.size);
         head_write(&b, page);
-        if (o.sums.size > 0) st = file_write(o.file, l.sums, o.sums.data, o.sums.size, f);
+        if (o.sums.size > 0) st = seam_file_write(o.file, l.sums, o.sums.data, o.sums.size, f);
     }
-    if (st == ST_OK) st = file_write(o.file, 0, page, sizeof page, f);
-    if (st == ST_OK) st = file_sync(o.file, f);
-    file_close(o.file);
+    if (st == SEAM_OK) st = seam_file_write(o.file, 0, page, sizeof page, f);
+    if (st == SEAM_OK) st = seam_file_sync(o.file, f);
+    seam_file_close(o.file);
     free(o.chunk);
-    buf_free(&o.sums);
+    seam_buf_free(&o.sums);
     *size = l.end;
     return st;
 }
 
 /* ---- reading ---- */
-static enum status sums_check(const uint8_t *map, const struct base_layout *l, uint32_t sums_crc,
-                              const char *path, struct fault *f)
+static enum seam_status sums_check(const uint8_t *map, const struct hnsw_base_layout *l, uint32_t sums_crc,
+                              const char *path, struct seam_fault *f)
 {
-    if (crc32c(0, map + l->sums, l->sum_count * 4) != sums_crc)
-        return fault_set(f, ST_CORRUPT, path, l->sums, "the checksums' own checksum does not match");
+    if (seam_crc32c(0, map + l->sums, l->sum_count * 4) != sums_crc)
+        return seam_fault_set(f, SEAM_CORRUPT, path, l->sums, "the checksums' own checksum does not match");
     for (uint64_t i = 0; i < l->sum_count; i++) {
         uint64_t at = BASE_HEADER + i * BASE_CHUNK, n = l->sums - at < BASE_CHUNK ? l->sums - at : BASE_CHUNK;
 
-        if (crc32c(0, map + at, n) != get_u32(map + l->sums + i * 4))
-            return fault_set(f, ST_CORRUPT, path, at, "the checksum of bytes %llu to %llu does not match",
+        if (seam_crc32c(0, map + at, n) != seam_get_u32(map + l->sums + i * 4))
+            return seam_fault_set(f, SEAM_CORRUPT, path, at, "the checksum of bytes %llu to %llu does not match",
                              (unsigned long long)at, (unsigned long long)(at + n));
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status nodes_check(const struct hnsw *h, const struct base_head *b, const struct base_layout *l,
-                               const char *path, struct fault *f)
+static enum seam_status nodes_check(const struct hnsw *h, const struct hnsw_base_head *b, const struct hnsw_base_layout *l,
+                               const char *path, struct seam_fault *f)
 {
     uint64_t dead = 0;
 
     for (uint32_t i = 0; i < b->nodes; i++) {
-        const struct node *n = node_at(h, i);
+        const struct hnsw_node *n = node_at(h, i);
 
         if (n->level > HNSW_LEVEL_MAX || (uint64_t)n->upper + n->level > b->upper || n->birth > n->death ||
             n->zeros[0] != 0 || n->zeros[1] != 0 || n->zeros[2] != 0)
-            return fault_set(f, ST_CORRUPT, path, l->nodes + i * sizeof *n, "node %u is impossible", i);
-        dead += n->death != LSN_MAX;
+            return seam_fault_set(f, SEAM_CORRUPT, path, l->nodes + i * sizeof *n, "node %u is impossible", i);
+        dead += n->death != SEAM_LSN_MAX;
     }
     if (dead != b->dead)
-        return fault_set(f, ST_CORRUPT, path, 64, "the header counts %llu dead nodes, there are %llu",
+        return seam_fault_set(f, SEAM_CORRUPT, path, 64, "the header counts %llu dead nodes, there are %llu",
                          (unsigned long long)b->dead, (unsigned long long)dead);
     if (b->nodes > 0 && node_at(h, (uint32_t)b->entry)->level != b->entry >> 32)
-        return fault_set(f, ST_CORRUPT, path, 72, "the entry point's level is not its node's");
-    return ST_OK;
+        return seam_fault_set(f, SEAM_CORRUPT, path, 72, "the entry point's level is not its node's");
+    return SEAM_OK;
 }
 
 /* I1 and I2, without the search for duplicates (a duplicate costs time, not truth; verify looks).    */
-static enum status links_check(const struct hnsw *h, const struct base_head *b,
-                               const struct base_layout *l, const char *path, struct fault *f)
+static enum seam_status links_check(const struct hnsw *h, const struct hnsw_base_head *b,
+                               const struct hnsw_base_layout *l, const char *path, struct seam_fault *f)
 {
     for (uint32_t i = 0; i < b->nodes; i++) {
         for (unsigned level = 0; level <= node_at(h, i)->level; level++) {
@@ -273,7 +273,7 @@ static enum status links_check(const struct hnsw *h, const struct base_head *b,
             for (uint32_t j = 0; j < max && list[j] != LINK_NONE; j++)
                 if (list[j] >= b->nodes || list[j] == i ||
                     (level > 0 && node_at(h, list[j])->level < level))
-                    return fault_set(f, ST_CORRUPT, path,
+                    return seam_fault_set(f, SEAM_CORRUPT, path,
                                      level == 0 ? l->links0 + i * h->links0.stride + j * 4
                                                 : l->upper + (node_at(h, i)->upper + level - 1ull) *
                                                                  h->upper.stride + j * 4,
@@ -281,20 +281,20 @@ static enum status links_check(const struct hnsw *h, const struct base_head *b,
                                      i, level, list[j]);
         }
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status take(struct hnsw *h, struct blocks *b, const uint8_t *p, size_t n, bool in_place,
-                        struct fault *f)
+static enum seam_status take(struct hnsw *h, struct hnsw_blocks *b, const uint8_t *p, size_t n, bool in_place,
+                        struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     if (in_place) {
         h->maps = true;
-        return blocks_attach(b, p, n, f);
+        return hnsw_blocks_attach(b, p, n, f);
     }
-    st = blocks_reserve(b, n, f);
-    for (size_t i = 0; i < n && st == ST_OK; i += BLOCK_NODES) {
+    st = hnsw_blocks_reserve(b, n, f);
+    for (size_t i = 0; i < n && st == SEAM_OK; i += BLOCK_NODES) {
         size_t m = n - i < BLOCK_NODES ? n - i : (size_t)BLOCK_NODES;
 
         memcpy(b->block[i >> BLOCK_SHIFT], p + i * b->stride, m * b->stride);
@@ -304,12 +304,12 @@ static enum status take(struct hnsw *h, struct blocks *b, const uint8_t *p, size
 
 /* What is walked is copied into huge pages unless the caller wants everything mapped. What is read only for
  * the results stays mapped: exact vectors beside codes (the rerank), and a reader's nodes while none is dead. */
-static enum status take_sections(struct hnsw *h, const uint8_t *map, const struct base_head *b,
-                                 const struct base_layout *l, struct fault *f)
+static enum seam_status take_sections(struct hnsw *h, const uint8_t *map, const struct hnsw_base_head *b,
+                                 const struct hnsw_base_layout *l, struct seam_fault *f)
 {
     bool mapped = h->cfg.mapped, codes = b->trained && b->o.quant == HNSW_I8;
     size_t n = (size_t)b->nodes;
-    enum status st;
+    enum seam_status st;
 
     h->quant.trained = b->trained;
     h->quant.lossless = b->lossless;
@@ -317,11 +317,11 @@ static enum status take_sections(struct hnsw *h, const uint8_t *map, const struc
     h->quant.trained_on = b->trained_on;
     if (b->trained) memcpy(h->quant.offset, map + l->offsets, b->o.dim * sizeof(float));
     st = take(h, &h->nodes, map + l->nodes, n, mapped || (!h->writer && b->dead == 0), f);
-    if (st == ST_OK) st = take(h, &h->links0, map + l->links0, n, mapped, f);
-    if (st == ST_OK) st = take(h, &h->upper, map + l->upper, (size_t)b->upper, mapped, f);
-    if (st == ST_OK && codes) st = take(h, &h->codes, map + l->codes, n, mapped, f);
-    if (st == ST_OK && !codes && h->o.quant == HNSW_I8) st = blocks_reserve(&h->codes, n, f);
-    if (st == ST_OK && !b->lossless) st = take(h, &h->vecs, map + l->vecs, n, mapped || codes, f);
+    if (st == SEAM_OK) st = take(h, &h->links0, map + l->links0, n, mapped, f);
+    if (st == SEAM_OK) st = take(h, &h->upper, map + l->upper, (size_t)b->upper, mapped, f);
+    if (st == SEAM_OK && codes) st = take(h, &h->codes, map + l->codes, n, mapped, f);
+    if (st == SEAM_OK && !codes && h->o.quant == HNSW_I8) st = hnsw_blocks_reserve(&h->codes, n, f);
+    if (st == SEAM_OK && !b->lossless) st = take(h, &h->vecs, map + l->vecs, n, mapped || codes, f);
     h->count = h->published = (uint32_t)b->nodes;
     h->upper_count = (uint32_t)b->upper;
     h->dead = (uint32_t)b->dead;
@@ -339,66 +339,66 @@ static bool same_shape(const struct hnsw_options *a, const struct hnsw_options *
 }
 
 /* The order must be a permutation.                                                                  */
-static enum status take_order(struct hnsw *h, const uint8_t *p, uint64_t at, const char *path,
-                              struct fault *f)
+static enum seam_status take_order(struct hnsw *h, const uint8_t *p, uint64_t at, const char *path,
+                              struct seam_fault *f)
 {
     uint64_t seen[(HNSW_DIM_MAX + 63) / 64] = {0};
 
     h->order = malloc(h->o.dim * sizeof *h->order);
-    if (h->order == NULL) return fault_set(f, ST_NOMEM, path, at, "no memory for the dimensions' order");
+    if (h->order == NULL) return seam_fault_set(f, SEAM_NOMEM, path, at, "no memory for the dimensions' order");
     memcpy(h->order, p, h->o.dim * sizeof *h->order);
     for (uint32_t d = 0; d < h->o.dim; d++) {
-        if (h->order[d] >= h->o.dim || bitset_get(seen, h->order[d]))
-            return fault_set(f, ST_CORRUPT, path, at + d * 2, "the dimensions' order is none");
-        bitset_set(seen, h->order[d]);
+        if (h->order[d] >= h->o.dim || seam_bitset_get(seen, h->order[d]))
+            return seam_fault_set(f, SEAM_CORRUPT, path, at + d * 2, "the dimensions' order is none");
+        seam_bitset_set(seen, h->order[d]);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status offsets_check(const struct hnsw *h, uint64_t at, const char *path, struct fault *f)
+static enum seam_status offsets_check(const struct hnsw *h, uint64_t at, const char *path, struct seam_fault *f)
 {
     for (uint32_t d = 0; h->quant.trained && d < h->o.dim; d++)
         if (!isfinite(h->quant.offset[d]))
-            return fault_set(f, ST_CORRUPT, path, at + d * 4, "the offset of dimension %u is no number", d);
-    return ST_OK;
+            return seam_fault_set(f, SEAM_CORRUPT, path, at + d * 4, "the offset of dimension %u is no number", d);
+    return SEAM_OK;
 }
 
-enum status base_read(struct hnsw *h, struct io *io, const char *path, uint64_t seq, const uint8_t **map,
-                      size_t *map_size, struct fault *f)
+enum seam_status hnsw_base_read(struct hnsw *h, struct seam_io *io, const char *path, uint64_t seq, const uint8_t **map,
+                      size_t *map_size, struct seam_fault *f)
 {
-    struct file *file = NULL;
-    struct base_head b;
-    struct base_layout l;
+    struct seam_file *file = NULL;
+    struct hnsw_base_head b;
+    struct hnsw_base_layout l;
     uint8_t page[BASE_HEADER];
     uint64_t size = 0;
-    enum status st = file_open(io, path, FILE_READ, &file, f);
+    enum seam_status st = seam_file_open(io, path, SEAM_FILE_READ, &file, f);
 
     assert(h->count == 0 && *map == NULL);
-    if (st == ST_OK) st = file_size(file, &size, f);
-    if (st == ST_OK) st = file_read(file, 0, page, sizeof page, f);
-    if (st == ST_OK) st = base_head_parse(page, path, &b, f);
-    if (st == ST_OK && (b.seq != seq || !same_shape(&b.o, &h->o)))
-        st = fault_set(f, ST_CORRUPT, path, 16, "the file belongs to another index or another state");
-    if (st == ST_OK) {
-        base_layout(&b, &l);
+    if (st == SEAM_OK) st = seam_file_size(file, &size, f);
+    if (st == SEAM_OK) st = seam_file_read(file, 0, page, sizeof page, f);
+    if (st == SEAM_OK) st = hnsw_base_head_parse(page, path, &b, f);
+    if (st == SEAM_OK && (b.seq != seq || !same_shape(&b.o, &h->o)))
+        st = seam_fault_set(f, SEAM_CORRUPT, path, 16, "the file belongs to another index or another state");
+    if (st == SEAM_OK) {
+        hnsw_base_layout(&b, &l);
         if (l.end != size)
-            st = fault_set(f, ST_CORRUPT, path, size, "the file has %llu bytes, its header says %llu",
+            st = seam_fault_set(f, SEAM_CORRUPT, path, size, "the file has %llu bytes, its header says %llu",
                            (unsigned long long)size, (unsigned long long)l.end);
     }
-    if (st == ST_OK) st = file_map(file, (size_t)size, map, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = seam_file_map(file, (size_t)size, map, f);
+    if (st == SEAM_OK) {
         *map_size = (size_t)size;
         st = sums_check(*map, &l, b.sums_crc, path, f);
     }
-    if (st == ST_OK) st = take_sections(h, *map, &b, &l, f);
-    if (st == ST_OK && b.ordered) {
+    if (st == SEAM_OK) st = take_sections(h, *map, &b, &l, f);
+    if (st == SEAM_OK && b.ordered) {
         uint64_t at = l.offsets + (b.trained ? b.o.dim * 4ull : 0);
 
         st = take_order(h, *map + at, at, path, f);
     }
-    if (st == ST_OK) st = offsets_check(h, l.offsets, path, f);
-    if (st == ST_OK) st = nodes_check(h, &b, &l, path, f);
-    if (st == ST_OK) st = links_check(h, &b, &l, path, f);
-    file_close(file);
+    if (st == SEAM_OK) st = offsets_check(h, l.offsets, path, f);
+    if (st == SEAM_OK) st = nodes_check(h, &b, &l, path, f);
+    if (st == SEAM_OK) st = links_check(h, &b, &l, path, f);
+    seam_file_close(file);
     return st;
 }

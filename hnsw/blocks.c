@@ -20,7 +20,7 @@ static void *region_alloc(size_t size)
     return p;
 }
 
-static bool grow_table(struct blocks *b, size_t want)
+static bool grow_table(struct hnsw_blocks *b, size_t want)
 {
     size_t cap = b->cap == 0 ? 16 : b->cap;
     uint8_t **block;
@@ -38,14 +38,14 @@ static bool grow_table(struct blocks *b, size_t want)
     return true;
 }
 
-static uint8_t *add_region(struct blocks *b, size_t blocks)
+static uint8_t *add_region(struct hnsw_blocks *b, size_t blocks)
 {
     size_t size = blocks * BLOCK_NODES * b->stride;
     void *p;
 
     if (b->region_count == b->region_cap) {
         size_t cap = b->region_cap == 0 ? 8 : b->region_cap * 2;
-        struct region *r = realloc(b->regions, cap * sizeof *r);
+        struct hnsw_region *r = realloc(b->regions, cap * sizeof *r);
 
         if (r == NULL) return NULL;
         b->regions = r;
@@ -54,12 +54,12 @@ static uint8_t *add_region(struct blocks *b, size_t blocks)
     p = region_alloc(size);
     if (p == NULL) return NULL;
     memset(p, 0, size);
-    b->regions[b->region_count++] = (struct region){p, size};
+    b->regions[b->region_count++] = (struct hnsw_region){p, size};
     b->bytes += size;
     return p;
 }
 
-void *blocks_writable(struct blocks *b, uint32_t i)
+void *hnsw_blocks_writable(struct hnsw_blocks *b, uint32_t i)
 {
     size_t at = i >> BLOCK_SHIFT;
 
@@ -75,46 +75,46 @@ void *blocks_writable(struct blocks *b, uint32_t i)
     return blocks_at(b, i);
 }
 
-enum status blocks_reserve(struct blocks *b, size_t n, struct fault *f)
+enum seam_status hnsw_blocks_reserve(struct hnsw_blocks *b, size_t n, struct seam_fault *f)
 {
     size_t want = (n + BLOCK_NODES - 1) >> BLOCK_SHIFT, grow;
     uint8_t *p;
 
-    if (b->stride == 0 || want <= b->count) return ST_OK;
+    if (b->stride == 0 || want <= b->count) return SEAM_OK;
     grow = want - b->count;
     if (!grow_table(b, want) || (p = add_region(b, grow)) == NULL)
-        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for %zu nodes", n);
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %zu nodes", n);
     for (size_t i = 0; i < grow; i++) {
         b->block[b->count + i] = p + i * BLOCK_NODES * b->stride;
         b->own[b->count + i] = 1;
     }
     b->count = want;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Whole blocks stay where they are mapped; the last, partial one is copied, for a block must be whole. */
-enum status blocks_attach(struct blocks *b, const uint8_t *p, size_t n, struct fault *f)
+enum seam_status hnsw_blocks_attach(struct hnsw_blocks *b, const uint8_t *p, size_t n, struct seam_fault *f)
 {
     size_t whole = n >> BLOCK_SHIFT, rest = n & (BLOCK_NODES - 1);
 
     assert(b->count == 0 && b->stride != 0);
     if (!grow_table(b, whole + 1))
-        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for %zu nodes", n);
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %zu nodes", n);
     for (size_t i = 0; i < whole; i++) {
         b->block[i] = (uint8_t *)(uintptr_t)(p + i * BLOCK_NODES * b->stride);
         b->own[i] = 0;
     }
     b->count = whole;
     if (rest > 0) {
-        enum status st = blocks_reserve(b, n, f);
+        enum seam_status st = hnsw_blocks_reserve(b, n, f);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         memcpy(b->block[whole], p + whole * BLOCK_NODES * b->stride, rest * b->stride);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void blocks_free(struct blocks *b)
+void hnsw_blocks_free(struct hnsw_blocks *b)
 {
     size_t stride = b->stride;
 
@@ -122,5 +122,5 @@ void blocks_free(struct blocks *b)
     free(b->regions);
     free(b->block);
     free(b->own);
-    *b = (struct blocks){.stride = stride};
+    *b = (struct hnsw_blocks){.stride = stride};
 }

@@ -68,7 +68,7 @@ static void ip_scalar(const float *q, const uint8_t *const *rows, size_t n, size
 /* In unsigned arithmetic: honest rows stay far inside int32, a hostile constant must not be undefined. */
 static inline int32_t code_key(int32_t k0, const uint8_t *row, size_t stride, int32_t dp, int shift)
 {
-    return (int32_t)((uint32_t)k0 + get_u32(row + stride - CODE_CONSTANTS) - ((uint32_t)dp << shift));
+    return (int32_t)((uint32_t)k0 + seam_get_u32(row + stride - CODE_CONSTANTS) - ((uint32_t)dp << shift));
 }
 
 static void i8_scalar(const int8_t *s, const uint8_t *const *rows, size_t n, size_t stride, int32_t k0,
@@ -88,7 +88,7 @@ static void flip_scalar(const uint8_t *u, size_t stride, int8_t *s)
     memset(s + stride - CODE_CONSTANTS, 0, CODE_CONSTANTS);
 }
 
-static const struct dist_kernels scalar = {"scalar", l2_scalar, ip_scalar, i8_scalar, l2_part_scalar, flip_scalar};
+static const struct hnsw_dist_kernels scalar = {"scalar", l2_scalar, ip_scalar, i8_scalar, l2_part_scalar, flip_scalar};
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -237,7 +237,7 @@ AVX2 static void flip_avx2(const uint8_t *u, size_t stride, int8_t *s)
     memset(s + stride - CODE_CONSTANTS, 0, CODE_CONSTANTS);
 }
 
-static const struct dist_kernels avx2 = {"avx2", l2_avx2, ip_avx2, i8_avx2, l2_part_avx2, flip_avx2};
+static const struct hnsw_dist_kernels avx2 = {"avx2", l2_avx2, ip_avx2, i8_avx2, l2_part_avx2, flip_avx2};
 
 AVX512 static inline __m256 halves_ps(__m512 v)
 {
@@ -368,16 +368,16 @@ AVX512 static void flip_avx512(const uint8_t *u, size_t stride, int8_t *s)
     memset(s + stride - CODE_CONSTANTS, 0, CODE_CONSTANTS);
 }
 
-static const struct dist_kernels avx512 = {"avx512", l2_avx512, ip_avx512, i8_avx512, l2_part_avx512,
+static const struct hnsw_dist_kernels avx512 = {"avx512", l2_avx512, ip_avx512, i8_avx512, l2_part_avx512,
                                            flip_avx512};
-static const struct dist_kernels vnni = {"avx512-vnni", l2_avx512, ip_avx512, i8_vnni,
+static const struct hnsw_dist_kernels vnni = {"avx512-vnni", l2_avx512, ip_avx512, i8_vnni,
                                          l2_part_avx512, flip_avx512};
 #endif
 
 /* ---- long rows, with a bound ---- */
 /* All rows' first 64 floats, then the survivors' next 64, and so on. A survivor's next lines are fetched
  * when it survives, while the others are measured.                                                   */
-void dist_l2_bounded(const struct dist_kernels *k, const float *q, const uint8_t *const *rows, size_t n,
+void hnsw_dist_l2_bounded(const struct hnsw_dist_kernels *k, const float *q, const uint8_t *const *rows, size_t n,
                      size_t floats, int32_t bound, int32_t *keys)
 {
     uint8_t at[DIST_BATCH];
@@ -417,22 +417,22 @@ void dist_l2_bounded(const struct dist_kernels *k, const float *q, const uint8_t
     for (size_t i = 0; i < n; i++) keys[i] = dist_key(sum[i]);
 }
 
-size_t dist_kernels_all(const struct dist_kernels *out[4])
+size_t hnsw_dist_kernels_all(const struct hnsw_dist_kernels *out[4])
 {
     size_t n = 0;
 
     out[n++] = &scalar;
 #if defined(__x86_64__)
-    if (cpu()->avx2 && cpu()->fma) out[n++] = &avx2;
-    if (cpu()->avx512) out[n++] = &avx512;
-    if (cpu()->avx512 && cpu()->avx512_vnni) out[n++] = &vnni;
+    if (seam_cpu()->avx2 && seam_cpu()->fma) out[n++] = &avx2;
+    if (seam_cpu()->avx512) out[n++] = &avx512;
+    if (seam_cpu()->avx512 && seam_cpu()->avx512_vnni) out[n++] = &vnni;
 #endif
     return n;
 }
 
-const struct dist_kernels *dist_kernels(void)
+const struct hnsw_dist_kernels *hnsw_dist_kernels(void)
 {
-    const struct dist_kernels *all[4];
+    const struct hnsw_dist_kernels *all[4];
 
-    return all[dist_kernels_all(all) - 1];
+    return all[hnsw_dist_kernels_all(all) - 1];
 }

@@ -65,7 +65,7 @@ typedef void l2_part_kernel(const float *q, const uint8_t *const rows[4], size_t
 /* The row u as a signed query: s = u - 128, zeros where the constants are.                          */
 typedef void flip_kernel(const uint8_t *u, size_t stride, int8_t *s);
 
-struct dist_kernels {
+struct hnsw_dist_kernels {
     const char *name;
     f32_kernel *l2, *ip; /* ip: key of -dot */
     i8_kernel *i8;
@@ -76,11 +76,11 @@ struct dist_kernels {
 /* As k->l2, but a row whose key exceeds `bound` may be given any key that exceeds it: a sum of squares only
  * grows, so a long row is left as soon as its first part is too far. With the dimensions stored in order of
  * falling variance (graph.h) about half of the bytes are never fetched. INT32_MAX = no bound.       */
-void dist_l2_bounded(const struct dist_kernels *k, const float *q, const uint8_t *const *rows, size_t n,
+void hnsw_dist_l2_bounded(const struct hnsw_dist_kernels *k, const float *q, const uint8_t *const *rows, size_t n,
                      size_t floats, int32_t bound, int32_t *keys);
 
-const struct dist_kernels *dist_kernels(void);        /* the best this machine runs */
+const struct hnsw_dist_kernels *hnsw_dist_kernels(void);        /* the best this machine runs */
 /* Every variant this machine runs, scalar first; returns how many (at most 4).                     */
-size_t dist_kernels_all(const struct dist_kernels *out[4]);
+size_t hnsw_dist_kernels_all(const struct hnsw_dist_kernels *out[4]);
 
 #endif

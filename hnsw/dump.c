@@ -17,81 +17,81 @@ static const char *metric_name(enum hnsw_metric m)
     return m == HNSW_L2 ? "L2" : m == HNSW_IP ? "inner product" : "cosine";
 }
 
-static void dump_options(const struct hnsw_options *o, struct buf *out)
+static void dump_options(const struct hnsw_options *o, struct seam_buf *out)
 {
-    buf_printf(out, "  dim %u, metric %s, %s, M %u, efConstruction %u, seed %" PRIu64 "\n", o->dim,
+    seam_buf_printf(out, "  dim %u, metric %s, %s, M %u, efConstruction %u, seed %" PRIu64 "\n", o->dim,
                metric_name(o->metric), o->quant == HNSW_I8 ? "8-bit codes" : "float32", o->m,
                o->ef_construction, o->seed);
 }
 
-static void section(struct buf *out, const char *name, uint64_t from, uint64_t to, const char *what)
+static void section(struct seam_buf *out, const char *name, uint64_t from, uint64_t to, const char *what)
 {
-    buf_printf(out, "  %12" PRIu64 "  %-8s %12" PRIu64 " bytes  %s\n", from, name, to - from, what);
+    seam_buf_printf(out, "  %12" PRIu64 "  %-8s %12" PRIu64 " bytes  %s\n", from, name, to - from, what);
 }
 
-static void dump_node(const uint8_t *file, const struct base_head *b, const struct base_layout *l, uint32_t i,
-                      struct buf *out)
+static void dump_node(const uint8_t *file, const struct hnsw_base_head *b, const struct hnsw_base_layout *l, uint32_t i,
+                      struct seam_buf *out)
 {
-    const uint8_t *n = file + l->nodes + (uint64_t)i * sizeof(struct node);
+    const uint8_t *n = file + l->nodes + (uint64_t)i * sizeof(struct hnsw_node);
     uint64_t stride = (b->o.m * 8ull + 63) / 64 * 64;
-    uint64_t death = get_u64(n + 16);
+    uint64_t death = seam_get_u64(n + 16);
 
-    buf_printf(out, "  node %u: key %" PRIu64 ", level %u, born at LSN %" PRIu64, i, get_u64(n), n[28],
-               get_u64(n + 8));
-    if (death != LSN_MAX) buf_printf(out, ", died at %" PRIu64, death);
-    buf_str(out, "; links");
+    seam_buf_printf(out, "  node %u: key %" PRIu64 ", level %u, born at LSN %" PRIu64, i, seam_get_u64(n), n[28],
+               seam_get_u64(n + 8));
+    if (death != SEAM_LSN_MAX) seam_buf_printf(out, ", died at %" PRIu64, death);
+    seam_buf_str(out, "; links");
     for (uint32_t j = 0; j < 2 * b->o.m; j++) {
-        uint32_t to = get_u32(file + l->links0 + i * stride + j * 4ull);
+        uint32_t to = seam_get_u32(file + l->links0 + i * stride + j * 4ull);
 
         if (to == LINK_NONE) break;
         if (j == LINKS_SHOWN) {
-            buf_str(out, " ...");
+            seam_buf_str(out, " ...");
             break;
         }
-        buf_printf(out, " %u", to);
+        seam_buf_printf(out, " %u", to);
     }
-    buf_str(out, "\n");
+    seam_buf_str(out, "\n");
 }
 
-static void dump_sums(const uint8_t *file, const struct base_head *b, const struct base_layout *l,
-                      struct buf *out)
+static void dump_sums(const uint8_t *file, const struct hnsw_base_head *b, const struct hnsw_base_layout *l,
+                      struct seam_buf *out)
 {
     uint64_t bad = 0;
 
     for (uint64_t i = 0; i < l->sum_count; i++) {
         uint64_t at = BASE_HEADER + i * BASE_CHUNK, n = l->sums - at < BASE_CHUNK ? l->sums - at : BASE_CHUNK;
 
-        if (crc32c(0, file + at, n) == get_u32(file + l->sums + i * 4)) continue;
-        buf_printf(out, "  DAMAGED: bytes %" PRIu64 " to %" PRIu64 " do not have their checksum\n", at, at + n);
+        if (seam_crc32c(0, file + at, n) == seam_get_u32(file + l->sums + i * 4)) continue;
+        seam_buf_printf(out, "  DAMAGED: bytes %" PRIu64 " to %" PRIu64 " do not have their checksum\n", at, at + n);
         bad++;
     }
-    buf_printf(out, "  %" PRIu64 " checksums of 256 KiB each, %" PRIu64 " do not match; their own %s\n",
+    seam_buf_printf(out, "  %" PRIu64 " checksums of 256 KiB each, %" PRIu64 " do not match; their own %s\n",
                l->sum_count, bad,
-               crc32c(0, file + l->sums, l->sum_count * 4) == b->sums_crc ? "matches" : "DOES NOT MATCH");
+               seam_crc32c(0, file + l->sums, l->sum_count * 4) == b->sums_crc ? "matches" : "DOES NOT MATCH");
 }
 
-static enum status dump_base(const struct buf *file, const char *path, bool verbose, struct buf *out,
-                             struct fault *f)
+static enum seam_status dump_base(const struct seam_buf *file, const char *path, bool verbose, struct seam_buf *out,
+                             struct seam_fault *f)
 {
-    struct base_head b;
-    struct base_layout l;
-    enum status st;
+    struct hnsw_base_head b;
+    struct hnsw_base_layout l;
+    enum seam_status st;
 
     if (file->size < BASE_HEADER)
-        return fault_set(f, ST_CORRUPT, path, file->size, "shorter than a base file's header");
-    st = base_head_parse(file->data, path, &b, f);
-    if (st != ST_OK) return st;
-    base_layout(&b, &l);
-    buf_printf(out, "base file %016" PRIx64 " of a vector index, version %d\n", b.seq, BASE_VERSION);
+        return seam_fault_set(f, SEAM_CORRUPT, path, file->size, "shorter than a base file's header");
+    st = hnsw_base_head_parse(file->data, path, &b, f);
+    if (st != SEAM_OK) return st;
+    hnsw_base_layout(&b, &l);
+    seam_buf_printf(out, "base file %016" PRIx64 " of a vector index, version %d\n", b.seq, BASE_VERSION);
     dump_options(&b.o, out);
-    buf_printf(out, "  %" PRIu64 " nodes (%" PRIu64 " dead), applied LSN %" PRIu64 ", history from LSN %" PRIu64 "\n",
+    seam_buf_printf(out, "  %" PRIu64 " nodes (%" PRIu64 " dead), applied LSN %" PRIu64 ", history from LSN %" PRIu64 "\n",
                b.nodes, b.dead, b.applied_lsn, b.floor_lsn);
     if (b.entry != ENTRY_NONE)
-        buf_printf(out, "  entry point: node %u at level %u\n", (uint32_t)b.entry, (unsigned)(b.entry >> 32));
+        seam_buf_printf(out, "  entry point: node %u at level %u\n", (uint32_t)b.entry, (unsigned)(b.entry >> 32));
     if (b.trained)
-        buf_printf(out, "  codes: scale %g, trained on %" PRIu64 " vectors%s\n", (double)b.scale, b.trained_on,
+        seam_buf_printf(out, "  codes: scale %g, trained on %" PRIu64 " vectors%s\n", (double)b.scale, b.trained_on,
                    b.lossless ? ", lossless (no vectors are kept)" : "");
-    if (b.ordered) buf_str(out, "  dimensions are stored in order of falling variance\n");
+    if (b.ordered) seam_buf_str(out, "  dimensions are stored in order of falling variance\n");
     section(out, "header", 0, BASE_HEADER, "");
     section(out, "OFFSETS", l.offsets, l.nodes, "of the codes; order of the dimensions");
     section(out, "NODES", l.nodes, l.links0, "key, birth, death, upper, level");
@@ -101,80 +101,80 @@ static enum status dump_base(const struct buf *file, const char *path, bool verb
     section(out, "VECS", l.vecs, l.sums, "exact vectors");
     section(out, "SUMS", l.sums, l.end, "a checksum for each 256 KiB");
     if (l.end != file->size)
-        return fault_set(f, ST_CORRUPT, path, file->size, "the file has %zu bytes, its header says %" PRIu64,
+        return seam_fault_set(f, SEAM_CORRUPT, path, file->size, "the file has %zu bytes, its header says %" PRIu64,
                          file->size, l.end);
     dump_sums(file->data, &b, &l, out);
     for (uint32_t i = 0; verbose && i < b.nodes; i++) dump_node(file->data, &b, &l, i, out);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status dump_journal(const struct buf *file, const char *path, struct buf *out, struct fault *f)
+static enum seam_status dump_journal(const struct seam_buf *file, const char *path, struct seam_buf *out, struct seam_fault *f)
 {
     uint64_t seq, at = JOURNAL_HEADER, number = 0;
-    struct batch_head b;
-    enum status st;
+    struct hnsw_batch_head b;
+    enum seam_status st;
 
     if (file->size < JOURNAL_HEADER)
-        return fault_set(f, ST_CORRUPT, path, file->size, "shorter than a journal's header");
-    seq = get_u64(file->data + 16);
-    st = journal_header_check(file->data, path, seq, f);
-    if (st != ST_OK) return st;
-    buf_printf(out, "journal %016" PRIx64 " of a vector index, version %d\n", seq, JOURNAL_VERSION);
-    while ((st = batch_head_read(file->data + at, file->size - (size_t)at, at, seq, number, path, &b, f)) == ST_OK) {
-        buf_printf(out,
+        return seam_fault_set(f, SEAM_CORRUPT, path, file->size, "shorter than a journal's header");
+    seq = seam_get_u64(file->data + 16);
+    st = hnsw_journal_header_check(file->data, path, seq, f);
+    if (st != SEAM_OK) return st;
+    seam_buf_printf(out, "journal %016" PRIx64 " of a vector index, version %d\n", seq, JOURNAL_VERSION);
+    while ((st = hnsw_batch_head_read(file->data + at, file->size - (size_t)at, at, seq, number, path, &b, f)) == SEAM_OK) {
+        seam_buf_printf(out,
                    "  %10" PRIu64 "  batch %" PRIu64 ": %" PRIu64 " bytes, LSN %" PRIu64 ", nodes %u to %u, %u deaths, "
                    "%u link lists, crc %08x\n",
                    at, b.number, b.size, b.applied_lsn, b.first, b.first + b.nodes, b.deaths, b.lists,
-                   get_u32(file->data + at + 4));
+                   seam_get_u32(file->data + at + 4));
         at += BATCH_HEADER + b.size;
         number++;
     }
-    if (st == ST_END && at < file->size)
-        buf_printf(out, "  %10" PRIu64 "  %" PRIu64 " bytes that are no whole batch: an append that never finished\n",
+    if (st == SEAM_END && at < file->size)
+        seam_buf_printf(out, "  %10" PRIu64 "  %" PRIu64 " bytes that are no whole batch: an append that never finished\n",
                    at, file->size - at);
-    return st == ST_END ? ST_OK : st;
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
-static enum status dump_manifest(struct io *io, const char *path, struct buf *out, struct fault *f)
+static enum seam_status dump_manifest(struct seam_io *io, const char *path, struct seam_buf *out, struct seam_fault *f)
 {
-    char dir[PATH_MAX_BYTES];
+    char dir[SEAM_PATH_MAX_BYTES];
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
     size_t n = slash != NULL ? (size_t)(slash - path) : 1;
-    struct manifest m = {0};
-    struct state s;
-    enum status st;
+    struct seam_manifest m = {0};
+    struct hnsw_state s;
+    enum seam_status st;
 
-    if (n >= sizeof dir) return fault_set(f, ST_LIMIT, path, FAULT_NO_OFFSET, "the path is too long");
+    if (n >= sizeof dir) return seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET, "the path is too long");
     memcpy(dir, slash != NULL ? path : ".", n);
     dir[n] = '\0';
-    st = manifest_load(io, dir, STATE_KIND, strtoull(name, NULL, 16), &m, f);
-    if (st == ST_OK) st = state_parse(&m, path, &s, f);
-    buf_free(&m.payload);
-    if (st != ST_OK) return st;
-    buf_printf(out, "manifest %" PRIu64 " of a vector index: base %016" PRIx64 ", journal %016" PRIx64
+    st = seam_manifest_load(io, dir, STATE_KIND, strtoull(name, NULL, 16), &m, f);
+    if (st == SEAM_OK) st = hnsw_state_parse(&m, path, &s, f);
+    seam_buf_free(&m.payload);
+    if (st != SEAM_OK) return st;
+    seam_buf_printf(out, "manifest %" PRIu64 " of a vector index: base %016" PRIx64 ", journal %016" PRIx64
                     ", at LSN %" PRIu64 " or later\n",
                s.seq, s.base, s.journal, s.applied_lsn);
     dump_options(&s.o, out);
-    if (s.default_recall > 0) buf_printf(out, "  pinned: recall %.4f\n", s.default_recall);
+    if (s.default_recall > 0) seam_buf_printf(out, "  pinned: recall %.4f\n", s.default_recall);
     for (size_t i = 0; i < s.point_count; i++)
-        buf_printf(out, "  ef %5u, patience %u: recall@%u %.4f (lower bound %.4f), p50 %.0f us, p99 %.0f us\n",
+        seam_buf_printf(out, "  ef %5u, patience %u: recall@%u %.4f (lower bound %.4f), p50 %.0f us, p99 %.0f us\n",
                    s.points[i].ef, s.points[i].patience, s.points[i].k, s.points[i].recall_mean, s.points[i].recall_low,
                    s.points[i].p50_us, s.points[i].p99_us);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status hnsw_dump(struct io *io, const char *path, bool verbose, struct buf *out, struct fault *f)
+enum seam_status hnsw_dump(struct seam_io *io, const char *path, bool verbose, struct seam_buf *out, struct seam_fault *f)
 {
-    struct buf file = {0};
+    struct seam_buf file = {0};
     size_t n = strlen(path);
-    enum status st;
+    enum seam_status st;
 
     if (n > 9 && strcmp(path + n - 9, ".manifest") == 0) return dump_manifest(io, path, out, f);
-    st = io_read_all(io, path, DUMP_MAX, &file, f);
-    if (st == ST_OK) {
+    st = seam_io_read_all(io, path, DUMP_MAX, &file, f);
+    if (st == SEAM_OK) {
         if (file.size >= 8 && memcmp(file.data, "SEAMHNSJ", 8) == 0) st = dump_journal(&file, path, out, f);
         else st = dump_base(&file, path, verbose, out, f);
     }
-    buf_free(&file);
+    seam_buf_free(&file);
     return st;
 }

@@ -11,7 +11,7 @@
 
 enum { DEFAULT_M = 16, DEFAULT_EF_CONSTRUCTION = 200 };
 
-void spin_lock(struct hnsw *h, uint32_t node)
+void hnsw_spin_lock(struct hnsw *h, uint32_t node)
 {
     uint8_t *l = &h->spin[node & (LOCK_STRIPES - 1)];
 
@@ -19,30 +19,30 @@ void spin_lock(struct hnsw *h, uint32_t node)
         while (__atomic_load_n(l, __ATOMIC_RELAXED) != 0) sched_yield();
 }
 
-void spin_unlock(struct hnsw *h, uint32_t node)
+void hnsw_spin_unlock(struct hnsw *h, uint32_t node)
 {
     __atomic_store_n(&h->spin[node & (LOCK_STRIPES - 1)], 0, __ATOMIC_RELEASE);
 }
 
-enum status graph_options_check(const struct hnsw_options *o, struct fault *f)
+enum seam_status hnsw_graph_options_check(const struct hnsw_options *o, struct seam_fault *f)
 {
     if (o->dim < HNSW_DIM_MIN || o->dim > HNSW_DIM_MAX)
-        return fault_set(f, ST_LIMIT, "dim", FAULT_NO_OFFSET, "%u dimensions; from %d to %d are possible",
+        return seam_fault_set(f, SEAM_LIMIT, "dim", SEAM_FAULT_NO_OFFSET, "%u dimensions; from %d to %d are possible",
                          o->dim, HNSW_DIM_MIN, HNSW_DIM_MAX);
     if ((unsigned)o->metric > HNSW_COSINE)
-        return fault_set(f, ST_INVALID, "metric", FAULT_NO_OFFSET, "no metric has number %d",
+        return seam_fault_set(f, SEAM_INVALID, "metric", SEAM_FAULT_NO_OFFSET, "no metric has number %d",
                          (int)o->metric);
     if ((unsigned)o->quant > HNSW_I8)
-        return fault_set(f, ST_INVALID, "quant", FAULT_NO_OFFSET, "no quantization has number %d",
+        return seam_fault_set(f, SEAM_INVALID, "quant", SEAM_FAULT_NO_OFFSET, "no quantization has number %d",
                          (int)o->quant);
     if (o->m < HNSW_M_MIN || o->m > HNSW_M_MAX)
-        return fault_set(f, ST_LIMIT, "M", FAULT_NO_OFFSET, "M is %u; from %d to %d are possible", o->m,
+        return seam_fault_set(f, SEAM_LIMIT, "M", SEAM_FAULT_NO_OFFSET, "M is %u; from %d to %d are possible", o->m,
                          HNSW_M_MIN, HNSW_M_MAX);
     if (o->ef_construction < 1 || o->ef_construction > HNSW_EF_MAX)
-        return fault_set(f, ST_LIMIT, "efConstruction", FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_LIMIT, "efConstruction", SEAM_FAULT_NO_OFFSET,
                          "efConstruction is %u; from 1 to %d are possible", o->ef_construction,
                          HNSW_EF_MAX);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static size_t up(size_t n, size_t to) { return (n + to - 1) / to * to; }
@@ -53,33 +53,33 @@ static void set_strides(struct hnsw *h)
     h->upper.stride = up((size_t)h->o.m * 4, 16);
     h->vecs.stride = h->floats * 4;
     h->codes.stride = h->o.quant == HNSW_I8 ? code_stride(h->o.dim) : 0;
-    h->nodes.stride = sizeof(struct node);
+    h->nodes.stride = sizeof(struct hnsw_node);
 }
 
-enum status graph_new(const struct hnsw_options *o, const struct hnsw_config *cfg, struct hnsw **out,
-                      struct fault *f)
+enum seam_status hnsw_graph_new(const struct hnsw_options *o, const struct hnsw_config *cfg, struct hnsw **out,
+                      struct seam_fault *f)
 {
     struct hnsw *h = calloc(1, sizeof *h);
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     assert(*out == NULL);
-    if (h == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the index");
+    if (h == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the index");
     h->o = *o;
     if (h->o.m == 0) h->o.m = DEFAULT_M;
     if (h->o.ef_construction == 0) h->o.ef_construction = DEFAULT_EF_CONSTRUCTION;
-    st = graph_options_check(&h->o, f);
-    if (st != ST_OK) {
+    st = hnsw_graph_options_check(&h->o, f);
+    if (st != SEAM_OK) {
         free(h);
         return st;
     }
     if (cfg != NULL) h->cfg = *cfg;
-    if (h->cfg.clock == NULL) h->cfg.clock = clock_real();
-    h->kern = dist_kernels();
+    if (h->cfg.clock == NULL) h->cfg.clock = seam_clock_real();
+    h->kern = hnsw_dist_kernels();
     h->max0 = 2 * h->o.m;
     h->floats = up(h->o.dim, 16);
     h->level_scale = 1.0 / log((double)h->o.m);
     h->entry = ENTRY_NONE;
-    h->moment = LSN_MAX - 1;
+    h->moment = SEAM_LSN_MAX - 1;
     set_strides(h);
     pthread_rwlock_init(&h->gate, NULL);
     pthread_mutex_init(&h->entry_lock, NULL);
@@ -88,21 +88,21 @@ enum status graph_new(const struct hnsw_options *o, const struct hnsw_config *cf
     h->quant.offset = calloc(o->dim, sizeof *h->quant.offset);
     if (h->spin == NULL || h->quant.offset == NULL) {
         hnsw_close(h);
-        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the index");
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the index");
     }
     *out = h;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void graph_clear(struct hnsw *h)
+void hnsw_graph_clear(struct hnsw *h)
 {
     float *offset = h->quant.offset;
 
-    blocks_free(&h->links0);
-    blocks_free(&h->upper);
-    blocks_free(&h->codes);
-    blocks_free(&h->vecs);
-    blocks_free(&h->nodes);
+    hnsw_blocks_free(&h->links0);
+    hnsw_blocks_free(&h->upper);
+    hnsw_blocks_free(&h->codes);
+    hnsw_blocks_free(&h->vecs);
+    hnsw_blocks_free(&h->nodes);
     set_strides(h);
     free(h->keymap);
     free(h->dirty);
@@ -117,43 +117,43 @@ void graph_clear(struct hnsw *h)
     h->keymap_size = h->keymap_used = h->dirty_cap = h->death_count = h->death_cap = 0;
     h->count = h->upper_count = h->dead = h->published = 0;
     h->entry = ENTRY_NONE;
-    h->quant = (struct quant){.offset = offset};
+    h->quant = (struct hnsw_quantizer){.offset = offset};
     h->build_codes = h->requantized = h->wants_base = h->maps = false;
-    scratch_free_all(h);
+    hnsw_scratch_free_all(h);
 }
 
-uint64_t graph_memory(const struct hnsw *h)
+uint64_t hnsw_graph_memory(const struct hnsw *h)
 {
     return h->links0.bytes + h->upper.bytes + h->codes.bytes + h->vecs.bytes + h->nodes.bytes +
            h->keymap_size * sizeof *h->keymap + h->dirty_cap;
 }
 
-static enum status reserve_dirty(struct hnsw *h, size_t nodes, struct fault *f)
+static enum seam_status reserve_dirty(struct hnsw *h, size_t nodes, struct seam_fault *f)
 {
     uint8_t *d, *page;
 
-    if (nodes <= h->dirty_cap) return ST_OK;
+    if (nodes <= h->dirty_cap) return SEAM_OK;
     nodes = up(nodes, DIRTY_PAGE);
     d = realloc(h->dirty, nodes);
     if (d != NULL) h->dirty = d;
     page = d == NULL ? NULL : realloc(h->dirty_page, nodes / DIRTY_PAGE);
-    if (page == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for %zu nodes", nodes);
+    if (page == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %zu nodes", nodes);
     h->dirty_page = page;
     memset(d + h->dirty_cap, 0, nodes - h->dirty_cap);
     memset(page + h->dirty_cap / DIRTY_PAGE, 0, (nodes - h->dirty_cap) / DIRTY_PAGE);
     h->dirty_cap = nodes;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status graph_reserve_locked(struct hnsw *h, size_t nodes, size_t upper, struct fault *f)
+enum seam_status hnsw_graph_reserve_locked(struct hnsw *h, size_t nodes, size_t upper, struct seam_fault *f)
 {
-    enum status st = blocks_reserve(&h->nodes, nodes, f);
+    enum seam_status st = hnsw_blocks_reserve(&h->nodes, nodes, f);
 
-    if (st == ST_OK) st = blocks_reserve(&h->links0, nodes, f);
-    if (st == ST_OK) st = blocks_reserve(&h->upper, upper, f);
-    if (st == ST_OK) st = blocks_reserve(&h->codes, nodes, f);
-    if (st == ST_OK && has_vecs(h)) st = blocks_reserve(&h->vecs, nodes, f);
-    if (st == ST_OK) st = reserve_dirty(h, nodes, f);
+    if (st == SEAM_OK) st = hnsw_blocks_reserve(&h->links0, nodes, f);
+    if (st == SEAM_OK) st = hnsw_blocks_reserve(&h->upper, upper, f);
+    if (st == SEAM_OK) st = hnsw_blocks_reserve(&h->codes, nodes, f);
+    if (st == SEAM_OK && has_vecs(h)) st = hnsw_blocks_reserve(&h->vecs, nodes, f);
+    if (st == SEAM_OK) st = reserve_dirty(h, nodes, f);
     return st;
 }
 
@@ -163,59 +163,59 @@ static bool has_room(const struct hnsw *h, uint64_t nodes, uint64_t upper)
            nodes <= h->dirty_cap;
 }
 
-enum status graph_reserve(struct hnsw *h, uint64_t nodes, uint64_t upper, struct fault *f)
+enum seam_status hnsw_graph_reserve(struct hnsw *h, uint64_t nodes, uint64_t upper, struct seam_fault *f)
 {
     uint64_t per_node = h->links0.stride + h->codes.stride + h->nodes.stride + 1 +
                         (has_vecs(h) ? h->vecs.stride : 0);
-    enum status st;
+    enum seam_status st;
 
-    if (has_room(h, nodes, upper)) return ST_OK;
+    if (has_room(h, nodes, upper)) return SEAM_OK;
     if (nodes > HNSW_NODES_MAX)
-        return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET, "%llu nodes; an index holds at most %u",
+        return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "%llu nodes; an index holds at most %u",
                          (unsigned long long)nodes, HNSW_NODES_MAX);
     if (h->cfg.memory_max != 0 && nodes * per_node + upper * h->upper.stride > h->cfg.memory_max)
-        return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
                          "%llu nodes need more than the memory budget of %llu bytes",
                          (unsigned long long)nodes, (unsigned long long)h->cfg.memory_max);
     pthread_rwlock_wrlock(&h->gate);
-    st = graph_reserve_locked(h, (size_t)nodes, (size_t)upper, f);
+    st = hnsw_graph_reserve_locked(h, (size_t)nodes, (size_t)upper, f);
     pthread_rwlock_unlock(&h->gate);
     return st;
 }
 
 /* The level of a node depends on the seed, the key and the LSN alone: the same in every run and under
  * any number of threads.  P(level >= l) = M^-l.                                                     */
-unsigned graph_level(const struct hnsw *h, uint64_t key, lsn_t lsn)
+unsigned hnsw_graph_level(const struct hnsw *h, uint64_t key, seam_lsn_t lsn)
 {
     uint64_t state = h->o.seed ^ (key * 0x9e3779b97f4a7c15ull) ^ (lsn * 0xd1342543de82ef95ull);
-    uint64_t r = (splitmix64(&state), splitmix64(&state));
+    uint64_t r = (seam_splitmix64(&state), seam_splitmix64(&state));
     double u = ((double)(r >> 11) + 1) * 0x1p-53; /* (0, 1] */
     double level = -log(u) * h->level_scale;
 
     return level >= HNSW_LEVEL_MAX ? HNSW_LEVEL_MAX : (unsigned)level;
 }
 
-uint32_t graph_append(struct hnsw *h, uint64_t key, lsn_t birth, unsigned level, const float *vec)
+uint32_t hnsw_graph_append(struct hnsw *h, uint64_t key, seam_lsn_t birth, unsigned level, const float *vec)
 {
     uint32_t id = h->count;
-    struct node *n = node_at(h, id);
+    struct hnsw_node *n = node_at(h, id);
 
     assert(has_room(h, (uint64_t)id + 1, (uint64_t)h->upper_count + level));
-    *n = (struct node){key, birth, LSN_MAX, h->upper_count, (uint8_t)level, {0}};
+    *n = (struct hnsw_node){key, birth, SEAM_LSN_MAX, h->upper_count, (uint8_t)level, {0}};
     for (unsigned l = 0; l <= level; l++) memset(list_at(h, id, l), 0xff, (size_t)list_max(h, l) * 4);
     h->upper_count += level;
     if (has_vecs(h)) memcpy(vec_at(h, id), vec, h->vecs.stride);
-    if (h->quant.trained && h->codes.stride != 0) quant_encode(h, vec, code_at(h, id));
+    if (h->quant.trained && h->codes.stride != 0) hnsw_quant_encode(h, vec, code_at(h, id));
     mark_dirty(h, id);
     __atomic_store_n(&h->count, id + 1, __ATOMIC_RELEASE);
     return id;
 }
 
-void graph_kill(struct hnsw *h, uint32_t node, lsn_t lsn)
+void hnsw_graph_kill(struct hnsw *h, uint32_t node, seam_lsn_t lsn)
 {
-    struct node *n = node_at(h, node);
+    struct hnsw_node *n = node_at(h, node);
 
-    assert(n->death == LSN_MAX);
+    assert(n->death == SEAM_LSN_MAX);
     __atomic_store_n(&n->death, lsn, __ATOMIC_RELAXED);
     __atomic_add_fetch(&h->dead, 1, __ATOMIC_RELAXED);
 }

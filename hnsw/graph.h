@@ -14,7 +14,7 @@
  *   I1  a link names an existing node, never the node itself, never twice in one list
  *   I2  a link in a level-l list names a node whose level is >= l
  *   I3  the entry point is a node of the highest level (after maintain: any level when it was purged)
- *   I4  birth <= death; at most one node of a key has death == LSN_MAX
+ *   I4  birth <= death; at most one node of a key has death == SEAM_LSN_MAX
  *   I5  paddings of codes and vectors are zero
  *
  * Who may touch what: `gate` is held for reading by searches and inserts, for writing by what moves or
@@ -34,44 +34,44 @@ enum { BLOCK_SHIFT = 8, BLOCK_NODES = 1 << BLOCK_SHIFT, LOCK_STRIPES = 1 << 14, 
 #define LINK_NONE UINT32_MAX
 
 /* ---- blocks ---- */
-struct region { void *p; size_t size; };
+struct hnsw_region { void *p; size_t size; };
 
-struct blocks {
+struct hnsw_blocks {
     uint8_t **block;      /* count pointers */
     uint8_t *own;         /* count flags: writable memory of ours (else mapped) */
     size_t count, cap;
     size_t stride;        /* bytes a node; 0 = this array is absent */
-    struct region *regions;
+    struct hnsw_region *regions;
     size_t region_count, region_cap;
     size_t bytes;         /* of our memory */
 };
 
-static inline void *blocks_at(const struct blocks *b, uint32_t i)
+static inline void *blocks_at(const struct hnsw_blocks *b, uint32_t i)
 {
     return b->block[i >> BLOCK_SHIFT] + (size_t)(i & (BLOCK_NODES - 1)) * b->stride;
 }
 
 /* Room for items [0, n) in writable memory; blocks that exist stay where they are, but the one item n-1
  * shares with older ones becomes ours.                                                              */
-MUST_USE enum status blocks_reserve(struct blocks *b, size_t n, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_blocks_reserve(struct hnsw_blocks *b, size_t n, struct seam_fault *f);
 /* The item, in memory of ours (a mapped block is copied first). NULL = no memory.                   */
-void *blocks_writable(struct blocks *b, uint32_t i);
+void *hnsw_blocks_writable(struct hnsw_blocks *b, uint32_t i);
 /* Uses n items at p (a mapping) in place.                                                           */
-MUST_USE enum status blocks_attach(struct blocks *b, const uint8_t *p, size_t n, struct fault *f);
-void blocks_free(struct blocks *b);
+SEAM_MUST_USE enum seam_status hnsw_blocks_attach(struct hnsw_blocks *b, const uint8_t *p, size_t n, struct seam_fault *f);
+void hnsw_blocks_free(struct hnsw_blocks *b);
 
 /* ---- nodes ---- */
-struct node {
+struct hnsw_node {
     uint64_t key;
-    lsn_t birth, death;   /* alive in [birth, death); LSN_MAX = alive */
+    seam_lsn_t birth, death;   /* alive in [birth, death); SEAM_LSN_MAX = alive */
     uint32_t upper;       /* first upper slot, when level > 0 */
     uint8_t level;
     uint8_t zeros[3];
 };
-_Static_assert(sizeof(struct node) == 32, "a node is 32 bytes in memory and on disk");
+_Static_assert(sizeof(struct hnsw_node) == 32, "a node is 32 bytes in memory and on disk");
 
 /* ---- quantization ---- */
-struct quant {
+struct hnsw_quantizer {
     bool trained;
     bool lossless;        /* codes are the values: no vecs */
     float scale;          /* value = offset[d] + scale * u */
@@ -88,14 +88,14 @@ static inline cand_t cand_make(int32_t key, uint32_t node)
 static inline int32_t cand_key(cand_t c) { return (int32_t)(c >> 32); }
 static inline uint32_t cand_node(cand_t c) { return (uint32_t)c >> 1; }
 
-struct probe {            /* what is searched for */
+struct hnsw_probe {            /* what is searched for */
     const float *vec;     /* aligned, padded; NULL when walking lossless codes */
     const int8_t *code;   /* signed query code; NULL = walk floats */
     int32_t k0;
 };
 
-struct scratch {
-    struct scratch *next;
+struct hnsw_scratch {
+    struct hnsw_scratch *next;
     uint64_t *visited;
     size_t visited_words;
     cand_t *pool, *heap;
@@ -108,21 +108,21 @@ struct scratch {
 };
 
 /* ---- the handle ---- */
-struct store;             /* store.h: files; NULL for a graph in memory only */
+struct hnsw_store;             /* store.h: files; NULL for a graph in memory only */
 
 struct hnsw {
     struct hnsw_options o;
     struct hnsw_config cfg;
-    const struct dist_kernels *kern;
+    const struct hnsw_dist_kernels *kern;
     uint32_t max0;                   /* 2M */
     size_t floats;                   /* dim up to 16 */
-    struct blocks links0, upper, codes, vecs, nodes;
+    struct hnsw_blocks links0, upper, codes, vecs, nodes;
     uint32_t count;                  /* nodes; stored with release */
     uint32_t upper_count;            /* upper slots */
-    uint32_t dead;                   /* nodes with death != LSN_MAX; atomic */
+    uint32_t dead;                   /* nodes with death != SEAM_LSN_MAX; atomic */
     uint64_t entry;                  /* level << 32 | node, or ENTRY_NONE; atomic */
     double level_scale;              /* 1 / ln M */
-    struct quant quant;
+    struct hnsw_quantizer quant;
     uint16_t *order;                 /* stored dimension d is the caller's order[d]; NULL = as given */
     bool maps;                       /* some array lies in the base file's mapping */
     bool wants_base;                 /* the next publication must be a base: it sets the order */
@@ -139,7 +139,7 @@ struct hnsw {
     uint32_t published;              /* nodes already published */
     bool requantized;                /* since the last publish */
 
-    lsn_t applied_lsn, floor_lsn, moment;
+    seam_lsn_t applied_lsn, floor_lsn, moment;
     int64_t wall_us;
     struct hnsw_point points[HNSW_POINTS_MAX];
     size_t point_count;
@@ -149,14 +149,14 @@ struct hnsw {
     pthread_mutex_t entry_lock;      /* raising the entry point */
     uint8_t *spin;                   /* LOCK_STRIPES spin locks of link lists */
     pthread_mutex_t scratch_lock;
-    struct scratch *scratch;
+    struct hnsw_scratch *scratch;
     bool writer;
-    enum status poison;              /* a failed publish is final */
-    struct store *store;
+    enum seam_status poison;              /* a failed publish is final */
+    struct hnsw_store *store;
 };
 #define ENTRY_NONE UINT64_MAX
 
-static inline struct node *node_at(const struct hnsw *h, uint32_t i) { return blocks_at(&h->nodes, i); }
+static inline struct hnsw_node *node_at(const struct hnsw *h, uint32_t i) { return blocks_at(&h->nodes, i); }
 static inline uint32_t *links0_at(const struct hnsw *h, uint32_t i) { return blocks_at(&h->links0, i); }
 static inline uint8_t *code_at(const struct hnsw *h, uint32_t i) { return blocks_at(&h->codes, i); }
 static inline float *vec_at(const struct hnsw *h, uint32_t i) { return blocks_at(&h->vecs, i); }
@@ -190,11 +190,11 @@ static inline uint32_t dead_load(const struct hnsw *h)
 {
     return __atomic_load_n(&h->dead, __ATOMIC_RELAXED);
 }
-static inline lsn_t death_load(const struct node *n)
+static inline seam_lsn_t death_load(const struct hnsw_node *n)
 {
     return __atomic_load_n(&n->death, __ATOMIC_RELAXED);
 }
-static inline bool node_alive(const struct node *n, lsn_t moment)
+static inline bool node_alive(const struct hnsw_node *n, seam_lsn_t moment)
 {
     return n->birth <= moment && moment < death_load(n);
 }
@@ -211,86 +211,86 @@ static inline void mark_dirty(struct hnsw *h, uint32_t node)
     __atomic_store_n(&h->dirty_page[node / DIRTY_PAGE], 1, __ATOMIC_RELAXED);
 }
 
-void spin_lock(struct hnsw *h, uint32_t node);
-void spin_unlock(struct hnsw *h, uint32_t node);
+void hnsw_spin_lock(struct hnsw *h, uint32_t node);
+void hnsw_spin_unlock(struct hnsw *h, uint32_t node);
 
 /* graph.c */
-MUST_USE enum status graph_options_check(const struct hnsw_options *o, struct fault *f);
-MUST_USE enum status graph_new(const struct hnsw_options *o, const struct hnsw_config *cfg,
-                               struct hnsw **out, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_graph_options_check(const struct hnsw_options *o, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_graph_new(const struct hnsw_options *o, const struct hnsw_config *cfg,
+                               struct hnsw **out, struct seam_fault *f);
 /* Frees arrays and empties the graph (locks, options, store stay).                                  */
-void graph_clear(struct hnsw *h);
+void hnsw_graph_clear(struct hnsw *h);
 /* Room for `nodes` nodes and `upper` slots. Takes the gate for writing when something must move.     */
-MUST_USE enum status graph_reserve(struct hnsw *h, uint64_t nodes, uint64_t upper, struct fault *f);
-MUST_USE enum status graph_reserve_locked(struct hnsw *h, size_t nodes, size_t upper, struct fault *f);
-unsigned graph_level(const struct hnsw *h, uint64_t key, lsn_t lsn);
+SEAM_MUST_USE enum seam_status hnsw_graph_reserve(struct hnsw *h, uint64_t nodes, uint64_t upper, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_graph_reserve_locked(struct hnsw *h, size_t nodes, size_t upper, struct seam_fault *f);
+unsigned hnsw_graph_level(const struct hnsw *h, uint64_t key, seam_lsn_t lsn);
 /* Appends a node without links; vec is padded (and normalised). Capacity must be there.             */
-uint32_t graph_append(struct hnsw *h, uint64_t key, lsn_t birth, unsigned level, const float *vec);
-void graph_kill(struct hnsw *h, uint32_t node, lsn_t lsn);
-uint64_t graph_memory(const struct hnsw *h);
+uint32_t hnsw_graph_append(struct hnsw *h, uint64_t key, seam_lsn_t birth, unsigned level, const float *vec);
+void hnsw_graph_kill(struct hnsw *h, uint32_t node, seam_lsn_t lsn);
+uint64_t hnsw_graph_memory(const struct hnsw *h);
 
 /* keymap.c */
-MUST_USE enum status keymap_build(struct hnsw *h, struct fault *f);   /* from the nodes alive at moment */
-MUST_USE enum status keymap_reserve(struct hnsw *h, size_t extra, struct fault *f);
-uint32_t keymap_find(const struct hnsw *h, uint64_t key);             /* LINK_NONE when missing */
-void keymap_put(struct hnsw *h, uint64_t key, uint32_t node);
-void keymap_remove(struct hnsw *h, uint64_t key);
+SEAM_MUST_USE enum seam_status hnsw_keymap_build(struct hnsw *h, struct seam_fault *f);   /* from the nodes alive at moment */
+SEAM_MUST_USE enum seam_status hnsw_keymap_reserve(struct hnsw *h, size_t extra, struct seam_fault *f);
+uint32_t hnsw_keymap_find(const struct hnsw *h, uint64_t key);             /* LINK_NONE when missing */
+void hnsw_keymap_put(struct hnsw *h, uint64_t key, uint32_t node);
+void hnsw_keymap_remove(struct hnsw *h, uint64_t key);
 
 /* quant.c */
 /* Chooses offset and scale from n rows (stride floats apart).                                        */
-MUST_USE enum status quant_train(struct hnsw *h, const float *rows, size_t n, size_t stride,
-                                 struct fault *f);
-void quant_encode(const struct hnsw *h, const float *vec, uint8_t *code); /* fills padding and constant */
-void quant_decode(const struct hnsw *h, const uint8_t *code, float *vec); /* fills padding */
-bool quant_is_bytes(const float *vec, uint32_t dim);
+SEAM_MUST_USE enum seam_status hnsw_quant_train(struct hnsw *h, const float *rows, size_t n, size_t stride,
+                                 struct seam_fault *f);
+void hnsw_quant_encode(const struct hnsw *h, const float *vec, uint8_t *code); /* fills padding and constant */
+void hnsw_quant_decode(const struct hnsw *h, const uint8_t *code, float *vec); /* fills padding */
+bool hnsw_quant_is_bytes(const float *vec, uint32_t dim);
 /* Trains on what is stored and encodes every node anew. Gate held for writing by the caller.         */
-MUST_USE enum status quant_requantize(struct hnsw *h, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_quant_requantize(struct hnsw *h, struct seam_fault *f);
 /* Allocates codes for all nodes and encodes them.                                                    */
-MUST_USE enum status quant_encode_all(struct hnsw *h, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_quant_encode_all(struct hnsw *h, struct seam_fault *f);
 /* Lossless codes become ordinary ones: the vectors are brought back.                                 */
-MUST_USE enum status quant_unlossless(struct hnsw *h, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_quant_unlossless(struct hnsw *h, struct seam_fault *f);
 /* The distance a user sees, from a walk's key.                                                       */
-float quant_distance(const struct hnsw *h, const struct probe *p, int32_t key);
+float hnsw_quant_distance(const struct hnsw *h, const struct hnsw_probe *p, int32_t key);
 /* Query code in s->code from s->vec; returns the probe.                                              */
-struct probe probe_query(const struct hnsw *h, struct scratch *s);
+struct hnsw_probe hnsw_probe_query(const struct hnsw *h, struct hnsw_scratch *s);
 /* A stored node as probe; uses s->code2.                                                             */
-struct probe probe_node(const struct hnsw *h, struct scratch *s, uint32_t node);
+struct hnsw_probe hnsw_probe_node(const struct hnsw *h, struct hnsw_scratch *s, uint32_t node);
 /* For long float rows under L2: dimensions in order of falling variance, so that a distance beyond its
  * bound shows early. Only into an empty graph whose next publication is a base.                     */
-MUST_USE enum status order_train(struct hnsw *h, const float *rows, size_t n, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_order_train(struct hnsw *h, const float *rows, size_t n, struct seam_fault *f);
 /* The stored vector of a node as the caller gave it (dim floats).                                    */
-void vector_stored(const struct hnsw *h, uint32_t node, float *out);
+void hnsw_vector_stored(const struct hnsw *h, uint32_t node, float *out);
 /* Checks, orders, pads, normalises into out (h->floats floats).                                              */
-MUST_USE enum status vector_prepare(const struct hnsw *h, const float *in, float *out, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_vector_prepare(const struct hnsw *h, const float *in, float *out, struct seam_fault *f);
 
 /* scratch.c */
-struct scratch *scratch_get(const struct hnsw *h);  /* NULL = no memory */
-void scratch_put(const struct hnsw *h, struct scratch *s);
-void scratch_free_all(struct hnsw *h);
-bool scratch_pool(struct scratch *s, size_t n);
-bool scratch_sorted(struct scratch *s, size_t n);
-bool hnsw_heap_push(struct scratch *s, cand_t c);        /* smallest first */
-cand_t heap_pop(struct scratch *s);
+struct hnsw_scratch *hnsw_scratch_get(const struct hnsw *h);  /* NULL = no memory */
+void hnsw_scratch_put(const struct hnsw *h, struct hnsw_scratch *s);
+void hnsw_scratch_free_all(struct hnsw *h);
+bool hnsw_scratch_pool(struct hnsw_scratch *s, size_t n);
+bool hnsw_scratch_sorted(struct hnsw_scratch *s, size_t n);
+bool hnsw_heap_push(struct hnsw_scratch *s, cand_t c);        /* smallest first */
+cand_t hnsw_heap_pop(struct hnsw_scratch *s);
 
 /* search.c */
 /* Keys of n rows; one beyond `bound` may be any key beyond it (INT32_MAX = all exact).               */
-void measure(const struct hnsw *h, const struct probe *p, const uint32_t *ids, size_t n, int32_t bound,
+void hnsw_measure(const struct hnsw *h, const struct hnsw_probe *p, const uint32_t *ids, size_t n, int32_t bound,
              int32_t *keys);
-void measure_exact(const struct hnsw *h, const float *vec, const uint32_t *ids, size_t n, int32_t bound,
+void hnsw_measure_exact(const struct hnsw *h, const float *vec, const uint32_t *ids, size_t n, int32_t bound,
                    int32_t *keys);
 /* Greedy descent from the entry point down to (not into) level `to`; LINK_NONE for an empty graph.   */
-cand_t descend(const struct hnsw *h, struct scratch *s, const struct probe *p, unsigned to);
+cand_t hnsw_descend(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p, unsigned to);
 /* The ef nearest found from `start` at a level, ascending in s->pool; returns how many.              */
-size_t walk(const struct hnsw *h, struct scratch *s, const struct probe *p, cand_t start, unsigned level,
+size_t hnsw_walk(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p, cand_t start, unsigned level,
             size_t ef, uint32_t patience, size_t k);
 
 /* insert.c */
-MUST_USE enum status link_node(struct hnsw *h, uint32_t node, struct scratch *s, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_link_node(struct hnsw *h, uint32_t node, struct hnsw_scratch *s, struct seam_fault *f);
 /* The diversity rule: picks at most m of n ascending candidates into out; returns how many.          */
-size_t select_neighbours(const struct hnsw *h, struct scratch *s, const cand_t *cands, size_t n,
+size_t hnsw_select_neighbours(const struct hnsw *h, struct hnsw_scratch *s, const cand_t *cands, size_t n,
                          size_t m, uint32_t *out);
-void list_write(uint32_t *list, uint32_t max, const uint32_t *ids, size_t n);
+void hnsw_list_write(uint32_t *list, uint32_t max, const uint32_t *ids, size_t n);
 /* Adds node -> list of `at` at a level, pruning when full. False = it was there or was pruned.        */
-bool list_add(struct hnsw *h, struct scratch *s, uint32_t at, unsigned level, uint32_t node);
+bool hnsw_list_add(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsigned level, uint32_t node);
 
 #endif

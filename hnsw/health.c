@@ -5,14 +5,14 @@
 
 #include "engine/base/bitset.h"
 
-enum status health_reach(const struct hnsw *h, uint64_t *reached, struct fault *f)
+enum seam_status hnsw_health_reach(const struct hnsw *h, uint64_t *reached, struct seam_fault *f)
 {
     uint32_t *stack = malloc((h->count + 1ul) * sizeof *stack), depth = 0;
 
-    if (stack == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to walk the graph");
-    memset(reached, 0, bitset_words(h->count + 1ul) * sizeof *reached);
+    if (stack == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to walk the graph");
+    memset(reached, 0, seam_bitset_words(h->count + 1ul) * sizeof *reached);
     if (h->entry != ENTRY_NONE) {
-        bitset_set(reached, (uint32_t)h->entry);
+        seam_bitset_set(reached, (uint32_t)h->entry);
         stack[depth++] = (uint32_t)h->entry;
     }
     while (depth > 0) {
@@ -23,17 +23,17 @@ enum status health_reach(const struct hnsw *h, uint64_t *reached, struct fault *
             uint32_t max = list_max(h, l), id;
 
             for (uint32_t i = 0; i < max && (id = link_load(list + i)) != LINK_NONE; i++) {
-                if (bitset_get(reached, id)) continue;
-                bitset_set(reached, id);
+                if (seam_bitset_get(reached, id)) continue;
+                seam_bitset_set(reached, id);
                 stack[depth++] = id;
             }
         }
     }
     free(stack);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void health_in_links(const struct hnsw *h, uint32_t *in_links)
+void hnsw_health_in_links(const struct hnsw *h, uint32_t *in_links)
 {
     memset(in_links, 0, h->count * sizeof *in_links);
     for (uint32_t i = 0; i < h->count; i++) {
@@ -44,26 +44,26 @@ void health_in_links(const struct hnsw *h, uint32_t *in_links)
     }
 }
 
-enum status health_measure(const struct hnsw *h, struct hnsw_health *out, struct fault *f)
+enum seam_status hnsw_health_measure(const struct hnsw *h, struct hnsw_health *out, struct seam_fault *f)
 {
-    uint64_t *reached = malloc(bitset_words(h->count + 1ul) * sizeof *reached);
+    uint64_t *reached = malloc(seam_bitset_words(h->count + 1ul) * sizeof *reached);
     uint32_t *in_links = malloc((h->count + 1ul) * sizeof *in_links);
-    enum status st = reached == NULL || in_links == NULL
-                         ? fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the health check")
-                         : health_reach(h, reached, f);
+    enum seam_status st = reached == NULL || in_links == NULL
+                         ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the health check")
+                         : hnsw_health_reach(h, reached, f);
 
     memset(out, 0, sizeof *out);
-    if (st == ST_OK) health_in_links(h, in_links);
-    for (uint32_t i = 0; i < h->count && st == ST_OK; i++) {
-        const struct node *n = node_at(h, i);
+    if (st == SEAM_OK) hnsw_health_in_links(h, in_links);
+    for (uint32_t i = 0; i < h->count && st == SEAM_OK; i++) {
+        const struct hnsw_node *n = node_at(h, i);
 
         out->level[n->level]++;
-        if (death_load(n) != LSN_MAX) {
+        if (death_load(n) != SEAM_LSN_MAX) {
             out->dead++;
             continue;
         }
         out->live++;
-        out->reachable += bitset_get(reached, i);
+        out->reachable += seam_bitset_get(reached, i);
         out->no_in_links += in_links[i] == 0 && i != (uint32_t)h->entry;
         out->degree[list_count(links0_at(h, i), h->max0)]++;
         out->in_degree[in_links[i] < HNSW_DEGREE_BINS ? in_links[i] : HNSW_DEGREE_BINS - 1]++;
@@ -73,13 +73,13 @@ enum status health_measure(const struct hnsw *h, struct hnsw_health *out, struct
     return st;
 }
 
-enum status hnsw_health(const struct hnsw *handle, struct hnsw_health *out, struct fault *f)
+enum seam_status hnsw_health(const struct hnsw *handle, struct hnsw_health *out, struct seam_fault *f)
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
-    enum status st;
+    enum seam_status st;
 
     pthread_rwlock_rdlock(&h->gate);
-    st = health_measure(h, out, f);
+    st = hnsw_health_measure(h, out, f);
     pthread_rwlock_unlock(&h->gate);
     return st;
 }

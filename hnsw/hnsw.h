@@ -4,7 +4,7 @@
  *                                                --maintain / big batch--> DIR/N.base     (whole graph)
  *   readers (any process):  open [AS OF lsn] --> search / iterate / range / batch --> refresh
  *
- *   DIR/LOCK                  held by the one writer process (ST_CONFLICT names the holder)
+ *   DIR/LOCK                  held by the one writer process (SEAM_CONFLICT names the holder)
  *   DIR/N.manifest            engine/io/manifest.h, kind "HNSW": names the base and the journal of state N
  *   DIR/N.base                nodes, links, codes, vectors: opened by mapping, never rebuilt
  *   DIR/N.journal             batches appended since the base: each is one publication, with its LSN
@@ -60,42 +60,42 @@ struct hnsw_options {
 
 /* How a process uses it.                                                                           */
 struct hnsw_config {
-    struct clock *clock;      /* NULL = clock_real() */
-    struct trace *trace;      /* NULL = off: hop, node_new, links_prune, regime, journal_append ... */
+    struct seam_clock *clock;      /* NULL = seam_clock_real() */
+    struct seam_trace *trace;      /* NULL = off: hop, node_new, links_prune, regime, journal_append ... */
     bool mapped;              /* readers: leave everything mapped (least memory), do not copy into huge pages */
-    uint64_t memory_max;      /* 0 = none; growing past it is ST_LIMIT */
+    uint64_t memory_max;      /* 0 = none; growing past it is SEAM_LIMIT */
 };
 
 struct hnsw;
 
 /* ---- life ---- */
-/* Makes an empty index in DIR (created when missing). ST_EXISTS when there is one.                 */
-MUST_USE enum status hnsw_create(struct io *io, const char *dir, const struct hnsw_options *o,
-                                 struct fault *f);
-/* ST_OK: *out is the caller's until hnsw_close. ST_CONFLICT: another process writes. cfg may be NULL. */
-MUST_USE enum status hnsw_open_writer(struct io *io, const char *dir, const struct hnsw_config *cfg,
-                                      struct hnsw **out, struct fault *f);
-/* A reader of what is published now (as_of = LSN_MAX) or as it stood at an LSN: ST_NOT_FOUND when that
+/* Makes an empty index in DIR (created when missing). SEAM_EXISTS when there is one.                 */
+SEAM_MUST_USE enum seam_status hnsw_create(struct seam_io *io, const char *dir, const struct hnsw_options *o,
+                                 struct seam_fault *f);
+/* SEAM_OK: *out is the caller's until hnsw_close. SEAM_CONFLICT: another process writes. cfg may be NULL. */
+SEAM_MUST_USE enum seam_status hnsw_open_writer(struct seam_io *io, const char *dir, const struct hnsw_config *cfg,
+                                      struct hnsw **out, struct seam_fault *f);
+/* A reader of what is published now (as_of = SEAM_LSN_MAX) or as it stood at an LSN: SEAM_NOT_FOUND when that
  * LSN is after what is applied or before the retention floor.                                      */
-MUST_USE enum status hnsw_open_reader(struct io *io, const char *dir, lsn_t as_of,
-                                      const struct hnsw_config *cfg, struct hnsw **out, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_open_reader(struct seam_io *io, const char *dir, seam_lsn_t as_of,
+                                      const struct hnsw_config *cfg, struct hnsw **out, struct seam_fault *f);
 /* A graph in memory only (labs, tests, tuning): everything works but publish and maintain write nothing. */
-MUST_USE enum status hnsw_new(const struct hnsw_options *o, const struct hnsw_config *cfg,
-                              struct hnsw **out, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_new(const struct hnsw_options *o, const struct hnsw_config *cfg,
+                              struct hnsw **out, struct seam_fault *f);
 void hnsw_close(struct hnsw *h); /* accepts NULL; unpublished changes are forgotten */
 
 /* Reader: catches up with what has been published; *changed (may be NULL) says whether anything was. */
-MUST_USE enum status hnsw_refresh(struct hnsw *h, bool *changed, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_refresh(struct hnsw *h, bool *changed, struct seam_fault *f);
 
 /* ---- writing ---- */
 /* The vector of `key` from `lsn` on; a former one of the same key dies at `lsn`. Anything at or below
- * the applied LSN is ignored (ST_OK). ST_INVALID: NaN, infinite, or (cosine) zero vector.          */
-MUST_USE enum status hnsw_upsert(struct hnsw *h, uint64_t key, const float *vector, lsn_t lsn,
-                                 struct fault *f);
-/* ST_NOT_FOUND when the key has no live vector.                                                    */
-MUST_USE enum status hnsw_delete(struct hnsw *h, uint64_t key, lsn_t lsn, struct fault *f);
+ * the applied LSN is ignored (SEAM_OK). SEAM_INVALID: NaN, infinite, or (cosine) zero vector.          */
+SEAM_MUST_USE enum seam_status hnsw_upsert(struct hnsw *h, uint64_t key, const float *vector, seam_lsn_t lsn,
+                                 struct seam_fault *f);
+/* SEAM_NOT_FOUND when the key has no live vector.                                                    */
+SEAM_MUST_USE enum seam_status hnsw_delete(struct hnsw *h, uint64_t key, seam_lsn_t lsn, struct seam_fault *f);
 /* Makes everything since the last publish, and applied_lsn, durable and visible in one step.       */
-MUST_USE enum status hnsw_publish(struct hnsw *h, lsn_t applied_lsn, int64_t wall_us, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_publish(struct hnsw *h, seam_lsn_t applied_lsn, int64_t wall_us, struct seam_fault *f);
 
 struct hnsw_progress {
     uint64_t done, total;
@@ -111,15 +111,15 @@ struct hnsw_load_options {
 /* Upserts n vectors (row i under keys[i], or first_key + i when keys is NULL), all at `lsn`. For many
  * vectors: codes are trained on them where the graph was empty. Stops at the first bad vector and says
  * which; those before it are in.                                                                   */
-MUST_USE enum status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_key,
-                               const float *vectors, size_t n, lsn_t lsn,
-                               const struct hnsw_load_options *o, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_key,
+                               const float *vectors, size_t n, seam_lsn_t lsn,
+                               const struct hnsw_load_options *o, struct seam_fault *f);
 
 /* Unlinks nodes dead at or below retain_lsn (after which AS OF below it is refused), repairs the lists
  * around them, repairs orphans, renumbers nodes for locality when asked, and publishes a new base at the
  * present applied LSN. Old files go once the new ones are published.                               */
 struct hnsw_maintain_options {
-    lsn_t retain_lsn;         /* LSN_MAX = keep no history */
+    seam_lsn_t retain_lsn;         /* SEAM_LSN_MAX = keep no history */
     bool reorder;             /* renumber nodes so that neighbours are neighbours in memory */
     bool force;               /* also when there is nothing worth doing */
     int threads;
@@ -128,8 +128,8 @@ struct hnsw_maintain_report {
     bool did;                 /* a new base was written */
     uint64_t purged, repaired, orphans, bytes;
 };
-MUST_USE enum status hnsw_maintain(struct hnsw *h, const struct hnsw_maintain_options *o,
-                                   struct hnsw_maintain_report *r, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_maintain(struct hnsw *h, const struct hnsw_maintain_options *o,
+                                   struct hnsw_maintain_report *r, struct seam_fault *f);
 /* True when the journal or the tombstones have grown enough for hnsw_maintain to be worth its time.  */
 bool hnsw_wants_maintain(const struct hnsw *h);
 
@@ -138,7 +138,7 @@ struct hnsw_info {
     struct hnsw_options options;
     uint64_t nodes, live, dead;  /* nodes = live + tombstones */
     uint64_t generation;         /* manifest sequence */
-    lsn_t applied_lsn, floor_lsn, as_of; /* as_of = LSN_MAX: newest */
+    seam_lsn_t applied_lsn, floor_lsn, as_of; /* as_of = SEAM_LSN_MAX: newest */
     int64_t wall_us;             /* when applied_lsn was published */
     uint64_t bytes_memory, bytes_mapped, bytes_base, bytes_journal, journal_batches;
     uint32_t max_level, entry_level;
@@ -146,7 +146,7 @@ struct hnsw_info {
     uint32_t default_ef;         /* pinned by tune, else 64 */
 };
 void hnsw_info(const struct hnsw *h, struct hnsw_info *out);
-lsn_t hnsw_applied_lsn(const struct hnsw *h);
+seam_lsn_t hnsw_applied_lsn(const struct hnsw *h);
 
 /* Which keys may be returned. Exactly one of match, bitmap, keys is set.                           */
 struct hnsw_filter {
@@ -174,7 +174,7 @@ struct hnsw_query {
     uint32_t patience;        /* > 0: stop after so many hops that did not improve the k best */
     const struct hnsw_filter *filter; /* NULL = all */
     enum hnsw_regime regime;  /* HNSW_AUTO, or forced (labs, tests) */
-    lsn_t as_of;              /* 0 or LSN_MAX = the handle's own moment */
+    seam_lsn_t as_of;              /* 0 or SEAM_LSN_MAX = the handle's own moment */
     bool no_rerank;           /* quantized: return code distances */
 };
 
@@ -196,43 +196,43 @@ struct hnsw_stats {           /* of one search */
 
 /* The k nearest, nearest first, into hits (room for q->k); *count is less than k only when fewer than k
  * live nodes match. stats may be NULL.                                                             */
-MUST_USE enum status hnsw_search(const struct hnsw *h, const struct hnsw_query *q, struct hnsw_hit *hits,
-                                 size_t *count, struct hnsw_stats *stats, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_search(const struct hnsw *h, const struct hnsw_query *q, struct hnsw_hit *hits,
+                                 size_t *count, struct hnsw_stats *stats, struct seam_fault *f);
 /* Exact answer by measuring every live (matching) node; k, vector, filter, as_of are read.         */
-MUST_USE enum status hnsw_exact(const struct hnsw *h, const struct hnsw_query *q, struct hnsw_hit *hits,
-                                size_t *count, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_exact(const struct hnsw *h, const struct hnsw_query *q, struct hnsw_hit *hits,
+                                size_t *count, struct seam_fault *f);
 /* n queries (rows of h's dim) over threads; hits has n * q->k rows, counts n. q->vector is ignored. */
-MUST_USE enum status hnsw_search_batch(const struct hnsw *h, const float *vectors, size_t n,
+SEAM_MUST_USE enum seam_status hnsw_search_batch(const struct hnsw *h, const float *vectors, size_t n,
                                        const struct hnsw_query *q, int threads, struct hnsw_hit *hits,
-                                       size_t *counts, struct fault *f);
+                                       size_t *counts, struct seam_fault *f);
 /* Exact, likewise: ground truth.                                                                   */
-MUST_USE enum status hnsw_exact_batch(const struct hnsw *h, const float *vectors, size_t n,
+SEAM_MUST_USE enum seam_status hnsw_exact_batch(const struct hnsw *h, const float *vectors, size_t n,
                                       const struct hnsw_query *q, int threads, struct hnsw_hit *hits,
-                                      size_t *counts, struct fault *f);
+                                      size_t *counts, struct seam_fault *f);
 /* All nodes within `radius` that the walk finds, nearest first, at most max. ef bounds the walk.   */
-MUST_USE enum status hnsw_range(const struct hnsw *h, const struct hnsw_query *q, float radius,
+SEAM_MUST_USE enum seam_status hnsw_range(const struct hnsw *h, const struct hnsw_query *q, float radius,
                                 struct hnsw_hit *hits, size_t max, size_t *count,
-                                struct hnsw_stats *stats, struct fault *f);
+                                struct hnsw_stats *stats, struct seam_fault *f);
 
 /* Pages without restart: each next() gives the following k hits, nearest first within the page, never a
- * key twice; ST_END when every reachable match has been given. The handle must not be refreshed or
+ * key twice; SEAM_END when every reachable match has been given. The handle must not be refreshed or
  * maintained meanwhile.                                                                            */
 struct hnsw_iter;
-MUST_USE enum status hnsw_iter_open(const struct hnsw *h, const struct hnsw_query *q,
-                                    struct hnsw_iter **out, struct fault *f);
-MUST_USE enum status hnsw_iter_next(struct hnsw_iter *it, struct hnsw_hit *hits, size_t k, size_t *count,
-                                    struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_iter_open(const struct hnsw *h, const struct hnsw_query *q,
+                                    struct hnsw_iter **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_iter_next(struct hnsw_iter *it, struct hnsw_hit *hits, size_t k, size_t *count,
+                                    struct seam_fault *f);
 void hnsw_iter_close(struct hnsw_iter *it);
 
 /* The vector stored under a key at the handle's moment, as given (cosine: normalised).             */
-MUST_USE enum status hnsw_get(const struct hnsw *h, uint64_t key, float *vector, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_get(const struct hnsw *h, uint64_t key, float *vector, struct seam_fault *f);
 /* What hnsw_get would give, bit for bit, had this vector been stored: for comparing a store with its source.
- * ST_INVALID as hnsw_upsert.                                                                        */
-MUST_USE enum status hnsw_as_stored(const struct hnsw *h, const float *vector, float *out, struct fault *f);
+ * SEAM_INVALID as hnsw_upsert.                                                                        */
+SEAM_MUST_USE enum seam_status hnsw_as_stored(const struct hnsw *h, const float *vector, float *out, struct seam_fault *f);
 /* Calls fn for every node alive at the handle's moment, in node order, until it returns false: what
  * reconciliation compares with the source. `birth` is the LSN of the vector.                       */
-enum status hnsw_each(const struct hnsw *h,
-                      bool (*fn)(void *ctx, uint64_t key, lsn_t birth, const float *vector), void *ctx);
+enum seam_status hnsw_each(const struct hnsw *h,
+                      bool (*fn)(void *ctx, uint64_t key, seam_lsn_t birth, const float *vector), void *ctx);
 
 /* ---- health, verify, dump ---- */
 enum { HNSW_DEGREE_BINS = 2 * HNSW_M_MAX + 1 };
@@ -244,18 +244,18 @@ struct hnsw_health {
     uint64_t in_degree[HNSW_DEGREE_BINS];  /* by in-degree; the last bin is "that or more" */
     uint64_t level[HNSW_LEVEL_MAX + 1];    /* nodes by their top level */
 };
-MUST_USE enum status hnsw_health(const struct hnsw *h, struct hnsw_health *out, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_health(const struct hnsw *h, struct hnsw_health *out, struct seam_fault *f);
 
 struct hnsw_verify_report {
     uint64_t files, bytes, nodes, links, batches, tail_bytes; /* tail: an append that never finished */
     struct hnsw_health health;
 };
-/* Every checksum and every invariant of what is published in DIR. ST_CORRUPT with file and offset. */
-MUST_USE enum status hnsw_verify(struct io *io, const char *dir, struct hnsw_verify_report *r,
-                                 struct fault *f);
+/* Every checksum and every invariant of what is published in DIR. SEAM_CORRUPT with file and offset. */
+SEAM_MUST_USE enum seam_status hnsw_verify(struct seam_io *io, const char *dir, struct hnsw_verify_report *r,
+                                 struct seam_fault *f);
 /* Explains a base, journal or manifest file as text; `verbose` also lists nodes and links.         */
-MUST_USE enum status hnsw_dump(struct io *io, const char *path, bool verbose, struct buf *out,
-                               struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_dump(struct seam_io *io, const char *path, bool verbose, struct seam_buf *out,
+                               struct seam_fault *f);
 
 /* ---- the pinned operating point ---- */
 /* What tune found: recall promised by an ef at a k. Kept in the manifest, so a reader's `recall` finds
@@ -266,8 +266,8 @@ struct hnsw_point {
     double recall_mean, recall_low, p50_us, p99_us; /* low: the 95 % lower confidence bound of the mean */
     uint32_t patience;        /* 0 = none; see struct hnsw_query */
 };
-MUST_USE enum status hnsw_pin(struct hnsw *h, const struct hnsw_point *points, size_t n,
-                              double default_recall, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_pin(struct hnsw *h, const struct hnsw_point *points, size_t n,
+                              double default_recall, struct seam_fault *f);
 size_t hnsw_points(const struct hnsw *h, struct hnsw_point out[HNSW_POINTS_MAX]);
 
 #endif

@@ -17,17 +17,17 @@
 
 enum { PROBE_CHUNK = 4, PREFETCH_BYTES = 1024 }; /* taken neighbours measured at a time: most candidates fall at the first few */
 
-static bool is_diverse(const struct hnsw *h, struct scratch *s, cand_t c, const uint32_t *taken, size_t n)
+static bool is_diverse(const struct hnsw *h, struct hnsw_scratch *s, cand_t c, const uint32_t *taken, size_t n)
 {
-    struct probe p;
+    struct hnsw_probe p;
     int32_t keys[PROBE_CHUNK];
 
     if (n == 0) return true;
-    p = probe_node(h, s, cand_node(c));
+    p = hnsw_probe_node(h, s, cand_node(c));
     for (size_t i = 0; i < n; i += PROBE_CHUNK) {
         size_t m = n - i < PROBE_CHUNK ? n - i : PROBE_CHUNK;
 
-        measure(h, &p, taken + i, m, cand_key(c), keys);
+        hnsw_measure(h, &p, taken + i, m, cand_key(c), keys);
         for (size_t j = 0; j < m; j++)
             if (keys[j] < cand_key(c)) return false;
     }
@@ -44,7 +44,7 @@ static inline void prefetch_node(const struct hnsw *h, uint32_t node)
     for (size_t i = 0; i < bytes && i < PREFETCH_BYTES; i += 64) __builtin_prefetch(row + i, 0, 3);
 }
 
-size_t select_neighbours(const struct hnsw *h, struct scratch *s, const cand_t *cands, size_t n, size_t m,
+size_t hnsw_select_neighbours(const struct hnsw *h, struct hnsw_scratch *s, const cand_t *cands, size_t n, size_t m,
                          uint32_t *out)
 {
     size_t taken = 0;
@@ -56,7 +56,7 @@ size_t select_neighbours(const struct hnsw *h, struct scratch *s, const cand_t *
     return taken;
 }
 
-void list_write(uint32_t *list, uint32_t max, const uint32_t *ids, size_t n)
+void hnsw_list_write(uint32_t *list, uint32_t max, const uint32_t *ids, size_t n)
 {
     assert(n <= max);
     for (size_t i = 0; i < n; i++) link_store(list + i, ids[i]);
@@ -75,36 +75,36 @@ static void sort_cands(cand_t *a, size_t n)
 }
 
 /* The list is full: choose again among its members and the newcomer.                                 */
-static bool list_prune(struct hnsw *h, struct scratch *s, uint32_t at, unsigned level, uint32_t node)
+static bool list_prune(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsigned level, uint32_t node)
 {
     uint32_t *list = list_at(h, at, level), max = list_max(h, level), ids[DIST_BATCH + 1], out[DIST_BATCH];
     cand_t cands[DIST_BATCH + 1];
     int32_t keys[DIST_BATCH + 1];
-    struct probe p = probe_node(h, s, at);
+    struct hnsw_probe p = hnsw_probe_node(h, s, at);
     bool kept = false;
     size_t n;
 
     memcpy(ids, list, max * sizeof *ids);
-    measure(h, &p, ids, max, INT32_MAX, keys);
-    measure(h, &p, &node, 1, INT32_MAX, keys + max);
+    hnsw_measure(h, &p, ids, max, INT32_MAX, keys);
+    hnsw_measure(h, &p, &node, 1, INT32_MAX, keys + max);
     ids[max] = node;
     for (size_t i = 0; i <= max; i++) cands[i] = cand_make(keys[i], ids[i]);
     sort_cands(cands, max + 1);
-    n = select_neighbours(h, s, cands, max + 1, max, out);
+    n = hnsw_select_neighbours(h, s, cands, max + 1, max, out);
     for (size_t i = 0; i < n; i++) kept |= out[i] == node;
-    list_write(list, max, out, n);
-    TRACE(h->cfg.trace, "hnsw", "links_prune", TI("node", at), TI("level", level), TI("from", max + 1),
-          TI("to", n), TI("newcomer_kept", kept));
+    hnsw_list_write(list, max, out, n);
+    SEAM_TRACE(h->cfg.trace, "hnsw", "links_prune", SEAM_TI("node", at), SEAM_TI("level", level), SEAM_TI("from", max + 1),
+          SEAM_TI("to", n), SEAM_TI("newcomer_kept", kept));
     return kept;
 }
 
-bool list_add(struct hnsw *h, struct scratch *s, uint32_t at, unsigned level, uint32_t node)
+bool hnsw_list_add(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsigned level, uint32_t node)
 {
     uint32_t *list = list_at(h, at, level), max = list_max(h, level), n;
     bool added = true;
 
     assert(at != node);
-    spin_lock(h, at);
+    hnsw_spin_lock(h, at);
     n = list_count(list, max);
     for (uint32_t i = 0; i < n && added; i++) added = list[i] != node;
     if (added) {
@@ -112,18 +112,18 @@ bool list_add(struct hnsw *h, struct scratch *s, uint32_t at, unsigned level, ui
         else added = list_prune(h, s, at, level, node);
         mark_dirty(h, at);
     }
-    spin_unlock(h, at);
+    hnsw_spin_unlock(h, at);
     return added;
 }
 
-static void link_level(struct hnsw *h, struct scratch *s, uint32_t node, unsigned level, size_t found)
+static void link_level(struct hnsw *h, struct hnsw_scratch *s, uint32_t node, unsigned level, size_t found)
 {
     uint32_t out[DIST_BATCH], *list = list_at(h, node, level), max = list_max(h, level), had;
     size_t n, all;
 
     memcpy(s->sorted, s->pool, found * sizeof *s->sorted);
-    all = n = select_neighbours(h, s, s->sorted, found, h->o.m, out);
-    spin_lock(h, node);
+    all = n = hnsw_select_neighbours(h, s, s->sorted, found, h->o.m, out);
+    hnsw_spin_lock(h, node);
     had = list_count(list, max); /* another insert came through a higher level and linked back already */
     for (uint32_t i = 0; i < had && all < max; i++) {
         size_t j = 0;
@@ -131,11 +131,11 @@ static void link_level(struct hnsw *h, struct scratch *s, uint32_t node, unsigne
         while (j < all && out[j] != list[i]) j++;
         if (j == all) out[all++] = list[i];
     }
-    list_write(list, max, out, all);
-    spin_unlock(h, node);
-    for (size_t i = 0; i < n; i++) list_add(h, s, out[i], level, node);
-    TRACE(h->cfg.trace, "hnsw", "node_link", TI("node", node), TI("level", level), TI("found", found),
-          TI("taken", n));
+    hnsw_list_write(list, max, out, all);
+    hnsw_spin_unlock(h, node);
+    for (size_t i = 0; i < n; i++) hnsw_list_add(h, s, out[i], level, node);
+    SEAM_TRACE(h->cfg.trace, "hnsw", "node_link", SEAM_TI("node", node), SEAM_TI("level", level), SEAM_TI("found", found),
+          SEAM_TI("taken", n));
 }
 
 /* Two inserts at once may link to each other's half-made node; its lists are then empty or partial, and
@@ -149,38 +149,38 @@ static size_t drop_self(cand_t *a, size_t n, uint32_t node)
     return m;
 }
 
-enum status link_node(struct hnsw *h, uint32_t node, struct scratch *s, struct fault *f)
+enum seam_status hnsw_link_node(struct hnsw *h, uint32_t node, struct hnsw_scratch *s, struct seam_fault *f)
 {
     unsigned level = node_at(h, node)->level;
     uint64_t me = (uint64_t)level << 32 | node, entry = entry_load(h);
     bool raises = entry == ENTRY_NONE || level > (unsigned)(entry >> 32);
     size_t ef = h->o.ef_construction;
-    struct probe p;
+    struct hnsw_probe p;
 
-    if (!scratch_pool(s, ef + 2) || !scratch_sorted(s, ef + 2))
-        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for %zu candidates", ef);
+    if (!hnsw_scratch_pool(s, ef + 2) || !hnsw_scratch_sorted(s, ef + 2))
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %zu candidates", ef);
     if (raises) {
         pthread_mutex_lock(&h->entry_lock);
         entry = entry_load(h);
         if (entry == ENTRY_NONE) {
             __atomic_store_n(&h->entry, me, __ATOMIC_RELEASE);
             pthread_mutex_unlock(&h->entry_lock);
-            return ST_OK;
+            return SEAM_OK;
         }
         raises = level > (unsigned)(entry >> 32);
         if (!raises) pthread_mutex_unlock(&h->entry_lock);
     }
-    p = probe_node(h, s, node);
+    p = hnsw_probe_node(h, s, node);
     if (p.code != NULL) { /* code2 is needed for the candidates */
         memcpy(s->code, s->code2, h->codes.stride);
         p.code = s->code;
     }
     {
         unsigned top = (unsigned)(entry >> 32);
-        cand_t at = descend(h, s, &p, level < top ? level : top);
+        cand_t at = hnsw_descend(h, s, &p, level < top ? level : top);
 
         for (unsigned l = level < top ? level : top;; l--) {
-            size_t found = drop_self(s->pool, walk(h, s, &p, at, l, ef, 0, 0), node);
+            size_t found = drop_self(s->pool, hnsw_walk(h, s, &p, at, l, ef, 0, 0), node);
 
             if (found > 0) {
                 link_level(h, s, node, l, found);
@@ -193,5 +193,5 @@ enum status link_node(struct hnsw *h, uint32_t node, struct scratch *s, struct f
         __atomic_store_n(&h->entry, me, __ATOMIC_RELEASE);
         pthread_mutex_unlock(&h->entry_lock);
     }
-    return ST_OK;
+    return SEAM_OK;
 }

@@ -10,55 +10,55 @@
 static const char journal_magic[8] = {'S', 'E', 'A', 'M', 'H', 'N', 'S', 'J'};
 enum { BATCH_MAGIC = 0x424a4e48, FLAG_RETRAINED = 1 }; /* "HNJB" */
 
-void journal_header(uint8_t out[JOURNAL_HEADER], uint64_t seq)
+void hnsw_journal_header(uint8_t out[JOURNAL_HEADER], uint64_t seq)
 {
     memset(out, 0, JOURNAL_HEADER);
     memcpy(out, journal_magic, 8);
-    put_u32(out + 8, JOURNAL_VERSION);
-    put_u64(out + 16, seq);
-    put_u32(out + 12, crc32c(0, out + 16, JOURNAL_HEADER - 16));
+    seam_put_u32(out + 8, JOURNAL_VERSION);
+    seam_put_u64(out + 16, seq);
+    seam_put_u32(out + 12, seam_crc32c(0, out + 16, JOURNAL_HEADER - 16));
 }
 
-enum status journal_header_check(const uint8_t head[JOURNAL_HEADER], const char *path, uint64_t seq,
-                                 struct fault *f)
+enum seam_status hnsw_journal_header_check(const uint8_t head[JOURNAL_HEADER], const char *path, uint64_t seq,
+                                 struct seam_fault *f)
 {
     if (memcmp(head, journal_magic, 8) != 0)
-        return fault_set(f, ST_CORRUPT, path, 0, "this is no journal of a vector index");
-    if (get_u32(head + 8) != JOURNAL_VERSION)
-        return fault_set(f, ST_UNSUPPORTED, path, 8, "version %u; this program reads version %d",
-                         get_u32(head + 8), JOURNAL_VERSION);
-    if (get_u32(head + 12) != crc32c(0, head + 16, JOURNAL_HEADER - 16) || get_u64(head + 24) != 0)
-        return fault_set(f, ST_CORRUPT, path, 12, "the header's checksum does not match");
-    if (get_u64(head + 16) != seq)
-        return fault_set(f, ST_CORRUPT, path, 16, "the journal of another state");
-    return ST_OK;
+        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "this is no journal of a vector index");
+    if (seam_get_u32(head + 8) != JOURNAL_VERSION)
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8, "version %u; this program reads version %d",
+                         seam_get_u32(head + 8), JOURNAL_VERSION);
+    if (seam_get_u32(head + 12) != seam_crc32c(0, head + 16, JOURNAL_HEADER - 16) || seam_get_u64(head + 24) != 0)
+        return seam_fault_set(f, SEAM_CORRUPT, path, 12, "the header's checksum does not match");
+    if (seam_get_u64(head + 16) != seq)
+        return seam_fault_set(f, SEAM_CORRUPT, path, 16, "the journal of another state");
+    return SEAM_OK;
 }
 
 /* ---- encoding ---- */
-static void put_params(const struct hnsw *h, struct buf *out)
+static void put_params(const struct hnsw *h, struct seam_buf *out)
 {
     float scale = h->quant.scale;
     uint32_t bits;
 
     memcpy(&bits, &scale, 4);
-    buf_u32(out, h->quant.lossless);
-    buf_u32(out, bits);
-    buf_u64(out, h->quant.trained_on);
-    buf_append(out, h->quant.offset, h->o.dim * sizeof(float));
+    seam_buf_u32(out, h->quant.lossless);
+    seam_buf_u32(out, bits);
+    seam_buf_u64(out, h->quant.trained_on);
+    seam_buf_append(out, h->quant.offset, h->o.dim * sizeof(float));
 }
 
-static void put_node(const struct hnsw *h, uint32_t i, struct buf *out)
+static void put_node(const struct hnsw *h, uint32_t i, struct seam_buf *out)
 {
-    const struct node *n = node_at(h, i);
+    const struct hnsw_node *n = node_at(h, i);
 
-    buf_u64(out, n->key);
-    buf_u64(out, n->birth);
-    buf_u32(out, n->level);
-    if (h->quant.lossless) buf_append(out, code_at(h, i), h->o.dim);
-    else buf_append(out, vec_at(h, i), h->o.dim * sizeof(float));
+    seam_buf_u64(out, n->key);
+    seam_buf_u64(out, n->birth);
+    seam_buf_u32(out, n->level);
+    if (h->quant.lossless) seam_buf_append(out, code_at(h, i), h->o.dim);
+    else seam_buf_append(out, vec_at(h, i), h->o.dim * sizeof(float));
 }
 
-static uint32_t put_lists(const struct hnsw *h, uint32_t i, struct buf *out)
+static uint32_t put_lists(const struct hnsw *h, uint32_t i, struct seam_buf *out)
 {
     unsigned level = node_at(h, i)->level;
 
@@ -66,15 +66,15 @@ static uint32_t put_lists(const struct hnsw *h, uint32_t i, struct buf *out)
         const uint32_t *list = list_at(h, i, l);
         uint32_t n = list_count(list, list_max(h, l));
 
-        buf_u32(out, i);
-        buf_u16(out, (uint16_t)l);
-        buf_u16(out, (uint16_t)n);
-        buf_append(out, list, n * sizeof *list);
+        seam_buf_u32(out, i);
+        seam_buf_u16(out, (uint16_t)l);
+        seam_buf_u16(out, (uint16_t)n);
+        seam_buf_append(out, list, n * sizeof *list);
     }
     return level + 1;
 }
 
-static uint32_t put_dirty_lists(const struct hnsw *h, struct buf *out)
+static uint32_t put_dirty_lists(const struct hnsw *h, struct seam_buf *out)
 {
     uint32_t lists = 0;
 
@@ -89,38 +89,38 @@ static uint32_t put_dirty_lists(const struct hnsw *h, struct buf *out)
     return lists;
 }
 
-enum status batch_encode(const struct hnsw *h, uint64_t seq, uint64_t number, lsn_t applied_lsn,
-                         int64_t wall_us, struct buf *out, struct fault *f)
+enum seam_status hnsw_batch_encode(const struct hnsw *h, uint64_t seq, uint64_t number, seam_lsn_t applied_lsn,
+                         int64_t wall_us, struct seam_buf *out, struct seam_fault *f)
 {
     uint32_t lists;
 
-    buf_clear(out);
-    buf_extend(out, BATCH_HEADER);
-    buf_u32(out, h->requantized ? FLAG_RETRAINED : 0);
+    seam_buf_clear(out);
+    seam_buf_extend(out, BATCH_HEADER);
+    seam_buf_u32(out, h->requantized ? FLAG_RETRAINED : 0);
     if (h->requantized) put_params(h, out);
     for (uint32_t i = h->published; i < h->count; i++) put_node(h, i, out);
     for (size_t i = 0; i < h->death_count; i++) {
-        buf_u32(out, h->deaths[i]);
-        buf_u64(out, node_at(h, h->deaths[i])->death);
+        seam_buf_u32(out, h->deaths[i]);
+        seam_buf_u64(out, node_at(h, h->deaths[i])->death);
     }
     lists = put_dirty_lists(h, out);
-    if (!buf_ok(out)) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the batch");
+    if (!seam_buf_ok(out)) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the batch");
     memset(out->data, 0, BATCH_HEADER);
-    put_u32(out->data, BATCH_MAGIC);
-    put_u64(out->data + 8, out->size - BATCH_HEADER);
-    put_u64(out->data + 16, number);
-    put_u64(out->data + 24, applied_lsn);
-    put_u64(out->data + 32, (uint64_t)wall_us);
-    put_u32(out->data + 40, h->published);
-    put_u32(out->data + 44, h->count - h->published);
-    put_u32(out->data + 48, (uint32_t)h->death_count);
-    put_u32(out->data + 52, lists);
-    put_u64(out->data + 56, h->entry);
-    put_u32(out->data + 4, crc32c((uint32_t)seq, out->data + 8, out->size - 8));
-    return ST_OK;
+    seam_put_u32(out->data, BATCH_MAGIC);
+    seam_put_u64(out->data + 8, out->size - BATCH_HEADER);
+    seam_put_u64(out->data + 16, number);
+    seam_put_u64(out->data + 24, applied_lsn);
+    seam_put_u64(out->data + 32, (uint64_t)wall_us);
+    seam_put_u32(out->data + 40, h->published);
+    seam_put_u32(out->data + 44, h->count - h->published);
+    seam_put_u32(out->data + 48, (uint32_t)h->death_count);
+    seam_put_u32(out->data + 52, lists);
+    seam_put_u64(out->data + 56, h->entry);
+    seam_put_u32(out->data + 4, seam_crc32c((uint32_t)seq, out->data + 8, out->size - 8));
+    return SEAM_OK;
 }
 
-void batch_done(struct hnsw *h)
+void hnsw_batch_done(struct hnsw *h)
 {
     h->published = h->count;
     h->death_count = 0;
@@ -133,26 +133,26 @@ void batch_done(struct hnsw *h)
 }
 
 /* ---- reading ---- */
-enum status batch_head_read(const uint8_t *p, size_t n, uint64_t at, uint64_t seq, uint64_t number,
-                            const char *path, struct batch_head *out, struct fault *f)
+enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, uint64_t at, uint64_t seq, uint64_t number,
+                            const char *path, struct hnsw_batch_head *out, struct seam_fault *f)
 {
-    if (n < BATCH_HEADER) return ST_END;
-    *out = (struct batch_head){.size = get_u64(p + 8),
-                               .number = get_u64(p + 16),
-                               .entry = get_u64(p + 56),
-                               .applied_lsn = get_u64(p + 24),
-                               .wall_us = (int64_t)get_u64(p + 32),
-                               .first = get_u32(p + 40),
-                               .nodes = get_u32(p + 44),
-                               .deaths = get_u32(p + 48),
-                               .lists = get_u32(p + 52)};
-    if (get_u32(p) != BATCH_MAGIC || out->size > n - BATCH_HEADER ||
-        get_u32(p + 4) != crc32c((uint32_t)seq, p + 8, (size_t)(BATCH_HEADER + out->size - 8)))
-        return ST_END;
+    if (n < BATCH_HEADER) return SEAM_END;
+    *out = (struct hnsw_batch_head){.size = seam_get_u64(p + 8),
+                               .number = seam_get_u64(p + 16),
+                               .entry = seam_get_u64(p + 56),
+                               .applied_lsn = seam_get_u64(p + 24),
+                               .wall_us = (int64_t)seam_get_u64(p + 32),
+                               .first = seam_get_u32(p + 40),
+                               .nodes = seam_get_u32(p + 44),
+                               .deaths = seam_get_u32(p + 48),
+                               .lists = seam_get_u32(p + 52)};
+    if (seam_get_u32(p) != BATCH_MAGIC || out->size > n - BATCH_HEADER ||
+        seam_get_u32(p + 4) != seam_crc32c((uint32_t)seq, p + 8, (size_t)(BATCH_HEADER + out->size - 8)))
+        return SEAM_END;
     if (out->number != number)
-        return fault_set(f, ST_CORRUPT, path, at + 16, "batch %llu where batch %llu must be",
+        return seam_fault_set(f, SEAM_CORRUPT, path, at + 16, "batch %llu where batch %llu must be",
                          (unsigned long long)out->number, (unsigned long long)number);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* The payload, cut into its parts. Node and death records have fixed sizes, lists are walked.         */
@@ -169,62 +169,62 @@ struct parts {
 
 static unsigned new_level(const struct parts *p, uint32_t i)
 {
-    return get_u32(p->nodes + (size_t)i * p->node_size + 16);
+    return seam_get_u32(p->nodes + (size_t)i * p->node_size + 16);
 }
 
-static unsigned level_after(const struct hnsw *h, const struct batch_head *b, const struct parts *p,
+static unsigned level_after(const struct hnsw *h, const struct hnsw_batch_head *b, const struct parts *p,
                             uint32_t i)
 {
     return i < b->first ? node_at(h, i)->level : new_level(p, i - b->first);
 }
 
-static enum status bad(const struct parts *p, const uint8_t *where, const char *path, struct fault *f,
+static enum seam_status bad(const struct parts *p, const uint8_t *where, const char *path, struct seam_fault *f,
                        const char *what)
 {
-    return fault_set(f, ST_CORRUPT, path, p->at + (uint64_t)(where - p->payload), "%s", what);
+    return seam_fault_set(f, SEAM_CORRUPT, path, p->at + (uint64_t)(where - p->payload), "%s", what);
 }
 
-static enum status cut(const struct hnsw *h, const struct batch_head *b, const uint8_t *payload,
-                       uint64_t at, const char *path, struct parts *p, struct fault *f)
+static enum seam_status cut(const struct hnsw *h, const struct hnsw_batch_head *b, const uint8_t *payload,
+                       uint64_t at, const char *path, struct parts *p, struct seam_fault *f)
 {
-    struct reader r = reader_of(payload, (size_t)b->size);
-    uint32_t flags = read_u32(&r);
+    struct seam_reader r = seam_reader_of(payload, (size_t)b->size);
+    uint32_t flags = seam_read_u32(&r);
     uint32_t bits;
 
     *p = (struct parts){.lossless = h->quant.lossless, .at = at, .payload = payload};
     p->retrained = (flags & FLAG_RETRAINED) != 0;
     if (p->retrained) {
-        p->lossless = read_u32(&r) != 0;
-        bits = read_u32(&r);
+        p->lossless = seam_read_u32(&r) != 0;
+        bits = seam_read_u32(&r);
         memcpy(&p->scale, &bits, 4);
-        p->trained_on = read_u64(&r);
-        p->offset = read_bytes(&r, h->o.dim * 4);
+        p->trained_on = seam_read_u64(&r);
+        p->offset = seam_read_bytes(&r, h->o.dim * 4);
     }
     p->node_size = 20 + (p->lossless ? h->o.dim : h->o.dim * 4u);
-    p->nodes = read_bytes(&r, (size_t)b->nodes * p->node_size);
-    p->deaths = read_bytes(&r, (size_t)b->deaths * 12);
-    p->lists_size = reader_left(&r);
-    p->lists = read_bytes(&r, p->lists_size);
+    p->nodes = seam_read_bytes(&r, (size_t)b->nodes * p->node_size);
+    p->deaths = seam_read_bytes(&r, (size_t)b->deaths * 12);
+    p->lists_size = seam_reader_left(&r);
+    p->lists = seam_read_bytes(&r, p->lists_size);
     if (r.bad || (flags & ~(uint32_t)FLAG_RETRAINED) != 0)
-        return fault_set(f, ST_CORRUPT, path, at, "the batch is shorter than its counts say");
-    return ST_OK;
+        return seam_fault_set(f, SEAM_CORRUPT, path, at, "the batch is shorter than its counts say");
+    return SEAM_OK;
 }
 
-static enum status check_params(const struct hnsw *h, const struct parts *p, const char *path,
-                                struct fault *f)
+static enum seam_status check_params(const struct hnsw *h, const struct parts *p, const char *path,
+                                struct seam_fault *f)
 {
-    if (!p->retrained) return ST_OK;
+    if (!p->retrained) return SEAM_OK;
     if (h->o.quant != HNSW_I8 || !isfinite(p->scale) || p->scale <= 0 ||
         (p->lossless && (h->o.metric != HNSW_L2 || p->scale != 1)))
         return bad(p, p->payload, path, f, "the codes' parameters are impossible");
     for (uint32_t d = 0; d < h->o.dim; d++)
-        if (!isfinite(get_f32(p->offset + d * 4)) || (p->lossless && get_f32(p->offset + d * 4) != 0))
+        if (!isfinite(seam_get_f32(p->offset + d * 4)) || (p->lossless && seam_get_f32(p->offset + d * 4) != 0))
             return bad(p, p->offset + d * 4, path, f, "an offset of the codes is impossible");
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status check_nodes(const struct hnsw *h, const struct batch_head *b, struct parts *p,
-                               const char *path, struct fault *f)
+static enum seam_status check_nodes(const struct hnsw *h, const struct hnsw_batch_head *b, struct parts *p,
+                               const char *path, struct seam_fault *f)
 {
     uint64_t total = (uint64_t)b->first + b->nodes;
 
@@ -233,138 +233,138 @@ static enum status check_nodes(const struct hnsw *h, const struct batch_head *b,
     for (uint32_t i = 0; i < b->nodes; i++) {
         const uint8_t *n = p->nodes + (size_t)i * p->node_size;
 
-        if (new_level(p, i) > HNSW_LEVEL_MAX || get_u64(n + 8) > b->applied_lsn)
+        if (new_level(p, i) > HNSW_LEVEL_MAX || seam_get_u64(n + 8) > b->applied_lsn)
             return bad(p, n, path, f, "a new node's level or birth is impossible");
         p->upper += new_level(p, i);
     }
     for (uint32_t i = 0; i < b->deaths; i++) {
         const uint8_t *d = p->deaths + (size_t)i * 12;
-        uint32_t node = get_u32(d);
-        lsn_t lsn = get_u64(d + 4);
+        uint32_t node = seam_get_u32(d);
+        seam_lsn_t lsn = seam_get_u64(d + 4);
 
         if (node >= total || lsn > b->applied_lsn ||
-            (node < b->first && (node_at(h, node)->death != LSN_MAX || node_at(h, node)->birth > lsn)))
+            (node < b->first && (node_at(h, node)->death != SEAM_LSN_MAX || node_at(h, node)->birth > lsn)))
             return bad(p, d, path, f, "a death is impossible");
     }
     if (total == 0 ? b->entry != ENTRY_NONE
                    : (uint32_t)b->entry >= total ||
                          level_after(h, b, p, (uint32_t)b->entry) != b->entry >> 32)
         return bad(p, p->payload, path, f, "the entry point is impossible");
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status check_lists(const struct hnsw *h, const struct batch_head *b, const struct parts *p,
-                               const char *path, struct fault *f)
+static enum seam_status check_lists(const struct hnsw *h, const struct hnsw_batch_head *b, const struct parts *p,
+                               const char *path, struct seam_fault *f)
 {
-    struct reader r = reader_of(p->lists, p->lists_size);
+    struct seam_reader r = seam_reader_of(p->lists, p->lists_size);
     uint32_t total = b->first + b->nodes;
 
     for (uint32_t i = 0; i < b->lists; i++) {
         const uint8_t *where = r.pos;
-        uint32_t node = read_u32(&r), level = read_u16(&r), n = read_u16(&r);
-        const uint8_t *links = read_bytes(&r, n * 4u);
+        uint32_t node = seam_read_u32(&r), level = seam_read_u16(&r), n = seam_read_u16(&r);
+        const uint8_t *links = seam_read_bytes(&r, n * 4u);
 
         if (r.bad || node >= total || level > level_after(h, b, p, node) || n > list_max(h, level))
             return bad(p, where, path, f, "a link list is impossible");
         for (uint32_t j = 0; j < n; j++) {
-            uint32_t to = get_u32(links + j * 4);
+            uint32_t to = seam_get_u32(links + j * 4);
 
             if (to >= total || to == node || level_after(h, b, p, to) < level)
                 return bad(p, links + j * 4, path, f, "a link leads nowhere");
         }
     }
-    if (reader_left(&r) != 0) return bad(p, r.pos, path, f, "bytes after the last list");
-    return ST_OK;
+    if (seam_reader_left(&r) != 0) return bad(p, r.pos, path, f, "bytes after the last list");
+    return SEAM_OK;
 }
 
 /* ---- applying ---- */
-static enum status apply_params(struct hnsw *h, const struct parts *p, struct fault *f)
+static enum seam_status apply_params(struct hnsw *h, const struct parts *p, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    if (!p->retrained) return ST_OK;
-    if (h->quant.lossless) st = quant_unlossless(h, f);
-    if (st != ST_OK) return st;
+    if (!p->retrained) return SEAM_OK;
+    if (h->quant.lossless) st = hnsw_quant_unlossless(h, f);
+    if (st != SEAM_OK) return st;
     memcpy(h->quant.offset, p->offset, h->o.dim * sizeof(float));
     h->quant.scale = p->scale;
     h->quant.trained_on = p->trained_on;
     h->quant.trained = true;
-    st = quant_encode_all(h, f);
+    st = hnsw_quant_encode_all(h, f);
     h->quant.lossless = p->lossless;
-    if (p->lossless) blocks_free(&h->vecs);
+    if (p->lossless) hnsw_blocks_free(&h->vecs);
     return st;
 }
 
-static enum status apply_nodes(struct hnsw *h, const struct batch_head *b, const struct parts *p,
-                               struct fault *f)
+static enum seam_status apply_nodes(struct hnsw *h, const struct hnsw_batch_head *b, const struct parts *p,
+                               struct seam_fault *f)
 {
     float *vec = calloc(h->floats, sizeof *vec);
 
-    if (vec == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for a vector");
+    if (vec == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
     for (uint32_t i = 0; i < b->nodes; i++) {
         const uint8_t *n = p->nodes + (size_t)i * p->node_size;
 
         for (uint32_t d = 0; d < h->o.dim; d++)
-            vec[d] = p->lossless ? (float)n[20 + d] : get_f32(n + 20 + d * 4);
-        graph_append(h, get_u64(n), get_u64(n + 8), get_u32(n + 16), vec);
+            vec[d] = p->lossless ? (float)n[20 + d] : seam_get_f32(n + 20 + d * 4);
+        hnsw_graph_append(h, seam_get_u64(n), seam_get_u64(n + 8), seam_get_u32(n + 16), vec);
     }
     free(vec);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status apply_deaths(struct hnsw *h, const struct batch_head *b, const struct parts *p,
-                                const char *path, struct fault *f)
+static enum seam_status apply_deaths(struct hnsw *h, const struct hnsw_batch_head *b, const struct parts *p,
+                                const char *path, struct seam_fault *f)
 {
     for (uint32_t i = 0; i < b->deaths; i++) {
         const uint8_t *d = p->deaths + (size_t)i * 12;
-        struct node *n = blocks_writable(&h->nodes, get_u32(d));
+        struct hnsw_node *n = hnsw_blocks_writable(&h->nodes, seam_get_u32(d));
 
-        if (n == NULL) return fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for a deletion");
-        if (n->death != LSN_MAX || n->birth > get_u64(d + 4))
+        if (n == NULL) return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for a deletion");
+        if (n->death != SEAM_LSN_MAX || n->birth > seam_get_u64(d + 4))
             return bad(p, d, path, f, "a node dies twice or before its birth");
-        graph_kill(h, get_u32(d), get_u64(d + 4));
+        hnsw_graph_kill(h, seam_get_u32(d), seam_get_u64(d + 4));
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status apply_lists(struct hnsw *h, const struct batch_head *b, const struct parts *p,
-                               struct fault *f)
+static enum seam_status apply_lists(struct hnsw *h, const struct hnsw_batch_head *b, const struct parts *p,
+                               struct seam_fault *f)
 {
-    struct reader r = reader_of(p->lists, p->lists_size);
+    struct seam_reader r = seam_reader_of(p->lists, p->lists_size);
 
     for (uint32_t i = 0; i < b->lists; i++) {
-        uint32_t node = read_u32(&r), level = read_u16(&r), n = read_u16(&r);
-        const uint8_t *links = read_bytes(&r, n * 4u);
-        uint32_t *list = level == 0 ? blocks_writable(&h->links0, node)
-                                    : blocks_writable(&h->upper, node_at(h, node)->upper + level - 1);
+        uint32_t node = seam_read_u32(&r), level = seam_read_u16(&r), n = seam_read_u16(&r);
+        const uint8_t *links = seam_read_bytes(&r, n * 4u);
+        uint32_t *list = level == 0 ? hnsw_blocks_writable(&h->links0, node)
+                                    : hnsw_blocks_writable(&h->upper, node_at(h, node)->upper + level - 1);
 
-        if (list == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for links");
+        if (list == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for links");
         memcpy(list, links, n * 4u);
         for (uint32_t j = n; j < list_max(h, level); j++) list[j] = LINK_NONE;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status batch_apply(struct hnsw *h, const struct batch_head *b, const uint8_t *payload, uint64_t at,
-                        const char *path, struct fault *f)
+enum seam_status hnsw_batch_apply(struct hnsw *h, const struct hnsw_batch_head *b, const uint8_t *payload, uint64_t at,
+                        const char *path, struct seam_fault *f)
 {
     struct parts p;
-    enum status st = cut(h, b, payload, at, path, &p, f);
+    enum seam_status st = cut(h, b, payload, at, path, &p, f);
 
-    if (st == ST_OK && b->applied_lsn < h->applied_lsn)
+    if (st == SEAM_OK && b->applied_lsn < h->applied_lsn)
         st = bad(&p, payload, path, f, "the applied LSN goes backwards");
-    if (st == ST_OK) st = check_params(h, &p, path, f);
-    if (st == ST_OK) st = check_nodes(h, b, &p, path, f);
-    if (st == ST_OK) st = check_lists(h, b, &p, path, f);
-    if (st == ST_OK) st = apply_params(h, &p, f);
-    if (st == ST_OK)
-        st = graph_reserve_locked(h, (size_t)b->first + b->nodes, h->upper_count + (size_t)p.upper, f);
-    if (st == ST_OK) st = apply_nodes(h, b, &p, f);
-    if (st == ST_OK) st = apply_deaths(h, b, &p, path, f);
-    if (st == ST_OK) st = apply_lists(h, b, &p, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = check_params(h, &p, path, f);
+    if (st == SEAM_OK) st = check_nodes(h, b, &p, path, f);
+    if (st == SEAM_OK) st = check_lists(h, b, &p, path, f);
+    if (st == SEAM_OK) st = apply_params(h, &p, f);
+    if (st == SEAM_OK)
+        st = hnsw_graph_reserve_locked(h, (size_t)b->first + b->nodes, h->upper_count + (size_t)p.upper, f);
+    if (st == SEAM_OK) st = apply_nodes(h, b, &p, f);
+    if (st == SEAM_OK) st = apply_deaths(h, b, &p, path, f);
+    if (st == SEAM_OK) st = apply_lists(h, b, &p, f);
+    if (st != SEAM_OK) return st;
     h->entry = b->entry;
     h->applied_lsn = b->applied_lsn;
     h->wall_us = b->wall_us;
-    return ST_OK;
+    return SEAM_OK;
 }

@@ -35,7 +35,7 @@
  *        lists   node u32, level u16, count u16, link u32[count]
  *
  * The last batch may be torn by a crash: a reader takes whole batches only, a writer cuts the rest off.
- * A torn batch was never announced, so nothing is lost. Damage before a whole batch is ST_CORRUPT.    */
+ * A torn batch was never announced, so nothing is lost. Damage before a whole batch is SEAM_CORRUPT.    */
 #ifndef SEAM_HNSW_JOURNAL_H
 #define SEAM_HNSW_JOURNAL_H
 
@@ -45,28 +45,28 @@
 enum { JOURNAL_HEADER = 32, BATCH_HEADER = 64, JOURNAL_VERSION = 1 };
 #define BATCH_SIZE_MAX ((uint64_t)1 << 34)
 
-struct batch_head {
+struct hnsw_batch_head {
     uint64_t size, number, entry;
-    lsn_t applied_lsn;
+    seam_lsn_t applied_lsn;
     int64_t wall_us;
     uint32_t first, nodes, deaths, lists;
 };
 
-void journal_header(uint8_t out[JOURNAL_HEADER], uint64_t seq);
-MUST_USE enum status journal_header_check(const uint8_t head[JOURNAL_HEADER], const char *path,
-                                          uint64_t seq, struct fault *f);
+void hnsw_journal_header(uint8_t out[JOURNAL_HEADER], uint64_t seq);
+SEAM_MUST_USE enum seam_status hnsw_journal_header_check(const uint8_t head[JOURNAL_HEADER], const char *path,
+                                          uint64_t seq, struct seam_fault *f);
 /* Encodes what changed since the last publish; the caller clears the marks when it is durable.       */
-MUST_USE enum status batch_encode(const struct hnsw *h, uint64_t seq, uint64_t number, lsn_t applied_lsn,
-                                  int64_t wall_us, struct buf *out, struct fault *f);
-/* Looks at the n bytes at p (file offset `at`): ST_OK a whole batch; ST_END none, or a torn one;
- * ST_CORRUPT: not what may follow.                                                                  */
-MUST_USE enum status batch_head_read(const uint8_t *p, size_t n, uint64_t at, uint64_t seq,
-                                     uint64_t number, const char *path, struct batch_head *out,
-                                     struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_batch_encode(const struct hnsw *h, uint64_t seq, uint64_t number, seam_lsn_t applied_lsn,
+                                  int64_t wall_us, struct seam_buf *out, struct seam_fault *f);
+/* Looks at the n bytes at p (file offset `at`): SEAM_OK a whole batch; SEAM_END none, or a torn one;
+ * SEAM_CORRUPT: not what may follow.                                                                  */
+SEAM_MUST_USE enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, uint64_t at, uint64_t seq,
+                                     uint64_t number, const char *path, struct hnsw_batch_head *out,
+                                     struct seam_fault *f);
 /* Checks the whole payload against h, then applies it. Gate held for writing by the caller.          */
-MUST_USE enum status batch_apply(struct hnsw *h, const struct batch_head *b, const uint8_t *payload,
-                                 uint64_t at, const char *path, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_batch_apply(struct hnsw *h, const struct hnsw_batch_head *b, const uint8_t *payload,
+                                 uint64_t at, const char *path, struct seam_fault *f);
 /* Forgets the marks of what has been published.                                                     */
-void batch_done(struct hnsw *h);
+void hnsw_batch_done(struct hnsw *h);
 
 #endif

@@ -11,57 +11,57 @@ enum { KEYMAP_MIN = 64 };
 
 static size_t slot_of(const struct hnsw *h, uint64_t key)
 {
-    size_t mask = h->keymap_size - 1, i = (size_t)hash64_u64(key) & mask;
+    size_t mask = h->keymap_size - 1, i = (size_t)seam_hash64_u64(key) & mask;
 
     while (h->keymap[i] != 0 && node_at(h, h->keymap[i] - 1)->key != key) i = (i + 1) & mask;
     return i;
 }
 
 /* At most 3/4 full after `extra` more keys.                                                         */
-enum status keymap_reserve(struct hnsw *h, size_t extra, struct fault *f)
+enum seam_status hnsw_keymap_reserve(struct hnsw *h, size_t extra, struct seam_fault *f)
 {
     size_t want = h->keymap_used + extra, size = h->keymap_size == 0 ? KEYMAP_MIN : h->keymap_size;
     uint32_t *old = h->keymap, *map;
     size_t old_size = h->keymap_size;
 
     while (size * 3 / 4 < want) size *= 2;
-    if (size == old_size) return ST_OK;
+    if (size == old_size) return SEAM_OK;
     map = calloc(size, sizeof *map);
     if (map == NULL)
-        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the map of %zu keys", want);
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the map of %zu keys", want);
     h->keymap = map;
     h->keymap_size = size;
     for (size_t i = 0; i < old_size; i++)
         if (old[i] != 0) map[slot_of(h, node_at(h, old[i] - 1)->key)] = old[i];
     free(old);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status keymap_build(struct hnsw *h, struct fault *f)
+enum seam_status hnsw_keymap_build(struct hnsw *h, struct seam_fault *f)
 {
     uint32_t count = count_load(h);
-    enum status st;
+    enum seam_status st;
 
     free(h->keymap);
     h->keymap = NULL;
     h->keymap_size = h->keymap_used = 0;
-    st = keymap_reserve(h, count - dead_load(h), f);
-    for (uint32_t i = 0; i < count && st == ST_OK; i++) {
+    st = hnsw_keymap_reserve(h, count - dead_load(h), f);
+    for (uint32_t i = 0; i < count && st == SEAM_OK; i++) {
         if (!node_alive(node_at(h, i), h->moment)) continue;
-        st = keymap_reserve(h, 1, f);
-        if (st == ST_OK) keymap_put(h, node_at(h, i)->key, i);
+        st = hnsw_keymap_reserve(h, 1, f);
+        if (st == SEAM_OK) hnsw_keymap_put(h, node_at(h, i)->key, i);
     }
     return st;
 }
 
-uint32_t keymap_find(const struct hnsw *h, uint64_t key)
+uint32_t hnsw_keymap_find(const struct hnsw *h, uint64_t key)
 {
     uint32_t v = h->keymap_size == 0 ? 0 : h->keymap[slot_of(h, key)];
 
     return v == 0 ? LINK_NONE : v - 1;
 }
 
-void keymap_put(struct hnsw *h, uint64_t key, uint32_t node)
+void hnsw_keymap_put(struct hnsw *h, uint64_t key, uint32_t node)
 {
     size_t i = slot_of(h, key);
 
@@ -70,7 +70,7 @@ void keymap_put(struct hnsw *h, uint64_t key, uint32_t node)
 }
 
 /* Closes the gap by moving back what would no longer be found (Knuth 6.4, algorithm R).              */
-void keymap_remove(struct hnsw *h, uint64_t key)
+void hnsw_keymap_remove(struct hnsw *h, uint64_t key)
 {
     size_t mask = h->keymap_size - 1, hole = slot_of(h, key), i = hole;
 
@@ -80,7 +80,7 @@ void keymap_remove(struct hnsw *h, uint64_t key)
 
         i = (i + 1) & mask;
         if (h->keymap[i] == 0) break;
-        home = (size_t)hash64_u64(node_at(h, h->keymap[i] - 1)->key) & mask;
+        home = (size_t)seam_hash64_u64(node_at(h, h->keymap[i] - 1)->key) & mask;
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             h->keymap[hole] = h->keymap[i];
             hole = i;

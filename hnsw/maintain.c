@@ -23,7 +23,7 @@ enum { REPAIR_CANDS = 512, JOURNAL_WORTH = 8 << 20, ORPHAN_EF = 64, ORPHAN_ROUND
 
 bool hnsw_wants_maintain(const struct hnsw *h)
 {
-    const struct store *s = h->store;
+    const struct hnsw_store *s = h->store;
 
     if (dead_load(h) > 64 && dead_load(h) > count_load(h) / 10) return true;
     return s != NULL && s->journal_size > JOURNAL_WORTH && s->journal_size > s->base_size / 4;
@@ -34,7 +34,7 @@ struct repair {
     struct hnsw *h;
     const uint64_t *purged;   /* bitset of nodes */
     uint64_t repaired;
-    struct scratch *scratch[THREADS_MAX];
+    struct hnsw_scratch *scratch[SEAM_THREADS_MAX];
 };
 
 static size_t add_unique(uint32_t *ids, size_t n, size_t max, uint32_t id)
@@ -52,68 +52,68 @@ static int by_cand(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static enum status repair_list(struct repair *r, struct scratch *s, uint32_t node, unsigned level)
+static enum seam_status repair_list(struct repair *r, struct hnsw_scratch *s, uint32_t node, unsigned level)
 {
     struct hnsw *h = r->h;
     uint32_t *list = list_at(h, node, level), max = list_max(h, level), ids[REPAIR_CANDS], out[DIST_BATCH];
     uint32_t n = list_count(list, max), lost = 0;
     size_t count = 0;
-    struct probe p;
+    struct hnsw_probe p;
 
-    for (uint32_t i = 0; i < n; i++) lost += bitset_get(r->purged, list[i]);
-    if (lost == 0) return ST_OK;
+    for (uint32_t i = 0; i < n; i++) lost += seam_bitset_get(r->purged, list[i]);
+    if (lost == 0) return SEAM_OK;
     for (uint32_t i = 0; i < n; i++)
-        if (!bitset_get(r->purged, list[i])) count = add_unique(ids, count, REPAIR_CANDS, list[i]);
+        if (!seam_bitset_get(r->purged, list[i])) count = add_unique(ids, count, REPAIR_CANDS, list[i]);
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t *beyond;
 
-        if (!bitset_get(r->purged, list[i])) continue;
+        if (!seam_bitset_get(r->purged, list[i])) continue;
         beyond = list_at(h, list[i], level);
         for (uint32_t j = 0; j < max && beyond[j] != LINK_NONE; j++)
-            if (beyond[j] != node && !bitset_get(r->purged, beyond[j]))
+            if (beyond[j] != node && !seam_bitset_get(r->purged, beyond[j]))
                 count = add_unique(ids, count, REPAIR_CANDS, beyond[j]);
     }
-    if (!scratch_sorted(s, REPAIR_CANDS)) return ST_NOMEM;
-    p = probe_node(h, s, node);
+    if (!hnsw_scratch_sorted(s, REPAIR_CANDS)) return SEAM_NOMEM;
+    p = hnsw_probe_node(h, s, node);
     for (size_t i = 0; i < count; i += DIST_BATCH) {
         size_t m = count - i < DIST_BATCH ? count - i : DIST_BATCH;
         int32_t keys[DIST_BATCH];
 
-        measure(h, &p, ids + i, m, INT32_MAX, keys);
+        hnsw_measure(h, &p, ids + i, m, INT32_MAX, keys);
         for (size_t j = 0; j < m; j++) s->sorted[i + j] = cand_make(keys[j], ids[i + j]);
     }
     qsort(s->sorted, count, sizeof *s->sorted, by_cand);
-    list_write(list, max, out, select_neighbours(h, s, s->sorted, count, max, out));
+    hnsw_list_write(list, max, out, hnsw_select_neighbours(h, s, s->sorted, count, max, out));
     mark_dirty(h, node);
     __atomic_add_fetch(&r->repaired, 1, __ATOMIC_RELAXED);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Purged nodes' own lists are read by their neighbours' repairs and so are not written: no locks.     */
-static enum status repair_run(void *ctx, size_t begin, size_t end, int thread)
+static enum seam_status repair_run(void *ctx, size_t begin, size_t end, int thread)
 {
     struct repair *r = ctx;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    if (r->scratch[thread] == NULL && (r->scratch[thread] = scratch_get(r->h)) == NULL) return ST_NOMEM;
-    for (size_t i = begin; i < end && st == ST_OK; i++) {
-        if (bitset_get(r->purged, i)) continue;
-        for (unsigned l = 0; l <= node_at(r->h, (uint32_t)i)->level && st == ST_OK; l++)
+    if (r->scratch[thread] == NULL && (r->scratch[thread] = hnsw_scratch_get(r->h)) == NULL) return SEAM_NOMEM;
+    for (size_t i = begin; i < end && st == SEAM_OK; i++) {
+        if (seam_bitset_get(r->purged, i)) continue;
+        for (unsigned l = 0; l <= node_at(r->h, (uint32_t)i)->level && st == SEAM_OK; l++)
             st = repair_list(r, r->scratch[thread], (uint32_t)i, l);
     }
     return st;
 }
 
-static enum status repair_all(struct hnsw *h, const uint64_t *purged, int threads, uint64_t *repaired)
+static enum seam_status repair_all(struct hnsw *h, const uint64_t *purged, int threads, uint64_t *repaired)
 {
     struct repair *r = calloc(1, sizeof *r);
-    enum status st;
+    enum seam_status st;
 
-    if (r == NULL) return ST_NOMEM;
+    if (r == NULL) return SEAM_NOMEM;
     r->h = h;
     r->purged = purged;
-    st = parallel_for(threads, h->count, 256, repair_run, r);
-    for (int i = 0; i < THREADS_MAX; i++) scratch_put(h, r->scratch[i]);
+    st = seam_parallel_for(threads, h->count, 256, repair_run, r);
+    for (int i = 0; i < SEAM_THREADS_MAX; i++) hnsw_scratch_put(h, r->scratch[i]);
     *repaired = r->repaired;
     free(r);
     return st;
@@ -127,7 +127,7 @@ static uint32_t order_plain(const struct hnsw *h, const uint64_t *purged, uint32
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < h->count; i++)
-        if (!bitset_get(purged, i)) order[n++] = i;
+        if (!seam_bitset_get(purged, i)) order[n++] = i;
     return n;
 }
 
@@ -135,22 +135,22 @@ static uint32_t order_by_walk(const struct hnsw *h, const uint64_t *purged, uint
 {
     uint32_t n = 0, head = 0, next_root = 0;
 
-    memcpy(seen, purged, bitset_words(h->count) * sizeof *seen);
+    memcpy(seen, purged, seam_bitset_words(h->count) * sizeof *seen);
     for (;;) {
-        while (next_root < h->count && bitset_get(seen, next_root)) next_root++;
+        while (next_root < h->count && seam_bitset_get(seen, next_root)) next_root++;
         if (head == n) {
-            uint32_t root = n == 0 && !bitset_get(seen, (uint32_t)h->entry) ? (uint32_t)h->entry : next_root;
+            uint32_t root = n == 0 && !seam_bitset_get(seen, (uint32_t)h->entry) ? (uint32_t)h->entry : next_root;
 
             if (root >= h->count) return n;
-            bitset_set(seen, root);
+            seam_bitset_set(seen, root);
             order[n++] = root;
         }
         {
             const uint32_t *list = links0_at(h, order[head++]);
 
             for (uint32_t i = 0; i < h->max0 && list[i] != LINK_NONE; i++) {
-                if (bitset_get(seen, list[i])) continue;
-                bitset_set(seen, list[i]);
+                if (seam_bitset_get(seen, list[i])) continue;
+                seam_bitset_set(seen, list[i]);
                 order[n++] = list[i];
             }
         }
@@ -159,7 +159,7 @@ static uint32_t order_by_walk(const struct hnsw *h, const uint64_t *purged, uint
 
 static void copy_node(const struct hnsw *from, struct hnsw *to, uint32_t old, const uint32_t *renumbered)
 {
-    const struct node *n = node_at(from, old);
+    const struct hnsw_node *n = node_at(from, old);
     uint32_t id = to->count++;
 
     *node_at(to, id) = *n;
@@ -175,7 +175,7 @@ static void copy_node(const struct hnsw *from, struct hnsw *to, uint32_t old, co
     }
     if (from->codes.stride != 0) memcpy(code_at(to, id), code_at(from, old), from->codes.stride);
     if (has_vecs(from)) memcpy(vec_at(to, id), vec_at(from, old), from->vecs.stride);
-    if (n->death != LSN_MAX) to->dead++;
+    if (n->death != SEAM_LSN_MAX) to->dead++;
 }
 
 static uint64_t highest(const struct hnsw *h)
@@ -190,14 +190,14 @@ static uint64_t highest(const struct hnsw *h)
     return entry;
 }
 
-static enum status compact(const struct hnsw *h, struct hnsw *to, const uint32_t *order, uint32_t n,
-                           struct fault *f)
+static enum seam_status compact(const struct hnsw *h, struct hnsw *to, const uint32_t *order, uint32_t n,
+                           struct seam_fault *f)
 {
     uint32_t *renumbered = malloc((h->count + 1ul) * sizeof *renumbered);
     uint64_t upper = 0;
-    enum status st;
+    enum seam_status st;
 
-    if (renumbered == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to renumber");
+    if (renumbered == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to renumber");
     memset(renumbered, 0xff, (h->count + 1ul) * sizeof *renumbered);
     for (uint32_t i = 0; i < n; i++) {
         renumbered[order[i]] = i;
@@ -205,9 +205,9 @@ static enum status compact(const struct hnsw *h, struct hnsw *to, const uint32_t
     }
     to->codes.stride = h->codes.stride;
     to->quant.lossless = h->quant.lossless;
-    st = graph_reserve_locked(to, n, (size_t)upper, f);
-    for (uint32_t i = 0; i < n && st == ST_OK; i++) copy_node(h, to, order[i], renumbered);
-    if (st == ST_OK) {
+    st = hnsw_graph_reserve_locked(to, n, (size_t)upper, f);
+    for (uint32_t i = 0; i < n && st == SEAM_OK; i++) copy_node(h, to, order[i], renumbered);
+    if (st == SEAM_OK) {
         to->entry = n == 0 ? ENTRY_NONE : renumbered[(uint32_t)h->entry] == LINK_NONE
                                               ? highest(to)
                                               : (h->entry >> 32) << 32 | renumbered[(uint32_t)h->entry];
@@ -219,21 +219,21 @@ static enum status compact(const struct hnsw *h, struct hnsw *to, const uint32_t
 /* Takes over the arrays of `from` (a graph of the same options).                                      */
 static void adopt(struct hnsw *h, struct hnsw *from)
 {
-    struct quant quant = h->quant;
-    struct blocks *mine[] = {&h->links0, &h->upper, &h->codes, &h->vecs, &h->nodes};
-    struct blocks *theirs[] = {&from->links0, &from->upper, &from->codes, &from->vecs, &from->nodes};
+    struct hnsw_quantizer quant = h->quant;
+    struct hnsw_blocks *mine[] = {&h->links0, &h->upper, &h->codes, &h->vecs, &h->nodes};
+    struct hnsw_blocks *theirs[] = {&from->links0, &from->upper, &from->codes, &from->vecs, &from->nodes};
     uint16_t *order = h->order;
     bool build_codes = h->build_codes;
 
     h->order = NULL;
-    graph_clear(h);
+    hnsw_graph_clear(h);
     h->order = order;
     h->quant = quant;
     h->build_codes = build_codes;
-    for (size_t i = 0; i < ARRAY_LEN(mine); i++) {
-        blocks_free(mine[i]);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(mine); i++) {
+        hnsw_blocks_free(mine[i]);
         *mine[i] = *theirs[i];
-        *theirs[i] = (struct blocks){.stride = mine[i]->stride};
+        *theirs[i] = (struct hnsw_blocks){.stride = mine[i]->stride};
     }
     h->dirty = from->dirty;
     h->dirty_page = from->dirty_page;
@@ -257,23 +257,23 @@ static bool list_names(const uint32_t *list, uint32_t count, uint32_t node)
 
 /* Links the orphan from near nodes that are reached: where there is room, else in place of the link whose
  * target has the most in-links, which can best spare one.                                            */
-static void adopt_orphan(struct hnsw *h, struct scratch *s, uint32_t orphan, const uint64_t *reached,
+static void adopt_orphan(struct hnsw *h, struct hnsw_scratch *s, uint32_t orphan, const uint64_t *reached,
                          uint32_t *in_links)
 {
-    struct probe p = probe_node(h, s, orphan);
+    struct hnsw_probe p = hnsw_probe_node(h, s, orphan);
     size_t n, done = 0;
 
     if (p.code != NULL) {
         memcpy(s->code, s->code2, h->codes.stride);
         p.code = s->code;
     }
-    n = walk(h, s, &p, descend(h, s, &p, 0), 0, ORPHAN_EF, 0, 0);
+    n = hnsw_walk(h, s, &p, hnsw_descend(h, s, &p, 0), 0, ORPHAN_EF, 0, 0);
     for (int pass = 0; pass < 2 && done == 0; pass++) {
         for (size_t i = 0; i < n && done == 0; i++) {
             uint32_t at = cand_node(s->pool[i]), *list = links0_at(h, at), spare = 0;
             uint32_t count = list_count(list, h->max0);
 
-            if (at == orphan || !bitset_get(reached, at)) continue;
+            if (at == orphan || !seam_bitset_get(reached, at)) continue;
             if (list_names(list, count, orphan)) return; /* adopted by way of an orphan adopted before */
             if (count == h->max0 && pass == 0) continue;
             if (count == h->max0) {
@@ -291,112 +291,112 @@ static void adopt_orphan(struct hnsw *h, struct scratch *s, uint32_t orphan, con
     }
 }
 
-enum status adopt_orphans(struct hnsw *h, uint64_t *orphans, struct fault *f)
+enum seam_status hnsw_adopt_orphans(struct hnsw *h, uint64_t *orphans, struct seam_fault *f)
 {
-    size_t words = bitset_words(h->count + 1ul);
+    size_t words = seam_bitset_words(h->count + 1ul);
     uint64_t *reached = malloc(words * sizeof *reached);
     uint32_t *in_links = malloc((h->count + 1ul) * sizeof *in_links);
-    struct scratch *s = scratch_get(h);
-    enum status st = reached == NULL || in_links == NULL || s == NULL || !scratch_pool(s, ORPHAN_EF + 2)
-                         ? fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to find orphans")
-                         : ST_OK;
-    bool more = st == ST_OK && h->count > 0;
+    struct hnsw_scratch *s = hnsw_scratch_get(h);
+    enum seam_status st = reached == NULL || in_links == NULL || s == NULL || !hnsw_scratch_pool(s, ORPHAN_EF + 2)
+                         ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to find orphans")
+                         : SEAM_OK;
+    bool more = st == SEAM_OK && h->count > 0;
 
     for (int round = 0; more && round < ORPHAN_ROUNDS; round++) {
         more = false;
-        st = health_reach(h, reached, f);
-        if (st != ST_OK) break;
-        health_in_links(h, in_links);
+        st = hnsw_health_reach(h, reached, f);
+        if (st != SEAM_OK) break;
+        hnsw_health_in_links(h, in_links);
         for (uint32_t i = 0; i < h->count; i++) {
-            if (bitset_get(reached, i)) continue;
+            if (seam_bitset_get(reached, i)) continue;
             adopt_orphan(h, s, i, reached, in_links);
-            bitset_set(reached, i); /* and through it, what it reaches: the next round sees */
+            seam_bitset_set(reached, i); /* and through it, what it reaches: the next round sees */
             (*orphans)++;
             more = true;
         }
     }
-    scratch_put(h, s);
+    hnsw_scratch_put(h, s);
     free(in_links);
     free(reached);
     return st;
 }
 
 /* ---- all of it ---- */
-static uint64_t mark_purged(const struct hnsw *h, lsn_t retain, uint64_t *purged)
+static uint64_t mark_purged(const struct hnsw *h, seam_lsn_t retain, uint64_t *purged)
 {
     uint64_t n = 0;
 
-    memset(purged, 0, bitset_words(h->count + 1ul) * sizeof *purged);
+    memset(purged, 0, seam_bitset_words(h->count + 1ul) * sizeof *purged);
     for (uint32_t i = 0; i < h->count; i++) {
-        lsn_t death = node_at(h, i)->death;
+        seam_lsn_t death = node_at(h, i)->death;
 
-        if (death == LSN_MAX || death > retain) continue;
-        bitset_set(purged, i);
+        if (death == SEAM_LSN_MAX || death > retain) continue;
+        seam_bitset_set(purged, i);
         n++;
     }
     return n;
 }
 
-static enum status rebuild(struct hnsw *h, const struct hnsw_maintain_options *o, const uint64_t *purged,
-                           struct hnsw_maintain_report *r, struct fault *f)
+static enum seam_status rebuild(struct hnsw *h, const struct hnsw_maintain_options *o, const uint64_t *purged,
+                           struct hnsw_maintain_report *r, struct seam_fault *f)
 {
     uint32_t *order = malloc((h->count + 1ul) * sizeof *order), n;
-    uint64_t *seen = malloc(bitset_words(h->count + 1ul) * sizeof *seen);
+    uint64_t *seen = malloc(seam_bitset_words(h->count + 1ul) * sizeof *seen);
     struct hnsw *to = NULL;
-    enum status st = order == NULL || seen == NULL
-                         ? fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to renumber")
-                         : ST_OK;
+    enum seam_status st = order == NULL || seen == NULL
+                         ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to renumber")
+                         : SEAM_OK;
 
-    if (st == ST_OK && r->purged > 0) {
+    if (st == SEAM_OK && r->purged > 0) {
         st = repair_all(h, purged, o->threads, &r->repaired);
-        if (st != ST_OK) fault_set(f, st, NULL, FAULT_NO_OFFSET, "the repair stopped");
+        if (st != SEAM_OK) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "the repair stopped");
     }
-    if (st == ST_OK) st = graph_new(&h->o, &h->cfg, &to, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = hnsw_graph_new(&h->o, &h->cfg, &to, f);
+    if (st == SEAM_OK) {
         n = o->reorder && h->count > 0 ? order_by_walk(h, purged, order, seen) : order_plain(h, purged, order);
         st = compact(h, to, order, n, f);
     }
-    if (st == ST_OK) adopt(h, to);
+    if (st == SEAM_OK) adopt(h, to);
     hnsw_close(to);
     free(order);
     free(seen);
-    if (st == ST_OK) st = adopt_orphans(h, &r->orphans, f);
-    return st == ST_OK ? keymap_build(h, f) : st;
+    if (st == SEAM_OK) st = hnsw_adopt_orphans(h, &r->orphans, f);
+    return st == SEAM_OK ? hnsw_keymap_build(h, f) : st;
 }
 
-enum status hnsw_maintain(struct hnsw *h, const struct hnsw_maintain_options *o,
-                          struct hnsw_maintain_report *r, struct fault *f)
+enum seam_status hnsw_maintain(struct hnsw *h, const struct hnsw_maintain_options *o,
+                          struct hnsw_maintain_report *r, struct seam_fault *f)
 {
     struct hnsw_maintain_report own;
     uint64_t *purged = NULL;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (r == NULL) r = &own;
     *r = (struct hnsw_maintain_report){0};
-    if (!h->writer || h->poison != ST_OK)
-        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "maintenance wants a writer");
+    if (!h->writer || h->poison != SEAM_OK)
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "maintenance wants a writer");
     if (h->published != h->count || h->death_count > 0)
-        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "publish before maintaining");
-    purged = malloc(bitset_words(h->count + 1ul) * sizeof *purged);
-    if (purged == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to maintain");
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "publish before maintaining");
+    purged = malloc(seam_bitset_words(h->count + 1ul) * sizeof *purged);
+    if (purged == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to maintain");
     pthread_rwlock_wrlock(&h->gate);
     r->purged = mark_purged(h, o->retain_lsn, purged);
     if (r->purged > 0 || o->force || o->reorder || hnsw_wants_maintain(h)) {
         st = rebuild(h, o, purged, r, f);
-        if (st == ST_OK) {
-            lsn_t floor = o->retain_lsn < h->applied_lsn ? o->retain_lsn : h->applied_lsn;
+        if (st == SEAM_OK) {
+            seam_lsn_t floor = o->retain_lsn < h->applied_lsn ? o->retain_lsn : h->applied_lsn;
 
             if (floor > h->floor_lsn && r->purged > 0) h->floor_lsn = floor;
             r->did = true;
-            if (h->store != NULL) st = store_write_base(h, f);
-            else batch_done(h);
+            if (h->store != NULL) st = hnsw_store_write_base(h, f);
+            else hnsw_batch_done(h);
         }
-        if (st == ST_OK && h->store != NULL) r->bytes = h->store->base_size;
-        if (st != ST_OK) h->poison = st;
+        if (st == SEAM_OK && h->store != NULL) r->bytes = h->store->base_size;
+        if (st != SEAM_OK) h->poison = st;
     }
     pthread_rwlock_unlock(&h->gate);
     free(purged);
-    TRACE(h->cfg.trace, "hnsw", "maintain", TI("purged", r->purged), TI("repaired", r->repaired),
-          TI("orphans", r->orphans), TI("bytes", r->bytes));
+    SEAM_TRACE(h->cfg.trace, "hnsw", "maintain", SEAM_TI("purged", r->purged), SEAM_TI("repaired", r->repaired),
+          SEAM_TI("orphans", r->orphans), SEAM_TI("bytes", r->bytes));
     return st;
 }

@@ -18,7 +18,7 @@
 enum { TRAIN_ROWS_MAX = 20000, TRAIN_BINS = 4096, CODE_ZERO = 128 };
 #define TRAIN_KEEP 0.9998 /* share of values that are not clamped */
 
-bool quant_is_bytes(const float *vec, uint32_t dim)
+bool hnsw_quant_is_bytes(const float *vec, uint32_t dim)
 {
     for (uint32_t d = 0; d < dim; d++)
         if (!(vec[d] >= 0 && vec[d] <= 255) || vec[d] != (float)(int)vec[d]) return false;
@@ -65,14 +65,14 @@ static float deviation(const struct hnsw *h, const float *rows, size_t n, size_t
     return most;
 }
 
-enum status quant_train(struct hnsw *h, const float *rows, size_t n, size_t stride, struct fault *f)
+enum seam_status hnsw_quant_train(struct hnsw *h, const float *rows, size_t n, size_t stride, struct seam_fault *f)
 {
     size_t step = n / TRAIN_ROWS_MAX + 1;
     bool bytes = h->o.metric == HNSW_L2 && h->o.quant == HNSW_I8;
 
     (void)f;
     assert(n > 0);
-    for (size_t i = 0; i < n && bytes; i++) bytes = quant_is_bytes(rows + i * stride, h->o.dim);
+    for (size_t i = 0; i < n && bytes; i++) bytes = hnsw_quant_is_bytes(rows + i * stride, h->o.dim);
     if (bytes) {
         for (uint32_t d = 0; d < h->o.dim; d++) h->quant.offset[d] = 0;
         h->quant.scale = 1;
@@ -85,9 +85,9 @@ enum status quant_train(struct hnsw *h, const float *rows, size_t n, size_t stri
     h->quant.lossless = bytes;
     h->quant.trained = true;
     h->quant.trained_on = n;
-    TRACE(h->cfg.trace, "hnsw", "quant_train", TI("rows", n), TD("scale", h->quant.scale),
-          TI("lossless", bytes));
-    return ST_OK;
+    SEAM_TRACE(h->cfg.trace, "hnsw", "quant_train", SEAM_TI("rows", n), SEAM_TD("scale", h->quant.scale),
+          SEAM_TI("lossless", bytes));
+    return SEAM_OK;
 }
 
 static inline uint8_t code_of(float v, float offset, float inverse)
@@ -97,7 +97,7 @@ static inline uint8_t code_of(float v, float offset, float inverse)
     return u >= 255.5f ? 255 : u < 0 ? 0 : (uint8_t)u;
 }
 
-void quant_encode(const struct hnsw *h, const float *vec, uint8_t *code)
+void hnsw_quant_encode(const struct hnsw *h, const float *vec, uint8_t *code)
 {
     float inverse = 1 / h->quant.scale;
     int32_t squares = 0, sum = 0;
@@ -111,66 +111,66 @@ void quant_encode(const struct hnsw *h, const float *vec, uint8_t *code)
         squares += s * s;
         sum += s;
     }
-    put_u32(code + h->codes.stride - 8, h->o.metric == HNSW_IP ? 0 : (uint32_t)squares);
-    put_u32(code + h->codes.stride - 4, (uint32_t)sum);
+    seam_put_u32(code + h->codes.stride - 8, h->o.metric == HNSW_IP ? 0 : (uint32_t)squares);
+    seam_put_u32(code + h->codes.stride - 4, (uint32_t)sum);
 }
 
-void quant_decode(const struct hnsw *h, const uint8_t *code, float *vec)
+void hnsw_quant_decode(const struct hnsw *h, const uint8_t *code, float *vec)
 {
     for (uint32_t d = 0; d < h->o.dim; d++) vec[d] = h->quant.offset[d] + h->quant.scale * (float)code[d];
     for (size_t d = h->o.dim; d < h->floats; d++) vec[d] = 0;
 }
 
-enum status quant_encode_all(struct hnsw *h, struct fault *f)
+enum seam_status hnsw_quant_encode_all(struct hnsw *h, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     if (h->codes.stride == 0) h->codes.stride = code_stride(h->o.dim);
-    st = blocks_reserve(&h->codes, h->nodes.count * BLOCK_NODES, f);
-    for (uint32_t i = 0; i < h->count && st == ST_OK; i++) {
-        uint8_t *code = blocks_writable(&h->codes, i);
+    st = hnsw_blocks_reserve(&h->codes, h->nodes.count * BLOCK_NODES, f);
+    for (uint32_t i = 0; i < h->count && st == SEAM_OK; i++) {
+        uint8_t *code = hnsw_blocks_writable(&h->codes, i);
 
-        if (code == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for codes");
-        quant_encode(h, vec_at(h, i), code);
+        if (code == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for codes");
+        hnsw_quant_encode(h, vec_at(h, i), code);
     }
     return st;
 }
 
-enum status quant_unlossless(struct hnsw *h, struct fault *f)
+enum seam_status hnsw_quant_unlossless(struct hnsw *h, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     assert(h->quant.lossless);
-    st = blocks_reserve(&h->vecs, h->nodes.count * BLOCK_NODES, f);
-    if (st != ST_OK) return st;
-    for (uint32_t i = 0; i < h->count; i++) quant_decode(h, code_at(h, i), vec_at(h, i));
+    st = hnsw_blocks_reserve(&h->vecs, h->nodes.count * BLOCK_NODES, f);
+    if (st != SEAM_OK) return st;
+    for (uint32_t i = 0; i < h->count; i++) hnsw_quant_decode(h, code_at(h, i), vec_at(h, i));
     h->quant.lossless = false;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-/* A contiguous sample is needed by quant_train: gather it from the blocks.                          */
-enum status quant_requantize(struct hnsw *h, struct fault *f)
+/* A contiguous sample is needed by hnsw_quant_train: gather it from the blocks.                          */
+enum seam_status hnsw_quant_requantize(struct hnsw *h, struct seam_fault *f)
 {
     size_t step = h->count / TRAIN_ROWS_MAX + 1, n = 0;
-    enum status st;
+    enum seam_status st;
     bool bytes = h->o.metric == HNSW_L2;
     float *rows;
 
-    if (h->quant.lossless && (st = quant_unlossless(h, f)) != ST_OK) return st;
+    if (h->quant.lossless && (st = hnsw_quant_unlossless(h, f)) != SEAM_OK) return st;
     rows = malloc((h->count / step + 1) * h->floats * sizeof *rows);
-    if (rows == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to train codes");
-    for (uint32_t i = 0; i < h->count && bytes; i++) bytes = quant_is_bytes(vec_at(h, i), h->o.dim);
+    if (rows == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to train codes");
+    for (uint32_t i = 0; i < h->count && bytes; i++) bytes = hnsw_quant_is_bytes(vec_at(h, i), h->o.dim);
     for (uint32_t i = 0; i < h->count; i += (uint32_t)step)
         memcpy(rows + n++ * h->floats, vec_at(h, i), h->floats * sizeof *rows);
-    st = quant_train(h, rows, n, h->floats, f);
+    st = hnsw_quant_train(h, rows, n, h->floats, f);
     free(rows);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     h->quant.trained_on = h->count;
     if (h->quant.lossless && !bytes) { /* the sample was all bytes, the rest is not */
         h->quant.lossless = false;
     }
-    st = quant_encode_all(h, f);
-    if (st == ST_OK && h->quant.lossless) blocks_free(&h->vecs);
+    st = hnsw_quant_encode_all(h, f);
+    if (st == SEAM_OK && h->quant.lossless) hnsw_blocks_free(&h->vecs);
     h->requantized = true;
     return st;
 }
@@ -186,7 +186,7 @@ static int by_spread(const void *a, const void *b)
     return x->dim < y->dim ? -1 : 1;
 }
 
-enum status order_train(struct hnsw *h, const float *rows, size_t n, struct fault *f)
+enum seam_status hnsw_order_train(struct hnsw *h, const float *rows, size_t n, struct seam_fault *f)
 {
     size_t step = n / TRAIN_ROWS_MAX + 1, count = (n + step - 1) / step;
     struct spread *s = malloc(h->o.dim * sizeof *s);
@@ -196,7 +196,7 @@ enum status order_train(struct hnsw *h, const float *rows, size_t n, struct faul
     if (s == NULL || order == NULL) {
         free(s);
         free(order);
-        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to order the dimensions");
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to order the dimensions");
     }
     for (uint32_t d = 0; d < h->o.dim; d++) {
         double sum = 0, squares = 0;
@@ -217,16 +217,16 @@ enum status order_train(struct hnsw *h, const float *rows, size_t n, struct faul
     free(h->order);
     h->order = order;
     h->wants_base = true;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status vector_prepare(const struct hnsw *h, const float *in, float *out, struct fault *f)
+enum seam_status hnsw_vector_prepare(const struct hnsw *h, const float *in, float *out, struct seam_fault *f)
 {
     double norm = 0;
 
     for (uint32_t d = 0; d < h->o.dim; d++) {
         if (!isfinite(in[d]))
-            return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "component %u of the vector is %s", d,
+            return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "component %u of the vector is %s", d,
                              isnan(in[d]) ? "not a number" : "infinite");
         norm += (double)in[d] * in[d];
     }
@@ -234,7 +234,7 @@ enum status vector_prepare(const struct hnsw *h, const float *in, float *out, st
         double inverse = 1 / sqrt(norm);
 
         if (norm == 0)
-            return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET,
+            return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
                              "the zero vector has no direction, so no cosine");
         for (uint32_t d = 0; d < h->o.dim; d++) out[d] = (float)(in[d] * inverse);
     } else if (h->order != NULL) {
@@ -243,10 +243,10 @@ enum status vector_prepare(const struct hnsw *h, const float *in, float *out, st
         memcpy(out, in, h->o.dim * sizeof *out);
     }
     for (size_t d = h->o.dim; d < h->floats; d++) out[d] = 0;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void vector_stored(const struct hnsw *h, uint32_t node, float *out)
+void hnsw_vector_stored(const struct hnsw *h, uint32_t node, float *out)
 {
     for (uint32_t d = 0; d < h->o.dim; d++) {
         float v = has_vecs(h) ? vec_at(h, node)[d]
@@ -257,9 +257,9 @@ void vector_stored(const struct hnsw *h, uint32_t node, float *out)
 }
 
 /* ---- probes ---- */
-struct probe probe_query(const struct hnsw *h, struct scratch *s)
+struct hnsw_probe hnsw_probe_query(const struct hnsw *h, struct hnsw_scratch *s)
 {
-    struct probe p = {.vec = s->vec};
+    struct hnsw_probe p = {.vec = s->vec};
     float inverse;
     int32_t squares = 0, sum = 0;
 
@@ -277,9 +277,9 @@ struct probe probe_query(const struct hnsw *h, struct scratch *s)
     return p;
 }
 
-struct probe probe_node(const struct hnsw *h, struct scratch *s, uint32_t node)
+struct hnsw_probe hnsw_probe_node(const struct hnsw *h, struct hnsw_scratch *s, uint32_t node)
 {
-    struct probe p = {0};
+    struct hnsw_probe p = {0};
     const uint8_t *u;
     uint32_t sum;
 
@@ -287,13 +287,13 @@ struct probe probe_node(const struct hnsw *h, struct scratch *s, uint32_t node)
     if (!walks_codes(h)) return p;
     u = code_at(h, node);
     h->kern->flip(u, h->codes.stride, s->code2);
-    sum = get_u32(u + h->codes.stride - 4) * CODE_ZERO; /* unsigned: a hostile constant may overflow */
+    sum = seam_get_u32(u + h->codes.stride - 4) * CODE_ZERO; /* unsigned: a hostile constant may overflow */
     p.code = s->code2;
-    p.k0 = (int32_t)(h->o.metric == HNSW_IP ? sum : get_u32(u + h->codes.stride - 8) + 2 * sum);
+    p.k0 = (int32_t)(h->o.metric == HNSW_IP ? sum : seam_get_u32(u + h->codes.stride - 8) + 2 * sum);
     return p;
 }
 
-float quant_distance(const struct hnsw *h, const struct probe *p, int32_t key)
+float hnsw_quant_distance(const struct hnsw *h, const struct hnsw_probe *p, int32_t key)
 {
     float unit = h->quant.scale * h->quant.scale;
 

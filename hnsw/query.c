@@ -24,10 +24,10 @@ const char *hnsw_regime_name(enum hnsw_regime r)
 {
     static const char *const names[] = {"auto", "plain", "two-hop", "exact"};
 
-    return (unsigned)r < ARRAY_LEN(names) ? names[r] : "?";
+    return (unsigned)r < SEAM_ARRAY_LEN(names) ? names[r] : "?";
 }
 
-bool selector_takes(const struct selector *sel, const struct node *n)
+bool hnsw_selector_takes(const struct hnsw_selector *sel, const struct hnsw_node *n)
 {
     const struct hnsw_filter *f = sel->filter;
     size_t lo = 0, hi;
@@ -35,7 +35,7 @@ bool selector_takes(const struct selector *sel, const struct node *n)
     if (!node_alive(n, sel->moment)) return false;
     if (f == NULL) return true;
     if (f->match != NULL) return f->match(f->ctx, n->key);
-    if (f->bitmap != NULL) return n->key < f->bits && bitset_get(f->bitmap, (size_t)n->key);
+    if (f->bitmap != NULL) return n->key < f->bits && seam_bitset_get(f->bitmap, (size_t)n->key);
     for (hi = f->key_count; lo < hi;) {
         size_t mid = lo + (hi - lo) / 2;
 
@@ -47,7 +47,7 @@ bool selector_takes(const struct selector *sel, const struct node *n)
 
 /* Estimates the share of matching nodes from a sample spread over the nodes, and keeps some that match:
  * they are starting points near which a walk among matching nodes can begin.                        */
-static double sample(const struct hnsw *h, const struct selector *sel, uint32_t *seeds, size_t *seed_count)
+static double sample(const struct hnsw *h, const struct hnsw_selector *sel, uint32_t *seeds, size_t *seed_count)
 {
     uint32_t count = count_load(h), tried = count < SAMPLE ? count : SAMPLE, hit = 0;
 
@@ -55,7 +55,7 @@ static double sample(const struct hnsw *h, const struct selector *sel, uint32_t 
     for (uint32_t i = 0; i < tried; i++) {
         uint32_t id = (uint32_t)((uint64_t)i * count / tried);
 
-        if (!selector_takes(sel, node_at(h, id))) continue;
+        if (!hnsw_selector_takes(sel, node_at(h, id))) continue;
         hit++;
         if (*seed_count < SEEDS) seeds[(*seed_count)++] = id;
     }
@@ -75,18 +75,18 @@ static enum hnsw_regime choose(const struct hnsw *h, const struct hnsw_query *q,
 }
 
 /* ---- exact ---- */
-static bool exact_push(struct scratch *s, cand_t c, size_t k)
+static bool exact_push(struct hnsw_scratch *s, cand_t c, size_t k)
 {
     /* The k best in s->heap, complemented: the worst is at the root.                                 */
     if (s->heap_count == k) {
         if (c >= ~s->heap[0]) return true;
-        (void)heap_pop(s);
+        (void)hnsw_heap_pop(s);
     }
     return hnsw_heap_push(s, ~c);
 }
 
-static enum status exact_scan(const struct hnsw *h, struct scratch *s, const struct probe *p,
-                              const struct selector *sel, size_t k, size_t *found)
+static enum seam_status exact_scan(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p,
+                              const struct hnsw_selector *sel, size_t k, size_t *found)
 {
     uint32_t ids[DIST_BATCH], count = count_load(h);
     int32_t keys[DIST_BATCH];
@@ -95,32 +95,32 @@ static enum status exact_scan(const struct hnsw *h, struct scratch *s, const str
     s->heap_count = 0;
     for (uint32_t id = 0; id <= count; id++) {
         if (n == DIST_BATCH / 2 || (id == count && n > 0)) {
-            measure(h, p, ids, n, s->heap_count == k ? cand_key(~s->heap[0]) : INT32_MAX, keys);
+            hnsw_measure(h, p, ids, n, s->heap_count == k ? cand_key(~s->heap[0]) : INT32_MAX, keys);
             s->stats.distances += (uint32_t)n;
             for (size_t i = 0; i < n; i++)
-                if (!exact_push(s, cand_make(keys[i], ids[i]), k)) return ST_NOMEM;
+                if (!exact_push(s, cand_make(keys[i], ids[i]), k)) return SEAM_NOMEM;
             n = 0;
         }
-        if (id < count && selector_takes(sel, node_at(h, id))) ids[n++] = id;
+        if (id < count && hnsw_selector_takes(sel, node_at(h, id))) ids[n++] = id;
     }
-    if (!scratch_pool(s, s->heap_count + 1)) return ST_NOMEM;
+    if (!hnsw_scratch_pool(s, s->heap_count + 1)) return SEAM_NOMEM;
     *found = s->heap_count;
-    for (size_t i = s->heap_count; i-- > 0;) s->pool[i] = ~heap_pop(s);
-    return ST_OK;
+    for (size_t i = s->heap_count; i-- > 0;) s->pool[i] = ~hnsw_heap_pop(s);
+    return SEAM_OK;
 }
 
 /* A scan for the exact answer measures the vectors themselves (lossless codes are the vectors).      */
-static struct probe exact_probe(const struct hnsw *h, struct scratch *s)
+static struct hnsw_probe exact_probe(const struct hnsw *h, struct hnsw_scratch *s)
 {
-    struct probe p = {.vec = s->vec};
+    struct hnsw_probe p = {.vec = s->vec};
 
-    return has_vecs(h) ? p : probe_query(h, s);
+    return has_vecs(h) ? p : hnsw_probe_query(h, s);
 }
 
 /* ---- the guided walk ---- */
 /* Neighbours worth measuring: all unvisited ones, or (two-hop) the matching ones of the neighbours'
  * neighbours too.                                                                                   */
-static size_t gather_plain(const struct hnsw *h, struct scratch *s, uint32_t node, uint32_t *ids)
+static size_t gather_plain(const struct hnsw *h, struct hnsw_scratch *s, uint32_t node, uint32_t *ids)
 {
     const uint32_t *list = links0_at(h, node);
     size_t n = 0;
@@ -129,21 +129,21 @@ static size_t gather_plain(const struct hnsw *h, struct scratch *s, uint32_t nod
         uint32_t id = link_load(list + i);
 
         if (id == LINK_NONE) break;
-        if (bitset_get(s->visited, id)) continue;
-        bitset_set(s->visited, id);
+        if (seam_bitset_get(s->visited, id)) continue;
+        seam_bitset_set(s->visited, id);
         ids[n++] = id;
     }
     return n;
 }
 
-static size_t gather_two_hop(const struct hnsw *h, struct scratch *s, const struct selector *sel,
+static size_t gather_two_hop(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_selector *sel,
                              uint32_t node, uint32_t *ids)
 {
     uint32_t first[DIST_BATCH];
     size_t m = gather_plain(h, s, node, first), n = 0, through = 0;
 
     for (size_t i = 0; i < m; i++) {
-        if (selector_takes(sel, node_at(h, first[i]))) ids[n++] = first[i];
+        if (hnsw_selector_takes(sel, node_at(h, first[i]))) ids[n++] = first[i];
         else first[through++] = first[i];
     }
     for (size_t i = 0; i < through && n < h->max0; i++) {
@@ -153,8 +153,8 @@ static size_t gather_two_hop(const struct hnsw *h, struct scratch *s, const stru
             uint32_t id = link_load(list + j);
 
             if (id == LINK_NONE) break;
-            if (bitset_get(s->visited, id) || !selector_takes(sel, node_at(h, id))) continue;
-            bitset_set(s->visited, id);
+            if (seam_bitset_get(s->visited, id) || !hnsw_selector_takes(sel, node_at(h, id))) continue;
+            seam_bitset_set(s->visited, id);
             ids[n++] = id;
         }
     }
@@ -163,9 +163,9 @@ static size_t gather_two_hop(const struct hnsw *h, struct scratch *s, const stru
 
 struct guided {
     const struct hnsw *h;
-    struct scratch *s;
-    const struct probe *p;
-    const struct selector *sel;
+    struct hnsw_scratch *s;
+    const struct hnsw_probe *p;
+    const struct hnsw_selector *sel;
     size_t ef, found;         /* results: s->pool[0, found), ascending */
     enum hnsw_regime regime;
 };
@@ -189,51 +189,51 @@ static bool consider(struct guided *g, const uint32_t *ids, size_t n, bool all_m
 {
     int32_t keys[DIST_BATCH];
 
-    measure(g->h, g->p, ids, n, g->found == g->ef ? cand_key(g->s->pool[g->found - 1]) : INT32_MAX, keys);
+    hnsw_measure(g->h, g->p, ids, n, g->found == g->ef ? cand_key(g->s->pool[g->found - 1]) : INT32_MAX, keys);
     g->s->stats.distances += (uint32_t)n;
     for (size_t i = 0; i < n; i++) {
         cand_t c = cand_make(keys[i], ids[i]);
 
         if (g->found == g->ef && c >= g->s->pool[g->found - 1]) continue;
         if (!hnsw_heap_push(g->s, c)) return false;
-        if (all_match || selector_takes(g->sel, node_at(g->h, ids[i]))) result_insert(g, c);
+        if (all_match || hnsw_selector_takes(g->sel, node_at(g->h, ids[i]))) result_insert(g, c);
     }
     return true;
 }
 
-static enum status guided_walk(struct guided *g, cand_t start, const uint32_t *seeds, size_t seed_count)
+static enum seam_status guided_walk(struct guided *g, cand_t start, const uint32_t *seeds, size_t seed_count)
 {
-    struct scratch *s = g->s;
+    struct hnsw_scratch *s = g->s;
     uint32_t ids[DIST_BATCH], first = cand_node(start);
 
-    memset(s->visited, 0, bitset_words(count_load(g->h)) * sizeof *s->visited);
+    memset(s->visited, 0, seam_bitset_words(count_load(g->h)) * sizeof *s->visited);
     s->heap_count = 0;
-    bitset_set(s->visited, first);
-    if (!consider(g, &first, 1, false)) return ST_NOMEM;
+    seam_bitset_set(s->visited, first);
+    if (!consider(g, &first, 1, false)) return SEAM_NOMEM;
     for (size_t i = 0; i < seed_count; i++) {
-        if (bitset_get(s->visited, seeds[i])) continue;
-        bitset_set(s->visited, seeds[i]);
-        if (!consider(g, &seeds[i], 1, false)) return ST_NOMEM;
+        if (seam_bitset_get(s->visited, seeds[i])) continue;
+        seam_bitset_set(s->visited, seeds[i]);
+        if (!consider(g, &seeds[i], 1, false)) return SEAM_NOMEM;
     }
     while (s->heap_count > 0) {
-        cand_t c = heap_pop(s);
+        cand_t c = hnsw_heap_pop(s);
         size_t n;
 
         if (g->found == g->ef && c > s->pool[g->found - 1]) break;
         s->stats.hops++;
         n = g->regime == HNSW_TWO_HOP ? gather_two_hop(g->h, s, g->sel, cand_node(c), ids)
                                       : gather_plain(g->h, s, cand_node(c), ids);
-        TRACE(g->h->cfg.trace, "hnsw", "hop", TI("node", cand_node(c)), TI("level", 0),
-              TI("key", cand_key(c)), TI("neighbours", n), TI("pool", g->found),
-              TS("regime", hnsw_regime_name(g->regime)));
-        if (!consider(g, ids, n, g->regime == HNSW_TWO_HOP)) return ST_NOMEM;
+        SEAM_TRACE(g->h->cfg.trace, "hnsw", "hop", SEAM_TI("node", cand_node(c)), SEAM_TI("level", 0),
+              SEAM_TI("key", cand_key(c)), SEAM_TI("neighbours", n), SEAM_TI("pool", g->found),
+              SEAM_TS("regime", hnsw_regime_name(g->regime)));
+        if (!consider(g, ids, n, g->regime == HNSW_TWO_HOP)) return SEAM_NOMEM;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* ---- putting it together ---- */
 /* The nearest by code are measured again exactly; twice k and a few more are enough for 8-bit codes.  */
-static size_t rerank(const struct hnsw *h, struct scratch *s, size_t found, size_t k)
+static size_t rerank(const struct hnsw *h, struct hnsw_scratch *s, size_t found, size_t k)
 {
     size_t n = 2 * k + RERANK_MIN < found ? 2 * k + RERANK_MIN : found;
 
@@ -243,7 +243,7 @@ static size_t rerank(const struct hnsw *h, struct scratch *s, size_t found, size
         int32_t keys[DIST_BATCH];
 
         for (size_t j = 0; j < m; j++) ids[j] = cand_node(s->pool[i + j]);
-        measure_exact(h, s->vec, ids, m, INT32_MAX, keys);
+        hnsw_measure_exact(h, s->vec, ids, m, INT32_MAX, keys);
         for (size_t j = 0; j < m; j++) s->pool[i + j] = cand_make(keys[j], ids[j]);
     }
     s->stats.reranked = (uint32_t)n;
@@ -257,46 +257,46 @@ static size_t rerank(const struct hnsw *h, struct scratch *s, size_t found, size
     return n;
 }
 
-static bool answered_by_walk(const struct hnsw *h, const struct hnsw_query *q, const struct selector *sel)
+static bool answered_by_walk(const struct hnsw *h, const struct hnsw_query *q, const struct hnsw_selector *sel)
 {
-    return q->filter == NULL && dead_load(h) == 0 && sel->moment == LSN_MAX - 1 &&
+    return q->filter == NULL && dead_load(h) == 0 && sel->moment == SEAM_LSN_MAX - 1 &&
            (q->regime == HNSW_AUTO || q->regime == HNSW_PLAIN);
 }
 
 /* Leaves the ef nearest selected in s->pool, ascending by the keys of *p; *p says what measured them. */
-enum status query_candidates(const struct hnsw *h, struct scratch *s, const struct hnsw_query *q,
-                             const struct selector *sel, size_t ef, struct probe *p, size_t *found)
+enum seam_status hnsw_query_candidates(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_query *q,
+                             const struct hnsw_selector *sel, size_t ef, struct hnsw_probe *p, size_t *found)
 {
     size_t count = count_load(h), want = q->k < count ? q->k : count;
     struct guided g = {h, s, p, sel, ef, 0, HNSW_PLAIN};
     uint32_t seeds[SEEDS];
     size_t seed_count = 0;
-    enum status st;
+    enum seam_status st;
 
     *found = 0;
     s->stats.regime = HNSW_PLAIN;
     s->stats.selectivity = 1;
-    if (entry_load(h) == ENTRY_NONE) return ST_OK;
-    if (!scratch_pool(s, ef + 2)) return ST_NOMEM;
+    if (entry_load(h) == ENTRY_NONE) return SEAM_OK;
+    if (!hnsw_scratch_pool(s, ef + 2)) return SEAM_NOMEM;
     if (answered_by_walk(h, q, sel)) {
-        *p = probe_query(h, s);
-        *found = walk(h, s, p, descend(h, s, p, 0), 0, ef, q->patience, q->k);
+        *p = hnsw_probe_query(h, s);
+        *found = hnsw_walk(h, s, p, hnsw_descend(h, s, p, 0), 0, ef, q->patience, q->k);
     } else {
         s->stats.selectivity = sample(h, sel, seeds, &seed_count);
         g.regime = q->filter == NULL && q->regime == HNSW_AUTO
                        ? (s->stats.selectivity * 100 >= PLAIN_PERCENT ? HNSW_PLAIN : HNSW_TWO_HOP)
                        : choose(h, q, s->stats.selectivity, ef);
         s->stats.regime = g.regime;
-        TRACE(h->cfg.trace, "hnsw", "regime", TS("name", hnsw_regime_name(g.regime)),
-              TD("selectivity", s->stats.selectivity));
+        SEAM_TRACE(h->cfg.trace, "hnsw", "regime", SEAM_TS("name", hnsw_regime_name(g.regime)),
+              SEAM_TD("selectivity", s->stats.selectivity));
         if (g.regime != HNSW_EXACT) {
-            *p = probe_query(h, s);
-            st = guided_walk(&g, descend(h, s, p, 0), seeds, seed_count);
-            if (st != ST_OK) return st;
+            *p = hnsw_probe_query(h, s);
+            st = guided_walk(&g, hnsw_descend(h, s, p, 0), seeds, seed_count);
+            if (st != SEAM_OK) return st;
             *found = g.found;
         }
     }
-    if (*found >= want) return ST_OK;
+    if (*found >= want) return SEAM_OK;
     s->stats.regime = HNSW_EXACT;
     *p = exact_probe(h, s);
     return exact_scan(h, s, p, sel, q->k, found);
@@ -332,7 +332,7 @@ static uint32_t query_ef(const struct hnsw *h, const struct hnsw_query *q, uint3
     return ef < q->k ? (uint32_t)q->k : ef;
 }
 
-uint32_t query_default_ef(const struct hnsw *h)
+uint32_t hnsw_query_default_ef(const struct hnsw *h)
 {
     struct hnsw_query q = {.k = 1};
     uint32_t patience;
@@ -340,114 +340,114 @@ uint32_t query_default_ef(const struct hnsw *h)
     return query_ef(h, &q, &patience);
 }
 
-enum status query_check(const struct hnsw *h, const struct hnsw_query *q, struct selector *sel,
-                        struct fault *f)
+enum seam_status hnsw_query_check(const struct hnsw *h, const struct hnsw_query *q, struct hnsw_selector *sel,
+                        struct seam_fault *f)
 {
     const struct hnsw_filter *w = q->filter;
 
-    if (!h->writer && h->poison != ST_OK) /* a refresh failed half way: this is nobody's state */
-        return fault_set(f, h->poison, NULL, FAULT_NO_OFFSET, "an earlier refresh failed; open the index anew");
+    if (!h->writer && h->poison != SEAM_OK) /* a refresh failed half way: this is nobody's state */
+        return seam_fault_set(f, h->poison, NULL, SEAM_FAULT_NO_OFFSET, "an earlier refresh failed; open the index anew");
     if (q->k == 0 || q->k > HNSW_EF_MAX || q->ef > HNSW_EF_MAX)
-        return fault_set(f, ST_INVALID, "k", FAULT_NO_OFFSET, "k is %zu, ef %u; k from 1, both to %d", q->k,
+        return seam_fault_set(f, SEAM_INVALID, "k", SEAM_FAULT_NO_OFFSET, "k is %zu, ef %u; k from 1, both to %d", q->k,
                          q->ef, HNSW_EF_MAX);
     if (w != NULL && (w->match != NULL) + (w->bitmap != NULL) + (w->keys != NULL) != 1)
-        return fault_set(f, ST_INVALID, "filter", FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, "filter", SEAM_FAULT_NO_OFFSET,
                          "exactly one of match, bitmap and keys must be given");
     sel->filter = w;
     sel->moment = h->moment;
-    if (q->as_of != 0 && q->as_of != LSN_MAX) {
+    if (q->as_of != 0 && q->as_of != SEAM_LSN_MAX) {
         if (q->as_of > h->applied_lsn)
-            return fault_set(f, ST_NOT_FOUND, NULL, FAULT_NO_OFFSET,
+            return seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET,
                              "as of LSN %llu, but only %llu is applied",
                              (unsigned long long)q->as_of, (unsigned long long)h->applied_lsn);
         if (q->as_of < h->floor_lsn)
-            return fault_set(f, ST_NOT_FOUND, NULL, FAULT_NO_OFFSET,
+            return seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET,
                              "as of LSN %llu, but history is kept from %llu on",
                              (unsigned long long)q->as_of, (unsigned long long)h->floor_lsn);
         sel->moment = q->as_of;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static void to_hits(const struct hnsw *h, const struct scratch *s, const struct probe *p, size_t n,
+static void to_hits(const struct hnsw *h, const struct hnsw_scratch *s, const struct hnsw_probe *p, size_t n,
                     struct hnsw_hit *hits)
 {
     for (size_t i = 0; i < n; i++) {
         uint32_t id = cand_node(s->pool[i]);
 
-        hits[i] = (struct hnsw_hit){node_at(h, id)->key, quant_distance(h, p, cand_key(s->pool[i])), id};
+        hits[i] = (struct hnsw_hit){node_at(h, id)->key, hnsw_quant_distance(h, p, cand_key(s->pool[i])), id};
     }
 }
 
-static enum status search_locked(const struct hnsw *h, const struct hnsw_query *q, struct scratch *s,
-                                 struct hnsw_hit *hits, size_t *count, struct fault *f)
+static enum seam_status search_locked(const struct hnsw *h, const struct hnsw_query *q, struct hnsw_scratch *s,
+                                 struct hnsw_hit *hits, size_t *count, struct seam_fault *f)
 {
-    struct probe p = {0}, exact = {.vec = s->vec};
+    struct hnsw_probe p = {0}, exact = {.vec = s->vec};
     struct hnsw_query full = *q;
-    struct selector sel;
+    struct hnsw_selector sel;
     size_t found = 0;
-    enum status st = query_check(h, q, &sel, f);
+    enum seam_status st = hnsw_query_check(h, q, &sel, f);
 
-    if (st == ST_OK) st = vector_prepare(h, q->vector, s->vec, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = hnsw_vector_prepare(h, q->vector, s->vec, f);
+    if (st != SEAM_OK) return st;
     s->stats.ef = query_ef(h, q, &full.patience);
-    st = query_candidates(h, s, &full, &sel, s->stats.ef, &p, &found);
-    if (st != ST_OK) return fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory for the search");
+    st = hnsw_query_candidates(h, s, &full, &sel, s->stats.ef, &p, &found);
+    if (st != SEAM_OK) return seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the search");
     if (p.code != NULL && has_vecs(h) && !q->no_rerank) {
         found = rerank(h, s, found, q->k);
         p = exact;
     }
     *count = found < q->k ? found : q->k;
     to_hits(h, s, &p, *count, hits);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status hnsw_search(const struct hnsw *handle, const struct hnsw_query *q, struct hnsw_hit *hits,
-                        size_t *count, struct hnsw_stats *stats, struct fault *f)
+enum seam_status hnsw_search(const struct hnsw *handle, const struct hnsw_query *q, struct hnsw_hit *hits,
+                        size_t *count, struct hnsw_stats *stats, struct seam_fault *f)
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle; /* the gate is guarded state, not the index */
-    struct scratch *s;
-    enum status st;
+    struct hnsw_scratch *s;
+    enum seam_status st;
 
     *count = 0;
     pthread_rwlock_rdlock(&h->gate);
-    s = scratch_get(h);
-    st = s == NULL ? fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the search")
+    s = hnsw_scratch_get(h);
+    st = s == NULL ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the search")
                    : search_locked(h, q, s, hits, count, f);
     if (s != NULL && stats != NULL) *stats = s->stats;
-    scratch_put(h, s);
+    hnsw_scratch_put(h, s);
     pthread_rwlock_unlock(&h->gate);
     return st;
 }
 
-enum status hnsw_exact(const struct hnsw *handle, const struct hnsw_query *q, struct hnsw_hit *hits,
-                       size_t *count, struct fault *f)
+enum seam_status hnsw_exact(const struct hnsw *handle, const struct hnsw_query *q, struct hnsw_hit *hits,
+                       size_t *count, struct seam_fault *f)
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
-    struct selector sel;
-    struct scratch *s;
-    struct probe p;
-    enum status st;
+    struct hnsw_selector sel;
+    struct hnsw_scratch *s;
+    struct hnsw_probe p;
+    enum seam_status st;
 
     *count = 0;
     pthread_rwlock_rdlock(&h->gate);
-    st = query_check(h, q, &sel, f);
-    s = scratch_get(h);
-    if (st == ST_OK && s == NULL) st = fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory");
-    if (st == ST_OK) st = vector_prepare(h, q->vector, s->vec, f);
-    if (st == ST_OK) {
+    st = hnsw_query_check(h, q, &sel, f);
+    s = hnsw_scratch_get(h);
+    if (st == SEAM_OK && s == NULL) st = seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory");
+    if (st == SEAM_OK) st = hnsw_vector_prepare(h, q->vector, s->vec, f);
+    if (st == SEAM_OK) {
         p = exact_probe(h, s);
         st = exact_scan(h, s, &p, &sel, q->k, count);
-        if (st == ST_OK) to_hits(h, s, &p, *count, hits);
-        else fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory for the scan");
+        if (st == SEAM_OK) to_hits(h, s, &p, *count, hits);
+        else seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the scan");
     }
-    scratch_put(h, s);
+    hnsw_scratch_put(h, s);
     pthread_rwlock_unlock(&h->gate);
     return st;
 }
 
 /* ---- batches ---- */
-struct batch {
+struct hnsw_batch {
     const struct hnsw *h;
     const float *vectors;
     const struct hnsw_query *q;
@@ -455,56 +455,56 @@ struct batch {
     size_t *counts;
     bool exact;
     pthread_mutex_t lock;
-    struct fault *f;
+    struct seam_fault *f;
 };
 
-static enum status batch_run(void *ctx, size_t begin, size_t end, int thread)
+static enum seam_status batch_run(void *ctx, size_t begin, size_t end, int thread)
 {
-    struct batch *b = ctx;
-    enum status st = ST_OK;
+    struct hnsw_batch *b = ctx;
+    enum seam_status st = SEAM_OK;
 
     (void)thread;
-    for (size_t i = begin; i < end && st == ST_OK; i++) {
+    for (size_t i = begin; i < end && st == SEAM_OK; i++) {
         struct hnsw_query q = *b->q;
         struct hnsw_hit *hits = b->hits + i * q.k;
-        struct fault f = {0};
+        struct seam_fault f = {0};
 
         q.vector = b->vectors + i * b->h->o.dim;
         st = b->exact ? hnsw_exact(b->h, &q, hits, &b->counts[i], &f)
                       : hnsw_search(b->h, &q, hits, &b->counts[i], NULL, &f);
-        if (st != ST_OK && b->f != NULL) {
+        if (st != SEAM_OK && b->f != NULL) {
             pthread_mutex_lock(&b->lock);
-            fault_set(b->f, st, NULL, i, "query %zu: %s", i, f.why);
+            seam_fault_set(b->f, st, NULL, i, "query %zu: %s", i, f.why);
             pthread_mutex_unlock(&b->lock);
         }
     }
     return st;
 }
 
-static enum status batch(struct batch *b, size_t n, int threads)
+static enum seam_status batch(struct hnsw_batch *b, size_t n, int threads)
 {
-    enum status st;
+    enum seam_status st;
 
     pthread_mutex_init(&b->lock, NULL);
-    st = parallel_for(threads, n, 8, batch_run, b);
+    st = seam_parallel_for(threads, n, 8, batch_run, b);
     pthread_mutex_destroy(&b->lock);
     return st;
 }
 
-enum status hnsw_search_batch(const struct hnsw *h, const float *vectors, size_t n,
+enum seam_status hnsw_search_batch(const struct hnsw *h, const float *vectors, size_t n,
                               const struct hnsw_query *q, int threads, struct hnsw_hit *hits,
-                              size_t *counts, struct fault *f)
+                              size_t *counts, struct seam_fault *f)
 {
-    struct batch b = {.h = h, .vectors = vectors, .q = q, .hits = hits, .counts = counts, .f = f};
+    struct hnsw_batch b = {.h = h, .vectors = vectors, .q = q, .hits = hits, .counts = counts, .f = f};
 
     return batch(&b, n, threads);
 }
 
-enum status hnsw_exact_batch(const struct hnsw *h, const float *vectors, size_t n,
+enum seam_status hnsw_exact_batch(const struct hnsw *h, const float *vectors, size_t n,
                              const struct hnsw_query *q, int threads, struct hnsw_hit *hits,
-                             size_t *counts, struct fault *f)
+                             size_t *counts, struct seam_fault *f)
 {
-    struct batch b = {.h = h, .vectors = vectors, .q = q, .hits = hits, .counts = counts, .exact = true,
+    struct hnsw_batch b = {.h = h, .vectors = vectors, .q = q, .hits = hits, .counts = counts, .exact = true,
                       .f = f};
 
     return batch(&b, n, threads);

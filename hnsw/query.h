@@ -4,17 +4,17 @@
 
 #include "hnsw/graph.h"
 
-struct selector {         /* which nodes may be returned */
+struct hnsw_selector {         /* which nodes may be returned */
     const struct hnsw_filter *filter;
-    lsn_t moment;
+    seam_lsn_t moment;
 };
 
-bool selector_takes(const struct selector *sel, const struct node *n);
-MUST_USE enum status query_check(const struct hnsw *h, const struct hnsw_query *q, struct selector *sel,
-                                 struct fault *f);
-MUST_USE enum status query_candidates(const struct hnsw *h, struct scratch *s, const struct hnsw_query *q,
-                                      const struct selector *sel, size_t ef, struct probe *p,
+bool hnsw_selector_takes(const struct hnsw_selector *sel, const struct hnsw_node *n);
+SEAM_MUST_USE enum seam_status hnsw_query_check(const struct hnsw *h, const struct hnsw_query *q, struct hnsw_selector *sel,
+                                 struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_query_candidates(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_query *q,
+                                      const struct hnsw_selector *sel, size_t ef, struct hnsw_probe *p,
                                       size_t *found);
-uint32_t query_default_ef(const struct hnsw *h);
+uint32_t hnsw_query_default_ef(const struct hnsw *h);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "hnsw/graph.h"
 
-static void scratch_free(struct scratch *s)
+static void scratch_free(struct hnsw_scratch *s)
 {
     if (s == NULL) return;
     free(s->visited);
@@ -18,10 +18,10 @@ static void scratch_free(struct scratch *s)
     free(s);
 }
 
-void scratch_free_all(struct hnsw *h)
+void hnsw_scratch_free_all(struct hnsw *h)
 {
     while (h->scratch != NULL) {
-        struct scratch *s = h->scratch;
+        struct hnsw_scratch *s = h->scratch;
 
         h->scratch = s->next;
         scratch_free(s);
@@ -36,9 +36,9 @@ static void *aligned(size_t n)
     return p;
 }
 
-static struct scratch *scratch_new(const struct hnsw *h)
+static struct hnsw_scratch *scratch_new(const struct hnsw *h)
 {
-    struct scratch *s = calloc(1, sizeof *s);
+    struct hnsw_scratch *s = calloc(1, sizeof *s);
     size_t code = code_stride(h->o.dim);
 
     if (s == NULL) return NULL;
@@ -52,10 +52,10 @@ static struct scratch *scratch_new(const struct hnsw *h)
     return s;
 }
 
-struct scratch *scratch_get(const struct hnsw *handle)
+struct hnsw_scratch *hnsw_scratch_get(const struct hnsw *handle)
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle; /* the list is guarded, not part of the index */
-    struct scratch *s;
+    struct hnsw_scratch *s;
     size_t words;
 
     pthread_mutex_lock(&h->scratch_lock);
@@ -63,7 +63,7 @@ struct scratch *scratch_get(const struct hnsw *handle)
     if (s != NULL) h->scratch = s->next;
     pthread_mutex_unlock(&h->scratch_lock);
     if (s == NULL && (s = scratch_new(h)) == NULL) return NULL;
-    words = bitset_words(h->nodes.count * BLOCK_NODES) + 1;
+    words = seam_bitset_words(h->nodes.count * BLOCK_NODES) + 1;
     if (words > s->visited_words) {
         free(s->visited);
         s->visited = calloc(words, sizeof *s->visited);
@@ -78,7 +78,7 @@ struct scratch *scratch_get(const struct hnsw *handle)
     return s;
 }
 
-void scratch_put(const struct hnsw *handle, struct scratch *s)
+void hnsw_scratch_put(const struct hnsw *handle, struct hnsw_scratch *s)
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
 
@@ -102,10 +102,10 @@ static bool grow(cand_t **p, size_t *cap, size_t n)
     return true;
 }
 
-bool scratch_pool(struct scratch *s, size_t n) { return grow(&s->pool, &s->pool_cap, n); }
-bool scratch_sorted(struct scratch *s, size_t n) { return grow(&s->sorted, &s->sorted_cap, n); }
+bool hnsw_scratch_pool(struct hnsw_scratch *s, size_t n) { return grow(&s->pool, &s->pool_cap, n); }
+bool hnsw_scratch_sorted(struct hnsw_scratch *s, size_t n) { return grow(&s->sorted, &s->sorted_cap, n); }
 
-bool hnsw_heap_push(struct scratch *s, cand_t c)
+bool hnsw_heap_push(struct hnsw_scratch *s, cand_t c)
 {
     size_t i = s->heap_count;
 
@@ -119,7 +119,7 @@ bool hnsw_heap_push(struct scratch *s, cand_t c)
     return true;
 }
 
-cand_t heap_pop(struct scratch *s)
+cand_t hnsw_heap_pop(struct hnsw_scratch *s)
 {
     cand_t top = s->heap[0], last = s->heap[--s->heap_count];
     size_t i = 0, n = s->heap_count;

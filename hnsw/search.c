@@ -28,7 +28,7 @@ static inline void prefetch_row(const uint8_t *row, size_t bytes, size_t lines_m
     for (size_t i = 0; i < lines; i++) __builtin_prefetch(row + i * LINE, 0, 3);
 }
 
-void measure_exact(const struct hnsw *h, const float *vec, const uint32_t *ids, size_t n, int32_t bound,
+void hnsw_measure_exact(const struct hnsw *h, const float *vec, const uint32_t *ids, size_t n, int32_t bound,
                    int32_t *keys)
 {
     const uint8_t *rows[DIST_BATCH];
@@ -38,17 +38,17 @@ void measure_exact(const struct hnsw *h, const float *vec, const uint32_t *ids, 
         rows[i] = blocks_at(&h->vecs, ids[i]);
         prefetch_row(rows[i], h->vecs.stride, PREFETCH_VEC);
     }
-    if (h->o.metric == HNSW_L2) dist_l2_bounded(h->kern, vec, rows, n, h->floats, bound, keys);
+    if (h->o.metric == HNSW_L2) hnsw_dist_l2_bounded(h->kern, vec, rows, n, h->floats, bound, keys);
     else h->kern->ip(vec, rows, n, h->floats, keys);
 }
 
-void measure(const struct hnsw *h, const struct probe *p, const uint32_t *ids, size_t n, int32_t bound,
+void hnsw_measure(const struct hnsw *h, const struct hnsw_probe *p, const uint32_t *ids, size_t n, int32_t bound,
              int32_t *keys)
 {
     const uint8_t *rows[DIST_BATCH];
 
     if (p->code == NULL) {
-        measure_exact(h, p->vec, ids, n, bound, keys);
+        hnsw_measure_exact(h, p->vec, ids, n, bound, keys);
         return;
     }
     assert(n <= DIST_BATCH);
@@ -131,7 +131,7 @@ static inline void prefetch_second(const struct hnsw *h, const struct pool *p)
 }
 
 /* Patience: hops since one of the k best changed.                                                    */
-size_t walk(const struct hnsw *h, struct scratch *s, const struct probe *p, cand_t start, unsigned level,
+size_t hnsw_walk(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p, cand_t start, unsigned level,
             size_t ef, uint32_t patience, size_t k)
 {
     struct pool pool = {s->pool, 1, ef, 0};
@@ -139,9 +139,9 @@ size_t walk(const struct hnsw *h, struct scratch *s, const struct probe *p, cand
     int32_t keys[DIST_BATCH];
 
     assert(s->pool_cap >= ef + 1 && ef >= 1);
-    memset(s->visited, 0, bitset_words(count_load(h)) * sizeof *s->visited);
+    memset(s->visited, 0, seam_bitset_words(count_load(h)) * sizeof *s->visited);
     pool.a[0] = start;
-    bitset_set(s->visited, cand_node(start));
+    seam_bitset_set(s->visited, cand_node(start));
     while (pool.next < pool.n) {
         cand_t c = pool.a[pool.next];
         size_t n, best = SIZE_MAX;
@@ -151,7 +151,7 @@ size_t walk(const struct hnsw *h, struct scratch *s, const struct probe *p, cand
         n = gather(h, s->visited, cand_node(c), level, ids);
         hops++;
         distances += (uint32_t)n;
-        measure(h, p, ids, n, pool.n == ef ? cand_key(pool.a[ef - 1]) : INT32_MAX, keys);
+        hnsw_measure(h, p, ids, n, pool.n == ef ? cand_key(pool.a[ef - 1]) : INT32_MAX, keys);
         for (size_t i = 0; i < n; i++) {
             cand_t made = cand_make(keys[i], ids[i]);
             size_t before = pool.next;
@@ -165,8 +165,8 @@ size_t walk(const struct hnsw *h, struct scratch *s, const struct probe *p, cand
             if (before < pool.next) pool.next = before;
         }
         while (pool.next < pool.n && (pool.a[pool.next] & 1)) pool.next++;
-        TRACE(h->cfg.trace, "hnsw", "hop", TI("node", cand_node(c)), TI("level", level),
-              TI("key", cand_key(c)), TI("neighbours", n), TI("pool", pool.n));
+        SEAM_TRACE(h->cfg.trace, "hnsw", "hop", SEAM_TI("node", cand_node(c)), SEAM_TI("level", level),
+              SEAM_TI("key", cand_key(c)), SEAM_TI("neighbours", n), SEAM_TI("pool", pool.n));
         idle = best < k ? 0 : idle + 1;
         if (patience != 0 && idle >= patience && pool.n >= k) break;
     }
@@ -177,7 +177,7 @@ size_t walk(const struct hnsw *h, struct scratch *s, const struct probe *p, cand
 }
 
 /* One step down the hierarchy: to the nearest neighbour until none is nearer.                        */
-cand_t descend(const struct hnsw *h, struct scratch *s, const struct probe *p, unsigned to)
+cand_t hnsw_descend(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p, unsigned to)
 {
     uint64_t entry = entry_load(h);
     uint32_t at = (uint32_t)entry, ids[DIST_BATCH];
@@ -186,7 +186,7 @@ cand_t descend(const struct hnsw *h, struct scratch *s, const struct probe *p, u
     cand_t best;
 
     assert(entry != ENTRY_NONE);
-    measure(h, p, &at, 1, INT32_MAX, keys);
+    hnsw_measure(h, p, &at, 1, INT32_MAX, keys);
     best = cand_make(keys[0], at);
     s->stats.distances++;
     for (; level > to; level--) {
@@ -196,7 +196,7 @@ cand_t descend(const struct hnsw *h, struct scratch *s, const struct probe *p, u
             size_t n = 0;
 
             while (n < h->o.m && (ids[n] = link_load(list + n)) != LINK_NONE) n++;
-            measure(h, p, ids, n, cand_key(best), keys);
+            hnsw_measure(h, p, ids, n, cand_key(best), keys);
             s->stats.hops++;
             s->stats.distances += (uint32_t)n;
             for (size_t i = 0; i < n; i++) {
@@ -204,8 +204,8 @@ cand_t descend(const struct hnsw *h, struct scratch *s, const struct probe *p, u
 
                 if (c < best) best = c;
             }
-            TRACE(h->cfg.trace, "hnsw", "descend", TI("node", cand_node(from)), TI("level", level),
-                  TI("key", cand_key(from)), TI("neighbours", n));
+            SEAM_TRACE(h->cfg.trace, "hnsw", "descend", SEAM_TI("node", cand_node(from)), SEAM_TI("level", level),
+                  SEAM_TI("key", cand_key(from)), SEAM_TI("neighbours", n));
             if (best == from) break;
         }
     }

@@ -25,11 +25,11 @@
  *   72  ...  points x { k u32, ef u32, recall_mean f64, recall_low f64, p50_us f64, p99_us f64,
  *                           patience u32 }                                                     */
 enum { STATE_HEADER = 72, STATE_POINT = 44, STATE_VERSION = 1 };
-#define STATE_KIND MANIFEST_KIND('H', 'N', 'S', 'W')
+#define STATE_KIND SEAM_MANIFEST_KIND('H', 'N', 'S', 'W')
 
-struct state {                /* a manifest, read */
+struct hnsw_state {                /* a manifest, read */
     uint64_t seq, base, journal;
-    lsn_t applied_lsn, floor_lsn;
+    seam_lsn_t applied_lsn, floor_lsn;
     int64_t wall_us;
     struct hnsw_options o;
     double default_recall;
@@ -37,31 +37,31 @@ struct state {                /* a manifest, read */
     size_t point_count;
 };
 
-struct store {
-    struct io *io;
-    char dir[PATH_MAX_BYTES];
-    struct file *lock;        /* writers */
-    struct file *journal;
-    struct state state;
+struct hnsw_store {
+    struct seam_io *io;
+    char dir[SEAM_PATH_MAX_BYTES];
+    struct seam_file *lock;        /* writers */
+    struct seam_file *journal;
+    struct hnsw_state state;
     uint64_t journal_size, batches; /* whole batches read or written */
     uint64_t base_size;
     const uint8_t *map;       /* the base, while h uses it in place */
     size_t map_size;
-    struct buf batch;         /* reused between publishes */
+    struct seam_buf batch;         /* reused between publishes */
 };
 
-MUST_USE enum status hnsw_state_load(struct io *io, const char *dir, struct state *out, struct fault *f);
-MUST_USE enum status state_parse(const struct manifest *m, const char *where, struct state *out,
-                                 struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_state_load(struct seam_io *io, const char *dir, struct hnsw_state *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_state_parse(const struct seam_manifest *m, const char *where, struct hnsw_state *out,
+                                 struct seam_fault *f);
 /* DIR/SEQ.EXT */
-MUST_USE enum status store_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t seq, const char *ext,
-                                struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_store_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t seq, const char *ext,
+                                struct seam_fault *f);
 /* Fills h from the state's base and journal. */
-MUST_USE enum status store_read(struct hnsw *h, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_store_read(struct hnsw *h, struct seam_fault *f);
 /* Writes the graph as a new base with an empty journal and publishes both. */
-MUST_USE enum status store_write_base(struct hnsw *h, struct fault *f);
+SEAM_MUST_USE enum seam_status hnsw_store_write_base(struct hnsw *h, struct seam_fault *f);
 /* Publishes a manifest with the same files (a changed pin or floor). */
-MUST_USE enum status store_write_state(struct hnsw *h, struct fault *f);
-void hnsw_store_free(struct store *s);
+SEAM_MUST_USE enum seam_status hnsw_store_write_state(struct hnsw *h, struct seam_fault *f);
+void hnsw_store_free(struct hnsw_store *s);
 
 #endif

@@ -13,7 +13,7 @@
 enum { EF_STEPS_MAX = 40, DEFAULT_K = 10, DEFAULT_QUERIES = 1000, MIN_QUERIES = 20, PASSES = 2 };
 
 struct work {
-    const struct tune_options *o;
+    const struct hnsw_tune_options *o;
     size_t k, queries;
     uint32_t dim;
     const float *query;       /* queries x dim */
@@ -21,7 +21,7 @@ struct work {
     size_t *want;             /* queries: exact neighbours there are, <= k */
     double *recall, *us;      /* queries */
     struct hnsw_hit *hits;    /* k */
-    struct fault *f;
+    struct seam_fault *f;
 };
 
 static int by_double(const void *a, const void *b)
@@ -53,18 +53,18 @@ static void mean_and_bound(const double *a, size_t n, double *mean, double *marg
     *margin = 1.645 * sqrt((variance > 0 ? variance : 0) / (double)n); /* one-sided */
 }
 
-static double now_us(void) { return (double)clock_mono_ns(clock_real()) / 1e3; }
+static double now_us(void) { return (double)seam_clock_mono_ns(seam_clock_real()) / 1e3; }
 
 /* ---- truth ---- */
-static enum status make_truth(struct work *w, const struct hnsw *h)
+static enum seam_status make_truth(struct work *w, const struct hnsw *h)
 {
     struct hnsw_query q = {.k = w->k};
     struct hnsw_hit *hits = malloc(w->queries * w->k * sizeof *hits);
-    enum status st;
+    enum seam_status st;
 
-    if (hits == NULL) return fault_set(w->f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the truth");
+    if (hits == NULL) return seam_fault_set(w->f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the truth");
     st = hnsw_exact_batch(h, w->query, w->queries, &q, w->o->threads, hits, w->want, w->f);
-    for (size_t i = 0; st == ST_OK && i < w->queries; i++)
+    for (size_t i = 0; st == SEAM_OK && i < w->queries; i++)
         w->truth[i] = w->want[i] == 0 ? 0 : hits[i * w->k + w->want[i] - 1].distance;
     free(hits);
     return st;
@@ -82,17 +82,17 @@ static double recall_of_hits(const struct work *w, size_t i, size_t n)
 }
 
 /* ---- one point ---- */
-static enum status measure_point(struct work *w, const struct hnsw *h, uint32_t ef, uint32_t patience,
-                                 struct tune_point *p)
+static enum seam_status measure_point(struct work *w, const struct hnsw *h, uint32_t ef, uint32_t patience,
+                                 struct hnsw_tune_point *p)
 {
     struct hnsw_query q = {.k = w->k, .ef = ef, .patience = patience};
     double margin, best = INFINITY, distances = 0, hops = 0;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (int pass = 0; pass < PASSES && st == ST_OK; pass++) {
+    for (int pass = 0; pass < PASSES && st == SEAM_OK; pass++) {
         double begun = now_us(), took;
 
-        for (size_t i = 0; i < w->queries && st == ST_OK; i++) {
+        for (size_t i = 0; i < w->queries && st == SEAM_OK; i++) {
             struct hnsw_stats stats;
             double from = now_us();
             size_t n = 0;
@@ -108,7 +108,7 @@ static enum status measure_point(struct work *w, const struct hnsw *h, uint32_t 
         took = now_us() - begun;
         if (pass > 0 && took < best) best = took;
     }
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     p->ef = ef;
     p->patience = patience;
     mean_and_bound(w->recall, w->queries, &p->recall_mean, &margin);
@@ -123,31 +123,31 @@ static enum status measure_point(struct work *w, const struct hnsw *h, uint32_t 
     p->distances = distances / (double)w->queries;
     p->hops = hops / (double)w->queries;
     p->meets = p->recall_low >= w->o->recall && (w->o->p99_ms <= 0 || p->p99_us <= w->o->p99_ms * 1e3);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status add_point(struct tune_result *r, const struct tune_point *p, struct fault *f)
+static enum seam_status add_point(struct hnsw_tune_result *r, const struct hnsw_tune_point *p, struct seam_fault *f)
 {
-    struct tune_point *points = realloc(r->points, (r->count + 1) * sizeof *points);
+    struct hnsw_tune_point *points = realloc(r->points, (r->count + 1) * sizeof *points);
 
-    if (points == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for a point");
+    if (points == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a point");
     r->points = points;
     r->points[r->count++] = *p;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* ef grows by a fifth from k until recall is 0.999 or nothing is gained any more.                     */
-static enum status sweep_ef(struct work *w, const struct hnsw *h, const struct tune_point *build,
-                            struct tune_result *r)
+static enum seam_status sweep_ef(struct work *w, const struct hnsw *h, const struct hnsw_tune_point *build,
+                            struct hnsw_tune_result *r)
 {
     double ef = (double)w->k, last = -1;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (int i = 0; i < EF_STEPS_MAX && st == ST_OK && ef <= HNSW_EF_MAX; i++) {
-        struct tune_point p = *build;
+    for (int i = 0; i < EF_STEPS_MAX && st == SEAM_OK && ef <= HNSW_EF_MAX; i++) {
+        struct hnsw_tune_point p = *build;
 
         st = measure_point(w, h, (uint32_t)ef, 0, &p);
-        if (st == ST_OK) st = add_point(r, &p, w->f);
+        if (st == SEAM_OK) st = add_point(r, &p, w->f);
         if (p.recall_mean >= 0.9995 || (ef > 1000 && p.recall_mean <= last)) break;
         last = p.recall_mean;
         ef = ef * 1.2 > ef + 2 ? ef * 1.2 : ef + 2;
@@ -157,32 +157,32 @@ static enum status sweep_ef(struct work *w, const struct hnsw *h, const struct t
 
 /* Adaptive: a generous ef, cut short by patience. An easy query ends after a few idle hops; a hard one, which
  * goes on improving, is let walk on. Measured on GloVe: a sixth fewer distances at recall 0.965.      */
-static enum status sweep_patience(struct work *w, const struct hnsw *h, const struct tune_point *build,
-                                  struct tune_result *r)
+static enum seam_status sweep_patience(struct work *w, const struct hnsw *h, const struct hnsw_tune_point *build,
+                                  struct hnsw_tune_result *r)
 {
     enum { FIRST = 8, LAST = 512, GENEROUS = 4 };
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (double patience = FIRST; patience <= LAST && st == ST_OK; patience *= 1.4) {
-        struct tune_point p = *build;
+    for (double patience = FIRST; patience <= LAST && st == SEAM_OK; patience *= 1.4) {
+        struct hnsw_tune_point p = *build;
         uint32_t ef = (uint32_t)(patience * GENEROUS);
 
         if (ef < w->k) ef = (uint32_t)w->k;
         st = measure_point(w, h, ef, (uint32_t)patience, &p);
-        if (st == ST_OK) st = add_point(r, &p, w->f);
+        if (st == SEAM_OK) st = add_point(r, &p, w->f);
         if (p.recall_mean >= 0.9995) break;
     }
     return st;
 }
 
 /* The linear scan, timed on a few queries: the line on the chart below which no graph is worth having. */
-static enum status time_exact(struct work *w, const struct hnsw *h, struct tune_result *r)
+static enum seam_status time_exact(struct work *w, const struct hnsw *h, struct hnsw_tune_result *r)
 {
     size_t n = w->queries < 50 ? w->queries : 50;
     double begun = now_us();
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; i < n && st == ST_OK; i++) {
+    for (size_t i = 0; i < n && st == SEAM_OK; i++) {
         struct hnsw_query q = {.k = w->k, .vector = w->query + i * w->dim};
         double from = now_us();
         size_t found;
@@ -190,21 +190,21 @@ static enum status time_exact(struct work *w, const struct hnsw *h, struct tune_
         st = hnsw_exact(h, &q, w->hits, &found, w->f);
         w->us[i] = now_us() - from;
     }
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     r->exact_qps = (double)n / (now_us() - begun) * 1e6;
     qsort(w->us, n, sizeof *w->us, by_double);
     r->exact_p50_us = percentile(w->us, n, 0.5);
     r->exact_p99_us = percentile(w->us, n, 0.99);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* ---- choosing ---- */
 /* Cheapest = most queries a second on one thread; among equals the least memory.                     */
-static void choose(struct tune_result *r)
+static void choose(struct hnsw_tune_result *r)
 {
     r->chosen = SIZE_MAX;
     for (size_t i = 0; i < r->count; i++) {
-        struct tune_point *p = &r->points[i];
+        struct hnsw_tune_point *p = &r->points[i];
 
         p->pareto = true;
         for (size_t j = 0; j < r->count && p->pareto; j++)
@@ -215,15 +215,15 @@ static void choose(struct tune_result *r)
     }
 }
 
-static enum status work_init(struct work *w, const struct tune_options *o, uint32_t dim, const float *query,
-                             size_t queries, struct fault *f)
+static enum seam_status work_init(struct work *w, const struct hnsw_tune_options *o, uint32_t dim, const float *query,
+                             size_t queries, struct seam_fault *f)
 {
     *w = (struct work){.o = o, .k = o->k != 0 ? o->k : DEFAULT_K, .queries = queries, .dim = dim,
                        .query = query, .f = f};
     if (!(o->recall > 0 && o->recall <= 1))
-        return fault_set(f, ST_INVALID, "recall", FAULT_NO_OFFSET, "a promise between 0 and 1");
+        return seam_fault_set(f, SEAM_INVALID, "recall", SEAM_FAULT_NO_OFFSET, "a promise between 0 and 1");
     if (queries < MIN_QUERIES)
-        return fault_set(f, ST_INVALID, "queries", FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, "queries", SEAM_FAULT_NO_OFFSET,
                          "%zu queries say nothing about recall; at least %d", queries, MIN_QUERIES);
     w->truth = malloc(queries * sizeof *w->truth);
     w->want = malloc(queries * sizeof *w->want);
@@ -231,8 +231,8 @@ static enum status work_init(struct work *w, const struct tune_options *o, uint3
     w->us = malloc(queries * sizeof *w->us);
     w->hits = malloc(w->k * sizeof *w->hits);
     if (w->truth == NULL || w->want == NULL || w->recall == NULL || w->us == NULL || w->hits == NULL)
-        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to tune");
-    return ST_OK;
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to tune");
+    return SEAM_OK;
 }
 
 static void work_free(struct work *w)
@@ -244,14 +244,14 @@ static void work_free(struct work *w)
     free(w->hits);
 }
 
-void tune_result_free(struct tune_result *r)
+void hnsw_tune_result_free(struct hnsw_tune_result *r)
 {
     free(r->points);
-    *r = (struct tune_result){0};
+    *r = (struct hnsw_tune_result){0};
 }
 
-static void say(const struct tune_options *o, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void say(const struct tune_options *o, const char *fmt, ...)
+static void say(const struct hnsw_tune_options *o, const char *fmt, ...) SEAM_PRINTF_LIKE(2, 3);
+static void say(const struct hnsw_tune_options *o, const char *fmt, ...)
 {
     char text[160];
     va_list ap;
@@ -264,8 +264,8 @@ static void say(const struct tune_options *o, const char *fmt, ...)
 }
 
 /* ---- builds ---- */
-static enum status one_build(struct work *w, const float *base, size_t n, enum hnsw_metric metric,
-                             struct tune_point build, struct tune_result *r, bool *have_truth)
+static enum seam_status one_build(struct work *w, const float *base, size_t n, enum hnsw_metric metric,
+                             struct hnsw_tune_point build, struct hnsw_tune_result *r, bool *have_truth)
 {
     struct hnsw_options ho = {.dim = w->dim, .metric = metric, .quant = build.quant, .m = build.m,
                               .ef_construction = build.ef_construction, .seed = w->o->seed};
@@ -273,45 +273,45 @@ static enum status one_build(struct work *w, const float *base, size_t n, enum h
     struct hnsw *h = NULL;
     struct hnsw_info info;
     double from = now_us();
-    enum status st = hnsw_new(&ho, NULL, &h, w->f);
+    enum seam_status st = hnsw_new(&ho, NULL, &h, w->f);
 
-    if (st == ST_OK) st = hnsw_load(h, NULL, 0, base, n, 1, &lo, w->f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = hnsw_load(h, NULL, 0, base, n, 1, &lo, w->f);
+    if (st == SEAM_OK) {
         build.build_seconds = (now_us() - from) / 1e6;
         hnsw_info(h, &info);
         build.bytes = info.bytes_memory;
         say(w->o, "%s M=%u efConstruction=%u built in %.1f s", build.quant == HNSW_I8 ? "8-bit" : "float32",
             build.m, build.ef_construction, build.build_seconds);
     }
-    if (st == ST_OK && !*have_truth) {
+    if (st == SEAM_OK && !*have_truth) {
         st = make_truth(w, h);
-        if (st == ST_OK) st = time_exact(w, h, r);
+        if (st == SEAM_OK) st = time_exact(w, h, r);
         *have_truth = true;
     }
-    if (st == ST_OK) st = sweep_ef(w, h, &build, r);
-    if (st == ST_OK) st = sweep_patience(w, h, &build, r);
+    if (st == SEAM_OK) st = sweep_ef(w, h, &build, r);
+    if (st == SEAM_OK) st = sweep_patience(w, h, &build, r);
     hnsw_close(h);
     return st;
 }
 
-static enum status all_builds(struct work *w, const float *base, size_t n, enum hnsw_metric metric,
-                              struct tune_result *r)
+static enum seam_status all_builds(struct work *w, const float *base, size_t n, enum hnsw_metric metric,
+                              struct hnsw_tune_result *r)
 {
     static const uint32_t ms[] = {8, 16, 32}, efs[] = {100, 200, 400};
-    const struct tune_options *o = w->o;
+    const struct hnsw_tune_options *o = w->o;
     const uint32_t *m = o->m_count > 0 ? o->ms : ms;
     const uint32_t *ef = o->ef_construction_count > 0 ? o->ef_constructions : efs;
-    size_t nm = o->m_count > 0 ? o->m_count : ARRAY_LEN(ms);
-    size_t ne = o->ef_construction_count > 0 ? o->ef_construction_count : ARRAY_LEN(efs);
+    size_t nm = o->m_count > 0 ? o->m_count : SEAM_ARRAY_LEN(ms);
+    size_t ne = o->ef_construction_count > 0 ? o->ef_construction_count : SEAM_ARRAY_LEN(efs);
     bool both = !o->quants[0] && !o->quants[1], have_truth = false;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     for (int quant = 0; quant < 2; quant++)
         for (size_t i = 0; i < nm; i++)
-            for (size_t j = 0; j < ne && st == ST_OK; j++)
+            for (size_t j = 0; j < ne && st == SEAM_OK; j++)
                 if (both || o->quants[quant])
                     st = one_build(w, base, n, metric,
-                                   (struct tune_point){.quant = (enum hnsw_quant)quant, .m = m[i],
+                                   (struct hnsw_tune_point){.quant = (enum hnsw_quant)quant, .m = m[i],
                                                        .ef_construction = ef[j]},
                                    r, &have_truth);
     return st;
@@ -321,13 +321,13 @@ static enum status all_builds(struct work *w, const float *base, size_t n, enum 
 static float *hold_out(const float *vectors, size_t n, uint32_t dim, size_t take, uint64_t seed)
 {
     float *copy = malloc(n * dim * sizeof *copy), *row = malloc(dim * sizeof *row);
-    struct rng r;
+    struct seam_rng r;
 
     if (copy != NULL && row != NULL) {
         memcpy(copy, vectors, n * dim * sizeof *copy);
-        rng_seed(&r, seed);
+        seam_rng_seed(&r, seed);
         for (size_t i = 0; i < take; i++) {
-            float *a = copy + rng_below(&r, n - i) * dim, *b = copy + (n - 1 - i) * dim;
+            float *a = copy + seam_rng_below(&r, n - i) * dim, *b = copy + (n - 1 - i) * dim;
 
             memcpy(row, a, dim * sizeof *row);
             memcpy(a, b, dim * sizeof *row);
@@ -341,22 +341,22 @@ static float *hold_out(const float *vectors, size_t n, uint32_t dim, size_t take
     return copy;
 }
 
-enum status tune_sweep(const float *vectors, size_t n, uint32_t dim, enum hnsw_metric metric,
-                       const float *queries, size_t query_count, const struct tune_options *o,
-                       struct tune_result *out, struct fault *f)
+enum seam_status hnsw_tune_sweep(const float *vectors, size_t n, uint32_t dim, enum hnsw_metric metric,
+                       const float *queries, size_t query_count, const struct hnsw_tune_options *o,
+                       struct hnsw_tune_result *out, struct seam_fault *f)
 {
     float *copy = NULL;
     struct work w = {0};
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    *out = (struct tune_result){.metric = metric, .dim = dim, .chosen = SIZE_MAX};
+    *out = (struct hnsw_tune_result){.metric = metric, .dim = dim, .chosen = SIZE_MAX};
     if (queries == NULL) {
         query_count = o->queries != 0 ? o->queries : n / 10 < DEFAULT_QUERIES ? n / 10 : (size_t)DEFAULT_QUERIES;
         if (query_count >= n)
-            return fault_set(f, ST_INVALID, "queries", FAULT_NO_OFFSET, "%zu queries of %zu vectors",
+            return seam_fault_set(f, SEAM_INVALID, "queries", SEAM_FAULT_NO_OFFSET, "%zu queries of %zu vectors",
                              query_count, n);
         copy = hold_out(vectors, n, dim, query_count, o->seed);
-        if (copy == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to hold out queries");
+        if (copy == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to hold out queries");
         n -= query_count;
         vectors = copy;
         queries = copy + n * dim;
@@ -365,9 +365,9 @@ enum status tune_sweep(const float *vectors, size_t n, uint32_t dim, enum hnsw_m
     out->n = n;
     out->queries = query_count;
     out->k = w.k;
-    if (st == ST_OK) st = all_builds(&w, vectors, n, metric, out);
-    if (st == ST_OK) choose(out);
-    else tune_result_free(out);
+    if (st == SEAM_OK) st = all_builds(&w, vectors, n, metric, out);
+    if (st == SEAM_OK) choose(out);
+    else hnsw_tune_result_free(out);
     work_free(&w);
     free(copy);
     return st;
@@ -380,10 +380,10 @@ struct reservoir {
     float *rows;
     size_t want, have, seen;
     uint32_t dim;
-    struct rng rng;
+    struct seam_rng rng;
 };
 
-static bool reservoir_take(void *ctx, uint64_t key, lsn_t birth, const float *vector)
+static bool reservoir_take(void *ctx, uint64_t key, seam_lsn_t birth, const float *vector)
 {
     struct reservoir *r = ctx;
     size_t at = r->have;
@@ -392,7 +392,7 @@ static bool reservoir_take(void *ctx, uint64_t key, lsn_t birth, const float *ve
     (void)birth;
     r->seen++;
     if (r->have == r->want) {
-        at = rng_below(&r->rng, r->seen);
+        at = seam_rng_below(&r->rng, r->seen);
         if (at >= r->want) return true;
     } else {
         r->have++;
@@ -401,71 +401,71 @@ static bool reservoir_take(void *ctx, uint64_t key, lsn_t birth, const float *ve
     return true;
 }
 
-static enum status sample_queries(const struct hnsw *h, size_t want, uint64_t seed, float **out,
-                                  size_t *count, struct fault *f)
+static enum seam_status sample_queries(const struct hnsw *h, size_t want, uint64_t seed, float **out,
+                                  size_t *count, struct seam_fault *f)
 {
     struct hnsw_info info;
     struct reservoir r = {0};
     double spread = 0;
-    enum status st;
+    enum seam_status st;
 
     hnsw_info(h, &info);
     if (info.live < want) want = (size_t)info.live;
     r.dim = info.options.dim;
     r.want = want;
     r.rows = malloc((want * r.dim + 1) * sizeof *r.rows);
-    if (r.rows == NULL) return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to sample queries");
-    rng_seed(&r.rng, seed);
+    if (r.rows == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to sample queries");
+    seam_rng_seed(&r.rng, seed);
     st = hnsw_each(h, reservoir_take, &r);
     for (size_t i = 0; i < r.have * r.dim; i++) spread += (double)r.rows[i] * r.rows[i];
     spread = r.have == 0 ? 0 : sqrt(spread / (double)(r.have * r.dim)) * 0.1;
-    for (size_t i = 0; i < r.have * r.dim; i++) r.rows[i] += (float)(rng_normal(&r.rng) * spread);
+    for (size_t i = 0; i < r.have * r.dim; i++) r.rows[i] += (float)(seam_rng_normal(&r.rng) * spread);
     *out = r.rows;
     *count = r.have;
     return st;
 }
 
-enum status tune_index(const struct hnsw *h, const float *queries, size_t query_count,
-                       const struct tune_options *o, struct tune_result *out, struct fault *f)
+enum seam_status hnsw_tune_index(const struct hnsw *h, const float *queries, size_t query_count,
+                       const struct hnsw_tune_options *o, struct hnsw_tune_result *out, struct seam_fault *f)
 {
     struct hnsw_info info;
     struct work w = {0};
     float *own = NULL;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     hnsw_info(h, &info);
-    *out = (struct tune_result){.metric = info.options.metric, .dim = info.options.dim, .chosen = SIZE_MAX,
+    *out = (struct hnsw_tune_result){.metric = info.options.metric, .dim = info.options.dim, .chosen = SIZE_MAX,
                                 .n = (size_t)info.live};
     if (queries == NULL) {
         st = sample_queries(h, o->queries != 0 ? o->queries : DEFAULT_QUERIES, o->seed, &own, &query_count, f);
         queries = own;
     }
-    if (st == ST_OK) st = work_init(&w, o, info.options.dim, queries, query_count, f);
+    if (st == SEAM_OK) st = work_init(&w, o, info.options.dim, queries, query_count, f);
     out->queries = query_count;
     out->k = w.k;
-    if (st == ST_OK) st = make_truth(&w, h);
-    if (st == ST_OK) st = time_exact(&w, h, out);
-    if (st == ST_OK) {
-        struct tune_point build = {.quant = info.options.quant, .m = info.options.m,
+    if (st == SEAM_OK) st = make_truth(&w, h);
+    if (st == SEAM_OK) st = time_exact(&w, h, out);
+    if (st == SEAM_OK) {
+        struct hnsw_tune_point build = {.quant = info.options.quant, .m = info.options.m,
                                    .ef_construction = info.options.ef_construction, .bytes = info.bytes_memory};
 
         st = sweep_ef(&w, h, &build, out);
-        if (st == ST_OK) st = sweep_patience(&w, h, &build, out);
+        if (st == SEAM_OK) st = sweep_patience(&w, h, &build, out);
     }
-    if (st == ST_OK) choose(out);
-    else tune_result_free(out);
+    if (st == SEAM_OK) choose(out);
+    else hnsw_tune_result_free(out);
     work_free(&w);
     free(own);
     return st;
 }
 
-size_t tune_points(const struct tune_result *r, enum hnsw_quant quant, uint32_t m, uint32_t ef_construction,
+size_t hnsw_tune_points(const struct hnsw_tune_result *r, enum hnsw_quant quant, uint32_t m, uint32_t ef_construction,
                    struct hnsw_point out[HNSW_POINTS_MAX])
 {
     size_t n = 0;
 
     for (size_t i = 0; i < r->count && n < HNSW_POINTS_MAX; i++) {
-        const struct tune_point *p = &r->points[i];
+        const struct hnsw_tune_point *p = &r->points[i];
 
         if (p->quant != quant || p->m != m || p->ef_construction != ef_construction) continue;
         out[n++] = (struct hnsw_point){(uint32_t)r->k, p->ef, p->recall_mean, p->recall_low, p->p50_us, p->p99_us,
@@ -475,31 +475,31 @@ size_t tune_points(const struct tune_result *r, enum hnsw_quant quant, uint32_t 
 }
 
 /* ---- the canary ---- */
-enum status tune_check(const struct hnsw *h, const float *queries, size_t query_count, size_t samples,
-                       size_t k, double recall, uint64_t seed, struct tune_check_result *out,
-                       struct fault *f)
+enum seam_status hnsw_tune_check(const struct hnsw *h, const float *queries, size_t query_count, size_t samples,
+                       size_t k, double recall, uint64_t seed, struct hnsw_tune_check_result *out,
+                       struct seam_fault *f)
 {
-    struct tune_options o = {.recall = recall, .k = k, .threads = 1};
+    struct hnsw_tune_options o = {.recall = recall, .k = k, .threads = 1};
     struct hnsw_info info;
     struct work w = {0};
     float *own = NULL;
     double margin = 0;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     hnsw_info(h, &info);
-    *out = (struct tune_check_result){.recall_mean = 1, .recall_low = 1, .recall_high = 1, .recall_p5 = 1};
+    *out = (struct hnsw_tune_check_result){.recall_mean = 1, .recall_low = 1, .recall_high = 1, .recall_p5 = 1};
     if (queries == NULL) {
         st = sample_queries(h, samples, seed, &own, &query_count, f);
         queries = own;
     }
-    if (st == ST_OK && samples != 0 && query_count > samples) query_count = samples;
-    if (st == ST_OK && query_count < MIN_QUERIES) { /* so few vectors are searched exactly anyway */
+    if (st == SEAM_OK && samples != 0 && query_count > samples) query_count = samples;
+    if (st == SEAM_OK && query_count < MIN_QUERIES) { /* so few vectors are searched exactly anyway */
         free(own);
-        return ST_OK;
+        return SEAM_OK;
     }
-    if (st == ST_OK) st = work_init(&w, &o, info.options.dim, queries, query_count, f);
-    if (st == ST_OK) st = make_truth(&w, h);
-    for (size_t i = 0; i < query_count && st == ST_OK; i++) { /* as a user would: the pinned ef */
+    if (st == SEAM_OK) st = work_init(&w, &o, info.options.dim, queries, query_count, f);
+    if (st == SEAM_OK) st = make_truth(&w, h);
+    for (size_t i = 0; i < query_count && st == SEAM_OK; i++) { /* as a user would: the pinned ef */
         struct hnsw_query q = {.k = w.k, .vector = queries + i * info.options.dim};
         struct hnsw_stats stats;
         size_t n = 0;
@@ -508,7 +508,7 @@ enum status tune_check(const struct hnsw *h, const float *queries, size_t query_
         w.recall[i] = recall_of_hits(&w, i, n);
         out->ef = stats.ef;
     }
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         mean_and_bound(w.recall, query_count, &out->recall_mean, &margin);
         out->recall_low = out->recall_mean - margin;
         out->recall_high = out->recall_mean + margin;
@@ -516,7 +516,7 @@ enum status tune_check(const struct hnsw *h, const float *queries, size_t query_
         qsort(w.recall, query_count, sizeof *w.recall, by_double);
         out->recall_p5 = percentile(w.recall, query_count, 0.05);
         if (out->recall_high < recall)
-            st = fault_set(f, ST_DRIFT, "recall", FAULT_NO_OFFSET,
+            st = seam_fault_set(f, SEAM_DRIFT, "recall", SEAM_FAULT_NO_OFFSET,
                            "recall@%zu is %.4f (%.4f to %.4f over %zu queries, ef %u), promised is %.4f", w.k,
                            out->recall_mean, out->recall_low, out->recall_high, query_count, out->ef, recall);
     }
@@ -526,23 +526,23 @@ enum status tune_check(const struct hnsw *h, const float *queries, size_t query_
 }
 
 /* ---- out ---- */
-static const char *family(const struct tune_point *p)
+static const char *family(const struct hnsw_tune_point *p)
 {
     static const char *const names[2][2] = {{"f32", "f32 adaptive"}, {"i8", "i8 adaptive"}};
 
     return names[p->quant == HNSW_I8][p->patience > 0];
 }
 
-void tune_write_tsv(const struct tune_result *r, struct buf *out)
+void hnsw_tune_write_tsv(const struct hnsw_tune_result *r, struct seam_buf *out)
 {
-    buf_str(out, "quant\tM\tefConstruction\tef\tk\tn\tqueries\trecall\trecall_low\trecall_p5\trecall_p1\tqps\t"
+    seam_buf_str(out, "quant\tM\tefConstruction\tef\tk\tn\tqueries\trecall\trecall_low\trecall_p5\trecall_p1\tqps\t"
                  "p50_us\tp99_us\tdistances\thops\tbuild_s\tbytes\tpareto\tmeets\tchosen\tpatience\n");
-    buf_printf(out, "exact\t0\t0\t0\t%zu\t%zu\t%zu\t1\t1\t1\t1\t%.1f\t%.1f\t%.1f\t%zu\t0\t0\t0\t0\t0\t0\t0\n", r->k, r->n,
+    seam_buf_printf(out, "exact\t0\t0\t0\t%zu\t%zu\t%zu\t1\t1\t1\t1\t%.1f\t%.1f\t%.1f\t%zu\t0\t0\t0\t0\t0\t0\t0\n", r->k, r->n,
                r->queries, r->exact_qps, r->exact_p50_us, r->exact_p99_us, r->n);
     for (size_t i = 0; i < r->count; i++) {
-        const struct tune_point *p = &r->points[i];
+        const struct hnsw_tune_point *p = &r->points[i];
 
-        buf_printf(out, "%s\t%u\t%u\t%u\t%zu\t%zu\t%zu\t%.5f\t%.5f\t%.3f\t%.3f\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%.2f\t"
+        seam_buf_printf(out, "%s\t%u\t%u\t%u\t%zu\t%zu\t%zu\t%.5f\t%.5f\t%.3f\t%.3f\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%.2f\t"
                         "%" PRIu64 "\t%d\t%d\t%d\t%u\n",
                    family(p), p->m, p->ef_construction, p->ef, r->k, r->n, r->queries,
                    p->recall_mean, p->recall_low, p->recall_p5, p->recall_p1, p->qps, p->p50_us, p->p99_us,
@@ -551,47 +551,47 @@ void tune_write_tsv(const struct tune_result *r, struct buf *out)
 }
 
 /* One curve for each build that was measured.                                                        */
-static void curves(const struct tune_result *r, const char *tsv, const char *using, struct buf *out)
+static void curves(const struct hnsw_tune_result *r, const char *tsv, const char *using, struct seam_buf *out)
 {
-    const struct tune_point *last = NULL;
+    const struct hnsw_tune_point *last = NULL;
     bool first = true;
 
     for (size_t i = 0; i < r->count; i++) {
-        const struct tune_point *p = &r->points[i];
+        const struct hnsw_tune_point *p = &r->points[i];
         const char *quant = family(p);
 
         if (last != NULL && family(last) == quant && last->m == p->m &&
             last->ef_construction == p->ef_construction)
             continue;
-        buf_printf(out, "%s'%s' using (strcol(1) eq '%s' && $2 == %u && $3 == %u ? %s with linespoints title '%s M=%u "
+        seam_buf_printf(out, "%s'%s' using (strcol(1) eq '%s' && $2 == %u && $3 == %u ? %s with linespoints title '%s M=%u "
                         "efC=%u'",
                    first ? "plot " : ", \\\n  ", tsv, quant, p->m, p->ef_construction, using, quant, p->m,
                    p->ef_construction);
         first = false;
         last = p;
     }
-    buf_str(out, "\n");
+    seam_buf_str(out, "\n");
 }
 
-void tune_write_gnuplot(const struct tune_result *r, const char *tsv_path, const char *out_prefix,
-                        struct buf *out)
+void hnsw_tune_write_gnuplot(const struct hnsw_tune_result *r, const char *tsv_path, const char *out_prefix,
+                        struct seam_buf *out)
 {
-    buf_str(out, "set terminal svg size 900,600 dynamic background '#ffffff'\nset datafile separator '\\t'\n"
+    seam_buf_str(out, "set terminal svg size 900,600 dynamic background '#ffffff'\nset datafile separator '\\t'\n"
                  "set key outside right\nset grid\n");
-    buf_printf(out, "set title 'n=%zu, dim=%u, %zu held-out queries, one thread'\n", r->n, r->dim, r->queries);
-    buf_printf(out, "set output '%s-qps.svg'\nset xlabel 'recall@%zu'\nset ylabel 'queries per second'\nset logscale y\n",
+    seam_buf_printf(out, "set title 'n=%zu, dim=%u, %zu held-out queries, one thread'\n", r->n, r->dim, r->queries);
+    seam_buf_printf(out, "set output '%s-qps.svg'\nset xlabel 'recall@%zu'\nset ylabel 'queries per second'\nset logscale y\n",
                out_prefix, r->k);
-    buf_printf(out, "set arrow 1 from graph 0, first %.1f to graph 1, first %.1f nohead dt 2\n"
+    seam_buf_printf(out, "set arrow 1 from graph 0, first %.1f to graph 1, first %.1f nohead dt 2\n"
                     "set label 1 'exact scan' at graph 0.02, first %.1f offset 0,0.6\n",
                r->exact_qps, r->exact_qps, r->exact_qps);
     curves(r, tsv_path, "$8 : NaN):12", out);
-    buf_str(out, "unset arrow 1\nunset label 1\n");
-    buf_printf(out, "set output '%s-p50.svg'\nset ylabel 'p50 latency (us)'\n", out_prefix);
+    seam_buf_str(out, "unset arrow 1\nunset label 1\n");
+    seam_buf_printf(out, "set output '%s-p50.svg'\nset ylabel 'p50 latency (us)'\n", out_prefix);
     curves(r, tsv_path, "$8 : NaN):13", out);
-    buf_printf(out, "set output '%s-p99.svg'\nset ylabel 'p99 latency (us)'\n", out_prefix);
+    seam_buf_printf(out, "set output '%s-p99.svg'\nset ylabel 'p99 latency (us)'\n", out_prefix);
     curves(r, tsv_path, "$8 : NaN):14", out);
-    buf_printf(out, "set output '%s-build.svg'\nunset logscale y\nset ylabel 'build (s)'\n", out_prefix);
+    seam_buf_printf(out, "set output '%s-build.svg'\nunset logscale y\nset ylabel 'build (s)'\n", out_prefix);
     curves(r, tsv_path, "$8 : NaN):17", out);
-    buf_printf(out, "set output '%s-memory.svg'\nset ylabel 'memory (MB)'\n", out_prefix);
+    seam_buf_printf(out, "set output '%s-memory.svg'\nset ylabel 'memory (MB)'\n", out_prefix);
     curves(r, tsv_path, "$8 : NaN):($18/1e6)", out);
 }

@@ -45,17 +45,17 @@ static bool digit(char c)
 
 static bool separator(uint32_t cp)
 {
-    size_t lo = 0, hi = unicode_separators_count;
+    size_t lo = 0, hi = invidx_unicode_separators_count;
 
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (unicode_separators[mid].to < cp)
+        if (invidx_unicode_separators[mid].to < cp)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return (lo < unicode_separators_count && unicode_separators[lo].from <= cp) || cp == 0xfffd;
+    return (lo < invidx_unicode_separators_count && invidx_unicode_separators[lo].from <= cp) || cp == 0xfffd;
 }
 
 static bool ideograph(uint32_t cp)
@@ -66,45 +66,45 @@ static bool ideograph(uint32_t cp)
 
 static uint32_t lower(uint32_t cp)
 {
-    size_t lo = 0, hi = unicode_lower_count;
+    size_t lo = 0, hi = invidx_unicode_lower_count;
 
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (unicode_lower[mid].from < cp)
+        if (invidx_unicode_lower[mid].from < cp)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return lo < unicode_lower_count && unicode_lower[lo].from == cp ? unicode_lower[lo].to : cp;
+    return lo < invidx_unicode_lower_count && invidx_unicode_lower[lo].from == cp ? invidx_unicode_lower[lo].to : cp;
 }
 
 /* The folded form of a code point from 0x80, in UTF-8; up to 6 bytes.                                  */
-static size_t fold(const struct analyzer *a, uint32_t cp, char out[8])
+static size_t fold(const struct invidx_analyzer *a, uint32_t cp, char out[8])
 {
-    size_t lo = 0, hi = unicode_fold_count;
+    size_t lo = 0, hi = invidx_unicode_fold_count;
 
-    if (!a->conf.fold_accents) return utf8_put(lower(cp), out);
+    if (!a->conf.fold_accents) return seam_utf8_put(lower(cp), out);
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (unicode_fold[mid].from < cp)
+        if (invidx_unicode_fold[mid].from < cp)
             lo = mid + 1;
         else
             hi = mid;
     }
-    if (lo == unicode_fold_count || unicode_fold[lo].from != cp) return utf8_put(lower(cp), out);
-    memcpy(out, unicode_fold[lo].to, 7);
+    if (lo == invidx_unicode_fold_count || invidx_unicode_fold[lo].from != cp) return seam_utf8_put(lower(cp), out);
+    memcpy(out, invidx_unicode_fold[lo].to, 7);
     return strlen(out);
 }
 
 /* ---- tokens ---- */
-struct tokens tokens_of(const struct analyzer *a, const char *s, size_t n)
+struct invidx_tokens invidx_tokens_of(const struct invidx_analyzer *a, const char *s, size_t n)
 {
-    return (struct tokens){.a = a, .begin = s, .p = s, .end = s + n};
+    return (struct invidx_tokens){.a = a, .begin = s, .p = s, .end = s + n};
 }
 
-static bool next_ascii(struct tokens *t, struct token *out)
+static bool next_ascii(struct invidx_tokens *t, struct invidx_token *out)
 {
     const char *p = t->p, *end = t->end, *stop;
     uint32_t n = 0;
@@ -131,7 +131,7 @@ static bool next_ascii(struct tokens *t, struct token *out)
 enum glyph { GLYPH_END, GLYPH_GAP, GLYPH_WORD, GLYPH_ALONE, GLYPH_APOSTROPHE, GLYPH_SKIP };
 
 /* What stands at p; its folded bytes for WORD and ALONE; *next is what follows it.                     */
-static enum glyph glyph_at(const struct tokens *t, const char *p, const char **next, char out[8],
+static enum glyph glyph_at(const struct invidx_tokens *t, const char *p, const char **next, char out[8],
                            size_t *n)
 {
     char c = p < t->end ? ascii_word[(uint8_t)*p] : 0;
@@ -148,7 +148,7 @@ static enum glyph glyph_at(const struct tokens *t, const char *p, const char **n
     if (*p == '\'') return GLYPH_APOSTROPHE;
     if ((uint8_t)*p < 0x80) return GLYPH_GAP;
     *next = p;
-    cp = utf8_next(next, t->end);
+    cp = seam_utf8_next(next, t->end);
     if (cp == 0x2019 || cp == 0x2bc) return GLYPH_APOSTROPHE;
     if (cp == 0xad || cp == 0x200d) return GLYPH_SKIP;
     if (separator(cp)) return GLYPH_GAP;
@@ -159,7 +159,7 @@ static enum glyph glyph_at(const struct tokens *t, const char *p, const char **n
 
 /* An apostrophe inside a word: true to go on after it; false ends the word (before a possessive s, which
  * is skipped).                                                                                         */
-static bool pass_apostrophe(const struct tokens *t, const char *next, const char **resume)
+static bool pass_apostrophe(const struct invidx_tokens *t, const char *next, const char **resume)
 {
     const char *after, *after2 = NULL;
     char bytes[8];
@@ -180,7 +180,7 @@ static bool pass_apostrophe(const struct tokens *t, const char *next, const char
 
 /* Most words are plain ASCII between plain separators: no glyph needs a second look. False = it is not so,
  * and nothing was taken.                                                                                */
-static bool next_plain(struct tokens *t, struct token *out)
+static bool next_plain(struct invidx_tokens *t, struct invidx_token *out)
 {
     const char *p = t->p, *end = t->end, *from;
     uint32_t n = 0;
@@ -208,7 +208,7 @@ static bool next_plain(struct tokens *t, struct token *out)
     return true;
 }
 
-static bool next_word(struct tokens *t, struct token *out)
+static bool next_word(struct invidx_tokens *t, struct invidx_token *out)
 {
     const char *p = t->p, *next = p, *end_of_word;
     char bytes[8];
@@ -254,36 +254,36 @@ static bool next_word(struct tokens *t, struct token *out)
     return true;
 }
 
-bool tokens_next(struct tokens *t, struct token *out)
+bool invidx_tokens_next(struct invidx_tokens *t, struct invidx_token *out)
 {
     return t->a->conf.tokenizer == INVIDX_ASCII ? next_ascii(t, out)
                                                 : next_plain(t, out) || next_word(t, out);
 }
 
 /* ---- terms ---- */
-bool analyzer_is_code(const char *s, size_t n)
+bool invidx_analyzer_is_code(const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (digit(s[i])) return true;
     return false;
 }
 
-static bool is_stop(const struct analyzer *a, const char *word, size_t n)
+static bool is_stop(const struct invidx_analyzer *a, const char *word, size_t n)
 {
     if (a->stop_slots == 0) return false;
-    for (size_t i = hash64(word, n, 0) & (a->stop_slots - 1); a->stop[i] != NULL;
+    for (size_t i = seam_hash64(word, n, 0) & (a->stop_slots - 1); a->stop[i] != NULL;
          i = (i + 1) & (a->stop_slots - 1))
         if (strncmp(a->stop[i], word, n) == 0 && a->stop[i][n] == '\0') return true;
     return false;
 }
 
-size_t analyzer_term(const struct analyzer *a, const char *word, size_t n,
+size_t invidx_analyzer_term(const struct invidx_analyzer *a, const char *word, size_t n,
                      char out[INVIDX_TERM_MAX + 8])
 {
     if (is_stop(a, word, n)) return 0;
     memcpy(out, word, n);
-    if (a->conf.stemmer == INVIDX_STEM_NONE || analyzer_is_code(word, n)) return n;
-    return a->conf.stemmer == INVIDX_STEM_PORTER2 ? stem_porter2(out, n) : stem_plural(out, n);
+    if (a->conf.stemmer == INVIDX_STEM_NONE || invidx_analyzer_is_code(word, n)) return n;
+    return a->conf.stemmer == INVIDX_STEM_PORTER2 ? invidx_stem_porter2(out, n) : invidx_stem_plural(out, n);
 }
 
 /* ---- stop words and synonyms ---- */
@@ -301,13 +301,13 @@ static const char *next_line(const char **p, size_t *n)
     return line;
 }
 
-static enum status load_stop(struct analyzer *a, struct fault *f)
+static enum seam_status load_stop(struct invidx_analyzer *a, struct seam_fault *f)
 {
     const char *p = a->conf.stop_words, *line;
     size_t n, words = 0;
-    struct token t;
+    struct invidx_token t;
 
-    if (p == NULL) return ST_OK;
+    if (p == NULL) return SEAM_OK;
     for (const char *c = p; *c != '\0'; c++)
         words += *c == '\n';
     a->stop_slots = 64;
@@ -317,43 +317,43 @@ static enum status load_stop(struct analyzer *a, struct fault *f)
     if (a->stop == NULL) goto no_memory;
     words = a->stop_slots / 2;
     while ((line = next_line(&p, &n)) != NULL) {
-        struct tokens tokens = tokens_of(a, line, n);
+        struct invidx_tokens tokens = invidx_tokens_of(a, line, n);
 
-        while (tokens_next(&tokens, &t)) {
-            size_t i = hash64(t.text, t.len, 0) & (a->stop_slots - 1);
+        while (invidx_tokens_next(&tokens, &t)) {
+            size_t i = seam_hash64(t.text, t.len, 0) & (a->stop_slots - 1);
 
             if (is_stop(a, t.text, t.len)) continue;
             if (words-- == 0)
-                return fault_set(f, ST_INVALID, "stop words", FAULT_NO_OFFSET,
+                return seam_fault_set(f, SEAM_INVALID, "stop words", SEAM_FAULT_NO_OFFSET,
                                  "write one word a line");
             while (a->stop[i] != NULL)
                 i = (i + 1) & (a->stop_slots - 1);
-            a->stop[i] = arena_strdup(&a->memory, t.text, t.len);
+            a->stop[i] = seam_arena_strdup(&a->memory, t.text, t.len);
             if (a->stop[i] == NULL) goto no_memory;
         }
     }
-    return ST_OK;
+    return SEAM_OK;
 no_memory:
-    return fault_set(f, ST_NOMEM, "stop words", FAULT_NO_OFFSET, "no memory for the stop words");
+    return seam_fault_set(f, SEAM_NOMEM, "stop words", SEAM_FAULT_NO_OFFSET, "no memory for the stop words");
 }
 
 enum { RULE_TERMS_MAX = 8, RULE_SIDES_MAX = 32 };
-struct side {
+struct analyze_side {
     const char *text;
     uint32_t terms, bytes;
 };
 
 /* The terms of one alternative; a side of stop words only is empty.                                    */
-static bool read_side(struct analyzer *a, const char *s, size_t n, struct side *out)
+static bool read_side(struct invidx_analyzer *a, const char *s, size_t n, struct analyze_side *out)
 {
     char text[RULE_TERMS_MAX * (INVIDX_TERM_MAX + 1)], term[INVIDX_TERM_MAX + 8];
-    struct tokens tokens = tokens_of(a, s, n);
-    struct token t;
+    struct invidx_tokens tokens = invidx_tokens_of(a, s, n);
+    struct invidx_token t;
     char *copy;
 
-    *out = (struct side){0};
-    while (tokens_next(&tokens, &t)) {
-        size_t len = analyzer_term(a, t.text, t.len, term);
+    *out = (struct analyze_side){0};
+    while (invidx_tokens_next(&tokens, &t)) {
+        size_t len = invidx_analyzer_term(a, t.text, t.len, term);
 
         if (len == 0) continue;
         if (out->terms == RULE_TERMS_MAX) return false;
@@ -362,7 +362,7 @@ static bool read_side(struct analyzer *a, const char *s, size_t n, struct side *
         out->bytes += (uint32_t)len + 1;
         out->terms++;
     }
-    copy = arena_alloc(&a->memory, out->bytes + 1);
+    copy = seam_arena_alloc(&a->memory, out->bytes + 1);
     if (copy == NULL) return false;
     memcpy(copy, text, out->bytes);
     out->text = copy;
@@ -371,40 +371,40 @@ static bool read_side(struct analyzer *a, const char *s, size_t n, struct side *
 
 static int rule_order(const void *x, const void *y)
 {
-    const struct synonym_rule *a = x, *b = y;
+    const struct invidx_synonym_rule *a = x, *b = y;
     int c = memcmp(a->text, b->text, a->bytes < b->bytes ? a->bytes : b->bytes);
 
     return c != 0 ? c : (a->bytes > b->bytes) - (a->bytes < b->bytes);
 }
 
-static bool add_rule(struct analyzer *a, size_t *cap, const struct side *from,
-                     const struct side *to)
+static bool add_rule(struct invidx_analyzer *a, size_t *cap, const struct analyze_side *from,
+                     const struct analyze_side *to)
 {
-    struct synonym *s = arena_alloc(&a->memory, sizeof *s);
+    struct invidx_synonym *s = seam_arena_alloc(&a->memory, sizeof *s);
 
     if (s == NULL) return false;
     if (a->rule_count == *cap) {
         size_t n = *cap == 0 ? 64 : 2 * *cap;
-        struct synonym_rule *r = realloc(a->rules, n * sizeof *r);
+        struct invidx_synonym_rule *r = realloc(a->rules, n * sizeof *r);
 
         if (r == NULL) return false;
         a->rules = r;
         *cap = n;
     }
-    *s = (struct synonym){to->text, to->terms, to->bytes, NULL};
-    a->rules[a->rule_count++] = (struct synonym_rule){from->text, from->terms, from->bytes, s};
+    *s = (struct invidx_synonym){to->text, to->terms, to->bytes, NULL};
+    a->rules[a->rule_count++] = (struct invidx_synonym_rule){from->text, from->terms, from->bytes, s};
     if (from->terms > a->longest_rule) a->longest_rule = from->terms;
     return true;
 }
 
 /* Splits "a, b c, d" into its sides.                                                                   */
-static bool read_sides(struct analyzer *a, const char *s, size_t n, struct side *out, size_t *count)
+static bool read_sides(struct invidx_analyzer *a, const char *s, size_t n, struct analyze_side *out, size_t *count)
 {
     *count = 0;
     while (n > 0) {
         const char *comma = memchr(s, ',', n);
         size_t len = comma == NULL ? n : (size_t)(comma - s);
-        struct side side;
+        struct analyze_side side;
 
         if (!read_side(a, s, len, &side)) return false;
         if (side.terms > 0) {
@@ -417,7 +417,7 @@ static bool read_sides(struct analyzer *a, const char *s, size_t n, struct side 
     return true;
 }
 
-static void join_rules(struct analyzer *a)
+static void join_rules(struct invidx_analyzer *a)
 {
     size_t m = 0;
 
@@ -434,14 +434,14 @@ static void join_rules(struct analyzer *a)
     a->rule_count = m + 1;
 }
 
-static enum status load_synonyms(struct analyzer *a, struct fault *f)
+static enum seam_status load_synonyms(struct invidx_analyzer *a, struct seam_fault *f)
 {
     const char *p = a->conf.synonyms, *line;
-    struct side left[RULE_SIDES_MAX], right[RULE_SIDES_MAX];
+    struct analyze_side left[RULE_SIDES_MAX], right[RULE_SIDES_MAX];
     size_t n, nl, nr, cap = 0;
     uint64_t number = 0;
 
-    if (p == NULL) return ST_OK;
+    if (p == NULL) return SEAM_OK;
     while ((line = next_line(&p, &n)) != NULL) {
         const char *arrow = n < 2 ? NULL : memmem(line, n, "=>", 2);
         size_t half = arrow == NULL ? n : (size_t)(arrow - line);
@@ -456,62 +456,62 @@ static enum status load_synonyms(struct analyzer *a, struct fault *f)
                 if (arrow != NULL || i != j)
                     ok = add_rule(a, &cap, &left[i], arrow != NULL ? &right[j] : &left[j]);
         if (!ok)
-            return fault_set(
-                f, ST_INVALID, "synonyms", number,
+            return seam_fault_set(
+                f, SEAM_INVALID, "synonyms", number,
                 "write \"a, b, c\" or \"a => b, c\"; at most %d alternatives of %d words",
                 RULE_SIDES_MAX, RULE_TERMS_MAX);
     }
     join_rules(a);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-const struct synonym_rule *analyzer_rule(const struct analyzer *a, const char *text, size_t bytes)
+const struct invidx_synonym_rule *invidx_analyzer_rule(const struct invidx_analyzer *a, const char *text, size_t bytes)
 {
-    struct synonym_rule key = {.text = text, .bytes = (uint32_t)bytes};
+    struct invidx_synonym_rule key = {.text = text, .bytes = (uint32_t)bytes};
 
     if (a->rule_count == 0) return NULL;
     return bsearch(&key, a->rules, a->rule_count, sizeof *a->rules, rule_order);
 }
 
-enum status analyzer_init(struct analyzer *a, const struct invidx_analysis *conf, struct fault *f)
+enum seam_status invidx_analyzer_init(struct invidx_analyzer *a, const struct invidx_analysis *conf, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     memset(a, 0, sizeof *a);
     a->conf = *conf;
     st = load_stop(a, f);
-    if (st == ST_OK) st = load_synonyms(a, f);
-    if (st != ST_OK) analyzer_free(a);
+    if (st == SEAM_OK) st = load_synonyms(a, f);
+    if (st != SEAM_OK) invidx_analyzer_free(a);
     return st;
 }
 
-void analyzer_free(struct analyzer *a)
+void invidx_analyzer_free(struct invidx_analyzer *a)
 {
     free(a->stop);
     free(a->rules);
-    arena_free(&a->memory);
+    seam_arena_free(&a->memory);
     memset(a, 0, sizeof *a);
 }
 
-enum status invidx_analyze(const struct invidx_analysis *conf, const char *text, size_t n,
-                           struct buf *out, struct fault *f)
+enum seam_status invidx_analyze(const struct invidx_analysis *conf, const char *text, size_t n,
+                           struct seam_buf *out, struct seam_fault *f)
 {
-    struct analyzer a;
-    struct tokens tokens;
-    struct token t;
+    struct invidx_analyzer a;
+    struct invidx_tokens tokens;
+    struct invidx_token t;
     char term[INVIDX_TERM_MAX + 8];
-    enum status st = analyzer_init(&a, conf, f);
+    enum seam_status st = invidx_analyzer_init(&a, conf, f);
 
-    if (st != ST_OK) return st;
-    tokens = tokens_of(&a, text, n);
-    while (tokens_next(&tokens, &t)) {
-        size_t len = analyzer_term(&a, t.text, t.len, term);
+    if (st != SEAM_OK) return st;
+    tokens = invidx_tokens_of(&a, text, n);
+    while (invidx_tokens_next(&tokens, &t)) {
+        size_t len = invidx_analyzer_term(&a, t.text, t.len, term);
 
         if (len == 0) continue;
-        buf_append(out, term, len);
-        buf_printf(out, "\t%u\t%zu\t%zu\n", t.pos, t.begin, t.end);
+        seam_buf_append(out, term, len);
+        seam_buf_printf(out, "\t%u\t%zu\t%zu\n", t.pos, t.begin, t.end);
     }
-    analyzer_free(&a);
-    return buf_ok(out) ? ST_OK
-                       : fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the terms");
+    invidx_analyzer_free(&a);
+    return seam_buf_ok(out) ? SEAM_OK
+                       : seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the terms");
 }

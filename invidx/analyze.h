@@ -1,6 +1,6 @@
 /* analyze - text to terms, the same way for documents and queries. Private to the room.
  *
- *   text --tokens_next--> surface words (folded, with positions and byte offsets) --analyzer_term--> terms
+ *   text --invidx_tokens_next--> surface words (folded, with positions and byte offsets) --invidx_analyzer_term--> terms
  *
  * WORDS: a token is a run of letters, digits and marks. An apostrophe between letters is dropped ("don't"
  * is dont) and a possessive 's goes; '.' between digits stays ("2.5kg", "1.2.3"), ',' between digits goes
@@ -12,51 +12,51 @@
 #include "engine/base/arena.h"
 #include "invidx/invidx.h"
 
-struct token {
+struct invidx_token {
     uint32_t len, pos; /* position counts every token, stop words too */
     size_t begin, end; /* bytes in the text                           */
     char text[INVIDX_TERM_MAX + 8];
 };
 
-struct synonym {      /* one alternative of a rule: a phrase of terms */
+struct invidx_synonym {      /* one alternative of a rule: a phrase of terms */
     const char *text; /* terms, each ended by 0, in order             */
     uint32_t terms, bytes;
-    struct synonym *next; /* of the same left side                        */
+    struct invidx_synonym *next; /* of the same left side                        */
 };
-struct synonym_rule {
+struct invidx_synonym_rule {
     const char *text;
     uint32_t terms, bytes;
-    struct synonym *to;
+    struct invidx_synonym *to;
 };
 
-struct analyzer {
+struct invidx_analyzer {
     struct invidx_analysis conf;
-    struct arena memory;
+    struct seam_arena memory;
     const char **stop; /* open addressing, power of two; NULL = free */
     size_t stop_slots;
-    struct synonym_rule *rules; /* sorted by text */
+    struct invidx_synonym_rule *rules; /* sorted by text */
     size_t rule_count;
     uint32_t longest_rule; /* in terms */
 };
 
-/* Bad lines in the synonyms are ST_INVALID with their number.                                         */
-MUST_USE enum status analyzer_init(struct analyzer *a, const struct invidx_analysis *conf,
-                                   struct fault *f);
-void analyzer_free(struct analyzer *a);
+/* Bad lines in the synonyms are SEAM_INVALID with their number.                                         */
+SEAM_MUST_USE enum seam_status invidx_analyzer_init(struct invidx_analyzer *a, const struct invidx_analysis *conf,
+                                   struct seam_fault *f);
+void invidx_analyzer_free(struct invidx_analyzer *a);
 /* The term of a surface word, into out; its length, or 0 for a stop word.                             */
-size_t analyzer_term(const struct analyzer *a, const char *word, size_t n,
+size_t invidx_analyzer_term(const struct invidx_analyzer *a, const char *word, size_t n,
                      char out[INVIDX_TERM_MAX + 8]);
 /* The rule whose left side is exactly these terms (each ended by 0), or NULL.                         */
-const struct synonym_rule *analyzer_rule(const struct analyzer *a, const char *text, size_t bytes);
+const struct invidx_synonym_rule *invidx_analyzer_rule(const struct invidx_analyzer *a, const char *text, size_t bytes);
 /* Digits, or letters mixed with digits: no fuzziness, no stemming.                                    */
-bool analyzer_is_code(const char *s, size_t n);
+bool invidx_analyzer_is_code(const char *s, size_t n);
 
-struct tokens {
-    const struct analyzer *a;
+struct invidx_tokens {
+    const struct invidx_analyzer *a;
     const char *begin, *p, *end;
     uint32_t pos;
 };
-struct tokens tokens_of(const struct analyzer *a, const char *s, size_t n);
-bool tokens_next(struct tokens *t, struct token *out);
+struct invidx_tokens invidx_tokens_of(const struct invidx_analyzer *a, const char *s, size_t n);
+bool invidx_tokens_next(struct invidx_tokens *t, struct invidx_token *out);
 
 #endif

@@ -21,27 +21,27 @@ static inline struct word_key word_key(const char *text, size_t n)
     struct word_key k;
 
     if (n <= 16) {
-        k.lo = low_bytes(get_u64(text), n);
-        k.hi = n <= 8 ? 0 : low_bytes(get_u64(text + 8), n - 8);
+        k.lo = low_bytes(seam_get_u64(text), n);
+        k.hi = n <= 8 ? 0 : low_bytes(seam_get_u64(text + 8), n - 8);
         k.hash = (k.lo ^ (k.hi * 0x9e3779b97f4a7c15ull)) * 0xd6e8feb86659fd93ull;
         k.hash ^= k.hash >> 29;
         k.hash *= 0xbf58476d1ce4e5b9ull;
         k.hash ^= k.hash >> 32;
     } else {
-        k.hash = k.lo = hash64(text, n, 0);
+        k.hash = k.lo = seam_hash64(text, n, 0);
         k.hi = 0;
     }
     return k;
 }
 
-static bool table_grow(struct word_table *t)
+static bool table_grow(struct invidx_word_table *t)
 {
     size_t size = t->size == 0 ? 1024 : t->size < 1u << 18 ? 4 * t->size : 2 * t->size;
-    struct word_slot *slots = calloc(size, sizeof *slots);
+    struct invidx_word_slot *slots = calloc(size, sizeof *slots);
 
     if (slots == NULL) return false;
     for (size_t i = 0; i < t->size; i++) {
-        struct word_slot *s = &t->slots[i];
+        struct invidx_word_slot *s = &t->slots[i];
         size_t j;
 
         if (s->len == 0) continue;
@@ -65,15 +65,15 @@ static bool table_grow(struct word_table *t)
 }
 
 /* The slot of a word; a new one has *fresh set and its term to be filled in. NULL = no memory.         */
-static inline struct word_slot *table_slot_of(struct word_table *t, struct word_key k,
+static inline struct invidx_word_slot *table_slot_of(struct invidx_word_table *t, struct word_key k,
                                               const char *text, size_t n, bool *fresh)
 {
     size_t i;
 
     *fresh = false;
-    if (unlikely(2 * t->used >= t->size) && !table_grow(t)) return NULL;
+    if (seam_unlikely(2 * t->used >= t->size) && !table_grow(t)) return NULL;
     for (i = k.hash & (t->size - 1); t->slots[i].len != 0; i = (i + 1) & (t->size - 1)) {
-        struct word_slot *s = &t->slots[i];
+        struct invidx_word_slot *s = &t->slots[i];
 
         if (s->len != n || s->lo != k.lo) continue;
         if (n <= 16 ? s->hi == k.hi : memcmp(t->text.data + s->hi, text, n) == 0) return s;
@@ -82,26 +82,26 @@ static inline struct word_slot *table_slot_of(struct word_table *t, struct word_
     t->used++;
     if (n > 16) {
         k.hi = t->text.size;
-        buf_append(&t->text, text, n);
-        if (!buf_ok(&t->text)) return NULL;
+        seam_buf_append(&t->text, text, n);
+        if (!seam_buf_ok(&t->text)) return NULL;
     }
-    t->slots[i] = (struct word_slot){k.lo, k.hi, (uint32_t)n, 0};
+    t->slots[i] = (struct invidx_word_slot){k.lo, k.hi, (uint32_t)n, 0};
     return &t->slots[i];
 }
 
-static struct word_slot *table_slot(struct word_table *t, const char *text, size_t n, bool *fresh)
+static struct invidx_word_slot *table_slot(struct invidx_word_table *t, const char *text, size_t n, bool *fresh)
 {
     return table_slot_of(t, word_key(text, n), text, n, fresh);
 }
 
 /* The slot of a word that is there already, or NULL.                                                    */
-static struct word_slot *table_find(const struct word_table *t, const char *text, size_t n)
+static struct invidx_word_slot *table_find(const struct invidx_word_table *t, const char *text, size_t n)
 {
     struct word_key k = word_key(text, n);
 
     if (t->size == 0) return NULL;
     for (size_t i = k.hash & (t->size - 1); t->slots[i].len != 0; i = (i + 1) & (t->size - 1)) {
-        struct word_slot *s = &t->slots[i];
+        struct invidx_word_slot *s = &t->slots[i];
 
         if (s->len != n || s->lo != k.lo) continue;
         if (n <= 16 ? s->hi == k.hi : memcmp(t->text.data + s->hi, text, n) == 0) return s;
@@ -109,28 +109,28 @@ static struct word_slot *table_find(const struct word_table *t, const char *text
     return NULL;
 }
 
-static void table_clear(struct word_table *t)
+static void table_clear(struct invidx_word_table *t)
 {
     free(t->slots);
-    buf_free(&t->text);
+    seam_buf_free(&t->text);
     memset(t, 0, sizeof *t);
 }
 
 /* ---- the buffer ---- */
-void buffer_init(struct buffer *b, const struct invidx_schema *schema,
-                 const struct analyzer *analyzer)
+void invidx_buffer_init(struct invidx_buffer *b, const struct invidx_schema *schema,
+                 const struct invidx_analyzer *analyzer)
 {
     memset(b, 0, sizeof *b);
     b->schema = schema;
     b->analyzer = analyzer;
 }
 
-void buffer_free(struct buffer *b)
+void invidx_buffer_free(struct invidx_buffer *b)
 {
     table_clear(&b->words);
     table_clear(&b->values_by_text);
-    buf_free(&b->term_text);
-    buf_free(&b->value_text);
+    seam_buf_free(&b->term_text);
+    seam_buf_free(&b->value_text);
     free(b->terms);
     free(b->tokens);
     free(b->docs);
@@ -142,17 +142,17 @@ void buffer_free(struct buffer *b)
     memset(b, 0, sizeof *b);
 }
 
-void buffer_clear(struct buffer *b)
+void invidx_buffer_clear(struct invidx_buffer *b)
 {
     const struct invidx_schema *schema = b->schema;
-    const struct analyzer *analyzer = b->analyzer;
+    const struct invidx_analyzer *analyzer = b->analyzer;
 
-    buffer_free(b);
-    buffer_init(b, schema, analyzer);
+    invidx_buffer_free(b);
+    invidx_buffer_init(b, schema, analyzer);
 }
 
 /* What it holds, and what flushing will need (the sorted tokens).                                      */
-size_t buffer_bytes(const struct buffer *b)
+size_t invidx_buffer_bytes(const struct invidx_buffer *b)
 {
     return b->token_count * 12 + b->words.size * sizeof *b->words.slots + b->term_text.size +
            b->term_count * 32 +
@@ -176,17 +176,17 @@ static bool grow(void **p, size_t *cap, size_t want, size_t size)
     return true;
 }
 
-static bool new_term(struct buffer *b, const char *text, size_t n, uint32_t *out)
+static bool new_term(struct invidx_buffer *b, const char *text, size_t n, uint32_t *out)
 {
     if (!grow((void **)&b->terms, &b->term_cap, b->term_count + 1, sizeof *b->terms)) return false;
-    b->terms[b->term_count] = (struct text_ref){(uint32_t)b->term_text.size, (uint32_t)n};
-    buf_append(&b->term_text, text, n);
-    if (!buf_ok(&b->term_text)) return false;
+    b->terms[b->term_count] = (struct invidx_text_ref){(uint32_t)b->term_text.size, (uint32_t)n};
+    seam_buf_append(&b->term_text, text, n);
+    if (!seam_buf_ok(&b->term_text)) return false;
     *out = (uint32_t)b->term_count++;
     return true;
 }
 
-static bool term_is(const struct buffer *b, uint32_t term, const char *text, size_t n)
+static bool term_is(const struct invidx_buffer *b, uint32_t term, const char *text, size_t n)
 {
     return term != TERM_HOLE && b->terms[term].len == n &&
            memcmp(b->term_text.data + b->terms[term].at, text, n) == 0;
@@ -194,11 +194,11 @@ static bool term_is(const struct buffer *b, uint32_t term, const char *text, siz
 
 /* First sight of a surface word: analysis runs. A stem has a slot of its own (its text after a byte 1, which
  * no word begins with), since it need not be a word of any text; where it is one, they share the term.   */
-static bool resolve_word(struct buffer *b, struct token *t, uint32_t *out)
+static bool resolve_word(struct invidx_buffer *b, struct invidx_token *t, uint32_t *out)
 {
     char term[INVIDX_TERM_MAX + 9] = {1};
-    size_t n = analyzer_term(b->analyzer, t->text, t->len, term + 1);
-    struct word_slot *s, *plain;
+    size_t n = invidx_analyzer_term(b->analyzer, t->text, t->len, term + 1);
+    struct invidx_word_slot *s, *plain;
     bool fresh;
 
     *out = TERM_HOLE;
@@ -227,18 +227,18 @@ static bool resolve_word(struct buffer *b, struct token *t, uint32_t *out)
 
 /* Words are looked up a batch at a time, each slot asked from memory before it is needed.                */
 enum { BATCH = 16 };
-struct batch {
-    struct token t[BATCH];
+struct invidx_batch {
+    struct invidx_token t[BATCH];
     struct word_key key[BATCH];
 };
 
-static bool add_word(struct buffer *b, struct token *t, struct word_key key)
+static bool add_word(struct invidx_buffer *b, struct invidx_token *t, struct word_key key)
 {
     bool fresh;
-    struct word_slot *s = table_slot_of(&b->words, key, t->text, t->len, &fresh);
+    struct invidx_word_slot *s = table_slot_of(&b->words, key, t->text, t->len, &fresh);
 
     if (s == NULL) return false;
-    if (unlikely(fresh)) {
+    if (seam_unlikely(fresh)) {
         uint32_t term = TERM_HOLE;
 
         if (!resolve_word(b, t, &term)) return false;
@@ -250,16 +250,16 @@ static bool add_word(struct buffer *b, struct token *t, struct word_key key)
     return true;
 }
 
-static bool add_field(struct buffer *b, struct invidx_text text, uint32_t *slots)
+static bool add_field(struct invidx_buffer *b, struct invidx_text text, uint32_t *slots)
 {
-    struct tokens tokens = tokens_of(b->analyzer, text.s, text.n);
-    struct batch batch;
+    struct invidx_tokens tokens = invidx_tokens_of(b->analyzer, text.s, text.n);
+    struct invidx_batch batch;
     size_t n;
 
     *slots = 0;
     do {
         for (n = 0;
-             n < BATCH && *slots + n < INVIDX_FIELD_TOKENS_MAX && tokens_next(&tokens, &batch.t[n]);
+             n < BATCH && *slots + n < INVIDX_FIELD_TOKENS_MAX && invidx_tokens_next(&tokens, &batch.t[n]);
              n++) {
             batch.key[n] = word_key(batch.t[n].text, batch.t[n].len);
             __builtin_prefetch(&b->words.slots[batch.key[n].hash & (b->words.size - 1)]);
@@ -274,11 +274,11 @@ static bool add_field(struct buffer *b, struct invidx_text text, uint32_t *slots
     return true;
 }
 
-static bool add_keyword(struct buffer *b, uint32_t attr, const struct value *v, int64_t *out)
+static bool add_keyword(struct invidx_buffer *b, uint32_t attr, const struct seam_value *v, int64_t *out)
 {
     char text[INVIDX_KEYWORD_MAX + 32] = {0};
     size_t n = 1u + v->len;
-    struct word_slot *s;
+    struct invidx_word_slot *s;
     bool fresh;
 
     text[0] = (char)(attr + 1);
@@ -288,36 +288,36 @@ static bool add_keyword(struct buffer *b, uint32_t attr, const struct value *v, 
     if (fresh) {
         if (!grow((void **)&b->values, &b->value_cap, b->value_count + 1, sizeof *b->values))
             return false;
-        b->values[b->value_count] = (struct text_ref){(uint32_t)b->value_text.size, v->len};
-        buf_append(&b->value_text, v->s, v->len);
-        if (!buf_ok(&b->value_text)) return false;
+        b->values[b->value_count] = (struct invidx_text_ref){(uint32_t)b->value_text.size, v->len};
+        seam_buf_append(&b->value_text, v->s, v->len);
+        if (!seam_buf_ok(&b->value_text)) return false;
         s->term = (uint32_t)++b->value_count;
     }
     *out = s->term;
     return true;
 }
 
-static enum status check_attrs(const struct invidx_schema *s, const struct invidx_doc *doc,
-                               struct fault *f)
+static enum seam_status check_attrs(const struct invidx_schema *s, const struct invidx_doc *doc,
+                               struct seam_fault *f)
 {
     for (size_t i = 0; i < s->attr_count; i++) {
-        const struct value *v = &doc->attrs[i];
+        const struct seam_value *v = &doc->attrs[i];
         bool number =
-            v->type == V_INT || v->type == V_DECIMAL || v->type == V_TIME || v->type == V_BOOL;
+            v->type == SEAM_V_INT || v->type == SEAM_V_DECIMAL || v->type == SEAM_V_TIME || v->type == SEAM_V_BOOL;
 
-        if (v->type == V_NULL) continue;
-        if (s->attrs[i].type == INVIDX_INT64 ? !number : v->type != V_TEXT)
-            return fault_set(f, ST_INVALID, s->attrs[i].name, FAULT_NO_OFFSET,
+        if (v->type == SEAM_V_NULL) continue;
+        if (s->attrs[i].type == INVIDX_INT64 ? !number : v->type != SEAM_V_TEXT)
+            return seam_fault_set(f, SEAM_INVALID, s->attrs[i].name, SEAM_FAULT_NO_OFFSET,
                              "attribute %s cannot take a %s", s->attrs[i].name,
-                             value_type_name((enum value_type)v->type));
-        if (v->type == V_TEXT && v->len > INVIDX_KEYWORD_MAX)
-            return fault_set(f, ST_LIMIT, s->attrs[i].name, FAULT_NO_OFFSET,
+                             seam_value_type_name((enum seam_value_type)v->type));
+        if (v->type == SEAM_V_TEXT && v->len > INVIDX_KEYWORD_MAX)
+            return seam_fault_set(f, SEAM_LIMIT, s->attrs[i].name, SEAM_FAULT_NO_OFFSET,
                              "keyword of %u bytes; at most %d", v->len, INVIDX_KEYWORD_MAX);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static bool reserve_doc(struct buffer *b)
+static bool reserve_doc(struct invidx_buffer *b)
 {
     size_t cap, want = (size_t)b->doc_count + 1;
     size_t f = b->schema->field_count, a = b->schema->attr_count + 1;
@@ -335,7 +335,7 @@ static bool reserve_doc(struct buffer *b)
     return true;
 }
 
-static bool index_key(struct buffer *b, uint64_t key, uint32_t doc)
+static bool index_key(struct invidx_buffer *b, uint64_t key, uint32_t doc)
 {
     size_t i;
 
@@ -350,48 +350,48 @@ static bool index_key(struct buffer *b, uint64_t key, uint32_t doc)
         for (uint32_t d = 0; d < doc; d++)
             if (!index_key(b, b->docs[d].key, d)) return false;
     }
-    for (i = hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0;
+    for (i = seam_hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0;
          i = (i + 1) & (b->by_key_size - 1))
         if (b->docs[b->by_key[i] - 1].key == key) break;
     b->by_key[i] = doc + 1;
     return true;
 }
 
-int64_t buffer_find(const struct buffer *b, uint64_t key)
+int64_t invidx_buffer_find(const struct invidx_buffer *b, uint64_t key)
 {
     if (b->by_key_size == 0 || key > b->top_key) return -1;
-    for (size_t i = hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0;
+    for (size_t i = seam_hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0;
          i = (i + 1) & (b->by_key_size - 1))
         if (b->docs[b->by_key[i] - 1].key == key)
-            return b->docs[b->by_key[i] - 1].death == LSN_MAX ? (int64_t)b->by_key[i] - 1 : -1;
+            return b->docs[b->by_key[i] - 1].death == SEAM_LSN_MAX ? (int64_t)b->by_key[i] - 1 : -1;
     return -1;
 }
 
-enum status buffer_add(struct buffer *b, const struct invidx_doc *doc, lsn_t lsn, struct fault *f)
+enum seam_status invidx_buffer_add(struct invidx_buffer *b, const struct invidx_doc *doc, seam_lsn_t lsn, struct seam_fault *f)
 {
     const struct invidx_schema *s = b->schema;
     uint32_t d = b->doc_count;
     size_t first = b->token_count, attrs = s->attr_count + 1;
-    enum status st = check_attrs(s, doc, f);
+    enum seam_status st = check_attrs(s, doc, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     if (!reserve_doc(b) || (b->words.size == 0 && !table_grow(&b->words))) goto no_memory;
     for (size_t i = 0; i < s->field_count; i++)
         if (!add_field(b, doc->fields[i], &b->slots[d * s->field_count + i])) goto no_memory;
     for (size_t i = 0; i < s->attr_count; i++) {
-        const struct value *v = &doc->attrs[i];
+        const struct seam_value *v = &doc->attrs[i];
         int64_t *out = &b->ints[d * attrs + i];
 
-        b->nulls[d * attrs + i] = v->type == V_NULL;
-        *out = v->type == V_NULL ? 0 : v->i;
-        if (v->type == V_TEXT && !add_keyword(b, (uint32_t)i, v, out)) goto no_memory;
+        b->nulls[d * attrs + i] = v->type == SEAM_V_NULL;
+        *out = v->type == SEAM_V_NULL ? 0 : v->i;
+        if (v->type == SEAM_V_TEXT && !add_keyword(b, (uint32_t)i, v, out)) goto no_memory;
     }
-    b->docs[d] = (struct buffer_doc){doc->key, lsn, LSN_MAX, first};
+    b->docs[d] = (struct invidx_buffer_doc){doc->key, lsn, SEAM_LSN_MAX, first};
     if (!index_key(b, doc->key, d)) goto no_memory;
     if (d == 0 || doc->key > b->top_key) b->top_key = doc->key;
     b->doc_count++;
-    return ST_OK;
+    return SEAM_OK;
 no_memory:
     b->token_count = first;
-    return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to buffer a document");
+    return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to buffer a document");
 }

@@ -11,38 +11,38 @@
 
 enum { TERM_HOLE = 0xffffffffu }; /* a stop word: takes a position, is no term */
 
-struct word_slot {
+struct invidx_word_slot {
     uint64_t lo, hi; /* words of 16 bytes and less: the bytes; longer: hash, offset of the text */
     uint32_t len;    /* 0 = free */
     uint32_t term;   /* or TERM_HOLE */
 };
 
-struct text_ref {
+struct invidx_text_ref {
     uint32_t at, len;
 };
 
-struct word_table {
-    struct word_slot *slots;
+struct invidx_word_table {
+    struct invidx_word_slot *slots;
     size_t size, used;
-    struct buf text; /* long words */
+    struct seam_buf text; /* long words */
 };
 
-struct buffer_doc {
+struct invidx_buffer_doc {
     uint64_t key;
-    lsn_t birth, death; /* death LSN_MAX while it lives */
+    seam_lsn_t birth, death; /* death SEAM_LSN_MAX while it lives */
     uint64_t first_token;
 };
 
-struct buffer {
+struct invidx_buffer {
     const struct invidx_schema *schema;
-    const struct analyzer *analyzer;
-    struct word_table words;
-    struct buf term_text;
-    struct text_ref *terms; /* by number */
+    const struct invidx_analyzer *analyzer;
+    struct invidx_word_table words;
+    struct seam_buf term_text;
+    struct invidx_text_ref *terms; /* by number */
     size_t term_count, term_cap;
     uint32_t *tokens;
     size_t token_count, token_cap;
-    struct buffer_doc *docs;
+    struct invidx_buffer_doc *docs;
     uint32_t *slots; /* tokens of each field of each document, holes included: docs x fields */
     int64_t *ints;   /* docs x attrs; KEYWORD: number of the value in `values` + 1, 0 = null   */
     uint8_t *nulls;  /* docs x attrs */
@@ -50,24 +50,24 @@ struct buffer {
     uint32_t *by_key; /* open addressing: document + 1, 0 = free */
     size_t by_key_size;
     uint64_t top_key;
-    struct word_table values_by_text; /* keyword values: attribute number, then the text */
-    struct buf value_text;
-    struct text_ref *values;
+    struct invidx_word_table values_by_text; /* keyword values: attribute number, then the text */
+    struct seam_buf value_text;
+    struct invidx_text_ref *values;
     size_t value_count, value_cap;
 };
 
-void buffer_init(struct buffer *b, const struct invidx_schema *schema,
-                 const struct analyzer *analyzer);
-void buffer_free(struct buffer *b);
-void buffer_clear(struct buffer *b);
-size_t buffer_bytes(const struct buffer *b);
-MUST_USE enum status buffer_add(struct buffer *b, const struct invidx_doc *doc, lsn_t lsn,
-                                struct fault *f);
+void invidx_buffer_init(struct invidx_buffer *b, const struct invidx_schema *schema,
+                 const struct invidx_analyzer *analyzer);
+void invidx_buffer_free(struct invidx_buffer *b);
+void invidx_buffer_clear(struct invidx_buffer *b);
+size_t invidx_buffer_bytes(const struct invidx_buffer *b);
+SEAM_MUST_USE enum seam_status invidx_buffer_add(struct invidx_buffer *b, const struct invidx_doc *doc, seam_lsn_t lsn,
+                                struct seam_fault *f);
 /* The live document of a key, or -1.                                                                  */
-int64_t buffer_find(const struct buffer *b, uint64_t key);
+int64_t invidx_buffer_find(const struct invidx_buffer *b, uint64_t key);
 /* Writes all documents, dead ones too, as segment id. order (doc_count entries, the caller's) receives
  * which buffered document each document of the segment is.                                            */
-MUST_USE enum status buffer_flush(struct buffer *b, struct io *io, const char *dir, uint64_t id,
-                                  uint32_t *order, struct fault *f);
+SEAM_MUST_USE enum seam_status invidx_buffer_flush(struct invidx_buffer *b, struct seam_io *io, const char *dir, uint64_t id,
+                                  uint32_t *order, struct seam_fault *f);
 
 #endif

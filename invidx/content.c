@@ -5,19 +5,19 @@
 #include "invidx/merge.h"
 #include "invidx/reader.h"
 
-static enum status no_memory(struct fault *f)
+static enum seam_status no_memory(struct seam_fault *f)
 {
-    return fault_set(f, ST_NOMEM, "invidx", FAULT_NO_OFFSET, "no memory to digest documents");
+    return seam_fault_set(f, SEAM_NOMEM, "invidx", SEAM_FAULT_NO_OFFSET, "no memory to digest documents");
 }
 
 /* ---- from the index ---- */
-static void add_posting(void *ctx, uint32_t doc, struct hash128 h)
+static void add_posting(void *ctx, uint32_t doc, struct seam_hash128 h)
 {
-    digest_add(&((struct digest *)ctx)[doc], h);
+    seam_digest_add(&((struct seam_digest *)ctx)[doc], h);
 }
 
-static void read_attrs(const struct segment *s, uint32_t doc, const struct invidx_schema *schema,
-                       struct value *out)
+static void read_attrs(const struct invidx_segment *s, uint32_t doc, const struct invidx_schema *schema,
+                       struct seam_value *out)
 {
     for (uint32_t a = 0; a < s->attrs; a++) {
         int64_t number;
@@ -25,28 +25,28 @@ static void read_attrs(const struct segment *s, uint32_t doc, const struct invid
         const char *text;
         size_t n;
 
-        out[a] = v_null();
+        out[a] = seam_v_null();
         if (schema->attrs[a].type == INVIDX_INT64) {
-            if (segment_attr_int(s, a, doc, &number)) out[a] = v_int(number);
+            if (invidx_segment_attr_int(s, a, doc, &number)) out[a] = seam_v_int(number);
             continue;
         }
-        code = segment_attr_code(s, a, doc);
+        code = invidx_segment_attr_code(s, a, doc);
         if (code == 0) continue;
-        segment_attr_text(s, a, code, &text, &n);
-        out[a] = v_text(text, n);
+        invidx_segment_attr_text(s, a, code, &text, &n);
+        out[a] = seam_v_text(text, n);
     }
 }
 
-static enum status segment_contents(struct invidx_reader *r, const struct rseg *rs, bool words,
-                                    invidx_content_fn fn, void *ctx, struct fault *f)
+static enum seam_status segment_contents(struct invidx_reader *r, const struct invidx_rseg *rs, bool words,
+                                    invidx_content_fn fn, void *ctx, struct seam_fault *f)
 {
-    struct segment *s = rs->seg;
-    struct digest *sums = calloc((size_t)s->docs + 1, sizeof *sums);
-    struct value attrs[INVIDX_ATTRS_MAX];
-    enum status st = sums == NULL ? no_memory(f) : ST_OK;
+    struct invidx_segment *s = rs->seg;
+    struct seam_digest *sums = calloc((size_t)s->docs + 1, sizeof *sums);
+    struct seam_value attrs[INVIDX_ATTRS_MAX];
+    enum seam_status st = sums == NULL ? no_memory(f) : SEAM_OK;
 
-    if (st == ST_OK && words) st = segment_each_posting(s, rs->dead, add_posting, sums, f);
-    for (uint32_t d = 0; st == ST_OK && d < s->docs; d++) {
+    if (st == SEAM_OK && words) st = invidx_segment_each_posting(s, rs->dead, add_posting, sums, f);
+    for (uint32_t d = 0; st == SEAM_OK && d < s->docs; d++) {
         const struct invidx_content c = {.key = segment_key(s, d),
                                          .birth = forcol_get(&s->births, d),
                                          .words = sums[d],
@@ -60,12 +60,12 @@ static enum status segment_contents(struct invidx_reader *r, const struct rseg *
     return st;
 }
 
-enum status invidx_contents(struct invidx_reader *r, bool words, invidx_content_fn fn, void *ctx,
-                            struct fault *f)
+enum seam_status invidx_contents(struct invidx_reader *r, bool words, invidx_content_fn fn, void *ctx,
+                            struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < r->seg_count; i++)
+    for (size_t i = 0; st == SEAM_OK && i < r->seg_count; i++)
         st = segment_contents(r, &r->segs[i], words, fn, ctx, f);
     return st;
 }
@@ -78,28 +78,28 @@ struct known {
     uint64_t hash;
     uint32_t at, len; /* its text; len 0 = free */
     bool stop;
-    struct hash128 term;
+    struct seam_hash128 term;
 };
 
 struct occurrence {
-    struct hash128 term;
+    struct seam_hash128 term;
     uint32_t field, pos;
 };
 
 struct invidx_hasher {
-    const struct analyzer *analyzer;
+    const struct invidx_analyzer *analyzer;
     size_t fields;
     struct known *known;
     size_t known_size, known_count;
-    struct buf text;
+    struct seam_buf text;
     struct occurrence *found; /* of one document */
     size_t count, cap;
     uint32_t *pos;
     size_t pos_cap;
 };
 
-enum status invidx_hasher_new(const struct invidx_reader *r, struct invidx_hasher **out,
-                              struct fault *f)
+enum seam_status invidx_hasher_new(const struct invidx_reader *r, struct invidx_hasher **out,
+                              struct seam_fault *f)
 {
     struct invidx_hasher *h = calloc(1, sizeof *h);
 
@@ -107,13 +107,13 @@ enum status invidx_hasher_new(const struct invidx_reader *r, struct invidx_hashe
     h->analyzer = &r->analyzer;
     h->fields = r->box.view.field_count;
     *out = h;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 void invidx_hasher_free(struct invidx_hasher *h)
 {
     if (h == NULL) return;
-    buf_free(&h->text);
+    seam_buf_free(&h->text);
     free(h->known);
     free(h->found);
     free(h->pos);
@@ -128,7 +128,7 @@ static bool known_grow(struct invidx_hasher *h)
 
     if (table == NULL) return false;
     if (full) {
-        buf_clear(&h->text);
+        seam_buf_clear(&h->text);
         h->known_count = 0;
     }
     for (size_t i = 0; !full && i < h->known_size; i++) {
@@ -145,9 +145,9 @@ static bool known_grow(struct invidx_hasher *h)
     return true;
 }
 
-static const struct known *look_up(struct invidx_hasher *h, const struct token *t)
+static const struct known *look_up(struct invidx_hasher *h, const struct invidx_token *t)
 {
-    uint64_t hash = hash64(t->text, t->len, 0);
+    uint64_t hash = seam_hash64(t->text, t->len, 0);
     char term[INVIDX_TERM_MAX + 8];
     struct known *k;
     size_t at, n;
@@ -157,16 +157,16 @@ static const struct known *look_up(struct invidx_hasher *h, const struct token *
         if (h->known[at].hash == hash && h->known[at].len == t->len &&
             memcmp(h->text.data + h->known[at].at, t->text, t->len) == 0)
             return &h->known[at];
-    n = analyzer_term(h->analyzer, t->text, t->len, term);
+    n = invidx_analyzer_term(h->analyzer, t->text, t->len, term);
     k = &h->known[at];
     *k = (struct known){.hash = hash, .at = (uint32_t)h->text.size, .len = t->len, .stop = n == 0};
-    if (n > 0) k->term = siphash128(term, n);
-    buf_append(&h->text, t->text, t->len);
+    if (n > 0) k->term = seam_siphash128(term, n);
+    seam_buf_append(&h->text, t->text, t->len);
     h->known_count++;
-    return buf_ok(&h->text) ? k : NULL;
+    return seam_buf_ok(&h->text) ? k : NULL;
 }
 
-static bool note(struct invidx_hasher *h, struct hash128 term, uint32_t field, uint32_t pos)
+static bool note(struct invidx_hasher *h, struct seam_hash128 term, uint32_t field, uint32_t pos)
 {
     if (h->count == h->cap) {
         size_t cap = h->cap == 0 ? 256 : 2 * h->cap;
@@ -182,10 +182,10 @@ static bool note(struct invidx_hasher *h, struct hash128 term, uint32_t field, u
 
 static bool read_field(struct invidx_hasher *h, uint32_t field, struct invidx_text text)
 {
-    struct tokens tokens = tokens_of(h->analyzer, text.s, text.n);
-    struct token t;
+    struct invidx_tokens tokens = invidx_tokens_of(h->analyzer, text.s, text.n);
+    struct invidx_token t;
 
-    for (uint32_t pos = 0; pos < INVIDX_FIELD_TOKENS_MAX && tokens_next(&tokens, &t); pos++) {
+    for (uint32_t pos = 0; pos < INVIDX_FIELD_TOKENS_MAX && invidx_tokens_next(&tokens, &t); pos++) {
         const struct known *k = look_up(h, &t);
 
         if (k == NULL || (!k->stop && !note(h, k->term, field, pos))) return false;
@@ -208,11 +208,11 @@ static bool same_term(const struct occurrence *a, const struct occurrence *b)
     return a->term.lo == b->term.lo && a->term.hi == b->term.hi;
 }
 
-enum status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
-                                const struct invidx_text *fields, struct digest *out,
-                                struct fault *f)
+enum seam_status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
+                                const struct invidx_text *fields, struct seam_digest *out,
+                                struct seam_fault *f)
 {
-    *out = (struct digest){0};
+    *out = (struct seam_digest){0};
     h->count = 0;
     for (size_t i = 0; i < h->fields; i++)
         if (!read_field(h, (uint32_t)i, fields[i])) return no_memory(f);
@@ -232,8 +232,8 @@ enum status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
             tf[h->found[i + n].field]++;
             h->pos[n] = h->found[i + n].pos;
         }
-        digest_add(out, posting_hash(h->found[i].term, key, tf, h->fields, h->pos, n));
+        seam_digest_add(out, invidx_posting_hash(h->found[i].term, key, tf, h->fields, h->pos, n));
         i += n;
     }
-    return ST_OK;
+    return SEAM_OK;
 }

@@ -15,188 +15,188 @@ static const char *kind_name(uint32_t kind)
                                         "POSTINGS", "POSITIONS", "KEYS", "BIRTHS", "LENGTHS",
                                         "FIELDLEN", "CHUNKS",    "WORDS"};
 
-    return kind >= SEG_ATTR ? "ATTR" : kind < ARRAY_LEN(names) ? names[kind] : "?";
+    return kind >= SEG_ATTR ? "ATTR" : kind < SEAM_ARRAY_LEN(names) ? names[kind] : "?";
 }
 
-static void split(const char *path, char dir[PATH_MAX_BYTES], const char **name)
+static void split(const char *path, char dir[SEAM_PATH_MAX_BYTES], const char **name)
 {
     const char *slash = strrchr(path, '/');
 
-    snprintf(dir, PATH_MAX_BYTES, "%.*s", slash == NULL ? 1 : (int)(slash - path),
+    snprintf(dir, SEAM_PATH_MAX_BYTES, "%.*s", slash == NULL ? 1 : (int)(slash - path),
              slash == NULL ? "." : path);
     *name = slash == NULL ? path : slash + 1;
 }
 
-static void dump_sections(const struct segment *s, struct buf *out)
+static void dump_sections(const struct invidx_segment *s, struct seam_buf *out)
 {
-    uint32_t count = get_u32(s->map + 12);
+    uint32_t count = seam_get_u32(s->map + 12);
 
-    buf_printf(out, "     0  magic SEAMSEG1, version %u, segment %016llx\n", get_u32(s->map + 8),
+    seam_buf_printf(out, "     0  magic SEAMSEG1, version %u, segment %016llx\n", seam_get_u32(s->map + 8),
                (unsigned long long)s->id);
-    buf_printf(out,
+    seam_buf_printf(out,
                "    24  %u documents, %u terms, %zu bytes, %u fields, %u attributes, %u sections\n",
                s->docs, s->terms, s->size, s->fields, s->attrs, count);
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *e = s->map + SEG_HEADER + (size_t)i * SEG_SECTION;
-        uint32_t kind = get_u32(e);
+        uint32_t kind = seam_get_u32(e);
 
-        buf_printf(out, "%6zu  section %-9s at %10llu, %10llu bytes (%.1f%%), crc %08x\n",
-                   (size_t)(e - s->map), kind_name(kind), (unsigned long long)get_u64(e + 8),
-                   (unsigned long long)get_u64(e + 16),
-                   100.0 * (double)get_u64(e + 16) / (double)s->size, get_u32(e + 4));
+        seam_buf_printf(out, "%6zu  section %-9s at %10llu, %10llu bytes (%.1f%%), crc %08x\n",
+                   (size_t)(e - s->map), kind_name(kind), (unsigned long long)seam_get_u64(e + 8),
+                   (unsigned long long)seam_get_u64(e + 16),
+                   100.0 * (double)seam_get_u64(e + 16) / (double)s->size, seam_get_u32(e + 4));
     }
-    buf_printf(out, "digest: %llu postings, %016llx%016llx; weighted length %llu\n",
+    seam_buf_printf(out, "digest: %llu postings, %016llx%016llx; weighted length %llu\n",
                (unsigned long long)s->digest.count, (unsigned long long)s->digest.hi,
                (unsigned long long)s->digest.lo, (unsigned long long)s->length_sum);
     for (uint32_t d = 0; d < s->docs && d < DUMP_DOCS; d++)
-        buf_printf(out, "document %u: key %llu, born %llu, length %u\n", d,
+        seam_buf_printf(out, "document %u: key %llu, born %llu, length %u\n", d,
                    (unsigned long long)segment_key(s, d),
                    (unsigned long long)forcol_get(&s->births, d), segment_length(s, d));
 }
 
-static enum status dump_terms(struct segment *s, struct buf *out, struct fault *f)
+static enum seam_status dump_terms(struct invidx_segment *s, struct seam_buf *out, struct seam_fault *f)
 {
     static const uint32_t ones[INVIDX_FIELDS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
-    struct termdict_iter it;
-    struct postings *p = calloc(1, sizeof *p);
+    struct invidx_termdict_iter it;
+    struct invidx_postings *p = calloc(1, sizeof *p);
     uint32_t n = 0;
-    enum status st = p == NULL ? ST_NOMEM : termdict_seek(&it, s, "", 0, f);
+    enum seam_status st = p == NULL ? SEAM_NOMEM : invidx_termdict_seek(&it, s, "", 0, f);
 
-    while (st == ST_OK && n++ < DUMP_TERMS && (st = termdict_next(&it, f)) == ST_OK) {
-        buf_printf(out,
+    while (st == SEAM_OK && n++ < DUMP_TERMS && (st = invidx_termdict_next(&it, f)) == SEAM_OK) {
+        seam_buf_printf(out,
                    "term %u \"%.*s\": df %u, %zu bytes of postings, %zu of positions:", it.term.ord,
                    (int)it.len, it.text, it.term.df, it.term.postings.n, it.term.positions.n);
-        st = postings_open(p, s, &it.term, ones, f);
-        if (st == ST_OK) st = postings_load(p, 0, f);
-        if (st == ST_OK) st = postings_load_positions(p, f);
-        if (st != ST_OK) break;
+        st = invidx_postings_open(p, s, &it.term, ones, f);
+        if (st == SEAM_OK) st = invidx_postings_load(p, 0, f);
+        if (st == SEAM_OK) st = invidx_postings_load_positions(p, f);
+        if (st != SEAM_OK) break;
         for (uint32_t i = 0; i < p->n && i < DUMP_POSTINGS; i++) {
             uint32_t m;
-            const uint32_t *pos = postings_positions(p, i, &m);
+            const uint32_t *pos = invidx_postings_positions(p, i, &m);
 
-            buf_printf(out, " %u@", p->docs[i]);
+            seam_buf_printf(out, " %u@", p->docs[i]);
             for (uint32_t k = 0; k < m && k < 6; k++)
-                buf_printf(out, "%s%u.%u", k == 0 ? "" : ",", pos[k] >> POSITION_FIELD_SHIFT,
+                seam_buf_printf(out, "%s%u.%u", k == 0 ? "" : ",", pos[k] >> POSITION_FIELD_SHIFT,
                            pos[k] & (INVIDX_FIELD_TOKENS_MAX - 1));
         }
-        buf_str(out, it.term.df > DUMP_POSTINGS ? " ...\n" : "\n");
+        seam_buf_str(out, it.term.df > DUMP_POSTINGS ? " ...\n" : "\n");
     }
-    if (p != NULL) postings_free(p);
+    if (p != NULL) invidx_postings_free(p);
     free(p);
-    return st == ST_END ? ST_OK : st;
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
-static enum status dump_segment(struct io *io, const char *dir, uint64_t id, struct buf *out,
-                                struct fault *f)
+static enum seam_status dump_segment(struct seam_io *io, const char *dir, uint64_t id, struct seam_buf *out,
+                                struct seam_fault *f)
 {
-    struct schema_box box;
-    struct segment *s = NULL;
-    enum status st = schema_load(io, dir, &box, f);
+    struct invidx_schema_box box;
+    struct invidx_segment *s = NULL;
+    enum seam_status st = invidx_schema_load(io, dir, &box, f);
 
-    if (st == ST_OK) st = segment_open(io, dir, id, &box.view, &s, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = invidx_segment_open(io, dir, id, &box.view, &s, f);
+    if (st == SEAM_OK) {
         dump_sections(s, out);
         st = dump_terms(s, out, f);
     }
-    segment_release(s);
-    schema_box_free(&box);
+    invidx_segment_release(s);
+    invidx_schema_box_free(&box);
     return st;
 }
 
 struct shown {
-    struct buf *out;
+    struct seam_buf *out;
     uint64_t segment;
     size_t n;
 };
 
-static bool show_tomb(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn)
+static bool show_tomb(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn)
 {
     struct shown *s = ctx;
 
-    if (segment != s->segment) buf_printf(s->out, "segment %016llx\n", (unsigned long long)segment);
+    if (segment != s->segment) seam_buf_printf(s->out, "segment %016llx\n", (unsigned long long)segment);
     s->segment = segment;
     if (s->n++ < 1000)
-        buf_printf(s->out, "  document %u died at LSN %llu\n", doc, (unsigned long long)lsn);
+        seam_buf_printf(s->out, "  document %u died at LSN %llu\n", doc, (unsigned long long)lsn);
     return true;
 }
 
-static enum status dump_dels(struct io *io, const char *dir, const char *path, uint64_t id,
-                             struct buf *out, struct fault *f)
+static enum seam_status dump_dels(struct seam_io *io, const char *dir, const char *path, uint64_t id,
+                             struct seam_buf *out, struct seam_fault *f)
 {
-    struct buf b = {0};
+    struct seam_buf b = {0};
     struct shown shown = {out, UINT64_MAX, 0};
-    struct store_dels d = {.id = id};
-    enum status st = io_read_all(io, path, DEL_FILE_MAX, &b, f);
+    struct invidx_store_dels d = {.id = id};
+    enum seam_status st = seam_io_read_all(io, path, DEL_FILE_MAX, &b, f);
 
-    if (st == ST_OK && b.size < 20)
-        st = fault_set(f, ST_CORRUPT, path, b.size, "shorter than a tombstone file can be");
-    if (st == ST_OK) {
+    if (st == SEAM_OK && b.size < 20)
+        st = seam_fault_set(f, SEAM_CORRUPT, path, b.size, "shorter than a tombstone file can be");
+    if (st == SEAM_OK) {
         d.size = b.size;
-        d.crc = get_u32(b.data + b.size - 4);
-        buf_printf(out, "tombstones %016llx: %zu bytes, crc %08x\n", (unsigned long long)id, b.size,
+        d.crc = seam_get_u32(b.data + b.size - 4);
+        seam_buf_printf(out, "tombstones %016llx: %zu bytes, crc %08x\n", (unsigned long long)id, b.size,
                    d.crc);
-        st = dels_read(io, dir, &d, show_tomb, &shown, f);
+        st = invidx_dels_read(io, dir, &d, show_tomb, &shown, f);
     }
-    buf_free(&b);
-    if (st == ST_OK) buf_printf(out, "%zu tombstones\n", shown.n);
+    seam_buf_free(&b);
+    if (st == SEAM_OK) seam_buf_printf(out, "%zu tombstones\n", shown.n);
     return st;
 }
 
-static enum status dump_manifest(struct io *io, const char *dir, uint64_t seq, struct buf *out,
-                                 struct fault *f)
+static enum seam_status dump_manifest(struct seam_io *io, const char *dir, uint64_t seq, struct seam_buf *out,
+                                 struct seam_fault *f)
 {
-    struct manifest m = {0};
-    struct store_state s = {0};
-    enum status st = manifest_load(io, dir, STORE_KIND, seq, &m, f);
+    struct seam_manifest m = {0};
+    struct invidx_store_state s = {0};
+    enum seam_status st = seam_manifest_load(io, dir, STORE_KIND, seq, &m, f);
 
-    if (st == ST_OK) st = store_decode(&m, dir, &s, f);
-    if (st == ST_OK) {
-        buf_printf(out,
+    if (st == SEAM_OK) st = invidx_store_decode(&m, dir, &s, f);
+    if (st == SEAM_OK) {
+        seam_buf_printf(out,
                    "state %llu (from %llu) at LSN %llu, published at %lld us, purged to LSN %llu, "
                    "next id %llu\n",
                    (unsigned long long)m.seq, (unsigned long long)m.parent,
                    (unsigned long long)m.applied_lsn, (long long)m.wall_us,
                    (unsigned long long)s.purged, (unsigned long long)s.next_id);
         for (uint32_t i = 0; i < s.segment_count; i++)
-            buf_printf(out, "segment %016llx: %u documents, %llu bytes\n",
+            seam_buf_printf(out, "segment %016llx: %u documents, %llu bytes\n",
                        (unsigned long long)s.segments[i].id, s.segments[i].docs,
                        (unsigned long long)s.segments[i].size);
         for (uint32_t i = 0; i < s.del_count; i++)
-            buf_printf(out, "tombstones %016llx: %llu bytes, crc %08x\n",
+            seam_buf_printf(out, "tombstones %016llx: %llu bytes, crc %08x\n",
                        (unsigned long long)s.dels[i].id, (unsigned long long)s.dels[i].size,
                        s.dels[i].crc);
     }
-    store_free(&s);
-    buf_free(&m.payload);
+    invidx_store_free(&s);
+    seam_buf_free(&m.payload);
     return st;
 }
 
-static enum status dump_schema(struct io *io, const char *dir, struct buf *out, struct fault *f)
+static enum seam_status dump_schema(struct seam_io *io, const char *dir, struct seam_buf *out, struct seam_fault *f)
 {
-    struct schema_box box;
-    enum status st = schema_load(io, dir, &box, f);
+    struct invidx_schema_box box;
+    enum seam_status st = invidx_schema_load(io, dir, &box, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     for (size_t i = 0; i < box.view.field_count; i++)
-        buf_printf(out, "field %s, weight %u\n", box.fields[i].name, box.fields[i].weight);
+        seam_buf_printf(out, "field %s, weight %u\n", box.fields[i].name, box.fields[i].weight);
     for (size_t i = 0; i < box.view.attr_count; i++)
-        buf_printf(out, "attribute %s, %s\n", box.attrs[i].name,
+        seam_buf_printf(out, "attribute %s, %s\n", box.attrs[i].name,
                    box.attrs[i].type == INVIDX_KEYWORD ? "keyword" : "int64");
-    buf_printf(out, "tokenizer %d, stemmer %d, accents %s, analysis version %d, k1 %g, b %g\n",
+    seam_buf_printf(out, "tokenizer %d, stemmer %d, accents %s, analysis version %d, k1 %g, b %g\n",
                (int)box.view.analysis.tokenizer, (int)box.view.analysis.stemmer,
                box.view.analysis.fold_accents ? "folded" : "kept", ANALYSIS_VERSION, box.view.k1,
                box.view.b);
-    schema_box_free(&box);
-    return ST_OK;
+    invidx_schema_box_free(&box);
+    return SEAM_OK;
 }
 
-enum status invidx_dump(struct io *io, const char *path, struct buf *out, struct fault *f)
+enum seam_status invidx_dump(struct seam_io *io, const char *path, struct seam_buf *out, struct seam_fault *f)
 {
-    char dir[PATH_MAX_BYTES];
+    char dir[SEAM_PATH_MAX_BYTES];
     const char *name;
     char *end;
     uint64_t id;
-    enum status st;
+    enum seam_status st;
 
     split(path, dir, &name);
     id = strtoull(name, &end, 16);
@@ -209,8 +209,8 @@ enum status invidx_dump(struct io *io, const char *path, struct buf *out, struct
     else if (end == name + 16 && strcmp(end, ".manifest") == 0)
         st = dump_manifest(io, dir, id, out, f);
     else
-        st = fault_set(f, ST_UNSUPPORTED, path, FAULT_NO_OFFSET,
+        st = seam_fault_set(f, SEAM_UNSUPPORTED, path, SEAM_FAULT_NO_OFFSET,
                        "not the name of a file of a search index");
-    return st == ST_OK && !buf_ok(out) ? fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory")
+    return st == SEAM_OK && !seam_buf_ok(out) ? seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory")
                                        : st;
 }

@@ -7,34 +7,34 @@
 
 #include "invidx/plan.h"
 
-struct found {
-    struct expansion *v;
+struct invidx_found {
+    struct invidx_expansion *v;
     size_t n, cap;
 };
 
-static enum status no_memory(struct fault *f)
+static enum seam_status no_memory(struct seam_fault *f)
 {
-    return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to expand the query");
+    return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to expand the query");
 }
 
-static enum status add(struct invidx_query *q, struct found *s, const char *text, size_t len,
-                       uint32_t edits, uint64_t df, struct fault *f)
+static enum seam_status add(struct invidx_query *q, struct invidx_found *s, const char *text, size_t len,
+                       uint32_t edits, uint64_t df, struct seam_fault *f)
 {
     if (s->n == s->cap) {
         size_t cap = s->cap == 0 ? 256 : 2 * s->cap;
-        struct expansion *v = realloc(s->v, cap * sizeof *v);
+        struct invidx_expansion *v = realloc(s->v, cap * sizeof *v);
 
         if (v == NULL) return no_memory(f);
         s->v = v;
         s->cap = cap;
     }
-    s->v[s->n] = (struct expansion){arena_strdup(&q->run, text, len), (uint32_t)len, edits, df};
-    return s->v[s->n++].text == NULL ? no_memory(f) : ST_OK;
+    s->v[s->n] = (struct invidx_expansion){seam_arena_strdup(&q->run, text, len), (uint32_t)len, edits, df};
+    return s->v[s->n++].text == NULL ? no_memory(f) : SEAM_OK;
 }
 
 static int by_text(const void *x, const void *y)
 {
-    const struct expansion *a = x, *b = y;
+    const struct invidx_expansion *a = x, *b = y;
     int c = memcmp(a->text, b->text, a->len < b->len ? a->len : b->len);
 
     if (c != 0) return c;
@@ -44,7 +44,7 @@ static int by_text(const void *x, const void *y)
 
 static int by_rank(const void *x, const void *y)
 {
-    const struct expansion *a = x, *b = y;
+    const struct invidx_expansion *a = x, *b = y;
 
     if (a->edits != b->edits) return a->edits < b->edits ? -1 : 1;
     if (a->df != b->df) return a->df > b->df ? -1 : 1;
@@ -52,13 +52,13 @@ static int by_rank(const void *x, const void *y)
 }
 
 /* The same term from several segments and words becomes one; the best ones stay.                        */
-static enum status settle(struct invidx_query *q, struct found *s, struct expansion **out,
-                          size_t *count, struct fault *f)
+static enum seam_status settle(struct invidx_query *q, struct invidx_found *s, struct invidx_expansion **out,
+                          size_t *count, struct seam_fault *f)
 {
     size_t n = 0;
 
     *count = 0;
-    if (s->n == 0) return ST_OK;
+    if (s->n == 0) return SEAM_OK;
     qsort(s->v, s->n, sizeof *s->v, by_text);
     for (size_t i = 1; i < s->n; i++) {
         if (s->v[i].len == s->v[n].len && memcmp(s->v[i].text, s->v[n].text, s->v[i].len) == 0) {
@@ -70,11 +70,11 @@ static enum status settle(struct invidx_query *q, struct found *s, struct expans
     n++;
     qsort(s->v, n, sizeof *s->v, by_rank);
     if (n > INVIDX_EXPANSIONS_MAX) n = INVIDX_EXPANSIONS_MAX;
-    *out = arena_alloc(&q->run, n * sizeof **out);
+    *out = seam_arena_alloc(&q->run, n * sizeof **out);
     if (*out == NULL) return no_memory(f);
     memcpy(*out, s->v, n * sizeof **out);
     *count = n;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static bool begins(const char *text, size_t len, const char *prefix, size_t n)
@@ -83,35 +83,35 @@ static bool begins(const char *text, size_t len, const char *prefix, size_t n)
 }
 
 /* Words to look through: the surface words where stemming hides them, else the terms themselves.        */
-struct lexicon {
-    struct segment *seg;
-    struct rseg *rs;
+struct invidx_lexicon {
+    struct invidx_segment *seg;
+    struct invidx_rseg *rs;
     bool stemmed;
-    struct termdict_iter terms, term_of; /* term_of: a surface word's term */
-    struct words_iter words;
+    struct invidx_termdict_iter terms, term_of; /* term_of: a surface word's term */
+    struct invidx_words_iter words;
     const char *text;
     size_t len;
 };
 
-static enum status lexicon_seek(struct lexicon *x, struct rseg *rs, const char *text, size_t n,
-                                struct fault *f)
+static enum seam_status lexicon_seek(struct invidx_lexicon *x, struct invidx_rseg *rs, const char *text, size_t n,
+                                struct seam_fault *f)
 {
     x->rs = rs;
     x->seg = rs->seg;
     x->stemmed = rs->seg->words.n > 0;
-    return x->stemmed ? words_seek(&x->words, x->seg, text, n, f)
-                      : termdict_seek(&x->terms, x->seg, text, n, f);
+    return x->stemmed ? invidx_words_seek(&x->words, x->seg, text, n, f)
+                      : invidx_termdict_seek(&x->terms, x->seg, text, n, f);
 }
 
 /* Words before the next one: only ever grows on a sorted lexicon. */
-static uint64_t lexicon_at(const struct lexicon *x)
+static uint64_t lexicon_at(const struct invidx_lexicon *x)
 {
     return x->stemmed ? x->words.next : x->terms.block * (uint64_t)DICT_BLOCK + x->terms.in_block;
 }
 
-static enum status lexicon_next(struct lexicon *x, struct fault *f)
+static enum seam_status lexicon_next(struct invidx_lexicon *x, struct seam_fault *f)
 {
-    enum status st = x->stemmed ? words_next(&x->words, f) : termdict_next(&x->terms, f);
+    enum seam_status st = x->stemmed ? invidx_words_next(&x->words, f) : invidx_termdict_next(&x->terms, f);
 
     x->text = x->stemmed ? x->words.text : x->terms.text;
     x->len = x->stemmed ? x->words.len : x->terms.len;
@@ -119,38 +119,38 @@ static enum status lexicon_next(struct lexicon *x, struct fault *f)
 }
 
 /* Adds the word at hand: its term, or (surface) itself; with the live documents of the term.             */
-static enum status lexicon_add(struct lexicon *x, struct invidx_query *q, struct found *found,
-                               bool surface, uint32_t edits, struct fault *f)
+static enum seam_status lexicon_add(struct invidx_lexicon *x, struct invidx_query *q, struct invidx_found *found,
+                               bool surface, uint32_t edits, struct seam_fault *f)
 {
-    const struct termdict_iter *it = x->stemmed ? &x->term_of : &x->terms;
-    struct postings *scratch;
+    const struct invidx_termdict_iter *it = x->stemmed ? &x->term_of : &x->terms;
+    struct invidx_postings *scratch;
     uint32_t live;
-    enum status st = x->stemmed ? termdict_at(&x->term_of, x->seg, x->words.ord, f) : ST_OK;
+    enum seam_status st = x->stemmed ? invidx_termdict_at(&x->term_of, x->seg, x->words.ord, f) : SEAM_OK;
 
-    if (st != ST_OK) return st;
-    if (q->pool_used == 0 && query_cursor(q) == NULL) return no_memory(f);
+    if (st != SEAM_OK) return st;
+    if (q->pool_used == 0 && invidx_query_cursor(q) == NULL) return no_memory(f);
     scratch = q->pool[0];
-    st = rseg_live_df(x->rs, &it->term, scratch, &live, f);
-    if (st != ST_OK || live == 0) return st;
+    st = invidx_rseg_live_df(x->rs, &it->term, scratch, &live, f);
+    if (st != SEAM_OK || live == 0) return st;
     return surface ? add(q, found, x->text, x->len, edits, live, f)
                    : add(q, found, it->text, it->len, edits, live, f);
 }
 
-enum status expand_prefix(struct invidx_query *q, const char *text, size_t n, bool surface,
-                          struct expansion **out, size_t *count, struct fault *f)
+enum seam_status invidx_expand_prefix(struct invidx_query *q, const char *text, size_t n, bool surface,
+                          struct invidx_expansion **out, size_t *count, struct seam_fault *f)
 {
-    struct found found = {0};
-    struct lexicon *x = malloc(sizeof *x);
-    enum status st = x == NULL ? no_memory(f) : ST_OK;
+    struct invidx_found found = {0};
+    struct invidx_lexicon *x = malloc(sizeof *x);
+    enum seam_status st = x == NULL ? no_memory(f) : SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < q->reader->seg_count; i++) {
+    for (size_t i = 0; st == SEAM_OK && i < q->reader->seg_count; i++) {
         st = lexicon_seek(x, &q->reader->segs[i], text, n, f);
-        while (st == ST_OK && (st = lexicon_next(x, f)) == ST_OK &&
+        while (st == SEAM_OK && (st = lexicon_next(x, f)) == SEAM_OK &&
                begins(x->text, x->len, text, n))
             st = lexicon_add(x, q, &found, surface, 0, f);
-        if (st == ST_END) st = ST_OK;
+        if (st == SEAM_END) st = SEAM_OK;
     }
-    if (st == ST_OK) st = settle(q, &found, out, count, f);
+    if (st == SEAM_OK) st = settle(q, &found, out, count, f);
     free(found.v);
     free(x);
     return st;
@@ -225,43 +225,43 @@ static bool after_prefix(const char *text, uint32_t n, char *out, uint32_t *len)
     return true;
 }
 
-static enum status fuzzy_segment(struct invidx_query *q, struct automaton *a, struct lexicon *x,
-                                 struct rseg *rs, bool surface, struct found *found,
-                                 struct fault *f)
+static enum seam_status fuzzy_segment(struct invidx_query *q, struct automaton *a, struct invidx_lexicon *x,
+                                 struct invidx_rseg *rs, bool surface, struct invidx_found *found,
+                                 struct seam_fault *f)
 {
-    enum status st = lexicon_seek(x, rs, "", 0, f);
+    enum seam_status st = lexicon_seek(x, rs, "", 0, f);
 
     a->depth = 0;
-    while (st == ST_OK && (st = lexicon_next(x, f)) == ST_OK) {
+    while (st == SEAM_OK && (st = lexicon_next(x, f)) == SEAM_OK) {
         uint32_t dead, len, d = automaton_feed(a, x->text, (uint32_t)x->len, &dead);
         char next[INVIDX_TERM_MAX + 1];
         uint64_t at;
 
-        if (d <= a->edits && !analyzer_is_code(x->text, x->len))
+        if (d <= a->edits && !invidx_analyzer_is_code(x->text, x->len))
             st = lexicon_add(x, q, found, surface, d, f);
-        if (dead == 0 || st != ST_OK) continue;
+        if (dead == 0 || st != SEAM_OK) continue;
         if (!after_prefix(x->text, dead, next, &len)) break;
         at = lexicon_at(x);
         st = lexicon_seek(x, rs, next, len, f);
         /* Damage that no checksum sees must not send the walk back for ever. */
-        if (st == ST_OK && lexicon_at(x) < at)
-            st = segment_damaged(rs->seg, NULL, "words do not ascend", f);
+        if (st == SEAM_OK && lexicon_at(x) < at)
+            st = invidx_segment_damaged(rs->seg, NULL, "words do not ascend", f);
     }
-    return st == ST_END ? ST_OK : st;
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
-enum status expand_fuzzy(struct invidx_query *q, const char *text, size_t n, uint32_t edits,
-                         bool surface, struct expansion **out, size_t *count, struct fault *f)
+enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const char *text, size_t n, uint32_t edits,
+                         bool surface, struct invidx_expansion **out, size_t *count, struct seam_fault *f)
 {
-    struct found found = {0};
+    struct invidx_found found = {0};
     struct automaton *a = malloc(sizeof *a);
-    struct lexicon *x = malloc(sizeof *x);
-    enum status st = a == NULL || x == NULL ? no_memory(f) : ST_OK;
+    struct invidx_lexicon *x = malloc(sizeof *x);
+    enum seam_status st = a == NULL || x == NULL ? no_memory(f) : SEAM_OK;
 
     if (a != NULL) automaton_init(a, text, (uint32_t)n, edits);
-    for (size_t i = 0; st == ST_OK && i < q->reader->seg_count; i++)
+    for (size_t i = 0; st == SEAM_OK && i < q->reader->seg_count; i++)
         st = fuzzy_segment(q, a, x, &q->reader->segs[i], surface, &found, f);
-    if (st == ST_OK) st = settle(q, &found, out, count, f);
+    if (st == SEAM_OK) st = settle(q, &found, out, count, f);
     free(found.v);
     free(a);
     free(x);

@@ -3,39 +3,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *take(struct exec *x, size_t n)
+static void *take(struct invidx_exec *x, size_t n)
 {
-    void *p = x->st == ST_OK ? arena_zalloc(&x->plan->q->run, n) : NULL;
+    void *p = x->st == SEAM_OK ? seam_arena_zalloc(&x->plan->q->run, n) : NULL;
 
-    if (p == NULL && x->st == ST_OK)
-        x->st = fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory for the facets");
+    if (p == NULL && x->st == SEAM_OK)
+        x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory for the facets");
     return p;
 }
 
-enum status facets_begin(struct exec *x)
+enum seam_status invidx_facets_begin(struct invidx_exec *x)
 {
     const struct invidx_schema *s = &x->plan->r->box.view;
     const struct invidx_request *req = x->req;
 
     x->out->facets = NULL;
-    if (req->facet_count == 0) return ST_OK;
+    if (req->facet_count == 0) return SEAM_OK;
     if (req->facet_count > INVIDX_ATTRS_MAX)
-        return fault_set(x->f, ST_LIMIT, "query", FAULT_NO_OFFSET, "at most %d facets",
+        return seam_fault_set(x->f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET, "at most %d facets",
                          INVIDX_ATTRS_MAX);
     for (size_t i = 0; i < req->facet_count; i++) {
         const struct invidx_facet_request *f = &req->facets[i];
 
         if (f->attr < 0 || f->attr >= (int)s->attr_count)
-            return fault_set(x->f, ST_INVALID, "query", FAULT_NO_OFFSET,
+            return seam_fault_set(x->f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET,
                              "no such attribute to count by");
         for (size_t k = 1; k < f->bound_count; k++)
             if (f->bounds[k - 1] >= f->bounds[k])
-                return fault_set(x->f, ST_INVALID, "query", FAULT_NO_OFFSET,
+                return seam_fault_set(x->f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET,
                                  "the bounds of a facet must rise");
     }
     x->out->facets = take(x, sizeof *x->out->facets * req->facet_count);
     x->facets = take(x, sizeof *x->facets * req->facet_count);
-    for (size_t i = 0; x->st == ST_OK && i < req->facet_count; i++) {
+    for (size_t i = 0; x->st == SEAM_OK && i < req->facet_count; i++) {
         const struct invidx_facet_request *f = &req->facets[i];
         struct invidx_facet *out = &x->out->facets[i];
 
@@ -43,7 +43,7 @@ enum status facets_begin(struct exec *x)
         if (s->attrs[f->attr].type != INVIDX_INT64) continue;
         out->count = f->bound_count + 1;
         out->values = take(x, sizeof *out->values * out->count);
-        for (size_t k = 0; x->st == ST_OK && k < out->count; k++) {
+        for (size_t k = 0; x->st == SEAM_OK && k < out->count; k++) {
             out->values[k].lo = k == 0 ? INT64_MIN : f->bounds[k - 1];
             out->values[k].hi = k == f->bound_count ? INT64_MAX : f->bounds[k] - 1;
         }
@@ -51,12 +51,12 @@ enum status facets_begin(struct exec *x)
     return x->st;
 }
 
-static bool keyword(const struct exec *x, size_t i)
+static bool keyword(const struct invidx_exec *x, size_t i)
 {
     return x->plan->r->box.view.attrs[x->req->facets[i].attr].type == INVIDX_KEYWORD;
 }
 
-void facets_enter(struct exec *x)
+void invidx_facets_enter(struct invidx_exec *x)
 {
     for (size_t i = 0; x->facets != NULL && i < x->req->facet_count; i++) {
         if (!keyword(x, i)) continue;
@@ -65,19 +65,19 @@ void facets_enter(struct exec *x)
     }
 }
 
-void facet_add(struct exec *x, uint32_t doc)
+void invidx_facet_add(struct invidx_exec *x, uint32_t doc)
 {
-    for (size_t i = 0; i < x->req->facet_count && x->st == ST_OK; i++) {
+    for (size_t i = 0; i < x->req->facet_count && x->st == SEAM_OK; i++) {
         const struct invidx_facet_request *f = &x->req->facets[i];
         struct invidx_facet *out = &x->out->facets[i];
         size_t lo = 0, hi = f->bound_count;
         int64_t v;
 
         if (keyword(x, i)) {
-            x->facets[i].counts[segment_attr_code(x->seg, (uint32_t)f->attr, doc)]++;
+            x->facets[i].counts[invidx_segment_attr_code(x->seg, (uint32_t)f->attr, doc)]++;
             continue;
         }
-        if (!segment_attr_int(x->seg, (uint32_t)f->attr, doc, &v)) {
+        if (!invidx_segment_attr_int(x->seg, (uint32_t)f->attr, doc, &v)) {
             out->missing++;
             continue;
         }
@@ -110,9 +110,9 @@ static int by_count(const void *x, const void *y)
 }
 
 /* Adds a segment's counts, joining equal texts.                                                          */
-void facets_leave(struct exec *x)
+void invidx_facets_leave(struct invidx_exec *x)
 {
-    for (size_t i = 0; x->facets != NULL && x->st == ST_OK && i < x->req->facet_count; i++) {
+    for (size_t i = 0; x->facets != NULL && x->st == SEAM_OK && i < x->req->facet_count; i++) {
         struct invidx_facet *out = &x->out->facets[i];
         struct invidx_facet_value *v;
         size_t n = out->count, used = 0;
@@ -126,7 +126,7 @@ void facets_leave(struct exec *x)
         if (n > 0) memcpy(v, out->values, n * sizeof *v);
         for (uint32_t c = 1; c < x->facets[i].n; c++) {
             if (x->facets[i].counts[c] == 0) continue;
-            segment_attr_text(x->seg, (uint32_t)out->attr, c, &v[n].text, &v[n].len);
+            invidx_segment_attr_text(x->seg, (uint32_t)out->attr, c, &v[n].text, &v[n].len);
             v[n++].count = x->facets[i].counts[c];
         }
         if (n > 0) qsort(v, n, sizeof *v, by_text);
@@ -141,7 +141,7 @@ void facets_leave(struct exec *x)
     }
 }
 
-void facets_end(struct exec *x)
+void invidx_facets_end(struct invidx_exec *x)
 {
     for (size_t i = 0; x->facets != NULL && i < x->req->facet_count; i++) {
         struct invidx_facet *out = &x->out->facets[i];

@@ -7,10 +7,10 @@
 
 #include "invidx/exec.h"
 
-MUST_USE enum status facets_begin(struct exec *x);
-void facets_enter(struct exec *x);
-void facet_add(struct exec *x, uint32_t doc);
-void facets_leave(struct exec *x);
-void facets_end(struct exec *x);
+SEAM_MUST_USE enum seam_status invidx_facets_begin(struct invidx_exec *x);
+void invidx_facets_enter(struct invidx_exec *x);
+void invidx_facet_add(struct invidx_exec *x, uint32_t doc);
+void invidx_facets_leave(struct invidx_exec *x);
+void invidx_facets_end(struct invidx_exec *x);
 
 #endif

@@ -6,19 +6,19 @@
 #include "invidx/buffer.h"
 
 struct flush {
-    struct buffer *b;
-    struct segbuild *sb;
+    struct invidx_buffer *b;
+    struct invidx_segbuild *sb;
     uint32_t *order;   /* segment document -> buffered document */
     uint32_t *sorted;  /* terms in byte order                   */
     uint32_t *ord;     /* term -> ordinal in the segment        */
     uint32_t *start;   /* term -> its first entry in `entries`  */
     uint64_t *entries; /* document << 32 | field | position     */
-    struct plist list;
+    struct invidx_plist list;
 };
 
 struct doc_order {
     uint64_t key;
-    lsn_t birth;
+    seam_lsn_t birth;
     uint32_t doc;
 };
 
@@ -32,7 +32,7 @@ static int order_of_docs(const void *x, const void *y)
 
 static bool sort_docs(struct flush *fl)
 {
-    struct buffer *b = fl->b;
+    struct invidx_buffer *b = fl->b;
     struct doc_order *v;
     bool sorted = true;
 
@@ -58,16 +58,16 @@ struct term_order {
     uint32_t term;
 };
 
-static int text_order(const struct buffer *b, uint32_t x, uint32_t y)
+static int text_order(const struct invidx_buffer *b, uint32_t x, uint32_t y)
 {
-    struct text_ref p = b->terms[x], q = b->terms[y];
+    struct invidx_text_ref p = b->terms[x], q = b->terms[y];
     uint32_t common = p.len < q.len ? p.len : q.len;
     int c = memcmp(b->term_text.data + p.at, b->term_text.data + q.at, common);
 
     return c != 0 ? c : (p.len > q.len) - (p.len < q.len);
 }
 
-static void insertion_sort(const struct buffer *b, struct term_order *v, size_t n)
+static void insertion_sort(const struct invidx_buffer *b, struct term_order *v, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         struct term_order x = v[i];
@@ -90,7 +90,7 @@ static int order_of_terms(const void *x, const void *y, void *ctx)
 }
 
 /* Most significant byte first, so that what is already apart is never compared again.                  */
-static void radix_sort(struct buffer *b, struct term_order *v, struct term_order *tmp, size_t n,
+static void radix_sort(struct invidx_buffer *b, struct term_order *v, struct term_order *tmp, size_t n,
                        int byte)
 {
     size_t count[257] = {0};
@@ -117,13 +117,13 @@ static void radix_sort(struct buffer *b, struct term_order *v, struct term_order
 
 static bool sort_terms(struct flush *fl)
 {
-    struct buffer *b = fl->b;
+    struct invidx_buffer *b = fl->b;
     struct term_order *v = malloc(2 * sizeof *v * (b->term_count + 1));
 
     if (v == NULL) return false;
     for (size_t i = 0; i < b->term_count; i++)
         v[i] = (struct term_order){
-            dict_head((const char *)b->term_text.data + b->terms[i].at, b->terms[i].len),
+            invidx_dict_head((const char *)b->term_text.data + b->terms[i].at, b->terms[i].len),
             (uint32_t)i};
     radix_sort(b, v, v + b->term_count, b->term_count, 0);
     for (size_t i = 0; i < b->term_count; i++) {
@@ -137,7 +137,7 @@ static bool sort_terms(struct flush *fl)
 /* ---- tokens ---- */
 static void sort_tokens(struct flush *fl)
 {
-    struct buffer *b = fl->b;
+    struct invidx_buffer *b = fl->b;
     size_t fields = b->schema->field_count;
     uint32_t at = 0;
 
@@ -163,12 +163,12 @@ static void sort_tokens(struct flush *fl)
 
 static bool put_term(struct flush *fl, uint32_t term, uint64_t from, uint64_t to)
 {
-    struct buffer *b = fl->b;
-    struct plist *l = &fl->list;
+    struct invidx_buffer *b = fl->b;
+    struct invidx_plist *l = &fl->list;
     size_t fields = b->schema->field_count;
     uint32_t doc = UINT32_MAX;
 
-    if (!plist_reserve(l, to - from, to - from, fields)) return false;
+    if (!invidx_plist_reserve(l, to - from, to - from, fields)) return false;
     l->n = l->pos_n = 0;
     for (uint64_t i = from; i < to; i++) {
         uint64_t e = fl->entries[i];
@@ -183,7 +183,7 @@ static bool put_term(struct flush *fl, uint32_t term, uint64_t from, uint64_t to
         l->tf[(l->n - 1) * fields + (at >> POSITION_FIELD_SHIFT)]++;
         l->pos[l->pos_n++] = at & (INVIDX_FIELD_TOKENS_MAX - 1);
     }
-    segbuild_term(fl->sb, (const char *)b->term_text.data + b->terms[term].at, b->terms[term].len,
+    invidx_segbuild_term(fl->sb, (const char *)b->term_text.data + b->terms[term].at, b->terms[term].len,
                   l);
     return true;
 }
@@ -218,7 +218,7 @@ static int order_of_words(const void *x, const void *y)
 
 static bool put_words(struct flush *fl)
 {
-    struct buffer *b = fl->b;
+    struct invidx_buffer *b = fl->b;
     size_t n = 0;
     struct surface *v;
 
@@ -226,7 +226,7 @@ static bool put_words(struct flush *fl)
     v = malloc(sizeof *v * (b->words.used + 1));
     if (v == NULL) return false;
     for (size_t i = 0; i < b->words.size; i++) {
-        const struct word_slot *s = &b->words.slots[i];
+        const struct invidx_word_slot *s = &b->words.slots[i];
         const char *text;
         char bytes[16];
 
@@ -241,7 +241,7 @@ static bool put_words(struct flush *fl)
     }
     qsort(v, n, sizeof *v, order_of_words);
     for (size_t i = 0; i < n; i++)
-        segbuild_word(fl->sb, v[i].text, v[i].len, fl->ord[v[i].term]);
+        invidx_segbuild_word(fl->sb, v[i].text, v[i].len, fl->ord[v[i].term]);
     free(v);
     return true;
 }
@@ -249,14 +249,14 @@ static bool put_words(struct flush *fl)
 /* ---- documents and attributes ---- */
 static bool put_docs(struct flush *fl, uint64_t *keys)
 {
-    struct buffer *b = fl->b;
+    struct invidx_buffer *b = fl->b;
     size_t fields = b->schema->field_count;
     uint64_t *births = malloc(sizeof *births * b->doc_count);
     uint32_t *lengths = calloc(fields * b->doc_count, sizeof *lengths);
     bool ok = births != NULL && lengths != NULL;
 
     for (uint32_t d = 0; ok && d < b->doc_count; d++) {
-        const struct buffer_doc *doc = &b->docs[fl->order[d]];
+        const struct invidx_buffer_doc *doc = &b->docs[fl->order[d]];
         const uint32_t *t = b->tokens + doc->first_token;
 
         keys[d] = doc->key;
@@ -265,7 +265,7 @@ static bool put_docs(struct flush *fl, uint64_t *keys)
             for (uint32_t n = b->slots[fl->order[d] * fields + k]; n > 0; n--)
                 lengths[k * b->doc_count + d] += *t++ != TERM_HOLE;
     }
-    if (ok) segbuild_docs(fl->sb, keys, births, lengths);
+    if (ok) invidx_segbuild_docs(fl->sb, keys, births, lengths);
     free(births);
     free(lengths);
     return ok;
@@ -273,8 +273,8 @@ static bool put_docs(struct flush *fl, uint64_t *keys)
 
 static int order_of_values(const void *x, const void *y, void *ctx)
 {
-    const struct buffer *b = ctx;
-    struct text_ref p = b->values[*(const uint32_t *)x], q = b->values[*(const uint32_t *)y];
+    const struct invidx_buffer *b = ctx;
+    struct invidx_text_ref p = b->values[*(const uint32_t *)x], q = b->values[*(const uint32_t *)y];
     int c =
         memcmp(b->value_text.data + p.at, b->value_text.data + q.at, p.len < q.len ? p.len : q.len);
 
@@ -283,7 +283,7 @@ static int order_of_values(const void *x, const void *y, void *ctx)
 
 static bool put_keyword(struct flush *fl, uint32_t attr)
 {
-    struct buffer *b = fl->b;
+    struct invidx_buffer *b = fl->b;
     size_t width = b->schema->attr_count + 1;
     uint64_t *codes = malloc(sizeof *codes * b->doc_count);
     uint64_t *code_of = calloc(b->value_count + 1, sizeof *code_of);
@@ -301,7 +301,7 @@ static bool put_keyword(struct flush *fl, uint32_t attr)
     if (ok) {
         qsort_r(used, n, sizeof *used, order_of_values, b);
         for (uint32_t i = 0; i < n; i++) {
-            struct text_ref t = b->values[used[i]];
+            struct invidx_text_ref t = b->values[used[i]];
 
             code_of[used[i] + 1] = i + 1;
             texts[i] = (struct invidx_text){(const char *)b->value_text.data + t.at, t.len};
@@ -311,7 +311,7 @@ static bool put_keyword(struct flush *fl, uint32_t attr)
 
             codes[d] = v == 0 ? 0 : code_of[v];
         }
-        segbuild_keywords(fl->sb, attr, codes, texts, n);
+        invidx_segbuild_keywords(fl->sb, attr, codes, texts, n);
     }
     free(codes);
     free(code_of);
@@ -322,17 +322,17 @@ static bool put_keyword(struct flush *fl, uint32_t attr)
 
 static bool put_ints(struct flush *fl, uint32_t attr)
 {
-    struct buffer *b = fl->b;
+    struct invidx_buffer *b = fl->b;
     size_t width = b->schema->attr_count + 1;
     int64_t *v = malloc(sizeof *v * b->doc_count);
-    uint64_t *nulls = calloc(bitset_words(b->doc_count) + 1, sizeof *nulls);
+    uint64_t *nulls = calloc(seam_bitset_words(b->doc_count) + 1, sizeof *nulls);
     bool ok = v != NULL && nulls != NULL;
 
     for (uint32_t d = 0; ok && d < b->doc_count; d++) {
         v[d] = b->ints[fl->order[d] * width + attr];
-        if (b->nulls[fl->order[d] * width + attr]) bitset_set(nulls, d);
+        if (b->nulls[fl->order[d] * width + attr]) seam_bitset_set(nulls, d);
     }
-    if (ok) segbuild_ints(fl->sb, attr, v, nulls);
+    if (ok) invidx_segbuild_ints(fl->sb, attr, v, nulls);
     free(v);
     free(nulls);
     return ok;
@@ -349,23 +349,23 @@ static bool build(struct flush *fl, uint64_t *keys)
     return sort_terms(fl) && put_terms(fl) && put_words(fl);
 }
 
-enum status buffer_flush(struct buffer *b, struct io *io, const char *dir, uint64_t id,
-                         uint32_t *order, struct fault *f)
+enum seam_status invidx_buffer_flush(struct invidx_buffer *b, struct seam_io *io, const char *dir, uint64_t id,
+                         uint32_t *order, struct seam_fault *f)
 {
     struct flush fl = {.b = b, .order = order};
     uint64_t *keys = malloc(sizeof *keys * ((size_t)b->doc_count + 1));
-    enum status st = segbuild_new(b->schema, id, b->doc_count, &fl.sb, f);
+    enum seam_status st = invidx_segbuild_new(b->schema, id, b->doc_count, &fl.sb, f);
 
     fl.sorted = malloc(sizeof *fl.sorted * (b->term_count + 1));
     fl.ord = malloc(sizeof *fl.ord * (b->term_count + 1));
     fl.start = calloc(b->term_count + 1, sizeof *fl.start);
     fl.entries = malloc(sizeof *fl.entries * (b->token_count + 1));
-    if (st == ST_OK && (keys == NULL || fl.sorted == NULL || fl.ord == NULL || fl.start == NULL ||
+    if (st == SEAM_OK && (keys == NULL || fl.sorted == NULL || fl.ord == NULL || fl.start == NULL ||
                         fl.entries == NULL || !build(&fl, keys)))
-        st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory to write a segment");
-    if (st == ST_OK) st = segbuild_finish(fl.sb, io, dir, f);
-    segbuild_free(fl.sb);
-    plist_free(&fl.list);
+        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to write a segment");
+    if (st == SEAM_OK) st = invidx_segbuild_finish(fl.sb, io, dir, f);
+    invidx_segbuild_free(fl.sb);
+    invidx_plist_free(&fl.list);
     free(keys);
     free(fl.sorted);
     free(fl.ord);

@@ -1,14 +1,14 @@
 #include "invidx/forcol.h"
 
-void forcol_put(struct buf *out, const uint64_t *v, size_t n)
+void invidx_forcol_put(struct seam_buf *out, const uint64_t *v, size_t n)
 {
     size_t blocks = (n + FORCOL_BLOCK - 1) / FORCOL_BLOCK, heads, bits;
     uint64_t delta[FORCOL_BLOCK];
 
-    buf_u32(out, (uint32_t)n);
-    buf_u32(out, 0);
+    seam_buf_u32(out, (uint32_t)n);
+    seam_buf_u32(out, 0);
     heads = out->size;
-    if (buf_extend(out, blocks * FORCOL_ENTRY) == NULL) return;
+    if (seam_buf_extend(out, blocks * FORCOL_ENTRY) == NULL) return;
     bits = out->size;
     for (size_t b = 0; b < blocks; b++) {
         size_t from = b * FORCOL_BLOCK, m = n - from < FORCOL_BLOCK ? n - from : FORCOL_BLOCK;
@@ -20,24 +20,24 @@ void forcol_put(struct buf *out, const uint64_t *v, size_t n)
             if (v[from + i] < lo) lo = v[from + i];
             if (v[from + i] > hi) hi = v[from + i];
         }
-        w = bits_for_u64(hi - lo);
+        w = seam_bits_for_u64(hi - lo);
         for (size_t i = 0; i < m; i++)
             delta[i] = v[from + i] - lo;
         h = out->data + heads + b * FORCOL_ENTRY;
-        put_u64(h, lo);
-        put_u32(h + 8, (uint32_t)(out->size - bits));
-        put_u32(h + 12, w);
-        p = buf_extend(out, bitpack_size(m, w));
+        seam_put_u64(h, lo);
+        seam_put_u32(h + 8, (uint32_t)(out->size - bits));
+        seam_put_u32(h + 12, w);
+        p = seam_buf_extend(out, seam_bitpack_size(m, w));
         if (p == NULL) return;
-        bitpack_u64(delta, m, w, p);
+        seam_bitpack_u64(delta, m, w, p);
     }
 }
 
-bool forcol_open(struct forcol *c, const uint8_t *p, size_t size, uint32_t n)
+bool invidx_forcol_open(struct invidx_forcol *c, const uint8_t *p, size_t size, uint32_t n)
 {
     size_t blocks = ((size_t)n + FORCOL_BLOCK - 1) / FORCOL_BLOCK, room;
 
-    if (size < FORCOL_HEAD || get_u32(p) != n || size - FORCOL_HEAD < blocks * FORCOL_ENTRY)
+    if (size < FORCOL_HEAD || seam_get_u32(p) != n || size - FORCOL_HEAD < blocks * FORCOL_ENTRY)
         return false;
     c->n = n;
     c->heads = p + FORCOL_HEAD;
@@ -46,21 +46,21 @@ bool forcol_open(struct forcol *c, const uint8_t *p, size_t size, uint32_t n)
     for (size_t b = 0; b < blocks; b++) {
         size_t m = n - b * FORCOL_BLOCK < FORCOL_BLOCK ? n - b * FORCOL_BLOCK : FORCOL_BLOCK;
         const uint8_t *h = c->heads + b * FORCOL_ENTRY;
-        uint32_t w = get_u32(h + 12);
+        uint32_t w = seam_get_u32(h + 12);
 
-        if (w > 64 || get_u32(h + 8) > room || room - get_u32(h + 8) < bitpack_size(m, w))
+        if (w > 64 || seam_get_u32(h + 8) > room || room - seam_get_u32(h + 8) < seam_bitpack_size(m, w))
             return false;
     }
     return true;
 }
 
-size_t forcol_block(const struct forcol *c, uint32_t b, uint64_t *out)
+size_t invidx_forcol_block(const struct invidx_forcol *c, uint32_t b, uint64_t *out)
 {
     const uint8_t *h = c->heads + (size_t)b * FORCOL_ENTRY;
     size_t m = c->n - b * FORCOL_BLOCK < FORCOL_BLOCK ? c->n - b * FORCOL_BLOCK : FORCOL_BLOCK;
-    uint64_t base = get_u64(h);
+    uint64_t base = seam_get_u64(h);
 
-    bitunpack_u64(c->bits + get_u32(h + 8), m, get_u32(h + 12), out);
+    seam_bitunpack_u64(c->bits + seam_get_u32(h + 8), m, seam_get_u32(h + 12), out);
     for (size_t i = 0; i < m; i++)
         out[i] += base;
     return m;

@@ -14,12 +14,12 @@
 
 enum { MERGE_INPUTS_MAX = 64 };
 
-struct plan {
-    struct segment *segs[INVIDX_SEGMENTS_MAX];
+struct maintain_plan {
+    struct invidx_segment *segs[INVIDX_SEGMENTS_MAX];
     size_t count;
 };
 
-static enum status vacuum(struct invidx_writer *w, struct fault *f);
+static enum seam_status vacuum(struct invidx_writer *w, struct seam_fault *f);
 
 static unsigned class_of(uint64_t live, uint32_t fanout)
 {
@@ -31,33 +31,33 @@ static unsigned class_of(uint64_t live, uint32_t fanout)
 }
 
 /* What is both dead and published: a death no manifest has yet must survive the merge.                  */
-static uint64_t *droppable(const struct wseg *s)
+static uint64_t *droppable(const struct invidx_wseg *s)
 {
-    uint64_t *bits = calloc(bitset_words(s->seg->docs) + 1, sizeof *bits);
+    uint64_t *bits = calloc(seam_bitset_words(s->seg->docs) + 1, sizeof *bits);
 
     for (size_t i = 0; bits != NULL && i < s->tombs_published; i++)
-        bitset_set(bits, s->tombs[i].doc);
+        seam_bitset_set(bits, s->tombs[i].doc);
     return bits;
 }
 
-static void plan_class(struct invidx_writer *w, struct plan *p)
+static void plan_class(struct invidx_writer *w, struct maintain_plan *p)
 {
     for (unsigned c = 0; c < 64; c++) {
         size_t n = 0;
 
         for (size_t i = 0; i < w->seg_count; i++)
             n += w->segs[i].published &&
-                 class_of(wseg_live(&w->segs[i]), w->options.merge_fanout) == c;
+                 class_of(invidx_wseg_live(&w->segs[i]), w->options.merge_fanout) == c;
         if (n < w->options.merge_fanout) continue;
         for (size_t i = 0; i < w->seg_count && p->count < MERGE_INPUTS_MAX; i++)
             if (w->segs[i].published &&
-                class_of(wseg_live(&w->segs[i]), w->options.merge_fanout) <= c)
-                p->segs[p->count++] = segment_ref(w->segs[i].seg);
+                class_of(invidx_wseg_live(&w->segs[i]), w->options.merge_fanout) <= c)
+                p->segs[p->count++] = invidx_segment_ref(w->segs[i].seg);
         return;
     }
 }
 
-static void plan_merge(struct invidx_writer *w, bool everything, struct plan *p)
+static void plan_merge(struct invidx_writer *w, bool everything, struct maintain_plan *p)
 {
     p->count = 0;
     if (everything) {
@@ -65,24 +65,24 @@ static void plan_merge(struct invidx_writer *w, bool everything, struct plan *p)
 
         for (size_t i = 0; i < w->seg_count && p->count < INVIDX_SEGMENTS_MAX; i++)
             if (w->segs[i].published) {
-                p->segs[p->count++] = segment_ref(w->segs[i].seg);
+                p->segs[p->count++] = invidx_segment_ref(w->segs[i].seg);
                 dead += w->segs[i].tombs_published;
             }
-        if (p->count == 1 && dead == 0) segment_release(p->segs[--p->count]);
+        if (p->count == 1 && dead == 0) invidx_segment_release(p->segs[--p->count]);
         return;
     }
     for (size_t i = 0; i < w->seg_count; i++) {
-        struct wseg *s = &w->segs[i];
+        struct invidx_wseg *s = &w->segs[i];
 
         if (!s->published || 4 * s->tombs_published < s->seg->docs || s->tombs_published == 0)
             continue;
-        p->segs[p->count++] = segment_ref(s->seg);
+        p->segs[p->count++] = invidx_segment_ref(s->seg);
         return;
     }
     plan_class(w, p);
 }
 
-static struct wseg *find(struct invidx_writer *w, uint64_t id)
+static struct invidx_wseg *find(struct invidx_writer *w, uint64_t id)
 {
     for (size_t i = 0; i < w->seg_count; i++)
         if (w->segs[i].seg->id == id) return &w->segs[i];
@@ -90,38 +90,38 @@ static struct wseg *find(struct invidx_writer *w, uint64_t id)
 }
 
 /* The tombstones that came while the merge ran move to the new segment, and the sources leave.          */
-static enum status replace(struct invidx_writer *w, struct merge_input *in, size_t count,
-                           struct segment *seg, struct fault *f)
+static enum seam_status replace(struct invidx_writer *w, struct invidx_merge_input *in, size_t count,
+                           struct invidx_segment *seg, struct seam_fault *f)
 {
-    struct wseg fresh = {0}, *slot = NULL;
+    struct invidx_wseg fresh = {0}, *slot = NULL;
     size_t kept = 0;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (seg != NULL) {
-        st = writer_add_segment(w, seg, &slot, f);
-        if (st != ST_OK) return st;
+        st = invidx_writer_add_segment(w, seg, &slot, f);
+        if (st != SEAM_OK) return st;
         slot->published = true;
-        segment_ref(seg);
+        invidx_segment_ref(seg);
         fresh = *slot;
     }
     for (int pass = 0; pass < 2; pass++) { /* published ones first, then the pending */
-        for (size_t i = 0; st == ST_OK && i < count; i++) {
-            struct wseg *s = find(w, in[i].seg->id);
+        for (size_t i = 0; st == SEAM_OK && i < count; i++) {
+            struct invidx_wseg *s = find(w, in[i].seg->id);
             size_t from = pass == 0 ? 0 : s->tombs_published,
                    to = pass == 0 ? s->tombs_published : s->tomb_count;
 
-            for (size_t k = from; st == ST_OK && k < to; k++) {
+            for (size_t k = from; st == SEAM_OK && k < to; k++) {
                 uint32_t doc = in[i].map[s->tombs[k].doc];
 
                 if (doc != UINT32_MAX)
-                    st = writer_tomb(w, &fresh, doc, s->tombs[k].lsn, f);
+                    st = invidx_writer_tomb(w, &fresh, doc, s->tombs[k].lsn, f);
                 else if (s->tombs[k].lsn > w->purged)
                     w->purged = s->tombs[k].lsn;
             }
         }
         if (pass == 0) fresh.tombs_published = fresh.tomb_count;
     }
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     if (slot != NULL) w->segs[w->seg_count - 1] = fresh;
     for (size_t i = 0; i < w->seg_count; i++) {
         bool gone = false;
@@ -129,30 +129,30 @@ static enum status replace(struct invidx_writer *w, struct merge_input *in, size
         for (size_t k = 0; k < count; k++)
             gone |= w->segs[i].seg == in[k].seg;
         if (gone)
-            wseg_free(&w->segs[i]);
+            invidx_wseg_free(&w->segs[i]);
         else
             w->segs[kept++] = w->segs[i];
     }
     w->seg_count = kept;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Rewrites the published tombstones as one file: the old files name segments that are gone.             */
-static enum status rewrite_tombs(struct invidx_writer *w, struct fault *f)
+static enum seam_status rewrite_tombs(struct invidx_writer *w, struct seam_fault *f)
 {
-    struct tomb_group *groups = malloc(sizeof *groups * (w->seg_count + 1));
+    struct invidx_tomb_group *groups = malloc(sizeof *groups * (w->seg_count + 1));
     size_t n = 0;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (groups == NULL)
-        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for tombstones");
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for tombstones");
     for (size_t i = 0; i < w->seg_count; i++)
         if (w->segs[i].published && w->segs[i].tombs_published > 0)
-            groups[n++] = (struct tomb_group){w->segs[i].seg->id, w->segs[i].tombs,
+            groups[n++] = (struct invidx_tomb_group){w->segs[i].seg->id, w->segs[i].tombs,
                                               w->segs[i].tombs_published};
     w->del_count = 0;
     if (n > 0) {
-        st = dels_write(w->io, w->dir, w->next_id, groups, n, &w->dels[0], f);
+        st = invidx_dels_write(w->io, w->dir, w->next_id, groups, n, &w->dels[0], f);
         w->next_id++;
         w->del_count = 1;
     }
@@ -160,94 +160,94 @@ static enum status rewrite_tombs(struct invidx_writer *w, struct fault *f)
     return st;
 }
 
-static enum status commit(struct invidx_writer *w, struct merge_input *in, size_t count,
-                          uint64_t id, uint32_t docs, struct fault *f)
+static enum seam_status commit(struct invidx_writer *w, struct invidx_merge_input *in, size_t count,
+                          uint64_t id, uint32_t docs, struct seam_fault *f)
 {
-    struct segment *seg = NULL;
-    enum status st = writer_check(w, f);
+    struct invidx_segment *seg = NULL;
+    enum seam_status st = invidx_writer_check(w, f);
 
-    if (st != ST_OK) return st;
-    if (docs > 0) st = segment_open(w->io, w->dir, id, &w->box.view, &seg, f);
+    if (st != SEAM_OK) return st;
+    if (docs > 0) st = invidx_segment_open(w->io, w->dir, id, &w->box.view, &seg, f);
     w->new_names = true;
-    if (st == ST_OK) st = replace(w, in, count, seg, f);
-    if (st == ST_OK) st = rewrite_tombs(w, f);
-    if (st == ST_OK) st = invidx_publish_manifest(w, w->applied, w->wall_us, f);
-    segment_release(seg);
-    if (st != ST_OK) return writer_fail(w, st, f);
-    TRACE(w->options.trace, "invidx", "segment_merge", TI("inputs", count), TI("segment", id),
-          TI("docs", docs), TI("segments", w->seg_count));
-    return ST_OK;
+    if (st == SEAM_OK) st = replace(w, in, count, seg, f);
+    if (st == SEAM_OK) st = rewrite_tombs(w, f);
+    if (st == SEAM_OK) st = invidx_publish_manifest(w, w->applied, w->wall_us, f);
+    invidx_segment_release(seg);
+    if (st != SEAM_OK) return invidx_writer_fail(w, st, f);
+    SEAM_TRACE(w->options.trace, "invidx", "segment_merge", SEAM_TI("inputs", count), SEAM_TI("segment", id),
+          SEAM_TI("docs", docs), SEAM_TI("segments", w->seg_count));
+    return SEAM_OK;
 }
 
 /* Called with the lock held; drops it while the merge itself runs.                                      */
-static enum status merge_once(struct invidx_writer *w, bool everything, bool *worked,
-                              struct fault *f)
+static enum seam_status merge_once(struct invidx_writer *w, bool everything, bool *worked,
+                              struct seam_fault *f)
 {
-    struct plan *p = malloc(sizeof *p);
-    struct merge_input *in = NULL;
+    struct maintain_plan *p = malloc(sizeof *p);
+    struct invidx_merge_input *in = NULL;
     uint32_t docs = 0;
     uint64_t id;
-    enum status st = writer_check(w, f);
+    enum seam_status st = invidx_writer_check(w, f);
 
     if (p == NULL)
-        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to plan a merge");
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to plan a merge");
     p->count = 0;
-    if (st != ST_OK || w->merging) goto done;
+    if (st != SEAM_OK || w->merging) goto done;
     plan_merge(w, everything, p);
     if (p->count == 0) goto done;
     in = calloc(p->count, sizeof *in);
     if (in == NULL)
-        st = fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to plan a merge");
-    for (size_t i = 0; st == ST_OK && i < p->count; i++) {
+        st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to plan a merge");
+    for (size_t i = 0; st == SEAM_OK && i < p->count; i++) {
         in[i].seg = p->segs[i];
         in[i].drop = droppable(find(w, p->segs[i]->id));
         if (in[i].drop == NULL)
-            st = fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to plan a merge");
+            st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to plan a merge");
     }
-    if (st != ST_OK) goto done;
+    if (st != SEAM_OK) goto done;
     id = w->next_id++;
     w->merging = true;
     pthread_mutex_unlock(&w->lock);
-    st = merge_segments(w->io, w->dir, &w->box.view, in, p->count, id, w->options.merge_mb_per_s,
+    st = invidx_merge_segments(w->io, w->dir, &w->box.view, in, p->count, id, w->options.merge_mb_per_s,
                         &docs, f);
     pthread_mutex_lock(&w->lock);
     w->merging = false;
-    if (st == ST_OK) st = commit(w, in, p->count, id, docs, f);
-    if (st == ST_OK) *worked = true;
+    if (st == SEAM_OK) st = commit(w, in, p->count, id, docs, f);
+    if (st == SEAM_OK) *worked = true;
 done:
     for (size_t i = 0; i < p->count; i++) {
         if (in != NULL) {
             free((void *)(uintptr_t)in[i].drop);
             free(in[i].map);
         }
-        segment_release(p->segs[i]);
+        invidx_segment_release(p->segs[i]);
     }
     free(in);
     free(p);
     return st;
 }
 
-enum status invidx_maintain(struct invidx_writer *w, bool *worked, struct fault *f)
+enum seam_status invidx_maintain(struct invidx_writer *w, bool *worked, struct seam_fault *f)
 {
     bool did = false;
-    enum status st;
+    enum seam_status st;
 
     pthread_mutex_lock(&w->lock);
     st = merge_once(w, false, &did, f);
-    if (st == ST_OK && !did) st = vacuum(w, f);
+    if (st == SEAM_OK && !did) st = vacuum(w, f);
     pthread_mutex_unlock(&w->lock);
     if (worked != NULL) *worked = did;
     return st;
 }
 
-enum status invidx_compact(struct invidx_writer *w, struct fault *f)
+enum seam_status invidx_compact(struct invidx_writer *w, struct seam_fault *f)
 {
     bool did = false;
-    enum status st;
+    enum seam_status st;
 
     pthread_mutex_lock(&w->lock);
     st = merge_once(w, true, &did, f);
-    if (st == ST_OK) st = vacuum(w, f);
+    if (st == SEAM_OK) st = vacuum(w, f);
     pthread_mutex_unlock(&w->lock);
     return st;
 }
@@ -267,26 +267,26 @@ static void *merger_main(void *arg)
         }
         w->work_waiting = false;
         w->merger_status = merge_once(w, false, &did, &w->merger_fault);
-        if (w->merger_status == ST_OK && !did) w->merger_status = vacuum(w, &w->merger_fault);
-        if (w->merger_status != ST_OK) break;
+        if (w->merger_status == SEAM_OK && !did) w->merger_status = vacuum(w, &w->merger_fault);
+        if (w->merger_status != SEAM_OK) break;
         w->work_waiting |= did;
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
 }
 
-enum status invidx_merger_start(struct invidx_writer *w, struct fault *f)
+enum seam_status invidx_merger_start(struct invidx_writer *w, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     pthread_mutex_lock(&w->lock);
     if (w->merger_runs) {
-        st = fault_set(f, ST_EXISTS, w->dir, FAULT_NO_OFFSET, "the merger runs already");
+        st = seam_fault_set(f, SEAM_EXISTS, w->dir, SEAM_FAULT_NO_OFFSET, "the merger runs already");
     } else {
         w->merger_stop = false;
         w->work_waiting = true;
         if (pthread_create(&w->merger, NULL, merger_main, w) != 0)
-            st = fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no thread for the merger");
+            st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no thread for the merger");
         else
             w->merger_runs = true;
     }
@@ -294,11 +294,11 @@ enum status invidx_merger_start(struct invidx_writer *w, struct fault *f)
     return st;
 }
 
-enum status invidx_merger_stop(struct invidx_writer *w, struct fault *f)
+enum seam_status invidx_merger_stop(struct invidx_writer *w, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
-    if (!w->merger_runs) return ST_OK;
+    if (!w->merger_runs) return SEAM_OK;
     pthread_mutex_lock(&w->lock);
     w->merger_stop = true;
     pthread_cond_signal(&w->wake);
@@ -306,7 +306,7 @@ enum status invidx_merger_stop(struct invidx_writer *w, struct fault *f)
     pthread_join(w->merger, NULL);
     w->merger_runs = false;
     st = w->merger_status;
-    if (st != ST_OK && f != NULL) *f = w->merger_fault;
+    if (st != SEAM_OK && f != NULL) *f = w->merger_fault;
     return st;
 }
 
@@ -337,13 +337,13 @@ static int order_of_ids(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-static enum status remove_unnamed(struct invidx_writer *w, const struct ids *keep, struct fault *f)
+static enum seam_status remove_unnamed(struct invidx_writer *w, const struct ids *keep, struct seam_fault *f)
 {
-    struct io_list list = {0};
-    enum status st = io_list(w->io, w->dir, &list, f);
+    struct seam_io_list list = {0};
+    enum seam_status st = seam_io_list(w->io, w->dir, &list, f);
 
-    for (size_t i = 0; st == ST_OK && i < list.count; i++) {
-        char *end, path[PATH_MAX_BYTES];
+    for (size_t i = 0; st == SEAM_OK && i < list.count; i++) {
+        char *end, path[SEAM_PATH_MAX_BYTES];
         uint64_t id = strtoull(list.names[i], &end, 16);
 
         if (end != list.names[i] + 16 || (strcmp(end, ".seg") != 0 && strcmp(end, ".del") != 0))
@@ -351,56 +351,56 @@ static enum status remove_unnamed(struct invidx_writer *w, const struct ids *kee
         if (keep->n > 0 && bsearch(&id, keep->v, keep->n, sizeof id, order_of_ids) != NULL)
             continue;
         if (w->merging && id >= w->next_id - 1) continue;
-        st = path_join(path, w->dir, list.names[i], f);
-        if (st == ST_OK) st = io_unlink(w->io, path, f);
+        st = seam_path_join(path, w->dir, list.names[i], f);
+        if (st == SEAM_OK) st = seam_io_unlink(w->io, path, f);
     }
-    io_list_free(&list);
+    seam_io_list_free(&list);
     return st;
 }
 
 /* Old states beyond retention go, then the files that no kept state names. The newest always stays.     */
-static enum status vacuum(struct invidx_writer *w, struct fault *f)
+static enum seam_status vacuum(struct invidx_writer *w, struct seam_fault *f)
 {
-    struct manifest_entry *all = NULL;
+    struct seam_manifest_entry *all = NULL;
     struct ids keep = {0};
     size_t n = 0, from = 0;
-    enum status st;
+    enum seam_status st;
     bool ok = true;
 
-    if (w->merging || w->publishes < 8) return ST_OK;
-    st = manifest_list(w->io, w->dir, STORE_KIND, &all, &n, f);
-    if (st != ST_OK) return st;
+    if (w->merging || w->publishes < 8) return SEAM_OK;
+    st = seam_manifest_list(w->io, w->dir, STORE_KIND, &all, &n, f);
+    if (st != SEAM_OK) return st;
     w->publishes = 0;
     while (n - from > w->options.keep_manifests &&
            !(w->options.keep_us > 0 && all[from].wall_us > w->wall_us - w->options.keep_us))
         from++;
-    for (size_t i = 0; st == ST_OK && i < from; i++)
-        st = manifest_remove(w->io, w->dir, all[i].seq, f);
+    for (size_t i = 0; st == SEAM_OK && i < from; i++)
+        st = seam_manifest_remove(w->io, w->dir, all[i].seq, f);
     /* A power cut must not bring back a state whose files went: first the states are gone for good.     */
-    if (st == ST_OK && from > 0) st = io_sync_dir(w->io, w->dir, f);
-    for (size_t i = from; st == ST_OK && ok && i < n; i++) {
-        struct manifest m = {0};
-        struct store_state state = {0};
+    if (st == SEAM_OK && from > 0) st = seam_io_sync_dir(w->io, w->dir, f);
+    for (size_t i = from; st == SEAM_OK && ok && i < n; i++) {
+        struct seam_manifest m = {0};
+        struct invidx_store_state state = {0};
 
-        st = manifest_load(w->io, w->dir, STORE_KIND, all[i].seq, &m, f);
-        if (st == ST_OK) st = store_decode(&m, w->dir, &state, f);
+        st = seam_manifest_load(w->io, w->dir, STORE_KIND, all[i].seq, &m, f);
+        if (st == SEAM_OK) st = invidx_store_decode(&m, w->dir, &state, f);
         for (uint32_t k = 0; ok && k < state.segment_count; k++)
             ok = ids_add(&keep, state.segments[k].id);
         for (uint32_t k = 0; ok && k < state.del_count; k++)
             ok = ids_add(&keep, state.dels[k].id);
-        store_free(&state);
-        buf_free(&m.payload);
+        invidx_store_free(&state);
+        seam_buf_free(&m.payload);
     }
     for (size_t i = 0; ok && i < w->seg_count; i++)
         ok = ids_add(&keep, w->segs[i].seg->id);
-    if (st == ST_OK && !ok)
-        st = fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to vacuum");
-    if (st == ST_OK) {
+    if (st == SEAM_OK && !ok)
+        st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to vacuum");
+    if (st == SEAM_OK) {
         if (keep.n > 0) qsort(keep.v, keep.n, sizeof *keep.v, order_of_ids);
         st = remove_unnamed(w, &keep, f);
     }
-    TRACE(w->options.trace, "invidx", "vacuum", TI("states_removed", from),
-          TI("states_kept", n - from));
+    SEAM_TRACE(w->options.trace, "invidx", "vacuum", SEAM_TI("states_removed", from),
+          SEAM_TI("states_kept", n - from));
     free(keep.v);
     free(all);
     return st;

@@ -20,21 +20,21 @@ struct posting_ref {
 
 struct merge {
     const struct invidx_schema *schema;
-    struct merge_input *in;
+    struct invidx_merge_input *in;
     size_t count;
     struct source_doc *docs; /* kept ones, in the new order */
     uint32_t doc_count;
-    struct segbuild *sb;
+    struct invidx_segbuild *sb;
     uint64_t *keys;
-    struct digest expected;
-    struct termdict_iter *its;
+    struct seam_digest expected;
+    struct invidx_termdict_iter *its;
     bool *live;      /* this iterator stands on a term */
     uint32_t **ords; /* per source: its ordinal -> the new one, or UINT32_MAX */
-    struct plist *lists;
-    struct plist out;
+    struct invidx_plist *lists;
+    struct invidx_plist out;
     struct posting_ref *refs;
     size_t refs_cap;
-    struct postings *postings;
+    struct invidx_postings *postings;
     double bytes_per_s;
 };
 
@@ -46,13 +46,13 @@ static int order_of_docs(const void *x, const void *y)
     return (a->birth > b->birth) - (a->birth < b->birth);
 }
 
-static enum status no_memory(struct fault *f)
+static enum seam_status no_memory(struct seam_fault *f)
 {
-    return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory to merge segments");
+    return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to merge segments");
 }
 
 /* Numbers the kept documents by (key, birth).                                                          */
-static enum status merge_docs(struct merge *m, struct fault *f)
+static enum seam_status merge_docs(struct merge *m, struct seam_fault *f)
 {
     size_t total = 0, n = 0;
     bool sorted = true;
@@ -60,18 +60,18 @@ static enum status merge_docs(struct merge *m, struct fault *f)
     for (size_t i = 0; i < m->count; i++)
         total += m->in[i].seg->docs;
     if (total > SEG_DOCS_MAX)
-        return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET, "a segment holds at most %d documents",
+        return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "a segment holds at most %d documents",
                          SEG_DOCS_MAX);
     m->docs = malloc(sizeof *m->docs * (total + 1));
     if (m->docs == NULL) return no_memory(f);
     for (size_t i = 0; i < m->count; i++) {
-        struct merge_input *in = &m->in[i];
+        struct invidx_merge_input *in = &m->in[i];
 
         in->map = malloc(sizeof *in->map * in->seg->docs);
         if (in->map == NULL) return no_memory(f);
         for (uint32_t d = 0; d < in->seg->docs; d++) {
             in->map[d] = UINT32_MAX;
-            if (in->drop != NULL && bitset_get(in->drop, d)) continue;
+            if (in->drop != NULL && seam_bitset_get(in->drop, d)) continue;
             m->docs[n] = (struct source_doc){segment_key(in->seg, d),
                                              forcol_get(&in->seg->births, d), (uint32_t)i, d};
             sorted &= n == 0 || order_of_docs(&m->docs[n - 1], &m->docs[n]) < 0;
@@ -82,15 +82,15 @@ static enum status merge_docs(struct merge *m, struct fault *f)
     for (size_t i = 0; i < n; i++)
         m->in[m->docs[i].source].map[m->docs[i].doc] = (uint32_t)i;
     m->doc_count = (uint32_t)n;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status merge_columns(struct merge *m, struct fault *f)
+static enum seam_status merge_columns(struct merge *m, struct seam_fault *f)
 {
     size_t n = m->doc_count, fields = m->schema->field_count;
     uint64_t *births = malloc(sizeof *births * n);
     uint32_t *lengths = malloc(sizeof *lengths * n * fields);
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     m->keys = malloc(sizeof *m->keys * n);
     if (births == NULL || lengths == NULL || m->keys == NULL) {
@@ -103,31 +103,31 @@ static enum status merge_columns(struct merge *m, struct fault *f)
         m->keys[i] = d->key;
         births[i] = d->birth;
         for (size_t k = 0; k < fields; k++)
-            lengths[k * n + i] = segment_field_length(m->in[d->source].seg, d->doc, (uint32_t)k);
+            lengths[k * n + i] = invidx_segment_field_length(m->in[d->source].seg, d->doc, (uint32_t)k);
     }
-    segbuild_docs(m->sb, m->keys, births, lengths);
+    invidx_segbuild_docs(m->sb, m->keys, births, lengths);
 done:
     free(births);
     free(lengths);
     return st;
 }
 
-static enum status merge_ints(struct merge *m, uint32_t attr, struct fault *f)
+static enum seam_status merge_ints(struct merge *m, uint32_t attr, struct seam_fault *f)
 {
     int64_t *v = malloc(sizeof *v * m->doc_count);
-    uint64_t *nulls = calloc(bitset_words(m->doc_count) + 1, sizeof *nulls);
+    uint64_t *nulls = calloc(seam_bitset_words(m->doc_count) + 1, sizeof *nulls);
     bool ok = v != NULL && nulls != NULL;
 
     for (uint32_t i = 0; ok && i < m->doc_count; i++) {
         const struct source_doc *d = &m->docs[i];
 
         v[i] = 0;
-        if (!segment_attr_int(m->in[d->source].seg, attr, d->doc, &v[i])) bitset_set(nulls, i);
+        if (!invidx_segment_attr_int(m->in[d->source].seg, attr, d->doc, &v[i])) seam_bitset_set(nulls, i);
     }
-    if (ok) segbuild_ints(m->sb, attr, v, nulls);
+    if (ok) invidx_segbuild_ints(m->sb, attr, v, nulls);
     free(v);
     free(nulls);
-    return ok ? ST_OK : no_memory(f);
+    return ok ? SEAM_OK : no_memory(f);
 }
 
 struct keyword {
@@ -145,7 +145,7 @@ static int order_of_keywords(const void *x, const void *y)
 }
 
 /* The union of the sources' dictionaries; a value that only dropped documents had goes with them.       */
-static enum status merge_keywords(struct merge *m, uint32_t attr, struct fault *f)
+static enum seam_status merge_keywords(struct merge *m, uint32_t attr, struct seam_fault *f)
 {
     size_t total = 0, n = 0;
     uint32_t **code_of = calloc(m->count, sizeof *code_of), distinct = 0;
@@ -166,13 +166,13 @@ static enum status merge_keywords(struct merge *m, uint32_t attr, struct fault *
     }
     for (uint32_t i = 0; ok && i < m->doc_count; i++) {
         const struct source_doc *d = &m->docs[i];
-        uint32_t code = segment_attr_code(m->in[d->source].seg, attr, d->doc);
+        uint32_t code = invidx_segment_attr_code(m->in[d->source].seg, attr, d->doc);
 
         if (code == 0 || code_of[d->source][code] != 0) continue;
         code_of[d->source][code] = 1;
         all[n].source = d->source;
         all[n].code = code;
-        segment_attr_text(m->in[d->source].seg, attr, code, &all[n].text.s, &all[n].text.n);
+        invidx_segment_attr_text(m->in[d->source].seg, attr, code, &all[n].text.s, &all[n].text.n);
         n++;
     }
     if (ok) {
@@ -184,11 +184,11 @@ static enum status merge_keywords(struct merge *m, uint32_t attr, struct fault *
         }
         for (uint32_t i = 0; i < m->doc_count; i++) {
             const struct source_doc *d = &m->docs[i];
-            uint32_t code = segment_attr_code(m->in[d->source].seg, attr, d->doc);
+            uint32_t code = invidx_segment_attr_code(m->in[d->source].seg, attr, d->doc);
 
             codes[i] = code == 0 ? 0 : code_of[d->source][code];
         }
-        segbuild_keywords(m->sb, attr, codes, texts, distinct);
+        invidx_segbuild_keywords(m->sb, attr, codes, texts, distinct);
     }
     for (size_t i = 0; code_of != NULL && i < m->count; i++)
         free(code_of[i]);
@@ -196,7 +196,7 @@ static enum status merge_keywords(struct merge *m, uint32_t attr, struct fault *
     free(codes);
     free(all);
     free(texts);
-    return ok ? ST_OK : no_memory(f);
+    return ok ? SEAM_OK : no_memory(f);
 }
 
 /* ---- terms ---- */
@@ -208,15 +208,15 @@ static int order_of_refs(const void *x, const void *y)
 }
 
 /* Postings of one source's term: the kept ones become refs, the dropped ones leave the expected digest.  */
-static enum status gather(struct merge *m, size_t i, struct hash128 th, size_t *n, bool *sorted,
-                          struct fault *f)
+static enum seam_status gather(struct merge *m, size_t i, struct seam_hash128 th, size_t *n, bool *sorted,
+                          struct seam_fault *f)
 {
-    struct plist *l = &m->lists[i];
-    struct segment *seg = m->in[i].seg;
+    struct invidx_plist *l = &m->lists[i];
+    struct invidx_segment *seg = m->in[i].seg;
     size_t fields = m->schema->field_count, pos = 0;
-    enum status st = plist_read(l, seg, &m->its[i].term, m->postings, f);
+    enum seam_status st = invidx_plist_read(l, seg, &m->its[i].term, m->postings, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     if (*n + l->n > m->refs_cap) {
         size_t cap = 2 * (*n + l->n);
         struct posting_ref *r = realloc(m->refs, cap * sizeof *r);
@@ -233,7 +233,7 @@ static enum status gather(struct merge *m, size_t i, struct hash128 th, size_t *
         for (size_t j = 0; j < fields; j++)
             here += tf[j];
         if (doc == UINT32_MAX) {
-            digest_remove(&m->expected, posting_hash(th, segment_key(seg, l->docs[k]), tf, fields,
+            seam_digest_remove(&m->expected, invidx_posting_hash(th, segment_key(seg, l->docs[k]), tf, fields,
                                                      l->pos + pos, here));
         } else {
             *sorted &= *n == 0 || m->refs[*n - 1].doc < doc;
@@ -241,24 +241,24 @@ static enum status gather(struct merge *m, size_t i, struct hash128 th, size_t *
         }
         pos += here;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status put_term(struct merge *m, const char *text, size_t len, size_t n,
-                            struct fault *f)
+static enum seam_status put_term(struct merge *m, const char *text, size_t len, size_t n,
+                            struct seam_fault *f)
 {
     size_t fields = m->schema->field_count, total = 0;
-    struct plist *out = &m->out;
+    struct invidx_plist *out = &m->out;
 
     for (size_t k = 0; k < n; k++)
         for (size_t j = 0; j < fields; j++)
             total += m->lists[m->refs[k].source].tf[m->refs[k].at * fields + j];
-    if (!plist_reserve(out, n, total, fields)) return no_memory(f);
+    if (!invidx_plist_reserve(out, n, total, fields)) return no_memory(f);
     out->n = n;
     out->pos_n = 0;
     for (size_t k = 0; k < n; k++) {
         const struct posting_ref *r = &m->refs[k];
-        const struct plist *l = &m->lists[r->source];
+        const struct invidx_plist *l = &m->lists[r->source];
         size_t here = 0;
 
         out->docs[k] = r->doc;
@@ -269,47 +269,47 @@ static enum status put_term(struct merge *m, const char *text, size_t len, size_
         memcpy(out->pos + out->pos_n, l->pos + r->pos_at, here * sizeof *out->pos);
         out->pos_n += here;
     }
-    segbuild_term(m->sb, text, len, out);
-    return ST_OK;
+    invidx_segbuild_term(m->sb, text, len, out);
+    return SEAM_OK;
 }
 
-static int compare_iters(const struct termdict_iter *a, const struct termdict_iter *b)
+static int compare_iters(const struct invidx_termdict_iter *a, const struct invidx_termdict_iter *b)
 {
     int c = memcmp(a->text, b->text, a->len < b->len ? a->len : b->len);
 
     return c != 0 ? c : (a->len > b->len) - (a->len < b->len);
 }
 
-static enum status advance(struct merge *m, size_t i, struct fault *f)
+static enum seam_status advance(struct merge *m, size_t i, struct seam_fault *f)
 {
-    enum status st = termdict_next(&m->its[i], f);
+    enum seam_status st = invidx_termdict_next(&m->its[i], f);
 
-    m->live[i] = st == ST_OK;
-    return st == ST_END ? ST_OK : st;
+    m->live[i] = st == SEAM_OK;
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
 static void throttle(struct merge *m, uint64_t began)
 {
-    struct clock *c = clock_real();
+    struct seam_clock *c = seam_clock_real();
     double want = (double)m->sb->section[SEG_POSTINGS].size / m->bytes_per_s * 1e9;
-    double took = (double)(clock_mono_ns(c) - began);
+    double took = (double)(seam_clock_mono_ns(c) - began);
 
     if (want > took + 1e6) c->sleep_us(c, (uint64_t)((want - took) / 1e3));
 }
 
-static enum status merge_terms(struct merge *m, struct fault *f)
+static enum seam_status merge_terms(struct merge *m, struct seam_fault *f)
 {
-    enum status st = ST_OK;
-    uint64_t began = clock_mono_ns(clock_real());
+    enum seam_status st = SEAM_OK;
+    uint64_t began = seam_clock_mono_ns(seam_clock_real());
 
-    for (size_t i = 0; st == ST_OK && i < m->count; i++) {
-        st = termdict_seek(&m->its[i], m->in[i].seg, "", 0, f);
-        if (st == ST_OK) st = advance(m, i, f);
+    for (size_t i = 0; st == SEAM_OK && i < m->count; i++) {
+        st = invidx_termdict_seek(&m->its[i], m->in[i].seg, "", 0, f);
+        if (st == SEAM_OK) st = advance(m, i, f);
     }
-    while (st == ST_OK) {
+    while (st == SEAM_OK) {
         char text[INVIDX_TERM_MAX + 1];
         size_t best = m->count, len, n = 0;
-        struct hash128 th;
+        struct seam_hash128 th;
         bool sorted = true;
 
         for (size_t i = 0; i < m->count; i++)
@@ -318,18 +318,18 @@ static enum status merge_terms(struct merge *m, struct fault *f)
         if (best == m->count) break;
         len = m->its[best].len;
         memcpy(text, m->its[best].text, len);
-        th = siphash128(text, len);
-        for (size_t i = best; st == ST_OK && i < m->count; i++) {
+        th = seam_siphash128(text, len);
+        for (size_t i = best; st == SEAM_OK && i < m->count; i++) {
             if (!m->live[i] || m->its[i].len != len || memcmp(m->its[i].text, text, len) != 0)
                 continue;
             st = gather(m, i, th, &n, &sorted, f);
             m->ords[i][m->its[i].term.ord] = m->sb->terms;
         }
-        if (st == ST_OK && n > 0) {
+        if (st == SEAM_OK && n > 0) {
             if (!sorted) qsort(m->refs, n, sizeof *m->refs, order_of_refs);
             st = put_term(m, text, len, n, f);
         }
-        for (size_t i = best; st == ST_OK && i < m->count; i++) {
+        for (size_t i = best; st == SEAM_OK && i < m->count; i++) {
             if (!m->live[i] || m->its[i].len != len || memcmp(m->its[i].text, text, len) != 0)
                 continue;
             if (n == 0) m->ords[i][m->its[i].term.ord] = UINT32_MAX;
@@ -341,18 +341,18 @@ static enum status merge_terms(struct merge *m, struct fault *f)
 }
 
 /* Surface words whose term lives on.                                                                   */
-static enum status merge_words(struct merge *m, struct fault *f)
+static enum seam_status merge_words(struct merge *m, struct seam_fault *f)
 {
-    struct words_iter *its = calloc(m->count, sizeof *its);
-    enum status st = its == NULL ? no_memory(f) : ST_OK;
+    struct invidx_words_iter *its = calloc(m->count, sizeof *its);
+    enum seam_status st = its == NULL ? no_memory(f) : SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < m->count; i++) {
-        st = words_seek(&its[i], m->in[i].seg, "", 0, f);
-        if (st == ST_OK) st = words_next(&its[i], f);
-        m->live[i] = st == ST_OK;
-        if (st == ST_END) st = ST_OK;
+    for (size_t i = 0; st == SEAM_OK && i < m->count; i++) {
+        st = invidx_words_seek(&its[i], m->in[i].seg, "", 0, f);
+        if (st == SEAM_OK) st = invidx_words_next(&its[i], f);
+        m->live[i] = st == SEAM_OK;
+        if (st == SEAM_END) st = SEAM_OK;
     }
-    while (st == ST_OK) {
+    while (st == SEAM_OK) {
         char text[INVIDX_TERM_MAX + 1];
         size_t best = m->count, len;
         uint32_t ord = UINT32_MAX;
@@ -373,85 +373,85 @@ static enum status merge_words(struct merge *m, struct fault *f)
         if (best == m->count) break;
         len = its[best].len;
         memcpy(text, its[best].text, len);
-        for (size_t i = best; st == ST_OK && i < m->count; i++) {
+        for (size_t i = best; st == SEAM_OK && i < m->count; i++) {
             if (!m->live[i] || its[i].len != len || memcmp(its[i].text, text, len) != 0) continue;
             if (m->ords[i][its[i].ord] != UINT32_MAX) ord = m->ords[i][its[i].ord];
-            st = words_next(&its[i], f);
-            m->live[i] = st == ST_OK;
-            if (st == ST_END) st = ST_OK;
+            st = invidx_words_next(&its[i], f);
+            m->live[i] = st == SEAM_OK;
+            if (st == SEAM_END) st = SEAM_OK;
         }
-        if (st == ST_OK && ord != UINT32_MAX) segbuild_word(m->sb, text, len, ord);
+        if (st == SEAM_OK && ord != UINT32_MAX) invidx_segbuild_word(m->sb, text, len, ord);
     }
     free(its);
     return st;
 }
 
-enum status segment_each_posting(struct segment *s, const uint64_t *drop, posting_fn fn, void *ctx,
-                                 struct fault *f)
+enum seam_status invidx_segment_each_posting(struct invidx_segment *s, const uint64_t *drop, posting_fn fn, void *ctx,
+                                 struct seam_fault *f)
 {
-    struct termdict_iter it;
-    struct plist l = {0};
-    struct postings *p = calloc(1, sizeof *p);
-    enum status st = p == NULL ? no_memory(f) : termdict_seek(&it, s, "", 0, f);
+    struct invidx_termdict_iter it;
+    struct invidx_plist l = {0};
+    struct invidx_postings *p = calloc(1, sizeof *p);
+    enum seam_status st = p == NULL ? no_memory(f) : invidx_termdict_seek(&it, s, "", 0, f);
 
-    while (st == ST_OK && (st = termdict_next(&it, f)) == ST_OK) {
-        struct hash128 th = siphash128(it.text, it.len);
+    while (st == SEAM_OK && (st = invidx_termdict_next(&it, f)) == SEAM_OK) {
+        struct seam_hash128 th = seam_siphash128(it.text, it.len);
         size_t pos = 0;
 
-        st = plist_read(&l, s, &it.term, p, f);
-        for (size_t k = 0; st == ST_OK && k < l.n; k++) {
+        st = invidx_plist_read(&l, s, &it.term, p, f);
+        for (size_t k = 0; st == SEAM_OK && k < l.n; k++) {
             const uint32_t *tf = l.tf + k * s->fields;
             size_t here = 0;
 
             for (size_t j = 0; j < s->fields; j++)
                 here += tf[j];
-            if (drop == NULL || !bitset_get(drop, l.docs[k]))
+            if (drop == NULL || !seam_bitset_get(drop, l.docs[k]))
                 fn(ctx, l.docs[k],
-                   posting_hash(th, segment_key(s, l.docs[k]), tf, s->fields, l.pos + pos, here));
+                   invidx_posting_hash(th, segment_key(s, l.docs[k]), tf, s->fields, l.pos + pos, here));
             pos += here;
         }
     }
-    if (p != NULL) postings_free(p);
+    if (p != NULL) invidx_postings_free(p);
     free(p);
-    plist_free(&l);
-    return st == ST_END ? ST_OK : st;
+    invidx_plist_free(&l);
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
-static void add_to_digest(void *ctx, uint32_t doc, struct hash128 h)
+static void add_to_digest(void *ctx, uint32_t doc, struct seam_hash128 h)
 {
     (void)doc;
-    digest_add(ctx, h);
+    seam_digest_add(ctx, h);
 }
 
-enum status segment_digest(struct segment *s, const uint64_t *drop, struct digest *out,
-                           struct fault *f)
+enum seam_status invidx_segment_digest(struct invidx_segment *s, const uint64_t *drop, struct seam_digest *out,
+                           struct seam_fault *f)
 {
-    *out = (struct digest){0};
-    return segment_each_posting(s, drop, add_to_digest, out, f);
+    *out = (struct seam_digest){0};
+    return invidx_segment_each_posting(s, drop, add_to_digest, out, f);
 }
 
 /* Reads the new file back and compares.                                                                */
-static enum status certify(struct merge *m, struct io *io, const char *dir, uint64_t id,
-                           struct fault *f)
+static enum seam_status certify(struct merge *m, struct seam_io *io, const char *dir, uint64_t id,
+                           struct seam_fault *f)
 {
-    struct segment *seg = NULL;
-    struct digest got;
-    enum status st = segment_open(io, dir, id, m->schema, &seg, f);
+    struct invidx_segment *seg = NULL;
+    struct seam_digest got;
+    enum seam_status st = invidx_segment_open(io, dir, id, m->schema, &seg, f);
 
-    if (st == ST_OK) st = segment_digest(seg, NULL, &got, f);
-    if (st == ST_OK && (!digest_equal(&got, &m->expected) || !digest_equal(&got, &seg->digest)))
-        st = segment_damaged(seg, NULL, "the merge would lose or change postings: digests differ",
+    if (st == SEAM_OK) st = invidx_segment_digest(seg, NULL, &got, f);
+    if (st == SEAM_OK && (!seam_digest_equal(&got, &m->expected) || !seam_digest_equal(&got, &seg->digest)))
+        st = invidx_segment_damaged(seg, NULL, "the merge would lose or change postings: digests differ",
                              f);
-    segment_release(seg);
+    invidx_segment_release(seg);
     return st;
 }
 
-enum status merge_segments(struct io *io, const char *dir, const struct invidx_schema *schema,
-                           struct merge_input *in, size_t count, uint64_t id, double mb_per_s,
-                           uint32_t *docs, struct fault *f)
+enum seam_status invidx_merge_segments(struct seam_io *io, const char *dir, const struct invidx_schema *schema,
+                           struct invidx_merge_input *in, size_t count, uint64_t id, double mb_per_s,
+                           uint32_t *docs, struct seam_fault *f)
 {
     struct merge m = {.schema = schema, .in = in, .count = count, .bytes_per_s = mb_per_s * 1e6};
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     m.its = calloc(count, sizeof *m.its);
     m.live = calloc(count, sizeof *m.live);
@@ -469,28 +469,28 @@ enum status merge_segments(struct io *io, const char *dir, const struct invidx_s
             st = no_memory(f);
             goto done;
         }
-        digest_merge(&m.expected, &in[i].seg->digest);
+        seam_digest_merge(&m.expected, &in[i].seg->digest);
     }
     st = merge_docs(&m, f);
     *docs = m.doc_count;
-    if (st != ST_OK || m.doc_count == 0) goto done;
-    st = segbuild_new(schema, id, m.doc_count, &m.sb, f);
-    if (st == ST_OK) st = merge_columns(&m, f);
-    for (uint32_t i = 0; st == ST_OK && i < schema->attr_count; i++)
+    if (st != SEAM_OK || m.doc_count == 0) goto done;
+    st = invidx_segbuild_new(schema, id, m.doc_count, &m.sb, f);
+    if (st == SEAM_OK) st = merge_columns(&m, f);
+    for (uint32_t i = 0; st == SEAM_OK && i < schema->attr_count; i++)
         st = schema->attrs[i].type == INVIDX_KEYWORD ? merge_keywords(&m, i, f)
                                                      : merge_ints(&m, i, f);
-    if (st == ST_OK) st = merge_terms(&m, f);
-    if (st == ST_OK) st = merge_words(&m, f);
-    if (st == ST_OK) st = segbuild_finish(m.sb, io, dir, f);
-    if (st == ST_OK) st = certify(&m, io, dir, id, f);
+    if (st == SEAM_OK) st = merge_terms(&m, f);
+    if (st == SEAM_OK) st = merge_words(&m, f);
+    if (st == SEAM_OK) st = invidx_segbuild_finish(m.sb, io, dir, f);
+    if (st == SEAM_OK) st = certify(&m, io, dir, id, f);
 done:
-    segbuild_free(m.sb);
+    invidx_segbuild_free(m.sb);
     for (size_t i = 0; i < count; i++) {
         if (m.ords != NULL) free(m.ords[i]);
-        if (m.lists != NULL) plist_free(&m.lists[i]);
+        if (m.lists != NULL) invidx_plist_free(&m.lists[i]);
     }
-    plist_free(&m.out);
-    if (m.postings != NULL) postings_free(m.postings);
+    invidx_plist_free(&m.out);
+    if (m.postings != NULL) invidx_postings_free(m.postings);
     free(m.postings);
     free(m.its);
     free(m.live);

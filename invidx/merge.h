@@ -4,23 +4,23 @@
 
 #include "invidx/segment.h"
 
-/* One segment from several. drop[i] (bits) are left out; *digest is of what they held. On ST_OK the
+/* One segment from several. drop[i] (bits) are left out; *digest is of what they held. On SEAM_OK the
  * file is written and synced, maps[i][doc] is the new number or UINT32_MAX; *docs may be 0 (no file). */
-struct merge_input {
-    struct segment *seg;
+struct invidx_merge_input {
+    struct invidx_segment *seg;
     const uint64_t *drop;
     uint32_t *map;
 };
-MUST_USE enum status merge_segments(struct io *io, const char *dir,
-                                    const struct invidx_schema *schema, struct merge_input *in,
+SEAM_MUST_USE enum seam_status invidx_merge_segments(struct seam_io *io, const char *dir,
+                                    const struct invidx_schema *schema, struct invidx_merge_input *in,
                                     size_t count, uint64_t id, double mb_per_s, uint32_t *docs,
-                                    struct fault *f);
+                                    struct seam_fault *f);
 /* Every posting but those of the documents in drop (bits; may be NULL): its document and its hash.  */
-typedef void (*posting_fn)(void *ctx, uint32_t doc, struct hash128 h);
-MUST_USE enum status segment_each_posting(struct segment *s, const uint64_t *drop, posting_fn fn,
-                                          void *ctx, struct fault *f);
+typedef void (*posting_fn)(void *ctx, uint32_t doc, struct seam_hash128 h);
+SEAM_MUST_USE enum seam_status invidx_segment_each_posting(struct invidx_segment *s, const uint64_t *drop, posting_fn fn,
+                                          void *ctx, struct seam_fault *f);
 /* Walks all postings; digest of the live ones (drop may be NULL).                                     */
-MUST_USE enum status segment_digest(struct segment *s, const uint64_t *drop, struct digest *out,
-                                    struct fault *f);
+SEAM_MUST_USE enum seam_status invidx_segment_digest(struct invidx_segment *s, const uint64_t *drop, struct seam_digest *out,
+                                    struct seam_fault *f);
 
 #endif

@@ -4,18 +4,18 @@
 
 #include "invidx/query.h"
 
-struct parser {
+struct invidx_parser {
     struct invidx_query *q;
     const char *s, *p, *end;
     enum invidx_side side;
     int depth;
-    struct fault *f;
-    enum status st;
+    struct seam_fault *f;
+    enum seam_status st;
 };
 
-static struct invidx_node *fail(struct parser *p, const char *at, enum status st, const char *why)
+static struct invidx_node *fail(struct invidx_parser *p, const char *at, enum seam_status st, const char *why)
 {
-    if (p->st == ST_OK) p->st = fault_set(p->f, st, "query", (uint64_t)(at - p->s) + 1, "%s", why);
+    if (p->st == SEAM_OK) p->st = seam_fault_set(p->f, st, "query", (uint64_t)(at - p->s) + 1, "%s", why);
     return NULL;
 }
 
@@ -24,7 +24,7 @@ static bool space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static void skip_space(struct parser *p)
+static void skip_space(struct invidx_parser *p)
 {
     while (p->p < p->end && space(*p->p))
         p->p++;
@@ -36,7 +36,7 @@ static bool special(char c)
     return space(c) || c == '(' || c == ')' || c == '"' || c == '^' || c == '~' || c == ':';
 }
 
-static bool keyword_at(struct parser *p, const char *word)
+static bool keyword_at(struct invidx_parser *p, const char *word)
 {
     size_t n = strlen(word);
 
@@ -44,7 +44,7 @@ static bool keyword_at(struct parser *p, const char *word)
            (p->p + n == p->end || space(p->p[n]) || p->p[n] == '(' || p->p[n] == '"');
 }
 
-static bool take_keyword(struct parser *p, const char *word)
+static bool take_keyword(struct invidx_parser *p, const char *word)
 {
     skip_space(p);
     if (!keyword_at(p, word)) return false;
@@ -52,9 +52,9 @@ static bool take_keyword(struct parser *p, const char *word)
     return true;
 }
 
-static struct invidx_node *parse_or(struct parser *p);
+static struct invidx_node *parse_or(struct invidx_parser *p);
 
-static bool take_number(struct parser *p, double *out)
+static bool take_number(struct invidx_parser *p, double *out)
 {
     char text[32];
     size_t n = 0;
@@ -64,13 +64,13 @@ static bool take_number(struct parser *p, double *out)
         text[n] = p->p[n];
         n++;
     }
-    if (n == 0 || double_parse(text, n, out) != ST_OK) return false;
+    if (n == 0 || seam_double_parse(text, n, out) != SEAM_OK) return false;
     p->p += n;
     return true;
 }
 
 /* What follows a clause: ~N (slop or edits) is read by its owner; ^boost here.                          */
-static struct invidx_node *with_boost(struct parser *p, struct invidx_node *n)
+static struct invidx_node *with_boost(struct invidx_parser *p, struct invidx_node *n)
 {
     const char *at = p->p;
     double boost;
@@ -78,20 +78,20 @@ static struct invidx_node *with_boost(struct parser *p, struct invidx_node *n)
     if (n == NULL || p->p >= p->end || *p->p != '^') return n;
     p->p++;
     if (!take_number(p, &boost) || !(boost > 0 && boost <= 1000000))
-        return fail(p, at, ST_INVALID, "^ takes a positive number");
+        return fail(p, at, SEAM_INVALID, "^ takes a positive number");
     invidx_boost(n, boost);
     return n;
 }
 
 /* The bytes between quotes, a backslash keeps the next one.                                             */
-static bool take_quoted(struct parser *p, char **out, size_t *n)
+static bool take_quoted(struct invidx_parser *p, char **out, size_t *n)
 {
     const char *at = p->p++;
-    char *text = arena_alloc(&p->q->memory, (size_t)(p->end - at) + 1);
+    char *text = seam_arena_alloc(&p->q->memory, (size_t)(p->end - at) + 1);
 
     *n = 0;
     if (text == NULL) {
-        fail(p, at, ST_NOMEM, "no memory for the query");
+        fail(p, at, SEAM_NOMEM, "no memory for the query");
         return false;
     }
     while (p->p < p->end && *p->p != '"') {
@@ -99,7 +99,7 @@ static bool take_quoted(struct parser *p, char **out, size_t *n)
         text[(*n)++] = *p->p++;
     }
     if (p->p >= p->end) {
-        fail(p, at, ST_INVALID, "this quote is not closed");
+        fail(p, at, SEAM_INVALID, "this quote is not closed");
         return false;
     }
     p->p++;
@@ -108,7 +108,7 @@ static bool take_quoted(struct parser *p, char **out, size_t *n)
     return true;
 }
 
-static struct invidx_node *parse_phrase(struct parser *p, int field)
+static struct invidx_node *parse_phrase(struct invidx_parser *p, int field)
 {
     char *text;
     size_t n;
@@ -119,12 +119,12 @@ static struct invidx_node *parse_phrase(struct parser *p, int field)
     if (p->p < p->end && *p->p == '~') {
         p->p++;
         if (!take_number(p, &slop) || slop > INVIDX_SLOP_MAX)
-            return fail(p, at, ST_INVALID, "~ after a phrase takes the slop, 0 to 64");
+            return fail(p, at, SEAM_INVALID, "~ after a phrase takes the slop, 0 to 64");
     }
     return invidx_phrase(p->q, field, text, n, (uint32_t)slop);
 }
 
-static struct invidx_node *parse_word(struct parser *p, int field)
+static struct invidx_node *parse_word(struct invidx_parser *p, int field)
 {
     const char *from = p->p;
     size_t n;
@@ -133,21 +133,21 @@ static struct invidx_node *parse_word(struct parser *p, int field)
     while (p->p < p->end && !special(*p->p))
         p->p++;
     n = (size_t)(p->p - from);
-    if (n == 0) return fail(p, from, ST_INVALID, "a word, a phrase or a ( was expected here");
+    if (n == 0) return fail(p, from, SEAM_INVALID, "a word, a phrase or a ( was expected here");
     if (n == 1 && *from == '*' && field < 0) return invidx_all(p->q);
     if (from[n - 1] == '*') return invidx_prefix(p->q, field, from, n - 1);
     if (p->p < p->end && *p->p == '~') {
         p->p++;
         if (p->p < p->end && *p->p >= '0' && *p->p <= '9' &&
             (!take_number(p, &edits) || (edits != 1 && edits != 2)))
-            return fail(p, from, ST_INVALID, "~ after a word takes 1 or 2 edits");
+            return fail(p, from, SEAM_INVALID, "~ after a word takes 1 or 2 edits");
         return invidx_fuzzy(p->q, field, from, n, (int)edits);
     }
     return invidx_word(p->q, field, from, n);
 }
 
 /* ---- attributes ---- */
-static bool take_int(struct parser *p, int64_t *out)
+static bool take_int(struct invidx_parser *p, int64_t *out)
 {
     const char *from = p->p;
 
@@ -156,10 +156,10 @@ static bool take_int(struct parser *p, int64_t *out)
     if (p->p < p->end && (*p->p == '-' || *p->p == '+')) p->p++;
     while (p->p < p->end && *p->p >= '0' && *p->p <= '9')
         p->p++;
-    return int_parse(from, (size_t)(p->p - from), out) == ST_OK;
+    return seam_int_parse(from, (size_t)(p->p - from), out) == SEAM_OK;
 }
 
-static struct invidx_node *parse_between(struct parser *p, int attr)
+static struct invidx_node *parse_between(struct invidx_parser *p, int attr)
 {
     const char *at = p->p;
     bool open = *p->p++ == '{';
@@ -169,25 +169,25 @@ static struct invidx_node *parse_between(struct parser *p, int attr)
     if (p->p < p->end && *p->p == '*')
         p->p++;
     else if (!take_int(p, &lo))
-        return fail(p, at, ST_INVALID, "a range is [lo TO hi] of whole numbers, * for open");
+        return fail(p, at, SEAM_INVALID, "a range is [lo TO hi] of whole numbers, * for open");
     else if (open && lo < INT64_MAX)
         lo++;
-    if (!take_keyword(p, "TO")) return fail(p, p->p, ST_INVALID, "TO was expected in the range");
+    if (!take_keyword(p, "TO")) return fail(p, p->p, SEAM_INVALID, "TO was expected in the range");
     skip_space(p);
     if (p->p < p->end && *p->p == '*')
         p->p++;
     else if (!take_int(p, &hi))
-        return fail(p, at, ST_INVALID, "a range is [lo TO hi] of whole numbers, * for open");
+        return fail(p, at, SEAM_INVALID, "a range is [lo TO hi] of whole numbers, * for open");
     else if (open && hi > INT64_MIN)
         hi--;
     skip_space(p);
     if (p->p >= p->end || *p->p != (open ? '}' : ']'))
-        return fail(p, p->p, ST_INVALID, "the range is not closed");
+        return fail(p, p->p, SEAM_INVALID, "the range is not closed");
     p->p++;
     return invidx_range(p->q, attr, lo, hi);
 }
 
-static struct invidx_node *parse_int_filter(struct parser *p, int attr)
+static struct invidx_node *parse_int_filter(struct invidx_parser *p, int attr)
 {
     const char *at = p->p;
     char op = p->p < p->end ? *p->p : 0;
@@ -203,17 +203,17 @@ static struct invidx_node *parse_int_filter(struct parser *p, int attr)
         }
     }
     if (!take_int(p, &v))
-        return fail(p, at, ST_INVALID, "this attribute takes a whole number or a range");
+        return fail(p, at, SEAM_INVALID, "this attribute takes a whole number or a range");
     if (op == '<')
-        return !equal && v == INT64_MIN ? query_node(p->q, NODE_NONE)
+        return !equal && v == INT64_MIN ? invidx_query_node(p->q, NODE_NONE)
                                         : invidx_range(p->q, attr, INT64_MIN, equal ? v : v - 1);
     if (op == '>')
-        return !equal && v == INT64_MAX ? query_node(p->q, NODE_NONE)
+        return !equal && v == INT64_MAX ? invidx_query_node(p->q, NODE_NONE)
                                         : invidx_range(p->q, attr, equal ? v : v + 1, INT64_MAX);
     return invidx_range(p->q, attr, v, v);
 }
 
-static struct invidx_node *parse_filter(struct parser *p, int attr)
+static struct invidx_node *parse_filter(struct invidx_parser *p, int attr)
 {
     char *text;
     size_t n;
@@ -225,12 +225,12 @@ static struct invidx_node *parse_filter(struct parser *p, int attr)
     from = p->p;
     while (p->p < p->end && !special(*p->p))
         p->p++;
-    if (p->p == from) return fail(p, from, ST_INVALID, "a value was expected after the attribute");
+    if (p->p == from) return fail(p, from, SEAM_INVALID, "a value was expected after the attribute");
     return invidx_keyword(p->q, attr, from, (size_t)(p->p - from));
 }
 
 /* name: at the cursor? Moves past the colon.                                                            */
-static bool take_name(struct parser *p, int *field, int *attr)
+static bool take_name(struct invidx_parser *p, int *field, int *attr)
 {
     char name[INVIDX_NAME_MAX + 1];
     const char *c = p->p;
@@ -246,7 +246,7 @@ static bool take_name(struct parser *p, int *field, int *attr)
     *field = invidx_field_id(p->q->reader, name);
     *attr = invidx_attr_id(p->q->reader, name);
     if (*field < 0 && *attr < 0) {
-        fail(p, p->p, ST_INVALID, "no field or attribute has this name");
+        fail(p, p->p, SEAM_INVALID, "no field or attribute has this name");
         return false;
     }
     p->p = c + 1;
@@ -256,13 +256,13 @@ static bool take_name(struct parser *p, int *field, int *attr)
 static void scope(struct invidx_node *n, int field)
 {
     if (n->kind == NODE_BOOL)
-        for (struct query_child *c = n->children; c != NULL; c = c->next)
+        for (struct invidx_query_child *c = n->children; c != NULL; c = c->next)
             scope(c->node, field);
     else if (n->field < 0)
         n->field = field;
 }
 
-static struct invidx_node *parse_clause(struct parser *p)
+static struct invidx_node *parse_clause(struct invidx_parser *p)
 {
     int field = -1, attr = -1;
     struct invidx_node *n;
@@ -270,20 +270,20 @@ static struct invidx_node *parse_clause(struct parser *p)
     skip_space(p);
     if (take_name(p, &field, &attr)) {
         if (field < 0) return parse_filter(p, attr);
-    } else if (p->st != ST_OK) {
+    } else if (p->st != SEAM_OK) {
         return NULL;
     }
     if (p->p < p->end && *p->p == '(') {
         const char *at = p->p++;
 
         if (++p->depth > INVIDX_QUERY_DEPTH_MAX)
-            return fail(p, at, ST_LIMIT, "clauses nest deeper than 32");
+            return fail(p, at, SEAM_LIMIT, "clauses nest deeper than 32");
         n = parse_or(p);
         p->depth--;
         skip_space(p);
         if (n == NULL)
-            return p->st == ST_OK ? fail(p, at, ST_INVALID, "these parentheses are empty") : NULL;
-        if (p->p >= p->end || *p->p != ')') return fail(p, at, ST_INVALID, "this ( is not closed");
+            return p->st == SEAM_OK ? fail(p, at, SEAM_INVALID, "these parentheses are empty") : NULL;
+        if (p->p >= p->end || *p->p != ')') return fail(p, at, SEAM_INVALID, "this ( is not closed");
         p->p++;
         if (field >= 0) scope(n, field);
         return with_boost(p, n);
@@ -292,13 +292,13 @@ static struct invidx_node *parse_clause(struct parser *p)
     return with_boost(p, n);
 }
 
-static bool at_end(struct parser *p)
+static bool at_end(struct invidx_parser *p)
 {
     skip_space(p);
     return p->p >= p->end || *p->p == ')';
 }
 
-static enum invidx_occur take_mark(struct parser *p)
+static enum invidx_occur take_mark(struct invidx_parser *p)
 {
     skip_space(p);
     if (p->p < p->end && *p->p == '+') {
@@ -318,7 +318,7 @@ static bool is_filter(const struct invidx_node *n)
 }
 
 /* The clauses of one group joined by AND. A lone plain clause is given back itself.                     */
-static struct invidx_node *parse_and(struct parser *p, enum invidx_occur *occur)
+static struct invidx_node *parse_and(struct invidx_parser *p, enum invidx_occur *occur)
 {
     struct invidx_node *first, *all;
     enum invidx_occur mark = take_mark(p);
@@ -342,7 +342,7 @@ static struct invidx_node *parse_and(struct parser *p, enum invidx_occur *occur)
 }
 
 /* Groups side by side or joined by OR: should, unless marked; a filter that is not joined by OR must hold. */
-static struct invidx_node *parse_or(struct parser *p)
+static struct invidx_node *parse_or(struct invidx_parser *p)
 {
     struct invidx_node *all = NULL, *only = NULL;
     enum invidx_occur only_occur = INVIDX_SHOULD;
@@ -370,15 +370,15 @@ static struct invidx_node *parse_or(struct parser *p)
             }
             invidx_bool_add(p->q, all, occur, n);
         }
-        if (p->q->broken != ST_OK) return NULL;
+        if (p->q->broken != SEAM_OK) return NULL;
         or_before = or_after;
         if (or_after && at_end(p))
-            return fail(p, p->p, ST_INVALID, "a clause was expected after OR");
+            return fail(p, p->p, SEAM_INVALID, "a clause was expected after OR");
     }
     if (all != NULL) {
         bool must = false, filter = false, should = false;
 
-        for (const struct query_child *c = all->children; c != NULL; c = c->next) {
+        for (const struct invidx_query_child *c = all->children; c != NULL; c = c->next) {
             must |= c->occur == INVIDX_MUST;
             filter |= c->occur == INVIDX_FILTER;
             should |= c->occur == INVIDX_SHOULD;
@@ -393,52 +393,52 @@ static struct invidx_node *parse_or(struct parser *p)
     return all;
 }
 
-static enum status check_size(size_t n, struct fault *f)
+static enum seam_status check_size(size_t n, struct seam_fault *f)
 {
     if (n > INVIDX_QUERY_BYTES_MAX)
-        return fault_set(f, ST_LIMIT, "query", INVIDX_QUERY_BYTES_MAX,
+        return seam_fault_set(f, SEAM_LIMIT, "query", INVIDX_QUERY_BYTES_MAX,
                          "a query has at most %d bytes", INVIDX_QUERY_BYTES_MAX);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status finish(struct invidx_query *q, struct invidx_node *root, struct fault *f)
+static enum seam_status finish(struct invidx_query *q, struct invidx_node *root, struct seam_fault *f)
 {
-    if (q->broken != ST_OK) {
-        if (f != NULL && f->status == ST_OK) *f = q->fault;
+    if (q->broken != SEAM_OK) {
+        if (f != NULL && f->status == SEAM_OK) *f = q->fault;
         return q->broken;
     }
-    q->root = root != NULL ? root : query_node(q, NODE_NONE);
-    return ST_OK;
+    q->root = root != NULL ? root : invidx_query_node(q, NODE_NONE);
+    return SEAM_OK;
 }
 
-enum status invidx_query_parse(struct invidx_query *q, const char *s, size_t n,
-                               enum invidx_side side, struct fault *f)
+enum seam_status invidx_query_parse(struct invidx_query *q, const char *s, size_t n,
+                               enum invidx_side side, struct seam_fault *f)
 {
-    struct parser p = {.q = q, .s = s, .p = s, .end = s + n, .side = side, .f = f};
-    enum status st = check_size(n, f);
+    struct invidx_parser p = {.q = q, .s = s, .p = s, .end = s + n, .side = side, .f = f};
+    enum seam_status st = check_size(n, f);
     struct invidx_node *root;
 
     invidx_query_reset(q);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     root = parse_or(&p);
-    if (p.st == ST_OK && q->broken == ST_OK && p.p < p.end)
-        fail(&p, p.p, ST_INVALID, "this ) was not opened");
-    return p.st != ST_OK ? p.st : finish(q, root, f);
+    if (p.st == SEAM_OK && q->broken == SEAM_OK && p.p < p.end)
+        fail(&p, p.p, SEAM_INVALID, "this ) was not opened");
+    return p.st != SEAM_OK ? p.st : finish(q, root, f);
 }
 
-enum status invidx_query_words(struct invidx_query *q, const char *s, size_t n,
-                               enum invidx_side side, struct fault *f)
+enum seam_status invidx_query_words(struct invidx_query *q, const char *s, size_t n,
+                               enum invidx_side side, struct seam_fault *f)
 {
-    const struct analyzer *a = &q->reader->analyzer;
-    struct tokens tokens = tokens_of(a, s, n);
+    const struct invidx_analyzer *a = &q->reader->analyzer;
+    struct invidx_tokens tokens = invidx_tokens_of(a, s, n);
     struct invidx_node *root = NULL, *only = NULL;
-    enum status st = check_size(n, f);
+    enum seam_status st = check_size(n, f);
 
     invidx_query_reset(q);
-    if (st != ST_OK) return st;
-    while (q->broken == ST_OK && tokens_next(&tokens, &q->token)) {
+    if (st != SEAM_OK) return st;
+    while (q->broken == SEAM_OK && invidx_tokens_next(&tokens, &q->token)) {
         struct invidx_node *node =
-            query_text(q, -1, s + q->token.begin, q->token.end - q->token.begin, false, 0);
+            invidx_query_text(q, -1, s + q->token.begin, q->token.end - q->token.begin, false, 0);
 
         if (node == NULL || node->kind == NODE_NONE) continue;
         if (only == NULL) {

@@ -12,16 +12,16 @@ static unsigned best_width(const uint32_t *v, size_t n)
     size_t best_size;
 
     for (size_t i = 0; i < n; i++)
-        count[bits_for_u64(v[i])]++;
+        count[seam_bits_for_u64(v[i])]++;
     for (unsigned w = 0; w <= 32; w++)
         if (count[w] != 0) top = w;
     best = top;
-    best_size = bitpack_size(n, top);
+    best_size = seam_bitpack_size(n, top);
     for (unsigned w = top; w-- > 0;) {
         size_t size;
 
         above += count[w + 1];
-        size = bitpack_size(n, w) + 1 + (size_t)above * (1 + varint_size((1ull << (top - w)) - 1));
+        size = seam_bitpack_size(n, w) + 1 + (size_t)above * (1 + seam_varint_size((1ull << (top - w)) - 1));
         if (above >= n) break;
         if (size < best_size) {
             best_size = size;
@@ -31,7 +31,7 @@ static unsigned best_width(const uint32_t *v, size_t n)
     return best;
 }
 
-void pfor_put(struct buf *out, const uint32_t *v, size_t n, bool flag)
+void invidx_pfor_put(struct seam_buf *out, const uint32_t *v, size_t n, bool flag)
 {
     uint32_t low[PFOR_BLOCK];
     uint8_t at[PFOR_BLOCK];
@@ -45,16 +45,16 @@ void pfor_put(struct buf *out, const uint32_t *v, size_t n, bool flag)
         low[i] = w == 32 ? v[i] : v[i] & (uint32_t)((1ull << w) - 1);
         if (low[i] != v[i]) at[exceptions++] = (uint8_t)i;
     }
-    packed = bitpack_size(n, w);
-    p = buf_extend(out, 1 + packed);
+    packed = seam_bitpack_size(n, w);
+    p = seam_buf_extend(out, 1 + packed);
     if (p == NULL) return;
     p[0] = (uint8_t)(w | (flag ? PFOR_FLAG : 0) | (exceptions != 0 ? PFOR_EXCEPTIONS : 0));
-    bitpack_u32(low, n, w, p + 1);
+    seam_bitpack_u32(low, n, w, p + 1);
     if (exceptions == 0) return;
-    buf_u8(out, (uint8_t)exceptions);
-    buf_append(out, at, exceptions);
+    seam_buf_u8(out, (uint8_t)exceptions);
+    seam_buf_append(out, at, exceptions);
     for (size_t i = 0; i < exceptions; i++)
-        buf_varint(out, v[at[i]] >> w);
+        seam_buf_varint(out, v[at[i]] >> w);
 }
 
 static const uint8_t *patch(const uint8_t *p, const uint8_t *end, size_t n, unsigned w,
@@ -94,42 +94,42 @@ static inline bool read_head(const uint8_t **p, const uint8_t *end, size_t n, st
     if (*p >= end) return false;
     h->width = **p & PFOR_WIDTH;
     h->exceptions = (**p & PFOR_EXCEPTIONS) != 0;
-    h->packed = bitpack_size(n, h->width);
+    h->packed = seam_bitpack_size(n, h->width);
     (*p)++;
     return h->width <= 32 && (size_t)(end - *p) >= h->packed;
 }
 
-const uint8_t *pfor_get(const uint8_t *p, const uint8_t *end, size_t n, uint32_t *out)
+const uint8_t *invidx_pfor_get(const uint8_t *p, const uint8_t *end, size_t n, uint32_t *out)
 {
     struct pfor_head h;
 
     if (!read_head(&p, end, n, &h)) return NULL;
-    bitunpack_u32(p, n, h.width, out);
+    seam_bitunpack_u32(p, n, h.width, out);
     p += h.packed;
-    return likely(!h.exceptions) ? p : patch(p, end, n, h.width, out);
+    return seam_likely(!h.exceptions) ? p : patch(p, end, n, h.width, out);
 }
 
-const uint8_t *pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t n, uint32_t base,
+const uint8_t *invidx_pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t n, uint32_t base,
                              uint32_t *out)
 {
     struct pfor_head h;
 
     if (!read_head(&p, end, n, &h)) return NULL;
     if (!h.exceptions) {
-        bitunpack_delta_u32(p, n, h.width, base, 1, out);
+        seam_bitunpack_delta_u32(p, n, h.width, base, 1, out);
         return p + h.packed;
     }
-    bitunpack_u32(p, n, h.width, out);
+    seam_bitunpack_u32(p, n, h.width, out);
     p = patch(p + h.packed, end, n, h.width, out);
-    if (p != NULL) sum_gaps(out, n, base);
+    if (p != NULL) invidx_sum_gaps(out, n, base);
     return p;
 }
 
-const uint8_t *pfor_skip(const uint8_t *p, const uint8_t *end, size_t n)
+const uint8_t *invidx_pfor_skip(const uint8_t *p, const uint8_t *end, size_t n)
 {
     struct pfor_head h;
 
     if (!read_head(&p, end, n, &h)) return NULL;
     p += h.packed;
-    return likely(!h.exceptions) ? p : patch(p, end, n, h.width, NULL);
+    return seam_likely(!h.exceptions) ? p : patch(p, end, n, h.width, NULL);
 }

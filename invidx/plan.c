@@ -4,65 +4,65 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum status no_memory(struct fault *f)
+static enum seam_status no_memory(struct seam_fault *f)
 {
-    return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
+    return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to run the query");
 }
 
 struct builder {
-    struct plan *p;
+    struct invidx_plan *p;
     const struct invidx_request *req;
-    struct fault *f;
-    enum status st;
+    struct seam_fault *f;
+    enum seam_status st;
 };
 
 static void *take(struct builder *b, size_t n)
 {
-    void *m = b->st == ST_OK ? arena_zalloc(&b->p->q->run, n) : NULL;
+    void *m = b->st == SEAM_OK ? seam_arena_zalloc(&b->p->q->run, n) : NULL;
 
-    if (m == NULL && b->st == ST_OK) b->st = no_memory(b->f);
+    if (m == NULL && b->st == SEAM_OK) b->st = no_memory(b->f);
     return m;
 }
 
-static struct plan_node *new_node(struct builder *b, enum plan_kind kind)
+static struct invidx_plan_node *new_node(struct builder *b, enum invidx_plan_kind kind)
 {
-    struct plan_node *n = take(b, sizeof *n);
+    struct invidx_plan_node *n = take(b, sizeof *n);
 
     if (n != NULL) n->kind = kind;
     return n;
 }
 
 /* Looks the term up everywhere and counts its live documents.                                           */
-static void look_up(struct builder *b, struct leaf_term *t)
+static void look_up(struct builder *b, struct invidx_leaf_term *t)
 {
     struct invidx_reader *r = b->p->r;
 
     t->in = take(b, sizeof *t->in * (r->seg_count + 1));
-    for (size_t i = 0; b->st == ST_OK && i < r->seg_count; i++) {
+    for (size_t i = 0; b->st == SEAM_OK && i < r->seg_count; i++) {
         uint32_t live;
-        enum status st = termdict_find(r->segs[i].seg, t->text, t->len, &t->in[i], b->f);
+        enum seam_status st = invidx_termdict_find(r->segs[i].seg, t->text, t->len, &t->in[i], b->f);
 
-        if (st == ST_NOT_FOUND) {
+        if (st == SEAM_NOT_FOUND) {
             t->in[i].df = 0;
             continue;
         }
-        if (st == ST_OK) st = rseg_live_df(&r->segs[i], &t->in[i], b->p->scratch, &live, b->f);
-        if (st != ST_OK)
+        if (st == SEAM_OK) st = invidx_rseg_live_df(&r->segs[i], &t->in[i], b->p->scratch, &live, b->f);
+        if (st != SEAM_OK)
             b->st = st;
         else
             t->df += live;
     }
 }
 
-static struct leaf *new_leaf(struct builder *b, int field, uint32_t terms, double boost)
+static struct invidx_leaf *new_leaf(struct builder *b, int field, uint32_t terms, double boost)
 {
-    struct plan *p = b->p;
+    struct invidx_plan *p = b->p;
     const struct invidx_schema *s = &p->r->box.view;
-    struct leaf *l;
+    struct invidx_leaf *l;
 
-    if (p->leaf_count >= ARRAY_LEN(p->leaves) || p->term_count + terms > PLAN_TERMS_MAX) {
-        if (b->st == ST_OK)
-            b->st = fault_set(b->f, ST_LIMIT, "query", FAULT_NO_OFFSET,
+    if (p->leaf_count >= SEAM_ARRAY_LEN(p->leaves) || p->term_count + terms > PLAN_TERMS_MAX) {
+        if (b->st == SEAM_OK)
+            b->st = seam_fault_set(b->f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET,
                               "the query became more than %d terms", PLAN_TERMS_MAX);
         return NULL;
     }
@@ -85,10 +85,10 @@ static struct leaf *new_leaf(struct builder *b, int field, uint32_t terms, doubl
     return l;
 }
 
-static void add_term(struct builder *b, struct leaf *l, const char *text, uint32_t len,
+static void add_term(struct builder *b, struct invidx_leaf *l, const char *text, uint32_t len,
                      uint32_t pos)
 {
-    struct leaf_term *t = &l->terms[l->count++];
+    struct invidx_leaf_term *t = &l->terms[l->count++];
 
     t->text = text;
     t->len = len;
@@ -97,20 +97,20 @@ static void add_term(struct builder *b, struct leaf *l, const char *text, uint32
 }
 
 /* A group has the frequency of its most frequent member; a phrase adds its terms' idf (as Lucene does).  */
-static struct plan_node *finish_leaf(struct builder *b, struct leaf *l)
+static struct invidx_plan_node *finish_leaf(struct builder *b, struct invidx_leaf *l)
 {
-    struct plan *p = b->p;
-    struct plan_node *n;
+    struct invidx_plan *p = b->p;
+    struct invidx_plan_node *n;
     bool missing = false;
 
-    if (b->st != ST_OK) return NULL;
+    if (b->st != SEAM_OK) return NULL;
     for (uint32_t i = 0; i < l->count; i++) {
         missing |= l->terms[i].df == 0;
-        if (l->phrase) l->idf += bm25_idf(p->r->live, l->terms[i].df);
+        if (l->phrase) l->idf += invidx_bm25_idf(p->r->live, l->terms[i].df);
         if (i == 0 || (l->phrase ? l->terms[i].df < l->df : l->terms[i].df > l->df))
             l->df = l->terms[i].df;
     }
-    if (!l->phrase) l->idf = bm25_idf(p->r->live, l->df);
+    if (!l->phrase) l->idf = invidx_bm25_idf(p->r->live, l->df);
     l->weight = l->boost * l->idf * (p->k1 + 1);
     n = new_node(b, l->df == 0 || (l->phrase && missing) ? PLAN_NONE : PLAN_LEAF);
     if (n == NULL) return NULL;
@@ -119,27 +119,27 @@ static struct plan_node *finish_leaf(struct builder *b, struct leaf *l)
     return n;
 }
 
-static struct plan_node *bool_node(struct builder *b, uint32_t room, uint32_t min_should)
+static struct invidx_plan_node *bool_node(struct builder *b, uint32_t room, uint32_t min_should)
 {
-    struct plan_node *n = new_node(b, PLAN_BOOL);
+    struct invidx_plan_node *n = new_node(b, PLAN_BOOL);
 
     if (n == NULL) return NULL;
     n->min_should = min_should;
-    n->children = take(b, sizeof(struct plan_node *) * (room + 1));
+    n->children = take(b, sizeof(struct invidx_plan_node *) * (room + 1));
     return n->children == NULL ? NULL : n;
 }
 
-static void add_child(struct plan_node *n, struct plan_node *child, enum invidx_occur occur)
+static void add_child(struct invidx_plan_node *n, struct invidx_plan_node *child, enum invidx_occur occur)
 {
     if (n == NULL || child == NULL) return;
     child->occur = occur;
     n->children[n->child_count++] = child;
 }
 
-static struct plan_node *phrase_leaf(struct builder *b, int field, const struct query_term *terms,
+static struct invidx_plan_node *phrase_leaf(struct builder *b, int field, const struct invidx_bound_term *terms,
                                      uint32_t n, uint32_t slop, double boost)
 {
-    struct leaf *l = new_leaf(b, field, n, boost);
+    struct invidx_leaf *l = new_leaf(b, field, n, boost);
 
     if (l == NULL) return NULL;
     l->phrase = true;
@@ -150,65 +150,65 @@ static struct plan_node *phrase_leaf(struct builder *b, int field, const struct 
 }
 
 /* An alternative of several words is a phrase.                                                          */
-static struct plan_node *synonym_phrase(struct builder *b, int field, const struct synonym *s,
+static struct invidx_plan_node *synonym_phrase(struct builder *b, int field, const struct invidx_synonym *s,
                                         double boost)
 {
-    struct query_term *terms = take(b, sizeof *terms * s->terms);
+    struct invidx_bound_term *terms = take(b, sizeof *terms * s->terms);
     const char *at = s->text;
 
     if (terms == NULL) return NULL;
     for (uint32_t i = 0; i < s->terms; i++) {
-        terms[i] = (struct query_term){at, (uint32_t)strlen(at), i};
+        terms[i] = (struct invidx_bound_term){at, (uint32_t)strlen(at), i};
         at += terms[i].len + 1;
     }
     return phrase_leaf(b, field, terms, s->terms, 0, boost);
 }
 
 /* One word and its synonyms of one word are a group; each synonym of several words is another should.     */
-static struct plan_node *plan_word(struct builder *b, const struct invidx_node *n, double boost)
+static struct invidx_plan_node *plan_word(struct builder *b, const struct invidx_node *n, double boost)
 {
-    const struct query_term *t = &n->terms[0];
+    const struct invidx_bound_term *t = &n->terms[0];
     char key[INVIDX_TERM_MAX + 9];
-    const struct synonym_rule *rule;
+    const struct invidx_synonym_rule *rule;
     uint32_t singles = 0, phrases = 0;
-    struct plan_node *any;
-    struct leaf *l;
+    struct invidx_plan_node *any;
+    struct invidx_leaf *l;
 
     memcpy(key, t->text, t->len);
     key[t->len] = '\0';
-    rule = analyzer_rule(&b->p->r->analyzer, key, t->len + 1u);
-    for (const struct synonym *s = rule == NULL ? NULL : rule->to; s != NULL; s = s->next) {
+    rule = invidx_analyzer_rule(&b->p->r->analyzer, key, t->len + 1u);
+    for (const struct invidx_synonym *s = rule == NULL ? NULL : rule->to; s != NULL; s = s->next) {
         singles += s->terms == 1;
         phrases += s->terms > 1;
     }
     l = new_leaf(b, n->field, 1 + singles, boost);
     if (l == NULL) return NULL;
     add_term(b, l, t->text, t->len, 0);
-    for (const struct synonym *s = rule == NULL ? NULL : rule->to; s != NULL; s = s->next)
+    for (const struct invidx_synonym *s = rule == NULL ? NULL : rule->to; s != NULL; s = s->next)
         if (s->terms == 1) add_term(b, l, s->text, s->bytes - 1, 0);
     if (phrases == 0) return finish_leaf(b, l);
     any = bool_node(b, phrases + 1, 0);
     if (any == NULL) return NULL;
     add_child(any, finish_leaf(b, l), INVIDX_SHOULD);
-    for (const struct synonym *s = rule->to; s != NULL; s = s->next)
+    for (const struct invidx_synonym *s = rule->to; s != NULL; s = s->next)
         if (s->terms > 1) add_child(any, synonym_phrase(b, n->field, s, boost), INVIDX_SHOULD);
     return any;
 }
 
 /* Expansions of one edit distance count as one term; farther ones count less.                            */
-static struct plan_node *plan_pattern(struct builder *b, const struct invidx_node *n, double boost)
+static struct invidx_plan_node *plan_pattern(struct builder *b, const struct invidx_node *n, double boost)
 {
-    struct expansion *e = NULL;
+    struct invidx_expansion *e = NULL;
     size_t count = 0;
-    struct plan_node *any = bool_node(b, 4, 0);
+    struct invidx_plan_node *any = bool_node(b, 4, 0);
 
     if (any == NULL) return NULL;
     b->st = n->kind == NODE_PREFIX
-                ? expand_prefix(b->p->q, n->text, n->len, false, &e, &count, b->f)
-                : expand_fuzzy(b->p->q, n->text, n->len, n->slop, false, &e, &count, b->f);
-    for (size_t i = 0; b->st == ST_OK && i < count;) {
+                ? invidx_expand_prefix(b->p->q, n->text, n->len, false, &e, &count, b->f)
+                : invidx_expand_fuzzy(b->p->q, n->text, n->len, n->slop, false, &e, &count, b->f);
+    for (size_t i = 0; b->st == SEAM_OK && i < count;) {
         size_t j = i;
-        struct leaf *l;
+        struct invidx_leaf *l;
 
         while (j < count && e[j].edits == e[i].edits)
             j++;
@@ -222,54 +222,54 @@ static struct plan_node *plan_pattern(struct builder *b, const struct invidx_nod
 }
 
 /* Adjacent should-words that are the left side of a rule: its alternatives are should-clauses too.        */
-static void add_multiword_synonyms(struct builder *b, struct plan_node *out,
-                                   const struct query_child *c, double boost)
+static void add_multiword_synonyms(struct builder *b, struct invidx_plan_node *out,
+                                   const struct invidx_query_child *c, double boost)
 {
-    const struct analyzer *a = &b->p->r->analyzer;
+    const struct invidx_analyzer *a = &b->p->r->analyzer;
     char key[8 * (INVIDX_TERM_MAX + 1)];
     size_t bytes = 0;
     uint32_t terms = 0;
 
     for (; c != NULL && terms < a->longest_rule && terms < 8; c = c->next) {
-        const struct synonym_rule *rule;
+        const struct invidx_synonym_rule *rule;
 
         if (c->node->kind != NODE_WORD || c->occur != INVIDX_SHOULD || c->node->field >= 0) return;
         memcpy(key + bytes, c->node->terms[0].text, c->node->terms[0].len);
         bytes += c->node->terms[0].len;
         key[bytes++] = '\0';
         if (++terms < 2) continue;
-        rule = analyzer_rule(a, key, bytes);
-        for (const struct synonym *s = rule == NULL ? NULL : rule->to;
+        rule = invidx_analyzer_rule(a, key, bytes);
+        for (const struct invidx_synonym *s = rule == NULL ? NULL : rule->to;
              s != NULL && out->child_count < INVIDX_QUERY_NODES_MAX; s = s->next)
             add_child(out, synonym_phrase(b, -1, s, boost), INVIDX_SHOULD);
     }
 }
 
-static struct plan_node *plan_any(struct builder *b, const struct invidx_node *n, double boost,
+static struct invidx_plan_node *plan_any(struct builder *b, const struct invidx_node *n, double boost,
                                   int depth);
 
-static struct plan_node *plan_bool(struct builder *b, const struct invidx_node *n, double boost,
+static struct invidx_plan_node *plan_bool(struct builder *b, const struct invidx_node *n, double boost,
                                    int depth)
 {
     bool synonyms = b->p->r->analyzer.longest_rule > 1;
-    struct plan_node *out =
+    struct invidx_plan_node *out =
         bool_node(b, synonyms ? n->child_count + INVIDX_QUERY_NODES_MAX : n->child_count, n->slop);
 
-    for (const struct query_child *c = n->children; b->st == ST_OK && c != NULL; c = c->next) {
+    for (const struct invidx_query_child *c = n->children; b->st == SEAM_OK && c != NULL; c = c->next) {
         add_child(out, plan_any(b, c->node, boost, depth + 1), c->occur);
-        if (synonyms && b->st == ST_OK && n->slop <= 1) add_multiword_synonyms(b, out, c, boost);
+        if (synonyms && b->st == SEAM_OK && n->slop <= 1) add_multiword_synonyms(b, out, c, boost);
     }
     return out;
 }
 
-static struct plan_node *plan_any(struct builder *b, const struct invidx_node *n, double boost,
+static struct invidx_plan_node *plan_any(struct builder *b, const struct invidx_node *n, double boost,
                                   int depth)
 {
-    struct plan_node *out;
+    struct invidx_plan_node *out;
 
-    if (b->st != ST_OK) return NULL;
+    if (b->st != SEAM_OK) return NULL;
     if (depth > INVIDX_QUERY_DEPTH_MAX + 2) {
-        b->st = fault_set(b->f, ST_LIMIT, "query", FAULT_NO_OFFSET, "clauses nest too deep");
+        b->st = seam_fault_set(b->f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET, "clauses nest too deep");
         return NULL;
     }
     boost *= n->boost;
@@ -294,7 +294,7 @@ static struct plan_node *plan_any(struct builder *b, const struct invidx_node *n
     return out;
 }
 
-static bool scores(const struct plan_node *n, double *sum)
+static bool scores(const struct invidx_plan_node *n, double *sum)
 {
     if (n->kind == PLAN_LEAF) *sum += n->leaf->weight;
     for (uint32_t i = 0; i < n->child_count; i++)
@@ -302,7 +302,7 @@ static bool scores(const struct plan_node *n, double *sum)
     return *sum > 0;
 }
 
-static enum status weigh(struct plan *p, struct fault *f)
+static enum seam_status weigh(struct invidx_plan *p, struct seam_fault *f)
 {
     double sum = 0;
     float k0 = (float)(p->k1 * (1 - p->b)), k1l = (float)(p->k1 * p->b / p->average_length);
@@ -310,62 +310,62 @@ static enum status weigh(struct plan *p, struct fault *f)
 
     if (scores(p->root, &sum)) frexp(sum, &exponent);
     if (!(sum < 1e200))
-        return fault_set(f, ST_LIMIT, "query", FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET,
                          "the boosts multiply to more than a score can be");
     p->scale = 30 - exponent;
     for (uint32_t i = 0; i < p->leaf_count; i++)
-        p->leaves[i]->model = (struct bm25){(float)ldexp(p->leaves[i]->weight, p->scale), k0, k1l};
-    return ST_OK;
+        p->leaves[i]->model = (struct invidx_bm25){(float)ldexp(p->leaves[i]->weight, p->scale), k0, k1l};
+    return SEAM_OK;
 }
 
-double plan_score(const struct plan *p, int64_t sum)
+double invidx_plan_score(const struct invidx_plan *p, int64_t sum)
 {
     return ldexp((double)sum, -p->scale);
 }
 
-static enum status check_request(const struct invidx_query *q, const struct invidx_request *req,
-                                 struct fault *f)
+static enum seam_status check_request(const struct invidx_query *q, const struct invidx_request *req,
+                                 struct seam_fault *f)
 {
     const struct invidx_schema *s = &q->reader->box.view;
 
-    if (q->broken != ST_OK) {
-        if (f != NULL && f->status == ST_OK) *f = q->fault;
+    if (q->broken != SEAM_OK) {
+        if (f != NULL && f->status == SEAM_OK) *f = q->fault;
         return q->broken;
     }
     if (q->root == NULL)
-        return fault_set(f, ST_INVALID, "query", FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET,
                          "there is no query: parse or set one");
     if (req->k > INVIDX_K_MAX)
-        return fault_set(f, ST_LIMIT, "query", FAULT_NO_OFFSET, "at most %d hits a search",
+        return seam_fault_set(f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET, "at most %d hits a search",
                          INVIDX_K_MAX);
     if (req->sort_attr < 0 || req->sort_attr > (int)s->attr_count)
-        return fault_set(f, ST_INVALID, "query", FAULT_NO_OFFSET, "no such attribute to sort by");
+        return seam_fault_set(f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET, "no such attribute to sort by");
     if (req->sort_attr > 0 && s->attrs[req->sort_attr - 1].type != INVIDX_INT64)
-        return fault_set(f, ST_UNSUPPORTED, s->attrs[req->sort_attr - 1].name, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_UNSUPPORTED, s->attrs[req->sort_attr - 1].name, SEAM_FAULT_NO_OFFSET,
                          "only INT64 attributes can be sorted by");
     if (req->k1 > 1000 || req->b > 1)
-        return fault_set(f, ST_INVALID, "query", FAULT_NO_OFFSET, "k1 is 0..1000 and b 0..1");
-    return ST_OK;
+        return seam_fault_set(f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET, "k1 is 0..1000 and b 0..1");
+    return SEAM_OK;
 }
 
-enum status plan_make(struct invidx_query *q, const struct invidx_request *req, struct plan **out,
-                      struct fault *f)
+enum seam_status invidx_plan_make(struct invidx_query *q, const struct invidx_request *req, struct invidx_plan **out,
+                      struct seam_fault *f)
 {
     struct builder b = {.req = req, .f = f};
-    struct plan *p;
+    struct invidx_plan *p;
     bool own = !(req->k1 == 0 && req->b == 0);
 
     b.st = check_request(q, req, f);
-    if (b.st != ST_OK) return b.st;
-    arena_reset(&q->run);
+    if (b.st != SEAM_OK) return b.st;
+    seam_arena_reset(&q->run);
     q->pool_used = 0;
-    p = arena_alloc(&q->run, sizeof *p);
+    p = seam_arena_alloc(&q->run, sizeof *p);
     if (p == NULL) return no_memory(f);
     p->leaf_count = p->term_count = 0;
     b.p = p;
     p->q = q;
     p->r = q->reader;
-    p->scratch = query_cursor(q);
+    p->scratch = invidx_query_cursor(q);
     if (p->scratch == NULL) return no_memory(f);
     p->k1 = own && req->k1 >= 0 ? req->k1 : p->r->box.view.k1;
     p->b = own && req->b >= 0 ? req->b : p->r->box.view.b;
@@ -374,7 +374,7 @@ enum status plan_make(struct invidx_query *q, const struct invidx_request *req, 
                             : (double)p->r->length_sum / (double)p->r->live;
     p->default_weights = req->weights == NULL || p->r->box.view.field_count == 1;
     p->root = plan_any(&b, q->root, 1, 0);
-    if (b.st == ST_OK) b.st = weigh(p, f);
-    if (b.st == ST_OK) *out = p;
+    if (b.st == SEAM_OK) b.st = weigh(p, f);
+    if (b.st == SEAM_OK) *out = p;
     return b.st;
 }

@@ -8,35 +8,35 @@
 
 enum { PLAN_TERMS_MAX = 4096 }; /* terms of one query, after expansion */
 
-struct leaf_term {
+struct invidx_leaf_term {
     const char *text;
     uint32_t len, pos;
     uint64_t df;     /* live, over all segments           */
-    struct term *in; /* one a segment; df 0 = not there    */
+    struct invidx_term *in; /* one a segment; df 0 = not there    */
 };
 
 /* What is scored as one: a term, a group of terms that count as one, or a phrase.                      */
-struct leaf {
+struct invidx_leaf {
     uint32_t number; /* among the plan's leaves            */
     bool phrase;
     uint32_t slop;
     uint32_t count;
-    struct leaf_term *terms;
+    struct invidx_leaf_term *terms;
     uint32_t weights[INVIDX_FIELDS_MAX]; /* by field; 0 = outside the scope */
     bool scoped;                         /* some field is outside              */
     double boost, idf, weight;
     uint64_t df;
-    struct bm25 model;
+    struct invidx_bm25 model;
 };
 
-enum plan_kind { PLAN_NONE, PLAN_ALL, PLAN_LEAF, PLAN_BOOL, PLAN_RANGE, PLAN_KEYWORD };
+enum invidx_plan_kind { PLAN_NONE, PLAN_ALL, PLAN_LEAF, PLAN_BOOL, PLAN_RANGE, PLAN_KEYWORD };
 
-struct plan_node {
-    enum plan_kind kind;
+struct invidx_plan_node {
+    enum invidx_plan_kind kind;
     enum invidx_occur occur; /* in its parent */
-    struct leaf *leaf;
+    struct invidx_leaf *leaf;
     uint32_t min_should, child_count;
-    struct plan_node **children;
+    struct invidx_plan_node **children;
     uint32_t attr;
     int64_t lo, hi;
     const char *text;
@@ -44,35 +44,35 @@ struct plan_node {
     uint32_t code; /* KEYWORD: in the segment under way, 0 = no document has it */
 };
 
-struct plan {
+struct invidx_plan {
     struct invidx_query *q;
     struct invidx_reader *r;
-    struct plan_node *root;
-    struct leaf *leaves[INVIDX_QUERY_NODES_MAX * 4];
+    struct invidx_plan_node *root;
+    struct invidx_leaf *leaves[INVIDX_QUERY_NODES_MAX * 4];
     uint32_t leaf_count, term_count;
     double k1, b, average_length;
     int scale;            /* S */
     bool default_weights; /* the impacts hold */
-    struct postings *scratch;
+    struct invidx_postings *scratch;
 };
 
 /* Resets the query's run arena and builds the plan in it.                                             */
-MUST_USE enum status plan_make(struct invidx_query *q, const struct invidx_request *req,
-                               struct plan **out, struct fault *f);
-double plan_score(const struct plan *p, int64_t sum);
+SEAM_MUST_USE enum seam_status invidx_plan_make(struct invidx_query *q, const struct invidx_request *req,
+                               struct invidx_plan **out, struct seam_fault *f);
+double invidx_plan_score(const struct invidx_plan *p, int64_t sum);
 
 /* expand.c */
-struct expansion {
+struct invidx_expansion {
     const char *text;
     uint32_t len, edits;
     uint64_t df;
 };
 /* The words that begin with, or are within edits of, `text`: by edits, then most frequent. surface: the words
  * themselves; else the terms they became. df is of live documents. *out lives in the run arena.        */
-MUST_USE enum status expand_prefix(struct invidx_query *q, const char *text, size_t n, bool surface,
-                                   struct expansion **out, size_t *count, struct fault *f);
-MUST_USE enum status expand_fuzzy(struct invidx_query *q, const char *text, size_t n,
-                                  uint32_t edits, bool surface, struct expansion **out,
-                                  size_t *count, struct fault *f);
+SEAM_MUST_USE enum seam_status invidx_expand_prefix(struct invidx_query *q, const char *text, size_t n, bool surface,
+                                   struct invidx_expansion **out, size_t *count, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const char *text, size_t n,
+                                  uint32_t edits, bool surface, struct invidx_expansion **out,
+                                  size_t *count, struct seam_fault *f);
 
 #endif

@@ -50,13 +50,13 @@ static bool short_syllable(const struct word *w, size_t n)
            s[n - 1] != 'x' && s[n - 1] != 'Y';
 }
 
-struct pair {
+struct porter2_pair {
     const char *from, *to;
 };
 
 static bool exception(struct word *w)
 {
-    static const struct pair list[] = {
+    static const struct porter2_pair list[] = {
         {"skis", "ski"},    {"skies", "sky"},   {"dying", "die"},    {"lying", "lie"},
         {"tying", "tie"},   {"idly", "idl"},    {"gently", "gentl"}, {"ugly", "ugli"},
         {"early", "earli"}, {"only", "onli"},   {"singly", "singl"}, {"sky", "sky"},
@@ -167,7 +167,7 @@ static void step1c(struct word *w)
 
 /* Replaces the longest suffix of the list that the word ends in, when it lies in R1. The lists are ordered
  * so that a longer suffix comes before any it ends in. Returns the index, or -1 when none matched.     */
-static int replace(struct word *w, const struct pair *list, size_t count, bool *fits)
+static int replace(struct word *w, const struct porter2_pair *list, size_t count, bool *fits)
 {
     for (size_t i = 0; i < count; i++) {
         size_t m = strlen(list[i].from);
@@ -186,7 +186,7 @@ static int replace(struct word *w, const struct pair *list, size_t count, bool *
 
 static void step2(struct word *w)
 {
-    static const struct pair list[] = {
+    static const struct porter2_pair list[] = {
         {"ational", "ate"}, {"ization", "ize"}, {"fulness", "ful"}, {"ousness", "ous"},
         {"iveness", "ive"}, {"tional", "tion"}, {"biliti", "ble"},  {"lessli", "less"},
         {"entli", "ent"},   {"ation", "ate"},   {"alism", "al"},    {"aliti", "al"},
@@ -204,7 +204,7 @@ static void step2(struct word *w)
 
 static void step3(struct word *w)
 {
-    static const struct pair list[] = {
+    static const struct porter2_pair list[] = {
         {"ational", "ate"}, {"tional", "tion"}, {"alize", "al"}, {"icate", "ic"}, {"iciti", "ic"},
         {"ative", NULL},    {"ical", "ic"},     {"ness", ""},    {"ful", ""},
     };
@@ -242,7 +242,7 @@ static void step5(struct word *w)
     }
 }
 
-size_t stem_porter2(char *s, size_t n)
+size_t invidx_stem_porter2(char *s, size_t n)
 {
     struct word w = {.s = s, .n = n};
 
@@ -268,7 +268,7 @@ size_t stem_porter2(char *s, size_t n)
 
 /* Plurals only, as Harman's "S" stemmer: ies -> y (not eies, aies), es -> e (not aes, ees, oes), s -> ""
  * (not us, ss). Source: Harman, "How effective is suffixing?" (JASIS 42, 1991).                        */
-size_t stem_plural(char *s, size_t n)
+size_t invidx_stem_plural(char *s, size_t n)
 {
     if (n < 4 || s[n - 1] != 's') return n;
     if (s[n - 2] == 'e' && s[n - 3] == 'i') {

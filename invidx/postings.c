@@ -5,7 +5,7 @@
 
 #include "engine/base/bitset.h"
 
-unsigned length_code(uint32_t length)
+unsigned invidx_length_code(uint32_t length)
 {
     unsigned e;
 
@@ -28,14 +28,14 @@ static inline const uint8_t *take_varint(const uint8_t *p, const uint8_t *end, u
 }
 
 /* Searches within a block run to the first document that is large enough; there always is one.           */
-static inline void pad_docs(struct postings *p)
+static inline void pad_docs(struct invidx_postings *p)
 {
     for (size_t i = 0; i < 32; i++)
         p->docs[p->n + i] = NO_DOC;
 }
 
 /* df = 1: the dictionary holds the posting itself.                                                     */
-static enum status open_inlined(struct postings *p, const struct term *t, struct fault *f)
+static enum seam_status open_inlined(struct invidx_postings *p, const struct invidx_term *t, struct seam_fault *f)
 {
     const uint8_t *at = take_varint(t->inlined, t->inlined_end, &p->docs[0]);
     uint32_t total = 0;
@@ -51,20 +51,20 @@ static enum status open_inlined(struct postings *p, const struct term *t, struct
         if (p->field_tf != NULL) p->field_tf[i * PFOR_BLOCK] = v;
         total += v;
     }
-    if (at == NULL) return segment_damaged(p->seg, t->inlined, "inlined posting", f);
+    if (at == NULL) return invidx_segment_damaged(p->seg, t->inlined, "inlined posting", f);
     p->pos_start[1] = total;
     p->inlined_pos = at;
     p->block_end = t->inlined_end;
     p->have_tf = true;
     pad_docs(p);
     p->decoded = 1;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status postings_open(struct postings *p, struct segment *s, const struct term *t,
-                          const uint32_t *weights, struct fault *f)
+enum seam_status invidx_postings_open(struct invidx_postings *p, struct invidx_segment *s, const struct invidx_term *t,
+                          const uint32_t *weights, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     p->seg = s;
     p->df = t->df;
@@ -81,11 +81,11 @@ enum status postings_open(struct postings *p, struct segment *s, const struct te
     if (s->fields > 1 && p->field_tf == NULL) {
         p->field_tf = malloc(sizeof *p->field_tf * INVIDX_FIELDS_MAX * (PFOR_BLOCK + 16));
         if (p->field_tf == NULL)
-            return fault_set(f, ST_NOMEM, s->path, FAULT_NO_OFFSET, "no memory for postings");
+            return seam_fault_set(f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET, "no memory for postings");
     }
     if (t->df == 1) return open_inlined(p, t, f);
     st = segment_touch(s, t->postings.p, t->postings.n, f);
-    if (st != ST_OK || t->skips == NULL) return st;
+    if (st != SEAM_OK || t->skips == NULL) return st;
     st = segment_touch(s, t->skips, (size_t)p->blocks * SKIP_ENTRY, f);
     p->last = t->skips;
     p->impacts = p->last + 4 * (size_t)p->blocks;
@@ -94,37 +94,37 @@ enum status postings_open(struct postings *p, struct segment *s, const struct te
     return st;
 }
 
-void postings_free(struct postings *p)
+void invidx_postings_free(struct invidx_postings *p)
 {
-    buf_free(&p->pos);
+    seam_buf_free(&p->pos);
     free(p->field_tf);
     p->field_tf = NULL;
 }
 
-enum status postings_load(struct postings *p, uint32_t b, struct fault *f)
+enum seam_status invidx_postings_load(struct invidx_postings *p, uint32_t b, struct seam_fault *f)
 {
     const uint8_t *at = p->postings.p, *end = p->postings.p + p->postings.n;
     uint32_t base = UINT32_MAX, doc; /* so that the first gap counts from -1 */
 
-    if (p->block == b) return ST_OK;
+    if (p->block == b) return SEAM_OK;
     p->have_tf = p->have_pos = false;
     p->n = b + 1 == p->blocks ? p->df - b * PFOR_BLOCK : PFOR_BLOCK;
     if (p->last != NULL) {
-        uint32_t off = get_u32(p->post_at + 4 * (size_t)b);
+        uint32_t off = seam_get_u32(p->post_at + 4 * (size_t)b);
 
         if (off >= p->postings.n) goto bad;
         at += off;
-        if (b > 0) base = get_u32(p->last + 4 * (size_t)b - 4);
+        if (b > 0) base = seam_get_u32(p->last + 4 * (size_t)b - 4);
     }
     p->block = UINT32_MAX;
-    p->tf_from = pfor_get_gaps(at, end, p->n, base, p->docs);
+    p->tf_from = invidx_pfor_get_gaps(at, end, p->n, base, p->docs);
     if (p->tf_from == NULL) goto bad;
     p->block_end = (*at & PFOR_FLAG) ? NULL : end;
     doc = p->docs[p->n - 1];
-    if (doc >= p->seg->docs || (p->last != NULL && doc != get_u32(p->last + 4 * (size_t)b)))
+    if (doc >= p->seg->docs || (p->last != NULL && doc != seam_get_u32(p->last + 4 * (size_t)b)))
         goto bad;
     /* Gaps below 2^24 cannot wrap within a block, so the last document vouches for the others.         */
-    if (unlikely((*at & PFOR_EXCEPTIONS) || (*at & PFOR_WIDTH) > 24)) {
+    if (seam_unlikely((*at & PFOR_EXCEPTIONS) || (*at & PFOR_WIDTH) > 24)) {
         uint32_t falls = p->docs[0] >= p->seg->docs || (b > 0 && p->docs[0] <= base);
 
         for (uint32_t i = 1; i < p->n; i++)
@@ -134,39 +134,39 @@ enum status postings_load(struct postings *p, uint32_t b, struct fault *f)
     pad_docs(p);
     p->block = b;
     p->decoded += p->n;
-    return ST_OK;
+    return SEAM_OK;
 bad:
-    return segment_damaged(p->seg, at, "postings block", f);
+    return invidx_segment_damaged(p->seg, at, "postings block", f);
 }
 
-enum status postings_load_tf(struct postings *p, struct fault *f)
+enum seam_status invidx_postings_load_tf(struct invidx_postings *p, struct seam_fault *f)
 {
     const uint8_t *at = p->tf_from;
 
-    if (p->have_tf) return ST_OK;
+    if (p->have_tf) return SEAM_OK;
     p->have_tf = true;
     if (p->block_end == NULL) { /* flagged: all ones */
         for (uint32_t i = 0; i < p->n; i++)
             p->tf[i] = p->weights[0];
-        return ST_OK;
+        return SEAM_OK;
     }
     if (p->seg->fields == 1) {
         uint32_t any = 0, weight = p->weights[0];
 
-        at = pfor_get(at, p->block_end, p->n, p->tf);
+        at = invidx_pfor_get(at, p->block_end, p->n, p->tf);
         if (at == NULL) goto bad;
         for (uint32_t i = 0; i < p->n; i++) {
             any |= p->tf[i];
             p->tf[i] = (p->tf[i] + 1) * weight;
         }
         if (any >= 2u * INVIDX_FIELD_TOKENS_MAX) goto bad;
-        return ST_OK;
+        return SEAM_OK;
     }
     memset(p->tf, 0, p->n * sizeof *p->tf);
     for (uint32_t k = 0; k < p->seg->fields; k++) {
         uint32_t *v = p->field_tf + k * PFOR_BLOCK, any = 0;
 
-        at = pfor_get(at, p->block_end, p->n, v);
+        at = invidx_pfor_get(at, p->block_end, p->n, v);
         if (at == NULL) goto bad;
         for (uint32_t i = 0; i < p->n; i++) {
             any |= v[i];
@@ -174,18 +174,18 @@ enum status postings_load_tf(struct postings *p, struct fault *f)
         }
         if (any >= 2u * INVIDX_FIELD_TOKENS_MAX) goto bad;
     }
-    return ST_OK;
+    return SEAM_OK;
 bad:
-    return segment_damaged(p->seg, p->tf_from, "frequencies", f);
+    return invidx_segment_damaged(p->seg, p->tf_from, "frequencies", f);
 }
 
 /* Positions each posting of the block has: sums of its fields' frequencies.                            */
-static enum status count_positions(struct postings *p, struct fault *f)
+static enum seam_status count_positions(struct invidx_postings *p, struct seam_fault *f)
 {
     uint32_t at = 0;
-    enum status st = postings_load_tf(p, f);
+    enum seam_status st = invidx_postings_load_tf(p, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     p->pos_start[0] = 0;
     for (uint32_t i = 0; i < p->n; i++) {
         if (p->seg->fields == 1) {
@@ -195,13 +195,13 @@ static enum status count_positions(struct postings *p, struct fault *f)
                 at += p->field_tf[k * PFOR_BLOCK + i];
         }
         p->pos_start[i + 1] = at;
-        if (at > 1u << 28) return segment_damaged(p->seg, p->tf_from, "too many positions", f);
+        if (at > 1u << 28) return invidx_segment_damaged(p->seg, p->tf_from, "too many positions", f);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Gaps to positions, starting anew in each field, in place and once.                                     */
-const uint32_t *postings_positions(struct postings *p, uint32_t i, uint32_t *n)
+const uint32_t *invidx_postings_positions(struct invidx_postings *p, uint32_t i, uint32_t *n)
 {
     uint32_t *pos = (uint32_t *)(void *)p->pos.data + p->pos_start[i], at = 0;
     uint32_t fields = p->seg->fields;
@@ -211,8 +211,8 @@ const uint32_t *postings_positions(struct postings *p, uint32_t i, uint32_t *n)
         *pos &= INVIDX_FIELD_TOKENS_MAX - 1;
         return pos;
     }
-    if (bitset_get(p->summed, i)) return pos;
-    bitset_set(p->summed, i);
+    if (seam_bitset_get(p->summed, i)) return pos;
+    seam_bitset_set(p->summed, i);
     for (uint32_t k = 0; k < fields; k++) {
         uint32_t tf = fields == 1 ? *n : p->field_tf[k * PFOR_BLOCK + i], last = 0;
 
@@ -224,57 +224,57 @@ const uint32_t *postings_positions(struct postings *p, uint32_t i, uint32_t *n)
     return pos;
 }
 
-enum status postings_load_positions(struct postings *p, struct fault *f)
+enum seam_status invidx_postings_load_positions(struct invidx_postings *p, struct seam_fault *f)
 {
     const uint8_t *at = p->positions.p, *end = p->positions.p + p->positions.n;
     uint32_t total, *pos;
-    enum status st;
+    enum seam_status st;
 
-    if (p->have_pos) return ST_OK;
+    if (p->have_pos) return SEAM_OK;
     if (p->inlined_pos == NULL) {
         st = count_positions(p, f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
     total = p->pos_start[p->n];
-    buf_clear(&p->pos);
+    seam_buf_clear(&p->pos);
     if (total > p->positions.n * 128 && p->inlined_pos == NULL)
-        return segment_damaged(p->seg, at, "positions", f);
-    pos = buf_extend(&p->pos, ((size_t)total + PFOR_BLOCK) * sizeof *pos);
+        return invidx_segment_damaged(p->seg, at, "positions", f);
+    pos = seam_buf_extend(&p->pos, ((size_t)total + PFOR_BLOCK) * sizeof *pos);
     if (pos == NULL)
-        return fault_set(f, ST_NOMEM, p->seg->path, FAULT_NO_OFFSET, "no memory for positions");
+        return seam_fault_set(f, SEAM_NOMEM, p->seg->path, SEAM_FAULT_NO_OFFSET, "no memory for positions");
     if (p->inlined_pos != NULL) {
         at = p->inlined_pos;
         for (uint32_t i = 0; i < total && at != NULL; i++)
             at = take_varint(at, p->block_end, &pos[i]);
-        if (at == NULL) return segment_damaged(p->seg, p->inlined_pos, "inlined positions", f);
+        if (at == NULL) return invidx_segment_damaged(p->seg, p->inlined_pos, "inlined positions", f);
     } else {
         st = segment_touch(p->seg, at, p->positions.n, f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         if (p->pos_at != NULL) {
-            uint32_t off = get_u32(p->pos_at + 4 * (size_t)p->block);
+            uint32_t off = seam_get_u32(p->pos_at + 4 * (size_t)p->block);
 
-            if (off > p->positions.n) return segment_damaged(p->seg, at, "positions offset", f);
+            if (off > p->positions.n) return invidx_segment_damaged(p->seg, at, "positions offset", f);
             at += off;
         }
         for (uint32_t i = 0; i < total; i += PFOR_BLOCK) {
-            at = pfor_get(at, end, total - i < PFOR_BLOCK ? total - i : PFOR_BLOCK, pos + i);
-            if (at == NULL) return segment_damaged(p->seg, p->positions.p, "positions", f);
+            at = invidx_pfor_get(at, end, total - i < PFOR_BLOCK ? total - i : PFOR_BLOCK, pos + i);
+            if (at == NULL) return invidx_segment_damaged(p->seg, p->positions.p, "positions", f);
         }
     }
     p->summed[0] = p->summed[1] = 0;
     p->have_pos = true;
     p->positions_read += total;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-uint32_t postings_seek_block(const struct postings *p, uint32_t from, uint32_t doc)
+uint32_t invidx_postings_seek_block(const struct invidx_postings *p, uint32_t from, uint32_t doc)
 {
     uint32_t step = 1, lo = from, hi;
 
     if (p->last == NULL) return from >= p->blocks || p->docs[p->n - 1] < doc ? p->blocks : from;
     if (from >= p->blocks) return p->blocks;
-    if (get_u32(p->last + 4 * (size_t)from) >= doc) return from;
-    while (lo + step < p->blocks && get_u32(p->last + 4 * (size_t)(lo + step)) < doc) {
+    if (seam_get_u32(p->last + 4 * (size_t)from) >= doc) return from;
+    while (lo + step < p->blocks && seam_get_u32(p->last + 4 * (size_t)(lo + step)) < doc) {
         lo += step;
         step *= 2;
     }
@@ -282,7 +282,7 @@ uint32_t postings_seek_block(const struct postings *p, uint32_t from, uint32_t d
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
 
-        if (get_u32(p->last + 4 * (size_t)mid) < doc)
+        if (seam_get_u32(p->last + 4 * (size_t)mid) < doc)
             lo = mid;
         else
             hi = mid;
@@ -306,7 +306,7 @@ static bool grow(uint32_t **p, size_t *cap, size_t want, size_t width)
     return true;
 }
 
-bool plist_reserve(struct plist *l, size_t n, size_t pos_n, size_t fields)
+bool invidx_plist_reserve(struct invidx_plist *l, size_t n, size_t pos_n, size_t fields)
 {
     size_t cap = l->cap;
 
@@ -317,7 +317,7 @@ bool plist_reserve(struct plist *l, size_t n, size_t pos_n, size_t fields)
     return grow(&l->pos, &l->pos_cap, pos_n, 1);
 }
 
-void plist_free(struct plist *l)
+void invidx_plist_free(struct invidx_plist *l)
 {
     free(l->docs);
     free(l->tf);
@@ -325,19 +325,19 @@ void plist_free(struct plist *l)
     memset(l, 0, sizeof *l);
 }
 
-enum status plist_read(struct plist *l, struct segment *s, const struct term *t, struct postings *p,
-                       struct fault *f)
+enum seam_status invidx_plist_read(struct invidx_plist *l, struct invidx_segment *s, const struct invidx_term *t, struct invidx_postings *p,
+                       struct seam_fault *f)
 {
     static const uint32_t ones[INVIDX_FIELDS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
-    enum status st = postings_open(p, s, t, ones, f);
+    enum seam_status st = invidx_postings_open(p, s, t, ones, f);
 
     l->n = l->pos_n = 0;
-    for (uint32_t b = 0; st == ST_OK && b < p->blocks; b++) {
-        st = postings_load(p, b, f);
-        if (st == ST_OK) st = postings_load_positions(p, f);
-        if (st != ST_OK) break;
-        if (!plist_reserve(l, l->n + p->n, l->pos_n + p->pos_start[p->n], s->fields))
-            return fault_set(f, ST_NOMEM, s->path, FAULT_NO_OFFSET,
+    for (uint32_t b = 0; st == SEAM_OK && b < p->blocks; b++) {
+        st = invidx_postings_load(p, b, f);
+        if (st == SEAM_OK) st = invidx_postings_load_positions(p, f);
+        if (st != SEAM_OK) break;
+        if (!invidx_plist_reserve(l, l->n + p->n, l->pos_n + p->pos_start[p->n], s->fields))
+            return seam_fault_set(f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET,
                              "no memory for a term's postings");
         memcpy(l->docs + l->n, p->docs, p->n * sizeof *l->docs);
         for (uint32_t i = 0; i < p->n; i++)
@@ -346,7 +346,7 @@ enum status plist_read(struct plist *l, struct segment *s, const struct term *t,
                     s->fields == 1 ? p->tf[i] : p->field_tf[k * PFOR_BLOCK + i];
         for (uint32_t i = 0; i < p->n; i++) {
             uint32_t m;
-            const uint32_t *pos = postings_positions(p, i, &m);
+            const uint32_t *pos = invidx_postings_positions(p, i, &m);
 
             for (uint32_t k = 0; k < m; k++)
                 l->pos[l->pos_n + p->pos_start[i] + k] = pos[k] & (INVIDX_FIELD_TOKENS_MAX - 1);
@@ -367,7 +367,7 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 32);
 }
 
-struct hash128 posting_hash(struct hash128 term, uint64_t key, const uint32_t *tf, size_t fields,
+struct seam_hash128 invidx_posting_hash(struct seam_hash128 term, uint64_t key, const uint32_t *tf, size_t fields,
                             const uint32_t *pos, size_t pos_n)
 {
     uint64_t x = term.lo ^ (key * 0x9e3779b97f4a7c15ull), y = term.hi + key;
@@ -381,5 +381,5 @@ struct hash128 posting_hash(struct hash128 term, uint64_t key, const uint32_t *t
     }
     x = mix(x + y);
     y = mix(y ^ (x * 0x94d049bb133111ebull));
-    return (struct hash128){x, y};
+    return (struct seam_hash128){x, y};
 }

@@ -23,11 +23,11 @@
 enum { NO_DOC = 0x7fffffff, POSITION_FIELD_SHIFT = 20 };
 _Static_assert(INVIDX_FIELD_TOKENS_MAX <= 1 << POSITION_FIELD_SHIFT, "a position names its field");
 
-struct postings {
-    struct segment *seg;
+struct invidx_postings {
+    struct invidx_segment *seg;
     uint32_t df, blocks;
     const uint8_t *last, *impacts, *post_at, *pos_at; /* skip arrays; NULL when df < 128 */
-    struct span postings, positions;
+    struct invidx_span postings, positions;
     const uint8_t *inlined_pos;          /* df == 1 */
     uint32_t weights[INVIDX_FIELDS_MAX]; /* 0 hides a field */
     bool plain;                          /* one field, weight 1 */
@@ -39,7 +39,7 @@ struct postings {
     uint32_t *field_tf; /* fields x 128, when fields > 1 */
     uint32_t pos_start[PFOR_BLOCK + 1];
     uint64_t summed[2]; /* postings whose positions are no gaps any more */
-    struct buf pos;     /* u32 positions of the block */
+    struct seam_buf pos;     /* u32 positions of the block */
     uint64_t decoded;   /* postings decoded so far; positions */
     uint64_t positions_read;
     uint32_t docs[PFOR_BLOCK + 32] __attribute__((aligned(64))); /* the rest is NO_DOC */
@@ -47,43 +47,43 @@ struct postings {
 };
 
 /* weights: one a field. Opens on no block. p->pos and p->field_tf are kept between openings.            */
-MUST_USE enum status postings_open(struct postings *p, struct segment *s, const struct term *t,
-                                   const uint32_t *weights, struct fault *f);
-void postings_free(struct postings *p);
+SEAM_MUST_USE enum seam_status invidx_postings_open(struct invidx_postings *p, struct invidx_segment *s, const struct invidx_term *t,
+                                   const uint32_t *weights, struct seam_fault *f);
+void invidx_postings_free(struct invidx_postings *p);
 /* Decodes block b's documents (nothing when it is there already).                                      */
-MUST_USE enum status postings_load(struct postings *p, uint32_t b, struct fault *f);
+SEAM_MUST_USE enum seam_status invidx_postings_load(struct invidx_postings *p, uint32_t b, struct seam_fault *f);
 /* ... and its weighted frequencies into tf[].                                                          */
-MUST_USE enum status postings_load_tf(struct postings *p, struct fault *f);
+SEAM_MUST_USE enum seam_status invidx_postings_load_tf(struct invidx_postings *p, struct seam_fault *f);
 /* ... and its positions, still as gaps.                                                                */
-MUST_USE enum status postings_load_positions(struct postings *p, struct fault *f);
+SEAM_MUST_USE enum seam_status invidx_postings_load_positions(struct invidx_postings *p, struct seam_fault *f);
 /* Positions of posting i (positions loaded): n of them, each field << POSITION_FIELD_SHIFT | position,
  * ascending; valid until another block's are loaded.                                                   */
-const uint32_t *postings_positions(struct postings *p, uint32_t i, uint32_t *n);
+const uint32_t *invidx_postings_positions(struct invidx_postings *p, uint32_t i, uint32_t *n);
 
-static inline uint32_t postings_last(const struct postings *p, uint32_t b)
+static inline uint32_t postings_last(const struct invidx_postings *p, uint32_t b)
 {
-    return p->last != NULL ? get_u32(p->last + 4 * (size_t)b) : p->docs[p->n - 1];
+    return p->last != NULL ? seam_get_u32(p->last + 4 * (size_t)b) : p->docs[p->n - 1];
 }
 /* First block at or after `from` whose last document is >= doc; p->blocks when none.                   */
-uint32_t postings_seek_block(const struct postings *p, uint32_t from, uint32_t doc);
+uint32_t invidx_postings_seek_block(const struct invidx_postings *p, uint32_t from, uint32_t doc);
 
-unsigned length_code(uint32_t length); /* rounds down */
+unsigned invidx_length_code(uint32_t length); /* rounds down */
 static inline uint32_t length_of_code(unsigned c)
 {
     return c < 64 ? c : (32u + c % 32) << (c / 32 - 1);
 }
 /* The postings of one term, whole: for building, merging and digests. */
-struct plist {
+struct invidx_plist {
     size_t n, cap, pos_n, pos_cap;
     uint32_t *docs, *tf; /* tf: fields of a posting together */
     uint32_t *pos;       /* positions in their field, in the order of POSITIONS */
 };
-bool plist_reserve(struct plist *l, size_t n, size_t pos_n, size_t fields);
-void plist_free(struct plist *l);
-MUST_USE enum status plist_read(struct plist *l, struct segment *s, const struct term *t,
-                                struct postings *p, struct fault *f);
+bool invidx_plist_reserve(struct invidx_plist *l, size_t n, size_t pos_n, size_t fields);
+void invidx_plist_free(struct invidx_plist *l);
+SEAM_MUST_USE enum seam_status invidx_plist_read(struct invidx_plist *l, struct invidx_segment *s, const struct invidx_term *t,
+                                struct invidx_postings *p, struct seam_fault *f);
 /* Hash of one posting for the additive digest: the same wherever and with whatever number it is stored. */
-struct hash128 posting_hash(struct hash128 term, uint64_t key, const uint32_t *tf, size_t fields,
+struct seam_hash128 invidx_posting_hash(struct seam_hash128 term, uint64_t key, const uint32_t *tf, size_t fields,
                             const uint32_t *pos, size_t pos_n);
 
 #endif

@@ -14,64 +14,64 @@
 #include "invidx/prune.h"
 
 /* ---- candidates ---- */
-bool prune_passes(struct exec *x, const struct shape *s, uint32_t doc)
+bool invidx_prune_passes(struct invidx_exec *x, const struct invidx_shape *s, uint32_t doc)
 {
     if (rseg_dead(x->rs, doc)) return false;
     for (uint32_t i = 0; i < s->filter_count; i++) {
-        const struct plan_node *n = s->filters[i];
+        const struct invidx_plan_node *n = s->filters[i];
         int64_t v;
 
         if (n->kind == PLAN_KEYWORD) {
-            if (n->code == 0 || segment_attr_code(x->seg, n->attr, doc) != n->code) return false;
-        } else if (!segment_attr_int(x->seg, n->attr, doc, &v) || v < n->lo || v > n->hi) {
+            if (n->code == 0 || invidx_segment_attr_code(x->seg, n->attr, doc) != n->code) return false;
+        } else if (!invidx_segment_attr_int(x->seg, n->attr, doc, &v) || v < n->lo || v > n->hi) {
             return false;
         }
     }
     return true;
 }
 
-void prune_offer(struct exec *x, const struct shape *s, uint32_t doc, int64_t score)
+void invidx_prune_offer(struct invidx_exec *x, const struct invidx_shape *s, uint32_t doc, int64_t score)
 {
-    struct entry e = {.rank = (uint64_t)score, .score = (int32_t)score, .present = true};
+    struct invidx_entry e = {.rank = (uint64_t)score, .score = (int32_t)score, .present = true};
 
-    if (score < x->need || !prune_passes(x, s, doc)) return;
+    if (score < x->need || !invidx_prune_passes(x, s, doc)) return;
     x->total++;
     e.key = segment_key(x->seg, doc);
-    if (heap_push(&x->heap, &e)) x->need = heap_need(&x->heap, e.key);
+    if (invidx_heap_push(&x->heap, &e)) x->need = invidx_heap_need(&x->heap, e.key);
 }
 
 /* The scores of a list's loaded block, kept for the next window that it reaches into; NULL on failure.   */
-static const int32_t *scores_of(struct exec *x, struct list *l)
+static const int32_t *scores_of(struct invidx_exec *x, struct invidx_list *l)
 {
     if (l->scored == l->p->block) return l->score;
     if (!exec_tf(x, l->p)) return NULL;
-    bm25_block(&l->leaf->model, l->p->docs, l->p->tf, x->seg->lengths, l->p->n, l->score);
+    invidx_bm25_block(&l->leaf->model, l->p->docs, l->p->tf, x->seg->lengths, l->p->n, l->score);
     x->out->work.scored += l->p->n;
     l->scored = l->p->block;
     return l->score;
 }
 
 /* Scores the loaded block of a list: one per posting.                                                   */
-static bool score_block(struct exec *x, struct list *l, int32_t *out)
+static bool score_block(struct invidx_exec *x, struct invidx_list *l, int32_t *out)
 {
     if (!exec_tf(x, l->p)) return false;
-    bm25_block(&l->leaf->model, l->p->docs, l->p->tf, x->seg->lengths, l->p->n, out);
+    invidx_bm25_block(&l->leaf->model, l->p->docs, l->p->tf, x->seg->lengths, l->p->n, out);
     x->out->work.scored += l->p->n;
     return true;
 }
 
 /* Bounds of every block; for a short list the scores themselves tell.                                    */
-bool prune_bounds(struct exec *x, struct list *l)
+bool invidx_prune_bounds(struct invidx_exec *x, struct invidx_list *l)
 {
     int32_t score[PFOR_BLOCK + 16];
 
-    l->bounds = arena_alloc(&x->plan->q->run, sizeof *l->bounds * (l->p->blocks + 4u));
+    l->bounds = seam_arena_alloc(&x->plan->q->run, sizeof *l->bounds * (l->p->blocks + 4u));
     if (l->bounds == NULL) {
-        x->st = fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
+        x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to run the query");
         return false;
     }
     if (l->p->last != NULL) {
-        bm25_bounds(&l->leaf->model, l->p->impacts, l->p->blocks, l->bounds);
+        invidx_bm25_bounds(&l->leaf->model, l->p->impacts, l->p->blocks, l->bounds);
         return true;
     }
     if (!exec_load(x, l->p, 0) || !score_block(x, l, score)) return false;
@@ -81,34 +81,34 @@ bool prune_bounds(struct exec *x, struct list *l)
     return true;
 }
 
-static void offer_block(struct exec *x, const struct shape *s, struct list *l)
+static void offer_block(struct invidx_exec *x, const struct invidx_shape *s, struct invidx_list *l)
 {
     int32_t score[PFOR_BLOCK + 16];
     uint32_t index[PFOR_BLOCK + 16];
     size_t m;
 
     if (!score_block(x, l, score)) return;
-    m = select_at_least(score, l->p->n, need_for(x->need), index);
+    m = invidx_select_at_least(score, l->p->n, need_for(x->need), index);
     for (size_t i = 0; i < m; i++)
-        prune_offer(x, s, l->p->docs[index[i]], score[index[i]]);
+        invidx_prune_offer(x, s, l->p->docs[index[i]], score[index[i]]);
 }
 
 /* ---- one word ---- */
-static void run_single(struct exec *x, struct shape *s)
+static void run_single(struct invidx_exec *x, struct invidx_shape *s)
 {
     enum { CHUNK = 64 };
-    struct list *l = &s->lists[0];
+    struct invidx_list *l = &s->lists[0];
     int32_t bounds[CHUNK + 4];
 
     if (l->p->last == NULL) {
         if (exec_load(x, l->p, 0)) offer_block(x, s, l);
         return;
     }
-    for (uint32_t from = 0; from < l->p->blocks && x->st == ST_OK; from += CHUNK) {
+    for (uint32_t from = 0; from < l->p->blocks && x->st == SEAM_OK; from += CHUNK) {
         uint32_t n = l->p->blocks - from < CHUNK ? l->p->blocks - from : CHUNK;
 
-        bm25_bounds(&l->leaf->model, l->p->impacts + 8 * (size_t)from, n, bounds);
-        for (uint32_t i = 0; i < n && x->st == ST_OK; i++) {
+        invidx_bm25_bounds(&l->leaf->model, l->p->impacts + 8 * (size_t)from, n, bounds);
+        for (uint32_t i = 0; i < n && x->st == SEAM_OK; i++) {
             if (bounds[i] < x->need)
                 x->out->work.blocks_skipped++;
             else if (exec_load(x, l->p, from + i))
@@ -119,8 +119,8 @@ static void run_single(struct exec *x, struct shape *s)
 
 /* ---- any of ---- */
 struct any {
-    struct exec *x;
-    struct shape *s;
+    struct invidx_exec *x;
+    struct invidx_shape *s;
     uint32_t order[PRUNE_TERMS_MAX];    /* lists with something in the window, lowest bound first */
     uint32_t n, essential;              /* order[essential..n) are walked, the rest probed       */
     int64_t below[PRUNE_TERMS_MAX + 1]; /* below[i]: bounds of order[0..i) together           */
@@ -128,7 +128,7 @@ struct any {
 };
 
 /* Best bound of the list's blocks that reach into [base, end). Moves the cursor to the first of them.    */
-static int32_t bound_in(struct list *l, uint32_t base, uint32_t end)
+static int32_t bound_in(struct invidx_list *l, uint32_t base, uint32_t end)
 {
     int32_t best = 0;
     uint32_t b;
@@ -149,7 +149,7 @@ static bool order_lists(struct any *a)
 
     a->n = 0;
     for (uint32_t i = 0; i < a->s->n; i++) {
-        struct list *l = &a->s->lists[i];
+        struct invidx_list *l = &a->s->lists[i];
         uint32_t k;
 
         l->here = bound_in(l, a->base, a->end);
@@ -178,7 +178,7 @@ struct candidates {
 static void drop_hopeless(struct any *a, struct candidates *c, int64_t more)
 {
     uint32_t index[PFOR_BLOCK + 16];
-    size_t m = select_at_least(c->score, c->n, need_for(a->x->need - more), index);
+    size_t m = invidx_select_at_least(c->score, c->n, need_for(a->x->need - more), index);
 
     if (m == c->n) return;
     for (size_t i = 0; i < m; i++) {
@@ -189,10 +189,10 @@ static void drop_hopeless(struct any *a, struct candidates *c, int64_t more)
 }
 
 /* Adds what one list gives to the candidates that it has.                                                */
-static bool probe_list(struct any *a, struct list *l, struct candidates *c)
+static bool probe_list(struct any *a, struct invidx_list *l, struct candidates *c)
 {
-    struct exec *x = a->x;
-    struct postings *p = l->p;
+    struct invidx_exec *x = a->x;
+    struct invidx_postings *p = l->p;
     uint32_t b = l->block, docs[PFOR_BLOCK + 16], tf[PFOR_BLOCK + 16], ia[PFOR_BLOCK],
              ib[PFOR_BLOCK];
     int32_t score[PFOR_BLOCK + 16];
@@ -201,19 +201,19 @@ static bool probe_list(struct any *a, struct list *l, struct candidates *c)
         uint32_t upto = k, last;
         size_t from = 0, m;
 
-        b = postings_seek_block(p, b, c->docs[k]);
+        b = invidx_postings_seek_block(p, b, c->docs[k]);
         if (b >= p->blocks) return true;
         last = last_of(l, b);
         while (upto < c->n && c->docs[upto] <= last)
             upto++;
         if (!exec_load(x, p, b)) return false;
-        m = intersect(c->docs + k, upto - k, p->docs, &from, ia, ib);
+        m = invidx_intersect(c->docs + k, upto - k, p->docs, &from, ia, ib);
         if (m > 0 && !exec_tf(x, p)) return false;
         for (size_t i = 0; i < m; i++) {
             docs[i] = p->docs[ib[i]];
             tf[i] = p->tf[ib[i]];
         }
-        bm25_block(&l->leaf->model, docs, tf, x->seg->lengths, m, score);
+        invidx_bm25_block(&l->leaf->model, docs, tf, x->seg->lengths, m, score);
         for (size_t i = 0; i < m; i++)
             c->score[k + ia[i]] += score[i];
         x->out->work.scored += m;
@@ -229,21 +229,21 @@ static void probe(struct any *a, struct candidates *c)
         drop_hopeless(a, c, a->below[i + 1]);
         if (c->n == 0 || !probe_list(a, &a->s->lists[a->order[i]], c)) return;
     }
-    for (uint32_t i = 0; i < c->n && a->x->st == ST_OK; i++)
-        prune_offer(a->x, a->s, c->docs[i], c->score[i]);
+    for (uint32_t i = 0; i < c->n && a->x->st == SEAM_OK; i++)
+        invidx_prune_offer(a->x, a->s, c->docs[i], c->score[i]);
 }
 
 /* One list is walked: its own blocks are the windows within the window.                                   */
 static void walk_one(struct any *a)
 {
-    struct exec *x = a->x;
-    struct list *l = &a->s->lists[a->order[a->essential]];
+    struct invidx_exec *x = a->x;
+    struct invidx_list *l = &a->s->lists[a->order[a->essential]];
     int64_t rest = a->below[a->essential];
     const int32_t *score;
     uint32_t index[PFOR_BLOCK + 16];
     struct candidates c;
 
-    for (uint32_t b = l->block; b < l->p->blocks && x->st == ST_OK; b++) {
+    for (uint32_t b = l->block; b < l->p->blocks && x->st == SEAM_OK; b++) {
         size_t m;
 
         if (b > l->block && last_of(l, b - 1) + 1 >= a->end) break;
@@ -252,7 +252,7 @@ static void walk_one(struct any *a)
             continue;
         }
         if (!exec_load(x, l->p, b) || (score = scores_of(x, l)) == NULL) return;
-        m = select_at_least(score, l->p->n, need_for(x->need - rest), index);
+        m = invidx_select_at_least(score, l->p->n, need_for(x->need - rest), index);
         c.n = 0;
         for (size_t i = 0; i < m; i++) {
             uint32_t doc = l->p->docs[index[i]];
@@ -265,22 +265,22 @@ static void walk_one(struct any *a)
     }
 }
 
-static void add_block(struct any *a, struct list *l, int32_t *acc)
+static void add_block(struct any *a, struct invidx_list *l, int32_t *acc)
 {
-    const struct postings *p = l->p;
+    const struct invidx_postings *p = l->p;
     uint32_t i = 0, n = p->n;
     const int32_t *score = scores_of(a->x, l);
 
     if (score == NULL) return;
-    if (p->docs[0] < a->base) i = (uint32_t)find_at_least(p->docs, 0, a->base);
-    if (p->docs[n - 1] >= a->end) n = (uint32_t)find_at_least(p->docs, i, a->end);
+    if (p->docs[0] < a->base) i = (uint32_t)invidx_find_at_least(p->docs, 0, a->base);
+    if (p->docs[n - 1] >= a->end) n = (uint32_t)invidx_find_at_least(p->docs, i, a->end);
     for (; i < n; i++)
         acc[p->docs[i] - a->base] += score[i];
 }
 
 static void walk_many(struct any *a)
 {
-    struct exec *x = a->x;
+    struct invidx_exec *x = a->x;
     int32_t acc[PRUNE_WINDOW];
     uint32_t index[PRUNE_WINDOW + 16], width = a->end - a->base;
     int64_t rest = a->below[a->essential];
@@ -288,7 +288,7 @@ static void walk_many(struct any *a)
 
     memset(acc, 0, width * sizeof *acc);
     for (uint32_t i = a->essential; i < a->n; i++) {
-        struct list *l = &a->s->lists[a->order[i]];
+        struct invidx_list *l = &a->s->lists[a->order[i]];
 
         for (uint32_t b = l->block; b < l->p->blocks; b++) {
             if (b > l->block && last_of(l, b - 1) + 1 >= a->end) break;
@@ -296,8 +296,8 @@ static void walk_many(struct any *a)
             add_block(a, l, acc);
         }
     }
-    m = select_at_least(acc, width, need_for(x->need - rest), index);
-    for (size_t i = 0; i < m && x->st == ST_OK;) {
+    m = invidx_select_at_least(acc, width, need_for(x->need - rest), index);
+    for (size_t i = 0; i < m && x->st == SEAM_OK;) {
         struct candidates c = {.n = 0};
 
         for (; i < m && c.n < PFOR_BLOCK; i++) {
@@ -308,7 +308,7 @@ static void walk_many(struct any *a)
     }
 }
 
-static uint32_t window_width(const struct exec *x, const struct shape *s)
+static uint32_t window_width(const struct invidx_exec *x, const struct invidx_shape *s)
 {
     uint32_t most = 1, width = PRUNE_WINDOW;
 
@@ -319,24 +319,24 @@ static uint32_t window_width(const struct exec *x, const struct shape *s)
     return width;
 }
 
-static void run_any(struct exec *x, struct shape *s)
+static void run_any(struct invidx_exec *x, struct invidx_shape *s)
 {
     struct any a = {.x = x, .s = s};
     uint32_t width = window_width(x, s);
 
     for (uint32_t i = 0; i < s->n; i++) {
-        struct list *l = &s->lists[i];
+        struct invidx_list *l = &s->lists[i];
 
         l->scored = UINT32_MAX;
-        l->score = arena_alloc(&x->plan->q->run, sizeof *l->score * (PFOR_BLOCK + 16));
-        if (!prune_bounds(x, l)) return;
+        l->score = seam_arena_alloc(&x->plan->q->run, sizeof *l->score * (PFOR_BLOCK + 16));
+        if (!invidx_prune_bounds(x, l)) return;
         if (l->score == NULL) {
             x->st =
-                fault_set(x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
+                seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to run the query");
             return;
         }
     }
-    for (a.base = 0; a.base < x->seg->docs && x->st == ST_OK; a.base = a.end) {
+    for (a.base = 0; a.base < x->seg->docs && x->st == SEAM_OK; a.base = a.end) {
         a.end = x->seg->docs - a.base < width ? x->seg->docs : a.base + width;
         if (!order_lists(&a)) continue;
         if (a.n - a.essential == 1)
@@ -348,17 +348,17 @@ static void run_any(struct exec *x, struct shape *s)
 
 /* ---- all of ---- */
 struct all {
-    struct exec *x;
-    struct shape *s; /* rarest list first */
+    struct invidx_exec *x;
+    struct invidx_shape *s; /* rarest list first */
     uint32_t m;      /* documents still in */
     uint32_t docs[PFOR_BLOCK + 16];
     uint32_t tf[PRUNE_TERMS_MAX][PFOR_BLOCK + 16];
 };
 
-static void sort_by_df(struct shape *s)
+static void sort_by_df(struct invidx_shape *s)
 {
     for (uint32_t i = 1; i < s->n; i++) {
-        struct list v = s->lists[i];
+        struct invidx_list v = s->lists[i];
         uint32_t k = i;
 
         for (; k > 0 && s->lists[k - 1].p->df > v.p->df; k--)
@@ -370,14 +370,14 @@ static void sort_by_df(struct shape *s)
 /* Keeps the documents that list t has too; their frequencies in all lists so far move along.              */
 static bool keep_common(struct all *a, uint32_t t)
 {
-    struct exec *x = a->x;
-    struct list *l = &a->s->lists[t];
-    struct postings *p = l->p;
+    struct invidx_exec *x = a->x;
+    struct invidx_list *l = &a->s->lists[t];
+    struct invidx_postings *p = l->p;
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < a->m;) {
         uint32_t doc = a->docs[i];
-        uint32_t b = postings_seek_block(p, l->block, doc), last, ia[PFOR_BLOCK], ib[PFOR_BLOCK];
+        uint32_t b = invidx_postings_seek_block(p, l->block, doc), last, ia[PFOR_BLOCK], ib[PFOR_BLOCK];
         size_t upto = i, from, n;
 
         if (b != l->block) {
@@ -393,7 +393,7 @@ static bool keep_common(struct all *a, uint32_t t)
         while (upto < a->m && a->docs[upto] <= last)
             upto++;
         from = l->at & ~15u;
-        n = intersect(a->docs + i, upto - i, p->docs, &from, ia, ib);
+        n = invidx_intersect(a->docs + i, upto - i, p->docs, &from, ia, ib);
         l->at = (uint32_t)from;
         if (n > 0 && x->scoring && !exec_tf(x, p)) return false;
         for (size_t k = 0; k < n; k++) {
@@ -414,37 +414,37 @@ static bool keep_common(struct all *a, uint32_t t)
 
 static void offer_common(struct all *a)
 {
-    struct exec *x = a->x;
+    struct invidx_exec *x = a->x;
     int32_t one[PFOR_BLOCK + 16], sum[PFOR_BLOCK + 16];
     uint32_t index[PFOR_BLOCK + 16];
     size_t m;
 
     if (!x->scoring) {
         for (uint32_t i = 0; i < a->m; i++)
-            x->total += prune_passes(x, a->s, a->docs[i]);
+            x->total += invidx_prune_passes(x, a->s, a->docs[i]);
         return;
     }
     for (uint32_t t = 0; t < a->s->n; t++) {
-        bm25_block(&a->s->lists[t].leaf->model, a->docs, a->tf[t], x->seg->lengths, a->m,
+        invidx_bm25_block(&a->s->lists[t].leaf->model, a->docs, a->tf[t], x->seg->lengths, a->m,
                    t == 0 ? sum : one);
         for (uint32_t i = 0; t > 0 && i < a->m; i++)
             sum[i] += one[i];
     }
     x->out->work.scored += (uint64_t)a->m * a->s->n;
-    m = select_at_least(sum, a->m, need_for(x->need), index);
+    m = invidx_select_at_least(sum, a->m, need_for(x->need), index);
     for (size_t i = 0; i < m; i++)
-        prune_offer(x, a->s, a->docs[index[i]], sum[index[i]]);
+        invidx_prune_offer(x, a->s, a->docs[index[i]], sum[index[i]]);
 }
 
-static void run_all(struct exec *x, struct shape *s)
+static void run_all(struct invidx_exec *x, struct invidx_shape *s)
 {
     struct all a = {.x = x, .s = s};
-    struct list *lead = &s->lists[0];
+    struct invidx_list *lead = &s->lists[0];
 
     sort_by_df(s);
     for (uint32_t i = 0; x->scoring && i < s->n; i++)
-        if (!prune_bounds(x, &s->lists[i])) return;
-    for (uint32_t b = 0; b < lead->p->blocks && x->st == ST_OK; b++) {
+        if (!invidx_prune_bounds(x, &s->lists[i])) return;
+    for (uint32_t b = 0; b < lead->p->blocks && x->st == SEAM_OK; b++) {
         if (x->scoring && x->heap.n == x->heap.k && lead->p->last != NULL) {
             uint32_t base = b == 0 ? 0 : last_of(lead, b - 1) + 1, end = last_of(lead, b) + 1;
             int64_t sum = lead->bounds[b];
@@ -467,36 +467,36 @@ static void run_all(struct exec *x, struct shape *s)
 }
 
 /* ---- which shape ---- */
-static bool plain_word(const struct plan_node *n)
+static bool plain_word(const struct invidx_plan_node *n)
 {
     return n->kind == PLAN_LEAF && !n->leaf->phrase && n->leaf->count == 1 && !n->leaf->scoped;
 }
 
-static bool is_phrase(const struct plan_node *n)
+static bool is_phrase(const struct invidx_plan_node *n)
 {
     return n->kind == PLAN_LEAF && n->leaf->phrase && !n->leaf->scoped &&
            n->leaf->count <= PRUNE_TERMS_MAX;
 }
 
-static bool add_list(struct exec *x, struct shape *s, const struct plan_node *n)
+static bool add_list(struct invidx_exec *x, struct invidx_shape *s, const struct invidx_plan_node *n)
 {
-    struct postings *p = x->cursors[n->leaf->number][0].p;
+    struct invidx_postings *p = x->cursors[n->leaf->number][0].p;
 
     if (p == NULL) return false;
-    s->lists[s->n++] = (struct list){.leaf = n->leaf, .p = p};
+    s->lists[s->n++] = (struct invidx_list){.leaf = n->leaf, .p = p};
     return true;
 }
 
 enum shape_kind { SHAPE_OTHER, SHAPE_EMPTY, SHAPE_SINGLE, SHAPE_ANY, SHAPE_ALL, SHAPE_PHRASE };
 
-static enum shape_kind shape_of_bool(struct exec *x, const struct plan_node *root, struct shape *s,
-                                     const struct leaf **phrase)
+static enum shape_kind shape_of_bool(struct invidx_exec *x, const struct invidx_plan_node *root, struct invidx_shape *s,
+                                     const struct invidx_leaf **phrase)
 {
     uint32_t musts = 0, shoulds = 0, missing = 0, none = 0;
 
     if (root->child_count > PRUNE_TERMS_MAX || root->min_should > 1) return SHAPE_OTHER;
     for (uint32_t i = 0; i < root->child_count; i++) {
-        const struct plan_node *c = root->children[i];
+        const struct invidx_plan_node *c = root->children[i];
 
         if (c->occur == INVIDX_FILTER && (c->kind == PLAN_RANGE || c->kind == PLAN_KEYWORD)) {
             if (s->filter_count == FILTERS_MAX) return SHAPE_OTHER;
@@ -524,9 +524,9 @@ static enum shape_kind shape_of_bool(struct exec *x, const struct plan_node *roo
     return s->n == 1 ? SHAPE_SINGLE : musts > 0 ? SHAPE_ALL : SHAPE_ANY;
 }
 
-static enum shape_kind shape_of(struct exec *x, struct shape *s, const struct leaf **phrase)
+static enum shape_kind shape_of(struct invidx_exec *x, struct invidx_shape *s, const struct invidx_leaf **phrase)
 {
-    const struct plan_node *root = x->plan->root;
+    const struct invidx_plan_node *root = x->plan->root;
 
     s->n = s->filter_count = 0;
     *phrase = NULL;
@@ -538,12 +538,12 @@ static enum shape_kind shape_of(struct exec *x, struct shape *s, const struct le
     return SHAPE_PHRASE;
 }
 
-bool prune_run(struct exec *x, enum invidx_strategy strategy, const char **plan_name)
+bool invidx_prune_run(struct invidx_exec *x, enum invidx_strategy strategy, const char **plan_name)
 {
-    struct shape s;
-    const struct leaf *phrase;
+    struct invidx_shape s;
+    const struct invidx_leaf *phrase;
 
-    x->need = heap_need(&x->heap, segment_key(x->seg, 0));
+    x->need = invidx_heap_need(&x->heap, segment_key(x->seg, 0));
     switch (shape_of(x, &s, &phrase)) {
     case SHAPE_OTHER: return false;
     case SHAPE_EMPTY: return true;
@@ -558,14 +558,14 @@ bool prune_run(struct exec *x, enum invidx_strategy strategy, const char **plan_
         return true;
     case SHAPE_PHRASE:
         *plan_name = "phrase";
-        prune_phrase(x, &s, phrase);
+        invidx_prune_phrase(x, &s, phrase);
         return true;
     case SHAPE_ANY: break;
     }
     if (!x->scoring) return false;
     if (strategy == INVIDX_WAND) {
         *plan_name = "any-of wand";
-        prune_wand(x, &s);
+        invidx_prune_wand(x, &s);
     } else {
         *plan_name = "any-of maxscore";
         run_any(x, &s);

@@ -6,9 +6,9 @@
 
 enum { PRUNE_TERMS_MAX = 64, FILTERS_MAX = INVIDX_FILTERS_MAX, PRUNE_WINDOW = 8192 };
 
-struct list {
-    const struct leaf *leaf;
-    struct postings *p;
+struct invidx_list {
+    const struct invidx_leaf *leaf;
+    struct invidx_postings *p;
     int32_t *bounds; /* one a block */
     uint32_t block;  /* cursor      */
     uint32_t at;     /* within it   */
@@ -17,10 +17,10 @@ struct list {
     int32_t *score;
 };
 
-struct shape {
-    struct list lists[PRUNE_TERMS_MAX];
+struct invidx_shape {
+    struct invidx_list lists[PRUNE_TERMS_MAX];
     uint32_t n;
-    const struct plan_node *filters[FILTERS_MAX];
+    const struct invidx_plan_node *filters[FILTERS_MAX];
     uint32_t filter_count;
 };
 
@@ -29,19 +29,19 @@ static inline int32_t need_for(int64_t need)
     return need > INT32_MAX ? INT32_MAX : need < 1 ? 1 : (int32_t)need;
 }
 
-static inline uint32_t last_of(const struct list *l, uint32_t b)
+static inline uint32_t last_of(const struct invidx_list *l, uint32_t b)
 {
-    return l->p->last != NULL ? get_u32(l->p->last + 4 * (size_t)b) : l->p->docs[l->p->n - 1];
+    return l->p->last != NULL ? seam_get_u32(l->p->last + 4 * (size_t)b) : l->p->docs[l->p->n - 1];
 }
 
 /* Not dead, and let through by every filter? */
-bool prune_passes(struct exec *x, const struct shape *s, uint32_t doc);
+bool invidx_prune_passes(struct invidx_exec *x, const struct invidx_shape *s, uint32_t doc);
 /* Offers a candidate to the heap; raises x->need when it enters. */
-void prune_offer(struct exec *x, const struct shape *s, uint32_t doc, int64_t score);
+void invidx_prune_offer(struct invidx_exec *x, const struct invidx_shape *s, uint32_t doc, int64_t score);
 /* Bounds of every block of a list; for a short list the scores themselves tell. False on failure. */
-bool prune_bounds(struct exec *x, struct list *l);
+bool invidx_prune_bounds(struct invidx_exec *x, struct invidx_list *l);
 
-void prune_wand(struct exec *x, struct shape *s);
-void prune_phrase(struct exec *x, const struct shape *s, const struct leaf *l);
+void invidx_prune_wand(struct invidx_exec *x, struct invidx_shape *s);
+void invidx_prune_phrase(struct invidx_exec *x, const struct invidx_shape *s, const struct invidx_leaf *l);
 
 #endif

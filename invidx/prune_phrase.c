@@ -1,10 +1,10 @@
-/* prune_phrase - a phrase: its words are found together first, and positions are read only for documents whose
+/* invidx_prune_phrase - a phrase: its words are found together first, and positions are read only for documents whose
  * best possible score is enough.                                                                       */
 #include "invidx/prune.h"
 
 /* The best score the phrase can have in this document: it occurs no more often than its rarest word (or, with
  * slop, its first).                                                                                      */
-static bool worth_reading(struct exec *x, const struct leaf *l, struct cursor *c, const uint32_t *i,
+static bool worth_reading(struct invidx_exec *x, const struct invidx_leaf *l, struct invidx_cursor *c, const uint32_t *i,
                           uint32_t doc)
 {
     uint32_t tf;
@@ -18,29 +18,29 @@ static bool worth_reading(struct exec *x, const struct leaf *l, struct cursor *c
     return bm25_one(&l->model, tf, segment_length(x->seg, doc)) >= x->need;
 }
 
-static void check_phrase(struct exec *x, const struct shape *s, const struct leaf *l,
-                         struct cursor *c, const uint32_t *i, uint32_t doc)
+static void check_phrase(struct invidx_exec *x, const struct invidx_shape *s, const struct invidx_leaf *l,
+                         struct invidx_cursor *c, const uint32_t *i, uint32_t doc)
 {
     uint32_t tf;
 
     if (l->count != 2 && !worth_reading(x, l, c, i, doc)) return;
-    for (uint32_t t = 0; t < l->count && x->st == ST_OK; t++)
-        x->st = postings_load_positions(c[t].p, x->f);
-    if (x->st != ST_OK) return;
-    tf = phrase_frequency(l, c, i);
+    for (uint32_t t = 0; t < l->count && x->st == SEAM_OK; t++)
+        x->st = invidx_postings_load_positions(c[t].p, x->f);
+    if (x->st != SEAM_OK) return;
+    tf = invidx_phrase_frequency(l, c, i);
     if (tf == 0) return;
     if (x->scoring)
-        prune_offer(x, s, doc, bm25_one(&l->model, tf, segment_length(x->seg, doc)));
+        invidx_prune_offer(x, s, doc, bm25_one(&l->model, tf, segment_length(x->seg, doc)));
     else
-        x->total += prune_passes(x, s, doc);
+        x->total += invidx_prune_passes(x, s, doc);
 }
 
 /* Documents that both loaded blocks have: those whose best possible score is enough are read.            */
-static void check_pairs(struct exec *x, const struct shape *s, const struct leaf *l, uint32_t lead,
+static void check_pairs(struct invidx_exec *x, const struct invidx_shape *s, const struct invidx_leaf *l, uint32_t lead,
                         uint32_t first, const uint32_t *ia, const uint32_t *ib, size_t n)
 {
-    struct cursor *c = x->cursors[l->number];
-    struct postings *p = c[lead].p, *o = c[1 - lead].p;
+    struct invidx_cursor *c = x->cursors[l->number];
+    struct invidx_postings *p = c[lead].p, *o = c[1 - lead].p;
     uint32_t docs[PFOR_BLOCK + 16], tf[PFOR_BLOCK + 16], index[PFOR_BLOCK + 16], at[2];
     int32_t best[PFOR_BLOCK + 16];
     size_t m = n;
@@ -54,10 +54,10 @@ static void check_pairs(struct exec *x, const struct shape *s, const struct leaf
             docs[k] = p->docs[first + ia[k]];
             tf[k] = l->slop > 0 ? (lead == 0 ? a : b) : a < b ? a : b;
         }
-        bm25_block(&l->model, docs, tf, x->seg->lengths, n, best);
-        m = select_at_least(best, n, need_for(x->need), index);
+        invidx_bm25_block(&l->model, docs, tf, x->seg->lengths, n, best);
+        m = invidx_select_at_least(best, n, need_for(x->need), index);
     }
-    for (size_t k = 0; k < m && x->st == ST_OK; k++) {
+    for (size_t k = 0; k < m && x->st == SEAM_OK; k++) {
         size_t i = m == n ? k : index[k];
 
         at[lead] = first + ia[i];
@@ -67,14 +67,14 @@ static void check_pairs(struct exec *x, const struct shape *s, const struct leaf
 }
 
 /* Two words: the blocks of the rarer one against the other's, so that both are at hand for the positions. */
-static void run_pair(struct exec *x, const struct shape *s, const struct leaf *l,
+static void run_pair(struct invidx_exec *x, const struct invidx_shape *s, const struct invidx_leaf *l,
                      const int32_t *bounds, uint32_t lead)
 {
-    struct cursor *c = x->cursors[l->number];
-    struct postings *p = c[lead].p, *o = c[1 - lead].p;
+    struct invidx_cursor *c = x->cursors[l->number];
+    struct invidx_postings *p = c[lead].p, *o = c[1 - lead].p;
     uint32_t b2 = 0;
 
-    for (uint32_t b = 0; b < p->blocks && x->st == ST_OK; b++) {
+    for (uint32_t b = 0; b < p->blocks && x->st == SEAM_OK; b++) {
         uint32_t i = 0;
 
         if (bounds != NULL && bounds[b] < x->need) {
@@ -82,17 +82,17 @@ static void run_pair(struct exec *x, const struct shape *s, const struct leaf *l
             continue;
         }
         if (!exec_load(x, p, b)) return;
-        while (i < p->n && x->st == ST_OK) {
+        while (i < p->n && x->st == SEAM_OK) {
             uint32_t ia[PFOR_BLOCK], ib[PFOR_BLOCK], last, upto = i;
             size_t from = 0, n;
 
-            b2 = postings_seek_block(o, b2, p->docs[i]);
+            b2 = invidx_postings_seek_block(o, b2, p->docs[i]);
             if (b2 >= o->blocks) return;
             if (!exec_load(x, o, b2)) return;
             last = o->docs[o->n - 1];
             while (upto < p->n && p->docs[upto] <= last)
                 upto++;
-            n = intersect(p->docs + i, upto - i, o->docs, &from, ia, ib);
+            n = invidx_intersect(p->docs + i, upto - i, o->docs, &from, ia, ib);
             check_pairs(x, s, l, lead, i, ia, ib, n);
             i = upto;
         }
@@ -100,9 +100,9 @@ static void run_pair(struct exec *x, const struct shape *s, const struct leaf *l
 }
 
 /* Moves cursor t to the first posting >= doc.                                                            */
-static uint32_t seek_cursor(struct exec *x, struct cursor *c, uint32_t *i, uint32_t doc)
+static uint32_t seek_cursor(struct invidx_exec *x, struct invidx_cursor *c, uint32_t *i, uint32_t doc)
 {
-    uint32_t b = postings_seek_block(c->p, c->block, doc);
+    uint32_t b = invidx_postings_seek_block(c->p, c->block, doc);
 
     if (b >= c->p->blocks) return NO_DOC;
     if (b != c->block || c->p->block != b) {
@@ -110,13 +110,13 @@ static uint32_t seek_cursor(struct exec *x, struct cursor *c, uint32_t *i, uint3
         *i = 0;
         if (!exec_load(x, c->p, b)) return NO_DOC;
     }
-    *i = (uint32_t)find_at_least(c->p->docs, *i, doc);
+    *i = (uint32_t)invidx_find_at_least(c->p->docs, *i, doc);
     return c->p->docs[*i];
 }
 
-void prune_phrase(struct exec *x, const struct shape *s, const struct leaf *l)
+void invidx_prune_phrase(struct invidx_exec *x, const struct invidx_shape *s, const struct invidx_leaf *l)
 {
-    struct cursor *c = x->cursors[l->number];
+    struct invidx_cursor *c = x->cursors[l->number];
     uint32_t i[PRUNE_TERMS_MAX] = {0}, lead = 0, doc = 0;
     int32_t *bounds = NULL;
 
@@ -125,23 +125,23 @@ void prune_phrase(struct exec *x, const struct shape *s, const struct leaf *l)
         if (c[t].p->df < c[lead].p->df) lead = t;
     }
     if (x->scoring && c[lead].p->last != NULL && l->slop == 0) {
-        bounds = arena_alloc(&x->plan->q->run, sizeof *bounds * (c[lead].p->blocks + 4u));
+        bounds = seam_arena_alloc(&x->plan->q->run, sizeof *bounds * (c[lead].p->blocks + 4u));
         if (bounds == NULL) return;
-        bm25_bounds(&l->model, c[lead].p->impacts, c[lead].p->blocks, bounds);
+        invidx_bm25_bounds(&l->model, c[lead].p->impacts, c[lead].p->blocks, bounds);
     }
     if (l->count == 2) {
         run_pair(x, s, l, bounds, lead);
         return;
     }
-    while (x->st == ST_OK) {
+    while (x->st == SEAM_OK) {
         bool together = true;
         uint32_t at;
 
         if (bounds != NULL) { /* blocks of the leading word that cannot hold a good enough phrase */
-            uint32_t b = postings_seek_block(c[lead].p, c[lead].block, doc);
+            uint32_t b = invidx_postings_seek_block(c[lead].p, c[lead].block, doc);
 
             while (b < c[lead].p->blocks && bounds[b] < x->need) {
-                doc = last_of(&(struct list){.p = c[lead].p}, b) + 1;
+                doc = last_of(&(struct invidx_list){.p = c[lead].p}, b) + 1;
                 x->out->work.blocks_skipped++;
                 b++;
             }

@@ -1,19 +1,19 @@
-/* prune_wand - block-max WAND: any of several words, a document at a time.
+/* invidx_prune_wand - block-max WAND: any of several words, a document at a time.
  *
  * The lists stand in order of their documents; the pivot is the first whose bounds, with those before it, reach
  * need. No document before the pivot can matter; one at it only if the bounds of the blocks that hold it agree.
  * Papers: Broder et al. (CIKM 2003); Ding & Suel (SIGIR 2011).                                          */
 #include "invidx/prune.h"
 
-static uint32_t doc_of(const struct list *l)
+static uint32_t doc_of(const struct invidx_list *l)
 {
     return l->block < l->p->blocks ? l->p->docs[l->at] : NO_DOC;
 }
 
 /* Moves a list to its first document >= doc; the document may be anywhere up to NO_DOC.                   */
-static bool move_to(struct exec *x, struct list *l, uint32_t doc)
+static bool move_to(struct invidx_exec *x, struct invidx_list *l, uint32_t doc)
 {
-    uint32_t b = postings_seek_block(l->p, l->block, doc);
+    uint32_t b = invidx_postings_seek_block(l->p, l->block, doc);
 
     if (b != l->block || l->p->block != b) {
         l->block = b;
@@ -21,11 +21,11 @@ static bool move_to(struct exec *x, struct list *l, uint32_t doc)
         if (b >= l->p->blocks) return true;
         if (!exec_load(x, l->p, b)) return false;
     }
-    l->at = (uint32_t)find_at_least(l->p->docs, l->at, doc);
+    l->at = (uint32_t)invidx_find_at_least(l->p->docs, l->at, doc);
     return true;
 }
 
-static void sort_by_doc(struct shape *s, uint32_t *order)
+static void sort_by_doc(struct invidx_shape *s, uint32_t *order)
 {
     for (uint32_t i = 1; i < s->n; i++) {
         uint32_t v = order[i], k = i;
@@ -37,31 +37,31 @@ static void sort_by_doc(struct shape *s, uint32_t *order)
 }
 
 /* Scores the pivot document, whose lists all stand on it.                                                 */
-static bool score_pivot(struct exec *x, struct shape *s, const uint32_t *order, uint32_t doc)
+static bool score_pivot(struct invidx_exec *x, struct invidx_shape *s, const uint32_t *order, uint32_t doc)
 {
     int64_t score = 0;
 
     for (uint32_t i = 0; i < s->n && doc_of(&s->lists[order[i]]) == doc; i++) {
-        struct list *l = &s->lists[order[i]];
+        struct invidx_list *l = &s->lists[order[i]];
 
         if (!exec_tf(x, l->p)) return false;
         score += bm25_one(&l->leaf->model, l->p->tf[l->at], segment_length(x->seg, doc));
         x->out->work.scored++;
     }
-    prune_offer(x, s, doc, score);
+    invidx_prune_offer(x, s, doc, score);
     return true;
 }
 
 /* The bounds of the blocks that hold the pivot are too low together: where may the next candidate be?      */
-static int64_t block_bound(struct shape *s, const uint32_t *order, uint32_t pivot, uint32_t doc,
+static int64_t block_bound(struct invidx_shape *s, const uint32_t *order, uint32_t pivot, uint32_t doc,
                            uint32_t *next)
 {
     int64_t sum = 0;
 
     *next = pivot + 1 < s->n ? doc_of(&s->lists[order[pivot + 1]]) : NO_DOC;
     for (uint32_t i = 0; i <= pivot; i++) {
-        struct list *l = &s->lists[order[i]];
-        uint32_t b = postings_seek_block(l->p, l->block, doc);
+        struct invidx_list *l = &s->lists[order[i]];
+        uint32_t b = invidx_postings_seek_block(l->p, l->block, doc);
 
         if (b >= l->p->blocks) continue;
         sum += l->bounds[b];
@@ -71,15 +71,15 @@ static int64_t block_bound(struct shape *s, const uint32_t *order, uint32_t pivo
     return sum;
 }
 
-void prune_wand(struct exec *x, struct shape *s)
+void invidx_prune_wand(struct invidx_exec *x, struct invidx_shape *s)
 {
     uint32_t order[PRUNE_TERMS_MAX];
     int32_t most[PRUNE_TERMS_MAX];
 
     for (uint32_t i = 0; i < s->n; i++) {
-        struct list *l = &s->lists[i];
+        struct invidx_list *l = &s->lists[i];
 
-        if (!prune_bounds(x, l) || !exec_load(x, l->p, 0)) return;
+        if (!invidx_prune_bounds(x, l) || !exec_load(x, l->p, 0)) return;
         order[i] = i;
         most[i] = 0;
         for (uint32_t b = 0; b < l->p->blocks; b++)

@@ -23,21 +23,21 @@ enum {
 };
 
 /* Owns the strings that `view` points to.                                                             */
-struct schema_box {
+struct invidx_schema_box {
     struct invidx_schema view;
     struct invidx_field fields[INVIDX_FIELDS_MAX];
     struct invidx_attr attrs[INVIDX_ATTRS_MAX];
     char *text; /* all strings */
 };
 
-MUST_USE enum status schema_check(const struct invidx_schema *s, struct fault *f);
-MUST_USE enum status schema_save(struct io *io, const char *dir, const struct invidx_schema *s,
-                                 struct fault *f);
-/* ST_NOT_FOUND when there is no index.                                                                */
-MUST_USE enum status schema_load(struct io *io, const char *dir, struct schema_box *out,
-                                 struct fault *f);
-bool schema_same(const struct invidx_schema *a, const struct invidx_schema *b);
-void schema_box_free(struct schema_box *b);
+SEAM_MUST_USE enum seam_status invidx_schema_check(const struct invidx_schema *s, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_schema_save(struct seam_io *io, const char *dir, const struct invidx_schema *s,
+                                 struct seam_fault *f);
+/* SEAM_NOT_FOUND when there is no index.                                                                */
+SEAM_MUST_USE enum seam_status invidx_schema_load(struct seam_io *io, const char *dir, struct invidx_schema_box *out,
+                                 struct seam_fault *f);
+bool invidx_schema_same(const struct invidx_schema *a, const struct invidx_schema *b);
+void invidx_schema_box_free(struct invidx_schema_box *b);
 /* The weights the postings were combined with: a single field counts once whatever it was given.       */
 static inline uint32_t schema_weight(const struct invidx_schema *s, size_t field)
 {

@@ -6,19 +6,19 @@
 #include "engine/base/cpu.h"
 #include "invidx/postings.h"
 
-double bm25_idf(uint64_t docs, uint64_t df)
+double invidx_bm25_idf(uint64_t docs, uint64_t df)
 {
     return log(1.0 + ((double)docs - (double)df + 0.5) / ((double)df + 0.5));
 }
 
-void bm25_block_scalar(const struct bm25 *m, const uint32_t *docs, const uint32_t *tf,
+void invidx_bm25_block_scalar(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
                        const uint8_t *lengths, size_t n, int32_t *out)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = bm25_one(m, tf[i], get_u16(lengths + 2 * (size_t)docs[i]));
+        out[i] = bm25_one(m, tf[i], seam_get_u16(lengths + 2 * (size_t)docs[i]));
 }
 
-void bm25_bounds_scalar(const struct bm25 *m, const uint8_t *impacts, size_t n, int32_t *out)
+void invidx_bm25_bounds_scalar(const struct invidx_bm25 *m, const uint8_t *impacts, size_t n, int32_t *out)
 {
     for (size_t b = 0; b < n; b++) {
         int32_t best = 0;
@@ -49,7 +49,7 @@ AVX512 static inline __m512i score16(__m512 w, __m512 k0, __m512 k1l, __m512i tf
     return _mm512_add_epi32(_mm512_cvttps_epi32(t), _mm512_set1_epi32(1));
 }
 
-AVX512 static void block_avx512(const struct bm25 *m, const uint32_t *docs, const uint32_t *tf,
+AVX512 static void block_avx512(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
                                 const uint8_t *lengths, size_t n, int32_t *out)
 {
     __m512 w = _mm512_set1_ps(m->w), k0 = _mm512_set1_ps(m->k0), k1l = _mm512_set1_ps(m->k1l);
@@ -66,7 +66,7 @@ AVX512 static void block_avx512(const struct bm25 *m, const uint32_t *docs, cons
 }
 
 /* Two blocks' eight pairs at a time would leave half a register idle: four blocks, sixteen pairs.       */
-AVX512 static void bounds_avx512(const struct bm25 *m, const uint8_t *impacts, size_t n,
+AVX512 static void bounds_avx512(const struct invidx_bm25 *m, const uint8_t *impacts, size_t n,
                                  int32_t *out)
 {
     __m512 w = _mm512_set1_ps(m->w), k0 = _mm512_set1_ps(m->k0), k1l = _mm512_set1_ps(m->k1l);
@@ -91,10 +91,10 @@ AVX512 static void bounds_avx512(const struct bm25 *m, const uint8_t *impacts, s
         s = _mm512_maskz_compress_epi32(0x1111, s);
         _mm_storeu_si128((void *)(out + b), _mm512_castsi512_si128(s));
     }
-    bm25_bounds_scalar(m, impacts + 8 * b, n - b, out + b);
+    invidx_bm25_bounds_scalar(m, impacts + 8 * b, n - b, out + b);
 }
 
-AVX2 static void block_avx2(const struct bm25 *m, const uint32_t *docs, const uint32_t *tf,
+AVX2 static void block_avx2(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
                             const uint8_t *lengths, size_t n, int32_t *out)
 {
     __m256 w = _mm256_set1_ps(m->w), k0 = _mm256_set1_ps(m->k0), k1l = _mm256_set1_ps(m->k1l);
@@ -114,7 +114,7 @@ AVX2 static void block_avx2(const struct bm25 *m, const uint32_t *docs, const ui
         _mm256_storeu_si256((void *)(out + i),
                             _mm256_add_epi32(_mm256_cvttps_epi32(t), _mm256_set1_epi32(1)));
     }
-    bm25_block_scalar(m, docs + i, tf + i, lengths, n - i, out + i);
+    invidx_bm25_block_scalar(m, docs + i, tf + i, lengths, n - i, out + i);
 }
 
 AVX512 static inline uint64_t at_least16(const int32_t *score, __mmask16 in, __m512i floor)
@@ -209,13 +209,13 @@ AVX512 static void sum_gaps_avx512(uint32_t *v, size_t n, uint32_t base)
 }
 #endif
 
-size_t intersect(const uint32_t *a, size_t an, const uint32_t *b, size_t *from, uint32_t *ia,
+size_t invidx_intersect(const uint32_t *a, size_t an, const uint32_t *b, size_t *from, uint32_t *ia,
                  uint32_t *ib)
 {
     size_t j = *from, m = 0;
 
 #if defined(__x86_64__)
-    if (cpu()->avx512) return intersect_avx512(a, an, b, from, ia, ib);
+    if (seam_cpu()->avx512) return intersect_avx512(a, an, b, from, ia, ib);
 #endif
     for (size_t i = 0; i < an; i++) {
         while (b[j] < a[i])
@@ -228,10 +228,10 @@ size_t intersect(const uint32_t *a, size_t an, const uint32_t *b, size_t *from, 
     return m;
 }
 
-void sum_gaps(uint32_t *v, size_t n, uint32_t base)
+void invidx_sum_gaps(uint32_t *v, size_t n, uint32_t base)
 {
 #if defined(__x86_64__)
-    if (cpu()->avx512) {
+    if (seam_cpu()->avx512) {
         sum_gaps_avx512(v, n, base);
         return;
     }
@@ -240,12 +240,12 @@ void sum_gaps(uint32_t *v, size_t n, uint32_t base)
         v[i] = base += v[i] + 1;
 }
 
-size_t select_at_least(const int32_t *score, size_t n, int32_t need, uint32_t *index)
+size_t invidx_select_at_least(const int32_t *score, size_t n, int32_t need, uint32_t *index)
 {
     size_t m = 0;
 
 #if defined(__x86_64__)
-    if (cpu()->avx512) return select_avx512(score, n, need, index);
+    if (seam_cpu()->avx512) return select_avx512(score, n, need, index);
 #endif
     for (size_t i = 0; i < n; i++) {
         index[m] = (uint32_t)i;
@@ -254,39 +254,39 @@ size_t select_at_least(const int32_t *score, size_t n, int32_t need, uint32_t *i
     return m;
 }
 
-size_t find_at_least(const uint32_t *docs, size_t from, uint32_t doc)
+size_t invidx_find_at_least(const uint32_t *docs, size_t from, uint32_t doc)
 {
 #if defined(__x86_64__)
-    if (cpu()->avx512) return find_avx512(docs, from, doc);
+    if (seam_cpu()->avx512) return find_avx512(docs, from, doc);
 #endif
     while (docs[from] < doc)
         from++;
     return from;
 }
 
-void bm25_block(const struct bm25 *m, const uint32_t *docs, const uint32_t *tf,
+void invidx_bm25_block(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
                 const uint8_t *lengths, size_t n, int32_t *out)
 {
 #if defined(__x86_64__)
-    if (cpu()->avx512) {
+    if (seam_cpu()->avx512) {
         block_avx512(m, docs, tf, lengths, n, out);
         return;
     }
-    if (cpu()->avx2) {
+    if (seam_cpu()->avx2) {
         block_avx2(m, docs, tf, lengths, n, out);
         return;
     }
 #endif
-    bm25_block_scalar(m, docs, tf, lengths, n, out);
+    invidx_bm25_block_scalar(m, docs, tf, lengths, n, out);
 }
 
-void bm25_bounds(const struct bm25 *m, const uint8_t *impacts, size_t n, int32_t *out)
+void invidx_bm25_bounds(const struct invidx_bm25 *m, const uint8_t *impacts, size_t n, int32_t *out)
 {
 #if defined(__x86_64__)
-    if (cpu()->avx512) {
+    if (seam_cpu()->avx512) {
         bounds_avx512(m, impacts, n, out);
         return;
     }
 #endif
-    bm25_bounds_scalar(m, impacts, n, out);
+    invidx_bm25_bounds_scalar(m, impacts, n, out);
 }

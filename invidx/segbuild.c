@@ -7,15 +7,15 @@
 #include "engine/base/bitset.h"
 #include "engine/base/crc32c.h"
 
-enum status segbuild_new(const struct invidx_schema *schema, uint64_t id, uint32_t docs,
-                         struct segbuild **out, struct fault *f)
+enum seam_status invidx_segbuild_new(const struct invidx_schema *schema, uint64_t id, uint32_t docs,
+                         struct invidx_segbuild **out, struct seam_fault *f)
 {
-    struct segbuild *b = calloc(1, sizeof *b);
+    struct invidx_segbuild *b = calloc(1, sizeof *b);
 
     if (b != NULL) b->lengths = malloc(sizeof *b->lengths * ((size_t)docs + 1));
     if (b == NULL || b->lengths == NULL) {
         free(b);
-        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
                          "no memory to build a segment of %u documents", docs);
     }
     b->schema = schema;
@@ -23,30 +23,30 @@ enum status segbuild_new(const struct invidx_schema *schema, uint64_t id, uint32
     b->docs = docs;
     b->fields = (uint32_t)schema->field_count;
     *out = b;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void segbuild_free(struct segbuild *b)
+void invidx_segbuild_free(struct invidx_segbuild *b)
 {
     if (b == NULL) return;
-    for (size_t i = 0; i < ARRAY_LEN(b->section); i++)
-        buf_free(&b->section[i]);
-    buf_free(&b->heads);
-    buf_free(&b->offsets);
-    buf_free(&b->block_texts);
-    buf_free(&b->block_entries);
-    buf_free(&b->word_offsets);
-    buf_free(&b->word_bytes);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(b->section); i++)
+        seam_buf_free(&b->section[i]);
+    seam_buf_free(&b->heads);
+    seam_buf_free(&b->offsets);
+    seam_buf_free(&b->block_texts);
+    seam_buf_free(&b->block_entries);
+    seam_buf_free(&b->word_offsets);
+    seam_buf_free(&b->word_bytes);
     free(b->lengths);
     free(b);
 }
 
-void segbuild_docs(struct segbuild *b, const uint64_t *keys, const uint64_t *births,
+void invidx_segbuild_docs(struct invidx_segbuild *b, const uint64_t *keys, const uint64_t *births,
                    const uint32_t *field_lengths)
 {
     b->keys = keys;
-    forcol_put(&b->section[SEG_KEYS], keys, b->docs);
-    forcol_put(&b->section[SEG_BIRTHS], births, b->docs);
+    invidx_forcol_put(&b->section[SEG_KEYS], keys, b->docs);
+    invidx_forcol_put(&b->section[SEG_BIRTHS], births, b->docs);
     for (uint32_t d = 0; d < b->docs; d++) {
         uint64_t weighted = 0;
 
@@ -59,17 +59,17 @@ void segbuild_docs(struct segbuild *b, const uint64_t *keys, const uint64_t *bir
         b->lengths[d] = weighted > UINT16_MAX ? UINT16_MAX : (uint16_t)weighted;
         b->length_sum += b->lengths[d];
     }
-    buf_append(&b->section[SEG_LENGTHS], b->lengths, 2 * (size_t)b->docs);
+    seam_buf_append(&b->section[SEG_LENGTHS], b->lengths, 2 * (size_t)b->docs);
     if (b->fields == 1) return;
     for (size_t i = 0; i < (size_t)b->docs * b->fields; i++)
-        buf_u16(&b->section[SEG_FIELDLEN],
+        seam_buf_u16(&b->section[SEG_FIELDLEN],
                 field_lengths[i] > UINT16_MAX ? UINT16_MAX : (uint16_t)field_lengths[i]);
 }
 
-void segbuild_ints(struct segbuild *b, uint32_t attr, const int64_t *v, const uint64_t *null_bits)
+void invidx_segbuild_ints(struct invidx_segbuild *b, uint32_t attr, const int64_t *v, const uint64_t *null_bits)
 {
-    struct buf *out = &b->section[SEG_ATTR + attr];
-    bool nulls = bitset_count(null_bits, b->docs) != 0;
+    struct seam_buf *out = &b->section[SEG_ATTR + attr];
+    bool nulls = seam_bitset_count(null_bits, b->docs) != 0;
     uint64_t *u = malloc(sizeof *u * b->docs), fill = 0;
 
     if (u == NULL) {
@@ -77,34 +77,34 @@ void segbuild_ints(struct segbuild *b, uint32_t attr, const int64_t *v, const ui
         return;
     }
     for (uint32_t i = 0; i < b->docs; i++) /* order-preserving; a null repeats its neighbour */
-        fill = u[i] = bitset_get(null_bits, i) ? fill : (uint64_t)v[i] ^ (1ull << 63);
-    buf_u64(out, nulls ? 1 : 0);
-    if (nulls) buf_append(out, null_bits, 8 * bitset_words(b->docs));
-    forcol_put(out, u, b->docs);
+        fill = u[i] = seam_bitset_get(null_bits, i) ? fill : (uint64_t)v[i] ^ (1ull << 63);
+    seam_buf_u64(out, nulls ? 1 : 0);
+    if (nulls) seam_buf_append(out, null_bits, 8 * seam_bitset_words(b->docs));
+    invidx_forcol_put(out, u, b->docs);
     free(u);
 }
 
-void segbuild_keywords(struct segbuild *b, uint32_t attr, const uint64_t *codes,
+void invidx_segbuild_keywords(struct invidx_segbuild *b, uint32_t attr, const uint64_t *codes,
                        const struct invidx_text *texts, uint32_t count)
 {
-    struct buf *out = &b->section[SEG_ATTR + attr];
+    struct seam_buf *out = &b->section[SEG_ATTR + attr];
     uint32_t at = 0;
 
-    buf_u32(out, count);
-    buf_u32(out, 0);
+    seam_buf_u32(out, count);
+    seam_buf_u32(out, 0);
     for (uint32_t i = 0; i <= count; i++) {
-        buf_u32(out, at);
+        seam_buf_u32(out, at);
         if (i < count) at += (uint32_t)texts[i].n;
     }
     for (uint32_t i = 0; i < count; i++)
-        buf_append(out, texts[i].s, texts[i].n);
-    while (out->size % 8 != 0 && buf_ok(out))
-        buf_u8(out, 0);
-    forcol_put(out, codes, b->docs);
+        seam_buf_append(out, texts[i].s, texts[i].n);
+    while (out->size % 8 != 0 && seam_buf_ok(out))
+        seam_buf_u8(out, 0);
+    invidx_forcol_put(out, codes, b->docs);
 }
 
 /* ---- postings ---- */
-struct pair {
+struct segbuild_pair {
     uint32_t tf, length;
 };
 
@@ -112,7 +112,7 @@ struct pair {
 static uint64_t impacts(const uint32_t *tf, const uint16_t *lengths, const uint32_t *docs, size_t n)
 {
     uint16_t shortest[256];
-    struct pair front[256];
+    struct segbuild_pair front[256];
     uint32_t top = 0, low = UINT16_MAX + 1;
     size_t m = 0;
     uint64_t out = 0;
@@ -130,9 +130,9 @@ static uint64_t impacts(const uint32_t *tf, const uint16_t *lengths, const uint3
     for (uint32_t t = top; t > 0; t--) {
         if (shortest[t] >= low) continue;
         low = shortest[t];
-        front[m++] = (struct pair){t, low};
+        front[m++] = (struct segbuild_pair){t, low};
     }
-    if (m == 0) front[m++] = (struct pair){1, UINT16_MAX};
+    if (m == 0) front[m++] = (struct segbuild_pair){1, UINT16_MAX};
     while (m > 4) { /* join the neighbours whose join raises the bound least */
         size_t best = 0;
         double least = 1e300;
@@ -151,67 +151,67 @@ static uint64_t impacts(const uint32_t *tf, const uint16_t *lengths, const uint3
         m--;
     }
     for (size_t i = 0; i < 4; i++) {
-        struct pair p = front[i < m ? i : m - 1];
+        struct segbuild_pair p = front[i < m ? i : m - 1];
 
-        out |= (uint64_t)(p.tf | length_code(p.length) << 8) << (16 * i);
+        out |= (uint64_t)(p.tf | invidx_length_code(p.length) << 8) << (16 * i);
     }
     return out;
 }
 
-static void end_block(struct segbuild *b)
+static void end_block(struct invidx_segbuild *b)
 {
-    struct buf *terms = &b->section[SEG_TERMS];
+    struct seam_buf *terms = &b->section[SEG_TERMS];
 
     if (b->in_block == 0) return;
-    buf_u16(terms, (uint16_t)b->block_texts.size);
+    seam_buf_u16(terms, (uint16_t)b->block_texts.size);
     for (int i = 0; i < 3; i++)
-        buf_varint(terms, b->block_base[i]);
-    buf_append(terms, b->block_texts.data, b->block_texts.size);
-    buf_append(terms, b->block_entries.data, b->block_entries.size);
-    terms->failed |= !buf_ok(&b->block_texts) || !buf_ok(&b->block_entries);
-    buf_clear(&b->block_texts);
-    buf_clear(&b->block_entries);
+        seam_buf_varint(terms, b->block_base[i]);
+    seam_buf_append(terms, b->block_texts.data, b->block_texts.size);
+    seam_buf_append(terms, b->block_entries.data, b->block_entries.size);
+    terms->failed |= !seam_buf_ok(&b->block_texts) || !seam_buf_ok(&b->block_entries);
+    seam_buf_clear(&b->block_texts);
+    seam_buf_clear(&b->block_entries);
     b->in_block = 0;
 }
 
-static void put_text(struct segbuild *b, const char *text, size_t n)
+static void put_text(struct invidx_segbuild *b, const char *text, size_t n)
 {
     if (b->in_block == DICT_BLOCK) end_block(b);
     if (b->in_block == 0) {
-        buf_u64(&b->heads, dict_head(text, n));
-        buf_u32(&b->offsets, (uint32_t)b->section[SEG_TERMS].size);
+        seam_buf_u64(&b->heads, invidx_dict_head(text, n));
+        seam_buf_u32(&b->offsets, (uint32_t)b->section[SEG_TERMS].size);
         memcpy(b->block_base, b->at, sizeof b->at);
     }
-    dict_put_text(&b->block_texts, b->prev, b->prev_len, text, n, b->in_block == 0);
+    invidx_dict_put_text(&b->block_texts, b->prev, b->prev_len, text, n, b->in_block == 0);
     memcpy(b->prev, text, n);
     b->prev_len = n;
     b->in_block++;
     b->terms++;
 }
 
-static void put_inlined(struct segbuild *b, const struct plist *l)
+static void put_inlined(struct invidx_segbuild *b, const struct invidx_plist *l)
 {
-    struct buf *e = &b->block_entries;
+    struct seam_buf *e = &b->block_entries;
     size_t at = 0;
 
-    buf_varint(e, 1);
-    buf_varint(e, l->docs[0]);
+    seam_buf_varint(e, 1);
+    seam_buf_varint(e, l->docs[0]);
     for (uint32_t k = 0; k < b->fields; k++)
-        buf_varint(e, l->tf[k]);
+        seam_buf_varint(e, l->tf[k]);
     for (uint32_t k = 0; k < b->fields; k++) {
         uint32_t last = 0;
 
         for (uint32_t j = 0; j < l->tf[k]; j++, at++) {
-            buf_varint(e, l->pos[at] - last);
+            seam_buf_varint(e, l->pos[at] - last);
             last = l->pos[at];
         }
     }
 }
 
-static void put_positions(struct segbuild *b, const struct plist *l, size_t from, size_t n,
+static void put_positions(struct invidx_segbuild *b, const struct invidx_plist *l, size_t from, size_t n,
                           size_t *at)
 {
-    struct buf *out = &b->section[SEG_POSITIONS];
+    struct seam_buf *out = &b->section[SEG_POSITIONS];
     uint32_t gap[PFOR_BLOCK];
     size_t m = 0;
 
@@ -223,12 +223,12 @@ static void put_positions(struct segbuild *b, const struct plist *l, size_t from
                 gap[m++] = l->pos[*at] - last;
                 last = l->pos[(*at)++];
                 if (m < PFOR_BLOCK) continue;
-                pfor_put(out, gap, m, false);
+                invidx_pfor_put(out, gap, m, false);
                 m = 0;
             }
         }
     }
-    if (m > 0) pfor_put(out, gap, m, false);
+    if (m > 0) invidx_pfor_put(out, gap, m, false);
 }
 
 struct skip {
@@ -236,10 +236,10 @@ struct skip {
     uint64_t impacts;
 };
 
-static struct skip put_block(struct segbuild *b, const struct plist *l, size_t from, size_t n,
+static struct skip put_block(struct invidx_segbuild *b, const struct invidx_plist *l, size_t from, size_t n,
                              size_t *pos_at)
 {
-    struct buf *out = &b->section[SEG_POSTINGS];
+    struct seam_buf *out = &b->section[SEG_POSTINGS];
     uint32_t v[PFOR_BLOCK] = {0}, weighted[PFOR_BLOCK];
     struct skip s = {.last = l->docs[from + n - 1]};
     uint32_t last = from == 0 ? UINT32_MAX : l->docs[from - 1];
@@ -255,38 +255,38 @@ static struct skip put_block(struct segbuild *b, const struct plist *l, size_t f
             weighted[i] += tf[k] * schema_weight(b->schema, k);
         ones &= tf[0] == 1;
     }
-    pfor_put(out, v, n, ones);
+    invidx_pfor_put(out, v, n, ones);
     if (!ones)
         for (uint32_t k = 0; k < b->fields; k++) {
             for (size_t i = 0; i < n; i++)
                 v[i] = l->tf[(from + i) * b->fields + k] - (b->fields == 1 ? 1 : 0);
-            pfor_put(out, v, n, false);
+            invidx_pfor_put(out, v, n, false);
         }
     put_positions(b, l, from, n, pos_at);
     if (l->n >= PFOR_BLOCK) s.impacts = impacts(weighted, b->lengths, l->docs + from, n);
     return s;
 }
 
-static void put_skips(struct segbuild *b, const struct skip *s, size_t n)
+static void put_skips(struct invidx_segbuild *b, const struct skip *s, size_t n)
 {
-    struct buf *out = &b->section[SEG_SKIPS];
-    uint8_t *p = buf_extend(out, n * SKIP_ENTRY);
+    struct seam_buf *out = &b->section[SEG_SKIPS];
+    uint8_t *p = seam_buf_extend(out, n * SKIP_ENTRY);
 
     if (p == NULL) return;
     for (size_t i = 0; i < n; i++)
-        put_u32(p + 4 * i, s[i].last);
+        seam_put_u32(p + 4 * i, s[i].last);
     for (size_t i = 0; i < n; i++)
-        put_u64(p + 4 * n + 8 * i, s[i].impacts);
+        seam_put_u64(p + 4 * n + 8 * i, s[i].impacts);
     for (size_t i = 0; i < n; i++)
-        put_u32(p + 12 * n + 4 * i, s[i].post_at);
+        seam_put_u32(p + 12 * n + 4 * i, s[i].post_at);
     for (size_t i = 0; i < n; i++)
-        put_u32(p + 16 * n + 4 * i, s[i].pos_at);
+        seam_put_u32(p + 16 * n + 4 * i, s[i].pos_at);
     b->at[2] += n * SKIP_ENTRY;
 }
 
-static void digest_term(struct segbuild *b, const char *text, size_t n, const struct plist *l)
+static void digest_term(struct invidx_segbuild *b, const char *text, size_t n, const struct invidx_plist *l)
 {
-    struct hash128 th = siphash128(text, n);
+    struct seam_hash128 th = seam_siphash128(text, n);
     size_t at = 0;
 
     for (size_t i = 0; i < l->n; i++) {
@@ -295,13 +295,13 @@ static void digest_term(struct segbuild *b, const char *text, size_t n, const st
 
         for (uint32_t k = 0; k < b->fields; k++)
             m += tf[k];
-        digest_add(&b->digest,
-                   posting_hash(th, b->keys[l->docs[i]], tf, b->fields, l->pos + at, m));
+        seam_digest_add(&b->digest,
+                   invidx_posting_hash(th, b->keys[l->docs[i]], tf, b->fields, l->pos + at, m));
         at += m;
     }
 }
 
-void segbuild_term(struct segbuild *b, const char *text, size_t n, const struct plist *l)
+void invidx_segbuild_term(struct invidx_segbuild *b, const char *text, size_t n, const struct invidx_plist *l)
 {
     size_t blocks = (l->n + PFOR_BLOCK - 1) / PFOR_BLOCK, pos = 0;
     size_t post_from = b->section[SEG_POSTINGS].size, pos_from = b->section[SEG_POSITIONS].size;
@@ -331,54 +331,54 @@ void segbuild_term(struct segbuild *b, const char *text, size_t n, const struct 
         s.pos_at = pos_at;
         if (skips != NULL) skips[i] = s;
     }
-    buf_varint(&b->block_entries, l->n);
-    buf_varint(&b->block_entries, b->section[SEG_POSTINGS].size - post_from);
-    buf_varint(&b->block_entries, b->section[SEG_POSITIONS].size - pos_from);
+    seam_buf_varint(&b->block_entries, l->n);
+    seam_buf_varint(&b->block_entries, b->section[SEG_POSTINGS].size - post_from);
+    seam_buf_varint(&b->block_entries, b->section[SEG_POSITIONS].size - pos_from);
     b->at[0] = b->section[SEG_POSTINGS].size;
     b->at[1] = b->section[SEG_POSITIONS].size;
     if (skips != NULL) put_skips(b, skips, blocks);
     free(skips);
 }
 
-void segbuild_word(struct segbuild *b, const char *text, size_t n, uint32_t ord)
+void invidx_segbuild_word(struct invidx_segbuild *b, const char *text, size_t n, uint32_t ord)
 {
     bool first = b->words % DICT_BLOCK == 0;
 
-    if (first) buf_u32(&b->word_offsets, (uint32_t)b->word_bytes.size);
-    dict_put_text(&b->word_bytes, b->prev_word, b->prev_word_len, text, n, first);
-    buf_varint(&b->word_bytes, ord);
+    if (first) seam_buf_u32(&b->word_offsets, (uint32_t)b->word_bytes.size);
+    invidx_dict_put_text(&b->word_bytes, b->prev_word, b->prev_word_len, text, n, first);
+    seam_buf_varint(&b->word_bytes, ord);
     memcpy(b->prev_word, text, n);
     b->prev_word_len = n;
     b->words++;
 }
 
 /* ---- the file ---- */
-static void finish_sections(struct segbuild *b)
+static void finish_sections(struct invidx_segbuild *b)
 {
-    struct buf *meta = &b->section[SEG_META], *dict = &b->section[SEG_DICT],
+    struct seam_buf *meta = &b->section[SEG_META], *dict = &b->section[SEG_DICT],
                *words = &b->section[SEG_WORDS];
 
     end_block(b);
-    buf_u32(&b->offsets, (uint32_t)b->section[SEG_TERMS].size);
-    buf_append(dict, b->heads.data, b->heads.size);
-    buf_append(dict, b->offsets.data, b->offsets.size);
+    seam_buf_u32(&b->offsets, (uint32_t)b->section[SEG_TERMS].size);
+    seam_buf_append(dict, b->heads.data, b->heads.size);
+    seam_buf_append(dict, b->offsets.data, b->offsets.size);
     dict->failed |= b->heads.failed || b->offsets.failed;
-    buf_u64(meta, b->digest.count);
-    buf_u64(meta, b->digest.lo);
-    buf_u64(meta, b->digest.hi);
-    buf_u64(meta, b->length_sum);
+    seam_buf_u64(meta, b->digest.count);
+    seam_buf_u64(meta, b->digest.lo);
+    seam_buf_u64(meta, b->digest.hi);
+    seam_buf_u64(meta, b->length_sum);
     for (uint32_t k = 0; k < b->fields; k++)
-        buf_u64(meta, b->field_tokens[k]);
+        seam_buf_u64(meta, b->field_tokens[k]);
     if (b->words == 0) return;
-    buf_u32(words, b->words);
-    buf_u32(words, (uint32_t)(b->word_offsets.size / 4));
-    buf_u32(&b->word_offsets, (uint32_t)b->word_bytes.size);
-    buf_append(words, b->word_offsets.data, b->word_offsets.size);
-    buf_append(words, b->word_bytes.data, b->word_bytes.size);
+    seam_buf_u32(words, b->words);
+    seam_buf_u32(words, (uint32_t)(b->word_offsets.size / 4));
+    seam_buf_u32(&b->word_offsets, (uint32_t)b->word_bytes.size);
+    seam_buf_append(words, b->word_offsets.data, b->word_offsets.size);
+    seam_buf_append(words, b->word_bytes.data, b->word_bytes.size);
     words->failed |= b->word_offsets.failed || b->word_bytes.failed;
 }
 
-static bool used(const struct segbuild *b, uint32_t kind)
+static bool used(const struct invidx_segbuild *b, uint32_t kind)
 {
     if (kind == 0 || (kind > SEG_WORDS && kind < SEG_ATTR)) return false;
     if (kind >= SEG_ATTR) return kind - SEG_ATTR < b->schema->attr_count;
@@ -387,23 +387,23 @@ static bool used(const struct segbuild *b, uint32_t kind)
 }
 
 /* One crc for each 64 KiB of the run, as the file will hold it: sections with zeros between.           */
-static void chunk_crcs(struct segbuild *b, const struct buf *file, size_t from)
+static void chunk_crcs(struct invidx_segbuild *b, const struct seam_buf *file, size_t from)
 {
     for (size_t at = from; at < file->size; at += SEG_CHUNK) {
         size_t n = file->size - at < SEG_CHUNK ? file->size - at : SEG_CHUNK;
 
-        buf_u32(&b->section[SEG_CHUNKS], crc32c(0, file->data + at, n));
+        seam_buf_u32(&b->section[SEG_CHUNKS], seam_crc32c(0, file->data + at, n));
     }
 }
 
-static void pad(struct buf *out)
+static void pad(struct seam_buf *out)
 {
     static const uint8_t zeros[SEG_ALIGN];
 
-    buf_append(out, zeros, (SEG_ALIGN - out->size % SEG_ALIGN) % SEG_ALIGN);
+    seam_buf_append(out, zeros, (SEG_ALIGN - out->size % SEG_ALIGN) % SEG_ALIGN);
 }
 
-static void assemble(struct segbuild *b, struct buf *out)
+static void assemble(struct invidx_segbuild *b, struct seam_buf *out)
 {
     static const uint8_t magic[8] = {'S', 'E', 'A', 'M', 'S', 'E', 'G', '1'};
     static const uint8_t zeros[SEG_SLACK];
@@ -411,15 +411,15 @@ static void assemble(struct segbuild *b, struct buf *out)
     size_t run = 0, table_end, total = 0;
 
     finish_sections(b);
-    for (uint32_t k = 0; k < ARRAY_LEN(b->section); k++) {
+    for (uint32_t k = 0; k < SEAM_ARRAY_LEN(b->section); k++) {
         count += used(b, k);
         total += b->section[k].size + SEG_ALIGN;
     }
     table_end = SEG_HEADER + (size_t)count * SEG_SECTION;
-    if (!buf_reserve(out, total + table_end + SEG_SLACK)) return;
-    memset(buf_extend(out, table_end), 0, table_end);
-    for (uint32_t k = 0; k < ARRAY_LEN(b->section) && buf_ok(out); k++) {
-        struct buf *s = &b->section[k];
+    if (!seam_buf_reserve(out, total + table_end + SEG_SLACK)) return;
+    memset(seam_buf_extend(out, table_end), 0, table_end);
+    for (uint32_t k = 0; k < SEAM_ARRAY_LEN(b->section) && seam_buf_ok(out); k++) {
+        struct seam_buf *s = &b->section[k];
         uint8_t *e = out->data + SEG_HEADER + (size_t)i * SEG_SECTION;
         bool chunked = k >= SEG_TERMS && k <= SEG_POSITIONS;
 
@@ -427,44 +427,44 @@ static void assemble(struct segbuild *b, struct buf *out)
         out->failed |= s->failed;
         pad(out);
         if (k == SEG_TERMS) run = out->size;
-        put_u32(e, k);
-        put_u32(e + 4, chunked || s->size == 0 ? 0 : crc32c(0, s->data, s->size));
-        put_u64(e + 8, out->size);
-        put_u64(e + 16, s->size);
-        buf_append(out, s->data, s->size);
+        seam_put_u32(e, k);
+        seam_put_u32(e + 4, chunked || s->size == 0 ? 0 : seam_crc32c(0, s->data, s->size));
+        seam_put_u64(e + 8, out->size);
+        seam_put_u64(e + 16, s->size);
+        seam_buf_append(out, s->data, s->size);
         if (k == SEG_POSITIONS) chunk_crcs(b, out, run);
         i++;
     }
     pad(out);
-    buf_append(out, zeros, SEG_SLACK);
-    if (!buf_ok(out)) return;
+    seam_buf_append(out, zeros, SEG_SLACK);
+    if (!seam_buf_ok(out)) return;
     memcpy(out->data, magic, 8);
-    put_u32(out->data + 8, SEG_VERSION);
-    put_u32(out->data + 12, count);
-    put_u64(out->data + 16, b->id);
-    put_u32(out->data + 24, b->docs);
-    put_u32(out->data + 28, b->terms);
-    put_u64(out->data + 32, out->size);
-    put_u32(out->data + 40, b->fields);
-    put_u32(out->data + 44, (uint32_t)b->schema->attr_count);
-    put_u32(out->data + 48,
-            crc32c(crc32c(0, out->data, 48), out->data + SEG_HEADER, table_end - SEG_HEADER));
+    seam_put_u32(out->data + 8, SEG_VERSION);
+    seam_put_u32(out->data + 12, count);
+    seam_put_u64(out->data + 16, b->id);
+    seam_put_u32(out->data + 24, b->docs);
+    seam_put_u32(out->data + 28, b->terms);
+    seam_put_u64(out->data + 32, out->size);
+    seam_put_u32(out->data + 40, b->fields);
+    seam_put_u32(out->data + 44, (uint32_t)b->schema->attr_count);
+    seam_put_u32(out->data + 48,
+            seam_crc32c(seam_crc32c(0, out->data, 48), out->data + SEG_HEADER, table_end - SEG_HEADER));
 }
 
-enum status segbuild_finish(struct segbuild *b, struct io *io, const char *dir, struct fault *f)
+enum seam_status invidx_segbuild_finish(struct invidx_segbuild *b, struct seam_io *io, const char *dir, struct seam_fault *f)
 {
-    char path[PATH_MAX_BYTES];
-    struct buf out = {0};
-    enum status st;
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_buf out = {0};
+    enum seam_status st;
 
     invidx_segment_path(path, dir, b->id);
     assemble(b, &out);
-    if (!buf_ok(&out) || b->section[SEG_TERMS].size > UINT32_MAX) {
-        st = fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for the segment");
+    if (!seam_buf_ok(&out) || b->section[SEG_TERMS].size > UINT32_MAX) {
+        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the segment");
         goto done;
     }
-    st = io_write_new(io, path, out.data, out.size, true, f);
+    st = seam_io_write_new(io, path, out.data, out.size, true, f);
 done:
-    buf_free(&out);
+    seam_buf_free(&out);
     return st;
 }

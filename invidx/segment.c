@@ -10,35 +10,35 @@
 
 static const uint8_t magic[8] = {'S', 'E', 'A', 'M', 'S', 'E', 'G', '1'};
 
-void invidx_segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t id)
+void invidx_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id)
 {
-    snprintf(out, PATH_MAX_BYTES, "%s/%016llx.seg", dir, (unsigned long long)id);
+    snprintf(out, SEAM_PATH_MAX_BYTES, "%s/%016llx.seg", dir, (unsigned long long)id);
 }
 
-enum status segment_damaged(const struct segment *s, const uint8_t *at, const char *why,
-                            struct fault *f)
+enum seam_status invidx_segment_damaged(const struct invidx_segment *s, const uint8_t *at, const char *why,
+                            struct seam_fault *f)
 {
-    return fault_set(f, ST_CORRUPT, s->path, at == NULL ? FAULT_NO_OFFSET : (uint64_t)(at - s->map),
+    return seam_fault_set(f, SEAM_CORRUPT, s->path, at == NULL ? SEAM_FAULT_NO_OFFSET : (uint64_t)(at - s->map),
                      "%s", why);
 }
 
-enum status segment_touch_slow(struct segment *s, size_t first, size_t last, struct fault *f)
+enum seam_status invidx_segment_touch_slow(struct invidx_segment *s, size_t first, size_t last, struct seam_fault *f)
 {
     for (size_t i = first; i <= last; i++) {
         size_t at = i * SEG_CHUNK, n = s->run_size - at < SEG_CHUNK ? s->run_size - at : SEG_CHUNK;
 
         if (__atomic_load_n(&s->checked[i], __ATOMIC_ACQUIRE)) continue;
-        if (crc32c(0, s->map + s->run_from + at, n) != get_u32(s->chunk_crcs + 4 * i))
-            return segment_damaged(s, s->map + s->run_from + at,
+        if (seam_crc32c(0, s->map + s->run_from + at, n) != seam_get_u32(s->chunk_crcs + 4 * i))
+            return invidx_segment_damaged(s, s->map + s->run_from + at,
                                    "checksum of a 64 KiB chunk differs", f);
         __atomic_store_n(&s->checked[i], 1, __ATOMIC_RELEASE);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* ---- opening ---- */
-struct table {
-    struct span at[SEG_ATTR + INVIDX_ATTRS_MAX];
+struct invidx_table {
+    struct invidx_span at[SEG_ATTR + INVIDX_ATTRS_MAX];
     bool have[SEG_ATTR + INVIDX_ATTRS_MAX];
 };
 
@@ -47,132 +47,132 @@ static bool chunked(uint32_t kind)
     return kind >= SEG_TERMS && kind <= SEG_POSITIONS;
 }
 
-static enum status read_table(struct segment *s, struct table *t, struct fault *f)
+static enum seam_status read_table(struct invidx_segment *s, struct invidx_table *t, struct seam_fault *f)
 {
     const uint8_t *m = s->map;
     uint32_t count, crc;
     size_t table_end, pos;
 
     if (s->size < SEG_HEADER + SEG_SLACK || memcmp(m, magic, 8) != 0 ||
-        get_u32(m + 8) != SEG_VERSION)
-        return segment_damaged(s, m, "not a segment of this version", f);
-    count = get_u32(m + 12);
+        seam_get_u32(m + 8) != SEG_VERSION)
+        return invidx_segment_damaged(s, m, "not a segment of this version", f);
+    count = seam_get_u32(m + 12);
     table_end = SEG_HEADER + (size_t)count * SEG_SECTION;
     if (count > SEG_SECTIONS_MAX || table_end > s->size)
-        return segment_damaged(s, m + 12, "section count", f);
-    crc = crc32c(crc32c(0, m, 48), m + SEG_HEADER, table_end - SEG_HEADER);
-    if (get_u32(m + 48) != crc)
-        return segment_damaged(s, m + 48, "checksum of the header differs", f);
-    if (get_u64(m + 52) != 0 || get_u32(m + 60) != 0)
-        return segment_damaged(s, m + 52, "header padding is not zero", f);
-    if (get_u64(m + 16) != s->id || get_u64(m + 32) != s->size)
-        return segment_damaged(s, m + 16, "the header names another segment or another size", f);
-    s->docs = get_u32(m + 24);
-    s->terms = get_u32(m + 28);
-    s->fields = get_u32(m + 40);
-    s->attrs = get_u32(m + 44);
+        return invidx_segment_damaged(s, m + 12, "section count", f);
+    crc = seam_crc32c(seam_crc32c(0, m, 48), m + SEG_HEADER, table_end - SEG_HEADER);
+    if (seam_get_u32(m + 48) != crc)
+        return invidx_segment_damaged(s, m + 48, "checksum of the header differs", f);
+    if (seam_get_u64(m + 52) != 0 || seam_get_u32(m + 60) != 0)
+        return invidx_segment_damaged(s, m + 52, "header padding is not zero", f);
+    if (seam_get_u64(m + 16) != s->id || seam_get_u64(m + 32) != s->size)
+        return invidx_segment_damaged(s, m + 16, "the header names another segment or another size", f);
+    s->docs = seam_get_u32(m + 24);
+    s->terms = seam_get_u32(m + 28);
+    s->fields = seam_get_u32(m + 40);
+    s->attrs = seam_get_u32(m + 44);
     pos = table_end;
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *e = m + SEG_HEADER + (size_t)i * SEG_SECTION;
-        uint32_t kind = get_u32(e);
-        uint64_t at = get_u64(e + 8), n = get_u64(e + 16);
+        uint32_t kind = seam_get_u32(e);
+        uint64_t at = seam_get_u64(e + 8), n = seam_get_u64(e + 16);
 
-        if (kind == 0 || kind >= ARRAY_LEN(t->at) || t->have[kind] || at % SEG_ALIGN != 0 ||
+        if (kind == 0 || kind >= SEAM_ARRAY_LEN(t->at) || t->have[kind] || at % SEG_ALIGN != 0 ||
             at < pos || at > s->size - SEG_SLACK || n > s->size - SEG_SLACK - at)
-            return segment_damaged(s, e, "a section lies where it cannot", f);
+            return invidx_segment_damaged(s, e, "a section lies where it cannot", f);
         for (; pos < at; pos++)
-            if (m[pos] != 0) return segment_damaged(s, m + pos, "padding is not zero", f);
+            if (m[pos] != 0) return invidx_segment_damaged(s, m + pos, "padding is not zero", f);
         pos = at + n;
         t->have[kind] = true;
-        t->at[kind] = (struct span){m + at, n};
-        if (chunked(kind) ? get_u32(e + 4) != 0 : get_u32(e + 4) != crc32c(0, m + at, n))
-            return segment_damaged(s, m + at, "checksum of a section differs", f);
+        t->at[kind] = (struct invidx_span){m + at, n};
+        if (chunked(kind) ? seam_get_u32(e + 4) != 0 : seam_get_u32(e + 4) != seam_crc32c(0, m + at, n))
+            return invidx_segment_damaged(s, m + at, "checksum of a section differs", f);
     }
     for (; pos < s->size; pos++)
-        if (m[pos] != 0) return segment_damaged(s, m + pos, "slack is not zero", f);
-    return ST_OK;
+        if (m[pos] != 0) return invidx_segment_damaged(s, m + pos, "slack is not zero", f);
+    return SEAM_OK;
 }
 
-static enum status read_run(struct segment *s, const struct table *t, struct fault *f)
+static enum seam_status read_run(struct invidx_segment *s, const struct invidx_table *t, struct seam_fault *f)
 {
     const uint8_t *end;
     size_t chunks;
 
     for (uint32_t k = SEG_META; k <= SEG_CHUNKS; k++)
         if (!t->have[k] && !(k == SEG_FIELDLEN && s->fields == 1))
-            return segment_damaged(s, s->map, "a section is missing", f);
+            return invidx_segment_damaged(s, s->map, "a section is missing", f);
     s->run_from = (size_t)(t->at[SEG_TERMS].p - s->map);
     end = t->at[SEG_POSITIONS].p + t->at[SEG_POSITIONS].n;
     for (uint32_t k = SEG_TERMS; k < SEG_POSITIONS; k++)
         if (t->at[k].p > t->at[k + 1].p)
-            return segment_damaged(s, t->at[k].p, "sections out of order", f);
+            return invidx_segment_damaged(s, t->at[k].p, "sections out of order", f);
     s->run_size = (size_t)(end - s->map) - s->run_from;
     chunks = (s->run_size + SEG_CHUNK - 1) / SEG_CHUNK;
     if (t->at[SEG_CHUNKS].n != 4 * chunks)
-        return segment_damaged(s, t->at[SEG_CHUNKS].p, "the chunk table has another length", f);
+        return invidx_segment_damaged(s, t->at[SEG_CHUNKS].p, "the chunk table has another length", f);
     s->chunk_crcs = t->at[SEG_CHUNKS].p;
     s->checked = calloc(chunks + 1, 1);
     if (s->checked == NULL)
-        return fault_set(f, ST_NOMEM, s->path, FAULT_NO_OFFSET, "no memory to open the segment");
-    return ST_OK;
+        return seam_fault_set(f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET, "no memory to open the segment");
+    return SEAM_OK;
 }
 
-static enum status read_attr(struct segment *s, uint32_t i, enum invidx_attr_type type,
-                             struct span at, struct fault *f)
+static enum seam_status read_attr(struct invidx_segment *s, uint32_t i, enum invidx_attr_type type,
+                             struct invidx_span at, struct seam_fault *f)
 {
-    struct seg_attr *a = &s->attr[i];
+    struct invidx_seg_attr *a = &s->attr[i];
     size_t used;
 
-    if (at.n < 8) return segment_damaged(s, at.p, "attribute section too short", f);
+    if (at.n < 8) return invidx_segment_damaged(s, at.p, "attribute section too short", f);
     if (type == INVIDX_INT64) {
         used = 8;
-        if (at.p[0] > 1) return segment_damaged(s, at.p, "attribute null flag", f);
+        if (at.p[0] > 1) return invidx_segment_damaged(s, at.p, "attribute null flag", f);
         if (at.p[0] == 1) {
-            used += bitset_words(s->docs) * 8;
-            if (at.n < used) return segment_damaged(s, at.p, "null bits too short", f);
+            used += seam_bitset_words(s->docs) * 8;
+            if (at.n < used) return invidx_segment_damaged(s, at.p, "null bits too short", f);
             a->nulls = at.p + 8;
         }
     } else {
-        a->dict_count = get_u32(at.p);
+        a->dict_count = seam_get_u32(at.p);
         if ((at.n - 8) / 4 <= a->dict_count)
-            return segment_damaged(s, at.p, "keyword dictionary too short", f);
+            return invidx_segment_damaged(s, at.p, "keyword dictionary too short", f);
         a->dict_offsets = at.p + 8;
         used = 8 + 4 * ((size_t)a->dict_count + 1);
         a->dict_bytes = at.p + used;
         for (uint32_t k = 0; k < a->dict_count; k++)
-            if (get_u32(a->dict_offsets + 4 * (size_t)k) >
-                get_u32(a->dict_offsets + 4 * (size_t)k + 4))
-                return segment_damaged(s, a->dict_offsets + 4 * (size_t)k, "keyword offsets fall",
+            if (seam_get_u32(a->dict_offsets + 4 * (size_t)k) >
+                seam_get_u32(a->dict_offsets + 4 * (size_t)k + 4))
+                return invidx_segment_damaged(s, a->dict_offsets + 4 * (size_t)k, "keyword offsets fall",
                                        f);
-        if (get_u32(a->dict_offsets) != 0 ||
-            get_u32(a->dict_offsets + 4 * (size_t)a->dict_count) > at.n - used)
-            return segment_damaged(s, at.p, "keyword bytes too short", f);
-        used = (used + get_u32(a->dict_offsets + 4 * (size_t)a->dict_count) + 7) / 8 * 8;
-        if (used > at.n) return segment_damaged(s, at.p, "keyword codes missing", f);
+        if (seam_get_u32(a->dict_offsets) != 0 ||
+            seam_get_u32(a->dict_offsets + 4 * (size_t)a->dict_count) > at.n - used)
+            return invidx_segment_damaged(s, at.p, "keyword bytes too short", f);
+        used = (used + seam_get_u32(a->dict_offsets + 4 * (size_t)a->dict_count) + 7) / 8 * 8;
+        if (used > at.n) return invidx_segment_damaged(s, at.p, "keyword codes missing", f);
     }
-    if (!forcol_open(&a->col, at.p + used, at.n - used, s->docs))
-        return segment_damaged(s, at.p + used, "attribute column", f);
+    if (!invidx_forcol_open(&a->col, at.p + used, at.n - used, s->docs))
+        return invidx_segment_damaged(s, at.p + used, "attribute column", f);
     if (type == INVIDX_KEYWORD) {
         uint64_t block[FORCOL_BLOCK];
 
         for (uint32_t b = 0; b * FORCOL_BLOCK < s->docs; b++) {
-            size_t m = forcol_block(&a->col, b, block);
+            size_t m = invidx_forcol_block(&a->col, b, block);
 
             for (size_t k = 0; k < m; k++)
                 if (block[k] > a->dict_count)
-                    return segment_damaged(s, at.p + used, "keyword code", f);
+                    return invidx_segment_damaged(s, at.p + used, "keyword code", f);
         }
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status read_sections(struct segment *s, const struct invidx_schema *schema,
-                                 const struct table *t, struct fault *f)
+static enum seam_status read_sections(struct invidx_segment *s, const struct invidx_schema *schema,
+                                 const struct invidx_table *t, struct seam_fault *f)
 {
-    struct span meta = t->at[SEG_META];
-    enum status st = read_run(s, t, f);
+    struct invidx_span meta = t->at[SEG_META];
+    enum seam_status st = read_run(s, t, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     s->dict = t->at[SEG_DICT];
     s->terms_s = t->at[SEG_TERMS];
     s->skips = t->at[SEG_SKIPS];
@@ -181,89 +181,89 @@ static enum status read_sections(struct segment *s, const struct invidx_schema *
     s->words = t->at[SEG_WORDS];
     s->field_lengths = t->at[SEG_FIELDLEN];
     s->lengths = t->at[SEG_LENGTHS].p;
-    if (meta.n != 32 + 8 * (size_t)s->fields) return segment_damaged(s, meta.p, "meta section", f);
-    s->digest = (struct digest){get_u64(meta.p), get_u64(meta.p + 8), get_u64(meta.p + 16)};
-    s->length_sum = get_u64(meta.p + 24);
+    if (meta.n != 32 + 8 * (size_t)s->fields) return invidx_segment_damaged(s, meta.p, "meta section", f);
+    s->digest = (struct seam_digest){seam_get_u64(meta.p), seam_get_u64(meta.p + 8), seam_get_u64(meta.p + 16)};
+    s->length_sum = seam_get_u64(meta.p + 24);
     for (uint32_t i = 0; i < s->fields; i++)
-        s->field_tokens[i] = get_u64(meta.p + 32 + 8 * (size_t)i);
+        s->field_tokens[i] = seam_get_u64(meta.p + 32 + 8 * (size_t)i);
     if (t->at[SEG_LENGTHS].n != 2 * (size_t)s->docs)
-        return segment_damaged(s, s->lengths, "lengths section", f);
+        return invidx_segment_damaged(s, s->lengths, "lengths section", f);
     if (s->fields > 1 && s->field_lengths.n != 2 * (size_t)s->docs * s->fields)
-        return segment_damaged(s, s->field_lengths.p, "field lengths section", f);
-    if (!forcol_open(&s->keys, t->at[SEG_KEYS].p, t->at[SEG_KEYS].n, s->docs))
-        return segment_damaged(s, t->at[SEG_KEYS].p, "keys section", f);
-    if (!forcol_open(&s->births, t->at[SEG_BIRTHS].p, t->at[SEG_BIRTHS].n, s->docs))
-        return segment_damaged(s, t->at[SEG_BIRTHS].p, "births section", f);
+        return invidx_segment_damaged(s, s->field_lengths.p, "field lengths section", f);
+    if (!invidx_forcol_open(&s->keys, t->at[SEG_KEYS].p, t->at[SEG_KEYS].n, s->docs))
+        return invidx_segment_damaged(s, t->at[SEG_KEYS].p, "keys section", f);
+    if (!invidx_forcol_open(&s->births, t->at[SEG_BIRTHS].p, t->at[SEG_BIRTHS].n, s->docs))
+        return invidx_segment_damaged(s, t->at[SEG_BIRTHS].p, "births section", f);
     for (uint32_t i = 0; i < s->attrs; i++) {
-        if (!t->have[SEG_ATTR + i]) return segment_damaged(s, s->map, "an attribute is missing", f);
+        if (!t->have[SEG_ATTR + i]) return invidx_segment_damaged(s, s->map, "an attribute is missing", f);
         st = read_attr(s, i, schema->attrs[i].type, t->at[SEG_ATTR + i], f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
-    return termdict_open(s, f);
+    return invidx_termdict_open(s, f);
 }
 
-enum status segment_open(struct io *io, const char *dir, uint64_t id,
-                         const struct invidx_schema *schema, struct segment **out, struct fault *f)
+enum seam_status invidx_segment_open(struct seam_io *io, const char *dir, uint64_t id,
+                         const struct invidx_schema *schema, struct invidx_segment **out, struct seam_fault *f)
 {
-    struct segment *s = calloc(1, sizeof *s);
-    struct table *t = calloc(1, sizeof *t);
-    struct file *file = NULL;
+    struct invidx_segment *s = calloc(1, sizeof *s);
+    struct invidx_table *t = calloc(1, sizeof *t);
+    struct seam_file *file = NULL;
     uint64_t size = 0;
-    enum status st;
+    enum seam_status st;
 
     if (s == NULL || t == NULL) {
-        st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory to open a segment");
+        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to open a segment");
         goto done;
     }
     s->refs = 1;
     s->id = id;
     s->io = io;
     invidx_segment_path(s->path, dir, id);
-    st = file_open(io, s->path, FILE_READ, &file, f);
-    if (st != ST_OK) goto done;
-    st = file_size(file, &size, f);
-    if (st != ST_OK) goto done;
+    st = seam_file_open(io, s->path, SEAM_FILE_READ, &file, f);
+    if (st != SEAM_OK) goto done;
+    st = seam_file_size(file, &size, f);
+    if (st != SEAM_OK) goto done;
     if (size < SEG_HEADER + SEG_SLACK) {
-        st = fault_set(f, ST_CORRUPT, s->path, size, "shorter than a segment can be");
+        st = seam_fault_set(f, SEAM_CORRUPT, s->path, size, "shorter than a segment can be");
         goto done;
     }
-    st = file_map(file, size, &s->map, f);
-    if (st != ST_OK) goto done;
+    st = seam_file_map(file, size, &s->map, f);
+    if (st != SEAM_OK) goto done;
     s->size = size;
     st = read_table(s, t, f);
-    if (st != ST_OK) goto done;
+    if (st != SEAM_OK) goto done;
     if (s->docs == 0 || s->docs > SEG_DOCS_MAX || s->fields != schema->field_count ||
         s->attrs != schema->attr_count) {
-        st = segment_damaged(s, s->map + 24, "the segment has another shape than its index", f);
+        st = invidx_segment_damaged(s, s->map + 24, "the segment has another shape than its index", f);
         goto done;
     }
     st = read_sections(s, schema, t, f);
-    if (st != ST_OK) goto done;
+    if (st != SEAM_OK) goto done;
     *out = s;
     s = NULL;
 done:
-    file_close(file);
+    seam_file_close(file);
     free(t);
-    segment_release(s);
+    invidx_segment_release(s);
     return st;
 }
 
-struct segment *segment_ref(struct segment *s)
+struct invidx_segment *invidx_segment_ref(struct invidx_segment *s)
 {
     __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
     return s;
 }
 
-void segment_release(struct segment *s)
+void invidx_segment_release(struct invidx_segment *s)
 {
     if (s == NULL || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) != 0) return;
-    if (s->map != NULL) file_unmap(s->io, s->map, s->size);
+    if (s->map != NULL) seam_file_unmap(s->io, s->map, s->size);
     free(s->checked);
     free(s);
 }
 
 /* ---- documents ---- */
-uint32_t segment_seek_key(const struct segment *s, uint64_t key)
+uint32_t invidx_segment_seek_key(const struct invidx_segment *s, uint64_t key)
 {
     uint32_t lo = 0, hi = s->docs;
 
@@ -278,37 +278,37 @@ uint32_t segment_seek_key(const struct segment *s, uint64_t key)
     return lo;
 }
 
-uint32_t segment_field_length(const struct segment *s, uint32_t doc, uint32_t field)
+uint32_t invidx_segment_field_length(const struct invidx_segment *s, uint32_t doc, uint32_t field)
 {
     if (s->fields == 1) return segment_length(s, doc);
-    return get_u16(s->field_lengths.p + 2 * ((size_t)field * s->docs + doc));
+    return seam_get_u16(s->field_lengths.p + 2 * ((size_t)field * s->docs + doc));
 }
 
-bool segment_attr_int(const struct segment *s, uint32_t attr, uint32_t doc, int64_t *out)
+bool invidx_segment_attr_int(const struct invidx_segment *s, uint32_t attr, uint32_t doc, int64_t *out)
 {
-    const struct seg_attr *a = &s->attr[attr];
+    const struct invidx_seg_attr *a = &s->attr[attr];
 
     if (a->nulls != NULL && (a->nulls[doc >> 3] >> (doc & 7)) & 1) return false;
     *out = (int64_t)(forcol_get(&a->col, doc) ^ (1ull << 63));
     return true;
 }
 
-uint32_t segment_attr_code(const struct segment *s, uint32_t attr, uint32_t doc)
+uint32_t invidx_segment_attr_code(const struct invidx_segment *s, uint32_t attr, uint32_t doc)
 {
     return (uint32_t)forcol_get(&s->attr[attr].col, doc);
 }
 
-void segment_attr_text(const struct segment *s, uint32_t attr, uint32_t code, const char **text,
+void invidx_segment_attr_text(const struct invidx_segment *s, uint32_t attr, uint32_t code, const char **text,
                        size_t *n)
 {
-    const struct seg_attr *a = &s->attr[attr];
-    uint32_t from = get_u32(a->dict_offsets + 4 * (size_t)(code - 1));
+    const struct invidx_seg_attr *a = &s->attr[attr];
+    uint32_t from = seam_get_u32(a->dict_offsets + 4 * (size_t)(code - 1));
 
     *text = (const char *)a->dict_bytes + from;
-    *n = get_u32(a->dict_offsets + 4 * (size_t)code) - from;
+    *n = seam_get_u32(a->dict_offsets + 4 * (size_t)code) - from;
 }
 
-uint32_t segment_attr_find(const struct segment *s, uint32_t attr, const char *text, size_t n)
+uint32_t invidx_segment_attr_find(const struct invidx_segment *s, uint32_t attr, const char *text, size_t n)
 {
     uint32_t lo = 1, hi = s->attr[attr].dict_count + 1;
 
@@ -318,7 +318,7 @@ uint32_t segment_attr_find(const struct segment *s, uint32_t attr, const char *t
         size_t len, common;
         int c;
 
-        segment_attr_text(s, attr, mid, &have, &len);
+        invidx_segment_attr_text(s, attr, mid, &have, &len);
         common = len < n ? len : n;
         c = memcmp(have, text, common);
         if (c == 0) c = (len > n) - (len < n);

@@ -49,7 +49,7 @@ enum {
     SEG_DOCS_MAX = 1 << 30,
 };
 
-enum seg_kind {
+enum invidx_seg_kind {
     SEG_META = 1,
     SEG_DICT,
     SEG_TERMS,
@@ -65,79 +65,79 @@ enum seg_kind {
     SEG_ATTR = 32
 };
 
-struct span {
+struct invidx_span {
     const uint8_t *p;
     size_t n;
 };
 
-struct seg_attr {
-    struct forcol col;
+struct invidx_seg_attr {
+    struct invidx_forcol col;
     const uint8_t *nulls; /* INT64: null bits, or NULL when none is null */
     uint32_t dict_count;  /* KEYWORD                                     */
     const uint8_t *dict_offsets, *dict_bytes;
 };
 
-struct segment {
+struct invidx_segment {
     uint32_t refs;
     uint64_t id;
-    struct io *io;
-    char path[PATH_MAX_BYTES];
+    struct seam_io *io;
+    char path[SEAM_PATH_MAX_BYTES];
     const uint8_t *map;
     size_t size;
     uint32_t docs, terms, fields, attrs;
-    struct span dict, terms_s, skips, postings, positions, words, field_lengths;
-    struct forcol keys, births;
+    struct invidx_span dict, terms_s, skips, postings, positions, words, field_lengths;
+    struct invidx_forcol keys, births;
     const uint8_t *lengths; /* u16 a document */
     uint64_t length_sum;
     uint64_t field_tokens[INVIDX_FIELDS_MAX];
-    struct digest digest;
-    struct seg_attr attr[INVIDX_ATTRS_MAX];
+    struct seam_digest digest;
+    struct invidx_seg_attr attr[INVIDX_ATTRS_MAX];
     size_t run_from, run_size; /* the chunked run, in the file */
     const uint8_t *chunk_crcs;
     uint8_t *checked; /* one byte a chunk: set once its crc was seen to hold */
     uint32_t term_blocks;
 };
 
-MUST_USE enum status segment_open(struct io *io, const char *dir, uint64_t id,
-                                  const struct invidx_schema *schema, struct segment **out,
-                                  struct fault *f);
-struct segment *segment_ref(struct segment *s);
-void segment_release(struct segment *s); /* accepts NULL */
-void invidx_segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t id);
+SEAM_MUST_USE enum seam_status invidx_segment_open(struct seam_io *io, const char *dir, uint64_t id,
+                                  const struct invidx_schema *schema, struct invidx_segment **out,
+                                  struct seam_fault *f);
+struct invidx_segment *invidx_segment_ref(struct invidx_segment *s);
+void invidx_segment_release(struct invidx_segment *s); /* accepts NULL */
+void invidx_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id);
 
 /* Checks the chunks that cover [p, p+n) of the run once; call before trusting those bytes.            */
-MUST_USE enum status segment_touch_slow(struct segment *s, size_t first, size_t last,
-                                        struct fault *f);
-static inline enum status segment_touch(struct segment *s, const uint8_t *p, size_t n,
-                                        struct fault *f)
+SEAM_MUST_USE enum seam_status invidx_segment_touch_slow(struct invidx_segment *s, size_t first, size_t last,
+                                        struct seam_fault *f);
+static inline enum seam_status segment_touch(struct invidx_segment *s, const uint8_t *p, size_t n,
+                                        struct seam_fault *f)
 {
     size_t at = (size_t)(p - s->map) - s->run_from;
     size_t first = at / SEG_CHUNK, last = n == 0 ? first : (at + n - 1) / SEG_CHUNK;
 
-    if (n == 0) return ST_OK;
-    if (first == last && __atomic_load_n(&s->checked[first], __ATOMIC_ACQUIRE)) return ST_OK;
-    return segment_touch_slow(s, first, last, f);
+    if (n == 0) return SEAM_OK;
+    if (first == last && __atomic_load_n(&s->checked[first], __ATOMIC_ACQUIRE)) return SEAM_OK;
+    return invidx_segment_touch_slow(s, first, last, f);
 }
-enum status segment_damaged(const struct segment *s, const uint8_t *at, const char *why,
-                            struct fault *f);
+enum seam_status invidx_segment_damaged(const struct invidx_segment *s, const uint8_t *at, const char *why,
+                            struct seam_fault *f);
 
-static inline uint32_t segment_length(const struct segment *s, uint32_t doc)
+static inline uint32_t segment_length(const struct invidx_segment *s, uint32_t doc)
 {
-    return get_u16(s->lengths + 2 * (size_t)doc);
+    return seam_get_u16(s->lengths + 2 * (size_t)doc);
 }
-static inline uint64_t segment_key(const struct segment *s, uint32_t doc)
+static inline uint64_t segment_key(const struct invidx_segment *s, uint32_t doc)
 {
     return forcol_get(&s->keys, doc);
 }
 /* First document whose key is >= key (docs when none).                                               */
-uint32_t segment_seek_key(const struct segment *s, uint64_t key);
-uint32_t segment_field_length(const struct segment *s, uint32_t doc, uint32_t field);
+uint32_t invidx_segment_seek_key(const struct invidx_segment *s, uint64_t key);
+uint32_t invidx_segment_field_length(const struct invidx_segment *s, uint32_t doc, uint32_t field);
 /* Attribute values of one document. keyword: code 0 = null.                                          */
-bool segment_attr_int(const struct segment *s, uint32_t attr, uint32_t doc, int64_t *out);
-uint32_t segment_attr_code(const struct segment *s, uint32_t attr, uint32_t doc);
-void segment_attr_text(const struct segment *s, uint32_t attr, uint32_t code, const char **text,
+bool invidx_segment_attr_int(const struct invidx_segment *s, uint32_t attr, uint32_t doc, int64_t *out);
+uint32_t invidx_segment_attr_code(const struct invidx_segment *s, uint32_t attr, uint32_t doc);
+void invidx_segment_attr_text(const struct invidx_segment *s, uint32_t attr, uint32_t code, const char **text,
                        size_t *n); /* code >= 1 */
 /* The code of a keyword in this segment; 0 when no document has it.                                   */
-uint32_t segment_attr_find(const struct segment *s, uint32_t attr, const char *text, size_t n);
+uint32_t invidx_segment_attr_find(const struct invidx_segment *s, uint32_t attr, const char *text, size_t n);
 
 #endif

@@ -6,13 +6,13 @@
 
 struct hit {
     size_t begin, end;
-    const struct leaf *leaf;
+    const struct invidx_leaf *leaf;
     uint32_t term;
     double worth;
 };
 
 /* Leaves that can make a document match: not under a must-not.                                           */
-static void mark_positive(const struct plan_node *n, bool *positive)
+static void mark_positive(const struct invidx_plan_node *n, bool *positive)
 {
     if (n->occur == INVIDX_MUST_NOT) return;
     if (n->leaf != NULL) positive[n->leaf->number] = true;
@@ -20,17 +20,17 @@ static void mark_positive(const struct plan_node *n, bool *positive)
         mark_positive(n->children[i], positive);
 }
 
-static bool find_term(const struct plan *p, const bool *positive, const char *term, size_t n,
+static bool find_term(const struct invidx_plan *p, const bool *positive, const char *term, size_t n,
                       struct hit *out)
 {
     for (uint32_t i = 0; i < p->leaf_count; i++) {
-        const struct leaf *l = p->leaves[i];
+        const struct invidx_leaf *l = p->leaves[i];
 
         for (uint32_t t = 0; positive[i] && t < l->count; t++) {
             if (l->terms[t].len != n || memcmp(l->terms[t].text, term, n) != 0) continue;
             out->leaf = l;
             out->term = t;
-            out->worth = bm25_idf(p->r->live, l->terms[t].df) + 0.1;
+            out->worth = invidx_bm25_idf(p->r->live, l->terms[t].df) + 0.1;
             return true;
         }
     }
@@ -68,33 +68,33 @@ static size_t char_start(const char *s, size_t at)
 }
 
 static void write(const char *text, size_t n, size_t from, size_t to, const struct hit *h,
-                  size_t hits, const struct invidx_snippet_options *o, struct buf *out)
+                  size_t hits, const struct invidx_snippet_options *o, struct seam_buf *out)
 {
     size_t at = from;
 
-    if (from > 0) buf_str(out, o->ellipsis);
+    if (from > 0) seam_buf_str(out, o->ellipsis);
     for (size_t i = 0; i < hits; i++) {
         if (h[i].begin < at || h[i].end > to) continue;
-        buf_append(out, text + at, h[i].begin - at);
-        buf_str(out, o->before);
-        buf_append(out, text + h[i].begin, h[i].end - h[i].begin);
-        buf_str(out, o->after);
+        seam_buf_append(out, text + at, h[i].begin - at);
+        seam_buf_str(out, o->before);
+        seam_buf_append(out, text + h[i].begin, h[i].end - h[i].begin);
+        seam_buf_str(out, o->after);
         at = h[i].end;
     }
-    buf_append(out, text + at, to - at);
-    if (to < n) buf_str(out, o->ellipsis);
+    seam_buf_append(out, text + at, to - at);
+    if (to < n) seam_buf_str(out, o->ellipsis);
 }
 
-static size_t find_hits(const struct plan *p, const bool *positive, const char *text, size_t n,
+static size_t find_hits(const struct invidx_plan *p, const bool *positive, const char *text, size_t n,
                         struct hit *h, size_t max)
 {
-    struct tokens tokens = tokens_of(&p->r->analyzer, text, n);
-    struct token *t = &p->q->token;
+    struct invidx_tokens tokens = invidx_tokens_of(&p->r->analyzer, text, n);
+    struct invidx_token *t = &p->q->token;
     char term[INVIDX_TERM_MAX + 8];
     size_t m = 0;
 
-    while (m < max && tokens_next(&tokens, t)) {
-        size_t len = analyzer_term(&p->r->analyzer, t->text, t->len, term);
+    while (m < max && invidx_tokens_next(&tokens, t)) {
+        size_t len = invidx_analyzer_term(&p->r->analyzer, t->text, t->len, term);
 
         if (len == 0 || !find_term(p, positive, term, len, &h[m])) continue;
         h[m].begin = t->begin;
@@ -103,19 +103,19 @@ static size_t find_hits(const struct plan *p, const bool *positive, const char *
     return m;
 }
 
-enum status invidx_snippet(struct invidx_reader *r, struct invidx_query *q, const char *text,
-                           size_t n, const struct invidx_snippet_options *options, struct buf *out,
-                           struct fault *f)
+enum seam_status invidx_snippet(struct invidx_reader *r, struct invidx_query *q, const char *text,
+                           size_t n, const struct invidx_snippet_options *options, struct seam_buf *out,
+                           struct seam_fault *f)
 {
     enum { HITS_MAX = 512 };
     struct invidx_snippet_options o = {0};
     struct invidx_request req = {0};
-    struct plan *p = NULL;
+    struct invidx_plan *p = NULL;
     struct hit *h;
     bool *positive;
     size_t hits, best_a = 0, best_b = 0, from = 0, to;
     double best = -1;
-    enum status st;
+    enum seam_status st;
 
     (void)r;
     if (options != NULL) o = *options;
@@ -123,12 +123,12 @@ enum status invidx_snippet(struct invidx_reader *r, struct invidx_query *q, cons
     if (o.before == NULL) o.before = "<em>";
     if (o.after == NULL) o.after = "</em>";
     if (o.ellipsis == NULL) o.ellipsis = "\xe2\x80\xa6";
-    st = plan_make(q, &req, &p, f);
-    if (st != ST_OK) return st;
-    h = arena_alloc(&q->run, sizeof *h * HITS_MAX);
-    positive = arena_zalloc(&q->run, p->leaf_count + 1);
+    st = invidx_plan_make(q, &req, &p, f);
+    if (st != SEAM_OK) return st;
+    h = seam_arena_alloc(&q->run, sizeof *h * HITS_MAX);
+    positive = seam_arena_zalloc(&q->run, p->leaf_count + 1);
     if (h == NULL || positive == NULL)
-        return fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory for a snippet");
+        return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory for a snippet");
     mark_positive(p->root, positive);
     hits = find_hits(p, positive, text, n, h, HITS_MAX);
     for (size_t a = 0, b = 0; a < hits; a++) { /* the widest run from each hit that fits */
@@ -155,7 +155,7 @@ enum status invidx_snippet(struct invidx_reader *r, struct invidx_query *q, cons
     if (to == from && n > from)
         to = char_start(text, from + o.max_bytes < n ? from + o.max_bytes : n);
     write(text, n, from, to, h, hits, &o, out);
-    return buf_ok(out)
-               ? ST_OK
-               : fault_set(f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory for a snippet");
+    return seam_buf_ok(out)
+               ? SEAM_OK
+               : seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory for a snippet");
 }

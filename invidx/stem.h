@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-size_t stem_porter2(char *s, size_t n);
-size_t stem_plural(char *s, size_t n);
+size_t invidx_stem_porter2(char *s, size_t n);
+size_t invidx_stem_plural(char *s, size_t n);
 
 #endif

@@ -8,155 +8,155 @@
 
 static const uint8_t magic[8] = {'S', 'E', 'A', 'M', 'D', 'E', 'L', '1'};
 
-void store_encode(const struct store_state *s, struct buf *out)
+void invidx_store_encode(const struct invidx_store_state *s, struct seam_buf *out)
 {
-    buf_u32(out, STORE_VERSION);
-    buf_u64(out, s->next_id);
-    buf_u64(out, s->purged);
-    buf_u32(out, s->segment_count);
-    buf_u32(out, s->del_count);
+    seam_buf_u32(out, STORE_VERSION);
+    seam_buf_u64(out, s->next_id);
+    seam_buf_u64(out, s->purged);
+    seam_buf_u32(out, s->segment_count);
+    seam_buf_u32(out, s->del_count);
     for (uint32_t i = 0; i < s->segment_count; i++) {
-        buf_u64(out, s->segments[i].id);
-        buf_u64(out, s->segments[i].size);
-        buf_u32(out, s->segments[i].docs);
+        seam_buf_u64(out, s->segments[i].id);
+        seam_buf_u64(out, s->segments[i].size);
+        seam_buf_u32(out, s->segments[i].docs);
     }
     for (uint32_t i = 0; i < s->del_count; i++) {
-        buf_u64(out, s->dels[i].id);
-        buf_u64(out, s->dels[i].size);
-        buf_u32(out, s->dels[i].crc);
+        seam_buf_u64(out, s->dels[i].id);
+        seam_buf_u64(out, s->dels[i].size);
+        seam_buf_u32(out, s->dels[i].crc);
     }
 }
 
-static enum status damaged(const struct manifest *m, const char *dir, struct fault *f)
+static enum seam_status damaged(const struct seam_manifest *m, const char *dir, struct seam_fault *f)
 {
-    char path[PATH_MAX_BYTES];
+    char path[SEAM_PATH_MAX_BYTES];
 
     snprintf(path, sizeof path, "%s/%016llx.manifest", dir, (unsigned long long)m->seq);
-    return fault_set(f, ST_CORRUPT, path, MANIFEST_HEADER_SIZE, "the list of segments is damaged");
+    return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_MANIFEST_HEADER_SIZE, "the list of segments is damaged");
 }
 
-enum status store_decode(const struct manifest *m, const char *dir, struct store_state *out,
-                         struct fault *f)
+enum seam_status invidx_store_decode(const struct seam_manifest *m, const char *dir, struct invidx_store_state *out,
+                         struct seam_fault *f)
 {
-    struct reader r = reader_of(m->payload.data, m->payload.size);
-    struct store_state s = {0};
+    struct seam_reader r = seam_reader_of(m->payload.data, m->payload.size);
+    struct invidx_store_state s = {0};
 
     memset(out, 0, sizeof *out);
-    if (read_u32(&r) != STORE_VERSION) return damaged(m, dir, f);
-    s.next_id = read_u64(&r);
-    s.purged = read_u64(&r);
-    s.segment_count = read_u32(&r);
-    s.del_count = read_u32(&r);
+    if (seam_read_u32(&r) != STORE_VERSION) return damaged(m, dir, f);
+    s.next_id = seam_read_u64(&r);
+    s.purged = seam_read_u64(&r);
+    s.segment_count = seam_read_u32(&r);
+    s.del_count = seam_read_u32(&r);
     if (r.bad || s.segment_count > INVIDX_SEGMENTS_MAX || s.del_count > DELS_MAX ||
-        reader_left(&r) != 20 * ((size_t)s.segment_count + s.del_count))
+        seam_reader_left(&r) != 20 * ((size_t)s.segment_count + s.del_count))
         return damaged(m, dir, f);
     s.segments = calloc(s.segment_count + 1, sizeof *s.segments);
     s.dels = calloc(s.del_count + 1, sizeof *s.dels);
     if (s.segments == NULL || s.dels == NULL) {
-        store_free(&s);
-        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the list of segments");
+        invidx_store_free(&s);
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the list of segments");
     }
     for (uint32_t i = 0; i < s.segment_count; i++)
-        s.segments[i] = (struct store_segment){read_u64(&r), read_u64(&r), read_u32(&r)};
+        s.segments[i] = (struct invidx_store_segment){seam_read_u64(&r), seam_read_u64(&r), seam_read_u32(&r)};
     for (uint32_t i = 0; i < s.del_count; i++)
-        s.dels[i] = (struct store_dels){read_u64(&r), read_u64(&r), read_u32(&r)};
+        s.dels[i] = (struct invidx_store_dels){seam_read_u64(&r), seam_read_u64(&r), seam_read_u32(&r)};
     *out = s;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void store_free(struct store_state *s)
+void invidx_store_free(struct invidx_store_state *s)
 {
     free(s->segments);
     free(s->dels);
     memset(s, 0, sizeof *s);
 }
 
-void dels_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t id)
+void invidx_dels_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id)
 {
-    snprintf(out, PATH_MAX_BYTES, "%s/%016llx.del", dir, (unsigned long long)id);
+    snprintf(out, SEAM_PATH_MAX_BYTES, "%s/%016llx.del", dir, (unsigned long long)id);
 }
 
-enum status dels_write(struct io *io, const char *dir, uint64_t id, const struct tomb_group *groups,
-                       size_t count, struct store_dels *out, struct fault *f)
+enum seam_status invidx_dels_write(struct seam_io *io, const char *dir, uint64_t id, const struct invidx_tomb_group *groups,
+                       size_t count, struct invidx_store_dels *out, struct seam_fault *f)
 {
-    char path[PATH_MAX_BYTES];
-    struct buf b = {0};
-    enum status st;
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_buf b = {0};
+    enum seam_status st;
 
-    dels_path(path, dir, id);
-    buf_append(&b, magic, sizeof magic);
-    buf_u32(&b, DEL_VERSION);
-    buf_u32(&b, (uint32_t)count);
+    invidx_dels_path(path, dir, id);
+    seam_buf_append(&b, magic, sizeof magic);
+    seam_buf_u32(&b, DEL_VERSION);
+    seam_buf_u32(&b, (uint32_t)count);
     for (size_t i = 0; i < count; i++) {
-        buf_u64(&b, groups[i].segment);
-        buf_u32(&b, (uint32_t)groups[i].n);
+        seam_buf_u64(&b, groups[i].segment);
+        seam_buf_u32(&b, (uint32_t)groups[i].n);
         for (size_t k = 0; k < groups[i].n; k++) {
-            buf_u32(&b, groups[i].tombs[k].doc);
-            buf_u64(&b, groups[i].tombs[k].lsn);
+            seam_buf_u32(&b, groups[i].tombs[k].doc);
+            seam_buf_u64(&b, groups[i].tombs[k].lsn);
         }
     }
-    if (buf_ok(&b)) buf_u32(&b, crc32c(0, b.data, b.size));
-    if (!buf_ok(&b)) {
-        st = fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for the tombstones");
+    if (seam_buf_ok(&b)) seam_buf_u32(&b, seam_crc32c(0, b.data, b.size));
+    if (!seam_buf_ok(&b)) {
+        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the tombstones");
         goto done;
     }
-    *out = (struct store_dels){id, b.size, get_u32(b.data + b.size - 4)};
-    st = io_write_new(io, path, b.data, b.size, true, f);
+    *out = (struct invidx_store_dels){id, b.size, seam_get_u32(b.data + b.size - 4)};
+    st = seam_io_write_new(io, path, b.data, b.size, true, f);
 done:
-    buf_free(&b);
+    seam_buf_free(&b);
     return st;
 }
 
-static enum status decode(const char *path, const struct buf *b,
-                          bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn),
-                          void *ctx, struct fault *f)
+static enum seam_status decode(const char *path, const struct seam_buf *b,
+                          bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn),
+                          void *ctx, struct seam_fault *f)
 {
-    struct reader r = reader_of(b->data, b->size - 4);
+    struct seam_reader r = seam_reader_of(b->data, b->size - 4);
     uint32_t groups;
 
-    read_bytes(&r, 12);
-    groups = read_u32(&r);
+    seam_read_bytes(&r, 12);
+    groups = seam_read_u32(&r);
     for (uint32_t i = 0; i < groups; i++) {
-        uint64_t segment = read_u64(&r);
-        uint32_t n = read_u32(&r);
+        uint64_t segment = seam_read_u64(&r);
+        uint32_t n = seam_read_u32(&r);
 
-        if (r.bad || reader_left(&r) / 12 < n)
-            return fault_set(f, ST_CORRUPT, path, reader_offset(&r),
+        if (r.bad || seam_reader_left(&r) / 12 < n)
+            return seam_fault_set(f, SEAM_CORRUPT, path, seam_reader_offset(&r),
                              "a group is longer than the file");
         for (uint32_t k = 0; k < n; k++) {
-            uint32_t doc = read_u32(&r);
-            lsn_t lsn = read_u64(&r);
+            uint32_t doc = seam_read_u32(&r);
+            seam_lsn_t lsn = seam_read_u64(&r);
 
             if (!fn(ctx, segment, doc, lsn))
-                return fault_set(f, ST_CORRUPT, path, reader_offset(&r) - 12,
+                return seam_fault_set(f, SEAM_CORRUPT, path, seam_reader_offset(&r) - 12,
                                  "a tombstone names document %u, which segment %llx has not", doc,
                                  (unsigned long long)segment);
         }
     }
-    if (r.bad || reader_left(&r) != 0)
-        return fault_set(f, ST_CORRUPT, path, reader_offset(&r), "the groups do not fill the file");
-    return ST_OK;
+    if (r.bad || seam_reader_left(&r) != 0)
+        return seam_fault_set(f, SEAM_CORRUPT, path, seam_reader_offset(&r), "the groups do not fill the file");
+    return SEAM_OK;
 }
 
-enum status dels_read(struct io *io, const char *dir, const struct store_dels *d,
-                      bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn), void *ctx,
-                      struct fault *f)
+enum seam_status invidx_dels_read(struct seam_io *io, const char *dir, const struct invidx_store_dels *d,
+                      bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn), void *ctx,
+                      struct seam_fault *f)
 {
-    char path[PATH_MAX_BYTES];
-    struct buf b = {0};
-    enum status st;
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_buf b = {0};
+    enum seam_status st;
 
-    dels_path(path, dir, d->id);
-    st = io_read_all(io, path, DEL_FILE_MAX, &b, f);
-    if (st != ST_OK) goto done;
+    invidx_dels_path(path, dir, d->id);
+    st = seam_io_read_all(io, path, DEL_FILE_MAX, &b, f);
+    if (st != SEAM_OK) goto done;
     if (b.size != d->size || b.size < 20 || memcmp(b.data, magic, 8) != 0 ||
-        get_u32(b.data + 8) != DEL_VERSION || get_u32(b.data + b.size - 4) != d->crc ||
-        crc32c(0, b.data, b.size - 4) != d->crc)
-        st = fault_set(f, ST_CORRUPT, path, 0,
+        seam_get_u32(b.data + 8) != DEL_VERSION || seam_get_u32(b.data + b.size - 4) != d->crc ||
+        seam_crc32c(0, b.data, b.size - 4) != d->crc)
+        st = seam_fault_set(f, SEAM_CORRUPT, path, 0,
                        "not the tombstones that the manifest names, or damaged");
     else
         st = decode(path, &b, fn, ctx, f);
 done:
-    buf_free(&b);
+    seam_buf_free(&b);
     return st;
 }

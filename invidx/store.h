@@ -21,48 +21,48 @@
 #include "invidx/segment.h"
 
 enum { STORE_VERSION = 1, DEL_VERSION = 1, DELS_MAX = 64, DEL_FILE_MAX = 1 << 30 };
-#define STORE_KIND MANIFEST_KIND('I', 'N', 'V', 'X')
+#define STORE_KIND SEAM_MANIFEST_KIND('I', 'N', 'V', 'X')
 
-struct store_segment {
+struct invidx_store_segment {
     uint64_t id, size;
     uint32_t docs;
 };
-struct store_dels {
+struct invidx_store_dels {
     uint64_t id, size;
     uint32_t crc;
 };
 
-struct store_state {
+struct invidx_store_state {
     uint64_t next_id;
-    lsn_t purged;
-    struct store_segment *segments;
-    struct store_dels *dels;
+    seam_lsn_t purged;
+    struct invidx_store_segment *segments;
+    struct invidx_store_dels *dels;
     uint32_t segment_count, del_count;
 };
 
-void store_encode(const struct store_state *s, struct buf *out);
-/* ST_CORRUPT names the manifest. Free with store_free.                                                */
-MUST_USE enum status store_decode(const struct manifest *m, const char *dir,
-                                  struct store_state *out, struct fault *f);
-void store_free(struct store_state *s);
+void invidx_store_encode(const struct invidx_store_state *s, struct seam_buf *out);
+/* SEAM_CORRUPT names the manifest. Free with invidx_store_free.                                                */
+SEAM_MUST_USE enum seam_status invidx_store_decode(const struct seam_manifest *m, const char *dir,
+                                  struct invidx_store_state *out, struct seam_fault *f);
+void invidx_store_free(struct invidx_store_state *s);
 
-struct tomb {
+struct invidx_tomb {
     uint32_t doc;
-    lsn_t lsn;
+    seam_lsn_t lsn;
 };
-struct tomb_group {
+struct invidx_tomb_group {
     uint64_t segment;
-    const struct tomb *tombs;
+    const struct invidx_tomb *tombs;
     size_t n;
 };
 
-MUST_USE enum status dels_write(struct io *io, const char *dir, uint64_t id,
-                                const struct tomb_group *groups, size_t count,
-                                struct store_dels *out, struct fault *f);
+SEAM_MUST_USE enum seam_status invidx_dels_write(struct seam_io *io, const char *dir, uint64_t id,
+                                const struct invidx_tomb_group *groups, size_t count,
+                                struct invidx_store_dels *out, struct seam_fault *f);
 /* Calls fn for each tombstone; document numbers are checked by fn (false = damage).                   */
-MUST_USE enum status dels_read(struct io *io, const char *dir, const struct store_dels *d,
-                               bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn),
-                               void *ctx, struct fault *f);
-void dels_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t id);
+SEAM_MUST_USE enum seam_status invidx_dels_read(struct seam_io *io, const char *dir, const struct invidx_store_dels *d,
+                               bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn),
+                               void *ctx, struct seam_fault *f);
+void invidx_dels_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id);
 
 #endif

@@ -20,22 +20,22 @@
 
 enum { DICT_BLOCK = 16, SKIP_ENTRY = 20 };
 
-struct term {
+struct invidx_term {
     uint32_t ord, df;
-    struct span postings, positions;      /* df > 1 */
+    struct invidx_span postings, positions;      /* df > 1 */
     const uint8_t *skips;                 /* df >= 128 */
     const uint8_t *inlined, *inlined_end; /* df == 1: from the document on */
 };
 
 /* Checks the DICT section; called when a segment is opened.                                           */
-MUST_USE enum status termdict_open(struct segment *s, struct fault *f);
-/* ST_NOT_FOUND (no fault set) when the segment has no such term.                                      */
-MUST_USE enum status termdict_find(struct segment *s, const char *text, size_t n, struct term *out,
-                                   struct fault *f);
+SEAM_MUST_USE enum seam_status invidx_termdict_open(struct invidx_segment *s, struct seam_fault *f);
+/* SEAM_NOT_FOUND (no fault set) when the segment has no such term.                                      */
+SEAM_MUST_USE enum seam_status invidx_termdict_find(struct invidx_segment *s, const char *text, size_t n, struct invidx_term *out,
+                                   struct seam_fault *f);
 
-struct termdict_iter {
-    struct segment *seg;
-    struct term term;
+struct invidx_termdict_iter {
+    struct invidx_segment *seg;
+    struct invidx_term term;
     char text[INVIDX_TERM_MAX + 1];
     size_t len;
     uint32_t block, in_block; /* of the next term            */
@@ -44,30 +44,30 @@ struct termdict_iter {
     uint64_t at[3];           /* postings, positions, skips  */
 };
 /* Positions before the first term >= text.                                                            */
-MUST_USE enum status termdict_seek(struct termdict_iter *it, struct segment *s, const char *text,
-                                   size_t n, struct fault *f);
-/* ST_END (no fault set) after the last.                                                               */
-MUST_USE enum status termdict_next(struct termdict_iter *it, struct fault *f);
+SEAM_MUST_USE enum seam_status invidx_termdict_seek(struct invidx_termdict_iter *it, struct invidx_segment *s, const char *text,
+                                   size_t n, struct seam_fault *f);
+/* SEAM_END (no fault set) after the last.                                                               */
+SEAM_MUST_USE enum seam_status invidx_termdict_next(struct invidx_termdict_iter *it, struct seam_fault *f);
 /* The term of an ordinal. */
-MUST_USE enum status termdict_at(struct termdict_iter *it, struct segment *s, uint32_t ord,
-                                 struct fault *f);
+SEAM_MUST_USE enum seam_status invidx_termdict_at(struct invidx_termdict_iter *it, struct invidx_segment *s, uint32_t ord,
+                                 struct seam_fault *f);
 
 /* Surface words with the terms they became, in order; none in an index that does not stem.            */
-struct words_iter {
-    struct segment *seg;
+struct invidx_words_iter {
+    struct invidx_segment *seg;
     char text[INVIDX_TERM_MAX + 1];
     size_t len;
     uint32_t ord; /* of its term */
     uint32_t next, count, blocks;
     const uint8_t *p, *end;
 };
-MUST_USE enum status words_seek(struct words_iter *it, struct segment *s, const char *text,
-                                size_t n, struct fault *f);
-MUST_USE enum status words_next(struct words_iter *it, struct fault *f);
+SEAM_MUST_USE enum seam_status invidx_words_seek(struct invidx_words_iter *it, struct invidx_segment *s, const char *text,
+                                size_t n, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_words_next(struct invidx_words_iter *it, struct seam_fault *f);
 
 /* Writing: appends one text of a block. */
-void dict_put_text(struct buf *out, const char *prev, size_t prev_len, const char *text, size_t n,
+void invidx_dict_put_text(struct seam_buf *out, const char *prev, size_t prev_len, const char *text, size_t n,
                    bool first);
-uint64_t dict_head(const char *text, size_t n); /* first 8 bytes, big-endian */
+uint64_t invidx_dict_head(const char *text, size_t n); /* first 8 bytes, big-endian */
 
 #endif

@@ -2,17 +2,17 @@
 #include "invidx/plan.h"
 #include "invidx/query.h"
 
-enum status invidx_query_terms(struct invidx_query *q, struct invidx_query_term *out, size_t max,
-                               size_t *count, struct fault *f)
+enum seam_status invidx_query_terms(struct invidx_query *q, struct invidx_query_term *out, size_t max,
+                               size_t *count, struct seam_fault *f)
 {
     static const struct invidx_request plain;
-    struct plan *p = NULL;
-    enum status st = plan_make(q, &plain, &p, f);
+    struct invidx_plan *p = NULL;
+    enum seam_status st = invidx_plan_make(q, &plain, &p, f);
 
     *count = 0;
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     for (uint32_t i = 0; i < p->leaf_count && *count < max; i++) {
-        const struct leaf *l = p->leaves[i];
+        const struct invidx_leaf *l = p->leaves[i];
 
         if (l->count == 0) continue;
         out[(*count)++] = (struct invidx_query_term){
@@ -23,5 +23,5 @@ enum status invidx_query_terms(struct invidx_query *q, struct invidx_query_term 
             .idf = l->idf,
         };
     }
-    return ST_OK;
+    return SEAM_OK;
 }

@@ -11,22 +11,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct unicode_range {
+struct invidx_unicode_range {
     uint32_t from, to;
 };
-struct unicode_pair {
+struct invidx_unicode_pair {
     uint16_t from, to;
 };
-struct unicode_text {
+struct invidx_unicode_text {
     uint16_t from;
     char to[7];
 };
 
-extern const struct unicode_range unicode_separators[];
-extern const size_t unicode_separators_count;
-extern const struct unicode_pair unicode_lower[];
-extern const size_t unicode_lower_count;
-extern const struct unicode_text unicode_fold[];
-extern const size_t unicode_fold_count;
+extern const struct invidx_unicode_range invidx_unicode_separators[];
+extern const size_t invidx_unicode_separators_count;
+extern const struct invidx_unicode_pair invidx_unicode_lower[];
+extern const size_t invidx_unicode_lower_count;
+extern const struct invidx_unicode_text invidx_unicode_fold[];
+extern const size_t invidx_unicode_fold_count;
 
 #endif

@@ -13,16 +13,16 @@
 #include "invidx/score.h"
 
 struct checker {
-    struct io *io;
+    struct seam_io *io;
     const char *dir;
-    struct schema_box box;
-    struct buf *report;
-    struct fault *f;
+    struct invidx_schema_box box;
+    struct seam_buf *report;
+    struct seam_fault *f;
     uint64_t *done; /* segments checked already */
     size_t done_count, done_cap;
 };
 
-static enum status check_docs(struct checker *c, struct segment *s)
+static enum seam_status check_docs(struct checker *c, struct invidx_segment *s)
 {
     uint64_t length_sum = 0;
 
@@ -30,22 +30,22 @@ static enum status check_docs(struct checker *c, struct segment *s)
         uint64_t weighted = 0;
 
         if (d > 0 && segment_key(s, d - 1) > segment_key(s, d))
-            return segment_damaged(s, s->keys.heads, "V2: keys do not ascend", c->f);
+            return invidx_segment_damaged(s, s->keys.heads, "V2: keys do not ascend", c->f);
         for (uint32_t k = 0; k < s->fields; k++)
-            weighted += (uint64_t)segment_field_length(s, d, k) * schema_weight(&c->box.view, k);
+            weighted += (uint64_t)invidx_segment_field_length(s, d, k) * schema_weight(&c->box.view, k);
         if (weighted > UINT16_MAX) weighted = UINT16_MAX;
         if (weighted != segment_length(s, d))
-            return segment_damaged(s, s->lengths + 2 * (size_t)d,
+            return invidx_segment_damaged(s, s->lengths + 2 * (size_t)d,
                                    "V6: a document's length is not its fields'", c->f);
         length_sum += weighted;
     }
     if (length_sum != s->length_sum)
-        return segment_damaged(s, s->lengths, "V6: the sum of lengths differs", c->f);
-    return ST_OK;
+        return invidx_segment_damaged(s, s->lengths, "V6: the sum of lengths differs", c->f);
+    return SEAM_OK;
 }
 
 /* V5, with a frequency above 254 covered by 255. */
-static bool covered(const struct postings *p, uint32_t b, uint32_t i)
+static bool covered(const struct invidx_postings *p, uint32_t b, uint32_t i)
 {
     const uint8_t *m = p->impacts + 8 * (size_t)b;
     uint32_t length = segment_length(p->seg, p->docs[i]);
@@ -56,117 +56,117 @@ static bool covered(const struct postings *p, uint32_t b, uint32_t i)
     return false;
 }
 
-static enum status check_term(struct checker *c, struct segment *s, const struct term *t,
-                              struct postings *p, uint32_t *tokens)
+static enum seam_status check_term(struct checker *c, struct invidx_segment *s, const struct invidx_term *t,
+                              struct invidx_postings *p, uint32_t *tokens)
 {
     uint32_t weights[INVIDX_FIELDS_MAX], last = 0;
-    enum status st;
+    enum seam_status st;
 
     for (uint32_t k = 0; k < s->fields; k++)
         weights[k] = schema_weight(&c->box.view, k);
-    st = postings_open(p, s, t, weights, c->f);
-    for (uint32_t b = 0; st == ST_OK && b < p->blocks; b++) {
-        st = postings_load(p, b, c->f);
-        if (st == ST_OK) st = postings_load_positions(p, c->f);
-        if (st != ST_OK) return st;
+    st = invidx_postings_open(p, s, t, weights, c->f);
+    for (uint32_t b = 0; st == SEAM_OK && b < p->blocks; b++) {
+        st = invidx_postings_load(p, b, c->f);
+        if (st == SEAM_OK) st = invidx_postings_load_positions(p, c->f);
+        if (st != SEAM_OK) return st;
         for (uint32_t i = 0; i < p->n; i++) {
             uint32_t m;
-            const uint32_t *pos = postings_positions(p, i, &m);
+            const uint32_t *pos = invidx_postings_positions(p, i, &m);
 
             if ((b > 0 || i > 0) && p->docs[i] <= last)
-                return segment_damaged(s, t->postings.p, "V4: documents do not ascend", c->f);
+                return invidx_segment_damaged(s, t->postings.p, "V4: documents do not ascend", c->f);
             last = p->docs[i];
             if (m == 0)
-                return segment_damaged(s, t->postings.p, "V4: a posting without positions", c->f);
+                return invidx_segment_damaged(s, t->postings.p, "V4: a posting without positions", c->f);
             for (uint32_t k = 1; k < m; k++)
                 if (pos[k] <= pos[k - 1])
-                    return segment_damaged(s, t->positions.p, "V4: positions do not ascend", c->f);
+                    return invidx_segment_damaged(s, t->positions.p, "V4: positions do not ascend", c->f);
             for (uint32_t k = 0; k < m; k++)
                 tokens[(size_t)(pos[k] >> POSITION_FIELD_SHIFT) * s->docs + last]++;
             if (p->impacts != NULL && !covered(p, b, i))
-                return segment_damaged(s, p->impacts + 8 * (size_t)b,
+                return invidx_segment_damaged(s, p->impacts + 8 * (size_t)b,
                                        "V5: the impacts do not cover a posting", c->f);
         }
     }
     return st;
 }
 
-static enum status check_terms(struct checker *c, struct segment *s)
+static enum seam_status check_terms(struct checker *c, struct invidx_segment *s)
 {
-    struct termdict_iter it;
-    struct postings *p = calloc(1, sizeof *p);
+    struct invidx_termdict_iter it;
+    struct invidx_postings *p = calloc(1, sizeof *p);
     uint32_t *tokens = calloc((size_t)s->docs * s->fields + 1, sizeof *tokens);
     char before[INVIDX_TERM_MAX + 1];
     size_t before_len = 0;
     uint64_t terms = 0;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (p == NULL || tokens == NULL)
-        st = fault_set(c->f, ST_NOMEM, s->path, FAULT_NO_OFFSET, "no memory to verify");
-    if (st == ST_OK) st = termdict_seek(&it, s, "", 0, c->f);
-    while (st == ST_OK && (st = termdict_next(&it, c->f)) == ST_OK) {
+        st = seam_fault_set(c->f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET, "no memory to verify");
+    if (st == SEAM_OK) st = invidx_termdict_seek(&it, s, "", 0, c->f);
+    while (st == SEAM_OK && (st = invidx_termdict_next(&it, c->f)) == SEAM_OK) {
         size_t common = before_len < it.len ? before_len : it.len;
         int order = memcmp(before, it.text, common);
 
         if (terms++ > 0 && (order > 0 || (order == 0 && before_len >= it.len)))
-            st = segment_damaged(s, it.t, "V3: terms do not ascend", c->f);
+            st = invidx_segment_damaged(s, it.t, "V3: terms do not ascend", c->f);
         memcpy(before, it.text, it.len);
         before_len = it.len;
-        if (st == ST_OK) st = check_term(c, s, &it.term, p, tokens);
+        if (st == SEAM_OK) st = check_term(c, s, &it.term, p, tokens);
     }
-    if (st == ST_END) st = ST_OK;
-    for (size_t i = 0; st == ST_OK && i < (size_t)s->docs * s->fields; i++) {
-        uint32_t have = segment_field_length(s, (uint32_t)(i % s->docs), (uint32_t)(i / s->docs));
+    if (st == SEAM_END) st = SEAM_OK;
+    for (size_t i = 0; st == SEAM_OK && i < (size_t)s->docs * s->fields; i++) {
+        uint32_t have = invidx_segment_field_length(s, (uint32_t)(i % s->docs), (uint32_t)(i / s->docs));
 
         if (have != (tokens[i] > UINT16_MAX ? UINT16_MAX : tokens[i]))
-            st = segment_damaged(s, s->lengths,
+            st = invidx_segment_damaged(s, s->lengths,
                                  "V6: a field's length is not the number of its postings", c->f);
     }
-    if (p != NULL) postings_free(p);
+    if (p != NULL) invidx_postings_free(p);
     free(p);
     free(tokens);
     return st;
 }
 
-static enum status check_words(struct checker *c, struct segment *s)
+static enum seam_status check_words(struct checker *c, struct invidx_segment *s)
 {
-    struct words_iter it;
+    struct invidx_words_iter it;
     char before[INVIDX_TERM_MAX + 1];
     size_t before_len = 0, n = 0;
-    enum status st = words_seek(&it, s, "", 0, c->f);
+    enum seam_status st = invidx_words_seek(&it, s, "", 0, c->f);
 
-    while (st == ST_OK && (st = words_next(&it, c->f)) == ST_OK) {
+    while (st == SEAM_OK && (st = invidx_words_next(&it, c->f)) == SEAM_OK) {
         size_t common = before_len < it.len ? before_len : it.len;
         int order = memcmp(before, it.text, common);
 
         if (n++ > 0 && (order > 0 || (order == 0 && before_len >= it.len)))
-            return segment_damaged(s, s->words.p, "V7: surface words do not ascend", c->f);
+            return invidx_segment_damaged(s, s->words.p, "V7: surface words do not ascend", c->f);
         memcpy(before, it.text, it.len);
         before_len = it.len;
     }
-    return st == ST_END ? ST_OK : st;
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
-static enum status check_segment(struct checker *c, const struct store_segment *e)
+static enum seam_status check_segment(struct checker *c, const struct invidx_store_segment *e)
 {
-    struct segment *s = NULL;
-    struct digest got;
-    enum status st;
+    struct invidx_segment *s = NULL;
+    struct seam_digest got;
+    enum seam_status st;
 
     for (size_t i = 0; i < c->done_count; i++)
-        if (c->done[i] == e->id) return ST_OK;
-    st = segment_open(c->io, c->dir, e->id, &c->box.view, &s, c->f);
-    if (st == ST_OK && (s->size != e->size || s->docs != e->docs))
-        st = segment_damaged(s, NULL, "V8: another size than the state gives", c->f);
-    if (st == ST_OK) st = segment_touch(s, s->map + s->run_from, s->run_size, c->f);
-    if (st == ST_OK) st = check_docs(c, s);
-    if (st == ST_OK) st = check_terms(c, s);
-    if (st == ST_OK) st = check_words(c, s);
-    if (st == ST_OK) st = segment_digest(s, NULL, &got, c->f);
-    if (st == ST_OK && !digest_equal(&got, &s->digest))
-        st = segment_damaged(s, s->map, "V6: the digest of the postings differs", c->f);
-    if (st == ST_OK) {
-        buf_printf(c->report,
+        if (c->done[i] == e->id) return SEAM_OK;
+    st = invidx_segment_open(c->io, c->dir, e->id, &c->box.view, &s, c->f);
+    if (st == SEAM_OK && (s->size != e->size || s->docs != e->docs))
+        st = invidx_segment_damaged(s, NULL, "V8: another size than the state gives", c->f);
+    if (st == SEAM_OK) st = segment_touch(s, s->map + s->run_from, s->run_size, c->f);
+    if (st == SEAM_OK) st = check_docs(c, s);
+    if (st == SEAM_OK) st = check_terms(c, s);
+    if (st == SEAM_OK) st = check_words(c, s);
+    if (st == SEAM_OK) st = invidx_segment_digest(s, NULL, &got, c->f);
+    if (st == SEAM_OK && !seam_digest_equal(&got, &s->digest))
+        st = invidx_segment_damaged(s, s->map, "V6: the digest of the postings differs", c->f);
+    if (st == SEAM_OK) {
+        seam_buf_printf(c->report,
                    "segment %016llx: %u documents, %u terms, %llu postings, %zu bytes: ok\n",
                    (unsigned long long)s->id, s->docs, s->terms,
                    (unsigned long long)s->digest.count, s->size);
@@ -181,7 +181,7 @@ static enum status check_segment(struct checker *c, const struct store_segment *
         }
         if (c->done_count < c->done_cap) c->done[c->done_count++] = e->id;
     }
-    segment_release(s);
+    invidx_segment_release(s);
     return st;
 }
 
@@ -193,36 +193,36 @@ static int order_of_keys(const void *x, const void *y)
 }
 
 /* V9 and V10 on the newest state, through the reader that everyone uses. */
-static enum status check_live(struct checker *c)
+static enum seam_status check_live(struct checker *c)
 {
     struct invidx_reader *r = NULL;
     uint64_t *keys = NULL;
     size_t n = 0;
-    enum status st = invidx_reader_open(c->io, c->dir, LSN_MAX, &r, c->f);
+    enum seam_status st = invidx_reader_open(c->io, c->dir, SEAM_LSN_MAX, &r, c->f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     keys = malloc(sizeof *keys * (r->live + 1));
     if (keys == NULL)
-        st = fault_set(c->f, ST_NOMEM, c->dir, FAULT_NO_OFFSET, "no memory to verify");
-    for (size_t i = 0; st == ST_OK && i < r->seg_count; i++)
+        st = seam_fault_set(c->f, SEAM_NOMEM, c->dir, SEAM_FAULT_NO_OFFSET, "no memory to verify");
+    for (size_t i = 0; st == SEAM_OK && i < r->seg_count; i++)
         for (uint32_t d = 0; d < r->segs[i].seg->docs; d++)
             if (!rseg_dead(&r->segs[i], d)) keys[n++] = segment_key(r->segs[i].seg, d);
-    if (st == ST_OK && n > 0) qsort(keys, n, sizeof *keys, order_of_keys);
-    for (size_t i = 1; st == ST_OK && i < n; i++)
+    if (st == SEAM_OK && n > 0) qsort(keys, n, sizeof *keys, order_of_keys);
+    for (size_t i = 1; st == SEAM_OK && i < n; i++)
         if (keys[i] == keys[i - 1])
-            st = fault_set(c->f, ST_CORRUPT, c->dir, FAULT_NO_OFFSET,
+            st = seam_fault_set(c->f, SEAM_CORRUPT, c->dir, SEAM_FAULT_NO_OFFSET,
                            "V10: key %llu has two live documents", (unsigned long long)keys[i]);
-    if (st == ST_OK)
-        buf_printf(c->report, "%zu live documents at LSN %llu: ok\n", n,
+    if (st == SEAM_OK)
+        seam_buf_printf(c->report, "%zu live documents at LSN %llu: ok\n", n,
                    (unsigned long long)r->applied);
     free(keys);
     invidx_reader_close(r);
     return st;
 }
 
-static bool accept(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn)
+static bool accept(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn)
 {
-    const struct store_state *s = ctx;
+    const struct invidx_store_state *s = ctx;
 
     (void)lsn;
     for (uint32_t i = 0; i < s->segment_count; i++)
@@ -230,41 +230,41 @@ static bool accept(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn)
     return true;
 }
 
-static enum status check_state(struct checker *c, uint64_t seq)
+static enum seam_status check_state(struct checker *c, uint64_t seq)
 {
-    struct manifest m = {0};
-    struct store_state state = {0};
-    enum status st = manifest_load(c->io, c->dir, STORE_KIND, seq, &m, c->f);
+    struct seam_manifest m = {0};
+    struct invidx_store_state state = {0};
+    enum seam_status st = seam_manifest_load(c->io, c->dir, STORE_KIND, seq, &m, c->f);
 
-    if (st == ST_OK) st = store_decode(&m, c->dir, &state, c->f);
-    for (uint32_t i = 0; st == ST_OK && i < state.segment_count; i++)
+    if (st == SEAM_OK) st = invidx_store_decode(&m, c->dir, &state, c->f);
+    for (uint32_t i = 0; st == SEAM_OK && i < state.segment_count; i++)
         st = check_segment(c, &state.segments[i]);
-    for (uint32_t i = 0; st == ST_OK && i < state.del_count; i++)
-        st = dels_read(c->io, c->dir, &state.dels[i], accept, &state, c->f);
-    if (st == ST_OK)
-        buf_printf(c->report, "state %llu at LSN %llu: %u segments, %u tombstone files: ok\n",
+    for (uint32_t i = 0; st == SEAM_OK && i < state.del_count; i++)
+        st = invidx_dels_read(c->io, c->dir, &state.dels[i], accept, &state, c->f);
+    if (st == SEAM_OK)
+        seam_buf_printf(c->report, "state %llu at LSN %llu: %u segments, %u tombstone files: ok\n",
                    (unsigned long long)seq, (unsigned long long)m.applied_lsn, state.segment_count,
                    state.del_count);
-    store_free(&state);
-    buf_free(&m.payload);
+    invidx_store_free(&state);
+    seam_buf_free(&m.payload);
     return st;
 }
 
-enum status invidx_verify(struct io *io, const char *dir, struct buf *report, struct fault *f)
+enum seam_status invidx_verify(struct seam_io *io, const char *dir, struct seam_buf *report, struct seam_fault *f)
 {
     struct checker c = {.io = io, .dir = dir, .report = report, .f = f};
-    struct manifest_entry *all = NULL;
+    struct seam_manifest_entry *all = NULL;
     size_t n = 0;
-    enum status st = schema_load(io, dir, &c.box, f);
+    enum seam_status st = invidx_schema_load(io, dir, &c.box, f);
 
-    if (st == ST_OK) st = manifest_list(io, dir, STORE_KIND, &all, &n, f);
-    for (size_t i = n; st == ST_OK && i-- > 0;)
+    if (st == SEAM_OK) st = seam_manifest_list(io, dir, STORE_KIND, &all, &n, f);
+    for (size_t i = n; st == SEAM_OK && i-- > 0;)
         st = check_state(&c, all[i].seq);
-    if (st == ST_OK && n > 0) st = check_live(&c);
+    if (st == SEAM_OK && n > 0) st = check_live(&c);
     free(all);
     free(c.done);
-    schema_box_free(&c.box);
-    if (st == ST_OK && !buf_ok(report))
-        st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the report");
+    invidx_schema_box_free(&c.box);
+    if (st == SEAM_OK && !seam_buf_ok(report))
+        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the report");
     return st;
 }

@@ -5,8 +5,8 @@
 
 #include "invidx/exec.h"
 
-struct window {
-    struct exec *x;
+struct invidx_window {
+    struct invidx_exec *x;
     uint32_t base, n;
     int depth;
 };
@@ -26,43 +26,43 @@ static bool any_bit(const uint64_t *bits)
 }
 
 /* Calls for each run of a term's postings inside the window: documents i0..i1 of the loaded block.       */
-struct run {
-    struct cursor *c;
+struct invidx_run {
+    struct invidx_cursor *c;
     uint32_t i0, i1;
 };
 
-static bool next_run(struct window *w, struct run *r, bool first)
+static bool next_run(struct invidx_window *w, struct invidx_run *r, bool first)
 {
-    struct postings *p = r->c->p;
+    struct invidx_postings *p = r->c->p;
     uint32_t end = w->base + w->n, b;
 
     if (p == NULL) return false;
     if (first) {
-        r->c->block = postings_seek_block(p, r->c->block, w->base);
+        r->c->block = invidx_postings_seek_block(p, r->c->block, w->base);
     } else {
         if (r->i1 < p->n) return false; /* the block goes on past the window */
         r->c->block++;
     }
     b = r->c->block;
     if (b >= p->blocks || !exec_load(w->x, p, b)) return false;
-    r->i0 = p->docs[0] >= w->base ? 0 : (uint32_t)find_at_least(p->docs, 0, w->base);
-    r->i1 = p->docs[p->n - 1] < end ? p->n : (uint32_t)find_at_least(p->docs, 0, end);
+    r->i0 = p->docs[0] >= w->base ? 0 : (uint32_t)invidx_find_at_least(p->docs, 0, w->base);
+    r->i1 = p->docs[p->n - 1] < end ? p->n : (uint32_t)invidx_find_at_least(p->docs, 0, end);
     if (r->i0 > p->n) r->i0 = p->n;
     return r->i0 < r->i1;
 }
 
-static void eval_term(struct window *w, const struct leaf *l, struct cursor *c, uint64_t *bits,
+static void eval_term(struct invidx_window *w, const struct invidx_leaf *l, struct invidx_cursor *c, uint64_t *bits,
                       int32_t *acc)
 {
-    struct run r = {.c = c};
+    struct invidx_run r = {.c = c};
     int32_t score[PFOR_BLOCK + 16];
 
     for (bool first = true; next_run(w, &r, first); first = false) {
-        struct postings *p = c->p;
+        struct invidx_postings *p = c->p;
 
         if ((acc != NULL || l->scoped) && !exec_tf(w->x, p)) return;
         if (acc != NULL)
-            bm25_block(&l->model, p->docs + r.i0, p->tf + r.i0, w->x->seg->lengths, r.i1 - r.i0,
+            invidx_bm25_block(&l->model, p->docs + r.i0, p->tf + r.i0, w->x->seg->lengths, r.i1 - r.i0,
                        score);
         if (acc == NULL && !l->scoped) {
             for (uint32_t i = r.i0; i < r.i1; i++)
@@ -79,13 +79,13 @@ static void eval_term(struct window *w, const struct leaf *l, struct cursor *c, 
 }
 
 /* The members' frequencies add up before they are scored.                                                */
-static void eval_group(struct window *w, const struct leaf *l, uint64_t *bits, int32_t *acc)
+static void eval_group(struct invidx_window *w, const struct invidx_leaf *l, uint64_t *bits, int32_t *acc)
 {
     uint32_t tf[WINDOW];
 
     memset(tf, 0, sizeof tf);
     for (uint32_t t = 0; t < l->count; t++) {
-        struct run r = {.c = &w->x->cursors[l->number][t]};
+        struct invidx_run r = {.c = &w->x->cursors[l->number][t]};
 
         for (bool first = true; next_run(w, &r, first); first = false) {
             if (!exec_tf(w->x, r.c->p)) return;
@@ -120,10 +120,10 @@ static bool in_range(const uint32_t *v, uint32_t n, int64_t lo, int64_t hi)
 
 /* Positions of the first word for which some stretch of slop+1 places holds every word (each shifted back by
  * its place in the phrase). Fields are 2^20 apart, so no stretch spans two.                              */
-static uint32_t sloppy(const struct leaf *l, struct cursor *c, const uint32_t *i)
+static uint32_t sloppy(const struct invidx_leaf *l, struct invidx_cursor *c, const uint32_t *i)
 {
     uint32_t n0, total = 0;
-    const uint32_t *v0 = postings_positions(c[0].p, i[0], &n0);
+    const uint32_t *v0 = invidx_postings_positions(c[0].p, i[0], &n0);
 
     for (uint32_t k = 0; k < n0; k++) {
         int64_t at = v0[k], field = at >> POSITION_FIELD_SHIFT;
@@ -134,7 +134,7 @@ static uint32_t sloppy(const struct leaf *l, struct cursor *c, const uint32_t *i
             found = true;
             for (uint32_t t = 1; t < l->count && found; t++) {
                 uint32_t n;
-                const uint32_t *v = postings_positions(c[t].p, i[t], &n);
+                const uint32_t *v = invidx_postings_positions(c[t].p, i[t], &n);
                 int64_t lo = from + l->terms[t].pos, hi = lo + l->slop;
                 int64_t low_end = field << POSITION_FIELD_SHIFT,
                         high_end = low_end + INVIDX_FIELD_TOKENS_MAX - 1;
@@ -148,11 +148,11 @@ static uint32_t sloppy(const struct leaf *l, struct cursor *c, const uint32_t *i
 }
 
 /* Two words side by side, by far the most common phrase.                                                 */
-static uint32_t pair_frequency(const struct leaf *l, struct cursor *c, const uint32_t *i)
+static uint32_t pair_frequency(const struct invidx_leaf *l, struct invidx_cursor *c, const uint32_t *i)
 {
     uint32_t na, nb, total = 0, apart = l->terms[1].pos;
-    const uint32_t *a = postings_positions(c[0].p, i[0], &na),
-                   *b = postings_positions(c[1].p, i[1], &nb);
+    const uint32_t *a = invidx_postings_positions(c[0].p, i[0], &na),
+                   *b = invidx_postings_positions(c[1].p, i[1], &nb);
 
     for (uint32_t k = 0, j = 0; k < na; k++) {
         uint32_t want = a[k] + apart;
@@ -165,7 +165,7 @@ static uint32_t pair_frequency(const struct leaf *l, struct cursor *c, const uin
     return total;
 }
 
-uint32_t phrase_frequency(const struct leaf *l, struct cursor *c, const uint32_t *i)
+uint32_t invidx_phrase_frequency(const struct invidx_leaf *l, struct invidx_cursor *c, const uint32_t *i)
 {
     const uint32_t *v[256];
     uint32_t n[256], at[256], total = 0;
@@ -174,7 +174,7 @@ uint32_t phrase_frequency(const struct leaf *l, struct cursor *c, const uint32_t
     if (l->count == 2) return pair_frequency(l, c, i);
     memset(at, 0, l->count * sizeof *at);
     for (uint32_t t = 0; t < l->count; t++)
-        v[t] = postings_positions(c[t].p, i[t], &n[t]);
+        v[t] = invidx_postings_positions(c[t].p, i[t], &n[t]);
     for (uint32_t k = 0; k < n[0]; k++) {
         uint32_t t = 1;
 
@@ -191,7 +191,7 @@ uint32_t phrase_frequency(const struct leaf *l, struct cursor *c, const uint32_t
     return total;
 }
 
-static uint32_t index_of(const struct postings *p, uint32_t doc)
+static uint32_t index_of(const struct invidx_postings *p, uint32_t doc)
 {
     uint32_t lo = 0, hi = p->n;
 
@@ -206,39 +206,39 @@ static uint32_t index_of(const struct postings *p, uint32_t doc)
     return lo;
 }
 
-static void eval_phrase(struct window *w, const struct leaf *l, uint64_t *bits, int32_t *acc)
+static void eval_phrase(struct invidx_window *w, const struct invidx_leaf *l, uint64_t *bits, int32_t *acc)
 {
-    struct exec *x = w->x;
-    struct cursor *c = x->cursors[l->number];
+    struct invidx_exec *x = w->x;
+    struct invidx_cursor *c = x->cursors[l->number];
     uint64_t both[WINDOW_WORDS], one[WINDOW_WORDS];
     uint32_t first[256], i[256];
 
     for (uint32_t t = 0; t < l->count; t++) {
-        struct leaf plain = *l;
+        struct invidx_leaf plain = *l;
 
         memset(one, 0, sizeof one);
         plain.scoped = false;
-        if (c[t].p != NULL) c[t].block = postings_seek_block(c[t].p, c[t].block, w->base);
+        if (c[t].p != NULL) c[t].block = invidx_postings_seek_block(c[t].p, c[t].block, w->base);
         first[t] = c[t].block;
         eval_term(w, &plain, &c[t], one, NULL);
         for (size_t k = 0; k < WINDOW_WORDS; k++)
             both[k] = t == 0 ? one[k] : both[k] & one[k];
         if (!any_bit(both)) return;
     }
-    for (size_t d = bitset_next(both, WINDOW, 0); d < WINDOW;
-         d = bitset_next(both, WINDOW, d + 1)) {
+    for (size_t d = seam_bitset_next(both, WINDOW, 0); d < WINDOW;
+         d = seam_bitset_next(both, WINDOW, d + 1)) {
         uint32_t doc = w->base + (uint32_t)d, tf;
 
         for (uint32_t t = 0; t < l->count; t++) {
-            struct postings *p = c[t].p;
+            struct invidx_postings *p = c[t].p;
 
-            first[t] = postings_seek_block(p, first[t], doc);
+            first[t] = invidx_postings_seek_block(p, first[t], doc);
             if (!exec_load(x, p, first[t])) return;
             i[t] = index_of(p, doc);
-            if (x->st == ST_OK) x->st = postings_load_positions(p, x->f);
-            if (x->st != ST_OK) return;
+            if (x->st == SEAM_OK) x->st = invidx_postings_load_positions(p, x->f);
+            if (x->st != SEAM_OK) return;
         }
-        tf = phrase_frequency(l, c, i);
+        tf = invidx_phrase_frequency(l, c, i);
         if (tf == 0) continue;
         set_bit(bits, (uint32_t)d);
         if (acc != NULL) acc[d] += bm25_one(&l->model, tf, segment_length(x->seg, doc));
@@ -246,9 +246,9 @@ static void eval_phrase(struct window *w, const struct leaf *l, uint64_t *bits, 
 }
 
 /* ---- filters ---- */
-static void eval_filter(struct window *w, const struct plan_node *n, uint64_t *bits)
+static void eval_filter(struct invidx_window *w, const struct invidx_plan_node *n, uint64_t *bits)
 {
-    const struct seg_attr *a = &w->x->seg->attr[n->attr];
+    const struct invidx_seg_attr *a = &w->x->seg->attr[n->attr];
     uint64_t block[FORCOL_BLOCK];
     uint64_t lo = (uint64_t)n->lo ^ (1ull << 63), hi = (uint64_t)n->hi ^ (1ull << 63);
 
@@ -258,7 +258,7 @@ static void eval_filter(struct window *w, const struct plan_node *n, uint64_t *b
     }
     for (uint32_t at = 0; at < w->n; at += FORCOL_BLOCK) {
         uint32_t b = (w->base + at) / FORCOL_BLOCK;
-        size_t m = forcol_block(&a->col, b, block);
+        size_t m = invidx_forcol_block(&a->col, b, block);
 
         for (size_t i = 0; i < m; i++) {
             uint32_t doc = w->base + at + (uint32_t)i;
@@ -271,15 +271,15 @@ static void eval_filter(struct window *w, const struct plan_node *n, uint64_t *b
 }
 
 /* ---- the tree ---- */
-static void eval(struct window *w, const struct plan_node *n, uint64_t *bits, int32_t *acc);
+static void eval(struct invidx_window *w, const struct invidx_plan_node *n, uint64_t *bits, int32_t *acc);
 
-struct level {
+struct invidx_level {
     uint64_t bits[WINDOW_WORDS], child[WINDOW_WORDS];
     int32_t acc[WINDOW];
     uint16_t count[WINDOW]; /* should-clauses that match, when a minimum is asked for */
 };
 
-static void full(struct window *w, uint64_t *bits)
+static void full(struct invidx_window *w, uint64_t *bits)
 {
     memset(bits, 0, sizeof(uint64_t) * WINDOW_WORDS);
     for (uint32_t i = 0; i < w->n; i++)
@@ -287,12 +287,12 @@ static void full(struct window *w, uint64_t *bits)
 }
 
 /* Must and filter clauses narrow; false when nothing is left.                                            */
-static bool eval_musts(struct window *w, const struct plan_node *n, struct level *v, int32_t *acc,
+static bool eval_musts(struct invidx_window *w, const struct invidx_plan_node *n, struct invidx_level *v, int32_t *acc,
                        bool *some)
 {
     for (int pass = 0; pass < 2; pass++) { /* filters first: they are cheap, and may end it */
         for (uint32_t i = 0; i < n->child_count; i++) {
-            struct plan_node *c = n->children[i];
+            struct invidx_plan_node *c = n->children[i];
 
             if (c->occur != (pass == 0 ? INVIDX_FILTER : INVIDX_MUST)) continue;
             memset(v->child, 0, sizeof v->child);
@@ -306,7 +306,7 @@ static bool eval_musts(struct window *w, const struct plan_node *n, struct level
     return true;
 }
 
-static void eval_shoulds(struct window *w, const struct plan_node *n, struct level *v, int32_t *acc,
+static void eval_shoulds(struct invidx_window *w, const struct invidx_plan_node *n, struct invidx_level *v, int32_t *acc,
                          bool narrowed)
 {
     uint32_t least = n->min_should > 0 ? n->min_should : narrowed ? 0 : 1, shoulds = 0;
@@ -314,7 +314,7 @@ static void eval_shoulds(struct window *w, const struct plan_node *n, struct lev
 
     if (least > 1) memset(v->count, 0, sizeof v->count);
     for (uint32_t i = 0; i < n->child_count; i++) {
-        struct plan_node *c = n->children[i];
+        struct invidx_plan_node *c = n->children[i];
 
         if (c->occur != INVIDX_SHOULD) continue;
         shoulds++;
@@ -324,8 +324,8 @@ static void eval_shoulds(struct window *w, const struct plan_node *n, struct lev
         for (size_t k = 0; k < WINDOW_WORDS; k++)
             any[k] |= v->child[k];
         if (least > 1)
-            for (size_t d = bitset_next(v->child, WINDOW, 0); d < WINDOW;
-                 d = bitset_next(v->child, WINDOW, d + 1))
+            for (size_t d = seam_bitset_next(v->child, WINDOW, 0); d < WINDOW;
+                 d = seam_bitset_next(v->child, WINDOW, d + 1))
                 v->count[d]++;
     }
     if (shoulds == 0 && !narrowed && n->min_should == 0) { /* only must-nots: all but those */
@@ -341,24 +341,24 @@ static void eval_shoulds(struct window *w, const struct plan_node *n, struct lev
 }
 
 /* One level's memory, made at its first use in a search.                                                */
-static struct level *level_at(struct window *w)
+static struct invidx_level *level_at(struct invidx_window *w)
 {
     void **slot = &w->x->levels[w->depth];
 
-    assert(w->depth < (int)ARRAY_LEN(w->x->levels));
-    if (*slot == NULL) *slot = arena_alloc(&w->x->plan->q->run, sizeof(struct level));
+    assert(w->depth < (int)SEAM_ARRAY_LEN(w->x->levels));
+    if (*slot == NULL) *slot = seam_arena_alloc(&w->x->plan->q->run, sizeof(struct invidx_level));
     if (*slot == NULL)
         w->x->st =
-            fault_set(w->x->f, ST_NOMEM, "query", FAULT_NO_OFFSET, "no memory to run the query");
+            seam_fault_set(w->x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to run the query");
     return *slot;
 }
 
-static void eval_children(struct window *w, const struct plan_node *n, struct level *v,
+static void eval_children(struct invidx_window *w, const struct invidx_plan_node *n, struct invidx_level *v,
                           uint64_t *bits, int32_t *acc);
 
-static void eval_bool(struct window *w, const struct plan_node *n, uint64_t *bits, int32_t *acc)
+static void eval_bool(struct invidx_window *w, const struct invidx_plan_node *n, uint64_t *bits, int32_t *acc)
 {
-    struct level *v = level_at(w);
+    struct invidx_level *v = level_at(w);
 
     if (v == NULL) return;
     w->depth++;
@@ -366,7 +366,7 @@ static void eval_bool(struct window *w, const struct plan_node *n, uint64_t *bit
     w->depth--;
 }
 
-static void eval_children(struct window *w, const struct plan_node *n, struct level *v,
+static void eval_children(struct invidx_window *w, const struct invidx_plan_node *n, struct invidx_level *v,
                           uint64_t *bits, int32_t *acc)
 {
     int32_t *inner = acc == NULL ? NULL : v->acc;
@@ -386,16 +386,16 @@ static void eval_children(struct window *w, const struct plan_node *n, struct le
     for (size_t k = 0; k < WINDOW_WORDS; k++)
         bits[k] |= v->bits[k];
     if (acc == NULL) return;
-    for (size_t d = bitset_next(v->bits, WINDOW, 0); d < WINDOW;
-         d = bitset_next(v->bits, WINDOW, d + 1))
+    for (size_t d = seam_bitset_next(v->bits, WINDOW, 0); d < WINDOW;
+         d = seam_bitset_next(v->bits, WINDOW, d + 1))
         acc[d] += inner[d];
 }
 
-static void eval(struct window *w, const struct plan_node *n, uint64_t *bits, int32_t *acc)
+static void eval(struct invidx_window *w, const struct invidx_plan_node *n, uint64_t *bits, int32_t *acc)
 {
-    const struct leaf *l = n->leaf;
+    const struct invidx_leaf *l = n->leaf;
 
-    if (w->x->st != ST_OK) return;
+    if (w->x->st != SEAM_OK) return;
     switch (n->kind) {
     case PLAN_NONE: return;
     case PLAN_ALL: full(w, bits); return;
@@ -412,27 +412,27 @@ static void eval(struct window *w, const struct plan_node *n, uint64_t *bits, in
         eval_group(w, l, bits, acc);
 }
 
-void windows_run(struct exec *x)
+void invidx_windows_run(struct invidx_exec *x)
 {
     uint64_t bits[WINDOW_WORDS];
     int32_t acc[WINDOW];
-    struct rseg *s = x->rs;
+    struct invidx_rseg *s = x->rs;
 
-    for (uint32_t base = 0; base < x->seg->docs && x->st == ST_OK; base += WINDOW) {
-        struct window w = {x, base, x->seg->docs - base < WINDOW ? x->seg->docs - base : WINDOW, 0};
+    for (uint32_t base = 0; base < x->seg->docs && x->st == SEAM_OK; base += WINDOW) {
+        struct invidx_window w = {x, base, x->seg->docs - base < WINDOW ? x->seg->docs - base : WINDOW, 0};
 
         memset(bits, 0, sizeof bits);
         if (x->scoring) memset(acc, 0, sizeof acc);
         eval(&w, x->plan->root, bits, x->scoring ? acc : NULL);
         if (s->dead_count != 0)
-            for (size_t k = 0; k < WINDOW_WORDS && base / 64 + k < bitset_words(x->seg->docs); k++)
+            for (size_t k = 0; k < WINDOW_WORDS && base / 64 + k < seam_bitset_words(x->seg->docs); k++)
                 bits[k] &= ~s->dead[base / 64 + k];
         if (x->heap.k == 0 && x->match == NULL && x->facets == NULL) {
-            x->total += bitset_count(bits, WINDOW);
+            x->total += seam_bitset_count(bits, WINDOW);
             continue;
         }
-        for (size_t d = bitset_next(bits, WINDOW, 0); d < WINDOW;
-             d = bitset_next(bits, WINDOW, d + 1))
-            exec_offer(x, base + (uint32_t)d, x->scoring ? acc[d] : 0);
+        for (size_t d = seam_bitset_next(bits, WINDOW, 0); d < WINDOW;
+             d = seam_bitset_next(bits, WINDOW, d + 1))
+            invidx_exec_offer(x, base + (uint32_t)d, x->scoring ? acc[d] : 0);
     }
 }

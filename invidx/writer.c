@@ -7,15 +7,15 @@
 #include "engine/base/bitset.h"
 #include "engine/base/clock.h"
 
-enum status writer_check(struct invidx_writer *w, struct fault *f)
+enum seam_status invidx_writer_check(struct invidx_writer *w, struct seam_fault *f)
 {
-    if (w->failed == ST_OK) return ST_OK;
-    if (f != NULL && f->status == ST_OK) *f = w->failure;
+    if (w->failed == SEAM_OK) return SEAM_OK;
+    if (f != NULL && f->status == SEAM_OK) *f = w->failure;
     return w->failed;
 }
 
 /* A write that failed leaves memory and disk apart: nothing more until the index is opened again.      */
-enum status writer_fail(struct invidx_writer *w, enum status st, struct fault *f)
+enum seam_status invidx_writer_fail(struct invidx_writer *w, enum seam_status st, struct seam_fault *f)
 {
     w->failed = st;
     if (f != NULL) w->failure = *f;
@@ -23,26 +23,26 @@ enum status writer_fail(struct invidx_writer *w, enum status st, struct fault *f
     return st;
 }
 
-void wseg_free(struct wseg *s)
+void invidx_wseg_free(struct invidx_wseg *s)
 {
-    segment_release(s->seg);
+    invidx_segment_release(s->seg);
     free(s->dead);
     free(s->tombs);
     memset(s, 0, sizeof *s);
 }
 
-uint32_t wseg_live(const struct wseg *s)
+uint32_t invidx_wseg_live(const struct invidx_wseg *s)
 {
     return s->seg->docs - (uint32_t)s->tomb_count;
 }
 
-enum status writer_add_segment(struct invidx_writer *w, struct segment *seg, struct wseg **out,
-                               struct fault *f)
+enum seam_status invidx_writer_add_segment(struct invidx_writer *w, struct invidx_segment *seg, struct invidx_wseg **out,
+                               struct seam_fault *f)
 {
-    struct wseg *s;
+    struct invidx_wseg *s;
 
     if (w->seg_count >= INVIDX_SEGMENTS_MAX)
-        return fault_set(f, ST_LIMIT, w->dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_LIMIT, w->dir, SEAM_FAULT_NO_OFFSET,
                          "more than %d segments: run maintain", INVIDX_SEGMENTS_MAX);
     if (w->seg_count == w->seg_cap) {
         size_t cap = w->seg_cap == 0 ? 16 : 2 * w->seg_cap;
@@ -54,89 +54,89 @@ enum status writer_add_segment(struct invidx_writer *w, struct segment *seg, str
     }
     s = &w->segs[w->seg_count];
     memset(s, 0, sizeof *s);
-    s->dead = calloc(bitset_words(seg->docs) + 1, sizeof *s->dead);
+    s->dead = calloc(seam_bitset_words(seg->docs) + 1, sizeof *s->dead);
     if (s->dead == NULL) goto no_memory;
     s->seg = seg;
     w->seg_count++;
     *out = s;
-    return ST_OK;
+    return SEAM_OK;
 no_memory:
-    return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for a segment");
+    return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for a segment");
 }
 
-enum status writer_tomb(struct invidx_writer *w, struct wseg *s, uint32_t doc, lsn_t lsn,
-                        struct fault *f)
+enum seam_status invidx_writer_tomb(struct invidx_writer *w, struct invidx_wseg *s, uint32_t doc, seam_lsn_t lsn,
+                        struct seam_fault *f)
 {
     if (s->tomb_count == s->tomb_cap) {
         size_t cap = s->tomb_cap == 0 ? 16 : 2 * s->tomb_cap;
-        struct tomb *t = realloc(s->tombs, cap * sizeof *t);
+        struct invidx_tomb *t = realloc(s->tombs, cap * sizeof *t);
 
         if (t == NULL)
-            return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for a tombstone");
+            return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for a tombstone");
         s->tombs = t;
         s->tomb_cap = cap;
     }
-    s->tombs[s->tomb_count++] = (struct tomb){doc, lsn};
-    bitset_set(s->dead, doc);
-    return ST_OK;
+    s->tombs[s->tomb_count++] = (struct invidx_tomb){doc, lsn};
+    seam_bitset_set(s->dead, doc);
+    return SEAM_OK;
 }
 
 /* ---- opening ---- */
 struct load_tombs {
     struct invidx_writer *w;
-    enum status st;
-    struct fault *f;
+    enum seam_status st;
+    struct seam_fault *f;
 };
 
-static bool load_tomb(void *ctx, uint64_t segment, uint32_t doc, lsn_t lsn)
+static bool load_tomb(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn)
 {
     struct load_tombs *l = ctx;
 
     for (size_t i = 0; i < l->w->seg_count; i++) {
-        struct wseg *s = &l->w->segs[i];
+        struct invidx_wseg *s = &l->w->segs[i];
 
         if (s->seg->id != segment) continue;
         if (doc >= s->seg->docs) return false;
-        if (bitset_get(s->dead, doc)) return true;
-        if (l->st == ST_OK) l->st = writer_tomb(l->w, s, doc, lsn, l->f);
+        if (seam_bitset_get(s->dead, doc)) return true;
+        if (l->st == SEAM_OK) l->st = invidx_writer_tomb(l->w, s, doc, lsn, l->f);
         return true;
     }
     return true;
 }
 
-static enum status load_state(struct invidx_writer *w, struct fault *f)
+static enum seam_status load_state(struct invidx_writer *w, struct seam_fault *f)
 {
-    struct manifest m = {0};
-    struct store_state state = {0};
-    struct load_tombs load = {w, ST_OK, f};
-    enum status st = manifest_load_newest(w->io, w->dir, STORE_KIND, &m, f);
+    struct seam_manifest m = {0};
+    struct invidx_store_state state = {0};
+    struct load_tombs load = {w, SEAM_OK, f};
+    enum seam_status st = seam_manifest_load_newest(w->io, w->dir, STORE_KIND, &m, f);
 
     w->next_id = 1;
-    if (st == ST_NOT_FOUND) {
-        if (f != NULL) fault_clear(f);
-        return ST_OK;
+    if (st == SEAM_NOT_FOUND) {
+        if (f != NULL) seam_fault_clear(f);
+        return SEAM_OK;
     }
-    if (st != ST_OK) return st;
-    st = store_decode(&m, w->dir, &state, f);
-    for (uint32_t i = 0; st == ST_OK && i < state.segment_count; i++) {
-        struct segment *seg = NULL;
-        struct wseg *s;
+    if (st != SEAM_OK) return st;
+    st = invidx_store_decode(&m, w->dir, &state, f);
+    for (uint32_t i = 0; st == SEAM_OK && i < state.segment_count; i++) {
+        struct invidx_segment *seg = NULL;
+        struct invidx_wseg *s;
 
-        st = segment_open(w->io, w->dir, state.segments[i].id, &w->box.view, &seg, f);
-        if (st == ST_OK && seg->size != state.segments[i].size)
-            st = segment_damaged(seg, NULL, "another size than the manifest gives", f);
-        if (st == ST_OK) st = writer_add_segment(w, seg, &s, f);
-        if (st != ST_OK)
-            segment_release(seg);
+        st = invidx_segment_open(w->io, w->dir, state.segments[i].id, &w->box.view, &seg, f);
+        if (st == SEAM_OK && seg->size != state.segments[i].size)
+            st = invidx_segment_damaged(seg, NULL, "another size than the manifest gives", f);
+        if (st == SEAM_OK) st = invidx_writer_add_segment(w, seg, &s, f);
+        if (st != SEAM_OK)
+            invidx_segment_release(seg);
         else
             s->published = true;
     }
-    for (uint32_t i = 0; st == ST_OK && i < state.del_count; i++) {
-        st = dels_read(w->io, w->dir, &state.dels[i], load_tomb, &load, f);
-        if (st == ST_OK) st = load.st;
+    for (uint32_t i = 0; st == SEAM_OK && i < state.del_count; i++) {
+        st = invidx_dels_read(w->io, w->dir, &state.dels[i], load_tomb, &load, f);
+        if (st == SEAM_OK) st = load.st;
         w->dels[w->del_count++] = state.dels[i];
     }
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         w->seq = m.seq;
         w->applied = w->last_lsn = m.applied_lsn;
         w->wall_us = m.wall_us;
@@ -144,20 +144,20 @@ static enum status load_state(struct invidx_writer *w, struct fault *f)
         w->purged = state.purged;
         for (size_t i = 0; i < w->seg_count; i++) {
             w->segs[i].tombs_published = w->segs[i].tomb_count;
-            w->live += wseg_live(&w->segs[i]);
+            w->live += invidx_wseg_live(&w->segs[i]);
         }
     }
-    store_free(&state);
-    buf_free(&m.payload);
+    invidx_store_free(&state);
+    seam_buf_free(&m.payload);
     return st;
 }
 
-static enum status take_schema(struct invidx_writer *w, const struct invidx_schema *schema,
-                               struct fault *f)
+static enum seam_status take_schema(struct invidx_writer *w, const struct invidx_schema *schema,
+                               struct seam_fault *f)
 {
-    struct fault missing = {0};
+    struct seam_fault missing = {0};
     struct invidx_schema full;
-    enum status st = schema_load(w->io, w->dir, &w->box, &missing);
+    enum seam_status st = invidx_schema_load(w->io, w->dir, &w->box, &missing);
 
     if (schema != NULL) {
         full = *schema;
@@ -166,35 +166,35 @@ static enum status take_schema(struct invidx_writer *w, const struct invidx_sche
             full.b = 0.75;
         }
     }
-    if (st == ST_NOT_FOUND) {
+    if (st == SEAM_NOT_FOUND) {
         if (schema == NULL)
-            return fault_set(f, ST_NOT_FOUND, w->dir, FAULT_NO_OFFSET,
+            return seam_fault_set(f, SEAM_NOT_FOUND, w->dir, SEAM_FAULT_NO_OFFSET,
                              "there is no index here: give a schema to make one");
-        st = schema_check(&full, f);
-        if (st == ST_OK) st = schema_save(w->io, w->dir, &full, f);
-        return st != ST_OK ? st : schema_load(w->io, w->dir, &w->box, f);
+        st = invidx_schema_check(&full, f);
+        if (st == SEAM_OK) st = invidx_schema_save(w->io, w->dir, &full, f);
+        return st != SEAM_OK ? st : invidx_schema_load(w->io, w->dir, &w->box, f);
     }
-    if (st != ST_OK) {
+    if (st != SEAM_OK) {
         if (f != NULL) *f = missing;
         return st;
     }
-    if (schema != NULL && !schema_same(&full, &w->box.view))
-        return fault_set(
-            f, ST_CONFLICT, w->dir, FAULT_NO_OFFSET,
+    if (schema != NULL && !invidx_schema_same(&full, &w->box.view))
+        return seam_fault_set(
+            f, SEAM_CONFLICT, w->dir, SEAM_FAULT_NO_OFFSET,
             "the index was made with another schema or analysis: build a new one beside it");
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status invidx_writer_open(struct io *io, const char *dir, const struct invidx_schema *schema,
+enum seam_status invidx_writer_open(struct seam_io *io, const char *dir, const struct invidx_schema *schema,
                                const struct invidx_writer_options *options,
-                               struct invidx_writer **out, struct fault *f)
+                               struct invidx_writer **out, struct seam_fault *f)
 {
     struct invidx_writer *w = calloc(1, sizeof *w);
-    char path[PATH_MAX_BYTES];
-    enum status st;
+    char path[SEAM_PATH_MAX_BYTES];
+    enum seam_status st;
 
     if (w == NULL)
-        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory to open the index");
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to open the index");
     w->io = io;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
@@ -203,21 +203,21 @@ enum status invidx_writer_open(struct io *io, const char *dir, const struct invi
     if (w->options.keep_manifests == 0) w->options.keep_manifests = 16;
     if (w->options.merge_fanout < 2) w->options.merge_fanout = 8;
     if (strlen(dir) + 32 > sizeof w->dir) {
-        st = fault_set(f, ST_LIMIT, dir, FAULT_NO_OFFSET, "the folder's name is too long");
+        st = seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "the folder's name is too long");
         goto done;
     }
     strcpy(w->dir, dir);
-    st = io_mkdir(io, dir, f);
-    if (st == ST_OK) st = path_join(path, dir, "LOCK", f);
-    if (st == ST_OK) st = file_open(io, path, FILE_WRITE | FILE_CREATE, &w->lock_file, f);
-    if (st == ST_OK) st = file_lock(w->lock_file, true, f);
-    if (st == ST_OK) st = take_schema(w, schema, f);
-    if (st == ST_OK) st = analyzer_init(&w->analyzer, &w->box.view.analysis, f);
-    if (st == ST_OK) {
-        buffer_init(&w->buffer, &w->box.view, &w->analyzer);
+    st = seam_io_mkdir(io, dir, f);
+    if (st == SEAM_OK) st = seam_path_join(path, dir, "LOCK", f);
+    if (st == SEAM_OK) st = seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &w->lock_file, f);
+    if (st == SEAM_OK) st = seam_file_lock(w->lock_file, true, f);
+    if (st == SEAM_OK) st = take_schema(w, schema, f);
+    if (st == SEAM_OK) st = invidx_analyzer_init(&w->analyzer, &w->box.view.analysis, f);
+    if (st == SEAM_OK) {
+        invidx_buffer_init(&w->buffer, &w->box.view, &w->analyzer);
         st = load_state(w, f);
     }
-    if (st != ST_OK) goto done;
+    if (st != SEAM_OK) goto done;
     *out = w;
     w = NULL;
 done:
@@ -228,14 +228,14 @@ done:
 void invidx_writer_close(struct invidx_writer *w)
 {
     if (w == NULL) return;
-    if (w->merger_runs && invidx_merger_stop(w, NULL) != ST_OK) w->merger_runs = false;
-    buffer_free(&w->buffer);
+    if (w->merger_runs && invidx_merger_stop(w, NULL) != SEAM_OK) w->merger_runs = false;
+    invidx_buffer_free(&w->buffer);
     for (size_t i = 0; i < w->seg_count; i++)
-        wseg_free(&w->segs[i]);
+        invidx_wseg_free(&w->segs[i]);
     free(w->segs);
-    analyzer_free(&w->analyzer);
-    schema_box_free(&w->box);
-    file_close(w->lock_file);
+    invidx_analyzer_free(&w->analyzer);
+    invidx_schema_box_free(&w->box);
+    seam_file_close(w->lock_file);
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
     free(w);
@@ -243,96 +243,96 @@ void invidx_writer_close(struct invidx_writer *w)
 
 /* ---- changing ---- */
 /* The buffer becomes a segment that no manifest names yet.                                             */
-static enum status flush(struct invidx_writer *w, struct fault *f)
+static enum seam_status flush(struct invidx_writer *w, struct seam_fault *f)
 {
-    struct buffer *b = &w->buffer;
-    struct segment *seg = NULL;
-    struct wseg *s = NULL;
+    struct invidx_buffer *b = &w->buffer;
+    struct invidx_segment *seg = NULL;
+    struct invidx_wseg *s = NULL;
     uint32_t *order;
-    enum status st;
+    enum seam_status st;
 
-    if (b->doc_count == 0) return ST_OK;
+    if (b->doc_count == 0) return SEAM_OK;
     order = malloc(sizeof *order * b->doc_count);
     if (order == NULL)
-        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to write a segment");
-    st = buffer_flush(b, w->io, w->dir, w->next_id, order, f);
-    if (st == ST_OK) st = segment_open(w->io, w->dir, w->next_id, &w->box.view, &seg, f);
-    if (st == ST_OK) st = writer_add_segment(w, seg, &s, f);
-    if (st == ST_OK) {
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to write a segment");
+    st = invidx_buffer_flush(b, w->io, w->dir, w->next_id, order, f);
+    if (st == SEAM_OK) st = invidx_segment_open(w->io, w->dir, w->next_id, &w->box.view, &seg, f);
+    if (st == SEAM_OK) st = invidx_writer_add_segment(w, seg, &s, f);
+    if (st == SEAM_OK) {
         seg = NULL;
         w->next_id++;
         w->new_names = true;
-        for (uint32_t i = 0; st == ST_OK && i < b->doc_count; i++)
-            if (b->docs[order[i]].death != LSN_MAX)
-                st = writer_tomb(w, s, i, b->docs[order[i]].death, f);
-        TRACE(w->options.trace, "invidx", "segment_written", TI("segment", s->seg->id),
-              TI("docs", s->seg->docs), TI("terms", s->seg->terms), TI("bytes", s->seg->size));
-        buffer_clear(b);
+        for (uint32_t i = 0; st == SEAM_OK && i < b->doc_count; i++)
+            if (b->docs[order[i]].death != SEAM_LSN_MAX)
+                st = invidx_writer_tomb(w, s, i, b->docs[order[i]].death, f);
+        SEAM_TRACE(w->options.trace, "invidx", "segment_written", SEAM_TI("segment", s->seg->id),
+              SEAM_TI("docs", s->seg->docs), SEAM_TI("terms", s->seg->terms), SEAM_TI("bytes", s->seg->size));
+        invidx_buffer_clear(b);
     }
-    segment_release(seg);
+    invidx_segment_release(seg);
     free(order);
     return st;
 }
 
-static enum status kill_in_segments(struct invidx_writer *w, uint64_t key, lsn_t lsn, bool *killed,
-                                    struct fault *f)
+static enum seam_status kill_in_segments(struct invidx_writer *w, uint64_t key, seam_lsn_t lsn, bool *killed,
+                                    struct seam_fault *f)
 {
     for (size_t i = w->seg_count; i-- > 0;) {
-        struct wseg *s = &w->segs[i];
+        struct invidx_wseg *s = &w->segs[i];
         uint32_t d;
 
         if (key < segment_key(s->seg, 0) || key > segment_key(s->seg, s->seg->docs - 1)) continue;
-        for (d = segment_seek_key(s->seg, key); d < s->seg->docs && segment_key(s->seg, d) == key;
+        for (d = invidx_segment_seek_key(s->seg, key); d < s->seg->docs && segment_key(s->seg, d) == key;
              d++) {
-            if (bitset_get(s->dead, d)) continue;
+            if (seam_bitset_get(s->dead, d)) continue;
             *killed = true;
-            return writer_tomb(w, s, d, lsn, f);
+            return invidx_writer_tomb(w, s, d, lsn, f);
         }
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status kill_key(struct invidx_writer *w, uint64_t key, lsn_t lsn, struct fault *f)
+static enum seam_status kill_key(struct invidx_writer *w, uint64_t key, seam_lsn_t lsn, struct seam_fault *f)
 {
-    int64_t at = buffer_find(&w->buffer, key);
+    int64_t at = invidx_buffer_find(&w->buffer, key);
     bool killed = at >= 0;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (killed)
         w->buffer.docs[at].death = lsn;
     else
         st = kill_in_segments(w, key, lsn, &killed, f);
-    if (killed && st == ST_OK) w->live--;
+    if (killed && st == SEAM_OK) w->live--;
     return st;
 }
 
 /* False when the change was applied before.                                                            */
-static bool is_new(struct invidx_writer *w, lsn_t lsn)
+static bool is_new(struct invidx_writer *w, seam_lsn_t lsn)
 {
     if (lsn <= w->applied) return false;
     if (lsn > w->last_lsn) w->last_lsn = lsn;
     return true;
 }
 
-enum status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc, lsn_t lsn,
-                          struct fault *f)
+enum seam_status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc, seam_lsn_t lsn,
+                          struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     pthread_mutex_lock(&w->lock);
-    st = writer_check(w, f);
-    if (st == ST_OK && is_new(w, lsn)) {
-        if (buffer_bytes(&w->buffer) >= w->options.buffer_bytes ||
+    st = invidx_writer_check(w, f);
+    if (st == SEAM_OK && is_new(w, lsn)) {
+        if (invidx_buffer_bytes(&w->buffer) >= w->options.buffer_bytes ||
             w->buffer.doc_count >= SEG_DOCS_MAX / 2 || w->buffer.token_count > UINT32_MAX / 2) {
             st = flush(w, f);
-            if (st != ST_OK) writer_fail(w, st, f);
+            if (st != SEAM_OK) invidx_writer_fail(w, st, f);
         }
         /* Added first, so that a refused document leaves the old one alive; then the old one dies.      */
-        if (st == ST_OK) {
-            int64_t old = buffer_find(&w->buffer, doc->key);
+        if (st == SEAM_OK) {
+            int64_t old = invidx_buffer_find(&w->buffer, doc->key);
 
-            st = buffer_add(&w->buffer, doc, lsn, f);
-            if (st == ST_OK) {
+            st = invidx_buffer_add(&w->buffer, doc, lsn, f);
+            if (st == SEAM_OK) {
                 bool killed = old >= 0;
 
                 w->live++;
@@ -348,40 +348,40 @@ enum status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc,
     return st;
 }
 
-enum status invidx_delete(struct invidx_writer *w, uint64_t key, lsn_t lsn, struct fault *f)
+enum seam_status invidx_delete(struct invidx_writer *w, uint64_t key, seam_lsn_t lsn, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     pthread_mutex_lock(&w->lock);
-    st = writer_check(w, f);
-    if (st == ST_OK && is_new(w, lsn)) st = kill_key(w, key, lsn, f);
+    st = invidx_writer_check(w, f);
+    if (st == SEAM_OK && is_new(w, lsn)) st = kill_key(w, key, lsn, f);
     pthread_mutex_unlock(&w->lock);
     return st;
 }
 
 /* ---- publishing ---- */
 /* New tombstones go to a file of their own; when those grow many, all are written again as one.        */
-static enum status write_tombs(struct invidx_writer *w, struct fault *f)
+static enum seam_status write_tombs(struct invidx_writer *w, struct seam_fault *f)
 {
     bool all = w->del_count >= 8;
-    struct tomb_group *groups = malloc(sizeof *groups * (w->seg_count + 1));
+    struct invidx_tomb_group *groups = malloc(sizeof *groups * (w->seg_count + 1));
     size_t n = 0, fresh = 0;
-    enum status st = ST_OK;
-    struct store_dels file;
+    enum seam_status st = SEAM_OK;
+    struct invidx_store_dels file;
 
     if (groups == NULL)
-        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for tombstones");
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for tombstones");
     for (size_t i = 0; i < w->seg_count; i++) {
-        struct wseg *s = &w->segs[i];
+        struct invidx_wseg *s = &w->segs[i];
         size_t from = all ? 0 : s->tombs_published;
 
         fresh += s->tomb_count - s->tombs_published;
         if (s->tomb_count > from)
-            groups[n++] = (struct tomb_group){s->seg->id, s->tombs + from, s->tomb_count - from};
+            groups[n++] = (struct invidx_tomb_group){s->seg->id, s->tombs + from, s->tomb_count - from};
     }
     if (fresh > 0) {
-        st = dels_write(w->io, w->dir, w->next_id, groups, n, &file, f);
-        if (st == ST_OK) {
+        st = invidx_dels_write(w->io, w->dir, w->next_id, groups, n, &file, f);
+        if (st == SEAM_OK) {
             w->next_id++;
             if (all) w->del_count = 0;
             w->dels[w->del_count++] = file;
@@ -392,33 +392,33 @@ static enum status write_tombs(struct invidx_writer *w, struct fault *f)
     return st;
 }
 
-enum status invidx_publish_manifest(struct invidx_writer *w, lsn_t applied, int64_t wall_us,
-                                    struct fault *f)
+enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t applied, int64_t wall_us,
+                                    struct seam_fault *f)
 {
-    struct manifest m = {.kind = STORE_KIND,
+    struct seam_manifest m = {.kind = STORE_KIND,
                          .seq = w->seq + 1,
                          .parent = w->seq,
                          .applied_lsn = applied,
                          .wall_us = wall_us};
-    struct store_state state = {
+    struct invidx_store_state state = {
         .next_id = w->next_id, .purged = w->purged, .dels = w->dels, .del_count = w->del_count};
-    enum status st;
+    enum seam_status st;
 
     state.segments = calloc(w->seg_count + 1, sizeof *state.segments);
     if (state.segments == NULL)
-        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to publish");
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to publish");
     for (size_t i = 0; i < w->seg_count; i++)
         if (w->segs[i].published)
-            state.segments[state.segment_count++] = (struct store_segment){
+            state.segments[state.segment_count++] = (struct invidx_store_segment){
                 w->segs[i].seg->id, w->segs[i].seg->size, w->segs[i].seg->docs};
-    store_encode(&state, &m.payload);
-    st = buf_ok(&m.payload)
-             ? ST_OK
-             : fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory to publish");
-    if (st == ST_OK && w->new_names)
-        st = io_sync_dir(w->io, w->dir, f); /* before a manifest names them */
-    if (st == ST_OK) st = manifest_publish(w->io, w->dir, &m, f);
-    if (st == ST_OK) {
+    invidx_store_encode(&state, &m.payload);
+    st = seam_buf_ok(&m.payload)
+             ? SEAM_OK
+             : seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to publish");
+    if (st == SEAM_OK && w->new_names)
+        st = seam_io_sync_dir(w->io, w->dir, f); /* before a manifest names them */
+    if (st == SEAM_OK) st = seam_manifest_publish(w->io, w->dir, &m, f);
+    if (st == SEAM_OK) {
         w->seq = m.seq;
         w->applied = applied;
         w->wall_us = wall_us;
@@ -426,46 +426,46 @@ enum status invidx_publish_manifest(struct invidx_writer *w, lsn_t applied, int6
         w->publishes++;
     }
     free(state.segments);
-    buf_free(&m.payload);
+    seam_buf_free(&m.payload);
     return st;
 }
 
-static enum status publish(struct invidx_writer *w, lsn_t applied, int64_t wall_us, struct fault *f)
+static enum seam_status publish(struct invidx_writer *w, seam_lsn_t applied, int64_t wall_us, struct seam_fault *f)
 {
-    enum status st = writer_check(w, f);
+    enum seam_status st = invidx_writer_check(w, f);
 
-    if (st != ST_OK) return st;
-    if (w->merger_status != ST_OK) {
+    if (st != SEAM_OK) return st;
+    if (w->merger_status != SEAM_OK) {
         if (f != NULL) *f = w->merger_fault;
         return w->merger_status;
     }
     if (applied < w->applied || applied < w->last_lsn)
-        return fault_set(f, ST_INVALID, w->dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, w->dir, SEAM_FAULT_NO_OFFSET,
                          "publish at LSN %llu, but changes up to %llu were applied",
                          (unsigned long long)applied, (unsigned long long)w->last_lsn);
-    if (applied == w->applied && w->seq > 0) return ST_OK;
+    if (applied == w->applied && w->seq > 0) return SEAM_OK;
     st = flush(w, f);
-    if (st == ST_OK) st = write_tombs(w, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = write_tombs(w, f);
+    if (st == SEAM_OK) {
         for (size_t i = 0; i < w->seg_count; i++)
             w->segs[i].published = true;
         st = invidx_publish_manifest(w, applied, wall_us, f);
     }
-    if (st != ST_OK) return writer_fail(w, st, f);
+    if (st != SEAM_OK) return invidx_writer_fail(w, st, f);
     w->last_lsn = applied;
     for (size_t i = 0; i < w->seg_count; i++)
         w->segs[i].tombs_published = w->segs[i].tomb_count;
-    TRACE(w->options.trace, "invidx", "publish", TI("manifest", w->seq), TI("lsn", applied),
-          TI("segments", w->seg_count), TI("live", w->live));
+    SEAM_TRACE(w->options.trace, "invidx", "publish", SEAM_TI("manifest", w->seq), SEAM_TI("lsn", applied),
+          SEAM_TI("segments", w->seg_count), SEAM_TI("live", w->live));
     w->work_waiting = true;
     pthread_cond_signal(&w->wake);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status invidx_publish(struct invidx_writer *w, lsn_t applied_lsn, int64_t wall_us,
-                           struct fault *f)
+enum seam_status invidx_publish(struct invidx_writer *w, seam_lsn_t applied_lsn, int64_t wall_us,
+                           struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     pthread_mutex_lock(&w->lock);
     st = publish(w, applied_lsn, wall_us, f);
@@ -473,9 +473,9 @@ enum status invidx_publish(struct invidx_writer *w, lsn_t applied_lsn, int64_t w
     return st;
 }
 
-lsn_t invidx_writer_applied(struct invidx_writer *w)
+seam_lsn_t invidx_writer_applied(struct invidx_writer *w)
 {
-    lsn_t lsn;
+    seam_lsn_t lsn;
 
     pthread_mutex_lock(&w->lock);
     lsn = w->applied;

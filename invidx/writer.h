@@ -10,34 +10,34 @@
 #include "invidx/buffer.h"
 #include "invidx/store.h"
 
-struct wseg {
-    struct segment *seg;
+struct invidx_wseg {
+    struct invidx_segment *seg;
     bool published;
     uint64_t *dead;     /* bit a document                              */
-    struct tomb *tombs; /* in the order they came                      */
+    struct invidx_tomb *tombs; /* in the order they came                      */
     size_t tomb_count, tomb_cap;
     size_t tombs_published; /* the first of them that a manifest has       */
 };
 
 struct invidx_writer {
-    struct io *io;
-    char dir[PATH_MAX_BYTES];
+    struct seam_io *io;
+    char dir[SEAM_PATH_MAX_BYTES];
     struct invidx_writer_options options;
-    struct file *lock_file;
-    struct schema_box box;
-    struct analyzer analyzer;
+    struct seam_file *lock_file;
+    struct invidx_schema_box box;
+    struct invidx_analyzer analyzer;
     pthread_mutex_t lock;
-    struct buffer buffer;
-    struct wseg *segs;
+    struct invidx_buffer buffer;
+    struct invidx_wseg *segs;
     size_t seg_count, seg_cap;
-    struct store_dels dels[DELS_MAX];
+    struct invidx_store_dels dels[DELS_MAX];
     uint32_t del_count;
     uint64_t seq, next_id;
-    lsn_t applied, last_lsn, purged;
+    seam_lsn_t applied, last_lsn, purged;
     int64_t wall_us;
     uint64_t live;
-    enum status failed; /* after a failed write: everything answers this */
-    struct fault failure;
+    enum seam_status failed; /* after a failed write: everything answers this */
+    struct seam_fault failure;
     bool new_names;     /* files were made since the folder was last synced */
     uint32_t publishes; /* since the last vacuum */
     /* the merger thread */
@@ -45,20 +45,20 @@ struct invidx_writer {
     pthread_cond_t wake;
     bool merger_runs, merger_stop, work_waiting;
     bool merging; /* somebody is between the start and the commit of a merge */
-    enum status merger_status;
-    struct fault merger_fault;
+    enum seam_status merger_status;
+    struct seam_fault merger_fault;
 };
 
 /* With the lock held. */
-MUST_USE enum status writer_check(struct invidx_writer *w, struct fault *f);
-enum status writer_fail(struct invidx_writer *w, enum status st, struct fault *f);
-MUST_USE enum status writer_add_segment(struct invidx_writer *w, struct segment *seg,
-                                        struct wseg **out, struct fault *f);
-MUST_USE enum status writer_tomb(struct invidx_writer *w, struct wseg *s, uint32_t doc, lsn_t lsn,
-                                 struct fault *f);
-void wseg_free(struct wseg *s);
-MUST_USE enum status invidx_publish_manifest(struct invidx_writer *w, lsn_t applied,
-                                             int64_t wall_us, struct fault *f);
-uint32_t wseg_live(const struct wseg *s);
+SEAM_MUST_USE enum seam_status invidx_writer_check(struct invidx_writer *w, struct seam_fault *f);
+enum seam_status invidx_writer_fail(struct invidx_writer *w, enum seam_status st, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_writer_add_segment(struct invidx_writer *w, struct invidx_segment *seg,
+                                        struct invidx_wseg **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_writer_tomb(struct invidx_writer *w, struct invidx_wseg *s, uint32_t doc, seam_lsn_t lsn,
+                                 struct seam_fault *f);
+void invidx_wseg_free(struct invidx_wseg *s);
+SEAM_MUST_USE enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t applied,
+                                             int64_t wall_us, struct seam_fault *f);
+uint32_t invidx_wseg_live(const struct invidx_wseg *s);
 
 #endif

@@ -14,20 +14,20 @@
 enum { HELPERS_MAX = 16, BATCH_ROWS = 32, BATCH_PAGES = 128, SIGNAL_ROWS = 32 };
 
 struct helper {
-    struct ahead *a;
+    struct oltp_ahead *a;
     pthread_t thread;
     unsigned number;
     struct oltp_txn *t;
     struct wal_reader *log;
-    struct value *values;
-    struct buf entry;
+    struct seam_value *values;
+    struct seam_buf entry;
     uint32_t pages[BATCH_PAGES];
     size_t count;
 };
 
-struct ahead {
+struct oltp_ahead {
     struct oltp *db;
-    lsn_t from;
+    seam_lsn_t from;
     uint64_t distance, told;
     _Atomic uint64_t consumed;   /* rows of the log that the replay is done with */
     _Atomic bool stop;
@@ -40,7 +40,7 @@ struct ahead {
 };
 
 /* Waits until row `row` is near enough. False: the replay has ended. */
-static bool near_enough(struct ahead *a, uint64_t row)
+static bool near_enough(struct oltp_ahead *a, uint64_t row)
 {
     if (row < atomic_load(&a->consumed) + a->distance) return !atomic_load(&a->stop);
     pthread_mutex_lock(&a->latch);
@@ -55,48 +55,48 @@ static void want(struct helper *h, uint32_t slot, const uint8_t *key, size_t n)
     uint32_t page;
 
     if (h->count == BATCH_PAGES ||
-        tree_leaf_page(&h->a->db->pager, &h->t->trees[slot], key, n, h->t->hazard, &page, NULL) !=
-            ST_OK ||
+        oltp_tree_leaf_page(&h->a->db->pager, &h->t->trees[slot], key, n, h->t->hazard, &page, NULL) !=
+            SEAM_OK ||
         page >= h->a->pages || atomic_exchange_explicit(&h->a->met[page], 1, memory_order_relaxed))
         return;
     h->pages[h->count++] = page;
 }
 
-static void want_entries(struct helper *h, const struct table *tb, struct bytes key, struct bytes row)
+static void want_entries(struct helper *h, const struct oltp_table *tb, struct wal_bytes key, struct wal_bytes row)
 {
     size_t prefix;
     bool has_null;
 
-    if (row.data == NULL || row_decode(&tb->schema, row.data, row.size, h->values, NULL) != ST_OK)
+    if (row.data == NULL || seam_row_decode(&tb->schema, row.data, row.size, h->values, NULL) != SEAM_OK)
         return;
     for (unsigned ix = 0; ix < tb->schema.index_count; ix++)
-        if (index_entry_key(tb, ix, h->values, key, &h->entry, &prefix, &has_null, NULL) == ST_OK)
+        if (oltp_index_entry_key(tb, ix, h->values, key, &h->entry, &prefix, &has_null, NULL) == SEAM_OK)
             want(h, tb->index[ix], h->entry.data, h->entry.size);
 }
 
 static void want_row(struct helper *h, const struct wal_record *r)
 {
-    struct change_row c;
-    const struct table *tb;
+    struct wal_change_row c;
+    const struct oltp_table *tb;
 
-    if (change_get_row(r->data, r->size, &c, NULL) != ST_OK) return;
+    if (wal_change_get_row(r->data, r->size, &c, NULL) != SEAM_OK) return;
     tb = table_of(h->t, c.table);
     if (tb == NULL || tb->schema.version != c.version) return;
     want(h, tb->primary, c.key.data, c.key.size);
     if (tb->schema.index_count == 0) return;
     want_entries(h, tb, c.key, c.before);
-    want_entries(h, tb, c.key, c.op == OP_DELETE ? (struct bytes){0} : c.after);
+    want_entries(h, tb, c.key, c.op == WAL_OP_DELETE ? (struct wal_bytes){0} : c.after);
 }
 
 static void bring(struct helper *h)
 {
-    struct pager *p = &h->a->db->pager;
+    struct oltp_pager *p = &h->a->db->pager;
 
-    pager_read_ahead(p, h->pages, h->count);
+    oltp_pager_read_ahead(p, h->pages, h->count);
     for (size_t i = 0; i < h->count && !atomic_load(&h->a->stop); i++) {
         const uint8_t *at;
 
-        if (pager_pin(p, h->pages[i], h->t->hazard, &at, NULL) != ST_OK) break;
+        if (pager_pin(p, h->pages[i], h->t->hazard, &at, NULL) != SEAM_OK) break;
     }
     hazard_clear(h->t->hazard);
     h->count = 0;
@@ -105,13 +105,13 @@ static void bring(struct helper *h)
 static void *help(void *arg)
 {
     struct helper *h = arg;
-    struct ahead *a = h->a;
+    struct oltp_ahead *a = h->a;
     struct wal_record r;
 
-    for (uint64_t row = 0; wal_reader_next(h->log, &r, NULL) == ST_OK;) {
+    for (uint64_t row = 0; wal_reader_next(h->log, &r, NULL) == SEAM_OK;) {
         uint64_t batch = row / BATCH_ROWS;
 
-        if (r.type != CHANGE_ROW) continue;
+        if (r.type != WAL_CHANGE_ROW) continue;
         if (batch % a->helpers == h->number && row >= atomic_load(&a->consumed)) want_row(h, &r);
         row++;
         if (row % BATCH_ROWS != 0) continue;
@@ -122,26 +122,26 @@ static void *help(void *arg)
     return NULL;
 }
 
-static bool helper_prepare(struct ahead *a, struct helper *h)
+static bool helper_prepare(struct oltp_ahead *a, struct helper *h)
 {
     h->a = a;
     h->number = a->helpers;
-    h->values = malloc(COLUMNS_MAX * sizeof *h->values);
-    return h->values != NULL && oltp_read_begin(a->db, &h->t, NULL) == ST_OK &&
-           wal_reader_open(a->db->io, a->db->wal_dir, a->from, 0, &h->log, NULL) == ST_OK;
+    h->values = malloc(SEAM_COLUMNS_MAX * sizeof *h->values);
+    return h->values != NULL && oltp_read_begin(a->db, &h->t, NULL) == SEAM_OK &&
+           wal_reader_open(a->db->io, a->db->wal_dir, a->from, 0, &h->log, NULL) == SEAM_OK;
 }
 
 static void helper_free(struct helper *h)
 {
     oltp_end(h->t);
     wal_reader_close(h->log);
-    buf_free(&h->entry);
+    seam_buf_free(&h->entry);
     free(h->values);
 }
 
-struct ahead *ahead_start(struct oltp *db, lsn_t from, int helpers)
+struct oltp_ahead *oltp_ahead_start(struct oltp *db, seam_lsn_t from, int helpers)
 {
-    struct ahead *a = calloc(1, sizeof *a);
+    struct oltp_ahead *a = calloc(1, sizeof *a);
 
     if (a == NULL) return NULL;
     a->db = db;
@@ -167,7 +167,7 @@ struct ahead *ahead_start(struct oltp *db, lsn_t from, int helpers)
     return a;
 }
 
-void ahead_consumed(struct ahead *a, uint64_t rows)
+void oltp_ahead_consumed(struct oltp_ahead *a, uint64_t rows)
 {
     if (a == NULL) return;
     atomic_store(&a->consumed, rows);
@@ -178,7 +178,7 @@ void ahead_consumed(struct ahead *a, uint64_t rows)
     pthread_mutex_unlock(&a->latch);
 }
 
-void ahead_stop(struct ahead *a)
+void oltp_ahead_stop(struct oltp_ahead *a)
 {
     if (a == NULL) return;
     pthread_mutex_lock(&a->latch);

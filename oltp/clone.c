@@ -10,244 +10,244 @@
 
 struct cloning {
     struct oltp *from;
-    struct file *file;
-    char path[PATH_MAX_BYTES];
+    struct seam_file *file;
+    char path[SEAM_PATH_MAX_BYTES];
     uint64_t file_id;
-    lsn_t lsn;
+    seam_lsn_t lsn;
     uint32_t next;     /* page number */
     uint32_t buffered; /* pages in the buffer, the last ones before next */
     uint8_t *buffer;
-    struct hazard *leaf, *spare;
+    struct oltp_hazard *leaf, *spare;
     uint64_t done, total;
     struct oltp_progress progress;
 };
 
 enum { CLONE_EPOCH = 2, CLONE_SEQ = 2, CLONE_BUFFER_PAGES = 128 };
 
-static enum status flush(struct cloning *c, struct fault *f)
+static enum seam_status flush(struct cloning *c, struct seam_fault *f)
 {
     uint64_t first = c->next - c->buffered;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (c->buffered > 0)
-        st = file_write(c->file, first * OLTP_PAGE_SIZE, c->buffer,
+        st = seam_file_write(c->file, first * OLTP_PAGE_SIZE, c->buffer,
                         (size_t)c->buffered * OLTP_PAGE_SIZE, f);
     c->buffered = 0;
     return st;
 }
 
 /* Room for one more page, with its number in *page. */
-static enum status new_page(struct cloning *c, uint32_t *page, uint8_t **out, struct fault *f)
+static enum seam_status new_page(struct cloning *c, uint32_t *page, uint8_t **out, struct seam_fault *f)
 {
     if (c->buffered == CLONE_BUFFER_PAGES) {
-        enum status st = flush(c, f);
+        enum seam_status st = flush(c, f);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
     *page = c->next++;
     *out = c->buffer + (size_t)c->buffered++ * OLTP_PAGE_SIZE;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status put_page(struct cloning *c, const uint8_t *page, uint32_t *number,
-                            struct fault *f)
+static enum seam_status put_page(struct cloning *c, const uint8_t *page, uint32_t *number,
+                            struct seam_fault *f)
 {
     uint8_t *out;
-    enum status st = new_page(c, number, &out, f);
+    enum seam_status st = new_page(c, number, &out, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     memcpy(out, page, OLTP_PAGE_SIZE);
-    put_u32(out + PAGE_ID, *number);
-    put_u64(out + PAGE_EPOCH, CLONE_EPOCH);
+    seam_put_u32(out + PAGE_ID, *number);
+    seam_put_u64(out + PAGE_EPOCH, CLONE_EPOCH);
     if (page_kind(out) == PAGE_LEAF || page_kind(out) == PAGE_INNER)
         memset(out + page_arrays_end(out), 0, page_heap(out) - page_arrays_end(out));
-    page_seal(out, c->file_id, c->lsn);
+    oltp_page_seal(out, c->file_id, c->lsn);
     if (c->progress.step != NULL && (++c->done & 1023) == 0)
         c->progress.step(c->progress.ctx, "copying pages", c->done, c->total);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Overflow pages follow one another in the copy, so each one's successor is known. */
-static enum status copy_overflow(struct cloning *c, uint32_t from, uint32_t *first, struct fault *f)
+static enum seam_status copy_overflow(struct cloning *c, uint32_t from, uint32_t *first, struct seam_fault *f)
 {
     uint8_t page[OLTP_PAGE_SIZE];
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     *first = c->next;
-    for (uint32_t left = PAGER_PAGES_MAX, number; st == ST_OK && from != 0 && left > 0; left--) {
+    for (uint32_t left = PAGER_PAGES_MAX, number; st == SEAM_OK && from != 0 && left > 0; left--) {
         const uint8_t *at;
 
         st = pager_pin(&c->from->pager, from, c->spare, &at, f);
-        if (st == ST_OK && page_kind(at) != PAGE_OVERFLOW)
-            st = level_fault(&c->from->pager, from, at, 0, f);
-        if (st != ST_OK) break;
+        if (st == SEAM_OK && page_kind(at) != PAGE_OVERFLOW)
+            st = oltp_level_fault(&c->from->pager, from, at, 0, f);
+        if (st != SEAM_OK) break;
         memcpy(page, at, sizeof page);
         from = page_link(page);
-        put_u32(page + PAGE_LINK, from != 0 ? c->next + 1 : 0);
+        seam_put_u32(page + PAGE_LINK, from != 0 ? c->next + 1 : 0);
         st = put_page(c, page, &number, f);
     }
     return st;
 }
 
-static enum status copy_page(struct cloning *c, uint32_t from, unsigned level, uint32_t *number,
-                             struct fault *f)
+static enum seam_status copy_page(struct cloning *c, uint32_t from, unsigned level, uint32_t *number,
+                             struct seam_fault *f)
 {
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
-    enum status st;
+    enum seam_status st;
 
-    if (page == NULL) return fault_set(f, ST_NOMEM, c->path, FAULT_NO_OFFSET, "no memory to clone");
-    st = pager_read(&c->from->pager, from, c->leaf, page, f);
-    if (st == ST_OK && !page_is_tree(page, level))
-        st = level_fault(&c->from->pager, from, page, level, f);
-    for (unsigned i = 0; st == ST_OK && level > 0 && i <= page_count(page); i++) {
+    if (page == NULL) return seam_fault_set(f, SEAM_NOMEM, c->path, SEAM_FAULT_NO_OFFSET, "no memory to clone");
+    st = oltp_pager_read(&c->from->pager, from, c->leaf, page, f);
+    if (st == SEAM_OK && !page_is_tree(page, level))
+        st = oltp_level_fault(&c->from->pager, from, page, level, f);
+    for (unsigned i = 0; st == SEAM_OK && level > 0 && i <= page_count(page); i++) {
         uint32_t child = 0;
 
         st = copy_page(c, page_child(page, i), level - 1, &child, f);
-        page_set_child(page, i, child);
+        oltp_page_set_child(page, i, child);
     }
-    for (unsigned i = 0; st == ST_OK && level == 0 && i < page_count(page); i++) {
-        struct cell cell = page_cell(page, i);
+    for (unsigned i = 0; st == SEAM_OK && level == 0 && i < page_count(page); i++) {
+        struct oltp_cell cell = page_cell(page, i);
         uint32_t first = 0;
 
         if (!cell.big) continue;
         st = copy_overflow(c, cell.child, &first, f);
-        put_u32(page + (cell.value - page), first);
+        seam_put_u32(page + (cell.value - page), first);
     }
-    if (st == ST_OK) st = put_page(c, page, number, f);
+    if (st == SEAM_OK) st = put_page(c, page, number, f);
     free(page);
     return st;
 }
 
-static enum status put_blob(struct cloning *c, const struct buf *bytes, uint32_t *first,
-                            struct fault *f)
+static enum seam_status put_blob(struct cloning *c, const struct seam_buf *bytes, uint32_t *first,
+                            struct seam_fault *f)
 {
     uint8_t page[OLTP_PAGE_SIZE];
     size_t pages = (bytes->size + PAGE_BODY - 1) / PAGE_BODY;
-    enum status st = buf_ok(bytes)
-                         ? ST_OK
-                         : fault_set(f, ST_NOMEM, c->path, FAULT_NO_OFFSET, "no memory to clone");
+    enum seam_status st = seam_buf_ok(bytes)
+                         ? SEAM_OK
+                         : seam_fault_set(f, SEAM_NOMEM, c->path, SEAM_FAULT_NO_OFFSET, "no memory to clone");
 
     *first = c->next;
-    for (size_t i = 0; st == ST_OK && i < pages; i++) {
+    for (size_t i = 0; st == SEAM_OK && i < pages; i++) {
         size_t from = i * PAGE_BODY,
                n = bytes->size - from < PAGE_BODY ? bytes->size - from : PAGE_BODY;
         uint32_t number;
 
         memset(page, 0, sizeof page);
-        page_init(page, PAGE_BLOB, 0, 0, 0, CLONE_EPOCH, NULL, 0);
-        put_u32(page + PAGE_LINK, i + 1 < pages ? c->next + 1 : 0);
-        put_u32(page + PAGE_USED, (uint32_t)n);
+        oltp_page_init(page, PAGE_BLOB, 0, 0, 0, CLONE_EPOCH, NULL, 0);
+        seam_put_u32(page + PAGE_LINK, i + 1 < pages ? c->next + 1 : 0);
+        seam_put_u32(page + PAGE_USED, (uint32_t)n);
         memcpy(page + PAGE_HEADER_SIZE, bytes->data + from, n);
         st = put_page(c, page, &number, f);
     }
     return st;
 }
 
-static void all_used(uint32_t pages, struct buf *out)
+static void all_used(uint32_t pages, struct seam_buf *out)
 {
     uint8_t *bits;
 
-    buf_varint(out, pages);
-    bits = buf_extend(out, (pages + 7) / 8);
+    seam_buf_varint(out, pages);
+    bits = seam_buf_extend(out, (pages + 7) / 8);
     if (bits != NULL) {
         memset(bits, 0xff, (pages + 7) / 8);
         if (pages % 8 != 0) bits[pages / 8] = (uint8_t)((1u << (pages % 8)) - 1);
     }
-    buf_varint(out, 0); /* no dead pages */
-    buf_varint(out, 0); /* no kept checkpoints */
+    seam_buf_varint(out, 0); /* no dead pages */
+    seam_buf_varint(out, 0); /* no kept checkpoints */
 }
 
-static enum status copy_state(struct cloning *c, struct oltp_txn *t, struct fault *f)
+static enum seam_status copy_state(struct cloning *c, struct oltp_txn *t, struct seam_fault *f)
 {
-    struct checkpoint next = {.seq = CLONE_SEQ,
+    struct oltp_checkpoint next = {.seq = CLONE_SEQ,
                               .epoch = CLONE_EPOCH,
                               .lsn = t->version->lsn,
                               .wall_us = t->version->wall_us,
                               .last_txn = t->db->last_txn};
-    struct tree *trees = calloc(t->catalog->slots + 1, sizeof *trees);
-    struct buf blob = {0};
+    struct oltp_tree *trees = calloc(t->catalog->slots + 1, sizeof *trees);
+    struct seam_buf blob = {0};
     uint8_t meta[META_SIZE];
-    enum status st = trees == NULL
-                         ? fault_set(f, ST_NOMEM, c->path, FAULT_NO_OFFSET, "no memory to clone")
-                         : ST_OK;
+    enum seam_status st = trees == NULL
+                         ? seam_fault_set(f, SEAM_NOMEM, c->path, SEAM_FAULT_NO_OFFSET, "no memory to clone")
+                         : SEAM_OK;
 
-    for (uint32_t i = 0; st == ST_OK && i < t->catalog->slots; i++) {
+    for (uint32_t i = 0; st == SEAM_OK && i < t->catalog->slots; i++) {
         trees[i] = t->trees[i];
         if (trees[i].depth > 0)
             st = copy_page(c, t->trees[i].root, trees[i].depth - 1, &trees[i].root, f);
     }
-    if (st == ST_OK) {
-        catalog_encode(t->catalog, trees, &blob);
+    if (st == SEAM_OK) {
+        oltp_catalog_encode(t->catalog, trees, &blob);
         st = put_blob(c, &blob, &next.catalog_page, f);
     }
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         uint32_t pages = c->next, need = 0; /* the map covers itself */
 
         do {
-            buf_clear(&blob);
+            seam_buf_clear(&blob);
             all_used(pages += need, &blob);
             need = (uint32_t)((blob.size + PAGE_BODY - 1) / PAGE_BODY) - (pages - c->next);
         } while (need > 0);
         st = put_blob(c, &blob, &next.space_page, f);
         next.pages = c->next;
     }
-    if (st == ST_OK) st = flush(c, f);
-    if (st == ST_OK) st = file_datasync(c->file, f);
-    meta_encode(&next, c->file_id, meta);
-    if (st == ST_OK) st = file_write(c->file, (next.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
-    if (st == ST_OK) st = file_sync(c->file, f);
+    if (st == SEAM_OK) st = flush(c, f);
+    if (st == SEAM_OK) st = seam_file_datasync(c->file, f);
+    oltp_meta_encode(&next, c->file_id, meta);
+    if (st == SEAM_OK) st = seam_file_write(c->file, (next.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
+    if (st == SEAM_OK) st = seam_file_sync(c->file, f);
     free(trees);
-    buf_free(&blob);
+    seam_buf_free(&blob);
     return st;
 }
 
-static enum status clone_into(struct cloning *c, struct io *io, const char *new_dir,
-                              struct fault *f)
+static enum seam_status clone_into(struct cloning *c, struct seam_io *io, const char *new_dir,
+                              struct seam_fault *f)
 {
     struct oltp_txn *t = NULL;
-    enum status st = io_mkdir(io, new_dir, f);
+    enum seam_status st = seam_io_mkdir(io, new_dir, f);
 
-    if (st == ST_OK) st = path_join(c->path, new_dir, "pages", f);
-    if (st == ST_OK && io_exists(io, c->path))
-        st = fault_set(f, ST_EXISTS, new_dir, FAULT_NO_OFFSET, "a row store is there already");
-    if (st == ST_OK) st = pages_create(io, new_dir, c->path, c->file_id, f);
-    if (st == ST_OK) st = file_open(io, c->path, FILE_WRITE, &c->file, f);
-    if (st == ST_OK) st = oltp_read_begin(c->from, &t, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = seam_path_join(c->path, new_dir, "pages", f);
+    if (st == SEAM_OK && seam_io_exists(io, c->path))
+        st = seam_fault_set(f, SEAM_EXISTS, new_dir, SEAM_FAULT_NO_OFFSET, "a row store is there already");
+    if (st == SEAM_OK) st = oltp_pages_create(io, new_dir, c->path, c->file_id, f);
+    if (st == SEAM_OK) st = seam_file_open(io, c->path, SEAM_FILE_WRITE, &c->file, f);
+    if (st == SEAM_OK) st = oltp_read_begin(c->from, &t, f);
+    if (st == SEAM_OK) {
         c->lsn = oltp_txn_lsn(t);
         st = copy_state(c, t, f);
     }
     oltp_end(t);
-    file_close(c->file);
+    seam_file_close(c->file);
     return st;
 }
 
-enum status oltp_clone(struct io *io, const char *dir, const char *wal_dir, lsn_t as_of,
-                       const char *new_dir, lsn_t *at, struct oltp_progress progress,
-                       struct fault *f)
+enum seam_status oltp_clone(struct seam_io *io, const char *dir, const char *wal_dir, seam_lsn_t as_of,
+                       const char *new_dir, seam_lsn_t *at, struct oltp_progress progress,
+                       struct seam_fault *f)
 {
     struct oltp_options o = {.read_only = true,
                              .wal_dir = wal_dir,
                              .progress = progress,
                              .holder = "clone",
-                             .as_of = as_of == LSN_MAX ? LSN_NONE : as_of};
+                             .as_of = as_of == SEAM_LSN_MAX ? SEAM_LSN_NONE : as_of};
     struct cloning c = {.next = 2, .progress = progress};
     uint64_t state;
-    enum status st = oltp_open(io, dir, &o, &c.from, f);
+    enum seam_status st = oltp_open(io, dir, &o, &c.from, f);
 
-    if (st != ST_OK) return st;
-    state = c.from->pager.file_id ^ (uint64_t)clock_wall_us(c.from->clock);
-    c.file_id = splitmix64(&state) | 1;
+    if (st != SEAM_OK) return st;
+    state = c.from->pager.file_id ^ (uint64_t)seam_clock_wall_us(c.from->clock);
+    c.file_id = seam_splitmix64(&state) | 1;
     c.total = atomic_load(&c.from->pager.pages);
     c.buffer = malloc((size_t)CLONE_BUFFER_PAGES * OLTP_PAGE_SIZE);
-    c.leaf = hazard_take(&c.from->pager);
-    c.spare = hazard_take(&c.from->pager);
+    c.leaf = oltp_hazard_take(&c.from->pager);
+    c.spare = oltp_hazard_take(&c.from->pager);
     if (c.buffer == NULL || c.leaf == NULL || c.spare == NULL)
-        st = fault_set(f, ST_NOMEM, new_dir, FAULT_NO_OFFSET, "no memory to clone");
-    if (st == ST_OK) st = clone_into(&c, io, new_dir, f);
-    if (st == ST_OK && at != NULL) *at = c.lsn;
-    if (c.leaf != NULL) hazard_give(c.leaf);
-    if (c.spare != NULL) hazard_give(c.spare);
+        st = seam_fault_set(f, SEAM_NOMEM, new_dir, SEAM_FAULT_NO_OFFSET, "no memory to clone");
+    if (st == SEAM_OK) st = clone_into(&c, io, new_dir, f);
+    if (st == SEAM_OK && at != NULL) *at = c.lsn;
+    if (c.leaf != NULL) oltp_hazard_give(c.leaf);
+    if (c.spare != NULL) oltp_hazard_give(c.spare);
     free(c.buffer);
     (void)oltp_close(c.from, NULL);
     return st;
@@ -255,57 +255,57 @@ enum status oltp_clone(struct io *io, const char *dir, const char *wal_dir, lsn_
 
 /* ---- which moments can be read --------------------------------------------------------------------- */
 
-enum status oltp_checkpoints(struct io *io, const char *dir, struct oltp_checkpoint_info **out,
-                             size_t *count, struct fault *f)
+enum seam_status oltp_checkpoints(struct seam_io *io, const char *dir, struct oltp_checkpoint_info **out,
+                             size_t *count, struct seam_fault *f)
 {
     struct oltp_options o = {.read_only = true, .wal_dir = dir, .holder = "list"};
     struct oltp *db = NULL;
-    struct checkpoint newest;
-    enum status st = reader_open(io, dir, &o, true, &db, f);
+    struct oltp_checkpoint newest;
+    enum seam_status st = oltp_reader_open(io, dir, &o, true, &db, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     newest = db->newest;
-    st = space_load(db, &newest, f);
-    if (st == ST_OK) *out = malloc((db->retained_count + 1) * sizeof **out);
-    if (st == ST_OK && *out == NULL) st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory");
-    for (size_t i = 0; st == ST_OK && i <= db->retained_count; i++) {
-        const struct checkpoint *c = i < db->retained_count ? &db->retained[i] : &newest;
+    st = oltp_space_load(db, &newest, f);
+    if (st == SEAM_OK) *out = malloc((db->retained_count + 1) * sizeof **out);
+    if (st == SEAM_OK && *out == NULL) st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory");
+    for (size_t i = 0; st == SEAM_OK && i <= db->retained_count; i++) {
+        const struct oltp_checkpoint *c = i < db->retained_count ? &db->retained[i] : &newest;
 
         (*out)[i] = (struct oltp_checkpoint_info){c->seq, c->lsn, c->wall_us};
     }
-    if (st == ST_OK) *count = db->retained_count + 1;
+    if (st == SEAM_OK) *count = db->retained_count + 1;
     (void)oltp_close(db, NULL);
     return st;
 }
 
-enum status oltp_lsn_at(struct io *io, const char *dir, const char *wal_dir, int64_t wall_us,
-                        lsn_t *lsn, int64_t *commit_us, struct fault *f)
+enum seam_status oltp_lsn_at(struct seam_io *io, const char *dir, const char *wal_dir, int64_t wall_us,
+                        seam_lsn_t *lsn, int64_t *commit_us, struct seam_fault *f)
 {
     struct oltp_options o = {
         .read_only = true, .wal_dir = wal_dir, .holder = "time", .as_of_us = wall_us};
     struct oltp *db = NULL;
     struct wal_reader *reader = NULL;
     struct wal_state ws;
-    enum status st = reader_open(io, dir, &o, true, &db, f);
+    enum seam_status st = oltp_reader_open(io, dir, &o, true, &db, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     *lsn = atomic_load(&db->current)->lsn;
     *commit_us = atomic_load(&db->current)->wall_us;
     st = wal_state(io, db->wal_dir, &ws, f);
-    if (st == ST_OK && ws.durable > *lsn) {
+    if (st == SEAM_OK && ws.durable > *lsn) {
         st = wal_reader_open(io, db->wal_dir, *lsn, 0, &reader, f);
-        while (st == ST_OK) {
+        while (st == SEAM_OK) {
             struct wal_record r;
-            struct change_commit c;
+            struct wal_change_commit c;
 
             st = wal_reader_next(reader, &r, f);
-            if (st != ST_OK || r.type != CHANGE_COMMIT) continue;
-            st = change_get_commit(r.data, r.size, &c, f);
-            if (st != ST_OK || c.wall_us > wall_us) break;
+            if (st != SEAM_OK || r.type != WAL_CHANGE_COMMIT) continue;
+            st = wal_change_get_commit(r.data, r.size, &c, f);
+            if (st != SEAM_OK || c.wall_us > wall_us) break;
             *lsn = r.end;
             *commit_us = c.wall_us;
         }
-        if (st == ST_END) st = ST_OK;
+        if (st == SEAM_END) st = SEAM_OK;
     }
     wal_reader_close(reader);
     (void)oltp_close(db, NULL);

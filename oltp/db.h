@@ -19,64 +19,64 @@ enum {
     REPLAY_BUFFER_MAX = 16 << 20,
     TREE_INDEX_BITS = 5,
 };
-static_assert(INDEXES_MAX < 1 << TREE_INDEX_BITS, "a tree's number has room for its index");
+static_assert(SEAM_INDEXES_MAX < 1 << TREE_INDEX_BITS, "a tree's number has room for its index");
 
-struct table { /* immutable once in a catalogue; owned by the handle until it closes */
-    struct schema schema;
+struct oltp_table { /* immutable once in a catalogue; owned by the handle until it closes */
+    struct seam_schema schema;
     uint32_t primary;               /* tree slots in the version */
-    uint32_t index[INDEXES_MAX];    /* by position in schema.indexes */
-    struct table *next_owned;
+    uint32_t index[SEAM_INDEXES_MAX];    /* by position in schema.indexes */
+    struct oltp_table *next_owned;
 };
 
-struct catalog { /* likewise */
-    struct table **tables;          /* by id - 1; NULL = dropped */
+struct oltp_catalog { /* likewise */
+    struct oltp_table **tables;          /* by id - 1; NULL = dropped */
     uint32_t table_count;           /* ids given so far */
     uint32_t slots;                 /* tree slots given so far */
-    struct catalog *next_owned;
+    struct oltp_catalog *next_owned;
 };
 
-struct version {
+struct oltp_version {
     _Atomic uint64_t epoch;
-    lsn_t lsn;
+    seam_lsn_t lsn;
     int64_t wall_us;
-    const struct catalog *catalog;
-    struct tree *trees;
+    const struct oltp_catalog *catalog;
+    struct oltp_tree *trees;
     uint32_t tree_cap;
-    struct version *next;           /* in the list of retired or spare ones */
+    struct oltp_version *next;           /* in the list of retired or spare ones */
 };
 
-struct checkpoint { /* as the meta page and the retained list have it */
+struct oltp_checkpoint { /* as the meta page and the retained list have it */
     uint64_t seq, epoch;
-    lsn_t lsn;
+    seam_lsn_t lsn;
     int64_t wall_us;
     uint32_t catalog_page, space_page; /* first blob pages; 0 = none */
     uint32_t pages;
     uint64_t last_txn;
 };
 
-struct savepoint {
+struct oltp_savepoint {
     size_t made, freed, pending;
     uint64_t own_epoch, seq, changes;
-    struct tree *trees;
-    const struct catalog *catalog;
+    struct oltp_tree *trees;
+    const struct oltp_catalog *catalog;
     uint32_t slots;
 };
 
 struct oltp_cursor {
     struct oltp_txn *t;
-    struct tree_cursor c;
+    struct oltp_tree_cursor c;
     uint32_t table, slot;
-    const struct table *def;
+    const struct oltp_table *def;
     int index;                      /* position in schema.indexes; -1 = the primary tree */
     unsigned flags;
-    struct buf lower, upper;        /* upper is exclusive */
+    struct seam_buf lower, upper;        /* upper is exclusive */
     bool has_lower, has_upper;
     unsigned begin, end;            /* of the leaf's entries, those inside the range */
     uint64_t stamp;                 /* of the transaction, when it was placed */
-    struct buf place;               /* the key it stands on: remembered by seek, write transactions and failures */
+    struct seam_buf place;               /* the key it stands on: remembered by seek, write transactions and failures */
     bool placed, after;             /* `place` counts; after = the cursor is just behind it */
-    struct hazard *row_hazard;      /* the row an index entry leads to */
-    struct buf big;
+    struct oltp_hazard *row_hazard;      /* the row an index entry leads to */
+    struct seam_buf big;
     uint8_t key[OLTP_KEY_MAX + 4];  /* of the last row; a head is written whole */
     size_t key_size;
     struct oltp_cursor *next_spare;
@@ -85,37 +85,37 @@ struct oltp_cursor {
 struct oltp_txn {
     struct oltp *db;
     bool write;
-    enum status failed;             /* write: the first fatal status; then only rollback remains */
-    const struct catalog *catalog;
-    struct tree *trees;             /* read: the version's; write: a working copy */
-    struct version *version;        /* the state it began on */
-    struct hazard *hazard;
-    struct buf big, key;
+    enum seam_status failed;             /* write: the first fatal status; then only rollback remains */
+    const struct oltp_catalog *catalog;
+    struct oltp_tree *trees;             /* read: the version's; write: a working copy */
+    struct oltp_version *version;        /* the state it began on */
+    struct oltp_hazard *hazard;
+    struct seam_buf big, key;
     struct oltp_cursor *spare;      /* closed cursors, kept for the next open */
 
     /* write only */
     uint64_t id, seq, changes, first_epoch;
     uint64_t stamp;                 /* raised by every change and rollback: cursors find their place again */
     bool begun;                     /* BEGIN is in the log */
-    lsn_t begin_start;
-    struct savepoint *saves;        /* OLTP_SAVEPOINTS_MAX */
+    seam_lsn_t begin_start;
+    struct oltp_savepoint *saves;        /* OLTP_SAVEPOINTS_MAX */
     uint32_t save_count;
-    struct buf pending;             /* records not yet given to the log, while savepoints are open */
-    struct buf row, before, index_key, text;
-    struct value *values, *old_values;
+    struct seam_buf pending;             /* records not yet given to the log, while savepoints are open */
+    struct seam_buf row, before, index_key, text;
+    struct seam_value *values, *old_values;
     uint32_t tree_cap;
 };
 
-struct snapshot_slot {
+struct oltp_snapshot_slot {
     _Alignas(64) _Atomic uint64_t epoch; /* 0 = no snapshot held */
     _Atomic uint32_t taken;
     _Atomic int64_t since_us;            /* for the list of pins */
-    _Atomic lsn_t lsn;
+    _Atomic seam_lsn_t lsn;
     struct oltp_txn txn;
 };
 
 /* DIR/shared: 64 bytes of header, then pins. Memory shared by processes; nothing durable. */
-struct pin {
+struct oltp_pin_slot {
     _Atomic uint32_t state; /* 0 free, 1 taken */
     uint32_t kind;
     _Atomic int64_t pid;
@@ -123,44 +123,44 @@ struct pin {
     int64_t since_us;
     char holder[OLTP_HOLDER_MAX];
 };
-struct shared {
+struct oltp_shared {
     _Atomic uint64_t magic;
     _Atomic int64_t writer_pid;
     uint8_t zeros[48];
-    struct pin pins[OLTP_PINS_MAX];
+    struct oltp_pin_slot pins[OLTP_PINS_MAX];
 };
-static_assert(sizeof(struct pin) == PIN_BYTES, "a pin is a line of cache");
-static_assert(sizeof(struct shared) == SHARED_BYTES, "the shared file is one page");
+static_assert(sizeof(struct oltp_pin_slot) == PIN_BYTES, "a pin is a line of cache");
+static_assert(sizeof(struct oltp_shared) == SHARED_BYTES, "the shared file is one page");
 
 struct oltp {
-    struct io *io;
-    char dir[PATH_MAX_BYTES], wal_dir[PATH_MAX_BYTES], shared_path[PATH_MAX_BYTES];
+    struct seam_io *io;
+    char dir[SEAM_PATH_MAX_BYTES], wal_dir[SEAM_PATH_MAX_BYTES], shared_path[SEAM_PATH_MAX_BYTES];
     struct oltp_options o;
-    struct clock *clock;
-    struct trace *trace;
+    struct seam_clock *clock;
+    struct seam_trace *trace;
     struct wal *wal;
     bool own_wal, read_only, base_only;
-    struct file *lock;
-    struct shared *shared;
-    struct pin *pin;                /* read-only handles: their own */
-    struct pager pager;
+    struct seam_file *lock;
+    struct oltp_shared *shared;
+    struct oltp_pin_slot *pin;                /* read-only handles: their own */
+    struct oltp_pager pager;
 
-    _Atomic(struct version *) current;
-    struct version *retired, *spare; /* writer latch */
-    struct snapshot_slot *readers;
+    _Atomic(struct oltp_version *) current;
+    struct oltp_version *retired, *spare; /* writer latch */
+    struct oltp_snapshot_slot *readers;
     _Atomic size_t readers_high;    /* slots from here on were never used */
-    struct catalog *catalogs;       /* every one ever made by this handle */
-    struct table *tables;
+    struct oltp_catalog *catalogs;       /* every one ever made by this handle */
+    struct oltp_table *tables;
 
     pthread_mutex_t writer_latch, checkpoint_latch, stats_latch;
-    _Atomic enum status poisoned;
-    struct fault poison;            /* written once, before `poisoned` */
-    struct tree_writer w;
+    _Atomic enum seam_status poisoned;
+    struct seam_fault poison;            /* written once, before `poisoned` */
+    struct oltp_tree_writer w;
     struct oltp_txn txn;            /* the write transaction */
     uint64_t epoch, last_txn;
 
-    struct checkpoint newest;       /* on disk; writer latch */
-    struct checkpoint retained[RETAINED_MAX];
+    struct oltp_checkpoint newest;       /* on disk; writer latch */
+    struct oltp_checkpoint retained[RETAINED_MAX];
     size_t retained_count;
     struct making *making;          /* the checkpoint in progress; checkpoint_latch */
     uint64_t in_progress;           /* its epoch; 0 = none; writer latch */
@@ -170,125 +170,125 @@ struct oltp {
     size_t blob_count;
     uint64_t *seen, *seen_before;   /* room for every epoch that can be seen at once */
     size_t seen_before_count, dead_scanned;
-    _Atomic lsn_t checkpoint_lsn;
+    _Atomic seam_lsn_t checkpoint_lsn;
     bool meta_damaged[2];
 
-    lsn_t replay_from;              /* read-only: where a refresh goes on reading */
+    seam_lsn_t replay_from;              /* read-only: where a refresh goes on reading */
     int64_t replay_wall_us;
     _Atomic uint64_t commits, changes, rollbacks, checkpoints, replayed, replay_ns;
-    struct histogram commit_ns, stall_ns;
+    struct seam_histogram commit_ns, stall_ns;
 };
 
 static inline uint32_t tree_number(uint32_t table, unsigned index_id)
 {
     return table << TREE_INDEX_BITS | index_id;
 }
-static inline const struct table *table_of(const struct oltp_txn *t, uint32_t table)
+static inline const struct oltp_table *table_of(const struct oltp_txn *t, uint32_t table)
 {
     if (table == 0 || table > t->catalog->table_count) return NULL;
     return t->catalog->tables[table - 1];
 }
-enum status table_unknown(uint32_t table, struct fault *f);
+enum seam_status oltp_table_unknown(uint32_t table, struct seam_fault *f);
 
 /* txn.c */
-MUST_USE enum status version_make(struct oltp *db, uint32_t trees, struct version **out, struct fault *f);
-void version_publish(struct oltp *db, struct version *v); /* writer latch held */
-size_t epochs_seen(struct oltp *db);                     /* into db->seen, ascending; writer latch held */
-void dead_release(struct oltp *db);                      /* frees what nothing sees; writer latch held */
-MUST_USE enum status txn_prepare_write(struct oltp *db, struct fault *f); /* latch held: sets up db->txn */
-enum status txn_fatal(struct oltp_txn *t, enum status st);
-enum status db_poison(struct oltp *db, enum status st, const struct fault *f);
-MUST_USE enum status db_poisoned(struct oltp *db, struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_version_make(struct oltp *db, uint32_t trees, struct oltp_version **out, struct seam_fault *f);
+void oltp_version_publish(struct oltp *db, struct oltp_version *v); /* writer latch held */
+size_t oltp_epochs_seen(struct oltp *db);                     /* into db->seen, ascending; writer latch held */
+void oltp_dead_release(struct oltp *db);                      /* frees what nothing sees; writer latch held */
+SEAM_MUST_USE enum seam_status oltp_txn_prepare_write(struct oltp *db, struct seam_fault *f); /* latch held: sets up db->txn */
+enum seam_status oltp_txn_fatal(struct oltp_txn *t, enum seam_status st);
+enum seam_status oltp_db_poison(struct oltp *db, enum seam_status st, const struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_db_poisoned(struct oltp *db, struct seam_fault *f);
 /* Makes the write transaction's trees the current version; frees what it replaced. Latch held. */
-MUST_USE enum status txn_install(struct oltp_txn *t, lsn_t lsn, int64_t wall_us, struct fault *f);
-void txn_discard(struct oltp_txn *t, const struct savepoint *to); /* pages and trees back to `to`, or all */
-MUST_USE enum status save_push(struct oltp_txn *t, struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_txn_install(struct oltp_txn *t, seam_lsn_t lsn, int64_t wall_us, struct seam_fault *f);
+void oltp_txn_discard(struct oltp_txn *t, const struct oltp_savepoint *to); /* pages and trees back to `to`, or all */
+SEAM_MUST_USE enum seam_status oltp_save_push(struct oltp_txn *t, struct seam_fault *f);
 
 /* log.c: what the transaction says to the log */
-MUST_USE enum status log_row(struct oltp_txn *t, const struct change_row *c, struct fault *f);
-MUST_USE enum status log_record(struct oltp_txn *t, uint8_t type, const struct buf *payload, struct fault *f);
-MUST_USE enum status log_begin(struct oltp_txn *t, struct fault *f);
-MUST_USE enum status log_flush_pending(struct oltp_txn *t, struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_log_row(struct oltp_txn *t, const struct wal_change_row *c, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_log_record(struct oltp_txn *t, uint8_t type, const struct seam_buf *payload, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_log_begin(struct oltp_txn *t, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_log_flush_pending(struct oltp_txn *t, struct seam_fault *f);
 
 /* table.c: rows with their indexes, logged or not */
-struct row_change {
-    enum change_op op;      /* OP_UPDATE here means: whatever is there */
+struct oltp_row_change {
+    enum wal_change_op op;      /* WAL_OP_UPDATE here means: whatever is there */
     bool must_exist, must_not_exist, log, tolerate_missing;
     uint8_t flags;
-    struct bytes key, row;
+    struct wal_bytes key, row;
     int if_column;          /* -1, or the stored row's column must equal: */
-    const struct value *expected;
+    const struct seam_value *expected;
 };
-MUST_USE enum status row_apply(struct oltp_txn *t, uint32_t id, const struct table *tb, const struct row_change *c,
-                               struct fault *f);
-MUST_USE enum status index_entry_key(const struct table *tb, unsigned ix, const struct value *values,
-                                     struct bytes primary, struct buf *out, size_t *prefix, bool *has_null,
-                                     struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_row_apply(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb, const struct oltp_row_change *c,
+                               struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_index_entry_key(const struct oltp_table *tb, unsigned ix, const struct seam_value *values,
+                                     struct wal_bytes primary, struct seam_buf *out, size_t *prefix, bool *has_null,
+                                     struct seam_fault *f);
 /* The primary key at the end of an index entry. */
-MUST_USE enum status index_entry_primary(const struct schema *s, unsigned ix, struct bytes entry,
-                                         struct buf *text, struct bytes *primary, struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_index_entry_primary(const struct seam_schema *s, unsigned ix, struct wal_bytes entry,
+                                         struct seam_buf *text, struct wal_bytes *primary, struct seam_fault *f);
 
 /* read.c */
-void cursor_free(struct oltp_cursor *c);
+void oltp_cursor_free(struct oltp_cursor *c);
 
 /* catalog.c */
-MUST_USE enum status catalog_copy(struct oltp *db, const struct catalog *from, struct catalog **out,
-                                  struct fault *f);
-MUST_USE enum status table_own(struct oltp *db, struct table **out, struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_catalog_copy(struct oltp *db, const struct oltp_catalog *from, struct oltp_catalog **out,
+                                  struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_table_own(struct oltp *db, struct oltp_table **out, struct seam_fault *f);
 /* Makes `s` (moved from) the shape of table `id` in this transaction: new trees and indexes are built, gone ones
  * dropped. s NULL: the table is dropped. */
-MUST_USE enum status catalog_set(struct oltp_txn *t, uint32_t id, struct schema *s, struct fault *f);
-void catalog_encode(const struct catalog *c, const struct tree *trees, struct buf *out);
-MUST_USE enum status catalog_decode(struct oltp *db, struct reader *r, const char *where, struct catalog **out,
-                                    struct tree **trees, struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_catalog_set(struct oltp_txn *t, uint32_t id, struct seam_schema *s, struct seam_fault *f);
+void oltp_catalog_encode(const struct oltp_catalog *c, const struct oltp_tree *trees, struct seam_buf *out);
+SEAM_MUST_USE enum seam_status oltp_catalog_decode(struct oltp *db, struct seam_reader *r, const char *where, struct oltp_catalog **out,
+                                    struct oltp_tree **trees, struct seam_fault *f);
 
 /* ahead.c; ahead NULL: nobody helps */
-struct ahead;
+struct oltp_ahead;
 /* Threads that load the pages the log after `from` will change. NULL: no memory. */
-struct ahead *ahead_start(struct oltp *db, lsn_t from, int helpers);
-void ahead_consumed(struct ahead *a, uint64_t rows); /* the replay is done with so many row records */
-void ahead_stop(struct ahead *a);                    /* joins them */
+struct oltp_ahead *oltp_ahead_start(struct oltp *db, seam_lsn_t from, int helpers);
+void oltp_ahead_consumed(struct oltp_ahead *a, uint64_t rows); /* the replay is done with so many row records */
+void oltp_ahead_stop(struct oltp_ahead *a);                    /* joins them */
 
 /* replay.c */
-struct replay_stop { lsn_t lsn; int64_t wall_us; }; /* LSN_MAX, INT64_MAX: to the end */
-MUST_USE enum status replay(struct oltp *db, lsn_t from, struct replay_stop stop, struct fault *f);
+struct oltp_replay_stop { seam_lsn_t lsn; int64_t wall_us; }; /* SEAM_LSN_MAX, INT64_MAX: to the end */
+SEAM_MUST_USE enum seam_status oltp_replay(struct oltp *db, seam_lsn_t from, struct oltp_replay_stop stop, struct seam_fault *f);
 
 /* checkpoint.c */
-void meta_encode(const struct checkpoint *c, uint64_t file_id, uint8_t out[META_SIZE]);
-/* ST_CORRUPT with why. */
-MUST_USE enum status meta_decode(const uint8_t in[META_SIZE], unsigned slot, const char *path,
-                                 struct checkpoint *c, uint64_t *file_id, struct fault *f);
+void oltp_meta_encode(const struct oltp_checkpoint *c, uint64_t file_id, uint8_t out[META_SIZE]);
+/* SEAM_CORRUPT with why. */
+SEAM_MUST_USE enum seam_status oltp_meta_decode(const uint8_t in[META_SIZE], unsigned slot, const char *path,
+                                 struct oltp_checkpoint *c, uint64_t *file_id, struct seam_fault *f);
 /* The newest valid meta page; damaged[] tells which are not. */
-MUST_USE enum status meta_read(struct file *file, struct checkpoint *newest, uint64_t *file_id,
-                               bool damaged[2], struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_meta_read(struct seam_file *file, struct oltp_checkpoint *newest, uint64_t *file_id,
+                               bool damaged[2], struct seam_fault *f);
 /* A chain of blob pages: its bytes appended to out, its page numbers to *pages (malloc'ed; may be NULL). */
-MUST_USE enum status blob_read(struct pager *p, uint32_t first, struct buf *out, uint32_t **pages, size_t *count,
-                               struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_blob_read(struct oltp_pager *p, uint32_t first, struct seam_buf *out, uint32_t **pages, size_t *count,
+                               struct seam_fault *f);
 /* What a checkpoint keeps besides the catalogue, read into the handle: space, dead pages, retained list. */
-MUST_USE enum status space_load(struct oltp *db, const struct checkpoint *c, struct fault *f);
-MUST_USE enum status pages_create(struct io *io, const char *dir, const char *path, uint64_t file_id,
-                                  struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_space_load(struct oltp *db, const struct oltp_checkpoint *c, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_pages_create(struct seam_io *io, const char *dir, const char *path, uint64_t file_id,
+                                  struct seam_fault *f);
 /* checkpoint_latch held: one of the newest state, whole (`force`: also when the last one has it all). */
-MUST_USE enum status checkpoint_now(struct oltp *db, bool force, struct fault *f);
-MUST_USE enum status checkpoint_finish(struct oltp *db, struct fault *f); /* the one in progress; latch held */
-void checkpoint_drop(struct oltp *db);                                    /* at close */
+SEAM_MUST_USE enum seam_status oltp_checkpoint_now(struct oltp *db, bool force, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_checkpoint_finish(struct oltp *db, struct seam_fault *f); /* the one in progress; latch held */
+void oltp_checkpoint_drop(struct oltp *db);                                    /* at close */
 /* A commit's turn: begins a checkpoint when the log since the last has grown past the configured distance,
  * or writes a piece of the one in progress. A failure is not the commit's: it is tried again, and
  * reported by oltp_checkpoint. */
-void checkpoint_pace(struct oltp *db, lsn_t lsn);
+void oltp_checkpoint_pace(struct oltp *db, seam_lsn_t lsn);
 
 /* oltp.c */
-/* A read-only handle; `base_only`: on its checkpoint, nothing replayed yet (replay_readable does). */
-MUST_USE enum status reader_open(struct io *io, const char *dir, const struct oltp_options *o, bool base_only,
-                                 struct oltp **out, struct fault *f);
+/* A read-only handle; `base_only`: on its checkpoint, nothing replayed yet (oltp_replay_readable does). */
+SEAM_MUST_USE enum seam_status oltp_reader_open(struct seam_io *io, const char *dir, const struct oltp_options *o, bool base_only,
+                                 struct oltp **out, struct seam_fault *f);
 /* A handle with nothing loaded, for salvage. */
-MUST_USE enum status shell_open(struct io *io, const char *dir, struct oltp **out, struct fault *f);
-MUST_USE enum status view_load(struct oltp *db, const struct checkpoint *c, struct fault *f);
-MUST_USE enum status replay_readable(struct oltp *db, lsn_t to, struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_shell_open(struct seam_io *io, const char *dir, struct oltp **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_view_load(struct oltp *db, const struct oltp_checkpoint *c, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_replay_readable(struct oltp *db, seam_lsn_t to, struct seam_fault *f);
 
 /* pins.c */
-void pins_refresh(struct oltp *db); /* writer latch held: drops the dead, gathers db->pinned */
-MUST_USE enum status pin_take(struct oltp *db, enum oltp_pin_kind kind, struct fault *f);
-void pin_give(struct oltp *db);
+void oltp_pins_refresh(struct oltp *db); /* writer latch held: drops the dead, gathers db->pinned */
+SEAM_MUST_USE enum seam_status oltp_pin_take(struct oltp *db, enum oltp_pin_kind kind, struct seam_fault *f);
+void oltp_pin_give(struct oltp *db);
 
 #endif

@@ -11,7 +11,7 @@
 enum { OPEN_ATTEMPTS = 8 };
 
 /* The log's usual place: the folder `wal` beside this one. */
-static enum status beside(char out[PATH_MAX_BYTES], const char *dir, struct fault *f)
+static enum seam_status beside(char out[SEAM_PATH_MAX_BYTES], const char *dir, struct seam_fault *f)
 {
     size_t n = strlen(dir);
 
@@ -19,22 +19,22 @@ static enum status beside(char out[PATH_MAX_BYTES], const char *dir, struct faul
         n--;
     while (n > 0 && dir[n - 1] != '/')
         n--;
-    if (n + sizeof "wal" > PATH_MAX_BYTES)
-        return fault_set(f, ST_LIMIT, dir, FAULT_NO_OFFSET, "the path is too long");
+    if (n + sizeof "wal" > SEAM_PATH_MAX_BYTES)
+        return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "the path is too long");
     memcpy(out, dir, n);
     memcpy(out + n, "wal", sizeof "wal");
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status paths(struct oltp *db, const char *dir, char pages[PATH_MAX_BYTES],
-                         struct fault *f)
+static enum seam_status paths(struct oltp *db, const char *dir, char pages[SEAM_PATH_MAX_BYTES],
+                         struct seam_fault *f)
 {
-    enum status st = path_join(pages, dir, "pages", f);
+    enum seam_status st = seam_path_join(pages, dir, "pages", f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     snprintf(db->dir, sizeof db->dir, "%s", dir);
-    if (st == ST_OK) st = path_join(db->shared_path, dir, "shared", f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = seam_path_join(db->shared_path, dir, "shared", f);
+    if (st != SEAM_OK) return st;
     if (db->o.wal != NULL)
         snprintf(db->wal_dir, sizeof db->wal_dir, "%s", wal_dir(db->o.wal));
     else if (db->o.wal_dir != NULL)
@@ -44,7 +44,7 @@ static enum status paths(struct oltp *db, const char *dir, char pages[PATH_MAX_B
     return st;
 }
 
-static void defaults(struct oltp *db, struct io *io, const struct oltp_options *o)
+static void defaults(struct oltp *db, struct seam_io *io, const struct oltp_options *o)
 {
     db->o = o != NULL ? *o : (struct oltp_options){0};
     if (db->o.cache_bytes == 0) db->o.cache_bytes = 256 << 20;
@@ -53,17 +53,17 @@ static void defaults(struct oltp *db, struct io *io, const struct oltp_options *
     if (db->o.checkpoint_log_bytes == 0) db->o.checkpoint_log_bytes = 256 << 20;
     /* A simulated disk has nothing to begin early, and its runs are to be repeatable: there only when asked for. */
     if (db->o.recovery_helpers == 0) db->o.recovery_helpers = io->ops->will_need != NULL ? 1 : -1;
-    if (db->o.as_of == LSN_NONE) db->o.as_of = LSN_MAX;
+    if (db->o.as_of == SEAM_LSN_NONE) db->o.as_of = SEAM_LSN_MAX;
     if (db->o.retain_checkpoints > RETAINED_MAX) db->o.retain_checkpoints = RETAINED_MAX;
     db->io = io;
-    db->clock = db->o.clock != NULL ? db->o.clock : clock_real();
+    db->clock = db->o.clock != NULL ? db->o.clock : seam_clock_real();
     db->trace = db->o.trace;
     db->read_only = db->o.read_only;
     db->wal = db->o.wal;
 }
 
 /* NULL: no memory. */
-static struct oltp *db_new(struct io *io, const struct oltp_options *o)
+static struct oltp *db_new(struct seam_io *io, const struct oltp_options *o)
 {
     struct oltp *db = aligned_alloc(64, (sizeof *db + 63) & ~(size_t)63);
     enum { SEEN_MAX = OLTP_PINS_MAX + RETAINED_MAX + OLTP_READERS_MAX + 2 };
@@ -74,14 +74,14 @@ static struct oltp *db_new(struct io *io, const struct oltp_options *o)
     pthread_mutex_init(&db->writer_latch, NULL);
     pthread_mutex_init(&db->checkpoint_latch, NULL);
     pthread_mutex_init(&db->stats_latch, NULL);
-    histogram_init(&db->commit_ns);
-    histogram_init(&db->stall_ns);
+    seam_histogram_init(&db->commit_ns);
+    seam_histogram_init(&db->stall_ns);
     db->readers = aligned_alloc(64, OLTP_READERS_MAX * sizeof *db->readers);
     db->seen = malloc(SEEN_MAX * sizeof *db->seen);
     db->seen_before = malloc(SEEN_MAX * sizeof *db->seen_before);
     db->txn.saves = malloc(OLTP_SAVEPOINTS_MAX * sizeof *db->txn.saves);
-    db->txn.values = malloc(COLUMNS_MAX * sizeof *db->txn.values);
-    db->txn.old_values = malloc(COLUMNS_MAX * sizeof *db->txn.old_values);
+    db->txn.values = malloc(SEAM_COLUMNS_MAX * sizeof *db->txn.values);
+    db->txn.old_values = malloc(SEAM_COLUMNS_MAX * sizeof *db->txn.old_values);
     if (db->readers == NULL || db->seen == NULL || db->seen_before == NULL ||
         db->txn.saves == NULL || db->txn.values == NULL || db->txn.old_values == NULL) {
         (void)oltp_close(db, NULL);
@@ -97,17 +97,17 @@ static void txn_free(struct oltp_txn *t)
         struct oltp_cursor *c = t->spare;
 
         t->spare = c->next_spare;
-        cursor_free(c);
+        oltp_cursor_free(c);
     }
-    buf_free(&t->big);
-    buf_free(&t->key);
-    buf_free(&t->text);
+    seam_buf_free(&t->big);
+    seam_buf_free(&t->key);
+    seam_buf_free(&t->text);
 }
 
-static void versions_free(struct version *v)
+static void versions_free(struct oltp_version *v)
 {
     while (v != NULL) {
-        struct version *next = v->next;
+        struct oltp_version *next = v->next;
 
         free(v->trees);
         free(v);
@@ -118,7 +118,7 @@ static void versions_free(struct version *v)
 /* What belongs to one checkpoint's view: dropped when a reader starts over from a newer one. */
 static void view_free(struct oltp *db)
 {
-    struct version *current = atomic_load(&db->current);
+    struct oltp_version *current = atomic_load(&db->current);
 
     for (size_t i = 0; db->readers != NULL && i < OLTP_READERS_MAX; i++) {
         txn_free(&db->readers[i].txn);
@@ -133,45 +133,45 @@ static void view_free(struct oltp *db)
     atomic_store(&db->current, NULL);
     db->retired = db->spare = NULL;
     while (db->tables != NULL) {
-        struct table *next = db->tables->next_owned;
+        struct oltp_table *next = db->tables->next_owned;
 
-        schema_free(&db->tables->schema);
+        seam_schema_free(&db->tables->schema);
         free(db->tables);
         db->tables = next;
     }
     while (db->catalogs != NULL) {
-        struct catalog *next = db->catalogs->next_owned;
+        struct oltp_catalog *next = db->catalogs->next_owned;
 
         free(db->catalogs->tables);
         free(db->catalogs);
         db->catalogs = next;
     }
-    tree_writer_free(&db->w);
+    oltp_tree_writer_free(&db->w);
     memset(&db->w, 0, sizeof db->w);
-    if (db->pager.io != NULL) pager_close(&db->pager);
-    checkpoint_drop(db);
+    if (db->pager.io != NULL) oltp_pager_close(&db->pager);
+    oltp_checkpoint_drop(db);
     free(db->blob_pages);
     db->blob_pages = NULL;
     db->blob_count = db->retained_count = db->seen_before_count = db->dead_scanned = 0;
 }
 
-enum status oltp_close(struct oltp *db, struct fault *f)
+enum seam_status oltp_close(struct oltp *db, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    if (db == NULL) return ST_OK;
+    if (db == NULL) return SEAM_OK;
     view_free(db);
-    pin_give(db);
+    oltp_pin_give(db);
     if (db->shared != NULL) {
         if (db->lock != NULL) atomic_store(&db->shared->writer_pid, 0);
-        io_unmap_shared(db->io, db->shared, SHARED_BYTES);
+        seam_io_unmap_shared(db->io, db->shared, SHARED_BYTES);
     }
-    file_close(db->lock);
+    seam_file_close(db->lock);
     if (db->own_wal) st = wal_close(db->wal, f);
-    buf_free(&db->txn.pending);
-    buf_free(&db->txn.row);
-    buf_free(&db->txn.before);
-    buf_free(&db->txn.index_key);
+    seam_buf_free(&db->txn.pending);
+    seam_buf_free(&db->txn.row);
+    seam_buf_free(&db->txn.before);
+    seam_buf_free(&db->txn.index_key);
     free(db->txn.saves);
     free(db->txn.values);
     free(db->txn.old_values);
@@ -186,70 +186,70 @@ enum status oltp_close(struct oltp *db, struct fault *f)
     return st;
 }
 
-static enum status map_shared(struct oltp *db, struct fault *f)
+static enum seam_status map_shared(struct oltp *db, struct seam_fault *f)
 {
     void *map = NULL;
     uint64_t fresh = 0;
-    enum status st = io_map_shared(db->io, db->shared_path, SHARED_BYTES, &map, f);
+    enum seam_status st = seam_io_map_shared(db->io, db->shared_path, SHARED_BYTES, &map, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     db->shared = map;
     if (!atomic_compare_exchange_strong(&db->shared->magic, &fresh, SHARED_MAGIC) &&
         fresh != SHARED_MAGIC)
-        return fault_set(f, ST_CORRUPT, db->shared_path, 0,
+        return seam_fault_set(f, SEAM_CORRUPT, db->shared_path, 0,
                          "not a row store's shared page; remove it while nothing is open");
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* The trees of checkpoint c as the handle's current version. */
-enum status view_load(struct oltp *db, const struct checkpoint *c, struct fault *f)
+enum seam_status oltp_view_load(struct oltp *db, const struct oltp_checkpoint *c, struct seam_fault *f)
 {
-    struct buf blob = {0};
-    struct catalog *catalog = NULL;
-    struct tree *trees = NULL;
-    struct version *v = NULL;
-    struct pager *p = &db->pager;
-    enum status st = ST_OK;
+    struct seam_buf blob = {0};
+    struct oltp_catalog *catalog = NULL;
+    struct oltp_tree *trees = NULL;
+    struct oltp_version *v = NULL;
+    struct oltp_pager *p = &db->pager;
+    enum seam_status st = SEAM_OK;
 
     atomic_store(&p->max_epoch, c->epoch);
     atomic_store(&p->state_lsn, c->lsn);
     if (c->catalog_page != 0) {
-        struct reader r;
+        struct seam_reader r;
 
-        st = blob_read(p, c->catalog_page, &blob, db->read_only ? NULL : &db->blob_pages,
+        st = oltp_blob_read(p, c->catalog_page, &blob, db->read_only ? NULL : &db->blob_pages,
                        &db->blob_count, f);
-        r = reader_of(blob.data, blob.size);
-        if (st == ST_OK) st = catalog_decode(db, &r, p->path, &catalog, &trees, f);
+        r = seam_reader_of(blob.data, blob.size);
+        if (st == SEAM_OK) st = oltp_catalog_decode(db, &r, p->path, &catalog, &trees, f);
     } else {
-        st = catalog_copy(db, NULL, &catalog, f);
+        st = oltp_catalog_copy(db, NULL, &catalog, f);
     }
-    if (st == ST_OK) st = version_make(db, catalog->slots, &v, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = oltp_version_make(db, catalog->slots, &v, f);
+    if (st == SEAM_OK) {
         v->lsn = c->lsn;
         v->wall_us = c->wall_us;
         v->catalog = catalog;
         if (catalog->slots > 0) memcpy(v->trees, trees, catalog->slots * sizeof *trees);
         atomic_store(&v->epoch, c->epoch);
-        version_publish(db, v);
+        oltp_version_publish(db, v);
         db->epoch = c->epoch;
         db->last_txn = c->last_txn;
         db->replay_from = c->lsn;
         atomic_store(&db->checkpoint_lsn, c->lsn);
     }
     free(trees);
-    buf_free(&blob);
+    seam_buf_free(&blob);
     return st;
 }
 
-static enum status view_open(struct oltp *db, const char *pages, struct fault *f)
+static enum seam_status view_open(struct oltp *db, const char *pages, struct seam_fault *f)
 {
     size_t bytes = db->o.cache_bytes + (db->read_only ? db->o.private_bytes : 0);
-    enum status st = pager_open(&db->pager, db->io, pages, db->read_only, bytes, db->trace, f);
+    enum seam_status st = oltp_pager_open(&db->pager, db->io, pages, db->read_only, bytes, db->trace, f);
 
-    if (st == ST_OK) st = tree_writer_init(&db->w, &db->pager, db->trace, f);
+    if (st == SEAM_OK) st = oltp_tree_writer_init(&db->w, &db->pager, db->trace, f);
     db->txn.db = db;
     db->txn.write = true;
-    db->txn.hazard = hazard_take(&db->pager);
+    db->txn.hazard = oltp_hazard_take(&db->pager);
     for (size_t i = 0; i < OLTP_READERS_MAX; i++) {
         db->readers[i].txn.db = db;
         db->readers[i].txn.hazard = &db->pager.hazards[i];
@@ -259,146 +259,146 @@ static enum status view_open(struct oltp *db, const char *pages, struct fault *f
 
 /* ---- the writer ------------------------------------------------------------------------------------ */
 
-static enum status writer_lock(struct oltp *db, struct fault *f)
+static enum seam_status writer_lock(struct oltp *db, struct seam_fault *f)
 {
-    char path[PATH_MAX_BYTES];
-    enum status st = io_mkdir(db->io, db->dir, f);
+    char path[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = seam_io_mkdir(db->io, db->dir, f);
 
-    if (st == ST_OK) st = path_join(path, db->dir, "lock", f);
-    if (st == ST_OK) st = file_open(db->io, path, FILE_WRITE | FILE_CREATE, &db->lock, f);
-    return st == ST_OK ? file_lock(db->lock, true, f) : st;
+    if (st == SEAM_OK) st = seam_path_join(path, db->dir, "lock", f);
+    if (st == SEAM_OK) st = seam_file_open(db->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &db->lock, f);
+    return st == SEAM_OK ? seam_file_lock(db->lock, true, f) : st;
 }
 
 static uint64_t new_file_id(struct oltp *db)
 {
     uint64_t state = db->o.seed;
 
-    if (state == 0) state = (uint64_t)clock_wall_us(db->clock) ^ (uint64_t)process_id() << 48;
-    return splitmix64(&state) | 1;
+    if (state == 0) state = (uint64_t)seam_clock_wall_us(db->clock) ^ (uint64_t)seam_process_id() << 48;
+    return seam_splitmix64(&state) | 1;
 }
 
-static enum status recover(struct oltp *db, struct fault *f)
+static enum seam_status recover(struct oltp *db, struct seam_fault *f)
 {
-    lsn_t end = wal_end_lsn(db->wal);
+    seam_lsn_t end = wal_end_lsn(db->wal);
 
     if (end < db->newest.lsn)
-        return fault_set(f, ST_CORRUPT, db->wal_dir, end,
+        return seam_fault_set(f, SEAM_CORRUPT, db->wal_dir, end,
                          "the log ends at %llu, before the checkpoint at %llu: it is not this "
                          "database's log, or was cut",
                          (unsigned long long)end, (unsigned long long)db->newest.lsn);
-    if (wal_oldest_lsn(db->wal) > db->newest.lsn && db->newest.lsn != LSN_NONE)
-        return fault_set(f, ST_CORRUPT, db->wal_dir, FAULT_NO_OFFSET,
+    if (wal_oldest_lsn(db->wal) > db->newest.lsn && db->newest.lsn != SEAM_LSN_NONE)
+        return seam_fault_set(f, SEAM_CORRUPT, db->wal_dir, SEAM_FAULT_NO_OFFSET,
                          "the log begins at %llu, after the newest readable checkpoint at %llu",
                          (unsigned long long)wal_oldest_lsn(db->wal),
                          (unsigned long long)db->newest.lsn);
-    if (end == db->newest.lsn) return ST_OK;
-    return replay(db, db->newest.lsn, (struct replay_stop){LSN_MAX, INT64_MAX}, f);
+    if (end == db->newest.lsn) return SEAM_OK;
+    return oltp_replay(db, db->newest.lsn, (struct oltp_replay_stop){SEAM_LSN_MAX, INT64_MAX}, f);
 }
 
 /* A meta page that was torn while it was written (the other one and the log had everything): write the
  * checkpoint in force there too, under the number before its own. */
-static enum status meta_repair(struct oltp *db, struct fault *f)
+static enum seam_status meta_repair(struct oltp *db, struct seam_fault *f)
 {
-    struct checkpoint c = db->newest;
+    struct oltp_checkpoint c = db->newest;
     uint8_t meta[META_SIZE];
-    enum status st;
+    enum seam_status st;
 
-    if (!db->meta_damaged[0] && !db->meta_damaged[1]) return ST_OK;
+    if (!db->meta_damaged[0] && !db->meta_damaged[1]) return SEAM_OK;
     c.seq = c.seq > 0 ? c.seq - 1 : 1;
-    meta_encode(&c, db->pager.file_id, meta);
-    st = file_write(db->pager.file, (c.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
-    if (st == ST_OK) st = file_datasync(db->pager.file, f);
-    if (st == ST_OK) db->meta_damaged[c.seq % 2] = false;
-    TRACE(db->trace, "oltp", "meta_repaired", TI("page", c.seq % 2), TI("status", st));
+    oltp_meta_encode(&c, db->pager.file_id, meta);
+    st = seam_file_write(db->pager.file, (c.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
+    if (st == SEAM_OK) st = seam_file_datasync(db->pager.file, f);
+    if (st == SEAM_OK) db->meta_damaged[c.seq % 2] = false;
+    SEAM_TRACE(db->trace, "oltp", "meta_repaired", SEAM_TI("page", c.seq % 2), SEAM_TI("status", st));
     return st;
 }
 
-static enum status open_writer(struct oltp *db, const char *pages, struct fault *f)
+static enum seam_status open_writer(struct oltp *db, const char *pages, struct seam_fault *f)
 {
     struct wal_options wo = {.io = db->io, .clock = db->clock, .trace = db->trace};
-    enum status st = writer_lock(db, f);
+    enum seam_status st = writer_lock(db, f);
 
-    if (st == ST_OK && db->wal == NULL) {
+    if (st == SEAM_OK && db->wal == NULL) {
         st = wal_open(db->wal_dir, &wo, &db->wal, NULL, f);
-        db->own_wal = st == ST_OK;
+        db->own_wal = st == SEAM_OK;
     }
-    if (st == ST_OK) st = map_shared(db, f);
-    if (st == ST_OK) atomic_store(&db->shared->writer_pid, process_id());
-    if (st == ST_OK && !io_exists(db->io, pages))
-        st = pages_create(db->io, db->dir, pages, new_file_id(db), f);
-    if (st == ST_OK) st = view_open(db, pages, f);
-    if (st == ST_OK)
-        st = meta_read(db->pager.file, &db->newest, &db->pager.file_id, db->meta_damaged, f);
-    if (st == ST_OK) st = space_load(db, &db->newest, f);
-    if (st == ST_OK) st = view_load(db, &db->newest, f);
-    if (st == ST_OK) pins_refresh(db);
-    if (st == ST_OK) dead_release(db);
-    if (st == ST_OK) st = recover(db, f);
-    return st == ST_OK ? meta_repair(db, f) : st;
+    if (st == SEAM_OK) st = map_shared(db, f);
+    if (st == SEAM_OK) atomic_store(&db->shared->writer_pid, seam_process_id());
+    if (st == SEAM_OK && !seam_io_exists(db->io, pages))
+        st = oltp_pages_create(db->io, db->dir, pages, new_file_id(db), f);
+    if (st == SEAM_OK) st = view_open(db, pages, f);
+    if (st == SEAM_OK)
+        st = oltp_meta_read(db->pager.file, &db->newest, &db->pager.file_id, db->meta_damaged, f);
+    if (st == SEAM_OK) st = oltp_space_load(db, &db->newest, f);
+    if (st == SEAM_OK) st = oltp_view_load(db, &db->newest, f);
+    if (st == SEAM_OK) oltp_pins_refresh(db);
+    if (st == SEAM_OK) oltp_dead_release(db);
+    if (st == SEAM_OK) st = recover(db, f);
+    return st == SEAM_OK ? meta_repair(db, f) : st;
 }
 
 /* ---- readers --------------------------------------------------------------------------------------- */
 
-static bool in_time(const struct oltp *db, const struct checkpoint *c)
+static bool in_time(const struct oltp *db, const struct oltp_checkpoint *c)
 {
     return c->lsn <= db->o.as_of && (db->o.as_of_us == 0 || c->wall_us <= db->o.as_of_us);
 }
 
 /* Reads meta page and retained list, chooses the newest checkpoint at or before the moment asked for. */
-static enum status choose(struct oltp *db, struct checkpoint *base, struct fault *f)
+static enum seam_status choose(struct oltp *db, struct oltp_checkpoint *base, struct seam_fault *f)
 {
-    enum status st =
-        meta_read(db->pager.file, &db->newest, &db->pager.file_id, db->meta_damaged, f);
+    enum seam_status st =
+        oltp_meta_read(db->pager.file, &db->newest, &db->pager.file_id, db->meta_damaged, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     *base = db->newest;
-    if (in_time(db, base)) return space_grow(&db->pager, base->pages, f);
-    st = space_load(db, &db->newest, f);
-    if (st != ST_OK) return st;
+    if (in_time(db, base)) return oltp_space_grow(&db->pager, base->pages, f);
+    st = oltp_space_load(db, &db->newest, f);
+    if (st != SEAM_OK) return st;
     for (size_t i = db->retained_count; i-- > 0;) {
         *base = db->retained[i];
-        if (in_time(db, base)) return ST_OK;
+        if (in_time(db, base)) return SEAM_OK;
     }
-    return fault_set(f, ST_NOT_FOUND, db->dir, FAULT_NO_OFFSET,
+    return seam_fault_set(f, SEAM_NOT_FOUND, db->dir, SEAM_FAULT_NO_OFFSET,
                      "the oldest checkpoint kept is at LSN %llu: no earlier state can be read",
                      (unsigned long long)base->lsn);
 }
 
 /* Pins a checkpoint so that its pages stay: say which, then see that it is still listed. */
-static enum status choose_pinned(struct oltp *db, struct checkpoint *base, struct fault *f)
+static enum seam_status choose_pinned(struct oltp *db, struct oltp_checkpoint *base, struct seam_fault *f)
 {
     for (int attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
-        struct checkpoint again;
-        enum status st = choose(db, base, f);
+        struct oltp_checkpoint again;
+        enum seam_status st = choose(db, base, f);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         atomic_store(&db->pin->lsn, base->lsn);
         atomic_store(&db->pin->epoch, base->epoch);
         st = choose(db, &again, f);
-        if (st != ST_OK) return st;
-        if (again.epoch == base->epoch) return ST_OK;
+        if (st != SEAM_OK) return st;
+        if (again.epoch == base->epoch) return SEAM_OK;
     }
-    return fault_set(f, ST_TIMEOUT, db->dir, FAULT_NO_OFFSET,
+    return seam_fault_set(f, SEAM_TIMEOUT, db->dir, SEAM_FAULT_NO_OFFSET,
                      "checkpoints come faster than they can be opened");
 }
 
-enum status replay_readable(struct oltp *db, lsn_t to, struct fault *f)
+enum seam_status oltp_replay_readable(struct oltp *db, seam_lsn_t to, struct seam_fault *f)
 {
     struct wal_state ws;
-    struct replay_stop stop = {to, db->o.as_of_us != 0 ? db->o.as_of_us : INT64_MAX};
-    enum status st = wal_state(db->io, db->wal_dir, &ws, f);
+    struct oltp_replay_stop stop = {to, db->o.as_of_us != 0 ? db->o.as_of_us : INT64_MAX};
+    enum seam_status st = wal_state(db->io, db->wal_dir, &ws, f);
 
-    if (st != ST_OK) return st;
-    if (to != LSN_MAX && to > ws.durable)
-        return fault_set(f, ST_NOT_FOUND, db->wal_dir, FAULT_NO_OFFSET,
+    if (st != SEAM_OK) return st;
+    if (to != SEAM_LSN_MAX && to > ws.durable)
+        return seam_fault_set(f, SEAM_NOT_FOUND, db->wal_dir, SEAM_FAULT_NO_OFFSET,
                          "LSN %llu is after the durable end %llu", (unsigned long long)to,
                          (unsigned long long)ws.durable);
-    if (ws.durable <= db->replay_from) return ST_OK;
-    return replay(db, db->replay_from, stop, f);
+    if (ws.durable <= db->replay_from) return SEAM_OK;
+    return oltp_replay(db, db->replay_from, stop, f);
 }
 
 /* Changed pages get numbers after the file's: whatever the file holds is someone's. */
-static void reserve_file_pages(struct pager *p)
+static void reserve_file_pages(struct oltp_pager *p)
 {
     for (uint32_t i = 0; i < atomic_load(&p->pages); i++)
         p->space.used[i / 64] |= 1ull << (i % 64);
@@ -406,118 +406,118 @@ static void reserve_file_pages(struct pager *p)
     p->space.dead_count = 0;
 }
 
-static enum status open_reader_once(struct oltp *db, const char *pages, lsn_t to, struct fault *f)
+static enum seam_status open_reader_once(struct oltp *db, const char *pages, seam_lsn_t to, struct seam_fault *f)
 {
-    struct checkpoint base;
-    enum status st = view_open(db, pages, f);
+    struct oltp_checkpoint base;
+    enum seam_status st = view_open(db, pages, f);
 
-    if (st == ST_OK) st = choose_pinned(db, &base, f);
-    if (st == ST_OK) reserve_file_pages(&db->pager);
-    if (st == ST_OK) st = view_load(db, &base, f);
-    return st == ST_OK && !db->base_only ? replay_readable(db, to, f) : st;
+    if (st == SEAM_OK) st = choose_pinned(db, &base, f);
+    if (st == SEAM_OK) reserve_file_pages(&db->pager);
+    if (st == SEAM_OK) st = oltp_view_load(db, &base, f);
+    return st == SEAM_OK && !db->base_only ? oltp_replay_readable(db, to, f) : st;
 }
 
 /* The log after the chosen checkpoint may be trimmed while we read it: a newer checkpoint exists then. */
-static enum status open_reader(struct oltp *db, const char *pages, lsn_t to, struct fault *f)
+static enum seam_status open_reader(struct oltp *db, const char *pages, seam_lsn_t to, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     for (int attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
-        struct fault own = {0};
+        struct seam_fault own = {0};
         struct wal_state ws;
 
         view_free(db);
         st = open_reader_once(db, pages, to, &own);
-        if (st == ST_NOT_FOUND && db->o.as_of == LSN_MAX && db->o.as_of_us == 0 && to == LSN_MAX &&
-            wal_state(db->io, db->wal_dir, &ws, NULL) == ST_OK && ws.oldest > db->replay_from &&
+        if (st == SEAM_NOT_FOUND && db->o.as_of == SEAM_LSN_MAX && db->o.as_of_us == 0 && to == SEAM_LSN_MAX &&
+            wal_state(db->io, db->wal_dir, &ws, NULL) == SEAM_OK && ws.oldest > db->replay_from &&
             attempt + 1 < OPEN_ATTEMPTS)
             continue;
-        if (st != ST_OK && f != NULL) *f = own;
+        if (st != SEAM_OK && f != NULL) *f = own;
         return st;
     }
     return st;
 }
 
-enum status oltp_refresh(struct oltp *db, lsn_t to, struct fault *f)
+enum seam_status oltp_refresh(struct oltp *db, seam_lsn_t to, struct seam_fault *f)
 {
-    struct fault own = {0};
-    enum status st;
+    struct seam_fault own = {0};
+    enum seam_status st;
 
-    if (!db->read_only || db->o.as_of != LSN_MAX || db->o.as_of_us != 0)
-        return fault_set(f, ST_INVALID, db->dir, FAULT_NO_OFFSET,
+    if (!db->read_only || db->o.as_of != SEAM_LSN_MAX || db->o.as_of_us != 0)
+        return seam_fault_set(f, SEAM_INVALID, db->dir, SEAM_FAULT_NO_OFFSET,
                          "only a read-only handle without AS OF moves on");
-    st = replay_readable(db, to, &own);
-    if (st == ST_NOT_FOUND ||
-        st == ST_LIMIT) { /* fell behind the log, or too many changed pages: start over */
-        char pages[PATH_MAX_BYTES];
+    st = oltp_replay_readable(db, to, &own);
+    if (st == SEAM_NOT_FOUND ||
+        st == SEAM_LIMIT) { /* fell behind the log, or too many changed pages: start over */
+        char pages[SEAM_PATH_MAX_BYTES];
         size_t held = 0;
 
         for (size_t i = 0; i < OLTP_READERS_MAX; i++)
             held += atomic_load(&db->readers[i].taken) != 0;
-        if (held == 0 && (to == LSN_MAX || st == ST_LIMIT) &&
-            path_join(pages, db->dir, "pages", NULL) == ST_OK)
+        if (held == 0 && (to == SEAM_LSN_MAX || st == SEAM_LIMIT) &&
+            seam_path_join(pages, db->dir, "pages", NULL) == SEAM_OK)
             return open_reader(db, pages, to, f);
     }
-    if (st != ST_OK && f != NULL) *f = own;
+    if (st != SEAM_OK && f != NULL) *f = own;
     return st;
 }
 
 /* ---- the front door -------------------------------------------------------------------------------- */
 
-static enum status open_any(struct io *io, const char *dir, const struct oltp_options *o,
-                            bool base_only, struct oltp **out, struct fault *f)
+static enum seam_status open_any(struct seam_io *io, const char *dir, const struct oltp_options *o,
+                            bool base_only, struct oltp **out, struct seam_fault *f)
 {
     struct oltp *db = db_new(io, o);
-    char pages[PATH_MAX_BYTES];
-    enum status st;
+    char pages[SEAM_PATH_MAX_BYTES];
+    enum seam_status st;
 
-    if (db == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for a database");
+    if (db == NULL) return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a database");
     db->base_only = base_only;
     st = paths(db, dir, pages, f);
-    if (st == ST_OK && !db->read_only) {
+    if (st == SEAM_OK && !db->read_only) {
         st = open_writer(db, pages, f);
-    } else if (st == ST_OK) {
+    } else if (st == SEAM_OK) {
         db->wal = NULL;
-        if (!io_exists(io, pages))
-            st = fault_set(f, ST_NOT_FOUND, dir, FAULT_NO_OFFSET, "no row store here");
-        if (st == ST_OK) st = map_shared(db, f);
-        if (st == ST_OK) st = pin_take(db, OLTP_PIN_READER, f);
-        if (st == ST_OK) st = open_reader(db, pages, db->o.as_of, f);
+        if (!seam_io_exists(io, pages))
+            st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "no row store here");
+        if (st == SEAM_OK) st = map_shared(db, f);
+        if (st == SEAM_OK) st = oltp_pin_take(db, OLTP_PIN_READER, f);
+        if (st == SEAM_OK) st = open_reader(db, pages, db->o.as_of, f);
     }
-    if (st != ST_OK) {
+    if (st != SEAM_OK) {
         (void)oltp_close(db, NULL); /* the first failure is the cause */
         return st;
     }
     *out = db;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status shell_open(struct io *io, const char *dir, struct oltp **out, struct fault *f)
+enum seam_status oltp_shell_open(struct seam_io *io, const char *dir, struct oltp **out, struct seam_fault *f)
 {
     struct oltp_options o = {.read_only = true, .private_bytes = OLTP_CACHE_MIN};
     struct oltp *db = db_new(io, &o);
-    char pages[PATH_MAX_BYTES];
-    enum status st;
+    char pages[SEAM_PATH_MAX_BYTES];
+    enum seam_status st;
 
-    if (db == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for a database");
+    if (db == NULL) return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a database");
     st = paths(db, dir, pages, f);
-    if (st == ST_OK) st = view_open(db, pages, f);
-    if (st != ST_OK) {
+    if (st == SEAM_OK) st = view_open(db, pages, f);
+    if (st != SEAM_OK) {
         (void)oltp_close(db, NULL);
         return st;
     }
     *out = db;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status oltp_open(struct io *io, const char *dir, const struct oltp_options *o,
-                      struct oltp **out, struct fault *f)
+enum seam_status oltp_open(struct seam_io *io, const char *dir, const struct oltp_options *o,
+                      struct oltp **out, struct seam_fault *f)
 {
     return open_any(io, dir, o, false, out, f);
 }
 
-enum status reader_open(struct io *io, const char *dir, const struct oltp_options *o,
-                        bool base_only, struct oltp **out, struct fault *f)
+enum seam_status oltp_reader_open(struct seam_io *io, const char *dir, const struct oltp_options *o,
+                        bool base_only, struct oltp **out, struct seam_fault *f)
 {
     return open_any(io, dir, o, base_only, out, f);
 }
@@ -527,19 +527,19 @@ struct wal *oltp_wal(struct oltp *db)
     return db->wal;
 }
 
-enum status oltp_heartbeat(struct oltp *db, struct fault *f)
+enum seam_status oltp_heartbeat(struct oltp *db, struct seam_fault *f)
 {
-    struct fault own = {0};
-    enum status st;
+    struct seam_fault own = {0};
+    enum seam_status st;
 
-    if (db->read_only) return ST_OK;
+    if (db->read_only) return SEAM_OK;
     pthread_mutex_lock(&db->writer_latch);
-    pins_refresh(db);
-    dead_release(db);
+    oltp_pins_refresh(db);
+    oltp_dead_release(db);
     pthread_mutex_unlock(&db->writer_latch);
     st = wal_heartbeat(db->wal, &own);
-    if (st != ST_OK) {
-        db_poison(db, st, &own);
+    if (st != SEAM_OK) {
+        oltp_db_poison(db, st, &own);
         if (f != NULL) *f = own;
     }
     return st;
@@ -547,7 +547,7 @@ enum status oltp_heartbeat(struct oltp *db, struct fault *f)
 
 void oltp_stats(struct oltp *db, struct oltp_stats *out)
 {
-    struct pager *p = &db->pager;
+    struct oltp_pager *p = &db->pager;
 
     memset(out, 0, sizeof *out);
     pthread_mutex_lock(&db->writer_latch);
@@ -566,9 +566,9 @@ void oltp_stats(struct oltp *db, struct oltp_stats *out)
     out->copies = db->w.copies;
     out->lsn = atomic_load(&db->current)->lsn;
     pthread_mutex_unlock(&db->writer_latch);
-    if (file_size(p->file, &out->file_bytes, NULL) != ST_OK) out->file_bytes = 0;
+    if (seam_file_size(p->file, &out->file_bytes, NULL) != SEAM_OK) out->file_bytes = 0;
     out->loads = atomic_load(&p->loads);
-    out->uses = pager_uses(p);
+    out->uses = oltp_pager_uses(p);
     out->evictions = atomic_load(&p->evictions);
     out->write_backs = atomic_load(&p->write_backs);
     out->read_ahead = atomic_load(&p->read_ahead);

@@ -18,18 +18,18 @@ static inline unsigned heads_lower(const uint8_t *heads, unsigned n, uint32_t k)
         unsigned half = n / 2;
 
         size_t right =
-            0 - (size_t)(get_u32(base + 4 * (size_t)(half - 1)) < k); /* all ones or none */
+            0 - (size_t)(seam_get_u32(base + 4 * (size_t)(half - 1)) < k); /* all ones or none */
 
         base += right & 4 * (size_t)half;
         n -= half;
     }
-    return (unsigned)((base - heads) / 4) + (n == 1 && get_u32(base) < k);
+    return (unsigned)((base - heads) / 4) + (n == 1 && seam_get_u32(base) < k);
 }
 
 /* Order of a key's part past the prefix against cell i, when their heads are equal. */
 static int compare_tail(const uint8_t *p, unsigned i, const uint8_t *suffix, size_t n)
 {
-    struct cell c = page_cell(p, i);
+    struct oltp_cell c = page_cell(p, i);
     size_t common;
     int order;
 
@@ -42,17 +42,17 @@ static int compare_tail(const uint8_t *p, unsigned i, const uint8_t *suffix, siz
 /* The key's first bytes against the page's prefix. Most prefixes are short: one load each, one compare. */
 static inline int compare_prefix(const uint8_t *p, unsigned prefix, const uint8_t *key, size_t n)
 {
-    if (likely(prefix <= 8 && n >= 8)) {
+    if (seam_likely(prefix <= 8 && n >= 8)) {
         unsigned drop = 64 - 8 * prefix;
-        uint64_t a = __builtin_bswap64(get_u64(key)) >> drop,
-                 b = __builtin_bswap64(get_u64(p + PAGE_HEADER_SIZE)) >> drop;
+        uint64_t a = __builtin_bswap64(seam_get_u64(key)) >> drop,
+                 b = __builtin_bswap64(seam_get_u64(p + PAGE_HEADER_SIZE)) >> drop;
 
         return (a > b) - (a < b);
     }
     return memcmp(key, p + PAGE_HEADER_SIZE, n < prefix ? n : prefix);
 }
 
-unsigned page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact)
+unsigned oltp_page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact)
 {
     unsigned count = page_count(p), prefix = page_prefix(p), at, end;
     uint32_t head;
@@ -103,14 +103,14 @@ unsigned page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact)
     return at;
 }
 
-size_t page_key(const uint8_t *p, unsigned i, uint8_t *out)
+size_t oltp_page_key(const uint8_t *p, unsigned i, uint8_t *out)
 {
-    struct cell c = page_cell(p, i);
+    struct oltp_cell c = page_cell(p, i);
     unsigned prefix = page_prefix(p), in_head = c.suffix < 4 ? c.suffix : 4;
     uint8_t head[4];
     uint32_t big_endian = __builtin_bswap32(page_head(p, i));
 
-    put_u32(head, big_endian);
+    seam_put_u32(head, big_endian);
     memcpy(out, p + PAGE_HEADER_SIZE, prefix);
     memcpy(out + prefix, head, in_head);
     if (c.suffix > 4) memcpy(out + prefix + 4, c.rest, c.suffix - 4u);
@@ -119,24 +119,24 @@ size_t page_key(const uint8_t *p, unsigned i, uint8_t *out)
 
 /* ---- building -------------------------------------------------------------------------------------- */
 
-void page_init(uint8_t *p, enum page_kind kind, unsigned level, uint32_t id, uint32_t tree,
+void oltp_page_init(uint8_t *p, enum oltp_page_kind kind, unsigned level, uint32_t id, uint32_t tree,
                uint64_t epoch, const uint8_t *prefix, size_t prefix_size)
 {
     memset(p, 0, PAGE_HEADER_SIZE);
     p[PAGE_KIND] = (uint8_t)kind;
     p[PAGE_LEVEL] = (uint8_t)level;
-    put_u32(p + PAGE_ID, id);
-    put_u32(p + PAGE_TREE, tree);
-    put_u64(p + PAGE_EPOCH, epoch);
-    put_u16(p + PAGE_HEAP, OLTP_PAGE_SIZE);
-    put_u16(p + PAGE_PREFIX, (uint16_t)prefix_size);
+    seam_put_u32(p + PAGE_ID, id);
+    seam_put_u32(p + PAGE_TREE, tree);
+    seam_put_u64(p + PAGE_EPOCH, epoch);
+    seam_put_u16(p + PAGE_HEAP, OLTP_PAGE_SIZE);
+    seam_put_u16(p + PAGE_PREFIX, (uint16_t)prefix_size);
     if (prefix_size > 0) {
         memset(p + PAGE_HEADER_SIZE + (prefix_size & ~(size_t)3), 0, 4);
         memcpy(p + PAGE_HEADER_SIZE, prefix, prefix_size);
     }
 }
 
-void page_copy(uint8_t *to, const uint8_t *from)
+void oltp_page_copy(uint8_t *to, const uint8_t *from)
 {
     unsigned end = page_arrays_end(from), heap = page_heap(from);
 
@@ -148,22 +148,22 @@ void page_copy(uint8_t *to, const uint8_t *from)
     memcpy(to + heap, from + heap, OLTP_PAGE_SIZE - heap);
 }
 
-static size_t cell_bytes(size_t suffix, const struct page_item *it, bool leaf)
+static size_t cell_bytes(size_t suffix, const struct oltp_page_item *it, bool leaf)
 {
-    size_t n = varint_size(suffix) + (suffix > 4 ? suffix - 4 : 0);
+    size_t n = seam_varint_size(suffix) + (suffix > 4 ? suffix - 4 : 0);
 
     if (!leaf) return n + 4;
-    return n + varint_size((uint64_t)it->size << 1) + (it->big ? 4 : it->size);
+    return n + seam_varint_size((uint64_t)it->size << 1) + (it->big ? 4 : it->size);
 }
 
-static void cell_write(uint8_t *at, const uint8_t *suffix, size_t n, const struct page_item *it,
+static void cell_write(uint8_t *at, const uint8_t *suffix, size_t n, const struct oltp_page_item *it,
                        bool leaf)
 {
-    at += put_varint(at, n);
+    at += seam_put_varint(at, n);
     if (leaf) {
-        at += put_varint(at, (uint64_t)it->size << 1 | it->big);
+        at += seam_put_varint(at, (uint64_t)it->size << 1 | it->big);
     } else {
-        put_u32(at, it->child);
+        seam_put_u32(at, it->child);
         at += 4;
     }
     if (n > 4) {
@@ -172,7 +172,7 @@ static void cell_write(uint8_t *at, const uint8_t *suffix, size_t n, const struc
     }
     if (!leaf) return;
     if (it->big)
-        put_u32(at, it->child);
+        seam_put_u32(at, it->child);
     else if (it->size > 0)
         memcpy(at, it->value, it->size);
 }
@@ -187,9 +187,9 @@ static void arrays_insert(uint8_t *p, unsigned at, uint32_t head, unsigned offse
     memmove(slots + 4 + 2 * (size_t)(at + 1), slots + 2 * (size_t)at, 2 * (size_t)(n - at));
     memmove(slots + 4, slots, 2 * (size_t)at);
     memmove(heads + 4 * (size_t)(at + 1), heads + 4 * (size_t)at, 4 * (size_t)(n - at));
-    put_u32(heads + 4 * (size_t)at, head);
-    put_u16(slots + 4 + 2 * (size_t)at, (uint16_t)offset);
-    put_u16(p + PAGE_COUNT, (uint16_t)(n + 1));
+    seam_put_u32(heads + 4 * (size_t)at, head);
+    seam_put_u16(slots + 4 + 2 * (size_t)at, (uint16_t)offset);
+    seam_put_u16(p + PAGE_COUNT, (uint16_t)(n + 1));
 }
 
 static void arrays_remove(uint8_t *p, unsigned at)
@@ -201,7 +201,7 @@ static void arrays_remove(uint8_t *p, unsigned at)
     memmove(heads + 4 * (size_t)at, heads + 4 * (size_t)(at + 1), 4 * (size_t)(n - at - 1));
     memmove(slots - 4, slots, 2 * (size_t)at);
     memmove(slots - 4 + 2 * (size_t)at, slots + 2 * (size_t)(at + 1), 2 * (size_t)(n - at - 1));
-    put_u16(p + PAGE_COUNT, (uint16_t)(n - 1));
+    seam_put_u16(p + PAGE_COUNT, (uint16_t)(n - 1));
 }
 
 /* Moves the cells together at the end of the page, in key order. */
@@ -212,18 +212,18 @@ static void page_tidy(uint8_t *p, uint8_t *tmp)
 
     memcpy(tmp + low, p + low, OLTP_PAGE_SIZE - low);
     for (unsigned i = n; i-- > 0;) {
-        unsigned from = get_u16(slots + 2 * (size_t)i);
-        struct cell c = page_cell_at(tmp, from, page_kind(p) == PAGE_LEAF);
+        unsigned from = seam_get_u16(slots + 2 * (size_t)i);
+        struct oltp_cell c = page_cell_at(tmp, from, page_kind(p) == PAGE_LEAF);
 
         heap -= c.bytes;
         memcpy(p + heap, tmp + from, c.bytes);
-        put_u16(slots + 2 * (size_t)i, (uint16_t)heap);
+        seam_put_u16(slots + 2 * (size_t)i, (uint16_t)heap);
     }
-    put_u16(p + PAGE_HEAP, (uint16_t)heap);
-    put_u16(p + PAGE_GARBAGE, 0);
+    seam_put_u16(p + PAGE_HEAP, (uint16_t)heap);
+    seam_put_u16(p + PAGE_GARBAGE, 0);
 }
 
-static bool insert_sharing_prefix(uint8_t *p, unsigned at, const struct page_item *it, uint8_t *tmp)
+static bool insert_sharing_prefix(uint8_t *p, unsigned at, const struct oltp_page_item *it, uint8_t *tmp)
 {
     bool leaf = page_kind(p) == PAGE_LEAF;
     unsigned prefix = page_prefix(p), heap;
@@ -236,7 +236,7 @@ static bool insert_sharing_prefix(uint8_t *p, unsigned at, const struct page_ite
     heap = page_heap(p) - (unsigned)bytes;
     cell_write(p + heap, suffix, n, it, leaf);
     arrays_insert(p, at, key_head(suffix, n), heap);
-    put_u16(p + PAGE_HEAP, (uint16_t)heap);
+    seam_put_u16(p + PAGE_HEAP, (uint16_t)heap);
     return true;
 }
 
@@ -254,16 +254,16 @@ static bool page_change_prefix(uint8_t *p, const uint8_t *prefix, size_t size, u
 {
     unsigned n = page_count(p);
     uint8_t key[OLTP_KEY_MAX];
-    struct page_item it = {0};
+    struct oltp_page_item it = {0};
 
-    page_init(tmp, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), prefix,
+    oltp_page_init(tmp, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), prefix,
               size);
-    put_u32(tmp + PAGE_LINK, page_link(p));
+    seam_put_u32(tmp + PAGE_LINK, page_link(p));
     for (unsigned i = 0; i < n; i++) {
-        struct cell c = page_cell(p, i);
+        struct oltp_cell c = page_cell(p, i);
 
         it.key = key;
-        it.key_size = (uint16_t)page_key(p, i, key);
+        it.key_size = (uint16_t)oltp_page_key(p, i, key);
         it.value = c.value;
         it.size = c.size;
         it.child = c.child;
@@ -293,8 +293,8 @@ static void page_find_prefix(uint8_t *p, uint8_t *tmp)
 {
     unsigned n = page_count(p);
     uint8_t first[OLTP_KEY_MAX], last[OLTP_KEY_MAX];
-    size_t size = page_key(p, 0, first),
-           common = common_prefix(first, size, last, page_key(p, n - 1, last));
+    size_t size = oltp_page_key(p, 0, first),
+           common = common_prefix(first, size, last, oltp_page_key(p, n - 1, last));
 
     for (unsigned i = 0; i < n && size < common + 4; i++)
         if (page_prefix(p) + (size_t)page_cell(p, i).suffix > size)
@@ -304,7 +304,7 @@ static void page_find_prefix(uint8_t *p, uint8_t *tmp)
         assert(!"a longer prefix takes less room");
 }
 
-bool page_insert(uint8_t *p, unsigned at, const struct page_item *it, uint8_t *tmp)
+bool oltp_page_insert(uint8_t *p, unsigned at, const struct oltp_page_item *it, uint8_t *tmp)
 {
     unsigned prefix = page_prefix(p);
 
@@ -316,39 +316,39 @@ bool page_insert(uint8_t *p, unsigned at, const struct page_item *it, uint8_t *t
         if (common < prefix && page_count(p) == 0) { /* nothing depends on it */
             uint32_t link = page_link(p);
 
-            page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), NULL,
+            oltp_page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), NULL,
                       0);
-            put_u32(p + PAGE_LINK, link);
+            seam_put_u32(p + PAGE_LINK, link);
         } else if (common < prefix && !page_shorten_prefix(p, common, tmp)) {
             return false;
         }
     }
     if (!insert_sharing_prefix(p, at, it, tmp)) return false;
-    if (unlikely((page_count(p) & (page_count(p) - 1)) == 0 && page_count(p) >= PREFIX_AFTER))
+    if (seam_unlikely((page_count(p) & (page_count(p) - 1)) == 0 && page_count(p) >= PREFIX_AFTER))
         page_find_prefix(p, tmp);
     return true;
 }
 
-void page_remove(uint8_t *p, unsigned at)
+void oltp_page_remove(uint8_t *p, unsigned at)
 {
-    struct cell c = page_cell(p, at);
+    struct oltp_cell c = page_cell(p, at);
     unsigned offset = page_slot(p, at);
 
     assert(at < page_count(p));
     if (offset == page_heap(p))
-        put_u16(p + PAGE_HEAP, (uint16_t)(offset + c.bytes));
+        seam_put_u16(p + PAGE_HEAP, (uint16_t)(offset + c.bytes));
     else
-        put_u16(p + PAGE_GARBAGE, (uint16_t)(page_garbage(p) + c.bytes));
+        seam_put_u16(p + PAGE_GARBAGE, (uint16_t)(page_garbage(p) + c.bytes));
     arrays_remove(p, at);
     if (page_count(p) == 0) {
-        put_u16(p + PAGE_HEAP, OLTP_PAGE_SIZE);
-        put_u16(p + PAGE_GARBAGE, 0);
+        seam_put_u16(p + PAGE_HEAP, OLTP_PAGE_SIZE);
+        seam_put_u16(p + PAGE_GARBAGE, 0);
     }
 }
 
-bool page_replace(uint8_t *p, unsigned at, const struct page_item *it, uint8_t *tmp)
+bool oltp_page_replace(uint8_t *p, unsigned at, const struct oltp_page_item *it, uint8_t *tmp)
 {
-    struct cell c = page_cell(p, at);
+    struct oltp_cell c = page_cell(p, at);
     unsigned offset = page_slot(p, at), prefix = page_prefix(p);
     const uint8_t *suffix = it->key + prefix;
     size_t n = it->key_size - prefix, bytes = cell_bytes(n, it, true);
@@ -356,30 +356,30 @@ bool page_replace(uint8_t *p, unsigned at, const struct page_item *it, uint8_t *
     assert(page_kind(p) == PAGE_LEAF && n == c.suffix);
     if (bytes <= c.bytes) {
         cell_write(p + offset, suffix, n, it, true);
-        put_u16(p + PAGE_GARBAGE, (uint16_t)(page_garbage(p) + c.bytes - bytes));
+        seam_put_u16(p + PAGE_GARBAGE, (uint16_t)(page_garbage(p) + c.bytes - bytes));
         return true;
     }
     if (bytes > page_free(p) + c.bytes) return false;
-    page_remove(p, at);
+    oltp_page_remove(p, at);
     if (!insert_sharing_prefix(p, at, it, tmp)) assert(!"the freed cell made room");
     return true;
 }
 
-void page_set_child(uint8_t *p, unsigned i, uint32_t child)
+void oltp_page_set_child(uint8_t *p, unsigned i, uint32_t child)
 {
     uint32_t suffix;
 
     assert(page_kind(p) == PAGE_INNER);
     if (i == 0) {
-        put_u32(p + PAGE_LINK, child);
+        seam_put_u32(p + PAGE_LINK, child);
     } else {
         uint8_t *cell = p + page_slot(p, i - 1);
 
-        put_u32(cell + (cell_varint(cell, &suffix) - cell), child);
+        seam_put_u32(cell + (cell_varint(cell, &suffix) - cell), child);
     }
 }
 
-bool page_fill(uint8_t *p, const struct page_item *items, unsigned count)
+bool oltp_page_fill(uint8_t *p, const struct oltp_page_item *items, unsigned count)
 {
     bool leaf = page_kind(p) == PAGE_LEAF;
     unsigned prefix = page_prefix(p), heap = page_heap(p), at = page_heads_at(p);
@@ -394,15 +394,15 @@ bool page_fill(uint8_t *p, const struct page_item *items, unsigned count)
         if (at + SLOT_COST * (size_t)count + bytes > heap) return false;
         heap -= (unsigned)bytes;
         cell_write(p + heap, suffix, n, &items[i], leaf);
-        put_u32(p + at + 4 * (size_t)i, key_head(suffix, n));
-        put_u16(slots + 2 * (size_t)i, (uint16_t)heap);
+        seam_put_u32(p + at + 4 * (size_t)i, key_head(suffix, n));
+        seam_put_u16(slots + 2 * (size_t)i, (uint16_t)heap);
     }
-    put_u16(p + PAGE_COUNT, (uint16_t)count);
-    put_u16(p + PAGE_HEAP, (uint16_t)heap);
+    seam_put_u16(p + PAGE_COUNT, (uint16_t)count);
+    seam_put_u16(p + PAGE_HEAP, (uint16_t)heap);
     return true;
 }
 
-size_t page_items_bytes(const uint8_t *p)
+size_t oltp_page_items_bytes(const uint8_t *p)
 {
     size_t bytes = 0, prefix = page_prefix(p);
 
@@ -411,15 +411,15 @@ size_t page_items_bytes(const uint8_t *p)
     return bytes;
 }
 
-unsigned page_items(const uint8_t *p, struct page_item *items, uint8_t *keys)
+unsigned oltp_page_items(const uint8_t *p, struct oltp_page_item *items, uint8_t *keys)
 {
     unsigned n = page_count(p);
 
     for (unsigned i = 0; i < n; i++) {
-        struct cell c = page_cell(p, i);
+        struct oltp_cell c = page_cell(p, i);
 
-        items[i] = (struct page_item){.key = keys,
-                                      .key_size = (uint16_t)page_key(p, i, keys),
+        items[i] = (struct oltp_page_item){.key = keys,
+                                      .key_size = (uint16_t)oltp_page_key(p, i, keys),
                                       .value = c.value,
                                       .size = c.size,
                                       .child = c.child,
@@ -429,9 +429,9 @@ unsigned page_items(const uint8_t *p, struct page_item *items, uint8_t *keys)
     return n;
 }
 
-size_t page_items_prefix(const struct page_item *items, unsigned count)
+size_t oltp_page_items_prefix(const struct oltp_page_item *items, unsigned count)
 {
-    const struct page_item *first = &items[0], *last = &items[count - 1];
+    const struct oltp_page_item *first = &items[0], *last = &items[count - 1];
     size_t common, longest = 0;
 
     if (count == 0) return 0;
@@ -443,9 +443,9 @@ size_t page_items_prefix(const struct page_item *items, unsigned count)
     return common;
 }
 
-size_t page_items_cost(const struct page_item *items, unsigned count, bool leaf)
+size_t oltp_page_items_cost(const struct oltp_page_item *items, unsigned count, bool leaf)
 {
-    size_t prefix = page_items_prefix(items, count), cost = (prefix + 3) & ~(size_t)3;
+    size_t prefix = oltp_page_items_prefix(items, count), cost = (prefix + 3) & ~(size_t)3;
 
     for (unsigned i = 0; i < count; i++)
         cost += SLOT_COST + cell_bytes(items[i].key_size - prefix, &items[i], leaf);
@@ -454,11 +454,11 @@ size_t page_items_cost(const struct page_item *items, unsigned count, bool leaf)
 
 /* ---- disk ------------------------------------------------------------------------------------------ */
 
-void page_seal(uint8_t *p, uint64_t file_id, lsn_t lsn)
+void oltp_page_seal(uint8_t *p, uint64_t file_id, seam_lsn_t lsn)
 {
-    put_u64(p + PAGE_FILE_ID, file_id);
-    put_u64(p + PAGE_LSN, lsn);
-    put_u32(p + PAGE_CRC, crc32c(0, p + PAGE_KIND, OLTP_PAGE_SIZE - PAGE_KIND));
+    seam_put_u64(p + PAGE_FILE_ID, file_id);
+    seam_put_u64(p + PAGE_LSN, lsn);
+    seam_put_u32(p + PAGE_CRC, seam_crc32c(0, p + PAGE_KIND, OLTP_PAGE_SIZE - PAGE_KIND));
 }
 
 /* Bounded twin of page_cell_at: false when the cell leaves the page. Adds its bytes to *sum. */
@@ -469,15 +469,15 @@ static bool cell_inside(const uint8_t *p, unsigned offset, bool leaf, uint32_t p
     uint64_t suffix, size = 0;
     size_t rest;
 
-    if (!get_varint(&b, end, &suffix) || suffix + page_prefix(p) > OLTP_KEY_MAX) return false;
-    if (leaf && (!get_varint(&b, end, &size) || size >> 1 > OLTP_ROW_MAX)) return false;
+    if (!seam_get_varint(&b, end, &suffix) || suffix + page_prefix(p) > OLTP_KEY_MAX) return false;
+    if (leaf && (!seam_get_varint(&b, end, &size) || size >> 1 > OLTP_ROW_MAX)) return false;
     rest = suffix > 4 ? (size_t)suffix - 4 : 0;
     if (!leaf || size & 1) {
         const uint8_t *link = leaf ? b + rest : b;
         uint32_t child;
 
         if ((size_t)(end - b) < rest + 4) return false;
-        child = get_u32(link);
+        child = seam_get_u32(link);
         *sum += (size_t)(b - (p + offset)) + rest + 4;
         return child >= 2 && child < page_limit;
     }
@@ -515,22 +515,22 @@ static const char *page_faulty(const uint8_t *p, uint32_t page_limit)
     return NULL;
 }
 
-enum status page_check(const uint8_t *p, uint64_t file_id, uint32_t id, uint32_t page_limit,
-                       const char *path, struct fault *f)
+enum seam_status oltp_page_check(const uint8_t *p, uint64_t file_id, uint32_t id, uint32_t page_limit,
+                       const char *path, struct seam_fault *f)
 {
     uint64_t at = (uint64_t)id * OLTP_PAGE_SIZE;
-    uint32_t crc = crc32c(0, p + PAGE_KIND, OLTP_PAGE_SIZE - PAGE_KIND);
+    uint32_t crc = seam_crc32c(0, p + PAGE_KIND, OLTP_PAGE_SIZE - PAGE_KIND);
     const char *why;
 
-    if (get_u32(p + PAGE_CRC) != crc)
-        return fault_set(f, ST_CORRUPT, path, at, "page %u: checksum %08x, computed %08x", id,
-                         get_u32(p + PAGE_CRC), crc);
-    if (get_u64(p + PAGE_FILE_ID) != file_id)
-        return fault_set(f, ST_CORRUPT, path, at, "page %u belongs to another file", id);
+    if (seam_get_u32(p + PAGE_CRC) != crc)
+        return seam_fault_set(f, SEAM_CORRUPT, path, at, "page %u: checksum %08x, computed %08x", id,
+                         seam_get_u32(p + PAGE_CRC), crc);
+    if (seam_get_u64(p + PAGE_FILE_ID) != file_id)
+        return seam_fault_set(f, SEAM_CORRUPT, path, at, "page %u belongs to another file", id);
     if (page_id(p) != id)
-        return fault_set(f, ST_CORRUPT, path, at, "page %u is here, where page %u belongs",
+        return seam_fault_set(f, SEAM_CORRUPT, path, at, "page %u is here, where page %u belongs",
                          page_id(p), id);
     why = page_faulty(p, page_limit);
-    if (why != NULL) return fault_set(f, ST_CORRUPT, path, at, "page %u: %s", id, why);
-    return ST_OK;
+    if (why != NULL) return seam_fault_set(f, SEAM_CORRUPT, path, at, "page %u: %s", id, why);
+    return SEAM_OK;
 }

@@ -11,7 +11,7 @@
  *
  *   off size field    a reader demands
  *   0   4    crc      crc32c of bytes [4, page size)
- *   4   1    kind     enum page_kind
+ *   4   1    kind     enum oltp_page_kind
  *   5   1    level    0 for leaves; a child is one below its parent
  *   6   2    count    keys in the page
  *   8   8    file id  the meta page's: a page of another file fails
@@ -44,7 +44,7 @@
 #include "engine/values/key.h"
 #include "oltp/oltp.h"
 
-enum page_kind { PAGE_META = 1, PAGE_LEAF = 2, PAGE_INNER = 3, PAGE_OVERFLOW = 4, PAGE_BLOB = 5 };
+enum oltp_page_kind { PAGE_META = 1, PAGE_LEAF = 2, PAGE_INNER = 3, PAGE_OVERFLOW = 4, PAGE_BLOB = 5 };
 
 enum {
     PAGE_CRC = 0, PAGE_KIND = 4, PAGE_LEVEL = 5, PAGE_COUNT = 6, PAGE_FILE_ID = 8, PAGE_ID = 16,
@@ -62,15 +62,15 @@ static_assert(PAGE_USED + 4 == PAGE_HEADER_SIZE, "page header has no gap");
 
 static inline unsigned page_kind(const uint8_t *p) { return p[PAGE_KIND]; }
 static inline unsigned page_level(const uint8_t *p) { return p[PAGE_LEVEL]; }
-static inline unsigned page_count(const uint8_t *p) { return get_u16(p + PAGE_COUNT); }
-static inline uint32_t page_id(const uint8_t *p) { return get_u32(p + PAGE_ID); }
-static inline uint32_t page_tree(const uint8_t *p) { return get_u32(p + PAGE_TREE); }
-static inline uint64_t page_epoch(const uint8_t *p) { return get_u64(p + PAGE_EPOCH); }
-static inline unsigned page_heap(const uint8_t *p) { return get_u16(p + PAGE_HEAP); }
-static inline unsigned page_garbage(const uint8_t *p) { return get_u16(p + PAGE_GARBAGE); }
-static inline unsigned page_prefix(const uint8_t *p) { return get_u16(p + PAGE_PREFIX); }
-static inline uint32_t page_link(const uint8_t *p) { return get_u32(p + PAGE_LINK); }
-static inline uint32_t page_used(const uint8_t *p) { return get_u32(p + PAGE_USED); }
+static inline unsigned page_count(const uint8_t *p) { return seam_get_u16(p + PAGE_COUNT); }
+static inline uint32_t page_id(const uint8_t *p) { return seam_get_u32(p + PAGE_ID); }
+static inline uint32_t page_tree(const uint8_t *p) { return seam_get_u32(p + PAGE_TREE); }
+static inline uint64_t page_epoch(const uint8_t *p) { return seam_get_u64(p + PAGE_EPOCH); }
+static inline unsigned page_heap(const uint8_t *p) { return seam_get_u16(p + PAGE_HEAP); }
+static inline unsigned page_garbage(const uint8_t *p) { return seam_get_u16(p + PAGE_GARBAGE); }
+static inline unsigned page_prefix(const uint8_t *p) { return seam_get_u16(p + PAGE_PREFIX); }
+static inline uint32_t page_link(const uint8_t *p) { return seam_get_u32(p + PAGE_LINK); }
+static inline uint32_t page_used(const uint8_t *p) { return seam_get_u32(p + PAGE_USED); }
 
 static inline unsigned page_heads_at(const uint8_t *p)
 {
@@ -79,11 +79,11 @@ static inline unsigned page_heads_at(const uint8_t *p)
 static inline const uint8_t *page_heads(const uint8_t *p) { return p + page_heads_at(p); }
 static inline uint32_t page_head(const uint8_t *p, unsigned i)
 {
-    return get_u32(page_heads(p) + 4 * (size_t)i);
+    return seam_get_u32(page_heads(p) + 4 * (size_t)i);
 }
 static inline unsigned page_slot(const uint8_t *p, unsigned i)
 {
-    return get_u16(page_heads(p) + 4 * (size_t)page_count(p) + 2 * (size_t)i);
+    return seam_get_u16(page_heads(p) + 4 * (size_t)page_count(p) + 2 * (size_t)i);
 }
 static inline unsigned page_arrays_end(const uint8_t *p)
 {
@@ -96,7 +96,7 @@ static inline unsigned page_free(const uint8_t *p) /* after compaction */
 static inline unsigned page_live_bytes(const uint8_t *p) { return PAGE_BODY - page_free(p); }
 
 /* A cell taken apart. Pointers are into the page. */
-struct cell {
+struct oltp_cell {
     const uint8_t *rest;  /* key bytes after prefix and head */
     const uint8_t *value; /* leaf, not big */
     uint32_t size;        /* of the value (big: of the whole value elsewhere) */
@@ -123,9 +123,9 @@ static inline const uint8_t *cell_varint(const uint8_t *b, uint32_t *v)
     return b;
 }
 
-static inline struct cell page_cell_at(const uint8_t *p, unsigned offset, bool leaf)
+static inline struct oltp_cell page_cell_at(const uint8_t *p, unsigned offset, bool leaf)
 {
-    struct cell c = {0};
+    struct oltp_cell c = {0};
     const uint8_t *b = p + offset;
     uint32_t suffix, size = 0;
 
@@ -136,7 +136,7 @@ static inline struct cell page_cell_at(const uint8_t *p, unsigned offset, bool l
         c.big = size & 1;
         c.size = size >> 1;
     } else {
-        c.child = get_u32(b);
+        c.child = seam_get_u32(b);
         b += 4;
     }
     c.rest = b;
@@ -144,7 +144,7 @@ static inline struct cell page_cell_at(const uint8_t *p, unsigned offset, bool l
     if (leaf) {
         c.value = b;
         if (c.big) {
-            c.child = get_u32(b);
+            c.child = seam_get_u32(b);
             b += 4;
         } else {
             b += c.size;
@@ -153,7 +153,7 @@ static inline struct cell page_cell_at(const uint8_t *p, unsigned offset, bool l
     c.bytes = (uint16_t)(b - (p + offset));
     return c;
 }
-static inline struct cell page_cell(const uint8_t *p, unsigned i)
+static inline struct oltp_cell page_cell(const uint8_t *p, unsigned i)
 {
     return page_cell_at(p, page_slot(p, i), page_kind(p) == PAGE_LEAF);
 }
@@ -162,7 +162,7 @@ static inline uint32_t page_child(const uint8_t *p, unsigned i) /* 0 = leftmost,
     uint32_t suffix;
 
     if (i == 0) return page_link(p);
-    return get_u32(cell_varint(p + page_slot(p, i - 1), &suffix));
+    return seam_get_u32(cell_varint(p + page_slot(p, i - 1), &suffix));
 }
 
 /* The first four bytes of a key past the prefix, as the page keeps them. */
@@ -170,59 +170,59 @@ static inline uint32_t key_head(const uint8_t *k, size_t n)
 {
     uint32_t v = 0;
 
-    if (n >= 4) return __builtin_bswap32(get_u32(k));
+    if (n >= 4) return __builtin_bswap32(seam_get_u32(k));
     for (size_t i = 0; i < n; i++) v |= (uint32_t)k[i] << (24 - 8 * i);
     return v;
 }
 
 /* Index of the first key >= the given one; *exact tells whether it is equal. */
-unsigned page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact);
+unsigned oltp_page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact);
 /* The child to follow: how many keys are <= the given one. */
 static inline unsigned page_find_child(const uint8_t *p, const uint8_t *key, size_t n)
 {
     bool exact;
-    unsigned i = page_find(p, key, n, &exact);
+    unsigned i = oltp_page_find(p, key, n, &exact);
 
     return i + exact;
 }
 /* Writes the whole key i to out (at least OLTP_KEY_MAX bytes); returns its size. */
-size_t page_key(const uint8_t *p, unsigned i, uint8_t *out);
+size_t oltp_page_key(const uint8_t *p, unsigned i, uint8_t *out);
 
 /* ---- changes: to pages that no one else can see ---- */
-struct page_item { /* a key with its value or child, anywhere in memory */
+struct oltp_page_item { /* a key with its value or child, anywhere in memory */
     const uint8_t *key;
     const uint8_t *value;
     uint32_t size, child;
     uint16_t key_size;
     bool big;
 };
-void page_init(uint8_t *p, enum page_kind kind, unsigned level, uint32_t id, uint32_t tree,
+void oltp_page_init(uint8_t *p, enum oltp_page_kind kind, unsigned level, uint32_t id, uint32_t tree,
                uint64_t epoch, const uint8_t *prefix, size_t prefix_size);
 /* Copies what is used of a page (not its free bytes). */
-void page_copy(uint8_t *to, const uint8_t *from);
+void oltp_page_copy(uint8_t *to, const uint8_t *from);
 /* False when it does not fit, even tidied and with a shorter prefix; the page is then unchanged.
  * `tmp` is a spare page. */
-bool page_insert(uint8_t *p, unsigned at, const struct page_item *item, uint8_t *tmp);
+bool oltp_page_insert(uint8_t *p, unsigned at, const struct oltp_page_item *item, uint8_t *tmp);
 /* Replaces the value of leaf key `at` (whose key is item->key); false when it does not fit: then the page is
  * unchanged. */
-bool page_replace(uint8_t *p, unsigned at, const struct page_item *item, uint8_t *tmp);
-void page_remove(uint8_t *p, unsigned at);
-void page_set_child(uint8_t *p, unsigned i, uint32_t child); /* i as in page_child */
+bool oltp_page_replace(uint8_t *p, unsigned at, const struct oltp_page_item *item, uint8_t *tmp);
+void oltp_page_remove(uint8_t *p, unsigned at);
+void oltp_page_set_child(uint8_t *p, unsigned i, uint32_t child); /* i as in page_child */
 /* Fills an initialised empty page with `count` items in order; false when they do not fit. */
-bool page_fill(uint8_t *p, const struct page_item *items, unsigned count);
-/* The items of a page, appended to items[]; keys are written one after another into keys (page_items_bytes). */
-unsigned page_items(const uint8_t *p, struct page_item *items, uint8_t *keys);
-size_t page_items_bytes(const uint8_t *p);
+bool oltp_page_fill(uint8_t *p, const struct oltp_page_item *items, unsigned count);
+/* The items of a page, appended to items[]; keys are written one after another into keys (oltp_page_items_bytes). */
+unsigned oltp_page_items(const uint8_t *p, struct oltp_page_item *items, uint8_t *keys);
+size_t oltp_page_items_bytes(const uint8_t *p);
 /* Bytes that items [0, count) would take in one page, prefix and arrays included. */
-size_t page_items_cost(const struct page_item *items, unsigned count, bool leaf);
+size_t oltp_page_items_cost(const struct oltp_page_item *items, unsigned count, bool leaf);
 /* Prefix worth keeping for items [0, count). */
-size_t page_items_prefix(const struct page_item *items, unsigned count);
+size_t oltp_page_items_prefix(const struct oltp_page_item *items, unsigned count);
 
 /* ---- the bytes of disk ---- */
-void page_seal(uint8_t *p, uint64_t file_id, lsn_t lsn); /* stamps file id, lsn and crc */
+void oltp_page_seal(uint8_t *p, uint64_t file_id, seam_lsn_t lsn); /* stamps file id, lsn and crc */
 /* Everything about one page that can be checked alone: crc, identity, and that every offset and length
- * stays inside. Afterwards the accessors above are safe. ST_CORRUPT with why. */
-MUST_USE enum status page_check(const uint8_t *p, uint64_t file_id, uint32_t id, uint32_t page_limit,
-                                const char *path, struct fault *f);
+ * stays inside. Afterwards the accessors above are safe. SEAM_CORRUPT with why. */
+SEAM_MUST_USE enum seam_status oltp_page_check(const uint8_t *p, uint64_t file_id, uint32_t id, uint32_t page_limit,
+                                const char *path, struct seam_fault *f);
 
 #endif

@@ -21,18 +21,18 @@ static size_t table_bytes(void)
 {
     return (size_t)PAGER_PAGES_MAX * sizeof(uint32_t);
 }
-static size_t frames_bytes(const struct pager *p)
+static size_t frames_bytes(const struct oltp_pager *p)
 {
     return ((size_t)p->frame_count * OLTP_PAGE_SIZE + HUGE - 1) & ~(size_t)(HUGE - 1);
 }
 
-enum status pager_open(struct pager *p, struct io *io, const char *path, bool read_only,
-                       size_t cache_bytes, struct trace *trace, struct fault *f)
+enum seam_status oltp_pager_open(struct oltp_pager *p, struct seam_io *io, const char *path, bool read_only,
+                       size_t cache_bytes, struct seam_trace *trace, struct seam_fault *f)
 {
     memset(p, 0, sizeof *p);
     pthread_mutex_init(&p->latch, NULL);
     pthread_cond_init(&p->written, NULL);
-    p->barriers = thread_barrier_ready();
+    p->barriers = seam_thread_barrier_ready();
     p->hazards_high = OLTP_READERS_MAX + 2;
     p->io = io;
     p->trace = trace;
@@ -51,14 +51,14 @@ enum status pager_open(struct pager *p, struct io *io, const char *path, bool re
     if (p->table == NULL || p->frames == NULL || p->meta == NULL || p->referenced == NULL ||
         p->frame_free == NULL || p->ghosts == NULL || p->write_buffer == NULL ||
         p->hazards == NULL || p->space.hot == NULL)
-        return fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for a cache of %zu bytes",
+        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for a cache of %zu bytes",
                          cache_bytes);
     memset(p->hazards, 0, PAGER_HAZARDS * sizeof *p->hazards);
     madvise(p->frames, frames_bytes(p), MADV_HUGEPAGE);
-    return file_open(io, path, read_only ? FILE_READ : FILE_WRITE | FILE_CREATE, &p->file, f);
+    return seam_file_open(io, path, read_only ? SEAM_FILE_READ : SEAM_FILE_WRITE | SEAM_FILE_CREATE, &p->file, f);
 }
 
-void pager_close(struct pager *p)
+void oltp_pager_close(struct oltp_pager *p)
 {
     if (p->table != NULL) munmap((void *)p->table, table_bytes());
     if (p->frames != NULL) munmap(p->frames, frames_bytes(p));
@@ -71,7 +71,7 @@ void pager_close(struct pager *p)
     free(p->space.hot);
     free(p->space.used);
     free(p->space.dead);
-    file_close(p->file);
+    seam_file_close(p->file);
     if (p->io != NULL) {
         pthread_mutex_destroy(&p->latch);
         pthread_cond_destroy(&p->written);
@@ -81,7 +81,7 @@ void pager_close(struct pager *p)
 
 /* ---- hazards --------------------------------------------------------------------------------------- */
 
-struct hazard *hazard_take(struct pager *p)
+struct oltp_hazard *oltp_hazard_take(struct oltp_pager *p)
 {
     for (uint32_t i = OLTP_READERS_MAX + 2; i < PAGER_HAZARDS; i++) {
         uint32_t free_ = 0, high;
@@ -96,13 +96,13 @@ struct hazard *hazard_take(struct pager *p)
     return NULL;
 }
 
-void hazard_give(struct hazard *h)
+void oltp_hazard_give(struct oltp_hazard *h)
 {
     hazard_clear(h);
     atomic_store_explicit(&h->taken, 0, memory_order_release);
 }
 
-uint64_t pager_uses(struct pager *p)
+uint64_t oltp_pager_uses(struct oltp_pager *p)
 {
     uint64_t uses = 0;
 
@@ -113,27 +113,27 @@ uint64_t pager_uses(struct pager *p)
 
 /* ---- eviction -------------------------------------------------------------------------------------- */
 
-void frame_clean(struct pager *p, uint32_t frame)
+void oltp_frame_clean(struct oltp_pager *p, uint32_t frame)
 {
     if (atomic_exchange_explicit(&p->meta[frame].dirty, 0, memory_order_relaxed) != 0)
         atomic_fetch_sub_explicit(&p->dirty, 1, memory_order_relaxed);
 }
 
-void frame_give(struct pager *p, uint32_t frame)
+void oltp_frame_give(struct oltp_pager *p, uint32_t frame)
 {
-    frame_clean(p, frame);
+    oltp_frame_clean(p, frame);
     p->meta[frame].state = FRAME_FREE;
     p->frame_free[p->frame_free_count++] = frame;
 }
 
 /* Victims among the clean frames on probation (or among the kept ones), marked as leaving. One that was used since
  * the hand passed is kept (or gets another round). */
-static uint32_t choose_victims(struct pager *p, bool kept, uint32_t *victims, uint32_t want)
+static uint32_t choose_victims(struct oltp_pager *p, bool kept, uint32_t *victims, uint32_t want)
 {
     uint32_t n = 0, at = p->hand[kept];
 
     for (uint64_t steps = 0; steps < (1u + kept) * (uint64_t)p->frame_count && n < want; steps++) {
-        struct frame *m = &p->meta[at];
+        struct oltp_frame *m = &p->meta[at];
         uint32_t frame = at, expected = at + FRAME_FIRST;
 
         at = at + 1 == p->frame_count ? 0 : at + 1;
@@ -154,7 +154,7 @@ static uint32_t choose_victims(struct pager *p, bool kept, uint32_t *victims, ui
 }
 
 /* A victim that someone has just pinned stays. */
-static void spare(struct pager *p, uint32_t page, uint32_t *victims, uint32_t n)
+static void spare(struct oltp_pager *p, uint32_t page, uint32_t *victims, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         if (p->meta[victims[i]].page != page) continue;
@@ -163,23 +163,23 @@ static void spare(struct pager *p, uint32_t page, uint32_t *victims, uint32_t n)
     }
 }
 
-static void spare_pinned(struct pager *p, uint32_t *victims, uint32_t n)
+static void spare_pinned(struct oltp_pager *p, uint32_t *victims, uint32_t n)
 {
     uint32_t high = atomic_load(&p->hazards_high);
 
     for (uint32_t i = 0; i < high; i++) {
-        const struct hazard *h = &p->hazards[i];
+        const struct oltp_hazard *h = &p->hazards[i];
         uint32_t pinned[] = {atomic_load(&h->page), atomic_load(&h->step[0]),
                              atomic_load(&h->step[1])};
 
-        for (size_t k = 0; k < ARRAY_LEN(pinned); k++)
+        for (size_t k = 0; k < SEAM_ARRAY_LEN(pinned); k++)
             if (pinned[k] != 0 && atomic_load(&p->table[pinned[k]]) == FRAME_EVICTING)
                 spare(p, pinned[k], victims, n);
     }
 }
 
 /* The table remembers for a while that the page was here. */
-static void leave_ghost(struct pager *p, uint32_t page)
+static void leave_ghost(struct oltp_pager *p, uint32_t page)
 {
     uint32_t old = p->ghosts[p->ghost_at], ghost = FRAME_GHOST;
 
@@ -189,34 +189,34 @@ static void leave_ghost(struct pager *p, uint32_t page)
     atomic_store(&p->table[page], FRAME_GHOST);
 }
 
-static uint32_t evict(struct pager *p, uint32_t *victims, uint32_t n)
+static uint32_t evict(struct oltp_pager *p, uint32_t *victims, uint32_t n)
 {
     uint32_t freed = 0;
 
-    if (n > 0 && p->barriers && !thread_barrier()) { /* who has pinned them cannot be known: all stay */
+    if (n > 0 && p->barriers && !seam_thread_barrier()) { /* who has pinned them cannot be known: all stay */
         for (uint32_t i = 0; i < n; i++)
             atomic_store(&p->table[p->meta[victims[i]].page], victims[i] + FRAME_FIRST);
         return 0;
     }
     if (n > 0) spare_pinned(p, victims, n);
     for (uint32_t i = 0; i < n; i++) {
-        struct frame *m = &p->meta[victims[i]];
+        struct oltp_frame *m = &p->meta[victims[i]];
 
         if (atomic_load(&p->table[m->page]) != FRAME_EVICTING) continue;
         if (atomic_load(&m->dirty)) { /* the writer held it a moment ago, and has made it its own */
             atomic_store(&p->table[m->page], victims[i] + FRAME_FIRST);
             continue;
         }
-        TRACE(p->trace, "oltp", "page_evicted", TI("page", m->page),
-              TI("kind", page_kind(pager_frame(p, victims[i]))),
-              TI("level", page_level(pager_frame(p, victims[i]))));
+        SEAM_TRACE(p->trace, "oltp", "page_evicted", SEAM_TI("page", m->page),
+              SEAM_TI("kind", page_kind(pager_frame(p, victims[i]))),
+              SEAM_TI("level", page_level(pager_frame(p, victims[i]))));
         if (m->kept) {
             atomic_store(&p->table[m->page], FRAME_ABSENT);
         } else {
             p->probation--;
             leave_ghost(p, m->page);
         }
-        frame_give(p, victims[i]);
+        oltp_frame_give(p, victims[i]);
         freed++;
     }
     atomic_fetch_add_explicit(&p->evictions, freed, memory_order_relaxed);
@@ -224,7 +224,7 @@ static uint32_t evict(struct pager *p, uint32_t *victims, uint32_t n)
 }
 
 /* Latch held. Makes some frames free; how many. */
-static uint32_t evict_some(struct pager *p)
+static uint32_t evict_some(struct oltp_pager *p)
 {
     uint32_t victims[PAGER_EVICT_PAGES], freed = 0;
     uint32_t want = p->frame_count / 16 < PAGER_EVICT_PAGES ? p->frame_count / 16
@@ -239,7 +239,7 @@ static uint32_t evict_some(struct pager *p)
 }
 
 /* Latch held. A hot page's frame, when there is nothing better. */
-static bool steal_hot(struct pager *p, uint32_t *frame)
+static bool steal_hot(struct oltp_pager *p, uint32_t *frame)
 {
     for (uint32_t i = 0; i < p->space.hot_count; i++) {
         uint32_t t = atomic_load(&p->table[p->space.hot[i]]);
@@ -253,27 +253,27 @@ static bool steal_hot(struct pager *p, uint32_t *frame)
     return false;
 }
 
-enum status frame_take(struct pager *p, bool from_hot, uint32_t *frame, struct fault *f)
+enum seam_status oltp_frame_take(struct oltp_pager *p, bool from_hot, uint32_t *frame, struct seam_fault *f)
 {
     enum { ATTEMPTS = 64 }; /* others take what we freed while the latch was away */
 
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        enum status st;
+        enum seam_status st;
 
         if (p->frame_free_count > 0) {
             *frame = p->frame_free[--p->frame_free_count];
-            return ST_OK;
+            return SEAM_OK;
         }
         if (p->frame_fresh < p->frame_count) {
             *frame = p->frame_fresh++;
-            return ST_OK;
+            return SEAM_OK;
         }
         if (evict_some(p) > 0) continue;
-        if (from_hot && steal_hot(p, frame)) return ST_OK;
-        st = write_back(p, false, f);
-        if (st != ST_OK) return st;
+        if (from_hot && steal_hot(p, frame)) return SEAM_OK;
+        st = oltp_write_back(p, false, f);
+        if (st != SEAM_OK) return st;
     }
-    return fault_set(f, ST_LIMIT, p->path, FAULT_NO_OFFSET,
+    return seam_fault_set(f, SEAM_LIMIT, p->path, SEAM_FAULT_NO_OFFSET,
                      "the page cache (%u pages) is full of pages in use: give it a larger budget",
                      p->frame_count);
 }
@@ -281,31 +281,31 @@ enum status frame_take(struct pager *p, bool from_hot, uint32_t *frame, struct f
 /* ---- loading --------------------------------------------------------------------------------------- */
 
 /* The page's number was marked LOADING by us. */
-static enum status load_into(struct pager *p, uint32_t page, uint32_t frame, struct fault *f)
+static enum seam_status load_into(struct oltp_pager *p, uint32_t page, uint32_t frame, struct seam_fault *f)
 {
     uint8_t *to = pager_frame(p, frame);
-    enum status st = file_read(p->file, (uint64_t)page * OLTP_PAGE_SIZE, to, OLTP_PAGE_SIZE, f);
+    enum seam_status st = seam_file_read(p->file, (uint64_t)page * OLTP_PAGE_SIZE, to, OLTP_PAGE_SIZE, f);
 
-    if (st == ST_OK) st = page_check(to, p->file_id, page, atomic_load(&p->pages), p->path, f);
-    if (st == ST_OK && page_epoch(to) > atomic_load(&p->max_epoch))
-        st = fault_set(f, ST_CORRUPT, p->path, (uint64_t)page * OLTP_PAGE_SIZE,
+    if (st == SEAM_OK) st = oltp_page_check(to, p->file_id, page, atomic_load(&p->pages), p->path, f);
+    if (st == SEAM_OK && page_epoch(to) > atomic_load(&p->max_epoch))
+        st = seam_fault_set(f, SEAM_CORRUPT, p->path, (uint64_t)page * OLTP_PAGE_SIZE,
                        "page %u is younger (epoch %llu) than the tree that names it", page,
                        (unsigned long long)page_epoch(to));
     return st;
 }
 
-enum status pager_load(struct pager *p, uint32_t page, const uint8_t **out, struct fault *f)
+enum seam_status oltp_pager_load(struct oltp_pager *p, uint32_t page, const uint8_t **out, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     if (page < 2 || page >= atomic_load(&p->pages))
-        return fault_set(f, ST_CORRUPT, p->path, FAULT_NO_OFFSET, "page %u does not exist", page);
+        return seam_fault_set(f, SEAM_CORRUPT, p->path, SEAM_FAULT_NO_OFFSET, "page %u does not exist", page);
     for (;;) {
         uint32_t before = atomic_load(&p->table[page]), frame;
 
         if (before >= FRAME_FIRST) {
             *out = pager_frame(p, before - FRAME_FIRST);
-            return ST_OK;
+            return SEAM_OK;
         }
         if ((before != FRAME_ABSENT && before != FRAME_GHOST) ||
             !atomic_compare_exchange_strong(&p->table[page], &before, FRAME_LOADING)) {
@@ -313,18 +313,18 @@ enum status pager_load(struct pager *p, uint32_t page, const uint8_t **out, stru
             continue;
         }
         pthread_mutex_lock(&p->latch);
-        st = frame_take(p, false, &frame, f);
+        st = oltp_frame_take(p, false, &frame, f);
         pthread_mutex_unlock(&p->latch);
-        if (st != ST_OK) {
+        if (st != SEAM_OK) {
             atomic_store(&p->table[page], before);
             return st;
         }
         st = load_into(p, page, frame, f);
         pthread_mutex_lock(&p->latch);
-        if (st == ST_OK) {
+        if (st == SEAM_OK) {
             const uint8_t *at = pager_frame(p, frame);
 
-            p->meta[frame] = (struct frame){.page = page,
+            p->meta[frame] = (struct oltp_frame){.page = page,
                                             .state = FRAME_LIVE,
                                             .kept = before == FRAME_GHOST,
                                             .epoch = page_epoch(at)};
@@ -333,33 +333,33 @@ enum status pager_load(struct pager *p, uint32_t page, const uint8_t **out, stru
             atomic_store(&p->table[page], frame + FRAME_FIRST);
             *out = at;
         } else {
-            frame_give(p, frame);
+            oltp_frame_give(p, frame);
             atomic_store(&p->table[page], before);
         }
         pthread_mutex_unlock(&p->latch);
-        if (st == ST_OK) atomic_fetch_add_explicit(&p->loads, 1, memory_order_relaxed);
+        if (st == SEAM_OK) atomic_fetch_add_explicit(&p->loads, 1, memory_order_relaxed);
         return st;
     }
 }
 
-enum status pager_read(struct pager *p, uint32_t page, struct hazard *h,
-                       uint8_t out[OLTP_PAGE_SIZE], struct fault *f)
+enum seam_status oltp_pager_read(struct oltp_pager *p, uint32_t page, struct oltp_hazard *h,
+                       uint8_t out[OLTP_PAGE_SIZE], struct seam_fault *f)
 {
     const uint8_t *at;
-    enum status st = pager_pin(p, page, h, &at, f);
+    enum seam_status st = pager_pin(p, page, h, &at, f);
 
-    if (st == ST_OK) page_copy(out, at);
+    if (st == SEAM_OK) oltp_page_copy(out, at);
     return st;
 }
 
-int page_order(const void *a, const void *b)
+int oltp_page_order(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
     return (x > y) - (x < y);
 }
 
-void pager_read_ahead(struct pager *p, uint32_t *pages, size_t count)
+void oltp_pager_read_ahead(struct oltp_pager *p, uint32_t *pages, size_t count)
 {
     size_t n = 0;
 
@@ -368,11 +368,11 @@ void pager_read_ahead(struct pager *p, uint32_t *pages, size_t count)
 
         if (t == FRAME_ABSENT || t == FRAME_GHOST) pages[n++] = pages[i];
     }
-    if (n > 1) qsort(pages, n, sizeof *pages, page_order);
+    if (n > 1) qsort(pages, n, sizeof *pages, oltp_page_order);
     for (size_t i = 0, run; i < n; i += run) {
         for (run = 1; i + run < n && pages[i + run] == pages[i] + run;)
             run++;
-        file_will_need(p->file, (uint64_t)pages[i] * OLTP_PAGE_SIZE, run * OLTP_PAGE_SIZE);
+        seam_file_will_need(p->file, (uint64_t)pages[i] * OLTP_PAGE_SIZE, run * OLTP_PAGE_SIZE);
     }
     if (n > 0) atomic_fetch_add_explicit(&p->read_ahead, n, memory_order_relaxed);
 }

@@ -8,7 +8,7 @@
  * always sees the other. The order of store and look is bought by the evictor: one barrier in all running
  * threads (membarrier) a batch of victims, so that a descent, which pins every page on its way by two
  * words in turn, pays plain stores. Where the kernel has no such barrier the reader's stores are exchanges.
- * Resident pages were checked when they were loaded (page_check) and are trusted from then on.
+ * Resident pages were checked when they were loaded (oltp_page_check) and are trusted from then on.
  *
  * Every page may leave: leaves, inner pages and roots alike. A page is loaded on probation; used again before
  * the hand comes round, it is one of the kept ones. While more than a tenth of the frames are on probation the
@@ -50,14 +50,14 @@ enum {
     PAGER_EVICT_PAGES = 64,    /* victims behind one barrier, at most */
 };
 
-enum frame_state {
+enum oltp_frame_state {
     FRAME_FREE = 0,
     FRAME_LIVE = 1,
     FRAME_HOT = 2,   /* its page is free, and will be the next to be allocated */
     FRAME_DOOMED = 3 /* its page was given back while it is being written */
 };
 
-struct frame {
+struct oltp_frame {
     uint32_t page;
     uint8_t state;
     bool kept;             /* past probation */
@@ -67,37 +67,37 @@ struct frame {
     uint64_t death;        /* epoch of the commit that no longer needs it; 0 = alive */
 };
 
-struct hazard {            /* a reader's place: what it keeps from leaving */
+struct oltp_hazard {            /* a reader's place: what it keeps from leaving */
     _Alignas(64) _Atomic uint32_t page; /* a page to stay on */
     _Atomic uint32_t step[2];           /* pages of a way down, by turns */
     _Atomic uint32_t taken;
     _Atomic uint64_t uses;              /* pages asked for; one thread at a time counts */
 };
 
-struct dead { uint32_t page; uint64_t birth, death; };
+struct oltp_dead { uint32_t page; uint64_t birth, death; };
 
-struct space {
+struct oltp_space {
     uint64_t *used;   /* bitmap */
     uint32_t cap;     /* bits allocated */
     uint32_t next;    /* where the search for a free page goes on */
     uint32_t free;    /* clear bits below pages */
     uint32_t *hot;    /* free pages whose frames are at hand, last in first out */
     uint32_t hot_count;
-    struct dead *dead;
+    struct oltp_dead *dead;
     size_t dead_count, dead_cap;
 };
 
-struct pager {
-    struct io *io;
-    struct file *file;
-    char path[PATH_MAX_BYTES];
-    struct trace *trace;
+struct oltp_pager {
+    struct seam_io *io;
+    struct seam_file *file;
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_trace *trace;
     uint64_t file_id;
     bool private_pages;            /* read-only handle: changed pages live in memory only */
 
     _Atomic uint32_t *table;
     uint8_t *frames;
-    struct frame *meta;
+    struct oltp_frame *meta;
     _Atomic uint8_t *referenced;   /* a byte a frame: second chance */
     uint32_t frame_count, frame_fresh;
     uint32_t probation;            /* live frames that are not kept */
@@ -111,33 +111,33 @@ struct pager {
     uint32_t busy[TREE_DEPTH_MAX]; /* the writer's path, by level: pages not to be written early */
     pthread_mutex_t latch;
     pthread_cond_t written;        /* some write is done */
-    struct hazard *hazards;
+    struct oltp_hazard *hazards;
     _Atomic uint32_t hazards_high; /* hazards from here on were never taken */
     bool barriers;                 /* the kernel orders readers' stores when we ask */
     _Atomic uint32_t pages;        /* pages the file has, or will have */
     _Atomic uint64_t write_epoch;  /* pages of this epoch and later are the write transaction's */
     _Atomic uint64_t max_epoch;    /* no page of this handle is younger */
     _Atomic uint64_t state_lsn;    /* stamped into pages written out */
-    struct space space;
+    struct oltp_space space;
     _Atomic uint64_t loads, evictions, page_writes, write_backs, read_ahead, dirty;
 };
 
-MUST_USE enum status pager_open(struct pager *p, struct io *io, const char *path, bool read_only,
-                                size_t cache_bytes, struct trace *trace, struct fault *f);
-void pager_close(struct pager *p);
+SEAM_MUST_USE enum seam_status oltp_pager_open(struct oltp_pager *p, struct seam_io *io, const char *path, bool read_only,
+                                size_t cache_bytes, struct seam_trace *trace, struct seam_fault *f);
+void oltp_pager_close(struct oltp_pager *p);
 
-static inline uint8_t *pager_frame(const struct pager *p, uint32_t frame)
+static inline uint8_t *pager_frame(const struct oltp_pager *p, uint32_t frame)
 {
     return p->frames + (size_t)frame * OLTP_PAGE_SIZE;
 }
 
-/* Makes a page resident, whatever it takes. ST_CORRUPT, ST_IO, ST_LIMIT (the budget is full of pages that
+/* Makes a page resident, whatever it takes. SEAM_CORRUPT, SEAM_IO, SEAM_LIMIT (the budget is full of pages that
  * cannot leave). */
-MUST_USE enum status pager_load(struct pager *p, uint32_t page, const uint8_t **out, struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_pager_load(struct oltp_pager *p, uint32_t page, const uint8_t **out, struct seam_fault *f);
 
-static inline void hazard_set(const struct pager *p, _Atomic uint32_t *word, uint32_t page)
+static inline void hazard_set(const struct oltp_pager *p, _Atomic uint32_t *word, uint32_t page)
 {
-    if (likely(p->barriers)) {
+    if (seam_likely(p->barriers)) {
         atomic_store_explicit(word, page, memory_order_release);
         atomic_signal_fence(memory_order_seq_cst);
     } else {
@@ -146,9 +146,9 @@ static inline void hazard_set(const struct pager *p, _Atomic uint32_t *word, uin
     }
 }
 
-static inline MUST_USE enum status pager_hold(struct pager *p, uint32_t page, struct hazard *h,
+static inline SEAM_MUST_USE enum seam_status pager_hold(struct oltp_pager *p, uint32_t page, struct oltp_hazard *h,
                                               _Atomic uint32_t *word, const uint8_t **out,
-                                              struct fault *f)
+                                              struct seam_fault *f)
 {
     uint32_t t;
 
@@ -156,94 +156,94 @@ static inline MUST_USE enum status pager_hold(struct pager *p, uint32_t page, st
     atomic_store_explicit(&h->uses, atomic_load_explicit(&h->uses, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     t = atomic_load_explicit(&p->table[page], memory_order_acquire);
-    if (likely(t >= FRAME_FIRST)) {
+    if (seam_likely(t >= FRAME_FIRST)) {
         if (!atomic_load_explicit(&p->referenced[t - FRAME_FIRST], memory_order_relaxed))
             atomic_store_explicit(&p->referenced[t - FRAME_FIRST], 1, memory_order_relaxed);
         *out = pager_frame(p, t - FRAME_FIRST);
-        return ST_OK;
+        return SEAM_OK;
     }
-    return pager_load(p, page, out, f);
+    return oltp_pager_load(p, page, out, f);
 }
 /* A page, kept from leaving until h pins another. */
-static inline MUST_USE enum status pager_pin(struct pager *p, uint32_t page, struct hazard *h,
-                                             const uint8_t **out, struct fault *f)
+static inline SEAM_MUST_USE enum seam_status pager_pin(struct oltp_pager *p, uint32_t page, struct oltp_hazard *h,
+                                             const uint8_t **out, struct seam_fault *f)
 {
     return pager_hold(p, page, h, &h->page, out, f);
 }
 /* A page of `level` on the way down: kept until h steps to a level two away. */
-static inline MUST_USE enum status pager_step(struct pager *p, uint32_t page, struct hazard *h,
-                                              unsigned level, const uint8_t **out, struct fault *f)
+static inline SEAM_MUST_USE enum seam_status pager_step(struct oltp_pager *p, uint32_t page, struct oltp_hazard *h,
+                                              unsigned level, const uint8_t **out, struct seam_fault *f)
 {
     return pager_hold(p, page, h, &h->step[level & 1], out, f);
 }
-static inline void hazard_clear(struct hazard *h)
+static inline void hazard_clear(struct oltp_hazard *h)
 {
     atomic_store_explicit(&h->page, 0, memory_order_release);
     atomic_store_explicit(&h->step[0], 0, memory_order_release);
     atomic_store_explicit(&h->step[1], 0, memory_order_release);
 }
 /* A page copied aside, for walks that stay on it while they visit what is below. */
-MUST_USE enum status pager_read(struct pager *p, uint32_t page, struct hazard *h,
-                                uint8_t out[OLTP_PAGE_SIZE], struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_pager_read(struct oltp_pager *p, uint32_t page, struct oltp_hazard *h,
+                                uint8_t out[OLTP_PAGE_SIZE], struct seam_fault *f);
 /* These pages (sorted here) will be wanted: asks the disk for those that are not in memory. */
-void pager_read_ahead(struct pager *p, uint32_t *pages, size_t count);
-struct hazard *hazard_take(struct pager *p); /* NULL: all taken */
-void hazard_give(struct hazard *h);
+void oltp_pager_read_ahead(struct oltp_pager *p, uint32_t *pages, size_t count);
+struct oltp_hazard *oltp_hazard_take(struct oltp_pager *p); /* NULL: all taken */
+void oltp_hazard_give(struct oltp_hazard *h);
 /* Three quarters were taken at some time: what is not needed should be given back, not kept for later. */
-static inline bool hazards_scarce(struct pager *p)
+static inline bool hazards_scarce(struct oltp_pager *p)
 {
     return atomic_load_explicit(&p->hazards_high, memory_order_relaxed) > PAGER_HAZARDS / 4 * 3;
 }
-uint64_t pager_uses(struct pager *p); /* pages asked for so far; loads of them had to read the file */
+uint64_t oltp_pager_uses(struct oltp_pager *p); /* pages asked for so far; loads of them had to read the file */
 
 /* ---- the writer ---- */
 /* Between two changes: keeps enough frames clean for the next one, writing out pages early if it must. */
-MUST_USE enum status pager_make_room(struct pager *p, struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_pager_make_room(struct oltp_pager *p, struct seam_fault *f);
 /* A fresh page in memory, contents undefined, dirty, belonging to `epoch`. */
-MUST_USE enum status pager_alloc(struct pager *p, uint64_t epoch, uint32_t *page, uint8_t **out,
-                                 struct fault *f);
-uint8_t *pager_writable(struct pager *p, uint32_t page, const uint8_t *resident); /* own page: marks dirty */
+SEAM_MUST_USE enum seam_status oltp_pager_alloc(struct oltp_pager *p, uint64_t epoch, uint32_t *page, uint8_t **out,
+                                 struct seam_fault *f);
+uint8_t *oltp_pager_writable(struct oltp_pager *p, uint32_t page, const uint8_t *resident); /* own page: marks dirty */
 /* Gives a page back at once: nothing but the running transaction ever saw it. */
-void pager_free_now(struct pager *p, uint32_t page);
-MUST_USE enum status space_reserve_dead(struct pager *p, size_t more, struct fault *f);
+void oltp_pager_free_now(struct oltp_pager *p, uint32_t page);
+SEAM_MUST_USE enum seam_status oltp_space_reserve_dead(struct oltp_pager *p, size_t more, struct seam_fault *f);
 /* The commit of epoch `death` no longer needs it (room was reserved). */
-void space_kill(struct pager *p, uint32_t page, uint64_t birth, uint64_t death);
+void oltp_space_kill(struct oltp_pager *p, uint32_t page, uint64_t birth, uint64_t death);
 /* Frees the dead pages, from the from-th on, that no epoch in `seen` (ascending) is in [birth, death) of. */
-void space_release(struct pager *p, size_t from, const uint64_t *seen, size_t count);
-bool epoch_seen(const uint64_t *seen, size_t count, uint64_t birth, uint64_t death);
+void oltp_space_release(struct oltp_pager *p, size_t from, const uint64_t *seen, size_t count);
+bool oltp_epoch_seen(const uint64_t *seen, size_t count, uint64_t birth, uint64_t death);
 /* A page number without memory, for what is written past the cache (checkpoint blobs). */
-MUST_USE enum status space_take(struct pager *p, uint32_t *page, struct fault *f);
-void space_give(struct pager *p, uint32_t page);
+SEAM_MUST_USE enum seam_status oltp_space_take(struct oltp_pager *p, uint32_t *page, struct seam_fault *f);
+void oltp_space_give(struct oltp_pager *p, uint32_t page);
 /* Gives up what is kept at hand and searches from the front again (vacuum). */
-void space_cool(struct pager *p);
-uint32_t space_free_below(struct pager *p, uint32_t end); /* free pages before page `end` */
+void oltp_space_cool(struct oltp_pager *p);
+uint32_t oltp_space_free_below(struct oltp_pager *p, uint32_t end); /* free pages before page `end` */
 /* The used pages among the first `pages`, a bit each, as they are to be found again: without those that are free but
  * kept at hand, and without those that were given back while they are being written. */
-void space_map(struct pager *p, uint32_t pages, uint8_t *bitmap);
+void oltp_space_map(struct oltp_pager *p, uint32_t pages, uint8_t *bitmap);
 /* Forgets the free pages at the end; the new number of pages. */
-uint32_t space_shrink(struct pager *p);
-MUST_USE enum status space_grow(struct pager *p, uint32_t pages, struct fault *f);
+uint32_t oltp_space_shrink(struct oltp_pager *p);
+SEAM_MUST_USE enum seam_status oltp_space_grow(struct oltp_pager *p, uint32_t pages, struct seam_fault *f);
 
-/* ---- inside pager.c, write_back.c, space.c; latch held ---- */
+/* ---- inside pager.c, oltp_write_back.c, space.c; latch held ---- */
 /* A frame for a page; lets the latch go while it writes pages out to get one. */
-MUST_USE enum status frame_take(struct pager *p, bool from_hot, uint32_t *frame, struct fault *f);
-void frame_give(struct pager *p, uint32_t frame);
-void frame_clean(struct pager *p, uint32_t frame);
-void page_give(struct pager *p, uint32_t page);
-int page_order(const void *a, const void *b); /* of page numbers, for qsort; needs no latch */
+SEAM_MUST_USE enum seam_status oltp_frame_take(struct oltp_pager *p, bool from_hot, uint32_t *frame, struct seam_fault *f);
+void oltp_frame_give(struct oltp_pager *p, uint32_t frame);
+void oltp_frame_clean(struct oltp_pager *p, uint32_t frame);
+void oltp_page_give(struct oltp_pager *p, uint32_t page);
+int oltp_page_order(const void *a, const void *b); /* of page numbers, for qsort; needs no latch */
 /* Writes a batch of dirty pages that do not change, so that they can be evicted; with `own` (the writer, between
- * two changes) also those of the running transaction. ST_LIMIT: there are none. */
-MUST_USE enum status write_back(struct pager *p, bool own, struct fault *f);
+ * two changes) also those of the running transaction. SEAM_LIMIT: there are none. */
+SEAM_MUST_USE enum seam_status oltp_write_back(struct oltp_pager *p, bool own, struct seam_fault *f);
 
 /* ---- checkpoint ---- */
 /* Pages (malloc'ed, in any order, caller frees) that the state of `epoch` needs and the file has not. Called
  * under the writer latch, no transaction running. */
-MUST_USE enum status pager_dirty_pages(struct pager *p, uint64_t epoch, uint32_t **out, size_t *count,
-                                       struct fault *f);
-void pager_order_pages(uint32_t *pages, size_t count); /* ascending: while nobody waits */
+SEAM_MUST_USE enum seam_status oltp_pager_dirty_pages(struct oltp_pager *p, uint64_t epoch, uint32_t **out, size_t *count,
+                                       struct seam_fault *f);
+void oltp_pager_order_pages(uint32_t *pages, size_t count); /* ascending: while nobody waits */
 /* Writes some of those, ascending, and has the disk begin with them; immutable pages only. Any thread, beside
  * anything. */
-MUST_USE enum status pager_write_pages(struct pager *p, const uint32_t *pages, size_t count,
-                                       struct fault *f);
+SEAM_MUST_USE enum seam_status oltp_pager_write_pages(struct oltp_pager *p, const uint32_t *pages, size_t count,
+                                       struct seam_fault *f);
 
 #endif

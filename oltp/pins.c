@@ -10,43 +10,43 @@
 
 #include "engine/base/thread.h"
 
-static void pin_clear(struct pin *p)
+static void pin_clear(struct oltp_pin_slot *p)
 {
     atomic_store(&p->epoch, 0);
     atomic_store(&p->pid, 0);
     atomic_store(&p->state, 0);
 }
 
-static bool pin_dead(struct pin *p)
+static bool pin_dead(struct oltp_pin_slot *p)
 {
     int64_t pid = atomic_load(&p->pid);
 
-    return atomic_load(&p->state) != 0 && pid != 0 && !process_alive(pid);
+    return atomic_load(&p->state) != 0 && pid != 0 && !seam_process_alive(pid);
 }
 
 /* Clears the pin of a process that is gone; one process does: another may take the pin in the same moment. True when
  * that was us. */
-static bool pin_drop_dead(struct pin *p)
+static bool pin_drop_dead(struct oltp_pin_slot *p)
 {
     int64_t pid = atomic_load(&p->pid);
 
     if (!pin_dead(p)) return false;
     /* Ours meanwhile, so that it is dropped by others should we end here. */
-    if (!atomic_compare_exchange_strong(&p->pid, &pid, process_id())) return false;
+    if (!atomic_compare_exchange_strong(&p->pid, &pid, seam_process_id())) return false;
     pin_clear(p);
     return true;
 }
 
-void pins_refresh(struct oltp *db)
+void oltp_pins_refresh(struct oltp *db)
 {
     db->pinned_count = 0;
     for (size_t i = 0; i < OLTP_PINS_MAX; i++) {
-        struct pin *p = &db->shared->pins[i];
+        struct oltp_pin_slot *p = &db->shared->pins[i];
         uint64_t epoch;
 
         if (atomic_load(&p->state) == 0) continue;
         if (pin_drop_dead(p)) {
-            TRACE(db->trace, "oltp", "pin_dropped", TI("pin", i));
+            SEAM_TRACE(db->trace, "oltp", "pin_dropped", SEAM_TI("pin", i));
             continue;
         }
         epoch = atomic_load(&p->epoch);
@@ -54,28 +54,28 @@ void pins_refresh(struct oltp *db)
     }
 }
 
-enum status pin_take(struct oltp *db, enum oltp_pin_kind kind, struct fault *f)
+enum seam_status oltp_pin_take(struct oltp *db, enum oltp_pin_kind kind, struct seam_fault *f)
 {
     for (size_t i = 0; i < OLTP_PINS_MAX; i++) {
-        struct pin *p = &db->shared->pins[i];
+        struct oltp_pin_slot *p = &db->shared->pins[i];
         uint32_t free_ = 0;
 
         (void)pin_drop_dead(p);
         if (!atomic_compare_exchange_strong(&p->state, &free_, 1)) continue;
         p->kind = kind;
-        p->since_us = clock_wall_us(db->clock);
+        p->since_us = seam_clock_wall_us(db->clock);
         snprintf(p->holder, sizeof p->holder, "%s", db->o.holder != NULL ? db->o.holder : "reader");
         atomic_store(&p->lsn, 0);
         atomic_store(&p->epoch, 0);
-        atomic_store(&p->pid, process_id());
+        atomic_store(&p->pid, seam_process_id());
         db->pin = p;
-        return ST_OK;
+        return SEAM_OK;
     }
-    return fault_set(f, ST_LIMIT, db->shared_path, FAULT_NO_OFFSET,
+    return seam_fault_set(f, SEAM_LIMIT, db->shared_path, SEAM_FAULT_NO_OFFSET,
                      "%d handles read this folder already", OLTP_PINS_MAX);
 }
 
-void pin_give(struct oltp *db)
+void oltp_pin_give(struct oltp *db)
 {
     if (db->pin != NULL) pin_clear(db->pin);
     db->pin = NULL;
@@ -83,15 +83,15 @@ void pin_give(struct oltp *db)
 
 static uint64_t pages_held_only_by(struct oltp *db, uint64_t epoch)
 {
-    const struct space *s = &db->pager.space;
-    size_t n = epochs_seen(db), others = 0;
+    const struct oltp_space *s = &db->pager.space;
+    size_t n = oltp_epochs_seen(db), others = 0;
     uint64_t pages = 0;
 
     for (size_t i = 0; i < n; i++)
         if (db->seen[i] != epoch) db->seen[others++] = db->seen[i];
     for (size_t i = 0; i < s->dead_count; i++)
         if (epoch >= s->dead[i].birth && epoch < s->dead[i].death &&
-            !epoch_seen(db->seen, others, s->dead[i].birth, s->dead[i].death))
+            !oltp_epoch_seen(db->seen, others, s->dead[i].birth, s->dead[i].death))
             pages++;
     return pages;
 }
@@ -107,13 +107,13 @@ static void pin_add(struct pin_list *l, const struct oltp_pin *p)
     l->count++;
 }
 
-static void pins_of_handle(struct oltp *db, lsn_t durable, struct pin_list *l)
+static void pins_of_handle(struct oltp *db, seam_lsn_t durable, struct pin_list *l)
 {
     pthread_mutex_lock(&db->writer_latch);
     for (size_t i = 0; i < db->retained_count; i++) {
-        const struct checkpoint *c = &db->retained[i];
+        const struct oltp_checkpoint *c = &db->retained[i];
         struct oltp_pin p = {.kind = OLTP_PIN_RETENTION,
-                             .pid = process_id(),
+                             .pid = seam_process_id(),
                              .alive = true,
                              .lsn = c->lsn,
                              .since_us = c->wall_us,
@@ -124,10 +124,10 @@ static void pins_of_handle(struct oltp *db, lsn_t durable, struct pin_list *l)
         pin_add(l, &p);
     }
     for (size_t i = 0; i < OLTP_READERS_MAX; i++) {
-        struct snapshot_slot *s = &db->readers[i];
+        struct oltp_snapshot_slot *s = &db->readers[i];
         uint64_t epoch = atomic_load(&s->epoch);
         struct oltp_pin p = {
-            .kind = OLTP_PIN_TXN, .pid = process_id(), .alive = true, .holder = "read transaction"};
+            .kind = OLTP_PIN_TXN, .pid = seam_process_id(), .alive = true, .holder = "read transaction"};
 
         if (epoch == 0) continue;
         p.page_bytes = pages_held_only_by(db, epoch) * OLTP_PAGE_SIZE;
@@ -138,22 +138,22 @@ static void pins_of_handle(struct oltp *db, lsn_t durable, struct pin_list *l)
     pthread_mutex_unlock(&db->writer_latch);
 }
 
-enum status oltp_pins(struct io *io, const char *dir, struct oltp *db, struct oltp_pin *out,
-                      size_t max, size_t *count, struct fault *f)
+enum seam_status oltp_pins(struct seam_io *io, const char *dir, struct oltp *db, struct oltp_pin *out,
+                      size_t max, size_t *count, struct seam_fault *f)
 {
-    char path[PATH_MAX_BYTES];
-    struct shared *shared = NULL;
+    char path[SEAM_PATH_MAX_BYTES];
+    struct oltp_shared *shared = NULL;
     struct pin_list l = {out, max, 0};
     void *map = NULL;
-    enum status st = path_join(path, dir, "shared", f);
+    enum seam_status st = seam_path_join(path, dir, "shared", f);
 
-    if (st == ST_OK && !io_exists(io, path))
-        st = fault_set(f, ST_NOT_FOUND, dir, FAULT_NO_OFFSET, "no row store here");
-    if (st == ST_OK) st = io_map_shared(io, path, SHARED_BYTES, &map, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK && !seam_io_exists(io, path))
+        st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "no row store here");
+    if (st == SEAM_OK) st = seam_io_map_shared(io, path, SHARED_BYTES, &map, f);
+    if (st != SEAM_OK) return st;
     shared = map;
     for (size_t i = 0; i < OLTP_PINS_MAX; i++) {
-        struct pin *p = &shared->pins[i];
+        struct oltp_pin_slot *p = &shared->pins[i];
         struct oltp_pin o = {.kind = (enum oltp_pin_kind)p->kind,
                              .pid = atomic_load(&p->pid),
                              .lsn = atomic_load(&p->lsn),
@@ -163,7 +163,7 @@ enum status oltp_pins(struct io *io, const char *dir, struct oltp *db, struct ol
         if (atomic_load(&p->state) == 0 || o.pid == 0) continue;
         memcpy(o.holder, p->holder, sizeof o.holder);
         o.holder[sizeof o.holder - 1] = '\0';
-        o.alive = process_alive(o.pid);
+        o.alive = seam_process_alive(o.pid);
         if (db != NULL && !db->read_only) {
             pthread_mutex_lock(&db->writer_latch);
             o.page_bytes = pages_held_only_by(db, epoch) * OLTP_PAGE_SIZE;
@@ -173,8 +173,8 @@ enum status oltp_pins(struct io *io, const char *dir, struct oltp *db, struct ol
         if (!o.alive) (void)pin_drop_dead(p);
     }
     if (db != NULL && !db->read_only)
-        pins_of_handle(db, db->wal != NULL ? wal_durable_lsn(db->wal) : LSN_NONE, &l);
-    io_unmap_shared(io, map, SHARED_BYTES);
+        pins_of_handle(db, db->wal != NULL ? wal_durable_lsn(db->wal) : SEAM_LSN_NONE, &l);
+    seam_io_unmap_shared(io, map, SHARED_BYTES);
     *count = l.count;
-    return ST_OK;
+    return SEAM_OK;
 }

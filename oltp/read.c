@@ -3,54 +3,54 @@
 
 #include <stdlib.h>
 
-static enum status no_memory(struct oltp_txn *t, struct fault *f)
+static enum seam_status no_memory(struct oltp_txn *t, struct seam_fault *f)
 {
-    return fault_set(f, ST_NOMEM, t->db->dir, FAULT_NO_OFFSET, "no memory for a key");
+    return seam_fault_set(f, SEAM_NOMEM, t->db->dir, SEAM_FAULT_NO_OFFSET, "no memory for a key");
 }
 
-enum status oltp_table(struct oltp_txn *t, const char *name, uint32_t *table, struct fault *f)
+enum seam_status oltp_table(struct oltp_txn *t, const char *name, uint32_t *table, struct seam_fault *f)
 {
     for (uint32_t i = 0; i < t->catalog->table_count; i++) {
-        const struct table *tb = t->catalog->tables[i];
+        const struct oltp_table *tb = t->catalog->tables[i];
 
         if (tb == NULL || strcmp(tb->schema.name, name) != 0) continue;
         *table = i + 1;
-        return ST_OK;
+        return SEAM_OK;
     }
-    return fault_set(f, ST_NOT_FOUND, name, FAULT_NO_OFFSET, "no such table");
+    return seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET, "no such table");
 }
 
-const struct schema *oltp_schema(struct oltp_txn *t, uint32_t table)
+const struct seam_schema *oltp_schema(struct oltp_txn *t, uint32_t table)
 {
-    const struct table *tb = table_of(t, table);
+    const struct oltp_table *tb = table_of(t, table);
 
     return tb != NULL ? &tb->schema : NULL;
 }
 
-static int index_position(const struct table *tb, uint32_t index)
+static int index_position(const struct oltp_table *tb, uint32_t index)
 {
     for (unsigned i = 0; i < tb->schema.index_count; i++)
         if (tb->schema.indexes[i].id == index) return (int)i;
     return -1;
 }
 
-enum status oltp_index(struct oltp_txn *t, uint32_t table, const char *name, uint32_t *index,
-                       struct fault *f)
+enum seam_status oltp_index(struct oltp_txn *t, uint32_t table, const char *name, uint32_t *index,
+                       struct seam_fault *f)
 {
-    const struct table *tb = table_of(t, table);
+    const struct oltp_table *tb = table_of(t, table);
 
-    if (tb == NULL) return table_unknown(table, f);
+    if (tb == NULL) return oltp_table_unknown(table, f);
     for (unsigned i = 0; i < tb->schema.index_count; i++) {
         if (strcmp(tb->schema.indexes[i].name, name) != 0) continue;
         *index = tb->schema.indexes[i].id;
-        return ST_OK;
+        return SEAM_OK;
     }
-    return fault_set(f, ST_NOT_FOUND, tb->schema.name, FAULT_NO_OFFSET, "no index \"%s\"", name);
+    return seam_fault_set(f, SEAM_NOT_FOUND, tb->schema.name, SEAM_FAULT_NO_OFFSET, "no index \"%s\"", name);
 }
 
-static enum status index_unknown(const struct table *tb, uint32_t index, struct fault *f)
+static enum seam_status index_unknown(const struct oltp_table *tb, uint32_t index, struct seam_fault *f)
 {
-    return fault_set(f, ST_NOT_FOUND, tb->schema.name, FAULT_NO_OFFSET, "no index with the id %u",
+    return seam_fault_set(f, SEAM_NOT_FOUND, tb->schema.name, SEAM_FAULT_NO_OFFSET, "no index with the id %u",
                      index);
 }
 
@@ -68,7 +68,7 @@ size_t oltp_tables(struct oltp_txn *t, uint32_t *ids, size_t max)
 
 uint64_t oltp_count(struct oltp_txn *t, uint32_t table, uint32_t index)
 {
-    const struct table *tb = table_of(t, table);
+    const struct oltp_table *tb = table_of(t, table);
     int at;
 
     if (tb == NULL) return 0;
@@ -79,36 +79,36 @@ uint64_t oltp_count(struct oltp_txn *t, uint32_t table, uint32_t index)
 
 /* ---- keys ------------------------------------------------------------------------------------------ */
 
-static enum status append_part(const struct table *tb, uint16_t column, struct value v,
-                               bool null_ok, struct buf *out, struct fault *f)
+static enum seam_status append_part(const struct oltp_table *tb, uint16_t column, struct seam_value v,
+                               bool null_ok, struct seam_buf *out, struct seam_fault *f)
 {
-    const struct column *c = &tb->schema.columns[column];
+    const struct seam_column *c = &tb->schema.columns[column];
 
-    if (v.type == V_NULL && null_ok) {
-        key_append(out, &v);
-        return ST_OK;
+    if (v.type == SEAM_V_NULL && null_ok) {
+        seam_key_append(out, &v);
+        return SEAM_OK;
     }
     if (v.type != c->type)
-        return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "%s is %s, not %s",
-                         c->name, value_type_name(c->type), value_type_name(v.type));
-    if (v.type == V_DECIMAL && v.scale != c->scale) {
-        if (decimal_rescale(v.i, v.scale, c->scale, &v.i) != ST_OK)
-            return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "%s has %u decimals",
+        return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET, "%s is %s, not %s",
+                         c->name, seam_value_type_name(c->type), seam_value_type_name(v.type));
+    if (v.type == SEAM_V_DECIMAL && v.scale != c->scale) {
+        if (seam_decimal_rescale(v.i, v.scale, c->scale, &v.i) != SEAM_OK)
+            return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET, "%s has %u decimals",
                              c->name, c->scale);
         v.scale = c->scale;
     }
-    key_append(out, &v);
-    return ST_OK;
+    seam_key_append(out, &v);
+    return SEAM_OK;
 }
 
-enum status oltp_key(struct oltp_txn *t, uint32_t table, uint32_t index, const struct value *values,
-                     size_t n, struct buf *out, struct fault *f)
+enum seam_status oltp_key(struct oltp_txn *t, uint32_t table, uint32_t index, const struct seam_value *values,
+                     size_t n, struct seam_buf *out, struct seam_fault *f)
 {
-    const struct table *tb = table_of(t, table);
+    const struct oltp_table *tb = table_of(t, table);
     const uint16_t *columns;
     size_t count;
 
-    if (tb == NULL) return table_unknown(table, f);
+    if (tb == NULL) return oltp_table_unknown(table, f);
     if (index == 0) {
         columns = tb->schema.key;
         count = tb->schema.key_count;
@@ -120,76 +120,76 @@ enum status oltp_key(struct oltp_txn *t, uint32_t table, uint32_t index, const s
         count = tb->schema.indexes[at].count;
     }
     if (n > count)
-        return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                          "the key has %zu columns, not %zu", count, n);
     for (size_t i = 0; i < n; i++) {
-        enum status st = append_part(tb, columns[i], values[i], index != 0, out, f);
+        enum seam_status st = append_part(tb, columns[i], values[i], index != 0, out, f);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
-    return buf_ok(out) ? ST_OK : no_memory(t, f);
+    return seam_buf_ok(out) ? SEAM_OK : no_memory(t, f);
 }
 
 /* ---- gets ------------------------------------------------------------------------------------------ */
 
-enum status oltp_get_key(struct oltp_txn *t, uint32_t table, struct bytes key, struct oltp_row *out,
-                         struct fault *f)
+enum seam_status oltp_get_key(struct oltp_txn *t, uint32_t table, struct wal_bytes key, struct oltp_row *out,
+                         struct seam_fault *f)
 {
-    const struct table *tb = table_of(t, table);
+    const struct oltp_table *tb = table_of(t, table);
 
-    if (unlikely(tb == NULL)) return table_unknown(table, f);
+    if (seam_unlikely(tb == NULL)) return oltp_table_unknown(table, f);
     out->key = key;
-    out->index_key = (struct bytes){0};
-    return tree_get(&t->db->pager, &t->trees[tb->primary], key.data, key.size, t->hazard, &t->big,
+    out->index_key = (struct wal_bytes){0};
+    return oltp_tree_get(&t->db->pager, &t->trees[tb->primary], key.data, key.size, t->hazard, &t->big,
                     &out->row, f);
 }
 
-enum status oltp_get(struct oltp_txn *t, uint32_t table, const struct value *key_values,
-                     struct oltp_row *out, struct fault *f)
+enum seam_status oltp_get(struct oltp_txn *t, uint32_t table, const struct seam_value *key_values,
+                     struct oltp_row *out, struct seam_fault *f)
 {
-    const struct table *tb = table_of(t, table);
-    enum status st;
+    const struct oltp_table *tb = table_of(t, table);
+    enum seam_status st;
 
-    if (unlikely(tb == NULL)) return table_unknown(table, f);
-    buf_clear(&t->key);
+    if (seam_unlikely(tb == NULL)) return oltp_table_unknown(table, f);
+    seam_buf_clear(&t->key);
     st = oltp_key(t, table, 0, key_values, tb->schema.key_count, &t->key, f);
-    if (unlikely(st != ST_OK)) return st;
-    return oltp_get_key(t, table, (struct bytes){t->key.data, t->key.size}, out, f);
+    if (seam_unlikely(st != SEAM_OK)) return st;
+    return oltp_get_key(t, table, (struct wal_bytes){t->key.data, t->key.size}, out, f);
 }
 
-enum status oltp_get_by(struct oltp_txn *t, uint32_t table, uint32_t index,
-                        const struct value *values, struct oltp_row *out, struct fault *f)
+enum seam_status oltp_get_by(struct oltp_txn *t, uint32_t table, uint32_t index,
+                        const struct seam_value *values, struct oltp_row *out, struct seam_fault *f)
 {
-    const struct table *tb = table_of(t, table);
-    struct tree_cursor c = {.pager = &t->db->pager, .hazard = t->hazard};
+    const struct oltp_table *tb = table_of(t, table);
+    struct oltp_tree_cursor c = {.pager = &t->db->pager, .hazard = t->hazard};
     uint8_t entry[OLTP_KEY_MAX];
-    struct bytes primary;
+    struct wal_bytes primary;
     size_t n;
     int at;
-    enum status st;
+    enum seam_status st;
 
-    if (tb == NULL) return table_unknown(table, f);
+    if (tb == NULL) return oltp_table_unknown(table, f);
     at = index_position(tb, index);
     if (at < 0) return index_unknown(tb, index, f);
-    buf_clear(&t->key);
+    seam_buf_clear(&t->key);
     st = oltp_key(t, table, index, values, tb->schema.indexes[at].count, &t->key, f);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     c.tree = t->trees[tb->index[at]];
-    st = tree_seek(&c, t->key.data, t->key.size, f);
-    if (st == ST_OK && c.at == c.count) st = tree_next_leaf(&c, f);
-    if (st == ST_END) return ST_NOT_FOUND;
-    if (st != ST_OK) return st;
-    n = page_key(c.leaf, c.at, entry);
-    if (n < t->key.size || memcmp(entry, t->key.data, t->key.size) != 0) return ST_NOT_FOUND;
-    primary = (struct bytes){entry + t->key.size, n - t->key.size};
-    buf_clear(&t->big);
-    buf_append(&t->key, primary.data, primary.size); /* index entry; its tail is the primary key */
-    if (!buf_ok(&t->key)) return no_memory(t, f);
+    st = oltp_tree_seek(&c, t->key.data, t->key.size, f);
+    if (st == SEAM_OK && c.at == c.count) st = oltp_tree_next_leaf(&c, f);
+    if (st == SEAM_END) return SEAM_NOT_FOUND;
+    if (st != SEAM_OK) return st;
+    n = oltp_page_key(c.leaf, c.at, entry);
+    if (n < t->key.size || memcmp(entry, t->key.data, t->key.size) != 0) return SEAM_NOT_FOUND;
+    primary = (struct wal_bytes){entry + t->key.size, n - t->key.size};
+    seam_buf_clear(&t->big);
+    seam_buf_append(&t->key, primary.data, primary.size); /* index entry; its tail is the primary key */
+    if (!seam_buf_ok(&t->key)) return no_memory(t, f);
     primary.data = t->key.data + t->key.size - primary.size;
     st = oltp_get_key(t, table, primary, out, f);
-    out->index_key = (struct bytes){t->key.data, t->key.size};
-    if (st == ST_NOT_FOUND)
-        return fault_set(f, ST_CORRUPT, tb->schema.name, FAULT_NO_OFFSET,
+    out->index_key = (struct wal_bytes){t->key.data, t->key.size};
+    if (st == SEAM_NOT_FOUND)
+        return seam_fault_set(f, SEAM_CORRUPT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                          "an index entry without its row: run verify");
     return st;
 }
@@ -208,59 +208,59 @@ static struct oltp_cursor *cursor_new(struct oltp_txn *t)
     }
     c = calloc(1, sizeof *c);
     if (c == NULL) return NULL;
-    c->c.hazard = hazard_take(&t->db->pager);
-    c->row_hazard = hazard_take(&t->db->pager);
+    c->c.hazard = oltp_hazard_take(&t->db->pager);
+    c->row_hazard = oltp_hazard_take(&t->db->pager);
     if (c->c.hazard != NULL && c->row_hazard != NULL) return c;
-    if (c->c.hazard != NULL) hazard_give(c->c.hazard);
+    if (c->c.hazard != NULL) oltp_hazard_give(c->c.hazard);
     free(c);
     return NULL;
 }
 
-void cursor_free(struct oltp_cursor *c)
+void oltp_cursor_free(struct oltp_cursor *c)
 {
-    hazard_give(c->c.hazard);
-    hazard_give(c->row_hazard);
-    buf_free(&c->lower);
-    buf_free(&c->upper);
-    buf_free(&c->place);
-    buf_free(&c->big);
+    oltp_hazard_give(c->c.hazard);
+    oltp_hazard_give(c->row_hazard);
+    seam_buf_free(&c->lower);
+    seam_buf_free(&c->upper);
+    seam_buf_free(&c->place);
+    seam_buf_free(&c->big);
     free(c);
 }
 
-static bool bound_set(struct buf *to, struct bytes from, bool past, bool *has)
+static bool bound_set(struct seam_buf *to, struct wal_bytes from, bool past, bool *has)
 {
-    buf_clear(to);
-    buf_append(to, from.data, from.size);
+    seam_buf_clear(to);
+    seam_buf_append(to, from.data, from.size);
     *has = true;
-    if (past && !key_successor(to)) return false; /* nothing is above it */
+    if (past && !seam_key_successor(to)) return false; /* nothing is above it */
     return true;
 }
 
-static enum status cursor_bounds(struct oltp_cursor *c, const struct oltp_range *r)
+static enum seam_status cursor_bounds(struct oltp_cursor *c, const struct oltp_range *r)
 {
     c->has_lower = c->has_upper = false;
-    if (r == NULL) return ST_OK;
+    if (r == NULL) return SEAM_OK;
     if (r->lower.data != NULL && !bound_set(&c->lower, r->lower, r->lower_excluded, &c->has_lower))
-        return ST_END;
+        return SEAM_END;
     if (r->upper.data != NULL && !bound_set(&c->upper, r->upper, r->upper_included, &c->has_upper))
         c->has_upper = false;
-    return buf_ok(&c->lower) && buf_ok(&c->upper) ? ST_OK : ST_NOMEM;
+    return seam_buf_ok(&c->lower) && seam_buf_ok(&c->upper) ? SEAM_OK : SEAM_NOMEM;
 }
 
-enum status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t index,
+enum seam_status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t index,
                              const struct oltp_range *range, unsigned flags,
-                             struct oltp_cursor **out, struct fault *f)
+                             struct oltp_cursor **out, struct seam_fault *f)
 {
-    const struct table *tb = table_of(t, table);
+    const struct oltp_table *tb = table_of(t, table);
     struct oltp_cursor *c;
     int at = -1;
-    enum status st;
+    enum seam_status st;
 
-    if (tb == NULL) return table_unknown(table, f);
+    if (tb == NULL) return oltp_table_unknown(table, f);
     if (index != 0 && (at = index_position(tb, index)) < 0) return index_unknown(tb, index, f);
     c = cursor_new(t);
     if (c == NULL)
-        return fault_set(f, ST_LIMIT, t->db->dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_LIMIT, t->db->dir, SEAM_FAULT_NO_OFFSET,
                          "too many cursors are open (or no memory)");
     c->t = t;
     c->table = table;
@@ -273,15 +273,15 @@ enum status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t index,
     c->placed = false;
     c->key_size = 0;
     st = cursor_bounds(c, range);
-    if (st == ST_END) { /* an empty range: below everything */
-        buf_clear(&c->upper);
+    if (st == SEAM_END) { /* an empty range: below everything */
+        seam_buf_clear(&c->upper);
         c->has_upper = true;
-    } else if (st != ST_OK) {
+    } else if (st != SEAM_OK) {
         oltp_cursor_close(c);
         return no_memory(t, f);
     }
     *out = c;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 void oltp_cursor_close(struct oltp_cursor *c)
@@ -290,7 +290,7 @@ void oltp_cursor_close(struct oltp_cursor *c)
     hazard_clear(c->c.hazard);
     hazard_clear(c->row_hazard);
     if (hazards_scarce(&c->t->db->pager)) { /* spare ones of this transaction are of no use to others */
-        cursor_free(c);
+        oltp_cursor_free(c);
         return;
     }
     c->next_spare = c->t->spare;
@@ -306,57 +306,57 @@ static void cursor_window(struct oltp_cursor *c, bool may_begin, bool may_end)
     c->begin = 0;
     c->end = c->c.count;
     if (c->has_lower && may_begin)
-        c->begin = page_find(c->c.leaf, c->lower.data, c->lower.size, &exact);
+        c->begin = oltp_page_find(c->c.leaf, c->lower.data, c->lower.size, &exact);
     if (c->has_upper && may_end)
-        c->end = page_find(c->c.leaf, c->upper.data, c->upper.size, &exact);
+        c->end = oltp_page_find(c->c.leaf, c->upper.data, c->upper.size, &exact);
     if (c->begin > c->end) c->begin = c->end;
 }
 
-static enum status cursor_place(struct oltp_cursor *c, const uint8_t *key, size_t n,
-                                struct fault *f)
+static enum seam_status cursor_place(struct oltp_cursor *c, const uint8_t *key, size_t n,
+                                struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     c->c.tree = c->t->trees[c->slot];
     c->stamp = c->t->stamp;
     c->c.leaf = NULL;
-    if (c->has_lower && key_compare(key, n, c->lower.data, c->lower.size) < 0) {
+    if (c->has_lower && seam_key_compare(key, n, c->lower.data, c->lower.size) < 0) {
         key = c->lower.data;
         n = c->lower.size;
     }
-    if (c->has_upper && key_compare(key, n, c->upper.data, c->upper.size) > 0) {
+    if (c->has_upper && seam_key_compare(key, n, c->upper.data, c->upper.size) > 0) {
         key = c->upper.data;
         n = c->upper.size;
     }
-    st = tree_seek(&c->c, key, n, f);
-    if (st != ST_OK) return st;
+    st = oltp_tree_seek(&c->c, key, n, f);
+    if (st != SEAM_OK) return st;
     cursor_window(c, key != c->lower.data, true);
     if (c->has_lower && key == c->lower.data) c->begin = c->c.at < c->end ? c->c.at : c->end;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status cursor_place_end(struct oltp_cursor *c, bool last, struct fault *f)
+static enum seam_status cursor_place_end(struct oltp_cursor *c, bool last, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     if (last ? c->has_upper : c->has_lower) {
-        const struct buf *b = last ? &c->upper : &c->lower;
+        const struct seam_buf *b = last ? &c->upper : &c->lower;
 
         return cursor_place(c, b->data, b->size, f);
     }
     c->c.tree = c->t->trees[c->slot];
     c->stamp = c->t->stamp;
     c->c.leaf = NULL;
-    st = tree_seek_end(&c->c, last, f);
-    if (st == ST_OK) cursor_window(c, true, true);
+    st = oltp_tree_seek_end(&c->c, last, f);
+    if (st == SEAM_OK) cursor_window(c, true, true);
     return st;
 }
 
 /* Before a step: one that stands at no key yet goes to its end, also when it was there before: the step failed, or found
  * no row and the tree has changed since. Others find their key again. */
-static enum status cursor_ready(struct oltp_cursor *c, bool forward, struct fault *f)
+static enum seam_status cursor_ready(struct oltp_cursor *c, bool forward, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     if (!c->placed) {
         st = cursor_place_end(c, !forward, f);
@@ -364,8 +364,8 @@ static enum status cursor_ready(struct oltp_cursor *c, bool forward, struct faul
         bool exact;
 
         st = cursor_place(c, c->place.data, c->place.size, f);
-        if (st == ST_OK && c->after) {
-            c->c.at = page_find(c->c.leaf, c->place.data, c->place.size, &exact);
+        if (st == SEAM_OK && c->after) {
+            c->c.at = oltp_page_find(c->c.leaf, c->place.data, c->place.size, &exact);
             c->c.at += exact;
         }
     }
@@ -373,25 +373,25 @@ static enum status cursor_ready(struct oltp_cursor *c, bool forward, struct faul
 }
 
 /* Write transactions remember the key they stand on: the next change may move everything. */
-static enum status cursor_remember(struct oltp_cursor *c, size_t n, bool after, struct fault *f)
+static enum seam_status cursor_remember(struct oltp_cursor *c, size_t n, bool after, struct seam_fault *f)
 {
-    buf_clear(&c->place);
-    buf_append(&c->place, c->key, n);
+    seam_buf_clear(&c->place);
+    seam_buf_append(&c->place, c->key, n);
     c->placed = true;
     c->after = after;
-    return buf_ok(&c->place) ? ST_OK : no_memory(c->t, f);
+    return seam_buf_ok(&c->place) ? SEAM_OK : no_memory(c->t, f);
 }
 
 /* Entry i of the leaf, as the caller sees it. */
-static inline enum status cursor_row(struct oltp_cursor *c, unsigned i, bool after,
-                                     struct oltp_row *out, struct fault *f)
+static inline enum seam_status cursor_row(struct oltp_cursor *c, unsigned i, bool after,
+                                     struct oltp_row *out, struct seam_fault *f)
 {
     const uint8_t *leaf = c->c.leaf;
-    struct cell cell = page_cell_at(leaf, page_slot(leaf, i), true);
+    struct oltp_cell cell = page_cell_at(leaf, page_slot(leaf, i), true);
     unsigned prefix = page_prefix(leaf);
     size_t n = (size_t)prefix + cell.suffix;
-    struct bytes primary;
-    enum status st;
+    struct wal_bytes primary;
+    enum seam_status st;
 
     if (i + ROWS_AHEAD < c->c.count) { /* rows lie a few lines apart: ask for one that comes soon */
         const uint8_t *soon = leaf + page_slot(leaf, i + ROWS_AHEAD);
@@ -400,52 +400,52 @@ static inline enum status cursor_row(struct oltp_cursor *c, unsigned i, bool aft
         __builtin_prefetch(soon + 64);
         __builtin_prefetch(soon + 192);
     }
-    if (likely(prefix <= 8))
-        put_u64(c->key, get_u64(leaf + PAGE_HEADER_SIZE));
+    if (seam_likely(prefix <= 8))
+        seam_put_u64(c->key, seam_get_u64(leaf + PAGE_HEADER_SIZE));
     else
         memcpy(c->key, leaf + PAGE_HEADER_SIZE, prefix);
     c->key_size = n;
-    put_u32(c->key + prefix, __builtin_bswap32(page_head(leaf, i)));
+    seam_put_u32(c->key + prefix, __builtin_bswap32(page_head(leaf, i)));
     if (cell.suffix > 4) memcpy(c->key + prefix + 4, cell.rest, cell.suffix - 4u);
-    if (unlikely(c->t->write)) {
+    if (seam_unlikely(c->t->write)) {
         st = cursor_remember(c, n, after, f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
-    if (likely(c->index < 0)) {
-        out->key = (struct bytes){c->key, n};
-        out->index_key = (struct bytes){0};
-        if (unlikely(cell.big))
-            return cell_value(c->c.pager, &cell, c->row_hazard, &c->big, &out->row, f);
-        out->row = (struct bytes){cell.value, cell.size};
-        return ST_OK;
+    if (seam_likely(c->index < 0)) {
+        out->key = (struct wal_bytes){c->key, n};
+        out->index_key = (struct wal_bytes){0};
+        if (seam_unlikely(cell.big))
+            return oltp_cell_value(c->c.pager, &cell, c->row_hazard, &c->big, &out->row, f);
+        out->row = (struct wal_bytes){cell.value, cell.size};
+        return SEAM_OK;
     }
-    out->index_key = (struct bytes){c->key, n};
-    st = index_entry_primary(&c->def->schema, (unsigned)c->index, out->index_key, &c->t->text,
+    out->index_key = (struct wal_bytes){c->key, n};
+    st = oltp_index_entry_primary(&c->def->schema, (unsigned)c->index, out->index_key, &c->t->text,
                              &primary, f);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     out->key = primary;
-    out->row = (struct bytes){0};
-    if (c->flags & OLTP_KEYS_ONLY) return ST_OK;
-    st = tree_get(c->c.pager, &c->t->trees[c->def->primary], primary.data, primary.size,
+    out->row = (struct wal_bytes){0};
+    if (c->flags & OLTP_KEYS_ONLY) return SEAM_OK;
+    st = oltp_tree_get(c->c.pager, &c->t->trees[c->def->primary], primary.data, primary.size,
                   c->row_hazard, &c->big, &out->row, f);
-    if (st == ST_NOT_FOUND)
-        return fault_set(f, ST_CORRUPT, c->def->schema.name, FAULT_NO_OFFSET,
+    if (st == SEAM_NOT_FOUND)
+        return seam_fault_set(f, SEAM_CORRUPT, c->def->schema.name, SEAM_FAULT_NO_OFFSET,
                          "an index entry without its row: run verify");
     return st;
 }
 
 /* A step that failed leaves the cursor where it was, to be tried again: behind the last row it gave, or where it was
  * put. */
-static enum status cursor_failed(struct oltp_cursor *c, bool forward, enum status st)
+static enum seam_status cursor_failed(struct oltp_cursor *c, bool forward, enum seam_status st)
 {
-    if (st == ST_END) return st;
-    if (c->key_size > 0 && cursor_remember(c, c->key_size, forward, NULL) != ST_OK) return ST_NOMEM;
+    if (st == SEAM_END) return st;
+    if (c->key_size > 0 && cursor_remember(c, c->key_size, forward, NULL) != SEAM_OK) return SEAM_NOMEM;
     c->c.leaf = NULL;
     return st;
 }
 
 /* A row that could not be had whole is the next one still. */
-static enum status cursor_stays(struct oltp_cursor *c, bool forward, enum status st)
+static enum seam_status cursor_stays(struct oltp_cursor *c, bool forward, enum seam_status st)
 {
     if (c->t->write) c->after = !forward;
     return st;
@@ -456,60 +456,60 @@ static inline bool cursor_is_placed(const struct oltp_cursor *c)
     return c->c.leaf != NULL && c->stamp == c->t->stamp;
 }
 
-enum status oltp_cursor_next(struct oltp_cursor *c, struct oltp_row *out, struct fault *f)
+enum seam_status oltp_cursor_next(struct oltp_cursor *c, struct oltp_row *out, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
-    if (unlikely(!cursor_is_placed(c))) {
+    if (seam_unlikely(!cursor_is_placed(c))) {
         st = cursor_ready(c, true, f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
-    while (unlikely(c->c.at >= c->end)) {
-        if (c->end < c->c.count) return ST_END; /* the range ends in this leaf */
-        st = tree_next_leaf(&c->c, f);
-        if (st != ST_OK) return cursor_failed(c, true, st);
+    while (seam_unlikely(c->c.at >= c->end)) {
+        if (c->end < c->c.count) return SEAM_END; /* the range ends in this leaf */
+        st = oltp_tree_next_leaf(&c->c, f);
+        if (st != SEAM_OK) return cursor_failed(c, true, st);
         cursor_window(c, false, true);
         c->c.at = c->begin;
-        if (c->end == 0) return ST_END;
+        if (c->end == 0) return SEAM_END;
     }
     st = cursor_row(c, c->c.at, true, out, f);
-    if (unlikely(st != ST_OK)) return cursor_stays(c, true, st);
+    if (seam_unlikely(st != SEAM_OK)) return cursor_stays(c, true, st);
     c->c.at++;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status oltp_cursor_prev(struct oltp_cursor *c, struct oltp_row *out, struct fault *f)
+enum seam_status oltp_cursor_prev(struct oltp_cursor *c, struct oltp_row *out, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
-    if (unlikely(!cursor_is_placed(c))) {
+    if (seam_unlikely(!cursor_is_placed(c))) {
         st = cursor_ready(c, false, f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
     if (c->c.at > c->end) c->c.at = c->end;
-    while (unlikely(c->c.at <= c->begin)) {
-        if (c->begin > 0) return ST_END;
-        st = tree_prev_leaf(&c->c, f);
-        if (st != ST_OK) return cursor_failed(c, false, st);
+    while (seam_unlikely(c->c.at <= c->begin)) {
+        if (c->begin > 0) return SEAM_END;
+        st = oltp_tree_prev_leaf(&c->c, f);
+        if (st != SEAM_OK) return cursor_failed(c, false, st);
         cursor_window(c, true, false);
         c->c.at = c->end;
-        if (c->begin == c->c.count && c->begin > 0) return ST_END;
+        if (c->begin == c->c.count && c->begin > 0) return SEAM_END;
     }
     st = cursor_row(c, c->c.at - 1, false, out, f);
-    if (unlikely(st != ST_OK)) return cursor_stays(c, false, st);
+    if (seam_unlikely(st != SEAM_OK)) return cursor_stays(c, false, st);
     c->c.at--;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status oltp_cursor_seek(struct oltp_cursor *c, struct bytes key, struct fault *f)
+enum seam_status oltp_cursor_seek(struct oltp_cursor *c, struct wal_bytes key, struct seam_fault *f)
 {
-    enum status st = cursor_place(c, key.data, key.size, f);
+    enum seam_status st = cursor_place(c, key.data, key.size, f);
 
     c->placed = true;
     c->key_size = 0;
-    buf_clear(&c->place);
-    buf_append(&c->place, key.data, key.size);
+    seam_buf_clear(&c->place);
+    seam_buf_append(&c->place, key.data, key.size);
     c->after = false;
-    if (!buf_ok(&c->place)) return no_memory(c->t, f);
-    return st == ST_END ? ST_OK : st; /* an empty table: next and prev will say so */
+    if (!seam_buf_ok(&c->place)) return no_memory(c->t, f);
+    return st == SEAM_END ? SEAM_OK : st; /* an empty table: next and prev will say so */
 }

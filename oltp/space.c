@@ -3,21 +3,21 @@
 
 #include <stdlib.h>
 
-enum status space_grow(struct pager *p, uint32_t pages, struct fault *f)
+enum seam_status oltp_space_grow(struct oltp_pager *p, uint32_t pages, struct seam_fault *f)
 {
-    struct space *s = &p->space;
+    struct oltp_space *s = &p->space;
     uint32_t cap = s->cap == 0 ? 1024 : s->cap;
     uint64_t *used;
 
     if (pages > PAGER_PAGES_MAX)
-        return fault_set(f, ST_LIMIT, p->path, FAULT_NO_OFFSET, "the database would pass %u pages",
+        return seam_fault_set(f, SEAM_LIMIT, p->path, SEAM_FAULT_NO_OFFSET, "the database would pass %u pages",
                          (unsigned)PAGER_PAGES_MAX);
     while (cap < pages)
         cap *= 2;
     if (cap > s->cap) {
         used = realloc(s->used, cap / 8);
         if (used == NULL)
-            return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for the space map");
+            return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET, "no memory for the space map");
         memset((uint8_t *)used + s->cap / 8, 0, (cap - s->cap) / 8);
         s->used = used;
         s->cap = cap;
@@ -26,20 +26,20 @@ enum status space_grow(struct pager *p, uint32_t pages, struct fault *f)
         s->free += pages - atomic_load(&p->pages);
         atomic_store(&p->pages, pages);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* The file grows by an eighth when it is full. */
-static enum status space_find(struct pager *p, uint32_t *page, struct fault *f)
+static enum seam_status space_find(struct oltp_pager *p, uint32_t *page, struct seam_fault *f)
 {
-    struct space *s = &p->space;
+    struct oltp_space *s = &p->space;
     uint32_t pages = atomic_load(&p->pages);
 
     if (s->free == 0) {
         uint32_t more = pages / 8 < 16 ? 16 : pages / 8 > 4096 ? 4096 : pages / 8;
-        enum status st = space_grow(p, pages + more, f);
+        enum seam_status st = oltp_space_grow(p, pages + more, f);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         s->next = pages;
         pages += more;
     }
@@ -54,24 +54,24 @@ static enum status space_find(struct pager *p, uint32_t *page, struct fault *f)
             s->used[word] |= 1ull << (*page % 64);
             s->next = *page;
             s->free--;
-            return ST_OK;
+            return SEAM_OK;
         }
         word = word + 1 == words ? 0 : word + 1;
     }
     assert(!"free pages were counted but not found");
-    return ST_CORRUPT;
+    return SEAM_CORRUPT;
 }
 
-static void space_clear(struct pager *p, uint32_t page)
+static void space_clear(struct oltp_pager *p, uint32_t page)
 {
     assert(p->space.used[page / 64] >> (page % 64) & 1);
     p->space.used[page / 64] &= ~(1ull << (page % 64));
     p->space.free++;
 }
 
-enum status space_take(struct pager *p, uint32_t *page, struct fault *f)
+enum seam_status oltp_space_take(struct oltp_pager *p, uint32_t *page, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     pthread_mutex_lock(&p->latch);
     st = space_find(p, page, f);
@@ -79,14 +79,14 @@ enum status space_take(struct pager *p, uint32_t *page, struct fault *f)
     return st;
 }
 
-void space_give(struct pager *p, uint32_t page)
+void oltp_space_give(struct oltp_pager *p, uint32_t page)
 {
     pthread_mutex_lock(&p->latch);
     space_clear(p, page);
     pthread_mutex_unlock(&p->latch);
 }
 
-void space_cool(struct pager *p)
+void oltp_space_cool(struct oltp_pager *p)
 {
     pthread_mutex_lock(&p->latch);
     while (p->space.hot_count > 0) {
@@ -94,7 +94,7 @@ void space_cool(struct pager *p)
 
         if (t >= FRAME_FIRST) {
             atomic_store(&p->table[page], FRAME_ABSENT);
-            frame_give(p, t - FRAME_FIRST);
+            oltp_frame_give(p, t - FRAME_FIRST);
         }
         space_clear(p, page);
     }
@@ -102,7 +102,7 @@ void space_cool(struct pager *p)
     pthread_mutex_unlock(&p->latch);
 }
 
-uint32_t space_free_below(struct pager *p, uint32_t end)
+uint32_t oltp_space_free_below(struct oltp_pager *p, uint32_t end)
 {
     uint32_t free_ = 0;
 
@@ -120,9 +120,9 @@ static void bit_clear(uint8_t *bitmap, uint32_t bit)
 
 /* The bits change at the end of any thread's write, hence the latch. A doomed page is given when its write is done,
  * which may be after the checkpoint that this map is of: nobody would know it as free then. */
-void space_map(struct pager *p, uint32_t pages, uint8_t *bitmap)
+void oltp_space_map(struct oltp_pager *p, uint32_t pages, uint8_t *bitmap)
 {
-    const struct space *s = &p->space;
+    const struct oltp_space *s = &p->space;
 
     pthread_mutex_lock(&p->latch);
     memcpy(bitmap, s->used, (pages + 7) / 8);
@@ -136,11 +136,11 @@ void space_map(struct pager *p, uint32_t pages, uint8_t *bitmap)
     pthread_mutex_unlock(&p->latch);
 }
 
-uint32_t space_shrink(struct pager *p)
+uint32_t oltp_space_shrink(struct oltp_pager *p)
 {
     uint32_t pages;
 
-    space_cool(p);
+    oltp_space_cool(p);
     pthread_mutex_lock(&p->latch);
     pages = atomic_load(&p->pages);
     while (pages > 2 && !(p->space.used[(pages - 1) / 64] >> ((pages - 1) % 64) & 1)) {
@@ -152,11 +152,11 @@ uint32_t space_shrink(struct pager *p)
     return pages;
 }
 
-enum status pager_alloc(struct pager *p, uint64_t epoch, uint32_t *page, uint8_t **out,
-                        struct fault *f)
+enum seam_status oltp_pager_alloc(struct oltp_pager *p, uint64_t epoch, uint32_t *page, uint8_t **out,
+                        struct seam_fault *f)
 {
-    struct space *s = &p->space;
-    enum status st = ST_OK;
+    struct oltp_space *s = &p->space;
+    enum seam_status st = SEAM_OK;
     uint32_t frame, t;
 
     pthread_mutex_lock(&p->latch);
@@ -164,14 +164,14 @@ enum status pager_alloc(struct pager *p, uint64_t epoch, uint32_t *page, uint8_t
         *page = s->hot[--s->hot_count];
     } else {
         st = space_find(p, page, f);
-        if (st != ST_OK) goto done;
+        if (st != SEAM_OK) goto done;
     }
     t = atomic_load(&p->table[*page]);
     if (t >= FRAME_FIRST) {
         frame = t - FRAME_FIRST;
     } else {
-        st = frame_take(p, true, &frame, f);
-        if (st != ST_OK) {
+        st = oltp_frame_take(p, true, &frame, f);
+        if (st != SEAM_OK) {
             space_clear(p, *page);
             goto done;
         }
@@ -192,7 +192,7 @@ done:
     return st;
 }
 
-uint8_t *pager_writable(struct pager *p, uint32_t page, const uint8_t *resident)
+uint8_t *oltp_pager_writable(struct oltp_pager *p, uint32_t page, const uint8_t *resident)
 {
     uint32_t frame = (uint32_t)((size_t)(resident - p->frames) / OLTP_PAGE_SIZE);
 
@@ -205,10 +205,10 @@ uint8_t *pager_writable(struct pager *p, uint32_t page, const uint8_t *resident)
 }
 
 /* The number is free again; its frame stays at hand while there are few such. */
-void page_give(struct pager *p, uint32_t page)
+void oltp_page_give(struct oltp_pager *p, uint32_t page)
 {
     uint32_t t = atomic_load(&p->table[page]);
-    struct frame *m = t >= FRAME_FIRST ? &p->meta[t - FRAME_FIRST] : NULL;
+    struct oltp_frame *m = t >= FRAME_FIRST ? &p->meta[t - FRAME_FIRST] : NULL;
 
     if (m != NULL && m->writing) { /* whoever writes it will give it */
         m->state = FRAME_DOOMED;
@@ -217,7 +217,7 @@ void page_give(struct pager *p, uint32_t page)
     }
     if (m != NULL && p->space.hot_count < PAGER_HOT_MAX &&
         p->space.hot_count < p->frame_count / 8) {
-        frame_clean(p, t - FRAME_FIRST);
+        oltp_frame_clean(p, t - FRAME_FIRST);
         p->probation -= !m->kept;
         m->state = FRAME_HOT;
         p->space.hot[p->space.hot_count++] = page;
@@ -226,45 +226,45 @@ void page_give(struct pager *p, uint32_t page)
     if (m != NULL) {
         atomic_store(&p->table[page], FRAME_ABSENT);
         p->probation -= !m->kept;
-        frame_give(p, t - FRAME_FIRST);
+        oltp_frame_give(p, t - FRAME_FIRST);
     }
     space_clear(p, page);
 }
 
-void pager_free_now(struct pager *p, uint32_t page)
+void oltp_pager_free_now(struct oltp_pager *p, uint32_t page)
 {
     pthread_mutex_lock(&p->latch);
-    page_give(p, page);
+    oltp_page_give(p, page);
     pthread_mutex_unlock(&p->latch);
 }
 
-enum status space_reserve_dead(struct pager *p, size_t more, struct fault *f)
+enum seam_status oltp_space_reserve_dead(struct oltp_pager *p, size_t more, struct seam_fault *f)
 {
-    struct space *s = &p->space;
+    struct oltp_space *s = &p->space;
     size_t cap = s->dead_cap == 0 ? 256 : s->dead_cap;
-    struct dead *d;
+    struct oltp_dead *d;
 
     while (cap < s->dead_count + more)
         cap *= 2;
-    if (cap == s->dead_cap) return ST_OK;
+    if (cap == s->dead_cap) return SEAM_OK;
     d = realloc(s->dead, cap * sizeof *d);
     if (d == NULL)
-        return fault_set(f, ST_NOMEM, p->path, FAULT_NO_OFFSET, "no memory for dead pages");
+        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET, "no memory for dead pages");
     s->dead = d;
     s->dead_cap = cap;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void space_kill(struct pager *p, uint32_t page, uint64_t birth, uint64_t death)
+void oltp_space_kill(struct oltp_pager *p, uint32_t page, uint64_t birth, uint64_t death)
 {
     uint32_t t;
 
     assert(p->space.dead_count < p->space.dead_cap && birth < death);
-    p->space.dead[p->space.dead_count++] = (struct dead){page, birth, death};
+    p->space.dead[p->space.dead_count++] = (struct oltp_dead){page, birth, death};
     pthread_mutex_lock(&p->latch);
     t = atomic_load(&p->table[page]);
     if (t >= FRAME_FIRST) { /* few will look at it again: one of the next to leave */
-        struct frame *m = &p->meta[t - FRAME_FIRST];
+        struct oltp_frame *m = &p->meta[t - FRAME_FIRST];
 
         m->death = death;
         p->probation += m->kept;
@@ -274,7 +274,7 @@ void space_kill(struct pager *p, uint32_t page, uint64_t birth, uint64_t death)
     pthread_mutex_unlock(&p->latch);
 }
 
-bool epoch_seen(const uint64_t *seen, size_t count, uint64_t birth, uint64_t death)
+bool oltp_epoch_seen(const uint64_t *seen, size_t count, uint64_t birth, uint64_t death)
 {
     size_t lo = 0, hi = count;
 
@@ -289,19 +289,19 @@ bool epoch_seen(const uint64_t *seen, size_t count, uint64_t birth, uint64_t dea
     return lo < count && seen[lo] < death;
 }
 
-void space_release(struct pager *p, size_t from, const uint64_t *seen, size_t count)
+void oltp_space_release(struct oltp_pager *p, size_t from, const uint64_t *seen, size_t count)
 {
-    struct space *s = &p->space;
+    struct oltp_space *s = &p->space;
     size_t kept = from;
 
     pthread_mutex_lock(&p->latch);
     for (size_t i = from; i < s->dead_count; i++) {
-        struct dead d = s->dead[i];
+        struct oltp_dead d = s->dead[i];
 
-        if (epoch_seen(seen, count, d.birth, d.death))
+        if (oltp_epoch_seen(seen, count, d.birth, d.death))
             s->dead[kept++] = d;
         else
-            page_give(p, d.page);
+            oltp_page_give(p, d.page);
     }
     pthread_mutex_unlock(&p->latch);
     s->dead_count = kept;

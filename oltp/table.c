@@ -7,76 +7,76 @@
 
 #include <stdlib.h>
 
-enum status table_unknown(uint32_t table, struct fault *f)
+enum seam_status oltp_table_unknown(uint32_t table, struct seam_fault *f)
 {
-    return fault_set(f, ST_NOT_FOUND, NULL, FAULT_NO_OFFSET, "no table has the id %u", table);
+    return seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET, "no table has the id %u", table);
 }
 
-static enum status no_memory(const struct table *tb, struct fault *f)
+static enum seam_status no_memory(const struct oltp_table *tb, struct seam_fault *f)
 {
-    return fault_set(f, ST_NOMEM, tb->schema.name, FAULT_NO_OFFSET, "no memory for a row");
+    return seam_fault_set(f, SEAM_NOMEM, tb->schema.name, SEAM_FAULT_NO_OFFSET, "no memory for a row");
 }
 
-enum status index_entry_key(const struct table *tb, unsigned ix, const struct value *values,
-                            struct bytes primary, struct buf *out, size_t *prefix, bool *has_null,
-                            struct fault *f)
+enum seam_status oltp_index_entry_key(const struct oltp_table *tb, unsigned ix, const struct seam_value *values,
+                            struct wal_bytes primary, struct seam_buf *out, size_t *prefix, bool *has_null,
+                            struct seam_fault *f)
 {
-    const struct index_def *def = &tb->schema.indexes[ix];
-    enum status st;
+    const struct seam_index_def *def = &tb->schema.indexes[ix];
+    enum seam_status st;
 
-    buf_clear(out);
+    seam_buf_clear(out);
     *has_null = false;
     for (unsigned i = 0; i < def->count; i++)
-        *has_null |= values[def->columns[i]].type == V_NULL;
-    st = row_index_key(&tb->schema, def, values, out, f);
-    if (st != ST_OK) return st;
+        *has_null |= values[def->columns[i]].type == SEAM_V_NULL;
+    st = seam_row_index_key(&tb->schema, def, values, out, f);
+    if (st != SEAM_OK) return st;
     *prefix = out->size;
-    buf_append(out, primary.data, primary.size);
-    if (!buf_ok(out)) return no_memory(tb, f);
+    seam_buf_append(out, primary.data, primary.size);
+    if (!seam_buf_ok(out)) return no_memory(tb, f);
     if (out->size > OLTP_KEY_MAX)
-        return fault_set(f, ST_LIMIT, tb->schema.name, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_LIMIT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                          "an entry of index \"%s\" would take %zu bytes, at most %d are allowed",
                          def->name, out->size, OLTP_KEY_MAX);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status index_entry_primary(const struct schema *s, unsigned ix, struct bytes entry,
-                                struct buf *text, struct bytes *primary, struct fault *f)
+enum seam_status oltp_index_entry_primary(const struct seam_schema *s, unsigned ix, struct wal_bytes entry,
+                                struct seam_buf *text, struct wal_bytes *primary, struct seam_fault *f)
 {
-    const struct index_def *def = &s->indexes[ix];
+    const struct seam_index_def *def = &s->indexes[ix];
     const uint8_t *p = entry.data, *end = entry.data + entry.size;
 
     for (unsigned i = 0; i < def->count; i++) {
-        struct value v;
-        enum status st;
+        struct seam_value v;
+        enum seam_status st;
 
-        buf_clear(text);
-        st = key_read(&p, end, s->columns[def->columns[i]].type, &v, text);
-        if (st != ST_OK)
-            return fault_set(f, st, s->name, FAULT_NO_OFFSET, "a damaged entry in index \"%s\"",
+        seam_buf_clear(text);
+        st = seam_key_read(&p, end, s->columns[def->columns[i]].type, &v, text);
+        if (st != SEAM_OK)
+            return seam_fault_set(f, st, s->name, SEAM_FAULT_NO_OFFSET, "a damaged entry in index \"%s\"",
                              def->name);
     }
-    *primary = (struct bytes){p, (size_t)(end - p)};
-    return ST_OK;
+    *primary = (struct wal_bytes){p, (size_t)(end - p)};
+    return SEAM_OK;
 }
 
 /* Is there an entry that begins with `prefix` and belongs to another row? */
-static enum status unique_taken(struct oltp_txn *t, const struct table *tb, unsigned ix,
-                                const uint8_t *entry, size_t prefix, struct bytes primary,
-                                bool *taken, struct fault *f)
+static enum seam_status unique_taken(struct oltp_txn *t, const struct oltp_table *tb, unsigned ix,
+                                const uint8_t *entry, size_t prefix, struct wal_bytes primary,
+                                bool *taken, struct seam_fault *f)
 {
-    struct tree_cursor c = {
+    struct oltp_tree_cursor c = {
         .pager = &t->db->pager, .tree = t->trees[tb->index[ix]], .hazard = t->hazard};
     uint8_t found[OLTP_KEY_MAX];
-    enum status st = tree_seek(&c, entry, prefix, f);
+    enum seam_status st = oltp_tree_seek(&c, entry, prefix, f);
 
     *taken = false;
     for (;;) {
         size_t n;
 
-        if (st == ST_OK && c.at == c.count) st = tree_next_leaf(&c, f);
-        if (st != ST_OK) break;
-        n = page_key(c.leaf, c.at++, found);
+        if (st == SEAM_OK && c.at == c.count) st = oltp_tree_next_leaf(&c, f);
+        if (st != SEAM_OK) break;
+        n = oltp_page_key(c.leaf, c.at++, found);
         if (n < prefix || memcmp(found, entry, prefix) != 0) break;
         if (n - prefix != primary.size || memcmp(found + prefix, primary.data, primary.size) != 0) {
             *taken = true;
@@ -84,197 +84,197 @@ static enum status unique_taken(struct oltp_txn *t, const struct table *tb, unsi
         }
     }
     hazard_clear(t->hazard);
-    return st == ST_END ? ST_OK : st;
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
-static enum status check_unique(struct oltp_txn *t, const struct table *tb,
-                                const struct value *values, struct bytes primary, struct fault *f)
+static enum seam_status check_unique(struct oltp_txn *t, const struct oltp_table *tb,
+                                const struct seam_value *values, struct wal_bytes primary, struct seam_fault *f)
 {
     for (unsigned ix = 0; ix < tb->schema.index_count; ix++) {
         size_t prefix;
         bool has_null, taken = false;
-        enum status st =
-            index_entry_key(tb, ix, values, primary, &t->index_key, &prefix, &has_null, f);
+        enum seam_status st =
+            oltp_index_entry_key(tb, ix, values, primary, &t->index_key, &prefix, &has_null, f);
 
-        if (st == ST_OK && tb->schema.indexes[ix].unique && !has_null)
+        if (st == SEAM_OK && tb->schema.indexes[ix].unique && !has_null)
             st = unique_taken(t, tb, ix, t->index_key.data, prefix, primary, &taken, f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         if (taken)
-            return fault_set(f, ST_EXISTS, tb->schema.name, FAULT_NO_OFFSET,
+            return seam_fault_set(f, SEAM_EXISTS, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                              "unique index \"%s\" has this value already",
                              tb->schema.indexes[ix].name);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status index_change(struct oltp_txn *t, uint32_t id, const struct table *tb,
-                                unsigned ix, const struct value *values, struct bytes primary,
-                                bool add, struct fault *f)
+static enum seam_status index_change(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
+                                unsigned ix, const struct seam_value *values, struct wal_bytes primary,
+                                bool add, struct seam_fault *f)
 {
-    struct tree_writer *w = &t->db->w;
-    struct tree *tree = &t->trees[tb->index[ix]];
+    struct oltp_tree_writer *w = &t->db->w;
+    struct oltp_tree *tree = &t->trees[tb->index[ix]];
     uint32_t number = tree_number(id, tb->schema.indexes[ix].id);
     size_t prefix;
     bool has_null;
-    enum status st = index_entry_key(tb, ix, values, primary, &t->index_key, &prefix, &has_null, f);
+    enum seam_status st = oltp_index_entry_key(tb, ix, values, primary, &t->index_key, &prefix, &has_null, f);
 
-    if (st == ST_OK) st = tree_prepare(w, tree, number, t->index_key.data, t->index_key.size, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = oltp_tree_prepare(w, tree, number, t->index_key.data, t->index_key.size, f);
+    if (st != SEAM_OK) return st;
     if (add == w->exact)
-        return fault_set(f, ST_CORRUPT, tb->schema.name, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_CORRUPT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                          "index \"%s\" and its table disagree: run verify",
                          tb->schema.indexes[ix].name);
-    if (add) return tree_store(w, t->index_key.data, t->index_key.size, NULL, 0, f);
-    return tree_erase(w, t->index_key.data, t->index_key.size, f);
+    if (add) return oltp_tree_store(w, t->index_key.data, t->index_key.size, NULL, 0, f);
+    return oltp_tree_erase(w, t->index_key.data, t->index_key.size, f);
 }
 
-static bool index_same(const struct table *tb, unsigned ix, const struct value *a,
-                       const struct value *b)
+static bool index_same(const struct oltp_table *tb, unsigned ix, const struct seam_value *a,
+                       const struct seam_value *b)
 {
-    const struct index_def *def = &tb->schema.indexes[ix];
+    const struct seam_index_def *def = &tb->schema.indexes[ix];
 
     for (unsigned i = 0; i < def->count; i++)
-        if (!value_equal(&a[def->columns[i]], &b[def->columns[i]])) return false;
+        if (!seam_value_equal(&a[def->columns[i]], &b[def->columns[i]])) return false;
     return true;
 }
 
 /* Old and new may be NULL: no row before, none after. */
-static enum status indexes_change(struct oltp_txn *t, uint32_t id, const struct table *tb,
-                                  const struct value *old, const struct value *new,
-                                  struct bytes primary, struct fault *f)
+static enum seam_status indexes_change(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
+                                  const struct seam_value *old, const struct seam_value *new,
+                                  struct wal_bytes primary, struct seam_fault *f)
 {
     for (unsigned ix = 0; ix < tb->schema.index_count; ix++) {
-        enum status st = ST_OK;
+        enum seam_status st = SEAM_OK;
 
         if (old != NULL && new != NULL && index_same(tb, ix, old, new)) continue;
         if (old != NULL) st = index_change(t, id, tb, ix, old, primary, false, f);
-        if (st == ST_OK && new != NULL) st = index_change(t, id, tb, ix, new, primary, true, f);
-        if (st != ST_OK) return st;
+        if (st == SEAM_OK && new != NULL) st = index_change(t, id, tb, ix, new, primary, true, f);
+        if (st != SEAM_OK) return st;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-/* What the change demands of the stored row. ST_END: nothing to do. */
-static enum status check_before(const struct table *tb, const struct row_change *c, bool found,
-                                struct bytes before, struct fault *f)
+/* What the change demands of the stored row. SEAM_END: nothing to do. */
+static enum seam_status check_before(const struct oltp_table *tb, const struct oltp_row_change *c, bool found,
+                                struct wal_bytes before, struct seam_fault *f)
 {
     if (found && c->must_not_exist)
-        return fault_set(f, ST_EXISTS, tb->schema.name, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_EXISTS, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                          "a row has this key already");
-    if (!found && (c->must_exist || c->op == OP_DELETE) && !c->tolerate_missing)
-        return fault_set(f, ST_NOT_FOUND, tb->schema.name, FAULT_NO_OFFSET, "no row has this key");
+    if (!found && (c->must_exist || c->op == WAL_OP_DELETE) && !c->tolerate_missing)
+        return seam_fault_set(f, SEAM_NOT_FOUND, tb->schema.name, SEAM_FAULT_NO_OFFSET, "no row has this key");
     if (found && c->if_column >= 0) {
-        struct value is;
-        enum status st = row_get(&tb->schema, before.data, before.size, c->if_column, &is, f);
+        struct seam_value is;
+        enum seam_status st = seam_row_get(&tb->schema, before.data, before.size, c->if_column, &is, f);
 
-        if (st != ST_OK) return st;
-        if (!value_equal(&is, c->expected))
-            return fault_set(f, ST_CONFLICT, tb->schema.name, FAULT_NO_OFFSET,
+        if (st != SEAM_OK) return st;
+        if (!seam_value_equal(&is, c->expected))
+            return seam_fault_set(f, SEAM_CONFLICT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                              "the row's %s is not the expected one: someone changed it",
                              tb->schema.columns[c->if_column].name);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status log_change(struct oltp_txn *t, uint32_t id, const struct table *tb,
-                              const struct row_change *c, bool found, struct bytes before,
-                              struct fault *f)
+static enum seam_status log_change(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
+                              const struct oltp_row_change *c, bool found, struct wal_bytes before,
+                              struct seam_fault *f)
 {
-    struct change_row r = {.txn = t->id,
+    struct wal_change_row r = {.txn = t->id,
                            .seq = t->seq,
                            .table = id,
                            .version = tb->schema.version,
-                           .op = (uint8_t)(c->op == OP_DELETE ? OP_DELETE
-                                           : found            ? OP_UPDATE
-                                                              : OP_INSERT),
+                           .op = (uint8_t)(c->op == WAL_OP_DELETE ? WAL_OP_DELETE
+                                           : found            ? WAL_OP_UPDATE
+                                                              : WAL_OP_INSERT),
                            .flags = c->flags,
                            .key = c->key};
 
-    if (!c->log) return ST_OK;
+    if (!c->log) return SEAM_OK;
     if (found) r.before = before;
-    if (c->op != OP_DELETE) r.after = c->row;
-    return log_row(t, &r, f);
+    if (c->op != WAL_OP_DELETE) r.after = c->row;
+    return oltp_log_row(t, &r, f);
 }
 
 /* From the log record on, a failure (a full cache, no memory) leaves the trees half changed: only rolling back
  * remains. */
-static enum status halfway(struct oltp_txn *t, enum status st)
+static enum seam_status halfway(struct oltp_txn *t, enum seam_status st)
 {
-    if (st != ST_OK && t->failed == ST_OK) t->failed = st;
+    if (st != SEAM_OK && t->failed == SEAM_OK) t->failed = st;
     return st;
 }
 
 /* Without indexes one descent does everything. */
-static enum status apply_plain(struct oltp_txn *t, uint32_t id, const struct table *tb,
-                               const struct row_change *c, struct fault *f)
+static enum seam_status apply_plain(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
+                               const struct oltp_row_change *c, struct seam_fault *f)
 {
-    struct tree_writer *w = &t->db->w;
-    struct bytes before = {0};
-    enum status st =
-        tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data, c->key.size, f);
+    struct oltp_tree_writer *w = &t->db->w;
+    struct wal_bytes before = {0};
+    enum seam_status st =
+        oltp_tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data, c->key.size, f);
 
-    if (st == ST_OK && w->exact) st = tree_prepared_value(w, &t->big, &before, f);
-    if (st == ST_OK) st = check_before(tb, c, w->exact, before, f);
-    if (st == ST_OK) st = log_change(t, id, tb, c, w->exact, before, f);
-    if (st != ST_OK) return st;
-    if (c->op != OP_DELETE)
-        return halfway(t, tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f));
-    return w->exact ? halfway(t, tree_erase(w, c->key.data, c->key.size, f)) : ST_OK;
+    if (st == SEAM_OK && w->exact) st = oltp_tree_prepared_value(w, &t->big, &before, f);
+    if (st == SEAM_OK) st = check_before(tb, c, w->exact, before, f);
+    if (st == SEAM_OK) st = log_change(t, id, tb, c, w->exact, before, f);
+    if (st != SEAM_OK) return st;
+    if (c->op != WAL_OP_DELETE)
+        return halfway(t, oltp_tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f));
+    return w->exact ? halfway(t, oltp_tree_erase(w, c->key.data, c->key.size, f)) : SEAM_OK;
 }
 
 /* With indexes the row before is copied aside: the trees change under it. */
-static enum status apply_indexed(struct oltp_txn *t, uint32_t id, const struct table *tb,
-                                 const struct row_change *c, struct fault *f)
+static enum seam_status apply_indexed(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
+                                 const struct oltp_row_change *c, struct seam_fault *f)
 {
-    struct tree_writer *w = &t->db->w;
-    struct bytes before = {0};
-    const struct value *old = NULL, *new = NULL;
-    enum status st = tree_get(&t->db->pager, &t->trees[tb->primary], c->key.data, c->key.size,
+    struct oltp_tree_writer *w = &t->db->w;
+    struct wal_bytes before = {0};
+    const struct seam_value *old = NULL, *new = NULL;
+    enum seam_status st = oltp_tree_get(&t->db->pager, &t->trees[tb->primary], c->key.data, c->key.size,
                               t->hazard, &t->big, &before, f);
-    bool found = st == ST_OK;
+    bool found = st == SEAM_OK;
 
-    if (st != ST_OK && st != ST_NOT_FOUND) return st;
+    if (st != SEAM_OK && st != SEAM_NOT_FOUND) return st;
     st = check_before(tb, c, found, before, f);
-    if (st == ST_OK && found) {
-        buf_clear(&t->before);
-        buf_append(&t->before, before.data, before.size);
-        if (!buf_ok(&t->before)) return no_memory(tb, f);
+    if (st == SEAM_OK && found) {
+        seam_buf_clear(&t->before);
+        seam_buf_append(&t->before, before.data, before.size);
+        if (!seam_buf_ok(&t->before)) return no_memory(tb, f);
         before.data = t->before.data;
-        st = row_decode(&tb->schema, before.data, before.size, t->old_values, f);
+        st = seam_row_decode(&tb->schema, before.data, before.size, t->old_values, f);
         old = t->old_values;
     }
-    if (st == ST_OK && c->op != OP_DELETE) {
+    if (st == SEAM_OK && c->op != WAL_OP_DELETE) {
         /* From the encoded copy: the caller's values may point at a row it read, which moves with the trees. */
-        st = row_decode(&tb->schema, c->row.data, c->row.size, t->values, f);
+        st = seam_row_decode(&tb->schema, c->row.data, c->row.size, t->values, f);
         new = t->values;
-        if (st == ST_OK) st = check_unique(t, tb, new, c->key, f);
+        if (st == SEAM_OK) st = check_unique(t, tb, new, c->key, f);
     }
-    if (st == ST_OK) st = log_change(t, id, tb, c, found, before, f);
-    if (st != ST_OK) return st;
-    if (found || c->op != OP_DELETE)
-        st = tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data, c->key.size,
+    if (st == SEAM_OK) st = log_change(t, id, tb, c, found, before, f);
+    if (st != SEAM_OK) return st;
+    if (found || c->op != WAL_OP_DELETE)
+        st = oltp_tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data, c->key.size,
                           f);
-    if (st == ST_OK && c->op != OP_DELETE)
-        st = tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f);
-    else if (st == ST_OK && found)
-        st = tree_erase(w, c->key.data, c->key.size, f);
-    return halfway(t, st == ST_OK ? indexes_change(t, id, tb, old, new, c->key, f) : st);
+    if (st == SEAM_OK && c->op != WAL_OP_DELETE)
+        st = oltp_tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f);
+    else if (st == SEAM_OK && found)
+        st = oltp_tree_erase(w, c->key.data, c->key.size, f);
+    return halfway(t, st == SEAM_OK ? indexes_change(t, id, tb, old, new, c->key, f) : st);
 }
 
-enum status row_apply(struct oltp_txn *t, uint32_t id, const struct table *tb,
-                      const struct row_change *c, struct fault *f)
+enum seam_status oltp_row_apply(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
+                      const struct oltp_row_change *c, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     if (c->key.size > OLTP_KEY_MAX)
-        return fault_set(f, ST_LIMIT, tb->schema.name, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_LIMIT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                          "a key of %zu bytes; at most %d are allowed", c->key.size, OLTP_KEY_MAX);
     if (c->row.size > OLTP_ROW_MAX)
-        return fault_set(f, ST_LIMIT, tb->schema.name, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_LIMIT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                          "a row of %zu bytes; at most %d are allowed", c->row.size, OLTP_ROW_MAX);
     st =
         tb->schema.index_count == 0 ? apply_plain(t, id, tb, c, f) : apply_indexed(t, id, tb, c, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         t->changes++;
         t->seq++;
     }
@@ -284,161 +284,161 @@ enum status row_apply(struct oltp_txn *t, uint32_t id, const struct table *tb,
 
 /* ---- the front door -------------------------------------------------------------------------------- */
 
-static enum status change_begin(struct oltp_txn *t, uint32_t table, const struct table **tb,
-                                struct fault *f)
+static enum seam_status change_begin(struct oltp_txn *t, uint32_t table, const struct oltp_table **tb,
+                                struct seam_fault *f)
 {
     if (!t->write)
-        return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_UNSUPPORTED, t->db->dir, SEAM_FAULT_NO_OFFSET,
                          "a read transaction changes nothing");
-    if (t->failed != ST_OK)
-        return fault_set(f, t->failed, t->db->dir, FAULT_NO_OFFSET,
+    if (t->failed != SEAM_OK)
+        return seam_fault_set(f, t->failed, t->db->dir, SEAM_FAULT_NO_OFFSET,
                          "the transaction failed earlier: roll it back");
     *tb = table_of(t, table);
-    return *tb == NULL ? table_unknown(table, f) : ST_OK;
+    return *tb == NULL ? oltp_table_unknown(table, f) : SEAM_OK;
 }
 
 /* Statuses that say "no" before anything happened leave the transaction as it was. */
-static enum status change_end(struct oltp_txn *t, enum status st)
+static enum seam_status change_end(struct oltp_txn *t, enum seam_status st)
 {
-    if (st == ST_IO || st == ST_NOMEM || st == ST_CORRUPT) return txn_fatal(t, st);
+    if (st == SEAM_IO || st == SEAM_NOMEM || st == SEAM_CORRUPT) return oltp_txn_fatal(t, st);
     return st;
 }
 
-static enum status change_values(struct oltp_txn *t, uint32_t table, const struct value *values,
-                                 struct row_change c, struct fault *f)
+static enum seam_status change_values(struct oltp_txn *t, uint32_t table, const struct seam_value *values,
+                                 struct oltp_row_change c, struct seam_fault *f)
 {
-    const struct table *tb;
-    enum status st = change_begin(t, table, &tb, f);
+    const struct oltp_table *tb;
+    enum seam_status st = change_begin(t, table, &tb, f);
 
-    if (st != ST_OK) return st;
-    buf_clear(&t->row);
-    buf_clear(&t->key);
-    st = row_encode(&tb->schema, values, &t->row, f);
-    if (st == ST_OK) st = row_key(&tb->schema, values, &t->key, f);
-    if (st != ST_OK) return st;
-    c.op = OP_UPDATE;
+    if (st != SEAM_OK) return st;
+    seam_buf_clear(&t->row);
+    seam_buf_clear(&t->key);
+    st = seam_row_encode(&tb->schema, values, &t->row, f);
+    if (st == SEAM_OK) st = seam_row_key(&tb->schema, values, &t->key, f);
+    if (st != SEAM_OK) return st;
+    c.op = WAL_OP_UPDATE;
     c.log = true;
-    c.key = (struct bytes){t->key.data, t->key.size};
-    c.row = (struct bytes){t->row.data, t->row.size};
-    return change_end(t, row_apply(t, table, tb, &c, f));
+    c.key = (struct wal_bytes){t->key.data, t->key.size};
+    c.row = (struct wal_bytes){t->row.data, t->row.size};
+    return change_end(t, oltp_row_apply(t, table, tb, &c, f));
 }
 
-enum status oltp_put(struct oltp_txn *t, uint32_t table, const struct value *values,
-                     struct fault *f)
+enum seam_status oltp_put(struct oltp_txn *t, uint32_t table, const struct seam_value *values,
+                     struct seam_fault *f)
 {
-    return change_values(t, table, values, (struct row_change){.if_column = -1}, f);
+    return change_values(t, table, values, (struct oltp_row_change){.if_column = -1}, f);
 }
 
-enum status oltp_insert(struct oltp_txn *t, uint32_t table, const struct value *values,
-                        struct fault *f)
+enum seam_status oltp_insert(struct oltp_txn *t, uint32_t table, const struct seam_value *values,
+                        struct seam_fault *f)
 {
     return change_values(t, table, values,
-                         (struct row_change){.if_column = -1, .must_not_exist = true}, f);
+                         (struct oltp_row_change){.if_column = -1, .must_not_exist = true}, f);
 }
 
-enum status oltp_update(struct oltp_txn *t, uint32_t table, const struct value *values,
-                        struct fault *f)
+enum seam_status oltp_update(struct oltp_txn *t, uint32_t table, const struct seam_value *values,
+                        struct seam_fault *f)
 {
-    return change_values(t, table, values, (struct row_change){.if_column = -1, .must_exist = true},
+    return change_values(t, table, values, (struct oltp_row_change){.if_column = -1, .must_exist = true},
                          f);
 }
 
-enum status oltp_update_if(struct oltp_txn *t, uint32_t table, const struct value *values,
-                           int column, const struct value *expected, struct fault *f)
+enum seam_status oltp_update_if(struct oltp_txn *t, uint32_t table, const struct seam_value *values,
+                           int column, const struct seam_value *expected, struct seam_fault *f)
 {
-    const struct table *tb = table_of(t, table);
+    const struct oltp_table *tb = table_of(t, table);
 
     if (tb != NULL && (column < 0 || column >= tb->schema.column_count))
-        return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET, "no column %d", column);
+        return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET, "no column %d", column);
     return change_values(
         t, table, values,
-        (struct row_change){.if_column = column, .must_exist = true, .expected = expected}, f);
+        (struct oltp_row_change){.if_column = column, .must_exist = true, .expected = expected}, f);
 }
 
-enum status oltp_delete(struct oltp_txn *t, uint32_t table, const struct value *key_values,
-                        struct fault *f)
+enum seam_status oltp_delete(struct oltp_txn *t, uint32_t table, const struct seam_value *key_values,
+                        struct seam_fault *f)
 {
-    struct row_change c = {.op = OP_DELETE, .if_column = -1, .log = true};
-    const struct table *tb;
-    enum status st = change_begin(t, table, &tb, f);
+    struct oltp_row_change c = {.op = WAL_OP_DELETE, .if_column = -1, .log = true};
+    const struct oltp_table *tb;
+    enum seam_status st = change_begin(t, table, &tb, f);
 
-    if (st != ST_OK) return st;
-    buf_clear(&t->key);
+    if (st != SEAM_OK) return st;
+    seam_buf_clear(&t->key);
     st = oltp_key(t, table, 0, key_values, tb->schema.key_count, &t->key, f);
-    if (st != ST_OK) return st;
-    c.key = (struct bytes){t->key.data, t->key.size};
-    return change_end(t, row_apply(t, table, tb, &c, f));
+    if (st != SEAM_OK) return st;
+    c.key = (struct wal_bytes){t->key.data, t->key.size};
+    return change_end(t, oltp_row_apply(t, table, tb, &c, f));
 }
 
-enum status oltp_apply(struct oltp_txn *t, uint32_t table, enum change_op op, uint8_t flags,
-                       struct bytes key, struct bytes row, struct fault *f)
+enum seam_status oltp_apply(struct oltp_txn *t, uint32_t table, enum wal_change_op op, uint8_t flags,
+                       struct wal_bytes key, struct wal_bytes row, struct seam_fault *f)
 {
-    struct row_change c = {.op = op,
+    struct oltp_row_change c = {.op = op,
                            .if_column = -1,
                            .log = true,
                            .key = key,
-                           .flags = flags & CHANGE_REPAIR,
-                           .must_not_exist = op == OP_INSERT,
-                           .tolerate_missing = (flags & CHANGE_REPAIR) != 0};
-    const struct table *tb;
-    enum status st = change_begin(t, table, &tb, f);
+                           .flags = flags & WAL_CHANGE_REPAIR,
+                           .must_not_exist = op == WAL_OP_INSERT,
+                           .tolerate_missing = (flags & WAL_CHANGE_REPAIR) != 0};
+    const struct oltp_table *tb;
+    enum seam_status st = change_begin(t, table, &tb, f);
 
-    if (st != ST_OK) return st;
-    if (op != OP_DELETE) {
-        buf_clear(&t->row); /* it may be where this call reads the row before */
-        buf_append(&t->row, row.data, row.size);
-        if (!buf_ok(&t->row)) return txn_fatal(t, no_memory(tb, f));
-        row = (struct bytes){t->row.data, t->row.size};
-        st = row_decode(&tb->schema, row.data, row.size, t->values, f);
-        buf_clear(&t->key);
-        if (st == ST_OK) st = row_key(&tb->schema, t->values, &t->key, f);
-        if (st != ST_OK || key_compare(t->key.data, t->key.size, key.data, key.size) != 0)
-            return fault_set(f, ST_INVALID, tb->schema.name, FAULT_NO_OFFSET,
+    if (st != SEAM_OK) return st;
+    if (op != WAL_OP_DELETE) {
+        seam_buf_clear(&t->row); /* it may be where this call reads the row before */
+        seam_buf_append(&t->row, row.data, row.size);
+        if (!seam_buf_ok(&t->row)) return oltp_txn_fatal(t, no_memory(tb, f));
+        row = (struct wal_bytes){t->row.data, t->row.size};
+        st = seam_row_decode(&tb->schema, row.data, row.size, t->values, f);
+        seam_buf_clear(&t->key);
+        if (st == SEAM_OK) st = seam_row_key(&tb->schema, t->values, &t->key, f);
+        if (st != SEAM_OK || seam_key_compare(t->key.data, t->key.size, key.data, key.size) != 0)
+            return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                              "the row does not have the key given");
         c.row = row;
-        c.op = OP_UPDATE;
+        c.op = WAL_OP_UPDATE;
     }
-    return change_end(t, row_apply(t, table, tb, &c, f));
+    return change_end(t, oltp_row_apply(t, table, tb, &c, f));
 }
 
-enum status oltp_outbox_put(struct oltp_txn *t, const char *aggregate_type,
-                            struct bytes aggregate_id, const char *type, struct bytes payload,
-                            struct fault *f)
+enum seam_status oltp_outbox_put(struct oltp_txn *t, const char *aggregate_type,
+                            struct wal_bytes aggregate_id, const char *type, struct wal_bytes payload,
+                            struct seam_fault *f)
 {
-    struct change_outbox o = {.txn = t->id, .seq = t->seq, .key = aggregate_id};
+    struct wal_change_outbox o = {.txn = t->id, .seq = t->seq, .key = aggregate_id};
     size_t topic = strlen(aggregate_type);
-    enum status st;
+    enum seam_status st;
 
-    if (!t->write || t->failed != ST_OK)
-        return fault_set(f, t->write ? t->failed : ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET,
+    if (!t->write || t->failed != SEAM_OK)
+        return seam_fault_set(f, t->write ? t->failed : SEAM_UNSUPPORTED, t->db->dir, SEAM_FAULT_NO_OFFSET,
                          "this transaction cannot put an event");
-    if (topic > CHANGE_TOPIC_MAX || aggregate_id.size > CHANGE_KEY_MAX ||
+    if (topic > WAL_CHANGE_TOPIC_MAX || aggregate_id.size > WAL_CHANGE_KEY_MAX ||
         payload.size + strlen(type) > OLTP_ROW_MAX)
-        return fault_set(f, ST_LIMIT, aggregate_type, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_LIMIT, aggregate_type, SEAM_FAULT_NO_OFFSET,
                          "an event larger than the log allows");
-    o.topic = (struct bytes){(const uint8_t *)aggregate_type, topic};
-    buf_clear(&t->row);
-    buf_lenstr(&t->row, type, strlen(type));
-    buf_append(&t->row, payload.data, payload.size);
-    o.payload = (struct bytes){t->row.data, t->row.size};
-    buf_clear(&t->before);
-    change_put_outbox(&t->before, &o);
-    st = log_record(t, CHANGE_OUTBOX, &t->before, f);
-    if (st != ST_OK) return txn_fatal(t, st);
+    o.topic = (struct wal_bytes){(const uint8_t *)aggregate_type, topic};
+    seam_buf_clear(&t->row);
+    seam_buf_lenstr(&t->row, type, strlen(type));
+    seam_buf_append(&t->row, payload.data, payload.size);
+    o.payload = (struct wal_bytes){t->row.data, t->row.size};
+    seam_buf_clear(&t->before);
+    wal_change_put_outbox(&t->before, &o);
+    st = oltp_log_record(t, WAL_CHANGE_OUTBOX, &t->before, f);
+    if (st != SEAM_OK) return oltp_txn_fatal(t, st);
     t->changes++;
     t->seq++;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status oltp_outbox_get(struct bytes logged, struct bytes *type, struct bytes *payload,
-                            struct fault *f)
+enum seam_status oltp_outbox_get(struct wal_bytes logged, struct wal_bytes *type, struct wal_bytes *payload,
+                            struct seam_fault *f)
 {
-    struct reader r = reader_of(logged.data, logged.size);
+    struct seam_reader r = seam_reader_of(logged.data, logged.size);
 
-    type->data = read_lenstr(&r, CHANGE_TOPIC_MAX, &type->size);
+    type->data = seam_read_lenstr(&r, WAL_CHANGE_TOPIC_MAX, &type->size);
     if (type->data == NULL)
-        return fault_set(f, ST_CORRUPT, NULL, reader_offset(&r),
+        return seam_fault_set(f, SEAM_CORRUPT, NULL, seam_reader_offset(&r),
                          "an outbox payload without a type");
-    *payload = (struct bytes){r.pos, reader_left(&r)};
-    return ST_OK;
+    *payload = (struct wal_bytes){r.pos, seam_reader_left(&r)};
+    return SEAM_OK;
 }

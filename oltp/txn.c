@@ -5,16 +5,16 @@
 
 /* ---- versions -------------------------------------------------------------------------------------- */
 
-enum status version_make(struct oltp *db, uint32_t trees, struct version **out, struct fault *f)
+enum seam_status oltp_version_make(struct oltp *db, uint32_t trees, struct oltp_version **out, struct seam_fault *f)
 {
-    struct version *v = db->spare;
+    struct oltp_version *v = db->spare;
 
     if (v != NULL)
         db->spare = v->next;
     else
         v = calloc(1, sizeof *v);
     if (v != NULL && v->tree_cap < trees) {
-        struct tree *more = realloc(v->trees, (trees + 8) * sizeof *more);
+        struct oltp_tree *more = realloc(v->trees, (trees + 8) * sizeof *more);
 
         if (more == NULL) {
             v->next = db->spare;
@@ -26,9 +26,9 @@ enum status version_make(struct oltp *db, uint32_t trees, struct version **out, 
         }
     }
     if (v == NULL)
-        return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a version");
+        return seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET, "no memory for a version");
     *out = v;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static bool epoch_held(struct oltp *db, uint64_t epoch)
@@ -40,9 +40,9 @@ static bool epoch_held(struct oltp *db, uint64_t epoch)
     return false;
 }
 
-void version_publish(struct oltp *db, struct version *v)
+void oltp_version_publish(struct oltp *db, struct oltp_version *v)
 {
-    struct version *old = atomic_load(&db->current), **at = &db->retired;
+    struct oltp_version *old = atomic_load(&db->current), **at = &db->retired;
 
     atomic_store(&db->current, v);
     if (old != NULL) {
@@ -50,7 +50,7 @@ void version_publish(struct oltp *db, struct version *v)
         db->retired = old;
     }
     while (*at != NULL) {
-        struct version *r = *at;
+        struct oltp_version *r = *at;
 
         if (epoch_held(db, atomic_load_explicit(&r->epoch, memory_order_relaxed))) {
             at = &r->next;
@@ -69,7 +69,7 @@ static int compare_u64(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-size_t epochs_seen(struct oltp *db)
+size_t oltp_epochs_seen(struct oltp *db)
 {
     size_t n = 0, high = atomic_load(&db->readers_high);
     bool sorted = true;
@@ -104,11 +104,11 @@ static bool still_all_seen(const struct oltp *db, size_t n)
     return true;
 }
 
-void dead_release(struct oltp *db)
+void oltp_dead_release(struct oltp *db)
 {
-    size_t n = epochs_seen(db);
+    size_t n = oltp_epochs_seen(db);
 
-    space_release(&db->pager, still_all_seen(db, n) ? db->dead_scanned : 0, db->seen, n);
+    oltp_space_release(&db->pager, still_all_seen(db, n) ? db->dead_scanned : 0, db->seen, n);
     db->dead_scanned = db->pager.space.dead_count;
     memcpy(db->seen_before, db->seen, n * sizeof *db->seen);
     db->seen_before_count = n;
@@ -116,13 +116,13 @@ void dead_release(struct oltp *db)
 
 /* ---- poison ---------------------------------------------------------------------------------------- */
 
-enum status db_poison(struct oltp *db, enum status st, const struct fault *f)
+enum seam_status oltp_db_poison(struct oltp *db, enum seam_status st, const struct seam_fault *f)
 {
     pthread_mutex_lock(&db->stats_latch);
-    if (atomic_load(&db->poisoned) == ST_OK) {
+    if (atomic_load(&db->poisoned) == SEAM_OK) {
         if (f != NULL) db->poison = *f;
-        if (f == NULL || f->status == ST_OK)
-            fault_set(&db->poison, st, db->dir, FAULT_NO_OFFSET,
+        if (f == NULL || f->status == SEAM_OK)
+            seam_fault_set(&db->poison, st, db->dir, SEAM_FAULT_NO_OFFSET,
                       "an earlier write failed: reopen to recover");
         atomic_store(&db->poisoned, st);
     }
@@ -130,25 +130,25 @@ enum status db_poison(struct oltp *db, enum status st, const struct fault *f)
     return st;
 }
 
-enum status db_poisoned(struct oltp *db, struct fault *f)
+enum seam_status oltp_db_poisoned(struct oltp *db, struct seam_fault *f)
 {
-    enum status st = atomic_load_explicit(&db->poisoned, memory_order_acquire);
+    enum seam_status st = atomic_load_explicit(&db->poisoned, memory_order_acquire);
 
-    if (likely(st == ST_OK)) return ST_OK;
-    if (f != NULL && f->status == ST_OK) *f = db->poison;
+    if (seam_likely(st == SEAM_OK)) return SEAM_OK;
+    if (f != NULL && f->status == SEAM_OK) *f = db->poison;
     return st;
 }
 
-enum status txn_fatal(struct oltp_txn *t, enum status st)
+enum seam_status oltp_txn_fatal(struct oltp_txn *t, enum seam_status st)
 {
-    if (st == ST_IO || st == ST_NOMEM || st == ST_CORRUPT || st == ST_LIMIT)
-        if (t->failed == ST_OK) t->failed = st;
+    if (st == SEAM_IO || st == SEAM_NOMEM || st == SEAM_CORRUPT || st == SEAM_LIMIT)
+        if (t->failed == SEAM_OK) t->failed = st;
     return st;
 }
 
 /* ---- read transactions ----------------------------------------------------------------------------- */
 
-static struct snapshot_slot *slot_take(struct oltp *db)
+static struct oltp_snapshot_slot *slot_take(struct oltp *db)
 {
     /* Threads start at different ones of the first few, so that they do not fight over a line, and the
      * writer has only those to look at. */
@@ -156,7 +156,7 @@ static struct snapshot_slot *slot_take(struct oltp *db)
 
     for (size_t i = 0; i < OLTP_READERS_MAX; i++) {
         size_t at = (first + i) % OLTP_READERS_MAX, high;
-        struct snapshot_slot *s = &db->readers[at];
+        struct oltp_snapshot_slot *s = &db->readers[at];
         uint32_t free_ = 0;
 
         if (atomic_load_explicit(&s->taken, memory_order_relaxed) != 0 ||
@@ -170,17 +170,17 @@ static struct snapshot_slot *slot_take(struct oltp *db)
     return NULL;
 }
 
-enum status oltp_read_begin(struct oltp *db, struct oltp_txn **out, struct fault *f)
+enum seam_status oltp_read_begin(struct oltp *db, struct oltp_txn **out, struct seam_fault *f)
 {
-    struct snapshot_slot *s;
-    struct version *v;
+    struct oltp_snapshot_slot *s;
+    struct oltp_version *v;
     uint64_t epoch;
-    enum status st = db_poisoned(db, f);
+    enum seam_status st = oltp_db_poisoned(db, f);
 
-    if (unlikely(st != ST_OK)) return st;
+    if (seam_unlikely(st != SEAM_OK)) return st;
     s = slot_take(db);
     if (s == NULL)
-        return fault_set(f, ST_LIMIT, db->dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_LIMIT, db->dir, SEAM_FAULT_NO_OFFSET,
                          "%d read transactions are open already", OLTP_READERS_MAX);
     do { /* say what we hold, then see that it is still the newest: it cannot be reused after that */
         v = atomic_load(&db->current);
@@ -193,20 +193,20 @@ enum status oltp_read_begin(struct oltp *db, struct oltp_txn **out, struct fault
     s->txn.catalog = v->catalog;
     s->txn.trees = v->trees;
     *out = &s->txn;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static void read_end(struct oltp_txn *t)
 {
-    struct snapshot_slot *s =
-        (struct snapshot_slot *)((char *)t - offsetof(struct snapshot_slot, txn));
+    struct oltp_snapshot_slot *s =
+        (struct oltp_snapshot_slot *)((char *)t - offsetof(struct oltp_snapshot_slot, txn));
 
     hazard_clear(t->hazard);
     atomic_store_explicit(&s->epoch, 0, memory_order_release);
     atomic_store_explicit(&s->taken, 0, memory_order_release);
 }
 
-lsn_t oltp_txn_lsn(const struct oltp_txn *t)
+seam_lsn_t oltp_txn_lsn(const struct oltp_txn *t)
 {
     return t->version->lsn;
 }
@@ -219,78 +219,78 @@ uint64_t oltp_txn_id(const struct oltp_txn *t)
     return t->write ? t->id : 0;
 }
 
-lsn_t oltp_lsn(struct oltp *db)
+seam_lsn_t oltp_lsn(struct oltp *db)
 {
     struct oltp_txn *t = NULL;
-    lsn_t lsn = LSN_NONE;
+    seam_lsn_t lsn = SEAM_LSN_NONE;
 
-    if (oltp_read_begin(db, &t, NULL) == ST_OK) lsn = oltp_txn_lsn(t);
+    if (oltp_read_begin(db, &t, NULL) == SEAM_OK) lsn = oltp_txn_lsn(t);
     oltp_end(t);
     return lsn;
 }
 
 /* ---- the write transaction ------------------------------------------------------------------------- */
 
-static enum status txn_grow_trees(struct oltp_txn *t, uint32_t n, struct fault *f)
+static enum seam_status txn_grow_trees(struct oltp_txn *t, uint32_t n, struct seam_fault *f)
 {
-    struct tree *more;
+    struct oltp_tree *more;
 
-    if (n <= t->tree_cap) return ST_OK;
+    if (n <= t->tree_cap) return SEAM_OK;
     more = realloc(t->trees, (n + 8) * sizeof *more);
     if (more == NULL)
-        return fault_set(f, ST_NOMEM, t->db->dir, FAULT_NO_OFFSET, "no memory for the trees");
+        return seam_fault_set(f, SEAM_NOMEM, t->db->dir, SEAM_FAULT_NO_OFFSET, "no memory for the trees");
     t->trees = more;
     t->tree_cap = n + 8;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status txn_prepare_write(struct oltp *db, struct fault *f)
+enum seam_status oltp_txn_prepare_write(struct oltp *db, struct seam_fault *f)
 {
     struct oltp_txn *t = &db->txn;
-    struct version *v = atomic_load(&db->current);
-    enum status st = txn_grow_trees(t, v->catalog->slots, f);
+    struct oltp_version *v = atomic_load(&db->current);
+    enum seam_status st = txn_grow_trees(t, v->catalog->slots, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     t->version = v;
     t->catalog = v->catalog;
     if (v->catalog->slots > 0) memcpy(t->trees, v->trees, v->catalog->slots * sizeof *t->trees);
-    t->failed = ST_OK;
+    t->failed = SEAM_OK;
     t->begun = false;
     t->seq = t->changes = 0;
     t->save_count = 0;
-    buf_clear(&t->pending);
+    seam_buf_clear(&t->pending);
     db->w.epoch = db->w.own_epoch = t->first_epoch = ++db->epoch;
     atomic_store(&db->pager.max_epoch, db->epoch);
     atomic_store(&db->pager.write_epoch, db->epoch);
     db->w.made_count = db->w.freed_count = 0;
     db->w.append = NULL;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status oltp_write_begin(struct oltp *db, struct oltp_txn **out, struct fault *f)
+enum seam_status oltp_write_begin(struct oltp *db, struct oltp_txn **out, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     if (db->read_only)
-        return fault_set(f, ST_UNSUPPORTED, db->dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_UNSUPPORTED, db->dir, SEAM_FAULT_NO_OFFSET,
                          "this database was opened read-only");
-    st = db_poisoned(db, f);
-    if (st != ST_OK) return st;
+    st = oltp_db_poisoned(db, f);
+    if (st != SEAM_OK) return st;
     pthread_mutex_lock(&db->writer_latch);
-    st = db_poisoned(db, f);
-    if (st == ST_OK) st = txn_prepare_write(db, f);
-    if (st != ST_OK) {
+    st = oltp_db_poisoned(db, f);
+    if (st == SEAM_OK) st = oltp_txn_prepare_write(db, f);
+    if (st != SEAM_OK) {
         pthread_mutex_unlock(&db->writer_latch);
         return st;
     }
     db->txn.id = db->last_txn + 1;
     *out = &db->txn;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void txn_discard(struct oltp_txn *t, const struct savepoint *to)
+void oltp_txn_discard(struct oltp_txn *t, const struct oltp_savepoint *to)
 {
-    struct tree_writer *w = &t->db->w;
+    struct oltp_tree_writer *w = &t->db->w;
     size_t made = to != NULL ? to->made : 0;
 
     w->append = NULL;
@@ -298,7 +298,7 @@ void txn_discard(struct oltp_txn *t, const struct savepoint *to)
     hazard_clear(w->hazard);
     memset(t->db->pager.busy, 0, sizeof t->db->pager.busy);
     while (w->made_count > made)
-        pager_free_now(&t->db->pager, w->made[--w->made_count]);
+        oltp_pager_free_now(&t->db->pager, w->made[--w->made_count]);
     w->freed_count = to != NULL ? to->freed : 0;
     if (to == NULL) return;
     t->catalog = to->catalog;
@@ -315,18 +315,18 @@ static void write_end(struct oltp_txn *t)
 {
     struct oltp *db = t->db;
 
-    if (t->begun && atomic_load(&db->poisoned) == ST_OK) {
-        uint8_t id[VARINT_MAX];
-        struct io_slice part = {id, put_varint(id, t->id)};
+    if (t->begun && atomic_load(&db->poisoned) == SEAM_OK) {
+        uint8_t id[SEAM_VARINT_MAX];
+        struct seam_io_slice part = {id, seam_put_varint(id, t->id)};
         struct wal_span at;
-        struct fault f = {0};
-        enum status st = wal_append(db->wal, CHANGE_ABORT, &part, 1, &at, &f);
+        struct seam_fault f = {0};
+        enum seam_status st = wal_append(db->wal, WAL_CHANGE_ABORT, &part, 1, &at, &f);
 
-        if (st != ST_OK) db_poison(db, st, &f);
+        if (st != SEAM_OK) oltp_db_poison(db, st, &f);
     }
     if (t->begun) db->last_txn = t->id; /* its number is in the log: not used again */
     saves_drop(t, 0);
-    txn_discard(t, NULL);
+    oltp_txn_discard(t, NULL);
     atomic_fetch_add_explicit(&db->rollbacks, 1, memory_order_relaxed);
     pthread_mutex_unlock(&db->writer_latch);
 }
@@ -340,14 +340,14 @@ void oltp_end(struct oltp_txn *t)
         read_end(t);
 }
 
-enum status txn_install(struct oltp_txn *t, lsn_t lsn, int64_t wall_us, struct fault *f)
+enum seam_status oltp_txn_install(struct oltp_txn *t, seam_lsn_t lsn, int64_t wall_us, struct seam_fault *f)
 {
     struct oltp *db = t->db;
-    struct tree_writer *w = &db->w;
-    struct version *v = NULL;
-    enum status st = version_make(db, t->catalog->slots, &v, f);
+    struct oltp_tree_writer *w = &db->w;
+    struct oltp_version *v = NULL;
+    enum seam_status st = oltp_version_make(db, t->catalog->slots, &v, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     v->lsn = lsn;
     v->wall_us = wall_us;
     v->catalog = t->catalog;
@@ -357,64 +357,64 @@ enum status txn_install(struct oltp_txn *t, lsn_t lsn, int64_t wall_us, struct f
     hazard_clear(w->leaf_hazard);
     hazard_clear(w->hazard);
     memset(db->pager.busy, 0, sizeof db->pager.busy);
-    version_publish(db, v);
+    oltp_version_publish(db, v);
     /* What it replaced: pages it had made itself go at once, older ones when nothing sees them. */
     for (size_t i = 0; i < w->freed_count; i++) {
         if (w->freed[i].birth >= t->first_epoch)
-            pager_free_now(&db->pager, w->freed[i].page);
+            oltp_pager_free_now(&db->pager, w->freed[i].page);
         else
-            space_kill(&db->pager, w->freed[i].page, w->freed[i].birth, w->epoch);
+            oltp_space_kill(&db->pager, w->freed[i].page, w->freed[i].birth, w->epoch);
     }
     w->made_count = w->freed_count = 0;
-    dead_release(db);
-    return ST_OK;
+    oltp_dead_release(db);
+    return SEAM_OK;
 }
 
 /* Appends COMMIT; *lsn is then the transaction's. */
-static enum status append_commit(struct oltp_txn *t, int64_t wall_us, lsn_t *lsn, struct fault *f)
+static enum seam_status append_commit(struct oltp_txn *t, int64_t wall_us, seam_lsn_t *lsn, struct seam_fault *f)
 {
     struct oltp *db = t->db;
-    struct change_commit c = {.txn = t->id, .wall_us = wall_us, .changes = t->seq};
+    struct wal_change_commit c = {.txn = t->id, .wall_us = wall_us, .changes = t->seq};
     struct wal_span at;
-    struct io_slice part;
-    enum status st = log_flush_pending(t, f);
+    struct seam_io_slice part;
+    enum seam_status st = oltp_log_flush_pending(t, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     c.span = wal_end_lsn(db->wal) - t->begin_start;
-    buf_clear(&t->key);
-    change_put_commit(&t->key, &c);
-    if (!buf_ok(&t->key))
-        return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory to commit");
-    part = (struct io_slice){t->key.data, t->key.size};
-    st = wal_append(db->wal, CHANGE_COMMIT, &part, 1, &at, f);
+    seam_buf_clear(&t->key);
+    wal_change_put_commit(&t->key, &c);
+    if (!seam_buf_ok(&t->key))
+        return seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET, "no memory to commit");
+    part = (struct seam_io_slice){t->key.data, t->key.size};
+    st = wal_append(db->wal, WAL_CHANGE_COMMIT, &part, 1, &at, f);
     *lsn = at.end;
     return st;
 }
 
 /* The commit without the wait. Ends the transaction. */
-static enum status commit_locked(struct oltp_txn *t, struct oltp_commit *out, struct fault *f)
+static enum seam_status commit_locked(struct oltp_txn *t, struct oltp_commit *out, struct seam_fault *f)
 {
     struct oltp *db = t->db;
-    lsn_t lsn = t->version->lsn;
-    int64_t wall = clock_wall_us(db->clock);
-    struct fault own = {0};
-    enum status st = t->failed;
+    seam_lsn_t lsn = t->version->lsn;
+    int64_t wall = seam_clock_wall_us(db->clock);
+    struct seam_fault own = {0};
+    enum seam_status st = t->failed;
 
-    if (st != ST_OK) {
-        fault_set(f, st, db->dir, FAULT_NO_OFFSET,
+    if (st != SEAM_OK) {
+        seam_fault_set(f, st, db->dir, SEAM_FAULT_NO_OFFSET,
                   "an earlier change of this transaction failed: it is rolled back");
     } else if (!t->begun && t->pending.size == 0) {
         *out = (struct oltp_commit){.lsn = lsn, .wall_us = t->version->wall_us, .txn = t->id};
         write_end(t);
-        return ST_OK;
+        return SEAM_OK;
     }
     if (wall < t->version->wall_us) wall = t->version->wall_us; /* commit times never step back */
-    if (st == ST_OK) st = space_reserve_dead(&db->pager, db->w.freed_count, f);
-    if (st == ST_OK) st = append_commit(t, wall, &lsn, f);
-    if (st == ST_OK) st = txn_install(t, lsn, wall, f);
-    if (st != ST_OK) {
+    if (st == SEAM_OK) st = oltp_space_reserve_dead(&db->pager, db->w.freed_count, f);
+    if (st == SEAM_OK) st = append_commit(t, wall, &lsn, f);
+    if (st == SEAM_OK) st = oltp_txn_install(t, lsn, wall, f);
+    if (st != SEAM_OK) {
         if (f != NULL) own = *f;
-        if (t->failed == ST_OK) db_poison(db, st, &own); /* the log may hold a commit we do not */
+        if (t->failed == SEAM_OK) oltp_db_poison(db, st, &own); /* the log may hold a commit we do not */
         write_end(t);
         return st;
     }
@@ -423,83 +423,83 @@ static enum status commit_locked(struct oltp_txn *t, struct oltp_commit *out, st
     saves_drop(t, 0);
     atomic_fetch_add_explicit(&db->commits, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&db->changes, t->changes, memory_order_relaxed);
-    TRACE(db->trace, "oltp", "commit", TI("txn", t->id), TI("lsn", lsn), TI("changes", t->changes));
+    SEAM_TRACE(db->trace, "oltp", "commit", SEAM_TI("txn", t->id), SEAM_TI("lsn", lsn), SEAM_TI("changes", t->changes));
     pthread_mutex_unlock(&db->writer_latch);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status oltp_wait(struct oltp *db, lsn_t lsn, struct fault *f)
+enum seam_status oltp_wait(struct oltp *db, seam_lsn_t lsn, struct seam_fault *f)
 {
-    struct fault own = {0};
-    enum status st;
+    struct seam_fault own = {0};
+    enum seam_status st;
 
-    if (db->wal == NULL || lsn == LSN_NONE) return ST_OK;
+    if (db->wal == NULL || lsn == SEAM_LSN_NONE) return SEAM_OK;
     st = wal_commit(db->wal, lsn, WAL_DURABLE, &own);
-    if (st != ST_OK) {
-        db_poison(db, st, &own);
-        if (f != NULL && f->status == ST_OK) *f = own;
+    if (st != SEAM_OK) {
+        oltp_db_poison(db, st, &own);
+        if (f != NULL && f->status == SEAM_OK) *f = own;
     }
     return st;
 }
 
-enum status oltp_commit_nowait(struct oltp_txn *t, struct oltp_commit *out, struct fault *f)
+enum seam_status oltp_commit_nowait(struct oltp_txn *t, struct oltp_commit *out, struct seam_fault *f)
 {
     struct oltp_commit c = {0};
     struct oltp *db = t->db;
-    enum status st;
+    enum seam_status st;
 
     if (!t->write) {
         c = (struct oltp_commit){.lsn = t->version->lsn, .wall_us = t->version->wall_us};
         read_end(t);
-        st = ST_OK;
+        st = SEAM_OK;
     } else {
         st = commit_locked(t, &c, f);
-        if (st == ST_OK) checkpoint_pace(db, c.lsn);
+        if (st == SEAM_OK) oltp_checkpoint_pace(db, c.lsn);
     }
     if (out != NULL) *out = c;
     return st;
 }
 
-enum status oltp_commit(struct oltp_txn *t, enum oltp_mode mode, struct oltp_commit *out,
-                        struct fault *f)
+enum seam_status oltp_commit(struct oltp_txn *t, enum oltp_mode mode, struct oltp_commit *out,
+                        struct seam_fault *f)
 {
     struct oltp *db = t->db;
     struct oltp_commit c = {0};
-    struct fault own = {0};
+    struct seam_fault own = {0};
     bool write = t->write;
-    uint64_t began = clock_mono_ns(db->clock);
-    enum status st;
+    uint64_t began = seam_clock_mono_ns(db->clock);
+    enum seam_status st;
 
     if (!write) return oltp_commit_nowait(t, out, f);
     st = commit_locked(t, &c, f);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     if (out != NULL) *out = c;
-    if (c.changes == 0) return ST_OK;
+    if (c.changes == 0) return SEAM_OK;
     if (mode == OLTP_DURABLE) {
         st = oltp_wait(db, c.lsn, f);
         pthread_mutex_lock(&db->stats_latch);
-        histogram_add(&db->commit_ns, clock_mono_ns(db->clock) - began);
+        seam_histogram_add(&db->commit_ns, seam_clock_mono_ns(db->clock) - began);
         pthread_mutex_unlock(&db->stats_latch);
     } else {
         st = wal_commit(db->wal, c.lsn, WAL_DEFERRED, &own);
-        if (st != ST_OK) db_poison(db, st, &own);
-        if (st != ST_OK && f != NULL) *f = own;
+        if (st != SEAM_OK) oltp_db_poison(db, st, &own);
+        if (st != SEAM_OK && f != NULL) *f = own;
     }
-    if (st == ST_OK) checkpoint_pace(db, c.lsn);
+    if (st == SEAM_OK) oltp_checkpoint_pace(db, c.lsn);
     return st;
 }
 
 /* ---- savepoints ------------------------------------------------------------------------------------ */
 
-enum status save_push(struct oltp_txn *t, struct fault *f)
+enum seam_status oltp_save_push(struct oltp_txn *t, struct seam_fault *f)
 {
     struct oltp *db = t->db;
-    struct savepoint *s = &t->saves[t->save_count];
+    struct oltp_savepoint *s = &t->saves[t->save_count];
 
     if (t->save_count == OLTP_SAVEPOINTS_MAX)
-        return fault_set(f, ST_LIMIT, db->dir, FAULT_NO_OFFSET, "%d savepoints are open already",
+        return seam_fault_set(f, SEAM_LIMIT, db->dir, SEAM_FAULT_NO_OFFSET, "%d savepoints are open already",
                          OLTP_SAVEPOINTS_MAX);
-    *s = (struct savepoint){.made = db->w.made_count,
+    *s = (struct oltp_savepoint){.made = db->w.made_count,
                             .freed = db->w.freed_count,
                             .pending = t->pending.size,
                             .own_epoch = db->w.own_epoch,
@@ -509,64 +509,64 @@ enum status save_push(struct oltp_txn *t, struct fault *f)
                             .slots = t->catalog->slots};
     s->trees = malloc((s->slots + 1) * sizeof *s->trees);
     if (s->trees == NULL)
-        return txn_fatal(
-            t, fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory for a savepoint"));
+        return oltp_txn_fatal(
+            t, seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET, "no memory for a savepoint"));
     if (s->slots > 0) memcpy(s->trees, t->trees, s->slots * sizeof *s->trees);
     t->save_count++;
     /* From here on, pages made before are copied when they change: they are what we may return to. */
     db->w.epoch = db->w.own_epoch = ++db->epoch;
     db->w.append = NULL;
     atomic_store(&db->pager.max_epoch, db->epoch);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status save_find(struct oltp_txn *t, uint32_t id, struct fault *f)
+static enum seam_status save_find(struct oltp_txn *t, uint32_t id, struct seam_fault *f)
 {
-    if (t->write && id < t->save_count) return ST_OK;
-    return fault_set(f, ST_NOT_FOUND, t->db->dir, FAULT_NO_OFFSET,
+    if (t->write && id < t->save_count) return SEAM_OK;
+    return seam_fault_set(f, SEAM_NOT_FOUND, t->db->dir, SEAM_FAULT_NO_OFFSET,
                      "no savepoint %u in this transaction", id);
 }
 
-enum status oltp_savepoint(struct oltp_txn *t, uint32_t *id, struct fault *f)
+enum seam_status oltp_savepoint(struct oltp_txn *t, uint32_t *id, struct seam_fault *f)
 {
-    enum status st = t->failed;
+    enum seam_status st = t->failed;
 
     if (!t->write)
-        return fault_set(f, ST_UNSUPPORTED, t->db->dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_UNSUPPORTED, t->db->dir, SEAM_FAULT_NO_OFFSET,
                          "a read transaction has no savepoints");
-    if (st != ST_OK)
-        return fault_set(f, st, t->db->dir, FAULT_NO_OFFSET, "the transaction failed earlier");
-    st = save_push(t, f);
-    if (st == ST_OK) *id = t->save_count - 1;
+    if (st != SEAM_OK)
+        return seam_fault_set(f, st, t->db->dir, SEAM_FAULT_NO_OFFSET, "the transaction failed earlier");
+    st = oltp_save_push(t, f);
+    if (st == SEAM_OK) *id = t->save_count - 1;
     return st;
 }
 
-enum status oltp_rollback_to(struct oltp_txn *t, uint32_t id, struct fault *f)
+enum seam_status oltp_rollback_to(struct oltp_txn *t, uint32_t id, struct seam_fault *f)
 {
-    enum status st = save_find(t, id, f);
-    const struct savepoint *s = &t->saves[id];
+    enum seam_status st = save_find(t, id, f);
+    const struct oltp_savepoint *s = &t->saves[id];
 
-    if (st != ST_OK) return st;
-    if (t->failed == ST_IO)
-        return fault_set(f, ST_IO, t->db->dir, FAULT_NO_OFFSET,
+    if (st != SEAM_OK) return st;
+    if (t->failed == SEAM_IO)
+        return seam_fault_set(f, SEAM_IO, t->db->dir, SEAM_FAULT_NO_OFFSET,
                          "the transaction failed: only rolling it back remains");
     saves_drop(t, id + 1);
-    txn_discard(t, s);
+    oltp_txn_discard(t, s);
     t->pending.size = s->pending;
     t->pending.failed = false;
     t->seq = s->seq;
     t->changes = s->changes;
     t->stamp++;
-    t->failed = ST_OK;
-    return ST_OK;
+    t->failed = SEAM_OK;
+    return SEAM_OK;
 }
 
-enum status oltp_release(struct oltp_txn *t, uint32_t id, struct fault *f)
+enum seam_status oltp_release(struct oltp_txn *t, uint32_t id, struct seam_fault *f)
 {
-    enum status st = save_find(t, id, f);
+    enum seam_status st = save_find(t, id, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     t->db->w.own_epoch = t->saves[id].own_epoch;
     saves_drop(t, id);
-    return t->save_count == 0 ? txn_fatal(t, log_flush_pending(t, f)) : ST_OK;
+    return t->save_count == 0 ? oltp_txn_fatal(t, oltp_log_flush_pending(t, f)) : SEAM_OK;
 }

@@ -31,9 +31,9 @@ struct moving {
     uint32_t cut;
     struct move moves[TURN_PAGES];
     size_t count;
-    struct buf keys, value;
+    struct seam_buf keys, value;
     uint32_t slot;   /* where the pass goes on: in this tree, */
-    struct buf from; /* ... at this key */
+    struct seam_buf from; /* ... at this key */
     bool primary;    /* only primary trees have rows, and so overflow pages */
     uint32_t holes;  /* free pages before the cut as the turn began */
     size_t left, looks;
@@ -41,33 +41,33 @@ struct moving {
     size_t slack;    /* pages the file may keep beyond what is in use */
 };
 
-static enum status no_memory(struct oltp *db, struct fault *f)
+static enum seam_status no_memory(struct oltp *db, struct seam_fault *f)
 {
-    return fault_set(f, ST_NOMEM, db->dir, FAULT_NO_OFFSET, "no memory to vacuum");
+    return seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET, "no memory to vacuum");
 }
 
 /* ---- finding --------------------------------------------------------------------------------------- */
 
 /* The turn ends before this key. */
-static enum status stop_at(struct moving *m, const uint8_t *key, size_t n)
+static enum seam_status stop_at(struct moving *m, const uint8_t *key, size_t n)
 {
-    buf_clear(&m->from);
-    buf_append(&m->from, key, n);
-    return buf_ok(&m->from) ? ST_END : ST_NOMEM;
+    seam_buf_clear(&m->from);
+    seam_buf_append(&m->from, key, n);
+    return seam_buf_ok(&m->from) ? SEAM_END : SEAM_NOMEM;
 }
 
 static void note(struct moving *m, const uint8_t *key, size_t n, bool row, size_t pages)
 {
     m->moves[m->count++] =
         (struct move){.slot = m->slot, .key_at = m->keys.size, .key_size = n, .row = row};
-    buf_append(&m->keys, key, n);
+    seam_buf_append(&m->keys, key, n);
     m->left -= pages < m->left ? pages : m->left;
 }
 
-static struct bytes from_key(const struct moving *m)
+static struct wal_bytes from_key(const struct moving *m)
 {
-    return m->from.size > 0 ? (struct bytes){m->from.data, m->from.size}
-                            : (struct bytes){(const uint8_t *)"", 0};
+    return m->from.size > 0 ? (struct wal_bytes){m->from.data, m->from.size}
+                            : (struct wal_bytes){(const uint8_t *)"", 0};
 }
 
 /* A row of more pages than a turn may move is a turn of its own, when the holes take it. */
@@ -77,7 +77,7 @@ static bool fits(const struct moving *m, size_t pages)
 }
 
 /* Does the row hang in a page past the cut? */
-static enum status row_is_past(struct moving *m, const struct cell *c, bool *past, struct fault *f)
+static enum seam_status row_is_past(struct moving *m, const struct oltp_cell *c, bool *past, struct seam_fault *f)
 {
     uint32_t page = c->child;
 
@@ -85,35 +85,35 @@ static enum status row_is_past(struct moving *m, const struct cell *c, bool *pas
     for (uint64_t left = ((uint64_t)c->size + PAGE_BODY - 1) / PAGE_BODY;
          left > 0 && page != 0 && !*past; left--) {
         const uint8_t *at;
-        enum status st = pager_pin(&m->db->pager, page, m->db->w.hazard, &at, f);
+        enum seam_status st = pager_pin(&m->db->pager, page, m->db->w.hazard, &at, f);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         m->looks++;
         *past = page >= m->cut;
         page = page_link(at);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* The large rows of a leaf, from `from` on when the turn before stopped in it. */
-static enum status look_at_rows(struct moving *m, const uint8_t *leaf, bool edge, struct fault *f)
+static enum seam_status look_at_rows(struct moving *m, const uint8_t *leaf, bool edge, struct seam_fault *f)
 {
     uint8_t key[OLTP_KEY_MAX];
-    struct bytes from = from_key(m);
+    struct wal_bytes from = from_key(m);
     bool exact, past = false;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (unsigned i = edge ? page_find(leaf, from.data, from.size, &exact) : 0;
-         st == ST_OK && i < page_count(leaf); i++) {
-        struct cell c = page_cell(leaf, i);
+    for (unsigned i = edge ? oltp_page_find(leaf, from.data, from.size, &exact) : 0;
+         st == SEAM_OK && i < page_count(leaf); i++) {
+        struct oltp_cell c = page_cell(leaf, i);
         size_t pages = (c.size + PAGE_BODY - 1) / PAGE_BODY, n;
 
         if (!c.big) continue;
-        n = page_key(leaf, i, key);
+        n = oltp_page_key(leaf, i, key);
         if (m->looks >= TURN_LOOKS || m->count == TURN_PAGES || (!fits(m, pages) && m->count > 0))
             return stop_at(m, key, n);
         st = row_is_past(m, &c, &past, f);
-        if (st == ST_OK && past && fits(m, pages))
+        if (st == SEAM_OK && past && fits(m, pages))
             note(m, key, n, true, pages);
         else if (past && pages > m->skipped)
             m->skipped = pages;
@@ -122,29 +122,29 @@ static enum status look_at_rows(struct moving *m, const uint8_t *leaf, bool edge
 }
 
 /* Notes what lies past the cut in `page` and below, all of it at or above key `low`; on the edge, from `from` on.
- * ST_END: the turn has enough. */
-static enum status look(struct moving *m, uint32_t page, unsigned level, const uint8_t *low,
-                        size_t low_size, bool edge, struct fault *f)
+ * SEAM_END: the turn has enough. */
+static enum seam_status look(struct moving *m, uint32_t page, unsigned level, const uint8_t *low,
+                        size_t low_size, bool edge, struct seam_fault *f)
 {
     uint8_t key[OLTP_KEY_MAX], *at;
-    struct bytes from = from_key(m);
+    struct wal_bytes from = from_key(m);
     unsigned first = 0;
-    enum status st;
+    enum seam_status st;
 
     if (m->count == TURN_PAGES || m->left == 0 || m->looks >= TURN_LOOKS)
-        return edge ? ST_END : stop_at(m, low, low_size);
+        return edge ? SEAM_END : stop_at(m, low, low_size);
     if (page >= m->cut) note(m, low, low_size, false, 1);
-    if (level == 0 && !m->primary) return ST_OK;
+    if (level == 0 && !m->primary) return SEAM_OK;
     at = malloc(OLTP_PAGE_SIZE);
     st = at == NULL ? no_memory(m->db, f)
-                    : pager_read(&m->db->pager, page, m->db->w.hazard, at, f);
+                    : oltp_pager_read(&m->db->pager, page, m->db->w.hazard, at, f);
     m->looks++;
-    if (st == ST_OK && !page_is_tree(at, level))
-        st = level_fault(&m->db->pager, page, at, level, f);
-    if (st == ST_OK && level == 0) st = look_at_rows(m, at, edge, f);
-    if (st == ST_OK && level > 0 && edge) first = page_find_child(at, from.data, from.size);
-    for (unsigned i = first; st == ST_OK && level > 0 && i <= page_count(at); i++) {
-        size_t n = i == 0 ? low_size : page_key(at, i - 1, key);
+    if (st == SEAM_OK && !page_is_tree(at, level))
+        st = oltp_level_fault(&m->db->pager, page, at, level, f);
+    if (st == SEAM_OK && level == 0) st = look_at_rows(m, at, edge, f);
+    if (st == SEAM_OK && level > 0 && edge) first = page_find_child(at, from.data, from.size);
+    for (unsigned i = first; st == SEAM_OK && level > 0 && i <= page_count(at); i++) {
+        size_t n = i == 0 ? low_size : oltp_page_key(at, i - 1, key);
 
         st = look(m, page_child(at, i), level - 1, i == 0 ? low : key, n, edge && i == first, f);
     }
@@ -152,10 +152,10 @@ static enum status look(struct moving *m, uint32_t page, unsigned level, const u
     return st;
 }
 
-static uint32_t number_of_slot(const struct catalog *c, uint32_t slot)
+static uint32_t number_of_slot(const struct oltp_catalog *c, uint32_t slot)
 {
     for (uint32_t i = 0; i < c->table_count; i++) {
-        const struct table *tb = c->tables[i];
+        const struct oltp_table *tb = c->tables[i];
 
         if (tb == NULL) continue;
         if (tb->primary == slot) return tree_number(i + 1, 0);
@@ -167,116 +167,116 @@ static uint32_t number_of_slot(const struct catalog *c, uint32_t slot)
 
 /* ---- moving ---------------------------------------------------------------------------------------- */
 
-static enum status move_one(struct moving *m, struct oltp_txn *t, const struct move *v,
-                            struct fault *f)
+static enum seam_status move_one(struct moving *m, struct oltp_txn *t, const struct move *v,
+                            struct seam_fault *f)
 {
-    struct tree_writer *w = &m->db->w;
+    struct oltp_tree_writer *w = &m->db->w;
     const uint8_t *key = m->keys.data + v->key_at;
-    struct bytes value;
-    enum status st = tree_prepare(w, &t->trees[v->slot], number_of_slot(t->catalog, v->slot), key,
+    struct wal_bytes value;
+    enum seam_status st = oltp_tree_prepare(w, &t->trees[v->slot], number_of_slot(t->catalog, v->slot), key,
                                   v->key_size, f);
 
-    if (st != ST_OK || !v->row || !w->exact) return st;
-    st = tree_prepared_value(w, &m->value, &value, f);
-    return st == ST_OK ? tree_store(w, key, v->key_size, value.data, value.size, f) : st;
+    if (st != SEAM_OK || !v->row || !w->exact) return st;
+    st = oltp_tree_prepared_value(w, &m->value, &value, f);
+    return st == SEAM_OK ? oltp_tree_store(w, key, v->key_size, value.data, value.size, f) : st;
 }
 
 /* Looks on from where the turn before stopped. *done: the pass has seen everything. */
-static enum status find_moves(struct moving *m, struct oltp_txn *t, bool *done, struct fault *f)
+static enum seam_status find_moves(struct moving *m, struct oltp_txn *t, bool *done, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (; st == ST_OK && m->slot < t->catalog->slots; m->slot++) {
-        const struct tree *tree = &t->trees[m->slot];
+    for (; st == SEAM_OK && m->slot < t->catalog->slots; m->slot++) {
+        const struct oltp_tree *tree = &t->trees[m->slot];
         uint32_t number = number_of_slot(t->catalog, m->slot);
 
         m->primary = (number & ((1 << TREE_INDEX_BITS) - 1)) == 0;
         if (tree->depth > 0)
             st = look(m, tree->root, tree->depth - 1, (const uint8_t *)"", 0, true, f);
-        if (st == ST_END) return ST_OK;
-        buf_clear(&m->from);
+        if (st == SEAM_END) return SEAM_OK;
+        seam_buf_clear(&m->from);
     }
-    *done = st == ST_OK;
-    return st == ST_NOMEM ? no_memory(m->db, f) : st;
+    *done = st == SEAM_OK;
+    return st == SEAM_NOMEM ? no_memory(m->db, f) : st;
 }
 
 /* One turn: a write transaction that only moves. */
-static enum status turn(struct moving *m, uint64_t *moved, bool *done, struct fault *f)
+static enum seam_status turn(struct moving *m, uint64_t *moved, bool *done, struct seam_fault *f)
 {
     struct oltp *db = m->db;
     struct oltp_txn *t = NULL;
-    enum status st = oltp_write_begin(db, &t, f);
+    enum seam_status st = oltp_write_begin(db, &t, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     m->count = m->looks = 0;
-    buf_clear(&m->keys);
-    space_cool(&db->pager);
-    m->holes = space_free_below(&db->pager, m->cut);
+    seam_buf_clear(&m->keys);
+    oltp_space_cool(&db->pager);
+    m->holes = oltp_space_free_below(&db->pager, m->cut);
     *done = m->holes < HOLES_MIN; /* a checkpoint makes more */
     if (*done && m->skipped < HOLES_MIN) m->skipped = HOLES_MIN;
     /* The copies of the paths take holes too, that the first half leaves to them. */
     m->left = m->holes / 2 < TURN_PAGES ? m->holes / 2 : TURN_PAGES;
     if (!*done) st = find_moves(m, t, done, f);
-    if (st == ST_OK && !buf_ok(&m->keys)) st = no_memory(db, f);
-    for (size_t i = 0; st == ST_OK && i < m->count; i++)
+    if (st == SEAM_OK && !seam_buf_ok(&m->keys)) st = no_memory(db, f);
+    for (size_t i = 0; st == SEAM_OK && i < m->count; i++)
         st = move_one(m, t, &m->moves[i], f);
-    if (st == ST_OK && m->count > 0) st = space_reserve_dead(&db->pager, db->w.freed_count, f);
-    if (st == ST_OK && m->count > 0) st = txn_install(t, t->version->lsn, t->version->wall_us, f);
-    if (st == ST_OK) *moved += m->count;
+    if (st == SEAM_OK && m->count > 0) st = oltp_space_reserve_dead(&db->pager, db->w.freed_count, f);
+    if (st == SEAM_OK && m->count > 0) st = oltp_txn_install(t, t->version->lsn, t->version->wall_us, f);
+    if (st == SEAM_OK) *moved += m->count;
     oltp_end(t); /* after the install there is nothing left to take back */
     return st;
 }
 
 /* Everything once. */
-static enum status pass(struct moving *m, uint64_t *moved, struct fault *f)
+static enum seam_status pass(struct moving *m, uint64_t *moved, struct seam_fault *f)
 {
-    struct pager *p = &m->db->pager;
+    struct oltp_pager *p = &m->db->pager;
     bool done = false;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     pthread_mutex_lock(&m->db->writer_latch);
-    space_cool(p);
+    oltp_space_cool(p);
     m->cut = atomic_load(&p->pages) - p->space.free + (uint32_t)m->slack;
     pthread_mutex_unlock(&m->db->writer_latch);
     m->slot = 0;
     m->skipped = 0;
-    buf_clear(&m->from);
-    while (st == ST_OK && !done)
+    seam_buf_clear(&m->from);
+    while (st == SEAM_OK && !done)
         st = turn(m, moved, &done, f);
     return st;
 }
 
-static enum status checkpoint_from_front(struct oltp *db, struct fault *f)
+static enum seam_status checkpoint_from_front(struct oltp *db, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     pthread_mutex_lock(&db->checkpoint_latch);
     pthread_mutex_lock(&db->writer_latch);
-    space_cool(&db->pager);
+    oltp_space_cool(&db->pager);
     pthread_mutex_unlock(&db->writer_latch);
-    st = checkpoint_now(db, true, f);
+    st = oltp_checkpoint_now(db, true, f);
     pthread_mutex_unlock(&db->checkpoint_latch);
     return st;
 }
 
-static enum status cut(struct oltp *db, uint64_t *freed, struct fault *f)
+static enum seam_status cut(struct oltp *db, uint64_t *freed, struct seam_fault *f)
 {
     uint32_t before, after;
-    enum status st;
+    enum seam_status st;
 
     pthread_mutex_lock(&db->checkpoint_latch);
-    st = checkpoint_finish(db, f); /* it may name pages beyond the cut */
-    if (st != ST_OK) goto done;
+    st = oltp_checkpoint_finish(db, f); /* it may name pages beyond the cut */
+    if (st != SEAM_OK) goto done;
     pthread_mutex_lock(&db->writer_latch);
     before = atomic_load(&db->pager.pages);
-    after = space_shrink(&db->pager);
+    after = oltp_space_shrink(&db->pager);
     *freed += (uint64_t)(before - after) * OLTP_PAGE_SIZE;
     pthread_mutex_unlock(&db->writer_latch);
-    st = after < before ? checkpoint_now(db, true, f)
-                        : ST_OK; /* a meta page that knows the new end, then the cut */
-    if (st == ST_OK && after < before) {
+    st = after < before ? oltp_checkpoint_now(db, true, f)
+                        : SEAM_OK; /* a meta page that knows the new end, then the cut */
+    if (st == SEAM_OK && after < before) {
         pthread_mutex_lock(&db->writer_latch);
-        st = file_truncate(db->pager.file, (uint64_t)atomic_load(&db->pager.pages) * OLTP_PAGE_SIZE,
+        st = seam_file_truncate(db->pager.file, (uint64_t)atomic_load(&db->pager.pages) * OLTP_PAGE_SIZE,
                            f);
         pthread_mutex_unlock(&db->writer_latch);
     }
@@ -285,33 +285,33 @@ done:
     return st;
 }
 
-enum status oltp_vacuum(struct oltp *db, uint64_t *freed, struct fault *f)
+enum seam_status oltp_vacuum(struct oltp *db, uint64_t *freed, struct seam_fault *f)
 {
     struct moving *m;
     uint64_t moved = 1;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     *freed = 0;
     if (db->read_only)
-        return fault_set(f, ST_UNSUPPORTED, db->dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_UNSUPPORTED, db->dir, SEAM_FAULT_NO_OFFSET,
                          "this database was opened read-only");
     m = calloc(1, sizeof *m);
     if (m == NULL) return no_memory(db, f);
     m->db = db;
     m->slack = SLACK_PAGES;
-    for (int i = 0; st == ST_OK && moved > 0 && i < PASSES_MAX; i++) {
+    for (int i = 0; st == SEAM_OK && moved > 0 && i < PASSES_MAX; i++) {
         moved = 0;
         st = checkpoint_from_front(db, f);
-        if (st == ST_OK) st = pass(m, &moved, f);
+        if (st == SEAM_OK) st = pass(m, &moved, f);
         if (moved == 0 && m->skipped + HOLES_MIN > m->slack) { /* a row needs so many holes at once */
             m->slack = m->skipped + HOLES_MIN;
             moved = 1;
         }
     }
-    buf_free(&m->keys);
-    buf_free(&m->value);
-    buf_free(&m->from);
+    seam_buf_free(&m->keys);
+    seam_buf_free(&m->value);
+    seam_buf_free(&m->from);
     free(m);
-    if (st == ST_OK) st = checkpoint_from_front(db, f);
-    return st == ST_OK ? cut(db, freed, f) : st;
+    if (st == SEAM_OK) st = checkpoint_from_front(db, f);
+    return st == SEAM_OK ? cut(db, freed, f) : st;
 }

@@ -8,37 +8,37 @@
 
 #include <stdlib.h>
 
-struct verifying {
+struct oltp_verifying {
     struct oltp *db;
     struct oltp_check *out;
-    struct buf *report;
+    struct seam_buf *report;
     uint64_t *seen;
     struct oltp_txn *t;
-    const struct table *tb;
-    struct value *values;
-    struct buf key, entry;
+    const struct oltp_table *tb;
+    struct seam_value *values;
+    struct seam_buf key, entry;
 };
 
-static void say(struct verifying *v, const char *what, const char *about)
+static void say(struct oltp_verifying *v, const char *what, const char *about)
 {
     v->out->problems++;
-    if (v->report != NULL) buf_printf(v->report, "%s: %s%s\n", v->db->pager.path, about, what);
+    if (v->report != NULL) seam_buf_printf(v->report, "%s: %s%s\n", v->db->pager.path, about, what);
 }
 
-static enum status check_trees(struct verifying *v, const struct version *of, uint64_t *seen,
-                               struct fault *f)
+static enum seam_status check_trees(struct oltp_verifying *v, const struct oltp_version *of, uint64_t *seen,
+                               struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (uint32_t i = 0; st == ST_OK && i < of->catalog->table_count; i++) {
-        const struct table *tb = of->catalog->tables[i];
+    for (uint32_t i = 0; st == SEAM_OK && i < of->catalog->table_count; i++) {
+        const struct oltp_table *tb = of->catalog->tables[i];
 
-        for (unsigned ix = 0; st == ST_OK && tb != NULL && ix <= tb->schema.index_count; ix++) {
+        for (unsigned ix = 0; st == SEAM_OK && tb != NULL && ix <= tb->schema.index_count; ix++) {
             uint32_t slot = ix == 0 ? tb->primary : tb->index[ix - 1];
             uint32_t number = tree_number(i + 1, ix == 0 ? 0 : tb->schema.indexes[ix - 1].id);
-            struct tree_walk walk = {.seen = seen, .report = v->report};
+            struct oltp_tree_walk walk = {.seen = seen, .report = v->report};
 
-            st = tree_check(&v->db->pager, &of->trees[slot], number, atomic_load(&of->epoch), &walk,
+            st = oltp_tree_check(&v->db->pager, &of->trees[slot], number, atomic_load(&of->epoch), &walk,
                             f);
             v->out->problems += walk.problems;
             v->out->pages += walk.leaves + walk.inners + walk.overflow;
@@ -48,7 +48,7 @@ static enum status check_trees(struct verifying *v, const struct version *of, ui
     return st;
 }
 
-static void mark(struct verifying *v, uint32_t page, const char *what)
+static void mark(struct oltp_verifying *v, uint32_t page, const char *what)
 {
     uint64_t bit = 1ull << (page % 64);
 
@@ -57,16 +57,16 @@ static void mark(struct verifying *v, uint32_t page, const char *what)
 }
 
 /* The space map against what was met: nothing used that is free, nothing lost. */
-static enum status check_space(struct verifying *v, const struct checkpoint *c, struct fault *f)
+static enum seam_status check_space(struct oltp_verifying *v, const struct oltp_checkpoint *c, struct seam_fault *f)
 {
     struct oltp *db = v->db;
-    struct space *s = &db->pager.space;
-    struct buf blob = {0};
+    struct oltp_space *s = &db->pager.space;
+    struct seam_buf blob = {0};
     uint32_t *pages = NULL, pages_of_file = atomic_load(&db->pager.pages);
     size_t n = 0;
     uint64_t lost = 0, stray = 0;
-    enum status st =
-        c->catalog_page != 0 ? blob_read(&db->pager, c->catalog_page, &blob, &pages, &n, f) : ST_OK;
+    enum seam_status st =
+        c->catalog_page != 0 ? oltp_blob_read(&db->pager, c->catalog_page, &blob, &pages, &n, f) : SEAM_OK;
 
     for (size_t i = 0; i < n; i++)
         mark(v, pages[i], "a catalogue page");
@@ -83,21 +83,21 @@ static enum status check_space(struct verifying *v, const struct checkpoint *c, 
     }
     if (c->space_page != 0 && stray > 0) say(v, "pages in use are free in the space map", "");
     if (c->space_page != 0 && lost > 0) say(v, "pages are neither used nor free", "");
-    buf_free(&blob);
+    seam_buf_free(&blob);
     free(pages);
     return st;
 }
 
-static enum status check_meta_rest(struct verifying *v, struct fault *f)
+static enum seam_status check_meta_rest(struct oltp_verifying *v, struct seam_fault *f)
 {
     uint8_t page[OLTP_PAGE_SIZE];
 
     for (unsigned slot = 0; slot < 2; slot++) {
-        enum status st =
-            file_read(v->db->pager.file, (uint64_t)slot * OLTP_PAGE_SIZE, page, sizeof page, f);
+        enum seam_status st =
+            seam_file_read(v->db->pager.file, (uint64_t)slot * OLTP_PAGE_SIZE, page, sizeof page, f);
         bool zeros = true;
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         for (size_t i = META_SIZE; i < sizeof page; i++)
             zeros &= page[i] == 0;
         if (!zeros)
@@ -105,50 +105,50 @@ static enum status check_meta_rest(struct verifying *v, struct fault *f)
         if (v->db->meta_damaged[slot])
             say(v, " is damaged", slot == 0 ? "meta page 0" : "meta page 1");
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status check_row(void *ctx, struct bytes key, struct bytes row)
+static enum seam_status check_row(void *ctx, struct wal_bytes key, struct wal_bytes row)
 {
-    struct verifying *v = ctx;
-    const struct schema *s = &v->tb->schema;
-    struct fault f = {0};
-    enum status st = row_decode(s, row.data, row.size, v->values, &f);
+    struct oltp_verifying *v = ctx;
+    const struct seam_schema *s = &v->tb->schema;
+    struct seam_fault f = {0};
+    enum seam_status st = seam_row_decode(s, row.data, row.size, v->values, &f);
 
     v->out->rows++;
-    buf_clear(&v->key);
-    if (st == ST_OK) st = row_key(s, v->values, &v->key, &f);
-    if (st == ST_NOMEM) return st;
-    if (st != ST_OK || key_compare(v->key.data, v->key.size, key.data, key.size) != 0) {
+    seam_buf_clear(&v->key);
+    if (st == SEAM_OK) st = seam_row_key(s, v->values, &v->key, &f);
+    if (st == SEAM_NOMEM) return st;
+    if (st != SEAM_OK || seam_key_compare(v->key.data, v->key.size, key.data, key.size) != 0) {
         say(v, ": a row that does not decode, or is under another's key", s->name);
-        return ST_OK;
+        return SEAM_OK;
     }
     for (unsigned ix = 0; ix < s->index_count; ix++) {
         size_t prefix;
         bool has_null;
-        struct bytes none;
+        struct wal_bytes none;
 
-        st = index_entry_key(v->tb, ix, v->values, key, &v->entry, &prefix, &has_null, &f);
-        if (st == ST_OK)
-            st = tree_get(&v->db->pager, &v->t->trees[v->tb->index[ix]], v->entry.data,
+        st = oltp_index_entry_key(v->tb, ix, v->values, key, &v->entry, &prefix, &has_null, &f);
+        if (st == SEAM_OK)
+            st = oltp_tree_get(&v->db->pager, &v->t->trees[v->tb->index[ix]], v->entry.data,
                           v->entry.size, v->t->hazard, &v->t->big, &none, &f);
-        if (st == ST_NOMEM) return st;
-        if (st != ST_OK) say(v, ": a row without its index entry", s->name);
+        if (st == SEAM_NOMEM) return st;
+        if (st != SEAM_OK) say(v, ": a row without its index entry", s->name);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status check_tables(struct verifying *v, struct fault *f)
+static enum seam_status check_tables(struct oltp_verifying *v, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (uint32_t i = 0; st == ST_OK && i < v->t->catalog->table_count; i++) {
-        const struct table *tb = v->t->catalog->tables[i];
-        struct tree_walk walk = {.report = v->report, .entry = check_row, .ctx = v};
+    for (uint32_t i = 0; st == SEAM_OK && i < v->t->catalog->table_count; i++) {
+        const struct oltp_table *tb = v->t->catalog->tables[i];
+        struct oltp_tree_walk walk = {.report = v->report, .entry = check_row, .ctx = v};
 
         if (tb == NULL) continue;
         v->tb = tb;
-        st = tree_check(&v->db->pager, &v->t->trees[tb->primary], tree_number(i + 1, 0),
+        st = oltp_tree_check(&v->db->pager, &v->t->trees[tb->primary], tree_number(i + 1, 0),
                         atomic_load(&v->t->version->epoch), &walk, f);
         v->out->problems += walk.problems;
         for (unsigned ix = 0; ix < tb->schema.index_count; ix++) {
@@ -164,59 +164,59 @@ static enum status check_tables(struct verifying *v, struct fault *f)
     return st;
 }
 
-enum status oltp_verify(struct io *io, const char *dir, const char *wal_dir, struct oltp_check *out,
-                        struct buf *report, struct oltp_progress progress, struct fault *f)
+enum seam_status oltp_verify(struct seam_io *io, const char *dir, const char *wal_dir, struct oltp_check *out,
+                        struct seam_buf *report, struct oltp_progress progress, struct seam_fault *f)
 {
     struct oltp_options o = {
         .read_only = true, .wal_dir = wal_dir, .progress = progress, .holder = "verify"};
-    struct verifying v = {.out = out, .report = report};
-    struct checkpoint base;
-    enum status st;
+    struct oltp_verifying v = {.out = out, .report = report};
+    struct oltp_checkpoint base;
+    enum seam_status st;
 
     memset(out, 0, sizeof *out);
-    st = reader_open(io, dir, &o, true, &v.db, f);
-    if (st != ST_OK) return st;
+    st = oltp_reader_open(io, dir, &o, true, &v.db, f);
+    if (st != SEAM_OK) return st;
     base = v.db->newest;
     v.seen = calloc(((size_t)atomic_load(&v.db->pager.pages) + 63) / 64, sizeof *v.seen);
-    v.values = malloc(COLUMNS_MAX * sizeof *v.values);
+    v.values = malloc(SEAM_COLUMNS_MAX * sizeof *v.values);
     if (v.seen == NULL || v.values == NULL)
-        st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory to verify");
-    if (st == ST_OK) st = check_meta_rest(&v, f);
-    if (st == ST_OK) st = check_trees(&v, atomic_load(&v.db->current), v.seen, f);
-    if (st == ST_OK) st = space_load(v.db, &base, f);
-    if (st == ST_OK) st = check_space(&v, &base, f);
-    if (st == ST_OK) st = replay_readable(v.db, LSN_MAX, f);
-    if (st == ST_OK) st = oltp_read_begin(v.db, &v.t, f);
-    if (st == ST_OK) {
+        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to verify");
+    if (st == SEAM_OK) st = check_meta_rest(&v, f);
+    if (st == SEAM_OK) st = check_trees(&v, atomic_load(&v.db->current), v.seen, f);
+    if (st == SEAM_OK) st = oltp_space_load(v.db, &base, f);
+    if (st == SEAM_OK) st = check_space(&v, &base, f);
+    if (st == SEAM_OK) st = oltp_replay_readable(v.db, SEAM_LSN_MAX, f);
+    if (st == SEAM_OK) st = oltp_read_begin(v.db, &v.t, f);
+    if (st == SEAM_OK) {
         st = check_tables(&v, f);
         out->lsn = oltp_txn_lsn(v.t);
         oltp_end(v.t);
     }
     free(v.seen);
     free(v.values);
-    buf_free(&v.key);
-    buf_free(&v.entry);
+    seam_buf_free(&v.key);
+    seam_buf_free(&v.entry);
     (void)oltp_close(v.db, NULL);
-    if (st == ST_OK && out->problems > 0)
-        return fault_set(f, ST_CORRUPT, dir, FAULT_NO_OFFSET, "%llu problems found",
+    if (st == SEAM_OK && out->problems > 0)
+        return seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET, "%llu problems found",
                          (unsigned long long)out->problems);
     return st;
 }
 
-enum status oltp_tree_stats(struct oltp_txn *t, uint32_t table, uint32_t index,
-                            struct oltp_tree_stats *out, struct fault *f)
+enum seam_status oltp_tree_stats(struct oltp_txn *t, uint32_t table, uint32_t index,
+                            struct oltp_tree_stats *out, struct seam_fault *f)
 {
-    const struct table *tb = table_of(t, table);
+    const struct oltp_table *tb = table_of(t, table);
     uint32_t slot;
-    struct tree_walk walk = {0};
-    enum status st;
+    struct oltp_tree_walk walk = {0};
+    enum seam_status st;
 
-    if (tb == NULL) return table_unknown(table, f);
+    if (tb == NULL) return oltp_table_unknown(table, f);
     slot = tb->primary;
     for (unsigned i = 0; index != 0 && i < tb->schema.index_count; i++)
         if (tb->schema.indexes[i].id == index) slot = tb->index[i];
     st =
-        tree_check(&t->db->pager, &t->trees[slot], tree_number(table, index), UINT64_MAX, &walk, f);
+        oltp_tree_check(&t->db->pager, &t->trees[slot], tree_number(table, index), UINT64_MAX, &walk, f);
     *out = (struct oltp_tree_stats){.entries = walk.entries,
                                     .leaves = walk.leaves,
                                     .inners = walk.inners,

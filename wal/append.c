@@ -1,12 +1,12 @@
 /* append - copying records into the ring. One appender at a time; leaders write behind it. */
 #include "wal/internal.h"
 
-struct cursor { /* walks the caller's slices */
-    const struct io_slice *part;
+struct wal_cursor { /* walks the caller's slices */
+    const struct seam_io_slice *part;
     size_t offset;
 };
 
-static void ring_put(struct wal *w, lsn_t at, const uint8_t *p, size_t n)
+static void ring_put(struct wal *w, seam_lsn_t at, const uint8_t *p, size_t n)
 {
     size_t pos = (size_t)(at & w->ring_mask), room = (size_t)(w->ring_mask + 1 - pos);
     size_t first = n < room ? n : room;
@@ -15,15 +15,15 @@ static void ring_put(struct wal *w, lsn_t at, const uint8_t *p, size_t n)
     if (n > first) memcpy(w->ring, p + first, n - first);
 }
 
-static void ring_zero(struct wal *w, lsn_t at, size_t n)
+static void ring_zero(struct wal *w, seam_lsn_t at, size_t n)
 {
-    static const uint8_t zeros[RECORD_TAIL_MIN];
+    static const uint8_t zeros[WAL_RECORD_TAIL_MIN];
 
     assert(n <= sizeof zeros);
     ring_put(w, at, zeros, n);
 }
 
-static void ring_copy(struct wal *w, lsn_t at, struct cursor *c, size_t n)
+static void ring_copy(struct wal *w, seam_lsn_t at, struct wal_cursor *c, size_t n)
 {
     while (n > 0) {
         size_t left = c->part->size - c->offset, take = left < n ? left : n;
@@ -39,91 +39,91 @@ static void ring_copy(struct wal *w, lsn_t at, struct cursor *c, size_t n)
     }
 }
 
-static uint32_t ring_crc(struct wal *w, uint32_t crc, lsn_t at, size_t n)
+static uint32_t ring_crc(struct wal *w, uint32_t crc, seam_lsn_t at, size_t n)
 {
     size_t pos = (size_t)(at & w->ring_mask), room = (size_t)(w->ring_mask + 1 - pos);
     size_t first = n < room ? n : room;
 
-    crc = crc32c(crc, w->ring + pos, first);
-    return n > first ? crc32c(crc, w->ring, n - first) : crc;
+    crc = seam_crc32c(crc, w->ring + pos, first);
+    return n > first ? seam_crc32c(crc, w->ring, n - first) : crc;
 }
 
 /* The ring holds [written, appended): waits until `end` fits too. */
-static enum status ring_room(struct wal *w, lsn_t end, struct fault *f)
+static enum seam_status ring_room(struct wal *w, seam_lsn_t end, struct seam_fault *f)
 {
-    lsn_t need;
+    seam_lsn_t need;
 
     if (end - atomic_load_explicit(&w->written, memory_order_acquire) <= w->ring_mask + 1)
-        return ST_OK;
+        return SEAM_OK;
     need = end - (w->ring_mask + 1);
     /* Free half the ring at once, so that large transactions write in large pieces. */
     if (need + (w->ring_mask + 1) / 2 <= atomic_load(&w->appended)) need += (w->ring_mask + 1) / 2;
     atomic_fetch_add(&w->buffer_full, 1);
-    return group_wait(w, need, false, f);
+    return wal_group_wait(w, need, false, f);
 }
 
 /* Pads to the next segment and puts its header when the record cannot begin at p. */
-static enum status turn_page(struct wal *w, lsn_t *p, struct fault *f)
+static enum seam_status turn_page(struct wal *w, seam_lsn_t *p, struct seam_fault *f)
 {
-    lsn_t place = record_place(*p, w->meta.segment_bytes);
-    uint8_t header[SEGMENT_HEADER];
-    enum status st;
+    seam_lsn_t place = wal_record_place(*p, w->meta.segment_bytes);
+    uint8_t header[WAL_SEGMENT_HEADER];
+    enum seam_status st;
 
-    if (place == *p) return ST_OK;
+    if (place == *p) return SEAM_OK;
     st = ring_room(w, place, f);
-    if (st != ST_OK) return st;
-    ring_zero(w, *p, (size_t)(place - SEGMENT_HEADER - *p));
-    segment_header_put(header, &w->meta, place / w->meta.segment_bytes, clock_wall_us(w->o.clock));
-    ring_put(w, place - SEGMENT_HEADER, header, sizeof header);
-    TRACE(w->o.trace, "wal", "segment_turn", TI("segment", place / w->meta.segment_bytes),
-          TI("lsn", place));
+    if (st != SEAM_OK) return st;
+    ring_zero(w, *p, (size_t)(place - WAL_SEGMENT_HEADER - *p));
+    wal_segment_header_put(header, &w->meta, place / w->meta.segment_bytes, seam_clock_wall_us(w->o.clock));
+    ring_put(w, place - WAL_SEGMENT_HEADER, header, sizeof header);
+    SEAM_TRACE(w->o.trace, "wal", "segment_turn", SEAM_TI("segment", place / w->meta.segment_bytes),
+          SEAM_TI("lsn", place));
     *p = place;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static void put_fragment(struct wal *w, lsn_t p, uint8_t type, unsigned flags, struct cursor *c,
+static void put_fragment(struct wal *w, seam_lsn_t p, uint8_t type, unsigned flags, struct wal_cursor *c,
                          size_t n)
 {
-    uint8_t head[RECORD_HEADER];
+    uint8_t head[WAL_RECORD_HEADER];
     uint64_t back = (p - atomic_load_explicit(&w->durable, memory_order_relaxed)) / 8;
-    size_t body = (size_t)round8(n);
+    size_t body = (size_t)wal_round8(n);
 
-    put_u32(head + RECORD_LEN, (uint32_t)n);
-    put_u32(head + RECORD_BACK, back < RECORD_BACK_NONE ? (uint32_t)back : RECORD_BACK_NONE);
-    head[RECORD_TYPE] = type;
-    head[RECORD_FLAGS] = (uint8_t)flags;
-    put_u16(head + RECORD_CHECK, record_check(head, p, w->salt));
-    ring_copy(w, p + RECORD_HEADER, c, n);
-    ring_zero(w, p + RECORD_HEADER + n, body - n);
-    put_u32(head,
+    seam_put_u32(head + WAL_RECORD_LEN, (uint32_t)n);
+    seam_put_u32(head + WAL_RECORD_BACK, back < WAL_RECORD_BACK_NONE ? (uint32_t)back : WAL_RECORD_BACK_NONE);
+    head[WAL_RECORD_TYPE] = type;
+    head[WAL_RECORD_FLAGS] = (uint8_t)flags;
+    seam_put_u16(head + WAL_RECORD_CHECK, wal_record_check(head, p, w->salt));
+    ring_copy(w, p + WAL_RECORD_HEADER, c, n);
+    ring_zero(w, p + WAL_RECORD_HEADER + n, body - n);
+    seam_put_u32(head,
             ring_crc(w,
-                     crc32c(record_seed(p, w->salt), head + RECORD_LEN, RECORD_HEADER - RECORD_LEN),
-                     p + RECORD_HEADER, body));
+                     seam_crc32c(wal_record_seed(p, w->salt), head + WAL_RECORD_LEN, WAL_RECORD_HEADER - WAL_RECORD_LEN),
+                     p + WAL_RECORD_HEADER, body));
     ring_put(w, p, head, sizeof head);
 }
 
-static enum status append_locked(struct wal *w, uint8_t type, struct cursor *c, size_t total,
-                                 struct wal_span *at, struct fault *f)
+static enum seam_status append_locked(struct wal *w, uint8_t type, struct wal_cursor *c, size_t total,
+                                 struct wal_span *at, struct seam_fault *f)
 {
-    lsn_t p = atomic_load_explicit(&w->appended, memory_order_relaxed);
+    seam_lsn_t p = atomic_load_explicit(&w->appended, memory_order_relaxed);
     size_t fragment_max = (size_t)((w->ring_mask + 1) / 4), left = total;
-    unsigned first = RECORD_FIRST;
+    unsigned first = WAL_RECORD_FIRST;
 
     if (fragment_max > WAL_FRAGMENT_MAX) fragment_max = WAL_FRAGMENT_MAX;
     do {
-        enum status st = turn_page(w, &p, f);
+        enum seam_status st = turn_page(w, &p, f);
         size_t room, n;
 
-        if (st != ST_OK) return st;
-        room = (size_t)(w->meta.segment_bytes - (p & (w->meta.segment_bytes - 1))) - RECORD_HEADER;
+        if (st != SEAM_OK) return st;
+        room = (size_t)(w->meta.segment_bytes - (p & (w->meta.segment_bytes - 1))) - WAL_RECORD_HEADER;
         n = left < room ? left : room;
         if (n > fragment_max) n = fragment_max;
-        st = ring_room(w, p + RECORD_HEADER + round8(n), f);
-        if (st != ST_OK) return st;
+        st = ring_room(w, p + WAL_RECORD_HEADER + wal_round8(n), f);
+        if (st != SEAM_OK) return st;
         if (first != 0) at->start = p;
         left -= n;
-        put_fragment(w, p, type, first | (left == 0 ? RECORD_LAST : 0u), c, n);
-        p += RECORD_HEADER + round8(n);
+        put_fragment(w, p, type, first | (left == 0 ? WAL_RECORD_LAST : 0u), c, n);
+        p += WAL_RECORD_HEADER + wal_round8(n);
         first = 0;
         if (left > 0) atomic_store_explicit(&w->appended, p, memory_order_release);
     } while (left > 0);
@@ -133,28 +133,28 @@ static enum status append_locked(struct wal *w, uint8_t type, struct cursor *c, 
     atomic_store_explicit(&w->appended, p, memory_order_release);
     atomic_store_explicit(&w->whole, p, memory_order_release);
     atomic_fetch_add_explicit(&w->records, 1, memory_order_relaxed);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status wal_append(struct wal *w, uint8_t type, const struct io_slice *parts, int count,
-                       struct wal_span *at, struct fault *f)
+enum seam_status wal_append(struct wal *w, uint8_t type, const struct seam_io_slice *parts, int count,
+                       struct wal_span *at, struct seam_fault *f)
 {
-    struct cursor c = {.part = parts};
+    struct wal_cursor c = {.part = parts};
     size_t total = 0;
-    enum status st;
+    enum seam_status st;
 
     assert(type != 0 && count >= 0 && count <= WAL_PARTS_MAX);
     for (int i = 0; i < count; i++) {
         if (parts[i].size > WAL_PAYLOAD_MAX - total)
-            return fault_set(f, ST_LIMIT, w->dir, FAULT_NO_OFFSET,
+            return seam_fault_set(f, SEAM_LIMIT, w->dir, SEAM_FAULT_NO_OFFSET,
                              "a log record may have %d bytes at most", (int)WAL_PAYLOAD_MAX);
         total += parts[i].size;
     }
     pthread_mutex_lock(&w->append_mutex);
     st = wal_healthy(w, f);
-    if (st == ST_OK) st = append_locked(w, type, &c, total, at, f);
+    if (st == SEAM_OK) st = append_locked(w, type, &c, total, at, f);
     pthread_mutex_unlock(&w->append_mutex);
-    if (st == ST_OK && at->end - atomic_load_explicit(&w->written, memory_order_relaxed) >= BEHIND_BYTES)
-        st = group_write_behind(w, f);
+    if (st == SEAM_OK && at->end - atomic_load_explicit(&w->written, memory_order_relaxed) >= BEHIND_BYTES)
+        st = wal_group_write_behind(w, f);
     return st;
 }

@@ -19,7 +19,7 @@
  * process: readers drop it, as for ABORT. Only what is followed by its COMMIT ever happened.
  *
  * Rows are engine/values/row.h bytes, keys engine/values/key.h bytes of the primary key; here they are opaque.
- * Decoders point into the record's bytes and never allocate; hostile bytes give ST_CORRUPT. */
+ * Decoders point into the record's bytes and never allocate; hostile bytes give SEAM_CORRUPT. */
 #ifndef SEAM_WAL_CHANGE_H
 #define SEAM_WAL_CHANGE_H
 
@@ -28,98 +28,98 @@
 #include "engine/base/buf.h"
 #include "engine/base/lsn.h"
 
-enum change_type { /* the log's record types; on disk, never renumber */
-    CHANGE_BEGIN = 1,
-    CHANGE_ROW = 2,
-    CHANGE_OUTBOX = 3,
-    CHANGE_SCHEMA = 4,
-    CHANGE_COMMIT = 5,
-    CHANGE_ABORT = 6,
-    CHANGE_HEARTBEAT = 7,
-    CHANGE_CHECKPOINT = 8,
-    CHANGE_MARK = 9,
-    CHANGE_TYPE_COUNT
+enum wal_change_type { /* the log's record types; on disk, never renumber */
+    WAL_CHANGE_BEGIN = 1,
+    WAL_CHANGE_ROW = 2,
+    WAL_CHANGE_OUTBOX = 3,
+    WAL_CHANGE_SCHEMA = 4,
+    WAL_CHANGE_COMMIT = 5,
+    WAL_CHANGE_ABORT = 6,
+    WAL_CHANGE_HEARTBEAT = 7,
+    WAL_CHANGE_CHECKPOINT = 8,
+    WAL_CHANGE_MARK = 9,
+    WAL_CHANGE_TYPE_COUNT
 };
 
-enum change_op { /* on disk */
-    OP_INSERT = 1, /* after            */
-    OP_UPDATE = 2, /* before and after */
-    OP_DELETE = 3, /* before           */
+enum wal_change_op { /* on disk */
+    WAL_OP_INSERT = 1, /* after            */
+    WAL_OP_UPDATE = 2, /* before and after */
+    WAL_OP_DELETE = 3, /* before           */
 };
 
-enum change_flags {
+enum wal_change_flags {
     /* Re-emitted by reconciliation: current truth, whatever came before. INSERT, UPDATE: after is
      * the row now; DELETE: it is gone (before may be absent). */
-    CHANGE_REPAIR = 1,
-    CHANGE_HAS_BEFORE = 2, /* set by the encoder: the before row is present */
-    CHANGE_HAS_AFTER = 4,
+    WAL_CHANGE_REPAIR = 1,
+    WAL_CHANGE_HAS_BEFORE = 2, /* set by the encoder: the before row is present */
+    WAL_CHANGE_HAS_AFTER = 4,
 };
 
-struct bytes { const uint8_t *data; size_t size; }; /* borrowed */
-static inline bool bytes_equal(struct bytes a, struct bytes b) /* of size 0: data may be NULL */
+struct wal_bytes { const uint8_t *data; size_t size; }; /* borrowed */
+static inline bool wal_bytes_equal(struct wal_bytes a, struct wal_bytes b) /* of size 0: data may be NULL */
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
-enum { CHANGE_KEY_MAX = 64 << 10, CHANGE_ROW_MAX = 31 << 20, CHANGE_TOPIC_MAX = 255 };
+enum { WAL_CHANGE_KEY_MAX = 64 << 10, WAL_CHANGE_ROW_MAX = 31 << 20, WAL_CHANGE_TOPIC_MAX = 255 };
 
-struct change_begin { uint64_t txn; };
-struct change_row {
+struct wal_change_begin { uint64_t txn; };
+struct wal_change_row {
     uint64_t txn, seq;
     uint32_t table, version; /* table id, schema version of the rows */
     uint8_t op, flags;
-    struct bytes key, before, after; /* data NULL when absent */
+    struct wal_bytes key, before, after; /* data NULL when absent */
 };
-struct change_outbox { uint64_t txn, seq; struct bytes topic, key, payload; };
-struct change_schema { uint64_t txn, seq; uint32_t table, version; struct bytes json; };
-struct change_commit { uint64_t txn; int64_t wall_us; uint64_t changes, span; };
-struct change_abort { uint64_t txn; };
-struct change_heartbeat { uint64_t beat; int64_t wall_us; };
-struct change_checkpoint { lsn_t lsn; int64_t wall_us; uint64_t pages; };
-struct change_mark { uint32_t kind; struct bytes text; }; /* notes: watermarks, labs */
+struct wal_change_outbox { uint64_t txn, seq; struct wal_bytes topic, key, payload; };
+struct wal_change_schema { uint64_t txn, seq; uint32_t table, version; struct wal_bytes json; };
+struct wal_change_commit { uint64_t txn; int64_t wall_us; uint64_t changes, span; };
+struct wal_change_abort { uint64_t txn; };
+struct wal_change_heartbeat { uint64_t beat; int64_t wall_us; };
+struct wal_change_checkpoint { seam_lsn_t lsn; int64_t wall_us; uint64_t pages; };
+struct wal_change_mark { uint32_t kind; struct wal_bytes text; }; /* notes: watermarks, labs */
 
-/* Encoders append one record's payload to `out` (sticky failure: buf_ok). */
-void change_put_begin(struct buf *out, const struct change_begin *c);
-void change_put_row(struct buf *out, const struct change_row *c);
-void change_put_outbox(struct buf *out, const struct change_outbox *c);
-void change_put_schema(struct buf *out, const struct change_schema *c);
-void change_put_commit(struct buf *out, const struct change_commit *c);
-void change_put_abort(struct buf *out, const struct change_abort *c);
-void change_put_heartbeat(struct buf *out, const struct change_heartbeat *c);
-void change_put_checkpoint(struct buf *out, const struct change_checkpoint *c);
-void change_put_mark(struct buf *out, const struct change_mark *c);
+/* Encoders append one record's payload to `out` (sticky failure: seam_buf_ok). */
+void wal_change_put_begin(struct seam_buf *out, const struct wal_change_begin *c);
+void wal_change_put_row(struct seam_buf *out, const struct wal_change_row *c);
+void wal_change_put_outbox(struct seam_buf *out, const struct wal_change_outbox *c);
+void wal_change_put_schema(struct seam_buf *out, const struct wal_change_schema *c);
+void wal_change_put_commit(struct seam_buf *out, const struct wal_change_commit *c);
+void wal_change_put_abort(struct seam_buf *out, const struct wal_change_abort *c);
+void wal_change_put_heartbeat(struct seam_buf *out, const struct wal_change_heartbeat *c);
+void wal_change_put_checkpoint(struct seam_buf *out, const struct wal_change_checkpoint *c);
+void wal_change_put_mark(struct seam_buf *out, const struct wal_change_mark *c);
 /* A row record without copying rows through `out`: writes everything up to the rows' bytes into
  * `head` and returns its size; the record is head, before, mid, after (mid = after's length
  * prefix).
- * For wal_append(parts): CHANGE_HEAD_MAX + key bytes of head are needed. */
-enum { CHANGE_HEAD_MAX = 64 };
-size_t change_row_head(uint8_t *head, const struct change_row *c, uint8_t mid[10],
+ * For wal_append(parts): WAL_CHANGE_HEAD_MAX + key bytes of head are needed. */
+enum { WAL_CHANGE_HEAD_MAX = 64 };
+size_t wal_change_row_head(uint8_t *head, const struct wal_change_row *c, uint8_t mid[10],
                        size_t *mid_size);
 
-/* Decoders: the whole payload must be used up. ST_OK or ST_CORRUPT (fault offset within
+/* Decoders: the whole payload must be used up. SEAM_OK or SEAM_CORRUPT (fault offset within
  * payload). */
-MUST_USE enum status change_get_begin(const uint8_t *p, size_t n, struct change_begin *c,
-                                      struct fault *f);
-MUST_USE enum status change_get_row(const uint8_t *p, size_t n, struct change_row *c,
-                                    struct fault *f);
-MUST_USE enum status change_get_outbox(const uint8_t *p, size_t n, struct change_outbox *c,
-                                       struct fault *f);
-MUST_USE enum status change_get_schema(const uint8_t *p, size_t n, struct change_schema *c,
-                                       struct fault *f);
-MUST_USE enum status change_get_commit(const uint8_t *p, size_t n, struct change_commit *c,
-                                       struct fault *f);
-MUST_USE enum status change_get_abort(const uint8_t *p, size_t n, struct change_abort *c,
-                                      struct fault *f);
-MUST_USE enum status change_get_heartbeat(const uint8_t *p, size_t n, struct change_heartbeat *c,
-                                          struct fault *f);
-MUST_USE enum status change_get_checkpoint(const uint8_t *p, size_t n, struct change_checkpoint *c,
-                                           struct fault *f);
-MUST_USE enum status change_get_mark(const uint8_t *p, size_t n, struct change_mark *c,
-                                     struct fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_begin(const uint8_t *p, size_t n, struct wal_change_begin *c,
+                                      struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_row(const uint8_t *p, size_t n, struct wal_change_row *c,
+                                    struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_outbox(const uint8_t *p, size_t n, struct wal_change_outbox *c,
+                                       struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_schema(const uint8_t *p, size_t n, struct wal_change_schema *c,
+                                       struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_commit(const uint8_t *p, size_t n, struct wal_change_commit *c,
+                                       struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_abort(const uint8_t *p, size_t n, struct wal_change_abort *c,
+                                      struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_heartbeat(const uint8_t *p, size_t n, struct wal_change_heartbeat *c,
+                                          struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_checkpoint(const uint8_t *p, size_t n, struct wal_change_checkpoint *c,
+                                           struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_mark(const uint8_t *p, size_t n, struct wal_change_mark *c,
+                                     struct seam_fault *f);
 
-const char *change_type_name(uint8_t type); /* "row", ...; "unknown" */
+const char *wal_change_type_name(uint8_t type); /* "row", ...; "unknown" */
 /* One line for `seam log` and wal_dump: "row products(3) v2 update key 8 B before 61 B after 61
  * B". */
-void change_explain(uint8_t type, const uint8_t *p, size_t n, struct buf *out);
+void wal_change_explain(uint8_t type, const uint8_t *p, size_t n, struct seam_buf *out);
 
 #endif

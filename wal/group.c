@@ -24,24 +24,24 @@
 
 enum { GATHER_NS_MAX = 200000, GATHER_BACKOFF_MAX = 64 };
 
-enum status wal_poison(struct wal *w, const struct fault *cause, struct fault *f)
+enum seam_status wal_poison(struct wal *w, const struct seam_fault *cause, struct seam_fault *f)
 {
-    if (w->poison.status == ST_OK) {
+    if (w->poison.status == SEAM_OK) {
         w->poison = *cause;
         atomic_store(&w->poisoned, true);
-        TRACE(w->o.trace, "wal", "poisoned", TS("why", w->poison.why));
+        SEAM_TRACE(w->o.trace, "wal", "poisoned", SEAM_TS("why", w->poison.why));
     }
-    if (f != NULL && f->status == ST_OK) *f = w->poison;
+    if (f != NULL && f->status == SEAM_OK) *f = w->poison;
     return w->poison.status;
 }
 
-enum status wal_healthy(struct wal *w, struct fault *f)
+enum seam_status wal_healthy(struct wal *w, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
-    if (likely(!atomic_load_explicit(&w->poisoned, memory_order_acquire))) return ST_OK;
+    if (seam_likely(!atomic_load_explicit(&w->poisoned, memory_order_acquire))) return SEAM_OK;
     st = w->poison.status;
-    if (f != NULL && f->status == ST_OK) {
+    if (f != NULL && f->status == SEAM_OK) {
         *f = w->poison;
     }
     return st;
@@ -57,7 +57,7 @@ static unsigned size_bucket(uint32_t members)
 static void sleep_on(_Atomic uint32_t *word, uint32_t seen)
 {
     while (atomic_load_explicit(word, memory_order_acquire) == seen)
-        (void)futex_wait((uint32_t *)word, seen, UINT64_MAX);
+        (void)seam_futex_wait((uint32_t *)word, seen, UINT64_MAX);
 }
 
 /* Called with group_mutex held and this thread leading; lets go of it meanwhile. */
@@ -73,10 +73,10 @@ static void gather(struct wal *w)
     }
     if (window > GATHER_NS_MAX) window = GATHER_NS_MAX;
     pthread_mutex_unlock(&w->group_mutex);
-    start = now = clock_mono_ns(w->o.clock);
+    start = now = seam_clock_mono_ns(w->o.clock);
     while (atomic_load_explicit(&w->joined, memory_order_relaxed) < want && now - start < window) {
         sched_yield();
-        now = clock_mono_ns(w->o.clock);
+        now = seam_clock_mono_ns(w->o.clock);
     }
     pthread_mutex_lock(&w->group_mutex);
     if (atomic_load(&w->joined) >= want) {
@@ -93,18 +93,18 @@ static void note_group(struct wal *w, uint32_t members, bool sync, uint64_t ns)
     w->stats.groups++;
     if (!sync) return;
     w->stats.group_sizes[size_bucket(members)]++;
-    histogram_add(&w->stats.sync_ns, ns);
+    seam_histogram_add(&w->stats.sync_ns, ns);
     w->sync_ns = w->sync_ns == 0 ? ns : (w->sync_ns * 7 + ns) / 8;
 }
 
 /* Called with group_mutex held and leading == true; returns with it held, leadership handed on. */
 static void lead(struct wal *w, bool sync)
 {
-    struct fault why = {0};
+    struct seam_fault why = {0};
     uint64_t start;
     uint32_t followers, g;
     bool next;
-    enum status st;
+    enum seam_status st;
 
     w->gathering = true;
     if (sync || w->group_sync) gather(w);
@@ -117,13 +117,13 @@ static void lead(struct wal *w, bool sync)
     w->group_sync = false;
     pthread_mutex_unlock(&w->group_mutex);
 
-    start = clock_mono_ns(w->o.clock);
+    start = seam_clock_mono_ns(w->o.clock);
     st = wal_healthy(w, &why);
-    if (st == ST_OK) st = flush_now(w, sync, &why);
+    if (st == SEAM_OK) st = wal_flush_now(w, sync, &why);
 
     pthread_mutex_lock(&w->group_mutex);
-    if (st != ST_OK) (void)wal_poison(w, &why, NULL);
-    note_group(w, followers + 1, sync, clock_mono_ns(w->o.clock) - start);
+    if (st != SEAM_OK) (void)wal_poison(w, &why, NULL);
+    note_group(w, followers + 1, sync, seam_clock_mono_ns(w->o.clock) - start);
     next = w->designated;
     if (sync) w->expected = followers + 1 + atomic_load(&w->joined) + next; /* a write ahead says nothing of company */
     w->designated = false;
@@ -131,25 +131,25 @@ static void lead(struct wal *w, bool sync)
     atomic_fetch_add(&w->word[g], 1);
     if (next) atomic_fetch_add(&w->lead_word, 1);
     pthread_mutex_unlock(&w->group_mutex);
-    if (followers > 0) futex_wake_all((uint32_t *)&w->word[g]);
-    if (next) futex_wake_all((uint32_t *)&w->lead_word);
+    if (followers > 0) seam_futex_wake_all((uint32_t *)&w->word[g]);
+    if (next) seam_futex_wake_all((uint32_t *)&w->lead_word);
     pthread_mutex_lock(&w->group_mutex);
 }
 
-static bool reached(struct wal *w, lsn_t lsn, bool sync)
+static bool reached(struct wal *w, seam_lsn_t lsn, bool sync)
 {
     return atomic_load_explicit(sync ? &w->durable : &w->written, memory_order_acquire) >= lsn;
 }
 
-enum status group_wait(struct wal *w, lsn_t lsn, bool sync, struct fault *f)
+enum seam_status wal_group_wait(struct wal *w, seam_lsn_t lsn, bool sync, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    if (reached(w, lsn, sync)) return ST_OK;
+    if (reached(w, lsn, sync)) return SEAM_OK;
     pthread_mutex_lock(&w->group_mutex);
     while (!reached(w, lsn, sync)) {
         st = wal_healthy(w, f);
-        if (st != ST_OK) break;
+        if (st != SEAM_OK) break;
         if (!w->leading) {
             w->leading = true;
             lead(w, sync);
@@ -171,7 +171,7 @@ enum status group_wait(struct wal *w, lsn_t lsn, bool sync, struct fault *f)
             atomic_fetch_add(&w->joined, 1);
             pthread_mutex_unlock(&w->group_mutex);
             sleep_on(word, seen);
-            if (reached(w, lsn, sync)) return ST_OK;
+            if (reached(w, lsn, sync)) return SEAM_OK;
             pthread_mutex_lock(&w->group_mutex);
         }
     }
@@ -179,7 +179,7 @@ enum status group_wait(struct wal *w, lsn_t lsn, bool sync, struct fault *f)
     return st;
 }
 
-enum status group_write_behind(struct wal *w, struct fault *f)
+enum seam_status wal_group_write_behind(struct wal *w, struct seam_fault *f)
 {
     pthread_mutex_lock(&w->group_mutex);
     if (!w->leading) {
@@ -190,47 +190,47 @@ enum status group_write_behind(struct wal *w, struct fault *f)
     return wal_healthy(w, f);
 }
 
-static enum status commit_deferred(struct wal *w, lsn_t lsn, struct fault *f)
+static enum seam_status commit_deferred(struct wal *w, seam_lsn_t lsn, struct seam_fault *f)
 {
     uint64_t now, since = atomic_load_explicit(&w->deferred_since, memory_order_relaxed);
     uint64_t bytes =
         atomic_load_explicit(&w->appended, memory_order_relaxed) - atomic_load(&w->durable);
 
-    if (bytes > w->o.deferred_bytes) return group_wait(w, lsn, true, f);
-    now = clock_mono_ns(w->o.clock);
+    if (bytes > w->o.deferred_bytes) return wal_group_wait(w, lsn, true, f);
+    now = seam_clock_mono_ns(w->o.clock);
     if (since == 0) {
         (void)atomic_compare_exchange_strong(&w->deferred_since, &since, now | 1);
         return wal_healthy(w, f);
     }
-    if (now > since && now - since >= w->o.deferred_us * 1000) return group_wait(w, lsn, true, f);
+    if (now > since && now - since >= w->o.deferred_us * 1000) return wal_group_wait(w, lsn, true, f);
     return wal_healthy(w, f);
 }
 
-enum status wal_commit(struct wal *w, lsn_t lsn, enum wal_mode mode, struct fault *f)
+enum seam_status wal_commit(struct wal *w, seam_lsn_t lsn, enum wal_mode mode, struct seam_fault *f)
 {
     uint64_t start;
-    enum status st;
+    enum seam_status st;
 
     assert(lsn <= atomic_load(&w->whole));
     atomic_fetch_add_explicit(&w->commits, 1, memory_order_relaxed);
     if (mode == WAL_DEFERRED) return commit_deferred(w, lsn, f);
-    if (mode == WAL_WRITTEN) return group_wait(w, lsn, false, f);
-    start = clock_mono_ns(w->o.clock);
-    st = group_wait(w, lsn, true, f);
+    if (mode == WAL_WRITTEN) return wal_group_wait(w, lsn, false, f);
+    start = seam_clock_mono_ns(w->o.clock);
+    st = wal_group_wait(w, lsn, true, f);
     /* Every 16th is timed into the histogram, which has one latch for all. */
-    if (st == ST_OK && (atomic_fetch_add_explicit(&w->timed, 1, memory_order_relaxed) & 15) == 0) {
-        uint64_t ns = clock_mono_ns(w->o.clock) - start;
+    if (st == SEAM_OK && (atomic_fetch_add_explicit(&w->timed, 1, memory_order_relaxed) & 15) == 0) {
+        uint64_t ns = seam_clock_mono_ns(w->o.clock) - start;
 
         pthread_mutex_lock(&w->group_mutex);
-        histogram_add(&w->stats.commit_ns, ns);
+        seam_histogram_add(&w->stats.commit_ns, ns);
         pthread_mutex_unlock(&w->group_mutex);
     }
     return st;
 }
 
-enum status wal_flush(struct wal *w, struct fault *f)
+enum seam_status wal_flush(struct wal *w, struct seam_fault *f)
 {
-    enum status st = group_wait(w, atomic_load(&w->whole), true, f);
+    enum seam_status st = wal_group_wait(w, atomic_load(&w->whole), true, f);
 
-    return st == ST_OK ? wal_healthy(w, f) : st;
+    return st == SEAM_OK ? wal_healthy(w, f) : st;
 }

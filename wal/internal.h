@@ -27,71 +27,71 @@ enum {
 static_assert((int)WINDOW_BYTES >= 2 * (int)WAL_FRAGMENT_MAX, "a fragment fits a window");
 
 /* ---- names and headers (segment.c) ---- */
-struct log_meta { uint64_t log_id, segment_bytes, oldest_segment; };
-MUST_USE enum status meta_load(struct io *io, const char *dir, struct log_meta *m, struct fault *f);
-MUST_USE enum status meta_store(struct io *io, const char *dir, const struct log_meta *m,
-                                struct fault *f);
-MUST_USE enum status segment_path(char out[PATH_MAX_BYTES], const char *dir, uint64_t number,
-                                  struct fault *f);
-bool segment_name_parse(const char *name, uint64_t *number);
-void segment_header_put(uint8_t h[SEGMENT_HEADER], const struct log_meta *m, uint64_t number,
+struct wal_log_meta { uint64_t log_id, segment_bytes, oldest_segment; };
+SEAM_MUST_USE enum seam_status wal_meta_load(struct seam_io *io, const char *dir, struct wal_log_meta *m, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_meta_store(struct seam_io *io, const char *dir, const struct wal_log_meta *m,
+                                struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t number,
+                                  struct seam_fault *f);
+bool wal_segment_name_parse(const char *name, uint64_t *number);
+void wal_segment_header_put(uint8_t h[WAL_SEGMENT_HEADER], const struct wal_log_meta *m, uint64_t number,
                         int64_t wall_us);
-/* ST_OK: the header of segment `number` of this log; ST_NOT_FOUND: a well-formed header of another
- * number (recycled), or all zeros; ST_CORRUPT otherwise. No fault is set. */
-enum status segment_header_check(const uint8_t h[SEGMENT_HEADER], const struct log_meta *m,
+/* SEAM_OK: the header of segment `number` of this log; SEAM_NOT_FOUND: a well-formed header of another
+ * number (recycled), or all zeros; SEAM_CORRUPT otherwise. No fault is set. */
+enum seam_status wal_segment_header_check(const uint8_t h[WAL_SEGMENT_HEADER], const struct wal_log_meta *m,
                                  uint64_t number);
-struct segment_list { uint64_t *numbers; size_t count; }; /* sorted */
-MUST_USE enum status segment_list(struct io *io, const char *dir, struct segment_list *out,
-                                  struct fault *f);
+struct wal_segment_list { uint64_t *numbers; size_t count; }; /* sorted */
+SEAM_MUST_USE enum seam_status wal_segment_list(struct seam_io *io, const char *dir, struct wal_segment_list *out,
+                                  struct seam_fault *f);
 
 /* ---- reading a file through a sliding chunk (window.c) ---- */
-struct window {
-    struct file *file;
+struct wal_window {
+    struct seam_file *file;
     uint8_t *data;
     uint64_t base;
     size_t have;
 };
 /* n bytes at `at`, reading on up to `limit` at once; *p = NULL when the file or limit ends
  * before. */
-MUST_USE enum status window_at(struct window *w, uint64_t at, size_t n, uint64_t limit,
-                               const uint8_t **p, struct fault *f);
-MUST_USE enum status window_open(struct window *w, struct io *io, const char *path,
-                                 struct fault *f);
-void window_close(struct window *w); /* keeps the memory */
-void window_free(struct window *w);
+SEAM_MUST_USE enum seam_status wal_window_at(struct wal_window *w, uint64_t at, size_t n, uint64_t limit,
+                               const uint8_t **p, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_window_open(struct wal_window *w, struct seam_io *io, const char *path,
+                                 struct seam_fault *f);
+void wal_window_close(struct wal_window *w); /* keeps the memory */
+void wal_window_free(struct wal_window *w);
 
 /* ---- walking one segment (scan.c) ---- */
-struct scan {
-    lsn_t end;          /* end of the last valid fragment */
-    lsn_t open_start;   /* start of a record still without its last fragment; LSN_NONE: none */
-    lsn_t vouched;      /* the most any valid record seen vouched for */
-    lsn_t last_first;   /* start of the last record that began here; LSN_NONE */
+struct wal_scan {
+    seam_lsn_t end;          /* end of the last valid fragment */
+    seam_lsn_t open_start;   /* start of a record still without its last fragment; SEAM_LSN_NONE: none */
+    seam_lsn_t vouched;      /* the most any valid record seen vouched for */
+    seam_lsn_t last_first;   /* start of the last record that began here; SEAM_LSN_NONE */
     uint64_t records;   /* complete records that ended here */
     bool open;          /* the segment ends inside a record */
     bool full;          /* records and padding reach the segment's end */
 };
 /* Valid fragments from `from` on. `open`: a record of the segment before is still unfinished; type:
  * its type. Fragments out of order end the scan like damage. */
-MUST_USE enum status scan_segment(struct window *w, const struct log_meta *m, uint64_t number,
-                                  lsn_t from, bool open, struct scan *out, struct fault *f);
+SEAM_MUST_USE enum seam_status wal_scan_segment(struct wal_window *w, const struct wal_log_meta *m, uint64_t number,
+                                  seam_lsn_t from, bool open, struct wal_scan *out, struct seam_fault *f);
 /* Valid fragments anywhere in (from, end of segment): what they vouch for, and where the last
  * ends. */
-MUST_USE enum status scan_beyond(struct window *w, const struct log_meta *m, uint64_t number,
-                                 lsn_t from, lsn_t *vouched, lsn_t *last_end, struct fault *f);
+SEAM_MUST_USE enum seam_status wal_scan_beyond(struct wal_window *w, const struct wal_log_meta *m, uint64_t number,
+                                 seam_lsn_t from, seam_lsn_t *vouched, seam_lsn_t *last_end, struct seam_fault *f);
 
 /* ---- the writer ---- */
 struct wal {
     struct wal_options o;
-    struct log_meta meta;
+    struct wal_log_meta meta;
     uint64_t salt;
-    char dir[PATH_MAX_BYTES];
-    struct file *lock;
-    struct shared *shared;
+    char dir[SEAM_PATH_MAX_BYTES];
+    struct seam_file *lock;
+    struct wal_shared *shared;
 
     pthread_mutex_t append_mutex;
     uint8_t *ring;
     uint64_t ring_mask;
-    _Atomic lsn_t appended, whole, written, durable;
+    _Atomic seam_lsn_t appended, whole, written, durable;
     _Atomic uint64_t records, buffer_full, commits, timed;
     _Atomic uint64_t n_writes, n_bytes, n_syncs, n_made, n_recycled, n_beats;
 
@@ -104,12 +104,12 @@ struct wal {
     uint32_t expected;          /* members the next group may hope for */
     uint32_t gather_skip, gather_backoff;
     uint64_t sync_ns;           /* smoothed cost of a write + sync */
-    struct fault poison; /* status ST_OK while healthy; group_mutex until `poisoned` is set */
+    struct seam_fault poison; /* status SEAM_OK while healthy; group_mutex until `poisoned` is set */
     _Atomic bool poisoned;
     _Atomic uint64_t deferred_since; /* mono ns of the oldest deferred commit; 0 = none */
     struct wal_stats stats;
 
-    struct file *file;          /* the segment being written; the leader's */
+    struct seam_file *file;          /* the segment being written; the leader's */
     uint64_t file_segment, file_size;
 
     pthread_mutex_t trim_mutex, files_mutex;
@@ -120,21 +120,21 @@ struct wal {
     pthread_mutex_t beat_mutex;
     uint64_t beat,
         beat_ns; /* number and time of the last heartbeat, or of the last sight of a commit */
-    lsn_t beat_lsn;         /* where the log ended then */
+    seam_lsn_t beat_lsn;         /* where the log ended then */
 };
 
 /* Finds the end of the log, repairs a torn tail, leaves the last segment open (recover.c). */
-MUST_USE enum status wal_recover(struct wal *w, struct wal_recovered *rec, struct fault *f);
-enum status wal_poison(struct wal *w, const struct fault *cause, struct fault *f); /* group.c */
-enum status wal_healthy(struct wal *w, struct fault *f);
+SEAM_MUST_USE enum seam_status wal_recover(struct wal *w, struct wal_recovered *rec, struct seam_fault *f);
+enum seam_status wal_poison(struct wal *w, const struct seam_fault *cause, struct seam_fault *f); /* group.c */
+enum seam_status wal_healthy(struct wal *w, struct seam_fault *f);
 /* Waits until everything before lsn is written, or synced; leads when nobody does. */
-MUST_USE enum status group_wait(struct wal *w, lsn_t lsn, bool sync, struct fault *f);
+SEAM_MUST_USE enum seam_status wal_group_wait(struct wal *w, seam_lsn_t lsn, bool sync, struct seam_fault *f);
 /* Writes what is appended, unless somebody leads already: then that is being done. Never waits for others. */
-MUST_USE enum status group_write_behind(struct wal *w, struct fault *f);
+SEAM_MUST_USE enum seam_status wal_group_write_behind(struct wal *w, struct seam_fault *f);
 /* Leader only: writes all that is appended, syncs when asked, publishes (flush.c). */
-MUST_USE enum status flush_now(struct wal *w, bool sync, struct fault *f);
-MUST_USE enum status segment_make(struct wal *w, uint64_t number, bool fill, struct file **out,
-                                  uint64_t *size, struct fault *f);
-void wal_publish(struct wal *w, lsn_t whole, bool synced);
+SEAM_MUST_USE enum seam_status wal_flush_now(struct wal *w, bool sync, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_segment_make(struct wal *w, uint64_t number, bool fill, struct seam_file **out,
+                                  uint64_t *size, struct seam_fault *f);
+void wal_publish(struct wal *w, seam_lsn_t whole, bool synced);
 
 #endif

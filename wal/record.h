@@ -31,14 +31,14 @@
  *   0   4    crc    crc32c of bytes [4, end), continued from a seed made of the record's own LSN
  *                   and the log id: a stale record of a recycled segment or a misplaced write fails
  *   4   4    len    payload bytes; header + payload lie inside the segment and len <= 256 KiB
- *   8   4    back   (LSN - what was durable when this was appended) / 8; RECORD_BACK_NONE: farther.
+ *   8   4    back   (LSN - what was durable when this was appended) / 8; WAL_RECORD_BACK_NONE: farther.
  *                   A valid record vouches that everything before LSN - 8*back had been synced
  *   12  1    type   1..255; equal in all fragments of a record
  *   13  1    flags  1 = first fragment, 2 = last fragment; a whole record has both
  *   14  2    check  a hash of LSN, log id and the fields above it: a header can be disbelieved
  *                   without reading its payload, so scanning damaged or stale bytes stays linear
  *
- * When fewer than RECORD_TAIL_MIN bytes remain in a segment they are zeros, and the next record
+ * When fewer than WAL_RECORD_TAIL_MIN bytes remain in a segment they are zeros, and the next record
  * begins after the next segment's header.
  *
  * log.meta (written atomically at creation and by each trim)
@@ -54,30 +54,30 @@
 #include "engine/base/lsn.h"
 
 enum {
-    SEGMENT_HEADER = 64,
-    RECORD_CRC = 0,
-    RECORD_LEN = 4,
-    RECORD_BACK = 8,
-    RECORD_TYPE = 12,
-    RECORD_FLAGS = 13,
-    RECORD_CHECK = 14,
-    RECORD_HEADER = 16,
-    RECORD_TAIL_MIN = 24, /* a header and 8 bytes: less than this is padding */
-    RECORD_FIRST = 1,
-    RECORD_LAST = 2,
-    META_SIZE = 40,
+    WAL_SEGMENT_HEADER = 64,
+    WAL_RECORD_CRC = 0,
+    WAL_RECORD_LEN = 4,
+    WAL_RECORD_BACK = 8,
+    WAL_RECORD_TYPE = 12,
+    WAL_RECORD_FLAGS = 13,
+    WAL_RECORD_CHECK = 14,
+    WAL_RECORD_HEADER = 16,
+    WAL_RECORD_TAIL_MIN = 24, /* a header and 8 bytes: less than this is padding */
+    WAL_RECORD_FIRST = 1,
+    WAL_RECORD_LAST = 2,
+    WAL_META_SIZE = 40,
 };
-static_assert(RECORD_CHECK + 2 == RECORD_HEADER, "record header has no gap");
-static_assert(RECORD_TAIL_MIN == RECORD_HEADER + 8, "a first fragment carries at least 8 bytes");
+static_assert(WAL_RECORD_CHECK + 2 == WAL_RECORD_HEADER, "record header has no gap");
+static_assert(WAL_RECORD_TAIL_MIN == WAL_RECORD_HEADER + 8, "a first fragment carries at least 8 bytes");
 
-#define RECORD_BACK_NONE UINT32_MAX
-#define SEGMENT_MAGIC "SEAMWAL1"
-#define META_MAGIC "SEAMLOGM"
+#define WAL_RECORD_BACK_NONE UINT32_MAX
+#define WAL_SEGMENT_MAGIC "SEAMWAL1"
+#define WAL_META_MAGIC "SEAMLOGM"
 
-static inline uint64_t round8(uint64_t n) { return (n + 7) & ~(uint64_t)7; }
+static inline uint64_t wal_round8(uint64_t n) { return (n + 7) & ~(uint64_t)7; }
 
 /* What is mixed into every checksum of a log: its id, spread. */
-static inline uint64_t record_salt(uint64_t log_id)
+static inline uint64_t wal_record_salt(uint64_t log_id)
 {
     uint64_t x = log_id + 0x9e3779b97f4a7c15ull;
 
@@ -86,56 +86,56 @@ static inline uint64_t record_salt(uint64_t log_id)
     return x ^ (x >> 31);
 }
 
-static inline uint32_t record_seed(lsn_t lsn, uint64_t salt)
+static inline uint32_t wal_record_seed(seam_lsn_t lsn, uint64_t salt)
 {
     return (uint32_t)lsn ^ (uint32_t)(lsn >> 32) ^ (uint32_t)salt;
 }
 
-static inline uint16_t record_check(const uint8_t *head, lsn_t lsn, uint64_t salt)
+static inline uint16_t wal_record_check(const uint8_t *head, seam_lsn_t lsn, uint64_t salt)
 {
     uint64_t x = lsn ^ salt;
 
-    x = (x ^ (get_u64(head + RECORD_LEN))) * 0xd6e8feb86659fd93ull;
+    x = (x ^ (seam_get_u64(head + WAL_RECORD_LEN))) * 0xd6e8feb86659fd93ull;
     x ^= x >> 32;
-    x = (x ^ get_u16(head + RECORD_TYPE)) * 0xd6e8feb86659fd93ull;
+    x = (x ^ seam_get_u16(head + WAL_RECORD_TYPE)) * 0xd6e8feb86659fd93ull;
     return (uint16_t)(x >> 48);
 }
 
 /* Does a believable header stand here? `left` = bytes to the end of the segment. */
-static inline int record_head_ok(const uint8_t *head, lsn_t lsn, uint64_t salt, uint64_t left)
+static inline int wal_record_head_ok(const uint8_t *head, seam_lsn_t lsn, uint64_t salt, uint64_t left)
 {
-    return head[RECORD_TYPE] != 0 &&
-           get_u16(head + RECORD_CHECK) == record_check(head, lsn, salt) &&
-           head[RECORD_FLAGS] <= (RECORD_FIRST | RECORD_LAST) &&
-           RECORD_HEADER + round8(get_u32(head + RECORD_LEN)) <= left;
+    return head[WAL_RECORD_TYPE] != 0 &&
+           seam_get_u16(head + WAL_RECORD_CHECK) == wal_record_check(head, lsn, salt) &&
+           head[WAL_RECORD_FLAGS] <= (WAL_RECORD_FIRST | WAL_RECORD_LAST) &&
+           WAL_RECORD_HEADER + wal_round8(seam_get_u32(head + WAL_RECORD_LEN)) <= left;
 }
 
-static inline uint64_t record_size(const uint8_t *head)
+static inline uint64_t wal_record_size(const uint8_t *head)
 {
-    return RECORD_HEADER + round8(get_u32(head + RECORD_LEN));
+    return WAL_RECORD_HEADER + wal_round8(seam_get_u32(head + WAL_RECORD_LEN));
 }
 
-static inline uint32_t record_crc(const uint8_t *record, lsn_t lsn, uint64_t salt)
+static inline uint32_t wal_record_crc(const uint8_t *record, seam_lsn_t lsn, uint64_t salt)
 {
-    return crc32c(record_seed(lsn, salt), record + RECORD_LEN, record_size(record) - RECORD_LEN);
+    return seam_crc32c(wal_record_seed(lsn, salt), record + WAL_RECORD_LEN, wal_record_size(record) - WAL_RECORD_LEN);
 }
 
 /* Everything before the returned LSN had been synced when this (valid) record was appended. */
-static inline lsn_t record_vouches(const uint8_t *head, lsn_t lsn)
+static inline seam_lsn_t wal_record_vouches(const uint8_t *head, seam_lsn_t lsn)
 {
-    uint32_t back = get_u32(head + RECORD_BACK);
+    uint32_t back = seam_get_u32(head + WAL_RECORD_BACK);
 
-    return back == RECORD_BACK_NONE || (uint64_t)back * 8 > lsn ? LSN_NONE
+    return back == WAL_RECORD_BACK_NONE || (uint64_t)back * 8 > lsn ? SEAM_LSN_NONE
                                                                 : lsn - (uint64_t)back * 8;
 }
 
 /* Where the next record stands when the last one ended at `lsn`. */
-static inline lsn_t record_place(lsn_t lsn, uint64_t segment_bytes)
+static inline seam_lsn_t wal_record_place(seam_lsn_t lsn, uint64_t segment_bytes)
 {
     uint64_t at = lsn & (segment_bytes - 1);
 
-    if (at == 0) return lsn + SEGMENT_HEADER;
-    if (segment_bytes - at < RECORD_TAIL_MIN) return lsn - at + segment_bytes + SEGMENT_HEADER;
+    if (at == 0) return lsn + WAL_SEGMENT_HEADER;
+    if (segment_bytes - at < WAL_RECORD_TAIL_MIN) return lsn - at + segment_bytes + WAL_SEGMENT_HEADER;
     return lsn;
 }
 

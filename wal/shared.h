@@ -23,7 +23,7 @@
 enum { SHARED_SIZE = 4096 };
 #define SHARED_MAGIC 0x3147504c41574d53ull /* "SMWALPG1" */
 
-struct shared {
+struct wal_shared {
     _Atomic uint64_t magic, log_id, segment_bytes, oldest;
     _Atomic uint64_t durable, not_durable, written, visible;
     _Atomic int64_t writer_pid, durable_wall_us;
@@ -31,15 +31,15 @@ struct shared {
     uint64_t pad[4];
     _Atomic uint32_t seq, waiters;
 };
-_Static_assert(sizeof(struct shared) <= SHARED_SIZE, "the shared page is one page");
-_Static_assert(offsetof(struct shared, seq) == 128, "seq has a cache line of its own");
+_Static_assert(sizeof(struct wal_shared) <= SHARED_SIZE, "the shared page is one page");
+_Static_assert(offsetof(struct wal_shared, seq) == 128, "seq has a cache line of its own");
 
-MUST_USE enum status shared_map(struct io *io, const char *dir, struct shared **out,
-                                struct fault *f);
-void shared_unmap(struct io *io, struct shared *s);
-void shared_wake(struct shared *s); /* after storing what the sleepers look at */
+SEAM_MUST_USE enum seam_status wal_shared_map(struct seam_io *io, const char *dir, struct wal_shared **out,
+                                struct seam_fault *f);
+void wal_shared_unmap(struct seam_io *io, struct wal_shared *s);
+void wal_shared_wake(struct wal_shared *s); /* after storing what the sleepers look at */
 /* Sleeps until visible > at, *stop, or the deadline. */
-enum status shared_wait(struct shared *s, lsn_t at, _Atomic bool *stop, uint64_t timeout_ns);
-lsn_t shared_vouches(struct shared *s, uint64_t log_id); /* LSN_NONE when the page says nothing */
+enum seam_status wal_shared_wait(struct wal_shared *s, seam_lsn_t at, _Atomic bool *stop, uint64_t timeout_ns);
+seam_lsn_t wal_shared_vouches(struct wal_shared *s, uint64_t log_id); /* SEAM_LSN_NONE when the page says nothing */
 
 #endif

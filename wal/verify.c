@@ -4,82 +4,82 @@
 #include <stdlib.h>
 
 struct verify {
-    struct io *io;
+    struct seam_io *io;
     const char *dir;
-    struct log_meta meta;
+    struct wal_log_meta meta;
     struct wal_state state;
-    struct window window;
-    struct segment_list list;
+    struct wal_window window;
+    struct wal_segment_list list;
     struct wal_check *out;
     bool open; /* the segment before ended inside a record */
 };
 
-static enum status bad(struct verify *v, uint64_t number, uint64_t at, const char *why,
-                       struct fault *f)
+static enum seam_status bad(struct verify *v, uint64_t number, uint64_t at, const char *why,
+                       struct seam_fault *f)
 {
-    char path[PATH_MAX_BYTES];
+    char path[SEAM_PATH_MAX_BYTES];
 
-    if (segment_path(path, v->dir, number, NULL) != ST_OK) path[0] = '\0';
-    return fault_set(f, ST_CORRUPT, path, at, "%s", why);
+    if (wal_segment_path(path, v->dir, number, NULL) != SEAM_OK) path[0] = '\0';
+    return seam_fault_set(f, SEAM_CORRUPT, path, at, "%s", why);
 }
 
 /* One segment; *last is set when the log ends in it. */
-static enum status verify_segment(struct verify *v, uint64_t number, bool *last, struct fault *f)
+static enum seam_status verify_segment(struct verify *v, uint64_t number, bool *last, struct seam_fault *f)
 {
     uint64_t S = v->meta.segment_bytes;
-    char path[PATH_MAX_BYTES];
+    char path[SEAM_PATH_MAX_BYTES];
     const uint8_t *p;
-    struct scan s;
-    lsn_t vouched, beyond;
-    enum status st = segment_path(path, v->dir, number, f);
+    struct wal_scan s;
+    seam_lsn_t vouched, beyond;
+    enum seam_status st = wal_segment_path(path, v->dir, number, f);
 
-    if (st == ST_OK) st = window_open(&v->window, v->io, path, f);
-    if (st == ST_OK) st = window_at(&v->window, 0, SEGMENT_HEADER, SEGMENT_HEADER, &p, f);
-    if (st != ST_OK) return st;
-    if (p == NULL || segment_header_check(p, &v->meta, number) != ST_OK) {
+    if (st == SEAM_OK) st = wal_window_open(&v->window, v->io, path, f);
+    if (st == SEAM_OK) st = wal_window_at(&v->window, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, f);
+    if (st != SEAM_OK) return st;
+    if (p == NULL || wal_segment_header_check(p, &v->meta, number) != SEAM_OK) {
         *last = true;
-        if (v->state.durable > number * S + SEGMENT_HEADER)
+        if (v->state.durable > number * S + WAL_SEGMENT_HEADER)
             return bad(v, number, 0, "segment header is damaged", f);
-        st = scan_beyond(&v->window, &v->meta, number, number * S + SEGMENT_HEADER, &vouched,
+        st = wal_scan_beyond(&v->window, &v->meta, number, number * S + WAL_SEGMENT_HEADER, &vouched,
                          &beyond, f);
-        return st == ST_OK && vouched > number * S + SEGMENT_HEADER
+        return st == SEAM_OK && vouched > number * S + WAL_SEGMENT_HEADER
                    ? bad(v, number, 0, "segment header is damaged", f)
                    : st;
     }
-    st = scan_segment(&v->window, &v->meta, number, number * S + SEGMENT_HEADER, v->open, &s, f);
+    st = wal_scan_segment(&v->window, &v->meta, number, number * S + WAL_SEGMENT_HEADER, v->open, &s, f);
     /* Where the oldest kept segment begins inside a record, the record's start is gone rightly. */
-    if (st == ST_OK && s.end == number * S + SEGMENT_HEADER && number == v->meta.oldest_segment)
-        st = scan_segment(&v->window, &v->meta, number, number * S + SEGMENT_HEADER, true, &s, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK && s.end == number * S + WAL_SEGMENT_HEADER && number == v->meta.oldest_segment)
+        st = wal_scan_segment(&v->window, &v->meta, number, number * S + WAL_SEGMENT_HEADER, true, &s, f);
+    if (st != SEAM_OK) return st;
     v->out->segments++;
     v->out->records += s.records;
-    v->out->end = s.open && s.open_start != LSN_NONE ? s.open_start : s.end;
+    v->out->end = s.open && s.open_start != SEAM_LSN_NONE ? s.open_start : s.end;
     v->open = s.open;
-    if (s.full) return ST_OK;
+    if (s.full) return SEAM_OK;
     *last = true;
-    st = scan_beyond(&v->window, &v->meta, number, s.end, &vouched, &beyond, f);
-    if (st != ST_OK) return st;
+    st = wal_scan_beyond(&v->window, &v->meta, number, s.end, &vouched, &beyond, f);
+    if (st != SEAM_OK) return st;
     if (vouched > s.end || v->state.durable > s.end)
         return bad(v, number, s.end - number * S, "record is damaged", f);
     v->out->torn_bytes = (beyond > s.end ? beyond : s.end) - v->out->end;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status verify_slots(struct verify *v, struct fault *f)
+static enum seam_status verify_slots(struct verify *v, struct seam_fault *f)
 {
     struct wal_slot_info *slots = malloc(WAL_SLOTS_MAX * sizeof *slots);
     size_t n = 0;
-    enum status st;
+    enum seam_status st;
 
     if (slots == NULL)
-        return fault_set(f, ST_NOMEM, v->dir, FAULT_NO_OFFSET, "no memory for the list of slots");
+        return seam_fault_set(f, SEAM_NOMEM, v->dir, SEAM_FAULT_NO_OFFSET, "no memory for the list of slots");
     st = wal_slots(v->io, v->dir, slots, &n, f);
-    for (size_t i = 0; st == ST_OK && i < n; i++) {
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) {
         if (slots[i].invalid ||
-            record_place(slots[i].confirmed, v->meta.segment_bytes) >= v->out->oldest)
+            wal_record_place(slots[i].confirmed, v->meta.segment_bytes) >= v->out->oldest)
             continue;
         st =
-            fault_set(f, ST_CORRUPT, slots[i].name, slots[i].confirmed,
+            seam_fault_set(f, SEAM_CORRUPT, slots[i].name, slots[i].confirmed,
                       "the slot needs the log from here on, but it is kept from LSN %" PRIu64 " on",
                       v->out->oldest);
     }
@@ -87,21 +87,21 @@ static enum status verify_slots(struct verify *v, struct fault *f)
     return st;
 }
 
-enum status wal_verify(struct io *io, const char *dir, struct wal_check *out, struct fault *f)
+enum seam_status wal_verify(struct seam_io *io, const char *dir, struct wal_check *out, struct seam_fault *f)
 {
     struct verify v = {.io = io, .dir = dir, .out = out};
     struct wal_check none;
     bool last = false;
-    enum status st;
+    enum seam_status st;
 
     if (out == NULL) v.out = &none;
     *v.out = (struct wal_check){0};
     st = wal_state(io, dir, &v.state, f);
-    if (st == ST_OK) st = meta_load(io, dir, &v.meta, f);
-    if (st == ST_OK) st = segment_list(io, dir, &v.list, f);
-    if (st != ST_OK) goto done;
-    v.out->oldest = v.out->end = v.meta.oldest_segment * v.meta.segment_bytes + SEGMENT_HEADER;
-    for (uint64_t number = v.meta.oldest_segment; st == ST_OK; number++) {
+    if (st == SEAM_OK) st = wal_meta_load(io, dir, &v.meta, f);
+    if (st == SEAM_OK) st = wal_segment_list(io, dir, &v.list, f);
+    if (st != SEAM_OK) goto done;
+    v.out->oldest = v.out->end = v.meta.oldest_segment * v.meta.segment_bytes + WAL_SEGMENT_HEADER;
+    for (uint64_t number = v.meta.oldest_segment; st == SEAM_OK; number++) {
         bool there = false, later = false;
 
         for (size_t i = 0; i < v.list.count; i++) {
@@ -111,31 +111,31 @@ enum status wal_verify(struct io *io, const char *dir, struct wal_check *out, st
         if (there && !last) {
             st = verify_segment(&v, number, &last, f);
         } else if (last && there) { /* only a recycled or untouched file may follow the end */
-            struct fault why = {0};
+            struct seam_fault why = {0};
             const uint8_t *p;
-            char path[PATH_MAX_BYTES];
+            char path[SEAM_PATH_MAX_BYTES];
 
-            st = segment_path(path, dir, number, f);
-            if (st == ST_OK) st = window_open(&v.window, io, path, &why);
-            if (st == ST_OK) st = window_at(&v.window, 0, SEGMENT_HEADER, SEGMENT_HEADER, &p, f);
-            if (st == ST_OK && p != NULL && segment_header_check(p, &v.meta, number) == ST_OK)
+            st = wal_segment_path(path, dir, number, f);
+            if (st == SEAM_OK) st = wal_window_open(&v.window, io, path, &why);
+            if (st == SEAM_OK) st = wal_window_at(&v.window, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, f);
+            if (st == SEAM_OK && p != NULL && wal_segment_header_check(p, &v.meta, number) == SEAM_OK)
                 st = bad(&v, v.out->end / v.meta.segment_bytes, v.out->end % v.meta.segment_bytes,
                          "record is damaged: the log goes on in the next segment", f);
         } else if (!later) {
             break;
         } else if (!last && v.state.durable > number * v.meta.segment_bytes) {
-            st = bad(&v, number, FAULT_NO_OFFSET, "a segment of the log is missing", f);
+            st = bad(&v, number, SEAM_FAULT_NO_OFFSET, "a segment of the log is missing", f);
         } else {
             last = true;
         }
     }
-    if (st == ST_OK && v.out->end < v.state.durable)
+    if (st == SEAM_OK && v.out->end < v.state.durable)
         st = bad(&v, v.out->end / v.meta.segment_bytes, v.out->end % v.meta.segment_bytes,
                  "the log ends before what was durable", f);
     v.out->bytes = v.out->end - v.out->oldest;
-    if (st == ST_OK) st = verify_slots(&v, f);
+    if (st == SEAM_OK) st = verify_slots(&v, f);
 done:
-    window_free(&v.window);
+    wal_window_free(&v.window);
     free(v.list.numbers);
     return st;
 }

@@ -11,11 +11,11 @@ static bool power_of_two(uint64_t n)
     return n != 0 && (n & (n - 1)) == 0;
 }
 
-static enum status defaults(struct wal *w, const struct wal_options *o, struct fault *f)
+static enum seam_status defaults(struct wal *w, const struct wal_options *o, struct seam_fault *f)
 {
     w->o = *o;
-    if (w->o.io == NULL) w->o.io = io_posix();
-    if (w->o.clock == NULL) w->o.clock = clock_real();
+    if (w->o.io == NULL) w->o.io = seam_io_posix();
+    if (w->o.clock == NULL) w->o.clock = seam_clock_real();
     if (w->o.log_id == 0) w->o.log_id = 1;
     if (w->o.segment_bytes == 0) w->o.segment_bytes = WAL_SEGMENT_DEFAULT;
     if (w->o.buffer_bytes == 0) w->o.buffer_bytes = 4 << 20;
@@ -25,75 +25,75 @@ static enum status defaults(struct wal *w, const struct wal_options *o, struct f
     if (w->o.spare_segments == 0) w->o.spare_segments = 2;
     if (!power_of_two(w->o.segment_bytes) || w->o.segment_bytes < WAL_SEGMENT_MIN ||
         w->o.segment_bytes > WAL_SEGMENT_MAX)
-        return fault_set(f, ST_INVALID, w->dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, w->dir, SEAM_FAULT_NO_OFFSET,
                          "segment size must be a power of two from 64 KiB to 1 GiB");
     if (!power_of_two(w->o.buffer_bytes) || w->o.buffer_bytes < 4096)
-        return fault_set(f, ST_INVALID, w->dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, w->dir, SEAM_FAULT_NO_OFFSET,
                          "log buffer must be a power of two of at least 4 KiB");
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status take_lock(struct wal *w, struct fault *f)
+static enum seam_status take_lock(struct wal *w, struct seam_fault *f)
 {
-    char path[PATH_MAX_BYTES];
-    enum status st = path_join(path, w->dir, "lock", f);
+    char path[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = seam_path_join(path, w->dir, "lock", f);
 
-    if (st == ST_OK) st = file_open(w->o.io, path, FILE_WRITE | FILE_CREATE, &w->lock, f);
-    return st == ST_OK ? file_lock(w->lock, true, f) : st;
+    if (st == SEAM_OK) st = seam_file_open(w->o.io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &w->lock, f);
+    return st == SEAM_OK ? seam_file_lock(w->lock, true, f) : st;
 }
 
-static enum status load_or_create(struct wal *w, bool *created, struct fault *f)
+static enum seam_status load_or_create(struct wal *w, bool *created, struct seam_fault *f)
 {
-    struct segment_list list = {0};
-    struct fault why = {0};
-    enum status st = meta_load(w->o.io, w->dir, &w->meta, &why);
+    struct wal_segment_list list = {0};
+    struct seam_fault why = {0};
+    enum seam_status st = wal_meta_load(w->o.io, w->dir, &w->meta, &why);
 
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         if (w->meta.log_id != w->o.log_id)
-            return fault_set(f, ST_CONFLICT, w->dir, FAULT_NO_OFFSET,
+            return seam_fault_set(f, SEAM_CONFLICT, w->dir, SEAM_FAULT_NO_OFFSET,
                              "the log here has id %llx, expected %llx",
                              (unsigned long long)w->meta.log_id, (unsigned long long)w->o.log_id);
-        return ST_OK;
+        return SEAM_OK;
     }
-    if (st != ST_NOT_FOUND) {
-        if (f != NULL && f->status == ST_OK) *f = why;
+    if (st != SEAM_NOT_FOUND) {
+        if (f != NULL && f->status == SEAM_OK) *f = why;
         return st;
     }
-    st = segment_list(w->o.io, w->dir, &list, f);
-    if (st == ST_OK && list.count > 0)
-        st = fault_set(f, ST_CORRUPT, w->dir, FAULT_NO_OFFSET,
+    st = wal_segment_list(w->o.io, w->dir, &list, f);
+    if (st == SEAM_OK && list.count > 0)
+        st = seam_fault_set(f, SEAM_CORRUPT, w->dir, SEAM_FAULT_NO_OFFSET,
                        "log.meta is missing beside the log's segments");
     free(list.numbers);
-    if (st != ST_OK) return st;
-    w->meta = (struct log_meta){.log_id = w->o.log_id, .segment_bytes = w->o.segment_bytes};
+    if (st != SEAM_OK) return st;
+    w->meta = (struct wal_log_meta){.log_id = w->o.log_id, .segment_bytes = w->o.segment_bytes};
     *created = true;
-    return meta_store(w->o.io, w->dir, &w->meta, f);
+    return wal_meta_store(w->o.io, w->dir, &w->meta, f);
 }
 
 static void publish_all(struct wal *w)
 {
-    struct shared *s = w->shared;
-    lsn_t end = atomic_load(&w->durable);
+    struct wal_shared *s = w->shared;
+    seam_lsn_t end = atomic_load(&w->durable);
 
     atomic_store(&s->log_id, w->meta.log_id);
     atomic_store(&s->segment_bytes, w->meta.segment_bytes);
-    atomic_store(&s->oldest, w->meta.oldest_segment * w->meta.segment_bytes + SEGMENT_HEADER);
+    atomic_store(&s->oldest, w->meta.oldest_segment * w->meta.segment_bytes + WAL_SEGMENT_HEADER);
     atomic_store(&s->not_durable, ~end);
     atomic_store(&s->durable, end);
-    atomic_store(&s->durable_wall_us, clock_wall_us(w->o.clock));
+    atomic_store(&s->durable_wall_us, seam_clock_wall_us(w->o.clock));
     atomic_store(&s->written, end);
-    atomic_store(&s->writer_pid, process_id());
+    atomic_store(&s->writer_pid, seam_process_id());
     atomic_store(&s->visible, end);
     atomic_store(&s->magic, SHARED_MAGIC);
-    shared_wake(s);
+    wal_shared_wake(s);
 }
 
 static void wal_free(struct wal *w)
 {
     if (w == NULL) return;
-    file_close(w->file);
-    if (w->shared != NULL) shared_unmap(w->o.io, w->shared);
-    file_close(w->lock);
+    seam_file_close(w->file);
+    if (w->shared != NULL) wal_shared_unmap(w->o.io, w->shared);
+    seam_file_close(w->lock);
     free(w->ring);
     pthread_mutex_destroy(&w->append_mutex);
     pthread_mutex_destroy(&w->group_mutex);
@@ -114,42 +114,42 @@ static struct wal *wal_new(const char *dir)
     pthread_mutex_init(&w->trim_mutex, NULL);
     pthread_mutex_init(&w->files_mutex, NULL);
     pthread_mutex_init(&w->beat_mutex, NULL);
-    histogram_init(&w->stats.sync_ns);
-    histogram_init(&w->stats.commit_ns);
+    seam_histogram_init(&w->stats.sync_ns);
+    seam_histogram_init(&w->stats.commit_ns);
     return w;
 }
 
-enum status wal_open(const char *dir, const struct wal_options *o, struct wal **out,
-                     struct wal_recovered *rec, struct fault *f)
+enum seam_status wal_open(const char *dir, const struct wal_options *o, struct wal **out,
+                     struct wal_recovered *rec, struct seam_fault *f)
 {
     struct wal_recovered ignored;
     struct wal *w;
-    enum status st;
+    enum seam_status st;
 
     assert(out != NULL && *out == NULL);
     if (rec == NULL) rec = &ignored;
     *rec = (struct wal_recovered){0};
-    if (strlen(dir) + 32 > PATH_MAX_BYTES)
-        return fault_set(f, ST_LIMIT, dir, FAULT_NO_OFFSET, "path is too long");
+    if (strlen(dir) + 32 > SEAM_PATH_MAX_BYTES)
+        return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "path is too long");
     w = wal_new(dir);
-    if (w == NULL) return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the log");
+    if (w == NULL) return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the log");
     st = defaults(w, o, f);
-    if (st == ST_OK) st = io_mkdir(w->o.io, dir, f);
-    if (st == ST_OK) st = take_lock(w, f);
-    if (st == ST_OK) st = load_or_create(w, &rec->created, f);
-    if (st == ST_OK) st = shared_map(w->o.io, dir, &w->shared, f);
-    if (st != ST_OK) goto done;
-    w->salt = record_salt(w->meta.log_id);
+    if (st == SEAM_OK) st = seam_io_mkdir(w->o.io, dir, f);
+    if (st == SEAM_OK) st = take_lock(w, f);
+    if (st == SEAM_OK) st = load_or_create(w, &rec->created, f);
+    if (st == SEAM_OK) st = wal_shared_map(w->o.io, dir, &w->shared, f);
+    if (st != SEAM_OK) goto done;
+    w->salt = wal_record_salt(w->meta.log_id);
     w->ring_mask = w->o.buffer_bytes - 1;
     w->ring = malloc(w->o.buffer_bytes);
     if (w->ring == NULL) {
-        st = fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the log buffer");
+        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the log buffer");
         goto done;
     }
     st = wal_recover(w, rec, f);
-    if (st != ST_OK) goto done;
+    if (st != SEAM_OK) goto done;
     w->archived = w->meta.oldest_segment;
-    w->beat_ns = clock_mono_ns(w->o.clock);
+    w->beat_ns = seam_clock_mono_ns(w->o.clock);
     w->beat_lsn = rec->end;
     publish_all(w);
     *out = w;
@@ -159,38 +159,38 @@ done:
     return st;
 }
 
-enum status wal_close(struct wal *w, struct fault *f)
+enum seam_status wal_close(struct wal *w, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
-    if (w == NULL) return ST_OK;
+    if (w == NULL) return SEAM_OK;
     st = wal_flush(w, f);
-    if (atomic_load(&w->shared->writer_pid) == process_id()) /* nobody has taken it over */
+    if (atomic_load(&w->shared->writer_pid) == seam_process_id()) /* nobody has taken it over */
         atomic_store(&w->shared->writer_pid, 0);
     wal_free(w);
     return st;
 }
 
-void wal_disown(struct wal *w, const struct fault *why)
+void wal_disown(struct wal *w, const struct seam_fault *why)
 {
     pthread_mutex_lock(&w->group_mutex);
     (void)wal_poison(w, why, NULL);
     pthread_mutex_unlock(&w->group_mutex);
 }
 
-lsn_t wal_end_lsn(struct wal *w)
+seam_lsn_t wal_end_lsn(struct wal *w)
 {
     return atomic_load(&w->whole);
 }
-lsn_t wal_written_lsn(struct wal *w)
+seam_lsn_t wal_written_lsn(struct wal *w)
 {
     return atomic_load(&w->written);
 }
-lsn_t wal_durable_lsn(struct wal *w)
+seam_lsn_t wal_durable_lsn(struct wal *w)
 {
     return atomic_load(&w->durable);
 }
-lsn_t wal_oldest_lsn(struct wal *w)
+seam_lsn_t wal_oldest_lsn(struct wal *w)
 {
     return atomic_load(&w->shared->oldest);
 }
@@ -199,35 +199,35 @@ const char *wal_dir(const struct wal *w)
     return w->dir;
 }
 
-static enum status beat_now(struct wal *w, uint64_t now, struct fault *f)
+static enum seam_status beat_now(struct wal *w, uint64_t now, struct seam_fault *f)
 {
-    struct change_heartbeat h = {.beat = ++w->beat, .wall_us = clock_wall_us(w->o.clock)};
-    struct buf b = {0};
+    struct wal_change_heartbeat h = {.beat = ++w->beat, .wall_us = seam_clock_wall_us(w->o.clock)};
+    struct seam_buf b = {0};
     struct wal_span at;
-    enum status st;
+    enum seam_status st;
 
-    change_put_heartbeat(&b, &h);
-    if (!buf_ok(&b)) {
-        buf_free(&b);
-        return fault_set(f, ST_NOMEM, w->dir, FAULT_NO_OFFSET, "no memory for a heartbeat");
+    wal_change_put_heartbeat(&b, &h);
+    if (!seam_buf_ok(&b)) {
+        seam_buf_free(&b);
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for a heartbeat");
     }
-    st = wal_append(w, CHANGE_HEARTBEAT, &(struct io_slice){b.data, b.size}, 1, &at, f);
-    buf_free(&b);
-    if (st == ST_OK) st = wal_commit(w, at.end, WAL_DURABLE, f);
-    if (st != ST_OK) return st;
+    st = wal_append(w, WAL_CHANGE_HEARTBEAT, &(struct seam_io_slice){b.data, b.size}, 1, &at, f);
+    seam_buf_free(&b);
+    if (st == SEAM_OK) st = wal_commit(w, at.end, WAL_DURABLE, f);
+    if (st != SEAM_OK) return st;
     atomic_fetch_add(&w->n_beats, 1);
     w->beat_ns = now;
     w->beat_lsn = wal_end_lsn(w);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status wal_heartbeat(struct wal *w, struct fault *f)
+enum seam_status wal_heartbeat(struct wal *w, struct seam_fault *f)
 {
-    uint64_t now = clock_mono_ns(w->o.clock), since = atomic_load(&w->deferred_since);
-    enum status st = ST_OK;
+    uint64_t now = seam_clock_mono_ns(w->o.clock), since = atomic_load(&w->deferred_since);
+    enum seam_status st = SEAM_OK;
 
     if (since != 0 && now > since && now - since >= w->o.deferred_us * 1000) st = wal_flush(w, f);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     pthread_mutex_lock(&w->beat_mutex);
     if (wal_end_lsn(w) != w->beat_lsn) { /* commits came: they are the sign of life */
         w->beat_lsn = wal_end_lsn(w);
@@ -254,17 +254,17 @@ void wal_stats(struct wal *w, struct wal_stats *out)
     out->buffer_full = atomic_load(&w->buffer_full);
 }
 
-enum status wal_state(struct io *io, const char *dir, struct wal_state *out, struct fault *f)
+enum seam_status wal_state(struct seam_io *io, const char *dir, struct wal_state *out, struct seam_fault *f)
 {
-    struct shared *s = NULL;
-    struct log_meta m;
-    enum status st = meta_load(io, dir, &m, f);
+    struct wal_shared *s = NULL;
+    struct wal_log_meta m;
+    enum seam_status st = wal_meta_load(io, dir, &m, f);
 
-    if (st == ST_OK) st = shared_map(io, dir, &s, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = wal_shared_map(io, dir, &s, f);
+    if (st != SEAM_OK) return st;
     *out = (struct wal_state){.log_id = m.log_id,
                               .segment_bytes = m.segment_bytes,
-                              .oldest = m.oldest_segment * m.segment_bytes + SEGMENT_HEADER};
+                              .oldest = m.oldest_segment * m.segment_bytes + WAL_SEGMENT_HEADER};
     if (atomic_load(&s->magic) == SHARED_MAGIC && atomic_load(&s->log_id) == m.log_id) {
         out->durable = atomic_load(&s->durable);
         out->written = atomic_load(&s->written);
@@ -272,8 +272,8 @@ enum status wal_state(struct io *io, const char *dir, struct wal_state *out, str
         out->writer_pid = atomic_load(&s->writer_pid);
         out->durable_wall_us = atomic_load(&s->durable_wall_us);
         out->syncs = atomic_load(&s->syncs);
-        out->writer_alive = out->writer_pid != 0 && process_alive(out->writer_pid);
+        out->writer_alive = out->writer_pid != 0 && seam_process_alive(out->writer_pid);
     }
-    shared_unmap(io, s);
-    return ST_OK;
+    wal_shared_unmap(io, s);
+    return SEAM_OK;
 }

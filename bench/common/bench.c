@@ -22,13 +22,13 @@ uint64_t bench_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void print_help(const char *program, const struct opt *opts, size_t n)
+static void print_help(const char *program, const struct seam_opt *opts, size_t n)
 {
-    struct buf help = {0};
+    struct seam_buf help = {0};
 
-    opts_help(opts, n, &help);
-    printf("usage: %s [options]\n%s", program, buf_cstr(&help));
-    buf_free(&help);
+    seam_opts_help(opts, n, &help);
+    printf("usage: %s [options]\n%s", program, seam_buf_cstr(&help));
+    seam_buf_free(&help);
 }
 
 /* What else runs here disturbs the figures; whoever reads them should know.                       */
@@ -36,38 +36,38 @@ static void warn_when_busy(struct bench *b)
 {
     double load;
 
-    if (getloadavg(&load, 1) == 1 && load > 0.5 * cpu_count())
+    if (getloadavg(&load, 1) == 1 && load > 0.5 * seam_cpu_count())
         fprintf(b->report, "note: load average %.1f on %d processors; these figures are disturbed\n",
-                load, cpu_count());
+                load, seam_cpu_count());
 }
 
-void bench_open(struct bench *b, const char *store, const struct opt *extra, size_t n_extra,
+void bench_open(struct bench *b, const char *store, const struct seam_opt *extra, size_t n_extra,
                 int argc, char **argv)
 {
     bool help = false;
-    const struct opt common[] = {
-        {"quick", 0, OPT_FLAG, NULL, "smallest size, under 45 s on two cores", &b->quick},
-        {"full", 0, OPT_FLAG, NULL, "largest size", &b->full},
-        {"data", 0, OPT_STRING, "DIR", "real data (default ../shared/data)", &b->data},
-        {"threads", 't', OPT_INT, "N", "threads (default: processors)", &b->threads},
-        {"seed", 0, OPT_INT, "N", "seed of all randomness", &b->seed},
-        {"tsv", 0, OPT_STRING, "FILE", "write one row a measurement; - is standard output", &b->tsv},
-        {"help", 'h', OPT_FLAG, NULL, "this", &help},
+    const struct seam_opt common[] = {
+        {"quick", 0, SEAM_OPT_FLAG, NULL, "smallest size, under 45 s on two cores", &b->quick},
+        {"full", 0, SEAM_OPT_FLAG, NULL, "largest size", &b->full},
+        {"data", 0, SEAM_OPT_STRING, "DIR", "real data (default ../shared/data)", &b->data},
+        {"threads", 't', SEAM_OPT_INT, "N", "threads (default: processors)", &b->threads},
+        {"seed", 0, SEAM_OPT_INT, "N", "seed of all randomness", &b->seed},
+        {"tsv", 0, SEAM_OPT_STRING, "FILE", "write one row a measurement; - is standard output", &b->tsv},
+        {"help", 'h', SEAM_OPT_FLAG, NULL, "this", &help},
     };
-    const size_t n = ARRAY_LEN(common) + n_extra;
-    struct opt *opts = malloc(n * sizeof *opts);
+    const size_t n = SEAM_ARRAY_LEN(common) + n_extra;
+    struct seam_opt *opts = malloc(n * sizeof *opts);
     const char **args = malloc((size_t)(argc + 1) * sizeof *args);
-    struct fault f = {0};
+    struct seam_fault f = {0};
     char text[1024];
     int count = 0;
 
     *b = (struct bench){.store = store, .data = "../shared/data", .seed = 20261124,
-                        .threads = cpu_count(), .report = stdout};
+                        .threads = seam_cpu_count(), .report = stdout};
     if (opts == NULL || args == NULL) exit(5);
     memcpy(opts, common, sizeof common);
-    if (n_extra > 0) memcpy(opts + ARRAY_LEN(common), extra, n_extra * sizeof *extra);
-    if (opts_parse(argc - 1, argv + 1, opts, n, args, &count, &f) != ST_OK) {
-        fprintf(stderr, "%s: %s\n", argv[0], fault_text(&f, text, sizeof text));
+    if (n_extra > 0) memcpy(opts + SEAM_ARRAY_LEN(common), extra, n_extra * sizeof *extra);
+    if (seam_opts_parse(argc - 1, argv + 1, opts, n, args, &count, &f) != SEAM_OK) {
+        fprintf(stderr, "%s: %s\n", argv[0], seam_fault_text(&f, text, sizeof text));
         exit(2);
     }
     if (help) {
@@ -95,7 +95,7 @@ void bench_open(struct bench *b, const char *store, const struct opt *extra, siz
 
 int bench_close(struct bench *b)
 {
-    if (b->scratch[0] != '\0' && io_remove_tree(io_posix(), b->scratch, NULL) != ST_OK)
+    if (b->scratch[0] != '\0' && seam_io_remove_tree(seam_io_posix(), b->scratch, NULL) != SEAM_OK)
         fprintf(stderr, "could not remove %s\n", b->scratch);
     fprintf(b->report, "%s: %d rows, %d targets held, %d missed, %d wrong answers\n", b->store,
             b->rows, b->held, b->missed, b->wrong);
@@ -147,14 +147,14 @@ void bench_wrong(struct bench *b, const char *fmt, ...)
     fputc('\n', stderr);
 }
 
-void bench_need(enum status st, const struct fault *f, const char *what)
+void bench_need(enum seam_status st, const struct seam_fault *f, const char *what)
 {
     char text[1024];
 
-    if (st == ST_OK) return;
-    fprintf(stderr, "%s: %s: %s\n", what, status_name(st),
-            f != NULL ? fault_text(f, text, sizeof text) : "");
-    exit(status_exit_code(st));
+    if (st == SEAM_OK) return;
+    fprintf(stderr, "%s: %s: %s\n", what, seam_status_name(st),
+            f != NULL ? seam_fault_text(f, text, sizeof text) : "");
+    exit(seam_status_exit_code(st));
 }
 
 /* ---- measuring ---- */
@@ -292,22 +292,22 @@ void bench_row(struct bench *b, const struct bench_row *r)
     fflush(b->out);
 }
 
-void bench_row_latency(struct bench *b, const struct bench_row *r, const struct histogram *ours,
-                       const struct histogram *peer)
+void bench_row_latency(struct bench *b, const struct bench_row *r, const struct seam_histogram *ours,
+                       const struct seam_histogram *peer)
 {
     static const struct { const char *metric; double p; } points[] = {
         {"p50", 50}, {"p99", 99}, {"p99.9", 99.9}, {"max", 100}};
 
-    for (size_t i = 0; i < ARRAY_LEN(points); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(points); i++) {
         struct bench_row row = *r;
 
         row.metric = points[i].metric;
         row.unit = "us";
         row.lower_is_better = true;
         row.n = ours->count;
-        row.ours = bench_value((double)histogram_percentile(ours, points[i].p) / 1000);
+        row.ours = bench_value((double)seam_histogram_percentile(ours, points[i].p) / 1000);
         if (peer != NULL && peer->count > 0)
-            row.peer_value = bench_value((double)histogram_percentile(peer, points[i].p) / 1000);
+            row.peer_value = bench_value((double)seam_histogram_percentile(peer, points[i].p) / 1000);
         bench_row(b, &row);
     }
 }

@@ -47,7 +47,7 @@ struct bench {
 };
 
 /* extra: the program's own options, or NULL.                                                      */
-void bench_open(struct bench *b, const char *store, const struct opt *extra, size_t n_extra,
+void bench_open(struct bench *b, const char *store, const struct seam_opt *extra, size_t n_extra,
                 int argc, char **argv);
 int bench_close(struct bench *b);
 /* quick, default or full: the size of this run.                                                   */
@@ -57,13 +57,13 @@ const char *bench_data(struct bench *b, const char *name);
 /* A folder under TMPDIR (or /tmp), fresh for this run, removed by bench_close.                   */
 const char *bench_scratch(struct bench *b);
 /* Reports a wrong answer; the program goes on and fails at the end.                               */
-void bench_wrong(struct bench *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void bench_wrong(struct bench *b, const char *fmt, ...) SEAM_PRINTF_LIKE(2, 3);
 #define BENCH_CHECK(b, condition)                                                                 \
     do {                                                                                          \
         if (!(condition)) bench_wrong((b), "%s:%d: %s", __FILE__, __LINE__, #condition);          \
     } while (0)
 /* Stops the program when setting up failed: prints the fault, exits with its code.                */
-void bench_need(enum status st, const struct fault *f, const char *what);
+void bench_need(enum seam_status st, const struct seam_fault *f, const char *what);
 
 uint64_t bench_now_ns(void);
 /* Keeps the compiler from dropping a computation whose result is not used.                        */
@@ -102,8 +102,8 @@ void bench_row(struct bench *b, const struct bench_row *r);
 /* A value that was counted, not timed: median = min = max.                                        */
 struct bench_stat bench_value(double v);
 /* p50, p99, p99.9 and max rows in microseconds; peer may be NULL (then as r->peer says).          */
-void bench_row_latency(struct bench *b, const struct bench_row *r, const struct histogram *ours,
-                       const struct histogram *peer);
+void bench_row_latency(struct bench *b, const struct bench_row *r, const struct seam_histogram *ours,
+                       const struct seam_histogram *peer);
 
 /* ---- the machine's own bounds, measured in this run ---- */
 double bench_memory_gbps(struct bench *b, int threads); /* sequential read, GB/s */
@@ -116,9 +116,9 @@ struct bench_peer;
 struct bench_peer *bench_peer_start(struct bench *b, const char *name, const char *const *args);
 /* Sends one line and reads the one-line answer. False when the peer died or answered "error ...".  */
 bool bench_peer_ask(struct bench_peer *p, char *reply, size_t size, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
+    SEAM_PRINTF_LIKE(4, 5);
 /* As ask, for an answer that is one number; NAN on failure.                                       */
-double bench_peer_number(struct bench_peer *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
+double bench_peer_number(struct bench_peer *p, const char *fmt, ...) SEAM_PRINTF_LIKE(2, 3);
 const char *bench_peer_ready(const struct bench_peer *p); /* the text after "ready" (a version) */
 void bench_peer_stop(struct bench_peer *p); /* accepts NULL */
 

@@ -15,7 +15,7 @@ struct region {
 };
 
 /* Four sums, so that additions do not wait for each other; the compiler vectorises them.          */
-static enum status sum_chunk(void *ctx, size_t begin, size_t end, int thread)
+static enum seam_status sum_chunk(void *ctx, size_t begin, size_t end, int thread)
 {
     struct region *r = ctx;
     const uint64_t *w = r->words + begin * (CHUNK / 8), *stop = r->words + end * (CHUNK / 8);
@@ -29,7 +29,7 @@ static enum status sum_chunk(void *ctx, size_t begin, size_t end, int thread)
         d += w[3] + w[7] + w[11] + w[15];
     }
     __atomic_fetch_add(&r->sum, a + b + c + d, __ATOMIC_RELAXED);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 double bench_memory_gbps(struct bench *b, int threads)
@@ -48,7 +48,7 @@ double bench_memory_gbps(struct bench *b, int threads)
         uint64_t start = bench_now_ns();
         double seconds, gbps;
 
-        if (parallel_for(threads, chunks, 8, sum_chunk, &r) != ST_OK) break;
+        if (seam_parallel_for(threads, chunks, 8, sum_chunk, &r) != SEAM_OK) break;
         seconds = (double)(bench_now_ns() - start) / 1e9;
         gbps = (double)(chunks * CHUNK) / seconds / 1e9;
         if (gbps > best) best = gbps; /* a bound: the best that was seen */
@@ -64,26 +64,26 @@ double bench_fdatasync_rate(struct bench *b, const char *dir)
 {
     const uint64_t span_ns = 500000000u;
     static uint8_t page[4096];
-    char path[PATH_MAX_BYTES];
-    struct file *file = NULL;
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_file *file = NULL;
     uint64_t start, count = 0;
-    enum status st;
+    enum seam_status st;
 
     if (b->fdatasyncs > 0) return b->fdatasyncs;
-    st = path_join(path, dir, "fdatasync-rate", NULL);
-    if (st == ST_OK)
-        st = file_open(io_posix(), path, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &file, NULL);
-    if (st == ST_OK) st = file_fill_zero(file, 0, 4u << 20, NULL);
-    if (st == ST_OK) st = file_sync(file, NULL);
+    st = seam_path_join(path, dir, "fdatasync-rate", NULL);
+    if (st == SEAM_OK)
+        st = seam_file_open(seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file, NULL);
+    if (st == SEAM_OK) st = seam_file_fill_zero(file, 0, 4u << 20, NULL);
+    if (st == SEAM_OK) st = seam_file_sync(file, NULL);
     start = bench_now_ns();
-    while (st == ST_OK && bench_now_ns() - start < span_ns) {
+    while (st == SEAM_OK && bench_now_ns() - start < span_ns) {
         memset(page, (int)count + 1, sizeof page);
-        st = file_write(file, count % 1024 * sizeof page, page, sizeof page, NULL);
-        if (st == ST_OK) st = file_datasync(file, NULL);
+        st = seam_file_write(file, count % 1024 * sizeof page, page, sizeof page, NULL);
+        if (st == SEAM_OK) st = seam_file_datasync(file, NULL);
         count++;
     }
-    if (st == ST_OK) b->fdatasyncs = (double)count * 1e9 / (double)(bench_now_ns() - start);
-    file_close(file);
-    if (io_unlink(io_posix(), path, NULL) != ST_OK) fprintf(stderr, "left behind: %s\n", path);
+    if (st == SEAM_OK) b->fdatasyncs = (double)count * 1e9 / (double)(bench_now_ns() - start);
+    seam_file_close(file);
+    if (seam_io_unlink(seam_io_posix(), path, NULL) != SEAM_OK) fprintf(stderr, "left behind: %s\n", path);
     return b->fdatasyncs;
 }

@@ -44,34 +44,34 @@ static const char *const words[] = {
 
 static void make_lines(struct line *l, uint64_t rows, uint64_t seed)
 {
-    struct rng r;
+    struct seam_rng r;
     uint32_t order = 0, number = 1, in_order = 1, order_day = 0;
 
-    rng_seed(&r, seed);
+    seam_rng_seed(&r, seed);
     for (uint64_t i = 0; i < rows; i++) {
         struct line *x = &l[i];
 
         if (number >= in_order || i == 0) {
             order++;
             number = 1;
-            in_order = 2 + (uint32_t)rng_below(&r, 7);
-            order_day = (uint32_t)rng_below(&r, ORDER_DAYS);
+            in_order = 2 + (uint32_t)seam_rng_below(&r, 7);
+            order_day = (uint32_t)seam_rng_below(&r, ORDER_DAYS);
         } else {
             number++;
         }
         x->order = order;
         x->number = (uint8_t)number;
-        x->part = 1 + (uint32_t)rng_below(&r, PARTS);
-        x->supplier = 1 + (uint32_t)rng_below(&r, SUPPLIERS);
-        x->quantity = (uint8_t)(1 + rng_below(&r, 50));
+        x->part = 1 + (uint32_t)seam_rng_below(&r, PARTS);
+        x->supplier = 1 + (uint32_t)seam_rng_below(&r, SUPPLIERS);
+        x->quantity = (uint8_t)(1 + seam_rng_below(&r, 50));
         x->price_cents = x->quantity * (90000 + x->part / 10 % 20001 + 100 * (x->part % 1000));
-        x->discount = (uint8_t)rng_below(&r, 11);
-        x->tax = (uint8_t)rng_below(&r, 9);
-        x->ship_day = (uint16_t)(order_day + 1 + rng_below(&r, 120));
-        x->returned = x->ship_day + 1 + rng_below(&r, 30) > STATUS_DAY ? 'N' : rng_below(&r, 2) ? 'R' : 'A';
+        x->discount = (uint8_t)seam_rng_below(&r, 11);
+        x->tax = (uint8_t)seam_rng_below(&r, 9);
+        x->ship_day = (uint16_t)(order_day + 1 + seam_rng_below(&r, 120));
+        x->returned = x->ship_day + 1 + seam_rng_below(&r, 30) > STATUS_DAY ? 'N' : seam_rng_below(&r, 2) ? 'R' : 'A';
         x->status = x->ship_day > STATUS_DAY ? 'O' : 'F';
-        x->mode = (uint8_t)rng_below(&r, 7);
-        x->comment = (uint32_t)rng_u64(&r);
+        x->mode = (uint8_t)seam_rng_below(&r, 7);
+        x->comment = (uint32_t)seam_rng_u64(&r);
     }
 }
 
@@ -87,10 +87,10 @@ static int by_day(const void *pa, const void *pb)
 static size_t comment(uint32_t seed, char *out)
 {
     uint64_t state = seed;
-    size_t limit = 10 + splitmix64(&state) % 34, n = 0;
+    size_t limit = 10 + seam_splitmix64(&state) % 34, n = 0;
 
     for (;;) {
-        const char *w = words[splitmix64(&state) % (sizeof words / sizeof words[0])];
+        const char *w = words[seam_splitmix64(&state) % (sizeof words / sizeof words[0])];
         size_t len = strlen(w);
 
         if (n + len + 1 > limit) return n;
@@ -102,13 +102,13 @@ static size_t comment(uint32_t seed, char *out)
 
 static void dates(char (*out)[12])
 {
-    struct civil c = {.year = 1992, .month = 1, .day = 1};
-    int64_t first = civil_to_time(&c);
+    struct seam_civil c = {.year = 1992, .month = 1, .day = 1};
+    int64_t first = seam_civil_to_time(&c);
 
     for (int d = 0; d < SHIP_DAYS + 30; d++) {
         char text[40];
 
-        time_format(first + (int64_t)d * 86400000000, text);
+        seam_time_format(first + (int64_t)d * 86400000000, text);
         memcpy(out[d], text, 10);
         out[d][10] = 0;
     }
@@ -145,11 +145,11 @@ bool lineitem_write(const char *path, uint64_t rows, uint64_t seed, bool sorted)
 bool supplier_write(const char *path, uint64_t seed)
 {
     FILE *f = fopen(path, "w");
-    struct rng r;
+    struct seam_rng r;
 
     if (f == NULL) return false;
-    rng_seed(&r, seed);
+    seam_rng_seed(&r, seed);
     fputs("s_suppkey,s_nation\n", f);
-    for (int i = 1; i <= SUPPLIERS; i++) fprintf(f, "%d,NATION %02d\n", i, (int)rng_below(&r, 25));
+    for (int i = 1; i <= SUPPLIERS; i++) fprintf(f, "%d,NATION %02d\n", i, (int)seam_rng_below(&r, 25));
     return fclose(f) == 0;
 }

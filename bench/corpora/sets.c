@@ -23,12 +23,12 @@ void vectors_normalise(float *v, size_t n, uint32_t dim)
 static bool read_rows(const char *path, uint32_t dim, size_t max, float **rows, size_t *n,
                       uint32_t *got_dim)
 {
-    struct vecfile_options o = {.dim = dim, .rows_max = max};
-    struct vecset v;
-    struct fault f = {0};
+    struct hnsw_vecfile_options o = {.dim = dim, .rows_max = max};
+    struct hnsw_vecset v;
+    struct seam_fault f = {0};
 
     if (path == NULL) return false;
-    bench_need(vecfile_read(io_posix(), path, &o, &v, &f), &f, "reading vectors");
+    bench_need(hnsw_vecfile_read(seam_io_posix(), path, &o, &v, &f), &f, "reading vectors");
     *rows = v.rows;
     *n = v.count;
     *got_dim = v.dim;
@@ -53,16 +53,16 @@ bool vector_set_files(struct bench *b, struct vector_set *s, const char *base, c
 /* MNIST's own format: big-endian magic, count, rows, columns, then bytes.                            */
 static float *read_idx(const char *path, size_t max, size_t *n, uint32_t *dim)
 {
-    struct buf file = {0};
-    struct fault f = {0};
+    struct seam_buf file = {0};
+    struct seam_fault f = {0};
     float *v;
 
-    bench_need(source_read_all(io_posix(), path, 1u << 28, &file, &f), &f, "reading images");
+    bench_need(seam_source_read_all(seam_io_posix(), path, 1u << 28, &file, &f), &f, "reading images");
     *dim = 784;
     *n = (file.size - 16) / 784 < max ? (file.size - 16) / 784 : max;
     v = malloc(*n * 784 * sizeof *v);
     for (size_t i = 0; v != NULL && i < *n * 784; i++) v[i] = file.data[16 + i];
-    buf_free(&file);
+    seam_buf_free(&file);
     return v;
 }
 
@@ -85,7 +85,7 @@ bool vector_set_fashion(struct bench *b, struct vector_set *s, size_t max)
 
 bool vector_set_clustered(struct bench *b, struct vector_set *s, size_t n, uint32_t dim)
 {
-    struct rng g;
+    struct seam_rng g;
     size_t centres = n / 100 + 1;
     float *c = malloc(centres * dim * sizeof *c);
 
@@ -95,13 +95,13 @@ bool vector_set_clustered(struct bench *b, struct vector_set *s, size_t n, uint3
     s->base = malloc(n * dim * sizeof *s->base);
     s->query = malloc(s->queries * dim * sizeof *s->query);
     if (c == NULL || s->base == NULL || s->query == NULL) exit(1);
-    rng_seed(&g, (uint64_t)b->seed);
-    for (size_t i = 0; i < centres * dim; i++) c[i] = (float)rng_normal(&g);
+    seam_rng_seed(&g, (uint64_t)b->seed);
+    for (size_t i = 0; i < centres * dim; i++) c[i] = (float)seam_rng_normal(&g);
     for (size_t i = 0; i < n + s->queries; i++) {
         float *row = i < n ? s->base + i * dim : s->query + (i - n) * dim;
-        const float *at = c + rng_below(&g, centres) * dim;
+        const float *at = c + seam_rng_below(&g, centres) * dim;
 
-        for (uint32_t d = 0; d < dim; d++) row[d] = at[d] + 0.5f * (float)rng_normal(&g);
+        for (uint32_t d = 0; d < dim; d++) row[d] = at[d] + 0.5f * (float)seam_rng_normal(&g);
     }
     free(c);
     return true;
@@ -124,7 +124,7 @@ void vector_set_truth(struct bench *b, struct vector_set *s, const struct hnsw *
     struct hnsw_query q = {.k = SET_TRUTH_K};
     struct hnsw_hit *hits = malloc(s->queries * SET_TRUTH_K * sizeof *hits);
     size_t *counts = malloc(s->queries * sizeof *counts);
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     s->kth = malloc(s->queries * sizeof *s->kth);
     if (hits == NULL || counts == NULL || s->kth == NULL) exit(1);
@@ -144,12 +144,12 @@ void vector_set_truth(struct bench *b, struct vector_set *s, const struct hnsw *
 /* The files' own exact neighbours, where they belong to the whole set, must be ours.                 */
 void vector_set_check(struct bench *b, const struct vector_set *s, const char *file, size_t whole)
 {
-    struct vecset g;
-    struct fault f = {0};
+    struct hnsw_vecset g;
+    struct seam_fault f = {0};
     const char *path = s->n == whole ? bench_data(b, file) : NULL;
 
     if (path == NULL) return;
-    bench_need(vecfile_read(io_posix(), path, NULL, &g, &f), &f, "reading the truth");
+    bench_need(hnsw_vecfile_read(seam_io_posix(), path, NULL, &g, &f), &f, "reading the truth");
     for (size_t i = 0; i < s->queries; i++) {
         double worst = 0;
 
@@ -160,5 +160,5 @@ void vector_set_check(struct bench *b, const struct vector_set *s, const char *f
         }
         if (fabs(worst - s->kth[i]) > 1e-4 * worst) bench_wrong(b, "%s: query %zu: exact search disagrees with the file", s->name, i);
     }
-    vecset_free(&g);
+    hnsw_vecset_free(&g);
 }

@@ -9,9 +9,9 @@
 #include "engine/text/json.h"
 #include "engine/io/source.h"
 
-static enum status no_memory(struct fault *f)
+static enum seam_status no_memory(struct seam_fault *f)
 {
-    return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for the texts");
+    return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the texts");
 }
 
 static bool new_line(struct texts *t)
@@ -31,7 +31,7 @@ static bool new_line(struct texts *t)
 static void end_line(struct texts *t)
 {
     t->lines[t->count - 1].len = (uint32_t)(t->bytes.size - t->lines[t->count - 1].at);
-    buf_u8(&t->bytes, '\n');
+    seam_buf_u8(&t->bytes, '\n');
 }
 
 static void add_tokens(struct texts *t, const char *s)
@@ -44,84 +44,84 @@ static void add_tokens(struct texts *t, const char *s)
 
         if (c >= 'A' && c <= 'Z') c = (char)(c + 32);
         word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        if (word && gap && t->bytes.size > t->lines[t->count - 1].at) buf_u8(&t->bytes, ' ');
-        if (word) buf_u8(&t->bytes, (uint8_t)c);
+        if (word && gap && t->bytes.size > t->lines[t->count - 1].at) seam_buf_u8(&t->bytes, ' ');
+        if (word) seam_buf_u8(&t->bytes, (uint8_t)c);
         gap = !word;
     }
 }
 
-enum status texts_corpus(const char *dir, size_t max, struct texts *out, struct fault *f)
+enum seam_status texts_corpus(const char *dir, size_t max, struct texts *out, struct seam_fault *f)
 {
     char path[600];
-    struct source *src = NULL;
-    struct arena a = {0};
+    struct seam_source *src = NULL;
+    struct seam_arena a = {0};
     const char *line;
     size_t n;
-    enum status st;
+    enum seam_status st;
 
     memset(out, 0, sizeof *out);
     snprintf(path, sizeof path, "%s/docs.jsonl.gz", dir);
-    st = source_open(io_posix(), path, &src, f);
-    while (st == ST_OK && out->count < max &&
-           (st = source_line(src, 4 << 20, &line, &n, f)) == ST_OK) {
-        struct json *doc = NULL;
+    st = seam_source_open(seam_io_posix(), path, &src, f);
+    while (st == SEAM_OK && out->count < max &&
+           (st = seam_source_line(src, 4 << 20, &line, &n, f)) == SEAM_OK) {
+        struct seam_json *doc = NULL;
 
-        st = json_parse(line, n, &a, path, &doc, f);
-        if (st != ST_OK) break;
+        st = seam_json_parse(line, n, &a, path, &doc, f);
+        if (st != SEAM_OK) break;
         if (!new_line(out)) {
             st = no_memory(f);
             break;
         }
-        add_tokens(out, json_string(doc, "title", ""));
+        add_tokens(out, seam_json_string(doc, "title", ""));
         add_tokens(out, "\n");
-        buf_reserve(&out->bytes, 1);
-        if (out->bytes.size > out->lines[out->count - 1].at) buf_u8(&out->bytes, ' ');
-        add_tokens(out, json_string(doc, "text", ""));
+        seam_buf_reserve(&out->bytes, 1);
+        if (out->bytes.size > out->lines[out->count - 1].at) seam_buf_u8(&out->bytes, ' ');
+        add_tokens(out, seam_json_string(doc, "text", ""));
         if (out->bytes.size > out->lines[out->count - 1].at &&
             out->bytes.data[out->bytes.size - 1] == ' ')
             out->bytes.size--;
         end_line(out);
-        arena_reset(&a);
+        seam_arena_reset(&a);
     }
-    source_close(src);
-    arena_free(&a);
-    return st == ST_END || st == ST_OK ? (buf_ok(&out->bytes) ? ST_OK : no_memory(f)) : st;
+    seam_source_close(src);
+    seam_arena_free(&a);
+    return st == SEAM_END || st == SEAM_OK ? (seam_buf_ok(&out->bytes) ? SEAM_OK : no_memory(f)) : st;
 }
 
-static void make_word(struct rng *r, uint32_t i, char out[24])
+static void make_word(struct seam_rng *r, uint32_t i, char out[24])
 {
     static const char consonants[] = "bcdfghjklmnprstvwz", vowels[] = "aeiou";
-    size_t n = 3 + rng_below(r, 6) + (i > 1000 ? 2 : 0), k = 0;
+    size_t n = 3 + seam_rng_below(r, 6) + (i > 1000 ? 2 : 0), k = 0;
     uint32_t id = i;
 
     for (; k < n; k++)
-        out[k] = k & 1 ? vowels[rng_below(r, 5)] : consonants[rng_below(r, 18)];
+        out[k] = k & 1 ? vowels[seam_rng_below(r, 5)] : consonants[seam_rng_below(r, 18)];
     for (; id > 0; id /= 18)
         out[k++] = consonants[id % 18]; /* makes it the only one of its kind */
     out[k] = '\0';
 }
 
-enum status texts_zipf(size_t docs, uint64_t seed, struct texts *out, struct fault *f)
+enum seam_status texts_zipf(size_t docs, uint64_t seed, struct texts *out, struct seam_fault *f)
 {
     enum { VOCABULARY = 200000 };
     char(*words)[24] = malloc(sizeof *words * VOCABULARY);
     double *cdf = malloc(sizeof *cdf * VOCABULARY), total = 0;
-    struct rng r;
-    enum status st = ST_OK;
+    struct seam_rng r;
+    enum seam_status st = SEAM_OK;
 
     memset(out, 0, sizeof *out);
-    rng_seed(&r, seed);
+    seam_rng_seed(&r, seed);
     if (words == NULL || cdf == NULL) st = no_memory(f);
-    for (uint32_t i = 0; st == ST_OK && i < VOCABULARY; i++) {
+    for (uint32_t i = 0; st == SEAM_OK && i < VOCABULARY; i++) {
         make_word(&r, i, words[i]);
         cdf[i] = total += 1.0 / (i + 1);
     }
-    for (size_t d = 0; st == ST_OK && d < docs; d++) {
-        size_t n = 20 + rng_below(&r, 81);
+    for (size_t d = 0; st == SEAM_OK && d < docs; d++) {
+        size_t n = 20 + seam_rng_below(&r, 81);
 
         if (!new_line(out)) st = no_memory(f);
-        for (size_t k = 0; st == ST_OK && k < n; k++) {
-            double u = rng_double(&r) * total;
+        for (size_t k = 0; st == SEAM_OK && k < n; k++) {
+            double u = seam_rng_double(&r) * total;
             size_t lo = 0, hi = VOCABULARY - 1;
 
             while (lo < hi) {
@@ -132,30 +132,30 @@ enum status texts_zipf(size_t docs, uint64_t seed, struct texts *out, struct fau
                 else
                     hi = mid;
             }
-            if (k > 0) buf_u8(&out->bytes, ' ');
-            buf_append(&out->bytes, words[lo], strlen(words[lo]));
+            if (k > 0) seam_buf_u8(&out->bytes, ' ');
+            seam_buf_append(&out->bytes, words[lo], strlen(words[lo]));
         }
-        if (st == ST_OK) end_line(out);
+        if (st == SEAM_OK) end_line(out);
     }
     free(words);
     free(cdf);
-    return st == ST_OK && !buf_ok(&out->bytes) ? no_memory(f) : st;
+    return st == SEAM_OK && !seam_buf_ok(&out->bytes) ? no_memory(f) : st;
 }
 
 void texts_free(struct texts *t)
 {
-    buf_free(&t->bytes);
+    seam_buf_free(&t->bytes);
     free(t->lines);
     memset(t, 0, sizeof *t);
 }
 
-enum status texts_write(const struct texts *t, const char *path, struct fault *f)
+enum seam_status texts_write(const struct texts *t, const char *path, struct seam_fault *f)
 {
-    struct file *file = NULL;
-    enum status st = file_open(io_posix(), path, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &file, f);
+    struct seam_file *file = NULL;
+    enum seam_status st = seam_file_open(seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file, f);
 
-    if (st == ST_OK) st = file_write(file, 0, t->bytes.data, t->bytes.size, f);
-    file_close(file);
+    if (st == SEAM_OK) st = seam_file_write(file, 0, t->bytes.data, t->bytes.size, f);
+    seam_file_close(file);
     return st;
 }
 
@@ -172,7 +172,7 @@ struct words {
 
 static struct word *find(struct words *w, const char *s, size_t n)
 {
-    size_t i = hash64(s, n, 7) & (w->size - 1);
+    size_t i = seam_hash64(s, n, 7) & (w->size - 1);
 
     for (; w->slots[i].s != NULL; i = (i + 1) & (w->size - 1))
         if (w->slots[i].len == n && memcmp(w->slots[i].s, s, n) == 0) break;
@@ -251,17 +251,17 @@ static bool repeated(const size_t *v, size_t n, size_t x)
     return false;
 }
 
-static void put_phrase(const struct texts *t, struct text_query *q, struct rng *r)
+static void put_phrase(const struct texts *t, struct text_query *q, struct seam_rng *r)
 {
     for (;;) {
-        size_t d = rng_below(r, t->count), words = 1, want;
+        size_t d = seam_rng_below(r, t->count), words = 1, want;
         const char *s = (const char *)t->bytes.data + t->lines[d].at, *end = s + t->lines[d].len,
                    *a, *b;
 
         for (const char *c = s; c < end; c++)
             words += *c == ' ';
         if (words < 3) continue;
-        want = rng_below(r, words - 1);
+        want = seam_rng_below(r, words - 1);
         while (want-- > 0)
             s = (const char *)memchr(s, ' ', (size_t)(end - s)) + 1;
         a = memchr(s, ' ', (size_t)(end - s));
@@ -274,43 +274,43 @@ static void put_phrase(const struct texts *t, struct text_query *q, struct rng *
     }
 }
 
-enum status texts_queries(const struct texts *t, size_t each, uint64_t seed,
-                          struct text_class out[QUERY_CLASSES], struct fault *f)
+enum seam_status texts_queries(const struct texts *t, size_t each, uint64_t seed,
+                          struct text_class out[QUERY_CLASSES], struct seam_fault *f)
 {
     static const char *const names[QUERY_CLASSES] = {"term_low", "term_mid",  "term_high", "and2",
                                                      "and3",     "and2_high", "or2",       "or3",
                                                      "or5",      "or2_high",  "phrase2"};
     static const size_t counts[QUERY_CLASSES] = {1, 1, 1, 2, 3, 2, 2, 3, 5, 2, 0};
     struct words w = {0};
-    struct rng r;
+    struct seam_rng r;
     size_t high, mid0, mid1, low0, low1;
-    enum status st = count_words(t, &w) ? ST_OK : no_memory(f);
+    enum seam_status st = count_words(t, &w) ? SEAM_OK : no_memory(f);
 
     memset(out, 0, sizeof *out * QUERY_CLASSES);
-    rng_seed(&r, seed);
+    seam_rng_seed(&r, seed);
     high = rank_below(&w, 0.05 * (double)t->count);
     if (high < 20) high = 20;
     mid0 = rank_below(&w, 0.01 * (double)t->count);
     mid1 = rank_below(&w, 0.001 * (double)t->count);
     low0 = rank_below(&w, 0.0005 * (double)t->count);
     low1 = rank_below(&w, 0.00003 * (double)t->count);
-    for (size_t c = 0; st == ST_OK && c < QUERY_CLASSES; c++) {
+    for (size_t c = 0; st == SEAM_OK && c < QUERY_CLASSES; c++) {
         out[c].name = names[c];
         out[c].count = each;
         out[c].queries = calloc(each, sizeof *out[c].queries);
         if (out[c].queries == NULL) st = no_memory(f);
-        for (size_t i = 0; st == ST_OK && i < each; i++) {
+        for (size_t i = 0; st == SEAM_OK && i < each; i++) {
             size_t ranks[5];
 
             for (size_t k = 0; k < counts[c]; k++)
                 do {
                     double a = log(10.0), b = log((double)low0);
 
-                    ranks[k] = c == 0   ? low0 + rng_below(&r, low1 - low0)
-                               : c == 1 ? mid0 + rng_below(&r, mid1 - mid0)
+                    ranks[k] = c == 0   ? low0 + seam_rng_below(&r, low1 - low0)
+                               : c == 1 ? mid0 + seam_rng_below(&r, mid1 - mid0)
                                : c == 2 || c == 5 || c == 9
-                                   ? rng_below(&r, high)
-                                   : (size_t)exp(a + (b - a) * rng_double(&r));
+                                   ? seam_rng_below(&r, high)
+                                   : (size_t)exp(a + (b - a) * seam_rng_double(&r));
                 } while (repeated(ranks, k, ranks[k]));
             if (counts[c] == 0)
                 put_phrase(t, &out[c].queries[i], &r);

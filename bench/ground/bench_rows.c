@@ -23,10 +23,10 @@ static const char table[] =
     "\"text\",\"nullable\":true}]}";
 
 struct rows {
-    struct schema schema;
-    struct value values[DISTINCT][COLUMNS];
-    struct buf encoded[DISTINCT];
-    struct buf out;
+    struct seam_schema schema;
+    struct seam_value values[DISTINCT][COLUMNS];
+    struct seam_buf encoded[DISTINCT];
+    struct seam_buf out;
     size_t n;         /* rows a run */
     uint64_t checked; /* of what was made, to be compared */
 };
@@ -42,8 +42,8 @@ static double run_encode(void *ctx)
     uint64_t start = bench_now_ns();
 
     for (size_t i = 0; i < r->n; i++) {
-        buf_clear(&r->out);
-        if (row_encode(&r->schema, r->values[i % DISTINCT], &r->out, NULL) != ST_OK) return NAN;
+        seam_buf_clear(&r->out);
+        if (seam_row_encode(&r->schema, r->values[i % DISTINCT], &r->out, NULL) != SEAM_OK) return NAN;
         r->checked += r->out.size;
     }
     return rate(r->n, start);
@@ -52,13 +52,13 @@ static double run_encode(void *ctx)
 static double run_decode(void *ctx)
 {
     struct rows *r = ctx;
-    struct value v[COLUMNS];
+    struct seam_value v[COLUMNS];
     uint64_t start = bench_now_ns();
 
     for (size_t i = 0; i < r->n; i++) {
-        const struct buf *b = &r->encoded[i % DISTINCT];
+        const struct seam_buf *b = &r->encoded[i % DISTINCT];
 
-        if (row_decode(&r->schema, b->data, b->size, v, NULL) != ST_OK) return NAN;
+        if (seam_row_decode(&r->schema, b->data, b->size, v, NULL) != SEAM_OK) return NAN;
         r->checked += (uint64_t)v[3].i;
     }
     return rate(r->n, start);
@@ -67,13 +67,13 @@ static double run_decode(void *ctx)
 static double run_get(void *ctx)
 {
     struct rows *r = ctx;
-    struct value v;
+    struct seam_value v;
     uint64_t start = bench_now_ns();
 
     for (size_t i = 0; i < r->n; i++) {
-        const struct buf *b = &r->encoded[i % DISTINCT];
+        const struct seam_buf *b = &r->encoded[i % DISTINCT];
 
-        if (row_get(&r->schema, b->data, b->size, 4, &v, NULL) != ST_OK) return NAN;
+        if (seam_row_get(&r->schema, b->data, b->size, 4, &v, NULL) != SEAM_OK) return NAN;
         r->checked += (uint64_t)v.i;
     }
     return rate(r->n, start);
@@ -85,8 +85,8 @@ static double run_key(void *ctx)
     uint64_t start = bench_now_ns();
 
     for (size_t i = 0; i < r->n; i++) {
-        buf_clear(&r->out);
-        if (row_key(&r->schema, r->values[i % DISTINCT], &r->out, NULL) != ST_OK) return NAN;
+        seam_buf_clear(&r->out);
+        if (seam_row_key(&r->schema, r->values[i % DISTINCT], &r->out, NULL) != SEAM_OK) return NAN;
         r->checked += r->out.size;
     }
     return rate(r->n, start);
@@ -98,7 +98,7 @@ static double run_hash(void *ctx)
     uint64_t start = bench_now_ns();
 
     for (size_t i = 0; i < r->n; i++)
-        r->checked += row_hash(&r->schema, r->values[i % DISTINCT]).lo;
+        r->checked += seam_row_hash(&r->schema, r->values[i % DISTINCT]).lo;
     return rate(r->n, start);
 }
 
@@ -108,8 +108,8 @@ static double run_to_json(void *ctx)
     uint64_t start = bench_now_ns();
 
     for (size_t i = 0; i < r->n; i++) {
-        buf_clear(&r->out);
-        row_to_json(&r->schema, r->values[i % DISTINCT], &r->out);
+        seam_buf_clear(&r->out);
+        seam_row_to_json(&r->schema, r->values[i % DISTINCT], &r->out);
         r->checked += r->out.size;
     }
     return rate(r->n, start);
@@ -117,23 +117,23 @@ static double run_to_json(void *ctx)
 
 static void make_rows(struct bench *b, struct rows *r)
 {
-    struct rng rng;
-    struct fault f = {0};
+    struct seam_rng rng;
+    struct seam_fault f = {0};
 
-    bench_need(schema_parse(table, sizeof table - 1, &r->schema, &f), &f, "schema");
-    rng_seed(&rng, (uint64_t)b->seed);
+    bench_need(seam_schema_parse(table, sizeof table - 1, &r->schema, &f), &f, "schema");
+    seam_rng_seed(&rng, (uint64_t)b->seed);
     for (size_t i = 0; i < DISTINCT; i++) {
-        struct value *v = r->values[i];
+        struct seam_value *v = r->values[i];
 
-        v[0] = v_int((int64_t)(536365 + i / 20));
-        v[1] = v_int((int64_t)(i % 20 + 1));
-        v[2] = v_int(rng_range(&rng, 1, 4070));
-        v[3] = v_int(rng_range(&rng, -20, 100));
-        v[4] = v_decimal(rng_range(&rng, 100, 200000), 4);
-        v[5] = rng_below(&rng, 2) == 0 ? v_null() : v_str("white hanging heart");
-        bench_need(row_encode(&r->schema, v, &r->encoded[i], &f), &f, "encode");
+        v[0] = seam_v_int((int64_t)(536365 + i / 20));
+        v[1] = seam_v_int((int64_t)(i % 20 + 1));
+        v[2] = seam_v_int(seam_rng_range(&rng, 1, 4070));
+        v[3] = seam_v_int(seam_rng_range(&rng, -20, 100));
+        v[4] = seam_v_decimal(seam_rng_range(&rng, 100, 200000), 4);
+        v[5] = seam_rng_below(&rng, 2) == 0 ? seam_v_null() : seam_v_str("white hanging heart");
+        bench_need(seam_row_encode(&r->schema, v, &r->encoded[i], &f), &f, "encode");
     }
-    (void)buf_reserve(&r->out, 4096);
+    (void)seam_buf_reserve(&r->out, 4096);
 }
 
 static void bench_row_paths(struct bench *b)
@@ -146,10 +146,10 @@ static void bench_row_paths(struct bench *b)
                  {"row canonical hash", run_hash}, {"row to JSON", run_to_json}};
     struct rows *r = calloc(1, sizeof *r);
 
-    if (r == NULL) bench_need(ST_NOMEM, NULL, "rows");
+    if (r == NULL) bench_need(SEAM_NOMEM, NULL, "rows");
     make_rows(b, r);
     r->n = bench_size(b, 1000000, 4000000, 20000000);
-    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(paths); i++) {
         struct bench_side side = {.run = paths[i].run, .ctx = r};
         size_t before = mallinfo2().uordblks;
 
@@ -164,9 +164,9 @@ static void bench_row_paths(struct bench *b)
     }
     BENCH_CHECK(b, r->checked != 0);
     for (size_t i = 0; i < DISTINCT; i++)
-        buf_free(&r->encoded[i]);
-    buf_free(&r->out);
-    schema_free(&r->schema);
+        seam_buf_free(&r->encoded[i]);
+    seam_buf_free(&r->out);
+    seam_schema_free(&r->schema);
     free(r);
 }
 
@@ -174,7 +174,7 @@ static void bench_row_paths(struct bench *b)
 
 struct file_job {
     const char *path;
-    struct buf plain; /* inflated: CSV and JSON are timed from memory */
+    struct seam_buf plain; /* inflated: CSV and JSON are timed from memory */
     uint64_t bytes, records;
     struct bench_peer *peer;
 };
@@ -183,15 +183,15 @@ static double run_inflate(void *ctx)
 {
     struct file_job *j = ctx;
     static uint8_t piece[256 << 10];
-    struct source *s = NULL;
+    struct seam_source *s = NULL;
     uint64_t start = bench_now_ns();
     size_t got = 1;
 
     j->bytes = 0;
-    if (source_open(io_posix(), j->path, &s, NULL) != ST_OK) return NAN;
-    while (got > 0 && source_read(s, piece, sizeof piece, &got, NULL) == ST_OK)
+    if (seam_source_open(seam_io_posix(), j->path, &s, NULL) != SEAM_OK) return NAN;
+    while (got > 0 && seam_source_read(s, piece, sizeof piece, &got, NULL) == SEAM_OK)
         j->bytes += got;
-    source_close(s);
+    seam_source_close(s);
     return (double)j->bytes * 1e3 / (double)(bench_now_ns() - start);
 }
 
@@ -206,41 +206,41 @@ static double run_zlib(void *ctx)
 static double run_csv(void *ctx)
 {
     struct file_job *j = ctx;
-    struct source *s = NULL;
-    struct csv *c = NULL;
-    const struct csv_field *fields;
+    struct seam_source *s = NULL;
+    struct seam_csv *c = NULL;
+    const struct seam_csv_field *fields;
     size_t count;
     uint64_t start = bench_now_ns();
 
     j->records = 0;
-    if (source_from_memory(j->plain.data, j->plain.size, &s) != ST_OK ||
-        csv_open(s, (struct csv_options){',', true, 0}, &c) != ST_OK)
+    if (seam_source_from_memory(j->plain.data, j->plain.size, &s) != SEAM_OK ||
+        seam_csv_open(s, (struct seam_csv_options){',', true, 0}, &c) != SEAM_OK)
         return NAN;
-    while (csv_next(c, &fields, &count, NULL) == ST_OK)
+    while (seam_csv_next(c, &fields, &count, NULL) == SEAM_OK)
         j->records++;
-    csv_close(c);
-    source_close(s);
+    seam_csv_close(c);
+    seam_source_close(s);
     return (double)j->plain.size * 1e3 / (double)(bench_now_ns() - start);
 }
 
 static double run_json(void *ctx)
 {
     struct file_job *j = ctx;
-    struct source *s = NULL;
-    struct arena a = {0};
-    struct json *root;
+    struct seam_source *s = NULL;
+    struct seam_arena a = {0};
+    struct seam_json *root;
     const char *line;
     size_t n;
     uint64_t start = bench_now_ns();
 
     j->records = 0;
-    if (source_from_memory(j->plain.data, j->plain.size, &s) != ST_OK) return NAN;
-    while (source_line(s, 1 << 20, &line, &n, NULL) == ST_OK) {
-        arena_reset(&a);
-        if (json_parse(line, n, &a, NULL, &root, NULL) == ST_OK) j->records++;
+    if (seam_source_from_memory(j->plain.data, j->plain.size, &s) != SEAM_OK) return NAN;
+    while (seam_source_line(s, 1 << 20, &line, &n, NULL) == SEAM_OK) {
+        seam_arena_reset(&a);
+        if (seam_json_parse(line, n, &a, NULL, &root, NULL) == SEAM_OK) j->records++;
     }
-    arena_free(&a);
-    source_close(s);
+    seam_arena_free(&a);
+    seam_source_close(s);
     return (double)j->plain.size * 1e3 / (double)(bench_now_ns() - start);
 }
 
@@ -250,10 +250,10 @@ static void bench_file(struct bench *b, const char *name, const char *workload,
     struct file_job j = {.path = bench_data(b, name)};
     struct bench_side sides[2] = {{.run = run_inflate, .ctx = &j}, {.run = run_zlib, .ctx = &j}};
     struct bench_side parser = {.run = parse, .ctx = &j};
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     if (j.path == NULL) return;
-    bench_need(source_read_all(io_posix(), j.path, 1u << 30, &j.plain, &f), &f, name);
+    bench_need(seam_source_read_all(seam_io_posix(), j.path, 1u << 30, &j.plain, &f), &f, name);
     j.peer = bench_peer_start(b, "rows_zlib", NULL);
     if (j.peer != NULL)
         BENCH_CHECK(b, bench_peer_number(j.peer, "open %s", j.path) == (double)j.plain.size);
@@ -277,7 +277,7 @@ static void bench_file(struct bench *b, const char *name, const char *workload,
                                      .threads = 1,
                                      .ours = parser.stat,
                                      .limit = bench_memory_gbps(b, 1) * 1e3});
-    buf_free(&j.plain);
+    seam_buf_free(&j.plain);
 }
 
 int main(int argc, char **argv)

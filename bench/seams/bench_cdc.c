@@ -32,7 +32,7 @@ static int next_dir;
 
 static struct platform fresh_place(struct bench *b)
 {
-    struct platform p = {.io = io_posix(), .clock = clock_real(), .log_id = 9};
+    struct platform p = {.io = seam_io_posix(), .clock = seam_clock_real(), .log_id = 9};
 
     snprintf(p.dir, sizeof p.dir, "%s/p%d", bench_scratch(b), next_dir++);
     return p;
@@ -42,10 +42,10 @@ static struct wal *open_log(const struct platform *p)
 {
     struct wal_options o = {.log_id = p->log_id};
     struct wal *w = NULL;
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
 
-    bench_need(path_join(dir, p->dir, "wal", &f), &f, "name the log");
+    bench_need(seam_path_join(dir, p->dir, "wal", &f), &f, "name the log");
     bench_need(wal_open(dir, &o, &w, NULL, &f), &f, "open the log");
     return w;
 }
@@ -53,64 +53,64 @@ static struct wal *open_log(const struct platform *p)
 static struct stream_reader *open_stream(const struct platform *p)
 {
     struct stream_reader *r = NULL;
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
 
-    bench_need(path_join(dir, p->dir, "stream", &f), &f, "name the stream");
+    bench_need(seam_path_join(dir, p->dir, "stream", &f), &f, "name the stream");
     bench_need(stream_reader_open(p->io, dir, STREAM_FROM_START, 0, &r, &f), &f, "open the stream");
     return r;
 }
 
-static void append(struct wal *w, uint8_t type, struct buf *b, struct wal_span *at)
+static void append(struct wal *w, uint8_t type, struct seam_buf *b, struct wal_span *at)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    bench_need(wal_append(w, type, &(struct io_slice){b->data, b->size}, 1, at, &f), &f, "append");
-    buf_clear(b);
+    bench_need(wal_append(w, type, &(struct seam_io_slice){b->data, b->size}, 1, at, &f), &f, "append");
+    seam_buf_clear(b);
 }
 
 /* An update of `rows` rows, as the row store logs it: before and after images. */
-static lsn_t append_transaction(struct wal *w, uint64_t txn, uint64_t rows, struct buf *b)
+static seam_lsn_t append_transaction(struct wal *w, uint64_t txn, uint64_t rows, struct seam_buf *b)
 {
     uint8_t before[ROW], after[ROW], key[8];
     struct wal_span at;
 
     memset(before, 1, sizeof before);
     memset(after, 2, sizeof after);
-    change_put_begin(b, &(struct change_begin){txn});
-    append(w, CHANGE_BEGIN, b, &at);
+    wal_change_put_begin(b, &(struct wal_change_begin){txn});
+    append(w, WAL_CHANGE_BEGIN, b, &at);
     for (uint64_t i = 0; i < rows; i++) {
-        put_u64(key, txn * 7 + i);
-        change_put_row(b, &(struct change_row){.txn = txn,
+        seam_put_u64(key, txn * 7 + i);
+        wal_change_put_row(b, &(struct wal_change_row){.txn = txn,
                                                .seq = i,
                                                .table = 1,
                                                .version = 1,
-                                               .op = OP_UPDATE,
+                                               .op = WAL_OP_UPDATE,
                                                .key = {key, 8},
                                                .before = {before, ROW},
                                                .after = {after, ROW}});
-        append(w, CHANGE_ROW, b, &at);
+        append(w, WAL_CHANGE_ROW, b, &at);
     }
-    change_put_commit(b, &(struct change_commit){txn, 1700000000000000 + (int64_t)txn, rows, 0});
-    append(w, CHANGE_COMMIT, b, &at);
+    wal_change_put_commit(b, &(struct wal_change_commit){txn, 1700000000000000 + (int64_t)txn, rows, 0});
+    append(w, WAL_CHANGE_COMMIT, b, &at);
     return at.end;
 }
 
 /* ---- catch-up ---- */
 
 /* Microseconds to open a reader at a random LSN and get its first event. */
-static double seek_us(struct bench *b, const struct platform *p, lsn_t last)
+static double seek_us(struct bench *b, const struct platform *p, seam_lsn_t last)
 {
     enum { SEEKS = 100 };
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
     uint64_t start = bench_now_ns(), state = 7;
 
-    bench_need(path_join(dir, p->dir, "stream", &f), &f, "name the stream");
+    bench_need(seam_path_join(dir, p->dir, "stream", &f), &f, "name the stream");
     for (int i = 0; i < SEEKS; i++) {
         struct stream_reader *r = NULL;
         struct stream_event e;
-        lsn_t lsn = splitmix64(&state) % last;
+        seam_lsn_t lsn = seam_splitmix64(&state) % last;
 
         bench_need(stream_reader_open(p->io, dir, STREAM_FROM_LSN, (int64_t)lsn, &r, &f), &f,
                    "seek");
@@ -129,8 +129,8 @@ static double catch_up(struct bench *b, uint64_t transactions, uint64_t rows, do
     struct wal *w = open_log(&p);
     struct relay *relay = NULL;
     struct relay_stats stats;
-    struct buf buf = {0};
-    struct fault f = {0};
+    struct seam_buf buf = {0};
+    struct seam_fault f = {0};
     uint64_t start;
     double seconds;
 
@@ -147,8 +147,8 @@ static double catch_up(struct bench *b, uint64_t transactions, uint64_t rows, do
     if (seek != NULL) *seek = seek_us(b, &p, stats.lsn - 1000);
     bench_need(relay_close(relay, &f), &f, "close the relay");
     bench_need(wal_close(w, &f), &f, "close the log");
-    bench_need(io_remove_tree(p.io, p.dir, &f), &f, "remove");
-    buf_free(&buf);
+    bench_need(seam_io_remove_tree(p.io, p.dir, &f), &f, "remove");
+    seam_buf_free(&buf);
     return (double)(transactions * rows) / seconds;
 }
 
@@ -197,12 +197,12 @@ struct live {
 static void *write_live(void *arg)
 {
     struct live *l = arg;
-    struct buf b = {0};
-    struct fault f = {0};
+    struct seam_buf b = {0};
+    struct seam_fault f = {0};
 
     for (;;) {
         uint64_t txn, due;
-        lsn_t lsn;
+        seam_lsn_t lsn;
 
         pthread_mutex_lock(&l->writer);
         txn = l->next++;
@@ -222,7 +222,7 @@ static void *write_live(void *arg)
         if (txn < l->capacity) atomic_store(&l->acked_ns[txn], bench_now_ns());
         atomic_fetch_add(&l->committed, 1);
     }
-    buf_free(&b);
+    seam_buf_free(&b);
     return NULL;
 }
 
@@ -231,12 +231,12 @@ static void *read_live(void *arg)
     struct live *l = arg;
     struct stream_reader *r = open_stream(&l->p);
     struct stream_event e;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     while (!atomic_load(&l->stop)) {
-        enum status st = stream_reader_next(r, &e, &f);
+        enum seam_status st = stream_reader_next(r, &e, &f);
 
-        if (st == ST_END) {
+        if (st == SEAM_END) {
             st = stream_reader_wait(r, 100000000);
             continue;
         }
@@ -252,26 +252,26 @@ static void *read_live(void *arg)
 static pid_t start_relay(const struct platform *p)
 {
     struct relay *relay = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     char text[800];
     pid_t pid = fork();
 
     if (pid != 0) return pid;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (relay_open(p, NULL, &relay, &f) != ST_OK ||
-        relay_run(relay, &(struct relay_run_options){0}, &f) != ST_OK)
-        fprintf(stderr, "relay: %s\n", fault_text(&f, text, sizeof text));
+    if (relay_open(p, NULL, &relay, &f) != SEAM_OK ||
+        relay_run(relay, &(struct relay_run_options){0}, &f) != SEAM_OK)
+        fprintf(stderr, "relay: %s\n", seam_fault_text(&f, text, sizeof text));
     _exit(1);
 }
 
 /* Returns commits a second. */
 static double run_live(struct bench *b, double rate, double seconds, bool attached,
-                       struct histogram *lag, struct histogram *commit)
+                       struct seam_histogram *lag, struct seam_histogram *commit)
 {
     static struct live l;
     pthread_t writers[WRITERS], reader;
     uint64_t start, n = rate > 0 ? (uint64_t)(rate * seconds) : (uint64_t)(seconds * 400000);
-    struct fault f = {0};
+    struct seam_fault f = {0};
     pid_t relay = 0;
     double took;
 
@@ -287,12 +287,12 @@ static double run_live(struct bench *b, double rate, double seconds, bool attach
     l.seen_ns = calloc(l.capacity, sizeof *l.seen_ns);
     pthread_mutex_init(&l.writer, NULL);
     if (attached) {
-        char dir[PATH_MAX_BYTES];
+        char dir[SEAM_PATH_MAX_BYTES];
         struct stream_state state;
 
         relay = start_relay(&l.p);
-        bench_need(path_join(dir, l.p.dir, "stream", &f), &f, "name");
-        while (stream_state(l.p.io, dir, &state, NULL) != ST_OK || !state.writer_alive)
+        bench_need(seam_path_join(dir, l.p.dir, "stream", &f), &f, "name");
+        while (stream_state(l.p.io, dir, &state, NULL) != SEAM_OK || !state.writer_alive)
             usleep(1000);
         usleep(50000);
         pthread_create(&reader, NULL, read_live, &l);
@@ -315,18 +315,18 @@ static double run_live(struct bench *b, double rate, double seconds, bool attach
         (void)waitpid(relay, NULL, 0);
         for (uint64_t i = 1; lag != NULL && i < l.capacity; i++) {
             if (l.seen_ns[i] == 0 || l.acked_ns[i] == 0) continue;
-            histogram_add(lag, l.seen_ns[i] > l.acked_ns[i] ? l.seen_ns[i] - l.acked_ns[i] : 1);
+            seam_histogram_add(lag, l.seen_ns[i] > l.acked_ns[i] ? l.seen_ns[i] - l.acked_ns[i] : 1);
         }
     }
     if (commit != NULL) {
         struct wal_stats stats;
 
         wal_stats(l.w, &stats);
-        histogram_merge(commit, &stats.commit_ns);
+        seam_histogram_merge(commit, &stats.commit_ns);
     }
     took = (double)l.committed / took;
     bench_need(wal_close(l.w, &f), &f, "close");
-    bench_need(io_remove_tree(l.p.io, l.p.dir, &f), &f, "remove");
+    bench_need(seam_io_remove_tree(l.p.io, l.p.dir, &f), &f, "remove");
     free(l.acked_ns);
     free(l.seen_ns);
     return took;
@@ -335,25 +335,25 @@ static double run_live(struct bench *b, double rate, double seconds, bool attach
 static void bench_lag(struct bench *b)
 {
     double seconds = (double)bench_size(b, 4, 8, 20);
-    struct histogram lag, commit;
+    struct seam_histogram lag, commit;
     struct bench_row row = {
         .n = 1000, .threads = WRITERS, .lower_is_better = true, .metric = "lag", .unit = "us"};
     double rate;
 
-    histogram_init(&lag);
-    histogram_init(&commit);
+    seam_histogram_init(&lag);
+    seam_histogram_init(&commit);
     rate = run_live(b, 1000, seconds, true, &lag, &commit);
     fprintf(b->report,
             "  paced at 1,000 commits/s: %.0f/s reached; commit itself p50 %.0f us, p99 %.0f us\n",
-            rate, (double)histogram_percentile(&commit, 50) / 1e3,
-            (double)histogram_percentile(&commit, 99) / 1e3);
+            rate, (double)seam_histogram_percentile(&commit, 50) / 1e3,
+            (double)seam_histogram_percentile(&commit, 99) / 1e3);
     row.workload = "acknowledged to readable at 1,000 commits/s, p50 (limit: asked for)";
-    row.ours = bench_value((double)histogram_percentile(&lag, 50) / 1e3);
+    row.ours = bench_value((double)seam_histogram_percentile(&lag, 50) / 1e3);
     row.limit = 50;
     row.target = 1;
     bench_row(b, &row);
     row.workload = "acknowledged to readable at 1,000 commits/s, p99 (limit: asked for)";
-    row.ours = bench_value((double)histogram_percentile(&lag, 99) / 1e3);
+    row.ours = bench_value((double)seam_histogram_percentile(&lag, 99) / 1e3);
     row.limit = 1000;
     bench_row(b, &row);
     row.limit = row.target = 0;
@@ -364,7 +364,7 @@ static void bench_lag(struct bench *b)
 static void bench_attached(struct bench *b)
 {
     double seconds = (double)bench_size(b, 1, 2, 5), with[5], without[5];
-    struct histogram lag;
+    struct seam_histogram lag;
     struct bench_row row = {.workload =
                                 "durable commits with relay and reader attached (peer: without)",
                             .metric = "commits",
@@ -374,7 +374,7 @@ static void bench_attached(struct bench *b)
                             .peer = "log alone",
                             .target = 0.9};
 
-    histogram_init(&lag);
+    seam_histogram_init(&lag);
     for (int i = 0; i < 3; i++) {
         without[i] = run_live(b, 0, seconds, false, NULL, NULL);
         with[i] = run_live(b, 0, seconds, true, &lag, NULL);

@@ -31,10 +31,10 @@ static void quality_row(struct bench *b, const char *workload, const char *metri
                                      .target = target});
 }
 
-static void say(struct bench *b, struct buf *text)
+static void say(struct bench *b, struct seam_buf *text)
 {
-    fputs(buf_cstr(text), b->report);
-    buf_clear(text);
+    fputs(seam_buf_cstr(text), b->report);
+    seam_buf_clear(text);
 }
 
 /* ---- variants ---- */
@@ -86,7 +86,7 @@ static void tune(struct bench *b, const struct corpus *c, const struct compare_s
     else {
         fprintf(b->report, "chosen: %-24s", v->name);
         for (int k = 0; k < QUERY_KINDS; k++)
-            fprintf(b->report, " %s %.2f", query_kind_name((enum query_kind)k), v->options.kind_weight[k]);
+            fprintf(b->report, " %s %.2f", embed_query_kind_name((enum hybrid_query_kind)k), v->options.kind_weight[k]);
         fputs("\n", b->report);
     }
     compare_sweep_free(&sweep);
@@ -100,17 +100,17 @@ static void run_all(const struct corpus *c, const struct compare_set *set, const
 
 static void write_runs(const struct corpus *c, const struct compare_outcome *o)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    bench_need(io_mkdir(io_posix(), runs_dir, &f), &f, "runs");
+    bench_need(seam_io_mkdir(seam_io_posix(), runs_dir, &f), &f, "runs");
     for (int i = 0; i < VARIANTS; i++) {
-        char path[PATH_MAX_BYTES], name[64];
+        char path[SEAM_PATH_MAX_BYTES], name[64];
 
         snprintf(name, sizeof name, "%s", o[i].variant.name);
         for (char *p = name; *p != '\0'; p++)
             if (*p == ' ' || *p == ',') *p = '-';
         snprintf(path, sizeof path, "%s/%s.%s.run", runs_dir, c->name, name);
-        bench_need(run_write(o[i].run, io_posix(), path, &f), &f, path);
+        bench_need(eval_run_write(o[i].run, seam_io_posix(), path, &f), &f, path);
     }
 }
 
@@ -119,7 +119,7 @@ static void class_rows(struct bench *b, const struct compare_set *set, const str
 {
     static const char *const classes[] = {"exact", "paraphrase", "misspelling", "attribute", "brand", "code"};
 
-    for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(classes); i++) {
         char workload[64];
         double ours = compare_class_ndcg(set, &o[V_PINNED], classes[i]);
         double target = strcmp(classes[i], "code") == 0 ? 0.99 : 0.0;
@@ -135,7 +135,7 @@ static void shop_report(struct bench *b, const struct corpus *c, const struct co
 {
     struct compare_outcome o[VARIANTS];
     int better;
-    struct buf text = {0};
+    struct seam_buf text = {0};
 
     run_all(c, set, pools, v, o);
     better = ndcg_of(&o[V_BM25]) >= ndcg_of(&o[V_VECTOR]) ? V_BM25 : V_VECTOR;
@@ -144,7 +144,7 @@ static void shop_report(struct bench *b, const struct corpus *c, const struct co
     compare_print(set, o, VARIANTS, (size_t)better, &text);
     if (held_out) {
         for (int side = V_BM25; side <= V_VECTOR; side++) {
-            buf_printf(&text, "\nthe pinned hybrid loses most to %s alone on\n\n| query | class | text | %s | hybrid |\n|---|---|---|---|---|\n",
+            seam_buf_printf(&text, "\nthe pinned hybrid loses most to %s alone on\n\n| query | class | text | %s | hybrid |\n|---|---|---|---|---|\n",
                        v[side].name, v[side].name);
             compare_print_losses(set, &o[side], &o[V_PINNED], 8, &text);
         }
@@ -155,15 +155,15 @@ static void shop_report(struct bench *b, const struct corpus *c, const struct co
         write_runs(c, o);
     }
     say(b, &text);
-    buf_free(&text);
+    seam_buf_free(&text);
     for (int i = 0; i < VARIANTS; i++) compare_outcome_free(&o[i]);
 }
 
 static struct search *open_corpus(struct bench *b, const struct corpus *c, struct embedder **e)
 {
-    char dir[PATH_MAX_BYTES];
+    char dir[SEAM_PATH_MAX_BYTES];
     struct search *s = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t t = bench_now_ns();
 
     bench_need(corpus_learn(c, 0, (int)b->threads, e, &f), &f, "learning");
@@ -186,7 +186,7 @@ static void shop(struct bench *b)
     struct compare_pool *pools[2] = {NULL, NULL};
     struct compare_variant v[VARIANTS];
     struct search *s;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     fprintf(b->report, "\n## The shipped catalogue\n\n");
     bench_need(corpus_shop(&c, &f), &f, "the shipped catalogue");
@@ -231,7 +231,7 @@ static double validate(struct bench *b, const struct corpus *c, const struct com
     struct eval_comparison d;
     double *scores = calloc(c->set.count + 1, sizeof *scores), mean;
 
-    bench_need(scores == NULL ? ST_NOMEM : compare_sweep(&c->set, pools, &v->options, eval, &sweep), NULL, "sweep");
+    bench_need(scores == NULL ? SEAM_NOMEM : compare_sweep(&c->set, pools, &v->options, eval, &sweep), NULL, "sweep");
     compare_cross_validate(&sweep, FOLDS, v->options.by_kind, (uint64_t)b->seed, scores);
     eval_compare(bm25, scores, c->set.count, ROUNDS, (uint64_t)b->seed, &d);
     mean = mean_of(scores, c->set.count);
@@ -278,8 +278,8 @@ static void shared(struct bench *b, const char *name, double bm25_reference)
     struct compare_pool *pools = NULL;
     struct compare_variant v[VARIANTS];
     struct compare_outcome o[VARIANTS];
-    struct buf text = {0};
-    struct fault f = {0};
+    struct seam_buf text = {0};
+    struct seam_fault f = {0};
     struct search *s;
     double *bm25, p = 1.0, best = 0.0;
 
@@ -321,7 +321,7 @@ static void shared(struct bench *b, const char *name, double bm25_reference)
     search_close(s);
     embedder_close(e);
     corpus_free(&c);
-    buf_free(&text);
+    seam_buf_free(&text);
     free(bm25);
 }
 
@@ -342,11 +342,11 @@ static double exact_titles(const struct corpus *c, const struct embedder *e)
     float *rows = malloc(c->count * dim * sizeof *rows), q[EMBED_DIM_MAX];
     struct scored *list = malloc(c->count * sizeof *list);
     struct eval_result result;
-    struct run *run = NULL;
+    struct eval_run *run = NULL;
     double ndcg;
 
     if (rows == NULL || list == NULL) exit(1);
-    bench_need(run_new("titles", &run), NULL, "run");
+    bench_need(eval_run_new("titles", &run), NULL, "run");
     for (size_t i = 0; i < c->count; i++)
         bench_need(embed_document(e, c->docs[i].title, strlen(c->docs[i].title), NULL, 0, rows + i * dim, NULL), NULL, "embed");
     for (size_t k = 0; k < c->set.count; k++) {
@@ -361,12 +361,12 @@ static double exact_titles(const struct corpus *c, const struct embedder *e)
         }
         qsort(list, c->count, sizeof *list, compare_scored);
         for (size_t i = 0; i < 100; i++) ids[i] = list[i].id;
-        bench_need(run_add_ranked(run, c->set.queries[k].id, ids, 100), NULL, "run");
+        bench_need(eval_run_add_ranked(run, c->set.queries[k].id, ids, 100), NULL, "run");
     }
     bench_need(eval_run(c->set.qrels, run, &c->eval, &result), NULL, "eval");
     ndcg = result.mean.ndcg;
     eval_result_free(&result);
-    run_free(run);
+    eval_run_free(run);
     free(rows);
     free(list);
     return ndcg;
@@ -377,12 +377,12 @@ static struct embedder *glove(struct bench *b, const struct corpus *c)
     struct embed_options o = {.for_words = true};
     struct embed_trainer *t = NULL;
     struct embedder *e = NULL;
-    char words[PATH_MAX_BYTES], rows[PATH_MAX_BYTES];
-    struct fault f = {0};
+    char words[SEAM_PATH_MAX_BYTES], rows[SEAM_PATH_MAX_BYTES];
+    struct seam_fault f = {0};
 
     snprintf(words, sizeof words, "%s/glove-100/words.txt.gz", b->data);
     snprintf(rows, sizeof rows, "%s/glove-100/vectors.f16.gz", b->data);
-    bench_need(embedder_from_f16(io_posix(), words, rows, 100, 0, &e, &f), &f, "glove-100");
+    bench_need(embedder_from_f16(seam_io_posix(), words, rows, 100, 0, &e, &f), &f, "glove-100");
     bench_need(embed_trainer_new(&o, &t, &f), &f, "glove-100");
     for (size_t i = 0; i < c->count; i++)
         bench_need(embed_trainer_add(t, c->docs[i].title, strlen(c->docs[i].title), c->docs[i].text,
@@ -396,7 +396,7 @@ static void titles(struct bench *b)
 {
     struct corpus c;
     struct embedder *ours = NULL, *theirs;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     double x, y;
 
     if (bench_data(b, "product-search") == NULL || bench_data(b, "glove-100") == NULL) return;
@@ -421,21 +421,21 @@ static void titles(struct bench *b)
 static void multiply(struct corpus *c, size_t want, uint64_t seed)
 {
     struct corpus_doc *docs = malloc(want * sizeof *docs);
-    struct rng r;
+    struct seam_rng r;
 
     if (docs == NULL) exit(1);
-    rng_seed(&r, seed);
+    seam_rng_seed(&r, seed);
     for (size_t i = 0; i < want; i++) {
         docs[i] = c->docs[i % c->count];
         docs[i].id = i + 1;
-        if (i >= c->count) docs[i].text = c->docs[rng_below(&r, c->count)].text;
+        if (i >= c->count) docs[i].text = c->docs[seam_rng_below(&r, c->count)].text;
     }
     free(c->docs);
     c->docs = docs;
     c->count = c->cap = want;
 }
 
-static void one_pass(struct search *s, const struct corpus *c, enum search_mode mode, struct histogram *h, double part[3])
+static void one_pass(struct search *s, const struct corpus *c, enum search_mode mode, struct seam_histogram *h, double part[3])
 {
     struct hybrid_hit hits[10];
 
@@ -443,11 +443,11 @@ static void one_pass(struct search *s, const struct corpus *c, enum search_mode 
         struct search_request r = {.mode = mode, .text = c->set.queries[i].text,
                                    .size = strlen(c->set.queries[i].text), .weight = -1.0};
         struct search_result result = {.hits = hits};
-        struct fault f = {0};
+        struct seam_fault f = {0};
         uint64_t t = bench_now_ns();
 
         bench_need(search_query(s, &r, &result, &f), &f, "search");
-        histogram_add(h, bench_now_ns() - t);
+        seam_histogram_add(h, bench_now_ns() - t);
         part[0] += result.words_us;
         part[1] += result.meaning_us;
         part[2] += result.fuse_us;
@@ -459,7 +459,7 @@ static void speed(struct bench *b)
     struct corpus c;
     struct embedder *e = NULL;
     struct search *s;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t passes = (size_t)bench_size(b, 5, 20, 60);
     bool real = bench_data(b, "product-search") != NULL;
 
@@ -472,21 +472,21 @@ static void speed(struct bench *b)
         struct bench_row row = {.workload = search_mode_name((enum search_mode)mode), .metric = "latency", .unit = "us",
                                 .n = SPEED_PRODUCTS, .threads = 1, .lower_is_better = true};
         double part[3] = {0.0};
-        struct histogram h;
+        struct seam_histogram h;
 
-        histogram_init(&h);
+        seam_histogram_init(&h);
         one_pass(s, &c, (enum search_mode)mode, &h, part);
-        histogram_init(&h);
+        seam_histogram_init(&h);
         part[0] = part[1] = part[2] = 0.0;
         for (size_t i = 0; i < passes; i++) one_pass(s, &c, (enum search_mode)mode, &h, part);
         fprintf(b->report, "%-7s p50 %.0f us, p99 %.0f us, max %.0f us; mean words %.0f, meaning %.0f, fusion %.0f us (%llu queries)\n",
-                search_mode_name((enum search_mode)mode), (double)histogram_percentile(&h, 50) / 1e3,
-                (double)histogram_percentile(&h, 99) / 1e3, (double)h.max / 1e3, part[0] / (double)h.count,
+                search_mode_name((enum search_mode)mode), (double)seam_histogram_percentile(&h, 50) / 1e3,
+                (double)seam_histogram_percentile(&h, 99) / 1e3, (double)h.max / 1e3, part[0] / (double)h.count,
                 part[1] / (double)h.count, part[2] / (double)h.count, (unsigned long long)h.count);
         bench_row_latency(b, &row, &h, NULL);
         if (mode == SEARCH_HYBRID)
             bench_row(b, &(struct bench_row){.workload = "hybrid", .metric = "p99 within 5 ms", .unit = "us", .n = SPEED_PRODUCTS,
-                                             .threads = 1, .ours = bench_value((double)histogram_percentile(&h, 99) / 1e3),
+                                             .threads = 1, .ours = bench_value((double)seam_histogram_percentile(&h, 99) / 1e3),
                                              .peer = "wanted", .peer_value = bench_value(5000), .lower_is_better = true, .target = 1.0});
     }
     search_close(s);
@@ -497,9 +497,9 @@ static void speed(struct bench *b)
 int main(int argc, char **argv)
 {
     struct bench b;
-    const struct opt extra[] = {{"runs", 0, OPT_STRING, "DIR", "where TREC run files go (build/runs)", &runs_dir}};
+    const struct seam_opt extra[] = {{"runs", 0, SEAM_OPT_STRING, "DIR", "where TREC run files go (build/runs)", &runs_dir}};
 
-    bench_open(&b, "hybrid", extra, ARRAY_LEN(extra), argc, argv);
+    bench_open(&b, "hybrid", extra, SEAM_ARRAY_LEN(extra), argc, argv);
     shop(&b);
     shared(&b, "product-search", 0.783);
     shared(&b, "cranfield", 0.392);

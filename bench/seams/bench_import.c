@@ -12,7 +12,7 @@
 struct import_job {
     struct bench *b;
     const char *file;
-    struct buf mapping;
+    struct seam_buf mapping;
     int round;
     struct import_stats last;
     double again; /* seconds of the second import */
@@ -24,22 +24,22 @@ static struct oltp *open_shop(struct bench *b, const char *name, int round)
     struct oltp_options o = {0};
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
 
     snprintf(dir, sizeof dir, "%s/%s-%d/oltp", bench_scratch(b), name, round);
-    bench_need(io_mkdir(io_posix(), dir, &f), &f, "folder");
-    bench_need(oltp_open(io_posix(), dir, &o, &db, &f), &f, "open");
+    bench_need(seam_io_mkdir(seam_io_posix(), dir, &f), &f, "folder");
+    bench_need(oltp_open(seam_io_posix(), dir, &o, &db, &f), &f, "open");
     bench_need(oltp_write_begin(db, &t, &f), &f, "begin");
-    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
-        struct buf json = {0};
-        char path[PATH_MAX_BYTES];
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(tables); i++) {
+        struct seam_buf json = {0};
+        char path[SEAM_PATH_MAX_BYTES];
         uint32_t id;
 
         snprintf(path, sizeof path, "pipeline/shop/schemas/%s.json", tables[i]);
-        bench_need(io_read_all(io_posix(), path, 1 << 20, &json, &f), &f, path);
+        bench_need(seam_io_read_all(seam_io_posix(), path, 1 << 20, &json, &f), &f, path);
         bench_need(oltp_create_table_json(t, (char *)json.data, json.size, &id, &f), &f, path);
-        buf_free(&json);
+        seam_buf_free(&json);
     }
     bench_need(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f, "commit");
     return db;
@@ -47,12 +47,12 @@ static struct oltp *open_shop(struct bench *b, const char *name, int round)
 
 static void close_shop(struct bench *b, struct oltp *db, const char *name, int round)
 {
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
 
     bench_need(oltp_close(db, &f), &f, "close");
     snprintf(dir, sizeof dir, "%s/%s-%d", bench_scratch(b), name, round);
-    bench_need(io_remove_tree(io_posix(), dir, &f), &f, "remove");
+    bench_need(seam_io_remove_tree(seam_io_posix(), dir, &f), &f, "remove");
 }
 
 static double run_import(void *ctx)
@@ -64,12 +64,12 @@ static double run_import(void *ctx)
                                .limit = bench_size(j->b, 150000, 0, 0)};
     struct oltp *db = open_shop(j->b, "import", ++j->round);
     struct import_stats again = {0};
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     bench_need(import_run(db, &o, &j->last, &f), &f, "import");
     bench_need(import_run(db, &o, &again, &f), &f, "second import");
     BENCH_CHECK(j->b,
-                again.lsn == LSN_NONE && again.skipped == j->last.records && j->last.rejected == 0);
+                again.lsn == SEAM_LSN_NONE && again.skipped == j->last.records && j->last.rejected == 0);
     j->again = (double)again.elapsed_ns / 1e9;
     close_shop(j->b, db, "import", j->round);
     return (double)j->last.landed / ((double)j->last.elapsed_ns / 1e9);
@@ -87,11 +87,11 @@ static void bench_real_file(struct bench *b)
 {
     struct import_job j = {.b = b, .file = bench_data(b, "online-retail/online-retail.csv.gz")};
     struct bench_side sides[2] = {{.run = run_import, .ctx = &j}, {.run = run_skip, .ctx = &j}};
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     if (j.file == NULL) return;
     bench_need(
-        io_read_all(io_posix(), "pipeline/shop/mappings/online-retail.json", 1 << 20, &j.mapping, &f),
+        seam_io_read_all(seam_io_posix(), "pipeline/shop/mappings/online-retail.json", 1 << 20, &j.mapping, &f),
         &f, "mapping");
     bench_interleave(sides, 2, 3);
     bench_row(b, &(struct bench_row){.workload = "import online-retail",
@@ -107,32 +107,32 @@ static void bench_real_file(struct bench *b)
                                      .n = j.last.records,
                                      .threads = 1,
                                      .ours = sides[1].stat});
-    buf_free(&j.mapping);
+    seam_buf_free(&j.mapping);
 }
 
 struct gen_job {
     struct bench *b;
     int round;
     uint64_t orders;
-    struct shopgen_stats last;
+    struct shop_gen_stats last;
 };
 
 static double run_shopgen(void *ctx)
 {
     struct gen_job *j = ctx;
     struct import_options catalogue = {.file = "pipeline/shop/catalogue.jsonl", .table = "products"};
-    struct shopgen_options o = {
+    struct shop_gen_options o = {
         .seed = (uint64_t)j->b->seed, .orders = j->orders, .mode = OLTP_DEFERRED};
     struct oltp *db = open_shop(j->b, "gen", ++j->round);
     struct import_stats s;
-    struct shopgen_stats before = j->last;
-    struct fault f = {0};
+    struct shop_gen_stats before = j->last;
+    struct seam_fault f = {0};
     uint64_t start;
     double seconds;
 
     bench_need(import_run(db, &catalogue, &s, &f), &f, "catalogue");
     start = bench_now_ns();
-    bench_need(shopgen_run(db, &o, &j->last, &f), &f, "generate");
+    bench_need(shop_gen_run(db, &o, &j->last, &f), &f, "generate");
     seconds = (double)(bench_now_ns() - start) / 1e9;
     BENCH_CHECK(j->b, before.orders == 0 ||
                           (before.revenue == j->last.revenue && before.lines == j->last.lines));

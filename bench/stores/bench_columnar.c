@@ -62,49 +62,49 @@ struct run {
     struct bench_peer *duck;
     int threads;
     const char *sql;
-    struct query_stats stats;
+    struct columnar_query_stats stats;
     char answer[8192];
     char duck_answer[8192];
 };
 
 /* ---- ours ---- */
 
-static enum status keep_answer(void *ctx, const struct batch *b, struct fault *f)
+static enum seam_status keep_answer(void *ctx, const struct columnar_batch *b, struct seam_fault *f)
 {
     struct run *x = ctx;
-    struct buf out = {0};
+    struct seam_buf out = {0};
 
     (void)f;
     for (uint32_t r = 0; r < b->rows; r++) {
-        if (x->answer[0] != 0 || r > 0) buf_str(&out, ";");
+        if (x->answer[0] != 0 || r > 0) seam_buf_str(&out, ";");
         for (int c = 0; c < b->count; c++) {
-            struct value v = vec_value(&b->cols[c], r);
+            struct seam_value v = columnar_vec_value(&b->cols[c], r);
 
-            if (c > 0) buf_str(&out, ",");
-            value_format(&v, &out);
+            if (c > 0) seam_buf_str(&out, ",");
+            seam_value_format(&v, &out);
         }
     }
-    strncat(x->answer, buf_cstr(&out), sizeof x->answer - strlen(x->answer) - 1);
-    buf_free(&out);
-    return ST_OK;
+    strncat(x->answer, seam_buf_cstr(&out), sizeof x->answer - strlen(x->answer) - 1);
+    seam_buf_free(&out);
+    return SEAM_OK;
 }
 
 static double run_ours(void *ctx)
 {
     struct run *x = ctx;
     const struct columnar_reader *readers[] = {x->r};
-    struct sql_env env = {.readers = readers, .reader_count = 1};
-    struct query_options opt = {.threads = x->threads};
-    struct sql_query q;
-    struct arena a = {0};
-    struct fault f = {0};
+    struct columnar_sql_env env = {.readers = readers, .reader_count = 1};
+    struct columnar_query_options opt = {.threads = x->threads};
+    struct columnar_sql_query q;
+    struct seam_arena a = {0};
+    struct seam_fault f = {0};
     uint64_t began = bench_now_ns();
-    enum status st;
+    enum seam_status st;
 
     x->answer[0] = 0;
-    st = sql_prepare(&env, x->sql, strlen(x->sql), &a, &q, &f);
-    if (st == ST_OK) st = sql_run(&q, &opt, keep_answer, x, &x->stats, &f);
-    arena_free(&a);
+    st = columnar_sql_prepare(&env, x->sql, strlen(x->sql), &a, &q, &f);
+    if (st == SEAM_OK) st = columnar_sql_run(&q, &opt, keep_answer, x, &x->stats, &f);
+    seam_arena_free(&a);
     bench_need(st, &f, x->sql);
     return (double)(bench_now_ns() - began) / 1e6;
 }
@@ -176,13 +176,13 @@ static void ask(struct run *x, const struct question *q, uint64_t rows, int thre
 
 static void define(struct run *x, const char *json, const char *name)
 {
-    struct schema s = {0};
-    struct fault f = {0};
+    struct seam_schema s = {0};
+    struct seam_fault f = {0};
 
-    bench_need(schema_parse(json, strlen(json), &s, &f), &f, name);
+    bench_need(seam_schema_parse(json, strlen(json), &s, &f), &f, name);
     snprintf(s.name, sizeof s.name, "%s", name);
     bench_need(columnar_define_table(x->w, &s, NULL, &f), &f, name);
-    schema_free(&s);
+    seam_schema_free(&s);
 }
 
 struct load { struct run *x; const char *table, *schema, *path, *duck_columns; uint64_t bytes; int count; };
@@ -191,7 +191,7 @@ static double load_ours(void *ctx)
 {
     struct load *l = ctx;
     struct columnar_load_result done;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t began;
 
     if (columnar_writer_table(l->x->w, l->table) >= 0)
@@ -231,23 +231,23 @@ static void reopen(struct run *x, int threads)
 {
     char dir[600];
     struct columnar_options opt = {.threads = threads};
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     snprintf(dir, sizeof dir, "%s/warehouse", bench_scratch(x->b));
     columnar_close_writer(x->w);
     x->w = NULL;
-    bench_need(columnar_open_writer(io_posix(), dir, &opt, &x->w, &f), &f, dir);
+    bench_need(columnar_open_writer(seam_io_posix(), dir, &opt, &x->w, &f), &f, dir);
 }
 
 static void refresh(struct run *x)
 {
     char dir[600];
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     snprintf(dir, sizeof dir, "%s/warehouse", bench_scratch(x->b));
     columnar_close_reader(x->r);
     x->r = NULL;
-    bench_need(columnar_open_reader(io_posix(), dir, NULL, &x->r, &f), &f, dir);
+    bench_need(columnar_open_reader(seam_io_posix(), dir, NULL, &x->r, &f), &f, dir);
 }
 
 static void measure_load(struct run *x, const char *path, uint64_t rows, int threads)
@@ -297,26 +297,26 @@ static const char stock_schema[] =
 static void measure_changes(struct run *x)
 {
     uint64_t keys = bench_size(x->b, 100000, 500000, 1000000), changes = keys, lsn = 1000, began;
-    struct histogram h;
-    struct value row[4];
-    struct fault f = {0};
+    struct seam_histogram h;
+    struct seam_value row[4];
+    struct seam_fault f = {0};
     int table;
 
     reopen(x, 1);
     define(x, stock_schema, "stock");
     table = columnar_writer_table(x->w, "stock");
-    row[1] = v_str("a product with a title of common length");
+    row[1] = seam_v_str("a product with a title of common length");
     for (uint64_t i = 0; i < keys; i++) {
-        row[0] = v_int((int64_t)i);
-        row[2] = v_decimal((int64_t)i * 7, 4);
-        row[3] = v_int((int64_t)(i % 100));
+        row[0] = seam_v_int((int64_t)i);
+        row[2] = seam_v_decimal((int64_t)i * 7, 4);
+        row[3] = seam_v_int((int64_t)(i % 100));
         bench_need(columnar_upsert(x->w, table, row, lsn + i, NULL, &f), &f, "upsert");
     }
     lsn += keys;
     bench_need(columnar_publish(x->w, lsn, 1, &f), &f, "publish");
     began = bench_now_ns();
     for (uint64_t i = 0; i < changes; i++) {
-        row[0] = v_int((int64_t)(i * 2654435761u % keys));
+        row[0] = seam_v_int((int64_t)(i * 2654435761u % keys));
         bench_need(columnar_upsert(x->w, table, row, ++lsn, NULL, &f), &f, "upsert");
         if (i % 20000 == 19999) bench_need(columnar_publish(x->w, lsn, 1, &f), &f, "publish");
     }
@@ -325,15 +325,15 @@ static void measure_changes(struct run *x)
               .threads = 1, .ours = bench_value((double)changes * 1e9 / (double)(bench_now_ns() - began))});
     define(x, lineitem_schema, "bronze");
     table = columnar_writer_table(x->w, "stock");
-    histogram_init(&h);
+    seam_histogram_init(&h);
     for (int i = 0; i < 300; i++) {
         for (int k = 0; k < 3; k++) {
-            row[0] = v_int((int64_t)((uint64_t)(i * 3 + k) * 40503u % keys));
+            row[0] = seam_v_int((int64_t)((uint64_t)(i * 3 + k) * 40503u % keys));
             bench_need(columnar_upsert(x->w, table, row, ++lsn, NULL, &f), &f, "upsert");
         }
         began = bench_now_ns();
         bench_need(columnar_publish(x->w, lsn, 1, &f), &f, "publish");
-        if (i > 0) histogram_add(&h, bench_now_ns() - began);
+        if (i > 0) seam_histogram_add(&h, bench_now_ns() - began);
     }
     bench_row_latency(x->b, &(struct bench_row){.workload = "publish_3_rows", .n = 299, .threads = 1,
                       .lower_is_better = true}, &h, NULL);
@@ -342,12 +342,12 @@ static void measure_changes(struct run *x)
 static void measure_bronze(struct run *x)
 {
     uint64_t rows = bench_size(x->b, 500000, 1000000, 2000000), lsn = columnar_writer_applied(x->w) + 1, began;
-    struct value row[4] = {v_int(0), v_str("a product with a title of common length"), v_decimal(1, 4), v_int(1)};
-    struct schema s = {0};
-    struct fault f = {0};
+    struct seam_value row[4] = {seam_v_int(0), seam_v_str("a product with a title of common length"), seam_v_decimal(1, 4), seam_v_int(1)};
+    struct seam_schema s = {0};
+    struct seam_fault f = {0};
     int table;
 
-    bench_need(schema_parse(stock_schema, sizeof stock_schema - 1, &s, &f), &f, "schema");
+    bench_need(seam_schema_parse(stock_schema, sizeof stock_schema - 1, &s, &f), &f, "schema");
     s.key_count = 0;
     snprintf(s.name, sizeof s.name, "bronze_stock");
     bench_need(columnar_define_table(x->w, &s, NULL, &f), &f, "bronze");
@@ -362,7 +362,7 @@ static void measure_bronze(struct run *x)
     bench_need(columnar_publish(x->w, lsn + rows, 1, &f), &f, "publish");
     bench_row(x->b, &(struct bench_row){.workload = "bronze_replay", .metric = "rate", .unit = "rows/s", .n = rows,
               .threads = 1, .ours = bench_value((double)rows * 1e9 / (double)(bench_now_ns() - began))});
-    schema_free(&s);
+    seam_schema_free(&s);
 }
 
 static void flights(struct run *x)
@@ -375,7 +375,7 @@ static void flights(struct run *x)
     load_ours(&l);
     load_duck(&l);
     refresh(x);
-    for (size_t i = 0; i < ARRAY_LEN(flight_questions); i++)
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(flight_questions); i++)
         for (int t = 1; t <= 2; t++) {
             ask(x, &flight_questions[i], 3000000, t);
             if (i == 0 && strcmp(x->answer, "3000000,20003603,2194861208") != 0)
@@ -388,7 +388,7 @@ int main(int argc, char **argv)
     struct bench b;
     static struct run x;
     const char *only = NULL;
-    struct opt extra[] = {{"only", 0, OPT_STRING, "NAME", "this question alone", &only}};
+    struct seam_opt extra[] = {{"only", 0, SEAM_OPT_STRING, "NAME", "this question alone", &only}};
     char csv[600], sorted[600], supp[600], db[600];
     const char *args[] = {db, NULL};
     struct load l = {.x = &x, .schema = lineitem_schema, .duck_columns = duck_lineitem};
@@ -404,7 +404,7 @@ int main(int argc, char **argv)
     snprintf(db, sizeof db, "%s/duck.db", bench_scratch(&b));
     if (!lineitem_write(csv, rows, (uint64_t)b.seed, false) || !lineitem_write(sorted, rows, (uint64_t)b.seed, true) ||
         !supplier_write(supp, (uint64_t)b.seed))
-        bench_need(ST_IO, NULL, csv);
+        bench_need(SEAM_IO, NULL, csv);
     x.duck = bench_peer_start(&b, "columnar_duckdb", args);
     duck = duck_size(&x);
     if (only == NULL || strcmp(only, "load_csv") == 0)
@@ -425,7 +425,7 @@ int main(int argc, char **argv)
     load_ours(&l);
     load_duck(&l);
     refresh(&x);
-    for (size_t i = 0; i < ARRAY_LEN(questions); i++)
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(questions); i++)
         for (int t = 1; t <= 2; t++)
             if (only == NULL || strcmp(only, questions[i].name) == 0) ask(&x, &questions[i], rows, t);
     if (only == NULL) {

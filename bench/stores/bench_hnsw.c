@@ -71,7 +71,7 @@ static struct engine ours(struct run *r, const struct vector_set *s, enum hnsw_q
                              .ef_construction = (uint32_t)r->efc, .seed = (uint64_t)r->b->seed};
     struct hnsw_load_options lo = {.threads = threads, .codes = true};
     struct hnsw *w = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     char dir[760];
     size_t before;
     clock_t cpu;
@@ -79,8 +79,8 @@ static struct engine ours(struct run *r, const struct vector_set *s, enum hnsw_q
 
     snprintf(e.name, sizeof e.name, "seam-%s", e.quantized ? "i8+rerank" : "f32");
     snprintf(dir, sizeof dir, "%s/%s-%s-%d", bench_scratch(r->b), s->name, e.name, threads);
-    bench_need(hnsw_create(io_posix(), dir, &o, &f), &f, "making an index");
-    bench_need(hnsw_open_writer(io_posix(), dir, NULL, &w, &f), &f, "opening the index");
+    bench_need(hnsw_create(seam_io_posix(), dir, &o, &f), &f, "making an index");
+    bench_need(hnsw_open_writer(seam_io_posix(), dir, NULL, &w, &f), &f, "opening the index");
     cpu = clock();
     t = bench_now_ns();
     bench_need(hnsw_load(w, NULL, 0, s->base, s->n, 1, &lo, &f), &f, "building");
@@ -89,7 +89,7 @@ static struct engine ours(struct run *r, const struct vector_set *s, enum hnsw_q
     bench_need(hnsw_publish(w, 1, 0, &f), &f, "publishing");
     hnsw_close(w);
     before = own_bytes();
-    bench_need(hnsw_open_reader(io_posix(), dir, UINT64_MAX, NULL, &e.h, &f), &f, "opening a reader");
+    bench_need(hnsw_open_reader(seam_io_posix(), dir, UINT64_MAX, NULL, &e.h, &f), &f, "opening a reader");
     e.bytes = (double)(own_bytes() - before);
     return e;
 }
@@ -127,7 +127,7 @@ static void engine_close(struct engine *e)
 static double search_all(struct run *r, struct engine *e, uint32_t ef, int32_t *out)
 {
     const struct vector_set *s = e->set;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     double qps;
 
     if (e->peer != NULL) {
@@ -234,7 +234,7 @@ static double time_pass(struct engine *e, uint32_t ef, double *p50, double *p99)
         uint64_t from = bench_now_ns();
         size_t n;
 
-        if (hnsw_search(e->h, &q, hits, &n, NULL, NULL) != ST_OK) break;
+        if (hnsw_search(e->h, &q, hits, &n, NULL, NULL) != SEAM_OK) break;
         us[i] = (double)(bench_now_ns() - from) / 1e3;
     }
     qps = (double)s->queries / ((double)(bench_now_ns() - begun) / 1e9);
@@ -381,7 +381,7 @@ static void exact_line(struct run *r, const struct engine *e)
     for (size_t i = 0; i < SCANS; i++) {
         struct hnsw_query q = {.vector = s->query + i * s->dim, .k = K};
         struct hnsw_hit hits[K];
-        struct fault f = {0};
+        struct seam_fault f = {0};
         size_t n;
 
         bench_need(hnsw_exact(e->h, &q, hits, &n, &f), &f, "scanning");
@@ -400,7 +400,7 @@ static void bench_set(struct run *r, struct vector_set *s, const char *truth, si
         {"hnsw_usearch", "bf16", true, false, false},
     };
     struct engine e[2 + PEERS];
-    struct fault f = {0};
+    struct seam_fault f = {0};
     int threads = (int)r->b->threads, n = 2, of[PEERS];
 
     if (s->metric == HNSW_COSINE) {
@@ -409,8 +409,8 @@ static void bench_set(struct run *r, struct vector_set *s, const char *truth, si
     }
     snprintf(s->base_path, sizeof s->base_path, "%s/%s.base", bench_scratch(r->b), s->name);
     snprintf(s->query_path, sizeof s->query_path, "%s/%s.query", bench_scratch(r->b), s->name);
-    bench_need(vecfile_write(io_posix(), s->base_path, VECFILE_FVECS, s->base, s->n, s->dim, &f), &f, "writing");
-    bench_need(vecfile_write(io_posix(), s->query_path, VECFILE_FVECS, s->query, s->queries, s->dim, &f), &f, "writing");
+    bench_need(hnsw_vecfile_write(seam_io_posix(), s->base_path, HNSW_VECFILE_FVECS, s->base, s->n, s->dim, &f), &f, "writing");
+    bench_need(hnsw_vecfile_write(seam_io_posix(), s->query_path, HNSW_VECFILE_FVECS, s->query, s->queries, s->dim, &f), &f, "writing");
     fprintf(r->b->report, "\n%s: %zu x %u, %zu queries, M=%d efConstruction=%d\n", s->name, s->n, s->dim, s->queries,
             (int)r->m, (int)r->efc);
     e[0] = ours(r, s, HNSW_F32, threads);
@@ -499,7 +499,7 @@ static void bench_churn(struct run *r)
     struct hnsw_health health;
     struct hnsw_maintain_report report;
     struct engine old = {.set = &s, .name = "repaired"}, fresh = {.set = &s, .name = "fresh"};
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t n = bench_size(r->b, 6000, 30000, 100000), half = n / 2;
     struct bench_row row = {.workload = "delete half, insert half, maintain: recall@10 at ef=32", .metric = "recall",
                             .unit = "share", .n = n, .threads = 1, .peer = "a fresh build", .target = 0.995};
@@ -534,18 +534,18 @@ static void bench_churn(struct run *r)
 /* ---- a folder: publish, open ---- */
 static void forget_pages(const char *dir)
 {
-    struct io_list l = {0};
-    char path[PATH_MAX_BYTES];
+    struct seam_io_list l = {0};
+    char path[SEAM_PATH_MAX_BYTES];
 
-    if (io_list(io_posix(), dir, &l, NULL) != ST_OK) return;
+    if (seam_io_list(seam_io_posix(), dir, &l, NULL) != SEAM_OK) return;
     for (size_t i = 0; i < l.count; i++) {
-        int fd = path_join(path, dir, l.names[i], NULL) == ST_OK ? open(path, O_RDONLY) : -1;
+        int fd = seam_path_join(path, dir, l.names[i], NULL) == SEAM_OK ? open(path, O_RDONLY) : -1;
 
         if (fd < 0) continue;
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
         close(fd);
     }
-    io_list_free(&l);
+    seam_io_list_free(&l);
 }
 
 static void bench_folder(struct run *r)
@@ -554,8 +554,8 @@ static void bench_folder(struct run *r)
     struct hnsw_options o = {.dim = 32, .m = 8, .ef_construction = 32, .quant = HNSW_I8, .seed = 1};
     struct hnsw_load_options lo = {.threads = (int)r->b->threads};
     struct hnsw *w = NULL, *reader = NULL;
-    struct histogram publish, visible;
-    struct fault f = {0};
+    struct seam_histogram publish, visible;
+    struct seam_fault f = {0};
     size_t n = bench_size(r->b, 50000, 200000, 1000000);
     struct bench_row row = {.workload = "cold open, checksums and links verified", .metric = "time", .unit = "s", .n = n,
                             .threads = 1, .lower_is_better = true};
@@ -564,8 +564,8 @@ static void bench_folder(struct run *r)
 
     snprintf(dir, sizeof dir, "%s/index", bench_scratch(r->b));
     vector_set_clustered(r->b, &s, n, o.dim);
-    bench_need(hnsw_create(io_posix(), dir, &o, &f), &f, "creating");
-    bench_need(hnsw_open_writer(io_posix(), dir, NULL, &w, &f), &f, "opening");
+    bench_need(hnsw_create(seam_io_posix(), dir, &o, &f), &f, "creating");
+    bench_need(hnsw_open_writer(seam_io_posix(), dir, NULL, &w, &f), &f, "opening");
     bench_need(hnsw_load(w, NULL, 0, s.base, n, 1, &lo, &f), &f, "building");
     bench_need(hnsw_publish(w, 1, 0, &f), &f, "publishing");
     for (int i = 0; i < 3; i++) {
@@ -575,22 +575,22 @@ static void bench_folder(struct run *r)
         reader = NULL;
         forget_pages(dir);
         t = bench_now_ns();
-        bench_need(hnsw_open_reader(io_posix(), dir, UINT64_MAX, NULL, &reader, &f), &f, "opening");
+        bench_need(hnsw_open_reader(seam_io_posix(), dir, UINT64_MAX, NULL, &reader, &f), &f, "opening");
         cold[i] = (double)(bench_now_ns() - t) / 1e9;
     }
     row.ours = bench_stat_of(cold, 3);
     bench_row(r->b, &row);
-    histogram_init(&publish);
-    histogram_init(&visible);
+    seam_histogram_init(&publish);
+    seam_histogram_init(&visible);
     for (uint64_t i = 0; i < 300; i++) {
         uint64_t t;
 
         bench_need(hnsw_upsert(w, i, s.query + i * s.dim, i + 2, &f), &f, "upserting");
         t = bench_now_ns();
         bench_need(hnsw_publish(w, i + 2, 0, &f), &f, "publishing");
-        histogram_add(&publish, bench_now_ns() - t);
+        seam_histogram_add(&publish, bench_now_ns() - t);
         bench_need(hnsw_refresh(reader, NULL, &f), &f, "refreshing");
-        histogram_add(&visible, bench_now_ns() - t);
+        seam_histogram_add(&visible, bench_now_ns() - t);
         BENCH_CHECK(r->b, hnsw_applied_lsn(reader) == i + 2);
     }
     bench_row_latency(r->b, &(struct bench_row){.workload = "publish one vector, durable", .n = 300, .threads = 1},
@@ -606,15 +606,15 @@ static void bench_folder(struct run *r)
 static void bench_kernels(struct run *r)
 {
     enum { DIM = 784, ROWS = 1 << 16, HOT = 12, CALLS = 20000 };
-    const struct dist_kernels *all[4];
-    size_t kernels = dist_kernels_all(all), stride = code_stride(DIM);
+    const struct hnsw_dist_kernels *all[4];
+    size_t kernels = hnsw_dist_kernels_all(all), stride = code_stride(DIM);
     float *rows = NULL, *q = NULL;
-    struct rng g;
+    struct seam_rng g;
 
     if (posix_memalign((void **)&rows, 1 << 21, (size_t)ROWS * DIM * 4) != 0 || posix_memalign((void **)&q, 64, stride + DIM * 4) != 0) exit(1);
     memset(rows, 1, (size_t)ROWS * DIM * 4);
     memset(q, 1, stride + DIM * 4);
-    rng_seed(&g, 1);
+    seam_rng_seed(&g, 1);
     for (size_t k = 0; k < kernels; k++) {
         for (int what = 0; what < 4; what++) { /* f32 hot, f32 cold, i8 hot, i8 cold */
             const uint8_t *at[HOT];
@@ -628,7 +628,7 @@ static void bench_kernels(struct run *r)
             for (int i = 0; i < HOT; i++) at[i] = (const uint8_t *)rows + (size_t)i * size;
             t = bench_now_ns();
             for (int c = 0; c < CALLS; c++) {
-                for (int i = 0; cold && i < HOT; i++) at[i] = (const uint8_t *)rows + rng_below(&g, room) * size;
+                for (int i = 0; cold && i < HOT; i++) at[i] = (const uint8_t *)rows + seam_rng_below(&g, room) * size;
                 if (codes) all[k]->i8((const int8_t *)q, at, HOT, stride, 0, 1, keys);
                 else all[k]->l2(q, at, HOT, DIM, keys);
                 bench_keep(keys);
@@ -649,14 +649,14 @@ int main(int argc, char **argv)
 {
     struct bench b;
     struct run r = {.b = &b, .m = 16, .efc = 200};
-    const struct opt extra[] = {
-        {"m", 0, OPT_INT, "N", "links a node (16)", &r.m},
-        {"efc", 0, OPT_INT, "N", "efConstruction (200)", &r.efc},
-        {"set", 0, OPT_STRING, "NAME", "one of mnist-784, glove-100, fashion-784, clustered-64, churn, folder, kernels", &r.only},
+    const struct seam_opt extra[] = {
+        {"m", 0, SEAM_OPT_INT, "N", "links a node (16)", &r.m},
+        {"efc", 0, SEAM_OPT_INT, "N", "efConstruction (200)", &r.efc},
+        {"set", 0, SEAM_OPT_STRING, "NAME", "one of mnist-784, glove-100, fashion-784, clustered-64, churn, folder, kernels", &r.only},
     };
     char path[700];
 
-    bench_open(&b, "hnsw", extra, ARRAY_LEN(extra), argc, argv);
+    bench_open(&b, "hnsw", extra, SEAM_ARRAY_LEN(extra), argc, argv);
     if (b.tsv != NULL && strcmp(b.tsv, "-") != 0) {
         snprintf(path, sizeof path, "%s.curves.tsv", b.tsv);
         r.curves = fopen(path, "w");

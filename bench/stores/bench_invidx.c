@@ -24,7 +24,7 @@ struct setup {
     struct invidx_query *q;
     char dir[600], docs[600], queries[600];
     struct bench_peer *peers[PEERS];
-    struct fault f;
+    struct seam_fault f;
 };
 
 static const char *const peer_names[PEERS] = {"lucene", "fts5", "xapian"};
@@ -42,10 +42,10 @@ static double build_once(struct setup *s, size_t limit, struct invidx_info *info
     uint64_t t;
     double seconds;
 
-    if (io_exists(io_posix(), s->dir))
-        bench_need(io_remove_tree(io_posix(), s->dir, &s->f), &s->f, "removing the index");
+    if (seam_io_exists(seam_io_posix(), s->dir))
+        bench_need(seam_io_remove_tree(seam_io_posix(), s->dir, &s->f), &s->f, "removing the index");
     t = bench_now_ns();
-    bench_need(invidx_writer_open(io_posix(), s->dir, &schema, &options, &w, &s->f), &s->f,
+    bench_need(invidx_writer_open(seam_io_posix(), s->dir, &schema, &options, &w, &s->f), &s->f,
                "opening the writer");
     for (size_t i = 0; i < s->texts.count && i < limit; i++) {
         struct invidx_text text = {(const char *)s->texts.bytes.data + s->texts.lines[i].at,
@@ -60,7 +60,7 @@ static double build_once(struct setup *s, size_t limit, struct invidx_info *info
     bench_need(invidx_compact(w, &s->f), &s->f, "compacting");
     *compact_seconds = (double)(bench_now_ns() - t) / 1e9;
     invidx_writer_close(w);
-    bench_need(invidx_reader_open(io_posix(), s->dir, LSN_MAX, &r, &s->f), &s->f,
+    bench_need(invidx_reader_open(seam_io_posix(), s->dir, SEAM_LSN_MAX, &r, &s->f), &s->f,
                "opening the reader");
     invidx_reader_info(r, info);
     invidx_reader_close(r);
@@ -354,19 +354,19 @@ static void bench_count(struct setup *s, const struct text_class *c)
 static void check_matches(struct setup *s, const char *dir, const char *name)
 {
     char path[700];
-    struct source *src = NULL;
+    struct seam_source *src = NULL;
     const char *line;
     size_t n, right = 0, all = 0;
 
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    bench_need(source_open(io_posix(), path, &src, &s->f), &s->f, "opening the queries");
-    while (source_line(src, 1 << 16, &line, &n, &s->f) == ST_OK) {
+    bench_need(seam_source_open(seam_io_posix(), path, &src, &s->f), &s->f, "opening the queries");
+    while (seam_source_line(src, 1 << 16, &line, &n, &s->f) == SEAM_OK) {
         const char *tab = memchr(line, '\t', n),
                    *tab2 = tab == NULL ? NULL : memchr(tab + 1, '\t', n - (size_t)(tab + 1 - line));
         char kind[16], text[256];
         uint64_t want, got = 0;
 
-        if (tab2 == NULL || source_line_number(src) == 1) continue;
+        if (tab2 == NULL || seam_source_line_number(src) == 1) continue;
         snprintf(kind, sizeof kind, "%.*s", (int)(tab - line), line);
         snprintf(text, sizeof text, "%.*s", (int)(tab2 - tab - 1), tab + 1);
         want = strtoull(tab2 + 1, NULL, 10);
@@ -378,7 +378,7 @@ static void check_matches(struct setup *s, const char *dir, const char *name)
             bench_wrong(s->b, "%s \"%s\": %llu matches, the corpus says %llu", kind, text,
                         (unsigned long long)got, (unsigned long long)want);
     }
-    source_close(src);
+    seam_source_close(src);
     fprintf(s->b->report, "%s: %zu of %zu match counts agree\n", name, right, all);
     bench_row(s->b,
               &(struct bench_row){.workload = name,
@@ -399,16 +399,16 @@ static void bench_visible(struct setup *s)
     struct invidx_writer_options options = {.keep_manifests = 4};
     struct invidx_query *q = NULL;
     struct invidx_reader *r = NULL;
-    struct histogram h, searches;
-    lsn_t lsn = 1ull << 40;
+    struct seam_histogram h, searches;
+    seam_lsn_t lsn = 1ull << 40;
     int seen = 0;
 
-    histogram_init(&h);
-    histogram_init(&searches);
-    bench_need(invidx_writer_open(io_posix(), s->dir, NULL, &options, &w, &s->f), &s->f,
+    seam_histogram_init(&h);
+    seam_histogram_init(&searches);
+    bench_need(invidx_writer_open(seam_io_posix(), s->dir, NULL, &options, &w, &s->f), &s->f,
                "opening the writer");
     bench_need(invidx_merger_start(w, &s->f), &s->f, "starting the merger");
-    bench_need(invidx_reader_open(io_posix(), s->dir, LSN_MAX, &r, &s->f), &s->f,
+    bench_need(invidx_reader_open(seam_io_posix(), s->dir, SEAM_LSN_MAX, &r, &s->f), &s->f,
                "opening the reader");
     bench_need(invidx_query_new(r, &q, &s->f), &s->f, "a query");
     for (int i = 0; i < ROUNDS; i++) {
@@ -432,14 +432,14 @@ static void bench_visible(struct setup *s)
         bench_need(invidx_query_words(q, text, strlen(text), INVIDX_OR, &s->f), &s->f, "parsing");
         bench_need(invidx_search(r, q, &req, &res, &s->f), &s->f, "searching");
         seen += res.count == 1 && hit.key == doc.key;
-        histogram_add(&h, bench_now_ns() - t);
+        seam_histogram_add(&h, bench_now_ns() - t);
         t = bench_now_ns();
         bench_need(invidx_query_words(q, c->queries[(size_t)i % c->count].text,
                                       strlen(c->queries[(size_t)i % c->count].text), INVIDX_OR,
                                       &s->f),
                    &s->f, "parsing");
         bench_need(invidx_search(r, q, &req10, &res10, &s->f), &s->f, "searching");
-        histogram_add(&searches, bench_now_ns() - t);
+        seam_histogram_add(&searches, bench_now_ns() - t);
     }
     BENCH_CHECK(s->b, seen == ROUNDS);
     bench_need(invidx_merger_stop(w, &s->f), &s->f, "stopping the merger");
@@ -448,16 +448,16 @@ static void bench_visible(struct setup *s)
     invidx_writer_close(w);
     fprintf(s->b->report,
             "visible: p50 %.2f ms, p99 %.2f ms; search while indexing p50 %.1f us, p99 %.1f us\n",
-            (double)histogram_percentile(&h, 50) / 1e6, (double)histogram_percentile(&h, 99) / 1e6,
-            (double)histogram_percentile(&searches, 50) / 1e3,
-            (double)histogram_percentile(&searches, 99) / 1e3);
+            (double)seam_histogram_percentile(&h, 50) / 1e6, (double)seam_histogram_percentile(&h, 99) / 1e6,
+            (double)seam_histogram_percentile(&searches, 50) / 1e3,
+            (double)seam_histogram_percentile(&searches, 99) / 1e3);
     bench_row(s->b,
               &(struct bench_row){.workload = "update, publish, refresh, found",
                                   .metric = "p99",
                                   .unit = "ms",
                                   .n = ROUNDS,
                                   .threads = 2,
-                                  .ours = bench_value((double)histogram_percentile(&h, 99) / 1e6),
+                                  .ours = bench_value((double)seam_histogram_percentile(&h, 99) / 1e6),
                                   .peer = "50 ms promised",
                                   .peer_value = bench_value(50),
                                   .lower_is_better = true,
@@ -468,20 +468,20 @@ static void bench_visible(struct setup *s)
                         .unit = "us",
                         .n = ROUNDS,
                         .threads = 2,
-                        .ours = bench_value((double)histogram_percentile(&searches, 99) / 1e3),
+                        .ours = bench_value((double)seam_histogram_percentile(&searches, 99) / 1e3),
                         .lower_is_better = true});
 }
 
 static void write_queries(struct setup *s)
 {
-    struct buf out = {0};
+    struct seam_buf out = {0};
 
     for (size_t c = 0; c < QUERY_CLASSES; c++)
         for (size_t i = 0; i < s->classes[c].count; i++)
-            buf_printf(&out, "%s\t%s\n", s->classes[c].name, s->classes[c].queries[i].text);
-    bench_need(io_write_atomic(io_posix(), s->queries, out.data, out.size, &s->f), &s->f,
+            seam_buf_printf(&out, "%s\t%s\n", s->classes[c].name, s->classes[c].queries[i].text);
+    bench_need(seam_io_write_atomic(seam_io_posix(), s->queries, out.data, out.size, &s->f), &s->f,
                "writing the queries");
-    buf_free(&out);
+    seam_buf_free(&out);
 }
 
 static bool wanted(const struct setup *s, size_t c)
@@ -517,7 +517,7 @@ static void run_corpus(struct bench *b, const char *name, const char *only, stru
 
         if (s.peers[p] != NULL) bench_peer_ask(s.peers[p], reply, sizeof reply, "free");
     }
-    bench_need(invidx_reader_open(io_posix(), s.dir, LSN_MAX, &s.r, &s.f), &s.f,
+    bench_need(invidx_reader_open(seam_io_posix(), s.dir, SEAM_LSN_MAX, &s.r, &s.f), &s.f,
                "opening the reader");
     bench_need(invidx_query_new(s.r, &s.q, &s.f), &s.f, "a query");
     if (real != NULL && only == NULL) {
@@ -543,16 +543,16 @@ int main(int argc, char **argv)
     struct bench b;
     bool no_peers = false, synthetic = false;
     const char *only = NULL;
-    const struct opt extra[] = {
-        {"no-peers", 0, OPT_FLAG, NULL, "ours alone", &no_peers},
-        {"only", 0, OPT_STRING, "CLASS", "one class of queries", &only},
-        {"synthetic", 0, OPT_FLAG, NULL, "only the synthetic corpus", &synthetic},
+    const struct seam_opt extra[] = {
+        {"no-peers", 0, SEAM_OPT_FLAG, NULL, "ours alone", &no_peers},
+        {"only", 0, SEAM_OPT_STRING, "CLASS", "one class of queries", &only},
+        {"synthetic", 0, SEAM_OPT_FLAG, NULL, "only the synthetic corpus", &synthetic},
     };
     struct texts texts;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     const char *real;
 
-    bench_open(&b, "invidx", extra, ARRAY_LEN(extra), argc, argv);
+    bench_open(&b, "invidx", extra, SEAM_ARRAY_LEN(extra), argc, argv);
     real = bench_data(&b, "text-corpus");
     if (real != NULL && !synthetic) {
         bench_need(texts_corpus(real, SIZE_MAX, &texts, &f), &f, "reading the corpus");

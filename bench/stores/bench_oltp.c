@@ -28,10 +28,10 @@ static struct {
 
 struct session {
     struct oltp_txn *write, *read;
-    struct buf key;
+    struct seam_buf key;
 };
 
-static void need(enum status st, const struct fault *f, const char *what)
+static void need(enum seam_status st, const struct seam_fault *f, const char *what)
 {
     bench_need(st, f, what);
 }
@@ -44,23 +44,23 @@ static void our_open(const char *dir, int relaxed, long cache_mb)
     char path[800], wal[800];
     struct oltp_options o = {.cache_bytes = (size_t)cache_mb << 20, .wal_dir = wal};
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     snprintf(our.dir, sizeof our.dir, "%s", dir);
     snprintf(path, sizeof path, "%s/oltp", dir);
     snprintf(wal, sizeof wal, "%s/wal", dir);
     mkdir(dir, 0755);
     our.mode = relaxed ? OLTP_DEFERRED : OLTP_DURABLE;
-    need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "open");
+    need(oltp_open(seam_io_posix(), path, &o, &our.db, &f), &f, "open");
     need(oltp_write_begin(our.db, &t, &f), &f, "begin");
-    if (oltp_table(t, "t", &our.table, NULL) != ST_OK)
+    if (oltp_table(t, "t", &our.table, NULL) != SEAM_OK)
         need(oltp_create_table_json(t, json, sizeof json - 1, &our.table, &f), &f, "create");
     need(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f, "commit");
 }
 
 static void our_close(void)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     struct oltp_stats stats;
 
@@ -78,13 +78,13 @@ static void *our_session(void)
 }
 static void our_session_end(void *s)
 {
-    buf_free(&((struct session *)s)->key);
+    seam_buf_free(&((struct session *)s)->key);
     free(s);
 }
 
 static void our_begin(void *s, int append)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     (void)append;
     need(oltp_write_begin(our.db, &((struct session *)s)->write, &f), &f, "begin");
@@ -92,22 +92,22 @@ static void our_begin(void *s, int append)
 
 static void our_put(void *s, uint64_t key, const char *value)
 {
-    struct value v[2] = {v_int((int64_t)key), v_text(value, KV_VALUE)};
-    struct fault f = {0};
+    struct seam_value v[2] = {seam_v_int((int64_t)key), seam_v_text(value, KV_VALUE)};
+    struct seam_fault f = {0};
 
     need(oltp_put(((struct session *)s)->write, our.table, v, &f), &f, "put");
 }
 
 static void our_commit(void *s)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     need(oltp_commit(((struct session *)s)->write, our.mode, NULL, &f), &f, "commit");
 }
 
 static void our_read_begin(void *s)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     need(oltp_read_begin(our.db, &((struct session *)s)->read, &f), &f, "read");
 }
@@ -120,14 +120,14 @@ static void our_read_end(void *s)
 static int our_get(void *s, uint64_t key, char *value)
 {
     struct oltp_txn *t = ((struct session *)s)->read;
-    struct value k = v_int((int64_t)key), v;
+    struct seam_value k = seam_v_int((int64_t)key), v;
     struct oltp_row row;
-    struct fault f = {0};
-    enum status st = oltp_get(t, our.table, &k, &row, &f);
+    struct seam_fault f = {0};
+    enum seam_status st = oltp_get(t, our.table, &k, &row, &f);
 
-    if (st == ST_NOT_FOUND) return 0;
+    if (st == SEAM_NOT_FOUND) return 0;
     need(st, &f, "get");
-    need(row_get(oltp_schema(t, our.table), row.row.data, row.row.size, 1, &v, &f), &f, "row");
+    need(seam_row_get(oltp_schema(t, our.table), row.row.data, row.row.size, 1, &v, &f), &f, "row");
     memcpy(value, v.s, KV_VALUE);
     return 1;
 }
@@ -135,19 +135,19 @@ static int our_get(void *s, uint64_t key, char *value)
 static uint64_t our_scan(void *s, uint64_t from, uint64_t n, uint64_t *sum)
 {
     struct oltp_txn *t = ((struct session *)s)->read;
-    struct buf *low = &((struct session *)s)->key;
-    struct value k = v_int((int64_t)from);
+    struct seam_buf *low = &((struct session *)s)->key;
+    struct seam_value k = seam_v_int((int64_t)from);
     struct oltp_range range = {0};
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t count = 0;
 
-    buf_clear(low);
-    key_append(low, &k);
-    range.lower = (struct bytes){low->data, low->size};
+    seam_buf_clear(low);
+    seam_key_append(low, &k);
+    range.lower = (struct wal_bytes){low->data, low->size};
     need(oltp_cursor_open(t, our.table, 0, &range, 0, &c, &f), &f, "cursor");
-    while (count < n && oltp_cursor_next(c, &row, &f) == ST_OK) {
+    while (count < n && oltp_cursor_next(c, &row, &f) == SEAM_OK) {
         uint64_t be;
 
         memcpy(&be, row.key.data + 1, 8);
@@ -214,7 +214,7 @@ static void finish(struct store *s, bool drop)
 
     ask(s, reply, sizeof reply, "close");
     if (drop && s->dir[0] != '\0')
-        bench_need(io_remove_tree(io_posix(), s->dir, NULL), NULL, "clean up");
+        bench_need(seam_io_remove_tree(seam_io_posix(), s->dir, NULL), NULL, "clean up");
 }
 
 /* ---- results --------------------------------------------------------------------------------------- */
@@ -315,7 +315,7 @@ static void load(uint64_t n, int rounds, bool random_order)
             }
             size.value[i][round] = bytes / 1e6;
             if (stores[i].on)
-                bench_need(io_remove_tree(io_posix(), stores[i].dir, NULL), NULL, "clean up");
+                bench_need(seam_io_remove_tree(seam_io_posix(), stores[i].dir, NULL), NULL, "clean up");
         }
         size.rounds = round + 1;
     }
@@ -485,7 +485,7 @@ static void recovery(uint64_t n)
                             .n = n,
                             .threads = 1};
     char dir[700], path[800], wal[800];
-    struct fault f = {0};
+    struct seam_fault f = {0};
     void *s;
     uint64_t seed = 3;
     double began;
@@ -496,7 +496,7 @@ static void recovery(uint64_t n)
     snprintf(path, sizeof path, "%s/oltp", dir);
     snprintf(wal, sizeof wal, "%s/wal", dir);
     o.wal_dir = wal;
-    need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "open");
+    need(oltp_open(seam_io_posix(), path, &o, &our.db, &f), &f, "open");
     s = our_session();
     for (uint64_t i = 0; i < n;) {
         char value[KV_VALUE];
@@ -513,7 +513,7 @@ static void recovery(uint64_t n)
     our_session_end(s);
     need(oltp_close(our.db, &f), &f, "close");
     began = kv_now();
-    need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "recover");
+    need(oltp_open(seam_io_posix(), path, &o, &our.db, &f), &f, "recover");
     began = kv_now() - began;
     oltp_stats(our.db, &stats);
     BENCH_CHECK(bench, stats.replayed_changes == n);
@@ -523,7 +523,7 @@ static void recovery(uint64_t n)
     bench_row(bench, &row);
     our_close();
     began = kv_now();
-    need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "open");
+    need(oltp_open(seam_io_posix(), path, &o, &our.db, &f), &f, "open");
     row = (struct bench_row){.workload = "cold open, checkpointed",
                              .metric = "time",
                              .unit = "ms",
@@ -540,12 +540,12 @@ static void drop_cached(const char *dir)
 {
     static const char *const parts[] = {"oltp", "wal"};
 
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(parts); i++) {
         char path[1000];
-        struct io_list list = {0};
+        struct seam_io_list list = {0};
 
         snprintf(path, sizeof path, "%s/%s", dir, parts[i]);
-        need(io_list(io_posix(), path, &list, NULL), NULL, "list");
+        need(seam_io_list(seam_io_posix(), path, &list, NULL), NULL, "list");
         for (size_t k = 0; k < list.count; k++) {
             int fd;
 
@@ -556,7 +556,7 @@ static void drop_cached(const char *dir)
             (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
             close(fd);
         }
-        io_list_free(&list);
+        seam_io_list_free(&list);
     }
 }
 
@@ -568,7 +568,7 @@ static void recovery_cold(uint64_t n)
     struct oltp_options o = {.cache_bytes = (size_t)(n * (KV_VALUE + 8) / 10),
                              .checkpoint_log_bytes = UINT64_MAX};
     char dir[700], path[800], wal[800];
-    struct fault f = {0};
+    struct seam_fault f = {0};
     double alone = 0;
 
     snprintf(dir, sizeof dir, "%s/cold", bench_scratch(bench));
@@ -578,10 +578,10 @@ static void recovery_cold(uint64_t n)
     snprintf(path, sizeof path, "%s/oltp", dir);
     snprintf(wal, sizeof wal, "%s/wal", dir);
     o.wal_dir = wal;
-    need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "open");
+    need(oltp_open(seam_io_posix(), path, &o, &our.db, &f), &f, "open");
     (void)kv_update(&ours, n / 10, 1000, n);
     need(oltp_close(our.db, &f), &f, "close");
-    for (size_t i = 0; i < ARRAY_LEN(helpers); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(helpers); i++) {
         struct oltp_stats stats;
         char name[80];
         struct bench_row row = {.workload = name, .metric = "rate", .unit = "changes/s", .n = n / 10};
@@ -590,7 +590,7 @@ static void recovery_cold(uint64_t n)
         drop_cached(dir);
         o.recovery_helpers = helpers[i];
         began = kv_now();
-        need(oltp_open(io_posix(), path, &o, &our.db, &f), &f, "recover");
+        need(oltp_open(seam_io_posix(), path, &o, &our.db, &f), &f, "recover");
         began = kv_now() - began;
         oltp_stats(our.db, &stats);
         BENCH_CHECK(bench, stats.replayed_changes == n / 10);
@@ -605,7 +605,7 @@ static void recovery_cold(uint64_t n)
         }
         bench_row(bench, &row);
     }
-    need(io_remove_tree(io_posix(), dir, &f), &f, "clean up");
+    need(seam_io_remove_tree(seam_io_posix(), dir, &f), &f, "clean up");
 }
 
 /* ---- ten times the data through a tenth of the memory ------------------------------------------------ */
@@ -625,7 +625,7 @@ static const struct large_work large_works[] = {
     {"YCSB-B durable, zipf 0.99", "ycsb b 2 5 %llu", 2, false},
     {"random update, 1000 a txn", "update 200000 1000 %llu", 1, false},
 };
-enum { LARGE_WORKS = ARRAY_LEN(large_works) };
+enum { LARGE_WORKS = SEAM_ARRAY_LEN(large_works) };
 
 static void large_cache_line(uint64_t n)
 {
@@ -696,17 +696,17 @@ int main(int argc, char **argv)
     struct bench b;
     const char *only = NULL, *peers = NULL;
     bool large_only = false;
-    const struct opt extra[] = {
-        {"only", 0, OPT_STRING, "WORD",
+    const struct seam_opt extra[] = {
+        {"only", 0, SEAM_OPT_STRING, "WORD",
          "one workload: load random commit relaxed read ycsb recovery large", &only},
-        {"large", 0, OPT_FLAG, NULL, "ten times the rows through a tenth of the memory, only that",
+        {"large", 0, SEAM_OPT_FLAG, NULL, "ten times the rows through a tenth of the memory, only that",
          &large_only},
-        {"cache", 0, OPT_INT, "MB", "page cache of every store [1024]", &cache_mb},
-        {"peers", 0, OPT_STRING, "LIST", "peers to run, comma-separated, or none", &peers}};
+        {"cache", 0, SEAM_OPT_INT, "MB", "page cache of every store [1024]", &cache_mb},
+        {"peers", 0, SEAM_OPT_STRING, "LIST", "peers to run, comma-separated, or none", &peers}};
     uint64_t n;
     int rounds;
 
-    bench_open(&b, "oltp", extra, ARRAY_LEN(extra), argc, argv);
+    bench_open(&b, "oltp", extra, SEAM_ARRAY_LEN(extra), argc, argv);
     bench = &b;
     n = bench_size(&b, 100000, 1000000, 1000000);
     rounds = b.quick ? 3 : 5;

@@ -24,7 +24,7 @@ struct setup {
     enum wal_mode mode;
     bool dsync, no_gather;
     double seconds;
-    struct histogram latency; /* durable commits, all rounds */
+    struct seam_histogram latency; /* durable commits, all rounds */
     struct wal_stats stats;   /* of the last round */
 };
 
@@ -32,7 +32,7 @@ static struct wal *fresh_log(struct setup *s, char dir[600])
 {
     struct wal_options o = {.dsync = s->dsync, .no_gather = s->no_gather};
     struct wal *w = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     snprintf(dir, 600, "%s/log%d", bench_scratch(s->b), next_dir++);
     bench_need(wal_open(dir, &o, &w, NULL, &f), &f, "open a log");
@@ -41,38 +41,38 @@ static struct wal *fresh_log(struct setup *s, char dir[600])
 
 static void drop_log(struct wal *w, const char *dir)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     bench_need(wal_close(w, &f), &f, "close the log");
-    bench_need(io_remove_tree(io_posix(), dir, &f), &f, "remove the log");
+    bench_need(seam_io_remove_tree(seam_io_posix(), dir, &f), &f, "remove the log");
 }
 
 /* One transaction of one change; the bytes are made on the stack, as the row store does. */
-static lsn_t append_transaction(struct wal *w, uint64_t txn)
+static seam_lsn_t append_transaction(struct wal *w, uint64_t txn)
 {
-    uint8_t head[CHANGE_HEAD_MAX + 16], mid[10], row[ROW], key[8], small[64];
-    struct change_row c = {.txn = txn,
+    uint8_t head[WAL_CHANGE_HEAD_MAX + 16], mid[10], row[ROW], key[8], small[64];
+    struct wal_change_row c = {.txn = txn,
                            .table = 1,
                            .version = 1,
-                           .op = OP_INSERT,
+                           .op = WAL_OP_INSERT,
                            .key = {key, 8},
                            .after = {row, ROW}};
-    struct buf b = {.data = small, .cap = sizeof small, .limit = sizeof small};
+    struct seam_buf b = {.data = small, .cap = sizeof small, .limit = sizeof small};
     struct wal_span at;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t n, mid_size;
 
     memset(row, (int)txn, sizeof row);
-    put_u64(key, txn);
-    change_put_begin(&b, &(struct change_begin){txn});
-    bench_need(wal_append(w, CHANGE_BEGIN, &(struct io_slice){b.data, b.size}, 1, &at, &f), &f,
+    seam_put_u64(key, txn);
+    wal_change_put_begin(&b, &(struct wal_change_begin){txn});
+    bench_need(wal_append(w, WAL_CHANGE_BEGIN, &(struct seam_io_slice){b.data, b.size}, 1, &at, &f), &f,
                "append");
-    n = change_row_head(head, &c, mid, &mid_size);
-    bench_need(wal_append(w, CHANGE_ROW, (struct io_slice[]){{head, n}, {row, ROW}}, 2, &at, &f),
+    n = wal_change_row_head(head, &c, mid, &mid_size);
+    bench_need(wal_append(w, WAL_CHANGE_ROW, (struct seam_io_slice[]){{head, n}, {row, ROW}}, 2, &at, &f),
                &f, "append");
     b.size = 0;
-    change_put_commit(&b, &(struct change_commit){txn, 1700000000000000 + (int64_t)txn, 1, 300});
-    bench_need(wal_append(w, CHANGE_COMMIT, &(struct io_slice){b.data, b.size}, 1, &at, &f), &f,
+    wal_change_put_commit(&b, &(struct wal_change_commit){txn, 1700000000000000 + (int64_t)txn, 1, 300});
+    bench_need(wal_append(w, WAL_CHANGE_COMMIT, &(struct seam_io_slice){b.data, b.size}, 1, &at, &f), &f,
                "append");
     return at.end;
 }
@@ -82,19 +82,19 @@ struct committer {
     struct wal *w;
     pthread_mutex_t *writer; /* one writer at a time, as in the row store */
     uint64_t *txn, until_ns, commits;
-    struct histogram latency;
+    struct seam_histogram latency;
 };
 
 static void *commit_until(void *arg)
 {
     struct committer *c = arg;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t now = bench_now_ns();
 
-    histogram_init(&c->latency);
+    seam_histogram_init(&c->latency);
     while (now < c->until_ns) {
         uint64_t start = now;
-        lsn_t lsn;
+        seam_lsn_t lsn;
 
         pthread_mutex_lock(c->writer);
         lsn = append_transaction(c->w, ++*c->txn);
@@ -103,7 +103,7 @@ static void *commit_until(void *arg)
         if (c->s->mode == WAL_DURABLE) BENCH_CHECK(c->s->b, wal_durable_lsn(c->w) >= lsn);
         c->commits++;
         now = bench_now_ns();
-        histogram_add(&c->latency, now - start);
+        seam_histogram_add(&c->latency, now - start);
     }
     return NULL;
 }
@@ -131,7 +131,7 @@ static double run_commits(void *ctx)
     for (int i = 0; i < s->threads; i++) {
         pthread_join(t[i], NULL);
         commits += c[i].commits;
-        histogram_merge(&s->latency, &c[i].latency);
+        seam_histogram_merge(&s->latency, &c[i].latency);
     }
     seconds = (double)(bench_now_ns() - start) / 1e9;
     wal_stats(w, &s->stats);
@@ -146,22 +146,22 @@ static double run_raw(void *ctx)
     char path[600];
     uint8_t page[256] = {1};
     uint64_t n = 0, at = 0, start;
-    struct file *file = NULL;
-    struct fault f = {0};
+    struct seam_file *file = NULL;
+    struct seam_fault f = {0};
 
     snprintf(path, sizeof path, "%s/raw%d", bench_scratch(s->b), next_dir++);
-    bench_need(file_open(io_posix(), path, FILE_WRITE | FILE_CREATE, &file, &f), &f, "open");
-    bench_need(file_fill_zero(file, 0, 16 << 20, &f), &f, "fill");
-    bench_need(file_sync(file, &f), &f, "sync");
+    bench_need(seam_file_open(seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &file, &f), &f, "open");
+    bench_need(seam_file_fill_zero(file, 0, 16 << 20, &f), &f, "fill");
+    bench_need(seam_file_sync(file, &f), &f, "sync");
     start = bench_now_ns();
     while (bench_now_ns() - start < (uint64_t)(s->seconds * 1e9)) {
-        bench_need(file_write(file, at, page, sizeof page, &f), &f, "write");
-        bench_need(file_datasync(file, &f), &f, "sync");
+        bench_need(seam_file_write(file, at, page, sizeof page, &f), &f, "write");
+        bench_need(seam_file_datasync(file, &f), &f, "sync");
         at = (at + sizeof page) % (16 << 20);
         n++;
     }
-    file_close(file);
-    bench_need(io_unlink(io_posix(), path, &f), &f, "remove");
+    seam_file_close(file);
+    bench_need(seam_io_unlink(seam_io_posix(), path, &f), &f, "remove");
     return (double)n / ((double)(bench_now_ns() - start) / 1e9);
 }
 
@@ -174,8 +174,8 @@ static void report_groups(struct bench *b, const char *name, const struct setup 
         fprintf(b->report, " %llu", (unsigned long long)s->stats.group_sizes[i]);
     fprintf(b->report, " %llu; sync p50 %.0f us p99 %.0f us\n",
             (unsigned long long)(s->stats.group_sizes[4] + s->stats.group_sizes[5]),
-            (double)histogram_percentile(&s->stats.sync_ns, 50) / 1e3,
-            (double)histogram_percentile(&s->stats.sync_ns, 99) / 1e3);
+            (double)seam_histogram_percentile(&s->stats.sync_ns, 50) / 1e3,
+            (double)seam_histogram_percentile(&s->stats.sync_ns, 99) / 1e3);
 }
 
 static void bench_commits(struct bench *b)
@@ -199,7 +199,7 @@ static void bench_commits(struct bench *b)
     sides[6] = (struct bench_side){.run = run_commits, .ctx = &deferred};
     sides[7] = (struct bench_side){.run = run_commits, .ctx = &written};
     for (int i = 1; i < 8; i++)
-        histogram_init(&((struct setup *)sides[i].ctx)->latency);
+        seam_histogram_init(&((struct setup *)sides[i].ctx)->latency);
     bench_interleave(sides, 8, (int)bench_size(b, 3, 5, 9));
 
     double bound = sides[0].stat.median;
@@ -259,29 +259,29 @@ static double bulk_append(void *ctx)
     struct wal_reader *r = NULL;
     struct wal_record rec;
     struct wal_options o = {0};
-    struct change_row c;
-    struct fault f = {0};
+    struct wal_change_row c;
+    struct seam_fault f = {0};
     char dir[600];
     struct wal *w = fresh_log(&s, dir);
     uint64_t start = bench_now_ns(), records = 0, rows = 0, sum = 0;
-    lsn_t lsn = LSN_NONE;
+    seam_lsn_t lsn = SEAM_LSN_NONE;
 
     for (uint64_t i = 0; i < k->n; i++)
         lsn = append_transaction(w, i);
     bench_need(wal_commit(w, lsn, WAL_DURABLE, &f), &f, "commit");
     k->append = (double)(bench_now_ns() - start) / 1e9;
     k->bytes = lsn;
-    bench_need(wal_reader_open(io_posix(), dir, LSN_NONE, 0, &r, &f), &f, "read");
+    bench_need(wal_reader_open(seam_io_posix(), dir, SEAM_LSN_NONE, 0, &r, &f), &f, "read");
     start = bench_now_ns();
-    while (wal_reader_next(r, &rec, &f) == ST_OK)
+    while (wal_reader_next(r, &rec, &f) == SEAM_OK)
         records++;
     k->read = (double)(bench_now_ns() - start) / 1e9;
     BENCH_CHECK(k->b, records == 3 * k->n);
-    bench_need(wal_reader_seek(r, LSN_NONE, &f), &f, "seek");
+    bench_need(wal_reader_seek(r, SEAM_LSN_NONE, &f), &f, "seek");
     start = bench_now_ns();
-    while (wal_reader_next(r, &rec, &f) == ST_OK) {
-        if (rec.type != CHANGE_ROW) continue;
-        bench_need(change_get_row(rec.data, rec.size, &c, &f), &f, "decode");
+    while (wal_reader_next(r, &rec, &f) == SEAM_OK) {
+        if (rec.type != WAL_CHANGE_ROW) continue;
+        bench_need(wal_change_get_row(rec.data, rec.size, &c, &f), &f, "decode");
         sum += c.after.size;
         rows++;
     }

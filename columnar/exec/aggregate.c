@@ -28,11 +28,11 @@ struct key_code { /* how one key becomes codes in this batch */
 };
 
 struct agg_thread {
-    struct groups g;
-    struct expr_state *eval;
-    struct compactor *dense;
-    struct vec *keys, *args;
-    struct value *values;
+    struct columnar_groups g;
+    struct columnar_expr_state *eval;
+    struct columnar_compactor *dense;
+    struct columnar_vec *keys, *args;
+    struct seam_value *values;
     struct key_code *codes, *last;
     uint32_t *code;            /* combination of each row */
     uint32_t *at, *group;
@@ -42,10 +42,10 @@ struct agg_thread {
 };
 
 struct aggregation {
-    struct query *q;
-    const struct plan *p;
+    struct columnar_query *q;
+    const struct columnar_plan *p;
     int n_args;
-    const struct expr **args;  /* distinct ones */
+    const struct columnar_expr **args;  /* distinct ones */
     int *arg_of;               /* aggregate -> argument */
     int64_t *key_lo, *key_hi;  /* bounds of keys over the table */
     bool *key_bounded;
@@ -60,36 +60,36 @@ struct aggregation {
 
 /* ---- set up ---- */
 
-static bool same_expr(const struct expr *a, const struct expr *b)
+static bool same_expr(const struct columnar_expr *a, const struct columnar_expr *b)
 {
     if (a == b) return true;
     if (a->op != b->op || a->type != b->type || a->scale != b->scale || a->column != b->column ||
         a->n_args != b->n_args || a->part != b->part || a->prepared != b->prepared)
         return false;
-    if (a->op == E_CONST)
-        return a->constant.type == b->constant.type && value_equal(&a->constant, &b->constant);
+    if (a->op == COLUMNAR_E_CONST)
+        return a->constant.type == b->constant.type && seam_value_equal(&a->constant, &b->constant);
     for (int k = 0; k < a->n_args; k++)
         if (!same_expr(a->args[k], b->args[k])) return false;
     return true;
 }
 
 /* Bounds of a plain column that comes unchanged from a scan of *rows rows. */
-static bool column_bounds(const struct plan *in, const struct expr *e, int64_t *lo, int64_t *hi, uint64_t *rows)
+static bool column_bounds(const struct columnar_plan *in, const struct columnar_expr *e, int64_t *lo, int64_t *hi, uint64_t *rows)
 {
     int column;
 
-    if (e->op != E_COLUMN) return false;
+    if (e->op != COLUMNAR_E_COLUMN) return false;
     column = e->column;
     while (in->kind == PLAN_FILTER || in->kind == PLAN_PROJECT) {
         if (in->kind == PLAN_PROJECT) {
-            if (in->exprs[column]->op != E_COLUMN) return false;
+            if (in->exprs[column]->op != COLUMNAR_E_COLUMN) return false;
             column = in->exprs[column]->column;
         }
         in = in->in;
     }
     if (in->kind != PLAN_SCAN) return false;
-    *rows = scan_rows(in);
-    return scan_bounds(in, column, lo, hi);
+    *rows = columnar_scan_produced(in);
+    return columnar_scan_bounds(in, column, lo, hi);
 }
 
 /* One key of a domain that the rows fill well, and aggregates that are plain arrays. */
@@ -101,15 +101,15 @@ static void choose_dense(struct aggregation *x, uint64_t rows)
     domain = (uint64_t)x->key_hi[0] - (uint64_t)x->key_lo[0] + 1;
     if (domain == 0 || domain > DENSE_MAX || domain > rows / DENSE_SHARE || domain < 256) return;
     for (int g = 0; g < x->p->n_aggs; g++) {
-        enum agg_op op = x->p->aggs[g].op;
+        enum columnar_agg_op op = x->p->aggs[g].op;
 
-        if (op == AGG_COUNT_DISTINCT || op == AGG_APPROX_DISTINCT) return;
-        if ((op == AGG_MIN || op == AGG_MAX) && x->p->aggs[g].arg->type == V_TEXT) return;
+        if (op == COLUMNAR_AGG_COUNT_DISTINCT || op == COLUMNAR_AGG_APPROX_DISTINCT) return;
+        if ((op == COLUMNAR_AGG_MIN || op == COLUMNAR_AGG_MAX) && x->p->aggs[g].arg->type == SEAM_V_TEXT) return;
     }
     if (domain * 24 * (uint64_t)x->p->n_aggs < x->budget) x->dense = (size_t)domain + 1;
 }
 
-static enum status set_up(struct aggregation *x, const struct plan *p)
+static enum seam_status set_up(struct aggregation *x, const struct columnar_plan *p)
 {
     size_t keys = (size_t)p->n_keys + 1, aggs = (size_t)p->n_aggs + 1;
     uint64_t rows = 0;
@@ -126,12 +126,12 @@ static enum status set_up(struct aggregation *x, const struct plan *p)
     x->threads = calloc((size_t)x->q->threads, sizeof *x->threads);
     if (x->args == NULL || x->arg_of == NULL || x->key_lo == NULL || x->key_hi == NULL || x->key_bounded == NULL ||
         x->arg_lo == NULL || x->arg_hi == NULL || x->arg_bounded == NULL || x->threads == NULL)
-        return ST_NOMEM;
+        return SEAM_NOMEM;
     for (int k = 0; k < p->n_keys; k++)
         x->key_bounded[k] = column_bounds(p->in, p->exprs[k], &x->key_lo[k], &x->key_hi[k], &rows);
     choose_dense(x, rows);
     for (int g = 0; g < p->n_aggs; g++) {
-        const struct expr *arg = p->aggs[g].arg;
+        const struct columnar_expr *arg = p->aggs[g].arg;
         int at = 0;
 
         x->arg_of[g] = -1;
@@ -139,56 +139,56 @@ static enum status set_up(struct aggregation *x, const struct plan *p)
         while (at < x->n_args && !same_expr(x->args[at], arg)) at++;
         if (at == x->n_args) x->args[x->n_args++] = arg;
         x->arg_of[g] = at;
-        x->arg_bounded[g] = p->aggs[g].op == AGG_COUNT_DISTINCT && p->n_keys == 0 &&
+        x->arg_bounded[g] = p->aggs[g].op == COLUMNAR_AGG_COUNT_DISTINCT && p->n_keys == 0 &&
                             column_bounds(p->in, arg, &x->arg_lo[g], &x->arg_hi[g], &rows);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status thread_init(struct aggregation *x, struct agg_thread *t)
+static enum seam_status thread_init(struct aggregation *x, struct agg_thread *t)
 {
     size_t keys = (size_t)x->p->n_keys + 1;
-    enum status st = groups_init(&t->g, x->p, x->arg_of);
+    enum seam_status st = columnar_groups_init(&t->g, x->p, x->arg_of);
     uint32_t only;
 
-    if (st != ST_OK) return st;
-    t->eval = expr_state_new();
-    t->dense = compactor_new(x->p->in->n_columns);
+    if (st != SEAM_OK) return st;
+    t->eval = columnar_expr_state_new();
+    t->dense = columnar_compactor_new(x->p->in->n_columns);
     t->keys = calloc(keys, sizeof *t->keys);
     t->args = calloc((size_t)x->n_args + 1, sizeof *t->args);
     t->values = calloc(keys, sizeof *t->values);
     t->codes = calloc(keys, sizeof *t->codes);
     t->last = calloc(keys, sizeof *t->last);
-    t->code = calloc(VECTOR_ROWS, sizeof *t->code);
-    t->at = calloc(VECTOR_ROWS, sizeof *t->at);
-    t->group = calloc(VECTOR_ROWS, sizeof *t->group);
+    t->code = calloc(COLUMNAR_VECTOR_ROWS, sizeof *t->code);
+    t->at = calloc(COLUMNAR_VECTOR_ROWS, sizeof *t->at);
+    t->group = calloc(COLUMNAR_VECTOR_ROWS, sizeof *t->group);
     if (t->eval == NULL || t->dense == NULL || t->keys == NULL || t->args == NULL || t->values == NULL ||
         t->codes == NULL || t->last == NULL || t->code == NULL || t->at == NULL || t->group == NULL)
-        return ST_NOMEM;
+        return SEAM_NOMEM;
     if (x->dense > 0) {
         t->present = calloc(x->dense, 1);
-        return t->present == NULL ? ST_NOMEM : groups_dense(&t->g, x->dense);
+        return t->present == NULL ? SEAM_NOMEM : columnar_groups_dense(&t->g, x->dense);
     }
-    if (x->p->n_keys > 0) return ST_OK;
-    st = groups_find(&t->g, NULL, 0, &only);
-    for (int g = 0; st == ST_OK && g < x->p->n_aggs; g++) {
-        struct distinct *d = &t->g.accs[g].set;
+    if (x->p->n_keys > 0) return SEAM_OK;
+    st = columnar_groups_find(&t->g, NULL, 0, &only);
+    for (int g = 0; st == SEAM_OK && g < x->p->n_aggs; g++) {
+        struct columnar_distinct *d = &t->g.accs[g].set;
         uint64_t span = (uint64_t)x->arg_hi[g] - (uint64_t)x->arg_lo[g] + 1;
 
         if (!x->arg_bounded[g] || span == 0 || span > DISTINCT_BITS_MAX) continue;
-        d->bits = calloc(bitset_words(span), 8);
+        d->bits = calloc(seam_bitset_words(span), 8);
         d->lo = x->arg_lo[g];
         d->span = span;
-        if (d->bits == NULL) st = ST_NOMEM;
+        if (d->bits == NULL) st = SEAM_NOMEM;
     }
     return st;
 }
 
 static void thread_free(struct agg_thread *t)
 {
-    groups_free(&t->g);
-    expr_state_free(t->eval);
-    compactor_free(t->dense);
+    columnar_groups_free(&t->g);
+    columnar_expr_state_free(t->eval);
+    columnar_compactor_free(t->dense);
     free(t->keys);
     free(t->args);
     free(t->values);
@@ -203,14 +203,14 @@ static void thread_free(struct agg_thread *t)
 
 /* ---- codes ---- */
 
-static bool int_like(unsigned type) { return type != V_TEXT && type != V_DOUBLE && type != V_NULL; }
+static bool int_like(unsigned type) { return type != SEAM_V_TEXT && type != SEAM_V_DOUBLE && type != SEAM_V_NULL; }
 
-static bool code_of(const struct aggregation *x, int k, const struct vec *v, struct key_code *c)
+static bool code_of(const struct aggregation *x, int k, const struct columnar_vec *v, struct key_code *c)
 {
     switch (v->kind) {
-    case VEC_CONST:
+    case COLUMNAR_VEC_CONST:
         return false; /* handled as a range of one below, or by hashing */
-    case VEC_DICT:
+    case COLUMNAR_VEC_DICT:
         *c = (struct key_code){.domain = v->dict_count, .identity = v->stable ? v->i : NULL, .kind = CODE_DICT};
         return v->dict_count <= 65536;
     default:
@@ -223,7 +223,7 @@ static bool code_of(const struct aggregation *x, int k, const struct vec *v, str
 }
 
 /* A constant vector: its place in the range of the key, or a dictionary of one made of its address and value. */
-static bool code_of_const(const struct aggregation *x, int k, const struct vec *v, struct key_code *c)
+static bool code_of_const(const struct aggregation *x, int k, const struct columnar_vec *v, struct key_code *c)
 {
     if (int_like(v->type) && x->key_bounded[k] &&
         (uint64_t)x->key_hi[k] - (uint64_t)x->key_lo[k] < CODES_MAX) {
@@ -239,7 +239,7 @@ static bool code_of_const(const struct aggregation *x, int k, const struct vec *
 /* Its codes mean something else in the next batch. */
 static bool fleeting(const struct key_code *c) { return c->kind != CODE_RANGE && c->identity == NULL; }
 
-static enum status ready_map(struct agg_thread *t, int n_keys, size_t size)
+static enum seam_status ready_map(struct agg_thread *t, int n_keys, size_t size)
 {
     bool same = t->map_size == size;
 
@@ -248,22 +248,22 @@ static enum status ready_map(struct agg_thread *t, int n_keys, size_t size)
                t->codes[k].domain == t->last[k].domain && t->codes[k].lo == t->last[k].lo &&
                !fleeting(&t->codes[k]);
     memcpy(t->last, t->codes, (size_t)n_keys * sizeof *t->codes);
-    if (same) return ST_OK;
+    if (same) return SEAM_OK;
     if (t->map_cap < size) {
         free(t->map);
         t->map_cap = size;
         t->map = malloc(size * sizeof *t->map);
         if (t->map == NULL) {
             t->map_cap = t->map_size = 0;
-            return ST_NOMEM;
+            return SEAM_NOMEM;
         }
     }
     memset(t->map, 0xff, size * sizeof *t->map);
     t->map_size = size;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static bool add_codes(uint32_t *code, const struct vec *v, const struct key_code *c, uint32_t stride, uint32_t rows)
+static bool add_codes(uint32_t *code, const struct columnar_vec *v, const struct key_code *c, uint32_t stride, uint32_t rows)
 {
     uint32_t null_code = c->domain;
 
@@ -274,17 +274,17 @@ static bool add_codes(uint32_t *code, const struct vec *v, const struct key_code
         return true;
     case CODE_DICT:
         if (v->nulls == NULL) {
-            kernel_add_codes(code, v->code, rows, stride);
+            columnar_kernel_add_codes(code, v->code, rows, stride);
             return true;
         }
         for (uint32_t i = 0; i < rows; i++)
-            code[i] += (bitset_get(v->nulls, i) ? null_code : v->code[i]) * stride;
+            code[i] += (seam_bitset_get(v->nulls, i) ? null_code : v->code[i]) * stride;
         return true;
     default:
         for (uint32_t i = 0; i < rows; i++) {
-            uint64_t off = (uint64_t)v->i[vec_slot(v, i)] - (uint64_t)c->lo;
+            uint64_t off = (uint64_t)v->i[columnar_vec_slot(v, i)] - (uint64_t)c->lo;
 
-            if (vec_null(v, i)) off = null_code;
+            if (columnar_vec_null(v, i)) off = null_code;
             else if (off >= null_code) return false; /* statistics that lie */
             code[i] += (uint32_t)off * stride;
         }
@@ -293,50 +293,50 @@ static bool add_codes(uint32_t *code, const struct vec *v, const struct key_code
 }
 
 /* Combination numbers of all rows into t->code; *size: how many there can be; 0: not by codes. */
-static enum status combine(struct aggregation *x, struct agg_thread *t, uint32_t rows, size_t *size)
+static enum seam_status combine(struct aggregation *x, struct agg_thread *t, uint32_t rows, size_t *size)
 {
     uint64_t product = 1;
     bool passing = false;
 
     *size = 0;
     for (int k = 0; k < x->p->n_keys; k++) {
-        bool ok = t->keys[k].kind == VEC_CONST ? code_of_const(x, k, &t->keys[k], &t->codes[k])
+        bool ok = t->keys[k].kind == COLUMNAR_VEC_CONST ? code_of_const(x, k, &t->keys[k], &t->codes[k])
                                                : code_of(x, k, &t->keys[k], &t->codes[k]);
 
-        if (!ok) return ST_OK;
+        if (!ok) return SEAM_OK;
         product *= (uint64_t)t->codes[k].domain + 1;
         passing = passing || fleeting(&t->codes[k]);
-        if (product > (passing ? FLEETING_CODES_MAX : CODES_MAX)) return ST_OK;
+        if (product > (passing ? FLEETING_CODES_MAX : CODES_MAX)) return SEAM_OK;
     }
-    if (ready_map(t, x->p->n_keys, (size_t)product) != ST_OK) return ST_NOMEM;
+    if (ready_map(t, x->p->n_keys, (size_t)product) != SEAM_OK) return SEAM_NOMEM;
     memset(t->code, 0, rows * sizeof *t->code);
     product = 1;
     for (int k = 0; k < x->p->n_keys; k++) {
-        if (!add_codes(t->code, &t->keys[k], &t->codes[k], (uint32_t)product, rows)) return ST_OK;
+        if (!add_codes(t->code, &t->keys[k], &t->codes[k], (uint32_t)product, rows)) return SEAM_OK;
         product *= (uint64_t)t->codes[k].domain + 1;
     }
     *size = (size_t)product;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* NO_GROUP: another pass's. */
-static enum status group_of_row(struct aggregation *x, struct agg_thread *t, uint32_t row, uint32_t *group)
+static enum seam_status group_of_row(struct aggregation *x, struct agg_thread *t, uint32_t row, uint32_t *group)
 {
     uint64_t hash;
 
-    for (int k = 0; k < x->p->n_keys; k++) t->values[k] = vec_value(&t->keys[k], row);
-    hash = groups_hash(t->values, x->p->n_keys);
+    for (int k = 0; k < x->p->n_keys; k++) t->values[k] = columnar_vec_value(&t->keys[k], row);
+    hash = columnar_groups_hash(t->values, x->p->n_keys);
     *group = NO_GROUP;
-    if (x->passes > 1 && (hash >> 40) % x->passes != x->pass) return ST_OK;
-    return groups_find(&t->g, t->values, hash, group);
+    if (x->passes > 1 && (hash >> 40) % x->passes != x->pass) return SEAM_OK;
+    return columnar_groups_find(&t->g, t->values, hash, group);
 }
 
 /* ---- feeding ---- */
 
-static enum status feed_masks(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel,
+static enum seam_status feed_masks(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel,
                               size_t combinations)
 {
-    uint64_t mask[VECTOR_WORDS], seen = 0;
+    uint64_t mask[COLUMNAR_VECTOR_WORDS], seen = 0;
 
     assert(combinations <= 64);
     for (uint32_t i = 0; i < rows; i++) seen |= 1ull << (t->code[i] & 63);
@@ -344,27 +344,27 @@ static enum status feed_masks(struct aggregation *x, struct agg_thread *t, uint3
         size_t c = (size_t)__builtin_ctzll(seen);
         uint32_t chosen, group;
 
-        kernel_equal_u32(t->code, rows, (uint32_t)c, mask);
+        columnar_kernel_equal_u32(t->code, rows, (uint32_t)c, mask);
         if (sel != NULL)
-            for (int w = 0; w < VECTOR_WORDS; w++) mask[w] &= sel[w];
-        chosen = sel_count(mask, rows);
+            for (int w = 0; w < COLUMNAR_VECTOR_WORDS; w++) mask[w] &= sel[w];
+        chosen = columnar_sel_count(mask, rows);
         if (chosen == 0) continue;
         if (t->map[c] == NOT_SEEN) {
-            enum status st = group_of_row(x, t, (uint32_t)bitset_next(mask, rows, 0), &group);
+            enum seam_status st = group_of_row(x, t, (uint32_t)seam_bitset_next(mask, rows, 0), &group);
 
-            if (st != ST_OK) return st;
+            if (st != SEAM_OK) return st;
             t->map[c] = group == NO_GROUP ? NOT_MINE : (int32_t)group;
         }
         if (t->map[c] == NOT_MINE) continue;
         for (int g = 0; g < x->p->n_aggs; g++) {
-            struct acc *a = &t->g.accs[g];
-            enum status st = acc_masked(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], rows, mask, chosen,
+            struct columnar_acc *a = &t->g.accs[g];
+            enum seam_status st = columnar_acc_masked(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], rows, mask, chosen,
                                         (uint32_t)t->map[c]);
 
-            if (st != ST_OK) return st;
+            if (st != SEAM_OK) return st;
         }
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static uint32_t list_rows(struct agg_thread *t, uint32_t rows, const uint64_t *sel)
@@ -374,42 +374,42 @@ static uint32_t list_rows(struct agg_thread *t, uint32_t rows, const uint64_t *s
     if (sel == NULL)
         for (; n < rows; n++) t->at[n] = n;
     else
-        for (size_t w = 0; w < bitset_words(rows); w++)
+        for (size_t w = 0; w < seam_bitset_words(rows); w++)
             for (uint64_t word = sel[w]; word != 0; word &= word - 1)
                 t->at[n++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(word);
     return n;
 }
 
-static enum status feed_groups(struct aggregation *x, struct agg_thread *t, uint32_t n)
+static enum seam_status feed_groups(struct aggregation *x, struct agg_thread *t, uint32_t n)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (int g = 0; st == ST_OK && g < x->p->n_aggs; g++) {
-        struct acc *a = &t->g.accs[g];
+    for (int g = 0; st == SEAM_OK && g < x->p->n_aggs; g++) {
+        struct columnar_acc *a = &t->g.accs[g];
 
-        st = acc_rows(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], t->at, t->group, n);
+        st = columnar_acc_rows(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], t->at, t->group, n);
     }
     return st;
 }
 
-static enum status feed_dense(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel)
+static enum seam_status feed_dense(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel)
 {
-    const struct vec *key = &t->keys[0];
+    const struct columnar_vec *key = &t->keys[0];
     uint32_t n = list_rows(t, rows, sel), last = (uint32_t)x->dense - 1;
     uint64_t lo = (uint64_t)x->key_lo[0];
 
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t code = (uint64_t)key->i[vec_slot(key, t->at[i])] - lo;
+        uint64_t code = (uint64_t)key->i[columnar_vec_slot(key, t->at[i])] - lo;
 
-        if (key->nulls != NULL && vec_null(key, t->at[i])) code = last;
-        else if (code >= last) return ST_CORRUPT; /* statistics that lie */
+        if (key->nulls != NULL && columnar_vec_null(key, t->at[i])) code = last;
+        else if (code >= last) return SEAM_CORRUPT; /* statistics that lie */
         t->group[i] = (uint32_t)code;
         t->present[code] = 1;
     }
     return feed_groups(x, t, n);
 }
 
-static enum status feed_rows(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel,
+static enum seam_status feed_rows(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel,
                              bool coded)
 {
     uint32_t n = list_rows(t, rows, sel), kept = 0;
@@ -419,7 +419,7 @@ static enum status feed_rows(struct aggregation *x, struct agg_thread *t, uint32
         uint32_t group = (uint32_t)known;
 
         if (known == NOT_SEEN) {
-            if (group_of_row(x, t, t->at[i], &group) != ST_OK) return ST_NOMEM;
+            if (group_of_row(x, t, t->at[i], &group) != SEAM_OK) return SEAM_NOMEM;
             if (coded) t->map[t->code[t->at[i]]] = group == NO_GROUP ? NOT_MINE : (int32_t)group;
         } else if (known == NOT_MINE) {
             group = NO_GROUP;
@@ -432,57 +432,57 @@ static enum status feed_rows(struct aggregation *x, struct agg_thread *t, uint32
 }
 
 /* Masked sums want plain arrays. */
-static enum status flatten_args(struct aggregation *x, struct agg_thread *t, uint32_t rows, int64_t **memory)
+static enum seam_status flatten_args(struct aggregation *x, struct agg_thread *t, uint32_t rows, int64_t **memory)
 {
     for (int k = 0; k < x->n_args; k++) {
-        struct vec *v = &t->args[k];
+        struct columnar_vec *v = &t->args[k];
         int64_t *p;
 
-        if (v->kind != VEC_DICT || v->type == V_TEXT) continue;
-        p = malloc(VECTOR_ROWS * sizeof *p);
-        if (p == NULL) return ST_NOMEM;
-        kernel_lookup(v->i, v->code, rows, p);
-        v->kind = VEC_FLAT;
+        if (v->kind != COLUMNAR_VEC_DICT || v->type == SEAM_V_TEXT) continue;
+        p = malloc(COLUMNAR_VECTOR_ROWS * sizeof *p);
+        if (p == NULL) return SEAM_NOMEM;
+        columnar_kernel_lookup(v->i, v->code, rows, p);
+        v->kind = COLUMNAR_VEC_FLAT;
         v->i = p;
         memory[k] = p;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status evaluate(struct aggregation *x, struct agg_thread *t, const struct batch *b, struct fault *f)
+static enum seam_status evaluate(struct aggregation *x, struct agg_thread *t, const struct columnar_batch *b, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    expr_state_reset(t->eval);
-    for (int k = 0; st == ST_OK && k < x->p->n_keys; k++)
-        st = expr_eval(t->eval, x->p->exprs[k], b, &t->keys[k], f);
-    for (int k = 0; st == ST_OK && k < x->n_args; k++) st = expr_eval(t->eval, x->args[k], b, &t->args[k], f);
+    columnar_expr_state_reset(t->eval);
+    for (int k = 0; st == SEAM_OK && k < x->p->n_keys; k++)
+        st = columnar_expr_eval(t->eval, x->p->exprs[k], b, &t->keys[k], f);
+    for (int k = 0; st == SEAM_OK && k < x->n_args; k++) st = columnar_expr_eval(t->eval, x->args[k], b, &t->args[k], f);
     return st;
 }
 
-static enum status accumulate(struct aggregation *x, struct agg_thread *t, const struct batch *b,
+static enum seam_status accumulate(struct aggregation *x, struct agg_thread *t, const struct columnar_batch *b,
                               const uint64_t *sel)
 {
     int64_t *memory[PLAN_COLUMNS_MAX] = {0};
-    uint32_t chosen = sel_count(sel, b->rows);
+    uint32_t chosen = columnar_sel_count(sel, b->rows);
     size_t combinations = 0;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (x->dense > 0) {
         st = feed_dense(x, t, b->rows, sel);
     } else if (x->p->n_keys == 0) {
         st = flatten_args(x, t, b->rows, memory);
-        for (int g = 0; st == ST_OK && g < x->p->n_aggs; g++) {
-            struct acc *a = &t->g.accs[g];
+        for (int g = 0; st == SEAM_OK && g < x->p->n_aggs; g++) {
+            struct columnar_acc *a = &t->g.accs[g];
 
-            st = acc_masked(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], b->rows, sel, chosen, 0);
+            st = columnar_acc_masked(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], b->rows, sel, chosen, 0);
         }
     } else {
         st = combine(x, t, b->rows, &combinations);
-        if (st == ST_OK && combinations > 0 && combinations <= MASK_CODES) {
+        if (st == SEAM_OK && combinations > 0 && combinations <= MASK_CODES) {
             st = flatten_args(x, t, b->rows, memory);
-            if (st == ST_OK) st = feed_masks(x, t, b->rows, sel, combinations);
-        } else if (st == ST_OK) {
+            if (st == SEAM_OK) st = feed_masks(x, t, b->rows, sel, combinations);
+        } else if (st == SEAM_OK) {
             st = feed_rows(x, t, b->rows, sel, combinations > 0);
         }
     }
@@ -490,84 +490,84 @@ static enum status accumulate(struct aggregation *x, struct agg_thread *t, const
     return st;
 }
 
-static enum status push(void *self, int thread, const struct batch *b, const uint64_t *sel, struct fault *f)
+static enum seam_status push(void *self, int thread, const struct columnar_batch *b, const uint64_t *sel, struct seam_fault *f)
 {
     struct aggregation *x = self;
     struct agg_thread *t = &x->threads[thread];
-    uint32_t count = sel_count(sel, b->rows);
-    struct fault here = {0};
-    struct batch dense;
-    enum status st = ST_LIMIT;
+    uint32_t count = columnar_sel_count(sel, b->rows);
+    struct seam_fault here = {0};
+    struct columnar_batch dense;
+    enum seam_status st = SEAM_LIMIT;
 
     if (sel == NULL || count * 4 > b->rows * 3) st = evaluate(x, t, b, &here);
-    if (st != ST_OK && sel != NULL) {
-        fault_clear(&here);
-        st = compact_batch(t->dense, b, sel, count, &dense);
-        if (st == ST_OK) st = evaluate(x, t, &dense, &here);
+    if (st != SEAM_OK && sel != NULL) {
+        seam_fault_clear(&here);
+        st = columnar_compact_batch(t->dense, b, sel, count, &dense);
+        if (st == SEAM_OK) st = evaluate(x, t, &dense, &here);
         b = &dense;
         sel = NULL;
     }
-    if (st == ST_OK) st = accumulate(x, t, b, sel);
-    if (st == ST_OK && groups_bytes(&t->g) > x->budget && x->dense == 0) {
+    if (st == SEAM_OK) st = accumulate(x, t, b, sel);
+    if (st == SEAM_OK && columnar_groups_bytes(&t->g) > x->budget && x->dense == 0) {
         atomic_store(&x->over, true);
-        return ST_END; /* this pass is in vain */
+        return SEAM_END; /* this pass is in vain */
     }
-    if (st != ST_OK && f != NULL) *f = here;
-    if (st == ST_NOMEM) fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory for the groups of a query");
-    if (st == ST_CORRUPT) fault_set(f, st, NULL, FAULT_NO_OFFSET, "a file holds values outside its statistics");
+    if (st != SEAM_OK && f != NULL) *f = here;
+    if (st == SEAM_NOMEM) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the groups of a query");
+    if (st == SEAM_CORRUPT) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "a file holds values outside its statistics");
     return st;
 }
 
 /* ---- the result ---- */
 
-static enum status merge_dense(struct aggregation *x, struct agg_thread *to, const struct agg_thread *from)
+static enum seam_status merge_dense(struct aggregation *x, struct agg_thread *to, const struct agg_thread *from)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < x->dense; i++) {
+    for (size_t i = 0; st == SEAM_OK && i < x->dense; i++) {
         if (!from->present[i]) continue;
         to->present[i] = 1;
-        for (int g = 0; st == ST_OK && g < to->g.n_accs; g++)
-            st = acc_merge(&to->g, &to->g.accs[g], &from->g.accs[g], (uint32_t)i, (uint32_t)i);
+        for (int g = 0; st == SEAM_OK && g < to->g.n_accs; g++)
+            st = columnar_acc_merge(&to->g, &to->g.accs[g], &from->g.accs[g], (uint32_t)i, (uint32_t)i);
     }
     return st;
 }
 
-static enum status merge(struct aggregation *x, struct groups *to, const struct groups *from)
+static enum seam_status merge(struct aggregation *x, struct columnar_groups *to, const struct columnar_groups *from)
 {
     uint32_t *map = malloc((from->count + 1) * sizeof *map);
-    struct value *keys = calloc((size_t)x->p->n_keys + 1, sizeof *keys);
-    enum status st = map == NULL || keys == NULL ? ST_NOMEM : ST_OK;
+    struct seam_value *keys = calloc((size_t)x->p->n_keys + 1, sizeof *keys);
+    enum seam_status st = map == NULL || keys == NULL ? SEAM_NOMEM : SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < from->count; i++) {
-        for (int k = 0; k < x->p->n_keys; k++) keys[k] = coldata_value(&from->keys, k, i);
-        st = groups_find(to, keys, from->hashes[i], &map[i]);
-        for (int g = 0; st == ST_OK && g < to->n_accs; g++)
-            st = acc_merge(to, &to->accs[g], &from->accs[g], map[i], (uint32_t)i);
+    for (size_t i = 0; st == SEAM_OK && i < from->count; i++) {
+        for (int k = 0; k < x->p->n_keys; k++) keys[k] = columnar_coldata_value(&from->keys, k, i);
+        st = columnar_groups_find(to, keys, from->hashes[i], &map[i]);
+        for (int g = 0; st == SEAM_OK && g < to->n_accs; g++)
+            st = columnar_acc_merge(to, &to->accs[g], &from->accs[g], map[i], (uint32_t)i);
     }
-    for (int g = 0; st == ST_OK && g < to->n_accs; g++) st = acc_merge_sets(to, &to->accs[g], &from->accs[g], map);
+    for (int g = 0; st == SEAM_OK && g < to->n_accs; g++) st = columnar_acc_merge_sets(to, &to->accs[g], &from->accs[g], map);
     free(map);
     free(keys);
     return st;
 }
 
-static enum status results(struct aggregation *x, const struct agg_thread *t, struct coldata *out, struct fault *f)
+static enum seam_status results(struct aggregation *x, const struct agg_thread *t, struct columnar_coldata *out, struct seam_fault *f)
 {
-    const struct groups *g = &t->g;
-    struct value *row = calloc((size_t)x->p->n_columns + 1, sizeof *row);
-    enum status st = row == NULL ? ST_NOMEM : coldata_reserve(out, g->count);
+    const struct columnar_groups *g = &t->g;
+    struct seam_value *row = calloc((size_t)x->p->n_columns + 1, sizeof *row);
+    enum seam_status st = row == NULL ? SEAM_NOMEM : columnar_coldata_reserve(out, g->count);
 
-    for (size_t i = 0; st == ST_OK && i < g->count; i++) {
+    for (size_t i = 0; st == SEAM_OK && i < g->count; i++) {
         if (x->dense > 0 && !t->present[i]) continue;
-        for (int k = 0; k < x->p->n_keys && x->dense == 0; k++) row[k] = coldata_value(&g->keys, k, i);
+        for (int k = 0; k < x->p->n_keys && x->dense == 0; k++) row[k] = columnar_coldata_value(&g->keys, k, i);
         if (x->dense > 0) {
-            row[0] = i + 1 == x->dense ? v_null() : (struct value){.type = x->p->columns[0].type,
+            row[0] = i + 1 == x->dense ? seam_v_null() : (struct seam_value){.type = x->p->columns[0].type,
                                                                    .scale = x->p->columns[0].scale};
             if (i + 1 < x->dense) row[0].i = (int64_t)((uint64_t)x->key_lo[0] + i);
         }
-        for (int a = 0; st == ST_OK && a < g->n_accs; a++)
-            st = acc_result(&g->accs[a], (uint32_t)i, &x->p->columns[x->p->n_keys + a], &row[x->p->n_keys + a], f);
-        if (st == ST_OK) st = coldata_append(out, row, 0);
+        for (int a = 0; st == SEAM_OK && a < g->n_accs; a++)
+            st = columnar_acc_result(&g->accs[a], (uint32_t)i, &x->p->columns[x->p->n_keys + a], &row[x->p->n_keys + a], f);
+        if (st == SEAM_OK) st = columnar_coldata_append(out, row, 0);
     }
     free(row);
     return st;
@@ -576,20 +576,20 @@ static enum status results(struct aggregation *x, const struct agg_thread *t, st
 static void note(void *ctx, int column) { ((bool *)ctx)[column] = true; }
 
 /* One pass over the input; *done: its groups fitted and are in `out`. */
-static enum status run_pass(struct aggregation *x, const bool *required, struct coldata *out, bool *done,
-                            struct fault *f)
+static enum seam_status run_pass(struct aggregation *x, const bool *required, struct columnar_coldata *out, bool *done,
+                            struct seam_fault *f)
 {
-    struct query *q = x->q;
-    enum status st = ST_OK;
+    struct columnar_query *q = x->q;
+    enum seam_status st = SEAM_OK;
 
     atomic_store(&x->over, false);
-    for (int t = 0; st == ST_OK && t < q->threads; t++) st = thread_init(x, &x->threads[t]);
-    if (st == ST_OK) st = run_pipeline(q, x->p->in, (struct sink){push, x, required}, f);
+    for (int t = 0; st == SEAM_OK && t < q->threads; t++) st = thread_init(x, &x->threads[t]);
+    if (st == SEAM_OK) st = columnar_run_pipeline(q, x->p->in, (struct columnar_sink){push, x, required}, f);
     *done = !atomic_load(&x->over);
-    for (int t = 1; st == ST_OK && *done && t < q->threads; t++)
+    for (int t = 1; st == SEAM_OK && *done && t < q->threads; t++)
         st = x->dense > 0 ? merge_dense(x, &x->threads[0], &x->threads[t])
                           : merge(x, &x->threads[0].g, &x->threads[t].g);
-    if (st == ST_OK && *done) st = results(x, &x->threads[0], out, f);
+    if (st == SEAM_OK && *done) st = results(x, &x->threads[0], out, f);
     for (int t = 0; t < q->threads; t++) {
         thread_free(&x->threads[t]);
         x->threads[t] = (struct agg_thread){0};
@@ -597,46 +597,46 @@ static enum status run_pass(struct aggregation *x, const bool *required, struct 
     return st;
 }
 
-static bool can_run_again(const struct plan *p)
+static bool can_run_again(const struct columnar_plan *p)
 {
     if (p == NULL) return true;
     if (p->kind == PLAN_ROWS && p->source.rewind == NULL) return false;
     return can_run_again(p->in) && can_run_again(p->right);
 }
 
-static enum status run_passes(struct aggregation *x, const bool *required, struct coldata *out, struct fault *f)
+static enum seam_status run_passes(struct aggregation *x, const bool *required, struct columnar_coldata *out, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (x->passes = 1; st == ST_OK; x->passes *= PASSES_STEP) {
+    for (x->passes = 1; st == SEAM_OK; x->passes *= PASSES_STEP) {
         bool done = true;
 
         if (x->passes > PASSES_MAX || (x->passes > 1 && (x->p->n_keys == 0 || !can_run_again(x->p->in))))
-            return fault_set(f, ST_LIMIT, NULL, FAULT_NO_OFFSET,
+            return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
                              "the groups of a query take more than %llu bytes a thread, the memory budget",
                              (unsigned long long)x->budget);
-        coldata_clear(out);
-        for (x->pass = 0; st == ST_OK && done && x->pass < x->passes; x->pass++)
+        columnar_coldata_clear(out);
+        for (x->pass = 0; st == SEAM_OK && done && x->pass < x->passes; x->pass++)
             st = run_pass(x, required, out, &done, f);
-        if (st == ST_OK && done) break;
-        TRACE(x->q->opt->trace, "columnar", "groups_over_budget", TI("passes", x->passes), TI("budget", x->budget));
+        if (st == SEAM_OK && done) break;
+        SEAM_TRACE(x->q->opt->trace, "columnar", "groups_over_budget", SEAM_TI("passes", x->passes), SEAM_TI("budget", x->budget));
     }
     if (x->passes > x->q->stats.passes) x->q->stats.passes = x->passes;
     return st;
 }
 
-enum status run_aggregate(struct query *q, const struct plan *p, struct coldata *out, struct fault *f)
+enum seam_status columnar_run_aggregate(struct columnar_query *q, const struct columnar_plan *p, struct columnar_coldata *out, struct seam_fault *f)
 {
     uint64_t budget = q->opt->memory_bytes == 0 ? 1ull << 30 : q->opt->memory_bytes;
     struct aggregation x = {.q = q, .budget = budget / (uint64_t)q->threads};
     bool *required = calloc((size_t)p->in->n_columns + 1, 1);
-    enum status st = required == NULL ? ST_NOMEM : set_up(&x, p);
+    enum seam_status st = required == NULL ? SEAM_NOMEM : set_up(&x, p);
 
-    for (int k = 0; st == ST_OK && k < p->n_keys; k++) expr_columns(p->exprs[k], note, required);
-    for (int k = 0; st == ST_OK && k < x.n_args; k++) expr_columns(x.args[k], note, required);
-    if (st == ST_OK) st = rows_init(out, p);
-    if (st == ST_OK) st = run_passes(&x, required, out, f);
-    if (st == ST_NOMEM) fault_set(f, st, NULL, FAULT_NO_OFFSET, "no memory for the groups of a query");
+    for (int k = 0; st == SEAM_OK && k < p->n_keys; k++) columnar_expr_columns(p->exprs[k], note, required);
+    for (int k = 0; st == SEAM_OK && k < x.n_args; k++) columnar_expr_columns(x.args[k], note, required);
+    if (st == SEAM_OK) st = columnar_rows_init(out, p);
+    if (st == SEAM_OK) st = run_passes(&x, required, out, f);
+    if (st == SEAM_NOMEM) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the groups of a query");
     free(x.threads);
     free(x.args);
     free(x.arg_of);

@@ -3,27 +3,27 @@
 
 #include "columnar/exec/expr_impl.h"
 
-enum status like_prepare(struct arena *a, const struct value *pattern, bool fold,
-                         const struct like_pattern **out, struct fault *f)
+enum seam_status columnar_like_prepare(struct seam_arena *a, const struct seam_value *pattern, bool fold,
+                         const struct columnar_like_pattern **out, struct seam_fault *f)
 {
     size_t n = pattern->len, at = 0;
-    struct like_pattern *p = arena_zalloc(a, sizeof *p);
-    char *bytes = arena_alloc(a, n + 1);
-    uint8_t *any = arena_zalloc(a, n + 1);
+    struct columnar_like_pattern *p = seam_arena_zalloc(a, sizeof *p);
+    char *bytes = seam_arena_alloc(a, n + 1);
+    uint8_t *any = seam_arena_zalloc(a, n + 1);
 
-    if (p != NULL) p->parts = arena_zalloc(a, (n + 2) * sizeof *p->parts);
+    if (p != NULL) p->parts = seam_arena_zalloc(a, (n + 2) * sizeof *p->parts);
     if (p == NULL || p->parts == NULL || bytes == NULL || any == NULL)
-        return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for a pattern");
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a pattern");
     p->fold = fold;
-    p->parts[0] = (struct like_part){.s = bytes, .any = any};
+    p->parts[0] = (struct columnar_like_part){.s = bytes, .any = any};
     for (size_t i = 0; i < n; i++) {
-        struct like_part *part = &p->parts[p->count];
+        struct columnar_like_part *part = &p->parts[p->count];
         char c = pattern->s[i];
 
         if (c == '%') {
             /* Neighbouring '%' say no more than one. */
             if (p->count > 0 && part->len == 0) continue;
-            p->parts[++p->count] = (struct like_part){.s = bytes + at, .any = any + at};
+            p->parts[++p->count] = (struct columnar_like_part){.s = bytes + at, .any = any + at};
             continue;
         }
         if (c == '\\' && i + 1 < n) {
@@ -38,10 +38,10 @@ enum status like_prepare(struct arena *a, const struct value *pattern, bool fold
     }
     p->count++;
     *out = p;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static bool part_at(const struct like_part *part, bool fold, const char *s)
+static bool part_at(const struct columnar_like_part *part, bool fold, const char *s)
 {
     if (!part->wild && !fold) return memcmp(s, part->s, part->len) == 0;
     for (uint32_t i = 0; i < part->len; i++) {
@@ -52,7 +52,7 @@ static bool part_at(const struct like_part *part, bool fold, const char *s)
     return true;
 }
 
-const char *like_find(const struct like_part *part, bool fold, const char *s, const char *end)
+const char *columnar_like_find(const struct columnar_like_part *part, bool fold, const char *s, const char *end)
 {
     if (part->len == 0) return s;
     if ((size_t)(end - s) < part->len) return NULL;
@@ -62,9 +62,9 @@ const char *like_find(const struct like_part *part, bool fold, const char *s, co
     return NULL;
 }
 
-bool like_match(const struct like_pattern *p, const char *s, size_t n)
+bool columnar_like_match(const struct columnar_like_pattern *p, const char *s, size_t n)
 {
-    const struct like_part *first = &p->parts[0], *last = &p->parts[p->count - 1];
+    const struct columnar_like_part *first = &p->parts[0], *last = &p->parts[p->count - 1];
     const char *end = s + n;
 
     if (n < p->min_len) return false;
@@ -74,7 +74,7 @@ bool like_match(const struct like_pattern *p, const char *s, size_t n)
     s += first->len;
     end -= last->len;
     for (int k = 1; k < p->count - 1; k++) {
-        s = like_find(&p->parts[k], p->fold, s, end);
+        s = columnar_like_find(&p->parts[k], p->fold, s, end);
         if (s == NULL) return false;
         s += p->parts[k].len;
     }

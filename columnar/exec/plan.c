@@ -5,29 +5,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static enum status no_memory(struct fault *f)
+static enum seam_status no_memory(struct seam_fault *f)
 {
-    return fault_set(f, ST_NOMEM, NULL, FAULT_NO_OFFSET, "no memory for a plan");
+    return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a plan");
 }
 
-int plan_columns(const struct plan *p, const struct plan_column **out)
+int columnar_plan_columns(const struct columnar_plan *p, const struct columnar_plan_column **out)
 {
     *out = p->columns;
     return p->n_columns;
 }
 
-static struct plan *new_plan(struct arena *a, enum plan_kind kind, int columns)
+static struct columnar_plan *new_plan(struct seam_arena *a, enum columnar_plan_kind kind, int columns)
 {
-    struct plan *p = arena_zalloc(a, sizeof *p);
+    struct columnar_plan *p = seam_arena_zalloc(a, sizeof *p);
 
     if (p == NULL || columns > PLAN_COLUMNS_MAX) return NULL;
-    p->columns = arena_zalloc(a, ((size_t)columns + 1) * sizeof *p->columns);
+    p->columns = seam_arena_zalloc(a, ((size_t)columns + 1) * sizeof *p->columns);
     p->kind = kind;
     p->n_columns = columns;
     return p->columns == NULL ? NULL : p;
 }
 
-static const char *copy_name(struct arena *a, const char *name, int at)
+static const char *copy_name(struct seam_arena *a, const char *name, int at)
 {
     char number[16];
 
@@ -35,29 +35,29 @@ static const char *copy_name(struct arena *a, const char *name, int at)
         snprintf(number, sizeof number, "#%d", at);
         name = number;
     }
-    return arena_strdup(a, name, strlen(name));
+    return seam_arena_strdup(a, name, strlen(name));
 }
 
-static void *copy(struct arena *a, const void *from, size_t bytes)
+static void *copy(struct seam_arena *a, const void *from, size_t bytes)
 {
-    void *p = arena_alloc(a, bytes + 1);
+    void *p = seam_arena_alloc(a, bytes + 1);
 
     if (p != NULL && bytes > 0) memcpy(p, from, bytes);
     return p;
 }
 
-static enum status scan_plan(struct arena *a, const struct columnar_reader *r, int table, const int *columns,
-                             int n, lsn_t from, lsn_t to, bool versions, const struct plan **out,
-                             struct fault *f)
+static enum seam_status scan_plan(struct seam_arena *a, const struct columnar_reader *r, int table, const int *columns,
+                             int n, seam_lsn_t from, seam_lsn_t to, bool versions, const struct columnar_plan **out,
+                             struct seam_fault *f)
 {
-    struct plan *p = new_plan(a, PLAN_SCAN, n);
-    const struct schema *s = columnar_schema(r, table);
-    enum status st;
+    struct columnar_plan *p = new_plan(a, PLAN_SCAN, n);
+    const struct seam_schema *s = columnar_schema(r, table);
+    enum seam_status st;
 
     if (p == NULL) return no_memory(f);
-    st = state_readable(&r->s, to, f);
-    if (st == ST_OK && versions) st = state_readable(&r->s, from, f);
-    if (st != ST_OK) return st;
+    st = columnar_state_readable(&r->s, to, f);
+    if (st == SEAM_OK && versions) st = columnar_state_readable(&r->s, from, f);
+    if (st != SEAM_OK) return st;
     p->reader = r;
     p->table = table;
     p->from = from;
@@ -67,37 +67,37 @@ static enum status scan_plan(struct arena *a, const struct columnar_reader *r, i
     if (p->scan_columns == NULL) return no_memory(f);
     for (int c = 0; c < n; c++) {
         if (columns[c] < 0) {
-            p->columns[c] = (struct plan_column){columns[c] == PLAN_COLUMN_BEGIN ? "_lsn" : "_lsn_end", V_INT, 0};
+            p->columns[c] = (struct columnar_plan_column){columns[c] == COLUMNAR_PLAN_COLUMN_BEGIN ? "_lsn" : "_lsn_end", SEAM_V_INT, 0};
             continue;
         }
-        if (columns[c] >= s->column_count || !column_live(&s->columns[columns[c]], s->version))
-            return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "column %d is not in the table", columns[c]);
-        p->columns[c] = (struct plan_column){s->columns[columns[c]].name, (uint8_t)s->columns[columns[c]].type,
+        if (columns[c] >= s->column_count || !seam_column_live(&s->columns[columns[c]], s->version))
+            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "column %d is not in the table", columns[c]);
+        p->columns[c] = (struct columnar_plan_column){s->columns[columns[c]].name, (uint8_t)s->columns[columns[c]].type,
                                              s->columns[columns[c]].scale};
     }
     *out = p;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status plan_scan(struct arena *a, const struct columnar_reader *r, int table, const int *columns, int n,
-                      lsn_t lsn, const struct plan **out, struct fault *f)
+enum seam_status columnar_plan_scan(struct seam_arena *a, const struct columnar_reader *r, int table, const int *columns, int n,
+                      seam_lsn_t lsn, const struct columnar_plan **out, struct seam_fault *f)
 {
-    if (lsn == LSN_MAX) lsn = columnar_applied(r);
+    if (lsn == SEAM_LSN_MAX) lsn = columnar_applied(r);
     return scan_plan(a, r, table, columns, n, lsn, lsn, false, out, f);
 }
 
-enum status plan_scan_versions(struct arena *a, const struct columnar_reader *r, int table,
-                               const int *columns, int n, lsn_t from, lsn_t to, const struct plan **out,
-                               struct fault *f)
+enum seam_status columnar_plan_scan_versions(struct seam_arena *a, const struct columnar_reader *r, int table,
+                               const int *columns, int n, seam_lsn_t from, seam_lsn_t to, const struct columnar_plan **out,
+                               struct seam_fault *f)
 {
-    if (to == LSN_MAX) to = columnar_applied(r);
+    if (to == SEAM_LSN_MAX) to = columnar_applied(r);
     return scan_plan(a, r, table, columns, n, from, to, true, out, f);
 }
 
-enum status plan_rows(struct arena *a, const struct plan_column *columns, int n,
-                      const struct plan_source *source, const struct plan **out, struct fault *f)
+enum seam_status columnar_plan_rows(struct seam_arena *a, const struct columnar_plan_column *columns, int n,
+                      const struct columnar_plan_source *source, const struct columnar_plan **out, struct seam_fault *f)
 {
-    struct plan *p = new_plan(a, PLAN_ROWS, n);
+    struct columnar_plan *p = new_plan(a, PLAN_ROWS, n);
 
     if (p == NULL) return no_memory(f);
     p->source = *source;
@@ -107,70 +107,70 @@ enum status plan_rows(struct arena *a, const struct plan_column *columns, int n,
         if (p->columns[c].name == NULL) return no_memory(f);
     }
     *out = p;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status plan_filter(struct arena *a, const struct plan *in, const struct expr *where,
-                        const struct plan **out, struct fault *f)
+enum seam_status columnar_plan_filter(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_expr *where,
+                        const struct columnar_plan **out, struct seam_fault *f)
 {
-    struct plan *p = new_plan(a, PLAN_FILTER, 0);
+    struct columnar_plan *p = new_plan(a, PLAN_FILTER, 0);
 
     if (p == NULL) return no_memory(f);
-    if (where->type != V_BOOL && where->type != V_NULL)
-        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "a filter needs a condition, not %s",
-                         value_type_name(where->type));
+    if (where->type != SEAM_V_BOOL && where->type != SEAM_V_NULL)
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "a filter needs a condition, not %s",
+                         seam_value_type_name(where->type));
     p->in = in;
     p->where = where;
     p->columns = in->columns;
     p->n_columns = in->n_columns;
     *out = p;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status plan_project(struct arena *a, const struct plan *in, const struct expr *const *exprs,
-                         const char *const *names, int n, const struct plan **out, struct fault *f)
+enum seam_status columnar_plan_project(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_expr *const *exprs,
+                         const char *const *names, int n, const struct columnar_plan **out, struct seam_fault *f)
 {
-    struct plan *p = new_plan(a, PLAN_PROJECT, n);
+    struct columnar_plan *p = new_plan(a, PLAN_PROJECT, n);
 
     if (p == NULL) return no_memory(f);
     p->in = in;
     p->exprs = copy(a, exprs, (size_t)n * sizeof *exprs);
     if (p->exprs == NULL) return no_memory(f);
     for (int c = 0; c < n; c++) {
-        p->columns[c] = (struct plan_column){copy_name(a, names == NULL ? NULL : names[c], c), exprs[c]->type,
+        p->columns[c] = (struct columnar_plan_column){copy_name(a, names == NULL ? NULL : names[c], c), exprs[c]->type,
                                              exprs[c]->scale};
         if (p->columns[c].name == NULL) return no_memory(f);
     }
     *out = p;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status agg_column(const struct plan_agg *g, struct plan_column *out, struct fault *f)
+static enum seam_status agg_column(const struct columnar_plan_agg *g, struct columnar_plan_column *out, struct seam_fault *f)
 {
-    *out = (struct plan_column){g->name, V_INT, 0};
+    *out = (struct columnar_plan_column){g->name, SEAM_V_INT, 0};
     switch (g->op) {
-    case AGG_COUNT_ALL: case AGG_COUNT: case AGG_COUNT_DISTINCT: case AGG_APPROX_DISTINCT:
-        return ST_OK;
-    case AGG_SUM: case AGG_AVG:
-        if (g->arg->type != V_INT && g->arg->type != V_DECIMAL && g->arg->type != V_DOUBLE &&
-            g->arg->type != V_NULL)
-            return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "%s needs numbers, not %s",
-                             g->op == AGG_SUM ? "sum" : "avg", value_type_name(g->arg->type));
-        out->type = g->op == AGG_AVG ? V_DOUBLE : g->arg->type;
-        out->scale = out->type == V_DECIMAL ? g->arg->scale : 0;
-        return ST_OK;
+    case COLUMNAR_AGG_COUNT_ALL: case COLUMNAR_AGG_COUNT: case COLUMNAR_AGG_COUNT_DISTINCT: case COLUMNAR_AGG_APPROX_DISTINCT:
+        return SEAM_OK;
+    case COLUMNAR_AGG_SUM: case COLUMNAR_AGG_AVG:
+        if (g->arg->type != SEAM_V_INT && g->arg->type != SEAM_V_DECIMAL && g->arg->type != SEAM_V_DOUBLE &&
+            g->arg->type != SEAM_V_NULL)
+            return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s needs numbers, not %s",
+                             g->op == COLUMNAR_AGG_SUM ? "sum" : "avg", seam_value_type_name(g->arg->type));
+        out->type = g->op == COLUMNAR_AGG_AVG ? SEAM_V_DOUBLE : g->arg->type;
+        out->scale = out->type == SEAM_V_DECIMAL ? g->arg->scale : 0;
+        return SEAM_OK;
     default:
         out->type = g->arg->type;
         out->scale = g->arg->scale;
-        return ST_OK;
+        return SEAM_OK;
     }
 }
 
-enum status plan_aggregate(struct arena *a, const struct plan *in, const struct expr *const *keys,
-                           const char *const *key_names, int n_keys, const struct plan_agg *aggs, int n_aggs,
-                           const struct plan **out, struct fault *f)
+enum seam_status columnar_plan_aggregate(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_expr *const *keys,
+                           const char *const *key_names, int n_keys, const struct columnar_plan_agg *aggs, int n_aggs,
+                           const struct columnar_plan **out, struct seam_fault *f)
 {
-    struct plan *p = new_plan(a, PLAN_AGGREGATE, n_keys + n_aggs);
+    struct columnar_plan *p = new_plan(a, PLAN_AGGREGATE, n_keys + n_aggs);
 
     if (p == NULL) return no_memory(f);
     p->in = in;
@@ -180,22 +180,22 @@ enum status plan_aggregate(struct arena *a, const struct plan *in, const struct 
     p->n_keys = n_keys;
     p->n_aggs = n_aggs;
     for (int k = 0; k < n_keys; k++)
-        p->columns[k] = (struct plan_column){copy_name(a, key_names == NULL ? NULL : key_names[k], k),
+        p->columns[k] = (struct columnar_plan_column){copy_name(a, key_names == NULL ? NULL : key_names[k], k),
                                              keys[k]->type, keys[k]->scale};
     for (int g = 0; g < n_aggs; g++) {
-        enum status st = agg_column(&aggs[g], &p->columns[n_keys + g], f);
+        enum seam_status st = agg_column(&aggs[g], &p->columns[n_keys + g], f);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         p->columns[n_keys + g].name = copy_name(a, aggs[g].name, n_keys + g);
     }
     *out = p;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status plan_order(struct arena *a, const struct plan *in, const struct plan_key *keys, int n,
-                       uint64_t limit, uint64_t offset, const struct plan **out, struct fault *f)
+enum seam_status columnar_plan_order(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_plan_key *keys, int n,
+                       uint64_t limit, uint64_t offset, const struct columnar_plan **out, struct seam_fault *f)
 {
-    struct plan *p = new_plan(a, PLAN_ORDER, 0);
+    struct columnar_plan *p = new_plan(a, PLAN_ORDER, 0);
 
     if (p == NULL) return no_memory(f);
     p->in = in;
@@ -207,13 +207,13 @@ enum status plan_order(struct arena *a, const struct plan *in, const struct plan
     p->limit = limit;
     p->offset = offset;
     *out = p;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status plan_limit(struct arena *a, const struct plan *in, uint64_t limit, uint64_t offset,
-                       const struct plan **out, struct fault *f)
+enum seam_status columnar_plan_limit(struct seam_arena *a, const struct columnar_plan *in, uint64_t limit, uint64_t offset,
+                       const struct columnar_plan **out, struct seam_fault *f)
 {
-    struct plan *p = new_plan(a, PLAN_LIMIT, 0);
+    struct columnar_plan *p = new_plan(a, PLAN_LIMIT, 0);
 
     if (p == NULL) return no_memory(f);
     p->in = in;
@@ -222,37 +222,37 @@ enum status plan_limit(struct arena *a, const struct plan *in, uint64_t limit, u
     p->limit = limit;
     p->offset = offset;
     *out = p;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Both sides of a key as one type. */
-static enum status same_type(struct arena *a, const struct expr **l, const struct expr **r, struct fault *f)
+static enum seam_status same_type(struct seam_arena *a, const struct columnar_expr **l, const struct columnar_expr **r, struct seam_fault *f)
 {
     unsigned type = (*l)->type, scale;
-    enum status st;
+    enum seam_status st;
 
-    if ((*l)->type == (*r)->type && (*l)->scale == (*r)->scale) return ST_OK;
-    if ((*l)->type == V_DOUBLE || (*r)->type == V_DOUBLE) type = V_DOUBLE;
-    else if ((*l)->type == V_DECIMAL || (*r)->type == V_DECIMAL) type = V_DECIMAL;
+    if ((*l)->type == (*r)->type && (*l)->scale == (*r)->scale) return SEAM_OK;
+    if ((*l)->type == SEAM_V_DOUBLE || (*r)->type == SEAM_V_DOUBLE) type = SEAM_V_DOUBLE;
+    else if ((*l)->type == SEAM_V_DECIMAL || (*r)->type == SEAM_V_DECIMAL) type = SEAM_V_DECIMAL;
     scale = (*l)->scale > (*r)->scale ? (*l)->scale : (*r)->scale;
-    if (((*l)->type > V_DECIMAL || (*r)->type > V_DECIMAL) && (*l)->type != (*r)->type)
-        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "a join cannot compare %s with %s",
-                         value_type_name((*l)->type), value_type_name((*r)->type));
-    st = expr_cast(a, *l, type, scale, l, f);
-    return st == ST_OK ? expr_cast(a, *r, type, scale, r, f) : st;
+    if (((*l)->type > SEAM_V_DECIMAL || (*r)->type > SEAM_V_DECIMAL) && (*l)->type != (*r)->type)
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "a join cannot compare %s with %s",
+                         seam_value_type_name((*l)->type), seam_value_type_name((*r)->type));
+    st = columnar_expr_cast(a, *l, type, scale, l, f);
+    return st == SEAM_OK ? columnar_expr_cast(a, *r, type, scale, r, f) : st;
 }
 
-enum status plan_join(struct arena *a, const struct plan *left, const struct plan *right, enum join_kind kind,
-                      const struct expr *const *left_keys, const struct expr *const *right_keys, int n,
-                      const struct plan **out, struct fault *f)
+enum seam_status columnar_plan_join(struct seam_arena *a, const struct columnar_plan *left, const struct columnar_plan *right, enum columnar_join_kind kind,
+                      const struct columnar_expr *const *left_keys, const struct columnar_expr *const *right_keys, int n,
+                      const struct columnar_plan **out, struct seam_fault *f)
 {
-    struct plan *p = new_plan(a, PLAN_JOIN, left->n_columns + right->n_columns);
-    const struct expr **l = copy(a, left_keys, (size_t)n * sizeof *l), **r = copy(a, right_keys, (size_t)n * sizeof *r);
-    enum status st = ST_OK;
+    struct columnar_plan *p = new_plan(a, PLAN_JOIN, left->n_columns + right->n_columns);
+    const struct columnar_expr **l = copy(a, left_keys, (size_t)n * sizeof *l), **r = copy(a, right_keys, (size_t)n * sizeof *r);
+    enum seam_status st = SEAM_OK;
 
     if (p == NULL || l == NULL || r == NULL) return no_memory(f);
-    if (n < 1) return fault_set(f, ST_UNSUPPORTED, NULL, FAULT_NO_OFFSET, "a join needs an equality");
-    for (int k = 0; st == ST_OK && k < n; k++) st = same_type(a, &l[k], &r[k], f);
+    if (n < 1) return seam_fault_set(f, SEAM_UNSUPPORTED, NULL, SEAM_FAULT_NO_OFFSET, "a join needs an equality");
+    for (int k = 0; st == SEAM_OK && k < n; k++) st = same_type(a, &l[k], &r[k], f);
     p->in = left;
     p->right = right;
     p->join = kind;
@@ -261,109 +261,109 @@ enum status plan_join(struct arena *a, const struct plan *left, const struct pla
     p->n_keys = n;
     memcpy(p->columns, left->columns, (size_t)left->n_columns * sizeof *p->columns);
     memcpy(p->columns + left->n_columns, right->columns, (size_t)right->n_columns * sizeof *p->columns);
-    if (st == ST_OK) *out = p;
+    if (st == SEAM_OK) *out = p;
     return st;
 }
 
 /* ---- explaining ---- */
 
-static void names_of(const struct plan *p, const char **names)
+static void names_of(const struct columnar_plan *p, const char **names)
 {
     for (int c = 0; c < p->n_columns; c++) names[c] = p->columns[c].name;
 }
 
-static void explain_list(const struct expr *const *exprs, int n, const char *const *names, struct buf *out)
+static void explain_list(const struct columnar_expr *const *exprs, int n, const char *const *names, struct seam_buf *out)
 {
     for (int k = 0; k < n; k++) {
-        if (k > 0) buf_str(out, ", ");
-        expr_print(exprs[k], names, out);
+        if (k > 0) seam_buf_str(out, ", ");
+        columnar_expr_print(exprs[k], names, out);
     }
 }
 
-static void explain_aggs(const struct plan *p, const char *const *names, struct buf *out)
+static void explain_aggs(const struct columnar_plan *p, const char *const *names, struct seam_buf *out)
 {
     static const char *const words[] = {"count", "count", "sum", "avg", "min", "max", "count distinct",
                                         "approx distinct"};
 
     for (int g = 0; g < p->n_aggs; g++) {
-        buf_printf(out, "%s%s(", g > 0 ? ", " : "", words[p->aggs[g].op]);
-        if (p->aggs[g].arg == NULL) buf_str(out, "*");
-        else expr_print(p->aggs[g].arg, names, out);
-        buf_str(out, ")");
+        seam_buf_printf(out, "%s%s(", g > 0 ? ", " : "", words[p->aggs[g].op]);
+        if (p->aggs[g].arg == NULL) seam_buf_str(out, "*");
+        else columnar_expr_print(p->aggs[g].arg, names, out);
+        seam_buf_str(out, ")");
     }
 }
 
-static void explain(const struct plan *p, int depth, struct buf *out)
+static void explain(const struct columnar_plan *p, int depth, struct seam_buf *out)
 {
     const char *names[PLAN_COLUMNS_MAX], *right[PLAN_COLUMNS_MAX];
 
     names_of(p->in != NULL ? p->in : p, names);
-    buf_printf(out, "%*s", depth * 2, "");
+    seam_buf_printf(out, "%*s", depth * 2, "");
     switch (p->kind) {
     case PLAN_SCAN:
-        buf_printf(out, "scan %s as of LSN %" PRIu64 " [", columnar_schema(p->reader, p->table)->name, p->to);
-        for (int c = 0; c < p->n_columns; c++) buf_printf(out, "%s%s", c > 0 ? ", " : "", names[c]);
-        buf_str(out, p->versions ? "] all versions\n" : "]\n");
+        seam_buf_printf(out, "scan %s as of LSN %" PRIu64 " [", columnar_schema(p->reader, p->table)->name, p->to);
+        for (int c = 0; c < p->n_columns; c++) seam_buf_printf(out, "%s%s", c > 0 ? ", " : "", names[c]);
+        seam_buf_str(out, p->versions ? "] all versions\n" : "]\n");
         break;
     case PLAN_ROWS:
-        buf_printf(out, "rows [");
-        for (int c = 0; c < p->n_columns; c++) buf_printf(out, "%s%s", c > 0 ? ", " : "", names[c]);
-        buf_str(out, "]\n");
+        seam_buf_printf(out, "rows [");
+        for (int c = 0; c < p->n_columns; c++) seam_buf_printf(out, "%s%s", c > 0 ? ", " : "", names[c]);
+        seam_buf_str(out, "]\n");
         break;
     case PLAN_FILTER:
-        buf_printf(out, "filter ");
-        expr_print(p->where, names, out);
-        buf_str(out, p->in->kind == PLAN_SCAN ? "  (in the scan: pruned and evaluated encoded)\n" : "\n");
+        seam_buf_printf(out, "filter ");
+        columnar_expr_print(p->where, names, out);
+        seam_buf_str(out, p->in->kind == PLAN_SCAN ? "  (in the scan: pruned and evaluated encoded)\n" : "\n");
         break;
     case PLAN_PROJECT:
-        buf_str(out, "project ");
+        seam_buf_str(out, "project ");
         explain_list(p->exprs, p->n_columns, names, out);
-        buf_str(out, "\n");
+        seam_buf_str(out, "\n");
         break;
     case PLAN_AGGREGATE:
-        buf_str(out, "aggregate ");
+        seam_buf_str(out, "aggregate ");
         explain_aggs(p, names, out);
-        if (p->n_keys > 0) buf_str(out, " by ");
+        if (p->n_keys > 0) seam_buf_str(out, " by ");
         explain_list(p->exprs, p->n_keys, names, out);
-        buf_str(out, "\n");
+        seam_buf_str(out, "\n");
         break;
     case PLAN_ORDER:
-        buf_str(out, p->limit == UINT64_MAX ? "order by " : "top ");
-        if (p->limit != UINT64_MAX) buf_printf(out, "%" PRIu64 " by ", p->limit);
+        seam_buf_str(out, p->limit == UINT64_MAX ? "order by " : "top ");
+        if (p->limit != UINT64_MAX) seam_buf_printf(out, "%" PRIu64 " by ", p->limit);
         for (int k = 0; k < p->n_keys; k++)
-            buf_printf(out, "%s%s%s", k > 0 ? ", " : "", names[p->keys[k].column],
+            seam_buf_printf(out, "%s%s%s", k > 0 ? ", " : "", names[p->keys[k].column],
                        p->keys[k].descending ? " desc" : "");
-        buf_str(out, "\n");
+        seam_buf_str(out, "\n");
         break;
     case PLAN_LIMIT:
-        buf_printf(out, "limit %" PRIu64 " offset %" PRIu64 "\n", p->limit, p->offset);
+        seam_buf_printf(out, "limit %" PRIu64 " offset %" PRIu64 "\n", p->limit, p->offset);
         break;
     case PLAN_JOIN:
         names_of(p->right, right);
-        buf_str(out, p->join == JOIN_LEFT ? "left hash join on " : "hash join on ");
+        seam_buf_str(out, p->join == COLUMNAR_JOIN_LEFT ? "left hash join on " : "hash join on ");
         for (int k = 0; k < p->n_keys; k++) {
-            if (k > 0) buf_str(out, " and ");
-            expr_print(p->exprs[k], names, out);
-            buf_str(out, " = ");
-            expr_print(p->right_keys[k], right, out);
+            if (k > 0) seam_buf_str(out, " and ");
+            columnar_expr_print(p->exprs[k], names, out);
+            seam_buf_str(out, " = ");
+            columnar_expr_print(p->right_keys[k], right, out);
         }
-        buf_str(out, "\n");
+        seam_buf_str(out, "\n");
         break;
     }
     if (p->in != NULL) explain(p->in, depth + 1, out);
     if (p->right != NULL) explain(p->right, depth + 1, out);
 }
 
-void plan_explain(const struct plan *p, const struct query_stats *s, struct buf *out)
+void columnar_plan_explain(const struct columnar_plan *p, const struct columnar_query_stats *s, struct seam_buf *out)
 {
     explain(p, 0, out);
     if (s == NULL) return;
-    buf_printf(out,
+    seam_buf_printf(out,
                "read %" PRIu64 " of %" PRIu64 " row groups, %" PRIu64 " of %" PRIu64 " vectors, %" PRIu64
                " of %" PRIu64 " rows, %" PRIu64 " of %" PRIu64 " bytes (%.2f%%) in %.3f ms\n",
                s->groups_read, s->groups_total, s->vectors_read, s->vectors_total, s->rows_scanned,
                s->rows_total, s->bytes_read, s->bytes_total,
                s->bytes_total == 0 ? 0.0 : 100.0 * (double)s->bytes_read / (double)s->bytes_total,
                (double)s->elapsed_ns / 1e6);
-    if (s->passes > 1) buf_printf(out, "groups made in %u passes, to stay inside the memory budget\n", s->passes);
+    if (s->passes > 1) seam_buf_printf(out, "groups made in %u passes, to stay inside the memory budget\n", s->passes);
 }

@@ -10,14 +10,14 @@
 
 enum { MAY_TRUE = 1, MAY_FALSE = 2, MAY_NULL = 4, MAY_ANY = 7 };
 
-struct zone_view {
+struct columnar_zone_view {
     bool known;
     uint8_t type, scale;
     int64_t min, max;      /* as in chunk.h */
     uint64_t nulls, rows;
 };
 /* View of a column by its position in the batch; known = false: nothing is known. */
-typedef struct zone_view (*zone_fn)(void *ctx, int column);
-unsigned prune_outcomes(const struct expr *e, zone_fn zone, void *ctx);
+typedef struct columnar_zone_view (*zone_fn)(void *ctx, int column);
+unsigned columnar_prune_outcomes(const struct columnar_expr *e, zone_fn zone, void *ctx);
 
 #endif

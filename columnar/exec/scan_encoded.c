@@ -8,32 +8,32 @@
 
 static void set_run(uint64_t *bits, uint32_t from, uint32_t n)
 {
-    for (; n > 0 && (from & 63) != 0; from++, n--) bitset_set(bits, from);
+    for (; n > 0 && (from & 63) != 0; from++, n--) seam_bitset_set(bits, from);
     for (; n >= 64; from += 64, n -= 64) bits[from / 64] = UINT64_MAX;
-    for (; n > 0; from++, n--) bitset_set(bits, from);
+    for (; n > 0; from++, n--) seam_bitset_set(bits, from);
 }
 
-void scan_fill(uint64_t *bits, uint32_t rows, bool on)
+void columnar_scan_fill(uint64_t *bits, uint32_t rows, bool on)
 {
-    memset(bits, 0, VECTOR_WORDS * 8);
+    memset(bits, 0, COLUMNAR_VECTOR_WORDS * 8);
     if (on) set_run(bits, 0, rows);
 }
 
 /* Rows whose encoded integer is in [lo, hi]. */
-static bool block_range(const struct chunk *c, const struct chunk_vector *cv, uint64_t lo, uint64_t hi,
+static bool block_range(const struct columnar_chunk *c, const struct columnar_chunk_vector *cv, uint64_t lo, uint64_t hi,
                         uint64_t *bits)
 {
-    const struct ints_block *b = &cv->ints;
-    uint64_t values[VECTOR_ROWS], at = 0;
-    uint32_t narrow[VECTOR_ROWS + 64], lengths[VECTOR_ROWS];
+    const struct columnar_ints_block *b = &cv->ints;
+    uint64_t values[COLUMNAR_VECTOR_ROWS], at = 0;
+    uint32_t narrow[COLUMNAR_VECTOR_ROWS + 64], lengths[COLUMNAR_VECTOR_ROWS];
 
     switch (b->mode) {
     case INTS_CONST:
-        scan_fill(bits, cv->rows, b->base >= lo && b->base <= hi);
+        columnar_scan_fill(bits, cv->rows, b->base >= lo && b->base <= hi);
         return true;
     case INTS_RLE:
-        if (!ints_runs(b, cv->rows, values, lengths)) return false;
-        memset(bits, 0, VECTOR_WORDS * 8);
+        if (!columnar_ints_runs(b, cv->rows, values, lengths)) return false;
+        memset(bits, 0, COLUMNAR_VECTOR_WORDS * 8);
         for (uint32_t r = 0; r < b->runs; at += lengths[r++])
             if (values[r] >= lo && values[r] <= hi) set_run(bits, (uint32_t)at, lengths[r]);
         return true;
@@ -42,13 +42,13 @@ static bool block_range(const struct chunk *c, const struct chunk_vector *cv, ui
             uint64_t mask = (1ull << b->width) - 1;
 
             if (hi < b->base || lo > b->base + mask) {
-                scan_fill(bits, cv->rows, false);
+                columnar_scan_fill(bits, cv->rows, false);
                 return true;
             }
             lo = lo > b->base ? lo - b->base : 0;
             hi = hi - b->base < mask ? hi - b->base : mask;
-            bitunpack_u32(b->packed, cv->rows, b->width, narrow);
-            kernel_range_u32(narrow, cv->rows, (uint32_t)lo, (uint32_t)(hi - lo), bits);
+            seam_bitunpack_u32(b->packed, cv->rows, b->width, narrow);
+            columnar_kernel_range_u32(narrow, cv->rows, (uint32_t)lo, (uint32_t)(hi - lo), bits);
             return true;
         }
         break;
@@ -56,22 +56,22 @@ static bool block_range(const struct chunk *c, const struct chunk_vector *cv, ui
         break;
     }
     if (c->narrow) {
-        if (!ints_decode32(b, cv->rows, narrow)) return false;
+        if (!columnar_ints_decode32(b, cv->rows, narrow)) return false;
         if (lo > UINT32_MAX) {
-            scan_fill(bits, cv->rows, false);
+            columnar_scan_fill(bits, cv->rows, false);
             return true;
         }
         if (hi > UINT32_MAX) hi = UINT32_MAX;
-        kernel_range_u32(narrow, cv->rows, (uint32_t)lo, (uint32_t)(hi - lo), bits);
+        columnar_kernel_range_u32(narrow, cv->rows, (uint32_t)lo, (uint32_t)(hi - lo), bits);
         return true;
     }
-    if (!ints_decode64(b, cv->rows, values)) return false;
-    kernel_range_u64(values, cv->rows, lo, hi - lo, bits);
+    if (!columnar_ints_decode64(b, cv->rows, values)) return false;
+    columnar_kernel_range_u64(values, cv->rows, lo, hi - lo, bits);
     return true;
 }
 
 /* The range of encoded integers that decode into [lo, hi]; false: none. */
-static bool encoded_range(const struct chunk *c, int64_t lo, int64_t hi, uint64_t *elo, uint64_t *ehi)
+static bool encoded_range(const struct columnar_chunk *c, int64_t lo, int64_t hi, uint64_t *elo, uint64_t *ehi)
 {
     uint32_t a = 0, b = c->dict_count;
 
@@ -102,46 +102,46 @@ static bool encoded_range(const struct chunk *c, int64_t lo, int64_t hi, uint64_
     return true;
 }
 
-static bool without_nulls(const struct chunk_vector *cv, uint64_t *bits)
+static bool without_nulls(const struct columnar_chunk_vector *cv, uint64_t *bits)
 {
-    uint64_t nulls[VECTOR_WORDS];
+    uint64_t nulls[COLUMNAR_VECTOR_WORDS];
 
     if (cv->nulls == 0) return true;
-    if (!chunk_vector_nulls(cv, nulls)) return false;
-    for (int w = 0; w < VECTOR_WORDS; w++) bits[w] &= ~nulls[w];
+    if (!columnar_chunk_vector_nulls(cv, nulls)) return false;
+    for (int w = 0; w < COLUMNAR_VECTOR_WORDS; w++) bits[w] &= ~nulls[w];
     return true;
 }
 
 /* The condition on each dictionary entry, once a chunk; a run of yes becomes a range of codes. */
-static enum status fill_cache(struct cursor *c, const struct scan_cond *cond, struct cond_cache *x,
-                              const struct chunk *k)
+static enum seam_status fill_cache(struct columnar_cursor *c, const struct columnar_scan_cond *cond, struct columnar_cond_cache *x,
+                              const struct columnar_chunk *k)
 {
-    struct vec vecs[PLAN_COLUMNS_MAX];
-    struct batch b = {.count = c->s->n_columns, .cols = vecs};
+    struct columnar_vec vecs[PLAN_COLUMNS_MAX];
+    struct columnar_batch b = {.count = c->s->n_columns, .cols = vecs};
     uint32_t first = UINT32_MAX, last = 0, count = 0;
 
     if (x->cap < k->dict_slots) {
         free(x->flags);
         x->flags = malloc(k->dict_slots);
         x->cap = x->flags == NULL ? 0 : k->dict_slots;
-        if (x->flags == NULL) return ST_NOMEM;
+        if (x->flags == NULL) return SEAM_NOMEM;
     }
     memset(x->flags, 0, k->dict_slots);
-    for (uint32_t at = 0; at < k->dict_count; at += VECTOR_ROWS) {
-        uint64_t sel[VECTOR_WORDS];
-        struct vec *v = &vecs[cond->column];
-        enum status st;
+    for (uint32_t at = 0; at < k->dict_count; at += COLUMNAR_VECTOR_ROWS) {
+        uint64_t sel[COLUMNAR_VECTOR_WORDS];
+        struct columnar_vec *v = &vecs[cond->column];
+        enum seam_status st;
 
-        b.rows = k->dict_count - at < VECTOR_ROWS ? k->dict_count - at : VECTOR_ROWS;
-        *v = (struct vec){.kind = VEC_FLAT, .type = k->type, .scale = k->scale, .lo = INT64_MIN, .hi = INT64_MAX};
+        b.rows = k->dict_count - at < COLUMNAR_VECTOR_ROWS ? k->dict_count - at : COLUMNAR_VECTOR_ROWS;
+        *v = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT, .type = k->type, .scale = k->scale, .lo = INT64_MIN, .hi = INT64_MAX};
         if (k->dict_s != NULL) v->s = k->dict_s + at;
         else if (k->dict_d != NULL) v->d = k->dict_d + at;
         else v->i = k->dict_i + at;
-        scan_fill(sel, b.rows, true);
-        expr_state_reset(c->t->eval);
-        st = expr_filter(c->t->eval, cond->e, &b, sel, c->f);
-        if (st != ST_OK) return st;
-        for (uint32_t i = 0; i < b.rows; i++) x->flags[at + i] = bitset_get(sel, i);
+        columnar_scan_fill(sel, b.rows, true);
+        columnar_expr_state_reset(c->t->eval);
+        st = columnar_expr_filter(c->t->eval, cond->e, &b, sel, c->f);
+        if (st != SEAM_OK) return st;
+        for (uint32_t i = 0; i < b.rows; i++) x->flags[at + i] = seam_bitset_get(sel, i);
     }
     for (uint32_t i = 0; i < k->dict_count; i++) {
         if (!x->flags[i]) continue;
@@ -154,77 +154,77 @@ static enum status fill_cache(struct cursor *c, const struct scan_cond *cond, st
     x->is_range = count > 0 && last - first + 1 == count;
     x->lo = first;
     x->hi = last;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status eval_decoded(struct cursor *c, const struct scan_cond *cond, uint64_t *sel)
+static enum seam_status eval_decoded(struct columnar_cursor *c, const struct columnar_scan_cond *cond, uint64_t *sel)
 {
-    struct batch b = {.rows = c->rows, .count = c->s->n_columns, .cols = c->t->vecs};
+    struct columnar_batch b = {.rows = c->rows, .count = c->s->n_columns, .cols = c->t->vecs};
 
-    if (cond->n_columns <= (int)ARRAY_LEN(cond->columns)) {
+    if (cond->n_columns <= (int)SEAM_ARRAY_LEN(cond->columns)) {
         for (int k = 0; k < cond->n_columns; k++) {
-            enum status st = scan_load(c, cond->columns[k]);
+            enum seam_status st = columnar_scan_load(c, cond->columns[k]);
 
-            if (st != ST_OK) return st;
+            if (st != SEAM_OK) return st;
         }
     } else {
         for (int k = 0; k < c->s->n_columns; k++) {
-            enum status st = scan_load(c, k);
+            enum seam_status st = columnar_scan_load(c, k);
 
-            if (st != ST_OK) return st;
+            if (st != SEAM_OK) return st;
         }
     }
-    expr_state_reset(c->t->eval);
-    return expr_filter(c->t->eval, cond->e, &b, sel, c->f);
+    columnar_expr_state_reset(c->t->eval);
+    return columnar_expr_filter(c->t->eval, cond->e, &b, sel, c->f);
 }
 
-static enum status eval_dict(struct cursor *c, const struct scan_cond *cond, struct cond_cache *x,
-                             const struct chunk *k, uint64_t *bits)
+static enum seam_status eval_dict(struct columnar_cursor *c, const struct columnar_scan_cond *cond, struct columnar_cond_cache *x,
+                             const struct columnar_chunk *k, uint64_t *bits)
 {
-    struct chunk_vector cv;
-    uint32_t codes[VECTOR_ROWS];
-    enum status st = x->chunk == k ? ST_OK : fill_cache(c, cond, x, k);
+    struct columnar_chunk_vector cv;
+    uint32_t codes[COLUMNAR_VECTOR_ROWS];
+    enum seam_status st = x->chunk == k ? SEAM_OK : fill_cache(c, cond, x, k);
 
-    if (st != ST_OK) return st;
-    if (!chunk_vector(k, c->v, &cv)) return scan_corrupt_vector(c, cond->column);
+    if (st != SEAM_OK) return st;
+    if (!columnar_chunk_vector(k, c->v, &cv)) return columnar_scan_corrupt_vector(c, cond->column);
     if (x->none || cv.nulls == cv.rows) {
-        scan_fill(bits, c->rows, false);
-        return ST_OK;
+        columnar_scan_fill(bits, c->rows, false);
+        return SEAM_OK;
     }
     if (x->is_range) {
-        if (!block_range(k, &cv, x->lo, x->hi, bits)) return scan_corrupt_vector(c, cond->column);
+        if (!block_range(k, &cv, x->lo, x->hi, bits)) return columnar_scan_corrupt_vector(c, cond->column);
     } else {
-        if (!ints_decode32(&cv.ints, cv.rows, codes)) return scan_corrupt_vector(c, cond->column);
-        memset(bits, 0, VECTOR_WORDS * 8);
+        if (!columnar_ints_decode32(&cv.ints, cv.rows, codes)) return columnar_scan_corrupt_vector(c, cond->column);
+        memset(bits, 0, COLUMNAR_VECTOR_WORDS * 8);
         for (uint32_t i = 0; i < cv.rows; i++) bits[i / 64] |= (uint64_t)x->flags[codes[i]] << (i % 64);
     }
-    return without_nulls(&cv, bits) ? ST_OK : scan_corrupt_vector(c, cond->column);
+    return without_nulls(&cv, bits) ? SEAM_OK : columnar_scan_corrupt_vector(c, cond->column);
 }
 
-enum status scan_eval(struct cursor *c, int at, uint64_t *sel)
+enum seam_status columnar_scan_eval(struct columnar_cursor *c, int at, uint64_t *sel)
 {
-    const struct scan_cond *cond = &c->s->conds[at];
-    const struct chunk *k = cond->kind == COND_EXPR ? NULL : c->t->chunks[cond->column];
-    uint64_t bits[VECTOR_WORDS], lo, hi;
-    struct chunk_vector cv;
-    enum status st;
+    const struct columnar_scan_cond *cond = &c->s->conds[at];
+    const struct columnar_chunk *k = cond->kind == COND_EXPR ? NULL : c->t->chunks[cond->column];
+    uint64_t bits[COLUMNAR_VECTOR_WORDS], lo, hi;
+    struct columnar_chunk_vector cv;
+    enum seam_status st;
 
     if (k == NULL || c->t->loaded[cond->column] || k->type != c->s->p->columns[cond->column].type)
         return eval_decoded(c, cond, sel);
     if (cond->kind == COND_RANGE && (k->kind == CHUNK_INTS || k->kind == CHUNK_DICT)) {
-        scan_touch(c, cond->column);
-        if (!chunk_vector(k, c->v, &cv)) return scan_corrupt_vector(c, cond->column);
+        columnar_scan_touch(c, cond->column);
+        if (!columnar_chunk_vector(k, c->v, &cv)) return columnar_scan_corrupt_vector(c, cond->column);
         if (cv.nulls == cv.rows || !encoded_range(k, cond->lo, cond->hi, &lo, &hi))
-            scan_fill(bits, c->rows, false);
+            columnar_scan_fill(bits, c->rows, false);
         else if (!block_range(k, &cv, lo, hi, bits) || !without_nulls(&cv, bits))
-            return scan_corrupt_vector(c, cond->column);
+            return columnar_scan_corrupt_vector(c, cond->column);
     } else if (cond->strict && (k->kind == CHUNK_TEXT_DICT || k->kind == CHUNK_DICT)) {
-        scan_touch(c, cond->column);
+        columnar_scan_touch(c, cond->column);
         st = eval_dict(c, cond, &c->t->cache[at], k, bits);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     } else {
         return eval_decoded(c, cond, sel);
     }
-    for (int w = 0; w < VECTOR_WORDS; w++) sel[w] &= bits[w];
-    return ST_OK;
+    for (int w = 0; w < COLUMNAR_VECTOR_WORDS; w++) sel[w] &= bits[w];
+    return SEAM_OK;
 }

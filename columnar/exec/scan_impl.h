@@ -4,11 +4,11 @@
 
 #include "columnar/exec/plan.h"
 
-enum cond_kind { COND_RANGE, COND_COLUMN, COND_EXPR };
+enum columnar_cond_kind { COND_RANGE, COND_COLUMN, COND_EXPR };
 
-struct scan_cond {
-    const struct expr *e;
-    enum cond_kind kind;
+struct columnar_scan_cond {
+    const struct columnar_expr *e;
+    enum columnar_cond_kind kind;
     int column;              /* RANGE, COLUMN: the only one it reads */
     int64_t lo, hi;          /* RANGE, on int-like columns */
     int n_columns;
@@ -17,60 +17,60 @@ struct scan_cond {
 };
 
 /* Of one condition in one thread: its answer for each entry of the chunk's dictionary. */
-struct cond_cache {
-    const struct chunk *chunk;
+struct columnar_cond_cache {
+    const struct columnar_chunk *chunk;
     uint8_t *flags;
     size_t cap;
     bool is_range, none;     /* flags are one run of codes */
     uint32_t lo, hi;
 };
 
-struct scan_thread {
-    struct chunk_scratch **scratch;  /* a column, and one for LSNs */
-    struct vec *vecs;
+struct columnar_scan_thread {
+    struct columnar_chunk_scratch **scratch;  /* a column, and one for LSNs */
+    struct columnar_vec *vecs;
     bool *loaded, *touched;
-    const struct chunk **chunks;     /* of the present row group; NULL: the file has not the column */
-    struct expr_state *eval;
-    struct cond_cache *cache;
+    const struct columnar_chunk **chunks;     /* of the present row group; NULL: the file has not the column */
+    struct columnar_expr_state *eval;
+    struct columnar_cond_cache *cache;
     uint32_t *rows_at;               /* chosen rows */
-    lsn_t *ends;
+    seam_lsn_t *ends;
     int64_t *end_column;
-    uint64_t end_nulls[VECTOR_WORDS];
-    uint64_t one_sel[VECTOR_WORDS];
-    struct query_stats stats;
+    uint64_t end_nulls[COLUMNAR_VECTOR_WORDS];
+    uint64_t one_sel[COLUMNAR_VECTOR_WORDS];
+    struct columnar_query_stats stats;
 };
 
-struct scan_morsel { const struct table_file *tf; int group; };
+struct columnar_scan_morsel { const struct columnar_table_file *tf; int group; };
 
-struct scan {
-    struct query *q;
-    const struct plan *p;
-    const struct table *t;
+struct columnar_scan {
+    struct columnar_query *q;
+    const struct columnar_plan *p;
+    const struct columnar_table *t;
     int n_columns, n_conds, threads;
-    struct scan_cond *conds;
+    struct columnar_scan_cond *conds;
     const bool *required;
     size_t morsel_count;
-    struct scan_morsel *morsels;
-    struct scan_thread *per_thread;
+    struct columnar_scan_morsel *morsels;
+    struct columnar_scan_thread *per_thread;
 };
 
-struct cursor { /* one vector of one morsel in one thread */
-    struct scan *s;
-    struct scan_thread *t;
-    const struct scan_morsel *m;
+struct columnar_cursor { /* one vector of one morsel in one thread */
+    struct columnar_scan *s;
+    struct columnar_scan_thread *t;
+    const struct columnar_scan_morsel *m;
     uint32_t v, rows;
     uint64_t first_row;
-    struct fault *f;
+    struct seam_fault *f;
 };
 
 /* Counts the bytes of a column's vector as read, once. */
-void scan_touch(struct cursor *c, int column);
+void columnar_scan_touch(struct columnar_cursor *c, int column);
 /* Decodes a column's vector into c->t->vecs, once. */
-enum status scan_load(struct cursor *c, int column);
-enum status scan_corrupt_vector(struct cursor *c, int column);
+enum seam_status columnar_scan_load(struct columnar_cursor *c, int column);
+enum seam_status columnar_scan_corrupt_vector(struct columnar_cursor *c, int column);
 /* The first `rows` bits on or off, the rest off. */
-void scan_fill(uint64_t *bits, uint32_t rows, bool on);
+void columnar_scan_fill(uint64_t *bits, uint32_t rows, bool on);
 /* Takes the rows that fail the at-th condition out of sel. */
-enum status scan_eval(struct cursor *c, int at, uint64_t *sel);
+enum seam_status columnar_scan_eval(struct columnar_cursor *c, int at, uint64_t *sel);
 
 #endif

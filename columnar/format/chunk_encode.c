@@ -12,12 +12,12 @@ enum { COUNT_BITS = 1 << 17, FEW_TEXTS = 256, DIGITS_MAX = 12 };
 struct encoder {
     const struct columnar_column *c;
     size_t from, rows;
-    enum value_type type;
+    enum seam_value_type type;
     unsigned scale;
     int64_t *z;            /* int-like values; doubles as zone integers; text prefixes */
     uint64_t *e;           /* encoded integers of the kind under trial */
     uint32_t vectors;
-    struct zone *zones;
+    struct columnar_zone *zones;
     int64_t min, max;
     uint64_t nulls, distinct;
     bool failed;
@@ -25,7 +25,7 @@ struct encoder {
 
 static bool is_null(const struct encoder *x, size_t i)
 {
-    return x->c->nulls != NULL && bitset_get(x->c->nulls, x->from + i);
+    return x->c->nulls != NULL && seam_bitset_get(x->c->nulls, x->from + i);
 }
 
 static const char *text_at(const struct encoder *x, size_t i, size_t *n)
@@ -39,9 +39,9 @@ static const char *text_at(const struct encoder *x, size_t i, size_t *n)
 
 static size_t vector_rows(const struct encoder *x, uint32_t v)
 {
-    size_t left = x->rows - (size_t)v * VECTOR_ROWS;
+    size_t left = x->rows - (size_t)v * COLUMNAR_VECTOR_ROWS;
 
-    return left < VECTOR_ROWS ? left : VECTOR_ROWS;
+    return left < COLUMNAR_VECTOR_ROWS ? left : COLUMNAR_VECTOR_ROWS;
 }
 
 /* Fills z; null rows repeat the value before them (or the first value), which packs and runs best. */
@@ -56,12 +56,12 @@ static void load_values(struct encoder *x)
 
         if (is_null(x, i)) continue;
         switch (x->type) {
-        case V_DOUBLE:
-            x->z[i] = zone_of_double(x->c->doubles[x->from + i]);
+        case SEAM_V_DOUBLE:
+            x->z[i] = columnar_zone_of_double(x->c->doubles[x->from + i]);
             break;
-        case V_TEXT:
+        case SEAM_V_TEXT:
             s = text_at(x, i, &n);
-            x->z[i] = zone_of_text(s, n);
+            x->z[i] = columnar_zone_of_text(s, n);
             break;
         default:
             x->z[i] = x->c->ints[x->from + i];
@@ -82,8 +82,8 @@ static void measure_zones(struct encoder *x)
     x->max = INT64_MIN;
     x->nulls = 0;
     for (uint32_t v = 0; v < x->vectors; v++) {
-        struct zone *zone = &x->zones[v];
-        size_t n = vector_rows(x, v), at = (size_t)v * VECTOR_ROWS;
+        struct columnar_zone *zone = &x->zones[v];
+        size_t n = vector_rows(x, v), at = (size_t)v * COLUMNAR_VECTOR_ROWS;
         int64_t min = INT64_MAX, max = INT64_MIN;
         uint32_t nulls = 0;
 
@@ -95,7 +95,7 @@ static void measure_zones(struct encoder *x)
             if (x->z[at + i] < min) min = x->z[at + i];
             if (x->z[at + i] > max) max = x->z[at + i];
         }
-        *zone = (struct zone){.min = min, .max = max, .nulls = nulls};
+        *zone = (struct columnar_zone){.min = min, .max = max, .nulls = nulls};
         x->nulls += nulls;
         if (min < x->min) x->min = min;
         if (max > x->max) x->max = max;
@@ -116,17 +116,17 @@ static void count_distinct(struct encoder *x)
         uint64_t h;
 
         if (x->nulls > 0 && is_null(x, i)) continue;
-        if (x->type == V_TEXT) {
+        if (x->type == SEAM_V_TEXT) {
             size_t n;
             const char *s = text_at(x, i, &n);
 
-            h = hash64(s, n, 0);
+            h = seam_hash64(s, n, 0);
         } else {
-            h = hash64_u64((uint64_t)x->z[i]);
+            h = seam_hash64_u64((uint64_t)x->z[i]);
         }
-        bitset_set(seen, h & (COUNT_BITS - 1));
+        seam_bitset_set(seen, h & (COUNT_BITS - 1));
     }
-    set = bitset_count(seen, COUNT_BITS);
+    set = seam_bitset_count(seen, COUNT_BITS);
     x->distinct = set < COUNT_BITS
                       ? (uint64_t)(-(double)COUNT_BITS * log(1.0 - (double)set / COUNT_BITS) + 0.5)
                       : x->rows;
@@ -138,7 +138,7 @@ static void count_distinct(struct encoder *x)
 /* ---- writing a chunk of some kind ---- */
 
 struct draft {
-    struct buf aux, data;
+    struct seam_buf aux, data;
     uint8_t kind;
     bool narrow;
     uint64_t base, factor;
@@ -146,20 +146,20 @@ struct draft {
 
 static void draft_free(struct draft *d)
 {
-    buf_free(&d->aux);
-    buf_free(&d->data);
+    seam_buf_free(&d->aux);
+    seam_buf_free(&d->data);
 }
 
-static void write_nulls(struct encoder *x, uint32_t v, struct buf *out)
+static void write_nulls(struct encoder *x, uint32_t v, struct seam_buf *out)
 {
-    uint64_t flags[VECTOR_ROWS];
+    uint64_t flags[COLUMNAR_VECTOR_ROWS];
     size_t n = vector_rows(x, v), at = out->size;
 
     if (x->zones[v].nulls == 0) return;
-    for (size_t i = 0; i < n; i++) flags[i] = is_null(x, (size_t)v * VECTOR_ROWS + i);
-    buf_u16(out, 0);
-    ints_encode(flags, n, false, out);
-    if (buf_ok(out)) put_u16(out->data + at, (uint16_t)(out->size - at - 2));
+    for (size_t i = 0; i < n; i++) flags[i] = is_null(x, (size_t)v * COLUMNAR_VECTOR_ROWS + i);
+    seam_buf_u16(out, 0);
+    columnar_ints_encode(flags, n, false, out);
+    if (seam_buf_ok(out)) seam_put_u16(out->data + at, (uint16_t)(out->size - at - 2));
 }
 
 static bool all_null(const struct encoder *x, uint32_t v)
@@ -172,7 +172,7 @@ static void write_int_blocks(struct encoder *x, bool codes, struct draft *d, uin
     for (uint32_t v = 0; v < x->vectors; v++) {
         if (!all_null(x, v)) {
             write_nulls(x, v, &d->data);
-            ints_encode(x->e + (size_t)v * VECTOR_ROWS, vector_rows(x, v), codes, &d->data);
+            columnar_ints_encode(x->e + (size_t)v * COLUMNAR_VECTOR_ROWS, vector_rows(x, v), codes, &d->data);
         }
         ends[v] = (uint32_t)d->data.size;
     }
@@ -233,7 +233,7 @@ static size_t gather_ints(const struct encoder *x, size_t max, int64_t *values, 
     table = calloc(slots, sizeof *table);
     if (table == NULL) return 0;
     for (size_t i = 0; i < x->rows; i++) {
-        size_t h = hash64_u64((uint64_t)x->z[i]) & (slots - 1);
+        size_t h = seam_hash64_u64((uint64_t)x->z[i]) & (slots - 1);
 
         while (table[h] != 0 && values[table[h] - 1] != x->z[i]) h = (h + 1) & (slots - 1);
         if (table[h] == 0) {
@@ -273,8 +273,8 @@ static void draft_dict(struct encoder *x, struct draft *d, uint32_t *ends)
         for (size_t i = 0; i < x->rows; i++) x->e[i] = rank[x->e[i]];
         d->kind = CHUNK_DICT;
         d->narrow = true;
-        buf_u32(&d->aux, (uint32_t)count);
-        for (size_t k = 0; k < count; k++) buf_u64(&d->aux, (uint64_t)sorted[k]);
+        seam_buf_u32(&d->aux, (uint32_t)count);
+        for (size_t k = 0; k < count; k++) seam_buf_u64(&d->aux, (uint64_t)sorted[k]);
         write_int_blocks(x, true, d, ends);
     }
     free(values);
@@ -323,15 +323,15 @@ static int choose_digits(const struct encoder *x)
 }
 
 static void write_decimal_block(struct encoder *x, uint32_t v, unsigned digits, uint64_t base,
-                                struct buf *out)
+                                struct seam_buf *out)
 {
-    size_t n = vector_rows(x, v), first = (size_t)v * VECTOR_ROWS, at, bad = 0;
-    uint16_t where[VECTOR_ROWS];
-    uint64_t e[VECTOR_ROWS], filler = 0;
+    size_t n = vector_rows(x, v), first = (size_t)v * COLUMNAR_VECTOR_ROWS, at, bad = 0;
+    uint16_t where[COLUMNAR_VECTOR_ROWS];
+    uint64_t e[COLUMNAR_VECTOR_ROWS], filler = 0;
     bool have_filler = false;
 
     for (size_t i = 0; i < n; i++) {
-        double d = zone_to_double(x->z[first + i]);
+        double d = columnar_zone_to_double(x->z[first + i]);
         int64_t scaled;
 
         if (decimal_of(d, digits, &scaled)) {
@@ -344,17 +344,17 @@ static void write_decimal_block(struct encoder *x, uint32_t v, unsigned digits, 
     }
     for (size_t k = 0; k < bad; k++) e[where[k]] = filler;
     at = out->size;
-    buf_u16(out, 0);
-    ints_encode(e, n, false, out);
-    if (buf_ok(out)) put_u16(out->data + at, (uint16_t)(out->size - at - 2));
-    buf_u16(out, (uint16_t)bad);
-    for (size_t k = 0; k < bad; k++) buf_u16(out, where[k]);
+    seam_buf_u16(out, 0);
+    columnar_ints_encode(e, n, false, out);
+    if (seam_buf_ok(out)) seam_put_u16(out->data + at, (uint16_t)(out->size - at - 2));
+    seam_buf_u16(out, (uint16_t)bad);
+    for (size_t k = 0; k < bad; k++) seam_buf_u16(out, where[k]);
     for (size_t k = 0; k < bad; k++) {
-        double d = zone_to_double(x->z[first + where[k]]);
+        double d = columnar_zone_to_double(x->z[first + where[k]]);
         uint64_t bits;
 
         memcpy(&bits, &d, 8);
-        buf_u64(out, bits);
+        seam_buf_u64(out, bits);
     }
 }
 
@@ -367,7 +367,7 @@ static void draft_decimals(struct encoder *x, struct draft *d, uint32_t *ends)
     for (size_t i = 0; i < x->rows; i++) {
         int64_t scaled;
 
-        if (!decimal_of(zone_to_double(x->z[i]), (unsigned)digits, &scaled)) continue;
+        if (!decimal_of(columnar_zone_to_double(x->z[i]), (unsigned)digits, &scaled)) continue;
         if (scaled < min) min = scaled;
         if (scaled > max) max = scaled;
     }
@@ -387,7 +387,7 @@ static void draft_decimals(struct encoder *x, struct draft *d, uint32_t *ends)
 
 /* ---- text ---- */
 
-struct text_entry { struct text_ref text; uint64_t first; };
+struct text_entry { struct columnar_text_ref text; uint64_t first; };
 
 static int by_text(const void *pa, const void *pb)
 {
@@ -416,7 +416,7 @@ static size_t gather_texts(const struct encoder *x, size_t max, struct text_entr
             continue;
         }
         s = text_at(x, i, &n);
-        hash = hash64(s, n, 0);
+        hash = seam_hash64(s, n, 0);
         h = hash & (slots - 1);
         for (; table[h].id != 0; h = (h + 1) & (slots - 1)) {
             const struct text_entry *t = &entries[table[h].id - 1];
@@ -457,9 +457,9 @@ static void draft_text_dict(struct encoder *x, struct draft *d, uint32_t *ends)
         for (size_t i = 0; i < x->rows; i++) x->e[i] = rank[x->e[i]];
         d->kind = CHUNK_TEXT_DICT;
         d->narrow = true;
-        buf_u32(&d->aux, (uint32_t)count);
+        seam_buf_u32(&d->aux, (uint32_t)count);
         for (size_t k = 0; k < count; k++)
-            buf_lenstr(&d->aux, entries[k].text.s, entries[k].text.len);
+            seam_buf_lenstr(&d->aux, entries[k].text.s, entries[k].text.len);
         write_int_blocks(x, true, d, ends);
     }
     free(entries);
@@ -467,28 +467,28 @@ static void draft_text_dict(struct encoder *x, struct draft *d, uint32_t *ends)
 }
 
 /* Text of one vector as one run: lengths to x->e, where it lies to *s and *n. */
-static void vector_text(struct encoder *x, uint32_t v, struct buf *joined)
+static void vector_text(struct encoder *x, uint32_t v, struct seam_buf *joined)
 {
-    size_t n = vector_rows(x, v), first = (size_t)v * VECTOR_ROWS;
+    size_t n = vector_rows(x, v), first = (size_t)v * COLUMNAR_VECTOR_ROWS;
 
-    buf_clear(joined);
+    seam_buf_clear(joined);
     for (size_t i = 0; i < n; i++) {
         size_t len = 0;
         const char *s = is_null(x, first + i) ? NULL : text_at(x, first + i, &len);
 
         x->e[first + i] = len;
-        if (s != NULL) buf_append(joined, s, len);
+        if (s != NULL) seam_buf_append(joined, s, len);
     }
 }
 
-static void draft_text(struct encoder *x, const struct symbol_encoder *symbols, struct draft *d,
+static void draft_text(struct encoder *x, const struct columnar_symbol_encoder *symbols, struct draft *d,
                        uint32_t *ends)
 {
-    struct buf joined = {0};
+    struct seam_buf joined = {0};
 
     d->kind = symbols != NULL ? CHUNK_TEXT_SYMBOLS : CHUNK_TEXT_PLAIN;
     d->narrow = true;
-    if (symbols != NULL) symbols_write(symbols_table(symbols), &d->aux);
+    if (symbols != NULL) columnar_symbols_write(columnar_symbols_table(symbols), &d->aux);
     for (uint32_t v = 0; v < x->vectors; v++) {
         if (!all_null(x, v)) {
             size_t at;
@@ -496,23 +496,23 @@ static void draft_text(struct encoder *x, const struct symbol_encoder *symbols, 
             write_nulls(x, v, &d->data);
             vector_text(x, v, &joined);
             at = d->data.size;
-            buf_u16(&d->data, 0);
-            ints_encode(x->e + (size_t)v * VECTOR_ROWS, vector_rows(x, v), false, &d->data);
-            if (buf_ok(&d->data)) put_u16(d->data.data + at, (uint16_t)(d->data.size - at - 2));
-            if (symbols != NULL) symbols_encode(symbols, joined.data, joined.size, &d->data);
-            else buf_append(&d->data, joined.data, joined.size);
-            if (!buf_ok(&joined)) x->failed = true;
+            seam_buf_u16(&d->data, 0);
+            columnar_ints_encode(x->e + (size_t)v * COLUMNAR_VECTOR_ROWS, vector_rows(x, v), false, &d->data);
+            if (seam_buf_ok(&d->data)) seam_put_u16(d->data.data + at, (uint16_t)(d->data.size - at - 2));
+            if (symbols != NULL) columnar_symbols_encode(symbols, joined.data, joined.size, &d->data);
+            else seam_buf_append(&d->data, joined.data, joined.size);
+            if (!seam_buf_ok(&joined)) x->failed = true;
         }
         ends[v] = (uint32_t)d->data.size;
     }
-    buf_free(&joined);
+    seam_buf_free(&joined);
 }
 
 /* A sample spread over the chunk: every k-th string, up to 64 KiB. */
-static struct symbol_encoder *learn_symbols(struct encoder *x, uint64_t text_bytes)
+static struct columnar_symbol_encoder *learn_symbols(struct encoder *x, uint64_t text_bytes)
 {
-    struct buf sample = {0};
-    struct symbol_encoder *e;
+    struct seam_buf sample = {0};
+    struct columnar_symbol_encoder *e;
     size_t step = (size_t)(text_bytes / (64 << 10)) + 1;
 
     for (size_t i = 0; i < x->rows && sample.size < (64 << 10); i += step) {
@@ -521,11 +521,11 @@ static struct symbol_encoder *learn_symbols(struct encoder *x, uint64_t text_byt
 
         if (is_null(x, i)) continue;
         s = text_at(x, i, &n);
-        buf_append(&sample, s, n > 4096 ? 4096 : n);
+        seam_buf_append(&sample, s, n > 4096 ? 4096 : n);
     }
-    e = buf_ok(&sample) ? symbols_learn(sample.data, sample.size) : NULL;
+    e = seam_buf_ok(&sample) ? columnar_symbols_learn(sample.data, sample.size) : NULL;
     if (e == NULL) x->failed = true;
-    buf_free(&sample);
+    seam_buf_free(&sample);
     return e;
 }
 
@@ -559,9 +559,9 @@ static void choose(struct encoder *x, struct draft *best, uint32_t *ends, uint32
     struct draft other = {0};
     size_t live = x->rows - x->nulls;
 
-    if (x->type == V_TEXT) {
+    if (x->type == SEAM_V_TEXT) {
         uint64_t bytes = text_bytes(x);
-        struct symbol_encoder *symbols = NULL;
+        struct columnar_symbol_encoder *symbols = NULL;
 
         if (x->distinct < CHUNK_DICT_MAX && x->distinct <= live / 2 + 1)
             draft_text_dict(x, best, ends);
@@ -573,11 +573,11 @@ static void choose(struct encoder *x, struct draft *best, uint32_t *ends, uint32
             if (symbols != NULL) draft_text(x, symbols, &other, other_ends);
             if (best->kind != 0 && 2 * draft_size(&other) > draft_size(best)) {
                 draft_free(&other);
-                symbols_encoder_free(symbols);
+                columnar_symbols_encoder_free(symbols);
                 return;
             }
             keep_smaller(best, ends, &other, other_ends, x->vectors);
-            symbols_encoder_free(symbols);
+            columnar_symbols_encoder_free(symbols);
             if (draft_size(best) < bytes) return;
         }
         draft_text(x, NULL, &other, other_ends);
@@ -585,13 +585,13 @@ static void choose(struct encoder *x, struct draft *best, uint32_t *ends, uint32
         return;
     }
     draft_ints(x, best, ends);
-    if (x->type == V_DOUBLE && live > 0) {
+    if (x->type == SEAM_V_DOUBLE && live > 0) {
         draft_decimals(x, &other, other_ends);
         keep_smaller(best, ends, &other, other_ends, x->vectors);
     }
     /* A dictionary needs 64 bits a distinct value, and pays when codes are narrower than values. */
     if (live > 0 && x->distinct < CHUNK_DICT_MAX && x->distinct <= live / 4 + 1 &&
-        draft_size(best) > x->rows * bits_for_u64(x->distinct) / 8 + x->distinct * 8) {
+        draft_size(best) > x->rows * seam_bits_for_u64(x->distinct) / 8 + x->distinct * 8) {
         draft_dict(x, &other, other_ends);
         /* Arithmetic decodes faster than looking up: a dictionary must save a quarter. */
         if (other.kind != 0 && draft_size(&other) > draft_size(best) / 4 * 3) {
@@ -602,54 +602,54 @@ static void choose(struct encoder *x, struct draft *best, uint32_t *ends, uint32
     }
 }
 
-static void put_zone(struct buf *out, int64_t z, int64_t base, unsigned width)
+static void put_zone(struct seam_buf *out, int64_t z, int64_t base, unsigned width)
 {
     uint64_t off = (uint64_t)z - (uint64_t)base;
     uint8_t bytes[8];
 
-    put_u64(bytes, off);
-    buf_append(out, bytes, width);
+    seam_put_u64(bytes, off);
+    seam_buf_append(out, bytes, width);
 }
 
-static void assemble(struct encoder *x, const struct draft *d, const uint32_t *ends, struct buf *out)
+static void assemble(struct encoder *x, const struct draft *d, const uint32_t *ends, struct seam_buf *out)
 {
     uint64_t range = x->nulls == x->rows ? 0 : (uint64_t)x->max - (uint64_t)x->min;
     unsigned width = range == 0 ? 0 : range <= UINT8_MAX ? 1 : range <= UINT16_MAX ? 2
                      : range <= UINT32_MAX ? 4 : 8;
     int64_t base = x->nulls == x->rows ? 0 : x->min;
 
-    buf_u8(out, d->kind);
-    buf_u8(out, (uint8_t)x->type);
-    buf_u8(out, (uint8_t)x->scale);
-    buf_u8(out, d->narrow ? 1 : 0);
-    buf_u32(out, (uint32_t)x->rows);
-    buf_u64(out, d->base);
-    buf_u64(out, d->factor);
-    buf_u32(out, (uint32_t)d->aux.size);
-    buf_u32(out, width);
-    buf_u64(out, (uint64_t)base);
+    seam_buf_u8(out, d->kind);
+    seam_buf_u8(out, (uint8_t)x->type);
+    seam_buf_u8(out, (uint8_t)x->scale);
+    seam_buf_u8(out, d->narrow ? 1 : 0);
+    seam_buf_u32(out, (uint32_t)x->rows);
+    seam_buf_u64(out, d->base);
+    seam_buf_u64(out, d->factor);
+    seam_buf_u32(out, (uint32_t)d->aux.size);
+    seam_buf_u32(out, width);
+    seam_buf_u64(out, (uint64_t)base);
     for (uint32_t v = 0; v < x->vectors; v++) {
-        buf_u32(out, ends[v]);
-        buf_u16(out, (uint16_t)x->zones[v].nulls);
+        seam_buf_u32(out, ends[v]);
+        seam_buf_u16(out, (uint16_t)x->zones[v].nulls);
     }
     for (uint32_t v = 0; v < x->vectors; v++) {
         put_zone(out, all_null(x, v) ? base : x->zones[v].min, base, width);
         put_zone(out, all_null(x, v) ? base : x->zones[v].max, base, width);
     }
-    buf_append(out, d->aux.data, d->aux.size);
-    buf_append(out, d->data.data, d->data.size);
-    if (!buf_ok(&d->aux) || !buf_ok(&d->data)) x->failed = true;
+    seam_buf_append(out, d->aux.data, d->aux.size);
+    seam_buf_append(out, d->data.data, d->data.size);
+    if (!seam_buf_ok(&d->aux) || !seam_buf_ok(&d->data)) x->failed = true;
 }
 
-void chunk_encode(const struct columnar_column *c, size_t from, size_t n, enum value_type type,
-                  unsigned scale, struct buf *out, struct chunk_summary *summary)
+void columnar_chunk_encode(const struct columnar_column *c, size_t from, size_t n, enum seam_value_type type,
+                  unsigned scale, struct seam_buf *out, struct columnar_chunk_summary *summary)
 {
     struct encoder x = {.c = c, .from = from, .rows = n, .type = type, .scale = scale};
     struct draft best = {0};
     uint32_t *ends, *other_ends;
 
     assert(n >= 1 && n <= CHUNK_ROWS_MAX);
-    x.vectors = (uint32_t)((n + VECTOR_ROWS - 1) / VECTOR_ROWS);
+    x.vectors = (uint32_t)((n + COLUMNAR_VECTOR_ROWS - 1) / COLUMNAR_VECTOR_ROWS);
     x.z = malloc(n * sizeof *x.z);
     x.e = malloc(n * sizeof *x.e);
     x.zones = calloc(x.vectors, sizeof *x.zones);
@@ -664,7 +664,7 @@ void chunk_encode(const struct columnar_column *c, size_t from, size_t n, enum v
     if (!x.failed) {
         choose(&x, &best, ends, other_ends);
         assemble(&x, &best, ends, out);
-        *summary = (struct chunk_summary){.kind = best.kind, .type = (uint8_t)type,
+        *summary = (struct columnar_chunk_summary){.kind = best.kind, .type = (uint8_t)type,
                                           .scale = (uint8_t)scale, .min = x.min, .max = x.max,
                                           .nulls = x.nulls, .distinct = x.distinct};
     }

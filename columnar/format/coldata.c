@@ -3,20 +3,20 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum status coldata_init(struct coldata *d, const struct schema *s)
+enum seam_status columnar_coldata_init(struct columnar_coldata *d, const struct seam_schema *s)
 {
-    *d = (struct coldata){.count = s->column_count};
+    *d = (struct columnar_coldata){.count = s->column_count};
     d->columns = calloc(s->column_count == 0 ? 1 : s->column_count, sizeof *d->columns);
-    if (d->columns == NULL) return ST_NOMEM;
+    if (d->columns == NULL) return SEAM_NOMEM;
     for (int c = 0; c < d->count; c++) {
         d->columns[c].id = s->columns[c].id;
         d->columns[c].type = (uint8_t)s->columns[c].type;
         d->columns[c].scale = s->columns[c].scale;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void coldata_free(struct coldata *d)
+void columnar_coldata_free(struct columnar_coldata *d)
 {
     for (int c = 0; c < d->count; c++) {
         free(d->columns[c].i);
@@ -25,12 +25,12 @@ void coldata_free(struct coldata *d)
     }
     free(d->columns);
     free(d->lsn);
-    *d = (struct coldata){0};
+    *d = (struct columnar_coldata){0};
 }
 
-void coldata_clear(struct coldata *d) { coldata_truncate(d, 0); }
+void columnar_coldata_clear(struct columnar_coldata *d) { columnar_coldata_truncate(d, 0); }
 
-void coldata_truncate(struct coldata *d, size_t rows)
+void columnar_coldata_truncate(struct columnar_coldata *d, size_t rows)
 {
     assert(rows <= d->rows);
     for (int c = 0; c < d->count; c++) {
@@ -42,8 +42,8 @@ void coldata_truncate(struct coldata *d, size_t rows)
             d->columns[c].nulls = NULL;
             continue;
         }
-        for (size_t i = rows; i < d->rows && (i & 63) != 0; i++) bitset_clear(nulls, i);
-        for (size_t w = bitset_words(rows); w < bitset_words(d->rows); w++) nulls[w] = 0;
+        for (size_t i = rows; i < d->rows && (i & 63) != 0; i++) seam_bitset_clear(nulls, i);
+        for (size_t w = seam_bitset_words(rows); w < seam_bitset_words(d->rows); w++) nulls[w] = 0;
     }
     if (rows == 0) d->bytes = 0;
     d->rows = rows;
@@ -58,76 +58,76 @@ static bool grow(void *memory, size_t bytes)
     return true;
 }
 
-enum status coldata_reserve(struct coldata *d, size_t extra)
+enum seam_status columnar_coldata_reserve(struct columnar_coldata *d, size_t extra)
 {
-    size_t cap = d->cap < VECTOR_ROWS ? VECTOR_ROWS : d->cap; /* null words come by whole vectors */
+    size_t cap = d->cap < COLUMNAR_VECTOR_ROWS ? COLUMNAR_VECTOR_ROWS : d->cap; /* null words come by whole vectors */
 
-    if (d->rows + extra <= d->cap) return ST_OK;
+    if (d->rows + extra <= d->cap) return SEAM_OK;
     while (cap < d->rows + extra) cap *= 2;
-    if (!grow(&d->lsn, cap * sizeof *d->lsn)) return ST_NOMEM;
+    if (!grow(&d->lsn, cap * sizeof *d->lsn)) return SEAM_NOMEM;
     for (int c = 0; c < d->count; c++) {
-        struct coldata_column *col = &d->columns[c];
+        struct columnar_coldata_column *col = &d->columns[c];
 
-        if (!grow(&col->i, cap * 8)) return ST_NOMEM;
+        if (!grow(&col->i, cap * 8)) return SEAM_NOMEM;
         if (col->nulls != NULL) {
-            if (!grow(&col->nulls, bitset_words(cap) * 8)) return ST_NOMEM;
-            memset(col->nulls + bitset_words(d->cap), 0,
-                   (bitset_words(cap) - bitset_words(d->cap)) * 8);
+            if (!grow(&col->nulls, seam_bitset_words(cap) * 8)) return SEAM_NOMEM;
+            memset(col->nulls + seam_bitset_words(d->cap), 0,
+                   (seam_bitset_words(cap) - seam_bitset_words(d->cap)) * 8);
         }
     }
     d->cap = cap;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status make_nulls(struct coldata *d, struct coldata_column *col)
+static enum seam_status make_nulls(struct columnar_coldata *d, struct columnar_coldata_column *col)
 {
-    if (col->nulls == NULL) col->nulls = calloc(bitset_words(d->cap), 8);
-    return col->nulls == NULL ? ST_NOMEM : ST_OK;
+    if (col->nulls == NULL) col->nulls = calloc(seam_bitset_words(d->cap), 8);
+    return col->nulls == NULL ? SEAM_NOMEM : SEAM_OK;
 }
 
-static uint64_t text_end(const struct coldata_column *col, size_t row)
+static uint64_t text_end(const struct columnar_coldata_column *col, size_t row)
 {
     return row == 0 ? 0 : col->ends[row - 1];
 }
 
-static enum status text_room(struct coldata_column *col, uint64_t used, uint64_t extra)
+static enum seam_status text_room(struct columnar_coldata_column *col, uint64_t used, uint64_t extra)
 {
     size_t cap = col->text_cap < 1024 ? 1024 : col->text_cap;
 
-    if (used + extra <= col->text_cap) return ST_OK;
+    if (used + extra <= col->text_cap) return SEAM_OK;
     while (cap < used + extra) cap *= 2;
-    if (!grow(&col->text, cap)) return ST_NOMEM;
+    if (!grow(&col->text, cap)) return SEAM_NOMEM;
     col->text_cap = cap;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status coldata_append(struct coldata *d, const struct value *values, lsn_t lsn)
+enum seam_status columnar_coldata_append(struct columnar_coldata *d, const struct seam_value *values, seam_lsn_t lsn)
 {
     size_t row = d->rows;
 
-    if (coldata_reserve(d, 1) != ST_OK) return ST_NOMEM;
+    if (columnar_coldata_reserve(d, 1) != SEAM_OK) return SEAM_NOMEM;
     for (int c = 0; c < d->count; c++) {
-        struct coldata_column *col = &d->columns[c];
-        const struct value *v = &values[c];
+        struct columnar_coldata_column *col = &d->columns[c];
+        const struct seam_value *v = &values[c];
 
-        if (v->type == V_NULL) {
-            if (make_nulls(d, col) != ST_OK) return ST_NOMEM;
-            bitset_set(col->nulls, row);
-            if (col->type == V_TEXT) col->ends[row] = text_end(col, row);
+        if (v->type == SEAM_V_NULL) {
+            if (make_nulls(d, col) != SEAM_OK) return SEAM_NOMEM;
+            seam_bitset_set(col->nulls, row);
+            if (col->type == SEAM_V_TEXT) col->ends[row] = text_end(col, row);
             else col->i[row] = 0;
             d->bytes += 1;
             continue;
         }
-        if (col->type == V_TEXT) {
+        if (col->type == SEAM_V_TEXT) {
             uint64_t end = text_end(col, row);
 
-            if (text_room(col, end, v->len) != ST_OK) return ST_NOMEM;
+            if (text_room(col, end, v->len) != SEAM_OK) return SEAM_NOMEM;
             if (v->len > 0) memcpy(col->text + end, v->s, v->len);
             col->ends[row] = end + v->len;
             d->bytes += v->len + 4;
-        } else if (col->type == V_DOUBLE && v->type != V_DOUBLE) {
-            col->d[row] = v->type == V_DECIMAL
-                              ? (double)v->i / (double)decimal_pow10(v->scale) : (double)v->i;
+        } else if (col->type == SEAM_V_DOUBLE && v->type != SEAM_V_DOUBLE) {
+            col->d[row] = v->type == SEAM_V_DECIMAL
+                              ? (double)v->i / (double)seam_decimal_pow10(v->scale) : (double)v->i;
             d->bytes += 8;
         } else {
             col->i[row] = v->i;
@@ -136,32 +136,32 @@ enum status coldata_append(struct coldata *d, const struct value *values, lsn_t 
     }
     d->lsn[row] = lsn;
     d->rows++;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status append_text(struct coldata *d, struct coldata_column *col,
+static enum seam_status append_text(struct columnar_coldata *d, struct columnar_coldata_column *col,
                                const struct columnar_column *in, size_t rows)
 {
     uint64_t end = text_end(col, d->rows), total = rows == 0 ? 0 : in->ends[rows - 1];
 
-    if (text_room(col, end, total) != ST_OK) return ST_NOMEM;
+    if (text_room(col, end, total) != SEAM_OK) return SEAM_NOMEM;
     if (total > 0) memcpy(col->text + end, in->text, total);
     for (size_t i = 0; i < rows; i++) col->ends[d->rows + i] = end + in->ends[i];
     d->bytes += total + 4 * rows;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status coldata_append_columns(struct coldata *d, const struct columnar_column *columns,
-                                   size_t rows, lsn_t lsn, const lsn_t *lsns)
+enum seam_status columnar_coldata_append_columns(struct columnar_coldata *d, const struct columnar_column *columns,
+                                   size_t rows, seam_lsn_t lsn, const seam_lsn_t *lsns)
 {
-    if (coldata_reserve(d, rows) != ST_OK) return ST_NOMEM;
+    if (columnar_coldata_reserve(d, rows) != SEAM_OK) return SEAM_NOMEM;
     for (int c = 0; c < d->count; c++) {
-        struct coldata_column *col = &d->columns[c];
+        struct columnar_coldata_column *col = &d->columns[c];
         const struct columnar_column *in = &columns[c];
 
-        if (col->type == V_TEXT && in->ends != NULL) {
-            if (append_text(d, col, in, rows) != ST_OK) return ST_NOMEM;
-        } else if (col->type == V_TEXT) {
+        if (col->type == SEAM_V_TEXT && in->ends != NULL) {
+            if (append_text(d, col, in, rows) != SEAM_OK) return SEAM_NOMEM;
+        } else if (col->type == SEAM_V_TEXT) {
             for (size_t i = 0; i < rows; i++) col->ends[d->rows + i] = text_end(col, d->rows);
         } else if (in->ints != NULL || in->doubles != NULL) {
             memcpy(col->i + d->rows, in->ints != NULL ? (const void *)in->ints : in->doubles, rows * 8);
@@ -171,23 +171,23 @@ enum status coldata_append_columns(struct coldata *d, const struct columnar_colu
         }
         /* A column not given at all is null (dropped ones). */
         if (in->nulls != NULL || (in->ints == NULL && in->doubles == NULL && in->ends == NULL)) {
-            if (make_nulls(d, col) != ST_OK) return ST_NOMEM;
+            if (make_nulls(d, col) != SEAM_OK) return SEAM_NOMEM;
             for (size_t i = 0; i < rows; i++)
-                if (in->nulls == NULL || bitset_get(in->nulls, i)) bitset_set(col->nulls, d->rows + i);
+                if (in->nulls == NULL || seam_bitset_get(in->nulls, i)) seam_bitset_set(col->nulls, d->rows + i);
         }
     }
     for (size_t i = 0; i < rows; i++) d->lsn[d->rows + i] = lsns != NULL ? lsns[i] : lsn;
     d->rows += rows;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-struct value coldata_value(const struct coldata *d, int column, size_t row)
+struct seam_value columnar_coldata_value(const struct columnar_coldata *d, int column, size_t row)
 {
-    const struct coldata_column *col = &d->columns[column];
-    struct value v = {.type = col->type, .scale = col->scale};
+    const struct columnar_coldata_column *col = &d->columns[column];
+    struct seam_value v = {.type = col->type, .scale = col->scale};
 
-    if (col->nulls != NULL && bitset_get(col->nulls, row)) return v_null();
-    if (col->type == V_TEXT) {
+    if (col->nulls != NULL && seam_bitset_get(col->nulls, row)) return seam_v_null();
+    if (col->type == SEAM_V_TEXT) {
         uint64_t begin = text_end(col, row);
 
         v.s = col->text == NULL ? "" : col->text + begin;
@@ -198,38 +198,38 @@ struct value coldata_value(const struct coldata *d, int column, size_t row)
     return v;
 }
 
-void coldata_view(const struct coldata *d, int column, struct columnar_column *out)
+void columnar_coldata_view(const struct columnar_coldata *d, int column, struct columnar_column *out)
 {
-    const struct coldata_column *col = &d->columns[column];
+    const struct columnar_coldata_column *col = &d->columns[column];
 
     *out = (struct columnar_column){.nulls = col->nulls};
-    if (col->type == V_TEXT) {
+    if (col->type == SEAM_V_TEXT) {
         out->text = col->text == NULL ? "" : col->text;
         out->ends = col->ends;
-    } else if (col->type == V_DOUBLE) {
+    } else if (col->type == SEAM_V_DOUBLE) {
         out->doubles = col->d;
     } else {
         out->ints = col->i;
     }
 }
 
-void coldata_vec(const struct coldata *d, int column, size_t from, size_t n, struct text_ref *refs,
-                 struct vec *out)
+void columnar_coldata_vec(const struct columnar_coldata *d, int column, size_t from, size_t n, struct columnar_text_ref *refs,
+                 struct columnar_vec *out)
 {
-    const struct coldata_column *col = &d->columns[column];
+    const struct columnar_coldata_column *col = &d->columns[column];
 
     assert((from & 63) == 0 && from + n <= d->rows);
-    *out = (struct vec){.kind = VEC_FLAT, .type = col->type, .scale = col->scale,
+    *out = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT, .type = col->type, .scale = col->scale,
                         .lo = INT64_MIN, .hi = INT64_MAX};
     out->nulls = col->nulls == NULL ? NULL : col->nulls + from / 64;
-    if (col->type != V_TEXT) {
+    if (col->type != SEAM_V_TEXT) {
         out->i = col->i + from;
         return;
     }
     for (size_t i = 0; i < n; i++) {
         uint64_t begin = text_end(col, from + i);
 
-        refs[i] = (struct text_ref){col->text == NULL ? "" : col->text + begin,
+        refs[i] = (struct columnar_text_ref){col->text == NULL ? "" : col->text + begin,
                                     (uint32_t)(col->ends[from + i] - begin)};
     }
     out->s = refs;

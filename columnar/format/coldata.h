@@ -6,7 +6,7 @@
 #include "columnar/columnar.h"
 #include "columnar/format/vector.h"
 
-struct coldata_column {
+struct columnar_coldata_column {
     uint32_t id;            /* the schema column's */
     uint8_t type, scale;
     union {
@@ -19,29 +19,29 @@ struct coldata_column {
     uint64_t *nulls;        /* made at the first null */
 };
 
-struct coldata {
+struct columnar_coldata {
     size_t rows, cap;
     int count;
-    struct coldata_column *columns;
-    lsn_t *lsn;             /* begin of each row */
+    struct columnar_coldata_column *columns;
+    seam_lsn_t *lsn;             /* begin of each row */
     uint64_t bytes;         /* about what the rows take, for budgets */
 };
 
 /* One column for each schema column, dropped ones included (they hold nulls). */
-MUST_USE enum status coldata_init(struct coldata *d, const struct schema *s);
-void coldata_free(struct coldata *d);
-void coldata_clear(struct coldata *d); /* rows = 0, memory kept */
-MUST_USE enum status coldata_reserve(struct coldata *d, size_t extra);
-MUST_USE enum status coldata_append(struct coldata *d, const struct value *values, lsn_t lsn);
+SEAM_MUST_USE enum seam_status columnar_coldata_init(struct columnar_coldata *d, const struct seam_schema *s);
+void columnar_coldata_free(struct columnar_coldata *d);
+void columnar_coldata_clear(struct columnar_coldata *d); /* rows = 0, memory kept */
+SEAM_MUST_USE enum seam_status columnar_coldata_reserve(struct columnar_coldata *d, size_t extra);
+SEAM_MUST_USE enum seam_status columnar_coldata_append(struct columnar_coldata *d, const struct seam_value *values, seam_lsn_t lsn);
 /* Appends rows given as arrays, all at one LSN (or lsns[i] when not NULL). */
-MUST_USE enum status coldata_append_columns(struct coldata *d, const struct columnar_column *columns,
-                                            size_t rows, lsn_t lsn, const lsn_t *lsns);
-struct value coldata_value(const struct coldata *d, int column, size_t row);
-void coldata_truncate(struct coldata *d, size_t rows); /* forgets rows past the first `rows` */
+SEAM_MUST_USE enum seam_status columnar_coldata_append_columns(struct columnar_coldata *d, const struct columnar_column *columns,
+                                            size_t rows, seam_lsn_t lsn, const seam_lsn_t *lsns);
+struct seam_value columnar_coldata_value(const struct columnar_coldata *d, int column, size_t row);
+void columnar_coldata_truncate(struct columnar_coldata *d, size_t rows); /* forgets rows past the first `rows` */
 /* The column as the encoder takes it. */
-void coldata_view(const struct coldata *d, int column, struct columnar_column *out);
+void columnar_coldata_view(const struct columnar_coldata *d, int column, struct columnar_column *out);
 /* Rows [from, from + n) of a column as a vector; text refs go to `refs`. from % 64 == 0. */
-void coldata_vec(const struct coldata *d, int column, size_t from, size_t n, struct text_ref *refs,
-                 struct vec *out);
+void columnar_coldata_vec(const struct columnar_coldata *d, int column, size_t from, size_t n, struct columnar_text_ref *refs,
+                 struct columnar_vec *out);
 
 #endif

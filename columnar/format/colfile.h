@@ -24,69 +24,69 @@
 
 enum { COLFILE_HEAD = 64, COLFILE_TRAILER = 64, COLFILE_GROUPS_MAX = 1 << 16, COLFILE_LSN_COLUMN = 0 };
 
-struct colfile_column { uint32_t id; uint8_t type, scale; };
+struct columnar_colfile_column { uint32_t id; uint8_t type, scale; };
 
-struct colfile_chunk {
+struct columnar_colfile_chunk {
     uint64_t offset;
     uint32_t size, crc;
-    struct chunk_summary summary;
-    _Atomic(struct chunk *) opened;
+    struct columnar_chunk_summary summary;
+    _Atomic(struct columnar_chunk *) opened;
 };
 
-struct colfile_group {
+struct columnar_colfile_group {
     uint32_t rows;
     uint64_t first_row;
-    struct colfile_chunk *chunks; /* one a column */
+    struct columnar_colfile_chunk *chunks; /* one a column */
 };
 
-struct colfile {
+struct columnar_colfile {
     atomic_int refs;
-    struct io *io;
+    struct seam_io *io;
     char *path;
     uint64_t id, table_id;
     uint64_t rows, size;
-    lsn_t lsn_min, lsn_max;
+    seam_lsn_t lsn_min, lsn_max;
     int column_count, group_count;
-    struct colfile_column *columns;
-    struct colfile_group *groups;
-    struct colfile_chunk *chunks; /* all groups' */
+    struct columnar_colfile_column *columns;
+    struct columnar_colfile_group *groups;
+    struct columnar_colfile_chunk *chunks; /* all groups' */
     const uint8_t *map;
 };
 
-MUST_USE enum status colfile_open(struct io *io, const char *path, struct colfile **out, struct fault *f);
-struct colfile *colfile_ref(struct colfile *file);
-void colfile_unref(struct colfile *file); /* accepts NULL */
-int colfile_column(const struct colfile *file, uint32_t id); /* -1: the file has it not */
+SEAM_MUST_USE enum seam_status columnar_colfile_open(struct seam_io *io, const char *path, struct columnar_colfile **out, struct seam_fault *f);
+struct columnar_colfile *columnar_colfile_ref(struct columnar_colfile *file);
+void columnar_colfile_unref(struct columnar_colfile *file); /* accepts NULL */
+int columnar_colfile_column(const struct columnar_colfile *file, uint32_t id); /* -1: the file has it not */
 /* Checked and parsed once, then shared by all threads; lives as long as the file. */
-MUST_USE enum status colfile_chunk(struct colfile *file, int group, int column,
-                                   const struct chunk **out, struct fault *f);
+SEAM_MUST_USE enum seam_status columnar_colfile_chunk(struct columnar_colfile *file, int group, int column,
+                                   const struct columnar_chunk **out, struct seam_fault *f);
 
 /* ---- writing ---- */
 
 /* One encoded row group, made by any thread. */
-struct colgroup {
+struct columnar_colgroup {
     uint32_t rows;
-    struct buf bytes;
+    struct seam_buf bytes;
     size_t *ends;                    /* of each column's chunk in bytes */
-    struct chunk_summary *summaries;
+    struct columnar_chunk_summary *summaries;
     uint32_t *crcs;
 };
 /* Encodes rows [from, from + n) of the given columns. from % 64 == 0. */
-MUST_USE enum status colgroup_encode(const struct colfile_column *columns,
+SEAM_MUST_USE enum seam_status columnar_colgroup_encode(const struct columnar_colfile_column *columns,
                                      const struct columnar_column *data, int count, size_t from,
-                                     size_t n, struct colgroup *out);
-void colgroup_free(struct colgroup *g, int count);
+                                     size_t n, struct columnar_colgroup *out);
+void columnar_colgroup_free(struct columnar_colgroup *g, int count);
 
-struct colfile_writer;
+struct columnar_colfile_writer;
 /* Column 0 must be the LSN column. */
-MUST_USE enum status colfile_create(struct io *io, const char *path, uint64_t id, uint64_t table_id,
-                                    const struct colfile_column *columns, int count,
-                                    struct colfile_writer **out, struct fault *f);
-MUST_USE enum status colfile_add(struct colfile_writer *w, const struct colgroup *g, struct fault *f);
-struct colfile_written { uint64_t rows, bytes; lsn_t lsn_min, lsn_max; };
+SEAM_MUST_USE enum seam_status columnar_colfile_create(struct seam_io *io, const char *path, uint64_t id, uint64_t table_id,
+                                    const struct columnar_colfile_column *columns, int count,
+                                    struct columnar_colfile_writer **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_colfile_add(struct columnar_colfile_writer *w, const struct columnar_colgroup *g, struct seam_fault *f);
+struct columnar_colfile_written { uint64_t rows, bytes; seam_lsn_t lsn_min, lsn_max; };
 /* Footer, trailer, sync (unless no_sync). The folder is the caller's to sync. */
-MUST_USE enum status colfile_finish(struct colfile_writer *w, bool no_sync,
-                                    struct colfile_written *written, struct fault *f);
-void colfile_writer_free(struct colfile_writer *w);
+SEAM_MUST_USE enum seam_status columnar_colfile_finish(struct columnar_colfile_writer *w, bool no_sync,
+                                    struct columnar_colfile_written *written, struct seam_fault *f);
+void columnar_colfile_writer_free(struct columnar_colfile_writer *w);
 
 #endif

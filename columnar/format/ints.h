@@ -15,10 +15,10 @@
 
 #include "engine/base/buf.h"
 
-enum ints_mode { INTS_CONST = 0, INTS_FOR = 1, INTS_DELTA = 2, INTS_RLE = 3, INTS_MODES };
+enum columnar_ints_mode { INTS_CONST = 0, INTS_FOR = 1, INTS_DELTA = 2, INTS_RLE = 3, INTS_MODES };
 enum { INTS_MAX = 2048 };
 
-struct ints_block {
+struct columnar_ints_block {
     uint8_t mode, width, length_width;
     uint16_t runs;
     uint64_t base, step;       /* DELTA: first value and step */
@@ -27,18 +27,18 @@ struct ints_block {
 };
 
 /* Appends one block. `random_access`: no DELTA (dictionary codes, which are bounded by base + 2^w).  */
-void ints_encode(const uint64_t *v, size_t n, bool random_access, struct buf *out);
+void columnar_ints_encode(const uint64_t *v, size_t n, bool random_access, struct seam_buf *out);
 /* Reads the head and checks every size; false: not such a block. */
-bool ints_parse(const uint8_t *p, size_t size, size_t n, struct ints_block *b);
+bool columnar_ints_parse(const uint8_t *p, size_t size, size_t n, struct columnar_ints_block *b);
 /* The largest value a non-DELTA block can hold. */
-uint64_t ints_bound(const struct ints_block *b);
+uint64_t columnar_ints_bound(const struct columnar_ints_block *b);
 /* False when run lengths do not add up to n. */
-bool ints_decode64(const struct ints_block *b, size_t n, uint64_t *out);
-bool ints_decode32(const struct ints_block *b, size_t n, uint32_t *out);
+bool columnar_ints_decode64(const struct columnar_ints_block *b, size_t n, uint64_t *out);
+bool columnar_ints_decode32(const struct columnar_ints_block *b, size_t n, uint32_t *out);
 /* Value i alone; DELTA and RLE walk to it. */
-bool ints_get(const struct ints_block *b, size_t n, size_t i, uint64_t *out);
+bool columnar_ints_get(const struct columnar_ints_block *b, size_t n, size_t i, uint64_t *out);
 /* RLE: run values and lengths; false when lengths do not add up to n. */
-bool ints_runs(const struct ints_block *b, size_t n, uint64_t *values, uint32_t *lengths);
-const char *ints_mode_name(enum ints_mode m);
+bool columnar_ints_runs(const struct columnar_ints_block *b, size_t n, uint64_t *values, uint32_t *lengths);
+const char *columnar_ints_mode_name(enum columnar_ints_mode m);
 
 #endif

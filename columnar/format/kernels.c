@@ -7,7 +7,7 @@ static void clear_tail(uint64_t *bits, size_t n)
     size_t w = n / 64;
 
     if (n % 64 != 0) bits[w++] &= (1ull << (n % 64)) - 1;
-    for (; w < VECTOR_WORDS; w++) bits[w] = 0;
+    for (; w < COLUMNAR_VECTOR_WORDS; w++) bits[w] = 0;
 }
 
 #define PACK_WORDS(condition)                                                                     \
@@ -19,22 +19,22 @@ static void clear_tail(uint64_t *bits, size_t n)
     }                                                                                             \
     clear_tail(bits, n)
 
-void kernel_range_u32_scalar(const uint32_t *v, size_t n, uint32_t lo, uint32_t span, uint64_t *bits)
+void columnar_kernel_range_u32_scalar(const uint32_t *v, size_t n, uint32_t lo, uint32_t span, uint64_t *bits)
 {
     PACK_WORDS(v[i] - lo <= span);
 }
 
-void kernel_range_u64_scalar(const uint64_t *v, size_t n, uint64_t lo, uint64_t span, uint64_t *bits)
+void columnar_kernel_range_u64_scalar(const uint64_t *v, size_t n, uint64_t lo, uint64_t span, uint64_t *bits)
 {
     PACK_WORDS(v[i] - lo <= span);
 }
 
-int64_t kernel_sum_i64_scalar(const int64_t *v, size_t n, const uint64_t *mask)
+int64_t columnar_kernel_sum_i64_scalar(const int64_t *v, size_t n, const uint64_t *mask)
 {
     uint64_t sum = 0;
 
     for (size_t i = 0; i < n; i++)
-        if (mask == NULL || bitset_get(mask, i)) sum += (uint64_t)v[i];
+        if (mask == NULL || seam_bitset_get(mask, i)) sum += (uint64_t)v[i];
     return (int64_t)sum;
 }
 
@@ -145,7 +145,7 @@ TARGET512 static int64_t sum_i64_512(const int64_t *v, size_t n, const uint64_t 
     _mm512_storeu_si512(lanes, _mm512_add_epi64(_mm512_add_epi64(a, b), _mm512_add_epi64(c, d)));
     for (int k = 0; k < 8; k++) sum += lanes[k];
     for (; i < n; i++)
-        if (mask == NULL || bitset_get(mask, i)) sum += (uint64_t)v[i];
+        if (mask == NULL || seam_bitset_get(mask, i)) sum += (uint64_t)v[i];
     return (int64_t)sum;
 }
 
@@ -175,8 +175,8 @@ __attribute__((target("avx2"))) static void range_u32_256(const uint32_t *v, siz
     static void name##_any params { name##_body args; }                                           \
     static void name params                                                                       \
     {                                                                                             \
-        if (cpu()->avx512) name##_512 args;                                                       \
-        else if (cpu()->avx2) name##_256 args;                                                    \
+        if (seam_cpu()->avx512) name##_512 args;                                                       \
+        else if (seam_cpu()->avx2) name##_256 args;                                                    \
         else name##_any args;                                                                     \
     }
 #else
@@ -192,76 +192,76 @@ VARIANTS(arith_double, (char op, size_t n, const double *a, bool one_a, const do
 VARIANTS(lookup, (const int64_t *values, const uint32_t *code, size_t n, int64_t *out), (values, code, n, out))
 VARIANTS(add_codes, (uint32_t *acc, const uint32_t *code, size_t n, uint32_t stride), (acc, code, n, stride))
 
-void kernel_widen(const uint32_t *v, size_t n, uint64_t base, uint64_t factor, int64_t *out)
+void columnar_kernel_widen(const uint32_t *v, size_t n, uint64_t base, uint64_t factor, int64_t *out)
 {
     widen(v, n, base, factor, (uint64_t *)out);
 }
 
-void kernel_arith(char op, size_t n, const int64_t *a, bool one_a, const int64_t *b, bool one_b, int64_t *r)
+void columnar_kernel_arith(char op, size_t n, const int64_t *a, bool one_a, const int64_t *b, bool one_b, int64_t *r)
 {
     arith(op, n, (const uint64_t *)a, one_a, (const uint64_t *)b, one_b, (uint64_t *)r);
 }
 
-void kernel_arith_double(char op, size_t n, const double *a, bool one_a, const double *b, bool one_b, double *r)
+void columnar_kernel_arith_double(char op, size_t n, const double *a, bool one_a, const double *b, bool one_b, double *r)
 {
     arith_double(op, n, a, one_a, b, one_b, r);
 }
 
-void kernel_lookup(const int64_t *values, const uint32_t *code, size_t n, int64_t *out)
+void columnar_kernel_lookup(const int64_t *values, const uint32_t *code, size_t n, int64_t *out)
 {
     lookup(values, code, n, out);
 }
 
-void kernel_add_codes(uint32_t *acc, const uint32_t *code, size_t n, uint32_t stride)
+void columnar_kernel_add_codes(uint32_t *acc, const uint32_t *code, size_t n, uint32_t stride)
 {
     add_codes(acc, code, n, stride);
 }
 
-void kernel_range_u32(const uint32_t *v, size_t n, uint32_t lo, uint32_t span, uint64_t *bits)
+void columnar_kernel_range_u32(const uint32_t *v, size_t n, uint32_t lo, uint32_t span, uint64_t *bits)
 {
 #if defined(__x86_64__)
-    if (cpu()->avx512) {
+    if (seam_cpu()->avx512) {
         range_u32_512(v, n, lo, span, bits);
         return;
     }
-    if (cpu()->avx2) {
+    if (seam_cpu()->avx2) {
         range_u32_256(v, n, lo, span, bits);
         return;
     }
 #endif
-    kernel_range_u32_scalar(v, n, lo, span, bits);
+    columnar_kernel_range_u32_scalar(v, n, lo, span, bits);
 }
 
-void kernel_range_u64(const uint64_t *v, size_t n, uint64_t lo, uint64_t span, uint64_t *bits)
+void columnar_kernel_range_u64(const uint64_t *v, size_t n, uint64_t lo, uint64_t span, uint64_t *bits)
 {
 #if defined(__x86_64__)
-    if (cpu()->avx512) {
+    if (seam_cpu()->avx512) {
         range_u64_512(v, n, lo, span, bits);
         return;
     }
 #endif
-    kernel_range_u64_scalar(v, n, lo, span, bits);
+    columnar_kernel_range_u64_scalar(v, n, lo, span, bits);
 }
 
-void kernel_equal_u32(const uint32_t *v, size_t n, uint32_t x, uint64_t *bits)
+void columnar_kernel_equal_u32(const uint32_t *v, size_t n, uint32_t x, uint64_t *bits)
 {
-    kernel_range_u32(v, n, x, 0, bits);
+    columnar_kernel_range_u32(v, n, x, 0, bits);
 }
 
-int64_t kernel_sum_i64(const int64_t *v, size_t n, const uint64_t *mask)
+int64_t columnar_kernel_sum_i64(const int64_t *v, size_t n, const uint64_t *mask)
 {
 #if defined(__x86_64__)
-    if (cpu()->avx512) return sum_i64_512(v, n, mask);
+    if (seam_cpu()->avx512) return sum_i64_512(v, n, mask);
 #endif
-    return kernel_sum_i64_scalar(v, n, mask);
+    return columnar_kernel_sum_i64_scalar(v, n, mask);
 }
 
-void kernel_minmax_i64(const int64_t *v, size_t n, const uint64_t *mask, int64_t *min, int64_t *max)
+void columnar_kernel_minmax_i64(const int64_t *v, size_t n, const uint64_t *mask, int64_t *min, int64_t *max)
 {
     int64_t lo = INT64_MAX, hi = INT64_MIN;
 
     for (size_t i = 0; i < n; i++) {
-        if (mask != NULL && !bitset_get(mask, i)) continue;
+        if (mask != NULL && !seam_bitset_get(mask, i)) continue;
         if (v[i] < lo) lo = v[i];
         if (v[i] > hi) hi = v[i];
     }

@@ -6,8 +6,8 @@
 enum { ROUNDS = 5, SAMPLE_MAX = 64 << 10, HASH_SLOTS = 4096, CODES = 512, NONE = 0xffff };
 
 /* While learning, codes 0..255 are literal bytes and 256 + k is symbol k. */
-struct symbol_encoder {
-    struct symbols table;
+struct columnar_symbol_encoder {
+    struct columnar_symbols table;
     uint16_t one[256];          /* symbol of that single byte, or NONE  */
     uint16_t two[65536];        /* symbol of those two bytes            */
     uint16_t head[HASH_SLOTS];  /* longer: chain by hash of 3 bytes, longest first */
@@ -18,9 +18,9 @@ struct symbol_encoder {
 
 static uint32_t hash3(uint32_t three) { return (three * 0x9e3779b1u) >> 20; }
 
-static void encoder_index(struct symbol_encoder *e)
+static void encoder_index(struct columnar_symbol_encoder *e)
 {
-    struct symbols *t = &e->table;
+    struct columnar_symbols *t = &e->table;
 
     memset(e->one, 0xff, sizeof e->one);
     memset(e->two, 0xff, sizeof e->two);
@@ -37,7 +37,7 @@ static void encoder_index(struct symbol_encoder *e)
         if (len == 1) {
             e->one[b[0]] = (uint16_t)k;
         } else if (len == 2) {
-            e->two[get_u16(b)] = (uint16_t)k;
+            e->two[seam_get_u16(b)] = (uint16_t)k;
         } else {
             uint32_t h = hash3(b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16);
 
@@ -48,7 +48,7 @@ static void encoder_index(struct symbol_encoder *e)
 }
 
 /* The longest symbol at p, or NONE. */
-static unsigned match(const struct symbol_encoder *e, const uint8_t *p, size_t left)
+static unsigned match(const struct columnar_symbol_encoder *e, const uint8_t *p, size_t left)
 {
     uint8_t copy[SYMBOL_BYTES];
     uint64_t lo, hi;
@@ -69,9 +69,9 @@ static unsigned match(const struct symbol_encoder *e, const uint8_t *p, size_t l
     return e->one[lo & 0xff];
 }
 
-void symbols_encode(const struct symbol_encoder *e, const uint8_t *in, size_t n, struct buf *out)
+void columnar_symbols_encode(const struct columnar_symbol_encoder *e, const uint8_t *in, size_t n, struct seam_buf *out)
 {
-    uint8_t *start = buf_extend(out, 2 * n), *o = start;
+    uint8_t *start = seam_buf_extend(out, 2 * n), *o = start;
 
     if (start == NULL) return;
     for (size_t i = 0; i < n;) {
@@ -109,20 +109,20 @@ static int by_bytes(const void *pa, const void *pb)
     return memcmp(a->bytes, b->bytes, SYMBOL_BYTES);
 }
 
-static unsigned code_length(const struct symbols *t, unsigned code)
+static unsigned code_length(const struct columnar_symbols *t, unsigned code)
 {
     return code < 256 ? 1 : t->length[code - 256];
 }
 
-static void code_bytes(const struct symbols *t, unsigned code, uint8_t *out)
+static void code_bytes(const struct columnar_symbols *t, unsigned code, uint8_t *out)
 {
     if (code < 256) out[0] = (uint8_t)code;
     else memcpy(out, t->bytes[code - 256], t->length[code - 256]);
 }
 
-static void keep_best(struct symbol_encoder *e, struct candidate *c, size_t n)
+static void keep_best(struct columnar_symbol_encoder *e, struct candidate *c, size_t n)
 {
-    struct symbols *t = &e->table;
+    struct columnar_symbols *t = &e->table;
     size_t kept = 0;
 
     qsort(c, n, sizeof *c, by_bytes);
@@ -143,10 +143,10 @@ static void keep_best(struct symbol_encoder *e, struct candidate *c, size_t n)
 }
 
 /* One round: encode the sample with the present table, gather candidates, keep the best. */
-static bool learn_round(struct symbol_encoder *e, const uint8_t *s, size_t n, uint32_t *single,
+static bool learn_round(struct columnar_symbol_encoder *e, const uint8_t *s, size_t n, uint32_t *single,
                         uint16_t *pair, bool last)
 {
-    struct symbols *t = &e->table;
+    struct columnar_symbols *t = &e->table;
     struct candidate *c;
     size_t count = 0, cap = CODES;
     unsigned previous = NONE;
@@ -188,9 +188,9 @@ static bool learn_round(struct symbol_encoder *e, const uint8_t *s, size_t n, ui
     return true;
 }
 
-struct symbol_encoder *symbols_learn(const uint8_t *sample, size_t n)
+struct columnar_symbol_encoder *columnar_symbols_learn(const uint8_t *sample, size_t n)
 {
-    struct symbol_encoder *e = calloc(1, sizeof *e);
+    struct columnar_symbol_encoder *e = calloc(1, sizeof *e);
     uint32_t *single = malloc(CODES * sizeof *single);
     uint16_t *pair = malloc((size_t)CODES * CODES * sizeof *pair);
     bool ok = e != NULL && single != NULL && pair != NULL;
@@ -214,31 +214,31 @@ struct symbol_encoder *symbols_learn(const uint8_t *sample, size_t n)
     return e;
 }
 
-void symbols_encoder_free(struct symbol_encoder *e) { free(e); }
+void columnar_symbols_encoder_free(struct columnar_symbol_encoder *e) { free(e); }
 
-const struct symbols *symbols_table(const struct symbol_encoder *e) { return &e->table; }
+const struct columnar_symbols *columnar_symbols_table(const struct columnar_symbol_encoder *e) { return &e->table; }
 
-void symbols_write(const struct symbols *t, struct buf *out)
+void columnar_symbols_write(const struct columnar_symbols *t, struct seam_buf *out)
 {
-    buf_u8(out, (uint8_t)t->count);
-    buf_append(out, t->length, t->count);
-    for (uint32_t k = 0; k < t->count; k++) buf_append(out, t->bytes[k], t->length[k]);
+    seam_buf_u8(out, (uint8_t)t->count);
+    seam_buf_append(out, t->length, t->count);
+    for (uint32_t k = 0; k < t->count; k++) seam_buf_append(out, t->bytes[k], t->length[k]);
 }
 
-bool symbols_read(struct reader *r, struct symbols *t)
+bool columnar_symbols_read(struct seam_reader *r, struct columnar_symbols *t)
 {
     const uint8_t *lengths;
 
     memset(t, 0, sizeof *t);
-    t->count = read_u8(r);
+    t->count = seam_read_u8(r);
     if (t->count > SYMBOLS_MAX) return false;
-    lengths = read_bytes(r, t->count);
+    lengths = seam_read_bytes(r, t->count);
     if (lengths == NULL) return t->count == 0 && !r->bad;
     for (uint32_t k = 0; k < t->count; k++) {
         const uint8_t *b;
 
         if (lengths[k] < 1 || lengths[k] > SYMBOL_BYTES) return false;
-        b = read_bytes(r, lengths[k]);
+        b = seam_read_bytes(r, lengths[k]);
         if (b == NULL) return false;
         t->length[k] = lengths[k];
         memcpy(t->bytes[k], b, lengths[k]);
@@ -246,7 +246,7 @@ bool symbols_read(struct reader *r, struct symbols *t)
     return !r->bad;
 }
 
-bool symbols_decode(const struct symbols *t, const uint8_t *in, size_t n, uint8_t *out, size_t expect)
+bool columnar_symbols_decode(const struct columnar_symbols *t, const uint8_t *in, size_t n, uint8_t *out, size_t expect)
 {
     const uint8_t *end = in + n;
     uint8_t *o = out, *limit = out + expect;

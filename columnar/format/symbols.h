@@ -15,24 +15,24 @@
 
 enum { SYMBOL_BYTES = 16, SYMBOLS_MAX = 255, SYMBOL_ESCAPE = 255, SYMBOLS_DECODE_SLACK = 32 };
 
-struct symbols {
+struct columnar_symbols {
     uint32_t count;
     uint8_t length[256];
     uint8_t bytes[256][SYMBOL_BYTES];
 };
 
-struct symbol_encoder; /* a table with its look-up structure */
+struct columnar_symbol_encoder; /* a table with its look-up structure */
 
 /* Learns from up to 64 KiB of `sample`. NULL = no memory. */
-struct symbol_encoder *symbols_learn(const uint8_t *sample, size_t n);
-void symbols_encoder_free(struct symbol_encoder *e);
-const struct symbols *symbols_table(const struct symbol_encoder *e);
-void symbols_encode(const struct symbol_encoder *e, const uint8_t *in, size_t n, struct buf *out);
+struct columnar_symbol_encoder *columnar_symbols_learn(const uint8_t *sample, size_t n);
+void columnar_symbols_encoder_free(struct columnar_symbol_encoder *e);
+const struct columnar_symbols *columnar_symbols_table(const struct columnar_symbol_encoder *e);
+void columnar_symbols_encode(const struct columnar_symbol_encoder *e, const uint8_t *in, size_t n, struct seam_buf *out);
 
-void symbols_write(const struct symbols *t, struct buf *out);
-bool symbols_read(struct reader *r, struct symbols *t);
+void columnar_symbols_write(const struct columnar_symbols *t, struct seam_buf *out);
+bool columnar_symbols_read(struct seam_reader *r, struct columnar_symbols *t);
 /* Decodes to exactly `expect` bytes (out has SYMBOLS_DECODE_SLACK more); false: the codes give
  * another number.                                                                                  */
-bool symbols_decode(const struct symbols *t, const uint8_t *in, size_t n, uint8_t *out, size_t expect);
+bool columnar_symbols_decode(const struct columnar_symbols *t, const uint8_t *in, size_t n, uint8_t *out, size_t expect);
 
 #endif

@@ -13,52 +13,52 @@
 #include "engine/base/bitset.h"
 #include "engine/values/value.h"
 
-enum { VECTOR_ROWS = 2048, VECTOR_WORDS = VECTOR_ROWS / 64 };
+enum { COLUMNAR_VECTOR_ROWS = 2048, COLUMNAR_VECTOR_WORDS = COLUMNAR_VECTOR_ROWS / 64 };
 
-struct text_ref { const char *s; uint32_t len; };
+struct columnar_text_ref { const char *s; uint32_t len; };
 
-enum vec_kind { VEC_FLAT, VEC_CONST, VEC_DICT };
+enum columnar_vec_kind { COLUMNAR_VEC_FLAT, COLUMNAR_VEC_CONST, COLUMNAR_VEC_DICT };
 
-struct vec {
-    uint8_t kind;            /* enum vec_kind   */
-    uint8_t type;            /* enum value_type */
+struct columnar_vec {
+    uint8_t kind;            /* enum columnar_vec_kind   */
+    uint8_t type;            /* enum seam_value_type */
     uint8_t scale;
     bool stable;             /* DICT: the same address always means the same dictionary (a chunk's) */
     uint32_t dict_count;     /* DICT: values in data */
     union {
         const int64_t *i;    /* INT, DECIMAL, BOOL, TIME */
         const double *d;
-        const struct text_ref *s;
+        const struct columnar_text_ref *s;
     };
     const uint32_t *code;    /* DICT */
     const uint64_t *nulls;   /* bit r set = row r is null; NULL = no nulls. CONST: all or none set  */
     int64_t lo, hi;          /* bounds of int-like values; INT64_MIN/MAX when unknown               */
 };
 
-struct batch {
-    uint32_t rows;           /* rows in each vector, <= VECTOR_ROWS */
+struct columnar_batch {
+    uint32_t rows;           /* rows in each vector, <= COLUMNAR_VECTOR_ROWS */
     int count;               /* vectors */
-    struct vec *cols;
+    struct columnar_vec *cols;
 };
 
-static inline uint32_t vec_slot(const struct vec *v, uint32_t row)
+static inline uint32_t columnar_vec_slot(const struct columnar_vec *v, uint32_t row)
 {
-    return v->kind == VEC_FLAT ? row : v->kind == VEC_CONST ? 0 : v->code[row];
+    return v->kind == COLUMNAR_VEC_FLAT ? row : v->kind == COLUMNAR_VEC_CONST ? 0 : v->code[row];
 }
-static inline bool vec_null(const struct vec *v, uint32_t row)
+static inline bool columnar_vec_null(const struct columnar_vec *v, uint32_t row)
 {
-    return v->nulls != NULL && bitset_get(v->nulls, v->kind == VEC_CONST ? 0 : row);
+    return v->nulls != NULL && seam_bitset_get(v->nulls, v->kind == COLUMNAR_VEC_CONST ? 0 : row);
 }
 /* A FLAT vector being filled; whoever makes it owns the arrays. Exactly one of i and s.            */
-struct cells {
+struct columnar_cells {
     int64_t *i;
-    struct text_ref *s;
-    uint64_t *nulls;         /* VECTOR_WORDS, cleared */
+    struct columnar_text_ref *s;
+    uint64_t *nulls;         /* COLUMNAR_VECTOR_WORDS, cleared */
     bool any;                /* one of them is set */
 };
-void cells_put(struct cells *c, uint32_t row, const struct value *v);
+void columnar_cells_put(struct columnar_cells *c, uint32_t row, const struct seam_value *v);
 
 /* One cell; text points into the vector's memory.                                                  */
-struct value vec_value(const struct vec *v, uint32_t row);
+struct seam_value columnar_vec_value(const struct columnar_vec *v, uint32_t row);
 
 #endif

@@ -10,7 +10,7 @@ static bool is_word_start(char c)
 }
 static bool is_word(char c) { return is_word_start(c) || is_digit(c) || c == '$'; }
 
-static enum status skip_space(struct sql_lexer *l, struct fault *f)
+static enum seam_status skip_space(struct columnar_sql_lexer *l, struct seam_fault *f)
 {
     while (l->pos < l->n) {
         const char *p = l->text + l->pos;
@@ -23,24 +23,24 @@ static enum status skip_space(struct sql_lexer *l, struct fault *f)
         } else if (left >= 2 && p[0] == '/' && p[1] == '*') {
             const char *close = memmem(p + 2, left - 2, "*/", 2);
 
-            if (close == NULL) return fault_set(f, ST_INVALID, "sql", l->pos, "the comment is not closed");
+            if (close == NULL) return seam_fault_set(f, SEAM_INVALID, "sql", l->pos, "the comment is not closed");
             l->pos = (size_t)(close + 2 - l->text);
         } else {
             break;
         }
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* 'it''s' and "a ""name""": the quote doubled stands for itself.                                   */
-static enum status quoted(struct sql_lexer *l, char quote, struct sql_token *out, struct fault *f)
+static enum seam_status quoted(struct columnar_sql_lexer *l, char quote, struct columnar_sql_token *out, struct seam_fault *f)
 {
     size_t start = l->pos, i = l->pos + 1, n = 0;
-    char *text = arena_alloc(l->a, l->n - l->pos + 1);
+    char *text = seam_arena_alloc(l->a, l->n - l->pos + 1);
 
-    if (text == NULL) return fault_set(f, ST_NOMEM, "sql", start, "no memory for the statement");
+    if (text == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", start, "no memory for the statement");
     for (; i < l->n; i++) {
-        if (l->text[i] == '\0') return fault_set(f, ST_INVALID, "sql", i, "a zero byte inside quotes");
+        if (l->text[i] == '\0') return seam_fault_set(f, SEAM_INVALID, "sql", i, "a zero byte inside quotes");
         if (l->text[i] == quote) {
             if (i + 1 >= l->n || l->text[i + 1] != quote) break;
             i++;
@@ -48,32 +48,32 @@ static enum status quoted(struct sql_lexer *l, char quote, struct sql_token *out
         text[n++] = l->text[i];
     }
     if (i >= l->n)
-        return fault_set(f, ST_INVALID, "sql", start, "the %s is not closed",
+        return seam_fault_set(f, SEAM_INVALID, "sql", start, "the %s is not closed",
                          quote == '\'' ? "text" : "quoted name");
     text[n] = '\0';
     l->pos = i + 1;
     out->text = text;
     out->len = n;
-    if (quote == '"' && n == 0) return fault_set(f, ST_INVALID, "sql", start, "an empty name");
-    return ST_OK;
+    if (quote == '"' && n == 0) return seam_fault_set(f, SEAM_INVALID, "sql", start, "an empty name");
+    return SEAM_OK;
 }
 
-static enum status word(struct sql_lexer *l, struct sql_token *out, struct fault *f)
+static enum seam_status word(struct columnar_sql_lexer *l, struct columnar_sql_token *out, struct seam_fault *f)
 {
     size_t start = l->pos;
     char *text;
 
     while (l->pos < l->n && is_word(l->text[l->pos])) l->pos++;
     out->len = l->pos - start;
-    text = arena_strdup(l->a, l->text + start, out->len);
-    if (text == NULL) return fault_set(f, ST_NOMEM, "sql", start, "no memory for the statement");
+    text = seam_arena_strdup(l->a, l->text + start, out->len);
+    if (text == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", start, "no memory for the statement");
     for (size_t i = 0; i < out->len; i++)
         if (text[i] >= 'A' && text[i] <= 'Z') text[i] = (char)(text[i] - 'A' + 'a');
     out->text = text;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status number(struct sql_lexer *l, struct sql_token *out, struct fault *f)
+static enum seam_status number(struct columnar_sql_lexer *l, struct columnar_sql_token *out, struct seam_fault *f)
 {
     size_t start = l->pos;
 
@@ -90,43 +90,43 @@ static enum status number(struct sql_lexer *l, struct sql_token *out, struct fau
         while (l->pos < l->n && is_digit(l->text[l->pos])) l->pos++;
     }
     if (l->pos < l->n && is_word_start(l->text[l->pos]))
-        return fault_set(f, ST_INVALID, "sql", start, "a number runs into a word");
+        return seam_fault_set(f, SEAM_INVALID, "sql", start, "a number runs into a word");
     out->text = l->text + start;
     out->len = l->pos - start;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status operator_mark(struct sql_lexer *l, struct sql_token *out, struct fault *f)
+static enum seam_status operator_mark(struct columnar_sql_lexer *l, struct columnar_sql_token *out, struct seam_fault *f)
 {
     static const char *const two[] = {"<>", "!=", "<=", ">=", "||", "=="};
     const char *p = l->text + l->pos;
 
-    for (size_t i = 0; i < ARRAY_LEN(two); i++)
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(two); i++)
         if (l->n - l->pos >= 2 && memcmp(p, two[i], 2) == 0) {
             memcpy(out->op, two[i], 2);
             l->pos += 2;
-            return ST_OK;
+            return SEAM_OK;
         }
     if (strchr("+-*/%(),.;=<>", *p) == NULL || *p == '\0')
-        return fault_set(f, ST_INVALID, "sql", l->pos, "'%c' means nothing here",
+        return seam_fault_set(f, SEAM_INVALID, "sql", l->pos, "'%c' means nothing here",
                          (unsigned char)*p < 0x20 ? '?' : *p);
     out->op[0] = *p;
     l->pos++;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status sql_next_token(struct sql_lexer *l, struct sql_token *out, struct fault *f)
+enum seam_status columnar_sql_next_token(struct columnar_sql_lexer *l, struct columnar_sql_token *out, struct seam_fault *f)
 {
-    enum status st = skip_space(l, f);
+    enum seam_status st = skip_space(l, f);
     char c;
 
     memset(out, 0, sizeof *out);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     out->at = (uint32_t)l->pos;
     if (l->pos >= l->n) {
         out->kind = TOKEN_END;
         out->end = out->at;
-        return ST_OK;
+        return SEAM_OK;
     }
     c = l->text[l->pos];
     if (is_word_start(c)) {

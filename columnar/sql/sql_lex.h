@@ -4,7 +4,7 @@
 
 #include "columnar/sql/sql_ast.h"
 
-enum sql_token_kind {
+enum columnar_sql_token_kind {
     TOKEN_END,
     TOKEN_WORD,   /* bare identifier or keyword; text is lower case */
     TOKEN_QUOTED, /* "identifier" */
@@ -13,20 +13,20 @@ enum sql_token_kind {
     TOKEN_OP,     /* one of the marks below; op holds up to two characters */
 };
 
-struct sql_token {
-    enum sql_token_kind kind;
+struct columnar_sql_token {
+    enum columnar_sql_token_kind kind;
     const char *text; /* WORD, QUOTED, TEXT: unescaped, terminated, in the arena; NUMBER: as written */
     size_t len;
     char op[3];
     uint32_t at, end;
 };
 
-struct sql_lexer {
+struct columnar_sql_lexer {
     const char *text;
     size_t n, pos;
-    struct arena *a;
+    struct seam_arena *a;
 };
 
-MUST_USE enum status sql_next_token(struct sql_lexer *l, struct sql_token *out, struct fault *f);
+SEAM_MUST_USE enum seam_status columnar_sql_next_token(struct columnar_sql_lexer *l, struct columnar_sql_token *out, struct seam_fault *f);
 
 #endif

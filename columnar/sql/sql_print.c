@@ -1,140 +1,140 @@
-/* sql_print - expressions back to text, comparison of expressions, and the caret under a mistake. */
+/* columnar_sql_print - expressions back to text, comparison of expressions, and the caret under a mistake. */
 #include <string.h>
 
 #include "columnar/sql/sql_ast.h"
 
-static const char *op_text(enum sql_op op)
+static const char *op_text(enum columnar_sql_op op)
 {
     static const char *const text[] = {
-        [SQL_OR] = "or", [SQL_AND] = "and", [SQL_NOT] = "not", [SQL_EQ] = "=", [SQL_NE] = "<>",
-        [SQL_LT] = "<", [SQL_LE] = "<=", [SQL_GT] = ">", [SQL_GE] = ">=", [SQL_ADD] = "+",
-        [SQL_SUB] = "-", [SQL_CONCAT] = "||", [SQL_MUL] = "*", [SQL_DIV] = "/", [SQL_MOD] = "%",
-        [SQL_NEG] = "-", [SQL_IS_NULL] = "is null", [SQL_IS_NOT_NULL] = "is not null",
-        [SQL_LIKE_CASE] = "like", [SQL_ILIKE] = "ilike"};
+        [COLUMNAR_SQL_OR] = "or", [COLUMNAR_SQL_AND] = "and", [COLUMNAR_SQL_NOT] = "not", [COLUMNAR_SQL_EQ] = "=", [COLUMNAR_SQL_NE] = "<>",
+        [COLUMNAR_SQL_LT] = "<", [COLUMNAR_SQL_LE] = "<=", [COLUMNAR_SQL_GT] = ">", [COLUMNAR_SQL_GE] = ">=", [COLUMNAR_SQL_ADD] = "+",
+        [COLUMNAR_SQL_SUB] = "-", [COLUMNAR_SQL_CONCAT] = "||", [COLUMNAR_SQL_MUL] = "*", [COLUMNAR_SQL_DIV] = "/", [COLUMNAR_SQL_MOD] = "%",
+        [COLUMNAR_SQL_NEG] = "-", [COLUMNAR_SQL_IS_NULL] = "is null", [COLUMNAR_SQL_IS_NOT_NULL] = "is not null",
+        [COLUMNAR_SQL_LIKE_CASE] = "like", [COLUMNAR_SQL_ILIKE] = "ilike"};
 
     return text[op];
 }
 
-static void print_literal(const struct value *v, struct buf *out)
+static void print_literal(const struct seam_value *v, struct seam_buf *out)
 {
     switch (v->type) {
-    case V_NULL: buf_str(out, "null"); break;
-    case V_BOOL: buf_str(out, v->i ? "true" : "false"); break;
-    case V_TIME:
-        buf_str(out, "timestamp '");
-        value_format(v, out);
-        buf_u8(out, '\'');
+    case SEAM_V_NULL: seam_buf_str(out, "null"); break;
+    case SEAM_V_BOOL: seam_buf_str(out, v->i ? "true" : "false"); break;
+    case SEAM_V_TIME:
+        seam_buf_str(out, "timestamp '");
+        seam_value_format(v, out);
+        seam_buf_u8(out, '\'');
         break;
-    case V_TEXT:
-        buf_u8(out, '\'');
+    case SEAM_V_TEXT:
+        seam_buf_u8(out, '\'');
         for (uint32_t i = 0; i < v->len; i++) {
-            if (v->s[i] == '\'') buf_u8(out, '\'');
-            buf_u8(out, (uint8_t)v->s[i]);
+            if (v->s[i] == '\'') seam_buf_u8(out, '\'');
+            seam_buf_u8(out, (uint8_t)v->s[i]);
         }
-        buf_u8(out, '\'');
+        seam_buf_u8(out, '\'');
         break;
-    default: value_format(v, out);
+    default: seam_value_format(v, out);
     }
 }
 
-static void print_operand(const struct sql_node *e, struct buf *out)
+static void print_operand(const struct columnar_sql_node *e, struct seam_buf *out)
 {
-    bool bare = e->kind == SQL_LITERAL || e->kind == SQL_COLUMN || e->kind == SQL_CALL || e->kind == SQL_CASE ||
-                e->kind == SQL_CAST || e->kind == SQL_STAR;
+    bool bare = e->kind == COLUMNAR_SQL_LITERAL || e->kind == COLUMNAR_SQL_COLUMN || e->kind == COLUMNAR_SQL_CALL || e->kind == COLUMNAR_SQL_CASE ||
+                e->kind == COLUMNAR_SQL_CAST || e->kind == COLUMNAR_SQL_STAR;
 
-    if (!bare) buf_u8(out, '(');
-    sql_print(e, out);
-    if (!bare) buf_u8(out, ')');
+    if (!bare) seam_buf_u8(out, '(');
+    columnar_sql_print(e, out);
+    if (!bare) seam_buf_u8(out, ')');
 }
 
-static void print_list(const struct sql_node *e, int from, struct buf *out)
+static void print_list(const struct columnar_sql_node *e, int from, struct seam_buf *out)
 {
     for (int i = from; i < e->n_args; i++) {
-        if (i > from) buf_str(out, ", ");
-        sql_print(e->args[i], out);
+        if (i > from) seam_buf_str(out, ", ");
+        columnar_sql_print(e->args[i], out);
     }
 }
 
-static void print_unary(const struct sql_node *e, struct buf *out)
+static void print_unary(const struct columnar_sql_node *e, struct seam_buf *out)
 {
-    if (e->op == SQL_IS_NULL || e->op == SQL_IS_NOT_NULL) {
+    if (e->op == COLUMNAR_SQL_IS_NULL || e->op == COLUMNAR_SQL_IS_NOT_NULL) {
         print_operand(e->args[0], out);
-        buf_printf(out, " %s", op_text(e->op));
+        seam_buf_printf(out, " %s", op_text(e->op));
         return;
     }
-    buf_str(out, op_text(e->op));
-    if (e->op == SQL_NOT) buf_u8(out, ' ');
+    seam_buf_str(out, op_text(e->op));
+    if (e->op == COLUMNAR_SQL_NOT) seam_buf_u8(out, ' ');
     print_operand(e->args[0], out);
 }
 
-static void print_case(const struct sql_node *e, struct buf *out)
+static void print_case(const struct columnar_sql_node *e, struct seam_buf *out)
 {
-    buf_str(out, "case");
+    seam_buf_str(out, "case");
     for (int i = 0; i + 1 < e->n_args; i += 2) {
-        buf_str(out, " when ");
-        sql_print(e->args[i], out);
-        buf_str(out, " then ");
-        sql_print(e->args[i + 1], out);
+        seam_buf_str(out, " when ");
+        columnar_sql_print(e->args[i], out);
+        seam_buf_str(out, " then ");
+        columnar_sql_print(e->args[i + 1], out);
     }
     if (e->n_args % 2 == 1) {
-        buf_str(out, " else ");
-        sql_print(e->args[e->n_args - 1], out);
+        seam_buf_str(out, " else ");
+        columnar_sql_print(e->args[e->n_args - 1], out);
     }
-    buf_str(out, " end");
+    seam_buf_str(out, " end");
 }
 
-static void print_test(const struct sql_node *e, struct buf *out)
+static void print_test(const struct columnar_sql_node *e, struct seam_buf *out)
 {
     print_operand(e->args[0], out);
-    if (e->negated) buf_str(out, " not");
-    if (e->kind == SQL_IN) {
-        buf_str(out, " in (");
+    if (e->negated) seam_buf_str(out, " not");
+    if (e->kind == COLUMNAR_SQL_IN) {
+        seam_buf_str(out, " in (");
         print_list(e, 1, out);
-        buf_u8(out, ')');
-    } else if (e->kind == SQL_BETWEEN) {
-        buf_str(out, " between ");
+        seam_buf_u8(out, ')');
+    } else if (e->kind == COLUMNAR_SQL_BETWEEN) {
+        seam_buf_str(out, " between ");
         print_operand(e->args[1], out);
-        buf_str(out, " and ");
+        seam_buf_str(out, " and ");
         print_operand(e->args[2], out);
     } else {
-        buf_printf(out, " %s ", op_text(e->op));
+        seam_buf_printf(out, " %s ", op_text(e->op));
         print_operand(e->args[1], out);
     }
 }
 
-void sql_print(const struct sql_node *e, struct buf *out)
+void columnar_sql_print(const struct columnar_sql_node *e, struct seam_buf *out)
 {
     switch (e->kind) {
-    case SQL_LITERAL: print_literal(&e->value, out); break;
-    case SQL_COLUMN:
-        if (e->qualifier != NULL) buf_printf(out, "%s.", e->qualifier);
-        buf_str(out, e->name);
+    case COLUMNAR_SQL_LITERAL: print_literal(&e->value, out); break;
+    case COLUMNAR_SQL_COLUMN:
+        if (e->qualifier != NULL) seam_buf_printf(out, "%s.", e->qualifier);
+        seam_buf_str(out, e->name);
         break;
-    case SQL_STAR:
-        if (e->qualifier != NULL) buf_printf(out, "%s.", e->qualifier);
-        buf_u8(out, '*');
+    case COLUMNAR_SQL_STAR:
+        if (e->qualifier != NULL) seam_buf_printf(out, "%s.", e->qualifier);
+        seam_buf_u8(out, '*');
         break;
-    case SQL_UNARY: print_unary(e, out); break;
-    case SQL_BINARY:
+    case COLUMNAR_SQL_UNARY: print_unary(e, out); break;
+    case COLUMNAR_SQL_BINARY:
         print_operand(e->args[0], out);
-        buf_printf(out, " %s ", op_text(e->op));
+        seam_buf_printf(out, " %s ", op_text(e->op));
         print_operand(e->args[1], out);
         break;
-    case SQL_BETWEEN:
-    case SQL_IN:
-    case SQL_LIKE: print_test(e, out); break;
-    case SQL_CALL:
-        buf_printf(out, "%s(%s%s", e->name, e->distinct ? "distinct " : "", e->star ? "*" : "");
+    case COLUMNAR_SQL_BETWEEN:
+    case COLUMNAR_SQL_IN:
+    case COLUMNAR_SQL_LIKE: print_test(e, out); break;
+    case COLUMNAR_SQL_CALL:
+        seam_buf_printf(out, "%s(%s%s", e->name, e->distinct ? "distinct " : "", e->star ? "*" : "");
         print_list(e, 0, out);
-        buf_u8(out, ')');
+        seam_buf_u8(out, ')');
         break;
-    case SQL_CASE: print_case(e, out); break;
-    case SQL_CAST:
-        buf_str(out, "cast(");
-        sql_print(e->args[0], out);
-        buf_printf(out, " as %s", value_type_name(e->type));
-        if (e->type == V_DECIMAL) buf_printf(out, "(%d)", e->scale);
-        buf_u8(out, ')');
+    case COLUMNAR_SQL_CASE: print_case(e, out); break;
+    case COLUMNAR_SQL_CAST:
+        seam_buf_str(out, "cast(");
+        columnar_sql_print(e->args[0], out);
+        seam_buf_printf(out, " as %s", seam_value_type_name(e->type));
+        if (e->type == SEAM_V_DECIMAL) seam_buf_printf(out, "(%d)", e->scale);
+        seam_buf_u8(out, ')');
         break;
     }
 }
@@ -144,38 +144,38 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-bool sql_same(const struct sql_node *a, const struct sql_node *b)
+bool columnar_sql_same(const struct columnar_sql_node *a, const struct columnar_sql_node *b)
 {
     if (a->kind != b->kind || a->op != b->op || a->negated != b->negated || a->distinct != b->distinct ||
         a->star != b->star || a->n_args != b->n_args || !same_text(a->qualifier, b->qualifier) ||
         !same_text(a->name, b->name))
         return false;
-    if (a->kind == SQL_CAST && (a->type != b->type || a->scale != b->scale)) return false;
-    if (a->kind == SQL_LITERAL && (a->value.type != b->value.type || !value_equal(&a->value, &b->value)))
+    if (a->kind == COLUMNAR_SQL_CAST && (a->type != b->type || a->scale != b->scale)) return false;
+    if (a->kind == COLUMNAR_SQL_LITERAL && (a->value.type != b->value.type || !seam_value_equal(&a->value, &b->value)))
         return false;
     for (int i = 0; i < a->n_args; i++)
-        if (!sql_same(a->args[i], b->args[i])) return false;
+        if (!columnar_sql_same(a->args[i], b->args[i])) return false;
     return true;
 }
 
-bool sql_is_aggregate(const char *name)
+bool columnar_sql_is_aggregate(const char *name)
 {
     static const char *const names[] = {"count", "sum", "avg", "min", "max", "approx_count_distinct"};
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(names); i++)
         if (strcmp(name, names[i]) == 0) return true;
     return false;
 }
 
-bool sql_has_aggregate(const struct sql_node *e)
+bool columnar_sql_has_aggregate(const struct columnar_sql_node *e)
 {
-    if (e->kind == SQL_CALL && sql_is_aggregate(e->name)) return true;
+    if (e->kind == COLUMNAR_SQL_CALL && columnar_sql_is_aggregate(e->name)) return true;
     for (int i = 0; i < e->n_args; i++)
-        if (sql_has_aggregate(e->args[i])) return true;
+        if (columnar_sql_has_aggregate(e->args[i])) return true;
     return false;
 }
 
-void sql_caret(const char *text, size_t n, uint64_t at, struct buf *out)
+void columnar_sql_caret(const char *text, size_t n, uint64_t at, struct seam_buf *out)
 {
     size_t begin, end;
 
@@ -183,9 +183,9 @@ void sql_caret(const char *text, size_t n, uint64_t at, struct buf *out)
     begin = end = (size_t)at;
     while (begin > 0 && text[begin - 1] != '\n') begin--;
     while (end < n && text[end] != '\n') end++;
-    buf_append(out, text + begin, end - begin);
-    buf_u8(out, '\n');
+    seam_buf_append(out, text + begin, end - begin);
+    seam_buf_u8(out, '\n');
     for (size_t i = begin; i < at; i++) /* one column a character, tabs kept */
-        if (((unsigned char)text[i] & 0xc0) != 0x80) buf_u8(out, text[i] == '\t' ? '\t' : ' ');
-    buf_str(out, "^\n");
+        if (((unsigned char)text[i] & 0xc0) != 0x80) seam_buf_u8(out, text[i] == '\t' ? '\t' : ' ');
+    seam_buf_str(out, "^\n");
 }

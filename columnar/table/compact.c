@@ -13,7 +13,7 @@ enum { TIER_ROWS = 65536, TIER_FILES = 4, TIERS = 8, IDLE_TAIL_ROWS = 8192, PIEC
 /* Maintenance waits for this much quiet after a publication, and takes big pieces only after more. */
 static const uint64_t QUIET_NS = 300000000, LONG_QUIET_NS = 5000000000, NIGHT_NS = 60000000000;
 
-bool version_droppable(const struct state *s, lsn_t begin, lsn_t end)
+bool columnar_version_droppable(const struct columnar_state *s, seam_lsn_t begin, seam_lsn_t end)
 {
     if (begin == end) return true;
     if (end > s->horizon) return false;
@@ -25,65 +25,65 @@ bool version_droppable(const struct state *s, lsn_t begin, lsn_t end)
 /* ---- gathering ---- */
 
 struct gather {
-    const struct state *s;
-    struct coldata rows;
-    lsn_t *ends;
+    const struct columnar_state *s;
+    struct columnar_coldata rows;
+    seam_lsn_t *ends;
     size_t ends_cap;
     const int *columns;
     int count;
-    struct value *values;
-    lsn_t limit;         /* rollback: forget what came after */
+    struct seam_value *values;
+    seam_lsn_t limit;         /* rollback: forget what came after */
     uint64_t dropped;
 };
 
-static enum status gather_batch(void *ctx, const struct version_batch *b)
+static enum seam_status gather_batch(void *ctx, const struct columnar_version_batch *b)
 {
     struct gather *g = ctx;
 
     for (uint32_t i = 0; i < b->rows; i++) {
-        lsn_t end = b->end[i] != LSN_MAX && b->end[i] > g->limit ? LSN_MAX : b->end[i];
+        seam_lsn_t end = b->end[i] != SEAM_LSN_MAX && b->end[i] > g->limit ? SEAM_LSN_MAX : b->end[i];
 
-        if (b->begin[i] > g->limit || version_droppable(g->s, b->begin[i], end)) {
+        if (b->begin[i] > g->limit || columnar_version_droppable(g->s, b->begin[i], end)) {
             g->dropped++;
             continue;
         }
         if (g->rows.rows == g->ends_cap) {
             size_t cap = g->ends_cap == 0 ? 4096 : 2 * g->ends_cap;
-            lsn_t *more = realloc(g->ends, cap * sizeof *more);
+            seam_lsn_t *more = realloc(g->ends, cap * sizeof *more);
 
-            if (more == NULL) return ST_NOMEM;
+            if (more == NULL) return SEAM_NOMEM;
             g->ends = more;
             g->ends_cap = cap;
         }
         g->ends[g->rows.rows] = end;
-        for (int c = 0; c < g->count; c++) g->values[g->columns[c]] = vec_value(&b->cols[c], i);
-        if (coldata_append(&g->rows, g->values, b->begin[i]) != ST_OK) return ST_NOMEM;
+        for (int c = 0; c < g->count; c++) g->values[g->columns[c]] = columnar_vec_value(&b->cols[c], i);
+        if (columnar_coldata_append(&g->rows, g->values, b->begin[i]) != SEAM_OK) return SEAM_NOMEM;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* ---- ordering ---- */
 
-struct place { int64_t zone; uint32_t row; };
-struct ordering { const struct coldata *d; const uint16_t *columns; int count; };
+struct compact_place { int64_t zone; uint32_t row; };
+struct compact_ordering { const struct columnar_coldata *d; const uint16_t *columns; int count; };
 
-static int64_t zone_of_value(const struct value *v)
+static int64_t zone_of_value(const struct seam_value *v)
 {
-    if (v->type == V_NULL) return INT64_MIN;
-    if (v->type == V_TEXT) return zone_of_text(v->s, v->len);
-    return v->type == V_DOUBLE ? zone_of_double(v->d) : v->i;
+    if (v->type == SEAM_V_NULL) return INT64_MIN;
+    if (v->type == SEAM_V_TEXT) return columnar_zone_of_text(v->s, v->len);
+    return v->type == SEAM_V_DOUBLE ? columnar_zone_of_double(v->d) : v->i;
 }
 
 static int by_columns(const void *pa, const void *pb, void *ctx)
 {
-    const struct place *a = pa, *b = pb;
-    const struct ordering *o = ctx;
+    const struct compact_place *a = pa, *b = pb;
+    const struct compact_ordering *o = ctx;
 
     if (a->zone != b->zone) return a->zone < b->zone ? -1 : 1;
     for (int k = 0; k < o->count; k++) {
-        struct value x = coldata_value(o->d, o->columns[k], a->row);
-        struct value y = coldata_value(o->d, o->columns[k], b->row);
-        int c = value_compare(&x, &y);
+        struct seam_value x = columnar_coldata_value(o->d, o->columns[k], a->row);
+        struct seam_value y = columnar_coldata_value(o->d, o->columns[k], b->row);
+        int c = seam_value_compare(&x, &y);
 
         if (c != 0) return c;
     }
@@ -91,18 +91,18 @@ static int by_columns(const void *pa, const void *pb, void *ctx)
     return (a->row > b->row) - (a->row < b->row);
 }
 
-static struct place *order_rows(const struct table *t, const struct coldata *d)
+static struct compact_place *order_rows(const struct columnar_table *t, const struct columnar_coldata *d)
 {
     bool by_sort = t->opt.sort_count > 0;
-    struct ordering o = {d, by_sort ? t->opt.sort : t->schema.key,
+    struct compact_ordering o = {d, by_sort ? t->opt.sort : t->schema.key,
                          by_sort ? t->opt.sort_count : t->schema.key_count};
-    struct place *p = malloc((d->rows + 1) * sizeof *p);
+    struct compact_place *p = malloc((d->rows + 1) * sizeof *p);
 
     if (p == NULL) return NULL;
     for (size_t i = 0; i < d->rows; i++) {
-        struct value v = o.count > 0 ? coldata_value(d, o.columns[0], i) : v_null();
+        struct seam_value v = o.count > 0 ? columnar_coldata_value(d, o.columns[0], i) : seam_v_null();
 
-        p[i] = (struct place){zone_of_value(&v), (uint32_t)i};
+        p[i] = (struct compact_place){zone_of_value(&v), (uint32_t)i};
     }
     if (o.count > 0) qsort_r(p, d->rows, sizeof *p, by_columns, &o);
     return p;
@@ -111,31 +111,31 @@ static struct place *order_rows(const struct table *t, const struct coldata *d)
 /* ---- rewriting ---- */
 
 /* Rows p[0..n) of g as one new file appended to `made`. */
-static enum status write_part(struct columnar_writer *w, struct table *t, const struct gather *g,
-                              const struct place *p, size_t n, struct table_file *made, struct fault *f)
+static enum seam_status write_part(struct columnar_writer *w, struct columnar_table *t, const struct gather *g,
+                              const struct compact_place *p, size_t n, struct columnar_table_file *made, struct seam_fault *f)
 {
-    struct coldata out = {0};
-    enum status st = coldata_init(&out, &t->schema);
+    struct columnar_coldata out = {0};
+    enum seam_status st = columnar_coldata_init(&out, &t->schema);
 
-    if (st == ST_OK) st = coldata_reserve(&out, n);
-    for (size_t i = 0; st == ST_OK && i < n; i++) {
+    if (st == SEAM_OK) st = columnar_coldata_reserve(&out, n);
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) {
         for (int c = 0; c < g->count; c++)
-            w->values[g->columns[c]] = coldata_value(&g->rows, g->columns[c], p[i].row);
-        st = coldata_append(&out, w->values, g->rows.lsn[p[i].row]);
+            w->values[g->columns[c]] = columnar_coldata_value(&g->rows, g->columns[c], p[i].row);
+        st = columnar_coldata_append(&out, w->values, g->rows.lsn[p[i].row]);
     }
-    if (st == ST_OK) st = writer_write_file(w, t, &out, w->s.next_file++, made, f);
-    for (size_t i = 0; st == ST_OK && i < n; i++)
-        if (g->ends[p[i].row] != LSN_MAX) {
-            st = file_kill(made, (uint32_t)i, g->ends[p[i].row]);
+    if (st == SEAM_OK) st = columnar_writer_write_file(w, t, &out, w->s.next_file++, made, f);
+    for (size_t i = 0; st == SEAM_OK && i < n; i++)
+        if (g->ends[p[i].row] != SEAM_LSN_MAX) {
+            st = columnar_file_kill(made, (uint32_t)i, g->ends[p[i].row]);
             made->kills_dirty = true;
         }
-    coldata_free(&out);
+    columnar_coldata_free(&out);
     return st;
 }
 
-static void replace_files(struct table *t, const bool *chosen, struct table_file *made, size_t made_count)
+static void replace_files(struct columnar_table *t, const bool *chosen, struct columnar_table_file *made, size_t made_count)
 {
-    struct table_file *files = calloc(t->file_count + made_count + 1, sizeof *files);
+    struct columnar_table_file *files = calloc(t->file_count + made_count + 1, sizeof *files);
     size_t n = 0;
     bool placed = false;
 
@@ -148,7 +148,7 @@ static void replace_files(struct table *t, const bool *chosen, struct table_file
         if (!placed)
             for (size_t k = 0; k < made_count; k++) files[n++] = made[k];
         placed = true;
-        file_free(&t->files[i]);
+        columnar_file_free(&t->files[i]);
     }
     free(t->files);
     t->files = files;
@@ -156,73 +156,73 @@ static void replace_files(struct table *t, const bool *chosen, struct table_file
     t->file_count = n;
 }
 
-static enum status write_parts(struct columnar_writer *w, size_t table, const struct gather *g,
-                               const bool *chosen, struct fault *f)
+static enum seam_status write_parts(struct columnar_writer *w, size_t table, const struct gather *g,
+                               const bool *chosen, struct seam_fault *f)
 {
-    struct table *t = &w->s.tables[table];
-    bool keep_index = g->limit == LSN_MAX;
+    struct columnar_table *t = &w->s.tables[table];
+    bool keep_index = g->limit == SEAM_LSN_MAX;
     size_t per_file = (size_t)w->opt.file_rows_max, parts = (g->rows.rows + per_file - 1) / per_file;
-    struct table_file *made = calloc(parts + 1, sizeof *made);
-    struct place *p = order_rows(t, &g->rows);
-    enum status st = made == NULL || p == NULL ? ST_NOMEM : ST_OK;
+    struct columnar_table_file *made = calloc(parts + 1, sizeof *made);
+    struct compact_place *p = order_rows(t, &g->rows);
+    enum seam_status st = made == NULL || p == NULL ? SEAM_NOMEM : SEAM_OK;
     size_t done = 0;
 
-    for (; st == ST_OK && done < parts; done++) {
+    for (; st == SEAM_OK && done < parts; done++) {
         size_t from = done * per_file, n = g->rows.rows - from < per_file ? g->rows.rows - from : per_file;
 
         st = write_part(w, t, g, p + from, n, &made[done], f);
     }
     /* Keys of rewritten rows point to the new files; a rollback changes which rows live, so it starts over. */
-    for (size_t k = 0; st == ST_OK && w->tables[table].indexed && keep_index && k < parts; k++)
-        st = keyindex_add_file(&w->tables[table].index, t, &made[k], f);
-    if (st != ST_OK || !keep_index) {
-        keyindex_free(&w->tables[table].index);
+    for (size_t k = 0; st == SEAM_OK && w->tables[table].indexed && keep_index && k < parts; k++)
+        st = columnar_keyindex_add_file(&w->tables[table].index, t, &made[k], f);
+    if (st != SEAM_OK || !keep_index) {
+        columnar_keyindex_free(&w->tables[table].index);
         w->tables[table].indexed = false;
     }
-    if (st == ST_OK) replace_files(t, chosen, made, parts);
-    for (size_t k = 0; st != ST_OK && made != NULL && k < parts; k++) file_free(&made[k]);
+    if (st == SEAM_OK) replace_files(t, chosen, made, parts);
+    for (size_t k = 0; st != SEAM_OK && made != NULL && k < parts; k++) columnar_file_free(&made[k]);
     free(made);
     free(p);
     return st;
 }
 
-enum status compact_files(struct columnar_writer *w, size_t table, const bool *chosen, lsn_t limit,
-                          struct columnar_maintenance *done, struct fault *f)
+enum seam_status columnar_compact_files(struct columnar_writer *w, size_t table, const bool *chosen, seam_lsn_t limit,
+                          struct columnar_maintenance *done, struct seam_fault *f)
 {
-    struct table *t = &w->s.tables[table];
-    int columns[COLUMNS_MAX];
+    struct columnar_table *t = &w->s.tables[table];
+    int columns[SEAM_COLUMNS_MAX];
     struct gather g = {.s = &w->s, .columns = columns, .limit = limit};
-    enum status st = coldata_init(&g.rows, &t->schema);
+    enum seam_status st = columnar_coldata_init(&g.rows, &t->schema);
     size_t before = t->file_count;
 
-    g.values = calloc(COLUMNS_MAX, sizeof *g.values);
-    if (g.values == NULL) st = ST_NOMEM;
+    g.values = calloc(SEAM_COLUMNS_MAX, sizeof *g.values);
+    if (g.values == NULL) st = SEAM_NOMEM;
     for (int c = 0; c < t->schema.column_count; c++)
-        if (column_live(&t->schema.columns[c], t->schema.version)) columns[g.count++] = c;
-    for (size_t i = 0; st == ST_OK && i < t->file_count; i++) {
+        if (seam_column_live(&t->schema.columns[c], t->schema.version)) columns[g.count++] = c;
+    for (size_t i = 0; st == SEAM_OK && i < t->file_count; i++) {
         if (!chosen[i]) continue;
         done->files_before++;
-        st = table_versions(t, &t->files[i], columns, g.count, gather_batch, &g, f);
+        st = columnar_table_versions(t, &t->files[i], columns, g.count, gather_batch, &g, f);
     }
-    if (st == ST_OK) st = write_parts(w, table, &g, chosen, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = write_parts(w, table, &g, chosen, f);
+    if (st == SEAM_OK) {
         done->files_after += (uint32_t)(t->file_count + done->files_before - before);
         done->rows_rewritten += g.rows.rows;
         done->versions_dropped += g.dropped;
         w->structure = true;
-        TRACE(w->opt.trace, "columnar", "files_merged", TS("table", t->schema.name),
-              TI("rows", g.rows.rows), TI("dropped", g.dropped));
+        SEAM_TRACE(w->opt.trace, "columnar", "files_merged", SEAM_TS("table", t->schema.name),
+              SEAM_TI("rows", g.rows.rows), SEAM_TI("dropped", g.dropped));
     }
     free(g.values);
     free(g.ends);
-    coldata_free(&g.rows);
-    return st == ST_NOMEM ? fault_set(f, st, t->schema.name, FAULT_NO_OFFSET, "no memory to compact")
+    columnar_coldata_free(&g.rows);
+    return st == SEAM_NOMEM ? seam_fault_set(f, st, t->schema.name, SEAM_FAULT_NO_OFFSET, "no memory to compact")
                           : st;
 }
 
 /* ---- choosing ---- */
 
-static uint64_t droppable_in(const struct state *s, const struct table_file *tf)
+static uint64_t droppable_in(const struct columnar_state *s, const struct columnar_table_file *tf)
 {
     uint64_t n = 0;
 
@@ -232,7 +232,7 @@ static uint64_t droppable_in(const struct state *s, const struct table_file *tf)
 }
 
 /* Marks a run of neighbouring small files of one tier, or one file full of droppable rows, at most `limit` rows. */
-static bool choose_files(const struct columnar_writer *w, const struct table *t, uint64_t limit, bool *chosen)
+static bool choose_files(const struct columnar_writer *w, const struct columnar_table *t, uint64_t limit, bool *chosen)
 {
     for (size_t i = 0; i < t->file_count; i++)
         if (t->files[i].killed > 0 && t->files[i].rows <= limit && droppable_in(&w->s, &t->files[i]) * 4 > t->files[i].rows) {
@@ -261,8 +261,8 @@ static bool choose_files(const struct columnar_writer *w, const struct table *t,
 /* What is older than the promised history stops being readable, but for pins. */
 static void advance_horizon(struct columnar_writer *w)
 {
-    int64_t cutoff = clock_wall_us(w->opt.clock) - (int64_t)w->opt.history_us;
-    lsn_t horizon = w->s.horizon;
+    int64_t cutoff = seam_clock_wall_us(w->opt.clock) - (int64_t)w->opt.history_us;
+    seam_lsn_t horizon = w->s.horizon;
     size_t kept = 0;
 
     for (size_t i = 0; i < w->s.snapshot_count; i++)
@@ -278,85 +278,85 @@ static void advance_horizon(struct columnar_writer *w)
     w->s.snapshot_count = kept;
 }
 
-static enum status compact_one(struct columnar_writer *w, uint64_t limit, bool *found, struct columnar_maintenance *done,
-                               struct fault *f)
+static enum seam_status compact_one(struct columnar_writer *w, uint64_t limit, bool *found, struct columnar_maintenance *done,
+                               struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     *found = false;
-    for (size_t i = 0; st == ST_OK && !*found && i < w->s.table_count; i++) {
-        struct table *t = &w->s.tables[i];
+    for (size_t i = 0; st == SEAM_OK && !*found && i < w->s.table_count; i++) {
+        struct columnar_table *t = &w->s.tables[i];
         bool *chosen = calloc(t->file_count + 1, sizeof *chosen);
 
-        if (chosen == NULL) return ST_NOMEM;
+        if (chosen == NULL) return SEAM_NOMEM;
         *found = choose_files(w, t, limit, chosen);
-        if (*found) st = compact_files(w, i, chosen, LSN_MAX, done, f);
+        if (*found) st = columnar_compact_files(w, i, chosen, SEAM_LSN_MAX, done, f);
         free(chosen);
     }
     return st;
 }
 
-static enum status publish_same(struct columnar_writer *w, struct fault *f)
+static enum seam_status publish_same(struct columnar_writer *w, struct seam_fault *f)
 {
-    if (!w->structure) return ST_OK;
-    return writer_publish_manifest(w, w->s.applied, w->s.wall_us, false, f);
+    if (!w->structure) return SEAM_OK;
+    return columnar_writer_publish_manifest(w, w->s.applied, w->s.wall_us, false, f);
 }
 
-enum status columnar_maintain(struct columnar_writer *w, struct columnar_maintenance *done,
-                              struct fault *f)
+enum seam_status columnar_maintain(struct columnar_writer *w, struct columnar_maintenance *done,
+                              struct seam_fault *f)
 {
-    uint64_t quiet = clock_mono_ns(w->opt.clock) - w->published_ns;
+    uint64_t quiet = seam_clock_mono_ns(w->opt.clock) - w->published_ns;
     uint64_t limit = quiet < LONG_QUIET_NS ? PIECE_ROWS : quiet < NIGHT_NS ? LONG_PIECE_ROWS : w->opt.file_rows_max;
     bool found = false;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     *done = (struct columnar_maintenance){0};
-    if (w->poisoned != ST_OK) return writer_poisoned(w, f);
+    if (w->poisoned != SEAM_OK) return columnar_writer_poisoned(w, f);
     /* Not between a change and its publication, and not while changes are coming: they want to be seen soon. */
-    if (writer_pending(w) || quiet < QUIET_NS) return ST_OK;
+    if (columnar_writer_pending(w) || quiet < QUIET_NS) return SEAM_OK;
     if (limit > w->opt.file_rows_max) limit = w->opt.file_rows_max;
     advance_horizon(w);
     for (size_t i = 0; i < w->s.table_count; i++)
         if (w->s.tables[i].rows.rows >= IDLE_TAIL_ROWS) w->structure = true;
     st = compact_one(w, limit, &found, done, f);
-    if (st == ST_OK) st = publish_same(w, f);
-    if (st == ST_OK && w->orphans > 0) st = writer_sweep(w, &done->files_removed, &done->bytes_freed, f);
+    if (st == SEAM_OK) st = publish_same(w, f);
+    if (st == SEAM_OK && w->orphans > 0) st = columnar_writer_sweep(w, &done->files_removed, &done->bytes_freed, f);
     done->more = found;
-    if (st != ST_OK) w->poisoned = st;
+    if (st != SEAM_OK) w->poisoned = st;
     return st;
 }
 
-static bool worth_compacting(const struct columnar_writer *w, const struct table *t)
+static bool worth_compacting(const struct columnar_writer *w, const struct columnar_table *t)
 {
     if (t->file_count == 0) return false;
     if (t->file_count > 1 || t->opt.sort_count > 0) return true;
     return t->files[0].killed > 0 && droppable_in(&w->s, &t->files[0]) > 0;
 }
 
-enum status columnar_compact(struct columnar_writer *w, struct columnar_maintenance *done,
-                             struct fault *f)
+enum seam_status columnar_compact(struct columnar_writer *w, struct columnar_maintenance *done,
+                             struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     *done = (struct columnar_maintenance){0};
-    if (w->poisoned != ST_OK) return writer_poisoned(w, f);
-    if (writer_pending(w))
-        return fault_set(f, ST_INVALID, w->s.dir, FAULT_NO_OFFSET, "publish before compacting");
+    if (w->poisoned != SEAM_OK) return columnar_writer_poisoned(w, f);
+    if (columnar_writer_pending(w))
+        return seam_fault_set(f, SEAM_INVALID, w->s.dir, SEAM_FAULT_NO_OFFSET, "publish before compacting");
     advance_horizon(w);
-    for (size_t i = 0; st == ST_OK && i < w->s.table_count; i++) st = writer_flush_tail(w, i, f);
-    for (size_t i = 0; st == ST_OK && i < w->s.table_count; i++) {
-        struct table *t = &w->s.tables[i];
+    for (size_t i = 0; st == SEAM_OK && i < w->s.table_count; i++) st = columnar_writer_flush_tail(w, i, f);
+    for (size_t i = 0; st == SEAM_OK && i < w->s.table_count; i++) {
+        struct columnar_table *t = &w->s.tables[i];
         bool *chosen;
 
         if (!worth_compacting(w, t)) continue;
         chosen = malloc(t->file_count * sizeof *chosen);
-        if (chosen == NULL) return ST_NOMEM;
+        if (chosen == NULL) return SEAM_NOMEM;
         memset(chosen, 1, t->file_count * sizeof *chosen);
-        st = compact_files(w, i, chosen, LSN_MAX, done, f);
+        st = columnar_compact_files(w, i, chosen, SEAM_LSN_MAX, done, f);
         free(chosen);
     }
-    if (st == ST_OK) st = publish_same(w, f);
-    if (st == ST_OK && w->orphans > 0) st = writer_sweep(w, &done->files_removed, &done->bytes_freed, f);
-    if (st != ST_OK) w->poisoned = st;
+    if (st == SEAM_OK) st = publish_same(w, f);
+    if (st == SEAM_OK && w->orphans > 0) st = columnar_writer_sweep(w, &done->files_removed, &done->bytes_freed, f);
+    if (st != SEAM_OK) w->poisoned = st;
     return st;
 }

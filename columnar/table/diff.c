@@ -6,23 +6,23 @@
 #include "engine/base/hash.h"
 
 struct changed {
-    struct key128 key;
-    lsn_t begin, end;
+    struct columnar_key128 key;
+    seam_lsn_t begin, end;
     size_t row;
 };
 
 struct collect {
-    const struct table *t;
-    lsn_t a, b;
+    const struct columnar_table *t;
+    seam_lsn_t a, b;
     const int *columns;
     int count;
-    struct value *values;
-    struct coldata rows;
-    lsn_t *ends;
+    struct seam_value *values;
+    struct columnar_coldata rows;
+    seam_lsn_t *ends;
     size_t cap;
 };
 
-static enum status collect_batch(void *ctx, const struct version_batch *b)
+static enum seam_status collect_batch(void *ctx, const struct columnar_version_batch *b)
 {
     struct collect *c = ctx;
 
@@ -33,17 +33,17 @@ static enum status collect_batch(void *ctx, const struct version_batch *b)
         if ((!begun && !ended) || b->begin[i] == b->end[i]) continue;
         if (c->rows.rows == c->cap) {
             size_t cap = c->cap == 0 ? 1024 : 2 * c->cap;
-            lsn_t *more = realloc(c->ends, cap * sizeof *more);
+            seam_lsn_t *more = realloc(c->ends, cap * sizeof *more);
 
-            if (more == NULL) return ST_NOMEM;
+            if (more == NULL) return SEAM_NOMEM;
             c->ends = more;
             c->cap = cap;
         }
         c->ends[c->rows.rows] = b->end[i];
-        for (int k = 0; k < c->count; k++) c->values[c->columns[k]] = vec_value(&b->cols[k], i);
-        if (coldata_append(&c->rows, c->values, b->begin[i]) != ST_OK) return ST_NOMEM;
+        for (int k = 0; k < c->count; k++) c->values[c->columns[k]] = columnar_vec_value(&b->cols[k], i);
+        if (columnar_coldata_append(&c->rows, c->values, b->begin[i]) != SEAM_OK) return SEAM_NOMEM;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static int by_key(const void *pa, const void *pb)
@@ -56,7 +56,7 @@ static int by_key(const void *pa, const void *pb)
     return (a->row > b->row) - (a->row < b->row);
 }
 
-struct event { lsn_t lsn; char op; size_t before, after; };
+struct event { seam_lsn_t lsn; char op; size_t before, after; };
 enum { NO_ROW = -1 };
 
 static int by_lsn(const void *pa, const void *pb)
@@ -68,12 +68,12 @@ static int by_lsn(const void *pa, const void *pb)
     return (a->after > b->after) - (a->after < b->after);
 }
 
-static bool same_row(const struct coldata *d, size_t x, size_t y)
+static bool same_row(const struct columnar_coldata *d, size_t x, size_t y)
 {
     for (int c = 0; c < d->count; c++) {
-        struct value a = coldata_value(d, c, x), b = coldata_value(d, c, y);
+        struct seam_value a = columnar_coldata_value(d, c, x), b = columnar_coldata_value(d, c, y);
 
-        if (!value_equal(&a, &b)) return false;
+        if (!seam_value_equal(&a, &b)) return false;
     }
     return true;
 }
@@ -112,35 +112,35 @@ static size_t events_net(const struct collect *c, const struct changed *v, size_
     return 1;
 }
 
-static enum status keys_of(const struct collect *c, struct changed *v, struct fault *f)
+static enum seam_status keys_of(const struct collect *c, struct changed *v, struct seam_fault *f)
 {
-    struct buf scratch = {0};
-    enum status st = ST_OK;
+    struct seam_buf scratch = {0};
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < c->rows.rows; i++) {
+    for (size_t i = 0; st == SEAM_OK && i < c->rows.rows; i++) {
         v[i] = (struct changed){.begin = c->rows.lsn[i], .end = c->ends[i], .row = i,
                                 .key = {(uint64_t)i, 0}};
         if (c->t->schema.key_count == 0) continue;
         for (int k = 0; k < c->t->schema.key_count; k++)
-            c->values[c->t->schema.key[k]] = coldata_value(&c->rows, c->t->schema.key[k], i);
-        st = keyindex_key(&c->t->schema, c->values, &scratch, &v[i].key, f);
+            c->values[c->t->schema.key[k]] = columnar_coldata_value(&c->rows, c->t->schema.key[k], i);
+        st = columnar_keyindex_key(&c->t->schema, c->values, &scratch, &v[i].key, f);
     }
-    buf_free(&scratch);
+    seam_buf_free(&scratch);
     return st;
 }
 
-static enum status tell(const struct collect *c, const struct event *e, size_t n, columnar_change_fn fn,
+static enum seam_status tell(const struct collect *c, const struct event *e, size_t n, columnar_change_fn fn,
                         void *ctx)
 {
-    struct value *before = calloc(COLUMNS_MAX, sizeof *before), *after = calloc(COLUMNS_MAX, sizeof *after);
-    enum status st = before == NULL || after == NULL ? ST_NOMEM : ST_OK;
+    struct seam_value *before = calloc(SEAM_COLUMNS_MAX, sizeof *before), *after = calloc(SEAM_COLUMNS_MAX, sizeof *after);
+    enum seam_status st = before == NULL || after == NULL ? SEAM_NOMEM : SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < n; i++) {
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) {
         struct columnar_change change = {.op = e[i].op, .lsn = e[i].lsn};
 
         for (int k = 0; k < c->rows.count; k++) {
-            if (e[i].op != 'i') before[k] = coldata_value(&c->rows, k, e[i].before);
-            if (e[i].op != 'd') after[k] = coldata_value(&c->rows, k, e[i].after);
+            if (e[i].op != 'i') before[k] = columnar_coldata_value(&c->rows, k, e[i].before);
+            if (e[i].op != 'd') after[k] = columnar_coldata_value(&c->rows, k, e[i].after);
         }
         if (e[i].op != 'i') change.before = before;
         if (e[i].op != 'd') change.after = after;
@@ -151,15 +151,15 @@ static enum status tell(const struct collect *c, const struct event *e, size_t n
     return st;
 }
 
-static enum status report(const struct collect *c, enum columnar_diff_mode mode, columnar_change_fn fn,
-                          void *ctx, struct fault *f)
+static enum seam_status report(const struct collect *c, enum columnar_diff_mode mode, columnar_change_fn fn,
+                          void *ctx, struct seam_fault *f)
 {
     size_t n = c->rows.rows, count = 0;
     struct changed *v = malloc((n + 1) * sizeof *v);
     struct event *events = malloc((2 * n + 1) * sizeof *events);
-    enum status st = v == NULL || events == NULL ? ST_NOMEM : keys_of(c, v, f);
+    enum seam_status st = v == NULL || events == NULL ? SEAM_NOMEM : keys_of(c, v, f);
 
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         qsort(v, n, sizeof *v, by_key);
         for (size_t i = 0, j; i < n; i = j) {
             for (j = i + 1; j < n && v[j].key.lo == v[i].key.lo && v[j].key.hi == v[i].key.hi;) j++;
@@ -174,29 +174,29 @@ static enum status report(const struct collect *c, enum columnar_diff_mode mode,
     return st;
 }
 
-enum status columnar_diff(const struct columnar_reader *r, int table, lsn_t a, lsn_t b,
-                          enum columnar_diff_mode mode, columnar_change_fn fn, void *ctx, struct fault *f)
+enum seam_status columnar_diff(const struct columnar_reader *r, int table, seam_lsn_t a, seam_lsn_t b,
+                          enum columnar_diff_mode mode, columnar_change_fn fn, void *ctx, struct seam_fault *f)
 {
-    const struct table *t = &r->s.tables[table];
-    int columns[COLUMNS_MAX];
-    struct collect c = {.t = t, .a = a, .b = b == LSN_MAX ? r->s.applied : b, .columns = columns};
-    enum status st = state_readable(&r->s, a, f);
+    const struct columnar_table *t = &r->s.tables[table];
+    int columns[SEAM_COLUMNS_MAX];
+    struct collect c = {.t = t, .a = a, .b = b == SEAM_LSN_MAX ? r->s.applied : b, .columns = columns};
+    enum seam_status st = columnar_state_readable(&r->s, a, f);
 
-    if (st == ST_OK) st = state_readable(&r->s, c.b, f);
-    if (st == ST_OK && a > c.b)
-        st = fault_set(f, ST_INVALID, t->schema.name, FAULT_NO_OFFSET, "the first LSN must be the lower");
-    if (st == ST_OK && mode == COLUMNAR_DIFF_ALL && a < r->s.horizon)
-        st = fault_set(f, ST_NOT_FOUND, t->schema.name, FAULT_NO_OFFSET,
+    if (st == SEAM_OK) st = columnar_state_readable(&r->s, c.b, f);
+    if (st == SEAM_OK && a > c.b)
+        st = seam_fault_set(f, SEAM_INVALID, t->schema.name, SEAM_FAULT_NO_OFFSET, "the first LSN must be the lower");
+    if (st == SEAM_OK && mode == COLUMNAR_DIFF_ALL && a < r->s.horizon)
+        st = seam_fault_set(f, SEAM_NOT_FOUND, t->schema.name, SEAM_FAULT_NO_OFFSET,
                        "every change is known only within the kept history; ask for the net change");
-    if (st != ST_OK) return st;
-    c.values = calloc(COLUMNS_MAX, sizeof *c.values);
-    st = c.values == NULL ? ST_NOMEM : coldata_init(&c.rows, &t->schema);
+    if (st != SEAM_OK) return st;
+    c.values = calloc(SEAM_COLUMNS_MAX, sizeof *c.values);
+    st = c.values == NULL ? SEAM_NOMEM : columnar_coldata_init(&c.rows, &t->schema);
     for (int k = 0; k < t->schema.column_count; k++)
-        if (column_live(&t->schema.columns[k], t->schema.version)) columns[c.count++] = k;
-    if (st == ST_OK) st = table_changes(t, c.a, c.b, columns, c.count, collect_batch, &c, f);
-    if (st == ST_OK) st = report(&c, mode, fn, ctx, f);
+        if (seam_column_live(&t->schema.columns[k], t->schema.version)) columns[c.count++] = k;
+    if (st == SEAM_OK) st = columnar_table_changes(t, c.a, c.b, columns, c.count, collect_batch, &c, f);
+    if (st == SEAM_OK) st = report(&c, mode, fn, ctx, f);
     free(c.values);
     free(c.ends);
-    coldata_free(&c.rows);
+    columnar_coldata_free(&c.rows);
     return st;
 }

@@ -8,47 +8,47 @@
 
 enum { DEAD = UINT32_MAX };
 
-void keyindex_free(struct keyindex *x)
+void columnar_keyindex_free(struct columnar_keyindex *x)
 {
     free(x->slots);
     free(x->files);
-    *x = (struct keyindex){0};
+    *x = (struct columnar_keyindex){0};
 }
 
-static bool one_integer(const struct schema *s)
+static bool one_integer(const struct seam_schema *s)
 {
-    enum value_type t = s->columns[s->key[0]].type;
+    enum seam_value_type t = s->columns[s->key[0]].type;
 
-    return s->key_count == 1 && t != V_TEXT && t != V_DOUBLE;
+    return s->key_count == 1 && t != SEAM_V_TEXT && t != SEAM_V_DOUBLE;
 }
 
-enum status keyindex_key(const struct schema *s, const struct value *values, struct buf *scratch,
-                         struct key128 *out, struct fault *f)
+enum seam_status columnar_keyindex_key(const struct seam_schema *s, const struct seam_value *values, struct seam_buf *scratch,
+                         struct columnar_key128 *out, struct seam_fault *f)
 {
-    struct hash128 h;
-    enum status st;
+    struct seam_hash128 h;
+    enum seam_status st;
 
     if (one_integer(s)) {
-        if (values[s->key[0]].type == V_NULL)
-            return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "a key column is null");
-        *out = (struct key128){(uint64_t)values[s->key[0]].i, 0};
-        return ST_OK;
+        if (values[s->key[0]].type == SEAM_V_NULL)
+            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "a key column is null");
+        *out = (struct columnar_key128){(uint64_t)values[s->key[0]].i, 0};
+        return SEAM_OK;
     }
-    buf_clear(scratch);
-    st = row_key(s, values, scratch, f);
-    if (st != ST_OK) return st;
-    h = siphash128(scratch->data, scratch->size);
-    *out = (struct key128){h.lo, h.hi};
-    return ST_OK;
+    seam_buf_clear(scratch);
+    st = seam_row_key(s, values, scratch, f);
+    if (st != SEAM_OK) return st;
+    h = seam_siphash128(scratch->data, scratch->size);
+    *out = (struct columnar_key128){h.lo, h.hi};
+    return SEAM_OK;
 }
 
-static struct key_slot *probe(const struct keyindex *x, struct key128 key)
+static struct columnar_key_slot *probe(const struct columnar_keyindex *x, struct columnar_key128 key)
 {
-    size_t at = hash64_u64(key.lo ^ key.hi * 0x9e3779b97f4a7c15ull) & (x->cap - 1);
-    struct key_slot *dead = NULL;
+    size_t at = seam_hash64_u64(key.lo ^ key.hi * 0x9e3779b97f4a7c15ull) & (x->cap - 1);
+    struct columnar_key_slot *dead = NULL;
 
     for (;; at = (at + 1) & (x->cap - 1)) {
-        struct key_slot *slot = &x->slots[at];
+        struct columnar_key_slot *slot = &x->slots[at];
 
         if (slot->file == 0) return dead != NULL ? dead : slot;
         if (slot->file == DEAD) {
@@ -59,49 +59,49 @@ static struct key_slot *probe(const struct keyindex *x, struct key128 key)
     }
 }
 
-static enum status resize(struct keyindex *x, size_t cap)
+static enum seam_status resize(struct columnar_keyindex *x, size_t cap)
 {
-    struct keyindex bigger = *x;
+    struct columnar_keyindex bigger = *x;
 
     bigger.cap = cap;
     bigger.slots = calloc(cap, sizeof *bigger.slots);
-    if (bigger.slots == NULL) return ST_NOMEM;
+    if (bigger.slots == NULL) return SEAM_NOMEM;
     for (size_t i = 0; i < x->cap; i++)
         if (x->slots[i].file != 0 && x->slots[i].file != DEAD)
-            *probe(&bigger, (struct key128){x->slots[i].lo, x->slots[i].hi}) = x->slots[i];
+            *probe(&bigger, (struct columnar_key128){x->slots[i].lo, x->slots[i].hi}) = x->slots[i];
     bigger.used = x->live;
     free(x->slots);
     *x = bigger;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status file_slot(struct keyindex *x, uint64_t file, uint32_t *slot)
+static enum seam_status file_slot(struct columnar_keyindex *x, uint64_t file, uint32_t *slot)
 {
     if (x->file_count > 0 && x->files[x->file_count - 1] == file) {
         *slot = x->file_count;
-        return ST_OK;
+        return SEAM_OK;
     }
     for (uint32_t i = x->file_count; i-- > 0;)
         if (x->files[i] == file) {
             *slot = i + 1;
-            return ST_OK;
+            return SEAM_OK;
         }
     if (x->file_count == x->file_cap) {
         uint32_t cap = x->file_cap == 0 ? 16 : 2 * x->file_cap;
         uint64_t *more = realloc(x->files, cap * sizeof *more);
 
-        if (more == NULL) return ST_NOMEM;
+        if (more == NULL) return SEAM_NOMEM;
         x->files = more;
         x->file_cap = cap;
     }
     x->files[x->file_count++] = file;
     *slot = x->file_count;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-bool keyindex_find(const struct keyindex *x, struct key128 key, uint64_t *file, uint32_t *row)
+bool columnar_keyindex_find(const struct columnar_keyindex *x, struct columnar_key128 key, uint64_t *file, uint32_t *row)
 {
-    const struct key_slot *slot;
+    const struct columnar_key_slot *slot;
 
     if (x->cap == 0) return false;
     slot = probe(x, key);
@@ -111,25 +111,25 @@ bool keyindex_find(const struct keyindex *x, struct key128 key, uint64_t *file, 
     return true;
 }
 
-enum status keyindex_put(struct keyindex *x, struct key128 key, uint64_t file, uint32_t row)
+enum seam_status columnar_keyindex_put(struct columnar_keyindex *x, struct columnar_key128 key, uint64_t file, uint32_t row)
 {
-    struct key_slot *slot;
+    struct columnar_key_slot *slot;
     uint32_t file_at;
 
-    if (file_slot(x, file, &file_at) != ST_OK) return ST_NOMEM;
+    if (file_slot(x, file, &file_at) != SEAM_OK) return SEAM_NOMEM;
     if (4 * (x->used + 1) > 3 * x->cap &&
-        resize(x, x->cap == 0 ? 1024 : 2 * x->live > x->cap / 2 ? 2 * x->cap : x->cap) != ST_OK)
-        return ST_NOMEM;
+        resize(x, x->cap == 0 ? 1024 : 2 * x->live > x->cap / 2 ? 2 * x->cap : x->cap) != SEAM_OK)
+        return SEAM_NOMEM;
     slot = probe(x, key);
     if (slot->file == 0) x->used++;
     if (slot->file == 0 || slot->file == DEAD) x->live++;
-    *slot = (struct key_slot){key.lo, key.hi, file_at, row};
-    return ST_OK;
+    *slot = (struct columnar_key_slot){key.lo, key.hi, file_at, row};
+    return SEAM_OK;
 }
 
-void keyindex_remove(struct keyindex *x, struct key128 key)
+void columnar_keyindex_remove(struct columnar_keyindex *x, struct columnar_key128 key)
 {
-    struct key_slot *slot;
+    struct columnar_key_slot *slot;
 
     if (x->cap == 0) return;
     slot = probe(x, key);
@@ -139,61 +139,61 @@ void keyindex_remove(struct keyindex *x, struct key128 key)
 }
 
 struct build {
-    struct keyindex *x;
-    const struct schema *schema;
-    struct value *values;
-    struct buf scratch;
-    struct fault *f;
+    struct columnar_keyindex *x;
+    const struct seam_schema *schema;
+    struct seam_value *values;
+    struct seam_buf scratch;
+    struct seam_fault *f;
 };
 
-static enum status add_versions(void *ctx, const struct version_batch *b)
+static enum seam_status add_versions(void *ctx, const struct columnar_version_batch *b)
 {
     struct build *d = ctx;
-    const struct schema *s = d->schema;
+    const struct seam_schema *s = d->schema;
 
     for (uint32_t i = 0; i < b->rows; i++) {
-        struct key128 key;
-        enum status st;
+        struct columnar_key128 key;
+        enum seam_status st;
 
-        if (b->end[i] != LSN_MAX) continue;
-        for (int k = 0; k < s->key_count; k++) d->values[s->key[k]] = vec_value(&b->cols[k], i);
-        st = keyindex_key(s, d->values, &d->scratch, &key, d->f);
-        if (st == ST_OK) st = keyindex_put(d->x, key, b->tf->id, (uint32_t)(b->first_row + i));
-        if (st != ST_OK) return st;
+        if (b->end[i] != SEAM_LSN_MAX) continue;
+        for (int k = 0; k < s->key_count; k++) d->values[s->key[k]] = columnar_vec_value(&b->cols[k], i);
+        st = columnar_keyindex_key(s, d->values, &d->scratch, &key, d->f);
+        if (st == SEAM_OK) st = columnar_keyindex_put(d->x, key, b->tf->id, (uint32_t)(b->first_row + i));
+        if (st != SEAM_OK) return st;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status add_rows(struct keyindex *x, const struct table *t, const struct table_file *only,
-                            struct fault *f)
+static enum seam_status add_rows(struct columnar_keyindex *x, const struct columnar_table *t, const struct columnar_table_file *only,
+                            struct seam_fault *f)
 {
     struct build d = {.x = x, .schema = &t->schema, .f = f};
-    int columns[KEY_COLUMNS_MAX];
-    enum status st;
+    int columns[SEAM_KEY_COLUMNS_MAX];
+    enum seam_status st;
 
     assert(t->schema.key_count > 0);
     d.values = calloc(t->schema.column_count, sizeof *d.values);
-    if (d.values == NULL) return ST_NOMEM;
+    if (d.values == NULL) return SEAM_NOMEM;
     for (int k = 0; k < t->schema.key_count; k++) columns[k] = t->schema.key[k];
-    st = table_versions(t, only, columns, t->schema.key_count, add_versions, &d, f);
+    st = columnar_table_versions(t, only, columns, t->schema.key_count, add_versions, &d, f);
     free(d.values);
-    buf_free(&d.scratch);
+    seam_buf_free(&d.scratch);
     return st;
 }
 
-enum status keyindex_build(const struct table *t, struct keyindex *x, struct fault *f)
+enum seam_status columnar_keyindex_build(const struct columnar_table *t, struct columnar_keyindex *x, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
-    keyindex_free(x);
+    columnar_keyindex_free(x);
     st = resize(x, 1024);
-    if (st == ST_OK) st = add_rows(x, t, NULL, f);
-    if (st != ST_OK) keyindex_free(x);
+    if (st == SEAM_OK) st = add_rows(x, t, NULL, f);
+    if (st != SEAM_OK) columnar_keyindex_free(x);
     return st;
 }
 
-enum status keyindex_add_file(struct keyindex *x, const struct table *t, const struct table_file *tf,
-                              struct fault *f)
+enum seam_status columnar_keyindex_add_file(struct columnar_keyindex *x, const struct columnar_table *t, const struct columnar_table_file *tf,
+                              struct seam_fault *f)
 {
     return add_rows(x, t, tf, f);
 }

@@ -16,14 +16,14 @@ enum { FILL_STEP = 1 << 20, BATCH_ROWS_MAX = 32768 };
 /* ---- column files ---- */
 
 struct encode_job {
-    const struct colfile_column *columns;
+    const struct columnar_colfile_column *columns;
     const struct columnar_column *data;
     int count;
     size_t first_group, rows, group_rows;
-    struct colgroup *groups;
+    struct columnar_colgroup *groups;
 };
 
-static enum status encode_groups(void *ctx, size_t begin, size_t end, int thread)
+static enum seam_status encode_groups(void *ctx, size_t begin, size_t end, int thread)
 {
     struct encode_job *j = ctx;
 
@@ -31,85 +31,85 @@ static enum status encode_groups(void *ctx, size_t begin, size_t end, int thread
     for (size_t g = begin; g < end; g++) {
         size_t from = (j->first_group + g) * j->group_rows;
         size_t n = j->rows - from < j->group_rows ? j->rows - from : j->group_rows;
-        enum status st = colgroup_encode(j->columns, j->data, j->count, from, n, &j->groups[g]);
+        enum seam_status st = columnar_colgroup_encode(j->columns, j->data, j->count, from, n, &j->groups[g]);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status write_groups(struct columnar_writer *w, struct encode_job *j,
-                                struct colfile_writer *out, struct fault *f)
+static enum seam_status write_groups(struct columnar_writer *w, struct encode_job *j,
+                                struct columnar_colfile_writer *out, struct seam_fault *f)
 {
     size_t groups = (j->rows + j->group_rows - 1) / j->group_rows;
     size_t at_once = (size_t)(w->opt.threads > 0 ? w->opt.threads : 1) * 2;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     j->groups = calloc(at_once, sizeof *j->groups);
-    if (j->groups == NULL) return ST_NOMEM;
-    for (size_t g = 0; st == ST_OK && g < groups; g += at_once) {
+    if (j->groups == NULL) return SEAM_NOMEM;
+    for (size_t g = 0; st == SEAM_OK && g < groups; g += at_once) {
         size_t n = groups - g < at_once ? groups - g : at_once;
 
         j->first_group = g;
-        st = parallel_for(w->opt.threads > 0 ? w->opt.threads : 1, n, 1, encode_groups, j);
+        st = seam_parallel_for(w->opt.threads > 0 ? w->opt.threads : 1, n, 1, encode_groups, j);
         for (size_t k = 0; k < n; k++) {
-            if (st == ST_OK) st = colfile_add(out, &j->groups[k], f);
-            colgroup_free(&j->groups[k], j->count);
+            if (st == SEAM_OK) st = columnar_colfile_add(out, &j->groups[k], f);
+            columnar_colgroup_free(&j->groups[k], j->count);
         }
     }
     free(j->groups);
     return st;
 }
 
-enum status writer_write_file(struct columnar_writer *w, struct table *t, const struct coldata *d,
-                              uint64_t id, struct table_file *tf, struct fault *f)
+enum seam_status columnar_writer_write_file(struct columnar_writer *w, struct columnar_table *t, const struct columnar_coldata *d,
+                              uint64_t id, struct columnar_table_file *tf, struct seam_fault *f)
 {
-    struct colfile_column columns[COLUMNS_MAX + 1];
-    struct columnar_column data[COLUMNS_MAX + 1];
+    struct columnar_colfile_column columns[SEAM_COLUMNS_MAX + 1];
+    struct columnar_column data[SEAM_COLUMNS_MAX + 1];
     struct encode_job job = {.columns = columns, .data = data, .rows = d->rows,
                              .group_rows = w->opt.row_group_rows};
-    struct colfile_writer *out = NULL;
-    struct colfile_written written;
-    char path[PATH_MAX_BYTES];
-    enum status st;
+    struct columnar_colfile_writer *out = NULL;
+    struct columnar_colfile_written written;
+    char path[SEAM_PATH_MAX_BYTES];
+    enum seam_status st;
 
-    columns[0] = (struct colfile_column){COLFILE_LSN_COLUMN, V_INT, 0};
+    columns[0] = (struct columnar_colfile_column){COLFILE_LSN_COLUMN, SEAM_V_INT, 0};
     data[0] = (struct columnar_column){.ints = (const int64_t *)d->lsn};
     job.count = 1;
     for (int c = 0; c < d->count; c++) {
-        if (!column_live(&t->schema.columns[c], t->schema.version)) continue;
-        columns[job.count] = (struct colfile_column){d->columns[c].id, d->columns[c].type,
+        if (!seam_column_live(&t->schema.columns[c], t->schema.version)) continue;
+        columns[job.count] = (struct columnar_colfile_column){d->columns[c].id, d->columns[c].type,
                                                      d->columns[c].scale};
-        coldata_view(d, c, &data[job.count++]);
+        columnar_coldata_view(d, c, &data[job.count++]);
     }
-    path_of(path, w->s.dir, 'f', id, ".col");
-    st = colfile_create(w->io, path, id, t->id, columns, job.count, &out, f);
-    if (st == ST_OK) st = write_groups(w, &job, out, f);
-    if (st == ST_OK) st = colfile_finish(out, w->opt.no_sync, &written, f);
-    colfile_writer_free(out);
-    if (st != ST_OK) return st;
+    columnar_path_of(path, w->s.dir, 'f', id, ".col");
+    st = columnar_colfile_create(w->io, path, id, t->id, columns, job.count, &out, f);
+    if (st == SEAM_OK) st = write_groups(w, &job, out, f);
+    if (st == SEAM_OK) st = columnar_colfile_finish(out, w->opt.no_sync, &written, f);
+    columnar_colfile_writer_free(out);
+    if (st != SEAM_OK) return st;
     tf->id = id;
     tf->rows = written.rows;
     tf->bytes = written.bytes;
     tf->lsn_min = written.lsn_min;
     tf->lsn_max = written.lsn_max;
-    TRACE(w->opt.trace, "columnar", "file_written", TI("file", id), TI("rows", written.rows),
-          TI("bytes", written.bytes), TS("table", t->schema.name));
-    return colfile_open(w->io, path, &tf->file, f);
+    SEAM_TRACE(w->opt.trace, "columnar", "file_written", SEAM_TI("file", id), SEAM_TI("rows", written.rows),
+          SEAM_TI("bytes", written.bytes), SEAM_TS("table", t->schema.name));
+    return columnar_colfile_open(w->io, path, &tf->file, f);
 }
 
-enum status writer_flush_tail(struct columnar_writer *w, size_t table, struct fault *f)
+enum seam_status columnar_writer_flush_tail(struct columnar_writer *w, size_t table, struct seam_fault *f)
 {
-    struct table *t = &w->s.tables[table];
-    struct table_file *tf, made = {0};
-    enum status st;
+    struct columnar_table *t = &w->s.tables[table];
+    struct columnar_table_file *tf, made = {0};
+    enum seam_status st;
 
-    if (t->rows.rows == 0) return ST_OK;
+    if (t->rows.rows == 0) return SEAM_OK;
     w->structure = true;
-    st = writer_write_file(w, t, &t->rows, t->tail.id, &made, f);
-    if (st == ST_OK) st = table_add_file(t, &tf);
-    if (st != ST_OK) {
-        colfile_unref(made.file);
+    st = columnar_writer_write_file(w, t, &t->rows, t->tail.id, &made, f);
+    if (st == SEAM_OK) st = columnar_table_add_file(t, &tf);
+    if (st != SEAM_OK) {
+        columnar_colfile_unref(made.file);
         return st;
     }
     /* Same id, same row numbers: what was killed in the tail is killed in the file. */
@@ -122,45 +122,45 @@ enum status writer_flush_tail(struct columnar_writer *w, size_t table, struct fa
     t->tail.buckets = NULL;
     t->tail.bucket_count = 0;
     w->tables[table].published = 0;
-    return table_reset_tail(t, w->s.next_file++);
+    return columnar_table_reset_tail(t, w->s.next_file++);
 }
 
 /* ---- kills ---- */
 
-static enum status write_kills(struct columnar_writer *w, struct fault *f)
+static enum seam_status write_kills(struct columnar_writer *w, struct seam_fault *f)
 {
     uint8_t head[KILLS_HEAD] = {0};
-    struct buf b = {0};
-    char path[PATH_MAX_BYTES];
+    struct seam_buf b = {0};
+    char path[SEAM_PATH_MAX_BYTES];
     uint64_t id = w->s.next_file;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     memcpy(head, "SEAMCOLK", 8);
-    put_u32(head + 8, 1);
-    put_u64(head + 16, id);
-    put_u32(head + 12, crc32c(crc32c(0, head, 12), head + 16, KILLS_HEAD - 16));
-    buf_append(&b, head, sizeof head);
+    seam_put_u32(head + 8, 1);
+    seam_put_u64(head + 16, id);
+    seam_put_u32(head + 12, seam_crc32c(seam_crc32c(0, head, 12), head + 16, KILLS_HEAD - 16));
+    seam_buf_append(&b, head, sizeof head);
     for (size_t i = 0; i < w->s.table_count; i++)
         for (size_t k = 0; k < w->s.tables[i].file_count; k++) {
-            struct table_file *tf = &w->s.tables[i].files[k];
+            struct columnar_table_file *tf = &w->s.tables[i].files[k];
             size_t at = b.size;
 
             if (!tf->kills_dirty) continue;
-            file_kills_encode(tf, &b);
-            if (!buf_ok(&b)) break;
+            columnar_file_kills_encode(tf, &b);
+            if (!seam_buf_ok(&b)) break;
             tf->kills_file = id;
             tf->kills_at = at;
             tf->kills_size = b.size - at;
-            tf->kills_crc = crc32c(0, b.data + at, b.size - at);
+            tf->kills_crc = seam_crc32c(0, b.data + at, b.size - at);
             tf->kills_dirty = false;
         }
-    if (!buf_ok(&b)) st = fault_set(f, ST_NOMEM, w->s.dir, FAULT_NO_OFFSET, "no memory for kills");
-    if (st != ST_OK || b.size == KILLS_HEAD) goto done;
+    if (!seam_buf_ok(&b)) st = seam_fault_set(f, SEAM_NOMEM, w->s.dir, SEAM_FAULT_NO_OFFSET, "no memory for kills");
+    if (st != SEAM_OK || b.size == KILLS_HEAD) goto done;
     w->s.next_file++;
-    path_of(path, w->s.dir, 'k', id, ".kills");
-    st = io_write_new(w->io, path, b.data, b.size, !w->opt.no_sync, f);
+    columnar_path_of(path, w->s.dir, 'k', id, ".kills");
+    st = seam_io_write_new(w->io, path, b.data, b.size, !w->opt.no_sync, f);
 done:
-    buf_free(&b);
+    seam_buf_free(&b);
     return st;
 }
 
@@ -176,34 +176,34 @@ static void forget_pending(struct columnar_writer *w)
     w->structure = false;
 }
 
-enum status writer_publish_manifest(struct columnar_writer *w, lsn_t applied, int64_t wall_us,
-                                    bool new_snapshot, struct fault *f)
+enum seam_status columnar_writer_publish_manifest(struct columnar_writer *w, seam_lsn_t applied, int64_t wall_us,
+                                    bool new_snapshot, struct seam_fault *f)
 {
-    struct manifest m = {.kind = COLUMNAR_KIND, .seq = w->s.seq + 1, .parent = w->s.seq,
+    struct seam_manifest m = {.kind = COLUMNAR_KIND, .seq = w->s.seq + 1, .parent = w->s.seq,
                          .applied_lsn = applied, .wall_us = wall_us};
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < w->s.table_count; i++) st = writer_flush_tail(w, i, f);
-    if (st == ST_OK) st = write_kills(w, f);
-    if (st == ST_OK && !w->opt.no_sync) st = io_sync_dir(w->io, w->s.dir, f);
-    if (st == ST_OK && new_snapshot)
-        st = state_add_snapshot(&w->s, w->s.next_snapshot++, applied, wall_us);
-    if (st == ST_OK) {
-        state_encode(&w->s, &m.payload);
-        if (!buf_ok(&m.payload))
-            st = fault_set(f, ST_NOMEM, w->s.dir, FAULT_NO_OFFSET, "no memory for the manifest");
+    for (size_t i = 0; st == SEAM_OK && i < w->s.table_count; i++) st = columnar_writer_flush_tail(w, i, f);
+    if (st == SEAM_OK) st = write_kills(w, f);
+    if (st == SEAM_OK && !w->opt.no_sync) st = seam_io_sync_dir(w->io, w->s.dir, f);
+    if (st == SEAM_OK && new_snapshot)
+        st = columnar_state_add_snapshot(&w->s, w->s.next_snapshot++, applied, wall_us);
+    if (st == SEAM_OK) {
+        columnar_state_encode(&w->s, &m.payload);
+        if (!seam_buf_ok(&m.payload))
+            st = seam_fault_set(f, SEAM_NOMEM, w->s.dir, SEAM_FAULT_NO_OFFSET, "no memory for the manifest");
     }
-    if (st == ST_OK) st = manifest_publish(w->io, w->s.dir, &m, f);
-    TRACE(w->opt.trace, "columnar", "manifest_published", TI("seq", m.seq), TI("lsn", applied),
-          TI("bytes", m.payload.size));
-    buf_free(&m.payload);
-    if (st != ST_OK) {
+    if (st == SEAM_OK) st = seam_manifest_publish(w->io, w->s.dir, &m, f);
+    SEAM_TRACE(w->opt.trace, "columnar", "manifest_published", SEAM_TI("seq", m.seq), SEAM_TI("lsn", applied),
+          SEAM_TI("bytes", m.payload.size));
+    seam_buf_free(&m.payload);
+    if (st != SEAM_OK) {
         w->poisoned = st;
         return st;
     }
-    file_close(w->journal);
+    seam_file_close(w->journal);
     w->journal = NULL;
-    file_close(w->s.journal);
+    seam_file_close(w->s.journal);
     w->s.journal = NULL;
     w->s.seq = m.seq;
     w->s.journal_rows = 0;
@@ -212,112 +212,112 @@ enum status writer_publish_manifest(struct columnar_writer *w, lsn_t applied, in
     w->s.wall_us = wall_us;
     w->orphans++;
     forget_pending(w);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Under another name until it is whole, so that a journal that is there has a head to be believed. */
-static enum status journal_create(struct columnar_writer *w, struct fault *f)
+static enum seam_status journal_create(struct columnar_writer *w, struct seam_fault *f)
 {
     uint8_t head[JOURNAL_HEAD] = {0};
-    char path[PATH_MAX_BYTES], making[PATH_MAX_BYTES];
-    enum status st;
+    char path[SEAM_PATH_MAX_BYTES], making[SEAM_PATH_MAX_BYTES];
+    enum seam_status st;
 
-    path_of(path, w->s.dir, 'j', w->s.seq, ".log");
-    path_of(making, w->s.dir, 'j', w->s.seq, ".tmp");
+    columnar_path_of(path, w->s.dir, 'j', w->s.seq, ".log");
+    columnar_path_of(making, w->s.dir, 'j', w->s.seq, ".tmp");
     memcpy(head, "SEAMCOLJ", 8);
-    put_u32(head + 8, 1);
-    put_u64(head + 16, w->s.seq);
-    put_u32(head + 12, crc32c(crc32c(0, head, 12), head + 16, 16));
-    journal_put_committed(head + JOURNAL_COMMITTED, JOURNAL_HEAD);
-    st = file_open(w->io, making, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &w->journal, f);
-    if (st == ST_OK) st = file_write(w->journal, 0, head, sizeof head, f);
-    if (st == ST_OK) st = file_fill_zero(w->journal, JOURNAL_HEAD, FILL_STEP - JOURNAL_HEAD, f);
-    if (st == ST_OK && !w->opt.no_sync) st = file_sync(w->journal, f);
-    file_close(w->journal);
+    seam_put_u32(head + 8, 1);
+    seam_put_u64(head + 16, w->s.seq);
+    seam_put_u32(head + 12, seam_crc32c(seam_crc32c(0, head, 12), head + 16, 16));
+    columnar_journal_put_committed(head + JOURNAL_COMMITTED, JOURNAL_HEAD);
+    st = seam_file_open(w->io, making, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &w->journal, f);
+    if (st == SEAM_OK) st = seam_file_write(w->journal, 0, head, sizeof head, f);
+    if (st == SEAM_OK) st = seam_file_fill_zero(w->journal, JOURNAL_HEAD, FILL_STEP - JOURNAL_HEAD, f);
+    if (st == SEAM_OK && !w->opt.no_sync) st = seam_file_sync(w->journal, f);
+    seam_file_close(w->journal);
     w->journal = NULL;
-    if (st == ST_OK) st = io_rename(w->io, making, path, f);
-    if (st == ST_OK && !w->opt.no_sync) st = io_sync_dir(w->io, w->s.dir, f);
-    if (st == ST_OK) st = file_open(w->io, path, FILE_WRITE, &w->journal, f);
+    if (st == SEAM_OK) st = seam_io_rename(w->io, making, path, f);
+    if (st == SEAM_OK && !w->opt.no_sync) st = seam_io_sync_dir(w->io, w->s.dir, f);
+    if (st == SEAM_OK) st = seam_file_open(w->io, path, SEAM_FILE_WRITE, &w->journal, f);
     w->journal_filled = FILL_STEP;
     w->s.journal_end = JOURNAL_HEAD;
-    w->s.journal_crc = get_u32(head + 12);
+    w->s.journal_crc = seam_get_u32(head + 12);
     return st;
 }
 
-static enum status journal_write(struct columnar_writer *w, struct buf *record, struct fault *f)
+static enum seam_status journal_write(struct columnar_writer *w, struct seam_buf *record, struct seam_fault *f)
 {
     uint64_t end = w->s.journal_end + record->size;
     uint8_t committed[JOURNAL_COMMITTED_SIZE];
     uint32_t size = (uint32_t)(record->size - JOURNAL_RECORD_HEAD), crc;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (w->journal == NULL) {
         st = journal_create(w, f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         end = w->s.journal_end + record->size;
     }
-    put_u32(record->data, size);
-    crc = crc32c(crc32c(w->s.journal_crc, record->data, 4), record->data + JOURNAL_RECORD_HEAD, size);
-    put_u32(record->data + 4, crc);
+    seam_put_u32(record->data, size);
+    crc = seam_crc32c(seam_crc32c(w->s.journal_crc, record->data, 4), record->data + JOURNAL_RECORD_HEAD, size);
+    seam_put_u32(record->data + 4, crc);
     if (end > w->journal_filled) {
         uint64_t more = (end - w->journal_filled + FILL_STEP) / FILL_STEP * FILL_STEP;
 
-        st = file_fill_zero(w->journal, w->journal_filled, more, f);
+        st = seam_file_fill_zero(w->journal, w->journal_filled, more, f);
         w->journal_filled += more;
-        if (st == ST_OK && !w->opt.no_sync) st = file_sync(w->journal, f);
+        if (st == SEAM_OK && !w->opt.no_sync) st = seam_file_sync(w->journal, f);
     }
-    if (st == ST_OK) st = file_write(w->journal, w->s.journal_end, record->data, record->size, f);
-    if (st == ST_OK && !w->opt.no_sync) st = file_datasync(w->journal, f);
-    journal_put_committed(committed, end);
-    if (st == ST_OK) st = file_write(w->journal, JOURNAL_COMMITTED, committed, sizeof committed, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = seam_file_write(w->journal, w->s.journal_end, record->data, record->size, f);
+    if (st == SEAM_OK && !w->opt.no_sync) st = seam_file_datasync(w->journal, f);
+    columnar_journal_put_committed(committed, end);
+    if (st == SEAM_OK) st = seam_file_write(w->journal, JOURNAL_COMMITTED, committed, sizeof committed, f);
+    if (st != SEAM_OK) return st;
     w->s.journal_end = end;
     w->s.journal_crc = crc;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static void encode_record(struct columnar_writer *w, lsn_t applied, int64_t wall_us, struct buf *b)
+static void encode_record(struct columnar_writer *w, seam_lsn_t applied, int64_t wall_us, struct seam_buf *b)
 {
     uint64_t tables = 0;
 
-    buf_extend(b, JOURNAL_RECORD_HEAD);
-    buf_varint(b, w->s.next_snapshot);
-    buf_varint(b, applied);
-    buf_varint(b, zigzag(wall_us));
+    seam_buf_extend(b, JOURNAL_RECORD_HEAD);
+    seam_buf_varint(b, w->s.next_snapshot);
+    seam_buf_varint(b, applied);
+    seam_buf_varint(b, seam_zigzag(wall_us));
     for (size_t i = 0; i < w->s.table_count; i++)
         tables += w->s.tables[i].rows.rows > w->tables[i].published || w->tables[i].kill_count > 0;
-    buf_varint(b, tables);
+    seam_buf_varint(b, tables);
     for (size_t i = 0; i < w->s.table_count; i++) {
-        const struct table_writer *tw = &w->tables[i];
+        const struct columnar_table_writer *tw = &w->tables[i];
 
         if (w->s.tables[i].rows.rows > tw->published || tw->kill_count > 0)
-            journal_encode_table(&w->s.tables[i], tw->published, tw->kills, tw->kill_count, b);
+            columnar_journal_encode_table(&w->s.tables[i], tw->published, tw->kills, tw->kill_count, b);
     }
 }
 
-static enum status publish_journal(struct columnar_writer *w, lsn_t applied, int64_t wall_us,
-                                   struct fault *f)
+static enum seam_status publish_journal(struct columnar_writer *w, seam_lsn_t applied, int64_t wall_us,
+                                   struct seam_fault *f)
 {
-    struct buf *b = &w->scratch;
-    enum status st;
+    struct seam_buf *b = &w->scratch;
+    enum seam_status st;
 
-    buf_clear(b);
+    seam_buf_clear(b);
     encode_record(w, applied, wall_us, b);
-    if (!buf_ok(b)) return fault_set(f, ST_NOMEM, w->s.dir, FAULT_NO_OFFSET, "no memory to publish");
+    if (!seam_buf_ok(b)) return seam_fault_set(f, SEAM_NOMEM, w->s.dir, SEAM_FAULT_NO_OFFSET, "no memory to publish");
     st = journal_write(w, b, f);
-    if (st == ST_OK) st = state_add_snapshot(&w->s, w->s.next_snapshot++, applied, wall_us);
-    if (st != ST_OK) {
+    if (st == SEAM_OK) st = columnar_state_add_snapshot(&w->s, w->s.next_snapshot++, applied, wall_us);
+    if (st != SEAM_OK) {
         w->poisoned = st;
         return st;
     }
     w->s.applied = applied;
     w->s.wall_us = wall_us;
     forget_pending(w);
-    TRACE(w->opt.trace, "columnar", "journal_published", TI("lsn", applied), TI("bytes", b->size));
-    return ST_OK;
+    SEAM_TRACE(w->opt.trace, "columnar", "journal_published", SEAM_TI("lsn", applied), SEAM_TI("bytes", b->size));
+    return SEAM_OK;
 }
 
-bool writer_pending(const struct columnar_writer *w)
+bool columnar_writer_pending(const struct columnar_writer *w)
 {
     if (w->structure) return true;
     for (size_t i = 0; i < w->s.table_count; i++)
@@ -325,24 +325,24 @@ bool writer_pending(const struct columnar_writer *w)
     return false;
 }
 
-enum status columnar_publish(struct columnar_writer *w, lsn_t applied, int64_t wall_us, struct fault *f)
+enum seam_status columnar_publish(struct columnar_writer *w, seam_lsn_t applied, int64_t wall_us, struct seam_fault *f)
 {
     bool big = w->structure || w->s.seq == 0 || w->s.journal_end >= w->opt.journal_bytes_max;
     uint64_t batch_rows = 0;
 
-    if (w->poisoned != ST_OK) return writer_poisoned(w, f);
+    if (w->poisoned != SEAM_OK) return columnar_writer_poisoned(w, f);
     if (applied < w->s.applied)
-        return fault_set(f, ST_INVALID, w->s.dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, w->s.dir, SEAM_FAULT_NO_OFFSET,
                          "publish at LSN %" PRIu64 ", below the applied LSN %" PRIu64, applied,
                          w->s.applied);
-    if (applied == w->s.applied && w->s.seq != 0 && !writer_pending(w)) return ST_OK;
+    if (applied == w->s.applied && w->s.seq != 0 && !columnar_writer_pending(w)) return SEAM_OK;
     for (size_t i = 0; i < w->s.table_count; i++) {
         batch_rows += w->s.tables[i].rows.rows - w->tables[i].published + w->tables[i].kill_count;
         if (w->s.tables[i].rows.rows >= w->opt.journal_rows_max) big = true;
     }
-    if (batch_rows > 0) w->published_ns = clock_mono_ns(w->opt.clock);
+    if (batch_rows > 0) w->published_ns = seam_clock_mono_ns(w->opt.clock);
     if (big || batch_rows > BATCH_ROWS_MAX)
-        return writer_publish_manifest(w, applied, wall_us, true, f);
+        return columnar_writer_publish_manifest(w, applied, wall_us, true, f);
     return publish_journal(w, applied, wall_us, f);
 }
 
@@ -352,7 +352,7 @@ static bool named_by_state(const struct columnar_writer *w, char letter, uint64_
 {
     for (size_t i = 0; i < w->s.table_count; i++)
         for (size_t k = 0; k < w->s.tables[i].file_count; k++) {
-            const struct table_file *tf = &w->s.tables[i].files[k];
+            const struct columnar_table_file *tf = &w->s.tables[i].files[k];
 
             if (letter == 'f' ? tf->id == id : tf->kills_size > 0 && tf->kills_file == id) return true;
         }
@@ -378,33 +378,33 @@ static bool is_orphan(const struct columnar_writer *w, const char *name)
     return false;
 }
 
-enum status writer_sweep(struct columnar_writer *w, uint32_t *removed, uint64_t *bytes, struct fault *f)
+enum seam_status columnar_writer_sweep(struct columnar_writer *w, uint32_t *removed, uint64_t *bytes, struct seam_fault *f)
 {
-    struct io_list names = {0};
-    enum status st;
+    struct seam_io_list names = {0};
+    enum seam_status st;
 
-    assert(!writer_pending(w));
-    st = io_list(w->io, w->s.dir, &names, f);
-    for (size_t i = 0; st == ST_OK && i < names.count; i++) {
-        char path[PATH_MAX_BYTES];
-        struct file *file = NULL;
+    assert(!columnar_writer_pending(w));
+    st = seam_io_list(w->io, w->s.dir, &names, f);
+    for (size_t i = 0; st == SEAM_OK && i < names.count; i++) {
+        char path[SEAM_PATH_MAX_BYTES];
+        struct seam_file *file = NULL;
         uint64_t size = 0;
 
         if (!is_orphan(w, names.names[i])) continue;
-        st = path_join(path, w->s.dir, names.names[i], f);
-        if (st == ST_OK && file_open(w->io, path, FILE_READ, &file, NULL) == ST_OK) {
-            if (file_size(file, &size, NULL) != ST_OK) size = 0;
-            file_close(file);
+        st = seam_path_join(path, w->s.dir, names.names[i], f);
+        if (st == SEAM_OK && seam_file_open(w->io, path, SEAM_FILE_READ, &file, NULL) == SEAM_OK) {
+            if (seam_file_size(file, &size, NULL) != SEAM_OK) size = 0;
+            seam_file_close(file);
         }
-        if (st == ST_OK) st = io_unlink(w->io, path, f);
-        if (st == ST_OK) {
+        if (st == SEAM_OK) st = seam_io_unlink(w->io, path, f);
+        if (st == SEAM_OK) {
             ++*removed;
             *bytes += size;
-            TRACE(w->opt.trace, "columnar", "file_removed", TS("name", names.names[i]),
-                  TI("bytes", size));
+            SEAM_TRACE(w->opt.trace, "columnar", "file_removed", SEAM_TS("name", names.names[i]),
+                  SEAM_TI("bytes", size));
         }
     }
-    io_list_free(&names);
-    if (st == ST_OK) w->orphans = 0;
+    seam_io_list_free(&names);
+    if (st == SEAM_OK) w->orphans = 0;
     return st;
 }

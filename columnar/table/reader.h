@@ -6,10 +6,10 @@
 
 struct columnar_reader {
     struct columnar_options opt;
-    struct state s;
+    struct columnar_state s;
 };
 
-/* ST_NOT_FOUND, naming the readable range. */
-MUST_USE enum status state_readable(const struct state *s, lsn_t lsn, struct fault *f);
+/* SEAM_NOT_FOUND, naming the readable range. */
+SEAM_MUST_USE enum seam_status columnar_state_readable(const struct columnar_state *s, seam_lsn_t lsn, struct seam_fault *f);
 
 #endif

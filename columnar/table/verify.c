@@ -16,15 +16,15 @@
 
 enum { FINDINGS_MAX = 100 };
 
-struct verifying {
-    struct buf *report;
+struct columnar_verifying {
+    struct seam_buf *report;
     struct columnar_verified *out;
     uint64_t findings;
-    struct fault *f;
+    struct seam_fault *f;
 };
 
-static void finding(struct verifying *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void finding(struct verifying *v, const char *fmt, ...)
+static void finding(struct columnar_verifying *v, const char *fmt, ...) SEAM_PRINTF_LIKE(2, 3);
+static void finding(struct columnar_verifying *v, const char *fmt, ...)
 {
     char line[512];
     va_list args;
@@ -33,34 +33,34 @@ static void finding(struct verifying *v, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    buf_printf(v->report, "%s\n", line);
+    seam_buf_printf(v->report, "%s\n", line);
 }
 
 /* ---- chunks ---- */
 
-static bool inside(const struct zone *z, const struct vec *v, uint32_t rows)
+static bool inside(const struct columnar_zone *z, const struct columnar_vec *v, uint32_t rows)
 {
     for (uint32_t i = 0; i < rows; i++) {
-        uint32_t slot = vec_slot(v, i);
+        uint32_t slot = columnar_vec_slot(v, i);
         int64_t x;
 
-        if (vec_null(v, i)) continue;
-        x = v->type == V_TEXT ? zone_of_text(v->s[slot].s, v->s[slot].len)
-            : v->type == V_DOUBLE ? zone_of_double(v->d[slot]) : v->i[slot];
+        if (columnar_vec_null(v, i)) continue;
+        x = v->type == SEAM_V_TEXT ? columnar_zone_of_text(v->s[slot].s, v->s[slot].len)
+            : v->type == SEAM_V_DOUBLE ? columnar_zone_of_double(v->d[slot]) : v->i[slot];
         if (x < z->min || x > z->max) return false;
     }
     return true;
 }
 
-static void check_chunk(struct verifying *v, struct colfile *file, int group, int column,
-                        struct chunk_scratch *scratch)
+static void check_chunk(struct columnar_verifying *v, struct columnar_colfile *file, int group, int column,
+                        struct columnar_chunk_scratch *scratch)
 {
-    const struct colfile_chunk *k = &file->groups[group].chunks[column];
-    const struct chunk *c = NULL;
-    struct fault f = {0};
+    const struct columnar_colfile_chunk *k = &file->groups[group].chunks[column];
+    const struct columnar_chunk *c = NULL;
+    struct seam_fault f = {0};
 
     v->out->chunks++;
-    if (colfile_chunk(file, group, column, &c, &f) != ST_OK) {
+    if (columnar_colfile_chunk(file, group, column, &c, &f) != SEAM_OK) {
         finding(v, "%s: byte %" PRIu64 ": %s", file->path, f.at, f.why);
         return;
     }
@@ -68,11 +68,11 @@ static void check_chunk(struct verifying *v, struct colfile *file, int group, in
         finding(v, "%s: byte %" PRIu64 ": the footer's statistics differ from the chunk's", file->path, k->offset);
     for (uint32_t n = 0; n < c->vectors; n++) {
         uint32_t rows = chunk_vector_rows(c, n);
-        uint64_t nulls[VECTOR_WORDS];
-        struct chunk_vector cv;
-        struct vec vec;
+        uint64_t nulls[COLUMNAR_VECTOR_WORDS];
+        struct columnar_chunk_vector cv;
+        struct columnar_vec vec;
 
-        if (chunk_read(c, n, scratch, &vec) != ST_OK || !chunk_vector(c, n, &cv) || !chunk_vector_nulls(&cv, nulls))
+        if (columnar_chunk_read(c, n, scratch, &vec) != SEAM_OK || !columnar_chunk_vector(c, n, &cv) || !columnar_chunk_vector_nulls(&cv, nulls))
             finding(v, "%s: byte %" PRIu64 ": vector %u does not decode", file->path, k->offset, n);
         else if (!inside(&c->zones[n], &vec, rows))
             finding(v, "%s: byte %" PRIu64 ": vector %u holds values outside its statistics", file->path,
@@ -80,11 +80,11 @@ static void check_chunk(struct verifying *v, struct colfile *file, int group, in
     }
 }
 
-static enum status check_file(struct verifying *v, struct colfile *file)
+static enum seam_status check_file(struct columnar_verifying *v, struct columnar_colfile *file)
 {
-    struct chunk_scratch *scratch = chunk_scratch_new();
+    struct columnar_chunk_scratch *scratch = columnar_chunk_scratch_new();
 
-    if (scratch == NULL) return ST_NOMEM;
+    if (scratch == NULL) return SEAM_NOMEM;
     v->out->files++;
     v->out->bytes += file->size;
     v->out->rows += file->rows;
@@ -92,32 +92,32 @@ static enum status check_file(struct verifying *v, struct colfile *file)
         v->out->row_groups++;
         for (int c = 0; c < file->column_count; c++) check_chunk(v, file, g, c, scratch);
     }
-    chunk_scratch_free(scratch);
-    return ST_OK;
+    columnar_chunk_scratch_free(scratch);
+    return SEAM_OK;
 }
 
 /* ---- rows ---- */
 
 struct row_check {
-    struct verifying *v;
-    const struct table *t;
-    lsn_t applied;
-    struct keyindex keys;
-    struct value *values;
-    struct buf scratch;
+    struct columnar_verifying *v;
+    const struct columnar_table *t;
+    seam_lsn_t applied;
+    struct columnar_keyindex keys;
+    struct seam_value *values;
+    struct seam_buf scratch;
     uint64_t twice;
 };
 
-static enum status check_rows(void *ctx, const struct version_batch *b)
+static enum seam_status check_rows(void *ctx, const struct columnar_version_batch *b)
 {
     struct row_check *r = ctx;
-    const struct schema *s = &r->t->schema;
+    const struct seam_schema *s = &r->t->schema;
 
     for (uint32_t i = 0; i < b->rows; i++) {
-        struct key128 key;
+        struct columnar_key128 key;
         uint64_t file;
         uint32_t row;
-        enum status st;
+        enum seam_status st;
 
         if (b->begin[i] > r->applied)
             finding(r->v, "%s: row %" PRIu64 " of file %" PRIu64 " begins after the applied LSN", s->name,
@@ -125,65 +125,65 @@ static enum status check_rows(void *ctx, const struct version_batch *b)
         if (b->end[i] < b->begin[i])
             finding(r->v, "%s: row %" PRIu64 " of file %" PRIu64 " ends before it begins", s->name,
                     b->first_row + i, b->tf->id);
-        if (s->key_count == 0 || b->end[i] != LSN_MAX) continue;
-        for (int k = 0; k < s->key_count; k++) r->values[s->key[k]] = vec_value(&b->cols[k], i);
-        st = keyindex_key(s, r->values, &r->scratch, &key, NULL);
-        if (st == ST_OK) {
-            r->twice += keyindex_find(&r->keys, key, &file, &row);
-            st = keyindex_put(&r->keys, key, b->tf->id, (uint32_t)(b->first_row + i));
+        if (s->key_count == 0 || b->end[i] != SEAM_LSN_MAX) continue;
+        for (int k = 0; k < s->key_count; k++) r->values[s->key[k]] = columnar_vec_value(&b->cols[k], i);
+        st = columnar_keyindex_key(s, r->values, &r->scratch, &key, NULL);
+        if (st == SEAM_OK) {
+            r->twice += columnar_keyindex_find(&r->keys, key, &file, &row);
+            st = columnar_keyindex_put(&r->keys, key, b->tf->id, (uint32_t)(b->first_row + i));
         } else {
             finding(r->v, "%s: row %" PRIu64 " of file %" PRIu64 " has no valid key", s->name, b->first_row + i,
                     b->tf->id);
         }
-        if (st == ST_NOMEM) return st;
+        if (st == SEAM_NOMEM) return st;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status check_table(struct verifying *v, const struct state *s, const struct table *t)
+static enum seam_status check_table(struct columnar_verifying *v, const struct columnar_state *s, const struct columnar_table *t)
 {
     struct row_check r = {.v = v, .t = t, .applied = s->applied};
-    int columns[KEY_COLUMNS_MAX];
+    int columns[SEAM_KEY_COLUMNS_MAX];
     uint64_t before = v->findings;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     v->out->tables++;
-    for (size_t i = 0; st == ST_OK && i < t->file_count; i++) st = check_file(v, t->files[i].file);
+    for (size_t i = 0; st == SEAM_OK && i < t->file_count; i++) st = check_file(v, t->files[i].file);
     v->out->rows += t->rows.rows;
-    if (st != ST_OK || v->findings > before) return st; /* rows of damaged files cannot be walked */
-    r.values = calloc(COLUMNS_MAX, sizeof *r.values);
-    if (r.values == NULL) return ST_NOMEM;
+    if (st != SEAM_OK || v->findings > before) return st; /* rows of damaged files cannot be walked */
+    r.values = calloc(SEAM_COLUMNS_MAX, sizeof *r.values);
+    if (r.values == NULL) return SEAM_NOMEM;
     for (int k = 0; k < t->schema.key_count; k++) columns[k] = t->schema.key[k];
-    st = table_versions(t, NULL, columns, t->schema.key_count, check_rows, &r, v->f);
+    st = columnar_table_versions(t, NULL, columns, t->schema.key_count, check_rows, &r, v->f);
     if (r.twice > 0) finding(v, "%s: %" PRIu64 " keys have more than one live row", t->schema.name, r.twice);
-    keyindex_free(&r.keys);
-    buf_free(&r.scratch);
+    columnar_keyindex_free(&r.keys);
+    seam_buf_free(&r.scratch);
     free(r.values);
     return st;
 }
 
-enum status columnar_verify(struct io *io, const char *dir, struct columnar_verified *out, struct buf *report,
-                            struct fault *f)
+enum seam_status columnar_verify(struct seam_io *io, const char *dir, struct columnar_verified *out, struct seam_buf *report,
+                            struct seam_fault *f)
 {
-    struct verifying v = {.report = report, .out = out, .f = f};
-    struct state s = {0};
-    struct fault here = {0};
-    enum status st;
+    struct columnar_verifying v = {.report = report, .out = out, .f = f};
+    struct columnar_state s = {0};
+    struct seam_fault here = {0};
+    enum seam_status st;
 
     *out = (struct columnar_verified){0};
-    st = state_load(io, dir, false, NULL, &s, &here);
-    if (st == ST_CORRUPT) {
+    st = columnar_state_load(io, dir, false, NULL, &s, &here);
+    if (st == SEAM_CORRUPT) {
         char text[800];
 
-        finding(&v, "%s", fault_text(&here, text, sizeof text));
+        finding(&v, "%s", seam_fault_text(&here, text, sizeof text));
     }
-    if (st != ST_OK) {
+    if (st != SEAM_OK) {
         if (f != NULL) *f = here;
         return st;
     }
-    for (size_t i = 0; st == ST_OK && i < s.table_count; i++) st = check_table(&v, &s, &s.tables[i]);
-    state_free(&s);
-    if (st == ST_OK && v.findings > 0)
-        st = fault_set(f, ST_CORRUPT, dir, FAULT_NO_OFFSET, "%" PRIu64 " findings", v.findings);
+    for (size_t i = 0; st == SEAM_OK && i < s.table_count; i++) st = check_table(&v, &s, &s.tables[i]);
+    columnar_state_free(&s);
+    if (st == SEAM_OK && v.findings > 0)
+        st = seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET, "%" PRIu64 " findings", v.findings);
     return st;
 }

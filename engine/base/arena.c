@@ -7,18 +7,18 @@
 enum { ARENA_ALIGN = 16, ARENA_FIRST = 4096, ARENA_GROWTH_MAX = 1 << 20 };
 
 /* The newest block is first; only it is allocated from, so the others are only waiting to be freed. */
-struct arena_block {
-    struct arena_block *next;
+struct seam_arena_block {
+    struct seam_arena_block *next;
     size_t size, used;
     size_t pad; /* keeps the bytes that follow 16-byte aligned */
 };
-_Static_assert(sizeof(struct arena_block) % ARENA_ALIGN == 0, "block bytes start aligned");
+_Static_assert(sizeof(struct seam_arena_block) % ARENA_ALIGN == 0, "block bytes start aligned");
 
-static uint8_t *block_bytes(struct arena_block *b) { return (uint8_t *)(b + 1); }
+static uint8_t *block_bytes(struct seam_arena_block *b) { return (uint8_t *)(b + 1); }
 
-void *arena_alloc(struct arena *a, size_t n)
+void *seam_arena_alloc(struct seam_arena *a, size_t n)
 {
-    struct arena_block *b = a->blocks;
+    struct seam_arena_block *b = a->blocks;
     size_t size;
     void *p;
 
@@ -42,17 +42,17 @@ void *arena_alloc(struct arena *a, size_t n)
     return p;
 }
 
-void *arena_zalloc(struct arena *a, size_t n)
+void *seam_arena_zalloc(struct seam_arena *a, size_t n)
 {
-    void *p = arena_alloc(a, n);
+    void *p = seam_arena_alloc(a, n);
 
     if (p != NULL) memset(p, 0, n);
     return p;
 }
 
-char *arena_strdup(struct arena *a, const char *s, size_t n)
+char *seam_arena_strdup(struct seam_arena *a, const char *s, size_t n)
 {
-    char *p = n < SIZE_MAX ? arena_alloc(a, n + 1) : NULL;
+    char *p = n < SIZE_MAX ? seam_arena_alloc(a, n + 1) : NULL;
 
     if (p == NULL) return NULL;
     if (n > 0) memcpy(p, s, n);
@@ -60,12 +60,12 @@ char *arena_strdup(struct arena *a, const char *s, size_t n)
     return p;
 }
 
-void arena_reset(struct arena *a)
+void seam_arena_reset(struct seam_arena *a)
 {
-    struct arena_block *keep = NULL, *b = a->blocks;
+    struct seam_arena_block *keep = NULL, *b = a->blocks;
 
     while (b != NULL) {
-        struct arena_block *next = b->next;
+        struct seam_arena_block *next = b->next;
 
         if (keep == NULL || b->size > keep->size) {
             free(keep);
@@ -83,10 +83,10 @@ void arena_reset(struct arena *a)
     a->used = 0;
 }
 
-void arena_free(struct arena *a)
+void seam_arena_free(struct seam_arena *a)
 {
     while (a->blocks != NULL) {
-        struct arena_block *next = a->blocks->next;
+        struct seam_arena_block *next = a->blocks->next;
 
         free(a->blocks);
         a->blocks = next;

@@ -14,13 +14,13 @@ static inline uint64_t load_bits(const uint8_t *in, size_t bit, unsigned width)
 {
     const uint8_t *p = in + (bit >> 3);
     unsigned shift = (unsigned)(bit & 7);
-    uint64_t v = get_u64(p) >> shift;
+    uint64_t v = seam_get_u64(p) >> shift;
 
     if (shift + width > 64) v |= (uint64_t)p[8] << (64 - shift);
     return v & mask_of(width);
 }
 
-uint64_t bitpack_get(const uint8_t *in, size_t i, unsigned width)
+uint64_t seam_bitpack_get(const uint8_t *in, size_t i, unsigned width)
 {
     return width == 0 ? 0 : load_bits(in, i * width, width);
 }
@@ -37,7 +37,7 @@ static inline void pack_one(struct packer *k, uint64_t v, unsigned width)
     k->acc |= v << k->fill;
     k->fill += width;
     if (k->fill >= 64) {
-        put_u64(k->out, k->acc);
+        seam_put_u64(k->out, k->acc);
         k->out += 8;
         k->fill -= 64;
         k->acc = k->fill == 0 ? 0 : v >> (width - k->fill);
@@ -49,7 +49,7 @@ static inline void pack_end(struct packer *k)
     memcpy(k->out, &k->acc, (k->fill + 7) / 8);
 }
 
-void bitpack_u32(const uint32_t *in, size_t n, unsigned width, uint8_t *out)
+void seam_bitpack_u32(const uint32_t *in, size_t n, unsigned width, uint8_t *out)
 {
     struct packer k = {.out = out};
 
@@ -58,7 +58,7 @@ void bitpack_u32(const uint32_t *in, size_t n, unsigned width, uint8_t *out)
     pack_end(&k);
 }
 
-void bitpack_u64(const uint64_t *in, size_t n, unsigned width, uint8_t *out)
+void seam_bitpack_u64(const uint64_t *in, size_t n, unsigned width, uint8_t *out)
 {
     struct packer k = {.out = out};
 
@@ -67,7 +67,7 @@ void bitpack_u64(const uint64_t *in, size_t n, unsigned width, uint8_t *out)
     pack_end(&k);
 }
 
-void bitunpack_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t *out)
+void seam_bitunpack_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t *out)
 {
     if (width == 0) {
         memset(out, 0, n * sizeof *out);
@@ -77,7 +77,7 @@ void bitunpack_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t 
         out[i] = (uint32_t)load_bits(in, bit, width);
 }
 
-void bitunpack_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t *out)
+void seam_bitunpack_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t *out)
 {
     if (width == 0) {
         memset(out, 0, n * sizeof *out);
@@ -88,93 +88,93 @@ void bitunpack_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t 
 
 static void for_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t *out)
 {
-    bitunpack_u32_scalar(in, n, width, out);
+    seam_bitunpack_u32_scalar(in, n, width, out);
     for (size_t i = 0; i < n; i++) out[i] += base;
 }
 
 static void for_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t *out)
 {
-    bitunpack_u64_scalar(in, n, width, out);
+    seam_bitunpack_u64_scalar(in, n, width, out);
     for (size_t i = 0; i < n; i++) out[i] += base;
 }
 
 static void delta_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t base,
                              uint32_t step, uint32_t *out)
 {
-    bitunpack_u32_scalar(in, n, width, out);
+    seam_bitunpack_u32_scalar(in, n, width, out);
     for (size_t i = 0; i < n; i++) out[i] = base += out[i] + step;
 }
 
 static void delta_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t base,
                              uint64_t step, uint64_t *out)
 {
-    bitunpack_u64_scalar(in, n, width, out);
+    seam_bitunpack_u64_scalar(in, n, width, out);
     for (size_t i = 0; i < n; i++) out[i] = base += out[i] + step;
 }
 
-static const struct bitunpack_variant scalar = {
-    "scalar",       bitunpack_u32_scalar, bitunpack_u64_scalar, for_u32_scalar,
+static const struct seam_bitunpack_variant scalar = {
+    "scalar",       seam_bitunpack_u32_scalar, seam_bitunpack_u64_scalar, for_u32_scalar,
     for_u64_scalar, delta_u32_scalar,     delta_u64_scalar};
 
-size_t bitunpack_variants(const struct bitunpack_variant *out[BITUNPACK_VARIANTS_MAX])
+size_t seam_bitunpack_variants(const struct seam_bitunpack_variant *out[SEAM_BITUNPACK_VARIANTS_MAX])
 {
     size_t n = 0;
 
     out[n++] = &scalar;
 #if defined(__x86_64__)
-    if (cpu()->avx2) out[n++] = &bitunpack_avx2;
-    if (cpu()->avx512_vbmi) out[n++] = &bitunpack_vbmi;
+    if (seam_cpu()->avx2) out[n++] = &seam_bitunpack_avx2;
+    if (seam_cpu()->avx512_vbmi) out[n++] = &seam_bitunpack_vbmi;
 #endif
     return n;
 }
 
 /* ---- the choice, made at the first call and then one load ---- */
 
-static const struct bitunpack_variant *chosen;
+static const struct seam_bitunpack_variant *chosen;
 
-static const struct bitunpack_variant *choose(void)
+static const struct seam_bitunpack_variant *choose(void)
 {
-    const struct bitunpack_variant *v[BITUNPACK_VARIANTS_MAX];
-    size_t count = bitunpack_variants(v);
+    const struct seam_bitunpack_variant *v[SEAM_BITUNPACK_VARIANTS_MAX];
+    size_t count = seam_bitunpack_variants(v);
 
     __atomic_store_n(&chosen, v[count - 1], __ATOMIC_RELAXED);
     return v[count - 1];
 }
 
-static inline const struct bitunpack_variant *best(void)
+static inline const struct seam_bitunpack_variant *best(void)
 {
-    const struct bitunpack_variant *v = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
+    const struct seam_bitunpack_variant *v = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
 
-    return likely(v != NULL) ? v : choose();
+    return seam_likely(v != NULL) ? v : choose();
 }
 
-void bitunpack_u32(const uint8_t *in, size_t n, unsigned width, uint32_t *out)
+void seam_bitunpack_u32(const uint8_t *in, size_t n, unsigned width, uint32_t *out)
 {
     best()->u32(in, n, width, out);
 }
 
-void bitunpack_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *out)
+void seam_bitunpack_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *out)
 {
     best()->u64(in, n, width, out);
 }
 
-void bitunpack_for_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t *out)
+void seam_bitunpack_for_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t *out)
 {
     best()->for_u32(in, n, width, base, out);
 }
 
-void bitunpack_for_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t *out)
+void seam_bitunpack_for_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t *out)
 {
     best()->for_u64(in, n, width, base, out);
 }
 
-void bitunpack_delta_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t step,
+void seam_bitunpack_delta_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t step,
                          uint32_t *out)
 {
     best()->delta_u32(in, n, width, base, step, out);
 }
 
-void bitunpack_delta_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t step,
+void seam_bitunpack_delta_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t step,
                          uint64_t *out)
 {
     best()->delta_u64(in, n, width, base, step, out);

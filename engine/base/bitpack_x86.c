@@ -223,7 +223,7 @@ VBMI static void delta_u64_vbmi(const uint8_t *in, size_t n, unsigned width, uin
     unpack64(width == 0 ? nothing : in, n, width, base, step, DELTA, out);
 }
 
-const struct bitunpack_variant bitunpack_vbmi = {"avx512",     u32_vbmi,       u64_vbmi,
+const struct seam_bitunpack_variant seam_bitunpack_vbmi = {"avx512",     u32_vbmi,       u64_vbmi,
                                                  for_u32_vbmi, for_u64_vbmi,   delta_u32_vbmi,
                                                  delta_u64_vbmi};
 
@@ -275,7 +275,7 @@ AVX2 static void run_eight(const uint8_t *in, size_t n, unsigned width, uint32_t
     }
     for (; n >= 8; n -= 8, out += 8, in += width)
         _mm256_storeu_si256((__m256i *)(void *)out, eight(in, high, p));
-    bitunpack_u32_scalar(in, n, width, out);
+    seam_bitunpack_u32_scalar(in, n, width, out);
 }
 
 /* Four values from `first`, two in each half, 8-byte windows: widths to 57.                       */
@@ -309,7 +309,7 @@ AVX2 static void run_four_u64(const uint8_t *in, size_t n, unsigned width, uint6
         _mm256_storeu_si256((__m256i *)(void *)out, a);
         _mm256_storeu_si256((__m256i *)(void *)(out + 4), b);
     }
-    bitunpack_u64_scalar(in, n, width, out);
+    seam_bitunpack_u64_scalar(in, n, width, out);
 }
 
 /* As above, and the low halves of eight 64-bit lanes become eight 32-bit ones.                    */
@@ -325,7 +325,7 @@ AVX2 static void run_four_u32(const uint8_t *in, size_t n, unsigned width, uint3
 
         _mm256_storeu_si256((__m256i *)(void *)out, _mm256_permute4x64_epi64(both, 0xd8));
     }
-    bitunpack_u32_scalar(in, n, width, out);
+    seam_bitunpack_u32_scalar(in, n, width, out);
 }
 
 static void u32_avx2(const uint8_t *in, size_t n, unsigned width, uint32_t *out)
@@ -340,7 +340,7 @@ static void u64_avx2(const uint8_t *in, size_t n, unsigned width, uint64_t *out)
 {
     if (width == 0) memset(out, 0, n * sizeof *out);
     else if (width <= 57) run_four_u64(in, n, width, out);
-    else if (width < 64) bitunpack_u64_scalar(in, n, width, out);
+    else if (width < 64) seam_bitunpack_u64_scalar(in, n, width, out);
     else memcpy(out, in, n * sizeof *out);
 }
 
@@ -403,7 +403,7 @@ AVX2 static void delta_u64_avx2(const uint8_t *in, size_t n, unsigned width, uin
     for (base = i > 0 ? out[i - 1] : base; i < n; i++) out[i] = base += out[i] + step;
 }
 
-const struct bitunpack_variant bitunpack_avx2 = {"avx2",       u32_avx2,       u64_avx2,
+const struct seam_bitunpack_variant seam_bitunpack_avx2 = {"avx2",       u32_avx2,       u64_avx2,
                                                  for_u32_avx2, for_u64_avx2,   delta_u32_avx2,
                                                  delta_u64_avx2};
 #endif

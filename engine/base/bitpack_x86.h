@@ -13,7 +13,7 @@
 #include "engine/base/bitpack.h"
 
 #if defined(__x86_64__)
-extern const struct bitunpack_variant bitunpack_avx2, bitunpack_vbmi;
+extern const struct seam_bitunpack_variant seam_bitunpack_avx2, seam_bitunpack_vbmi;
 #endif
 
 #endif

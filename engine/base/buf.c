@@ -7,25 +7,25 @@
 
 enum { BUF_FIRST_CAP = 64 };
 
-void buf_free(struct buf *b)
+void seam_buf_free(struct seam_buf *b)
 {
     free(b->data);
     memset(b, 0, sizeof *b);
 }
 
-void buf_clear(struct buf *b)
+void seam_buf_clear(struct seam_buf *b)
 {
     b->size = 0;
     b->failed = false;
 }
 
-bool buf_equal(const struct buf *a, const struct buf *b)
+bool seam_buf_equal(const struct seam_buf *a, const struct seam_buf *b)
 {
-    return buf_ok(a) && buf_ok(b) && a->size == b->size &&
+    return seam_buf_ok(a) && seam_buf_ok(b) && a->size == b->size &&
            (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
 }
 
-bool buf_reserve(struct buf *b, size_t extra)
+bool seam_buf_reserve(struct seam_buf *b, size_t extra)
 {
     size_t need, cap;
     uint8_t *grown;
@@ -48,89 +48,89 @@ fail:
     return false;
 }
 
-void *buf_extend(struct buf *b, size_t n)
+void *seam_buf_extend(struct seam_buf *b, size_t n)
 {
     uint8_t *p;
 
-    if (!buf_reserve(b, n == 0 ? 1 : n)) return NULL;
+    if (!seam_buf_reserve(b, n == 0 ? 1 : n)) return NULL;
     p = b->data + b->size;
     b->size += n;
     return p;
 }
 
-void buf_append(struct buf *b, const void *p, size_t n)
+void seam_buf_append(struct seam_buf *b, const void *p, size_t n)
 {
-    if (n == 0 || !buf_reserve(b, n)) return;
+    if (n == 0 || !seam_buf_reserve(b, n)) return;
     memcpy(b->data + b->size, p, n);
     b->size += n;
 }
 
-void buf_str(struct buf *b, const char *s) { buf_append(b, s, strlen(s)); }
+void seam_buf_str(struct seam_buf *b, const char *s) { seam_buf_append(b, s, strlen(s)); }
 
-void buf_vprintf(struct buf *b, const char *fmt, va_list args)
+void seam_buf_vprintf(struct seam_buf *b, const char *fmt, va_list args)
 {
     va_list again;
     int n;
 
-    if (!buf_reserve(b, 1)) return;
+    if (!seam_buf_reserve(b, 1)) return;
     va_copy(again, args);
     n = vsnprintf((char *)b->data + b->size, b->cap - b->size, fmt, args);
     if (n < 0) b->failed = true;
     if (n >= 0 && (size_t)n >= b->cap - b->size) {
         /* vsnprintf writes its terminator too */
-        if (!buf_reserve(b, (size_t)n + 1)) n = -1;
+        if (!seam_buf_reserve(b, (size_t)n + 1)) n = -1;
         else vsnprintf((char *)b->data + b->size, b->cap - b->size, fmt, again);
     }
     va_end(again);
     if (n > 0) b->size += (size_t)n;
 }
 
-void buf_printf(struct buf *b, const char *fmt, ...)
+void seam_buf_printf(struct seam_buf *b, const char *fmt, ...)
 {
     va_list args;
 
     va_start(args, fmt);
-    buf_vprintf(b, fmt, args);
+    seam_buf_vprintf(b, fmt, args);
     va_end(args);
 }
 
-const char *buf_cstr(struct buf *b)
+const char *seam_buf_cstr(struct seam_buf *b)
 {
-    if (!buf_reserve(b, 1)) return "";
+    if (!seam_buf_reserve(b, 1)) return "";
     b->data[b->size] = 0;
     return (const char *)b->data;
 }
 
-void buf_u8(struct buf *b, uint8_t v) { buf_append(b, &v, 1); }
-void buf_u16(struct buf *b, uint16_t v) { buf_append(b, &v, 2); }
-void buf_u32(struct buf *b, uint32_t v) { buf_append(b, &v, 4); }
-void buf_u64(struct buf *b, uint64_t v) { buf_append(b, &v, 8); }
+void seam_buf_u8(struct seam_buf *b, uint8_t v) { seam_buf_append(b, &v, 1); }
+void seam_buf_u16(struct seam_buf *b, uint16_t v) { seam_buf_append(b, &v, 2); }
+void seam_buf_u32(struct seam_buf *b, uint32_t v) { seam_buf_append(b, &v, 4); }
+void seam_buf_u64(struct seam_buf *b, uint64_t v) { seam_buf_append(b, &v, 8); }
 
-void buf_varint(struct buf *b, uint64_t v)
+void seam_buf_varint(struct seam_buf *b, uint64_t v)
 {
-    uint8_t bytes[VARINT_MAX];
+    uint8_t bytes[SEAM_VARINT_MAX];
 
-    buf_append(b, bytes, put_varint(bytes, v));
+    seam_buf_append(b, bytes, seam_put_varint(bytes, v));
 }
 
-void buf_lenstr(struct buf *b, const void *p, size_t n)
+void seam_buf_lenstr(struct seam_buf *b, const void *p, size_t n)
 {
-    buf_varint(b, n);
-    buf_append(b, p, n);
+    seam_buf_varint(b, n);
+    seam_buf_append(b, p, n);
 }
 
 /* ---- reading ---- */
 
-struct reader reader_of(const void *p, size_t n)
+struct seam_reader seam_reader_of(const void *p, size_t n)
 {
-    return (struct reader){.start = p, .pos = p, .end = (const uint8_t *)p + n};
+    return (struct seam_reader){.start = p, .pos = p, .end = (const uint8_t *)p + n};
 }
 
-const uint8_t *read_bytes(struct reader *r, size_t n)
+const uint8_t *seam_read_bytes(struct seam_reader *r, size_t n)
 {
     const uint8_t *p = r->pos;
 
-    if (r->bad || n > reader_left(r)) {
+    if (r->bad || n > seam_reader_left(r)) {
         r->bad = true;
         return NULL;
     }
@@ -138,54 +138,54 @@ const uint8_t *read_bytes(struct reader *r, size_t n)
     return p;
 }
 
-uint8_t read_u8(struct reader *r)
+uint8_t seam_read_u8(struct seam_reader *r)
 {
-    const uint8_t *p = read_bytes(r, 1);
+    const uint8_t *p = seam_read_bytes(r, 1);
 
     return p != NULL ? *p : 0;
 }
 
-uint16_t read_u16(struct reader *r)
+uint16_t seam_read_u16(struct seam_reader *r)
 {
-    const uint8_t *p = read_bytes(r, 2);
+    const uint8_t *p = seam_read_bytes(r, 2);
 
-    return p != NULL ? get_u16(p) : 0;
+    return p != NULL ? seam_get_u16(p) : 0;
 }
 
-uint32_t read_u32(struct reader *r)
+uint32_t seam_read_u32(struct seam_reader *r)
 {
-    const uint8_t *p = read_bytes(r, 4);
+    const uint8_t *p = seam_read_bytes(r, 4);
 
-    return p != NULL ? get_u32(p) : 0;
+    return p != NULL ? seam_get_u32(p) : 0;
 }
 
-uint64_t read_u64(struct reader *r)
+uint64_t seam_read_u64(struct seam_reader *r)
 {
-    const uint8_t *p = read_bytes(r, 8);
+    const uint8_t *p = seam_read_bytes(r, 8);
 
-    return p != NULL ? get_u64(p) : 0;
+    return p != NULL ? seam_get_u64(p) : 0;
 }
 
-uint64_t read_varint(struct reader *r)
+uint64_t seam_read_varint(struct seam_reader *r)
 {
     uint64_t v = 0;
 
-    if (r->bad || !get_varint(&r->pos, r->end, &v)) {
+    if (r->bad || !seam_get_varint(&r->pos, r->end, &v)) {
         r->bad = true;
         return 0;
     }
     return v;
 }
 
-const uint8_t *read_lenstr(struct reader *r, size_t max, size_t *n)
+const uint8_t *seam_read_lenstr(struct seam_reader *r, size_t max, size_t *n)
 {
-    uint64_t len = read_varint(r);
+    uint64_t len = seam_read_varint(r);
 
     *n = 0;
-    if (r->bad || len > max || len > reader_left(r)) {
+    if (r->bad || len > max || len > seam_reader_left(r)) {
         r->bad = true;
         return NULL;
     }
     *n = (size_t)len;
-    return read_bytes(r, (size_t)len);
+    return seam_read_bytes(r, (size_t)len);
 }

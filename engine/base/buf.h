@@ -1,6 +1,6 @@
 /* buf - a growable run of bytes. Zero-initialise, append, free.
  *
- * Appends report ST_NOMEM once, by a sticky flag: build a whole message, then ask buf_ok() before
+ * Appends report SEAM_NOMEM once, by a sticky flag: build a whole message, then ask seam_buf_ok() before
  * using it. `limit` (0 = none) bounds growth, so hostile lengths cannot take the machine's memory. */
 #ifndef SEAM_ENGINE_BUF_H
 #define SEAM_ENGINE_BUF_H
@@ -9,7 +9,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/status.h"
 
-struct buf {
+struct seam_buf {
     uint8_t *data;
     size_t size;  /* bytes used */
     size_t cap;
@@ -17,42 +17,42 @@ struct buf {
     bool failed;  /* an append ran out of memory or past limit; later appends do nothing */
 };
 
-void buf_free(struct buf *b);                 /* frees and zeroes; keeps nothing            */
-void buf_clear(struct buf *b);                /* size = 0, failed = false, keeps the memory */
-bool buf_equal(const struct buf *a, const struct buf *b); /* false when one failed */
-bool buf_reserve(struct buf *b, size_t extra); /* room for `extra` more bytes               */
-void *buf_extend(struct buf *b, size_t n);    /* n uninitialised bytes, or NULL             */
-void buf_append(struct buf *b, const void *p, size_t n);
-void buf_str(struct buf *b, const char *s);   /* without the terminator                     */
-void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void buf_vprintf(struct buf *b, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
-const char *buf_cstr(struct buf *b);          /* terminated (the 0 is not counted); "" when failed */
-static inline bool buf_ok(const struct buf *b) { return !b->failed; }
+void seam_buf_free(struct seam_buf *b);                 /* frees and zeroes; keeps nothing            */
+void seam_buf_clear(struct seam_buf *b);                /* size = 0, failed = false, keeps the memory */
+bool seam_buf_equal(const struct seam_buf *a, const struct seam_buf *b); /* false when one failed */
+bool seam_buf_reserve(struct seam_buf *b, size_t extra); /* room for `extra` more bytes               */
+void *seam_buf_extend(struct seam_buf *b, size_t n);    /* n uninitialised bytes, or NULL             */
+void seam_buf_append(struct seam_buf *b, const void *p, size_t n);
+void seam_buf_str(struct seam_buf *b, const char *s);   /* without the terminator                     */
+void seam_buf_printf(struct seam_buf *b, const char *fmt, ...) SEAM_PRINTF_LIKE(2, 3);
+void seam_buf_vprintf(struct seam_buf *b, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
+const char *seam_buf_cstr(struct seam_buf *b);          /* terminated (the 0 is not counted); "" when failed */
+static inline bool seam_buf_ok(const struct seam_buf *b) { return !b->failed; }
 
-void buf_u8(struct buf *b, uint8_t v);
-void buf_u16(struct buf *b, uint16_t v);
-void buf_u32(struct buf *b, uint32_t v);
-void buf_u64(struct buf *b, uint64_t v);
-void buf_varint(struct buf *b, uint64_t v);
-void buf_lenstr(struct buf *b, const void *p, size_t n); /* varint length, then the bytes */
+void seam_buf_u8(struct seam_buf *b, uint8_t v);
+void seam_buf_u16(struct seam_buf *b, uint16_t v);
+void seam_buf_u32(struct seam_buf *b, uint32_t v);
+void seam_buf_u64(struct seam_buf *b, uint64_t v);
+void seam_buf_varint(struct seam_buf *b, uint64_t v);
+void seam_buf_lenstr(struct seam_buf *b, const void *p, size_t n); /* varint length, then the bytes */
 
 /* A bounded reader over bytes from disk: every getter checks the end and, on the first failure,
  * sets `bad` and returns zeros from then on, so that a decoder may read a whole header and ask
  * once. `pos - start` is the offset for the fault.                                               */
-struct reader {
+struct seam_reader {
     const uint8_t *start, *pos, *end;
     bool bad;
 };
 
-struct reader reader_of(const void *p, size_t n);
-uint8_t read_u8(struct reader *r);
-uint16_t read_u16(struct reader *r);
-uint32_t read_u32(struct reader *r);
-uint64_t read_u64(struct reader *r);
-uint64_t read_varint(struct reader *r);
-const uint8_t *read_bytes(struct reader *r, size_t n);                /* NULL when short */
-const uint8_t *read_lenstr(struct reader *r, size_t max, size_t *n);  /* NULL when short or > max */
-static inline size_t reader_left(const struct reader *r) { return (size_t)(r->end - r->pos); }
-static inline size_t reader_offset(const struct reader *r) { return (size_t)(r->pos - r->start); }
+struct seam_reader seam_reader_of(const void *p, size_t n);
+uint8_t seam_read_u8(struct seam_reader *r);
+uint16_t seam_read_u16(struct seam_reader *r);
+uint32_t seam_read_u32(struct seam_reader *r);
+uint64_t seam_read_u64(struct seam_reader *r);
+uint64_t seam_read_varint(struct seam_reader *r);
+const uint8_t *seam_read_bytes(struct seam_reader *r, size_t n);                /* NULL when short */
+const uint8_t *seam_read_lenstr(struct seam_reader *r, size_t max, size_t *n);  /* NULL when short or > max */
+static inline size_t seam_reader_left(const struct seam_reader *r) { return (size_t)(r->end - r->pos); }
+static inline size_t seam_reader_offset(const struct seam_reader *r) { return (size_t)(r->pos - r->start); }
 
 #endif

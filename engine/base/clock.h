@@ -7,25 +7,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct clock {
-    int64_t (*wall_us)(struct clock *);  /* microseconds since 1970-01-01 UTC */
-    uint64_t (*mono_ns)(struct clock *); /* nanoseconds, never backwards      */
-    void (*sleep_us)(struct clock *, uint64_t us);
+struct seam_clock {
+    int64_t (*wall_us)(struct seam_clock *);  /* microseconds since 1970-01-01 UTC */
+    uint64_t (*mono_ns)(struct seam_clock *); /* nanoseconds, never backwards      */
+    void (*sleep_us)(struct seam_clock *, uint64_t us);
 };
 
-struct clock *clock_real(void);
+struct seam_clock *seam_clock_real(void);
 
 /* May be read and advanced by any thread.                                                         */
-struct clock_sim {
-    struct clock clock; /* pass &s.clock */
+struct seam_clock_sim {
+    struct seam_clock clock; /* pass &s.clock */
     int64_t wall_us;
     uint64_t mono_ns;
     int64_t tick_us;    /* both advance by this at every reading */
 };
-void clock_sim_init(struct clock_sim *s, int64_t wall_us);
-void clock_sim_advance(struct clock_sim *s, int64_t us);
+void seam_clock_sim_init(struct seam_clock_sim *s, int64_t wall_us);
+void seam_clock_sim_advance(struct seam_clock_sim *s, int64_t us);
 
-static inline int64_t clock_wall_us(struct clock *c) { return c->wall_us(c); }
-static inline uint64_t clock_mono_ns(struct clock *c) { return c->mono_ns(c); }
+static inline int64_t seam_clock_wall_us(struct seam_clock *c) { return c->wall_us(c); }
+static inline uint64_t seam_clock_mono_ns(struct seam_clock *c) { return c->mono_ns(c); }
 
 #endif

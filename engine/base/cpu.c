@@ -11,7 +11,7 @@
 #include <cpuid.h>
 #endif
 
-static struct cpu detected;
+static struct seam_cpu detected;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 #if defined(__x86_64__)
@@ -24,7 +24,7 @@ static unsigned long long xgetbv0(void)
     return (unsigned long long)hi << 32 | lo;
 }
 
-static void detect(struct cpu *c)
+static void detect(struct seam_cpu *c)
 {
     unsigned a, b, cx, d, b7 = 0, c7 = 0, d7 = 0, a71 = 0;
     bool os_avx = false, os_avx512 = false;
@@ -58,37 +58,37 @@ static void detect(struct cpu *c)
     c->avx512_bf16 = c->avx512 && (a71 >> 5 & 1);
 }
 #elif defined(__aarch64__)
-static void detect(struct cpu *c) { c->neon = true; }
+static void detect(struct seam_cpu *c) { c->neon = true; }
 #else
-static void detect(struct cpu *c) { (void)c; }
+static void detect(struct seam_cpu *c) { (void)c; }
 #endif
 
 static void detect_once(void)
 {
     const char *cap = getenv("SEAM_SIMD");
-    struct cpu c = {0};
+    struct seam_cpu c = {0};
 
     detect(&c);
     if (cap != NULL && strcmp(cap, "avx2") == 0)
         c.avx512 = c.avx512_vbmi = c.avx512_vnni = c.avx512_bf16 = c.vpclmul = false;
-    if (cap != NULL && strcmp(cap, "scalar") == 0) c = (struct cpu){0};
+    if (cap != NULL && strcmp(cap, "scalar") == 0) c = (struct seam_cpu){0};
     detected = c;
 }
 
-const struct cpu *cpu(void)
+const struct seam_cpu *seam_cpu(void)
 {
     pthread_once(&once, detect_once);
     return &detected;
 }
 
-const char *cpu_simd_name(void)
+const char *seam_cpu_simd_name(void)
 {
-    const struct cpu *c = cpu();
+    const struct seam_cpu *c = seam_cpu();
 
     return c->avx512 ? "avx512" : c->avx2 ? "avx2" : c->neon ? "neon" : "scalar";
 }
 
-int cpu_count(void)
+int seam_cpu_count(void)
 {
     long n = 0;
 

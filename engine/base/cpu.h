@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-struct cpu {
+struct seam_cpu {
     bool sse42, avx2, fma, f16c, bmi2;
     bool avx512;      /* F + BW + DQ + VL + CD                */
     bool avx512_vbmi; /* VBMI + VBMI2                         */
@@ -18,8 +18,8 @@ struct cpu {
     bool neon;
 };
 
-const struct cpu *cpu(void);
-const char *cpu_simd_name(void); /* "avx512", "avx2", "neon", "scalar" */
-int cpu_count(void);             /* processors this process may use, >= 1 */
+const struct seam_cpu *seam_cpu(void);
+const char *seam_cpu_simd_name(void); /* "avx512", "avx2", "neon", "scalar" */
+int seam_cpu_count(void);             /* processors this process may use, >= 1 */
 
 #endif

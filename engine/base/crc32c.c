@@ -17,7 +17,7 @@ static const uint32_t nibble[16] = {
     0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
 };
 
-uint32_t crc32c_table(uint32_t crc, const void *data, size_t n)
+uint32_t seam_crc32c_table(uint32_t crc, const void *data, size_t n)
 {
     const uint8_t *p = data;
 
@@ -55,7 +55,7 @@ static uint32_t crc32c_sliced(uint32_t crc, const void *data, size_t n)
     pthread_once(&slices_made, make_slices);
     crc = ~crc;
     for (; n >= 8; n -= 8, p += 8) {
-        uint64_t v = get_u64(p) ^ crc;
+        uint64_t v = seam_get_u64(p) ^ crc;
 
         crc = slices[7][v & 255] ^ slices[6][v >> 8 & 255] ^ slices[5][v >> 16 & 255] ^
               slices[4][v >> 24 & 255] ^ slices[3][v >> 32 & 255] ^ slices[2][v >> 40 & 255] ^
@@ -71,7 +71,7 @@ static uint32_t crc32c_sliced(uint32_t crc, const void *data, size_t n)
 __attribute__((target("sse4.2"))) static inline uint64_t serial(uint64_t c, const uint8_t *p,
                                                                 size_t n)
 {
-    for (; n >= 8; n -= 8, p += 8) c = _mm_crc32_u64(c, get_u64(p));
+    for (; n >= 8; n -= 8, p += 8) c = _mm_crc32_u64(c, seam_get_u64(p));
     for (; n > 0; n--, p++) c = _mm_crc32_u8((uint32_t)c, *p);
     return c;
 }
@@ -96,16 +96,16 @@ __attribute__((target("sse4.2,pclmul"))) static inline uint64_t three_streams(ui
     __m128i x, y;
 
     for (; p < stop; p += 8, q += 8, r += 8) {
-        a = _mm_crc32_u64(a, get_u64(p));
-        b = _mm_crc32_u64(b, get_u64(q));
-        c = _mm_crc32_u64(c, get_u64(r));
+        a = _mm_crc32_u64(a, seam_get_u64(p));
+        b = _mm_crc32_u64(b, seam_get_u64(q));
+        c = _mm_crc32_u64(c, seam_get_u64(r));
     }
-    a = _mm_crc32_u64(a, get_u64(p));
-    b = _mm_crc32_u64(b, get_u64(q));
+    a = _mm_crc32_u64(a, seam_get_u64(p));
+    b = _mm_crc32_u64(b, seam_get_u64(q));
     x = _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)a), _mm_cvtsi32_si128((int)t->past_two), 0);
     y = _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)b), _mm_cvtsi32_si128((int)t->past_one), 0);
     x = _mm_xor_si128(x, y);
-    return _mm_crc32_u64(c, get_u64(r) ^ (uint64_t)_mm_cvtsi128_si64(x));
+    return _mm_crc32_u64(c, seam_get_u64(r) ^ (uint64_t)_mm_cvtsi128_si64(x));
 }
 
 __attribute__((target("sse4.2,pclmul"))) static uint64_t interleaved(uint64_t c, const uint8_t *p,
@@ -186,24 +186,24 @@ static uint32_t crc32c_arm(uint32_t crc, const void *data, size_t n)
     const uint8_t *p = data;
 
     crc = ~crc;
-    for (; n >= 8; n -= 8, p += 8) crc = __crc32cd(crc, get_u64(p));
+    for (; n >= 8; n -= 8, p += 8) crc = __crc32cd(crc, seam_get_u64(p));
     for (; n > 0; n--, p++) crc = __crc32cb(crc, *p);
     return ~crc;
 }
 #endif
 
-size_t crc32c_variants(struct crc32c_variant out[CRC32C_VARIANTS_MAX])
+size_t seam_crc32c_variants(struct seam_crc32c_variant out[SEAM_CRC32C_VARIANTS_MAX])
 {
     size_t n = 0;
 
-    out[n++] = (struct crc32c_variant){"table", crc32c_table};
-    out[n++] = (struct crc32c_variant){"sliced", crc32c_sliced};
+    out[n++] = (struct seam_crc32c_variant){"table", seam_crc32c_table};
+    out[n++] = (struct seam_crc32c_variant){"sliced", crc32c_sliced};
 #if defined(__x86_64__)
-    if (cpu()->sse42 && cpu()->pclmul) out[n++] = (struct crc32c_variant){"sse4.2", crc32c_sse42};
-    if (cpu()->sse42 && cpu()->vpclmul)
-        out[n++] = (struct crc32c_variant){"vpclmulqdq", crc32c_vpclmul};
+    if (seam_cpu()->sse42 && seam_cpu()->pclmul) out[n++] = (struct seam_crc32c_variant){"sse4.2", crc32c_sse42};
+    if (seam_cpu()->sse42 && seam_cpu()->vpclmul)
+        out[n++] = (struct seam_crc32c_variant){"vpclmulqdq", crc32c_vpclmul};
 #elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
-    if (cpu()->neon) out[n++] = (struct crc32c_variant){"armv8", crc32c_arm};
+    if (seam_cpu()->neon) out[n++] = (struct seam_crc32c_variant){"armv8", crc32c_arm};
 #endif
     return n;
 }
@@ -217,14 +217,14 @@ static crc32c_function *chosen = choose;
 
 static uint32_t choose(uint32_t crc, const void *data, size_t n)
 {
-    struct crc32c_variant v[CRC32C_VARIANTS_MAX];
-    size_t count = crc32c_variants(v);
+    struct seam_crc32c_variant v[SEAM_CRC32C_VARIANTS_MAX];
+    size_t count = seam_crc32c_variants(v);
 
     __atomic_store_n(&chosen, v[count - 1].run, __ATOMIC_RELAXED);
     return v[count - 1].run(crc, data, n);
 }
 
-uint32_t crc32c(uint32_t crc, const void *data, size_t n)
+uint32_t seam_crc32c(uint32_t crc, const void *data, size_t n)
 {
     return __atomic_load_n(&chosen, __ATOMIC_RELAXED)(crc, data, n);
 }

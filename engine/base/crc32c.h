@@ -14,15 +14,15 @@
 
 /* crc32c(0, data, n) is the checksum of data; pass a previous result to continue over more bytes.
  * crc32c(0, "123456789", 9) == 0xe3069283.                                                       */
-uint32_t crc32c(uint32_t crc, const void *data, size_t n);
-uint32_t crc32c_table(uint32_t crc, const void *data, size_t n); /* the portable truth */
+uint32_t seam_crc32c(uint32_t crc, const void *data, size_t n);
+uint32_t seam_crc32c_table(uint32_t crc, const void *data, size_t n); /* the portable truth */
 
 /* The variants this machine can run, for tests and benches; the table comes first, the best last.  */
-enum { CRC32C_VARIANTS_MAX = 4 };
-struct crc32c_variant {
+enum { SEAM_CRC32C_VARIANTS_MAX = 4 };
+struct seam_crc32c_variant {
     const char *name;
     uint32_t (*run)(uint32_t crc, const void *data, size_t n);
 };
-size_t crc32c_variants(struct crc32c_variant out[CRC32C_VARIANTS_MAX]);
+size_t seam_crc32c_variants(struct seam_crc32c_variant out[SEAM_CRC32C_VARIANTS_MAX]);
 
 #endif

@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-uint64_t hash64(const void *p, size_t n, uint64_t seed);
+uint64_t seam_hash64(const void *p, size_t n, uint64_t seed);
 
-static inline uint64_t hash64_u64(uint64_t x)
+static inline uint64_t seam_hash64_u64(uint64_t x)
 {
     x ^= x >> 32;
     x *= 0xd6e8feb86659fd93ull;
@@ -22,36 +22,36 @@ static inline uint64_t hash64_u64(uint64_t x)
     return x;
 }
 
-struct hash128 { uint64_t lo, hi; };
-struct hash128 siphash128(const void *p, size_t n);
+struct seam_hash128 { uint64_t lo, hi; };
+struct seam_hash128 seam_siphash128(const void *p, size_t n);
 
 /* Additive multiset digest: count and sum modulo 2^128 of row hashes. Adding and removing commute and
  * undo each other; a row delivered twice changes it (an XOR would cancel). Paper: Clarke et al.,
  * "Incremental multiset hash functions", ASIACRYPT 2003.                                          */
-struct digest { uint64_t count; uint64_t lo, hi; };
-void digest_add(struct digest *d, struct hash128 h);
-void digest_remove(struct digest *d, struct hash128 h);
-void digest_merge(struct digest *d, const struct digest *other);
-bool digest_equal(const struct digest *a, const struct digest *b);
+struct seam_digest { uint64_t count; uint64_t lo, hi; };
+void seam_digest_add(struct seam_digest *d, struct seam_hash128 h);
+void seam_digest_remove(struct seam_digest *d, struct seam_hash128 h);
+void seam_digest_merge(struct seam_digest *d, const struct seam_digest *other);
+bool seam_digest_equal(const struct seam_digest *a, const struct seam_digest *b);
 
 /* A set of 128-bit hashes, open addressing: for keys that never meet by chance (that takes 2^64 of them).
  * Zero-initialise. 16 bytes a slot, at most half of them used. One thread.                        */
-struct hash_set { struct hash128 *slots; size_t cap, count; };
-bool hash_set_add(struct hash_set *s, struct hash128 h); /* false: no memory (the set is as it was) */
-bool hash_set_has(const struct hash_set *s, struct hash128 h);
-void hash_set_free(struct hash_set *s);
+struct seam_hash_set { struct seam_hash128 *slots; size_t cap, count; };
+bool seam_hash_set_add(struct seam_hash_set *s, struct seam_hash128 h); /* false: no memory (the set is as it was) */
+bool seam_hash_set_has(const struct seam_hash_set *s, struct seam_hash128 h);
+void seam_hash_set_free(struct seam_hash_set *s);
 
 /* SHA-256 (FIPS 180-4), for the audit chain and Merkle proofs, where an adversary is assumed.     */
-struct sha256 { uint32_t h[8]; uint64_t bytes; uint8_t block[64]; };
-void sha256_init(struct sha256 *s);
-void sha256_update(struct sha256 *s, const void *p, size_t n);
-void sha256_final(struct sha256 *s, uint8_t out[32]);
+struct seam_sha256 { uint32_t h[8]; uint64_t bytes; uint8_t block[64]; };
+void seam_sha256_init(struct seam_sha256 *s);
+void seam_sha256_update(struct seam_sha256 *s, const void *p, size_t n);
+void seam_sha256_final(struct seam_sha256 *s, uint8_t out[32]);
 /* What this machine can run, for tests and benches: portable first, best last. SHA-NI when present. */
-enum { SHA256_VARIANTS_MAX = 2 };
-struct sha256_variant {
+enum { SEAM_SHA256_VARIANTS_MAX = 2 };
+struct seam_sha256_variant {
     const char *name;
     void (*blocks)(uint32_t h[8], const uint8_t *p, size_t count); /* count blocks of 64 bytes */
 };
-size_t sha256_variants(struct sha256_variant out[SHA256_VARIANTS_MAX]);
+size_t seam_sha256_variants(struct seam_sha256_variant out[SEAM_SHA256_VARIANTS_MAX]);
 
 #endif

@@ -5,16 +5,16 @@
 
 #include <stdint.h>
 
-enum { HISTOGRAM_SUB = 64, HISTOGRAM_BUCKETS = 36 * HISTOGRAM_SUB };
+enum { SEAM_HISTOGRAM_SUB = 64, SEAM_HISTOGRAM_BUCKETS = 36 * SEAM_HISTOGRAM_SUB };
 
-struct histogram {
+struct seam_histogram {
     uint64_t count, sum, min, max;
-    uint32_t bucket[HISTOGRAM_BUCKETS];
+    uint32_t bucket[SEAM_HISTOGRAM_BUCKETS];
 };
 
-void histogram_init(struct histogram *h);
-void histogram_add(struct histogram *h, uint64_t ns);
-void histogram_merge(struct histogram *h, const struct histogram *other);
-uint64_t histogram_percentile(const struct histogram *h, double p); /* p in [0,100]; 0 when empty */
+void seam_histogram_init(struct seam_histogram *h);
+void seam_histogram_add(struct seam_histogram *h, uint64_t ns);
+void seam_histogram_merge(struct seam_histogram *h, const struct seam_histogram *other);
+uint64_t seam_histogram_percentile(const struct seam_histogram *h, double p); /* p in [0,100]; 0 when empty */
 
 #endif

@@ -8,15 +8,15 @@
  *     lag in bytes                   is   durable_lsn  -  applied_lsn     (0 = caught up)
  *     "AS OF n" sees                 exactly the commits with commit_lsn <= n
  *
- * LSN_NONE (0) is before every commit; LSN_MAX means "latest".                                   */
+ * SEAM_LSN_NONE (0) is before every commit; SEAM_LSN_MAX means "latest".                                   */
 #ifndef SEAM_ENGINE_LSN_H
 #define SEAM_ENGINE_LSN_H
 
 #include <stdint.h>
 
-typedef uint64_t lsn_t;
+typedef uint64_t seam_lsn_t;
 
-#define LSN_NONE ((lsn_t)0)
-#define LSN_MAX  ((lsn_t)UINT64_MAX)
+#define SEAM_LSN_NONE ((seam_lsn_t)0)
+#define SEAM_LSN_MAX  ((seam_lsn_t)UINT64_MAX)
 
 #endif

@@ -3,14 +3,14 @@
 #include <math.h>
 #include <string.h>
 
-void rng_seed(struct rng *r, uint64_t seed)
+void seam_rng_seed(struct seam_rng *r, uint64_t seed)
 {
-    for (int i = 0; i < 4; i++) r->s[i] = splitmix64(&seed);
+    for (int i = 0; i < 4; i++) r->s[i] = seam_splitmix64(&seed);
 }
 
 static uint64_t rotl(uint64_t x, int k) { return x << k | x >> (64 - k); }
 
-uint64_t rng_u64(struct rng *r)
+uint64_t seam_rng_u64(struct seam_rng *r)
 {
     uint64_t *s = r->s, result = rotl(s[1] * 5, 7) * 9, t = s[1] << 17;
 
@@ -24,42 +24,42 @@ uint64_t rng_u64(struct rng *r)
 }
 
 /* Lemire, "Fast random integer generation in an interval", 2019: a multiply, rarely a retry.      */
-uint64_t rng_below(struct rng *r, uint64_t n)
+uint64_t seam_rng_below(struct seam_rng *r, uint64_t n)
 {
     unsigned __int128 m;
 
     if (n == 0) return 0;
-    m = (unsigned __int128)rng_u64(r) * n;
+    m = (unsigned __int128)seam_rng_u64(r) * n;
     if ((uint64_t)m < n) {
         uint64_t reject = -n % n;
 
-        while ((uint64_t)m < reject) m = (unsigned __int128)rng_u64(r) * n;
+        while ((uint64_t)m < reject) m = (unsigned __int128)seam_rng_u64(r) * n;
     }
     return (uint64_t)(m >> 64);
 }
 
-int64_t rng_range(struct rng *r, int64_t lo, int64_t hi)
+int64_t seam_rng_range(struct seam_rng *r, int64_t lo, int64_t hi)
 {
     uint64_t span = (uint64_t)hi - (uint64_t)lo;
 
-    return (int64_t)((uint64_t)lo + (span == UINT64_MAX ? rng_u64(r) : rng_below(r, span + 1)));
+    return (int64_t)((uint64_t)lo + (span == UINT64_MAX ? seam_rng_u64(r) : seam_rng_below(r, span + 1)));
 }
 
-double rng_double(struct rng *r) { return (double)(rng_u64(r) >> 11) * 0x1.0p-53; }
+double seam_rng_double(struct seam_rng *r) { return (double)(seam_rng_u64(r) >> 11) * 0x1.0p-53; }
 
-double rng_normal(struct rng *r)
+double seam_rng_normal(struct seam_rng *r)
 {
-    double u = 1.0 - rng_double(r), v = rng_double(r); /* u in (0, 1]: log is finite */
+    double u = 1.0 - seam_rng_double(r), v = seam_rng_double(r); /* u in (0, 1]: log is finite */
 
     return sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
 }
 
-void rng_bytes(struct rng *r, void *p, size_t n)
+void seam_rng_bytes(struct seam_rng *r, void *p, size_t n)
 {
     uint8_t *b = p;
 
     while (n > 0) {
-        uint64_t v = rng_u64(r);
+        uint64_t v = seam_rng_u64(r);
         size_t step = n < 8 ? n : 8;
 
         memcpy(b, &v, step);
@@ -78,12 +78,12 @@ static void swap_bytes(uint8_t *a, uint8_t *b, size_t n)
     }
 }
 
-void rng_shuffle(struct rng *r, void *base, size_t count, size_t size)
+void seam_rng_shuffle(struct seam_rng *r, void *base, size_t count, size_t size)
 {
     uint8_t *b = base;
 
     for (size_t i = count; i > 1; i--) {
-        size_t j = (size_t)rng_below(r, i);
+        size_t j = (size_t)seam_rng_below(r, i);
 
         if (j != i - 1) swap_bytes(b + (i - 1) * size, b + j * size, size);
     }
@@ -107,7 +107,7 @@ static double zeta(uint64_t n, double theta)
     return sum;
 }
 
-void zipf_init(struct zipf *z, uint64_t n, double theta)
+void seam_zipf_init(struct seam_zipf *z, uint64_t n, double theta)
 {
     double zeta2 = zeta(2, theta);
 
@@ -118,9 +118,9 @@ void zipf_init(struct zipf *z, uint64_t n, double theta)
     z->eta = (1 - pow(2.0 / (double)n, 1 - theta)) / (1 - zeta2 / z->zetan);
 }
 
-uint64_t zipf_next(struct zipf *z, struct rng *r)
+uint64_t seam_zipf_next(struct seam_zipf *z, struct seam_rng *r)
 {
-    double u = rng_double(r), uz = u * z->zetan;
+    double u = seam_rng_double(r), uz = u * z->zetan;
     uint64_t rank;
 
     if (uz < 1 || z->n <= 1) return 0;

@@ -46,7 +46,7 @@ static void blocks_scalar(uint32_t state[8], const uint8_t *p, size_t count)
         uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5],
                  g = state[6], h = state[7], w[16];
 
-        for (int i = 0; i < 16; i++) w[i] = __builtin_bswap32(get_u32(p + 4 * i));
+        for (int i = 0; i < 16; i++) w[i] = __builtin_bswap32(seam_get_u32(p + 4 * i));
         for (int i = 0; i < 64; i += 8) {
             if (i >= 16)
                 for (int k = 0; k < 8; k++) schedule(w, i + k);
@@ -112,31 +112,31 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void blocks_sha_ni(uint32_t h
 }
 #endif
 
-size_t sha256_variants(struct sha256_variant out[SHA256_VARIANTS_MAX])
+size_t seam_sha256_variants(struct seam_sha256_variant out[SEAM_SHA256_VARIANTS_MAX])
 {
     size_t n = 0;
 
-    out[n++] = (struct sha256_variant){"scalar", blocks_scalar};
+    out[n++] = (struct seam_sha256_variant){"scalar", blocks_scalar};
 #if defined(__x86_64__)
-    if (cpu()->sha) out[n++] = (struct sha256_variant){"sha-ni", blocks_sha_ni};
+    if (seam_cpu()->sha) out[n++] = (struct seam_sha256_variant){"sha-ni", blocks_sha_ni};
 #endif
     return n;
 }
 
 static void blocks(uint32_t h[8], const uint8_t *p, size_t count)
 {
-    struct sha256_variant v[SHA256_VARIANTS_MAX];
+    struct seam_sha256_variant v[SEAM_SHA256_VARIANTS_MAX];
 
-    if (count > 0) v[sha256_variants(v) - 1].blocks(h, p, count);
+    if (count > 0) v[seam_sha256_variants(v) - 1].blocks(h, p, count);
 }
 
-void sha256_init(struct sha256 *s)
+void seam_sha256_init(struct seam_sha256 *s)
 {
-    *s = (struct sha256){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
+    *s = (struct seam_sha256){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
                                0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
 }
 
-void sha256_update(struct sha256 *s, const void *data, size_t n)
+void seam_sha256_update(struct seam_sha256 *s, const void *data, size_t n)
 {
     const uint8_t *p = data;
     size_t have = (size_t)(s->bytes & 63);
@@ -155,15 +155,15 @@ void sha256_update(struct sha256 *s, const void *data, size_t n)
     if ((n & 63) != 0) memcpy(s->block, p + (n & ~(size_t)63), n & 63);
 }
 
-void sha256_final(struct sha256 *s, uint8_t out[32])
+void seam_sha256_final(struct seam_sha256 *s, uint8_t out[32])
 {
     static const uint8_t padding[64] = {0x80};
     uint64_t bits = s->bytes * 8;
     size_t have = (size_t)(s->bytes & 63);
     uint8_t length[8];
 
-    put_u64(length, __builtin_bswap64(bits));
-    sha256_update(s, padding, have < 56 ? 56 - have : 120 - have);
-    sha256_update(s, length, 8);
-    for (int i = 0; i < 8; i++) put_u32(out + 4 * i, __builtin_bswap32(s->h[i]));
+    seam_put_u64(length, __builtin_bswap64(bits));
+    seam_sha256_update(s, padding, have < 56 ? 56 - have : 120 - have);
+    seam_sha256_update(s, length, 8);
+    for (int i = 0; i < 8; i++) seam_put_u32(out + 4 * i, __builtin_bswap32(s->h[i]));
 }

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set(struct fault *f, enum status st, const char *where, uint64_t at, int os_errno,
+static void set(struct seam_fault *f, enum seam_status st, const char *where, uint64_t at, int os_errno,
                 const char *fmt, va_list args)
 {
-    if (f == NULL || f->status != ST_OK) return; /* the first cause is the cause */
+    if (f == NULL || f->status != SEAM_OK) return; /* the first cause is the cause */
     f->status = st;
     f->os_errno = os_errno;
     f->at = at;
@@ -16,31 +16,31 @@ static void set(struct fault *f, enum status st, const char *where, uint64_t at,
     vsnprintf(f->why, sizeof f->why, fmt, args);
 }
 
-enum status fault_set(struct fault *f, enum status st, const char *where, uint64_t at,
+enum seam_status seam_fault_set(struct seam_fault *f, enum seam_status st, const char *where, uint64_t at,
                       const char *fmt, ...)
 {
     va_list args;
 
-    assert(st != ST_OK);
+    assert(st != SEAM_OK);
     va_start(args, fmt);
     set(f, st, where, at, 0, fmt, args);
     va_end(args);
     return st;
 }
 
-enum status fault_set_os(struct fault *f, enum status st, const char *where, uint64_t at,
+enum seam_status seam_fault_set_os(struct seam_fault *f, enum seam_status st, const char *where, uint64_t at,
                          int os_errno, const char *fmt, ...)
 {
     va_list args;
 
-    assert(st != ST_OK);
+    assert(st != SEAM_OK);
     va_start(args, fmt);
     set(f, st, where, at, os_errno, fmt, args);
     va_end(args);
     return st;
 }
 
-void fault_clear(struct fault *f)
+void seam_fault_clear(struct seam_fault *f)
 {
     if (f != NULL) memset(f, 0, sizeof *f);
 }
@@ -56,56 +56,56 @@ static const char *os_error_text(int os_errno, char *scratch, size_t size)
 #endif
 }
 
-const char *fault_text(const struct fault *f, char *out, size_t size)
+const char *seam_fault_text(const struct seam_fault *f, char *out, size_t size)
 {
     char position[48] = "", os[160] = "", scratch[128];
 
     assert(size > 0);
-    if (f->at != FAULT_NO_OFFSET && f->where[0] != '\0') {
-        const char *unit = f->status == ST_CORRUPT || f->status == ST_IO ? "byte" : "at";
+    if (f->at != SEAM_FAULT_NO_OFFSET && f->where[0] != '\0') {
+        const char *unit = f->status == SEAM_CORRUPT || f->status == SEAM_IO ? "byte" : "at";
 
         snprintf(position, sizeof position, "%s %llu: ", unit, (unsigned long long)f->at);
     }
     if (f->os_errno != 0)
         snprintf(os, sizeof os, " (%s)", os_error_text(f->os_errno, scratch, sizeof scratch));
     snprintf(out, size, "%s%s%s%s%s", f->where, f->where[0] != '\0' ? ": " : "", position,
-             f->why[0] != '\0' ? f->why : status_name(f->status), os);
+             f->why[0] != '\0' ? f->why : seam_status_name(f->status), os);
     return out;
 }
 
-static const char *const names[ST_COUNT] = {
-    [ST_OK] = "ok",           [ST_END] = "end",
-    [ST_NOT_FOUND] = "not_found", [ST_EXISTS] = "exists",
-    [ST_CONFLICT] = "conflict",   [ST_INVALID] = "invalid",
-    [ST_LIMIT] = "limit",     [ST_UNSUPPORTED] = "unsupported",
-    [ST_TIMEOUT] = "timeout", [ST_NOMEM] = "no_memory",
-    [ST_IO] = "io",           [ST_CORRUPT] = "corrupt",
-    [ST_DRIFT] = "drift",     [ST_STALE] = "stale",
+static const char *const names[SEAM_COUNT] = {
+    [SEAM_OK] = "ok",           [SEAM_END] = "end",
+    [SEAM_NOT_FOUND] = "not_found", [SEAM_EXISTS] = "exists",
+    [SEAM_CONFLICT] = "conflict",   [SEAM_INVALID] = "invalid",
+    [SEAM_LIMIT] = "limit",     [SEAM_UNSUPPORTED] = "unsupported",
+    [SEAM_TIMEOUT] = "timeout", [SEAM_NOMEM] = "no_memory",
+    [SEAM_IO] = "io",           [SEAM_CORRUPT] = "corrupt",
+    [SEAM_DRIFT] = "drift",     [SEAM_STALE] = "stale",
 };
 
-const char *status_name(enum status st)
+const char *seam_status_name(enum seam_status st)
 {
-    return (unsigned)st < ST_COUNT ? names[st] : "unknown";
+    return (unsigned)st < SEAM_COUNT ? names[st] : "unknown";
 }
 
-int status_exit_code(enum status st)
+int seam_status_exit_code(enum seam_status st)
 {
     switch (st) {
-    case ST_OK:
-    case ST_END: return 0;
-    case ST_DRIFT: return 1;
-    case ST_INVALID:
-    case ST_UNSUPPORTED:
-    case ST_LIMIT: return 2;
-    case ST_NOT_FOUND: return 3;
-    case ST_CORRUPT: return 4;
-    case ST_NOMEM:
-    case ST_TIMEOUT:
-    case ST_IO: return 5;
-    case ST_EXISTS:
-    case ST_CONFLICT: return 6;
-    case ST_STALE: return 7;
-    case ST_COUNT: break;
+    case SEAM_OK:
+    case SEAM_END: return 0;
+    case SEAM_DRIFT: return 1;
+    case SEAM_INVALID:
+    case SEAM_UNSUPPORTED:
+    case SEAM_LIMIT: return 2;
+    case SEAM_NOT_FOUND: return 3;
+    case SEAM_CORRUPT: return 4;
+    case SEAM_NOMEM:
+    case SEAM_TIMEOUT:
+    case SEAM_IO: return 5;
+    case SEAM_EXISTS:
+    case SEAM_CONFLICT: return 6;
+    case SEAM_STALE: return 7;
+    case SEAM_COUNT: break;
     }
     return 1;
 }

@@ -19,11 +19,11 @@ struct loop {
     size_t n, grain;
     size_t next;  /* atomic: the first item not handed out */
     int status;   /* atomic: the first failure              */
-    enum status (*fn)(void *ctx, size_t begin, size_t end, int thread);
+    enum seam_status (*fn)(void *ctx, size_t begin, size_t end, int thread);
     void *ctx;
 };
 
-struct worker {
+struct seam_worker {
     struct loop *loop;
     int number;
     pthread_t thread;
@@ -31,15 +31,15 @@ struct worker {
 
 static void run_chunks(struct loop *l, int number)
 {
-    while (__atomic_load_n(&l->status, __ATOMIC_RELAXED) == ST_OK) {
+    while (__atomic_load_n(&l->status, __ATOMIC_RELAXED) == SEAM_OK) {
         size_t begin = __atomic_fetch_add(&l->next, l->grain, __ATOMIC_RELAXED), end;
-        int ok = ST_OK;
-        enum status st;
+        int ok = SEAM_OK;
+        enum seam_status st;
 
         if (begin >= l->n) return;
         end = l->n - begin < l->grain ? l->n : begin + l->grain;
         st = l->fn(l->ctx, begin, end, number);
-        if (st != ST_OK)
+        if (st != SEAM_OK)
             __atomic_compare_exchange_n(&l->status, &ok, (int)st, false, __ATOMIC_RELAXED,
                                         __ATOMIC_RELAXED);
     }
@@ -47,89 +47,89 @@ static void run_chunks(struct loop *l, int number)
 
 static void *worker_main(void *arg)
 {
-    struct worker *w = arg;
+    struct seam_worker *w = arg;
 
     run_chunks(w->loop, w->number);
     return NULL;
 }
 
-enum status parallel_for(int threads, size_t n, size_t grain,
-                         enum status (*fn)(void *ctx, size_t begin, size_t end, int thread),
+enum seam_status seam_parallel_for(int threads, size_t n, size_t grain,
+                         enum seam_status (*fn)(void *ctx, size_t begin, size_t end, int thread),
                          void *ctx)
 {
     struct loop l = {.n = n, .grain = grain == 0 ? 1 : grain, .fn = fn, .ctx = ctx};
-    struct worker workers[THREADS_MAX];
+    struct seam_worker workers[SEAM_THREADS_MAX];
     size_t chunks = n / l.grain + (n % l.grain != 0);
     int started = 0;
 
-    if (threads <= 0) threads = cpu_count();
-    if (threads > THREADS_MAX) threads = THREADS_MAX;
+    if (threads <= 0) threads = seam_cpu_count();
+    if (threads > SEAM_THREADS_MAX) threads = SEAM_THREADS_MAX;
     if ((size_t)threads > chunks) threads = (int)chunks;
     for (int i = 1; i < threads; i++) {
-        struct worker *w = &workers[started];
+        struct seam_worker *w = &workers[started];
 
-        *w = (struct worker){.loop = &l, .number = i};
+        *w = (struct seam_worker){.loop = &l, .number = i};
         /* Fewer threads than asked for is slower, not wrong: the loop goes on with what it got.   */
         if (pthread_create(&w->thread, NULL, worker_main, w) != 0) break;
         started++;
     }
     run_chunks(&l, 0);
     for (int i = 0; i < started; i++) pthread_join(workers[i].thread, NULL);
-    return (enum status)l.status;
+    return (enum seam_status)l.status;
 }
 
 #ifdef __linux__
-enum status futex_wait(uint32_t *word, uint32_t expected, uint64_t timeout_ns)
+enum seam_status seam_futex_wait(uint32_t *word, uint32_t expected, uint64_t timeout_ns)
 {
     struct timespec t = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
                          .tv_nsec = (long)(timeout_ns % 1000000000u)};
 
-    if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != expected) return ST_OK;
+    if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != expected) return SEAM_OK;
     if (syscall(SYS_futex, word, FUTEX_WAIT, expected, timeout_ns == UINT64_MAX ? NULL : &t, NULL,
                 0) != 0 &&
         errno == ETIMEDOUT)
-        return ST_TIMEOUT;
-    return ST_OK;
+        return SEAM_TIMEOUT;
+    return SEAM_OK;
 }
 
-void futex_wake_all(uint32_t *word)
+void seam_futex_wake_all(uint32_t *word)
 {
     syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
-bool thread_barrier_ready(void)
+bool seam_thread_barrier_ready(void)
 {
     return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0;
 }
 
-bool thread_barrier(void)
+bool seam_thread_barrier(void)
 {
     return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0;
 }
 #else
 /* Where the system has no futex for shared memory, sleeping in short steps keeps the meaning.     */
-enum status futex_wait(uint32_t *word, uint32_t expected, uint64_t timeout_ns)
+enum seam_status seam_futex_wait(uint32_t *word, uint32_t expected, uint64_t timeout_ns)
 {
     const uint64_t step_ns = 200000;
 
     for (uint64_t slept = 0; __atomic_load_n(word, __ATOMIC_ACQUIRE) == expected; slept += step_ns) {
         struct timespec t = {.tv_nsec = (long)step_ns};
 
-        if (slept >= timeout_ns) return ST_TIMEOUT;
+        if (slept >= timeout_ns) return SEAM_TIMEOUT;
         nanosleep(&t, NULL);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void futex_wake_all(uint32_t *word) { (void)word; }
+void seam_futex_wake_all(uint32_t *word) { (void)word; }
 
-bool thread_barrier_ready(void) { return false; }
-bool thread_barrier(void) { return false; }
+bool seam_thread_barrier_ready(void) { return false; }
+bool seam_thread_barrier(void) { return false; }
 #endif
 
-bool process_alive(int64_t pid)
+bool seam_process_alive(int64_t pid)
 {
     return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
 }
 
-int64_t process_id(void) { return (int64_t)getpid(); }
+int64_t seam_process_id(void) { return (int64_t)getpid(); }

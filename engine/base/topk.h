@@ -10,24 +10,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct topk_entry { double score; uint64_t id; };
+struct seam_topk_entry { double score; uint64_t id; };
 
-struct topk {
-    struct topk_entry *heap; /* worst at the root; caller's memory of k entries */
+struct seam_topk {
+    struct seam_topk_entry *heap; /* worst at the root; caller's memory of k entries */
     size_t k, count;
 };
 
-static inline bool topk_better(struct topk_entry a, struct topk_entry b)
+static inline bool seam_topk_better(struct seam_topk_entry a, struct seam_topk_entry b)
 {
     return a.score > b.score || (a.score == b.score && a.id < b.id);
 }
-void topk_init(struct topk *t, struct topk_entry *memory, size_t k);
-bool topk_push(struct topk *t, double score, uint64_t id); /* true when it entered */
+void seam_topk_init(struct seam_topk *t, struct seam_topk_entry *memory, size_t k);
+bool seam_topk_push(struct seam_topk *t, double score, uint64_t id); /* true when it entered */
 /* The score an entry must beat (or tie with a lower id); -INFINITY while not full.                 */
-static inline double topk_threshold(const struct topk *t)
+static inline double seam_topk_threshold(const struct seam_topk *t)
 {
     return t->count < t->k ? -INFINITY : (t->k == 0 ? INFINITY : t->heap[0].score);
 }
-size_t topk_finish(struct topk *t); /* sorts best first in place; returns the count; ends use as a heap */
+size_t seam_topk_finish(struct seam_topk *t); /* sorts best first in place; returns the count; ends use as a heap */
 
 #endif

@@ -1,6 +1,6 @@
 /* trace - typed events from inside the stores, for labs, --explain and step-through pages.
  *
- * A store holds a `struct trace *` (NULL = off) and calls TRACE(); off costs one predictable branch.
+ * A store holds a `struct seam_trace *` (NULL = off) and calls SEAM_TRACE(); off costs one predictable branch.
  * With -DSEAM_NO_TRACE the calls vanish (a bench compares the two). Events name the function and file
  * that did the thing, so that a reader can open the code.                                         */
 #ifndef SEAM_ENGINE_TRACE_H
@@ -10,58 +10,58 @@
 
 #include "engine/base/status.h"
 
-enum { TRACE_ARGS_MAX = 12 };
+enum { SEAM_TRACE_ARGS_MAX = 12 };
 
-struct trace_arg {
+struct seam_trace_arg {
     const char *name;
-    enum { TRACE_INT, TRACE_REAL, TRACE_TEXT } kind;
+    enum { SEAM_TRACE_INT, SEAM_TRACE_REAL, SEAM_TRACE_TEXT } kind;
     int64_t i;
     double d;
-    const char *s; /* TRACE_TEXT: valid only during the call; length in i (-1: terminated) */
+    const char *s; /* SEAM_TRACE_TEXT: valid only during the call; length in i (-1: terminated) */
 };
 
-struct trace_event {
+struct seam_trace_event {
     const char *store; /* "oltp", "wal", "columnar", "invidx", "hnsw", "pipeline" */
     const char *name;  /* "page_split", "segment_merge", "hop", ...               */
     const char *func, *file;
     int line;
     int argc;
-    struct trace_arg args[TRACE_ARGS_MAX];
+    struct seam_trace_arg args[SEAM_TRACE_ARGS_MAX];
 };
 
 /* emit may be called from any thread of the store; the receiver locks if it must.                 */
-struct trace {
-    void (*emit)(struct trace *t, const struct trace_event *e);
+struct seam_trace {
+    void (*emit)(struct seam_trace *t, const struct seam_trace_event *e);
 };
 
-#define TI(n, v) {.name = (n), .kind = TRACE_INT, .i = (int64_t)(v)}
-#define TD(n, v) {.name = (n), .kind = TRACE_REAL, .d = (double)(v)}
-#define TS(n, v) {.name = (n), .kind = TRACE_TEXT, .i = -1, .s = (v)}
-#define TSN(n, v, len) {.name = (n), .kind = TRACE_TEXT, .i = (int64_t)(len), .s = (const char *)(v)}
+#define SEAM_TI(n, v) {.name = (n), .kind = SEAM_TRACE_INT, .i = (int64_t)(v)}
+#define SEAM_TD(n, v) {.name = (n), .kind = SEAM_TRACE_REAL, .d = (double)(v)}
+#define SEAM_TS(n, v) {.name = (n), .kind = SEAM_TRACE_TEXT, .i = -1, .s = (v)}
+#define SEAM_TSN(n, v, len) {.name = (n), .kind = SEAM_TRACE_TEXT, .i = (int64_t)(len), .s = (const char *)(v)}
 
 #ifdef SEAM_NO_TRACE
-#define TRACE(t, store_, name_, ...) ((void)(t))
+#define SEAM_TRACE(t, store_, name_, ...) ((void)(t))
 #else
-#define TRACE(t, store_, name_, ...)                                                              \
+#define SEAM_TRACE(t, store_, name_, ...)                                                              \
     do {                                                                                          \
-        if (unlikely((t) != NULL)) {                                                              \
-            const struct trace_arg trace_args_[] = {__VA_ARGS__};                                 \
-            trace_emit((t), (store_), (name_), __func__, __FILE__, __LINE__, trace_args_,         \
-                       (int)ARRAY_LEN(trace_args_));                                              \
+        if (seam_unlikely((t) != NULL)) {                                                              \
+            const struct seam_trace_arg trace_args_[] = {__VA_ARGS__};                                 \
+            seam_trace_emit((t), (store_), (name_), __func__, __FILE__, __LINE__, trace_args_,         \
+                       (int)SEAM_ARRAY_LEN(trace_args_));                                              \
         }                                                                                         \
     } while (0)
 #endif
 
-void trace_emit(struct trace *t, const char *store, const char *name, const char *func,
-                const char *file, int line, const struct trace_arg *args, int argc);
+void seam_trace_emit(struct seam_trace *t, const char *store, const char *name, const char *func,
+                const char *file, int line, const struct seam_trace_arg *args, int argc);
 
 /* A receiver that keeps every event (copied) for players and tests.                               */
-struct trace_log;
-struct trace_log *trace_log_new(size_t max_events); /* NULL = no memory; beyond max the oldest go */
-struct trace *trace_log_trace(struct trace_log *l);
-size_t trace_log_count(const struct trace_log *l);
-const struct trace_event *trace_log_at(const struct trace_log *l, size_t i);
-void trace_log_clear(struct trace_log *l);
-void trace_log_free(struct trace_log *l);
+struct seam_trace_log;
+struct seam_trace_log *seam_trace_log_new(size_t max_events); /* NULL = no memory; beyond max the oldest go */
+struct seam_trace *seam_trace_log_trace(struct seam_trace_log *l);
+size_t seam_trace_log_count(const struct seam_trace_log *l);
+const struct seam_trace_event *seam_trace_log_at(const struct seam_trace_log *l, size_t i);
+void seam_trace_log_clear(struct seam_trace_log *l);
+void seam_trace_log_free(struct seam_trace_log *l);
 
 #endif

@@ -12,8 +12,8 @@ static uint32_t litlen_entry(unsigned symbol)
     static const uint8_t extra[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
                                       2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
 
-    if (symbol < 256) return ENTRY_LITERAL | symbol << 16;
-    if (symbol == 256) return ENTRY_END;
+    if (symbol < 256) return SEAM_ENTRY_LITERAL | symbol << 16;
+    if (symbol == 256) return SEAM_ENTRY_END;
     if (symbol > 285) return 0;
     return (uint32_t)base[symbol - 257] << 16 | extra[symbol - 257];
 }
@@ -54,7 +54,7 @@ static unsigned subtable_bits(const uint16_t *left_of_length, unsigned length, u
 {
     int room = 1 << (length - table_bits);
 
-    while (length < CODE_BITS_MAX) {
+    while (length < SEAM_CODE_BITS_MAX) {
         room -= left_of_length[length];
         if (room <= 0) break;
         length++;
@@ -65,12 +65,12 @@ static unsigned subtable_bits(const uint16_t *left_of_length, unsigned length, u
 
 /* Gives every symbol its canonical code and its entries; `counts` is by length.                  */
 static bool fill_table(const struct code *c, const uint8_t *lengths, unsigned count,
-                       uint16_t counts[CODE_BITS_MAX + 1])
+                       uint16_t counts[SEAM_CODE_BITS_MAX + 1])
 {
     unsigned code = 0, prefix = ~0u, sub_bits = 0;
     size_t sub_start = 0, next_free = (size_t)1 << c->table_bits;
 
-    for (unsigned length = 1; length <= CODE_BITS_MAX; length++, code <<= 1) {
+    for (unsigned length = 1; length <= SEAM_CODE_BITS_MAX; length++, code <<= 1) {
         for (unsigned symbol = 0; symbol < count; symbol++) {
             uint32_t e;
             unsigned reversed;
@@ -91,7 +91,7 @@ static bool fill_table(const struct code *c, const uint8_t *lengths, unsigned co
                     next_free += (size_t)1 << sub_bits;
                     if (next_free > c->capacity) return false;
                     memset(c->table + sub_start, 0, sizeof *c->table << sub_bits);
-                    c->table[prefix] = ENTRY_SUBTABLE | (uint32_t)sub_start << 16 | sub_bits << 8;
+                    c->table[prefix] = SEAM_ENTRY_SUBTABLE | (uint32_t)sub_start << 16 | sub_bits << 8;
                 }
                 /* Within a subtable the extra bits still begin after the whole code. */
                 for (size_t i = reversed >> c->table_bits; i < (size_t)1 << sub_bits;
@@ -108,14 +108,14 @@ static bool fill_table(const struct code *c, const uint8_t *lengths, unsigned co
 static bool build(const struct code *c, const uint8_t *lengths, unsigned count,
                   bool may_be_incomplete)
 {
-    uint16_t counts[CODE_BITS_MAX + 1] = {0};
+    uint16_t counts[SEAM_CODE_BITS_MAX + 1] = {0};
     int left = 1;
     unsigned used = 0;
 
     for (unsigned i = 0; i < count; i++)
         counts[lengths[i]]++;
     counts[0] = 0;
-    for (unsigned length = 1; length <= CODE_BITS_MAX; length++) {
+    for (unsigned length = 1; length <= SEAM_CODE_BITS_MAX; length++) {
         left = (left << 1) - counts[length];
         used += counts[length];
         if (left < 0) return false;
@@ -125,45 +125,45 @@ static bool build(const struct code *c, const uint8_t *lengths, unsigned count,
     return fill_table(c, lengths, count, counts);
 }
 
-bool inflate_build_litlen(struct inflate_tables *t, const uint8_t *lengths, unsigned count)
+bool seam_inflate_build_litlen(struct seam_inflate_tables *t, const uint8_t *lengths, unsigned count)
 {
-    struct code c = {t->litlen, LITLEN_TABLE, LITLEN_BITS, litlen_entry};
+    struct code c = {t->litlen, SEAM_LITLEN_TABLE, SEAM_LITLEN_BITS, litlen_entry};
 
     t->fixed = false;
     return build(&c, lengths, count, true);
 }
 
-bool inflate_build_distance(struct inflate_tables *t, const uint8_t *lengths, unsigned count)
+bool seam_inflate_build_distance(struct seam_inflate_tables *t, const uint8_t *lengths, unsigned count)
 {
-    struct code c = {t->distance, DISTANCE_TABLE, DISTANCE_BITS, distance_entry};
+    struct code c = {t->distance, SEAM_DISTANCE_TABLE, SEAM_DISTANCE_BITS, distance_entry};
 
     t->fixed = false;
     return build(&c, lengths, count, true);
 }
 
-bool inflate_build_lengths(struct inflate_tables *t, const uint8_t lengths[19])
+bool seam_inflate_build_lengths(struct seam_inflate_tables *t, const uint8_t lengths[19])
 {
-    struct code c = {t->lengths, 1 << LENGTHS_BITS, LENGTHS_BITS, length_entry};
+    struct code c = {t->lengths, 1 << SEAM_LENGTHS_BITS, SEAM_LENGTHS_BITS, length_entry};
 
     return build(&c, lengths, 19, false);
 }
 
-void inflate_build_fixed(struct inflate_tables *t)
+void seam_inflate_build_fixed(struct seam_inflate_tables *t)
 {
-    uint8_t lengths[LITLEN_SYMBOLS], distances[DISTANCE_SYMBOLS];
+    uint8_t lengths[SEAM_LITLEN_SYMBOLS], distances[SEAM_DISTANCE_SYMBOLS];
 
     if (t->fixed) return;
-    for (unsigned i = 0; i < LITLEN_SYMBOLS; i++)
+    for (unsigned i = 0; i < SEAM_LITLEN_SYMBOLS; i++)
         lengths[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
     memset(distances, 5, sizeof distances);
-    (void)inflate_build_litlen(t, lengths, LITLEN_SYMBOLS);
-    (void)inflate_build_distance(t, distances, DISTANCE_SYMBOLS);
+    (void)seam_inflate_build_litlen(t, lengths, SEAM_LITLEN_SYMBOLS);
+    (void)seam_inflate_build_distance(t, distances, SEAM_DISTANCE_SYMBOLS);
     t->fixed = true;
 }
 
 /* ---- CRC-32 ---- */
 
-void crc32_build(struct crc32_tables *c)
+void seam_crc32_build(struct seam_crc32_tables *c)
 {
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t v = i;
@@ -178,13 +178,13 @@ void crc32_build(struct crc32_tables *c)
     }
 }
 
-uint32_t crc32_update(const struct crc32_tables *c, uint32_t crc, const void *data, size_t n)
+uint32_t seam_crc32_update(const struct seam_crc32_tables *c, uint32_t crc, const void *data, size_t n)
 {
     const uint8_t *p = data;
 
     crc = ~crc;
     for (; n >= 8; n -= 8, p += 8) {
-        uint32_t lo = get_u32(p) ^ crc, hi = get_u32(p + 4);
+        uint32_t lo = seam_get_u32(p) ^ crc, hi = seam_get_u32(p + 4);
 
         crc = c->t[7][lo & 0xff] ^ c->t[6][lo >> 8 & 0xff] ^ c->t[5][lo >> 16 & 0xff] ^
               c->t[4][lo >> 24] ^ c->t[3][hi & 0xff] ^ c->t[2][hi >> 8 & 0xff] ^

@@ -16,34 +16,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LITLEN_SYMBOLS = 288, DISTANCE_SYMBOLS = 32, CODE_BITS_MAX = 15 };
-enum { LITLEN_BITS = 11, DISTANCE_BITS = 8, LENGTHS_BITS = 7 };
+enum { SEAM_LITLEN_SYMBOLS = 288, SEAM_DISTANCE_SYMBOLS = 32, SEAM_CODE_BITS_MAX = 15 };
+enum { SEAM_LITLEN_BITS = 11, SEAM_DISTANCE_BITS = 8, SEAM_LENGTHS_BITS = 7 };
 /* Most entries any code can need, subtables counted (zlib's enough.c: 288 symbols, 11 bits; 32, 8).
  */
-enum { LITLEN_TABLE = 2342, DISTANCE_TABLE = 402 };
-#define ENTRY_LITERAL  (1u << 31)
-#define ENTRY_SUBTABLE (1u << 15)
-#define ENTRY_END      (1u << 14)
+enum { SEAM_LITLEN_TABLE = 2342, SEAM_DISTANCE_TABLE = 402 };
+#define SEAM_ENTRY_LITERAL  (1u << 31)
+#define SEAM_ENTRY_SUBTABLE (1u << 15)
+#define SEAM_ENTRY_END      (1u << 14)
 
-struct inflate_tables {
-    uint32_t litlen[LITLEN_TABLE];
-    uint32_t distance[DISTANCE_TABLE];
-    uint32_t lengths[1 << LENGTHS_BITS];
+struct seam_inflate_tables {
+    uint32_t litlen[SEAM_LITLEN_TABLE];
+    uint32_t distance[SEAM_DISTANCE_TABLE];
+    uint32_t lengths[1 << SEAM_LENGTHS_BITS];
     bool fixed; /* the fixed codes are in the tables now */
 };
 
 /* Each is false when the lengths make no prefix code. Incomplete codes are refused but for the one
  * that RFC 1951 allows: a distance code with a single symbol (or none).                          */
-bool inflate_build_litlen(struct inflate_tables *t, const uint8_t *lengths, unsigned count);
-bool inflate_build_distance(struct inflate_tables *t, const uint8_t *lengths, unsigned count);
-bool inflate_build_lengths(struct inflate_tables *t, const uint8_t lengths[19]);
-void inflate_build_fixed(struct inflate_tables *t);
+bool seam_inflate_build_litlen(struct seam_inflate_tables *t, const uint8_t *lengths, unsigned count);
+bool seam_inflate_build_distance(struct seam_inflate_tables *t, const uint8_t *lengths, unsigned count);
+bool seam_inflate_build_lengths(struct seam_inflate_tables *t, const uint8_t lengths[19]);
+void seam_inflate_build_fixed(struct seam_inflate_tables *t);
 
 /* CRC-32 (IEEE 802.3, reflected), eight bytes a step.                                            */
-struct crc32_tables {
+struct seam_crc32_tables {
     uint32_t t[8][256];
 };
-void crc32_build(struct crc32_tables *c);
-uint32_t crc32_update(const struct crc32_tables *c, uint32_t crc, const void *p, size_t n);
+void seam_crc32_build(struct seam_crc32_tables *c);
+uint32_t seam_crc32_update(const struct seam_crc32_tables *c, uint32_t crc, const void *p, size_t n);
 
 #endif

@@ -1,4 +1,4 @@
-/* io_posix - the real disk behind engine/io/io.h. */
+/* seam_io_posix - the real disk behind engine/io/io.h. */
 #include "engine/io/io.h"
 
 #include <assert.h>
@@ -19,57 +19,57 @@
 #endif
 
 struct posix_file {
-    struct file file; /* first: struct file * is what callers hold */
+    struct seam_file file; /* first: struct seam_file * is what callers hold */
     int fd;
 };
 
-static int fd_of(const struct file *file) { return ((const struct posix_file *)(const void *)file)->fd; }
+static int fd_of(const struct seam_file *file) { return ((const struct posix_file *)(const void *)file)->fd; }
 
-static enum status status_of(int os_errno)
+static enum seam_status status_of(int os_errno)
 {
     switch (os_errno) {
-    case ENOENT: return ST_NOT_FOUND;
-    case EEXIST: return ST_EXISTS;
-    case ENOMEM: return ST_NOMEM;
-    default: return ST_IO;
+    case ENOENT: return SEAM_NOT_FOUND;
+    case EEXIST: return SEAM_EXISTS;
+    case ENOMEM: return SEAM_NOMEM;
+    default: return SEAM_IO;
     }
 }
 
-static enum status fail(struct fault *f, const char *path, uint64_t at, const char *what)
+static enum seam_status fail(struct seam_fault *f, const char *path, uint64_t at, const char *what)
 {
     int e = errno;
 
-    return fault_set_os(f, status_of(e), path, at, e, "%s", what);
+    return seam_fault_set_os(f, status_of(e), path, at, e, "%s", what);
 }
 
-static enum status posix_open(struct io *io, const char *path, unsigned flags, struct file **out,
-                              struct fault *f)
+static enum seam_status posix_open(struct seam_io *io, const char *path, unsigned flags, struct seam_file **out,
+                              struct seam_fault *f)
 {
     struct posix_file *pf = NULL;
-    int how = O_CLOEXEC | (flags & FILE_WRITE ? O_RDWR : O_RDONLY);
+    int how = O_CLOEXEC | (flags & SEAM_FILE_WRITE ? O_RDWR : O_RDONLY);
     int fd;
 
-    if (flags & FILE_CREATE) how |= O_CREAT;
-    if (flags & FILE_EXCL) how |= O_EXCL;
-    if (flags & FILE_TRUNC) how |= O_TRUNC;
-    if (flags & FILE_DSYNC) how |= O_DSYNC;
+    if (flags & SEAM_FILE_CREATE) how |= O_CREAT;
+    if (flags & SEAM_FILE_EXCL) how |= O_EXCL;
+    if (flags & SEAM_FILE_TRUNC) how |= O_TRUNC;
+    if (flags & SEAM_FILE_DSYNC) how |= O_DSYNC;
     do fd = open(path, how, 0666);
     while (fd < 0 && errno == EINTR);
-    if (fd < 0) return fail(f, path, FAULT_NO_OFFSET, "cannot open");
+    if (fd < 0) return fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot open");
     pf = calloc(1, sizeof *pf);
     if (pf != NULL) pf->file.path = strdup(path);
     if (pf == NULL || pf->file.path == NULL) {
         free(pf);
         close(fd);
-        return fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory to open a file");
+        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to open a file");
     }
     pf->file.io = io;
     pf->fd = fd;
     *out = &pf->file;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static void posix_close(struct file *file)
+static void posix_close(struct seam_file *file)
 {
     struct posix_file *pf = (struct posix_file *)(void *)file;
 
@@ -78,8 +78,8 @@ static void posix_close(struct file *file)
     free(pf);
 }
 
-static enum status posix_read_some(struct file *file, uint64_t at, void *p, size_t n, size_t *got,
-                                   struct fault *f)
+static enum seam_status posix_read_some(struct seam_file *file, uint64_t at, void *p, size_t n, size_t *got,
+                                   struct seam_fault *f)
 {
     size_t done = 0;
 
@@ -92,14 +92,14 @@ static enum status posix_read_some(struct file *file, uint64_t at, void *p, size
         done += (size_t)r;
     }
     *got = done;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 enum { IOV_BATCH = 64 };
 
 /* Writes vec[0..count) whole, whatever the kernel takes at a time.                                */
-static enum status write_batch(struct file *file, uint64_t at, struct iovec *vec, int count,
-                               struct fault *f)
+static enum seam_status write_batch(struct seam_file *file, uint64_t at, struct iovec *vec, int count,
+                               struct seam_fault *f)
 {
     while (count > 0) {
         ssize_t w = pwritev(fd_of(file), vec, count, (off_t)at);
@@ -117,15 +117,15 @@ static enum status write_batch(struct file *file, uint64_t at, struct iovec *vec
             vec->iov_len -= (size_t)w;
         }
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status posix_writev(struct file *file, uint64_t at, const struct io_slice *slices,
-                                int count, struct fault *f)
+static enum seam_status posix_writev(struct seam_file *file, uint64_t at, const struct seam_io_slice *slices,
+                                int count, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (int i = 0; i < count && st == ST_OK; i += IOV_BATCH) {
+    for (int i = 0; i < count && st == SEAM_OK; i += IOV_BATCH) {
         struct iovec vec[IOV_BATCH];
         int n = count - i < IOV_BATCH ? count - i : IOV_BATCH;
         uint64_t total = 0;
@@ -141,7 +141,7 @@ static enum status posix_writev(struct file *file, uint64_t at, const struct io_
     return st;
 }
 
-static enum status posix_sync(struct file *file, bool data_only, struct fault *f)
+static enum seam_status posix_sync(struct seam_file *file, bool data_only, struct seam_fault *f)
 {
 #ifdef __APPLE__
     int r = fcntl(fd_of(file), F_FULLFSYNC);
@@ -151,28 +151,28 @@ static enum status posix_sync(struct file *file, bool data_only, struct fault *f
     int r = data_only ? fdatasync(fd_of(file)) : fsync(fd_of(file));
 #endif
     /* No retry, not even after EINTR: the kernel may have dropped the dirty pages already.        */
-    return r == 0 ? ST_OK : fail(f, file->path, FAULT_NO_OFFSET, "cannot sync");
+    return r == 0 ? SEAM_OK : fail(f, file->path, SEAM_FAULT_NO_OFFSET, "cannot sync");
 }
 
-static enum status posix_size(struct file *file, uint64_t *size, struct fault *f)
+static enum seam_status posix_size(struct seam_file *file, uint64_t *size, struct seam_fault *f)
 {
     struct stat s;
 
-    if (fstat(fd_of(file), &s) != 0) return fail(f, file->path, FAULT_NO_OFFSET, "cannot stat");
+    if (fstat(fd_of(file), &s) != 0) return fail(f, file->path, SEAM_FAULT_NO_OFFSET, "cannot stat");
     *size = (uint64_t)s.st_size;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status posix_truncate(struct file *file, uint64_t size, struct fault *f)
+static enum seam_status posix_truncate(struct seam_file *file, uint64_t size, struct seam_fault *f)
 {
     int r;
 
     do r = ftruncate(fd_of(file), (off_t)size);
     while (r != 0 && errno == EINTR);
-    return r == 0 ? ST_OK : fail(f, file->path, size, "cannot set the size");
+    return r == 0 ? SEAM_OK : fail(f, file->path, size, "cannot set the size");
 }
 
-static void posix_write_behind(struct file *file, uint64_t from, uint64_t n)
+static void posix_write_behind(struct seam_file *file, uint64_t from, uint64_t n)
 {
 #ifdef SYNC_FILE_RANGE_WRITE
     /* What goes wrong on the way to the disk is the next datasync's to report.                    */
@@ -182,52 +182,52 @@ static void posix_write_behind(struct file *file, uint64_t from, uint64_t n)
 #endif
 }
 
-static void posix_will_need(struct file *file, uint64_t from, uint64_t n)
+static void posix_will_need(struct seam_file *file, uint64_t from, uint64_t n)
 {
     (void)posix_fadvise(fd_of(file), (off_t)from, (off_t)n, POSIX_FADV_WILLNEED);
 }
 
-static enum status posix_punch(struct file *file, uint64_t from, uint64_t n)
+static enum seam_status posix_punch(struct seam_file *file, uint64_t from, uint64_t n)
 {
 #ifdef FALLOC_FL_PUNCH_HOLE
     /* Where the file system cannot, the space simply stays taken.                                 */
     if (fallocate(fd_of(file), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
                   (off_t)n) == 0)
-        return ST_OK;
-    return errno == EOPNOTSUPP || errno == ENOSYS ? ST_OK : ST_IO;
+        return SEAM_OK;
+    return errno == EOPNOTSUPP || errno == ENOSYS ? SEAM_OK : SEAM_IO;
 #else
     (void)file, (void)from, (void)n;
-    return ST_OK;
+    return SEAM_OK;
 #endif
 }
 
-static enum status posix_map(struct file *file, size_t n, const uint8_t **out, struct fault *f)
+static enum seam_status posix_map(struct seam_file *file, size_t n, const uint8_t **out, struct seam_fault *f)
 {
     void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd_of(file), 0);
 
     if (p == MAP_FAILED) return fail(f, file->path, 0, "cannot map");
     *out = p;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static void posix_unmap(struct io *io, const uint8_t *p, size_t n)
+static void posix_unmap(struct seam_io *io, const uint8_t *p, size_t n)
 {
     (void)io;
     munmap((void *)(uintptr_t)p, n);
 }
 
-static enum status posix_map_shared(struct io *io, const char *path, size_t n, void **out,
-                                    struct fault *f)
+static enum seam_status posix_map_shared(struct seam_io *io, const char *path, size_t n, void **out,
+                                    struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
     struct stat s;
     void *p;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 
     (void)io;
-    if (fd < 0) return fail(f, path, FAULT_NO_OFFSET, "cannot open");
+    if (fd < 0) return fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot open");
     if (fstat(fd, &s) != 0 || ((uint64_t)s.st_size < n && ftruncate(fd, (off_t)n) != 0)) {
-        st = fail(f, path, FAULT_NO_OFFSET, "cannot size");
+        st = fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot size");
         goto done;
     }
     p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -241,7 +241,7 @@ done:
     return st;
 }
 
-static void posix_unmap_shared(struct io *io, void *p, size_t n)
+static void posix_unmap_shared(struct seam_io *io, void *p, size_t n)
 {
     (void)io;
     munmap(p, n);
@@ -277,68 +277,68 @@ static long lock_holder(int fd)
     return holder;
 }
 
-static enum status posix_lock(struct file *file, bool exclusive, struct fault *f)
+static enum seam_status posix_lock(struct seam_file *file, bool exclusive, struct seam_fault *f)
 {
     long holder;
     int r;
 
     do r = flock(fd_of(file), (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB);
     while (r != 0 && errno == EINTR);
-    if (r == 0) return ST_OK;
-    if (errno != EWOULDBLOCK) return fail(f, file->path, FAULT_NO_OFFSET, "cannot lock");
+    if (r == 0) return SEAM_OK;
+    if (errno != EWOULDBLOCK) return fail(f, file->path, SEAM_FAULT_NO_OFFSET, "cannot lock");
     holder = lock_holder(fd_of(file));
     if (holder > 0)
-        return fault_set(f, ST_CONFLICT, file->path, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_CONFLICT, file->path, SEAM_FAULT_NO_OFFSET,
                          "locked by process %ld; stop it, or wait until it ends", holder);
-    return fault_set(f, ST_CONFLICT, file->path, FAULT_NO_OFFSET, "locked by another process");
+    return seam_fault_set(f, SEAM_CONFLICT, file->path, SEAM_FAULT_NO_OFFSET, "locked by another process");
 }
 
-static enum status posix_rename(struct io *io, const char *from, const char *to, struct fault *f)
+static enum seam_status posix_rename(struct seam_io *io, const char *from, const char *to, struct seam_fault *f)
 {
     (void)io;
-    return rename(from, to) == 0 ? ST_OK : fail(f, from, FAULT_NO_OFFSET, "cannot rename");
+    return rename(from, to) == 0 ? SEAM_OK : fail(f, from, SEAM_FAULT_NO_OFFSET, "cannot rename");
 }
 
-static enum status posix_unlink(struct io *io, const char *path, struct fault *f)
+static enum seam_status posix_unlink(struct seam_io *io, const char *path, struct seam_fault *f)
 {
     (void)io;
-    return unlink(path) == 0 ? ST_OK : fail(f, path, FAULT_NO_OFFSET, "cannot remove");
+    return unlink(path) == 0 ? SEAM_OK : fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot remove");
 }
 
-static enum status posix_mkdir(struct io *io, const char *path, struct fault *f)
+static enum seam_status posix_mkdir(struct seam_io *io, const char *path, struct seam_fault *f)
 {
     (void)io;
-    if (mkdir(path, 0777) == 0 || errno == EEXIST) return ST_OK;
-    return fail(f, path, FAULT_NO_OFFSET, "cannot make the folder");
+    if (mkdir(path, 0777) == 0 || errno == EEXIST) return SEAM_OK;
+    return fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot make the folder");
 }
 
-static enum status posix_rmdir(struct io *io, const char *path, struct fault *f)
+static enum seam_status posix_rmdir(struct seam_io *io, const char *path, struct seam_fault *f)
 {
     (void)io;
-    return rmdir(path) == 0 ? ST_OK : fail(f, path, FAULT_NO_OFFSET, "cannot remove the folder");
+    return rmdir(path) == 0 ? SEAM_OK : fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot remove the folder");
 }
 
-static enum status posix_link(struct io *io, const char *from, const char *to, struct fault *f)
+static enum seam_status posix_link(struct seam_io *io, const char *from, const char *to, struct seam_fault *f)
 {
     (void)io;
-    return link(from, to) == 0 ? ST_OK : fail(f, to, FAULT_NO_OFFSET, "cannot link");
+    return link(from, to) == 0 ? SEAM_OK : fail(f, to, SEAM_FAULT_NO_OFFSET, "cannot link");
 }
 
-static enum status posix_sync_dir(struct io *io, const char *dir, struct fault *f)
+static enum seam_status posix_sync_dir(struct seam_io *io, const char *dir, struct seam_fault *f)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     (void)io;
-    if (fd < 0) return fail(f, dir, FAULT_NO_OFFSET, "cannot open the folder");
+    if (fd < 0) return fail(f, dir, SEAM_FAULT_NO_OFFSET, "cannot open the folder");
     /* Some file systems refuse to sync a folder (EINVAL); they order names themselves.            */
     if (fsync(fd) != 0 && errno != EINVAL)
-        st = fail(f, dir, FAULT_NO_OFFSET, "cannot sync the folder");
+        st = fail(f, dir, SEAM_FAULT_NO_OFFSET, "cannot sync the folder");
     close(fd);
     return st;
 }
 
-static bool posix_exists(struct io *io, const char *path, bool *is_dir)
+static bool posix_exists(struct seam_io *io, const char *path, bool *is_dir)
 {
     struct stat s;
 
@@ -348,21 +348,21 @@ static bool posix_exists(struct io *io, const char *path, bool *is_dir)
     return true;
 }
 
-static enum status posix_list(struct io *io, const char *dir, struct io_list *out, struct fault *f)
+static enum seam_status posix_list(struct seam_io *io, const char *dir, struct seam_io_list *out, struct seam_fault *f)
 {
     DIR *d = opendir(dir);
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
     size_t cap = 0;
 
     (void)io;
-    if (d == NULL) return fail(f, dir, FAULT_NO_OFFSET, "cannot list");
+    if (d == NULL) return fail(f, dir, SEAM_FAULT_NO_OFFSET, "cannot list");
     for (;;) {
         struct dirent *e;
 
         errno = 0;
         e = readdir(d);
         if (e == NULL) {
-            if (errno != 0) st = fail(f, dir, FAULT_NO_OFFSET, "cannot list");
+            if (errno != 0) st = fail(f, dir, SEAM_FAULT_NO_OFFSET, "cannot list");
             break;
         }
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
@@ -382,10 +382,10 @@ static enum status posix_list(struct io *io, const char *dir, struct io_list *ou
     return st;
 nomem:
     closedir(d);
-    return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory to list a folder");
+    return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to list a folder");
 }
 
-static const struct io_ops posix_ops = {
+static const struct seam_io_ops posix_ops = {
     .open = posix_open, .close = posix_close, .read_some = posix_read_some,
     .writev = posix_writev, .sync = posix_sync, .size = posix_size, .truncate = posix_truncate,
     .punch = posix_punch, .will_need = posix_will_need, .write_behind = posix_write_behind,
@@ -395,9 +395,9 @@ static const struct io_ops posix_ops = {
     .sync_dir = posix_sync_dir, .exists = posix_exists, .list = posix_list,
 };
 
-struct io *io_posix(void)
+struct seam_io *seam_io_posix(void)
 {
-    static struct io posix = {&posix_ops}; /* stateless: a constant in all but type */
+    static struct seam_io posix = {&posix_ops}; /* stateless: a constant in all but type */
 
     return &posix;
 }

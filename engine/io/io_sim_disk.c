@@ -8,7 +8,7 @@
 
 /* ---- nodes ---- */
 
-void sim_shared_detach(struct sim_node *n)
+void seam_sim_shared_detach(struct seam_sim_node *n)
 {
     if (n->shared == NULL) return;
     if (n->shared->maps == 0) free(n->shared);
@@ -16,25 +16,25 @@ void sim_shared_detach(struct sim_node *n)
     n->shared = NULL;
 }
 
-static void forget_changes(struct sim_node *n)
+static void forget_changes(struct seam_sim_node *n)
 {
     for (size_t i = 0; i < n->changes_count; i++) free(n->changes[i].data);
     n->changes_count = 0;
 }
 
-static void node_free(struct sim_node *n)
+static void node_free(struct seam_sim_node *n)
 {
     forget_changes(n);
     free(n->changes);
-    buf_free(&n->live);
-    buf_free(&n->durable);
-    sim_shared_detach(n);
+    seam_buf_free(&n->live);
+    seam_buf_free(&n->durable);
+    seam_sim_shared_detach(n);
     free(n);
 }
 
-void sim_node_unref(struct sim_disk *d, struct sim_node *n)
+void seam_sim_node_unref(struct seam_sim_disk *d, struct seam_sim_node *n)
 {
-    struct sim_node **at = &d->nodes;
+    struct seam_sim_node **at = &d->nodes;
 
     assert(n->refs > 0);
     if (--n->refs > 0) return;
@@ -57,11 +57,11 @@ static bool grow(void **list, size_t *cap, size_t count, size_t item)
 }
 
 /* Bytes [from, to) of a write into `content`, which grows with zeros to hold them.                */
-static bool apply_write(struct buf *content, const struct sim_change *c, uint64_t from, uint64_t to)
+static bool apply_write(struct seam_buf *content, const struct seam_sim_change *c, uint64_t from, uint64_t to)
 {
     if (to > content->size) {
         size_t gap = (size_t)(to - content->size);
-        void *p = buf_extend(content, gap);
+        void *p = seam_buf_extend(content, gap);
 
         if (p == NULL) {
             content->failed = false; /* this write fails, not the file for ever */
@@ -76,31 +76,31 @@ static bool apply_write(struct buf *content, const struct sim_change *c, uint64_
     return true;
 }
 
-static bool apply_truncate(struct buf *content, uint64_t size)
+static bool apply_truncate(struct seam_buf *content, uint64_t size)
 {
-    struct sim_change zeros = {.at = content->size};
+    struct seam_sim_change zeros = {.at = content->size};
 
     if (size > content->size) return apply_write(content, &zeros, content->size, size);
     content->size = (size_t)size;
     return true;
 }
 
-static bool apply(struct buf *content, const struct sim_change *c)
+static bool apply(struct seam_buf *content, const struct seam_sim_change *c)
 {
-    if (c->kind == CHANGE_TRUNCATE) return apply_truncate(content, c->at);
+    if (c->kind == SEAM_CHANGE_TRUNCATE) return apply_truncate(content, c->at);
     return c->n == 0 || apply_write(content, c, c->at, c->at + c->n);
 }
 
-static bool remember(struct sim_node *n, struct sim_change c)
+static bool remember(struct seam_sim_node *n, struct seam_sim_change c)
 {
     if (!grow((void **)&n->changes, &n->changes_cap, n->changes_count, sizeof c)) return false;
     n->changes[n->changes_count++] = c;
     return true;
 }
 
-bool sim_change_write(struct sim_node *n, uint64_t at, const void *data, uint64_t size)
+bool seam_sim_change_write(struct seam_sim_node *n, uint64_t at, const void *data, uint64_t size)
 {
-    struct sim_change c = {.kind = CHANGE_WRITE, .at = at, .n = size};
+    struct seam_sim_change c = {.kind = SEAM_CHANGE_WRITE, .at = at, .n = size};
 
     if (size == 0) return true;
     if (data != NULL) {
@@ -115,17 +115,17 @@ bool sim_change_write(struct sim_node *n, uint64_t at, const void *data, uint64_
     return true;
 }
 
-bool sim_change_truncate(struct sim_node *n, uint64_t size)
+bool seam_sim_change_truncate(struct seam_sim_node *n, uint64_t size)
 {
-    struct sim_change c = {.kind = CHANGE_TRUNCATE, .at = size};
+    struct seam_sim_change c = {.kind = SEAM_CHANGE_TRUNCATE, .at = size};
 
     return apply(&n->live, &c) && remember(n, c);
 }
 
-bool sim_sync_node(struct sim_node *n, struct rng *lossy)
+bool seam_sim_sync_node(struct seam_sim_node *n, struct seam_rng *lossy)
 {
     for (size_t i = 0; i < n->changes_count; i++) {
-        if (lossy != NULL && rng_below(lossy, 2) == 0) continue;
+        if (lossy != NULL && seam_rng_below(lossy, 2) == 0) continue;
         if (!apply(&n->durable, &n->changes[i])) return false;
     }
     forget_changes(n);
@@ -134,9 +134,9 @@ bool sim_sync_node(struct sim_node *n, struct rng *lossy)
 
 /* ---- names ---- */
 
-static struct sim_name *lookup(const struct sim_names *t, const char *path)
+static struct seam_sim_name *lookup(const struct seam_sim_names *t, const char *path)
 {
-    uint64_t hash = hash64(path, strlen(path), 0);
+    uint64_t hash = seam_hash64(path, strlen(path), 0);
 
     for (size_t i = 0; i < t->count; i++)
         if (t->list[i].hash == hash && strcmp(t->list[i].path, path) == 0) return &t->list[i];
@@ -147,11 +147,11 @@ static bool in_dir(const char *path, const char *dir)
 {
     char parent[1024];
 
-    sim_parent(path, parent, sizeof parent);
+    seam_sim_parent(path, parent, sizeof parent);
     return strcmp(parent, dir) == 0;
 }
 
-void sim_parent(const char *path, char *out, size_t size)
+void seam_sim_parent(const char *path, char *out, size_t size)
 {
     const char *slash = strrchr(path, '/');
     size_t n = slash == NULL ? 0 : (size_t)(slash - path);
@@ -165,20 +165,20 @@ void sim_parent(const char *path, char *out, size_t size)
     }
 }
 
-static void table_remove(struct sim_disk *d, struct sim_names *t, const char *path)
+static void table_remove(struct seam_sim_disk *d, struct seam_sim_names *t, const char *path)
 {
-    struct sim_name *e = lookup(t, path);
-    struct sim_node *node;
+    struct seam_sim_name *e = lookup(t, path);
+    struct seam_sim_node *node;
 
     if (e == NULL) return;
     node = e->node;
     free(e->path);
     *e = t->list[--t->count];
-    sim_node_unref(d, node);
+    seam_sim_node_unref(d, node);
 }
 
-static bool table_set(struct sim_disk *d, struct sim_names *t, const char *path,
-                      struct sim_node *node)
+static bool table_set(struct seam_sim_disk *d, struct seam_sim_names *t, const char *path,
+                      struct seam_sim_node *node)
 {
     char *copy = strdup(path);
 
@@ -188,7 +188,7 @@ static bool table_set(struct sim_disk *d, struct sim_names *t, const char *path,
     }
     node->refs++;
     table_remove(d, t, path);
-    t->list[t->count++] = (struct sim_name){copy, hash64(path, strlen(path), 0), node};
+    t->list[t->count++] = (struct seam_sim_name){copy, seam_hash64(path, strlen(path), 0), node};
     return true;
 }
 
@@ -209,8 +209,8 @@ static char *moved_path(const char *path, const char *from, const char *to)
 
 /* `to` names what `from` named, whether or not `from` is still in this table; a folder takes what
  * is in it along.                                                                                 */
-static bool table_move(struct sim_disk *d, struct sim_names *t, const char *from, const char *to,
-                       struct sim_node *node)
+static bool table_move(struct seam_sim_disk *d, struct seam_sim_names *t, const char *from, const char *to,
+                       struct seam_sim_node *node)
 {
     if (!table_set(d, t, to, node)) return false;
     if (lookup(t, from) != NULL && lookup(t, from)->node == node) table_remove(d, t, from);
@@ -221,46 +221,46 @@ static bool table_move(struct sim_disk *d, struct sim_names *t, const char *from
         if (moved == NULL) continue;
         free(t->list[i].path);
         t->list[i].path = moved;
-        t->list[i].hash = hash64(moved, strlen(moved), 0);
+        t->list[i].hash = seam_hash64(moved, strlen(moved), 0);
     }
     return true;
 }
 
-struct sim_node *sim_find(const struct sim_disk *d, const char *path)
+struct seam_sim_node *seam_sim_find(const struct seam_sim_disk *d, const char *path)
 {
-    struct sim_name *e = lookup(&d->live, path);
+    struct seam_sim_name *e = lookup(&d->live, path);
 
     return e != NULL ? e->node : NULL;
 }
 
-bool sim_dir_exists(const struct sim_disk *d, const char *path)
+bool seam_sim_dir_exists(const struct seam_sim_disk *d, const char *path)
 {
-    struct sim_node *n;
+    struct seam_sim_node *n;
 
     if (strcmp(path, "/") == 0 || strcmp(path, ".") == 0) return true;
-    n = sim_find(d, path);
+    n = seam_sim_find(d, path);
     return n != NULL && n->is_dir;
 }
 
-bool sim_dir_empty(const struct sim_disk *d, const char *path)
+bool seam_sim_dir_empty(const struct seam_sim_disk *d, const char *path)
 {
     for (size_t i = 0; i < d->live.count; i++)
         if (in_dir(d->live.list[i].path, path)) return false;
     return true;
 }
 
-uint64_t sim_used(const struct sim_disk *d)
+uint64_t seam_sim_used(const struct seam_sim_disk *d)
 {
     uint64_t used = 0;
 
-    for (const struct sim_node *n = d->nodes; n != NULL; n = n->next) used += n->live.size;
+    for (const struct seam_sim_node *n = d->nodes; n != NULL; n = n->next) used += n->live.size;
     return used;
 }
 
-static bool remember_name(struct sim_disk *d, int kind, const char *path, const char *to,
-                          struct sim_node *node)
+static bool remember_name(struct seam_sim_disk *d, int kind, const char *path, const char *to,
+                          struct seam_sim_node *node)
 {
-    struct sim_name_change c = {.kind = kind, .node = node};
+    struct seam_sim_name_change c = {.kind = kind, .node = node};
 
     c.path = strdup(path);
     c.to = to != NULL ? strdup(to) : NULL;
@@ -275,14 +275,14 @@ static bool remember_name(struct sim_disk *d, int kind, const char *path, const 
     return true;
 }
 
-bool sim_add(struct sim_disk *d, const char *path, struct sim_node *node)
+bool seam_sim_add(struct seam_sim_disk *d, const char *path, struct seam_sim_node *node)
 {
-    return remember_name(d, NAME_ADD, path, NULL, node) && table_set(d, &d->live, path, node);
+    return remember_name(d, SEAM_NAME_ADD, path, NULL, node) && table_set(d, &d->live, path, node);
 }
 
-bool sim_add_new(struct sim_disk *d, const char *path, bool is_dir, struct sim_node **out)
+bool seam_sim_add_new(struct seam_sim_disk *d, const char *path, bool is_dir, struct seam_sim_node **out)
 {
-    struct sim_node *n = calloc(1, sizeof *n);
+    struct seam_sim_node *n = calloc(1, sizeof *n);
     bool ok;
 
     if (n == NULL) return false;
@@ -290,56 +290,56 @@ bool sim_add_new(struct sim_disk *d, const char *path, bool is_dir, struct sim_n
     n->refs = 1; /* ours, until it has a name */
     n->next = d->nodes;
     d->nodes = n;
-    ok = sim_add(d, path, n);
+    ok = seam_sim_add(d, path, n);
     if (ok && out != NULL) *out = n;
-    sim_node_unref(d, n);
+    seam_sim_node_unref(d, n);
     return ok;
 }
 
-bool sim_remove(struct sim_disk *d, const char *path)
+bool seam_sim_remove(struct seam_sim_disk *d, const char *path)
 {
-    if (!remember_name(d, NAME_REMOVE, path, NULL, NULL)) return false;
+    if (!remember_name(d, SEAM_NAME_REMOVE, path, NULL, NULL)) return false;
     table_remove(d, &d->live, path);
     return true;
 }
 
-bool sim_move(struct sim_disk *d, const char *from, const char *to)
+bool seam_sim_move(struct seam_sim_disk *d, const char *from, const char *to)
 {
-    struct sim_node *n = sim_find(d, from);
+    struct seam_sim_node *n = seam_sim_find(d, from);
 
-    return remember_name(d, NAME_MOVE, from, to, n) && table_move(d, &d->live, from, to, n);
+    return remember_name(d, SEAM_NAME_MOVE, from, to, n) && table_move(d, &d->live, from, to, n);
 }
 
-static bool apply_name(struct sim_disk *d, const struct sim_name_change *c)
+static bool apply_name(struct seam_sim_disk *d, const struct seam_sim_name_change *c)
 {
     switch (c->kind) {
-    case NAME_ADD: return table_set(d, &d->durable, c->path, c->node);
-    case NAME_REMOVE: table_remove(d, &d->durable, c->path); return true;
-    case NAME_MOVE: return table_move(d, &d->durable, c->path, c->to, c->node);
+    case SEAM_NAME_ADD: return table_set(d, &d->durable, c->path, c->node);
+    case SEAM_NAME_REMOVE: table_remove(d, &d->durable, c->path); return true;
+    case SEAM_NAME_MOVE: return table_move(d, &d->durable, c->path, c->to, c->node);
     }
     return false;
 }
 
-static void name_change_free(struct sim_disk *d, struct sim_name_change *c)
+static void name_change_free(struct seam_sim_disk *d, struct seam_sim_name_change *c)
 {
     free(c->path);
     free(c->to);
-    if (c->node != NULL) sim_node_unref(d, c->node);
+    if (c->node != NULL) seam_sim_node_unref(d, c->node);
 }
 
-bool sim_sync_names(struct sim_disk *d, const char *dir, struct rng *lossy)
+bool seam_sim_sync_names(struct seam_sim_disk *d, const char *dir, struct seam_rng *lossy)
 {
     size_t kept = 0;
     bool ok = true;
 
     for (size_t i = 0; i < d->changes_count; i++) {
-        struct sim_name_change c = d->changes[i];
+        struct seam_sim_name_change c = d->changes[i];
 
         if (!in_dir(c.path, dir) && (c.to == NULL || !in_dir(c.to, dir))) {
             d->changes[kept++] = c;
             continue;
         }
-        if (lossy == NULL || rng_below(lossy, 2) == 0) ok = apply_name(d, &c) && ok;
+        if (lossy == NULL || seam_rng_below(lossy, 2) == 0) ok = apply_name(d, &c) && ok;
         name_change_free(d, &c);
     }
     d->changes_count = kept;
@@ -349,17 +349,17 @@ bool sim_sync_names(struct sim_disk *d, const char *dir, struct rng *lossy)
 /* ---- the power cut ---- */
 
 /* What a disk may have made of one write it was never told to finish.                             */
-static bool tear(struct buf *content, const struct sim_change *c, struct rng *r)
+static bool tear(struct seam_buf *content, const struct seam_sim_change *c, struct seam_rng *r)
 {
-    uint64_t end = c->at + c->n, first = c->at / SIM_SECTOR, last = (end + SIM_SECTOR - 1) / SIM_SECTOR;
-    uint64_t cut = first + rng_below(r, last - first + 1); /* a sector boundary */
-    uint64_t style = rng_below(r, 3);
+    uint64_t end = c->at + c->n, first = c->at / SEAM_SIM_SECTOR, last = (end + SEAM_SIM_SECTOR - 1) / SEAM_SIM_SECTOR;
+    uint64_t cut = first + seam_rng_below(r, last - first + 1); /* a sector boundary */
+    uint64_t style = seam_rng_below(r, 3);
     bool ok = true;
 
     for (uint64_t sector = first; sector < last && ok; sector++) {
-        uint64_t from = sector * SIM_SECTOR < c->at ? c->at : sector * SIM_SECTOR;
-        uint64_t to = (sector + 1) * SIM_SECTOR > end ? end : (sector + 1) * SIM_SECTOR;
-        bool keep = style == 0 ? sector < cut : style == 1 ? sector >= cut : rng_below(r, 2) == 0;
+        uint64_t from = sector * SEAM_SIM_SECTOR < c->at ? c->at : sector * SEAM_SIM_SECTOR;
+        uint64_t to = (sector + 1) * SEAM_SIM_SECTOR > end ? end : (sector + 1) * SEAM_SIM_SECTOR;
+        bool keep = style == 0 ? sector < cut : style == 1 ? sector >= cut : seam_rng_below(r, 2) == 0;
 
         if (keep) ok = apply_write(content, c, from, to);
     }
@@ -368,17 +368,17 @@ static bool tear(struct buf *content, const struct sim_change *c, struct rng *r)
 
 enum fate { KEEP_NONE, KEEP_ALL, KEEP_SOME }; /* a cut may find the cache clean, full, or in between */
 
-static bool cut_node(struct sim_node *n, enum fate fate, struct rng *r)
+static bool cut_node(struct seam_sim_node *n, enum fate fate, struct seam_rng *r)
 {
     bool ok = true;
 
     for (size_t i = 0; i < n->changes_count && ok; i++) {
-        const struct sim_change *c = &n->changes[i];
-        uint64_t luck = rng_below(r, 8);
+        const struct seam_sim_change *c = &n->changes[i];
+        uint64_t luck = seam_rng_below(r, 8);
 
         if (fate == KEEP_ALL) ok = apply(&n->durable, c);
         if (fate != KEEP_SOME) continue;
-        if (c->kind == CHANGE_TRUNCATE) {
+        if (c->kind == SEAM_CHANGE_TRUNCATE) {
             if (luck < 4) ok = apply(&n->durable, c);
         } else if (luck < 3) {
             ok = apply(&n->durable, c);
@@ -389,16 +389,16 @@ static bool cut_node(struct sim_node *n, enum fate fate, struct rng *r)
         }
     }
     forget_changes(n);
-    sim_shared_detach(n);
+    seam_sim_shared_detach(n);
     n->lock_exclusive = false;
     n->lock_shared = 0;
-    buf_clear(&n->live);
-    buf_append(&n->live, n->durable.data, n->durable.size);
-    return ok && buf_ok(&n->live);
+    seam_buf_clear(&n->live);
+    seam_buf_append(&n->live, n->durable.data, n->durable.size);
+    return ok && seam_buf_ok(&n->live);
 }
 
 /* A name whose folder did not survive cannot be reached.                                          */
-static void drop_unreachable(struct sim_disk *d)
+static void drop_unreachable(struct seam_sim_disk *d)
 {
     bool dropped = true;
 
@@ -406,9 +406,9 @@ static void drop_unreachable(struct sim_disk *d)
         dropped = false;
         for (size_t i = 0; i < d->durable.count && !dropped; i++) {
             char parent[1024];
-            struct sim_name *p;
+            struct seam_sim_name *p;
 
-            sim_parent(d->durable.list[i].path, parent, sizeof parent);
+            seam_sim_parent(d->durable.list[i].path, parent, sizeof parent);
             if (strcmp(parent, "/") == 0 || strcmp(parent, ".") == 0) continue;
             p = lookup(&d->durable, parent);
             if (p != NULL && p->node->is_dir) continue;
@@ -418,25 +418,25 @@ static void drop_unreachable(struct sim_disk *d)
     }
 }
 
-static void table_clear(struct sim_disk *d, struct sim_names *t)
+static void table_clear(struct seam_sim_disk *d, struct seam_sim_names *t)
 {
     while (t->count > 0) {
-        struct sim_name e = t->list[--t->count];
+        struct seam_sim_name e = t->list[--t->count];
 
         free(e.path);
-        sim_node_unref(d, e.node);
+        seam_sim_node_unref(d, e.node);
     }
 }
 
-bool sim_power_cut(struct sim_disk *d, struct rng *r)
+bool seam_sim_power_cut(struct seam_sim_disk *d, struct seam_rng *r)
 {
-    enum fate fate = rng_below(r, 4) == 0 ? KEEP_NONE : rng_below(r, 4) == 0 ? KEEP_ALL : KEEP_SOME;
+    enum fate fate = seam_rng_below(r, 4) == 0 ? KEEP_NONE : seam_rng_below(r, 4) == 0 ? KEEP_ALL : KEEP_SOME;
     bool ok = true;
 
-    for (struct sim_node *n = d->nodes; n != NULL; n = n->next) ok = cut_node(n, fate, r) && ok;
+    for (struct seam_sim_node *n = d->nodes; n != NULL; n = n->next) ok = cut_node(n, fate, r) && ok;
     for (size_t i = 0; i < d->changes_count; i++) {
-        struct sim_name_change c = d->changes[i];
-        bool keep = fate == KEEP_ALL || (fate == KEEP_SOME && rng_below(r, 2) == 0);
+        struct seam_sim_name_change c = d->changes[i];
+        bool keep = fate == KEEP_ALL || (fate == KEEP_SOME && seam_rng_below(r, 2) == 0);
 
         if (keep) ok = apply_name(d, &c) && ok;
         name_change_free(d, &c);
@@ -449,7 +449,7 @@ bool sim_power_cut(struct sim_disk *d, struct rng *r)
     return ok;
 }
 
-void sim_disk_free(struct sim_disk *d)
+void seam_sim_disk_free(struct seam_sim_disk *d)
 {
     table_clear(d, &d->live);
     table_clear(d, &d->durable);

@@ -15,81 +15,81 @@
 #include "engine/base/buf.h"
 #include "engine/base/rng.h"
 
-enum { SIM_SECTOR = 512 };
+enum { SEAM_SIM_SECTOR = 512 };
 
-struct sim_change {
-    enum { CHANGE_WRITE, CHANGE_TRUNCATE } kind;
+struct seam_sim_change {
+    enum { SEAM_CHANGE_WRITE, SEAM_CHANGE_TRUNCATE } kind;
     uint64_t at, n; /* TRUNCATE: at is the new size */
     uint8_t *data;  /* WRITE: NULL = zeros          */
 };
 
 /* A page shared between "processes": survives its unmapping, not a power cut.                     */
-struct sim_shared {
+struct seam_sim_shared {
     size_t size;
     unsigned maps;
     bool orphan; /* its node no longer points here: freed at the last unmap */
 };
 
-struct sim_node {
-    struct sim_node *next;
+struct seam_sim_node {
+    struct seam_sim_node *next;
     unsigned refs; /* names, name changes and handles that point here */
     bool is_dir;
-    struct buf live, durable;
-    struct sim_change *changes;
+    struct seam_buf live, durable;
+    struct seam_sim_change *changes;
     size_t changes_count, changes_cap;
-    struct sim_shared *shared;
+    struct seam_sim_shared *shared;
     unsigned lock_shared;
     bool lock_exclusive;
 };
 
-struct sim_name {
+struct seam_sim_name {
     char *path;
     uint64_t hash;
-    struct sim_node *node;
+    struct seam_sim_node *node;
 };
 
-struct sim_names {
-    struct sim_name *list;
+struct seam_sim_names {
+    struct seam_sim_name *list;
     size_t count, cap;
 };
 
-struct sim_name_change {
-    enum { NAME_ADD, NAME_REMOVE, NAME_MOVE } kind;
+struct seam_sim_name_change {
+    enum { SEAM_NAME_ADD, SEAM_NAME_REMOVE, SEAM_NAME_MOVE } kind;
     char *path, *to;       /* to: MOVE */
-    struct sim_node *node; /* ADD, MOVE */
+    struct seam_sim_node *node; /* ADD, MOVE */
 };
 
-struct sim_disk {
-    struct sim_node *nodes;
-    struct sim_names live, durable;
-    struct sim_name_change *changes;
+struct seam_sim_disk {
+    struct seam_sim_node *nodes;
+    struct seam_sim_names live, durable;
+    struct seam_sim_name_change *changes;
     size_t changes_count, changes_cap;
 };
 
-void sim_disk_free(struct sim_disk *d);
+void seam_sim_disk_free(struct seam_sim_disk *d);
 
-struct sim_node *sim_find(const struct sim_disk *d, const char *path); /* live; NULL = no such name */
-bool sim_dir_exists(const struct sim_disk *d, const char *path);       /* "/" and "." always do     */
-bool sim_dir_empty(const struct sim_disk *d, const char *path);
-uint64_t sim_used(const struct sim_disk *d); /* bytes in live files */
-void sim_parent(const char *path, char *out, size_t size);
+struct seam_sim_node *seam_sim_find(const struct seam_sim_disk *d, const char *path); /* live; NULL = no such name */
+bool seam_sim_dir_exists(const struct seam_sim_disk *d, const char *path);       /* "/" and "." always do     */
+bool seam_sim_dir_empty(const struct seam_sim_disk *d, const char *path);
+uint64_t seam_sim_used(const struct seam_sim_disk *d); /* bytes in live files */
+void seam_sim_parent(const char *path, char *out, size_t size);
 
 /* All false on want of memory. Each changes the live state and remembers the change.              */
-bool sim_add_new(struct sim_disk *d, const char *path, bool is_dir, struct sim_node **out);
-bool sim_add(struct sim_disk *d, const char *path, struct sim_node *node);
-bool sim_remove(struct sim_disk *d, const char *path);
-bool sim_move(struct sim_disk *d, const char *from, const char *to);
-bool sim_change_write(struct sim_node *n, uint64_t at, const void *data, uint64_t size);
-bool sim_change_truncate(struct sim_node *n, uint64_t size);
+bool seam_sim_add_new(struct seam_sim_disk *d, const char *path, bool is_dir, struct seam_sim_node **out);
+bool seam_sim_add(struct seam_sim_disk *d, const char *path, struct seam_sim_node *node);
+bool seam_sim_remove(struct seam_sim_disk *d, const char *path);
+bool seam_sim_move(struct seam_sim_disk *d, const char *from, const char *to);
+bool seam_sim_change_write(struct seam_sim_node *n, uint64_t at, const void *data, uint64_t size);
+bool seam_sim_change_truncate(struct seam_sim_node *n, uint64_t size);
 
-void sim_node_unref(struct sim_disk *d, struct sim_node *n);
-void sim_shared_detach(struct sim_node *n);
+void seam_sim_node_unref(struct seam_sim_disk *d, struct seam_sim_node *n);
+void seam_sim_shared_detach(struct seam_sim_node *n);
 
 /* Makes a file's changes, or the changes of names in a folder, durable. With `lossy`, each is made
  * durable or forgotten as the generator says: a sync that failed.                                 */
-bool sim_sync_node(struct sim_node *n, struct rng *lossy);
-bool sim_sync_names(struct sim_disk *d, const char *dir, struct rng *lossy);
+bool seam_sim_sync_node(struct seam_sim_node *n, struct seam_rng *lossy);
+bool seam_sim_sync_names(struct seam_sim_disk *d, const char *dir, struct seam_rng *lossy);
 /* The power goes: the durable state plus a subset of the changes becomes the whole truth.         */
-bool sim_power_cut(struct sim_disk *d, struct rng *r);
+bool seam_sim_power_cut(struct seam_sim_disk *d, struct seam_rng *r);
 
 #endif

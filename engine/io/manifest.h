@@ -15,7 +15,7 @@
  *   manifests can be believed without reading their payloads. `kind` is the store's four characters.
  *
  * A reader demands: magic, version 1, its own kind, seq equal to the name's, parent < seq, length
- * equal to the file's, both crcs. A damaged newest manifest is ST_CORRUPT, never silently the one
+ * equal to the file's, both crcs. A damaged newest manifest is SEAM_CORRUPT, never silently the one
  * before: rename made it whole once, so damage is damage. One publisher at a time (the store's lock);
  * any number of readers, also while manifests are published and removed.                          */
 #ifndef SEAM_ENGINE_MANIFEST_H
@@ -25,35 +25,35 @@
 #include "engine/io/io.h"
 #include "engine/base/lsn.h"
 
-struct manifest {
-    uint32_t kind;       /* MANIFEST_KIND('C','O','L','M') */
+struct seam_manifest {
+    uint32_t kind;       /* SEAM_MANIFEST_KIND('C','O','L','M') */
     uint64_t seq;        /* 1, 2, 3 ...                    */
     uint64_t parent;     /* seq it was made from; 0 = none */
-    lsn_t applied_lsn;
+    seam_lsn_t applied_lsn;
     int64_t wall_us;     /* when published                 */
-    struct buf payload;  /* the store's own bytes          */
+    struct seam_buf payload;  /* the store's own bytes          */
 };
 
-#define MANIFEST_KIND(a, b, c, d) \
+#define SEAM_MANIFEST_KIND(a, b, c, d) \
     ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
-enum { MANIFEST_HEADER_SIZE = 64, MANIFEST_PAYLOAD_MAX = 256 << 20 };
+enum { SEAM_MANIFEST_HEADER_SIZE = 64, SEAM_MANIFEST_PAYLOAD_MAX = 256 << 20 };
 
 /* Publishes m under m->seq (which must be unused). The files it names must be synced already.     */
-MUST_USE enum status manifest_publish(struct io *io, const char *dir, const struct manifest *m,
-                                      struct fault *f);
-/* Loads the newest (ST_NOT_FOUND when there is none) or a given one. Free m->payload with buf_free. */
-MUST_USE enum status manifest_load_newest(struct io *io, const char *dir, uint32_t kind,
-                                          struct manifest *m, struct fault *f);
-MUST_USE enum status manifest_load(struct io *io, const char *dir, uint32_t kind, uint64_t seq,
-                                   struct manifest *m, struct fault *f);
+SEAM_MUST_USE enum seam_status seam_manifest_publish(struct seam_io *io, const char *dir, const struct seam_manifest *m,
+                                      struct seam_fault *f);
+/* Loads the newest (SEAM_NOT_FOUND when there is none) or a given one. Free m->payload with seam_buf_free. */
+SEAM_MUST_USE enum seam_status seam_manifest_load_newest(struct seam_io *io, const char *dir, uint32_t kind,
+                                          struct seam_manifest *m, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_manifest_load(struct seam_io *io, const char *dir, uint32_t kind, uint64_t seq,
+                                   struct seam_manifest *m, struct seam_fault *f);
 /* The newest manifest with applied_lsn <= lsn: the state AS OF lsn.                                */
-MUST_USE enum status manifest_load_as_of(struct io *io, const char *dir, uint32_t kind, lsn_t lsn,
-                                         struct manifest *m, struct fault *f);
+SEAM_MUST_USE enum seam_status seam_manifest_load_as_of(struct seam_io *io, const char *dir, uint32_t kind, seam_lsn_t lsn,
+                                         struct seam_manifest *m, struct seam_fault *f);
 
-struct manifest_entry { uint64_t seq, parent; lsn_t applied_lsn; int64_t wall_us; };
+struct seam_manifest_entry { uint64_t seq, parent; seam_lsn_t applied_lsn; int64_t wall_us; };
 /* Headers of all kept manifests, oldest first; *out is freed by the caller with free().            */
-MUST_USE enum status manifest_list(struct io *io, const char *dir, uint32_t kind,
-                                   struct manifest_entry **out, size_t *count, struct fault *f);
-MUST_USE enum status manifest_remove(struct io *io, const char *dir, uint64_t seq, struct fault *f);
+SEAM_MUST_USE enum seam_status seam_manifest_list(struct seam_io *io, const char *dir, uint32_t kind,
+                                   struct seam_manifest_entry **out, size_t *count, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_manifest_remove(struct seam_io *io, const char *dir, uint64_t seq, struct seam_fault *f);
 
 #endif

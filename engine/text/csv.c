@@ -7,35 +7,35 @@ enum { CHUNK = 256 << 10 };
 
 enum class { C_PLAIN, C_SEPARATOR, C_NEWLINE, C_QUOTE, C_ZERO, C_ESCAPE };
 
-struct csv {
-    struct source *source;
-    struct csv_options options;
+struct seam_csv {
+    struct seam_source *source;
+    struct seam_csv_options options;
     uint8_t class_of[256]; /* what an unquoted byte means */
-    struct buf data;
+    struct seam_buf data;
     size_t start;       /* of the next record in data */
     bool ended;         /* data holds the rest of the source */
     bool begun;         /* the byte order mark has been looked for */
     uint64_t next_line; /* line on which the next record begins */
     uint64_t line;      /* and the last one began */
     size_t count;
-    bool dirty[CSV_FIELDS_MAX]; /* the field holds doubled quotes or escapes */
-    struct csv_field fields[CSV_FIELDS_MAX];
+    bool dirty[SEAM_CSV_FIELDS_MAX]; /* the field holds doubled quotes or escapes */
+    struct seam_csv_field fields[SEAM_CSV_FIELDS_MAX];
 };
 
 /* What scanning one record found. */
 enum outcome { RECORD, MORE_BYTES, BAD };
 
-struct scan {
+struct seam_scan {
     const char *p, *end;
     uint64_t lines;  /* line breaks passed */
     const char *why; /* BAD */
 };
 
-enum status csv_open(struct source *s, struct csv_options o, struct csv **out)
+enum seam_status seam_csv_open(struct seam_source *s, struct seam_csv_options o, struct seam_csv **out)
 {
-    struct csv *c = calloc(1, sizeof *c);
+    struct seam_csv *c = calloc(1, sizeof *c);
 
-    if (c == NULL) return ST_NOMEM;
+    if (c == NULL) return SEAM_NOMEM;
     c->source = s;
     c->options = o;
     c->next_line = 1;
@@ -47,62 +47,62 @@ enum status csv_open(struct source *s, struct csv_options o, struct csv **out)
     else
         c->class_of['\\'] = C_ESCAPE;
     *out = c;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void csv_close(struct csv *c)
+void seam_csv_close(struct seam_csv *c)
 {
     if (c == NULL) return;
-    buf_free(&c->data);
+    seam_buf_free(&c->data);
     free(c);
 }
 
-uint64_t csv_line(const struct csv *c)
+uint64_t seam_csv_line(const struct seam_csv *c)
 {
     return c->line;
 }
-void csv_expect(struct csv *c, size_t fields)
+void seam_csv_expect(struct seam_csv *c, size_t fields)
 {
     c->options.expect = fields;
 }
 
-static enum status read_more(struct csv *c, struct fault *f)
+static enum seam_status read_more(struct seam_csv *c, struct seam_fault *f)
 {
     size_t got = 0;
-    enum status st;
+    enum seam_status st;
 
     if (c->start > 0) {
         memmove(c->data.data, c->data.data + c->start, c->data.size - c->start);
         c->data.size -= c->start;
         c->start = 0;
     }
-    if (!buf_reserve(&c->data, c->data.size < CHUNK ? CHUNK : c->data.size))
-        return fault_set(f, ST_NOMEM, NULL, c->next_line, "no memory for a record");
-    st = source_read(c->source, c->data.data + c->data.size, c->data.cap - c->data.size, &got, f);
-    if (st != ST_OK) return st;
+    if (!seam_buf_reserve(&c->data, c->data.size < CHUNK ? CHUNK : c->data.size))
+        return seam_fault_set(f, SEAM_NOMEM, NULL, c->next_line, "no memory for a record");
+    st = seam_source_read(c->source, c->data.data + c->data.size, c->data.cap - c->data.size, &got, f);
+    if (st != SEAM_OK) return st;
     c->data.size += got;
     c->ended = got == 0;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* ---- one record ---- */
 
-static bool add_field(struct csv *c, struct scan *x, const char *start, const char *end,
+static bool add_field(struct seam_csv *c, struct seam_scan *x, const char *start, const char *end,
                       bool quoted, bool dirty)
 {
-    if (c->count == CSV_FIELDS_MAX) {
+    if (c->count == SEAM_CSV_FIELDS_MAX) {
         x->why = "more than 1024 fields";
         return false;
     }
     c->fields[c->count] =
-        (struct csv_field){.data = start, .size = (size_t)(end - start), .quoted = quoted};
+        (struct seam_csv_field){.data = start, .size = (size_t)(end - start), .quoted = quoted};
     c->dirty[c->count++] = dirty;
     return true;
 }
 
 /* x->p is at the opening quote; afterwards at the separator, line break or end that follows the
  * field.                                                                                         */
-static enum outcome scan_quoted(struct csv *c, struct scan *x)
+static enum outcome scan_quoted(struct seam_csv *c, struct seam_scan *x)
 {
     const char *start = ++x->p;
     bool dirty = false;
@@ -146,7 +146,7 @@ static enum outcome scan_quoted(struct csv *c, struct scan *x)
     return RECORD;
 }
 
-static enum outcome scan_plain(struct csv *c, struct scan *x)
+static enum outcome scan_plain(struct seam_csv *c, struct seam_scan *x)
 {
     const char *start = x->p, *p = x->p, *end = x->end, *stop;
     bool dirty = false;
@@ -171,7 +171,7 @@ static enum outcome scan_plain(struct csv *c, struct scan *x)
     return add_field(c, x, start, stop, false, dirty) ? RECORD : BAD;
 }
 
-static enum outcome scan_record(struct csv *c, struct scan *x)
+static enum outcome scan_record(struct seam_csv *c, struct seam_scan *x)
 {
     c->count = 0;
     for (;;) {
@@ -191,7 +191,7 @@ static enum outcome scan_record(struct csv *c, struct scan *x)
 
 /* ---- unescaping, in place once the record is whole ---- */
 
-static void undouble(struct csv_field *field)
+static void undouble(struct seam_csv_field *field)
 {
     char *out = (char *)(uintptr_t)field->data;
     const char *p = field->data, *end = p + field->size;
@@ -203,7 +203,7 @@ static void undouble(struct csv_field *field)
     field->size = (size_t)(out - field->data);
 }
 
-static void unescape(struct csv_field *field)
+static void unescape(struct seam_csv_field *field)
 {
     char *out = (char *)(uintptr_t)field->data;
     const char *p = field->data, *end = p + field->size;
@@ -228,55 +228,55 @@ static void unescape(struct csv_field *field)
 
 /* Goes on at the line after the one on which the bad record began: of what a lost quote swallowed,
  * only that line is lost.                                                                        */
-static enum status bad_record(struct csv *c, const char *why, struct fault *f)
+static enum seam_status bad_record(struct seam_csv *c, const char *why, struct seam_fault *f)
 {
     const uint8_t *start = c->data.data + c->start;
     const uint8_t *newline = memchr(start, '\n', c->data.size - c->start);
 
     while (newline == NULL &&
            !c->ended) { /* an unquoted line that is too long: drop it piece by piece */
-        enum status st;
+        enum seam_status st;
 
         c->start = c->data.size;
         st = read_more(c, f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         start = c->data.data + c->start;
         newline = c->data.size > c->start ? memchr(start, '\n', c->data.size - c->start) : NULL;
     }
     c->start = newline != NULL ? (size_t)(newline + 1 - c->data.data) : c->data.size;
     c->next_line++;
-    return fault_set(f, ST_INVALID, NULL, c->line, "line %llu: %s", (unsigned long long)c->line,
+    return seam_fault_set(f, SEAM_INVALID, NULL, c->line, "line %llu: %s", (unsigned long long)c->line,
                      why);
 }
 
-static enum status skip_mark(struct csv *c, struct fault *f)
+static enum seam_status skip_mark(struct seam_csv *c, struct seam_fault *f)
 {
     while (!c->ended && c->data.size < 3) {
-        enum status st = read_more(c, f);
+        enum seam_status st = read_more(c, f);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
     if (c->data.size >= 3 && memcmp(c->data.data, "\xef\xbb\xbf", 3) == 0) c->start = 3;
     c->begun = true;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status next_record(struct csv *c, struct fault *f)
+static enum seam_status next_record(struct seam_csv *c, struct seam_fault *f)
 {
     for (;;) {
-        struct scan x = {.p = (const char *)c->data.data + c->start,
+        struct seam_scan x = {.p = (const char *)c->data.data + c->start,
                          .end = (const char *)c->data.data + c->data.size};
         enum outcome o;
-        enum status st;
+        enum seam_status st;
 
         c->line = c->next_line;
-        if (c->start == c->data.size && c->ended) return ST_END;
+        if (c->start == c->data.size && c->ended) return SEAM_END;
         o = scan_record(c, &x);
         if (o == MORE_BYTES) {
-            if (c->data.size - c->start > CSV_RECORD_MAX)
+            if (c->data.size - c->start > SEAM_CSV_RECORD_MAX)
                 return bad_record(c, "a record of over 4 MiB", f);
             st = read_more(c, f);
-            if (st != ST_OK) return st;
+            if (st != SEAM_OK) return st;
             continue;
         }
         if (o == BAD) return bad_record(c, x.why, f);
@@ -295,16 +295,16 @@ static enum status next_record(struct csv *c, struct fault *f)
         }
         c->start = (size_t)(x.p - (const char *)c->data.data);
         c->next_line += x.lines;
-        return ST_OK;
+        return SEAM_OK;
     }
 }
 
-enum status csv_next(struct csv *c, const struct csv_field **fields, size_t *count, struct fault *f)
+enum seam_status seam_csv_next(struct seam_csv *c, const struct seam_csv_field **fields, size_t *count, struct seam_fault *f)
 {
-    enum status st = c->begun ? ST_OK : skip_mark(c, f);
+    enum seam_status st = c->begun ? SEAM_OK : skip_mark(c, f);
 
-    if (st == ST_OK) st = next_record(c, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = next_record(c, f);
+    if (st != SEAM_OK) return st;
     for (size_t i = 0; i < c->count; i++) {
         if (!c->dirty[i]) continue;
         if (c->options.quotes)
@@ -314,28 +314,28 @@ enum status csv_next(struct csv *c, const struct csv_field **fields, size_t *cou
     }
     *fields = c->fields;
     *count = c->count;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void csv_write_field(struct buf *out, const char *s, size_t n, char separator)
+void seam_csv_write_field(struct seam_buf *out, const char *s, size_t n, char separator)
 {
     bool quote = n > 0 && (s[0] == ' ' || s[n - 1] == ' ');
 
     for (size_t i = 0; i < n && !quote; i++)
         quote = s[i] == separator || s[i] == '"' || s[i] == '\n' || s[i] == '\r';
     if (!quote) {
-        buf_append(out, s, n);
+        seam_buf_append(out, s, n);
         return;
     }
-    buf_u8(out, '"');
+    seam_buf_u8(out, '"');
     while (n > 0) {
         const char *next = memchr(s, '"', n);
         size_t run = next != NULL ? (size_t)(next - s) + 1 : n;
 
-        buf_append(out, s, run);
-        if (next != NULL) buf_u8(out, '"');
+        seam_buf_append(out, s, run);
+        if (next != NULL) seam_buf_u8(out, '"');
         s += run;
         n -= run;
     }
-    buf_u8(out, '"');
+    seam_buf_u8(out, '"');
 }

@@ -7,28 +7,28 @@
 #include "engine/values/utf8.h"
 #include "engine/values/value.h"
 
-struct parser {
+struct seam_parser {
     const char *p, *end;
     const char *line_start;
     uint32_t line;
     unsigned depth;
-    struct arena *arena;
+    struct seam_arena *arena;
     const char *where;
-    struct fault *fault;
+    struct seam_fault *fault;
 };
 
-static enum status refuse(struct parser *x, const char *why)
+static enum seam_status refuse(struct seam_parser *x, const char *why)
 {
-    return fault_set(x->fault, ST_INVALID, x->where, x->line, "line %u, column %u: %s",
+    return seam_fault_set(x->fault, SEAM_INVALID, x->where, x->line, "line %u, column %u: %s",
                      (unsigned)x->line, (unsigned)(x->p - x->line_start + 1), why);
 }
 
-static enum status no_memory(struct parser *x)
+static enum seam_status no_memory(struct seam_parser *x)
 {
-    return fault_set(x->fault, ST_NOMEM, x->where, x->line, "no memory for the JSON document");
+    return seam_fault_set(x->fault, SEAM_NOMEM, x->where, x->line, "no memory for the JSON document");
 }
 
-static void skip_space(struct parser *x)
+static void skip_space(struct seam_parser *x)
 {
     for (; x->p < x->end; x->p++) {
         if (*x->p == '\n') {
@@ -66,7 +66,7 @@ static bool hex4(const char *p, const char *end, uint32_t *out)
 }
 
 /* x->p is after the 'u'. A high surrogate must be followed by its low half.                      */
-static enum status unescape_unicode(struct parser *x, char **out)
+static enum seam_status unescape_unicode(struct seam_parser *x, char **out)
 {
     uint32_t cp, low;
 
@@ -80,11 +80,11 @@ static enum status unescape_unicode(struct parser *x, char **out)
         x->p += 6;
         cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
     }
-    *out += utf8_put(cp, *out);
-    return ST_OK;
+    *out += seam_utf8_put(cp, *out);
+    return SEAM_OK;
 }
 
-static enum status unescape(struct parser *x, char **out)
+static enum seam_status unescape(struct seam_parser *x, char **out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     const char *which;
@@ -99,12 +99,12 @@ static enum status unescape(struct parser *x, char **out)
     if (which == NULL) return refuse(x, "unknown escape");
     *(*out)++ = to[which - from];
     x->p++;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* x->p is at the opening quote. The closing one is found first, so that the copy is allocated once;
  * unescaping never makes text longer.                                                            */
-static enum status parse_string(struct parser *x, const char **str, size_t *len)
+static enum seam_status parse_string(struct seam_parser *x, const char **str, size_t *len)
 {
     const char *close = x->p + 1;
     char *text, *out;
@@ -113,17 +113,17 @@ static enum status parse_string(struct parser *x, const char **str, size_t *len)
         if (*close == '\\') close++;
     }
     if (close >= x->end) return refuse(x, "a string that never ends");
-    if (!utf8_valid(x->p + 1, (size_t)(close - x->p - 1)))
+    if (!seam_utf8_valid(x->p + 1, (size_t)(close - x->p - 1)))
         return refuse(x, "a string that is not UTF-8");
-    text = out = arena_alloc(x->arena, (size_t)(close - x->p));
+    text = out = seam_arena_alloc(x->arena, (size_t)(close - x->p));
     if (text == NULL) return no_memory(x);
     x->p++;
     while (x->p < close) {
-        enum status st;
+        enum seam_status st;
 
         if (*x->p == '\\') {
             st = unescape(x, &out);
-            if (st != ST_OK) return st;
+            if (st != SEAM_OK) return st;
         } else if ((unsigned char)*x->p < 0x20) {
             return refuse(x, "a control character in a string must be escaped");
         } else {
@@ -134,7 +134,7 @@ static enum status parse_string(struct parser *x, const char **str, size_t *len)
     *out = '\0';
     *str = text;
     *len = (size_t)(out - text);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* ---- numbers and words ---- */
@@ -146,7 +146,7 @@ static const char *digits(const char *p, const char *end)
     return p;
 }
 
-static enum status parse_number(struct parser *x, struct json *v)
+static enum seam_status parse_number(struct seam_parser *x, struct seam_json *v)
 {
     const char *start = x->p, *p = start, *from;
 
@@ -167,16 +167,16 @@ static enum status parse_number(struct parser *x, struct json *v)
         p = digits(p, x->end);
         if (p == from) return refuse(x, "a number must have digits in its exponent");
     }
-    v->type = J_NUMBER;
+    v->type = SEAM_J_NUMBER;
     v->len = (size_t)(p - start);
-    v->str = arena_strdup(x->arena, start, v->len);
+    v->str = seam_arena_strdup(x->arena, start, v->len);
     if (v->str == NULL) return no_memory(x);
-    if (double_parse(start, v->len, &v->num) != ST_OK) return refuse(x, "a number too large");
+    if (seam_double_parse(start, v->len, &v->num) != SEAM_OK) return refuse(x, "a number too large");
     x->p = p;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static bool take_word(struct parser *x, const char *word)
+static bool take_word(struct seam_parser *x, const char *word)
 {
     size_t n = strlen(word);
 
@@ -187,11 +187,11 @@ static bool take_word(struct parser *x, const char *word)
 
 /* ---- values ---- */
 
-static enum status parse_value(struct parser *x, struct json *v);
+static enum seam_status parse_value(struct seam_parser *x, struct seam_json *v);
 
-static struct json *new_node(struct parser *x)
+static struct seam_json *new_node(struct seam_parser *x)
 {
-    struct json *v = arena_zalloc(x->arena, sizeof *v);
+    struct seam_json *v = seam_arena_zalloc(x->arena, sizeof *v);
 
     if (v != NULL) {
         v->line = x->line;
@@ -202,7 +202,7 @@ static struct json *new_node(struct parser *x)
 
 static int by_key(const void *a, const void *b)
 {
-    const struct json *x = *(struct json *const *)a, *y = *(struct json *const *)b;
+    const struct seam_json *x = *(struct seam_json *const *)a, *y = *(struct seam_json *const *)b;
     int c = strcmp(x->key, y->key);
 
     if (c != 0) return c;
@@ -211,37 +211,37 @@ static int by_key(const void *a, const void *b)
 }
 
 /* Sorted, so that a hostile object with a million members costs n log n.                         */
-static enum status refuse_duplicates(struct parser *x, const struct json *object)
+static enum seam_status refuse_duplicates(struct seam_parser *x, const struct seam_json *object)
 {
-    struct json *few[16], **members = few;
+    struct seam_json *few[16], **members = few;
     size_t n = 0;
 
-    if (object->len > ARRAY_LEN(few)) {
-        members = arena_alloc(x->arena, object->len * sizeof *members);
+    if (object->len > SEAM_ARRAY_LEN(few)) {
+        members = seam_arena_alloc(x->arena, object->len * sizeof *members);
         if (members == NULL) return no_memory(x);
     }
-    for (struct json *c = object->child; c != NULL; c = c->next)
+    for (struct seam_json *c = object->child; c != NULL; c = c->next)
         members[n++] = c;
-    if (n < 2) return ST_OK;
+    if (n < 2) return SEAM_OK;
     qsort(members, n, sizeof *members, by_key);
     for (size_t i = 1; i < n; i++) {
         if (strcmp(members[i - 1]->key, members[i]->key) == 0)
-            return fault_set(x->fault, ST_INVALID, x->where, members[i]->line,
+            return seam_fault_set(x->fault, SEAM_INVALID, x->where, members[i]->line,
                              "line %u, column %u: the member \"%.64s\" is there twice",
                              (unsigned)members[i]->line, (unsigned)members[i]->column,
                              members[i]->key);
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status parse_key(struct parser *x, struct json *child)
+static enum seam_status parse_key(struct seam_parser *x, struct seam_json *child)
 {
     size_t len;
-    enum status st;
+    enum seam_status st;
 
     if (x->p >= x->end || *x->p != '"') return refuse(x, "expected a member name in quotes");
     st = parse_string(x, &child->key, &len);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     if (strlen(child->key) != len) return refuse(x, "a member name must not hold a zero character");
     skip_space(x);
     if (x->p >= x->end || *x->p != ':') return refuse(x, "expected ':' after the member name");
@@ -249,33 +249,33 @@ static enum status parse_key(struct parser *x, struct json *child)
     skip_space(x);
     child->line = x->line;
     child->column = (uint32_t)(x->p - x->line_start + 1);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* An array or an object: the same, but for the names.                                            */
-static enum status parse_children(struct parser *x, struct json *v, char close)
+static enum seam_status parse_children(struct seam_parser *x, struct seam_json *v, char close)
 {
-    struct json **tail = &v->child;
+    struct seam_json **tail = &v->child;
 
-    if (++x->depth > JSON_DEPTH_MAX) return refuse(x, "nested deeper than 64");
+    if (++x->depth > SEAM_JSON_DEPTH_MAX) return refuse(x, "nested deeper than 64");
     x->p++;
     skip_space(x);
     if (x->p < x->end && *x->p == close) {
         x->p++;
         x->depth--;
-        return ST_OK;
+        return SEAM_OK;
     }
     for (;;) {
-        struct json *child = new_node(x);
-        enum status st;
+        struct seam_json *child = new_node(x);
+        enum seam_status st;
 
         if (child == NULL) return no_memory(x);
         if (close == '}') {
             st = parse_key(x, child);
-            if (st != ST_OK) return st;
+            if (st != SEAM_OK) return st;
         }
         st = parse_value(x, child);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         *tail = child;
         tail = &child->next;
         v->len++;
@@ -288,82 +288,82 @@ static enum status parse_children(struct parser *x, struct json *v, char close)
     }
     x->p++;
     x->depth--;
-    return close == '}' ? refuse_duplicates(x, v) : ST_OK;
+    return close == '}' ? refuse_duplicates(x, v) : SEAM_OK;
 }
 
-static enum status parse_value(struct parser *x, struct json *v)
+static enum seam_status parse_value(struct seam_parser *x, struct seam_json *v)
 {
     if (x->p >= x->end) return refuse(x, "the text ends where a value should be");
     switch (*x->p) {
-    case '{': v->type = J_OBJECT; return parse_children(x, v, '}');
-    case '[': v->type = J_ARRAY; return parse_children(x, v, ']');
-    case '"': v->type = J_STRING; return parse_string(x, &v->str, &v->len);
+    case '{': v->type = SEAM_J_OBJECT; return parse_children(x, v, '}');
+    case '[': v->type = SEAM_J_ARRAY; return parse_children(x, v, ']');
+    case '"': v->type = SEAM_J_STRING; return parse_string(x, &v->str, &v->len);
     case 't':
     case 'f':
-        v->type = J_BOOL;
+        v->type = SEAM_J_BOOL;
         v->boolean = *x->p == 't';
-        return take_word(x, v->boolean ? "true" : "false") ? ST_OK : refuse(x, "expected a value");
-    case 'n': return take_word(x, "null") ? ST_OK : refuse(x, "expected a value");
+        return take_word(x, v->boolean ? "true" : "false") ? SEAM_OK : refuse(x, "expected a value");
+    case 'n': return take_word(x, "null") ? SEAM_OK : refuse(x, "expected a value");
     default: return parse_number(x, v);
     }
 }
 
-enum status json_parse(const char *s, size_t n, struct arena *a, const char *where,
-                       struct json **out, struct fault *f)
+enum seam_status seam_json_parse(const char *s, size_t n, struct seam_arena *a, const char *where,
+                       struct seam_json **out, struct seam_fault *f)
 {
-    struct parser x = {
+    struct seam_parser x = {
         .p = s, .end = s + n, .line_start = s, .line = 1, .arena = a, .where = where, .fault = f};
-    struct json *v;
-    enum status st;
+    struct seam_json *v;
+    enum seam_status st;
 
     skip_space(&x);
     v = new_node(&x);
     if (v == NULL) return no_memory(&x);
     st = parse_value(&x, v);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     skip_space(&x);
     if (x.p != x.end) return refuse(&x, "something follows the value");
     *out = v;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-const struct json *json_get(const struct json *object, const char *key)
+const struct seam_json *seam_json_get(const struct seam_json *object, const char *key)
 {
-    if (object == NULL || object->type != J_OBJECT) return NULL;
-    for (const struct json *c = object->child; c != NULL; c = c->next) {
+    if (object == NULL || object->type != SEAM_J_OBJECT) return NULL;
+    for (const struct seam_json *c = object->child; c != NULL; c = c->next) {
         if (strcmp(c->key, key) == 0) return c;
     }
     return NULL;
 }
 
-const char *json_string(const struct json *object, const char *key, const char *otherwise)
+const char *seam_json_string(const struct seam_json *object, const char *key, const char *otherwise)
 {
-    const struct json *v = json_get(object, key);
+    const struct seam_json *v = seam_json_get(object, key);
 
-    return v != NULL && v->type == J_STRING ? v->str : otherwise;
+    return v != NULL && v->type == SEAM_J_STRING ? v->str : otherwise;
 }
 
-enum status json_only_members(const struct json *object, const char *const *known, size_t count,
-                              const char *where, struct fault *f)
+enum seam_status seam_json_only_members(const struct seam_json *object, const char *const *known, size_t count,
+                              const char *where, struct seam_fault *f)
 {
-    if (object->type != J_OBJECT)
-        return fault_set(f, ST_INVALID, where, object->line, "line %u: expected an object", (unsigned)object->line);
-    for (const struct json *c = object->child; c != NULL; c = c->next) {
+    if (object->type != SEAM_J_OBJECT)
+        return seam_fault_set(f, SEAM_INVALID, where, object->line, "line %u: expected an object", (unsigned)object->line);
+    for (const struct seam_json *c = object->child; c != NULL; c = c->next) {
         const char *near;
         size_t i = 0;
 
         while (i < count && strcmp(known[i], c->key) != 0)
             i++;
         if (i < count) continue;
-        near = nearest_name(c->key, known, count);
-        return fault_set(f, ST_INVALID, where, c->line, "line %u: unknown member \"%.64s\"%s%s%s", (unsigned)c->line,
+        near = seam_nearest_name(c->key, known, count);
+        return seam_fault_set(f, SEAM_INVALID, where, c->line, "line %u: unknown member \"%.64s\"%s%s%s", (unsigned)c->line,
                          c->key, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
                          near != NULL ? "\"?" : "");
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-bool json_int(const struct json *v, int64_t *out)
+bool seam_json_int(const struct seam_json *v, int64_t *out)
 {
-    return v != NULL && v->type == J_NUMBER && int_parse(v->str, v->len, out) == ST_OK;
+    return v != NULL && v->type == SEAM_J_NUMBER && seam_int_parse(v->str, v->len, out) == SEAM_OK;
 }

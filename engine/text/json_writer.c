@@ -5,55 +5,55 @@
 #include "engine/values/utf8.h"
 #include "engine/values/value.h"
 
-void jw_init(struct json_writer *w, struct buf *out)
+void seam_jw_init(struct seam_json_writer *w, struct seam_buf *out)
 {
-    *w = (struct json_writer){.out = out};
+    *w = (struct seam_json_writer){.out = out};
 }
 
 /* A comma where one is due; a value after a key never needs one.                                 */
-static void separate(struct json_writer *w)
+static void separate(struct seam_json_writer *w)
 {
     if (w->after_key) {
         w->after_key = false;
         return;
     }
-    if (w->comma[w->depth]) buf_u8(w->out, ',');
+    if (w->comma[w->depth]) seam_buf_u8(w->out, ',');
     w->comma[w->depth] = true;
 }
 
-static void open_nested(struct json_writer *w, char c)
+static void open_nested(struct seam_json_writer *w, char c)
 {
     separate(w);
-    assert(w->depth < JSON_DEPTH_MAX);
-    buf_u8(w->out, (uint8_t)c);
+    assert(w->depth < SEAM_JSON_DEPTH_MAX);
+    seam_buf_u8(w->out, (uint8_t)c);
     w->comma[++w->depth] = false;
 }
 
-static void close_nested(struct json_writer *w, char c)
+static void close_nested(struct seam_json_writer *w, char c)
 {
     assert(w->depth > 0 && !w->after_key);
     w->depth--;
-    buf_u8(w->out, (uint8_t)c);
+    seam_buf_u8(w->out, (uint8_t)c);
 }
 
-void jw_object(struct json_writer *w)
+void seam_jw_object(struct seam_json_writer *w)
 {
     open_nested(w, '{');
 }
-void jw_end_object(struct json_writer *w)
+void seam_jw_end_object(struct seam_json_writer *w)
 {
     close_nested(w, '}');
 }
-void jw_array(struct json_writer *w)
+void seam_jw_array(struct seam_json_writer *w)
 {
     open_nested(w, '[');
 }
-void jw_end_array(struct json_writer *w)
+void seam_jw_end_array(struct seam_json_writer *w)
 {
     close_nested(w, ']');
 }
 
-static void put_escape(struct buf *out, unsigned char c)
+static void put_escape(struct seam_buf *out, unsigned char c)
 {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
     const char *which = c != 0 ? strchr(from, c) : NULL;
@@ -61,18 +61,18 @@ static void put_escape(struct buf *out, unsigned char c)
     if (which != NULL) {
         char pair[2] = {'\\', to[which - from]};
 
-        buf_append(out, pair, 2);
+        seam_buf_append(out, pair, 2);
     } else {
-        buf_printf(out, "\\u%04x", c);
+        seam_buf_printf(out, "\\u%04x", c);
     }
 }
 
 /* Runs of plain bytes are copied at once.                                                        */
-static void put_string(struct buf *out, const char *s, size_t n)
+static void put_string(struct seam_buf *out, const char *s, size_t n)
 {
     const char *p = s, *end = s + n, *run = s;
 
-    buf_u8(out, '"');
+    seam_buf_u8(out, '"');
     while (p < end) {
         unsigned char c = (unsigned char)*p;
         const char *at = p;
@@ -82,102 +82,102 @@ static void put_string(struct buf *out, const char *s, size_t n)
             continue;
         }
         if (c >= 0x80) {
-            bool valid = !(utf8_next(&p, end) == 0xfffd && p - at == 1);
+            bool valid = !(seam_utf8_next(&p, end) == 0xfffd && p - at == 1);
 
             if (valid) continue;
         } else {
             p++;
         }
-        buf_append(out, run, (size_t)(at - run));
+        seam_buf_append(out, run, (size_t)(at - run));
         if (c >= 0x80)
-            buf_append(out, "\xef\xbf\xbd", 3);
+            seam_buf_append(out, "\xef\xbf\xbd", 3);
         else
             put_escape(out, c);
         run = p;
     }
-    buf_append(out, run, (size_t)(end - run));
-    buf_u8(out, '"');
+    seam_buf_append(out, run, (size_t)(end - run));
+    seam_buf_u8(out, '"');
 }
 
-void jw_key(struct json_writer *w, const char *key)
+void seam_jw_key(struct seam_json_writer *w, const char *key)
 {
     assert(!w->after_key);
     separate(w);
     put_string(w->out, key, strlen(key));
-    buf_u8(w->out, ':');
+    seam_buf_u8(w->out, ':');
     w->after_key = true;
 }
 
-void jw_strn(struct json_writer *w, const char *s, size_t n)
+void seam_jw_strn(struct seam_json_writer *w, const char *s, size_t n)
 {
     separate(w);
     put_string(w->out, s, n);
 }
 
-void jw_str(struct json_writer *w, const char *s)
+void seam_jw_str(struct seam_json_writer *w, const char *s)
 {
-    jw_strn(w, s, strlen(s));
+    seam_jw_strn(w, s, strlen(s));
 }
 
-void jw_raw(struct json_writer *w, const char *json, size_t n)
+void seam_jw_raw(struct seam_json_writer *w, const char *json, size_t n)
 {
     separate(w);
-    buf_append(w->out, json, n);
+    seam_buf_append(w->out, json, n);
 }
 
-void jw_int(struct json_writer *w, int64_t v)
+void seam_jw_int(struct seam_json_writer *w, int64_t v)
 {
     char text[32];
 
-    jw_raw(w, text, decimal_format(v, 0, text));
+    seam_jw_raw(w, text, seam_decimal_format(v, 0, text));
 }
 
-void jw_uint(struct json_writer *w, uint64_t v)
+void seam_jw_uint(struct seam_json_writer *w, uint64_t v)
 {
     separate(w);
-    buf_printf(w->out, "%llu", (unsigned long long)v);
+    seam_buf_printf(w->out, "%llu", (unsigned long long)v);
 }
 
-void jw_double(struct json_writer *w, double v)
+void seam_jw_double(struct seam_json_writer *w, double v)
 {
     char text[32];
 
     if (isfinite(v))
-        jw_raw(w, text, double_format(v, text));
+        seam_jw_raw(w, text, seam_double_format(v, text));
     else
-        jw_null(w);
+        seam_jw_null(w);
 }
 
-void jw_bool(struct json_writer *w, bool v)
+void seam_jw_bool(struct seam_json_writer *w, bool v)
 {
-    jw_raw(w, v ? "true" : "false", v ? 4 : 5);
+    seam_jw_raw(w, v ? "true" : "false", v ? 4 : 5);
 }
-void jw_null(struct json_writer *w)
+void seam_jw_null(struct seam_json_writer *w)
 {
-    jw_raw(w, "null", 4);
+    seam_jw_raw(w, "null", 4);
 }
 
-/* Depth is bounded by the parser (JSON_DEPTH_MAX), so the recursion is.                          */
-void jw_node(struct json_writer *w, const struct json *v)
+/* Depth is bounded by the parser (SEAM_JSON_DEPTH_MAX), so the recursion is.                          */
+void seam_jw_node(struct seam_json_writer *w, const struct seam_json *v)
 {
     switch (v->type) {
-    case J_NULL: jw_null(w); break;
-    case J_BOOL: jw_bool(w, v->boolean); break;
-    case J_NUMBER: jw_raw(w, v->str, v->len); break;
-    case J_STRING: jw_strn(w, v->str, v->len); break;
-    case J_ARRAY:
-        jw_array(w);
-        for (const struct json *c = v->child; c != NULL; c = c->next)
-            jw_node(w, c);
-        jw_end_array(w);
+    case SEAM_J_NULL: seam_jw_null(w); break;
+    case SEAM_J_BOOL: seam_jw_bool(w, v->boolean); break;
+    case SEAM_J_NUMBER: seam_jw_raw(w, v->str, v->len); break;
+    case SEAM_J_STRING: seam_jw_strn(w, v->str, v->len); break;
+    case SEAM_J_ARRAY:
+        seam_jw_array(w);
+        for (const struct seam_json *c = v->child; c != NULL; c = c->next)
+            seam_jw_node(w, c);
+        seam_jw_end_array(w);
         break;
-    case J_OBJECT:
-        jw_object(w);
-        for (const struct json *c = v->child; c != NULL; c = c->next) {
-            jw_key(w, c->key);
-            jw_node(w, c);
+    case SEAM_J_OBJECT:
+        seam_jw_object(w);
+        for (const struct seam_json *c = v->child; c != NULL; c = c->next) {
+            seam_jw_key(w, c->key);
+            seam_jw_node(w, c);
         }
-        jw_end_object(w);
+        seam_jw_end_object(w);
         break;
     }
 }

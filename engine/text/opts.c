@@ -32,7 +32,7 @@ static size_t distance(const char *a, const char *b)
     return row[nb];
 }
 
-const char *nearest_name(const char *word, const char *const *names, size_t count)
+const char *seam_nearest_name(const char *word, const char *const *names, size_t count)
 {
     const char *best = NULL;
     size_t best_distance = strlen(word) / 3 + 2; /* one slip in three letters, and one more */
@@ -48,7 +48,7 @@ const char *nearest_name(const char *word, const char *const *names, size_t coun
     return best;
 }
 
-static const struct opt *find_long(const struct opt *opts, size_t n, const char *name, size_t len)
+static const struct seam_opt *find_long(const struct seam_opt *opts, size_t n, const char *name, size_t len)
 {
     for (size_t i = 0; i < n; i++) {
         if (strlen(opts[i].name) == len && memcmp(opts[i].name, name, len) == 0) return &opts[i];
@@ -56,7 +56,7 @@ static const struct opt *find_long(const struct opt *opts, size_t n, const char 
     return NULL;
 }
 
-static const struct opt *find_letter(const struct opt *opts, size_t n, char letter)
+static const struct seam_opt *find_letter(const struct seam_opt *opts, size_t n, char letter)
 {
     for (size_t i = 0; i < n; i++) {
         if (opts[i].letter != 0 && opts[i].letter == letter) return &opts[i];
@@ -64,11 +64,11 @@ static const struct opt *find_letter(const struct opt *opts, size_t n, char lett
     return NULL;
 }
 
-static enum status unknown(const struct opt *opts, size_t n, const char *arg, struct fault *f)
+static enum seam_status unknown(const struct seam_opt *opts, size_t n, const char *arg, struct seam_fault *f)
 {
     const char *names[64], *near;
     char word[WORD_MAX + 1];
-    size_t count = n < ARRAY_LEN(names) ? n : ARRAY_LEN(names);
+    size_t count = n < SEAM_ARRAY_LEN(names) ? n : SEAM_ARRAY_LEN(names);
     size_t len;
 
     for (size_t i = 0; i < count; i++)
@@ -77,38 +77,38 @@ static enum status unknown(const struct opt *opts, size_t n, const char *arg, st
         arg++;
     len = strcspn(arg, "=");
     snprintf(word, sizeof word, "%.*s", (int)(len < WORD_MAX ? len : WORD_MAX), arg);
-    near = nearest_name(word, names, count);
+    near = seam_nearest_name(word, names, count);
     if (near != NULL)
-        return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
                          "unknown option --%s; did you mean --%s?", word, near);
-    return fault_set(f, ST_INVALID, NULL, FAULT_NO_OFFSET, "unknown option --%s; --help lists them",
+    return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "unknown option --%s; --help lists them",
                      word);
 }
 
-static enum status store(const struct opt *o, const char *text, struct fault *f)
+static enum seam_status store(const struct seam_opt *o, const char *text, struct seam_fault *f)
 {
     size_t n = strlen(text);
 
     switch (o->kind) {
-    case OPT_FLAG: *(bool *)o->out = true; return ST_OK;
-    case OPT_STRING: *(const char **)o->out = text; return ST_OK;
-    case OPT_INT:
-        if (int_parse(text, n, o->out) == ST_OK) return ST_OK;
-        return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "'%.100s' is not a whole number",
+    case SEAM_OPT_FLAG: *(bool *)o->out = true; return SEAM_OK;
+    case SEAM_OPT_STRING: *(const char **)o->out = text; return SEAM_OK;
+    case SEAM_OPT_INT:
+        if (seam_int_parse(text, n, o->out) == SEAM_OK) return SEAM_OK;
+        return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET, "'%.100s' is not a whole number",
                          text);
-    case OPT_DOUBLE:
-        if (double_parse(text, n, o->out) == ST_OK) return ST_OK;
-        return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "'%.100s' is not a number", text);
+    case SEAM_OPT_DOUBLE:
+        if (seam_double_parse(text, n, o->out) == SEAM_OK) return SEAM_OK;
+        return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET, "'%.100s' is not a number", text);
     }
-    return ST_INVALID;
+    return SEAM_INVALID;
 }
 
 /* argv[*i] is an option; moves *i onto its value when that is the next word.                     */
-static enum status parse_one(int argc, char **argv, int *i, const struct opt *opts, size_t n,
-                             struct fault *f)
+static enum seam_status parse_one(int argc, char **argv, int *i, const struct seam_opt *opts, size_t n,
+                             struct seam_fault *f)
 {
     const char *arg = argv[*i], *value = NULL;
-    const struct opt *o;
+    const struct seam_opt *o;
 
     if (arg[1] == '-') {
         size_t len = strcspn(arg + 2, "=");
@@ -120,15 +120,15 @@ static enum status parse_one(int argc, char **argv, int *i, const struct opt *op
         if (o != NULL && arg[2] != '\0') value = arg + 2;
     }
     if (o == NULL) return unknown(opts, n, arg, f);
-    if (o->kind == OPT_FLAG) {
+    if (o->kind == SEAM_OPT_FLAG) {
         if (value != NULL)
-            return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "--%s takes no value",
+            return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET, "--%s takes no value",
                              o->name);
         return store(o, "", f);
     }
     if (value == NULL) {
         if (*i + 1 >= argc)
-            return fault_set(f, ST_INVALID, o->name, FAULT_NO_OFFSET, "--%s needs a value",
+            return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET, "--%s needs a value",
                              o->name);
         value = argv[++*i];
     }
@@ -141,14 +141,14 @@ static bool is_option(const char *arg)
     return arg[0] == '-' && arg[1] != '\0' && !(arg[1] >= '0' && arg[1] <= '9') && arg[1] != '.';
 }
 
-enum status opts_parse(int argc, char **argv, const struct opt *opts, size_t n_opts,
-                       const char **args, int *count, struct fault *f)
+enum seam_status seam_opts_parse(int argc, char **argv, const struct seam_opt *opts, size_t n_opts,
+                       const char **args, int *count, struct seam_fault *f)
 {
     bool only_arguments = false;
 
     *count = 0;
     for (int i = 0; i < argc; i++) {
-        enum status st;
+        enum seam_status st;
 
         if (only_arguments || !is_option(argv[i])) {
             args[(*count)++] = argv[i];
@@ -159,12 +159,12 @@ enum status opts_parse(int argc, char **argv, const struct opt *opts, size_t n_o
             continue;
         }
         st = parse_one(argc, argv, &i, opts, n_opts, f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-void opts_help(const struct opt *opts, size_t n_opts, struct buf *out)
+void seam_opts_help(const struct seam_opt *opts, size_t n_opts, struct seam_buf *out)
 {
     for (size_t i = 0; i < n_opts; i++) {
         char left[64];
@@ -173,10 +173,10 @@ void opts_help(const struct opt *opts, size_t n_opts, struct buf *out)
         n = snprintf(left, sizeof left, "--%s%s%s", opts[i].name, opts[i].arg != NULL ? " " : "",
                      opts[i].arg != NULL ? opts[i].arg : "");
         if (opts[i].letter != 0)
-            buf_printf(out, "  -%c, ", opts[i].letter);
+            seam_buf_printf(out, "  -%c, ", opts[i].letter);
         else
-            buf_str(out, "      ");
-        buf_printf(out, "%-24s%s%s\n", left, n >= 24 ? "  " : "",
+            seam_buf_str(out, "      ");
+        seam_buf_printf(out, "%-24s%s%s\n", left, n >= 24 ? "  " : "",
                    opts[i].help != NULL ? opts[i].help : "");
     }
 }

@@ -12,7 +12,7 @@ static void put_be64(uint8_t *p, uint64_t v)
 
 static uint64_t get_be64(const uint8_t *p)
 {
-    return __builtin_bswap64(get_u64(p));
+    return __builtin_bswap64(seam_get_u64(p));
 }
 
 /* -0.0 equals 0.0 and every NaN equals every other, so each has one encoding.                    */
@@ -35,41 +35,41 @@ static double double_from_ordered(uint64_t u)
     return d;
 }
 
-static void append_text(struct buf *out, const char *s, size_t n)
+static void append_text(struct seam_buf *out, const char *s, size_t n)
 {
     const char *end = s + n;
 
-    if (!buf_reserve(out, n + 3)) return;
-    buf_u8(out, TAG_TEXT);
+    if (!seam_buf_reserve(out, n + 3)) return;
+    seam_buf_u8(out, TAG_TEXT);
     while (s < end) {
         const char *zero = memchr(s, 0, (size_t)(end - s));
         size_t run = (size_t)((zero != NULL ? zero : end) - s);
 
-        buf_append(out, s, run);
+        seam_buf_append(out, s, run);
         s += run;
         if (zero != NULL) {
-            buf_append(out, "\x00\xff", 2);
+            seam_buf_append(out, "\x00\xff", 2);
             s++;
         }
     }
-    buf_append(out, "\x00\x00", 2);
+    seam_buf_append(out, "\x00\x00", 2);
 }
 
-void key_append(struct buf *out, const struct value *v)
+void seam_key_append(struct seam_buf *out, const struct seam_value *v)
 {
     uint8_t *p;
 
-    if (v->type == V_NULL) {
-        buf_u8(out, TAG_NULL);
+    if (v->type == SEAM_V_NULL) {
+        seam_buf_u8(out, TAG_NULL);
         return;
     }
-    if (v->type == V_TEXT) {
+    if (v->type == SEAM_V_TEXT) {
         append_text(out, v->s, v->len);
         return;
     }
-    p = buf_extend(out, 9);
+    p = seam_buf_extend(out, 9);
     if (p == NULL) return;
-    if (v->type == V_DOUBLE) {
+    if (v->type == SEAM_V_DOUBLE) {
         p[0] = TAG_DOUBLE;
         put_be64(p + 1, double_bits_ordered(v->d));
     } else {
@@ -78,8 +78,8 @@ void key_append(struct buf *out, const struct value *v)
     }
 }
 
-static enum status read_text(const uint8_t **p, const uint8_t *end, struct value *v,
-                             struct buf *text)
+static enum seam_status read_text(const uint8_t **p, const uint8_t *end, struct seam_value *v,
+                             struct seam_buf *text)
 {
     size_t start = text->size;
     const uint8_t *b = *p;
@@ -87,50 +87,50 @@ static enum status read_text(const uint8_t **p, const uint8_t *end, struct value
     for (;;) {
         const uint8_t *zero = b < end ? memchr(b, 0, (size_t)(end - b)) : NULL;
 
-        if (zero == NULL || zero + 1 >= end) return ST_CORRUPT;
-        buf_append(text, b, (size_t)(zero - b));
+        if (zero == NULL || zero + 1 >= end) return SEAM_CORRUPT;
+        seam_buf_append(text, b, (size_t)(zero - b));
         b = zero + 2;
         if (zero[1] == 0x00) break;
-        if (zero[1] != 0xff) return ST_CORRUPT;
-        buf_u8(text, 0);
+        if (zero[1] != 0xff) return SEAM_CORRUPT;
+        seam_buf_u8(text, 0);
     }
-    if (!buf_ok(text)) return ST_NOMEM;
-    if (text->size - start > TEXT_MAX) return ST_CORRUPT;
-    *v = v_text(text->size > start ? (const char *)text->data + start : "", text->size - start);
+    if (!seam_buf_ok(text)) return SEAM_NOMEM;
+    if (text->size - start > SEAM_TEXT_MAX) return SEAM_CORRUPT;
+    *v = seam_v_text(text->size > start ? (const char *)text->data + start : "", text->size - start);
     *p = b;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status key_read(const uint8_t **p, const uint8_t *end, enum value_type t, struct value *v,
-                     struct buf *text)
+enum seam_status seam_key_read(const uint8_t **p, const uint8_t *end, enum seam_value_type t, struct seam_value *v,
+                     struct seam_buf *text)
 {
     const uint8_t *b = *p;
 
-    if (b >= end) return ST_CORRUPT;
+    if (b >= end) return SEAM_CORRUPT;
     if (*b == TAG_NULL) {
-        *v = v_null();
+        *v = seam_v_null();
         *p = b + 1;
-        return ST_OK;
+        return SEAM_OK;
     }
-    if (t == V_TEXT) {
+    if (t == SEAM_V_TEXT) {
         const uint8_t *after = b + 1;
-        enum status st = *b == TAG_TEXT ? read_text(&after, end, v, text) : ST_CORRUPT;
+        enum seam_status st = *b == TAG_TEXT ? read_text(&after, end, v, text) : SEAM_CORRUPT;
 
-        if (st == ST_OK) *p = after;
+        if (st == SEAM_OK) *p = after;
         return st;
     }
-    if (t == V_NULL || (unsigned)t >= V_TYPE_COUNT || end - b < 9) return ST_CORRUPT;
-    if (*b != (t == V_DOUBLE ? TAG_DOUBLE : TAG_INT)) return ST_CORRUPT;
-    *v = (struct value){.type = (uint8_t)t};
-    if (t == V_DOUBLE)
+    if (t == SEAM_V_NULL || (unsigned)t >= SEAM_V_TYPE_COUNT || end - b < 9) return SEAM_CORRUPT;
+    if (*b != (t == SEAM_V_DOUBLE ? TAG_DOUBLE : TAG_INT)) return SEAM_CORRUPT;
+    *v = (struct seam_value){.type = (uint8_t)t};
+    if (t == SEAM_V_DOUBLE)
         v->d = double_from_ordered(get_be64(b + 1));
     else
         v->i = (int64_t)(get_be64(b + 1) ^ 1ull << 63);
     *p = b + 9;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-bool key_successor(struct buf *key)
+bool seam_key_successor(struct seam_buf *key)
 {
     while (key->size > 0) {
         if (key->data[key->size - 1] != 0xff) {

@@ -10,122 +10,122 @@
 enum {
     CANONICAL_FORMAT = 1,
     FIXED_MAX = 10,                    /* longest encoding of a value that is no text */
-    CELL_OVERHEAD = 2 * VARINT_MAX + 1 /* column id, type, text length */
+    CELL_OVERHEAD = 2 * SEAM_VARINT_MAX + 1 /* column id, type, text length */
 };
 
 /* ---- encode ---- */
 
 /* The value as its column stores it: a decimal of another scale is rescaled when nothing is lost.
  */
-static enum status fit(const struct schema *s, const struct column *c, const struct value *v,
-                       struct value *out, struct fault *f)
+static enum seam_status fit(const struct seam_schema *s, const struct seam_column *c, const struct seam_value *v,
+                       struct seam_value *out, struct seam_fault *f)
 {
     *out = *v;
-    if (v->type == V_NULL) {
-        if (c->nullable) return ST_OK;
-        return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "%s must not be null", c->name);
+    if (v->type == SEAM_V_NULL) {
+        if (c->nullable) return SEAM_OK;
+        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "%s must not be null", c->name);
     }
-    if (unlikely(v->type != c->type))
-        return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "%s is %s, not %s", c->name,
-                         value_type_name(c->type), value_type_name(v->type));
-    if (v->type == V_TEXT && unlikely(v->len > TEXT_MAX))
-        return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET,
-                         "%s: a text may have at most %d bytes", c->name, TEXT_MAX);
-    if (v->type == V_DECIMAL && v->scale != c->scale) {
-        if (decimal_rescale(v->i, v->scale, c->scale, &out->i) != ST_OK)
-            return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET,
+    if (seam_unlikely(v->type != c->type))
+        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "%s is %s, not %s", c->name,
+                         seam_value_type_name(c->type), seam_value_type_name(v->type));
+    if (v->type == SEAM_V_TEXT && seam_unlikely(v->len > SEAM_TEXT_MAX))
+        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
+                         "%s: a text may have at most %d bytes", c->name, SEAM_TEXT_MAX);
+    if (v->type == SEAM_V_DECIMAL && v->scale != c->scale) {
+        if (seam_decimal_rescale(v->i, v->scale, c->scale, &out->i) != SEAM_OK)
+            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
                              "%s has %u decimals and cannot hold the value", c->name, c->scale);
         out->scale = c->scale;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static uint8_t *put_value(uint8_t *p, const struct value *v)
+static uint8_t *put_value(uint8_t *p, const struct seam_value *v)
 {
-    switch ((enum value_type)v->type) {
-    case V_INT:
-    case V_DECIMAL:
-    case V_TIME: return p + put_varint(p, zigzag(v->i));
-    case V_DOUBLE: put_f64(p, v->d); return p + 8;
-    case V_BOOL: *p = v->i != 0; return p + 1;
-    case V_TEXT:
-        p += put_varint(p, v->len);
+    switch ((enum seam_value_type)v->type) {
+    case SEAM_V_INT:
+    case SEAM_V_DECIMAL:
+    case SEAM_V_TIME: return p + seam_put_varint(p, seam_zigzag(v->i));
+    case SEAM_V_DOUBLE: seam_put_f64(p, v->d); return p + 8;
+    case SEAM_V_BOOL: *p = v->i != 0; return p + 1;
+    case SEAM_V_TEXT:
+        p += seam_put_varint(p, v->len);
         if (v->len > 0) memcpy(p, v->s, v->len);
         return p + v->len;
-    case V_NULL:
-    case V_TYPE_COUNT: break;
+    case SEAM_V_NULL:
+    case SEAM_V_TYPE_COUNT: break;
     }
     return p;
 }
 
 /* An upper bound, so that one reservation serves the whole row.                                  */
-static size_t cells_bound(const struct schema *s, const struct value *values)
+static size_t cells_bound(const struct seam_schema *s, const struct seam_value *values)
 {
     size_t n = (size_t)s->column_count * (CELL_OVERHEAD + FIXED_MAX);
 
     for (uint16_t i = 0; i < s->column_count; i++) {
-        if (values[i].type == V_TEXT) n += values[i].len;
+        if (values[i].type == SEAM_V_TEXT) n += values[i].len;
     }
     return n;
 }
 
-enum status row_encode(const struct schema *s, const struct value *values, struct buf *out,
-                       struct fault *f)
+enum seam_status seam_row_encode(const struct seam_schema *s, const struct seam_value *values, struct seam_buf *out,
+                       struct seam_fault *f)
 {
-    size_t bound = 2 * VARINT_MAX + COLUMNS_MAX / 8 + cells_bound(s, values);
+    size_t bound = 2 * SEAM_VARINT_MAX + SEAM_COLUMNS_MAX / 8 + cells_bound(s, values);
     uint8_t *p, *nulls;
     unsigned live = 0, k = 0;
 
-    if (!buf_reserve(out, bound))
-        return fault_set(f, ST_NOMEM, s->name, FAULT_NO_OFFSET, "no memory for a row");
+    if (!seam_buf_reserve(out, bound))
+        return seam_fault_set(f, SEAM_NOMEM, s->name, SEAM_FAULT_NO_OFFSET, "no memory for a row");
     for (uint16_t i = 0; i < s->column_count; i++)
-        live += column_live(&s->columns[i], s->version);
+        live += seam_column_live(&s->columns[i], s->version);
     p = out->data + out->size;
-    p += put_varint(p, s->version);
-    p += put_varint(p, live);
+    p += seam_put_varint(p, s->version);
+    p += seam_put_varint(p, live);
     nulls = p;
     memset(nulls, 0, (live + 7) / 8);
     p += (live + 7) / 8;
     for (uint16_t i = 0; i < s->column_count; i++) {
-        const struct column *c = &s->columns[i];
-        struct value v;
-        enum status st;
+        const struct seam_column *c = &s->columns[i];
+        struct seam_value v;
+        enum seam_status st;
 
-        if (!column_live(c, s->version)) continue;
+        if (!seam_column_live(c, s->version)) continue;
         st = fit(s, c, &values[i], &v, f);
-        if (st != ST_OK) return st;
-        if (v.type == V_NULL)
+        if (st != SEAM_OK) return st;
+        if (v.type == SEAM_V_NULL)
             nulls[k / 8] |= (uint8_t)(1u << k % 8);
         else
             p = put_value(p, &v);
         k++;
     }
     out->size = (size_t)(p - out->data);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* ---- decode ---- */
 
 struct row_reader {
-    const struct schema *s;
+    const struct seam_schema *s;
     const uint8_t *start, *p, *end;
     const uint8_t *nulls;
     uint32_t version;
     uint32_t count; /* columns the row says it has */
 };
 
-static enum status corrupt(const struct row_reader *r, struct fault *f, const char *why)
+static enum seam_status corrupt(const struct row_reader *r, struct seam_fault *f, const char *why)
 {
-    return fault_set(f, ST_CORRUPT, r->s->name, (uint64_t)(r->p - r->start), "%s", why);
+    return seam_fault_set(f, SEAM_CORRUPT, r->s->name, (uint64_t)(r->p - r->start), "%s", why);
 }
 
-static inline enum status read_head(struct row_reader *r, struct fault *f)
+static inline enum seam_status read_head(struct row_reader *r, struct seam_fault *f)
 {
     uint64_t version, count;
 
-    if (!get_varint(&r->p, r->end, &version) || version == 0 || version > r->s->version)
+    if (!seam_get_varint(&r->p, r->end, &version) || version == 0 || version > r->s->version)
         return corrupt(r, f, "a row of no known version of its table");
-    if (!get_varint(&r->p, r->end, &count) || count > r->s->column_count ||
+    if (!seam_get_varint(&r->p, r->end, &count) || count > r->s->column_count ||
         (count + 7) / 8 > (uint64_t)(r->end - r->p))
         return corrupt(r, f, "a row with a wrong number of columns");
     r->version = (uint32_t)version;
@@ -134,7 +134,7 @@ static inline enum status read_head(struct row_reader *r, struct fault *f)
     r->p += (count + 7) / 8;
     if (count % 8 != 0 && r->nulls[count / 8] >> count % 8 != 0)
         return corrupt(r, f, "null bits beyond the columns");
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Most numbers of a shop take one to three bytes: those without the loop.                        */
@@ -142,7 +142,7 @@ static inline bool read_varint_fast(struct row_reader *r, uint64_t *out)
 {
     const uint8_t *p = r->p;
 
-    if (likely(r->end - p >= 3)) {
+    if (seam_likely(r->end - p >= 3)) {
         if (p[0] < 0x80) {
             *out = p[0];
             r->p = p + 1;
@@ -159,10 +159,10 @@ static inline bool read_varint_fast(struct row_reader *r, uint64_t *out)
             return true;
         }
     }
-    return get_varint(&r->p, r->end, out);
+    return seam_get_varint(&r->p, r->end, out);
 }
 
-static inline bool read_value(struct row_reader *r, const struct column *c, struct value *v)
+static inline bool read_value(struct row_reader *r, const struct seam_column *c, struct seam_value *v)
 {
     uint64_t u;
 
@@ -170,119 +170,119 @@ static inline bool read_value(struct row_reader *r, const struct column *c, stru
     v->scale = c->scale;
     v->len = 0;
     switch (c->type) {
-    case V_INT:
-    case V_DECIMAL:
-    case V_TIME:
+    case SEAM_V_INT:
+    case SEAM_V_DECIMAL:
+    case SEAM_V_TIME:
         if (!read_varint_fast(r, &u)) return false;
-        v->i = unzigzag(u);
+        v->i = seam_unzigzag(u);
         return true;
-    case V_DOUBLE:
+    case SEAM_V_DOUBLE:
         if (r->end - r->p < 8) return false;
-        v->d = get_f64(r->p);
+        v->d = seam_get_f64(r->p);
         r->p += 8;
         return true;
-    case V_BOOL:
+    case SEAM_V_BOOL:
         if (r->p == r->end || *r->p > 1) return false;
         v->i = *r->p++;
         return true;
-    case V_TEXT:
-        if (!read_varint_fast(r, &u) || u > TEXT_MAX || u > (uint64_t)(r->end - r->p)) return false;
+    case SEAM_V_TEXT:
+        if (!read_varint_fast(r, &u) || u > SEAM_TEXT_MAX || u > (uint64_t)(r->end - r->p)) return false;
         v->len = (uint32_t)u;
         v->s = (const char *)r->p;
         r->p += u;
         return true;
-    case V_NULL:
-    case V_TYPE_COUNT: break;
+    case SEAM_V_NULL:
+    case SEAM_V_TYPE_COUNT: break;
     }
     return false;
 }
 
 /* Column i of the schema, which is the row's k-th when its version had it.                       */
-static inline enum status read_cell(struct row_reader *r, const struct column *c, uint32_t k,
-                                    struct value *v, struct fault *f)
+static inline enum seam_status read_cell(struct row_reader *r, const struct seam_column *c, uint32_t k,
+                                    struct seam_value *v, struct seam_fault *f)
 {
-    if (unlikely(k >= r->count)) return corrupt(r, f, "a row with too few columns");
+    if (seam_unlikely(k >= r->count)) return corrupt(r, f, "a row with too few columns");
     if ((r->nulls[k / 8] >> k % 8 & 1) != 0) {
-        if (unlikely(!c->nullable)) return corrupt(r, f, "a null where none is allowed");
-        *v = v_null();
-        return ST_OK;
+        if (seam_unlikely(!c->nullable)) return corrupt(r, f, "a null where none is allowed");
+        *v = seam_v_null();
+        return SEAM_OK;
     }
-    if (unlikely(!read_value(r, c, v)))
+    if (seam_unlikely(!read_value(r, c, v)))
         return corrupt(r, f, "a row cut short, or a value out of range");
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status row_decode(const struct schema *s, const void *row, size_t n, struct value *values,
-                       struct fault *f)
+enum seam_status seam_row_decode(const struct seam_schema *s, const void *row, size_t n, struct seam_value *values,
+                       struct seam_fault *f)
 {
     struct row_reader r = {.s = s, .start = row, .p = row, .end = (const uint8_t *)row + n};
-    enum status st = read_head(&r, f);
+    enum seam_status st = read_head(&r, f);
     uint32_t k = 0;
 
-    if (unlikely(st != ST_OK)) return st;
+    if (seam_unlikely(st != SEAM_OK)) return st;
     for (uint16_t i = 0; i < s->column_count; i++) {
-        const struct column *c = &s->columns[i];
+        const struct seam_column *c = &s->columns[i];
 
-        if (likely(column_live(c, r.version))) {
+        if (seam_likely(seam_column_live(c, r.version))) {
             st = read_cell(&r, c, k++, &values[i], f);
-            if (unlikely(st != ST_OK)) return st;
+            if (seam_unlikely(st != SEAM_OK)) return st;
         } else {
-            values[i] = c->added > r.version ? c->def : v_null();
+            values[i] = c->added > r.version ? c->def : seam_v_null();
         }
-        if (unlikely(c->dropped != 0)) values[i] = v_null();
+        if (seam_unlikely(c->dropped != 0)) values[i] = seam_v_null();
     }
-    if (unlikely(k != r.count || r.p != r.end))
+    if (seam_unlikely(k != r.count || r.p != r.end))
         return corrupt(&r, f, "a row with too many columns or bytes");
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status row_get(const struct schema *s, const void *row, size_t n, int column,
-                    struct value *out, struct fault *f)
+enum seam_status seam_row_get(const struct seam_schema *s, const void *row, size_t n, int column,
+                    struct seam_value *out, struct seam_fault *f)
 {
     struct row_reader r = {.s = s, .start = row, .p = row, .end = (const uint8_t *)row + n};
-    enum status st = read_head(&r, f);
+    enum seam_status st = read_head(&r, f);
     uint32_t k = 0;
 
     assert(column >= 0 && column < s->column_count);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     for (int i = 0; i <= column; i++) {
-        const struct column *c = &s->columns[i];
+        const struct seam_column *c = &s->columns[i];
 
-        if (!column_live(c, r.version)) {
-            *out = c->added > r.version ? c->def : v_null();
+        if (!seam_column_live(c, r.version)) {
+            *out = c->added > r.version ? c->def : seam_v_null();
             continue;
         }
         st = read_cell(&r, c, k++, out, f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
-    if (s->columns[column].dropped != 0) *out = v_null();
-    return ST_OK;
+    if (s->columns[column].dropped != 0) *out = seam_v_null();
+    return SEAM_OK;
 }
 
 /* ---- keys ---- */
 
-static enum status append_key(const struct schema *s, const uint16_t *positions, uint16_t count,
-                              const struct value *values, struct buf *out, struct fault *f)
+static enum seam_status append_key(const struct seam_schema *s, const uint16_t *positions, uint16_t count,
+                              const struct seam_value *values, struct seam_buf *out, struct seam_fault *f)
 {
     for (uint16_t i = 0; i < count; i++) {
-        struct value v;
-        enum status st = fit(s, &s->columns[positions[i]], &values[positions[i]], &v, f);
+        struct seam_value v;
+        enum seam_status st = fit(s, &s->columns[positions[i]], &values[positions[i]], &v, f);
 
-        if (st != ST_OK) return st;
-        key_append(out, &v);
+        if (st != SEAM_OK) return st;
+        seam_key_append(out, &v);
     }
-    return buf_ok(out) ? ST_OK
-                       : fault_set(f, ST_NOMEM, s->name, FAULT_NO_OFFSET, "no memory for a key");
+    return seam_buf_ok(out) ? SEAM_OK
+                       : seam_fault_set(f, SEAM_NOMEM, s->name, SEAM_FAULT_NO_OFFSET, "no memory for a key");
 }
 
-enum status row_key(const struct schema *s, const struct value *values, struct buf *out,
-                    struct fault *f)
+enum seam_status seam_row_key(const struct seam_schema *s, const struct seam_value *values, struct seam_buf *out,
+                    struct seam_fault *f)
 {
     return append_key(s, s->key, s->key_count, values, out, f);
 }
 
-enum status row_index_key(const struct schema *s, const struct index_def *ix,
-                          const struct value *values, struct buf *out, struct fault *f)
+enum seam_status seam_row_index_key(const struct seam_schema *s, const struct seam_index_def *ix,
+                          const struct seam_value *values, struct seam_buf *out, struct seam_fault *f)
 {
     return append_key(s, ix->columns, ix->count, values, out, f);
 }
@@ -295,18 +295,18 @@ static double canonical_double(double d)
     return isnan(d) ? NAN : d == 0 ? 0.0 : d;
 }
 
-static uint8_t *put_canonical(uint8_t *p, const struct schema *s, const struct value *values)
+static uint8_t *put_canonical(uint8_t *p, const struct seam_schema *s, const struct seam_value *values)
 {
     *p++ = CANONICAL_FORMAT;
     for (uint16_t i = 0; i < s->column_count; i++) {
-        const struct column *c = &s->columns[i];
-        struct value v = values[i];
+        const struct seam_column *c = &s->columns[i];
+        struct seam_value v = values[i];
 
-        if (!column_live(c, s->version)) continue;
-        p += put_varint(p, c->id);
-        if (v.type == V_DOUBLE) v.d = canonical_double(v.d);
-        if (v.type == V_DECIMAL && v.scale != c->scale &&
-            decimal_rescale(v.i, v.scale, c->scale, &v.i) == ST_OK)
+        if (!seam_column_live(c, s->version)) continue;
+        p += seam_put_varint(p, c->id);
+        if (v.type == SEAM_V_DOUBLE) v.d = canonical_double(v.d);
+        if (v.type == SEAM_V_DECIMAL && v.scale != c->scale &&
+            seam_decimal_rescale(v.i, v.scale, c->scale, &v.i) == SEAM_OK)
             v.scale = c->scale;
         *p++ = v.type;
         p = put_value(p, &v);
@@ -314,17 +314,17 @@ static uint8_t *put_canonical(uint8_t *p, const struct schema *s, const struct v
     return p;
 }
 
-void row_canonical(const struct schema *s, const struct value *values, struct buf *out)
+void seam_row_canonical(const struct seam_schema *s, const struct seam_value *values, struct seam_buf *out)
 {
-    if (!buf_reserve(out, 1 + cells_bound(s, values))) return;
+    if (!seam_buf_reserve(out, 1 + cells_bound(s, values))) return;
     out->size = (size_t)(put_canonical(out->data + out->size, s, values) - out->data);
 }
 
-struct hash128 row_hash(const struct schema *s, const struct value *values)
+struct seam_hash128 seam_row_hash(const struct seam_schema *s, const struct seam_value *values)
 {
     uint8_t small[2048], *p = small;
     size_t bound = 1 + cells_bound(s, values);
-    struct hash128 h;
+    struct seam_hash128 h;
 
     if (bound > sizeof small) {
         p = malloc(bound);
@@ -333,7 +333,7 @@ struct hash128 row_hash(const struct schema *s, const struct value *values)
             abort();
         }
     }
-    h = siphash128(p, (size_t)(put_canonical(p, s, values) - p));
+    h = seam_siphash128(p, (size_t)(put_canonical(p, s, values) - p));
     if (p != small) free(p);
     return h;
 }

@@ -6,124 +6,124 @@
 #include "engine/text/opts.h"
 #include "engine/values/row.h"
 
-void jw_value(struct json_writer *w, const struct value *v)
+void seam_jw_value(struct seam_json_writer *w, const struct seam_value *v)
 {
     char text[40];
 
-    switch ((enum value_type)v->type) {
-    case V_INT: jw_int(w, v->i); break;
-    case V_DOUBLE:
+    switch ((enum seam_value_type)v->type) {
+    case SEAM_V_INT: seam_jw_int(w, v->i); break;
+    case SEAM_V_DOUBLE:
         if (isfinite(v->d))
-            jw_double(w, v->d);
+            seam_jw_double(w, v->d);
         else
-            jw_strn(w, text, double_format(v->d, text));
+            seam_jw_strn(w, text, seam_double_format(v->d, text));
         break;
-    case V_DECIMAL: jw_strn(w, text, decimal_format(v->i, v->scale, text)); break;
-    case V_BOOL: jw_bool(w, v->i != 0); break;
-    case V_TIME: jw_strn(w, text, time_format(v->i, text)); break;
-    case V_TEXT: jw_strn(w, v->s, v->len); break;
-    case V_NULL:
-    case V_TYPE_COUNT: jw_null(w); break;
+    case SEAM_V_DECIMAL: seam_jw_strn(w, text, seam_decimal_format(v->i, v->scale, text)); break;
+    case SEAM_V_BOOL: seam_jw_bool(w, v->i != 0); break;
+    case SEAM_V_TIME: seam_jw_strn(w, text, seam_time_format(v->i, text)); break;
+    case SEAM_V_TEXT: seam_jw_strn(w, v->s, v->len); break;
+    case SEAM_V_NULL:
+    case SEAM_V_TYPE_COUNT: seam_jw_null(w); break;
     }
 }
 
-void row_to_json(const struct schema *s, const struct value *values, struct buf *out)
+void seam_row_to_json(const struct seam_schema *s, const struct seam_value *values, struct seam_buf *out)
 {
-    struct json_writer w;
+    struct seam_json_writer w;
 
-    jw_init(&w, out);
-    jw_object(&w);
+    seam_jw_init(&w, out);
+    seam_jw_object(&w);
     for (uint16_t i = 0; i < s->column_count; i++) {
-        if (!column_live(&s->columns[i], s->version)) continue;
-        jw_key(&w, s->columns[i].name);
-        jw_value(&w, &values[i]);
+        if (!seam_column_live(&s->columns[i], s->version)) continue;
+        seam_jw_key(&w, s->columns[i].name);
+        seam_jw_value(&w, &values[i]);
     }
-    jw_end_object(&w);
+    seam_jw_end_object(&w);
 }
 
-static enum status unknown_member(const struct schema *s, const struct json *member,
-                                  struct fault *f)
+static enum seam_status unknown_member(const struct seam_schema *s, const struct seam_json *member,
+                                  struct seam_fault *f)
 {
-    const char *names[COLUMNS_MAX], *near;
+    const char *names[SEAM_COLUMNS_MAX], *near;
     size_t n = 0;
 
     for (uint16_t i = 0; i < s->column_count; i++) {
-        if (column_live(&s->columns[i], s->version)) names[n++] = s->columns[i].name;
+        if (seam_column_live(&s->columns[i], s->version)) names[n++] = s->columns[i].name;
     }
-    near = nearest_name(member->key, names, n);
+    near = seam_nearest_name(member->key, names, n);
     if (near != NULL)
-        return fault_set(f, ST_INVALID, s->name, member->line,
+        return seam_fault_set(f, SEAM_INVALID, s->name, member->line,
                          "no column \"%.64s\"; did you mean \"%s\"?", member->key, near);
-    return fault_set(f, ST_INVALID, s->name, member->line, "no column \"%.64s\"", member->key);
+    return seam_fault_set(f, SEAM_INVALID, s->name, member->line, "no column \"%.64s\"", member->key);
 }
 
-static enum status read_cell(const struct schema *s, const struct column *c, const struct json *v,
-                             struct value *out, struct buf *text, struct fault *f)
+static enum seam_status read_cell(const struct seam_schema *s, const struct seam_column *c, const struct seam_json *v,
+                             struct seam_value *out, struct seam_buf *text, struct seam_fault *f)
 {
-    enum status st = ST_INVALID;
+    enum seam_status st = SEAM_INVALID;
 
-    *out = v_null();
-    if (v->type == J_NULL) return ST_OK;
-    if (v->type == J_BOOL && c->type == V_BOOL) {
-        *out = v_bool(v->boolean);
-        return ST_OK;
+    *out = seam_v_null();
+    if (v->type == SEAM_J_NULL) return SEAM_OK;
+    if (v->type == SEAM_J_BOOL && c->type == SEAM_V_BOOL) {
+        *out = seam_v_bool(v->boolean);
+        return SEAM_OK;
     }
-    if (v->type == J_STRING && c->type == V_TEXT) {
+    if (v->type == SEAM_J_STRING && c->type == SEAM_V_TEXT) {
         size_t at = text->size;
 
-        if (v->len > TEXT_MAX)
-            return fault_set(f, ST_INVALID, s->name, v->line, "%s: a text of over %d bytes",
-                             c->name, TEXT_MAX);
-        buf_append(text, v->str, v->len);
-        if (!buf_ok(text)) return fault_set(f, ST_NOMEM, s->name, v->line, "no memory for a text");
-        *out = v_text(v->len > 0 ? (const char *)text->data + at : "", v->len);
-        return ST_OK;
+        if (v->len > SEAM_TEXT_MAX)
+            return seam_fault_set(f, SEAM_INVALID, s->name, v->line, "%s: a text of over %d bytes",
+                             c->name, SEAM_TEXT_MAX);
+        seam_buf_append(text, v->str, v->len);
+        if (!seam_buf_ok(text)) return seam_fault_set(f, SEAM_NOMEM, s->name, v->line, "no memory for a text");
+        *out = seam_v_text(v->len > 0 ? (const char *)text->data + at : "", v->len);
+        return SEAM_OK;
     }
-    if (v->type == J_STRING ||
-        (v->type == J_NUMBER && c->type != V_TEXT && c->type != V_BOOL && c->type != V_TIME))
-        st = value_parse(v->str, v->len, c->type, c->scale, out);
-    if (st != ST_OK || out->type == V_NULL)
-        return fault_set(f, ST_INVALID, s->name, v->line, "%s: expected a value of type %s",
-                         c->name, value_type_name(c->type));
-    return ST_OK;
+    if (v->type == SEAM_J_STRING ||
+        (v->type == SEAM_J_NUMBER && c->type != SEAM_V_TEXT && c->type != SEAM_V_BOOL && c->type != SEAM_V_TIME))
+        st = seam_value_parse(v->str, v->len, c->type, c->scale, out);
+    if (st != SEAM_OK || out->type == SEAM_V_NULL)
+        return seam_fault_set(f, SEAM_INVALID, s->name, v->line, "%s: expected a value of type %s",
+                         c->name, seam_value_type_name(c->type));
+    return SEAM_OK;
 }
 
-enum status row_from_json(const struct schema *s, const char *json, size_t n, struct value *values,
-                          struct buf *text, struct fault *f)
+enum seam_status seam_row_from_json(const struct seam_schema *s, const char *json, size_t n, struct seam_value *values,
+                          struct seam_buf *text, struct seam_fault *f)
 {
-    struct arena arena = {0};
-    struct json *root = NULL;
-    enum status st;
+    struct seam_arena arena = {0};
+    struct seam_json *root = NULL;
+    enum seam_status st;
 
-    st = json_parse(json, n, &arena, s->name, &root, f);
-    if (st != ST_OK) goto done;
-    if (root->type != J_OBJECT) {
-        st = fault_set(f, ST_INVALID, s->name, root->line, "a row is a JSON object");
+    st = seam_json_parse(json, n, &arena, s->name, &root, f);
+    if (st != SEAM_OK) goto done;
+    if (root->type != SEAM_J_OBJECT) {
+        st = seam_fault_set(f, SEAM_INVALID, s->name, root->line, "a row is a JSON object");
         goto done;
     }
     /* All the text there can be, so that it does not move while values point into it. */
-    if (!buf_reserve(text, n)) {
-        st = fault_set(f, ST_NOMEM, s->name, root->line, "no memory for a row's text");
+    if (!seam_buf_reserve(text, n)) {
+        st = seam_fault_set(f, SEAM_NOMEM, s->name, root->line, "no memory for a row's text");
         goto done;
     }
     for (uint16_t i = 0; i < s->column_count; i++)
-        values[i] = column_live(&s->columns[i], s->version) ? s->columns[i].def : v_null();
-    for (const struct json *c = root->child; c != NULL; c = c->next) {
-        int i = schema_column(s, c->key);
+        values[i] = seam_column_live(&s->columns[i], s->version) ? s->columns[i].def : seam_v_null();
+    for (const struct seam_json *c = root->child; c != NULL; c = c->next) {
+        int i = seam_schema_column(s, c->key);
 
         st =
             i >= 0 ? read_cell(s, &s->columns[i], c, &values[i], text, f) : unknown_member(s, c, f);
-        if (st != ST_OK) goto done;
+        if (st != SEAM_OK) goto done;
     }
     for (uint16_t i = 0; i < s->column_count; i++) {
-        const struct column *c = &s->columns[i];
+        const struct seam_column *c = &s->columns[i];
 
-        if (column_live(c, s->version) && values[i].type == V_NULL && !c->nullable) {
-            st = fault_set(f, ST_INVALID, s->name, root->line, "%s is missing or null", c->name);
+        if (seam_column_live(c, s->version) && values[i].type == SEAM_V_NULL && !c->nullable) {
+            st = seam_fault_set(f, SEAM_INVALID, s->name, root->line, "%s is missing or null", c->name);
             goto done;
         }
     }
 done:
-    arena_free(&arena);
+    seam_arena_free(&arena);
     return st;
 }

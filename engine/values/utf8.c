@@ -43,7 +43,7 @@ static unsigned decode(const uint8_t *p, size_t left, uint32_t *cp)
     return n;
 }
 
-uint32_t utf8_next(const char **p, const char *end)
+uint32_t seam_utf8_next(const char **p, const char *end)
 {
     uint32_t cp;
     unsigned n;
@@ -55,7 +55,7 @@ uint32_t utf8_next(const char **p, const char *end)
     return n > 0 ? cp : 0xfffd;
 }
 
-size_t utf8_put(uint32_t cp, char out[4])
+size_t seam_utf8_put(uint32_t cp, char out[4])
 {
     if (cp < 0x80) {
         out[0] = (char)cp;
@@ -81,7 +81,7 @@ size_t utf8_put(uint32_t cp, char out[4])
     return 4;
 }
 
-bool utf8_valid(const char *s, size_t n)
+bool seam_utf8_valid(const char *s, size_t n)
 {
     const uint8_t *p = (const uint8_t *)s, *end = p + n;
 

@@ -6,26 +6,26 @@
 __extension__ typedef __int128 int128;
 __extension__ typedef unsigned __int128 uint128;
 
-static const char *const type_names[V_TYPE_COUNT] = {
-    [V_NULL] = "null", [V_INT] = "int64",      [V_DOUBLE] = "double", [V_DECIMAL] = "decimal",
-    [V_BOOL] = "bool", [V_TIME] = "timestamp", [V_TEXT] = "text",
+static const char *const type_names[SEAM_V_TYPE_COUNT] = {
+    [SEAM_V_NULL] = "null", [SEAM_V_INT] = "int64",      [SEAM_V_DOUBLE] = "double", [SEAM_V_DECIMAL] = "decimal",
+    [SEAM_V_BOOL] = "bool", [SEAM_V_TIME] = "timestamp", [SEAM_V_TEXT] = "text",
 };
 
-struct value v_str(const char *terminated)
+struct seam_value seam_v_str(const char *terminated)
 {
-    return v_text(terminated, strlen(terminated));
+    return seam_v_text(terminated, strlen(terminated));
 }
 
-const char *value_type_name(enum value_type t)
+const char *seam_value_type_name(enum seam_value_type t)
 {
-    return (unsigned)t < V_TYPE_COUNT ? type_names[t] : "unknown";
+    return (unsigned)t < SEAM_V_TYPE_COUNT ? type_names[t] : "unknown";
 }
 
-bool value_type_parse(const char *name, enum value_type *out)
+bool seam_value_type_parse(const char *name, enum seam_value_type *out)
 {
-    for (int t = V_INT; t < V_TYPE_COUNT; t++) {
+    for (int t = SEAM_V_INT; t < SEAM_V_TYPE_COUNT; t++) {
         if (strcmp(name, type_names[t]) == 0) {
-            *out = (enum value_type)t;
+            *out = (enum seam_value_type)t;
             return true;
         }
     }
@@ -37,12 +37,12 @@ bool value_type_parse(const char *name, enum value_type *out)
 /* Types that compare with each other share a rank.                                               */
 static int type_rank(uint8_t type)
 {
-    static const uint8_t ranks[V_TYPE_COUNT] = {
-        [V_NULL] = 0, [V_INT] = 1,  [V_DOUBLE] = 1, [V_DECIMAL] = 1,
-        [V_BOOL] = 2, [V_TIME] = 3, [V_TEXT] = 4,
+    static const uint8_t ranks[SEAM_V_TYPE_COUNT] = {
+        [SEAM_V_NULL] = 0, [SEAM_V_INT] = 1,  [SEAM_V_DOUBLE] = 1, [SEAM_V_DECIMAL] = 1,
+        [SEAM_V_BOOL] = 2, [SEAM_V_TIME] = 3, [SEAM_V_TEXT] = 4,
     };
 
-    return type < V_TYPE_COUNT ? ranks[type] : V_TYPE_COUNT;
+    return type < SEAM_V_TYPE_COUNT ? ranks[type] : SEAM_V_TYPE_COUNT;
 }
 
 static int compare_i64(int64_t a, int64_t b)
@@ -61,9 +61,9 @@ static int compare_decimals(int64_t a, unsigned scale_a, int64_t b, unsigned sca
     int128 x = a, y = b;
 
     if (scale_a < scale_b)
-        x *= decimal_pow10(scale_b - scale_a);
+        x *= seam_decimal_pow10(scale_b - scale_a);
     else
-        y *= decimal_pow10(scale_a - scale_b);
+        y *= seam_decimal_pow10(scale_a - scale_b);
     return (x > y) - (x < y);
 }
 
@@ -82,13 +82,13 @@ static int compare_fraction(uint64_t num, unsigned scale, double frac)
     /* m * 10^18 is below 2^113: a left side that would pass 2^126 is greater. */
     if (64u - (unsigned)__builtin_clzll(num) + shift > 126) return 1;
     left = (uint128)num << shift;
-    right = (uint128)m * (uint64_t)decimal_pow10(scale);
+    right = (uint128)m * (uint64_t)seam_decimal_pow10(scale);
     return (left > right) - (left < right);
 }
 
 static int compare_decimal_double(int64_t v, unsigned scale, double d)
 {
-    int64_t pow10 = decimal_pow10(scale);
+    int64_t pow10 = seam_decimal_pow10(scale);
     int64_t whole_v = v / pow10, rest_v = v % pow10, whole_d;
     double rest_d;
     bool negative;
@@ -106,27 +106,27 @@ static int compare_decimal_double(int64_t v, unsigned scale, double d)
     return negative ? -c : c;
 }
 
-static unsigned number_scale(const struct value *v)
+static unsigned number_scale(const struct seam_value *v)
 {
-    return v->type == V_DECIMAL ? v->scale : 0;
+    return v->type == SEAM_V_DECIMAL ? v->scale : 0;
 }
 
-static int compare_numbers(const struct value *a, const struct value *b)
+static int compare_numbers(const struct seam_value *a, const struct seam_value *b)
 {
-    if (a->type == V_DOUBLE && b->type == V_DOUBLE) return compare_double(a->d, b->d);
-    if (a->type == V_DOUBLE) return -compare_decimal_double(b->i, number_scale(b), a->d);
-    if (b->type == V_DOUBLE) return compare_decimal_double(a->i, number_scale(a), b->d);
+    if (a->type == SEAM_V_DOUBLE && b->type == SEAM_V_DOUBLE) return compare_double(a->d, b->d);
+    if (a->type == SEAM_V_DOUBLE) return -compare_decimal_double(b->i, number_scale(b), a->d);
+    if (b->type == SEAM_V_DOUBLE) return compare_decimal_double(a->i, number_scale(a), b->d);
     if (number_scale(a) == number_scale(b)) return compare_i64(a->i, b->i);
     return compare_decimals(a->i, number_scale(a), b->i, number_scale(b));
 }
 
-int value_compare(const struct value *a, const struct value *b)
+int seam_value_compare(const struct seam_value *a, const struct seam_value *b)
 {
     int rank_a = type_rank(a->type), rank_b = type_rank(b->type);
 
     if (rank_a != rank_b) return rank_a < rank_b ? -1 : 1;
-    if (a->type == V_NULL) return 0;
-    if (a->type == V_TEXT) {
+    if (a->type == SEAM_V_NULL) return 0;
+    if (a->type == SEAM_V_TEXT) {
         uint32_t n = a->len < b->len ? a->len : b->len;
         int c = n > 0 ? memcmp(a->s, b->s, n) : 0;
 
@@ -137,16 +137,16 @@ int value_compare(const struct value *a, const struct value *b)
     return compare_i64(a->i, b->i);
 }
 
-bool value_equal(const struct value *a, const struct value *b)
+bool seam_value_equal(const struct seam_value *a, const struct seam_value *b)
 {
-    return value_compare(a, b) == 0;
+    return seam_value_compare(a, b) == 0;
 }
 
 /* ---- decimals ---- */
 
-int64_t decimal_pow10(unsigned n)
+int64_t seam_decimal_pow10(unsigned n)
 {
-    static const int64_t powers[DECIMAL_SCALE_MAX + 1] = {
+    static const int64_t powers[SEAM_DECIMAL_SCALE_MAX + 1] = {
         1ll,
         10ll,
         100ll,
@@ -168,7 +168,7 @@ int64_t decimal_pow10(unsigned n)
         1000000000000000000ll,
     };
 
-    return powers[n <= DECIMAL_SCALE_MAX ? n : DECIMAL_SCALE_MAX];
+    return powers[n <= SEAM_DECIMAL_SCALE_MAX ? n : SEAM_DECIMAL_SCALE_MAX];
 }
 
 /* u * 10 + digit, refusing what passes the magnitude an int64 of that sign can have.             */
@@ -186,14 +186,14 @@ static int64_t with_sign(uint64_t u, bool negative)
     return negative ? (int64_t)(0 - u) : (int64_t)u;
 }
 
-enum status decimal_parse(const char *s, size_t n, unsigned scale, int64_t *out)
+enum seam_status seam_decimal_parse(const char *s, size_t n, unsigned scale, int64_t *out)
 {
     const char *end = s + n;
     bool negative = false, point = false, any = false;
     unsigned fraction = 0;
     uint64_t u = 0;
 
-    if (scale > DECIMAL_SCALE_MAX) return ST_INVALID;
+    if (scale > SEAM_DECIMAL_SCALE_MAX) return SEAM_INVALID;
     if (s < end && (*s == '-' || *s == '+')) negative = *s++ == '-';
     for (; s < end; s++) {
         unsigned digit = (unsigned)(unsigned char)*s - '0';
@@ -202,21 +202,21 @@ enum status decimal_parse(const char *s, size_t n, unsigned scale, int64_t *out)
             point = true;
             continue;
         }
-        if (digit > 9) return ST_INVALID;
+        if (digit > 9) return SEAM_INVALID;
         any = true;
         if (point && fraction == scale) {
-            if (digit != 0) return ST_INVALID;
+            if (digit != 0) return SEAM_INVALID;
             continue;
         }
-        if (!push_digit(&u, digit, negative)) return ST_LIMIT;
+        if (!push_digit(&u, digit, negative)) return SEAM_LIMIT;
         fraction += point;
     }
-    if (!any) return ST_INVALID;
+    if (!any) return SEAM_INVALID;
     for (; fraction < scale; fraction++) {
-        if (!push_digit(&u, 0, negative)) return ST_LIMIT;
+        if (!push_digit(&u, 0, negative)) return SEAM_LIMIT;
     }
     *out = with_sign(u, negative);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static size_t format_u64(uint64_t u, char *out)
@@ -233,10 +233,10 @@ static size_t format_u64(uint64_t u, char *out)
     return n;
 }
 
-size_t decimal_format(int64_t v, unsigned scale, char out[32])
+size_t seam_decimal_format(int64_t v, unsigned scale, char out[32])
 {
     uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    uint64_t pow10 = (uint64_t)decimal_pow10(scale);
+    uint64_t pow10 = (uint64_t)seam_decimal_pow10(scale);
     size_t n = 0;
 
     if (v < 0) out[n++] = '-';
@@ -255,38 +255,38 @@ size_t decimal_format(int64_t v, unsigned scale, char out[32])
     return n;
 }
 
-enum status decimal_rescale(int64_t v, unsigned from, unsigned to, int64_t *out)
+enum seam_status seam_decimal_rescale(int64_t v, unsigned from, unsigned to, int64_t *out)
 {
-    if (from > DECIMAL_SCALE_MAX || to > DECIMAL_SCALE_MAX) return ST_INVALID;
+    if (from > SEAM_DECIMAL_SCALE_MAX || to > SEAM_DECIMAL_SCALE_MAX) return SEAM_INVALID;
     if (to >= from) {
-        return __builtin_mul_overflow(v, decimal_pow10(to - from), out) ? ST_LIMIT : ST_OK;
+        return __builtin_mul_overflow(v, seam_decimal_pow10(to - from), out) ? SEAM_LIMIT : SEAM_OK;
     }
-    if (v % decimal_pow10(from - to) != 0) return ST_INVALID;
-    *out = v / decimal_pow10(from - to);
-    return ST_OK;
+    if (v % seam_decimal_pow10(from - to) != 0) return SEAM_INVALID;
+    *out = v / seam_decimal_pow10(from - to);
+    return SEAM_OK;
 }
 
 /* ---- int, bool, and the way in and out for all ---- */
 
-enum status int_parse(const char *s, size_t n, int64_t *out)
+enum seam_status seam_int_parse(const char *s, size_t n, int64_t *out)
 {
     const char *end = s + n;
     bool negative = false;
     uint64_t u = 0;
 
     if (s < end && (*s == '-' || *s == '+')) negative = *s++ == '-';
-    if (s == end) return ST_INVALID;
+    if (s == end) return SEAM_INVALID;
     for (const char *p = s; p < end; p++) {
-        if (*p < '0' || *p > '9') return ST_INVALID;
+        if (*p < '0' || *p > '9') return SEAM_INVALID;
     }
     for (; s < end; s++) {
-        if (!push_digit(&u, (unsigned)(*s - '0'), negative)) return ST_LIMIT;
+        if (!push_digit(&u, (unsigned)(*s - '0'), negative)) return SEAM_LIMIT;
     }
     *out = with_sign(u, negative);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status bool_parse(const char *s, size_t n, int64_t *out)
+static enum seam_status bool_parse(const char *s, size_t n, int64_t *out)
 {
     static const struct {
         const char *word;
@@ -294,58 +294,58 @@ static enum status bool_parse(const char *s, size_t n, int64_t *out)
     } words[] = {{"true", true}, {"false", false}, {"1", true},
                  {"0", false},   {"t", true},      {"f", false}};
 
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(words); i++) {
         if (strlen(words[i].word) == n && strncasecmp(words[i].word, s, n) == 0) {
             *out = words[i].value;
-            return ST_OK;
+            return SEAM_OK;
         }
     }
-    return ST_INVALID;
+    return SEAM_INVALID;
 }
 
-enum status value_parse(const char *s, size_t n, enum value_type t, unsigned scale,
-                        struct value *out)
+enum seam_status seam_value_parse(const char *s, size_t n, enum seam_value_type t, unsigned scale,
+                        struct seam_value *out)
 {
-    struct value v = {.type = (uint8_t)t};
-    enum status st = ST_INVALID;
+    struct seam_value v = {.type = (uint8_t)t};
+    enum seam_status st = SEAM_INVALID;
 
-    if (n == 0 && t != V_TEXT) {
-        *out = v_null();
-        return ST_OK;
+    if (n == 0 && t != SEAM_V_TEXT) {
+        *out = seam_v_null();
+        return SEAM_OK;
     }
     switch (t) {
-    case V_INT: st = int_parse(s, n, &v.i); break;
-    case V_DOUBLE: st = double_parse(s, n, &v.d); break;
-    case V_DECIMAL:
+    case SEAM_V_INT: st = seam_int_parse(s, n, &v.i); break;
+    case SEAM_V_DOUBLE: st = seam_double_parse(s, n, &v.d); break;
+    case SEAM_V_DECIMAL:
         v.scale = (uint8_t)scale;
-        st = decimal_parse(s, n, scale, &v.i);
+        st = seam_decimal_parse(s, n, scale, &v.i);
         break;
-    case V_BOOL: st = bool_parse(s, n, &v.i); break;
-    case V_TIME: st = time_parse(s, n, &v.i); break;
-    case V_TEXT:
-        if (n > TEXT_MAX) return ST_LIMIT;
-        v = v_text(s, n);
-        st = ST_OK;
+    case SEAM_V_BOOL: st = bool_parse(s, n, &v.i); break;
+    case SEAM_V_TIME: st = seam_time_parse(s, n, &v.i); break;
+    case SEAM_V_TEXT:
+        if (n > SEAM_TEXT_MAX) return SEAM_LIMIT;
+        v = seam_v_text(s, n);
+        st = SEAM_OK;
         break;
-    case V_NULL:
-    case V_TYPE_COUNT: break;
+    case SEAM_V_NULL:
+    case SEAM_V_TYPE_COUNT: break;
     }
-    if (st == ST_OK) *out = v;
+    if (st == SEAM_OK) *out = v;
     return st;
 }
 
-void value_format(const struct value *v, struct buf *out)
+void seam_value_format(const struct seam_value *v, struct seam_buf *out)
 {
     char text[40];
 
-    switch ((enum value_type)v->type) {
-    case V_INT: buf_append(out, text, decimal_format(v->i, 0, text)); break;
-    case V_DOUBLE: buf_append(out, text, double_format(v->d, text)); break;
-    case V_DECIMAL: buf_append(out, text, decimal_format(v->i, v->scale, text)); break;
-    case V_BOOL: buf_str(out, v->i ? "true" : "false"); break;
-    case V_TIME: buf_append(out, text, time_format(v->i, text)); break;
-    case V_TEXT: buf_append(out, v->s, v->len); break;
-    case V_NULL:
-    case V_TYPE_COUNT: break;
+    switch ((enum seam_value_type)v->type) {
+    case SEAM_V_INT: seam_buf_append(out, text, seam_decimal_format(v->i, 0, text)); break;
+    case SEAM_V_DOUBLE: seam_buf_append(out, text, seam_double_format(v->d, text)); break;
+    case SEAM_V_DECIMAL: seam_buf_append(out, text, seam_decimal_format(v->i, v->scale, text)); break;
+    case SEAM_V_BOOL: seam_buf_str(out, v->i ? "true" : "false"); break;
+    case SEAM_V_TIME: seam_buf_append(out, text, seam_time_format(v->i, text)); break;
+    case SEAM_V_TEXT: seam_buf_append(out, v->s, v->len); break;
+    case SEAM_V_NULL:
+    case SEAM_V_TYPE_COUNT: break;
     }
 }

@@ -71,25 +71,25 @@ static bool scan(const char *s, const char *end, struct scanned *x)
 }
 
 /* The rest: correctly rounded by the C library under the "C" locale.                             */
-static enum status parse_slow(const char *s, size_t n, double *out)
+static enum seam_status parse_slow(const char *s, size_t n, double *out)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
     char small[128], *text = small, *end = NULL;
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 
-    if (c == (locale_t)0) return ST_NOMEM;
+    if (c == (locale_t)0) return SEAM_NOMEM;
     if (n >= sizeof small) text = malloc(n + 1);
     if (text == NULL) {
-        st = ST_NOMEM;
+        st = SEAM_NOMEM;
         goto done;
     }
     memcpy(text, s, n);
     text[n] = '\0';
     *out = strtod_l(text, &end, c);
     if (end != text + n)
-        st = ST_INVALID;
+        st = SEAM_INVALID;
     else if (isinf(*out))
-        st = ST_LIMIT;
+        st = SEAM_LIMIT;
 done:
     if (text != small) free(text);
     freelocale(c);
@@ -101,7 +101,7 @@ static bool is_word(const char *s, size_t n, const char *word)
     return n == strlen(word) && memcmp(s, word, n) == 0;
 }
 
-enum status double_parse(const char *s, size_t n, double *out)
+enum seam_status seam_double_parse(const char *s, size_t n, double *out)
 {
     struct scanned x = {.exact = true};
 
@@ -113,15 +113,15 @@ enum status double_parse(const char *s, size_t n, double *out)
         else if (is_word(s, n, "-inf"))
             *out = -INFINITY;
         else
-            return ST_INVALID;
-        return ST_OK;
+            return SEAM_INVALID;
+        return SEAM_OK;
     }
     if (x.exact && x.mantissa <= (1ull << 53) && x.exponent >= -22 && x.exponent <= 22) {
         double d = (double)x.mantissa;
 
         d = x.exponent < 0 ? d / powers[-x.exponent] : d * powers[x.exponent];
         *out = x.negative ? -d : d;
-        return ST_OK;
+        return SEAM_OK;
     }
     return parse_slow(s, n, out);
 }
@@ -137,12 +137,12 @@ static size_t format_short(double d, char out[32])
         double scaled = magnitude * powers[k];
         int64_t i = (int64_t)(scaled + 0.5);
 
-        if ((double)i / powers[k] == magnitude) return decimal_format(d < 0 ? -i : i, k, out);
+        if ((double)i / powers[k] == magnitude) return seam_decimal_format(d < 0 ? -i : i, k, out);
     }
     return 0;
 }
 
-size_t double_format(double d, char out[32])
+size_t seam_double_format(double d, char out[32])
 {
     size_t n;
 
@@ -157,7 +157,7 @@ size_t double_format(double d, char out[32])
         for (size_t i = 0; i < n; i++) {
             if (strchr("0123456789+-eE", out[i]) == NULL) out[i] = '.'; /* a locale's point */
         }
-        if (double_parse(out, n, &back) == ST_OK && back == d) break;
+        if (seam_double_parse(out, n, &back) == SEAM_OK && back == d) break;
     }
     return n;
 }

@@ -20,7 +20,7 @@ static int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
     return era * 146097 + (int64_t)day_of_era - 719468;
 }
 
-static void civil_from_days(int64_t days, struct civil *c)
+static void civil_from_days(int64_t days, struct seam_civil *c)
 {
     int64_t z = days + 719468;
     int64_t era = (z >= 0 ? z : z - 146096) / 146097;
@@ -34,7 +34,7 @@ static void civil_from_days(int64_t days, struct civil *c)
     c->year = (int32_t)((int64_t)yoe + era * 400 + (c->month <= 2));
 }
 
-void time_to_civil(int64_t us, struct civil *c)
+void seam_time_to_civil(int64_t us, struct seam_civil *c)
 {
     int64_t days = us / US_PER_DAY, rest = us % US_PER_DAY;
     uint32_t seconds;
@@ -52,7 +52,7 @@ void time_to_civil(int64_t us, struct civil *c)
 }
 
 /* False when the moment lies outside int64 microseconds.                                         */
-static bool civil_to_us(const struct civil *c, int64_t offset_seconds, int64_t *us)
+static bool civil_to_us(const struct seam_civil *c, int64_t offset_seconds, int64_t *us)
 {
     int64_t days = days_from_civil(c->year, c->month, c->day);
     int64_t seconds = (int64_t)c->hour * 3600 + c->minute * 60 + c->second - offset_seconds;
@@ -68,7 +68,7 @@ static bool civil_to_us(const struct civil *c, int64_t offset_seconds, int64_t *
            !__builtin_add_overflow(base, rest, us);
 }
 
-int64_t civil_to_time(const struct civil *c)
+int64_t seam_civil_to_time(const struct seam_civil *c)
 {
     int64_t us = 0;
 
@@ -108,7 +108,7 @@ static unsigned days_in_month(int32_t year, unsigned month)
     return days[month] + (month == 2 && leap);
 }
 
-static bool parse_date(const char **p, const char *end, struct civil *c)
+static bool parse_date(const char **p, const char *end, struct seam_civil *c)
 {
     bool negative = false;
     unsigned digits = 4;
@@ -146,7 +146,7 @@ static bool parse_fraction(const char **p, const char *end, uint32_t *micro)
     return true;
 }
 
-static bool parse_clock(const char **p, const char *end, struct civil *c)
+static bool parse_clock(const char **p, const char *end, struct seam_civil *c)
 {
     uint32_t hour, minute, second = 0;
 
@@ -182,20 +182,20 @@ static bool parse_offset(const char **p, const char *end, int64_t *seconds)
     return true;
 }
 
-enum status time_parse(const char *s, size_t n, int64_t *us)
+enum seam_status seam_time_parse(const char *s, size_t n, int64_t *us)
 {
     const char *p = s, *end = s + n;
-    struct civil c = {0};
+    struct seam_civil c = {0};
     int64_t offset = 0;
 
-    if (!parse_date(&p, end, &c)) return ST_INVALID;
+    if (!parse_date(&p, end, &c)) return SEAM_INVALID;
     if (p < end) {
-        if (*p != 'T' && *p != ' ' && *p != 't') return ST_INVALID;
+        if (*p != 'T' && *p != ' ' && *p != 't') return SEAM_INVALID;
         p++;
-        if (!parse_clock(&p, end, &c) || !parse_offset(&p, end, &offset)) return ST_INVALID;
+        if (!parse_clock(&p, end, &c) || !parse_offset(&p, end, &offset)) return SEAM_INVALID;
     }
-    if (p != end) return ST_INVALID;
-    return civil_to_us(&c, offset, us) ? ST_OK : ST_LIMIT;
+    if (p != end) return SEAM_INVALID;
+    return civil_to_us(&c, offset, us) ? SEAM_OK : SEAM_LIMIT;
 }
 
 static char *put_digits(char *p, uint32_t v, unsigned digits)
@@ -207,12 +207,12 @@ static char *put_digits(char *p, uint32_t v, unsigned digits)
     return p + digits;
 }
 
-size_t time_format(int64_t us, char out[40])
+size_t seam_time_format(int64_t us, char out[40])
 {
-    struct civil c;
+    struct seam_civil c;
     char *p = out;
 
-    time_to_civil(us, &c);
+    seam_time_to_civil(us, &c);
     if (c.year < 0 || c.year > 9999) {
         *p++ = c.year < 0 ? '-' : '+';
         p = put_digits(p, (uint32_t)(c.year < 0 ? -c.year : c.year), 6);

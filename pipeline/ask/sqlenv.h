@@ -12,11 +12,11 @@
 
 enum { SQL_OPEN_MAX = 16 };
 
-struct sql_platform {
+struct ask_sql_platform {
     const struct platform *platform;
     struct columnar_reader *readers[2];
     size_t reader_count;
-    struct sql_env env;
+    struct columnar_sql_env env;
     /* opened on demand, for one statement */
     struct oltp *db[SQL_OPEN_MAX];
     struct oltp_txn *txn[SQL_OPEN_MAX];
@@ -24,9 +24,9 @@ struct sql_platform {
     struct view_reader *views;
 };
 
-MUST_USE enum status sql_platform_open(struct sql_platform *s, const struct platform *p, struct fault *f);
+SEAM_MUST_USE enum seam_status ask_sql_platform_open(struct ask_sql_platform *s, const struct platform *p, struct seam_fault *f);
 /* Takes in what was published since; closes what the last statement opened.                         */
-MUST_USE enum status sql_platform_next(struct sql_platform *s, struct fault *f);
-void sql_platform_close(struct sql_platform *s);
+SEAM_MUST_USE enum seam_status ask_sql_platform_next(struct ask_sql_platform *s, struct seam_fault *f);
+void ask_sql_platform_close(struct ask_sql_platform *s);
 
 #endif

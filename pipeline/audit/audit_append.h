@@ -17,11 +17,11 @@ struct audit_append {
     const char *data;                                     /* JSON: columns of the order, or of the line; NULL = none */
     int64_t expected_version;
 };
-struct audit_appended { bool known; int64_t order, version; lsn_t lsn; };
+struct audit_appended { bool known; int64_t order, version; seam_lsn_t lsn; };
 
-/* ST_CONFLICT: the order is at another version. ST_NOT_FOUND: not placed. ST_EXISTS: placed already, or the line is there.
- * ST_INVALID: no such event type, no id, data that fit no column.                                   */
-MUST_USE enum status audit_append(struct oltp *db, struct clock *clock, const struct audit_append *e, struct audit_appended *out,
-                                  struct fault *f);
+/* SEAM_CONFLICT: the order is at another version. SEAM_NOT_FOUND: not placed. SEAM_EXISTS: placed already, or the line is there.
+ * SEAM_INVALID: no such event type, no id, data that fit no column.                                   */
+SEAM_MUST_USE enum seam_status audit_append(struct oltp *db, struct seam_clock *clock, const struct audit_append *e, struct audit_appended *out,
+                                  struct seam_fault *f);
 
 #endif

@@ -8,7 +8,7 @@ struct audit_reader {
     struct oltp *db;
     struct oltp_txn *txn;
     struct audit_tables tables;
-    const struct schema *schema; /* of events */
+    const struct seam_schema *schema; /* of events */
     struct audit_info info;
 };
 

@@ -6,21 +6,21 @@
 #include "pipeline/cli/record.h"
 #include "pipeline/trust/contract.h"
 
-struct check {
+struct cli_check {
     struct cli *cli;
     const struct platform *platform; /* NULL: only the contracts themselves */
     const struct contracts *contracts;
-    struct json_writer *json; /* NULL: text */
+    struct seam_json_writer *json; /* NULL: text */
     const char *against;      /* folder of older contracts */
     bool repair, deep, full;
     const char *report; /* file for reconcile's JSON */
-    struct check_record record; /* what the part that runs has to say; kept in the platform after it */
+    struct cli_check_record record; /* what the part that runs has to say; kept in the platform after it */
 };
 
-/* ST_OK, ST_DRIFT or ST_STALE: kept or not; anything else: it could not be checked (cli->fault).     */
-MUST_USE enum status check_contracts(struct check *k);
-MUST_USE enum status check_freshness(struct check *k);
-MUST_USE enum status check_reconcile(struct check *k);
-MUST_USE enum status check_recall(struct check *k);
+/* SEAM_OK, SEAM_DRIFT or SEAM_STALE: kept or not; anything else: it could not be checked (cli->fault).     */
+SEAM_MUST_USE enum seam_status check_contracts(struct cli_check *k);
+SEAM_MUST_USE enum seam_status check_freshness(struct cli_check *k);
+SEAM_MUST_USE enum seam_status check_reconcile(struct cli_check *k);
+SEAM_MUST_USE enum seam_status check_recall(struct cli_check *k);
 
 #endif

@@ -6,35 +6,35 @@
 #include "pipeline/ask/sqlenv.h"
 
 struct live {
-    struct check *k;
-    struct sql_platform *sql;
+    struct cli_check *k;
+    struct ask_sql_platform *sql;
     size_t rules, broken, skipped;
-    struct table_out table; /* what is broken */
+    struct cli_table_out table; /* what is broken */
 };
 
 /* The one number of a query's answer.                                                               */
-static enum status take_number(void *ctx, const struct batch *b, struct fault *f)
+static enum seam_status take_number(void *ctx, const struct columnar_batch *b, struct seam_fault *f)
 {
-    struct value row[COLUMNS_MAX];
+    struct seam_value row[SEAM_COLUMNS_MAX];
     double *out = ctx;
 
     (void)f;
-    if (b->rows == 0) return ST_OK;
-    batch_row(b, 0, row);
-    *out = row[0].type == V_DOUBLE ? row[0].d : (double)row[0].i;
-    return ST_OK;
+    if (b->rows == 0) return SEAM_OK;
+    columnar_batch_row(b, 0, row);
+    *out = row[0].type == SEAM_V_DOUBLE ? row[0].d : (double)row[0].i;
+    return SEAM_OK;
 }
 
-static enum status ask(struct live *l, const char *sql, double *out, struct fault *f)
+static enum seam_status ask(struct live *l, const char *sql, double *out, struct seam_fault *f)
 {
-    struct arena a = {0};
-    struct query_options o = {0};
-    struct sql_query q;
-    enum status st = sql_platform_next(l->sql, f);
+    struct seam_arena a = {0};
+    struct columnar_query_options o = {0};
+    struct columnar_sql_query q;
+    enum seam_status st = ask_sql_platform_next(l->sql, f);
 
-    if (st == ST_OK) st = sql_prepare(&l->sql->env, sql, strlen(sql), &a, &q, f);
-    if (st == ST_OK) st = sql_run(&q, &o, take_number, out, NULL, f);
-    arena_free(&a);
+    if (st == SEAM_OK) st = columnar_sql_prepare(&l->sql->env, sql, strlen(sql), &a, &q, f);
+    if (st == SEAM_OK) st = columnar_sql_run(&q, &o, take_number, out, NULL, f);
+    seam_arena_free(&a);
     return st;
 }
 
@@ -43,21 +43,21 @@ static void found(struct live *l, const char *seam, const char *object, const ch
 {
     l->broken++;
     if (l->k->json != NULL) {
-        jw_object(l->k->json);
-        jw_key(l->k->json, "seam");
-        jw_str(l->k->json, seam);
-        jw_key(l->k->json, "object");
-        jw_str(l->k->json, object);
-        jw_key(l->k->json, "column");
+        seam_jw_object(l->k->json);
+        seam_jw_key(l->k->json, "seam");
+        seam_jw_str(l->k->json, seam);
+        seam_jw_key(l->k->json, "object");
+        seam_jw_str(l->k->json, object);
+        seam_jw_key(l->k->json, "column");
         if (column != NULL)
-            jw_str(l->k->json, column);
+            seam_jw_str(l->k->json, column);
         else
-            jw_null(l->k->json);
-        jw_key(l->k->json, "rule");
-        jw_str(l->k->json, kind);
-        jw_key(l->k->json, "broken");
-        jw_str(l->k->json, why);
-        jw_end_object(l->k->json);
+            seam_jw_null(l->k->json);
+        seam_jw_key(l->k->json, "rule");
+        seam_jw_str(l->k->json, kind);
+        seam_jw_key(l->k->json, "broken");
+        seam_jw_str(l->k->json, why);
+        seam_jw_end_object(l->k->json);
         return;
     }
     table_cell(&l->table, "%s", seam);
@@ -67,38 +67,38 @@ static void found(struct live *l, const char *seam, const char *object, const ch
     table_cell(&l->table, "%s", why);
 }
 
-static enum status run_rule(void *ctx, const struct contract_rule *rule, struct fault *f)
+static enum seam_status run_rule(void *ctx, const struct contract_rule *rule, struct seam_fault *f)
 {
     struct live *l = ctx;
-    struct buf why = {0};
-    struct fault local = {0};
+    struct seam_buf why = {0};
+    struct seam_fault local = {0};
     double measured = 0;
-    enum status st = ask(l, rule->sql, &measured, &local);
+    enum seam_status st = ask(l, rule->sql, &measured, &local);
 
     (void)f;
     l->rules++;
-    if (st != ST_OK) {
-        buf_printf(&why, "cannot be asked: %s", local.why);
+    if (st != SEAM_OK) {
+        seam_buf_printf(&why, "cannot be asked: %s", local.why);
     } else if (!contract_holds(rule, measured)) {
-        buf_printf(&why, "%.0f, ", measured);
+        seam_buf_printf(&why, "%.0f, ", measured);
         contract_expectation(rule, &why);
     }
     if (why.size > 0)
-        found(l, rule->contract->name, rule->object, rule->column, rule->kind, buf_cstr(&why));
-    buf_free(&why);
-    return ST_OK;
+        found(l, rule->contract->name, rule->object, rule->column, rule->kind, seam_buf_cstr(&why));
+    seam_buf_free(&why);
+    return SEAM_OK;
 }
 
 static void check_column(struct live *l, const struct contract *c, const char *object,
-                         const struct json *p, const struct plan_column *columns, int n)
+                         const struct seam_json *p, const struct columnar_plan_column *columns, int n)
 {
-    const char *name = json_string(p, "name", ""), *wanted = json_string(p, "physicalType", "");
+    const char *name = seam_json_string(p, "name", ""), *wanted = seam_json_string(p, "physicalType", "");
     char is[40], why[128];
 
     for (int i = 0; i < n; i++) {
         if (strcmp(columns[i].name, name) != 0) continue;
-        snprintf(is, sizeof is, "%s", value_type_name(columns[i].type));
-        if (columns[i].type == V_DECIMAL) snprintf(is, sizeof is, "decimal(%d)", columns[i].scale);
+        snprintf(is, sizeof is, "%s", seam_value_type_name(columns[i].type));
+        if (columns[i].type == SEAM_V_DECIMAL) snprintf(is, sizeof is, "decimal(%d)", columns[i].scale);
         if (strcmp(is, wanted) == 0) return;
         snprintf(why, sizeof why, "is %s, the contract says %s", is, wanted);
         found(l, c->name, object, name, "schema", why);
@@ -109,89 +109,89 @@ static void check_column(struct live *l, const struct contract *c, const char *o
 
 /* The live table has every column of the contract, with its type. *there is false when this platform has no such
  * table at all.                                                                                     */
-static enum status check_schema(struct live *l, const struct contract *c, const struct json *o,
+static enum seam_status check_schema(struct live *l, const struct contract *c, const struct seam_json *o,
                                 bool *there)
 {
-    const char *table = json_string(o, "physicalName", "");
-    char sql[NAME_MAX_BYTES + 32];
-    struct arena a = {0};
-    struct sql_query q;
-    struct fault local = {0};
-    enum status st = sql_platform_next(l->sql, &l->k->cli->fault);
+    const char *table = seam_json_string(o, "physicalName", "");
+    char sql[SEAM_NAME_MAX_BYTES + 32];
+    struct seam_arena a = {0};
+    struct columnar_sql_query q;
+    struct seam_fault local = {0};
+    enum seam_status st = ask_sql_platform_next(l->sql, &l->k->cli->fault);
 
     *there = true;
     snprintf(sql, sizeof sql, "SELECT * FROM %s", table);
-    if (st != ST_OK) return st;
-    st = sql_prepare(&l->sql->env, sql, strlen(sql), &a, &q, &local);
-    if (st == ST_OK) {
-        for (const struct json *p = json_get(o, "properties")->child; p != NULL; p = p->next)
-            check_column(l, c, json_string(o, "name", ""), p, q.columns, q.n_columns);
+    if (st != SEAM_OK) return st;
+    st = columnar_sql_prepare(&l->sql->env, sql, strlen(sql), &a, &q, &local);
+    if (st == SEAM_OK) {
+        for (const struct seam_json *p = seam_json_get(o, "properties")->child; p != NULL; p = p->next)
+            check_column(l, c, seam_json_string(o, "name", ""), p, q.columns, q.n_columns);
     } else {
         *there = false;
-        found(l, c->name, json_string(o, "name", ""), NULL, "schema", local.why);
+        found(l, c->name, seam_json_string(o, "name", ""), NULL, "schema", local.why);
     }
-    arena_free(&a);
-    return ST_OK;
+    seam_arena_free(&a);
+    return SEAM_OK;
 }
 
-static enum status check_live(struct live *l, const struct contract *c)
+static enum seam_status check_live(struct live *l, const struct contract *c)
 {
     bool whole = true;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (const struct json *o = json_get(c->root, "schema")->child; st == ST_OK && o != NULL;
+    for (const struct seam_json *o = seam_json_get(c->root, "schema")->child; st == SEAM_OK && o != NULL;
          o = o->next) {
         bool there = true;
 
-        if (json_string(o, "physicalName", NULL) != NULL) st = check_schema(l, c, o, &there);
+        if (seam_json_string(o, "physicalName", NULL) != NULL) st = check_schema(l, c, o, &there);
         whole &= there;
     }
-    return st == ST_OK && whole ? contract_rules(c, run_rule, l, &l->k->cli->fault) : st;
+    return st == SEAM_OK && whole ? contract_rules(c, run_rule, l, &l->k->cli->fault) : st;
 }
 
-static enum status check_against(struct live *l, struct arena *a)
+static enum seam_status check_against(struct live *l, struct seam_arena *a)
 {
     struct cli *c = l->k->cli;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < l->k->contracts->count; i++) {
+    for (size_t i = 0; st == SEAM_OK && i < l->k->contracts->count; i++) {
         const struct contract *next = &l->k->contracts->list[i];
         struct contract old;
-        struct buf text = {0}, report = {0};
-        char name[80], path[PATH_MAX_BYTES];
+        struct seam_buf text = {0}, report = {0};
+        char name[80], path[SEAM_PATH_MAX_BYTES];
 
         snprintf(name, sizeof name, "%s.json", next->name);
-        st = path_join(path, l->k->against, name, &c->fault);
-        if (st == ST_OK && !io_exists(c->io, path)) continue; /* a new seam breaks nobody */
-        if (st == ST_OK) st = io_read_all(c->io, path, CONTRACT_BYTES_MAX, &text, &c->fault);
-        if (st == ST_OK)
+        st = seam_path_join(path, l->k->against, name, &c->fault);
+        if (st == SEAM_OK && !seam_io_exists(c->io, path)) continue; /* a new seam breaks nobody */
+        if (st == SEAM_OK) st = seam_io_read_all(c->io, path, CONTRACT_BYTES_MAX, &text, &c->fault);
+        if (st == SEAM_OK)
             st = contract_parse((const char *)text.data, text.size, a, path, &old, &c->fault);
-        if (st == ST_OK && contract_compatible(&old, next, &report, NULL) != ST_OK) {
-            char *line = (char *)(uintptr_t)buf_cstr(&report), *end;
+        if (st == SEAM_OK && contract_compatible(&old, next, &report, NULL) != SEAM_OK) {
+            char *line = (char *)(uintptr_t)seam_buf_cstr(&report), *end;
 
             for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
                 *end = '\0';
                 found(l, next->name, "", NULL, "compatibility", line);
             }
         }
-        buf_free(&text);
-        buf_free(&report);
+        seam_buf_free(&text);
+        seam_buf_free(&report);
     }
     return st;
 }
 
-enum status check_contracts(struct check *k)
+enum seam_status check_contracts(struct cli_check *k)
 {
-    struct sql_platform sql = {0};
+    struct ask_sql_platform sql = {0};
     struct live l = {.k = k, .sql = &sql};
-    struct arena a = {0};
-    enum status st = ST_OK;
+    struct seam_arena a = {0};
+    enum seam_status st = SEAM_OK;
 
     if (k->json != NULL) {
-        jw_key(k->json, "contracts");
-        jw_object(k->json);
-        jw_key(k->json, "broken");
-        jw_array(k->json);
+        seam_jw_key(k->json, "contracts");
+        seam_jw_object(k->json);
+        seam_jw_key(k->json, "broken");
+        seam_jw_array(k->json);
     } else {
         table_begin(&l.table, 4, 0);
         for (const char *const *h = (const char *const[]){"seam", "where", "rule", "broken", NULL};
@@ -199,30 +199,30 @@ enum status check_contracts(struct check *k)
             table_cell(&l.table, "%s", *h);
     }
     if (k->against != NULL) st = check_against(&l, &a);
-    if (st == ST_OK && k->platform != NULL) {
-        st = sql_platform_open(&sql, k->platform, &k->cli->fault);
-        for (size_t i = 0; st == ST_OK && i < k->contracts->count; i++)
+    if (st == SEAM_OK && k->platform != NULL) {
+        st = ask_sql_platform_open(&sql, k->platform, &k->cli->fault);
+        for (size_t i = 0; st == SEAM_OK && i < k->contracts->count; i++)
             st = check_live(&l, &k->contracts->list[i]);
-        sql_platform_close(&sql);
+        ask_sql_platform_close(&sql);
     }
     if (k->json != NULL) {
-        jw_end_array(k->json);
-        jw_key(k->json, "contracts");
-        jw_uint(k->json, k->contracts->count);
-        jw_key(k->json, "rules");
-        jw_uint(k->json, l.rules);
-        jw_end_object(k->json);
+        seam_jw_end_array(k->json);
+        seam_jw_key(k->json, "contracts");
+        seam_jw_uint(k->json, k->contracts->count);
+        seam_jw_key(k->json, "rules");
+        seam_jw_uint(k->json, l.rules);
+        seam_jw_end_object(k->json);
     } else {
         if (l.broken > 0)
             table_print(k->cli, &l.table);
         else
-            buf_free(&l.table.cells);
+            seam_buf_free(&l.table.cells);
         printf("%zu contracts, %zu rules asked of live data, %zu broken\n", k->contracts->count,
                l.rules, l.broken);
     }
     snprintf(k->record.detail, sizeof k->record.detail,
              "%zu contracts, %zu rules asked of live data, %zu broken", k->contracts->count, l.rules,
              l.broken);
-    arena_free(&a);
-    return st != ST_OK ? st : l.broken > 0 ? ST_DRIFT : ST_OK;
+    seam_arena_free(&a);
+    return st != SEAM_OK ? st : l.broken > 0 ? SEAM_DRIFT : SEAM_OK;
 }

@@ -14,9 +14,9 @@ static const struct contract *promise_of(const struct contracts *set)
     return NULL;
 }
 
-static void report(struct check *k, const struct contract *by, const struct tune_check_result *r, bool kept)
+static void report(struct cli_check *k, const struct contract *by, const struct hnsw_tune_check_result *r, bool kept)
 {
-    struct check_record *rec = &k->record;
+    struct cli_check_record *rec = &k->record;
 
     rec->has_recall = true;
     rec->recall_mean = r->recall_mean;
@@ -32,41 +32,41 @@ static void report(struct check *k, const struct contract *by, const struct tune
                kept ? "kept" : "broken");
         return;
     }
-    jw_key(k->json, "recall");
-    jw_object(k->json);
-    jw_key(k->json, "mean");
-    jw_double(k->json, r->recall_mean);
-    jw_key(k->json, "low");
-    jw_double(k->json, r->recall_low);
-    jw_key(k->json, "high");
-    jw_double(k->json, r->recall_high);
-    jw_key(k->json, "samples");
-    jw_uint(k->json, r->samples);
-    jw_key(k->json, "ef");
-    jw_uint(k->json, r->ef);
-    jw_key(k->json, "promised");
-    jw_double(k->json, by->recall);
-    jw_end_object(k->json);
+    seam_jw_key(k->json, "recall");
+    seam_jw_object(k->json);
+    seam_jw_key(k->json, "mean");
+    seam_jw_double(k->json, r->recall_mean);
+    seam_jw_key(k->json, "low");
+    seam_jw_double(k->json, r->recall_low);
+    seam_jw_key(k->json, "high");
+    seam_jw_double(k->json, r->recall_high);
+    seam_jw_key(k->json, "samples");
+    seam_jw_uint(k->json, r->samples);
+    seam_jw_key(k->json, "ef");
+    seam_jw_uint(k->json, r->ef);
+    seam_jw_key(k->json, "promised");
+    seam_jw_double(k->json, by->recall);
+    seam_jw_end_object(k->json);
 }
 
-enum status check_recall(struct check *k)
+enum seam_status check_recall(struct cli_check *k)
 {
-    struct fault *f = &k->cli->fault;
+    struct seam_fault *f = &k->cli->fault;
     struct embedder *embedder = NULL;
     struct hnsw *graph = NULL;
-    struct tune_check_result r = {0};
+    struct hnsw_tune_check_result r = {0};
     const struct contract *by = promise_of(k->contracts);
-    enum status st;
+    enum seam_status st;
 
-    if (by == NULL || platform_sink_config(k->platform, by->to) == NULL) return ST_OK;
-    st = vectors_open_reader(k->platform, LSN_MAX, &embedder, &graph, f);
-    if (st == ST_NOT_FOUND) { /* nothing is served yet; freshness says so */
-        fault_clear(f);
-        return ST_OK;
+    if (by == NULL || platform_sink_config(k->platform, by->to) == NULL) return SEAM_OK;
+    st = sink_vectors_open_reader(k->platform, SEAM_LSN_MAX, &embedder, &graph, f);
+    if (st == SEAM_NOT_FOUND) { /* nothing is served yet; freshness says so */
+        seam_fault_clear(f);
+        return SEAM_OK;
     }
-    if (st == ST_OK) {
-        st = tune_check(graph, NULL, 0, SAMPLES, NEAREST, by->recall, 1, &r, f);
-        if (st == ST_OK || st == ST_DRIFT) report(k, by, &r, st == ST_OK);
+    if (st == SEAM_OK) {
+        st = hnsw_tune_check(graph, NULL, 0, SAMPLES, NEAREST, by->recall, 1, &r, f);
+        if (st == SEAM_OK || st == SEAM_DRIFT) report(k, by, &r, st == SEAM_OK);
     }
     hnsw_close(graph);
     embedder_close(embedder);

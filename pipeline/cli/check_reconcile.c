@@ -12,9 +12,9 @@ enum { REPAIR_WAIT_MS = 20000, SHOWN_TEXT_MAX = 20 };
 
 /* ---- printing ---- */
 
-static void print_results(struct check *k, const struct reconcile_report *r)
+static void print_results(struct cli_check *k, const struct reconcile_report *r)
 {
-    struct table_out t;
+    struct cli_table_out t;
     char bytes[32], time[32];
 
     table_begin(&t, 9, 0x1fc);
@@ -44,7 +44,7 @@ static void print_results(struct check *k, const struct reconcile_report *r)
         const struct reconcile_result *x = &r->results[i];
 
         if (x->note != NULL) printf("%s: %s\n", x->store, x->note);
-        if (x->since != LSN_NONE && x->cost.ns > 0) /* said once for the store */
+        if (x->since != SEAM_LSN_NONE && x->cost.ns > 0) /* said once for the store */
             printf("%s: by the digests kept at LSN %" PRIu64 " and %" PRIu64
                    " changes since; --full reads everything\n",
                    x->store, x->since, x->changes);
@@ -62,41 +62,41 @@ static void print_results(struct check *k, const struct reconcile_report *r)
     }
 }
 
-static void side_json(struct json_writer *w, const char *name, const char *row)
+static void side_json(struct seam_json_writer *w, const char *name, const char *row)
 {
-    jw_key(w, name);
+    seam_jw_key(w, name);
     if (row != NULL)
-        jw_raw(w, row, strlen(row));
+        seam_jw_raw(w, row, strlen(row));
     else
-        jw_null(w);
+        seam_jw_null(w);
 }
 
 /* What was found and both sides, as `source` and `store` are called here; the object is left open. */
-static void sides_json(struct json_writer *w, const struct reconcile_difference *d, const char *source,
+static void sides_json(struct seam_json_writer *w, const struct reconcile_difference *d, const char *source,
                        const char *store)
 {
-    jw_object(w);
-    jw_key(w, "verdict");
-    jw_str(w, reconcile_verdict_name(d->verdict));
-    jw_key(w, "key");
-    jw_str(w, d->key_text);
+    seam_jw_object(w);
+    seam_jw_key(w, "verdict");
+    seam_jw_str(w, reconcile_verdict_name(d->verdict));
+    seam_jw_key(w, "key");
+    seam_jw_str(w, d->key_text);
     side_json(w, source, d->source);
     side_json(w, store, d->store);
 }
 
-static void difference_json(struct json_writer *w, const struct reconcile_difference *d)
+static void difference_json(struct seam_json_writer *w, const struct reconcile_difference *d)
 {
     sides_json(w, d, "source", "store");
-    jw_key(w, "source_lsn");
-    jw_uint(w, d->source_lsn);
-    jw_key(w, "store_lsn");
-    jw_uint(w, d->store_lsn);
-    jw_end_object(w);
+    seam_jw_key(w, "source_lsn");
+    seam_jw_uint(w, d->source_lsn);
+    seam_jw_key(w, "store_lsn");
+    seam_jw_uint(w, d->store_lsn);
+    seam_jw_end_object(w);
 }
 
-static void results_json(struct json_writer *w, const struct reconcile_report *r)
+static void results_json(struct seam_json_writer *w, const struct reconcile_report *r)
 {
-    jw_array(w);
+    seam_jw_array(w);
     for (size_t i = 0; i < r->count; i++) {
         const struct reconcile_result *x = &r->results[i];
         const struct {
@@ -116,68 +116,68 @@ static void results_json(struct json_writer *w, const struct reconcile_report *r
             {"differences", x->differences},
         };
 
-        jw_object(w);
-        jw_key(w, "store");
-        jw_str(w, x->store);
-        jw_key(w, "table");
-        jw_str(w, x->table);
-        jw_key(w, "note");
+        seam_jw_object(w);
+        seam_jw_key(w, "store");
+        seam_jw_str(w, x->store);
+        seam_jw_key(w, "table");
+        seam_jw_str(w, x->table);
+        seam_jw_key(w, "note");
         if (x->note != NULL)
-            jw_str(w, x->note);
+            seam_jw_str(w, x->note);
         else
-            jw_null(w);
-        for (size_t n = 0; n < ARRAY_LEN(numbers); n++) {
-            jw_key(w, numbers[n].name);
-            jw_uint(w, numbers[n].n);
+            seam_jw_null(w);
+        for (size_t n = 0; n < SEAM_ARRAY_LEN(numbers); n++) {
+            seam_jw_key(w, numbers[n].name);
+            seam_jw_uint(w, numbers[n].n);
         }
-        jw_key(w, "list");
-        jw_array(w);
+        seam_jw_key(w, "list");
+        seam_jw_array(w);
         for (size_t d = 0; d < x->shown; d++)
             difference_json(w, &x->list[d]);
-        jw_end_array(w);
-        jw_end_object(w);
+        seam_jw_end_array(w);
+        seam_jw_end_object(w);
     }
-    jw_end_array(w);
+    seam_jw_end_array(w);
 }
 
 /* ---- views and gold ---- */
 
-static void query_json(struct json_writer *w, const struct reconcile_result *x)
+static void query_json(struct seam_json_writer *w, const struct reconcile_result *x)
 {
-    jw_object(w);
-    jw_key(w, "store");
-    jw_str(w, x->store);
-    jw_key(w, "table");
-    jw_str(w, x->table);
-    jw_key(w, "lsn");
-    jw_uint(w, x->lsn);
-    jw_key(w, "note");
+    seam_jw_object(w);
+    seam_jw_key(w, "store");
+    seam_jw_str(w, x->store);
+    seam_jw_key(w, "table");
+    seam_jw_str(w, x->table);
+    seam_jw_key(w, "lsn");
+    seam_jw_uint(w, x->lsn);
+    seam_jw_key(w, "note");
     if (x->note != NULL)
-        jw_str(w, x->note);
+        seam_jw_str(w, x->note);
     else
-        jw_null(w);
-    jw_key(w, "rows");
-    jw_uint(w, x->cost.store_rows);
-    jw_key(w, "recomputed");
-    jw_uint(w, x->cost.source_rows);
-    jw_key(w, "differences");
-    jw_uint(w, x->differences);
-    jw_key(w, "list");
-    jw_array(w);
+        seam_jw_null(w);
+    seam_jw_key(w, "rows");
+    seam_jw_uint(w, x->cost.store_rows);
+    seam_jw_key(w, "recomputed");
+    seam_jw_uint(w, x->cost.source_rows);
+    seam_jw_key(w, "differences");
+    seam_jw_uint(w, x->differences);
+    seam_jw_key(w, "list");
+    seam_jw_array(w);
     for (size_t i = 0; i < x->shown; i++) {
         sides_json(w, &x->list[i], "recomputed", "kept");
-        jw_end_object(w);
+        seam_jw_end_object(w);
     }
-    jw_end_array(w);
-    jw_end_object(w);
+    seam_jw_end_array(w);
+    seam_jw_end_object(w);
 }
 
-static void queries_json(struct json_writer *w, const struct reconcile_report *r)
+static void queries_json(struct seam_json_writer *w, const struct reconcile_report *r)
 {
-    jw_array(w);
+    seam_jw_array(w);
     for (size_t i = 0; i < r->count; i++)
         query_json(w, &r->results[i]);
-    jw_end_array(w);
+    seam_jw_end_array(w);
 }
 
 static void print_query(const struct reconcile_result *x)
@@ -201,10 +201,10 @@ static void print_query(const struct reconcile_result *x)
         printf("  ... and %" PRIu64 " more\n", x->differences - SHOWN_TEXT_MAX);
 }
 
-static void say_queries(struct check *k, const struct reconcile_report *r, const char *name)
+static void say_queries(struct cli_check *k, const struct reconcile_report *r, const char *name)
 {
     if (k->json != NULL) {
-        jw_key(k->json, name);
+        seam_jw_key(k->json, name);
         queries_json(k->json, r);
         return;
     }
@@ -215,13 +215,13 @@ static void say_queries(struct check *k, const struct reconcile_report *r, const
 /* ---- repair ---- */
 
 /* Waits until every sink has applied `lsn`. False: they did not, within the time (or are not running). */
-static bool wait_applied(struct check *k, lsn_t lsn)
+static bool wait_applied(struct cli_check *k, seam_lsn_t lsn)
 {
     for (int ms = 0; ms < REPAIR_WAIT_MS && !cli_interrupted; ms += 20) {
         struct freshness list[CONTRACTS_MAX];
         size_t n = 0, there = 0;
 
-        if (freshness_measure(k->platform, k->contracts, list, &n, NULL) != ST_OK) return false;
+        if (freshness_measure(k->platform, k->contracts, list, &n, NULL) != SEAM_OK) return false;
         for (size_t i = 0; i < n; i++)
             there += list[i].to >= lsn;
         if (there == n) return true;
@@ -234,7 +234,7 @@ static bool wait_applied(struct check *k, lsn_t lsn)
 struct round {
     struct reconcile_report before, after;
     uint64_t emitted;
-    lsn_t lsn; /* of the repair's last commit; LSN_NONE: none was made */
+    seam_lsn_t lsn; /* of the repair's last commit; SEAM_LSN_NONE: none was made */
     bool applied;
 };
 
@@ -243,57 +243,57 @@ static bool is_clean(const struct round *r)
     return r->before.differences == 0 || (r->applied && r->after.differences == 0);
 }
 
-static void round_json(struct json_writer *w, const struct round *r,
-                       void (*list)(struct json_writer *, const struct reconcile_report *),
+static void round_json(struct seam_json_writer *w, const struct round *r,
+                       void (*list)(struct seam_json_writer *, const struct reconcile_report *),
                        const char *const names[4])
 {
-    jw_key(w, names[0]);
+    seam_jw_key(w, names[0]);
     list(w, &r->before);
-    jw_key(w, names[1]);
-    jw_uint(w, r->emitted);
-    jw_key(w, names[2]);
-    jw_uint(w, r->lsn);
-    jw_key(w, names[3]);
+    seam_jw_key(w, names[1]);
+    seam_jw_uint(w, r->emitted);
+    seam_jw_key(w, names[2]);
+    seam_jw_uint(w, r->lsn);
+    seam_jw_key(w, names[3]);
     if (r->applied)
         list(w, &r->after);
     else
-        jw_null(w);
+        seam_jw_null(w);
 }
 
-static enum status write_report(struct check *k, const struct round *rows,
+static enum seam_status write_report(struct cli_check *k, const struct round *rows,
                                 const struct round *queries)
 {
     static const char *const row_names[] = {"found", "rows_emitted", "repair_lsn", "after_repair"},
                              *const query_names[] = {"queries", "requests_emitted",
                                                      "queries_repair_lsn", "queries_after_repair"};
-    struct buf b = {0};
-    struct json_writer w;
-    enum status st;
+    struct seam_buf b = {0};
+    struct seam_json_writer w;
+    enum seam_status st;
 
-    jw_init(&w, &b);
-    jw_object(&w);
+    seam_jw_init(&w, &b);
+    seam_jw_object(&w);
     round_json(&w, rows, results_json, row_names);
     round_json(&w, queries, queries_json, query_names);
-    jw_end_object(&w);
-    buf_str(&b, "\n");
-    st = io_write_atomic(k->cli->io, k->report, b.data, b.size, &k->cli->fault);
-    buf_free(&b);
+    seam_jw_end_object(&w);
+    seam_buf_str(&b, "\n");
+    st = seam_io_write_atomic(k->cli->io, k->report, b.data, b.size, &k->cli->fault);
+    seam_buf_free(&b);
     return st;
 }
 
-static void say_repaired(struct check *k, const struct round *r, const char *name,
+static void say_repaired(struct cli_check *k, const struct round *r, const char *name,
                          const char *count_name, const char *noun, const char *done)
 {
     if (k->json != NULL) {
-        jw_key(k->json, name);
-        jw_object(k->json);
-        jw_key(k->json, count_name);
-        jw_uint(k->json, r->emitted);
-        jw_key(k->json, "lsn");
-        jw_uint(k->json, r->lsn);
-        jw_key(k->json, "applied");
-        jw_bool(k->json, r->applied);
-        jw_end_object(k->json);
+        seam_jw_key(k->json, name);
+        seam_jw_object(k->json);
+        seam_jw_key(k->json, count_name);
+        seam_jw_uint(k->json, r->emitted);
+        seam_jw_key(k->json, "lsn");
+        seam_jw_uint(k->json, r->lsn);
+        seam_jw_key(k->json, "applied");
+        seam_jw_bool(k->json, r->applied);
+        seam_jw_end_object(k->json);
         return;
     }
     printf("repair: %" PRIu64 " %s%s %s, up to LSN %" PRIu64 "%s\n", r->emitted, noun,
@@ -302,86 +302,86 @@ static void say_repaired(struct check *k, const struct round *r, const char *nam
                       : "; not applied by every sink yet: are the relay and the sinks running?");
 }
 
-static enum status repair_rows(struct check *k, struct round *r)
+static enum seam_status repair_rows(struct cli_check *k, struct round *r)
 {
     const struct reconcile_options o = {.deep = k->deep, .full = k->full};
-    enum status st =
+    enum seam_status st =
         reconcile_repair(k->platform, &r->before, &r->emitted, &r->lsn, &k->cli->fault);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     r->applied = wait_applied(k, r->lsn);
     say_repaired(k, r, "repair", "rows_emitted", "row", "emitted again");
-    if (!r->applied) return ST_OK;
+    if (!r->applied) return SEAM_OK;
     st = reconcile_run(k->platform, &o, &r->after, &k->cli->fault);
-    if (st == ST_OK && k->json == NULL) {
+    if (st == SEAM_OK && k->json == NULL) {
         printf("after the repair:\n");
         print_results(k, &r->after);
-    } else if (st == ST_OK) {
-        jw_key(k->json, "after_repair");
+    } else if (st == SEAM_OK) {
+        seam_jw_key(k->json, "after_repair");
         results_json(k->json, &r->after);
     }
     return st;
 }
 
-static enum status repair_queries(struct check *k, struct round *r)
+static enum seam_status repair_queries(struct cli_check *k, struct round *r)
 {
-    enum status st =
+    enum seam_status st =
         reconcile_queries_repair(k->platform, &r->before, &r->emitted, &r->lsn, &k->cli->fault);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     r->applied = wait_applied(k, r->lsn);
     say_repaired(k, r, "queries_repair", "requests_emitted", "request", "to compute again");
-    if (!r->applied) return ST_OK;
+    if (!r->applied) return SEAM_OK;
     st = reconcile_queries(k->platform, &r->after, &k->cli->fault);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     if (k->json == NULL) printf("after the repair:\n");
     say_queries(k, &r->after, "queries_after_repair");
     return st;
 }
 
-static enum status check_rows(struct check *k, struct round *r)
+static enum seam_status check_rows(struct cli_check *k, struct round *r)
 {
     const struct reconcile_options o = {.deep = k->deep, .full = k->full};
-    enum status st = reconcile_run(k->platform, &o, &r->before, &k->cli->fault);
+    enum seam_status st = reconcile_run(k->platform, &o, &r->before, &k->cli->fault);
 
-    if (st == ST_OK && k->json != NULL) {
-        jw_key(k->json, "reconcile");
+    if (st == SEAM_OK && k->json != NULL) {
+        seam_jw_key(k->json, "reconcile");
         results_json(k->json, &r->before);
-    } else if (st == ST_OK) {
+    } else if (st == SEAM_OK) {
         print_results(k, &r->before);
     }
-    return st == ST_OK && r->before.differences > 0 && k->repair ? repair_rows(k, r) : st;
+    return st == SEAM_OK && r->before.differences > 0 && k->repair ? repair_rows(k, r) : st;
 }
 
 /* After the rows: what is computed from wrong ones cannot be right. */
-static enum status check_queries(struct check *k, struct round *r)
+static enum seam_status check_queries(struct cli_check *k, struct round *r)
 {
-    enum status st = reconcile_queries(k->platform, &r->before, &k->cli->fault);
+    enum seam_status st = reconcile_queries(k->platform, &r->before, &k->cli->fault);
 
-    if (st == ST_OK) say_queries(k, &r->before, "queries");
-    return st == ST_OK && r->before.differences > 0 && k->repair ? repair_queries(k, r) : st;
+    if (st == SEAM_OK) say_queries(k, &r->before, "queries");
+    return st == SEAM_OK && r->before.differences > 0 && k->repair ? repair_queries(k, r) : st;
 }
 
-enum status check_reconcile(struct check *k)
+enum seam_status check_reconcile(struct cli_check *k)
 {
-    struct round rows = {.lsn = LSN_NONE}, queries = {.lsn = LSN_NONE};
+    struct round rows = {.lsn = SEAM_LSN_NONE}, queries = {.lsn = SEAM_LSN_NONE};
     bool clean;
-    enum status st = check_rows(k, &rows);
+    enum seam_status st = check_rows(k, &rows);
 
-    if (st == ST_OK) st = check_queries(k, &queries);
-    if (st == ST_OK && k->report != NULL) st = write_report(k, &rows, &queries);
+    if (st == SEAM_OK) st = check_queries(k, &queries);
+    if (st == SEAM_OK && k->report != NULL) st = write_report(k, &rows, &queries);
     clean = is_clean(&rows) && is_clean(&queries);
-    if (st == ST_OK && k->json == NULL) printf("%s\n", clean ? "no drift" : "DRIFT");
+    if (st == SEAM_OK && k->json == NULL) printf("%s\n", clean ? "no drift" : "DRIFT");
     snprintf(k->record.detail, sizeof k->record.detail,
              "%" PRIu64 " rows and %" PRIu64 " groups of views and gold differed%s",
              rows.before.differences, queries.before.differences,
              rows.before.differences + queries.before.differences == 0 ? ""
              : clean                                                   ? "; repaired"
-             : rows.lsn != LSN_NONE || queries.lsn != LSN_NONE ? "; a repair is on its way"
+             : rows.lsn != SEAM_LSN_NONE || queries.lsn != SEAM_LSN_NONE ? "; a repair is on its way"
                                                                : "; seam check DIR reconcile --repair");
     reconcile_free(&rows.before);
     reconcile_free(&rows.after);
     reconcile_free(&queries.before);
     reconcile_free(&queries.after);
-    return st != ST_OK ? st : clean ? ST_OK : ST_DRIFT;
+    return st != SEAM_OK ? st : clean ? SEAM_OK : SEAM_DRIFT;
 }

@@ -44,8 +44,8 @@ static void run_in_child(const char *program, const char *const *args, const cha
     _exit(127);
 }
 
-enum status child_start(struct child *c, const char *name, const char *program,
-                        const char *const *args, const char *log_path, struct fault *f)
+enum seam_status child_start(struct cli_child *c, const char *name, const char *program,
+                        const char *const *args, const char *log_path, struct seam_fault *f)
 {
     char self[1024];
     const char *path = self_path(program, self);
@@ -55,14 +55,14 @@ enum status child_start(struct child *c, const char *name, const char *program,
     fflush(stdout);
     fflush(stderr);
     pid = fork();
-    if (pid < 0) return fault_set_os(f, ST_IO, name, FAULT_NO_OFFSET, errno, "could not start a process");
+    if (pid < 0) return seam_fault_set_os(f, SEAM_IO, name, SEAM_FAULT_NO_OFFSET, errno, "could not start a process");
     if (pid == 0) run_in_child(path, args, log_path, parent);
     if (name != c->name) snprintf(c->name, sizeof c->name, "%s", name); /* the same name when started again */
     c->pid = pid;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-bool child_running(struct child *c, int *exit_code)
+bool child_running(struct cli_child *c, int *exit_code)
 {
     int status;
     pid_t got;
@@ -76,7 +76,7 @@ bool child_running(struct child *c, int *exit_code)
     return false;
 }
 
-void child_stop(struct child *c)
+void child_stop(struct cli_child *c)
 {
     if (c->pid == 0) return;
     kill(c->pid, SIGTERM);
@@ -87,7 +87,7 @@ void child_stop(struct child *c)
     child_kill(c);
 }
 
-void child_kill(struct child *c)
+void child_kill(struct cli_child *c)
 {
     if (c->pid == 0) return;
     kill(c->pid, SIGKILL);

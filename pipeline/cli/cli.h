@@ -25,20 +25,20 @@
 enum { EXIT_FINE = 0, EXIT_CHECK_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_DAMAGED = 4,
        EXIT_IO = 5, EXIT_CONFLICT = 6, EXIT_SLA = 7, EXIT_INTERRUPTED = 130 };
 
-struct command;
+struct cli_command;
 
 struct cli {
-    struct io *io;
-    struct clock *clock;
-    const struct command *command; /* the one running, for help and messages */
+    struct seam_io *io;
+    struct seam_clock *clock;
+    const struct cli_command *command; /* the one running, for help and messages */
     const char *program;           /* argv[0], to run ourselves as a child process */
     bool json, help, quiet;
     bool color;                    /* stdout is a terminal and NO_COLOR is unset */
     bool progress;                 /* stderr is a terminal and not --quiet */
-    struct fault fault;            /* commands pass &c->fault down */
+    struct seam_fault fault;            /* commands pass &c->fault down */
 };
 
-struct command {
+struct cli_command {
     const char *name;
     const char *usage;   /* "DIR TABLE KEY" */
     const char *summary; /* one line for the list */
@@ -51,28 +51,28 @@ enum { CLI_ARGS_MAX = 64 };
 /* Parses options and positional arguments; adds --json, --quiet, --help. Returns -1 to go on, or the exit
  * code to return at once (help was printed, or usage was wrong and said so). min/max count positionals;
  * args has room for CLI_ARGS_MAX, and a longer command line is refused. */
-int cli_parse(struct cli *c, int argc, char **argv, const struct opt *opts, size_t n_opts,
+int cli_parse(struct cli *c, int argc, char **argv, const struct seam_opt *opts, size_t n_opts,
               const char **args, int *count, int min, int max);
 
 /* Prints c->fault (text or JSON) and returns the exit code of `st`.                                */
-int cli_fail(struct cli *c, enum status st);
+int cli_fail(struct cli *c, enum seam_status st);
 /* A usage error in our own words; returns EXIT_USAGE.                                              */
-int cli_usage(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+int cli_usage(struct cli *c, const char *fmt, ...) SEAM_PRINTF_LIKE(2, 3);
 
 /* Writes b to standard output, whole; a closed pipe is not an error worth a message.               */
-void cli_print(const struct buf *b);
+void cli_print(const struct seam_buf *b);
 /* "-- as of LSN 48213, 12 ms old" under an answer (nothing under --json).                          */
-void cli_footer(struct cli *c, lsn_t as_of, int64_t age_us, const char *note);
+void cli_footer(struct cli *c, seam_lsn_t as_of, int64_t age_us, const char *note);
 
 /* Aligned text tables: header, then rows of cells; numbers are right-aligned.                      */
-struct table_out {
-    struct buf cells;     /* terminated strings, one after another */
+struct cli_table_out {
+    struct seam_buf cells;     /* terminated strings, one after another */
     size_t columns, rows; /* rows include the header */
     uint64_t right;       /* bit i: column i is right-aligned */
 };
-void table_begin(struct table_out *t, size_t columns, uint64_t right_aligned);
-void table_cell(struct table_out *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void table_print(struct cli *c, struct table_out *t); /* frees it */
+void table_begin(struct cli_table_out *t, size_t columns, uint64_t right_aligned);
+void table_cell(struct cli_table_out *t, const char *fmt, ...) SEAM_PRINTF_LIKE(2, 3);
+void table_print(struct cli *c, struct cli_table_out *t); /* frees it */
 
 /* Set by SIGINT/SIGTERM: long commands stop cleanly at the next batch.                             */
 extern volatile int cli_interrupted;
@@ -83,8 +83,8 @@ const char *human_bytes(uint64_t n, char out[32]);
 const char *human_duration(int64_t us, char out[32]);
 
 /* "12345" or "lsn:12345" or a time ("2011-12-09 12:00"): *lsn or *time_us is set, the other left at
- * LSN_MAX / INT64_MIN. False when it is none of these.                                             */
-bool cli_parse_moment(const char *text, lsn_t *lsn, int64_t *time_us);
+ * SEAM_LSN_MAX / INT64_MIN. False when it is none of these.                                             */
+bool cli_parse_moment(const char *text, seam_lsn_t *lsn, int64_t *time_us);
 
 /* The table (or JSON) of `seam status`, for a platform that is open.                               */
 int print_status(struct cli *c, const struct platform *p);

@@ -11,7 +11,7 @@ static void show_progress(void *ctx, uint64_t rows, uint64_t total)
     fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " rows ", rows, total);
 }
 
-static void print_result(struct cli *c, const char *dir, const struct bootstrap_result *r,
+static void print_result(struct cli *c, const char *dir, const struct relay_bootstrap_result *r,
                          int64_t took_us)
 {
     char took[32];
@@ -42,19 +42,19 @@ int cmd_bootstrap(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX];
     bool discard = false, dry_run = false;
-    struct bootstrap_options o = {.stop = &cli_interrupted};
-    struct bootstrap_result result;
-    const struct opt opts[] = {
-        {"discard-stream", 0, OPT_FLAG, NULL,
+    struct relay_bootstrap_options o = {.stop = &cli_interrupted};
+    struct relay_bootstrap_result result;
+    const struct seam_opt opts[] = {
+        {"discard-stream", 0, SEAM_OPT_FLAG, NULL,
          "first remove the stream and its consumers (it is damaged)", &discard},
-        {"dry-run", 0, OPT_FLAG, NULL, "with --discard-stream: say what would be removed",
+        {"dry-run", 0, SEAM_OPT_FLAG, NULL, "with --discard-stream: say what would be removed",
          &dry_run},
     };
     struct platform p;
-    uint64_t start = clock_mono_ns(c->clock);
+    uint64_t start = seam_clock_mono_ns(c->clock);
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1, 1);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     if (dry_run && !discard)
@@ -68,15 +68,15 @@ int cmd_bootstrap(struct cli *c, int argc, char **argv)
     cli_catch_interrupts();
     if (c->progress) o.progress = show_progress;
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     if (discard) st = relay_reset(&p, &c->fault);
-    if (st == ST_OK) st = bootstrap_run(&p, &o, &result, &c->fault);
+    if (st == SEAM_OK) st = relay_bootstrap_run(&p, &o, &result, &c->fault);
     platform_close(&p);
-    if (st == ST_END) {
+    if (st == SEAM_END) {
         cli_fail(c, st);
         return EXIT_INTERRUPTED;
     }
-    if (st != ST_OK) return cli_fail(c, st);
-    print_result(c, args[0], &result, (int64_t)((clock_mono_ns(c->clock) - start) / 1000));
+    if (st != SEAM_OK) return cli_fail(c, st);
+    print_result(c, args[0], &result, (int64_t)((seam_clock_mono_ns(c->clock) - start) / 1000));
     return EXIT_FINE;
 }

@@ -19,110 +19,110 @@ struct dlq {
     const char *verb, *sink, *only; /* sink: the one being looked at; only: the one asked for */
     int64_t id;                     /* -1 = all */
     uint64_t count;
-    struct table_out table;
+    struct cli_table_out table;
     struct oltp_txn *txn;          /* retrying */
     uint64_t ids[LETTERS_AT_ONCE]; /* open letters of this sink that are to get a verdict */
     size_t n;
 };
 
-static void print_letter(struct dlq *q, const struct dead_letter *d)
+static void print_letter(struct dlq *q, const struct sink_dead_letter *d)
 {
-    struct buf b = {0};
-    struct json_writer w;
+    struct seam_buf b = {0};
+    struct seam_json_writer w;
 
     if (!q->cli->json) {
         table_cell(&q->table, "%s", q->sink);
         table_cell(&q->table, "%" PRIu64, d->id);
         table_cell(&q->table, "%" PRIu64, d->event.offset);
         table_cell(&q->table, "%" PRIu64, d->event.lsn);
-        table_cell(&q->table, "%s", dead_verdict_name(d->verdict));
+        table_cell(&q->table, "%s", sink_dead_verdict_name(d->verdict));
         table_cell(&q->table, "%s", d->reason);
         return;
     }
-    jw_init(&w, &b);
-    jw_object(&w);
-    jw_key(&w, "sink");
-    jw_str(&w, q->sink);
-    jw_key(&w, "id");
-    jw_uint(&w, d->id);
-    jw_key(&w, "offset");
-    jw_uint(&w, d->event.offset);
-    jw_key(&w, "lsn");
-    jw_uint(&w, d->event.lsn);
-    jw_key(&w, "verdict");
-    jw_str(&w, dead_verdict_name(d->verdict));
-    jw_key(&w, "reason");
-    jw_str(&w, d->reason);
-    jw_end_object(&w);
-    buf_str(&b, "\n");
+    seam_jw_init(&w, &b);
+    seam_jw_object(&w);
+    seam_jw_key(&w, "sink");
+    seam_jw_str(&w, q->sink);
+    seam_jw_key(&w, "id");
+    seam_jw_uint(&w, d->id);
+    seam_jw_key(&w, "offset");
+    seam_jw_uint(&w, d->event.offset);
+    seam_jw_key(&w, "lsn");
+    seam_jw_uint(&w, d->event.lsn);
+    seam_jw_key(&w, "verdict");
+    seam_jw_str(&w, sink_dead_verdict_name(d->verdict));
+    seam_jw_key(&w, "reason");
+    seam_jw_str(&w, d->reason);
+    seam_jw_end_object(&w);
+    seam_buf_str(&b, "\n");
     cli_print(&b);
-    buf_free(&b);
+    seam_buf_free(&b);
 }
 
-static enum status one_letter(void *ctx, const struct dead_letter *d, struct fault *f)
+static enum seam_status one_letter(void *ctx, const struct sink_dead_letter *d, struct seam_fault *f)
 {
     struct dlq *q = ctx;
 
-    if (q->id >= 0 && d->id != (uint64_t)q->id) return ST_OK;
+    if (q->id >= 0 && d->id != (uint64_t)q->id) return SEAM_OK;
     q->count++;
     if (strcmp(q->verb, "list") == 0) {
         print_letter(q, d);
-        return ST_OK;
+        return SEAM_OK;
     }
-    if (q->n == LETTERS_AT_ONCE) return ST_END; /* the rest next time */
+    if (q->n == LETTERS_AT_ONCE) return SEAM_END; /* the rest next time */
     q->ids[q->n++] = d->id;
-    if (strcmp(q->verb, "drop") == 0 || d->event.kind != STREAM_ROW) return ST_OK;
+    if (strcmp(q->verb, "drop") == 0 || d->event.kind != STREAM_ROW) return SEAM_OK;
     return reconcile_emit(q->txn, d->event.row.table, d->event.row.key, f);
 }
 
-static enum status one_sink(struct dlq *q)
+static enum seam_status one_sink(struct dlq *q)
 {
-    struct fault *f = &q->cli->fault;
-    enum status st;
+    struct seam_fault *f = &q->cli->fault;
+    enum seam_status st;
 
     q->n = 0;
-    st = dead_letters(q->platform, q->sink, strcmp(q->verb, "list") != 0, one_letter, q, f);
-    return st == ST_END ? ST_OK : st;
+    st = sink_dead_letters(q->platform, q->sink, strcmp(q->verb, "list") != 0, one_letter, q, f);
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
-static enum status give_verdicts(struct dlq *q, enum dead_verdict v)
+static enum seam_status give_verdicts(struct dlq *q, enum sink_dead_verdict v)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < q->n; i++)
-        st = dead_letter_resolve(q->platform, q->sink, q->ids[i], v, &q->cli->fault);
+    for (size_t i = 0; st == SEAM_OK && i < q->n; i++)
+        st = sink_dead_letter_resolve(q->platform, q->sink, q->ids[i], v, &q->cli->fault);
     return st;
 }
 
 /* The rows are in the log, durably, before any letter counts as retried. */
-static enum status retry_sink(struct dlq *q, lsn_t *lsn)
+static enum seam_status retry_sink(struct dlq *q, seam_lsn_t *lsn)
 {
     struct platform_source source = {0};
     struct oltp_commit commit = {0};
-    struct fault *f = &q->cli->fault;
-    enum status st = platform_open_source(q->platform, &source, f);
+    struct seam_fault *f = &q->cli->fault;
+    enum seam_status st = platform_open_source(q->platform, &source, f);
 
-    if (st == ST_OK) st = oltp_write_begin(source.db, &q->txn, f);
-    if (st == ST_OK) st = one_sink(q);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = oltp_write_begin(source.db, &q->txn, f);
+    if (st == SEAM_OK) st = one_sink(q);
+    if (st == SEAM_OK) {
         st = oltp_commit(q->txn, OLTP_DURABLE, &commit, f);
         q->txn = NULL;
     }
     oltp_end(q->txn);
     q->txn = NULL;
     st = platform_close_source(&source, st, f);
-    if (st == ST_OK) st = give_verdicts(q, DEAD_RETRIED);
+    if (st == SEAM_OK) st = give_verdicts(q, DEAD_RETRIED);
     *lsn = commit.lsn;
     return st;
 }
 
-static enum status run_dlq(struct dlq *q, lsn_t *lsn)
+static enum seam_status run_dlq(struct dlq *q, seam_lsn_t *lsn)
 {
     const char *const *names;
     size_t n = sink_names(&names);
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < n; i++) {
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) {
         if (platform_sink_config(q->platform, names[i]) == NULL) continue;
         if (q->only != NULL && strcmp(q->only, names[i]) != 0) continue;
         q->sink = names[i];
@@ -130,7 +130,7 @@ static enum status run_dlq(struct dlq *q, lsn_t *lsn)
             st = retry_sink(q, lsn);
         else
             st = one_sink(q);
-        if (st == ST_OK && strcmp(q->verb, "drop") == 0) st = give_verdicts(q, DEAD_DROPPED);
+        if (st == SEAM_OK && strcmp(q->verb, "drop") == 0) st = give_verdicts(q, DEAD_DROPPED);
     }
     return st;
 }
@@ -139,22 +139,22 @@ int cmd_dlq(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX];
     struct dlq q = {.cli = c, .verb = "list", .id = -1};
-    const struct opt opts[] = {
-        {"sink", 0, OPT_STRING, "NAME", "only this sink's", &q.only},
-        {"id", 0, OPT_INT, "N", "only this letter", &q.id},
+    const struct seam_opt opts[] = {
+        {"sink", 0, SEAM_OPT_STRING, "NAME", "only this sink's", &q.only},
+        {"id", 0, SEAM_OPT_INT, "N", "only this letter", &q.id},
     };
     struct platform p;
-    lsn_t lsn = LSN_NONE;
+    seam_lsn_t lsn = SEAM_LSN_NONE;
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 2);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1, 2);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     if (count == 2) q.verb = args[1];
     if (strcmp(q.verb, "list") != 0 && strcmp(q.verb, "retry") != 0 && strcmp(q.verb, "drop") != 0)
         return cli_usage(c, "'%s' is none of list, retry, drop", q.verb);
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     q.platform = &p;
     table_begin(&q.table, 6, 1u << 1 | 1u << 2 | 1u << 3);
     for (const char *const *h =
@@ -163,11 +163,11 @@ int cmd_dlq(struct cli *c, int argc, char **argv)
         table_cell(&q.table, "%s", *h);
     st = run_dlq(&q, &lsn);
     platform_close(&p);
-    if (strcmp(q.verb, "list") == 0 && st == ST_OK && !c->json && q.count > 0)
+    if (strcmp(q.verb, "list") == 0 && st == SEAM_OK && !c->json && q.count > 0)
         table_print(c, &q.table);
     else
-        buf_free(&q.table.cells);
-    if (st != ST_OK) return cli_fail(c, st);
+        seam_buf_free(&q.table.cells);
+    if (st != SEAM_OK) return cli_fail(c, st);
     if (strcmp(q.verb, "list") == 0 && !c->json) printf("%" PRIu64 " dead letters\n", q.count);
     if (strcmp(q.verb, "drop") == 0) printf("%" PRIu64 " dead letters dropped\n", q.count);
     if (strcmp(q.verb, "retry") == 0)

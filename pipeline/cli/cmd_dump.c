@@ -21,15 +21,15 @@ static enum owner by_magic(const uint8_t *head, size_t n)
         {"SEAMWAL1", OWNER_LOG}, {"SEAMCOLF", OWNER_COLUMNS}, {"SEAMCOLK", OWNER_COLUMNS}, {"SEAMCOLJ", OWNER_COLUMNS},
         {"SEAMHNSW", OWNER_GRAPH}, {"SEAMHNSJ", OWNER_GRAPH}};
     static const struct { uint32_t kind; enum owner owner; } kinds[] = {
-        {MANIFEST_KIND('C', 'O', 'L', 'M'), OWNER_COLUMNS}, {MANIFEST_KIND('I', 'N', 'V', 'X'), OWNER_WORDS},
-        {MANIFEST_KIND('H', 'N', 'S', 'W'), OWNER_GRAPH}};
+        {SEAM_MANIFEST_KIND('C', 'O', 'L', 'M'), OWNER_COLUMNS}, {SEAM_MANIFEST_KIND('I', 'N', 'V', 'X'), OWNER_WORDS},
+        {SEAM_MANIFEST_KIND('H', 'N', 'S', 'W'), OWNER_GRAPH}};
 
     if (n < 16) return OWNER_NONE;
-    for (size_t i = 0; i < ARRAY_LEN(magics); i++)
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(magics); i++)
         if (memcmp(head, magics[i].magic, 8) == 0) return magics[i].owner;
     if (memcmp(head, "SEAMMANI", 8) == 0)
-        for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-            if (get_u32(head + 12) == kinds[i].kind) return kinds[i].owner;
+        for (size_t i = 0; i < SEAM_ARRAY_LEN(kinds); i++)
+            if (seam_get_u32(head + 12) == kinds[i].kind) return kinds[i].owner;
     return OWNER_NONE;
 }
 
@@ -48,19 +48,19 @@ static enum owner by_name(const char *path)
     return OWNER_NONE;
 }
 
-static enum status owner_of(struct cli *c, const char *path, enum owner *out)
+static enum seam_status owner_of(struct cli *c, const char *path, enum owner *out)
 {
-    struct file *file = NULL;
+    struct seam_file *file = NULL;
     uint8_t head[64] = {0};
     size_t got = 0;
-    enum status st = file_open(c->io, path, FILE_READ, &file, &c->fault);
+    enum seam_status st = seam_file_open(c->io, path, SEAM_FILE_READ, &file, &c->fault);
 
-    if (st == ST_OK) st = file_read_some(file, 0, head, sizeof head, &got, &c->fault);
-    file_close(file);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = seam_file_read_some(file, 0, head, sizeof head, &got, &c->fault);
+    seam_file_close(file);
+    if (st != SEAM_OK) return st;
     *out = by_magic(head, got);
     if (*out == OWNER_NONE) *out = by_name(path);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 int cmd_dump(struct cli *c, int argc, char **argv)
@@ -68,22 +68,22 @@ int cmd_dump(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX];
     int64_t page = 0, from = 0, max = 50;
     bool verbose = false;
-    const struct opt opts[] = {
-        {"page", 'p', OPT_INT, "N", "row store: which page (0 and 1 are the meta pages)", &page},
-        {"from", 0, OPT_INT, "OFFSET", "log: start at this byte of the segment", &from},
-        {"limit", 'n', OPT_INT, "N", "log: at most N records (50)", &max},
-        {"verbose", 'v', OPT_FLAG, NULL, "graph: list nodes and links too", &verbose},
+    const struct seam_opt opts[] = {
+        {"page", 'p', SEAM_OPT_INT, "N", "row store: which page (0 and 1 are the meta pages)", &page},
+        {"from", 0, SEAM_OPT_INT, "OFFSET", "log: start at this byte of the segment", &from},
+        {"limit", 'n', SEAM_OPT_INT, "N", "log: at most N records (50)", &max},
+        {"verbose", 'v', SEAM_OPT_FLAG, NULL, "graph: list nodes and links too", &verbose},
     };
-    struct buf out = {0};
+    struct seam_buf out = {0};
     enum owner owner = OWNER_NONE;
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1, 1);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     if (page < 0 || page > UINT32_MAX || from < 0 || max < 1) return cli_usage(c, "--page, --from and --limit are counts");
     st = owner_of(c, args[0], &owner);
-    if (st == ST_OK)
+    if (st == SEAM_OK)
         switch (owner) {
         case OWNER_LOG: st = wal_dump(c->io, args[0], (uint64_t)from, (size_t)max, &out, &c->fault); break;
         case OWNER_ROWS: st = oltp_dump(c->io, args[0], (uint32_t)page, &out, &c->fault); break;
@@ -91,9 +91,9 @@ int cmd_dump(struct cli *c, int argc, char **argv)
         case OWNER_WORDS: st = invidx_dump(c->io, args[0], &out, &c->fault); break;
         case OWNER_GRAPH: st = hnsw_dump(c->io, args[0], verbose, &out, &c->fault); break;
         case OWNER_NONE:
-            st = fault_set(&c->fault, ST_UNSUPPORTED, args[0], FAULT_NO_OFFSET, "not a file of ours");
+            st = seam_fault_set(&c->fault, SEAM_UNSUPPORTED, args[0], SEAM_FAULT_NO_OFFSET, "not a file of ours");
         }
     cli_print(&out);
-    buf_free(&out);
-    return st == ST_OK ? EXIT_FINE : cli_fail(c, st);
+    seam_buf_free(&out);
+    return st == SEAM_OK ? EXIT_FINE : cli_fail(c, st);
 }

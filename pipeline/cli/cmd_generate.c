@@ -17,19 +17,19 @@ int cmd_generate(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX];
     int64_t orders = 50000, customers = 0, seed = 1;
     bool no_catalogue = false;
-    const struct opt opts[] = {
-        {"orders", 'n', OPT_INT, "N", "orders to invent (50,000)", &orders},
-        {"customers", 0, OPT_INT, "N", "customers (orders / 8)", &customers},
-        {"seed", 0, OPT_INT, "N", "the same seed gives the same rows (1)", &seed},
-        {"no-catalogue", 0, OPT_FLAG, NULL, "over the products there are; do not load the shipped ones", &no_catalogue},
+    const struct seam_opt opts[] = {
+        {"orders", 'n', SEAM_OPT_INT, "N", "orders to invent (50,000)", &orders},
+        {"customers", 0, SEAM_OPT_INT, "N", "customers (orders / 8)", &customers},
+        {"seed", 0, SEAM_OPT_INT, "N", "the same seed gives the same rows (1)", &seed},
+        {"no-catalogue", 0, SEAM_OPT_FLAG, NULL, "over the products there are; do not load the shipped ones", &no_catalogue},
     };
     struct platform p;
     struct platform_source source = {0};
-    struct shopgen_stats s = {0};
-    struct shopgen_options o = {.mode = OLTP_DEFERRED};
+    struct shop_gen_stats s = {0};
+    struct shop_gen_options o = {.mode = OLTP_DEFERRED};
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1, 1);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     if (orders < 1 || customers < 0) return cli_usage(c, "--orders and --customers are counts");
@@ -38,14 +38,14 @@ int cmd_generate(struct cli *c, int argc, char **argv)
     o.seed = (uint64_t)seed;
     if (c->progress) o.progress = show_progress;
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     st = platform_open_source(&p, &source, &c->fault);
-    if (st == ST_OK && !no_catalogue) st = load_catalogue(c, source.db);
-    if (st == ST_OK) st = shopgen_run(source.db, &o, &s, &c->fault);
-    if (st == ST_OK) st = oltp_checkpoint(source.db, &c->fault);
+    if (st == SEAM_OK && !no_catalogue) st = load_catalogue(c, source.db);
+    if (st == SEAM_OK) st = shop_gen_run(source.db, &o, &s, &c->fault);
+    if (st == SEAM_OK) st = oltp_checkpoint(source.db, &c->fault);
     st = platform_close_source(&source, st, &c->fault);
     platform_close(&p);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     if (c->json)
         printf("{\"orders\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"customers\":%" PRIu64 ",\"transactions\":%" PRIu64
                ",\"lsn\":%" PRIu64 "}\n", s.orders, s.lines, s.customers, s.transactions, s.lsn);

@@ -37,24 +37,24 @@ static void print_stats(struct cli *c, const struct import_stats *s)
            human_duration((int64_t)(s->elapsed_ns / 1000), time));
     if (seconds > 0 && s->landed > 0) printf(" (%.0f records/s)", (double)s->landed / seconds);
     printf("\n");
-    if (s->lsn != LSN_NONE) printf("last commit at LSN %" PRIu64 "\n", s->lsn);
+    if (s->lsn != SEAM_LSN_NONE) printf("last commit at LSN %" PRIu64 "\n", s->lsn);
 }
 
 /* A mapping is a file, or the name of a shipped one ("online-retail").                             */
-static enum status read_mapping(struct cli *c, const char *name, struct buf *own, struct import_options *o)
+static enum seam_status read_mapping(struct cli *c, const char *name, struct seam_buf *own, struct import_options *o)
 {
-    char asset[NAME_MAX_BYTES + 32];
+    char asset[SEAM_NAME_MAX_BYTES + 32];
     struct asset shipped;
-    enum status st;
+    enum seam_status st;
 
-    snprintf(asset, sizeof asset, "mappings/%.*s.json", NAME_MAX_BYTES, name);
-    shipped = asset_find(asset);
-    if (shipped.text != NULL && !io_exists(c->io, name)) {
+    snprintf(asset, sizeof asset, "mappings/%.*s.json", SEAM_NAME_MAX_BYTES, name);
+    shipped = shop_asset_find(asset);
+    if (shipped.text != NULL && !seam_io_exists(c->io, name)) {
         o->mapping = shipped.text;
         o->mapping_size = shipped.size;
-        return ST_OK;
+        return SEAM_OK;
     }
-    st = io_read_all(c->io, name, PLATFORM_CONFIG_MAX, own, &c->fault);
+    st = seam_io_read_all(c->io, name, PLATFORM_CONFIG_MAX, own, &c->fault);
     o->mapping = (const char *)own->data;
     o->mapping_size = own->size;
     return st;
@@ -65,22 +65,22 @@ int cmd_import(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX], *map = NULL, *on_error = "skip", *rejects = NULL, *table = NULL;
     int64_t limit = 0;
     bool dry_run = false;
-    const struct opt opts[] = {
-        {"map", 'm', OPT_STRING, "FILE|NAME", "the mapping (shipped: online-retail, product-search)", &map},
-        {"table", 't', OPT_STRING, "TABLE", "without a mapping: columns of the same names", &table},
-        {"on-error", 0, OPT_STRING, "skip|stop", "what a bad record does (skip)", &on_error},
-        {"rejects", 0, OPT_STRING, "FILE", "write rejected records there as JSON lines", &rejects},
-        {"limit", 'n', OPT_INT, "N", "stop after N records of the file", &limit},
-        {"dry-run", 0, OPT_FLAG, NULL, "check every record, change nothing", &dry_run},
+    const struct seam_opt opts[] = {
+        {"map", 'm', SEAM_OPT_STRING, "FILE|NAME", "the mapping (shipped: online-retail, product-search)", &map},
+        {"table", 't', SEAM_OPT_STRING, "TABLE", "without a mapping: columns of the same names", &table},
+        {"on-error", 0, SEAM_OPT_STRING, "skip|stop", "what a bad record does (skip)", &on_error},
+        {"rejects", 0, SEAM_OPT_STRING, "FILE", "write rejected records there as JSON lines", &rejects},
+        {"limit", 'n', SEAM_OPT_INT, "N", "stop after N records of the file", &limit},
+        {"dry-run", 0, SEAM_OPT_FLAG, NULL, "check every record, change nothing", &dry_run},
     };
     struct platform p;
     struct platform_source source = {0};
     struct import_options o = {.io = c->io, .clock = c->clock};
     struct import_stats stats = {0};
-    struct buf own = {0};
+    struct seam_buf own = {0};
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 2, 2);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     if (strcmp(on_error, "skip") != 0 && strcmp(on_error, "stop") != 0)
@@ -95,17 +95,17 @@ int cmd_import(struct cli *c, int argc, char **argv)
     o.dry_run = dry_run;
     o.progress = c->progress ? show_progress : NULL;
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     if (map != NULL) st = read_mapping(c, map, &own, &o);
-    if (st == ST_OK) st = platform_open_source(&p, &source, &c->fault);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = platform_open_source(&p, &source, &c->fault);
+    if (st == SEAM_OK) {
         st = import_run(source.db, &o, &stats, &c->fault);
-        if (st == ST_OK && !dry_run) st = oltp_checkpoint(source.db, &c->fault);
+        if (st == SEAM_OK && !dry_run) st = oltp_checkpoint(source.db, &c->fault);
         st = platform_close_source(&source, st, &c->fault);
     }
-    buf_free(&own);
+    seam_buf_free(&own);
     platform_close(&p);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     print_stats(c, &stats);
     return stats.rejected > 0 ? EXIT_CHECK_FAILED : EXIT_FINE;
 }

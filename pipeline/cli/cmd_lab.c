@@ -20,7 +20,7 @@ struct inputs {
     int64_t keys[LAB_KEYS_MAX];
     const char *docs[LAB_DOCS_MAX];
     char *text;
-    struct vecset vectors, query;
+    struct hnsw_vecset vectors, query;
 };
 
 /* "5,3,9" */
@@ -29,7 +29,7 @@ static bool parse_keys(const char *s, struct inputs *in, size_t *count)
     while (*s != '\0') {
         size_t n = strcspn(s, ",");
 
-        if (*count == LAB_KEYS_MAX || int_parse(s, n, &in->keys[*count]) != ST_OK) return false;
+        if (*count == LAB_KEYS_MAX || seam_int_parse(s, n, &in->keys[*count]) != SEAM_OK) return false;
         ++*count;
         s += n + (s[n] == ',');
     }
@@ -52,37 +52,37 @@ static bool parse_docs(const char *s, struct inputs *in, size_t *count)
 
 /* A file, or inline: "0.1,0.2;0.3,0.4", one vector after another. Inline text goes through the
  * reader of CSV files, on a simulated disk, so that both are refused alike. */
-static enum status read_vectors(struct cli *c, const char *s, size_t rows_max, struct vecset *out)
+static enum seam_status read_vectors(struct cli *c, const char *s, size_t rows_max, struct hnsw_vecset *out)
 {
     static const char name[] = "vectors.csv";
-    const struct vecfile_options o = {.rows_max = rows_max};
-    struct io_sim *disk;
-    struct buf csv = {0};
-    enum status st;
+    const struct hnsw_vecfile_options o = {.rows_max = rows_max};
+    struct seam_io_sim *disk;
+    struct seam_buf csv = {0};
+    enum seam_status st;
 
     if (strspn(s, "0123456789+-.eE,; ") != strlen(s))
-        return vecfile_read(c->io, s, &o, out, &c->fault);
-    disk = io_sim_new(1);
+        return hnsw_vecfile_read(c->io, s, &o, out, &c->fault);
+    disk = seam_io_sim_new(1);
     for (const char *p = s; *p != '\0'; p++)
-        buf_printf(&csv, "%c", *p == ';' ? '\n' : *p);
-    buf_str(&csv, "\n");
-    st = disk != NULL && buf_ok(&csv)
-             ? io_write_atomic(io_sim_io(disk), name, csv.data, csv.size, &c->fault)
-             : fault_set(&c->fault, ST_NOMEM, name, FAULT_NO_OFFSET, "no memory for the vectors");
-    if (st == ST_OK) st = vecfile_read(io_sim_io(disk), name, &o, out, &c->fault);
-    buf_free(&csv);
-    if (disk != NULL) io_sim_free(disk);
+        seam_buf_printf(&csv, "%c", *p == ';' ? '\n' : *p);
+    seam_buf_str(&csv, "\n");
+    st = disk != NULL && seam_buf_ok(&csv)
+             ? seam_io_write_atomic(seam_io_sim_io(disk), name, csv.data, csv.size, &c->fault)
+             : seam_fault_set(&c->fault, SEAM_NOMEM, name, SEAM_FAULT_NO_OFFSET, "no memory for the vectors");
+    if (st == SEAM_OK) st = hnsw_vecfile_read(seam_io_sim_io(disk), name, &o, out, &c->fault);
+    seam_buf_free(&csv);
+    if (disk != NULL) seam_io_sim_free(disk);
     return st;
 }
 
 static int read_own_vectors(struct cli *c, struct inputs *given, struct lab_input *in)
 {
     uint32_t dim = 2;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (given->vectors_text != NULL) {
         st = read_vectors(c, given->vectors_text, LAB_VECTORS_MAX, &given->vectors);
-        if (st != ST_OK) return cli_fail(c, st);
+        if (st != SEAM_OK) return cli_fail(c, st);
         if (given->vectors.count == 0)
             return cli_usage(c, "'%s' has no vectors", given->vectors_text);
         in->vectors = given->vectors.rows;
@@ -91,7 +91,7 @@ static int read_own_vectors(struct cli *c, struct inputs *given, struct lab_inpu
     }
     if (given->query_text == NULL) return -1;
     st = read_vectors(c, given->query_text, 1, &given->query);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     if (given->query.count != 1 || given->query.dim != dim)
         return cli_usage(c, "--query is %u numbers, as the vectors are", dim);
     in->query = given->query.rows;
@@ -129,8 +129,8 @@ static int take_inputs(struct cli *c, struct inputs *given, struct lab_input *in
 static void free_inputs(struct inputs *in)
 {
     free(in->text);
-    vecset_free(&in->vectors);
-    vecset_free(&in->query);
+    hnsw_vecset_free(&in->vectors);
+    hnsw_vecset_free(&in->query);
 }
 
 /* ---- the terminal ---- */
@@ -167,7 +167,7 @@ static size_t jump(const struct lab *l, size_t at)
     char line[32];
     int64_t to;
 
-    if (!ask_line("go to step: ", line, sizeof line) || int_parse(line, strlen(line), &to) != ST_OK)
+    if (!ask_line("go to step: ", line, sizeof line) || seam_int_parse(line, strlen(line), &to) != SEAM_OK)
         return at;
     return to < 1 ? 0 : (size_t)to > lab_count(l) ? lab_count(l) - 1 : (size_t)to - 1;
 }
@@ -187,16 +187,16 @@ static void walk(struct cli *c, const struct lab *l)
     bool playing = false;
 
     for (;;) {
-        struct buf b = {0};
+        struct seam_buf b = {0};
         char key;
 
-        buf_str(&b, "\033[2J\033[H");
+        seam_buf_str(&b, "\033[2J\033[H");
         lab_print_step(l, at, (struct lab_style){.color = c->color}, &b);
-        buf_str(&b, playing ? "playing; any key stops\n"
+        seam_buf_str(&b, playing ? "playing; any key stops\n"
                             : "n next  b back  g go to  / find  p play  q quit\n");
         cli_print(&b);
         fflush(stdout);
-        buf_free(&b);
+        seam_buf_free(&b);
         key = read_key(playing ? PLAY_TENTHS : 0);
         if (playing && key == 0 && at + 1 < lab_count(l)) {
             at++;
@@ -212,19 +212,19 @@ static void walk(struct cli *c, const struct lab *l)
 }
 
 /* ---- the command ---- */
-static int save(struct cli *c, const char *path, const struct buf *b)
+static int save(struct cli *c, const char *path, const struct seam_buf *b)
 {
-    enum status st =
-        buf_ok(b) ? io_write_atomic(c->io, path, b->data, b->size, &c->fault) : ST_NOMEM;
+    enum seam_status st =
+        seam_buf_ok(b) ? seam_io_write_atomic(c->io, path, b->data, b->size, &c->fault) : SEAM_NOMEM;
 
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     if (!c->quiet) fprintf(stderr, "wrote %s\n", path);
     return EXIT_FINE;
 }
 
 static int list(struct cli *c)
 {
-    struct table_out t;
+    struct cli_table_out t;
     size_t n;
     const struct lab_kind *kinds = lab_kinds(&n);
 
@@ -247,7 +247,7 @@ static int unknown(struct cli *c, const char *name)
 
     for (size_t i = 0; i < n; i++)
         names[i] = kinds[i].name;
-    near = nearest_name(name, names, n);
+    near = seam_nearest_name(name, names, n);
     return near != NULL ? cli_usage(c, "there is no lab '%s'; did you mean '%s'?", name, near)
                         : cli_usage(c, "there is no lab '%s'; 'seam lab' lists them", name);
 }
@@ -261,7 +261,7 @@ struct how {
 static int show(struct cli *c, const struct lab *l, const struct how *how)
 {
     const struct lab_style style = {.color = c->color && !how->plain, .plain = how->plain};
-    struct buf b = {0};
+    struct seam_buf b = {0};
     int rc = EXIT_FINE;
 
     if (how->step > (int64_t)lab_count(l))
@@ -272,7 +272,7 @@ static int show(struct cli *c, const struct lab *l, const struct how *how)
         rc = save(c, how->html, &b);
     } else if (c->json) {
         lab_json(l, &b);
-        buf_str(&b, "\n");
+        seam_buf_str(&b, "\n");
         cli_print(&b);
     } else if (how->step > 0) {
         lab_print_step(l, (size_t)how->step - 1, style, &b);
@@ -284,14 +284,14 @@ static int show(struct cli *c, const struct lab *l, const struct how *how)
         lab_print(l, style, &b);
         cli_print(&b);
     }
-    buf_free(&b);
+    seam_buf_free(&b);
     return rc;
 }
 
 /* ---- exercises ---- */
 static void list_exercises(struct cli *c, const char *lab)
 {
-    struct table_out t;
+    struct cli_table_out t;
     size_t n;
     const struct lab_exercise *all = lab_exercises(&n);
 
@@ -311,32 +311,32 @@ static void list_exercises(struct cli *c, const char *lab)
            lab);
 }
 
-static void print_verdict(struct cli *c, const struct lab_exercise *e, bool holds, struct buf *why)
+static void print_verdict(struct cli *c, const struct lab_exercise *e, bool holds, struct seam_buf *why)
 {
-    struct buf b = {0};
-    struct json_writer w;
+    struct seam_buf b = {0};
+    struct seam_json_writer w;
 
     if (!c->json) {
         printf("%s %d: %s\n%s: %s\n", e->lab, e->number, e->goal, holds ? "it holds" : "not yet",
-               buf_cstr(why));
+               seam_buf_cstr(why));
         return;
     }
-    jw_init(&w, &b);
-    jw_object(&w);
-    jw_key(&w, "lab");
-    jw_str(&w, e->lab);
-    jw_key(&w, "exercise");
-    jw_int(&w, e->number);
-    jw_key(&w, "goal");
-    jw_str(&w, e->goal);
-    jw_key(&w, "holds");
-    jw_bool(&w, holds);
-    jw_key(&w, "why");
-    jw_str(&w, buf_cstr(why));
-    jw_end_object(&w);
-    buf_str(&b, "\n");
+    seam_jw_init(&w, &b);
+    seam_jw_object(&w);
+    seam_jw_key(&w, "lab");
+    seam_jw_str(&w, e->lab);
+    seam_jw_key(&w, "exercise");
+    seam_jw_int(&w, e->number);
+    seam_jw_key(&w, "goal");
+    seam_jw_str(&w, e->goal);
+    seam_jw_key(&w, "holds");
+    seam_jw_bool(&w, holds);
+    seam_jw_key(&w, "why");
+    seam_jw_str(&w, seam_buf_cstr(why));
+    seam_jw_end_object(&w);
+    seam_buf_str(&b, "\n");
     cli_print(&b);
-    buf_free(&b);
+    seam_buf_free(&b);
 }
 
 static int check(struct cli *c, const struct lab_kind *kind, const char *number,
@@ -344,16 +344,16 @@ static int check(struct cli *c, const struct lab_kind *kind, const char *number,
 {
     const struct lab_exercise *e;
     struct lab *l = NULL;
-    struct buf why = {0};
+    struct seam_buf why = {0};
     int64_t n = 0;
     bool holds = false;
-    enum status st;
+    enum seam_status st;
 
     if (number == NULL) {
         list_exercises(c, kind->name);
         return EXIT_FINE;
     }
-    if (int_parse(number, strlen(number), &n) != ST_OK || n < 1 || n > 99 ||
+    if (seam_int_parse(number, strlen(number), &n) != SEAM_OK || n < 1 || n > 99 ||
         (e = lab_exercise_find(kind->name, (int)n)) == NULL)
         return cli_usage(c, "lab %s has no exercise '%s'; 'seam lab %s --check' lists them",
                          kind->name, number, kind->name);
@@ -361,13 +361,13 @@ static int check(struct cli *c, const struct lab_kind *kind, const char *number,
         return cli_usage(c, "exercise %s %s is answered with %s: %s", kind->name, number,
                          e->options, e->goal);
     st = lab_play(kind, in, &l, &c->fault);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         holds = lab_exercise_check(e, l, answer, &why);
         print_verdict(c, e, holds, &why);
     }
     lab_free(l);
-    buf_free(&why);
-    if (st != ST_OK) return cli_fail(c, st);
+    seam_buf_free(&why);
+    if (st != SEAM_OK) return cli_fail(c, st);
     return holds ? EXIT_FINE : EXIT_CHECK_FAILED;
 }
 
@@ -375,8 +375,8 @@ static int play(struct cli *c, const struct lab_kind *kind, const struct lab_inp
                 const struct how *how)
 {
     struct lab *l = NULL;
-    enum status st = lab_play(kind, in, &l, &c->fault);
-    int rc = st == ST_OK ? show(c, l, how) : cli_fail(c, st);
+    enum seam_status st = lab_play(kind, in, &l, &c->fault);
+    int rc = st == SEAM_OK ? show(c, l, how) : cli_fail(c, st);
 
     lab_free(l);
     return rc;
@@ -384,12 +384,12 @@ static int play(struct cli *c, const struct lab_kind *kind, const struct lab_inp
 
 static int write_index(struct cli *c, const char *file)
 {
-    struct buf b = {0};
+    struct seam_buf b = {0};
     int rc;
 
     lab_html_index(&b);
     rc = save(c, file, &b);
-    buf_free(&b);
+    seam_buf_free(&b);
     return rc;
 }
 
@@ -400,39 +400,39 @@ int cmd_lab(struct cli *c, int argc, char **argv)
     struct inputs given = {.answer = NAN};
     struct lab_input in = {0};
     const struct lab_kind *kind;
-    const struct opt opts[] = {
-        {"html", 0, OPT_STRING, "FILE",
+    const struct seam_opt opts[] = {
+        {"html", 0, SEAM_OPT_STRING, "FILE",
          "write one page that plays it (without a lab: the index page)", &how.html},
-        {"all", 'a', OPT_FLAG, NULL, "print every step, also at a terminal", &how.all},
-        {"plain", 0, OPT_FLAG, NULL, "no colour and no step counters", &how.plain},
-        {"step", 0, OPT_INT, "N", "print this step alone", &how.step},
-        {"check", 0, OPT_FLAG, NULL, "does this input solve the EXERCISE? (none: list them)",
+        {"all", 'a', SEAM_OPT_FLAG, NULL, "print every step, also at a terminal", &how.all},
+        {"plain", 0, SEAM_OPT_FLAG, NULL, "no colour and no step counters", &how.plain},
+        {"step", 0, SEAM_OPT_INT, "N", "print this step alone", &how.step},
+        {"check", 0, SEAM_OPT_FLAG, NULL, "does this input solve the EXERCISE? (none: list them)",
          &how.check},
-        {"answer", 0, OPT_DOUBLE, "N", "the number an exercise asks for", &given.answer},
-        {"keys", 0, OPT_STRING, "5,3,9",
+        {"answer", 0, SEAM_OPT_DOUBLE, "N", "the number an exercise asks for", &given.answer},
+        {"keys", 0, SEAM_OPT_STRING, "5,3,9",
          "btree, log: your own keys, in the order they are inserted", &given.keys_text},
-        {"row-bytes", 0, OPT_INT, "N", "btree: text of each row (500)", &given.row_bytes},
-        {"cut", 0, OPT_INT, "N", "log, relay: the power goes at the N-th call to the disk",
+        {"row-bytes", 0, SEAM_OPT_INT, "N", "btree: text of each row (500)", &given.row_bytes},
+        {"cut", 0, SEAM_OPT_INT, "N", "log, relay: the power goes at the N-th call to the disk",
          &given.cut},
-        {"sql", 0, OPT_STRING, "QUERY", "columnar: your own query on sales", &in.sql},
-        {"scatter", 0, OPT_FLAG, NULL, "columnar: days drawn by lot", &in.scatter},
-        {"docs", 0, OPT_STRING, "A|B|C", "segments: your own documents", &given.docs_text},
-        {"ask", 0, OPT_STRING, "WORDS", "segments, hybrid: your own search", &in.ask},
-        {"vectors", 0, OPT_STRING, "FILE",
+        {"sql", 0, SEAM_OPT_STRING, "QUERY", "columnar: your own query on sales", &in.sql},
+        {"scatter", 0, SEAM_OPT_FLAG, NULL, "columnar: days drawn by lot", &in.scatter},
+        {"docs", 0, SEAM_OPT_STRING, "A|B|C", "segments: your own documents", &given.docs_text},
+        {"ask", 0, SEAM_OPT_STRING, "WORDS", "segments, hybrid: your own search", &in.ask},
+        {"vectors", 0, SEAM_OPT_STRING, "FILE",
          "hnsw: your own vectors: fvecs, npy, CSV ...; or inline 0.1,0.2;0.3,0.4",
          &given.vectors_text},
-        {"query", 0, OPT_STRING, "0.3,0.4", "hnsw: your own question, as inline or in a file",
+        {"query", 0, SEAM_OPT_STRING, "0.3,0.4", "hnsw: your own question, as inline or in a file",
          &given.query_text},
-        {"ef", 0, OPT_INT, "N", "hnsw: efSearch of the wide search (32)", &given.ef},
-        {"m", 0, OPT_INT, "N", "hnsw: links a node (4)", &given.m},
-        {"at", 0, OPT_INT, "LSN", "order, timetravel: ask at an LSN of your own", &in.at},
-        {"row", 0, OPT_STRING, "JSON", "reconcile: a row put into silver alone", &in.row},
-        {"forge", 0, OPT_STRING, "COLUMN=VALUE", "audit: what is rewritten (actor=mallory)",
+        {"ef", 0, SEAM_OPT_INT, "N", "hnsw: efSearch of the wide search (32)", &given.ef},
+        {"m", 0, SEAM_OPT_INT, "N", "hnsw: links a node (4)", &given.m},
+        {"at", 0, SEAM_OPT_INT, "LSN", "order, timetravel: ask at an LSN of your own", &in.at},
+        {"row", 0, SEAM_OPT_STRING, "JSON", "reconcile: a row put into silver alone", &in.row},
+        {"forge", 0, SEAM_OPT_STRING, "COLUMN=VALUE", "audit: what is rewritten (actor=mallory)",
          &in.forge},
-        {"seed", 0, OPT_INT, "N", "what is drawn by lot (3)", &given.seed},
+        {"seed", 0, SEAM_OPT_INT, "N", "what is drawn by lot (3)", &given.seed},
     };
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 0, 2);
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 0, 2);
 
     if (rc >= 0) return rc;
     if (count == 0) return how.html == NULL ? list(c) : write_index(c, how.html);

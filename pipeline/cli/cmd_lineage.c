@@ -10,25 +10,25 @@
 
 const char *walk_op(uint8_t op)
 {
-    return op == OP_INSERT   ? "insert"
-           : op == OP_UPDATE ? "update"
-           : op == OP_DELETE ? "delete"
+    return op == WAL_OP_INSERT   ? "insert"
+           : op == WAL_OP_UPDATE ? "update"
+           : op == WAL_OP_DELETE ? "delete"
                              : "?";
 }
 
-static struct bytes copy(struct arena *a, struct bytes b)
+static struct wal_bytes copy(struct seam_arena *a, struct wal_bytes b)
 {
-    void *p = b.data != NULL ? arena_alloc(a, b.size + 1) : NULL;
+    void *p = b.data != NULL ? seam_arena_alloc(a, b.size + 1) : NULL;
 
-    if (p == NULL) return (struct bytes){NULL, 0};
+    if (p == NULL) return (struct wal_bytes){NULL, 0};
     memcpy(p, b.data, b.size);
-    return (struct bytes){p, b.size};
+    return (struct wal_bytes){p, b.size};
 }
 
 /* A snapshot begins: what it does not name is gone. */
-static void supersede(const struct stream_event *e, struct walk_event *out)
+static void supersede(const struct stream_event *e, struct cli_walk_event *out)
 {
-    out->op = OP_DELETE;
+    out->op = WAL_OP_DELETE;
     out->unnamed = out->snapshot = true;
     out->previous = e->previous;
     out->offset = e->offset;
@@ -36,23 +36,23 @@ static void supersede(const struct stream_event *e, struct walk_event *out)
     out->seq = e->seq;
     out->lsn = e->lsn;
     out->wall_us = e->wall_us;
-    out->before = out->after = (struct bytes){NULL, 0};
+    out->before = out->after = (struct wal_bytes){NULL, 0};
 }
 
-enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n_tables,
-                      struct bytes key, lsn_t after, lsn_t until, bool first, struct arena *keep,
-                      struct walk_event *out, struct fault *f)
+enum seam_status walk_find(const struct platform *p, const uint32_t *tables, size_t n_tables,
+                      struct wal_bytes key, seam_lsn_t after, seam_lsn_t until, bool first, struct seam_arena *keep,
+                      struct cli_walk_event *out, struct seam_fault *f)
 {
     struct stream_reader *r = NULL;
     struct stream_event e;
-    char dir[PATH_MAX_BYTES];
+    char dir[SEAM_PATH_MAX_BYTES];
     bool found = false;
-    enum status st = platform_path(p, "stream", dir, f);
+    enum seam_status st = platform_path(p, "stream", dir, f);
 
-    if (st == ST_OK)
-        st = stream_reader_open(p->io, dir, after == LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
+    if (st == SEAM_OK)
+        st = stream_reader_open(p->io, dir, after == SEAM_LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
                                 (int64_t)after, &r, f);
-    while (st == ST_OK && !(first && found) && (st = stream_reader_next(r, &e, f)) == ST_OK &&
+    while (st == SEAM_OK && !(first && found) && (st = stream_reader_next(r, &e, f)) == SEAM_OK &&
            e.lsn <= until) {
         bool wanted = false;
 
@@ -60,8 +60,8 @@ enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n
         if (e.kind != STREAM_ROW || e.lsn <= after) continue;
         for (size_t i = 0; i < n_tables; i++)
             wanted |= tables[i] == e.row.table;
-        if (!wanted || (key.data != NULL && !bytes_equal(key, e.row.key))) continue;
-        *out = (struct walk_event){.offset = e.offset,
+        if (!wanted || (key.data != NULL && !wal_bytes_equal(key, e.row.key))) continue;
+        *out = (struct cli_walk_event){.offset = e.offset,
                                    .txn = e.txn,
                                    .seq = e.seq,
                                    .lsn = e.lsn,
@@ -76,8 +76,8 @@ enum status walk_find(const struct platform *p, const uint32_t *tables, size_t n
         found = true;
     }
     stream_reader_close(r);
-    if (st != ST_OK && st != ST_END) return st;
-    return found ? ST_OK : ST_NOT_FOUND;
+    if (st != SEAM_OK && st != SEAM_END) return st;
+    return found ? SEAM_OK : SEAM_NOT_FOUND;
 }
 
 /* ---- the layers ---- */
@@ -86,141 +86,141 @@ struct layers {
     struct cli *cli;
     const struct platform *platform;
     const char *table, *key_words, *where; /* the key as words, and as a condition in SQL */
-    const struct schema *schema;
-    struct arena arena;
-    struct bytes key;
-    lsn_t lsn;
-    struct buf *out;
+    const struct seam_schema *schema;
+    struct seam_arena arena;
+    struct wal_bytes key;
+    seam_lsn_t lsn;
+    struct seam_buf *out;
 };
 
-/* The row in the row store AS OF an LSN, as JSON. ST_NOT_FOUND: no such row then. */
-static enum status source_row(struct layers *l, lsn_t lsn, const char **json, struct bytes *raw,
-                              struct fault *f)
+/* The row in the row store AS OF an LSN, as JSON. SEAM_NOT_FOUND: no such row then. */
+static enum seam_status source_row(struct layers *l, seam_lsn_t lsn, const char **json, struct wal_bytes *raw,
+                              struct seam_fault *f)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
     struct oltp_row row;
-    struct value values[COLUMNS_MAX];
-    struct buf text = {0};
+    struct seam_value values[SEAM_COLUMNS_MAX];
+    struct seam_buf text = {0};
     uint32_t table;
-    enum status st = platform_open_reader(l->platform, lsn, INT64_MIN, &db, f);
+    enum seam_status st = platform_open_reader(l->platform, lsn, INT64_MIN, &db, f);
 
     *json = "no row";
-    if (st == ST_OK) st = oltp_read_begin(db, &t, f);
-    if (st == ST_OK) st = oltp_table(t, l->table, &table, f);
-    if (st == ST_OK) st = oltp_get_key(t, table, l->key, &row, NULL);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = oltp_read_begin(db, &t, f);
+    if (st == SEAM_OK) st = oltp_table(t, l->table, &table, f);
+    if (st == SEAM_OK) st = oltp_get_key(t, table, l->key, &row, NULL);
+    if (st == SEAM_OK) {
         if (raw != NULL) *raw = copy(&l->arena, row.row);
-        st = row_decode(oltp_schema(t, table), row.row.data, row.row.size, values, f);
-        if (st == ST_OK) row_to_json(oltp_schema(t, table), values, &text);
-        if (st == ST_OK) *json = arena_strdup(&l->arena, (const char *)text.data, text.size);
+        st = seam_row_decode(oltp_schema(t, table), row.row.data, row.row.size, values, f);
+        if (st == SEAM_OK) seam_row_to_json(oltp_schema(t, table), values, &text);
+        if (st == SEAM_OK) *json = seam_arena_strdup(&l->arena, (const char *)text.data, text.size);
     }
     oltp_end(t);
     (void)oltp_close(db, NULL);
-    buf_free(&text);
+    seam_buf_free(&text);
     return st;
 }
 
-struct bronze {
+struct cli_bronze {
     struct layers *l;
     uint64_t events;
     uint64_t offset;
-    lsn_t lsn;
+    seam_lsn_t lsn;
     bool same_bytes;
-    const struct walk_event *want;
+    const struct cli_walk_event *want;
 };
 
-static enum status bronze_row(void *ctx, const struct value *v, lsn_t begin, lsn_t end)
+static enum seam_status bronze_row(void *ctx, const struct seam_value *v, seam_lsn_t begin, seam_lsn_t end)
 {
-    struct bronze *b = ctx;
-    struct bytes key = {(const uint8_t *)v[9].s, v[9].len};
+    struct cli_bronze *b = ctx;
+    struct wal_bytes key = {(const uint8_t *)v[9].s, v[9].len};
 
     (void)begin;
     (void)end;
-    if (v[7].i != (int64_t)b->l->schema->id || !bytes_equal(key, b->l->key) || (lsn_t)v[1].i > b->l->lsn)
-        return ST_OK;
+    if (v[7].i != (int64_t)b->l->schema->id || !wal_bytes_equal(key, b->l->key) || (seam_lsn_t)v[1].i > b->l->lsn)
+        return SEAM_OK;
     b->events++;
-    if ((lsn_t)v[1].i < b->lsn) return ST_OK;
-    b->lsn = (lsn_t)v[1].i;
+    if ((seam_lsn_t)v[1].i < b->lsn) return SEAM_OK;
+    b->lsn = (seam_lsn_t)v[1].i;
     b->offset = (uint64_t)v[0].i;
     b->same_bytes = b->offset == b->want->offset &&
-                    bytes_equal(v[11].type == V_TEXT ? (struct bytes){(const uint8_t *)v[11].s, v[11].len}
-                                              : (struct bytes){NULL, 0},
+                    wal_bytes_equal(v[11].type == SEAM_V_TEXT ? (struct wal_bytes){(const uint8_t *)v[11].s, v[11].len}
+                                              : (struct wal_bytes){NULL, 0},
                          b->want->after);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status silver_row(struct layers *l, const struct columnar_reader *r, lsn_t at,
-                              const char **json, struct fault *f)
+static enum seam_status silver_row(struct layers *l, const struct columnar_reader *r, seam_lsn_t at,
+                              const char **json, struct seam_fault *f)
 {
-    struct value key[COLUMNS_MAX], row[COLUMNS_MAX];
-    struct buf text = {0}, out = {0}, words = {0};
+    struct seam_value key[SEAM_COLUMNS_MAX], row[SEAM_COLUMNS_MAX];
+    struct seam_buf text = {0}, out = {0}, words = {0};
     const uint8_t *p = l->key.data;
-    char name[NAME_MAX_BYTES + 8];
+    char name[SEAM_NAME_MAX_BYTES + 8];
     int table;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     snprintf(name, sizeof name, "silver_%s", l->table);
     table = columnar_table(r, name);
     *json = "no row";
-    for (uint16_t i = 0; st == ST_OK && i < l->schema->key_count; i++) {
-        const struct column *c = &l->schema->columns[l->schema->key[i]];
+    for (uint16_t i = 0; st == SEAM_OK && i < l->schema->key_count; i++) {
+        const struct seam_column *c = &l->schema->columns[l->schema->key[i]];
 
-        st = key_read(&p, l->key.data + l->key.size, c->type, &key[i], &words);
+        st = seam_key_read(&p, l->key.data + l->key.size, c->type, &key[i], &words);
         key[i].scale = c->scale;
     }
-    if (st == ST_OK) st = table < 0 ? ST_NOT_FOUND : columnar_get(r, table, key, at, row, &text, f);
-    if (st == ST_OK) row_to_json(columnar_schema(r, table), row, &out);
-    if (st == ST_OK) *json = arena_strdup(&l->arena, (const char *)out.data, out.size);
-    buf_free(&text);
-    buf_free(&out);
-    buf_free(&words);
-    return st == ST_NOT_FOUND ? ST_OK : st;
+    if (st == SEAM_OK) st = table < 0 ? SEAM_NOT_FOUND : columnar_get(r, table, key, at, row, &text, f);
+    if (st == SEAM_OK) seam_row_to_json(columnar_schema(r, table), row, &out);
+    if (st == SEAM_OK) *json = seam_arena_strdup(&l->arena, (const char *)out.data, out.size);
+    seam_buf_free(&text);
+    seam_buf_free(&out);
+    seam_buf_free(&words);
+    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
 }
 
-static void step(struct buf *out, const char *layer, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static void step(struct buf *out, const char *layer, const char *fmt, ...)
+static void step(struct seam_buf *out, const char *layer, const char *fmt, ...) SEAM_PRINTF_LIKE(3, 4);
+static void step(struct seam_buf *out, const char *layer, const char *fmt, ...)
 {
     va_list ap;
 
-    buf_printf(out, "  %-10s ", layer);
+    seam_buf_printf(out, "  %-10s ", layer);
     va_start(ap, fmt);
-    buf_vprintf(out, fmt, ap);
+    seam_buf_vprintf(out, fmt, ap);
     va_end(ap);
-    buf_str(out, "\n");
+    seam_buf_str(out, "\n");
 }
 
 /* Bronze and silver: the warehouse as published. What parts from the source is named in *parts. */
-static enum status warehouse_steps(struct layers *l, const struct walk_event *e, const char *truth,
+static enum seam_status warehouse_steps(struct layers *l, const struct cli_walk_event *e, const char *truth,
                                    const char **parts)
 {
-    struct fault *f = &l->cli->fault;
+    struct seam_fault *f = &l->cli->fault;
     struct columnar_options o = {.clock = l->platform->clock};
     struct columnar_reader *r = NULL;
-    struct bronze b = {.l = l, .want = e};
+    struct cli_bronze b = {.l = l, .want = e};
     const char *silver;
-    char dir[PATH_MAX_BYTES], age[32];
-    lsn_t applied;
+    char dir[SEAM_PATH_MAX_BYTES], age[32];
+    seam_lsn_t applied;
     int table;
-    enum status st = platform_sink_path(l->platform, "warehouse", dir, f);
+    enum seam_status st = platform_sink_path(l->platform, "warehouse", dir, f);
 
-    if (st == ST_OK) st = columnar_open_reader(l->platform->io, dir, &o, &r, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = columnar_open_reader(l->platform->io, dir, &o, &r, f);
+    if (st != SEAM_OK) return st;
     applied = columnar_applied(r);
     table = columnar_table(r, "bronze_changes");
-    if (table >= 0) st = columnar_scan_rows(r, table, LSN_MAX, bronze_row, &b, f);
-    if (st == ST_OK && b.events == 0)
+    if (table >= 0) st = columnar_scan_rows(r, table, SEAM_LSN_MAX, bronze_row, &b, f);
+    if (st == SEAM_OK && b.events == 0)
         step(l->out, "bronze", "no event of this row up to LSN %" PRIu64, l->lsn);
-    else if (st == ST_OK)
+    else if (st == SEAM_OK)
         step(l->out, "bronze",
              "%" PRIu64 " events of this row; the newest is offset %" PRIu64 " at LSN %" PRIu64
              "%s",
              b.events, b.offset, b.lsn, b.same_bytes ? ", byte for byte the stream's" : "");
-    if (st == ST_OK && !b.same_bytes && !e->unnamed && *parts == NULL)
+    if (st == SEAM_OK && !b.same_bytes && !e->unnamed && *parts == NULL)
         *parts = applied < e->lsn ? "the warehouse has not applied this change yet"
                                   : "bronze is not what the stream said";
-    if (st == ST_OK) st = silver_row(l, r, l->lsn < applied ? l->lsn : LSN_MAX, &silver, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = silver_row(l, r, l->lsn < applied ? l->lsn : SEAM_LSN_MAX, &silver, f);
+    if (st == SEAM_OK) {
         step(l->out, "silver", "AS OF LSN %" PRIu64 ": %s", l->lsn < applied ? l->lsn : applied, silver);
         step(l->out, "",
              "$ seam sql DIR \"SELECT *, _begin_lsn FROM silver_%s WHERE %s AS OF LSN %" PRIu64
@@ -229,18 +229,18 @@ static enum status warehouse_steps(struct layers *l, const struct walk_event *e,
         if (strcmp(silver, truth) != 0 && *parts == NULL) *parts = "silver parts from bronze";
         if (applied < l->lsn)
             step(l->out, "", "silver stopped at LSN %" PRIu64 ", published %s ago", applied,
-                 human_duration(clock_wall_us(l->platform->clock) - columnar_applied_wall_us(r),
+                 human_duration(seam_clock_wall_us(l->platform->clock) - columnar_applied_wall_us(r),
                                 age));
     }
     columnar_close_reader(r);
     return st;
 }
 
-static void stream_step(struct buf *out, const struct walk_event *e)
+static void stream_step(struct seam_buf *out, const struct cli_walk_event *e)
 {
     char when[40];
 
-    when[time_format(e->wall_us, when)] = '\0';
+    when[seam_time_format(e->wall_us, when)] = '\0';
     if (e->unnamed)
         step(out, "stream", "deleted while nobody looked: the snapshot of the row store at LSN %" PRIu64 " does not name it", e->lsn);
     else if (e->snapshot)
@@ -252,133 +252,133 @@ static void stream_step(struct buf *out, const struct walk_event *e)
         step(out, "", "what happened to it after LSN %" PRIu64 " and before that is in no log any more", e->previous);
 }
 
-static enum status all_steps(struct layers *l, bool *agree)
+static enum seam_status all_steps(struct layers *l, bool *agree)
 {
-    struct fault *f = &l->cli->fault;
-    struct walk_event e = {0};
-    struct bytes raw = {NULL, 0}, at = {NULL, 0};
+    struct seam_fault *f = &l->cli->fault;
+    struct cli_walk_event e = {0};
+    struct wal_bytes raw = {NULL, 0}, at = {NULL, 0};
     const char *now, *then, *before = "", *parts = NULL;
-    enum status st = source_row(l, l->lsn, &now, &raw, f);
+    enum seam_status st = source_row(l, l->lsn, &now, &raw, f);
 
-    if (st != ST_OK && st != ST_NOT_FOUND) return st;
+    if (st != SEAM_OK && st != SEAM_NOT_FOUND) return st;
     step(l->out, "row store", "AS OF LSN %" PRIu64 ": %s", l->lsn, now);
     step(l->out, "", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, l->lsn);
-    st = walk_find(l->platform, &l->schema->id, 1, l->key, LSN_NONE, l->lsn, false, &l->arena, &e,
+    st = walk_find(l->platform, &l->schema->id, 1, l->key, SEAM_LSN_NONE, l->lsn, false, &l->arena, &e,
                    f);
-    if (st == ST_NOT_FOUND) {
+    if (st == SEAM_NOT_FOUND) {
         step(l->out, "stream", "no event of this row up to LSN %" PRIu64, l->lsn);
         parts = raw.data != NULL ? "the stream does not have what the row store has" : NULL;
         *agree = parts == NULL;
-        if (parts != NULL) buf_printf(l->out, "they part: %s\n", parts);
-        return ST_OK;
+        if (parts != NULL) seam_buf_printf(l->out, "they part: %s\n", parts);
+        return SEAM_OK;
     }
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     stream_step(l->out, &e);
-    if (!bytes_equal(e.after, raw))
+    if (!wal_bytes_equal(e.after, raw))
         parts = "the stream's newest event is not what the row store has: the relay is behind, or "
                 "lost it";
     st = source_row(l, e.lsn, &then, &at, f);
-    if (e.snapshot && (st == ST_OK || st == ST_NOT_FOUND)) {
+    if (e.snapshot && (st == SEAM_OK || st == SEAM_NOT_FOUND)) {
         step(l->out, "log", "gone before LSN %" PRIu64 "; the row store AS OF it: %s", e.lsn, then);
-        st = ST_OK;
-    } else if (st == ST_OK || st == ST_NOT_FOUND) {
+        st = SEAM_OK;
+    } else if (st == SEAM_OK || st == SEAM_NOT_FOUND) {
         st = source_row(l, e.lsn - 1, &before, NULL, f);
     }
-    if (!e.snapshot && (st == ST_OK || st == ST_NOT_FOUND)) {
+    if (!e.snapshot && (st == SEAM_OK || st == SEAM_NOT_FOUND)) {
         step(l->out, "log", "LSN %" PRIu64 " ends that commit. AS OF it: %s", e.lsn, then);
         step(l->out, "", "one byte earlier, AS OF LSN %" PRIu64 ": %s", e.lsn - 1, before);
         step(l->out, "", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, e.lsn - 1);
-        st = ST_OK;
+        st = SEAM_OK;
     }
-    if (st == ST_OK && !bytes_equal(e.after, at) && parts == NULL)
+    if (st == SEAM_OK && !wal_bytes_equal(e.after, at) && parts == NULL)
         parts = "the stream's event is not what the log says";
-    if (st == ST_OK) st = warehouse_steps(l, &e, now, &parts);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = warehouse_steps(l, &e, now, &parts);
+    if (st != SEAM_OK) return st;
     *agree = parts == NULL;
     if (parts != NULL)
-        buf_printf(l->out, "they part: %s\n", parts);
+        seam_buf_printf(l->out, "they part: %s\n", parts);
     else
-        buf_printf(l->out, "every layer agrees at LSN %" PRIu64 "\n", l->lsn);
-    return ST_OK;
+        seam_buf_printf(l->out, "every layer agrees at LSN %" PRIu64 "\n", l->lsn);
+    return SEAM_OK;
 }
 
-static void key_words(const struct schema *s, struct bytes key, struct buf *out, struct buf *where)
+static void key_words(const struct seam_schema *s, struct wal_bytes key, struct seam_buf *out, struct seam_buf *where)
 {
     const uint8_t *p = key.data;
-    struct buf text = {0};
+    struct seam_buf text = {0};
 
     for (uint16_t i = 0; i < s->key_count; i++) {
-        struct value v;
+        struct seam_value v;
 
-        if (key_read(&p, key.data + key.size, s->columns[s->key[i]].type, &v, &text) != ST_OK)
+        if (seam_key_read(&p, key.data + key.size, s->columns[s->key[i]].type, &v, &text) != SEAM_OK)
             break;
         v.scale = s->columns[s->key[i]].scale;
-        if (i > 0) buf_str(out, " ");
-        value_format(&v, out);
-        buf_printf(where, "%s%s = %s", i > 0 ? " AND " : "", s->columns[s->key[i]].name,
-                   v.type == V_INT ? "" : "'");
-        value_format(&v, where);
-        if (v.type != V_INT) buf_str(where, "'");
+        if (i > 0) seam_buf_str(out, " ");
+        seam_value_format(&v, out);
+        seam_buf_printf(where, "%s%s = %s", i > 0 ? " AND " : "", s->columns[s->key[i]].name,
+                   v.type == SEAM_V_INT ? "" : "'");
+        seam_value_format(&v, where);
+        if (v.type != SEAM_V_INT) seam_buf_str(where, "'");
     }
-    buf_free(&text);
+    seam_buf_free(&text);
 }
 
-enum status walk_row(struct cli *c, const struct platform *p, const char *table, struct bytes key,
-                     lsn_t lsn, bool *agree, struct buf *out)
+enum seam_status walk_row(struct cli *c, const struct platform *p, const char *table, struct wal_bytes key,
+                     seam_lsn_t lsn, bool *agree, struct seam_buf *out)
 {
     struct layers l = {.cli = c, .platform = p, .table = table, .key = key, .lsn = lsn, .out = out};
-    struct schema schema = {0};
+    struct seam_schema schema = {0};
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
-    struct buf words = {0}, where = {0};
+    struct seam_buf words = {0}, where = {0};
     uint32_t id;
-    enum status st = platform_open_reader(p, LSN_MAX, INT64_MIN, &db, &c->fault);
+    enum seam_status st = platform_open_reader(p, SEAM_LSN_MAX, INT64_MIN, &db, &c->fault);
 
-    if (st == ST_OK) st = oltp_read_begin(db, &t, &c->fault);
-    if (st == ST_OK) st = oltp_table(t, table, &id, &c->fault);
-    if (st == ST_OK) st = schema_clone(oltp_schema(t, id), &schema);
-    if (st == ST_OK && l.lsn == LSN_MAX) l.lsn = oltp_txn_lsn(t);
+    if (st == SEAM_OK) st = oltp_read_begin(db, &t, &c->fault);
+    if (st == SEAM_OK) st = oltp_table(t, table, &id, &c->fault);
+    if (st == SEAM_OK) st = seam_schema_clone(oltp_schema(t, id), &schema);
+    if (st == SEAM_OK && l.lsn == SEAM_LSN_MAX) l.lsn = oltp_txn_lsn(t);
     oltp_end(t);
     (void)oltp_close(db, NULL);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     l.schema = &schema;
     key_words(&schema, key, &words, &where);
-    l.key_words = buf_cstr(&words);
-    l.where = buf_cstr(&where);
-    buf_printf(out, "%s %s at LSN %" PRIu64 "\n", table, l.key_words, l.lsn);
+    l.key_words = seam_buf_cstr(&words);
+    l.where = seam_buf_cstr(&where);
+    seam_buf_printf(out, "%s %s at LSN %" PRIu64 "\n", table, l.key_words, l.lsn);
     st = all_steps(&l, agree);
-    buf_free(&words);
-    buf_free(&where);
-    schema_free(&schema);
-    arena_free(&l.arena);
+    seam_buf_free(&words);
+    seam_buf_free(&where);
+    seam_schema_free(&schema);
+    seam_arena_free(&l.arena);
     return st;
 }
 
 /* ---- the command ---- */
 
-static enum status encode(const struct platform *p, const char *table, const char *const *words,
-                          int n, struct buf *key, struct fault *f)
+static enum seam_status encode(const struct platform *p, const char *table, const char *const *words,
+                          int n, struct seam_buf *key, struct seam_fault *f)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
     uint32_t id;
-    enum status st = platform_open_reader(p, LSN_MAX, INT64_MIN, &db, f);
+    enum seam_status st = platform_open_reader(p, SEAM_LSN_MAX, INT64_MIN, &db, f);
 
-    if (st == ST_OK) st = oltp_read_begin(db, &t, f);
-    if (st == ST_OK) st = oltp_table(t, table, &id, f);
-    if (st == ST_OK && n != oltp_schema(t, id)->key_count)
-        st = fault_set(f, ST_INVALID, table, FAULT_NO_OFFSET, "the key has %d column(s), %d given",
+    if (st == SEAM_OK) st = oltp_read_begin(db, &t, f);
+    if (st == SEAM_OK) st = oltp_table(t, table, &id, f);
+    if (st == SEAM_OK && n != oltp_schema(t, id)->key_count)
+        st = seam_fault_set(f, SEAM_INVALID, table, SEAM_FAULT_NO_OFFSET, "the key has %d column(s), %d given",
                        oltp_schema(t, id)->key_count, n);
-    for (int i = 0; st == ST_OK && i < n; i++) {
-        const struct column *c = &oltp_schema(t, id)->columns[oltp_schema(t, id)->key[i]];
-        struct value v;
+    for (int i = 0; st == SEAM_OK && i < n; i++) {
+        const struct seam_column *c = &oltp_schema(t, id)->columns[oltp_schema(t, id)->key[i]];
+        struct seam_value v;
 
-        st = value_parse(words[i], strlen(words[i]), c->type, c->scale, &v);
-        if (st == ST_OK)
-            key_append(key, &v);
+        st = seam_value_parse(words[i], strlen(words[i]), c->type, c->scale, &v);
+        if (st == SEAM_OK)
+            seam_key_append(key, &v);
         else
-            st = fault_set(f, ST_INVALID, c->name, FAULT_NO_OFFSET, "'%s' is no %s", words[i],
-                           value_type_name(c->type));
+            st = seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s", words[i],
+                           seam_value_type_name(c->type));
     }
     oltp_end(t);
     (void)oltp_close(db, NULL);
@@ -390,35 +390,35 @@ int cmd_lineage(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX];
     int64_t lsn = 0;
     bool events = false;
-    const struct opt opts[] = {
-        {"at", 0, OPT_INT, "LSN", "compare the layers at this LSN (the newest)", &lsn},
-        {"openlineage", 0, OPT_FLAG, NULL, "DIR alone: every seam as a run event", &events},
+    const struct seam_opt opts[] = {
+        {"at", 0, SEAM_OPT_INT, "LSN", "compare the layers at this LSN (the newest)", &lsn},
+        {"openlineage", 0, SEAM_OPT_FLAG, NULL, "DIR alone: every seam as a run event", &events},
     };
     struct platform p;
-    struct buf key = {0}, out = {0};
+    struct seam_buf key = {0}, out = {0};
     bool agree = true;
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1,
-                                   2 + KEY_COLUMNS_MAX);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1,
+                                   2 + SEAM_KEY_COLUMNS_MAX);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     if (!events && count < 3) return cli_usage(c, "which table and key?");
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     if (events) {
         rc = print_openlineage(c, &p);
         platform_close(&p);
         return rc;
     }
     st = encode(&p, args[1], args + 2, count - 2, &key, &c->fault);
-    if (st == ST_OK)
-        st = walk_row(c, &p, args[1], (struct bytes){key.data, key.size},
-                      lsn > 0 ? (lsn_t)lsn : LSN_MAX, &agree, &out);
+    if (st == SEAM_OK)
+        st = walk_row(c, &p, args[1], (struct wal_bytes){key.data, key.size},
+                      lsn > 0 ? (seam_lsn_t)lsn : SEAM_LSN_MAX, &agree, &out);
     cli_print(&out);
-    buf_free(&out);
-    buf_free(&key);
+    seam_buf_free(&out);
+    seam_buf_free(&key);
     platform_close(&p);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     return agree ? EXIT_FINE : EXIT_CHECK_FAILED;
 }

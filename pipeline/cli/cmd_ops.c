@@ -14,8 +14,8 @@
 static void print_trees(struct cli *c, struct oltp_txn *t)
 {
     uint32_t ids[64];
-    size_t n = oltp_tables(t, ids, ARRAY_LEN(ids));
-    struct table_out out;
+    size_t n = oltp_tables(t, ids, SEAM_ARRAY_LEN(ids));
+    struct cli_table_out out;
 
     table_begin(&out, 7, 0x7e);
     table_cell(&out, "tree");
@@ -25,13 +25,13 @@ static void print_trees(struct cli *c, struct oltp_txn *t)
     table_cell(&out, "inner pages");
     table_cell(&out, "overflow");
     table_cell(&out, "fill");
-    for (size_t i = 0; i < n && i < ARRAY_LEN(ids); i++) {
-        const struct schema *s = oltp_schema(t, ids[i]);
+    for (size_t i = 0; i < n && i < SEAM_ARRAY_LEN(ids); i++) {
+        const struct seam_schema *s = oltp_schema(t, ids[i]);
 
         for (int k = -1; k < s->index_count; k++) {
             struct oltp_tree_stats tree;
 
-            if (oltp_tree_stats(t, ids[i], k < 0 ? 0 : s->indexes[k].id, &tree, NULL) != ST_OK) continue;
+            if (oltp_tree_stats(t, ids[i], k < 0 ? 0 : s->indexes[k].id, &tree, NULL) != SEAM_OK) continue;
             table_cell(&out, "%s%s%s", s->name, k < 0 ? "" : ".", k < 0 ? "" : s->indexes[k].name);
             table_cell(&out, "%" PRIu64, tree.entries);
             table_cell(&out, "%" PRIu64, tree.depth);
@@ -67,14 +67,14 @@ int cmd_stats(struct cli *c, int argc, char **argv)
     char a[32], b[32];
     int count;
     int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
-    enum status st;
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
-    st = platform_open_reader(&p, LSN_MAX, INT64_MIN, &db, &c->fault);
-    if (st == ST_OK) st = oltp_read_begin(db, &t, &c->fault);
-    if (st == ST_OK) {
+    if (st != SEAM_OK) return cli_fail(c, st);
+    st = platform_open_reader(&p, SEAM_LSN_MAX, INT64_MIN, &db, &c->fault);
+    if (st == SEAM_OK) st = oltp_read_begin(db, &t, &c->fault);
+    if (st == SEAM_OK) {
         print_trees(c, t);
         oltp_stats(db, &s);
         printf("\npage file     %s in %" PRIu64 " pages of %" PRIu64 " bytes, %" PRIu64 " free\n", human_bytes(s.file_bytes, a), s.pages,
@@ -88,7 +88,7 @@ int cmd_stats(struct cli *c, int argc, char **argv)
     oltp_end(t);
     (void)oltp_close(db, NULL);
     platform_close(&p);
-    return st == ST_OK ? EXIT_FINE : cli_fail(c, st);
+    return st == SEAM_OK ? EXIT_FINE : cli_fail(c, st);
 }
 
 /* ---- doctor: who holds back space, and what it costs ---- */
@@ -98,7 +98,7 @@ static const char *pin_name(enum oltp_pin_kind k)
     return k == OLTP_PIN_READER ? "reader" : k == OLTP_PIN_RETENTION ? "kept checkpoint" : "transaction";
 }
 
-static void pin_line(struct table_out *t, const char *kind, const char *holder, int64_t pid, bool alive, lsn_t lsn,
+static void pin_line(struct cli_table_out *t, const char *kind, const char *holder, int64_t pid, bool alive, seam_lsn_t lsn,
                      int64_t age_us, uint64_t bytes, const char *note)
 {
     char size[32], age[32];
@@ -113,23 +113,23 @@ static void pin_line(struct table_out *t, const char *kind, const char *holder, 
     table_cell(t, "%s", note);
 }
 
-static enum status list_pins(struct cli *c, const struct platform *p, struct table_out *t, int *warnings)
+static enum seam_status list_pins(struct cli *c, const struct platform *p, struct cli_table_out *t, int *warnings)
 {
     struct oltp_pin pins[OLTP_PINS_MAX + 64];
     struct wal_slot_info slots[WAL_SLOTS_MAX];
-    char dir[PATH_MAX_BYTES];
+    char dir[SEAM_PATH_MAX_BYTES];
     size_t n = 0;
-    int64_t now = clock_wall_us(c->clock);
-    enum status st = platform_path(p, "oltp", dir, &c->fault);
+    int64_t now = seam_clock_wall_us(c->clock);
+    enum seam_status st = platform_path(p, "oltp", dir, &c->fault);
 
-    if (st == ST_OK) st = oltp_pins(p->io, dir, NULL, pins, ARRAY_LEN(pins), &n, &c->fault);
-    for (size_t i = 0; st == ST_OK && i < n; i++)
+    if (st == SEAM_OK) st = oltp_pins(p->io, dir, NULL, pins, SEAM_ARRAY_LEN(pins), &n, &c->fault);
+    for (size_t i = 0; st == SEAM_OK && i < n; i++)
         pin_line(t, pin_name(pins[i].kind), pins[i].holder, pins[i].pid, pins[i].alive, pins[i].lsn, now - pins[i].since_us,
                  pins[i].log_bytes, pins[i].kind == OLTP_PIN_RETENTION || pins[i].alive ? "" : "released: its process is gone");
-    if (st == ST_OK) st = platform_path(p, "wal", dir, &c->fault);
-    if (st == ST_OK) st = wal_slots(p->io, dir, slots, &n, &c->fault);
-    for (size_t i = 0; st == ST_OK && i < n; i++) {
-        char invalid[WAL_REASON_MAX + PATH_MAX_BYTES + 80];
+    if (st == SEAM_OK) st = platform_path(p, "wal", dir, &c->fault);
+    if (st == SEAM_OK) st = wal_slots(p->io, dir, slots, &n, &c->fault);
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) {
+        char invalid[WAL_REASON_MAX + SEAM_PATH_MAX_BYTES + 80];
         bool close = slots[i].bound_bytes > 0 && slots[i].held_bytes > slots[i].bound_bytes / 10 * 8;
 
         *warnings += close || slots[i].invalid;
@@ -142,19 +142,19 @@ static enum status list_pins(struct cli *c, const struct platform *p, struct tab
     return st;
 }
 
-static enum status list_consumers(struct cli *c, const struct platform *p, struct table_out *t, int *warnings)
+static enum seam_status list_consumers(struct cli *c, const struct platform *p, struct cli_table_out *t, int *warnings)
 {
     struct stream_consumers *consumers = NULL;
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
     struct stream_state state = {0};
-    char dir[PATH_MAX_BYTES];
+    char dir[SEAM_PATH_MAX_BYTES];
     size_t n = 0;
-    int64_t now = clock_wall_us(c->clock);
-    enum status st = platform_path(p, "stream", dir, &c->fault);
+    int64_t now = seam_clock_wall_us(c->clock);
+    enum seam_status st = platform_path(p, "stream", dir, &c->fault);
 
-    if (st == ST_OK) st = stream_state(p->io, dir, &state, &c->fault);
-    if (st == ST_OK) st = stream_consumers_open(p->io, dir, &consumers, &c->fault);
-    if (st == ST_OK) n = stream_consumers_list(consumers, list);
+    if (st == SEAM_OK) st = stream_state(p->io, dir, &state, &c->fault);
+    if (st == SEAM_OK) st = stream_consumers_open(p->io, dir, &consumers, &c->fault);
+    if (st == SEAM_OK) n = stream_consumers_list(consumers, list);
     for (size_t i = 0; i < n; i++) {
         *warnings += list[i].invalid;
         pin_line(t, "stream consumer", list[i].name, list[i].pid, list[i].alive, list[i].lsn, now - list[i].updated_us,
@@ -168,14 +168,14 @@ int cmd_doctor(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX];
     struct platform p;
-    struct table_out t;
+    struct cli_table_out t;
     int count, warnings = 0;
     int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
-    enum status st;
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     table_begin(&t, 7, 1u << 3 | 1u << 5);
     table_cell(&t, "pin");
     table_cell(&t, "holder");
@@ -185,10 +185,10 @@ int cmd_doctor(struct cli *c, int argc, char **argv)
     table_cell(&t, "holds back");
     table_cell(&t, "note");
     st = list_pins(c, &p, &t, &warnings);
-    if (st == ST_OK) st = list_consumers(c, &p, &t, &warnings);
+    if (st == SEAM_OK) st = list_consumers(c, &p, &t, &warnings);
     table_print(c, &t);
     platform_close(&p);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     printf("%s\n", warnings == 0 ? "nothing holds back more than it may" : "see the last column");
     return warnings == 0 ? EXIT_FINE : EXIT_CHECK_FAILED;
 }
@@ -204,18 +204,18 @@ int cmd_vacuum(struct cli *c, int argc, char **argv)
     char text[32];
     int count;
     int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
-    enum status st;
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     st = platform_open_source(&p, &source, &c->fault);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         st = oltp_vacuum(source.db, &freed, &c->fault);
         st = platform_close_source(&source, st, &c->fault);
     }
     platform_close(&p);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     printf("the row store gave back %s\n", human_bytes(freed, text));
     return EXIT_FINE;
 }
@@ -225,60 +225,60 @@ int cmd_vacuum(struct cli *c, int argc, char **argv)
 enum { CLONE_ROWS_PER_TXN = 5000 };
 
 /* The same shop, with its tables as they were then.                                                 */
-static enum status shop_as_of(struct cli *c, const struct platform *p, struct oltp_txn *t, struct buf *out)
+static enum seam_status shop_as_of(struct cli *c, const struct platform *p, struct oltp_txn *t, struct seam_buf *out)
 {
-    const struct json *shop = json_get(p->config, "shop");
+    const struct seam_json *shop = seam_json_get(p->config, "shop");
     uint32_t ids[256];
-    size_t n = oltp_tables(t, ids, ARRAY_LEN(ids));
-    struct json_writer w;
+    size_t n = oltp_tables(t, ids, SEAM_ARRAY_LEN(ids));
+    struct seam_json_writer w;
 
-    jw_init(&w, out);
-    jw_object(&w);
-    for (const struct json *m = shop->child; m != NULL; m = m->next) {
+    seam_jw_init(&w, out);
+    seam_jw_object(&w);
+    for (const struct seam_json *m = shop->child; m != NULL; m = m->next) {
         if (strcmp(m->key, "tables") == 0) continue;
-        jw_key(&w, m->key);
-        jw_node(&w, m);
+        seam_jw_key(&w, m->key);
+        seam_jw_node(&w, m);
     }
-    jw_key(&w, "tables");
-    jw_array(&w);
-    for (size_t i = 0; i < n && i < ARRAY_LEN(ids); i++) {
-        struct buf one = {0};
+    seam_jw_key(&w, "tables");
+    seam_jw_array(&w);
+    for (size_t i = 0; i < n && i < SEAM_ARRAY_LEN(ids); i++) {
+        struct seam_buf one = {0};
 
-        schema_to_json(oltp_schema(t, ids[i]), &one);
-        jw_raw(&w, (const char *)one.data, one.size);
-        buf_free(&one);
+        seam_schema_to_json(oltp_schema(t, ids[i]), &one);
+        seam_jw_raw(&w, (const char *)one.data, one.size);
+        seam_buf_free(&one);
     }
-    jw_end_array(&w);
-    jw_end_object(&w);
-    return buf_ok(out) ? ST_OK : fault_set(&c->fault, ST_NOMEM, "clone", FAULT_NO_OFFSET, "no memory");
+    seam_jw_end_array(&w);
+    seam_jw_end_object(&w);
+    return seam_buf_ok(out) ? SEAM_OK : seam_fault_set(&c->fault, SEAM_NOMEM, "clone", SEAM_FAULT_NO_OFFSET, "no memory");
 }
 
-static enum status copy_table(struct cli *c, struct oltp_txn *from, uint32_t id, struct oltp *to, uint64_t *rows)
+static enum seam_status copy_table(struct cli *c, struct oltp_txn *from, uint32_t id, struct oltp *to, uint64_t *rows)
 {
-    const struct schema *s = oltp_schema(from, id);
+    const struct seam_schema *s = oltp_schema(from, id);
     struct oltp_cursor *cursor = NULL;
     struct oltp_txn *t = NULL;
     struct oltp_row row;
     uint32_t table = 0;
     uint64_t in_txn = 0;
-    enum status st = oltp_cursor_open(from, id, 0, NULL, 0, &cursor, &c->fault);
+    enum seam_status st = oltp_cursor_open(from, id, 0, NULL, 0, &cursor, &c->fault);
 
-    while (st == ST_OK && (st = oltp_cursor_next(cursor, &row, &c->fault)) == ST_OK) {
-        struct value values[COLUMNS_MAX];
+    while (st == SEAM_OK && (st = oltp_cursor_next(cursor, &row, &c->fault)) == SEAM_OK) {
+        struct seam_value values[SEAM_COLUMNS_MAX];
 
         if (t == NULL) st = oltp_write_begin(to, &t, &c->fault);
-        if (st == ST_OK && table == 0) st = oltp_table(t, s->name, &table, &c->fault);
-        if (st == ST_OK) st = row_decode(s, row.row.data, row.row.size, values, &c->fault);
-        if (st == ST_OK) st = oltp_insert(t, table, values, &c->fault);
+        if (st == SEAM_OK && table == 0) st = oltp_table(t, s->name, &table, &c->fault);
+        if (st == SEAM_OK) st = seam_row_decode(s, row.row.data, row.row.size, values, &c->fault);
+        if (st == SEAM_OK) st = oltp_insert(t, table, values, &c->fault);
         ++*rows;
-        if (st == ST_OK && ++in_txn == CLONE_ROWS_PER_TXN) {
+        if (st == SEAM_OK && ++in_txn == CLONE_ROWS_PER_TXN) {
             st = oltp_commit(t, OLTP_DEFERRED, NULL, &c->fault);
             t = NULL;
             in_txn = 0;
         }
     }
-    if (st == ST_END) {
-        st = t != NULL ? oltp_commit(t, OLTP_DURABLE, NULL, &c->fault) : ST_OK;
+    if (st == SEAM_END) {
+        st = t != NULL ? oltp_commit(t, OLTP_DURABLE, NULL, &c->fault) : SEAM_OK;
         t = NULL;
     }
     oltp_end(t);
@@ -286,18 +286,18 @@ static enum status copy_table(struct cli *c, struct oltp_txn *from, uint32_t id,
     return st;
 }
 
-static enum status copy_tables(struct cli *c, struct oltp_txn *from, const char *new_dir, uint64_t *rows)
+static enum seam_status copy_tables(struct cli *c, struct oltp_txn *from, const char *new_dir, uint64_t *rows)
 {
     struct platform p;
     struct platform_source to = {0};
     uint32_t ids[256];
-    size_t n = oltp_tables(from, ids, ARRAY_LEN(ids));
-    enum status st = platform_open(c->io, c->clock, new_dir, &p, &c->fault);
+    size_t n = oltp_tables(from, ids, SEAM_ARRAY_LEN(ids));
+    enum seam_status st = platform_open(c->io, c->clock, new_dir, &p, &c->fault);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     st = platform_open_source(&p, &to, &c->fault);
-    for (size_t i = 0; st == ST_OK && i < n && i < ARRAY_LEN(ids); i++) st = copy_table(c, from, ids[i], to.db, rows);
-    if (st == ST_OK) st = oltp_checkpoint(to.db, &c->fault);
+    for (size_t i = 0; st == SEAM_OK && i < n && i < SEAM_ARRAY_LEN(ids); i++) st = copy_table(c, from, ids[i], to.db, rows);
+    if (st == SEAM_OK) st = oltp_checkpoint(to.db, &c->fault);
     if (to.db != NULL) st = platform_close_source(&to, st, &c->fault);
     platform_close(&p);
     return st;
@@ -306,83 +306,83 @@ static enum status copy_tables(struct cli *c, struct oltp_txn *from, const char 
 int cmd_clone(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX], *as_of = NULL;
-    const struct opt opts[] = {
-        {"as-of", 0, OPT_STRING, "LSN|TIME", "as the tables were then (now)", &as_of},
+    const struct seam_opt opts[] = {
+        {"as-of", 0, SEAM_OPT_STRING, "LSN|TIME", "as the tables were then (now)", &as_of},
     };
     struct platform p;
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
-    struct buf shop = {0};
-    lsn_t lsn = LSN_MAX;
+    struct seam_buf shop = {0};
+    seam_lsn_t lsn = SEAM_LSN_MAX;
     int64_t time_us = INT64_MIN;
     uint64_t rows = 0;
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 2, 2);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     if (as_of != NULL && !cli_parse_moment(as_of, &lsn, &time_us)) return cli_usage(c, "--as-of takes an LSN or a time");
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     st = platform_open_reader(&p, lsn, time_us, &db, &c->fault);
-    if (st == ST_OK) st = oltp_read_begin(db, &t, &c->fault);
-    if (st == ST_OK) st = shop_as_of(c, &p, t, &shop);
-    if (st == ST_OK)
-        st = platform_create(c->io, c->clock, args[1], (const char *)shop.data, shop.size, clock_mono_ns(c->clock), &c->fault);
-    if (st == ST_OK) st = copy_tables(c, t, args[1], &rows);
-    if (st == ST_OK)
+    if (st == SEAM_OK) st = oltp_read_begin(db, &t, &c->fault);
+    if (st == SEAM_OK) st = shop_as_of(c, &p, t, &shop);
+    if (st == SEAM_OK)
+        st = platform_create(c->io, c->clock, args[1], (const char *)shop.data, shop.size, seam_clock_mono_ns(c->clock), &c->fault);
+    if (st == SEAM_OK) st = copy_tables(c, t, args[1], &rows);
+    if (st == SEAM_OK)
         printf("%s holds %" PRIu64 " rows of %s as of LSN %" PRIu64 "; its own history begins now\n", args[1], rows, args[0],
                oltp_txn_lsn(t));
     oltp_end(t);
     (void)oltp_close(db, NULL);
-    buf_free(&shop);
+    seam_buf_free(&shop);
     platform_close(&p);
-    return st == ST_OK ? EXIT_FINE : cli_fail(c, st);
+    return st == SEAM_OK ? EXIT_FINE : cli_fail(c, st);
 }
 
 /* ---- salvage: what can still be read of a damaged page file, as JSON lines ---- */
 
-static enum status print_salvaged(void *ctx, const struct schema *s, struct bytes key, struct bytes row)
+static enum seam_status print_salvaged(void *ctx, const struct seam_schema *s, struct wal_bytes key, struct wal_bytes row)
 {
-    struct value values[COLUMNS_MAX];
-    struct buf b = {0};
-    enum status st = row_decode(s, row.data, row.size, values, NULL);
+    struct seam_value values[SEAM_COLUMNS_MAX];
+    struct seam_buf b = {0};
+    enum seam_status st = seam_row_decode(s, row.data, row.size, values, NULL);
 
     (void)ctx;
     (void)key;
-    if (st != ST_OK) return ST_OK;
-    buf_printf(&b, "{\"table\":\"%s\",\"row\":", s->name);
-    row_to_json(s, values, &b);
-    buf_str(&b, "}\n");
+    if (st != SEAM_OK) return SEAM_OK;
+    seam_buf_printf(&b, "{\"table\":\"%s\",\"row\":", s->name);
+    seam_row_to_json(s, values, &b);
+    seam_buf_str(&b, "}\n");
     cli_print(&b);
-    buf_free(&b);
-    return ST_OK;
+    seam_buf_free(&b);
+    return SEAM_OK;
 }
 
 int cmd_salvage(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX], *schemas_file = NULL;
-    const struct opt opts[] = {
-        {"schemas", 0, OPT_STRING, "FILE", "a JSON array of schemas, when the catalogue is damaged too", &schemas_file},
+    const struct seam_opt opts[] = {
+        {"schemas", 0, SEAM_OPT_STRING, "FILE", "a JSON array of schemas, when the catalogue is damaged too", &schemas_file},
     };
     struct oltp_salvaged s = {0};
-    struct buf report = {0}, schemas = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_buf report = {0}, schemas = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1, 1);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
-    st = path_join(dir, args[0], "oltp", &c->fault);
-    if (st == ST_OK && schemas_file != NULL) st = io_read_all(c->io, schemas_file, PLATFORM_CONFIG_MAX, &schemas, &c->fault);
-    if (st == ST_OK)
-        st = oltp_salvage(c->io, dir, schemas_file != NULL ? buf_cstr(&schemas) : NULL, print_salvaged, NULL, &s, &report,
+    st = seam_path_join(dir, args[0], "oltp", &c->fault);
+    if (st == SEAM_OK && schemas_file != NULL) st = seam_io_read_all(c->io, schemas_file, PLATFORM_CONFIG_MAX, &schemas, &c->fault);
+    if (st == SEAM_OK)
+        st = oltp_salvage(c->io, dir, schemas_file != NULL ? seam_buf_cstr(&schemas) : NULL, print_salvaged, NULL, &s, &report,
                           &c->fault);
     fwrite(report.data != NULL ? report.data : (const uint8_t *)"", 1, report.size, stderr);
     fprintf(stderr, "%" PRIu64 " rows from %" PRIu64 " pages; %" PRIu64 " pages and %" PRIu64 " rows could not be read\n", s.rows, s.pages,
             s.bad_pages, s.bad_rows);
-    buf_free(&report);
-    buf_free(&schemas);
-    if (st != ST_OK) return cli_fail(c, st);
+    seam_buf_free(&report);
+    seam_buf_free(&schemas);
+    if (st != SEAM_OK) return cli_fail(c, st);
     return s.bad_pages + s.bad_rows > 0 ? EXIT_DAMAGED : EXIT_FINE;
 }

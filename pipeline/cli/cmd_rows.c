@@ -19,77 +19,77 @@ struct rows {
     struct oltp *reader;           /* reading */
     struct oltp_txn *txn;
     uint32_t table;
-    const struct schema *schema;
+    const struct seam_schema *schema;
 };
 
 static void rows_close(struct rows *r)
 {
     oltp_end(r->txn);
-    if (r->source.db != NULL) (void)platform_close_source(&r->source, ST_OK, NULL);
+    if (r->source.db != NULL) (void)platform_close_source(&r->source, SEAM_OK, NULL);
     (void)oltp_close(r->reader, NULL);
     platform_close(&r->platform);
 }
 
-static enum status find_table(struct rows *r, const char *name, struct fault *f)
+static enum seam_status find_table(struct rows *r, const char *name, struct seam_fault *f)
 {
-    enum status st = oltp_table(r->txn, name, &r->table, f);
+    enum seam_status st = oltp_table(r->txn, name, &r->table, f);
 
-    if (st == ST_OK) r->schema = oltp_schema(r->txn, r->table);
+    if (st == SEAM_OK) r->schema = oltp_schema(r->txn, r->table);
     return st;
 }
 
-static enum status rows_open_write(struct cli *c, struct rows *r, const char *dir, const char *table)
+static enum seam_status rows_open_write(struct cli *c, struct rows *r, const char *dir, const char *table)
 {
-    enum status st = platform_open(c->io, c->clock, dir, &r->platform, &c->fault);
+    enum seam_status st = platform_open(c->io, c->clock, dir, &r->platform, &c->fault);
 
-    if (st == ST_OK) st = platform_open_source(&r->platform, &r->source, &c->fault);
-    if (st == ST_OK) st = oltp_write_begin(r->source.db, &r->txn, &c->fault);
-    return st == ST_OK ? find_table(r, table, &c->fault) : st;
+    if (st == SEAM_OK) st = platform_open_source(&r->platform, &r->source, &c->fault);
+    if (st == SEAM_OK) st = oltp_write_begin(r->source.db, &r->txn, &c->fault);
+    return st == SEAM_OK ? find_table(r, table, &c->fault) : st;
 }
 
-static enum status rows_open_read(struct cli *c, struct rows *r, const char *dir, const char *table,
+static enum seam_status rows_open_read(struct cli *c, struct rows *r, const char *dir, const char *table,
                                   const char *as_of)
 {
-    lsn_t lsn = LSN_MAX;
+    seam_lsn_t lsn = SEAM_LSN_MAX;
     int64_t time_us = INT64_MIN;
-    enum status st;
+    enum seam_status st;
 
     if (as_of != NULL && !cli_parse_moment(as_of, &lsn, &time_us))
-        return fault_set(&c->fault, ST_INVALID, "--as-of", FAULT_NO_OFFSET,
+        return seam_fault_set(&c->fault, SEAM_INVALID, "--as-of", SEAM_FAULT_NO_OFFSET,
                          "'%s' is neither an LSN nor a time (2011-12-09 12:50:00)", as_of);
     st = platform_open(c->io, c->clock, dir, &r->platform, &c->fault);
-    if (st == ST_OK) st = platform_open_reader(&r->platform, lsn, time_us, &r->reader, &c->fault);
-    if (st == ST_OK) st = oltp_read_begin(r->reader, &r->txn, &c->fault);
-    return st == ST_OK ? find_table(r, table, &c->fault) : st;
+    if (st == SEAM_OK) st = platform_open_reader(&r->platform, lsn, time_us, &r->reader, &c->fault);
+    if (st == SEAM_OK) st = oltp_read_begin(r->reader, &r->txn, &c->fault);
+    return st == SEAM_OK ? find_table(r, table, &c->fault) : st;
 }
 
 /* Key columns from command-line words.                                                             */
-static enum status parse_key(const struct schema *s, const char *const *words, int count,
-                             struct value *out, struct fault *f)
+static enum seam_status parse_key(const struct seam_schema *s, const char *const *words, int count,
+                             struct seam_value *out, struct seam_fault *f)
 {
     if (count != s->key_count)
-        return fault_set(f, ST_INVALID, s->name, FAULT_NO_OFFSET, "the key has %d column(s), %d given",
+        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "the key has %d column(s), %d given",
                          s->key_count, count);
     for (int i = 0; i < count; i++) {
-        const struct column *c = &s->columns[s->key[i]];
-        enum status st = value_parse(words[i], strlen(words[i]), c->type, c->scale, &out[i]);
+        const struct seam_column *c = &s->columns[s->key[i]];
+        enum seam_status st = seam_value_parse(words[i], strlen(words[i]), c->type, c->scale, &out[i]);
 
-        if (st != ST_OK || out[i].type == V_NULL)
-            return fault_set(f, ST_INVALID, c->name, FAULT_NO_OFFSET, "'%s' is no %s", words[i],
-                             value_type_name(c->type));
+        if (st != SEAM_OK || out[i].type == SEAM_V_NULL)
+            return seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s", words[i],
+                             seam_value_type_name(c->type));
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status print_row(struct rows *r, const struct oltp_row *row, struct buf *out, struct fault *f)
+static enum seam_status print_row(struct rows *r, const struct oltp_row *row, struct seam_buf *out, struct seam_fault *f)
 {
-    struct value values[COLUMNS_MAX];
-    enum status st = row_decode(r->schema, row->row.data, row->row.size, values, f);
+    struct seam_value values[SEAM_COLUMNS_MAX];
+    enum seam_status st = seam_row_decode(r->schema, row->row.data, row->row.size, values, f);
 
-    if (st != ST_OK) return st;
-    row_to_json(r->schema, values, out);
-    buf_str(out, "\n");
-    return ST_OK;
+    if (st != SEAM_OK) return st;
+    seam_row_to_json(r->schema, values, out);
+    seam_buf_str(out, "\n");
+    return SEAM_OK;
 }
 
 static void print_commit(struct cli *c, const struct oltp_commit *commit)
@@ -102,138 +102,138 @@ static void print_commit(struct cli *c, const struct oltp_commit *commit)
                commit->changes == 1 ? "" : "s", commit->lsn);
 }
 
-static void merge_member(struct json_writer *w, const struct json *old, const struct json *given,
+static void merge_member(struct seam_json_writer *w, const struct seam_json *old, const struct seam_json *given,
                          int64_t now_us)
 {
-    const struct json *v = json_get(given, old->key);
+    const struct seam_json *v = seam_json_get(given, old->key);
     int64_t version;
     char when[40];
 
-    jw_key(w, old->key);
-    if (v != NULL) jw_node(w, v);
-    else if (strcmp(old->key, "version") == 0 && json_int(old, &version)) jw_int(w, version + 1);
-    else if (strcmp(old->key, "updated_at") == 0) jw_strn(w, when, time_format(now_us, when));
-    else jw_node(w, old);
+    seam_jw_key(w, old->key);
+    if (v != NULL) seam_jw_node(w, v);
+    else if (strcmp(old->key, "version") == 0 && seam_json_int(old, &version)) seam_jw_int(w, version + 1);
+    else if (strcmp(old->key, "updated_at") == 0) seam_jw_strn(w, when, seam_time_format(now_us, when));
+    else seam_jw_node(w, old);
 }
 
 /* A row given in part: the members of the JSON object replace the stored row's columns.            */
-static enum status merge_row(struct rows *r, const char *json, size_t n, int64_t now_us,
-                             struct buf *text, struct buf *merged, struct fault *f)
+static enum seam_status merge_row(struct rows *r, const char *json, size_t n, int64_t now_us,
+                             struct seam_buf *text, struct seam_buf *merged, struct seam_fault *f)
 {
-    struct arena a = {0};
-    struct json *given = NULL, *old = NULL;
-    struct value values[COLUMNS_MAX], key[KEY_COLUMNS_MAX];
+    struct seam_arena a = {0};
+    struct seam_json *given = NULL, *old = NULL;
+    struct seam_value values[SEAM_COLUMNS_MAX], key[SEAM_KEY_COLUMNS_MAX];
     struct oltp_row row;
-    struct json_writer w;
-    enum status st = json_parse(json, n, &a, "the row", &given, f);
+    struct seam_json_writer w;
+    enum seam_status st = seam_json_parse(json, n, &a, "the row", &given, f);
 
-    if (st == ST_OK && given->type != J_OBJECT)
-        st = fault_set(f, ST_INVALID, "the row", FAULT_NO_OFFSET, "a row is a JSON object");
-    for (int i = 0; st == ST_OK && i < r->schema->key_count; i++) {
-        const struct column *c = &r->schema->columns[r->schema->key[i]];
-        const struct json *v = json_get(given, c->name);
+    if (st == SEAM_OK && given->type != SEAM_J_OBJECT)
+        st = seam_fault_set(f, SEAM_INVALID, "the row", SEAM_FAULT_NO_OFFSET, "a row is a JSON object");
+    for (int i = 0; st == SEAM_OK && i < r->schema->key_count; i++) {
+        const struct seam_column *c = &r->schema->columns[r->schema->key[i]];
+        const struct seam_json *v = seam_json_get(given, c->name);
 
-        if (v == NULL || (v->type != J_NUMBER && v->type != J_STRING))
-            st = fault_set(f, ST_INVALID, c->name, FAULT_NO_OFFSET, "the row needs its key column '%s'",
+        if (v == NULL || (v->type != SEAM_J_NUMBER && v->type != SEAM_J_STRING))
+            st = seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "the row needs its key column '%s'",
                            c->name);
-        else if (value_parse(v->str, v->len, c->type, c->scale, &key[i]) != ST_OK)
-            st = fault_set(f, ST_INVALID, c->name, FAULT_NO_OFFSET, "'%s' is no %s", v->str,
-                           value_type_name(c->type));
+        else if (seam_value_parse(v->str, v->len, c->type, c->scale, &key[i]) != SEAM_OK)
+            st = seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s", v->str,
+                           seam_value_type_name(c->type));
     }
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         st = oltp_get(r->txn, r->table, key, &row, f);
-        if (st == ST_NOT_FOUND) { /* a new row: as given */
-            fault_clear(f);
-            buf_append(merged, json, n);
-            arena_free(&a);
-            return ST_OK;
+        if (st == SEAM_NOT_FOUND) { /* a new row: as given */
+            seam_fault_clear(f);
+            seam_buf_append(merged, json, n);
+            seam_arena_free(&a);
+            return SEAM_OK;
         }
     }
-    if (st == ST_OK) st = row_decode(r->schema, row.row.data, row.row.size, values, f);
-    if (st == ST_OK) {
-        row_to_json(r->schema, values, text);
-        st = json_parse((const char *)text->data, text->size, &a, "the stored row", &old, f);
+    if (st == SEAM_OK) st = seam_row_decode(r->schema, row.row.data, row.row.size, values, f);
+    if (st == SEAM_OK) {
+        seam_row_to_json(r->schema, values, text);
+        st = seam_json_parse((const char *)text->data, text->size, &a, "the stored row", &old, f);
     }
-    if (st == ST_OK) {
-        jw_init(&w, merged);
-        jw_object(&w);
-        for (const struct json *m = old->child; m != NULL; m = m->next) merge_member(&w, m, given, now_us);
-        for (const struct json *m = given->child; m != NULL; m = m->next)
-            if (json_get(old, m->key) == NULL) { /* row_from_json will name the unknown column */
-                jw_key(&w, m->key);
-                jw_node(&w, m);
+    if (st == SEAM_OK) {
+        seam_jw_init(&w, merged);
+        seam_jw_object(&w);
+        for (const struct seam_json *m = old->child; m != NULL; m = m->next) merge_member(&w, m, given, now_us);
+        for (const struct seam_json *m = given->child; m != NULL; m = m->next)
+            if (seam_json_get(old, m->key) == NULL) { /* seam_row_from_json will name the unknown column */
+                seam_jw_key(&w, m->key);
+                seam_jw_node(&w, m);
             }
-        jw_end_object(&w);
+        seam_jw_end_object(&w);
     }
-    buf_clear(text);
-    arena_free(&a);
+    seam_buf_clear(text);
+    seam_arena_free(&a);
     return st;
 }
 
-static enum status put_row(struct cli *c, struct rows *r, const char *json, size_t n, const char *expect)
+static enum seam_status put_row(struct cli *c, struct rows *r, const char *json, size_t n, const char *expect)
 {
-    struct buf text = {0}, merged = {0};
-    struct value values[COLUMNS_MAX], expected;
-    int column = schema_column(r->schema, "version");
-    enum status st = merge_row(r, json, n, clock_wall_us(c->clock), &text, &merged, &c->fault);
+    struct seam_buf text = {0}, merged = {0};
+    struct seam_value values[SEAM_COLUMNS_MAX], expected;
+    int column = seam_schema_column(r->schema, "version");
+    enum seam_status st = merge_row(r, json, n, seam_clock_wall_us(c->clock), &text, &merged, &c->fault);
 
-    if (st == ST_OK)
-        st = row_from_json(r->schema, (const char *)merged.data, merged.size, values, &text, &c->fault);
-    if (st == ST_OK && expect == NULL) st = oltp_put(r->txn, r->table, values, &c->fault);
-    if (st == ST_OK && expect != NULL) {
+    if (st == SEAM_OK)
+        st = seam_row_from_json(r->schema, (const char *)merged.data, merged.size, values, &text, &c->fault);
+    if (st == SEAM_OK && expect == NULL) st = oltp_put(r->txn, r->table, values, &c->fault);
+    if (st == SEAM_OK && expect != NULL) {
         if (column < 0)
-            st = fault_set(&c->fault, ST_INVALID, r->schema->name, FAULT_NO_OFFSET,
+            st = seam_fault_set(&c->fault, SEAM_INVALID, r->schema->name, SEAM_FAULT_NO_OFFSET,
                            "--expect-version needs a column 'version'");
-        else if (value_parse(expect, strlen(expect), V_INT, 0, &expected) != ST_OK)
-            st = fault_set(&c->fault, ST_INVALID, "--expect-version", FAULT_NO_OFFSET,
+        else if (seam_value_parse(expect, strlen(expect), SEAM_V_INT, 0, &expected) != SEAM_OK)
+            st = seam_fault_set(&c->fault, SEAM_INVALID, "--expect-version", SEAM_FAULT_NO_OFFSET,
                            "'%s' is no number", expect);
         else
             st = oltp_update_if(r->txn, r->table, values, column, &expected, &c->fault);
     }
-    buf_free(&text);
-    buf_free(&merged);
+    seam_buf_free(&text);
+    seam_buf_free(&merged);
     return st;
 }
 
 /* "-" reads JSON lines from standard input, all in one transaction.                                */
-static enum status put_lines(struct cli *c, struct rows *r, const char *expect)
+static enum seam_status put_lines(struct cli *c, struct rows *r, const char *expect)
 {
-    struct source *in = NULL;
+    struct seam_source *in = NULL;
     const char *line;
     size_t n;
-    enum status st = source_open(c->io, "-", &in, &c->fault);
+    enum seam_status st = seam_source_open(c->io, "-", &in, &c->fault);
 
-    while (st == ST_OK && (st = source_line(in, OLTP_ROW_MAX, &line, &n, &c->fault)) == ST_OK)
+    while (st == SEAM_OK && (st = seam_source_line(in, OLTP_ROW_MAX, &line, &n, &c->fault)) == SEAM_OK)
         if (n > 0) st = put_row(c, r, line, n, expect);
-    source_close(in);
-    return st == ST_END ? ST_OK : st;
+    seam_source_close(in);
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
 int cmd_put(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX], *expect = NULL;
     bool deferred = false;
-    const struct opt opts[] = {
-        {"expect-version", 0, OPT_STRING, "N", "only when the stored row's version is N (else exit 6)", &expect},
-        {"deferred", 0, OPT_FLAG, NULL, "do not wait for the disk", &deferred},
+    const struct seam_opt opts[] = {
+        {"expect-version", 0, SEAM_OPT_STRING, "N", "only when the stored row's version is N (else exit 6)", &expect},
+        {"deferred", 0, SEAM_OPT_FLAG, NULL, "do not wait for the disk", &deferred},
     };
     struct rows r = {0};
     struct oltp_commit commit = {0};
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 3, 3);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 3, 3);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     st = rows_open_write(c, &r, args[0], args[1]);
-    if (st == ST_OK)
+    if (st == SEAM_OK)
         st = strcmp(args[2], "-") == 0 ? put_lines(c, &r, expect)
                                        : put_row(c, &r, args[2], strlen(args[2]), expect);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         st = oltp_commit(r.txn, deferred ? OLTP_DEFERRED : OLTP_DURABLE, &commit, &c->fault);
         r.txn = NULL;
     }
     rows_close(&r);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     print_commit(c, &commit);
     return EXIT_FINE;
 }
@@ -243,21 +243,21 @@ int cmd_del(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX];
     struct rows r = {0};
     struct oltp_commit commit = {0};
-    struct value key[KEY_COLUMNS_MAX];
+    struct seam_value key[SEAM_KEY_COLUMNS_MAX];
     int count;
-    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 3, 2 + KEY_COLUMNS_MAX);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 3, 2 + SEAM_KEY_COLUMNS_MAX);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     st = rows_open_write(c, &r, args[0], args[1]);
-    if (st == ST_OK) st = parse_key(r.schema, args + 2, count - 2, key, &c->fault);
-    if (st == ST_OK) st = oltp_delete(r.txn, r.table, key, &c->fault);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = parse_key(r.schema, args + 2, count - 2, key, &c->fault);
+    if (st == SEAM_OK) st = oltp_delete(r.txn, r.table, key, &c->fault);
+    if (st == SEAM_OK) {
         st = oltp_commit(r.txn, OLTP_DURABLE, &commit, &c->fault);
         r.txn = NULL;
     }
     rows_close(&r);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     print_commit(c, &commit);
     return EXIT_FINE;
 }
@@ -265,110 +265,110 @@ int cmd_del(struct cli *c, int argc, char **argv)
 int cmd_get(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX], *as_of = NULL;
-    const struct opt opts[] = {
-        {"as-of", 0, OPT_STRING, "LSN|TIME", "the row as it was then", &as_of},
+    const struct seam_opt opts[] = {
+        {"as-of", 0, SEAM_OPT_STRING, "LSN|TIME", "the row as it was then", &as_of},
     };
     struct rows r = {0};
     struct oltp_row row;
-    struct value key[KEY_COLUMNS_MAX];
-    struct buf out = {0};
-    lsn_t lsn = 0;
+    struct seam_value key[SEAM_KEY_COLUMNS_MAX];
+    struct seam_buf out = {0};
+    seam_lsn_t lsn = 0;
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 3,
-                                   2 + KEY_COLUMNS_MAX);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 3,
+                                   2 + SEAM_KEY_COLUMNS_MAX);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     st = rows_open_read(c, &r, args[0], args[1], as_of);
-    if (st == ST_OK) st = parse_key(r.schema, args + 2, count - 2, key, &c->fault);
-    if (st == ST_OK) st = oltp_get(r.txn, r.table, key, &row, &c->fault);
-    if (st == ST_OK) st = print_row(&r, &row, &out, &c->fault);
+    if (st == SEAM_OK) st = parse_key(r.schema, args + 2, count - 2, key, &c->fault);
+    if (st == SEAM_OK) st = oltp_get(r.txn, r.table, key, &row, &c->fault);
+    if (st == SEAM_OK) st = print_row(&r, &row, &out, &c->fault);
     if (r.txn != NULL) lsn = oltp_txn_lsn(r.txn);
     rows_close(&r);
-    if (st == ST_NOT_FOUND)
-        fault_set(&c->fault, st, args[1], FAULT_NO_OFFSET, "no row with this key");
-    if (st == ST_OK) cli_print(&out);
-    buf_free(&out);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st == SEAM_NOT_FOUND)
+        seam_fault_set(&c->fault, st, args[1], SEAM_FAULT_NO_OFFSET, "no row with this key");
+    if (st == SEAM_OK) cli_print(&out);
+    seam_buf_free(&out);
+    if (st != SEAM_OK) return cli_fail(c, st);
     cli_footer(c, lsn, -1, NULL);
     return EXIT_FINE;
 }
 
 struct scan_options { const char *from, *to, *as_of, *index; int64_t limit; bool reverse, count; };
 
-static enum status scan_bound(struct rows *r, const char *word, struct buf *out, struct fault *f)
+static enum seam_status scan_bound(struct rows *r, const char *word, struct seam_buf *out, struct seam_fault *f)
 {
-    const struct column *c = &r->schema->columns[r->schema->key[0]];
-    struct value v;
+    const struct seam_column *c = &r->schema->columns[r->schema->key[0]];
+    struct seam_value v;
 
-    if (value_parse(word, strlen(word), c->type, c->scale, &v) != ST_OK)
-        return fault_set(f, ST_INVALID, c->name, FAULT_NO_OFFSET, "'%s' is no %s", word,
-                         value_type_name(c->type));
+    if (seam_value_parse(word, strlen(word), c->type, c->scale, &v) != SEAM_OK)
+        return seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s", word,
+                         seam_value_type_name(c->type));
     return oltp_key(r->txn, r->table, 0, &v, 1, out, f);
 }
 
-static enum status scan_rows(struct cli *c, struct rows *r, const struct scan_options *o, uint64_t *rows)
+static enum seam_status scan_rows(struct cli *c, struct rows *r, const struct scan_options *o, uint64_t *rows)
 {
-    struct buf lower = {0}, upper = {0}, out = {0};
+    struct seam_buf lower = {0}, upper = {0}, out = {0};
     struct oltp_range range = {.upper_included = true};
     struct oltp_cursor *cursor = NULL;
     struct oltp_row row;
     uint32_t index = 0;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (o->index != NULL) st = oltp_index(r->txn, r->table, o->index, &index, &c->fault);
-    if (st == ST_OK && o->from != NULL) st = scan_bound(r, o->from, &lower, &c->fault);
-    if (st == ST_OK && o->to != NULL) st = scan_bound(r, o->to, &upper, &c->fault);
-    if (o->from != NULL) range.lower = (struct bytes){lower.data, lower.size};
-    if (o->to != NULL) range.upper = (struct bytes){upper.data, upper.size};
-    if (st == ST_OK) st = oltp_cursor_open(r->txn, r->table, index, &range, 0, &cursor, &c->fault);
-    while (st == ST_OK && (o->limit < 0 || *rows < (uint64_t)o->limit) && !cli_interrupted) {
+    if (st == SEAM_OK && o->from != NULL) st = scan_bound(r, o->from, &lower, &c->fault);
+    if (st == SEAM_OK && o->to != NULL) st = scan_bound(r, o->to, &upper, &c->fault);
+    if (o->from != NULL) range.lower = (struct wal_bytes){lower.data, lower.size};
+    if (o->to != NULL) range.upper = (struct wal_bytes){upper.data, upper.size};
+    if (st == SEAM_OK) st = oltp_cursor_open(r->txn, r->table, index, &range, 0, &cursor, &c->fault);
+    while (st == SEAM_OK && (o->limit < 0 || *rows < (uint64_t)o->limit) && !cli_interrupted) {
         st = o->reverse ? oltp_cursor_prev(cursor, &row, &c->fault)
                         : oltp_cursor_next(cursor, &row, &c->fault);
-        if (st != ST_OK) break;
+        if (st != SEAM_OK) break;
         ++*rows;
         if (o->count) continue;
         st = print_row(r, &row, &out, &c->fault);
         if (out.size > 1 << 16) {
             cli_print(&out);
-            buf_clear(&out);
+            seam_buf_clear(&out);
         }
     }
     cli_print(&out);
     oltp_cursor_close(cursor);
-    buf_free(&lower);
-    buf_free(&upper);
-    buf_free(&out);
-    return st == ST_END ? ST_OK : st;
+    seam_buf_free(&lower);
+    seam_buf_free(&upper);
+    seam_buf_free(&out);
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
 int cmd_scan(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX];
     struct scan_options o = {.limit = -1};
-    const struct opt opts[] = {
-        {"from", 0, OPT_STRING, "KEY", "first key column from here on", &o.from},
-        {"to", 0, OPT_STRING, "KEY", "... up to and including here", &o.to},
-        {"limit", 'n', OPT_INT, "N", "at most N rows", &o.limit},
-        {"reverse", 'r', OPT_FLAG, NULL, "last first", &o.reverse},
-        {"index", 0, OPT_STRING, "NAME", "in the order of a secondary index", &o.index},
-        {"count", 0, OPT_FLAG, NULL, "print only how many", &o.count},
-        {"as-of", 0, OPT_STRING, "LSN|TIME", "as it was then", &o.as_of},
+    const struct seam_opt opts[] = {
+        {"from", 0, SEAM_OPT_STRING, "KEY", "first key column from here on", &o.from},
+        {"to", 0, SEAM_OPT_STRING, "KEY", "... up to and including here", &o.to},
+        {"limit", 'n', SEAM_OPT_INT, "N", "at most N rows", &o.limit},
+        {"reverse", 'r', SEAM_OPT_FLAG, NULL, "last first", &o.reverse},
+        {"index", 0, SEAM_OPT_STRING, "NAME", "in the order of a secondary index", &o.index},
+        {"count", 0, SEAM_OPT_FLAG, NULL, "print only how many", &o.count},
+        {"as-of", 0, SEAM_OPT_STRING, "LSN|TIME", "as it was then", &o.as_of},
     };
     struct rows r = {0};
     uint64_t rows = 0;
-    lsn_t lsn = 0;
+    seam_lsn_t lsn = 0;
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 2, 2);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     cli_catch_interrupts();
     st = rows_open_read(c, &r, args[0], args[1], o.as_of);
-    if (st == ST_OK) st = scan_rows(c, &r, &o, &rows);
+    if (st == SEAM_OK) st = scan_rows(c, &r, &o, &rows);
     if (r.txn != NULL) lsn = oltp_txn_lsn(r.txn);
     rows_close(&r);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     if (o.count) printf("%" PRIu64 "\n", rows);
     cli_footer(c, lsn, -1, NULL);
     return cli_interrupted ? EXIT_INTERRUPTED : EXIT_FINE;

@@ -14,16 +14,16 @@
 enum { RESTART_MAX_MS = 10000, QUICK_DEATHS_MAX = 8 };
 
 struct part_process {
-    struct child child;
+    struct cli_child child;
     const char *args[8];
     bool done;             /* ended as asked (--until-caught-up) */
     int deaths;            /* in a row, each soon after its start */
     uint64_t started_ns, restart_ns;
 };
 
-static enum status start(struct cli *c, struct part_process *p, const char *name, const char *log)
+static enum seam_status start(struct cli *c, struct part_process *p, const char *name, const char *log)
 {
-    p->started_ns = clock_mono_ns(c->clock);
+    p->started_ns = seam_clock_mono_ns(c->clock);
     return child_start(&p->child, name, c->program, p->args, log, &c->fault);
 }
 
@@ -34,7 +34,7 @@ static bool hopeless(int code) { return code == EXIT_CONFLICT || code == EXIT_US
 /* A stop we did not ask for. */
 static int ended(struct cli *c, struct part_process *p, int code, bool until)
 {
-    uint64_t now = clock_mono_ns(c->clock);
+    uint64_t now = seam_clock_mono_ns(c->clock);
     uint64_t pause_ms;
 
     if (until && code == EXIT_FINE) {
@@ -66,8 +66,8 @@ static int watch(struct cli *c, struct part_process *parts, size_t n, const char
 
             if (p->child.pid != 0 && !child_running(&p->child, &code)) rc = ended(c, p, code, until);
             if (until && i > 0 && !parts[0].done) continue; /* to catch up with what the relay brings, wait for it */
-            if (rc == 0 && p->child.pid == 0 && !p->done && clock_mono_ns(c->clock) >= p->restart_ns &&
-                start(c, p, p->child.name, log) != ST_OK)
+            if (rc == 0 && p->child.pid == 0 && !p->done && seam_clock_mono_ns(c->clock) >= p->restart_ns &&
+                start(c, p, p->child.name, log) != SEAM_OK)
                 rc = EXIT_IO;
             done += p->done;
         }
@@ -81,27 +81,27 @@ int cmd_run(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX], *log = NULL;
     bool until = false;
-    const struct opt opts[] = {
-        {"until-caught-up", 0, OPT_FLAG, NULL, "stop when every sink has applied what is durable now", &until},
-        {"log", 0, OPT_STRING, "FILE", "append the parts' messages to FILE", &log},
+    const struct seam_opt opts[] = {
+        {"until-caught-up", 0, SEAM_OPT_FLAG, NULL, "stop when every sink has applied what is durable now", &until},
+        {"log", 0, SEAM_OPT_STRING, "FILE", "append the parts' messages to FILE", &log},
     };
     struct platform p;
     struct part_process parts[CHILDREN_MAX] = {0};
     struct wal_state state = {0};
-    char dir[PATH_MAX_BYTES], lsn[32];
+    char dir[SEAM_PATH_MAX_BYTES], lsn[32];
     const char *const *names;
     size_t n = 0, sinks = sink_names(&names);
     int count, result;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1, 1);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     cli_catch_interrupts();
     if (until) st = platform_path(&p, "wal", dir, &c->fault);
-    if (until && st == ST_OK) st = wal_state(c->io, dir, &state, &c->fault);
-    if (st != ST_OK) {
+    if (until && st == SEAM_OK) st = wal_state(c->io, dir, &state, &c->fault);
+    if (st != SEAM_OK) {
         platform_close(&p);
         return cli_fail(c, st);
     }

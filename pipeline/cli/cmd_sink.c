@@ -6,7 +6,7 @@
 #include "pipeline/cli/cli.h"
 #include "pipeline/sinks/sink.h"
 
-static void show_progress(void *ctx, lsn_t applied, lsn_t source, uint64_t events)
+static void show_progress(void *ctx, seam_lsn_t applied, seam_lsn_t source, uint64_t events)
 {
     const char *name = ctx;
 
@@ -31,21 +31,21 @@ int cmd_sink(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX];
     int64_t until = 0, batch = 0;
     struct sink_run_options o = {.stop = &cli_interrupted};
-    const struct opt opts[] = {
-        {"until-caught-up", 0, OPT_FLAG, NULL, "stop when everything in the stream now is applied", &o.until_caught_up},
-        {"until-lsn", 0, OPT_INT, "LSN", "stop when this is applied", &until},
-        {"batch", 0, OPT_INT, "N", "publish at the latest after N events (65,536)", &batch},
+    const struct seam_opt opts[] = {
+        {"until-caught-up", 0, SEAM_OPT_FLAG, NULL, "stop when everything in the stream now is applied", &o.until_caught_up},
+        {"until-lsn", 0, SEAM_OPT_INT, "LSN", "stop when this is applied", &until},
+        {"batch", 0, SEAM_OPT_INT, "N", "publish at the latest after N events (65,536)", &batch},
     };
     struct platform p;
     struct sink *s = NULL;
     struct sink_run_result result = {0};
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 2, 2);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 2, 2);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     if (until < 0 || batch < 0) return cli_usage(c, "--until-lsn and --batch cannot be negative");
-    o.until_lsn = (lsn_t)until;
+    o.until_lsn = (seam_lsn_t)until;
     o.batch_events = (uint64_t)batch;
     if (c->progress) {
         o.progress = show_progress;
@@ -53,12 +53,12 @@ int cmd_sink(struct cli *c, int argc, char **argv)
     }
     cli_catch_interrupts();
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     st = sink_open(&p, args[1], NULL, &s, &c->fault);
-    if (st == ST_OK) st = sink_run(s, &o, &result, &c->fault);
+    if (st == SEAM_OK) st = sink_run(s, &o, &result, &c->fault);
     sink_close(s);
     platform_close(&p);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     print_result(c, args[1], &result);
     return EXIT_FINE;
 }

@@ -12,82 +12,82 @@
 enum { GROUPS_SHOWN = 3 };
 
 /* All files below a folder; what cannot be read counts nothing.                                     */
-static uint64_t folder_bytes(struct io *io, const char *dir)
+static uint64_t folder_bytes(struct seam_io *io, const char *dir)
 {
-    struct io_list list = {0};
+    struct seam_io_list list = {0};
     uint64_t sum = 0;
 
-    if (io_list(io, dir, &list, NULL) != ST_OK) return 0;
+    if (seam_io_list(io, dir, &list, NULL) != SEAM_OK) return 0;
     for (size_t i = 0; i < list.count; i++) {
-        char path[PATH_MAX_BYTES];
-        struct file *file = NULL;
-        struct io_list sub = {0};
+        char path[SEAM_PATH_MAX_BYTES];
+        struct seam_file *file = NULL;
+        struct seam_io_list sub = {0};
         uint64_t size = 0;
 
-        if (path_join(path, dir, list.names[i], NULL) != ST_OK) continue;
-        if (io_list(io, path, &sub, NULL) == ST_OK) {
-            io_list_free(&sub);
+        if (seam_path_join(path, dir, list.names[i], NULL) != SEAM_OK) continue;
+        if (seam_io_list(io, path, &sub, NULL) == SEAM_OK) {
+            seam_io_list_free(&sub);
             sum += folder_bytes(io, path);
-        } else if (file_open(io, path, FILE_READ, &file, NULL) == ST_OK) {
-            if (file_size(file, &size, NULL) == ST_OK) sum += size;
-            file_close(file);
+        } else if (seam_file_open(io, path, SEAM_FILE_READ, &file, NULL) == SEAM_OK) {
+            if (seam_file_size(file, &size, NULL) == SEAM_OK) sum += size;
+            seam_file_close(file);
         }
     }
-    io_list_free(&list);
+    seam_io_list_free(&list);
     return sum;
 }
 
-static enum status source_lines(struct cli *c, const struct platform *p, struct store_line *lines, size_t *n,
-                                lsn_t *durable)
+static enum seam_status source_lines(struct cli *c, const struct platform *p, struct cli_store_line *lines, size_t *n,
+                                seam_lsn_t *durable)
 {
     struct wal_state wal = {0};
     struct stream_state stream = {0};
-    struct fault none = {0};
-    char dir[PATH_MAX_BYTES];
-    enum status st = platform_path(p, "wal", dir, &c->fault);
+    struct seam_fault none = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = platform_path(p, "wal", dir, &c->fault);
 
-    if (st == ST_OK) st = wal_state(p->io, dir, &wal, &c->fault);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = wal_state(p->io, dir, &wal, &c->fault);
+    if (st != SEAM_OK) return st;
     *durable = wal.durable;
-    lines[*n] = (struct store_line){.name = "row store", .dir = "oltp", .applied = wal.durable, .age_us = -1,
+    lines[*n] = (struct cli_store_line){.name = "row store", .dir = "oltp", .applied = wal.durable, .age_us = -1,
                                     .known = true, .process = wal.writer_alive ? "writing" : "idle"};
     lines[(*n)++].wall_us = wal.durable_wall_us;
-    lines[*n] = (struct store_line){.name = "log", .dir = "wal", .applied = wal.durable, .age_us = -1,
+    lines[*n] = (struct cli_store_line){.name = "log", .dir = "wal", .applied = wal.durable, .age_us = -1,
                                     .known = true, .process = ""};
     lines[(*n)++].wall_us = wal.durable_wall_us;
     st = platform_path(p, "stream", dir, &c->fault);
-    if (st == ST_OK) st = stream_state(p->io, dir, &stream, &none);
-    lines[*n] = (struct store_line){.name = "stream", .dir = "stream", .applied = stream.lsn,
-                                    .wall_us = stream.wall_us, .known = st == ST_OK, .age_us = -1,
+    if (st == SEAM_OK) st = stream_state(p->io, dir, &stream, &none);
+    lines[*n] = (struct cli_store_line){.name = "stream", .dir = "stream", .applied = stream.lsn,
+                                    .wall_us = stream.wall_us, .known = st == SEAM_OK, .age_us = -1,
                                     .process = stream.writer_alive ? "running" : "stopped",
-                                    .invalid = st == ST_OK && stream.lsn < wal.oldest && wal.oldest >= wal.segment_bytes};
+                                    .invalid = st == SEAM_OK && stream.lsn < wal.oldest && wal.oldest >= wal.segment_bytes};
     (*n)++;
-    if (st != ST_OK && st != ST_NOT_FOUND) c->fault = none;
-    return st == ST_NOT_FOUND ? ST_OK : st;
+    if (st != SEAM_OK && st != SEAM_NOT_FOUND) c->fault = none;
+    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
 }
 
-static enum status sink_lines(struct cli *c, const struct platform *p, struct store_line *lines, size_t *n)
+static enum seam_status sink_lines(struct cli *c, const struct platform *p, struct cli_store_line *lines, size_t *n)
 {
     struct stream_consumers *consumers = NULL;
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
     const char *const *names;
     size_t sinks = sink_names(&names), known = 0;
-    char dir[PATH_MAX_BYTES];
-    int64_t now = clock_wall_us(p->clock);
-    enum status st = platform_path(p, "stream", dir, &c->fault);
+    char dir[SEAM_PATH_MAX_BYTES];
+    int64_t now = seam_clock_wall_us(p->clock);
+    enum seam_status st = platform_path(p, "stream", dir, &c->fault);
 
-    if (st == ST_OK) st = stream_consumers_open(p->io, dir, &consumers, &c->fault);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = stream_consumers_open(p->io, dir, &consumers, &c->fault);
+    if (st != SEAM_OK) return st;
     known = stream_consumers_list(consumers, list);
     stream_consumers_close(consumers);
     for (size_t i = 0; i < sinks && *n < LINES_MAX; i++) {
-        struct store_line *l = &lines[*n];
+        struct cli_store_line *l = &lines[*n];
 
         if (platform_sink_config(p, names[i]) == NULL) continue;
-        *l = (struct store_line){.process = "stopped", .age_us = -1};
+        *l = (struct cli_store_line){.process = "stopped", .age_us = -1};
         snprintf(l->name, sizeof l->name, "%s", names[i]);
         for (size_t k = 0; k < known; k++) {
-            if (strcmp(list[k].name, names[i]) != 0 || list[k].lsn == LSN_NONE) continue;
+            if (strcmp(list[k].name, names[i]) != 0 || list[k].lsn == SEAM_LSN_NONE) continue;
             l->known = true;
             l->applied = list[k].lsn;
             l->wall_us = list[k].wall_us;
@@ -97,13 +97,13 @@ static enum status sink_lines(struct cli *c, const struct platform *p, struct st
         }
         (*n)++;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static void print_text(struct cli *c, const struct platform *p, const struct store_line *lines, size_t n,
-                       lsn_t durable)
+static void print_text(struct cli *c, const struct platform *p, const struct cli_store_line *lines, size_t n,
+                       seam_lsn_t durable)
 {
-    struct table_out t;
+    struct cli_table_out t;
     char bytes[32], lag[32], when[40];
 
     table_begin(&t, 6, 1u << 1 | 1u << 2 | 1u << 4);
@@ -114,10 +114,10 @@ static void print_text(struct cli *c, const struct platform *p, const struct sto
     table_cell(&t, "size");
     table_cell(&t, "process");
     for (size_t i = 0; i < n; i++) {
-        const struct store_line *l = &lines[i];
+        const struct cli_store_line *l = &lines[i];
         uint64_t behind = durable > l->applied ? durable - l->applied : 0;
 
-        when[l->wall_us > 0 ? time_format(l->wall_us, when) : 0] = '\0';
+        when[l->wall_us > 0 ? seam_time_format(l->wall_us, when) : 0] = '\0';
         table_cell(&t, "%s", l->name);
         if (l->known) table_cell(&t, "%" PRIu64, l->applied);
         else table_cell(&t, "-");
@@ -132,73 +132,73 @@ static void print_text(struct cli *c, const struct platform *p, const struct sto
     (void)p;
 }
 
-static void print_json(const struct platform *p, const struct store_line *lines, size_t n, lsn_t durable)
+static void print_json(const struct platform *p, const struct cli_store_line *lines, size_t n, seam_lsn_t durable)
 {
-    struct buf b = {0};
-    struct json_writer w;
+    struct seam_buf b = {0};
+    struct seam_json_writer w;
     char when[40];
 
-    jw_init(&w, &b);
-    jw_object(&w);
-    jw_key(&w, "platform");
-    jw_str(&w, p->id);
-    jw_key(&w, "durable_lsn");
-    jw_uint(&w, durable);
-    jw_key(&w, "stores");
-    jw_array(&w);
+    seam_jw_init(&w, &b);
+    seam_jw_object(&w);
+    seam_jw_key(&w, "platform");
+    seam_jw_str(&w, p->id);
+    seam_jw_key(&w, "durable_lsn");
+    seam_jw_uint(&w, durable);
+    seam_jw_key(&w, "stores");
+    seam_jw_array(&w);
     for (size_t i = 0; i < n; i++) {
-        const struct store_line *l = &lines[i];
+        const struct cli_store_line *l = &lines[i];
 
-        jw_object(&w);
-        jw_key(&w, "store");
-        jw_str(&w, l->name);
-        jw_key(&w, "applied_lsn");
-        if (l->known) jw_uint(&w, l->applied);
-        else jw_null(&w);
-        jw_key(&w, "lag_bytes");
-        if (l->known) jw_uint(&w, durable > l->applied ? durable - l->applied : 0);
-        else jw_null(&w);
-        jw_key(&w, "commit_time");
-        if (l->wall_us > 0) jw_strn(&w, when, time_format(l->wall_us, when));
-        else jw_null(&w);
-        jw_key(&w, "bytes");
-        jw_uint(&w, l->bytes);
-        jw_key(&w, "process");
-        jw_str(&w, l->process);
-        jw_key(&w, "must_bootstrap");
-        jw_bool(&w, l->invalid);
-        jw_end_object(&w);
+        seam_jw_object(&w);
+        seam_jw_key(&w, "store");
+        seam_jw_str(&w, l->name);
+        seam_jw_key(&w, "applied_lsn");
+        if (l->known) seam_jw_uint(&w, l->applied);
+        else seam_jw_null(&w);
+        seam_jw_key(&w, "lag_bytes");
+        if (l->known) seam_jw_uint(&w, durable > l->applied ? durable - l->applied : 0);
+        else seam_jw_null(&w);
+        seam_jw_key(&w, "commit_time");
+        if (l->wall_us > 0) seam_jw_strn(&w, when, seam_time_format(l->wall_us, when));
+        else seam_jw_null(&w);
+        seam_jw_key(&w, "bytes");
+        seam_jw_uint(&w, l->bytes);
+        seam_jw_key(&w, "process");
+        seam_jw_str(&w, l->process);
+        seam_jw_key(&w, "must_bootstrap");
+        seam_jw_bool(&w, l->invalid);
+        seam_jw_end_object(&w);
     }
-    jw_end_array(&w);
-    jw_end_object(&w);
-    buf_str(&b, "\n");
+    seam_jw_end_array(&w);
+    seam_jw_end_object(&w);
+    seam_buf_str(&b, "\n");
     cli_print(&b);
-    buf_free(&b);
+    seam_buf_free(&b);
 }
 
-static enum status gather(struct cli *c, const struct platform *p, struct store_line lines[LINES_MAX],
-                          size_t *n, lsn_t *durable)
+static enum seam_status gather(struct cli *c, const struct platform *p, struct cli_store_line lines[LINES_MAX],
+                          size_t *n, seam_lsn_t *durable)
 {
-    char dir[PATH_MAX_BYTES];
-    enum status st = source_lines(c, p, lines, n, durable);
+    char dir[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = source_lines(c, p, lines, n, durable);
 
-    if (st == ST_OK) st = sink_lines(c, p, lines, n);
-    for (size_t i = 0; st == ST_OK && i < *n; i++)
+    if (st == SEAM_OK) st = sink_lines(c, p, lines, n);
+    for (size_t i = 0; st == SEAM_OK && i < *n; i++)
         if ((lines[i].dir != NULL ? platform_path(p, lines[i].dir, dir, NULL)
-                                  : platform_sink_path(p, lines[i].name, dir, NULL)) == ST_OK)
+                                  : platform_sink_path(p, lines[i].name, dir, NULL)) == SEAM_OK)
             lines[i].bytes = folder_bytes(p->io, dir);
     return st;
 }
 
 /* page->file: NULL for the terminal. */
-static int show_status(struct cli *c, const struct platform *p, const struct page_options *page)
+static int show_status(struct cli *c, const struct platform *p, const struct cli_page_options *page)
 {
-    struct store_line lines[LINES_MAX] = {0};
+    struct cli_store_line lines[LINES_MAX] = {0};
     size_t n = 0;
-    lsn_t durable = LSN_NONE;
-    enum status st = gather(c, p, lines, &n, &durable);
+    seam_lsn_t durable = SEAM_LSN_NONE;
+    enum seam_status st = gather(c, p, lines, &n, &durable);
 
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     if (page->file != NULL) return status_page(c, p, lines, n, durable, page);
     if (c->json) print_json(p, lines, n, durable);
     else print_text(c, p, lines, n, durable);
@@ -207,7 +207,7 @@ static int show_status(struct cli *c, const struct platform *p, const struct pag
 
 int print_status(struct cli *c, const struct platform *p)
 {
-    return show_status(c, p, &(struct page_options){0});
+    return show_status(c, p, &(struct cli_page_options){0});
 }
 
 int cmd_status(struct cli *c, int argc, char **argv)
@@ -215,20 +215,20 @@ int cmd_status(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX];
     double watch = 0;
     const char *format = "table";
-    struct page_options page = {.groups = -1};
+    struct cli_page_options page = {.groups = -1};
     bool prometheus;
-    const struct opt opts[] = {
-        {"format", 0, OPT_STRING, "F", "table, or prometheus: each seam's freshness as metrics", &format},
-        {"html", 0, OPT_STRING, "FILE",
+    const struct seam_opt opts[] = {
+        {"format", 0, SEAM_OPT_STRING, "F", "table, or prometheus: each seam's freshness as metrics", &format},
+        {"html", 0, SEAM_OPT_STRING, "FILE",
          "one page: stores, seams against their contracts, last checks, recall, lineage", &page.file},
-        {"why", 0, OPT_INT, "N", "--html: lineage of the first N groups of each view (3; with --watch 0)",
+        {"why", 0, SEAM_OPT_INT, "N", "--html: lineage of the first N groups of each view (3; with --watch 0)",
          &page.groups},
-        {"watch", 'w', OPT_DOUBLE, "SECONDS", "again every so often, until interrupted", &watch},
+        {"watch", 'w', SEAM_OPT_DOUBLE, "SECONDS", "again every so often, until interrupted", &watch},
     };
     struct platform p;
     int count;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1, 1);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     prometheus = strcmp(format, "prometheus") == 0;
@@ -237,7 +237,7 @@ int cmd_status(struct cli *c, int argc, char **argv)
     page.refresh = watch > 0;
     cli_catch_interrupts();
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     do {
         if (watch > 0 && c->color) printf("\033[H\033[2J");
         rc = prometheus ? print_prometheus(c, &p) : show_status(c, &p, &page);

@@ -26,7 +26,7 @@ static void say(void *ctx, const char *what)
     if (c->progress) fprintf(stderr, "%s\n", what);
 }
 
-static void print_point(struct table_out *t, const struct tune_point *x, bool chosen)
+static void print_point(struct cli_table_out *t, const struct hnsw_tune_point *x, bool chosen)
 {
     table_cell(t, "%s", chosen ? "->" : x->meets ? "ok" : "");
     table_cell(t, "%s", x->quant == HNSW_I8 ? "i8" : "f32");
@@ -42,14 +42,14 @@ static void print_point(struct table_out *t, const struct tune_point *x, bool ch
     table_cell(t, "%.0f", x->p99_us);
 }
 
-static void print_result(struct cli *c, const struct tune_result *r, double recall)
+static void print_result(struct cli *c, const struct hnsw_tune_result *r, double recall)
 {
     static const char *const heads[] = {"",       "codes", "M",  "efC", "ef",     "patience",
                                         "recall", "low",   "p5", "QPS", "p50 us", "p99 us"};
-    struct table_out t;
+    struct cli_table_out t;
 
-    table_begin(&t, ARRAY_LEN(heads), 0xffcu);
-    for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+    table_begin(&t, SEAM_ARRAY_LEN(heads), 0xffcu);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(heads); i++)
         table_cell(&t, "%s", heads[i]);
     for (size_t i = 0; i < r->count; i++)
         if (r->points[i].pareto || i == r->chosen) print_point(&t, &r->points[i], i == r->chosen);
@@ -62,81 +62,81 @@ static void print_result(struct cli *c, const struct tune_result *r, double reca
     else printf("-- no point measured meets %.3f\n", recall);
 }
 
-static enum status write_files(struct cli *c, const struct tune_args *a, const struct tune_result *r)
+static enum seam_status write_files(struct cli *c, const struct tune_args *a, const struct hnsw_tune_result *r)
 {
-    struct buf b = {0};
-    char script[PATH_MAX_BYTES];
-    enum status st = ST_OK;
+    struct seam_buf b = {0};
+    char script[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = SEAM_OK;
 
     if (a->tsv != NULL) {
-        tune_write_tsv(r, &b);
-        st = io_write_atomic(c->io, a->tsv, b.data, b.size, &c->fault);
+        hnsw_tune_write_tsv(r, &b);
+        st = seam_io_write_atomic(c->io, a->tsv, b.data, b.size, &c->fault);
     }
-    buf_free(&b);
-    if (st != ST_OK || a->chart == NULL) return st;
-    b = (struct buf){0};
-    tune_write_gnuplot(r, a->tsv, a->chart, &b);
+    seam_buf_free(&b);
+    if (st != SEAM_OK || a->chart == NULL) return st;
+    b = (struct seam_buf){0};
+    hnsw_tune_write_gnuplot(r, a->tsv, a->chart, &b);
     if (snprintf(script, sizeof script, "%s.gp", a->chart) >= (int)sizeof script)
-        st = fault_set(&c->fault, ST_LIMIT, a->chart, FAULT_NO_OFFSET, "the path is too long");
-    if (st == ST_OK) st = io_write_atomic(c->io, script, b.data, b.size, &c->fault);
-    if (st == ST_OK && !c->quiet) printf("-- charts: gnuplot %s\n", script);
-    buf_free(&b);
+        st = seam_fault_set(&c->fault, SEAM_LIMIT, a->chart, SEAM_FAULT_NO_OFFSET, "the path is too long");
+    if (st == SEAM_OK) st = seam_io_write_atomic(c->io, script, b.data, b.size, &c->fault);
+    if (st == SEAM_OK && !c->quiet) printf("-- charts: gnuplot %s\n", script);
+    seam_buf_free(&b);
     return st;
 }
 
-/* The graph's writer is the vectors sink; while that runs, pinning answers ST_CONFLICT. */
-static enum status pin(struct cli *c, const char *dir, const struct hnsw_info *info, const struct tune_args *a,
-                       const struct tune_result *r)
+/* The graph's writer is the vectors sink; while that runs, pinning answers SEAM_CONFLICT. */
+static enum seam_status pin(struct cli *c, const char *dir, const struct hnsw_info *info, const struct tune_args *a,
+                       const struct hnsw_tune_result *r)
 {
     struct hnsw_point points[HNSW_POINTS_MAX];
     struct hnsw *h = NULL;
-    size_t n = tune_points(r, info->options.quant, info->options.m, info->options.ef_construction, points);
-    enum status st = hnsw_open_writer(c->io, dir, NULL, &h, &c->fault);
+    size_t n = hnsw_tune_points(r, info->options.quant, info->options.m, info->options.ef_construction, points);
+    enum seam_status st = hnsw_open_writer(c->io, dir, NULL, &h, &c->fault);
 
-    if (st == ST_OK) st = hnsw_pin(h, points, n, a->recall, &c->fault);
+    if (st == SEAM_OK) st = hnsw_pin(h, points, n, a->recall, &c->fault);
     hnsw_close(h);
-    if (st == ST_OK && !c->quiet) printf("-- pinned %zu points; a search without ef now keeps recall %.3f\n", n, a->recall);
+    if (st == SEAM_OK && !c->quiet) printf("-- pinned %zu points; a search without ef now keeps recall %.3f\n", n, a->recall);
     return st;
 }
 
-static enum status tune_platform(struct cli *c, const char *dir, const struct tune_args *a,
-                                 const struct tune_options *o)
+static enum seam_status tune_platform(struct cli *c, const char *dir, const struct tune_args *a,
+                                 const struct hnsw_tune_options *o)
 {
     struct platform p;
-    struct vectors_current current;
+    struct sink_vectors_current current;
     struct hnsw *h = NULL;
     struct hnsw_info info;
-    struct tune_result r = {0};
-    enum status st = platform_open(c->io, c->clock, dir, &p, &c->fault);
+    struct hnsw_tune_result r = {0};
+    enum seam_status st = platform_open(c->io, c->clock, dir, &p, &c->fault);
 
-    if (st != ST_OK) return st;
-    st = vectors_current(&p, &current, &c->fault);
-    if (st == ST_OK) st = hnsw_open_reader(c->io, current.dir, LSN_MAX, NULL, &h, &c->fault);
-    if (st == ST_OK) {
+    if (st != SEAM_OK) return st;
+    st = sink_vectors_current(&p, &current, &c->fault);
+    if (st == SEAM_OK) st = hnsw_open_reader(c->io, current.dir, SEAM_LSN_MAX, NULL, &h, &c->fault);
+    if (st == SEAM_OK) {
         hnsw_info(h, &info);
-        st = tune_index(h, NULL, 0, o, &r, &c->fault);
-        if (st == ST_OK) print_result(c, &r, a->recall);
-        if (st == ST_OK) st = write_files(c, a, &r);
-        if (st == ST_OK && a->pin) st = pin(c, current.dir, &info, a, &r);
-        tune_result_free(&r);
+        st = hnsw_tune_index(h, NULL, 0, o, &r, &c->fault);
+        if (st == SEAM_OK) print_result(c, &r, a->recall);
+        if (st == SEAM_OK) st = write_files(c, a, &r);
+        if (st == SEAM_OK && a->pin) st = pin(c, current.dir, &info, a, &r);
+        hnsw_tune_result_free(&r);
     }
     hnsw_close(h);
     platform_close(&p);
     return st;
 }
 
-static enum status tune_file(struct cli *c, const char *path, enum hnsw_metric metric, const struct tune_args *a,
-                             const struct tune_options *o)
+static enum seam_status tune_file(struct cli *c, const char *path, enum hnsw_metric metric, const struct tune_args *a,
+                             const struct hnsw_tune_options *o)
 {
-    struct vecset v = {0};
-    struct tune_result r = {0};
-    enum status st = vecfile_read(c->io, path, NULL, &v, &c->fault);
+    struct hnsw_vecset v = {0};
+    struct hnsw_tune_result r = {0};
+    enum seam_status st = hnsw_vecfile_read(c->io, path, NULL, &v, &c->fault);
 
-    if (st == ST_OK) st = tune_sweep(v.rows, v.count, v.dim, metric, NULL, 0, o, &r, &c->fault);
-    if (st == ST_OK) print_result(c, &r, a->recall);
-    if (st == ST_OK) st = write_files(c, a, &r);
-    tune_result_free(&r);
-    vecset_free(&v);
+    if (st == SEAM_OK) st = hnsw_tune_sweep(v.rows, v.count, v.dim, metric, NULL, 0, o, &r, &c->fault);
+    if (st == SEAM_OK) print_result(c, &r, a->recall);
+    if (st == SEAM_OK) st = write_files(c, a, &r);
+    hnsw_tune_result_free(&r);
+    hnsw_vecset_free(&v);
     return st;
 }
 
@@ -144,7 +144,7 @@ static int metric_of(const char *word)
 {
     static const char *const names[] = {"l2", "ip", "cosine"}; /* by enum hnsw_metric */
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(names); i++)
         if (strcmp(word, names[i]) == 0) return (int)i;
     return -1;
 }
@@ -153,21 +153,21 @@ int cmd_tune(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX];
     struct tune_args a = {.recall = 0.95, .k = 10, .queries = 500, .metric = "l2"};
-    const struct opt opts[] = {
-        {"recall", 0, OPT_DOUBLE, "R", "the promise [0.95]", &a.recall},
-        {"k", 'k', OPT_INT, "N", "of the N nearest [10]", &a.k},
-        {"p99-ms", 0, OPT_DOUBLE, "MS", "and a limit on latency", &a.p99_ms},
-        {"queries", 0, OPT_INT, "N", "held out of the data [500]", &a.queries},
-        {"pin", 0, OPT_FLAG, NULL, "write the curve into the graph's manifest (the sink stopped)", &a.pin},
-        {"metric", 0, OPT_STRING, "M", "of a file's vectors: l2, ip or cosine [l2]", &a.metric},
-        {"tsv", 0, OPT_STRING, "FILE", "every point measured", &a.tsv},
-        {"chart", 0, OPT_STRING, "PREFIX", "and PREFIX.gp, which draws it (needs --tsv)", &a.chart},
+    const struct seam_opt opts[] = {
+        {"recall", 0, SEAM_OPT_DOUBLE, "R", "the promise [0.95]", &a.recall},
+        {"k", 'k', SEAM_OPT_INT, "N", "of the N nearest [10]", &a.k},
+        {"p99-ms", 0, SEAM_OPT_DOUBLE, "MS", "and a limit on latency", &a.p99_ms},
+        {"queries", 0, SEAM_OPT_INT, "N", "held out of the data [500]", &a.queries},
+        {"pin", 0, SEAM_OPT_FLAG, NULL, "write the curve into the graph's manifest (the sink stopped)", &a.pin},
+        {"metric", 0, SEAM_OPT_STRING, "M", "of a file's vectors: l2, ip or cosine [l2]", &a.metric},
+        {"tsv", 0, SEAM_OPT_STRING, "FILE", "every point measured", &a.tsv},
+        {"chart", 0, SEAM_OPT_STRING, "PREFIX", "and PREFIX.gp, which draws it (needs --tsv)", &a.chart},
     };
-    struct tune_options o;
-    struct io_list list = {0};
+    struct hnsw_tune_options o;
+    struct seam_io_list list = {0};
     int count, metric;
-    int rc = cli_parse(c, argc, argv, opts, ARRAY_LEN(opts), args, &count, 1, 1);
-    enum status st;
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1, 1);
+    enum seam_status st;
 
     if (rc >= 0) return rc;
     metric = metric_of(a.metric);
@@ -176,15 +176,15 @@ int cmd_tune(struct cli *c, int argc, char **argv)
     if (a.k < 1 || a.k > 1000 || a.queries < 1 || a.queries > 1000000)
         return cli_usage(c, "--k is 1 to 1000, --queries 1 to 1000000");
     if (a.chart != NULL && a.tsv == NULL) return cli_usage(c, "--chart draws from the file of --tsv");
-    o = (struct tune_options){.recall = a.recall, .k = (size_t)a.k, .p99_ms = a.p99_ms, .queries = (size_t)a.queries,
-                              .threads = cpu_count(), .seed = 1, .progress = say, .ctx = c};
-    if (io_list(c->io, args[0], &list, NULL) == ST_OK || !io_exists(c->io, args[0])) {
-        io_list_free(&list);
+    o = (struct hnsw_tune_options){.recall = a.recall, .k = (size_t)a.k, .p99_ms = a.p99_ms, .queries = (size_t)a.queries,
+                              .threads = seam_cpu_count(), .seed = 1, .progress = say, .ctx = c};
+    if (seam_io_list(c->io, args[0], &list, NULL) == SEAM_OK || !seam_io_exists(c->io, args[0])) {
+        seam_io_list_free(&list);
         st = tune_platform(c, args[0], &a, &o);
     } else if (a.pin) {
         return cli_usage(c, "--pin is about a platform's graph; '%s' is a file", args[0]);
     } else {
         st = tune_file(c, args[0], (enum hnsw_metric)metric, &a, &o);
     }
-    return st == ST_OK ? EXIT_FINE : cli_fail(c, st);
+    return st == SEAM_OK ? EXIT_FINE : cli_fail(c, st);
 }

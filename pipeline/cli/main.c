@@ -9,7 +9,7 @@
 
 #define SEAM_VERSION "0.1.0"
 
-static const struct command commands[] = {
+static const struct cli_command commands[] = {
     {"demo", "[DIR]", "the whole story on the shipped catalogue, in a minute", cmd_demo, "Start here"},
     {"lab", "[LAB [EXERCISE]]", "step through a store, in the terminal or as a page", cmd_lab, "Start here"},
     {"init", "DIR", "make an empty platform", cmd_init, "Source of truth"},
@@ -73,7 +73,7 @@ static void print_help(FILE *out)
 
     fprintf(out, "seam - seven stores for one shop, and the seams between them\n\n"
                  "usage: seam COMMAND [options] ...      seam COMMAND --help\n");
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(commands); i++) {
         if (strcmp(group, commands[i].group) != 0) fprintf(out, "\n%s\n", commands[i].group);
         group = commands[i].group;
         fprintf(out, "  %-9s %-18s %s\n", commands[i].name, commands[i].usage, commands[i].summary);
@@ -82,20 +82,20 @@ static void print_help(FILE *out)
                  "            6 conflict, 7 SLA breach, 130 interrupted\n");
 }
 
-static const struct command *find_command(const char *name)
+static const struct cli_command *find_command(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(commands); i++)
         if (strcmp(commands[i].name, name) == 0) return &commands[i];
     return NULL;
 }
 
 static int unknown_command(const char *word)
 {
-    const char *names[ARRAY_LEN(commands)];
+    const char *names[SEAM_ARRAY_LEN(commands)];
     const char *near;
 
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) names[i] = commands[i].name;
-    near = nearest_name(word, names, ARRAY_LEN(names));
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(commands); i++) names[i] = commands[i].name;
+    near = seam_nearest_name(word, names, SEAM_ARRAY_LEN(names));
     fprintf(stderr, "seam: there is no command '%s'", word);
     if (near != NULL) fprintf(stderr, "; did you mean '%s'?", near);
     fprintf(stderr, "%s 'seam help' lists them.\n", near != NULL ? "" : ".");
@@ -104,8 +104,8 @@ static int unknown_command(const char *word)
 
 int main(int argc, char **argv)
 {
-    struct fault_clock stepped;
-    struct cli c = {.io = io_posix(), .clock = faults_clock(&stepped, clock_real()), .program = argv[0]};
+    struct sink_fault_clock stepped;
+    struct cli c = {.io = seam_io_posix(), .clock = sink_faults_clock(&stepped, seam_clock_real()), .program = argv[0]};
     const char *no_color = getenv("NO_COLOR");
 
     signal(SIGPIPE, SIG_IGN);

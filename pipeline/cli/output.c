@@ -9,109 +9,109 @@
 
 enum { CLI_OPTS_MAX = 40 };
 
-static void print_command_help(struct cli *c, const struct opt *opts, size_t n)
+static void print_command_help(struct cli *c, const struct seam_opt *opts, size_t n)
 {
-    struct buf b = {0};
+    struct seam_buf b = {0};
 
-    buf_printf(&b, "usage: seam %s %s [options]\n\n%s\n\noptions:\n", c->command->name,
+    seam_buf_printf(&b, "usage: seam %s %s [options]\n\n%s\n\noptions:\n", c->command->name,
                c->command->usage, c->command->summary);
-    opts_help(opts, n, &b);
+    seam_opts_help(opts, n, &b);
     cli_print(&b);
-    buf_free(&b);
+    seam_buf_free(&b);
 }
 
-int cli_parse(struct cli *c, int argc, char **argv, const struct opt *opts, size_t n_opts,
+int cli_parse(struct cli *c, int argc, char **argv, const struct seam_opt *opts, size_t n_opts,
               const char **args, int *count, int min, int max)
 {
-    struct opt all[CLI_OPTS_MAX];
-    enum status st;
+    struct seam_opt all[CLI_OPTS_MAX];
+    enum seam_status st;
 
     if (n_opts + 3 > CLI_OPTS_MAX) return cli_usage(c, "too many options are declared");
     if (argc > CLI_ARGS_MAX) return cli_usage(c, "too many arguments");
     if (n_opts > 0) memcpy(all, opts, n_opts * sizeof *opts);
-    all[n_opts++] = (struct opt){"json", 0, OPT_FLAG, NULL, "answer (and fail) as one JSON object", &c->json};
-    all[n_opts++] = (struct opt){"quiet", 'q', OPT_FLAG, NULL, "no progress, no footers", &c->quiet};
-    all[n_opts++] = (struct opt){"help", 'h', OPT_FLAG, NULL, "this text", &c->help};
-    st = opts_parse(argc - 1, argv + 1, all, n_opts, args, count, &c->fault);
+    all[n_opts++] = (struct seam_opt){"json", 0, SEAM_OPT_FLAG, NULL, "answer (and fail) as one JSON object", &c->json};
+    all[n_opts++] = (struct seam_opt){"quiet", 'q', SEAM_OPT_FLAG, NULL, "no progress, no footers", &c->quiet};
+    all[n_opts++] = (struct seam_opt){"help", 'h', SEAM_OPT_FLAG, NULL, "this text", &c->help};
+    st = seam_opts_parse(argc - 1, argv + 1, all, n_opts, args, count, &c->fault);
     if (c->help) {
         print_command_help(c, all, n_opts);
         return EXIT_FINE;
     }
-    if (st != ST_OK) return cli_fail(c, st);
+    if (st != SEAM_OK) return cli_fail(c, st);
     if (c->quiet) c->progress = false;
     if (*count < min) return cli_usage(c, "an argument is missing");
     if (*count > max) return cli_usage(c, "'%s' is one argument too many", args[max]);
     return -1;
 }
 
-static void fault_to_json(const struct fault *f, enum status st, struct buf *b)
+static void fault_to_json(const struct seam_fault *f, enum seam_status st, struct seam_buf *b)
 {
-    struct json_writer w;
+    struct seam_json_writer w;
 
-    jw_init(&w, b);
-    jw_object(&w);
-    jw_key(&w, "error");
-    jw_object(&w);
-    jw_key(&w, "status");
-    jw_str(&w, status_name(st));
-    jw_key(&w, "exit_code");
-    jw_int(&w, status_exit_code(st));
-    jw_key(&w, "where");
-    jw_str(&w, f->where);
-    if (f->at != FAULT_NO_OFFSET) {
-        jw_key(&w, "at");
-        jw_uint(&w, f->at);
+    seam_jw_init(&w, b);
+    seam_jw_object(&w);
+    seam_jw_key(&w, "error");
+    seam_jw_object(&w);
+    seam_jw_key(&w, "status");
+    seam_jw_str(&w, seam_status_name(st));
+    seam_jw_key(&w, "exit_code");
+    seam_jw_int(&w, seam_status_exit_code(st));
+    seam_jw_key(&w, "where");
+    seam_jw_str(&w, f->where);
+    if (f->at != SEAM_FAULT_NO_OFFSET) {
+        seam_jw_key(&w, "at");
+        seam_jw_uint(&w, f->at);
     }
-    jw_key(&w, "message");
-    jw_str(&w, f->why);
-    jw_end_object(&w);
-    jw_end_object(&w);
-    buf_str(b, "\n");
+    seam_jw_key(&w, "message");
+    seam_jw_str(&w, f->why);
+    seam_jw_end_object(&w);
+    seam_jw_end_object(&w);
+    seam_buf_str(b, "\n");
 }
 
-int cli_fail(struct cli *c, enum status st)
+int cli_fail(struct cli *c, enum seam_status st)
 {
-    char text[FAULT_WHERE_MAX + FAULT_WHY_MAX + 64];
+    char text[SEAM_FAULT_WHERE_MAX + SEAM_FAULT_WHY_MAX + 64];
 
     if (c->json) {
-        struct buf b = {0};
+        struct seam_buf b = {0};
 
         fault_to_json(&c->fault, st, &b);
         cli_print(&b);
-        buf_free(&b);
-    } else if (c->fault.status != ST_OK) {
-        fprintf(stderr, "seam %s: %s\n", c->command->name, fault_text(&c->fault, text, sizeof text));
+        seam_buf_free(&b);
+    } else if (c->fault.status != SEAM_OK) {
+        fprintf(stderr, "seam %s: %s\n", c->command->name, seam_fault_text(&c->fault, text, sizeof text));
     } else {
-        fprintf(stderr, "seam %s: %s\n", c->command->name, status_name(st));
+        fprintf(stderr, "seam %s: %s\n", c->command->name, seam_status_name(st));
     }
-    return status_exit_code(st);
+    return seam_status_exit_code(st);
 }
 
 int cli_usage(struct cli *c, const char *fmt, ...)
 {
-    char why[FAULT_WHY_MAX];
+    char why[SEAM_FAULT_WHY_MAX];
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(why, sizeof why, fmt, ap);
     va_end(ap);
     if (c->json) {
-        fault_clear(&c->fault);
-        fault_set(&c->fault, ST_INVALID, c->command->name, FAULT_NO_OFFSET, "%s", why);
-        return cli_fail(c, ST_INVALID);
+        seam_fault_clear(&c->fault);
+        seam_fault_set(&c->fault, SEAM_INVALID, c->command->name, SEAM_FAULT_NO_OFFSET, "%s", why);
+        return cli_fail(c, SEAM_INVALID);
     }
     fprintf(stderr, "seam %s: %s\nusage: seam %s %s [options]   (seam %s --help)\n", c->command->name, why,
             c->command->name, c->command->usage, c->command->name);
     return EXIT_USAGE;
 }
 
-void cli_print(const struct buf *b)
+void cli_print(const struct seam_buf *b)
 {
     if (b->size > 0 && fwrite(b->data, 1, b->size, stdout) != b->size) return;
     fflush(stdout);
 }
 
-void cli_footer(struct cli *c, lsn_t as_of, int64_t age_us, const char *note)
+void cli_footer(struct cli *c, seam_lsn_t as_of, int64_t age_us, const char *note)
 {
     char age[32];
 
@@ -122,12 +122,12 @@ void cli_footer(struct cli *c, lsn_t as_of, int64_t age_us, const char *note)
     printf("\n");
 }
 
-void table_begin(struct table_out *t, size_t columns, uint64_t right_aligned)
+void table_begin(struct cli_table_out *t, size_t columns, uint64_t right_aligned)
 {
-    *t = (struct table_out){.columns = columns, .right = right_aligned};
+    *t = (struct cli_table_out){.columns = columns, .right = right_aligned};
 }
 
-void table_cell(struct table_out *t, const char *fmt, ...)
+void table_cell(struct cli_table_out *t, const char *fmt, ...)
 {
     char small[1024];
     va_list ap;
@@ -138,8 +138,8 @@ void table_cell(struct table_out *t, const char *fmt, ...)
     va_end(ap);
     if (n < 0) n = 0;
     if ((size_t)n >= sizeof small) n = (int)sizeof small - 1;
-    buf_append(&t->cells, small, (size_t)n);
-    buf_u8(&t->cells, 0);
+    seam_buf_append(&t->cells, small, (size_t)n);
+    seam_buf_u8(&t->cells, 0);
 }
 
 /* Bytes that continue a UTF-8 character take no room on a line.                                    */
@@ -161,14 +161,14 @@ static void print_cell(const char *s, size_t width, bool right, bool last)
     printf("%s", last ? "\n" : "  ");
 }
 
-void table_print(struct cli *c, struct table_out *t)
+void table_print(struct cli *c, struct cli_table_out *t)
 {
     size_t width[64] = {0};
     const char *s = (const char *)t->cells.data;
     const char *end = s + t->cells.size;
     size_t i = 0;
 
-    if (t->columns > ARRAY_LEN(width)) t->columns = ARRAY_LEN(width);
+    if (t->columns > SEAM_ARRAY_LEN(width)) t->columns = SEAM_ARRAY_LEN(width);
     for (const char *p = s; p < end; p += strlen(p) + 1, i++) {
         size_t w = shown_width(p);
 
@@ -183,7 +183,7 @@ void table_print(struct cli *c, struct table_out *t)
         if (col + 1 == t->columns && i + 1 == t->columns && c->color) printf("\033[0m");
     }
     fflush(stdout);
-    buf_free(&t->cells);
+    seam_buf_free(&t->cells);
 }
 
 const char *human_bytes(uint64_t n, char out[32])
@@ -192,7 +192,7 @@ const char *human_bytes(uint64_t n, char out[32])
     double v = (double)n;
     size_t u = 0;
 
-    while (v >= 1000 && u + 1 < ARRAY_LEN(unit)) {
+    while (v >= 1000 && u + 1 < SEAM_ARRAY_LEN(unit)) {
         v /= 1000;
         u++;
     }
@@ -212,16 +212,16 @@ const char *human_duration(int64_t us, char out[32])
     return out;
 }
 
-bool cli_parse_moment(const char *text, lsn_t *lsn, int64_t *time_us)
+bool cli_parse_moment(const char *text, seam_lsn_t *lsn, int64_t *time_us)
 {
     int64_t v;
 
-    *lsn = LSN_MAX;
+    *lsn = SEAM_LSN_MAX;
     *time_us = INT64_MIN;
     if (strncmp(text, "lsn:", 4) == 0) text += 4;
-    if (int_parse(text, strlen(text), &v) == ST_OK && v >= 0) {
-        *lsn = (lsn_t)v;
+    if (seam_int_parse(text, strlen(text), &v) == SEAM_OK && v >= 0) {
+        *lsn = (seam_lsn_t)v;
         return true;
     }
-    return time_parse(text, strlen(text), time_us) == ST_OK;
+    return seam_time_parse(text, strlen(text), time_us) == SEAM_OK;
 }

@@ -11,9 +11,9 @@
 #include "pipeline/cli/cli.h"
 #include "pipeline/view/view.h"
 
-enum probe_store { PROBE_WAREHOUSE, PROBE_GOLD, PROBE_VIEW, PROBE_SEARCH, PROBE_VECTORS, PROBE_COUNT };
+enum cli_probe_store { PROBE_WAREHOUSE, PROBE_GOLD, PROBE_VIEW, PROBE_SEARCH, PROBE_VECTORS, PROBE_COUNT };
 
-struct probes {
+struct cli_probes {
     const struct platform *platform;
     struct columnar_reader *warehouse, *gold;
     struct view_reader *view;
@@ -22,11 +22,11 @@ struct probes {
 };
 
 /* What one change must look like everywhere. Members that are NULL or 0 are not asked for.            */
-struct expectation {
-    lsn_t lsn;                  /* of the commit */
+struct cli_expectation {
+    seam_lsn_t lsn;                  /* of the commit */
     int64_t product;            /* 0 = none */
     bool gone;                  /* the product is deleted: nowhere to be found */
-    struct value price;         /* silver shows it */
+    struct seam_value price;         /* silver shows it */
     const char *word;           /* the search index finds the product by this new word */
     float *old_vector;          /* the graph has another vector than this one (dimension of the graph) */
     const char *category;       /* revenue of this category ... */
@@ -34,19 +34,19 @@ struct expectation {
     int64_t day_us;
 };
 
-struct sighting { lsn_t applied; int64_t lag_us; bool seen; };
+struct cli_sighting { seam_lsn_t applied; int64_t lag_us; bool seen; };
 
-MUST_USE enum status probes_open(struct probes *p, const struct platform *platform, struct fault *f);
-void probes_close(struct probes *p);
+SEAM_MUST_USE enum seam_status probes_open(struct cli_probes *p, const struct platform *platform, struct seam_fault *f);
+void probes_close(struct cli_probes *p);
 /* Polls every store in turn until each shows the change or `timeout_us` has passed. lag_us counts from start_ns
- * (clock_mono_ns of the acknowledged commit).                                                       */
-MUST_USE enum status probes_wait(struct cli *c, struct probes *p, const struct expectation *e, uint64_t start_ns,
-                                 int64_t timeout_us, struct sighting out[PROBE_COUNT]);
-const char *probe_name(enum probe_store s);
+ * (seam_clock_mono_ns of the acknowledged commit).                                                       */
+SEAM_MUST_USE enum seam_status probes_wait(struct cli *c, struct cli_probes *p, const struct cli_expectation *e, uint64_t start_ns,
+                                 int64_t timeout_us, struct cli_sighting out[PROBE_COUNT]);
+const char *probe_name(enum cli_probe_store s);
 /* Revenue of a category in the view now; 0 when it has none.                                        */
-MUST_USE enum status probe_revenue(struct probes *p, const char *category, int64_t *revenue, struct fault *f);
+SEAM_MUST_USE enum seam_status probe_revenue(struct cli_probes *p, const char *category, int64_t *revenue, struct seam_fault *f);
 /* ... in gold, on one day.                                                                          */
-MUST_USE enum status probe_gold_revenue(struct probes *p, int64_t day_us, const char *category, int64_t *revenue,
-                                        struct fault *f);
+SEAM_MUST_USE enum seam_status probe_gold_revenue(struct cli_probes *p, int64_t day_us, const char *category, int64_t *revenue,
+                                        struct seam_fault *f);
 
 #endif

@@ -50,19 +50,19 @@ int print_prometheus(struct cli *c, const struct platform *p)
         {"seam_sla_broken", "1: later than the contract allows", broken},
     };
     struct contracts contracts;
-    struct arena arena = {0};
+    struct seam_arena arena = {0};
     struct freshness list[CONTRACTS_MAX];
     size_t n = 0;
-    enum status st = contracts_load(&arena, &contracts, &c->fault);
+    enum seam_status st = contracts_load(&arena, &contracts, &c->fault);
 
-    if (st == ST_OK) st = freshness_measure(p, &contracts, list, &n, &c->fault);
-    for (size_t m = 0; st == ST_OK && m < ARRAY_LEN(metrics); m++) {
+    if (st == SEAM_OK) st = freshness_measure(p, &contracts, list, &n, &c->fault);
+    for (size_t m = 0; st == SEAM_OK && m < SEAM_ARRAY_LEN(metrics); m++) {
         printf("# HELP %s %s\n# TYPE %s gauge\n", metrics[m].name, metrics[m].help,
                metrics[m].name);
         for (size_t i = 0; i < n; i++)
             printf("%s{seam=\"%s\"} %.15g\n", metrics[m].name, list[i].contract->name,
                    metrics[m].of(&list[i]));
     }
-    arena_free(&arena);
-    return st == ST_OK ? EXIT_FINE : cli_fail(c, st);
+    seam_arena_free(&arena);
+    return st == SEAM_OK ? EXIT_FINE : cli_fail(c, st);
 }

@@ -7,6 +7,6 @@
 #include "pipeline/import/shopgen.h"
 
 /* Inserts the shipped products that are not there yet, in one transaction. Sets c->fault.            */
-MUST_USE enum status load_catalogue(struct cli *c, struct oltp *db);
+SEAM_MUST_USE enum seam_status load_catalogue(struct cli *c, struct oltp *db);
 
 #endif

@@ -45,56 +45,56 @@ enum {
 struct importer {
     struct oltp *db;
     const struct import_options *o;
-    struct io *io;
-    struct clock *clock;
-    struct mapping *m;
-    struct record_reader r;
+    struct seam_io *io;
+    struct seam_clock *clock;
+    struct import_mapping *m;
+    struct import_record_reader r;
     bool reader_open;
     struct import_apply apply;
     struct import_stats *stats;
     uint32_t imports_table, rejects_table;
 
     char source[SOURCE_NAME_MAX];
-    struct hash128 digest;     /* of every record so far */
+    struct seam_hash128 digest;     /* of every record so far */
     uint64_t landed, rejected; /* of the file, all runs  */
     uint64_t last_line;
 
     struct oltp_txn *txn;
     uint64_t txn_records, txn_bytes;
-    struct buf group; /* the running transaction's */
-    struct buf scratch;
+    struct seam_buf group; /* the running transaction's */
+    struct seam_buf scratch;
     uint64_t started_ns, shown_ns;
 };
 
 /* ---- the importer's tables ---- */
 
-static enum status ensure_table(struct oltp *db, struct oltp_txn **t, const char *json,
-                                const char *name, uint32_t *id, struct fault *f)
+static enum seam_status ensure_table(struct oltp *db, struct oltp_txn **t, const char *json,
+                                const char *name, uint32_t *id, struct seam_fault *f)
 {
-    enum status st = oltp_table(*t, name, id, NULL);
+    enum seam_status st = oltp_table(*t, name, id, NULL);
 
     (void)db;
-    return st == ST_NOT_FOUND ? oltp_create_table_json(*t, json, strlen(json), id, f) : st;
+    return st == SEAM_NOT_FOUND ? oltp_create_table_json(*t, json, strlen(json), id, f) : st;
 }
 
-static enum status ensure_tables(struct importer *x, struct fault *f)
+static enum seam_status ensure_tables(struct importer *x, struct seam_fault *f)
 {
     struct oltp_txn *t = NULL;
-    enum status st = oltp_read_begin(x->db, &t, f);
+    enum seam_status st = oltp_read_begin(x->db, &t, f);
     bool there;
 
-    if (st != ST_OK) return st;
-    there = oltp_table(t, "seam_imports", &x->imports_table, NULL) == ST_OK &&
-            oltp_table(t, "seam_rejects", &x->rejects_table, NULL) == ST_OK;
+    if (st != SEAM_OK) return st;
+    there = oltp_table(t, "seam_imports", &x->imports_table, NULL) == SEAM_OK &&
+            oltp_table(t, "seam_rejects", &x->rejects_table, NULL) == SEAM_OK;
     oltp_end(t);
     t = NULL;
-    if (there || x->o->dry_run) return ST_OK;
+    if (there || x->o->dry_run) return SEAM_OK;
     st = oltp_write_begin(x->db, &t, f);
-    if (st == ST_OK)
+    if (st == SEAM_OK)
         st = ensure_table(x->db, &t, imports_schema, "seam_imports", &x->imports_table, f);
-    if (st == ST_OK)
+    if (st == SEAM_OK)
         st = ensure_table(x->db, &t, rejects_schema, "seam_rejects", &x->rejects_table, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         st = oltp_commit(t, OLTP_DEFERRED, NULL, f);
         t = NULL;
     }
@@ -102,18 +102,18 @@ static enum status ensure_tables(struct importer *x, struct fault *f)
     return st;
 }
 
-static enum status open_mapping(struct importer *x, struct fault *f)
+static enum seam_status open_mapping(struct importer *x, struct seam_fault *f)
 {
     struct oltp_txn *t = NULL;
-    enum status st = oltp_read_begin(x->db, &t, f);
+    enum seam_status st = oltp_read_begin(x->db, &t, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     if (x->o->mapping != NULL)
-        st = mapping_parse(x->o->mapping, x->o->mapping_size, t, &x->m, f);
+        st = import_mapping_parse(x->o->mapping, x->o->mapping_size, t, &x->m, f);
     else if (x->o->table != NULL)
-        st = mapping_of_table(x->o->table, t, &x->m, f);
+        st = import_mapping_of_table(x->o->table, t, &x->m, f);
     else
-        st = fault_set(f, ST_INVALID, x->o->file, FAULT_NO_OFFSET,
+        st = seam_fault_set(f, SEAM_INVALID, x->o->file, SEAM_FAULT_NO_OFFSET,
                        "an import needs a mapping or a table");
     oltp_end(t);
     return st;
@@ -121,113 +121,113 @@ static enum status open_mapping(struct importer *x, struct fault *f)
 
 /* ---- which file this is, and how far it got ---- */
 
-static struct hash128 chain(struct importer *x, struct hash128 h, const struct buf *more)
+static struct seam_hash128 chain(struct importer *x, struct seam_hash128 h, const struct seam_buf *more)
 {
-    struct buf *b = &x->scratch;
+    struct seam_buf *b = &x->scratch;
 
-    buf_clear(b);
-    buf_u64(b, h.lo);
-    buf_u64(b, h.hi);
-    buf_append(b, more->data, more->size);
-    return siphash128(b->data, b->size);
+    seam_buf_clear(b);
+    seam_buf_u64(b, h.lo);
+    seam_buf_u64(b, h.hi);
+    seam_buf_append(b, more->data, more->size);
+    return seam_siphash128(b->data, b->size);
 }
 
 /* The mapping's name and a digest of the mapping, the header and the first record.               */
 static void name_source(struct importer *x)
 {
-    struct buf mapping = {.data = (uint8_t *)(uintptr_t)x->o->mapping,
+    struct seam_buf mapping = {.data = (uint8_t *)(uintptr_t)x->o->mapping,
                           .size = x->o->mapping != NULL ? x->o->mapping_size : 0};
-    struct hash128 h = chain(x, (struct hash128){0, 0}, &mapping);
+    struct seam_hash128 h = chain(x, (struct seam_hash128){0, 0}, &mapping);
 
     h = chain(x, h, &x->r.header);
     h = chain(x, h, &x->r.raw);
     snprintf(x->source, sizeof x->source, "%.64s:%016" PRIx64, x->m->name, h.lo);
 }
 
-struct position {
+struct import_position {
     uint64_t records, landed, rejected;
-    struct hash128 digest;
+    struct seam_hash128 digest;
     bool done;
 };
 
-static enum status read_position(struct importer *x, struct position *p, struct fault *f)
+static enum seam_status read_position(struct importer *x, struct import_position *p, struct seam_fault *f)
 {
     struct oltp_txn *t = NULL;
-    struct value key = v_str(x->source), v[I_COUNT];
+    struct seam_value key = seam_v_str(x->source), v[I_COUNT];
     struct oltp_row row;
-    enum status st;
+    enum seam_status st;
 
-    *p = (struct position){0};
-    if (x->imports_table == 0) return ST_OK; /* a dry run on a fresh platform */
+    *p = (struct import_position){0};
+    if (x->imports_table == 0) return SEAM_OK; /* a dry run on a fresh platform */
     st = oltp_read_begin(x->db, &t, f);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     st = oltp_get(t, x->imports_table, &key, &row, NULL);
-    if (st == ST_OK)
-        st = row_decode(oltp_schema(t, x->imports_table), row.row.data, row.row.size, v, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK)
+        st = seam_row_decode(oltp_schema(t, x->imports_table), row.row.data, row.row.size, v, f);
+    if (st == SEAM_OK) {
         p->records = (uint64_t)v[I_RECORDS].i;
         p->landed = (uint64_t)v[I_LANDED].i;
         p->rejected = (uint64_t)v[I_REJECTED].i;
         p->done = v[I_DONE].i != 0;
         p->digest =
-            (struct hash128){.lo = (uint64_t)v[I_DIGEST_LO].i, .hi = (uint64_t)v[I_DIGEST_HI].i};
+            (struct seam_hash128){.lo = (uint64_t)v[I_DIGEST_LO].i, .hi = (uint64_t)v[I_DIGEST_HI].i};
     }
     oltp_end(t);
-    return st == ST_NOT_FOUND ? ST_OK : st;
+    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
 }
 
-static enum status put_position(struct importer *x, bool done, struct fault *f)
+static enum seam_status put_position(struct importer *x, bool done, struct seam_fault *f)
 {
     const char *slash = strrchr(x->o->file, '/'), *name = slash != NULL ? slash + 1 : x->o->file;
-    struct value v[I_COUNT];
+    struct seam_value v[I_COUNT];
 
     /* Kept small: each transaction logs it, before and after. */
-    v[I_SOURCE] = v_str(x->source);
-    v[I_FILE] = v_text(name, strnlen(name, FILE_SHOWN_MAX));
-    v[I_RECORDS] = v_int((int64_t)x->stats->records);
-    v[I_LINE] = v_int((int64_t)x->last_line);
-    v[I_LANDED] = v_int((int64_t)x->landed);
-    v[I_REJECTED] = v_int((int64_t)x->rejected);
-    v[I_DIGEST_HI] = v_int((int64_t)x->digest.hi);
-    v[I_DIGEST_LO] = v_int((int64_t)x->digest.lo);
-    v[I_DONE] = v_bool(done);
-    v[I_UPDATED_AT] = v_time(clock_wall_us(x->clock));
+    v[I_SOURCE] = seam_v_str(x->source);
+    v[I_FILE] = seam_v_text(name, strnlen(name, FILE_SHOWN_MAX));
+    v[I_RECORDS] = seam_v_int((int64_t)x->stats->records);
+    v[I_LINE] = seam_v_int((int64_t)x->last_line);
+    v[I_LANDED] = seam_v_int((int64_t)x->landed);
+    v[I_REJECTED] = seam_v_int((int64_t)x->rejected);
+    v[I_DIGEST_HI] = seam_v_int((int64_t)x->digest.hi);
+    v[I_DIGEST_LO] = seam_v_int((int64_t)x->digest.lo);
+    v[I_DONE] = seam_v_bool(done);
+    v[I_UPDATED_AT] = seam_v_time(seam_clock_wall_us(x->clock));
     return oltp_put(x->txn, x->imports_table, v, f);
 }
 
 /* ---- transactions ---- */
 
-static enum status begin(struct importer *x, struct fault *f)
+static enum seam_status begin(struct importer *x, struct seam_fault *f)
 {
-    if (x->txn != NULL) return ST_OK;
+    if (x->txn != NULL) return SEAM_OK;
     x->txn_records = x->txn_bytes = 0;
     return oltp_write_begin(x->db, &x->txn, f);
 }
 
 /* A deferred commit: the position goes with the rows, so what a crash takes back is imported again.
  */
-static enum status commit(struct importer *x, bool done, struct fault *f)
+static enum seam_status commit(struct importer *x, bool done, struct seam_fault *f)
 {
     struct oltp_commit c;
     struct oltp_txn *t;
-    enum status st;
+    enum seam_status st;
 
-    if (x->txn == NULL) return ST_OK;
+    if (x->txn == NULL) return SEAM_OK;
     if (x->o->dry_run) {
         oltp_end(x->txn);
         x->txn = NULL;
-        apply_forget(&x->apply);
-        return ST_OK;
+        import_apply_forget(&x->apply);
+        return SEAM_OK;
     }
     st = put_position(x, done, f);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     t = x->txn;
     x->txn = NULL;
     st = oltp_commit(t, OLTP_DEFERRED, &c, f);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     x->stats->lsn = c.lsn;
     x->stats->transactions++;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* A transaction's pages must fit the store's cache.                                              */
@@ -238,7 +238,7 @@ static bool txn_is_full(const struct importer *x)
 
 static bool same_group(const struct importer *x)
 {
-    const struct text *t;
+    const struct import_text *t;
 
     if (txn_is_full(x)) return false;
     if (x->m->group_slot < 0) return true;
@@ -247,15 +247,15 @@ static bool same_group(const struct importer *x)
            (t->size == 0 || memcmp(t->data, x->group.data, t->size) == 0);
 }
 
-static enum status enter_group(struct importer *x, struct fault *f)
+static enum seam_status enter_group(struct importer *x, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (x->txn != NULL && !same_group(x)) st = commit(x, false, f);
-    if (st != ST_OK || x->txn != NULL) return st;
+    if (st != SEAM_OK || x->txn != NULL) return st;
     if (x->m->group_slot >= 0) {
-        buf_clear(&x->group);
-        buf_append(&x->group, x->r.slots[x->m->group_slot].data, x->r.slots[x->m->group_slot].size);
+        seam_buf_clear(&x->group);
+        seam_buf_append(&x->group, x->r.slots[x->m->group_slot].data, x->r.slots[x->m->group_slot].size);
     }
     return begin(x, f);
 }
@@ -264,27 +264,27 @@ static enum status enter_group(struct importer *x, struct fault *f)
 
 /* The record as it can be shown: JSON lines as they are, other records as CSV, cut where it is
  * long.                                                                                          */
-static void show_record(struct importer *x, struct buf *out)
+static void show_record(struct importer *x, struct seam_buf *out)
 {
-    struct reader r = reader_of(x->r.raw.data, x->r.raw.size);
+    struct seam_reader r = seam_reader_of(x->r.raw.data, x->r.raw.size);
 
     if (x->r.format == IMPORT_JSONL) {
-        buf_append(out, x->r.raw.data, x->r.raw.size);
+        seam_buf_append(out, x->r.raw.data, x->r.raw.size);
     } else {
-        while (reader_left(&r) > 0) {
+        while (seam_reader_left(&r) > 0) {
             size_t n;
-            const uint8_t *p = read_lenstr(&r, SIZE_MAX, &n);
+            const uint8_t *p = seam_read_lenstr(&r, SIZE_MAX, &n);
 
             if (p == NULL) break;
-            if (out->size > 0) buf_u8(out, ',');
-            csv_write_field(out, (const char *)p, n, ',');
+            if (out->size > 0) seam_buf_u8(out, ',');
+            seam_csv_write_field(out, (const char *)p, n, ',');
         }
     }
     if (out->size > RECORD_SHOWN_MAX) out->size = RECORD_SHOWN_MAX;
 }
 
 /* Readers say the line themselves; here it is known, and not always the one they count.          */
-static const char *reason_of(const struct fault *why)
+static const char *reason_of(const struct seam_fault *why)
 {
     const char *p = why->why;
 
@@ -293,51 +293,51 @@ static const char *reason_of(const struct fault *why)
     return *p == ':' || *p == ',' ? p + 2 : why->why;
 }
 
-static enum status reject(struct importer *x, const struct fault *why, struct fault *f)
+static enum seam_status reject(struct importer *x, const struct seam_fault *why, struct seam_fault *f)
 {
-    struct buf record = {0};
-    struct value v[R_COUNT];
-    enum status st = ST_OK;
+    struct seam_buf record = {0};
+    struct seam_value v[R_COUNT];
+    enum seam_status st = SEAM_OK;
     const char *reason = reason_of(why);
 
     x->stats->rejected++;
     if (x->o->on_error == IMPORT_STOP)
-        return fault_set(f, ST_INVALID, x->o->file, x->r.line, "line %" PRIu64 ": %s", x->r.line,
+        return seam_fault_set(f, SEAM_INVALID, x->o->file, x->r.line, "line %" PRIu64 ": %s", x->r.line,
                          reason);
     x->rejected++;
-    if (x->o->dry_run) return ST_OK;
+    if (x->o->dry_run) return SEAM_OK;
     show_record(x, &record);
-    v[R_SOURCE] = v_str(x->source);
-    v[R_LINE] = v_int((int64_t)x->r.line);
-    v[R_REASON] = v_str(reason);
-    v[R_RECORD] = v_text(record.size > 0 ? (const char *)record.data : "", record.size);
+    v[R_SOURCE] = seam_v_str(x->source);
+    v[R_LINE] = seam_v_int((int64_t)x->r.line);
+    v[R_REASON] = seam_v_str(reason);
+    v[R_RECORD] = seam_v_text(record.size > 0 ? (const char *)record.data : "", record.size);
     st = oltp_put(x->txn, x->rejects_table, v, f);
-    buf_free(&record);
+    seam_buf_free(&record);
     return st;
 }
 
-static bool about_the_record(enum status st)
+static bool about_the_record(enum seam_status st)
 {
-    return st == ST_INVALID || st == ST_EXISTS || st == ST_LIMIT || st == ST_CONFLICT;
+    return st == SEAM_INVALID || st == SEAM_EXISTS || st == SEAM_LIMIT || st == SEAM_CONFLICT;
 }
 
-static enum status land(struct importer *x, struct fault *f)
+static enum seam_status land(struct importer *x, struct seam_fault *f)
 {
-    struct fault why = {0};
-    enum status st = apply_record(&x->apply, x->txn, &x->r, &why);
+    struct seam_fault why = {0};
+    enum seam_status st = import_apply_record(&x->apply, x->txn, &x->r, &why);
 
-    if (st == ST_LIMIT && x->txn_records > 0) {
+    if (st == SEAM_LIMIT && x->txn_records > 0) {
         /* Perhaps the transaction has outgrown the store's cache: once more in one of its own. */
         st = commit(x, false, f);
-        if (st == ST_OK) st = begin(x, f);
-        if (st != ST_OK) return st;
-        fault_clear(&why);
-        st = apply_record(&x->apply, x->txn, &x->r, &why);
+        if (st == SEAM_OK) st = begin(x, f);
+        if (st != SEAM_OK) return st;
+        seam_fault_clear(&why);
+        st = import_apply_record(&x->apply, x->txn, &x->r, &why);
     }
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         x->stats->landed++;
         x->landed++;
-        return ST_OK;
+        return SEAM_OK;
     }
     if (about_the_record(st)) return reject(x, &why, f);
     if (f != NULL) *f = why;
@@ -346,144 +346,144 @@ static enum status land(struct importer *x, struct fault *f)
 
 static void show_progress(struct importer *x, bool last)
 {
-    uint64_t now = clock_mono_ns(x->clock);
+    uint64_t now = seam_clock_mono_ns(x->clock);
 
     x->stats->elapsed_ns = now - x->started_ns;
-    x->stats->bytes_read = x->reader_open && x->r.source != NULL ? source_bytes_read(x->r.source)
+    x->stats->bytes_read = x->reader_open && x->r.source != NULL ? seam_source_bytes_read(x->r.source)
                                                                  : x->stats->bytes_read;
     if (x->o->progress == NULL || (!last && now - x->shown_ns < PROGRESS_NS)) return;
     x->shown_ns = now;
     x->o->progress(x->o->progress_ctx, x->stats);
 }
 
-/* One record that has been read with status `got` (ST_OK or ST_INVALID).                         */
-static enum status take_record(struct importer *x, enum status got, const struct fault *why,
-                               struct fault *f)
+/* One record that has been read with status `got` (SEAM_OK or SEAM_INVALID).                         */
+static enum seam_status take_record(struct importer *x, enum seam_status got, const struct seam_fault *why,
+                               struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    if (got == ST_OK)
-        st = apply_count(&x->apply, &x->r, f);
+    if (got == SEAM_OK)
+        st = import_apply_count(&x->apply, &x->r, f);
     else if (txn_is_full(x))
         st = commit(x, false, f);
-    if (st == ST_OK) st = got == ST_OK ? enter_group(x, f) : begin(x, f);
-    if (st != ST_OK) return st;
-    if (got == ST_OK)
+    if (st == SEAM_OK) st = got == SEAM_OK ? enter_group(x, f) : begin(x, f);
+    if (st != SEAM_OK) return st;
+    if (got == SEAM_OK)
         st = land(x, f);
     else
         st = reject(x, why, f);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     x->digest = chain(x, x->digest, &x->r.raw);
     x->last_line = x->r.line;
     x->stats->records++;
     x->txn_records++;
     x->txn_bytes += x->r.raw.size;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Reads on over what earlier runs have taken. *same: it is what they took.                       */
-static enum status skip_taken(struct importer *x, const struct position *p, enum status first,
-                              bool *same, struct fault *f)
+static enum seam_status skip_taken(struct importer *x, const struct import_position *p, enum seam_status first,
+                              bool *same, struct seam_fault *f)
 {
-    enum status got = first;
+    enum seam_status got = first;
 
     *same = false;
     while (x->stats->records < p->records) {
-        struct fault why = {0};
+        struct seam_fault why = {0};
 
-        if (x->stats->records > 0) got = record_next(&x->r, &why);
-        if (got == ST_END) return ST_OK; /* shorter than it was */
-        if (got != ST_OK && got != ST_INVALID) {
+        if (x->stats->records > 0) got = import_record_next(&x->r, &why);
+        if (got == SEAM_END) return SEAM_OK; /* shorter than it was */
+        if (got != SEAM_OK && got != SEAM_INVALID) {
             if (f != NULL) *f = why;
             return got;
         }
-        if (got == ST_OK) got = apply_count(&x->apply, &x->r, f);
-        if (got == ST_NOMEM) return got;
+        if (got == SEAM_OK) got = import_apply_count(&x->apply, &x->r, f);
+        if (got == SEAM_NOMEM) return got;
         x->digest = chain(x, x->digest, &x->r.raw);
         x->stats->records++;
         x->stats->skipped++;
         if ((x->stats->records & 0xfff) == 0) show_progress(x, false);
     }
     *same = x->digest.lo == p->digest.lo && x->digest.hi == p->digest.hi;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status take_rest(struct importer *x, const struct position *p, enum status got,
-                             struct fault why, struct fault *f)
+static enum seam_status take_rest(struct importer *x, const struct import_position *p, enum seam_status got,
+                             struct seam_fault why, struct seam_fault *f)
 {
     bool pending = p->records == 0; /* the first record has been read already */
 
     for (;;) {
-        enum status st;
+        enum seam_status st;
 
         if (x->o->limit != 0 && x->stats->records >= x->o->limit) return commit(x, false, f);
         if (!pending) {
-            fault_clear(&why);
-            got = record_next(&x->r, &why);
+            seam_fault_clear(&why);
+            got = import_record_next(&x->r, &why);
         }
         pending = false;
-        if (got == ST_END) break;
-        if (got != ST_OK && got != ST_INVALID) {
+        if (got == SEAM_END) break;
+        if (got != SEAM_OK && got != SEAM_INVALID) {
             if (f != NULL) *f = why;
             return got;
         }
         st = take_record(x, got, &why, f);
-        if (st != ST_OK) {
+        if (st != SEAM_OK) {
             /* What came before a record that stops the import is kept; after an I/O failure it is
              * not.                                                                               */
-            if (st == ST_INVALID && x->o->on_error == IMPORT_STOP && commit(x, false, f) != ST_OK)
-                return ST_IO;
+            if (st == SEAM_INVALID && x->o->on_error == IMPORT_STOP && commit(x, false, f) != SEAM_OK)
+                return SEAM_IO;
             return st;
         }
         if ((x->stats->records & 0xff) == 0) show_progress(x, false);
     }
     x->stats->finished = true;
-    if (p->done && x->stats->records == p->records) return ST_OK; /* nothing new */
+    if (p->done && x->stats->records == p->records) return SEAM_OK; /* nothing new */
     if (x->txn == NULL) {
-        enum status st = begin(x, f);
+        enum seam_status st = begin(x, f);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
     }
     return commit(x, true, f);
 }
 
-static enum status open_reader(struct importer *x, struct fault *f)
+static enum seam_status open_reader(struct importer *x, struct seam_fault *f)
 {
-    if (x->reader_open) record_close(&x->r);
+    if (x->reader_open) import_record_close(&x->r);
     x->reader_open = true;
-    return record_open(&x->r, x->io, x->o->file, x->m, f);
+    return import_record_open(&x->r, x->io, x->o->file, x->m, f);
 }
 
-static enum status import_file(struct importer *x, struct fault *f)
+static enum seam_status import_file(struct importer *x, struct seam_fault *f)
 {
-    struct position p;
-    struct fault why = {0};
-    enum status st = open_reader(x, f), got;
+    struct import_position p;
+    struct seam_fault why = {0};
+    enum seam_status st = open_reader(x, f), got;
     bool same = true;
 
-    if (st != ST_OK) return st;
-    x->stats->bytes_total = source_bytes_total(x->r.source);
-    got = record_next(&x->r, &why);
-    if (got != ST_OK && got != ST_INVALID && got != ST_END) {
+    if (st != SEAM_OK) return st;
+    x->stats->bytes_total = seam_source_bytes_total(x->r.source);
+    got = import_record_next(&x->r, &why);
+    if (got != SEAM_OK && got != SEAM_INVALID && got != SEAM_END) {
         if (f != NULL) *f = why;
         return got;
     }
     name_source(x);
     st = read_position(x, &p, f);
-    if (st == ST_OK && p.records > 0) st = skip_taken(x, &p, got, &same, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK && p.records > 0) st = skip_taken(x, &p, got, &same, f);
+    if (st != SEAM_OK) return st;
     if (!same) { /* it begins alike and is another file: from its start */
         if (x->r.source != NULL && x->stats->bytes_total == 0)
-            return fault_set(f, ST_CONFLICT, x->o->file, FAULT_NO_OFFSET,
+            return seam_fault_set(f, SEAM_CONFLICT, x->o->file, SEAM_FAULT_NO_OFFSET,
                              "this stream differs from the one imported before; give it as a file");
-        p = (struct position){0};
+        p = (struct import_position){0};
         x->stats->records = x->stats->skipped = 0;
-        x->digest = (struct hash128){0, 0};
-        apply_restart_counts(&x->apply);
+        x->digest = (struct seam_hash128){0, 0};
+        import_apply_restart_counts(&x->apply);
         st = open_reader(x, f);
-        if (st != ST_OK) return st;
-        fault_clear(&why);
-        got = record_next(&x->r, &why);
+        if (st != SEAM_OK) return st;
+        seam_fault_clear(&why);
+        got = import_record_next(&x->r, &why);
     }
     x->landed = p.landed;
     x->rejected = p.rejected;
@@ -492,98 +492,98 @@ static enum status import_file(struct importer *x, struct fault *f)
 
 /* ---- the reject file ---- */
 
-static enum status write_reject(struct importer *x, const struct schema *s,
-                                const struct oltp_row *row, struct buf *out, struct fault *f)
+static enum seam_status write_reject(struct importer *x, const struct seam_schema *s,
+                                const struct oltp_row *row, struct seam_buf *out, struct seam_fault *f)
 {
-    struct value v[R_COUNT];
-    struct json_writer w;
-    enum status st = row_decode(s, row->row.data, row->row.size, v, f);
+    struct seam_value v[R_COUNT];
+    struct seam_json_writer w;
+    enum seam_status st = seam_row_decode(s, row->row.data, row->row.size, v, f);
 
-    if (st != ST_OK) return st;
-    jw_init(&w, out);
-    jw_object(&w);
-    jw_key(&w, "file");
-    jw_str(&w, x->o->file);
-    jw_key(&w, "line");
-    jw_int(&w, v[R_LINE].i);
-    jw_key(&w, "reason");
-    jw_strn(&w, v[R_REASON].s, v[R_REASON].len);
-    jw_key(&w, "record");
-    jw_strn(&w, v[R_RECORD].s, v[R_RECORD].len);
-    jw_end_object(&w);
-    buf_u8(out, '\n');
-    return buf_ok(out) ? ST_OK
-                       : fault_set(f, ST_NOMEM, x->o->reject_path, FAULT_NO_OFFSET,
+    if (st != SEAM_OK) return st;
+    seam_jw_init(&w, out);
+    seam_jw_object(&w);
+    seam_jw_key(&w, "file");
+    seam_jw_str(&w, x->o->file);
+    seam_jw_key(&w, "line");
+    seam_jw_int(&w, v[R_LINE].i);
+    seam_jw_key(&w, "reason");
+    seam_jw_strn(&w, v[R_REASON].s, v[R_REASON].len);
+    seam_jw_key(&w, "record");
+    seam_jw_strn(&w, v[R_RECORD].s, v[R_RECORD].len);
+    seam_jw_end_object(&w);
+    seam_buf_u8(out, '\n');
+    return seam_buf_ok(out) ? SEAM_OK
+                       : seam_fault_set(f, SEAM_NOMEM, x->o->reject_path, SEAM_FAULT_NO_OFFSET,
                                    "no memory for the reject file");
 }
 
 /* All of the file's rejects, those of earlier runs too, in the order of its lines.               */
-static enum status write_reject_file(struct importer *x, struct fault *f)
+static enum seam_status write_reject_file(struct importer *x, struct seam_fault *f)
 {
     struct oltp_txn *t = NULL;
     struct oltp_cursor *c = NULL;
-    struct value key = v_str(x->source);
-    struct buf prefix = {0}, out = {0};
+    struct seam_value key = seam_v_str(x->source);
+    struct seam_buf prefix = {0}, out = {0};
     struct oltp_range range;
     struct oltp_row row;
-    enum status st;
+    enum seam_status st;
 
-    if (x->o->reject_path == NULL || x->o->dry_run || x->rejects_table == 0) return ST_OK;
+    if (x->o->reject_path == NULL || x->o->dry_run || x->rejects_table == 0) return SEAM_OK;
     st = oltp_read_begin(x->db, &t, f);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     st = oltp_key(t, x->rejects_table, 0, &key, 1, &prefix, f);
     range = (struct oltp_range){.lower = {prefix.data, prefix.size},
                                 .upper = {prefix.data, prefix.size},
                                 .upper_included = true};
-    if (st == ST_OK) st = oltp_cursor_open(t, x->rejects_table, 0, &range, 0, &c, f);
-    while (st == ST_OK) {
+    if (st == SEAM_OK) st = oltp_cursor_open(t, x->rejects_table, 0, &range, 0, &c, f);
+    while (st == SEAM_OK) {
         st = oltp_cursor_next(c, &row, f);
-        if (st == ST_OK) st = write_reject(x, oltp_schema(t, x->rejects_table), &row, &out, f);
+        if (st == SEAM_OK) st = write_reject(x, oltp_schema(t, x->rejects_table), &row, &out, f);
     }
-    if (st == ST_END) st = io_write_atomic(x->io, x->o->reject_path, out.data, out.size, f);
+    if (st == SEAM_END) st = seam_io_write_atomic(x->io, x->o->reject_path, out.data, out.size, f);
     oltp_cursor_close(c);
     oltp_end(t);
-    buf_free(&prefix);
-    buf_free(&out);
+    seam_buf_free(&prefix);
+    seam_buf_free(&out);
     return st;
 }
 
 /* ---- the front door ---- */
 
-enum status import_run(struct oltp *db, const struct import_options *o, struct import_stats *out,
-                       struct fault *f)
+enum seam_status import_run(struct oltp *db, const struct import_options *o, struct import_stats *out,
+                       struct seam_fault *f)
 {
     struct importer *x = calloc(1, sizeof *x);
-    enum status st, late;
+    enum seam_status st, late;
 
     *out = (struct import_stats){0};
     if (x == NULL)
-        return fault_set(f, ST_NOMEM, o->file, FAULT_NO_OFFSET, "no memory for an import");
+        return seam_fault_set(f, SEAM_NOMEM, o->file, SEAM_FAULT_NO_OFFSET, "no memory for an import");
     x->db = db;
     x->o = o;
-    x->io = o->io != NULL ? o->io : io_posix();
-    x->clock = o->clock != NULL ? o->clock : clock_real();
+    x->io = o->io != NULL ? o->io : seam_io_posix();
+    x->clock = o->clock != NULL ? o->clock : seam_clock_real();
     x->stats = out;
-    x->started_ns = x->shown_ns = clock_mono_ns(x->clock);
+    x->started_ns = x->shown_ns = seam_clock_mono_ns(x->clock);
     st = ensure_tables(x, f);
-    if (st == ST_OK) st = open_mapping(x, f);
-    if (st == ST_OK) st = apply_open(&x->apply, x->m, out, f);
-    if (st == ST_OK) st = import_file(x, f);
+    if (st == SEAM_OK) st = open_mapping(x, f);
+    if (st == SEAM_OK) st = import_apply_open(&x->apply, x->m, out, f);
+    if (st == SEAM_OK) st = import_file(x, f);
     oltp_end(x->txn); /* only when something failed */
-    if (out->lsn != LSN_NONE) {
-        late = oltp_wait(db, out->lsn, st == ST_OK ? f : NULL);
-        if (st == ST_OK) st = late;
+    if (out->lsn != SEAM_LSN_NONE) {
+        late = oltp_wait(db, out->lsn, st == SEAM_OK ? f : NULL);
+        if (st == SEAM_OK) st = late;
     }
-    if (x->m != NULL && (st == ST_OK || st == ST_INVALID)) {
-        late = write_reject_file(x, st == ST_OK ? f : NULL);
-        if (st == ST_OK) st = late;
+    if (x->m != NULL && (st == SEAM_OK || st == SEAM_INVALID)) {
+        late = write_reject_file(x, st == SEAM_OK ? f : NULL);
+        if (st == SEAM_OK) st = late;
     }
     show_progress(x, true);
-    if (x->m != NULL) apply_close(&x->apply);
-    if (x->reader_open) record_close(&x->r);
-    mapping_free(x->m);
-    buf_free(&x->group);
-    buf_free(&x->scratch);
+    if (x->m != NULL) import_apply_close(&x->apply);
+    if (x->reader_open) import_record_close(&x->r);
+    import_mapping_free(x->m);
+    seam_buf_free(&x->group);
+    seam_buf_free(&x->scratch);
     free(x);
     return st;
 }

@@ -23,7 +23,7 @@
 
 enum import_on_error {
     IMPORT_SKIP, /* report the record and go on                                     */
-    IMPORT_STOP, /* keep what came before, end with ST_INVALID naming file and line */
+    IMPORT_STOP, /* keep what came before, end with SEAM_INVALID naming file and line */
 };
 
 struct import_stats {
@@ -35,12 +35,12 @@ struct import_stats {
     uint64_t transactions;
     uint64_t bytes_read, bytes_total; /* of the file as it lies; total 0 = unknown */
     uint64_t elapsed_ns;
-    lsn_t lsn; /* of the last commit; LSN_NONE when nothing was written    */
+    seam_lsn_t lsn; /* of the last commit; SEAM_LSN_NONE when nothing was written    */
     bool finished;
 };
 
 struct import_options {
-    struct io *io;       /* [io_posix()] */
+    struct seam_io *io;       /* [seam_io_posix()] */
     const char *file;    /* path, or "-" */
     const char *mapping; /* JSON text; NULL: columns of the same names go into `table` */
     size_t mapping_size;
@@ -49,17 +49,17 @@ struct import_options {
     const char *reject_path; /* a file of JSON lines for what was rejected, all runs; NULL = none */
     uint64_t limit;          /* stop after so many records of the file; 0 = all            */
     bool dry_run;            /* check every record, change nothing                         */
-    struct clock *clock;     /* [clock_real()] */
+    struct seam_clock *clock;     /* [seam_clock_real()] */
     /* Called a few times a second and at the end. */
     void (*progress)(void *ctx, const struct import_stats *now);
     void *progress_ctx;
 };
 
-/* ST_INVALID: the mapping is wrong, or (IMPORT_STOP) a record is: the fault says where.
- * ST_NOT_FOUND: the file or a table. `out` is filled in also on failure. The last commit is durable
+/* SEAM_INVALID: the mapping is wrong, or (IMPORT_STOP) a record is: the fault says where.
+ * SEAM_NOT_FOUND: the file or a table. `out` is filled in also on failure. The last commit is durable
  * on return.                                                                                     */
-MUST_USE enum status import_run(struct oltp *db, const struct import_options *o,
-                                struct import_stats *out, struct fault *f);
+SEAM_MUST_USE enum seam_status import_run(struct oltp *db, const struct import_options *o,
+                                struct import_stats *out, struct seam_fault *f);
 /* "  61 %  331,264 records, 2 rejected, 212,000 rows/s" for a terminal. Returns out.             */
 const char *import_progress_text(const struct import_stats *now, char *out, size_t size);
 

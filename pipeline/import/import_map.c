@@ -7,7 +7,7 @@
 
 static struct import_map_entry *find(const struct import_map *m, const char *key, size_t size)
 {
-    size_t i = hash64(key, size, 0) & (m->capacity - 1);
+    size_t i = seam_hash64(key, size, 0) & (m->capacity - 1);
 
     while (m->entries[i].key != NULL &&
            (m->entries[i].size != size || memcmp(m->entries[i].key, key, size) != 0))
@@ -41,7 +41,7 @@ int64_t *import_map_at(struct import_map *m, const char *key, size_t size)
     if (m->count * 4 >= m->capacity * 3 && !grow(m)) return NULL;
     e = find(m, key, size);
     if (e->key == NULL) {
-        char *copy = arena_strdup(&m->keys, key, size);
+        char *copy = seam_arena_strdup(&m->keys, key, size);
 
         if (copy == NULL) return NULL;
         *e = (struct import_map_entry){.key = copy, .size = (uint32_t)size};
@@ -54,12 +54,12 @@ void import_map_clear(struct import_map *m)
 {
     if (m->entries != NULL) memset(m->entries, 0, m->capacity * sizeof *m->entries);
     m->count = 0;
-    arena_reset(&m->keys);
+    seam_arena_reset(&m->keys);
 }
 
 void import_map_free(struct import_map *m)
 {
     free(m->entries);
-    arena_free(&m->keys);
+    seam_arena_free(&m->keys);
     *m = (struct import_map){0};
 }

@@ -15,7 +15,7 @@ struct import_map_entry {
 struct import_map {
     struct import_map_entry *entries;
     size_t capacity, count; /* capacity: a power of two, at most 3/4 full */
-    struct arena keys;
+    struct seam_arena keys;
 };
 
 /* The number of `key`, 0 for one not seen before, to be read and set; NULL = no memory. Valid until

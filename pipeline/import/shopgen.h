@@ -16,7 +16,7 @@
 
 #include "oltp/oltp.h"
 
-struct shopgen_options { /* zero means the default in brackets */
+struct shop_gen_options { /* zero means the default in brackets */
     uint64_t seed;
     uint64_t orders;          /* [50000] */
     uint64_t customers;       /* [orders / 8 + 1] */
@@ -32,26 +32,26 @@ struct shopgen_options { /* zero means the default in brackets */
     void *progress_ctx;
 };
 
-struct shopgen_stats {
+struct shop_gen_stats {
     uint64_t orders, lines, customers, cancelled, shipped, prices, stocks, deleted, transactions;
     int64_t units;   /* sum of quantity                                   */
     int64_t revenue; /* sum of quantity * unit price, scale 4, of all lines */
-    lsn_t lsn;       /* of the last commit                                */
+    seam_lsn_t lsn;       /* of the last commit                                */
     int64_t now_us;  /* the shop's clock                                  */
 };
 
-struct shopgen;
+struct shop_gen;
 
-/* ST_NOT_FOUND: a table or a column of it is missing, or there are no products.                  */
-MUST_USE enum status shopgen_open(struct oltp *db, const struct shopgen_options *o,
-                                  struct shopgen **out, struct fault *f);
+/* SEAM_NOT_FOUND: a table or a column of it is missing, or there are no products.                  */
+SEAM_MUST_USE enum seam_status shop_gen_open(struct oltp *db, const struct shop_gen_options *o,
+                                  struct shop_gen **out, struct seam_fault *f);
 /* The next `n` orders, with what goes on around them. Past the span given it simply goes on, day by
  * day.                                                                                           */
-MUST_USE enum status shopgen_step(struct shopgen *g, uint64_t n, struct fault *f);
-const struct shopgen_stats *shopgen_stats(const struct shopgen *g);
-void shopgen_close(struct shopgen *g); /* accepts NULL */
+SEAM_MUST_USE enum seam_status shop_gen_step(struct shop_gen *g, uint64_t n, struct seam_fault *f);
+const struct shop_gen_stats *shop_gen_stats(const struct shop_gen *g);
+void shop_gen_close(struct shop_gen *g); /* accepts NULL */
 /* All of it; the last commit is durable on return.                                               */
-MUST_USE enum status shopgen_run(struct oltp *db, const struct shopgen_options *o,
-                                 struct shopgen_stats *out, struct fault *f);
+SEAM_MUST_USE enum seam_status shop_gen_run(struct oltp *db, const struct shop_gen_options *o,
+                                 struct shop_gen_stats *out, struct seam_fault *f);
 
 #endif

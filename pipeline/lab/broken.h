@@ -24,7 +24,7 @@
 #include "pipeline/lab/lab.h"
 #include "pipeline/platform.h"
 
-enum broken_way {
+enum lab_broken_way {
     BROKEN_DUAL_WRITE,
     BROKEN_POLLING,
     BROKEN_ACK_FIRST,
@@ -35,15 +35,15 @@ enum broken_way {
 };
 enum { BROKEN_ORDERS_MAX = 64, BROKEN_BASKETS = 3 };
 
-struct broken_trial {
-    enum broken_way way;
+struct lab_broken_trial {
+    enum lab_broken_way way;
     uint64_t seed;   /* who pays when, who runs next, and what a power cut leaves        */
     uint64_t cut_at; /* the power goes at this call to the disk, from 1; 0 = never      */
     unsigned orders; /* customers; at most BROKEN_ORDERS_MAX                             */
     struct lab *lab; /* shows it in two steps there; NULL: only counts                   */
     const char *moment, *after; /* ... whose stories these are                           */
 };
-struct broken_counts {
+struct lab_broken_counts {
     uint64_t committed, delivered;
     uint64_t lost;      /* committed orders that never arrived                            */
     uint64_t repeated;  /* arrivals of an order that had arrived                         */
@@ -53,42 +53,42 @@ struct broken_counts {
 };
 /* Plays it to the end: through the cut, back up, until nothing is left to deliver. Any failure but
  * the planted one is returned.                                                                     */
-MUST_USE enum status broken_run(const struct broken_trial *t, struct broken_counts *out,
-                                struct fault *f);
+SEAM_MUST_USE enum seam_status lab_broken_run(const struct lab_broken_trial *t, struct lab_broken_counts *out,
+                                struct seam_fault *f);
 /* The same over `instants` power cuts, spread over all calls of a run and drawn by lot within them,
  * each with another schedule; *out has the sums.                                                   */
-MUST_USE enum status broken_count(enum broken_way way, uint64_t seed, unsigned orders,
-                                  unsigned instants, struct broken_counts *out, struct fault *f);
-const char *broken_name(enum broken_way way);
+SEAM_MUST_USE enum seam_status lab_broken_count(enum lab_broken_way way, uint64_t seed, unsigned orders,
+                                  unsigned instants, struct lab_broken_counts *out, struct seam_fault *f);
+const char *lab_broken_name(enum lab_broken_way way);
 
 /* ---- between broken.c (shop, cut, counting) and broken_ways.c (who carries the events) ---- */
-struct order_list {
+struct lab_order_list {
     uint64_t id[4 * BROKEN_ORDERS_MAX];
     size_t count;
 };
-enum basket_state { BASKET_FREE, BASKET_OPEN, BASKET_PAID };
-struct basket {
-    enum basket_state state;
+enum lab_basket_state { BASKET_FREE, BASKET_OPEN, BASKET_PAID };
+struct lab_basket {
+    enum lab_basket_state state;
     uint64_t order;
 };
 
 struct relay;
 struct sink;
 struct wal;
-struct broken_shop {
-    struct broken_trial trial;
-    struct trace *trace; /* NULL when only counting */
-    struct io *io;
-    struct io_sim *disk;
-    struct clock_sim clock;
-    struct rng rng;
+struct lab_broken_shop {
+    struct lab_broken_trial trial;
+    struct seam_trace *trace; /* NULL when only counting */
+    struct seam_io *io;
+    struct seam_io_sim *disk;
+    struct seam_clock_sim clock;
+    struct seam_rng rng;
     struct platform p;
     struct platform_source source;
-    struct basket baskets[BROKEN_BASKETS];
+    struct lab_basket baskets[BROKEN_BASKETS];
     uint64_t next_order;
     bool cut;       /* the power has gone and come back */
     bool told;      /* the moment has been shown */
-    struct buf tale; /* what happened, a line each */
+    struct seam_buf tale; /* what happened, a line each */
     /* the way's own: */
     struct relay *relay;
     struct sink *sink;
@@ -96,23 +96,23 @@ struct broken_shop {
     uint64_t highest; /* polling: asked for what is above it */
 };
 
-struct broken_ops {
+struct lab_broken_ops {
     const char *name;
-    enum status (*open)(struct broken_shop *s, struct fault *f);
+    enum seam_status (*open)(struct lab_broken_shop *s, struct seam_fault *f);
     /* NULL: who pays an order has nothing to do with its delivery */
-    enum status (*paid)(struct broken_shop *s, uint64_t order, struct fault *f);
-    enum status (*turn)(struct broken_shop *s, struct fault *f);  /* it may do some work; NULL */
-    enum status (*drain)(struct broken_shop *s, struct fault *f); /* all of it; NULL */
-    void (*close)(struct broken_shop *s);
-    enum status (*arrived)(struct broken_shop *s, struct order_list *out, struct fault *f);
+    enum seam_status (*paid)(struct lab_broken_shop *s, uint64_t order, struct seam_fault *f);
+    enum seam_status (*turn)(struct lab_broken_shop *s, struct seam_fault *f);  /* it may do some work; NULL */
+    enum seam_status (*drain)(struct lab_broken_shop *s, struct seam_fault *f); /* all of it; NULL */
+    void (*close)(struct lab_broken_shop *s);
+    enum seam_status (*arrived)(struct lab_broken_shop *s, struct lab_order_list *out, struct seam_fault *f);
 };
-const struct broken_ops *broken_ops(enum broken_way way);
+const struct lab_broken_ops *lab_broken_ops(enum lab_broken_way way);
 
 /* A line of the tale, when one is told.                                                            */
-void broken_say(struct broken_shop *s, const char *format, ...)
+void lab_broken_say(struct lab_broken_shop *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* The order an encoded primary key is of; adds it. ST_CORRUPT.                                     */
-MUST_USE enum status broken_note(struct order_list *list, const void *key, size_t n,
-                                 struct fault *f);
+/* The order an encoded primary key is of; adds it. SEAM_CORRUPT.                                     */
+SEAM_MUST_USE enum seam_status lab_broken_note(struct lab_order_list *list, const void *key, size_t n,
+                                 struct seam_fault *f);
 
 #endif

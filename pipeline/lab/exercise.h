@@ -21,7 +21,7 @@ struct lab_exercise {
     int number;          /* from 1 in each lab */
     const char *goal;    /* what is to be reached */
     const char *options; /* of seam lab, that reach it: "--keys" */
-    bool (*judge)(const struct lab *l, struct lab_answer a, struct buf *why);
+    bool (*judge)(const struct lab *l, struct lab_answer a, struct seam_buf *why);
 };
 
 /* All of them, a lab's together, in order. */
@@ -33,6 +33,6 @@ bool lab_exercise_ready(const struct lab_exercise *e, const struct lab_input *in
 /* Judges a lab played with the learner's input. `why`: what was measured, and a hint where it falls
  * short; one paragraph. */
 bool lab_exercise_check(const struct lab_exercise *e, const struct lab *l, struct lab_answer a,
-                        struct buf *why);
+                        struct seam_buf *why);
 
 #endif

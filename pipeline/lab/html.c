@@ -77,68 +77,68 @@ static const char page_script[] =
     "show(hash==='#end'?last:(parseInt(hash.slice(1),10)||1)-1);\n"
     "})();\n";
 
-void lab_json(const struct lab *l, struct buf *out)
+void lab_json(const struct lab *l, struct seam_buf *out)
 {
-    struct json_writer w;
+    struct seam_json_writer w;
 
-    jw_init(&w, out);
-    jw_object(&w);
-    jw_key(&w, "lab");
-    jw_str(&w, lab_kind_of(l)->name);
-    jw_key(&w, "title");
-    jw_str(&w, lab_kind_of(l)->title);
-    jw_key(&w, "goal");
-    jw_str(&w, lab_kind_of(l)->goal);
-    jw_key(&w, "steps");
-    jw_array(&w);
+    seam_jw_init(&w, out);
+    seam_jw_object(&w);
+    seam_jw_key(&w, "lab");
+    seam_jw_str(&w, lab_kind_of(l)->name);
+    seam_jw_key(&w, "title");
+    seam_jw_str(&w, lab_kind_of(l)->title);
+    seam_jw_key(&w, "goal");
+    seam_jw_str(&w, lab_kind_of(l)->goal);
+    seam_jw_key(&w, "steps");
+    seam_jw_array(&w);
     for (size_t i = 0; i < lab_count(l); i++) {
         const struct lab_step *s = lab_at(l, i);
 
-        jw_object(&w);
-        jw_key(&w, "title");
-        jw_str(&w, s->title);
-        jw_key(&w, "story");
-        jw_str(&w, s->story);
-        jw_key(&w, "lines");
-        jw_array(&w);
+        seam_jw_object(&w);
+        seam_jw_key(&w, "title");
+        seam_jw_str(&w, s->title);
+        seam_jw_key(&w, "story");
+        seam_jw_str(&w, s->story);
+        seam_jw_key(&w, "lines");
+        seam_jw_array(&w);
         for (size_t j = 0; j < s->line_count; j++)
-            jw_str(&w, s->lines[j].text);
-        jw_end_array(&w);
-        jw_key(&w, "changed"); /* positions in lines */
-        jw_array(&w);
+            seam_jw_str(&w, s->lines[j].text);
+        seam_jw_end_array(&w);
+        seam_jw_key(&w, "changed"); /* positions in lines */
+        seam_jw_array(&w);
         for (size_t j = 0; j < s->line_count; j++)
-            if (s->lines[j].changed) jw_uint(&w, j);
-        jw_end_array(&w);
-        jw_key(&w, "events");
-        jw_array(&w);
+            if (s->lines[j].changed) seam_jw_uint(&w, j);
+        seam_jw_end_array(&w);
+        seam_jw_key(&w, "events");
+        seam_jw_array(&w);
         for (size_t j = 0; j < s->events_kept; j++)
-            jw_str(&w, s->events[j]);
-        jw_end_array(&w);
-        jw_key(&w, "event_count");
-        jw_uint(&w, s->event_count);
-        jw_end_object(&w);
+            seam_jw_str(&w, s->events[j]);
+        seam_jw_end_array(&w);
+        seam_jw_key(&w, "event_count");
+        seam_jw_uint(&w, s->event_count);
+        seam_jw_end_object(&w);
     }
-    jw_end_array(&w);
-    jw_end_object(&w);
+    seam_jw_end_array(&w);
+    seam_jw_end_object(&w);
 }
 
 /* JSON inside a script element: "</script" must not appear, so every '<' is written as an escape.
  */
-static void embed_json(const struct lab *l, struct buf *out)
+static void embed_json(const struct lab *l, struct seam_buf *out)
 {
-    struct buf json = {0};
+    struct seam_buf json = {0};
 
     lab_json(l, &json);
-    buf_str(out, "<script type=\"application/json\" id=\"lab\">");
+    seam_buf_str(out, "<script type=\"application/json\" id=\"lab\">");
     for (size_t i = 0; i < json.size; i++) {
         if (json.data[i] == '<')
-            buf_str(out, "\\u003c");
+            seam_buf_str(out, "\\u003c");
         else
-            buf_u8(out, json.data[i]);
+            seam_buf_u8(out, json.data[i]);
     }
-    buf_str(out, "</script>\n");
-    if (!buf_ok(&json)) out->failed = true;
-    buf_free(&json);
+    seam_buf_str(out, "</script>\n");
+    if (!seam_buf_ok(&json)) out->failed = true;
+    seam_buf_free(&json);
 }
 
 /* A picture that would be shrunk past reading scrolls instead. */
@@ -149,79 +149,79 @@ static bool is_wide(const char *svg)
     return sscanf(svg, "<svg viewBox=\"0 0 %lf", &width) == 1 && width > SVG_WIDTH;
 }
 
-static void section(const struct lab_step *s, size_t i, struct buf *out)
+static void section(const struct lab_step *s, size_t i, struct seam_buf *out)
 {
-    buf_printf(out, "<section aria-labelledby=\"h%zu\"><h2 id=\"h%zu\" tabindex=\"-1\">%zu. ",
+    seam_buf_printf(out, "<section aria-labelledby=\"h%zu\"><h2 id=\"h%zu\" tabindex=\"-1\">%zu. ",
                i + 1, i + 1, i + 1);
-    page_words(out, s->title);
-    buf_str(out, "</h2>\n<p>");
-    page_words(out, s->story);
-    buf_str(out, "</p>\n");
+    paper_page_words(out, s->title);
+    seam_buf_str(out, "</h2>\n<p>");
+    paper_page_words(out, s->story);
+    seam_buf_str(out, "</p>\n");
     if (s->svg != NULL)
-        buf_printf(out, "<figure%s>%s</figure>\n", is_wide(s->svg) ? " class=\"wide\"" : "",
+        seam_buf_printf(out, "<figure%s>%s</figure>\n", is_wide(s->svg) ? " class=\"wide\"" : "",
                    s->svg);
     if (s->line_count > 0)
-        buf_str(out, "<pre tabindex=\"0\" aria-label=\"The state after this step\">");
+        seam_buf_str(out, "<pre tabindex=\"0\" aria-label=\"The state after this step\">");
     for (size_t j = 0; j < s->line_count; j++) {
-        buf_str(out, s->lines[j].changed ? "<mark>" : "");
-        page_words(out, s->lines[j].text);
-        buf_str(out, s->lines[j].changed ? "</mark>\n" : "\n");
+        seam_buf_str(out, s->lines[j].changed ? "<mark>" : "");
+        paper_page_words(out, s->lines[j].text);
+        seam_buf_str(out, s->lines[j].changed ? "</mark>\n" : "\n");
     }
-    if (s->line_count > 0) buf_str(out, "</pre>\n");
+    if (s->line_count > 0) seam_buf_str(out, "</pre>\n");
     if (s->events_kept > 0)
-        buf_str(out, "<h3>What the store did, and where in the code</h3>\n"
+        seam_buf_str(out, "<h3>What the store did, and where in the code</h3>\n"
                      "<pre tabindex=\"0\" aria-label=\"Events\">");
     if (s->event_count > s->events_kept)
-        buf_printf(out, "%zu events, then\n", s->event_count - s->events_kept);
+        seam_buf_printf(out, "%zu events, then\n", s->event_count - s->events_kept);
     for (size_t j = 0; j < s->events_kept; j++) {
         const char *who = strstr(s->events[j], " | ");
 
-        page_text(out, s->events[j], (size_t)(who - s->events[j]));
-        buf_str(out, "  <span class=\"e\">");
-        page_words(out, who + 3);
-        buf_str(out, "</span>\n");
+        paper_page_text(out, s->events[j], (size_t)(who - s->events[j]));
+        seam_buf_str(out, "  <span class=\"e\">");
+        paper_page_words(out, who + 3);
+        seam_buf_str(out, "</span>\n");
     }
-    if (s->events_kept > 0) buf_str(out, "</pre>\n");
-    buf_str(out, "</section>\n");
+    if (s->events_kept > 0) seam_buf_str(out, "</pre>\n");
+    seam_buf_str(out, "</section>\n");
 }
 
-static void head(const char *title, struct buf *out)
+static void head(const char *title, struct seam_buf *out)
 {
-    buf_str(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+    seam_buf_str(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
                  "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<link "
                  "rel=\"icon\" href=\"data:,\">\n<title>");
-    page_words(out, title);
-    buf_printf(out, "</title>\n<style>\n%s</style></head>\n<body>\n<h1>", page_style);
-    page_words(out, title);
-    buf_str(out, "</h1>\n");
+    paper_page_words(out, title);
+    seam_buf_printf(out, "</title>\n<style>\n%s</style></head>\n<body>\n<h1>", paper_page_style);
+    paper_page_words(out, title);
+    seam_buf_str(out, "</h1>\n");
 }
 
 /* Links to the steps: a table of contents without the script, the way about with it. */
-static void step_list(const struct lab *l, struct buf *out)
+static void step_list(const struct lab *l, struct seam_buf *out)
 {
-    buf_str(out, "<nav id=\"list\" aria-label=\"All steps\"><ol>\n");
+    seam_buf_str(out, "<nav id=\"list\" aria-label=\"All steps\"><ol>\n");
     for (size_t i = 0; i < lab_count(l); i++) {
-        buf_printf(out, "<li><a href=\"#h%zu\">", i + 1);
-        page_words(out, lab_at(l, i)->title);
-        buf_str(out, "</a></li>\n");
+        seam_buf_printf(out, "<li><a href=\"#h%zu\">", i + 1);
+        paper_page_words(out, lab_at(l, i)->title);
+        seam_buf_str(out, "</a></li>\n");
     }
-    buf_str(out, "</ol></nav>\n");
+    seam_buf_str(out, "</ol></nav>\n");
 }
 
-void lab_html(const struct lab *l, struct buf *out)
+void lab_html(const struct lab *l, struct seam_buf *out)
 {
     head(lab_kind_of(l)->title, out);
-    buf_str(out, "<p>");
-    page_words(out, lab_kind_of(l)->goal);
-    buf_printf(out,
+    seam_buf_str(out, "<p>");
+    paper_page_words(out, lab_kind_of(l)->goal);
+    seam_buf_printf(out,
                " Marked lines are new since the step before. The same in a terminal: <code>seam "
                "lab %s</code>.</p>\n<div class=\"lab\">\n",
                lab_kind_of(l)->name);
     step_list(l, out);
-    buf_str(out, "<main>\n");
+    seam_buf_str(out, "<main>\n");
     for (size_t i = 0; i < lab_count(l); i++)
         section(lab_at(l, i), i, out);
-    buf_printf(
+    seam_buf_printf(
         out,
         "</main>\n</div>\n<nav id=\"bar\" hidden aria-label=\"Move between steps\">"
         "<button id=\"back\">Back</button><button id=\"next\">Next</button>"
@@ -234,23 +234,23 @@ void lab_html(const struct lab *l, struct buf *out)
         "<p id=\"live\" role=\"status\" style=\"position:absolute;left:-99rem\"></p>\n",
         lab_count(l), lab_count(l), lab_count(l));
     embed_json(l, out);
-    buf_printf(out, "<script>\n%s</script>\n</body></html>\n", page_script);
+    seam_buf_printf(out, "<script>\n%s</script>\n</body></html>\n", page_script);
 }
 
-void lab_html_index(struct buf *out)
+void lab_html_index(struct seam_buf *out)
 {
     size_t n;
     const struct lab_kind *kinds = lab_kinds(&n);
 
     head("Labs: step through every store", out);
-    buf_str(out, "<main><table><thead><tr><th scope=\"col\">Lab</th><th scope=\"col\">What there "
+    seam_buf_str(out, "<main><table><thead><tr><th scope=\"col\">Lab</th><th scope=\"col\">What there "
                  "is to see</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < n; i++) {
-        buf_printf(out, "<tr><th scope=\"row\"><a href=\"%s.html\">", kinds[i].name);
-        page_words(out, kinds[i].title);
-        buf_str(out, "</a></th><td>");
-        page_words(out, kinds[i].goal);
-        buf_str(out, "</td></tr>\n");
+        seam_buf_printf(out, "<tr><th scope=\"row\"><a href=\"%s.html\">", kinds[i].name);
+        paper_page_words(out, kinds[i].title);
+        seam_buf_str(out, "</a></th><td>");
+        paper_page_words(out, kinds[i].goal);
+        seam_buf_str(out, "</td></tr>\n");
     }
-    buf_str(out, "</tbody></table></main>\n</body></html>\n");
+    seam_buf_str(out, "</tbody></table></main>\n</body></html>\n");
 }

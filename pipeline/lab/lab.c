@@ -50,13 +50,13 @@ static const struct lab_kind kinds[] = {
 
 const struct lab_kind *lab_kinds(size_t *count)
 {
-    *count = ARRAY_LEN(kinds);
+    *count = SEAM_ARRAY_LEN(kinds);
     return kinds;
 }
 
 const struct lab_kind *lab_find(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(kinds); i++)
         if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
     return NULL;
 }
@@ -74,29 +74,29 @@ const struct lab_step *lab_at(const struct lab *l, size_t i)
     return i < l->count ? &l->steps[i] : NULL;
 }
 
-enum status lab_play(const struct lab_kind *kind, const struct lab_input *in, struct lab **out,
-                     struct fault *f)
+enum seam_status lab_play(const struct lab_kind *kind, const struct lab_input *in, struct lab **out,
+                     struct seam_fault *f)
 {
     struct lab *l = calloc(1, sizeof *l);
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (l == NULL)
-        return fault_set(f, ST_NOMEM, kind->name, FAULT_NO_OFFSET, "no memory for the lab");
+        return seam_fault_set(f, SEAM_NOMEM, kind->name, SEAM_FAULT_NO_OFFSET, "no memory for the lab");
     l->kind = kind;
     l->in = *in;
     if (l->in.seed == 0) l->in.seed = 3;
-    l->disk = io_sim_new(l->in.seed);
-    l->log = trace_log_new(LAB_TRACE_MAX);
+    l->disk = seam_io_sim_new(l->in.seed);
+    l->log = seam_trace_log_new(LAB_TRACE_MAX);
     if (l->disk == NULL || l->log == NULL)
-        st = fault_set(f, ST_NOMEM, kind->name, FAULT_NO_OFFSET, "no memory for the lab");
-    if (st == ST_OK) {
-        l->io = io_sim_io(l->disk);
-        l->trace = trace_log_trace(l->log);
-        clock_sim_init(&l->clock, lab_begins_us);
+        st = seam_fault_set(f, SEAM_NOMEM, kind->name, SEAM_FAULT_NO_OFFSET, "no memory for the lab");
+    if (st == SEAM_OK) {
+        l->io = seam_io_sim_io(l->disk);
+        l->trace = seam_trace_log_trace(l->log);
+        seam_clock_sim_init(&l->clock, lab_begins_us);
         l->clock.tick_us = 1;
         st = kind->play(l, f);
     }
-    if (st == ST_OK)
+    if (st == SEAM_OK)
         *out = l;
     else
         lab_free(l);
@@ -106,52 +106,52 @@ enum status lab_play(const struct lab_kind *kind, const struct lab_input *in, st
 void lab_free(struct lab *l)
 {
     if (l == NULL) return;
-    if (l->disk != NULL) io_sim_free(l->disk);
-    trace_log_free(l->log);
-    buf_free(&l->draw);
-    buf_free(&l->story);
-    buf_free(&l->svg);
-    arena_free(&l->arena);
+    if (l->disk != NULL) seam_io_sim_free(l->disk);
+    seam_trace_log_free(l->log);
+    seam_buf_free(&l->draw);
+    seam_buf_free(&l->story);
+    seam_buf_free(&l->svg);
+    seam_arena_free(&l->arena);
     free(l->steps);
     free(l);
 }
 
 /* ---- a step ---- */
 /* "name arg=value ... | function() in file". */
-static void print_event(const struct trace_event *e, struct buf *b)
+static void print_event(const struct seam_trace_event *e, struct seam_buf *b)
 {
-    buf_printf(b, "%s", e->name);
+    seam_buf_printf(b, "%s", e->name);
     for (int i = 0; i < e->argc; i++) {
-        const struct trace_arg *a = &e->args[i];
+        const struct seam_trace_arg *a = &e->args[i];
 
-        if (a->kind == TRACE_INT)
-            buf_printf(b, " %s=%" PRId64, a->name, a->i);
-        else if (a->kind == TRACE_REAL)
-            buf_printf(b, " %s=%.3f", a->name, a->d);
+        if (a->kind == SEAM_TRACE_INT)
+            seam_buf_printf(b, " %s=%" PRId64, a->name, a->i);
+        else if (a->kind == SEAM_TRACE_REAL)
+            seam_buf_printf(b, " %s=%.3f", a->name, a->d);
         else
-            buf_printf(b, " %s=%s", a->name, a->s);
+            seam_buf_printf(b, " %s=%s", a->name, a->s);
     }
-    buf_printf(b, " | %s() in %s", e->func, e->file);
+    seam_buf_printf(b, " | %s() in %s", e->func, e->file);
 }
 
 static bool take_events(struct lab *l, struct lab_step *s)
 {
     const char **kept;
-    struct buf b = {0};
+    struct seam_buf b = {0};
     bool ok = true;
 
-    s->event_count = trace_log_count(l->log);
+    s->event_count = seam_trace_log_count(l->log);
     s->events_kept = s->event_count < LAB_EVENTS_SHOWN ? s->event_count : LAB_EVENTS_SHOWN;
-    kept = arena_alloc(&l->arena, (s->events_kept + 1) * sizeof *kept);
+    kept = seam_arena_alloc(&l->arena, (s->events_kept + 1) * sizeof *kept);
     for (size_t i = 0; kept != NULL && i < s->events_kept; i++) {
-        buf_clear(&b);
-        print_event(trace_log_at(l->log, s->event_count - s->events_kept + i), &b);
-        kept[i] = arena_strdup(&l->arena, buf_cstr(&b), b.size);
+        seam_buf_clear(&b);
+        print_event(seam_trace_log_at(l->log, s->event_count - s->events_kept + i), &b);
+        kept[i] = seam_arena_strdup(&l->arena, seam_buf_cstr(&b), b.size);
         ok = ok && kept[i] != NULL;
     }
-    buf_free(&b);
+    seam_buf_free(&b);
     s->events = kept;
-    trace_log_clear(l->log);
+    seam_trace_log_clear(l->log);
     return ok && kept != NULL;
 }
 
@@ -182,14 +182,14 @@ const struct lab_step *lab_same_picture(const struct lab *l, const char *text)
 static bool take_lines(struct lab *l, struct lab_step *s)
 {
     const struct lab_step *before =
-        l->new_picture ? NULL : lab_same_picture(l, buf_cstr(&l->draw));
-    char *text = arena_strdup(&l->arena, buf_cstr(&l->draw), l->draw.size), *save = NULL;
+        l->new_picture ? NULL : lab_same_picture(l, seam_buf_cstr(&l->draw));
+    char *text = seam_arena_strdup(&l->arena, seam_buf_cstr(&l->draw), l->draw.size), *save = NULL;
     struct lab_line *lines;
     size_t count = 0;
 
     for (size_t i = 0; i < l->draw.size; i++)
         count += l->draw.data[i] == '\n';
-    lines = arena_alloc(&l->arena, (count + 2) * sizeof *lines);
+    lines = seam_arena_alloc(&l->arena, (count + 2) * sizeof *lines);
     if (text == NULL || lines == NULL) return false;
     for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
         lines[s->line_count++] =
@@ -201,7 +201,7 @@ static bool take_lines(struct lab *l, struct lab_step *s)
 /* A step that draws nothing shows the picture before it, with nothing in it new. */
 static bool keep_lines(struct lab *l, const struct lab_step *before, struct lab_step *s)
 {
-    struct lab_line *lines = arena_alloc(&l->arena, (before->line_count + 1) * sizeof *lines);
+    struct lab_line *lines = seam_arena_alloc(&l->arena, (before->line_count + 1) * sizeof *lines);
 
     if (lines == NULL) return false;
     for (size_t i = 0; i < before->line_count; i++)
@@ -212,15 +212,15 @@ static bool keep_lines(struct lab *l, const struct lab_step *before, struct lab_
     return true;
 }
 
-enum status lab_step(struct lab *l, const char *title, struct fault *f)
+enum seam_status lab_step(struct lab *l, const char *title, struct seam_fault *f)
 {
     const struct lab_step *before = l->count > 0 ? &l->steps[l->count - 1] : NULL;
     struct lab_step s = {0};
-    bool ok = buf_ok(&l->draw) && buf_ok(&l->story) && buf_ok(&l->svg);
+    bool ok = seam_buf_ok(&l->draw) && seam_buf_ok(&l->story) && seam_buf_ok(&l->svg);
 
-    s.title = arena_strdup(&l->arena, title, strlen(title));
-    s.story = arena_strdup(&l->arena, buf_cstr(&l->story), l->story.size);
-    if (l->svg.size > 0) s.svg = arena_strdup(&l->arena, buf_cstr(&l->svg), l->svg.size);
+    s.title = seam_arena_strdup(&l->arena, title, strlen(title));
+    s.story = seam_arena_strdup(&l->arena, seam_buf_cstr(&l->story), l->story.size);
+    if (l->svg.size > 0) s.svg = seam_arena_strdup(&l->arena, seam_buf_cstr(&l->svg), l->svg.size);
     ok = ok && s.title != NULL && s.story != NULL && take_events(l, &s);
     if (ok)
         ok = l->draw.size == 0 && before != NULL ? keep_lines(l, before, &s) : take_lines(l, &s);
@@ -234,19 +234,19 @@ enum status lab_step(struct lab *l, const char *title, struct fault *f)
             l->cap = cap;
         }
     }
-    buf_clear(&l->draw);
+    seam_buf_clear(&l->draw);
     l->new_picture = false;
-    buf_clear(&l->story);
-    buf_clear(&l->svg);
-    if (!ok) return fault_set(f, ST_NOMEM, l->kind->name, FAULT_NO_OFFSET, "no memory for a step");
+    seam_buf_clear(&l->story);
+    seam_buf_clear(&l->svg);
+    if (!ok) return seam_fault_set(f, SEAM_NOMEM, l->kind->name, SEAM_FAULT_NO_OFFSET, "no memory for a step");
     l->steps[l->count++] = s;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-const struct trace_event *lab_event(const struct lab *l, const char *name, size_t i)
+const struct seam_trace_event *lab_event(const struct lab *l, const char *name, size_t i)
 {
-    for (size_t at = 0; at < trace_log_count(l->log); at++) {
-        const struct trace_event *e = trace_log_at(l->log, at);
+    for (size_t at = 0; at < seam_trace_log_count(l->log); at++) {
+        const struct seam_trace_event *e = seam_trace_log_at(l->log, at);
 
         if (strcmp(e->name, name) == 0 && i-- == 0) return e;
     }
@@ -271,7 +271,7 @@ double lab_figure_of(const struct lab *l, const char *name)
     return NAN;
 }
 
-int64_t lab_arg(const struct trace_event *e, const char *name)
+int64_t lab_arg(const struct seam_trace_event *e, const char *name)
 {
     for (int i = 0; e != NULL && i < e->argc; i++)
         if (strcmp(e->args[i].name, name) == 0) return e->args[i].i;

@@ -1,6 +1,6 @@
 /* lab - a scenario played on the real stores, cut into steps that can be walked back and forth.
  *
- *   scenario --calls--> store --TRACE--> trace log --lab_step--> steps --> terminal, or a page
+ *   scenario --calls--> store --SEAM_TRACE--> trace log --lab_step--> steps --> terminal, or a page
  *
  * A scenario does something with a store, draws the store's state with the store's own dump, and
  * ends the step. The step keeps the drawing, which of its lines are new since the step before, and
@@ -71,15 +71,15 @@ struct lab;
 
 struct lab_kind {
     const char *name, *title, *goal;
-    enum status (*play)(struct lab *l, struct fault *f);
+    enum seam_status (*play)(struct lab *l, struct seam_fault *f);
 };
 /* Every lab there is, in the order to do them. */
 const struct lab_kind *lab_kinds(size_t *count);
 const struct lab_kind *lab_find(const char *name); /* NULL: there is none */
 
-/* Plays it to the end. ST_OK: *out is the caller's until lab_free. */
-MUST_USE enum status lab_play(const struct lab_kind *kind, const struct lab_input *in,
-                              struct lab **out, struct fault *f);
+/* Plays it to the end. SEAM_OK: *out is the caller's until lab_free. */
+SEAM_MUST_USE enum seam_status lab_play(const struct lab_kind *kind, const struct lab_input *in,
+                              struct lab **out, struct seam_fault *f);
 void lab_free(struct lab *l); /* accepts NULL */
 const struct lab_kind *lab_kind_of(const struct lab *l);
 size_t lab_count(const struct lab *l);
@@ -92,29 +92,29 @@ struct lab_style {
     bool color;
     bool plain;
 }; /* plain: no step counter or rule, for golden files and sheets */
-void lab_print_step(const struct lab *l, size_t i, struct lab_style style, struct buf *out);
-void lab_print(const struct lab *l, struct lab_style style, struct buf *out); /* every step */
+void lab_print_step(const struct lab *l, size_t i, struct lab_style style, struct seam_buf *out);
+void lab_print(const struct lab *l, struct lab_style style, struct seam_buf *out); /* every step */
 /* The step, at or after `from` and round again, with `word` in its title, story, events or lines;
  * SIZE_MAX: none. */
 size_t lab_search(const struct lab *l, size_t from, const char *word);
 /* One page that needs nothing else: every step is in it as text (no script needed, printable), and
  * as JSON. */
-void lab_html(const struct lab *l, struct buf *out);
-void lab_json(const struct lab *l, struct buf *out);
-void lab_html_index(struct buf *out); /* of NAME.html beside it */
+void lab_html(const struct lab *l, struct seam_buf *out);
+void lab_json(const struct lab *l, struct seam_buf *out);
+void lab_html_index(struct seam_buf *out); /* of NAME.html beside it */
 
 /* ---- for scenarios ---- */
 struct lab {
-    struct buf draw, story, svg; /* of the step being made: printed into, taken by lab_step */
+    struct seam_buf draw, story, svg; /* of the step being made: printed into, taken by lab_step */
     bool new_picture;            /* ... its drawing goes on from none before: nothing in it is new */
-    struct io *io;               /* the simulated disk */
-    struct io_sim *disk;
-    struct clock_sim clock;
-    struct trace *trace;
+    struct seam_io *io;               /* the simulated disk */
+    struct seam_io_sim *disk;
+    struct seam_clock_sim clock;
+    struct seam_trace *trace;
     struct lab_input in;
     const struct lab_kind *kind;
-    struct trace_log *log;
-    struct arena arena;
+    struct seam_trace_log *log;
+    struct seam_arena arena;
     struct lab_step *steps;
     size_t count, cap;
     struct lab_figure figures[LAB_FIGURES_MAX];
@@ -123,15 +123,15 @@ struct lab {
 /* Keeps a figure; the last one of a name counts. */
 void lab_measured(struct lab *l, const char *name, double value);
 /* Ends the step: takes the drawing, the story, and the events since the last one. A step without a
- * drawing keeps the one before. ST_NOMEM. */
-MUST_USE enum status lab_step(struct lab *l, const char *title, struct fault *f);
+ * drawing keeps the one before. SEAM_NOMEM. */
+SEAM_MUST_USE enum seam_status lab_step(struct lab *l, const char *title, struct seam_fault *f);
 /* The last step that shows the same picture: has a line of `text` (terminated). Against it a line
  * is new or not; NULL: a picture seen for the first time is all new, and nothing in it is marked.
  */
 const struct lab_step *lab_same_picture(const struct lab *l, const char *text);
 bool lab_had_line(const struct lab_step *s, const char *line, size_t n);
 /* The i-th event of the step being made with this name (NULL: none). */
-const struct trace_event *lab_event(const struct lab *l, const char *name, size_t i);
-int64_t lab_arg(const struct trace_event *e, const char *name); /* 0 when it has none */
+const struct seam_trace_event *lab_event(const struct lab *l, const char *name, size_t i);
+int64_t lab_arg(const struct seam_trace_event *e, const char *name); /* 0 when it has none */
 
 #endif

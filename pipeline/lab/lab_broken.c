@@ -8,7 +8,7 @@
 enum { SHOWN_ORDERS = 6, COUNTED_ORDERS = 24, COUNTED_CUTS = 40, SEEDS_TRIED = 32 };
 
 static const struct {
-    enum broken_way way;
+    enum lab_broken_way way;
     const char *moment, *after;
 } shown[] = {
     {BROKEN_DUAL_WRITE,
@@ -39,26 +39,26 @@ static const struct {
       "as the sinks do it, the two cannot disagree.")},
 };
 
-static bool goes_wrong(enum broken_way way, const struct broken_counts *c)
+static bool goes_wrong(enum lab_broken_way way, const struct lab_broken_counts *c)
 {
     return way == BROKEN_OFFSET_APART ? c->repeated > 0 : c->lost > 0;
 }
 
 /* The last of the first instants in a row, from the middle of the play on, at which the power cut
  * does harm: the first of the two writes has returned then. Polling needs no cut. */
-static enum status find_cut(struct broken_trial *t, bool *found, struct fault *f)
+static enum seam_status find_cut(struct lab_broken_trial *t, bool *found, struct seam_fault *f)
 {
-    struct broken_counts c;
+    struct lab_broken_counts c;
     uint64_t calls, harmful = 0;
-    enum status st;
+    enum seam_status st;
 
     t->cut_at = 0;
-    st = broken_run(t, &c, f);
+    st = lab_broken_run(t, &c, f);
     *found = t->way == BROKEN_POLLING && goes_wrong(t->way, &c);
     calls = c.calls;
     if (t->way == BROKEN_POLLING) return st;
-    for (t->cut_at = calls / 2; st == ST_OK && t->cut_at <= calls; t->cut_at++) {
-        st = broken_run(t, &c, f);
+    for (t->cut_at = calls / 2; st == SEAM_OK && t->cut_at <= calls; t->cut_at++) {
+        st = lab_broken_run(t, &c, f);
         if (goes_wrong(t->way, &c))
             harmful = t->cut_at;
         else if (harmful != 0)
@@ -69,59 +69,59 @@ static enum status find_cut(struct broken_trial *t, bool *found, struct fault *f
     return st;
 }
 
-static enum status show_one(struct lab *l, size_t i, struct fault *f)
+static enum seam_status show_one(struct lab *l, size_t i, struct seam_fault *f)
 {
-    struct broken_trial t = {.way = shown[i].way, .orders = SHOWN_ORDERS};
-    struct broken_counts c;
+    struct lab_broken_trial t = {.way = shown[i].way, .orders = SHOWN_ORDERS};
+    struct lab_broken_counts c;
     bool found = false;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (uint64_t k = 0; st == ST_OK && !found && k < SEEDS_TRIED; k++) {
+    for (uint64_t k = 0; st == SEAM_OK && !found && k < SEEDS_TRIED; k++) {
         t.seed = l->in.seed + k;
         st = find_cut(&t, &found, f);
     }
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     if (!found)
-        return fault_set(f, ST_NOT_FOUND, broken_name(t.way), FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_NOT_FOUND, lab_broken_name(t.way), SEAM_FAULT_NO_OFFSET,
                          "%d schedules and no harm done: try another --seed", SEEDS_TRIED);
     t.lab = l;
     t.moment = shown[i].moment;
     t.after = shown[i].after;
-    return broken_run(&t, &c, f);
+    return lab_broken_run(&t, &c, f);
 }
 
-static enum status count_all(struct lab *l, struct fault *f)
+static enum seam_status count_all(struct lab *l, struct seam_fault *f)
 {
-    struct buf *b = &l->draw;
-    enum status st = ST_OK;
+    struct seam_buf *b = &l->draw;
+    enum seam_status st = SEAM_OK;
 
-    buf_printf(b, "%-30s %9s %8s %5s %9s %10s\n", "way", "committed", "arrived", "lost", "repeated",
+    seam_buf_printf(b, "%-30s %9s %8s %5s %9s %10s\n", "way", "committed", "arrived", "lost", "repeated",
                "reordered");
-    for (int way = 0; st == ST_OK && way < BROKEN_WAYS; way++) {
-        struct broken_counts c;
+    for (int way = 0; st == SEAM_OK && way < BROKEN_WAYS; way++) {
+        struct lab_broken_counts c;
 
-        if (way == BROKEN_NOT_RELAY) buf_str(b, "the real ones:\n");
-        st = broken_count((enum broken_way)way, l->in.seed, COUNTED_ORDERS, COUNTED_CUTS, &c, f);
-        buf_printf(b, "%-30s %9" PRIu64 " %8" PRIu64 " %5" PRIu64 " %9" PRIu64 " %10" PRIu64 "\n",
-                   broken_name((enum broken_way)way), c.committed, c.delivered, c.lost, c.repeated,
+        if (way == BROKEN_NOT_RELAY) seam_buf_str(b, "the real ones:\n");
+        st = lab_broken_count((enum lab_broken_way)way, l->in.seed, COUNTED_ORDERS, COUNTED_CUTS, &c, f);
+        seam_buf_printf(b, "%-30s %9" PRIu64 " %8" PRIu64 " %5" PRIu64 " %9" PRIu64 " %10" PRIu64 "\n",
+                   lab_broken_name((enum lab_broken_way)way), c.committed, c.delivered, c.lost, c.repeated,
                    c.reordered);
     }
-    buf_printf(&l->story,
+    seam_buf_printf(&l->story,
                "Each way %d times: %d customers, a schedule by lot, the power cut at a call to the "
                "disk by lot, everything back up and drained. Then the committed orders in the log "
                "are put beside what arrived. The real relay stands where the stream's own tail "
                "stands, the real sink where its last publication stands: none lost, none twice, "
                "none out of order.",
                COUNTED_CUTS, COUNTED_ORDERS);
-    return st == ST_OK ? lab_step(l, "All of them, counted", f) : st;
+    return st == SEAM_OK ? lab_step(l, "All of them, counted", f) : st;
 }
 
-enum status lab_play_broken(struct lab *l, struct fault *f)
+enum seam_status lab_play_broken(struct lab *l, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    trace_log_clear(l->log);
-    for (size_t i = 0; st == ST_OK && i < ARRAY_LEN(shown); i++)
+    seam_trace_log_clear(l->log);
+    for (size_t i = 0; st == SEAM_OK && i < SEAM_ARRAY_LEN(shown); i++)
         st = show_one(l, i, f);
-    return st == ST_OK ? count_all(l, f) : st;
+    return st == SEAM_OK ? count_all(l, f) : st;
 }

@@ -25,7 +25,7 @@ enum { FIRST_FEW = 5, NUMBERED_HOPS = 14, POWER_ROUNDS = 40 };
 static const char dir[] = "lab/vectors";
 static const double RECALL_PROMISE = 0.995;
 
-struct world {
+struct lab_hnsw_world {
     struct lab *l;
     struct hnsw *h;
     const float *rows; /* n x dim */
@@ -41,36 +41,36 @@ struct world {
 /* Points in a few clumps, as real embeddings lie. */
 static void scatter(struct lab *l, float *rows, float *query)
 {
-    struct rng rng;
+    struct seam_rng rng;
     float centre[CLUMPS][2];
 
-    rng_seed(&rng, l->in.seed);
+    seam_rng_seed(&rng, l->in.seed);
     for (int i = 0; i < CLUMPS; i++)
         for (int j = 0; j < 2; j++)
-            centre[i][j] = (float)(0.15 + 0.7 * rng_double(&rng));
+            centre[i][j] = (float)(0.15 + 0.7 * seam_rng_double(&rng));
     for (int i = 0; i < POINTS; i++)
         for (int j = 0; j < 2; j++)
-            rows[i * 2 + j] = centre[i % CLUMPS][j] + (float)(0.07 * rng_normal(&rng));
+            rows[i * 2 + j] = centre[i % CLUMPS][j] + (float)(0.07 * seam_rng_normal(&rng));
     for (int j = 0; j < 2; j++)
-        query[j] = (float)(0.1 + 0.8 * rng_double(&rng));
+        query[j] = (float)(0.1 + 0.8 * seam_rng_double(&rng));
 }
 
 /* A question near the middle of two of the reader's vectors. */
-static void draw_query(const struct world *x)
+static void draw_query(const struct lab_hnsw_world *x)
 {
-    struct rng rng;
+    struct seam_rng rng;
     size_t a, b;
 
-    rng_seed(&rng, x->l->in.seed);
-    a = (size_t)rng_below(&rng, x->n);
-    b = (size_t)rng_below(&rng, x->n);
+    seam_rng_seed(&rng, x->l->in.seed);
+    a = (size_t)seam_rng_below(&rng, x->n);
+    b = (size_t)seam_rng_below(&rng, x->n);
     for (uint32_t j = 0; j < x->dim; j++)
         x->query[j] = (x->rows[a * x->dim + j] + x->rows[b * x->dim + j]) / 2;
 }
 
 /* One direction in which the rows differ most, apart from `not_along` (NULL: any); by power
  * iteration. */
-static void direction(const struct world *x, const double *mean, const double *not_along, double *v,
+static void direction(const struct lab_hnsw_world *x, const double *mean, const double *not_along, double *v,
                       double *next)
 {
     for (uint32_t j = 0; j < x->dim; j++)
@@ -100,19 +100,19 @@ static void direction(const struct world *x, const double *mean, const double *n
     }
 }
 
-static const float *row_of(const struct world *x, size_t i)
+static const float *row_of(const struct lab_hnsw_world *x, size_t i)
 {
     return i < x->n ? x->rows + i * x->dim : x->query;
 }
 
 /* Two numbers a row are a place already; more are projected. */
-static enum status lay_out(struct world *x, struct fault *f)
+static enum seam_status lay_out(struct lab_hnsw_world *x, struct seam_fault *f)
 {
-    double *work = arena_alloc(&x->l->arena, (size_t)x->dim * 4 * sizeof *work), *mean = work;
+    double *work = seam_arena_alloc(&x->l->arena, (size_t)x->dim * 4 * sizeof *work), *mean = work;
 
-    x->xy = arena_alloc(&x->l->arena, (x->n + 1) * 2 * sizeof *x->xy);
+    x->xy = seam_arena_alloc(&x->l->arena, (x->n + 1) * 2 * sizeof *x->xy);
     if (work == NULL || x->xy == NULL)
-        return fault_set(f, ST_NOMEM, "hnsw", FAULT_NO_OFFSET, "no memory for the picture");
+        return seam_fault_set(f, SEAM_NOMEM, "hnsw", SEAM_FAULT_NO_OFFSET, "no memory for the picture");
     memset(work, 0, (size_t)x->dim * 4 * sizeof *work);
     for (size_t i = 0; i < x->n; i++)
         for (uint32_t j = 0; j < x->dim; j++)
@@ -131,10 +131,10 @@ static enum status lay_out(struct world *x, struct fault *f)
                                           : x->dim == 1 ? 0
                                                         : sum;
         }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status take_vectors(struct world *x, struct fault *f)
+static enum seam_status take_vectors(struct lab_hnsw_world *x, struct seam_fault *f)
 {
     const struct lab_input *in = &x->l->in;
     bool own = in->vector_count > 0;
@@ -142,10 +142,10 @@ static enum status take_vectors(struct world *x, struct fault *f)
 
     x->n = own ? in->vector_count : POINTS;
     x->dim = own ? in->dim : 2;
-    x->query = arena_alloc(&x->l->arena, x->dim * sizeof *x->query);
-    if (!own) rows = arena_alloc(&x->l->arena, POINTS * 2 * sizeof *rows);
+    x->query = seam_arena_alloc(&x->l->arena, x->dim * sizeof *x->query);
+    if (!own) rows = seam_arena_alloc(&x->l->arena, POINTS * 2 * sizeof *rows);
     if (x->query == NULL || (!own && rows == NULL))
-        return fault_set(f, ST_NOMEM, "hnsw", FAULT_NO_OFFSET, "no memory for the vectors");
+        return seam_fault_set(f, SEAM_NOMEM, "hnsw", SEAM_FAULT_NO_OFFSET, "no memory for the vectors");
     if (!own) scatter(x->l, rows, x->query);
     x->rows = own ? in->vectors : rows;
     if (own && in->query == NULL) draw_query(x);
@@ -154,12 +154,12 @@ static enum status take_vectors(struct world *x, struct fault *f)
 }
 
 /* ---- the picture ---- */
-struct frame {
+struct lab_frame {
     double left, top, scale;
 };
 
 /* All points, and the query, in a square. */
-static struct frame frame_of(const struct world *x)
+static struct lab_frame frame_of(const struct lab_hnsw_world *x)
 {
     double lo[2] = {1e300, 1e300}, hi[2] = {-1e300, -1e300}, wide;
 
@@ -171,20 +171,20 @@ static struct frame frame_of(const struct world *x)
             if (at > hi[side]) hi[side] = at;
         }
     wide = fmax(fmax(hi[0] - lo[0], hi[1] - lo[1]), 1e-12);
-    return (struct frame){lo[0], lo[1], (SIDE - 40) / wide};
+    return (struct lab_frame){lo[0], lo[1], (SIDE - 40) / wide};
 }
 
-static double px(const struct frame *fr, const struct world *x, size_t i)
+static double px(const struct lab_frame *fr, const struct lab_hnsw_world *x, size_t i)
 {
     return 20 + (x->xy[i * 2] - fr->left) * fr->scale;
 }
-static double py(const struct frame *fr, const struct world *x, size_t i)
+static double py(const struct lab_frame *fr, const struct lab_hnsw_world *x, size_t i)
 {
     return 20 + (x->xy[i * 2 + 1] - fr->top) * fr->scale;
 }
 
 /* "  node 7: key 7, level 0, born at LSN 17; links 3 9 12" of hnsw_dump. */
-static void svg_links(struct world *x, const struct frame *fr)
+static void svg_links(struct lab_hnsw_world *x, const struct lab_frame *fr)
 {
     for (const char *p = x->dump; p != NULL && (p = strstr(p, "  node ")) != NULL; p++) {
         unsigned node, to;
@@ -195,75 +195,75 @@ static void svg_links(struct world *x, const struct frame *fr)
             continue;
         for (links += 7; links < end && sscanf(links, " %u%n", &to, &used) == 1; links += used)
             if (to < node && to < x->n)
-                svg_line(&x->l->svg, "link", px(fr, x, node), py(fr, x, node), px(fr, x, to),
+                paper_svg_line(&x->l->svg, "link", px(fr, x, node), py(fr, x, node), px(fr, x, to),
                          py(fr, x, to));
     }
 }
 
-static void svg_points(struct world *x, size_t count, bool query, const char *label)
+static void svg_points(struct lab_hnsw_world *x, size_t count, bool query, const char *label)
 {
-    struct buf *b = &x->l->svg;
-    const struct frame fr = frame_of(x);
+    struct seam_buf *b = &x->l->svg;
+    const struct lab_frame fr = frame_of(x);
 
-    svg_begin(b, SIDE + LEGEND, SIDE, label);
+    paper_svg_begin(b, SIDE + LEGEND, SIDE, label);
     svg_links(x, &fr);
     for (size_t i = 0; i < count; i++)
-        svg_circle(b, "dot", px(&fr, x, i), py(&fr, x, i), x->n > POINTS ? 2 : 3);
-    if (query) svg_box(b, "query", px(&fr, x, x->n) - 5, py(&fr, x, x->n) - 5, 10, 10);
-    svg_circle(b, "dot", SIDE + 20, 26, 3);
-    svg_words(b, "dim", SIDE + 40, 30, "a vector; thin lines: links on layer 0");
+        paper_svg_circle(b, "dot", px(&fr, x, i), py(&fr, x, i), x->n > POINTS ? 2 : 3);
+    if (query) paper_svg_box(b, "query", px(&fr, x, x->n) - 5, py(&fr, x, x->n) - 5, 10, 10);
+    paper_svg_circle(b, "dot", SIDE + 20, 26, 3);
+    paper_svg_words(b, "dim", SIDE + 40, 30, "a vector; thin lines: links on layer 0");
     if (!query) return;
-    svg_box(b, "query", SIDE + 15, 43, 10, 10);
-    svg_words(b, "dim", SIDE + 40, 52, "the query");
-    svg_line(b, "path", SIDE + 10, 70, SIDE + 30, 70);
-    svg_words(b, "dim", SIDE + 40, 74, "the way down the layers");
-    svg_circle(b, "seen", SIDE + 20, 92, 4);
-    svg_words(b, "dim", SIDE + 40, 96, "read on layer 0, in this order");
-    svg_circle(b, "ring", SIDE + 20, 114, 7);
-    svg_words(b, "dim", SIDE + 40, 118, "the answer");
+    paper_svg_box(b, "query", SIDE + 15, 43, 10, 10);
+    paper_svg_words(b, "dim", SIDE + 40, 52, "the query");
+    paper_svg_line(b, "path", SIDE + 10, 70, SIDE + 30, 70);
+    paper_svg_words(b, "dim", SIDE + 40, 74, "the way down the layers");
+    paper_svg_circle(b, "seen", SIDE + 20, 92, 4);
+    paper_svg_words(b, "dim", SIDE + 40, 96, "read on layer 0, in this order");
+    paper_svg_circle(b, "ring", SIDE + 20, 114, 7);
+    paper_svg_words(b, "dim", SIDE + 40, 118, "the answer");
 }
 
 /* ---- the graph ---- */
-static enum status add(struct world *x, size_t from, size_t to, struct fault *f)
+static enum seam_status add(struct lab_hnsw_world *x, size_t from, size_t to, struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = from; st == ST_OK && i < to; i++)
+    for (size_t i = from; st == SEAM_OK && i < to; i++)
         st = hnsw_upsert(x->h, i, row_of(x, i), 10 + i, f);
     return st;
 }
 
-static enum status draw_health(struct world *x, struct fault *f)
+static enum seam_status draw_health(struct lab_hnsw_world *x, struct seam_fault *f)
 {
     struct hnsw_health h;
     struct hnsw_info info;
-    enum status st = hnsw_health(x->h, &h, f);
+    enum seam_status st = hnsw_health(x->h, &h, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     hnsw_info(x->h, &info);
-    buf_printf(&x->l->draw,
+    seam_buf_printf(&x->l->draw,
                "%" PRIu64 " vectors live, %" PRIu64 " dead, %" PRIu64
                " reachable from the entry point on layer %u\n",
                h.live, h.dead, h.reachable, info.entry_level);
     for (unsigned i = 0; i <= info.max_level; i++)
-        buf_printf(&x->l->draw, "layer %u is the top of %" PRIu64 " nodes\n", i, h.level[i]);
-    buf_str(&x->l->draw, "links a node on layer 0:");
+        seam_buf_printf(&x->l->draw, "layer %u is the top of %" PRIu64 " nodes\n", i, h.level[i]);
+    seam_buf_str(&x->l->draw, "links a node on layer 0:");
     for (unsigned i = 0; i < HNSW_DEGREE_BINS; i++)
-        if (h.degree[i] > 0) buf_printf(&x->l->draw, " %u:%" PRIu64, i, h.degree[i]);
-    buf_str(&x->l->draw, "\n");
-    return ST_OK;
+        if (h.degree[i] > 0) seam_buf_printf(&x->l->draw, " %u:%" PRIu64, i, h.degree[i]);
+    seam_buf_str(&x->l->draw, "\n");
+    return SEAM_OK;
 }
 
 /* The hops of the search just made, as text and among the points: the way down as a path, then what
  * was read. */
-static void draw_hops(struct world *x)
+static void draw_hops(struct lab_hnsw_world *x)
 {
-    struct buf *b = &x->l->svg;
-    const struct frame fr = frame_of(x);
+    struct seam_buf *b = &x->l->svg;
+    const struct lab_frame fr = frame_of(x);
     size_t before = SIZE_MAX, hops = 0;
 
-    for (size_t i = 0; i < trace_log_count(x->l->log); i++) {
-        const struct trace_event *e = trace_log_at(x->l->log, i);
+    for (size_t i = 0; i < seam_trace_log_count(x->l->log); i++) {
+        const struct seam_trace_event *e = seam_trace_log_at(x->l->log, i);
         bool hop = strcmp(e->name, "hop") == 0;
         size_t node = (size_t)lab_arg(e, "node");
         double distance = 0;
@@ -274,19 +274,19 @@ static void draw_hops(struct world *x)
 
             distance += d * d;
         }
-        buf_printf(&x->l->draw,
+        seam_buf_printf(&x->l->draw,
                    "  layer %" PRId64 "  at node %-4zu distance %.4f  %" PRId64
                    " neighbours measured",
                    lab_arg(e, "level"), node, distance, lab_arg(e, "neighbours"));
-        if (hop) buf_printf(&x->l->draw, "  pool of candidates %" PRId64, lab_arg(e, "pool"));
-        buf_str(&x->l->draw, "\n");
+        if (hop) seam_buf_printf(&x->l->draw, "  pool of candidates %" PRId64, lab_arg(e, "pool"));
+        seam_buf_str(&x->l->draw, "\n");
         if (before != SIZE_MAX && (!hop || hops == 0))
-            svg_line(b, "path", px(&fr, x, before), py(&fr, x, before), px(&fr, x, node),
+            paper_svg_line(b, "path", px(&fr, x, before), py(&fr, x, before), px(&fr, x, node),
                      py(&fr, x, node));
         if (hop) {
-            svg_circle(b, "seen", px(&fr, x, node), py(&fr, x, node), 4);
+            paper_svg_circle(b, "seen", px(&fr, x, node), py(&fr, x, node), 4);
             if (++hops <= NUMBERED_HOPS)
-                svg_words(b, "dim", px(&fr, x, node) + 6, py(&fr, x, node) - 4, "%zu", hops);
+                paper_svg_words(b, "dim", px(&fr, x, node) + 6, py(&fr, x, node) - 4, "%zu", hops);
         }
         before = node;
     }
@@ -300,65 +300,65 @@ static bool is_among(const struct hnsw_hit *hits, size_t n, uint64_t key)
 }
 
 /* One search, drawn, held against measuring every vector. */
-static enum status search(struct world *x, uint32_t ef, const struct hnsw_filter *filter,
-                          struct fault *f)
+static enum seam_status search(struct lab_hnsw_world *x, uint32_t ef, const struct hnsw_filter *filter,
+                          struct seam_fault *f)
 {
     const struct hnsw_query q = {.vector = x->query, .k = K, .ef = ef, .filter = filter};
     struct hnsw_hit hits[K], exact[K];
     struct hnsw_stats s;
     size_t n = 0, m = 0, right = 0;
-    struct frame fr = frame_of(x);
-    enum status st;
+    struct lab_frame fr = frame_of(x);
+    enum seam_status st;
 
-    trace_log_clear(x->l->log);
+    seam_trace_log_clear(x->l->log);
     st = hnsw_search(x->h, &q, hits, &n, &s, f);
-    if (st == ST_OK) st = hnsw_exact(x->h, &q, exact, &m, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = hnsw_exact(x->h, &q, exact, &m, f);
+    if (st != SEAM_OK) return st;
     svg_points(x, x->n, true, "The vectors, their links, the walk and its answer");
-    buf_printf(&x->l->draw, "efSearch %u: %u hops, %u distances of %zu, way: %s\n", s.ef, s.hops,
+    seam_buf_printf(&x->l->draw, "efSearch %u: %u hops, %u distances of %zu, way: %s\n", s.ef, s.hops,
                s.distances, x->n, hnsw_regime_name(s.regime));
     draw_hops(x);
     for (size_t i = 0; i < n; i++) {
         bool found = is_among(exact, m, hits[i].key);
 
         right += found;
-        buf_printf(&x->l->draw, "  %zu. key %" PRIu64 " at %.4f%s\n", i + 1, hits[i].key,
+        seam_buf_printf(&x->l->draw, "  %zu. key %" PRIu64 " at %.4f%s\n", i + 1, hits[i].key,
                    (double)hits[i].distance, found ? "" : "   (not among the true nearest)");
-        svg_circle(&x->l->svg, "ring", px(&fr, x, (size_t)hits[i].key),
+        paper_svg_circle(&x->l->svg, "ring", px(&fr, x, (size_t)hits[i].key),
                    py(&fr, x, (size_t)hits[i].key), 7);
     }
-    buf_printf(&x->l->draw, "recall: %zu of %zu\n", right, m);
+    seam_buf_printf(&x->l->draw, "recall: %zu of %zu\n", right, m);
     x->right = (double)right;
-    svg_words(&x->l->svg, "", SIDE + 10, 150, "efSearch %u: %u distances", s.ef, s.distances);
-    svg_words(&x->l->svg, "", SIDE + 10, 170, "recall %zu of %zu", right, m);
-    svg_end(&x->l->svg);
-    return ST_OK;
+    paper_svg_words(&x->l->svg, "", SIDE + 10, 150, "efSearch %u: %u distances", s.ef, s.distances);
+    paper_svg_words(&x->l->svg, "", SIDE + 10, 170, "recall %zu of %zu", right, m);
+    paper_svg_end(&x->l->svg);
+    return SEAM_OK;
 }
 
 /* The base file's own list of nodes and links. */
-static enum status read_links(struct world *x, struct fault *f)
+static enum seam_status read_links(struct lab_hnsw_world *x, struct seam_fault *f)
 {
     const struct hnsw_maintain_options whole = {.force = true, .threads = 1};
     struct hnsw_maintain_report done;
-    struct io_list names = {0};
-    struct buf text = {0};
-    char path[PATH_MAX_BYTES];
-    enum status st = hnsw_publish(x->h, 10 + x->n, clock_wall_us(&x->l->clock.clock), f);
+    struct seam_io_list names = {0};
+    struct seam_buf text = {0};
+    char path[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = hnsw_publish(x->h, 10 + x->n, seam_clock_wall_us(&x->l->clock.clock), f);
 
-    if (st == ST_OK) st = hnsw_maintain(x->h, &whole, &done, f);
-    if (st == ST_OK) st = io_list(x->l->io, dir, &names, f);
-    for (size_t i = 0; st == ST_OK && i < names.count; i++)
+    if (st == SEAM_OK) st = hnsw_maintain(x->h, &whole, &done, f);
+    if (st == SEAM_OK) st = seam_io_list(x->l->io, dir, &names, f);
+    for (size_t i = 0; st == SEAM_OK && i < names.count; i++)
         if (strstr(names.names[i], ".base") != NULL && text.size == 0) {
-            st = path_join(path, dir, names.names[i], f);
-            if (st == ST_OK) st = hnsw_dump(x->l->io, path, true, &text, f);
+            st = seam_path_join(path, dir, names.names[i], f);
+            if (st == SEAM_OK) st = hnsw_dump(x->l->io, path, true, &text, f);
         }
-    if (st == ST_OK) x->dump = arena_strdup(&x->l->arena, buf_cstr(&text), text.size);
-    io_list_free(&names);
-    buf_free(&text);
+    if (st == SEAM_OK) x->dump = seam_arena_strdup(&x->l->arena, seam_buf_cstr(&text), text.size);
+    seam_io_list_free(&names);
+    seam_buf_free(&text);
     return st;
 }
 
-static enum status build(struct world *x, struct fault *f)
+static enum seam_status build(struct lab_hnsw_world *x, struct seam_fault *f)
 {
     const struct hnsw_options o = {.dim = x->dim,
                                    .metric = HNSW_L2,
@@ -367,56 +367,56 @@ static enum status build(struct world *x, struct fault *f)
                                    .seed = x->l->in.seed};
     const struct hnsw_config cfg = {.clock = &x->l->clock.clock, .trace = x->l->trace};
     size_t few = x->n < FIRST_FEW ? x->n : FIRST_FEW;
-    enum status st = hnsw_create(x->l->io, dir, &o, f);
+    enum seam_status st = hnsw_create(x->l->io, dir, &o, f);
 
-    if (st == ST_OK) st = hnsw_open_writer(x->l->io, dir, &cfg, &x->h, f);
-    if (st == ST_OK) st = add(x, 0, few, f);
-    if (st == ST_OK) st = draw_health(x, f);
+    if (st == SEAM_OK) st = hnsw_open_writer(x->l->io, dir, &cfg, &x->h, f);
+    if (st == SEAM_OK) st = add(x, 0, few, f);
+    if (st == SEAM_OK) st = draw_health(x, f);
     svg_points(x, few, false, "The first vectors");
-    svg_end(&x->l->svg);
-    buf_str(&x->l->story, "The first vectors. Each new one searches the graph there is for its "
+    paper_svg_end(&x->l->svg);
+    seam_buf_str(&x->l->story, "The first vectors. Each new one searches the graph there is for its "
                           "nearest, links to some of them, and is linked back (node_link: found so "
                           "many candidates, took so many). Its top layer is drawn by lot: each "
                           "layer holds about one in M of the one below.");
-    if (st == ST_OK) st = lab_step(x->l, "The first vectors", f);
-    if (st == ST_OK) st = add(x, few, x->n, f);
-    if (st == ST_OK) st = draw_health(x, f);
-    if (st == ST_OK) st = read_links(x, f);
+    if (st == SEAM_OK) st = lab_step(x->l, "The first vectors", f);
+    if (st == SEAM_OK) st = add(x, few, x->n, f);
+    if (st == SEAM_OK) st = draw_health(x, f);
+    if (st == SEAM_OK) st = read_links(x, f);
     svg_points(x, x->n, false, "All vectors, with their links on layer 0");
-    svg_end(&x->l->svg);
-    buf_printf(&x->l->story,
+    paper_svg_end(&x->l->svg);
+    seam_buf_printf(&x->l->story,
                "%zu vectors%s. When a list is full, links_prune decides who stays: a neighbour "
                "that is nearer to another neighbour than to the node is left out, which keeps the "
                "long links that lead from clump to clump.",
                x->n, x->l->in.vector_count > 0 ? " of yours" : ", in clumps");
-    return st == ST_OK ? lab_step(x->l, "The whole graph", f) : st;
+    return st == SEAM_OK ? lab_step(x->l, "The whole graph", f) : st;
 }
 
 enum { SWEEP_QUERIES = 100, SWEEP_K = 10 };
 
 /* Mean recall of the SWEEP_K nearest, and distances a search, over questions drawn by lot around
  * the vectors. */
-static enum status sweep(struct world *x, uint32_t ef, double *recall, double *distances,
-                         struct fault *f)
+static enum seam_status sweep(struct lab_hnsw_world *x, uint32_t ef, double *recall, double *distances,
+                         struct seam_fault *f)
 {
-    float *vector = arena_alloc(&x->l->arena, x->dim * sizeof *vector);
-    struct rng rng;
+    float *vector = seam_arena_alloc(&x->l->arena, x->dim * sizeof *vector);
+    struct seam_rng rng;
     uint64_t right = 0, all = 0, measured = 0;
-    enum status st =
-        vector != NULL ? ST_OK : fault_set(f, ST_NOMEM, "hnsw", FAULT_NO_OFFSET, "no memory");
+    enum seam_status st =
+        vector != NULL ? SEAM_OK : seam_fault_set(f, SEAM_NOMEM, "hnsw", SEAM_FAULT_NO_OFFSET, "no memory");
 
-    rng_seed(&rng, x->l->in.seed);
-    for (int i = 0; st == ST_OK && i < SWEEP_QUERIES; i++) {
+    seam_rng_seed(&rng, x->l->in.seed);
+    for (int i = 0; st == SEAM_OK && i < SWEEP_QUERIES; i++) {
         const struct hnsw_query q = {.vector = vector, .k = SWEEP_K, .ef = ef};
-        size_t a = (size_t)rng_below(&rng, x->n), b = (size_t)rng_below(&rng, x->n), n = 0, m = 0;
+        size_t a = (size_t)seam_rng_below(&rng, x->n), b = (size_t)seam_rng_below(&rng, x->n), n = 0, m = 0;
         struct hnsw_hit hits[SWEEP_K], exact[SWEEP_K];
         struct hnsw_stats s;
 
         for (uint32_t j = 0; j < x->dim; j++)
             vector[j] = row_of(x, a)[j] * 2 - row_of(x, b)[j]; /* beyond a, seen from b */
         st = hnsw_search(x->h, &q, hits, &n, &s, f);
-        if (st == ST_OK) st = hnsw_exact(x->h, &q, exact, &m, f);
-        for (size_t k = 0; st == ST_OK && k < n; k++)
+        if (st == SEAM_OK) st = hnsw_exact(x->h, &q, exact, &m, f);
+        for (size_t k = 0; st == SEAM_OK && k < n; k++)
             right += is_among(exact, m, hits[k].key);
         all += m;
         measured += s.distances;
@@ -427,17 +427,17 @@ static enum status sweep(struct world *x, uint32_t ef, double *recall, double *d
 }
 
 /* The efSearch the reader chose, over many questions, and the least that would keep the promise. */
-static enum status judge_ef(struct world *x, double promise, struct fault *f)
+static enum seam_status judge_ef(struct lab_hnsw_world *x, double promise, struct seam_fault *f)
 {
     double recall, distances, least_recall = 0, least_distances = 0;
     uint32_t least = SWEEP_K;
-    enum status st = sweep(x, x->l->in.ef, &recall, &distances, f);
+    enum seam_status st = sweep(x, x->l->in.ef, &recall, &distances, f);
 
-    while (st == ST_OK && (st = sweep(x, least, &least_recall, &least_distances, f)) == ST_OK &&
+    while (st == SEAM_OK && (st = sweep(x, least, &least_recall, &least_distances, f)) == SEAM_OK &&
            least_recall < promise && least < LAB_EF_MAX)
         least++;
-    if (st != ST_OK) return st;
-    buf_printf(&x->l->draw,
+    if (st != SEAM_OK) return st;
+    seam_buf_printf(&x->l->draw,
                "efSearch %u over %d questions: recall of the %d nearest %.3f, "
                "%.1f distances each\n",
                x->l->in.ef, SWEEP_QUERIES, SWEEP_K, recall, distances);
@@ -445,31 +445,31 @@ static enum status judge_ef(struct world *x, double promise, struct fault *f)
     lab_measured(x->l, "recall", recall);
     lab_measured(x->l, "distances", distances);
     lab_measured(x->l, "least efSearch", least);
-    trace_log_clear(x->l->log);
-    return ST_OK;
+    seam_trace_log_clear(x->l->log);
+    return SEAM_OK;
 }
 
-static enum status walks(struct world *x, struct fault *f)
+static enum seam_status walks(struct lab_hnsw_world *x, struct seam_fault *f)
 {
     uint32_t wide = x->l->in.ef > 0 ? x->l->in.ef : EF_WIDE;
-    enum status st = search(x, K, NULL, f);
+    enum seam_status st = search(x, K, NULL, f);
 
-    buf_str(&x->l->story,
+    seam_buf_str(&x->l->story,
             "A search begins at the entry point on the top layer, goes to whichever neighbour is "
             "nearer to the query until none is "
             "(descend), and takes that place one layer down. On layer 0 it keeps the efSearch best "
             "candidates and always "
             "reads the list of the nearest one not read yet (hop). With efSearch 3 it ends early.");
-    if (st == ST_OK) st = lab_step(x->l, "A greedy walk", f);
+    if (st == SEAM_OK) st = lab_step(x->l, "A greedy walk", f);
     lab_measured(x->l, "right with efSearch 3", x->right);
-    if (st == ST_OK) st = search(x, wide, NULL, f);
+    if (st == SEAM_OK) st = search(x, wide, NULL, f);
     lab_measured(x->l, "right with more", x->right);
-    if (st == ST_OK && x->l->in.ef > 0) st = judge_ef(x, RECALL_PROMISE, f);
-    buf_printf(&x->l->story,
+    if (st == SEAM_OK && x->l->in.ef > 0) st = judge_ef(x, RECALL_PROMISE, f);
+    seam_buf_printf(&x->l->story,
                "The same search with efSearch %u: a wider pool, more hops, more distances, and "
                "less chance to miss one.",
                wide);
-    return st == ST_OK ? lab_step(x->l, "efSearch buys recall", f) : st;
+    return st == SEAM_OK ? lab_step(x->l, "efSearch buys recall", f) : st;
 }
 
 static bool every_tenth(void *ctx, uint64_t key)
@@ -478,40 +478,40 @@ static bool every_tenth(void *ctx, uint64_t key)
     return key % 10 == 0;
 }
 
-static enum status filtered(struct world *x, struct fault *f)
+static enum seam_status filtered(struct lab_hnsw_world *x, struct seam_fault *f)
 {
     const struct hnsw_filter filter = {.match = every_tenth};
     const struct hnsw_query q = {.vector = x->query, .k = 1, .ef = EF_WIDE};
     struct hnsw_hit best = {0};
     size_t n;
-    enum status st = search(x, EF_WIDE, &filter, f);
+    enum seam_status st = search(x, EF_WIDE, &filter, f);
 
-    buf_str(&x->l->story, "Only every tenth key may be returned. How many match decides the way "
+    seam_buf_str(&x->l->story, "Only every tenth key may be returned. How many match decides the way "
                           "(regime): walk everything and keep what matches, walk "
                           "matching nodes through their neighbours' neighbours, or, when few "
                           "match, just measure them all.");
-    if (st == ST_OK) st = lab_step(x->l, "With a filter", f);
-    if (st == ST_OK) st = hnsw_search(x->h, &q, &best, &n, NULL, f);
-    if (st == ST_OK) st = hnsw_delete(x->h, best.key, 11 + x->n, f);
-    if (st == ST_OK) st = search(x, EF_WIDE, NULL, f);
-    if (st == ST_OK) st = draw_health(x, f);
-    buf_printf(&x->l->story,
+    if (st == SEAM_OK) st = lab_step(x->l, "With a filter", f);
+    if (st == SEAM_OK) st = hnsw_search(x->h, &q, &best, &n, NULL, f);
+    if (st == SEAM_OK) st = hnsw_delete(x->h, best.key, 11 + x->n, f);
+    if (st == SEAM_OK) st = search(x, EF_WIDE, NULL, f);
+    if (st == SEAM_OK) st = draw_health(x, f);
+    seam_buf_printf(&x->l->story,
                "The nearest, key %" PRIu64 ", is deleted. It becomes a tombstone: walks still pass "
                "through it, so nothing behind it is "
                "lost, but it is never returned. Maintenance will unlink it and repair the lists "
                "around it.",
                best.key);
-    return st == ST_OK ? lab_step(x->l, "A deletion", f) : st;
+    return st == SEAM_OK ? lab_step(x->l, "A deletion", f) : st;
 }
 
-enum status lab_play_hnsw(struct lab *l, struct fault *f)
+enum seam_status lab_play_hnsw(struct lab *l, struct seam_fault *f)
 {
-    struct world x = {.l = l};
-    enum status st = take_vectors(&x, f);
+    struct lab_hnsw_world x = {.l = l};
+    enum seam_status st = take_vectors(&x, f);
 
-    if (st == ST_OK) st = build(&x, f);
-    if (st == ST_OK) st = walks(&x, f);
-    if (st == ST_OK) st = filtered(&x, f);
+    if (st == SEAM_OK) st = build(&x, f);
+    if (st == SEAM_OK) st = walks(&x, f);
+    if (st == SEAM_OK) st = filtered(&x, f);
     hnsw_close(x.h);
     return st;
 }

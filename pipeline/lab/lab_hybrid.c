@@ -18,22 +18,22 @@ enum { K = 5, KETTLE = 101 };
 
 static void draw_title(struct lab_shop *s, struct oltp_txn *t, uint32_t table, int64_t id)
 {
-    const struct value key = v_int(id);
-    const struct schema *schema = oltp_schema(t, table);
+    const struct seam_value key = seam_v_int(id);
+    const struct seam_schema *schema = oltp_schema(t, table);
     struct oltp_row row;
-    struct value title;
+    struct seam_value title;
 
-    if (oltp_get(t, table, &key, &row, NULL) != ST_OK) return;
-    if (row_get(schema, row.row.data, row.row.size, schema_column(schema, "title"), &title, NULL) !=
-        ST_OK)
+    if (oltp_get(t, table, &key, &row, NULL) != SEAM_OK) return;
+    if (seam_row_get(schema, row.row.data, row.row.size, seam_schema_column(schema, "title"), &title, NULL) !=
+        SEAM_OK)
         return;
-    buf_printf(&s->l->draw, "  %4" PRId64 " %-52.*s ", id, (int)title.len, title.s);
+    seam_buf_printf(&s->l->draw, "  %4" PRId64 " %-52.*s ", id, (int)title.len, title.s);
 }
 
 /* What the words and what the meaning gave each hit, as bars. */
 static void svg_hits(struct lab *l, enum search_mode mode, const struct search_result *got)
 {
-    struct svg_bar bars[K];
+    struct lab_svg_bar bars[K];
     char names[K][24], words[K][48];
     double most = 0;
 
@@ -49,7 +49,7 @@ static void svg_hits(struct lab *l, enum search_mode mode, const struct search_r
                      h->part[1]);
         else
             snprintf(words[i], sizeof words[i], "%.4f", h->score);
-        bars[i] = (struct svg_bar){names[i], words[i], (both ? h->part[0] : h->score) / most,
+        bars[i] = (struct lab_svg_bar){names[i], words[i], (both ? h->part[0] : h->score) / most,
                                    both ? h->part[1] / most : 0};
     }
     if (got->count > 0 && most > 0)
@@ -64,8 +64,8 @@ static size_t rank_of(const struct search_result *got, int64_t id)
     return 0;
 }
 
-static enum status ask(struct lab_shop *s, struct search *q, struct oltp_txn *t, uint32_t table,
-                       enum search_mode mode, const char *text, struct fault *f)
+static enum seam_status ask(struct lab_shop *s, struct search *q, struct oltp_txn *t, uint32_t table,
+                       enum search_mode mode, const char *text, struct seam_fault *f)
 {
     struct hybrid_hit hits[K];
     struct search_request want = {.mode = mode,
@@ -75,41 +75,41 @@ static enum status ask(struct lab_shop *s, struct search *q, struct oltp_txn *t,
                                   .weight = -1,
                                   .trace = s->l->trace};
     struct search_result got = {.hits = hits};
-    enum status st = search_query(q, &want, &got, f);
+    enum seam_status st = search_query(q, &want, &got, f);
 
-    if (st != ST_OK) return st;
-    buf_printf(&s->l->draw, "%s: \"%s\"\n", search_mode_name(mode), text);
+    if (st != SEAM_OK) return st;
+    seam_buf_printf(&s->l->draw, "%s: \"%s\"\n", search_mode_name(mode), text);
     if (mode == SEARCH_HYBRID)
-        buf_printf(&s->l->draw,
+        seam_buf_printf(&s->l->draw,
                    "  kind of query: %s; the meaning weighs %.2f; coverage of the words %.2f\n",
-                   query_kind_name(got.kind), got.weight, got.features.coverage);
+                   embed_query_kind_name(got.kind), got.weight, got.features.coverage);
     for (size_t i = 0; i < got.count; i++) {
         draw_title(s, t, table, document_id(hits[i].id));
         if (mode == SEARCH_HYBRID)
             hybrid_explain(&hits[i], &s->l->draw);
         else
-            buf_printf(&s->l->draw, "%.4f", hits[i].score);
-        buf_str(&s->l->draw, "\n");
+            seam_buf_printf(&s->l->draw, "%.4f", hits[i].score);
+        seam_buf_str(&s->l->draw, "\n");
     }
-    if (got.count == 0) buf_str(&s->l->draw, "  nothing\n");
+    if (got.count == 0) seam_buf_str(&s->l->draw, "  nothing\n");
     svg_hits(s->l, mode, &got);
     lab_measured(s->l, mode == SEARCH_HYBRID ? "kettle's rank by both" : "kettle's rank by words",
                  (double)rank_of(&got, KETTLE));
     if (mode == SEARCH_HYBRID) lab_measured(s->l, "weight of the meaning", got.weight);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status open_search(struct lab_shop *s, struct search **out, struct fault *f)
+static enum seam_status open_search(struct lab_shop *s, struct search **out, struct seam_fault *f)
 {
-    char words[PATH_MAX_BYTES];
-    struct vectors_current v = {0};
+    char words[SEAM_PATH_MAX_BYTES];
+    struct sink_vectors_current v = {0};
     struct search_paths paths = {.words_dir = words};
-    enum status st = platform_sink_path(&s->p, "search", words, f);
+    enum seam_status st = platform_sink_path(&s->p, "search", words, f);
 
-    if (st == ST_OK) st = vectors_current(&s->p, &v, f);
+    if (st == SEAM_OK) st = sink_vectors_current(&s->p, &v, f);
     paths.graph_dir = v.dir;
     paths.model_path = v.model;
-    return st == ST_OK ? search_open(s->l->io, &paths, LSN_MAX, out, f) : st;
+    return st == SEAM_OK ? search_open(s->l->io, &paths, SEAM_LSN_MAX, out, f) : st;
 }
 
 static const struct asked {
@@ -136,20 +136,20 @@ static const struct asked {
      "next to nothing."},
 };
 
-static enum status play(struct lab_shop *s, struct search *q, const struct asked *list, size_t n,
-                        struct fault *f)
+static enum seam_status play(struct lab_shop *s, struct search *q, const struct asked *list, size_t n,
+                        struct seam_fault *f)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
     uint32_t table;
-    enum status st = platform_open_reader(&s->p, LSN_MAX, INT64_MIN, &db, f);
+    enum seam_status st = platform_open_reader(&s->p, SEAM_LSN_MAX, INT64_MIN, &db, f);
 
-    if (st == ST_OK) st = oltp_read_begin(db, &t, f);
-    if (st == ST_OK) st = oltp_table(t, "products", &table, f);
-    for (size_t i = 0; st == ST_OK && i < n; i++) {
+    if (st == SEAM_OK) st = oltp_read_begin(db, &t, f);
+    if (st == SEAM_OK) st = oltp_table(t, "products", &table, f);
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) {
         st = ask(s, q, t, table, list[i].mode, list[i].text, f);
-        buf_str(&s->l->story, list[i].story);
-        if (st == ST_OK) st = lab_step(s->l, list[i].title, f);
+        seam_buf_str(&s->l->story, list[i].story);
+        if (st == SEAM_OK) st = lab_step(s->l, list[i].title, f);
     }
     oltp_end(t);
     oltp_close(db, NULL);
@@ -157,41 +157,41 @@ static enum status play(struct lab_shop *s, struct search *q, const struct asked
 }
 
 /* The reader's own question, asked of words and of both. */
-static enum status own_question(struct lab_shop *s, struct search *q, struct fault *f)
+static enum seam_status own_question(struct lab_shop *s, struct search *q, struct seam_fault *f)
 {
     struct asked mine[] = {{SEARCH_BM25, s->l->in.ask, "Your question: words", "Your question."},
                            {SEARCH_HYBRID, s->l->in.ask, "Your question: both", "Your question."}};
 
-    return play(s, q, mine, ARRAY_LEN(mine), f);
+    return play(s, q, mine, SEAM_ARRAY_LEN(mine), f);
 }
 
-enum status lab_play_hybrid(struct lab *l, struct fault *f)
+enum seam_status lab_play_hybrid(struct lab *l, struct seam_fault *f)
 {
     struct lab_shop s = {0};
     struct search *q = NULL;
     struct search_position at;
-    lsn_t lsn;
-    enum status st = shop_open(l, &s, f);
+    seam_lsn_t lsn;
+    enum seam_status st = lab_shop_open(l, &s, f);
 
-    if (st == ST_OK) st = shop_catalogue(&s, SIZE_MAX, &lsn, f);
-    if (st == ST_OK) st = shop_catch_up(&s, sinks, ARRAY_LEN(sinks), f);
-    if (st == ST_OK) st = open_search(&s, &q, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = lab_shop_catalogue(&s, SIZE_MAX, &lsn, f);
+    if (st == SEAM_OK) st = lab_shop_catch_up(&s, sinks, SEAM_ARRAY_LEN(sinks), f);
+    if (st == SEAM_OK) st = open_search(&s, &q, f);
+    if (st == SEAM_OK) {
         search_position(q, &at);
-        buf_printf(&l->draw,
+        seam_buf_printf(&l->draw,
                    "documents %" PRIu64 "\nwords applied LSN %" PRIu64
                    ", vectors applied LSN %" PRIu64 "; answers are as of LSN %" PRIu64
                    "\nembedder %s\n",
                    at.documents, at.words_lsn, at.graph_lsn, at.lsn, at.embedder);
-        buf_str(&l->story,
+        seam_buf_str(&l->story,
                 "The shipped catalogue, through the log and the stream, into two indexes: words "
                 "and vectors. The embedder was learned from the "
                 "catalogue itself. Both sides are read at one LSN, the older of the two.");
         st = lab_step(l, "Two indexes, one moment", f);
     }
-    if (st == ST_OK) st = play(&s, q, asked, ARRAY_LEN(asked), f);
-    if (st == ST_OK && l->in.ask != NULL) st = own_question(&s, q, f);
+    if (st == SEAM_OK) st = play(&s, q, asked, SEAM_ARRAY_LEN(asked), f);
+    if (st == SEAM_OK && l->in.ask != NULL) st = own_question(&s, q, f);
     search_close(q);
-    shop_close(&s);
+    lab_shop_close(&s);
     return st;
 }

@@ -19,23 +19,23 @@ enum { CUSTOMERS = 4096, LEAF_ROWS = 16, LEVELS = 3 };
 enum { LOST = 100, CHANGED = 2222, INVENTED = 999999 };
 
 /* ---- the picture: one row of boxes a level ---- */
-struct level {
+struct lab_level {
     unsigned compared, differing;
     int64_t from[64], leaves[64];
     bool differs[64];
 };
 
-static void read_levels(const struct lab *l, struct level levels[LEVELS])
+static void read_levels(const struct lab *l, struct lab_level levels[LEVELS])
 {
-    const struct trace_event *e;
+    const struct seam_trace_event *e;
 
     memset(levels, 0, LEVELS * sizeof *levels);
     for (size_t i = 0; (e = lab_event(l, "digest", i)) != NULL; i++) {
         size_t level = (size_t)lab_arg(e, "level");
-        struct level *v = level < LEVELS ? &levels[level] : NULL;
+        struct lab_level *v = level < LEVELS ? &levels[level] : NULL;
 
         if (v == NULL || strcmp(e->args[0].s, "customers") != 0) continue;
-        if (v->compared < ARRAY_LEN(v->from)) {
+        if (v->compared < SEAM_ARRAY_LEN(v->from)) {
             v->from[v->compared] = lab_arg(e, "from");
             v->leaves[v->compared] = lab_arg(e, "leaves");
             v->differs[v->compared] = lab_arg(e, "differs") != 0;
@@ -45,7 +45,7 @@ static void read_levels(const struct lab *l, struct level levels[LEVELS])
     }
 }
 
-static void draw_levels(struct lab *l, const struct level levels[LEVELS])
+static void draw_levels(struct lab *l, const struct lab_level levels[LEVELS])
 {
     enum {
         LEFT = 10,
@@ -57,29 +57,29 @@ static void draw_levels(struct lab *l, const struct level levels[LEVELS])
     };
     static const char *const names[LEVELS] = {"all rows", "sixteenths", "leaves of 16 rows"};
     const double scale = (SVG_WIDTH - 2.0 * LEFT) / LEAVES;
-    struct buf *b = &l->svg;
+    struct seam_buf *b = &l->svg;
 
-    svg_begin(b, SVG_WIDTH, LEVELS * STEP_Y,
+    paper_svg_begin(b, SVG_WIDTH, LEVELS * STEP_Y,
               "Digests compared, level by level; those that differ stand out");
     for (int k = 0; k < LEVELS; k++) {
-        const struct level *v = &levels[k];
+        const struct lab_level *v = &levels[k];
         double y = k * (double)STEP_Y;
 
-        buf_printf(&l->draw, "level %d (%s): %u digests compared, %u differ\n", k, names[k],
+        seam_buf_printf(&l->draw, "level %d (%s): %u digests compared, %u differ\n", k, names[k],
                    v->compared, v->differing);
-        svg_words(b, "dim", LEFT, y + NAME_Y, "level %d, %s: %u compared, %u differ", k, names[k],
+        paper_svg_words(b, "dim", LEFT, y + NAME_Y, "level %d, %s: %u compared, %u differ", k, names[k],
                   v->compared, v->differing);
-        for (unsigned i = 0; i < v->compared && i < ARRAY_LEN(v->from); i++) {
+        for (unsigned i = 0; i < v->compared && i < SEAM_ARRAY_LEN(v->from); i++) {
             double x = LEFT + (double)v->from[i] * scale, wide = (double)v->leaves[i] * scale;
 
-            svg_box(b, v->differs[i] ? "hotfill" : "fill", x, y + BOX_Y, wide - 0.6, BOX_H);
+            paper_svg_box(b, v->differs[i] ? "hotfill" : "fill", x, y + BOX_Y, wide - 0.6, BOX_H);
             if (v->differs[i])
-                buf_printf(&l->draw, "  leaves %" PRId64 " to %" PRId64 " differ\n", v->from[i],
+                seam_buf_printf(&l->draw, "  leaves %" PRId64 " to %" PRId64 " differ\n", v->from[i],
                            v->from[i] + v->leaves[i] - 1);
         }
-        svg_box(b, "off", LEFT, y + BOX_Y, SVG_WIDTH - 2.0 * LEFT, BOX_H);
+        paper_svg_box(b, "off", LEFT, y + BOX_Y, SVG_WIDTH - 2.0 * LEFT, BOX_H);
     }
-    svg_end(b);
+    paper_svg_end(b);
 }
 
 /* ---- comparing ---- */
@@ -91,29 +91,29 @@ static const struct reconcile_result *of_customers(const struct reconcile_report
 }
 
 /* Both sides at one LSN; draws the digests of the customers, and keeps their events alone. */
-static enum status compare(struct lab_shop *s, struct reconcile_report *r, struct fault *f)
+static enum seam_status compare(struct lab_shop *s, struct reconcile_report *r, struct seam_fault *f)
 {
     const struct reconcile_options o = {.leaf_rows = LEAF_ROWS, .trace = s->l->trace};
-    struct level levels[LEVELS];
+    struct lab_level levels[LEVELS];
     const struct reconcile_result *x;
-    enum status st;
+    enum seam_status st;
 
-    trace_log_clear(s->l->log);
+    seam_trace_log_clear(s->l->log);
     st = reconcile_run(&s->p, &o, r, f);
-    x = st == ST_OK ? of_customers(r) : NULL;
+    x = st == SEAM_OK ? of_customers(r) : NULL;
     if (x == NULL) return st;
-    buf_printf(&s->l->draw, "%s %s at LSN %" PRIu64 ": %" PRIu64 " differences\n", x->store,
+    seam_buf_printf(&s->l->draw, "%s %s at LSN %" PRIu64 ": %" PRIu64 " differences\n", x->store,
                x->table, x->lsn, x->differences);
-    buf_printf(&s->l->draw, "rows %" PRIu64 " and %" PRIu64 " in %" PRIu64 " leaves\n",
+    seam_buf_printf(&s->l->draw, "rows %" PRIu64 " and %" PRIu64 " in %" PRIu64 " leaves\n",
                x->cost.source_rows, x->cost.store_rows, x->cost.leaves);
     read_levels(s->l, levels);
     draw_levels(s->l, levels);
-    buf_printf(&s->l->draw,
+    seam_buf_printf(&s->l->draw,
                "in all %" PRIu64 " digests; rows put side by side: %" PRIu64 " of %" PRIu64 "\n",
                x->cost.digests, x->cost.rows_compared, x->cost.source_rows + x->cost.store_rows);
     lab_measured(s->l, "differences", (double)x->differences);
     lab_measured(s->l, "digests", (double)x->cost.digests);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static void draw_rows(struct lab *l, const struct reconcile_result *x)
@@ -121,97 +121,97 @@ static void draw_rows(struct lab *l, const struct reconcile_result *x)
     for (size_t k = 0; k < x->shown; k++) {
         const struct reconcile_difference *d = &x->list[k];
 
-        buf_printf(&l->draw, "%s key %s\n", reconcile_verdict_name(d->verdict), d->key_text);
-        buf_printf(&l->draw, "  source %.90s\n", d->source != NULL ? d->source : "(none)");
-        buf_printf(&l->draw, "  store  %.90s\n", d->store != NULL ? d->store : "(none)");
+        seam_buf_printf(&l->draw, "%s key %s\n", reconcile_verdict_name(d->verdict), d->key_text);
+        seam_buf_printf(&l->draw, "  source %.90s\n", d->source != NULL ? d->source : "(none)");
+        seam_buf_printf(&l->draw, "  store  %.90s\n", d->store != NULL ? d->store : "(none)");
     }
     if (x->shown > 0) lab_measured(l, "verdict", x->list[0].verdict);
 }
 
 /* ---- what goes wrong ---- */
-struct silver {
+struct lab_silver {
     struct columnar_writer *w;
-    const struct schema *schema;
+    const struct seam_schema *schema;
     int table;
-    lsn_t lsn;
+    seam_lsn_t lsn;
 };
 
 /* A row as JSON, over what silver has under its key. */
-static enum status put_row(struct silver *s, const char *json, struct fault *f)
+static enum seam_status put_row(struct lab_silver *s, const char *json, struct seam_fault *f)
 {
-    struct value given[COLUMNS_MAX], had[COLUMNS_MAX];
-    struct buf text = {0};
-    enum status st = row_from_json(s->schema, json, strlen(json), given, &text, f);
+    struct seam_value given[SEAM_COLUMNS_MAX], had[SEAM_COLUMNS_MAX];
+    struct seam_buf text = {0};
+    enum seam_status st = seam_row_from_json(s->schema, json, strlen(json), given, &text, f);
 
-    if (st == ST_OK) {
-        struct value key = given[s->schema->key[0]];
-        enum status found = columnar_writer_get(s->w, s->table, &key, had, NULL);
+    if (st == SEAM_OK) {
+        struct seam_value key = given[s->schema->key[0]];
+        enum seam_status found = columnar_writer_get(s->w, s->table, &key, had, NULL);
 
-        for (uint16_t i = 0; found == ST_OK && i < s->schema->column_count; i++)
-            if (given[i].type == V_NULL) given[i] = had[i];
+        for (uint16_t i = 0; found == SEAM_OK && i < s->schema->column_count; i++)
+            if (given[i].type == SEAM_V_NULL) given[i] = had[i];
         st = columnar_upsert(s->w, s->table, given, s->lsn, NULL, f);
     }
-    buf_free(&text);
+    seam_buf_free(&text);
     return st;
 }
 
 /* What a bug, a bad disk or a helpful person might do: one row lost, one changed, one invented; or
  * the reader's own row. Nothing of it is in the log. */
-static enum status damage(struct lab_shop *s, struct fault *f)
+static enum seam_status damage(struct lab_shop *s, struct seam_fault *f)
 {
-    struct silver silver = {0};
-    const struct value lost = v_int(LOST);
-    char dir[PATH_MAX_BYTES], json[80];
-    enum status st = platform_sink_path(&s->p, "warehouse", dir, f);
+    struct lab_silver silver = {0};
+    const struct seam_value lost = seam_v_int(LOST);
+    char dir[SEAM_PATH_MAX_BYTES], json[80];
+    enum seam_status st = platform_sink_path(&s->p, "warehouse", dir, f);
 
-    if (st == ST_OK) st = columnar_open_writer(s->l->io, dir, NULL, &silver.w, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = columnar_open_writer(s->l->io, dir, NULL, &silver.w, f);
+    if (st == SEAM_OK) {
         silver.lsn = columnar_writer_applied(silver.w) + 1;
         silver.table = columnar_writer_table(silver.w, "silver_customers");
         silver.schema = columnar_writer_schema(silver.w, silver.table);
     }
-    if (st == ST_OK && s->l->in.row != NULL)
+    if (st == SEAM_OK && s->l->in.row != NULL)
         st = put_row(&silver, s->l->in.row, f);
-    else if (st == ST_OK) {
+    else if (st == SEAM_OK) {
         st = columnar_delete(silver.w, silver.table, &lost, silver.lsn, NULL, f);
         snprintf(json, sizeof json, "{\"customer_id\":%d,\"name\":\"Nobody\"}", CHANGED);
-        if (st == ST_OK) st = put_row(&silver, json, f);
+        if (st == SEAM_OK) st = put_row(&silver, json, f);
         snprintf(json, sizeof json, "{\"customer_id\":%d,\"name\":\"Invented\"}", INVENTED);
-        if (st == ST_OK) st = put_row(&silver, json, f);
+        if (st == SEAM_OK) st = put_row(&silver, json, f);
     }
-    if (st == ST_OK)
-        st = columnar_publish(silver.w, silver.lsn, clock_wall_us(&s->l->clock.clock), f);
+    if (st == SEAM_OK)
+        st = columnar_publish(silver.w, silver.lsn, seam_clock_wall_us(&s->l->clock.clock), f);
     columnar_close_writer(silver.w);
     return st;
 }
 
 /* ---- the play ---- */
-static enum status begin(struct lab_shop *s, struct reconcile_report *r, struct fault *f)
+static enum seam_status begin(struct lab_shop *s, struct reconcile_report *r, struct seam_fault *f)
 {
-    lsn_t lsn;
-    enum status st = shop_customers(s, CUSTOMERS, &lsn, f);
+    seam_lsn_t lsn;
+    enum seam_status st = lab_shop_customers(s, CUSTOMERS, &lsn, f);
 
-    if (st == ST_OK) st = shop_catch_up(s, sinks, ARRAY_LEN(sinks), f);
-    if (st == ST_OK) st = compare(s, r, f);
-    buf_printf(
+    if (st == SEAM_OK) st = lab_shop_catch_up(s, sinks, SEAM_ARRAY_LEN(sinks), f);
+    if (st == SEAM_OK) st = compare(s, r, f);
+    seam_buf_printf(
         &s->l->story,
         "%d customers, relayed and applied. Source and store are read at the same LSN, so "
         "that one that is merely behind is never called wrong. Each side adds up the hashes "
         "of its rows: sums of sixteen rows, of sixteen such sums, and one of everything. The "
         "two sums of everything are equal, so all rows are, and one comparison was enough.",
         CUSTOMERS);
-    return st == ST_OK ? lab_step(s->l, "Agreement", f) : st;
+    return st == SEAM_OK ? lab_step(s->l, "Agreement", f) : st;
 }
 
-static enum status drift(struct lab_shop *s, struct reconcile_report *r, struct fault *f)
+static enum seam_status drift(struct lab_shop *s, struct reconcile_report *r, struct seam_fault *f)
 {
-    lsn_t lsn;
-    enum status st = damage(s, f);
+    seam_lsn_t lsn;
+    enum seam_status st = damage(s, f);
 
-    if (st == ST_OK) st = shop_put(s, "customers", "{\"customer_id\":1,\"name\":\"Ana\"}", &lsn, f);
-    if (st == ST_OK) st = shop_catch_up(s, sinks, ARRAY_LEN(sinks), f);
-    if (st == ST_OK) st = compare(s, r, f);
-    buf_printf(&s->l->story,
+    if (st == SEAM_OK) st = lab_shop_put(s, "customers", "{\"customer_id\":1,\"name\":\"Ana\"}", &lsn, f);
+    if (st == SEAM_OK) st = lab_shop_catch_up(s, sinks, SEAM_ARRAY_LEN(sinks), f);
+    if (st == SEAM_OK) st = compare(s, r, f);
+    seam_buf_printf(&s->l->story,
                "Behind everyone's back silver %s. Every checksum is right and every "
                "file is whole: only a comparison can tell. The sums of everything "
                "differ, so the sixteen below are compared; of those that differ the "
@@ -219,50 +219,50 @@ static enum status drift(struct lab_shop *s, struct reconcile_report *r, struct 
                s->l->in.row != NULL ? "gets the row you gave"
                                     : "loses one customer, gets another name for a second and an "
                                       "invented third");
-    if (st == ST_OK) st = lab_step(s->l, "Drift: digests bisect to it", f);
-    if (st != ST_OK || of_customers(r) == NULL) return st;
+    if (st == SEAM_OK) st = lab_step(s->l, "Drift: digests bisect to it", f);
+    if (st != SEAM_OK || of_customers(r) == NULL) return st;
     draw_rows(s->l, of_customers(r));
-    buf_str(&s->l->story, "Only the rows of the differing leaves are put side by side, key by key, "
+    seam_buf_str(&s->l->story, "Only the rows of the differing leaves are put side by side, key by key, "
                           "and each difference gets a verdict.");
     return lab_step(s->l, "The rows of those leaves, side by side", f);
 }
 
-static enum status repair(struct lab_shop *s, struct reconcile_report *r, struct fault *f)
+static enum seam_status repair(struct lab_shop *s, struct reconcile_report *r, struct seam_fault *f)
 {
     uint64_t rows = 0;
-    lsn_t lsn;
-    enum status st = reconcile_repair(&s->p, r, &rows, &lsn, f);
+    seam_lsn_t lsn;
+    enum seam_status st = reconcile_repair(&s->p, r, &rows, &lsn, f);
 
     reconcile_free(r);
-    buf_printf(&s->l->draw,
+    seam_buf_printf(&s->l->draw,
                "emitted again through the log: %" PRIu64 " rows, up to LSN %" PRIu64 "\n", rows,
                lsn);
-    buf_printf(&s->l->story,
+    seam_buf_printf(&s->l->story,
                "Repair does not touch the store. It writes the source's present row, or its "
                "absence, again into the log, flagged as a repair: %" PRIu64 " rows. "
                "They reach every sink the way all changes do.",
                rows);
-    if (st == ST_OK) st = lab_step(s->l, "Repair goes through the log", f);
-    if (st == ST_OK) st = shop_catch_up(s, sinks, ARRAY_LEN(sinks), f);
-    buf_str(&s->l->story, "The relay and the sinks have run. The stores agree again.");
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = lab_step(s->l, "Repair goes through the log", f);
+    if (st == SEAM_OK) st = lab_shop_catch_up(s, sinks, SEAM_ARRAY_LEN(sinks), f);
+    seam_buf_str(&s->l->story, "The relay and the sinks have run. The stores agree again.");
+    if (st != SEAM_OK) return st;
     lab_measured(s->l, "differences found", lab_figure_of(s->l, "differences"));
     lab_measured(s->l, "digests then", lab_figure_of(s->l, "digests"));
     st = compare(s, r, f);
-    return st == ST_OK ? lab_step(s->l, "Agreement again", f) : st;
+    return st == SEAM_OK ? lab_step(s->l, "Agreement again", f) : st;
 }
 
-enum status lab_play_reconcile(struct lab *l, struct fault *f)
+enum seam_status lab_play_reconcile(struct lab *l, struct seam_fault *f)
 {
     struct lab_shop s = {0};
     struct reconcile_report r = {0};
-    enum status st = shop_open(l, &s, f);
+    enum seam_status st = lab_shop_open(l, &s, f);
 
-    if (st == ST_OK) st = begin(&s, &r, f);
+    if (st == SEAM_OK) st = begin(&s, &r, f);
     reconcile_free(&r);
-    if (st == ST_OK) st = drift(&s, &r, f);
-    if (st == ST_OK) st = repair(&s, &r, f);
+    if (st == SEAM_OK) st = drift(&s, &r, f);
+    if (st == SEAM_OK) st = repair(&s, &r, f);
     reconcile_free(&r);
-    shop_close(&s);
+    lab_shop_close(&s);
     return st;
 }

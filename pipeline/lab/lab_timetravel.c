@@ -17,39 +17,39 @@ static const char *const sinks[] = {"warehouse", "gold", "view", "search"};
 
 enum { KETTLE = 101, MOMENTS = 4 };
 
-static enum status ask_rows(struct lab_shop *s, lsn_t lsn, struct fault *f)
+static enum seam_status ask_rows(struct lab_shop *s, seam_lsn_t lsn, struct seam_fault *f)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
     struct oltp_row row;
-    const struct value key = v_int(KETTLE);
+    const struct seam_value key = seam_v_int(KETTLE);
     uint32_t table;
-    enum status st = platform_open_reader(&s->p, lsn, INT64_MIN, &db, f);
+    enum seam_status st = platform_open_reader(&s->p, lsn, INT64_MIN, &db, f);
 
-    if (st == ST_OK) st = oltp_read_begin(db, &t, f);
-    if (st == ST_OK) st = oltp_table(t, "products", &table, f);
-    if (st == ST_OK) {
-        enum status found = oltp_get(t, table, &key, &row, NULL);
-        struct value title, price;
+    if (st == SEAM_OK) st = oltp_read_begin(db, &t, f);
+    if (st == SEAM_OK) st = oltp_table(t, "products", &table, f);
+    if (st == SEAM_OK) {
+        enum seam_status found = oltp_get(t, table, &key, &row, NULL);
+        struct seam_value title, price;
 
         lab_measured(s->l, "price", 0); /* no such row */
-        buf_printf(&s->l->draw, "row store  ");
-        if (found == ST_NOT_FOUND)
-            buf_str(&s->l->draw, "no product 101\n");
+        seam_buf_printf(&s->l->draw, "row store  ");
+        if (found == SEAM_NOT_FOUND)
+            seam_buf_str(&s->l->draw, "no product 101\n");
         else {
-            const struct schema *schema = oltp_schema(t, table);
+            const struct seam_schema *schema = oltp_schema(t, table);
 
-            st = row_get(schema, row.row.data, row.row.size, schema_column(schema, "title"), &title,
+            st = seam_row_get(schema, row.row.data, row.row.size, seam_schema_column(schema, "title"), &title,
                          f);
-            if (st == ST_OK)
-                st = row_get(schema, row.row.data, row.row.size, schema_column(schema, "price"),
+            if (st == SEAM_OK)
+                st = seam_row_get(schema, row.row.data, row.row.size, seam_schema_column(schema, "price"),
                              &price, f);
-            if (st == ST_OK) {
-                value_format(&title, &s->l->draw);
+            if (st == SEAM_OK) {
+                seam_value_format(&title, &s->l->draw);
                 lab_measured(s->l, "price", (double)price.i / pow(10, price.scale));
-                buf_str(&s->l->draw, " at ");
-                value_format(&price, &s->l->draw);
-                buf_str(&s->l->draw, "\n");
+                seam_buf_str(&s->l->draw, " at ");
+                seam_value_format(&price, &s->l->draw);
+                seam_buf_str(&s->l->draw, "\n");
             }
         }
     }
@@ -58,7 +58,7 @@ static enum status ask_rows(struct lab_shop *s, lsn_t lsn, struct fault *f)
     return st;
 }
 
-static enum status ask_words(struct lab_shop *s, lsn_t lsn, struct fault *f)
+static enum seam_status ask_words(struct lab_shop *s, seam_lsn_t lsn, struct seam_fault *f)
 {
     static const char words[] = "cordless kettle";
     struct invidx_reader *r = NULL;
@@ -66,56 +66,56 @@ static enum status ask_words(struct lab_shop *s, lsn_t lsn, struct fault *f)
     struct invidx_hit hits[3];
     const struct invidx_request want = {.k = 3};
     struct invidx_result got = {.hits = hits};
-    char dir[PATH_MAX_BYTES];
-    enum status st = platform_sink_path(&s->p, "search", dir, f);
+    char dir[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = platform_sink_path(&s->p, "search", dir, f);
 
-    if (st == ST_OK) st = invidx_reader_open(s->l->io, dir, lsn, &r, f);
-    if (st == ST_OK) st = invidx_query_new(r, &q, f);
-    if (st == ST_OK) st = invidx_query_words(q, words, sizeof words - 1, INVIDX_AND, f);
-    if (st == ST_OK) st = invidx_search(r, q, &want, &got, f);
+    if (st == SEAM_OK) st = invidx_reader_open(s->l->io, dir, lsn, &r, f);
+    if (st == SEAM_OK) st = invidx_query_new(r, &q, f);
+    if (st == SEAM_OK) st = invidx_query_words(q, words, sizeof words - 1, INVIDX_AND, f);
+    if (st == SEAM_OK) st = invidx_search(r, q, &want, &got, f);
     lab_measured(s->l, "found by its old name", (double)got.count);
-    if (st == ST_OK) buf_printf(&s->l->draw, "search     \"%s\" finds", words);
-    for (size_t i = 0; st == ST_OK && i < got.count; i++)
-        buf_printf(&s->l->draw, " %" PRId64, document_id(hits[i].key));
-    buf_str(&s->l->draw, st == ST_OK && got.count == 0 ? " nothing\n" : "\n");
+    if (st == SEAM_OK) seam_buf_printf(&s->l->draw, "search     \"%s\" finds", words);
+    for (size_t i = 0; st == SEAM_OK && i < got.count; i++)
+        seam_buf_printf(&s->l->draw, " %" PRId64, document_id(hits[i].key));
+    seam_buf_str(&s->l->draw, st == SEAM_OK && got.count == 0 ? " nothing\n" : "\n");
     invidx_query_free(q);
     invidx_reader_close(r);
     return st;
 }
 
-static enum status ask_all(struct lab_shop *s, lsn_t lsn, struct fault *f)
+static enum seam_status ask_all(struct lab_shop *s, seam_lsn_t lsn, struct seam_fault *f)
 {
     char sql[160];
-    enum status st;
+    enum seam_status st;
 
-    buf_printf(&s->l->draw, "AS OF LSN %" PRIu64 "\n", lsn);
+    seam_buf_printf(&s->l->draw, "AS OF LSN %" PRIu64 "\n", lsn);
     st = ask_rows(s, lsn, f);
-    if (st == ST_OK) st = ask_words(s, lsn, f);
+    if (st == SEAM_OK) st = ask_words(s, lsn, f);
     snprintf(sql, sizeof sql,
              "SELECT title, price FROM silver_products AS OF LSN %" PRIu64 " WHERE product_id = %d",
              lsn, KETTLE);
-    if (st == ST_OK) st = shop_sql(s, sql, f);
+    if (st == SEAM_OK) st = lab_shop_sql(s, sql, f);
     snprintf(sql, sizeof sql,
              "SELECT category, products, value FROM gold_stock_value AS OF LSN %" PRIu64, lsn);
-    return st == ST_OK ? shop_sql(s, sql, f) : st;
+    return st == SEAM_OK ? lab_shop_sql(s, sql, f) : st;
 }
 
 /* The four commits on the log's line; `here`: the one asked about. */
-static void svg_moments(struct lab *l, const lsn_t at[MOMENTS], int here)
+static void svg_moments(struct lab *l, const seam_lsn_t at[MOMENTS], int here)
 {
     static const char *const words[MOMENTS] = {"34.95", "29.95", "other name", "deleted"};
-    struct svg_station list[MOMENTS];
+    struct lab_svg_station list[MOMENTS];
     char names[MOMENTS][24];
 
     for (int i = 0; i < MOMENTS; i++) {
         snprintf(names[i], sizeof names[i], "LSN %" PRIu64, at[i]);
-        list[i] = (struct svg_station){names[i], words[i], i == here ? "hot" : "box", false};
+        list[i] = (struct lab_svg_station){names[i], words[i], i == here ? "hot" : "box", false};
     }
     lab_svg_chain(l, "Four commits of product 101, in the log's order", list, MOMENTS);
 }
 
 /* The product's life: each commit has an LSN, and travels to every store with it. */
-static enum status live(struct lab_shop *s, lsn_t at[MOMENTS], struct fault *f)
+static enum seam_status live(struct lab_shop *s, seam_lsn_t at[MOMENTS], struct seam_fault *f)
 {
     static const char first[] = "{\"product_id\":101,\"sku\":\"HK-1170\",\"title\":\"Cordless "
                                 "kettle\",\"description\":\"Boils water\","
@@ -128,41 +128,41 @@ static enum status live(struct lab_shop *s, lsn_t at[MOMENTS], struct fault *f)
                                   "\"category\":\"Kitchen\",\"price\":\"29.95\",\"stock\":10}";
     static const char *const what[MOMENTS] = {"put on sale for 34.95", "made cheaper",
                                               "given another name", "deleted"};
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (int i = 0; st == ST_OK && i < MOMENTS; i++) {
+    for (int i = 0; st == SEAM_OK && i < MOMENTS; i++) {
         if (i == MOMENTS - 1)
-            st = shop_delete(s, "products", KETTLE, &at[i], f);
+            st = lab_shop_delete(s, "products", KETTLE, &at[i], f);
         else
-            st = shop_put(s, "products", i == 0 ? first : i == 1 ? cheaper : renamed, &at[i], f);
-        if (st == ST_OK) st = shop_catch_up(s, sinks, ARRAY_LEN(sinks), f);
-        buf_printf(&s->l->draw, "LSN %" PRIu64 "  product 101 is %s\n", at[i], what[i]);
-        clock_sim_advance(&s->l->clock, INT64_C(3600000000));
+            st = lab_shop_put(s, "products", i == 0 ? first : i == 1 ? cheaper : renamed, &at[i], f);
+        if (st == SEAM_OK) st = lab_shop_catch_up(s, sinks, SEAM_ARRAY_LEN(sinks), f);
+        seam_buf_printf(&s->l->draw, "LSN %" PRIu64 "  product 101 is %s\n", at[i], what[i]);
+        seam_clock_sim_advance(&s->l->clock, INT64_C(3600000000));
     }
-    buf_str(&s->l->story, "One product, four commits, an hour apart. A commit's LSN is its place "
+    seam_buf_str(&s->l->story, "One product, four commits, an hour apart. A commit's LSN is its place "
                           "in the log; the relay carried each change and its "
                           "LSN to the stream, and each sink published what it applied together "
                           "with that LSN (publish).");
-    if (st == ST_OK) svg_moments(s->l, at, MOMENTS);
-    return st == ST_OK ? lab_step(s->l, "Four moments", f) : st;
+    if (st == SEAM_OK) svg_moments(s->l, at, MOMENTS);
+    return st == SEAM_OK ? lab_step(s->l, "Four moments", f) : st;
 }
 
 /* The reader's own LSN: what was so just before it, and what is so at it. */
-static enum status own_moment(struct lab_shop *s, const lsn_t at[MOMENTS], lsn_t mine,
-                              struct fault *f)
+static enum seam_status own_moment(struct lab_shop *s, const seam_lsn_t at[MOMENTS], seam_lsn_t mine,
+                              struct seam_fault *f)
 {
-    enum status st = ask_all(s, mine - 1, f);
+    enum seam_status st = ask_all(s, mine - 1, f);
     double before = lab_figure_of(s->l, "price");
 
-    if (st == ST_OK) st = ask_all(s, mine, f);
+    if (st == SEAM_OK) st = ask_all(s, mine, f);
     lab_measured(s->l, "price just before", before);
-    buf_printf(&s->l->story, "AS OF LSN %" PRIu64 " and just before it: the moment you chose.",
+    seam_buf_printf(&s->l->story, "AS OF LSN %" PRIu64 " and just before it: the moment you chose.",
                mine);
     svg_moments(s->l, at, MOMENTS);
-    return st == ST_OK ? lab_step(s->l, "Your moment", f) : st;
+    return st == SEAM_OK ? lab_step(s->l, "Your moment", f) : st;
 }
 
-enum status lab_play_timetravel(struct lab *l, struct fault *f)
+enum seam_status lab_play_timetravel(struct lab *l, struct seam_fault *f)
 {
     static const char *const titles[MOMENTS] = {"The first moment, everywhere", "Cheaper",
                                                 "Another name", "Gone"};
@@ -178,17 +178,17 @@ enum status lab_play_timetravel(struct lab *l, struct fault *f)
         "Deleted, in all of them. The log, the checkpoints and the row versions keep what came "
         "before, for as long as retention says."};
     struct lab_shop s = {0};
-    lsn_t at[MOMENTS];
-    enum status st = shop_open(l, &s, f);
+    seam_lsn_t at[MOMENTS];
+    enum seam_status st = lab_shop_open(l, &s, f);
 
-    if (st == ST_OK) st = live(&s, at, f);
-    for (int i = 0; st == ST_OK && i < MOMENTS; i++) {
+    if (st == SEAM_OK) st = live(&s, at, f);
+    for (int i = 0; st == SEAM_OK && i < MOMENTS; i++) {
         st = ask_all(&s, at[i], f);
-        buf_str(&l->story, stories[i]);
+        seam_buf_str(&l->story, stories[i]);
         svg_moments(l, at, i);
-        if (st == ST_OK) st = lab_step(l, titles[i], f);
+        if (st == SEAM_OK) st = lab_step(l, titles[i], f);
     }
-    if (st == ST_OK && l->in.at > 0) st = own_moment(&s, at, (lsn_t)l->in.at, f);
-    shop_close(&s);
+    if (st == SEAM_OK && l->in.at > 0) st = own_moment(&s, at, (seam_lsn_t)l->in.at, f);
+    lab_shop_close(&s);
     return st;
 }

@@ -7,7 +7,7 @@
 enum { STORY_WIDTH = 100 };
 
 /* A paragraph, broken at blanks. */
-static void print_wrapped(const char *s, struct buf *out)
+static void print_wrapped(const char *s, struct seam_buf *out)
 {
     size_t column = 0;
 
@@ -15,52 +15,52 @@ static void print_wrapped(const char *s, struct buf *out)
         size_t n = strcspn(p, " \n");
 
         if (column > 0 && column + 1 + n > STORY_WIDTH) {
-            buf_str(out, "\n");
+            seam_buf_str(out, "\n");
             column = 0;
         }
         if (column > 0) {
-            buf_str(out, " ");
+            seam_buf_str(out, " ");
             column++;
         }
-        buf_append(out, p, n);
+        seam_buf_append(out, p, n);
         column += n;
         p += n;
         p += strspn(p, " \n");
     }
-    if (column > 0) buf_str(out, "\n");
+    if (column > 0) seam_buf_str(out, "\n");
 }
 
-void lab_print_step(const struct lab *l, size_t i, struct lab_style style, struct buf *out)
+void lab_print_step(const struct lab *l, size_t i, struct lab_style style, struct seam_buf *out)
 {
     const struct lab_step *s = lab_at(l, i);
     const char *bold = style.color ? "\033[1m" : "", *dim = style.color ? "\033[2m" : "";
     const char *new = style.color ? "\033[1;33m" : "", *off = style.color ? "\033[0m" : "";
 
-    buf_printf(out, "%s%zu. %s%s\n", bold, i + 1, s->title, off);
+    seam_buf_printf(out, "%s%zu. %s%s\n", bold, i + 1, s->title, off);
     print_wrapped(s->story, out);
-    if (s->line_count > 0) buf_str(out, "\n");
+    if (s->line_count > 0) seam_buf_str(out, "\n");
     for (size_t j = 0; j < s->line_count; j++)
-        buf_printf(out, "%s%s %s%s\n", s->lines[j].changed ? new : "",
+        seam_buf_printf(out, "%s%s %s%s\n", s->lines[j].changed ? new : "",
                    s->lines[j].changed ? "*" : " ", s->lines[j].text,
                    s->lines[j].changed ? off : "");
-    if (s->events_kept > 0) buf_str(out, "\n");
+    if (s->events_kept > 0) seam_buf_str(out, "\n");
     if (s->event_count > s->events_kept)
-        buf_printf(out, "  > %zu events, then\n", s->event_count - s->events_kept);
+        seam_buf_printf(out, "  > %zu events, then\n", s->event_count - s->events_kept);
     for (size_t j = 0; j < s->events_kept; j++) {
         const char *who = strstr(s->events[j], " | ");
 
-        buf_printf(out, "  > %.*s  %s%s%s\n", (int)(who - s->events[j]), s->events[j], dim, who + 3,
+        seam_buf_printf(out, "  > %.*s  %s%s%s\n", (int)(who - s->events[j]), s->events[j], dim, who + 3,
                    off);
     }
-    if (!style.plain) buf_printf(out, "%s--- step %zu of %zu%s\n", dim, i + 1, lab_count(l), off);
-    buf_str(out, "\n");
+    if (!style.plain) seam_buf_printf(out, "%s--- step %zu of %zu%s\n", dim, i + 1, lab_count(l), off);
+    seam_buf_str(out, "\n");
 }
 
-void lab_print(const struct lab *l, struct lab_style style, struct buf *out)
+void lab_print(const struct lab *l, struct lab_style style, struct seam_buf *out)
 {
-    buf_printf(out, "%s\n", lab_kind_of(l)->title);
+    seam_buf_printf(out, "%s\n", lab_kind_of(l)->title);
     print_wrapped(lab_kind_of(l)->goal, out);
-    buf_str(out, "\n");
+    seam_buf_str(out, "\n");
     for (size_t i = 0; i < lab_count(l); i++)
         lab_print_step(l, i, style, out);
 }

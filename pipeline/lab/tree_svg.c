@@ -17,7 +17,7 @@ struct page_box {
 /* "  inner 7: 3 keys, 20% full, epoch ..." of oltp_dump_tree; the depth is the indent. */
 static size_t read_pages(struct lab *l, struct page_box *p)
 {
-    const char *text = buf_cstr(&l->draw);
+    const char *text = seam_buf_cstr(&l->draw);
     const struct lab_step *before = lab_same_picture(l, text);
     int open[16];
     size_t n = 0;
@@ -31,7 +31,7 @@ static size_t read_pages(struct lab *l, struct page_box *p)
                                  &p[n].keys, &p[n].full) != 4)
             continue;
         p[n].depth = (unsigned)(indent / 2) - 1;
-        if (p[n].depth >= ARRAY_LEN(open)) continue;
+        if (p[n].depth >= SEAM_ARRAY_LEN(open)) continue;
         p[n].parent = p[n].depth == 0 ? -1 : open[p[n].depth - 1];
         p[n].new = before != NULL && !lab_had_line(before, line, strcspn(line, "\n"));
         open[p[n].depth] = (int)n;
@@ -65,19 +65,19 @@ static double place(struct page_box *p, size_t n)
     return next;
 }
 
-static void draw_page(struct buf *b, const struct page_box *p, const struct page_box *parent)
+static void draw_page(struct seam_buf *b, const struct page_box *p, const struct page_box *parent)
 {
     double y = MARGIN + NAME_H + p->depth * (double)(BOX_H + GAP_Y + NAME_H);
     double full = BOX_H * p->full / 100.0;
 
     if (parent != NULL)
-        svg_line(b, "edge", parent->x + BOX_W / 2.0, y - GAP_Y - NAME_H, p->x + BOX_W / 2.0,
+        paper_svg_line(b, "edge", parent->x + BOX_W / 2.0, y - GAP_Y - NAME_H, p->x + BOX_W / 2.0,
                  y - NAME_H);
-    svg_words(b, p->new ? "changed" : "dim", p->x + 2, y - 4, "%s%u", p->new ? "*" : "p", p->page);
-    svg_box(b, p->new ? "hotfill" : "fill", p->x, y + BOX_H - full, BOX_W, full);
-    svg_box(b, "box", p->x, y, BOX_W, BOX_H);
-    svg_words(b, "", p->x + 4, y + 20, "%u", p->keys);
-    svg_words(b, "dim", p->x + 4, y + 38, "%u%%", p->full);
+    paper_svg_words(b, p->new ? "changed" : "dim", p->x + 2, y - 4, "%s%u", p->new ? "*" : "p", p->page);
+    paper_svg_box(b, p->new ? "hotfill" : "fill", p->x, y + BOX_H - full, BOX_W, full);
+    paper_svg_box(b, "box", p->x, y, BOX_W, BOX_H);
+    paper_svg_words(b, "", p->x + 4, y + 20, "%u", p->keys);
+    paper_svg_words(b, "dim", p->x + 4, y + 38, "%u%%", p->full);
 }
 
 void lab_svg_tree(struct lab *l)
@@ -98,10 +98,10 @@ void lab_svg_tree(struct lab *l)
         label, sizeof label,
         "A tree of %zu pages on %u levels; each page with its number, keys, and how full it is", n,
         deepest + 1);
-    svg_begin(&l->svg, width < 470 ? 470 : width, foot + 32, label);
+    paper_svg_begin(&l->svg, width < 470 ? 470 : width, foot + 32, label);
     for (size_t i = 0; i < n; i++)
         draw_page(&l->svg, &p[i], p[i].parent >= 0 ? &p[p[i].parent] : NULL);
-    svg_words(&l->svg, "dim", MARGIN, foot + 22,
+    paper_svg_words(&l->svg, "dim", MARGIN, foot + 22,
               "p7 a page's number, * new or changed; keys in it; how full");
-    svg_end(&l->svg);
+    paper_svg_end(&l->svg);
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-const char page_style[] =
+const char paper_page_style[] =
     ":root{color-scheme:light dark;accent-color:var(--hot);--fg:#1b1b1b;--bg:#fdfdfb;--dim:#595959;\n"
     "--mark:#ffe8a3;--line:#c9c9c2;--hot:#a03c00;--two:#8fb8de;--soft:#f3f2ec}\n"
     "@media(prefers-color-scheme:dark){:root{--fg:#e8e6e0;--bg:#17181a;--dim:#a8a8a1;\n"
@@ -54,30 +54,30 @@ const char page_style[] =
     "body{max-width:none;padding:0;font-size:11pt}svg,figure.wide svg{max-width:100%;min-width:0}\n"
     "figure{overflow:visible}details{display:block}}\n";
 
-void page_text(struct buf *out, const char *s, size_t n)
+void paper_page_text(struct seam_buf *out, const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (s[i] == '<')
-            buf_str(out, "&lt;");
+            seam_buf_str(out, "&lt;");
         else if (s[i] == '>')
-            buf_str(out, "&gt;");
+            seam_buf_str(out, "&gt;");
         else if (s[i] == '&')
-            buf_str(out, "&amp;");
+            seam_buf_str(out, "&amp;");
         else if (s[i] == '"')
-            buf_str(out, "&quot;");
+            seam_buf_str(out, "&quot;");
         else
-            buf_u8(out, (uint8_t)s[i]);
+            seam_buf_u8(out, (uint8_t)s[i]);
     }
 }
 
-void page_words(struct buf *out, const char *s)
+void paper_page_words(struct seam_buf *out, const char *s)
 {
-    page_text(out, s, strlen(s));
+    paper_page_text(out, s, strlen(s));
 }
 
-void page_cell(struct buf *out, const char *s)
+void paper_page_cell(struct seam_buf *out, const char *s)
 {
-    buf_str(out, "<td>");
-    page_words(out, s);
-    buf_str(out, "</td>");
+    seam_buf_str(out, "<td>");
+    paper_page_words(out, s);
+    seam_buf_str(out, "</td>");
 }

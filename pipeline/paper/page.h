@@ -6,11 +6,11 @@
 
 #include "engine/base/buf.h"
 
-extern const char page_style[];
+extern const char paper_page_style[];
 
 /* Appends text, with the characters that mean something in HTML (also in an attribute) escaped. */
-void page_text(struct buf *out, const char *s, size_t n);
-void page_words(struct buf *out, const char *s); /* terminated */
-void page_cell(struct buf *out, const char *s);  /* ... in a cell of a table */
+void paper_page_text(struct seam_buf *out, const char *s, size_t n);
+void paper_page_words(struct seam_buf *out, const char *s); /* terminated */
+void paper_page_cell(struct seam_buf *out, const char *s);  /* ... in a cell of a table */
 
 #endif

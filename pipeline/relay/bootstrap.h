@@ -27,21 +27,21 @@
 #include "pipeline/platform.h"
 #include "pipeline/relay/relay.h"
 
-struct bootstrap_options {
+struct relay_bootstrap_options {
     struct relay_options relay;
-    const volatile int *stop; /* set from a signal handler: ST_END, as if killed; may be NULL */
+    const volatile int *stop; /* set from a signal handler: SEAM_END, as if killed; may be NULL */
     void (*progress)(void *ctx, uint64_t rows, uint64_t total);
     void *progress_ctx;
 };
-struct bootstrap_result {
+struct relay_bootstrap_result {
     uint64_t tables, rows, bytes;
-    lsn_t lsn; /* of the snapshot */
-    lsn_t
+    seam_lsn_t lsn; /* of the snapshot */
+    seam_lsn_t
         from; /* what happened in (from, lsn] is not in the stream; from == lsn: nothing is missing */
     uint64_t offset; /* of its first event */
 };
-/* ST_CONFLICT: a relay is at work. Writers and sinks go on meanwhile. */
-MUST_USE enum status bootstrap_run(const struct platform *p, const struct bootstrap_options *o,
-                                   struct bootstrap_result *out, struct fault *f);
+/* SEAM_CONFLICT: a relay is at work. Writers and sinks go on meanwhile. */
+SEAM_MUST_USE enum seam_status relay_bootstrap_run(const struct platform *p, const struct relay_bootstrap_options *o,
+                                   struct relay_bootstrap_result *out, struct seam_fault *f);
 
 #endif

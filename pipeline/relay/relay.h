@@ -22,7 +22,7 @@
 struct relay;
 
 struct relay_options {         /* zero means the default in brackets */
-    struct trace *trace;
+    struct seam_trace *trace;
     uint64_t buffer_bytes; /* a transaction held in memory at most this large [128 KiB, at most] */
     uint64_t heartbeat_us;     /* [1 s] */
     uint64_t sync_bytes;       /* sync the stream at least every so many bytes [64 MiB] */
@@ -34,28 +34,28 @@ struct relay_options {         /* zero means the default in brackets */
     uint64_t segment_bytes;    /* of the stream [64 MiB] */
 };
 
-/* ST_CONFLICT: a relay is at work (its pid). ST_STALE: the log no longer reaches back to the stream's
+/* SEAM_CONFLICT: a relay is at work (its pid). SEAM_STALE: the log no longer reaches back to the stream's
  * end, because the slot was invalidated or dropped (the reason is in the fault): bootstrap
  * (pipeline/relay/bootstrap.h). */
-MUST_USE enum status relay_open(const struct platform *p, const struct relay_options *o,
-                                struct relay **out, struct fault *f);
-/* Ships what is durable now; ST_END when there was nothing. For loops of one's own (labs,
+SEAM_MUST_USE enum seam_status relay_open(const struct platform *p, const struct relay_options *o,
+                                struct relay **out, struct seam_fault *f);
+/* Ships what is durable now; SEAM_END when there was nothing. For loops of one's own (labs,
  * tests). */
-MUST_USE enum status relay_step(struct relay *r, struct fault *f);
+SEAM_MUST_USE enum seam_status relay_step(struct relay *r, struct seam_fault *f);
 
 struct relay_run_options {
     bool until_caught_up;      /* stop when everything durable at that moment is in the stream */
     const volatile int *stop;  /* set from a signal handler; may be NULL */
     const volatile int *pause; /* while set: nothing is shipped, heartbeats stop; may be NULL */
 };
-MUST_USE enum status relay_run(struct relay *r, const struct relay_run_options *o, struct fault *f);
+SEAM_MUST_USE enum seam_status relay_run(struct relay *r, const struct relay_run_options *o, struct seam_fault *f);
 
-struct relay_stats { uint64_t transactions, events, bytes, heartbeats, aborted, syncs; lsn_t lsn; };
+struct relay_stats { uint64_t transactions, events, bytes, heartbeats, aborted, syncs; seam_lsn_t lsn; };
 void relay_stats(const struct relay *r, struct relay_stats *out);
 /* Drops the stream (a damaged one, say), its consumers and the slot. The next relay begins a new stream
- * at the oldest log kept, which every sink that needs more is told (ST_NOT_FOUND); or a bootstrap begins
+ * at the oldest log kept, which every sink that needs more is told (SEAM_NOT_FOUND); or a bootstrap begins
  * it with a snapshot. Either gives no offset that the old stream may have given (relay_reset.c). */
-MUST_USE enum status relay_reset(const struct platform *p, struct fault *f);
-enum status relay_close(struct relay *r, struct fault *f); /* accepts NULL; syncs the stream */
+SEAM_MUST_USE enum seam_status relay_reset(const struct platform *p, struct seam_fault *f);
+enum seam_status relay_close(struct relay *r, struct seam_fault *f); /* accepts NULL; syncs the stream */
 
 #endif

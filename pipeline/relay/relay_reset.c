@@ -17,52 +17,52 @@
 enum { FIRST_SIZE = 28, FIRST_CRC = 24 };
 static const char first_magic[] = "SEAMFRST";
 
-static enum status first_load(const struct platform *p, uint64_t *out, struct fault *f)
+static enum seam_status first_load(const struct platform *p, uint64_t *out, struct seam_fault *f)
 {
-    struct buf b = {0};
-    char path[PATH_MAX_BYTES];
-    enum status st = platform_path(p, "stream.first", path, f);
+    struct seam_buf b = {0};
+    char path[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = platform_path(p, "stream.first", path, f);
 
     *out = 0;
-    if (st != ST_OK || !io_exists(p->io, path)) return st;
-    st = io_read_all(p->io, path, 4096, &b, f);
-    if (st == ST_OK && (b.size != FIRST_SIZE || memcmp(b.data, first_magic, 8) != 0 ||
-                        get_u32(b.data + 8) != 1 || get_u32(b.data + 12) != 0))
-        st = fault_set(f, ST_CORRUPT, path, 0, "not a stream's first offset, of this version");
-    if (st == ST_OK && get_u32(b.data + FIRST_CRC) != crc32c(0, b.data, FIRST_CRC))
-        st = fault_set(f, ST_CORRUPT, path, FIRST_CRC,
+    if (st != SEAM_OK || !seam_io_exists(p->io, path)) return st;
+    st = seam_io_read_all(p->io, path, 4096, &b, f);
+    if (st == SEAM_OK && (b.size != FIRST_SIZE || memcmp(b.data, first_magic, 8) != 0 ||
+                        seam_get_u32(b.data + 8) != 1 || seam_get_u32(b.data + 12) != 0))
+        st = seam_fault_set(f, SEAM_CORRUPT, path, 0, "not a stream's first offset, of this version");
+    if (st == SEAM_OK && seam_get_u32(b.data + FIRST_CRC) != seam_crc32c(0, b.data, FIRST_CRC))
+        st = seam_fault_set(f, SEAM_CORRUPT, path, FIRST_CRC,
                        "its checksum is wrong: restore the file from a copy, since a stream begun "
                        "without it may give offsets again");
-    if (st == ST_OK) *out = get_u64(b.data + 16);
-    buf_free(&b);
+    if (st == SEAM_OK) *out = seam_get_u64(b.data + 16);
+    seam_buf_free(&b);
     return st;
 }
 
-static enum status first_store(const struct platform *p, uint64_t offset, struct fault *f)
+static enum seam_status first_store(const struct platform *p, uint64_t offset, struct seam_fault *f)
 {
     uint8_t b[FIRST_SIZE] = {0};
-    char path[PATH_MAX_BYTES];
-    enum status st = platform_path(p, "stream.first", path, f);
+    char path[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = platform_path(p, "stream.first", path, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     memcpy(b, first_magic, 8);
-    put_u32(b + 8, 1);
-    put_u64(b + 16, offset);
-    put_u32(b + FIRST_CRC, crc32c(0, b, FIRST_CRC));
-    return io_write_atomic(p->io, path, b, sizeof b, f);
+    seam_put_u32(b + 8, 1);
+    seam_put_u64(b + 16, offset);
+    seam_put_u32(b + FIRST_CRC, seam_crc32c(0, b, FIRST_CRC));
+    return seam_io_write_atomic(p->io, path, b, sizeof b, f);
 }
 
 /* A log that was trimmed may have fed a stream that was removed by hand: its events are fewer than
  * the log's bytes. */
-enum status relay_first_offset(const struct platform *p, uint64_t *out, struct fault *f)
+enum seam_status relay_first_offset(const struct platform *p, uint64_t *out, struct seam_fault *f)
 {
     struct wal_state state;
-    char dir[PATH_MAX_BYTES];
-    enum status st = first_load(p, out, f);
+    char dir[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = first_load(p, out, f);
 
-    if (st == ST_OK) st = platform_path(p, "wal", dir, f);
-    if (st == ST_OK) st = wal_state(p->io, dir, &state, f);
-    if (st == ST_OK && state.oldest >= state.segment_bytes && state.durable > *out)
+    if (st == SEAM_OK) st = platform_path(p, "wal", dir, f);
+    if (st == SEAM_OK) st = wal_state(p->io, dir, &state, f);
+    if (st == SEAM_OK && state.oldest >= state.segment_bytes && state.durable > *out)
         *out = state.durable;
     return st;
 }
@@ -70,53 +70,53 @@ enum status relay_first_offset(const struct platform *p, uint64_t *out, struct f
 /* What the old stream cannot have reached. An event takes more than a byte: so many offsets may lie in
  * what is behind its last whole record (opening it cut that off), or, when it cannot be read (w is
  * NULL), in all of it. `end`: of its segments, before it was opened. */
-static enum status pass_old_stream(const struct platform *p, const char *stream_dir,
+static enum seam_status pass_old_stream(const struct platform *p, const char *stream_dir,
                                    const struct stream_writer *w, const struct stream_tail *tail,
-                                   lsn_t end, uint64_t *first, struct fault *f)
+                                   seam_lsn_t end, uint64_t *first, struct seam_fault *f)
 {
     struct wal_state state;
-    char dir[PATH_MAX_BYTES];
-    enum status st;
+    char dir[SEAM_PATH_MAX_BYTES];
+    enum seam_status st;
 
     if (w != NULL) {
         st = wal_state(p->io, stream_dir, &state, f);
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         if (tail->next_offset > *first) *first = tail->next_offset;
         if (end > state.written) *first += end - state.written;
-        return ST_OK;
+        return SEAM_OK;
     }
     st = platform_path(p, "wal", dir, f);
-    if (st == ST_OK) st = wal_state(p->io, dir, &state, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = wal_state(p->io, dir, &state, f);
+    if (st != SEAM_OK) return st;
     if (state.durable > *first) *first = state.durable; /* one made before stream.first was kept */
     *first += end;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status relay_reset(const struct platform *p, struct fault *f)
+enum seam_status relay_reset(const struct platform *p, struct seam_fault *f)
 {
-    char wal_dir[PATH_MAX_BYTES], stream_dir[PATH_MAX_BYTES];
+    char wal_dir[SEAM_PATH_MAX_BYTES], stream_dir[SEAM_PATH_MAX_BYTES];
     struct stream_writer_options so = {.clock = p->clock, .log_id = p->log_id};
     struct stream_writer *w = NULL;
     struct stream_tail tail;
     uint64_t first = 0;
-    lsn_t end = 0;
-    enum status st = path_join(wal_dir, p->dir, "wal", f), opened;
+    seam_lsn_t end = 0;
+    enum seam_status st = seam_path_join(wal_dir, p->dir, "wal", f), opened;
 
-    if (st == ST_OK) st = path_join(stream_dir, p->dir, "stream", f);
-    if (st == ST_OK) st = first_load(p, &first, f);
-    if (st == ST_OK) st = wal_end_bound(p->io, stream_dir, &end, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = seam_path_join(stream_dir, p->dir, "stream", f);
+    if (st == SEAM_OK) st = first_load(p, &first, f);
+    if (st == SEAM_OK) st = wal_end_bound(p->io, stream_dir, &end, f);
+    if (st != SEAM_OK) return st;
     /* Opening it proves that no relay is at work; a damaged stream is removed all the same. */
     opened = stream_writer_open(p->io, stream_dir, &so, &w, &tail, NULL);
-    if (opened == ST_CONFLICT)
-        return fault_set(f, opened, stream_dir, FAULT_NO_OFFSET,
+    if (opened == SEAM_CONFLICT)
+        return seam_fault_set(f, opened, stream_dir, SEAM_FAULT_NO_OFFSET,
                          "a relay is at work; stop it first");
-    st = pass_old_stream(p, stream_dir, opened == ST_OK ? w : NULL, &tail, end, &first, f);
+    st = pass_old_stream(p, stream_dir, opened == SEAM_OK ? w : NULL, &tail, end, &first, f);
     (void)stream_writer_close(w, NULL);
-    if (st == ST_OK) st = first_store(p, first, f);
-    if (st == ST_OK) st = io_remove_tree(p->io, stream_dir, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = first_store(p, first, f);
+    if (st == SEAM_OK) st = seam_io_remove_tree(p->io, stream_dir, f);
+    if (st != SEAM_OK) return st;
     st = wal_slot_drop(p->io, wal_dir, "relay", NULL);
-    return st == ST_NOT_FOUND ? ST_OK : st;
+    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
 }

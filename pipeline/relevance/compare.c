@@ -10,14 +10,14 @@
 #include "pipeline/relevance/eval_internal.h"
 
 /* ---- labelled queries ---- */
-enum status compare_set_add(struct compare_set *s, const char *id, const char *class, const char *text)
+enum seam_status compare_set_add(struct compare_set *s, const char *id, const char *class, const char *text)
 {
     struct compare_query *grown, *q;
 
-    if (strlen(id) >= EVAL_NAME_MAX || strlen(class) >= COMPARE_CLASS_MAX) return ST_INVALID;
+    if (strlen(id) >= EVAL_NAME_MAX || strlen(class) >= COMPARE_CLASS_MAX) return SEAM_INVALID;
     if ((s->count & (s->count - 1)) == 0) { /* room doubles at powers of two */
         grown = realloc(s->queries, (s->count == 0 ? 1 : 2 * s->count) * sizeof *grown);
-        if (grown == NULL) return ST_NOMEM;
+        if (grown == NULL) return SEAM_NOMEM;
         s->queries = grown;
     }
     q = &s->queries[s->count];
@@ -25,62 +25,62 @@ enum status compare_set_add(struct compare_set *s, const char *id, const char *c
     memcpy(q->id, id, strlen(id));
     memcpy(q->class, class, strlen(class));
     q->text = strdup(text);
-    if (q->text == NULL) return ST_NOMEM;
+    if (q->text == NULL) return SEAM_NOMEM;
     s->count++;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 void compare_set_free(struct compare_set *s)
 {
     for (size_t i = 0; i < s->count; i++) free(s->queries[i].text);
     free(s->queries);
-    qrels_free(s->qrels);
+    eval_qrels_free(s->qrels);
     *s = (struct compare_set){0};
 }
 
 /* The judgements of the set's queries, query by query in the set's order: then results line up. */
-static enum status align_qrels(struct compare_set *s, const struct qrels *from, struct fault *f)
+static enum seam_status align_qrels(struct compare_set *s, const struct eval_qrels *from, struct seam_fault *f)
 {
-    enum status st = qrels_new(&s->qrels);
+    enum seam_status st = eval_qrels_new(&s->qrels);
 
-    for (size_t i = 0; st == ST_OK && i < s->count; i++) {
-        uint32_t query = names_find(&from->queries, s->queries[i].id);
+    for (size_t i = 0; st == SEAM_OK && i < s->count; i++) {
+        uint32_t query = embed_names_find(&from->queries, s->queries[i].id);
 
-        for (size_t k = 0; st == ST_OK && k < from->count; k++)
+        for (size_t k = 0; st == SEAM_OK && k < from->count; k++)
             if (from->list[k].query == query)
-                st = qrels_add(s->qrels, s->queries[i].id, from->docs.name[from->list[k].doc],
+                st = eval_qrels_add(s->qrels, s->queries[i].id, from->docs.name[from->list[k].doc],
                                from->list[k].grade, f);
     }
     return st;
 }
 
-enum status compare_set_finish(struct compare_set *s, struct fault *f)
+enum seam_status compare_set_finish(struct compare_set *s, struct seam_fault *f)
 {
-    struct qrels *from = s->qrels;
+    struct eval_qrels *from = s->qrels;
     size_t kept = 0;
-    enum status st;
+    enum seam_status st;
 
     s->qrels = NULL;
     for (size_t i = 0; i < s->count; i++) {
-        if (names_find(&from->queries, s->queries[i].id) == NAMES_NONE) free(s->queries[i].text);
+        if (embed_names_find(&from->queries, s->queries[i].id) == NAMES_NONE) free(s->queries[i].text);
         else s->queries[kept++] = s->queries[i];
     }
     s->count = kept;
     st = align_qrels(s, from, f);
-    qrels_free(from);
-    if (st == ST_OK && kept == 0)
-        st = fault_set(f, ST_INVALID, "qrels", FAULT_NO_OFFSET, "no query has a judgement");
+    eval_qrels_free(from);
+    if (st == SEAM_OK && kept == 0)
+        st = seam_fault_set(f, SEAM_INVALID, "qrels", SEAM_FAULT_NO_OFFSET, "no query has a judgement");
     return st;
 }
 
-static int column_named(const struct csv_field *fields, size_t n, const char *name)
+static int column_named(const struct seam_csv_field *fields, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)
         if (fields[i].size == strlen(name) && memcmp(fields[i].data, name, fields[i].size) == 0) return (int)i;
     return -1;
 }
 
-static enum status read_query(struct compare_set *s, const struct csv_field *fields, size_t n, const int column[3])
+static enum seam_status read_query(struct compare_set *s, const struct seam_csv_field *fields, size_t n, const int column[3])
 {
     char value[3][SEARCH_TEXT_MAX] = {"", "", ""};
 
@@ -88,62 +88,62 @@ static enum status read_query(struct compare_set *s, const struct csv_field *fie
         size_t size;
 
         if (column[i] < 0) continue;
-        if ((size_t)column[i] >= n) return ST_INVALID;
+        if ((size_t)column[i] >= n) return SEAM_INVALID;
         size = fields[column[i]].size;
-        if (size >= sizeof value[i]) return ST_INVALID;
+        if (size >= sizeof value[i]) return SEAM_INVALID;
         memcpy(value[i], fields[column[i]].data, size);
         value[i][size] = '\0';
     }
     return compare_set_add(s, value[0], column[2] < 0 ? "all" : value[2], value[1]);
 }
 
-static enum status read_queries(struct compare_set *s, struct source *source, struct fault *f)
+static enum seam_status read_queries(struct compare_set *s, struct seam_source *source, struct seam_fault *f)
 {
-    struct csv *csv = NULL;
-    const struct csv_field *fields;
+    struct seam_csv *csv = NULL;
+    const struct seam_csv_field *fields;
     int column[3] = {-1, -1, -1};
     size_t n;
-    enum status st = csv_open(source, (struct csv_options){.separator = '\t'}, &csv);
+    enum seam_status st = seam_csv_open(source, (struct seam_csv_options){.separator = '\t'}, &csv);
 
-    if (st == ST_OK) st = csv_next(csv, &fields, &n, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = seam_csv_next(csv, &fields, &n, f);
+    if (st == SEAM_OK) {
         column[0] = column_named(fields, n, "query_id");
         column[1] = column_named(fields, n, "query");
         column[2] = column_named(fields, n, "class");
         if (column[0] < 0 || column[1] < 0)
-            st = fault_set(f, ST_INVALID, "queries", 1, "the header line must name query_id and query");
+            st = seam_fault_set(f, SEAM_INVALID, "queries", 1, "the header line must name query_id and query");
     }
-    while (st == ST_OK && (st = csv_next(csv, &fields, &n, f)) == ST_OK) {
+    while (st == SEAM_OK && (st = seam_csv_next(csv, &fields, &n, f)) == SEAM_OK) {
         st = read_query(s, fields, n, column);
-        if (st == ST_INVALID)
-            st = fault_set(f, st, "queries", csv_line(csv), "a column is missing or too long");
+        if (st == SEAM_INVALID)
+            st = seam_fault_set(f, st, "queries", seam_csv_line(csv), "a column is missing or too long");
     }
-    csv_close(csv);
-    return st == ST_END ? ST_OK : st;
+    seam_csv_close(csv);
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
-enum status compare_set_from(struct source *queries, struct source *qrels, struct compare_set *out, struct fault *f)
+enum seam_status compare_set_from(struct seam_source *queries, struct seam_source *qrels, struct compare_set *out, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     *out = (struct compare_set){0};
     st = read_queries(out, queries, f);
-    if (st == ST_OK) st = qrels_from(qrels, "qrels", &out->qrels, f);
-    if (st == ST_OK) st = compare_set_finish(out, f);
-    if (st != ST_OK) compare_set_free(out);
+    if (st == SEAM_OK) st = eval_qrels_from(qrels, "qrels", &out->qrels, f);
+    if (st == SEAM_OK) st = compare_set_finish(out, f);
+    if (st != SEAM_OK) compare_set_free(out);
     return st;
 }
 
-enum status compare_set_read(struct io *io, const char *queries, const char *qrels, struct compare_set *out,
-                             struct fault *f)
+enum seam_status compare_set_read(struct seam_io *io, const char *queries, const char *qrels, struct compare_set *out,
+                             struct seam_fault *f)
 {
-    struct source *q = NULL, *j = NULL;
-    enum status st = source_open(io, queries, &q, f);
+    struct seam_source *q = NULL, *j = NULL;
+    enum seam_status st = seam_source_open(io, queries, &q, f);
 
-    if (st == ST_OK) st = source_open(io, qrels, &j, f);
-    if (st == ST_OK) st = compare_set_from(q, j, out, f);
-    source_close(q);
-    source_close(j);
+    if (st == SEAM_OK) st = seam_source_open(io, qrels, &j, f);
+    if (st == SEAM_OK) st = compare_set_from(q, j, out, f);
+    seam_source_close(q);
+    seam_source_close(j);
     return st;
 }
 
@@ -155,17 +155,17 @@ static bool in_half(const char *id, enum compare_half half)
     return half == COMPARE_ALL || odd == (half == COMPARE_DEVELOPMENT);
 }
 
-enum status compare_set_half(const struct compare_set *s, enum compare_half half, struct compare_set *out,
-                             struct fault *f)
+enum seam_status compare_set_half(const struct compare_set *s, enum compare_half half, struct compare_set *out,
+                             struct seam_fault *f)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     *out = (struct compare_set){0};
-    for (size_t i = 0; st == ST_OK && i < s->count; i++)
+    for (size_t i = 0; st == SEAM_OK && i < s->count; i++)
         if (in_half(s->queries[i].id, half))
             st = compare_set_add(out, s->queries[i].id, s->queries[i].class, s->queries[i].text);
-    if (st == ST_OK) st = align_qrels(out, s->qrels, f);
-    if (st != ST_OK) compare_set_free(out);
+    if (st == SEAM_OK) st = align_qrels(out, s->qrels, f);
+    if (st != SEAM_OK) compare_set_free(out);
     return st;
 }
 
@@ -177,7 +177,7 @@ static int compare_id(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static enum status pool_lists(struct compare_pool *p)
+static enum seam_status pool_lists(struct compare_pool *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         p->words_count += p->hits[i].rank[SIDE_WORDS] != 0;
@@ -185,7 +185,7 @@ static enum status pool_lists(struct compare_pool *p)
     }
     p->words = calloc(p->words_count + 1, sizeof *p->words);
     p->meaning = calloc(p->meaning_count + 1, sizeof *p->meaning);
-    if (p->words == NULL || p->meaning == NULL) return ST_NOMEM;
+    if (p->words == NULL || p->meaning == NULL) return SEAM_NOMEM;
     for (size_t i = 0; i < p->count; i++) {
         const struct hybrid_hit *h = &p->hits[i];
 
@@ -194,22 +194,22 @@ static enum status pool_lists(struct compare_pool *p)
             p->meaning[h->rank[SIDE_MEANING] - 1] = (struct hybrid_item){h->id, h->raw[SIDE_MEANING]};
     }
     qsort(p->hits, p->count, sizeof *p->hits, compare_id);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status pool_query(struct search *s, const struct compare_query *q, uint64_t (*id_of)(uint64_t),
-                              struct compare_pool *out, struct fault *f)
+static enum seam_status pool_query(struct search *s, const struct compare_query *q, uint64_t (*id_of)(uint64_t),
+                              struct compare_pool *out, struct seam_fault *f)
 {
     struct hybrid_options o = hybrid_defaults();
     struct search_request r = {.mode = SEARCH_HYBRID, .text = q->text, .size = strlen(q->text),
                                .k = 2 * COMPARE_DEPTH, .hybrid = &o, .weight = 0.5};
     struct search_result result = {.hits = calloc(2 * COMPARE_DEPTH, sizeof *result.hits)};
     double feedback[2 * COMPARE_DEPTH];
-    enum status st;
+    enum seam_status st;
 
     out->hits = result.hits;
     out->feedback = calloc(2 * COMPARE_DEPTH, sizeof *out->feedback);
-    if (out->hits == NULL || out->feedback == NULL) return ST_NOMEM;
+    if (out->hits == NULL || out->feedback == NULL) return SEAM_NOMEM;
     o.depth = COMPARE_DEPTH;
     st = search_candidates(s, &r, &result, feedback, f);
     out->count = result.count;
@@ -217,18 +217,18 @@ static enum status pool_query(struct search *s, const struct compare_query *q, u
     out->kind = result.kind;
     out->words_only = result.words_only;
     for (size_t i = 0; id_of != NULL && i < out->count; i++) out->hits[i].id = id_of(out->hits[i].id);
-    if (st == ST_OK) hybrid_rescored(out->hits, feedback, out->count, out->feedback);
-    return st == ST_OK ? pool_lists(out) : st;
+    if (st == SEAM_OK) hybrid_rescored(out->hits, feedback, out->count, out->feedback);
+    return st == SEAM_OK ? pool_lists(out) : st;
 }
 
-enum status compare_pools(struct search *s, const struct compare_set *set, uint64_t (*id_of)(uint64_t key),
-                          struct compare_pool **out, struct fault *f)
+enum seam_status compare_pools(struct search *s, const struct compare_set *set, uint64_t (*id_of)(uint64_t key),
+                          struct compare_pool **out, struct seam_fault *f)
 {
     struct compare_pool *p = calloc(set->count + 1, sizeof *p);
-    enum status st = p == NULL ? ST_NOMEM : ST_OK;
+    enum seam_status st = p == NULL ? SEAM_NOMEM : SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < set->count; i++) st = pool_query(s, &set->queries[i], id_of, &p[i], f);
-    if (st == ST_OK) *out = p;
+    for (size_t i = 0; st == SEAM_OK && i < set->count; i++) st = pool_query(s, &set->queries[i], id_of, &p[i], f);
+    if (st == SEAM_OK) *out = p;
     else if (p != NULL) compare_pools_free(p, set->count);
     return st;
 }
@@ -257,17 +257,17 @@ static bool pool_score(void *ctx, enum hybrid_side_name side, uint64_t id, doubl
 }
 
 /* The pool's ids as the variant ranks them; `ids` has room for all. */
-static enum status rank_pool(const struct compare_pool *p, const struct compare_variant *v, double weight,
+static enum seam_status rank_pool(const struct compare_pool *p, const struct compare_variant *v, double weight,
                              uint64_t *ids, size_t *n)
 {
     struct hybrid_list words = {p->words, p->words_count}, meaning = {p->meaning, p->meaning_count};
     struct hybrid_list one = v->mode == SEARCH_BM25 ? words : meaning;
     struct hybrid_hit *fused = NULL;
-    enum status st;
+    enum seam_status st;
 
     *n = one.count;
     for (size_t i = 0; v->mode != SEARCH_HYBRID && i < one.count; i++) ids[i] = one.items[i].id;
-    if (v->mode != SEARCH_HYBRID) return ST_OK;
+    if (v->mode != SEARCH_HYBRID) return SEAM_OK;
     if (weight < 0.0 && v->options.by_kind) weight = v->options.kind_weight[p->kind];
     if (p->words_only) weight = 0.0;
     if (v->options.feedback_docs > 0 && !p->words_only && p->words_count > 0 &&
@@ -279,37 +279,37 @@ static enum status rank_pool(const struct compare_pool *p, const struct compare_
     } else {
         st = hybrid_fuse(&v->options, weight, words, meaning, pool_score, (void *)p, &fused, n, NULL);
     }
-    for (size_t i = 0; st == ST_OK && i < *n; i++) ids[i] = fused[i].id;
+    for (size_t i = 0; st == SEAM_OK && i < *n; i++) ids[i] = fused[i].id;
     free(fused);
     return st;
 }
 
-enum status compare_run(const struct compare_set *set, const struct compare_pool *pools,
+enum seam_status compare_run(const struct compare_set *set, const struct compare_pool *pools,
                         const struct compare_variant *v, const struct eval_options *o,
                         struct compare_outcome *out)
 {
     struct eval_options complete = o != NULL ? *o : (struct eval_options){0};
     uint64_t ids[2 * COMPARE_DEPTH];
-    enum status st;
+    enum seam_status st;
 
     *out = (struct compare_outcome){.variant = *v};
-    st = run_new(v->name, &out->run);
-    for (size_t i = 0; st == ST_OK && i < set->count; i++) {
+    st = eval_run_new(v->name, &out->run);
+    for (size_t i = 0; st == SEAM_OK && i < set->count; i++) {
         size_t n = 0;
 
         assert(pools[i].count <= 2 * COMPARE_DEPTH);
         st = rank_pool(&pools[i], v, -1.0, ids, &n);
-        if (st == ST_OK) st = run_add_ranked(out->run, set->queries[i].id, ids, n);
+        if (st == SEAM_OK) st = eval_run_add_ranked(out->run, set->queries[i].id, ids, n);
     }
     complete.complete = true;
-    if (st == ST_OK) st = eval_run(set->qrels, out->run, &complete, &out->result);
-    if (st != ST_OK) compare_outcome_free(out);
+    if (st == SEAM_OK) st = eval_run(set->qrels, out->run, &complete, &out->result);
+    if (st != SEAM_OK) compare_outcome_free(out);
     return st;
 }
 
 void compare_outcome_free(struct compare_outcome *o)
 {
-    run_free(o->run);
+    eval_run_free(o->run);
     eval_result_free(&o->result);
     *o = (struct compare_outcome){0};
 }
@@ -322,29 +322,29 @@ void compare_sweep_free(struct compare_sweep *s)
     *s = (struct compare_sweep){0};
 }
 
-enum status compare_sweep(const struct compare_set *set, const struct compare_pool *pools,
+enum seam_status compare_sweep(const struct compare_set *set, const struct compare_pool *pools,
                           const struct hybrid_options *o, const struct eval_options *eval,
                           struct compare_sweep *out)
 {
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     *out = (struct compare_sweep){.options = *o, .count = set->count};
     out->ndcg = calloc(COMPARE_WEIGHTS * (set->count + 1), sizeof *out->ndcg);
     out->kind = calloc(set->count + 1, sizeof *out->kind);
-    if (out->ndcg == NULL || out->kind == NULL) st = ST_NOMEM;
-    for (size_t i = 0; st == ST_OK && i < set->count; i++) out->kind[i] = pools[i].kind;
-    for (int w = 0; st == ST_OK && w < COMPARE_WEIGHTS; w++) {
+    if (out->ndcg == NULL || out->kind == NULL) st = SEAM_NOMEM;
+    for (size_t i = 0; st == SEAM_OK && i < set->count; i++) out->kind[i] = pools[i].kind;
+    for (int w = 0; st == SEAM_OK && w < COMPARE_WEIGHTS; w++) {
         struct compare_variant v = {"sweep", SEARCH_HYBRID, *o};
         struct compare_outcome outcome;
 
         v.options.by_kind = false;
         v.options.weight = (double)w / (COMPARE_WEIGHTS - 1);
         st = compare_run(set, pools, &v, eval, &outcome);
-        if (st != ST_OK) break;
+        if (st != SEAM_OK) break;
         for (size_t i = 0; i < set->count; i++) out->ndcg[(size_t)w * set->count + i] = outcome.result.queries[i].s.ndcg;
         compare_outcome_free(&outcome);
     }
-    if (st != ST_OK) compare_sweep_free(out);
+    if (st != SEAM_OK) compare_sweep_free(out);
     return st;
 }
 

@@ -43,13 +43,13 @@ static size_t classes_of(const struct compare_set *set, const char *out[CLASSES_
 }
 
 static void print_measures(const struct compare_set *set, const struct compare_outcome *o, size_t n, size_t base,
-                           struct buf *out)
+                           struct seam_buf *out)
 {
     double *a = calloc(set->count + 1, sizeof *a), *b = calloc(set->count + 1, sizeof *b);
 
-    buf_printf(out, "| %-24s | nDCG@10 | 2^g-1 | MRR@10 | R@100 |  P@5  |  MAP  | judged |   vs %-8s | 95 %% interval    |    p    | win/tie/loss |\n",
+    seam_buf_printf(out, "| %-24s | nDCG@10 | 2^g-1 | MRR@10 | R@100 |  P@5  |  MAP  | judged |   vs %-8s | 95 %% interval    |    p    | win/tie/loss |\n",
                "", o[base].variant.name);
-    buf_printf(out, "|--------------------------|---------|-------|--------|-------|-------|-------|--------|---------------|------------------|---------|--------------|\n");
+    seam_buf_printf(out, "|--------------------------|---------|-------|--------|-------|-------|-------|--------|---------------|------------------|---------|--------------|\n");
     if (a != NULL) ndcgs(&o[base], a);
     for (size_t i = 0; i < n; i++) {
         const struct eval_scores *s = &o[i].result.mean;
@@ -59,11 +59,11 @@ static void print_measures(const struct compare_set *set, const struct compare_o
             ndcgs(&o[i], b);
             eval_compare(a, b, set->count, ROUNDS, 1, &c);
         }
-        buf_printf(out, "| %-24s | %.4f  | %.3f | %.3f  | %.3f | %.3f | %.3f | %.3f  |", o[i].variant.name, s->ndcg,
+        seam_buf_printf(out, "| %-24s | %.4f  | %.3f | %.3f  | %.3f | %.3f | %.3f | %.3f  |", o[i].variant.name, s->ndcg,
                    s->ndcg_exp, s->mrr, s->recall, s->p, s->map, s->judged);
-        if (i == base) buf_printf(out, "               |                  |         |              |\n");
+        if (i == base) seam_buf_printf(out, "               |                  |         |              |\n");
         else
-            buf_printf(out, " %+.4f (%+.1f%%) | %+.4f..%+.4f | %.4f  | %zu/%zu/%zu |\n", c.mean_difference,
+            seam_buf_printf(out, " %+.4f (%+.1f%%) | %+.4f..%+.4f | %.4f  | %zu/%zu/%zu |\n", c.mean_difference,
                        o[base].result.mean.ndcg > 0 ? 100.0 * c.mean_difference / o[base].result.mean.ndcg : 0.0, c.low,
                        c.high, c.p_randomization, c.wins, c.ties, c.losses);
     }
@@ -72,27 +72,27 @@ static void print_measures(const struct compare_set *set, const struct compare_o
 }
 
 void compare_print(const struct compare_set *set, const struct compare_outcome *o, size_t n, size_t base,
-                   struct buf *out)
+                   struct seam_buf *out)
 {
     const char *class[CLASSES_MAX];
     size_t counts[CLASSES_MAX], classes = classes_of(set, class, counts);
 
     print_measures(set, o, n, base, out);
     if (classes < 2) return;
-    buf_printf(out, "\nnDCG@10 by class (number of queries)\n\n| %-24s |", "");
-    for (size_t c = 0; c < classes; c++) buf_printf(out, " %s (%zu) |", class[c], counts[c]);
-    buf_str(out, "\n|--------------------------|");
-    for (size_t c = 0; c < classes; c++) buf_str(out, "---|");
-    buf_str(out, "\n");
+    seam_buf_printf(out, "\nnDCG@10 by class (number of queries)\n\n| %-24s |", "");
+    for (size_t c = 0; c < classes; c++) seam_buf_printf(out, " %s (%zu) |", class[c], counts[c]);
+    seam_buf_str(out, "\n|--------------------------|");
+    for (size_t c = 0; c < classes; c++) seam_buf_str(out, "---|");
+    seam_buf_str(out, "\n");
     for (size_t i = 0; i < n; i++) {
-        buf_printf(out, "| %-24s |", o[i].variant.name);
-        for (size_t c = 0; c < classes; c++) buf_printf(out, " %.3f |", compare_class_ndcg(set, &o[i], class[c]));
-        buf_str(out, "\n");
+        seam_buf_printf(out, "| %-24s |", o[i].variant.name);
+        for (size_t c = 0; c < classes; c++) seam_buf_printf(out, " %.3f |", compare_class_ndcg(set, &o[i], class[c]));
+        seam_buf_str(out, "\n");
     }
 }
 
 void compare_print_losses(const struct compare_set *set, const struct compare_outcome *a,
-                          const struct compare_outcome *b, size_t most, struct buf *out)
+                          const struct compare_outcome *b, size_t most, struct seam_buf *out)
 {
     bool *told = calloc(set->count + 1, sizeof *told);
 
@@ -109,7 +109,7 @@ void compare_print_losses(const struct compare_set *set, const struct compare_ou
         }
         if (at == set->count) break;
         told[at] = true;
-        buf_printf(out, "| %s | %s | %s | %.3f | %.3f |\n", set->queries[at].id, set->queries[at].class,
+        seam_buf_printf(out, "| %s | %s | %s | %.3f | %.3f |\n", set->queries[at].id, set->queries[at].class,
                    set->queries[at].text, a->result.queries[at].s.ndcg, b->result.queries[at].s.ndcg);
     }
     free(told);

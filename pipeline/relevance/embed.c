@@ -9,8 +9,8 @@
 void embedder_close(struct embedder *e)
 {
     if (e == NULL) return;
-    lexicon_free(&e->words);
-    grams_free(&e->grams);
+    embed_lexicon_free(&e->words);
+    embed_grams_free(&e->grams);
     free(e->weight);
     free(e->vectors);
     free(e->common);
@@ -25,15 +25,15 @@ bool embedder_seal(struct embedder *e)
 {
     snprintf(e->version, sizeof e->version, "%s-%d-%u-%08x", e->source == EMBED_LEARNED ? "learned" : "words",
              EMBED_REVISION, e->dim, embedder_crc(e));
-    return grams_build(&e->grams, &e->words);
+    return embed_grams_build(&e->grams, &e->words);
 }
 
 /* The known words an unknown one resembles, mixed: the nearest counts for most (fourth power), and the
  * mix weighs less than a word that was really there. Returns the weight, 0 = nothing like it.        */
 static float guess_word(const struct embedder *e, const char *word, size_t size, float *out)
 {
-    struct alike alike[ALIKE_MAX];
-    size_t n = grams_alike(&e->grams, &e->words, word, size, alike);
+    struct embed_alike alike[ALIKE_MAX];
+    size_t n = embed_grams_alike(&e->grams, &e->words, word, size, alike);
     float weight = 0.0f, total = 0.0f;
 
     memset(out, 0, e->dim * sizeof *out);
@@ -60,7 +60,7 @@ static bool add_part(const struct embedder *e, const char *s, size_t n, float sh
 
     memset(part, 0, e->dim * sizeof *part);
     while (tokens++ < EMBED_TEXT_TOKENS_MAX && embed_token(&scan, token, &size)) {
-        uint32_t w = lexicon_find(&e->words, token, size);
+        uint32_t w = embed_lexicon_find(&e->words, token, size);
         float weight;
 
         if (w != EMBED_NO_WORD) {
@@ -98,55 +98,55 @@ static void remove_common(const struct embedder *e, float *v)
     embed_normalise(v, e->dim);
 }
 
-enum status embed_document(const struct embedder *e, const char *title, size_t title_size,
-                           const char *description, size_t description_size, float *out, struct fault *f)
+enum seam_status embed_document(const struct embedder *e, const char *title, size_t title_size,
+                           const char *description, size_t description_size, float *out, struct seam_fault *f)
 {
     (void)f;
     if (pool_texts(e, title, title_size, description, description_size, out)) remove_common(e, out);
     else memset(out, 0, e->dim * sizeof *out);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status embed_query(const struct embedder *e, const char *text, size_t size, float *out, struct fault *f)
+enum seam_status embed_query(const struct embedder *e, const char *text, size_t size, float *out, struct seam_fault *f)
 {
     return embed_document(e, text, size, NULL, 0, out, f);
 }
 
-enum status embed_word(const struct embedder *e, const char *word, size_t size, float *out, bool *known)
+enum seam_status embed_word(const struct embedder *e, const char *word, size_t size, float *out, bool *known)
 {
     struct embed_scan scan = {.pos = word, .end = word + size, .learned = e->source == EMBED_LEARNED};
     char token[EMBED_TOKEN_MAX];
     uint32_t w;
 
     *known = false;
-    if (!embed_token(&scan, token, &size)) return ST_NOT_FOUND;
-    w = lexicon_find(&e->words, token, size);
+    if (!embed_token(&scan, token, &size)) return SEAM_NOT_FOUND;
+    w = embed_lexicon_find(&e->words, token, size);
     if (w != EMBED_NO_WORD) {
         *known = true;
         memcpy(out, e->vectors + (size_t)w * e->dim, e->dim * sizeof *out);
-        return ST_OK;
+        return SEAM_OK;
     }
-    return guess_word(e, token, size, out) > 0.0f ? ST_OK : ST_NOT_FOUND;
+    return guess_word(e, token, size, out) > 0.0f ? SEAM_OK : SEAM_NOT_FOUND;
 }
 
-enum status embed_nearest_words(const struct embedder *e, const float *v, size_t k,
+enum seam_status embed_nearest_words(const struct embedder *e, const float *v, size_t k,
                                 struct embed_neighbour *out, size_t *count)
 {
-    struct topk_entry *heap = malloc((k + 1) * sizeof *heap);
-    struct topk top;
+    struct seam_topk_entry *heap = malloc((k + 1) * sizeof *heap);
+    struct seam_topk top;
 
-    if (heap == NULL) return ST_NOMEM;
-    topk_init(&top, heap, k);
+    if (heap == NULL) return SEAM_NOMEM;
+    seam_topk_init(&top, heap, k);
     for (uint32_t w = 0; w < e->words.count; w++) {
         const float *u = e->vectors + (size_t)w * e->dim;
         double dot = 0.0;
 
         for (uint32_t i = 0; i < e->dim; i++) dot += (double)u[i] * v[i];
-        topk_push(&top, dot, w);
+        seam_topk_push(&top, dot, w);
     }
-    *count = topk_finish(&top);
+    *count = seam_topk_finish(&top);
     for (size_t i = 0; i < *count; i++)
         out[i] = (struct embed_neighbour){lexicon_word(&e->words, (uint32_t)heap[i].id), heap[i].score};
     free(heap);
-    return ST_OK;
+    return SEAM_OK;
 }

@@ -40,13 +40,13 @@ enum embed_source { EMBED_LEARNED = 1, EMBED_WORDS = 2 }; /* on disk; never renu
 
 /* ---- using a model. All const: one embedder may serve many threads. ---- */
 
-/* ST_OK: *out is the caller's until embedder_close. ST_NOT_FOUND; ST_CORRUPT with file and offset. */
-MUST_USE enum status embedder_open(struct io *io, const char *path, struct embedder **out,
-                                   struct fault *f);
+/* SEAM_OK: *out is the caller's until embedder_close. SEAM_NOT_FOUND; SEAM_CORRUPT with file and offset. */
+SEAM_MUST_USE enum seam_status embedder_open(struct seam_io *io, const char *path, struct embedder **out,
+                                   struct seam_fault *f);
 void embedder_close(struct embedder *e); /* accepts NULL */
 /* One checksummed file, written atomically.                                                       */
-MUST_USE enum status embedder_save(const struct embedder *e, struct io *io, const char *path,
-                                   struct fault *f);
+SEAM_MUST_USE enum seam_status embedder_save(const struct embedder *e, struct seam_io *io, const char *path,
+                                   struct seam_fault *f);
 size_t embedder_dim(const struct embedder *e);
 size_t embedder_words(const struct embedder *e);
 /* "learned-1-128-5f3a09c1": algorithm, its revision, dimension, crc32c of the model's content.     */
@@ -54,19 +54,19 @@ const char *embedder_version(const struct embedder *e);
 
 /* A product: out[dim], unit length; all zeros when no token is known in any way (such a product
  * is not indexed by meaning). Title words weigh more than description words. NULL texts are empty. */
-MUST_USE enum status embed_document(const struct embedder *e, const char *title, size_t title_size,
+SEAM_MUST_USE enum seam_status embed_document(const struct embedder *e, const char *title, size_t title_size,
                                     const char *description, size_t description_size, float *out,
-                                    struct fault *f);
+                                    struct seam_fault *f);
 /* A query, in the same space.                                                                     */
-MUST_USE enum status embed_query(const struct embedder *e, const char *text, size_t size, float *out,
-                                 struct fault *f);
+SEAM_MUST_USE enum seam_status embed_query(const struct embedder *e, const char *text, size_t size, float *out,
+                                 struct seam_fault *f);
 /* One word's unit vector (a known word's own, an unknown word's guess); *known tells which.
- * ST_NOT_FOUND when it resembles nothing. For labs: nearest words, what a typo was taken for.     */
-MUST_USE enum status embed_word(const struct embedder *e, const char *word, size_t size, float *out,
+ * SEAM_NOT_FOUND when it resembles nothing. For labs: nearest words, what a typo was taken for.     */
+SEAM_MUST_USE enum seam_status embed_word(const struct embedder *e, const char *word, size_t size, float *out,
                                 bool *known);
 /* The k known words nearest to v, best first; names point into the embedder.                      */
 struct embed_neighbour { const char *word; double cosine; };
-MUST_USE enum status embed_nearest_words(const struct embedder *e, const float *v, size_t k,
+SEAM_MUST_USE enum seam_status embed_nearest_words(const struct embedder *e, const float *v, size_t k,
                                          struct embed_neighbour *out, size_t *count);
 
 /* ---- learning a model from texts ---- */
@@ -76,34 +76,34 @@ struct embed_options {
     int threads;           /* results do not depend on it; 0 = 1                                    */
     size_t words_max;      /* most frequent words kept; 0 = 30,000                                  */
     bool for_words;        /* texts for embedder_adapt rather than for learning                     */
-    size_t memory_max;     /* bytes for counting pairs; 0 = 1 GiB; ST_LIMIT past it                 */
+    size_t memory_max;     /* bytes for counting pairs; 0 = 1 GiB; SEAM_LIMIT past it                 */
 };
 
 struct embed_trainer;
-MUST_USE enum status embed_trainer_new(const struct embed_options *o, struct embed_trainer **out,
-                                       struct fault *f);
+SEAM_MUST_USE enum seam_status embed_trainer_new(const struct embed_options *o, struct embed_trainer **out,
+                                       struct seam_fault *f);
 void embed_trainer_free(struct embed_trainer *t);
 /* Texts are copied. `context` (category, brand; may be NULL) is learned from and never embedded.   */
-MUST_USE enum status embed_trainer_add(struct embed_trainer *t, const char *title, size_t title_size,
+SEAM_MUST_USE enum seam_status embed_trainer_add(struct embed_trainer *t, const char *title, size_t title_size,
                                        const char *description, size_t description_size,
-                                       const char *context, size_t context_size, struct fault *f);
-/* ST_INVALID when fewer than two different words were added.                                      */
-MUST_USE enum status embed_trainer_finish(struct embed_trainer *t, struct embedder **out,
-                                          struct fault *f);
+                                       const char *context, size_t context_size, struct seam_fault *f);
+/* SEAM_INVALID when fewer than two different words were added.                                      */
+SEAM_MUST_USE enum seam_status embed_trainer_finish(struct embed_trainer *t, struct embedder **out,
+                                          struct seam_fault *f);
 
 /* ---- static word vectors ---- */
 /* Text: "word v1 v2 ... vd" a line, an optional first line "count dim" (word2vec, fastText); plain or
- * gzip. `words_max` 0 = all. A line that is not a vector is ST_INVALID with its number.            */
-MUST_USE enum status embedder_from_vec(struct io *io, const char *path, size_t words_max,
-                                       struct embedder **out, struct fault *f);
+ * gzip. `words_max` 0 = all. A line that is not a vector is SEAM_INVALID with its number.            */
+SEAM_MUST_USE enum seam_status embedder_from_vec(struct seam_io *io, const char *path, size_t words_max,
+                                       struct embedder **out, struct seam_fault *f);
 /* Words one a line, and rows of `dim` little-endian half floats beside them (gzip or plain).        */
-MUST_USE enum status embedder_from_f16(struct io *io, const char *words_path, const char *rows_path,
+SEAM_MUST_USE enum seam_status embedder_from_f16(struct seam_io *io, const char *words_path, const char *rows_path,
                                        size_t dim, size_t words_max, struct embedder **out,
-                                       struct fault *f);
+                                       struct seam_fault *f);
 /* Word frequencies and the first component of a static table come from the texts it will serve: as
  * embed_trainer_add with for_words, then this; it changes the version. Without it frequencies follow
  * Zipf's law over the table's order.                                                               */
-MUST_USE enum status embedder_adapt(struct embedder *e, const struct embed_trainer *texts,
-                                    struct fault *f);
+SEAM_MUST_USE enum seam_status embedder_adapt(struct embedder *e, const struct embed_trainer *texts,
+                                    struct seam_fault *f);
 
 #endif

@@ -28,7 +28,7 @@ static void second_moments(const struct embedder *e, const struct embed_trainer 
     float v[EMBED_DIM_MAX], part[EMBED_DIM_MAX];
 
     for (size_t i = 0; i < t->doc_count; i += step) {
-        const struct train_doc *d = &t->docs[i];
+        const struct embed_train_doc *d = &t->docs[i];
 
         memset(v, 0, e->dim * sizeof *v);
         pool_words(e, here, d->words, d->title, e->title_share, v, part);
@@ -57,27 +57,27 @@ static void leading_direction(const double *moments, uint32_t dim, float *out)
     embed_normalise(out, dim);
 }
 
-enum status embed_fit(struct embedder *e, const struct embed_trainer *t, struct fault *f)
+enum seam_status embed_fit(struct embedder *e, const struct embed_trainer *t, struct seam_fault *f)
 {
     uint32_t *here = malloc((t->words.count + 1u) * sizeof *here);
     double *moments = calloc((size_t)e->dim * e->dim, sizeof *moments);
-    enum status st = here != NULL && moments != NULL ? ST_OK : ST_NOMEM;
+    enum seam_status st = here != NULL && moments != NULL ? SEAM_OK : SEAM_NOMEM;
 
-    if (st == ST_OK && t->tokens == 0)
-        st = fault_set(f, ST_INVALID, "embed", FAULT_NO_OFFSET, "there are no texts");
-    for (uint32_t w = 0; st == ST_OK && w < e->words.count; w++) {
+    if (st == SEAM_OK && t->tokens == 0)
+        st = seam_fault_set(f, SEAM_INVALID, "embed", SEAM_FAULT_NO_OFFSET, "there are no texts");
+    for (uint32_t w = 0; st == SEAM_OK && w < e->words.count; w++) {
         const char *s = lexicon_word(&e->words, w);
-        uint32_t there = lexicon_find(&t->words, s, strlen(s));
+        uint32_t there = embed_lexicon_find(&t->words, s, strlen(s));
         double seen = there == EMBED_NO_WORD ? 0.5 : (double)t->frequency[there];
 
         e->weight[w] = (float)(EMBED_SIF / (EMBED_SIF + seen / (double)t->tokens));
     }
-    for (uint32_t w = 0; st == ST_OK && w < t->words.count; w++) {
+    for (uint32_t w = 0; st == SEAM_OK && w < t->words.count; w++) {
         const char *s = lexicon_word(&t->words, w);
 
-        here[w] = lexicon_find(&e->words, s, strlen(s));
+        here[w] = embed_lexicon_find(&e->words, s, strlen(s));
     }
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         second_moments(e, t, here, moments);
         leading_direction(moments, e->dim, e->common);
     }
@@ -86,14 +86,14 @@ enum status embed_fit(struct embedder *e, const struct embed_trainer *t, struct 
     return st;
 }
 
-enum status embedder_adapt(struct embedder *e, const struct embed_trainer *texts, struct fault *f)
+enum seam_status embedder_adapt(struct embedder *e, const struct embed_trainer *texts, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     if (e->source != EMBED_WORDS || !texts->o.for_words)
-        return fault_set(f, ST_INVALID, "embed", FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, "embed", SEAM_FAULT_NO_OFFSET,
                          "only static word vectors adapt, to texts read for_words");
     st = embed_fit(e, texts, f);
-    if (st == ST_OK && !embedder_seal(e)) st = fault_set(f, ST_NOMEM, "embed", FAULT_NO_OFFSET, "no memory");
+    if (st == SEAM_OK && !embedder_seal(e)) st = seam_fault_set(f, SEAM_NOMEM, "embed", SEAM_FAULT_NO_OFFSET, "no memory");
     return st;
 }

@@ -5,7 +5,7 @@
 #include "engine/base/hash.h"
 #include "pipeline/relevance/embed_internal.h"
 
-static bool lexicon_rehash(struct lexicon *l, uint32_t slots)
+static bool lexicon_rehash(struct embed_lexicon *l, uint32_t slots)
 {
     uint32_t *fresh = calloc(slots, sizeof *fresh);
 
@@ -15,7 +15,7 @@ static bool lexicon_rehash(struct lexicon *l, uint32_t slots)
     l->slot_mask = slots - 1;
     for (uint32_t i = 0; i < l->count; i++) {
         const char *w = lexicon_word(l, i);
-        uint32_t at = (uint32_t)hash64(w, strlen(w), 0) & l->slot_mask;
+        uint32_t at = (uint32_t)seam_hash64(w, strlen(w), 0) & l->slot_mask;
 
         while (l->slots[at] != 0) at = (at + 1) & l->slot_mask;
         l->slots[at] = i + 1;
@@ -23,9 +23,9 @@ static bool lexicon_rehash(struct lexicon *l, uint32_t slots)
     return true;
 }
 
-static uint32_t *lexicon_slot(const struct lexicon *l, const char *word, size_t size)
+static uint32_t *lexicon_slot(const struct embed_lexicon *l, const char *word, size_t size)
 {
-    uint32_t at = (uint32_t)hash64(word, size, 0) & l->slot_mask;
+    uint32_t at = (uint32_t)seam_hash64(word, size, 0) & l->slot_mask;
 
     while (l->slots[at] != 0) {
         const char *w = lexicon_word(l, l->slots[at] - 1);
@@ -36,7 +36,7 @@ static uint32_t *lexicon_slot(const struct lexicon *l, const char *word, size_t 
     return &l->slots[at];
 }
 
-uint32_t lexicon_find(const struct lexicon *l, const char *word, size_t size)
+uint32_t embed_lexicon_find(const struct embed_lexicon *l, const char *word, size_t size)
 {
     uint32_t slot;
 
@@ -45,7 +45,7 @@ uint32_t lexicon_find(const struct lexicon *l, const char *word, size_t size)
     return slot == 0 ? EMBED_NO_WORD : slot - 1;
 }
 
-static bool lexicon_room(struct lexicon *l, size_t size)
+static bool lexicon_room(struct embed_lexicon *l, size_t size)
 {
     if (l->count == l->cap) {
         uint32_t cap = l->cap == 0 ? 1024 : l->cap * 2;
@@ -69,7 +69,7 @@ static bool lexicon_room(struct lexicon *l, size_t size)
            : lexicon_rehash(l, l->slots == NULL ? 4096 : (l->slot_mask + 1) * 2);
 }
 
-uint32_t lexicon_add(struct lexicon *l, const char *word, size_t size)
+uint32_t embed_lexicon_add(struct embed_lexicon *l, const char *word, size_t size)
 {
     uint32_t *slot;
 
@@ -85,7 +85,7 @@ uint32_t lexicon_add(struct lexicon *l, const char *word, size_t size)
     return l->count - 1;
 }
 
-void lexicon_free(struct lexicon *l)
+void embed_lexicon_free(struct embed_lexicon *l)
 {
     free(l->pool);
     free(l->offset);
@@ -121,12 +121,12 @@ static bool has_digit(const char *w, size_t n)
     return false;
 }
 
-bool grams_build(struct grams *g, const struct lexicon *l)
+bool embed_grams_build(struct embed_grams *g, const struct embed_lexicon *l)
 {
     uint32_t bucket[GRAMS_WORD_MAX];
     uint64_t total = 0;
 
-    grams_free(g);
+    embed_grams_free(g);
     g->start = calloc(GRAM_BUCKETS + 1, sizeof *g->start);
     g->count = calloc(l->count + 1u, 1);
     if (g->start == NULL || g->count == NULL) return false;
@@ -154,7 +154,7 @@ bool grams_build(struct grams *g, const struct lexicon *l)
     return true;
 }
 
-void grams_free(struct grams *g)
+void embed_grams_free(struct embed_grams *g)
 {
     free(g->start);
     free(g->words);
@@ -189,7 +189,7 @@ static float edit_similarity(const char *a, size_t na, const char *b, size_t nb)
     return 1.0f - (float)one[nb] / (float)(na > nb ? na : nb);
 }
 
-static void alike_insert(struct alike *out, size_t *n, struct alike a)
+static void alike_insert(struct embed_alike *out, size_t *n, struct embed_alike a)
 {
     size_t at = *n;
 
@@ -205,8 +205,8 @@ static void alike_insert(struct alike *out, size_t *n, struct alike a)
 #define ALIKE_MIN_DICE 0.25f
 #define ALIKE_MIN 0.55f
 
-size_t grams_alike(const struct grams *g, const struct lexicon *l, const char *word, size_t size,
-                   struct alike out[ALIKE_MAX])
+size_t embed_grams_alike(const struct embed_grams *g, const struct embed_lexicon *l, const char *word, size_t size,
+                   struct embed_alike out[ALIKE_MAX])
 {
     uint32_t bucket[GRAMS_WORD_MAX];
     size_t n = grams_of(word, size, bucket), found = 0;
@@ -231,7 +231,7 @@ size_t grams_alike(const struct grams *g, const struct lexicon *l, const char *w
         other = lexicon_word(l, w);
         similarity = edit_similarity(word, size, other, strlen(other));
         if (dice > similarity) similarity = dice > 1.0f ? 1.0f : dice;
-        if (similarity >= ALIKE_MIN) alike_insert(out, &found, (struct alike){w, similarity});
+        if (similarity >= ALIKE_MIN) alike_insert(out, &found, (struct embed_alike){w, similarity});
     }
     free(shared);
     return found;

@@ -19,7 +19,7 @@
 
 enum { ROW_BLOCK = 512, OVERSAMPLE = 16, POWER_STEPS = 3, JACOBI_SWEEPS = 30 };
 
-void sparse_free(struct sparse *m)
+void embed_sparse_free(struct embed_sparse *m)
 {
     free(m->start);
     free(m->col);
@@ -65,16 +65,16 @@ float embed_normalise(float *v, size_t n)
 }
 
 /* ---- dense and sparse products ---- */
-struct product {
-    const struct sparse *m;
+struct embed_product {
+    const struct embed_sparse *m;
     const float *in;
     float *out;
     uint32_t k;
 };
 
-static enum status product_rows(void *ctx, size_t begin, size_t end, int thread)
+static enum seam_status product_rows(void *ctx, size_t begin, size_t end, int thread)
 {
-    struct product *p = ctx;
+    struct embed_product *p = ctx;
     uint32_t k = p->k;
 
     (void)thread;
@@ -89,7 +89,7 @@ static enum status product_rows(void *ctx, size_t begin, size_t end, int thread)
             for (uint32_t j = 0; j < k; j++) out[j] += v * in[j];
         }
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* blocks[b] = A_b' B_b for each block of rows; k x k, double. */
@@ -99,7 +99,7 @@ struct gram {
     double *blocks;
 };
 
-static enum status gram_blocks(void *ctx, size_t begin, size_t end, int thread)
+static enum seam_status gram_blocks(void *ctx, size_t begin, size_t end, int thread)
 {
     struct gram *g = ctx;
     uint32_t k = g->k;
@@ -120,20 +120,20 @@ static enum status gram_blocks(void *ctx, size_t begin, size_t end, int thread)
             }
         }
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status gram_product(const float *a, const float *b, uint32_t rows, uint32_t k, int threads,
+static enum seam_status gram_product(const float *a, const float *b, uint32_t rows, uint32_t k, int threads,
                                 double *out)
 {
     size_t blocks = (rows + ROW_BLOCK - 1) / ROW_BLOCK, kk = (size_t)k * k;
     struct gram g = {a, b, rows, k, malloc(blocks * kk * sizeof(double))};
-    enum status st;
+    enum seam_status st;
 
-    if (g.blocks == NULL) return ST_NOMEM;
-    st = parallel_for(threads, blocks, 1, gram_blocks, &g);
+    if (g.blocks == NULL) return SEAM_NOMEM;
+    st = seam_parallel_for(threads, blocks, 1, gram_blocks, &g);
     memset(out, 0, kk * sizeof *out);
-    for (size_t block = 0; st == ST_OK && block < blocks; block++)
+    for (size_t block = 0; st == SEAM_OK && block < blocks; block++)
         for (size_t i = 0; i < kk; i++) out[i] += g.blocks[block * kk + i];
     free(g.blocks);
     return st;
@@ -147,7 +147,7 @@ struct mix {
     float *out;
 };
 
-static enum status mix_rows(void *ctx, size_t begin, size_t end, int thread)
+static enum seam_status mix_rows(void *ctx, size_t begin, size_t end, int thread)
 {
     struct mix *m = ctx;
     double row[EMBED_DIM_MAX + OVERSAMPLE];
@@ -165,7 +165,7 @@ static enum status mix_rows(void *ctx, size_t begin, size_t end, int thread)
         }
         for (uint32_t j = 0; j < m->n; j++) m->out[r * m->n + j] = (float)row[j];
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* ---- orthonormal columns ---- */
@@ -202,18 +202,18 @@ static void cholesky_inverse(double *g, double *t, uint32_t k)
 }
 
 /* Cholesky QR, twice: the second pass repairs what the first lost to rounding. */
-static enum status orthonormalise(float *y, uint32_t rows, uint32_t k, int threads, double *g, double *t)
+static enum seam_status orthonormalise(float *y, uint32_t rows, uint32_t k, int threads, double *g, double *t)
 {
     for (int pass = 0; pass < 2; pass++) {
         struct mix m = {y, t, k, k, y};
-        enum status st = gram_product(y, y, rows, k, threads, g);
+        enum seam_status st = gram_product(y, y, rows, k, threads, g);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         cholesky_inverse(g, t, k);
-        st = parallel_for(threads, rows, ROW_BLOCK, mix_rows, &m);
-        if (st != ST_OK) return st;
+        st = seam_parallel_for(threads, rows, ROW_BLOCK, mix_rows, &m);
+        if (st != SEAM_OK) return st;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* ---- small symmetric eigenproblem ---- */
@@ -279,19 +279,19 @@ static void order_by_magnitude(const double *a, uint32_t k, uint32_t *order)
 }
 
 /* B = Q'MQ into its eigenvectors; u = Q times the best `rank` of them. */
-static enum status rotate_out(const struct sparse *m, float *q, float *mq, uint32_t k, uint32_t rank,
+static enum seam_status rotate_out(const struct embed_sparse *m, float *q, float *mq, uint32_t k, uint32_t rank,
                               int threads, double *g, double *t, float *u, double *value)
 {
-    struct product product = {m, q, mq, k};
+    struct embed_product product = {m, q, mq, k};
     uint32_t order[EMBED_DIM_MAX + OVERSAMPLE];
     struct mix mix = {q, t, k, rank, u};
-    enum status st = parallel_for(threads, m->rows, 64, product_rows, &product);
+    enum seam_status st = seam_parallel_for(threads, m->rows, 64, product_rows, &product);
     double *v;
 
-    if (st == ST_OK) st = gram_product(q, mq, m->rows, k, threads, g);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = gram_product(q, mq, m->rows, k, threads, g);
+    if (st != SEAM_OK) return st;
     v = malloc((size_t)k * k * sizeof *v);
-    if (v == NULL) return ST_NOMEM;
+    if (v == NULL) return SEAM_NOMEM;
     for (uint32_t i = 0; i < k; i++)
         for (uint32_t j = i + 1; j < k; j++) { /* rounding apart, B is symmetric */
             double mean = 0.5 * (g[(size_t)i * k + j] + g[(size_t)j * k + i]);
@@ -305,32 +305,32 @@ static enum status rotate_out(const struct sparse *m, float *q, float *mq, uint3
         for (uint32_t i = 0; i < k; i++) t[(size_t)i * rank + j] = v[(size_t)order[j] * k + i];
     }
     free(v);
-    return parallel_for(threads, m->rows, ROW_BLOCK, mix_rows, &mix);
+    return seam_parallel_for(threads, m->rows, ROW_BLOCK, mix_rows, &mix);
 }
 
-enum status sparse_eigen(const struct sparse *m, uint32_t rank, uint64_t seed, int threads, float *u,
+enum seam_status embed_sparse_eigen(const struct embed_sparse *m, uint32_t rank, uint64_t seed, int threads, float *u,
                          double *value)
 {
     uint32_t k = rank + OVERSAMPLE < m->rows ? rank + OVERSAMPLE : m->rows;
     size_t cells = (size_t)m->rows * k;
     float *y = malloc(cells * sizeof *y), *z = malloc(cells * sizeof *z);
     double *g = malloc((size_t)k * k * sizeof *g), *t = malloc((size_t)k * k * sizeof *t);
-    enum status st = y != NULL && z != NULL && g != NULL && t != NULL ? ST_OK : ST_NOMEM;
-    struct rng rng;
+    enum seam_status st = y != NULL && z != NULL && g != NULL && t != NULL ? SEAM_OK : SEAM_NOMEM;
+    struct seam_rng rng;
 
-    rng_seed(&rng, seed);
-    for (size_t i = 0; st == ST_OK && i < cells; i++) z[i] = rng_u64(&rng) >> 63 ? 1.0f : -1.0f;
-    for (int step = 0; st == ST_OK && step <= POWER_STEPS; step++) {
-        struct product product = {m, z, y, k};
+    seam_rng_seed(&rng, seed);
+    for (size_t i = 0; st == SEAM_OK && i < cells; i++) z[i] = seam_rng_u64(&rng) >> 63 ? 1.0f : -1.0f;
+    for (int step = 0; st == SEAM_OK && step <= POWER_STEPS; step++) {
+        struct embed_product product = {m, z, y, k};
         float *swap;
 
-        st = parallel_for(threads, m->rows, 64, product_rows, &product);
-        if (st == ST_OK) st = orthonormalise(y, m->rows, k, threads, g, t);
+        st = seam_parallel_for(threads, m->rows, 64, product_rows, &product);
+        if (st == SEAM_OK) st = orthonormalise(y, m->rows, k, threads, g, t);
         swap = y;
         y = z;
         z = swap;
     }
-    if (st == ST_OK) st = rotate_out(m, z, y, k, rank < k ? rank : k, threads, g, t, u, value);
+    if (st == SEAM_OK) st = rotate_out(m, z, y, k, rank < k ? rank : k, threads, g, t, u, value);
     free(y);
     free(z);
     free(g);

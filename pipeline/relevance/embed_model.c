@@ -37,41 +37,41 @@ static_assert(sizeof(float) == 4, "sections are arrays of binary32");
 
 uint32_t embedder_crc(const struct embedder *e)
 {
-    uint32_t crc = crc32c(0, e->common, e->dim * sizeof(float));
+    uint32_t crc = seam_crc32c(0, e->common, e->dim * sizeof(float));
 
-    crc = crc32c(crc, e->weight, e->words.count * sizeof(float));
-    crc = crc32c(crc, e->vectors, (size_t)e->words.count * e->dim * sizeof(float));
-    return crc32c(crc, e->words.pool, e->words.pool_size);
+    crc = seam_crc32c(crc, e->weight, e->words.count * sizeof(float));
+    crc = seam_crc32c(crc, e->vectors, (size_t)e->words.count * e->dim * sizeof(float));
+    return seam_crc32c(crc, e->words.pool, e->words.pool_size);
 }
 
-enum status embedder_save(const struct embedder *e, struct io *io, const char *path, struct fault *f)
+enum seam_status embedder_save(const struct embedder *e, struct seam_io *io, const char *path, struct seam_fault *f)
 {
-    struct buf b = {0};
-    enum status st;
+    struct seam_buf b = {0};
+    enum seam_status st;
 
-    buf_append(&b, model_magic, sizeof model_magic);
-    buf_u32(&b, MODEL_VERSION);
-    buf_u32(&b, e->source);
-    buf_u32(&b, e->dim);
-    buf_u32(&b, e->words.count);
-    buf_u64(&b, e->words.pool_size);
-    buf_append(&b, &e->title_share, 4);
-    buf_u32(&b, EMBED_REVISION);
-    buf_u32(&b, embedder_crc(e));
-    buf_u32(&b, buf_ok(&b) ? crc32c(0, b.data, b.size) : 0);
-    buf_append(&b, e->common, e->dim * sizeof(float));
-    buf_append(&b, e->weight, e->words.count * sizeof(float));
-    buf_append(&b, e->vectors, (size_t)e->words.count * e->dim * sizeof(float));
-    buf_append(&b, e->words.pool, e->words.pool_size);
-    st = buf_ok(&b) ? io_write_atomic(io, path, b.data, b.size, f)
-                    : fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory to save the model");
-    buf_free(&b);
+    seam_buf_append(&b, model_magic, sizeof model_magic);
+    seam_buf_u32(&b, MODEL_VERSION);
+    seam_buf_u32(&b, e->source);
+    seam_buf_u32(&b, e->dim);
+    seam_buf_u32(&b, e->words.count);
+    seam_buf_u64(&b, e->words.pool_size);
+    seam_buf_append(&b, &e->title_share, 4);
+    seam_buf_u32(&b, EMBED_REVISION);
+    seam_buf_u32(&b, embedder_crc(e));
+    seam_buf_u32(&b, seam_buf_ok(&b) ? seam_crc32c(0, b.data, b.size) : 0);
+    seam_buf_append(&b, e->common, e->dim * sizeof(float));
+    seam_buf_append(&b, e->weight, e->words.count * sizeof(float));
+    seam_buf_append(&b, e->vectors, (size_t)e->words.count * e->dim * sizeof(float));
+    seam_buf_append(&b, e->words.pool, e->words.pool_size);
+    st = seam_buf_ok(&b) ? seam_io_write_atomic(io, path, b.data, b.size, f)
+                    : seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to save the model");
+    seam_buf_free(&b);
     return st;
 }
 
-static float *read_floats(struct reader *r, size_t n)
+static float *read_floats(struct seam_reader *r, size_t n)
 {
-    const uint8_t *p = read_bytes(r, n * sizeof(float));
+    const uint8_t *p = seam_read_bytes(r, n * sizeof(float));
     float *out = p != NULL ? malloc(n * sizeof *out + 1) : NULL;
 
     if (out != NULL) memcpy(out, p, n * sizeof *out);
@@ -85,76 +85,76 @@ static bool all_finite(const float *v, size_t n)
     return true;
 }
 
-static enum status read_words(struct embedder *e, uint32_t words, const uint8_t *pool, uint64_t size,
-                              uint64_t at, const char *path, struct fault *f)
+static enum seam_status read_words(struct embedder *e, uint32_t words, const uint8_t *pool, uint64_t size,
+                              uint64_t at, const char *path, struct seam_fault *f)
 {
     const char *p = (const char *)pool, *end = p + size;
 
     for (uint32_t i = 0; i < words; i++) {
         size_t n = strnlen(p, (size_t)(end - p));
 
-        if (n == 0 || n >= EMBED_TOKEN_MAX || p + n >= end || lexicon_find(&e->words, p, n) != EMBED_NO_WORD)
-            return fault_set(f, ST_CORRUPT, path, at + (uint64_t)(p - (const char *)pool),
+        if (n == 0 || n >= EMBED_TOKEN_MAX || p + n >= end || embed_lexicon_find(&e->words, p, n) != EMBED_NO_WORD)
+            return seam_fault_set(f, SEAM_CORRUPT, path, at + (uint64_t)(p - (const char *)pool),
                              "word %u is empty, too long, unterminated or there twice", i);
-        if (lexicon_add(&e->words, p, n) == EMBED_NO_WORD)
-            return fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for the words");
+        if (embed_lexicon_add(&e->words, p, n) == EMBED_NO_WORD)
+            return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the words");
         p += n + 1;
     }
-    if (p != end) return fault_set(f, ST_CORRUPT, path, at, "bytes are left after the last word");
-    return ST_OK;
+    if (p != end) return seam_fault_set(f, SEAM_CORRUPT, path, at, "bytes are left after the last word");
+    return SEAM_OK;
 }
 
-static enum status read_model(struct embedder *e, const struct buf *b, const char *path, struct fault *f)
+static enum seam_status read_model(struct embedder *e, const struct seam_buf *b, const char *path, struct seam_fault *f)
 {
-    struct reader r = reader_of(b->data, b->size);
-    const uint8_t *magic = read_bytes(&r, sizeof model_magic);
-    uint32_t version = read_u32(&r), source = read_u32(&r), dim = read_u32(&r), words = read_u32(&r);
-    uint64_t pool = read_u64(&r), cells;
-    uint32_t share = read_u32(&r), revision = read_u32(&r), body = read_u32(&r), crc = read_u32(&r);
+    struct seam_reader r = seam_reader_of(b->data, b->size);
+    const uint8_t *magic = seam_read_bytes(&r, sizeof model_magic);
+    uint32_t version = seam_read_u32(&r), source = seam_read_u32(&r), dim = seam_read_u32(&r), words = seam_read_u32(&r);
+    uint64_t pool = seam_read_u64(&r), cells;
+    uint32_t share = seam_read_u32(&r), revision = seam_read_u32(&r), body = seam_read_u32(&r), crc = seam_read_u32(&r);
 
-    if (r.bad) return fault_set(f, ST_CORRUPT, path, b->size, "the file ends inside its header");
+    if (r.bad) return seam_fault_set(f, SEAM_CORRUPT, path, b->size, "the file ends inside its header");
     if (memcmp(magic, model_magic, sizeof model_magic) != 0)
-        return fault_set(f, ST_CORRUPT, path, 0, "this is no embedding model");
-    if (crc != crc32c(0, b->data, MODEL_HEADER - 4))
-        return fault_set(f, ST_CORRUPT, path, MODEL_HEADER - 4, "the header's checksum does not fit");
+        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "this is no embedding model");
+    if (crc != seam_crc32c(0, b->data, MODEL_HEADER - 4))
+        return seam_fault_set(f, SEAM_CORRUPT, path, MODEL_HEADER - 4, "the header's checksum does not fit");
     if (version != MODEL_VERSION)
-        return fault_set(f, ST_UNSUPPORTED, path, 8, "model format %u; this program reads %d", version, MODEL_VERSION);
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8, "model format %u; this program reads %d", version, MODEL_VERSION);
     if (revision != EMBED_REVISION)
-        return fault_set(f, ST_UNSUPPORTED, path, 36, "made by revision %u of the embedder; this is %d: train it again",
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 36, "made by revision %u of the embedder; this is %d: train it again",
                          revision, EMBED_REVISION);
     memcpy(&e->title_share, &share, 4);
     if ((source != EMBED_LEARNED && source != EMBED_WORDS) || dim == 0 || dim > EMBED_DIM_MAX || words == 0 ||
         words > EMBED_WORDS_MAX || !(e->title_share >= 0.0f && e->title_share <= 1.0f))
-        return fault_set(f, ST_CORRUPT, path, 12, "a field of the header is out of range");
+        return seam_fault_set(f, SEAM_CORRUPT, path, 12, "a field of the header is out of range");
     cells = (uint64_t)words * dim;
-    if (reader_left(&r) < pool || reader_left(&r) - pool != 4 * (dim + words + cells))
-        return fault_set(f, ST_CORRUPT, path, b->size, "the file is %zu bytes, its header says otherwise", b->size);
-    if (body != crc32c(0, r.pos, reader_left(&r)))
-        return fault_set(f, ST_CORRUPT, path, MODEL_HEADER, "the content's checksum does not fit");
+    if (seam_reader_left(&r) < pool || seam_reader_left(&r) - pool != 4 * (dim + words + cells))
+        return seam_fault_set(f, SEAM_CORRUPT, path, b->size, "the file is %zu bytes, its header says otherwise", b->size);
+    if (body != seam_crc32c(0, r.pos, seam_reader_left(&r)))
+        return seam_fault_set(f, SEAM_CORRUPT, path, MODEL_HEADER, "the content's checksum does not fit");
     e->source = source;
     e->dim = dim;
     e->common = read_floats(&r, dim);
     e->weight = read_floats(&r, words);
     e->vectors = read_floats(&r, cells);
     if (e->common == NULL || e->weight == NULL || e->vectors == NULL)
-        return fault_set(f, ST_NOMEM, path, FAULT_NO_OFFSET, "no memory for the model");
+        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the model");
     if (!all_finite(e->common, dim) || !all_finite(e->weight, words) || !all_finite(e->vectors, cells))
-        return fault_set(f, ST_CORRUPT, path, MODEL_HEADER, "a number of the model is not finite");
-    return read_words(e, words, r.pos, pool, reader_offset(&r), path, f);
+        return seam_fault_set(f, SEAM_CORRUPT, path, MODEL_HEADER, "a number of the model is not finite");
+    return read_words(e, words, r.pos, pool, seam_reader_offset(&r), path, f);
 }
 
 enum { MODEL_BYTES_MAX_MIB = 4096 };
 
-enum status embedder_open(struct io *io, const char *path, struct embedder **out, struct fault *f)
+enum seam_status embedder_open(struct seam_io *io, const char *path, struct embedder **out, struct seam_fault *f)
 {
     struct embedder *e = calloc(1, sizeof *e);
-    struct buf b = {0};
-    enum status st = e != NULL ? io_read_all(io, path, (size_t)MODEL_BYTES_MAX_MIB << 20, &b, f) : ST_NOMEM;
+    struct seam_buf b = {0};
+    enum seam_status st = e != NULL ? seam_io_read_all(io, path, (size_t)MODEL_BYTES_MAX_MIB << 20, &b, f) : SEAM_NOMEM;
 
-    if (st == ST_OK) st = read_model(e, &b, path, f);
-    if (st == ST_OK && !embedder_seal(e)) st = ST_NOMEM;
-    buf_free(&b);
-    if (st == ST_OK) *out = e;
+    if (st == SEAM_OK) st = read_model(e, &b, path, f);
+    if (st == SEAM_OK && !embedder_seal(e)) st = SEAM_NOMEM;
+    seam_buf_free(&b);
+    if (st == SEAM_OK) *out = e;
     else embedder_close(e);
     return st;
 }

@@ -26,7 +26,7 @@ static int compare_word(const void *key, const void *entry)
 
 static bool is_function_word(const char *w)
 {
-    return bsearch(w, function_words, ARRAY_LEN(function_words), sizeof *function_words, compare_word) !=
+    return bsearch(w, function_words, SEAM_ARRAY_LEN(function_words), sizeof *function_words, compare_word) !=
            NULL;
 }
 
@@ -54,7 +54,7 @@ static enum kind next_char(const char **pos, const char *end, char out[4], size_
         if (c >= '0' && c <= '9') return DIGIT;
         return (out[0] >= 'a' && out[0] <= 'z') ? LETTER : GAP;
     }
-    cp = utf8_next(pos, end);
+    cp = seam_utf8_next(pos, end);
     folded = fold_latin1(cp);
     if (folded != 0) {
         out[0] = folded;
@@ -63,7 +63,7 @@ static enum kind next_char(const char **pos, const char *end, char out[4], size_
     /* Latin-1 signs, general punctuation and the replacement character separate; scripts are letters. */
     if (cp < 0x100 || (cp >= 0x2000 && cp <= 0x2bff) || (cp >= 0x3000 && cp <= 0x303f) || cp == 0xfffd)
         return GAP;
-    *size = utf8_put(cp, out);
+    *size = seam_utf8_put(cp, out);
     return *size > 0 ? LETTER : GAP;
 }
 

@@ -17,11 +17,11 @@
 
 enum { WINDOW = 8, DEFAULT_WORDS = 30000, PAIR_BYTES = 12 };
 
-enum status embed_trainer_new(const struct embed_options *o, struct embed_trainer **out, struct fault *f)
+enum seam_status embed_trainer_new(const struct embed_options *o, struct embed_trainer **out, struct seam_fault *f)
 {
     struct embed_trainer *t = calloc(1, sizeof *t);
 
-    if (t == NULL) return fault_set(f, ST_NOMEM, "embed", FAULT_NO_OFFSET, "no memory for a trainer");
+    if (t == NULL) return seam_fault_set(f, SEAM_NOMEM, "embed", SEAM_FAULT_NO_OFFSET, "no memory for a trainer");
     if (o != NULL) t->o = *o;
     if (t->o.dim == 0) t->o.dim = EMBED_DIM_DEFAULT;
     if (t->o.threads == 0) t->o.threads = 1;
@@ -29,11 +29,11 @@ enum status embed_trainer_new(const struct embed_options *o, struct embed_traine
     if (t->o.memory_max == 0) t->o.memory_max = (size_t)1 << 30;
     if (t->o.dim > EMBED_DIM_MAX || t->o.words_max > EMBED_WORDS_MAX) {
         free(t);
-        return fault_set(f, ST_INVALID, "embed", FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, "embed", SEAM_FAULT_NO_OFFSET,
                          "dimension is at most %d and words at most %d", EMBED_DIM_MAX, EMBED_WORDS_MAX);
     }
     *out = t;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 void embed_trainer_free(struct embed_trainer *t)
@@ -44,7 +44,7 @@ void embed_trainer_free(struct embed_trainer *t)
     free(t->frequency);
     free(t->documents);
     free(t->last_seen);
-    lexicon_free(&t->words);
+    embed_lexicon_free(&t->words);
     free(t);
 }
 
@@ -78,7 +78,7 @@ static bool read_part(struct embed_trainer *t, const char *s, size_t n, bool cou
     size_t size;
 
     while (*count - before < EMBED_TEXT_TOKENS_MAX && embed_token(&scan, token, &size)) {
-        uint32_t w = lexicon_add(&t->words, token, size);
+        uint32_t w = embed_lexicon_add(&t->words, token, size);
 
         if (w == EMBED_NO_WORD || !room_for_word(t, w)) return false;
         words[(*count)++] = w;
@@ -93,16 +93,16 @@ static bool read_part(struct embed_trainer *t, const char *s, size_t n, bool cou
     return true;
 }
 
-enum status embed_trainer_add(struct embed_trainer *t, const char *title, size_t title_size,
+enum seam_status embed_trainer_add(struct embed_trainer *t, const char *title, size_t title_size,
                               const char *description, size_t description_size, const char *context,
-                              size_t context_size, struct fault *f)
+                              size_t context_size, struct seam_fault *f)
 {
     uint32_t words[3 * EMBED_TEXT_TOKENS_MAX], n = 0;
-    struct train_doc d = {0};
+    struct embed_train_doc d = {0};
 
     if (t->doc_count == t->doc_cap) {
         size_t cap = t->doc_cap == 0 ? 256 : t->doc_cap * 2;
-        struct train_doc *docs = realloc(t->docs, cap * sizeof *docs);
+        struct embed_train_doc *docs = realloc(t->docs, cap * sizeof *docs);
 
         if (docs == NULL) goto nomem;
         t->docs = docs;
@@ -118,9 +118,9 @@ enum status embed_trainer_add(struct embed_trainer *t, const char *title, size_t
     if (d.words == NULL) goto nomem;
     memcpy(d.words, words, n * sizeof *words);
     t->docs[t->doc_count++] = d;
-    return ST_OK;
+    return SEAM_OK;
 nomem:
-    return fault_set(f, ST_NOMEM, "embed", FAULT_NO_OFFSET, "no memory for the texts");
+    return seam_fault_set(f, SEAM_NOMEM, "embed", SEAM_FAULT_NO_OFFSET, "no memory for the texts");
 }
 
 /* ---- counting pairs ---- */
@@ -143,7 +143,7 @@ static bool pairs_grow(struct pairs *p)
         return false;
     }
     for (size_t i = 0; i <= p->mask; i++) {
-        size_t at = (size_t)hash64_u64(p->key[i]) & big.mask;
+        size_t at = (size_t)seam_hash64_u64(p->key[i]) & big.mask;
 
         if (p->key[i] == 0) continue;
         while (big.key[at] != 0) at = (at + 1) & big.mask;
@@ -159,7 +159,7 @@ static bool pairs_grow(struct pairs *p)
 static bool pairs_add(struct pairs *p, uint32_t a, uint32_t b, uint32_t halves)
 {
     uint64_t key = ((uint64_t)(a < b ? a : b) << 32 | (a < b ? b : a)) + 1;
-    size_t at = (size_t)hash64_u64(key) & p->mask;
+    size_t at = (size_t)seam_hash64_u64(key) & p->mask;
 
     while (p->key[at] != 0 && p->key[at] != key) at = (at + 1) & p->mask;
     if (p->key[at] == 0) {
@@ -172,7 +172,7 @@ static bool pairs_add(struct pairs *p, uint32_t a, uint32_t b, uint32_t halves)
 }
 
 /* `rank[w]` is the word's number in the model, EMBED_NO_WORD when it is not in it. */
-static bool count_doc(struct pairs *p, const struct train_doc *d, const uint32_t *rank)
+static bool count_doc(struct pairs *p, const struct embed_train_doc *d, const uint32_t *rank)
 {
     uint32_t n = d->title + d->description, all = n + d->context;
 
@@ -198,18 +198,18 @@ static bool count_doc(struct pairs *p, const struct train_doc *d, const uint32_t
 }
 
 /* ---- counts to PPMI, as a symmetric matrix ---- */
-static enum status ppmi_matrix(const struct pairs *p, uint32_t rows, struct sparse *m)
+static enum seam_status ppmi_matrix(const struct pairs *p, uint32_t rows, struct embed_sparse *m)
 {
     double *sum = calloc(rows, sizeof *sum), *context = calloc(rows, sizeof *context), total = 0.0;
     uint64_t *fill = calloc(rows + 1u, sizeof *fill);
-    enum status st = sum != NULL && context != NULL && fill != NULL ? ST_OK : ST_NOMEM;
+    enum seam_status st = sum != NULL && context != NULL && fill != NULL ? SEAM_OK : SEAM_NOMEM;
 
     m->rows = rows;
     m->start = calloc(rows + 1u, sizeof *m->start);
     m->col = malloc((p->used * 2 + 1) * sizeof *m->col);
     m->val = malloc((p->used * 2 + 1) * sizeof *m->val);
-    if (m->start == NULL || m->col == NULL || m->val == NULL) st = ST_NOMEM;
-    if (st != ST_OK) goto done;
+    if (m->start == NULL || m->col == NULL || m->val == NULL) st = SEAM_NOMEM;
+    if (st != SEAM_OK) goto done;
     /* Exact: counts are whole numbers, so the order of the table does not show in the sums. */
     for (size_t i = 0; i <= p->mask; i++) {
         uint32_t a = (uint32_t)((p->key[i] - 1) >> 32), b = (uint32_t)(p->key[i] - 1);
@@ -255,24 +255,24 @@ done:
 }
 
 /* Columns ascending within each row: sums over a row then have one order, whatever the hash was. */
-struct entry { uint32_t col; float val; };
+struct embed_entry { uint32_t col; float val; };
 
 static int compare_entry(const void *a, const void *b)
 {
-    uint32_t x = ((const struct entry *)a)->col, y = ((const struct entry *)b)->col;
+    uint32_t x = ((const struct embed_entry *)a)->col, y = ((const struct embed_entry *)b)->col;
 
     return x < y ? -1 : x > y;
 }
 
-static enum status sort_rows(struct sparse *m)
+static enum seam_status sort_rows(struct embed_sparse *m)
 {
-    struct entry *row = malloc((m->rows + 1u) * sizeof *row);
+    struct embed_entry *row = malloc((m->rows + 1u) * sizeof *row);
 
-    if (row == NULL) return ST_NOMEM;
+    if (row == NULL) return SEAM_NOMEM;
     for (uint32_t r = 0; r < m->rows; r++) {
         size_t n = (size_t)(m->start[r + 1] - m->start[r]);
 
-        for (size_t i = 0; i < n; i++) row[i] = (struct entry){m->col[m->start[r] + i], m->val[m->start[r] + i]};
+        for (size_t i = 0; i < n; i++) row[i] = (struct embed_entry){m->col[m->start[r] + i], m->val[m->start[r] + i]};
         qsort(row, n, sizeof *row, compare_entry);
         for (size_t i = 0; i < n; i++) {
             m->col[m->start[r] + i] = row[i].col;
@@ -280,27 +280,27 @@ static enum status sort_rows(struct sparse *m)
         }
     }
     free(row);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status cooccurrence(const struct embed_trainer *t, const uint32_t *rank, uint32_t rows,
-                                struct sparse *m, struct fault *f)
+static enum seam_status cooccurrence(const struct embed_trainer *t, const uint32_t *rank, uint32_t rows,
+                                struct embed_sparse *m, struct seam_fault *f)
 {
     struct pairs p = {.mask = (1u << 16) - 1, .max = t->o.memory_max / PAIR_BYTES};
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     p.key = calloc(p.mask + 1, sizeof *p.key);
     p.count = calloc(p.mask + 1, sizeof *p.count);
-    if (p.key == NULL || p.count == NULL) st = ST_NOMEM;
-    for (size_t i = 0; st == ST_OK && i < t->doc_count; i++)
+    if (p.key == NULL || p.count == NULL) st = SEAM_NOMEM;
+    for (size_t i = 0; st == SEAM_OK && i < t->doc_count; i++)
         if (!count_doc(&p, &t->docs[i], rank))
-            st = fault_set(f, ST_LIMIT, "embed", FAULT_NO_OFFSET,
+            st = seam_fault_set(f, SEAM_LIMIT, "embed", SEAM_FAULT_NO_OFFSET,
                            "counting word pairs passed the memory budget of %zu bytes after %zu texts",
                            t->o.memory_max, i);
-    if (st == ST_OK) st = ppmi_matrix(&p, rows, m);
+    if (st == SEAM_OK) st = ppmi_matrix(&p, rows, m);
     free(p.key);
     free(p.count);
-    if (st == ST_OK) st = sort_rows(m);
+    if (st == SEAM_OK) st = sort_rows(m);
     return st;
 }
 
@@ -316,33 +316,33 @@ static int compare_ranked(const void *a, const void *b)
 }
 
 /* Words by frequency, most frequent first; rank[] is the way back. */
-static enum status choose_words(const struct embed_trainer *t, struct embedder *e, uint32_t *rank)
+static enum seam_status choose_words(const struct embed_trainer *t, struct embedder *e, uint32_t *rank)
 {
     struct ranked *r = malloc((t->words.count + 1u) * sizeof *r);
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    if (r == NULL) return ST_NOMEM;
+    if (r == NULL) return SEAM_NOMEM;
     for (uint32_t w = 0; w < t->words.count; w++) r[w] = (struct ranked){w, t->frequency[w], lexicon_word(&t->words, w)};
     qsort(r, t->words.count, sizeof *r, compare_ranked);
     for (uint32_t i = 0; i < t->words.count; i++) {
         rank[r[i].word] = EMBED_NO_WORD;
-        if (i >= t->o.words_max || st != ST_OK) continue;
-        rank[r[i].word] = lexicon_add(&e->words, r[i].text, strlen(r[i].text));
-        if (rank[r[i].word] == EMBED_NO_WORD) st = ST_NOMEM;
+        if (i >= t->o.words_max || st != SEAM_OK) continue;
+        rank[r[i].word] = embed_lexicon_add(&e->words, r[i].text, strlen(r[i].text));
+        if (rank[r[i].word] == EMBED_NO_WORD) st = SEAM_NOMEM;
     }
     free(r);
     return st;
 }
 
 /* Row w = eigenvectors' entries times sqrt(|eigenvalue|), unit length. */
-static enum status word_vectors(const struct embed_trainer *t, const struct sparse *m, struct embedder *e)
+static enum seam_status word_vectors(const struct embed_trainer *t, const struct embed_sparse *m, struct embedder *e)
 {
     uint32_t rows = m->rows, rank = e->dim < rows ? e->dim : rows;
     double value[EMBED_DIM_MAX];
     float *u = malloc((size_t)rows * rank * sizeof *u);
-    enum status st = u != NULL ? sparse_eigen(m, rank, t->o.seed, t->o.threads, u, value) : ST_NOMEM;
+    enum seam_status st = u != NULL ? embed_sparse_eigen(m, rank, t->o.seed, t->o.threads, u, value) : SEAM_NOMEM;
 
-    for (uint32_t w = 0; st == ST_OK && w < rows; w++) {
+    for (uint32_t w = 0; st == SEAM_OK && w < rows; w++) {
         float *v = e->vectors + (size_t)w * e->dim;
 
         for (uint32_t j = 0; j < rank; j++) v[j] = u[(size_t)w * rank + j] * (float)sqrt(sqrt(fabs(value[j])));
@@ -352,40 +352,40 @@ static enum status word_vectors(const struct embed_trainer *t, const struct spar
     return st;
 }
 
-enum status embed_trainer_finish(struct embed_trainer *t, struct embedder **out, struct fault *f)
+enum seam_status embed_trainer_finish(struct embed_trainer *t, struct embedder **out, struct seam_fault *f)
 {
     struct embedder *e = calloc(1, sizeof *e);
     uint32_t *rank = malloc((t->words.count + 1u) * sizeof *rank);
-    struct sparse m = {0};
-    enum status st = e != NULL && rank != NULL ? ST_OK : ST_NOMEM;
+    struct embed_sparse m = {0};
+    enum seam_status st = e != NULL && rank != NULL ? SEAM_OK : SEAM_NOMEM;
 
-    if (st == ST_OK && t->o.for_words)
-        st = fault_set(f, ST_INVALID, "embed", FAULT_NO_OFFSET, "these texts were read for static word vectors");
-    if (st == ST_OK && t->words.count < 2)
-        st = fault_set(f, ST_INVALID, "embed", FAULT_NO_OFFSET, "too few different words to learn from");
-    if (st == ST_OK) {
+    if (st == SEAM_OK && t->o.for_words)
+        st = seam_fault_set(f, SEAM_INVALID, "embed", SEAM_FAULT_NO_OFFSET, "these texts were read for static word vectors");
+    if (st == SEAM_OK && t->words.count < 2)
+        st = seam_fault_set(f, SEAM_INVALID, "embed", SEAM_FAULT_NO_OFFSET, "too few different words to learn from");
+    if (st == SEAM_OK) {
         e->source = EMBED_LEARNED;
         e->dim = (uint32_t)t->o.dim;
         e->title_share = 0.6f;
         st = choose_words(t, e, rank);
     }
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         e->vectors = calloc((size_t)e->words.count * e->dim, sizeof *e->vectors);
         e->weight = calloc(e->words.count, sizeof *e->weight);
         e->common = calloc(e->dim, sizeof *e->common);
-        if (e->vectors == NULL || e->weight == NULL || e->common == NULL) st = ST_NOMEM;
+        if (e->vectors == NULL || e->weight == NULL || e->common == NULL) st = SEAM_NOMEM;
     }
-    if (st == ST_OK) st = cooccurrence(t, rank, e->words.count, &m, f);
-    if (st == ST_OK) st = word_vectors(t, &m, e);
-    if (st == ST_OK) st = embed_fit(e, t, f);
-    if (st == ST_OK && !embedder_seal(e)) st = ST_NOMEM;
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = cooccurrence(t, rank, e->words.count, &m, f);
+    if (st == SEAM_OK) st = word_vectors(t, &m, e);
+    if (st == SEAM_OK) st = embed_fit(e, t, f);
+    if (st == SEAM_OK && !embedder_seal(e)) st = SEAM_NOMEM;
+    if (st == SEAM_OK) {
         *out = e;
         e = NULL;
     }
-    sparse_free(&m);
+    embed_sparse_free(&m);
     free(rank);
     embedder_close(e);
-    if (st == ST_NOMEM) (void)fault_set(f, st, "embed", FAULT_NO_OFFSET, "no memory for the model");
+    if (st == SEAM_NOMEM) (void)seam_fault_set(f, st, "embed", SEAM_FAULT_NO_OFFSET, "no memory for the model");
     return st;
 }

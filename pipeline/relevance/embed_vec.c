@@ -25,27 +25,27 @@ static struct embedder *words_embedder(uint32_t dim)
 
 /* Adds a word under the form our tokens have; the first (most frequent) of several that fall together
  * stays. Words that are not one token ("new_york", "</s>") are passed over.                          */
-static enum status add_word(struct embedder *e, size_t *cap, const char *word, size_t size, const float *v)
+static enum seam_status add_word(struct embedder *e, size_t *cap, const char *word, size_t size, const float *v)
 {
     struct embed_scan scan = {.pos = word, .end = word + size};
     char token[EMBED_TOKEN_MAX], more[EMBED_TOKEN_MAX];
     size_t n, m;
     float *row;
 
-    if (!embed_token(&scan, token, &n) || embed_token(&scan, more, &m)) return ST_OK;
-    if (lexicon_find(&e->words, token, n) != EMBED_NO_WORD) return ST_OK;
+    if (!embed_token(&scan, token, &n) || embed_token(&scan, more, &m)) return SEAM_OK;
+    if (embed_lexicon_find(&e->words, token, n) != EMBED_NO_WORD) return SEAM_OK;
     if (e->words.count == *cap) {
         size_t grown = *cap == 0 ? 4096 : *cap * 2;
         float *vectors = realloc(e->vectors, grown * e->dim * sizeof *vectors);
 
-        if (vectors == NULL) return ST_NOMEM;
+        if (vectors == NULL) return SEAM_NOMEM;
         e->vectors = vectors;
         *cap = grown;
     }
     row = e->vectors + (size_t)e->words.count * e->dim;
     memcpy(row, v, e->dim * sizeof *row);
-    if (embed_normalise(row, e->dim) == 0.0f) return ST_OK;
-    return lexicon_add(&e->words, token, n) != EMBED_NO_WORD ? ST_OK : ST_NOMEM;
+    if (embed_normalise(row, e->dim) == 0.0f) return SEAM_OK;
+    return embed_lexicon_add(&e->words, token, n) != EMBED_NO_WORD ? SEAM_OK : SEAM_NOMEM;
 }
 
 /* Frequencies by Zipf's law over the table's order: p(rank) = 1 / (rank * H). */
@@ -61,14 +61,14 @@ static bool zipf_weights(struct embedder *e)
     return true;
 }
 
-static enum status finish(struct embedder *e, enum status st, const char *path, struct embedder **out,
-                          struct fault *f)
+static enum seam_status finish(struct embedder *e, enum seam_status st, const char *path, struct embedder **out,
+                          struct seam_fault *f)
 {
-    if (st == ST_OK && (e == NULL || e->words.count == 0))
-        st = fault_set(f, ST_INVALID, path, FAULT_NO_OFFSET, "no word vectors in the file");
-    if (st == ST_OK && (!zipf_weights(e) || !embedder_seal(e))) st = ST_NOMEM;
-    if (st == ST_NOMEM) (void)fault_set(f, st, path, FAULT_NO_OFFSET, "no memory for the word vectors");
-    if (st == ST_OK) *out = e;
+    if (st == SEAM_OK && (e == NULL || e->words.count == 0))
+        st = seam_fault_set(f, SEAM_INVALID, path, SEAM_FAULT_NO_OFFSET, "no word vectors in the file");
+    if (st == SEAM_OK && (!zipf_weights(e) || !embedder_seal(e))) st = SEAM_NOMEM;
+    if (st == SEAM_NOMEM) (void)seam_fault_set(f, st, path, SEAM_FAULT_NO_OFFSET, "no memory for the word vectors");
+    if (st == SEAM_OK) *out = e;
     else embedder_close(e);
     return st;
 }
@@ -86,7 +86,7 @@ static size_t parse_numbers(const char *p, const char *end, float out[EMBED_DIM_
         while (p < end && (*p == ' ' || *p == '\t')) p++;
         if (p == end) break;
         for (stop = p; stop < end && *stop != ' ' && *stop != '\t';) stop++;
-        if (n == EMBED_DIM_MAX || double_parse(p, (size_t)(stop - p), &d) != ST_OK || !isfinite(d) || fabs(d) > 1e30)
+        if (n == EMBED_DIM_MAX || seam_double_parse(p, (size_t)(stop - p), &d) != SEAM_OK || !isfinite(d) || fabs(d) > 1e30)
             return SIZE_MAX;
         out[n++] = (float)d;
         p = stop;
@@ -94,42 +94,42 @@ static size_t parse_numbers(const char *p, const char *end, float out[EMBED_DIM_
     return n;
 }
 
-static enum status vec_line(struct embedder **e, size_t *cap, const char *line, size_t n, uint64_t number,
-                            const char *path, struct fault *f)
+static enum seam_status vec_line(struct embedder **e, size_t *cap, const char *line, size_t n, uint64_t number,
+                            const char *path, struct seam_fault *f)
 {
     const char *end = line + n, *space = memchr(line, ' ', n);
     float v[EMBED_DIM_MAX];
     size_t dim;
 
-    if (n == 0) return ST_OK;
+    if (n == 0) return SEAM_OK;
     if (space == NULL) space = memchr(line, '\t', n);
     dim = space == NULL ? SIZE_MAX : parse_numbers(space, end, v);
-    if (number == 1 && dim == 1) return ST_OK; /* "count dim" */
+    if (number == 1 && dim == 1) return SEAM_OK; /* "count dim" */
     if (dim == SIZE_MAX || dim == 0 || (*e != NULL && dim != (*e)->dim))
-        return fault_set(f, ST_INVALID, path, number, "line %llu is no word with %u numbers",
+        return seam_fault_set(f, SEAM_INVALID, path, number, "line %llu is no word with %u numbers",
                          (unsigned long long)number, *e != NULL ? (*e)->dim : 0);
-    if (*e == NULL && (*e = words_embedder((uint32_t)dim)) == NULL) return ST_NOMEM;
+    if (*e == NULL && (*e = words_embedder((uint32_t)dim)) == NULL) return SEAM_NOMEM;
     return add_word(*e, cap, line, (size_t)(space - line), v);
 }
 
-enum status embedder_from_vec(struct io *io, const char *path, size_t words_max, struct embedder **out,
-                              struct fault *f)
+enum seam_status embedder_from_vec(struct seam_io *io, const char *path, size_t words_max, struct embedder **out,
+                              struct seam_fault *f)
 {
     struct embedder *e = NULL;
-    struct source *s = NULL;
+    struct seam_source *s = NULL;
     size_t cap = 0;
-    enum status st = source_open(io, path, &s, f);
+    enum seam_status st = seam_source_open(io, path, &s, f);
 
     if (words_max == 0 || words_max > EMBED_WORDS_MAX) words_max = EMBED_WORDS_MAX;
-    while (st == ST_OK && (e == NULL || e->words.count < words_max)) {
+    while (st == SEAM_OK && (e == NULL || e->words.count < words_max)) {
         const char *line;
         size_t n;
 
-        st = source_line(s, VEC_LINE_MAX, &line, &n, f);
-        if (st == ST_OK) st = vec_line(&e, &cap, line, n, source_line_number(s), path, f);
+        st = seam_source_line(s, VEC_LINE_MAX, &line, &n, f);
+        if (st == SEAM_OK) st = vec_line(&e, &cap, line, n, seam_source_line_number(s), path, f);
     }
-    if (st == ST_END) st = ST_OK;
-    source_close(s);
+    if (st == SEAM_END) st = SEAM_OK;
+    seam_source_close(s);
     return finish(e, st, path, out, f);
 }
 
@@ -149,64 +149,64 @@ static float half_to_float(uint16_t h)
     return out;
 }
 
-static enum status read_exactly(struct source *s, uint8_t *p, size_t n, size_t *got, struct fault *f)
+static enum seam_status read_exactly(struct seam_source *s, uint8_t *p, size_t n, size_t *got, struct seam_fault *f)
 {
     *got = 0;
     while (*got < n) {
         size_t step;
-        enum status st = source_read(s, p + *got, n - *got, &step, f);
+        enum seam_status st = seam_source_read(s, p + *got, n - *got, &step, f);
 
-        if (st != ST_OK) return st;
+        if (st != SEAM_OK) return st;
         if (step == 0) break;
         *got += step;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status half_row(struct source *rows, const char *path, uint64_t row, float *v, size_t dim,
-                            struct fault *f)
+static enum seam_status half_row(struct seam_source *rows, const char *path, uint64_t row, float *v, size_t dim,
+                            struct seam_fault *f)
 {
     uint8_t raw[2 * EMBED_DIM_MAX];
     size_t got;
-    enum status st = read_exactly(rows, raw, 2 * dim, &got, f);
+    enum seam_status st = read_exactly(rows, raw, 2 * dim, &got, f);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     if (got != 2 * dim)
-        return fault_set(f, ST_CORRUPT, path, row * 2 * dim, "the rows end at row %llu, before the words do",
+        return seam_fault_set(f, SEAM_CORRUPT, path, row * 2 * dim, "the rows end at row %llu, before the words do",
                          (unsigned long long)row);
     for (size_t i = 0; i < dim; i++) {
-        v[i] = half_to_float(get_u16(raw + 2 * i));
+        v[i] = half_to_float(seam_get_u16(raw + 2 * i));
         if (!isfinite(v[i]))
-            return fault_set(f, ST_CORRUPT, path, (row * dim + i) * 2, "a number is not finite");
+            return seam_fault_set(f, SEAM_CORRUPT, path, (row * dim + i) * 2, "a number is not finite");
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status embedder_from_f16(struct io *io, const char *words_path, const char *rows_path, size_t dim,
-                              size_t words_max, struct embedder **out, struct fault *f)
+enum seam_status embedder_from_f16(struct seam_io *io, const char *words_path, const char *rows_path, size_t dim,
+                              size_t words_max, struct embedder **out, struct seam_fault *f)
 {
-    struct source *words = NULL, *rows = NULL;
+    struct seam_source *words = NULL, *rows = NULL;
     struct embedder *e = NULL;
     float v[EMBED_DIM_MAX];
     size_t cap = 0;
-    enum status st;
+    enum seam_status st;
 
     if (dim == 0 || dim > EMBED_DIM_MAX)
-        return fault_set(f, ST_INVALID, rows_path, FAULT_NO_OFFSET, "dimension must be 1..%d", EMBED_DIM_MAX);
+        return seam_fault_set(f, SEAM_INVALID, rows_path, SEAM_FAULT_NO_OFFSET, "dimension must be 1..%d", EMBED_DIM_MAX);
     if (words_max == 0 || words_max > EMBED_WORDS_MAX) words_max = EMBED_WORDS_MAX;
     e = words_embedder((uint32_t)dim);
-    st = e == NULL ? ST_NOMEM : source_open(io, words_path, &words, f);
-    if (st == ST_OK) st = source_open(io, rows_path, &rows, f);
-    for (uint64_t row = 0; st == ST_OK && e->words.count < words_max; row++) {
+    st = e == NULL ? SEAM_NOMEM : seam_source_open(io, words_path, &words, f);
+    if (st == SEAM_OK) st = seam_source_open(io, rows_path, &rows, f);
+    for (uint64_t row = 0; st == SEAM_OK && e->words.count < words_max; row++) {
         const char *line;
         size_t n;
 
-        st = source_line(words, VEC_LINE_MAX, &line, &n, f);
-        if (st == ST_OK) st = half_row(rows, rows_path, row, v, dim, f);
-        if (st == ST_OK) st = add_word(e, &cap, line, n, v);
+        st = seam_source_line(words, VEC_LINE_MAX, &line, &n, f);
+        if (st == SEAM_OK) st = half_row(rows, rows_path, row, v, dim, f);
+        if (st == SEAM_OK) st = add_word(e, &cap, line, n, v);
     }
-    if (st == ST_END) st = ST_OK;
-    source_close(words);
-    source_close(rows);
+    if (st == SEAM_END) st = SEAM_OK;
+    seam_source_close(words);
+    seam_source_close(rows);
     return finish(e, st, rows_path, out, f);
 }

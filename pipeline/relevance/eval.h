@@ -22,30 +22,30 @@
 enum { EVAL_NAME_MAX = 64, EVAL_GRADE_MAX = 30 };
 
 /* ---- judgements ---- */
-struct qrels;
-MUST_USE enum status qrels_new(struct qrels **out);
-MUST_USE enum status qrels_read(struct io *io, const char *path, struct qrels **out, struct fault *f);
-MUST_USE enum status qrels_add(struct qrels *q, const char *qid, const char *docno, int grade,
-                               struct fault *f); /* the same pair twice is ST_EXISTS */
+struct eval_qrels;
+SEAM_MUST_USE enum seam_status eval_qrels_new(struct eval_qrels **out);
+SEAM_MUST_USE enum seam_status eval_qrels_read(struct seam_io *io, const char *path, struct eval_qrels **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status eval_qrels_add(struct eval_qrels *q, const char *qid, const char *docno, int grade,
+                               struct seam_fault *f); /* the same pair twice is SEAM_EXISTS */
 /* From an open source (a shipped file in memory); `name` is what faults call it.                   */
-struct source;
-MUST_USE enum status qrels_from(struct source *s, const char *name, struct qrels **out, struct fault *f);
-void qrels_free(struct qrels *q);
-size_t qrels_queries(const struct qrels *q);
-int qrels_grade(const struct qrels *q, const char *qid, const char *docno);   /* -1 = not judged */
-size_t qrels_pairs(const struct qrels *q);
+struct seam_source;
+SEAM_MUST_USE enum seam_status eval_qrels_from(struct seam_source *s, const char *name, struct eval_qrels **out, struct seam_fault *f);
+void eval_qrels_free(struct eval_qrels *q);
+size_t eval_qrels_queries(const struct eval_qrels *q);
+int eval_qrels_grade(const struct eval_qrels *q, const char *qid, const char *docno);   /* -1 = not judged */
+size_t eval_qrels_pairs(const struct eval_qrels *q);
 
 /* ---- a run: one ranked list a query ---- */
-struct run;
-MUST_USE enum status run_new(const char *tag, struct run **out);
-MUST_USE enum status run_read(struct io *io, const char *path, struct run **out, struct fault *f);
-MUST_USE enum status run_add(struct run *r, const char *qid, const char *docno, double score);
-/* As run_add for numeric ids and a list best first: scores that trec_eval's float would tie or turn
+struct eval_run;
+SEAM_MUST_USE enum seam_status eval_run_new(const char *tag, struct eval_run **out);
+SEAM_MUST_USE enum seam_status eval_run_read(struct seam_io *io, const char *path, struct eval_run **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status eval_run_add(struct eval_run *r, const char *qid, const char *docno, double score);
+/* As eval_run_add for numeric ids and a list best first: scores that trec_eval's float would tie or turn
  * round are written so that its order is ours.                                                     */
-MUST_USE enum status run_add_ranked(struct run *r, const char *qid, const uint64_t *ids, size_t n);
-void run_to_text(struct run *r, struct buf *out);                  /* what trec_eval reads */
-MUST_USE enum status run_write(struct run *r, struct io *io, const char *path, struct fault *f);
-void run_free(struct run *r);
+SEAM_MUST_USE enum seam_status eval_run_add_ranked(struct eval_run *r, const char *qid, const uint64_t *ids, size_t n);
+void eval_run_to_text(struct eval_run *r, struct seam_buf *out);                  /* what trec_eval reads */
+SEAM_MUST_USE enum seam_status eval_run_write(struct eval_run *r, struct seam_io *io, const char *path, struct seam_fault *f);
+void eval_run_free(struct eval_run *r);
 
 /* ---- measures ---- */
 struct eval_options {
@@ -62,7 +62,7 @@ struct eval_result {
     size_t count;
     struct eval_scores mean;
 };
-MUST_USE enum status eval_run(const struct qrels *q, struct run *r, const struct eval_options *o,
+SEAM_MUST_USE enum seam_status eval_run(const struct eval_qrels *q, struct eval_run *r, const struct eval_options *o,
                               struct eval_result *out);
 void eval_result_free(struct eval_result *r);
 

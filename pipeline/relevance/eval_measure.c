@@ -47,7 +47,7 @@ static void ideal(double *gains, size_t n, size_t k, double *linear, double *exp
 }
 
 /* The ranked list of one query against its judgements; entries may be NULL when n is 0. */
-static void score_query(const struct qrels *q, const struct run *r, const struct run_entry *entries, size_t n,
+static void score_query(const struct eval_qrels *q, const struct eval_run *r, const struct eval_run_entry *entries, size_t n,
                         const struct eval_options *o, double *gains, size_t judged, struct eval_query *out)
 {
     double linear, exponential, precision_sum = 0.0;
@@ -55,7 +55,7 @@ static void score_query(const struct qrels *q, const struct run *r, const struct
 
     ideal(gains, judged, o->ndcg_k, &linear, &exponential);
     for (size_t i = 0; i < n; i++) {
-        int grade = qrels_grade(q, out->qid, r->docs.name[entries[i].doc]);
+        int grade = eval_qrels_grade(q, out->qid, r->docs.name[entries[i].doc]);
         double gain = gain_of(grade, o), discount;
 
         if (grade < 0 && o->judged_only) continue;
@@ -93,7 +93,7 @@ static void add_scores(struct eval_scores *sum, const struct eval_scores *s, dou
 }
 
 /* First entry of each run query, and the end. */
-static size_t *query_starts(const struct run *r)
+static size_t *query_starts(const struct eval_run *r)
 {
     size_t *start = calloc(2 * ((size_t)r->queries.count + 1), sizeof *start), *end;
 
@@ -108,7 +108,7 @@ static size_t *query_starts(const struct run *r)
     return start;
 }
 
-enum status eval_run(const struct qrels *q, struct run *r, const struct eval_options *options,
+enum seam_status eval_run(const struct eval_qrels *q, struct eval_run *r, const struct eval_options *options,
                      struct eval_result *out)
 {
     struct eval_options o = with_defaults(options);
@@ -116,17 +116,17 @@ enum status eval_run(const struct qrels *q, struct run *r, const struct eval_opt
     size_t *start;
 
     *out = (struct eval_result){0};
-    run_sort(r);
+    eval_run_sort(r);
     start = query_starts(r);
     out->queries = calloc(q->queries.count + 1u, sizeof *out->queries);
     if (gains == NULL || start == NULL || out->queries == NULL) {
         free(gains);
         free(start);
         eval_result_free(out);
-        return ST_NOMEM;
+        return SEAM_NOMEM;
     }
     for (uint32_t i = 0; i < q->queries.count; i++) {
-        uint32_t query = names_find(&r->queries, q->queries.name[i]);
+        uint32_t query = embed_names_find(&r->queries, q->queries.name[i]);
         struct eval_query *e = &out->queries[out->count];
         size_t judged = 0, n = query == NAMES_NONE ? 0 : start[r->queries.count + query] - start[query];
 
@@ -144,7 +144,7 @@ enum status eval_run(const struct qrels *q, struct run *r, const struct eval_opt
         add_scores(&out->mean, &out->queries[i].s, 1.0 / (double)out->count);
     free(gains);
     free(start);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 void eval_result_free(struct eval_result *r)
@@ -162,17 +162,17 @@ static double randomization(const double *a, const double *b, size_t n, size_t r
 {
     double observed = 0.0;
     size_t as_far = 0;
-    struct rng r;
+    struct seam_rng r;
 
     for (size_t i = 0; i < n; i++) observed += b[i] - a[i];
     observed = fabs(observed);
-    rng_seed(&r, seed);
+    seam_rng_seed(&r, seed);
     for (size_t round = 0; round < rounds; round++) {
         double sum = 0.0;
         uint64_t signs = 0;
 
         for (size_t i = 0; i < n; i++) {
-            if (i % 64 == 0) signs = rng_u64(&r);
+            if (i % 64 == 0) signs = seam_rng_u64(&r);
             sum += (signs >> (i % 64)) & 1 ? b[i] - a[i] : a[i] - b[i];
         }
         as_far += fabs(sum) >= observed - 1e-12;
@@ -184,18 +184,18 @@ static void bootstrap(const double *a, const double *b, size_t n, size_t rounds,
                       struct eval_comparison *out)
 {
     double *means = malloc(rounds * sizeof *means);
-    struct rng r;
+    struct seam_rng r;
 
     if (means == NULL) {
         out->low = out->high = NAN;
         return;
     }
-    rng_seed(&r, seed ^ 0x626f6f7473ull);
+    seam_rng_seed(&r, seed ^ 0x626f6f7473ull);
     for (size_t round = 0; round < rounds; round++) {
         double sum = 0.0;
 
         for (size_t i = 0; i < n; i++) {
-            size_t k = (size_t)rng_below(&r, n);
+            size_t k = (size_t)seam_rng_below(&r, n);
 
             sum += b[k] - a[k];
         }

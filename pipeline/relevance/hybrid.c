@@ -26,7 +26,7 @@ static bool name_parse(const char *name, const char *const *names, size_t n, int
 bool hybrid_method_parse(const char *name, enum hybrid_method *out)
 {
     int i;
-    bool ok = name_parse(name, method_names, ARRAY_LEN(method_names), &i);
+    bool ok = name_parse(name, method_names, SEAM_ARRAY_LEN(method_names), &i);
 
     if (ok) *out = (enum hybrid_method)i;
     return ok;
@@ -35,7 +35,7 @@ bool hybrid_method_parse(const char *name, enum hybrid_method *out)
 bool hybrid_norm_parse(const char *name, enum hybrid_norm *out)
 {
     int i;
-    bool ok = name_parse(name, norm_names, ARRAY_LEN(norm_names), &i);
+    bool ok = name_parse(name, norm_names, SEAM_ARRAY_LEN(norm_names), &i);
 
     if (ok) *out = (enum hybrid_norm)i;
     return ok;
@@ -43,7 +43,7 @@ bool hybrid_norm_parse(const char *name, enum hybrid_norm *out)
 
 const char *hybrid_method_name(enum hybrid_method m) { return method_names[m]; }
 const char *hybrid_norm_name(enum hybrid_norm n) { return norm_names[n]; }
-const char *query_kind_name(enum query_kind k) { return kind_names[k]; }
+const char *embed_query_kind_name(enum hybrid_query_kind k) { return kind_names[k]; }
 
 /* ---- what a query looks like ---- */
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -62,12 +62,12 @@ static bool looks_like_code(const char *w, size_t n)
            (at == n || !is_letter(w[at]) || letters >= 2);
 }
 
-void query_features_of(const char *query, size_t size, const struct query_term *terms, size_t term_count,
-                       struct query_features *out)
+void embed_query_features_of(const char *query, size_t size, const struct hybrid_query_term *terms, size_t term_count,
+                       struct hybrid_query_features *out)
 {
     const char *p = query, *end = query + size;
 
-    *out = (struct query_features){.chars = (uint32_t)size};
+    *out = (struct hybrid_query_features){.chars = (uint32_t)size};
     while (p < end) {
         const char *word;
         bool digit = false;
@@ -89,7 +89,7 @@ void query_features_of(const char *query, size_t size, const struct query_term *
 #define VAGUE_COVERAGE 0.35
 enum { SHORT_TOKENS = 2, LONG_TOKENS = 5 };
 
-enum query_kind query_kind_of(const struct query_features *q)
+enum hybrid_query_kind embed_query_kind_of(const struct hybrid_query_features *q)
 {
     if (q->code_tokens > 0) return QUERY_CODE;
     if (q->ceiling > 0.0 && q->coverage < VAGUE_COVERAGE) return QUERY_VAGUE;
@@ -129,7 +129,7 @@ struct union_of {
 
 static struct hybrid_hit *union_hit(struct union_of *u, uint64_t id)
 {
-    uint32_t at = (uint32_t)hash64_u64(id) & u->mask;
+    uint32_t at = (uint32_t)seam_hash64_u64(id) & u->mask;
 
     while (u->slots[at] != 0 && u->hits[u->slots[at] - 1].id != id) at = (at + 1) & u->mask;
     if (u->slots[at] == 0) {
@@ -242,9 +242,9 @@ static void fuse(struct union_of *u, const struct hybrid_options *o, const doubl
     qsort(u->hits, u->count, sizeof *u->hits, compare_hit);
 }
 
-enum status hybrid_fuse(const struct hybrid_options *o, double weight, struct hybrid_list words,
+enum seam_status hybrid_fuse(const struct hybrid_options *o, double weight, struct hybrid_list words,
                         struct hybrid_list meaning, hybrid_score_fn *complete, void *ctx,
-                        struct hybrid_hit **out, size_t *count, struct fault *f)
+                        struct hybrid_hit **out, size_t *count, struct seam_fault *f)
 {
     struct union_of u = {0};
     double weights[SIDE_COUNT];
@@ -253,9 +253,9 @@ enum status hybrid_fuse(const struct hybrid_options *o, double weight, struct hy
 
     if (weight < 0.0) weight = o->weight;
     if (!(weight >= 0.0 && weight <= 1.0) || (o->method == HYBRID_RRF && !(o->rrf_k >= 0.0)))
-        return fault_set(f, ST_INVALID, "hybrid", FAULT_NO_OFFSET, "the weight must be in 0..1 and k at least 0");
+        return seam_fault_set(f, SEAM_INVALID, "hybrid", SEAM_FAULT_NO_OFFSET, "the weight must be in 0..1 and k at least 0");
     if (most > UINT32_MAX / 4)
-        return fault_set(f, ST_LIMIT, "hybrid", FAULT_NO_OFFSET, "too many candidates");
+        return seam_fault_set(f, SEAM_LIMIT, "hybrid", SEAM_FAULT_NO_OFFSET, "too many candidates");
     u.mask = 15;
     while (u.mask < 2 * most) u.mask = u.mask * 2 + 1;
     u.hits = malloc((most + 1) * sizeof *u.hits);
@@ -263,7 +263,7 @@ enum status hybrid_fuse(const struct hybrid_options *o, double weight, struct hy
     if (u.hits == NULL || u.slots == NULL) {
         free(u.hits);
         free(u.slots);
-        return fault_set(f, ST_NOMEM, "hybrid", FAULT_NO_OFFSET, "no memory for the candidates");
+        return seam_fault_set(f, SEAM_NOMEM, "hybrid", SEAM_FAULT_NO_OFFSET, "no memory for the candidates");
     }
     n[SIDE_WORDS] = add_side(&u, words, depth, SIDE_WORDS);
     n[SIDE_MEANING] = add_side(&u, meaning, depth, SIDE_MEANING);
@@ -274,7 +274,7 @@ enum status hybrid_fuse(const struct hybrid_options *o, double weight, struct hy
     assert(u.count <= most);
     *out = u.hits;
     *count = u.count;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static int compare_item(const void *a, const void *b)
@@ -292,41 +292,41 @@ void hybrid_rescored(const struct hybrid_hit *hits, const double *scores, size_t
 }
 
 /* ---- explaining ---- */
-static void explain_side(const struct hybrid_hit *h, int side, const char *name, struct buf *out)
+static void explain_side(const struct hybrid_hit *h, int side, const char *name, struct seam_buf *out)
 {
-    buf_printf(out, "%s %.3f ", name, h->part[side]);
-    if (h->rank[side] != 0) buf_printf(out, "(rank %u, %.4g)", h->rank[side], h->raw[side]);
-    else if (h->completed[side]) buf_printf(out, "(not among its candidates, %.4g)", h->raw[side]);
-    else buf_str(out, "(not found)");
+    seam_buf_printf(out, "%s %.3f ", name, h->part[side]);
+    if (h->rank[side] != 0) seam_buf_printf(out, "(rank %u, %.4g)", h->rank[side], h->raw[side]);
+    else if (h->completed[side]) seam_buf_printf(out, "(not among its candidates, %.4g)", h->raw[side]);
+    else seam_buf_str(out, "(not found)");
 }
 
-void hybrid_explain(const struct hybrid_hit *h, struct buf *out)
+void hybrid_explain(const struct hybrid_hit *h, struct seam_buf *out)
 {
-    buf_printf(out, "%.4f = ", h->score);
+    seam_buf_printf(out, "%.4f = ", h->score);
     explain_side(h, SIDE_WORDS, "words", out);
-    buf_str(out, " + ");
+    seam_buf_str(out, " + ");
     explain_side(h, SIDE_MEANING, "meaning", out);
 }
 
-void hybrid_explain_json(const struct hybrid_hit *h, struct json_writer *w)
+void hybrid_explain_json(const struct hybrid_hit *h, struct seam_json_writer *w)
 {
     static const char *const side_names[SIDE_COUNT] = {"words", "meaning"};
 
-    jw_object(w);
-    jw_key(w, "score");
-    jw_double(w, h->score);
+    seam_jw_object(w);
+    seam_jw_key(w, "score");
+    seam_jw_double(w, h->score);
     for (int side = 0; side < SIDE_COUNT; side++) {
-        jw_key(w, side_names[side]);
-        jw_object(w);
-        jw_key(w, "rank");
-        if (h->rank[side] != 0) jw_uint(w, h->rank[side]);
-        else jw_null(w);
-        jw_key(w, "score");
-        if (h->rank[side] != 0 || h->completed[side]) jw_double(w, h->raw[side]);
-        else jw_null(w);
-        jw_key(w, "contribution");
-        jw_double(w, h->part[side]);
-        jw_end_object(w);
+        seam_jw_key(w, side_names[side]);
+        seam_jw_object(w);
+        seam_jw_key(w, "rank");
+        if (h->rank[side] != 0) seam_jw_uint(w, h->rank[side]);
+        else seam_jw_null(w);
+        seam_jw_key(w, "score");
+        if (h->rank[side] != 0 || h->completed[side]) seam_jw_double(w, h->raw[side]);
+        else seam_jw_null(w);
+        seam_jw_key(w, "contribution");
+        seam_jw_double(w, h->part[side]);
+        seam_jw_end_object(w);
     }
-    jw_end_object(w);
+    seam_jw_end_object(w);
 }

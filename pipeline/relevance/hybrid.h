@@ -31,7 +31,7 @@ struct hybrid_item { uint64_t id; double score; };
 struct hybrid_list { const struct hybrid_item *items; size_t count; };
 
 /* What can be known of a query before it is answered.                                            */
-struct query_features {
+struct hybrid_query_features {
     uint32_t tokens;       /* words                                                                */
     uint32_t digit_tokens; /* words with a digit in them ("12v", "2.5kg", "BX-2201")               */
     uint32_t code_tokens;  /* words that look like product codes: letters and digits, 5 or more    */
@@ -42,13 +42,13 @@ struct query_features {
     double coverage;       /* its best score / ceiling: how much of what was asked one document has  */
 };
 /* What the word index knows of one word of the query.                                              */
-struct query_term { uint64_t df; double idf, most; bool digits; }; /* most: of its score */
+struct hybrid_query_term { uint64_t df; double idf, most; bool digits; }; /* most: of its score */
 /* terms may be NULL (0): then only the text is looked at. coverage is filled in after the search.  */
-void query_features_of(const char *query, size_t size, const struct query_term *terms, size_t term_count,
-                       struct query_features *out);
+void embed_query_features_of(const char *query, size_t size, const struct hybrid_query_term *terms, size_t term_count,
+                       struct hybrid_query_features *out);
 
 /* The meaning's weight by what the query looks like; the first kind that fits decides.            */
-enum query_kind {
+enum hybrid_query_kind {
     QUERY_CODE,   /* has a product code                                                            */
     QUERY_VAGUE,  /* no document has much of what was asked (coverage): a paraphrase, or misspelt  */
     QUERY_LONG,   /* five words or more, and some document has many of them                        */
@@ -57,8 +57,8 @@ enum query_kind {
     QUERY_PLAIN,
     QUERY_KINDS
 };
-enum query_kind query_kind_of(const struct query_features *q);
-const char *query_kind_name(enum query_kind k);
+enum hybrid_query_kind embed_query_kind_of(const struct hybrid_query_features *q);
+const char *embed_query_kind_name(enum hybrid_query_kind k);
 
 struct hybrid_options {
     enum hybrid_method method;
@@ -99,15 +99,15 @@ typedef bool hybrid_score_fn(void *ctx, enum hybrid_side_name side, uint64_t id,
 
 /* Every fused hit, best first: *out (malloc'ed, free with free()), *count. `weight` < 0 means the
  * options' own. `complete` may be NULL: a missing side then contributes nothing (RRF) or its list's
- * least normalised score, floored at 0 (convex). ST_NOMEM, ST_INVALID (weights outside 0..1).      */
-MUST_USE enum status hybrid_fuse(const struct hybrid_options *o, double weight,
+ * least normalised score, floored at 0 (convex). SEAM_NOMEM, SEAM_INVALID (weights outside 0..1).      */
+SEAM_MUST_USE enum seam_status hybrid_fuse(const struct hybrid_options *o, double weight,
                                  struct hybrid_list words, struct hybrid_list meaning,
                                  hybrid_score_fn *complete, void *ctx, struct hybrid_hit **out,
-                                 size_t *count, struct fault *f);
+                                 size_t *count, struct seam_fault *f);
 
 /* One line for a person: "0.812 = words 0.500 (rank 2, 11.31) + meaning 0.312 (rank 9, 0.64)".     */
-void hybrid_explain(const struct hybrid_hit *h, struct buf *out);
-void hybrid_explain_json(const struct hybrid_hit *h, struct json_writer *w);
+void hybrid_explain(const struct hybrid_hit *h, struct seam_buf *out);
+void hybrid_explain_json(const struct hybrid_hit *h, struct seam_json_writer *w);
 bool hybrid_method_parse(const char *name, enum hybrid_method *out); /* "rrf", "convex" */
 bool hybrid_norm_parse(const char *name, enum hybrid_norm *out);     /* "none", "max", "minmax", "tmm", "zscore" */
 const char *hybrid_method_name(enum hybrid_method m);

@@ -8,9 +8,9 @@
 #include "pipeline/relevance/search.h"
 
 struct search {
-    struct io *io;
-    char words_dir[PATH_MAX_BYTES], graph_dir[PATH_MAX_BYTES];
-    lsn_t as_of;                   /* asked for; LSN_MAX = newest                                 */
+    struct seam_io *io;
+    char words_dir[SEAM_PATH_MAX_BYTES], graph_dir[SEAM_PATH_MAX_BYTES];
+    seam_lsn_t as_of;                   /* asked for; SEAM_LSN_MAX = newest                                 */
     struct invidx_reader *newest;  /* follows the writer                                          */
     struct invidx_reader *words;   /* the one to ask: newest, or one AS OF the common LSN         */
     struct invidx_query *query, *filter, *probe;
@@ -24,7 +24,7 @@ static const char *const mode_names[] = {"bm25", "vector", "hybrid"};
 
 bool search_mode_parse(const char *name, enum search_mode *out)
 {
-    for (size_t i = 0; i < ARRAY_LEN(mode_names); i++)
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(mode_names); i++)
         if (strcmp(name, mode_names[i]) == 0) {
             *out = (enum search_mode)i;
             return true;
@@ -59,25 +59,25 @@ void search_close(struct search *s)
 
 static struct hnsw *graph_of(const struct search *s) { return s->graph_then != NULL ? s->graph_then : s->graph; }
 
-static enum status use_words(struct search *s, struct invidx_reader *r, struct fault *f)
+static enum seam_status use_words(struct search *s, struct invidx_reader *r, struct seam_fault *f)
 {
-    enum status st;
+    enum seam_status st;
 
     s->words = r;
     st = invidx_query_new(r, &s->query, f);
-    if (st == ST_OK) st = invidx_query_new(r, &s->filter, f);
-    return st == ST_OK ? invidx_query_new(r, &s->probe, f) : st;
+    if (st == SEAM_OK) st = invidx_query_new(r, &s->filter, f);
+    return st == SEAM_OK ? invidx_query_new(r, &s->probe, f) : st;
 }
 
 /* Brings both sides to one moment: the older of the two, or the one asked for. */
-static enum status settle(struct search *s, struct fault *f)
+static enum seam_status settle(struct search *s, struct seam_fault *f)
 {
     struct hnsw_config mapped = {.mapped = true};
     struct invidx_reader *then = NULL;
     struct invidx_info words;
-    struct hnsw_info graph = {.applied_lsn = LSN_MAX};
-    enum status st = ST_OK;
-    lsn_t common;
+    struct hnsw_info graph = {.applied_lsn = SEAM_LSN_MAX};
+    enum seam_status st = SEAM_OK;
+    seam_lsn_t common;
 
     close_words(s);
     hnsw_close(s->graph_then);
@@ -85,13 +85,13 @@ static enum status settle(struct search *s, struct fault *f)
     invidx_reader_info(s->newest, &words);
     if (s->graph != NULL) hnsw_info(s->graph, &graph);
     common = words.applied_lsn < graph.applied_lsn ? words.applied_lsn : graph.applied_lsn;
-    if (s->as_of != LSN_MAX) common = s->as_of;
+    if (s->as_of != SEAM_LSN_MAX) common = s->as_of;
     if (words.applied_lsn != common) st = invidx_reader_open(s->io, s->words_dir, common, &then, f);
-    if (st == ST_OK) st = use_words(s, then != NULL ? then : s->newest, f);
+    if (st == SEAM_OK) st = use_words(s, then != NULL ? then : s->newest, f);
     else return st;
-    if (st == ST_OK && s->graph != NULL && graph.applied_lsn != common)
+    if (st == SEAM_OK && s->graph != NULL && graph.applied_lsn != common)
         st = hnsw_open_reader(s->io, s->graph_dir, common, &mapped, &s->graph_then, f);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     s->position = (struct search_position){
         .lsn = common,
         .words_lsn = words.applied_lsn,
@@ -101,66 +101,66 @@ static enum status settle(struct search *s, struct fault *f)
     };
     invidx_reader_info(s->words, &words);
     s->position.documents = words.docs;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status keep_path(char out[PATH_MAX_BYTES], const char *path, struct fault *f)
+static enum seam_status keep_path(char out[SEAM_PATH_MAX_BYTES], const char *path, struct seam_fault *f)
 {
-    if (strlen(path) >= PATH_MAX_BYTES)
-        return fault_set(f, ST_LIMIT, path, FAULT_NO_OFFSET, "the path is over %d bytes", PATH_MAX_BYTES - 1);
-    snprintf(out, PATH_MAX_BYTES, "%s", path);
-    return ST_OK;
+    if (strlen(path) >= SEAM_PATH_MAX_BYTES)
+        return seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET, "the path is over %d bytes", SEAM_PATH_MAX_BYTES - 1);
+    snprintf(out, SEAM_PATH_MAX_BYTES, "%s", path);
+    return SEAM_OK;
 }
 
-static enum status open_graph(struct search *s, const struct search_paths *paths, struct fault *f)
+static enum seam_status open_graph(struct search *s, const struct search_paths *paths, struct seam_fault *f)
 {
     struct hnsw_info info;
     size_t dim;
-    enum status st = embedder_open(s->io, paths->model_path, &s->embedder, f);
+    enum seam_status st = embedder_open(s->io, paths->model_path, &s->embedder, f);
 
-    if (st == ST_OK) st = keep_path(s->graph_dir, paths->graph_dir, f);
-    if (st == ST_OK) st = hnsw_open_reader(s->io, paths->graph_dir, LSN_MAX, NULL, &s->graph, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = keep_path(s->graph_dir, paths->graph_dir, f);
+    if (st == SEAM_OK) st = hnsw_open_reader(s->io, paths->graph_dir, SEAM_LSN_MAX, NULL, &s->graph, f);
+    if (st != SEAM_OK) return st;
     hnsw_info(s->graph, &info);
     dim = embedder_dim(s->embedder);
     if (info.options.dim != dim)
-        return fault_set(f, ST_CONFLICT, paths->graph_dir, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_CONFLICT, paths->graph_dir, SEAM_FAULT_NO_OFFSET,
                          "the graph has %u dimensions, its embedder %zu: they do not belong together",
                          info.options.dim, dim);
     s->vector = malloc(dim * sizeof *s->vector);
     s->other = malloc(dim * sizeof *s->other);
-    return s->vector != NULL && s->other != NULL ? ST_OK
-                                                 : fault_set(f, ST_NOMEM, paths->graph_dir, FAULT_NO_OFFSET, "no memory");
+    return s->vector != NULL && s->other != NULL ? SEAM_OK
+                                                 : seam_fault_set(f, SEAM_NOMEM, paths->graph_dir, SEAM_FAULT_NO_OFFSET, "no memory");
 }
 
-enum status search_open(struct io *io, const struct search_paths *paths, lsn_t as_of, struct search **out,
-                        struct fault *f)
+enum seam_status search_open(struct seam_io *io, const struct search_paths *paths, seam_lsn_t as_of, struct search **out,
+                        struct seam_fault *f)
 {
     struct search *s = calloc(1, sizeof *s);
-    enum status st;
+    enum seam_status st;
 
-    if (s == NULL) return fault_set(f, ST_NOMEM, paths->words_dir, FAULT_NO_OFFSET, "no memory to search");
+    if (s == NULL) return seam_fault_set(f, SEAM_NOMEM, paths->words_dir, SEAM_FAULT_NO_OFFSET, "no memory to search");
     s->io = io;
     s->as_of = as_of;
     st = keep_path(s->words_dir, paths->words_dir, f);
-    if (st == ST_OK) st = invidx_reader_open(io, paths->words_dir, LSN_MAX, &s->newest, f);
-    if (st == ST_OK && paths->graph_dir != NULL && paths->model_path != NULL) st = open_graph(s, paths, f);
-    if (st == ST_OK) st = settle(s, f);
-    if (st == ST_OK) *out = s;
+    if (st == SEAM_OK) st = invidx_reader_open(io, paths->words_dir, SEAM_LSN_MAX, &s->newest, f);
+    if (st == SEAM_OK && paths->graph_dir != NULL && paths->model_path != NULL) st = open_graph(s, paths, f);
+    if (st == SEAM_OK) st = settle(s, f);
+    if (st == SEAM_OK) *out = s;
     else search_close(s);
     return st;
 }
 
-enum status search_refresh(struct search *s, bool *changed, struct fault *f)
+enum seam_status search_refresh(struct search *s, bool *changed, struct seam_fault *f)
 {
     bool words = false, graph = false;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     if (changed != NULL) *changed = false;
-    if (s->as_of != LSN_MAX) return ST_OK;
+    if (s->as_of != SEAM_LSN_MAX) return SEAM_OK;
     st = invidx_reader_refresh(s->newest, &words, f);
-    if (st == ST_OK && s->graph != NULL) st = hnsw_refresh(s->graph, &graph, f);
-    if (st != ST_OK || !(words || graph)) return st;
+    if (st == SEAM_OK && s->graph != NULL) st = hnsw_refresh(s->graph, &graph, f);
+    if (st != SEAM_OK || !(words || graph)) return st;
     if (changed != NULL) *changed = true;
     return settle(s, f);
 }
@@ -172,62 +172,62 @@ void search_position(const struct search *s, struct search_position *out) { *out
 enum { QUERY_TERMS_MAX = 64 };
 
 /* What the index knows of the query's words, once it has been parsed. `k1` bounds what a word can score. */
-static enum status features_of(struct search *s, const struct search_request *r, double best,
-                               struct query_features *out, struct fault *f)
+static enum seam_status features_of(struct search *s, const struct search_request *r, double best,
+                               struct hybrid_query_features *out, struct seam_fault *f)
 {
     struct invidx_query_term known[QUERY_TERMS_MAX];
-    struct query_term terms[QUERY_TERMS_MAX];
+    struct hybrid_query_term terms[QUERY_TERMS_MAX];
     struct invidx_info info;
     size_t n = 0;
-    enum status st = invidx_query_words(s->probe, r->text, r->size, INVIDX_OR, f);
+    enum seam_status st = invidx_query_words(s->probe, r->text, r->size, INVIDX_OR, f);
 
     invidx_reader_info(s->words, &info);
-    if (st == ST_OK) st = invidx_query_terms(s->probe, known, QUERY_TERMS_MAX, &n, f);
+    if (st == SEAM_OK) st = invidx_query_terms(s->probe, known, QUERY_TERMS_MAX, &n, f);
     for (size_t i = 0; i < n; i++) {
         bool digits = false;
 
         for (size_t k = 0; k < known[i].len; k++) digits |= known[i].text[k] >= '0' && known[i].text[k] <= '9';
-        terms[i] = (struct query_term){known[i].df, known[i].idf, known[i].idf * (info.k1 + 1.0), digits};
+        terms[i] = (struct hybrid_query_term){known[i].df, known[i].idf, known[i].idf * (info.k1 + 1.0), digits};
     }
-    query_features_of(r->text, r->size, terms, n, out);
+    embed_query_features_of(r->text, r->size, terms, n, out);
     out->coverage = out->ceiling > 0.0 ? best / out->ceiling : 0.0;
     return st;
 }
 
 /* Words from a search box and a filter as one query: operators and marks in the words are taken out. */
-static enum status parse_words(struct search *s, const struct search_request *r, struct fault *f)
+static enum seam_status parse_words(struct search *s, const struct search_request *r, struct seam_fault *f)
 {
-    struct buf q = {0};
-    enum status st;
+    struct seam_buf q = {0};
+    enum seam_status st;
 
     if (r->filter == NULL || *r->filter == '\0')
         return invidx_query_words(s->query, r->text, r->size, INVIDX_OR, f);
-    buf_str(&q, "(");
+    seam_buf_str(&q, "(");
     for (size_t i = 0; i < r->size; i++) {
         unsigned char c = (unsigned char)r->text[i];
 
         if (c >= 'A' && c <= 'Z') c = (unsigned char)(c + 32); /* AND, OR, NOT are words here */
-        buf_u8(&q, c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.' ? c : ' ');
+        seam_buf_u8(&q, c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.' ? c : ' ');
     }
-    buf_printf(&q, ") AND (%s)", r->filter);
-    st = buf_ok(&q) ? invidx_query_parse(s->query, (const char *)q.data, q.size, INVIDX_OR, f)
-                    : fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for the query");
-    buf_free(&q);
+    seam_buf_printf(&q, ") AND (%s)", r->filter);
+    st = seam_buf_ok(&q) ? invidx_query_parse(s->query, (const char *)q.data, q.size, INVIDX_OR, f)
+                    : seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET, "no memory for the query");
+    seam_buf_free(&q);
     return st;
 }
 
-static enum status ask_words(struct search *s, const struct search_request *r, size_t depth,
+static enum seam_status ask_words(struct search *s, const struct search_request *r, size_t depth,
                              struct hybrid_item *items, size_t *count, struct search_result *out,
-                             struct fault *f)
+                             struct seam_fault *f)
 {
     struct invidx_hit *hits = malloc((depth + 1) * sizeof *hits);
     struct invidx_request request = {.k = depth, .trace = r->trace};
     struct invidx_result result = {.hits = hits};
-    enum status st = hits == NULL ? fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for hits")
+    enum seam_status st = hits == NULL ? seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET, "no memory for hits")
                                   : parse_words(s, r, f);
 
-    if (st == ST_OK) st = invidx_search(s->words, s->query, &request, &result, f);
-    *count = st == ST_OK ? result.count : 0;
+    if (st == SEAM_OK) st = invidx_search(s->words, s->query, &request, &result, f);
+    *count = st == SEAM_OK ? result.count : 0;
     for (size_t i = 0; i < *count; i++) items[i] = (struct hybrid_item){hits[i].key, hits[i].score};
     out->words = result.work;
     free(hits);
@@ -241,26 +241,26 @@ static bool is_zero(const float *v, size_t n)
     return true;
 }
 
-static enum status ask_graph(struct search *s, const struct search_request *r, const float *vector, size_t depth,
+static enum seam_status ask_graph(struct search *s, const struct search_request *r, const float *vector, size_t depth,
                              struct hybrid_item *items, size_t *count, struct search_result *out,
-                             struct fault *f)
+                             struct seam_fault *f)
 {
     struct hnsw_query q = {.vector = vector, .k = depth, .ef = r->ef};
     struct hnsw_hit *hits = malloc((depth + 1) * sizeof *hits);
     struct hnsw_filter filter = {0};
     uint64_t *keys = NULL;
-    enum status st = hits == NULL ? fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for hits") : ST_OK;
+    enum seam_status st = hits == NULL ? seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET, "no memory for hits") : SEAM_OK;
 
     *count = 0;
-    if (st == ST_OK && r->filter != NULL && *r->filter != '\0') {
+    if (st == SEAM_OK && r->filter != NULL && *r->filter != '\0') {
         st = invidx_query_parse(s->filter, r->filter, strlen(r->filter), INVIDX_AND, f);
-        if (st == ST_OK) st = invidx_matches(s->words, s->filter, &keys, &filter.key_count, f);
+        if (st == SEAM_OK) st = invidx_matches(s->words, s->filter, &keys, &filter.key_count, f);
         filter.keys = keys;
         q.filter = &filter;
     }
-    if (st == ST_OK && (q.filter == NULL || filter.key_count > 0))
+    if (st == SEAM_OK && (q.filter == NULL || filter.key_count > 0))
         st = hnsw_search(graph_of(s), &q, hits, count, &out->graph, f);
-    if (st != ST_OK) *count = 0;
+    if (st != SEAM_OK) *count = 0;
     for (size_t i = 0; i < *count; i++) items[i] = (struct hybrid_item){hits[i].key, 1.0 - (double)hits[i].distance};
     free(keys);
     free(hits);
@@ -277,7 +277,7 @@ static bool complete_meaning(void *ctx, enum hybrid_side_name side, uint64_t id,
     size_t dim = embedder_dim(s->embedder);
     double dot = 0.0;
 
-    if (side != SIDE_MEANING || hnsw_get(graph_of(s), id, s->other, NULL) != ST_OK) return false;
+    if (side != SIDE_MEANING || hnsw_get(graph_of(s), id, s->other, NULL) != SEAM_OK) return false;
     for (size_t i = 0; i < dim; i++) dot += (double)s->other[i] * c->vector[i];
     *score = dot;
     return true;
@@ -297,18 +297,18 @@ static void one_sided(const struct search_request *r, enum hybrid_side_name side
 }
 
 /* Cosines of all hits with the mean of those of the first `docs` that cover the query themselves. */
-static enum status feedback_scores(struct search *s, const struct hybrid_hit *hits, size_t n, uint32_t docs,
-                                   double words_least, double *scores, struct fault *f)
+static enum seam_status feedback_scores(struct search *s, const struct hybrid_hit *hits, size_t n, uint32_t docs,
+                                   double words_least, double *scores, struct seam_fault *f)
 {
     size_t dim = embedder_dim(s->embedder);
     float *mean = calloc(dim, sizeof *mean);
     struct completion c = {s, mean};
     double square = 0.0;
 
-    if (mean == NULL) return fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for feedback");
+    if (mean == NULL) return seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET, "no memory for feedback");
     for (size_t i = 0; i < n && i < docs; i++) {
         if (hits[i].rank[SIDE_WORDS] == 0 || hits[i].raw[SIDE_WORDS] < words_least) continue;
-        if (hnsw_get(graph_of(s), hits[i].id, s->other, NULL) != ST_OK) continue;
+        if (hnsw_get(graph_of(s), hits[i].id, s->other, NULL) != SEAM_OK) continue;
         for (size_t k = 0; k < dim; k++) mean[k] += s->other[k];
     }
     for (size_t k = 0; k < dim; k++) square += (double)mean[k] * mean[k];
@@ -318,61 +318,61 @@ static enum status feedback_scores(struct search *s, const struct hybrid_hit *hi
         if (square > 0.0) (void)complete_meaning(&c, SIDE_MEANING, hits[i].id, &scores[i]);
     }
     free(mean);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Fuses again with the meaning measured from the first answers; *fused and *count are replaced. */
-static enum status fuse_feedback(struct search *s, const struct hybrid_options *o, double weight,
+static enum seam_status fuse_feedback(struct search *s, const struct hybrid_options *o, double weight,
                                  double words_least, struct hybrid_list words, struct hybrid_hit **fused, size_t *count,
-                                 struct fault *f)
+                                 struct seam_fault *f)
 {
     double *scores = malloc((*count + 1) * sizeof *scores);
     struct hybrid_item *items = malloc((*count + 1) * sizeof *items);
     struct hybrid_options whole = *o;
     struct hybrid_hit *again = NULL;
     size_t n = 0;
-    enum status st = scores != NULL && items != NULL
+    enum seam_status st = scores != NULL && items != NULL
                          ? feedback_scores(s, *fused, *count, o->feedback_docs, words_least, scores, f)
-                         : fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for feedback");
+                         : seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET, "no memory for feedback");
 
     whole.depth = *count; /* every candidate has its score */
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         hybrid_rescored(*fused, scores, *count, items);
         st = hybrid_fuse(&whole, weight, words, (struct hybrid_list){items, *count}, NULL, NULL, &again, &n, f);
     }
     free(scores);
     free(items);
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     free(*fused);
     *fused = again;
     *count = n;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status fuse_page(struct search *s, const struct search_request *r, const struct hybrid_options *o,
+static enum seam_status fuse_page(struct search *s, const struct search_request *r, const struct hybrid_options *o,
                              struct hybrid_list words, struct hybrid_list meaning, const float *vector, size_t k,
-                             struct search_result *out, struct fault *f)
+                             struct search_result *out, struct seam_fault *f)
 {
     struct completion c = {s, vector};
     struct hybrid_hit *fused = NULL;
     size_t count = 0;
-    enum status st;
+    enum seam_status st;
 
     out->feedback = o->feedback_docs > 0 && !out->words_only && words.count > 0 &&
                     out->features.coverage >= o->feedback_coverage;
     st = hybrid_fuse(o, out->feedback ? o->feedback_weight : out->weight, words, meaning, complete_meaning, &c,
                      &fused, &count, f);
-    if (st == ST_OK && out->feedback)
+    if (st == SEAM_OK && out->feedback)
         st = fuse_feedback(s, o, out->weight, o->feedback_coverage * out->features.ceiling, words, &fused, &count, f);
     out->candidates = count;
-    for (size_t i = r->offset; st == ST_OK && i < count && out->count < k; i++) out->hits[out->count++] = fused[i];
+    for (size_t i = r->offset; st == SEAM_OK && i < count && out->count < k; i++) out->hits[out->count++] = fused[i];
     free(fused);
     return st;
 }
 
 static double us_since(uint64_t *then)
 {
-    uint64_t now = clock_mono_ns(clock_real()), before = *then;
+    uint64_t now = seam_clock_mono_ns(seam_clock_real()), before = *then;
 
     *then = now;
     return (double)(now - before) / 1000.0;
@@ -387,43 +387,43 @@ static size_t depth_for(enum search_mode mode, size_t page, size_t depth)
     return depth;
 }
 
-static enum status answer(struct search *s, const struct search_request *r, struct hybrid_options o, size_t depth,
-                          struct search_result *out, struct fault *f)
+static enum seam_status answer(struct search *s, const struct search_request *r, struct hybrid_options o, size_t depth,
+                          struct search_result *out, struct seam_fault *f)
 {
     size_t k = r->k == 0 ? 10 : r->k, words_n = 0, meaning_n = 0;
     bool ask_w = r->mode != SEARCH_VECTOR, ask_m = r->mode != SEARCH_BM25;
     const float *vector = r->vector;
     struct hybrid_item *words, *meaning;
-    uint64_t t = clock_mono_ns(clock_real());
-    enum status st = ST_OK;
+    uint64_t t = seam_clock_mono_ns(seam_clock_real());
+    enum seam_status st = SEAM_OK;
 
     *out = (struct search_result){.hits = out->hits, .lsn = s->position.lsn};
     if (ask_m && s->graph == NULL)
-        return fault_set(f, ST_UNSUPPORTED, "search", FAULT_NO_OFFSET, "there is no vector index to ask");
+        return seam_fault_set(f, SEAM_UNSUPPORTED, "search", SEAM_FAULT_NO_OFFSET, "there is no vector index to ask");
     o.depth = depth;
     words = malloc((2 * depth + 1) * sizeof *words);
-    if (words == NULL) return fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory for candidates");
+    if (words == NULL) return seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET, "no memory for candidates");
     meaning = words + depth;
     if (ask_m && vector == NULL) {
         st = embed_query(s->embedder, r->text, r->size, s->vector, f);
         vector = s->vector;
     }
-    if (st == ST_OK && ask_m && is_zero(vector, embedder_dim(s->embedder))) {
+    if (st == SEAM_OK && ask_m && is_zero(vector, embedder_dim(s->embedder))) {
         ask_m = false;
         out->words_only = r->mode == SEARCH_HYBRID;
     }
-    if (st == ST_OK && ask_m) st = ask_graph(s, r, vector, depth, meaning, &meaning_n, out, f);
+    if (st == SEAM_OK && ask_m) st = ask_graph(s, r, vector, depth, meaning, &meaning_n, out, f);
     out->meaning_us = us_since(&t);
-    if (st == ST_OK && ask_w) st = ask_words(s, r, depth, words, &words_n, out, f);
+    if (st == SEAM_OK && ask_w) st = ask_words(s, r, depth, words, &words_n, out, f);
     out->words_us = us_since(&t);
-    if (st == ST_OK && r->mode == SEARCH_HYBRID) {
+    if (st == SEAM_OK && r->mode == SEARCH_HYBRID) {
         st = features_of(s, r, words_n > 0 ? words[0].score : 0.0, &out->features, f);
-        out->kind = query_kind_of(&out->features);
+        out->kind = embed_query_kind_of(&out->features);
         out->weight = r->weight >= 0.0 ? r->weight : o.by_kind ? o.kind_weight[out->kind] : o.weight;
         if (out->words_only) out->weight = 0.0;
-        if (st == ST_OK) st = fuse_page(s, r, &o, (struct hybrid_list){words, words_n}, (struct hybrid_list){meaning, meaning_n},
+        if (st == SEAM_OK) st = fuse_page(s, r, &o, (struct hybrid_list){words, words_n}, (struct hybrid_list){meaning, meaning_n},
                        vector, k, out, f);
-    } else if (st == ST_OK) {
+    } else if (st == SEAM_OK) {
         bool by_words = r->mode == SEARCH_BM25;
 
         out->weight = by_words ? 0.0 : 1.0;
@@ -435,28 +435,28 @@ static enum status answer(struct search *s, const struct search_request *r, stru
     return st;
 }
 
-enum status search_query(struct search *s, const struct search_request *r, struct search_result *out,
-                         struct fault *f)
+enum seam_status search_query(struct search *s, const struct search_request *r, struct search_result *out,
+                         struct seam_fault *f)
 {
     struct hybrid_options o = r->hybrid != NULL ? *r->hybrid : hybrid_defaults();
     size_t k = r->k == 0 ? 10 : r->k;
 
     if (r->size > SEARCH_TEXT_MAX || k > SEARCH_PAGE_MAX || r->offset > SEARCH_PAGE_MAX)
-        return fault_set(f, ST_LIMIT, "search", FAULT_NO_OFFSET, "text is at most %d bytes, pages reach to %d",
+        return seam_fault_set(f, SEAM_LIMIT, "search", SEAM_FAULT_NO_OFFSET, "text is at most %d bytes, pages reach to %d",
                          SEARCH_TEXT_MAX, SEARCH_PAGE_MAX);
     return answer(s, r, o, depth_for(r->mode, r->offset + k, o.depth), out, f);
 }
 
-enum status search_candidates(struct search *s, const struct search_request *r, struct search_result *out,
-                              double *feedback, struct fault *f)
+enum seam_status search_candidates(struct search *s, const struct search_request *r, struct search_result *out,
+                              double *feedback, struct seam_fault *f)
 {
     struct hybrid_options o = r->hybrid != NULL ? *r->hybrid : hybrid_defaults();
     struct search_request whole = *r;
     uint32_t docs = o.feedback_docs;
-    enum status st;
+    enum seam_status st;
 
     if (r->size > SEARCH_TEXT_MAX || o.depth == 0 || r->k < 2 * o.depth || o.depth > SEARCH_PAGE_MAX)
-        return fault_set(f, ST_INVALID, "search", FAULT_NO_OFFSET, "candidates need room for twice the depth");
+        return seam_fault_set(f, SEAM_INVALID, "search", SEAM_FAULT_NO_OFFSET, "candidates need room for twice the depth");
     o.method = HYBRID_CONVEX; /* the fusion that completes */
     o.feedback_docs = 0;
     whole.mode = SEARCH_HYBRID;
@@ -464,7 +464,7 @@ enum status search_candidates(struct search *s, const struct search_request *r, 
     whole.weight = o.feedback_weight;
     st = answer(s, &whole, o, o.depth, out, f);
     for (size_t i = 0; i < out->count; i++) feedback[i] = out->hits[i].raw[SIDE_MEANING];
-    if (st == ST_OK && docs > 0 && !out->words_only)
+    if (st == SEAM_OK && docs > 0 && !out->words_only)
         st = feedback_scores(s, out->hits, out->count, docs, o.feedback_coverage * out->features.ceiling, feedback, f);
     return st;
 }

@@ -34,7 +34,7 @@ ASSET(contract_stream_search, "pipeline/trust/contracts/stream-search.json");
 ASSET(contract_stream_vectors, "pipeline/trust/contracts/stream-vectors.json");
 ASSET(contract_orders_audit, "pipeline/trust/contracts/orders-audit.json");
 
-struct asset asset_find(const char *name)
+struct asset shop_asset_find(const char *name)
 {
     static const struct {
         const char *name, *begin, *end;

@@ -10,6 +10,6 @@
 struct asset { const char *text; size_t size; };
 
 /* "shop.json", "schemas/products.json", "catalogue.jsonl", "queries.tsv", "qrels.txt", ...; text NULL = none. */
-struct asset asset_find(const char *name);
+struct asset shop_asset_find(const char *name);
 
 #endif

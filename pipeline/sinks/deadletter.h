@@ -10,51 +10,51 @@
  *
  * A letter without a verdict is open. Ids are 1, 2, 3 ... within a sink. Letters and verdicts are
  * never changed or removed: the history of what went wrong is kept. A letter is durable before
- * dead_letter_add returns, which is before the sink may publish past the event: so a poison event
+ * sink_dead_letter_add returns, which is before the sink may publish past the event: so a poison event
  * is in the store, or here, whatever crashes.
  * Delivering it twice is harmless: an event that has a letter with the same offset, operation, table
  * and key gets the same id. (The deletes that end a snapshot share one offset: pipeline/sinks/sweep.h.)
  *
  * Any process; each call takes the log's lock for its short time (waits up to 2 s, then
- * ST_CONFLICT). */
+ * SEAM_CONFLICT). */
 #ifndef SEAM_PIPELINE_DEADLETTER_H
 #define SEAM_PIPELINE_DEADLETTER_H
 
 #include "pipeline/platform.h"
 #include "pipeline/stream/stream.h"
 
-enum dead_verdict { DEAD_OPEN = 0, DEAD_RETRIED = 1, DEAD_DROPPED = 2 }; /* on disk */
+enum sink_dead_verdict { DEAD_OPEN = 0, DEAD_RETRIED = 1, DEAD_DROPPED = 2 }; /* on disk */
 enum {
     DEAD_REASON_MAX = 1024,
     DEAD_LETTERS_MAX = 100000
-}; /* a sink with more has another problem: ST_LIMIT */
+}; /* a sink with more has another problem: SEAM_LIMIT */
 
-struct dead_letter {
+struct sink_dead_letter {
     uint64_t id;
     int64_t wall_us;             /* when it was set aside, or when the verdict was given */
-    enum dead_verdict verdict;
+    enum sink_dead_verdict verdict;
     struct stream_event
         event; /* kind, lsn, txn, seq, total, offset and the change: bytes live during the call */
     const char *reason;
 };
 
 /* e: a ROW, OUTBOX or SCHEMA event. *id may be NULL. */
-MUST_USE enum status dead_letter_add(const struct platform *p, const char *sink,
+SEAM_MUST_USE enum seam_status sink_dead_letter_add(const struct platform *p, const char *sink,
                                      const struct stream_event *e, const char *reason, uint64_t *id,
-                                     struct fault *f);
-/* Calls fn for each letter, oldest first, all or only the open ones. Any status but ST_OK ends it
- * and is returned. A sink without letters: ST_OK, no call. */
-MUST_USE enum status dead_letters(const struct platform *p, const char *sink, bool only_open,
-                                  enum status (*fn)(void *ctx, const struct dead_letter *d,
-                                                    struct fault *f),
-                                  void *ctx, struct fault *f);
-/* ST_NOT_FOUND: no such letter. ST_CONFLICT: it has a verdict already. To retry: apply the event
+                                     struct seam_fault *f);
+/* Calls fn for each letter, oldest first, all or only the open ones. Any status but SEAM_OK ends it
+ * and is returned. A sink without letters: SEAM_OK, no call. */
+SEAM_MUST_USE enum seam_status sink_dead_letters(const struct platform *p, const char *sink, bool only_open,
+                                  enum seam_status (*fn)(void *ctx, const struct sink_dead_letter *d,
+                                                    struct seam_fault *f),
+                                  void *ctx, struct seam_fault *f);
+/* SEAM_NOT_FOUND: no such letter. SEAM_CONFLICT: it has a verdict already. To retry: apply the event
  * (through the sink's own idempotent path), then give the verdict. */
-MUST_USE enum status dead_letter_resolve(const struct platform *p, const char *sink, uint64_t id,
-                                         enum dead_verdict verdict, struct fault *f);
-struct dead_counts { uint64_t open, retried, dropped; };
-MUST_USE enum status dead_letter_count(const struct platform *p, const char *sink,
-                                       struct dead_counts *out, struct fault *f);
-const char *dead_verdict_name(enum dead_verdict v);
+SEAM_MUST_USE enum seam_status sink_dead_letter_resolve(const struct platform *p, const char *sink, uint64_t id,
+                                         enum sink_dead_verdict verdict, struct seam_fault *f);
+struct sink_dead_counts { uint64_t open, retried, dropped; };
+SEAM_MUST_USE enum seam_status sink_dead_letter_count(const struct platform *p, const char *sink,
+                                       struct sink_dead_counts *out, struct seam_fault *f);
+const char *sink_dead_verdict_name(enum sink_dead_verdict v);
 
 #endif

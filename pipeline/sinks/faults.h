@@ -19,15 +19,15 @@
 
 #include "engine/base/clock.h"
 
-struct faults {
+struct sink_faults {
     bool any, drop_deletes, drop_updates, duplicate, withhold, stall, poison;
     uint64_t count;
 };
 
-struct faults faults_of(const char *sink);
+struct sink_faults sink_faults_of(const char *sink);
 
 /* `real`, or a clock over it that steps back; `storage` outlives its use. */
-struct fault_clock { struct clock clock; struct clock *real; uint64_t step_ns; int64_t back_us; };
-struct clock *faults_clock(struct fault_clock *storage, struct clock *real);
+struct sink_fault_clock { struct seam_clock clock; struct seam_clock *real; uint64_t step_ns; int64_t back_us; };
+struct seam_clock *sink_faults_clock(struct sink_fault_clock *storage, struct seam_clock *real);
 
 #endif

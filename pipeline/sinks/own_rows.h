@@ -7,16 +7,16 @@
 
 #include "oltp/oltp.h"
 
-struct own_rows { struct wal *wal; struct oltp *db; };
+struct sink_own_rows { struct wal *wal; struct oltp *db; };
 
-/* To write, made when missing. Whatever the status, own_rows_close is due. */
-MUST_USE enum status own_rows_open(struct io *io, struct clock *clock, const char *dir, struct own_rows *out,
-                                   struct fault *f);
+/* To write, made when missing. Whatever the status, sink_own_rows_close is due. */
+SEAM_MUST_USE enum seam_status sink_own_rows_open(struct seam_io *io, struct seam_clock *clock, const char *dir, struct sink_own_rows *out,
+                                   struct seam_fault *f);
 /* What was not committed is gone; accepts one that never opened. */
-void own_rows_close(struct own_rows *r);
+void sink_own_rows_close(struct sink_own_rows *r);
 
-/* To read the newest durable state. ST_NOT_FOUND says `missing`. `holder` names the reader among the pins. */
-MUST_USE enum status own_rows_read(struct io *io, const char *dir, const char *holder, const char *missing,
-                                   struct oltp **out, struct fault *f);
+/* To read the newest durable state. SEAM_NOT_FOUND says `missing`. `holder` names the reader among the pins. */
+SEAM_MUST_USE enum seam_status sink_own_rows_read(struct seam_io *io, const char *dir, const char *holder, const char *missing,
+                                   struct oltp **out, struct seam_fault *f);
 
 #endif

@@ -6,100 +6,100 @@
 #include "engine/base/arena.h"
 
 /* By the table's name and not its id: one that was dropped and made again goes on under its name in the stores. */
-static struct hash128 hash_of(const struct schema *schema, struct bytes key)
+static struct seam_hash128 hash_of(const struct seam_schema *schema, struct wal_bytes key)
 {
-    struct hash128 h = siphash128(key.data, key.size);
+    struct seam_hash128 h = seam_siphash128(key.data, key.size);
 
-    h.hi ^= hash64(schema->name, strlen(schema->name), 0);
+    h.hi ^= seam_hash64(schema->name, strlen(schema->name), 0);
     return h;
 }
 
-static enum status no_memory(struct fault *f)
+static enum seam_status no_memory(struct seam_fault *f)
 {
-    return fault_set(f, ST_NOMEM, "snapshot", FAULT_NO_OFFSET,
+    return seam_fault_set(f, SEAM_NOMEM, "snapshot", SEAM_FAULT_NO_OFFSET,
                      "no memory for the keys of a snapshot");
 }
 
-void sweep_begin(struct sweep *s)
+void sink_sweep_begin(struct sink_sweep *s)
 {
-    sweep_free(s);
+    sink_sweep_free(s);
     s->open = true;
 }
 
-void sweep_free(struct sweep *s)
+void sink_sweep_free(struct sink_sweep *s)
 {
-    hash_set_free(&s->named);
+    seam_hash_set_free(&s->named);
     s->open = false;
 }
 
-enum status sweep_name(struct sweep *s, const struct sink_change *c, struct fault *f)
+enum seam_status sink_sweep_name(struct sink_sweep *s, const struct sink_change *c, struct seam_fault *f)
 {
-    return hash_set_add(&s->named, hash_of(c->schema, c->key)) ? ST_OK : no_memory(f);
+    return seam_hash_set_add(&s->named, hash_of(c->schema, c->key)) ? SEAM_OK : no_memory(f);
 }
 
 /* The keys of one table that are to go: listed first, since a store may not be changed while it lists them. */
 struct gone {
-    const struct sweep *sweep;
-    const struct schema *schema;
-    struct arena arena;
-    struct bytes *keys;
+    const struct sink_sweep *sweep;
+    const struct seam_schema *schema;
+    struct seam_arena arena;
+    struct wal_bytes *keys;
     size_t count, cap;
 };
 
-static enum status look_at_key(void *ctx, struct bytes key, struct fault *f)
+static enum seam_status look_at_key(void *ctx, struct wal_bytes key, struct seam_fault *f)
 {
     struct gone *g = ctx;
     uint8_t *copy;
 
-    if (hash_set_has(&g->sweep->named, hash_of(g->schema, key))) return ST_OK;
+    if (seam_hash_set_has(&g->sweep->named, hash_of(g->schema, key))) return SEAM_OK;
     if (g->count == g->cap) {
         size_t cap = g->cap == 0 ? 256 : g->cap * 2;
-        struct bytes *more = realloc(g->keys, cap * sizeof *more);
+        struct wal_bytes *more = realloc(g->keys, cap * sizeof *more);
 
         if (more == NULL) return no_memory(f);
         g->keys = more;
         g->cap = cap;
     }
-    copy = arena_alloc(&g->arena, key.size + 1);
+    copy = seam_arena_alloc(&g->arena, key.size + 1);
     if (copy == NULL) return no_memory(f);
     memcpy(copy, key.data, key.size);
-    g->keys[g->count++] = (struct bytes){copy, key.size};
-    return ST_OK;
+    g->keys[g->count++] = (struct wal_bytes){copy, key.size};
+    return SEAM_OK;
 }
 
-static enum status sweep_table(struct gone *g, struct sink *sink, const struct sink_change *last,
-                               sweep_fn fn, void *ctx, struct fault *f)
+static enum seam_status sweep_table(struct gone *g, struct sink *sink, const struct sink_change *last,
+                               sweep_fn fn, void *ctx, struct seam_fault *f)
 {
     struct sink_change c = *last;
-    enum status st = sink->ops->keys(sink, g->schema, look_at_key, g, f);
+    enum seam_status st = sink->ops->keys(sink, g->schema, look_at_key, g, f);
 
-    c.op = OP_DELETE;
+    c.op = WAL_OP_DELETE;
     c.snapshot = c.swept = true;
     c.schema = g->schema;
-    c.before = c.after = (struct bytes){NULL, 0};
-    for (size_t i = 0; st == ST_OK && i < g->count; i++) {
+    c.before = c.after = (struct wal_bytes){NULL, 0};
+    for (size_t i = 0; st == SEAM_OK && i < g->count; i++) {
         c.key = g->keys[i];
         st = fn(ctx, &c, f);
     }
     return st;
 }
 
-enum status sweep_end(struct sweep *s, struct sink *sink, const struct registry *registry,
+enum seam_status sink_sweep_end(struct sink_sweep *s, struct sink *sink, const struct stream_registry *registry,
                       const struct sink_change *last, sweep_fn fn, void *ctx, uint64_t *deleted,
-                      struct fault *f)
+                      struct seam_fault *f)
 {
     struct gone g = {.sweep = s};
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; sink->ops->keys != NULL && st == ST_OK && i < registry->count; i++) {
+    for (size_t i = 0; sink->ops->keys != NULL && st == SEAM_OK && i < registry->count; i++) {
         g.schema = &registry->schemas[i];
         g.count = 0;
         st = sweep_table(&g, sink, last, fn, ctx, f);
         *deleted += g.count;
-        arena_reset(&g.arena);
+        seam_arena_reset(&g.arena);
     }
     free(g.keys);
-    arena_free(&g.arena);
-    sweep_free(s);
+    seam_arena_free(&g.arena);
+    sink_sweep_free(s);
     return st;
 }

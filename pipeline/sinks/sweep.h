@@ -1,6 +1,6 @@
 /* sweep - what a store holds and a snapshot does not name is gone.
  *
- *   snapshot rows --sweep_name--> { hashes of their keys }
+ *   snapshot rows --sink_sweep_name--> { hashes of their keys }
  *   at its end: the store's keys (sink_ops.keys) - those named  -->  one delete each, at the snapshot's LSN
  *
  * The deletes go the way all changes go, through the sink's change(): histories end at that LSN instead of
@@ -14,19 +14,19 @@
 #include "pipeline/stream/registry.h"
 #include "pipeline/sinks/sink.h"
 
-struct sweep { /* zero: none under way */
+struct sink_sweep { /* zero: none under way */
     bool open;
-    struct hash_set named;
+    struct seam_hash_set named;
 };
 
-void sweep_begin(struct sweep *s);
-MUST_USE enum status sweep_name(struct sweep *s, const struct sink_change *c, struct fault *f);
-typedef enum status (*sweep_fn)(void *ctx, const struct sink_change *c, struct fault *f);
+void sink_sweep_begin(struct sink_sweep *s);
+SEAM_MUST_USE enum seam_status sink_sweep_name(struct sink_sweep *s, const struct sink_change *c, struct seam_fault *f);
+typedef enum seam_status (*sweep_fn)(void *ctx, const struct sink_change *c, struct seam_fault *f);
 /* Gives fn a delete for each key of `sink` that was not named, stamped like `last` (its lsn, txn, wall_us and
  * offset); then none is under way. *deleted is added to.                                           */
-MUST_USE enum status sweep_end(struct sweep *s, struct sink *sink, const struct registry *registry,
+SEAM_MUST_USE enum seam_status sink_sweep_end(struct sink_sweep *s, struct sink *sink, const struct stream_registry *registry,
                                const struct sink_change *last, sweep_fn fn, void *ctx,
-                               uint64_t *deleted, struct fault *f);
-void sweep_free(struct sweep *s);
+                               uint64_t *deleted, struct seam_fault *f);
+void sink_sweep_free(struct sink_sweep *s);
 
 #endif

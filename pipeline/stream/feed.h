@@ -8,13 +8,13 @@
 #include "pipeline/stream/registry.h"
 #include "pipeline/sinks/sink.h"
 
-struct feed;
+struct stream_feed;
 
-enum feed_kind { FEED_CHANGE, FEED_OUTBOX, FEED_SCHEMA, FEED_COMMIT, FEED_HEARTBEAT };
+enum stream_feed_kind { FEED_CHANGE, FEED_OUTBOX, FEED_SCHEMA, FEED_COMMIT, FEED_HEARTBEAT };
 
-struct feed_event {
-    enum feed_kind kind;
-    lsn_t lsn;         /* COMMIT: everything up to here has been given. HEARTBEAT: likewise, and nothing more
+struct stream_feed_event {
+    enum stream_feed_kind kind;
+    seam_lsn_t lsn;         /* COMMIT: everything up to here has been given. HEARTBEAT: likewise, and nothing more
                         * had been committed at wall_us                                                    */
     int64_t wall_us;
     uint64_t offset;
@@ -23,21 +23,21 @@ struct feed_event {
     union {
         struct sink_change change;
         struct sink_outbox outbox;
-        const struct schema *schema;
+        const struct seam_schema *schema;
     };
 };
 
 /* Events with an LSN above `after`. `registry` (may be shared with a sink; the caller keeps it open) is updated
  * by schema events. When the stream no longer holds what follows `after`, it begins with the newest snapshot (a
- * bootstrap has put one there), else ST_NOT_FOUND. `consumer`: the name under which the position is reported; NULL = anonymous.   */
-MUST_USE enum status feed_open(const struct platform *p, const char *consumer, lsn_t after,
-                               struct registry *registry, struct feed **out, struct fault *f);
-/* ST_END: nothing more is there now. Bytes live until the next call.                              */
-MUST_USE enum status feed_next(struct feed *feed, struct feed_event *e, struct fault *f);
-enum status feed_wait(struct feed *feed, uint64_t timeout_ns); /* ST_OK or ST_TIMEOUT */
+ * bootstrap has put one there), else SEAM_NOT_FOUND. `consumer`: the name under which the position is reported; NULL = anonymous.   */
+SEAM_MUST_USE enum seam_status stream_feed_open(const struct platform *p, const char *consumer, seam_lsn_t after,
+                               struct stream_registry *registry, struct stream_feed **out, struct seam_fault *f);
+/* SEAM_END: nothing more is there now. Bytes live until the next call.                              */
+SEAM_MUST_USE enum seam_status stream_feed_next(struct stream_feed *feed, struct stream_feed_event *e, struct seam_fault *f);
+enum seam_status stream_feed_wait(struct stream_feed *feed, uint64_t timeout_ns); /* SEAM_OK or SEAM_TIMEOUT */
 /* Tells the stream that everything up to lsn is durably applied (retention, lag).                  */
-MUST_USE enum status feed_confirm(struct feed *feed, lsn_t lsn, struct fault *f);
-lsn_t feed_source_lsn(struct feed *feed); /* the newest LSN in the stream, for progress */
-void feed_close(struct feed *feed); /* accepts NULL */
+SEAM_MUST_USE enum seam_status stream_feed_confirm(struct stream_feed *feed, seam_lsn_t lsn, struct seam_fault *f);
+seam_lsn_t stream_feed_source_lsn(struct stream_feed *feed); /* the newest LSN in the stream, for progress */
+void stream_feed_close(struct stream_feed *feed); /* accepts NULL */
 
 #endif

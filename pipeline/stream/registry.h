@@ -10,19 +10,19 @@
 #include "engine/io/io.h"
 #include "engine/values/schema.h"
 
-struct registry {
-    struct io *io;
-    char path[PATH_MAX_BYTES];
-    struct schema *schemas;
+struct stream_registry {
+    struct seam_io *io;
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_schema *schemas;
     size_t count, cap;
 };
 
-MUST_USE enum status registry_open(struct registry *r, struct io *io, const char *dir, struct fault *f);
-void registry_close(struct registry *r);
+SEAM_MUST_USE enum seam_status stream_registry_open(struct stream_registry *r, struct seam_io *io, const char *dir, struct seam_fault *f);
+void stream_registry_close(struct stream_registry *r);
 /* Takes in (a newer version of) a table and saves. *changed when it was news.                      */
-MUST_USE enum status registry_put(struct registry *r, uint32_t table, const char *json, size_t n,
-                                  bool *changed, struct fault *f);
-const struct schema *registry_get(const struct registry *r, uint32_t table); /* NULL = unknown; until the next put */
-const struct schema *registry_find(const struct registry *r, const char *name);
+SEAM_MUST_USE enum seam_status stream_registry_put(struct stream_registry *r, uint32_t table, const char *json, size_t n,
+                                  bool *changed, struct seam_fault *f);
+const struct seam_schema *stream_registry_get(const struct stream_registry *r, uint32_t table); /* NULL = unknown; until the next put */
+const struct seam_schema *stream_registry_find(const struct stream_registry *r, const char *name);
 
 #endif

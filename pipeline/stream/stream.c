@@ -2,24 +2,24 @@
 
 #include <assert.h>
 
-size_t chunk_head_put(uint8_t out[CHUNK_HEAD_MAX], const struct chunk_head *h)
+size_t stream_chunk_head_put(uint8_t out[CHUNK_HEAD_MAX], const struct stream_chunk_head *h)
 {
     uint8_t *p = out;
 
-    p += put_varint(p, h->offset);
-    if (!h->beat) p += put_varint(p, h->count);
-    p += put_varint(p, h->lsn);
-    p += put_varint(p, h->lsn - h->previous);
-    if (!h->beat) p += put_varint(p, h->txn);
-    p += put_varint(p, zigzag(h->wall_us));
+    p += seam_put_varint(p, h->offset);
+    if (!h->beat) p += seam_put_varint(p, h->count);
+    p += seam_put_varint(p, h->lsn);
+    p += seam_put_varint(p, h->lsn - h->previous);
+    if (!h->beat) p += seam_put_varint(p, h->txn);
+    p += seam_put_varint(p, seam_zigzag(h->wall_us));
     if (h->beat) return (size_t)(p - out);
-    p += put_varint(p, h->total);
-    p += put_varint(p, h->seq);
+    p += seam_put_varint(p, h->total);
+    p += seam_put_varint(p, h->seq);
     *p++ = (uint8_t)h->flags;
     return (size_t)(p - out);
 }
 
-static bool chunk_head_sane(const struct chunk_head *h)
+static bool chunk_head_sane(const struct stream_chunk_head *h)
 {
     bool first = (h->flags & CHUNK_FIRST) != 0, last = (h->flags & CHUNK_LAST) != 0;
 
@@ -28,40 +28,40 @@ static bool chunk_head_sane(const struct chunk_head *h)
            first == (h->seq == 0) && last == (h->seq + h->count == h->total);
 }
 
-enum status chunk_head_get(const struct wal_record *rec, const char *where, struct chunk_head *h,
-                           struct fault *f)
+enum seam_status stream_chunk_head_get(const struct wal_record *rec, const char *where, struct stream_chunk_head *h,
+                           struct seam_fault *f)
 {
-    struct reader r = reader_of(rec->data, rec->size);
+    struct seam_reader r = seam_reader_of(rec->data, rec->size);
     uint64_t back;
 
-    *h = (struct chunk_head){.beat = rec->type != STREAM_CHUNK,
+    *h = (struct stream_chunk_head){.beat = rec->type != STREAM_CHUNK,
                              .abandon = rec->type == STREAM_ABANDON};
     if (rec->type < STREAM_CHUNK || rec->type > STREAM_ABANDON)
-        return fault_set(f, ST_CORRUPT, where, rec->start,
+        return seam_fault_set(f, SEAM_CORRUPT, where, rec->start,
                          "a record of unknown type %u in the stream", rec->type);
-    h->offset = read_varint(&r);
-    if (!h->beat) h->count = read_varint(&r);
-    h->lsn = read_varint(&r);
-    back = read_varint(&r);
-    if (!h->beat) h->txn = read_varint(&r);
-    h->wall_us = unzigzag(read_varint(&r));
+    h->offset = seam_read_varint(&r);
+    if (!h->beat) h->count = seam_read_varint(&r);
+    h->lsn = seam_read_varint(&r);
+    back = seam_read_varint(&r);
+    if (!h->beat) h->txn = seam_read_varint(&r);
+    h->wall_us = seam_unzigzag(seam_read_varint(&r));
     if (!h->beat) {
-        h->total = read_varint(&r);
-        h->seq = read_varint(&r);
-        h->flags = read_u8(&r);
+        h->total = seam_read_varint(&r);
+        h->seq = seam_read_varint(&r);
+        h->flags = seam_read_u8(&r);
     }
     h->previous = h->lsn - back;
-    h->size = reader_offset(&r);
-    if (r.bad || back > h->lsn || !chunk_head_sane(h) || (h->beat && reader_left(&r) > 0) ||
-        h->count > reader_left(&r) || h->offset + h->count < h->offset)
-        return fault_set(f, ST_CORRUPT, where, rec->start,
+    h->size = seam_reader_offset(&r);
+    if (r.bad || back > h->lsn || !chunk_head_sane(h) || (h->beat && seam_reader_left(&r) > 0) ||
+        h->count > seam_reader_left(&r) || h->offset + h->count < h->offset)
+        return seam_fault_set(f, SEAM_CORRUPT, where, rec->start,
                          "the head of a stream record is malformed");
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* ---- finding a place ---- */
 
-static bool reached(const struct chunk_head *h, enum stream_from from, uint64_t number)
+static bool reached(const struct stream_chunk_head *h, enum stream_from from, uint64_t number)
 {
     switch (from) {
     case STREAM_FROM_LSN: return h->lsn > number;
@@ -74,90 +74,90 @@ static bool reached(const struct chunk_head *h, enum stream_from from, uint64_t 
 
 enum { SEEK_LINEAR = 64 << 10 }; /* fewer bytes than this are read from end to end */
 
-enum status stream_seek(struct wal_reader *r, const char *where, enum stream_from from,
-                        uint64_t number, lsn_t *at, struct chunk_head *head, struct fault *f)
+enum seam_status stream_seek(struct wal_reader *r, const char *where, enum stream_from from,
+                        uint64_t number, seam_lsn_t *at, struct stream_chunk_head *head, struct seam_fault *f)
 {
-    lsn_t lo, hi = wal_reader_visible(r);
+    seam_lsn_t lo, hi = wal_reader_visible(r);
     struct wal_record rec;
-    enum status st = wal_reader_seek(r, LSN_NONE, f);
+    enum seam_status st = wal_reader_seek(r, SEAM_LSN_NONE, f);
 
-    if (st == ST_OK) st = wal_reader_next(r, &rec, f);
-    *at = lo = st == ST_OK ? rec.start : hi;
+    if (st == SEAM_OK) st = wal_reader_next(r, &rec, f);
+    *at = lo = st == SEAM_OK ? rec.start : hi;
     /* Every record that begins before lo is too early; every one that begins at hi or later is
      * not. */
-    while (st == ST_OK && hi > lo && hi - lo > SEEK_LINEAR) {
-        lsn_t mid = lo + (hi - lo) / 2;
+    while (st == SEAM_OK && hi > lo && hi - lo > SEEK_LINEAR) {
+        seam_lsn_t mid = lo + (hi - lo) / 2;
 
         st = wal_reader_resync(r, mid, f);
-        if (st == ST_OK) st = wal_reader_next(r, &rec, f);
-        if (st == ST_OK) st = chunk_head_get(&rec, where, head, f);
-        if (st == ST_OK && !reached(head, from, number)) {
+        if (st == SEAM_OK) st = wal_reader_next(r, &rec, f);
+        if (st == SEAM_OK) st = stream_chunk_head_get(&rec, where, head, f);
+        if (st == SEAM_OK && !reached(head, from, number)) {
             lo = rec.end;
-        } else if (st == ST_OK || st == ST_END) {
+        } else if (st == SEAM_OK || st == SEAM_END) {
             hi = mid;
-            st = ST_OK;
+            st = SEAM_OK;
         }
     }
     /* From here on record by record, so that damage is met and not stepped over. */
-    if (st == ST_OK) st = wal_reader_seek(r, lo, f);
-    while (st == ST_OK) {
+    if (st == SEAM_OK) st = wal_reader_seek(r, lo, f);
+    while (st == SEAM_OK) {
         st = wal_reader_next(r, &rec, f);
-        if (st == ST_OK) st = chunk_head_get(&rec, where, head, f);
-        if (st == ST_OK && reached(head, from, number)) {
+        if (st == SEAM_OK) st = stream_chunk_head_get(&rec, where, head, f);
+        if (st == SEAM_OK && reached(head, from, number)) {
             *at = rec.start;
-            return ST_OK;
+            return SEAM_OK;
         }
     }
-    if (st == ST_END) *at = wal_reader_visible(r);
+    if (st == SEAM_END) *at = wal_reader_visible(r);
     return st;
 }
 
-enum status stream_last(struct wal_reader *r, const char *where, struct chunk_head *head,
-                        struct fault *f)
+enum seam_status stream_last(struct wal_reader *r, const char *where, struct stream_chunk_head *head,
+                        struct seam_fault *f)
 {
-    lsn_t end = wal_reader_visible(r);
+    seam_lsn_t end = wal_reader_visible(r);
 
     for (uint64_t back = 64 << 10;; back *= 8) {
-        lsn_t from = end > back ? end - back : LSN_NONE;
+        seam_lsn_t from = end > back ? end - back : SEAM_LSN_NONE;
         struct wal_record rec;
         bool found = false;
-        enum status st = wal_reader_resync(r, from, f);
+        enum seam_status st = wal_reader_resync(r, from, f);
 
-        while (st == ST_OK) {
+        while (st == SEAM_OK) {
             st = wal_reader_next(r, &rec, f);
-            if (st == ST_OK) st = chunk_head_get(&rec, where, head, f);
-            if (st == ST_OK) found = true;
+            if (st == SEAM_OK) st = stream_chunk_head_get(&rec, where, head, f);
+            if (st == SEAM_OK) found = true;
         }
-        if (st != ST_END) return st;
-        if (found) return ST_OK;
-        if (from == LSN_NONE) return ST_END;
+        if (st != SEAM_END) return st;
+        if (found) return SEAM_OK;
+        if (from == SEAM_LSN_NONE) return SEAM_END;
     }
 }
 
-enum status stream_state(struct io *io, const char *dir, struct stream_state *out, struct fault *f)
+enum seam_status stream_state(struct seam_io *io, const char *dir, struct stream_state *out, struct seam_fault *f)
 {
     struct wal_reader *r = NULL;
     struct wal_state log;
-    struct chunk_head head;
-    lsn_t at;
-    enum status st = wal_state(io, dir, &log, f);
+    struct stream_chunk_head head;
+    seam_lsn_t at;
+    enum seam_status st = wal_state(io, dir, &log, f);
 
     *out = (struct stream_state){0};
-    if (st == ST_OK) st = wal_reader_open(io, dir, LSN_NONE, 0, &r, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = wal_reader_open(io, dir, SEAM_LSN_NONE, 0, &r, f);
+    if (st != SEAM_OK) return st;
     out->writer_pid = log.writer_pid;
     out->writer_alive = log.writer_alive;
     out->bytes = log.visible > log.oldest ? log.visible - log.oldest : 0;
     st = stream_seek(r, dir, STREAM_FROM_START, 0, &at, &head, f);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         out->oldest_offset = head.offset;
         st = stream_last(r, dir, &head, f);
     }
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         out->next_offset = head.offset + head.count;
         out->lsn = head.beat || (head.flags & CHUNK_LAST) ? head.lsn : head.previous;
         out->wall_us = head.wall_us;
     }
     wal_reader_close(r);
-    return st == ST_END ? ST_OK : st;
+    return st == SEAM_END ? SEAM_OK : st;
 }

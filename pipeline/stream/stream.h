@@ -70,17 +70,17 @@ enum stream_kind { STREAM_ROW, STREAM_OUTBOX, STREAM_SCHEMA, STREAM_COMMIT, STRE
 struct stream_event {
     enum stream_kind kind;
     uint64_t offset;      /* of this event; COMMIT and BEAT: of the next one */
-    lsn_t lsn;            /* of the commit; BEAT: everything up to here has been given */
+    seam_lsn_t lsn;            /* of the commit; BEAT: everything up to here has been given */
     uint64_t txn, seq, total;
     int64_t wall_us;      /* of the commit; BEAT: when it was written */
     bool snapshot, repair;
-    lsn_t previous;   /* the LSN the stream stood at before this transaction */
+    seam_lsn_t previous;   /* the LSN the stream stood at before this transaction */
     uint64_t skipped; /* offsets just before this event that an abandoned transaction had taken */
-    lsn_t position; /* in the stream's own log: readers of what follows need nothing before it */
+    seam_lsn_t position; /* in the stream's own log: readers of what follows need nothing before it */
     union {
-        struct change_row row;
-        struct change_outbox outbox;
-        struct change_schema schema;
+        struct wal_change_row row;
+        struct wal_change_outbox outbox;
+        struct wal_change_schema schema;
     };
 };
 
@@ -96,71 +96,71 @@ struct stream_reader;
 /* From the oldest kept event; from the event with this offset; from the first transaction with an
  * LSN above `number`; from the first transaction committed at or after `number` (microseconds); or
  * after the newest.
- * ST_NOT_FOUND: no stream there, or the place is older than what is kept (the fault says what
+ * SEAM_NOT_FOUND: no stream there, or the place is older than what is kept (the fault says what
  * is). */
-MUST_USE enum status stream_reader_open(struct io *io, const char *dir, enum stream_from from,
+SEAM_MUST_USE enum seam_status stream_reader_open(struct seam_io *io, const char *dir, enum stream_from from,
                                         int64_t number, struct stream_reader **out,
-                                        struct fault *f);
+                                        struct seam_fault *f);
 /* The newest whole snapshot the stream still holds, when its LSN is above `after`: for a reader whose
- * place is gone. ST_NOT_FOUND: there is none. */
-MUST_USE enum status stream_reader_open_snapshot(struct io *io, const char *dir, lsn_t after,
-                                                 struct stream_reader **out, struct fault *f);
-/* ST_END: nothing more now. Bytes live until the next call. A COMMIT event follows each
+ * place is gone. SEAM_NOT_FOUND: there is none. */
+SEAM_MUST_USE enum seam_status stream_reader_open_snapshot(struct seam_io *io, const char *dir, seam_lsn_t after,
+                                                 struct stream_reader **out, struct seam_fault *f);
+/* SEAM_END: nothing more now. Bytes live until the next call. A COMMIT event follows each
  * transaction's last. */
-MUST_USE enum status stream_reader_next(struct stream_reader *r, struct stream_event *e,
-                                        struct fault *f);
-enum status stream_reader_wait(struct stream_reader *r,
-                               uint64_t timeout_ns); /* ST_OK, ST_TIMEOUT */
+SEAM_MUST_USE enum seam_status stream_reader_next(struct stream_reader *r, struct stream_event *e,
+                                        struct seam_fault *f);
+enum seam_status stream_reader_wait(struct stream_reader *r,
+                               uint64_t timeout_ns); /* SEAM_OK, SEAM_TIMEOUT */
 void stream_reader_close(struct stream_reader *r); /* accepts NULL */
 
-/* The newest snapshot that was written to its end. ST_NOT_FOUND: none was. */
+/* The newest snapshot that was written to its end. SEAM_NOT_FOUND: none was. */
 struct stream_snapshot {
     uint64_t offset;   /* of its first event */
-    lsn_t lsn;         /* it holds every row as of this commit */
-    lsn_t previous;    /* what happened in (previous, lsn] is not in the stream */
+    seam_lsn_t lsn;         /* it holds every row as of this commit */
+    seam_lsn_t previous;    /* what happened in (previous, lsn] is not in the stream */
     uint64_t rows;
     int64_t wall_us;   /* when it was written */
-    lsn_t begins, ends; /* in the stream's own log */
+    seam_lsn_t begins, ends; /* in the stream's own log */
 };
-MUST_USE enum status stream_snapshot_last(struct io *io, const char *dir, struct stream_snapshot *out,
-                                          struct fault *f);
+SEAM_MUST_USE enum seam_status stream_snapshot_last(struct seam_io *io, const char *dir, struct stream_snapshot *out,
+                                          struct seam_fault *f);
 
-/* Where the stream stands, without being its writer. ST_NOT_FOUND: none there. */
+/* Where the stream stands, without being its writer. SEAM_NOT_FOUND: none there. */
 struct stream_state {
     uint64_t oldest_offset, next_offset;
-    lsn_t lsn;               /* of the newest whole transaction or heartbeat */
+    seam_lsn_t lsn;               /* of the newest whole transaction or heartbeat */
     int64_t wall_us;         /* when that was committed (or the heartbeat written) */
     uint64_t bytes;          /* kept */
     int64_t writer_pid;      /* 0 = no relay */
     bool writer_alive;
 };
-MUST_USE enum status stream_state(struct io *io, const char *dir, struct stream_state *out,
-                                  struct fault *f);
+SEAM_MUST_USE enum seam_status stream_state(struct seam_io *io, const char *dir, struct stream_state *out,
+                                  struct seam_fault *f);
 
 /* ---- consumers ---- */
 struct stream_consumer {
     char name[STREAM_NAME_MAX];
-    lsn_t lsn;               /* applied */
+    seam_lsn_t lsn;               /* applied */
     int64_t wall_us;         /* commit time of what it applied last (or the heartbeat's) */
     int64_t updated_us;      /* when it said so */
-    lsn_t position;          /* in the stream's log: everything before may go */
+    seam_lsn_t position;          /* in the stream's log: everything before may go */
     uint64_t offset;
     int64_t pid;
     bool alive;              /* the process lives */
     bool invalid;            /* retention went past it: it must bootstrap */
 };
 struct stream_consumers;     /* the mapped page */
-MUST_USE enum status stream_consumers_open(struct io *io, const char *dir,
-                                           struct stream_consumers **out, struct fault *f);
+SEAM_MUST_USE enum seam_status stream_consumers_open(struct seam_io *io, const char *dir,
+                                           struct stream_consumers **out, struct seam_fault *f);
 void stream_consumers_close(struct stream_consumers *c); /* accepts NULL */
-/* Registers (or finds) `name` for this process. ST_LIMIT: the page is full. */
-MUST_USE enum status stream_consumer_join(struct stream_consumers *c, const char *name, int *slot,
-                                          struct fault *f);
+/* Registers (or finds) `name` for this process. SEAM_LIMIT: the page is full. */
+SEAM_MUST_USE enum seam_status stream_consumer_join(struct stream_consumers *c, const char *name, int *slot,
+                                          struct seam_fault *f);
 void stream_consumer_confirm(struct stream_consumers *c, int slot, const struct stream_event *at,
                              int64_t now_us);
 /* Forgets a consumer, so that it no longer holds anything back. */
-MUST_USE enum status stream_consumer_leave(struct stream_consumers *c, const char *name,
-                                           struct fault *f);
+SEAM_MUST_USE enum seam_status stream_consumer_leave(struct stream_consumers *c, const char *name,
+                                           struct seam_fault *f);
 size_t stream_consumers_list(struct stream_consumers *c,
                              struct stream_consumer out[STREAM_CONSUMERS_MAX]);
 
@@ -168,16 +168,16 @@ size_t stream_consumers_list(struct stream_consumers *c,
 struct stream_writer;
 
 struct stream_tail {
-    lsn_t lsn;               /* everything up to this LSN has been written */
+    seam_lsn_t lsn;               /* everything up to this LSN has been written */
     uint64_t next_offset;
     bool open;               /* the last transaction was cut off by a crash ... */
-    lsn_t open_lsn;          /* ... it commits at this LSN */
+    seam_lsn_t open_lsn;          /* ... it commits at this LSN */
     uint64_t open_seq;       /* ... and goes on with this event */
     bool open_snapshot;      /* it is a snapshot: to be abandoned, nobody can go on with it */
 };
 struct stream_writer_options {
-    struct clock *clock;
-    struct trace *trace;
+    struct seam_clock *clock;
+    struct seam_trace *trace;
     uint64_t log_id;
     uint64_t segment_bytes;   /* 0: 64 MiB */
     uint64_t retain_bytes; /* keep at least this much behind the slowest consumer; 0: everything */
@@ -185,54 +185,54 @@ struct stream_writer_options {
     uint64_t bound_bytes;     /* a consumer further behind is invalidated; 0: never */
     uint64_t first_offset;    /* of an empty stream: its first event gets this offset */
 };
-/* ST_CONFLICT: another relay writes it. Recovers the tail into *tail. */
-MUST_USE enum status stream_writer_open(struct io *io, const char *dir,
+/* SEAM_CONFLICT: another relay writes it. Recovers the tail into *tail. */
+SEAM_MUST_USE enum seam_status stream_writer_open(struct seam_io *io, const char *dir,
                                         const struct stream_writer_options *o,
                                         struct stream_writer **out, struct stream_tail *tail,
-                                        struct fault *f);
+                                        struct seam_fault *f);
 /* A transaction: begin, its events in order (the log's type and payload), end. `seq` > 0 goes on
  * with one that a crash cut off. Chunks are written as they fill, so a transaction of any size
  * needs one chunk of memory. */
 struct stream_transaction {
-    lsn_t lsn;
+    seam_lsn_t lsn;
     uint64_t txn, total, seq;
     int64_t wall_us;
     bool snapshot, repair;
 };
 /* An empty stream over a log that no longer reaches back to its beginning: what is before `lsn` is
  * not here, and readers who need it are told so. Once, before anything else is written. */
-MUST_USE enum status stream_base(struct stream_writer *w, lsn_t lsn, struct fault *f);
+SEAM_MUST_USE enum seam_status stream_base(struct stream_writer *w, seam_lsn_t lsn, struct seam_fault *f);
 /* The transaction that a crash cut off is given up: readers pass over it. */
-MUST_USE enum status stream_abandon(struct stream_writer *w, struct fault *f);
+SEAM_MUST_USE enum seam_status stream_abandon(struct stream_writer *w, struct seam_fault *f);
 /* A snapshot may stand at the LSN the stream stands at already: then nothing is missing before it. */
-MUST_USE enum status stream_begin(struct stream_writer *w, const struct stream_transaction *t,
-                                  struct fault *f);
-MUST_USE enum status stream_event_put(struct stream_writer *w, uint8_t type, const void *payload,
-                                      size_t n, struct fault *f);
-MUST_USE enum status stream_end(struct stream_writer *w, struct fault *f);
+SEAM_MUST_USE enum seam_status stream_begin(struct stream_writer *w, const struct stream_transaction *t,
+                                  struct seam_fault *f);
+SEAM_MUST_USE enum seam_status stream_event_put(struct stream_writer *w, uint8_t type, const void *payload,
+                                      size_t n, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status stream_end(struct stream_writer *w, struct seam_fault *f);
 /* The same at once, for a transaction of at most STREAM_CHUNK_BYTES whose events the caller has
  * gathered in `body` with stream_body_add: nothing is copied but into the log's buffer. */
-void stream_body_add(struct buf *body, uint8_t type, const void *payload, size_t n);
-MUST_USE enum status stream_whole(struct stream_writer *w, const struct stream_transaction *t,
-                                  const struct buf *body, struct fault *f);
-MUST_USE enum status stream_heartbeat(struct stream_writer *w, lsn_t lsn, struct fault *f);
+void stream_body_add(struct seam_buf *body, uint8_t type, const void *payload, size_t n);
+SEAM_MUST_USE enum seam_status stream_whole(struct stream_writer *w, const struct stream_transaction *t,
+                                  const struct seam_buf *body, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status stream_heartbeat(struct stream_writer *w, seam_lsn_t lsn, struct seam_fault *f);
 /* Hands everything to the operating system: readers see it (and are woken). Survives SIGKILL. */
-MUST_USE enum status stream_flush(struct stream_writer *w, struct fault *f);
+SEAM_MUST_USE enum seam_status stream_flush(struct stream_writer *w, struct seam_fault *f);
 /* ... and to the disk. *synced (may be NULL): the LSN up to which the stream is now durable. */
-MUST_USE enum status stream_sync(struct stream_writer *w, lsn_t *synced, struct fault *f);
+SEAM_MUST_USE enum seam_status stream_sync(struct stream_writer *w, seam_lsn_t *synced, struct seam_fault *f);
 uint64_t stream_next_offset(const struct stream_writer *w); /* of the next event put */
 uint64_t stream_unsynced_bytes(const struct stream_writer *w);
 uint64_t stream_unflushed_bytes(const struct stream_writer *w);
 /* The snapshot that was just ended is made durable, and those who need one find it from here on (begins
  * and ends are filled in). */
-MUST_USE enum status stream_snapshot_done(struct stream_writer *w, const struct stream_snapshot *s,
-                                          struct fault *f);
+SEAM_MUST_USE enum seam_status stream_snapshot_done(struct stream_writer *w, const struct stream_snapshot *s,
+                                          struct seam_fault *f);
 /* Lets go of segments that retention and consumers allow. While a consumer is invalid, the newest snapshot
  * is kept for it, as long as no more than the bound has been written after it. *invalidated: consumers that fell behind
  * the bound. */
-MUST_USE enum status stream_trim(struct stream_writer *w, size_t *invalidated, struct fault *f);
+SEAM_MUST_USE enum seam_status stream_trim(struct stream_writer *w, size_t *invalidated, struct seam_fault *f);
 /* Another relay has taken over: nothing that is pending here is written any more; then close. */
-void stream_disown(struct stream_writer *w, const struct fault *why);
-enum status stream_writer_close(struct stream_writer *w, struct fault *f); /* accepts NULL; syncs */
+void stream_disown(struct stream_writer *w, const struct seam_fault *why);
+enum seam_status stream_writer_close(struct stream_writer *w, struct seam_fault *f); /* accepts NULL; syncs */
 
 #endif

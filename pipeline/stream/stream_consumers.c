@@ -21,7 +21,7 @@
 #include "engine/base/crc32c.h"
 #include "engine/base/thread.h"
 
-struct entry {
+struct stream_entry {
     char name[STREAM_NAME_MAX];
     _Atomic uint64_t lsn;
     _Atomic int64_t wall_us, updated_us;
@@ -31,19 +31,19 @@ struct entry {
     _Atomic uint32_t invalid, version;
     uint8_t pad[32];
 };
-_Static_assert(sizeof(struct entry) == 128, "an entry is two cache lines");
+_Static_assert(sizeof(struct stream_entry) == 128, "an entry is two cache lines");
 
 struct page {
     _Atomic uint64_t magic;
     uint8_t pad[120];
-    struct entry entries[STREAM_CONSUMERS_MAX];
+    struct stream_entry entries[STREAM_CONSUMERS_MAX];
 };
 _Static_assert(sizeof(struct page) == 8192, "the page of consumers is two pages");
 #define PAGE_MAGIC 0x31534e4f434d5453ull
 
 struct stream_consumers {
-    struct io *io;
-    char dir[PATH_MAX_BYTES];
+    struct seam_io *io;
+    char dir[SEAM_PATH_MAX_BYTES];
     struct page *page;
 };
 
@@ -55,55 +55,55 @@ static bool name_ok(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
-static bool taken(const struct entry *e)
+static bool taken(const struct stream_entry *e)
 {
     return name_ok(e->name);
 }
 
-static struct entry *find(struct page *p, const char *name)
+static struct stream_entry *find(struct page *p, const char *name)
 {
     for (size_t i = 0; i < STREAM_CONSUMERS_MAX; i++)
         if (taken(&p->entries[i]) && strcmp(p->entries[i].name, name) == 0) return &p->entries[i];
     return NULL;
 }
 
-static enum status consumers_lock(struct stream_consumers *c, struct file **lock, struct fault *f)
+static enum seam_status consumers_lock(struct stream_consumers *c, struct seam_file **lock, struct seam_fault *f)
 {
-    char path[PATH_MAX_BYTES];
-    struct fault why = {0};
-    struct clock *clock = clock_real();
-    enum status st = path_join(path, c->dir, "consumers.lock", f);
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_fault why = {0};
+    struct seam_clock *clock = seam_clock_real();
+    enum seam_status st = seam_path_join(path, c->dir, "consumers.lock", f);
 
-    if (st == ST_OK) st = file_open(c->io, path, FILE_WRITE | FILE_CREATE, lock, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = seam_file_open(c->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, lock, f);
+    if (st != SEAM_OK) return st;
     for (int i = 0; i < 2000; i++) {
-        fault_clear(&why);
-        st = file_lock(*lock, true, &why);
-        if (st != ST_CONFLICT) break;
+        seam_fault_clear(&why);
+        st = seam_file_lock(*lock, true, &why);
+        if (st != SEAM_CONFLICT) break;
         clock->sleep_us(clock, 1000);
     }
-    if (st != ST_OK && f != NULL && f->status == ST_OK) *f = why;
+    if (st != SEAM_OK && f != NULL && f->status == SEAM_OK) *f = why;
     return st;
 }
 
-static enum status marker_path(struct stream_consumers *c, const char *name,
-                               char out[PATH_MAX_BYTES], struct fault *f)
+static enum seam_status marker_path(struct stream_consumers *c, const char *name,
+                               char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
 {
     char file[STREAM_NAME_MAX + 16];
 
     (void)snprintf(file, sizeof file, "%s.consumer", name);
-    return path_join(out, c->dir, file, f);
+    return seam_path_join(out, c->dir, file, f);
 }
 
-static enum status add_entry(struct stream_consumers *c, const char *name, struct entry **out,
-                             struct fault *f)
+static enum seam_status add_entry(struct stream_consumers *c, const char *name, struct stream_entry **out,
+                             struct seam_fault *f)
 {
     struct page *p = c->page;
 
     *out = find(p, name);
-    if (*out != NULL) return ST_OK;
+    if (*out != NULL) return SEAM_OK;
     for (size_t i = 0; i < STREAM_CONSUMERS_MAX; i++) {
-        struct entry *e = &p->entries[i];
+        struct stream_entry *e = &p->entries[i];
 
         if (taken(e)) continue;
         atomic_store(&e->lsn, 0);
@@ -117,103 +117,103 @@ static enum status add_entry(struct stream_consumers *c, const char *name, struc
         memset(e->name, 0, sizeof e->name);
         memcpy(e->name, name, strlen(name));
         *out = e;
-        return ST_OK;
+        return SEAM_OK;
     }
-    return fault_set(f, ST_LIMIT, c->dir, FAULT_NO_OFFSET, "a stream may have %d consumers at most",
+    return seam_fault_set(f, SEAM_LIMIT, c->dir, SEAM_FAULT_NO_OFFSET, "a stream may have %d consumers at most",
                      STREAM_CONSUMERS_MAX);
 }
 
 /* Declared consumers whose entry was lost with the page are put back. */
-static enum status restore(struct stream_consumers *c, struct fault *f)
+static enum seam_status restore(struct stream_consumers *c, struct seam_fault *f)
 {
-    struct io_list names = {0};
-    struct file *lock = NULL;
-    enum status st = consumers_lock(c, &lock, f);
+    struct seam_io_list names = {0};
+    struct seam_file *lock = NULL;
+    enum seam_status st = consumers_lock(c, &lock, f);
 
-    if (st == ST_OK && atomic_load(&c->page->magic) != PAGE_MAGIC) {
+    if (st == SEAM_OK && atomic_load(&c->page->magic) != PAGE_MAGIC) {
         memset(c->page->entries, 0, sizeof c->page->entries);
         atomic_store(&c->page->magic, PAGE_MAGIC);
     }
-    if (st == ST_OK) st = io_list(c->io, c->dir, &names, f);
-    for (size_t i = 0; st == ST_OK && i < names.count; i++) {
+    if (st == SEAM_OK) st = seam_io_list(c->io, c->dir, &names, f);
+    for (size_t i = 0; st == SEAM_OK && i < names.count; i++) {
         char name[STREAM_NAME_MAX] = {0};
         size_t n = strlen(names.names[i]);
-        struct entry *e;
+        struct stream_entry *e;
 
         if (n <= 9 || n - 9 >= sizeof name || strcmp(names.names[i] + n - 9, ".consumer") != 0)
             continue;
         memcpy(name, names.names[i], n - 9);
         if (name_ok(name)) st = add_entry(c, name, &e, f);
     }
-    io_list_free(&names);
-    file_close(lock);
+    seam_io_list_free(&names);
+    seam_file_close(lock);
     return st;
 }
 
-enum status stream_consumers_open(struct io *io, const char *dir, struct stream_consumers **out,
-                                  struct fault *f)
+enum seam_status stream_consumers_open(struct seam_io *io, const char *dir, struct stream_consumers **out,
+                                  struct seam_fault *f)
 {
     struct stream_consumers *c = calloc(1, sizeof *c);
-    char path[PATH_MAX_BYTES];
+    char path[SEAM_PATH_MAX_BYTES];
     void *p = NULL;
-    enum status st;
+    enum seam_status st;
 
     if (c == NULL)
-        return fault_set(f, ST_NOMEM, dir, FAULT_NO_OFFSET, "no memory for the consumers");
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the consumers");
     c->io = io;
     (void)snprintf(c->dir, sizeof c->dir, "%s", dir);
-    st = path_join(path, dir, "consumers", f);
-    if (st == ST_OK) st = io_map_shared(io, path, sizeof(struct page), &p, f);
+    st = seam_path_join(path, dir, "consumers", f);
+    if (st == SEAM_OK) st = seam_io_map_shared(io, path, sizeof(struct page), &p, f);
     c->page = p;
-    if (st == ST_OK) st = restore(c, f);
-    if (st != ST_OK) {
+    if (st == SEAM_OK) st = restore(c, f);
+    if (st != SEAM_OK) {
         stream_consumers_close(c);
         return st;
     }
     *out = c;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 void stream_consumers_close(struct stream_consumers *c)
 {
     if (c == NULL) return;
-    if (c->page != NULL) io_unmap_shared(c->io, c->page, sizeof(struct page));
+    if (c->page != NULL) seam_io_unmap_shared(c->io, c->page, sizeof(struct page));
     free(c);
 }
 
-enum status stream_consumer_join(struct stream_consumers *c, const char *name, int *slot,
-                                 struct fault *f)
+enum seam_status stream_consumer_join(struct stream_consumers *c, const char *name, int *slot,
+                                 struct seam_fault *f)
 {
-    char path[PATH_MAX_BYTES];
+    char path[SEAM_PATH_MAX_BYTES];
     uint8_t mark[12] = "SEAMCONS";
-    struct file *lock = NULL;
-    struct entry *e = NULL;
-    enum status st;
+    struct seam_file *lock = NULL;
+    struct stream_entry *e = NULL;
+    enum seam_status st;
 
     if (!name_ok(name))
-        return fault_set(f, ST_INVALID, name, FAULT_NO_OFFSET,
+        return seam_fault_set(f, SEAM_INVALID, name, SEAM_FAULT_NO_OFFSET,
                          "a consumer's name is 1 to %d of a-z 0-9 _ -", STREAM_NAME_MAX - 1);
     st = consumers_lock(c, &lock, f);
-    if (st == ST_OK) st = marker_path(c, name, path, f);
-    if (st == ST_OK && !io_exists(c->io, path)) {
-        put_u32(mark + 8, crc32c(0, name, strlen(name)));
-        st = io_write_atomic(c->io, path, mark, sizeof mark, f);
+    if (st == SEAM_OK) st = marker_path(c, name, path, f);
+    if (st == SEAM_OK && !seam_io_exists(c->io, path)) {
+        seam_put_u32(mark + 8, seam_crc32c(0, name, strlen(name)));
+        st = seam_io_write_atomic(c->io, path, mark, sizeof mark, f);
     }
-    if (st == ST_OK) st = add_entry(c, name, &e, f);
-    if (st == ST_OK) {
-        atomic_store(&e->pid, process_id());
+    if (st == SEAM_OK) st = add_entry(c, name, &e, f);
+    if (st == SEAM_OK) {
+        atomic_store(&e->pid, seam_process_id());
         atomic_store(&e->invalid,
                      0); /* it joins again after a bootstrap, or finds out when it reads */
         *slot = (int)(e - c->page->entries);
     }
-    file_close(lock);
+    seam_file_close(lock);
     return st;
 }
 
 void stream_consumer_confirm(struct stream_consumers *c, int slot, const struct stream_event *at,
                              int64_t now_us)
 {
-    struct entry *e = &c->page->entries[slot];
+    struct stream_entry *e = &c->page->entries[slot];
 
     atomic_fetch_add(&e->version, 1);
     atomic_store_explicit(&e->lsn, at->lsn, memory_order_relaxed);
@@ -224,28 +224,28 @@ void stream_consumer_confirm(struct stream_consumers *c, int slot, const struct 
     atomic_fetch_add(&e->version, 1);
 }
 
-enum status stream_consumer_leave(struct stream_consumers *c, const char *name, struct fault *f)
+enum seam_status stream_consumer_leave(struct stream_consumers *c, const char *name, struct seam_fault *f)
 {
-    char path[PATH_MAX_BYTES];
-    struct file *lock = NULL;
-    struct entry *e;
-    enum status st = name_ok(name) ? consumers_lock(c, &lock, f) : ST_NOT_FOUND;
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_file *lock = NULL;
+    struct stream_entry *e;
+    enum seam_status st = name_ok(name) ? consumers_lock(c, &lock, f) : SEAM_NOT_FOUND;
 
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         e = find(c->page, name);
         if (e == NULL)
-            st = fault_set(f, ST_NOT_FOUND, name, FAULT_NO_OFFSET, "there is no such consumer");
-        if (st == ST_OK) st = marker_path(c, name, path, f);
-        if (st == ST_OK) {
-            st = io_unlink(c->io, path, f);
-            if (st == ST_OK) memset(e->name, 0, sizeof e->name);
+            st = seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET, "there is no such consumer");
+        if (st == SEAM_OK) st = marker_path(c, name, path, f);
+        if (st == SEAM_OK) {
+            st = seam_io_unlink(c->io, path, f);
+            if (st == SEAM_OK) memset(e->name, 0, sizeof e->name);
         }
     }
-    file_close(lock);
+    seam_file_close(lock);
     return st;
 }
 
-static bool snapshot(const struct entry *e, struct stream_consumer *out)
+static bool snapshot(const struct stream_entry *e, struct stream_consumer *out)
 {
     for (int tries = 0; tries < 1000; tries++) {
         uint32_t before = atomic_load(&e->version);
@@ -265,10 +265,10 @@ static bool snapshot(const struct entry *e, struct stream_consumer *out)
         /* An owner that died while writing leaves the version odd: what it left is still the best
          * known. */
         if (atomic_load(&e->version) == before &&
-            ((before & 1) == 0 || tries == 999 || !process_alive(out->pid)))
+            ((before & 1) == 0 || tries == 999 || !seam_process_alive(out->pid)))
             break;
     }
-    out->alive = process_alive(out->pid);
+    out->alive = seam_process_alive(out->pid);
     return true;
 }
 
@@ -289,13 +289,13 @@ size_t stream_consumers_list(struct stream_consumers *c,
     return n;
 }
 
-enum status stream_consumers_floor(struct stream_consumers *c, lsn_t oldest, lsn_t end,
-                                   uint64_t bound, struct trace *trace, lsn_t *floor,
+enum seam_status stream_consumers_floor(struct stream_consumers *c, seam_lsn_t oldest, seam_lsn_t end,
+                                   uint64_t bound, struct seam_trace *trace, seam_lsn_t *floor,
                                    size_t *invalidated)
 {
     *invalidated = 0;
     for (size_t i = 0; i < STREAM_CONSUMERS_MAX; i++) {
-        struct entry *e = &c->page->entries[i];
+        struct stream_entry *e = &c->page->entries[i];
         struct stream_consumer s;
 
         if (!snapshot(e, &s) || s.invalid) continue;
@@ -303,11 +303,11 @@ enum status stream_consumers_floor(struct stream_consumers *c, lsn_t oldest, lsn
         if (bound != 0 && end > s.position && end - s.position > bound) {
             atomic_store(&e->invalid, 1);
             (*invalidated)++;
-            TRACE(trace, "pipeline", "consumer_invalidated", TS("consumer", s.name),
-                  TI("position", s.position), TI("end", end), TI("bound", bound));
+            SEAM_TRACE(trace, "pipeline", "consumer_invalidated", SEAM_TS("consumer", s.name),
+                  SEAM_TI("position", s.position), SEAM_TI("end", end), SEAM_TI("bound", bound));
         } else if (s.position < *floor) {
             *floor = s.position;
         }
     }
-    return ST_OK;
+    return SEAM_OK;
 }

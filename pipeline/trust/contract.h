@@ -20,7 +20,7 @@ struct contract {
     const char *from, *to; /* stores: "row store", "stream", or a sink's name */
     double warn_s, fail_s; /* freshness */
     double recall;         /* of the 10 nearest vectors; 0: none is promised */
-    const struct json *root;
+    const struct seam_json *root;
 };
 
 struct contracts {
@@ -28,22 +28,22 @@ struct contracts {
     size_t count;
 };
 
-/* Parses and validates one; everything lives in `a`. ST_INVALID names file, line and member.        */
-MUST_USE enum status contract_parse(const char *text, size_t n, struct arena *a, const char *where,
-                                    struct contract *out, struct fault *f);
+/* Parses and validates one; everything lives in `a`. SEAM_INVALID names file, line and member.        */
+SEAM_MUST_USE enum seam_status contract_parse(const char *text, size_t n, struct seam_arena *a, const char *where,
+                                    struct contract *out, struct seam_fault *f);
 /* The shipped ones, in the order in which data flows.                                               */
-MUST_USE enum status contracts_load(struct arena *a, struct contracts *out, struct fault *f);
+SEAM_MUST_USE enum seam_status contracts_load(struct seam_arena *a, struct contracts *out, struct seam_fault *f);
 /* Name and text of the i-th shipped one; NULL past the last.                                        */
 const char *contract_shipped(size_t i);
 
-const struct json *contract_custom(const struct contract *c,
+const struct seam_json *contract_custom(const struct contract *c,
                                    const char *property); /* NULL = none */
 
 /* May `next` take the place of `old`? Consumers of the old one must be able to go on: no property gone, retyped or
  * no longer required, no key changed, no promise weakened; otherwise a new major version must say so. Reasons are
- * appended to `report` a line each; ST_CONFLICT when there is one.                                   */
-MUST_USE enum status contract_compatible(const struct contract *old, const struct contract *next,
-                                         struct buf *report, struct fault *f);
+ * appended to `report` a line each; SEAM_CONFLICT when there is one.                                   */
+SEAM_MUST_USE enum seam_status contract_compatible(const struct contract *old, const struct contract *next,
+                                         struct seam_buf *report, struct seam_fault *f);
 
 enum contract_operator { RULE_BE, RULE_NOT_BE, RULE_GT, RULE_GE, RULE_LT, RULE_LE };
 struct contract_rule {
@@ -54,15 +54,15 @@ struct contract_rule {
     enum contract_operator op;
     double number;
 };
-/* Every rule that data in a named table (physicalName) must keep, until fn returns another status than ST_OK.  */
-MUST_USE enum status contract_rules(const struct contract *c,
-                                    enum status (*fn)(void *ctx, const struct contract_rule *rule,
-                                                      struct fault *f),
-                                    void *ctx, struct fault *f);
+/* Every rule that data in a named table (physicalName) must keep, until fn returns another status than SEAM_OK.  */
+SEAM_MUST_USE enum seam_status contract_rules(const struct contract *c,
+                                    enum seam_status (*fn)(void *ctx, const struct contract_rule *rule,
+                                                      struct seam_fault *f),
+                                    void *ctx, struct seam_fault *f);
 bool contract_holds(const struct contract_rule *rule, double measured);
-void contract_expectation(const struct contract_rule *rule, struct buf *out); /* "must be 0" */
+void contract_expectation(const struct contract_rule *rule, struct seam_buf *out); /* "must be 0" */
 
 /* docs/reference/contracts.md */
-void contracts_markdown(const struct contracts *set, struct buf *out);
+void contracts_markdown(const struct contracts *set, struct seam_buf *out);
 
 #endif

@@ -14,11 +14,11 @@ struct positions {
     struct stream_consumer consumers[STREAM_CONSUMERS_MAX];
     size_t count;
     int64_t now_us;
-    char log_dir[PATH_MAX_BYTES], stream_dir[PATH_MAX_BYTES];
+    char log_dir[SEAM_PATH_MAX_BYTES], stream_dir[SEAM_PATH_MAX_BYTES];
 };
 
-struct position {
-    lsn_t lsn;
+struct reconcile_position {
+    seam_lsn_t lsn;
     uint64_t offset;
     int64_t
         said_us; /* wall clock of its newest word, its own or (sinks) that of the feed it has heard */
@@ -40,38 +40,38 @@ const char *freshness_verdict_name(enum freshness_verdict v)
     return names[v];
 }
 
-static enum status read_positions(const struct platform *p, struct positions *out, struct fault *f)
+static enum seam_status read_positions(const struct platform *p, struct positions *out, struct seam_fault *f)
 {
     struct stream_consumers *page = NULL;
-    struct fault none = {0};
-    enum status st = platform_path(p, "wal", out->log_dir, f);
+    struct seam_fault none = {0};
+    enum seam_status st = platform_path(p, "wal", out->log_dir, f);
 
-    out->now_us = clock_wall_us(p->clock);
-    if (st == ST_OK) st = platform_path(p, "stream", out->stream_dir, f);
+    out->now_us = seam_clock_wall_us(p->clock);
+    if (st == SEAM_OK) st = platform_path(p, "stream", out->stream_dir, f);
     /* Downstream first: what moves on meanwhile makes a seam look later, never fresher. */
-    if (st == ST_OK) st = stream_consumers_open(p->io, out->stream_dir, &page, f);
-    if (st != ST_OK) return st;
+    if (st == SEAM_OK) st = stream_consumers_open(p->io, out->stream_dir, &page, f);
+    if (st != SEAM_OK) return st;
     out->count = stream_consumers_list(page, out->consumers);
     stream_consumers_close(page);
     st = stream_state(p->io, out->stream_dir, &out->stream, &none);
-    out->has_stream = st == ST_OK;
-    if (st != ST_OK && st != ST_NOT_FOUND) {
+    out->has_stream = st == SEAM_OK;
+    if (st != SEAM_OK && st != SEAM_NOT_FOUND) {
         if (f != NULL) *f = none;
         return st;
     }
     return wal_state(p->io, out->log_dir, &out->log, f);
 }
 
-static struct position position_of(const struct positions *all, const char *store)
+static struct reconcile_position position_of(const struct positions *all, const char *store)
 {
     if (strcmp(store, "row store") == 0)
-        return (struct position){.lsn = all->log.durable,
+        return (struct reconcile_position){.lsn = all->log.durable,
                                  .offset = UINT64_MAX,
                                  .said_us = all->log.durable_wall_us,
                                  .known = true,
                                  .running = all->log.writer_alive};
     if (strcmp(store, "stream") == 0)
-        return (struct position){.lsn = all->stream.lsn,
+        return (struct reconcile_position){.lsn = all->stream.lsn,
                                  .offset = all->stream.next_offset,
                                  .said_us = all->stream.wall_us,
                                  .known = all->has_stream,
@@ -80,44 +80,44 @@ static struct position position_of(const struct positions *all, const char *stor
         const struct stream_consumer *c = &all->consumers[i];
 
         if (strcmp(c->name, store) == 0)
-            return (struct position){c->lsn,   c->offset, c->wall_us, c->lsn != LSN_NONE,
+            return (struct reconcile_position){c->lsn,   c->offset, c->wall_us, c->lsn != SEAM_LSN_NONE,
                                      c->alive, c->invalid};
     }
-    return (struct position){0};
+    return (struct reconcile_position){0};
 }
 
 /* The oldest transaction in the log above `after`, and how many changes there are from it on.        */
-static enum status waiting_in_log(const struct platform *p, const struct positions *all,
-                                  lsn_t after, int64_t *oldest_us, uint64_t *changes,
-                                  struct fault *f)
+static enum seam_status waiting_in_log(const struct platform *p, const struct positions *all,
+                                  seam_lsn_t after, int64_t *oldest_us, uint64_t *changes,
+                                  struct seam_fault *f)
 {
     struct wal_reader *r = NULL;
     struct wal_record rec;
-    struct change_commit c;
-    enum status st = wal_reader_open(p->io, all->log_dir, after, 0, &r, f);
+    struct wal_change_commit c;
+    enum seam_status st = wal_reader_open(p->io, all->log_dir, after, 0, &r, f);
 
-    while (st == ST_OK && (st = wal_reader_next(r, &rec, f)) == ST_OK) {
-        if (rec.type != CHANGE_COMMIT || rec.end <= after) continue;
-        st = change_get_commit(rec.data, rec.size, &c, f);
-        if (st == ST_OK && *oldest_us == 0) *oldest_us = c.wall_us;
+    while (st == SEAM_OK && (st = wal_reader_next(r, &rec, f)) == SEAM_OK) {
+        if (rec.type != WAL_CHANGE_COMMIT || rec.end <= after) continue;
+        st = wal_change_get_commit(rec.data, rec.size, &c, f);
+        if (st == SEAM_OK && *oldest_us == 0) *oldest_us = c.wall_us;
         *changes += c.changes;
     }
     wal_reader_close(r);
-    return st == ST_END ? ST_OK : st;
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
 /* The oldest event of the stream in (after, until].                                                 */
-static enum status waiting_in_stream(const struct platform *p, const struct positions *all,
-                                     lsn_t after, const struct position *until, int64_t *oldest_us,
-                                     uint64_t *events, struct fault *f)
+static enum seam_status waiting_in_stream(const struct platform *p, const struct positions *all,
+                                     seam_lsn_t after, const struct reconcile_position *until, int64_t *oldest_us,
+                                     uint64_t *events, struct seam_fault *f)
 {
     struct stream_reader *r = NULL;
     struct stream_event e;
-    enum status st = stream_reader_open(p->io, all->stream_dir,
-                                        after == LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
+    enum seam_status st = stream_reader_open(p->io, all->stream_dir,
+                                        after == SEAM_LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
                                         (int64_t)after, &r, f);
 
-    while (st == ST_OK && (st = stream_reader_next(r, &e, f)) == ST_OK) {
+    while (st == SEAM_OK && (st = stream_reader_next(r, &e, f)) == SEAM_OK) {
         if (e.lsn > until->lsn) break;
         if (e.kind == STREAM_COMMIT || e.kind == STREAM_BEAT || e.lsn <= after) continue;
         *oldest_us = e.wall_us;
@@ -125,10 +125,10 @@ static enum status waiting_in_stream(const struct platform *p, const struct posi
         break;
     }
     stream_reader_close(r);
-    return st == ST_END ? ST_OK : st;
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
-static void judge(const struct position *to, bool waits, struct freshness *x)
+static void judge(const struct reconcile_position *to, bool waits, struct freshness *x)
 {
     int64_t warn = (int64_t)(x->contract->warn_s * 1e6),
             fail = (int64_t)(x->contract->fail_s * 1e6);
@@ -152,13 +152,13 @@ static void judge(const struct position *to, bool waits, struct freshness *x)
                                                                         : FRESH_OK;
 }
 
-static enum status measure(const struct platform *p, const struct positions *all,
-                           const struct position *from, const struct position *to,
-                           struct freshness *x, struct fault *f)
+static enum seam_status measure(const struct platform *p, const struct positions *all,
+                           const struct reconcile_position *from, const struct reconcile_position *to,
+                           struct freshness *x, struct seam_fault *f)
 {
     bool down_is_stream = strcmp(x->contract->to, "stream") == 0;
     int64_t oldest_us = 0;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     x->from = from->lsn;
     x->to = to->lsn;
@@ -168,20 +168,20 @@ static enum status measure(const struct platform *p, const struct positions *all
         to->said_us > 0 ? (down_is_stream ? all->now_us : all->stream.wall_us) - to->said_us : -1;
     if (x->silence_us < -1) x->silence_us = 0; /* the clock stepped back */
     if (from->lsn > to->lsn && !to->invalid) {
-        struct fault none = {0};
+        struct seam_fault none = {0};
 
         x->lag_bytes = from->lsn - to->lsn;
         st = down_is_stream
                  ? waiting_in_log(p, all, to->lsn, &oldest_us, &x->lag_events, &none)
                  : waiting_in_stream(p, all, to->lsn, from, &oldest_us, &x->lag_events, &none);
-        if (st == ST_NOT_FOUND) { /* what it needs next is no longer kept */
-            struct position gone = *to;
+        if (st == SEAM_NOT_FOUND) { /* what it needs next is no longer kept */
+            struct reconcile_position gone = *to;
 
             gone.invalid = true;
             judge(&gone, true, x);
-            return ST_OK;
+            return SEAM_OK;
         }
-        if (st != ST_OK && f != NULL) *f = none;
+        if (st != SEAM_OK && f != NULL) *f = none;
     }
     if (oldest_us > 0 && all->now_us > oldest_us) x->lag_us = all->now_us - oldest_us;
     judge(to, oldest_us > 0, x);
@@ -197,16 +197,16 @@ static const char *downstream_of(const struct platform *p, const struct contract
     return platform_sink_config(p, c->to) != NULL ? c->to : NULL;
 }
 
-enum status freshness_measure(const struct platform *p, const struct contracts *set,
-                              struct freshness *out, size_t *count, struct fault *f)
+enum seam_status freshness_measure(const struct platform *p, const struct contracts *set,
+                              struct freshness *out, size_t *count, struct seam_fault *f)
 {
     struct positions all = {0};
-    enum status st = read_positions(p, &all, f);
+    enum seam_status st = read_positions(p, &all, f);
 
     *count = 0;
-    for (size_t i = 0; st == ST_OK && i < set->count; i++) {
+    for (size_t i = 0; st == SEAM_OK && i < set->count; i++) {
         const char *down = downstream_of(p, &set->list[i]);
-        struct position from, to;
+        struct reconcile_position from, to;
 
         if (down == NULL) continue;
         /* The audit is fed by the stream; its contract is with the shop. */

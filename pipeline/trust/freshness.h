@@ -29,7 +29,7 @@ enum freshness_verdict { FRESH_OK, FRESH_WARN, FRESH_FAIL };
 
 struct freshness {
     const struct contract *contract;
-    lsn_t from, to; /* where the two stores stand */
+    seam_lsn_t from, to; /* where the two stores stand */
     uint64_t lag_bytes, lag_events;
     int64_t lag_us;     /* age of the oldest change that is waiting; 0 = none is            */
     int64_t silence_us; /* since the feed last said anything; -1 = it never did             */
@@ -38,10 +38,10 @@ struct freshness {
     enum freshness_verdict verdict;
 };
 
-/* One for each contract whose stores this platform has; out has room for CONTRACTS_MAX. ST_OK also when some
+/* One for each contract whose stores this platform has; out has room for CONTRACTS_MAX. SEAM_OK also when some
  * are late: the caller looks at the verdicts.                                                       */
-MUST_USE enum status freshness_measure(const struct platform *p, const struct contracts *set,
-                                       struct freshness *out, size_t *count, struct fault *f);
+SEAM_MUST_USE enum seam_status freshness_measure(const struct platform *p, const struct contracts *set,
+                                       struct freshness *out, size_t *count, struct seam_fault *f);
 const char *freshness_state_name(enum freshness_state s);
 const char *freshness_verdict_name(enum freshness_verdict v);
 

@@ -19,7 +19,7 @@
  *
  * Verdicts: MISSING not in the store; EXTRA not in the source; STALE what the source once was; CORRUPT what it never
  * was, as far as the stream remembers; DUPLICATED there more than once.
- * Repair writes the source's present row (or its absence) again through the log, flagged CHANGE_REPAIR: it reaches
+ * Repair writes the source's present row (or its absence) again through the log, flagged WAL_CHANGE_REPAIR: it reaches
  * every sink the way all changes do, and a row that changed meanwhile is repaired to what it is now.
  *
  * Imports: engine, oltp, columnar, invidx, hnsw, pipeline. Papers: Merkle (CRYPTO 1987); Clarke et al., incremental
@@ -46,11 +46,11 @@ const char *reconcile_verdict_name(enum reconcile_verdict v);
 
 struct reconcile_difference {
     enum reconcile_verdict verdict;
-    struct bytes key; /* encoded, engine/values/key.h */
+    struct wal_bytes key; /* encoded, engine/values/key.h */
     const char *key_text;
     const char *source, *store; /* JSON of both sides; NULL = not there */
-    lsn_t source_lsn; /* of the last change of this key in the stream; LSN_NONE = not known  */
-    lsn_t store_lsn;  /* of the version in the store; LSN_NONE = it does not say             */
+    seam_lsn_t source_lsn; /* of the last change of this key in the stream; SEAM_LSN_NONE = not known  */
+    seam_lsn_t store_lsn;  /* of the version in the store; SEAM_LSN_NONE = it does not say             */
 };
 
 struct reconcile_cost {
@@ -64,10 +64,10 @@ struct reconcile_cost {
 
 struct reconcile_result {
     const char *store, *table; /* "warehouse", "view", "search", "vectors" */
-    lsn_t lsn;                 /* where both were compared                 */
-    lsn_t since; /* only what changed since this LSN was read (pipeline/trust/reconcile_kept.h); LSN_NONE: everything was */
+    seam_lsn_t lsn;                 /* where both were compared                 */
+    seam_lsn_t since; /* only what changed since this LSN was read (pipeline/trust/reconcile_kept.h); SEAM_LSN_NONE: everything was */
     uint64_t changes; /* ... and so many changes and versions of all tables                          */
-    struct digest source_digest, store_digest; /* of all rows of each side                           */
+    struct seam_digest source_digest, store_digest; /* of all rows of each side                           */
     const char *note;          /* why it could not be compared; NULL = it was */
     struct reconcile_cost cost;
     uint64_t differences; /* all of them; the list has at most RECONCILE_SHOWN_MAX */
@@ -76,7 +76,7 @@ struct reconcile_result {
 };
 
 struct reconcile_report {
-    struct arena arena;
+    struct seam_arena arena;
     struct reconcile_result *results;
     size_t count;
     uint64_t differences;
@@ -89,23 +89,23 @@ struct reconcile_options {
     uint32_t leaf_rows; /* 0 = RECONCILE_LEAF_ROWS */
     /* NULL = off. digest: two digests of a table compared (level 0 is the one of everything; from, leaves:
      * of which and how many; differs). */
-    struct trace *trace;
+    struct seam_trace *trace;
 };
 
-/* Compares everything that this platform keeps beside the row store. ST_OK also with differences. Free the report
+/* Compares everything that this platform keeps beside the row store. SEAM_OK also with differences. Free the report
  * whatever happened.                                                                                */
-MUST_USE enum status reconcile_run(const struct platform *p, const struct reconcile_options *o,
-                                   struct reconcile_report *out, struct fault *f);
+SEAM_MUST_USE enum seam_status reconcile_run(const struct platform *p, const struct reconcile_options *o,
+                                   struct reconcile_report *out, struct seam_fault *f);
 void reconcile_free(struct reconcile_report *r);
 /* Nothing that was kept of earlier runs counts any more: after a store was made again. */
-MUST_USE enum status reconcile_forget(const struct platform *p, struct fault *f);
-/* Emits every differing key again. ST_CONFLICT: another process writes the row store. *lsn: of the last commit; stores
+SEAM_MUST_USE enum seam_status reconcile_forget(const struct platform *p, struct seam_fault *f);
+/* Emits every differing key again. SEAM_CONFLICT: another process writes the row store. *lsn: of the last commit; stores
  * that have applied it are repaired.                                                                */
-MUST_USE enum status reconcile_repair(const struct platform *p, const struct reconcile_report *r,
-                                      uint64_t *rows, lsn_t *lsn, struct fault *f);
-/* One key's present state (or its absence) into the log again, flagged CHANGE_REPAIR; in a write transaction. */
+SEAM_MUST_USE enum seam_status reconcile_repair(const struct platform *p, const struct reconcile_report *r,
+                                      uint64_t *rows, seam_lsn_t *lsn, struct seam_fault *f);
+/* One key's present state (or its absence) into the log again, flagged WAL_CHANGE_REPAIR; in a write transaction. */
 struct oltp_txn;
-MUST_USE enum status reconcile_emit(struct oltp_txn *t, uint32_t table, struct bytes key,
-                                    struct fault *f);
+SEAM_MUST_USE enum seam_status reconcile_emit(struct oltp_txn *t, uint32_t table, struct wal_bytes key,
+                                    struct seam_fault *f);
 
 #endif

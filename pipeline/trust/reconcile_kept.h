@@ -31,35 +31,35 @@
 enum { KEPT_TABLES_MAX = 64 };
 #define KEPT_FULL_US INT64_C(86400000000) /* a day */
 
-struct kept_table {
-    struct schema schema;
-    struct digest source, store;
+struct reconcile_kept_table {
+    struct seam_schema schema;
+    struct seam_digest source, store;
 };
 
-struct kept {
-    lsn_t lsn;
+struct reconcile_kept {
+    seam_lsn_t lsn;
     uint64_t publication;
     int64_t full_us;
-    struct kept_table tables[KEPT_TABLES_MAX];
+    struct reconcile_kept_table tables[KEPT_TABLES_MAX];
     size_t count;
-    uint64_t changes; /* looked at by kept_advance */
+    uint64_t changes; /* looked at by reconcile_kept_advance */
 };
 
-void kept_free(struct kept *k);
-/* ST_NOT_FOUND: none, or none that can be used (the fault says why). */
-MUST_USE enum status kept_load(const struct platform *p, struct kept *out, struct fault *f);
+void reconcile_kept_free(struct reconcile_kept *k);
+/* SEAM_NOT_FOUND: none, or none that can be used (the fault says why). */
+SEAM_MUST_USE enum seam_status reconcile_kept_load(const struct platform *p, struct reconcile_kept *out, struct seam_fault *f);
 /* A failure costs the next run time and nothing else: what was kept before stays true of its LSN. */
-enum status kept_save(const struct platform *p, const struct kept *k, struct fault *f);
+enum seam_status reconcile_kept_save(const struct platform *p, const struct reconcile_kept *k, struct seam_fault *f);
 /* Whatever is kept counts no more. */
-MUST_USE enum status kept_drop(const struct platform *p, struct fault *f);
-/* Remembers a table that a full comparison found equal. ST_LIMIT: too many. */
-MUST_USE enum status kept_add(struct kept *k, const struct schema *schema,
-                              const struct digest *source, const struct digest *store,
-                              struct fault *f);
-/* Brings both sides' digests to the reader's LSN. ST_NOT_FOUND: in doubt (the fault says why). */
-MUST_USE enum status kept_advance(const struct platform *p, struct kept *k,
-                                  const struct columnar_reader *silver, struct fault *f);
+SEAM_MUST_USE enum seam_status reconcile_kept_drop(const struct platform *p, struct seam_fault *f);
+/* Remembers a table that a full comparison found equal. SEAM_LIMIT: too many. */
+SEAM_MUST_USE enum seam_status reconcile_kept_add(struct reconcile_kept *k, const struct seam_schema *schema,
+                              const struct seam_digest *source, const struct seam_digest *store,
+                              struct seam_fault *f);
+/* Brings both sides' digests to the reader's LSN. SEAM_NOT_FOUND: in doubt (the fault says why). */
+SEAM_MUST_USE enum seam_status reconcile_kept_advance(const struct platform *p, struct reconcile_kept *k,
+                                  const struct columnar_reader *silver, struct seam_fault *f);
 /* Silver's publication at its applied LSN, for kept.publication; 0: none. */
-uint64_t kept_publication(const struct columnar_reader *silver, lsn_t lsn);
+uint64_t reconcile_kept_publication(const struct columnar_reader *silver, seam_lsn_t lsn);
 
 #endif

@@ -17,41 +17,41 @@ enum { CONTENT_VERSION = 1 };
 
 struct document {
     uint64_t key;
-    lsn_t birth;
-    struct hash128 hash;
-    struct digest words;
+    seam_lsn_t birth;
+    struct seam_hash128 hash;
+    struct seam_digest words;
 };
 
 struct search_side {
-    struct side side;
+    struct reconcile_side side;
     const struct platform *platform;
     struct invidx_reader *reader;
     struct invidx_hasher *hasher;
     struct invidx_info info;
     bool words;
-    const struct schema *schema;      /* of the source */
+    const struct seam_schema *schema;      /* of the source */
     int attr[INVIDX_ATTRS_MAX];       /* the source's column of each attribute, ... */
     int field[INVIDX_FIELDS_MAX];     /* ... and of each field; -1: none */
     struct document *docs;
-    struct value *attrs;              /* info.attr_count a document; texts are the reader's */
+    struct seam_value *attrs;              /* info.attr_count a document; texts are the reader's */
     size_t count, cap;
-    struct buf scratch;
+    struct seam_buf scratch;
 };
 
-static enum status no_memory(struct fault *f)
+static enum seam_status no_memory(struct seam_fault *f)
 {
-    return fault_set(f, ST_NOMEM, "search", FAULT_NO_OFFSET, "no memory to reconcile documents");
+    return seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET, "no memory to reconcile documents");
 }
 
-enum status search_side_open(const struct platform *p, const char *dir, struct search_side **out,
-                             lsn_t *lsn, struct fault *f)
+enum seam_status search_side_open(const struct platform *p, const char *dir, struct search_side **out,
+                             seam_lsn_t *lsn, struct seam_fault *f)
 {
     struct search_side *s = calloc(1, sizeof *s);
-    enum status st = s == NULL ? no_memory(f) : ST_OK;
+    enum seam_status st = s == NULL ? no_memory(f) : SEAM_OK;
 
-    if (st == ST_OK) st = invidx_reader_open(p->io, dir, LSN_MAX, &s->reader, f);
-    if (st == ST_OK) st = invidx_hasher_new(s->reader, &s->hasher, f);
-    if (st != ST_OK) {
+    if (st == SEAM_OK) st = invidx_reader_open(p->io, dir, SEAM_LSN_MAX, &s->reader, f);
+    if (st == SEAM_OK) st = invidx_hasher_new(s->reader, &s->hasher, f);
+    if (st != SEAM_OK) {
         search_side_close(s);
         return st;
     }
@@ -59,7 +59,7 @@ enum status search_side_open(const struct platform *p, const char *dir, struct s
     invidx_reader_info(s->reader, &s->info);
     *lsn = s->info.applied_lsn;
     *out = s;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 void search_side_close(struct search_side *s)
@@ -67,88 +67,88 @@ void search_side_close(struct search_side *s)
     if (s == NULL) return;
     invidx_hasher_free(s->hasher);
     invidx_reader_close(s->reader);
-    buf_free(&s->scratch);
+    seam_buf_free(&s->scratch);
     free(s->docs);
     free(s->attrs);
     free(s);
 }
 
-struct side *search_side(struct search_side *s)
+struct reconcile_side *search_side(struct search_side *s)
 {
     return &s->side;
 }
 
 /* ---- the hash of both sides ---- */
-static struct hash128 content_hash(struct search_side *s, uint64_t key, const struct value *attrs,
-                                   const struct digest *words)
+static struct seam_hash128 content_hash(struct search_side *s, uint64_t key, const struct seam_value *attrs,
+                                   const struct seam_digest *words)
 {
-    struct buf *b = &s->scratch;
+    struct seam_buf *b = &s->scratch;
 
-    buf_clear(b);
-    buf_u8(b, CONTENT_VERSION);
-    buf_u64(b, key);
+    seam_buf_clear(b);
+    seam_buf_u8(b, CONTENT_VERSION);
+    seam_buf_u64(b, key);
     for (size_t i = 0; i < s->info.attr_count; i++) {
-        buf_u8(b, attrs[i].type == V_NULL ? 0 : attrs[i].type == V_TEXT ? 2 : 1);
-        if (attrs[i].type == V_TEXT)
-            buf_lenstr(b, attrs[i].s, attrs[i].len);
-        else if (attrs[i].type != V_NULL)
-            buf_u64(b, (uint64_t)attrs[i].i);
+        seam_buf_u8(b, attrs[i].type == SEAM_V_NULL ? 0 : attrs[i].type == SEAM_V_TEXT ? 2 : 1);
+        if (attrs[i].type == SEAM_V_TEXT)
+            seam_buf_lenstr(b, attrs[i].s, attrs[i].len);
+        else if (attrs[i].type != SEAM_V_NULL)
+            seam_buf_u64(b, (uint64_t)attrs[i].i);
     }
-    buf_u64(b, words->count);
-    buf_u64(b, words->lo);
-    buf_u64(b, words->hi);
-    return siphash128(b->data, b->size);
+    seam_buf_u64(b, words->count);
+    seam_buf_u64(b, words->lo);
+    seam_buf_u64(b, words->hi);
+    return seam_siphash128(b->data, b->size);
 }
 
-static void words_json(const struct digest *words, struct buf *out)
+static void words_json(const struct seam_digest *words, struct seam_buf *out)
 {
-    buf_printf(out, ",\"_words\":\"%llu: %016llx%016llx\"", (unsigned long long)words->count,
+    seam_buf_printf(out, ",\"_words\":\"%llu: %016llx%016llx\"", (unsigned long long)words->count,
                (unsigned long long)words->hi, (unsigned long long)words->lo);
 }
 
 /* ---- the source ---- */
-static enum status source_words(struct search_side *s, const struct value *values,
-                                struct digest *out, struct fault *f)
+static enum seam_status source_words(struct search_side *s, const struct seam_value *values,
+                                struct seam_digest *out, struct seam_fault *f)
 {
     struct invidx_text texts[INVIDX_FIELDS_MAX];
 
-    *out = (struct digest){0};
-    if (!s->words) return ST_OK;
+    *out = (struct seam_digest){0};
+    if (!s->words) return SEAM_OK;
     for (size_t i = 0; i < s->info.field_count; i++) {
-        const struct value *v = s->field[i] >= 0 ? &values[s->field[i]] : NULL;
+        const struct seam_value *v = s->field[i] >= 0 ? &values[s->field[i]] : NULL;
 
-        texts[i] = v != NULL && v->type == V_TEXT ? (struct invidx_text){v->s, v->len}
+        texts[i] = v != NULL && v->type == SEAM_V_TEXT ? (struct invidx_text){v->s, v->len}
                                                   : (struct invidx_text){NULL, 0};
     }
     return invidx_hasher_words(s->hasher, document_key(values[s->schema->key[0]].i), texts, out, f);
 }
 
-static enum status source_content(struct source_side *source, const struct value *values,
-                                  struct bytes row, struct hash128 *out, struct fault *f)
+static enum seam_status source_content(struct reconcile_source_side *source, const struct seam_value *values,
+                                  struct wal_bytes row, struct seam_hash128 *out, struct seam_fault *f)
 {
     struct search_side *s = source->ctx;
-    struct value attrs[INVIDX_ATTRS_MAX] = {{0}};
-    struct digest words;
-    enum status st = source_words(s, values, &words, f);
+    struct seam_value attrs[INVIDX_ATTRS_MAX] = {{0}};
+    struct seam_digest words;
+    enum seam_status st = source_words(s, values, &words, f);
 
     (void)row;
     for (size_t i = 0; i < s->info.attr_count; i++)
-        attrs[i] = s->attr[i] >= 0 ? values[s->attr[i]] : v_null();
+        attrs[i] = s->attr[i] >= 0 ? values[s->attr[i]] : seam_v_null();
     *out = content_hash(s, document_key(values[s->schema->key[0]].i), attrs, &words);
-    if (st == ST_OK && !buf_ok(&s->scratch)) st = no_memory(f);
+    if (st == SEAM_OK && !seam_buf_ok(&s->scratch)) st = no_memory(f);
     return st;
 }
 
-static void describe_source_words(struct source_side *source, const struct value *values,
-                                  struct buf *out)
+static void describe_source_words(struct reconcile_source_side *source, const struct seam_value *values,
+                                  struct seam_buf *out)
 {
-    struct digest words;
+    struct seam_digest words;
 
-    if (source_words(source->ctx, values, &words, NULL) == ST_OK) words_json(&words, out);
+    if (source_words(source->ctx, values, &words, NULL) == SEAM_OK) words_json(&words, out);
 }
 
 /* ---- the index ---- */
-static enum status take_document(void *ctx, const struct invidx_content *c, struct fault *f)
+static enum seam_status take_document(void *ctx, const struct invidx_content *c, struct seam_fault *f)
 {
     struct search_side *s = ctx;
     size_t n = s->info.attr_count;
@@ -156,7 +156,7 @@ static enum status take_document(void *ctx, const struct invidx_content *c, stru
     if (s->count == s->cap) {
         size_t cap = s->cap == 0 ? 1024 : 2 * s->cap;
         struct document *docs = realloc(s->docs, cap * sizeof *docs);
-        struct value *attrs;
+        struct seam_value *attrs;
 
         if (docs != NULL) s->docs = docs;
         attrs = realloc(s->attrs, (cap * n + 1) * sizeof *attrs);
@@ -168,88 +168,88 @@ static enum status take_document(void *ctx, const struct invidx_content *c, stru
         c->key, c->birth, content_hash(s, c->key, c->attrs, &c->words), c->words};
     memcpy(s->attrs + s->count * n, c->attrs, n * sizeof *c->attrs);
     s->count++;
-    return buf_ok(&s->scratch) ? ST_OK : no_memory(f);
+    return seam_buf_ok(&s->scratch) ? SEAM_OK : no_memory(f);
 }
 
 /* The attributes as the source's types print them, then the words. */
-static void describe_document(const struct side_row *row, struct buf *out)
+static void describe_document(const struct reconcile_side_row *row, struct seam_buf *out)
 {
     const struct search_side *s = row->ctx;
     const struct document *d = row->data;
-    const struct value *attrs = s->attrs + (size_t)(d - s->docs) * s->info.attr_count;
-    struct json_writer w;
+    const struct seam_value *attrs = s->attrs + (size_t)(d - s->docs) * s->info.attr_count;
+    struct seam_json_writer w;
 
-    jw_init(&w, out);
-    jw_object(&w);
-    jw_key(&w, s->schema->columns[s->schema->key[0]].name);
-    jw_int(&w, document_id(d->key));
+    seam_jw_init(&w, out);
+    seam_jw_object(&w);
+    seam_jw_key(&w, s->schema->columns[s->schema->key[0]].name);
+    seam_jw_int(&w, document_id(d->key));
     for (size_t i = 0; i < s->info.attr_count; i++) {
-        struct value v = attrs[i];
-        struct buf text = {0};
+        struct seam_value v = attrs[i];
+        struct seam_buf text = {0};
 
-        jw_key(&w, s->info.attrs[i]);
-        if (v.type == V_INT && s->attr[i] >= 0) {
+        seam_jw_key(&w, s->info.attrs[i]);
+        if (v.type == SEAM_V_INT && s->attr[i] >= 0) {
             v.type = (uint8_t)s->schema->columns[s->attr[i]].type;
             v.scale = s->schema->columns[s->attr[i]].scale;
         }
-        value_format(&v, &text);
-        if (v.type == V_NULL)
-            jw_null(&w);
-        else if (v.type == V_INT)
-            jw_int(&w, v.i);
+        seam_value_format(&v, &text);
+        if (v.type == SEAM_V_NULL)
+            seam_jw_null(&w);
+        else if (v.type == SEAM_V_INT)
+            seam_jw_int(&w, v.i);
         else
-            jw_strn(&w, buf_cstr(&text), text.size);
-        buf_free(&text);
+            seam_jw_strn(&w, seam_buf_cstr(&text), text.size);
+        seam_buf_free(&text);
     }
-    jw_end_object(&w);
+    seam_jw_end_object(&w);
     if (!s->words || out->size == 0) return;
     out->size--;
     words_json(&d->words, out);
-    buf_str(out, "}");
+    seam_buf_str(out, "}");
 }
 
-static enum status scan_search(struct side *side, const struct oltp_range *range, side_fn fn,
-                               void *ctx, struct fault *f)
+static enum seam_status scan_search(struct reconcile_side *side, const struct oltp_range *range, side_fn fn,
+                               void *ctx, struct seam_fault *f)
 {
     struct search_side *s = (struct search_side *)side;
-    struct buf key = {0};
-    enum status st = ST_OK;
+    struct seam_buf key = {0};
+    enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; st == ST_OK && i < s->count; i++) {
-        struct side_row row = {.hash = s->docs[i].hash,
+    for (size_t i = 0; st == SEAM_OK && i < s->count; i++) {
+        struct reconcile_side_row row = {.hash = s->docs[i].hash,
                                .lsn = s->docs[i].birth,
                                .describe = describe_document,
                                .ctx = s,
                                .data = &s->docs[i]};
 
         side_document_key(s->docs[i].key, &key);
-        row.key = (struct bytes){key.data, key.size};
+        row.key = (struct wal_bytes){key.data, key.size};
         if (side_in_range(range, row.key)) st = fn(ctx, &row, f);
     }
-    buf_free(&key);
+    seam_buf_free(&key);
     return st;
 }
 
 /* ---- both ---- */
 static void find_columns(struct search_side *s)
 {
-    const struct json *list =
-        json_get(platform_sink_config(s->platform, "search"), "attributes");
+    const struct seam_json *list =
+        seam_json_get(platform_sink_config(s->platform, "search"), "attributes");
 
     for (size_t i = 0; i < s->info.field_count; i++)
-        s->field[i] = schema_column(s->schema, s->info.fields[i]);
+        s->field[i] = seam_schema_column(s->schema, s->info.fields[i]);
     for (size_t i = 0; i < s->info.attr_count; i++)
         s->attr[i] = -1;
-    for (const struct json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next) {
-        const char *column = json_string(n, "column", "");
-        int at = invidx_attr_id(s->reader, json_string(n, "name", column));
+    for (const struct seam_json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next) {
+        const char *column = seam_json_string(n, "column", "");
+        int at = invidx_attr_id(s->reader, seam_json_string(n, "name", column));
 
-        if (at >= 0) s->attr[at] = schema_column(s->schema, column);
+        if (at >= 0) s->attr[at] = seam_schema_column(s->schema, column);
     }
 }
 
-enum status search_side_read(struct search_side *s, struct source_side *source, bool words,
-                             struct fault *f)
+enum seam_status search_side_read(struct search_side *s, struct reconcile_source_side *source, bool words,
+                             struct seam_fault *f)
 {
     s->side.scan = scan_search;
     s->schema = source->schema;

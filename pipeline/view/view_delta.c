@@ -12,7 +12,7 @@ static bool grow_slots(struct view_key_set *k)
 
     if (slots == NULL) return false;
     for (size_t i = 0; i < k->count; i++) {
-        size_t at = hash64(k->keys[i].data, k->keys[i].size, 0) & (n - 1);
+        size_t at = seam_hash64(k->keys[i].data, k->keys[i].size, 0) & (n - 1);
 
         while (slots[at] != 0) at = (at + 1) & (n - 1);
         slots[at] = (uint32_t)i + 1;
@@ -26,7 +26,7 @@ static bool grow_slots(struct view_key_set *k)
 static bool grow_keys(struct view_key_set *k)
 {
     size_t cap = k->cap == 0 ? 128 : k->cap * 2;
-    struct bytes *keys = realloc(k->keys, cap * sizeof *keys);
+    struct wal_bytes *keys = realloc(k->keys, cap * sizeof *keys);
 
     if (keys == NULL) return false;
     k->keys = keys;
@@ -35,105 +35,105 @@ static bool grow_keys(struct view_key_set *k)
 }
 
 /* The slot that holds the key, or the free one where it would be put. */
-static size_t slot_of(const struct view_key_set *k, struct bytes key)
+static size_t slot_of(const struct view_key_set *k, struct wal_bytes key)
 {
-    size_t at = hash64(key.data, key.size, 0) & (k->slot_count - 1);
+    size_t at = seam_hash64(key.data, key.size, 0) & (k->slot_count - 1);
 
-    while (k->slots[at] != 0 && !bytes_equal(k->keys[k->slots[at] - 1], key)) at = (at + 1) & (k->slot_count - 1);
+    while (k->slots[at] != 0 && !wal_bytes_equal(k->keys[k->slots[at] - 1], key)) at = (at + 1) & (k->slot_count - 1);
     return at;
 }
 
-bool view_key_set_has(const struct view_key_set *k, struct bytes key)
+bool view_key_set_has(const struct view_key_set *k, struct wal_bytes key)
 {
     return k->count > 0 && k->slots[slot_of(k, key)] != 0;
 }
 
-enum status view_key_set_add(struct view_key_set *k, struct bytes key, size_t *number, bool *added)
+enum seam_status view_key_set_add(struct view_key_set *k, struct wal_bytes key, size_t *number, bool *added)
 {
     size_t at;
     uint8_t *copy;
 
-    if (k->count * 2 >= k->slot_count && !grow_slots(k)) return ST_NOMEM;
+    if (k->count * 2 >= k->slot_count && !grow_slots(k)) return SEAM_NOMEM;
     at = slot_of(k, key);
     if (k->slots[at] != 0) {
         *number = k->slots[at] - 1;
         *added = false;
-        return ST_OK;
+        return SEAM_OK;
     }
-    if (k->count == k->cap && !grow_keys(k)) return ST_NOMEM;
-    copy = arena_alloc(&k->arena, key.size + 1);
-    if (copy == NULL) return ST_NOMEM;
+    if (k->count == k->cap && !grow_keys(k)) return SEAM_NOMEM;
+    copy = seam_arena_alloc(&k->arena, key.size + 1);
+    if (copy == NULL) return SEAM_NOMEM;
     if (key.size > 0) memcpy(copy, key.data, key.size);
-    k->keys[k->count] = (struct bytes){copy, key.size};
+    k->keys[k->count] = (struct wal_bytes){copy, key.size};
     k->slots[at] = (uint32_t)++k->count;
     *number = k->count - 1;
     *added = true;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 void view_key_set_clear(struct view_key_set *k)
 {
     if (k->count > 0) memset(k->slots, 0, k->slot_count * sizeof *k->slots);
     k->count = 0;
-    arena_reset(&k->arena);
+    seam_arena_reset(&k->arena);
 }
 
 void view_key_set_free(struct view_key_set *k)
 {
-    arena_free(&k->arena);
+    seam_arena_free(&k->arena);
     free(k->keys);
     free(k->slots);
     *k = (struct view_key_set){0};
 }
 
-enum status view_deltas_group(struct view_deltas *d, struct bytes key, struct view_delta **out)
+enum seam_status view_deltas_group(struct view_deltas *d, struct wal_bytes key, struct view_delta **out)
 {
     size_t number;
     bool added;
-    enum status st = view_key_set_add(&d->groups, key, &number, &added);
+    enum seam_status st = view_key_set_add(&d->groups, key, &number, &added);
 
-    if (st != ST_OK) return st;
+    if (st != SEAM_OK) return st;
     if (number >= d->delta_cap) {
         size_t cap = d->delta_cap == 0 ? 128 : d->delta_cap * 2;
         struct view_delta **more = realloc(d->delta, cap * sizeof *more);
 
-        if (more == NULL) return ST_NOMEM;
+        if (more == NULL) return SEAM_NOMEM;
         d->delta = more;
         d->delta_cap = cap;
     }
     if (added) {
-        d->delta[number] = arena_zalloc(&d->groups.arena, sizeof **d->delta);
-        if (d->delta[number] == NULL) return ST_NOMEM;
+        d->delta[number] = seam_arena_zalloc(&d->groups.arena, sizeof **d->delta);
+        if (d->delta[number] == NULL) return SEAM_NOMEM;
     }
     *out = d->delta[number];
-    return ST_OK;
+    return SEAM_OK;
 }
 
-enum status view_deltas_member(struct view_deltas *d, struct bytes group, int agg, struct bytes value, int64_t change)
+enum seam_status view_deltas_member(struct view_deltas *d, struct wal_bytes group, int agg, struct wal_bytes value, int64_t change)
 {
-    struct buf b = {0};
+    struct seam_buf b = {0};
     size_t number;
     bool added;
-    enum status st;
+    enum seam_status st;
 
-    buf_u32(&b, (uint32_t)group.size);
-    buf_u8(&b, (uint8_t)agg);
-    buf_append(&b, group.data, group.size);
-    buf_append(&b, value.data, value.size);
-    st = buf_ok(&b) ? view_key_set_add(&d->members, (struct bytes){b.data, b.size}, &number, &added) : ST_NOMEM;
-    buf_free(&b);
-    if (st != ST_OK) return st;
+    seam_buf_u32(&b, (uint32_t)group.size);
+    seam_buf_u8(&b, (uint8_t)agg);
+    seam_buf_append(&b, group.data, group.size);
+    seam_buf_append(&b, value.data, value.size);
+    st = seam_buf_ok(&b) ? view_key_set_add(&d->members, (struct wal_bytes){b.data, b.size}, &number, &added) : SEAM_NOMEM;
+    seam_buf_free(&b);
+    if (st != SEAM_OK) return st;
     if (number >= d->member_cap) {
         size_t cap = d->member_cap == 0 ? 128 : d->member_cap * 2;
         int64_t *more = realloc(d->member_count, cap * sizeof *more);
 
-        if (more == NULL) return ST_NOMEM;
+        if (more == NULL) return SEAM_NOMEM;
         d->member_count = more;
         d->member_cap = cap;
     }
     if (added) d->member_count[number] = 0;
     d->member_count[number] += change;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 void view_deltas_clear(struct view_deltas *d)
@@ -154,30 +154,30 @@ void view_deltas_free(struct view_deltas *d)
 static bool has_count(enum view_agg_op op) { return op == VIEW_COUNT || op == VIEW_SUM || op == VIEW_AVG; }
 static bool has_sum(enum view_agg_op op) { return op == VIEW_SUM || op == VIEW_AVG; }
 
-void view_states_put(struct buf *out, const struct view_def *d, const struct view_states *s)
+void view_states_put(struct seam_buf *out, const struct view_def *d, const struct view_states *s)
 {
     for (int i = 0; i < d->n_aggs; i++) {
-        if (has_count(d->aggs[i].op)) buf_varint(out, zigzag(s->count[i]));
+        if (has_count(d->aggs[i].op)) seam_buf_varint(out, seam_zigzag(s->count[i]));
         if (!has_sum(d->aggs[i].op)) continue;
-        buf_u64(out, (uint64_t)(unsigned __int128)s->sum[i]);
-        buf_u64(out, (uint64_t)((unsigned __int128)s->sum[i] >> 64));
+        seam_buf_u64(out, (uint64_t)(unsigned __int128)s->sum[i]);
+        seam_buf_u64(out, (uint64_t)((unsigned __int128)s->sum[i] >> 64));
     }
 }
 
-enum status view_states_get(const struct view_def *d, const char *p, size_t n, struct view_states *out, struct fault *f)
+enum seam_status view_states_get(const struct view_def *d, const char *p, size_t n, struct view_states *out, struct seam_fault *f)
 {
-    struct reader r = reader_of(p, n);
+    struct seam_reader r = seam_reader_of(p, n);
 
     for (int i = 0; i < d->n_aggs; i++) {
-        out->count[i] = has_count(d->aggs[i].op) ? unzigzag(read_varint(&r)) : 0;
+        out->count[i] = has_count(d->aggs[i].op) ? seam_unzigzag(seam_read_varint(&r)) : 0;
         out->sum[i] = 0;
         if (has_sum(d->aggs[i].op)) {
-            uint64_t lo = read_u64(&r), hi = read_u64(&r);
+            uint64_t lo = seam_read_u64(&r), hi = seam_read_u64(&r);
 
             out->sum[i] = (__int128)((unsigned __int128)hi << 64 | lo);
         }
     }
-    if (r.bad || reader_left(&r) != 0)
-        return fault_set(f, ST_CORRUPT, d->name, FAULT_NO_OFFSET, "a group's states do not match the view's aggregates");
-    return ST_OK;
+    if (r.bad || seam_reader_left(&r) != 0)
+        return seam_fault_set(f, SEAM_CORRUPT, d->name, SEAM_FAULT_NO_OFFSET, "a group's states do not match the view's aggregates");
+    return SEAM_OK;
 }

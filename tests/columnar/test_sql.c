@@ -17,43 +17,43 @@ static const char items_json[] =
 
 struct db { struct columnar_writer *w; struct columnar_reader *r; };
 
-static void sale(struct db *d, int64_t id, const char *item, int64_t cents, int n, const char *day, lsn_t lsn)
+static void sale(struct db *d, int64_t id, const char *item, int64_t cents, int n, const char *day, seam_lsn_t lsn)
 {
-    struct value v[5] = {v_int(id), v_str(item), v_decimal(cents, 2), n < 0 ? v_null() : v_int(n)};
-    struct fault f = {0};
+    struct seam_value v[5] = {seam_v_int(id), seam_v_str(item), seam_v_decimal(cents, 2), n < 0 ? seam_v_null() : seam_v_int(n)};
+    struct seam_fault f = {0};
     int64_t us;
 
-    ck_assert_int_eq(time_parse(day, strlen(day), &us), ST_OK);
-    v[4] = v_time(us);
+    ck_assert_int_eq(seam_time_parse(day, strlen(day), &us), SEAM_OK);
+    v[4] = seam_v_time(us);
     ASSERT_OK(columnar_upsert(d->w, 0, v, lsn, NULL, &f), &f);
 }
 
 static void db_open(struct db *d)
 {
-    struct schema s = {0}, i = {0};
-    struct value item[2];
-    struct fault f = {0};
+    struct seam_schema s = {0}, i = {0};
+    struct seam_value item[2];
+    struct seam_fault f = {0};
 
     memset(d, 0, sizeof *d);
-    ASSERT_OK(schema_parse(sales_json, strlen(sales_json), &s, &f), &f);
-    ASSERT_OK(schema_parse(items_json, strlen(items_json), &i, &f), &f);
-    ASSERT_OK(columnar_open_writer(io_posix(), test_dir(), NULL, &d->w, &f), &f);
+    ASSERT_OK(seam_schema_parse(sales_json, strlen(sales_json), &s, &f), &f);
+    ASSERT_OK(seam_schema_parse(items_json, strlen(items_json), &i, &f), &f);
+    ASSERT_OK(columnar_open_writer(seam_io_posix(), test_dir(), NULL, &d->w, &f), &f);
     ASSERT_OK(columnar_define_table(d->w, &s, NULL, &f), &f);
     ASSERT_OK(columnar_define_table(d->w, &i, NULL, &f), &f);
     sale(d, 1, "cup", 250, 2, "2026-01-05", 10);
     sale(d, 2, "plate", 400, 1, "2026-01-20", 10);
     sale(d, 3, "cup", 260, -1, "2026-02-01", 10);
     sale(d, 4, "bowl", 999, 5, "2026-02-03", 10);
-    item[0] = v_str("cup"), item[1] = v_str("red");
+    item[0] = seam_v_str("cup"), item[1] = seam_v_str("red");
     ASSERT_OK(columnar_upsert(d->w, 1, item, 10, NULL, &f), &f);
-    item[0] = v_str("bowl"), item[1] = v_str("blue");
+    item[0] = seam_v_str("bowl"), item[1] = seam_v_str("blue");
     ASSERT_OK(columnar_upsert(d->w, 1, item, 10, NULL, &f), &f);
     ASSERT_OK(columnar_publish(d->w, 10, 1000, &f), &f);
     sale(d, 2, "plate", 450, 1, "2026-01-20", 20);
     ASSERT_OK(columnar_publish(d->w, 20, 2000, &f), &f);
-    ASSERT_OK(columnar_open_reader(io_posix(), test_dir(), NULL, &d->r, &f), &f);
-    schema_free(&s);
-    schema_free(&i);
+    ASSERT_OK(columnar_open_reader(seam_io_posix(), test_dir(), NULL, &d->r, &f), &f);
+    seam_schema_free(&s);
+    seam_schema_free(&i);
 }
 
 static void db_close(struct db *d)
@@ -62,32 +62,32 @@ static void db_close(struct db *d)
     columnar_close_writer(d->w);
 }
 
-static enum status gather(void *ctx, const struct batch *b, struct fault *f)
+static enum seam_status gather(void *ctx, const struct columnar_batch *b, struct seam_fault *f)
 {
     (void)f;
     for (uint32_t r = 0; r < b->rows; r++) {
         for (int c = 0; c < b->count; c++) {
-            struct value v = vec_value(&b->cols[c], r);
+            struct seam_value v = columnar_vec_value(&b->cols[c], r);
 
-            if (c > 0) buf_str(ctx, ",");
-            if (v.type == V_NULL) buf_str(ctx, "null");
-            else value_format(&v, ctx);
+            if (c > 0) seam_buf_str(ctx, ",");
+            if (v.type == SEAM_V_NULL) seam_buf_str(ctx, "null");
+            else seam_value_format(&v, ctx);
         }
-        buf_str(ctx, ";");
+        seam_buf_str(ctx, ";");
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status ask(struct db *d, const char *sql, struct buf *out, struct fault *f)
+static enum seam_status ask(struct db *d, const char *sql, struct seam_buf *out, struct seam_fault *f)
 {
     const struct columnar_reader *readers[] = {d->r};
-    struct sql_env env = {.readers = readers, .reader_count = 1};
-    struct sql_query q;
-    struct arena a = {0};
-    enum status st = sql_prepare(&env, sql, strlen(sql), &a, &q, f);
+    struct columnar_sql_env env = {.readers = readers, .reader_count = 1};
+    struct columnar_sql_query q;
+    struct seam_arena a = {0};
+    enum seam_status st = columnar_sql_prepare(&env, sql, strlen(sql), &a, &q, f);
 
-    if (st == ST_OK) st = sql_run(&q, NULL, gather, out, NULL, f);
-    arena_free(&a);
+    if (st == SEAM_OK) st = columnar_sql_run(&q, NULL, gather, out, NULL, f);
+    seam_arena_free(&a);
     return st;
 }
 
@@ -117,15 +117,15 @@ static void test_questions_get_their_answers(void)
     struct db d;
 
     db_open(&d);
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct buf out = {0};
-        struct fault f = {0};
-        enum status st = ask(&d, cases[i].sql, &out, &f);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(cases); i++) {
+        struct seam_buf out = {0};
+        struct seam_fault f = {0};
+        enum seam_status st = ask(&d, cases[i].sql, &out, &f);
 
-        ck_assert_msg(st == ST_OK, "%s: %s", cases[i].sql, f.why);
-        ck_assert_msg(strcmp(buf_cstr(&out), cases[i].want) == 0, "%s: got %s, want %s", cases[i].sql,
-                      buf_cstr(&out), cases[i].want);
-        buf_free(&out);
+        ck_assert_msg(st == SEAM_OK, "%s: %s", cases[i].sql, f.why);
+        ck_assert_msg(strcmp(seam_buf_cstr(&out), cases[i].want) == 0, "%s: got %s, want %s", cases[i].sql,
+                      seam_buf_cstr(&out), cases[i].want);
+        seam_buf_free(&out);
     }
     db_close(&d);
 }
@@ -147,16 +147,16 @@ static void test_mistakes_are_named_with_their_place(void)
     struct db d;
 
     db_open(&d);
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct buf out = {0};
-        struct fault f = {0};
-        enum status st = ask(&d, cases[i], &out, &f);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(cases); i++) {
+        struct seam_buf out = {0};
+        struct seam_fault f = {0};
+        enum seam_status st = ask(&d, cases[i], &out, &f);
 
-        ck_assert_msg(st == ST_INVALID || st == ST_NOT_FOUND || st == ST_UNSUPPORTED, "%s: %s", cases[i],
-                      status_name(st));
-        ck_assert_msg(f.at != FAULT_NO_OFFSET && f.at <= strlen(cases[i]), "%s: no place: %s", cases[i], f.why);
+        ck_assert_msg(st == SEAM_INVALID || st == SEAM_NOT_FOUND || st == SEAM_UNSUPPORTED, "%s: %s", cases[i],
+                      seam_status_name(st));
+        ck_assert_msg(f.at != SEAM_FAULT_NO_OFFSET && f.at <= strlen(cases[i]), "%s: no place: %s", cases[i], f.why);
         ck_assert(f.why[0] != 0);
-        buf_free(&out);
+        seam_buf_free(&out);
     }
     db_close(&d);
 }
@@ -164,4 +164,4 @@ static void test_mistakes_are_named_with_their_place(void)
 static const struct named_test tests[] = {T(test_questions_get_their_answers),
                                           T(test_mistakes_are_named_with_their_place)};
 
-int main(int argc, char **argv) { return run_tests("columnar sql", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("columnar sql", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

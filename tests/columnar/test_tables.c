@@ -20,52 +20,52 @@ static const char shop_json[] =
     "{\"name\":\"live\",\"type\":\"bool\"},{\"name\":\"at\",\"type\":\"timestamp\"}]}";
 
 struct version { int64_t id, price, at; int title; bool title_null, weight_null, live; double weight;
-                 lsn_t begin, end; };
+                 seam_lsn_t begin, end; };
 struct model { struct version v[MODEL_MAX]; size_t n; };
 
-static void row_of(const struct version *v, struct value out[6], char title[32])
+static void row_of(const struct version *v, struct seam_value out[6], char title[32])
 {
     int n = snprintf(title, 32, "title %d of %d", v->title, (int)v->id);
 
-    out[0] = v_int(v->id);
-    out[1] = v->title_null ? v_null() : v_text(title, (size_t)n);
-    out[2] = v_decimal(v->price, 4);
-    out[3] = v->weight_null ? v_null() : v_double(v->weight);
-    out[4] = v_bool(v->live);
-    out[5] = v_time(v->at);
+    out[0] = seam_v_int(v->id);
+    out[1] = v->title_null ? seam_v_null() : seam_v_text(title, (size_t)n);
+    out[2] = seam_v_decimal(v->price, 4);
+    out[3] = v->weight_null ? seam_v_null() : seam_v_double(v->weight);
+    out[4] = seam_v_bool(v->live);
+    out[5] = seam_v_time(v->at);
 }
 
-static void check_row(const struct version *want, const struct value *got)
+static void check_row(const struct version *want, const struct seam_value *got)
 {
-    struct value v[6];
+    struct seam_value v[6];
     char title[32];
 
     row_of(want, v, title);
-    for (int c = 0; c < 6; c++) ck_assert_msg(value_equal(&v[c], &got[c]), "column %d differs", c);
+    for (int c = 0; c < 6; c++) ck_assert_msg(seam_value_equal(&v[c], &got[c]), "column %d differs", c);
 }
 
 /* Nothing but what the room says about itself. */
 static void check_folder(void)
 {
     struct columnar_verified v;
-    struct buf report = {0};
-    struct fault f = {0};
-    enum status st = columnar_verify(io_posix(), test_dir(), &v, &report, &f);
+    struct seam_buf report = {0};
+    struct seam_fault f = {0};
+    enum seam_status st = columnar_verify(seam_io_posix(), test_dir(), &v, &report, &f);
 
-    ck_assert_msg(st == ST_OK, "%s", buf_cstr(&report));
-    buf_free(&report);
+    ck_assert_msg(st == SEAM_OK, "%s", seam_buf_cstr(&report));
+    seam_buf_free(&report);
 }
 
-struct seen { const struct model *m; lsn_t lsn; size_t count; };
+struct seen { const struct model *m; seam_lsn_t lsn; size_t count; };
 
-static const struct version *visible(const struct model *m, int64_t id, lsn_t lsn)
+static const struct version *visible(const struct model *m, int64_t id, seam_lsn_t lsn)
 {
     for (size_t i = m->n; i-- > 0;)
         if (m->v[i].id == id && m->v[i].begin <= lsn && m->v[i].end > lsn) return &m->v[i];
     return NULL;
 }
 
-static enum status see(void *ctx, const struct value *values, lsn_t begin, lsn_t end)
+static enum seam_status see(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
 {
     struct seen *s = ctx;
     const struct version *want = visible(s->m, values[0].i, s->lsn);
@@ -75,10 +75,10 @@ static enum status see(void *ctx, const struct value *values, lsn_t begin, lsn_t
     ck_assert_uint_eq(want->begin, begin);
     (void)end;
     s->count++;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static size_t count_visible(const struct model *m, lsn_t lsn)
+static size_t count_visible(const struct model *m, seam_lsn_t lsn)
 {
     size_t n = 0;
 
@@ -86,51 +86,51 @@ static size_t count_visible(const struct model *m, lsn_t lsn)
     return n;
 }
 
-static void check_as_of(const struct columnar_reader *r, const struct model *m, lsn_t lsn, struct rng *rng)
+static void check_as_of(const struct columnar_reader *r, const struct model *m, seam_lsn_t lsn, struct seam_rng *rng)
 {
     struct seen s = {.m = m, .lsn = lsn};
-    struct fault f = {0};
+    struct seam_fault f = {0};
     int t = columnar_table(r, "silver_products");
 
     ASSERT_OK(columnar_scan_rows(r, t, lsn, see, &s, &f), &f);
     ck_assert_uint_eq(s.count, count_visible(m, lsn));
     for (int i = 0; i < 20; i++) {
-        struct value key[6] = {0}, got[6];
-        struct buf text = {0};
-        int64_t id = (int64_t)rng_below(rng, KEYS);
+        struct seam_value key[6] = {0}, got[6];
+        struct seam_buf text = {0};
+        int64_t id = (int64_t)seam_rng_below(rng, KEYS);
         const struct version *want = visible(m, id, lsn);
-        enum status st;
+        enum seam_status st;
 
-        key[0] = v_int(id);
+        key[0] = seam_v_int(id);
         st = columnar_get(r, t, key, lsn, got, &text, &f);
         if (want == NULL) {
-            ck_assert_int_eq(st, ST_NOT_FOUND);
+            ck_assert_int_eq(st, SEAM_NOT_FOUND);
         } else {
             ASSERT_OK(st, &f);
             check_row(want, got);
         }
-        buf_free(&text);
+        seam_buf_free(&text);
     }
 }
 
-static void change(struct columnar_writer *w, struct model *m, struct rng *rng, lsn_t lsn)
+static void change(struct columnar_writer *w, struct model *m, struct seam_rng *rng, seam_lsn_t lsn)
 {
-    struct version v = {.id = (int64_t)rng_below(rng, KEYS), .begin = lsn, .end = LSN_MAX};
+    struct version v = {.id = (int64_t)seam_rng_below(rng, KEYS), .begin = lsn, .end = SEAM_LSN_MAX};
     struct version *old = (struct version *)visible(m, v.id, lsn);
-    struct value row[6];
-    struct fault f = {0};
+    struct seam_value row[6];
+    struct seam_fault f = {0};
     char title[32];
     bool existed;
 
-    v.title = (int)rng_below(rng, 50);
-    v.title_null = rng_below(rng, 10) == 0;
-    v.weight_null = rng_below(rng, 3) == 0;
-    v.weight = (double)rng_range(rng, -1000, 1000) / 100;
-    v.price = rng_range(rng, -5000000, 5000000);
-    v.live = rng_below(rng, 2);
-    v.at = rng_range(rng, 0, 1000000000000000);
+    v.title = (int)seam_rng_below(rng, 50);
+    v.title_null = seam_rng_below(rng, 10) == 0;
+    v.weight_null = seam_rng_below(rng, 3) == 0;
+    v.weight = (double)seam_rng_range(rng, -1000, 1000) / 100;
+    v.price = seam_rng_range(rng, -5000000, 5000000);
+    v.live = seam_rng_below(rng, 2);
+    v.at = seam_rng_range(rng, 0, 1000000000000000);
     row_of(&v, row, title);
-    if (rng_below(rng, 4) == 0) {
+    if (seam_rng_below(rng, 4) == 0) {
         ASSERT_OK(columnar_delete(w, 0, row, lsn, &existed, &f), &f);
     } else {
         ASSERT_OK(columnar_upsert(w, 0, row, lsn, &existed, &f), &f);
@@ -143,74 +143,74 @@ static void change(struct columnar_writer *w, struct model *m, struct rng *rng, 
 static void test_keyed_table_reads_as_of_every_lsn(void)
 {
     static struct model m;
-    struct clock_sim clock;
+    struct seam_clock_sim clock;
     struct columnar_options opt = {.journal_rows_max = 300, .row_group_rows = 2048, .clock = &clock.clock,
                                    .file_rows_max = 1500};
     struct columnar_maintenance done;
     struct columnar_writer *w = NULL;
     struct columnar_reader *r = NULL;
-    struct schema s = {0};
-    struct fault f = {0};
-    struct rng rng;
-    lsn_t lsn = 100;
+    struct seam_schema s = {0};
+    struct seam_fault f = {0};
+    struct seam_rng rng;
+    seam_lsn_t lsn = 100;
 
     m.n = 0;
-    clock_sim_init(&clock, -100000000000);
-    rng_seed(&rng, test_seed());
-    ASSERT_OK(schema_parse(shop_json, strlen(shop_json), &s, &f), &f);
-    ASSERT_OK(columnar_open_writer(io_posix(), test_dir(), &opt, &w, &f), &f);
+    seam_clock_sim_init(&clock, -100000000000);
+    seam_rng_seed(&rng, test_seed());
+    ASSERT_OK(seam_schema_parse(shop_json, strlen(shop_json), &s, &f), &f);
+    ASSERT_OK(columnar_open_writer(seam_io_posix(), test_dir(), &opt, &w, &f), &f);
     ASSERT_OK(columnar_define_table(w, &s, NULL, &f), &f);
     ASSERT_OK(columnar_publish(w, lsn, 1000, &f), &f);
-    ASSERT_OK(columnar_open_reader(io_posix(), test_dir(), NULL, &r, &f), &f);
+    ASSERT_OK(columnar_open_reader(seam_io_posix(), test_dir(), NULL, &r, &f), &f);
     for (int round = 0; round < test_scale(120); round++) {
-        int n = (int)rng_below(&rng, 40);
+        int n = (int)seam_rng_below(&rng, 40);
 
-        for (int i = 0; i < n; i++) change(w, &m, &rng, lsn += rng_below(&rng, 30) + 1);
+        for (int i = 0; i < n; i++) change(w, &m, &rng, lsn += seam_rng_below(&rng, 30) + 1);
         ASSERT_OK(columnar_publish(w, lsn, 1000 + round, &f), &f);
-        if (rng_below(&rng, 10) == 0) {
+        if (seam_rng_below(&rng, 10) == 0) {
             columnar_close_writer(w);
             w = NULL;
-            ASSERT_OK(columnar_open_writer(io_posix(), test_dir(), &opt, &w, &f), &f);
+            ASSERT_OK(columnar_open_writer(seam_io_posix(), test_dir(), &opt, &w, &f), &f);
             ck_assert_uint_eq(columnar_writer_applied(w), lsn);
         }
-        clock_sim_advance(&clock, rng_below(&rng, 2) ? 400000 : 6000000); /* quiet, and longer quiet */
-        if (rng_below(&rng, 4) == 0) ASSERT_OK(columnar_maintain(w, &done, &f), &f);
-        if (rng_below(&rng, 25) == 0) ASSERT_OK(columnar_compact(w, &done, &f), &f);
+        seam_clock_sim_advance(&clock, seam_rng_below(&rng, 2) ? 400000 : 6000000); /* quiet, and longer quiet */
+        if (seam_rng_below(&rng, 4) == 0) ASSERT_OK(columnar_maintain(w, &done, &f), &f);
+        if (seam_rng_below(&rng, 25) == 0) ASSERT_OK(columnar_compact(w, &done, &f), &f);
         ASSERT_OK(columnar_refresh(r, NULL, &f), &f);
         ck_assert_uint_eq(columnar_applied(r), lsn);
         check_as_of(r, &m, lsn, &rng);
-        check_as_of(r, &m, 100 + rng_below(&rng, lsn - 99), &rng);
+        check_as_of(r, &m, 100 + seam_rng_below(&rng, lsn - 99), &rng);
     }
     columnar_close_reader(r);
     columnar_close_writer(w);
-    schema_free(&s);
+    seam_schema_free(&s);
     check_folder();
 }
 
 /* ---- time travel ---- */
 
-struct shop { struct columnar_writer *w; struct columnar_reader *r; struct schema s; struct clock_sim clock;
-              struct model m; struct rng rng; lsn_t lsn; };
+struct shop { struct columnar_writer *w; struct columnar_reader *r; struct seam_schema s; struct seam_clock_sim clock;
+              struct model m; struct seam_rng rng; seam_lsn_t lsn; };
 
 static void shop_open(struct shop *x)
 {
     struct columnar_options opt = {.clock = &x->clock.clock, .row_group_rows = 2048, .journal_rows_max = 500};
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     memset(x, 0, sizeof *x);
-    clock_sim_init(&x->clock, 5000);
-    rng_seed(&x->rng, test_seed());
+    seam_clock_sim_init(&x->clock, 5000);
+    seam_rng_seed(&x->rng, test_seed());
     x->lsn = 100;
-    ASSERT_OK(schema_parse(shop_json, strlen(shop_json), &x->s, &f), &f);
-    ASSERT_OK(columnar_open_writer(io_posix(), test_dir(), &opt, &x->w, &f), &f);
+    ASSERT_OK(seam_schema_parse(shop_json, strlen(shop_json), &x->s, &f), &f);
+    ASSERT_OK(columnar_open_writer(seam_io_posix(), test_dir(), &opt, &x->w, &f), &f);
     ASSERT_OK(columnar_define_table(x->w, &x->s, NULL, &f), &f);
     ASSERT_OK(columnar_publish(x->w, x->lsn, 1000, &f), &f);
-    ASSERT_OK(columnar_open_reader(io_posix(), test_dir(), NULL, &x->r, &f), &f);
+    ASSERT_OK(columnar_open_reader(seam_io_posix(), test_dir(), NULL, &x->r, &f), &f);
 }
 
 static void shop_round(struct shop *x, int changes)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     for (int i = 0; i < changes; i++) change(x->w, &x->m, &x->rng, x->lsn += 10);
     x->clock.wall_us += 1000;
@@ -223,7 +223,7 @@ static void shop_close(struct shop *x)
     check_folder();
     columnar_close_reader(x->r);
     columnar_close_writer(x->w);
-    schema_free(&x->s);
+    seam_schema_free(&x->s);
 }
 
 static void test_vacuum_keeps_tags_and_refuses_pins(void)
@@ -231,19 +231,19 @@ static void test_vacuum_keeps_tags_and_refuses_pins(void)
     static struct shop x;
     struct columnar_maintenance done;
     struct columnar_vacuum plan;
-    struct fault f = {0};
-    lsn_t tagged, cut;
+    struct seam_fault f = {0};
+    seam_lsn_t tagged, cut;
 
     shop_open(&x);
     for (int i = 0; i < 5; i++) shop_round(&x, 300);
     tagged = x.lsn;
     ASSERT_OK(columnar_tag(x.w, "month end", tagged, false, &f), &f);
-    ASSERT_STATUS(columnar_tag(x.w, "month end", tagged, false, NULL), ST_EXISTS);
+    ASSERT_STATUS(columnar_tag(x.w, "month end", tagged, false, NULL), SEAM_EXISTS);
     for (int i = 0; i < 5; i++) shop_round(&x, 300);
     cut = x.lsn - 1000;
-    ASSERT_STATUS(columnar_vacuum(x.w, cut, false, false, &plan, NULL), ST_CONFLICT);
+    ASSERT_STATUS(columnar_vacuum(x.w, cut, false, false, &plan, NULL), SEAM_CONFLICT);
     ASSERT_OK(columnar_tag(x.w, "audit", tagged + 500, true, &f), &f);
-    ASSERT_STATUS(columnar_vacuum(x.w, cut, false, true, &plan, NULL), ST_CONFLICT);
+    ASSERT_STATUS(columnar_vacuum(x.w, cut, false, true, &plan, NULL), SEAM_CONFLICT);
     ASSERT_OK(columnar_untag(x.w, "audit", &f), &f);
     ASSERT_OK(columnar_vacuum(x.w, cut, true, true, &plan, &f), &f);
     ck_assert_uint_eq(plan.kept_tags, 1);
@@ -255,17 +255,17 @@ static void test_vacuum_keeps_tags_and_refuses_pins(void)
     check_as_of(x.r, &x.m, x.lsn, &x.rng);
     check_as_of(x.r, &x.m, cut, &x.rng);
     check_as_of(x.r, &x.m, tagged, &x.rng);
-    ASSERT_STATUS(columnar_scan_rows(x.r, 0, cut - 10, see, NULL, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(columnar_scan_rows(x.r, 0, cut - 10, see, NULL, NULL), SEAM_NOT_FOUND);
     shop_close(&x);
 }
 
 static void test_rollback_then_replay_is_the_same(void)
 {
     static struct shop x;
-    struct fault f = {0};
-    struct rng at_mark;
+    struct seam_fault f = {0};
+    struct seam_rng at_mark;
     size_t versions;
-    lsn_t mark;
+    seam_lsn_t mark;
 
     shop_open(&x);
     for (int i = 0; i < 4; i++) shop_round(&x, 300);
@@ -279,7 +279,7 @@ static void test_rollback_then_replay_is_the_same(void)
     ck_assert_uint_eq(columnar_applied(x.r), mark);
     x.m.n = versions;
     for (size_t i = 0; i < x.m.n; i++)
-        if (x.m.v[i].end != LSN_MAX && x.m.v[i].end > mark) x.m.v[i].end = LSN_MAX;
+        if (x.m.v[i].end != SEAM_LSN_MAX && x.m.v[i].end > mark) x.m.v[i].end = SEAM_LSN_MAX;
     x.lsn = mark;
     check_as_of(x.r, &x.m, mark, &x.rng);
     x.rng = at_mark;
@@ -289,12 +289,12 @@ static void test_rollback_then_replay_is_the_same(void)
     shop_close(&x);
 }
 
-struct diff_seen { const struct model *m; lsn_t a, b; size_t i, u, d; lsn_t last; };
+struct diff_seen { const struct model *m; seam_lsn_t a, b; size_t i, u, d; seam_lsn_t last; };
 
-static enum status see_net(void *ctx, const struct columnar_change *c)
+static enum seam_status see_net(void *ctx, const struct columnar_change *c)
 {
     struct diff_seen *s = ctx;
-    const struct value *row = c->op == 'd' ? c->before : c->after;
+    const struct seam_value *row = c->op == 'd' ? c->before : c->after;
     const struct version *a = visible(s->m, row[0].i, s->a), *b = visible(s->m, row[0].i, s->b);
 
     ck_assert_uint_ge(c->lsn, s->last);
@@ -304,10 +304,10 @@ static enum status see_net(void *ctx, const struct columnar_change *c)
     if (c->op == 'd') s->d++, ck_assert(a != NULL && b == NULL);
     if (c->before != NULL) check_row(a, c->before);
     if (c->after != NULL) check_row(b, c->after);
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status see_all(void *ctx, const struct columnar_change *c)
+static enum seam_status see_all(void *ctx, const struct columnar_change *c)
 {
     struct diff_seen *s = ctx;
 
@@ -318,7 +318,7 @@ static enum status see_all(void *ctx, const struct columnar_change *c)
     if (c->op == 'd') s->d++;
     if (c->before != NULL) check_row(visible(s->m, c->before[0].i, c->lsn - 1), c->before);
     if (c->after != NULL) check_row(visible(s->m, c->after[0].i, c->lsn), c->after);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static void test_diff_tells_net_and_every_change(void)
@@ -326,7 +326,7 @@ static void test_diff_tells_net_and_every_change(void)
     static struct shop x;
     struct diff_seen net, all;
     size_t begun = 0, ended = 0, moved = 0;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     shop_open(&x);
     for (int i = 0; i < 3; i++) shop_round(&x, 300);
@@ -348,9 +348,9 @@ static void test_resolve_names_what_can_be_read(void)
 {
     static struct shop x;
     const struct columnar_snapshot *snaps;
-    struct columnar_as_of at = {.kind = AS_OF_TIME};
-    struct fault f = {0};
-    lsn_t lsn;
+    struct columnar_as_of at = {.kind = COLUMNAR_AS_OF_TIME};
+    struct seam_fault f = {0};
+    seam_lsn_t lsn;
     size_t n;
 
     shop_open(&x);
@@ -360,20 +360,20 @@ static void test_resolve_names_what_can_be_read(void)
     at.wall_us = snaps[2].wall_us + 1;
     ASSERT_OK(columnar_resolve(x.r, &at, &lsn, &f), &f);
     ck_assert_uint_eq(lsn, snaps[2].lsn);
-    at = (struct columnar_as_of){.kind = AS_OF_SNAPSHOT, .number = snaps[1].id};
+    at = (struct columnar_as_of){.kind = COLUMNAR_AS_OF_SNAPSHOT, .number = snaps[1].id};
     ASSERT_OK(columnar_resolve(x.r, &at, &lsn, &f), &f);
     ck_assert_uint_eq(lsn, snaps[1].lsn);
-    at = (struct columnar_as_of){.kind = AS_OF_TIME, .wall_us = 1};
-    ASSERT_STATUS(columnar_resolve(x.r, &at, &lsn, &f), ST_NOT_FOUND);
-    at = (struct columnar_as_of){.kind = AS_OF_LSN, .number = x.lsn + 1};
-    ASSERT_STATUS(columnar_resolve(x.r, &at, &lsn, NULL), ST_NOT_FOUND);
-    ASSERT_STATUS(columnar_open_writer(io_posix(), test_dir(), NULL, &x.w, NULL), ST_CONFLICT);
+    at = (struct columnar_as_of){.kind = COLUMNAR_AS_OF_TIME, .wall_us = 1};
+    ASSERT_STATUS(columnar_resolve(x.r, &at, &lsn, &f), SEAM_NOT_FOUND);
+    at = (struct columnar_as_of){.kind = COLUMNAR_AS_OF_LSN, .number = x.lsn + 1};
+    ASSERT_STATUS(columnar_resolve(x.r, &at, &lsn, NULL), SEAM_NOT_FOUND);
+    ASSERT_STATUS(columnar_open_writer(seam_io_posix(), test_dir(), NULL, &x.w, NULL), SEAM_CONFLICT);
     shop_close(&x);
 }
 
-struct life { const struct model *m; lsn_t from, to; size_t count; };
+struct life { const struct model *m; seam_lsn_t from, to; size_t count; };
 
-static enum status see_life(void *ctx, const struct value *values, lsn_t begin, lsn_t end)
+static enum seam_status see_life(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
 {
     struct life *l = ctx;
 
@@ -385,44 +385,44 @@ static enum status see_life(void *ctx, const struct value *values, lsn_t begin, 
         ck_assert_uint_eq(v->end, end);
         check_row(v, values);
         l->count++;
-        return ST_OK;
+        return SEAM_OK;
     }
     ck_abort_msg("a version that nobody wrote");
-    return ST_CORRUPT;
+    return SEAM_CORRUPT;
 }
 
-static enum status count_rows(void *ctx, const struct batch *b, struct fault *f)
+static enum seam_status count_rows(void *ctx, const struct columnar_batch *b, struct seam_fault *f)
 {
     (void)f;
     *(size_t *)ctx += b->rows;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Every version of every row is there to be read, with both its LSNs; the way by rows and the way by plan agree. */
 static void test_versions_are_scanned_with_their_lives(void)
 {
     static struct shop x;
-    static const int columns[] = {0, PLAN_COLUMN_BEGIN, PLAN_COLUMN_END};
-    struct query_options o = {.threads = 1};
-    struct fault f = {0};
+    static const int columns[] = {0, COLUMNAR_PLAN_COLUMN_BEGIN, COLUMNAR_PLAN_COLUMN_END};
+    struct columnar_query_options o = {.threads = 1};
+    struct seam_fault f = {0};
 
     shop_open(&x);
     for (int i = 0; i < 6; i++) shop_round(&x, 200);
     ck_assert_uint_le(columnar_history_from(x.r), 100);
     for (int i = 0; i < 10; i++) {
-        lsn_t from = 100 + (lsn_t)rng_below(&x.rng, x.lsn - 100), to = from + (lsn_t)rng_below(&x.rng, x.lsn - from + 1);
+        seam_lsn_t from = 100 + (seam_lsn_t)seam_rng_below(&x.rng, x.lsn - 100), to = from + (seam_lsn_t)seam_rng_below(&x.rng, x.lsn - from + 1);
         struct life l = {.m = &x.m, .from = from, .to = to};
-        struct arena a = {0};
-        const struct plan *p = NULL;
+        struct seam_arena a = {0};
+        const struct columnar_plan *p = NULL;
         size_t want = 0, planned = 0;
 
         for (size_t v = 0; v < x.m.n; v++) want += x.m.v[v].begin <= to && x.m.v[v].end > from;
         ASSERT_OK(columnar_scan_versions(x.r, 0, from, to, see_life, &l, &f), &f);
         ck_assert_uint_eq(l.count, want);
-        ASSERT_OK(plan_scan_versions(&a, x.r, 0, columns, ARRAY_LEN(columns), from, to, &p, &f), &f);
-        ASSERT_OK(query_run(p, &o, count_rows, &planned, NULL, &f), &f);
+        ASSERT_OK(columnar_plan_scan_versions(&a, x.r, 0, columns, SEAM_ARRAY_LEN(columns), from, to, &p, &f), &f);
+        ASSERT_OK(columnar_query_run(p, &o, count_rows, &planned, NULL, &f), &f);
         ck_assert_uint_eq(planned, want);
-        arena_free(&a);
+        seam_arena_free(&a);
         l.count = want = 0;
         for (size_t v = 0; v < x.m.n; v++) {
             const struct version *k = &x.m.v[v];
@@ -439,8 +439,8 @@ static void test_truncated_table_is_empty_from_then_on(void)
 {
     static struct shop x;
     const struct columnar_tag_info *tags;
-    struct fault f = {0};
-    lsn_t before;
+    struct seam_fault f = {0};
+    seam_lsn_t before;
 
     shop_open(&x);
     for (int i = 0; i < 3; i++) shop_round(&x, 400); /* files, journal and tail */
@@ -450,7 +450,7 @@ static void test_truncated_table_is_empty_from_then_on(void)
     x.lsn += 10;
     ASSERT_OK(columnar_truncate(x.w, 0, x.lsn, &f), &f);
     for (size_t i = 0; i < x.m.n; i++)
-        if (x.m.v[i].end == LSN_MAX) x.m.v[i].end = x.lsn;
+        if (x.m.v[i].end == SEAM_LSN_MAX) x.m.v[i].end = x.lsn;
     shop_round(&x, 50); /* keys that lived before may come again */
     check_as_of(x.r, &x.m, x.lsn, &x.rng);
     check_as_of(x.r, &x.m, before, &x.rng);
@@ -471,15 +471,15 @@ static void test_rows_may_come_as_columns(void)
     static char text[ROWS * 32];
     struct columnar_column c[6] = {{.ints = ids}, {.text = text, .ends = ends, .nulls = nulls}, {.ints = price},
                                    {.doubles = weight}, {.ints = live}, {.ints = at}};
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t used = 0;
 
     shop_open(&x);
     x.lsn += 10;
     for (int i = 0; i < ROWS; i++) {
         struct version v = {.id = i, .price = i * 7, .at = i * 11, .title = i % 50, .title_null = i % 9 == 0,
-                            .live = i % 2, .weight = i / 8.0, .begin = x.lsn, .end = LSN_MAX};
-        struct value row[6];
+                            .live = i % 2, .weight = i / 8.0, .begin = x.lsn, .end = SEAM_LSN_MAX};
+        struct seam_value row[6];
         char title[32];
 
         row_of(&v, row, title);
@@ -494,7 +494,7 @@ static void test_rows_may_come_as_columns(void)
         x.m.v[x.m.n++] = v;
     }
     c[2].nulls = nulls;
-    ASSERT_STATUS(columnar_append_columns(x.w, 0, c, ROWS, x.lsn, NULL), ST_INVALID);
+    ASSERT_STATUS(columnar_append_columns(x.w, 0, c, ROWS, x.lsn, NULL), SEAM_INVALID);
     c[2].nulls = NULL;
     ASSERT_OK(columnar_append_columns(x.w, 0, c, ROWS, x.lsn, &f), &f);
     shop_round(&x, 300);
@@ -513,8 +513,8 @@ static void test_csv_loads_rows_and_names_the_bad_line(void)
     struct columnar_writer *w = NULL;
     struct columnar_reader *r = NULL;
     struct columnar_table_info info;
-    struct schema s = {0};
-    struct fault f = {0};
+    struct seam_schema s = {0};
+    struct seam_fault f = {0};
     char path[600];
     FILE *out;
 
@@ -523,42 +523,42 @@ static void test_csv_loads_rows_and_names_the_bad_line(void)
     fputs("name,unknown,id,price,day\r\n", out);
     for (int i = 0; i < 9000; i++) fprintf(out, "\"a \"\"%d\"\",\nb\",x,%d,%d.%d,2011-12-%02d\n", i, i, i, i % 10, 1 + i % 31);
     fclose(out);
-    ASSERT_OK(schema_parse(json, strlen(json), &s, &f), &f);
-    ASSERT_OK(columnar_open_writer(io_posix(), test_dir(), &opt, &w, &f), &f);
+    ASSERT_OK(seam_schema_parse(json, strlen(json), &s, &f), &f);
+    ASSERT_OK(columnar_open_writer(seam_io_posix(), test_dir(), &opt, &w, &f), &f);
     ASSERT_OK(columnar_define_table(w, &s, NULL, &f), &f);
     ASSERT_OK(columnar_load_csv(w, 0, path, ',', 10, &done, &f), &f);
     ck_assert_uint_eq(done.rows, 9000);
     ASSERT_OK(columnar_load_csv(w, 0, path, ',', 10, &done, &f), &f);
     ck_assert_uint_eq(done.rows, 0); /* the same LSN again changes nothing */
-    ASSERT_OK(columnar_open_reader(io_posix(), test_dir(), NULL, &r, &f), &f);
+    ASSERT_OK(columnar_open_reader(seam_io_posix(), test_dir(), NULL, &r, &f), &f);
     columnar_table_info(r, 0, &info);
     ck_assert_uint_eq(info.rows, 9000);
     columnar_close_reader(r);
     out = fopen(path, "w");
     fputs("id,name,price\n1,a,1.5\n2,b,1.505\n", out);
     fclose(out);
-    ASSERT_STATUS(columnar_load_csv(w, 0, path, ',', 11, &done, &f), ST_INVALID);
+    ASSERT_STATUS(columnar_load_csv(w, 0, path, ',', 11, &done, &f), SEAM_INVALID);
     ck_assert_uint_eq(f.at, 3);
     columnar_close_writer(w);
-    schema_free(&s);
+    seam_schema_free(&s);
     check_folder();
 }
 
 /* ---- evolution ---- */
 
-static enum status see_evolved(void *ctx, const struct value *v, lsn_t begin, lsn_t end)
+static enum seam_status see_evolved(void *ctx, const struct seam_value *v, seam_lsn_t begin, seam_lsn_t end)
 {
     int *count = ctx;
 
     (void)begin;
     (void)end;
-    ck_assert_int_eq(v[1].type, V_DOUBLE); /* widened, whoever wrote it */
+    ck_assert_int_eq(v[1].type, SEAM_V_DOUBLE); /* widened, whoever wrote it */
     ck_assert_double_eq(v[1].d, (double)(v[0].i * 3));
-    ck_assert_int_eq(v[2].type, V_NULL);   /* dropped */
-    ck_assert_int_eq(v[3].type, V_TEXT);   /* added: the default in rows from before */
+    ck_assert_int_eq(v[2].type, SEAM_V_NULL);   /* dropped */
+    ck_assert_int_eq(v[3].type, SEAM_V_TEXT);   /* added: the default in rows from before */
     ck_assert_int_eq(memcmp(v[3].s, v[0].i < 5000 ? "old" : "new", 3), 0);
     ++*count;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static void test_columns_are_added_dropped_renamed_widened(void)
@@ -570,49 +570,49 @@ static void test_columns_are_added_dropped_renamed_widened(void)
     struct columnar_maintenance done;
     struct columnar_writer *w = NULL;
     struct columnar_reader *r = NULL;
-    struct schema s = {0}, wrong = {0};
-    struct column added = {.name = "word", .type = V_TEXT, .nullable = true, .def = v_str("old")};
-    struct fault f = {0};
+    struct seam_schema s = {0}, wrong = {0};
+    struct seam_column added = {.name = "word", .type = SEAM_V_TEXT, .nullable = true, .def = seam_v_str("old")};
+    struct seam_fault f = {0};
     int count = 0;
 
-    ASSERT_OK(schema_parse(json, strlen(json), &s, &f), &f);
-    ASSERT_OK(columnar_open_writer(io_posix(), test_dir(), &opt, &w, &f), &f);
+    ASSERT_OK(seam_schema_parse(json, strlen(json), &s, &f), &f);
+    ASSERT_OK(columnar_open_writer(seam_io_posix(), test_dir(), &opt, &w, &f), &f);
     ASSERT_OK(columnar_define_table(w, &s, NULL, &f), &f);
     for (int i = 0; i < 5000; i++) {
-        struct value v[3] = {v_int(i), v_int(i * 3), v_str("x")};
+        struct seam_value v[3] = {seam_v_int(i), seam_v_int(i * 3), seam_v_str("x")};
 
         ASSERT_OK(columnar_upsert(w, 0, v, 10, NULL, &f), &f);
     }
     ASSERT_OK(columnar_publish(w, 10, 1, &f), &f);
-    ASSERT_OK(schema_clone(&s, &wrong), NULL);
-    wrong.columns[0].type = V_TEXT;
+    ASSERT_OK(seam_schema_clone(&s, &wrong), NULL);
+    wrong.columns[0].type = SEAM_V_TEXT;
     wrong.version++;
-    ASSERT_STATUS(columnar_define_table(w, &wrong, NULL, NULL), ST_INVALID);
-    ASSERT_OK(schema_add_column(&s, &added, &f), &f);
-    ASSERT_OK(schema_drop_column(&s, "gone", &f), &f);
-    ASSERT_OK(schema_rename_column(&s, "n", "amount", &f), &f);
-    s.columns[1].type = V_DOUBLE;
+    ASSERT_STATUS(columnar_define_table(w, &wrong, NULL, NULL), SEAM_INVALID);
+    ASSERT_OK(seam_schema_add_column(&s, &added, &f), &f);
+    ASSERT_OK(seam_schema_drop_column(&s, "gone", &f), &f);
+    ASSERT_OK(seam_schema_rename_column(&s, "n", "amount", &f), &f);
+    s.columns[1].type = SEAM_V_DOUBLE;
     s.version++;
     ASSERT_OK(columnar_define_table(w, &s, NULL, &f), &f);
     for (int i = 5000; i < 5100; i++) {
-        struct value v[4] = {v_int(i), v_double(i * 3), v_null(), v_str("new")};
+        struct seam_value v[4] = {seam_v_int(i), seam_v_double(i * 3), seam_v_null(), seam_v_str("new")};
 
         ASSERT_OK(columnar_upsert(w, 0, v, 20, NULL, &f), &f);
     }
     ASSERT_OK(columnar_publish(w, 20, 2, &f), &f);
-    ASSERT_OK(columnar_open_reader(io_posix(), test_dir(), NULL, &r, &f), &f);
-    ck_assert_int_eq(schema_column(columnar_schema(r, 0), "amount"), 1);
-    ASSERT_OK(columnar_scan_rows(r, 0, LSN_MAX, see_evolved, &count, &f), &f);
+    ASSERT_OK(columnar_open_reader(seam_io_posix(), test_dir(), NULL, &r, &f), &f);
+    ck_assert_int_eq(seam_schema_column(columnar_schema(r, 0), "amount"), 1);
+    ASSERT_OK(columnar_scan_rows(r, 0, SEAM_LSN_MAX, see_evolved, &count, &f), &f);
     ck_assert_int_eq(count, 5100);
     ASSERT_OK(columnar_compact(w, &done, &f), &f); /* rewrites the old files in the new shape */
     ASSERT_OK(columnar_refresh(r, NULL, &f), &f);
     count = 0;
-    ASSERT_OK(columnar_scan_rows(r, 0, LSN_MAX, see_evolved, &count, &f), &f);
+    ASSERT_OK(columnar_scan_rows(r, 0, SEAM_LSN_MAX, see_evolved, &count, &f), &f);
     ck_assert_int_eq(count, 5100);
     columnar_close_reader(r);
     columnar_close_writer(w);
-    schema_free(&s);
-    schema_free(&wrong);
+    seam_schema_free(&s);
+    seam_schema_free(&wrong);
     check_folder();
 }
 
@@ -620,8 +620,8 @@ static void test_columns_are_added_dropped_renamed_widened(void)
 static void test_dropped_and_replayed_table_has_its_history(void)
 {
     static struct shop x;
-    struct fault f = {0};
-    struct rng again;
+    struct seam_fault f = {0};
+    struct seam_rng again;
 
     shop_open(&x);
     again = x.rng;
@@ -630,7 +630,7 @@ static void test_dropped_and_replayed_table_has_its_history(void)
     x.rng = again;
     ASSERT_OK(columnar_drop_table(x.w, "silver_products", &f), &f);
     ASSERT_OK(columnar_define_table(x.w, &x.s, NULL, &f), &f);
-    for (lsn_t lsn = 110; lsn <= x.lsn; lsn += 10) change(x.w, &x.m, &x.rng, lsn);
+    for (seam_lsn_t lsn = 110; lsn <= x.lsn; lsn += 10) change(x.w, &x.m, &x.rng, lsn);
     ASSERT_OK(columnar_publish(x.w, x.lsn, x.clock.wall_us, &f), &f);
     ASSERT_OK(columnar_refresh(x.r, NULL, &f), &f);
     check_as_of(x.r, &x.m, x.lsn, &x.rng);
@@ -647,4 +647,4 @@ static const struct named_test tests[] = {
     T(test_rollback_then_replay_is_the_same), T(test_diff_tells_net_and_every_change),
     T(test_resolve_names_what_can_be_read)};
 
-int main(int argc, char **argv) { return run_tests("columnar tables", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("columnar tables", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

@@ -15,7 +15,7 @@ static char scratch[512];
 static void remove_scratch(void)
 {
     if (scratch[0] == '\0') return;
-    if (io_remove_tree(io_posix(), scratch, NULL) != ST_OK)
+    if (seam_io_remove_tree(seam_io_posix(), scratch, NULL) != SEAM_OK)
         fprintf(stderr, "could not remove %s\n", scratch);
     scratch[0] = '\0';
 }
@@ -66,16 +66,16 @@ const char *shared_data(const char *name)
     return NULL;
 }
 
-void check_ok(enum status st, const struct fault *f, const char *file, int line)
+void check_ok(enum seam_status st, const struct seam_fault *f, const char *file, int line)
 {
     char text[1024];
 
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         mark_point();
         return;
     }
-    ck_abort_msg("%s:%d: %s: %s", file, line, status_name(st),
-                 f != NULL ? fault_text(f, text, sizeof text) : "(no fault)");
+    ck_abort_msg("%s:%d: %s: %s", file, line, seam_status_name(st),
+                 f != NULL ? seam_fault_text(f, text, sizeof text) : "(no fault)");
 }
 
 /* Seconds before a test is taken for hung: a hang must not hold up the whole suite.                  */

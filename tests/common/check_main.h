@@ -1,7 +1,7 @@
 /* check_main - what every test program shares: one seed, a suite from a table of tests, a scratch folder.
  *
  *     static void test_x(void) { ... ck_assert... }       (plain functions are wrapped by T())
- *     int main(void) { return run_tests("wal", tests, ARRAY_LEN(tests)); }
+ *     int main(void) { return run_tests("wal", tests, SEAM_ARRAY_LEN(tests)); }
  *
  * SEED=71 build/tests/wal/test_wal repeats a run; the seed is printed when a program fails.        */
 #ifndef SEAM_TESTS_CHECK_MAIN_H
@@ -28,13 +28,13 @@ const char *test_dir(void);          /* a fresh scratch folder for the running t
 const char *shared_data(const char *name);
 
 /* Fails the test with the fault's text.                                                           */
-void check_ok(enum status st, const struct fault *f, const char *file, int line);
+void check_ok(enum seam_status st, const struct seam_fault *f, const char *file, int line);
 #define ASSERT_OK(call, fault) check_ok((call), (fault), __FILE__, __LINE__)
 #define ASSERT_STATUS(call, want)                                                                 \
     do {                                                                                          \
-        enum status got_ = (call);                                                                \
-        ck_assert_msg(got_ == (want), "%s: got %s, want %s", #call, status_name(got_),            \
-                      status_name(want));                                                         \
+        enum seam_status got_ = (call);                                                                \
+        ck_assert_msg(got_ == (want), "%s: got %s, want %s", #call, seam_status_name(got_),            \
+                      seam_status_name(want));                                                         \
     } while (0)
 
 #endif

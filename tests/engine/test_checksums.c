@@ -18,36 +18,36 @@ static void test_crc32c_known_answers(void)
     uint8_t zeros[32] = {0}, ones[32];
 
     memset(ones, 0xff, sizeof ones);
-    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-        ck_assert_uint_eq(crc32c(0, known[i].text, known[i].n), known[i].crc);
-        ck_assert_uint_eq(crc32c_table(0, known[i].text, known[i].n), known[i].crc);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(known); i++) {
+        ck_assert_uint_eq(seam_crc32c(0, known[i].text, known[i].n), known[i].crc);
+        ck_assert_uint_eq(seam_crc32c_table(0, known[i].text, known[i].n), known[i].crc);
     }
-    ck_assert_uint_eq(crc32c(0, zeros, 32), 0x8a9136aa); /* RFC 3720, B.4 */
-    ck_assert_uint_eq(crc32c(0, ones, 32), 0x62a8ab43);
+    ck_assert_uint_eq(seam_crc32c(0, zeros, 32), 0x8a9136aa); /* RFC 3720, B.4 */
+    ck_assert_uint_eq(seam_crc32c(0, ones, 32), 0x62a8ab43);
 }
 
 /* Every variant against the table: every size to 2,100, all alignments, then large random pieces.  */
 static void test_crc32c_variants_agree(void)
 {
     enum { SIZE = 200000 };
-    struct crc32c_variant v[CRC32C_VARIANTS_MAX];
-    size_t count = crc32c_variants(v);
+    struct seam_crc32c_variant v[SEAM_CRC32C_VARIANTS_MAX];
+    size_t count = seam_crc32c_variants(v);
     uint8_t *data = malloc(SIZE);
-    struct rng r;
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed());
-    rng_bytes(&r, data, SIZE);
+    seam_rng_seed(&r, test_seed());
+    seam_rng_bytes(&r, data, SIZE);
     for (size_t k = 0; k < count; k++) {
         for (size_t n = 0; n < 2100; n++) {
-            size_t at = rng_below(&r, 64);
-            uint32_t seed = (uint32_t)rng_u64(&r);
+            size_t at = seam_rng_below(&r, 64);
+            uint32_t seed = (uint32_t)seam_rng_u64(&r);
 
-            ck_assert_msg(v[k].run(seed, data + at, n) == crc32c_table(seed, data + at, n),
+            ck_assert_msg(v[k].run(seed, data + at, n) == seam_crc32c_table(seed, data + at, n),
                           "%s at %zu size %zu", v[k].name, at, n);
         }
         for (int i = 0; i < 50; i++) {
-            size_t at = rng_below(&r, SIZE / 2), n = rng_below(&r, SIZE / 2), cut = rng_below(&r, n + 1);
-            uint32_t whole = crc32c_table(0, data + at, n);
+            size_t at = seam_rng_below(&r, SIZE / 2), n = seam_rng_below(&r, SIZE / 2), cut = seam_rng_below(&r, n + 1);
+            uint32_t whole = seam_crc32c_table(0, data + at, n);
 
             ck_assert_uint_eq(v[k].run(0, data + at, n), whole);
             ck_assert_uint_eq(v[k].run(v[k].run(0, data + at, cut), data + at + cut, n - cut), whole);
@@ -67,13 +67,13 @@ static void hex_of(const uint8_t *p, size_t n, char *out)
 
 static void sha256_hex(const void *p, size_t n, size_t piece, char out[65])
 {
-    struct sha256 s;
+    struct seam_sha256 s;
     uint8_t digest[32];
 
-    sha256_init(&s);
+    seam_sha256_init(&s);
     for (size_t at = 0; at < n; at += piece)
-        sha256_update(&s, (const uint8_t *)p + at, n - at < piece ? n - at : piece);
-    sha256_final(&s, digest);
+        seam_sha256_update(&s, (const uint8_t *)p + at, n - at < piece ? n - at : piece);
+    seam_sha256_final(&s, digest);
     hex_of(digest, 32, out);
 }
 
@@ -97,18 +97,18 @@ static void test_sha256_known_answers(void)
 
 static void test_sha256_variants_agree(void)
 {
-    struct sha256_variant v[SHA256_VARIANTS_MAX];
-    size_t count = sha256_variants(v);
+    struct seam_sha256_variant v[SEAM_SHA256_VARIANTS_MAX];
+    size_t count = seam_sha256_variants(v);
     uint8_t data[64 * 9];
-    struct rng r;
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     for (int i = 0; i < 200; i++) {
         uint32_t truth[8], got[8];
-        size_t blocks = rng_below(&r, 10);
+        size_t blocks = seam_rng_below(&r, 10);
 
-        rng_bytes(&r, data, sizeof data);
-        rng_bytes(&r, truth, sizeof truth);
+        seam_rng_bytes(&r, data, sizeof data);
+        seam_rng_bytes(&r, truth, sizeof truth);
         for (size_t k = 1; k < count; k++) {
             uint32_t start[8];
 
@@ -137,8 +137,8 @@ static void test_siphash128_reference_vectors(void)
     char hex[33];
 
     for (size_t i = 0; i < sizeof message; i++) message[i] = (uint8_t)i;
-    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-        struct hash128 h = siphash128(message, known[i].n);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(known); i++) {
+        struct seam_hash128 h = seam_siphash128(message, known[i].n);
 
         memcpy(bytes, &h.lo, 8);
         memcpy(bytes + 8, &h.hi, 8);
@@ -149,57 +149,57 @@ static void test_siphash128_reference_vectors(void)
 
 static void test_digest_is_a_multiset_hash(void)
 {
-    struct digest a = {0}, b = {0}, part = {0};
-    struct rng r;
-    struct hash128 h[100];
+    struct seam_digest a = {0}, b = {0}, part = {0};
+    struct seam_rng r;
+    struct seam_hash128 h[100];
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     for (size_t i = 0; i < 100; i++) {
-        uint64_t v = rng_u64(&r);
+        uint64_t v = seam_rng_u64(&r);
 
-        h[i] = siphash128(&v, sizeof v);
-        digest_add(&a, h[i]);
+        h[i] = seam_siphash128(&v, sizeof v);
+        seam_digest_add(&a, h[i]);
     }
-    for (size_t i = 100; i-- > 0;) digest_add(i % 2 ? &b : &part, h[i]);
-    digest_merge(&b, &part);
-    ck_assert(digest_equal(&a, &b));
-    digest_add(&b, h[7]);
-    digest_add(&b, h[7]); /* twice: an exclusive or would not see it */
-    ck_assert(!digest_equal(&a, &b));
-    digest_remove(&b, h[7]);
-    digest_remove(&b, h[7]);
-    ck_assert(digest_equal(&a, &b));
-    digest_remove(&b, h[1]);
-    digest_add(&b, siphash128("other", 5));
+    for (size_t i = 100; i-- > 0;) seam_digest_add(i % 2 ? &b : &part, h[i]);
+    seam_digest_merge(&b, &part);
+    ck_assert(seam_digest_equal(&a, &b));
+    seam_digest_add(&b, h[7]);
+    seam_digest_add(&b, h[7]); /* twice: an exclusive or would not see it */
+    ck_assert(!seam_digest_equal(&a, &b));
+    seam_digest_remove(&b, h[7]);
+    seam_digest_remove(&b, h[7]);
+    ck_assert(seam_digest_equal(&a, &b));
+    seam_digest_remove(&b, h[1]);
+    seam_digest_add(&b, seam_siphash128("other", 5));
     ck_assert_uint_eq(a.count, b.count);
-    ck_assert(!digest_equal(&a, &b));
+    ck_assert(!seam_digest_equal(&a, &b));
 }
 
 /* Good enough for tables: flipping one input bit changes about half the output bits, at every size. */
 static void test_hash_set_holds_what_was_added(void)
 {
-    struct hash_set s = {0};
+    struct seam_hash_set s = {0};
 
-    ck_assert(!hash_set_has(&s, (struct hash128){1, 2}));
+    ck_assert(!seam_hash_set_has(&s, (struct seam_hash128){1, 2}));
     for (uint64_t i = 0; i < 20000; i++) /* colliding places, and zero, which marks a free slot */
-        ck_assert(hash_set_add(&s, (struct hash128){i % 7 * 4096, i}));
-    ck_assert(hash_set_add(&s, (struct hash128){0, 0}));
+        ck_assert(seam_hash_set_add(&s, (struct seam_hash128){i % 7 * 4096, i}));
+    ck_assert(seam_hash_set_add(&s, (struct seam_hash128){0, 0}));
     for (uint64_t i = 0; i < 20000; i++) {
-        ck_assert(hash_set_has(&s, (struct hash128){i % 7 * 4096, i}));
-        ck_assert(!hash_set_has(&s, (struct hash128){i % 7 * 4096, i + 20000}));
+        ck_assert(seam_hash_set_has(&s, (struct seam_hash128){i % 7 * 4096, i}));
+        ck_assert(!seam_hash_set_has(&s, (struct seam_hash128){i % 7 * 4096, i + 20000}));
     }
-    ck_assert(hash_set_add(&s, (struct hash128){4096, 1})); /* again */
+    ck_assert(seam_hash_set_add(&s, (struct seam_hash128){4096, 1})); /* again */
     ck_assert_uint_eq(s.count, 20000);
-    hash_set_free(&s);
-    ck_assert(!hash_set_has(&s, (struct hash128){4096, 1}));
+    seam_hash_set_free(&s);
+    ck_assert(!seam_hash_set_has(&s, (struct seam_hash128){4096, 1}));
 }
 
 static void test_hash64_spreads(void)
 {
     uint8_t data[80];
-    struct rng r;
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     for (size_t n = 1; n <= sizeof data; n++) {
         uint64_t flipped = 0, trials = 0;
 
@@ -207,17 +207,17 @@ static void test_hash64_spreads(void)
             size_t bit;
             uint64_t before;
 
-            rng_bytes(&r, data, n);
-            bit = rng_below(&r, n * 8);
-            before = hash64(data, n, 1);
+            seam_rng_bytes(&r, data, n);
+            bit = seam_rng_below(&r, n * 8);
+            before = seam_hash64(data, n, 1);
             data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-            flipped += (uint64_t)__builtin_popcountll(before ^ hash64(data, n, 1));
+            flipped += (uint64_t)__builtin_popcountll(before ^ seam_hash64(data, n, 1));
             trials += 64;
         }
         ck_assert_msg(flipped * 100 > trials * 42 && flipped * 100 < trials * 58, "size %zu", n);
     }
-    ck_assert_uint_ne(hash64("", 0, 1), hash64("", 0, 2));
-    ck_assert_uint_ne(hash64("\0", 1, 1), hash64("\0\0", 2, 1));
+    ck_assert_uint_ne(seam_hash64("", 0, 1), seam_hash64("", 0, 2));
+    ck_assert_uint_ne(seam_hash64("\0", 1, 1), seam_hash64("\0\0", 2, 1));
 }
 
 int main(int argc, char **argv)
@@ -233,5 +233,5 @@ int main(int argc, char **argv)
         T(test_hash64_spreads),
     };
 
-    return run_tests("checksums", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("checksums", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

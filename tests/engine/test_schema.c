@@ -10,34 +10,34 @@ static const char products[] =
     "  {\"name\":\"live\",\"type\":\"bool\",\"default\":true}],\n"
     " \"indexes\":[{\"name\":\"by_sku\",\"columns\":[\"sku\"],\"unique\":true}]}";
 
-static enum status parse(const char *json, struct schema *s, struct fault *f)
+static enum seam_status parse(const char *json, struct seam_schema *s, struct seam_fault *f)
 {
-    return schema_parse(json, strlen(json), s, f);
+    return seam_schema_parse(json, strlen(json), s, f);
 }
 
 static void test_schema_json_round_trip(void)
 {
-    struct schema s = {0}, again = {0}, copy = {0};
-    struct buf a = {0}, b = {0};
-    struct fault f = {0};
+    struct seam_schema s = {0}, again = {0}, copy = {0};
+    struct seam_buf a = {0}, b = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(parse(products, &s, &f), &f);
     ck_assert_int_eq(s.column_count, 4);
     ck_assert_int_eq(s.columns[2].def.scale, 4);
-    ck_assert_int_eq(schema_column(&s, "price"), 2);
-    ck_assert_int_eq(schema_column(&s, "nothing"), -1);
+    ck_assert_int_eq(seam_schema_column(&s, "price"), 2);
+    ck_assert_int_eq(seam_schema_column(&s, "nothing"), -1);
     ck_assert(s.indexes[0].unique && s.indexes[0].id == 1 && s.indexes[0].columns[0] == 1);
-    schema_to_json(&s, &a);
-    ASSERT_OK(schema_parse((char *)a.data, a.size, &again, &f), &f);
-    ASSERT_OK(schema_clone(&again, &copy), &f);
-    schema_free(&again);
-    schema_to_json(&copy, &b);
+    seam_schema_to_json(&s, &a);
+    ASSERT_OK(seam_schema_parse((char *)a.data, a.size, &again, &f), &f);
+    ASSERT_OK(seam_schema_clone(&again, &copy), &f);
+    seam_schema_free(&again);
+    seam_schema_to_json(&copy, &b);
     ck_assert_uint_eq(a.size, b.size);
     ck_assert_mem_eq(a.data, b.data, a.size);
-    schema_free(&s);
-    schema_free(&copy);
-    buf_free(&a);
-    buf_free(&b);
+    seam_schema_free(&s);
+    seam_schema_free(&copy);
+    seam_buf_free(&a);
+    seam_buf_free(&b);
 }
 
 /* Goal: each mistake is refused, and the fault says which member it is.                          */
@@ -81,37 +81,37 @@ static void test_schema_mistakes_are_named(void)
          "names no column \"z\""},
     };
 
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct schema s = {0};
-        struct fault f = {0};
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(cases); i++) {
+        struct seam_schema s = {0};
+        struct seam_fault f = {0};
 
-        ASSERT_STATUS(parse(cases[i].json, &s, &f), ST_INVALID);
+        ASSERT_STATUS(parse(cases[i].json, &s, &f), SEAM_INVALID);
         ck_assert_msg(strstr(f.why, cases[i].says) != NULL, "case %zu says: %s", i, f.why);
     }
 }
 
 static void test_schema_evolution_refuses_what_would_lose_rows(void)
 {
-    struct schema s = {0};
-    struct fault f = {0};
-    struct column c = {.name = "stock", .type = V_INT};
+    struct seam_schema s = {0};
+    struct seam_fault f = {0};
+    struct seam_column c = {.name = "stock", .type = SEAM_V_INT};
 
     ASSERT_OK(parse(products, &s, &f), &f);
-    ASSERT_STATUS(schema_add_column(&s, &c, NULL), ST_INVALID); /* old rows would have nothing */
-    c.def = v_int(0);
-    ASSERT_OK(schema_add_column(&s, &c, &f), &f);
+    ASSERT_STATUS(seam_schema_add_column(&s, &c, NULL), SEAM_INVALID); /* old rows would have nothing */
+    c.def = seam_v_int(0);
+    ASSERT_OK(seam_schema_add_column(&s, &c, &f), &f);
     ck_assert_int_eq(s.version, 2);
     ck_assert_int_eq(s.columns[4].added, 2);
-    ASSERT_STATUS(schema_add_column(&s, &c, NULL), ST_EXISTS);
-    ASSERT_STATUS(schema_drop_column(&s, "product_id", NULL), ST_INVALID);
-    ASSERT_STATUS(schema_drop_column(&s, "sku", NULL), ST_INVALID); /* indexed */
-    ASSERT_OK(schema_drop_column(&s, "price", &f), &f);
-    ck_assert_int_eq(schema_column(&s, "price"), -1);
-    ASSERT_OK(schema_rename_column(&s, "stock", "price", &f), &f); /* the name is free again */
-    ASSERT_STATUS(schema_rename_column(&s, "live", "sku", NULL), ST_EXISTS);
-    ASSERT_STATUS(schema_rename_column(&s, "live", "a b", NULL), ST_INVALID);
+    ASSERT_STATUS(seam_schema_add_column(&s, &c, NULL), SEAM_EXISTS);
+    ASSERT_STATUS(seam_schema_drop_column(&s, "product_id", NULL), SEAM_INVALID);
+    ASSERT_STATUS(seam_schema_drop_column(&s, "sku", NULL), SEAM_INVALID); /* indexed */
+    ASSERT_OK(seam_schema_drop_column(&s, "price", &f), &f);
+    ck_assert_int_eq(seam_schema_column(&s, "price"), -1);
+    ASSERT_OK(seam_schema_rename_column(&s, "stock", "price", &f), &f); /* the name is free again */
+    ASSERT_STATUS(seam_schema_rename_column(&s, "live", "sku", NULL), SEAM_EXISTS);
+    ASSERT_STATUS(seam_schema_rename_column(&s, "live", "a b", NULL), SEAM_INVALID);
     ck_assert_int_eq(s.version, 4);
-    schema_free(&s);
+    seam_schema_free(&s);
 }
 
 /* Goal: a damaged schema is refused or is some schema; never a crash.                            */
@@ -121,13 +121,13 @@ static void test_schema_survives_every_flipped_byte(void)
 
     for (size_t i = 0; i + 1 < sizeof products; i++) {
         for (unsigned bit = 0; bit < 8; bit++) {
-            struct schema s = {0};
+            struct seam_schema s = {0};
 
             memcpy(bytes, products, sizeof products);
             bytes[i] ^= (char)(1u << bit);
-            if (schema_parse(bytes, sizeof bytes - 1, &s, NULL) == ST_OK) schema_free(&s);
+            if (seam_schema_parse(bytes, sizeof bytes - 1, &s, NULL) == SEAM_OK) seam_schema_free(&s);
         }
-        ck_assert_int_ne(schema_parse(products, i, &(struct schema){0}, NULL), ST_OK);
+        ck_assert_int_ne(seam_schema_parse(products, i, &(struct seam_schema){0}, NULL), SEAM_OK);
     }
 }
 
@@ -140,5 +140,5 @@ int main(int argc, char **argv)
         T(test_schema_survives_every_flipped_byte),
     };
 
-    return run_tests("schema", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("schema", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

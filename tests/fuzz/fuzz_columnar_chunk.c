@@ -7,35 +7,35 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t *copy = calloc(1, size + BITPACK_SLACK);
-    struct chunk_scratch *scratch = chunk_scratch_new();
-    struct chunk *c = NULL;
+    uint8_t *copy = calloc(1, size + SEAM_BITPACK_SLACK);
+    struct columnar_chunk_scratch *scratch = columnar_chunk_scratch_new();
+    struct columnar_chunk *c = NULL;
     size_t at;
 
     if (copy == NULL || scratch == NULL) abort();
     if (size > 0) memcpy(copy, data, size);
-    if (chunk_open(copy, size, &c, &at)) {
+    if (columnar_chunk_open(copy, size, &c, &at)) {
         for (uint32_t v = 0; v < c->vectors; v++) {
-            uint64_t nulls[VECTOR_WORDS];
-            struct chunk_vector cv;
-            struct vec vec;
+            uint64_t nulls[COLUMNAR_VECTOR_WORDS];
+            struct columnar_chunk_vector cv;
+            struct columnar_vec vec;
             uint64_t sum = 0;
 
-            if (chunk_read(c, v, scratch, &vec) != ST_OK) continue;
+            if (columnar_chunk_read(c, v, scratch, &vec) != SEAM_OK) continue;
             for (uint32_t i = 0; i < chunk_vector_rows(c, v); i++) {
-                struct value x = vec_value(&vec, i);
+                struct seam_value x = columnar_vec_value(&vec, i);
 
-                if (x.type == V_TEXT)
+                if (x.type == SEAM_V_TEXT)
                     for (uint32_t k = 0; k < x.len; k++) sum += (uint8_t)x.s[k];
                 else
                     sum += (uint64_t)x.i;
             }
-            if (chunk_vector(c, v, &cv)) sum += chunk_vector_nulls(&cv, nulls);
+            if (columnar_chunk_vector(c, v, &cv)) sum += columnar_chunk_vector_nulls(&cv, nulls);
             __asm__ volatile("" : : "r"(sum));
         }
     }
-    chunk_close(c);
-    chunk_scratch_free(scratch);
+    columnar_chunk_close(c);
+    columnar_chunk_scratch_free(scratch);
     free(copy);
     return 0;
 }
@@ -48,26 +48,26 @@ int main(int argc, char **argv)
     static double doubles[3000];
     static char text[3000 * 16];
     static uint64_t ends[3000], nulls[3000 / 64 + 1];
-    static struct buf out[8];
+    static struct seam_buf out[8];
     struct fuzz_sample samples[8];
-    struct chunk_summary summary;
+    struct columnar_chunk_summary summary;
     uint64_t at = 0, seed = 1;
 
     for (int i = 0; i < 3000; i++) {
-        ints[i] = (int64_t)(splitmix64(&seed) % 90) * (i % 2 ? 1000003 : 7);
+        ints[i] = (int64_t)(seam_splitmix64(&seed) % 90) * (i % 2 ? 1000003 : 7);
         doubles[i] = i % 40 == 0 ? 1.0 / (i + 1) : (double)(i * 7 % 1000) / 100;
-        at += (uint64_t)sprintf(text + at, "word %d", (int)(splitmix64(&seed) % 700));
+        at += (uint64_t)sprintf(text + at, "word %d", (int)(seam_splitmix64(&seed) % 700));
         ends[i] = at;
-        if (i % 9 == 0) bitset_set(nulls, (size_t)i);
+        if (i % 9 == 0) seam_bitset_set(nulls, (size_t)i);
     }
     for (int k = 0; k < 8; k++) {
         struct columnar_column c = {.nulls = k % 2 ? nulls : NULL};
-        enum value_type type = k < 2 ? V_INT : k < 4 ? V_DOUBLE : V_TEXT;
+        enum seam_value_type type = k < 2 ? SEAM_V_INT : k < 4 ? SEAM_V_DOUBLE : SEAM_V_TEXT;
 
-        if (type == V_INT) c.ints = ints;
-        else if (type == V_DOUBLE) c.doubles = doubles;
+        if (type == SEAM_V_INT) c.ints = ints;
+        else if (type == SEAM_V_DOUBLE) c.doubles = doubles;
         else c.text = text, c.ends = ends;
-        chunk_encode(&c, 0, k < 6 ? 3000 : 20, type, 0, &out[k], &summary);
+        columnar_chunk_encode(&c, 0, k < 6 ? 3000 : 20, type, 0, &out[k], &summary);
         samples[k] = (struct fuzz_sample){out[k].data, out[k].size};
     }
     return fuzz_main(argc, argv, samples, 8);

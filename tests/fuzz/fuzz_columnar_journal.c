@@ -16,58 +16,58 @@ static void need(bool ok)
 }
 
 /* A warehouse of one table, with a manifest and no journal. */
-static struct io *folder(void)
+static struct seam_io *folder(void)
 {
-    static struct io_sim *sim;
+    static struct seam_io_sim *sim;
     struct columnar_writer *w = NULL;
-    struct schema s = {0};
+    struct seam_schema s = {0};
 
-    if (sim != NULL) return io_sim_io(sim);
-    sim = io_sim_new(1);
-    need(schema_parse(schema_json, sizeof schema_json - 1, &s, NULL) == ST_OK);
-    need(columnar_open_writer(io_sim_io(sim), "w", NULL, &w, NULL) == ST_OK);
-    need(columnar_define_table(w, &s, NULL, NULL) == ST_OK);
-    need(columnar_publish(w, 10, 1, NULL) == ST_OK);
+    if (sim != NULL) return seam_io_sim_io(sim);
+    sim = seam_io_sim_new(1);
+    need(seam_schema_parse(schema_json, sizeof schema_json - 1, &s, NULL) == SEAM_OK);
+    need(columnar_open_writer(seam_io_sim_io(sim), "w", NULL, &w, NULL) == SEAM_OK);
+    need(columnar_define_table(w, &s, NULL, NULL) == SEAM_OK);
+    need(columnar_publish(w, 10, 1, NULL) == SEAM_OK);
     columnar_close_writer(w);
-    schema_free(&s);
-    return io_sim_io(sim);
+    seam_schema_free(&s);
+    return seam_io_sim_io(sim);
 }
 
-static enum status count(void *ctx, const struct value *values, lsn_t begin, lsn_t end)
+static enum seam_status count(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
 {
     (void)begin;
     (void)end;
-    if (values[1].type == V_TEXT)
+    if (values[1].type == SEAM_V_TEXT)
         for (uint32_t i = 0; i < values[1].len; i++) *(uint64_t *)ctx += (uint8_t)values[1].s[i];
-    return ST_OK;
+    return SEAM_OK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct io *io = folder();
+    struct seam_io *io = folder();
     struct columnar_reader *r = NULL;
     uint8_t head[JOURNAL_HEAD] = {0};
-    struct buf b = {0};
+    struct seam_buf b = {0};
     uint64_t sum = 0;
     uint32_t crc;
 
     memcpy(head, "SEAMCOLJ", 8);
-    put_u32(head + 8, 1);
-    put_u64(head + 16, 1);
-    crc = crc32c(crc32c(0, head, 12), head + 16, 16);
-    put_u32(head + 12, crc);
-    journal_put_committed(head + JOURNAL_COMMITTED, JOURNAL_HEAD + JOURNAL_RECORD_HEAD + size);
-    buf_append(&b, head, sizeof head);
-    buf_u32(&b, (uint32_t)size);
-    buf_u32(&b, crc32c(crc32c(crc, b.data + JOURNAL_HEAD, 4), data, size));
-    buf_append(&b, data, size);
-    need(buf_ok(&b));
-    need(io_write_atomic(io, "w/journal-0000000000000001.log", b.data, b.size, NULL) == ST_OK);
-    if (columnar_open_reader(io, "w", NULL, &r, NULL) == ST_OK) {
-        (void)!columnar_scan_rows(r, 0, LSN_MAX, count, &sum, NULL);
+    seam_put_u32(head + 8, 1);
+    seam_put_u64(head + 16, 1);
+    crc = seam_crc32c(seam_crc32c(0, head, 12), head + 16, 16);
+    seam_put_u32(head + 12, crc);
+    columnar_journal_put_committed(head + JOURNAL_COMMITTED, JOURNAL_HEAD + JOURNAL_RECORD_HEAD + size);
+    seam_buf_append(&b, head, sizeof head);
+    seam_buf_u32(&b, (uint32_t)size);
+    seam_buf_u32(&b, seam_crc32c(seam_crc32c(crc, b.data + JOURNAL_HEAD, 4), data, size));
+    seam_buf_append(&b, data, size);
+    need(seam_buf_ok(&b));
+    need(seam_io_write_atomic(io, "w/journal-0000000000000001.log", b.data, b.size, NULL) == SEAM_OK);
+    if (columnar_open_reader(io, "w", NULL, &r, NULL) == SEAM_OK) {
+        (void)!columnar_scan_rows(r, 0, SEAM_LSN_MAX, count, &sum, NULL);
         columnar_close_reader(r);
     }
-    buf_free(&b);
+    seam_buf_free(&b);
     return 0;
 }
 

@@ -18,54 +18,54 @@ static void need(bool ok)
 static struct columnar_reader *table(void)
 {
     static struct columnar_reader *r;
-    struct io_sim *sim;
+    struct seam_io_sim *sim;
     struct columnar_writer *w = NULL;
-    struct schema s = {0};
+    struct seam_schema s = {0};
 
     if (r != NULL) return r;
-    sim = io_sim_new(1);
-    need(schema_parse(schema_json, sizeof schema_json - 1, &s, NULL) == ST_OK);
-    need(columnar_open_writer(io_sim_io(sim), "w", NULL, &w, NULL) == ST_OK);
-    need(columnar_define_table(w, &s, NULL, NULL) == ST_OK);
+    sim = seam_io_sim_new(1);
+    need(seam_schema_parse(schema_json, sizeof schema_json - 1, &s, NULL) == SEAM_OK);
+    need(columnar_open_writer(seam_io_sim_io(sim), "w", NULL, &w, NULL) == SEAM_OK);
+    need(columnar_define_table(w, &s, NULL, NULL) == SEAM_OK);
     for (int i = 0; i < 100; i++) {
-        struct value v[5] = {v_int(i), i % 7 ? v_str(i % 2 ? "red" : "blue") : v_null(), v_decimal(i * 25, 2),
-                             i % 5 ? v_double(i / 3.0) : v_null(), v_time(i * 86400000000)};
+        struct seam_value v[5] = {seam_v_int(i), i % 7 ? seam_v_str(i % 2 ? "red" : "blue") : seam_v_null(), seam_v_decimal(i * 25, 2),
+                             i % 5 ? seam_v_double(i / 3.0) : seam_v_null(), seam_v_time(i * 86400000000)};
 
-        need(columnar_upsert(w, 0, v, 5, NULL, NULL) == ST_OK);
+        need(columnar_upsert(w, 0, v, 5, NULL, NULL) == SEAM_OK);
     }
-    need(columnar_publish(w, 5, 1, NULL) == ST_OK);
+    need(columnar_publish(w, 5, 1, NULL) == SEAM_OK);
     columnar_close_writer(w);
-    need(columnar_open_reader(io_sim_io(sim), "w", NULL, &r, NULL) == ST_OK);
-    schema_free(&s);
+    need(columnar_open_reader(seam_io_sim_io(sim), "w", NULL, &r, NULL) == SEAM_OK);
+    seam_schema_free(&s);
     return r;
 }
 
-static enum status count(void *ctx, const struct batch *b, struct fault *f)
+static enum seam_status count(void *ctx, const struct columnar_batch *b, struct seam_fault *f)
 {
     (void)f;
     *(uint64_t *)ctx += b->rows;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct columnar_reader *readers[] = {table()};
-    struct sql_env env = {.readers = readers, .reader_count = 1};
-    struct query_options opt = {.memory_bytes = 64 << 20};
-    struct arena a = {.limit = 16 << 20};
-    struct sql_query q;
-    struct fault f = {0};
+    struct columnar_sql_env env = {.readers = readers, .reader_count = 1};
+    struct columnar_query_options opt = {.memory_bytes = 64 << 20};
+    struct seam_arena a = {.limit = 16 << 20};
+    struct columnar_sql_query q;
+    struct seam_fault f = {0};
     uint64_t rows = 0;
 
     if (size > 4096) return 0;
-    if (sql_prepare(&env, (const char *)data, size, &a, &q, &f) == ST_OK) {
-        enum status st = sql_run(&q, &opt, count, &rows, NULL, &f);
+    if (columnar_sql_prepare(&env, (const char *)data, size, &a, &q, &f) == SEAM_OK) {
+        enum seam_status st = columnar_sql_run(&q, &opt, count, &rows, NULL, &f);
 
-        need(st == ST_OK || f.why[0] != 0);
+        need(st == SEAM_OK || f.why[0] != 0);
     } else {
         need(f.why[0] != 0);
     }
-    arena_free(&a);
+    seam_arena_free(&a);
     return 0;
 }
 

@@ -10,7 +10,7 @@ struct input {
 };
 
 /* Hands the bytes out in small pieces of changing size, so that every edge of the input is met.  */
-static enum status fill(void *ctx, void *p, size_t n, size_t *got, struct fault *f)
+static enum seam_status fill(void *ctx, void *p, size_t n, size_t *got, struct seam_fault *f)
 {
     struct input *in = ctx;
     size_t left = in->size - in->at;
@@ -21,23 +21,23 @@ static enum status fill(void *ctx, void *p, size_t n, size_t *got, struct fault 
     *got = left < n ? left : n;
     if (*got > 0) memcpy(p, in->data + in->at, *got);
     in->at += *got;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {.data = data, .size = size};
-    struct inflate *z = NULL;
+    struct seam_inflate *z = NULL;
     uint8_t piece[5000];
     size_t got = 1, total = 0;
 
-    if (inflate_open((struct inflate_input){fill, &in, "fuzz"}, &z) != ST_OK) return 0;
-    while (got > 0 && inflate_read(z, piece, sizeof piece, &got, NULL) == ST_OK) {
+    if (seam_inflate_open((struct seam_inflate_input){fill, &in, "fuzz"}, &z) != SEAM_OK) return 0;
+    while (got > 0 && seam_inflate_read(z, piece, sizeof piece, &got, NULL) == SEAM_OK) {
         total += got;
         if (total > 1100 * (size + 64))
             __builtin_trap(); /* DEFLATE cannot expand by more than 1032 */
     }
-    inflate_close(z);
+    seam_inflate_close(z);
     return 0;
 }
 

@@ -3,22 +3,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a = {.limit = 8 << 20};
-    struct json *root = NULL;
-    struct fault f = {0};
+    struct seam_arena a = {.limit = 8 << 20};
+    struct seam_json *root = NULL;
+    struct seam_fault f = {0};
 
-    if (json_parse((const char *)data, size, &a, "fuzz", &root, &f) == ST_OK) {
-        struct buf out = {0};
-        struct json_writer w;
+    if (seam_json_parse((const char *)data, size, &a, "fuzz", &root, &f) == SEAM_OK) {
+        struct seam_buf out = {0};
+        struct seam_json_writer w;
 
-        jw_init(&w, &out);
-        jw_strn(&w, (const char *)data, size);
+        seam_jw_init(&w, &out);
+        seam_jw_strn(&w, (const char *)data, size);
         root = NULL;
-        if (json_parse((const char *)out.data, out.size, &a, "fuzz", &root, NULL) == ST_INVALID)
+        if (seam_json_parse((const char *)out.data, out.size, &a, "fuzz", &root, NULL) == SEAM_INVALID)
             __builtin_trap();
-        buf_free(&out);
+        seam_buf_free(&out);
     }
-    arena_free(&a);
+    seam_arena_free(&a);
     return 0;
 }
 

@@ -14,28 +14,28 @@ static const char table[] =
  * key.                                                                                           */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct schema s = {0};
-    struct value v[6], back[6], one;
-    struct buf row = {0}, text = {0};
+    struct seam_schema s = {0};
+    struct seam_value v[6], back[6], one;
+    struct seam_buf row = {0}, text = {0};
     const uint8_t *p = data, *end = data + size;
 
-    if (schema_parse(table, sizeof table - 1, &s, NULL) != ST_OK) __builtin_trap();
-    if (row_decode(&s, data, size, v, NULL) == ST_OK) {
-        if (row_encode(&s, v, &row, NULL) != ST_OK ||
-            row_decode(&s, row.data, row.size, back, NULL) != ST_OK)
+    if (seam_schema_parse(table, sizeof table - 1, &s, NULL) != SEAM_OK) __builtin_trap();
+    if (seam_row_decode(&s, data, size, v, NULL) == SEAM_OK) {
+        if (seam_row_encode(&s, v, &row, NULL) != SEAM_OK ||
+            seam_row_decode(&s, row.data, row.size, back, NULL) != SEAM_OK)
             __builtin_trap();
         for (int i = 0; i < 6; i++) {
-            if (!value_equal(&v[i], &back[i])) __builtin_trap();
+            if (!seam_value_equal(&v[i], &back[i])) __builtin_trap();
         }
-        (void)row_hash(&s, v);
+        (void)seam_row_hash(&s, v);
     }
     for (int i = 0; i < 6; i++)
-        (void)!row_get(&s, data, size, i, &one, NULL);
-    while (p < end && key_read(&p, end, (enum value_type)(V_INT + *p % 6), &one, &text) == ST_OK)
+        (void)!seam_row_get(&s, data, size, i, &one, NULL);
+    while (p < end && seam_key_read(&p, end, (enum seam_value_type)(SEAM_V_INT + *p % 6), &one, &text) == SEAM_OK)
         continue;
-    schema_free(&s);
-    buf_free(&row);
-    buf_free(&text);
+    seam_schema_free(&s);
+    seam_buf_free(&row);
+    seam_buf_free(&text);
     return 0;
 }
 

@@ -4,18 +4,18 @@
 /* What is taken must be written and taken again, the same.                                       */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct schema s = {0}, again = {0};
-    struct buf a = {0}, b = {0};
+    struct seam_schema s = {0}, again = {0};
+    struct seam_buf a = {0}, b = {0};
 
-    if (schema_parse((const char *)data, size, &s, NULL) != ST_OK) return 0;
-    schema_to_json(&s, &a);
-    if (schema_parse((const char *)a.data, a.size, &again, NULL) != ST_OK) __builtin_trap();
-    schema_to_json(&again, &b);
+    if (seam_schema_parse((const char *)data, size, &s, NULL) != SEAM_OK) return 0;
+    seam_schema_to_json(&s, &a);
+    if (seam_schema_parse((const char *)a.data, a.size, &again, NULL) != SEAM_OK) __builtin_trap();
+    seam_schema_to_json(&again, &b);
     if (a.size != b.size || memcmp(a.data, b.data, a.size) != 0) __builtin_trap();
-    schema_free(&s);
-    schema_free(&again);
-    buf_free(&a);
-    buf_free(&b);
+    seam_schema_free(&s);
+    seam_schema_free(&again);
+    seam_buf_free(&a);
+    seam_buf_free(&b);
     return 0;
 }
 

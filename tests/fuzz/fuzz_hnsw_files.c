@@ -14,13 +14,13 @@
 enum { DIM = 4, NODES = 40 };
 enum what { BASE, JOURNAL, MANIFEST, FVECS, NPY, TEXT, CSV, WHATS };
 
-static void must(enum status st)
+static void must(enum seam_status st)
 {
-    if (st != ST_OK) __builtin_trap();
+    if (st != SEAM_OK) __builtin_trap();
 }
 
 /* A folder with a base of NODES nodes and a journal of two batches. */
-static void make_index(struct io *io)
+static void make_index(struct seam_io *io)
 {
     struct hnsw_options o = {.dim = DIM, .m = 4, .ef_construction = 10, .seed = 1, .quant = HNSW_I8};
     struct hnsw *h = NULL;
@@ -42,34 +42,34 @@ static void make_index(struct io *io)
     hnsw_close(h);
 }
 
-static void find_file(struct io *io, const char *ext, char out[PATH_MAX_BYTES])
+static void find_file(struct seam_io *io, const char *ext, char out[SEAM_PATH_MAX_BYTES])
 {
-    struct io_list l = {0};
+    struct seam_io_list l = {0};
 
     out[0] = '\0';
-    must(io_list(io, "d", &l, NULL));
+    must(seam_io_list(io, "d", &l, NULL));
     for (size_t i = 0; i < l.count; i++)
-        if (strstr(l.names[i], ext) != NULL) must(path_join(out, "d", l.names[i], NULL));
-    io_list_free(&l);
+        if (strstr(l.names[i], ext) != NULL) must(seam_path_join(out, "d", l.names[i], NULL));
+    seam_io_list_free(&l);
 }
 
 static void heal_base(uint8_t *p, size_t n)
 {
-    struct base_head b;
-    struct base_layout l;
+    struct hnsw_base_head b;
+    struct hnsw_base_layout l;
 
     if (n < BASE_HEADER) return;
-    put_u32(p + 12, crc32c(0, p + 16, BASE_HEADER - 16));
-    if (base_head_parse(p, "", &b, NULL) != ST_OK) return;
-    base_layout(&b, &l);
+    seam_put_u32(p + 12, seam_crc32c(0, p + 16, BASE_HEADER - 16));
+    if (hnsw_base_head_parse(p, "", &b, NULL) != SEAM_OK) return;
+    hnsw_base_layout(&b, &l);
     if (l.end != n) return;
     for (uint64_t i = 0; i < l.sum_count; i++) {
         uint64_t at = BASE_HEADER + i * BASE_CHUNK, m = l.sums - at < BASE_CHUNK ? l.sums - at : BASE_CHUNK;
 
-        put_u32(p + l.sums + i * 4, crc32c(0, p + at, m));
+        seam_put_u32(p + l.sums + i * 4, seam_crc32c(0, p + at, m));
     }
-    put_u32(p + 108, crc32c(0, p + l.sums, l.sum_count * 4));
-    put_u32(p + 12, crc32c(0, p + 16, BASE_HEADER - 16));
+    seam_put_u32(p + 108, seam_crc32c(0, p + l.sums, l.sum_count * 4));
+    seam_put_u32(p + 12, seam_crc32c(0, p + 16, BASE_HEADER - 16));
 }
 
 static void heal_journal(uint8_t *p, size_t n)
@@ -77,10 +77,10 @@ static void heal_journal(uint8_t *p, size_t n)
     size_t at = JOURNAL_HEADER;
 
     while (at + BATCH_HEADER <= n) {
-        uint64_t size = get_u64(p + at + 8);
+        uint64_t size = seam_get_u64(p + at + 8);
 
         if (size > n - at - BATCH_HEADER) return;
-        put_u32(p + at + 4, crc32c(get_u32(p + 16), p + at + 8, (size_t)(BATCH_HEADER + size - 8)));
+        seam_put_u32(p + at + 4, seam_crc32c(seam_get_u32(p + 16), p + at + 8, (size_t)(BATCH_HEADER + size - 8)));
         at += BATCH_HEADER + (size_t)size;
     }
 }
@@ -89,13 +89,13 @@ static void heal_manifest(uint8_t *p, size_t n)
 {
     uint32_t crc;
 
-    if (n < MANIFEST_HEADER_SIZE) return;
-    crc = crc32c(0, p, 56);
-    put_u32(p + 56, crc32c(crc, p + MANIFEST_HEADER_SIZE, n - MANIFEST_HEADER_SIZE));
+    if (n < SEAM_MANIFEST_HEADER_SIZE) return;
+    crc = seam_crc32c(0, p, 56);
+    seam_put_u32(p + 56, seam_crc32c(crc, p + SEAM_MANIFEST_HEADER_SIZE, n - SEAM_MANIFEST_HEADER_SIZE));
 }
 
 /* What is opened must be usable to the end. */
-static void use(struct io *io, bool mapped)
+static void use(struct seam_io *io, bool mapped)
 {
     struct hnsw_config cfg = {.mapped = mapped, .memory_max = 64 << 20};
     struct hnsw *h = NULL;
@@ -107,11 +107,11 @@ static void use(struct io *io, bool mapped)
     struct hnsw_query q = {.vector = v, .k = 8, .ef = 20};
     size_t n, total = 0;
 
-    if (hnsw_open_reader(io, "d", LSN_MAX, &cfg, &h, NULL) == ST_OK) {
+    if (hnsw_open_reader(io, "d", SEAM_LSN_MAX, &cfg, &h, NULL) == SEAM_OK) {
         (void)!hnsw_search(h, &q, hits, &n, NULL, NULL);
         (void)!hnsw_health(h, &health, NULL);
-        if (hnsw_iter_open(h, &q, &it, NULL) == ST_OK)
-            while (hnsw_iter_next(it, hits, 8, &n, NULL) == ST_OK)
+        if (hnsw_iter_open(h, &q, &it, NULL) == SEAM_OK)
+            while (hnsw_iter_next(it, hits, 8, &n, NULL) == SEAM_OK)
                 if ((total += n) > 1000) __builtin_trap();
         hnsw_iter_close(it);
     }
@@ -122,43 +122,43 @@ static void use(struct io *io, bool mapped)
 /* The damage is input bytes laid over the true file: two bytes where, one byte what, as often as there are. */
 static void overlay(uint8_t *p, size_t n, const uint8_t *data, size_t size)
 {
-    for (size_t i = 0; i + 3 <= size && n > 0; i += 3) p[get_u16(data + i) % n] = data[i + 2];
+    for (size_t i = 0; i + 3 <= size && n > 0; i += 3) p[seam_get_u16(data + i) % n] = data[i + 2];
 }
 
 static void index_file(enum what what, const uint8_t *data, size_t size)
 {
     static const char *const ext[] = {".base", ".journal", ".manifest"};
-    struct io_sim *sim = io_sim_new(1);
-    struct io *io = io_sim_io(sim);
-    char path[PATH_MAX_BYTES];
-    struct buf b = {0}, text = {0};
+    struct seam_io_sim *sim = seam_io_sim_new(1);
+    struct seam_io *io = seam_io_sim_io(sim);
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_buf b = {0}, text = {0};
 
     make_index(io);
     find_file(io, ext[what], path);
-    must(io_read_all(io, path, 1 << 24, &b, NULL));
+    must(seam_io_read_all(io, path, 1 << 24, &b, NULL));
     overlay(b.data, b.size, data, size);
     if (what == BASE) heal_base(b.data, b.size);
     if (what == JOURNAL) heal_journal(b.data, b.size);
     if (what == MANIFEST) heal_manifest(b.data, b.size);
-    must(io_write_atomic(io, path, b.data, b.size, NULL));
+    must(seam_io_write_atomic(io, path, b.data, b.size, NULL));
     use(io, (size & 1) != 0);
     (void)!hnsw_dump(io, path, true, &text, NULL);
-    buf_free(&text);
-    buf_free(&b);
-    io_sim_free(sim);
+    seam_buf_free(&text);
+    seam_buf_free(&b);
+    seam_io_sim_free(sim);
 }
 
 static void vector_file(const char *name, const uint8_t *data, size_t size)
 {
-    struct io_sim *sim = io_sim_new(1);
-    struct io *io = io_sim_io(sim);
-    struct vecfile_options o = {.bytes_max = 1 << 20, .keep_words = true};
-    struct vecset v = {0};
+    struct seam_io_sim *sim = seam_io_sim_new(1);
+    struct seam_io *io = seam_io_sim_io(sim);
+    struct hnsw_vecfile_options o = {.bytes_max = 1 << 20, .keep_words = true};
+    struct hnsw_vecset v = {0};
 
-    must(io_write_atomic(io, name, data, size, NULL));
-    if (vecfile_read(io, name, &o, &v, NULL) == ST_OK && (v.count == 0 || v.dim == 0 || v.rows == NULL)) __builtin_trap();
-    vecset_free(&v);
-    io_sim_free(sim);
+    must(seam_io_write_atomic(io, name, data, size, NULL));
+    if (hnsw_vecfile_read(io, name, &o, &v, NULL) == SEAM_OK && (v.count == 0 || v.dim == 0 || v.rows == NULL)) __builtin_trap();
+    hnsw_vecset_free(&v);
+    seam_io_sim_free(sim);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

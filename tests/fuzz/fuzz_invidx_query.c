@@ -9,7 +9,7 @@ static void need(bool ok)
     if (!ok) __builtin_trap();
 }
 
-static struct io_sim *sim;
+static struct seam_io_sim *sim;
 static struct invidx_reader *reader;
 static struct invidx_query *query;
 
@@ -25,19 +25,19 @@ static void set_up(void)
     struct invidx_writer *w = NULL;
 
     s.analysis.synonyms = "shoe, sneaker, running shoe\n";
-    sim = io_sim_new(1);
-    need(invidx_writer_open(io_sim_io(sim), "d", &s, NULL, &w, NULL) == ST_OK);
+    sim = seam_io_sim_new(1);
+    need(invidx_writer_open(seam_io_sim_io(sim), "d", &s, NULL, &w, NULL) == SEAM_OK);
     for (uint64_t i = 0; i < 50; i++) {
         struct invidx_text t[2] = {{"running shoes", 13}, {"a shoe for the road", i % 20}};
-        struct value a[2] = {v_int((int64_t)i), v_str("acme")};
+        struct seam_value a[2] = {seam_v_int((int64_t)i), seam_v_str("acme")};
 
         need(invidx_upsert(w, &(struct invidx_doc){.key = i, .fields = t, .attrs = a}, i + 1,
-                           NULL) == ST_OK);
+                           NULL) == SEAM_OK);
     }
-    need(invidx_publish(w, 100, 0, NULL) == ST_OK);
+    need(invidx_publish(w, 100, 0, NULL) == SEAM_OK);
     invidx_writer_close(w);
-    need(invidx_reader_open(io_sim_io(sim), "d", LSN_MAX, &reader, NULL) == ST_OK);
-    need(invidx_query_new(reader, &query, NULL) == ST_OK);
+    need(invidx_reader_open(seam_io_sim_io(sim), "d", SEAM_LSN_MAX, &reader, NULL) == SEAM_OK);
+    need(invidx_query_new(reader, &query, NULL) == SEAM_OK);
 }
 
 /* Any text is a query or a mistake that is named; pruned and exhaustive search agree on it.               */
@@ -46,29 +46,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct invidx_hit a[8], b[8];
     struct invidx_request req = {.k = 8};
     struct invidx_result x = {.hits = a}, y = {.hits = b};
-    struct buf text = {0};
-    enum status st;
+    struct seam_buf text = {0};
+    enum seam_status st;
 
     if (reader == NULL) set_up();
     st = invidx_query_parse(query, (const char *)data, size, (enum invidx_side)(size & 1), NULL);
-    need(st == ST_OK || st == ST_INVALID || st == ST_LIMIT);
-    if (st == ST_OK) {
+    need(st == SEAM_OK || st == SEAM_INVALID || st == SEAM_LIMIT);
+    if (st == SEAM_OK) {
         st = invidx_search(reader, query, &req, &x, NULL);
-        need(st == ST_OK || st == ST_LIMIT);
+        need(st == SEAM_OK || st == SEAM_LIMIT);
         req.strategy = INVIDX_EXHAUSTIVE;
-        if (st == ST_OK) {
-            need(invidx_search(reader, query, &req, &y, NULL) == ST_OK && x.count == y.count);
+        if (st == SEAM_OK) {
+            need(invidx_search(reader, query, &req, &y, NULL) == SEAM_OK && x.count == y.count);
             for (size_t i = 0; i < x.count; i++)
                 need(a[i].key == b[i].key && a[i].score == b[i].score);
         }
         invidx_query_print(query, &text);
         need(invidx_snippet(reader, query, (const char *)data, size, NULL, &text, NULL) !=
-             ST_CORRUPT);
+             SEAM_CORRUPT);
     }
-    buf_clear(&text);
+    seam_buf_clear(&text);
     st = invidx_did_you_mean(reader, (const char *)data, size, &text, NULL);
-    need(st == ST_OK || st == ST_LIMIT);
-    buf_free(&text);
+    need(st == SEAM_OK || st == SEAM_LIMIT);
+    seam_buf_free(&text);
     return 0;
 }
 

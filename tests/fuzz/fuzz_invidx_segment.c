@@ -24,17 +24,17 @@ static struct invidx_schema schema(void)
 }
 
 /* A real index of 200 documents with skips, exceptions and inlined postings. */
-static void build(struct io *io)
+static void build(struct seam_io *io)
 {
     struct invidx_schema s = schema();
     struct invidx_writer *w = NULL;
 
-    need(invidx_writer_open(io, "d", &s, NULL, &w, NULL) == ST_OK);
+    need(invidx_writer_open(io, "d", &s, NULL, &w, NULL) == SEAM_OK);
     for (uint64_t i = 0; i < 200; i++) {
         char title[64], body[128];
         struct invidx_text t[2];
-        struct value a[2] = {i % 9 == 0 ? v_null() : v_int((int64_t)i * 17),
-                             i % 5 == 0 ? v_null() : v_str(i % 2 ? "acme" : "globex")};
+        struct seam_value a[2] = {i % 9 == 0 ? seam_v_null() : seam_v_int((int64_t)i * 17),
+                             i % 5 == 0 ? seam_v_null() : seam_v_str(i % 2 ? "acme" : "globex")};
 
         t[0] =
             (struct invidx_text){title, (size_t)snprintf(title, sizeof title, "running shoes %llu",
@@ -43,39 +43,39 @@ static void build(struct io *io)
             body, (size_t)snprintf(body, sizeof body, "walk walked shoes all %s day %s",
                                    i % 3 ? "the" : "long", i % 50 ? "" : "shoes shoes shoes")};
         need(invidx_upsert(w, &(struct invidx_doc){.key = i * 3, .fields = t, .attrs = a}, i + 1,
-                           NULL) == ST_OK);
+                           NULL) == SEAM_OK);
     }
-    need(invidx_publish(w, 300, 0, NULL) == ST_OK);
+    need(invidx_publish(w, 300, 0, NULL) == SEAM_OK);
     invidx_writer_close(w);
 }
 
 /* Makes every checksum right, so that what lies behind them is reached.                                  */
-static void mend(struct buf *b)
+static void mend(struct seam_buf *b)
 {
     size_t run = 0, run_end = 0, chunks = 0;
     uint32_t count;
 
     if (b->size < SEG_HEADER + SEG_SLACK) return;
-    put_u64(b->data + 32, b->size);
-    count = get_u32(b->data + 12);
+    seam_put_u64(b->data + 32, b->size);
+    count = seam_get_u32(b->data + 12);
     if (count > SEG_SECTIONS_MAX || SEG_HEADER + (size_t)count * SEG_SECTION > b->size) return;
     for (int pass = 0; pass < 2; pass++)
         for (uint32_t i = 0; i < count; i++) {
             uint8_t *e = b->data + SEG_HEADER + (size_t)i * SEG_SECTION;
-            uint32_t kind = get_u32(e);
-            uint64_t at = get_u64(e + 8), n = get_u64(e + 16);
+            uint32_t kind = seam_get_u32(e);
+            uint64_t at = seam_get_u64(e + 8), n = seam_get_u64(e + 16);
 
             if (at > b->size || n > b->size - at) continue;
             if (kind == SEG_TERMS) run = at;
             if (kind == SEG_POSITIONS) run_end = at + n;
             if (kind == SEG_CHUNKS) chunks = at;
             if (pass == 1 && kind == SEG_CHUNKS && run < run_end && n >= 4)
-                put_u32(b->data + chunks, crc32c(0, b->data + run, run_end - run));
+                seam_put_u32(b->data + chunks, seam_crc32c(0, b->data + run, run_end - run));
             if (pass == 1 && !(kind >= SEG_TERMS && kind <= SEG_POSITIONS))
-                put_u32(e + 4, crc32c(0, b->data + at, n));
+                seam_put_u32(e + 4, seam_crc32c(0, b->data + at, n));
         }
-    put_u32(b->data + 48,
-            crc32c(crc32c(0, b->data, 48), b->data + SEG_HEADER, (size_t)count * SEG_SECTION));
+    seam_put_u32(b->data + 48,
+            seam_crc32c(seam_crc32c(0, b->data, 48), b->data + SEG_HEADER, (size_t)count * SEG_SECTION));
 }
 
 /* Bytes: count of edits is size/4; each edit is (position u24 scaled over the file, value). The last bit of the
@@ -86,17 +86,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         "running shoes", "+shoes -long", "\"running shoes\"~3",    "\"walk shoes\"",
         "sho*",          "runing~",      "price:[10 TO 900] walk", "brand:acme"};
     static const char path[] = "d/0000000000000001.seg";
-    struct io_sim *sim = io_sim_new(1);
-    struct io *io = io_sim_io(sim);
+    struct seam_io_sim *sim = seam_io_sim_new(1);
+    struct seam_io *io = seam_io_sim_io(sim);
     struct invidx_reader *r = NULL;
     struct invidx_query *q = NULL;
     struct invidx_writer *w = NULL;
-    struct buf file = {0}, text = {0};
+    struct seam_buf file = {0}, text = {0};
     size_t before;
     bool whole;
 
     build(io);
-    need(io_read_all(io, path, 1 << 24, &file, NULL) == ST_OK);
+    need(seam_io_read_all(io, path, 1 << 24, &file, NULL) == SEAM_OK);
     before = file.size;
     for (size_t i = 0; i + 4 <= size && i < 64; i += 4) {
         size_t at =
@@ -107,9 +107,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     whole = size > 0 && (data[0] & 1);
     if (whole) mend(&file);
     need(file.size == before);
-    need(io_write_atomic(io, path, file.data, file.size, NULL) == ST_OK);
-    if (invidx_reader_open(io, "d", LSN_MAX, &r, NULL) == ST_OK) {
-        need(invidx_query_new(r, &q, NULL) == ST_OK);
+    need(seam_io_write_atomic(io, path, file.data, file.size, NULL) == SEAM_OK);
+    if (invidx_reader_open(io, "d", SEAM_LSN_MAX, &r, NULL) == SEAM_OK) {
+        need(invidx_query_new(r, &q, NULL) == SEAM_OK);
         for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
             struct invidx_hit hits[5];
             struct invidx_facet_request facets[] = {{.attr = 1, .limit = 3}};
@@ -119,27 +119,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          .facet_count = i == 7,
                                          .sort_attr = i == 6};
             struct invidx_result res = {.hits = hits};
-            enum status st = invidx_query_parse(q, queries[i], strlen(queries[i]), INVIDX_OR, NULL);
+            enum seam_status st = invidx_query_parse(q, queries[i], strlen(queries[i]), INVIDX_OR, NULL);
 
-            if (st == ST_OK) st = invidx_search(r, q, &req, &res, NULL);
-            need(st == ST_OK || st == ST_CORRUPT);
+            if (st == SEAM_OK) st = invidx_search(r, q, &req, &res, NULL);
+            need(st == SEAM_OK || st == SEAM_CORRUPT);
         }
         invidx_query_free(q);
         invidx_reader_close(r);
     }
-    if (invidx_verify(io, "d", &text, NULL) != ST_OK) buf_clear(&text);
-    if (invidx_dump(io, path, &text, NULL) != ST_OK) buf_clear(&text);
-    if (invidx_writer_open(io, "d", NULL, NULL, &w, NULL) == ST_OK) {
-        enum status st = invidx_delete(w, 30, 400, NULL);
+    if (invidx_verify(io, "d", &text, NULL) != SEAM_OK) seam_buf_clear(&text);
+    if (invidx_dump(io, path, &text, NULL) != SEAM_OK) seam_buf_clear(&text);
+    if (invidx_writer_open(io, "d", NULL, NULL, &w, NULL) == SEAM_OK) {
+        enum seam_status st = invidx_delete(w, 30, 400, NULL);
 
-        if (st == ST_OK) st = invidx_publish(w, 401, 0, NULL);
-        if (st == ST_OK) st = invidx_compact(w, NULL);
-        need(st == ST_OK || st == ST_CORRUPT || st == ST_LIMIT);
+        if (st == SEAM_OK) st = invidx_publish(w, 401, 0, NULL);
+        if (st == SEAM_OK) st = invidx_compact(w, NULL);
+        need(st == SEAM_OK || st == SEAM_CORRUPT || st == SEAM_LIMIT);
         invidx_writer_close(w);
     }
-    buf_free(&file);
-    buf_free(&text);
-    io_sim_free(sim);
+    seam_buf_free(&file);
+    seam_buf_free(&text);
+    seam_io_sim_free(sim);
     return 0;
 }
 

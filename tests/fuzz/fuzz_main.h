@@ -35,22 +35,22 @@ struct fuzz_sample {
 };
 
 /* Flips, overwrites, deletes, repeats and splices.                                               */
-static inline size_t fuzz_mutate(struct rng *r, uint8_t *p, size_t n, const struct fuzz_sample *other)
+static inline size_t fuzz_mutate(struct seam_rng *r, uint8_t *p, size_t n, const struct fuzz_sample *other)
 {
     static const uint8_t odd[] = {0, 1, 0x7f, 0x80, 0xff, '"', '{', '\\', '\n', ','};
-    uint64_t rounds = 1 + rng_below(r, 8);
+    uint64_t rounds = 1 + seam_rng_below(r, 8);
 
     while (rounds-- > 0) {
-        size_t at = rng_below(r, n + 1), len = rng_below(r, 16);
+        size_t at = seam_rng_below(r, n + 1), len = seam_rng_below(r, 16);
 
-        switch (rng_below(r, 6)) {
+        switch (seam_rng_below(r, 6)) {
         case 0:
-            if (at < n) p[at] ^= (uint8_t)(1u << rng_below(r, 8));
+            if (at < n) p[at] ^= (uint8_t)(1u << seam_rng_below(r, 8));
             break;
         case 1:
-            if (at < n) p[at] = odd[rng_below(r, sizeof odd)];
+            if (at < n) p[at] = odd[seam_rng_below(r, sizeof odd)];
             break;
-        case 2: n = rng_below(r, 8) == 0 ? at : n; break;
+        case 2: n = seam_rng_below(r, 8) == 0 ? at : n; break;
         case 3:
             if (at + len <= n) {
                 memmove(p + at, p + at + len, n - at - len);
@@ -65,7 +65,7 @@ static inline size_t fuzz_mutate(struct rng *r, uint8_t *p, size_t n, const stru
             break;
         default:
             if (other->size > 0) {
-                size_t from = rng_below(r, other->size);
+                size_t from = seam_rng_below(r, other->size);
 
                 if (len > other->size - from) len = other->size - from;
                 if (at + len <= n) memcpy(p + at, (const uint8_t *)other->data + from, len);
@@ -95,7 +95,7 @@ static inline int fuzz_main(int argc, char **argv, const struct fuzz_sample *sam
 {
     char *end = NULL;
     unsigned long long runs = argc > 1 ? strtoull(argv[1], &end, 10) : 200000;
-    struct rng r;
+    struct seam_rng r;
 
     if (argc > 1 && *end != '\0') {
         int failed = 0;
@@ -104,14 +104,14 @@ static inline int fuzz_main(int argc, char **argv, const struct fuzz_sample *sam
             failed |= fuzz_file(argv[i]);
         return failed;
     }
-    rng_seed(&r, argc > 2 ? strtoull(argv[2], NULL, 10) : 1);
+    seam_rng_seed(&r, argc > 2 ? strtoull(argv[2], NULL, 10) : 1);
     for (unsigned long long i = 0; i < runs; i++) {
-        const struct fuzz_sample *s = &samples[rng_below(&r, count)];
+        const struct fuzz_sample *s = &samples[seam_rng_below(&r, count)];
         size_t n = s->size < FUZZ_INPUT_MAX ? s->size : FUZZ_INPUT_MAX;
         uint8_t *copy = malloc(FUZZ_INPUT_MAX), *exact;
 
         memcpy(copy, s->data, n);
-        n = fuzz_mutate(&r, copy, n, &samples[rng_below(&r, count)]);
+        n = fuzz_mutate(&r, copy, n, &samples[seam_rng_below(&r, count)]);
         exact = malloc(n > 0 ? n : 1); /* so that a sanitizer sees the first byte past the end */
         memcpy(exact, copy, n);
         LLVMFuzzerTestOneInput(exact, n);

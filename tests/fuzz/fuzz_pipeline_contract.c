@@ -4,31 +4,31 @@
 
 #include "tests/fuzz/fuzz_main.h"
 
-static enum status count(void *ctx, const struct contract_rule *rule, struct fault *f)
+static enum seam_status count(void *ctx, const struct contract_rule *rule, struct seam_fault *f)
 {
     size_t *n = ctx;
 
     (void)f;
     *n += strlen(rule->sql) + (size_t)contract_holds(rule, 1);
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* What is taken can be asked everything that a contract is asked, and is compatible with itself. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena a = {0};
+    struct seam_arena a = {0};
     struct contracts set = {.count = 1};
     struct contract *c = &set.list[0];
-    struct buf out = {0};
+    struct seam_buf out = {0};
     size_t n = 0;
 
-    if (contract_parse((const char *)data, size, &a, "fuzz", c, NULL) == ST_OK) {
-        if (contract_compatible(c, c, &out, NULL) != ST_OK) __builtin_trap();
-        if (contract_rules(c, count, &n, NULL) != ST_OK) __builtin_trap();
+    if (contract_parse((const char *)data, size, &a, "fuzz", c, NULL) == SEAM_OK) {
+        if (contract_compatible(c, c, &out, NULL) != SEAM_OK) __builtin_trap();
+        if (contract_rules(c, count, &n, NULL) != SEAM_OK) __builtin_trap();
         contracts_markdown(&set, &out);
     }
-    buf_free(&out);
-    arena_free(&a);
+    seam_buf_free(&out);
+    seam_arena_free(&a);
     return 0;
 }
 

@@ -10,7 +10,7 @@
 
 enum { MODEL_HEADER = 48 };
 
-static void try_model(struct io *io, struct embedder *e)
+static void try_model(struct seam_io *io, struct embedder *e)
 {
     float v[EMBED_DIM_MAX];
     bool known;
@@ -21,40 +21,40 @@ static void try_model(struct io *io, struct embedder *e)
     embedder_close(e);
 }
 
-static void try_file(struct io *io, int kind)
+static void try_file(struct seam_io *io, int kind)
 {
     struct embedder *e = NULL;
-    struct qrels *q = NULL;
-    struct run *r = NULL;
-    struct buf text = {0};
+    struct eval_qrels *q = NULL;
+    struct eval_run *r = NULL;
+    struct seam_buf text = {0};
 
-    if (kind == 0 && embedder_open(io, "f", &e, NULL) == ST_OK) try_model(io, e);
-    if (kind == 1 && embedder_from_vec(io, "f", 0, &e, NULL) == ST_OK) try_model(io, e);
-    if (kind == 2 && qrels_read(io, "f", &q, NULL) == ST_OK) qrels_free(q);
-    if (kind == 3 && run_read(io, "f", &r, NULL) == ST_OK) {
-        run_to_text(r, &text);
-        run_free(r);
+    if (kind == 0 && embedder_open(io, "f", &e, NULL) == SEAM_OK) try_model(io, e);
+    if (kind == 1 && embedder_from_vec(io, "f", 0, &e, NULL) == SEAM_OK) try_model(io, e);
+    if (kind == 2 && eval_qrels_read(io, "f", &q, NULL) == SEAM_OK) eval_qrels_free(q);
+    if (kind == 3 && eval_run_read(io, "f", &r, NULL) == SEAM_OK) {
+        eval_run_to_text(r, &text);
+        eval_run_free(r);
     }
-    buf_free(&text);
+    seam_buf_free(&text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct io_sim *sim;
-    struct buf b = {0};
+    struct seam_io_sim *sim;
+    struct seam_buf b = {0};
 
     if (size < 2) return 0;
-    sim = io_sim_new(1);
+    sim = seam_io_sim_new(1);
     if (sim == NULL) return 0;
-    buf_append(&b, data + 1, size - 1);
+    seam_buf_append(&b, data + 1, size - 1);
     if ((data[0] & 3) == 0 && b.size >= MODEL_HEADER) {
-        put_u32(b.data + 40, crc32c(0, b.data + MODEL_HEADER, b.size - MODEL_HEADER));
-        put_u32(b.data + 44, crc32c(0, b.data, 44));
+        seam_put_u32(b.data + 40, seam_crc32c(0, b.data + MODEL_HEADER, b.size - MODEL_HEADER));
+        seam_put_u32(b.data + 44, seam_crc32c(0, b.data, 44));
     }
-    if (buf_ok(&b) && io_write_atomic(io_sim_io(sim), "f", b.data, b.size, NULL) == ST_OK)
-        try_file(io_sim_io(sim), data[0] & 3);
-    buf_free(&b);
-    io_sim_free(sim);
+    if (seam_buf_ok(&b) && seam_io_write_atomic(seam_io_sim_io(sim), "f", b.data, b.size, NULL) == SEAM_OK)
+        try_file(seam_io_sim_io(sim), data[0] & 3);
+    seam_buf_free(&b);
+    seam_io_sim_free(sim);
     return 0;
 }
 

@@ -40,20 +40,20 @@ static const char good[] =
     "a,b\n1,x\n2,\"y\n\"\"z\"\n1,w\n";
 static const char both[] = GOOD_MAPPING "\0" GOOD_FILE;
 
-static struct oltp *open_store(struct io_sim *sim)
+static struct oltp *open_store(struct seam_io_sim *sim)
 {
     struct oltp_options o = {.cache_bytes = OLTP_CACHE_MIN};
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
     uint32_t id;
 
-    if (io_mkdir(io_sim_io(sim), "/d", NULL) != ST_OK ||
-        oltp_open(io_sim_io(sim), "/d/oltp", &o, &db, NULL) != ST_OK)
+    if (seam_io_mkdir(seam_io_sim_io(sim), "/d", NULL) != SEAM_OK ||
+        oltp_open(seam_io_sim_io(sim), "/d/oltp", &o, &db, NULL) != SEAM_OK)
         abort();
-    if (oltp_write_begin(db, &t, NULL) != ST_OK ||
-        oltp_create_table_json(t, products, sizeof products - 1, &id, NULL) != ST_OK ||
-        oltp_create_table_json(t, lines, sizeof lines - 1, &id, NULL) != ST_OK ||
-        oltp_commit(t, OLTP_DEFERRED, NULL, NULL) != ST_OK)
+    if (oltp_write_begin(db, &t, NULL) != SEAM_OK ||
+        oltp_create_table_json(t, products, sizeof products - 1, &id, NULL) != SEAM_OK ||
+        oltp_create_table_json(t, lines, sizeof lines - 1, &id, NULL) != SEAM_OK ||
+        oltp_commit(t, OLTP_DEFERRED, NULL, NULL) != SEAM_OK)
         abort();
     return db;
 }
@@ -63,14 +63,14 @@ static void check_rows(struct oltp *db, const char *name)
     struct oltp_txn *t = NULL;
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
-    struct value v[COLUMNS_MAX];
+    struct seam_value v[SEAM_COLUMNS_MAX];
     uint32_t id;
 
-    if (oltp_read_begin(db, &t, NULL) != ST_OK || oltp_table(t, name, &id, NULL) != ST_OK ||
-        oltp_cursor_open(t, id, 0, NULL, 0, &c, NULL) != ST_OK)
+    if (oltp_read_begin(db, &t, NULL) != SEAM_OK || oltp_table(t, name, &id, NULL) != SEAM_OK ||
+        oltp_cursor_open(t, id, 0, NULL, 0, &c, NULL) != SEAM_OK)
         abort();
-    while (oltp_cursor_next(c, &row, NULL) == ST_OK) {
-        if (row_decode(oltp_schema(t, id), row.row.data, row.row.size, v, NULL) != ST_OK) abort();
+    while (oltp_cursor_next(c, &row, NULL) == SEAM_OK) {
+        if (seam_row_decode(oltp_schema(t, id), row.row.data, row.row.size, v, NULL) != SEAM_OK) abort();
     }
     oltp_cursor_close(c);
     oltp_end(t);
@@ -78,35 +78,35 @@ static void check_rows(struct oltp *db, const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct io_sim *sim = io_sim_new(1);
+    struct seam_io_sim *sim = seam_io_sim_new(1);
     struct oltp *db = open_store(sim);
     const uint8_t *cut = size > 0 ? memchr(data, 0, size) : NULL;
-    struct import_options o = {.io = io_sim_io(sim),
+    struct import_options o = {.io = seam_io_sim_io(sim),
                                .file = "/d/file.csv",
                                .mapping = good_mapping,
                                .mapping_size = sizeof good_mapping - 1};
     const uint8_t *file = data;
-    size_t file_size = size;
+    size_t seam_file_size = size;
     struct import_stats s;
-    enum status first;
+    enum seam_status first;
 
     if (cut != NULL) {
         o.mapping = (const char *)data;
         o.mapping_size = (size_t)(cut - data);
         file = cut + 1;
-        file_size = size - o.mapping_size - 1;
+        seam_file_size = size - o.mapping_size - 1;
     }
-    if (io_write_atomic(o.io, o.file, file, file_size, NULL) != ST_OK) abort();
+    if (seam_io_write_atomic(o.io, o.file, file, seam_file_size, NULL) != SEAM_OK) abort();
     first = import_run(db, &o, &s, NULL);
-    if (first == ST_OK) { /* and again: nothing new */
-        if (s.landed + s.rejected != s.records || import_run(db, &o, &s, NULL) != ST_OK ||
-            s.landed != 0 || s.lsn != LSN_NONE)
+    if (first == SEAM_OK) { /* and again: nothing new */
+        if (s.landed + s.rejected != s.records || import_run(db, &o, &s, NULL) != SEAM_OK ||
+            s.landed != 0 || s.lsn != SEAM_LSN_NONE)
             abort();
     }
     check_rows(db, "p");
     check_rows(db, "l");
     (void)oltp_close(db, NULL);
-    io_sim_free(sim);
+    seam_io_sim_free(sim);
     return 0;
 }
 

@@ -3,24 +3,24 @@
 #include "tests/fuzz/fuzz_main.h"
 #include "wal/change.h"
 
-static void touch(struct bytes b)
+static void touch(struct wal_bytes b)
 {
     fuzz_touch(b.data, b.size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct change_row row;
-    struct change_outbox box;
-    struct buf out = {.limit = 1 << 16};
+    struct wal_change_row row;
+    struct wal_change_outbox box;
+    struct seam_buf out = {.limit = 1 << 16};
 
     if (size == 0) return 0;
-    if (change_get_row(data + 1, size - 1, &row, NULL) == ST_OK)
+    if (wal_change_get_row(data + 1, size - 1, &row, NULL) == SEAM_OK)
         touch(row.key), touch(row.before), touch(row.after);
-    if (change_get_outbox(data + 1, size - 1, &box, NULL) == ST_OK)
+    if (wal_change_get_outbox(data + 1, size - 1, &box, NULL) == SEAM_OK)
         touch(box.topic), touch(box.key), touch(box.payload);
-    change_explain(data[0] % 12, data + 1, size - 1, &out);
-    buf_free(&out);
+    wal_change_explain(data[0] % 12, data + 1, size - 1, &out);
+    seam_buf_free(&out);
     return 0;
 }
 

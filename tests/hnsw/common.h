@@ -13,16 +13,16 @@
 /* n vectors around n / 50 + 1 centres: near neighbours exist, as in real data.                       */
 static inline float *clustered(size_t n, uint32_t dim, uint64_t seed)
 {
-    struct rng r;
+    struct seam_rng r;
     size_t centres = n / 50 + 1;
     float *v = malloc(n * dim * sizeof *v), *c = malloc(centres * dim * sizeof *c);
 
-    rng_seed(&r, seed);
-    for (size_t i = 0; i < centres * dim; i++) c[i] = (float)rng_normal(&r) * 2;
+    seam_rng_seed(&r, seed);
+    for (size_t i = 0; i < centres * dim; i++) c[i] = (float)seam_rng_normal(&r) * 2;
     for (size_t i = 0; i < n; i++) {
-        const float *at = c + rng_below(&r, centres) * dim;
+        const float *at = c + seam_rng_below(&r, centres) * dim;
 
-        for (uint32_t d = 0; d < dim; d++) v[i * dim + d] = at[d] + (float)rng_normal(&r);
+        for (uint32_t d = 0; d < dim; d++) v[i * dim + d] = at[d] + (float)seam_rng_normal(&r);
     }
     free(c);
     return v;
@@ -46,7 +46,7 @@ static inline double recall_of(const struct hnsw *h, const float *queries, size_
 {
     struct hnsw_hit *got = malloc(q.k * sizeof *got), *want = malloc(q.k * sizeof *want);
     size_t hit = 0, total = 0;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     for (size_t i = 0; i < n; i++) {
         size_t g = 0, w = 0;
@@ -71,7 +71,7 @@ static inline struct hnsw *memory_graph(uint32_t dim, enum hnsw_metric metric, e
     struct hnsw_options o = {.dim = dim, .metric = metric, .quant = quant, .m = 16, .ef_construction = 100,
                              .seed = test_seed()};
     struct hnsw *h = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(hnsw_new(&o, NULL, &h, &f), &f);
     return h;

@@ -8,7 +8,7 @@ enum { N = 3000, DIM = 16, QUERIES = 200 };
 static void check_healthy(const struct hnsw *h, uint64_t live)
 {
     struct hnsw_health health;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t nodes = 0;
 
     ASSERT_OK(hnsw_health(h, &health, &f), &f);
@@ -27,7 +27,7 @@ static void test_recall_after_replacing_half_equals_a_fresh_build(void)
     struct hnsw *old = memory_graph(DIM, HNSW_L2, HNSW_F32), *fresh = memory_graph(DIM, HNSW_L2, HNSW_F32);
     struct hnsw_maintain_report report;
     struct hnsw_query q = {.k = 10, .ef = 32};
-    struct fault f = {0};
+    struct seam_fault f = {0};
     double tombs, after, best;
 
     ASSERT_OK(hnsw_load(old, NULL, 0, v, N, 1, NULL, &f), &f);
@@ -35,7 +35,7 @@ static void test_recall_after_replacing_half_equals_a_fresh_build(void)
     ASSERT_OK(hnsw_load(old, NULL, N, v + (size_t)N * DIM, half, 3, NULL, &f), &f);
     ASSERT_OK(hnsw_publish(old, 3, 0, &f), &f);
     tombs = recall_of(old, queries, QUERIES, DIM, q);
-    ASSERT_OK(hnsw_maintain(old, &(struct hnsw_maintain_options){.retain_lsn = LSN_MAX, .threads = 2}, &report, &f), &f);
+    ASSERT_OK(hnsw_maintain(old, &(struct hnsw_maintain_options){.retain_lsn = SEAM_LSN_MAX, .threads = 2}, &report, &f), &f);
     ck_assert_uint_eq(report.purged, half);
     check_healthy(old, N);
     after = recall_of(old, queries, QUERIES, DIM, q);
@@ -55,13 +55,13 @@ static void test_many_generations_stay_healthy(void)
     float *v = clustered(LIVE * ROUNDS + QUERIES, DIM, test_seed());
     struct hnsw *h = memory_graph(DIM, HNSW_L2, HNSW_I8);
     struct hnsw_info info;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    for (lsn_t round = 0; round < ROUNDS; round++) {
+    for (seam_lsn_t round = 0; round < ROUNDS; round++) {
         for (size_t k = 0; k < LIVE; k++)
             ASSERT_OK(hnsw_upsert(h, k, v + (round * LIVE + k) * DIM, round * LIVE + k + 1, &f), &f);
         ASSERT_OK(hnsw_publish(h, (round + 1) * LIVE, 0, &f), &f);
-        ASSERT_OK(hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = LSN_MAX}, NULL, &f), &f);
+        ASSERT_OK(hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = SEAM_LSN_MAX}, NULL, &f), &f);
         check_healthy(h, LIVE);
     }
     hnsw_info(h, &info);
@@ -75,9 +75,9 @@ static void test_everything_deleted_then_filled_again(void)
 {
     float *v = clustered(400, DIM, test_seed());
     struct hnsw *h = memory_graph(DIM, HNSW_L2, HNSW_F32);
-    struct hnsw_maintain_options all = {.retain_lsn = LSN_MAX};
+    struct hnsw_maintain_options all = {.retain_lsn = SEAM_LSN_MAX};
     struct hnsw_hit hit;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t n;
 
     ASSERT_OK(hnsw_load(h, NULL, 0, v, 200, 1, NULL, &f), &f);
@@ -96,7 +96,7 @@ static void test_everything_deleted_then_filled_again(void)
 static void test_parallel_load_is_as_good_as_one_thread(void)
 {
     float *v = clustered(N + QUERIES, DIM, test_seed());
-    struct fault f = {0};
+    struct seam_fault f = {0};
     double recall[2];
 
     for (int threads = 1; threads <= 4; threads += 3) {
@@ -128,10 +128,10 @@ static void *search_on(void *ctx)
 
     for (size_t i = 0; !__atomic_load_n(&s->stop, __ATOMIC_RELAXED); i++) {
         struct hnsw_hit hits[5];
-        struct fault f = {0};
+        struct seam_fault f = {0};
         size_t n = 0;
 
-        if (hnsw_search(s->h, &(struct hnsw_query){.vector = s->v + (i % 400) * DIM, .k = 5}, hits, &n, NULL, &f) != ST_OK ||
+        if (hnsw_search(s->h, &(struct hnsw_query){.vector = s->v + (i % 400) * DIM, .k = 5}, hits, &n, NULL, &f) != SEAM_OK ||
             n != 5)
             return ctx;
         for (size_t j = 1; j < n; j++)
@@ -147,7 +147,7 @@ static void test_searches_go_on_while_vectors_are_added(void)
     struct hnsw *h = memory_graph(DIM, HNSW_L2, HNSW_I8);
     struct searching s[2] = {{.h = h, .v = v}, {.h = h, .v = v}};
     pthread_t thread[2];
-    struct fault f = {0};
+    struct seam_fault f = {0};
     void *bad;
 
     ASSERT_OK(hnsw_load(h, NULL, 0, v, 300, 1, NULL, &f), &f);
@@ -174,4 +174,4 @@ static const struct named_test tests[] = {
     T(test_searches_go_on_while_vectors_are_added),
 };
 
-int main(int argc, char **argv) { return run_tests("hnsw churn", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("hnsw churn", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

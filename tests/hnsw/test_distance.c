@@ -15,18 +15,18 @@ static void *aligned(size_t n)
 
 static void floats_agree(uint32_t dim, size_t n)
 {
-    const struct dist_kernels *all[4];
-    size_t kernels = dist_kernels_all(all), floats = (dim + 15) / 16 * 16;
+    const struct hnsw_dist_kernels *all[4];
+    size_t kernels = hnsw_dist_kernels_all(all), floats = (dim + 15) / 16 * 16;
     float *q = aligned(floats * 4), *rows = aligned(n * floats * 4);
     const uint8_t *ptr[DIST_BATCH];
     int32_t keys[DIST_BATCH];
-    struct rng r;
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed() + dim);
-    for (uint32_t d = 0; d < dim; d++) q[d] = (float)rng_normal(&r);
+    seam_rng_seed(&r, test_seed() + dim);
+    for (uint32_t d = 0; d < dim; d++) q[d] = (float)seam_rng_normal(&r);
     for (size_t i = 0; i < n; i++) {
         ptr[i] = (const uint8_t *)(rows + i * floats);
-        for (uint32_t d = 0; d < dim; d++) rows[i * floats + d] = (float)rng_normal(&r);
+        for (uint32_t d = 0; d < dim; d++) rows[i * floats + d] = (float)seam_rng_normal(&r);
     }
     for (size_t k = 0; k < kernels; k++) {
         for (int metric = 0; metric < 3; metric++) { /* 2: L2 with a bound */
@@ -34,7 +34,7 @@ static void floats_agree(uint32_t dim, size_t n)
 
             if (metric == 0) all[k]->l2(q, ptr, n, floats, keys);
             else if (metric == 1) all[k]->ip(q, ptr, n, floats, keys);
-            else dist_l2_bounded(all[k], q, ptr, n, floats, dist_key((float)bound), keys);
+            else hnsw_dist_l2_bounded(all[k], q, ptr, n, floats, dist_key((float)bound), keys);
             for (size_t i = 0; i < n; i++) {
                 double want = 0, size = 0;
 
@@ -59,21 +59,21 @@ static void floats_agree(uint32_t dim, size_t n)
 
 static void codes_agree(uint32_t dim, size_t n)
 {
-    const struct dist_kernels *all[4];
-    size_t kernels = dist_kernels_all(all), stride = code_stride(dim);
+    const struct hnsw_dist_kernels *all[4];
+    size_t kernels = hnsw_dist_kernels_all(all), stride = code_stride(dim);
     uint8_t *rows = aligned(n * stride), *query = aligned(stride);
     int8_t *s = aligned(stride), *flipped = aligned(stride);
     const uint8_t *ptr[DIST_BATCH];
     int32_t keys[DIST_BATCH];
-    struct rng r;
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed() + dim);
+    seam_rng_seed(&r, test_seed() + dim);
     for (size_t i = 0; i < n; i++) {
         int32_t squares = 0;
 
         ptr[i] = rows + i * stride;
         for (uint32_t d = 0; d < dim; d++) {
-            uint8_t u = (uint8_t)(i == 0 ? 255 : i == 1 ? 0 : rng_below(&r, 256));
+            uint8_t u = (uint8_t)(i == 0 ? 255 : i == 1 ? 0 : seam_rng_below(&r, 256));
 
             rows[i * stride + d] = u;
             squares += (u - 128) * (u - 128);
@@ -114,7 +114,7 @@ static void test_float_kernels_agree_with_arithmetic(void)
 {
     static const uint32_t dims[] = {2, 15, 16, 17, 100, 128, 129, 200, 784, 1000, 4096};
 
-    for (size_t i = 0; i < ARRAY_LEN(dims); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(dims); i++) {
         floats_agree(dims[i], 1 + i % 7);
         floats_agree(dims[i], 33);
     }
@@ -124,7 +124,7 @@ static void test_code_kernels_agree_to_the_integer(void)
 {
     static const uint32_t dims[] = {2, 3, 55, 56, 57, 64, 100, 120, 121, 784, 4096};
 
-    for (size_t i = 0; i < ARRAY_LEN(dims); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(dims); i++) {
         codes_agree(dims[i], 2 + i % 6);
         codes_agree(dims[i], 41);
     }
@@ -134,7 +134,7 @@ static void test_keys_order_as_distances_do(void)
 {
     static const float d[] = {-INFINITY, -1e30f, -2, -1, -1e-30f, 0, 1e-40f, 1, 2, 1e30f, INFINITY};
 
-    for (size_t i = 1; i < ARRAY_LEN(d); i++) {
+    for (size_t i = 1; i < SEAM_ARRAY_LEN(d); i++) {
         ck_assert(dist_key(d[i - 1]) < dist_key(d[i]));
         ck_assert(dist_of_key(dist_key(d[i])) == d[i]);
     }
@@ -146,4 +146,4 @@ static const struct named_test tests[] = {
     T(test_keys_order_as_distances_do),
 };
 
-int main(int argc, char **argv) { return run_tests("hnsw distance", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("hnsw distance", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

@@ -9,7 +9,7 @@ static void recall_for(enum hnsw_metric metric, enum hnsw_quant quant, bool byte
 {
     float *v = bytes ? bytes_like(N + QUERIES, DIM, test_seed()) : clustered(N + QUERIES, DIM, test_seed());
     struct hnsw *h = memory_graph(DIM, metric, quant);
-    struct fault f = {0};
+    struct seam_fault f = {0};
     double recall;
 
     ASSERT_OK(hnsw_load(h, NULL, 1000, v, N, 1, NULL, &f), &f);
@@ -32,7 +32,7 @@ static void test_upserts_one_by_one_reach_the_same_recall(void)
 {
     enum { FEW = 1500 };
     float *v = clustered(FEW + QUERIES, DIM, test_seed());
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     for (int quant = 0; quant < 2; quant++) {
         struct hnsw *h = memory_graph(DIM, HNSW_L2, (enum hnsw_quant)quant);
@@ -50,7 +50,7 @@ static void test_one_thread_and_seed_give_the_same_graph(void)
     float *v = clustered(1000, DIM, test_seed());
     struct hnsw *a = memory_graph(DIM, HNSW_L2, HNSW_F32), *b = memory_graph(DIM, HNSW_L2, HNSW_F32);
     struct hnsw_hit x[20], y[20];
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t n = 0, m = 0;
 
     ASSERT_OK(hnsw_load(a, NULL, 0, v, 1000, 1, NULL, &f), &f);
@@ -78,17 +78,17 @@ static void test_filters_of_every_selectivity_return_all_they_can(void)
     static const uint64_t step[] = {1, 2, 5, 20, 100, 1000, 3999, 100000};
     float *v = clustered(N + QUERIES, DIM, test_seed());
     struct hnsw *h = memory_graph(DIM, HNSW_L2, HNSW_F32);
-    struct fault f = {0};
+    struct seam_fault f = {0};
     bool seen[4] = {false};
 
     ASSERT_OK(hnsw_load(h, NULL, 0, v, N, 1, NULL, &f), &f);
-    for (size_t i = 0; i < ARRAY_LEN(step); i++) {
-        uint64_t mod = step[i], *bits = calloc(bitset_words(N), 8), *keys = calloc(N, 8);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(step); i++) {
+        uint64_t mod = step[i], *bits = calloc(seam_bitset_words(N), 8), *keys = calloc(N, 8);
         struct hnsw_filter filter[3] = {{.match = every, .ctx = &mod}, {.bitmap = bits, .bits = N}, {.keys = keys}};
 
         for (uint64_t k = 0; k < N; k++) {
             if (k % mod != 0) continue;
-            bitset_set(bits, k);
+            seam_bitset_set(bits, k);
             filter[2].keys = keys;
             keys[filter[2].key_count++] = k;
         }
@@ -122,7 +122,7 @@ static void test_replaced_and_deleted_vectors_are_found_as_of_their_time(void)
     enum { FEW = 600 };
     float *v = clustered(FEW, DIM, test_seed());
     struct hnsw *h = memory_graph(DIM, HNSW_L2, HNSW_F32);
-    struct fault f = {0};
+    struct seam_fault f = {0};
     struct hnsw_hit hit;
     size_t n = 0;
 
@@ -144,14 +144,14 @@ static void test_replaced_and_deleted_vectors_are_found_as_of_their_time(void)
         ck_assert(n == 1 && hit.distance == 0 && hit.key == k);
     }
     ASSERT_OK(hnsw_delete(h, 7, 4000, &f), &f);
-    ASSERT_STATUS(hnsw_delete(h, 7, 4001, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(hnsw_delete(h, 7, 4001, NULL), SEAM_NOT_FOUND);
     {
         struct hnsw_query q = {.vector = v + 307 * DIM, .k = 1};
 
         ASSERT_OK(hnsw_search(h, &q, &hit, &n, NULL, &f), &f);
         ck_assert_uint_ne(hit.key, 7);
         q.as_of = 5000;
-        ASSERT_STATUS(hnsw_search(h, &q, &hit, &n, NULL, NULL), ST_NOT_FOUND); /* not applied yet */
+        ASSERT_STATUS(hnsw_search(h, &q, &hit, &n, NULL, NULL), SEAM_NOT_FOUND); /* not applied yet */
     }
     hnsw_close(h);
     free(v);
@@ -162,7 +162,7 @@ static void test_applied_changes_are_ignored_when_repeated(void)
     float a[DIM] = {1}, b[DIM] = {2}, got[DIM];
     struct hnsw *h = memory_graph(DIM, HNSW_L2, HNSW_F32);
     struct hnsw_info info;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(hnsw_upsert(h, 5, a, 10, &f), &f);
     ASSERT_OK(hnsw_publish(h, 10, 0, &f), &f);
@@ -184,15 +184,15 @@ static void test_iterator_gives_every_node_once_and_pages_in_order(void)
     struct hnsw_iter *it = NULL;
     uint8_t *seen = calloc(2000, 1);
     struct hnsw_hit hits[37], exact[37];
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t n = 0, total = 0;
-    enum status st;
+    enum seam_status st;
 
     ASSERT_OK(hnsw_load(h, NULL, 0, v, 2000, 1, NULL, &f), &f);
     ASSERT_OK(hnsw_iter_open(h, &q, &it, &f), &f);
     q.k = 37;
     ASSERT_OK(hnsw_exact(h, &q, exact, &n, &f), &f);
-    while ((st = hnsw_iter_next(it, hits, 37, &n, &f)) == ST_OK) {
+    while ((st = hnsw_iter_next(it, hits, 37, &n, &f)) == SEAM_OK) {
         for (size_t i = 0; i < n; i++) {
             ck_assert(!seen[hits[i].key]);
             seen[hits[i].key] = 1;
@@ -201,7 +201,7 @@ static void test_iterator_gives_every_node_once_and_pages_in_order(void)
         }
         total += n;
     }
-    ASSERT_STATUS(st, ST_END);
+    ASSERT_STATUS(st, SEAM_END);
     ck_assert_uint_eq(total, 2000);
     hnsw_iter_close(it);
     hnsw_close(h);
@@ -217,7 +217,7 @@ static void test_batches_answer_as_single_searches_do(void)
     struct hnsw_query q = {.k = K, .ef = 40};
     struct hnsw_hit all[QUERIES * K], one[K];
     size_t counts[QUERIES], n = 0;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(hnsw_load(h, NULL, 1000, v, FEW, 1, NULL, &f), &f);
     for (int exact = 0; exact < 2; exact++) {
@@ -240,7 +240,7 @@ static void test_range_returns_what_lies_within(void)
     struct hnsw *h = memory_graph(DIM, HNSW_L2, HNSW_F32);
     struct hnsw_query q = {.vector = v, .k = 1, .ef = 400};
     struct hnsw_hit *hits = malloc(2000 * sizeof *hits), *all = malloc(2000 * sizeof *all);
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t n = 0, m = 0, within = 0;
     float radius;
 
@@ -264,31 +264,31 @@ static void test_bad_vectors_and_options_are_refused_with_a_reason(void)
     struct hnsw *h = memory_graph(DIM, HNSW_COSINE, HNSW_F32);
     float v[2 * DIM] = {0};
     struct hnsw_hit hit;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     struct hnsw *none = NULL;
     struct hnsw_options o = {.dim = 5000, .m = 16, .ef_construction = 10};
     size_t n;
 
-    ASSERT_STATUS(hnsw_upsert(h, 1, v, 1, &f), ST_INVALID);
+    ASSERT_STATUS(hnsw_upsert(h, 1, v, 1, &f), SEAM_INVALID);
     ck_assert_ptr_nonnull(strstr(f.why, "zero"));
     v[3] = NAN;
-    fault_clear(&f);
-    ASSERT_STATUS(hnsw_upsert(h, 1, v, 1, &f), ST_INVALID);
+    seam_fault_clear(&f);
+    ASSERT_STATUS(hnsw_upsert(h, 1, v, 1, &f), SEAM_INVALID);
     ck_assert_ptr_nonnull(strstr(f.why, "component 3"));
     v[3] = INFINITY;
-    ASSERT_STATUS(hnsw_upsert(h, 1, v, 1, NULL), ST_INVALID);
+    ASSERT_STATUS(hnsw_upsert(h, 1, v, 1, NULL), SEAM_INVALID);
     v[0] = 1;
     v[3] = 0;
-    fault_clear(&f);
-    ASSERT_STATUS(hnsw_load(h, NULL, 0, v, 2, 1, NULL, &f), ST_INVALID); /* the second row is zero */
+    seam_fault_clear(&f);
+    ASSERT_STATUS(hnsw_load(h, NULL, 0, v, 2, 1, NULL, &f), SEAM_INVALID); /* the second row is zero */
     ck_assert_ptr_nonnull(strstr(f.why, "vector 1"));
-    fault_clear(&f);
+    seam_fault_clear(&f);
     ASSERT_OK(hnsw_search(h, &(struct hnsw_query){.vector = v, .k = 1}, &hit, &n, NULL, &f), &f);
     ck_assert_uint_eq(n, 1);
-    ASSERT_STATUS(hnsw_search(h, &(struct hnsw_query){.vector = v, .k = 0}, &hit, &n, NULL, NULL), ST_INVALID);
-    ASSERT_STATUS(hnsw_new(&o, NULL, &none, NULL), ST_LIMIT);
+    ASSERT_STATUS(hnsw_search(h, &(struct hnsw_query){.vector = v, .k = 0}, &hit, &n, NULL, NULL), SEAM_INVALID);
+    ASSERT_STATUS(hnsw_new(&o, NULL, &none, NULL), SEAM_LIMIT);
     o = (struct hnsw_options){.dim = 8, .m = 1};
-    ASSERT_STATUS(hnsw_new(&o, NULL, &none, NULL), ST_LIMIT);
+    ASSERT_STATUS(hnsw_new(&o, NULL, &none, NULL), SEAM_LIMIT);
     hnsw_close(h);
 }
 
@@ -297,7 +297,7 @@ static void test_empty_and_tiny_graphs_answer(void)
     struct hnsw *h = memory_graph(DIM, HNSW_L2, HNSW_I8);
     float v[DIM] = {1};
     struct hnsw_hit hits[5];
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t n = 9;
 
     ASSERT_OK(hnsw_search(h, &(struct hnsw_query){.vector = v, .k = 5}, hits, &n, NULL, &f), &f);
@@ -318,7 +318,7 @@ static void test_lossless_codes_give_way_to_other_values(void)
     float *v = bytes_like(FEW, DIM, test_seed()), odd[DIM], got[DIM];
     struct hnsw *h = memory_graph(DIM, HNSW_L2, HNSW_I8);
     struct hnsw_hit hit;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t n;
 
     ASSERT_OK(hnsw_load(h, NULL, 0, v, FEW, 1, NULL, &f), &f);
@@ -343,14 +343,14 @@ static void test_what_would_be_stored_is_what_is_given_back(void)
 
     for (int metric = HNSW_L2; metric <= HNSW_COSINE; metric++) {
         struct hnsw *h = memory_graph(DIM, (enum hnsw_metric)metric, HNSW_F32);
-        struct rng rng;
-        struct fault f = {0};
+        struct seam_rng rng;
+        struct seam_fault f = {0};
 
-        rng_seed(&rng, test_seed());
+        seam_rng_seed(&rng, test_seed());
         for (uint64_t key = 0; key < FEW; key++) {
             float v[DIM], got[DIM], want[DIM];
 
-            for (int d = 0; d < DIM; d++) v[d] = (float)rng_range(&rng, -1000000, 1000000) / 977.0f;
+            for (int d = 0; d < DIM; d++) v[d] = (float)seam_rng_range(&rng, -1000000, 1000000) / 977.0f;
             ASSERT_OK(hnsw_upsert(h, key, v, key + 1, &f), &f);
             ASSERT_OK(hnsw_get(h, key, got, &f), &f);
             ASSERT_OK(hnsw_as_stored(h, v, want, &f), &f);
@@ -382,4 +382,4 @@ static const struct named_test tests[] = {
     T(test_what_would_be_stored_is_what_is_given_back),
 };
 
-int main(int argc, char **argv) { return run_tests("hnsw search", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("hnsw search", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

@@ -10,20 +10,20 @@ enum { DIM = 8 };
 
 static const struct hnsw_options small = {.dim = DIM, .metric = HNSW_L2, .m = 6, .ef_construction = 40, .seed = 7};
 
-static struct hnsw *writer(struct io *io, const char *dir)
+static struct hnsw *writer(struct seam_io *io, const char *dir)
 {
     struct hnsw *h = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(hnsw_open_writer(io, dir, NULL, &h, &f), &f);
     return h;
 }
 
-static struct hnsw *reader(struct io *io, const char *dir, lsn_t lsn, bool mapped)
+static struct hnsw *reader(struct seam_io *io, const char *dir, seam_lsn_t lsn, bool mapped)
 {
     struct hnsw_config cfg = {.mapped = mapped};
     struct hnsw *h = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(hnsw_open_reader(io, dir, lsn, &cfg, &h, &f), &f);
     return h;
@@ -33,7 +33,7 @@ static struct hnsw *reader(struct io *io, const char *dir, lsn_t lsn, bool mappe
 static void same_answers(const struct hnsw *a, const struct hnsw *b, const float *queries, size_t n)
 {
     struct hnsw_hit x[10], y[10];
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     for (size_t i = 0; i < n; i++) {
         struct hnsw_query q = {.vector = queries + i * DIM, .k = 10, .ef = 20};
@@ -51,10 +51,10 @@ static void same_answers(const struct hnsw *a, const struct hnsw *b, const float
     }
 }
 
-static void check_verify(struct io *io, const char *dir)
+static void check_verify(struct seam_io *io, const char *dir)
 {
     struct hnsw_verify_report r;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(hnsw_verify(io, dir, &r, &f), &f);
     ck_assert_uint_eq(r.health.live, r.health.reachable);
@@ -67,33 +67,33 @@ static void churn(enum hnsw_quant quant, bool bytes)
     enum { KEYS = 300, ROUNDS = 30, V = 3000 };
     struct hnsw_options o = small;
     float *v = bytes ? bytes_like(V, DIM, test_seed()) : clustered(V, DIM, test_seed());
-    struct io *io = io_posix();
+    struct seam_io *io = seam_io_posix();
     const char *dir = test_dir();
     struct hnsw *w, *r;
-    struct rng rng;
-    struct fault f = {0};
+    struct seam_rng rng;
+    struct seam_fault f = {0};
     int32_t live[KEYS];
-    lsn_t lsn = 1;
+    seam_lsn_t lsn = 1;
 
-    rng_seed(&rng, test_seed());
+    seam_rng_seed(&rng, test_seed());
     memset(live, 0xff, sizeof live);
     o.quant = quant;
     ASSERT_OK(hnsw_create(io, dir, &o, &f), &f);
-    ASSERT_STATUS(hnsw_create(io, dir, &o, NULL), ST_EXISTS);
+    ASSERT_STATUS(hnsw_create(io, dir, &o, NULL), SEAM_EXISTS);
     w = writer(io, dir);
-    r = reader(io, dir, LSN_MAX, false);
+    r = reader(io, dir, SEAM_LSN_MAX, false);
     for (int round = 0; round < ROUNDS; round++) {
         bool changed;
 
         for (int i = 0; i < 40; i++) {
-            uint64_t key = rng_below(&rng, KEYS);
-            int32_t at = (int32_t)rng_below(&rng, V);
+            uint64_t key = seam_rng_below(&rng, KEYS);
+            int32_t at = (int32_t)seam_rng_below(&rng, V);
 
-            lsn += 1 + rng_below(&rng, 10);
-            if (rng_below(&rng, 4) == 0) {
-                enum status st = hnsw_delete(w, key, lsn, NULL);
+            lsn += 1 + seam_rng_below(&rng, 10);
+            if (seam_rng_below(&rng, 4) == 0) {
+                enum seam_status st = hnsw_delete(w, key, lsn, NULL);
 
-                ck_assert(st == (live[key] < 0 ? ST_NOT_FOUND : ST_OK));
+                ck_assert(st == (live[key] < 0 ? SEAM_NOT_FOUND : SEAM_OK));
                 live[key] = -1;
             } else {
                 ASSERT_OK(hnsw_upsert(w, key, v + (size_t)at * DIM, lsn, &f), &f);
@@ -121,7 +121,7 @@ static void churn(enum hnsw_quant quant, bool bytes)
             same_answers(w, r, v, 10);
         }
         if (round % 6 == 1) {
-            struct hnsw *other = reader(io, dir, LSN_MAX, round % 2 == 0);
+            struct hnsw *other = reader(io, dir, SEAM_LSN_MAX, round % 2 == 0);
 
             same_answers(w, other, v, 10);
             hnsw_close(other);
@@ -131,7 +131,7 @@ static void churn(enum hnsw_quant quant, bool bytes)
         float got[DIM];
 
         if (live[key] < 0) {
-            ASSERT_STATUS(hnsw_get(r, key, got, NULL), ST_NOT_FOUND);
+            ASSERT_STATUS(hnsw_get(r, key, got, NULL), SEAM_NOT_FOUND);
         } else {
             ASSERT_OK(hnsw_get(r, key, got, &f), &f);
             ck_assert_mem_eq(got, v + (size_t)live[key] * DIM, sizeof got);
@@ -148,11 +148,11 @@ static void test_churn_readers_equal_the_writer_with_lossless_codes(void) { chur
 
 static void test_as_of_reader_sees_its_moment_until_it_is_purged(void)
 {
-    struct io *io = io_posix();
+    struct seam_io *io = seam_io_posix();
     const char *dir = test_dir();
     float *v = clustered(200, DIM, test_seed());
     struct hnsw *w, *r, *none = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     struct hnsw_hit hit;
     size_t n;
 
@@ -171,9 +171,9 @@ static void test_as_of_reader_sees_its_moment_until_it_is_purged(void)
         ck_assert((hit.key == k) == (300 + k > 350));
     }
     hnsw_close(r);
-    ASSERT_STATUS(hnsw_open_reader(io, dir, 501, NULL, &none, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(hnsw_open_reader(io, dir, 501, NULL, &none, NULL), SEAM_NOT_FOUND);
     ASSERT_OK(hnsw_maintain(w, &(struct hnsw_maintain_options){.retain_lsn = 340}, NULL, &f), &f);
-    ASSERT_STATUS(hnsw_open_reader(io, dir, 339, NULL, &none, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(hnsw_open_reader(io, dir, 339, NULL, &none, NULL), SEAM_NOT_FOUND);
     r = reader(io, dir, 340, false);
     hnsw_close(r);
     hnsw_close(w);
@@ -189,11 +189,11 @@ static void test_many_orphans_are_adopted_and_the_graph_verifies(void)
     uint64_t orphans = 0;
 
     for (uint64_t seed = 1; seed <= 12; seed++) {
-        struct io_sim *sim = io_sim_new(seed);
-        struct io *io = io_sim_io(sim);
+        struct seam_io_sim *sim = seam_io_sim_new(seed);
+        struct seam_io *io = seam_io_sim_io(sim);
         float *v = clustered(FEW, DIM, test_seed() + seed);
         struct hnsw_maintain_report report;
-        struct fault f = {0};
+        struct seam_fault f = {0};
         struct hnsw *w;
 
         for (size_t i = 0; i < FEW * DIM; i++) v[i] *= i / DIM % 2 ? 1 : 0.01f;
@@ -207,7 +207,7 @@ static void test_many_orphans_are_adopted_and_the_graph_verifies(void)
         check_verify(io, "d");
         hnsw_close(w);
         free(v);
-        io_sim_free(sim);
+        seam_io_sim_free(sim);
     }
     ck_assert_uint_gt(orphans, 0);
 }
@@ -216,9 +216,9 @@ static void test_many_orphans_are_adopted_and_the_graph_verifies(void)
 static void test_first_batch_after_opening_may_be_deletes_alone(void)
 {
     const char *dir = test_dir();
-    struct io *io = io_posix();
+    struct seam_io *io = seam_io_posix();
     float *v = clustered(100, DIM, test_seed());
-    struct fault f = {0};
+    struct seam_fault f = {0};
     struct hnsw_info info;
     struct hnsw *w;
 
@@ -242,16 +242,16 @@ static void test_first_batch_after_opening_may_be_deletes_alone(void)
 
 static void test_second_writer_is_refused(void)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
-    struct io *io = io_sim_io(sim);
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(sim);
     struct hnsw *w, *other = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(hnsw_create(io, "d", &small, &f), &f);
     w = writer(io, "d");
-    ASSERT_STATUS(hnsw_open_writer(io, "d", NULL, &other, NULL), ST_CONFLICT);
+    ASSERT_STATUS(hnsw_open_writer(io, "d", NULL, &other, NULL), SEAM_CONFLICT);
     hnsw_close(w);
-    io_sim_free(sim);
+    seam_io_sim_free(sim);
 }
 
 /* ---- crashes ----
@@ -260,37 +260,37 @@ static void test_second_writer_is_refused(void)
  * Method: cut at I/O 1, 2, 3 ... until a run finishes uncut.                                         */
 enum { CRASH_ROUNDS = 6, CRASH_BATCH = 5 };
 
-static enum status crash_run(struct io *io, const float *v, lsn_t *acked)
+static enum seam_status crash_run(struct seam_io *io, const float *v, seam_lsn_t *acked)
 {
     struct hnsw *h = NULL;
-    enum status st = hnsw_create(io, "d", &small, NULL);
+    enum seam_status st = hnsw_create(io, "d", &small, NULL);
 
     *acked = 0;
-    if (st == ST_OK) st = hnsw_open_writer(io, "d", NULL, &h, NULL);
-    for (int round = 0; round < CRASH_ROUNDS && st == ST_OK; round++) {
-        lsn_t lsn = (lsn_t)(round + 1) * 100;
+    if (st == SEAM_OK) st = hnsw_open_writer(io, "d", NULL, &h, NULL);
+    for (int round = 0; round < CRASH_ROUNDS && st == SEAM_OK; round++) {
+        seam_lsn_t lsn = (seam_lsn_t)(round + 1) * 100;
 
-        for (int i = 0; i < CRASH_BATCH && st == ST_OK; i++)
+        for (int i = 0; i < CRASH_BATCH && st == SEAM_OK; i++)
             st = hnsw_upsert(h, (uint64_t)(round * 3 + i), v + (size_t)(round * CRASH_BATCH + i) * DIM,
-                             lsn - 50 + (lsn_t)i, NULL);
-        if (st == ST_OK) st = hnsw_publish(h, lsn, 0, NULL);
-        if (st == ST_OK) *acked = lsn;
-        if (st == ST_OK && round % 3 == 1)
+                             lsn - 50 + (seam_lsn_t)i, NULL);
+        if (st == SEAM_OK) st = hnsw_publish(h, lsn, 0, NULL);
+        if (st == SEAM_OK) *acked = lsn;
+        if (st == SEAM_OK && round % 3 == 1)
             st = hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = lsn, .force = true}, NULL, NULL);
     }
     hnsw_close(h);
     return st;
 }
 
-static void check_survived(struct io *io, const float *v, lsn_t acked)
+static void check_survived(struct seam_io *io, const float *v, seam_lsn_t acked)
 {
     struct hnsw *h = NULL;
-    struct fault f = {0};
-    enum status st = hnsw_open_writer(io, "d", NULL, &h, &f);
-    lsn_t lsn;
+    struct seam_fault f = {0};
+    enum seam_status st = hnsw_open_writer(io, "d", NULL, &h, &f);
+    seam_lsn_t lsn;
     float got[DIM];
 
-    if (st == ST_NOT_FOUND) { /* the creation itself was cut off */
+    if (st == SEAM_NOT_FOUND) { /* the creation itself was cut off */
         ck_assert_uint_eq(acked, 0);
         return;
     }
@@ -302,7 +302,7 @@ static void check_survived(struct io *io, const float *v, lsn_t acked)
 
         while (round >= 0 && (key < round * 3 || key >= round * 3 + CRASH_BATCH)) round--;
         if (round < 0) {
-            ASSERT_STATUS(hnsw_get(h, (uint64_t)key, got, NULL), ST_NOT_FOUND);
+            ASSERT_STATUS(hnsw_get(h, (uint64_t)key, got, NULL), SEAM_NOT_FOUND);
             continue;
         }
         ASSERT_OK(hnsw_get(h, (uint64_t)key, got, &f), &f);
@@ -314,55 +314,55 @@ static void check_survived(struct io *io, const float *v, lsn_t acked)
     hnsw_close(h);
 }
 
-static void crash_everywhere(enum sim_fault_kind kind)
+static void crash_everywhere(enum seam_sim_fault_kind kind)
 {
     float *v = clustered(CRASH_ROUNDS * CRASH_BATCH, DIM, test_seed());
     bool fired = true;
 
     for (uint64_t nth = 1; fired; nth++) {
-        struct io_sim *sim = io_sim_new(test_seed() + nth);
-        lsn_t acked = 0;
+        struct seam_io_sim *sim = seam_io_sim_new(test_seed() + nth);
+        seam_lsn_t acked = 0;
 
-        io_sim_plant(sim, kind, nth, false);
-        (void)crash_run(io_sim_io(sim), v, &acked);
-        fired = io_sim_fired(sim);
-        io_sim_clear(sim);
-        if (kind == SIM_POWER_CUT) io_sim_reboot(sim);
-        check_survived(io_sim_io(sim), v, acked);
-        io_sim_free(sim);
+        seam_io_sim_plant(sim, kind, nth, false);
+        (void)crash_run(seam_io_sim_io(sim), v, &acked);
+        fired = seam_io_sim_fired(sim);
+        seam_io_sim_clear(sim);
+        if (kind == SEAM_SIM_POWER_CUT) seam_io_sim_reboot(sim);
+        check_survived(seam_io_sim_io(sim), v, acked);
+        seam_io_sim_free(sim);
     }
     free(v);
 }
 
-static void test_power_cut_anywhere_keeps_what_was_published(void) { crash_everywhere(SIM_POWER_CUT); }
-static void test_io_error_anywhere_keeps_what_was_published(void) { crash_everywhere(SIM_EIO); }
-static void test_full_disk_anywhere_keeps_what_was_published(void) { crash_everywhere(SIM_ENOSPC); }
-static void test_short_write_anywhere_keeps_what_was_published(void) { crash_everywhere(SIM_SHORT_WRITE); }
+static void test_power_cut_anywhere_keeps_what_was_published(void) { crash_everywhere(SEAM_SIM_POWER_CUT); }
+static void test_io_error_anywhere_keeps_what_was_published(void) { crash_everywhere(SEAM_SIM_EIO); }
+static void test_full_disk_anywhere_keeps_what_was_published(void) { crash_everywhere(SEAM_SIM_ENOSPC); }
+static void test_short_write_anywhere_keeps_what_was_published(void) { crash_everywhere(SEAM_SIM_SHORT_WRITE); }
 
 /* ---- no memory ----
- * Goal:   the n-th allocation fails: the call says ST_NOMEM, nothing leaks, and what was published is there.
+ * Goal:   the n-th allocation fails: the call says SEAM_NOMEM, nothing leaks, and what was published is there.
  * Method: fail allocation 1, 2, 3 ... of a small life of an index until one run needs no more.        */
-static enum status small_life(struct io *io, const float *v, lsn_t *acked)
+static enum seam_status small_life(struct seam_io *io, const float *v, seam_lsn_t *acked)
 {
     struct hnsw *h = NULL, *r = NULL;
     struct hnsw_hit hits[4];
     struct hnsw_query q = {.vector = v, .k = 4};
     struct hnsw_verify_report report;
     size_t n;
-    enum status st = hnsw_open_writer(io, "d", NULL, &h, NULL);
+    enum seam_status st = hnsw_open_writer(io, "d", NULL, &h, NULL);
 
-    for (uint64_t k = 0; k < 12 && st == ST_OK; k++) {
+    for (uint64_t k = 0; k < 12 && st == SEAM_OK; k++) {
         st = hnsw_upsert(h, k % 7, v + k * DIM, k + 2, NULL);
-        if (st == ST_OK && k % 4 == 3) {
+        if (st == SEAM_OK && k % 4 == 3) {
             st = hnsw_publish(h, k + 2, 0, NULL);
-            if (st == ST_OK) *acked = k + 2;
+            if (st == SEAM_OK) *acked = k + 2;
         }
     }
-    if (st == ST_OK) st = hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = 20}, NULL, NULL);
-    if (st == ST_OK) st = hnsw_open_reader(io, "d", LSN_MAX, NULL, &r, NULL);
-    if (st == ST_OK) st = hnsw_search(r, &q, hits, &n, NULL, NULL);
-    if (st == ST_OK) st = hnsw_refresh(r, NULL, NULL);
-    if (st == ST_OK) st = hnsw_verify(io, "d", &report, NULL);
+    if (st == SEAM_OK) st = hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = 20}, NULL, NULL);
+    if (st == SEAM_OK) st = hnsw_open_reader(io, "d", SEAM_LSN_MAX, NULL, &r, NULL);
+    if (st == SEAM_OK) st = hnsw_search(r, &q, hits, &n, NULL, NULL);
+    if (st == SEAM_OK) st = hnsw_refresh(r, NULL, NULL);
+    if (st == SEAM_OK) st = hnsw_verify(io, "d", &report, NULL);
     hnsw_close(r);
     hnsw_close(h);
     return st;
@@ -374,39 +374,39 @@ static void test_every_failing_allocation_is_told_and_loses_nothing(void)
     bool more = true;
 
     for (uint64_t nth = 1; more; nth++) {
-        struct io_sim *sim = io_sim_new(test_seed());
-        struct io *io = io_sim_io(sim);
+        struct seam_io_sim *sim = seam_io_sim_new(test_seed());
+        struct seam_io *io = seam_io_sim_io(sim);
         struct hnsw *h = NULL;
-        struct fault f = {0};
-        lsn_t acked = 0;
-        enum status st;
+        struct seam_fault f = {0};
+        seam_lsn_t acked = 0;
+        enum seam_status st;
 
         ASSERT_OK(hnsw_create(io, "d", &small, &f), &f);
         fail_malloc_at(nth, false);
         st = small_life(io, v, &acked);
         more = fail_malloc_stop();
-        ck_assert_msg(st == ST_OK || st == ST_NOMEM, "allocation %d: %s", (int)nth, status_name(st));
+        ck_assert_msg(st == SEAM_OK || st == SEAM_NOMEM, "allocation %d: %s", (int)nth, seam_status_name(st));
         ASSERT_OK(hnsw_open_writer(io, "d", NULL, &h, &f), &f);
         ck_assert_uint_ge(hnsw_applied_lsn(h), acked);
         hnsw_close(h);
-        io_sim_free(sim);
+        seam_io_sim_free(sim);
     }
     free(v);
 }
 
 /* ---- damage ---- */
-/* Every byte of base, journal and manifest flipped in turn: the answer is ST_CORRUPT (or unsupported), or
+/* Every byte of base, journal and manifest flipped in turn: the answer is SEAM_CORRUPT (or unsupported), or
  * a publication that was made (the journal's last batch looks torn).                                 */
 static void flip_every_byte(const char *ext)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
-    struct io *io = io_sim_io(sim);
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(sim);
     float *v = clustered(64, DIM, test_seed());
     struct hnsw *h;
-    struct fault f = {0};
-    struct io_list list = {0};
-    char path[PATH_MAX_BYTES] = "";
-    struct buf whole = {0};
+    struct seam_fault f = {0};
+    struct seam_io_list list = {0};
+    char path[SEAM_PATH_MAX_BYTES] = "";
+    struct seam_buf whole = {0};
     size_t damaged = 0;
 
     ASSERT_OK(hnsw_create(io, "d", &small, &f), &f);
@@ -419,37 +419,37 @@ static void flip_every_byte(const char *ext)
         if (k % 4 == 3) ASSERT_OK(hnsw_publish(h, k, 0, &f), &f);
     }
     hnsw_close(h);
-    ASSERT_OK(io_list(io, "d", &list, &f), &f);
+    ASSERT_OK(seam_io_list(io, "d", &list, &f), &f);
     for (size_t i = 0; i < list.count; i++)
-        if (strstr(list.names[i], ext) != NULL) ASSERT_OK(path_join(path, "d", list.names[i], &f), &f);
-    io_list_free(&list);
-    ASSERT_OK(io_read_all(io, path, 1 << 24, &whole, &f), &f);
+        if (strstr(list.names[i], ext) != NULL) ASSERT_OK(seam_path_join(path, "d", list.names[i], &f), &f);
+    seam_io_list_free(&list);
+    ASSERT_OK(seam_io_read_all(io, path, 1 << 24, &whole, &f), &f);
     for (uint64_t at = 0; at < whole.size; at += at > 5000 ? 7 : 1) {
-        enum status st;
+        enum seam_status st;
 
         h = NULL;
-        ck_assert(io_sim_flip(sim, path, at, (uint8_t)(1u << (at % 8))));
-        st = hnsw_open_reader(io, "d", LSN_MAX, NULL, &h, NULL);
-        if (st == ST_OK) {
+        ck_assert(seam_io_sim_flip(sim, path, at, (uint8_t)(1u << (at % 8))));
+        st = hnsw_open_reader(io, "d", SEAM_LSN_MAX, NULL, &h, NULL);
+        if (st == SEAM_OK) {
             ck_assert(strcmp(ext, ".journal") == 0);
             ck_assert(hnsw_applied_lsn(h) == 27 || hnsw_applied_lsn(h) == 10);
         } else {
-            ck_assert_msg(st == ST_CORRUPT || st == ST_UNSUPPORTED || st == ST_NOT_FOUND, "%s", status_name(st));
+            ck_assert_msg(st == SEAM_CORRUPT || st == SEAM_UNSUPPORTED || st == SEAM_NOT_FOUND, "%s", seam_status_name(st));
             damaged++;
         }
         hnsw_close(h);
-        ck_assert(io_sim_flip(sim, path, at, (uint8_t)(1u << (at % 8))));
+        ck_assert(seam_io_sim_flip(sim, path, at, (uint8_t)(1u << (at % 8))));
     }
     ck_assert(damaged > 0);
     for (uint64_t n = 0; n < whole.size; n += n > 100 ? 61 : 1) { /* and cut short */
-        ASSERT_OK(io_write_atomic(io, path, whole.data, (size_t)n, &f), &f);
+        ASSERT_OK(seam_io_write_atomic(io, path, whole.data, (size_t)n, &f), &f);
         h = NULL;
-        if (hnsw_open_reader(io, "d", LSN_MAX, NULL, &h, NULL) == ST_OK) ck_assert(strcmp(ext, ".journal") == 0);
+        if (hnsw_open_reader(io, "d", SEAM_LSN_MAX, NULL, &h, NULL) == SEAM_OK) ck_assert(strcmp(ext, ".journal") == 0);
         hnsw_close(h);
     }
-    buf_free(&whole);
+    seam_buf_free(&whole);
     free(v);
-    io_sim_free(sim);
+    seam_io_sim_free(sim);
 }
 
 static void test_damaged_base_is_found(void) { flip_every_byte(".base"); }
@@ -459,55 +459,55 @@ static void test_damaged_manifest_is_found(void) { flip_every_byte(".manifest");
 /* A reader that meets damage while refreshing must not go on answering from half a state.            */
 static void test_reader_refuses_to_answer_after_a_failed_refresh(void)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
-    struct io *io = io_sim_io(sim);
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(sim);
     float *v = clustered(40, DIM, test_seed());
     struct hnsw_query q = {.vector = v, .k = 3};
-    struct io_list list = {0};
-    char path[PATH_MAX_BYTES] = "";
+    struct seam_io_list list = {0};
+    char path[SEAM_PATH_MAX_BYTES] = "";
     struct hnsw_hit hits[3];
     struct hnsw *w, *r;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t n;
 
     ASSERT_OK(hnsw_create(io, "d", &small, &f), &f);
     w = writer(io, "d");
     ASSERT_OK(hnsw_load(w, NULL, 0, v, 40, 1, NULL, &f), &f);
     ASSERT_OK(hnsw_publish(w, 1, 0, &f), &f);
-    r = reader(io, "d", LSN_MAX, false);
+    r = reader(io, "d", SEAM_LSN_MAX, false);
     ASSERT_OK(hnsw_search(r, &q, hits, &n, NULL, &f), &f);
     ASSERT_OK(hnsw_maintain(w, &(struct hnsw_maintain_options){.force = true}, NULL, &f), &f);
-    ASSERT_OK(io_list(io, "d", &list, &f), &f);
+    ASSERT_OK(seam_io_list(io, "d", &list, &f), &f);
     for (size_t i = 0; i < list.count; i++)
-        if (strstr(list.names[i], ".base") != NULL) ASSERT_OK(path_join(path, "d", list.names[i], &f), &f);
-    io_list_free(&list);
-    ck_assert(io_sim_flip(sim, path, 9000, 4));
-    ASSERT_STATUS(hnsw_refresh(r, NULL, NULL), ST_CORRUPT);
-    ASSERT_STATUS(hnsw_search(r, &q, hits, &n, NULL, NULL), ST_CORRUPT);
-    ASSERT_STATUS(hnsw_refresh(r, NULL, NULL), ST_CORRUPT);
+        if (strstr(list.names[i], ".base") != NULL) ASSERT_OK(seam_path_join(path, "d", list.names[i], &f), &f);
+    seam_io_list_free(&list);
+    ck_assert(seam_io_sim_flip(sim, path, 9000, 4));
+    ASSERT_STATUS(hnsw_refresh(r, NULL, NULL), SEAM_CORRUPT);
+    ASSERT_STATUS(hnsw_search(r, &q, hits, &n, NULL, NULL), SEAM_CORRUPT);
+    ASSERT_STATUS(hnsw_refresh(r, NULL, NULL), SEAM_CORRUPT);
     hnsw_close(r);
     hnsw_close(w);
     free(v);
-    io_sim_free(sim);
+    seam_io_sim_free(sim);
 }
 
 static void test_pinned_operating_point_is_kept_and_used(void)
 {
-    struct io *io = io_posix();
+    struct seam_io *io = seam_io_posix();
     const char *dir = test_dir();
     struct hnsw_point p[2] = {{10, 30, 0.92, 0.91, 1, 2, 0}, {10, 90, 0.98, 0.97, 2, 3, 40}}, got[HNSW_POINTS_MAX];
     float v[DIM] = {1};
     struct hnsw *w, *r;
     struct hnsw_stats stats;
     struct hnsw_hit hit;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t n;
 
     ASSERT_OK(hnsw_create(io, dir, &small, &f), &f);
     w = writer(io, dir);
     ASSERT_OK(hnsw_upsert(w, 1, v, 1, &f), &f);
     ASSERT_OK(hnsw_publish(w, 1, 0, &f), &f);
-    r = reader(io, dir, LSN_MAX, false);
+    r = reader(io, dir, SEAM_LSN_MAX, false);
     ASSERT_OK(hnsw_pin(w, p, 2, 0.95, &f), &f);
     ASSERT_OK(hnsw_refresh(r, NULL, &f), &f);
     ck_assert_uint_eq(hnsw_points(r, got), 2);
@@ -542,4 +542,4 @@ static const struct named_test tests[] = {
     T(test_pinned_operating_point_is_kept_and_used),
 };
 
-int main(int argc, char **argv) { return run_tests("hnsw store", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("hnsw store", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

@@ -42,32 +42,32 @@ static inline struct model_doc *model_put(struct model *m, uint64_t key)
     return &m->docs[m->n++];
 }
 
-static inline uint32_t model_word(struct rng *r, uint32_t vocabulary)
+static inline uint32_t model_word(struct seam_rng *r, uint32_t vocabulary)
 {
-    double u = rng_double(r);
+    double u = seam_rng_double(r);
 
     return (uint32_t)(u * u * u * vocabulary); /* small numbers are frequent */
 }
 
-static inline void model_random_doc(struct model *m, struct model_doc *d, struct rng *r,
+static inline void model_random_doc(struct model *m, struct model_doc *d, struct seam_rng *r,
                                     uint32_t vocabulary, uint32_t longest)
 {
     d->live = true;
     for (size_t f = 0; f < m->fields; f++) {
-        d->n[f] = (uint32_t)rng_below(r, longest + 1);
+        d->n[f] = (uint32_t)seam_rng_below(r, longest + 1);
         for (uint32_t i = 0; i < d->n[f]; i++)
             d->word[f][i] = (uint16_t)model_word(r, vocabulary);
     }
-    d->price = rng_range(r, -50, 50);
-    d->no_price = rng_below(r, 8) == 0;
-    d->brand = (uint32_t)rng_below(r, 6);
+    d->price = seam_rng_range(r, -50, 50);
+    d->no_price = seam_rng_below(r, 8) == 0;
+    d->brand = (uint32_t)seam_rng_below(r, 6);
 }
 
 struct model_text {
     char text[MODEL_FIELDS][MODEL_TEXT];
     char brand[16];
     struct invidx_text fields[MODEL_FIELDS];
-    struct value attrs[MODEL_ATTRS];
+    struct seam_value attrs[MODEL_ATTRS];
 };
 
 static inline struct invidx_doc model_to_doc(const struct model *m, const struct model_doc *d,
@@ -81,8 +81,8 @@ static inline struct invidx_doc model_to_doc(const struct model *m, const struct
         t->fields[f] = (struct invidx_text){t->text[f], at};
     }
     snprintf(t->brand, sizeof t->brand, "brand%u", d->brand);
-    t->attrs[0] = d->no_price ? v_null() : v_int(d->price);
-    t->attrs[1] = d->brand == 0 ? v_null() : v_text(t->brand, strlen(t->brand));
+    t->attrs[0] = d->no_price ? seam_v_null() : seam_v_int(d->price);
+    t->attrs[1] = d->brand == 0 ? seam_v_null() : seam_v_text(t->brand, strlen(t->brand));
     return (struct invidx_doc){.key = d->key, .fields = t->fields, .attrs = t->attrs};
 }
 

@@ -15,7 +15,7 @@ struct shop {
     struct invidx_writer *w;
     struct invidx_reader *r;
     struct invidx_query *q;
-    struct fault f;
+    struct seam_fault f;
     char dir[600];
 };
 
@@ -46,12 +46,12 @@ static void open_shop(struct shop *s, const char *synonyms)
     memset(s, 0, sizeof *s);
     schema.analysis.synonyms = synonyms;
     snprintf(s->dir, sizeof s->dir, "%s/shop", test_dir());
-    ASSERT_OK(invidx_writer_open(io_posix(), s->dir, &schema, NULL, &s->w, &s->f), &s->f);
-    for (size_t i = 0; i < ARRAY_LEN(products); i++) {
+    ASSERT_OK(invidx_writer_open(seam_io_posix(), s->dir, &schema, NULL, &s->w, &s->f), &s->f);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(products); i++) {
         struct invidx_text t[2] = {{products[i].title, strlen(products[i].title)},
                                    {products[i].text, strlen(products[i].text)}};
-        struct value a[2] = {v_int(products[i].price),
-                             products[i].brand == NULL ? v_null() : v_str(products[i].brand)};
+        struct seam_value a[2] = {seam_v_int(products[i].price),
+                             products[i].brand == NULL ? seam_v_null() : seam_v_str(products[i].brand)};
 
         ASSERT_OK(invidx_upsert(s->w, &(struct invidx_doc){.key = i, .fields = t, .attrs = a},
                                 i + 1, &s->f),
@@ -59,7 +59,7 @@ static void open_shop(struct shop *s, const char *synonyms)
         if (i == 4) ASSERT_OK(invidx_publish(s->w, i + 1, 0, &s->f), &s->f); /* two segments */
     }
     ASSERT_OK(invidx_publish(s->w, 100, 0, &s->f), &s->f);
-    ASSERT_OK(invidx_reader_open(io_posix(), s->dir, LSN_MAX, &s->r, &s->f), &s->f);
+    ASSERT_OK(invidx_reader_open(seam_io_posix(), s->dir, SEAM_LSN_MAX, &s->r, &s->f), &s->f);
     ASSERT_OK(invidx_query_new(s->r, &s->q, &s->f), &s->f);
 }
 
@@ -145,7 +145,7 @@ static void test_query_language(void)
     struct shop s;
 
     open_shop(&s, NULL);
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(cases); i++)
         ck_assert_msg(strcmp(found(&s, cases[i].query, cases[i].side), cases[i].keys) == 0,
                       "%s: got \"%s\", want \"%s\"", cases[i].query,
                       found(&s, cases[i].query, cases[i].side), cases[i].keys);
@@ -156,34 +156,34 @@ static void test_query_mistakes_are_named(void)
 {
     static const struct {
         const char *query;
-        enum status st;
+        enum seam_status st;
         uint64_t column;
     } cases[] = {
-        {"(boots", ST_INVALID, 1},       {"boots)", ST_INVALID, 6},
-        {"\"boots", ST_INVALID, 1},      {"()", ST_INVALID, 1},
-        {"boots^", ST_INVALID, 6},       {"boots^0", ST_INVALID, 6},
-        {"nofield:x", ST_INVALID, 1},    {"price:abc", ST_INVALID, 7},
-        {"price:[1 2]", ST_INVALID, 10}, {"boots OR", ST_INVALID, 9},
-        {"boots~9", ST_INVALID, 1},      {"AND", ST_OK, 0},
-        {"\"a b\"~100", ST_INVALID, 1},  {"+", ST_INVALID, 2},
-        {"boots AND", ST_INVALID, 10},
+        {"(boots", SEAM_INVALID, 1},       {"boots)", SEAM_INVALID, 6},
+        {"\"boots", SEAM_INVALID, 1},      {"()", SEAM_INVALID, 1},
+        {"boots^", SEAM_INVALID, 6},       {"boots^0", SEAM_INVALID, 6},
+        {"nofield:x", SEAM_INVALID, 1},    {"price:abc", SEAM_INVALID, 7},
+        {"price:[1 2]", SEAM_INVALID, 10}, {"boots OR", SEAM_INVALID, 9},
+        {"boots~9", SEAM_INVALID, 1},      {"AND", SEAM_OK, 0},
+        {"\"a b\"~100", SEAM_INVALID, 1},  {"+", SEAM_INVALID, 2},
+        {"boots AND", SEAM_INVALID, 10},
     };
     struct shop s;
     char deep[400];
 
     open_shop(&s, NULL);
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct fault f = {0};
-        enum status st =
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(cases); i++) {
+        struct seam_fault f = {0};
+        enum seam_status st =
             invidx_query_parse(s.q, cases[i].query, strlen(cases[i].query), INVIDX_OR, &f);
 
-        ck_assert_msg(st == cases[i].st, "%s: %s", cases[i].query, status_name(st));
-        if (st != ST_OK)
+        ck_assert_msg(st == cases[i].st, "%s: %s", cases[i].query, seam_status_name(st));
+        if (st != SEAM_OK)
             ck_assert_msg(f.at == cases[i].column, "%s: column %llu, want %llu", cases[i].query,
                           (unsigned long long)f.at, (unsigned long long)cases[i].column);
     }
     memset(deep, '(', sizeof deep);
-    ck_assert_int_eq(invidx_query_parse(s.q, deep, sizeof deep, INVIDX_OR, NULL), ST_LIMIT);
+    ck_assert_int_eq(invidx_query_parse(s.q, deep, sizeof deep, INVIDX_OR, NULL), SEAM_LIMIT);
     close_shop(&s);
 }
 
@@ -278,7 +278,7 @@ static void test_explain_adds_up_to_the_score(void)
     struct shop s;
 
     open_shop(&s, "sneaker, shoe\n");
-    for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(queries); i++) {
         struct invidx_hit hits[8];
         struct invidx_request req = {.k = 8};
         struct invidx_result res = {.hits = hits};
@@ -303,7 +303,7 @@ static void test_explain_adds_up_to_the_score(void)
         }
     }
     ck_assert_int_eq(invidx_explain(s.r, s.q, NULL, 999, &(struct invidx_explain){0}, NULL),
-                     ST_NOT_FOUND);
+                     SEAM_NOT_FOUND);
     close_shop(&s);
 }
 
@@ -311,7 +311,7 @@ static void test_suggestions_and_completions(void)
 {
     struct shop s;
     struct invidx_suggestion v[5];
-    struct buf out = {0};
+    struct seam_buf out = {0};
     size_t n;
 
     open_shop(&s, NULL);
@@ -324,11 +324,11 @@ static void test_suggestions_and_completions(void)
     ASSERT_OK(invidx_suggest(s.r, "x200", 4, v, 5, &n, &s.f), &s.f);
     ck_assert_uint_eq(n, 0);
     ASSERT_OK(invidx_did_you_mean(s.r, "lether  bots, please", 20, &out, &s.f), &s.f);
-    ck_assert_str_eq(buf_cstr(&out), "leather  boots, please");
-    buf_clear(&out);
+    ck_assert_str_eq(seam_buf_cstr(&out), "leather  boots, please");
+    seam_buf_clear(&out);
     ASSERT_OK(invidx_did_you_mean(s.r, "leather boots", 13, &out, &s.f), &s.f);
     ck_assert_uint_eq(out.size, 0);
-    buf_free(&out);
+    seam_buf_free(&out);
     close_shop(&s);
 }
 
@@ -341,35 +341,35 @@ static void test_snippets_mark_the_words(void)
     struct invidx_snippet_options o = {
         .max_bytes = 60, .before = "[", .after = "]", .ellipsis = "..."};
     struct shop s;
-    struct buf out = {0};
+    struct seam_buf out = {0};
 
     open_shop(&s, NULL);
     ASSERT_OK(invidx_query_parse(s.q, "leather boot walks", 18, INVIDX_OR, &s.f), &s.f);
     ASSERT_OK(invidx_snippet(s.r, s.q, text, strlen(text), &o, &out, &s.f), &s.f);
-    ck_assert_msg(strstr(buf_cstr(&out), "[leather] [boots] that somebody was [walking]") != NULL,
-                  "%s", buf_cstr(&out));
+    ck_assert_msg(strstr(seam_buf_cstr(&out), "[leather] [boots] that somebody was [walking]") != NULL,
+                  "%s", seam_buf_cstr(&out));
     ck_assert_uint_le(out.size, 60 + 6 + 6);
-    buf_clear(&out);
+    seam_buf_clear(&out);
     ASSERT_OK(invidx_snippet(s.r, s.q, "nothing here", 12, &o, &out, &s.f), &s.f);
-    ck_assert_str_eq(buf_cstr(&out), "nothing here");
-    buf_free(&out);
+    ck_assert_str_eq(seam_buf_cstr(&out), "nothing here");
+    seam_buf_free(&out);
     close_shop(&s);
 }
 
 static void check_terms(struct invidx_analysis a, const char *text, const char *want)
 {
-    struct buf out = {0};
-    struct fault f = {0};
+    struct seam_buf out = {0};
+    struct seam_fault f = {0};
     char got[256] = "";
 
     ASSERT_OK(invidx_analyze(&a, text, strlen(text), &out, &f), &f);
-    for (char *save = NULL, *line = strtok_r((char *)(uintptr_t)buf_cstr(&out), "\n", &save);
+    for (char *save = NULL, *line = strtok_r((char *)(uintptr_t)seam_buf_cstr(&out), "\n", &save);
          line != NULL; line = strtok_r(NULL, "\n", &save)) {
         if (got[0] != '\0') strcat(got, " ");
         strncat(got, line, strcspn(line, "\t"));
     }
     ck_assert_msg(strcmp(got, want) == 0, "%s: got \"%s\", want \"%s\"", text, got, want);
-    buf_free(&out);
+    seam_buf_free(&out);
 }
 
 static void test_analysis_chains(void)
@@ -447,12 +447,12 @@ static void test_porter2_on_published_pairs(void)
         {"yes", "yes"},
     };
 
-    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(pairs); i++) {
         char word[64];
         size_t n = strlen(pairs[i][0]);
 
         memcpy(word, pairs[i][0], n);
-        n = stem_porter2(word, n);
+        n = invidx_stem_porter2(word, n);
         ck_assert_msg(n == strlen(pairs[i][1]) && memcmp(word, pairs[i][1], n) == 0,
                       "%s: got %.*s, want %s", pairs[i][0], (int)n, word, pairs[i][1]);
     }
@@ -463,25 +463,25 @@ static void test_query_random_text_never_breaks(void)
     static const char alphabet[] =
         "shoe boots\"*~()+-!^:[]{}<>=AND OR TO title:price:brand:09.\\'\xc3\xa9";
     struct shop s;
-    struct rng r;
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     open_shop(&s, "shoe, sneaker pump\n");
     for (int i = 0; i < test_scale(20000); i++) {
         char text[64];
-        size_t n = rng_below(&r, sizeof text);
+        size_t n = seam_rng_below(&r, sizeof text);
         struct invidx_hit hits[3];
         struct invidx_request req = {.k = 3};
         struct invidx_result res = {.hits = hits};
-        struct buf shown = {0};
+        struct seam_buf shown = {0};
 
         for (size_t k = 0; k < n; k++)
-            text[k] = alphabet[rng_below(&r, sizeof alphabet - 1)];
+            text[k] = alphabet[seam_rng_below(&r, sizeof alphabet - 1)];
         ASSERT_OK(invidx_query_words(s.q, text, n, INVIDX_AND, &s.f), &s.f);
-        if (invidx_query_parse(s.q, text, n, INVIDX_OR, NULL) != ST_OK) continue;
+        if (invidx_query_parse(s.q, text, n, INVIDX_OR, NULL) != SEAM_OK) continue;
         ASSERT_OK(invidx_search(s.r, s.q, &req, &res, &s.f), &s.f);
         invidx_query_print(s.q, &shown);
-        buf_free(&shown);
+        seam_buf_free(&shown);
     }
     close_shop(&s);
 }
@@ -502,5 +502,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("invidx query", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("invidx query", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

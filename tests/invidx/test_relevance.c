@@ -29,50 +29,50 @@ static void index_set(const char *dir, const char *index, const char *file, cons
     struct invidx_schema schema = {
         .fields = fields, .field_count = 2, .analysis = invidx_analysis_default()};
     struct invidx_writer *w = NULL;
-    struct source *src = NULL;
-    struct arena a = {0};
-    struct fault f = {0};
+    struct seam_source *src = NULL;
+    struct seam_arena a = {0};
+    struct seam_fault f = {0};
     const char *line;
     char path[600];
     size_t n;
-    lsn_t lsn = 0;
+    seam_lsn_t lsn = 0;
 
     snprintf(path, sizeof path, "%s/%s", dir, file);
-    ASSERT_OK(source_open(io_posix(), path, &src, &f), &f);
-    ASSERT_OK(invidx_writer_open(io_posix(), index, &schema, NULL, &w, &f), &f);
-    while (source_line(src, 4 << 20, &line, &n, &f) == ST_OK) {
-        struct json *doc = NULL;
+    ASSERT_OK(seam_source_open(seam_io_posix(), path, &src, &f), &f);
+    ASSERT_OK(invidx_writer_open(seam_io_posix(), index, &schema, NULL, &w, &f), &f);
+    while (seam_source_line(src, 4 << 20, &line, &n, &f) == SEAM_OK) {
+        struct seam_json *doc = NULL;
         struct invidx_text t[2];
         int64_t id;
 
-        ASSERT_OK(json_parse(line, n, &a, path, &doc, &f), &f);
-        ck_assert(json_int(json_get(doc, "id"), &id));
-        t[0].s = json_string(doc, "title", "");
-        t[1].s = json_string(doc, text_name, "");
+        ASSERT_OK(seam_json_parse(line, n, &a, path, &doc, &f), &f);
+        ck_assert(seam_json_int(seam_json_get(doc, "id"), &id));
+        t[0].s = seam_json_string(doc, "title", "");
+        t[1].s = seam_json_string(doc, text_name, "");
         t[0].n = strlen(t[0].s);
         t[1].n = strlen(t[1].s);
         ASSERT_OK(
             invidx_upsert(w, &(struct invidx_doc){.key = (uint64_t)id, .fields = t}, ++lsn, &f),
             &f);
-        arena_reset(&a);
+        seam_arena_reset(&a);
     }
     ASSERT_OK(invidx_publish(w, ++lsn, 0, &f), &f);
     invidx_writer_close(w);
-    source_close(src);
-    arena_free(&a);
+    seam_source_close(src);
+    seam_arena_free(&a);
 }
 
 static void load_qrels(const char *dir, double less, struct set *s)
 {
-    struct source *src = NULL;
-    struct fault f = {0};
+    struct seam_source *src = NULL;
+    struct seam_fault f = {0};
     const char *line;
     char path[600];
     size_t n;
 
     snprintf(path, sizeof path, "%s/qrels.dev.tsv", dir);
-    ASSERT_OK(source_open(io_posix(), path, &src, &f), &f);
-    while (source_line(src, 1 << 16, &line, &n, &f) == ST_OK) {
+    ASSERT_OK(seam_source_open(seam_io_posix(), path, &src, &f), &f);
+    while (seam_source_line(src, 1 << 16, &line, &n, &f) == SEAM_OK) {
         unsigned long long q, d;
         double rel;
 
@@ -83,7 +83,7 @@ static void load_qrels(const char *dir, double less, struct set *s)
         }
         s->v[s->n++] = (struct judged){q, d, rel - less > 0 ? rel - less : 0};
     }
-    source_close(src);
+    seam_source_close(src);
 }
 
 static int falling(const void *x, const void *y)
@@ -114,25 +114,25 @@ static double evaluate(const char *dir, const char *index, const struct set *s)
 {
     struct invidx_reader *r = NULL;
     struct invidx_query *q = NULL;
-    struct source *src = NULL;
-    struct fault f = {0};
+    struct seam_source *src = NULL;
+    struct seam_fault f = {0};
     const char *line;
     char path[600];
     size_t n, queries = 0;
     double sum = 0;
 
     snprintf(path, sizeof path, "%s/queries.dev.tsv", dir);
-    ASSERT_OK(invidx_reader_open(io_posix(), index, LSN_MAX, &r, &f), &f);
+    ASSERT_OK(invidx_reader_open(seam_io_posix(), index, SEAM_LSN_MAX, &r, &f), &f);
     ASSERT_OK(invidx_query_new(r, &q, &f), &f);
-    ASSERT_OK(source_open(io_posix(), path, &src, &f), &f);
-    while (source_line(src, 1 << 20, &line, &n, &f) == ST_OK) {
+    ASSERT_OK(seam_source_open(seam_io_posix(), path, &src, &f), &f);
+    while (seam_source_line(src, 1 << 20, &line, &n, &f) == SEAM_OK) {
         const char *tab = memchr(line, '\t', n);
         struct invidx_hit hits[K];
         struct invidx_request req = {.k = K};
         struct invidx_result res = {.hits = hits};
         double d;
 
-        if (source_line_number(src) == 1 || tab == NULL) continue;
+        if (seam_source_line_number(src) == 1 || tab == NULL) continue;
         ASSERT_OK(invidx_query_words(q, tab + 1, n - (size_t)(tab + 1 - line), INVIDX_OR, &f), &f);
         ASSERT_OK(invidx_search(r, q, &req, &res, &f), &f);
         d = ndcg(s, strtoull(line, NULL, 10), hits, res.count);
@@ -140,7 +140,7 @@ static double evaluate(const char *dir, const char *index, const struct set *s)
         sum += d;
         queries++;
     }
-    source_close(src);
+    seam_source_close(src);
     invidx_query_free(q);
     invidx_reader_close(r);
     return sum / (double)queries;
@@ -190,5 +190,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("invidx relevance", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("invidx relevance", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

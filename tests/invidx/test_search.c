@@ -9,13 +9,13 @@ enum { K = 25 };
 
 struct world {
     struct model m;
-    struct rng r;
+    struct seam_rng r;
     uint32_t vocabulary, longest, keys;
     struct invidx_writer *w;
-    lsn_t lsn;
+    seam_lsn_t lsn;
     char dir[64];
-    struct io_sim *sim; /* a disk in memory: no test waits for a real one */
-    struct fault f;
+    struct seam_io_sim *sim; /* a disk in memory: no test waits for a real one */
+    struct seam_fault f;
 };
 
 static void world_open(struct world *v)
@@ -24,26 +24,26 @@ static void world_open(struct world *v)
     struct invidx_writer_options o = {.merge_fanout = 3, .buffer_bytes = 1 << 20};
 
     v->w = NULL;
-    ASSERT_OK(invidx_writer_open(io_sim_io(v->sim), v->dir, &s, &o, &v->w, &v->f), &v->f);
+    ASSERT_OK(invidx_writer_open(seam_io_sim_io(v->sim), v->dir, &s, &o, &v->w, &v->f), &v->f);
 }
 
 static void world_begin(struct world *v, size_t fields, uint64_t seed, const char *name)
 {
     memset(v, 0, sizeof *v);
-    rng_seed(&v->r, seed);
+    seam_rng_seed(&v->r, seed);
     model_init(&v->m, fields);
-    v->vocabulary = 3 + (uint32_t)rng_below(&v->r, 60);
-    v->longest = 1 + (uint32_t)rng_below(&v->r, 40);
-    v->keys = 1 + (uint32_t)rng_below(&v->r, 900);
+    v->vocabulary = 3 + (uint32_t)seam_rng_below(&v->r, 60);
+    v->longest = 1 + (uint32_t)seam_rng_below(&v->r, 40);
+    v->keys = 1 + (uint32_t)seam_rng_below(&v->r, 900);
     snprintf(v->dir, sizeof v->dir, "%s", name);
-    v->sim = io_sim_new(seed);
+    v->sim = seam_io_sim_new(seed);
     world_open(v);
 }
 
 static void world_end(struct world *v)
 {
     invidx_writer_close(v->w);
-    io_sim_free(v->sim);
+    seam_io_sim_free(v->sim);
     free(v->m.docs);
 }
 
@@ -61,8 +61,8 @@ static void upsert(struct world *v, uint64_t key)
 static void change(struct world *v, int changes)
 {
     for (int i = 0; i < changes; i++) {
-        uint64_t key = rng_below(&v->r, v->keys) * 7919 % 100003;
-        uint64_t dice = rng_below(&v->r, 100);
+        uint64_t key = seam_rng_below(&v->r, v->keys) * 7919 % 100003;
+        uint64_t dice = seam_rng_below(&v->r, 100);
         bool worked;
 
         if (dice < 70) {
@@ -85,10 +85,10 @@ static void change(struct world *v, int changes)
 
 static void random_query(struct world *v, struct model_query *q)
 {
-    q->n = 1 + rng_below(&v->r, 4);
+    q->n = 1 + seam_rng_below(&v->r, 4);
     for (size_t i = 0; i < q->n; i++) {
         struct model_clause *c = &q->c[i];
-        uint64_t dice = rng_below(&v->r, 10);
+        uint64_t dice = seam_rng_below(&v->r, 10);
 
         memset(c, 0, sizeof *c);
         c->occur = dice < 5   ? INVIDX_SHOULD
@@ -96,19 +96,19 @@ static void random_query(struct world *v, struct model_query *q)
                    : dice < 9 ? INVIDX_FILTER
                               : INVIDX_MUST_NOT;
         if (i == 0 && c->occur == INVIDX_MUST_NOT) c->occur = INVIDX_SHOULD;
-        c->n = rng_below(&v->r, 4) == 0 ? 2 + rng_below(&v->r, 2) : 1;
-        c->slop = c->n > 1 && rng_below(&v->r, 2) == 0 ? (uint32_t)rng_below(&v->r, 5) : 0;
+        c->n = seam_rng_below(&v->r, 4) == 0 ? 2 + seam_rng_below(&v->r, 2) : 1;
+        c->slop = c->n > 1 && seam_rng_below(&v->r, 2) == 0 ? (uint32_t)seam_rng_below(&v->r, 5) : 0;
         for (size_t t = 0; t < c->n; t++)
             c->words[t] = model_word(&v->r, v->vocabulary + 1);
-        c->field = rng_below(&v->r, 4) == 0 ? (int)rng_below(&v->r, v->m.fields) : -1;
-        c->boost = rng_below(&v->r, 3) == 0 ? 0.25 * (double)(1 + rng_below(&v->r, 12)) : 1;
+        c->field = seam_rng_below(&v->r, 4) == 0 ? (int)seam_rng_below(&v->r, v->m.fields) : -1;
+        c->boost = seam_rng_below(&v->r, 3) == 0 ? 0.25 * (double)(1 + seam_rng_below(&v->r, 12)) : 1;
     }
-    if (rng_below(&v->r, 2) == 0) { /* pure shapes, which have their own ways */
-        enum invidx_occur occur = rng_below(&v->r, 2) == 0 ? INVIDX_SHOULD : INVIDX_MUST;
+    if (seam_rng_below(&v->r, 2) == 0) { /* pure shapes, which have their own ways */
+        enum invidx_occur occur = seam_rng_below(&v->r, 2) == 0 ? INVIDX_SHOULD : INVIDX_MUST;
 
         for (size_t i = 0; i < q->n; i++) {
             q->c[i].occur = occur;
-            if (rng_below(&v->r, 4) != 0) q->c[i].n = 1;
+            if (seam_rng_below(&v->r, 4) != 0) q->c[i].n = 1;
         }
     }
 }
@@ -147,29 +147,29 @@ static void compare(struct world *v, struct invidx_reader *r, struct invidx_quer
     struct invidx_hit hits[K];
     size_t n = model_search(&v->m, q, &want);
     uint64_t count = 0;
-    struct buf shown = {0};
+    struct seam_buf shown = {0};
 
     build(iq, q);
     invidx_query_print(iq, &shown);
-    for (size_t way = 0; way < ARRAY_LEN(ways); way++) {
-        struct invidx_request req = {.k = 1 + rng_below(&v->r, K), .strategy = ways[way]};
+    for (size_t way = 0; way < SEAM_ARRAY_LEN(ways); way++) {
+        struct invidx_request req = {.k = 1 + seam_rng_below(&v->r, K), .strategy = ways[way]};
         struct invidx_result got = {.hits = hits};
         size_t expect = n < req.k ? n : req.k;
 
         ASSERT_OK(invidx_search(r, iq, &req, &got, &v->f), &v->f);
-        ck_assert_msg(got.count == expect, "%s: %zu hits, want %zu (%s)", buf_cstr(&shown),
+        ck_assert_msg(got.count == expect, "%s: %zu hits, want %zu (%s)", seam_buf_cstr(&shown),
                       got.count, expect, got.work.plan);
         for (size_t i = 0; i < expect; i++)
             ck_assert_msg(hits[i].key == want[i].key && hits[i].score == want[i].score,
-                          "%s hit %zu: %llu %.9f, want %llu %.9f (%s)", buf_cstr(&shown), i,
+                          "%s hit %zu: %llu %.9f, want %llu %.9f (%s)", seam_buf_cstr(&shown), i,
                           (unsigned long long)hits[i].key, hits[i].score,
                           (unsigned long long)want[i].key, want[i].score, got.work.plan);
         if (got.total_exact) ck_assert_uint_eq(got.total, n);
     }
     ASSERT_OK(invidx_count(r, iq, &count, &v->f), &v->f);
-    ck_assert_msg(count == n, "%s: counted %llu, want %zu", buf_cstr(&shown),
+    ck_assert_msg(count == n, "%s: counted %llu, want %zu", seam_buf_cstr(&shown),
                   (unsigned long long)count, n);
-    buf_free(&shown);
+    seam_buf_free(&shown);
     free(want);
 }
 
@@ -179,7 +179,7 @@ static void check_queries(struct world *v, int queries)
     struct invidx_query *iq = NULL;
     struct invidx_info info;
 
-    ASSERT_OK(invidx_reader_open(io_sim_io(v->sim), v->dir, LSN_MAX, &r, &v->f), &v->f);
+    ASSERT_OK(invidx_reader_open(seam_io_sim_io(v->sim), v->dir, SEAM_LSN_MAX, &r, &v->f), &v->f);
     ASSERT_OK(invidx_query_new(r, &iq, &v->f), &v->f);
     invidx_reader_info(r, &info);
     ck_assert_uint_eq(info.docs, model_live(&v->m));
@@ -204,7 +204,7 @@ static void test_search_equals_the_naive_twin(void)
         world_begin(&v, 1 + (size_t)round % 2, test_seed() + (uint64_t)round, name);
         if (round % 10 == 9) v.keys = 20000; /* lists of many blocks */
         for (int step = 0; step < 3; step++) {
-            change(&v, 20 + (int)rng_below(&v.r, round % 10 == 9 ? 5000 : 500));
+            change(&v, 20 + (int)seam_rng_below(&v.r, round % 10 == 9 ? 5000 : 500));
             check_queries(&v, 30);
         }
         world_end(&v);
@@ -230,8 +230,8 @@ static void test_search_scores_know_no_history(void)
             if (v.m.docs[i].live) ASSERT_OK(invidx_upsert(fresh.w, &doc, ++fresh.lsn, &v.f), &v.f);
         }
         ASSERT_OK(invidx_publish(fresh.w, ++fresh.lsn, 0, &v.f), &v.f);
-        ASSERT_OK(invidx_reader_open(io_sim_io(v.sim), v.dir, LSN_MAX, &a, &v.f), &v.f);
-        ASSERT_OK(invidx_reader_open(io_sim_io(fresh.sim), fresh.dir, LSN_MAX, &b, &v.f), &v.f);
+        ASSERT_OK(invidx_reader_open(seam_io_sim_io(v.sim), v.dir, SEAM_LSN_MAX, &a, &v.f), &v.f);
+        ASSERT_OK(invidx_reader_open(seam_io_sim_io(fresh.sim), fresh.dir, SEAM_LSN_MAX, &b, &v.f), &v.f);
         ASSERT_OK(invidx_query_new(a, &qa, &v.f), &v.f);
         ASSERT_OK(invidx_query_new(b, &qb, &v.f), &v.f);
         for (int i = 0; i < 60; i++) {
@@ -266,5 +266,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("invidx search", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("invidx search", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

@@ -8,12 +8,12 @@
 
 enum { ORDERS = 24, CUTS = 40, SEEDS = 4 };
 
-static struct broken_counts count(enum broken_way way, uint64_t seed)
+static struct lab_broken_counts count(enum lab_broken_way way, uint64_t seed)
 {
-    struct broken_counts c;
-    struct fault f = {0};
+    struct lab_broken_counts c;
+    struct seam_fault f = {0};
 
-    ASSERT_OK(broken_count(way, seed, ORDERS, CUTS, &c, &f), &f);
+    ASSERT_OK(lab_broken_count(way, seed, ORDERS, CUTS, &c, &f), &f);
     ck_assert_uint_gt(c.committed, CUTS * ORDERS / 2);
     ck_assert_uint_eq(c.invented, 0);
     ck_assert_uint_eq(c.delivered + c.lost, c.committed + c.repeated);
@@ -23,7 +23,7 @@ static struct broken_counts count(enum broken_way way, uint64_t seed)
 static void test_each_broken_way_goes_wrong_in_its_own_manner(void)
 {
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        struct broken_counts c = count(BROKEN_DUAL_WRITE, seed);
+        struct lab_broken_counts c = count(BROKEN_DUAL_WRITE, seed);
 
         ck_assert_uint_gt(c.lost, 0);
         ck_assert_uint_gt(c.reordered, 0);
@@ -41,7 +41,7 @@ static void test_each_broken_way_goes_wrong_in_its_own_manner(void)
     }
 }
 
-static void assert_exact(const struct broken_counts *c)
+static void assert_exact(const struct lab_broken_counts *c)
 {
     ck_assert_uint_eq(c->lost, 0);
     ck_assert_uint_eq(c->repeated, 0);
@@ -54,17 +54,17 @@ static void test_the_real_relay_and_sink_never_do_whenever_the_power_goes(void)
 {
     for (int way = BROKEN_NOT_RELAY; way < BROKEN_WAYS; way++)
         for (uint64_t seed = test_seed(); seed < test_seed() + 2; seed++) {
-            struct broken_trial t = {.way = (enum broken_way)way, .seed = seed, .orders = ORDERS};
-            struct broken_counts c;
-            struct fault f = {0};
+            struct lab_broken_trial t = {.way = (enum lab_broken_way)way, .seed = seed, .orders = ORDERS};
+            struct lab_broken_counts c;
+            struct seam_fault f = {0};
             uint64_t calls;
 
-            ASSERT_OK(broken_run(&t, &c, &f), &f);
+            ASSERT_OK(lab_broken_run(&t, &c, &f), &f);
             ck_assert_uint_eq(c.committed, ORDERS);
             assert_exact(&c);
             calls = c.calls;
             for (t.cut_at = 1; t.cut_at <= calls; t.cut_at++) {
-                ASSERT_OK(broken_run(&t, &c, &f), &f);
+                ASSERT_OK(lab_broken_run(&t, &c, &f), &f);
                 assert_exact(&c);
             }
         }
@@ -73,11 +73,11 @@ static void test_the_real_relay_and_sink_never_do_whenever_the_power_goes(void)
 static void test_without_a_crash_only_concurrency_does_harm(void)
 {
     for (int way = 0; way < BROKEN_WAYS; way++) {
-        struct broken_trial t = {.way = (enum broken_way)way, .seed = 7, .orders = ORDERS};
-        struct broken_counts c;
-        struct fault f = {0};
+        struct lab_broken_trial t = {.way = (enum lab_broken_way)way, .seed = 7, .orders = ORDERS};
+        struct lab_broken_counts c;
+        struct seam_fault f = {0};
 
-        ASSERT_OK(broken_run(&t, &c, &f), &f);
+        ASSERT_OK(lab_broken_run(&t, &c, &f), &f);
         ck_assert_uint_eq(c.committed, ORDERS);
         ck_assert_uint_eq(c.repeated, 0);
         ck_assert_int_eq(c.lost > 0, way == BROKEN_POLLING);
@@ -93,5 +93,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("broken ways", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("broken ways", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

@@ -14,13 +14,13 @@
 static struct lab *play(const char *name, const struct lab_input *in)
 {
     struct lab *l = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(lab_play(lab_find(name), in, &l, &f), &f);
     return l;
 }
 
-static size_t count_of(const struct buf *b, const char *what)
+static size_t count_of(const struct seam_buf *b, const char *what)
 {
     size_t n = 0;
 
@@ -31,41 +31,41 @@ static size_t count_of(const struct buf *b, const char *what)
 
 static void check_text(const struct lab *l, const struct lab *again)
 {
-    struct buf a = {0}, b = {0};
+    struct seam_buf a = {0}, b = {0};
 
     lab_print(l, (struct lab_style){0}, &a);
     lab_print(again, (struct lab_style){0}, &b);
-    ck_assert_str_eq(buf_cstr(&a), buf_cstr(&b));
+    ck_assert_str_eq(seam_buf_cstr(&a), seam_buf_cstr(&b));
     ck_assert_uint_eq(count_of(&a, "\n--- step "), lab_count(l));
-    buf_free(&a);
-    buf_free(&b);
+    seam_buf_free(&a);
+    seam_buf_free(&b);
 }
 
 static void check_json(const struct lab *l)
 {
-    struct buf b = {0};
-    struct arena arena = {0};
-    struct json *v;
-    struct fault f = {0};
+    struct seam_buf b = {0};
+    struct seam_arena arena = {0};
+    struct seam_json *v;
+    struct seam_fault f = {0};
 
     lab_json(l, &b);
-    ASSERT_OK(json_parse((const char *)b.data, b.size, &arena, "lab", &v, &f), &f);
-    ck_assert_uint_eq(json_get(v, "steps")->len, lab_count(l));
-    arena_free(&arena);
-    buf_free(&b);
+    ASSERT_OK(seam_json_parse((const char *)b.data, b.size, &arena, "lab", &v, &f), &f);
+    ck_assert_uint_eq(seam_json_get(v, "steps")->len, lab_count(l));
+    seam_arena_free(&arena);
+    seam_buf_free(&b);
 }
 
 /* Whole, alone, and with the same number of steps as sections and in its JSON. */
 static void check_html(const struct lab *l)
 {
-    struct buf b = {0};
+    struct seam_buf b = {0};
     const char *json, *end;
-    struct arena arena = {0};
-    struct json *v;
-    struct fault f = {0};
+    struct seam_arena arena = {0};
+    struct seam_json *v;
+    struct seam_fault f = {0};
 
     lab_html(l, &b);
-    buf_cstr(&b);
+    seam_buf_cstr(&b);
     ck_assert_uint_eq(count_of(&b, "<section"), lab_count(l));
     ck_assert_uint_eq(count_of(&b, "</section>"), lab_count(l));
     ck_assert_uint_eq(count_of(&b, "<svg"), count_of(&b, "</svg>"));
@@ -75,10 +75,10 @@ static void check_html(const struct lab *l)
     ck_assert_ptr_nonnull(json);
     json += strlen("id=\"lab\">");
     end = strchr(json, '<');
-    ASSERT_OK(json_parse(json, (size_t)(end - json), &arena, "page", &v, &f), &f);
-    ck_assert_uint_eq(json_get(v, "steps")->len, lab_count(l));
-    arena_free(&arena);
-    buf_free(&b);
+    ASSERT_OK(seam_json_parse(json, (size_t)(end - json), &arena, "page", &v, &f), &f);
+    ck_assert_uint_eq(seam_json_get(v, "steps")->len, lab_count(l));
+    seam_arena_free(&arena);
+    seam_buf_free(&b);
 }
 
 static void test_every_lab_plays_to_its_end_in_both_forms(void)
@@ -135,14 +135,14 @@ static void test_own_vectors_of_many_dimensions_are_walked_and_drawn(void)
 {
     enum { N = 150, DIM = 24 };
     static float rows[N * DIM], query[DIM];
-    struct rng rng;
+    struct seam_rng rng;
     struct lab *l;
 
-    rng_seed(&rng, test_seed());
+    seam_rng_seed(&rng, test_seed());
     for (size_t i = 0; i < N * DIM; i++)
-        rows[i] = (float)rng_normal(&rng);
+        rows[i] = (float)seam_rng_normal(&rng);
     for (size_t i = 0; i < DIM; i++)
-        query[i] = (float)rng_normal(&rng);
+        query[i] = (float)seam_rng_normal(&rng);
     l = play("hnsw", &(struct lab_input){.vectors = rows, .vector_count = N, .dim = DIM,
                                          .query = query, .ef = 40});
     ck_assert_ptr_nonnull(strstr(lab_at(l, 1)->story, "150 vectors of yours"));
@@ -206,6 +206,6 @@ int main(int argc, char **argv)
     puts("skipped: this build has no trace, and labs play it");
     return 77;
 #else
-    return run_tests("labs", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("labs", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 #endif
 }

@@ -29,42 +29,42 @@ static struct place place_of(const char *base)
 static struct oltp *open_writer(const struct place *p)
 {
     struct oltp *db = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     struct oltp_options o = {.wal_dir = p->wal};
 
-    ASSERT_OK(oltp_open(io_posix(), p->oltp, &o, &db, &f), &f);
+    ASSERT_OK(oltp_open(seam_io_posix(), p->oltp, &o, &db, &f), &f);
     return db;
 }
 
-static struct oltp *open_reader(const struct place *p, lsn_t as_of)
+static struct oltp *open_reader(const struct place *p, seam_lsn_t as_of)
 {
     struct oltp *db = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     struct oltp_options o = {.wal_dir = p->wal, .read_only = true, .as_of = as_of};
 
-    ASSERT_OK(oltp_open(io_posix(), p->oltp, &o, &db, &f), &f);
+    ASSERT_OK(oltp_open(seam_io_posix(), p->oltp, &o, &db, &f), &f);
     return db;
 }
 
 static void close_db(struct oltp *db)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(oltp_close(db, &f), &f);
 }
 
-static void product(struct value v[4], int64_t id, const char *sku, int64_t price, int64_t version)
+static void product(struct seam_value v[4], int64_t id, const char *sku, int64_t price, int64_t version)
 {
-    v[0] = v_int(id);
-    v[1] = sku != NULL ? v_str(sku) : v_null();
-    v[2] = v_decimal(price, 4);
-    v[3] = v_int(version);
+    v[0] = seam_v_int(id);
+    v[1] = sku != NULL ? seam_v_str(sku) : seam_v_null();
+    v[2] = seam_v_decimal(price, 4);
+    v[3] = seam_v_int(version);
 }
 
 static uint32_t make_table(struct oltp *db)
 {
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint32_t id = 0;
 
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
@@ -76,19 +76,19 @@ static uint32_t make_table(struct oltp *db)
 static int64_t price_of(struct oltp *db, uint32_t table, int64_t id)
 {
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct value key = v_int(id), v;
+    struct seam_fault f = {0};
+    struct seam_value key = seam_v_int(id), v;
     struct oltp_row row;
     int64_t price = -1;
-    enum status st;
+    enum seam_status st;
 
     ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
     st = oltp_get(t, table, &key, &row, &f);
-    if (st == ST_OK) {
-        ASSERT_OK(row_get(oltp_schema(t, table), row.row.data, row.row.size, 2, &v, &f), &f);
+    if (st == SEAM_OK) {
+        ASSERT_OK(seam_row_get(oltp_schema(t, table), row.row.data, row.row.size, 2, &v, &f), &f);
         price = v.i;
     } else {
-        ck_assert_int_eq(st, ST_NOT_FOUND);
+        ck_assert_int_eq(st, SEAM_NOT_FOUND);
     }
     oltp_end(t);
     return price;
@@ -98,8 +98,8 @@ static void put_one(struct oltp *db, uint32_t table, int64_t id, const char *sku
                     struct oltp_commit *c)
 {
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct value v[4];
+    struct seam_fault f = {0};
+    struct seam_value v[4];
 
     product(v, id, sku, price, 1);
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
@@ -139,8 +139,8 @@ static void test_unique_index_refuses_and_indexes_follow(void)
     struct oltp_txn *t = NULL;
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
-    struct fault f = {0};
-    struct value v[4], sku;
+    struct seam_fault f = {0};
+    struct seam_value v[4], sku;
     int n = 0;
 
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
@@ -152,8 +152,8 @@ static void test_unique_index_refuses_and_indexes_follow(void)
         ASSERT_OK(oltp_insert(t, id, v, &f), &f);
     }
     product(v, 1000, "SKU-007", 5, 1);
-    ASSERT_STATUS(oltp_put(t, id, v, &f), ST_EXISTS);
-    fault_clear(&f);
+    ASSERT_STATUS(oltp_put(t, id, v, &f), SEAM_EXISTS);
+    seam_fault_clear(&f);
     product(v, 7, "SKU-007", 5, 2); /* its own value is no conflict */
     ASSERT_OK(oltp_put(t, id, v, &f), &f);
     product(v, 1001, NULL, 5, 2); /* nulls are not equal */
@@ -162,29 +162,29 @@ static void test_unique_index_refuses_and_indexes_follow(void)
     ASSERT_OK(oltp_put(t, id, v, &f), &f);
     ASSERT_OK(oltp_index(t, id, "by_sku", &by_sku, &f), &f);
     ASSERT_OK(oltp_index(t, id, "by_price", &by_price, &f), &f);
-    sku = v_str("SKU-123");
+    sku = seam_v_str("SKU-123");
     ASSERT_OK(oltp_get_by(t, id, by_sku, &sku, &row, &f), &f);
-    sku = v_str("SKU-12");
-    ASSERT_STATUS(oltp_get_by(t, id, by_sku, &sku, &row, &f), ST_NOT_FOUND);
+    sku = seam_v_str("SKU-12");
+    ASSERT_STATUS(oltp_get_by(t, id, by_sku, &sku, &row, &f), SEAM_NOT_FOUND);
     ck_assert_uint_eq(oltp_count(t, id, 0), 502);
     ck_assert_uint_eq(oltp_count(t, id, by_price), 502);
     {
-        struct buf key = {0};
-        struct value price = v_decimal(5, 4);
+        struct seam_buf key = {0};
+        struct seam_value price = seam_v_decimal(5, 4);
         struct oltp_range r = {0};
 
         ASSERT_OK(oltp_key(t, id, by_price, &price, 1, &key, &f), &f);
-        r.lower = r.upper = (struct bytes){key.data, key.size};
+        r.lower = r.upper = (struct wal_bytes){key.data, key.size};
         r.upper_included = true;
         ASSERT_OK(oltp_cursor_open(t, id, by_price, &r, 0, &c, &f), &f);
-        while (oltp_cursor_next(c, &row, &f) == ST_OK)
+        while (oltp_cursor_next(c, &row, &f) == SEAM_OK)
             n++;
         ck_assert_int_eq(n, 3);
-        while (oltp_cursor_prev(c, &row, &f) == ST_OK)
+        while (oltp_cursor_prev(c, &row, &f) == SEAM_OK)
             n--;
         ck_assert_int_eq(n, 0);
         oltp_cursor_close(c);
-        buf_free(&key);
+        seam_buf_free(&key);
     }
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
     close_db(db);
@@ -202,9 +202,9 @@ static void test_cursors_seek_both_ways(void)
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
     struct oltp_commit done;
-    struct buf key = {0};
-    struct fault f = {0};
-    struct value v[4];
+    struct seam_buf key = {0};
+    struct seam_fault f = {0};
+    struct seam_value v[4];
 
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
     for (int64_t i = 0; i <= LAST; i += STEP) {
@@ -212,34 +212,34 @@ static void test_cursors_seek_both_ways(void)
         ASSERT_OK(oltp_insert(t, id, v, &f), &f);
     }
     ck_assert_uint_gt(oltp_txn_id(t), 0);
-    v[0] = v_int((int64_t)oltp_txn_id(t));
+    v[0] = seam_v_int((int64_t)oltp_txn_id(t));
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, &done, &f), &f);
     ck_assert_int_eq((int64_t)done.txn, v[0].i);
     ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
     ck_assert_uint_eq(oltp_txn_lsn(t), done.lsn);
     ck_assert_int_eq(oltp_txn_wall_us(t), done.wall_us);
     ASSERT_OK(oltp_cursor_open(t, id, 0, NULL, 0, &c, &f), &f);
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(keys); i++) {
         int64_t from = keys[i] < 0 ? 0 : keys[i] + keys[i] % STEP; /* the first key that is not less */
-        struct value k = v_int(keys[i]), got;
+        struct seam_value k = seam_v_int(keys[i]), got;
 
         for (int back = 0; back < 2; back++) {
             int64_t want = back ? (from > LAST ? LAST : from - STEP) : from;
-            enum status st;
+            enum seam_status st;
 
-            buf_clear(&key);
+            seam_buf_clear(&key);
             ASSERT_OK(oltp_key(t, id, 0, &k, 1, &key, &f), &f);
-            ASSERT_OK(oltp_cursor_seek(c, (struct bytes){key.data, key.size}, &f), &f);
+            ASSERT_OK(oltp_cursor_seek(c, (struct wal_bytes){key.data, key.size}, &f), &f);
             st = back ? oltp_cursor_prev(c, &row, &f) : oltp_cursor_next(c, &row, &f);
-            ck_assert_int_eq(st, want < 0 || want > LAST ? ST_END : ST_OK);
-            if (st != ST_OK) continue;
-            ASSERT_OK(row_get(oltp_schema(t, id), row.row.data, row.row.size, 0, &got, &f), &f);
+            ck_assert_int_eq(st, want < 0 || want > LAST ? SEAM_END : SEAM_OK);
+            if (st != SEAM_OK) continue;
+            ASSERT_OK(seam_row_get(oltp_schema(t, id), row.row.data, row.row.size, 0, &got, &f), &f);
             ck_assert_int_eq(got.i, want);
         }
     }
     oltp_cursor_close(c);
     oltp_end(t);
-    buf_free(&key);
+    seam_buf_free(&key);
     close_db(db);
 }
 
@@ -249,24 +249,24 @@ static void test_compare_and_set_and_statuses(void)
     struct oltp *db = open_writer(&p);
     uint32_t id = make_table(db);
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct value v[4], one = v_int(1), two = v_int(2), key = v_int(5);
+    struct seam_fault f = {0};
+    struct seam_value v[4], one = seam_v_int(1), two = seam_v_int(2), key = seam_v_int(5);
 
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
     product(v, 5, "x", 1, 1);
-    ASSERT_STATUS(oltp_update(t, id, v, &f), ST_NOT_FOUND);
-    fault_clear(&f);
+    ASSERT_STATUS(oltp_update(t, id, v, &f), SEAM_NOT_FOUND);
+    seam_fault_clear(&f);
     ASSERT_OK(oltp_insert(t, id, v, &f), &f);
-    ASSERT_STATUS(oltp_insert(t, id, v, &f), ST_EXISTS);
-    fault_clear(&f);
+    ASSERT_STATUS(oltp_insert(t, id, v, &f), SEAM_EXISTS);
+    seam_fault_clear(&f);
     product(v, 5, "x", 2, 2);
-    ASSERT_STATUS(oltp_update_if(t, id, v, 3, &two, &f), ST_CONFLICT);
-    fault_clear(&f);
+    ASSERT_STATUS(oltp_update_if(t, id, v, 3, &two, &f), SEAM_CONFLICT);
+    seam_fault_clear(&f);
     ASSERT_OK(oltp_update_if(t, id, v, 3, &one, &f), &f);
     ASSERT_OK(oltp_delete(t, id, &key, &f), &f);
-    ASSERT_STATUS(oltp_delete(t, id, &key, &f), ST_NOT_FOUND);
-    fault_clear(&f);
-    ASSERT_STATUS(oltp_put(t, 99, v, &f), ST_NOT_FOUND);
+    ASSERT_STATUS(oltp_delete(t, id, &key, &f), SEAM_NOT_FOUND);
+    seam_fault_clear(&f);
+    ASSERT_STATUS(oltp_put(t, 99, v, &f), SEAM_NOT_FOUND);
     oltp_end(t);
     close_db(db);
 }
@@ -278,8 +278,8 @@ static void test_snapshot_does_not_move(void)
     uint32_t id = make_table(db);
     struct oltp_txn *r = NULL;
     struct oltp_commit c, last;
-    struct fault f = {0};
-    struct value key = v_int(1);
+    struct seam_fault f = {0};
+    struct seam_value key = seam_v_int(1);
     struct oltp_row row;
 
     put_one(db, id, 1, "s", 1, &c);
@@ -288,10 +288,10 @@ static void test_snapshot_does_not_move(void)
     for (int i = 2; i < 300; i++)
         put_one(db, id, 1, "s", i, &last);
     for (int i = 0; i < 5; i++) {
-        struct value price;
+        struct seam_value price;
 
         ASSERT_OK(oltp_get(r, id, &key, &row, &f), &f);
-        ASSERT_OK(row_get(oltp_schema(r, id), row.row.data, row.row.size, 2, &price, &f), &f);
+        ASSERT_OK(seam_row_get(oltp_schema(r, id), row.row.data, row.row.size, 2, &price, &f), &f);
         ck_assert_int_eq(price.i, 1);
         ASSERT_OK(oltp_checkpoint(db, &f), &f);
     }
@@ -306,8 +306,8 @@ static void test_savepoints_nest(void)
     struct oltp *db = open_writer(&p);
     uint32_t id = make_table(db), a = 0, b = 0;
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct value v[4];
+    struct seam_fault f = {0};
+    struct seam_value v[4];
 
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
     product(v, 1, "1", 1, 1);
@@ -350,8 +350,8 @@ static void test_rollback_leaves_nothing(void)
     struct oltp *db = open_writer(&p);
     uint32_t id = make_table(db);
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct value v[4];
+    struct seam_fault f = {0};
+    struct seam_value v[4];
     struct oltp_stats before, after;
 
     put_one(db, id, 1, "one", 1, NULL);
@@ -380,7 +380,7 @@ static void test_reader_handle_follows_a_living_writer(void)
     struct oltp *db = open_writer(&p), *r, *then;
     uint32_t id = make_table(db);
     struct oltp_commit c, mid;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     put_one(db, id, 1, "a", 1, &c);
     r = open_reader(&p, 0);
@@ -388,7 +388,7 @@ static void test_reader_handle_follows_a_living_writer(void)
     ck_assert_uint_eq(oltp_lsn(r), c.lsn);
     put_one(db, id, 1, "a", 2, &mid);
     ck_assert_int_eq(price_of(r, id, 1), 1);
-    ASSERT_OK(oltp_refresh(r, LSN_MAX, &f), &f);
+    ASSERT_OK(oltp_refresh(r, SEAM_LSN_MAX, &f), &f);
     ck_assert_int_eq(price_of(r, id, 1), 2);
     for (int i = 3; i < 50; i++) {
         put_one(db, id, 1, "a", i, &c);
@@ -396,7 +396,7 @@ static void test_reader_handle_follows_a_living_writer(void)
         if (i % 10 == 0) ASSERT_OK(oltp_checkpoint(db, &f), &f);
     }
     ck_assert_int_eq(price_of(r, id, 1), 2);
-    ASSERT_OK(oltp_refresh(r, LSN_MAX, &f), &f);
+    ASSERT_OK(oltp_refresh(r, SEAM_LSN_MAX, &f), &f);
     ck_assert_int_eq(price_of(r, id, 1), 49);
     ck_assert_int_eq(price_of(r, id, 33), 33);
     then = open_reader(&p, c.lsn);
@@ -412,11 +412,11 @@ static void test_as_of_reads_every_kept_moment(void)
     struct place p = place_of(test_dir());
     struct oltp_options o = {.wal_dir = p.wal, .retain_checkpoints = 5};
     struct oltp *db = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint32_t id;
     struct oltp_commit c[40];
 
-    ASSERT_OK(oltp_open(io_posix(), p.oltp, &o, &db, &f), &f);
+    ASSERT_OK(oltp_open(seam_io_posix(), p.oltp, &o, &db, &f), &f);
     id = make_table(db);
     ASSERT_OK(oltp_checkpoint(db, &f), &f);
     for (int i = 0; i < 40; i++) {
@@ -441,9 +441,9 @@ static void test_second_writer_is_refused(void)
     struct place p = place_of(test_dir());
     struct oltp *db = open_writer(&p), *other = NULL;
     struct oltp_options o = {.wal_dir = p.wal};
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    ASSERT_STATUS(oltp_open(io_posix(), p.oltp, &o, &other, &f), ST_CONFLICT);
+    ASSERT_STATUS(oltp_open(seam_io_posix(), p.oltp, &o, &other, &f), SEAM_CONFLICT);
     close_db(db);
 }
 
@@ -453,29 +453,29 @@ static void test_columns_come_and_go(void)
     struct oltp *db = open_writer(&p);
     uint32_t id = make_table(db);
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct column col = {.name = "brand", .type = V_TEXT, .nullable = true};
-    struct value v[5], key = v_int(1);
+    struct seam_fault f = {0};
+    struct seam_column col = {.name = "brand", .type = SEAM_V_TEXT, .nullable = true};
+    struct seam_value v[5], key = seam_v_int(1);
     struct oltp_row row;
     const char *columns[] = {"title"};
 
     put_one(db, id, 1, "a", 7, NULL);
-    col.def = v_str("none");
+    col.def = seam_v_str("none");
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
     ASSERT_OK(oltp_add_column(t, id, &col, &f), &f);
     ASSERT_OK(oltp_rename_column(t, id, "brand", "title", &f), &f);
     ASSERT_OK(oltp_create_index(t, id, "by_title", columns, 1, false, &f), &f);
-    ASSERT_STATUS(oltp_create_index(t, id, "by_title", columns, 1, false, &f), ST_EXISTS);
-    fault_clear(&f);
+    ASSERT_STATUS(oltp_create_index(t, id, "by_title", columns, 1, false, &f), SEAM_EXISTS);
+    seam_fault_clear(&f);
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
     for (int round = 0; round < 3; round++) {
         uint32_t index = 0;
 
         ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
         ASSERT_OK(oltp_get(t, id, &key, &row, &f), &f);
-        ASSERT_OK(row_decode(oltp_schema(t, id), row.row.data, row.row.size, v, &f), &f);
-        ck_assert_int_eq(schema_column(oltp_schema(t, id), "title"), 4);
-        ck_assert(v[4].type == V_TEXT && v[4].len == 4 && memcmp(v[4].s, "none", 4) == 0);
+        ASSERT_OK(seam_row_decode(oltp_schema(t, id), row.row.data, row.row.size, v, &f), &f);
+        ck_assert_int_eq(seam_schema_column(oltp_schema(t, id), "title"), 4);
+        ck_assert(v[4].type == SEAM_V_TEXT && v[4].len == 4 && memcmp(v[4].s, "none", 4) == 0);
         ASSERT_OK(oltp_index(t, id, "by_title", &index, &f), &f);
         ck_assert_uint_eq(oltp_count(t, id, index), 1);
         oltp_end(t);
@@ -491,7 +491,7 @@ static void test_columns_come_and_go(void)
     close_db(db);
     db = open_writer(&p);
     ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
-    ASSERT_STATUS(oltp_table(t, "products", &id, &f), ST_NOT_FOUND);
+    ASSERT_STATUS(oltp_table(t, "products", &id, &f), SEAM_NOT_FOUND);
     oltp_end(t);
     close_db(db);
 }
@@ -499,27 +499,27 @@ static void test_columns_come_and_go(void)
 static void test_as_of_a_time_and_retention_by_age(void)
 {
     struct place p = place_of(test_dir());
-    struct clock_sim clock;
+    struct seam_clock_sim clock;
     struct oltp_options o = {.wal_dir = p.wal, .retain_us = 3500000, .clock = &clock.clock};
     struct oltp *db = NULL, *then = NULL;
     struct oltp_checkpoint_info *kept = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     struct oltp_commit c[10];
     size_t count = 0;
-    lsn_t lsn = 0;
+    seam_lsn_t lsn = 0;
     int64_t at = 0;
     uint32_t id;
 
-    clock_sim_init(&clock, 1000000000);
-    ASSERT_OK(oltp_open(io_posix(), p.oltp, &o, &db, &f), &f);
+    seam_clock_sim_init(&clock, 1000000000);
+    ASSERT_OK(oltp_open(seam_io_posix(), p.oltp, &o, &db, &f), &f);
     id = make_table(db);
     for (int i = 0; i < 10; i++) {
-        clock_sim_advance(&clock, 1000000);
+        seam_clock_sim_advance(&clock, 1000000);
         put_one(db, id, 1, "a", i + 1, &c[i]);
         ASSERT_OK(oltp_checkpoint(db, &f), &f);
         ASSERT_OK(oltp_heartbeat(db, &f), &f);
     }
-    ASSERT_OK(oltp_checkpoints(io_posix(), p.oltp, &kept, &count, &f), &f);
+    ASSERT_OK(oltp_checkpoints(seam_io_posix(), p.oltp, &kept, &count, &f), &f);
     ck_assert_uint_eq(count, 4); /* the newest and three seconds' worth */
     ck_assert_uint_eq(kept[0].lsn, c[6].lsn);
     free(kept);
@@ -527,18 +527,18 @@ static void test_as_of_a_time_and_retention_by_age(void)
         struct oltp_options r = {
             .wal_dir = p.wal, .read_only = true, .as_of_us = c[i].wall_us + 500000};
 
-        ASSERT_OK(oltp_open(io_posix(), p.oltp, &r, &then, &f), &f);
+        ASSERT_OK(oltp_open(seam_io_posix(), p.oltp, &r, &then, &f), &f);
         ck_assert_int_eq(price_of(then, id, 1), i + 1);
         close_db(then);
-        ASSERT_OK(oltp_lsn_at(io_posix(), p.oltp, p.wal, c[i].wall_us + 500000, &lsn, &at, &f), &f);
+        ASSERT_OK(oltp_lsn_at(seam_io_posix(), p.oltp, p.wal, c[i].wall_us + 500000, &lsn, &at, &f), &f);
         ck_assert_uint_eq(lsn, c[i].lsn);
         ck_assert_int_eq(at, c[i].wall_us);
     }
-    ASSERT_STATUS(oltp_lsn_at(io_posix(), p.oltp, p.wal, c[5].wall_us, &lsn, &at, &f),
-                  ST_NOT_FOUND);
-    fault_clear(&f);
+    ASSERT_STATUS(oltp_lsn_at(seam_io_posix(), p.oltp, p.wal, c[5].wall_us, &lsn, &at, &f),
+                  SEAM_NOT_FOUND);
+    seam_fault_clear(&f);
     o = (struct oltp_options){.wal_dir = p.wal, .read_only = true, .as_of = c[3].lsn};
-    ASSERT_STATUS(oltp_open(io_posix(), p.oltp, &o, &then, &f), ST_NOT_FOUND);
+    ASSERT_STATUS(oltp_open(seam_io_posix(), p.oltp, &o, &then, &f), SEAM_NOT_FOUND);
     close_db(db);
 }
 
@@ -550,11 +550,11 @@ static void test_outbox_events_share_the_fate_of_their_transaction(void)
     struct wal_reader *r = NULL;
     struct wal_record rec;
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct value v[4];
-    lsn_t from = oltp_lsn(db);
+    struct seam_fault f = {0};
+    struct seam_value v[4];
+    seam_lsn_t from = oltp_lsn(db);
     int committed = 0, pending = 0;
-    const struct bytes order = {(const uint8_t *)"o-17", 4}, body = {(const uint8_t *)"{}", 2};
+    const struct wal_bytes order = {(const uint8_t *)"o-17", 4}, body = {(const uint8_t *)"{}", 2};
 
     for (int give_up = 1; give_up >= 0; give_up--) {
         uint32_t save = 0;
@@ -571,23 +571,23 @@ static void test_outbox_events_share_the_fate_of_their_transaction(void)
         else
             ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
     }
-    ASSERT_OK(wal_reader_open(io_posix(), p.wal, from, 0, &r, &f), &f);
-    while (wal_reader_next(r, &rec, &f) == ST_OK) {
-        struct change_outbox o;
-        struct change_commit c;
-        struct bytes type, payload;
+    ASSERT_OK(wal_reader_open(seam_io_posix(), p.wal, from, 0, &r, &f), &f);
+    while (wal_reader_next(r, &rec, &f) == SEAM_OK) {
+        struct wal_change_outbox o;
+        struct wal_change_commit c;
+        struct wal_bytes type, payload;
 
-        if (rec.type == CHANGE_BEGIN || rec.type == CHANGE_ABORT) pending = 0;
-        if (rec.type == CHANGE_OUTBOX) {
-            ASSERT_OK(change_get_outbox(rec.data, rec.size, &o, &f), &f);
+        if (rec.type == WAL_CHANGE_BEGIN || rec.type == WAL_CHANGE_ABORT) pending = 0;
+        if (rec.type == WAL_CHANGE_OUTBOX) {
+            ASSERT_OK(wal_change_get_outbox(rec.data, rec.size, &o, &f), &f);
             ASSERT_OK(oltp_outbox_get(o.payload, &type, &payload, &f), &f);
             ck_assert(type.size == 6 && memcmp(type.data, "placed", 6) == 0);
             ck_assert(payload.size == 2 && o.key.size == 4 && o.topic.size == 5);
             ck_assert_uint_eq(o.seq, 1);
             pending++;
         }
-        if (rec.type == CHANGE_COMMIT) {
-            ASSERT_OK(change_get_commit(rec.data, rec.size, &c, &f), &f);
+        if (rec.type == WAL_CHANGE_COMMIT) {
+            ASSERT_OK(wal_change_get_commit(rec.data, rec.size, &c, &f), &f);
             ck_assert_uint_eq(c.changes, 2);
             committed += pending;
         }
@@ -615,5 +615,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("oltp", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("oltp", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

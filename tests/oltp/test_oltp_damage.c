@@ -1,6 +1,6 @@
 /* Goal:   damaged bytes are found and named, never believed, and cost no more than what they held.
  * Method: flip bytes of the page file (all of the meta pages' fields and every page's header, and a seeded sample of
- *         the rest), truncate it, misplace pages; open, read and verify: the right answer or ST_CORRUPT with file
+ *         the rest), truncate it, misplace pages; open, read and verify: the right answer or SEAM_CORRUPT with file
  *         and offset. Salvage then brings back every row that no damaged page held. Clone, vacuum and dump are
  *         tried on the same data. */
 #include <stdio.h>
@@ -28,13 +28,13 @@ static size_t body(char *out, int k)
     return n;
 }
 
-static uint32_t fill(struct io *io, lsn_t *lsn, bool checkpoint)
+static uint32_t fill(struct seam_io *io, seam_lsn_t *lsn, bool checkpoint)
 {
     struct oltp_options o = {.wal_dir = "d/wal", .cache_bytes = OLTP_CACHE_MIN, .seed = 5};
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
     struct oltp_commit c;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     static char text[20001];
     uint32_t table = 0;
 
@@ -43,7 +43,7 @@ static uint32_t fill(struct io *io, lsn_t *lsn, bool checkpoint)
     ASSERT_OK(oltp_create_table_json(t, table_json, strlen(table_json), &table, &f), &f);
     for (int k = 0; k < ROWS; k++) {
         size_t n = body(text, k);
-        struct value v[2] = {v_int(k), v_text(text, n > 900 ? 900 : n)};
+        struct seam_value v[2] = {seam_v_int(k), seam_v_text(text, n > 900 ? 900 : n)};
 
         v[1].len = (uint32_t)(k % 100 == 99 ? 900 : n); /* the index cannot hold more */
         ASSERT_OK(oltp_put(t, table, v, &f), &f);
@@ -55,8 +55,8 @@ static uint32_t fill(struct io *io, lsn_t *lsn, bool checkpoint)
     return table;
 }
 
-/* Reads every row; ST_OK only when all are there and right. */
-static enum status read_all(struct io *io, const char *dir, uint32_t table)
+/* Reads every row; SEAM_OK only when all are there and right. */
+static enum seam_status read_all(struct seam_io *io, const char *dir, uint32_t table)
 {
     struct oltp_options o = {.wal_dir = "d/wal",
                              .read_only = true,
@@ -66,29 +66,29 @@ static enum status read_all(struct io *io, const char *dir, uint32_t table)
     struct oltp_txn *t = NULL;
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     static char text[20001];
     int k = 0;
-    enum status st = oltp_open(io, dir, &o, &db, &f);
+    enum seam_status st = oltp_open(io, dir, &o, &db, &f);
 
-    if (st == ST_OK) st = oltp_read_begin(db, &t, &f);
-    if (st == ST_OK) st = oltp_cursor_open(t, table, 0, NULL, 0, &c, &f);
-    while (st == ST_OK && (st = oltp_cursor_next(c, &row, &f)) == ST_OK) {
-        struct value v[2];
+    if (st == SEAM_OK) st = oltp_read_begin(db, &t, &f);
+    if (st == SEAM_OK) st = oltp_cursor_open(t, table, 0, NULL, 0, &c, &f);
+    while (st == SEAM_OK && (st = oltp_cursor_next(c, &row, &f)) == SEAM_OK) {
+        struct seam_value v[2];
         size_t n = body(text, k);
 
-        st = row_decode(oltp_schema(t, table), row.row.data, row.row.size, v, &f);
-        if (st == ST_OK)
+        st = seam_row_decode(oltp_schema(t, table), row.row.data, row.row.size, v, &f);
+        if (st == SEAM_OK)
             ck_assert_msg(v[0].i == k && v[1].len == (k % 100 == 99 ? 900 : n) &&
                               memcmp(v[1].s, text, v[1].len) == 0,
                           "row %d is wrong", k);
         k++;
     }
-    if (st == ST_END) {
+    if (st == SEAM_END) {
         ck_assert_int_eq(k, ROWS);
-        st = ST_OK;
+        st = SEAM_OK;
     }
-    if (st == ST_CORRUPT)
+    if (st == SEAM_CORRUPT)
         ck_assert_msg(f.where[0] != '\0' && f.why[0] != '\0', "a fault without place or reason");
     oltp_cursor_close(c);
     oltp_end(t);
@@ -96,51 +96,51 @@ static enum status read_all(struct io *io, const char *dir, uint32_t table)
     return st;
 }
 
-static enum status verify(struct io *io)
+static enum seam_status verify(struct seam_io *io)
 {
     struct oltp_check check;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     return oltp_verify(io, "d/oltp", "d/wal", &check, NULL, (struct oltp_progress){0}, &f);
 }
 
-static uint64_t pages_size(struct io *io)
+static uint64_t pages_size(struct seam_io *io)
 {
-    struct file *file = NULL;
+    struct seam_file *file = NULL;
     uint64_t size = 0;
 
-    ASSERT_OK(file_open(io, "d/oltp/pages", FILE_READ, &file, NULL), NULL);
-    ASSERT_OK(file_size(file, &size, NULL), NULL);
-    file_close(file);
+    ASSERT_OK(seam_file_open(io, "d/oltp/pages", SEAM_FILE_READ, &file, NULL), NULL);
+    ASSERT_OK(seam_file_size(file, &size, NULL), NULL);
+    seam_file_close(file);
     return size;
 }
 
-static void flip_one(struct io_sim *sim, uint32_t table, uint64_t at, uint8_t mask, int *found)
+static void flip_one(struct seam_io_sim *sim, uint32_t table, uint64_t at, uint8_t mask, int *found)
 {
-    struct io *io = io_sim_io(sim);
-    enum status st;
+    struct seam_io *io = seam_io_sim_io(sim);
+    enum seam_status st;
 
-    ck_assert(io_sim_flip(sim, "d/oltp/pages", at, mask));
+    ck_assert(seam_io_sim_flip(sim, "d/oltp/pages", at, mask));
     st = read_all(io, "d/oltp", table);
-    ck_assert_msg(st == ST_OK || st == ST_CORRUPT || st == ST_UNSUPPORTED, "byte %llu: read: %s",
-                  (unsigned long long)at, status_name(st));
+    ck_assert_msg(st == SEAM_OK || st == SEAM_CORRUPT || st == SEAM_UNSUPPORTED, "byte %llu: read: %s",
+                  (unsigned long long)at, seam_status_name(st));
     st = verify(io);
-    ck_assert_msg(st == ST_OK || st == ST_CORRUPT || st == ST_UNSUPPORTED, "byte %llu: verify: %s",
-                  (unsigned long long)at, status_name(st));
-    *found += st != ST_OK;
-    ck_assert(io_sim_flip(sim, "d/oltp/pages", at, mask));
+    ck_assert_msg(st == SEAM_OK || st == SEAM_CORRUPT || st == SEAM_UNSUPPORTED, "byte %llu: verify: %s",
+                  (unsigned long long)at, seam_status_name(st));
+    *found += st != SEAM_OK;
+    ck_assert(seam_io_sim_flip(sim, "d/oltp/pages", at, mask));
 }
 
 static void test_flipped_bytes_are_found(void)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
-    uint32_t table = fill(io_sim_io(sim), NULL, true);
-    uint64_t size = pages_size(io_sim_io(sim));
-    struct rng r;
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
+    uint32_t table = fill(seam_io_sim_io(sim), NULL, true);
+    uint64_t size = pages_size(seam_io_sim_io(sim));
+    struct seam_rng r;
     int found = 0, used = 0;
 
-    rng_seed(&r, test_seed());
-    ASSERT_OK(verify(io_sim_io(sim)), NULL);
+    seam_rng_seed(&r, test_seed());
+    ASSERT_OK(verify(seam_io_sim_io(sim)), NULL);
     for (uint64_t at = 0; at < 512;
          at += (uint64_t)(100 / test_scale(50))) /* the meta pages: always seen */
         for (int slot = 0; slot < 2; slot++) {
@@ -152,60 +152,60 @@ static void test_flipped_bytes_are_found(void)
             used++;
         }
     for (int i = 0; i < test_scale(400); i++) {
-        uint64_t page = 2 + rng_below(&r, size / OLTP_PAGE_SIZE - 2);
+        uint64_t page = 2 + seam_rng_below(&r, size / OLTP_PAGE_SIZE - 2);
         uint64_t at = page * OLTP_PAGE_SIZE +
-                      (i % 2 == 0 ? rng_below(&r, 56) : rng_below(&r, OLTP_PAGE_SIZE));
+                      (i % 2 == 0 ? seam_rng_below(&r, 56) : seam_rng_below(&r, OLTP_PAGE_SIZE));
 
-        flip_one(sim, table, at, (uint8_t)(1u << rng_below(&r, 8)), &found);
+        flip_one(sim, table, at, (uint8_t)(1u << seam_rng_below(&r, 8)), &found);
     }
-    ASSERT_OK(verify(io_sim_io(sim)), NULL);
+    ASSERT_OK(verify(seam_io_sim_io(sim)), NULL);
     ck_assert_int_gt(found, used + test_scale(200)); /* the others hit free pages */
-    io_sim_free(sim);
+    seam_io_sim_free(sim);
 }
 
 static void test_truncation_is_found(void)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
-    struct io *io = io_sim_io(sim);
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(sim);
     uint32_t table = fill(io, NULL, true);
     uint64_t size = pages_size(io);
 
     for (uint64_t cut = size; cut >= 1000; cut -= cut > 40000 ? 30011 : 1777) {
-        struct file *file = NULL;
-        enum status st;
+        struct seam_file *file = NULL;
+        enum seam_status st;
 
-        ASSERT_OK(file_open(io, "d/oltp/pages", FILE_WRITE, &file, NULL), NULL);
-        ASSERT_OK(file_truncate(file, cut, NULL), NULL);
-        file_close(file);
+        ASSERT_OK(seam_file_open(io, "d/oltp/pages", SEAM_FILE_WRITE, &file, NULL), NULL);
+        ASSERT_OK(seam_file_truncate(file, cut, NULL), NULL);
+        seam_file_close(file);
         st = read_all(io, "d/oltp", table);
-        ck_assert_msg(st == ST_OK || st == ST_CORRUPT, "cut at %llu: %s", (unsigned long long)cut,
-                      status_name(st));
-        if (cut < size / 2) ck_assert_int_eq(st, ST_CORRUPT);
+        ck_assert_msg(st == SEAM_OK || st == SEAM_CORRUPT, "cut at %llu: %s", (unsigned long long)cut,
+                      seam_status_name(st));
+        if (cut < size / 2) ck_assert_int_eq(st, SEAM_CORRUPT);
     }
-    io_sim_free(sim);
+    seam_io_sim_free(sim);
 }
 
 static void test_misplaced_page_is_found(void)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
-    struct io *io = io_sim_io(sim);
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(sim);
     uint32_t table = fill(io, NULL, true);
     uint64_t pages = pages_size(io) / OLTP_PAGE_SIZE;
     uint8_t page[OLTP_PAGE_SIZE], other[OLTP_PAGE_SIZE];
-    struct file *file = NULL;
+    struct seam_file *file = NULL;
     int found = 0;
 
-    ASSERT_OK(file_open(io, "d/oltp/pages", FILE_WRITE, &file, NULL), NULL);
+    ASSERT_OK(seam_file_open(io, "d/oltp/pages", SEAM_FILE_WRITE, &file, NULL), NULL);
     for (uint64_t i = 2; i + 1 < pages; i += 5) { /* a whole, valid page where another belongs */
-        ASSERT_OK(file_read(file, i * OLTP_PAGE_SIZE, page, sizeof page, NULL), NULL);
-        ASSERT_OK(file_read(file, (i + 1) * OLTP_PAGE_SIZE, other, sizeof other, NULL), NULL);
-        ASSERT_OK(file_write(file, (i + 1) * OLTP_PAGE_SIZE, page, sizeof page, NULL), NULL);
-        found += read_all(io, "d/oltp", table) == ST_CORRUPT || verify(io) == ST_CORRUPT;
-        ASSERT_OK(file_write(file, (i + 1) * OLTP_PAGE_SIZE, other, sizeof other, NULL), NULL);
+        ASSERT_OK(seam_file_read(file, i * OLTP_PAGE_SIZE, page, sizeof page, NULL), NULL);
+        ASSERT_OK(seam_file_read(file, (i + 1) * OLTP_PAGE_SIZE, other, sizeof other, NULL), NULL);
+        ASSERT_OK(seam_file_write(file, (i + 1) * OLTP_PAGE_SIZE, page, sizeof page, NULL), NULL);
+        found += read_all(io, "d/oltp", table) == SEAM_CORRUPT || verify(io) == SEAM_CORRUPT;
+        ASSERT_OK(seam_file_write(file, (i + 1) * OLTP_PAGE_SIZE, other, sizeof other, NULL), NULL);
     }
     ck_assert_int_gt(found, 3);
-    file_close(file);
-    io_sim_free(sim);
+    seam_file_close(file);
+    seam_io_sim_free(sim);
 }
 
 struct rows {
@@ -213,42 +213,42 @@ struct rows {
     int count, wrong;
 };
 
-static enum status take_row(void *ctx, const struct schema *s, struct bytes key, struct bytes row)
+static enum seam_status take_row(void *ctx, const struct seam_schema *s, struct wal_bytes key, struct wal_bytes row)
 {
     struct rows *r = ctx;
     static char text[20001];
-    struct value v[2];
+    struct seam_value v[2];
     size_t n;
 
     (void)key;
-    if (row_decode(s, row.data, row.size, v, NULL) != ST_OK || v[0].i < 0 || v[0].i >= ROWS ||
+    if (seam_row_decode(s, row.data, row.size, v, NULL) != SEAM_OK || v[0].i < 0 || v[0].i >= ROWS ||
         r->seen[v[0].i]) {
         r->wrong++;
-        return ST_OK;
+        return SEAM_OK;
     }
     n = body(text, (int)v[0].i);
     if (n > 900) n = 900;
     if (v[1].len != n || memcmp(v[1].s, text, n) != 0) r->wrong++;
     r->seen[v[0].i] = true;
     r->count++;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static void test_salvage_brings_back_the_rest(void)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
-    struct io *io = io_sim_io(sim);
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(sim);
     uint64_t pages;
     struct oltp_salvaged out;
-    struct fault f = {0};
-    struct buf report = {0};
+    struct seam_fault f = {0};
+    struct seam_buf report = {0};
     static struct rows rows;
 
     fill(io, NULL, true);
     pages = pages_size(io) / OLTP_PAGE_SIZE;
     for (int round = 0; round < 3; round++) {
         memset(&rows, 0, sizeof rows);
-        buf_clear(&report);
+        seam_buf_clear(&report);
         ASSERT_OK(
             oltp_salvage(
                 io, "d/oltp",
@@ -264,50 +264,50 @@ static void test_salvage_brings_back_the_rest(void)
             ck_assert_int_eq(rows.count, ROWS);
             ck_assert_uint_eq(out.bad_pages, 0);
             for (uint64_t i = 2; i < pages; i += 9)
-                ck_assert(io_sim_flip(sim, "d/oltp/pages", i * OLTP_PAGE_SIZE + 100, 1));
+                ck_assert(seam_io_sim_flip(sim, "d/oltp/pages", i * OLTP_PAGE_SIZE + 100, 1));
         } else if (round == 1) {
             ck_assert_uint_gt(out.bad_pages, 0);
             ck_assert_int_gt(rows.count, ROWS / 2);
             ck_assert(report.size > 0);
-            ck_assert(io_sim_flip(sim, "d/oltp/pages", 20, 1)); /* and now both meta pages */
-            ck_assert(io_sim_flip(sim, "d/oltp/pages", OLTP_PAGE_SIZE + 20, 1));
+            ck_assert(seam_io_sim_flip(sim, "d/oltp/pages", 20, 1)); /* and now both meta pages */
+            ck_assert(seam_io_sim_flip(sim, "d/oltp/pages", OLTP_PAGE_SIZE + 20, 1));
         } else {
             ck_assert_int_gt(rows.count, ROWS / 2);
         }
     }
-    buf_free(&report);
-    io_sim_free(sim);
+    seam_buf_free(&report);
+    seam_io_sim_free(sim);
 }
 
 static void test_clone_is_the_same_state_and_vacuum_shortens(void)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
-    struct io *io = io_sim_io(sim);
-    lsn_t lsn = 0, at = 0;
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(sim);
+    seam_lsn_t lsn = 0, at = 0;
     uint32_t table = fill(io, &lsn, false); /* the clone must replay the log */
     struct oltp_options o = {.wal_dir = "d/wal", .cache_bytes = OLTP_CACHE_MIN};
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct buf text = {0};
+    struct seam_fault f = {0};
+    struct seam_buf text = {0};
     struct oltp_tree_stats ts;
     uint64_t freed = 0, before;
 
     ASSERT_OK(
-        oltp_clone(io, "d/oltp", "d/wal", LSN_MAX, "e/oltp", &at, (struct oltp_progress){0}, &f),
+        oltp_clone(io, "d/oltp", "d/wal", SEAM_LSN_MAX, "e/oltp", &at, (struct oltp_progress){0}, &f),
         &f);
     ck_assert_uint_eq(at, lsn);
     ASSERT_OK(read_all(io, "e/oltp", table), NULL);
     ASSERT_STATUS(
-        oltp_clone(io, "d/oltp", "d/wal", LSN_MAX, "e/oltp", &at, (struct oltp_progress){0}, &f),
-        ST_EXISTS);
-    fault_clear(&f);
+        oltp_clone(io, "d/oltp", "d/wal", SEAM_LSN_MAX, "e/oltp", &at, (struct oltp_progress){0}, &f),
+        SEAM_EXISTS);
+    seam_fault_clear(&f);
     ASSERT_OK(oltp_open(io, "d/oltp", &o, &db, &f), &f);
     ASSERT_OK(oltp_checkpoint(db, &f), &f);
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
     for (int k = ROWS; k < 8000; k++) {
-        struct value v[2] = {
-            v_int(k), v_str("some text that takes its place for a while and is deleted later on")};
+        struct seam_value v[2] = {
+            seam_v_int(k), seam_v_str("some text that takes its place for a while and is deleted later on")};
 
         ASSERT_OK(oltp_put(t, table, v, &f), &f);
     }
@@ -315,7 +315,7 @@ static void test_clone_is_the_same_state_and_vacuum_shortens(void)
     ASSERT_OK(oltp_checkpoint(db, &f), &f);
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
     for (int k = 0; k < 8000; k++) {
-        struct value key = v_int(k);
+        struct seam_value key = seam_v_int(k);
 
         if (k >= 800 && k < ROWS) continue;
 
@@ -332,14 +332,14 @@ static void test_clone_is_the_same_state_and_vacuum_shortens(void)
     ASSERT_OK(oltp_tree_stats(t, table, 0, &ts, &f), &f);
     ck_assert_uint_eq(ts.entries, 100);
     ASSERT_OK(oltp_dump_tree(t, table, 0, 100, &text, &f), &f);
-    ck_assert(strstr(buf_cstr(&text), "leaf") != NULL);
+    ck_assert(strstr(seam_buf_cstr(&text), "leaf") != NULL);
     oltp_end(t);
     ASSERT_OK(oltp_close(db, &f), &f);
     for (uint32_t i = 0; i < 8; i++)
         ASSERT_OK(oltp_dump(io, "d/oltp/pages", i, &text, &f), &f);
-    ck_assert(strstr(buf_cstr(&text), "meta page 0") != NULL);
-    buf_free(&text);
-    io_sim_free(sim);
+    ck_assert(strstr(seam_buf_cstr(&text), "meta page 0") != NULL);
+    seam_buf_free(&text);
+    seam_io_sim_free(sim);
 }
 
 static const struct named_test tests[] = {
@@ -348,5 +348,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("oltp damage", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("oltp damage", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

@@ -16,8 +16,8 @@ static const char table_json[] =
     "\"indexes\":[{\"name\":\"by_title\",\"columns\":[\"title\"],\"unique\":true}]}";
 
 struct place {
-    struct io_sim *sim;
-    struct io *io;
+    struct seam_io_sim *sim;
+    struct seam_io *io;
     struct oltp *db;
     uint32_t table, by_title;
 };
@@ -25,7 +25,7 @@ struct place {
 static void place_open(struct place *p)
 {
     struct oltp_options o = {.wal_dir = "d/wal", .cache_bytes = OLTP_CACHE_MIN};
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(oltp_open(p->io, "d/oltp", &o, &p->db, &f), &f);
 }
@@ -33,10 +33,10 @@ static void place_open(struct place *p)
 static void place_make(struct place *p)
 {
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    p->sim = io_sim_new(test_seed());
-    p->io = io_sim_io(p->sim);
+    p->sim = seam_io_sim_new(test_seed());
+    p->io = seam_io_sim_io(p->sim);
     place_open(p);
     ASSERT_OK(oltp_write_begin(p->db, &t, &f), &f);
     ASSERT_OK(oltp_create_table_json(t, table_json, strlen(table_json), &p->table, &f), &f);
@@ -47,23 +47,23 @@ static void place_make(struct place *p)
 static void place_end(struct place *p)
 {
     struct oltp_check check;
-    struct buf report = {0};
-    struct fault f = {0};
-    enum status st;
+    struct seam_buf report = {0};
+    struct seam_fault f = {0};
+    enum seam_status st;
 
     ASSERT_OK(oltp_checkpoint(p->db, &f), &f); /* these trees, not those that a replay would make */
     st = oltp_verify(p->io, "d/oltp", "d/wal", &check, &report, (struct oltp_progress){0}, &f);
-    ck_assert_msg(st == ST_OK, "verify: %s\n%s", f.why, buf_cstr(&report));
-    buf_free(&report);
+    ck_assert_msg(st == SEAM_OK, "verify: %s\n%s", f.why, seam_buf_cstr(&report));
+    seam_buf_free(&report);
     ASSERT_OK(oltp_close(p->db, &f), &f);
-    io_sim_free(p->sim);
+    seam_io_sim_free(p->sim);
 }
 
-static enum status put(struct place *p, struct oltp_txn *t, int64_t id, const char *title, size_t body,
-                       struct fault *f)
+static enum seam_status put(struct place *p, struct oltp_txn *t, int64_t id, const char *title, size_t body,
+                       struct seam_fault *f)
 {
     static char text[60000];
-    struct value v[3] = {v_int(id), v_str(title), v_text(text, body)};
+    struct seam_value v[3] = {seam_v_int(id), seam_v_str(title), seam_v_text(text, body)};
 
     memset(text, 'a' + (int)(id % 26), sizeof text);
     return oltp_put(t, p->table, v, f);
@@ -72,7 +72,7 @@ static enum status put(struct place *p, struct oltp_txn *t, int64_t id, const ch
 static void fill(struct place *p, int64_t rows, size_t large)
 {
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(oltp_write_begin(p->db, &t, &f), &f);
     for (int64_t id = 0; id < rows; id++) {
@@ -91,7 +91,7 @@ static void test_a_row_just_read_is_written_under_another_key(void)
 {
     struct place p = {0};
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     static char longer[400];
 
     memset(longer, 'l', sizeof longer);
@@ -100,15 +100,15 @@ static void test_a_row_just_read_is_written_under_another_key(void)
     ASSERT_OK(oltp_write_begin(p.db, &t, &f), &f);
     for (int64_t id = 0; id < 60; id++) {
         int64_t to = id % 10 == 0 ? (id + 10) % 60 : id % 2 == 0 ? id - 1 : id + 500;
-        struct value key = v_int(id), v[3];
+        struct seam_value key = seam_v_int(id), v[3];
         struct oltp_row row;
 
         ASSERT_OK(oltp_get(t, p.table, &key, &row, &f), &f);
-        ASSERT_OK(row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, v, &f), &f);
-        v[0] = v_int(to);
+        ASSERT_OK(seam_row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, v, &f), &f);
+        v[0] = seam_v_int(to);
         ck_assert_uint_gt(v[1].len, 4);
         v[1].len--; /* nobody's yet, and in the memory of the row that was read */
-        if (id % 10 != 0) v[2] = v_text(longer, (size_t)(200 + id));
+        if (id % 10 != 0) v[2] = seam_v_text(longer, (size_t)(200 + id));
         ASSERT_OK(oltp_put(t, p.table, v, &f), &f);
     }
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
@@ -120,7 +120,7 @@ static void test_a_large_row_is_moved_over_another(void)
 {
     struct place p = {0};
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     char json[600];
     uint32_t other = 0;
 
@@ -132,21 +132,21 @@ static void test_a_large_row_is_moved_over_another(void)
     ASSERT_OK(oltp_drop_index(t, other, "by_title", &f), &f);
     for (int64_t id = 0; id < 30; id++) {
         static char old[20000];
-        struct value v[3] = {v_int(id), v_str("old"), v_text(old, sizeof old)}, got[3];
+        struct seam_value v[3] = {seam_v_int(id), seam_v_str("old"), seam_v_text(old, sizeof old)}, got[3];
         struct oltp_row row;
-        struct buf key = {0};
+        struct seam_buf key = {0};
 
         memset(old, 'o', sizeof old);
         ASSERT_OK(oltp_put(t, other, v, &f), &f);
         ASSERT_OK(oltp_key(t, other, 0, v, 1, &key, &f), &f);
         ASSERT_OK(oltp_get(t, p.table, v, &row, &f), &f);
-        ASSERT_OK(oltp_apply(t, other, OP_UPDATE, 0, (struct bytes){key.data, key.size}, row.row, &f),
+        ASSERT_OK(oltp_apply(t, other, WAL_OP_UPDATE, 0, (struct wal_bytes){key.data, key.size}, row.row, &f),
                   &f);
         ASSERT_OK(oltp_get(t, other, v, &row, &f), &f);
-        ASSERT_OK(row_decode(oltp_schema(t, other), row.row.data, row.row.size, got, &f), &f);
+        ASSERT_OK(seam_row_decode(oltp_schema(t, other), row.row.data, row.row.size, got, &f), &f);
         ck_assert_uint_eq(got[2].len, id % 10 == 0 ? 30000 : 150);
         ck_assert_int_ne(got[1].s[0], 'o');
-        buf_free(&key);
+        seam_buf_free(&key);
     }
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
     place_end(&p);
@@ -154,39 +154,39 @@ static void test_a_large_row_is_moved_over_another(void)
 
 /* Scans, tries again after each failed read, and must meet every row once. */
 static void scan_with_faults(struct place *p, struct oltp_txn *t, uint32_t index, bool forward,
-                             int64_t rows, struct rng *r)
+                             int64_t rows, struct seam_rng *r)
 {
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
-    struct fault f = {0};
-    struct buf last = {0};
+    struct seam_fault f = {0};
+    struct seam_buf last = {0};
     int64_t met = 0, failed = 0;
-    enum status st;
+    enum seam_status st;
 
     ASSERT_OK(oltp_cursor_open(t, p->table, index, NULL, 0, &c, &f), &f);
     for (;;) {
-        if (rng_below(r, 7) == 0) io_sim_plant(p->sim, SIM_READ_EIO, 1 + rng_below(r, 4), false);
+        if (seam_rng_below(r, 7) == 0) seam_io_sim_plant(p->sim, SEAM_SIM_READ_EIO, 1 + seam_rng_below(r, 4), false);
         st = forward ? oltp_cursor_next(c, &row, NULL) : oltp_cursor_prev(c, &row, NULL);
-        if (st == ST_END) break;
-        if (st != ST_OK) {
-            ck_assert_int_eq(st, ST_IO);
+        if (st == SEAM_END) break;
+        if (st != SEAM_OK) {
+            ck_assert_int_eq(st, SEAM_IO);
             failed++;
             continue;
         }
         if (met > 0) {
-            struct bytes now = index == 0 ? row.key : row.index_key;
-            int order = key_compare(last.data, last.size, now.data, now.size);
+            struct wal_bytes now = index == 0 ? row.key : row.index_key;
+            int order = seam_key_compare(last.data, last.size, now.data, now.size);
 
             ck_assert_msg(forward ? order < 0 : order > 0, "a row is met again after a failure");
         }
-        buf_clear(&last);
-        buf_append(&last, index == 0 ? row.key.data : row.index_key.data,
+        seam_buf_clear(&last);
+        seam_buf_append(&last, index == 0 ? row.key.data : row.index_key.data,
                    index == 0 ? row.key.size : row.index_key.size);
         met++;
     }
-    io_sim_clear(p->sim);
+    seam_io_sim_clear(p->sim);
     oltp_cursor_close(c);
-    buf_free(&last);
+    seam_buf_free(&last);
     ck_assert_int_eq(met, rows);
     ck_assert_int_gt(failed, 0);
 }
@@ -195,10 +195,10 @@ static void test_a_failed_step_can_be_tried_again(void)
 {
     struct place p = {0};
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct rng r;
+    struct seam_fault f = {0};
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     place_make(&p);
     fill(&p, 2000, 20000);
     for (int i = 0; i < 8; i++) {
@@ -220,10 +220,10 @@ static bool first_step_fails(struct place *p, bool write, bool forward, int64_t 
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
     struct oltp_range range = {0};
-    struct value v = v_int(id), got[3];
-    struct buf key = {0};
-    struct fault f = {0};
-    enum status st;
+    struct seam_value v = seam_v_int(id), got[3];
+    struct seam_buf key = {0};
+    struct seam_fault f = {0};
+    enum seam_status st;
 
     ASSERT_OK(oltp_close(p->db, &f), &f);
     place_open(p);
@@ -233,22 +233,22 @@ static bool first_step_fails(struct place *p, bool write, bool forward, int64_t 
     ASSERT_OK(oltp_cursor_seek(c, row.key, &f), &f);
     oltp_cursor_close(c);
     ASSERT_OK(oltp_key(t, p->table, 0, &v, 1, &key, &f), &f);
-    if (forward) buf_u8(&key, 0); /* just behind the row, and before the next */
-    *(forward ? &range.lower : &range.upper) = (struct bytes){key.data, key.size};
+    if (forward) seam_buf_u8(&key, 0); /* just behind the row, and before the next */
+    *(forward ? &range.lower : &range.upper) = (struct wal_bytes){key.data, key.size};
     ASSERT_OK(oltp_cursor_open(t, p->table, 0, &range, 0, &c, &f), &f);
-    io_sim_plant(p->sim, SIM_READ_EIO, nth, false);
+    seam_io_sim_plant(p->sim, SEAM_SIM_READ_EIO, nth, false);
     st = forward ? oltp_cursor_next(c, &row, NULL) : oltp_cursor_prev(c, &row, NULL);
-    io_sim_clear(p->sim);
-    if (st != ST_OK) {
-        ck_assert_int_eq(st, ST_IO);
+    seam_io_sim_clear(p->sim);
+    if (st != SEAM_OK) {
+        ck_assert_int_eq(st, SEAM_IO);
         ASSERT_OK(forward ? oltp_cursor_next(c, &row, &f) : oltp_cursor_prev(c, &row, &f), &f);
     }
-    ASSERT_OK(row_decode(oltp_schema(t, p->table), row.row.data, row.row.size, got, &f), &f);
+    ASSERT_OK(seam_row_decode(oltp_schema(t, p->table), row.row.data, row.row.size, got, &f), &f);
     ck_assert_int_eq(got[0].i, forward ? id + 1 : id - 1);
     oltp_cursor_close(c);
     oltp_end(t);
-    buf_free(&key);
-    return st != ST_OK;
+    seam_buf_free(&key);
+    return st != SEAM_OK;
 }
 
 /* The ids lie in several leaves, so the bound of some is at the end of one. */
@@ -272,15 +272,15 @@ static void test_a_cursor_that_met_no_row_looks_again(void)
 {
     struct place p = {0};
     struct oltp_row row;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     place_make(&p);
     fill(&p, 500, 150);
     for (int forward = 0; forward < 2; forward++) {
-        struct value from = v_int(10000), got[3];
+        struct seam_value from = seam_v_int(10000), got[3];
         struct oltp_cursor *c = NULL;
         struct oltp_txn *t = NULL;
-        struct buf key = {0};
+        struct seam_buf key = {0};
         struct oltp_range range = {0};
 
         ASSERT_OK(oltp_write_begin(p.db, &t, &f), &f);
@@ -288,17 +288,17 @@ static void test_a_cursor_that_met_no_row_looks_again(void)
         ASSERT_OK(oltp_cursor_next(c, &row, &f), &f);
         oltp_cursor_close(c);
         ASSERT_OK(oltp_key(t, p.table, 0, &from, 1, &key, &f), &f);
-        range.lower = (struct bytes){key.data, key.size};
+        range.lower = (struct wal_bytes){key.data, key.size};
         ASSERT_OK(oltp_cursor_open(t, p.table, 0, &range, 0, &c, &f), &f);
-        ASSERT_STATUS(forward ? oltp_cursor_next(c, &row, &f) : oltp_cursor_prev(c, &row, &f), ST_END);
+        ASSERT_STATUS(forward ? oltp_cursor_next(c, &row, &f) : oltp_cursor_prev(c, &row, &f), SEAM_END);
         ASSERT_OK(put(&p, t, 10001, "first", 10, &f), &f);
         ASSERT_OK(put(&p, t, 10002, "second", 10, &f), &f);
         ASSERT_OK(forward ? oltp_cursor_next(c, &row, &f) : oltp_cursor_prev(c, &row, &f), &f);
-        ASSERT_OK(row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, got, &f), &f);
+        ASSERT_OK(seam_row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, got, &f), &f);
         ck_assert_int_eq(got[0].i, forward ? 10001 : 10002);
         oltp_cursor_close(c);
         oltp_end(t);
-        buf_free(&key);
+        seam_buf_free(&key);
     }
     place_end(&p);
 }
@@ -308,7 +308,7 @@ static void test_closed_cursors_do_not_use_up_the_limit(void)
 {
     struct place p = {0};
     struct oltp_txn *t[100];
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     place_make(&p);
     fill(&p, 10, 10);
@@ -334,15 +334,15 @@ static void test_unique_values_and_large_rows_above_savepoints(void)
 {
     struct place p = {0};
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct rng r;
+    struct seam_fault f = {0};
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     place_make(&p);
     fill(&p, 40, 25000);
     for (int round = 0; round < test_scale(200); round++) {
-        struct value a = v_int((int64_t)rng_below(&r, 20)), b = v_int(20 + (int64_t)rng_below(&r, 20));
-        struct value v[3];
+        struct seam_value a = seam_v_int((int64_t)seam_rng_below(&r, 20)), b = seam_v_int(20 + (int64_t)seam_rng_below(&r, 20));
+        struct seam_value v[3];
         struct oltp_row row;
         uint32_t outer, inner;
         char title[40];
@@ -350,7 +350,7 @@ static void test_unique_values_and_large_rows_above_savepoints(void)
 
         ASSERT_OK(oltp_write_begin(p.db, &t, &f), &f);
         ASSERT_OK(oltp_get(t, p.table, &a, &row, &f), &f);
-        ASSERT_OK(row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, v, &f), &f);
+        ASSERT_OK(seam_row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, v, &f), &f);
         n = v[1].len < sizeof title ? v[1].len : sizeof title - 1;
         memcpy(title, v[1].s, n);
         title[n] = '\0';
@@ -358,20 +358,20 @@ static void test_unique_values_and_large_rows_above_savepoints(void)
         ASSERT_OK(oltp_delete(t, p.table, &a, &f), &f);
         ASSERT_OK(put(&p, t, b.i, title, 30000, &f), &f);
         ASSERT_OK(oltp_savepoint(t, &inner, &f), &f);
-        ck_assert_int_eq(put(&p, t, a.i, title, 40000, &f), ST_EXISTS);
-        fault_clear(&f);
+        ck_assert_int_eq(put(&p, t, a.i, title, 40000, &f), SEAM_EXISTS);
+        seam_fault_clear(&f);
         ASSERT_OK(put(&p, t, b.i, "in between", 50000, &f), &f);
         ASSERT_OK(put(&p, t, a.i, title, 45000, &f), &f);
-        if (rng_below(&r, 2) == 0) ASSERT_OK(oltp_rollback_to(t, inner, &f), &f);
+        if (seam_rng_below(&r, 2) == 0) ASSERT_OK(oltp_rollback_to(t, inner, &f), &f);
         ASSERT_OK(oltp_rollback_to(t, outer, &f), &f);
         ASSERT_OK(oltp_get(t, p.table, &a, &row, &f), &f);
-        ASSERT_OK(row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, v, &f), &f);
+        ASSERT_OK(seam_row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, v, &f), &f);
         ck_assert(v[1].len == n && memcmp(v[1].s, title, n) == 0);
-        ck_assert_int_eq(put(&p, t, b.i, title, 10, &f), ST_EXISTS);
-        fault_clear(&f);
+        ck_assert_int_eq(put(&p, t, b.i, title, 10, &f), SEAM_EXISTS);
+        seam_fault_clear(&f);
         snprintf(title, sizeof title, "round %d", round);
-        ASSERT_OK(put(&p, t, a.i, title, rng_below(&r, 50000), &f), &f);
-        if (rng_below(&r, 3) == 0) {
+        ASSERT_OK(put(&p, t, a.i, title, seam_rng_below(&r, 50000), &f), &f);
+        if (seam_rng_below(&r, 3) == 0) {
             oltp_end(t);
         } else {
             ASSERT_OK(oltp_release(t, outer, &f), &f);
@@ -386,22 +386,22 @@ static void test_unique_values_and_large_rows_above_savepoints(void)
 static void test_pages_whose_bytes_do_not_add_up_are_refused(void)
 {
     uint8_t page[OLTP_PAGE_SIZE] = {0}, tmp[OLTP_PAGE_SIZE];
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    page_init(page, PAGE_LEAF, 0, 2, 32, 7, NULL, 0);
+    oltp_page_init(page, PAGE_LEAF, 0, 2, 32, 7, NULL, 0);
     for (int i = 0; i < 20; i++) {
         uint8_t key[8] = {'k', (uint8_t)i, 1, 2, 3, 4, 5, 6};
-        struct page_item it = {.key = key, .key_size = 8, .value = tmp, .size = 100};
+        struct oltp_page_item it = {.key = key, .key_size = 8, .value = tmp, .size = 100};
 
         memset(tmp, i, 100);
-        ck_assert(page_insert(page, (unsigned)i, &it, tmp));
+        ck_assert(oltp_page_insert(page, (unsigned)i, &it, tmp));
     }
-    page_remove(page, 5);
-    page_seal(page, 9, 1);
-    ASSERT_OK(page_check(page, 9, 2, 10, "pages", &f), &f);
-    put_u16(page + PAGE_GARBAGE, (uint16_t)(page_garbage(page) + 200)); /* room that is not there */
-    page_seal(page, 9, 1);
-    ASSERT_STATUS(page_check(page, 9, 2, 10, "pages", &f), ST_CORRUPT);
+    oltp_page_remove(page, 5);
+    oltp_page_seal(page, 9, 1);
+    ASSERT_OK(oltp_page_check(page, 9, 2, 10, "pages", &f), &f);
+    seam_put_u16(page + PAGE_GARBAGE, (uint16_t)(page_garbage(page) + 200)); /* room that is not there */
+    oltp_page_seal(page, 9, 1);
+    ASSERT_STATUS(oltp_page_check(page, 9, 2, 10, "pages", &f), SEAM_CORRUPT);
     ck_assert(strstr(f.why, "add up") != NULL);
 }
 
@@ -416,5 +416,5 @@ static const struct named_test tests[] = {T(test_a_row_just_read_is_written_unde
 
 int main(int argc, char **argv)
 {
-    return run_tests("oltp edges", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("oltp edges", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

@@ -22,11 +22,11 @@ static const char table_json[] =
     "\"indexes\":[{\"name\":\"by_v\",\"columns\":[\"v\"]}]}";
 
 struct counter { /* of evictions, by what left */
-    struct trace trace;
+    struct seam_trace trace;
     _Atomic uint64_t inner, overflow, leaf;
 };
 
-static void count_evictions(struct trace *t, const struct trace_event *e)
+static void count_evictions(struct seam_trace *t, const struct seam_trace_event *e)
 {
     struct counter *c = (struct counter *)t;
 
@@ -54,56 +54,56 @@ static uint32_t body_size(uint32_t i, int64_t v)
     return (i + (uint64_t)v) % 37 == 0 ? 20000 : (uint32_t)((i * 7 + (uint64_t)v) % 200);
 }
 
-static enum status put(struct oltp_txn *t, uint32_t table, uint32_t i, int64_t v, struct fault *f)
+static enum seam_status put(struct oltp_txn *t, uint32_t table, uint32_t i, int64_t v, struct seam_fault *f)
 {
     static _Thread_local char body[20000], key[KEY_BYTES + 1];
-    struct value row[3] = {v_text(key, key_text(i, key)), v_int(v), v_text(body, body_size(i, v))};
+    struct seam_value row[3] = {seam_v_text(key, key_text(i, key)), seam_v_int(v), seam_v_text(body, body_size(i, v))};
 
     memset(body, 'a' + (int)(v % 26), row[2].len);
     return oltp_put(t, table, row, f);
 }
 
 /* The row's number, -1 when absent, -2 when it is not whole. */
-static int64_t row_number(const struct schema *s, const struct oltp_row *row, uint32_t *size)
+static int64_t row_number(const struct seam_schema *s, const struct oltp_row *row, uint32_t *size)
 {
-    struct value v[3];
+    struct seam_value v[3];
 
-    if (row_decode(s, row->row.data, row->row.size, v, NULL) != ST_OK) return -2;
+    if (seam_row_decode(s, row->row.data, row->row.size, v, NULL) != SEAM_OK) return -2;
     for (size_t i = 0; i < v[2].len; i += 97)
         if (v[2].s[i] != 'a' + (int)(v[1].i % 26)) return -2;
     if (size != NULL) *size = (uint32_t)v[2].len;
     return v[1].i;
 }
 
-static enum status get(struct oltp_txn *t, uint32_t table, uint32_t i, int64_t *v, struct fault *f)
+static enum seam_status get(struct oltp_txn *t, uint32_t table, uint32_t i, int64_t *v, struct seam_fault *f)
 {
     char key[KEY_BYTES + 1];
-    struct value k = v_text(key, key_text(i, key));
+    struct seam_value k = seam_v_text(key, key_text(i, key));
     struct oltp_row row;
     uint32_t size = 0;
-    enum status st = oltp_get(t, table, &k, &row, f);
+    enum seam_status st = oltp_get(t, table, &k, &row, f);
 
-    *v = st == ST_OK ? row_number(oltp_schema(t, table), &row, &size) : -1;
-    if (st == ST_OK && size != body_size(i, *v)) *v = -2;
-    return st == ST_NOT_FOUND ? ST_OK : st;
+    *v = st == SEAM_OK ? row_number(oltp_schema(t, table), &row, &size) : -1;
+    if (st == SEAM_OK && size != body_size(i, *v)) *v = -2;
+    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
 }
 
-static enum status scan(struct oltp_txn *t, uint32_t table, uint32_t index, bool forward,
+static enum seam_status scan(struct oltp_txn *t, uint32_t table, uint32_t index, bool forward,
                         uint64_t *count, int64_t *sum, int64_t *least, int64_t *most)
 {
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
-    enum status st = oltp_cursor_open(t, table, index, NULL, 0, &c, NULL);
+    enum seam_status st = oltp_cursor_open(t, table, index, NULL, 0, &c, NULL);
 
     *count = 0;
     *sum = 0;
     *least = INT64_MAX;
     *most = INT64_MIN;
-    while (st == ST_OK) {
+    while (st == SEAM_OK) {
         int64_t v;
 
         st = forward ? oltp_cursor_next(c, &row, NULL) : oltp_cursor_prev(c, &row, NULL);
-        if (st != ST_OK) break;
+        if (st != SEAM_OK) break;
         v = row_number(oltp_schema(t, table), &row, NULL);
         ++*count;
         *sum += v;
@@ -111,13 +111,13 @@ static enum status scan(struct oltp_txn *t, uint32_t table, uint32_t index, bool
         if (v > *most) *most = v;
     }
     oltp_cursor_close(c);
-    return st == ST_END ? ST_OK : st;
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
 static int recovery_helpers; /* of open_small */
 
-static enum status open_small(struct io *io, const char *dir, struct trace *trace, struct oltp **db,
-                              struct fault *f)
+static enum seam_status open_small(struct seam_io *io, const char *dir, struct seam_trace *trace, struct oltp **db,
+                              struct seam_fault *f)
 {
     char path[700], wal[700];
     struct oltp_options o = {.cache_bytes = OLTP_CACHE_MIN,
@@ -133,7 +133,7 @@ static enum status open_small(struct io *io, const char *dir, struct trace *trac
 static uint32_t make_table(struct oltp *db)
 {
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint32_t table = 0;
 
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
@@ -142,25 +142,25 @@ static uint32_t make_table(struct oltp *db)
     return table;
 }
 
-static void verify(struct io *io, const char *dir, const char *what)
+static void verify(struct seam_io *io, const char *dir, const char *what)
 {
     char path[700], wal[700];
     struct oltp_check check;
-    struct buf report = {0};
-    struct fault f = {0};
-    enum status st;
+    struct seam_buf report = {0};
+    struct seam_fault f = {0};
+    enum seam_status st;
 
     snprintf(path, sizeof path, "%s/oltp", dir);
     snprintf(wal, sizeof wal, "%s/wal", dir);
     st = oltp_verify(io, path, wal, &check, &report, (struct oltp_progress){0}, &f);
-    ck_assert_msg(st == ST_OK, "%s: verify: %s\n%s", what, f.why, buf_cstr(&report));
-    buf_free(&report);
+    ck_assert_msg(st == SEAM_OK, "%s: verify: %s\n%s", what, f.why, seam_buf_cstr(&report));
+    seam_buf_free(&report);
 }
 
 static void check_model(struct oltp *db, uint32_t table, const int64_t *model)
 {
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t rows = 0, count;
     int64_t want = 0, sum, least, most;
     uint32_t by_v = 0;
@@ -185,11 +185,11 @@ static void check_model(struct oltp *db, uint32_t table, const int64_t *model)
 }
 
 /* A transaction of n changes, some of them above savepoints that are taken back. */
-static void change_some(struct oltp *db, uint32_t table, int64_t *model, struct rng *r, uint32_t n,
+static void change_some(struct oltp *db, uint32_t table, int64_t *model, struct seam_rng *r, uint32_t n,
                         int64_t v)
 {
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     int64_t *before = malloc(ROWS * sizeof *before), *saved = malloc(ROWS * sizeof *saved);
     uint32_t save = 0;
     bool open = false;
@@ -198,7 +198,7 @@ static void change_some(struct oltp *db, uint32_t table, int64_t *model, struct 
     memcpy(before, model, ROWS * sizeof *model);
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
     for (uint32_t k = 0; k < n; k++) {
-        uint32_t i = (uint32_t)rng_below(r, ROWS);
+        uint32_t i = (uint32_t)seam_rng_below(r, ROWS);
         int64_t is = 0;
 
         if (!open && k % 300 == 100) {
@@ -206,16 +206,16 @@ static void change_some(struct oltp *db, uint32_t table, int64_t *model, struct 
             memcpy(saved, model, ROWS * sizeof *model);
             open = true;
         } else if (open && k % 300 == 200) {
-            if (rng_below(r, 2) == 0) {
+            if (seam_rng_below(r, 2) == 0) {
                 ASSERT_OK(oltp_rollback_to(t, save, &f), &f);
                 memcpy(model, saved, ROWS * sizeof *model);
             }
             ASSERT_OK(oltp_release(t, save, &f), &f);
             open = false;
         }
-        if (model[i] >= 0 && rng_below(r, 4) == 0) {
+        if (model[i] >= 0 && seam_rng_below(r, 4) == 0) {
             char key[KEY_BYTES + 1];
-            struct value kv = v_text(key, key_text(i, key));
+            struct seam_value kv = seam_v_text(key, key_text(i, key));
 
             ASSERT_OK(oltp_delete(t, table, &kv, &f), &f);
             model[i] = -1;
@@ -223,11 +223,11 @@ static void change_some(struct oltp *db, uint32_t table, int64_t *model, struct 
             ASSERT_OK(put(t, table, i, v, &f), &f);
             model[i] = v;
         }
-        i = (uint32_t)rng_below(r, ROWS);
+        i = (uint32_t)seam_rng_below(r, ROWS);
         ASSERT_OK(get(t, table, i, &is, &f), &f);
         ck_assert_int_eq(is, model[i]);
     }
-    if (rng_below(r, 5) == 0) {
+    if (seam_rng_below(r, 5) == 0) {
         oltp_end(t);
         memcpy(model, before, ROWS * sizeof *model);
     } else {
@@ -239,19 +239,19 @@ static void change_some(struct oltp *db, uint32_t table, int64_t *model, struct 
 
 static void test_a_cache_smaller_than_the_inner_pages(void)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
     struct counter counter = {.trace = {count_evictions}};
     struct oltp *db = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     struct oltp_stats stats;
     int64_t *model = malloc(ROWS * sizeof *model);
     uint32_t table;
-    struct rng r;
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     for (int i = 0; i < ROWS; i++)
         model[i] = -1;
-    ASSERT_OK(open_small(io_sim_io(sim), "d", &counter.trace, &db, &f), &f);
+    ASSERT_OK(open_small(seam_io_sim_io(sim), "d", &counter.trace, &db, &f), &f);
     table = make_table(db);
     for (int round = 0; round < test_scale(24); round++) {
         change_some(db, table, model, &r, round % 6 == 0 ? ROWS : 300, round);
@@ -261,17 +261,17 @@ static void test_a_cache_smaller_than_the_inner_pages(void)
             oltp_stats(db, &stats);
             ck_assert_uint_le(stats.cache_used, OLTP_CACHE_MIN);
             ASSERT_OK(oltp_close(db, &f), &f);
-            ASSERT_OK(open_small(io_sim_io(sim), "d", &counter.trace, &db, &f), &f);
+            ASSERT_OK(open_small(seam_io_sim_io(sim), "d", &counter.trace, &db, &f), &f);
         }
     }
     check_model(db, table, model);
     ASSERT_OK(oltp_checkpoint(db, &f), &f);
-    verify(io_sim_io(sim), "d", "at the end");
+    verify(seam_io_sim_io(sim), "d", "at the end");
     ASSERT_OK(oltp_close(db, &f), &f);
     ck_assert_uint_gt(counter.inner, 20);
     ck_assert_uint_gt(counter.overflow, 20);
     ck_assert_uint_gt(counter.leaf, 100);
-    io_sim_free(sim);
+    seam_io_sim_free(sim);
     free(model);
 }
 
@@ -281,16 +281,16 @@ static void test_a_cache_smaller_than_the_inner_pages(void)
  * that succeeds gives the same rows. */
 static void test_recovery_with_helpers(void)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
-    struct io *io = io_sim_io(sim);
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(sim);
     struct oltp *db = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     int64_t *model = malloc(ROWS * sizeof *model);
     uint32_t table;
-    struct rng r;
+    struct seam_rng r;
     const int helpers[] = {-1, 1, 4};
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     for (int i = 0; i < ROWS; i++)
         model[i] = -1;
     ASSERT_OK(open_small(io, "d", NULL, &db, &f), &f);
@@ -301,23 +301,23 @@ static void test_recovery_with_helpers(void)
         change_some(db, table, model, &r, (uint32_t)test_scale(1500), round);
     ASSERT_OK(wal_flush(oltp_wal(db), &f), &f);
     ASSERT_OK(oltp_close(db, &f), &f);
-    for (size_t i = 0; i < ARRAY_LEN(helpers); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(helpers); i++) {
         recovery_helpers = helpers[i];
         for (uint64_t nth = 1; nth < 6000; nth = nth * 5 + 3) {
-            io_sim_plant(sim, SIM_READ_EIO, nth, false);
-            if (open_small(io, "d", NULL, &db, NULL) != ST_OK) continue;
-            io_sim_clear(sim);
+            seam_io_sim_plant(sim, SEAM_SIM_READ_EIO, nth, false);
+            if (open_small(io, "d", NULL, &db, NULL) != SEAM_OK) continue;
+            seam_io_sim_clear(sim);
             check_model(db, table, model);
             ASSERT_OK(oltp_close(db, &f), &f);
         }
-        io_sim_clear(sim);
+        seam_io_sim_clear(sim);
         ASSERT_OK(open_small(io, "d", NULL, &db, &f), &f);
         check_model(db, table, model);
         ASSERT_OK(oltp_close(db, &f), &f);
         verify(io, "d", "after recoveries");
     }
     recovery_helpers = 0;
-    io_sim_free(sim);
+    seam_io_sim_free(sim);
     free(model);
 }
 
@@ -336,20 +336,20 @@ struct crowd {
 static void *read_snapshots(void *arg)
 {
     struct crowd *c = arg;
-    struct rng r;
+    struct seam_rng r;
     bool forward = false;
 
-    rng_seed(&r, (uint64_t)(uintptr_t)&r);
+    seam_rng_seed(&r, (uint64_t)(uintptr_t)&r);
     while (!atomic_load(&c->stop)) {
         struct oltp_txn *t = NULL;
         uint64_t count = 0;
         int64_t sum, least = 0, most = 0, v = 0;
-        bool good = oltp_read_begin(c->db, &t, NULL) == ST_OK &&
-                    scan(t, c->table, 0, forward = !forward, &count, &sum, &least, &most) == ST_OK &&
+        bool good = oltp_read_begin(c->db, &t, NULL) == SEAM_OK &&
+                    scan(t, c->table, 0, forward = !forward, &count, &sum, &least, &most) == SEAM_OK &&
                     count == SHARED_ROWS && least == most;
 
         for (int k = 0; good && k < 50; k++)
-            good = get(t, c->table, (uint32_t)rng_below(&r, SHARED_ROWS), &v, NULL) == ST_OK &&
+            good = get(t, c->table, (uint32_t)seam_rng_below(&r, SHARED_ROWS), &v, NULL) == SEAM_OK &&
                    v == least;
         if (!good) {
             fprintf(stderr, "a snapshot of %llu rows from %lld to %lld, then %lld\n",
@@ -368,11 +368,11 @@ static void beside_readers(bool barriers)
     static struct crowd c;
     pthread_t threads[READERS];
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct rng r;
+    struct seam_fault f = {0};
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed());
-    ASSERT_OK(open_small(io_posix(), test_dir(), NULL, &c.db, &f), &f);
+    seam_rng_seed(&r, test_seed());
+    ASSERT_OK(open_small(seam_io_posix(), test_dir(), NULL, &c.db, &f), &f);
     c.db->pager.barriers &= barriers; /* as where the kernel has none: readers pay for the order */
     c.table = make_table(c.db);
     for (int round = 0; round < test_scale(12) + 2; round++) {
@@ -380,8 +380,8 @@ static void beside_readers(bool barriers)
         for (uint32_t i = 0; i < SHARED_ROWS; i++) {
             uint32_t at = (i * 997 + (uint32_t)round) % SHARED_ROWS;
 
-            if (rng_below(&r, 3) == 0)
-                ASSERT_OK(put(t, c.table, (uint32_t)rng_below(&r, SHARED_ROWS), round, &f), &f);
+            if (seam_rng_below(&r, 3) == 0)
+                ASSERT_OK(put(t, c.table, (uint32_t)seam_rng_below(&r, SHARED_ROWS), round, &f), &f);
             ASSERT_OK(put(t, c.table, at, round, &f), &f);
         }
         if (round % 4 == 3)
@@ -398,7 +398,7 @@ static void beside_readers(bool barriers)
     ck_assert_int_eq(atomic_load(&c.wrong), 0);
     ck_assert_uint_gt(atomic_load(&c.snapshots), 0);
     ASSERT_OK(wal_flush(oltp_wal(c.db), &f), &f);
-    verify(io_posix(), test_dir(), "after all");
+    verify(seam_io_posix(), test_dir(), "after all");
     ASSERT_OK(oltp_close(c.db, &f), &f);
 }
 
@@ -416,42 +416,42 @@ static void test_transactions_larger_than_the_cache_without_barriers(void)
 enum { FAULT_ROWS = 600, FAULT_ROUNDS = 4 };
 
 /* Round v gives each row the number v; every commit is durable. *acked: the last that was acknowledged. */
-static enum status fault_script(struct io *io, int64_t *acked)
+static enum seam_status fault_script(struct seam_io *io, int64_t *acked)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
     uint32_t table = 0;
-    enum status st = open_small(io, "d", NULL, &db, NULL);
+    enum seam_status st = open_small(io, "d", NULL, &db, NULL);
 
-    for (int64_t v = 0; st == ST_OK && v < FAULT_ROUNDS; v++) {
+    for (int64_t v = 0; st == SEAM_OK && v < FAULT_ROUNDS; v++) {
         st = oltp_write_begin(db, &t, NULL);
-        if (st == ST_OK && v == 0)
+        if (st == SEAM_OK && v == 0)
             st = oltp_create_table_json(t, table_json, strlen(table_json), &table, NULL);
-        for (uint32_t i = 0; st == ST_OK && i < FAULT_ROWS; i++)
+        for (uint32_t i = 0; st == SEAM_OK && i < FAULT_ROWS; i++)
             st = put(t, table, (i * 389 + (uint32_t)v) % FAULT_ROWS, v, NULL);
-        if (st == ST_OK)
+        if (st == SEAM_OK)
             st = oltp_commit(t, OLTP_DURABLE, NULL, NULL);
         else
             oltp_end(t);
-        if (st == ST_OK) *acked = v;
-        if (st == ST_OK && v % 2 == 0) st = oltp_checkpoint(db, NULL);
+        if (st == SEAM_OK) *acked = v;
+        if (st == SEAM_OK && v % 2 == 0) st = oltp_checkpoint(db, NULL);
     }
     (void)oltp_close(db, NULL);
     return st;
 }
 
-static void check_after_fault(struct io *io, int64_t acked, const char *what)
+static void check_after_fault(struct seam_io *io, int64_t acked, const char *what)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint32_t table = 0;
     uint64_t count = 0;
     int64_t sum, least, most;
 
     ASSERT_OK(open_small(io, "d", NULL, &db, &f), &f);
     ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
-    if (oltp_table(t, "wide", &table, NULL) == ST_OK) {
+    if (oltp_table(t, "wide", &table, NULL) == SEAM_OK) {
         ASSERT_OK(scan(t, table, 0, true, &count, &sum, &least, &most), &f);
         ck_assert_msg(count == FAULT_ROWS && least == most && least >= acked,
                       "%s: %llu rows from %lld to %lld, %lld was acknowledged", what,
@@ -465,40 +465,40 @@ static void check_after_fault(struct io *io, int64_t acked, const char *what)
     ASSERT_OK(oltp_close(db, &f), &f);
 }
 
-static void faults_all_over(enum sim_fault_kind kind, uint64_t points)
+static void faults_all_over(enum seam_sim_fault_kind kind, uint64_t points)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
     uint64_t total;
     int64_t acked = -1;
 
-    ASSERT_OK(fault_script(io_sim_io(sim), &acked), NULL);
+    ASSERT_OK(fault_script(seam_io_sim_io(sim), &acked), NULL);
     ck_assert_int_eq(acked, FAULT_ROUNDS - 1);
-    total = kind == SIM_READ_EIO ? 20000 : io_sim_calls(sim);
-    io_sim_free(sim);
+    total = kind == SEAM_SIM_READ_EIO ? 20000 : seam_io_sim_calls(sim);
+    seam_io_sim_free(sim);
     for (uint64_t nth = 1; nth <= total; nth += total / points + 1) {
         char what[80];
 
-        sim = io_sim_new(test_seed() + nth);
+        sim = seam_io_sim_new(test_seed() + nth);
         acked = -1;
         snprintf(what, sizeof what, "fault %d at %llu", (int)kind, (unsigned long long)nth);
-        io_sim_plant(sim, kind, nth, kind == SIM_ENOSPC);
-        (void)!fault_script(io_sim_io(sim), &acked);
-        io_sim_clear(sim);
-        if (kind == SIM_POWER_CUT)
-            io_sim_reboot(sim);
+        seam_io_sim_plant(sim, kind, nth, kind == SEAM_SIM_ENOSPC);
+        (void)!fault_script(seam_io_sim_io(sim), &acked);
+        seam_io_sim_clear(sim);
+        if (kind == SEAM_SIM_POWER_CUT)
+            seam_io_sim_reboot(sim);
         else
-            io_sim_kill(sim);
-        check_after_fault(io_sim_io(sim), acked, what);
-        io_sim_free(sim);
+            seam_io_sim_kill(sim);
+        check_after_fault(seam_io_sim_io(sim), acked, what);
+        seam_io_sim_free(sim);
     }
 }
 
 static void test_faults_while_pages_leave(void)
 {
-    const enum sim_fault_kind kinds[] = {SIM_POWER_CUT, SIM_EIO, SIM_ENOSPC, SIM_SYNC_FAIL,
-                                         SIM_READ_EIO};
+    const enum seam_sim_fault_kind kinds[] = {SEAM_SIM_POWER_CUT, SEAM_SIM_EIO, SEAM_SIM_ENOSPC, SEAM_SIM_SYNC_FAIL,
+                                         SEAM_SIM_READ_EIO};
 
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(kinds); i++)
         faults_all_over(kinds[i], (uint64_t)test_scale(12) + 1);
 }
 
@@ -509,5 +509,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("oltp evict", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("oltp evict", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

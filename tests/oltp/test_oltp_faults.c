@@ -21,12 +21,12 @@ static int64_t script_value(int step, int k)
     int64_t v = 0;
 
     for (int s = 1; s <= step; s++) {
-        struct rng r;
+        struct seam_rng r;
 
-        rng_seed(&r, (uint64_t)s * 7919);
+        seam_rng_seed(&r, (uint64_t)s * 7919);
         for (int i = 0; i < 6; i++) {
-            int key = (int)rng_below(&r, KEYS);
-            bool gone = rng_below(&r, 4) == 0;
+            int key = (int)seam_rng_below(&r, KEYS);
+            bool gone = seam_rng_below(&r, 4) == 0;
 
             if (key == k) v = gone ? 0 : s * 100 + i;
         }
@@ -47,16 +47,16 @@ struct place {
     struct oltp *db;
 };
 
-static enum status open_place(struct io *io, struct place *p)
+static enum seam_status open_place(struct seam_io *io, struct place *p)
 {
     struct wal_options wo = {
         .io = io, .segment_bytes = WAL_SEGMENT_MIN, .spare_segments = 1, .buffer_bytes = 1 << 16};
     struct oltp_options o = {.cache_bytes = OLTP_CACHE_MIN, .seed = 7, .retain_checkpoints = 1};
-    enum status st = wal_open("d/wal", &wo, &p->wal, NULL, NULL);
+    enum seam_status st = wal_open("d/wal", &wo, &p->wal, NULL, NULL);
 
     o.wal = p->wal;
     if (paced) o.checkpoint_log_bytes = PACED_BYTES;
-    return st == ST_OK ? oltp_open(io, "d/oltp", &o, &p->db, NULL) : st;
+    return st == SEAM_OK ? oltp_open(io, "d/oltp", &o, &p->db, NULL) : st;
 }
 
 static void close_place(struct place *p)
@@ -67,43 +67,43 @@ static void close_place(struct place *p)
     p->wal = NULL;
 }
 
-static enum status change(struct oltp_txn *t, uint32_t a, uint32_t b, int k, int64_t v)
+static enum seam_status change(struct oltp_txn *t, uint32_t a, uint32_t b, int k, int64_t v)
 {
     static char pad[3000];
-    struct value row[3] = {v_int(k), v_int(v), v_text(pad, (size_t)(v % 7 == 0 ? 2900 : v % 300))};
+    struct seam_value row[3] = {seam_v_int(k), seam_v_int(v), seam_v_text(pad, (size_t)(v % 7 == 0 ? 2900 : v % 300))};
 
     memset(pad, 'p', sizeof pad);
     for (int side = 0; side < 2; side++) {
         uint32_t table = side == 0 ? a : b;
-        enum status st = v == 0 ? oltp_delete(t, table, row, NULL) : oltp_put(t, table, row, NULL);
+        enum seam_status st = v == 0 ? oltp_delete(t, table, row, NULL) : oltp_put(t, table, row, NULL);
 
-        if (st != ST_OK && st != ST_NOT_FOUND) return st;
+        if (st != SEAM_OK && st != SEAM_NOT_FOUND) return st;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status run_step(struct oltp *db, int step, uint32_t ids[2])
+static enum seam_status run_step(struct oltp *db, int step, uint32_t ids[2])
 {
     struct oltp_txn *t = NULL;
-    struct rng r;
+    struct seam_rng r;
     uint32_t save = 0;
-    enum status st = oltp_write_begin(db, &t, NULL);
+    enum seam_status st = oltp_write_begin(db, &t, NULL);
 
-    if (st != ST_OK) return st;
-    rng_seed(&r, (uint64_t)step * 7919);
+    if (st != SEAM_OK) return st;
+    seam_rng_seed(&r, (uint64_t)step * 7919);
     if (step % 5 == 0) { /* something that is taken back */
         st = oltp_savepoint(t, &save, NULL);
-        for (int k = 0; st == ST_OK && k < KEYS; k++)
+        for (int k = 0; st == SEAM_OK && k < KEYS; k++)
             st = change(t, ids[0], ids[1], k, 77);
-        if (st == ST_OK) st = oltp_rollback_to(t, save, NULL);
-        if (st == ST_OK) st = oltp_release(t, save, NULL);
+        if (st == SEAM_OK) st = oltp_rollback_to(t, save, NULL);
+        if (st == SEAM_OK) st = oltp_release(t, save, NULL);
     }
-    for (int i = 0; st == ST_OK && i < 6; i++) {
-        int k = (int)rng_below(&r, KEYS);
+    for (int i = 0; st == SEAM_OK && i < 6; i++) {
+        int k = (int)seam_rng_below(&r, KEYS);
 
-        st = change(t, ids[0], ids[1], k, rng_below(&r, 4) == 0 ? 0 : step * 100 + i);
+        st = change(t, ids[0], ids[1], k, seam_rng_below(&r, 4) == 0 ? 0 : step * 100 + i);
     }
-    if (st != ST_OK) {
+    if (st != SEAM_OK) {
         oltp_end(t);
         return st;
     }
@@ -111,34 +111,34 @@ static enum status run_step(struct oltp *db, int step, uint32_t ids[2])
 }
 
 /* Runs the script; *acked = transactions acknowledged (the first makes the tables), *tried = begun. */
-static void run_script(struct io *io, int *acked, int *tried)
+static void run_script(struct seam_io *io, int *acked, int *tried)
 {
     struct place p = {0};
     struct oltp_txn *t = NULL;
     uint32_t ids[2] = {0};
     char json[2][400];
-    enum status st = open_place(io, &p);
+    enum seam_status st = open_place(io, &p);
 
     *acked = *tried = -1; /* -1: not even the tables */
-    if (st == ST_OK) st = oltp_write_begin(p.db, &t, NULL);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) st = oltp_write_begin(p.db, &t, NULL);
+    if (st == SEAM_OK) {
         *tried = 0;
-        for (int i = 0; st == ST_OK && i < 2; i++) {
+        for (int i = 0; st == SEAM_OK && i < 2; i++) {
             int n = snprintf(json[i], sizeof json[i], table_json, i == 0 ? "a" : "b");
 
             st = oltp_create_table_json(t, json[i], (size_t)n, &ids[i], NULL);
         }
-        if (st == ST_OK)
+        if (st == SEAM_OK)
             st = oltp_commit(t, OLTP_DURABLE, NULL, NULL);
         else
             oltp_end(t);
-        if (st == ST_OK) *acked = 0;
+        if (st == SEAM_OK) *acked = 0;
     }
-    for (int step = 1; st == ST_OK && step <= STEPS; step++) {
+    for (int step = 1; st == SEAM_OK && step <= STEPS; step++) {
         *tried = step;
         st = run_step(p.db, step, ids);
-        if (st == ST_OK) *acked = step;
-        if (st == ST_OK && step % 4 == 0 && !paced) st = oltp_checkpoint(p.db, NULL);
+        if (st == SEAM_OK) *acked = step;
+        if (st == SEAM_OK && step % 4 == 0 && !paced) st = oltp_checkpoint(p.db, NULL);
     }
     close_place(&p);
 }
@@ -147,39 +147,39 @@ static bool state_is(struct oltp_txn *t, uint32_t ids[2], int step)
 {
     for (int side = 0; side < 2; side++) {
         for (int k = 0; k < KEYS; k++) {
-            struct value key = v_int(k), v = v_int(0);
+            struct seam_value key = seam_v_int(k), v = seam_v_int(0);
             struct oltp_row row;
-            enum status st = oltp_get(t, ids[side], &key, &row, NULL);
+            enum seam_status st = oltp_get(t, ids[side], &key, &row, NULL);
 
-            if (st == ST_OK)
+            if (st == SEAM_OK)
                 ASSERT_OK(
-                    row_get(oltp_schema(t, ids[side]), row.row.data, row.row.size, 1, &v, NULL),
+                    seam_row_get(oltp_schema(t, ids[side]), row.row.data, row.row.size, 1, &v, NULL),
                     NULL);
             else
-                ck_assert_int_eq(st, ST_NOT_FOUND);
+                ck_assert_int_eq(st, SEAM_NOT_FOUND);
             if (v.i != script_value(step, k)) return false;
         }
     }
     return true;
 }
 
-static void check_recovered(struct io *io, int acked, int tried, const char *what)
+static void check_recovered(struct seam_io *io, int acked, int tried, const char *what)
 {
     struct place p = {0};
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint32_t ids[2] = {0};
     struct oltp_check check;
-    struct buf report = {0};
+    struct seam_buf report = {0};
     int step = acked < 0 ? 0 : acked;
-    enum status st = open_place(io, &p);
+    enum seam_status st = open_place(io, &p);
 
-    ck_assert_msg(st == ST_OK, "%s: reopening: %s", what, status_name(st));
+    ck_assert_msg(st == SEAM_OK, "%s: reopening: %s", what, seam_status_name(st));
     ASSERT_OK(oltp_read_begin(p.db, &t, &f), &f);
     st = oltp_table(t, "a", &ids[0], NULL);
-    if (st == ST_OK) ASSERT_OK(oltp_table(t, "b", &ids[1], &f), &f);
-    ck_assert_msg(st == ST_OK || acked < 0, "%s: the tables are gone", what);
-    if (st == ST_OK) {
+    if (st == SEAM_OK) ASSERT_OK(oltp_table(t, "b", &ids[1], &f), &f);
+    ck_assert_msg(st == SEAM_OK || acked < 0, "%s: the tables are gone", what);
+    if (st == SEAM_OK) {
         while (step <= tried && !state_is(t, ids, step))
             step++;
         ck_assert_msg(step <= tried, "%s: no state of the script from %d to %d", what, acked,
@@ -187,52 +187,52 @@ static void check_recovered(struct io *io, int acked, int tried, const char *wha
     }
     oltp_end(t);
     st = oltp_verify(io, "d/oltp", "d/wal", &check, &report, (struct oltp_progress){0}, &f);
-    ck_assert_msg(st == ST_OK, "%s: verify: %s\n%s", what, f.why, buf_cstr(&report));
+    ck_assert_msg(st == SEAM_OK, "%s: verify: %s\n%s", what, f.why, seam_buf_cstr(&report));
     ASSERT_OK(oltp_checkpoint(p.db, &f), &f); /* and life goes on */
     st = oltp_verify(io, "d/oltp", "d/wal", &check, &report, (struct oltp_progress){0}, &f);
-    ck_assert_msg(st == ST_OK, "%s: verify after a checkpoint: %s\n%s", what, f.why,
-                  buf_cstr(&report));
+    ck_assert_msg(st == SEAM_OK, "%s: verify after a checkpoint: %s\n%s", what, f.why,
+                  seam_buf_cstr(&report));
     close_place(&p);
-    buf_free(&report);
+    seam_buf_free(&report);
 }
 
 static const char *const kind_names[] = {"none",   "power cut",   "EIO",
                                          "ENOSPC", "short write", "failing sync"};
 
-static bool one_run(enum sim_fault_kind kind, uint64_t nth, bool sticky)
+static bool one_run(enum seam_sim_fault_kind kind, uint64_t nth, bool sticky)
 {
-    struct io_sim *sim = io_sim_new(test_seed() + nth);
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed() + nth);
     char what[100];
     int acked, tried;
     bool fired;
 
     ck_assert_ptr_nonnull(sim);
-    io_sim_plant(sim, kind, nth, sticky);
-    run_script(io_sim_io(sim), &acked, &tried);
-    fired = io_sim_fired(sim);
+    seam_io_sim_plant(sim, kind, nth, sticky);
+    run_script(seam_io_sim_io(sim), &acked, &tried);
+    fired = seam_io_sim_fired(sim);
     snprintf(what, sizeof what, "%s at call %llu%s", kind_names[kind], (unsigned long long)nth,
              sticky ? ", sticky" : "");
-    io_sim_clear(sim);
-    if (kind == SIM_POWER_CUT) {
-        io_sim_reboot(sim);
+    seam_io_sim_clear(sim);
+    if (kind == SEAM_SIM_POWER_CUT) {
+        seam_io_sim_reboot(sim);
         if (nth % 3 == 0) { /* the power goes again while recovering */
             struct place p = {0};
 
-            io_sim_plant(sim, SIM_POWER_CUT, 1 + nth % 17, false);
-            (void)!open_place(io_sim_io(sim), &p);
+            seam_io_sim_plant(sim, SEAM_SIM_POWER_CUT, 1 + nth % 17, false);
+            (void)!open_place(seam_io_sim_io(sim), &p);
             close_place(&p);
-            io_sim_clear(sim);
-            io_sim_reboot(sim);
+            seam_io_sim_clear(sim);
+            seam_io_sim_reboot(sim);
         }
     } else {
-        io_sim_kill(sim);
+        seam_io_sim_kill(sim);
     }
-    check_recovered(io_sim_io(sim), acked, tried, what);
-    io_sim_free(sim);
+    check_recovered(seam_io_sim_io(sim), acked, tried, what);
+    seam_io_sim_free(sim);
     return fired;
 }
 
-static void every_point(enum sim_fault_kind kind, bool sticky)
+static void every_point(enum seam_sim_fault_kind kind, bool sticky)
 {
     uint64_t step = (uint64_t)(100 / test_scale(100));
 
@@ -250,18 +250,18 @@ static void every_point(enum sim_fault_kind kind, bool sticky)
 /* A checkpoint is spread over several commits, the state goes on changing under it, and it ends. */
 static void test_commits_make_checkpoints_in_pieces(void)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
     struct place p = {0};
     struct oltp_stats stats;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint32_t ids[2];
     uint64_t last = 0, most_log = 0;
     int acked, tried, ends = 0;
 
     paced = true;
-    run_script(io_sim_io(sim), &acked, &tried);
+    run_script(seam_io_sim_io(sim), &acked, &tried);
     ck_assert_int_eq(acked, STEPS);
-    ASSERT_OK(open_place(io_sim_io(sim), &p), NULL);
+    ASSERT_OK(open_place(seam_io_sim_io(sim), &p), NULL);
     for (int side = 0; side < 2; side++) {
         struct oltp_txn *t = NULL;
 
@@ -283,29 +283,29 @@ static void test_commits_make_checkpoints_in_pieces(void)
     ck_assert_msg(stats.stall_ns.count >= 3 * (uint64_t)ends, "%llu pieces for %d checkpoints",
                   (unsigned long long)stats.stall_ns.count, ends);
     close_place(&p);
-    check_recovered(io_sim_io(sim), STEPS, STEPS + 300, "paced");
-    io_sim_free(sim);
+    check_recovered(seam_io_sim_io(sim), STEPS, STEPS + 300, "paced");
+    seam_io_sim_free(sim);
 }
 
 static void test_power_cut_at_every_call(void)
 {
-    every_point(SIM_POWER_CUT, false);
+    every_point(SEAM_SIM_POWER_CUT, false);
 }
 static void test_eio_at_every_call(void)
 {
-    every_point(SIM_EIO, false);
+    every_point(SEAM_SIM_EIO, false);
 }
 static void test_enospc_at_every_call(void)
 {
-    every_point(SIM_ENOSPC, true);
+    every_point(SEAM_SIM_ENOSPC, true);
 }
 static void test_short_write_at_every_call(void)
 {
-    every_point(SIM_SHORT_WRITE, false);
+    every_point(SEAM_SIM_SHORT_WRITE, false);
 }
 static void test_failing_sync_at_every_call(void)
 {
-    every_point(SIM_SYNC_FAIL, false);
+    every_point(SEAM_SIM_SYNC_FAIL, false);
 }
 
 static const struct named_test tests[] = {
@@ -314,5 +314,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("oltp faults", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("oltp faults", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

@@ -18,7 +18,7 @@ static const char json[] =
     "{\"name\":\"v\",\"type\":\"int64\"},{\"name\":\"pad\",\"type\":\"text\"}]}";
 static char dir[700], wal[700];
 
-static enum status open_it(bool read_only, struct oltp **db)
+static enum seam_status open_it(bool read_only, struct oltp **db)
 {
     struct oltp_options o = {.wal_dir = wal,
                              .read_only = read_only,
@@ -27,7 +27,7 @@ static enum status open_it(bool read_only, struct oltp **db)
                              .checkpoint_log_bytes = 300 << 10,
                              .holder = "test reader"};
 
-    return oltp_open(io_posix(), dir, &o, db, NULL);
+    return oltp_open(seam_io_posix(), dir, &o, db, NULL);
 }
 
 /* Commit i sets both rows of pair i % 50 to i. */
@@ -39,20 +39,20 @@ static void writer_child(int tell, int from)
     static char pad[400];
 
     memset(pad, 'p', sizeof pad);
-    if (open_it(false, &db) != ST_OK || oltp_write_begin(db, &t, NULL) != ST_OK) _exit(2);
-    if (oltp_table(t, "pairs", &table, NULL) != ST_OK &&
-        oltp_create_table_json(t, json, sizeof json - 1, &table, NULL) != ST_OK)
+    if (open_it(false, &db) != SEAM_OK || oltp_write_begin(db, &t, NULL) != SEAM_OK) _exit(2);
+    if (oltp_table(t, "pairs", &table, NULL) != SEAM_OK &&
+        oltp_create_table_json(t, json, sizeof json - 1, &table, NULL) != SEAM_OK)
         _exit(3);
-    if (oltp_commit(t, OLTP_DURABLE, NULL, NULL) != ST_OK) _exit(4);
+    if (oltp_commit(t, OLTP_DURABLE, NULL, NULL) != SEAM_OK) _exit(4);
     for (int i = from;; i++) {
-        if (oltp_write_begin(db, &t, NULL) != ST_OK) _exit(5);
+        if (oltp_write_begin(db, &t, NULL) != SEAM_OK) _exit(5);
         for (int side = 0; side < 2; side++) {
-            struct value v[3] = {v_int(i % 50 + side * 1000), v_int(i),
-                                 v_text(pad, (size_t)(i % 400))};
+            struct seam_value v[3] = {seam_v_int(i % 50 + side * 1000), seam_v_int(i),
+                                 seam_v_text(pad, (size_t)(i % 400))};
 
-            if (oltp_put(t, table, v, NULL) != ST_OK) _exit(6);
+            if (oltp_put(t, table, v, NULL) != SEAM_OK) _exit(6);
         }
-        if (oltp_commit(t, OLTP_DURABLE, NULL, NULL) != ST_OK) _exit(7);
+        if (oltp_commit(t, OLTP_DURABLE, NULL, NULL) != SEAM_OK) _exit(7);
         if (write(tell, &i, sizeof i) != sizeof i) _exit(0);
     }
 }
@@ -64,17 +64,17 @@ static int newest_of(struct oltp *db)
     uint32_t table = 0;
     int newest = 0;
 
-    if (oltp_read_begin(db, &t, NULL) != ST_OK) return -1;
-    if (oltp_table(t, "pairs", &table, NULL) == ST_OK) {
+    if (oltp_read_begin(db, &t, NULL) != SEAM_OK) return -1;
+    if (oltp_table(t, "pairs", &table, NULL) == SEAM_OK) {
         for (int k = 0; k < 50 && newest >= 0; k++) {
-            struct value key[2] = {v_int(k), v_int(k + 1000)}, v[2] = {v_int(0), v_int(0)};
+            struct seam_value key[2] = {seam_v_int(k), seam_v_int(k + 1000)}, v[2] = {seam_v_int(0), seam_v_int(0)};
 
             for (int side = 0; side < 2; side++) {
                 struct oltp_row row;
 
-                if (oltp_get(t, table, &key[side], &row, NULL) == ST_OK &&
-                    row_get(oltp_schema(t, table), row.row.data, row.row.size, 1, &v[side], NULL) !=
-                        ST_OK)
+                if (oltp_get(t, table, &key[side], &row, NULL) == SEAM_OK &&
+                    seam_row_get(oltp_schema(t, table), row.row.data, row.row.size, 1, &v[side], NULL) !=
+                        SEAM_OK)
                     newest = -1;
             }
             if (v[0].i != v[1].i)
@@ -93,23 +93,23 @@ static void reader_child(void)
     struct oltp *db = NULL;
     int before = 0;
 
-    while (open_it(true, &db) != ST_OK)
+    while (open_it(true, &db) != SEAM_OK)
         usleep(1000); /* the writer is just making it */
     for (;;) {
         int now = newest_of(db);
 
         if (now < before) _exit(10); /* torn, or back in time */
         before = now;
-        if (oltp_refresh(db, LSN_MAX, NULL) != ST_OK) _exit(11);
+        if (oltp_refresh(db, SEAM_LSN_MAX, NULL) != SEAM_OK) _exit(11);
     }
 }
 
 static void test_killed_writers_lose_nothing_acknowledged(void)
 {
-    struct rng r;
+    struct seam_rng r;
     int acked = 0;
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     snprintf(dir, sizeof dir, "%s/oltp", test_dir());
     snprintf(wal, sizeof wal, "%s/wal", test_dir());
     for (int round = 0; round < test_scale(6); round++) {
@@ -117,17 +117,17 @@ static void test_killed_writers_lose_nothing_acknowledged(void)
         pid_t pid;
         struct oltp *db = NULL;
         struct oltp_check check;
-        struct fault f = {0};
+        struct seam_fault f = {0};
         uint64_t until;
 
         ck_assert_int_eq(pipe(tell), 0);
         pid = fork();
         if (pid == 0) writer_child(tell[1], acked + 1);
         close(tell[1]);
-        until = 20 + rng_below(&r, 200); /* acknowledgements, then the axe at any moment */
+        until = 20 + seam_rng_below(&r, 200); /* acknowledgements, then the axe at any moment */
         while (until-- > 0 && read(tell[0], &i, sizeof i) == sizeof i)
             acked = i;
-        usleep((useconds_t)rng_below(&r, 3000));
+        usleep((useconds_t)seam_rng_below(&r, 3000));
         kill(pid, SIGKILL);
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);
         while (read(tell[0], &i, sizeof i) == sizeof i)
@@ -140,7 +140,7 @@ static void test_killed_writers_lose_nothing_acknowledged(void)
         acked = i;
         ASSERT_OK(oltp_close(db, NULL), NULL);
         ck_assert_msg(
-            oltp_verify(io_posix(), dir, wal, &check, NULL, (struct oltp_progress){0}, &f) == ST_OK,
+            oltp_verify(seam_io_posix(), dir, wal, &check, NULL, (struct oltp_progress){0}, &f) == SEAM_OK,
             "%s", f.why);
     }
 }
@@ -151,7 +151,7 @@ static void test_reader_process_sees_whole_states_and_dead_ones_let_go(void)
     pid_t writer, reader;
     struct oltp_pin pins[8];
     size_t count = 0;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     snprintf(dir, sizeof dir, "%s/oltp", test_dir());
     snprintf(wal, sizeof wal, "%s/wal", test_dir());
@@ -165,14 +165,14 @@ static void test_reader_process_sees_whole_states_and_dead_ones_let_go(void)
     while (seen++ < test_scale(1200) && read(tell[0], &i, sizeof i) == sizeof i)
         continue;
     ck_assert_int_eq(waitpid(reader, &status, WNOHANG), 0);
-    ASSERT_OK(oltp_pins(io_posix(), dir, NULL, pins, 8, &count, &f), &f);
+    ASSERT_OK(oltp_pins(seam_io_posix(), dir, NULL, pins, 8, &count, &f), &f);
     ck_assert_uint_eq(count, 1);
     ck_assert(pins[0].alive && pins[0].pid == reader && strcmp(pins[0].holder, "test reader") == 0);
     kill(reader, SIGKILL);
     waitpid(reader, &status, 0);
-    ASSERT_OK(oltp_pins(io_posix(), dir, NULL, pins, 8, &count, &f), &f);
+    ASSERT_OK(oltp_pins(seam_io_posix(), dir, NULL, pins, 8, &count, &f), &f);
     ck_assert(count == 1 && !pins[0].alive); /* told once, and let go */
-    ASSERT_OK(oltp_pins(io_posix(), dir, NULL, pins, 8, &count, &f), &f);
+    ASSERT_OK(oltp_pins(seam_io_posix(), dir, NULL, pins, 8, &count, &f), &f);
     ck_assert_uint_eq(count, 0);
     kill(writer, SIGKILL);
     waitpid(writer, &status, 0);
@@ -185,5 +185,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("oltp process", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("oltp process", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

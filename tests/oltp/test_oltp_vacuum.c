@@ -19,13 +19,13 @@ static const char table_json[] =
     "\"indexes\":[{\"name\":\"by_v\",\"columns\":[\"v\"]}]}";
 
 struct place {
-    struct io *io;
+    struct seam_io *io;
     char dir[600], pages[700], wal[700];
     struct oltp *db;
     uint32_t table;
 };
 
-static void place_init(struct place *p, struct io *io, const char *dir)
+static void place_init(struct place *p, struct seam_io *io, const char *dir)
 {
     *p = (struct place){.io = io};
     snprintf(p->dir, sizeof p->dir, "%s/oltp", dir);
@@ -33,7 +33,7 @@ static void place_init(struct place *p, struct io *io, const char *dir)
     snprintf(p->wal, sizeof p->wal, "%s/wal", dir);
 }
 
-static enum status place_open(struct place *p, struct fault *f)
+static enum seam_status place_open(struct place *p, struct seam_fault *f)
 {
     struct oltp_options o = {.wal_dir = p->wal, .cache_bytes = OLTP_CACHE_MIN, .seed = 3};
 
@@ -56,13 +56,13 @@ static const char *body_of(int64_t k)
 static void fill(struct place *p, int64_t rows, size_t large)
 {
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(place_open(p, &f), &f);
     ASSERT_OK(oltp_write_begin(p->db, &t, &f), &f);
     ASSERT_OK(oltp_create_table_json(t, table_json, strlen(table_json), &p->table, &f), &f);
     for (int64_t k = 0; k < rows; k++) {
-        struct value v[3] = {v_int(k), v_int(k % 10), v_text(body_of(k), body_size(k, large))};
+        struct seam_value v[3] = {seam_v_int(k), seam_v_int(k % 10), seam_v_text(body_of(k), body_size(k, large))};
 
         ASSERT_OK(oltp_put(t, p->table, v, &f), &f);
         if (k % 100 != 99) continue;
@@ -76,11 +76,11 @@ static void fill(struct place *p, int64_t rows, size_t large)
 static void remove_first(struct place *p, int64_t rows)
 {
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(oltp_write_begin(p->db, &t, &f), &f);
     for (int64_t k = 0; k < rows; k++) {
-        struct value key = v_int(k);
+        struct seam_value key = seam_v_int(k);
 
         ASSERT_OK(oltp_delete(t, p->table, &key, &f), &f);
     }
@@ -93,14 +93,14 @@ static bool rows_are(struct oltp_txn *t, uint32_t table, int64_t from, int64_t t
 {
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     int64_t k = from;
-    bool good = oltp_cursor_open(t, table, 0, NULL, 0, &c, &f) == ST_OK;
+    bool good = oltp_cursor_open(t, table, 0, NULL, 0, &c, &f) == SEAM_OK;
 
-    while (good && oltp_cursor_next(c, &row, &f) == ST_OK) {
-        struct value v[3];
+    while (good && oltp_cursor_next(c, &row, &f) == SEAM_OK) {
+        struct seam_value v[3];
 
-        good = row_decode(oltp_schema(t, table), row.row.data, row.row.size, v, &f) == ST_OK &&
+        good = seam_row_decode(oltp_schema(t, table), row.row.data, row.row.size, v, &f) == SEAM_OK &&
                v[0].i == k && v[2].len == body_size(k, large) && v[2].s[0] == 'a' + (int)(k % 26) &&
                v[2].s[v[2].len - 1] == 'a' + (int)(k % 26);
         k++;
@@ -113,27 +113,27 @@ static void check_rows(struct place *p, int64_t from, int64_t to, size_t large, 
 {
     struct oltp_txn *t = NULL;
     struct oltp_check check;
-    struct buf report = {0};
-    struct fault f = {0};
-    enum status st;
+    struct seam_buf report = {0};
+    struct seam_fault f = {0};
+    enum seam_status st;
 
     ASSERT_OK(oltp_read_begin(p->db, &t, &f), &f);
     ck_assert_msg(rows_are(t, p->table, from, to, large), "%s: the rows are not those", what);
     oltp_end(t);
     st = oltp_verify(p->io, p->dir, p->wal, &check, &report, (struct oltp_progress){0}, &f);
-    ck_assert_msg(st == ST_OK, "%s: verify: %s\n%s", what, f.why, buf_cstr(&report));
-    buf_free(&report);
+    ck_assert_msg(st == SEAM_OK, "%s: verify: %s\n%s", what, f.why, seam_buf_cstr(&report));
+    seam_buf_free(&report);
 }
 
 static void test_large_rows_move_to_the_front(void)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
     struct place p;
     struct oltp_stats before, after;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t freed = 0;
 
-    place_init(&p, io_sim_io(sim), "d");
+    place_init(&p, seam_io_sim_io(sim), "d");
     fill(&p, 1000, BODY_MAX);
     remove_first(&p, 640);
     oltp_stats(p.db, &before);
@@ -148,7 +148,7 @@ static void test_large_rows_move_to_the_front(void)
     ASSERT_OK(place_open(&p, &f), &f);
     check_rows(&p, 640, 1000, BODY_MAX, "reopened");
     ASSERT_OK(oltp_close(p.db, &f), &f);
-    io_sim_free(sim);
+    seam_io_sim_free(sim);
 }
 
 /* ---- beside others --------------------------------------------------------------------------------- */
@@ -166,11 +166,11 @@ static void *read_on(void *arg)
 
     while (!atomic_load(&c->stop)) {
         struct oltp_txn *t = NULL;
-        struct value key = v_int(ALL - 1);
+        struct seam_value key = seam_v_int(ALL - 1);
         struct oltp_row row;
 
-        if (oltp_read_begin(c->p->db, &t, NULL) != ST_OK ||
-            oltp_get(t, c->p->table, &key, &row, NULL) != ST_OK ||
+        if (oltp_read_begin(c->p->db, &t, NULL) != SEAM_OK ||
+            oltp_get(t, c->p->table, &key, &row, NULL) != SEAM_OK ||
             oltp_count(t, c->p->table, 0) != KEPT)
             atomic_fetch_add(&c->wrong, 1);
         oltp_end(t);
@@ -186,12 +186,12 @@ static void *write_on(void *arg)
     for (int64_t k = ALL - KEPT; !atomic_load(&c->stop);
          k = k + 1 < ALL ? k + 1 : ALL - KEPT) {
         struct oltp_txn *t = NULL;
-        struct value v[3] = {v_int(k), v_int(k % 10), v_text(body, body_size(k, LARGE))};
+        struct seam_value v[3] = {seam_v_int(k), seam_v_int(k % 10), seam_v_text(body, body_size(k, LARGE))};
 
         memset(body, 'a' + (int)(k % 26), sizeof body);
-        if (oltp_write_begin(c->p->db, &t, NULL) != ST_OK ||
-            oltp_put(t, c->p->table, v, NULL) != ST_OK ||
-            oltp_commit(t, OLTP_DEFERRED, NULL, NULL) != ST_OK)
+        if (oltp_write_begin(c->p->db, &t, NULL) != SEAM_OK ||
+            oltp_put(t, c->p->table, v, NULL) != SEAM_OK ||
+            oltp_commit(t, OLTP_DEFERRED, NULL, NULL) != SEAM_OK)
             atomic_fetch_add(&c->wrong, 1);
     }
     return NULL;
@@ -204,10 +204,10 @@ static void test_others_read_and_write_meanwhile(void)
     struct oltp_txn *old = NULL;
     struct oltp_stats stats;
     pthread_t threads[3];
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t freed = 0, more = 0;
 
-    place_init(&p, io_posix(), test_dir());
+    place_init(&p, seam_io_posix(), test_dir());
     fill(&p, ALL, LARGE);
     remove_first(&p, ALL - KEPT);
     ASSERT_OK(oltp_read_begin(p.db, &old, &f), &f);
@@ -240,11 +240,11 @@ static void test_others_read_and_write_meanwhile(void)
 enum { FEW = 200, FEW_GONE = 120, SMALL_LARGE = 40000 };
 
 /* The state before the vacuum; the same every time. */
-static struct io_sim *before_vacuum(struct place *p)
+static struct seam_io_sim *before_vacuum(struct place *p)
 {
-    struct io_sim *sim = io_sim_new(test_seed());
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
 
-    place_init(p, io_sim_io(sim), "d");
+    place_init(p, seam_io_sim_io(sim), "d");
     fill(p, FEW, SMALL_LARGE);
     remove_first(p, FEW_GONE);
     return sim;
@@ -252,43 +252,43 @@ static struct io_sim *before_vacuum(struct place *p)
 
 static void test_a_fault_at_every_call(void)
 {
-    const enum sim_fault_kind kinds[] = {SIM_POWER_CUT, SIM_EIO, SIM_ENOSPC, SIM_SYNC_FAIL};
+    const enum seam_sim_fault_kind kinds[] = {SEAM_SIM_POWER_CUT, SEAM_SIM_EIO, SEAM_SIM_ENOSPC, SEAM_SIM_SYNC_FAIL};
     struct place p;
     uint64_t freed, calls, step = (uint64_t)(100 / test_scale(100));
-    struct io_sim *sim = before_vacuum(&p);
-    struct fault f = {0};
+    struct seam_io_sim *sim = before_vacuum(&p);
+    struct seam_fault f = {0};
 
-    calls = io_sim_calls(sim);
+    calls = seam_io_sim_calls(sim);
     ASSERT_OK(oltp_vacuum(p.db, &freed, &f), &f);
     ck_assert_uint_gt(freed, 0);
-    calls = io_sim_calls(sim) - calls;
+    calls = seam_io_sim_calls(sim) - calls;
     ck_assert_uint_gt(calls, 12);
     ASSERT_OK(oltp_close(p.db, &f), &f);
-    io_sim_free(sim);
-    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+    seam_io_sim_free(sim);
+    for (size_t k = 0; k < SEAM_ARRAY_LEN(kinds); k++) {
         for (uint64_t nth = 1; nth <= calls; nth += step) {
             char what[80];
 
             sim = before_vacuum(&p);
             snprintf(what, sizeof what, "fault %d at call %llu", (int)kinds[k],
                      (unsigned long long)nth);
-            io_sim_plant(sim, kinds[k], nth, kinds[k] == SIM_ENOSPC);
+            seam_io_sim_plant(sim, kinds[k], nth, kinds[k] == SEAM_SIM_ENOSPC);
             (void)!oltp_vacuum(p.db, &freed, NULL);
             (void)!oltp_close(p.db, NULL);
-            io_sim_clear(sim);
-            if (kinds[k] == SIM_POWER_CUT)
-                io_sim_reboot(sim);
+            seam_io_sim_clear(sim);
+            if (kinds[k] == SEAM_SIM_POWER_CUT)
+                seam_io_sim_reboot(sim);
             else
-                io_sim_kill(sim);
+                seam_io_sim_kill(sim);
             ASSERT_OK(place_open(&p, &f), &f);
             check_rows(&p, FEW_GONE, FEW, SMALL_LARGE, what);
             ASSERT_OK(oltp_vacuum(p.db, &freed, &f), &f); /* and again, to the end */
             check_rows(&p, FEW_GONE, FEW, SMALL_LARGE, what);
             ASSERT_OK(oltp_close(p.db, &f), &f);
-            io_sim_free(sim);
+            seam_io_sim_free(sim);
         }
     }
-    printf("%llu calls, each with %zu faults\n", (unsigned long long)calls, ARRAY_LEN(kinds));
+    printf("%llu calls, each with %zu faults\n", (unsigned long long)calls, SEAM_ARRAY_LEN(kinds));
 }
 
 static const struct named_test tests[] = {T(test_large_rows_move_to_the_front),
@@ -297,5 +297,5 @@ static const struct named_test tests[] = {T(test_large_rows_move_to_the_front),
 
 int main(int argc, char **argv)
 {
-    return run_tests("oltp vacuum", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("oltp vacuum", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

@@ -16,9 +16,9 @@ static const char table_json[] =
     "{\"name\":\"v\",\"type\":\"text\"}]}";
 
 static struct gate {
-    struct io io;
-    struct io_ops ops;
-    const struct io_ops *under;
+    struct seam_io io;
+    struct seam_io_ops ops;
+    const struct seam_io_ops *under;
     pthread_mutex_t latch;
     pthread_cond_t moved;
     bool arrived, open;
@@ -53,20 +53,20 @@ static void gate_open(void)
     pthread_mutex_unlock(&gate.latch);
 }
 
-static enum status gated_writev(struct file *file, uint64_t at, const struct io_slice *slices, int n,
-                                struct fault *f)
+static enum seam_status gated_writev(struct seam_file *file, uint64_t at, const struct seam_io_slice *slices, int n,
+                                struct seam_fault *f)
 {
     gate_pass(AT_WRITE);
     return gate.under->writev(file, at, slices, n, f);
 }
 
-static void gated_write_behind(struct file *file, uint64_t from, uint64_t n)
+static void gated_write_behind(struct seam_file *file, uint64_t from, uint64_t n)
 {
     gate_pass(AT_WRITE_BEHIND);
     if (gate.under->write_behind != NULL) gate.under->write_behind(file, from, n);
 }
 
-static void gate_put_before(struct file *file)
+static void gate_put_before(struct seam_file *file)
 {
     gate.under = file->io->ops;
     gate.ops = *gate.under;
@@ -85,16 +85,16 @@ static void open_here(struct oltp **db, size_t cache_bytes)
 {
     char path[700];
     struct oltp_options o = {.cache_bytes = cache_bytes, .checkpoint_log_bytes = UINT64_MAX};
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     place(path);
-    ASSERT_OK(oltp_open(io_posix(), path, &o, db, &f), &f);
+    ASSERT_OK(oltp_open(seam_io_posix(), path, &o, db, &f), &f);
 }
 
 static uint32_t make_table(struct oltp *db)
 {
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint32_t table = 0;
 
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
@@ -107,12 +107,12 @@ static void put_rows(struct oltp *db, uint32_t table, int64_t from, int64_t n)
 {
     static char text[ROW_BYTES];
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     memset(text, 't', sizeof text);
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
     for (int64_t k = from; k < from + n; k++) {
-        struct value row[2] = {v_int(k), v_text(text, sizeof text)};
+        struct seam_value row[2] = {seam_v_int(k), seam_v_text(text, sizeof text)};
 
         ASSERT_OK(oltp_put(t, table, row, &f), &f);
     }
@@ -121,14 +121,14 @@ static void put_rows(struct oltp *db, uint32_t table, int64_t from, int64_t n)
 
 static void *write_early(void *arg)
 {
-    struct pager *p = arg;
-    enum status st;
+    struct oltp_pager *p = arg;
+    enum seam_status st;
 
     stops_at = AT_WRITE;
     pthread_mutex_lock(&p->latch);
-    st = write_back(p, false, NULL);
+    st = oltp_write_back(p, false, NULL);
     pthread_mutex_unlock(&p->latch);
-    return st == ST_OK ? arg : NULL;
+    return st == SEAM_OK ? arg : NULL;
 }
 
 /* A reader that needs room writes pages out; commits no longer need those pages, and a checkpoint begins; then the
@@ -137,13 +137,13 @@ static void test_a_page_given_back_while_it_is_written_is_not_lost(void)
 {
     struct oltp *db = NULL;
     struct oltp_check check;
-    struct buf report = {0};
-    struct fault f = {0};
+    struct seam_buf report = {0};
+    struct seam_fault f = {0};
     char path[700];
     uint32_t table;
     pthread_t thread;
     void *wrote = NULL;
-    enum status st;
+    enum seam_status st;
 
     open_here(&db, 8 << 20);
     table = make_table(db);
@@ -156,7 +156,7 @@ static void test_a_page_given_back_while_it_is_written_is_not_lost(void)
         put_rows(db, table, 0, ROWS);
     ck_assert_uint_gt(db->pager.doomed, 0);
     db->o.checkpoint_log_bytes = 1;
-    checkpoint_pace(db, oltp_lsn(db));
+    oltp_checkpoint_pace(db, oltp_lsn(db));
     db->o.checkpoint_log_bytes = UINT64_MAX;
     ck_assert_ptr_nonnull(db->making);
     gate_open();
@@ -164,26 +164,26 @@ static void test_a_page_given_back_while_it_is_written_is_not_lost(void)
     ck_assert_ptr_nonnull(wrote);
     ck_assert_uint_eq(db->pager.doomed, 0);
     pthread_mutex_lock(&db->checkpoint_latch);
-    ASSERT_OK(checkpoint_finish(db, &f), &f);
+    ASSERT_OK(oltp_checkpoint_finish(db, &f), &f);
     pthread_mutex_unlock(&db->checkpoint_latch);
     ASSERT_OK(oltp_close(db, &f), &f);
     place(path);
-    st = oltp_verify(io_posix(), path, NULL, &check, &report, (struct oltp_progress){0}, &f);
-    ck_assert_msg(st == ST_OK, "verify: %s\n%s", f.why, buf_cstr(&report));
-    buf_free(&report);
+    st = oltp_verify(seam_io_posix(), path, NULL, &check, &report, (struct oltp_progress){0}, &f);
+    ck_assert_msg(st == SEAM_OK, "verify: %s\n%s", f.why, seam_buf_cstr(&report));
+    seam_buf_free(&report);
 }
 
 static void *checkpoint_slowly(void *arg)
 {
     stops_at = AT_WRITE_BEHIND;
-    return oltp_checkpoint(arg, NULL) == ST_OK ? arg : NULL;
+    return oltp_checkpoint(arg, NULL) == SEAM_OK ? arg : NULL;
 }
 
 /* The disk's queue is full: a checkpoint waits in its hint, a read that must load its page does not. */
 static void test_a_miss_does_not_wait_for_a_checkpoints_hint(void)
 {
     struct oltp *db = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint32_t table;
     pthread_t thread;
     void *made = NULL;
@@ -210,5 +210,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("oltp writeback", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("oltp writeback", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

@@ -25,71 +25,71 @@
 
 static void create(const char *name, const char *shop, size_t n, struct platform *p)
 {
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
 
-    ASSERT_OK(path_join(dir, test_dir(), name, &f), &f);
-    ASSERT_OK(platform_create(io_posix(), clock_real(), dir, shop, n, 7, &f), &f);
-    ASSERT_OK(platform_open(io_posix(), clock_real(), dir, p, &f), &f);
+    ASSERT_OK(seam_path_join(dir, test_dir(), name, &f), &f);
+    ASSERT_OK(platform_create(seam_io_posix(), seam_clock_real(), dir, shop, n, 7, &f), &f);
+    ASSERT_OK(platform_open(seam_io_posix(), seam_clock_real(), dir, p, &f), &f);
 }
 
 void shop_create(const char *name, struct platform *p)
 {
-    struct asset shop = asset_find("shop.json");
+    struct asset shop = shop_asset_find("shop.json");
 
     create(name, shop.text, shop.size, p);
 }
 
 void shop_create_small_log(const char *name, struct platform *p)
 {
-    struct asset shop = asset_find("shop.json");
-    struct buf b = {0};
+    struct asset shop = shop_asset_find("shop.json");
+    struct seam_buf b = {0};
 
-    buf_str(&b, "{\"log\":{\"segment_bytes\":65536,\"relay_bound_bytes\":131072},");
-    buf_append(&b, strchr(shop.text, '{') + 1, shop.size - (size_t)(strchr(shop.text, '{') + 1 - shop.text));
+    seam_buf_str(&b, "{\"log\":{\"segment_bytes\":65536,\"relay_bound_bytes\":131072},");
+    seam_buf_append(&b, strchr(shop.text, '{') + 1, shop.size - (size_t)(strchr(shop.text, '{') + 1 - shop.text));
     create(name, (const char *)b.data, b.size, p);
-    buf_free(&b);
+    seam_buf_free(&b);
 }
 
 static void insert_catalogue(struct oltp *db)
 {
-    struct asset a = asset_find("catalogue.jsonl");
-    struct source *in = NULL;
+    struct asset a = shop_asset_find("catalogue.jsonl");
+    struct seam_source *in = NULL;
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
-    struct buf text = {0};
+    struct seam_fault f = {0};
+    struct seam_buf text = {0};
     const char *line;
     uint32_t table;
     size_t n;
 
-    ASSERT_OK(source_from_memory(a.text, a.size, &in), NULL);
+    ASSERT_OK(seam_source_from_memory(a.text, a.size, &in), NULL);
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
     ASSERT_OK(oltp_table(t, "products", &table, &f), &f);
-    while (source_line(in, 1 << 20, &line, &n, &f) == ST_OK) {
-        struct value values[COLUMNS_MAX];
+    while (seam_source_line(in, 1 << 20, &line, &n, &f) == SEAM_OK) {
+        struct seam_value values[SEAM_COLUMNS_MAX];
 
         if (n == 0) continue;
-        ASSERT_OK(row_from_json(oltp_schema(t, table), line, n, values, &text, &f), &f);
+        ASSERT_OK(seam_row_from_json(oltp_schema(t, table), line, n, values, &text, &f), &f);
         ASSERT_OK(oltp_put(t, table, values, &f), &f); /* again: the same rows */
-        buf_clear(&text);
+        seam_buf_clear(&text);
     }
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
-    source_close(in);
-    buf_free(&text);
+    seam_source_close(in);
+    seam_buf_free(&text);
 }
 
 static void generate(const struct platform *p, uint64_t orders, uint64_t seed, bool catalogue)
 {
     struct platform_source s = {0};
-    struct shopgen_options o = {.seed = seed, .orders = orders, .mode = OLTP_DEFERRED, .stock_per_1000 = 100,
+    struct shop_gen_options o = {.seed = seed, .orders = orders, .mode = OLTP_DEFERRED, .stock_per_1000 = 100,
                                 .price_per_1000 = 100};
-    struct shopgen_stats stats;
-    struct fault f = {0};
+    struct shop_gen_stats stats;
+    struct seam_fault f = {0};
 
     ASSERT_OK(platform_open_source(p, &s, &f), &f);
     if (catalogue) insert_catalogue(s.db);
-    if (orders > 0) ASSERT_OK(shopgen_run(s.db, &o, &stats, &f), &f);
-    ASSERT_OK(platform_close_source(&s, ST_OK, &f), &f);
+    if (orders > 0) ASSERT_OK(shop_gen_run(s.db, &o, &stats, &f), &f);
+    ASSERT_OK(platform_close_source(&s, SEAM_OK, &f), &f);
 }
 
 void shop_fill(const struct platform *p, uint64_t orders, uint64_t seed) { generate(p, orders, seed, true); }
@@ -119,42 +119,42 @@ pid_t shop_writer_start(const struct platform *p, uint64_t orders, uint64_t seed
     _exit(0);
 }
 
-static enum status run_relay(const struct platform *p, bool until_caught_up, struct fault *f)
+static enum seam_status run_relay(const struct platform *p, bool until_caught_up, struct seam_fault *f)
 {
     struct relay_run_options o = {.until_caught_up = until_caught_up};
     struct relay *r = NULL;
-    enum status st = relay_open(p, NULL, &r, f), closed;
+    enum seam_status st = relay_open(p, NULL, &r, f), closed;
 
-    if (st == ST_OK) st = relay_run(r, &o, f);
-    closed = relay_close(r, st == ST_OK ? f : NULL);
-    return st != ST_OK ? st : closed;
+    if (st == SEAM_OK) st = relay_run(r, &o, f);
+    closed = relay_close(r, st == SEAM_OK ? f : NULL);
+    return st != SEAM_OK ? st : closed;
 }
 
-static enum status run_sink(const struct platform *p, const char *name, bool until_caught_up, struct fault *f)
+static enum seam_status run_sink(const struct platform *p, const char *name, bool until_caught_up, struct seam_fault *f)
 {
     struct sink_run_options o = {.until_caught_up = until_caught_up, .batch_us = 5000};
     struct sink *s = NULL;
-    enum status st = sink_open(p, name, NULL, &s, f);
+    enum seam_status st = sink_open(p, name, NULL, &s, f);
 
-    if (st == ST_OK) st = sink_run(s, &o, NULL, f);
+    if (st == SEAM_OK) st = sink_run(s, &o, NULL, f);
     sink_close(s);
     return st;
 }
 
-static enum status run_part(const struct platform *p, const char *name, bool until_caught_up, struct fault *f)
+static enum seam_status run_part(const struct platform *p, const char *name, bool until_caught_up, struct seam_fault *f)
 {
     return strcmp(name, "relay") == 0 ? run_relay(p, until_caught_up, f) : run_sink(p, name, until_caught_up, f);
 }
 
 pid_t part_start(const struct platform *p, const char *name, bool until_caught_up)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
     char text[1024];
     pid_t pid = child();
 
     if (pid != 0) return pid;
-    if (run_part(p, name, until_caught_up, &f) != ST_OK) {
-        fprintf(stderr, "%s: %s\n", name, fault_text(&f, text, sizeof text));
+    if (run_part(p, name, until_caught_up, &f) != SEAM_OK) {
+        fprintf(stderr, "%s: %s\n", name, seam_fault_text(&f, text, sizeof text));
         _exit(1);
     }
     _exit(0);
@@ -176,7 +176,7 @@ void part_kill(pid_t pid)
 
 void shop_catch_up(const struct platform *p, const char *const *sinks, size_t n)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(run_part(p, "relay", true, &f), &f);
     for (size_t i = 0; i < n; i++) ASSERT_OK(run_part(p, sinks[i], true, &f), &f);
@@ -186,7 +186,7 @@ void shop_assert_reconciled(const struct platform *p)
 {
     struct reconcile_options o = {.deep = true};
     struct reconcile_report report;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(reconcile_run(p, &o, &report, &f), &f);
     for (size_t i = 0; i < report.count; i++) {
@@ -205,30 +205,30 @@ void shop_assert_reconciled(const struct platform *p)
 
 /* ---- agreement ---- */
 
-struct table_digest { const struct schema *schema; struct digest digest; };
+struct table_digest { const struct seam_schema *schema; struct seam_digest digest; };
 
-static enum status add_silver(void *ctx, const struct value *values, lsn_t begin, lsn_t end)
+static enum seam_status add_silver(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
 {
     struct table_digest *d = ctx;
 
     (void)begin;
     (void)end;
-    digest_add(&d->digest, row_hash(d->schema, values));
-    return ST_OK;
+    seam_digest_add(&d->digest, seam_row_hash(d->schema, values));
+    return SEAM_OK;
 }
 
 static void digest_source(struct oltp_txn *t, uint32_t table, struct table_digest *d)
 {
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(oltp_cursor_open(t, table, 0, NULL, 0, &c, &f), &f);
-    while (oltp_cursor_next(c, &row, &f) == ST_OK) {
-        struct value values[COLUMNS_MAX];
+    while (oltp_cursor_next(c, &row, &f) == SEAM_OK) {
+        struct seam_value values[SEAM_COLUMNS_MAX];
 
-        ASSERT_OK(row_decode(d->schema, row.row.data, row.row.size, values, &f), &f);
-        digest_add(&d->digest, row_hash(d->schema, values));
+        ASSERT_OK(seam_row_decode(d->schema, row.row.data, row.row.size, values, &f), &f);
+        seam_digest_add(&d->digest, seam_row_hash(d->schema, values));
     }
     oltp_cursor_close(c);
 }
@@ -237,13 +237,13 @@ static void assert_silver(const struct platform *p, struct oltp_txn *t)
 {
     static const char *const tables[] = {"products", "customers", "orders", "order_lines"};
     struct columnar_reader *r = NULL;
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
 
     ASSERT_OK(platform_sink_path(p, "warehouse", dir, &f), &f);
     ASSERT_OK(columnar_open_reader(p->io, dir, NULL, &r, &f), &f);
     ck_assert_msg(columnar_applied(r) >= oltp_txn_lsn(t), "silver stands before the source");
-    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(tables); i++) {
         struct table_digest source = {0}, silver = {0};
         char name[80];
         uint32_t table;
@@ -255,8 +255,8 @@ static void assert_silver(const struct platform *p, struct oltp_txn *t)
         snprintf(name, sizeof name, "silver_%s", tables[i]);
         st = columnar_table(r, name);
         ck_assert_msg(st >= 0, "%s is missing", name);
-        ASSERT_OK(columnar_scan_rows(r, st, LSN_MAX, add_silver, &silver, &f), &f);
-        ck_assert_msg(digest_equal(&source.digest, &silver.digest), "%s: %llu rows in the source, %llu in silver", name,
+        ASSERT_OK(columnar_scan_rows(r, st, SEAM_LSN_MAX, add_silver, &silver, &f), &f);
+        ck_assert_msg(seam_digest_equal(&source.digest, &silver.digest), "%s: %llu rows in the source, %llu in silver", name,
                       (unsigned long long)source.digest.count, (unsigned long long)silver.digest.count);
     }
     columnar_close_reader(r);
@@ -264,7 +264,7 @@ static void assert_silver(const struct platform *p, struct oltp_txn *t)
 
 struct offsets { uint64_t seen, max; uint8_t *bits; uint64_t cap; };
 
-static enum status add_offset(void *ctx, const struct value *values, lsn_t begin, lsn_t end)
+static enum seam_status add_offset(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
 {
     struct offsets *o = ctx;
     uint64_t offset = (uint64_t)values[0].i;
@@ -276,7 +276,7 @@ static enum status add_offset(void *ctx, const struct value *values, lsn_t begin
                   (unsigned long long)offset);
     o->bits[offset / 8] |= (uint8_t)(1u << (offset % 8));
     o->seen++;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* Bronze holds each row event and each outbox event of the stream exactly once; rows of a snapshot at most once, because
@@ -286,22 +286,22 @@ static void assert_bronze(const struct platform *p)
     struct columnar_reader *r = NULL;
     struct stream_reader *s = NULL;
     struct stream_event e;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     struct offsets o = {0};
     uint64_t next = 0;
-    lsn_t last = 0;
-    char dir[PATH_MAX_BYTES];
+    seam_lsn_t last = 0;
+    char dir[SEAM_PATH_MAX_BYTES];
 
     ASSERT_OK(platform_sink_path(p, "warehouse", dir, &f), &f);
     ASSERT_OK(columnar_open_reader(p->io, dir, NULL, &r, &f), &f);
     o.cap = 1 << 24;
     o.bits = calloc(o.cap / 8, 1);
     ck_assert(o.bits != NULL);
-    ASSERT_OK(columnar_scan_rows(r, columnar_table(r, "bronze_changes"), LSN_MAX, add_offset, &o, &f), &f);
-    ASSERT_OK(columnar_scan_rows(r, columnar_table(r, "bronze_events"), LSN_MAX, add_offset, &o, &f), &f);
+    ASSERT_OK(columnar_scan_rows(r, columnar_table(r, "bronze_changes"), SEAM_LSN_MAX, add_offset, &o, &f), &f);
+    ASSERT_OK(columnar_scan_rows(r, columnar_table(r, "bronze_events"), SEAM_LSN_MAX, add_offset, &o, &f), &f);
     ASSERT_OK(platform_path(p, "stream", dir, &f), &f);
     ASSERT_OK(stream_reader_open(p->io, dir, STREAM_FROM_START, 0, &s, &f), &f);
-    while (stream_reader_next(s, &e, &f) == ST_OK) {
+    while (stream_reader_next(s, &e, &f) == SEAM_OK) {
         bool there;
 
         if (e.kind == STREAM_COMMIT || e.kind == STREAM_BEAT) continue;
@@ -332,24 +332,24 @@ static void assert_documents(const struct platform *p, struct oltp_txn *t, bool 
     struct oltp_row row;
     struct hnsw_info graph = {0};
     struct invidx_info index = {0};
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t live = 0;
     uint32_t table;
     float vector[EMBED_DIM_MAX];
-    char dir[PATH_MAX_BYTES];
+    char dir[SEAM_PATH_MAX_BYTES];
 
     ASSERT_OK(platform_sink_path(p, "search", dir, &f), &f);
-    if (words) ASSERT_OK(invidx_reader_open(p->io, dir, LSN_MAX, &r, &f), &f);
-    else ASSERT_OK(vectors_open_reader(p, LSN_MAX, &e, &g, &f), &f);
+    if (words) ASSERT_OK(invidx_reader_open(p->io, dir, SEAM_LSN_MAX, &r, &f), &f);
+    else ASSERT_OK(sink_vectors_open_reader(p, SEAM_LSN_MAX, &e, &g, &f), &f);
     ASSERT_OK(oltp_table(t, "products", &table, &f), &f);
     ASSERT_OK(oltp_cursor_open(t, table, 0, NULL, 0, &c, &f), &f);
-    while (oltp_cursor_next(c, &row, &f) == ST_OK) {
-        struct value id;
+    while (oltp_cursor_next(c, &row, &f) == SEAM_OK) {
+        struct seam_value id;
         bool found = true;
 
-        ASSERT_OK(row_get(oltp_schema(t, table), row.row.data, row.row.size, 0, &id, &f), &f);
+        ASSERT_OK(seam_row_get(oltp_schema(t, table), row.row.data, row.row.size, 0, &id, &f), &f);
         if (words) ASSERT_OK(invidx_contains(r, document_key(id.i), &found, &f), &f);
-        else found = hnsw_get(g, document_key(id.i), vector, NULL) == ST_OK;
+        else found = hnsw_get(g, document_key(id.i), vector, NULL) == SEAM_OK;
         ck_assert_msg(found, "product %lld cannot be found by %s", (long long)id.i, words ? "words" : "meaning");
         live++;
     }
@@ -365,31 +365,31 @@ static void assert_documents(const struct platform *p, struct oltp_txn *t, bool 
 /* Revenue by three roads: summed here from the rows, the view's deltas, gold's recomputation.        */
 struct sums { int64_t view, gold; };
 
-static enum status add_view(void *ctx, const struct view_column *columns, int n, const struct value *row)
+static enum seam_status add_view(void *ctx, const struct view_column *columns, int n, const struct seam_value *row)
 {
     (void)columns;
     (void)n;
     ((struct sums *)ctx)->view += row[3].i;
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status add_gold(void *ctx, const struct value *row, lsn_t begin, lsn_t end)
+static enum seam_status add_gold(void *ctx, const struct seam_value *row, seam_lsn_t begin, seam_lsn_t end)
 {
     (void)begin;
     (void)end;
     ((struct sums *)ctx)->gold += row[4].i;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static bool order_counts(struct oltp_txn *t, uint32_t orders, int64_t id)
 {
-    const struct schema *s = oltp_schema(t, orders);
-    struct value key = v_int(id), status;
+    const struct seam_schema *s = oltp_schema(t, orders);
+    struct seam_value key = seam_v_int(id), status;
     struct oltp_row row;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    if (oltp_get(t, orders, &key, &row, NULL) != ST_OK) return false;
-    ASSERT_OK(row_get(s, row.row.data, row.row.size, schema_column(s, "status"), &status, &f), &f);
+    if (oltp_get(t, orders, &key, &row, NULL) != SEAM_OK) return false;
+    ASSERT_OK(seam_row_get(s, row.row.data, row.row.size, seam_schema_column(s, "status"), &status, &f), &f);
     return !(status.len == 9 && memcmp(status.s, "cancelled", 9) == 0);
 }
 
@@ -398,19 +398,19 @@ static int64_t source_revenue(struct oltp_txn *t)
     uint32_t orders, lines;
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     int64_t sum = 0;
 
     ASSERT_OK(oltp_table(t, "orders", &orders, &f), &f);
     ASSERT_OK(oltp_table(t, "order_lines", &lines, &f), &f);
     ASSERT_OK(oltp_cursor_open(t, lines, 0, NULL, 0, &c, &f), &f);
-    while (oltp_cursor_next(c, &row, &f) == ST_OK) {
-        const struct schema *s = oltp_schema(t, lines);
-        struct value v[COLUMNS_MAX];
+    while (oltp_cursor_next(c, &row, &f) == SEAM_OK) {
+        const struct seam_schema *s = oltp_schema(t, lines);
+        struct seam_value v[SEAM_COLUMNS_MAX];
 
-        ASSERT_OK(row_decode(s, row.row.data, row.row.size, v, &f), &f);
-        if (order_counts(t, orders, v[schema_column(s, "order_id")].i))
-            sum += v[schema_column(s, "quantity")].i * v[schema_column(s, "unit_price")].i;
+        ASSERT_OK(seam_row_decode(s, row.row.data, row.row.size, v, &f), &f);
+        if (order_counts(t, orders, v[seam_schema_column(s, "order_id")].i))
+            sum += v[seam_schema_column(s, "quantity")].i * v[seam_schema_column(s, "unit_price")].i;
     }
     oltp_cursor_close(c);
     return sum;
@@ -421,10 +421,10 @@ static void assert_audit(const struct platform *p)
 {
     struct audit_reader *r = NULL;
     struct audit_proof proof;
-    struct buf difference = {0};
-    struct fault f = {0};
+    struct seam_buf difference = {0};
+    struct seam_fault f = {0};
     uint64_t checked;
-    char dir[PATH_MAX_BYTES];
+    char dir[SEAM_PATH_MAX_BYTES];
 
     ASSERT_OK(platform_sink_path(p, "audit", dir, &f), &f);
     ASSERT_OK(audit_reader_open(p->io, dir, &r, &f), &f);
@@ -432,7 +432,7 @@ static void assert_audit(const struct platform *p)
     audit_reader_close(r);
     ASSERT_OK(audit_prove(p, dir, 2, &proof, &difference, &f), &f);
     ck_assert_uint_eq(proof.events, checked);
-    buf_free(&difference);
+    seam_buf_free(&difference);
 }
 
 static void assert_numbers(const struct platform *p, struct oltp_txn *t)
@@ -440,15 +440,15 @@ static void assert_numbers(const struct platform *p, struct oltp_txn *t)
     struct view_reader *view = NULL;
     struct columnar_reader *gold = NULL;
     struct sums sums = {0};
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
 
     ASSERT_OK(platform_sink_path(p, "view", dir, &f), &f);
     ASSERT_OK(view_reader_open(p->io, dir, &view, &f), &f);
     ASSERT_OK(view_scan(view, "revenue_by_category", add_view, &sums, &f), &f);
     ASSERT_OK(platform_sink_path(p, "gold", dir, &f), &f);
     ASSERT_OK(columnar_open_reader(p->io, dir, NULL, &gold, &f), &f);
-    ASSERT_OK(columnar_scan_rows(gold, columnar_table(gold, "gold_daily_revenue"), LSN_MAX, add_gold, &sums, &f), &f);
+    ASSERT_OK(columnar_scan_rows(gold, columnar_table(gold, "gold_daily_revenue"), SEAM_LSN_MAX, add_gold, &sums, &f), &f);
     ck_assert_int_eq(sums.view, source_revenue(t));
     ck_assert_int_eq(sums.gold, sums.view);
     view_reader_close(view);
@@ -459,9 +459,9 @@ void shop_assert_agreement(const struct platform *p, const char *const *sinks, s
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    ASSERT_OK(platform_open_reader(p, LSN_MAX, INT64_MIN, &db, &f), &f);
+    ASSERT_OK(platform_open_reader(p, SEAM_LSN_MAX, INT64_MIN, &db, &f), &f);
     ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
     for (size_t i = 0; i < n; i++) {
         if (strcmp(sinks[i], "warehouse") == 0) {

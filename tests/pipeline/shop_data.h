@@ -12,38 +12,38 @@ struct shop_product {
     int64_t stock;
 };
 struct shop {
-    struct arena arena;
+    struct seam_arena arena;
     struct shop_product products[SHOP_MAX];
     size_t count;
 };
 
-static inline enum status shop_read(struct shop *s, struct fault *f)
+static inline enum seam_status shop_read(struct shop *s, struct seam_fault *f)
 {
-    struct source *in = NULL;
-    enum status st = source_open(io_posix(), "pipeline/shop/catalogue.jsonl", &in, f);
+    struct seam_source *in = NULL;
+    enum seam_status st = seam_source_open(seam_io_posix(), "pipeline/shop/catalogue.jsonl", &in, f);
     const char *line;
     size_t n;
 
-    while (st == ST_OK && (st = source_line(in, 1 << 20, &line, &n, f)) == ST_OK) {
+    while (st == SEAM_OK && (st = seam_source_line(in, 1 << 20, &line, &n, f)) == SEAM_OK) {
         struct shop_product *p = &s->products[s->count];
-        struct json *j = NULL;
+        struct seam_json *j = NULL;
 
-        st = json_parse(line, n, &s->arena, "catalogue.jsonl", &j, f);
-        if (st != ST_OK || s->count == SHOP_MAX) break;
-        if (!json_int(json_get(j, "product_id"), &p->id) || !json_int(json_get(j, "stock"), &p->stock)) {
-            st = fault_set(f, ST_INVALID, "catalogue.jsonl", source_line_number(in), "no product_id or stock");
+        st = seam_json_parse(line, n, &s->arena, "catalogue.jsonl", &j, f);
+        if (st != SEAM_OK || s->count == SHOP_MAX) break;
+        if (!seam_json_int(seam_json_get(j, "product_id"), &p->id) || !seam_json_int(seam_json_get(j, "stock"), &p->stock)) {
+            st = seam_fault_set(f, SEAM_INVALID, "catalogue.jsonl", seam_source_line_number(in), "no product_id or stock");
             break;
         }
-        p->sku = json_string(j, "sku", NULL);
-        p->title = json_string(j, "title", NULL);
-        p->description = json_string(j, "description", NULL);
-        p->category = json_string(j, "category", NULL);
-        p->brand = json_string(j, "brand", NULL);
-        p->price = json_string(j, "price", NULL);
+        p->sku = seam_json_string(j, "sku", NULL);
+        p->title = seam_json_string(j, "title", NULL);
+        p->description = seam_json_string(j, "description", NULL);
+        p->category = seam_json_string(j, "category", NULL);
+        p->brand = seam_json_string(j, "brand", NULL);
+        p->price = seam_json_string(j, "price", NULL);
         s->count++;
     }
-    source_close(in);
-    return st == ST_END ? ST_OK : st;
+    seam_source_close(in);
+    return st == SEAM_END ? SEAM_OK : st;
 }
 
 #endif

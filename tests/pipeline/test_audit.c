@@ -13,9 +13,9 @@
 
 static const char *const only_audit[] = {"audit"};
 
-static void audit_dir(const struct platform *p, char dir[PATH_MAX_BYTES])
+static void audit_dir(const struct platform *p, char dir[SEAM_PATH_MAX_BYTES])
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(platform_sink_path(p, "audit", dir, &f), &f);
 }
@@ -50,13 +50,13 @@ static void tamper_begin(const struct platform *p, struct tamper *x)
 {
     struct wal_options wo = {0};
     struct oltp_options oo = {0};
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES], rows[PATH_MAX_BYTES], log[PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES], rows[SEAM_PATH_MAX_BYTES], log[SEAM_PATH_MAX_BYTES];
 
     *x = (struct tamper){0};
     audit_dir(p, dir);
-    ASSERT_OK(path_join(rows, dir, "rows", &f), &f);
-    ASSERT_OK(path_join(log, dir, "wal", &f), &f);
+    ASSERT_OK(seam_path_join(rows, dir, "rows", &f), &f);
+    ASSERT_OK(seam_path_join(log, dir, "wal", &f), &f);
     ASSERT_OK(wal_open(log, &wo, &x->wal, NULL, &f), &f);
     oo.wal = x->wal;
     ASSERT_OK(oltp_open(p->io, rows, &oo, &x->db, &f), &f);
@@ -66,31 +66,31 @@ static void tamper_begin(const struct platform *p, struct tamper *x)
 
 static void tamper_end(struct tamper *x)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(oltp_commit(x->t, OLTP_DURABLE, NULL, &f), &f);
     ASSERT_OK(oltp_close(x->db, &f), &f);
     ASSERT_OK(wal_close(x->wal, &f), &f);
 }
 
-static void event_row(struct tamper *x, uint64_t number, struct value values[EV_COLUMNS], struct buf *copy)
+static void event_row(struct tamper *x, uint64_t number, struct seam_value values[EV_COLUMNS], struct seam_buf *copy)
 {
-    struct value n = v_int((int64_t)number);
+    struct seam_value n = seam_v_int((int64_t)number);
     struct oltp_row row;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(oltp_get_by(x->t, x->tables.events, x->tables.by_number, &n, &row, &f), &f);
-    buf_clear(copy);
-    buf_append(copy, row.row.data, row.row.size);
-    ASSERT_OK(row_decode(oltp_schema(x->t, x->tables.events), copy->data, copy->size, values, &f), &f);
+    seam_buf_clear(copy);
+    seam_buf_append(copy, row.row.data, row.row.size);
+    ASSERT_OK(seam_row_decode(oltp_schema(x->t, x->tables.events), copy->data, copy->size, values, &f), &f);
 }
 
-static void assert_verify(const struct platform *p, enum status want)
+static void assert_verify(const struct platform *p, enum seam_status want)
 {
     struct audit_reader *r = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t checked;
-    char dir[PATH_MAX_BYTES];
+    char dir[SEAM_PATH_MAX_BYTES];
 
     audit_dir(p, dir);
     ASSERT_OK(audit_reader_open(p->io, dir, &r, &f), &f);
@@ -103,12 +103,12 @@ enum tampering { CHANGE_ACTOR, CHANGE_TIME, CHANGE_ROW_BYTES, DROP_LAST, DROP_MI
 static void tamper(const struct platform *p, enum tampering kind)
 {
     struct tamper x;
-    struct value a[EV_COLUMNS], b[EV_COLUMNS];
-    struct buf ca = {0}, cb = {0};
+    struct seam_value a[EV_COLUMNS], b[EV_COLUMNS];
+    struct seam_buf ca = {0}, cb = {0};
     struct audit_reader *r = NULL;
     struct audit_info info;
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
     uint64_t number;
 
     audit_dir(p, dir);
@@ -118,13 +118,13 @@ static void tamper(const struct platform *p, enum tampering kind)
     number = kind == DROP_LAST ? info.events - 1 : info.events / 2;
     tamper_begin(p, &x);
     event_row(&x, number, a, &ca);
-    if (kind == CHANGE_ACTOR) a[EV_ACTOR] = v_str("mallory");
+    if (kind == CHANGE_ACTOR) a[EV_ACTOR] = seam_v_str("mallory");
     if (kind == CHANGE_TIME) a[EV_AT].i += 1;
     if (kind == CHANGE_ROW_BYTES) ((char *)(uintptr_t)a[EV_ROW].s)[a[EV_ROW].len - 1] ^= 1;
     if (kind == DROP_LAST || kind == DROP_MIDDLE) {
         ASSERT_OK(oltp_delete(x.t, x.tables.events, a, &f), &f);
     } else if (kind == SWAP) { /* the payloads of two events change places */
-        struct value key;
+        struct seam_value key;
 
         event_row(&x, number + 1, b, &cb);
         key = a[EV_ROW];
@@ -136,8 +136,8 @@ static void tamper(const struct platform *p, enum tampering kind)
         ASSERT_OK(oltp_put(x.t, x.tables.events, a, &f), &f);
     }
     tamper_end(&x);
-    buf_free(&ca);
-    buf_free(&cb);
+    seam_buf_free(&ca);
+    seam_buf_free(&cb);
 }
 
 static void test_every_tampering_is_found(void)
@@ -148,9 +148,9 @@ static void test_every_tampering_is_found(void)
 
         snprintf(name, sizeof name, "tamper%d", kind);
         prepare(&p, name, 60);
-        assert_verify(&p, ST_OK);
+        assert_verify(&p, SEAM_OK);
         tamper(&p, (enum tampering)kind);
-        assert_verify(&p, ST_CORRUPT);
+        assert_verify(&p, SEAM_CORRUPT);
         platform_close(&p);
     }
 }
@@ -160,11 +160,11 @@ static void test_prove_finds_a_wrong_fold(void)
 {
     struct platform p;
     struct tamper x;
-    struct value v[EV_COLUMNS];
-    struct buf copy = {0}, difference = {0};
+    struct seam_value v[EV_COLUMNS];
+    struct seam_buf copy = {0}, difference = {0};
     struct audit_proof proof;
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES], wanted[64];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES], wanted[64];
 
     prepare(&p, "fold", 60);
     tamper_begin(&p, &x);
@@ -172,18 +172,18 @@ static void test_prove_finds_a_wrong_fold(void)
     snprintf(wanted, sizeof wanted, "order %lld:", (long long)v[EV_ORDER].i);
     for (uint64_t n = 0;; n++) { /* the first line of the order: its quantity is another */
         event_row(&x, n, v, &copy);
-        if (v[EV_LINE].i != 0 && v[EV_OP].i == OP_INSERT) break;
+        if (v[EV_LINE].i != 0 && v[EV_OP].i == WAL_OP_INSERT) break;
     }
     snprintf(wanted, sizeof wanted, "order %lld:", (long long)v[EV_ORDER].i);
     ((char *)(uintptr_t)v[EV_ROW].s)[v[EV_ROW].len - 1] ^= 2;
     ASSERT_OK(oltp_put(x.t, x.tables.events, v, &f), &f);
     tamper_end(&x);
     audit_dir(&p, dir);
-    ASSERT_STATUS(audit_prove(&p, dir, 2, &proof, &difference, &f), ST_DRIFT);
+    ASSERT_STATUS(audit_prove(&p, dir, 2, &proof, &difference, &f), SEAM_DRIFT);
     ck_assert_uint_eq(proof.different, 1);
-    ck_assert_msg(strstr(buf_cstr(&difference), wanted) != NULL, "%s is not named in: %s", wanted, buf_cstr(&difference));
-    buf_free(&difference);
-    buf_free(&copy);
+    ck_assert_msg(strstr(seam_buf_cstr(&difference), wanted) != NULL, "%s is not named in: %s", wanted, seam_buf_cstr(&difference));
+    seam_buf_free(&difference);
+    seam_buf_free(&copy);
     platform_close(&p);
 }
 
@@ -193,25 +193,25 @@ static void test_inclusion_proofs_hold_and_break(void)
     struct audit_reader *r = NULL;
     struct audit_info info;
     struct audit_path path;
-    struct rng rng;
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_rng rng;
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
 
-    rng_seed(&rng, test_seed());
+    seam_rng_seed(&rng, test_seed());
     prepare(&p, "merkle", 800);
     audit_dir(&p, dir);
     ASSERT_OK(audit_reader_open(p.io, dir, &r, &f), &f);
     audit_reader_info(r, &info);
     ck_assert_uint_ge(info.segments, 1);
     for (int i = 0; i < 40; i++) {
-        uint64_t number = rng_below(&rng, info.segments * AUDIT_SEGMENT);
+        uint64_t number = seam_rng_below(&rng, info.segments * AUDIT_SEGMENT);
 
         ASSERT_OK(audit_inclusion(r, number, &path, &f), &f);
         ck_assert(audit_path_holds(&path));
-        path.sibling[rng_below(&rng, AUDIT_PATH_MAX)][rng_below(&rng, AUDIT_HASH)] ^= 1;
+        path.sibling[seam_rng_below(&rng, AUDIT_PATH_MAX)][seam_rng_below(&rng, AUDIT_HASH)] ^= 1;
         ck_assert(!audit_path_holds(&path));
     }
-    ASSERT_STATUS(audit_inclusion(r, info.events, &path, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(audit_inclusion(r, info.events, &path, NULL), SEAM_NOT_FOUND);
     audit_reader_close(r);
     platform_close(&p);
 }
@@ -231,32 +231,32 @@ static void *append_history(void *arg)
         char id[32], data[96];
         struct audit_append e = {.order = order, .type = "LineAdded", .event_id = id, .actor = "thread", .data = data};
         int64_t expected = 1;
-        enum status st;
+        enum seam_status st;
 
         /* Writers 0 and 1 send the same events, and so do 2 and 3. */
         snprintf(id, sizeof id, "pair%d-%d", h->writer / 2, i);
         snprintf(data, sizeof data, "{\"line_no\":%d,\"product_id\":1,\"quantity\":1,\"unit_price\":\"1\"}", h->writer / 2 * 1000 + i + 1);
         do { /* optimistic: read the version, try, read again */
             struct audit_appended done;
-            struct value key = v_int(order), v[COLUMNS_MAX];
+            struct seam_value key = seam_v_int(order), v[SEAM_COLUMNS_MAX];
             struct oltp_txn *t = NULL;
             struct oltp_row row;
             uint32_t orders;
 
-            ck_assert(oltp_read_begin(h->db, &t, NULL) == ST_OK);
-            ck_assert(oltp_table(t, "orders", &orders, NULL) == ST_OK);
-            ck_assert(oltp_get(t, orders, &key, &row, NULL) == ST_OK);
-            ck_assert(row_decode(oltp_schema(t, orders), row.row.data, row.row.size, v, NULL) == ST_OK);
-            expected = v[schema_column(oltp_schema(t, orders), "version")].i;
+            ck_assert(oltp_read_begin(h->db, &t, NULL) == SEAM_OK);
+            ck_assert(oltp_table(t, "orders", &orders, NULL) == SEAM_OK);
+            ck_assert(oltp_get(t, orders, &key, &row, NULL) == SEAM_OK);
+            ck_assert(seam_row_decode(oltp_schema(t, orders), row.row.data, row.row.size, v, NULL) == SEAM_OK);
+            expected = v[seam_schema_column(oltp_schema(t, orders), "version")].i;
             oltp_end(t);
             e.expected_version = expected;
-            st = audit_append(h->db, clock_real(), &e, &done, NULL);
-            if (st == ST_OK && !done.known) ck_assert_int_eq(done.version, expected + 1);
-            h->applied += st == ST_OK && !done.known;
-            h->known += st == ST_OK && done.known;
-            h->conflicts += st == ST_CONFLICT;
-        } while (st == ST_CONFLICT);
-        ck_assert(st == ST_OK);
+            st = audit_append(h->db, seam_clock_real(), &e, &done, NULL);
+            if (st == SEAM_OK && !done.known) ck_assert_int_eq(done.version, expected + 1);
+            h->applied += st == SEAM_OK && !done.known;
+            h->known += st == SEAM_OK && done.known;
+            h->conflicts += st == SEAM_CONFLICT;
+        } while (st == SEAM_CONFLICT);
+        ck_assert(st == SEAM_OK);
     }
     return NULL;
 }
@@ -267,7 +267,7 @@ static void test_concurrent_appends_are_one_after_another_and_once(void)
     struct platform_source s = {0};
     struct history h[WRITERS] = {0};
     pthread_t thread[WRITERS];
-    struct fault f = {0};
+    struct seam_fault f = {0};
     int applied = 0, known = 0;
 
     prepare(&p, "concurrent", 20);
@@ -279,7 +279,7 @@ static void test_concurrent_appends_are_one_after_another_and_once(void)
 
         snprintf(id, sizeof id, "place-%d", i);
         ASSERT_OK(audit_append(s.db, p.clock, &e, &done, &f), &f);
-        ASSERT_STATUS(audit_append(s.db, p.clock, &e, &done, NULL), ST_OK);
+        ASSERT_STATUS(audit_append(s.db, p.clock, &e, &done, NULL), SEAM_OK);
         ck_assert(done.known);
     }
     for (int i = 0; i < WRITERS; i++) {
@@ -293,7 +293,7 @@ static void test_concurrent_appends_are_one_after_another_and_once(void)
     }
     ck_assert_int_eq(applied, WRITERS / 2 * EVENTS_EACH); /* each event once, whoever sent it first */
     ck_assert_int_eq(known, applied);
-    ASSERT_OK(platform_close_source(&s, ST_OK, &f), &f);
+    ASSERT_OK(platform_close_source(&s, SEAM_OK, &f), &f);
     shop_catch_up(&p, only_audit, 1);
     shop_assert_agreement(&p, only_audit, 1);
     platform_close(&p);
@@ -307,4 +307,4 @@ static const struct named_test tests[] = {
     T(test_concurrent_appends_are_one_after_another_and_once),
 };
 
-int main(int argc, char **argv) { return run_tests("audit", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("audit", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

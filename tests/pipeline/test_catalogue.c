@@ -11,7 +11,7 @@ static struct shop shop;
 
 static void load(void)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(shop_read(&shop, &f), &f);
 }
@@ -31,7 +31,7 @@ static void test_products_are_complete_and_unique(void)
         ck_assert_msg(p->sku && p->title && p->description && p->category && p->brand && p->price, "row %zu", i);
         ck_assert_uint_ge(strlen(p->title), 8);
         ck_assert_uint_ge(strlen(p->description), 20);
-        ck_assert_int_eq(decimal_parse(p->price, strlen(p->price), 4, &price), ST_OK);
+        ck_assert_int_eq(seam_decimal_parse(p->price, strlen(p->price), 4, &price), SEAM_OK);
         ck_assert_int_gt(price, 0);
         ck_assert_int_ge(p->stock, 0);
         for (size_t k = 0; k < i; k++) {
@@ -104,4 +104,4 @@ static const struct named_test tests[] = {
     T(test_queries_and_judgements_fit_the_products),
 };
 
-int main(int argc, char **argv) { return run_tests("catalogue", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("catalogue", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

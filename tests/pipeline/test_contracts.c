@@ -19,7 +19,7 @@ static char *edited(const char *name, const char *from, const char *to)
     char *out;
 
     snprintf(path, sizeof path, "contracts/%s.json", name);
-    a = asset_find(path);
+    a = shop_asset_find(path);
     ck_assert_ptr_nonnull(a.text);
     at = strstr(a.text, from);
     ck_assert_msg(at != NULL, "%s has no %s", name, from);
@@ -30,43 +30,43 @@ static char *edited(const char *name, const char *from, const char *to)
     return out;
 }
 
-static enum status compare(const char *name, const char *from, const char *to, struct buf *report)
+static enum seam_status compare(const char *name, const char *from, const char *to, struct seam_buf *report)
 {
-    struct arena arena = {0};
+    struct seam_arena arena = {0};
     struct contracts set;
     struct contract next;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     char *text = edited(name, from, to);
-    enum status st;
+    enum seam_status st;
 
     ASSERT_OK(contracts_load(&arena, &set, &f), &f);
     ASSERT_OK(contract_parse(text, strlen(text), &arena, name, &next, &f), &f);
-    st = ST_NOT_FOUND;
+    st = SEAM_NOT_FOUND;
     for (size_t i = 0; i < set.count; i++)
         if (strcmp(set.list[i].name, name) == 0)
             st = contract_compatible(&set.list[i], &next, report, NULL);
-    arena_free(&arena);
+    seam_arena_free(&arena);
     free(text);
     return st;
 }
 
 static void test_shipped_contracts_are_valid(void)
 {
-    struct arena arena = {0};
+    struct seam_arena arena = {0};
     struct contracts set;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(contracts_load(&arena, &set, &f), &f);
     ck_assert_uint_eq(set.count, 8);
     for (size_t i = 0; i < set.count; i++) {
-        struct buf report = {0};
+        struct seam_buf report = {0};
 
         ck_assert_str_eq(set.list[i].name, contract_shipped(i));
-        ck_assert_int_eq(contract_compatible(&set.list[i], &set.list[i], &report, NULL), ST_OK);
+        ck_assert_int_eq(contract_compatible(&set.list[i], &set.list[i], &report, NULL), SEAM_OK);
         ck_assert_uint_eq(report.size, 0);
-        buf_free(&report);
+        seam_buf_free(&report);
     }
-    arena_free(&arena);
+    seam_arena_free(&arena);
 }
 
 static void test_breaking_changes_are_refused(void)
@@ -88,28 +88,28 @@ static void test_breaking_changes_are_refused(void)
          "its version is still 1.0.0"},
     };
 
-    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
-        struct buf report = {0};
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(list); i++) {
+        struct seam_buf report = {0};
 
-        ck_assert_msg(compare(list[i].name, list[i].from, list[i].to, &report) == ST_CONFLICT, "%s",
+        ck_assert_msg(compare(list[i].name, list[i].from, list[i].to, &report) == SEAM_CONFLICT, "%s",
                       list[i].reason);
-        ck_assert_msg(strstr(buf_cstr(&report), list[i].reason) != NULL, "'%s' is not in: %s",
-                      list[i].reason, buf_cstr(&report));
-        buf_free(&report);
+        ck_assert_msg(strstr(seam_buf_cstr(&report), list[i].reason) != NULL, "'%s' is not in: %s",
+                      list[i].reason, seam_buf_cstr(&report));
+        seam_buf_free(&report);
     }
 }
 
 static void test_compatible_changes_pass(void)
 {
-    struct buf report = {0};
+    struct seam_buf report = {0};
 
     ck_assert_int_eq(
         compare("bronze-silver", "\"version\": \"1.0.0\"", "\"version\": \"2.0.0\"", &report),
-        ST_OK);
+        SEAM_OK);
     ck_assert_int_eq(
         compare("bronze-silver", "\"version\": \"1.0.0\"", "\"version\": \"1.1.0\"", &report),
-        ST_OK);
-    buf_free(&report);
+        SEAM_OK);
+    seam_buf_free(&report);
 }
 
 static void test_invalid_contracts_are_refused(void)
@@ -129,16 +129,16 @@ static void test_invalid_contracts_are_refused(void)
         {"\"name\": \"sku\"", "\"name\": \"title\""},
     };
 
-    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
-        struct arena arena = {0};
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(list); i++) {
+        struct seam_arena arena = {0};
         struct contract c;
-        struct fault f = {0};
+        struct seam_fault f = {0};
         char *text = edited("bronze-silver", list[i].from, list[i].to);
 
-        ck_assert_msg(contract_parse(text, strlen(text), &arena, "x.json", &c, &f) == ST_INVALID,
+        ck_assert_msg(contract_parse(text, strlen(text), &arena, "x.json", &c, &f) == SEAM_INVALID,
                       "%s passed", list[i].to);
         ck_assert_str_ne(f.why, "");
-        arena_free(&arena);
+        seam_arena_free(&arena);
         free(text);
     }
 }
@@ -146,20 +146,20 @@ static void test_invalid_contracts_are_refused(void)
 /* The document is made from the contracts; make it again with: seam check contracts --markdown > docs/reference/contracts.md */
 static void test_the_document_is_not_stale(void)
 {
-    struct arena arena = {0};
+    struct seam_arena arena = {0};
     struct contracts set;
-    struct buf want = {0}, is = {0};
-    struct fault f = {0};
+    struct seam_buf want = {0}, is = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(contracts_load(&arena, &set, &f), &f);
     contracts_markdown(&set, &want);
-    ASSERT_OK(io_read_all(io_posix(), "docs/reference/contracts.md", 1 << 20, &is, &f), &f);
+    ASSERT_OK(seam_io_read_all(seam_io_posix(), "docs/reference/contracts.md", 1 << 20, &is, &f), &f);
     ck_assert_msg(
         is.size == want.size && memcmp(is.data, want.data, is.size) == 0,
         "docs/reference/contracts.md is stale: build/seam check contracts --markdown > docs/reference/contracts.md");
-    buf_free(&want);
-    buf_free(&is);
-    arena_free(&arena);
+    seam_buf_free(&want);
+    seam_buf_free(&is);
+    seam_arena_free(&arena);
 }
 
 static const struct named_test tests[] = {
@@ -170,5 +170,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("contracts", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("contracts", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

@@ -20,7 +20,7 @@ static struct embedder *learn(size_t dim, int threads)
     struct embed_options o = {.dim = dim, .threads = threads, .seed = 42};
     struct embed_trainer *t = NULL;
     struct embedder *e = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     if (shop.count == 0) ASSERT_OK(shop_read(&shop, &f), &f);
     ASSERT_OK(embed_trainer_new(&o, &t, &f), &f);
@@ -102,7 +102,7 @@ static void test_eigenpairs_of_known_blocks(void)
     uint64_t start[N + 1];
     uint32_t col[2 * N];
     float val[2 * N], u[N * RANK];
-    struct sparse m = {N, start, col, val};
+    struct embed_sparse m = {N, start, col, val};
     double value[RANK];
 
     for (uint32_t i = 0; i < N; i++) {
@@ -115,7 +115,7 @@ static void test_eigenpairs_of_known_blocks(void)
         }
     }
     start[N] = 2 * N;
-    ck_assert_int_eq(sparse_eigen(&m, RANK, 7, 2, u, value), ST_OK);
+    ck_assert_int_eq(embed_sparse_eigen(&m, RANK, 7, 2, u, value), SEAM_OK);
     for (int j = 0; j < RANK; j++) ck_assert_msg(fabs(value[j] - want[j]) < 1e-3, "%d: %g", j, value[j]);
     ck_assert(fabs(fabsf(u[0]) - 0.70710678) < 1e-3 && fabsf(u[0] - u[RANK]) < 1e-3);
 }
@@ -149,8 +149,8 @@ static void test_neighbours_and_typos_make_sense(void)
     ck_assert_uint_eq(n, 5);
     for (size_t i = 0; i < n; i++) found |= strcmp(near[i].word, "secateur") == 0;
     ck_assert(found);
-    ASSERT_STATUS(embed_word(e, "zzzzqqq", 7, v, &known), ST_NOT_FOUND);
-    ASSERT_STATUS(embed_word(e, "BT9999", 6, v, &known), ST_NOT_FOUND); /* numbers are not guessed */
+    ASSERT_STATUS(embed_word(e, "zzzzqqq", 7, v, &known), SEAM_NOT_FOUND);
+    ASSERT_STATUS(embed_word(e, "BT9999", 6, v, &known), SEAM_NOT_FOUND); /* numbers are not guessed */
     embedder_close(e);
 }
 
@@ -158,7 +158,7 @@ static void test_a_product_is_near_its_own_words(void)
 {
     struct embedder *e = learn(0, 1);
     float q[EMBED_DIM_MAX], best_v[EMBED_DIM_MAX];
-    struct fault f = {0};
+    struct seam_fault f = {0};
     double best = -2.0;
     int64_t id = 0;
 
@@ -187,19 +187,19 @@ static void test_a_product_is_near_its_own_words(void)
 static void test_saved_model_opens_equal(void)
 {
     struct embedder *e = learn(16, 1), *back = NULL;
-    char path[PATH_MAX_BYTES];
-    struct fault f = {0};
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_fault f = {0};
 
-    ASSERT_OK(path_join(path, test_dir(), "model.embed", &f), &f);
-    ASSERT_OK(embedder_save(e, io_posix(), path, &f), &f);
-    ASSERT_OK(embedder_open(io_posix(), path, &back, &f), &f);
+    ASSERT_OK(seam_path_join(path, test_dir(), "model.embed", &f), &f);
+    ASSERT_OK(embedder_save(e, seam_io_posix(), path, &f), &f);
+    ASSERT_OK(embedder_open(seam_io_posix(), path, &back, &f), &f);
     ck_assert_str_eq(embedder_version(e), embedder_version(back));
     ck_assert_uint_eq(embedder_words(e), embedder_words(back));
     ck_assert_mem_eq(e->common, back->common, e->dim * sizeof(float));
     embedder_close(e);
     embedder_close(back);
     back = NULL;
-    ASSERT_STATUS(embedder_open(io_posix(), "no/such.embed", &back, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(embedder_open(seam_io_posix(), "no/such.embed", &back, NULL), SEAM_NOT_FOUND);
 }
 
 /* A tiny model: every byte flipped, every truncation, is refused with a reason. */
@@ -208,44 +208,44 @@ static void test_damaged_models_are_refused(void)
     struct embed_options o = {.dim = 3, .seed = 1};
     struct embed_trainer *t = NULL;
     struct embedder *e = NULL;
-    char path[PATH_MAX_BYTES];
-    struct fault f = {0};
-    struct buf b = {0};
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    struct seam_buf b = {0};
 
     ASSERT_OK(embed_trainer_new(&o, &t, &f), &f);
-    ASSERT_STATUS(embed_trainer_finish(t, &e, NULL), ST_INVALID);
+    ASSERT_STATUS(embed_trainer_finish(t, &e, NULL), SEAM_INVALID);
     ASSERT_OK(embed_trainer_add(t, "red kettle", 10, "boils water", 11, NULL, 0, &f), &f);
     ASSERT_OK(embed_trainer_add(t, "blue pot", 8, NULL, 0, "kitchen", 7, &f), &f);
     ASSERT_OK(embed_trainer_finish(t, &e, &f), &f);
     embed_trainer_free(t);
-    ASSERT_OK(path_join(path, test_dir(), "tiny.embed", &f), &f);
-    ASSERT_OK(embedder_save(e, io_posix(), path, &f), &f);
+    ASSERT_OK(seam_path_join(path, test_dir(), "tiny.embed", &f), &f);
+    ASSERT_OK(embedder_save(e, seam_io_posix(), path, &f), &f);
     embedder_close(e);
-    ASSERT_OK(io_read_all(io_posix(), path, 1 << 20, &b, &f), &f);
+    ASSERT_OK(seam_io_read_all(seam_io_posix(), path, 1 << 20, &b, &f), &f);
     for (size_t i = 0; i < b.size; i++) {
         for (int how = 0; how < 2; how++) {
             size_t size = how == 0 ? b.size : i;
 
             b.data[i] ^= how == 0 ? 0x20 : 0;
-            ASSERT_OK(io_write_atomic(io_posix(), path, b.data, size, &f), &f);
+            ASSERT_OK(seam_io_write_atomic(seam_io_posix(), path, b.data, size, &f), &f);
             b.data[i] ^= how == 0 ? 0x20 : 0;
             e = NULL;
-            fault_clear(&f);
-            ck_assert_int_eq(embedder_open(io_posix(), path, &e, &f), ST_CORRUPT);
+            seam_fault_clear(&f);
+            ck_assert_int_eq(embedder_open(seam_io_posix(), path, &e, &f), SEAM_CORRUPT);
             ck_assert_ptr_null(e);
             ck_assert_str_ne(f.why, "");
-            fault_clear(&f);
+            seam_fault_clear(&f);
         }
     }
-    buf_free(&b);
+    seam_buf_free(&b);
 }
 
-static void write_file(const char *name, const char *text, char path[PATH_MAX_BYTES])
+static void write_file(const char *name, const char *text, char path[SEAM_PATH_MAX_BYTES])
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    ASSERT_OK(path_join(path, test_dir(), name, &f), &f);
-    ASSERT_OK(io_write_atomic(io_posix(), path, text, strlen(text), &f), &f);
+    ASSERT_OK(seam_path_join(path, test_dir(), name, &f), &f);
+    ASSERT_OK(seam_io_write_atomic(seam_io_posix(), path, text, strlen(text), &f), &f);
 }
 
 static void test_word_vectors_from_text(void)
@@ -253,13 +253,13 @@ static void test_word_vectors_from_text(void)
     struct embed_options o = {.for_words = true};
     struct embedder *e = NULL;
     struct embed_trainer *t = NULL;
-    char path[PATH_MAX_BYTES], before[EMBED_VERSION_MAX];
-    struct fault f = {0};
+    char path[SEAM_PATH_MAX_BYTES], before[EMBED_VERSION_MAX];
+    struct seam_fault f = {0};
     float v[EMBED_DIM_MAX];
     bool known;
 
     write_file("a.vec", "3 2\nkettle 3 4\npot 0 1\nnew_york 1 1\n", path);
-    ASSERT_OK(embedder_from_vec(io_posix(), path, 0, &e, &f), &f);
+    ASSERT_OK(embedder_from_vec(seam_io_posix(), path, 0, &e, &f), &f);
     ck_assert_uint_eq(embedder_words(e), 2); /* new_york is two tokens */
     ck_assert_uint_eq(embedder_dim(e), 2);
     ASSERT_OK(embed_word(e, "Kettles", 7, v, &known), NULL);
@@ -273,19 +273,19 @@ static void test_word_vectors_from_text(void)
     embedder_close(e);
     e = NULL;
     write_file("b.vec", "kettle 3 4\npot 0\n", path);
-    ASSERT_STATUS(embedder_from_vec(io_posix(), path, 0, &e, &f), ST_INVALID);
+    ASSERT_STATUS(embedder_from_vec(seam_io_posix(), path, 0, &e, &f), SEAM_INVALID);
     ck_assert_uint_eq(f.at, 2);
     write_file("c.vec", "kettle 3 nan\n", path);
-    ASSERT_STATUS(embedder_from_vec(io_posix(), path, 0, &e, NULL), ST_INVALID);
+    ASSERT_STATUS(embedder_from_vec(seam_io_posix(), path, 0, &e, NULL), SEAM_INVALID);
     write_file("d.vec", "", path);
-    ASSERT_STATUS(embedder_from_vec(io_posix(), path, 0, &e, NULL), ST_INVALID);
+    ASSERT_STATUS(embedder_from_vec(seam_io_posix(), path, 0, &e, NULL), SEAM_INVALID);
 }
 
 static void test_glove_half_floats(void)
 {
     const char *dir = shared_data("glove-100");
     struct embedder *e = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     char words[600], rows[600];
     float a[EMBED_DIM_MAX], b[EMBED_DIM_MAX], c[EMBED_DIM_MAX];
     bool known;
@@ -293,7 +293,7 @@ static void test_glove_half_floats(void)
     if (dir == NULL) return;
     snprintf(words, sizeof words, "%s/words.txt.gz", dir);
     snprintf(rows, sizeof rows, "%s/vectors.f16.gz", dir);
-    ASSERT_OK(embedder_from_f16(io_posix(), words, rows, 100, 20000, &e, &f), &f);
+    ASSERT_OK(embedder_from_f16(seam_io_posix(), words, rows, 100, 20000, &e, &f), &f);
     ck_assert_uint_eq(embedder_words(e), 20000);
     ASSERT_OK(embed_word(e, "dog", 3, a, &known), NULL);
     ASSERT_OK(embed_word(e, "cat", 3, b, &known), NULL);
@@ -307,21 +307,21 @@ static void test_a_memory_budget_is_kept(void)
     struct embed_options o = {.memory_max = 65536 * 12, .seed = 1};
     struct embed_trainer *t = NULL;
     struct embedder *e = NULL;
-    struct fault f = {0};
-    struct rng r;
+    struct seam_fault f = {0};
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     ASSERT_OK(embed_trainer_new(&o, &t, &f), &f);
     for (int i = 0; i < 60; i++) {
         char text[4000];
         int n = 0;
 
-        while (n < 3900) n += snprintf(text + n, 12, "%c%c%c%c ", (int)('a' + rng_below(&r, 26)),
-                                       (int)('b' + rng_below(&r, 25)), (int)('a' + rng_below(&r, 26)),
-                                       (int)('b' + rng_below(&r, 14)));
+        while (n < 3900) n += snprintf(text + n, 12, "%c%c%c%c ", (int)('a' + seam_rng_below(&r, 26)),
+                                       (int)('b' + seam_rng_below(&r, 25)), (int)('a' + seam_rng_below(&r, 26)),
+                                       (int)('b' + seam_rng_below(&r, 14)));
         ASSERT_OK(embed_trainer_add(t, text, (size_t)n, NULL, 0, NULL, 0, &f), &f);
     }
-    ASSERT_STATUS(embed_trainer_finish(t, &e, &f), ST_LIMIT);
+    ASSERT_STATUS(embed_trainer_finish(t, &e, &f), SEAM_LIMIT);
     embed_trainer_free(t);
 }
 
@@ -340,4 +340,4 @@ static const struct named_test tests[] = {
     T(test_a_memory_budget_is_kept),
 };
 
-int main(int argc, char **argv) { return run_tests("embed", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("embed", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

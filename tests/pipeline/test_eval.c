@@ -8,16 +8,16 @@
 
 #define NEAR(a, b) ck_assert_msg(fabs((a) - (b)) < 1e-9, "%s = %.12f, want %.12f", #a, (double)(a), (double)(b))
 
-static struct qrels *example(void)
+static struct eval_qrels *example(void)
 {
-    struct qrels *q = NULL;
+    struct eval_qrels *q = NULL;
 
-    ASSERT_OK(qrels_new(&q), NULL);
-    ASSERT_OK(qrels_add(q, "1", "a", 3, NULL), NULL);
-    ASSERT_OK(qrels_add(q, "1", "b", 2, NULL), NULL);
-    ASSERT_OK(qrels_add(q, "1", "c", 0, NULL), NULL);
-    ASSERT_OK(qrels_add(q, "1", "d", 1, NULL), NULL);
-    ASSERT_OK(qrels_add(q, "2", "x", 1, NULL), NULL);
+    ASSERT_OK(eval_qrels_new(&q), NULL);
+    ASSERT_OK(eval_qrels_add(q, "1", "a", 3, NULL), NULL);
+    ASSERT_OK(eval_qrels_add(q, "1", "b", 2, NULL), NULL);
+    ASSERT_OK(eval_qrels_add(q, "1", "c", 0, NULL), NULL);
+    ASSERT_OK(eval_qrels_add(q, "1", "d", 1, NULL), NULL);
+    ASSERT_OK(eval_qrels_add(q, "2", "x", 1, NULL), NULL);
     return q;
 }
 
@@ -28,15 +28,15 @@ static struct qrels *example(void)
  *   first relevant at 2: MRR 1/2; P@5 = 2/5; recall 2/3; AP = (1/2 + 2/4)/3 = 1/3                   */
 static void test_one_query_by_hand(void)
 {
-    struct qrels *q = example();
-    struct run *r = NULL;
+    struct eval_qrels *q = example();
+    struct eval_run *r = NULL;
     struct eval_result e;
 
-    ASSERT_OK(run_new("hand", &r), NULL);
-    ASSERT_OK(run_add(r, "1", "a", 1.0), NULL);
-    ASSERT_OK(run_add(r, "1", "c", 9.0), NULL);
-    ASSERT_OK(run_add(r, "1", "u", 2.0), NULL);
-    ASSERT_OK(run_add(r, "1", "b", 3.5), NULL);
+    ASSERT_OK(eval_run_new("hand", &r), NULL);
+    ASSERT_OK(eval_run_add(r, "1", "a", 1.0), NULL);
+    ASSERT_OK(eval_run_add(r, "1", "c", 9.0), NULL);
+    ASSERT_OK(eval_run_add(r, "1", "u", 2.0), NULL);
+    ASSERT_OK(eval_run_add(r, "1", "b", 3.5), NULL);
     ASSERT_OK(eval_run(q, r, NULL, &e), NULL);
     ck_assert_uint_eq(e.count, 1); /* query 2 is not in the run */
     NEAR(e.mean.ndcg, 2.5538891814 / 4.7618595071);
@@ -62,92 +62,92 @@ static void test_one_query_by_hand(void)
     NEAR(e.mean.mrr, 0.25);
     NEAR(e.mean.ndcg, (1 / log2(3)) / (2 + 1 / log2(3)));
     eval_result_free(&e);
-    run_free(r);
-    qrels_free(q);
+    eval_run_free(r);
+    eval_qrels_free(q);
 }
 
 /* trec_eval keeps scores as floats and puts the greater docno first among equals. */
 static void test_ties_go_to_the_greater_docno(void)
 {
-    struct qrels *q = example();
-    struct run *r = NULL;
+    struct eval_qrels *q = example();
+    struct eval_run *r = NULL;
     struct eval_result e;
-    struct buf b = {0};
+    struct seam_buf b = {0};
 
-    ASSERT_OK(run_new("ties", &r), NULL);
-    ASSERT_OK(run_add(r, "1", "a", 1.00000001), NULL);
-    ASSERT_OK(run_add(r, "1", "c", 1.0), NULL);
-    ASSERT_OK(run_add(r, "1", "10", 1.0), NULL);
-    run_to_text(r, &b);
-    ck_assert_str_eq(buf_cstr(&b), "1 Q0 c 1 1 ties\n1 Q0 a 2 1 ties\n1 Q0 10 3 1 ties\n");
+    ASSERT_OK(eval_run_new("ties", &r), NULL);
+    ASSERT_OK(eval_run_add(r, "1", "a", 1.00000001), NULL);
+    ASSERT_OK(eval_run_add(r, "1", "c", 1.0), NULL);
+    ASSERT_OK(eval_run_add(r, "1", "10", 1.0), NULL);
+    eval_run_to_text(r, &b);
+    ck_assert_str_eq(seam_buf_cstr(&b), "1 Q0 c 1 1 ties\n1 Q0 a 2 1 ties\n1 Q0 10 3 1 ties\n");
     ASSERT_OK(eval_run(q, r, NULL, &e), NULL);
     NEAR(e.mean.mrr, 0.5);
     eval_result_free(&e);
-    buf_free(&b);
-    run_free(r);
-    qrels_free(q);
+    seam_buf_free(&b);
+    eval_run_free(r);
+    eval_qrels_free(q);
 }
 
 static void test_ranked_ids_keep_their_order(void)
 {
     static const uint64_t ids[] = {7, 70, 3};
-    struct run *r = NULL;
-    struct buf b = {0};
+    struct eval_run *r = NULL;
+    struct seam_buf b = {0};
 
-    ASSERT_OK(run_new("my run", &r), NULL);
-    ASSERT_OK(run_add_ranked(r, "q1", ids, 3), NULL);
-    run_to_text(r, &b);
-    ck_assert_str_eq(buf_cstr(&b), "q1 Q0 7 1 3 my_run\nq1 Q0 70 2 2 my_run\nq1 Q0 3 3 1 my_run\n");
-    buf_free(&b);
-    run_free(r);
+    ASSERT_OK(eval_run_new("my run", &r), NULL);
+    ASSERT_OK(eval_run_add_ranked(r, "q1", ids, 3), NULL);
+    eval_run_to_text(r, &b);
+    ck_assert_str_eq(seam_buf_cstr(&b), "q1 Q0 7 1 3 my_run\nq1 Q0 70 2 2 my_run\nq1 Q0 3 3 1 my_run\n");
+    seam_buf_free(&b);
+    eval_run_free(r);
 }
 
-static void write_file(const char *name, const char *text, char path[PATH_MAX_BYTES])
+static void write_file(const char *name, const char *text, char path[SEAM_PATH_MAX_BYTES])
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    ASSERT_OK(path_join(path, test_dir(), name, &f), &f);
-    ASSERT_OK(io_write_atomic(io_posix(), path, text, strlen(text), &f), &f);
+    ASSERT_OK(seam_path_join(path, test_dir(), name, &f), &f);
+    ASSERT_OK(seam_io_write_atomic(seam_io_posix(), path, text, strlen(text), &f), &f);
 }
 
 static void test_files_round_trip_and_bad_lines_are_named(void)
 {
-    char path[PATH_MAX_BYTES];
-    struct qrels *q = NULL;
-    struct run *r = NULL;
-    struct fault f = {0};
-    struct buf b = {0};
+    char path[SEAM_PATH_MAX_BYTES];
+    struct eval_qrels *q = NULL;
+    struct eval_run *r = NULL;
+    struct seam_fault f = {0};
+    struct seam_buf b = {0};
 
     write_file("qrels", "1 0 a 3\n1\t0\tb\t-1\n\n2 0 a 0\n", path);
-    ASSERT_OK(qrels_read(io_posix(), path, &q, &f), &f);
-    ck_assert_uint_eq(qrels_queries(q), 2);
-    ck_assert_uint_eq(qrels_pairs(q), 3);
-    ck_assert_int_eq(qrels_grade(q, "1", "a"), 3);
-    ck_assert_int_eq(qrels_grade(q, "1", "b"), 0);
-    ck_assert_int_eq(qrels_grade(q, "2", "b"), -1);
-    ck_assert_int_eq(qrels_grade(q, "9", "a"), -1);
-    qrels_free(q);
+    ASSERT_OK(eval_qrels_read(seam_io_posix(), path, &q, &f), &f);
+    ck_assert_uint_eq(eval_qrels_queries(q), 2);
+    ck_assert_uint_eq(eval_qrels_pairs(q), 3);
+    ck_assert_int_eq(eval_qrels_grade(q, "1", "a"), 3);
+    ck_assert_int_eq(eval_qrels_grade(q, "1", "b"), 0);
+    ck_assert_int_eq(eval_qrels_grade(q, "2", "b"), -1);
+    ck_assert_int_eq(eval_qrels_grade(q, "9", "a"), -1);
+    eval_qrels_free(q);
     q = NULL;
     write_file("twice", "1 0 a 3\n1 0 a 2\n", path);
-    ASSERT_STATUS(qrels_read(io_posix(), path, &q, &f), ST_EXISTS);
+    ASSERT_STATUS(eval_qrels_read(seam_io_posix(), path, &q, &f), SEAM_EXISTS);
     ck_assert_uint_eq(f.at, 2);
-    fault_clear(&f);
+    seam_fault_clear(&f);
     write_file("short", "1 0 a\n", path);
-    ASSERT_STATUS(qrels_read(io_posix(), path, &q, &f), ST_INVALID);
-    fault_clear(&f);
+    ASSERT_STATUS(eval_qrels_read(seam_io_posix(), path, &q, &f), SEAM_INVALID);
+    seam_fault_clear(&f);
     write_file("grade", "1 0 a many\n", path);
-    ASSERT_STATUS(qrels_read(io_posix(), path, &q, &f), ST_INVALID);
-    fault_clear(&f);
+    ASSERT_STATUS(eval_qrels_read(seam_io_posix(), path, &q, &f), SEAM_INVALID);
+    seam_fault_clear(&f);
     write_file("run", "1 Q0 a 1 2.5 t\n1 Q0 b 2 1.25 t\n", path);
-    ASSERT_OK(run_read(io_posix(), path, &r, &f), &f);
-    run_to_text(r, &b);
-    ck_assert_str_eq(buf_cstr(&b), "1 Q0 a 1 2.5 t\n1 Q0 b 2 1.25 t\n");
-    run_free(r);
+    ASSERT_OK(eval_run_read(seam_io_posix(), path, &r, &f), &f);
+    eval_run_to_text(r, &b);
+    ck_assert_str_eq(seam_buf_cstr(&b), "1 Q0 a 1 2.5 t\n1 Q0 b 2 1.25 t\n");
+    eval_run_free(r);
     r = NULL;
     write_file("bad", "1 Q0 a 1 high t\n", path);
-    ASSERT_STATUS(run_read(io_posix(), path, &r, &f), ST_INVALID);
+    ASSERT_STATUS(eval_run_read(seam_io_posix(), path, &r, &f), SEAM_INVALID);
     ck_assert_uint_eq(f.at, 1);
-    buf_free(&b);
+    seam_buf_free(&b);
 }
 
 /* Three queries, all better by the same: of 8 sign choices 2 are as far, so p = 1/4. */
@@ -177,4 +177,4 @@ static const struct named_test tests[] = {
     T(test_significance),
 };
 
-int main(int argc, char **argv) { return run_tests("eval", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("eval", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

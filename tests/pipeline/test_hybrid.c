@@ -16,7 +16,7 @@ static const struct hybrid_list W = {words, 4}, M = {meaning, 3};
 static struct hybrid_hit *fuse(const struct hybrid_options *o, double weight, size_t *n)
 {
     struct hybrid_hit *hits = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(hybrid_fuse(o, weight, W, M, NULL, NULL, &hits, n, &f), &f);
     return hits;
@@ -102,8 +102,8 @@ static void test_a_missing_side_is_completed(void)
 {
     struct hybrid_options o = {.method = HYBRID_CONVEX, .norm = HYBRID_NORM_MAX, .norm_meaning = HYBRID_NORM_MAX};
     struct hybrid_hit *h = NULL;
-    struct fault f = {0};
-    struct buf b = {0};
+    struct seam_fault f = {0};
+    struct seam_buf b = {0};
     int asked = 0;
     size_t n;
 
@@ -113,11 +113,11 @@ static void test_a_missing_side_is_completed(void)
     ck_assert(find(h, n, 30)->completed[SIDE_MEANING]);
     NEAR(find(h, n, 40)->part[SIDE_WORDS], 0.0);
     hybrid_explain(find(h, n, 30), &b);
-    ck_assert_str_eq(buf_cstr(&b), "0.5000 = words 0.250 (rank 3, 4) + meaning 0.250 (not among its candidates, 0.45)");
-    buf_clear(&b);
+    ck_assert_str_eq(seam_buf_cstr(&b), "0.5000 = words 0.250 (rank 3, 4) + meaning 0.250 (not among its candidates, 0.45)");
+    seam_buf_clear(&b);
     hybrid_explain(find(h, n, 40), &b);
-    ck_assert_str_eq(buf_cstr(&b), "0.2778 = words 0.000 (not found) + meaning 0.278 (rank 2, 0.5)");
-    buf_free(&b);
+    ck_assert_str_eq(seam_buf_cstr(&b), "0.2778 = words 0.000 (not found) + meaning 0.278 (rank 2, 0.5)");
+    seam_buf_free(&b);
     free(h);
 }
 
@@ -126,14 +126,14 @@ static void test_explain_json(void)
     struct hybrid_options o = {.method = HYBRID_RRF, .rrf_k = 0.0};
     size_t n;
     struct hybrid_hit *h = fuse(&o, 0.5, &n);
-    struct json_writer w;
-    struct buf b = {0};
+    struct seam_json_writer w;
+    struct seam_buf b = {0};
 
-    jw_init(&w, &b);
+    seam_jw_init(&w, &b);
     hybrid_explain_json(find(h, n, 40), &w);
-    ck_assert_str_eq(buf_cstr(&b), "{\"score\":0.25,\"words\":{\"rank\":null,\"score\":null,\"contribution\":0},"
+    ck_assert_str_eq(seam_buf_cstr(&b), "{\"score\":0.25,\"words\":{\"rank\":null,\"score\":null,\"contribution\":0},"
                                    "\"meaning\":{\"rank\":2,\"score\":0.5,\"contribution\":0.25}}");
-    buf_free(&b);
+    seam_buf_free(&b);
     free(h);
 }
 
@@ -143,7 +143,7 @@ static void test_edges(void)
     struct hybrid_options o = hybrid_defaults();
     struct hybrid_list none = {NULL, 0};
     struct hybrid_hit *h = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t n = 9;
 
     ASSERT_OK(hybrid_fuse(&o, 0.5, none, none, NULL, NULL, &h, &n, &f), &f);
@@ -159,7 +159,7 @@ static void test_edges(void)
     ck_assert_uint_eq(h[0].id, 4);
     NEAR(h[0].score, h[1].score);
     free(h);
-    ASSERT_STATUS(hybrid_fuse(&o, 1.5, none, none, NULL, NULL, &h, &n, &f), ST_INVALID);
+    ASSERT_STATUS(hybrid_fuse(&o, 1.5, none, none, NULL, NULL, &h, &n, &f), SEAM_INVALID);
     ck_assert_uint_eq(o.depth > 0, 1);
     ck_assert_str_ne(hybrid_defaults_version(), "");
 }
@@ -167,17 +167,17 @@ static void test_edges(void)
 /* RRF over random lists with repeats equals the formula computed from first places. */
 static void test_rrf_equals_the_formula_on_random_lists(void)
 {
-    struct rng r;
+    struct seam_rng r;
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     for (int round = 0; round < test_scale(200); round++) {
         struct hybrid_item a[40], b[40];
-        size_t na = rng_below(&r, 40), nb = rng_below(&r, 40), n;
-        struct hybrid_options o = {.method = HYBRID_RRF, .rrf_k = 60.0, .weight = rng_double(&r)};
+        size_t na = seam_rng_below(&r, 40), nb = seam_rng_below(&r, 40), n;
+        struct hybrid_options o = {.method = HYBRID_RRF, .rrf_k = 60.0, .weight = seam_rng_double(&r)};
         struct hybrid_hit *h = NULL;
 
-        for (size_t i = 0; i < na; i++) a[i] = (struct hybrid_item){rng_below(&r, 30), 100.0 - (double)i};
-        for (size_t i = 0; i < nb; i++) b[i] = (struct hybrid_item){rng_below(&r, 30), 1.0 - (double)i / 50};
+        for (size_t i = 0; i < na; i++) a[i] = (struct hybrid_item){seam_rng_below(&r, 30), 100.0 - (double)i};
+        for (size_t i = 0; i < nb; i++) b[i] = (struct hybrid_item){seam_rng_below(&r, 30), 1.0 - (double)i / 50};
         ASSERT_OK(hybrid_fuse(&o, -1.0, (struct hybrid_list){a, na}, (struct hybrid_list){b, nb}, NULL, NULL,
                               &h, &n, NULL), NULL);
         for (size_t i = 0; i < n; i++) {
@@ -203,36 +203,36 @@ static void test_rrf_equals_the_formula_on_random_lists(void)
 }
 
 /* "ketle" and words of three letters are in no document; "kettle" is in 10 of 1000. */
-static enum query_kind kind(const char *q, double coverage)
+static enum hybrid_query_kind kind(const char *q, double coverage)
 {
-    struct query_features x;
-    struct query_term terms[16];
+    struct hybrid_query_features x;
+    struct hybrid_query_term terms[16];
     size_t n = 0;
     char copy[200];
 
     strcpy(copy, q);
     for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
-        terms[n++] = (struct query_term){.df = strcmp(w, "ketle") == 0 ? 0 : 10, .idf = 4.6, .most = 10.0,
+        terms[n++] = (struct hybrid_query_term){.df = strcmp(w, "ketle") == 0 ? 0 : 10, .idf = 4.6, .most = 10.0,
                                          .digits = strpbrk(w, "0123456789") != NULL};
-    query_features_of(q, strlen(q), terms, n, &x);
+    embed_query_features_of(q, strlen(q), terms, n, &x);
     NEAR(x.ceiling, 10.0 * (double)n);
     x.coverage = coverage;
-    return query_kind_of(&x);
+    return embed_query_kind_of(&x);
 }
 
 static void test_query_features(void)
 {
-    static const struct query_term terms[] = {{500, 0.7, 1.5, false}, {10, 4.6, 10.0, false}, {0, 6.9, 15.0, true}};
-    struct query_features x;
+    static const struct hybrid_query_term terms[] = {{500, 0.7, 1.5, false}, {10, 4.6, 10.0, false}, {0, 6.9, 15.0, true}};
+    struct hybrid_query_features x;
 
-    query_features_of("  red kettle 12v ", 17, terms, 3, &x);
+    embed_query_features_of("  red kettle 12v ", 17, terms, 3, &x);
     ck_assert_uint_eq(x.tokens, 3);
     ck_assert_uint_eq(x.digit_tokens, 1);
     ck_assert_uint_eq(x.code_tokens, 0);
     ck_assert_uint_eq(x.unknown, 0); /* a number no document has is no typing error */
     NEAR(x.rarest_idf, 4.6);
     NEAR(x.ceiling, 26.5);
-    query_features_of("red ketle", 9, NULL, 0, &x);
+    embed_query_features_of("red ketle", 9, NULL, 0, &x);
     ck_assert_uint_eq(x.unknown, 0);
     ck_assert_int_eq(kind("BT-1804", 0.5), QUERY_CODE);
     ck_assert_int_eq(kind("gu10", 0.5), QUERY_CODE);
@@ -270,7 +270,7 @@ static void test_names(void)
     ck_assert(!hybrid_norm_parse("", &n));
     ck_assert_str_eq(hybrid_norm_name(HYBRID_NORM_ZSCORE), "zscore");
     ck_assert_str_eq(hybrid_method_name(HYBRID_CONVEX), "convex");
-    ck_assert_str_eq(query_kind_name(QUERY_CODE), "code");
+    ck_assert_str_eq(embed_query_kind_name(QUERY_CODE), "code");
 }
 
 static const struct named_test tests[] = {
@@ -285,4 +285,4 @@ static const struct named_test tests[] = {
     T(test_names),
 };
 
-int main(int argc, char **argv) { return run_tests("hybrid", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("hybrid", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

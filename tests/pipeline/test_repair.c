@@ -26,30 +26,30 @@ static void start(const char *name, struct platform *p)
         "order_lines\"},"
         "{\"name\":\"hidden\",\"sql\":\"SELECT count(*) AS orders, max(order_id) AS last FROM "
         "orders GROUP BY status\"},";
-    struct asset shop = asset_find("shop.json");
+    struct asset shop = shop_asset_find("shop.json");
     const char *at = strstr(shop.text, "\"views\": [");
     size_t head;
-    struct buf json = {0};
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct seam_buf json = {0};
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
 
     ck_assert_ptr_nonnull(at);
     head = (size_t)(at - shop.text) + strlen("\"views\": [");
-    buf_append(&json, shop.text, head);
-    buf_str(&json, more);
-    buf_append(&json, shop.text + head, shop.size - head);
-    ASSERT_OK(path_join(dir, test_dir(), name, &f), &f);
-    ASSERT_OK(platform_create(io_posix(), clock_real(), dir, (char *)json.data, json.size, 7, &f),
+    seam_buf_append(&json, shop.text, head);
+    seam_buf_str(&json, more);
+    seam_buf_append(&json, shop.text + head, shop.size - head);
+    ASSERT_OK(seam_path_join(dir, test_dir(), name, &f), &f);
+    ASSERT_OK(platform_create(seam_io_posix(), seam_clock_real(), dir, (char *)json.data, json.size, 7, &f),
               &f);
-    ASSERT_OK(platform_open(io_posix(), clock_real(), dir, p, &f), &f);
-    buf_free(&json);
+    ASSERT_OK(platform_open(seam_io_posix(), seam_clock_real(), dir, p, &f), &f);
+    seam_buf_free(&json);
     shop_fill(p, 200, test_seed());
-    shop_catch_up(p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(p, sinks, SEAM_ARRAY_LEN(sinks));
 }
 
 static uint64_t look(const struct platform *p, struct reconcile_report *r)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(reconcile_queries(p, r, &f), &f);
     return r->differences;
@@ -73,13 +73,13 @@ static const struct reconcile_result *result(const struct reconcile_report *r, c
 
 static uint64_t repair(const struct platform *p, struct reconcile_report *r)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t requests;
-    lsn_t lsn;
+    seam_lsn_t lsn;
 
     ASSERT_OK(reconcile_queries_repair(p, r, &requests, &lsn, &f), &f);
     reconcile_free(r);
-    shop_catch_up(p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(p, sinks, SEAM_ARRAY_LEN(sinks));
     return requests;
 }
 
@@ -95,12 +95,12 @@ static void open_views(const struct platform *p, struct views *v)
 {
     const struct wal_options wo = {.io = p->io};
     struct oltp_options o = {0};
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES], rows[PATH_MAX_BYTES], log[PATH_MAX_BYTES];
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES], rows[SEAM_PATH_MAX_BYTES], log[SEAM_PATH_MAX_BYTES];
 
     ASSERT_OK(platform_sink_path(p, "view", dir, &f), &f);
-    ASSERT_OK(path_join(rows, dir, "rows", &f), &f);
-    ASSERT_OK(path_join(log, dir, "wal", &f), &f);
+    ASSERT_OK(seam_path_join(rows, dir, "rows", &f), &f);
+    ASSERT_OK(seam_path_join(log, dir, "wal", &f), &f);
     ASSERT_OK(wal_open(log, &wo, &v->wal, NULL, &f), &f);
     o.wal = v->wal;
     ASSERT_OK(oltp_open(p->io, rows, &o, &v->db, &f), &f);
@@ -109,7 +109,7 @@ static void open_views(const struct platform *p, struct views *v)
 
 static void close_views(struct views *v)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(oltp_commit(v->t, OLTP_DURABLE, NULL, &f), &f);
     ASSERT_OK(oltp_close(v->db, &f), &f);
@@ -119,7 +119,7 @@ static void close_views(struct views *v)
 
 static uint32_t table_of(struct views *v, const char *name)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint32_t table;
 
     ASSERT_OK(oltp_table(v->t, name, &table, &f), &f);
@@ -127,100 +127,100 @@ static uint32_t table_of(struct views *v, const char *name)
 }
 
 /* The stored row of a group named by one word ("" = the total's); its bytes are copied into `copy`. */
-static void stored_group(struct views *v, const char *table, const char *word, struct buf *key,
-                         struct buf *copy, struct value values[3])
+static void stored_group(struct views *v, const char *table, const char *word, struct seam_buf *key,
+                         struct seam_buf *copy, struct seam_value values[3])
 {
-    const struct value group = v_str(word);
+    const struct seam_value group = seam_v_str(word);
     struct oltp_row row;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint32_t id = table_of(v, table);
 
-    if (*word != '\0') key_append(key, &group);
-    values[0] = v_text(buf_cstr(key), key->size);
+    if (*word != '\0') seam_key_append(key, &group);
+    values[0] = seam_v_text(seam_buf_cstr(key), key->size);
     ASSERT_OK(oltp_get(v->t, id, values, &row, &f), &f);
-    buf_append(copy, row.row.data, row.row.size);
-    ASSERT_OK(row_decode(oltp_schema(v->t, id), copy->data, copy->size, values, &f), &f);
+    seam_buf_append(copy, row.row.data, row.row.size);
+    ASSERT_OK(seam_row_decode(oltp_schema(v->t, id), copy->data, copy->size, values, &f), &f);
 }
 
 /* The group's count is another (rows < 0: the group is lost altogether). */
 static void damage_group(const struct platform *p, const char *view, const char *word, int64_t rows)
 {
     struct views v = {0};
-    struct buf key = {0}, copy = {0};
-    struct value values[3];
-    struct fault f = {0};
+    struct seam_buf key = {0}, copy = {0};
+    struct seam_value values[3];
+    struct seam_fault f = {0};
     char table[80];
 
     open_views(p, &v);
     snprintf(table, sizeof table, "v_%s", view);
     stored_group(&v, table, word, &key, &copy, values);
-    values[1] = v_int(rows);
+    values[1] = seam_v_int(rows);
     if (rows < 0)
         ASSERT_OK(oltp_delete(v.t, table_of(&v, table), values, &f), &f);
     else
         ASSERT_OK(oltp_put(v.t, table_of(&v, table), values, &f), &f);
     close_views(&v);
-    buf_free(&key);
-    buf_free(&copy);
+    seam_buf_free(&key);
+    seam_buf_free(&copy);
 }
 
 /* A group that no fact belongs to, with the states of another. */
 static void invent_group(const struct platform *p, const char *view, const char *like,
                          const char *word)
 {
-    const struct value group = v_str(word);
+    const struct seam_value group = seam_v_str(word);
     struct views v = {0};
-    struct buf key = {0}, copy = {0}, invented = {0};
-    struct value values[3];
-    struct fault f = {0};
+    struct seam_buf key = {0}, copy = {0}, invented = {0};
+    struct seam_value values[3];
+    struct seam_fault f = {0};
     char table[80];
 
     open_views(p, &v);
     snprintf(table, sizeof table, "v_%s", view);
     stored_group(&v, table, like, &key, &copy, values);
-    key_append(&invented, &group);
-    values[0] = v_text(buf_cstr(&invented), invented.size);
+    seam_key_append(&invented, &group);
+    values[0] = seam_v_text(seam_buf_cstr(&invented), invented.size);
     ASSERT_OK(oltp_put(v.t, table_of(&v, table), values, &f), &f);
     close_views(&v);
-    buf_free(&key);
-    buf_free(&copy);
-    buf_free(&invented);
+    seam_buf_free(&key);
+    seam_buf_free(&copy);
+    seam_buf_free(&invented);
 }
 
 /* Every value behind the group's min and max is forgotten. */
 static void empty_multiset(const struct platform *p, const char *view, const char *word)
 {
-    const struct value group = v_str(word);
+    const struct seam_value group = seam_v_str(word);
     struct views v = {0};
-    struct buf key = {0}, prefix = {0}, copy = {0};
-    struct value bound, values[COLUMNS_MAX];
+    struct seam_buf key = {0}, prefix = {0}, copy = {0};
+    struct seam_value bound, values[SEAM_COLUMNS_MAX];
     struct oltp_range range = {.upper_included = true};
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     char table[80];
     uint32_t id, gone = 0;
 
     open_views(p, &v);
     snprintf(table, sizeof table, "m_%s", view);
     id = table_of(&v, table);
-    key_append(&key, &group);
-    bound = v_text((char *)key.data, key.size);
+    seam_key_append(&key, &group);
+    bound = seam_v_text((char *)key.data, key.size);
     ASSERT_OK(oltp_key(v.t, id, 0, &bound, 1, &prefix, &f), &f);
-    range.lower = range.upper = (struct bytes){prefix.data, prefix.size};
+    range.lower = range.upper = (struct wal_bytes){prefix.data, prefix.size};
     ASSERT_OK(oltp_cursor_open(v.t, id, 0, &range, 0, &c, &f), &f);
-    for (; oltp_cursor_next(c, &row, &f) == ST_OK; gone++) {
-        buf_clear(&copy);
-        buf_append(&copy, row.row.data, row.row.size);
-        ASSERT_OK(row_decode(oltp_schema(v.t, id), copy.data, copy.size, values, &f), &f);
+    for (; oltp_cursor_next(c, &row, &f) == SEAM_OK; gone++) {
+        seam_buf_clear(&copy);
+        seam_buf_append(&copy, row.row.data, row.row.size);
+        ASSERT_OK(seam_row_decode(oltp_schema(v.t, id), copy.data, copy.size, values, &f), &f);
         ASSERT_OK(oltp_delete(v.t, id, values, &f), &f);
     }
     oltp_cursor_close(c);
     ck_assert_uint_gt(gone, 0);
     close_views(&v);
-    buf_free(&key);
-    buf_free(&prefix);
-    buf_free(&copy);
+    seam_buf_free(&key);
+    seam_buf_free(&prefix);
+    seam_buf_free(&copy);
 }
 
 static void assert_named(const struct reconcile_report *r, const char *table, const char *key,
@@ -261,7 +261,7 @@ static void test_wrong_groups_of_views_are_named_and_computed_again(void)
     ck_assert_uint_eq(repair(&p, &r), 6);
     assert_clean(&p);
     shop_fill(&p, 50, test_seed() + 1); /* the repaired states bear what comes next */
-    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
     assert_clean(&p);
     platform_close(&p);
 }
@@ -272,26 +272,26 @@ static void cancel_every_order(const struct platform *p)
     struct oltp_txn *t = NULL;
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
-    struct buf copy = {0};
-    struct value values[COLUMNS_MAX];
-    struct fault f = {0};
+    struct seam_buf copy = {0};
+    struct seam_value values[SEAM_COLUMNS_MAX];
+    struct seam_fault f = {0};
     uint32_t id;
 
     ASSERT_OK(platform_open_source(p, &s, &f), &f);
     ASSERT_OK(oltp_write_begin(s.db, &t, &f), &f);
     ASSERT_OK(oltp_table(t, "orders", &id, &f), &f);
     ASSERT_OK(oltp_cursor_open(t, id, 0, NULL, 0, &c, &f), &f);
-    while (oltp_cursor_next(c, &row, &f) == ST_OK) {
-        buf_clear(&copy);
-        buf_append(&copy, row.row.data, row.row.size);
-        ASSERT_OK(row_decode(oltp_schema(t, id), copy.data, copy.size, values, &f), &f);
-        values[schema_column(oltp_schema(t, id), "status")] = v_str("cancelled");
+    while (oltp_cursor_next(c, &row, &f) == SEAM_OK) {
+        seam_buf_clear(&copy);
+        seam_buf_append(&copy, row.row.data, row.row.size);
+        ASSERT_OK(seam_row_decode(oltp_schema(t, id), copy.data, copy.size, values, &f), &f);
+        values[seam_schema_column(oltp_schema(t, id), "status")] = seam_v_str("cancelled");
         ASSERT_OK(oltp_put(t, id, values, &f), &f);
     }
     oltp_cursor_close(c);
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
-    ASSERT_OK(platform_close_source(&s, ST_OK, &f), &f);
-    buf_free(&copy);
+    ASSERT_OK(platform_close_source(&s, SEAM_OK, &f), &f);
+    seam_buf_free(&copy);
 }
 
 /* A group so wrong that a retraction would go below nothing stops its sink. A batch that holds the request, too, does not
@@ -303,24 +303,24 @@ static void test_a_request_spares_its_batch_what_the_wrong_group_cannot_bear(voi
     struct platform p;
     struct sink *view = NULL;
     struct reconcile_report r;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t requests;
-    lsn_t lsn;
+    seam_lsn_t lsn;
 
     start("stuck", &p);
     damage_group(&p, "revenue_by_category", "Kitchen", 0);
     ck_assert_uint_eq(look(&p, &r), 1);
     assert_named(&r, "revenue_by_category", "Kitchen", VERDICT_CORRUPT);
     cancel_every_order(&p);
-    shop_catch_up(&p, upstream, ARRAY_LEN(upstream));
+    shop_catch_up(&p, upstream, SEAM_ARRAY_LEN(upstream));
     ASSERT_OK(sink_open(&p, "view", NULL, &view, &f), &f);
-    ASSERT_STATUS(sink_run(view, &once, NULL, &f), ST_CORRUPT);
+    ASSERT_STATUS(sink_run(view, &once, NULL, &f), SEAM_CORRUPT);
     sink_close(view);
     view = NULL;
     ASSERT_OK(reconcile_queries_repair(&p, &r, &requests, &lsn, &f), &f);
     ck_assert_uint_eq(requests, 1);
     reconcile_free(&r);
-    shop_catch_up(&p, upstream, ARRAY_LEN(upstream));
+    shop_catch_up(&p, upstream, SEAM_ARRAY_LEN(upstream));
     ASSERT_OK(sink_open(&p, "view", NULL, &view, &f), &f);
     ASSERT_OK(sink_run(view, &once, NULL, &f), &f);
     sink_close(view);
@@ -333,10 +333,10 @@ static void test_a_request_spares_its_batch_what_the_wrong_group_cannot_bear(voi
 static void damage_gold(const struct platform *p)
 {
     struct columnar_writer *w = NULL;
-    struct value row[COLUMNS_MAX], key = v_str("placed");
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
-    lsn_t lsn;
+    struct seam_value row[SEAM_COLUMNS_MAX], key = seam_v_str("placed");
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
+    seam_lsn_t lsn;
     int table;
 
     ASSERT_OK(platform_sink_path(p, "gold", dir, &f), &f);
@@ -344,11 +344,11 @@ static void damage_gold(const struct platform *p)
     lsn = columnar_writer_applied(w) + 1;
     table = columnar_writer_table(w, "gold_order_funnel");
     row[0] = key;
-    row[1] = v_int(123456);
+    row[1] = seam_v_int(123456);
     ASSERT_OK(columnar_upsert(w, table, row, lsn, NULL, &f), &f);
-    row[0] = v_str("invented");
+    row[0] = seam_v_str("invented");
     ASSERT_OK(columnar_upsert(w, table, row, lsn, NULL, &f), &f);
-    key = v_str("Kitchen");
+    key = seam_v_str("Kitchen");
     table = columnar_writer_table(w, "gold_stock_value");
     ASSERT_OK(columnar_delete(w, table, &key, lsn, NULL, &f), &f);
     ASSERT_OK(columnar_publish(w, lsn, 1, &f), &f);
@@ -375,16 +375,16 @@ static void test_wrong_rows_of_gold_are_named_and_computed_again(void)
 
 /* ---- the request ---- */
 
-static bool get(const char *id, const char *type, const char *payload, struct buf *key, bool *all)
+static bool get(const char *id, const char *type, const char *payload, struct seam_buf *key, bool *all)
 {
-    char table[NAME_MAX_BYTES];
+    char table[SEAM_NAME_MAX_BYTES];
     const struct sink_outbox e = {
         .topic = {(const uint8_t *)"seam.repair", 11},
         .key = {(const uint8_t *)id, strlen(id)},
         .type = {(const uint8_t *)type, strlen(type)},
         .payload = {(const uint8_t *)payload, strlen(payload)},
     };
-    bool ok = repair_event_get(&e, "view", table, key, all);
+    bool ok = sink_repair_event_get(&e, "view", table, key, all);
 
     if (ok) ck_assert_str_eq(table, "sales");
     return ok;
@@ -392,7 +392,7 @@ static bool get(const char *id, const char *type, const char *payload, struct bu
 
 static void test_a_request_that_is_malformed_asks_for_nothing(void)
 {
-    struct buf key = {0};
+    struct seam_buf key = {0};
     bool all;
     char long_id[200];
 
@@ -410,7 +410,7 @@ static void test_a_request_that_is_malformed_asks_for_nothing(void)
     memcpy(long_id, "view/", 5);
     long_id[199] = '\0';
     ck_assert(!get(long_id, "recompute", "{}", &key, &all));
-    buf_free(&key);
+    seam_buf_free(&key);
 }
 
 static const struct named_test tests[] = {
@@ -422,5 +422,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("repair", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("repair", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

@@ -23,19 +23,19 @@ static void start(const char *name, struct platform *p, uint64_t orders)
     unsetenv("SEAM_FAULT");
     shop_create(name, p);
     shop_fill(p, orders, test_seed());
-    shop_catch_up(p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(p, sinks, SEAM_ARRAY_LEN(sinks));
 }
 
 /* One product's column, changed and committed, or the product deleted (column NULL); returns the LSN. */
-static lsn_t change_column(const struct platform *p, int64_t id, const char *column,
-                           struct value value)
+static seam_lsn_t change_column(const struct platform *p, int64_t id, const char *column,
+                           struct seam_value value)
 {
     struct platform_source s = {0};
     struct oltp_txn *t = NULL;
     struct oltp_commit commit;
     struct oltp_row row;
-    struct value values[COLUMNS_MAX], key = v_int(id);
-    struct fault f = {0};
+    struct seam_value values[SEAM_COLUMNS_MAX], key = seam_v_int(id);
+    struct seam_fault f = {0};
     uint32_t table;
 
     ASSERT_OK(platform_open_source(p, &s, &f), &f);
@@ -44,34 +44,34 @@ static lsn_t change_column(const struct platform *p, int64_t id, const char *col
     if (column == NULL) {
         ASSERT_OK(oltp_delete(t, table, &key, &f), &f);
     } else {
-        struct buf copy = {0};
+        struct seam_buf copy = {0};
 
         ASSERT_OK(oltp_get(t, table, &key, &row, &f), &f);
-        buf_append(&copy, row.row.data, row.row.size);
-        ASSERT_OK(row_decode(oltp_schema(t, table), copy.data, copy.size, values, &f), &f);
-        values[schema_column(oltp_schema(t, table), column)] = value;
+        seam_buf_append(&copy, row.row.data, row.row.size);
+        ASSERT_OK(seam_row_decode(oltp_schema(t, table), copy.data, copy.size, values, &f), &f);
+        values[seam_schema_column(oltp_schema(t, table), column)] = value;
         ASSERT_OK(oltp_put(t, table, values, &f), &f);
-        buf_free(&copy);
+        seam_buf_free(&copy);
     }
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, &commit, &f), &f);
-    ASSERT_OK(platform_close_source(&s, ST_OK, &f), &f);
+    ASSERT_OK(platform_close_source(&s, SEAM_OK, &f), &f);
     return commit.lsn;
 }
 
-static lsn_t change_product(const struct platform *p, int64_t id, int64_t stock, bool delete)
+static seam_lsn_t change_product(const struct platform *p, int64_t id, int64_t stock, bool delete)
 {
-    return change_column(p, id, delete ? NULL : "stock", v_int(stock));
+    return change_column(p, id, delete ? NULL : "stock", seam_v_int(stock));
 }
 
-static lsn_t change_text(const struct platform *p, int64_t id, const char *column, const char *text)
+static seam_lsn_t change_text(const struct platform *p, int64_t id, const char *column, const char *text)
 {
-    return change_column(p, id, column, v_str(text));
+    return change_column(p, id, column, seam_v_str(text));
 }
 
 static uint64_t reconcile(const struct platform *p, struct reconcile_report *out)
 {
     struct reconcile_options o = {0};
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(reconcile_run(p, &o, out, &f), &f);
     return out->differences;
@@ -96,15 +96,15 @@ static void assert_clean(const struct platform *p)
 
 static void repair_and_check(const struct platform *p, struct reconcile_report *r)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t rows;
-    lsn_t lsn;
+    seam_lsn_t lsn;
 
     ASSERT_OK(reconcile_repair(p, r, &rows, &lsn, &f), &f);
     ck_assert_uint_gt(rows, 0);
     ck_assert_uint_gt(lsn, 0);
     reconcile_free(r);
-    shop_catch_up(p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(p, sinks, SEAM_ARRAY_LEN(sinks));
     assert_clean(p);
 }
 
@@ -112,28 +112,28 @@ static void repair_and_check(const struct platform *p, struct reconcile_report *
 static void damage_silver(const struct platform *p)
 {
     struct columnar_writer *w = NULL;
-    struct fault f = {0};
-    struct value values[COLUMNS_MAX], copy[COLUMNS_MAX], key;
-    char dir[PATH_MAX_BYTES];
-    lsn_t lsn;
+    struct seam_fault f = {0};
+    struct seam_value values[SEAM_COLUMNS_MAX], copy[SEAM_COLUMNS_MAX], key;
+    char dir[SEAM_PATH_MAX_BYTES];
+    seam_lsn_t lsn;
     int table, stock;
 
     ASSERT_OK(platform_sink_path(p, "warehouse", dir, &f), &f);
     ASSERT_OK(columnar_open_writer(p->io, dir, NULL, &w, &f), &f);
     lsn = columnar_writer_applied(w) + 1;
     table = columnar_writer_table(w, "silver_products");
-    stock = schema_column(columnar_writer_schema(w, table), "stock");
-    key = v_int(101);
+    stock = seam_schema_column(columnar_writer_schema(w, table), "stock");
+    key = seam_v_int(101);
     ASSERT_OK(columnar_delete(w, table, &key, lsn, NULL, &f), &f);
-    key = v_int(102);
+    key = seam_v_int(102);
     ASSERT_OK(columnar_writer_get(w, table, &key, values, &f), &f);
     memcpy(copy, values, sizeof copy);
-    copy[stock] = v_int(-77);
+    copy[stock] = seam_v_int(-77);
     ASSERT_OK(columnar_upsert(w, table, copy, lsn, NULL, &f), &f);
-    key = v_int(103);
+    key = seam_v_int(103);
     ASSERT_OK(columnar_writer_get(w, table, &key, values, &f), &f);
     memcpy(copy, values, sizeof copy);
-    copy[0] = v_int(999999);
+    copy[0] = seam_v_int(999999);
     ASSERT_OK(columnar_upsert(w, table, copy, lsn, NULL, &f), &f);
     ASSERT_OK(columnar_publish(w, lsn, 1, &f), &f);
     columnar_close_writer(w);
@@ -174,10 +174,10 @@ static void test_lost_deletes_are_found_in_each_store(void)
     setenv("SEAM_FAULT",
            "warehouse:drop-deletes,search:drop-deletes,vectors:drop-deletes,view:drop-deletes", 1);
     (void)change_product(&p, 101, 0, true);
-    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
     unsetenv("SEAM_FAULT");
-    ck_assert_uint_eq(reconcile(&p, &r), ARRAY_LEN(stores));
-    for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
+    ck_assert_uint_eq(reconcile(&p, &r), SEAM_ARRAY_LEN(stores));
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(stores); i++) {
         const struct reconcile_difference *d = difference(&r, stores[i], "101");
 
         ck_assert_msg(d != NULL && d->verdict == VERDICT_EXTRA, "%s still has product 101",
@@ -197,7 +197,7 @@ static void test_lost_updates_are_stale(void)
     setenv("SEAM_FAULT", "warehouse:drop-updates", 1);
     for (int64_t i = 0; i < 10; i++)
         (void)change_product(&p, 101 + i, 1234, false); /* the tenth is lost */
-    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
     unsetenv("SEAM_FAULT");
     ck_assert_uint_eq(reconcile(&p, &r), 1);
     d = difference(&r, "warehouse", "110");
@@ -213,7 +213,7 @@ static void lose_text(const struct platform *p, const char *column, const char *
     setenv("SEAM_FAULT", faults, 1);
     for (int64_t i = 0; i < 10; i++)
         (void)change_text(p, 101 + i, column, "a quite different velocipede");
-    shop_catch_up(p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(p, sinks, SEAM_ARRAY_LEN(sinks));
     unsetenv("SEAM_FAULT");
 }
 
@@ -259,7 +259,7 @@ static void test_delivery_faults_are_noticed_by_the_runner(void)
     shop_fill(&p, (uint64_t)test_scale(1500), test_seed() + 1);
     setenv("SEAM_FAULT", "warehouse:duplicate,search:duplicate,vectors:duplicate,view:duplicate",
            1);
-    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
     unsetenv("SEAM_FAULT");
     assert_clean(&p);
     shop_assert_agreement(&p, (const char *const[]){"warehouse"}, 1);
@@ -269,13 +269,13 @@ static void test_delivery_faults_are_noticed_by_the_runner(void)
     code = part_wait(part_start(&p, "warehouse", true));
     unsetenv("SEAM_FAULT");
     ck_assert_int_eq(code, 1); /* refused */
-    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
     assert_clean(&p);
     shop_assert_agreement(&p, (const char *const[]){"warehouse"}, 1);
     platform_close(&p);
 }
 
-static enum status retry_letter(void *ctx, const struct dead_letter *d, struct fault *f)
+static enum seam_status retry_letter(void *ctx, const struct sink_dead_letter *d, struct seam_fault *f)
 {
     ck_assert_ptr_nonnull(strstr(d->reason, "poisoned"));
     return reconcile_emit(ctx, d->event.row.table, d->event.row.key, f);
@@ -287,25 +287,25 @@ static void test_poison_is_set_aside_and_retried(void)
     struct reconcile_report r;
     struct platform_source s = {0};
     struct oltp_txn *t = NULL;
-    struct dead_counts counts;
-    struct fault f = {0};
+    struct sink_dead_counts counts;
+    struct seam_fault f = {0};
 
     unsetenv("SEAM_FAULT");
     shop_create("poison", &p);
     shop_fill(&p, 0, test_seed());
     setenv("SEAM_FAULT", "search:poison", 1);
-    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
     unsetenv("SEAM_FAULT");
-    ASSERT_OK(dead_letter_count(&p, "search", &counts, &f), &f);
+    ASSERT_OK(sink_dead_letter_count(&p, "search", &counts, &f), &f);
     ck_assert_uint_eq(counts.open, 4); /* of 446 products */
     ck_assert_uint_eq(reconcile(&p, &r), 4);
     reconcile_free(&r);
     ASSERT_OK(platform_open_source(&p, &s, &f), &f);
     ASSERT_OK(oltp_write_begin(s.db, &t, &f), &f);
-    ASSERT_OK(dead_letters(&p, "search", true, retry_letter, t, &f), &f);
+    ASSERT_OK(sink_dead_letters(&p, "search", true, retry_letter, t, &f), &f);
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
-    ASSERT_OK(platform_close_source(&s, ST_OK, &f), &f);
-    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    ASSERT_OK(platform_close_source(&s, SEAM_OK, &f), &f);
+    shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
     assert_clean(&p);
     platform_close(&p);
 }
@@ -314,19 +314,19 @@ static void test_poison_is_set_aside_and_retried(void)
 static void test_a_clock_that_steps_back_changes_no_row(void)
 {
     struct platform p;
-    struct clock_sim sim;
+    struct seam_clock_sim sim;
 
     unsetenv("SEAM_FAULT");
     shop_create("clock", &p);
-    clock_sim_init(&sim, 1700000000000000);
+    seam_clock_sim_init(&sim, 1700000000000000);
     sim.tick_us = 5;
     p.clock = &sim.clock;
     shop_fill(&p, 100, test_seed());
     sim.wall_us -= 3600000000ll;
-    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
     shop_fill(&p, 200, test_seed() + 1);
     sim.wall_us -= 86400000000ll;
-    shop_catch_up(&p, sinks, ARRAY_LEN(sinks));
+    shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
     assert_clean(&p);
     shop_assert_agreement(&p, (const char *const[]){"warehouse"}, 1);
     platform_close(&p);
@@ -338,35 +338,35 @@ static void test_freshness_names_the_first_seam_behind(void)
     struct platform p;
     struct contracts set;
     struct freshness list[CONTRACTS_MAX];
-    struct arena a = {0};
-    struct fault f = {0};
-    struct clock_sim sim;
+    struct seam_arena a = {0};
+    struct seam_fault f = {0};
+    struct seam_clock_sim sim;
     size_t n;
 
     start("fresh", &p, 0);
     ASSERT_OK(contracts_load(&a, &set, &f), &f);
-    clock_sim_init(&sim, clock_wall_us(p.clock));
+    seam_clock_sim_init(&sim, seam_clock_wall_us(p.clock));
     p.clock = &sim.clock;
-    clock_sim_advance(&sim, 3600000000ll); /* a quiet hour is no delay */
+    seam_clock_sim_advance(&sim, 3600000000ll); /* a quiet hour is no delay */
     ASSERT_OK(freshness_measure(&p, &set, list, &n, &f), &f);
     for (size_t i = 0; i < n; i++)
         ck_assert_msg(list[i].verdict != FRESH_FAIL || strcmp(list[i].contract->to, "gold") == 0,
                       "%s", list[i].contract->name);
-    p.clock = clock_real();
+    p.clock = seam_clock_real();
     (void)change_product(&p, 101, 9, false);
-    sim.wall_us = clock_wall_us(clock_real());
+    sim.wall_us = seam_clock_wall_us(seam_clock_real());
     p.clock = &sim.clock;
     ASSERT_OK(freshness_measure(&p, &set, list, &n, &f), &f);
     ck_assert_str_eq(list[0].contract->name, "source-stream");
     ck_assert_int_eq(list[0].verdict, FRESH_OK); /* waiting, not yet late */
     ck_assert_int_eq(list[0].state, FRESH_STALLED);
     ck_assert_uint_ge(list[0].lag_events, 1);
-    clock_sim_advance(&sim, 11000000);
+    seam_clock_sim_advance(&sim, 11000000);
     ASSERT_OK(freshness_measure(&p, &set, list, &n, &f), &f);
     ck_assert_int_eq(list[0].verdict, FRESH_FAIL);
     ck_assert_int_ge(list[0].lag_us, 10000000);
     ck_assert_int_ne(list[1].verdict, FRESH_FAIL); /* bronze has all that the stream has */
-    arena_free(&a);
+    seam_arena_free(&a);
     platform_close(&p);
 }
 
@@ -377,31 +377,31 @@ static void test_freshness_under_a_clock_that_stepped_back(void)
     struct contracts set;
     struct freshness list[CONTRACTS_MAX];
     struct relay *relay = NULL;
-    struct arena a = {0};
-    struct fault f = {0};
-    struct clock_sim sim;
+    struct seam_arena a = {0};
+    struct seam_fault f = {0};
+    struct seam_clock_sim sim;
     size_t n;
 
     start("stepped", &p, 0);
     ASSERT_OK(contracts_load(&a, &set, &f), &f);
-    clock_sim_init(&sim, clock_wall_us(clock_real()));
+    seam_clock_sim_init(&sim, seam_clock_wall_us(seam_clock_real()));
     p.clock = &sim.clock;
     sim.wall_us -= 3600000000ll;
     ASSERT_OK(relay_open(&p, NULL, &relay, &f), &f);
-    clock_sim_advance(&sim, 2000000);
+    seam_clock_sim_advance(&sim, 2000000);
     ASSERT_OK(relay_step(relay, &f), &f); /* its heartbeat bears the old hour */
-    p.clock = clock_real();
+    p.clock = seam_clock_real();
     (void)change_product(&p, 101, 9, false);
     p.clock = &sim.clock;
     ASSERT_OK(freshness_measure(&p, &set, list, &n, &f), &f);
     ck_assert_int_eq(list[0].state, FRESH_BEHIND);
     ck_assert_int_eq(list[0].verdict, FRESH_OK);
-    clock_sim_advance(&sim, 11000000); /* and the relay does nothing */
+    seam_clock_sim_advance(&sim, 11000000); /* and the relay does nothing */
     ASSERT_OK(freshness_measure(&p, &set, list, &n, &f), &f);
     ck_assert_int_eq(list[0].verdict, FRESH_FAIL);
     ck_assert_int_ge(list[0].lag_us, 10000000);
     ASSERT_OK(relay_close(relay, &f), &f);
-    arena_free(&a);
+    seam_arena_free(&a);
     platform_close(&p);
 }
 
@@ -412,9 +412,9 @@ static void test_a_sink_tells_where_it_stands_when_it_starts(void)
     struct stream_consumers *page = NULL;
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
     struct sink *s = NULL;
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
-    lsn_t applied;
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
+    seam_lsn_t applied;
     int slot;
 
     start("says", &p, 20);
@@ -450,5 +450,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("seams", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("seams", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

@@ -11,7 +11,7 @@
 
 static struct shop shop;
 static struct embedder *embedder;
-static char words_dir[PATH_MAX_BYTES], graph_dir[PATH_MAX_BYTES], model_path[PATH_MAX_BYTES];
+static char words_dir[SEAM_PATH_MAX_BYTES], graph_dir[SEAM_PATH_MAX_BYTES], model_path[SEAM_PATH_MAX_BYTES];
 static struct invidx_writer *words;
 static struct hnsw *graph;
 
@@ -19,7 +19,7 @@ static void learn(void)
 {
     struct embed_options o = {.seed = 1};
     struct embed_trainer *t = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(shop_read(&shop, &f), &f);
     ASSERT_OK(embed_trainer_new(&o, &t, &f), &f);
@@ -33,39 +33,39 @@ static void learn(void)
     embed_trainer_free(t);
 }
 
-static void put_words(const struct shop_product *p, lsn_t lsn)
+static void put_words(const struct shop_product *p, seam_lsn_t lsn)
 {
     const struct invidx_text texts[] = {{p->title, strlen(p->title)}, {p->description, strlen(p->description)},
                                         {p->sku, strlen(p->sku)}};
-    struct value attrs[2] = {v_str(p->category), v_int(0)};
+    struct seam_value attrs[2] = {seam_v_str(p->category), seam_v_int(0)};
     struct invidx_doc doc = {.key = (uint64_t)p->id, .fields = texts, .attrs = attrs};
-    struct fault f = {0};
+    struct seam_fault f = {0};
     int64_t price;
 
-    ASSERT_OK(decimal_parse(p->price, strlen(p->price), 4, &price), NULL);
-    attrs[1] = v_decimal(price, 4);
+    ASSERT_OK(seam_decimal_parse(p->price, strlen(p->price), 4, &price), NULL);
+    attrs[1] = seam_v_decimal(price, 4);
     ASSERT_OK(invidx_upsert(words, &doc, lsn, &f), &f);
 }
 
-static void put_vector(const struct shop_product *p, lsn_t lsn)
+static void put_vector(const struct shop_product *p, seam_lsn_t lsn)
 {
     float v[EMBED_DIM_MAX];
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(embed_document(embedder, p->title, strlen(p->title), p->description, strlen(p->description), v, &f), &f);
     ASSERT_OK(hnsw_upsert(graph, (uint64_t)p->id, v, lsn, &f), &f);
 }
 
-static void publish_words(lsn_t lsn)
+static void publish_words(seam_lsn_t lsn)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(invidx_publish(words, lsn, (int64_t)lsn, &f), &f);
 }
 
-static void publish_graph(lsn_t lsn)
+static void publish_graph(seam_lsn_t lsn)
 {
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(hnsw_publish(graph, lsn, (int64_t)lsn, &f), &f);
 }
@@ -78,17 +78,17 @@ static void set_up(void)
     struct invidx_schema schema = {.fields = fields, .field_count = 3, .attrs = attrs, .attr_count = 2,
                                    .analysis = invidx_analysis_default()};
     struct hnsw_options o = {.metric = HNSW_COSINE, .seed = 1};
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     learn();
     o.dim = (uint32_t)embedder_dim(embedder);
-    ASSERT_OK(path_join(words_dir, test_dir(), "words", &f), &f);
-    ASSERT_OK(path_join(graph_dir, test_dir(), "graph", &f), &f);
-    ASSERT_OK(path_join(model_path, test_dir(), "model.embed", &f), &f);
-    ASSERT_OK(embedder_save(embedder, io_posix(), model_path, &f), &f);
-    ASSERT_OK(invidx_writer_open(io_posix(), words_dir, &schema, NULL, &words, &f), &f);
-    ASSERT_OK(hnsw_create(io_posix(), graph_dir, &o, &f), &f);
-    ASSERT_OK(hnsw_open_writer(io_posix(), graph_dir, NULL, &graph, &f), &f);
+    ASSERT_OK(seam_path_join(words_dir, test_dir(), "words", &f), &f);
+    ASSERT_OK(seam_path_join(graph_dir, test_dir(), "graph", &f), &f);
+    ASSERT_OK(seam_path_join(model_path, test_dir(), "model.embed", &f), &f);
+    ASSERT_OK(embedder_save(embedder, seam_io_posix(), model_path, &f), &f);
+    ASSERT_OK(invidx_writer_open(seam_io_posix(), words_dir, &schema, NULL, &words, &f), &f);
+    ASSERT_OK(hnsw_create(seam_io_posix(), graph_dir, &o, &f), &f);
+    ASSERT_OK(hnsw_open_writer(seam_io_posix(), graph_dir, NULL, &graph, &f), &f);
     for (size_t i = 0; i < shop.count; i++) {
         put_words(&shop.products[i], 100);
         put_vector(&shop.products[i], 100);
@@ -102,16 +102,16 @@ static void tear_down(void)
     invidx_writer_close(words);
     hnsw_close(graph);
     embedder_close(embedder);
-    arena_free(&shop.arena);
+    seam_arena_free(&shop.arena);
 }
 
-static struct search *open_at(lsn_t as_of)
+static struct search *open_at(seam_lsn_t as_of)
 {
     struct search_paths paths = {words_dir, graph_dir, model_path};
     struct search *s = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    ASSERT_OK(search_open(io_posix(), &paths, as_of, &s, &f), &f);
+    ASSERT_OK(search_open(seam_io_posix(), &paths, as_of, &s, &f), &f);
     return s;
 }
 
@@ -121,7 +121,7 @@ static struct search_result ask(struct search *s, enum search_mode mode, const c
     struct search_request r = {.mode = mode, .text = text, .size = strlen(text), .filter = filter, .k = k,
                                .offset = offset, .weight = -1.0};
     struct search_result out = {.hits = hits};
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(search_query(s, &r, &out, &f), &f);
     return out;
@@ -142,7 +142,7 @@ static void test_each_mode_finds_the_kettle(void)
     struct search *s;
 
     set_up();
-    s = open_at(LSN_MAX);
+    s = open_at(SEAM_LSN_MAX);
     search_position(s, &p);
     ck_assert_uint_eq(p.lsn, 100);
     ck_assert_uint_eq(p.documents, shop.count);
@@ -176,12 +176,12 @@ static void test_both_sides_answer_as_of_the_older(void)
     struct hybrid_hit hits[10];
     struct search_result r;
     struct search_position p;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     struct search *s, *then;
     bool changed;
 
     set_up();
-    s = open_at(LSN_MAX);
+    s = open_at(SEAM_LSN_MAX);
     ASSERT_OK(invidx_delete(words, 101, 150, &f), &f);
     publish_words(200); /* the words are ahead: answers stay as of 100 */
     ASSERT_OK(search_refresh(s, &changed, &f), &f);
@@ -221,11 +221,11 @@ static void test_a_filter_limits_both_sides(void)
     struct hybrid_hit hits[50];
     struct search_request bad = {.mode = SEARCH_HYBRID, .text = "x", .size = 1, .filter = "((("};
     struct search_result r, out = {.hits = hits};
-    struct fault f = {0};
+    struct seam_fault f = {0};
     struct search *s;
 
     set_up();
-    s = open_at(LSN_MAX);
+    s = open_at(SEAM_LSN_MAX);
     for (int mode = SEARCH_BM25; mode <= SEARCH_HYBRID; mode++) {
         r = ask(s, (enum search_mode)mode, "light for the garden AND (bedroom", "category:Lighting price:<300000", hits, 50, 0);
         ck_assert_uint_gt(r.count, 3);
@@ -235,13 +235,13 @@ static void test_a_filter_limits_both_sides(void)
             ck_assert_uint_eq(hits[i].id / 100, 12);
             for (size_t k = 0; k < shop.count; k++)
                 if ((uint64_t)shop.products[k].id == hits[i].id)
-                    ASSERT_OK(decimal_parse(shop.products[k].price, strlen(shop.products[k].price), 4, &price), NULL);
+                    ASSERT_OK(seam_decimal_parse(shop.products[k].price, strlen(shop.products[k].price), 4, &price), NULL);
             ck_assert_int_lt(price, 300000);
         }
     }
     r = ask(s, SEARCH_HYBRID, "kettle", "category:Nothing", hits, 10, 0);
     ck_assert_uint_eq(r.count, 0);
-    ASSERT_STATUS(search_query(s, &bad, &out, &f), ST_INVALID);
+    ASSERT_STATUS(search_query(s, &bad, &out, &f), SEAM_INVALID);
     search_close(s);
     tear_down();
 }
@@ -253,7 +253,7 @@ static void test_pages_are_cut_from_one_list(void)
     struct search *s;
 
     set_up();
-    s = open_at(LSN_MAX);
+    s = open_at(SEAM_LSN_MAX);
     for (int mode = SEARCH_BM25; mode <= SEARCH_HYBRID; mode++) {
         size_t n = ask(s, (enum search_mode)mode, "steel kitchen set", NULL, all, 60, 0).count;
 
@@ -277,7 +277,7 @@ static void test_feedback_only_where_the_words_cover_the_query(void)
     struct search *s;
 
     set_up();
-    s = open_at(LSN_MAX);
+    s = open_at(SEAM_LSN_MAX);
     r = ask(s, SEARCH_HYBRID, "cordless kettle", NULL, hits, 10, 0);
     ck_assert(r.features.coverage > 0.6 && r.features.coverage <= 1.0 && r.feedback);
     r = ask(s, SEARCH_HYBRID, "something that makes the water for tea hot", NULL, hits, 10, 0);
@@ -293,20 +293,20 @@ static void test_limits_and_missing_parts(void)
     struct hybrid_hit hits[10];
     struct search_result out = {.hits = hits};
     struct search *s = NULL;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     set_up();
-    ASSERT_OK(search_open(io_posix(), &only_words, LSN_MAX, &s, &f), &f);
-    ASSERT_STATUS(search_query(s, &r, &out, &f), ST_UNSUPPORTED);
+    ASSERT_OK(search_open(seam_io_posix(), &only_words, SEAM_LSN_MAX, &s, &f), &f);
+    ASSERT_STATUS(search_query(s, &r, &out, &f), SEAM_UNSUPPORTED);
     r.mode = SEARCH_BM25;
-    fault_clear(&f);
+    seam_fault_clear(&f);
     ASSERT_OK(search_query(s, &r, &out, &f), &f);
     ck_assert_uint_gt(out.count, 0);
     r.size = SEARCH_TEXT_MAX + 1;
-    ASSERT_STATUS(search_query(s, &r, &out, &f), ST_LIMIT);
+    ASSERT_STATUS(search_query(s, &r, &out, &f), SEAM_LIMIT);
     search_close(s);
     s = NULL;
-    ASSERT_STATUS(search_open(io_posix(), &none, LSN_MAX, &s, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(search_open(seam_io_posix(), &none, SEAM_LSN_MAX, &s, NULL), SEAM_NOT_FOUND);
     ck_assert_ptr_null(s);
     tear_down();
 }
@@ -320,14 +320,14 @@ static void test_the_measured_lift_is_kept(void)
     struct compare_outcome o[3];
     struct compare_set all, held;
     struct compare_pool *pools = NULL;
-    struct fault f = {0};
-    struct buf text = {0};
+    struct seam_fault f = {0};
+    struct seam_buf text = {0};
     struct search *s;
     double better;
 
     set_up();
-    s = open_at(LSN_MAX);
-    ASSERT_OK(compare_set_read(io_posix(), "pipeline/shop/queries.tsv", "pipeline/shop/qrels.txt", &all, &f), &f);
+    s = open_at(SEAM_LSN_MAX);
+    ASSERT_OK(compare_set_read(seam_io_posix(), "pipeline/shop/queries.tsv", "pipeline/shop/qrels.txt", &all, &f), &f);
     ASSERT_OK(compare_set_half(&all, COMPARE_HELD_OUT, &held, &f), &f);
     ck_assert_uint_eq(held.count, all.count / 2);
     ASSERT_OK(compare_pools(s, &held, NULL, &pools, &f), &f);
@@ -338,8 +338,8 @@ static void test_the_measured_lift_is_kept(void)
     ck_assert(compare_class_ndcg(&held, &o[2], "misspelling") > 1.5 * compare_class_ndcg(&held, &o[0], "misspelling"));
     ck_assert(compare_class_ndcg(&held, &o[2], "paraphrase") > compare_class_ndcg(&held, &o[0], "paraphrase"));
     compare_print(&held, o, 3, 0, &text);
-    ck_assert_ptr_nonnull(strstr(buf_cstr(&text), "misspelling (11)"));
-    buf_free(&text);
+    ck_assert_ptr_nonnull(strstr(seam_buf_cstr(&text), "misspelling (11)"));
+    seam_buf_free(&text);
     for (int i = 0; i < 3; i++) compare_outcome_free(&o[i]);
     compare_pools_free(pools, held.count);
     compare_set_free(&held);
@@ -355,18 +355,18 @@ static void test_pools_rank_as_the_search_does(void)
     struct compare_set set;
     struct compare_pool *pools = NULL;
     struct compare_outcome o;
-    struct buf text = {0};
-    struct fault f = {0};
+    struct seam_buf text = {0};
+    struct seam_fault f = {0};
     struct search *s;
     char *line, *rest;
 
     set_up();
-    s = open_at(LSN_MAX);
-    ASSERT_OK(compare_set_read(io_posix(), "pipeline/shop/queries.tsv", "pipeline/shop/qrels.txt", &set, &f), &f);
+    s = open_at(SEAM_LSN_MAX);
+    ASSERT_OK(compare_set_read(seam_io_posix(), "pipeline/shop/queries.tsv", "pipeline/shop/qrels.txt", &set, &f), &f);
     ASSERT_OK(compare_pools(s, &set, NULL, &pools, &f), &f);
     ASSERT_OK(compare_run(&set, pools, &v, NULL, &o), NULL);
-    run_to_text(o.run, &text);
-    (void)buf_cstr(&text);
+    eval_run_to_text(o.run, &text);
+    (void)seam_buf_cstr(&text);
     line = strtok_r((char *)text.data, "\n", &rest);
     for (size_t q = 0; q < set.count && line != NULL; q++) {
         struct hybrid_hit hits[10];
@@ -382,7 +382,7 @@ static void test_pools_rank_as_the_search_does(void)
                               (unsigned long long)hits[rank - 1].id);
         }
     }
-    buf_free(&text);
+    seam_buf_free(&text);
     compare_outcome_free(&o);
     compare_pools_free(pools, set.count);
     compare_set_free(&set);
@@ -401,4 +401,4 @@ static const struct named_test tests[] = {
     T(test_pools_rank_as_the_search_does),
 };
 
-int main(int argc, char **argv) { return run_tests("search", tests, ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv) { return run_tests("search", tests, SEAM_ARRAY_LEN(tests), argc, argv); }

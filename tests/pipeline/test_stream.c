@@ -18,18 +18,18 @@ static uint64_t events_of(uint64_t k)
 {
     return k % 4 + 1;
 }
-static lsn_t lsn_of(uint64_t k)
+static seam_lsn_t lsn_of(uint64_t k)
 {
     return 104 + 8 * k;
 }
 
-static struct stream_writer *open_writer(struct io *io, const char *dir,
+static struct stream_writer *open_writer(struct seam_io *io, const char *dir,
                                          const struct stream_writer_options *o)
 {
     struct stream_writer_options plain = {.log_id = 5, .segment_bytes = WAL_SEGMENT_MIN};
     struct stream_writer *w = NULL;
     struct stream_tail tail;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     ASSERT_OK(stream_writer_open(io, dir, o != NULL ? o : &plain, &w, &tail, &f), &f);
     return w;
@@ -40,37 +40,37 @@ static void write_transaction(struct stream_writer *w, uint64_t k)
     struct stream_transaction t = {
         .lsn = lsn_of(k), .txn = k, .total = events_of(k), .wall_us = (int64_t)(1000 * k)};
     uint8_t row[400] = {0};
-    struct buf b = {0};
-    struct fault f = {0};
+    struct seam_buf b = {0};
+    struct seam_fault f = {0};
 
-    put_u64(row, k);
+    seam_put_u64(row, k);
     ASSERT_OK(stream_begin(w, &t, &f), &f);
     for (uint64_t seq = 0; seq < t.total; seq++) {
-        struct change_row c = {.txn = k,
+        struct wal_change_row c = {.txn = k,
                                .seq = seq,
                                .table = 1,
                                .version = 1,
-                               .op = OP_INSERT,
+                               .op = WAL_OP_INSERT,
                                .key = {row, 8},
                                .after = {row, sizeof row}};
 
-        change_put_row(&b, &c);
-        ASSERT_OK(stream_event_put(w, CHANGE_ROW, b.data, b.size, &f), &f);
-        buf_clear(&b);
+        wal_change_put_row(&b, &c);
+        ASSERT_OK(stream_event_put(w, WAL_CHANGE_ROW, b.data, b.size, &f), &f);
+        seam_buf_clear(&b);
     }
     ASSERT_OK(stream_end(w, &f), &f);
-    buf_free(&b);
+    seam_buf_free(&b);
 }
 
-static void write_all(struct io *io, const char *dir)
+static void write_all(struct seam_io *io, const char *dir)
 {
-    struct clock_sim clock;
+    struct seam_clock_sim clock;
     struct stream_writer_options o = {
         .clock = &clock.clock, .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN};
     struct stream_writer *w;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
-    clock_sim_init(&clock, 0);
+    seam_clock_sim_init(&clock, 0);
     w = open_writer(io, dir, &o);
     for (uint64_t k = 0; k < TXNS; k++) {
         write_transaction(w, k);
@@ -81,16 +81,16 @@ static void write_all(struct io *io, const char *dir)
 }
 
 /* The first event that is not a heartbeat, from a place. */
-static enum status first_event(struct io *io, const char *dir, enum stream_from from,
+static enum seam_status first_event(struct seam_io *io, const char *dir, enum stream_from from,
                                int64_t number, struct stream_event *e)
 {
     struct stream_reader *r = NULL;
-    enum status st = stream_reader_open(io, dir, from, number, &r, NULL);
+    enum seam_status st = stream_reader_open(io, dir, from, number, &r, NULL);
 
-    if (st == ST_OK) {
+    if (st == SEAM_OK) {
         do {
             st = stream_reader_next(r, e, NULL);
-        } while (st == ST_OK && e->kind == STREAM_BEAT);
+        } while (st == SEAM_OK && e->kind == STREAM_BEAT);
     }
     stream_reader_close(r);
     return st;
@@ -101,50 +101,50 @@ static void test_stream_every_place_is_found_by_offset_lsn_and_time(void)
     struct stream_event e;
     uint64_t offset = 0;
 
-    write_all(io_posix(), test_dir());
+    write_all(seam_io_posix(), test_dir());
     for (uint64_t k = 0; k < TXNS; k++) {
         for (uint64_t seq = 0; seq < events_of(k); seq++, offset++) {
             ASSERT_STATUS(
-                first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset, &e),
-                ST_OK);
+                first_event(seam_io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset, &e),
+                SEAM_OK);
             ck_assert_uint_eq(e.offset, offset);
             ck_assert_uint_eq(e.txn, k);
             ck_assert_uint_eq(e.seq, seq);
         }
         ASSERT_STATUS(
-            first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k) - 1, &e),
-            ST_OK);
+            first_event(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k) - 1, &e),
+            SEAM_OK);
         ck_assert_uint_eq(e.txn, k);
         ck_assert_uint_eq(e.seq, 0);
-        ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k), &e),
-                      k + 1 < TXNS ? ST_OK : ST_END);
+        ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k), &e),
+                      k + 1 < TXNS ? SEAM_OK : SEAM_END);
         if (k + 1 < TXNS) ck_assert_uint_eq(e.txn, k + 1);
         ASSERT_STATUS(
-            first_event(io_posix(), test_dir(), STREAM_FROM_TIME, (int64_t)(1000 * k) - 999, &e),
-            ST_OK);
+            first_event(seam_io_posix(), test_dir(), STREAM_FROM_TIME, (int64_t)(1000 * k) - 999, &e),
+            SEAM_OK);
         ck_assert_uint_eq(e.txn, k);
     }
-    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset, &e),
-                  ST_END);
-    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset + 1, &e),
-                  ST_NOT_FOUND);
-    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_END, 0, &e), ST_END);
+    ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset, &e),
+                  SEAM_END);
+    ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset + 1, &e),
+                  SEAM_NOT_FOUND);
+    ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_END, 0, &e), SEAM_END);
 }
 
 static void test_stream_lsn_beyond_the_end_passes_over_what_comes_again(void)
 {
-    struct stream_writer *w = open_writer(io_posix(), test_dir(), NULL);
+    struct stream_writer *w = open_writer(seam_io_posix(), test_dir(), NULL);
     struct stream_reader *r = NULL;
     struct stream_event e;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     for (uint64_t k = 0; k < 5; k++)
         write_transaction(w, k);
     ASSERT_OK(stream_flush(w, &f), &f);
     ASSERT_OK(
-        stream_reader_open(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(7), &r, &f),
+        stream_reader_open(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(7), &r, &f),
         &f);
-    ASSERT_STATUS(stream_reader_next(r, &e, &f), ST_END);
+    ASSERT_STATUS(stream_reader_next(r, &e, &f), SEAM_END);
     for (uint64_t k = 5; k < 10; k++)
         write_transaction(w, k);
     ASSERT_OK(stream_flush(w, &f), &f);
@@ -161,11 +161,11 @@ static void test_feed_of_an_empty_store_refuses_a_trimmed_stream(void)
 {
     struct stream_writer_options o = {
         .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN, .retain_bytes = 1};
-    struct platform p = {.io = io_posix()};
+    struct platform p = {.io = seam_io_posix()};
     struct stream_writer *w;
-    struct feed *feed = NULL;
-    struct fault f = {0};
-    char dir[PATH_MAX_BYTES];
+    struct stream_feed *feed = NULL;
+    struct seam_fault f = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
     size_t lost;
 
     snprintf(p.dir, sizeof p.dir, "%s", test_dir());
@@ -174,12 +174,12 @@ static void test_feed_of_an_empty_store_refuses_a_trimmed_stream(void)
     for (uint64_t k = 0; k < TXNS; k++)
         write_transaction(w, k);
     ASSERT_OK(stream_sync(w, NULL, &f), &f);
-    ASSERT_OK(feed_open(&p, NULL, LSN_NONE, NULL, &feed, &f), &f);
-    feed_close(feed);
+    ASSERT_OK(stream_feed_open(&p, NULL, SEAM_LSN_NONE, NULL, &feed, &f), &f);
+    stream_feed_close(feed);
     ASSERT_OK(stream_trim(w, &lost, &f), &f);
-    ASSERT_STATUS(feed_open(&p, NULL, LSN_NONE, NULL, &feed, &f), ST_NOT_FOUND);
-    ASSERT_OK(feed_open(&p, NULL, lsn_of(TXNS - 1), NULL, &feed, &f), &f);
-    feed_close(feed);
+    ASSERT_STATUS(stream_feed_open(&p, NULL, SEAM_LSN_NONE, NULL, &feed, &f), SEAM_NOT_FOUND);
+    ASSERT_OK(stream_feed_open(&p, NULL, lsn_of(TXNS - 1), NULL, &feed, &f), &f);
+    stream_feed_close(feed);
     ASSERT_OK(stream_writer_close(w, &f), &f);
 }
 
@@ -188,46 +188,46 @@ static void write_at(struct stream_writer *w, uint64_t k, int64_t wall_us)
 {
     struct stream_transaction t = {.lsn = 100 * (k + 1), .txn = k, .total = 1, .wall_us = wall_us};
     uint8_t bytes[1000] = {0};
-    struct buf b = {0};
-    struct fault f = {0};
+    struct seam_buf b = {0};
+    struct seam_fault f = {0};
 
-    put_u64(bytes, k);
-    change_put_outbox(&b, &(struct change_outbox){k, 0, {(const uint8_t *)"t", 1}, {bytes, 8}, {bytes, 1000}});
+    seam_put_u64(bytes, k);
+    wal_change_put_outbox(&b, &(struct wal_change_outbox){k, 0, {(const uint8_t *)"t", 1}, {bytes, 8}, {bytes, 1000}});
     ASSERT_OK(stream_begin(w, &t, &f), &f);
-    ASSERT_OK(stream_event_put(w, CHANGE_OUTBOX, b.data, b.size, &f), &f);
+    ASSERT_OK(stream_event_put(w, WAL_CHANGE_OUTBOX, b.data, b.size, &f), &f);
     ASSERT_OK(stream_end(w, &f), &f);
-    buf_free(&b);
+    seam_buf_free(&b);
 }
 
 /* Retention by time under a clock that steps back an hour: nothing that is younger than promised is let go, whatever
  * hour it bears, and when time has gone on long enough the old is let go again.                       */
 static void test_stream_retention_by_time_outlives_a_clock_that_steps_back(void)
 {
-    struct clock_sim sim;
+    struct seam_clock_sim sim;
     struct stream_writer_options o = {.clock = &sim.clock, .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN,
                                       .retain_bytes = 1, .retain_us = 600000000};
     struct stream_writer *w;
     struct stream_state state;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     uint64_t k = 0;
     size_t lost;
 
-    clock_sim_init(&sim, 1700000000000000);
-    w = open_writer(io_posix(), test_dir(), &o);
-    for (; k < 300; k++, clock_sim_advance(&sim, 1000000)) write_at(w, k, sim.wall_us);
+    seam_clock_sim_init(&sim, 1700000000000000);
+    w = open_writer(seam_io_posix(), test_dir(), &o);
+    for (; k < 300; k++, seam_clock_sim_advance(&sim, 1000000)) write_at(w, k, sim.wall_us);
     sim.wall_us -= 3600000000;
-    for (; k < 600; k++, clock_sim_advance(&sim, 1000000)) {
+    for (; k < 600; k++, seam_clock_sim_advance(&sim, 1000000)) {
         write_at(w, k, sim.wall_us);
         if (k % 50 != 0) continue;
         ASSERT_OK(stream_sync(w, NULL, &f), &f);
         ASSERT_OK(stream_trim(w, &lost, &f), &f);
-        ASSERT_OK(stream_state(io_posix(), test_dir(), &state, &f), &f);
+        ASSERT_OK(stream_state(seam_io_posix(), test_dir(), &state, &f), &f);
         ck_assert_uint_eq(state.oldest_offset, 0); /* all of it was written within the ten minutes */
     }
-    for (; k < 2400; k++, clock_sim_advance(&sim, 1000000)) write_at(w, k, sim.wall_us);
+    for (; k < 2400; k++, seam_clock_sim_advance(&sim, 1000000)) write_at(w, k, sim.wall_us);
     ASSERT_OK(stream_sync(w, NULL, &f), &f);
     ASSERT_OK(stream_trim(w, &lost, &f), &f);
-    ASSERT_OK(stream_state(io_posix(), test_dir(), &state, &f), &f);
+    ASSERT_OK(stream_state(seam_io_posix(), test_dir(), &state, &f), &f);
     ck_assert_uint_gt(state.oldest_offset, 600); /* what bears the later hour did not pin it */
     ck_assert_uint_le(state.oldest_offset, 1800); /* and the last ten minutes are there */
     ASSERT_OK(stream_writer_close(w, &f), &f);
@@ -237,26 +237,26 @@ static void test_stream_retention_stops_at_consumers_then_invalidates(void)
 {
     struct stream_writer_options o = {
         .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN, .retain_bytes = 1};
-    struct stream_writer *w = open_writer(io_posix(), test_dir(), &o);
+    struct stream_writer *w = open_writer(seam_io_posix(), test_dir(), &o);
     struct stream_consumers *c = NULL;
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
     struct stream_reader *r = NULL;
     struct stream_event e = {0};
     struct stream_state state;
-    struct fault f = {0};
+    struct seam_fault f = {0};
     size_t lost;
     int slot;
 
-    ASSERT_OK(stream_consumers_open(io_posix(), test_dir(), &c, &f), &f);
+    ASSERT_OK(stream_consumers_open(seam_io_posix(), test_dir(), &c, &f), &f);
     ASSERT_OK(stream_consumer_join(c, "view", &slot, &f), &f);
     for (uint64_t k = 0; k < TXNS; k++)
         write_transaction(w, k);
     ASSERT_OK(stream_sync(w, NULL, &f), &f);
     ASSERT_OK(stream_trim(w, &lost, &f), &f);
-    ASSERT_OK(stream_state(io_posix(), test_dir(), &state, &f), &f);
+    ASSERT_OK(stream_state(seam_io_posix(), test_dir(), &state, &f), &f);
     ck_assert_uint_eq(state.oldest_offset, 0);
     ck_assert_uint_eq(lost, 0);
-    ASSERT_OK(stream_reader_open(io_posix(), test_dir(), STREAM_FROM_START, 0, &r, &f), &f);
+    ASSERT_OK(stream_reader_open(seam_io_posix(), test_dir(), STREAM_FROM_START, 0, &r, &f), &f);
     while (e.txn < 200 || e.kind != STREAM_COMMIT)
         ASSERT_OK(stream_reader_next(r, &e, &f), &f);
     stream_consumer_confirm(c, slot, &e, 42);
@@ -267,19 +267,19 @@ static void test_stream_retention_stops_at_consumers_then_invalidates(void)
     ck_assert_int_eq(list[0].updated_us, 42);
     ck_assert(list[0].alive);
     ASSERT_OK(stream_trim(w, &lost, &f), &f);
-    ASSERT_OK(stream_state(io_posix(), test_dir(), &state, &f), &f);
+    ASSERT_OK(stream_state(seam_io_posix(), test_dir(), &state, &f), &f);
     ck_assert_uint_gt(state.oldest_offset, 0);
     /* What it needs next is still there; what came before is refused, not passed over. */
-    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(200), &e),
-                  ST_OK);
+    ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(200), &e),
+                  SEAM_OK);
     ck_assert_uint_eq(e.txn, 201);
-    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_LSN, 0, &e), ST_NOT_FOUND);
-    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_OFFSET, 0, &e), ST_NOT_FOUND);
-    ASSERT_STATUS(first_event(io_posix(), test_dir(), STREAM_FROM_START, 0, &e), ST_OK);
+    ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_LSN, 0, &e), SEAM_NOT_FOUND);
+    ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_OFFSET, 0, &e), SEAM_NOT_FOUND);
+    ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_START, 0, &e), SEAM_OK);
     ck_assert_uint_eq(e.seq, 0);
     ASSERT_OK(stream_writer_close(w, &f), &f);
     o.bound_bytes = 1000;
-    w = open_writer(io_posix(), test_dir(), &o);
+    w = open_writer(seam_io_posix(), test_dir(), &o);
     ASSERT_OK(stream_trim(w, &lost, &f), &f);
     ck_assert_uint_eq(lost, 1);
     ck_assert_uint_eq(stream_consumers_list(c, list), 1);
@@ -292,37 +292,37 @@ static void test_stream_retention_stops_at_consumers_then_invalidates(void)
 
 static void test_stream_declared_consumers_outlive_the_loss_of_the_page(void)
 {
-    struct io_sim *s = io_sim_new(test_seed());
-    struct stream_writer *w = open_writer(io_sim_io(s), "stream", NULL);
+    struct seam_io_sim *s = seam_io_sim_new(test_seed());
+    struct stream_writer *w = open_writer(seam_io_sim_io(s), "stream", NULL);
     struct stream_consumers *c = NULL;
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
-    struct fault f = {0};
+    struct seam_fault f = {0};
     int slot;
 
-    ASSERT_OK(stream_consumers_open(io_sim_io(s), "stream", &c, &f), &f);
+    ASSERT_OK(stream_consumers_open(seam_io_sim_io(s), "stream", &c, &f), &f);
     ASSERT_OK(stream_consumer_join(c, "search", &slot, &f), &f);
     ASSERT_OK(stream_consumer_join(c, "audit", &slot, &f), &f);
     ASSERT_OK(stream_consumer_leave(c, "audit", &f), &f);
     stream_consumers_close(c);
     ASSERT_OK(stream_writer_close(w, &f), &f);
-    ASSERT_OK(io_unlink(io_sim_io(s), "stream/consumers", &f), &f);
+    ASSERT_OK(seam_io_unlink(seam_io_sim_io(s), "stream/consumers", &f), &f);
     c = NULL;
-    ASSERT_OK(stream_consumers_open(io_sim_io(s), "stream", &c, &f), &f);
+    ASSERT_OK(stream_consumers_open(seam_io_sim_io(s), "stream", &c, &f), &f);
     ck_assert_uint_eq(stream_consumers_list(c, list), 1);
     ck_assert_str_eq(list[0].name, "search");
     ck_assert_uint_eq(list[0].position, 0);
     stream_consumers_close(c);
-    io_sim_free(s);
+    seam_io_sim_free(s);
 }
 
 /* Goal: no flipped byte is believed. What the log's checksums let through does not exist. */
 static void test_stream_every_flipped_byte_is_found(void)
 {
-    struct io_sim *s = io_sim_new(test_seed());
-    struct io *io = io_sim_io(s);
+    struct seam_io_sim *s = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(s);
     struct stream_writer *w = open_writer(io, "stream", NULL);
     struct wal_state state;
-    struct fault f = {0};
+    struct seam_fault f = {0};
 
     for (uint64_t k = 0; k < 8; k++)
         write_transaction(w, k);
@@ -332,23 +332,23 @@ static void test_stream_every_flipped_byte_is_found(void)
         struct stream_reader *r = NULL;
         struct stream_event e;
         uint64_t commits = 0;
-        enum status st;
+        enum seam_status st;
 
-        ck_assert(io_sim_flip(s, "stream/0000000000000000.seg", at, 0x10));
+        ck_assert(seam_io_sim_flip(s, "stream/0000000000000000.seg", at, 0x10));
         st = stream_reader_open(io, "stream", STREAM_FROM_START, 0, &r, NULL);
-        while (st == ST_OK) {
+        while (st == SEAM_OK) {
             st = stream_reader_next(r, &e, NULL);
-            if (st == ST_OK && e.kind == STREAM_COMMIT) {
+            if (st == SEAM_OK && e.kind == STREAM_COMMIT) {
                 ck_assert_uint_eq(e.txn, commits);
                 commits++;
             }
         }
-        ck_assert_msg(st == ST_CORRUPT, "byte %llu: %s after %llu transactions",
-                      (unsigned long long)at, status_name(st), (unsigned long long)commits);
+        ck_assert_msg(st == SEAM_CORRUPT, "byte %llu: %s after %llu transactions",
+                      (unsigned long long)at, seam_status_name(st), (unsigned long long)commits);
         stream_reader_close(r);
-        ck_assert(io_sim_flip(s, "stream/0000000000000000.seg", at, 0x10));
+        ck_assert(seam_io_sim_flip(s, "stream/0000000000000000.seg", at, 0x10));
     }
-    io_sim_free(s);
+    seam_io_sim_free(s);
 }
 
 /* ---- dead letters ---- */
@@ -356,30 +356,30 @@ static void test_stream_every_flipped_byte_is_found(void)
 struct letters {
     int count;
     uint64_t id[10], txn[10];
-    enum dead_verdict verdict[10];
+    enum sink_dead_verdict verdict[10];
 };
 
-static enum status take_letter(void *ctx, const struct dead_letter *d, struct fault *f)
+static enum seam_status take_letter(void *ctx, const struct sink_dead_letter *d, struct seam_fault *f)
 {
     struct letters *l = ctx;
 
     (void)f;
     ck_assert_str_eq(d->reason, "price is negative");
     ck_assert_uint_eq(d->event.row.after.size, 400);
-    ck_assert_uint_eq(get_u64(d->event.row.after.data), d->event.txn);
+    ck_assert_uint_eq(seam_get_u64(d->event.row.after.data), d->event.txn);
     l->id[l->count] = d->id;
     l->txn[l->count] = d->event.txn;
     l->verdict[l->count++] = d->verdict;
-    return ST_OK;
+    return SEAM_OK;
 }
 
 /* The deletes that end a snapshot: one offset, another key each. */
 static void test_dead_letters_of_one_offset_are_told_apart(void)
 {
-    struct io_sim *s = io_sim_new(test_seed());
-    struct platform p = {.io = io_sim_io(s), .clock = clock_real(), .log_id = 5, .dir = "p"};
-    struct dead_counts counts;
-    struct fault f = {0};
+    struct seam_io_sim *s = seam_io_sim_new(test_seed());
+    struct platform p = {.io = seam_io_sim_io(s), .clock = seam_clock_real(), .log_id = 5, .dir = "p"};
+    struct sink_dead_counts counts;
+    struct seam_fault f = {0};
 
     for (int again = 0; again < 2; again++) {
         for (uint8_t k = 0; k < 3; k++) {
@@ -389,62 +389,62 @@ static void test_dead_letters_of_one_offset_are_told_apart(void)
                 .lsn = 800,
                 .total = 1,
                 .snapshot = true,
-                .row = {.table = 1, .version = 1, .op = OP_DELETE,
-                        .flags = CHANGE_REPAIR, .key = {&k, 1}}};
+                .row = {.table = 1, .version = 1, .op = WAL_OP_DELETE,
+                        .flags = WAL_CHANGE_REPAIR, .key = {&k, 1}}};
             uint64_t id;
 
-            ASSERT_OK(dead_letter_add(&p, "view", &e, "no such row", &id, &f), &f);
+            ASSERT_OK(sink_dead_letter_add(&p, "view", &e, "no such row", &id, &f), &f);
             ck_assert_uint_eq(id, k + 1u);
         }
     }
-    ASSERT_OK(dead_letter_count(&p, "view", &counts, &f), &f);
+    ASSERT_OK(sink_dead_letter_count(&p, "view", &counts, &f), &f);
     ck_assert_uint_eq(counts.open, 3);
-    io_sim_free(s);
+    seam_io_sim_free(s);
 }
 
 static void test_dead_letters_are_kept_listed_and_resolved_once(void)
 {
-    struct io_sim *s = io_sim_new(test_seed());
-    struct platform p = {.io = io_sim_io(s), .clock = clock_real(), .log_id = 5, .dir = "p"};
+    struct seam_io_sim *s = seam_io_sim_new(test_seed());
+    struct platform p = {.io = seam_io_sim_io(s), .clock = seam_clock_real(), .log_id = 5, .dir = "p"};
     struct stream_writer *w = open_writer(p.io, "p/stream", NULL);
     struct stream_reader *r = NULL;
     struct stream_event e;
     struct letters l = {0};
-    struct dead_counts counts;
-    struct fault f = {0};
+    struct sink_dead_counts counts;
+    struct seam_fault f = {0};
     uint64_t id;
 
     for (uint64_t k = 0; k < 12; k++)
         write_transaction(w, k);
     ASSERT_OK(stream_writer_close(w, &f), &f);
-    ASSERT_OK(dead_letters(&p, "view", false, take_letter, &l, &f), &f);
+    ASSERT_OK(sink_dead_letters(&p, "view", false, take_letter, &l, &f), &f);
     ck_assert_int_eq(l.count, 0);
-    ASSERT_STATUS(dead_letter_resolve(&p, "view", 1, DEAD_DROPPED, NULL), ST_NOT_FOUND);
+    ASSERT_STATUS(sink_dead_letter_resolve(&p, "view", 1, DEAD_DROPPED, NULL), SEAM_NOT_FOUND);
     ASSERT_OK(stream_reader_open(p.io, "p/stream", STREAM_FROM_START, 0, &r, &f), &f);
-    while (stream_reader_next(r, &e, &f) == ST_OK) {
+    while (stream_reader_next(r, &e, &f) == SEAM_OK) {
         if (e.kind != STREAM_ROW || e.txn % 4 != 0) continue;
-        ASSERT_OK(dead_letter_add(&p, "view", &e, "price is negative", &id, &f), &f);
+        ASSERT_OK(sink_dead_letter_add(&p, "view", &e, "price is negative", &id, &f), &f);
         ck_assert_uint_eq(id, e.txn / 4 + 1);
-        ASSERT_OK(dead_letter_add(&p, "view", &e, "price is negative", &id, &f),
+        ASSERT_OK(sink_dead_letter_add(&p, "view", &e, "price is negative", &id, &f),
                   &f); /* delivered again */
         ck_assert_uint_eq(id, e.txn / 4 + 1);
     }
     stream_reader_close(r);
-    io_sim_reboot(s); /* a power cut: each was durable when add returned */
-    ASSERT_OK(dead_letter_resolve(&p, "view", 2, DEAD_RETRIED, &f), &f);
-    ASSERT_STATUS(dead_letter_resolve(&p, "view", 2, DEAD_DROPPED, NULL), ST_CONFLICT);
-    ASSERT_STATUS(dead_letter_resolve(&p, "view", 9, DEAD_DROPPED, NULL), ST_NOT_FOUND);
-    ASSERT_STATUS(dead_letter_resolve(&p, "../x", 1, DEAD_DROPPED, NULL), ST_INVALID);
-    ASSERT_OK(dead_letters(&p, "view", false, take_letter, &l, &f), &f);
+    seam_io_sim_reboot(s); /* a power cut: each was durable when add returned */
+    ASSERT_OK(sink_dead_letter_resolve(&p, "view", 2, DEAD_RETRIED, &f), &f);
+    ASSERT_STATUS(sink_dead_letter_resolve(&p, "view", 2, DEAD_DROPPED, NULL), SEAM_CONFLICT);
+    ASSERT_STATUS(sink_dead_letter_resolve(&p, "view", 9, DEAD_DROPPED, NULL), SEAM_NOT_FOUND);
+    ASSERT_STATUS(sink_dead_letter_resolve(&p, "../x", 1, DEAD_DROPPED, NULL), SEAM_INVALID);
+    ASSERT_OK(sink_dead_letters(&p, "view", false, take_letter, &l, &f), &f);
     ck_assert_int_eq(l.count, 3);
     ck_assert_uint_eq(l.txn[2], 8);
     ck_assert_int_eq(l.verdict[1], DEAD_RETRIED);
     l.count = 0;
-    ASSERT_OK(dead_letters(&p, "view", true, take_letter, &l, &f), &f);
+    ASSERT_OK(sink_dead_letters(&p, "view", true, take_letter, &l, &f), &f);
     ck_assert_int_eq(l.count, 2);
-    ASSERT_OK(dead_letter_count(&p, "view", &counts, &f), &f);
+    ASSERT_OK(sink_dead_letter_count(&p, "view", &counts, &f), &f);
     ck_assert(counts.open == 2 && counts.retried == 1 && counts.dropped == 0);
-    io_sim_free(s);
+    seam_io_sim_free(s);
 }
 
 /* ---- compacted view ---- */
@@ -458,70 +458,70 @@ struct fold {
 static void put_key(struct stream_writer *w, struct fold *fold, uint64_t k, uint64_t key, bool gone)
 {
     struct stream_transaction t = {.lsn = lsn_of(k), .txn = k, .total = 1, .wall_us = 1};
-    struct change_row c = {.txn = k,
+    struct wal_change_row c = {.txn = k,
                            .table = 1 + (uint32_t)(key % 2),
                            .version = 1,
-                           .op = gone ? OP_DELETE : OP_INSERT,
+                           .op = gone ? WAL_OP_DELETE : WAL_OP_INSERT,
                            .key = {(uint8_t *)&key, 8}};
-    struct buf b = {0};
-    struct fault f = {0};
+    struct seam_buf b = {0};
+    struct seam_fault f = {0};
 
     if (gone)
         c.before = c.key;
     else
-        c.after = (struct bytes){(uint8_t *)&k, 8};
-    change_put_row(&b, &c);
+        c.after = (struct wal_bytes){(uint8_t *)&k, 8};
+    wal_change_put_row(&b, &c);
     ASSERT_OK(stream_begin(w, &t, &f), &f);
-    ASSERT_OK(stream_event_put(w, CHANGE_ROW, b.data, b.size, &f), &f);
+    ASSERT_OK(stream_event_put(w, WAL_CHANGE_ROW, b.data, b.size, &f), &f);
     ASSERT_OK(stream_end(w, &f), &f);
     fold->version[key] = k;
     fold->live[key] = !gone;
-    buf_free(&b);
+    seam_buf_free(&b);
 }
 
-static enum status take_row(void *ctx, const struct stream_event *e, struct fault *f)
+static enum seam_status take_row(void *ctx, const struct stream_event *e, struct seam_fault *f)
 {
     struct fold *fold = ctx;
-    uint64_t key = get_u64(e->row.key.data);
+    uint64_t key = seam_get_u64(e->row.key.data);
 
     (void)f;
     ck_assert(e->snapshot);
     ck_assert(fold->live[key]);
-    ck_assert_uint_eq(get_u64(e->row.after.data), fold->version[key]);
+    ck_assert_uint_eq(seam_get_u64(e->row.after.data), fold->version[key]);
     fold->live[key] = false; /* once only */
-    return ST_OK;
+    return SEAM_OK;
 }
 
 static void test_compacted_view_is_the_fold_of_the_stream(void)
 {
-    struct stream_writer *w = open_writer(io_posix(), test_dir(), NULL);
+    struct stream_writer *w = open_writer(seam_io_posix(), test_dir(), NULL);
     struct fold fold = {0}, half = {0};
-    struct compacted c;
-    struct rng r;
-    struct fault f = {0};
+    struct stream_compacted c;
+    struct seam_rng r;
+    struct seam_fault f = {0};
 
-    rng_seed(&r, test_seed());
+    seam_rng_seed(&r, test_seed());
     for (uint64_t k = 0; k < 1000; k++) {
-        put_key(w, &fold, k, rng_below(&r, KEYS), rng_below(&r, 4) == 0);
+        put_key(w, &fold, k, seam_rng_below(&r, KEYS), seam_rng_below(&r, 4) == 0);
         if (k == 499) half = fold;
     }
     ASSERT_OK(stream_flush(w, &f), &f);
     ASSERT_OK(
-        stream_compacted(io_posix(), test_dir(), lsn_of(499), 1 << 20, take_row, &half, &c, &f),
+        stream_compacted(seam_io_posix(), test_dir(), lsn_of(499), 1 << 20, take_row, &half, &c, &f),
         &f);
     ck_assert_uint_eq(c.next_offset, 500);
     ck_assert_uint_eq(c.lsn, lsn_of(499));
     for (int k = 0; k < KEYS; k++)
         ck_assert(!half.live[k]);
-    ASSERT_OK(stream_compacted(io_posix(), test_dir(), LSN_MAX, 1 << 20, take_row, &fold, &c, &f),
+    ASSERT_OK(stream_compacted(seam_io_posix(), test_dir(), SEAM_LSN_MAX, 1 << 20, take_row, &fold, &c, &f),
               &f);
     ck_assert_uint_eq(c.next_offset, 1000);
     ck_assert_uint_eq(c.events, 1000);
     for (int k = 0; k < KEYS; k++)
         ck_assert(!fold.live[k]);
     ASSERT_STATUS(
-        stream_compacted(io_posix(), test_dir(), LSN_MAX, 1000, take_row, &fold, &c, NULL),
-        ST_LIMIT);
+        stream_compacted(seam_io_posix(), test_dir(), SEAM_LSN_MAX, 1000, take_row, &fold, &c, NULL),
+        SEAM_LIMIT);
     ASSERT_OK(stream_writer_close(w, &f), &f);
 }
 
@@ -540,5 +540,5 @@ static const struct named_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return run_tests("stream", tests, ARRAY_LEN(tests), argc, argv);
+    return run_tests("stream", tests, SEAM_ARRAY_LEN(tests), argc, argv);
 }

@@ -22,7 +22,7 @@ enum { GOLD_TABLES_MAX = 32, COST_FACTOR = 4, MIN_INTERVAL_US = 20000, SILVER_PO
 
 struct gold_table {
     const char *name, *sql;
-    const struct json *config;
+    const struct seam_json *config;
     int table;              /* in gold's warehouse; -1 until silver has what the query needs */
 };
 
@@ -32,144 +32,144 @@ struct gold_sink {
     struct columnar_reader *silver; /* NULL until the warehouse sink has published */
     struct gold_table tables[GOLD_TABLES_MAX];
     size_t count;
-    lsn_t refreshed;        /* silver's LSN at the last refresh */
+    seam_lsn_t refreshed;        /* silver's LSN at the last refresh */
     uint64_t cost_ns, last_ns;
 };
 
-static enum status read_config(struct gold_sink *s, struct fault *f)
+static enum seam_status read_config(struct gold_sink *s, struct seam_fault *f)
 {
-    const struct json *list = json_get(s->sink.config, "tables");
+    const struct seam_json *list = seam_json_get(s->sink.config, "tables");
 
-    for (const struct json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next) {
+    for (const struct seam_json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next) {
         struct gold_table *t = &s->tables[s->count];
 
         if (s->count == GOLD_TABLES_MAX)
-            return fault_set(f, ST_LIMIT, "sinks.gold.tables", n->line, "at most %d gold tables",
+            return seam_fault_set(f, SEAM_LIMIT, "sinks.gold.tables", n->line, "at most %d gold tables",
                              GOLD_TABLES_MAX);
-        t->name = json_string(n, "name", NULL);
-        t->sql = json_string(n, "sql", NULL);
+        t->name = seam_json_string(n, "name", NULL);
+        t->sql = seam_json_string(n, "sql", NULL);
         t->config = n;
         t->table = -1;
         if (t->name == NULL || t->sql == NULL)
-            return fault_set(f, ST_INVALID, "sinks.gold.tables", n->line, "\"name\" and \"sql\" are needed");
+            return seam_fault_set(f, SEAM_INVALID, "sinks.gold.tables", n->line, "\"name\" and \"sql\" are needed");
         s->count++;
     }
-    return ST_OK;
+    return SEAM_OK;
 }
 
-static enum status gold_open(struct sink *sink, struct fault *f)
+static enum seam_status gold_open(struct sink *sink, struct seam_fault *f)
 {
     struct gold_sink *s = (struct gold_sink *)sink;
     struct columnar_options o = {.clock = sink->platform->clock, .trace = sink->trace};
-    enum status st = read_config(s, f);
+    enum seam_status st = read_config(s, f);
 
-    if (st == ST_OK) st = columnar_open_writer(sink->platform->io, sink->dir, &o, &s->writer, f);
-    if (st == ST_OK) s->refreshed = columnar_writer_applied(s->writer);
+    if (st == SEAM_OK) st = columnar_open_writer(sink->platform->io, sink->dir, &o, &s->writer, f);
+    if (st == SEAM_OK) s->refreshed = columnar_writer_applied(s->writer);
     return st;
 }
 
 /* Opens or refreshes silver. *ready is false while there is none yet.                              */
-static enum status look_at_silver(struct gold_sink *s, bool *ready, struct fault *f)
+static enum seam_status look_at_silver(struct gold_sink *s, bool *ready, struct seam_fault *f)
 {
     const struct platform *p = s->sink.platform;
     struct columnar_options o = {.clock = p->clock};
-    struct fault local = {0};
-    char dir[PATH_MAX_BYTES];
-    enum status st = ST_OK;
+    struct seam_fault local = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = SEAM_OK;
 
     *ready = false;
     if (s->silver != NULL) {
         st = columnar_refresh(s->silver, NULL, f);
     } else {
         st = platform_sink_path(p, "warehouse", dir, f);
-        if (st != ST_OK || !io_exists(p->io, dir)) return st;
+        if (st != SEAM_OK || !seam_io_exists(p->io, dir)) return st;
         st = columnar_open_reader(p->io, dir, &o, &s->silver, &local);
-        if (st == ST_NOT_FOUND) return ST_OK;
-        if (st != ST_OK && f != NULL) *f = local;
+        if (st == SEAM_NOT_FOUND) return SEAM_OK;
+        if (st != SEAM_OK && f != NULL) *f = local;
     }
-    *ready = st == ST_OK;
+    *ready = st == SEAM_OK;
     return st;
 }
 
 /* The gold table's schema is the query's columns; its key is configuration.                         */
-static enum status define(struct gold_sink *s, struct gold_table *t, const struct sql_query *q, struct fault *f)
+static enum seam_status define(struct gold_sink *s, struct gold_table *t, const struct columnar_sql_query *q, struct seam_fault *f)
 {
-    const struct json *keys = json_get(t->config, "key");
-    struct buf b = {0};
-    struct json_writer w;
-    struct schema schema = {0};
+    const struct seam_json *keys = seam_json_get(t->config, "key");
+    struct seam_buf b = {0};
+    struct seam_json_writer w;
+    struct seam_schema schema = {0};
     struct columnar_table_options o = {0};
-    enum status st;
+    enum seam_status st;
 
-    jw_init(&w, &b);
-    jw_object(&w);
-    jw_key(&w, "table");
-    jw_str(&w, t->name);
-    jw_key(&w, "key");
-    jw_node(&w, keys != NULL ? keys : &(struct json){.type = J_ARRAY});
-    jw_key(&w, "columns");
-    jw_array(&w);
+    seam_jw_init(&w, &b);
+    seam_jw_object(&w);
+    seam_jw_key(&w, "table");
+    seam_jw_str(&w, t->name);
+    seam_jw_key(&w, "key");
+    seam_jw_node(&w, keys != NULL ? keys : &(struct seam_json){.type = SEAM_J_ARRAY});
+    seam_jw_key(&w, "columns");
+    seam_jw_array(&w);
     for (int i = 0; i < q->n_columns; i++) {
         bool key = false;
 
-        for (const struct json *k = keys != NULL ? keys->child : NULL; k != NULL; k = k->next)
-            key |= k->type == J_STRING && strcmp(k->str, q->columns[i].name) == 0;
-        jw_object(&w);
-        jw_key(&w, "name");
-        jw_str(&w, q->columns[i].name);
-        jw_key(&w, "type");
-        jw_str(&w, value_type_name(q->columns[i].type));
-        jw_key(&w, "scale");
-        jw_int(&w, q->columns[i].scale);
-        jw_key(&w, "nullable");
-        jw_bool(&w, !key);
-        jw_end_object(&w);
+        for (const struct seam_json *k = keys != NULL ? keys->child : NULL; k != NULL; k = k->next)
+            key |= k->type == SEAM_J_STRING && strcmp(k->str, q->columns[i].name) == 0;
+        seam_jw_object(&w);
+        seam_jw_key(&w, "name");
+        seam_jw_str(&w, q->columns[i].name);
+        seam_jw_key(&w, "type");
+        seam_jw_str(&w, seam_value_type_name(q->columns[i].type));
+        seam_jw_key(&w, "scale");
+        seam_jw_int(&w, q->columns[i].scale);
+        seam_jw_key(&w, "nullable");
+        seam_jw_bool(&w, !key);
+        seam_jw_end_object(&w);
     }
-    jw_end_array(&w);
-    jw_end_object(&w);
-    st = schema_parse((const char *)b.data, b.size, &schema, f);
-    if (st == ST_OK) st = columnar_define_table(s->writer, &schema, &o, f);
-    if (st == ST_OK) t->table = columnar_writer_table(s->writer, t->name);
-    schema_free(&schema);
-    buf_free(&b);
+    seam_jw_end_array(&w);
+    seam_jw_end_object(&w);
+    st = seam_schema_parse((const char *)b.data, b.size, &schema, f);
+    if (st == SEAM_OK) st = columnar_define_table(s->writer, &schema, &o, f);
+    if (st == SEAM_OK) t->table = columnar_writer_table(s->writer, t->name);
+    seam_schema_free(&schema);
+    seam_buf_free(&b);
     return st;
 }
 
 struct refresh {
     struct gold_sink *s;
     struct gold_table *t;
-    const struct schema *schema;
-    struct hash_set seen; /* keys of the answer, to find rows of gold that are in it no more */
-    struct buf key;
-    lsn_t lsn;
+    const struct seam_schema *schema;
+    struct seam_hash_set seen; /* keys of the answer, to find rows of gold that are in it no more */
+    struct seam_buf key;
+    seam_lsn_t lsn;
     uint64_t written;
-    struct fault *f;
+    struct seam_fault *f;
 };
 
-static struct hash128 row_key_hash(struct refresh *r, const struct value *values)
+static struct seam_hash128 row_key_hash(struct refresh *r, const struct seam_value *values)
 {
-    buf_clear(&r->key);
-    for (int i = 0; i < r->schema->key_count; i++) key_append(&r->key, &values[r->schema->key[i]]);
-    return siphash128(r->key.data, r->key.size);
+    seam_buf_clear(&r->key);
+    for (int i = 0; i < r->schema->key_count; i++) seam_key_append(&r->key, &values[r->schema->key[i]]);
+    return seam_siphash128(r->key.data, r->key.size);
 }
 
 /* Writes the answer's row when gold has none with its key, or another one.                          */
-static enum status write_row(struct refresh *r, const struct value *row)
+static enum seam_status write_row(struct refresh *r, const struct seam_value *row)
 {
-    struct value old[COLUMNS_MAX], key[KEY_COLUMNS_MAX];
-    struct fault none = {0};
+    struct seam_value old[SEAM_COLUMNS_MAX], key[SEAM_KEY_COLUMNS_MAX];
+    struct seam_fault none = {0};
     bool same = true;
-    enum status st;
+    enum seam_status st;
 
-    if (!hash_set_add(&r->seen, row_key_hash(r, row)))
-        return fault_set(r->f, ST_NOMEM, r->t->name, FAULT_NO_OFFSET, "no memory");
+    if (!seam_hash_set_add(&r->seen, row_key_hash(r, row)))
+        return seam_fault_set(r->f, SEAM_NOMEM, r->t->name, SEAM_FAULT_NO_OFFSET, "no memory");
     for (int i = 0; i < r->schema->key_count; i++) key[i] = row[r->schema->key[i]];
     st = columnar_writer_get(r->s->writer, r->t->table, key, old, &none);
-    if (st == ST_OK)
+    if (st == SEAM_OK)
         for (int i = 0; i < r->schema->column_count && same; i++)
-            same = old[i].type == row[i].type && value_equal(&old[i], &row[i]);
-    if (st == ST_OK && same) return ST_OK;
-    if (st != ST_OK && st != ST_NOT_FOUND) {
+            same = old[i].type == row[i].type && seam_value_equal(&old[i], &row[i]);
+    if (st == SEAM_OK && same) return SEAM_OK;
+    if (st != SEAM_OK && st != SEAM_NOT_FOUND) {
         if (r->f != NULL) *r->f = none;
         return st;
     }
@@ -177,87 +177,87 @@ static enum status write_row(struct refresh *r, const struct value *row)
     return columnar_upsert(r->s->writer, r->t->table, row, r->lsn, NULL, r->f);
 }
 
-static enum status write_batch(void *ctx, const struct batch *b, struct fault *f)
+static enum seam_status write_batch(void *ctx, const struct columnar_batch *b, struct seam_fault *f)
 {
     struct refresh *r = ctx;
-    enum status st = ST_OK;
+    enum seam_status st = SEAM_OK;
 
     (void)f;
-    for (uint32_t i = 0; i < b->rows && st == ST_OK; i++) {
-        struct value row[COLUMNS_MAX];
+    for (uint32_t i = 0; i < b->rows && st == SEAM_OK; i++) {
+        struct seam_value row[SEAM_COLUMNS_MAX];
 
-        batch_row(b, i, row);
+        columnar_batch_row(b, i, row);
         st = write_row(r, row);
     }
     return st;
 }
 
 /* Rows that gold published and the answer no longer has.                                           */
-static enum status delete_absent(void *ctx, const struct value *values, lsn_t begin, lsn_t end)
+static enum seam_status delete_absent(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
 {
     struct refresh *r = ctx;
 
     (void)begin;
     (void)end;
-    if (hash_set_has(&r->seen, row_key_hash(r, values))) return ST_OK;
+    if (seam_hash_set_has(&r->seen, row_key_hash(r, values))) return SEAM_OK;
     r->written++;
     return columnar_delete(r->s->writer, r->t->table, values, r->lsn, NULL, r->f);
 }
 
-static enum status delete_vanished(struct refresh *r, struct fault *f)
+static enum seam_status delete_vanished(struct refresh *r, struct seam_fault *f)
 {
     const struct platform *p = r->s->sink.platform;
     struct columnar_options o = {.clock = p->clock};
     struct columnar_reader *gold = NULL;
-    struct fault none = {0};
+    struct seam_fault none = {0};
     int table;
-    enum status st = columnar_open_reader(p->io, r->s->sink.dir, &o, &gold, &none);
+    enum seam_status st = columnar_open_reader(p->io, r->s->sink.dir, &o, &gold, &none);
 
-    if (st == ST_NOT_FOUND) return ST_OK; /* nothing published yet */
-    if (st != ST_OK) {
+    if (st == SEAM_NOT_FOUND) return SEAM_OK; /* nothing published yet */
+    if (st != SEAM_OK) {
         if (f != NULL) *f = none;
         return st;
     }
     table = columnar_table(gold, r->t->name);
-    if (table >= 0) st = columnar_scan_rows(gold, table, LSN_MAX, delete_absent, r, f);
+    if (table >= 0) st = columnar_scan_rows(gold, table, SEAM_LSN_MAX, delete_absent, r, f);
     columnar_close_reader(gold);
     return st;
 }
 
-static enum status refresh_table(struct gold_sink *s, struct gold_table *t, lsn_t lsn, uint64_t *written,
-                                 struct fault *f)
+static enum seam_status refresh_table(struct gold_sink *s, struct gold_table *t, seam_lsn_t lsn, uint64_t *written,
+                                 struct seam_fault *f)
 {
     const struct columnar_reader *readers[] = {s->silver};
-    struct sql_env env = {.readers = readers, .reader_count = 1};
-    struct query_options o = {.threads = 1, .clock = s->sink.platform->clock};
+    struct columnar_sql_env env = {.readers = readers, .reader_count = 1};
+    struct columnar_query_options o = {.threads = 1, .clock = s->sink.platform->clock};
     struct refresh r = {.s = s, .t = t, .lsn = lsn, .f = f};
-    struct arena a = {0};
-    struct sql_query q = {0};
-    struct fault unknown = {0};
-    enum status st = sql_prepare(&env, t->sql, strlen(t->sql), &a, &q, &unknown);
+    struct seam_arena a = {0};
+    struct columnar_sql_query q = {0};
+    struct seam_fault unknown = {0};
+    enum seam_status st = columnar_sql_prepare(&env, t->sql, strlen(t->sql), &a, &q, &unknown);
 
-    if (st != ST_OK) /* the configuration is to blame: name the table beside the byte */
-        st = fault_set(f, st, t->name, unknown.at, "%s", unknown.why);
-    if (st == ST_OK) st = define(s, t, &q, f);
-    if (st == ST_OK) {
+    if (st != SEAM_OK) /* the configuration is to blame: name the table beside the byte */
+        st = seam_fault_set(f, st, t->name, unknown.at, "%s", unknown.why);
+    if (st == SEAM_OK) st = define(s, t, &q, f);
+    if (st == SEAM_OK) {
         r.schema = columnar_writer_schema(s->writer, t->table);
-        st = sql_run(&q, &o, write_batch, &r, NULL, f);
+        st = columnar_sql_run(&q, &o, write_batch, &r, NULL, f);
     }
-    if (st == ST_OK) st = delete_vanished(&r, f);
+    if (st == SEAM_OK) st = delete_vanished(&r, f);
     *written += r.written;
-    hash_set_free(&r.seen);
-    buf_free(&r.key);
-    arena_free(&a);
+    seam_hash_set_free(&r.seen);
+    seam_buf_free(&r.key);
+    seam_arena_free(&a);
     return st;
 }
 
 /* Silver's tables appear when the shop's schema has come through the stream.                        */
 static bool silver_complete(const struct gold_sink *s)
 {
-    const struct json *list = json_get(platform_sink_config(s->sink.platform, "warehouse"), "silver");
+    const struct seam_json *list = seam_json_get(platform_sink_config(s->sink.platform, "warehouse"), "silver");
 
-    for (const struct json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next) {
-        char name[NAME_MAX_BYTES + 16];
+    for (const struct seam_json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next) {
+        char name[SEAM_NAME_MAX_BYTES + 16];
 
         snprintf(name, sizeof name, "silver_%s", n->str);
         if (columnar_table(s->silver, name) < 0) return false;
@@ -265,40 +265,40 @@ static bool silver_complete(const struct gold_sink *s)
     return true;
 }
 
-static enum status refresh_all(struct gold_sink *s, struct fault *f)
+static enum seam_status refresh_all(struct gold_sink *s, struct seam_fault *f)
 {
-    struct clock *clock = s->sink.platform->clock;
-    uint64_t start = clock_mono_ns(clock), written = 0;
-    lsn_t lsn = columnar_applied(s->silver);
-    enum status st = ST_OK;
+    struct seam_clock *clock = s->sink.platform->clock;
+    uint64_t start = seam_clock_mono_ns(clock), written = 0;
+    seam_lsn_t lsn = columnar_applied(s->silver);
+    enum seam_status st = SEAM_OK;
 
-    if (!silver_complete(s)) return ST_OK;
-    for (size_t i = 0; st == ST_OK && i < s->count; i++) st = refresh_table(s, &s->tables[i], lsn, &written, f);
-    if (st == ST_OK) st = columnar_publish(s->writer, lsn, columnar_applied_wall_us(s->silver), f);
-    if (st != ST_OK) return st;
+    if (!silver_complete(s)) return SEAM_OK;
+    for (size_t i = 0; st == SEAM_OK && i < s->count; i++) st = refresh_table(s, &s->tables[i], lsn, &written, f);
+    if (st == SEAM_OK) st = columnar_publish(s->writer, lsn, columnar_applied_wall_us(s->silver), f);
+    if (st != SEAM_OK) return st;
     s->refreshed = lsn;
-    s->last_ns = clock_mono_ns(clock);
+    s->last_ns = seam_clock_mono_ns(clock);
     s->cost_ns = s->last_ns - start;
-    TRACE(s->sink.trace, "pipeline", "gold_refresh", TI("lsn", lsn), TI("rows", written),
-          TI("ns", s->cost_ns));
-    return ST_OK;
+    SEAM_TRACE(s->sink.trace, "pipeline", "gold_refresh", SEAM_TI("lsn", lsn), SEAM_TI("rows", written),
+          SEAM_TI("ns", s->cost_ns));
+    return SEAM_OK;
 }
 
 /* One look at silver: refreshes when it has moved on and the last refresh has been paid off.         */
-static enum status gold_step(struct gold_sink *s, struct fault *f)
+static enum seam_status gold_step(struct gold_sink *s, struct seam_fault *f)
 {
-    uint64_t now = clock_mono_ns(s->sink.platform->clock);
+    uint64_t now = seam_clock_mono_ns(s->sink.platform->clock);
     uint64_t pause = s->cost_ns * COST_FACTOR;
     bool ready;
-    enum status st = look_at_silver(s, &ready, f);
+    enum seam_status st = look_at_silver(s, &ready, f);
 
-    if (st != ST_OK || !ready || columnar_applied(s->silver) <= s->refreshed) return st;
+    if (st != SEAM_OK || !ready || columnar_applied(s->silver) <= s->refreshed) return st;
     if (pause < (uint64_t)MIN_INTERVAL_US * 1000) pause = (uint64_t)MIN_INTERVAL_US * 1000;
-    if (s->last_ns != 0 && now - s->last_ns < pause) return ST_OK;
+    if (s->last_ns != 0 && now - s->last_ns < pause) return SEAM_OK;
     return refresh_all(s, f);
 }
 
-static enum status maintain(struct gold_sink *s, struct fault *f)
+static enum seam_status maintain(struct gold_sink *s, struct seam_fault *f)
 {
     struct columnar_maintenance done = {0};
 
@@ -306,26 +306,26 @@ static enum status maintain(struct gold_sink *s, struct fault *f)
 }
 
 /* Gold's own loop: the stream says that there is something to come, silver says when it is there.    */
-static enum status gold_run(struct sink *sink, struct feed *feed, const struct sink_run_options *o,
-                            struct sink_run_result *result, struct fault *f)
+static enum seam_status gold_run(struct sink *sink, struct stream_feed *feed, const struct sink_run_options *o,
+                            struct sink_run_result *result, struct seam_fault *f)
 {
     struct gold_sink *s = (struct gold_sink *)sink;
-    struct clock *clock = sink->platform->clock;
-    lsn_t wanted = s->refreshed, confirmed = LSN_NONE;
+    struct seam_clock *clock = sink->platform->clock;
+    seam_lsn_t wanted = s->refreshed, confirmed = SEAM_LSN_NONE;
     bool heard = false; /* something, be it a heartbeat: to be confirmed, so that we are seen to live */
-    struct feed_event e;
-    enum status st = ST_OK;
+    struct stream_feed_event e;
+    enum seam_status st = SEAM_OK;
 
-    while (st == ST_OK && (o->stop == NULL || !*o->stop)) {
-        while ((st = feed_next(feed, &e, f)) == ST_OK) {
+    while (st == SEAM_OK && (o->stop == NULL || !*o->stop)) {
+        while ((st = stream_feed_next(feed, &e, f)) == SEAM_OK) {
             if (e.kind != FEED_COMMIT && e.kind != FEED_HEARTBEAT) continue;
             heard = true;
             if (e.lsn > wanted) wanted = e.lsn;
         }
-        if (st == ST_END) st = gold_step(s, f);
-        if (st != ST_OK) break;
+        if (st == SEAM_END) st = gold_step(s, f);
+        if (st != SEAM_OK) break;
         if (s->refreshed > confirmed || (heard && s->refreshed >= wanted)) {
-            st = feed_confirm(feed, s->refreshed, f);
+            st = stream_feed_confirm(feed, s->refreshed, f);
             heard = false;
             result->publications += s->refreshed > confirmed;
             confirmed = s->refreshed;
@@ -337,14 +337,14 @@ static enum status gold_run(struct sink *sink, struct feed *feed, const struct s
             continue;
         }
         if (o->until_caught_up) break;
-        if (feed_wait(feed, 0) == ST_OK) continue;
-        if (st == ST_OK) st = maintain(s, f);
-        (void)feed_wait(feed, IDLE_WAIT_NS);
+        if (stream_feed_wait(feed, 0) == SEAM_OK) continue;
+        if (st == SEAM_OK) st = maintain(s, f);
+        (void)stream_feed_wait(feed, IDLE_WAIT_NS);
     }
     return st;
 }
 
-static lsn_t gold_applied(const struct sink *sink) { return ((const struct gold_sink *)sink)->refreshed; }
+static seam_lsn_t gold_applied(const struct sink *sink) { return ((const struct gold_sink *)sink)->refreshed; }
 
 static void gold_close(struct sink *sink)
 {

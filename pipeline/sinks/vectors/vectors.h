@@ -13,18 +13,18 @@
 #include "pipeline/relevance/embed.h"
 #include "pipeline/platform.h"
 
-struct vectors_current {
+struct sink_vectors_current {
     uint64_t generation;                /* 0 = none yet */
     char embedder[EMBED_VERSION_MAX];
     uint64_t trained_on;                /* documents the embedder learned from */
-    char dir[PATH_MAX_BYTES];           /* of the generation */
-    char model[PATH_MAX_BYTES];
+    char dir[SEAM_PATH_MAX_BYTES];           /* of the generation */
+    char model[SEAM_PATH_MAX_BYTES];
 };
 
-/* What `current` says. ST_NOT_FOUND when the sink has never run.                                   */
-MUST_USE enum status vectors_current(const struct platform *p, struct vectors_current *out, struct fault *f);
+/* What `current` says. SEAM_NOT_FOUND when the sink has never run.                                   */
+SEAM_MUST_USE enum seam_status sink_vectors_current(const struct platform *p, struct sink_vectors_current *out, struct seam_fault *f);
 /* The embedder and graph to search with, at one generation. Close both.                            */
-MUST_USE enum status vectors_open_reader(const struct platform *p, lsn_t as_of, struct embedder **embedder,
-                                         struct hnsw **graph, struct fault *f);
+SEAM_MUST_USE enum seam_status sink_vectors_open_reader(const struct platform *p, seam_lsn_t as_of, struct embedder **embedder,
+                                         struct hnsw **graph, struct seam_fault *f);
 
 #endif

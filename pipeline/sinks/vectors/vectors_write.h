@@ -5,10 +5,10 @@
 #include "pipeline/sinks/vectors/vectors.h"
 
 /* Paths of a generation, without touching the disk.                                               */
-MUST_USE enum status vectors_place(const struct platform *p, uint64_t generation,
-                                   struct vectors_current *out, struct fault *f);
+SEAM_MUST_USE enum seam_status sink_vectors_place(const struct platform *p, uint64_t generation,
+                                   struct sink_vectors_current *out, struct seam_fault *f);
 /* Makes it the current one, atomically.                                                           */
-MUST_USE enum status vectors_switch(const struct platform *p, const struct vectors_current *to,
-                                    struct fault *f);
+SEAM_MUST_USE enum seam_status sink_vectors_switch(const struct platform *p, const struct sink_vectors_current *to,
+                                    struct seam_fault *f);
 
 #endif

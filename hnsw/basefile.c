@@ -11,7 +11,10 @@
 static const char base_magic[8] = {'S', 'E', 'A', 'M', 'H', 'N', 'S', 'W'};
 enum { FLAG_TRAINED = 1, FLAG_LOSSLESS = 2, FLAG_ORDERED = 4 };
 
-static uint64_t up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
+static uint64_t up(uint64_t n, uint64_t to)
+{
+    return (n + to - 1) / to * to;
+}
 
 void hnsw_base_layout(const struct hnsw_base_head *b, struct hnsw_base_layout *out)
 {
@@ -19,7 +22,8 @@ void hnsw_base_layout(const struct hnsw_base_head *b, struct hnsw_base_layout *o
     bool codes = b->trained && b->o.quant == HNSW_I8;
 
     out->offsets = at;
-    at = up(at + (b->trained ? b->o.dim * 4ull : 0) + (b->ordered ? b->o.dim * 2ull : 0), BASE_PAGE);
+    at =
+        up(at + (b->trained ? b->o.dim * 4ull : 0) + (b->ordered ? b->o.dim * 2ull : 0), BASE_PAGE);
     out->nodes = at;
     at = up(at + b->nodes * sizeof(struct hnsw_node), BASE_PAGE);
     out->links0 = at;
@@ -47,7 +51,7 @@ static void head_write(const struct hnsw_base_head *b, uint8_t page[BASE_HEADER]
     seam_put_u32(page + 28, b->o.m);
     seam_put_u32(page + 32, b->o.ef_construction);
     seam_put_u32(page + 36, (b->trained ? FLAG_TRAINED : 0) | (b->lossless ? FLAG_LOSSLESS : 0) |
-                          (b->ordered ? FLAG_ORDERED : 0));
+                                (b->ordered ? FLAG_ORDERED : 0));
     seam_put_u64(page + 40, b->o.seed);
     seam_put_u64(page + 48, b->nodes);
     seam_put_u64(page + 56, b->upper);
@@ -63,15 +67,19 @@ static void head_write(const struct hnsw_base_head *b, uint8_t page[BASE_HEADER]
     seam_put_u32(page + 12, seam_crc32c(0, page + 16, BASE_HEADER - 16));
 }
 
-static enum seam_status head_check(const struct hnsw_base_head *b, uint32_t flags, const char *path, struct seam_fault *f)
+static enum seam_status head_check(const struct hnsw_base_head *b, uint32_t flags, const char *path,
+                                   struct seam_fault *f)
 {
     if (hnsw_graph_options_check(&b->o, NULL) != SEAM_OK)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 16, "the header's dimensions, metric or M are impossible");
+        return seam_fault_set(f, SEAM_CORRUPT, path, 16,
+                              "the header's dimensions, metric or M are impossible");
     if ((flags & ~(uint32_t)(FLAG_TRAINED | FLAG_LOSSLESS | FLAG_ORDERED)) != 0 ||
         (b->lossless && (!b->trained || b->o.quant != HNSW_I8 || b->o.metric != HNSW_L2)))
-        return seam_fault_set(f, SEAM_CORRUPT, path, 36, "the header's flags contradict each other");
+        return seam_fault_set(f, SEAM_CORRUPT, path, 36,
+                              "the header's flags contradict each other");
     if (b->trained && (!isfinite(b->scale) || b->scale <= 0))
-        return seam_fault_set(f, SEAM_CORRUPT, path, 104, "the scale of the codes is no positive number");
+        return seam_fault_set(f, SEAM_CORRUPT, path, 104,
+                              "the scale of the codes is no positive number");
     if (b->nodes > HNSW_NODES_MAX || b->upper > b->nodes * HNSW_LEVEL_MAX || b->dead > b->nodes)
         return seam_fault_set(f, SEAM_CORRUPT, path, 48, "the header's counts are impossible");
     if (b->nodes == 0 ? b->entry != ENTRY_NONE
@@ -80,21 +88,23 @@ static enum seam_status head_check(const struct hnsw_base_head *b, uint32_t flag
     return SEAM_OK;
 }
 
-enum seam_status hnsw_base_head_parse(const uint8_t page[BASE_HEADER], const char *path, struct hnsw_base_head *out,
-                            struct seam_fault *f)
+enum seam_status hnsw_base_head_parse(const uint8_t page[BASE_HEADER], const char *path,
+                                      struct hnsw_base_head *out, struct seam_fault *f)
 {
     uint32_t flags = seam_get_u32(page + 36);
 
     if (memcmp(page, base_magic, 8) != 0)
         return seam_fault_set(f, SEAM_CORRUPT, path, 0, "this is no base file of a vector index");
     if (seam_get_u32(page + 8) != BASE_VERSION)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8, "version %u; this program reads version %d",
-                         seam_get_u32(page + 8), BASE_VERSION);
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8,
+                              "version %u; this program reads version %d", seam_get_u32(page + 8),
+                              BASE_VERSION);
     if (seam_get_u32(page + 12) != seam_crc32c(0, page + 16, BASE_HEADER - 16))
         return seam_fault_set(f, SEAM_CORRUPT, path, 12, "the header's checksum does not match");
     *out = (struct hnsw_base_head){
-        .o = {seam_get_u32(page + 16), (enum hnsw_metric)seam_get_u32(page + 20), (enum hnsw_quant)seam_get_u32(page + 24),
-              seam_get_u32(page + 28), seam_get_u32(page + 32), seam_get_u64(page + 40)},
+        .o = {seam_get_u32(page + 16), (enum hnsw_metric)seam_get_u32(page + 20),
+              (enum hnsw_quant)seam_get_u32(page + 24), seam_get_u32(page + 28),
+              seam_get_u32(page + 32), seam_get_u64(page + 40)},
         .trained = (flags & FLAG_TRAINED) != 0,
         .lossless = (flags & FLAG_LOSSLESS) != 0,
         .ordered = (flags & FLAG_ORDERED) != 0,
@@ -118,7 +128,7 @@ struct out {
     struct seam_file *file;
     uint8_t *chunk;
     size_t used;
-    uint64_t at;              /* of the chunk in the file */
+    uint64_t at; /* of the chunk in the file */
     struct seam_buf sums;
     struct seam_fault *f;
 };
@@ -175,7 +185,8 @@ static enum seam_status out_blocks(struct out *o, const struct hnsw_blocks *b, s
     return st == SEAM_OK ? out_pad(o) : st;
 }
 
-static enum seam_status write_sections(const struct hnsw *h, struct out *o, const struct hnsw_base_head *b)
+static enum seam_status write_sections(const struct hnsw *h, struct out *o,
+                                       const struct hnsw_base_head *b)
 {
     enum seam_status st = SEAM_OK;
 
@@ -185,19 +196,29 @@ static enum seam_status write_sections(const struct hnsw *h, struct out *o, cons
     if (st == SEAM_OK) st = out_blocks(o, &h->nodes, h->count);
     if (st == SEAM_OK) st = out_blocks(o, &h->links0, h->count);
     if (st == SEAM_OK) st = out_blocks(o, &h->upper, h->upper_count);
-    if (st == SEAM_OK && b->trained && h->o.quant == HNSW_I8) st = out_blocks(o, &h->codes, h->count);
+    if (st == SEAM_OK && b->trained && h->o.quant == HNSW_I8)
+        st = out_blocks(o, &h->codes, h->count);
     if (st == SEAM_OK && !b->lossless) st = out_blocks(o, &h->vecs, h->count);
     return st == SEAM_OK ? out_flush(o) : st;
 }
 
-enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io, const char *path, uint64_t seq, uint64_t *size,
-                       struct seam_fault *f)
+enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io, const char *path,
+                                 uint64_t seq, uint64_t *size, struct seam_fault *f)
 {
-    struct hnsw_base_head b = {.o = h->o, .trained = h->quant.trained, .lossless = h->quant.lossless,
-                          .ordered = h->order != NULL, .nodes = h->count, .upper = h->upper_count, .dead = dead_load(h),
-                          .entry = h->entry, .trained_on = h->quant.trained_on, .seq = seq,
-                          .applied_lsn = h->applied_lsn, .floor_lsn = h->floor_lsn,
-                          .wall_us = h->wall_us, .scale = h->quant.scale};
+    struct hnsw_base_head b = {.o = h->o,
+                               .trained = h->quant.trained,
+                               .lossless = h->quant.lossless,
+                               .ordered = h->order != NULL,
+                               .nodes = h->count,
+                               .upper = h->upper_count,
+                               .dead = dead_load(h),
+                               .entry = h->entry,
+                               .trained_on = h->quant.trained_on,
+                               .seq = seq,
+                               .applied_lsn = h->applied_lsn,
+                               .floor_lsn = h->floor_lsn,
+                               .wall_us = h->wall_us,
+                               .scale = h->quant.scale};
     struct out o = {.at = BASE_HEADER, .f = f};
     struct hnsw_base_layout l;
     uint8_t page[BASE_HEADER];
@@ -205,10 +226,12 @@ enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io, const
 
     hnsw_base_layout(&b, &l);
     o.chunk = malloc(BASE_CHUNK);
-    if (o.chunk == NULL) return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to write");
+    if (o.chunk == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to write");
     st = seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &o.file, f);
     if (st == SEAM_OK) st = write_sections(h, &o, &b);
-    if (st == SEAM_OK && !seam_buf_ok(&o.sums)) st = seam_fault_set(f, SEAM_NOMEM, path, 0, "no memory for checksums");
+    if (st == SEAM_OK && !seam_buf_ok(&o.sums))
+        st = seam_fault_set(f, SEAM_NOMEM, path, 0, "no memory for checksums");
     if (st == SEAM_OK) {
         assert(o.at == l.sums && o.sums.size == l.sum_count * 4);
         b.sums_crc = seam_crc32c(0, o.sums.data, o.sums.size);
@@ -225,45 +248,53 @@ enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io, const
 }
 
 /* ---- reading ---- */
-static enum seam_status sums_check(const uint8_t *map, const struct hnsw_base_layout *l, uint32_t sums_crc,
-                              const char *path, struct seam_fault *f)
+static enum seam_status sums_check(const uint8_t *map, const struct hnsw_base_layout *l,
+                                   uint32_t sums_crc, const char *path, struct seam_fault *f)
 {
     if (seam_crc32c(0, map + l->sums, l->sum_count * 4) != sums_crc)
-        return seam_fault_set(f, SEAM_CORRUPT, path, l->sums, "the checksums' own checksum does not match");
+        return seam_fault_set(f, SEAM_CORRUPT, path, l->sums,
+                              "the checksums' own checksum does not match");
     for (uint64_t i = 0; i < l->sum_count; i++) {
-        uint64_t at = BASE_HEADER + i * BASE_CHUNK, n = l->sums - at < BASE_CHUNK ? l->sums - at : BASE_CHUNK;
+        uint64_t at = BASE_HEADER + i * BASE_CHUNK,
+                 n = l->sums - at < BASE_CHUNK ? l->sums - at : BASE_CHUNK;
 
         if (seam_crc32c(0, map + at, n) != seam_get_u32(map + l->sums + i * 4))
-            return seam_fault_set(f, SEAM_CORRUPT, path, at, "the checksum of bytes %llu to %llu does not match",
-                             (unsigned long long)at, (unsigned long long)(at + n));
+            return seam_fault_set(f, SEAM_CORRUPT, path, at,
+                                  "the checksum of bytes %llu to %llu does not match",
+                                  (unsigned long long)at, (unsigned long long)(at + n));
     }
     return SEAM_OK;
 }
 
-static enum seam_status nodes_check(const struct hnsw *h, const struct hnsw_base_head *b, const struct hnsw_base_layout *l,
-                               const char *path, struct seam_fault *f)
+static enum seam_status nodes_check(const struct hnsw *h, const struct hnsw_base_head *b,
+                                    const struct hnsw_base_layout *l, const char *path,
+                                    struct seam_fault *f)
 {
     uint64_t dead = 0;
 
     for (uint32_t i = 0; i < b->nodes; i++) {
         const struct hnsw_node *n = node_at(h, i);
 
-        if (n->level > HNSW_LEVEL_MAX || (uint64_t)n->upper + n->level > b->upper || n->birth > n->death ||
-            n->zeros[0] != 0 || n->zeros[1] != 0 || n->zeros[2] != 0)
-            return seam_fault_set(f, SEAM_CORRUPT, path, l->nodes + i * sizeof *n, "node %u is impossible", i);
+        if (n->level > HNSW_LEVEL_MAX || (uint64_t)n->upper + n->level > b->upper ||
+            n->birth > n->death || n->zeros[0] != 0 || n->zeros[1] != 0 || n->zeros[2] != 0)
+            return seam_fault_set(f, SEAM_CORRUPT, path, l->nodes + i * sizeof *n,
+                                  "node %u is impossible", i);
         dead += n->death != SEAM_LSN_MAX;
     }
     if (dead != b->dead)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 64, "the header counts %llu dead nodes, there are %llu",
-                         (unsigned long long)b->dead, (unsigned long long)dead);
+        return seam_fault_set(f, SEAM_CORRUPT, path, 64,
+                              "the header counts %llu dead nodes, there are %llu",
+                              (unsigned long long)b->dead, (unsigned long long)dead);
     if (b->nodes > 0 && node_at(h, (uint32_t)b->entry)->level != b->entry >> 32)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 72, "the entry point's level is not its node's");
+        return seam_fault_set(f, SEAM_CORRUPT, path, 72,
+                              "the entry point's level is not its node's");
     return SEAM_OK;
 }
 
 /* I1 and I2, without the search for duplicates (a duplicate costs time, not truth; verify looks).    */
 static enum seam_status links_check(const struct hnsw *h, const struct hnsw_base_head *b,
-                               const struct hnsw_base_layout *l, const char *path, struct seam_fault *f)
+                                    const struct hnsw_base_layout *l, const char *path,
+                                    struct seam_fault *f)
 {
     for (uint32_t i = 0; i < b->nodes; i++) {
         for (unsigned level = 0; level <= node_at(h, i)->level; level++) {
@@ -273,19 +304,21 @@ static enum seam_status links_check(const struct hnsw *h, const struct hnsw_base
             for (uint32_t j = 0; j < max && list[j] != LINK_NONE; j++)
                 if (list[j] >= b->nodes || list[j] == i ||
                     (level > 0 && node_at(h, list[j])->level < level))
-                    return seam_fault_set(f, SEAM_CORRUPT, path,
-                                     level == 0 ? l->links0 + i * h->links0.stride + j * 4
-                                                : l->upper + (node_at(h, i)->upper + level - 1ull) *
-                                                                 h->upper.stride + j * 4,
-                                     "link %u of node %u at level %u leads to node %u, which cannot be", j,
-                                     i, level, list[j]);
+                    return seam_fault_set(
+                        f, SEAM_CORRUPT, path,
+                        level == 0
+                            ? l->links0 + i * h->links0.stride + j * 4
+                            : l->upper + (node_at(h, i)->upper + level - 1ull) * h->upper.stride +
+                                  j * 4,
+                        "link %u of node %u at level %u leads to node %u, which cannot be", j, i,
+                        level, list[j]);
         }
     }
     return SEAM_OK;
 }
 
-static enum seam_status take(struct hnsw *h, struct hnsw_blocks *b, const uint8_t *p, size_t n, bool in_place,
-                        struct seam_fault *f)
+static enum seam_status take(struct hnsw *h, struct hnsw_blocks *b, const uint8_t *p, size_t n,
+                             bool in_place, struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -304,8 +337,9 @@ static enum seam_status take(struct hnsw *h, struct hnsw_blocks *b, const uint8_
 
 /* What is walked is copied into huge pages unless the caller wants everything mapped. What is read only for
  * the results stays mapped: exact vectors beside codes (the rerank), and a reader's nodes while none is dead. */
-static enum seam_status take_sections(struct hnsw *h, const uint8_t *map, const struct hnsw_base_head *b,
-                                 const struct hnsw_base_layout *l, struct seam_fault *f)
+static enum seam_status take_sections(struct hnsw *h, const uint8_t *map,
+                                      const struct hnsw_base_head *b,
+                                      const struct hnsw_base_layout *l, struct seam_fault *f)
 {
     bool mapped = h->cfg.mapped, codes = b->trained && b->o.quant == HNSW_I8;
     size_t n = (size_t)b->nodes;
@@ -340,31 +374,35 @@ static bool same_shape(const struct hnsw_options *a, const struct hnsw_options *
 
 /* The order must be a permutation.                                                                  */
 static enum seam_status take_order(struct hnsw *h, const uint8_t *p, uint64_t at, const char *path,
-                              struct seam_fault *f)
+                                   struct seam_fault *f)
 {
     uint64_t seen[(HNSW_DIM_MAX + 63) / 64] = {0};
 
     h->order = malloc(h->o.dim * sizeof *h->order);
-    if (h->order == NULL) return seam_fault_set(f, SEAM_NOMEM, path, at, "no memory for the dimensions' order");
+    if (h->order == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, path, at, "no memory for the dimensions' order");
     memcpy(h->order, p, h->o.dim * sizeof *h->order);
     for (uint32_t d = 0; d < h->o.dim; d++) {
         if (h->order[d] >= h->o.dim || seam_bitset_get(seen, h->order[d]))
-            return seam_fault_set(f, SEAM_CORRUPT, path, at + d * 2, "the dimensions' order is none");
+            return seam_fault_set(f, SEAM_CORRUPT, path, at + d * 2,
+                                  "the dimensions' order is none");
         seam_bitset_set(seen, h->order[d]);
     }
     return SEAM_OK;
 }
 
-static enum seam_status offsets_check(const struct hnsw *h, uint64_t at, const char *path, struct seam_fault *f)
+static enum seam_status offsets_check(const struct hnsw *h, uint64_t at, const char *path,
+                                      struct seam_fault *f)
 {
     for (uint32_t d = 0; h->quant.trained && d < h->o.dim; d++)
         if (!isfinite(h->quant.offset[d]))
-            return seam_fault_set(f, SEAM_CORRUPT, path, at + d * 4, "the offset of dimension %u is no number", d);
+            return seam_fault_set(f, SEAM_CORRUPT, path, at + d * 4,
+                                  "the offset of dimension %u is no number", d);
     return SEAM_OK;
 }
 
-enum seam_status hnsw_base_read(struct hnsw *h, struct seam_io *io, const char *path, uint64_t seq, const uint8_t **map,
-                      size_t *map_size, struct seam_fault *f)
+enum seam_status hnsw_base_read(struct hnsw *h, struct seam_io *io, const char *path, uint64_t seq,
+                                const uint8_t **map, size_t *map_size, struct seam_fault *f)
 {
     struct seam_file *file = NULL;
     struct hnsw_base_head b;
@@ -378,12 +416,14 @@ enum seam_status hnsw_base_read(struct hnsw *h, struct seam_io *io, const char *
     if (st == SEAM_OK) st = seam_file_read(file, 0, page, sizeof page, f);
     if (st == SEAM_OK) st = hnsw_base_head_parse(page, path, &b, f);
     if (st == SEAM_OK && (b.seq != seq || !same_shape(&b.o, &h->o)))
-        st = seam_fault_set(f, SEAM_CORRUPT, path, 16, "the file belongs to another index or another state");
+        st = seam_fault_set(f, SEAM_CORRUPT, path, 16,
+                            "the file belongs to another index or another state");
     if (st == SEAM_OK) {
         hnsw_base_layout(&b, &l);
         if (l.end != size)
-            st = seam_fault_set(f, SEAM_CORRUPT, path, size, "the file has %llu bytes, its header says %llu",
-                           (unsigned long long)size, (unsigned long long)l.end);
+            st = seam_fault_set(f, SEAM_CORRUPT, path, size,
+                                "the file has %llu bytes, its header says %llu",
+                                (unsigned long long)size, (unsigned long long)l.end);
     }
     if (st == SEAM_OK) st = seam_file_map(file, (size_t)size, map, f);
     if (st == SEAM_OK) {

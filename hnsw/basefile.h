@@ -48,7 +48,8 @@
 enum { BASE_HEADER = 4096, BASE_PAGE = 4096, BASE_CHUNK = 256 << 10, BASE_VERSION = 1 };
 
 struct hnsw_base_layout {
-    uint64_t offsets, nodes, links0, upper, codes, vecs, sums, end; /* file offsets; equal = empty */
+    uint64_t offsets, nodes, links0, upper, codes, vecs, sums,
+        end; /* file offsets; equal = empty */
     uint64_t sum_count;
 };
 
@@ -63,14 +64,17 @@ struct hnsw_base_head {
 };
 
 void hnsw_base_layout(const struct hnsw_base_head *b, struct hnsw_base_layout *out);
-SEAM_MUST_USE enum seam_status hnsw_base_head_parse(const uint8_t page[BASE_HEADER], const char *path,
-                                     struct hnsw_base_head *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_base_head_parse(const uint8_t page[BASE_HEADER],
+                                                    const char *path, struct hnsw_base_head *out,
+                                                    struct seam_fault *f);
 /* Writes the graph as it is to path (complete and synced, under that very name), *size its bytes.    */
-SEAM_MUST_USE enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io, const char *path, uint64_t seq,
-                                uint64_t *size, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io,
+                                               const char *path, uint64_t seq, uint64_t *size,
+                                               struct seam_fault *f);
 /* Fills the empty graph h (whose options must agree) from the file: checks every checksum and every
  * link. The mapping must stay as long as h uses it; *map and *map_size are what to unmap.             */
-SEAM_MUST_USE enum seam_status hnsw_base_read(struct hnsw *h, struct seam_io *io, const char *path, uint64_t seq,
-                               const uint8_t **map, size_t *map_size, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_base_read(struct hnsw *h, struct seam_io *io, const char *path,
+                                              uint64_t seq, const uint8_t **map, size_t *map_size,
+                                              struct seam_fault *f);
 
 #endif

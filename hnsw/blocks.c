@@ -83,7 +83,8 @@ enum seam_status hnsw_blocks_reserve(struct hnsw_blocks *b, size_t n, struct sea
     if (b->stride == 0 || want <= b->count) return SEAM_OK;
     grow = want - b->count;
     if (!grow_table(b, want) || (p = add_region(b, grow)) == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %zu nodes", n);
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %zu nodes",
+                              n);
     for (size_t i = 0; i < grow; i++) {
         b->block[b->count + i] = p + i * BLOCK_NODES * b->stride;
         b->own[b->count + i] = 1;
@@ -93,13 +94,15 @@ enum seam_status hnsw_blocks_reserve(struct hnsw_blocks *b, size_t n, struct sea
 }
 
 /* Whole blocks stay where they are mapped; the last, partial one is copied, for a block must be whole. */
-enum seam_status hnsw_blocks_attach(struct hnsw_blocks *b, const uint8_t *p, size_t n, struct seam_fault *f)
+enum seam_status hnsw_blocks_attach(struct hnsw_blocks *b, const uint8_t *p, size_t n,
+                                    struct seam_fault *f)
 {
     size_t whole = n >> BLOCK_SHIFT, rest = n & (BLOCK_NODES - 1);
 
     assert(b->count == 0 && b->stride != 0);
     if (!grow_table(b, whole + 1))
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %zu nodes", n);
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %zu nodes",
+                              n);
     for (size_t i = 0; i < whole; i++) {
         b->block[i] = (uint8_t *)(uintptr_t)(p + i * BLOCK_NODES * b->stride);
         b->own[i] = 0;

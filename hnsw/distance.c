@@ -68,11 +68,12 @@ static void ip_scalar(const float *q, const uint8_t *const *rows, size_t n, size
 /* In unsigned arithmetic: honest rows stay far inside int32, a hostile constant must not be undefined. */
 static inline int32_t code_key(int32_t k0, const uint8_t *row, size_t stride, int32_t dp, int shift)
 {
-    return (int32_t)((uint32_t)k0 + seam_get_u32(row + stride - CODE_CONSTANTS) - ((uint32_t)dp << shift));
+    return (int32_t)((uint32_t)k0 + seam_get_u32(row + stride - CODE_CONSTANTS) -
+                     ((uint32_t)dp << shift));
 }
 
-static void i8_scalar(const int8_t *s, const uint8_t *const *rows, size_t n, size_t stride, int32_t k0,
-                      int shift, int32_t *keys)
+static void i8_scalar(const int8_t *s, const uint8_t *const *rows, size_t n, size_t stride,
+                      int32_t k0, int shift, int32_t *keys)
 {
     for (size_t r = 0; r < n; r++) {
         int32_t dp = 0;
@@ -88,7 +89,8 @@ static void flip_scalar(const uint8_t *u, size_t stride, int8_t *s)
     memset(s + stride - CODE_CONSTANTS, 0, CODE_CONSTANTS);
 }
 
-static const struct hnsw_dist_kernels scalar = {"scalar", l2_scalar, ip_scalar, i8_scalar, l2_part_scalar, flip_scalar};
+static const struct hnsw_dist_kernels scalar = {"scalar",  l2_scalar,      ip_scalar,
+                                                i8_scalar, l2_part_scalar, flip_scalar};
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -125,12 +127,12 @@ AVX2 static inline void store_keys(int32_t *keys, __m128 d, size_t n)
 }
 
 /* The last group is filled up with its first row: branches on n stay out of the loops.              */
-#define GROUP4(rows, r, n, a, b, c, d, left)                                                        \
-    size_t left = (n) - (r) < 4 ? (n) - (r) : 4;                                                    \
-    const uint8_t *a = (rows)[r], *b = (rows)[left > 1 ? (r) + 1 : (r)],                            \
+#define GROUP4(rows, r, n, a, b, c, d, left)                                                       \
+    size_t left = (n) - (r) < 4 ? (n) - (r) : 4;                                                   \
+    const uint8_t *a = (rows)[r], *b = (rows)[left > 1 ? (r) + 1 : (r)],                           \
                   *c = (rows)[left > 2 ? (r) + 2 : (r)], *d = (rows)[left > 3 ? (r) + 3 : (r)]
 
-#define LOAD8(p, i) _mm256_loadu_ps((const float *)(const void *)(p) + (i))
+#define LOAD8(p, i)  _mm256_loadu_ps((const float *)(const void *)(p) + (i))
 #define LOAD16(p, i) _mm512_loadu_ps((const float *)(const void *)(p) + (i))
 
 AVX2 static void l2_avx2(const float *q, const uint8_t *const *rows, size_t n, size_t floats,
@@ -155,7 +157,7 @@ AVX2 static void l2_avx2(const float *q, const uint8_t *const *rows, size_t n, s
 }
 
 AVX2 static void l2_part_avx2(const float *q, const uint8_t *const rows[4], size_t from, size_t to,
-                                float part[4])
+                              float part[4])
 {
     const uint8_t *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
     __m256 sa = _mm256_setzero_ps(), sb = sa, sc = sa, sd = sa;
@@ -199,15 +201,14 @@ AVX2 static inline __m256i dot_step_avx2(__m256i sum, const uint8_t *row, __m256
     return _mm256_add_epi32(sum, _mm256_madd_epi16(u, s));
 }
 
-static inline void finish_i8(int32_t *keys, const int32_t dp[4], const uint8_t *const *rows, size_t left,
-                             size_t stride, int32_t k0, int shift)
+static inline void finish_i8(int32_t *keys, const int32_t dp[4], const uint8_t *const *rows,
+                             size_t left, size_t stride, int32_t k0, int shift)
 {
-    for (size_t j = 0; j < left; j++)
-        keys[j] = code_key(k0, rows[j], stride, dp[j], shift);
+    for (size_t j = 0; j < left; j++) keys[j] = code_key(k0, rows[j], stride, dp[j], shift);
 }
 
-AVX2 static void i8_avx2(const int8_t *s, const uint8_t *const *rows, size_t n, size_t stride, int32_t k0,
-                         int shift, int32_t *keys)
+AVX2 static void i8_avx2(const int8_t *s, const uint8_t *const *rows, size_t n, size_t stride,
+                         int32_t k0, int shift, int32_t *keys)
 {
     for (size_t r = 0; r < n; r += 4) {
         GROUP4(rows, r, n, a, b, c, d, left);
@@ -215,7 +216,8 @@ AVX2 static void i8_avx2(const int8_t *s, const uint8_t *const *rows, size_t n, 
         int32_t dp[4];
 
         for (size_t i = 0; i < stride; i += 16) {
-            __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(s + i)));
+            __m256i x =
+                _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(s + i)));
 
             sa = dot_step_avx2(sa, a, x, i);
             sb = dot_step_avx2(sb, b, x, i);
@@ -232,12 +234,14 @@ AVX2 static void flip_avx2(const uint8_t *u, size_t stride, int8_t *s)
     for (size_t i = 0; i < stride; i += 32) {
         __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(u + i));
 
-        _mm256_storeu_si256((__m256i *)(void *)(s + i), _mm256_xor_si256(x, _mm256_set1_epi8(-128)));
+        _mm256_storeu_si256((__m256i *)(void *)(s + i),
+                            _mm256_xor_si256(x, _mm256_set1_epi8(-128)));
     }
     memset(s + stride - CODE_CONSTANTS, 0, CODE_CONSTANTS);
 }
 
-static const struct hnsw_dist_kernels avx2 = {"avx2", l2_avx2, ip_avx2, i8_avx2, l2_part_avx2, flip_avx2};
+static const struct hnsw_dist_kernels avx2 = {"avx2",  l2_avx2,      ip_avx2,
+                                              i8_avx2, l2_part_avx2, flip_avx2};
 
 AVX512 static inline __m256 halves_ps(__m512 v)
 {
@@ -266,12 +270,13 @@ AVX512 static void l2_avx512(const float *q, const uint8_t *const *rows, size_t 
             sc = _mm512_fmadd_ps(dc, dc, sc);
             sd = _mm512_fmadd_ps(dd, dd, sd);
         }
-        store_keys(keys + r, sum4_ps(halves_ps(sa), halves_ps(sb), halves_ps(sc), halves_ps(sd)), left);
+        store_keys(keys + r, sum4_ps(halves_ps(sa), halves_ps(sb), halves_ps(sc), halves_ps(sd)),
+                   left);
     }
 }
 
-AVX512 static void l2_part_avx512(const float *q, const uint8_t *const rows[4], size_t from, size_t to,
-                                float part[4])
+AVX512 static void l2_part_avx512(const float *q, const uint8_t *const rows[4], size_t from,
+                                  size_t to, float part[4])
 {
     const uint8_t *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
     __m512 sa = _mm512_setzero_ps(), sb = sa, sc = sa, sd = sa;
@@ -304,7 +309,8 @@ AVX512 static void ip_avx512(const float *q, const uint8_t *const *rows, size_t 
             sc = _mm512_fnmadd_ps(x, LOAD16(c, i), sc);
             sd = _mm512_fnmadd_ps(x, LOAD16(d, i), sd);
         }
-        store_keys(keys + r, sum4_ps(halves_ps(sa), halves_ps(sb), halves_ps(sc), halves_ps(sd)), left);
+        store_keys(keys + r, sum4_ps(halves_ps(sa), halves_ps(sb), halves_ps(sc), halves_ps(sd)),
+                   left);
     }
 }
 
@@ -326,7 +332,8 @@ AVX512 static void i8_avx512(const int8_t *s, const uint8_t *const *rows, size_t
         int32_t dp[4];
 
         for (size_t i = 0; i < stride; i += 32) {
-            __m512i x = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)(s + i)));
+            __m512i x =
+                _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)(s + i)));
 
             sa = dot_step_avx512(sa, a, x, i);
             sb = dot_step_avx512(sb, b, x, i);
@@ -339,8 +346,8 @@ AVX512 static void i8_avx512(const int8_t *s, const uint8_t *const *rows, size_t
     }
 }
 
-VNNI static void i8_vnni(const int8_t *s, const uint8_t *const *rows, size_t n, size_t stride, int32_t k0,
-                         int shift, int32_t *keys)
+VNNI static void i8_vnni(const int8_t *s, const uint8_t *const *rows, size_t n, size_t stride,
+                         int32_t k0, int shift, int32_t *keys)
 {
     for (size_t r = 0; r < n; r += 4) {
         GROUP4(rows, r, n, a, b, c, d, left);
@@ -364,21 +371,23 @@ VNNI static void i8_vnni(const int8_t *s, const uint8_t *const *rows, size_t n, 
 AVX512 static void flip_avx512(const uint8_t *u, size_t stride, int8_t *s)
 {
     for (size_t i = 0; i < stride; i += 64)
-        _mm512_storeu_si512((void *)(s + i), _mm512_xor_si512(LOADCODE(u, i), _mm512_set1_epi8(-128)));
+        _mm512_storeu_si512((void *)(s + i),
+                            _mm512_xor_si512(LOADCODE(u, i), _mm512_set1_epi8(-128)));
     memset(s + stride - CODE_CONSTANTS, 0, CODE_CONSTANTS);
 }
 
-static const struct hnsw_dist_kernels avx512 = {"avx512", l2_avx512, ip_avx512, i8_avx512, l2_part_avx512,
-                                           flip_avx512};
-static const struct hnsw_dist_kernels vnni = {"avx512-vnni", l2_avx512, ip_avx512, i8_vnni,
-                                         l2_part_avx512, flip_avx512};
+static const struct hnsw_dist_kernels avx512 = {"avx512",  l2_avx512,      ip_avx512,
+                                                i8_avx512, l2_part_avx512, flip_avx512};
+static const struct hnsw_dist_kernels vnni = {"avx512-vnni", l2_avx512,      ip_avx512,
+                                              i8_vnni,       l2_part_avx512, flip_avx512};
 #endif
 
 /* ---- long rows, with a bound ---- */
 /* All rows' first 64 floats, then the survivors' next 64, and so on. A survivor's next lines are fetched
  * when it survives, while the others are measured.                                                   */
-void hnsw_dist_l2_bounded(const struct hnsw_dist_kernels *k, const float *q, const uint8_t *const *rows, size_t n,
-                     size_t floats, int32_t bound, int32_t *keys)
+void hnsw_dist_l2_bounded(const struct hnsw_dist_kernels *k, const float *q,
+                          const uint8_t *const *rows, size_t n, size_t floats, int32_t bound,
+                          int32_t *keys)
 {
     uint8_t at[DIST_BATCH];
     float sum[DIST_BATCH], limit = bound == INT32_MAX ? INFINITY : dist_of_key(bound);

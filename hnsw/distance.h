@@ -52,7 +52,10 @@ static inline float dist_of_key(int32_t i)
 typedef void f32_kernel(const float *q, const uint8_t *const *rows, size_t n, size_t floats,
                         int32_t *keys);
 enum { CODE_CONSTANTS = 8 };
-static inline size_t code_stride(uint32_t dim) { return ((size_t)dim + CODE_CONSTANTS + 63) / 64 * 64; }
+static inline size_t code_stride(uint32_t dim)
+{
+    return ((size_t)dim + CODE_CONSTANTS + 63) / 64 * 64;
+}
 
 /* s: the signed query; stride: bytes of a row (a multiple of 64); key = k0 + c - (dp << shift).     */
 typedef void i8_kernel(const int8_t *s, const uint8_t *const *rows, size_t n, size_t stride,
@@ -76,10 +79,11 @@ struct hnsw_dist_kernels {
 /* As k->l2, but a row whose key exceeds `bound` may be given any key that exceeds it: a sum of squares only
  * grows, so a long row is left as soon as its first part is too far. With the dimensions stored in order of
  * falling variance (graph.h) about half of the bytes are never fetched. INT32_MAX = no bound.       */
-void hnsw_dist_l2_bounded(const struct hnsw_dist_kernels *k, const float *q, const uint8_t *const *rows, size_t n,
-                     size_t floats, int32_t bound, int32_t *keys);
+void hnsw_dist_l2_bounded(const struct hnsw_dist_kernels *k, const float *q,
+                          const uint8_t *const *rows, size_t n, size_t floats, int32_t bound,
+                          int32_t *keys);
 
-const struct hnsw_dist_kernels *hnsw_dist_kernels(void);        /* the best this machine runs */
+const struct hnsw_dist_kernels *hnsw_dist_kernels(void); /* the best this machine runs */
 /* Every variant this machine runs, scalar first; returns how many (at most 4).                     */
 size_t hnsw_dist_kernels_all(const struct hnsw_dist_kernels *out[4]);
 

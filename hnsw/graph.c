@@ -27,25 +27,29 @@ void hnsw_spin_unlock(struct hnsw *h, uint32_t node)
 enum seam_status hnsw_graph_options_check(const struct hnsw_options *o, struct seam_fault *f)
 {
     if (o->dim < HNSW_DIM_MIN || o->dim > HNSW_DIM_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, "dim", SEAM_FAULT_NO_OFFSET, "%u dimensions; from %d to %d are possible",
-                         o->dim, HNSW_DIM_MIN, HNSW_DIM_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, "dim", SEAM_FAULT_NO_OFFSET,
+                              "%u dimensions; from %d to %d are possible", o->dim, HNSW_DIM_MIN,
+                              HNSW_DIM_MAX);
     if ((unsigned)o->metric > HNSW_COSINE)
-        return seam_fault_set(f, SEAM_INVALID, "metric", SEAM_FAULT_NO_OFFSET, "no metric has number %d",
-                         (int)o->metric);
+        return seam_fault_set(f, SEAM_INVALID, "metric", SEAM_FAULT_NO_OFFSET,
+                              "no metric has number %d", (int)o->metric);
     if ((unsigned)o->quant > HNSW_I8)
-        return seam_fault_set(f, SEAM_INVALID, "quant", SEAM_FAULT_NO_OFFSET, "no quantization has number %d",
-                         (int)o->quant);
+        return seam_fault_set(f, SEAM_INVALID, "quant", SEAM_FAULT_NO_OFFSET,
+                              "no quantization has number %d", (int)o->quant);
     if (o->m < HNSW_M_MIN || o->m > HNSW_M_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, "M", SEAM_FAULT_NO_OFFSET, "M is %u; from %d to %d are possible", o->m,
-                         HNSW_M_MIN, HNSW_M_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, "M", SEAM_FAULT_NO_OFFSET,
+                              "M is %u; from %d to %d are possible", o->m, HNSW_M_MIN, HNSW_M_MAX);
     if (o->ef_construction < 1 || o->ef_construction > HNSW_EF_MAX)
         return seam_fault_set(f, SEAM_LIMIT, "efConstruction", SEAM_FAULT_NO_OFFSET,
-                         "efConstruction is %u; from 1 to %d are possible", o->ef_construction,
-                         HNSW_EF_MAX);
+                              "efConstruction is %u; from 1 to %d are possible", o->ef_construction,
+                              HNSW_EF_MAX);
     return SEAM_OK;
 }
 
-static size_t up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+static size_t up(size_t n, size_t to)
+{
+    return (n + to - 1) / to * to;
+}
 
 static void set_strides(struct hnsw *h)
 {
@@ -56,14 +60,15 @@ static void set_strides(struct hnsw *h)
     h->nodes.stride = sizeof(struct hnsw_node);
 }
 
-enum seam_status hnsw_graph_new(const struct hnsw_options *o, const struct hnsw_config *cfg, struct hnsw **out,
-                      struct seam_fault *f)
+enum seam_status hnsw_graph_new(const struct hnsw_options *o, const struct hnsw_config *cfg,
+                                struct hnsw **out, struct seam_fault *f)
 {
     struct hnsw *h = calloc(1, sizeof *h);
     enum seam_status st = SEAM_OK;
 
     assert(*out == NULL);
-    if (h == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the index");
+    if (h == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the index");
     h->o = *o;
     if (h->o.m == 0) h->o.m = DEFAULT_M;
     if (h->o.ef_construction == 0) h->o.ef_construction = DEFAULT_EF_CONSTRUCTION;
@@ -137,7 +142,9 @@ static enum seam_status reserve_dirty(struct hnsw *h, size_t nodes, struct seam_
     d = realloc(h->dirty, nodes);
     if (d != NULL) h->dirty = d;
     page = d == NULL ? NULL : realloc(h->dirty_page, nodes / DIRTY_PAGE);
-    if (page == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %zu nodes", nodes);
+    if (page == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %zu nodes",
+                              nodes);
     h->dirty_page = page;
     memset(d + h->dirty_cap, 0, nodes - h->dirty_cap);
     memset(page + h->dirty_cap / DIRTY_PAGE, 0, (nodes - h->dirty_cap) / DIRTY_PAGE);
@@ -145,7 +152,8 @@ static enum seam_status reserve_dirty(struct hnsw *h, size_t nodes, struct seam_
     return SEAM_OK;
 }
 
-enum seam_status hnsw_graph_reserve_locked(struct hnsw *h, size_t nodes, size_t upper, struct seam_fault *f)
+enum seam_status hnsw_graph_reserve_locked(struct hnsw *h, size_t nodes, size_t upper,
+                                           struct seam_fault *f)
 {
     enum seam_status st = hnsw_blocks_reserve(&h->nodes, nodes, f);
 
@@ -163,7 +171,8 @@ static bool has_room(const struct hnsw *h, uint64_t nodes, uint64_t upper)
            nodes <= h->dirty_cap;
 }
 
-enum seam_status hnsw_graph_reserve(struct hnsw *h, uint64_t nodes, uint64_t upper, struct seam_fault *f)
+enum seam_status hnsw_graph_reserve(struct hnsw *h, uint64_t nodes, uint64_t upper,
+                                    struct seam_fault *f)
 {
     uint64_t per_node = h->links0.stride + h->codes.stride + h->nodes.stride + 1 +
                         (has_vecs(h) ? h->vecs.stride : 0);
@@ -171,12 +180,13 @@ enum seam_status hnsw_graph_reserve(struct hnsw *h, uint64_t nodes, uint64_t upp
 
     if (has_room(h, nodes, upper)) return SEAM_OK;
     if (nodes > HNSW_NODES_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "%llu nodes; an index holds at most %u",
-                         (unsigned long long)nodes, HNSW_NODES_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
+                              "%llu nodes; an index holds at most %u", (unsigned long long)nodes,
+                              HNSW_NODES_MAX);
     if (h->cfg.memory_max != 0 && nodes * per_node + upper * h->upper.stride > h->cfg.memory_max)
         return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
-                         "%llu nodes need more than the memory budget of %llu bytes",
-                         (unsigned long long)nodes, (unsigned long long)h->cfg.memory_max);
+                              "%llu nodes need more than the memory budget of %llu bytes",
+                              (unsigned long long)nodes, (unsigned long long)h->cfg.memory_max);
     pthread_rwlock_wrlock(&h->gate);
     st = hnsw_graph_reserve_locked(h, (size_t)nodes, (size_t)upper, f);
     pthread_rwlock_unlock(&h->gate);
@@ -195,14 +205,16 @@ unsigned hnsw_graph_level(const struct hnsw *h, uint64_t key, seam_lsn_t lsn)
     return level >= HNSW_LEVEL_MAX ? HNSW_LEVEL_MAX : (unsigned)level;
 }
 
-uint32_t hnsw_graph_append(struct hnsw *h, uint64_t key, seam_lsn_t birth, unsigned level, const float *vec)
+uint32_t hnsw_graph_append(struct hnsw *h, uint64_t key, seam_lsn_t birth, unsigned level,
+                           const float *vec)
 {
     uint32_t id = h->count;
     struct hnsw_node *n = node_at(h, id);
 
     assert(has_room(h, (uint64_t)id + 1, (uint64_t)h->upper_count + level));
     *n = (struct hnsw_node){key, birth, SEAM_LSN_MAX, h->upper_count, (uint8_t)level, {0}};
-    for (unsigned l = 0; l <= level; l++) memset(list_at(h, id, l), 0xff, (size_t)list_max(h, l) * 4);
+    for (unsigned l = 0; l <= level; l++)
+        memset(list_at(h, id, l), 0xff, (size_t)list_max(h, l) * 4);
     h->upper_count += level;
     if (has_vecs(h)) memcpy(vec_at(h, id), vec, h->vecs.stride);
     if (h->quant.trained && h->codes.stride != 0) hnsw_quant_encode(h, vec, code_at(h, id));

@@ -9,7 +9,9 @@ enum seam_status hnsw_health_reach(const struct hnsw *h, uint64_t *reached, stru
 {
     uint32_t *stack = malloc((h->count + 1ul) * sizeof *stack), depth = 0;
 
-    if (stack == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to walk the graph");
+    if (stack == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory to walk the graph");
     memset(reached, 0, seam_bitset_words(h->count + 1ul) * sizeof *reached);
     if (h->entry != ENTRY_NONE) {
         seam_bitset_set(reached, (uint32_t)h->entry);
@@ -40,17 +42,20 @@ void hnsw_health_in_links(const struct hnsw *h, uint32_t *in_links)
         const uint32_t *list = links0_at(h, i);
         uint32_t id;
 
-        for (uint32_t j = 0; j < h->max0 && (id = link_load(list + j)) != LINK_NONE; j++) in_links[id]++;
+        for (uint32_t j = 0; j < h->max0 && (id = link_load(list + j)) != LINK_NONE; j++)
+            in_links[id]++;
     }
 }
 
-enum seam_status hnsw_health_measure(const struct hnsw *h, struct hnsw_health *out, struct seam_fault *f)
+enum seam_status hnsw_health_measure(const struct hnsw *h, struct hnsw_health *out,
+                                     struct seam_fault *f)
 {
     uint64_t *reached = malloc(seam_bitset_words(h->count + 1ul) * sizeof *reached);
     uint32_t *in_links = malloc((h->count + 1ul) * sizeof *in_links);
     enum seam_status st = reached == NULL || in_links == NULL
-                         ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the health check")
-                         : hnsw_health_reach(h, reached, f);
+                              ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                                               "no memory for the health check")
+                              : hnsw_health_reach(h, reached, f);
 
     memset(out, 0, sizeof *out);
     if (st == SEAM_OK) hnsw_health_in_links(h, in_links);
@@ -73,7 +78,8 @@ enum seam_status hnsw_health_measure(const struct hnsw *h, struct hnsw_health *o
     return st;
 }
 
-enum seam_status hnsw_health(const struct hnsw *handle, struct hnsw_health *out, struct seam_fault *f)
+enum seam_status hnsw_health(const struct hnsw *handle, struct hnsw_health *out,
+                             struct seam_fault *f)
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
     enum seam_status st;

@@ -15,9 +15,13 @@
 
 #include "hnsw/graph.h"
 
-enum { PROBE_CHUNK = 4, PREFETCH_BYTES = 1024 }; /* taken neighbours measured at a time: most candidates fall at the first few */
+enum {
+    PROBE_CHUNK = 4,
+    PREFETCH_BYTES = 1024
+}; /* taken neighbours measured at a time: most candidates fall at the first few */
 
-static bool is_diverse(const struct hnsw *h, struct hnsw_scratch *s, cand_t c, const uint32_t *taken, size_t n)
+static bool is_diverse(const struct hnsw *h, struct hnsw_scratch *s, cand_t c,
+                       const uint32_t *taken, size_t n)
 {
     struct hnsw_probe p;
     int32_t keys[PROBE_CHUNK];
@@ -44,8 +48,8 @@ static inline void prefetch_node(const struct hnsw *h, uint32_t node)
     for (size_t i = 0; i < bytes && i < PREFETCH_BYTES; i += 64) __builtin_prefetch(row + i, 0, 3);
 }
 
-size_t hnsw_select_neighbours(const struct hnsw *h, struct hnsw_scratch *s, const cand_t *cands, size_t n, size_t m,
-                         uint32_t *out)
+size_t hnsw_select_neighbours(const struct hnsw *h, struct hnsw_scratch *s, const cand_t *cands,
+                              size_t n, size_t m, uint32_t *out)
 {
     size_t taken = 0;
 
@@ -75,9 +79,11 @@ static void sort_cands(cand_t *a, size_t n)
 }
 
 /* The list is full: choose again among its members and the newcomer.                                 */
-static bool list_prune(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsigned level, uint32_t node)
+static bool list_prune(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsigned level,
+                       uint32_t node)
 {
-    uint32_t *list = list_at(h, at, level), max = list_max(h, level), ids[DIST_BATCH + 1], out[DIST_BATCH];
+    uint32_t *list = list_at(h, at, level), max = list_max(h, level), ids[DIST_BATCH + 1],
+             out[DIST_BATCH];
     cand_t cands[DIST_BATCH + 1];
     int32_t keys[DIST_BATCH + 1];
     struct hnsw_probe p = hnsw_probe_node(h, s, at);
@@ -93,12 +99,13 @@ static bool list_prune(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsi
     n = hnsw_select_neighbours(h, s, cands, max + 1, max, out);
     for (size_t i = 0; i < n; i++) kept |= out[i] == node;
     hnsw_list_write(list, max, out, n);
-    SEAM_TRACE(h->cfg.trace, "hnsw", "links_prune", SEAM_TI("node", at), SEAM_TI("level", level), SEAM_TI("from", max + 1),
-          SEAM_TI("to", n), SEAM_TI("newcomer_kept", kept));
+    SEAM_TRACE(h->cfg.trace, "hnsw", "links_prune", SEAM_TI("node", at), SEAM_TI("level", level),
+               SEAM_TI("from", max + 1), SEAM_TI("to", n), SEAM_TI("newcomer_kept", kept));
     return kept;
 }
 
-bool hnsw_list_add(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsigned level, uint32_t node)
+bool hnsw_list_add(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsigned level,
+                   uint32_t node)
 {
     uint32_t *list = list_at(h, at, level), max = list_max(h, level), n;
     bool added = true;
@@ -108,15 +115,18 @@ bool hnsw_list_add(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsigned
     n = list_count(list, max);
     for (uint32_t i = 0; i < n && added; i++) added = list[i] != node;
     if (added) {
-        if (n < max) link_store(list + n, node);
-        else added = list_prune(h, s, at, level, node);
+        if (n < max)
+            link_store(list + n, node);
+        else
+            added = list_prune(h, s, at, level, node);
         mark_dirty(h, at);
     }
     hnsw_spin_unlock(h, at);
     return added;
 }
 
-static void link_level(struct hnsw *h, struct hnsw_scratch *s, uint32_t node, unsigned level, size_t found)
+static void link_level(struct hnsw *h, struct hnsw_scratch *s, uint32_t node, unsigned level,
+                       size_t found)
 {
     uint32_t out[DIST_BATCH], *list = list_at(h, node, level), max = list_max(h, level), had;
     size_t n, all;
@@ -124,7 +134,8 @@ static void link_level(struct hnsw *h, struct hnsw_scratch *s, uint32_t node, un
     memcpy(s->sorted, s->pool, found * sizeof *s->sorted);
     all = n = hnsw_select_neighbours(h, s, s->sorted, found, h->o.m, out);
     hnsw_spin_lock(h, node);
-    had = list_count(list, max); /* another insert came through a higher level and linked back already */
+    had = list_count(list,
+                     max); /* another insert came through a higher level and linked back already */
     for (uint32_t i = 0; i < had && all < max; i++) {
         size_t j = 0;
 
@@ -134,8 +145,8 @@ static void link_level(struct hnsw *h, struct hnsw_scratch *s, uint32_t node, un
     hnsw_list_write(list, max, out, all);
     hnsw_spin_unlock(h, node);
     for (size_t i = 0; i < n; i++) hnsw_list_add(h, s, out[i], level, node);
-    SEAM_TRACE(h->cfg.trace, "hnsw", "node_link", SEAM_TI("node", node), SEAM_TI("level", level), SEAM_TI("found", found),
-          SEAM_TI("taken", n));
+    SEAM_TRACE(h->cfg.trace, "hnsw", "node_link", SEAM_TI("node", node), SEAM_TI("level", level),
+               SEAM_TI("found", found), SEAM_TI("taken", n));
 }
 
 /* Two inserts at once may link to each other's half-made node; its lists are then empty or partial, and
@@ -149,7 +160,8 @@ static size_t drop_self(cand_t *a, size_t n, uint32_t node)
     return m;
 }
 
-enum seam_status hnsw_link_node(struct hnsw *h, uint32_t node, struct hnsw_scratch *s, struct seam_fault *f)
+enum seam_status hnsw_link_node(struct hnsw *h, uint32_t node, struct hnsw_scratch *s,
+                                struct seam_fault *f)
 {
     unsigned level = node_at(h, node)->level;
     uint64_t me = (uint64_t)level << 32 | node, entry = entry_load(h);
@@ -158,7 +170,8 @@ enum seam_status hnsw_link_node(struct hnsw *h, uint32_t node, struct hnsw_scrat
     struct hnsw_probe p;
 
     if (!hnsw_scratch_pool(s, ef + 2) || !hnsw_scratch_sorted(s, ef + 2))
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %zu candidates", ef);
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory for %zu candidates", ef);
     if (raises) {
         pthread_mutex_lock(&h->entry_lock);
         entry = entry_load(h);

@@ -15,10 +15,10 @@ struct hnsw_iter {
     struct hnsw *h;
     struct hnsw_query q;
     struct hnsw_selector sel;
-    struct hnsw_scratch *s;        /* s->heap: the frontier */
+    struct hnsw_scratch *s; /* s->heap: the frontier */
     struct hnsw_probe p;
     float *vec;
-    cand_t *ready;            /* a heap, nearest first */
+    cand_t *ready; /* a heap, nearest first */
     size_t ready_count, ready_cap;
     bool scanned;
 };
@@ -36,7 +36,8 @@ static bool ready_push(struct hnsw_iter *it, cand_t c)
         it->ready_cap = cap;
     }
     it->ready_count++;
-    for (; i > 0 && it->ready[(i - 1) / 2] > c; i = (i - 1) / 2) it->ready[i] = it->ready[(i - 1) / 2];
+    for (; i > 0 && it->ready[(i - 1) / 2] > c; i = (i - 1) / 2)
+        it->ready[i] = it->ready[(i - 1) / 2];
     it->ready[i] = c;
     return true;
 }
@@ -69,7 +70,8 @@ static bool iter_measure(struct hnsw_iter *it, const uint32_t *ids, size_t n)
         cand_t c = cand_make(keys[i], ids[i]);
 
         if (!hnsw_heap_push(it->s, c)) return false;
-        if (hnsw_selector_takes(&it->sel, node_at(it->h, ids[i])) && !ready_push(it, c)) return false;
+        if (hnsw_selector_takes(&it->sel, node_at(it->h, ids[i])) && !ready_push(it, c))
+            return false;
     }
     return true;
 }
@@ -111,21 +113,24 @@ static bool iter_scan(struct hnsw_iter *it)
     return iter_measure(it, ids, n) && (it->s->heap_count = 0, true);
 }
 
-enum seam_status hnsw_iter_open(const struct hnsw *handle, const struct hnsw_query *q, struct hnsw_iter **out,
-                           struct seam_fault *f)
+enum seam_status hnsw_iter_open(const struct hnsw *handle, const struct hnsw_query *q,
+                                struct hnsw_iter **out, struct seam_fault *f)
 {
     struct hnsw_iter *it = calloc(1, sizeof *it);
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
     enum seam_status st = SEAM_OK;
 
-    if (it == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the iterator");
+    if (it == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the iterator");
     it->h = h;
     it->q = *q;
     if (it->q.ef == 0) it->q.ef = hnsw_query_default_ef(h);
     pthread_rwlock_rdlock(&h->gate);
     st = hnsw_query_check(h, q, &it->sel, f);
     it->s = hnsw_scratch_get(h);
-    if (st == SEAM_OK && it->s == NULL) st = seam_fault_set(f, SEAM_NOMEM, NULL, 0, "no memory for the iterator");
+    if (st == SEAM_OK && it->s == NULL)
+        st = seam_fault_set(f, SEAM_NOMEM, NULL, 0, "no memory for the iterator");
     if (st == SEAM_OK) st = hnsw_vector_prepare(h, q->vector, it->s->vec, f);
     if (st == SEAM_OK && entry_load(h) != ENTRY_NONE) {
         uint32_t first;
@@ -138,8 +143,10 @@ enum seam_status hnsw_iter_open(const struct hnsw *handle, const struct hnsw_que
         if (!iter_measure(it, &first, 1)) st = seam_fault_set(f, SEAM_NOMEM, NULL, 0, "no memory");
     }
     pthread_rwlock_unlock(&h->gate);
-    if (st == SEAM_OK) *out = it;
-    else hnsw_iter_close(it);
+    if (st == SEAM_OK)
+        *out = it;
+    else
+        hnsw_iter_close(it);
     return st;
 }
 
@@ -156,23 +163,26 @@ static enum seam_status iter_fill(struct hnsw_iter *it, size_t k)
     return SEAM_OK;
 }
 
-enum seam_status hnsw_iter_next(struct hnsw_iter *it, struct hnsw_hit *hits, size_t k, size_t *count,
-                           struct seam_fault *f)
+enum seam_status hnsw_iter_next(struct hnsw_iter *it, struct hnsw_hit *hits, size_t k,
+                                size_t *count, struct seam_fault *f)
 {
     enum seam_status st;
 
     *count = 0;
-    if (k == 0) return seam_fault_set(f, SEAM_INVALID, "k", SEAM_FAULT_NO_OFFSET, "a page has at least one hit");
+    if (k == 0)
+        return seam_fault_set(f, SEAM_INVALID, "k", SEAM_FAULT_NO_OFFSET,
+                              "a page has at least one hit");
     if (entry_load(it->h) == ENTRY_NONE) return SEAM_END;
     pthread_rwlock_rdlock(&it->h->gate);
     st = iter_fill(it, k);
-    if (st != SEAM_OK) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the next page");
+    if (st != SEAM_OK)
+        seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the next page");
     while (st == SEAM_OK && *count < k && it->ready_count > 0) {
         cand_t c = ready_pop(it);
         uint32_t id = cand_node(c);
 
-        hits[(*count)++] =
-            (struct hnsw_hit){node_at(it->h, id)->key, hnsw_quant_distance(it->h, &it->p, cand_key(c)), id};
+        hits[(*count)++] = (struct hnsw_hit){node_at(it->h, id)->key,
+                                             hnsw_quant_distance(it->h, &it->p, cand_key(c)), id};
     }
     pthread_rwlock_unlock(&it->h->gate);
     return st == SEAM_OK && *count == 0 ? SEAM_END : st;
@@ -188,8 +198,8 @@ void hnsw_iter_close(struct hnsw_iter *it)
 
 /* ---- range: pages until one goes past the radius ---- */
 enum seam_status hnsw_range(const struct hnsw *h, const struct hnsw_query *q, float radius,
-                       struct hnsw_hit *hits, size_t max, size_t *count, struct hnsw_stats *stats,
-                       struct seam_fault *f)
+                            struct hnsw_hit *hits, size_t max, size_t *count,
+                            struct hnsw_stats *stats, struct seam_fault *f)
 {
     enum { PAGE = 32 };
     struct hnsw_iter *it = NULL;
@@ -234,7 +244,8 @@ static enum seam_status gate_with_keymap(struct hnsw *h, struct seam_fault *f)
     return SEAM_OK;
 }
 
-enum seam_status hnsw_get(const struct hnsw *handle, uint64_t key, float *vector, struct seam_fault *f)
+enum seam_status hnsw_get(const struct hnsw *handle, uint64_t key, float *vector,
+                          struct seam_fault *f)
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
     enum seam_status st = gate_with_keymap(h, f);
@@ -244,24 +255,27 @@ enum seam_status hnsw_get(const struct hnsw *handle, uint64_t key, float *vector
     node = hnsw_keymap_find(h, key);
     if (node == LINK_NONE)
         st = seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET, "key %llu has no vector",
-                       (unsigned long long)key);
+                            (unsigned long long)key);
     else
         hnsw_vector_stored(h, node, vector);
     pthread_rwlock_unlock(&h->gate);
     return st;
 }
 
-enum seam_status hnsw_as_stored(const struct hnsw *h, const float *vector, float *out, struct seam_fault *f)
+enum seam_status hnsw_as_stored(const struct hnsw *h, const float *vector, float *out,
+                                struct seam_fault *f)
 {
     float prepared[HNSW_DIM_MAX + 16];
     enum seam_status st = hnsw_vector_prepare(h, vector, prepared, f);
 
-    for (uint32_t d = 0; st == SEAM_OK && d < h->o.dim; d++) out[h->order != NULL ? h->order[d] : d] = prepared[d];
+    for (uint32_t d = 0; st == SEAM_OK && d < h->o.dim; d++)
+        out[h->order != NULL ? h->order[d] : d] = prepared[d];
     return st;
 }
 
-enum seam_status hnsw_each(const struct hnsw *handle,
-                      bool (*fn)(void *ctx, uint64_t key, seam_lsn_t birth, const float *vector), void *ctx)
+enum seam_status
+hnsw_each(const struct hnsw *handle,
+          bool (*fn)(void *ctx, uint64_t key, seam_lsn_t birth, const float *vector), void *ctx)
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
     float *vec = malloc(h->o.dim * sizeof *vec);

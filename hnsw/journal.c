@@ -19,15 +19,17 @@ void hnsw_journal_header(uint8_t out[JOURNAL_HEADER], uint64_t seq)
     seam_put_u32(out + 12, seam_crc32c(0, out + 16, JOURNAL_HEADER - 16));
 }
 
-enum seam_status hnsw_journal_header_check(const uint8_t head[JOURNAL_HEADER], const char *path, uint64_t seq,
-                                 struct seam_fault *f)
+enum seam_status hnsw_journal_header_check(const uint8_t head[JOURNAL_HEADER], const char *path,
+                                           uint64_t seq, struct seam_fault *f)
 {
     if (memcmp(head, journal_magic, 8) != 0)
         return seam_fault_set(f, SEAM_CORRUPT, path, 0, "this is no journal of a vector index");
     if (seam_get_u32(head + 8) != JOURNAL_VERSION)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8, "version %u; this program reads version %d",
-                         seam_get_u32(head + 8), JOURNAL_VERSION);
-    if (seam_get_u32(head + 12) != seam_crc32c(0, head + 16, JOURNAL_HEADER - 16) || seam_get_u64(head + 24) != 0)
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8,
+                              "version %u; this program reads version %d", seam_get_u32(head + 8),
+                              JOURNAL_VERSION);
+    if (seam_get_u32(head + 12) != seam_crc32c(0, head + 16, JOURNAL_HEADER - 16) ||
+        seam_get_u64(head + 24) != 0)
         return seam_fault_set(f, SEAM_CORRUPT, path, 12, "the header's checksum does not match");
     if (seam_get_u64(head + 16) != seq)
         return seam_fault_set(f, SEAM_CORRUPT, path, 16, "the journal of another state");
@@ -54,8 +56,10 @@ static void put_node(const struct hnsw *h, uint32_t i, struct seam_buf *out)
     seam_buf_u64(out, n->key);
     seam_buf_u64(out, n->birth);
     seam_buf_u32(out, n->level);
-    if (h->quant.lossless) seam_buf_append(out, code_at(h, i), h->o.dim);
-    else seam_buf_append(out, vec_at(h, i), h->o.dim * sizeof(float));
+    if (h->quant.lossless)
+        seam_buf_append(out, code_at(h, i), h->o.dim);
+    else
+        seam_buf_append(out, vec_at(h, i), h->o.dim * sizeof(float));
 }
 
 static uint32_t put_lists(const struct hnsw *h, uint32_t i, struct seam_buf *out)
@@ -79,7 +83,8 @@ static uint32_t put_dirty_lists(const struct hnsw *h, struct seam_buf *out)
     uint32_t lists = 0;
 
     /* A graph that was just opened and only lost nodes has no flags yet. */
-    for (uint32_t page = 0; page * DIRTY_PAGE < h->count && page < h->dirty_cap / DIRTY_PAGE; page++) {
+    for (uint32_t page = 0; page * DIRTY_PAGE < h->count && page < h->dirty_cap / DIRTY_PAGE;
+         page++) {
         uint32_t end = (page + 1) * DIRTY_PAGE < h->count ? (page + 1) * DIRTY_PAGE : h->count;
 
         if (!h->dirty_page[page]) continue;
@@ -89,8 +94,9 @@ static uint32_t put_dirty_lists(const struct hnsw *h, struct seam_buf *out)
     return lists;
 }
 
-enum seam_status hnsw_batch_encode(const struct hnsw *h, uint64_t seq, uint64_t number, seam_lsn_t applied_lsn,
-                         int64_t wall_us, struct seam_buf *out, struct seam_fault *f)
+enum seam_status hnsw_batch_encode(const struct hnsw *h, uint64_t seq, uint64_t number,
+                                   seam_lsn_t applied_lsn, int64_t wall_us, struct seam_buf *out,
+                                   struct seam_fault *f)
 {
     uint32_t lists;
 
@@ -104,7 +110,8 @@ enum seam_status hnsw_batch_encode(const struct hnsw *h, uint64_t seq, uint64_t 
         seam_buf_u64(out, node_at(h, h->deaths[i])->death);
     }
     lists = put_dirty_lists(h, out);
-    if (!seam_buf_ok(out)) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the batch");
+    if (!seam_buf_ok(out))
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the batch");
     memset(out->data, 0, BATCH_HEADER);
     seam_put_u32(out->data, BATCH_MAGIC);
     seam_put_u64(out->data + 8, out->size - BATCH_HEADER);
@@ -133,25 +140,27 @@ void hnsw_batch_done(struct hnsw *h)
 }
 
 /* ---- reading ---- */
-enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, uint64_t at, uint64_t seq, uint64_t number,
-                            const char *path, struct hnsw_batch_head *out, struct seam_fault *f)
+enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, uint64_t at, uint64_t seq,
+                                      uint64_t number, const char *path,
+                                      struct hnsw_batch_head *out, struct seam_fault *f)
 {
     if (n < BATCH_HEADER) return SEAM_END;
     *out = (struct hnsw_batch_head){.size = seam_get_u64(p + 8),
-                               .number = seam_get_u64(p + 16),
-                               .entry = seam_get_u64(p + 56),
-                               .applied_lsn = seam_get_u64(p + 24),
-                               .wall_us = (int64_t)seam_get_u64(p + 32),
-                               .first = seam_get_u32(p + 40),
-                               .nodes = seam_get_u32(p + 44),
-                               .deaths = seam_get_u32(p + 48),
-                               .lists = seam_get_u32(p + 52)};
+                                    .number = seam_get_u64(p + 16),
+                                    .entry = seam_get_u64(p + 56),
+                                    .applied_lsn = seam_get_u64(p + 24),
+                                    .wall_us = (int64_t)seam_get_u64(p + 32),
+                                    .first = seam_get_u32(p + 40),
+                                    .nodes = seam_get_u32(p + 44),
+                                    .deaths = seam_get_u32(p + 48),
+                                    .lists = seam_get_u32(p + 52)};
     if (seam_get_u32(p) != BATCH_MAGIC || out->size > n - BATCH_HEADER ||
-        seam_get_u32(p + 4) != seam_crc32c((uint32_t)seq, p + 8, (size_t)(BATCH_HEADER + out->size - 8)))
+        seam_get_u32(p + 4) !=
+            seam_crc32c((uint32_t)seq, p + 8, (size_t)(BATCH_HEADER + out->size - 8)))
         return SEAM_END;
     if (out->number != number)
         return seam_fault_set(f, SEAM_CORRUPT, path, at + 16, "batch %llu where batch %llu must be",
-                         (unsigned long long)out->number, (unsigned long long)number);
+                              (unsigned long long)out->number, (unsigned long long)number);
     return SEAM_OK;
 }
 
@@ -162,8 +171,8 @@ struct parts {
     uint64_t trained_on;
     const uint8_t *offset, *nodes, *deaths, *lists;
     size_t node_size, lists_size;
-    uint64_t upper;           /* slots the new nodes need */
-    uint64_t at;              /* file offset of the payload, for faults */
+    uint64_t upper; /* slots the new nodes need */
+    uint64_t at;    /* file offset of the payload, for faults */
     const uint8_t *payload;
 };
 
@@ -172,20 +181,22 @@ static unsigned new_level(const struct parts *p, uint32_t i)
     return seam_get_u32(p->nodes + (size_t)i * p->node_size + 16);
 }
 
-static unsigned level_after(const struct hnsw *h, const struct hnsw_batch_head *b, const struct parts *p,
-                            uint32_t i)
+static unsigned level_after(const struct hnsw *h, const struct hnsw_batch_head *b,
+                            const struct parts *p, uint32_t i)
 {
     return i < b->first ? node_at(h, i)->level : new_level(p, i - b->first);
 }
 
-static enum seam_status bad(const struct parts *p, const uint8_t *where, const char *path, struct seam_fault *f,
-                       const char *what)
+static enum seam_status bad(const struct parts *p, const uint8_t *where, const char *path,
+                            struct seam_fault *f, const char *what)
 {
-    return seam_fault_set(f, SEAM_CORRUPT, path, p->at + (uint64_t)(where - p->payload), "%s", what);
+    return seam_fault_set(f, SEAM_CORRUPT, path, p->at + (uint64_t)(where - p->payload), "%s",
+                          what);
 }
 
-static enum seam_status cut(const struct hnsw *h, const struct hnsw_batch_head *b, const uint8_t *payload,
-                       uint64_t at, const char *path, struct parts *p, struct seam_fault *f)
+static enum seam_status cut(const struct hnsw *h, const struct hnsw_batch_head *b,
+                            const uint8_t *payload, uint64_t at, const char *path, struct parts *p,
+                            struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(payload, (size_t)b->size);
     uint32_t flags = seam_read_u32(&r);
@@ -206,25 +217,27 @@ static enum seam_status cut(const struct hnsw *h, const struct hnsw_batch_head *
     p->lists_size = seam_reader_left(&r);
     p->lists = seam_read_bytes(&r, p->lists_size);
     if (r.bad || (flags & ~(uint32_t)FLAG_RETRAINED) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, path, at, "the batch is shorter than its counts say");
+        return seam_fault_set(f, SEAM_CORRUPT, path, at,
+                              "the batch is shorter than its counts say");
     return SEAM_OK;
 }
 
 static enum seam_status check_params(const struct hnsw *h, const struct parts *p, const char *path,
-                                struct seam_fault *f)
+                                     struct seam_fault *f)
 {
     if (!p->retrained) return SEAM_OK;
     if (h->o.quant != HNSW_I8 || !isfinite(p->scale) || p->scale <= 0 ||
         (p->lossless && (h->o.metric != HNSW_L2 || p->scale != 1)))
         return bad(p, p->payload, path, f, "the codes' parameters are impossible");
     for (uint32_t d = 0; d < h->o.dim; d++)
-        if (!isfinite(seam_get_f32(p->offset + d * 4)) || (p->lossless && seam_get_f32(p->offset + d * 4) != 0))
+        if (!isfinite(seam_get_f32(p->offset + d * 4)) ||
+            (p->lossless && seam_get_f32(p->offset + d * 4) != 0))
             return bad(p, p->offset + d * 4, path, f, "an offset of the codes is impossible");
     return SEAM_OK;
 }
 
-static enum seam_status check_nodes(const struct hnsw *h, const struct hnsw_batch_head *b, struct parts *p,
-                               const char *path, struct seam_fault *f)
+static enum seam_status check_nodes(const struct hnsw *h, const struct hnsw_batch_head *b,
+                                    struct parts *p, const char *path, struct seam_fault *f)
 {
     uint64_t total = (uint64_t)b->first + b->nodes;
 
@@ -243,7 +256,8 @@ static enum seam_status check_nodes(const struct hnsw *h, const struct hnsw_batc
         seam_lsn_t lsn = seam_get_u64(d + 4);
 
         if (node >= total || lsn > b->applied_lsn ||
-            (node < b->first && (node_at(h, node)->death != SEAM_LSN_MAX || node_at(h, node)->birth > lsn)))
+            (node < b->first &&
+             (node_at(h, node)->death != SEAM_LSN_MAX || node_at(h, node)->birth > lsn)))
             return bad(p, d, path, f, "a death is impossible");
     }
     if (total == 0 ? b->entry != ENTRY_NONE
@@ -253,8 +267,8 @@ static enum seam_status check_nodes(const struct hnsw *h, const struct hnsw_batc
     return SEAM_OK;
 }
 
-static enum seam_status check_lists(const struct hnsw *h, const struct hnsw_batch_head *b, const struct parts *p,
-                               const char *path, struct seam_fault *f)
+static enum seam_status check_lists(const struct hnsw *h, const struct hnsw_batch_head *b,
+                                    const struct parts *p, const char *path, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p->lists, p->lists_size);
     uint32_t total = b->first + b->nodes;
@@ -295,12 +309,13 @@ static enum seam_status apply_params(struct hnsw *h, const struct parts *p, stru
     return st;
 }
 
-static enum seam_status apply_nodes(struct hnsw *h, const struct hnsw_batch_head *b, const struct parts *p,
-                               struct seam_fault *f)
+static enum seam_status apply_nodes(struct hnsw *h, const struct hnsw_batch_head *b,
+                                    const struct parts *p, struct seam_fault *f)
 {
     float *vec = calloc(h->floats, sizeof *vec);
 
-    if (vec == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
+    if (vec == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
     for (uint32_t i = 0; i < b->nodes; i++) {
         const uint8_t *n = p->nodes + (size_t)i * p->node_size;
 
@@ -312,14 +327,16 @@ static enum seam_status apply_nodes(struct hnsw *h, const struct hnsw_batch_head
     return SEAM_OK;
 }
 
-static enum seam_status apply_deaths(struct hnsw *h, const struct hnsw_batch_head *b, const struct parts *p,
-                                const char *path, struct seam_fault *f)
+static enum seam_status apply_deaths(struct hnsw *h, const struct hnsw_batch_head *b,
+                                     const struct parts *p, const char *path, struct seam_fault *f)
 {
     for (uint32_t i = 0; i < b->deaths; i++) {
         const uint8_t *d = p->deaths + (size_t)i * 12;
         struct hnsw_node *n = hnsw_blocks_writable(&h->nodes, seam_get_u32(d));
 
-        if (n == NULL) return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for a deletion");
+        if (n == NULL)
+            return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                                  "no memory for a deletion");
         if (n->death != SEAM_LSN_MAX || n->birth > seam_get_u64(d + 4))
             return bad(p, d, path, f, "a node dies twice or before its birth");
         hnsw_graph_kill(h, seam_get_u32(d), seam_get_u64(d + 4));
@@ -327,26 +344,29 @@ static enum seam_status apply_deaths(struct hnsw *h, const struct hnsw_batch_hea
     return SEAM_OK;
 }
 
-static enum seam_status apply_lists(struct hnsw *h, const struct hnsw_batch_head *b, const struct parts *p,
-                               struct seam_fault *f)
+static enum seam_status apply_lists(struct hnsw *h, const struct hnsw_batch_head *b,
+                                    const struct parts *p, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p->lists, p->lists_size);
 
     for (uint32_t i = 0; i < b->lists; i++) {
         uint32_t node = seam_read_u32(&r), level = seam_read_u16(&r), n = seam_read_u16(&r);
         const uint8_t *links = seam_read_bytes(&r, n * 4u);
-        uint32_t *list = level == 0 ? hnsw_blocks_writable(&h->links0, node)
-                                    : hnsw_blocks_writable(&h->upper, node_at(h, node)->upper + level - 1);
+        uint32_t *list = level == 0
+                             ? hnsw_blocks_writable(&h->links0, node)
+                             : hnsw_blocks_writable(&h->upper, node_at(h, node)->upper + level - 1);
 
-        if (list == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for links");
+        if (list == NULL)
+            return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for links");
         memcpy(list, links, n * 4u);
         for (uint32_t j = n; j < list_max(h, level); j++) list[j] = LINK_NONE;
     }
     return SEAM_OK;
 }
 
-enum seam_status hnsw_batch_apply(struct hnsw *h, const struct hnsw_batch_head *b, const uint8_t *payload, uint64_t at,
-                        const char *path, struct seam_fault *f)
+enum seam_status hnsw_batch_apply(struct hnsw *h, const struct hnsw_batch_head *b,
+                                  const uint8_t *payload, uint64_t at, const char *path,
+                                  struct seam_fault *f)
 {
     struct parts p;
     enum seam_status st = cut(h, b, payload, at, path, &p, f);
@@ -358,7 +378,8 @@ enum seam_status hnsw_batch_apply(struct hnsw *h, const struct hnsw_batch_head *
     if (st == SEAM_OK) st = check_lists(h, b, &p, path, f);
     if (st == SEAM_OK) st = apply_params(h, &p, f);
     if (st == SEAM_OK)
-        st = hnsw_graph_reserve_locked(h, (size_t)b->first + b->nodes, h->upper_count + (size_t)p.upper, f);
+        st = hnsw_graph_reserve_locked(h, (size_t)b->first + b->nodes,
+                                       h->upper_count + (size_t)p.upper, f);
     if (st == SEAM_OK) st = apply_nodes(h, b, &p, f);
     if (st == SEAM_OK) st = apply_deaths(h, b, &p, path, f);
     if (st == SEAM_OK) st = apply_lists(h, b, &p, f);

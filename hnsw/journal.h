@@ -53,19 +53,24 @@ struct hnsw_batch_head {
 };
 
 void hnsw_journal_header(uint8_t out[JOURNAL_HEADER], uint64_t seq);
-SEAM_MUST_USE enum seam_status hnsw_journal_header_check(const uint8_t head[JOURNAL_HEADER], const char *path,
-                                          uint64_t seq, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_journal_header_check(const uint8_t head[JOURNAL_HEADER],
+                                                         const char *path, uint64_t seq,
+                                                         struct seam_fault *f);
 /* Encodes what changed since the last publish; the caller clears the marks when it is durable.       */
-SEAM_MUST_USE enum seam_status hnsw_batch_encode(const struct hnsw *h, uint64_t seq, uint64_t number, seam_lsn_t applied_lsn,
-                                  int64_t wall_us, struct seam_buf *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_batch_encode(const struct hnsw *h, uint64_t seq,
+                                                 uint64_t number, seam_lsn_t applied_lsn,
+                                                 int64_t wall_us, struct seam_buf *out,
+                                                 struct seam_fault *f);
 /* Looks at the n bytes at p (file offset `at`): SEAM_OK a whole batch; SEAM_END none, or a torn one;
  * SEAM_CORRUPT: not what may follow.                                                                  */
-SEAM_MUST_USE enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, uint64_t at, uint64_t seq,
-                                     uint64_t number, const char *path, struct hnsw_batch_head *out,
-                                     struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, uint64_t at,
+                                                    uint64_t seq, uint64_t number, const char *path,
+                                                    struct hnsw_batch_head *out,
+                                                    struct seam_fault *f);
 /* Checks the whole payload against h, then applies it. Gate held for writing by the caller.          */
-SEAM_MUST_USE enum seam_status hnsw_batch_apply(struct hnsw *h, const struct hnsw_batch_head *b, const uint8_t *payload,
-                                 uint64_t at, const char *path, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_batch_apply(struct hnsw *h, const struct hnsw_batch_head *b,
+                                                const uint8_t *payload, uint64_t at,
+                                                const char *path, struct seam_fault *f);
 /* Forgets the marks of what has been published.                                                     */
 void hnsw_batch_done(struct hnsw *h);
 

@@ -28,7 +28,8 @@ enum seam_status hnsw_keymap_reserve(struct hnsw *h, size_t extra, struct seam_f
     if (size == old_size) return SEAM_OK;
     map = calloc(size, sizeof *map);
     if (map == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the map of %zu keys", want);
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the map of %zu keys", want);
     h->keymap = map;
     h->keymap_size = size;
     for (size_t i = 0; i < old_size; i++)

@@ -32,7 +32,7 @@ bool hnsw_wants_maintain(const struct hnsw *h)
 /* ---- 1 repair ---- */
 struct repair {
     struct hnsw *h;
-    const uint64_t *purged;   /* bitset of nodes */
+    const uint64_t *purged; /* bitset of nodes */
     uint64_t repaired;
     struct hnsw_scratch *scratch[SEAM_THREADS_MAX];
 };
@@ -52,10 +52,12 @@ static int by_cand(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static enum seam_status repair_list(struct repair *r, struct hnsw_scratch *s, uint32_t node, unsigned level)
+static enum seam_status repair_list(struct repair *r, struct hnsw_scratch *s, uint32_t node,
+                                    unsigned level)
 {
     struct hnsw *h = r->h;
-    uint32_t *list = list_at(h, node, level), max = list_max(h, level), ids[REPAIR_CANDS], out[DIST_BATCH];
+    uint32_t *list = list_at(h, node, level), max = list_max(h, level), ids[REPAIR_CANDS],
+             out[DIST_BATCH];
     uint32_t n = list_count(list, max), lost = 0;
     size_t count = 0;
     struct hnsw_probe p;
@@ -63,7 +65,8 @@ static enum seam_status repair_list(struct repair *r, struct hnsw_scratch *s, ui
     for (uint32_t i = 0; i < n; i++) lost += seam_bitset_get(r->purged, list[i]);
     if (lost == 0) return SEAM_OK;
     for (uint32_t i = 0; i < n; i++)
-        if (!seam_bitset_get(r->purged, list[i])) count = add_unique(ids, count, REPAIR_CANDS, list[i]);
+        if (!seam_bitset_get(r->purged, list[i]))
+            count = add_unique(ids, count, REPAIR_CANDS, list[i]);
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t *beyond;
 
@@ -95,7 +98,8 @@ static enum seam_status repair_run(void *ctx, size_t begin, size_t end, int thre
     struct repair *r = ctx;
     enum seam_status st = SEAM_OK;
 
-    if (r->scratch[thread] == NULL && (r->scratch[thread] = hnsw_scratch_get(r->h)) == NULL) return SEAM_NOMEM;
+    if (r->scratch[thread] == NULL && (r->scratch[thread] = hnsw_scratch_get(r->h)) == NULL)
+        return SEAM_NOMEM;
     for (size_t i = begin; i < end && st == SEAM_OK; i++) {
         if (seam_bitset_get(r->purged, i)) continue;
         for (unsigned l = 0; l <= node_at(r->h, (uint32_t)i)->level && st == SEAM_OK; l++)
@@ -104,7 +108,8 @@ static enum seam_status repair_run(void *ctx, size_t begin, size_t end, int thre
     return st;
 }
 
-static enum seam_status repair_all(struct hnsw *h, const uint64_t *purged, int threads, uint64_t *repaired)
+static enum seam_status repair_all(struct hnsw *h, const uint64_t *purged, int threads,
+                                   uint64_t *repaired)
 {
     struct repair *r = calloc(1, sizeof *r);
     enum seam_status st;
@@ -131,7 +136,8 @@ static uint32_t order_plain(const struct hnsw *h, const uint64_t *purged, uint32
     return n;
 }
 
-static uint32_t order_by_walk(const struct hnsw *h, const uint64_t *purged, uint32_t *order, uint64_t *seen)
+static uint32_t order_by_walk(const struct hnsw *h, const uint64_t *purged, uint32_t *order,
+                              uint64_t *seen)
 {
     uint32_t n = 0, head = 0, next_root = 0;
 
@@ -139,7 +145,9 @@ static uint32_t order_by_walk(const struct hnsw *h, const uint64_t *purged, uint
     for (;;) {
         while (next_root < h->count && seam_bitset_get(seen, next_root)) next_root++;
         if (head == n) {
-            uint32_t root = n == 0 && !seam_bitset_get(seen, (uint32_t)h->entry) ? (uint32_t)h->entry : next_root;
+            uint32_t root = n == 0 && !seam_bitset_get(seen, (uint32_t)h->entry)
+                                ? (uint32_t)h->entry
+                                : next_root;
 
             if (root >= h->count) return n;
             seam_bitset_set(seen, root);
@@ -157,7 +165,8 @@ static uint32_t order_by_walk(const struct hnsw *h, const uint64_t *purged, uint
     }
 }
 
-static void copy_node(const struct hnsw *from, struct hnsw *to, uint32_t old, const uint32_t *renumbered)
+static void copy_node(const struct hnsw *from, struct hnsw *to, uint32_t old,
+                      const uint32_t *renumbered)
 {
     const struct hnsw_node *n = node_at(from, old);
     uint32_t id = to->count++;
@@ -190,14 +199,15 @@ static uint64_t highest(const struct hnsw *h)
     return entry;
 }
 
-static enum seam_status compact(const struct hnsw *h, struct hnsw *to, const uint32_t *order, uint32_t n,
-                           struct seam_fault *f)
+static enum seam_status compact(const struct hnsw *h, struct hnsw *to, const uint32_t *order,
+                                uint32_t n, struct seam_fault *f)
 {
     uint32_t *renumbered = malloc((h->count + 1ul) * sizeof *renumbered);
     uint64_t upper = 0;
     enum seam_status st;
 
-    if (renumbered == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to renumber");
+    if (renumbered == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to renumber");
     memset(renumbered, 0xff, (h->count + 1ul) * sizeof *renumbered);
     for (uint32_t i = 0; i < n; i++) {
         renumbered[order[i]] = i;
@@ -208,9 +218,10 @@ static enum seam_status compact(const struct hnsw *h, struct hnsw *to, const uin
     st = hnsw_graph_reserve_locked(to, n, (size_t)upper, f);
     for (uint32_t i = 0; i < n && st == SEAM_OK; i++) copy_node(h, to, order[i], renumbered);
     if (st == SEAM_OK) {
-        to->entry = n == 0 ? ENTRY_NONE : renumbered[(uint32_t)h->entry] == LINK_NONE
-                                              ? highest(to)
-                                              : (h->entry >> 32) << 32 | renumbered[(uint32_t)h->entry];
+        to->entry = n == 0 ? ENTRY_NONE
+                    : renumbered[(uint32_t)h->entry] == LINK_NONE
+                        ? highest(to)
+                        : (h->entry >> 32) << 32 | renumbered[(uint32_t)h->entry];
     }
     free(renumbered);
     return st;
@@ -221,7 +232,8 @@ static void adopt(struct hnsw *h, struct hnsw *from)
 {
     struct hnsw_quantizer quant = h->quant;
     struct hnsw_blocks *mine[] = {&h->links0, &h->upper, &h->codes, &h->vecs, &h->nodes};
-    struct hnsw_blocks *theirs[] = {&from->links0, &from->upper, &from->codes, &from->vecs, &from->nodes};
+    struct hnsw_blocks *theirs[] = {&from->links0, &from->upper, &from->codes, &from->vecs,
+                                    &from->nodes};
     uint16_t *order = h->order;
     bool build_codes = h->build_codes;
 
@@ -257,8 +269,8 @@ static bool list_names(const uint32_t *list, uint32_t count, uint32_t node)
 
 /* Links the orphan from near nodes that are reached: where there is room, else in place of the link whose
  * target has the most in-links, which can best spare one.                                            */
-static void adopt_orphan(struct hnsw *h, struct hnsw_scratch *s, uint32_t orphan, const uint64_t *reached,
-                         uint32_t *in_links)
+static void adopt_orphan(struct hnsw *h, struct hnsw_scratch *s, uint32_t orphan,
+                         const uint64_t *reached, uint32_t *in_links)
 {
     struct hnsw_probe p = hnsw_probe_node(h, s, orphan);
     size_t n, done = 0;
@@ -274,7 +286,8 @@ static void adopt_orphan(struct hnsw *h, struct hnsw_scratch *s, uint32_t orphan
             uint32_t count = list_count(list, h->max0);
 
             if (at == orphan || !seam_bitset_get(reached, at)) continue;
-            if (list_names(list, count, orphan)) return; /* adopted by way of an orphan adopted before */
+            if (list_names(list, count, orphan))
+                return; /* adopted by way of an orphan adopted before */
             if (count == h->max0 && pass == 0) continue;
             if (count == h->max0) {
                 for (uint32_t j = 1; j < count; j++)
@@ -297,9 +310,10 @@ enum seam_status hnsw_adopt_orphans(struct hnsw *h, uint64_t *orphans, struct se
     uint64_t *reached = malloc(words * sizeof *reached);
     uint32_t *in_links = malloc((h->count + 1ul) * sizeof *in_links);
     struct hnsw_scratch *s = hnsw_scratch_get(h);
-    enum seam_status st = reached == NULL || in_links == NULL || s == NULL || !hnsw_scratch_pool(s, ORPHAN_EF + 2)
-                         ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to find orphans")
-                         : SEAM_OK;
+    enum seam_status st =
+        reached == NULL || in_links == NULL || s == NULL || !hnsw_scratch_pool(s, ORPHAN_EF + 2)
+            ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to find orphans")
+            : SEAM_OK;
     bool more = st == SEAM_OK && h->count > 0;
 
     for (int round = 0; more && round < ORPHAN_ROUNDS; round++) {
@@ -337,15 +351,17 @@ static uint64_t mark_purged(const struct hnsw *h, seam_lsn_t retain, uint64_t *p
     return n;
 }
 
-static enum seam_status rebuild(struct hnsw *h, const struct hnsw_maintain_options *o, const uint64_t *purged,
-                           struct hnsw_maintain_report *r, struct seam_fault *f)
+static enum seam_status rebuild(struct hnsw *h, const struct hnsw_maintain_options *o,
+                                const uint64_t *purged, struct hnsw_maintain_report *r,
+                                struct seam_fault *f)
 {
     uint32_t *order = malloc((h->count + 1ul) * sizeof *order), n;
     uint64_t *seen = malloc(seam_bitset_words(h->count + 1ul) * sizeof *seen);
     struct hnsw *to = NULL;
-    enum seam_status st = order == NULL || seen == NULL
-                         ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to renumber")
-                         : SEAM_OK;
+    enum seam_status st =
+        order == NULL || seen == NULL
+            ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to renumber")
+            : SEAM_OK;
 
     if (st == SEAM_OK && r->purged > 0) {
         st = repair_all(h, purged, o->threads, &r->repaired);
@@ -353,7 +369,8 @@ static enum seam_status rebuild(struct hnsw *h, const struct hnsw_maintain_optio
     }
     if (st == SEAM_OK) st = hnsw_graph_new(&h->o, &h->cfg, &to, f);
     if (st == SEAM_OK) {
-        n = o->reorder && h->count > 0 ? order_by_walk(h, purged, order, seen) : order_plain(h, purged, order);
+        n = o->reorder && h->count > 0 ? order_by_walk(h, purged, order, seen)
+                                       : order_plain(h, purged, order);
         st = compact(h, to, order, n, f);
     }
     if (st == SEAM_OK) adopt(h, to);
@@ -365,7 +382,7 @@ static enum seam_status rebuild(struct hnsw *h, const struct hnsw_maintain_optio
 }
 
 enum seam_status hnsw_maintain(struct hnsw *h, const struct hnsw_maintain_options *o,
-                          struct hnsw_maintain_report *r, struct seam_fault *f)
+                               struct hnsw_maintain_report *r, struct seam_fault *f)
 {
     struct hnsw_maintain_report own;
     uint64_t *purged = NULL;
@@ -374,11 +391,14 @@ enum seam_status hnsw_maintain(struct hnsw *h, const struct hnsw_maintain_option
     if (r == NULL) r = &own;
     *r = (struct hnsw_maintain_report){0};
     if (!h->writer || h->poison != SEAM_OK)
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "maintenance wants a writer");
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                              "maintenance wants a writer");
     if (h->published != h->count || h->death_count > 0)
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "publish before maintaining");
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                              "publish before maintaining");
     purged = malloc(seam_bitset_words(h->count + 1ul) * sizeof *purged);
-    if (purged == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to maintain");
+    if (purged == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to maintain");
     pthread_rwlock_wrlock(&h->gate);
     r->purged = mark_purged(h, o->retain_lsn, purged);
     if (r->purged > 0 || o->force || o->reorder || hnsw_wants_maintain(h)) {
@@ -388,15 +408,18 @@ enum seam_status hnsw_maintain(struct hnsw *h, const struct hnsw_maintain_option
 
             if (floor > h->floor_lsn && r->purged > 0) h->floor_lsn = floor;
             r->did = true;
-            if (h->store != NULL) st = hnsw_store_write_base(h, f);
-            else hnsw_batch_done(h);
+            if (h->store != NULL)
+                st = hnsw_store_write_base(h, f);
+            else
+                hnsw_batch_done(h);
         }
         if (st == SEAM_OK && h->store != NULL) r->bytes = h->store->base_size;
         if (st != SEAM_OK) h->poison = st;
     }
     pthread_rwlock_unlock(&h->gate);
     free(purged);
-    SEAM_TRACE(h->cfg.trace, "hnsw", "maintain", SEAM_TI("purged", r->purged), SEAM_TI("repaired", r->repaired),
-          SEAM_TI("orphans", r->orphans), SEAM_TI("bytes", r->bytes));
+    SEAM_TRACE(h->cfg.trace, "hnsw", "maintain", SEAM_TI("purged", r->purged),
+               SEAM_TI("repaired", r->repaired), SEAM_TI("orphans", r->orphans),
+               SEAM_TI("bytes", r->bytes));
     return st;
 }

@@ -39,7 +39,8 @@ static void set_means(struct hnsw *h, const float *rows, size_t n, size_t step, 
 }
 
 /* The deviation that TRAIN_KEEP of all values stay within, by a histogram.                          */
-static float deviation(const struct hnsw *h, const float *rows, size_t n, size_t step, size_t stride)
+static float deviation(const struct hnsw *h, const float *rows, size_t n, size_t step,
+                       size_t stride)
 {
     uint64_t bin[TRAIN_BINS] = {0}, total = 0, seen = 0;
     float most = 0;
@@ -65,14 +66,16 @@ static float deviation(const struct hnsw *h, const float *rows, size_t n, size_t
     return most;
 }
 
-enum seam_status hnsw_quant_train(struct hnsw *h, const float *rows, size_t n, size_t stride, struct seam_fault *f)
+enum seam_status hnsw_quant_train(struct hnsw *h, const float *rows, size_t n, size_t stride,
+                                  struct seam_fault *f)
 {
     size_t step = n / TRAIN_ROWS_MAX + 1;
     bool bytes = h->o.metric == HNSW_L2 && h->o.quant == HNSW_I8;
 
     (void)f;
     assert(n > 0);
-    for (size_t i = 0; i < n && bytes; i++) bytes = hnsw_quant_is_bytes(rows + i * stride, h->o.dim);
+    for (size_t i = 0; i < n && bytes; i++)
+        bytes = hnsw_quant_is_bytes(rows + i * stride, h->o.dim);
     if (bytes) {
         for (uint32_t d = 0; d < h->o.dim; d++) h->quant.offset[d] = 0;
         h->quant.scale = 1;
@@ -85,8 +88,8 @@ enum seam_status hnsw_quant_train(struct hnsw *h, const float *rows, size_t n, s
     h->quant.lossless = bytes;
     h->quant.trained = true;
     h->quant.trained_on = n;
-    SEAM_TRACE(h->cfg.trace, "hnsw", "quant_train", SEAM_TI("rows", n), SEAM_TD("scale", h->quant.scale),
-          SEAM_TI("lossless", bytes));
+    SEAM_TRACE(h->cfg.trace, "hnsw", "quant_train", SEAM_TI("rows", n),
+               SEAM_TD("scale", h->quant.scale), SEAM_TI("lossless", bytes));
     return SEAM_OK;
 }
 
@@ -117,7 +120,8 @@ void hnsw_quant_encode(const struct hnsw *h, const float *vec, uint8_t *code)
 
 void hnsw_quant_decode(const struct hnsw *h, const uint8_t *code, float *vec)
 {
-    for (uint32_t d = 0; d < h->o.dim; d++) vec[d] = h->quant.offset[d] + h->quant.scale * (float)code[d];
+    for (uint32_t d = 0; d < h->o.dim; d++)
+        vec[d] = h->quant.offset[d] + h->quant.scale * (float)code[d];
     for (size_t d = h->o.dim; d < h->floats; d++) vec[d] = 0;
 }
 
@@ -130,7 +134,8 @@ enum seam_status hnsw_quant_encode_all(struct hnsw *h, struct seam_fault *f)
     for (uint32_t i = 0; i < h->count && st == SEAM_OK; i++) {
         uint8_t *code = hnsw_blocks_writable(&h->codes, i);
 
-        if (code == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for codes");
+        if (code == NULL)
+            return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for codes");
         hnsw_quant_encode(h, vec_at(h, i), code);
     }
     return st;
@@ -158,8 +163,11 @@ enum seam_status hnsw_quant_requantize(struct hnsw *h, struct seam_fault *f)
 
     if (h->quant.lossless && (st = hnsw_quant_unlossless(h, f)) != SEAM_OK) return st;
     rows = malloc((h->count / step + 1) * h->floats * sizeof *rows);
-    if (rows == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to train codes");
-    for (uint32_t i = 0; i < h->count && bytes; i++) bytes = hnsw_quant_is_bytes(vec_at(h, i), h->o.dim);
+    if (rows == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory to train codes");
+    for (uint32_t i = 0; i < h->count && bytes; i++)
+        bytes = hnsw_quant_is_bytes(vec_at(h, i), h->o.dim);
     for (uint32_t i = 0; i < h->count; i += (uint32_t)step)
         memcpy(rows + n++ * h->floats, vec_at(h, i), h->floats * sizeof *rows);
     st = hnsw_quant_train(h, rows, n, h->floats, f);
@@ -176,7 +184,10 @@ enum seam_status hnsw_quant_requantize(struct hnsw *h, struct seam_fault *f)
 }
 
 /* ---- vectors in and out ---- */
-struct spread { double variance; uint16_t dim; };
+struct spread {
+    double variance;
+    uint16_t dim;
+};
 
 static int by_spread(const void *a, const void *b)
 {
@@ -196,7 +207,8 @@ enum seam_status hnsw_order_train(struct hnsw *h, const float *rows, size_t n, s
     if (s == NULL || order == NULL) {
         free(s);
         free(order);
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to order the dimensions");
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory to order the dimensions");
     }
     for (uint32_t d = 0; d < h->o.dim; d++) {
         double sum = 0, squares = 0;
@@ -207,9 +219,10 @@ enum seam_status hnsw_order_train(struct hnsw *h, const float *rows, size_t n, s
             sum += x;
             squares += x * x;
         }
-        s[d] = (struct spread){squares / (double)count - sum / (double)count * (sum / (double)count),
-                               (uint16_t)d};
-        if (!isfinite(s[d].variance)) s[d].variance = 0; /* a bad vector is reported when its turn comes */
+        s[d] = (struct spread){
+            squares / (double)count - sum / (double)count * (sum / (double)count), (uint16_t)d};
+        if (!isfinite(s[d].variance))
+            s[d].variance = 0; /* a bad vector is reported when its turn comes */
     }
     qsort(s, h->o.dim, sizeof *s, by_spread);
     for (uint32_t d = 0; d < h->o.dim; d++) order[d] = s[d].dim;
@@ -220,14 +233,16 @@ enum seam_status hnsw_order_train(struct hnsw *h, const float *rows, size_t n, s
     return SEAM_OK;
 }
 
-enum seam_status hnsw_vector_prepare(const struct hnsw *h, const float *in, float *out, struct seam_fault *f)
+enum seam_status hnsw_vector_prepare(const struct hnsw *h, const float *in, float *out,
+                                     struct seam_fault *f)
 {
     double norm = 0;
 
     for (uint32_t d = 0; d < h->o.dim; d++) {
         if (!isfinite(in[d]))
-            return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "component %u of the vector is %s", d,
-                             isnan(in[d]) ? "not a number" : "infinite");
+            return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                                  "component %u of the vector is %s", d,
+                                  isnan(in[d]) ? "not a number" : "infinite");
         norm += (double)in[d] * in[d];
     }
     if (h->o.metric == HNSW_COSINE) {
@@ -235,7 +250,7 @@ enum seam_status hnsw_vector_prepare(const struct hnsw *h, const float *in, floa
 
         if (norm == 0)
             return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
-                             "the zero vector has no direction, so no cosine");
+                                  "the zero vector has no direction, so no cosine");
         for (uint32_t d = 0; d < h->o.dim; d++) out[d] = (float)(in[d] * inverse);
     } else if (h->order != NULL) {
         for (uint32_t d = 0; d < h->o.dim; d++) out[d] = in[h->order[d]];
@@ -287,9 +302,11 @@ struct hnsw_probe hnsw_probe_node(const struct hnsw *h, struct hnsw_scratch *s, 
     if (!walks_codes(h)) return p;
     u = code_at(h, node);
     h->kern->flip(u, h->codes.stride, s->code2);
-    sum = seam_get_u32(u + h->codes.stride - 4) * CODE_ZERO; /* unsigned: a hostile constant may overflow */
+    sum = seam_get_u32(u + h->codes.stride - 4) *
+          CODE_ZERO; /* unsigned: a hostile constant may overflow */
     p.code = s->code2;
-    p.k0 = (int32_t)(h->o.metric == HNSW_IP ? sum : seam_get_u32(u + h->codes.stride - 8) + 2 * sum);
+    p.k0 =
+        (int32_t)(h->o.metric == HNSW_IP ? sum : seam_get_u32(u + h->codes.stride - 8) + 2 * sum);
     return p;
 }
 
@@ -297,6 +314,7 @@ float hnsw_quant_distance(const struct hnsw *h, const struct hnsw_probe *p, int3
 {
     float unit = h->quant.scale * h->quant.scale;
 
-    if (p->code == NULL) return h->o.metric == HNSW_COSINE ? 1 + dist_of_key(key) : dist_of_key(key);
+    if (p->code == NULL)
+        return h->o.metric == HNSW_COSINE ? 1 + dist_of_key(key) : dist_of_key(key);
     return h->o.metric == HNSW_COSINE ? (float)key * unit / 2 : (float)key * unit;
 }

@@ -39,15 +39,18 @@ bool hnsw_selector_takes(const struct hnsw_selector *sel, const struct hnsw_node
     for (hi = f->key_count; lo < hi;) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (f->keys[mid] < n->key) lo = mid + 1;
-        else hi = mid;
+        if (f->keys[mid] < n->key)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo < f->key_count && f->keys[lo] == n->key;
 }
 
 /* Estimates the share of matching nodes from a sample spread over the nodes, and keeps some that match:
  * they are starting points near which a walk among matching nodes can begin.                        */
-static double sample(const struct hnsw *h, const struct hnsw_selector *sel, uint32_t *seeds, size_t *seed_count)
+static double sample(const struct hnsw *h, const struct hnsw_selector *sel, uint32_t *seeds,
+                     size_t *seed_count)
 {
     uint32_t count = count_load(h), tried = count < SAMPLE ? count : SAMPLE, hit = 0;
 
@@ -64,7 +67,8 @@ static double sample(const struct hnsw *h, const struct hnsw_selector *sel, uint
 
 /* Costs in distances, roughly: a walk measures about 12 new nodes a hop and ef hops; an exact scan reads
  * memory in order and is worth about four times that many.                                          */
-static enum hnsw_regime choose(const struct hnsw *h, const struct hnsw_query *q, double share, size_t ef)
+static enum hnsw_regime choose(const struct hnsw *h, const struct hnsw_query *q, double share,
+                               size_t ef)
 {
     double matches = share * count_load(h), walk_cost = 12.0 * (double)ef;
 
@@ -85,8 +89,9 @@ static bool exact_push(struct hnsw_scratch *s, cand_t c, size_t k)
     return hnsw_heap_push(s, ~c);
 }
 
-static enum seam_status exact_scan(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p,
-                              const struct hnsw_selector *sel, size_t k, size_t *found)
+static enum seam_status exact_scan(const struct hnsw *h, struct hnsw_scratch *s,
+                                   const struct hnsw_probe *p, const struct hnsw_selector *sel,
+                                   size_t k, size_t *found)
 {
     uint32_t ids[DIST_BATCH], count = count_load(h);
     int32_t keys[DIST_BATCH];
@@ -95,7 +100,8 @@ static enum seam_status exact_scan(const struct hnsw *h, struct hnsw_scratch *s,
     s->heap_count = 0;
     for (uint32_t id = 0; id <= count; id++) {
         if (n == DIST_BATCH / 2 || (id == count && n > 0)) {
-            hnsw_measure(h, p, ids, n, s->heap_count == k ? cand_key(~s->heap[0]) : INT32_MAX, keys);
+            hnsw_measure(h, p, ids, n, s->heap_count == k ? cand_key(~s->heap[0]) : INT32_MAX,
+                         keys);
             s->stats.distances += (uint32_t)n;
             for (size_t i = 0; i < n; i++)
                 if (!exact_push(s, cand_make(keys[i], ids[i]), k)) return SEAM_NOMEM;
@@ -120,7 +126,8 @@ static struct hnsw_probe exact_probe(const struct hnsw *h, struct hnsw_scratch *
 /* ---- the guided walk ---- */
 /* Neighbours worth measuring: all unvisited ones, or (two-hop) the matching ones of the neighbours'
  * neighbours too.                                                                                   */
-static size_t gather_plain(const struct hnsw *h, struct hnsw_scratch *s, uint32_t node, uint32_t *ids)
+static size_t gather_plain(const struct hnsw *h, struct hnsw_scratch *s, uint32_t node,
+                           uint32_t *ids)
 {
     const uint32_t *list = links0_at(h, node);
     size_t n = 0;
@@ -136,15 +143,17 @@ static size_t gather_plain(const struct hnsw *h, struct hnsw_scratch *s, uint32_
     return n;
 }
 
-static size_t gather_two_hop(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_selector *sel,
-                             uint32_t node, uint32_t *ids)
+static size_t gather_two_hop(const struct hnsw *h, struct hnsw_scratch *s,
+                             const struct hnsw_selector *sel, uint32_t node, uint32_t *ids)
 {
     uint32_t first[DIST_BATCH];
     size_t m = gather_plain(h, s, node, first), n = 0, through = 0;
 
     for (size_t i = 0; i < m; i++) {
-        if (hnsw_selector_takes(sel, node_at(h, first[i]))) ids[n++] = first[i];
-        else first[through++] = first[i];
+        if (hnsw_selector_takes(sel, node_at(h, first[i])))
+            ids[n++] = first[i];
+        else
+            first[through++] = first[i];
     }
     for (size_t i = 0; i < through && n < h->max0; i++) {
         const uint32_t *list = links0_at(h, first[i]);
@@ -153,7 +162,8 @@ static size_t gather_two_hop(const struct hnsw *h, struct hnsw_scratch *s, const
             uint32_t id = link_load(list + j);
 
             if (id == LINK_NONE) break;
-            if (seam_bitset_get(s->visited, id) || !hnsw_selector_takes(sel, node_at(h, id))) continue;
+            if (seam_bitset_get(s->visited, id) || !hnsw_selector_takes(sel, node_at(h, id)))
+                continue;
             seam_bitset_set(s->visited, id);
             ids[n++] = id;
         }
@@ -166,7 +176,7 @@ struct guided {
     struct hnsw_scratch *s;
     const struct hnsw_probe *p;
     const struct hnsw_selector *sel;
-    size_t ef, found;         /* results: s->pool[0, found), ascending */
+    size_t ef, found; /* results: s->pool[0, found), ascending */
     enum hnsw_regime regime;
 };
 
@@ -189,7 +199,8 @@ static bool consider(struct guided *g, const uint32_t *ids, size_t n, bool all_m
 {
     int32_t keys[DIST_BATCH];
 
-    hnsw_measure(g->h, g->p, ids, n, g->found == g->ef ? cand_key(g->s->pool[g->found - 1]) : INT32_MAX, keys);
+    hnsw_measure(g->h, g->p, ids, n,
+                 g->found == g->ef ? cand_key(g->s->pool[g->found - 1]) : INT32_MAX, keys);
     g->s->stats.distances += (uint32_t)n;
     for (size_t i = 0; i < n; i++) {
         cand_t c = cand_make(keys[i], ids[i]);
@@ -201,7 +212,8 @@ static bool consider(struct guided *g, const uint32_t *ids, size_t n, bool all_m
     return true;
 }
 
-static enum seam_status guided_walk(struct guided *g, cand_t start, const uint32_t *seeds, size_t seed_count)
+static enum seam_status guided_walk(struct guided *g, cand_t start, const uint32_t *seeds,
+                                    size_t seed_count)
 {
     struct hnsw_scratch *s = g->s;
     uint32_t ids[DIST_BATCH], first = cand_node(start);
@@ -223,9 +235,9 @@ static enum seam_status guided_walk(struct guided *g, cand_t start, const uint32
         s->stats.hops++;
         n = g->regime == HNSW_TWO_HOP ? gather_two_hop(g->h, s, g->sel, cand_node(c), ids)
                                       : gather_plain(g->h, s, cand_node(c), ids);
-        SEAM_TRACE(g->h->cfg.trace, "hnsw", "hop", SEAM_TI("node", cand_node(c)), SEAM_TI("level", 0),
-              SEAM_TI("key", cand_key(c)), SEAM_TI("neighbours", n), SEAM_TI("pool", g->found),
-              SEAM_TS("regime", hnsw_regime_name(g->regime)));
+        SEAM_TRACE(g->h->cfg.trace, "hnsw", "hop", SEAM_TI("node", cand_node(c)),
+                   SEAM_TI("level", 0), SEAM_TI("key", cand_key(c)), SEAM_TI("neighbours", n),
+                   SEAM_TI("pool", g->found), SEAM_TS("regime", hnsw_regime_name(g->regime)));
         if (!consider(g, ids, n, g->regime == HNSW_TWO_HOP)) return SEAM_NOMEM;
     }
     return SEAM_OK;
@@ -257,15 +269,17 @@ static size_t rerank(const struct hnsw *h, struct hnsw_scratch *s, size_t found,
     return n;
 }
 
-static bool answered_by_walk(const struct hnsw *h, const struct hnsw_query *q, const struct hnsw_selector *sel)
+static bool answered_by_walk(const struct hnsw *h, const struct hnsw_query *q,
+                             const struct hnsw_selector *sel)
 {
     return q->filter == NULL && dead_load(h) == 0 && sel->moment == SEAM_LSN_MAX - 1 &&
            (q->regime == HNSW_AUTO || q->regime == HNSW_PLAIN);
 }
 
 /* Leaves the ef nearest selected in s->pool, ascending by the keys of *p; *p says what measured them. */
-enum seam_status hnsw_query_candidates(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_query *q,
-                             const struct hnsw_selector *sel, size_t ef, struct hnsw_probe *p, size_t *found)
+enum seam_status hnsw_query_candidates(const struct hnsw *h, struct hnsw_scratch *s,
+                                       const struct hnsw_query *q, const struct hnsw_selector *sel,
+                                       size_t ef, struct hnsw_probe *p, size_t *found)
 {
     size_t count = count_load(h), want = q->k < count ? q->k : count;
     struct guided g = {h, s, p, sel, ef, 0, HNSW_PLAIN};
@@ -288,7 +302,7 @@ enum seam_status hnsw_query_candidates(const struct hnsw *h, struct hnsw_scratch
                        : choose(h, q, s->stats.selectivity, ef);
         s->stats.regime = g.regime;
         SEAM_TRACE(h->cfg.trace, "hnsw", "regime", SEAM_TS("name", hnsw_regime_name(g.regime)),
-              SEAM_TD("selectivity", s->stats.selectivity));
+                   SEAM_TD("selectivity", s->stats.selectivity));
         if (g.regime != HNSW_EXACT) {
             *p = hnsw_probe_query(h, s);
             st = guided_walk(&g, hnsw_descend(h, s, p, 0), seeds, seed_count);
@@ -340,47 +354,50 @@ uint32_t hnsw_query_default_ef(const struct hnsw *h)
     return query_ef(h, &q, &patience);
 }
 
-enum seam_status hnsw_query_check(const struct hnsw *h, const struct hnsw_query *q, struct hnsw_selector *sel,
-                        struct seam_fault *f)
+enum seam_status hnsw_query_check(const struct hnsw *h, const struct hnsw_query *q,
+                                  struct hnsw_selector *sel, struct seam_fault *f)
 {
     const struct hnsw_filter *w = q->filter;
 
     if (!h->writer && h->poison != SEAM_OK) /* a refresh failed half way: this is nobody's state */
-        return seam_fault_set(f, h->poison, NULL, SEAM_FAULT_NO_OFFSET, "an earlier refresh failed; open the index anew");
+        return seam_fault_set(f, h->poison, NULL, SEAM_FAULT_NO_OFFSET,
+                              "an earlier refresh failed; open the index anew");
     if (q->k == 0 || q->k > HNSW_EF_MAX || q->ef > HNSW_EF_MAX)
-        return seam_fault_set(f, SEAM_INVALID, "k", SEAM_FAULT_NO_OFFSET, "k is %zu, ef %u; k from 1, both to %d", q->k,
-                         q->ef, HNSW_EF_MAX);
+        return seam_fault_set(f, SEAM_INVALID, "k", SEAM_FAULT_NO_OFFSET,
+                              "k is %zu, ef %u; k from 1, both to %d", q->k, q->ef, HNSW_EF_MAX);
     if (w != NULL && (w->match != NULL) + (w->bitmap != NULL) + (w->keys != NULL) != 1)
         return seam_fault_set(f, SEAM_INVALID, "filter", SEAM_FAULT_NO_OFFSET,
-                         "exactly one of match, bitmap and keys must be given");
+                              "exactly one of match, bitmap and keys must be given");
     sel->filter = w;
     sel->moment = h->moment;
     if (q->as_of != 0 && q->as_of != SEAM_LSN_MAX) {
         if (q->as_of > h->applied_lsn)
             return seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET,
-                             "as of LSN %llu, but only %llu is applied",
-                             (unsigned long long)q->as_of, (unsigned long long)h->applied_lsn);
+                                  "as of LSN %llu, but only %llu is applied",
+                                  (unsigned long long)q->as_of, (unsigned long long)h->applied_lsn);
         if (q->as_of < h->floor_lsn)
             return seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET,
-                             "as of LSN %llu, but history is kept from %llu on",
-                             (unsigned long long)q->as_of, (unsigned long long)h->floor_lsn);
+                                  "as of LSN %llu, but history is kept from %llu on",
+                                  (unsigned long long)q->as_of, (unsigned long long)h->floor_lsn);
         sel->moment = q->as_of;
     }
     return SEAM_OK;
 }
 
-static void to_hits(const struct hnsw *h, const struct hnsw_scratch *s, const struct hnsw_probe *p, size_t n,
-                    struct hnsw_hit *hits)
+static void to_hits(const struct hnsw *h, const struct hnsw_scratch *s, const struct hnsw_probe *p,
+                    size_t n, struct hnsw_hit *hits)
 {
     for (size_t i = 0; i < n; i++) {
         uint32_t id = cand_node(s->pool[i]);
 
-        hits[i] = (struct hnsw_hit){node_at(h, id)->key, hnsw_quant_distance(h, p, cand_key(s->pool[i])), id};
+        hits[i] = (struct hnsw_hit){node_at(h, id)->key,
+                                    hnsw_quant_distance(h, p, cand_key(s->pool[i])), id};
     }
 }
 
-static enum seam_status search_locked(const struct hnsw *h, const struct hnsw_query *q, struct hnsw_scratch *s,
-                                 struct hnsw_hit *hits, size_t *count, struct seam_fault *f)
+static enum seam_status search_locked(const struct hnsw *h, const struct hnsw_query *q,
+                                      struct hnsw_scratch *s, struct hnsw_hit *hits, size_t *count,
+                                      struct seam_fault *f)
 {
     struct hnsw_probe p = {0}, exact = {.vec = s->vec};
     struct hnsw_query full = *q;
@@ -392,7 +409,8 @@ static enum seam_status search_locked(const struct hnsw *h, const struct hnsw_qu
     if (st != SEAM_OK) return st;
     s->stats.ef = query_ef(h, q, &full.patience);
     st = hnsw_query_candidates(h, s, &full, &sel, s->stats.ef, &p, &found);
-    if (st != SEAM_OK) return seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the search");
+    if (st != SEAM_OK)
+        return seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the search");
     if (p.code != NULL && has_vecs(h) && !q->no_rerank) {
         found = rerank(h, s, found, q->k);
         p = exact;
@@ -402,26 +420,29 @@ static enum seam_status search_locked(const struct hnsw *h, const struct hnsw_qu
     return SEAM_OK;
 }
 
-enum seam_status hnsw_search(const struct hnsw *handle, const struct hnsw_query *q, struct hnsw_hit *hits,
-                        size_t *count, struct hnsw_stats *stats, struct seam_fault *f)
+enum seam_status hnsw_search(const struct hnsw *handle, const struct hnsw_query *q,
+                             struct hnsw_hit *hits, size_t *count, struct hnsw_stats *stats,
+                             struct seam_fault *f)
 {
-    struct hnsw *h = (struct hnsw *)(uintptr_t)handle; /* the gate is guarded state, not the index */
+    struct hnsw *h =
+        (struct hnsw *)(uintptr_t)handle; /* the gate is guarded state, not the index */
     struct hnsw_scratch *s;
     enum seam_status st;
 
     *count = 0;
     pthread_rwlock_rdlock(&h->gate);
     s = hnsw_scratch_get(h);
-    st = s == NULL ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the search")
-                   : search_locked(h, q, s, hits, count, f);
+    st = s == NULL
+             ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the search")
+             : search_locked(h, q, s, hits, count, f);
     if (s != NULL && stats != NULL) *stats = s->stats;
     hnsw_scratch_put(h, s);
     pthread_rwlock_unlock(&h->gate);
     return st;
 }
 
-enum seam_status hnsw_exact(const struct hnsw *handle, const struct hnsw_query *q, struct hnsw_hit *hits,
-                       size_t *count, struct seam_fault *f)
+enum seam_status hnsw_exact(const struct hnsw *handle, const struct hnsw_query *q,
+                            struct hnsw_hit *hits, size_t *count, struct seam_fault *f)
 {
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
     struct hnsw_selector sel;
@@ -433,13 +454,16 @@ enum seam_status hnsw_exact(const struct hnsw *handle, const struct hnsw_query *
     pthread_rwlock_rdlock(&h->gate);
     st = hnsw_query_check(h, q, &sel, f);
     s = hnsw_scratch_get(h);
-    if (st == SEAM_OK && s == NULL) st = seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory");
+    if (st == SEAM_OK && s == NULL)
+        st = seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory");
     if (st == SEAM_OK) st = hnsw_vector_prepare(h, q->vector, s->vec, f);
     if (st == SEAM_OK) {
         p = exact_probe(h, s);
         st = exact_scan(h, s, &p, &sel, q->k, count);
-        if (st == SEAM_OK) to_hits(h, s, &p, *count, hits);
-        else seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the scan");
+        if (st == SEAM_OK)
+            to_hits(h, s, &p, *count, hits);
+        else
+            seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the scan");
     }
     hnsw_scratch_put(h, s);
     pthread_rwlock_unlock(&h->gate);
@@ -492,20 +516,21 @@ static enum seam_status batch(struct hnsw_batch *b, size_t n, int threads)
 }
 
 enum seam_status hnsw_search_batch(const struct hnsw *h, const float *vectors, size_t n,
-                              const struct hnsw_query *q, int threads, struct hnsw_hit *hits,
-                              size_t *counts, struct seam_fault *f)
+                                   const struct hnsw_query *q, int threads, struct hnsw_hit *hits,
+                                   size_t *counts, struct seam_fault *f)
 {
-    struct hnsw_batch b = {.h = h, .vectors = vectors, .q = q, .hits = hits, .counts = counts, .f = f};
+    struct hnsw_batch b = {
+        .h = h, .vectors = vectors, .q = q, .hits = hits, .counts = counts, .f = f};
 
     return batch(&b, n, threads);
 }
 
 enum seam_status hnsw_exact_batch(const struct hnsw *h, const float *vectors, size_t n,
-                             const struct hnsw_query *q, int threads, struct hnsw_hit *hits,
-                             size_t *counts, struct seam_fault *f)
+                                  const struct hnsw_query *q, int threads, struct hnsw_hit *hits,
+                                  size_t *counts, struct seam_fault *f)
 {
-    struct hnsw_batch b = {.h = h, .vectors = vectors, .q = q, .hits = hits, .counts = counts, .exact = true,
-                      .f = f};
+    struct hnsw_batch b = {
+        .h = h, .vectors = vectors, .q = q, .hits = hits, .counts = counts, .exact = true, .f = f};
 
     return batch(&b, n, threads);
 }

@@ -54,7 +54,8 @@ static struct hnsw_scratch *scratch_new(const struct hnsw *h)
 
 struct hnsw_scratch *hnsw_scratch_get(const struct hnsw *handle)
 {
-    struct hnsw *h = (struct hnsw *)(uintptr_t)handle; /* the list is guarded, not part of the index */
+    struct hnsw *h =
+        (struct hnsw *)(uintptr_t)handle; /* the list is guarded, not part of the index */
     struct hnsw_scratch *s;
     size_t words;
 
@@ -102,8 +103,14 @@ static bool grow(cand_t **p, size_t *cap, size_t n)
     return true;
 }
 
-bool hnsw_scratch_pool(struct hnsw_scratch *s, size_t n) { return grow(&s->pool, &s->pool_cap, n); }
-bool hnsw_scratch_sorted(struct hnsw_scratch *s, size_t n) { return grow(&s->sorted, &s->sorted_cap, n); }
+bool hnsw_scratch_pool(struct hnsw_scratch *s, size_t n)
+{
+    return grow(&s->pool, &s->pool_cap, n);
+}
+bool hnsw_scratch_sorted(struct hnsw_scratch *s, size_t n)
+{
+    return grow(&s->sorted, &s->sorted_cap, n);
+}
 
 bool hnsw_heap_push(struct hnsw_scratch *s, cand_t c)
 {

@@ -28,8 +28,8 @@ static inline void prefetch_row(const uint8_t *row, size_t bytes, size_t lines_m
     for (size_t i = 0; i < lines; i++) __builtin_prefetch(row + i * LINE, 0, 3);
 }
 
-void hnsw_measure_exact(const struct hnsw *h, const float *vec, const uint32_t *ids, size_t n, int32_t bound,
-                   int32_t *keys)
+void hnsw_measure_exact(const struct hnsw *h, const float *vec, const uint32_t *ids, size_t n,
+                        int32_t bound, int32_t *keys)
 {
     const uint8_t *rows[DIST_BATCH];
 
@@ -38,12 +38,14 @@ void hnsw_measure_exact(const struct hnsw *h, const float *vec, const uint32_t *
         rows[i] = blocks_at(&h->vecs, ids[i]);
         prefetch_row(rows[i], h->vecs.stride, PREFETCH_VEC);
     }
-    if (h->o.metric == HNSW_L2) hnsw_dist_l2_bounded(h->kern, vec, rows, n, h->floats, bound, keys);
-    else h->kern->ip(vec, rows, n, h->floats, keys);
+    if (h->o.metric == HNSW_L2)
+        hnsw_dist_l2_bounded(h->kern, vec, rows, n, h->floats, bound, keys);
+    else
+        h->kern->ip(vec, rows, n, h->floats, keys);
 }
 
-void hnsw_measure(const struct hnsw *h, const struct hnsw_probe *p, const uint32_t *ids, size_t n, int32_t bound,
-             int32_t *keys)
+void hnsw_measure(const struct hnsw *h, const struct hnsw_probe *p, const uint32_t *ids, size_t n,
+                  int32_t bound, int32_t *keys)
 {
     const uint8_t *rows[DIST_BATCH];
 
@@ -95,7 +97,10 @@ static inline size_t upper_bound(const cand_t *a, size_t n, cand_t c)
     return (size_t)(base - a) + (n == 1 && *base < c);
 }
 
-struct pool { cand_t *a; size_t n, ef, next; }; /* next: first unexpanded */
+struct pool {
+    cand_t *a;
+    size_t n, ef, next;
+}; /* next: first unexpanded */
 
 static inline bool pool_insert(struct pool *p, cand_t c)
 {
@@ -131,8 +136,8 @@ static inline void prefetch_second(const struct hnsw *h, const struct pool *p)
 }
 
 /* Patience: hops since one of the k best changed.                                                    */
-size_t hnsw_walk(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p, cand_t start, unsigned level,
-            size_t ef, uint32_t patience, size_t k)
+size_t hnsw_walk(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p,
+                 cand_t start, unsigned level, size_t ef, uint32_t patience, size_t k)
 {
     struct pool pool = {s->pool, 1, ef, 0};
     uint32_t ids[DIST_BATCH], hops = 0, distances = 0, entered = 0, idle = 0;
@@ -165,8 +170,9 @@ size_t hnsw_walk(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw
             if (before < pool.next) pool.next = before;
         }
         while (pool.next < pool.n && (pool.a[pool.next] & 1)) pool.next++;
-        SEAM_TRACE(h->cfg.trace, "hnsw", "hop", SEAM_TI("node", cand_node(c)), SEAM_TI("level", level),
-              SEAM_TI("key", cand_key(c)), SEAM_TI("neighbours", n), SEAM_TI("pool", pool.n));
+        SEAM_TRACE(h->cfg.trace, "hnsw", "hop", SEAM_TI("node", cand_node(c)),
+                   SEAM_TI("level", level), SEAM_TI("key", cand_key(c)), SEAM_TI("neighbours", n),
+                   SEAM_TI("pool", pool.n));
         idle = best < k ? 0 : idle + 1;
         if (patience != 0 && idle >= patience && pool.n >= k) break;
     }
@@ -177,7 +183,8 @@ size_t hnsw_walk(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw
 }
 
 /* One step down the hierarchy: to the nearest neighbour until none is nearer.                        */
-cand_t hnsw_descend(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p, unsigned to)
+cand_t hnsw_descend(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p,
+                    unsigned to)
 {
     uint64_t entry = entry_load(h);
     uint32_t at = (uint32_t)entry, ids[DIST_BATCH];
@@ -204,8 +211,9 @@ cand_t hnsw_descend(const struct hnsw *h, struct hnsw_scratch *s, const struct h
 
                 if (c < best) best = c;
             }
-            SEAM_TRACE(h->cfg.trace, "hnsw", "descend", SEAM_TI("node", cand_node(from)), SEAM_TI("level", level),
-                  SEAM_TI("key", cand_key(from)), SEAM_TI("neighbours", n));
+            SEAM_TRACE(h->cfg.trace, "hnsw", "descend", SEAM_TI("node", cand_node(from)),
+                       SEAM_TI("level", level), SEAM_TI("key", cand_key(from)),
+                       SEAM_TI("neighbours", n));
             if (best == from) break;
         }
     }

@@ -14,8 +14,8 @@
 
 enum { JOURNAL_READ_MIN = 1 << 16, OPEN_TRIES = 16, BIG_BATCH_MIN = 4096 };
 
-enum seam_status hnsw_store_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t seq, const char *ext,
-                       struct seam_fault *f)
+enum seam_status hnsw_store_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t seq,
+                                 const char *ext, struct seam_fault *f)
 {
     char name[64];
 
@@ -56,35 +56,48 @@ static void state_encode(const struct hnsw_state *s, struct seam_buf *out)
     }
 }
 
-enum seam_status hnsw_state_parse(const struct seam_manifest *m, const char *where, struct hnsw_state *out, struct seam_fault *f)
+enum seam_status hnsw_state_parse(const struct seam_manifest *m, const char *where,
+                                  struct hnsw_state *out, struct seam_fault *f)
 {
     const uint8_t *p = m->payload.data;
     size_t n = m->payload.size;
 
-    if (n < STATE_HEADER || seam_get_u32(p) != STATE_VERSION || seam_get_u32(p + 64) > HNSW_POINTS_MAX ||
+    if (n < STATE_HEADER || seam_get_u32(p) != STATE_VERSION ||
+        seam_get_u32(p + 64) > HNSW_POINTS_MAX ||
         n != STATE_HEADER + (size_t)seam_get_u32(p + 64) * STATE_POINT)
-        return seam_fault_set(f, SEAM_CORRUPT, where, SEAM_MANIFEST_HEADER_SIZE, "the manifest's payload is malformed");
-    *out = (struct hnsw_state){
-        .seq = m->seq, .applied_lsn = m->applied_lsn, .wall_us = m->wall_us,
-        .o = {seam_get_u32(p + 4), (enum hnsw_metric)seam_get_u32(p + 8), (enum hnsw_quant)seam_get_u32(p + 12),
-              seam_get_u32(p + 16), seam_get_u32(p + 20), seam_get_u64(p + 24)},
-        .base = seam_get_u64(p + 32), .journal = seam_get_u64(p + 40), .floor_lsn = seam_get_u64(p + 48),
-        .default_recall = seam_get_f64(p + 56), .point_count = seam_get_u32(p + 64)};
-    if (hnsw_graph_options_check(&out->o, NULL) != SEAM_OK || out->journal == 0 || out->base > out->seq ||
-        out->journal > out->seq || !(out->default_recall >= 0 && out->default_recall <= 1))
-        return seam_fault_set(f, SEAM_CORRUPT, where, SEAM_MANIFEST_HEADER_SIZE, "the manifest's values are impossible");
+        return seam_fault_set(f, SEAM_CORRUPT, where, SEAM_MANIFEST_HEADER_SIZE,
+                              "the manifest's payload is malformed");
+    *out = (struct hnsw_state){.seq = m->seq,
+                               .applied_lsn = m->applied_lsn,
+                               .wall_us = m->wall_us,
+                               .o = {seam_get_u32(p + 4), (enum hnsw_metric)seam_get_u32(p + 8),
+                                     (enum hnsw_quant)seam_get_u32(p + 12), seam_get_u32(p + 16),
+                                     seam_get_u32(p + 20), seam_get_u64(p + 24)},
+                               .base = seam_get_u64(p + 32),
+                               .journal = seam_get_u64(p + 40),
+                               .floor_lsn = seam_get_u64(p + 48),
+                               .default_recall = seam_get_f64(p + 56),
+                               .point_count = seam_get_u32(p + 64)};
+    if (hnsw_graph_options_check(&out->o, NULL) != SEAM_OK || out->journal == 0 ||
+        out->base > out->seq || out->journal > out->seq ||
+        !(out->default_recall >= 0 && out->default_recall <= 1))
+        return seam_fault_set(f, SEAM_CORRUPT, where, SEAM_MANIFEST_HEADER_SIZE,
+                              "the manifest's values are impossible");
     for (size_t i = 0; i < out->point_count; i++) {
         const uint8_t *q = p + STATE_HEADER + i * STATE_POINT;
 
-        out->points[i] = (struct hnsw_point){seam_get_u32(q), seam_get_u32(q + 4), seam_get_f64(q + 8), seam_get_f64(q + 16),
-                                             seam_get_f64(q + 24), seam_get_f64(q + 32), seam_get_u32(q + 40)};
+        out->points[i] = (struct hnsw_point){
+            seam_get_u32(q),      seam_get_u32(q + 4),  seam_get_f64(q + 8), seam_get_f64(q + 16),
+            seam_get_f64(q + 24), seam_get_f64(q + 32), seam_get_u32(q + 40)};
         if (out->points[i].ef > HNSW_EF_MAX)
-            return seam_fault_set(f, SEAM_CORRUPT, where, SEAM_MANIFEST_HEADER_SIZE, "a pinned ef is impossible");
+            return seam_fault_set(f, SEAM_CORRUPT, where, SEAM_MANIFEST_HEADER_SIZE,
+                                  "a pinned ef is impossible");
     }
     return SEAM_OK;
 }
 
-enum seam_status hnsw_state_load(struct seam_io *io, const char *dir, struct hnsw_state *out, struct seam_fault *f)
+enum seam_status hnsw_state_load(struct seam_io *io, const char *dir, struct hnsw_state *out,
+                                 struct seam_fault *f)
 {
     struct seam_manifest m = {0};
     enum seam_status st = seam_manifest_load_newest(io, dir, STATE_KIND, &m, f);
@@ -96,19 +109,24 @@ enum seam_status hnsw_state_load(struct seam_io *io, const char *dir, struct hns
 
 static enum seam_status state_publish(struct hnsw_store *s, struct seam_fault *f)
 {
-    struct seam_manifest m = {.kind = STATE_KIND, .seq = s->state.seq, .parent = s->state.seq - 1,
-                         .applied_lsn = s->state.applied_lsn, .wall_us = s->state.wall_us};
+    struct seam_manifest m = {.kind = STATE_KIND,
+                              .seq = s->state.seq,
+                              .parent = s->state.seq - 1,
+                              .applied_lsn = s->state.applied_lsn,
+                              .wall_us = s->state.wall_us};
     enum seam_status st = SEAM_OK;
 
     state_encode(&s->state, &m.payload);
-    if (!seam_buf_ok(&m.payload)) st = seam_fault_set(f, SEAM_NOMEM, s->dir, 0, "no memory for the manifest");
+    if (!seam_buf_ok(&m.payload))
+        st = seam_fault_set(f, SEAM_NOMEM, s->dir, 0, "no memory for the manifest");
     if (st == SEAM_OK) st = seam_manifest_publish(s->io, s->dir, &m, f);
     seam_buf_free(&m.payload);
     return st;
 }
 
 /* ---- files ---- */
-static enum seam_status journal_create(struct hnsw_store *s, uint64_t seq, struct seam_file **out, struct seam_fault *f)
+static enum seam_status journal_create(struct hnsw_store *s, uint64_t seq, struct seam_file **out,
+                                       struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     uint8_t head[JOURNAL_HEADER];
@@ -116,7 +134,9 @@ static enum seam_status journal_create(struct hnsw_store *s, uint64_t seq, struc
     enum seam_status st = hnsw_store_path(path, s->dir, seq, "journal", f);
 
     hnsw_journal_header(head, seq);
-    if (st == SEAM_OK) st = seam_file_open(s->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file, f);
+    if (st == SEAM_OK)
+        st = seam_file_open(s->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC,
+                            &file, f);
     if (st == SEAM_OK) st = seam_file_write(file, 0, head, sizeof head, f);
     if (st == SEAM_OK) st = seam_file_sync(file, f);
     if (st == SEAM_OK) st = seam_io_sync_dir(s->io, s->dir, f);
@@ -138,12 +158,14 @@ static void remove_old(struct hnsw_store *s, const struct hnsw_state *was)
     if (was->base != 0 && was->base != s->state.base &&
         hnsw_store_path(path, s->dir, was->base, "base", NULL) == SEAM_OK)
         st = seam_io_unlink(s->io, path, NULL);
-    if (was->journal != s->state.journal && hnsw_store_path(path, s->dir, was->journal, "journal", NULL) == SEAM_OK)
+    if (was->journal != s->state.journal &&
+        hnsw_store_path(path, s->dir, was->journal, "journal", NULL) == SEAM_OK)
         st = seam_io_unlink(s->io, path, NULL);
     (void)st;
 }
 
-static enum seam_status publish_state(struct hnsw *h, uint64_t base, uint64_t journal, struct seam_fault *f)
+static enum seam_status publish_state(struct hnsw *h, uint64_t base, uint64_t journal,
+                                      struct seam_fault *f)
 {
     struct hnsw_store *s = h->store;
     struct hnsw_state was = s->state;
@@ -159,8 +181,10 @@ static enum seam_status publish_state(struct hnsw *h, uint64_t base, uint64_t jo
     s->state.point_count = h->point_count;
     memcpy(s->state.points, h->points, sizeof h->points);
     st = state_publish(s, f);
-    if (st == SEAM_OK) remove_old(s, &was);
-    else h->poison = st;
+    if (st == SEAM_OK)
+        remove_old(s, &was);
+    else
+        h->poison = st;
     return st;
 }
 
@@ -191,7 +215,8 @@ enum seam_status hnsw_store_write_base(struct hnsw *h, struct seam_fault *f)
     s->batches = 0;
     s->base_size = size;
     hnsw_batch_done(h);
-    SEAM_TRACE(h->cfg.trace, "hnsw", "base_write", SEAM_TI("nodes", h->count), SEAM_TI("bytes", size), SEAM_TI("seq", seq));
+    SEAM_TRACE(h->cfg.trace, "hnsw", "base_write", SEAM_TI("nodes", h->count),
+               SEAM_TI("bytes", size), SEAM_TI("seq", seq));
     return SEAM_OK;
 }
 
@@ -213,7 +238,9 @@ static enum seam_status journal_open(struct hnsw *h, struct seam_fault *f)
     uint8_t head[JOURNAL_HEADER];
     enum seam_status st = hnsw_store_path(path, s->dir, s->state.journal, "journal", f);
 
-    if (st == SEAM_OK) st = seam_file_open(s->io, path, h->writer ? SEAM_FILE_WRITE : SEAM_FILE_READ, &s->journal, f);
+    if (st == SEAM_OK)
+        st = seam_file_open(s->io, path, h->writer ? SEAM_FILE_WRITE : SEAM_FILE_READ, &s->journal,
+                            f);
     if (st == SEAM_OK) st = seam_file_read(s->journal, 0, head, sizeof head, f);
     if (st == SEAM_OK) st = hnsw_journal_header_check(head, path, s->state.journal, f);
     s->journal_size = JOURNAL_HEADER;
@@ -235,7 +262,8 @@ static enum seam_status batch_fetch(struct hnsw_store *s, uint64_t file_end, str
     if (seam_get_u64(head + 8) > left - BATCH_HEADER) return SEAM_END;
     want = BATCH_HEADER + seam_get_u64(head + 8);
     if (!seam_buf_extend(&s->batch, (size_t)want))
-        return seam_fault_set(f, SEAM_NOMEM, seam_file_path(s->journal), s->journal_size, "no memory for a batch");
+        return seam_fault_set(f, SEAM_NOMEM, seam_file_path(s->journal), s->journal_size,
+                              "no memory for a batch");
     return seam_file_read(s->journal, s->journal_size, s->batch.data, (size_t)want, f);
 }
 
@@ -255,10 +283,11 @@ static enum seam_status journal_follow(struct hnsw *h, uint64_t *applied, struct
             return seam_fault_set(f, SEAM_CORRUPT, path, end, "the journal became shorter");
         st = batch_fetch(s, end, f);
         if (st == SEAM_OK)
-            st = hnsw_batch_head_read(s->batch.data, s->batch.size, s->journal_size, s->state.journal,
-                                 s->batches, path, &b, f);
+            st = hnsw_batch_head_read(s->batch.data, s->batch.size, s->journal_size,
+                                      s->state.journal, s->batches, path, &b, f);
         if (st == SEAM_OK)
-            st = hnsw_batch_apply(h, &b, s->batch.data + BATCH_HEADER, s->journal_size + BATCH_HEADER, path, f);
+            st = hnsw_batch_apply(h, &b, s->batch.data + BATCH_HEADER,
+                                  s->journal_size + BATCH_HEADER, path, f);
         if (st != SEAM_OK) break;
         s->journal_size += BATCH_HEADER + b.size;
         s->batches++;
@@ -282,15 +311,17 @@ enum seam_status hnsw_store_read(struct hnsw *h, struct seam_fault *f)
     memcpy(h->points, s->state.points, sizeof h->points);
     if (s->state.base != 0) {
         st = hnsw_store_path(path, s->dir, s->state.base, "base", f);
-        if (st == SEAM_OK) st = hnsw_base_read(h, s->io, path, s->state.base, &s->map, &s->map_size, f);
+        if (st == SEAM_OK)
+            st = hnsw_base_read(h, s->io, path, s->state.base, &s->map, &s->map_size, f);
         s->base_size = s->map_size;
     }
     if (st == SEAM_OK) st = journal_open(h, f);
     if (st == SEAM_OK) st = journal_follow(h, &batches, f);
     if (st == SEAM_OK && h->applied_lsn < s->state.applied_lsn)
         st = seam_fault_set(f, SEAM_CORRUPT, seam_file_path(s->journal), s->journal_size,
-                       "the journal ends at LSN %llu, the manifest promises %llu",
-                       (unsigned long long)h->applied_lsn, (unsigned long long)s->state.applied_lsn);
+                            "the journal ends at LSN %llu, the manifest promises %llu",
+                            (unsigned long long)h->applied_lsn,
+                            (unsigned long long)s->state.applied_lsn);
     hnsw_batch_done(h);
     if (st == SEAM_OK && s->map != NULL && !h->maps) {
         seam_file_unmap(s->io, s->map, s->map_size); /* everything was copied */
@@ -300,11 +331,13 @@ enum seam_status hnsw_store_read(struct hnsw *h, struct seam_fault *f)
 }
 
 /* ---- open ---- */
-static enum seam_status store_new(struct seam_io *io, const char *dir, struct hnsw_store **out, struct seam_fault *f)
+static enum seam_status store_new(struct seam_io *io, const char *dir, struct hnsw_store **out,
+                                  struct seam_fault *f)
 {
     struct hnsw_store *s = calloc(1, sizeof *s);
 
-    if (s == NULL) return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the index");
+    if (s == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the index");
     s->io = io;
     if ((size_t)snprintf(s->dir, sizeof s->dir, "%s", dir) >= sizeof s->dir) {
         free(s);
@@ -319,12 +352,14 @@ static enum seam_status store_lock(struct hnsw_store *s, struct seam_fault *f)
     char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st = seam_path_join(path, s->dir, "LOCK", f);
 
-    if (st == SEAM_OK) st = seam_file_open(s->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &s->lock, f);
+    if (st == SEAM_OK)
+        st = seam_file_open(s->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &s->lock, f);
     if (st == SEAM_OK) st = seam_file_lock(s->lock, true, f);
     return st;
 }
 
-enum seam_status hnsw_create(struct seam_io *io, const char *dir, const struct hnsw_options *o, struct seam_fault *f)
+enum seam_status hnsw_create(struct seam_io *io, const char *dir, const struct hnsw_options *o,
+                             struct seam_fault *f)
 {
     struct hnsw *h = NULL;
     struct hnsw_state there;
@@ -338,9 +373,13 @@ enum seam_status hnsw_create(struct seam_io *io, const char *dir, const struct h
         struct seam_fault ignored = {0};
 
         st = hnsw_state_load(io, dir, &there, &ignored);
-        if (st == SEAM_OK) st = seam_fault_set(f, SEAM_EXISTS, dir, SEAM_FAULT_NO_OFFSET, "there is an index already");
-        else if (st == SEAM_NOT_FOUND) st = SEAM_OK;
-        else if (f != NULL) *f = ignored;
+        if (st == SEAM_OK)
+            st = seam_fault_set(f, SEAM_EXISTS, dir, SEAM_FAULT_NO_OFFSET,
+                                "there is an index already");
+        else if (st == SEAM_NOT_FOUND)
+            st = SEAM_OK;
+        else if (f != NULL)
+            *f = ignored;
     }
     if (st == SEAM_OK) {
         h->store->state = (struct hnsw_state){.seq = 1, .journal = 1, .o = h->o};
@@ -352,8 +391,9 @@ enum seam_status hnsw_create(struct seam_io *io, const char *dir, const struct h
     return st;
 }
 
-static enum seam_status open_state(struct seam_io *io, const char *dir, const struct hnsw_config *cfg, bool writer,
-                              struct hnsw **out, struct seam_fault *f)
+static enum seam_status open_state(struct seam_io *io, const char *dir,
+                                   const struct hnsw_config *cfg, bool writer, struct hnsw **out,
+                                   struct seam_fault *f)
 {
     struct hnsw *h = NULL;
     struct hnsw_store *s = NULL;
@@ -369,8 +409,10 @@ static enum seam_status open_state(struct seam_io *io, const char *dir, const st
     h->store = s;
     h->writer = writer;
     st = hnsw_store_read(h, f);
-    if (st == SEAM_OK) *out = h;
-    else hnsw_close(h);
+    if (st == SEAM_OK)
+        *out = h;
+    else
+        hnsw_close(h);
     return st;
 }
 
@@ -386,8 +428,9 @@ static enum seam_status cut_tail(struct hnsw *h, struct seam_fault *f)
     return st == SEAM_OK ? seam_file_sync(s->journal, f) : st;
 }
 
-enum seam_status hnsw_open_writer(struct seam_io *io, const char *dir, const struct hnsw_config *cfg,
-                             struct hnsw **out, struct seam_fault *f)
+enum seam_status hnsw_open_writer(struct seam_io *io, const char *dir,
+                                  const struct hnsw_config *cfg, struct hnsw **out,
+                                  struct seam_fault *f)
 {
     struct hnsw_config writable = cfg != NULL ? *cfg : (struct hnsw_config){0};
     struct hnsw *h = NULL;
@@ -397,15 +440,18 @@ enum seam_status hnsw_open_writer(struct seam_io *io, const char *dir, const str
     st = open_state(io, dir, &writable, true, &h, f);
     if (st == SEAM_OK) st = cut_tail(h, f);
     if (st == SEAM_OK) st = hnsw_keymap_build(h, f);
-    if (st == SEAM_OK) *out = h;
-    else hnsw_close(h);
+    if (st == SEAM_OK)
+        *out = h;
+    else
+        hnsw_close(h);
     return st;
 }
 
 /* The writer may replace the files between our reading the manifest and our opening them: then the
  * newest manifest names others.                                                                     */
-enum seam_status hnsw_open_reader(struct seam_io *io, const char *dir, seam_lsn_t as_of, const struct hnsw_config *cfg,
-                             struct hnsw **out, struct seam_fault *f)
+enum seam_status hnsw_open_reader(struct seam_io *io, const char *dir, seam_lsn_t as_of,
+                                  const struct hnsw_config *cfg, struct hnsw **out,
+                                  struct seam_fault *f)
 {
     struct hnsw *h = NULL;
     struct seam_fault why = {0};
@@ -426,13 +472,15 @@ enum seam_status hnsw_open_reader(struct seam_io *io, const char *dir, seam_lsn_
         st = hnsw_query_check(h, &q, &sel, f);
         h->moment = as_of;
     }
-    if (st == SEAM_OK) *out = h;
-    else hnsw_close(h);
+    if (st == SEAM_OK)
+        *out = h;
+    else
+        hnsw_close(h);
     return st;
 }
 
-enum seam_status hnsw_new(const struct hnsw_options *o, const struct hnsw_config *cfg, struct hnsw **out,
-                     struct seam_fault *f)
+enum seam_status hnsw_new(const struct hnsw_options *o, const struct hnsw_config *cfg,
+                          struct hnsw **out, struct seam_fault *f)
 {
     enum seam_status st = hnsw_graph_new(o, cfg, out, f);
 
@@ -478,7 +526,8 @@ enum seam_status hnsw_refresh(struct hnsw *h, bool *changed, struct seam_fault *
     if (changed != NULL) *changed = false;
     if (h->writer || s == NULL || h->moment != SEAM_LSN_MAX - 1) return SEAM_OK;
     if (h->poison != SEAM_OK)
-        return seam_fault_set(f, h->poison, s->dir, SEAM_FAULT_NO_OFFSET, "an earlier refresh failed; open anew");
+        return seam_fault_set(f, h->poison, s->dir, SEAM_FAULT_NO_OFFSET,
+                              "an earlier refresh failed; open anew");
     st = hnsw_state_load(s->io, s->dir, &now, f);
     if (st != SEAM_OK) return st;
     pthread_rwlock_wrlock(&h->gate);
@@ -498,7 +547,8 @@ enum seam_status hnsw_refresh(struct hnsw *h, bool *changed, struct seam_fault *
         for (int i = 0; i < OPEN_TRIES && st == SEAM_NOT_FOUND; i++) {
             seam_fault_clear(&why);
             st = reload(h, &now, &why);
-            if (st == SEAM_NOT_FOUND && hnsw_state_load(s->io, s->dir, &now, &why) != SEAM_OK) break;
+            if (st == SEAM_NOT_FOUND && hnsw_state_load(s->io, s->dir, &now, &why) != SEAM_OK)
+                break;
         }
         batches = 1;
     }
@@ -513,13 +563,16 @@ enum seam_status hnsw_refresh(struct hnsw *h, bool *changed, struct seam_fault *
 /* ---- publish ---- */
 static bool nothing_to_publish(const struct hnsw *h, seam_lsn_t lsn)
 {
-    return lsn <= h->applied_lsn && h->published == h->count && h->death_count == 0 && !h->requantized;
+    return lsn <= h->applied_lsn && h->published == h->count && h->death_count == 0 &&
+           !h->requantized;
 }
 
-static enum seam_status publish_batch(struct hnsw *h, seam_lsn_t applied_lsn, int64_t wall_us, struct seam_fault *f)
+static enum seam_status publish_batch(struct hnsw *h, seam_lsn_t applied_lsn, int64_t wall_us,
+                                      struct seam_fault *f)
 {
     struct hnsw_store *s = h->store;
-    enum seam_status st = hnsw_batch_encode(h, s->state.journal, s->batches, applied_lsn, wall_us, &s->batch, f);
+    enum seam_status st =
+        hnsw_batch_encode(h, s->state.journal, s->batches, applied_lsn, wall_us, &s->batch, f);
 
     if (st != SEAM_OK) return st;
     st = seam_file_write(s->journal, s->journal_size, s->batch.data, s->batch.size, f);
@@ -529,7 +582,8 @@ static enum seam_status publish_batch(struct hnsw *h, seam_lsn_t applied_lsn, in
         return st;
     }
     SEAM_TRACE(h->cfg.trace, "hnsw", "journal_append", SEAM_TI("bytes", s->batch.size),
-          SEAM_TI("nodes", h->count - h->published), SEAM_TI("deaths", h->death_count), SEAM_TI("lsn", applied_lsn));
+               SEAM_TI("nodes", h->count - h->published), SEAM_TI("deaths", h->death_count),
+               SEAM_TI("lsn", applied_lsn));
     s->journal_size += s->batch.size;
     s->batches++;
     hnsw_batch_done(h);
@@ -545,19 +599,21 @@ static bool is_big(const struct hnsw *h)
     return h->wants_base || (fresh >= BIG_BATCH_MIN && fresh >= h->published / 4);
 }
 
-enum seam_status hnsw_publish(struct hnsw *h, seam_lsn_t applied_lsn, int64_t wall_us, struct seam_fault *f)
+enum seam_status hnsw_publish(struct hnsw *h, seam_lsn_t applied_lsn, int64_t wall_us,
+                              struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
     if (!h->writer)
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "the index was opened for reading");
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                              "the index was opened for reading");
     if (h->poison != SEAM_OK)
         return seam_fault_set(f, h->poison, NULL, SEAM_FAULT_NO_OFFSET,
-                         "an earlier publish failed; close the index and open it again");
+                              "an earlier publish failed; close the index and open it again");
     if (nothing_to_publish(h, applied_lsn)) return SEAM_OK;
     if (applied_lsn < h->applied_lsn)
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "LSN %llu is applied already",
-                         (unsigned long long)h->applied_lsn);
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                              "LSN %llu is applied already", (unsigned long long)h->applied_lsn);
     if (h->store == NULL) {
         hnsw_batch_done(h);
     } else if (is_big(h)) {
@@ -582,18 +638,26 @@ enum seam_status hnsw_publish(struct hnsw *h, seam_lsn_t applied_lsn, int64_t wa
 }
 
 /* ---- asking ---- */
-seam_lsn_t hnsw_applied_lsn(const struct hnsw *h) { return h->applied_lsn; }
+seam_lsn_t hnsw_applied_lsn(const struct hnsw *h)
+{
+    return h->applied_lsn;
+}
 
 void hnsw_info(const struct hnsw *h, struct hnsw_info *out)
 {
     const struct hnsw_store *s = h->store;
     uint64_t entry = entry_load(h);
 
-    *out = (struct hnsw_info){.options = h->o, .nodes = count_load(h), .dead = dead_load(h),
-                              .applied_lsn = h->applied_lsn, .floor_lsn = h->floor_lsn,
+    *out = (struct hnsw_info){.options = h->o,
+                              .nodes = count_load(h),
+                              .dead = dead_load(h),
+                              .applied_lsn = h->applied_lsn,
+                              .floor_lsn = h->floor_lsn,
                               .as_of = h->moment == SEAM_LSN_MAX - 1 ? SEAM_LSN_MAX : h->moment,
-                              .wall_us = h->wall_us, .bytes_memory = hnsw_graph_memory(h),
-                              .default_recall = h->default_recall, .default_ef = hnsw_query_default_ef(h)};
+                              .wall_us = h->wall_us,
+                              .bytes_memory = hnsw_graph_memory(h),
+                              .default_recall = h->default_recall,
+                              .default_ef = hnsw_query_default_ef(h)};
     out->live = out->nodes - out->dead;
     if (entry != ENTRY_NONE) out->entry_level = out->max_level = (uint32_t)(entry >> 32);
     if (s == NULL) return;
@@ -604,14 +668,15 @@ void hnsw_info(const struct hnsw *h, struct hnsw_info *out)
     out->journal_batches = s->batches;
 }
 
-enum seam_status hnsw_pin(struct hnsw *h, const struct hnsw_point *points, size_t n, double default_recall,
-                     struct seam_fault *f)
+enum seam_status hnsw_pin(struct hnsw *h, const struct hnsw_point *points, size_t n,
+                          double default_recall, struct seam_fault *f)
 {
     if (!h->writer || h->poison != SEAM_OK)
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "pinning wants a writer");
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                              "pinning wants a writer");
     if (n > HNSW_POINTS_MAX || !(default_recall >= 0 && default_recall <= 1))
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%zu points; at most %d, recall in [0, 1]", n,
-                         HNSW_POINTS_MAX);
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                              "%zu points; at most %d, recall in [0, 1]", n, HNSW_POINTS_MAX);
     pthread_rwlock_wrlock(&h->gate);
     memset(h->points, 0, sizeof h->points);
     if (n > 0) memcpy(h->points, points, n * sizeof *points);

@@ -27,7 +27,7 @@
 enum { STATE_HEADER = 72, STATE_POINT = 44, STATE_VERSION = 1 };
 #define STATE_KIND SEAM_MANIFEST_KIND('H', 'N', 'S', 'W')
 
-struct hnsw_state {                /* a manifest, read */
+struct hnsw_state { /* a manifest, read */
     uint64_t seq, base, journal;
     seam_lsn_t applied_lsn, floor_lsn;
     int64_t wall_us;
@@ -40,22 +40,23 @@ struct hnsw_state {                /* a manifest, read */
 struct hnsw_store {
     struct seam_io *io;
     char dir[SEAM_PATH_MAX_BYTES];
-    struct seam_file *lock;        /* writers */
+    struct seam_file *lock; /* writers */
     struct seam_file *journal;
     struct hnsw_state state;
     uint64_t journal_size, batches; /* whole batches read or written */
     uint64_t base_size;
-    const uint8_t *map;       /* the base, while h uses it in place */
+    const uint8_t *map; /* the base, while h uses it in place */
     size_t map_size;
-    struct seam_buf batch;         /* reused between publishes */
+    struct seam_buf batch; /* reused between publishes */
 };
 
-SEAM_MUST_USE enum seam_status hnsw_state_load(struct seam_io *io, const char *dir, struct hnsw_state *out, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status hnsw_state_parse(const struct seam_manifest *m, const char *where, struct hnsw_state *out,
-                                 struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_state_load(struct seam_io *io, const char *dir,
+                                               struct hnsw_state *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_state_parse(const struct seam_manifest *m, const char *where,
+                                                struct hnsw_state *out, struct seam_fault *f);
 /* DIR/SEQ.EXT */
-SEAM_MUST_USE enum seam_status hnsw_store_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t seq, const char *ext,
-                                struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_store_path(char out[SEAM_PATH_MAX_BYTES], const char *dir,
+                                               uint64_t seq, const char *ext, struct seam_fault *f);
 /* Fills h from the state's base and journal. */
 SEAM_MUST_USE enum seam_status hnsw_store_read(struct hnsw *h, struct seam_fault *f);
 /* Writes the graph as a new base with an empty journal and publishes both. */

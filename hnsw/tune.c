@@ -16,11 +16,11 @@ struct work {
     const struct hnsw_tune_options *o;
     size_t k, queries;
     uint32_t dim;
-    const float *query;       /* queries x dim */
-    float *truth;             /* queries: distance of the k-th exact neighbour */
-    size_t *want;             /* queries: exact neighbours there are, <= k */
-    double *recall, *us;      /* queries */
-    struct hnsw_hit *hits;    /* k */
+    const float *query;    /* queries x dim */
+    float *truth;          /* queries: distance of the k-th exact neighbour */
+    size_t *want;          /* queries: exact neighbours there are, <= k */
+    double *recall, *us;   /* queries */
+    struct hnsw_hit *hits; /* k */
     struct seam_fault *f;
 };
 
@@ -53,7 +53,10 @@ static void mean_and_bound(const double *a, size_t n, double *mean, double *marg
     *margin = 1.645 * sqrt((variance > 0 ? variance : 0) / (double)n); /* one-sided */
 }
 
-static double now_us(void) { return (double)seam_clock_mono_ns(seam_clock_real()) / 1e3; }
+static double now_us(void)
+{
+    return (double)seam_clock_mono_ns(seam_clock_real()) / 1e3;
+}
 
 /* ---- truth ---- */
 static enum seam_status make_truth(struct work *w, const struct hnsw *h)
@@ -62,7 +65,9 @@ static enum seam_status make_truth(struct work *w, const struct hnsw *h)
     struct hnsw_hit *hits = malloc(w->queries * w->k * sizeof *hits);
     enum seam_status st;
 
-    if (hits == NULL) return seam_fault_set(w->f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the truth");
+    if (hits == NULL)
+        return seam_fault_set(w->f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the truth");
     st = hnsw_exact_batch(h, w->query, w->queries, &q, w->o->threads, hits, w->want, w->f);
     for (size_t i = 0; st == SEAM_OK && i < w->queries; i++)
         w->truth[i] = w->want[i] == 0 ? 0 : hits[i * w->k + w->want[i] - 1].distance;
@@ -82,8 +87,8 @@ static double recall_of_hits(const struct work *w, size_t i, size_t n)
 }
 
 /* ---- one point ---- */
-static enum seam_status measure_point(struct work *w, const struct hnsw *h, uint32_t ef, uint32_t patience,
-                                 struct hnsw_tune_point *p)
+static enum seam_status measure_point(struct work *w, const struct hnsw *h, uint32_t ef,
+                                      uint32_t patience, struct hnsw_tune_point *p)
 {
     struct hnsw_query q = {.k = w->k, .ef = ef, .patience = patience};
     double margin, best = INFINITY, distances = 0, hops = 0;
@@ -122,23 +127,26 @@ static enum seam_status measure_point(struct work *w, const struct hnsw *h, uint
     p->qps = (double)w->queries / best * 1e6;
     p->distances = distances / (double)w->queries;
     p->hops = hops / (double)w->queries;
-    p->meets = p->recall_low >= w->o->recall && (w->o->p99_ms <= 0 || p->p99_us <= w->o->p99_ms * 1e3);
+    p->meets =
+        p->recall_low >= w->o->recall && (w->o->p99_ms <= 0 || p->p99_us <= w->o->p99_ms * 1e3);
     return SEAM_OK;
 }
 
-static enum seam_status add_point(struct hnsw_tune_result *r, const struct hnsw_tune_point *p, struct seam_fault *f)
+static enum seam_status add_point(struct hnsw_tune_result *r, const struct hnsw_tune_point *p,
+                                  struct seam_fault *f)
 {
     struct hnsw_tune_point *points = realloc(r->points, (r->count + 1) * sizeof *points);
 
-    if (points == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a point");
+    if (points == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a point");
     r->points = points;
     r->points[r->count++] = *p;
     return SEAM_OK;
 }
 
 /* ef grows by a fifth from k until recall is 0.999 or nothing is gained any more.                     */
-static enum seam_status sweep_ef(struct work *w, const struct hnsw *h, const struct hnsw_tune_point *build,
-                            struct hnsw_tune_result *r)
+static enum seam_status sweep_ef(struct work *w, const struct hnsw *h,
+                                 const struct hnsw_tune_point *build, struct hnsw_tune_result *r)
 {
     double ef = (double)w->k, last = -1;
     enum seam_status st = SEAM_OK;
@@ -157,8 +165,9 @@ static enum seam_status sweep_ef(struct work *w, const struct hnsw *h, const str
 
 /* Adaptive: a generous ef, cut short by patience. An easy query ends after a few idle hops; a hard one, which
  * goes on improving, is let walk on. Measured on GloVe: a sixth fewer distances at recall 0.965.      */
-static enum seam_status sweep_patience(struct work *w, const struct hnsw *h, const struct hnsw_tune_point *build,
-                                  struct hnsw_tune_result *r)
+static enum seam_status sweep_patience(struct work *w, const struct hnsw *h,
+                                       const struct hnsw_tune_point *build,
+                                       struct hnsw_tune_result *r)
 {
     enum { FIRST = 8, LAST = 512, GENEROUS = 4 };
     enum seam_status st = SEAM_OK;
@@ -215,22 +224,29 @@ static void choose(struct hnsw_tune_result *r)
     }
 }
 
-static enum seam_status work_init(struct work *w, const struct hnsw_tune_options *o, uint32_t dim, const float *query,
-                             size_t queries, struct seam_fault *f)
+static enum seam_status work_init(struct work *w, const struct hnsw_tune_options *o, uint32_t dim,
+                                  const float *query, size_t queries, struct seam_fault *f)
 {
-    *w = (struct work){.o = o, .k = o->k != 0 ? o->k : DEFAULT_K, .queries = queries, .dim = dim,
-                       .query = query, .f = f};
+    *w = (struct work){.o = o,
+                       .k = o->k != 0 ? o->k : DEFAULT_K,
+                       .queries = queries,
+                       .dim = dim,
+                       .query = query,
+                       .f = f};
     if (!(o->recall > 0 && o->recall <= 1))
-        return seam_fault_set(f, SEAM_INVALID, "recall", SEAM_FAULT_NO_OFFSET, "a promise between 0 and 1");
+        return seam_fault_set(f, SEAM_INVALID, "recall", SEAM_FAULT_NO_OFFSET,
+                              "a promise between 0 and 1");
     if (queries < MIN_QUERIES)
         return seam_fault_set(f, SEAM_INVALID, "queries", SEAM_FAULT_NO_OFFSET,
-                         "%zu queries say nothing about recall; at least %d", queries, MIN_QUERIES);
+                              "%zu queries say nothing about recall; at least %d", queries,
+                              MIN_QUERIES);
     w->truth = malloc(queries * sizeof *w->truth);
     w->want = malloc(queries * sizeof *w->want);
     w->recall = malloc(queries * sizeof *w->recall);
     w->us = malloc(queries * sizeof *w->us);
     w->hits = malloc(w->k * sizeof *w->hits);
-    if (w->truth == NULL || w->want == NULL || w->recall == NULL || w->us == NULL || w->hits == NULL)
+    if (w->truth == NULL || w->want == NULL || w->recall == NULL || w->us == NULL ||
+        w->hits == NULL)
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to tune");
     return SEAM_OK;
 }
@@ -264,11 +280,16 @@ static void say(const struct hnsw_tune_options *o, const char *fmt, ...)
 }
 
 /* ---- builds ---- */
-static enum seam_status one_build(struct work *w, const float *base, size_t n, enum hnsw_metric metric,
-                             struct hnsw_tune_point build, struct hnsw_tune_result *r, bool *have_truth)
+static enum seam_status one_build(struct work *w, const float *base, size_t n,
+                                  enum hnsw_metric metric, struct hnsw_tune_point build,
+                                  struct hnsw_tune_result *r, bool *have_truth)
 {
-    struct hnsw_options ho = {.dim = w->dim, .metric = metric, .quant = build.quant, .m = build.m,
-                              .ef_construction = build.ef_construction, .seed = w->o->seed};
+    struct hnsw_options ho = {.dim = w->dim,
+                              .metric = metric,
+                              .quant = build.quant,
+                              .m = build.m,
+                              .ef_construction = build.ef_construction,
+                              .seed = w->o->seed};
     struct hnsw_load_options lo = {.threads = w->o->threads};
     struct hnsw *h = NULL;
     struct hnsw_info info;
@@ -280,8 +301,9 @@ static enum seam_status one_build(struct work *w, const float *base, size_t n, e
         build.build_seconds = (now_us() - from) / 1e6;
         hnsw_info(h, &info);
         build.bytes = info.bytes_memory;
-        say(w->o, "%s M=%u efConstruction=%u built in %.1f s", build.quant == HNSW_I8 ? "8-bit" : "float32",
-            build.m, build.ef_construction, build.build_seconds);
+        say(w->o, "%s M=%u efConstruction=%u built in %.1f s",
+            build.quant == HNSW_I8 ? "8-bit" : "float32", build.m, build.ef_construction,
+            build.build_seconds);
     }
     if (st == SEAM_OK && !*have_truth) {
         st = make_truth(w, h);
@@ -294,8 +316,8 @@ static enum seam_status one_build(struct work *w, const float *base, size_t n, e
     return st;
 }
 
-static enum seam_status all_builds(struct work *w, const float *base, size_t n, enum hnsw_metric metric,
-                              struct hnsw_tune_result *r)
+static enum seam_status all_builds(struct work *w, const float *base, size_t n,
+                                   enum hnsw_metric metric, struct hnsw_tune_result *r)
 {
     static const uint32_t ms[] = {8, 16, 32}, efs[] = {100, 200, 400};
     const struct hnsw_tune_options *o = w->o;
@@ -311,8 +333,9 @@ static enum seam_status all_builds(struct work *w, const float *base, size_t n, 
             for (size_t j = 0; j < ne && st == SEAM_OK; j++)
                 if (both || o->quants[quant])
                     st = one_build(w, base, n, metric,
-                                   (struct hnsw_tune_point){.quant = (enum hnsw_quant)quant, .m = m[i],
-                                                       .ef_construction = ef[j]},
+                                   (struct hnsw_tune_point){.quant = (enum hnsw_quant)quant,
+                                                            .m = m[i],
+                                                            .ef_construction = ef[j]},
                                    r, &have_truth);
     return st;
 }
@@ -341,9 +364,10 @@ static float *hold_out(const float *vectors, size_t n, uint32_t dim, size_t take
     return copy;
 }
 
-enum seam_status hnsw_tune_sweep(const float *vectors, size_t n, uint32_t dim, enum hnsw_metric metric,
-                       const float *queries, size_t query_count, const struct hnsw_tune_options *o,
-                       struct hnsw_tune_result *out, struct seam_fault *f)
+enum seam_status hnsw_tune_sweep(const float *vectors, size_t n, uint32_t dim,
+                                 enum hnsw_metric metric, const float *queries, size_t query_count,
+                                 const struct hnsw_tune_options *o, struct hnsw_tune_result *out,
+                                 struct seam_fault *f)
 {
     float *copy = NULL;
     struct work w = {0};
@@ -351,12 +375,16 @@ enum seam_status hnsw_tune_sweep(const float *vectors, size_t n, uint32_t dim, e
 
     *out = (struct hnsw_tune_result){.metric = metric, .dim = dim, .chosen = SIZE_MAX};
     if (queries == NULL) {
-        query_count = o->queries != 0 ? o->queries : n / 10 < DEFAULT_QUERIES ? n / 10 : (size_t)DEFAULT_QUERIES;
+        query_count = o->queries != 0            ? o->queries
+                      : n / 10 < DEFAULT_QUERIES ? n / 10
+                                                 : (size_t)DEFAULT_QUERIES;
         if (query_count >= n)
-            return seam_fault_set(f, SEAM_INVALID, "queries", SEAM_FAULT_NO_OFFSET, "%zu queries of %zu vectors",
-                             query_count, n);
+            return seam_fault_set(f, SEAM_INVALID, "queries", SEAM_FAULT_NO_OFFSET,
+                                  "%zu queries of %zu vectors", query_count, n);
         copy = hold_out(vectors, n, dim, query_count, o->seed);
-        if (copy == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to hold out queries");
+        if (copy == NULL)
+            return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                                  "no memory to hold out queries");
         n -= query_count;
         vectors = copy;
         queries = copy + n * dim;
@@ -366,8 +394,10 @@ enum seam_status hnsw_tune_sweep(const float *vectors, size_t n, uint32_t dim, e
     out->queries = query_count;
     out->k = w.k;
     if (st == SEAM_OK) st = all_builds(&w, vectors, n, metric, out);
-    if (st == SEAM_OK) choose(out);
-    else hnsw_tune_result_free(out);
+    if (st == SEAM_OK)
+        choose(out);
+    else
+        hnsw_tune_result_free(out);
     work_free(&w);
     free(copy);
     return st;
@@ -401,8 +431,8 @@ static bool reservoir_take(void *ctx, uint64_t key, seam_lsn_t birth, const floa
     return true;
 }
 
-static enum seam_status sample_queries(const struct hnsw *h, size_t want, uint64_t seed, float **out,
-                                  size_t *count, struct seam_fault *f)
+static enum seam_status sample_queries(const struct hnsw *h, size_t want, uint64_t seed,
+                                       float **out, size_t *count, struct seam_fault *f)
 {
     struct hnsw_info info;
     struct reservoir r = {0};
@@ -414,19 +444,23 @@ static enum seam_status sample_queries(const struct hnsw *h, size_t want, uint64
     r.dim = info.options.dim;
     r.want = want;
     r.rows = malloc((want * r.dim + 1) * sizeof *r.rows);
-    if (r.rows == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to sample queries");
+    if (r.rows == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory to sample queries");
     seam_rng_seed(&r.rng, seed);
     st = hnsw_each(h, reservoir_take, &r);
     for (size_t i = 0; i < r.have * r.dim; i++) spread += (double)r.rows[i] * r.rows[i];
     spread = r.have == 0 ? 0 : sqrt(spread / (double)(r.have * r.dim)) * 0.1;
-    for (size_t i = 0; i < r.have * r.dim; i++) r.rows[i] += (float)(seam_rng_normal(&r.rng) * spread);
+    for (size_t i = 0; i < r.have * r.dim; i++)
+        r.rows[i] += (float)(seam_rng_normal(&r.rng) * spread);
     *out = r.rows;
     *count = r.have;
     return st;
 }
 
 enum seam_status hnsw_tune_index(const struct hnsw *h, const float *queries, size_t query_count,
-                       const struct hnsw_tune_options *o, struct hnsw_tune_result *out, struct seam_fault *f)
+                                 const struct hnsw_tune_options *o, struct hnsw_tune_result *out,
+                                 struct seam_fault *f)
 {
     struct hnsw_info info;
     struct work w = {0};
@@ -434,10 +468,13 @@ enum seam_status hnsw_tune_index(const struct hnsw *h, const float *queries, siz
     enum seam_status st = SEAM_OK;
 
     hnsw_info(h, &info);
-    *out = (struct hnsw_tune_result){.metric = info.options.metric, .dim = info.options.dim, .chosen = SIZE_MAX,
-                                .n = (size_t)info.live};
+    *out = (struct hnsw_tune_result){.metric = info.options.metric,
+                                     .dim = info.options.dim,
+                                     .chosen = SIZE_MAX,
+                                     .n = (size_t)info.live};
     if (queries == NULL) {
-        st = sample_queries(h, o->queries != 0 ? o->queries : DEFAULT_QUERIES, o->seed, &own, &query_count, f);
+        st = sample_queries(h, o->queries != 0 ? o->queries : DEFAULT_QUERIES, o->seed, &own,
+                            &query_count, f);
         queries = own;
     }
     if (st == SEAM_OK) st = work_init(&w, o, info.options.dim, queries, query_count, f);
@@ -446,21 +483,25 @@ enum seam_status hnsw_tune_index(const struct hnsw *h, const float *queries, siz
     if (st == SEAM_OK) st = make_truth(&w, h);
     if (st == SEAM_OK) st = time_exact(&w, h, out);
     if (st == SEAM_OK) {
-        struct hnsw_tune_point build = {.quant = info.options.quant, .m = info.options.m,
-                                   .ef_construction = info.options.ef_construction, .bytes = info.bytes_memory};
+        struct hnsw_tune_point build = {.quant = info.options.quant,
+                                        .m = info.options.m,
+                                        .ef_construction = info.options.ef_construction,
+                                        .bytes = info.bytes_memory};
 
         st = sweep_ef(&w, h, &build, out);
         if (st == SEAM_OK) st = sweep_patience(&w, h, &build, out);
     }
-    if (st == SEAM_OK) choose(out);
-    else hnsw_tune_result_free(out);
+    if (st == SEAM_OK)
+        choose(out);
+    else
+        hnsw_tune_result_free(out);
     work_free(&w);
     free(own);
     return st;
 }
 
-size_t hnsw_tune_points(const struct hnsw_tune_result *r, enum hnsw_quant quant, uint32_t m, uint32_t ef_construction,
-                   struct hnsw_point out[HNSW_POINTS_MAX])
+size_t hnsw_tune_points(const struct hnsw_tune_result *r, enum hnsw_quant quant, uint32_t m,
+                        uint32_t ef_construction, struct hnsw_point out[HNSW_POINTS_MAX])
 {
     size_t n = 0;
 
@@ -468,16 +509,16 @@ size_t hnsw_tune_points(const struct hnsw_tune_result *r, enum hnsw_quant quant,
         const struct hnsw_tune_point *p = &r->points[i];
 
         if (p->quant != quant || p->m != m || p->ef_construction != ef_construction) continue;
-        out[n++] = (struct hnsw_point){(uint32_t)r->k, p->ef, p->recall_mean, p->recall_low, p->p50_us, p->p99_us,
-                                       p->patience};
+        out[n++] = (struct hnsw_point){(uint32_t)r->k, p->ef,     p->recall_mean, p->recall_low,
+                                       p->p50_us,      p->p99_us, p->patience};
     }
     return n;
 }
 
 /* ---- the canary ---- */
-enum seam_status hnsw_tune_check(const struct hnsw *h, const float *queries, size_t query_count, size_t samples,
-                       size_t k, double recall, uint64_t seed, struct hnsw_tune_check_result *out,
-                       struct seam_fault *f)
+enum seam_status hnsw_tune_check(const struct hnsw *h, const float *queries, size_t query_count,
+                                 size_t samples, size_t k, double recall, uint64_t seed,
+                                 struct hnsw_tune_check_result *out, struct seam_fault *f)
 {
     struct hnsw_tune_options o = {.recall = recall, .k = k, .threads = 1};
     struct hnsw_info info;
@@ -487,13 +528,15 @@ enum seam_status hnsw_tune_check(const struct hnsw *h, const float *queries, siz
     enum seam_status st = SEAM_OK;
 
     hnsw_info(h, &info);
-    *out = (struct hnsw_tune_check_result){.recall_mean = 1, .recall_low = 1, .recall_high = 1, .recall_p5 = 1};
+    *out = (struct hnsw_tune_check_result){
+        .recall_mean = 1, .recall_low = 1, .recall_high = 1, .recall_p5 = 1};
     if (queries == NULL) {
         st = sample_queries(h, samples, seed, &own, &query_count, f);
         queries = own;
     }
     if (st == SEAM_OK && samples != 0 && query_count > samples) query_count = samples;
-    if (st == SEAM_OK && query_count < MIN_QUERIES) { /* so few vectors are searched exactly anyway */
+    if (st == SEAM_OK &&
+        query_count < MIN_QUERIES) { /* so few vectors are searched exactly anyway */
         free(own);
         return SEAM_OK;
     }
@@ -516,9 +559,10 @@ enum seam_status hnsw_tune_check(const struct hnsw *h, const float *queries, siz
         qsort(w.recall, query_count, sizeof *w.recall, by_double);
         out->recall_p5 = percentile(w.recall, query_count, 0.05);
         if (out->recall_high < recall)
-            st = seam_fault_set(f, SEAM_DRIFT, "recall", SEAM_FAULT_NO_OFFSET,
-                           "recall@%zu is %.4f (%.4f to %.4f over %zu queries, ef %u), promised is %.4f", w.k,
-                           out->recall_mean, out->recall_low, out->recall_high, query_count, out->ef, recall);
+            st = seam_fault_set(
+                f, SEAM_DRIFT, "recall", SEAM_FAULT_NO_OFFSET,
+                "recall@%zu is %.4f (%.4f to %.4f over %zu queries, ef %u), promised is %.4f", w.k,
+                out->recall_mean, out->recall_low, out->recall_high, query_count, out->ef, recall);
     }
     work_free(&w);
     free(own);
@@ -535,23 +579,31 @@ static const char *family(const struct hnsw_tune_point *p)
 
 void hnsw_tune_write_tsv(const struct hnsw_tune_result *r, struct seam_buf *out)
 {
-    seam_buf_str(out, "quant\tM\tefConstruction\tef\tk\tn\tqueries\trecall\trecall_low\trecall_p5\trecall_p1\tqps\t"
-                 "p50_us\tp99_us\tdistances\thops\tbuild_s\tbytes\tpareto\tmeets\tchosen\tpatience\n");
-    seam_buf_printf(out, "exact\t0\t0\t0\t%zu\t%zu\t%zu\t1\t1\t1\t1\t%.1f\t%.1f\t%.1f\t%zu\t0\t0\t0\t0\t0\t0\t0\n", r->k, r->n,
-               r->queries, r->exact_qps, r->exact_p50_us, r->exact_p99_us, r->n);
+    seam_buf_str(
+        out, "quant\tM\tefConstruction\tef\tk\tn\tqueries\trecall\trecall_low\trecall_p5\trecall_"
+             "p1\tqps\t"
+             "p50_us\tp99_us\tdistances\thops\tbuild_s\tbytes\tpareto\tmeets\tchosen\tpatience\n");
+    seam_buf_printf(
+        out,
+        "exact\t0\t0\t0\t%zu\t%zu\t%zu\t1\t1\t1\t1\t%.1f\t%.1f\t%.1f\t%zu\t0\t0\t0\t0\t0\t0\t0\n",
+        r->k, r->n, r->queries, r->exact_qps, r->exact_p50_us, r->exact_p99_us, r->n);
     for (size_t i = 0; i < r->count; i++) {
         const struct hnsw_tune_point *p = &r->points[i];
 
-        seam_buf_printf(out, "%s\t%u\t%u\t%u\t%zu\t%zu\t%zu\t%.5f\t%.5f\t%.3f\t%.3f\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%.2f\t"
+        seam_buf_printf(out,
+                        "%s\t%u\t%u\t%u\t%zu\t%zu\t%zu\t%.5f\t%.5f\t%.3f\t%.3f\t%.1f\t%.1f\t%.1f\t%"
+                        ".0f\t%.0f\t%.2f\t"
                         "%" PRIu64 "\t%d\t%d\t%d\t%u\n",
-                   family(p), p->m, p->ef_construction, p->ef, r->k, r->n, r->queries,
-                   p->recall_mean, p->recall_low, p->recall_p5, p->recall_p1, p->qps, p->p50_us, p->p99_us,
-                   p->distances, p->hops, p->build_seconds, p->bytes, p->pareto, p->meets, i == r->chosen, p->patience);
+                        family(p), p->m, p->ef_construction, p->ef, r->k, r->n, r->queries,
+                        p->recall_mean, p->recall_low, p->recall_p5, p->recall_p1, p->qps,
+                        p->p50_us, p->p99_us, p->distances, p->hops, p->build_seconds, p->bytes,
+                        p->pareto, p->meets, i == r->chosen, p->patience);
     }
 }
 
 /* One curve for each build that was measured.                                                        */
-static void curves(const struct hnsw_tune_result *r, const char *tsv, const char *using, struct seam_buf *out)
+static void curves(const struct hnsw_tune_result *r, const char *tsv, const char *using,
+                   struct seam_buf *out)
 {
     const struct hnsw_tune_point *last = NULL;
     bool first = true;
@@ -563,34 +615,43 @@ static void curves(const struct hnsw_tune_result *r, const char *tsv, const char
         if (last != NULL && family(last) == quant && last->m == p->m &&
             last->ef_construction == p->ef_construction)
             continue;
-        seam_buf_printf(out, "%s'%s' using (strcol(1) eq '%s' && $2 == %u && $3 == %u ? %s with linespoints title '%s M=%u "
+        seam_buf_printf(out,
+                        "%s'%s' using (strcol(1) eq '%s' && $2 == %u && $3 == %u ? %s with "
+                        "linespoints title '%s M=%u "
                         "efC=%u'",
-                   first ? "plot " : ", \\\n  ", tsv, quant, p->m, p->ef_construction, using, quant, p->m,
-                   p->ef_construction);
+                        first ? "plot " : ", \\\n  ", tsv, quant, p->m, p->ef_construction, using,
+                        quant, p->m, p->ef_construction);
         first = false;
         last = p;
     }
     seam_buf_str(out, "\n");
 }
 
-void hnsw_tune_write_gnuplot(const struct hnsw_tune_result *r, const char *tsv_path, const char *out_prefix,
-                        struct seam_buf *out)
+void hnsw_tune_write_gnuplot(const struct hnsw_tune_result *r, const char *tsv_path,
+                             const char *out_prefix, struct seam_buf *out)
 {
-    seam_buf_str(out, "set terminal svg size 900,600 dynamic background '#ffffff'\nset datafile separator '\\t'\n"
-                 "set key outside right\nset grid\n");
-    seam_buf_printf(out, "set title 'n=%zu, dim=%u, %zu held-out queries, one thread'\n", r->n, r->dim, r->queries);
-    seam_buf_printf(out, "set output '%s-qps.svg'\nset xlabel 'recall@%zu'\nset ylabel 'queries per second'\nset logscale y\n",
-               out_prefix, r->k);
-    seam_buf_printf(out, "set arrow 1 from graph 0, first %.1f to graph 1, first %.1f nohead dt 2\n"
+    seam_buf_str(
+        out,
+        "set terminal svg size 900,600 dynamic background '#ffffff'\nset datafile separator '\\t'\n"
+        "set key outside right\nset grid\n");
+    seam_buf_printf(out, "set title 'n=%zu, dim=%u, %zu held-out queries, one thread'\n", r->n,
+                    r->dim, r->queries);
+    seam_buf_printf(out,
+                    "set output '%s-qps.svg'\nset xlabel 'recall@%zu'\nset ylabel 'queries per "
+                    "second'\nset logscale y\n",
+                    out_prefix, r->k);
+    seam_buf_printf(out,
+                    "set arrow 1 from graph 0, first %.1f to graph 1, first %.1f nohead dt 2\n"
                     "set label 1 'exact scan' at graph 0.02, first %.1f offset 0,0.6\n",
-               r->exact_qps, r->exact_qps, r->exact_qps);
+                    r->exact_qps, r->exact_qps, r->exact_qps);
     curves(r, tsv_path, "$8 : NaN):12", out);
     seam_buf_str(out, "unset arrow 1\nunset label 1\n");
     seam_buf_printf(out, "set output '%s-p50.svg'\nset ylabel 'p50 latency (us)'\n", out_prefix);
     curves(r, tsv_path, "$8 : NaN):13", out);
     seam_buf_printf(out, "set output '%s-p99.svg'\nset ylabel 'p99 latency (us)'\n", out_prefix);
     curves(r, tsv_path, "$8 : NaN):14", out);
-    seam_buf_printf(out, "set output '%s-build.svg'\nunset logscale y\nset ylabel 'build (s)'\n", out_prefix);
+    seam_buf_printf(out, "set output '%s-build.svg'\nunset logscale y\nset ylabel 'build (s)'\n",
+                    out_prefix);
     curves(r, tsv_path, "$8 : NaN):17", out);
     seam_buf_printf(out, "set output '%s-memory.svg'\nset ylabel 'memory (MB)'\n", out_prefix);
     curves(r, tsv_path, "$8 : NaN):($18/1e6)", out);

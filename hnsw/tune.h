@@ -14,15 +14,15 @@
 #include "hnsw/hnsw.h"
 
 struct hnsw_tune_options {
-    double recall;            /* the promise, e.g. 0.95 */
-    size_t k;                 /* 0 = 10 */
-    double p99_ms;            /* 0 = no promise on latency */
-    size_t queries;           /* held out of the data when no queries are given; 0 = 1000 (or n/10) */
-    int threads;              /* for building and ground truth; timing is always one thread */
+    double recall;  /* the promise, e.g. 0.95 */
+    size_t k;       /* 0 = 10 */
+    double p99_ms;  /* 0 = no promise on latency */
+    size_t queries; /* held out of the data when no queries are given; 0 = 1000 (or n/10) */
+    int threads;    /* for building and ground truth; timing is always one thread */
     uint64_t seed;
     const uint32_t *ms, *ef_constructions; /* NULL = {8, 16, 32} x {100, 200, 400} */
     size_t m_count, ef_construction_count;
-    bool quants[2];           /* try HNSW_F32 / HNSW_I8; neither = both */
+    bool quants[2]; /* try HNSW_F32 / HNSW_I8; neither = both */
     void (*progress)(void *ctx, const char *what);
     void *ctx;
 };
@@ -40,7 +40,7 @@ struct hnsw_tune_point {
 struct hnsw_tune_result {
     struct hnsw_tune_point *points; /* every point measured; free with hnsw_tune_result_free */
     size_t count;
-    size_t chosen;             /* index, or SIZE_MAX when no point meets the promise */
+    size_t chosen; /* index, or SIZE_MAX when no point meets the promise */
     double exact_qps, exact_p50_us, exact_p99_us; /* the linear scan, for the chart's line */
     size_t n, queries, k;
     uint32_t dim;
@@ -48,29 +48,39 @@ struct hnsw_tune_result {
 };
 
 /* Sweeps builds over n vectors. queries NULL: holds out o->queries of them.                        */
-SEAM_MUST_USE enum seam_status hnsw_tune_sweep(const float *vectors, size_t n, uint32_t dim, enum hnsw_metric metric,
-                                const float *queries, size_t query_count, const struct hnsw_tune_options *o,
-                                struct hnsw_tune_result *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_tune_sweep(const float *vectors, size_t n, uint32_t dim,
+                                               enum hnsw_metric metric, const float *queries,
+                                               size_t query_count,
+                                               const struct hnsw_tune_options *o,
+                                               struct hnsw_tune_result *out, struct seam_fault *f);
 /* Sweeps only ef over an index that exists, with live vectors left out of their own answer as queries
  * when none are given.                                                                             */
-SEAM_MUST_USE enum seam_status hnsw_tune_index(const struct hnsw *h, const float *queries, size_t query_count,
-                                const struct hnsw_tune_options *o, struct hnsw_tune_result *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_tune_index(const struct hnsw *h, const float *queries,
+                                               size_t query_count,
+                                               const struct hnsw_tune_options *o,
+                                               struct hnsw_tune_result *out, struct seam_fault *f);
 void hnsw_tune_result_free(struct hnsw_tune_result *r);
 
 void hnsw_tune_write_tsv(const struct hnsw_tune_result *r, struct seam_buf *out);
 /* A gnuplot script that draws recall-QPS (log axis), recall-latency, and build/memory from the TSV.  */
-void hnsw_tune_write_gnuplot(const struct hnsw_tune_result *r, const char *tsv_path, const char *out_prefix,
-                        struct seam_buf *out);
+void hnsw_tune_write_gnuplot(const struct hnsw_tune_result *r, const char *tsv_path,
+                             const char *out_prefix, struct seam_buf *out);
 /* The ef curve of one build as points for hnsw_pin.                                                 */
 size_t hnsw_tune_points(const struct hnsw_tune_result *r, enum hnsw_quant quant, uint32_t m,
-                   uint32_t ef_construction, struct hnsw_point out[HNSW_POINTS_MAX]);
+                        uint32_t ef_construction, struct hnsw_point out[HNSW_POINTS_MAX]);
 
 /* A canary: searches `samples` live vectors (or the given queries) as users would and compares with the
  * exact answer. SEAM_DRIFT when the recall's upper confidence bound is below `recall`: a real drop, not
  * bad luck of the sample.                                                                           */
-struct hnsw_tune_check_result { double recall_mean, recall_low, recall_high, recall_p5; size_t samples; uint32_t ef; };
-SEAM_MUST_USE enum seam_status hnsw_tune_check(const struct hnsw *h, const float *queries, size_t query_count,
-                                size_t samples, size_t k, double recall, uint64_t seed,
-                                struct hnsw_tune_check_result *out, struct seam_fault *f);
+struct hnsw_tune_check_result {
+    double recall_mean, recall_low, recall_high, recall_p5;
+    size_t samples;
+    uint32_t ef;
+};
+SEAM_MUST_USE enum seam_status hnsw_tune_check(const struct hnsw *h, const float *queries,
+                                               size_t query_count, size_t samples, size_t k,
+                                               double recall, uint64_t seed,
+                                               struct hnsw_tune_check_result *out,
+                                               struct seam_fault *f);
 
 #endif

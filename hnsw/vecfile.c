@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "engine/base/bytes.h"
-#include "engine/text/csv.h"
 #include "engine/io/source.h"
+#include "engine/text/csv.h"
 #include "engine/values/value.h"
 #include "hnsw/hnsw.h"
 
@@ -19,8 +19,8 @@ struct input {
     const char *path;
     const struct hnsw_vecfile_options *o;
     struct hnsw_vecset *out;
-    size_t cap;               /* rows there is room for */
-    uint64_t at;              /* inflated bytes read, for faults */
+    size_t cap;  /* rows there is room for */
+    uint64_t at; /* inflated bytes read, for faults */
     struct seam_fault *f;
 };
 
@@ -33,10 +33,15 @@ static bool ends_with(const char *s, size_t n, const char *end)
 
 static enum hnsw_vecfile_kind kind_of_name(const char *path)
 {
-    static const struct { const char *end; enum hnsw_vecfile_kind kind; } names[] = {
-        {".fvecs", HNSW_VECFILE_FVECS}, {".ivecs", HNSW_VECFILE_IVECS}, {".bvecs", HNSW_VECFILE_BVECS},
-        {".npy", HNSW_VECFILE_NPY},     {".csv", HNSW_VECFILE_CSV},     {".tsv", HNSW_VECFILE_CSV},
-        {".f16", HNSW_VECFILE_F16},     {".txt", HNSW_VECFILE_TEXT},    {".vec", HNSW_VECFILE_TEXT},
+    static const struct {
+        const char *end;
+        enum hnsw_vecfile_kind kind;
+    } names[] = {
+        {".fvecs", HNSW_VECFILE_FVECS}, {".ivecs", HNSW_VECFILE_IVECS},
+        {".bvecs", HNSW_VECFILE_BVECS}, {".npy", HNSW_VECFILE_NPY},
+        {".csv", HNSW_VECFILE_CSV},     {".tsv", HNSW_VECFILE_CSV},
+        {".f16", HNSW_VECFILE_F16},     {".txt", HNSW_VECFILE_TEXT},
+        {".vec", HNSW_VECFILE_TEXT},
     };
     size_t n = strlen(path);
 
@@ -62,8 +67,8 @@ static enum seam_status take(struct input *in, void *p, size_t n, bool *end)
     in->at += done;
     *end = done == 0 && n > 0;
     if (done == 0 || done == n) return SEAM_OK;
-    return seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at, "the file ends in the middle of row %zu",
-                     in->out->count);
+    return seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at,
+                          "the file ends in the middle of row %zu", in->out->count);
 }
 
 static enum seam_status set_dim(struct input *in, int64_t dim)
@@ -72,14 +77,15 @@ static enum seam_status set_dim(struct input *in, int64_t dim)
 
     if (dim < 1 || dim > HNSW_DIM_MAX)
         return seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at,
-                         "row %zu has %lld dimensions; from 1 to %d are possible", v->count, (long long)dim,
-                         HNSW_DIM_MAX);
+                              "row %zu has %lld dimensions; from 1 to %d are possible", v->count,
+                              (long long)dim, HNSW_DIM_MAX);
     if (in->o->dim != 0 && dim != in->o->dim)
-        return seam_fault_set(in->f, SEAM_INVALID, in->path, in->at, "%lld dimensions where %u are wanted",
-                         (long long)dim, in->o->dim);
+        return seam_fault_set(in->f, SEAM_INVALID, in->path, in->at,
+                              "%lld dimensions where %u are wanted", (long long)dim, in->o->dim);
     if (v->dim != 0 && dim != v->dim)
-        return seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at, "row %zu has %lld dimensions, those before %u",
-                         v->count, (long long)dim, v->dim);
+        return seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at,
+                              "row %zu has %lld dimensions, those before %u", v->count,
+                              (long long)dim, v->dim);
     v->dim = (uint32_t)dim;
     return SEAM_OK;
 }
@@ -93,25 +99,32 @@ static enum seam_status room(struct input *in, bool ints, bool words)
     float *rows;
 
     if (v->count < in->cap) return SEAM_OK;
-    while (cap > v->count + 1 && (uint64_t)cap * v->dim * 4 > max) cap = v->count + (cap - v->count) / 2;
+    while (cap > v->count + 1 && (uint64_t)cap * v->dim * 4 > max)
+        cap = v->count + (cap - v->count) / 2;
     if ((uint64_t)cap * v->dim * 4 > max)
-        return seam_fault_set(in->f, SEAM_LIMIT, in->path, in->at, "row %zu passes the budget of %llu bytes",
-                         v->count, (unsigned long long)max);
+        return seam_fault_set(in->f, SEAM_LIMIT, in->path, in->at,
+                              "row %zu passes the budget of %llu bytes", v->count,
+                              (unsigned long long)max);
     rows = realloc(v->rows, cap * v->dim * sizeof *rows);
     if (rows != NULL) v->rows = rows;
     if (rows != NULL && ints) {
         int32_t *i = realloc(v->ints, cap * v->dim * sizeof *i);
 
-        if (i != NULL) v->ints = i;
-        else rows = NULL;
+        if (i != NULL)
+            v->ints = i;
+        else
+            rows = NULL;
     }
     if (rows != NULL && words) {
         char **w = realloc(v->words, cap * sizeof *w);
 
-        if (w != NULL) v->words = w;
-        else rows = NULL;
+        if (w != NULL)
+            v->words = w;
+        else
+            rows = NULL;
     }
-    if (rows == NULL) return seam_fault_set(in->f, SEAM_NOMEM, in->path, in->at, "no memory for %zu rows", cap);
+    if (rows == NULL)
+        return seam_fault_set(in->f, SEAM_NOMEM, in->path, in->at, "no memory for %zu rows", cap);
     in->cap = cap;
     return SEAM_OK;
 }
@@ -139,8 +152,9 @@ static enum seam_status accept_row(struct input *in)
 
     for (uint32_t d = 0; d < v->dim; d++)
         if (!isfinite(row[d]))
-            return seam_fault_set(in->f, SEAM_INVALID, in->path, in->at, "row %zu: component %u is %s", v->count, d,
-                             isnan(row[d]) ? "not a number" : "infinite");
+            return seam_fault_set(in->f, SEAM_INVALID, in->path, in->at,
+                                  "row %zu: component %u is %s", v->count, d,
+                                  isnan(row[d]) ? "not a number" : "infinite");
     v->count++;
     return SEAM_OK;
 }
@@ -178,7 +192,9 @@ static enum seam_status read_row(struct input *in, enum element e, uint8_t *raw,
 static enum seam_status read_vecs(struct input *in, enum element e)
 {
     uint8_t *raw = malloc((size_t)HNSW_DIM_MAX * 8), head[4];
-    enum seam_status st = raw == NULL ? seam_fault_set(in->f, SEAM_NOMEM, in->path, 0, "no memory for a row") : SEAM_OK;
+    enum seam_status st =
+        raw == NULL ? seam_fault_set(in->f, SEAM_NOMEM, in->path, 0, "no memory for a row")
+                    : SEAM_OK;
     bool end = false;
 
     while (st == SEAM_OK && wants_more(in)) {
@@ -187,8 +203,8 @@ static enum seam_status read_vecs(struct input *in, enum element e)
         st = set_dim(in, (int32_t)seam_get_u32(head));
         if (st == SEAM_OK) st = read_row(in, e, raw, &end);
         if (st == SEAM_OK && end)
-            st = seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at, "the file ends in the middle of row %zu",
-                           in->out->count);
+            st = seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at,
+                                "the file ends in the middle of row %zu", in->out->count);
     }
     free(raw);
     return st;
@@ -197,14 +213,18 @@ static enum seam_status read_vecs(struct input *in, enum element e)
 static enum seam_status read_plain(struct input *in, enum element e, uint64_t rows)
 {
     uint8_t *raw = malloc((size_t)HNSW_DIM_MAX * 8);
-    enum seam_status st = raw == NULL ? seam_fault_set(in->f, SEAM_NOMEM, in->path, 0, "no memory for a row") : SEAM_OK;
+    enum seam_status st =
+        raw == NULL ? seam_fault_set(in->f, SEAM_NOMEM, in->path, 0, "no memory for a row")
+                    : SEAM_OK;
     bool end = false;
 
-    while (st == SEAM_OK && !end && wants_more(in) && in->out->count < rows) st = read_row(in, e, raw, &end);
+    while (st == SEAM_OK && !end && wants_more(in) && in->out->count < rows)
+        st = read_row(in, e, raw, &end);
     free(raw);
     if (st == SEAM_OK && end && rows != UINT64_MAX)
-        st = seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at, "the file ends after %zu of %llu rows",
-                       in->out->count, (unsigned long long)rows);
+        st = seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at,
+                            "the file ends after %zu of %llu rows", in->out->count,
+                            (unsigned long long)rows);
     return st;
 }
 
@@ -212,7 +232,7 @@ static enum seam_status read_f16(struct input *in)
 {
     if (in->o->dim == 0)
         return seam_fault_set(in->f, SEAM_INVALID, in->path, SEAM_FAULT_NO_OFFSET,
-                         "half floats have no header: say the dimension");
+                              "half floats have no header: say the dimension");
     in->out->dim = in->o->dim;
     return set_dim(in, in->o->dim) == SEAM_OK ? read_plain(in, E_F16, UINT64_MAX) : in->f->status;
 }
@@ -220,27 +240,34 @@ static enum seam_status read_f16(struct input *in)
 /* The header is a Python dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (10, 3), }     */
 static enum seam_status npy_header(struct input *in, const char *h, enum element *e, uint64_t *rows)
 {
-    static const struct { const char *descr; enum element e; } types[] = {
-        {"'<f4'", E_F32}, {"'<f2'", E_F16}, {"'<f8'", E_F64}, {"'|u1'", E_U8}, {"'|i1'", E_I8}, {"'<i4'", E_I32}};
+    static const struct {
+        const char *descr;
+        enum element e;
+    } types[] = {{"'<f4'", E_F32}, {"'<f2'", E_F16}, {"'<f8'", E_F64},
+                 {"'|u1'", E_U8},  {"'|i1'", E_I8},  {"'<i4'", E_I32}};
     const char *descr = strstr(h, "'descr'"), *shape = strstr(h, "'shape'");
     unsigned long long n = 0, dim = 1;
     size_t i = 0;
 
     if (descr == NULL || shape == NULL || (shape = strchr(shape, '(')) == NULL)
-        return seam_fault_set(in->f, SEAM_CORRUPT, in->path, 10, "the npy header names no type or shape");
+        return seam_fault_set(in->f, SEAM_CORRUPT, in->path, 10,
+                              "the npy header names no type or shape");
     if (strstr(h, "'fortran_order': False") == NULL)
-        return seam_fault_set(in->f, SEAM_UNSUPPORTED, in->path, 10, "only C order is read; save with order='C'");
+        return seam_fault_set(in->f, SEAM_UNSUPPORTED, in->path, 10,
+                              "only C order is read; save with order='C'");
     while (i < SEAM_ARRAY_LEN(types) && strstr(h, types[i].descr) == NULL) i++;
     if (i == SEAM_ARRAY_LEN(types))
-        return seam_fault_set(in->f, SEAM_UNSUPPORTED, in->path, 10, "only f4, f2, f8, u1, i1 and i4 are read");
+        return seam_fault_set(in->f, SEAM_UNSUPPORTED, in->path, 10,
+                              "only f4, f2, f8, u1, i1 and i4 are read");
     *e = types[i].e;
     {
         char *end;
 
         n = strtoull(shape + 1, &end, 10);
         if (*end == ',' && end[1] != ')') dim = strtoull(end + 1, &end, 10);
-        if (*end == ',' ) end++;
-        if (*end != ')') return seam_fault_set(in->f, SEAM_UNSUPPORTED, in->path, 10, "the shape is no matrix");
+        if (*end == ',') end++;
+        if (*end != ')')
+            return seam_fault_set(in->f, SEAM_UNSUPPORTED, in->path, 10, "the shape is no matrix");
     }
     *rows = n;
     return set_dim(in, dim > INT32_MAX ? INT32_MAX : (int64_t)dim);
@@ -262,21 +289,25 @@ static enum seam_status read_npy(struct input *in)
     if (st == SEAM_OK && head[6] >= 2) st = take(in, head + 10, 2, &end);
     if (st != SEAM_OK) return st;
     n = head[6] >= 2 ? seam_get_u32(head + 8) : seam_get_u16(head + 8);
-    if (n > NPY_HEADER_MAX) return seam_fault_set(in->f, SEAM_LIMIT, in->path, 8, "a header of %zu bytes", n);
+    if (n > NPY_HEADER_MAX)
+        return seam_fault_set(in->f, SEAM_LIMIT, in->path, 8, "a header of %zu bytes", n);
     text = calloc(n + 1, 1);
-    if (text == NULL) return seam_fault_set(in->f, SEAM_NOMEM, in->path, 8, "no memory for the header");
+    if (text == NULL)
+        return seam_fault_set(in->f, SEAM_NOMEM, in->path, 8, "no memory for the header");
     st = take(in, text, n, &end);
-    if (st == SEAM_OK && end) st = seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at, "the header is missing");
+    if (st == SEAM_OK && end)
+        st = seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at, "the header is missing");
     if (st == SEAM_OK) st = npy_header(in, text, &e, &rows);
     free(text);
     return st == SEAM_OK ? read_plain(in, e, rows) : st;
 }
 
 /* ---- text ---- */
-static enum seam_status line_fault(struct input *in, uint64_t line, const char *what, const char *s, size_t n)
+static enum seam_status line_fault(struct input *in, uint64_t line, const char *what, const char *s,
+                                   size_t n)
 {
-    return seam_fault_set(in->f, SEAM_CORRUPT, in->path, line, "line %llu: %s: \"%.*s\"", (unsigned long long)line,
-                     what, (int)(n < 40 ? n : 40), s);
+    return seam_fault_set(in->f, SEAM_CORRUPT, in->path, line, "line %llu: %s: \"%.*s\"",
+                          (unsigned long long)line, what, (int)(n < 40 ? n : 40), s);
 }
 
 static size_t split(const char *line, size_t n, const char **words, size_t *lengths, size_t max)
@@ -299,7 +330,7 @@ static size_t split(const char *line, size_t n, const char **words, size_t *leng
 
 /* Numbers from words[first...]. A bad number is reported with its line.                               */
 static enum seam_status number_row(struct input *in, uint64_t line, const char *const *words,
-                              const size_t *lengths, size_t count)
+                                   const size_t *lengths, size_t count)
 {
     struct hnsw_vecset *v = in->out;
 
@@ -315,7 +346,7 @@ static enum seam_status number_row(struct input *in, uint64_t line, const char *
 }
 
 static enum seam_status text_line(struct input *in, const char *line, size_t n, const char **words,
-                             size_t *lengths)
+                                  size_t *lengths)
 {
     struct hnsw_vecset *v = in->out;
     uint64_t number = seam_source_line_number(in->s);
@@ -324,11 +355,13 @@ static enum seam_status text_line(struct input *in, const char *line, size_t n, 
     double x;
 
     if (count == 0) return SEAM_OK;
-    if (number == 1 && count == 2 && seam_double_parse(words[0], lengths[0], &x) == SEAM_OK) return SEAM_OK;
+    if (number == 1 && count == 2 && seam_double_parse(words[0], lengths[0], &x) == SEAM_OK)
+        return SEAM_OK;
     in->at = number;
     st = set_dim(in, (int64_t)count - 1);
     if (st == SEAM_OK) st = room(in, false, in->o->keep_words);
-    if (st == SEAM_OK && lengths[0] > WORD_MAX) st = line_fault(in, number, "the word is too long", words[0], 20);
+    if (st == SEAM_OK && lengths[0] > WORD_MAX)
+        st = line_fault(in, number, "the word is too long", words[0], 20);
     if (st == SEAM_OK) st = number_row(in, number, words + 1, lengths + 1, count - 1);
     if (st == SEAM_OK && in->o->keep_words) {
         char *w = malloc(lengths[0] + 1);
@@ -348,9 +381,10 @@ static enum seam_status read_text(struct input *in)
 {
     const char **words = malloc((HNSW_DIM_MAX + 2) * sizeof *words), *line;
     size_t *lengths = malloc((HNSW_DIM_MAX + 2) * sizeof *lengths), n;
-    enum seam_status st = words == NULL || lengths == NULL
-                         ? seam_fault_set(in->f, SEAM_NOMEM, in->path, 0, "no memory for a line")
-                         : SEAM_OK;
+    enum seam_status st =
+        words == NULL || lengths == NULL
+            ? seam_fault_set(in->f, SEAM_NOMEM, in->path, 0, "no memory for a line")
+            : SEAM_OK;
 
     while (st == SEAM_OK && wants_more(in)) {
         st = seam_source_line(in->s, LINE_MAX_BYTES, &line, &n, in->f);
@@ -362,7 +396,8 @@ static enum seam_status read_text(struct input *in)
 }
 
 /* A first line that is no row of numbers is a header.                                                */
-static enum seam_status csv_row(struct input *in, const struct seam_csv_field *fields, size_t count, uint64_t line)
+static enum seam_status csv_row(struct input *in, const struct seam_csv_field *fields, size_t count,
+                                uint64_t line)
 {
     struct hnsw_vecset *v = in->out;
     enum seam_status st;
@@ -414,19 +449,22 @@ void hnsw_vecset_free(struct hnsw_vecset *v)
     *v = (struct hnsw_vecset){0};
 }
 
-enum seam_status hnsw_vecfile_read(struct seam_io *io, const char *path, const struct hnsw_vecfile_options *o,
-                         struct hnsw_vecset *out, struct seam_fault *f)
+enum seam_status hnsw_vecfile_read(struct seam_io *io, const char *path,
+                                   const struct hnsw_vecfile_options *o, struct hnsw_vecset *out,
+                                   struct seam_fault *f)
 {
     static const struct hnsw_vecfile_options defaults = {0};
     struct seam_fault own = {0};
-    struct input in = {.path = path, .o = o != NULL ? o : &defaults, .out = out, .f = f != NULL ? f : &own};
+    struct input in = {
+        .path = path, .o = o != NULL ? o : &defaults, .out = out, .f = f != NULL ? f : &own};
     enum hnsw_vecfile_kind kind = in.o->kind != HNSW_VECFILE_AUTO ? in.o->kind : kind_of_name(path);
     enum seam_status st;
 
     *out = (struct hnsw_vecset){0};
     if (kind == HNSW_VECFILE_AUTO)
-        return seam_fault_set(f, SEAM_INVALID, path, SEAM_FAULT_NO_OFFSET,
-                         "the name tells no format; say fvecs, ivecs, bvecs, npy, text, csv or f16");
+        return seam_fault_set(
+            f, SEAM_INVALID, path, SEAM_FAULT_NO_OFFSET,
+            "the name tells no format; say fvecs, ivecs, bvecs, npy, text, csv or f16");
     st = seam_source_open(io, path, &in.s, in.f);
     if (st != SEAM_OK) return st;
     switch (kind) {
@@ -441,31 +479,38 @@ enum seam_status hnsw_vecfile_read(struct seam_io *io, const char *path, const s
     }
     seam_source_close(in.s);
     if (st == SEAM_OK && out->count == 0)
-        st = seam_fault_set(f, SEAM_INVALID, path, SEAM_FAULT_NO_OFFSET, "the file holds no vectors");
+        st = seam_fault_set(f, SEAM_INVALID, path, SEAM_FAULT_NO_OFFSET,
+                            "the file holds no vectors");
     if (st != SEAM_OK) hnsw_vecset_free(out);
     return st;
 }
 
-enum seam_status hnsw_vecfile_write(struct seam_io *io, const char *path, enum hnsw_vecfile_kind kind, const float *rows,
-                          size_t count, uint32_t dim, struct seam_fault *f)
+enum seam_status hnsw_vecfile_write(struct seam_io *io, const char *path,
+                                    enum hnsw_vecfile_kind kind, const float *rows, size_t count,
+                                    uint32_t dim, struct seam_fault *f)
 {
     struct seam_buf b = {0};
     enum seam_status st;
 
     if (kind != HNSW_VECFILE_FVECS && kind != HNSW_VECFILE_BVECS && kind != HNSW_VECFILE_IVECS)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, SEAM_FAULT_NO_OFFSET, "only fvecs, bvecs and ivecs are written");
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, SEAM_FAULT_NO_OFFSET,
+                              "only fvecs, bvecs and ivecs are written");
     for (size_t i = 0; i < count; i++) {
         seam_buf_u32(&b, dim);
         for (uint32_t d = 0; d < dim; d++) {
             float v = rows[i * dim + d];
 
-            if (kind == HNSW_VECFILE_FVECS) seam_buf_append(&b, &v, 4);
-            else if (kind == HNSW_VECFILE_IVECS) seam_buf_u32(&b, (uint32_t)(int32_t)lrintf(v));
-            else seam_buf_u8(&b, (uint8_t)lrintf(v));
+            if (kind == HNSW_VECFILE_FVECS)
+                seam_buf_append(&b, &v, 4);
+            else if (kind == HNSW_VECFILE_IVECS)
+                seam_buf_u32(&b, (uint32_t)(int32_t)lrintf(v));
+            else
+                seam_buf_u8(&b, (uint8_t)lrintf(v));
         }
     }
     st = seam_buf_ok(&b) ? seam_io_write_atomic(io, path, b.data, b.size, f)
-                    : seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to write %zu rows", count);
+                         : seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                                          "no memory to write %zu rows", count);
     seam_buf_free(&b);
     return st;
 }

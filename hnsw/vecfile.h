@@ -12,33 +12,44 @@
 #ifndef SEAM_HNSW_VECFILE_H
 #define SEAM_HNSW_VECFILE_H
 
-#include "engine/io/io.h"
 #include "engine/base/status.h"
+#include "engine/io/io.h"
 
-enum hnsw_vecfile_kind { HNSW_VECFILE_AUTO, HNSW_VECFILE_FVECS, HNSW_VECFILE_IVECS, HNSW_VECFILE_BVECS, HNSW_VECFILE_NPY, HNSW_VECFILE_TEXT,
-                    HNSW_VECFILE_CSV, HNSW_VECFILE_F16 };
+enum hnsw_vecfile_kind {
+    HNSW_VECFILE_AUTO,
+    HNSW_VECFILE_FVECS,
+    HNSW_VECFILE_IVECS,
+    HNSW_VECFILE_BVECS,
+    HNSW_VECFILE_NPY,
+    HNSW_VECFILE_TEXT,
+    HNSW_VECFILE_CSV,
+    HNSW_VECFILE_F16
+};
 
 struct hnsw_vecfile_options {
     enum hnsw_vecfile_kind kind;
-    uint32_t dim;             /* HNSW_VECFILE_F16: required; others: 0 = what the file says, else must agree */
-    uint64_t rows_max;        /* 0 = all */
-    uint64_t bytes_max;       /* memory for the result; 0 = 8 GiB */
-    bool keep_words;          /* text: fill words */
+    uint32_t dim; /* HNSW_VECFILE_F16: required; others: 0 = what the file says, else must agree */
+    uint64_t rows_max;  /* 0 = all */
+    uint64_t bytes_max; /* memory for the result; 0 = 8 GiB */
+    bool keep_words;    /* text: fill words */
 };
 
 struct hnsw_vecset {
     uint32_t dim;
     size_t count;
-    float *rows;              /* count x dim; bvecs and ivecs widened (ivecs over 2^24 lose low bits: use ints) */
-    int32_t *ints;            /* ivecs: the values as they are, else NULL */
-    char **words;             /* text with keep_words: count terminated words, else NULL */
+    float
+        *rows; /* count x dim; bvecs and ivecs widened (ivecs over 2^24 lose low bits: use ints) */
+    int32_t *ints; /* ivecs: the values as they are, else NULL */
+    char **words;  /* text with keep_words: count terminated words, else NULL */
 };
 
-SEAM_MUST_USE enum seam_status hnsw_vecfile_read(struct seam_io *io, const char *path, const struct hnsw_vecfile_options *o,
-                                  struct hnsw_vecset *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_vecfile_read(struct seam_io *io, const char *path,
+                                                 const struct hnsw_vecfile_options *o,
+                                                 struct hnsw_vecset *out, struct seam_fault *f);
 void hnsw_vecset_free(struct hnsw_vecset *v);
 /* Writes fvecs (or bvecs/ivecs by kind; values are rounded).                                       */
-SEAM_MUST_USE enum seam_status hnsw_vecfile_write(struct seam_io *io, const char *path, enum hnsw_vecfile_kind kind,
-                                   const float *rows, size_t count, uint32_t dim, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status hnsw_vecfile_write(struct seam_io *io, const char *path,
+                                                  enum hnsw_vecfile_kind kind, const float *rows,
+                                                  size_t count, uint32_t dim, struct seam_fault *f);
 
 #endif

@@ -7,7 +7,8 @@
 #include "hnsw/store.h"
 
 /* I1's second half, which opening leaves out: no list names a node twice. I5: paddings are zero.       */
-static enum seam_status check_node(const struct hnsw *h, uint32_t i, uint64_t *links, struct seam_fault *f)
+static enum seam_status check_node(const struct hnsw *h, uint32_t i, uint64_t *links,
+                                   struct seam_fault *f)
 {
     const char *dir = h->store->dir;
 
@@ -20,24 +21,28 @@ static enum seam_status check_node(const struct hnsw *h, uint32_t i, uint64_t *l
             for (uint32_t b = a + 1; b < n; b++)
                 if (list[a] == list[b])
                     return seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET,
-                                     "node %u names node %u twice at level %u", i, list[a], l);
+                                          "node %u names node %u twice at level %u", i, list[a], l);
     }
     for (size_t d = h->o.dim; has_vecs(h) && d < h->floats; d++)
         if (vec_at(h, i)[d] != 0)
-            return seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET, "vector %u's padding is not zero", i);
+            return seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET,
+                                  "vector %u's padding is not zero", i);
     for (size_t d = h->o.dim; walks_codes(h) && d < h->codes.stride - CODE_CONSTANTS; d++)
         if (code_at(h, i)[d] != 0)
-            return seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET, "code %u's padding is not zero", i);
+            return seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET,
+                                  "code %u's padding is not zero", i);
     return SEAM_OK;
 }
 
 /* A code must be its vector's code.                                                                  */
-static enum seam_status check_code(const struct hnsw *h, uint32_t i, uint8_t *code, struct seam_fault *f)
+static enum seam_status check_code(const struct hnsw *h, uint32_t i, uint8_t *code,
+                                   struct seam_fault *f)
 {
     if (!walks_codes(h) || !has_vecs(h)) return SEAM_OK;
     hnsw_quant_encode(h, vec_at(h, i), code);
     if (memcmp(code, code_at(h, i), h->codes.stride) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, h->store->dir, SEAM_FAULT_NO_OFFSET, "code %u is not its vector's", i);
+        return seam_fault_set(f, SEAM_CORRUPT, h->store->dir, SEAM_FAULT_NO_OFFSET,
+                              "code %u is not its vector's", i);
     return SEAM_OK;
 }
 
@@ -48,7 +53,8 @@ static enum seam_status check_keys(struct hnsw *h, struct seam_fault *f)
 
     if (st == SEAM_OK && h->keymap_used != h->count - h->dead)
         st = seam_fault_set(f, SEAM_CORRUPT, h->store->dir, SEAM_FAULT_NO_OFFSET,
-                       "%u nodes live under %zu keys: a key lives twice", h->count - h->dead, h->keymap_used);
+                            "%u nodes live under %zu keys: a key lives twice", h->count - h->dead,
+                            h->keymap_used);
     return st;
 }
 
@@ -58,11 +64,13 @@ static enum seam_status check_entry(const struct hnsw *h, struct seam_fault *f)
     for (uint32_t i = 0; i < h->count; i++)
         if (node_at(h, i)->level > h->entry >> 32)
             return seam_fault_set(f, SEAM_CORRUPT, h->store->dir, SEAM_FAULT_NO_OFFSET,
-                             "node %u stands at level %u, above the entry point", i, node_at(h, i)->level);
+                                  "node %u stands at level %u, above the entry point", i,
+                                  node_at(h, i)->level);
     return SEAM_OK;
 }
 
-enum seam_status hnsw_verify(struct seam_io *io, const char *dir, struct hnsw_verify_report *r, struct seam_fault *f)
+enum seam_status hnsw_verify(struct seam_io *io, const char *dir, struct hnsw_verify_report *r,
+                             struct seam_fault *f)
 {
     struct hnsw_config cfg = {.mapped = true};
     struct hnsw *h = NULL;

@@ -11,20 +11,24 @@ enum { TRAIN_FIRST = 256, RETRAIN_GROWTH = 16, RETRAIN_ENOUGH = 16384, ORDER_DIM
 static enum seam_status writer_check(const struct hnsw *h, struct seam_fault *f)
 {
     if (!h->writer)
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "the index was opened for reading");
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                              "the index was opened for reading");
     if (h->poison != SEAM_OK)
         return seam_fault_set(f, h->poison, NULL, SEAM_FAULT_NO_OFFSET,
-                         "an earlier publish failed; close the index and open it again");
+                              "an earlier publish failed; close the index and open it again");
     return SEAM_OK;
 }
 
-static enum seam_status note_death(struct hnsw *h, uint32_t node, seam_lsn_t lsn, struct seam_fault *f)
+static enum seam_status note_death(struct hnsw *h, uint32_t node, seam_lsn_t lsn,
+                                   struct seam_fault *f)
 {
     if (h->death_count == h->death_cap) {
         size_t cap = h->death_cap == 0 ? 64 : h->death_cap * 2;
         uint32_t *d = realloc(h->deaths, cap * sizeof *d);
 
-        if (d == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a deletion");
+        if (d == NULL)
+            return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                                  "no memory for a deletion");
         h->deaths = d;
         h->death_cap = cap;
     }
@@ -67,7 +71,8 @@ static enum seam_status keep_lossless(struct hnsw *h, const float *vec, struct s
 }
 
 /* One more node: a new block at a time while small, an eighth more when large.                       */
-static enum seam_status room_for(struct hnsw *h, uint64_t more, unsigned levels, struct seam_fault *f)
+static enum seam_status room_for(struct hnsw *h, uint64_t more, unsigned levels,
+                                 struct seam_fault *f)
 {
     uint64_t nodes = (uint64_t)h->count + more, upper = (uint64_t)h->upper_count + levels;
     uint64_t spare = more == 1 ? h->count / 8 : 0, spare_upper = spare / h->o.m;
@@ -86,19 +91,23 @@ static enum seam_status link_new(struct hnsw *h, uint32_t node, struct seam_faul
 
     pthread_rwlock_rdlock(&h->gate);
     s = hnsw_scratch_get(h);
-    st = s == NULL ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the insert")
-                   : hnsw_link_node(h, node, s, f);
+    st = s == NULL
+             ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the insert")
+             : hnsw_link_node(h, node, s, f);
     hnsw_scratch_put(h, s);
     pthread_rwlock_unlock(&h->gate);
     return st;
 }
 
-static float *prepared(const struct hnsw *h, const float *vector, struct seam_fault *f, enum seam_status *st)
+static float *prepared(const struct hnsw *h, const float *vector, struct seam_fault *f,
+                       enum seam_status *st)
 {
     float *vec = malloc(h->floats * sizeof *vec);
 
-    if (vec == NULL) *st = seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
-    else *st = hnsw_vector_prepare(h, vector, vec, f);
+    if (vec == NULL)
+        *st = seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
+    else
+        *st = hnsw_vector_prepare(h, vector, vec, f);
     if (*st != SEAM_OK) {
         free(vec);
         return NULL;
@@ -106,7 +115,8 @@ static float *prepared(const struct hnsw *h, const float *vector, struct seam_fa
     return vec;
 }
 
-enum seam_status hnsw_upsert(struct hnsw *h, uint64_t key, const float *vector, seam_lsn_t lsn, struct seam_fault *f)
+enum seam_status hnsw_upsert(struct hnsw *h, uint64_t key, const float *vector, seam_lsn_t lsn,
+                             struct seam_fault *f)
 {
     enum seam_status st = writer_check(h, f);
     unsigned level;
@@ -114,7 +124,8 @@ enum seam_status hnsw_upsert(struct hnsw *h, uint64_t key, const float *vector, 
     float *vec;
 
     if (st != SEAM_OK || lsn <= h->applied_lsn) return st;
-    if (lsn >= SEAM_LSN_MAX - 1) return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "no LSN is that high");
+    if (lsn >= SEAM_LSN_MAX - 1)
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "no LSN is that high");
     vec = prepared(h, vector, f, &st);
     if (vec == NULL) return st;
     level = hnsw_graph_level(h, key, lsn);
@@ -141,8 +152,8 @@ enum seam_status hnsw_delete(struct hnsw *h, uint64_t key, seam_lsn_t lsn, struc
     if (st != SEAM_OK || lsn <= h->applied_lsn) return st;
     node = hnsw_keymap_find(h, key);
     if (node == LINK_NONE)
-        return seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET, "key %llu has no vector",
-                         (unsigned long long)key);
+        return seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET,
+                              "key %llu has no vector", (unsigned long long)key);
     hnsw_keymap_remove(h, key);
     return note_death(h, node, lsn, f);
 }
@@ -168,8 +179,8 @@ static void tell(struct load *l, size_t more)
     l->done += more;
     now = seam_clock_mono_ns(l->h->cfg.clock);
     if (now - l->told_ns >= EVERY_NS || l->done == l->total) {
-        struct hnsw_progress p = {.done = l->done, .total = l->total,
-                                  .seconds = (double)(now - l->start_ns) / 1e9};
+        struct hnsw_progress p = {
+            .done = l->done, .total = l->total, .seconds = (double)(now - l->start_ns) / 1e9};
 
         p.eta_seconds = p.seconds / (double)l->done * (double)(l->total - l->done);
         l->told_ns = now;
@@ -184,34 +195,40 @@ static enum seam_status load_run(void *ctx, size_t begin, size_t end, int thread
     enum seam_status st = SEAM_OK;
 
     (void)thread;
-    for (size_t i = begin; i < end && st == SEAM_OK; i++) st = link_new(l->h, l->first + (uint32_t)i, NULL);
+    for (size_t i = begin; i < end && st == SEAM_OK; i++)
+        st = link_new(l->h, l->first + (uint32_t)i, NULL);
     tell(l, end - begin);
     return st;
 }
 
 /* Appends the nodes without links. On a bad vector, those before it stay and the fault says which.    */
 static enum seam_status load_append(struct hnsw *h, const uint64_t *keys, uint64_t first_key,
-                               const float *vectors, size_t n, seam_lsn_t lsn, struct seam_fault *f)
+                                    const float *vectors, size_t n, seam_lsn_t lsn,
+                                    struct seam_fault *f)
 {
     float *vec = malloc(h->floats * sizeof *vec);
     enum seam_status st = SEAM_OK;
     struct seam_fault why = {0};
 
-    if (vec == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
+    if (vec == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
     for (size_t i = 0; i < n && st == SEAM_OK; i++) {
         uint64_t key = keys != NULL ? keys[i] : first_key + i;
 
         st = hnsw_vector_prepare(h, vectors + i * h->o.dim, vec, &why);
         if (st == SEAM_OK) st = keep_lossless(h, vec, &why);
-        if (st == SEAM_OK) hnsw_graph_append(h, key, lsn, hnsw_graph_level(h, key, lsn), vec);
-        else seam_fault_set(f, st, NULL, i, "vector %zu: %s", i, why.why);
+        if (st == SEAM_OK)
+            hnsw_graph_append(h, key, lsn, hnsw_graph_level(h, key, lsn), vec);
+        else
+            seam_fault_set(f, st, NULL, i, "vector %zu: %s", i, why.why);
     }
     free(vec);
     return st;
 }
 
 /* Trains on the rows before they are appended, so that lossless data never needs its floats.          */
-static enum seam_status load_train(struct hnsw *h, const float *vectors, size_t n, struct seam_fault *f)
+static enum seam_status load_train(struct hnsw *h, const float *vectors, size_t n,
+                                   struct seam_fault *f)
 {
     size_t step = n / RETRAIN_ENOUGH + 1, rows = 0;
     enum seam_status st = SEAM_OK;
@@ -219,11 +236,16 @@ static enum seam_status load_train(struct hnsw *h, const float *vectors, size_t 
     float *sample;
 
     if (h->o.quant != HNSW_I8 || h->count > 0 || n < TRAIN_FIRST) return SEAM_OK;
-    for (size_t i = 0; i < n && bytes; i++) bytes = hnsw_quant_is_bytes(vectors + i * h->o.dim, h->o.dim);
+    for (size_t i = 0; i < n && bytes; i++)
+        bytes = hnsw_quant_is_bytes(vectors + i * h->o.dim, h->o.dim);
     sample = malloc((n / step + 1) * h->floats * sizeof *sample);
-    if (sample == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to train codes");
+    if (sample == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory to train codes");
     for (size_t i = 0; i < n; i += step) /* a bad vector is reported when its turn comes */
-        if (hnsw_vector_prepare(h, vectors + i * h->o.dim, sample + rows * h->floats, NULL) == SEAM_OK) rows++;
+        if (hnsw_vector_prepare(h, vectors + i * h->o.dim, sample + rows * h->floats, NULL) ==
+            SEAM_OK)
+            rows++;
     if (rows > 0) st = hnsw_quant_train(h, sample, rows, h->floats, f);
     free(sample);
     if (rows > 0 && st == SEAM_OK) {
@@ -235,15 +257,17 @@ static enum seam_status load_train(struct hnsw *h, const float *vectors, size_t 
 }
 
 /* Long float rows under L2 are stored in an order that ends distances early (distance.h).             */
-static enum seam_status load_order(struct hnsw *h, const float *vectors, size_t n, struct seam_fault *f)
+static enum seam_status load_order(struct hnsw *h, const float *vectors, size_t n,
+                                   struct seam_fault *f)
 {
-    if (h->o.metric != HNSW_L2 || h->o.quant != HNSW_F32 || h->o.dim < ORDER_DIM_MIN || h->count > 0 ||
-        n < TRAIN_FIRST)
+    if (h->o.metric != HNSW_L2 || h->o.quant != HNSW_F32 || h->o.dim < ORDER_DIM_MIN ||
+        h->count > 0 || n < TRAIN_FIRST)
         return SEAM_OK;
     return hnsw_order_train(h, vectors, n, f);
 }
 
-static enum seam_status load_kill_replaced(struct hnsw *h, uint32_t first, seam_lsn_t lsn, struct seam_fault *f)
+static enum seam_status load_kill_replaced(struct hnsw *h, uint32_t first, seam_lsn_t lsn,
+                                           struct seam_fault *f)
 {
     enum seam_status st = hnsw_keymap_reserve(h, h->count - first, f);
 
@@ -257,17 +281,18 @@ static enum seam_status load_kill_replaced(struct hnsw *h, uint32_t first, seam_
     return st;
 }
 
-static uint64_t upper_needed(const struct hnsw *h, const uint64_t *keys, uint64_t first_key, size_t n,
-                             seam_lsn_t lsn)
+static uint64_t upper_needed(const struct hnsw *h, const uint64_t *keys, uint64_t first_key,
+                             size_t n, seam_lsn_t lsn)
 {
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < n; i++) sum += hnsw_graph_level(h, keys != NULL ? keys[i] : first_key + i, lsn);
+    for (size_t i = 0; i < n; i++)
+        sum += hnsw_graph_level(h, keys != NULL ? keys[i] : first_key + i, lsn);
     return sum;
 }
 
 static enum seam_status link_all(struct hnsw *h, uint32_t first, const struct hnsw_load_options *o,
-                            struct seam_fault *f)
+                                 struct seam_fault *f)
 {
     struct load l = {.h = h, .o = o, .first = first, .total = h->count - first, .f = f};
     int threads = o->threads;
@@ -277,7 +302,9 @@ static enum seam_status link_all(struct hnsw *h, uint32_t first, const struct hn
     l.start_ns = l.told_ns = seam_clock_mono_ns(h->cfg.clock);
     st = seam_parallel_for(threads, l.total, 16, load_run, &l);
     pthread_mutex_destroy(&l.lock);
-    if (st != SEAM_OK) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "the load stopped: %s", seam_status_name(st));
+    if (st != SEAM_OK)
+        seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "the load stopped: %s",
+                       seam_status_name(st));
     return st;
 }
 
@@ -318,8 +345,9 @@ static enum seam_status load_adopt(struct hnsw *h, uint32_t first, struct seam_f
     return st;
 }
 
-enum seam_status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_key, const float *vectors,
-                      size_t n, seam_lsn_t lsn, const struct hnsw_load_options *o, struct seam_fault *f)
+enum seam_status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_key,
+                           const float *vectors, size_t n, seam_lsn_t lsn,
+                           const struct hnsw_load_options *o, struct seam_fault *f)
 {
     struct hnsw_load_options defaults = {.threads = 1};
     enum seam_status st = writer_check(h, f), bad;
@@ -328,13 +356,15 @@ enum seam_status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_
 
     if (o == NULL) o = &defaults;
     if (st != SEAM_OK || lsn <= h->applied_lsn || n == 0) return st;
-    if (lsn >= SEAM_LSN_MAX - 1) return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "no LSN is that high");
-    if (n > HNSW_NODES_MAX) return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "%zu vectors at once", n);
+    if (lsn >= SEAM_LSN_MAX - 1)
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "no LSN is that high");
+    if (n > HNSW_NODES_MAX)
+        return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "%zu vectors at once", n);
     st = load_train(h, vectors, n, f);
     if (st == SEAM_OK) st = load_order(h, vectors, n, f);
     if (st == SEAM_OK)
         st = hnsw_graph_reserve(h, (uint64_t)first + n,
-                           h->upper_count + upper_needed(h, keys, first_key, n, lsn), f);
+                                h->upper_count + upper_needed(h, keys, first_key, n, lsn), f);
     if (st != SEAM_OK) return st;
     bad = load_append(h, keys, first_key, vectors, n, lsn, f);
     codes = o->codes && h->o.quant == HNSW_F32 && h->count - first >= TRAIN_FIRST;

@@ -55,7 +55,8 @@ static bool separator(uint32_t cp)
         else
             hi = mid;
     }
-    return (lo < invidx_unicode_separators_count && invidx_unicode_separators[lo].from <= cp) || cp == 0xfffd;
+    return (lo < invidx_unicode_separators_count && invidx_unicode_separators[lo].from <= cp) ||
+           cp == 0xfffd;
 }
 
 static bool ideograph(uint32_t cp)
@@ -76,7 +77,9 @@ static uint32_t lower(uint32_t cp)
         else
             hi = mid;
     }
-    return lo < invidx_unicode_lower_count && invidx_unicode_lower[lo].from == cp ? invidx_unicode_lower[lo].to : cp;
+    return lo < invidx_unicode_lower_count && invidx_unicode_lower[lo].from == cp
+               ? invidx_unicode_lower[lo].to
+               : cp;
 }
 
 /* The folded form of a code point from 0x80, in UTF-8; up to 6 bytes.                                  */
@@ -93,7 +96,8 @@ static size_t fold(const struct invidx_analyzer *a, uint32_t cp, char out[8])
         else
             hi = mid;
     }
-    if (lo == invidx_unicode_fold_count || invidx_unicode_fold[lo].from != cp) return seam_utf8_put(lower(cp), out);
+    if (lo == invidx_unicode_fold_count || invidx_unicode_fold[lo].from != cp)
+        return seam_utf8_put(lower(cp), out);
     memcpy(out, invidx_unicode_fold[lo].to, 7);
     return strlen(out);
 }
@@ -110,16 +114,14 @@ static bool next_ascii(struct invidx_tokens *t, struct invidx_token *out)
     uint32_t n = 0;
     char c;
 
-    while (p < end && ascii_word[(uint8_t)*p] == 0)
-        p++;
+    while (p < end && ascii_word[(uint8_t)*p] == 0) p++;
     out->begin = (size_t)(p - t->begin);
     stop = end - p > INVIDX_TERM_MAX ? p + INVIDX_TERM_MAX : end;
     while (p < stop && (c = ascii_word[(uint8_t)*p]) != 0) {
         out->text[n++] = c;
         p++;
     }
-    while (p < end && ascii_word[(uint8_t)*p] != 0)
-        p++;
+    while (p < end && ascii_word[(uint8_t)*p] != 0) p++;
     t->p = p;
     out->end = (size_t)(p - t->begin);
     out->len = n;
@@ -131,8 +133,8 @@ static bool next_ascii(struct invidx_tokens *t, struct invidx_token *out)
 enum glyph { GLYPH_END, GLYPH_GAP, GLYPH_WORD, GLYPH_ALONE, GLYPH_APOSTROPHE, GLYPH_SKIP };
 
 /* What stands at p; its folded bytes for WORD and ALONE; *next is what follows it.                     */
-static enum glyph glyph_at(const struct invidx_tokens *t, const char *p, const char **next, char out[8],
-                           size_t *n)
+static enum glyph glyph_at(const struct invidx_tokens *t, const char *p, const char **next,
+                           char out[8], size_t *n)
 {
     char c = p < t->end ? ascii_word[(uint8_t)*p] : 0;
     uint32_t cp;
@@ -186,8 +188,7 @@ static bool next_plain(struct invidx_tokens *t, struct invidx_token *out)
     uint32_t n = 0;
     char c;
 
-    while (p < end && ascii_word[(uint8_t)*p] == 0 && (uint8_t)*p < 0x80)
-        p++;
+    while (p < end && ascii_word[(uint8_t)*p] == 0 && (uint8_t)*p < 0x80) p++;
     from = p;
     while (p < end && n < INVIDX_TERM_MAX && (c = ascii_word[(uint8_t)*p]) != 0) {
         out->text[n++] = c;
@@ -278,12 +279,13 @@ static bool is_stop(const struct invidx_analyzer *a, const char *word, size_t n)
 }
 
 size_t invidx_analyzer_term(const struct invidx_analyzer *a, const char *word, size_t n,
-                     char out[INVIDX_TERM_MAX + 8])
+                            char out[INVIDX_TERM_MAX + 8])
 {
     if (is_stop(a, word, n)) return 0;
     memcpy(out, word, n);
     if (a->conf.stemmer == INVIDX_STEM_NONE || invidx_analyzer_is_code(word, n)) return n;
-    return a->conf.stemmer == INVIDX_STEM_PORTER2 ? invidx_stem_porter2(out, n) : invidx_stem_plural(out, n);
+    return a->conf.stemmer == INVIDX_STEM_PORTER2 ? invidx_stem_porter2(out, n)
+                                                  : invidx_stem_plural(out, n);
 }
 
 /* ---- stop words and synonyms ---- */
@@ -308,11 +310,9 @@ static enum seam_status load_stop(struct invidx_analyzer *a, struct seam_fault *
     struct invidx_token t;
 
     if (p == NULL) return SEAM_OK;
-    for (const char *c = p; *c != '\0'; c++)
-        words += *c == '\n';
+    for (const char *c = p; *c != '\0'; c++) words += *c == '\n';
     a->stop_slots = 64;
-    while (a->stop_slots < 4 * (words + 1))
-        a->stop_slots *= 2;
+    while (a->stop_slots < 4 * (words + 1)) a->stop_slots *= 2;
     a->stop = calloc(a->stop_slots, sizeof *a->stop);
     if (a->stop == NULL) goto no_memory;
     words = a->stop_slots / 2;
@@ -325,16 +325,16 @@ static enum seam_status load_stop(struct invidx_analyzer *a, struct seam_fault *
             if (is_stop(a, t.text, t.len)) continue;
             if (words-- == 0)
                 return seam_fault_set(f, SEAM_INVALID, "stop words", SEAM_FAULT_NO_OFFSET,
-                                 "write one word a line");
-            while (a->stop[i] != NULL)
-                i = (i + 1) & (a->stop_slots - 1);
+                                      "write one word a line");
+            while (a->stop[i] != NULL) i = (i + 1) & (a->stop_slots - 1);
             a->stop[i] = seam_arena_strdup(&a->memory, t.text, t.len);
             if (a->stop[i] == NULL) goto no_memory;
         }
     }
     return SEAM_OK;
 no_memory:
-    return seam_fault_set(f, SEAM_NOMEM, "stop words", SEAM_FAULT_NO_OFFSET, "no memory for the stop words");
+    return seam_fault_set(f, SEAM_NOMEM, "stop words", SEAM_FAULT_NO_OFFSET,
+                          "no memory for the stop words");
 }
 
 enum { RULE_TERMS_MAX = 8, RULE_SIDES_MAX = 32 };
@@ -392,13 +392,15 @@ static bool add_rule(struct invidx_analyzer *a, size_t *cap, const struct analyz
         *cap = n;
     }
     *s = (struct invidx_synonym){to->text, to->terms, to->bytes, NULL};
-    a->rules[a->rule_count++] = (struct invidx_synonym_rule){from->text, from->terms, from->bytes, s};
+    a->rules[a->rule_count++] =
+        (struct invidx_synonym_rule){from->text, from->terms, from->bytes, s};
     if (from->terms > a->longest_rule) a->longest_rule = from->terms;
     return true;
 }
 
 /* Splits "a, b c, d" into its sides.                                                                   */
-static bool read_sides(struct invidx_analyzer *a, const char *s, size_t n, struct analyze_side *out, size_t *count)
+static bool read_sides(struct invidx_analyzer *a, const char *s, size_t n, struct analyze_side *out,
+                       size_t *count)
 {
     *count = 0;
     while (n > 0) {
@@ -465,7 +467,8 @@ static enum seam_status load_synonyms(struct invidx_analyzer *a, struct seam_fau
     return SEAM_OK;
 }
 
-const struct invidx_synonym_rule *invidx_analyzer_rule(const struct invidx_analyzer *a, const char *text, size_t bytes)
+const struct invidx_synonym_rule *invidx_analyzer_rule(const struct invidx_analyzer *a,
+                                                       const char *text, size_t bytes)
 {
     struct invidx_synonym_rule key = {.text = text, .bytes = (uint32_t)bytes};
 
@@ -473,7 +476,8 @@ const struct invidx_synonym_rule *invidx_analyzer_rule(const struct invidx_analy
     return bsearch(&key, a->rules, a->rule_count, sizeof *a->rules, rule_order);
 }
 
-enum seam_status invidx_analyzer_init(struct invidx_analyzer *a, const struct invidx_analysis *conf, struct seam_fault *f)
+enum seam_status invidx_analyzer_init(struct invidx_analyzer *a, const struct invidx_analysis *conf,
+                                      struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -494,7 +498,7 @@ void invidx_analyzer_free(struct invidx_analyzer *a)
 }
 
 enum seam_status invidx_analyze(const struct invidx_analysis *conf, const char *text, size_t n,
-                           struct seam_buf *out, struct seam_fault *f)
+                                struct seam_buf *out, struct seam_fault *f)
 {
     struct invidx_analyzer a;
     struct invidx_tokens tokens;
@@ -513,5 +517,6 @@ enum seam_status invidx_analyze(const struct invidx_analysis *conf, const char *
     }
     invidx_analyzer_free(&a);
     return seam_buf_ok(out) ? SEAM_OK
-                       : seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the terms");
+                            : seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                                             "no memory for the terms");
 }

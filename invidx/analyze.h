@@ -18,8 +18,8 @@ struct invidx_token {
     char text[INVIDX_TERM_MAX + 8];
 };
 
-struct invidx_synonym {      /* one alternative of a rule: a phrase of terms */
-    const char *text; /* terms, each ended by 0, in order             */
+struct invidx_synonym { /* one alternative of a rule: a phrase of terms */
+    const char *text;   /* terms, each ended by 0, in order             */
     uint32_t terms, bytes;
     struct invidx_synonym *next; /* of the same left side                        */
 };
@@ -40,14 +40,16 @@ struct invidx_analyzer {
 };
 
 /* Bad lines in the synonyms are SEAM_INVALID with their number.                                         */
-SEAM_MUST_USE enum seam_status invidx_analyzer_init(struct invidx_analyzer *a, const struct invidx_analysis *conf,
-                                   struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_analyzer_init(struct invidx_analyzer *a,
+                                                    const struct invidx_analysis *conf,
+                                                    struct seam_fault *f);
 void invidx_analyzer_free(struct invidx_analyzer *a);
 /* The term of a surface word, into out; its length, or 0 for a stop word.                             */
 size_t invidx_analyzer_term(const struct invidx_analyzer *a, const char *word, size_t n,
-                     char out[INVIDX_TERM_MAX + 8]);
+                            char out[INVIDX_TERM_MAX + 8]);
 /* The rule whose left side is exactly these terms (each ended by 0), or NULL.                         */
-const struct invidx_synonym_rule *invidx_analyzer_rule(const struct invidx_analyzer *a, const char *text, size_t bytes);
+const struct invidx_synonym_rule *invidx_analyzer_rule(const struct invidx_analyzer *a,
+                                                       const char *text, size_t bytes);
 /* Digits, or letters mixed with digits: no fuzziness, no stemming.                                    */
 bool invidx_analyzer_is_code(const char *s, size_t n);
 

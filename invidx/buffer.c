@@ -54,8 +54,7 @@ static bool table_grow(struct invidx_word_table *t)
             memcpy(text + 8, &s->hi, 8);
             j = word_key(text, s->len).hash & (size - 1);
         }
-        while (slots[j].len != 0)
-            j = (j + 1) & (size - 1);
+        while (slots[j].len != 0) j = (j + 1) & (size - 1);
         slots[j] = *s;
     }
     free(t->slots);
@@ -66,7 +65,7 @@ static bool table_grow(struct invidx_word_table *t)
 
 /* The slot of a word; a new one has *fresh set and its term to be filled in. NULL = no memory.         */
 static inline struct invidx_word_slot *table_slot_of(struct invidx_word_table *t, struct word_key k,
-                                              const char *text, size_t n, bool *fresh)
+                                                     const char *text, size_t n, bool *fresh)
 {
     size_t i;
 
@@ -89,13 +88,15 @@ static inline struct invidx_word_slot *table_slot_of(struct invidx_word_table *t
     return &t->slots[i];
 }
 
-static struct invidx_word_slot *table_slot(struct invidx_word_table *t, const char *text, size_t n, bool *fresh)
+static struct invidx_word_slot *table_slot(struct invidx_word_table *t, const char *text, size_t n,
+                                           bool *fresh)
 {
     return table_slot_of(t, word_key(text, n), text, n, fresh);
 }
 
 /* The slot of a word that is there already, or NULL.                                                    */
-static struct invidx_word_slot *table_find(const struct invidx_word_table *t, const char *text, size_t n)
+static struct invidx_word_slot *table_find(const struct invidx_word_table *t, const char *text,
+                                           size_t n)
 {
     struct word_key k = word_key(text, n);
 
@@ -118,7 +119,7 @@ static void table_clear(struct invidx_word_table *t)
 
 /* ---- the buffer ---- */
 void invidx_buffer_init(struct invidx_buffer *b, const struct invidx_schema *schema,
-                 const struct invidx_analyzer *analyzer)
+                        const struct invidx_analyzer *analyzer)
 {
     memset(b, 0, sizeof *b);
     b->schema = schema;
@@ -167,8 +168,7 @@ static bool grow(void **p, size_t *cap, size_t want, size_t size)
     void *q;
 
     if (want <= *cap) return true;
-    while (n < want)
-        n *= 2;
+    while (n < want) n *= 2;
     q = realloc(*p, n * size);
     if (q == NULL) return false;
     *p = q;
@@ -258,8 +258,8 @@ static bool add_field(struct invidx_buffer *b, struct invidx_text text, uint32_t
 
     *slots = 0;
     do {
-        for (n = 0;
-             n < BATCH && *slots + n < INVIDX_FIELD_TOKENS_MAX && invidx_tokens_next(&tokens, &batch.t[n]);
+        for (n = 0; n < BATCH && *slots + n < INVIDX_FIELD_TOKENS_MAX &&
+                    invidx_tokens_next(&tokens, &batch.t[n]);
              n++) {
             batch.key[n] = word_key(batch.t[n].text, batch.t[n].len);
             __builtin_prefetch(&b->words.slots[batch.key[n].hash & (b->words.size - 1)]);
@@ -274,7 +274,8 @@ static bool add_field(struct invidx_buffer *b, struct invidx_text text, uint32_t
     return true;
 }
 
-static bool add_keyword(struct invidx_buffer *b, uint32_t attr, const struct seam_value *v, int64_t *out)
+static bool add_keyword(struct invidx_buffer *b, uint32_t attr, const struct seam_value *v,
+                        int64_t *out)
 {
     char text[INVIDX_KEYWORD_MAX + 32] = {0};
     size_t n = 1u + v->len;
@@ -298,21 +299,21 @@ static bool add_keyword(struct invidx_buffer *b, uint32_t attr, const struct sea
 }
 
 static enum seam_status check_attrs(const struct invidx_schema *s, const struct invidx_doc *doc,
-                               struct seam_fault *f)
+                                    struct seam_fault *f)
 {
     for (size_t i = 0; i < s->attr_count; i++) {
         const struct seam_value *v = &doc->attrs[i];
-        bool number =
-            v->type == SEAM_V_INT || v->type == SEAM_V_DECIMAL || v->type == SEAM_V_TIME || v->type == SEAM_V_BOOL;
+        bool number = v->type == SEAM_V_INT || v->type == SEAM_V_DECIMAL ||
+                      v->type == SEAM_V_TIME || v->type == SEAM_V_BOOL;
 
         if (v->type == SEAM_V_NULL) continue;
         if (s->attrs[i].type == INVIDX_INT64 ? !number : v->type != SEAM_V_TEXT)
             return seam_fault_set(f, SEAM_INVALID, s->attrs[i].name, SEAM_FAULT_NO_OFFSET,
-                             "attribute %s cannot take a %s", s->attrs[i].name,
-                             seam_value_type_name((enum seam_value_type)v->type));
+                                  "attribute %s cannot take a %s", s->attrs[i].name,
+                                  seam_value_type_name((enum seam_value_type)v->type));
         if (v->type == SEAM_V_TEXT && v->len > INVIDX_KEYWORD_MAX)
             return seam_fault_set(f, SEAM_LIMIT, s->attrs[i].name, SEAM_FAULT_NO_OFFSET,
-                             "keyword of %u bytes; at most %d", v->len, INVIDX_KEYWORD_MAX);
+                                  "keyword of %u bytes; at most %d", v->len, INVIDX_KEYWORD_MAX);
     }
     return SEAM_OK;
 }
@@ -367,7 +368,8 @@ int64_t invidx_buffer_find(const struct invidx_buffer *b, uint64_t key)
     return -1;
 }
 
-enum seam_status invidx_buffer_add(struct invidx_buffer *b, const struct invidx_doc *doc, seam_lsn_t lsn, struct seam_fault *f)
+enum seam_status invidx_buffer_add(struct invidx_buffer *b, const struct invidx_doc *doc,
+                                   seam_lsn_t lsn, struct seam_fault *f)
 {
     const struct invidx_schema *s = b->schema;
     uint32_t d = b->doc_count;
@@ -393,5 +395,6 @@ enum seam_status invidx_buffer_add(struct invidx_buffer *b, const struct invidx_
     return SEAM_OK;
 no_memory:
     b->token_count = first;
-    return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to buffer a document");
+    return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                          "no memory to buffer a document");
 }

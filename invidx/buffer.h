@@ -57,17 +57,19 @@ struct invidx_buffer {
 };
 
 void invidx_buffer_init(struct invidx_buffer *b, const struct invidx_schema *schema,
-                 const struct invidx_analyzer *analyzer);
+                        const struct invidx_analyzer *analyzer);
 void invidx_buffer_free(struct invidx_buffer *b);
 void invidx_buffer_clear(struct invidx_buffer *b);
 size_t invidx_buffer_bytes(const struct invidx_buffer *b);
-SEAM_MUST_USE enum seam_status invidx_buffer_add(struct invidx_buffer *b, const struct invidx_doc *doc, seam_lsn_t lsn,
-                                struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_buffer_add(struct invidx_buffer *b,
+                                                 const struct invidx_doc *doc, seam_lsn_t lsn,
+                                                 struct seam_fault *f);
 /* The live document of a key, or -1.                                                                  */
 int64_t invidx_buffer_find(const struct invidx_buffer *b, uint64_t key);
 /* Writes all documents, dead ones too, as segment id. order (doc_count entries, the caller's) receives
  * which buffered document each document of the segment is.                                            */
-SEAM_MUST_USE enum seam_status invidx_buffer_flush(struct invidx_buffer *b, struct seam_io *io, const char *dir, uint64_t id,
-                                  uint32_t *order, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_buffer_flush(struct invidx_buffer *b, struct seam_io *io,
+                                                   const char *dir, uint64_t id, uint32_t *order,
+                                                   struct seam_fault *f);
 
 #endif

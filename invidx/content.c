@@ -7,7 +7,8 @@
 
 static enum seam_status no_memory(struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_NOMEM, "invidx", SEAM_FAULT_NO_OFFSET, "no memory to digest documents");
+    return seam_fault_set(f, SEAM_NOMEM, "invidx", SEAM_FAULT_NO_OFFSET,
+                          "no memory to digest documents");
 }
 
 /* ---- from the index ---- */
@@ -16,8 +17,8 @@ static void add_posting(void *ctx, uint32_t doc, struct seam_hash128 h)
     seam_digest_add(&((struct seam_digest *)ctx)[doc], h);
 }
 
-static void read_attrs(const struct invidx_segment *s, uint32_t doc, const struct invidx_schema *schema,
-                       struct seam_value *out)
+static void read_attrs(const struct invidx_segment *s, uint32_t doc,
+                       const struct invidx_schema *schema, struct seam_value *out)
 {
     for (uint32_t a = 0; a < s->attrs; a++) {
         int64_t number;
@@ -37,8 +38,9 @@ static void read_attrs(const struct invidx_segment *s, uint32_t doc, const struc
     }
 }
 
-static enum seam_status segment_contents(struct invidx_reader *r, const struct invidx_rseg *rs, bool words,
-                                    invidx_content_fn fn, void *ctx, struct seam_fault *f)
+static enum seam_status segment_contents(struct invidx_reader *r, const struct invidx_rseg *rs,
+                                         bool words, invidx_content_fn fn, void *ctx,
+                                         struct seam_fault *f)
 {
     struct invidx_segment *s = rs->seg;
     struct seam_digest *sums = calloc((size_t)s->docs + 1, sizeof *sums);
@@ -60,8 +62,8 @@ static enum seam_status segment_contents(struct invidx_reader *r, const struct i
     return st;
 }
 
-enum seam_status invidx_contents(struct invidx_reader *r, bool words, invidx_content_fn fn, void *ctx,
-                            struct seam_fault *f)
+enum seam_status invidx_contents(struct invidx_reader *r, bool words, invidx_content_fn fn,
+                                 void *ctx, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -99,7 +101,7 @@ struct invidx_hasher {
 };
 
 enum seam_status invidx_hasher_new(const struct invidx_reader *r, struct invidx_hasher **out,
-                              struct seam_fault *f)
+                                   struct seam_fault *f)
 {
     struct invidx_hasher *h = calloc(1, sizeof *h);
 
@@ -135,8 +137,7 @@ static bool known_grow(struct invidx_hasher *h)
         size_t at = h->known[i].hash & (size - 1);
 
         if (h->known[i].len == 0) continue;
-        while (table[at].len != 0)
-            at = (at + 1) & (size - 1);
+        while (table[at].len != 0) at = (at + 1) & (size - 1);
         table[at] = h->known[i];
     }
     free(h->known);
@@ -153,7 +154,8 @@ static const struct known *look_up(struct invidx_hasher *h, const struct invidx_
     size_t at, n;
 
     if (2 * h->known_count >= h->known_size && !known_grow(h)) return NULL;
-    for (at = hash & (h->known_size - 1); h->known[at].len != 0; at = (at + 1) & (h->known_size - 1))
+    for (at = hash & (h->known_size - 1); h->known[at].len != 0;
+         at = (at + 1) & (h->known_size - 1))
         if (h->known[at].hash == hash && h->known[at].len == t->len &&
             memcmp(h->text.data + h->known[at].at, t->text, t->len) == 0)
             return &h->known[at];
@@ -185,7 +187,8 @@ static bool read_field(struct invidx_hasher *h, uint32_t field, struct invidx_te
     struct invidx_tokens tokens = invidx_tokens_of(h->analyzer, text.s, text.n);
     struct invidx_token t;
 
-    for (uint32_t pos = 0; pos < INVIDX_FIELD_TOKENS_MAX && invidx_tokens_next(&tokens, &t); pos++) {
+    for (uint32_t pos = 0; pos < INVIDX_FIELD_TOKENS_MAX && invidx_tokens_next(&tokens, &t);
+         pos++) {
         const struct known *k = look_up(h, &t);
 
         if (k == NULL || (!k->stop && !note(h, k->term, field, pos))) return false;
@@ -209,8 +212,8 @@ static bool same_term(const struct occurrence *a, const struct occurrence *b)
 }
 
 enum seam_status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
-                                const struct invidx_text *fields, struct seam_digest *out,
-                                struct seam_fault *f)
+                                     const struct invidx_text *fields, struct seam_digest *out,
+                                     struct seam_fault *f)
 {
     *out = (struct seam_digest){0};
     h->count = 0;

@@ -31,30 +31,32 @@ static void dump_sections(const struct invidx_segment *s, struct seam_buf *out)
 {
     uint32_t count = seam_get_u32(s->map + 12);
 
-    seam_buf_printf(out, "     0  magic SEAMSEG1, version %u, segment %016llx\n", seam_get_u32(s->map + 8),
-               (unsigned long long)s->id);
-    seam_buf_printf(out,
-               "    24  %u documents, %u terms, %zu bytes, %u fields, %u attributes, %u sections\n",
-               s->docs, s->terms, s->size, s->fields, s->attrs, count);
+    seam_buf_printf(out, "     0  magic SEAMSEG1, version %u, segment %016llx\n",
+                    seam_get_u32(s->map + 8), (unsigned long long)s->id);
+    seam_buf_printf(
+        out, "    24  %u documents, %u terms, %zu bytes, %u fields, %u attributes, %u sections\n",
+        s->docs, s->terms, s->size, s->fields, s->attrs, count);
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *e = s->map + SEG_HEADER + (size_t)i * SEG_SECTION;
         uint32_t kind = seam_get_u32(e);
 
-        seam_buf_printf(out, "%6zu  section %-9s at %10llu, %10llu bytes (%.1f%%), crc %08x\n",
-                   (size_t)(e - s->map), kind_name(kind), (unsigned long long)seam_get_u64(e + 8),
-                   (unsigned long long)seam_get_u64(e + 16),
-                   100.0 * (double)seam_get_u64(e + 16) / (double)s->size, seam_get_u32(e + 4));
+        seam_buf_printf(
+            out, "%6zu  section %-9s at %10llu, %10llu bytes (%.1f%%), crc %08x\n",
+            (size_t)(e - s->map), kind_name(kind), (unsigned long long)seam_get_u64(e + 8),
+            (unsigned long long)seam_get_u64(e + 16),
+            100.0 * (double)seam_get_u64(e + 16) / (double)s->size, seam_get_u32(e + 4));
     }
     seam_buf_printf(out, "digest: %llu postings, %016llx%016llx; weighted length %llu\n",
-               (unsigned long long)s->digest.count, (unsigned long long)s->digest.hi,
-               (unsigned long long)s->digest.lo, (unsigned long long)s->length_sum);
+                    (unsigned long long)s->digest.count, (unsigned long long)s->digest.hi,
+                    (unsigned long long)s->digest.lo, (unsigned long long)s->length_sum);
     for (uint32_t d = 0; d < s->docs && d < DUMP_DOCS; d++)
         seam_buf_printf(out, "document %u: key %llu, born %llu, length %u\n", d,
-                   (unsigned long long)segment_key(s, d),
-                   (unsigned long long)forcol_get(&s->births, d), segment_length(s, d));
+                        (unsigned long long)segment_key(s, d),
+                        (unsigned long long)forcol_get(&s->births, d), segment_length(s, d));
 }
 
-static enum seam_status dump_terms(struct invidx_segment *s, struct seam_buf *out, struct seam_fault *f)
+static enum seam_status dump_terms(struct invidx_segment *s, struct seam_buf *out,
+                                   struct seam_fault *f)
 {
     static const uint32_t ones[INVIDX_FIELDS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
     struct invidx_termdict_iter it;
@@ -63,9 +65,9 @@ static enum seam_status dump_terms(struct invidx_segment *s, struct seam_buf *ou
     enum seam_status st = p == NULL ? SEAM_NOMEM : invidx_termdict_seek(&it, s, "", 0, f);
 
     while (st == SEAM_OK && n++ < DUMP_TERMS && (st = invidx_termdict_next(&it, f)) == SEAM_OK) {
-        seam_buf_printf(out,
-                   "term %u \"%.*s\": df %u, %zu bytes of postings, %zu of positions:", it.term.ord,
-                   (int)it.len, it.text, it.term.df, it.term.postings.n, it.term.positions.n);
+        seam_buf_printf(
+            out, "term %u \"%.*s\": df %u, %zu bytes of postings, %zu of positions:", it.term.ord,
+            (int)it.len, it.text, it.term.df, it.term.postings.n, it.term.positions.n);
         st = invidx_postings_open(p, s, &it.term, ones, f);
         if (st == SEAM_OK) st = invidx_postings_load(p, 0, f);
         if (st == SEAM_OK) st = invidx_postings_load_positions(p, f);
@@ -77,7 +79,7 @@ static enum seam_status dump_terms(struct invidx_segment *s, struct seam_buf *ou
             seam_buf_printf(out, " %u@", p->docs[i]);
             for (uint32_t k = 0; k < m && k < 6; k++)
                 seam_buf_printf(out, "%s%u.%u", k == 0 ? "" : ",", pos[k] >> POSITION_FIELD_SHIFT,
-                           pos[k] & (INVIDX_FIELD_TOKENS_MAX - 1));
+                                pos[k] & (INVIDX_FIELD_TOKENS_MAX - 1));
         }
         seam_buf_str(out, it.term.df > DUMP_POSTINGS ? " ...\n" : "\n");
     }
@@ -86,8 +88,8 @@ static enum seam_status dump_terms(struct invidx_segment *s, struct seam_buf *ou
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-static enum seam_status dump_segment(struct seam_io *io, const char *dir, uint64_t id, struct seam_buf *out,
-                                struct seam_fault *f)
+static enum seam_status dump_segment(struct seam_io *io, const char *dir, uint64_t id,
+                                     struct seam_buf *out, struct seam_fault *f)
 {
     struct invidx_schema_box box;
     struct invidx_segment *s = NULL;
@@ -113,15 +115,16 @@ static bool show_tomb(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn)
 {
     struct shown *s = ctx;
 
-    if (segment != s->segment) seam_buf_printf(s->out, "segment %016llx\n", (unsigned long long)segment);
+    if (segment != s->segment)
+        seam_buf_printf(s->out, "segment %016llx\n", (unsigned long long)segment);
     s->segment = segment;
     if (s->n++ < 1000)
         seam_buf_printf(s->out, "  document %u died at LSN %llu\n", doc, (unsigned long long)lsn);
     return true;
 }
 
-static enum seam_status dump_dels(struct seam_io *io, const char *dir, const char *path, uint64_t id,
-                             struct seam_buf *out, struct seam_fault *f)
+static enum seam_status dump_dels(struct seam_io *io, const char *dir, const char *path,
+                                  uint64_t id, struct seam_buf *out, struct seam_fault *f)
 {
     struct seam_buf b = {0};
     struct shown shown = {out, UINT64_MAX, 0};
@@ -133,8 +136,8 @@ static enum seam_status dump_dels(struct seam_io *io, const char *dir, const cha
     if (st == SEAM_OK) {
         d.size = b.size;
         d.crc = seam_get_u32(b.data + b.size - 4);
-        seam_buf_printf(out, "tombstones %016llx: %zu bytes, crc %08x\n", (unsigned long long)id, b.size,
-                   d.crc);
+        seam_buf_printf(out, "tombstones %016llx: %zu bytes, crc %08x\n", (unsigned long long)id,
+                        b.size, d.crc);
         st = invidx_dels_read(io, dir, &d, show_tomb, &shown, f);
     }
     seam_buf_free(&b);
@@ -142,8 +145,8 @@ static enum seam_status dump_dels(struct seam_io *io, const char *dir, const cha
     return st;
 }
 
-static enum seam_status dump_manifest(struct seam_io *io, const char *dir, uint64_t seq, struct seam_buf *out,
-                                 struct seam_fault *f)
+static enum seam_status dump_manifest(struct seam_io *io, const char *dir, uint64_t seq,
+                                      struct seam_buf *out, struct seam_fault *f)
 {
     struct seam_manifest m = {0};
     struct invidx_store_state s = {0};
@@ -151,27 +154,29 @@ static enum seam_status dump_manifest(struct seam_io *io, const char *dir, uint6
 
     if (st == SEAM_OK) st = invidx_store_decode(&m, dir, &s, f);
     if (st == SEAM_OK) {
-        seam_buf_printf(out,
-                   "state %llu (from %llu) at LSN %llu, published at %lld us, purged to LSN %llu, "
-                   "next id %llu\n",
-                   (unsigned long long)m.seq, (unsigned long long)m.parent,
-                   (unsigned long long)m.applied_lsn, (long long)m.wall_us,
-                   (unsigned long long)s.purged, (unsigned long long)s.next_id);
+        seam_buf_printf(
+            out,
+            "state %llu (from %llu) at LSN %llu, published at %lld us, purged to LSN %llu, "
+            "next id %llu\n",
+            (unsigned long long)m.seq, (unsigned long long)m.parent,
+            (unsigned long long)m.applied_lsn, (long long)m.wall_us, (unsigned long long)s.purged,
+            (unsigned long long)s.next_id);
         for (uint32_t i = 0; i < s.segment_count; i++)
             seam_buf_printf(out, "segment %016llx: %u documents, %llu bytes\n",
-                       (unsigned long long)s.segments[i].id, s.segments[i].docs,
-                       (unsigned long long)s.segments[i].size);
+                            (unsigned long long)s.segments[i].id, s.segments[i].docs,
+                            (unsigned long long)s.segments[i].size);
         for (uint32_t i = 0; i < s.del_count; i++)
             seam_buf_printf(out, "tombstones %016llx: %llu bytes, crc %08x\n",
-                       (unsigned long long)s.dels[i].id, (unsigned long long)s.dels[i].size,
-                       s.dels[i].crc);
+                            (unsigned long long)s.dels[i].id, (unsigned long long)s.dels[i].size,
+                            s.dels[i].crc);
     }
     invidx_store_free(&s);
     seam_buf_free(&m.payload);
     return st;
 }
 
-static enum seam_status dump_schema(struct seam_io *io, const char *dir, struct seam_buf *out, struct seam_fault *f)
+static enum seam_status dump_schema(struct seam_io *io, const char *dir, struct seam_buf *out,
+                                    struct seam_fault *f)
 {
     struct invidx_schema_box box;
     enum seam_status st = invidx_schema_load(io, dir, &box, f);
@@ -181,16 +186,17 @@ static enum seam_status dump_schema(struct seam_io *io, const char *dir, struct 
         seam_buf_printf(out, "field %s, weight %u\n", box.fields[i].name, box.fields[i].weight);
     for (size_t i = 0; i < box.view.attr_count; i++)
         seam_buf_printf(out, "attribute %s, %s\n", box.attrs[i].name,
-                   box.attrs[i].type == INVIDX_KEYWORD ? "keyword" : "int64");
+                        box.attrs[i].type == INVIDX_KEYWORD ? "keyword" : "int64");
     seam_buf_printf(out, "tokenizer %d, stemmer %d, accents %s, analysis version %d, k1 %g, b %g\n",
-               (int)box.view.analysis.tokenizer, (int)box.view.analysis.stemmer,
-               box.view.analysis.fold_accents ? "folded" : "kept", ANALYSIS_VERSION, box.view.k1,
-               box.view.b);
+                    (int)box.view.analysis.tokenizer, (int)box.view.analysis.stemmer,
+                    box.view.analysis.fold_accents ? "folded" : "kept", ANALYSIS_VERSION,
+                    box.view.k1, box.view.b);
     invidx_schema_box_free(&box);
     return SEAM_OK;
 }
 
-enum seam_status invidx_dump(struct seam_io *io, const char *path, struct seam_buf *out, struct seam_fault *f)
+enum seam_status invidx_dump(struct seam_io *io, const char *path, struct seam_buf *out,
+                             struct seam_fault *f)
 {
     char dir[SEAM_PATH_MAX_BYTES];
     const char *name;
@@ -210,7 +216,8 @@ enum seam_status invidx_dump(struct seam_io *io, const char *path, struct seam_b
         st = dump_manifest(io, dir, id, out, f);
     else
         st = seam_fault_set(f, SEAM_UNSUPPORTED, path, SEAM_FAULT_NO_OFFSET,
-                       "not the name of a file of a search index");
-    return st == SEAM_OK && !seam_buf_ok(out) ? seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory")
-                                       : st;
+                            "not the name of a file of a search index");
+    return st == SEAM_OK && !seam_buf_ok(out)
+               ? seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory")
+               : st;
 }

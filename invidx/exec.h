@@ -23,7 +23,7 @@ struct invidx_heap {
 
 struct invidx_cursor {
     struct invidx_postings *p; /* NULL: the segment has not the term */
-    uint32_t block;     /* first block that may still matter  */
+    uint32_t block;            /* first block that may still matter  */
 };
 
 struct invidx_facet_count {
@@ -61,7 +61,8 @@ void invidx_exec_offer(struct invidx_exec *x, uint32_t doc, int32_t score);
 /* windows.c: evaluates the whole plan over the segment at hand, 4,096 documents at a time.              */
 void invidx_windows_run(struct invidx_exec *x);
 /* Phrase frequency of the posting under each cursor (index i[t]), weighted by field. Positions loaded.  */
-uint32_t invidx_phrase_frequency(const struct invidx_leaf *l, struct invidx_cursor *c, const uint32_t *i);
+uint32_t invidx_phrase_frequency(const struct invidx_leaf *l, struct invidx_cursor *c,
+                                 const uint32_t *i);
 
 /* prune.c: the shapes that have faster ways. False = not this one's shape.                              */
 bool invidx_prune_run(struct invidx_exec *x, enum invidx_strategy strategy, const char **plan_name);

@@ -14,11 +14,12 @@ struct invidx_found {
 
 static enum seam_status no_memory(struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to expand the query");
+    return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                          "no memory to expand the query");
 }
 
-static enum seam_status add(struct invidx_query *q, struct invidx_found *s, const char *text, size_t len,
-                       uint32_t edits, uint64_t df, struct seam_fault *f)
+static enum seam_status add(struct invidx_query *q, struct invidx_found *s, const char *text,
+                            size_t len, uint32_t edits, uint64_t df, struct seam_fault *f)
 {
     if (s->n == s->cap) {
         size_t cap = s->cap == 0 ? 256 : 2 * s->cap;
@@ -28,7 +29,8 @@ static enum seam_status add(struct invidx_query *q, struct invidx_found *s, cons
         s->v = v;
         s->cap = cap;
     }
-    s->v[s->n] = (struct invidx_expansion){seam_arena_strdup(&q->run, text, len), (uint32_t)len, edits, df};
+    s->v[s->n] =
+        (struct invidx_expansion){seam_arena_strdup(&q->run, text, len), (uint32_t)len, edits, df};
     return s->v[s->n++].text == NULL ? no_memory(f) : SEAM_OK;
 }
 
@@ -52,8 +54,8 @@ static int by_rank(const void *x, const void *y)
 }
 
 /* The same term from several segments and words becomes one; the best ones stay.                        */
-static enum seam_status settle(struct invidx_query *q, struct invidx_found *s, struct invidx_expansion **out,
-                          size_t *count, struct seam_fault *f)
+static enum seam_status settle(struct invidx_query *q, struct invidx_found *s,
+                               struct invidx_expansion **out, size_t *count, struct seam_fault *f)
 {
     size_t n = 0;
 
@@ -93,8 +95,8 @@ struct invidx_lexicon {
     size_t len;
 };
 
-static enum seam_status lexicon_seek(struct invidx_lexicon *x, struct invidx_rseg *rs, const char *text, size_t n,
-                                struct seam_fault *f)
+static enum seam_status lexicon_seek(struct invidx_lexicon *x, struct invidx_rseg *rs,
+                                     const char *text, size_t n, struct seam_fault *f)
 {
     x->rs = rs;
     x->seg = rs->seg;
@@ -111,7 +113,8 @@ static uint64_t lexicon_at(const struct invidx_lexicon *x)
 
 static enum seam_status lexicon_next(struct invidx_lexicon *x, struct seam_fault *f)
 {
-    enum seam_status st = x->stemmed ? invidx_words_next(&x->words, f) : invidx_termdict_next(&x->terms, f);
+    enum seam_status st =
+        x->stemmed ? invidx_words_next(&x->words, f) : invidx_termdict_next(&x->terms, f);
 
     x->text = x->stemmed ? x->words.text : x->terms.text;
     x->len = x->stemmed ? x->words.len : x->terms.len;
@@ -119,13 +122,15 @@ static enum seam_status lexicon_next(struct invidx_lexicon *x, struct seam_fault
 }
 
 /* Adds the word at hand: its term, or (surface) itself; with the live documents of the term.             */
-static enum seam_status lexicon_add(struct invidx_lexicon *x, struct invidx_query *q, struct invidx_found *found,
-                               bool surface, uint32_t edits, struct seam_fault *f)
+static enum seam_status lexicon_add(struct invidx_lexicon *x, struct invidx_query *q,
+                                    struct invidx_found *found, bool surface, uint32_t edits,
+                                    struct seam_fault *f)
 {
     const struct invidx_termdict_iter *it = x->stemmed ? &x->term_of : &x->terms;
     struct invidx_postings *scratch;
     uint32_t live;
-    enum seam_status st = x->stemmed ? invidx_termdict_at(&x->term_of, x->seg, x->words.ord, f) : SEAM_OK;
+    enum seam_status st =
+        x->stemmed ? invidx_termdict_at(&x->term_of, x->seg, x->words.ord, f) : SEAM_OK;
 
     if (st != SEAM_OK) return st;
     if (q->pool_used == 0 && invidx_query_cursor(q) == NULL) return no_memory(f);
@@ -136,8 +141,9 @@ static enum seam_status lexicon_add(struct invidx_lexicon *x, struct invidx_quer
                    : add(q, found, it->text, it->len, edits, live, f);
 }
 
-enum seam_status invidx_expand_prefix(struct invidx_query *q, const char *text, size_t n, bool surface,
-                          struct invidx_expansion **out, size_t *count, struct seam_fault *f)
+enum seam_status invidx_expand_prefix(struct invidx_query *q, const char *text, size_t n,
+                                      bool surface, struct invidx_expansion **out, size_t *count,
+                                      struct seam_fault *f)
 {
     struct invidx_found found = {0};
     struct invidx_lexicon *x = malloc(sizeof *x);
@@ -171,8 +177,7 @@ static void automaton_init(struct automaton *a, const char *want, uint32_t n, ui
     a->n = n;
     a->edits = edits;
     a->depth = 0;
-    for (uint32_t j = 0; j <= n; j++)
-        a->row[0][j] = (uint8_t)j;
+    for (uint32_t j = 0; j <= n; j++) a->row[0][j] = (uint8_t)j;
 }
 
 static uint8_t least(uint8_t a, uint8_t b)
@@ -186,8 +191,7 @@ static uint32_t automaton_feed(struct automaton *a, const char *text, uint32_t l
 {
     uint32_t d = 0;
 
-    while (d < a->depth && d < len && a->text[d] == text[d])
-        d++;
+    while (d < a->depth && d < len && a->text[d] == text[d]) d++;
     *dead = 0;
     for (; d < len; d++) {
         uint8_t *row = a->row[d + 1], *above = a->row[d], low;
@@ -217,17 +221,17 @@ static uint32_t automaton_feed(struct automaton *a, const char *text, uint32_t l
 static bool after_prefix(const char *text, uint32_t n, char *out, uint32_t *len)
 {
     memcpy(out, text, n);
-    while (n > 0 && (uint8_t)out[n - 1] == 0xff)
-        n--;
+    while (n > 0 && (uint8_t)out[n - 1] == 0xff) n--;
     if (n == 0) return false;
     out[n - 1]++;
     *len = n;
     return true;
 }
 
-static enum seam_status fuzzy_segment(struct invidx_query *q, struct automaton *a, struct invidx_lexicon *x,
-                                 struct invidx_rseg *rs, bool surface, struct invidx_found *found,
-                                 struct seam_fault *f)
+static enum seam_status fuzzy_segment(struct invidx_query *q, struct automaton *a,
+                                      struct invidx_lexicon *x, struct invidx_rseg *rs,
+                                      bool surface, struct invidx_found *found,
+                                      struct seam_fault *f)
 {
     enum seam_status st = lexicon_seek(x, rs, "", 0, f);
 
@@ -250,8 +254,9 @@ static enum seam_status fuzzy_segment(struct invidx_query *q, struct automaton *
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const char *text, size_t n, uint32_t edits,
-                         bool surface, struct invidx_expansion **out, size_t *count, struct seam_fault *f)
+enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const char *text, size_t n,
+                                     uint32_t edits, bool surface, struct invidx_expansion **out,
+                                     size_t *count, struct seam_fault *f)
 {
     struct invidx_found found = {0};
     struct automaton *a = malloc(sizeof *a);

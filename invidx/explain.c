@@ -19,8 +19,7 @@ static bool at_doc(struct explainer *e, struct invidx_postings *p, uint32_t *ind
     if (p == NULL) return false;
     b = invidx_postings_seek_block(p, 0, e->doc);
     if (b >= p->blocks || !exec_load(&e->x, p, b) || !exec_tf(&e->x, p)) return false;
-    for (*index = 0; *index < p->n && p->docs[*index] < e->doc;)
-        ++*index;
+    for (*index = 0; *index < p->n && p->docs[*index] < e->doc;) ++*index;
     return *index < p->n && p->docs[*index] == e->doc;
 }
 
@@ -54,8 +53,7 @@ static const char *leaf_text(struct explainer *e, const struct invidx_leaf *l, s
     size_t n = 2;
     char *s;
 
-    for (uint32_t t = 0; t < l->count; t++)
-        n += l->terms[t].len + 1u;
+    for (uint32_t t = 0; t < l->count; t++) n += l->terms[t].len + 1u;
     s = seam_arena_alloc(&e->x.plan->q->run, n);
     *len = 0;
     if (s == NULL) return "";
@@ -136,8 +134,10 @@ static bool explain_node(struct explainer *e, const struct invidx_plan_node *n, 
     case PLAN_ALL: return true;
     case PLAN_LEAF: return explain_leaf(e, n->leaf, scoring);
     case PLAN_BOOL: return explain_bool(e, n, scoring);
-    case PLAN_RANGE: return invidx_segment_attr_int(s, n->attr, e->doc, &v) && v >= n->lo && v <= n->hi;
-    case PLAN_KEYWORD: return n->code != 0 && invidx_segment_attr_code(s, n->attr, e->doc) == n->code;
+    case PLAN_RANGE:
+        return invidx_segment_attr_int(s, n->attr, e->doc, &v) && v >= n->lo && v <= n->hi;
+    case PLAN_KEYWORD:
+        return n->code != 0 && invidx_segment_attr_code(s, n->attr, e->doc) == n->code;
     }
     return false;
 }
@@ -151,20 +151,20 @@ static enum seam_status explain_in(struct explainer *e, struct seam_fault *f)
         e->x.cursors[i] =
             seam_arena_alloc(&p->q->run, sizeof(struct invidx_cursor) * (p->leaves[i]->count + 1));
         if (e->x.cursors[i] == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to explain");
+            return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                                  "no memory to explain");
     }
     invidx_exec_bind(&e->x, e->x.seg_index);
     if (e->x.st == SEAM_OK) e->out->matches = explain_node(e, p->root, true);
     if (e->x.st != SEAM_OK) return e->x.st;
-    for (size_t i = 0; i < e->out->count; i++)
-        total += e->sum[i];
+    for (size_t i = 0; i < e->out->count; i++) total += e->sum[i];
     e->out->score = e->out->matches ? invidx_plan_score(p, total) : 0;
     return SEAM_OK;
 }
 
 enum seam_status invidx_explain(struct invidx_reader *r, struct invidx_query *q,
-                           const struct invidx_request *req, uint64_t key,
-                           struct invidx_explain *out, struct seam_fault *f)
+                                const struct invidx_request *req, uint64_t key,
+                                struct invidx_explain *out, struct seam_fault *f)
 {
     static const struct invidx_request plain;
     struct invidx_result work = {0};
@@ -195,5 +195,6 @@ enum seam_status invidx_explain(struct invidx_reader *r, struct invidx_query *q,
             return explain_in(e, f);
         }
     }
-    return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, SEAM_FAULT_NO_OFFSET, "no live document has this key");
+    return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, SEAM_FAULT_NO_OFFSET,
+                          "no live document has this key");
 }

@@ -8,7 +8,8 @@ static void *take(struct invidx_exec *x, size_t n)
     void *p = x->st == SEAM_OK ? seam_arena_zalloc(&x->plan->q->run, n) : NULL;
 
     if (p == NULL && x->st == SEAM_OK)
-        x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory for the facets");
+        x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                               "no memory for the facets");
     return p;
 }
 
@@ -21,17 +22,17 @@ enum seam_status invidx_facets_begin(struct invidx_exec *x)
     if (req->facet_count == 0) return SEAM_OK;
     if (req->facet_count > INVIDX_ATTRS_MAX)
         return seam_fault_set(x->f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET, "at most %d facets",
-                         INVIDX_ATTRS_MAX);
+                              INVIDX_ATTRS_MAX);
     for (size_t i = 0; i < req->facet_count; i++) {
         const struct invidx_facet_request *f = &req->facets[i];
 
         if (f->attr < 0 || f->attr >= (int)s->attr_count)
             return seam_fault_set(x->f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET,
-                             "no such attribute to count by");
+                                  "no such attribute to count by");
         for (size_t k = 1; k < f->bound_count; k++)
             if (f->bounds[k - 1] >= f->bounds[k])
                 return seam_fault_set(x->f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET,
-                                 "the bounds of a facet must rise");
+                                      "the bounds of a facet must rise");
     }
     x->out->facets = take(x, sizeof *x->out->facets * req->facet_count);
     x->facets = take(x, sizeof *x->facets * req->facet_count);
@@ -119,8 +120,7 @@ void invidx_facets_leave(struct invidx_exec *x)
 
         if (!keyword(x, i)) continue;
         out->missing += x->facets[i].counts[0];
-        for (uint32_t c = 1; c < x->facets[i].n; c++)
-            used += x->facets[i].counts[c] != 0;
+        for (uint32_t c = 1; c < x->facets[i].n; c++) used += x->facets[i].counts[c] != 0;
         v = take(x, sizeof *v * (n + used + 1));
         if (v == NULL) return;
         if (n > 0) memcpy(v, out->values, n * sizeof *v);

@@ -46,8 +46,7 @@ static bool sort_docs(struct flush *fl)
     for (uint32_t i = 0; i < b->doc_count; i++)
         v[i] = (struct doc_order){b->docs[i].key, b->docs[i].birth, i};
     qsort(v, b->doc_count, sizeof *v, order_of_docs);
-    for (uint32_t i = 0; i < b->doc_count; i++)
-        fl->order[i] = v[i].doc;
+    for (uint32_t i = 0; i < b->doc_count; i++) fl->order[i] = v[i].doc;
     free(v);
     return true;
 }
@@ -90,8 +89,8 @@ static int order_of_terms(const void *x, const void *y, void *ctx)
 }
 
 /* Most significant byte first, so that what is already apart is never compared again.                  */
-static void radix_sort(struct invidx_buffer *b, struct term_order *v, struct term_order *tmp, size_t n,
-                       int byte)
+static void radix_sort(struct invidx_buffer *b, struct term_order *v, struct term_order *tmp,
+                       size_t n, int byte)
 {
     size_t count[257] = {0};
     int shift = 56 - 8 * byte;
@@ -104,12 +103,9 @@ static void radix_sort(struct invidx_buffer *b, struct term_order *v, struct ter
         qsort_r(v, n, sizeof *v, order_of_terms, b);
         return;
     }
-    for (size_t i = 0; i < n; i++)
-        count[(v[i].head >> shift & 255) + 1]++;
-    for (size_t i = 0; i < 256; i++)
-        count[i + 1] += count[i];
-    for (size_t i = 0; i < n; i++)
-        tmp[count[v[i].head >> shift & 255]++] = v[i];
+    for (size_t i = 0; i < n; i++) count[(v[i].head >> shift & 255) + 1]++;
+    for (size_t i = 0; i < 256; i++) count[i + 1] += count[i];
+    for (size_t i = 0; i < n; i++) tmp[count[v[i].head >> shift & 255]++] = v[i];
     memcpy(v, tmp, n * sizeof *v);
     for (size_t i = 0, from = 0; i < 256; from = count[i++])
         if (count[i] - from > 1) radix_sort(b, v + from, tmp, count[i] - from, byte + 1);
@@ -176,15 +172,14 @@ static bool put_term(struct flush *fl, uint32_t term, uint64_t from, uint64_t to
 
         if (d != doc) {
             doc = l->docs[l->n] = d;
-            for (size_t k = 0; k < fields; k++)
-                l->tf[l->n * fields + k] = 0;
+            for (size_t k = 0; k < fields; k++) l->tf[l->n * fields + k] = 0;
             l->n++;
         }
         l->tf[(l->n - 1) * fields + (at >> POSITION_FIELD_SHIFT)]++;
         l->pos[l->pos_n++] = at & (INVIDX_FIELD_TOKENS_MAX - 1);
     }
-    invidx_segbuild_term(fl->sb, (const char *)b->term_text.data + b->terms[term].at, b->terms[term].len,
-                  l);
+    invidx_segbuild_term(fl->sb, (const char *)b->term_text.data + b->terms[term].at,
+                         b->terms[term].len, l);
     return true;
 }
 
@@ -349,8 +344,8 @@ static bool build(struct flush *fl, uint64_t *keys)
     return sort_terms(fl) && put_terms(fl) && put_words(fl);
 }
 
-enum seam_status invidx_buffer_flush(struct invidx_buffer *b, struct seam_io *io, const char *dir, uint64_t id,
-                         uint32_t *order, struct seam_fault *f)
+enum seam_status invidx_buffer_flush(struct invidx_buffer *b, struct seam_io *io, const char *dir,
+                                     uint64_t id, uint32_t *order, struct seam_fault *f)
 {
     struct flush fl = {.b = b, .order = order};
     uint64_t *keys = malloc(sizeof *keys * ((size_t)b->doc_count + 1));
@@ -361,8 +356,9 @@ enum seam_status invidx_buffer_flush(struct invidx_buffer *b, struct seam_io *io
     fl.start = calloc(b->term_count + 1, sizeof *fl.start);
     fl.entries = malloc(sizeof *fl.entries * (b->token_count + 1));
     if (st == SEAM_OK && (keys == NULL || fl.sorted == NULL || fl.ord == NULL || fl.start == NULL ||
-                        fl.entries == NULL || !build(&fl, keys)))
-        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to write a segment");
+                          fl.entries == NULL || !build(&fl, keys)))
+        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                            "no memory to write a segment");
     if (st == SEAM_OK) st = invidx_segbuild_finish(fl.sb, io, dir, f);
     invidx_segbuild_free(fl.sb);
     invidx_plist_free(&fl.list);

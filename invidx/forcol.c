@@ -21,8 +21,7 @@ void invidx_forcol_put(struct seam_buf *out, const uint64_t *v, size_t n)
             if (v[from + i] > hi) hi = v[from + i];
         }
         w = seam_bits_for_u64(hi - lo);
-        for (size_t i = 0; i < m; i++)
-            delta[i] = v[from + i] - lo;
+        for (size_t i = 0; i < m; i++) delta[i] = v[from + i] - lo;
         h = out->data + heads + b * FORCOL_ENTRY;
         seam_put_u64(h, lo);
         seam_put_u32(h + 8, (uint32_t)(out->size - bits));
@@ -48,7 +47,8 @@ bool invidx_forcol_open(struct invidx_forcol *c, const uint8_t *p, size_t size, 
         const uint8_t *h = c->heads + b * FORCOL_ENTRY;
         uint32_t w = seam_get_u32(h + 12);
 
-        if (w > 64 || seam_get_u32(h + 8) > room || room - seam_get_u32(h + 8) < seam_bitpack_size(m, w))
+        if (w > 64 || seam_get_u32(h + 8) > room ||
+            room - seam_get_u32(h + 8) < seam_bitpack_size(m, w))
             return false;
     }
     return true;
@@ -61,7 +61,6 @@ size_t invidx_forcol_block(const struct invidx_forcol *c, uint32_t b, uint64_t *
     uint64_t base = seam_get_u64(h);
 
     seam_bitunpack_u64(c->bits + seam_get_u32(h + 8), m, seam_get_u32(h + 12), out);
-    for (size_t i = 0; i < m; i++)
-        out[i] += base;
+    for (size_t i = 0; i < m; i++) out[i] += base;
     return m;
 }

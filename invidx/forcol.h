@@ -23,7 +23,8 @@ static inline uint64_t forcol_get(const struct invidx_forcol *c, uint32_t i)
 {
     const uint8_t *h = c->heads + (size_t)(i / FORCOL_BLOCK) * FORCOL_ENTRY;
 
-    return seam_get_u64(h) + seam_bitpack_get(c->bits + seam_get_u32(h + 8), i % FORCOL_BLOCK, seam_get_u32(h + 12));
+    return seam_get_u64(h) +
+           seam_bitpack_get(c->bits + seam_get_u32(h + 8), i % FORCOL_BLOCK, seam_get_u32(h + 12));
 }
 /* Values of block b into out[128]; returns how many.                                                  */
 size_t invidx_forcol_block(const struct invidx_forcol *c, uint32_t b, uint64_t *out);

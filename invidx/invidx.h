@@ -24,10 +24,10 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/hash.h"
-#include "engine/io/io.h"
 #include "engine/base/lsn.h"
 #include "engine/base/status.h"
 #include "engine/base/trace.h"
+#include "engine/io/io.h"
 #include "engine/values/value.h"
 
 enum {
@@ -111,9 +111,9 @@ struct invidx_writer_options {
 /* Opens dir (made when missing). schema: needed to create; for an existing index NULL, or equal to what
  * it was created with (else SEAM_CONFLICT). options may be NULL. SEAM_CONFLICT when another process writes. */
 SEAM_MUST_USE enum seam_status invidx_writer_open(struct seam_io *io, const char *dir,
-                                        const struct invidx_schema *schema,
-                                        const struct invidx_writer_options *options,
-                                        struct invidx_writer **out, struct seam_fault *f);
+                                                  const struct invidx_schema *schema,
+                                                  const struct invidx_writer_options *options,
+                                                  struct invidx_writer **out, struct seam_fault *f);
 /* Forgets what was not published; ends the merger thread. Accepts NULL.                               */
 void invidx_writer_close(struct invidx_writer *w);
 
@@ -124,21 +124,22 @@ struct invidx_text {
 struct invidx_doc {
     uint64_t key;
     const struct invidx_text *fields; /* one for each field of the schema, in its order */
-    const struct seam_value *attrs; /* one for each attribute; SEAM_V_NULL allowed. KEYWORD takes SEAM_V_TEXT,
+    const struct seam_value
+        *attrs; /* one for each attribute; SEAM_V_NULL allowed. KEYWORD takes SEAM_V_TEXT,
                                        * INT64 takes INT, DECIMAL (its scaled value), TIME, BOOL         */
 };
 
 /* Makes the document what its key finds, from lsn on; an older document of the key dies at lsn. Changes
  * arrive in LSN order; one at or below the applied LSN is ignored (replays are harmless).             */
-SEAM_MUST_USE enum seam_status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc, seam_lsn_t lsn,
-                                   struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc,
+                                             seam_lsn_t lsn, struct seam_fault *f);
 /* SEAM_OK also when the key is unknown.                                                                */
 SEAM_MUST_USE enum seam_status invidx_delete(struct invidx_writer *w, uint64_t key, seam_lsn_t lsn,
-                                   struct seam_fault *f);
+                                             struct seam_fault *f);
 /* Makes everything since the last publish visible and durable, with its applied LSN, in one step. With
  * nothing to say but a newer LSN it publishes that. An older applied_lsn is SEAM_INVALID.               */
-SEAM_MUST_USE enum seam_status invidx_publish(struct invidx_writer *w, seam_lsn_t applied_lsn, int64_t wall_us,
-                                    struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_publish(struct invidx_writer *w, seam_lsn_t applied_lsn,
+                                              int64_t wall_us, struct seam_fault *f);
 seam_lsn_t invidx_writer_applied(struct invidx_writer *w);
 /* The state the writer's next publish builds on: 0 before the first.                                  */
 uint64_t invidx_writer_live(struct invidx_writer *w); /* live documents, buffered ones included */
@@ -147,7 +148,8 @@ uint64_t invidx_writer_live(struct invidx_writer *w); /* live documents, buffere
  * past retention. *worked tells whether there may be more to do. Readers are never blocked. Each merge
  * compares the additive digest of the live postings before and after (from the written file) and gives
  * SEAM_CORRUPT, publishing nothing, when they differ.                                                   */
-SEAM_MUST_USE enum seam_status invidx_maintain(struct invidx_writer *w, bool *worked, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_maintain(struct invidx_writer *w, bool *worked,
+                                               struct seam_fault *f);
 /* Merges everything into one segment.                                                                */
 SEAM_MUST_USE enum seam_status invidx_compact(struct invidx_writer *w, struct seam_fault *f);
 /* Runs maintain in one thread of its own, whenever a publish made work, until stopped (or close). Its
@@ -160,21 +162,23 @@ struct invidx_reader;
 
 /* as_of: SEAM_LSN_MAX = newest. Else exactly the changes with lsn <= as_of, within retention: SEAM_NOT_FOUND
  * names the readable range. A folder that was never published to is SEAM_NOT_FOUND.                     */
-SEAM_MUST_USE enum seam_status invidx_reader_open(struct seam_io *io, const char *dir, seam_lsn_t as_of,
-                                        struct invidx_reader **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_reader_open(struct seam_io *io, const char *dir,
+                                                  seam_lsn_t as_of, struct invidx_reader **out,
+                                                  struct seam_fault *f);
 /* Moves a newest-reader to the newest state; *changed may be NULL. Queries parsed before stay valid.  */
-SEAM_MUST_USE enum seam_status invidx_reader_refresh(struct invidx_reader *r, bool *changed, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_reader_refresh(struct invidx_reader *r, bool *changed,
+                                                     struct seam_fault *f);
 void invidx_reader_close(struct invidx_reader *r);
 
 struct invidx_info {
-    seam_lsn_t applied_lsn;   /* of the state held (as_of for an AS OF reader)      */
-    seam_lsn_t oldest_lsn;    /* the readable range: oldest_lsn .. applied_lsn       */
-    int64_t wall_us;     /* when that state was published                      */
-    uint64_t manifest;   /* its number                                         */
-    uint64_t docs;       /* live                                               */
-    uint64_t dead;       /* deleted, not yet merged away                       */
-    uint64_t length_sum; /* weighted tokens of the live documents              */
-    uint64_t bytes;      /* of the state's files                               */
+    seam_lsn_t applied_lsn; /* of the state held (as_of for an AS OF reader)      */
+    seam_lsn_t oldest_lsn;  /* the readable range: oldest_lsn .. applied_lsn       */
+    int64_t wall_us;        /* when that state was published                      */
+    uint64_t manifest;      /* its number                                         */
+    uint64_t docs;          /* live                                               */
+    uint64_t dead;          /* deleted, not yet merged away                       */
+    uint64_t length_sum;    /* weighted tokens of the live documents              */
+    uint64_t bytes;         /* of the state's files                               */
     size_t segments;
     size_t field_count, attr_count;
     const char *fields[INVIDX_FIELDS_MAX]; /* until the reader is closed       */
@@ -187,7 +191,7 @@ void invidx_reader_info(const struct invidx_reader *r, struct invidx_info *out);
 seam_lsn_t invidx_reader_applied(const struct invidx_reader *r);
 /* True when the key is a live document of this state.                                                 */
 SEAM_MUST_USE enum seam_status invidx_contains(struct invidx_reader *r, uint64_t key, bool *found,
-                                     struct seam_fault *f);
+                                               struct seam_fault *f);
 
 /* ---- queries ----
  *
@@ -204,14 +208,14 @@ struct invidx_node; /* a clause; lives in its query */
 enum invidx_side { INVIDX_OR = 0, INVIDX_AND = 1 }; /* what two clauses side by side mean */
 
 SEAM_MUST_USE enum seam_status invidx_query_new(struct invidx_reader *r, struct invidx_query **out,
-                                      struct seam_fault *f);
+                                                struct seam_fault *f);
 void invidx_query_free(struct invidx_query *q);
 /* Forgets the previous query. SEAM_INVALID gives the column in fault.at (from 1), SEAM_LIMIT the limit.   */
 SEAM_MUST_USE enum seam_status invidx_query_parse(struct invidx_query *q, const char *s, size_t n,
-                                        enum invidx_side side, struct seam_fault *f);
+                                                  enum invidx_side side, struct seam_fault *f);
 /* As parse, for text from a search box: no operators, every mark is a separator, never SEAM_INVALID.    */
 SEAM_MUST_USE enum seam_status invidx_query_words(struct invidx_query *q, const char *s, size_t n,
-                                        enum invidx_side side, struct seam_fault *f);
+                                                  enum invidx_side side, struct seam_fault *f);
 /* What the query was understood as, in the same language.                                             */
 void invidx_query_print(const struct invidx_query *q, struct seam_buf *out);
 
@@ -305,14 +309,14 @@ struct invidx_result {
 };
 
 SEAM_MUST_USE enum seam_status invidx_search(struct invidx_reader *r, struct invidx_query *q,
-                                   const struct invidx_request *req, struct invidx_result *out,
-                                   struct seam_fault *f);
+                                             const struct invidx_request *req,
+                                             struct invidx_result *out, struct seam_fault *f);
 /* Matches alone: no scores are computed. */
-SEAM_MUST_USE enum seam_status invidx_count(struct invidx_reader *r, struct invidx_query *q, uint64_t *out,
-                                  struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_count(struct invidx_reader *r, struct invidx_query *q,
+                                            uint64_t *out, struct seam_fault *f);
 /* Every live key that matches, ascending, into *keys (freed by the caller): for filters elsewhere.     */
 SEAM_MUST_USE enum seam_status invidx_matches(struct invidx_reader *r, struct invidx_query *q,
-                                    uint64_t **keys, size_t *count, struct seam_fault *f);
+                                              uint64_t **keys, size_t *count, struct seam_fault *f);
 
 /* How one document's score comes about. The contributions add up to score exactly.                    */
 struct invidx_explain_term {
@@ -330,8 +334,8 @@ struct invidx_explain {
     struct invidx_explain_term *terms; /* live in the query until its next use */
 };
 SEAM_MUST_USE enum seam_status invidx_explain(struct invidx_reader *r, struct invidx_query *q,
-                                    const struct invidx_request *req, uint64_t key,
-                                    struct invidx_explain *out, struct seam_fault *f);
+                                              const struct invidx_request *req, uint64_t key,
+                                              struct invidx_explain *out, struct seam_fault *f);
 
 /* ---- around a query ---- */
 /* What the words of a parsed query are to this index, before anything is searched: for judging a query.
@@ -343,8 +347,9 @@ struct invidx_query_term {
     uint64_t df; /* live documents; 0 = unknown here          */
     double idf;
 };
-SEAM_MUST_USE enum seam_status invidx_query_terms(struct invidx_query *q, struct invidx_query_term *out,
-                                        size_t max, size_t *count, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_query_terms(struct invidx_query *q,
+                                                  struct invidx_query_term *out, size_t max,
+                                                  size_t *count, struct seam_fault *f);
 
 struct invidx_suggestion {
     char text[INVIDX_TERM_MAX + 1];
@@ -352,16 +357,17 @@ struct invidx_suggestion {
     int edits;
 };
 /* Words of the index that begin with `prefix`, most frequent first: typeahead.                        */
-SEAM_MUST_USE enum seam_status invidx_complete(struct invidx_reader *r, const char *prefix, size_t n,
-                                     struct invidx_suggestion *out, size_t max, size_t *count,
-                                     struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_complete(struct invidx_reader *r, const char *prefix,
+                                               size_t n, struct invidx_suggestion *out, size_t max,
+                                               size_t *count, struct seam_fault *f);
 /* Did you mean: the words within two edits, nearest and most frequent first. Numbers and codes get none. */
 SEAM_MUST_USE enum seam_status invidx_suggest(struct invidx_reader *r, const char *word, size_t n,
-                                    struct invidx_suggestion *out, size_t max, size_t *count,
-                                    struct seam_fault *f);
+                                              struct invidx_suggestion *out, size_t max,
+                                              size_t *count, struct seam_fault *f);
 /* The whole query with its unknown words replaced; empty when there is nothing to correct.             */
-SEAM_MUST_USE enum seam_status invidx_did_you_mean(struct invidx_reader *r, const char *query, size_t n,
-                                         struct seam_buf *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_did_you_mean(struct invidx_reader *r, const char *query,
+                                                   size_t n, struct seam_buf *out,
+                                                   struct seam_fault *f);
 
 struct invidx_snippet_options {
     size_t max_bytes;
@@ -369,24 +375,26 @@ struct invidx_snippet_options {
 }; /* 0/NULL = defaults */
 /* The window of `text` that covers the query best, its words marked; text is the row's.               */
 SEAM_MUST_USE enum seam_status invidx_snippet(struct invidx_reader *r, struct invidx_query *q,
-                                    const char *text, size_t n,
-                                    const struct invidx_snippet_options *o, struct seam_buf *out,
-                                    struct seam_fault *f);
+                                              const char *text, size_t n,
+                                              const struct invidx_snippet_options *o,
+                                              struct seam_buf *out, struct seam_fault *f);
 /* The terms that text becomes, one a line: "term<TAB>position<TAB>begin<TAB>end".                      */
-SEAM_MUST_USE enum seam_status invidx_analyze(const struct invidx_analysis *a, const char *text, size_t n,
-                                    struct seam_buf *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_analyze(const struct invidx_analysis *a, const char *text,
+                                              size_t n, struct seam_buf *out, struct seam_fault *f);
 
 /* ---- care ---- */
 /* Walks every checksum and invariant of every kept state; appends a report. SEAM_CORRUPT at the first
  * damage (the fault names file and offset).                                                           */
-SEAM_MUST_USE enum seam_status invidx_verify(struct seam_io *io, const char *dir, struct seam_buf *report,
-                                   struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_verify(struct seam_io *io, const char *dir,
+                                             struct seam_buf *report, struct seam_fault *f);
 /* A file of ours (segment, tombstones, manifest) as text; never trusts it.                            */
-SEAM_MUST_USE enum seam_status invidx_dump(struct seam_io *io, const char *path, struct seam_buf *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_dump(struct seam_io *io, const char *path,
+                                           struct seam_buf *out, struct seam_fault *f);
 
 /* Every live (term, document, frequencies, positions), added up: equal for equal documents, whatever the
  * history. Slow: reads everything.                                                                    */
-SEAM_MUST_USE enum seam_status invidx_digest(struct invidx_reader *r, struct seam_digest *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_digest(struct invidx_reader *r, struct seam_digest *out,
+                                             struct seam_fault *f);
 
 /* ---- content, document by document: for reconciliation ----
  * words: count and sum of one hash a term, of everything the document is found by in the texts (term, key, frequency and
@@ -394,25 +402,28 @@ SEAM_MUST_USE enum seam_status invidx_digest(struct invidx_reader *r, struct sea
  * term's hash is part of the segment format.                                                          */
 struct invidx_content {
     uint64_t key;
-    seam_lsn_t birth;               /* of the change that made it                                           */
-    struct seam_digest words;       /* count 0: no words, or not asked for                                  */
-    const struct seam_value *attrs; /* one an attribute; KEYWORD SEAM_V_TEXT, INT64 SEAM_V_INT, or SEAM_V_NULL. Texts live as long as the
+    seam_lsn_t birth; /* of the change that made it                                           */
+    struct seam_digest
+        words; /* count 0: no words, or not asked for                                  */
+    const struct seam_value *
+        attrs; /* one an attribute; KEYWORD SEAM_V_TEXT, INT64 SEAM_V_INT, or SEAM_V_NULL. Texts live as long as the
                                 * reader stays on this state                                           */
 };
 typedef enum seam_status (*invidx_content_fn)(void *ctx, const struct invidx_content *c,
-                                         struct seam_fault *f);
+                                              struct seam_fault *f);
 /* Every live document, in no promised order, until fn returns another status than SEAM_OK. With `words` all postings are
  * read once.                                                                                          */
-SEAM_MUST_USE enum seam_status invidx_contents(struct invidx_reader *r, bool words, invidx_content_fn fn,
-                                     void *ctx, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_contents(struct invidx_reader *r, bool words,
+                                               invidx_content_fn fn, void *ctx,
+                                               struct seam_fault *f);
 struct invidx_hasher;
 /* Belongs to one thread and must be freed before the reader, whose analysis it uses.                  */
-SEAM_MUST_USE enum seam_status invidx_hasher_new(const struct invidx_reader *r, struct invidx_hasher **out,
-                                       struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_hasher_new(const struct invidx_reader *r,
+                                                 struct invidx_hasher **out, struct seam_fault *f);
 void invidx_hasher_free(struct invidx_hasher *h); /* accepts NULL */
 /* The words of a document with these texts (one a field): what invidx_contents would say of it.       */
 SEAM_MUST_USE enum seam_status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
-                                         const struct invidx_text *fields, struct seam_digest *out,
-                                         struct seam_fault *f);
+                                                   const struct invidx_text *fields,
+                                                   struct seam_digest *out, struct seam_fault *f);
 
 #endif

@@ -25,8 +25,7 @@ static unsigned class_of(uint64_t live, uint32_t fanout)
 {
     unsigned c = 0;
 
-    for (; live >= fanout; live /= fanout)
-        c++;
+    for (; live >= fanout; live /= fanout) c++;
     return c;
 }
 
@@ -90,8 +89,8 @@ static struct invidx_wseg *find(struct invidx_writer *w, uint64_t id)
 }
 
 /* The tombstones that came while the merge ran move to the new segment, and the sources leave.          */
-static enum seam_status replace(struct invidx_writer *w, struct invidx_merge_input *in, size_t count,
-                           struct invidx_segment *seg, struct seam_fault *f)
+static enum seam_status replace(struct invidx_writer *w, struct invidx_merge_input *in,
+                                size_t count, struct invidx_segment *seg, struct seam_fault *f)
 {
     struct invidx_wseg fresh = {0}, *slot = NULL;
     size_t kept = 0;
@@ -126,8 +125,7 @@ static enum seam_status replace(struct invidx_writer *w, struct invidx_merge_inp
     for (size_t i = 0; i < w->seg_count; i++) {
         bool gone = false;
 
-        for (size_t k = 0; k < count; k++)
-            gone |= w->segs[i].seg == in[k].seg;
+        for (size_t k = 0; k < count; k++) gone |= w->segs[i].seg == in[k].seg;
         if (gone)
             invidx_wseg_free(&w->segs[i]);
         else
@@ -145,11 +143,12 @@ static enum seam_status rewrite_tombs(struct invidx_writer *w, struct seam_fault
     enum seam_status st = SEAM_OK;
 
     if (groups == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for tombstones");
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for tombstones");
     for (size_t i = 0; i < w->seg_count; i++)
         if (w->segs[i].published && w->segs[i].tombs_published > 0)
             groups[n++] = (struct invidx_tomb_group){w->segs[i].seg->id, w->segs[i].tombs,
-                                              w->segs[i].tombs_published};
+                                                     w->segs[i].tombs_published};
     w->del_count = 0;
     if (n > 0) {
         st = invidx_dels_write(w->io, w->dir, w->next_id, groups, n, &w->dels[0], f);
@@ -161,7 +160,7 @@ static enum seam_status rewrite_tombs(struct invidx_writer *w, struct seam_fault
 }
 
 static enum seam_status commit(struct invidx_writer *w, struct invidx_merge_input *in, size_t count,
-                          uint64_t id, uint32_t docs, struct seam_fault *f)
+                               uint64_t id, uint32_t docs, struct seam_fault *f)
 {
     struct invidx_segment *seg = NULL;
     enum seam_status st = invidx_writer_check(w, f);
@@ -174,14 +173,14 @@ static enum seam_status commit(struct invidx_writer *w, struct invidx_merge_inpu
     if (st == SEAM_OK) st = invidx_publish_manifest(w, w->applied, w->wall_us, f);
     invidx_segment_release(seg);
     if (st != SEAM_OK) return invidx_writer_fail(w, st, f);
-    SEAM_TRACE(w->options.trace, "invidx", "segment_merge", SEAM_TI("inputs", count), SEAM_TI("segment", id),
-          SEAM_TI("docs", docs), SEAM_TI("segments", w->seg_count));
+    SEAM_TRACE(w->options.trace, "invidx", "segment_merge", SEAM_TI("inputs", count),
+               SEAM_TI("segment", id), SEAM_TI("docs", docs), SEAM_TI("segments", w->seg_count));
     return SEAM_OK;
 }
 
 /* Called with the lock held; drops it while the merge itself runs.                                      */
 static enum seam_status merge_once(struct invidx_writer *w, bool everything, bool *worked,
-                              struct seam_fault *f)
+                                   struct seam_fault *f)
 {
     struct maintain_plan *p = malloc(sizeof *p);
     struct invidx_merge_input *in = NULL;
@@ -190,26 +189,29 @@ static enum seam_status merge_once(struct invidx_writer *w, bool everything, boo
     enum seam_status st = invidx_writer_check(w, f);
 
     if (p == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to plan a merge");
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory to plan a merge");
     p->count = 0;
     if (st != SEAM_OK || w->merging) goto done;
     plan_merge(w, everything, p);
     if (p->count == 0) goto done;
     in = calloc(p->count, sizeof *in);
     if (in == NULL)
-        st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to plan a merge");
+        st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
+                            "no memory to plan a merge");
     for (size_t i = 0; st == SEAM_OK && i < p->count; i++) {
         in[i].seg = p->segs[i];
         in[i].drop = droppable(find(w, p->segs[i]->id));
         if (in[i].drop == NULL)
-            st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to plan a merge");
+            st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
+                                "no memory to plan a merge");
     }
     if (st != SEAM_OK) goto done;
     id = w->next_id++;
     w->merging = true;
     pthread_mutex_unlock(&w->lock);
-    st = invidx_merge_segments(w->io, w->dir, &w->box.view, in, p->count, id, w->options.merge_mb_per_s,
-                        &docs, f);
+    st = invidx_merge_segments(w->io, w->dir, &w->box.view, in, p->count, id,
+                               w->options.merge_mb_per_s, &docs, f);
     pthread_mutex_lock(&w->lock);
     w->merging = false;
     if (st == SEAM_OK) st = commit(w, in, p->count, id, docs, f);
@@ -281,12 +283,14 @@ enum seam_status invidx_merger_start(struct invidx_writer *w, struct seam_fault 
 
     pthread_mutex_lock(&w->lock);
     if (w->merger_runs) {
-        st = seam_fault_set(f, SEAM_EXISTS, w->dir, SEAM_FAULT_NO_OFFSET, "the merger runs already");
+        st =
+            seam_fault_set(f, SEAM_EXISTS, w->dir, SEAM_FAULT_NO_OFFSET, "the merger runs already");
     } else {
         w->merger_stop = false;
         w->work_waiting = true;
         if (pthread_create(&w->merger, NULL, merger_main, w) != 0)
-            st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no thread for the merger");
+            st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
+                                "no thread for the merger");
         else
             w->merger_runs = true;
     }
@@ -337,7 +341,8 @@ static int order_of_ids(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-static enum seam_status remove_unnamed(struct invidx_writer *w, const struct ids *keep, struct seam_fault *f)
+static enum seam_status remove_unnamed(struct invidx_writer *w, const struct ids *keep,
+                                       struct seam_fault *f)
 {
     struct seam_io_list list = {0};
     enum seam_status st = seam_io_list(w->io, w->dir, &list, f);
@@ -386,13 +391,11 @@ static enum seam_status vacuum(struct invidx_writer *w, struct seam_fault *f)
         if (st == SEAM_OK) st = invidx_store_decode(&m, w->dir, &state, f);
         for (uint32_t k = 0; ok && k < state.segment_count; k++)
             ok = ids_add(&keep, state.segments[k].id);
-        for (uint32_t k = 0; ok && k < state.del_count; k++)
-            ok = ids_add(&keep, state.dels[k].id);
+        for (uint32_t k = 0; ok && k < state.del_count; k++) ok = ids_add(&keep, state.dels[k].id);
         invidx_store_free(&state);
         seam_buf_free(&m.payload);
     }
-    for (size_t i = 0; ok && i < w->seg_count; i++)
-        ok = ids_add(&keep, w->segs[i].seg->id);
+    for (size_t i = 0; ok && i < w->seg_count; i++) ok = ids_add(&keep, w->segs[i].seg->id);
     if (st == SEAM_OK && !ok)
         st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to vacuum");
     if (st == SEAM_OK) {
@@ -400,7 +403,7 @@ static enum seam_status vacuum(struct invidx_writer *w, struct seam_fault *f)
         st = remove_unnamed(w, &keep, f);
     }
     SEAM_TRACE(w->options.trace, "invidx", "vacuum", SEAM_TI("states_removed", from),
-          SEAM_TI("states_kept", n - from));
+               SEAM_TI("states_kept", n - from));
     free(keep.v);
     free(all);
     return st;

@@ -57,11 +57,10 @@ static enum seam_status merge_docs(struct merge *m, struct seam_fault *f)
     size_t total = 0, n = 0;
     bool sorted = true;
 
-    for (size_t i = 0; i < m->count; i++)
-        total += m->in[i].seg->docs;
+    for (size_t i = 0; i < m->count; i++) total += m->in[i].seg->docs;
     if (total > SEG_DOCS_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "a segment holds at most %d documents",
-                         SEG_DOCS_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
+                              "a segment holds at most %d documents", SEG_DOCS_MAX);
     m->docs = malloc(sizeof *m->docs * (total + 1));
     if (m->docs == NULL) return no_memory(f);
     for (size_t i = 0; i < m->count; i++) {
@@ -79,8 +78,7 @@ static enum seam_status merge_docs(struct merge *m, struct seam_fault *f)
         }
     }
     if (!sorted) qsort(m->docs, n, sizeof *m->docs, order_of_docs);
-    for (size_t i = 0; i < n; i++)
-        m->in[m->docs[i].source].map[m->docs[i].doc] = (uint32_t)i;
+    for (size_t i = 0; i < n; i++) m->in[m->docs[i].source].map[m->docs[i].doc] = (uint32_t)i;
     m->doc_count = (uint32_t)n;
     return SEAM_OK;
 }
@@ -103,7 +101,8 @@ static enum seam_status merge_columns(struct merge *m, struct seam_fault *f)
         m->keys[i] = d->key;
         births[i] = d->birth;
         for (size_t k = 0; k < fields; k++)
-            lengths[k * n + i] = invidx_segment_field_length(m->in[d->source].seg, d->doc, (uint32_t)k);
+            lengths[k * n + i] =
+                invidx_segment_field_length(m->in[d->source].seg, d->doc, (uint32_t)k);
     }
     invidx_segbuild_docs(m->sb, m->keys, births, lengths);
 done:
@@ -122,7 +121,8 @@ static enum seam_status merge_ints(struct merge *m, uint32_t attr, struct seam_f
         const struct source_doc *d = &m->docs[i];
 
         v[i] = 0;
-        if (!invidx_segment_attr_int(m->in[d->source].seg, attr, d->doc, &v[i])) seam_bitset_set(nulls, i);
+        if (!invidx_segment_attr_int(m->in[d->source].seg, attr, d->doc, &v[i]))
+            seam_bitset_set(nulls, i);
     }
     if (ok) invidx_segbuild_ints(m->sb, attr, v, nulls);
     free(v);
@@ -190,8 +190,7 @@ static enum seam_status merge_keywords(struct merge *m, uint32_t attr, struct se
         }
         invidx_segbuild_keywords(m->sb, attr, codes, texts, distinct);
     }
-    for (size_t i = 0; code_of != NULL && i < m->count; i++)
-        free(code_of[i]);
+    for (size_t i = 0; code_of != NULL && i < m->count; i++) free(code_of[i]);
     free(code_of);
     free(codes);
     free(all);
@@ -208,8 +207,8 @@ static int order_of_refs(const void *x, const void *y)
 }
 
 /* Postings of one source's term: the kept ones become refs, the dropped ones leave the expected digest.  */
-static enum seam_status gather(struct merge *m, size_t i, struct seam_hash128 th, size_t *n, bool *sorted,
-                          struct seam_fault *f)
+static enum seam_status gather(struct merge *m, size_t i, struct seam_hash128 th, size_t *n,
+                               bool *sorted, struct seam_fault *f)
 {
     struct invidx_plist *l = &m->lists[i];
     struct invidx_segment *seg = m->in[i].seg;
@@ -230,11 +229,10 @@ static enum seam_status gather(struct merge *m, size_t i, struct seam_hash128 th
         uint32_t doc = m->in[i].map[l->docs[k]];
         size_t here = 0;
 
-        for (size_t j = 0; j < fields; j++)
-            here += tf[j];
+        for (size_t j = 0; j < fields; j++) here += tf[j];
         if (doc == UINT32_MAX) {
-            seam_digest_remove(&m->expected, invidx_posting_hash(th, segment_key(seg, l->docs[k]), tf, fields,
-                                                     l->pos + pos, here));
+            seam_digest_remove(&m->expected, invidx_posting_hash(th, segment_key(seg, l->docs[k]),
+                                                                 tf, fields, l->pos + pos, here));
         } else {
             *sorted &= *n == 0 || m->refs[*n - 1].doc < doc;
             m->refs[(*n)++] = (struct posting_ref){doc, (uint32_t)i, (uint32_t)k, (uint32_t)pos};
@@ -245,7 +243,7 @@ static enum seam_status gather(struct merge *m, size_t i, struct seam_hash128 th
 }
 
 static enum seam_status put_term(struct merge *m, const char *text, size_t len, size_t n,
-                            struct seam_fault *f)
+                                 struct seam_fault *f)
 {
     size_t fields = m->schema->field_count, total = 0;
     struct invidx_plist *out = &m->out;
@@ -386,8 +384,8 @@ static enum seam_status merge_words(struct merge *m, struct seam_fault *f)
     return st;
 }
 
-enum seam_status invidx_segment_each_posting(struct invidx_segment *s, const uint64_t *drop, posting_fn fn, void *ctx,
-                                 struct seam_fault *f)
+enum seam_status invidx_segment_each_posting(struct invidx_segment *s, const uint64_t *drop,
+                                             posting_fn fn, void *ctx, struct seam_fault *f)
 {
     struct invidx_termdict_iter it;
     struct invidx_plist l = {0};
@@ -403,11 +401,11 @@ enum seam_status invidx_segment_each_posting(struct invidx_segment *s, const uin
             const uint32_t *tf = l.tf + k * s->fields;
             size_t here = 0;
 
-            for (size_t j = 0; j < s->fields; j++)
-                here += tf[j];
+            for (size_t j = 0; j < s->fields; j++) here += tf[j];
             if (drop == NULL || !seam_bitset_get(drop, l.docs[k]))
                 fn(ctx, l.docs[k],
-                   invidx_posting_hash(th, segment_key(s, l.docs[k]), tf, s->fields, l.pos + pos, here));
+                   invidx_posting_hash(th, segment_key(s, l.docs[k]), tf, s->fields, l.pos + pos,
+                                       here));
             pos += here;
         }
     }
@@ -423,8 +421,8 @@ static void add_to_digest(void *ctx, uint32_t doc, struct seam_hash128 h)
     seam_digest_add(ctx, h);
 }
 
-enum seam_status invidx_segment_digest(struct invidx_segment *s, const uint64_t *drop, struct seam_digest *out,
-                           struct seam_fault *f)
+enum seam_status invidx_segment_digest(struct invidx_segment *s, const uint64_t *drop,
+                                       struct seam_digest *out, struct seam_fault *f)
 {
     *out = (struct seam_digest){0};
     return invidx_segment_each_posting(s, drop, add_to_digest, out, f);
@@ -432,23 +430,25 @@ enum seam_status invidx_segment_digest(struct invidx_segment *s, const uint64_t 
 
 /* Reads the new file back and compares.                                                                */
 static enum seam_status certify(struct merge *m, struct seam_io *io, const char *dir, uint64_t id,
-                           struct seam_fault *f)
+                                struct seam_fault *f)
 {
     struct invidx_segment *seg = NULL;
     struct seam_digest got;
     enum seam_status st = invidx_segment_open(io, dir, id, m->schema, &seg, f);
 
     if (st == SEAM_OK) st = invidx_segment_digest(seg, NULL, &got, f);
-    if (st == SEAM_OK && (!seam_digest_equal(&got, &m->expected) || !seam_digest_equal(&got, &seg->digest)))
-        st = invidx_segment_damaged(seg, NULL, "the merge would lose or change postings: digests differ",
-                             f);
+    if (st == SEAM_OK &&
+        (!seam_digest_equal(&got, &m->expected) || !seam_digest_equal(&got, &seg->digest)))
+        st = invidx_segment_damaged(seg, NULL,
+                                    "the merge would lose or change postings: digests differ", f);
     invidx_segment_release(seg);
     return st;
 }
 
-enum seam_status invidx_merge_segments(struct seam_io *io, const char *dir, const struct invidx_schema *schema,
-                           struct invidx_merge_input *in, size_t count, uint64_t id, double mb_per_s,
-                           uint32_t *docs, struct seam_fault *f)
+enum seam_status invidx_merge_segments(struct seam_io *io, const char *dir,
+                                       const struct invidx_schema *schema,
+                                       struct invidx_merge_input *in, size_t count, uint64_t id,
+                                       double mb_per_s, uint32_t *docs, struct seam_fault *f)
 {
     struct merge m = {.schema = schema, .in = in, .count = count, .bytes_per_s = mb_per_s * 1e6};
     enum seam_status st = SEAM_OK;

@@ -12,15 +12,17 @@ struct invidx_merge_input {
     uint32_t *map;
 };
 SEAM_MUST_USE enum seam_status invidx_merge_segments(struct seam_io *io, const char *dir,
-                                    const struct invidx_schema *schema, struct invidx_merge_input *in,
-                                    size_t count, uint64_t id, double mb_per_s, uint32_t *docs,
-                                    struct seam_fault *f);
+                                                     const struct invidx_schema *schema,
+                                                     struct invidx_merge_input *in, size_t count,
+                                                     uint64_t id, double mb_per_s, uint32_t *docs,
+                                                     struct seam_fault *f);
 /* Every posting but those of the documents in drop (bits; may be NULL): its document and its hash.  */
 typedef void (*posting_fn)(void *ctx, uint32_t doc, struct seam_hash128 h);
-SEAM_MUST_USE enum seam_status invidx_segment_each_posting(struct invidx_segment *s, const uint64_t *drop, posting_fn fn,
-                                          void *ctx, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_segment_each_posting(struct invidx_segment *s,
+                                                           const uint64_t *drop, posting_fn fn,
+                                                           void *ctx, struct seam_fault *f);
 /* Walks all postings; digest of the live ones (drop may be NULL).                                     */
-SEAM_MUST_USE enum seam_status invidx_segment_digest(struct invidx_segment *s, const uint64_t *drop, struct seam_digest *out,
-                                    struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_segment_digest(struct invidx_segment *s, const uint64_t *drop,
+                                                     struct seam_digest *out, struct seam_fault *f);
 
 #endif

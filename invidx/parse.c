@@ -13,9 +13,11 @@ struct invidx_parser {
     enum seam_status st;
 };
 
-static struct invidx_node *fail(struct invidx_parser *p, const char *at, enum seam_status st, const char *why)
+static struct invidx_node *fail(struct invidx_parser *p, const char *at, enum seam_status st,
+                                const char *why)
 {
-    if (p->st == SEAM_OK) p->st = seam_fault_set(p->f, st, "query", (uint64_t)(at - p->s) + 1, "%s", why);
+    if (p->st == SEAM_OK)
+        p->st = seam_fault_set(p->f, st, "query", (uint64_t)(at - p->s) + 1, "%s", why);
     return NULL;
 }
 
@@ -26,8 +28,7 @@ static bool space(char c)
 
 static void skip_space(struct invidx_parser *p)
 {
-    while (p->p < p->end && space(*p->p))
-        p->p++;
+    while (p->p < p->end && space(*p->p)) p->p++;
 }
 
 /* Ends an unquoted word.                                                                               */
@@ -130,8 +131,7 @@ static struct invidx_node *parse_word(struct invidx_parser *p, int field)
     size_t n;
     double edits = 2;
 
-    while (p->p < p->end && !special(*p->p))
-        p->p++;
+    while (p->p < p->end && !special(*p->p)) p->p++;
     n = (size_t)(p->p - from);
     if (n == 0) return fail(p, from, SEAM_INVALID, "a word, a phrase or a ( was expected here");
     if (n == 1 && *from == '*' && field < 0) return invidx_all(p->q);
@@ -154,8 +154,7 @@ static bool take_int(struct invidx_parser *p, int64_t *out)
     skip_space(p);
     from = p->p;
     if (p->p < p->end && (*p->p == '-' || *p->p == '+')) p->p++;
-    while (p->p < p->end && *p->p >= '0' && *p->p <= '9')
-        p->p++;
+    while (p->p < p->end && *p->p >= '0' && *p->p <= '9') p->p++;
     return seam_int_parse(from, (size_t)(p->p - from), out) == SEAM_OK;
 }
 
@@ -223,9 +222,9 @@ static struct invidx_node *parse_filter(struct invidx_parser *p, int attr)
     if (p->p < p->end && *p->p == '"')
         return take_quoted(p, &text, &n) ? invidx_keyword(p->q, attr, text, n) : NULL;
     from = p->p;
-    while (p->p < p->end && !special(*p->p))
-        p->p++;
-    if (p->p == from) return fail(p, from, SEAM_INVALID, "a value was expected after the attribute");
+    while (p->p < p->end && !special(*p->p)) p->p++;
+    if (p->p == from)
+        return fail(p, from, SEAM_INVALID, "a value was expected after the attribute");
     return invidx_keyword(p->q, attr, from, (size_t)(p->p - from));
 }
 
@@ -282,8 +281,10 @@ static struct invidx_node *parse_clause(struct invidx_parser *p)
         p->depth--;
         skip_space(p);
         if (n == NULL)
-            return p->st == SEAM_OK ? fail(p, at, SEAM_INVALID, "these parentheses are empty") : NULL;
-        if (p->p >= p->end || *p->p != ')') return fail(p, at, SEAM_INVALID, "this ( is not closed");
+            return p->st == SEAM_OK ? fail(p, at, SEAM_INVALID, "these parentheses are empty")
+                                    : NULL;
+        if (p->p >= p->end || *p->p != ')')
+            return fail(p, at, SEAM_INVALID, "this ( is not closed");
         p->p++;
         if (field >= 0) scope(n, field);
         return with_boost(p, n);
@@ -397,11 +398,12 @@ static enum seam_status check_size(size_t n, struct seam_fault *f)
 {
     if (n > INVIDX_QUERY_BYTES_MAX)
         return seam_fault_set(f, SEAM_LIMIT, "query", INVIDX_QUERY_BYTES_MAX,
-                         "a query has at most %d bytes", INVIDX_QUERY_BYTES_MAX);
+                              "a query has at most %d bytes", INVIDX_QUERY_BYTES_MAX);
     return SEAM_OK;
 }
 
-static enum seam_status finish(struct invidx_query *q, struct invidx_node *root, struct seam_fault *f)
+static enum seam_status finish(struct invidx_query *q, struct invidx_node *root,
+                               struct seam_fault *f)
 {
     if (q->broken != SEAM_OK) {
         if (f != NULL && f->status == SEAM_OK) *f = q->fault;
@@ -412,7 +414,7 @@ static enum seam_status finish(struct invidx_query *q, struct invidx_node *root,
 }
 
 enum seam_status invidx_query_parse(struct invidx_query *q, const char *s, size_t n,
-                               enum invidx_side side, struct seam_fault *f)
+                                    enum invidx_side side, struct seam_fault *f)
 {
     struct invidx_parser p = {.q = q, .s = s, .p = s, .end = s + n, .side = side, .f = f};
     enum seam_status st = check_size(n, f);
@@ -427,7 +429,7 @@ enum seam_status invidx_query_parse(struct invidx_query *q, const char *s, size_
 }
 
 enum seam_status invidx_query_words(struct invidx_query *q, const char *s, size_t n,
-                               enum invidx_side side, struct seam_fault *f)
+                                    enum invidx_side side, struct seam_fault *f)
 {
     const struct invidx_analyzer *a = &q->reader->analyzer;
     struct invidx_tokens tokens = invidx_tokens_of(a, s, n);

@@ -11,8 +11,7 @@ static unsigned best_width(const uint32_t *v, size_t n)
     unsigned top = 0, best, above = 0;
     size_t best_size;
 
-    for (size_t i = 0; i < n; i++)
-        count[seam_bits_for_u64(v[i])]++;
+    for (size_t i = 0; i < n; i++) count[seam_bits_for_u64(v[i])]++;
     for (unsigned w = 0; w <= 32; w++)
         if (count[w] != 0) top = w;
     best = top;
@@ -21,7 +20,8 @@ static unsigned best_width(const uint32_t *v, size_t n)
         size_t size;
 
         above += count[w + 1];
-        size = seam_bitpack_size(n, w) + 1 + (size_t)above * (1 + seam_varint_size((1ull << (top - w)) - 1));
+        size = seam_bitpack_size(n, w) + 1 +
+               (size_t)above * (1 + seam_varint_size((1ull << (top - w)) - 1));
         if (above >= n) break;
         if (size < best_size) {
             best_size = size;
@@ -53,8 +53,7 @@ void invidx_pfor_put(struct seam_buf *out, const uint32_t *v, size_t n, bool fla
     if (exceptions == 0) return;
     seam_buf_u8(out, (uint8_t)exceptions);
     seam_buf_append(out, at, exceptions);
-    for (size_t i = 0; i < exceptions; i++)
-        seam_buf_varint(out, v[at[i]] >> w);
+    for (size_t i = 0; i < exceptions; i++) seam_buf_varint(out, v[at[i]] >> w);
 }
 
 static const uint8_t *patch(const uint8_t *p, const uint8_t *end, size_t n, unsigned w,
@@ -110,7 +109,7 @@ const uint8_t *invidx_pfor_get(const uint8_t *p, const uint8_t *end, size_t n, u
 }
 
 const uint8_t *invidx_pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t n, uint32_t base,
-                             uint32_t *out)
+                                    uint32_t *out)
 {
     struct pfor_head h;
 

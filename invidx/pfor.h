@@ -26,7 +26,7 @@ void invidx_pfor_put(struct seam_buf *out, const uint32_t *v, size_t n, bool fla
 const uint8_t *invidx_pfor_get(const uint8_t *p, const uint8_t *end, size_t n, uint32_t *out);
 /* As invidx_pfor_get, then out[i] = base + (v[0] + 1) + ... + (v[i] + 1), modulo 2^32; out has room for 144.     */
 const uint8_t *invidx_pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t n, uint32_t base,
-                             uint32_t *out);
+                                    uint32_t *out);
 /* The byte after a block, without decoding it.                                                       */
 const uint8_t *invidx_pfor_skip(const uint8_t *p, const uint8_t *end, size_t n);
 

@@ -6,7 +6,8 @@
 
 static enum seam_status no_memory(struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to run the query");
+    return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                          "no memory to run the query");
 }
 
 struct builder {
@@ -40,13 +41,15 @@ static void look_up(struct builder *b, struct invidx_leaf_term *t)
     t->in = take(b, sizeof *t->in * (r->seg_count + 1));
     for (size_t i = 0; b->st == SEAM_OK && i < r->seg_count; i++) {
         uint32_t live;
-        enum seam_status st = invidx_termdict_find(r->segs[i].seg, t->text, t->len, &t->in[i], b->f);
+        enum seam_status st =
+            invidx_termdict_find(r->segs[i].seg, t->text, t->len, &t->in[i], b->f);
 
         if (st == SEAM_NOT_FOUND) {
             t->in[i].df = 0;
             continue;
         }
-        if (st == SEAM_OK) st = invidx_rseg_live_df(&r->segs[i], &t->in[i], b->p->scratch, &live, b->f);
+        if (st == SEAM_OK)
+            st = invidx_rseg_live_df(&r->segs[i], &t->in[i], b->p->scratch, &live, b->f);
         if (st != SEAM_OK)
             b->st = st;
         else
@@ -63,7 +66,7 @@ static struct invidx_leaf *new_leaf(struct builder *b, int field, uint32_t terms
     if (p->leaf_count >= SEAM_ARRAY_LEN(p->leaves) || p->term_count + terms > PLAN_TERMS_MAX) {
         if (b->st == SEAM_OK)
             b->st = seam_fault_set(b->f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET,
-                              "the query became more than %d terms", PLAN_TERMS_MAX);
+                                   "the query became more than %d terms", PLAN_TERMS_MAX);
         return NULL;
     }
     l = take(b, sizeof *l);
@@ -129,15 +132,17 @@ static struct invidx_plan_node *bool_node(struct builder *b, uint32_t room, uint
     return n->children == NULL ? NULL : n;
 }
 
-static void add_child(struct invidx_plan_node *n, struct invidx_plan_node *child, enum invidx_occur occur)
+static void add_child(struct invidx_plan_node *n, struct invidx_plan_node *child,
+                      enum invidx_occur occur)
 {
     if (n == NULL || child == NULL) return;
     child->occur = occur;
     n->children[n->child_count++] = child;
 }
 
-static struct invidx_plan_node *phrase_leaf(struct builder *b, int field, const struct invidx_bound_term *terms,
-                                     uint32_t n, uint32_t slop, double boost)
+static struct invidx_plan_node *phrase_leaf(struct builder *b, int field,
+                                            const struct invidx_bound_term *terms, uint32_t n,
+                                            uint32_t slop, double boost)
 {
     struct invidx_leaf *l = new_leaf(b, field, n, boost);
 
@@ -150,8 +155,8 @@ static struct invidx_plan_node *phrase_leaf(struct builder *b, int field, const 
 }
 
 /* An alternative of several words is a phrase.                                                          */
-static struct invidx_plan_node *synonym_phrase(struct builder *b, int field, const struct invidx_synonym *s,
-                                        double boost)
+static struct invidx_plan_node *synonym_phrase(struct builder *b, int field,
+                                               const struct invidx_synonym *s, double boost)
 {
     struct invidx_bound_term *terms = take(b, sizeof *terms * s->terms);
     const char *at = s->text;
@@ -165,7 +170,8 @@ static struct invidx_plan_node *synonym_phrase(struct builder *b, int field, con
 }
 
 /* One word and its synonyms of one word are a group; each synonym of several words is another should.     */
-static struct invidx_plan_node *plan_word(struct builder *b, const struct invidx_node *n, double boost)
+static struct invidx_plan_node *plan_word(struct builder *b, const struct invidx_node *n,
+                                          double boost)
 {
     const struct invidx_bound_term *t = &n->terms[0];
     char key[INVIDX_TERM_MAX + 9];
@@ -196,7 +202,8 @@ static struct invidx_plan_node *plan_word(struct builder *b, const struct invidx
 }
 
 /* Expansions of one edit distance count as one term; farther ones count less.                            */
-static struct invidx_plan_node *plan_pattern(struct builder *b, const struct invidx_node *n, double boost)
+static struct invidx_plan_node *plan_pattern(struct builder *b, const struct invidx_node *n,
+                                             double boost)
 {
     struct invidx_expansion *e = NULL;
     size_t count = 0;
@@ -210,12 +217,10 @@ static struct invidx_plan_node *plan_pattern(struct builder *b, const struct inv
         size_t j = i;
         struct invidx_leaf *l;
 
-        while (j < count && e[j].edits == e[i].edits)
-            j++;
+        while (j < count && e[j].edits == e[i].edits) j++;
         l = new_leaf(b, n->field, (uint32_t)(j - i), boost / (1u << e[i].edits));
         if (l == NULL) return NULL;
-        for (; i < j; i++)
-            add_term(b, l, e[i].text, e[i].len, 0);
+        for (; i < j; i++) add_term(b, l, e[i].text, e[i].len, 0);
         add_child(any, finish_leaf(b, l), INVIDX_SHOULD);
     }
     return any;
@@ -245,31 +250,33 @@ static void add_multiword_synonyms(struct builder *b, struct invidx_plan_node *o
     }
 }
 
-static struct invidx_plan_node *plan_any(struct builder *b, const struct invidx_node *n, double boost,
-                                  int depth);
+static struct invidx_plan_node *plan_any(struct builder *b, const struct invidx_node *n,
+                                         double boost, int depth);
 
-static struct invidx_plan_node *plan_bool(struct builder *b, const struct invidx_node *n, double boost,
-                                   int depth)
+static struct invidx_plan_node *plan_bool(struct builder *b, const struct invidx_node *n,
+                                          double boost, int depth)
 {
     bool synonyms = b->p->r->analyzer.longest_rule > 1;
     struct invidx_plan_node *out =
         bool_node(b, synonyms ? n->child_count + INVIDX_QUERY_NODES_MAX : n->child_count, n->slop);
 
-    for (const struct invidx_query_child *c = n->children; b->st == SEAM_OK && c != NULL; c = c->next) {
+    for (const struct invidx_query_child *c = n->children; b->st == SEAM_OK && c != NULL;
+         c = c->next) {
         add_child(out, plan_any(b, c->node, boost, depth + 1), c->occur);
         if (synonyms && b->st == SEAM_OK && n->slop <= 1) add_multiword_synonyms(b, out, c, boost);
     }
     return out;
 }
 
-static struct invidx_plan_node *plan_any(struct builder *b, const struct invidx_node *n, double boost,
-                                  int depth)
+static struct invidx_plan_node *plan_any(struct builder *b, const struct invidx_node *n,
+                                         double boost, int depth)
 {
     struct invidx_plan_node *out;
 
     if (b->st != SEAM_OK) return NULL;
     if (depth > INVIDX_QUERY_DEPTH_MAX + 2) {
-        b->st = seam_fault_set(b->f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET, "clauses nest too deep");
+        b->st = seam_fault_set(b->f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET,
+                               "clauses nest too deep");
         return NULL;
     }
     boost *= n->boost;
@@ -311,10 +318,11 @@ static enum seam_status weigh(struct invidx_plan *p, struct seam_fault *f)
     if (scores(p->root, &sum)) frexp(sum, &exponent);
     if (!(sum < 1e200))
         return seam_fault_set(f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET,
-                         "the boosts multiply to more than a score can be");
+                              "the boosts multiply to more than a score can be");
     p->scale = 30 - exponent;
     for (uint32_t i = 0; i < p->leaf_count; i++)
-        p->leaves[i]->model = (struct invidx_bm25){(float)ldexp(p->leaves[i]->weight, p->scale), k0, k1l};
+        p->leaves[i]->model =
+            (struct invidx_bm25){(float)ldexp(p->leaves[i]->weight, p->scale), k0, k1l};
     return SEAM_OK;
 }
 
@@ -323,8 +331,8 @@ double invidx_plan_score(const struct invidx_plan *p, int64_t sum)
     return ldexp((double)sum, -p->scale);
 }
 
-static enum seam_status check_request(const struct invidx_query *q, const struct invidx_request *req,
-                                 struct seam_fault *f)
+static enum seam_status check_request(const struct invidx_query *q,
+                                      const struct invidx_request *req, struct seam_fault *f)
 {
     const struct invidx_schema *s = &q->reader->box.view;
 
@@ -334,22 +342,24 @@ static enum seam_status check_request(const struct invidx_query *q, const struct
     }
     if (q->root == NULL)
         return seam_fault_set(f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET,
-                         "there is no query: parse or set one");
+                              "there is no query: parse or set one");
     if (req->k > INVIDX_K_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET, "at most %d hits a search",
-                         INVIDX_K_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET,
+                              "at most %d hits a search", INVIDX_K_MAX);
     if (req->sort_attr < 0 || req->sort_attr > (int)s->attr_count)
-        return seam_fault_set(f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET, "no such attribute to sort by");
+        return seam_fault_set(f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET,
+                              "no such attribute to sort by");
     if (req->sort_attr > 0 && s->attrs[req->sort_attr - 1].type != INVIDX_INT64)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, s->attrs[req->sort_attr - 1].name, SEAM_FAULT_NO_OFFSET,
-                         "only INT64 attributes can be sorted by");
+        return seam_fault_set(f, SEAM_UNSUPPORTED, s->attrs[req->sort_attr - 1].name,
+                              SEAM_FAULT_NO_OFFSET, "only INT64 attributes can be sorted by");
     if (req->k1 > 1000 || req->b > 1)
-        return seam_fault_set(f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET, "k1 is 0..1000 and b 0..1");
+        return seam_fault_set(f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET,
+                              "k1 is 0..1000 and b 0..1");
     return SEAM_OK;
 }
 
-enum seam_status invidx_plan_make(struct invidx_query *q, const struct invidx_request *req, struct invidx_plan **out,
-                      struct seam_fault *f)
+enum seam_status invidx_plan_make(struct invidx_query *q, const struct invidx_request *req,
+                                  struct invidx_plan **out, struct seam_fault *f)
 {
     struct builder b = {.req = req, .f = f};
     struct invidx_plan *p;

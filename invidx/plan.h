@@ -11,7 +11,7 @@ enum { PLAN_TERMS_MAX = 4096 }; /* terms of one query, after expansion */
 struct invidx_leaf_term {
     const char *text;
     uint32_t len, pos;
-    uint64_t df;     /* live, over all segments           */
+    uint64_t df;            /* live, over all segments           */
     struct invidx_term *in; /* one a segment; df 0 = not there    */
 };
 
@@ -57,8 +57,9 @@ struct invidx_plan {
 };
 
 /* Resets the query's run arena and builds the plan in it.                                             */
-SEAM_MUST_USE enum seam_status invidx_plan_make(struct invidx_query *q, const struct invidx_request *req,
-                               struct invidx_plan **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_plan_make(struct invidx_query *q,
+                                                const struct invidx_request *req,
+                                                struct invidx_plan **out, struct seam_fault *f);
 double invidx_plan_score(const struct invidx_plan *p, int64_t sum);
 
 /* expand.c */
@@ -69,10 +70,13 @@ struct invidx_expansion {
 };
 /* The words that begin with, or are within edits of, `text`: by edits, then most frequent. surface: the words
  * themselves; else the terms they became. df is of live documents. *out lives in the run arena.        */
-SEAM_MUST_USE enum seam_status invidx_expand_prefix(struct invidx_query *q, const char *text, size_t n, bool surface,
-                                   struct invidx_expansion **out, size_t *count, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const char *text, size_t n,
-                                  uint32_t edits, bool surface, struct invidx_expansion **out,
-                                  size_t *count, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_expand_prefix(struct invidx_query *q, const char *text,
+                                                    size_t n, bool surface,
+                                                    struct invidx_expansion **out, size_t *count,
+                                                    struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const char *text,
+                                                   size_t n, uint32_t edits, bool surface,
+                                                   struct invidx_expansion **out, size_t *count,
+                                                   struct seam_fault *f);
 
 #endif

@@ -79,10 +79,8 @@ static size_t region(const struct word *w, size_t from)
 {
     size_t i = from;
 
-    while (i < w->n && !vowel(w->s[i]))
-        i++;
-    while (i < w->n && vowel(w->s[i]))
-        i++;
+    while (i < w->n && !vowel(w->s[i])) i++;
+    while (i < w->n && vowel(w->s[i])) i++;
     return i < w->n ? i + 1 : w->n;
 }
 

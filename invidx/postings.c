@@ -30,12 +30,12 @@ static inline const uint8_t *take_varint(const uint8_t *p, const uint8_t *end, u
 /* Searches within a block run to the first document that is large enough; there always is one.           */
 static inline void pad_docs(struct invidx_postings *p)
 {
-    for (size_t i = 0; i < 32; i++)
-        p->docs[p->n + i] = NO_DOC;
+    for (size_t i = 0; i < 32; i++) p->docs[p->n + i] = NO_DOC;
 }
 
 /* df = 1: the dictionary holds the posting itself.                                                     */
-static enum seam_status open_inlined(struct invidx_postings *p, const struct invidx_term *t, struct seam_fault *f)
+static enum seam_status open_inlined(struct invidx_postings *p, const struct invidx_term *t,
+                                     struct seam_fault *f)
 {
     const uint8_t *at = take_varint(t->inlined, t->inlined_end, &p->docs[0]);
     uint32_t total = 0;
@@ -61,8 +61,9 @@ static enum seam_status open_inlined(struct invidx_postings *p, const struct inv
     return SEAM_OK;
 }
 
-enum seam_status invidx_postings_open(struct invidx_postings *p, struct invidx_segment *s, const struct invidx_term *t,
-                          const uint32_t *weights, struct seam_fault *f)
+enum seam_status invidx_postings_open(struct invidx_postings *p, struct invidx_segment *s,
+                                      const struct invidx_term *t, const uint32_t *weights,
+                                      struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -81,7 +82,8 @@ enum seam_status invidx_postings_open(struct invidx_postings *p, struct invidx_s
     if (s->fields > 1 && p->field_tf == NULL) {
         p->field_tf = malloc(sizeof *p->field_tf * INVIDX_FIELDS_MAX * (PFOR_BLOCK + 16));
         if (p->field_tf == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET, "no memory for postings");
+            return seam_fault_set(f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET,
+                                  "no memory for postings");
     }
     if (t->df == 1) return open_inlined(p, t, f);
     st = segment_touch(s, t->postings.p, t->postings.n, f);
@@ -127,8 +129,7 @@ enum seam_status invidx_postings_load(struct invidx_postings *p, uint32_t b, str
     if (seam_unlikely((*at & PFOR_EXCEPTIONS) || (*at & PFOR_WIDTH) > 24)) {
         uint32_t falls = p->docs[0] >= p->seg->docs || (b > 0 && p->docs[0] <= base);
 
-        for (uint32_t i = 1; i < p->n; i++)
-            falls |= p->docs[i] <= p->docs[i - 1];
+        for (uint32_t i = 1; i < p->n; i++) falls |= p->docs[i] <= p->docs[i - 1];
         if (falls) goto bad;
     }
     pad_docs(p);
@@ -146,8 +147,7 @@ enum seam_status invidx_postings_load_tf(struct invidx_postings *p, struct seam_
     if (p->have_tf) return SEAM_OK;
     p->have_tf = true;
     if (p->block_end == NULL) { /* flagged: all ones */
-        for (uint32_t i = 0; i < p->n; i++)
-            p->tf[i] = p->weights[0];
+        for (uint32_t i = 0; i < p->n; i++) p->tf[i] = p->weights[0];
         return SEAM_OK;
     }
     if (p->seg->fields == 1) {
@@ -191,11 +191,11 @@ static enum seam_status count_positions(struct invidx_postings *p, struct seam_f
         if (p->seg->fields == 1) {
             at += p->weights[0] == 0 ? 0 : p->tf[i] / p->weights[0];
         } else {
-            for (uint32_t k = 0; k < p->seg->fields; k++)
-                at += p->field_tf[k * PFOR_BLOCK + i];
+            for (uint32_t k = 0; k < p->seg->fields; k++) at += p->field_tf[k * PFOR_BLOCK + i];
         }
         p->pos_start[i + 1] = at;
-        if (at > 1u << 28) return invidx_segment_damaged(p->seg, p->tf_from, "too many positions", f);
+        if (at > 1u << 28)
+            return invidx_segment_damaged(p->seg, p->tf_from, "too many positions", f);
     }
     return SEAM_OK;
 }
@@ -241,19 +241,22 @@ enum seam_status invidx_postings_load_positions(struct invidx_postings *p, struc
         return invidx_segment_damaged(p->seg, at, "positions", f);
     pos = seam_buf_extend(&p->pos, ((size_t)total + PFOR_BLOCK) * sizeof *pos);
     if (pos == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, p->seg->path, SEAM_FAULT_NO_OFFSET, "no memory for positions");
+        return seam_fault_set(f, SEAM_NOMEM, p->seg->path, SEAM_FAULT_NO_OFFSET,
+                              "no memory for positions");
     if (p->inlined_pos != NULL) {
         at = p->inlined_pos;
         for (uint32_t i = 0; i < total && at != NULL; i++)
             at = take_varint(at, p->block_end, &pos[i]);
-        if (at == NULL) return invidx_segment_damaged(p->seg, p->inlined_pos, "inlined positions", f);
+        if (at == NULL)
+            return invidx_segment_damaged(p->seg, p->inlined_pos, "inlined positions", f);
     } else {
         st = segment_touch(p->seg, at, p->positions.n, f);
         if (st != SEAM_OK) return st;
         if (p->pos_at != NULL) {
             uint32_t off = seam_get_u32(p->pos_at + 4 * (size_t)p->block);
 
-            if (off > p->positions.n) return invidx_segment_damaged(p->seg, at, "positions offset", f);
+            if (off > p->positions.n)
+                return invidx_segment_damaged(p->seg, at, "positions offset", f);
             at += off;
         }
         for (uint32_t i = 0; i < total; i += PFOR_BLOCK) {
@@ -297,8 +300,7 @@ static bool grow(uint32_t **p, size_t *cap, size_t want, size_t width)
     uint32_t *q;
 
     if (want <= *cap) return true;
-    while (n < want)
-        n *= 2;
+    while (n < want) n *= 2;
     q = realloc(*p, n * width * sizeof *q);
     if (q == NULL) return false;
     *p = q;
@@ -325,8 +327,9 @@ void invidx_plist_free(struct invidx_plist *l)
     memset(l, 0, sizeof *l);
 }
 
-enum seam_status invidx_plist_read(struct invidx_plist *l, struct invidx_segment *s, const struct invidx_term *t, struct invidx_postings *p,
-                       struct seam_fault *f)
+enum seam_status invidx_plist_read(struct invidx_plist *l, struct invidx_segment *s,
+                                   const struct invidx_term *t, struct invidx_postings *p,
+                                   struct seam_fault *f)
 {
     static const uint32_t ones[INVIDX_FIELDS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
     enum seam_status st = invidx_postings_open(p, s, t, ones, f);
@@ -338,7 +341,7 @@ enum seam_status invidx_plist_read(struct invidx_plist *l, struct invidx_segment
         if (st != SEAM_OK) break;
         if (!invidx_plist_reserve(l, l->n + p->n, l->pos_n + p->pos_start[p->n], s->fields))
             return seam_fault_set(f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET,
-                             "no memory for a term's postings");
+                                  "no memory for a term's postings");
         memcpy(l->docs + l->n, p->docs, p->n * sizeof *l->docs);
         for (uint32_t i = 0; i < p->n; i++)
             for (uint32_t k = 0; k < s->fields; k++)
@@ -367,14 +370,13 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 32);
 }
 
-struct seam_hash128 invidx_posting_hash(struct seam_hash128 term, uint64_t key, const uint32_t *tf, size_t fields,
-                            const uint32_t *pos, size_t pos_n)
+struct seam_hash128 invidx_posting_hash(struct seam_hash128 term, uint64_t key, const uint32_t *tf,
+                                        size_t fields, const uint32_t *pos, size_t pos_n)
 {
     uint64_t x = term.lo ^ (key * 0x9e3779b97f4a7c15ull), y = term.hi + key;
 
     if (fields > 1)
-        for (size_t i = 0; i < fields; i++)
-            x = (x ^ tf[i]) * 0xd6e8feb86659fd93ull;
+        for (size_t i = 0; i < fields; i++) x = (x ^ tf[i]) * 0xd6e8feb86659fd93ull;
     for (size_t i = 0; i < pos_n; i++) {
         x = (x ^ pos[i]) * 0xbf58476d1ce4e5b9ull;
         x ^= x >> 31;

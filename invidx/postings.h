@@ -38,24 +38,29 @@ struct invidx_postings {
     const uint8_t *tf_from, *block_end;
     uint32_t *field_tf; /* fields x 128, when fields > 1 */
     uint32_t pos_start[PFOR_BLOCK + 1];
-    uint64_t summed[2]; /* postings whose positions are no gaps any more */
-    struct seam_buf pos;     /* u32 positions of the block */
-    uint64_t decoded;   /* postings decoded so far; positions */
+    uint64_t summed[2];  /* postings whose positions are no gaps any more */
+    struct seam_buf pos; /* u32 positions of the block */
+    uint64_t decoded;    /* postings decoded so far; positions */
     uint64_t positions_read;
     uint32_t docs[PFOR_BLOCK + 32] __attribute__((aligned(64))); /* the rest is NO_DOC */
     uint32_t tf[PFOR_BLOCK + 32] __attribute__((aligned(64)));
 };
 
 /* weights: one a field. Opens on no block. p->pos and p->field_tf are kept between openings.            */
-SEAM_MUST_USE enum seam_status invidx_postings_open(struct invidx_postings *p, struct invidx_segment *s, const struct invidx_term *t,
-                                   const uint32_t *weights, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_postings_open(struct invidx_postings *p,
+                                                    struct invidx_segment *s,
+                                                    const struct invidx_term *t,
+                                                    const uint32_t *weights, struct seam_fault *f);
 void invidx_postings_free(struct invidx_postings *p);
 /* Decodes block b's documents (nothing when it is there already).                                      */
-SEAM_MUST_USE enum seam_status invidx_postings_load(struct invidx_postings *p, uint32_t b, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_postings_load(struct invidx_postings *p, uint32_t b,
+                                                    struct seam_fault *f);
 /* ... and its weighted frequencies into tf[].                                                          */
-SEAM_MUST_USE enum seam_status invidx_postings_load_tf(struct invidx_postings *p, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_postings_load_tf(struct invidx_postings *p,
+                                                       struct seam_fault *f);
 /* ... and its positions, still as gaps.                                                                */
-SEAM_MUST_USE enum seam_status invidx_postings_load_positions(struct invidx_postings *p, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_postings_load_positions(struct invidx_postings *p,
+                                                              struct seam_fault *f);
 /* Positions of posting i (positions loaded): n of them, each field << POSITION_FIELD_SHIFT | position,
  * ascending; valid until another block's are loaded.                                                   */
 const uint32_t *invidx_postings_positions(struct invidx_postings *p, uint32_t i, uint32_t *n);
@@ -80,10 +85,11 @@ struct invidx_plist {
 };
 bool invidx_plist_reserve(struct invidx_plist *l, size_t n, size_t pos_n, size_t fields);
 void invidx_plist_free(struct invidx_plist *l);
-SEAM_MUST_USE enum seam_status invidx_plist_read(struct invidx_plist *l, struct invidx_segment *s, const struct invidx_term *t,
-                                struct invidx_postings *p, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_plist_read(struct invidx_plist *l, struct invidx_segment *s,
+                                                 const struct invidx_term *t,
+                                                 struct invidx_postings *p, struct seam_fault *f);
 /* Hash of one posting for the additive digest: the same wherever and with whatever number it is stored. */
-struct seam_hash128 invidx_posting_hash(struct seam_hash128 term, uint64_t key, const uint32_t *tf, size_t fields,
-                            const uint32_t *pos, size_t pos_n);
+struct seam_hash128 invidx_posting_hash(struct seam_hash128 term, uint64_t key, const uint32_t *tf,
+                                        size_t fields, const uint32_t *pos, size_t pos_n);
 
 #endif

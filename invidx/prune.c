@@ -22,7 +22,8 @@ bool invidx_prune_passes(struct invidx_exec *x, const struct invidx_shape *s, ui
         int64_t v;
 
         if (n->kind == PLAN_KEYWORD) {
-            if (n->code == 0 || invidx_segment_attr_code(x->seg, n->attr, doc) != n->code) return false;
+            if (n->code == 0 || invidx_segment_attr_code(x->seg, n->attr, doc) != n->code)
+                return false;
         } else if (!invidx_segment_attr_int(x->seg, n->attr, doc, &v) || v < n->lo || v > n->hi) {
             return false;
         }
@@ -30,7 +31,8 @@ bool invidx_prune_passes(struct invidx_exec *x, const struct invidx_shape *s, ui
     return true;
 }
 
-void invidx_prune_offer(struct invidx_exec *x, const struct invidx_shape *s, uint32_t doc, int64_t score)
+void invidx_prune_offer(struct invidx_exec *x, const struct invidx_shape *s, uint32_t doc,
+                        int64_t score)
 {
     struct invidx_entry e = {.rank = (uint64_t)score, .score = (int32_t)score, .present = true};
 
@@ -67,7 +69,8 @@ bool invidx_prune_bounds(struct invidx_exec *x, struct invidx_list *l)
 
     l->bounds = seam_arena_alloc(&x->plan->q->run, sizeof *l->bounds * (l->p->blocks + 4u));
     if (l->bounds == NULL) {
-        x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to run the query");
+        x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                               "no memory to run the query");
         return false;
     }
     if (l->p->last != NULL) {
@@ -89,8 +92,7 @@ static void offer_block(struct invidx_exec *x, const struct invidx_shape *s, str
 
     if (!score_block(x, l, score)) return;
     m = invidx_select_at_least(score, l->p->n, need_for(x->need), index);
-    for (size_t i = 0; i < m; i++)
-        invidx_prune_offer(x, s, l->p->docs[index[i]], score[index[i]]);
+    for (size_t i = 0; i < m; i++) invidx_prune_offer(x, s, l->p->docs[index[i]], score[index[i]]);
 }
 
 /* ---- one word ---- */
@@ -133,8 +135,7 @@ static int32_t bound_in(struct invidx_list *l, uint32_t base, uint32_t end)
     int32_t best = 0;
     uint32_t b;
 
-    while (l->block < l->p->blocks && last_of(l, l->block) < base)
-        l->block++;
+    while (l->block < l->p->blocks && last_of(l, l->block) < base) l->block++;
     for (b = l->block; b < l->p->blocks; b++) {
         if (b > l->block && last_of(l, b - 1) + 1 >= end) break;
         if (l->bounds[b] > best) best = l->bounds[b];
@@ -204,8 +205,7 @@ static bool probe_list(struct any *a, struct invidx_list *l, struct candidates *
         b = invidx_postings_seek_block(p, b, c->docs[k]);
         if (b >= p->blocks) return true;
         last = last_of(l, b);
-        while (upto < c->n && c->docs[upto] <= last)
-            upto++;
+        while (upto < c->n && c->docs[upto] <= last) upto++;
         if (!exec_load(x, p, b)) return false;
         m = invidx_intersect(c->docs + k, upto - k, p->docs, &from, ia, ib);
         if (m > 0 && !exec_tf(x, p)) return false;
@@ -214,8 +214,7 @@ static bool probe_list(struct any *a, struct invidx_list *l, struct candidates *
             tf[i] = p->tf[ib[i]];
         }
         invidx_bm25_block(&l->leaf->model, docs, tf, x->seg->lengths, m, score);
-        for (size_t i = 0; i < m; i++)
-            c->score[k + ia[i]] += score[i];
+        for (size_t i = 0; i < m; i++) c->score[k + ia[i]] += score[i];
         x->out->work.scored += m;
         k = upto;
     }
@@ -274,8 +273,7 @@ static void add_block(struct any *a, struct invidx_list *l, int32_t *acc)
     if (score == NULL) return;
     if (p->docs[0] < a->base) i = (uint32_t)invidx_find_at_least(p->docs, 0, a->base);
     if (p->docs[n - 1] >= a->end) n = (uint32_t)invidx_find_at_least(p->docs, i, a->end);
-    for (; i < n; i++)
-        acc[p->docs[i] - a->base] += score[i];
+    for (; i < n; i++) acc[p->docs[i] - a->base] += score[i];
 }
 
 static void walk_many(struct any *a)
@@ -314,8 +312,7 @@ static uint32_t window_width(const struct invidx_exec *x, const struct invidx_sh
 
     for (uint32_t i = 0; i < s->n; i++)
         if (s->lists[i].p->df > most) most = s->lists[i].p->df;
-    while (width > 1024 && (uint64_t)width * most > 8ull * PFOR_BLOCK * x->seg->docs)
-        width /= 2;
+    while (width > 1024 && (uint64_t)width * most > 8ull * PFOR_BLOCK * x->seg->docs) width /= 2;
     return width;
 }
 
@@ -331,8 +328,8 @@ static void run_any(struct invidx_exec *x, struct invidx_shape *s)
         l->score = seam_arena_alloc(&x->plan->q->run, sizeof *l->score * (PFOR_BLOCK + 16));
         if (!invidx_prune_bounds(x, l)) return;
         if (l->score == NULL) {
-            x->st =
-                seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to run the query");
+            x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                                   "no memory to run the query");
             return;
         }
     }
@@ -350,7 +347,7 @@ static void run_any(struct invidx_exec *x, struct invidx_shape *s)
 struct all {
     struct invidx_exec *x;
     struct invidx_shape *s; /* rarest list first */
-    uint32_t m;      /* documents still in */
+    uint32_t m;             /* documents still in */
     uint32_t docs[PFOR_BLOCK + 16];
     uint32_t tf[PRUNE_TERMS_MAX][PFOR_BLOCK + 16];
 };
@@ -361,8 +358,7 @@ static void sort_by_df(struct invidx_shape *s)
         struct invidx_list v = s->lists[i];
         uint32_t k = i;
 
-        for (; k > 0 && s->lists[k - 1].p->df > v.p->df; k--)
-            s->lists[k] = s->lists[k - 1];
+        for (; k > 0 && s->lists[k - 1].p->df > v.p->df; k--) s->lists[k] = s->lists[k - 1];
         s->lists[k] = v;
     }
 }
@@ -377,7 +373,8 @@ static bool keep_common(struct all *a, uint32_t t)
 
     for (uint32_t i = 0; i < a->m;) {
         uint32_t doc = a->docs[i];
-        uint32_t b = invidx_postings_seek_block(p, l->block, doc), last, ia[PFOR_BLOCK], ib[PFOR_BLOCK];
+        uint32_t b = invidx_postings_seek_block(p, l->block, doc), last, ia[PFOR_BLOCK],
+                 ib[PFOR_BLOCK];
         size_t upto = i, from, n;
 
         if (b != l->block) {
@@ -390,8 +387,7 @@ static bool keep_common(struct all *a, uint32_t t)
             l->at = 0;
         }
         last = p->docs[p->n - 1];
-        while (upto < a->m && a->docs[upto] <= last)
-            upto++;
+        while (upto < a->m && a->docs[upto] <= last) upto++;
         from = l->at & ~15u;
         n = invidx_intersect(a->docs + i, upto - i, p->docs, &from, ia, ib);
         l->at = (uint32_t)from;
@@ -400,8 +396,7 @@ static bool keep_common(struct all *a, uint32_t t)
             uint32_t at = i + ia[k];
 
             if (x->scoring) {
-                for (uint32_t j = 0; j < t; j++)
-                    a->tf[j][kept] = a->tf[j][at];
+                for (uint32_t j = 0; j < t; j++) a->tf[j][kept] = a->tf[j][at];
                 a->tf[t][kept] = p->tf[ib[k]];
             }
             a->docs[kept++] = a->docs[at];
@@ -420,20 +415,17 @@ static void offer_common(struct all *a)
     size_t m;
 
     if (!x->scoring) {
-        for (uint32_t i = 0; i < a->m; i++)
-            x->total += invidx_prune_passes(x, a->s, a->docs[i]);
+        for (uint32_t i = 0; i < a->m; i++) x->total += invidx_prune_passes(x, a->s, a->docs[i]);
         return;
     }
     for (uint32_t t = 0; t < a->s->n; t++) {
         invidx_bm25_block(&a->s->lists[t].leaf->model, a->docs, a->tf[t], x->seg->lengths, a->m,
-                   t == 0 ? sum : one);
-        for (uint32_t i = 0; t > 0 && i < a->m; i++)
-            sum[i] += one[i];
+                          t == 0 ? sum : one);
+        for (uint32_t i = 0; t > 0 && i < a->m; i++) sum[i] += one[i];
     }
     x->out->work.scored += (uint64_t)a->m * a->s->n;
     m = invidx_select_at_least(sum, a->m, need_for(x->need), index);
-    for (size_t i = 0; i < m; i++)
-        invidx_prune_offer(x, a->s, a->docs[index[i]], sum[index[i]]);
+    for (size_t i = 0; i < m; i++) invidx_prune_offer(x, a->s, a->docs[index[i]], sum[index[i]]);
 }
 
 static void run_all(struct invidx_exec *x, struct invidx_shape *s)
@@ -449,8 +441,7 @@ static void run_all(struct invidx_exec *x, struct invidx_shape *s)
             uint32_t base = b == 0 ? 0 : last_of(lead, b - 1) + 1, end = last_of(lead, b) + 1;
             int64_t sum = lead->bounds[b];
 
-            for (uint32_t i = 1; i < s->n; i++)
-                sum += bound_in(&s->lists[i], base, end);
+            for (uint32_t i = 1; i < s->n; i++) sum += bound_in(&s->lists[i], base, end);
             if (sum < x->need) {
                 x->out->work.blocks_skipped++;
                 continue;
@@ -478,7 +469,8 @@ static bool is_phrase(const struct invidx_plan_node *n)
            n->leaf->count <= PRUNE_TERMS_MAX;
 }
 
-static bool add_list(struct invidx_exec *x, struct invidx_shape *s, const struct invidx_plan_node *n)
+static bool add_list(struct invidx_exec *x, struct invidx_shape *s,
+                     const struct invidx_plan_node *n)
 {
     struct invidx_postings *p = x->cursors[n->leaf->number][0].p;
 
@@ -489,8 +481,8 @@ static bool add_list(struct invidx_exec *x, struct invidx_shape *s, const struct
 
 enum shape_kind { SHAPE_OTHER, SHAPE_EMPTY, SHAPE_SINGLE, SHAPE_ANY, SHAPE_ALL, SHAPE_PHRASE };
 
-static enum shape_kind shape_of_bool(struct invidx_exec *x, const struct invidx_plan_node *root, struct invidx_shape *s,
-                                     const struct invidx_leaf **phrase)
+static enum shape_kind shape_of_bool(struct invidx_exec *x, const struct invidx_plan_node *root,
+                                     struct invidx_shape *s, const struct invidx_leaf **phrase)
 {
     uint32_t musts = 0, shoulds = 0, missing = 0, none = 0;
 
@@ -524,7 +516,8 @@ static enum shape_kind shape_of_bool(struct invidx_exec *x, const struct invidx_
     return s->n == 1 ? SHAPE_SINGLE : musts > 0 ? SHAPE_ALL : SHAPE_ANY;
 }
 
-static enum shape_kind shape_of(struct invidx_exec *x, struct invidx_shape *s, const struct invidx_leaf **phrase)
+static enum shape_kind shape_of(struct invidx_exec *x, struct invidx_shape *s,
+                                const struct invidx_leaf **phrase)
 {
     const struct invidx_plan_node *root = x->plan->root;
 

@@ -37,11 +37,13 @@ static inline uint32_t last_of(const struct invidx_list *l, uint32_t b)
 /* Not dead, and let through by every filter? */
 bool invidx_prune_passes(struct invidx_exec *x, const struct invidx_shape *s, uint32_t doc);
 /* Offers a candidate to the heap; raises x->need when it enters. */
-void invidx_prune_offer(struct invidx_exec *x, const struct invidx_shape *s, uint32_t doc, int64_t score);
+void invidx_prune_offer(struct invidx_exec *x, const struct invidx_shape *s, uint32_t doc,
+                        int64_t score);
 /* Bounds of every block of a list; for a short list the scores themselves tell. False on failure. */
 bool invidx_prune_bounds(struct invidx_exec *x, struct invidx_list *l);
 
 void invidx_prune_wand(struct invidx_exec *x, struct invidx_shape *s);
-void invidx_prune_phrase(struct invidx_exec *x, const struct invidx_shape *s, const struct invidx_leaf *l);
+void invidx_prune_phrase(struct invidx_exec *x, const struct invidx_shape *s,
+                         const struct invidx_leaf *l);
 
 #endif

@@ -4,8 +4,8 @@
 
 /* The best score the phrase can have in this document: it occurs no more often than its rarest word (or, with
  * slop, its first).                                                                                      */
-static bool worth_reading(struct invidx_exec *x, const struct invidx_leaf *l, struct invidx_cursor *c, const uint32_t *i,
-                          uint32_t doc)
+static bool worth_reading(struct invidx_exec *x, const struct invidx_leaf *l,
+                          struct invidx_cursor *c, const uint32_t *i, uint32_t doc)
 {
     uint32_t tf;
 
@@ -18,8 +18,9 @@ static bool worth_reading(struct invidx_exec *x, const struct invidx_leaf *l, st
     return bm25_one(&l->model, tf, segment_length(x->seg, doc)) >= x->need;
 }
 
-static void check_phrase(struct invidx_exec *x, const struct invidx_shape *s, const struct invidx_leaf *l,
-                         struct invidx_cursor *c, const uint32_t *i, uint32_t doc)
+static void check_phrase(struct invidx_exec *x, const struct invidx_shape *s,
+                         const struct invidx_leaf *l, struct invidx_cursor *c, const uint32_t *i,
+                         uint32_t doc)
 {
     uint32_t tf;
 
@@ -36,8 +37,9 @@ static void check_phrase(struct invidx_exec *x, const struct invidx_shape *s, co
 }
 
 /* Documents that both loaded blocks have: those whose best possible score is enough are read.            */
-static void check_pairs(struct invidx_exec *x, const struct invidx_shape *s, const struct invidx_leaf *l, uint32_t lead,
-                        uint32_t first, const uint32_t *ia, const uint32_t *ib, size_t n)
+static void check_pairs(struct invidx_exec *x, const struct invidx_shape *s,
+                        const struct invidx_leaf *l, uint32_t lead, uint32_t first,
+                        const uint32_t *ia, const uint32_t *ib, size_t n)
 {
     struct invidx_cursor *c = x->cursors[l->number];
     struct invidx_postings *p = c[lead].p, *o = c[1 - lead].p;
@@ -67,8 +69,8 @@ static void check_pairs(struct invidx_exec *x, const struct invidx_shape *s, con
 }
 
 /* Two words: the blocks of the rarer one against the other's, so that both are at hand for the positions. */
-static void run_pair(struct invidx_exec *x, const struct invidx_shape *s, const struct invidx_leaf *l,
-                     const int32_t *bounds, uint32_t lead)
+static void run_pair(struct invidx_exec *x, const struct invidx_shape *s,
+                     const struct invidx_leaf *l, const int32_t *bounds, uint32_t lead)
 {
     struct invidx_cursor *c = x->cursors[l->number];
     struct invidx_postings *p = c[lead].p, *o = c[1 - lead].p;
@@ -90,8 +92,7 @@ static void run_pair(struct invidx_exec *x, const struct invidx_shape *s, const 
             if (b2 >= o->blocks) return;
             if (!exec_load(x, o, b2)) return;
             last = o->docs[o->n - 1];
-            while (upto < p->n && p->docs[upto] <= last)
-                upto++;
+            while (upto < p->n && p->docs[upto] <= last) upto++;
             n = invidx_intersect(p->docs + i, upto - i, o->docs, &from, ia, ib);
             check_pairs(x, s, l, lead, i, ia, ib, n);
             i = upto;
@@ -100,7 +101,8 @@ static void run_pair(struct invidx_exec *x, const struct invidx_shape *s, const 
 }
 
 /* Moves cursor t to the first posting >= doc.                                                            */
-static uint32_t seek_cursor(struct invidx_exec *x, struct invidx_cursor *c, uint32_t *i, uint32_t doc)
+static uint32_t seek_cursor(struct invidx_exec *x, struct invidx_cursor *c, uint32_t *i,
+                            uint32_t doc)
 {
     uint32_t b = invidx_postings_seek_block(c->p, c->block, doc);
 
@@ -114,7 +116,8 @@ static uint32_t seek_cursor(struct invidx_exec *x, struct invidx_cursor *c, uint
     return c->p->docs[*i];
 }
 
-void invidx_prune_phrase(struct invidx_exec *x, const struct invidx_shape *s, const struct invidx_leaf *l)
+void invidx_prune_phrase(struct invidx_exec *x, const struct invidx_shape *s,
+                         const struct invidx_leaf *l)
 {
     struct invidx_cursor *c = x->cursors[l->number];
     uint32_t i[PRUNE_TERMS_MAX] = {0}, lead = 0, doc = 0;

@@ -37,7 +37,8 @@ static void sort_by_doc(struct invidx_shape *s, uint32_t *order)
 }
 
 /* Scores the pivot document, whose lists all stand on it.                                                 */
-static bool score_pivot(struct invidx_exec *x, struct invidx_shape *s, const uint32_t *order, uint32_t doc)
+static bool score_pivot(struct invidx_exec *x, struct invidx_shape *s, const uint32_t *order,
+                        uint32_t doc)
 {
     int64_t score = 0;
 
@@ -53,8 +54,8 @@ static bool score_pivot(struct invidx_exec *x, struct invidx_shape *s, const uin
 }
 
 /* The bounds of the blocks that hold the pivot are too low together: where may the next candidate be?      */
-static int64_t block_bound(struct invidx_shape *s, const uint32_t *order, uint32_t pivot, uint32_t doc,
-                           uint32_t *next)
+static int64_t block_bound(struct invidx_shape *s, const uint32_t *order, uint32_t pivot,
+                           uint32_t doc, uint32_t *next)
 {
     int64_t sum = 0;
 
@@ -97,8 +98,7 @@ void invidx_prune_wand(struct invidx_exec *x, struct invidx_shape *s)
         if (pivot == s->n) return;
         doc = doc_of(&s->lists[order[pivot]]);
         if (doc == NO_DOC) return;
-        while (pivot + 1 < s->n && doc_of(&s->lists[order[pivot + 1]]) == doc)
-            pivot++;
+        while (pivot + 1 < s->n && doc_of(&s->lists[order[pivot + 1]]) == doc) pivot++;
         if (block_bound(s, order, pivot, doc, &next) < x->need) {
             x->out->work.blocks_skipped++;
         } else if (doc_of(&s->lists[order[0]]) == doc) {

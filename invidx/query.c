@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum seam_status invidx_query_new(struct invidx_reader *r, struct invidx_query **out, struct seam_fault *f)
+enum seam_status invidx_query_new(struct invidx_reader *r, struct invidx_query **out,
+                                  struct seam_fault *f)
 {
     struct invidx_query *q = calloc(1, sizeof *q);
 
-    if (q == NULL) return seam_fault_set(f, SEAM_NOMEM, r->dir, SEAM_FAULT_NO_OFFSET, "no memory for a query");
+    if (q == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, r->dir, SEAM_FAULT_NO_OFFSET, "no memory for a query");
     q->reader = r;
     *out = q;
     return SEAM_OK;
@@ -37,7 +39,8 @@ void invidx_query_reset(struct invidx_query *q)
 struct invidx_postings *invidx_query_cursor(struct invidx_query *q)
 {
     if (q->pool_used == q->pool_count) {
-        struct invidx_postings **pool = realloc(q->pool, (q->pool_count + 1) * sizeof(struct invidx_postings *));
+        struct invidx_postings **pool =
+            realloc(q->pool, (q->pool_count + 1) * sizeof(struct invidx_postings *));
         struct invidx_postings *p = NULL;
 
         if (pool == NULL) return NULL;
@@ -82,7 +85,7 @@ static bool field_ok(struct invidx_query *q, int field)
 }
 
 struct invidx_node *invidx_query_text(struct invidx_query *q, int field, const char *s, size_t n,
-                               bool phrase, uint32_t slop)
+                                      bool phrase, uint32_t slop)
 {
     struct invidx_tokens tokens = invidx_tokens_of(&q->reader->analyzer, s, n);
     struct invidx_bound_term *terms = NULL;
@@ -108,9 +111,10 @@ struct invidx_node *invidx_query_text(struct invidx_query *q, int field, const c
             if (count > 0) memcpy(more, terms, count * sizeof *more);
             terms = more;
         }
-        terms[count] =
-            (struct invidx_bound_term){seam_arena_strdup(&q->memory, term, len), (uint32_t)len, q->token.pos};
-        if (terms[count].text == NULL) return invidx_query_fail(q, SEAM_NOMEM, "no memory for the query");
+        terms[count] = (struct invidx_bound_term){seam_arena_strdup(&q->memory, term, len),
+                                                  (uint32_t)len, q->token.pos};
+        if (terms[count].text == NULL)
+            return invidx_query_fail(q, SEAM_NOMEM, "no memory for the query");
         count++;
     }
     node = invidx_query_node(q, count == 0 ? NODE_NONE : count == 1 ? NODE_WORD : NODE_PHRASE);
@@ -154,7 +158,8 @@ static struct invidx_node *pattern(struct invidx_query *q, enum invidx_node_kind
     node->text = seam_arena_strdup(&q->memory, q->token.text, q->token.len);
     node->len = q->token.len;
     if (node->text == NULL) return invidx_query_fail(q, SEAM_NOMEM, "no memory for the query");
-    if (invidx_tokens_next(&tokens, &q->token)) return invidx_query_fail(q, SEAM_INVALID, "* and ~ take one word");
+    if (invidx_tokens_next(&tokens, &q->token))
+        return invidx_query_fail(q, SEAM_INVALID, "* and ~ take one word");
     return node;
 }
 
@@ -285,7 +290,9 @@ static void print(const struct invidx_query *q, const struct invidx_node *n, str
     case NODE_PREFIX: seam_buf_printf(out, "%s*", n->text); break;
     case NODE_FUZZY: seam_buf_printf(out, "%s~%u", n->text, n->slop); break;
     case NODE_KEYWORD: seam_buf_printf(out, "\"%s\"", n->text); break;
-    case NODE_RANGE: seam_buf_printf(out, "[%lld TO %lld]", (long long)n->lo, (long long)n->hi); break;
+    case NODE_RANGE:
+        seam_buf_printf(out, "[%lld TO %lld]", (long long)n->lo, (long long)n->hi);
+        break;
     case NODE_BOOL:
         seam_buf_str(out, "(");
         for (const struct invidx_query_child *c = n->children; c != NULL; c = c->next) {

@@ -58,7 +58,7 @@ struct invidx_query {
 struct invidx_node *invidx_query_node(struct invidx_query *q, enum invidx_node_kind kind);
 /* Tokens of `s` as one clause: a word, a phrase of several, or NONE (stop words only).                */
 struct invidx_node *invidx_query_text(struct invidx_query *q, int field, const char *s, size_t n,
-                               bool phrase, uint32_t slop);
+                                      bool phrase, uint32_t slop);
 struct invidx_node *invidx_query_fail(struct invidx_query *q, enum seam_status st, const char *why);
 struct invidx_postings *invidx_query_cursor(struct invidx_query *q); /* NULL = no memory */
 

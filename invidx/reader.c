@@ -7,7 +7,8 @@
 
 static enum seam_status no_memory(const struct invidx_reader *r, struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_NOMEM, r->dir, SEAM_FAULT_NO_OFFSET, "no memory to read the index");
+    return seam_fault_set(f, SEAM_NOMEM, r->dir, SEAM_FAULT_NO_OFFSET,
+                          "no memory to read the index");
 }
 
 static void rseg_free(struct invidx_rseg *s)
@@ -29,8 +30,8 @@ static void kill(struct invidx_rseg *s, uint32_t doc)
     memset(s->memo, 0, s->memo_size * sizeof *s->memo);
 }
 
-static enum seam_status open_rseg(struct invidx_reader *r, const struct invidx_store_segment *e, struct invidx_rseg *s,
-                             struct seam_fault *f)
+static enum seam_status open_rseg(struct invidx_reader *r, const struct invidx_store_segment *e,
+                                  struct invidx_rseg *s, struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -83,7 +84,8 @@ static int largest_first(const void *x, const void *y)
 
 /* Moves to a state, keeping what is open already. On failure the reader stays where it was, except that
  * segments may know of deaths that its state has not: so it is only called with a newer state.         */
-static enum seam_status enter(struct invidx_reader *r, const struct seam_manifest *m, struct seam_fault *f)
+static enum seam_status enter(struct invidx_reader *r, const struct seam_manifest *m,
+                              struct seam_fault *f)
 {
     struct invidx_store_state state = {0};
     struct invidx_rseg *segs = NULL;
@@ -124,8 +126,7 @@ static enum seam_status enter(struct invidx_reader *r, const struct seam_manifes
     for (size_t i = 0; i < r->seg_count; i++) {
         bool stays = false;
 
-        for (size_t k = 0; k < n; k++)
-            stays |= segs[k].seg == r->segs[i].seg;
+        for (size_t k = 0; k < n; k++) stays |= segs[k].seg == r->segs[i].seg;
         if (!stays) rseg_free(&r->segs[i]);
     }
     free(r->segs);
@@ -147,8 +148,7 @@ static enum seam_status enter(struct invidx_reader *r, const struct seam_manifes
         r->length_sum += r->segs[i].seg->length_sum - r->segs[i].dead_length;
         r->bytes += r->segs[i].seg->size;
     }
-    for (uint32_t i = 0; i < state.del_count; i++)
-        r->bytes += state.dels[i].size;
+    for (uint32_t i = 0; i < state.del_count; i++) r->bytes += state.dels[i].size;
 done:
     if (segs != NULL) {
         for (size_t i = 0; i < n; i++) {
@@ -169,7 +169,8 @@ done:
 }
 
 /* The state to answer AS OF from: the oldest that has reached the LSN and has not purged past it.       */
-static enum seam_status find_state(struct invidx_reader *r, struct seam_manifest *m, struct seam_fault *f)
+static enum seam_status find_state(struct invidx_reader *r, struct seam_manifest *m,
+                                   struct seam_fault *f)
 {
     struct seam_manifest_entry *all = NULL;
     size_t n = 0;
@@ -193,7 +194,8 @@ static enum seam_status find_state(struct invidx_reader *r, struct seam_manifest
         if (st == SEAM_OK) {
             newest = all[i].applied_lsn;
             if (state.purged < r->oldest) r->oldest = state.purged;
-            if (r->as_of != SEAM_LSN_MAX && !found && state.purged <= r->as_of && r->as_of <= newest) {
+            if (r->as_of != SEAM_LSN_MAX && !found && state.purged <= r->as_of &&
+                r->as_of <= newest) {
                 found = true;
                 *m = got;
                 got.payload = (struct seam_buf){0};
@@ -206,10 +208,11 @@ static enum seam_status find_state(struct invidx_reader *r, struct seam_manifest
     if (st != SEAM_OK) return st;
     if (r->as_of == SEAM_LSN_MAX) return seam_manifest_load_newest(r->io, r->dir, STORE_KIND, m, f);
     if (found) return SEAM_OK;
-    return seam_fault_set(
-        f, SEAM_NOT_FOUND, r->dir, SEAM_FAULT_NO_OFFSET,
-        "AS OF %llu is outside the readable range %llu..%llu", (unsigned long long)r->as_of,
-        (unsigned long long)(r->oldest == SEAM_LSN_MAX ? 0 : r->oldest), (unsigned long long)newest);
+    return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, SEAM_FAULT_NO_OFFSET,
+                          "AS OF %llu is outside the readable range %llu..%llu",
+                          (unsigned long long)r->as_of,
+                          (unsigned long long)(r->oldest == SEAM_LSN_MAX ? 0 : r->oldest),
+                          (unsigned long long)newest);
 }
 
 /* A writer's vacuum may take a file away between reading the manifest and opening it: look again.        */
@@ -238,17 +241,19 @@ static enum seam_status load(struct invidx_reader *r, struct seam_fault *f)
 }
 
 enum seam_status invidx_reader_open(struct seam_io *io, const char *dir, seam_lsn_t as_of,
-                               struct invidx_reader **out, struct seam_fault *f)
+                                    struct invidx_reader **out, struct seam_fault *f)
 {
     struct invidx_reader *r = calloc(1, sizeof *r);
     enum seam_status st;
 
     if (r == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to open the index");
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory to open the index");
     r->io = io;
     r->as_of = as_of;
     if (strlen(dir) + 32 > sizeof r->dir) {
-        st = seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "the folder's name is too long");
+        st = seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET,
+                            "the folder's name is too long");
         goto done;
     }
     strcpy(r->dir, dir);
@@ -287,8 +292,7 @@ enum seam_status invidx_reader_refresh(struct invidx_reader *r, bool *changed, s
 void invidx_reader_close(struct invidx_reader *r)
 {
     if (r == NULL) return;
-    for (size_t i = 0; i < r->seg_count; i++)
-        rseg_free(&r->segs[i]);
+    for (size_t i = 0; i < r->seg_count; i++) rseg_free(&r->segs[i]);
     free(r->segs);
     free(r->dels_seen);
     invidx_analyzer_free(&r->analyzer);
@@ -312,8 +316,7 @@ void invidx_reader_info(const struct invidx_reader *r, struct invidx_info *out)
                                 .attr_count = s->attr_count,
                                 .k1 = s->k1,
                                 .b = s->b};
-    for (size_t i = 0; i < r->seg_count; i++)
-        out->dead += r->segs[i].dead_count;
+    for (size_t i = 0; i < r->seg_count; i++) out->dead += r->segs[i].dead_count;
     for (size_t i = 0; i < s->field_count; i++) {
         out->fields[i] = s->fields[i].name;
         out->weights[i] = s->fields[i].weight;
@@ -329,7 +332,8 @@ seam_lsn_t invidx_reader_applied(const struct invidx_reader *r)
     return r->applied;
 }
 
-enum seam_status invidx_contains(struct invidx_reader *r, uint64_t key, bool *found, struct seam_fault *f)
+enum seam_status invidx_contains(struct invidx_reader *r, uint64_t key, bool *found,
+                                 struct seam_fault *f)
 {
     (void)f;
     *found = false;
@@ -384,8 +388,8 @@ static struct invidx_dead_memo *memo_slot(struct invidx_rseg *s, uint32_t ord)
     return &s->memo[i];
 }
 
-static enum seam_status count_dead(struct invidx_rseg *s, const struct invidx_term *t, struct invidx_postings *p,
-                              uint32_t *out, struct seam_fault *f)
+static enum seam_status count_dead(struct invidx_rseg *s, const struct invidx_term *t,
+                                   struct invidx_postings *p, uint32_t *out, struct seam_fault *f)
 {
     static const uint32_t ones[INVIDX_FIELDS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
     enum seam_status st = invidx_postings_open(p, s->seg, t, ones, f);
@@ -395,8 +399,8 @@ static enum seam_status count_dead(struct invidx_rseg *s, const struct invidx_te
     for (uint32_t b = 0; st == SEAM_OK && b < p->blocks; b++) {
         if (p->last != NULL) { /* a block without a dead document in its range needs no decoding */
             uint32_t last = postings_last(p, b);
-            bool none =
-                last < from || last >= s->seg->docs || seam_bitset_next(s->dead, last + 1, from) > last;
+            bool none = last < from || last >= s->seg->docs ||
+                        seam_bitset_next(s->dead, last + 1, from) > last;
 
             from = last + 1;
             if (none) continue;
@@ -408,8 +412,9 @@ static enum seam_status count_dead(struct invidx_rseg *s, const struct invidx_te
     return st;
 }
 
-enum seam_status invidx_rseg_live_df(struct invidx_rseg *s, const struct invidx_term *t, struct invidx_postings *scratch,
-                         uint32_t *out, struct seam_fault *f)
+enum seam_status invidx_rseg_live_df(struct invidx_rseg *s, const struct invidx_term *t,
+                                     struct invidx_postings *scratch, uint32_t *out,
+                                     struct seam_fault *f)
 {
     struct invidx_dead_memo *m;
     uint32_t dead;
@@ -419,7 +424,8 @@ enum seam_status invidx_rseg_live_df(struct invidx_rseg *s, const struct invidx_
     if (s->dead_count == 0) return SEAM_OK;
     m = memo_slot(s, t->ord);
     if (m == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, s->seg->path, SEAM_FAULT_NO_OFFSET, "no memory for frequencies");
+        return seam_fault_set(f, SEAM_NOMEM, s->seg->path, SEAM_FAULT_NO_OFFSET,
+                              "no memory for frequencies");
     if (m->ord == 0) {
         st = count_dead(s, t, scratch, &dead, f);
         if (st != SEAM_OK) return st;
@@ -430,7 +436,8 @@ enum seam_status invidx_rseg_live_df(struct invidx_rseg *s, const struct invidx_
     return SEAM_OK;
 }
 
-enum seam_status invidx_digest(struct invidx_reader *r, struct seam_digest *out, struct seam_fault *f)
+enum seam_status invidx_digest(struct invidx_reader *r, struct seam_digest *out,
+                               struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 

@@ -42,7 +42,9 @@ static inline bool rseg_dead(const struct invidx_rseg *s, uint32_t doc)
     return s->dead_count != 0 && seam_bitset_get(s->dead, doc);
 }
 /* Live documents that have the term. Exact: the dead among its postings are counted once and remembered. */
-SEAM_MUST_USE enum seam_status invidx_rseg_live_df(struct invidx_rseg *s, const struct invidx_term *t, struct invidx_postings *scratch,
-                                  uint32_t *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_rseg_live_df(struct invidx_rseg *s,
+                                                   const struct invidx_term *t,
+                                                   struct invidx_postings *scratch, uint32_t *out,
+                                                   struct seam_fault *f);
 
 #endif

@@ -34,7 +34,8 @@ static bool name_used(const struct invidx_schema *s, size_t fields, size_t attrs
 static enum seam_status check_text(const char *s, const char *what, struct seam_fault *f)
 {
     if (s != NULL && strlen(s) > SCHEMA_TEXT_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, what, SEAM_FAULT_NO_OFFSET, "more than %d bytes", SCHEMA_TEXT_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, what, SEAM_FAULT_NO_OFFSET, "more than %d bytes",
+                              SCHEMA_TEXT_MAX);
     return SEAM_OK;
 }
 
@@ -45,33 +46,36 @@ enum seam_status invidx_schema_check(const struct invidx_schema *s, struct seam_
     if (s->field_count < 1 || s->field_count > INVIDX_FIELDS_MAX ||
         s->attr_count > INVIDX_ATTRS_MAX)
         return seam_fault_set(f, SEAM_INVALID, "index schema", SEAM_FAULT_NO_OFFSET,
-                         "an index has 1 to %d fields and at most %d attributes", INVIDX_FIELDS_MAX,
-                         INVIDX_ATTRS_MAX);
+                              "an index has 1 to %d fields and at most %d attributes",
+                              INVIDX_FIELDS_MAX, INVIDX_ATTRS_MAX);
     for (size_t i = 0; i < s->field_count; i++) {
         const struct invidx_field *field = &s->fields[i];
 
         if (!name_ok(field->name) || name_used(s, i, 0, field->name))
             return seam_fault_set(f, SEAM_INVALID, "index schema", SEAM_FAULT_NO_OFFSET,
-                             "field %zu needs a name of its own: letters, digits and _", i);
+                                  "field %zu needs a name of its own: letters, digits and _", i);
         if (field->weight < 1 || field->weight > INVIDX_WEIGHT_MAX)
-            return seam_fault_set(f, SEAM_INVALID, field->name, SEAM_FAULT_NO_OFFSET, "a weight is 1 to %d",
-                             INVIDX_WEIGHT_MAX);
+            return seam_fault_set(f, SEAM_INVALID, field->name, SEAM_FAULT_NO_OFFSET,
+                                  "a weight is 1 to %d", INVIDX_WEIGHT_MAX);
     }
     for (size_t i = 0; i < s->attr_count; i++) {
         const struct invidx_attr *attr = &s->attrs[i];
 
         if (!name_ok(attr->name) || name_used(s, s->field_count, i, attr->name))
             return seam_fault_set(f, SEAM_INVALID, "index schema", SEAM_FAULT_NO_OFFSET,
-                             "attribute %zu needs a name of its own: letters, digits and _", i);
+                                  "attribute %zu needs a name of its own: letters, digits and _",
+                                  i);
         if (attr->type != INVIDX_KEYWORD && attr->type != INVIDX_INT64)
             return seam_fault_set(f, SEAM_INVALID, attr->name, SEAM_FAULT_NO_OFFSET,
-                             "unknown attribute type %d", (int)attr->type);
+                                  "unknown attribute type %d", (int)attr->type);
     }
     if ((s->analysis.tokenizer != INVIDX_WORDS && s->analysis.tokenizer != INVIDX_ASCII) ||
         (unsigned)s->analysis.stemmer > INVIDX_STEM_PORTER2)
-        return seam_fault_set(f, SEAM_INVALID, "index schema", SEAM_FAULT_NO_OFFSET, "unknown analysis chain");
+        return seam_fault_set(f, SEAM_INVALID, "index schema", SEAM_FAULT_NO_OFFSET,
+                              "unknown analysis chain");
     if (!(s->k1 >= 0 && s->k1 <= 100) || !(s->b >= 0 && s->b <= 1))
-        return seam_fault_set(f, SEAM_INVALID, "index schema", SEAM_FAULT_NO_OFFSET, "k1 is 0..100 and b 0..1");
+        return seam_fault_set(f, SEAM_INVALID, "index schema", SEAM_FAULT_NO_OFFSET,
+                              "k1 is 0..100 and b 0..1");
     st = check_text(s->analysis.stop_words, "stop words", f);
     return st != SEAM_OK ? st : check_text(s->analysis.synonyms, "synonyms", f);
 }
@@ -110,8 +114,8 @@ static void encode(const struct invidx_schema *s, struct seam_buf *b)
     if (seam_buf_ok(b)) seam_buf_u32(b, seam_crc32c(0, b->data, b->size));
 }
 
-enum seam_status invidx_schema_save(struct seam_io *io, const char *dir, const struct invidx_schema *s,
-                        struct seam_fault *f)
+enum seam_status invidx_schema_save(struct seam_io *io, const char *dir,
+                                    const struct invidx_schema *s, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf b = {0};
@@ -120,7 +124,8 @@ enum seam_status invidx_schema_save(struct seam_io *io, const char *dir, const s
     if (st != SEAM_OK) return st;
     encode(s, &b);
     st = seam_buf_ok(&b) ? seam_io_write_atomic(io, path, b.data, b.size, f)
-                    : seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the schema");
+                         : seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                                          "no memory for the schema");
     seam_buf_free(&b);
     return st;
 }
@@ -176,7 +181,8 @@ static bool decode(const struct seam_buf *b, struct invidx_schema_box *box)
     return !r.bad && seam_reader_left(&r) == 0;
 }
 
-enum seam_status invidx_schema_load(struct seam_io *io, const char *dir, struct invidx_schema_box *out, struct seam_fault *f)
+enum seam_status invidx_schema_load(struct seam_io *io, const char *dir,
+                                    struct invidx_schema_box *out, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf b = {0};
@@ -186,7 +192,8 @@ enum seam_status invidx_schema_load(struct seam_io *io, const char *dir, struct 
     if (st != SEAM_OK) return st;
     st = seam_io_read_all(io, path, 3u * SCHEMA_TEXT_MAX, &b, f);
     if (st != SEAM_OK) goto done;
-    if (b.size < 16 || memcmp(b.data, magic, 8) != 0 || seam_get_u32(b.data + 8) != SCHEMA_VERSION ||
+    if (b.size < 16 || memcmp(b.data, magic, 8) != 0 ||
+        seam_get_u32(b.data + 8) != SCHEMA_VERSION ||
         seam_get_u32(b.data + b.size - 4) != seam_crc32c(0, b.data, b.size - 4)) {
         st = seam_fault_set(f, SEAM_CORRUPT, path, 0, "not a schema of this version, or damaged");
         goto done;
@@ -198,7 +205,7 @@ enum seam_status invidx_schema_load(struct seam_io *io, const char *dir, struct 
     }
     if (!decode(&b, out) || invidx_schema_check(&out->view, NULL) != SEAM_OK)
         st = seam_fault_set(f, SEAM_CORRUPT, path, 12,
-                       "the schema or its analysis version is not one this program knows");
+                            "the schema or its analysis version is not one this program knows");
 done:
     seam_buf_free(&b);
     if (st != SEAM_OK) invidx_schema_box_free(out);

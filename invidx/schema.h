@@ -30,12 +30,15 @@ struct invidx_schema_box {
     char *text; /* all strings */
 };
 
-SEAM_MUST_USE enum seam_status invidx_schema_check(const struct invidx_schema *s, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status invidx_schema_save(struct seam_io *io, const char *dir, const struct invidx_schema *s,
-                                 struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_schema_check(const struct invidx_schema *s,
+                                                   struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_schema_save(struct seam_io *io, const char *dir,
+                                                  const struct invidx_schema *s,
+                                                  struct seam_fault *f);
 /* SEAM_NOT_FOUND when there is no index.                                                                */
-SEAM_MUST_USE enum seam_status invidx_schema_load(struct seam_io *io, const char *dir, struct invidx_schema_box *out,
-                                 struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_schema_load(struct seam_io *io, const char *dir,
+                                                  struct invidx_schema_box *out,
+                                                  struct seam_fault *f);
 bool invidx_schema_same(const struct invidx_schema *a, const struct invidx_schema *b);
 void invidx_schema_box_free(struct invidx_schema_box *b);
 /* The weights the postings were combined with: a single field counts once whatever it was given.       */

@@ -12,13 +12,14 @@ double invidx_bm25_idf(uint64_t docs, uint64_t df)
 }
 
 void invidx_bm25_block_scalar(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
-                       const uint8_t *lengths, size_t n, int32_t *out)
+                              const uint8_t *lengths, size_t n, int32_t *out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = bm25_one(m, tf[i], seam_get_u16(lengths + 2 * (size_t)docs[i]));
 }
 
-void invidx_bm25_bounds_scalar(const struct invidx_bm25 *m, const uint8_t *impacts, size_t n, int32_t *out)
+void invidx_bm25_bounds_scalar(const struct invidx_bm25 *m, const uint8_t *impacts, size_t n,
+                               int32_t *out)
 {
     for (size_t b = 0; b < n; b++) {
         int32_t best = 0;
@@ -49,8 +50,8 @@ AVX512 static inline __m512i score16(__m512 w, __m512 k0, __m512 k1l, __m512i tf
     return _mm512_add_epi32(_mm512_cvttps_epi32(t), _mm512_set1_epi32(1));
 }
 
-AVX512 static void block_avx512(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
-                                const uint8_t *lengths, size_t n, int32_t *out)
+AVX512 static void block_avx512(const struct invidx_bm25 *m, const uint32_t *docs,
+                                const uint32_t *tf, const uint8_t *lengths, size_t n, int32_t *out)
 {
     __m512 w = _mm512_set1_ps(m->w), k0 = _mm512_set1_ps(m->k0), k1l = _mm512_set1_ps(m->k1l);
 
@@ -210,7 +211,7 @@ AVX512 static void sum_gaps_avx512(uint32_t *v, size_t n, uint32_t base)
 #endif
 
 size_t invidx_intersect(const uint32_t *a, size_t an, const uint32_t *b, size_t *from, uint32_t *ia,
-                 uint32_t *ib)
+                        uint32_t *ib)
 {
     size_t j = *from, m = 0;
 
@@ -218,8 +219,7 @@ size_t invidx_intersect(const uint32_t *a, size_t an, const uint32_t *b, size_t 
     if (seam_cpu()->avx512) return intersect_avx512(a, an, b, from, ia, ib);
 #endif
     for (size_t i = 0; i < an; i++) {
-        while (b[j] < a[i])
-            j++;
+        while (b[j] < a[i]) j++;
         ia[m] = (uint32_t)i;
         ib[m] = (uint32_t)j;
         m += b[j] == a[i];
@@ -236,8 +236,7 @@ void invidx_sum_gaps(uint32_t *v, size_t n, uint32_t base)
         return;
     }
 #endif
-    for (size_t i = 0; i < n; i++)
-        v[i] = base += v[i] + 1;
+    for (size_t i = 0; i < n; i++) v[i] = base += v[i] + 1;
 }
 
 size_t invidx_select_at_least(const int32_t *score, size_t n, int32_t need, uint32_t *index)
@@ -259,13 +258,12 @@ size_t invidx_find_at_least(const uint32_t *docs, size_t from, uint32_t doc)
 #if defined(__x86_64__)
     if (seam_cpu()->avx512) return find_avx512(docs, from, doc);
 #endif
-    while (docs[from] < doc)
-        from++;
+    while (docs[from] < doc) from++;
     return from;
 }
 
 void invidx_bm25_block(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
-                const uint8_t *lengths, size_t n, int32_t *out)
+                       const uint8_t *lengths, size_t n, int32_t *out)
 {
 #if defined(__x86_64__)
     if (seam_cpu()->avx512) {

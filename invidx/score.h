@@ -29,12 +29,14 @@ static inline int32_t bm25_one(const struct invidx_bm25 *m, uint32_t tf, uint32_
 }
 /* out[i] for n documents; docs, tf and out have room for a multiple of 16. lengths: u16 a document.    */
 void invidx_bm25_block(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
-                const uint8_t *lengths, size_t n, int32_t *out);
-void invidx_bm25_block_scalar(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
                        const uint8_t *lengths, size_t n, int32_t *out);
+void invidx_bm25_block_scalar(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
+                              const uint8_t *lengths, size_t n, int32_t *out);
 /* Upper bounds of n blocks from their impacts (8 bytes each, postings.h).                              */
-void invidx_bm25_bounds(const struct invidx_bm25 *m, const uint8_t *impacts, size_t n, int32_t *out);
-void invidx_bm25_bounds_scalar(const struct invidx_bm25 *m, const uint8_t *impacts, size_t n, int32_t *out);
+void invidx_bm25_bounds(const struct invidx_bm25 *m, const uint8_t *impacts, size_t n,
+                        int32_t *out);
+void invidx_bm25_bounds_scalar(const struct invidx_bm25 *m, const uint8_t *impacts, size_t n,
+                               int32_t *out);
 /* Indexes of the scores >= need, in order; index has room for n rounded up to 16. Returns how many.     */
 size_t invidx_select_at_least(const int32_t *score, size_t n, int32_t need, uint32_t *index);
 /* First i >= from with docs[i] >= doc; docs ends in values above every document (up to a multiple of 16). */
@@ -42,7 +44,7 @@ size_t invidx_find_at_least(const uint32_t *docs, size_t from, uint32_t doc);
 /* Common values of two ascending arrays: index pairs into ia and ib. Starts at b[*from] and leaves *from where
  * the next, later a may start. b ends as for invidx_find_at_least. Returns how many pairs (at most an).        */
 size_t invidx_intersect(const uint32_t *a, size_t an, const uint32_t *b, size_t *from, uint32_t *ia,
-                 uint32_t *ib);
+                        uint32_t *ib);
 /* v[i] = base + (v[0] + 1) + ... + (v[i] + 1), modulo 2^32; v has room for n rounded up to 16.           */
 void invidx_sum_gaps(uint32_t *v, size_t n, uint32_t base);
 

@@ -98,9 +98,9 @@ void invidx_exec_offer(struct invidx_exec *x, uint32_t doc, int32_t score)
 /* ---- running ---- */
 static void bind_keywords(struct invidx_exec *x, struct invidx_plan_node *n)
 {
-    if (n->kind == PLAN_KEYWORD) n->code = invidx_segment_attr_find(x->seg, n->attr, n->text, n->len);
-    for (uint32_t i = 0; i < n->child_count; i++)
-        bind_keywords(x, n->children[i]);
+    if (n->kind == PLAN_KEYWORD)
+        n->code = invidx_segment_attr_find(x->seg, n->attr, n->text, n->len);
+    for (uint32_t i = 0; i < n->child_count; i++) bind_keywords(x, n->children[i]);
 }
 
 void invidx_exec_bind(struct invidx_exec *x, size_t seg_index)
@@ -124,7 +124,7 @@ void invidx_exec_bind(struct invidx_exec *x, size_t seg_index)
             c->p = invidx_query_cursor(p->q);
             if (c->p == NULL) {
                 x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
-                                  "no memory to run the query");
+                                       "no memory to run the query");
                 return;
             }
             x->st = invidx_postings_open(c->p, x->seg, term, l->weights, x->f);
@@ -148,8 +148,9 @@ static void count_work(struct invidx_exec *x)
     }
 }
 
-static enum seam_status start(struct invidx_exec *x, struct invidx_query *q, const struct invidx_request *req,
-                         struct invidx_result *out, struct seam_fault *f)
+static enum seam_status start(struct invidx_exec *x, struct invidx_query *q,
+                              const struct invidx_request *req, struct invidx_result *out,
+                              struct seam_fault *f)
 {
     struct invidx_plan *p = NULL;
     enum seam_status st;
@@ -169,9 +170,11 @@ static enum seam_status start(struct invidx_exec *x, struct invidx_query *q, con
     if (st != SEAM_OK) return st;
     x->plan = p;
     for (uint32_t i = 0; i < p->leaf_count; i++) {
-        x->cursors[i] = seam_arena_alloc(&q->run, sizeof(struct invidx_cursor) * (p->leaves[i]->count + 1));
+        x->cursors[i] =
+            seam_arena_alloc(&q->run, sizeof(struct invidx_cursor) * (p->leaves[i]->count + 1));
         if (x->cursors[i] == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to run the query");
+            return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                                  "no memory to run the query");
     }
     return SEAM_OK;
 }
@@ -184,8 +187,8 @@ static enum seam_status make_heap(struct invidx_exec *x)
     h->k = req->k;
     h->v = seam_arena_alloc(&x->plan->q->run, sizeof *h->v * (req->k + 1));
     if (h->v == NULL)
-        return seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory for %zu hits",
-                         req->k);
+        return seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                              "no memory for %zu hits", req->k);
     h->has_after = req->has_after;
     if (!req->has_after) return SEAM_OK;
     h->after.key = req->after.key;
@@ -195,7 +198,7 @@ static enum seam_status make_heap(struct invidx_exec *x)
 
         if (!(s >= 0 && s <= 2147483647.0))
             return seam_fault_set(x->f, SEAM_INVALID, "query", SEAM_FAULT_NO_OFFSET,
-                             "the cursor is not of this query and state");
+                                  "the cursor is not of this query and state");
         h->after.rank = (uint64_t)s;
         return SEAM_OK;
     }
@@ -215,14 +218,14 @@ static void give_hits(struct invidx_exec *x)
     for (size_t i = 0; i < x->heap.n; i++) {
         const struct invidx_entry *e = &x->heap.v[i];
 
-        out->hits[i] = (struct invidx_hit){e->key, x->scoring ? invidx_plan_score(x->plan, e->score) : 0,
-                                           e->sort_int};
+        out->hits[i] = (struct invidx_hit){
+            e->key, x->scoring ? invidx_plan_score(x->plan, e->score) : 0, e->sort_int};
     }
 }
 
 enum seam_status invidx_search(struct invidx_reader *r, struct invidx_query *q,
-                          const struct invidx_request *req, struct invidx_result *out,
-                          struct seam_fault *f)
+                               const struct invidx_request *req, struct invidx_result *out,
+                               struct seam_fault *f)
 {
     struct invidx_exec x;
     bool all, exact = true;
@@ -251,14 +254,14 @@ enum seam_status invidx_search(struct invidx_reader *r, struct invidx_query *q,
     out->total_exact = exact;
     out->applied_lsn = r->applied;
     SEAM_TRACE(req->trace, "invidx", "search", SEAM_TS("plan", out->work.plan),
-          SEAM_TI("postings", out->work.postings), SEAM_TI("decoded", out->work.decoded),
-          SEAM_TI("scored", out->work.scored), SEAM_TI("blocks", out->work.blocks),
-          SEAM_TI("blocks_skipped", out->work.blocks_skipped), SEAM_TI("hits", out->count));
+               SEAM_TI("postings", out->work.postings), SEAM_TI("decoded", out->work.decoded),
+               SEAM_TI("scored", out->work.scored), SEAM_TI("blocks", out->work.blocks),
+               SEAM_TI("blocks_skipped", out->work.blocks_skipped), SEAM_TI("hits", out->count));
     return SEAM_OK;
 }
 
 enum seam_status invidx_count(struct invidx_reader *r, struct invidx_query *q, uint64_t *out,
-                         struct seam_fault *f)
+                              struct seam_fault *f)
 {
     struct invidx_request req = {0};
     struct invidx_result result;
@@ -274,7 +277,8 @@ enum seam_status invidx_count(struct invidx_reader *r, struct invidx_query *q, u
     }
     for (size_t i = 0; i < r->seg_count && x.st == SEAM_OK; i++) {
         invidx_exec_bind(&x, i);
-        if (x.st == SEAM_OK && !invidx_prune_run(&x, INVIDX_AUTO, &result.work.plan)) invidx_windows_run(&x);
+        if (x.st == SEAM_OK && !invidx_prune_run(&x, INVIDX_AUTO, &result.work.plan))
+            invidx_windows_run(&x);
     }
     *out = x.total;
     return x.st;
@@ -295,8 +299,8 @@ static void add_key(struct invidx_exec *x, uint32_t doc)
         uint64_t *v = realloc(k->v, cap * sizeof *v);
 
         if (v == NULL) {
-            x->st =
-                seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory for the matches");
+            x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                                   "no memory for the matches");
             return;
         }
         k->v = v;
@@ -313,7 +317,7 @@ static int by_key(const void *x, const void *y)
 }
 
 enum seam_status invidx_matches(struct invidx_reader *r, struct invidx_query *q, uint64_t **keys,
-                           size_t *count, struct seam_fault *f)
+                                size_t *count, struct seam_fault *f)
 {
     struct invidx_request req = {0};
     struct invidx_result result;

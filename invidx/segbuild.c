@@ -8,7 +8,7 @@
 #include "engine/base/crc32c.h"
 
 enum seam_status invidx_segbuild_new(const struct invidx_schema *schema, uint64_t id, uint32_t docs,
-                         struct invidx_segbuild **out, struct seam_fault *f)
+                                     struct invidx_segbuild **out, struct seam_fault *f)
 {
     struct invidx_segbuild *b = calloc(1, sizeof *b);
 
@@ -16,7 +16,7 @@ enum seam_status invidx_segbuild_new(const struct invidx_schema *schema, uint64_
     if (b == NULL || b->lengths == NULL) {
         free(b);
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
-                         "no memory to build a segment of %u documents", docs);
+                              "no memory to build a segment of %u documents", docs);
     }
     b->schema = schema;
     b->id = id;
@@ -29,8 +29,7 @@ enum seam_status invidx_segbuild_new(const struct invidx_schema *schema, uint64_
 void invidx_segbuild_free(struct invidx_segbuild *b)
 {
     if (b == NULL) return;
-    for (size_t i = 0; i < SEAM_ARRAY_LEN(b->section); i++)
-        seam_buf_free(&b->section[i]);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(b->section); i++) seam_buf_free(&b->section[i]);
     seam_buf_free(&b->heads);
     seam_buf_free(&b->offsets);
     seam_buf_free(&b->block_texts);
@@ -42,7 +41,7 @@ void invidx_segbuild_free(struct invidx_segbuild *b)
 }
 
 void invidx_segbuild_docs(struct invidx_segbuild *b, const uint64_t *keys, const uint64_t *births,
-                   const uint32_t *field_lengths)
+                          const uint32_t *field_lengths)
 {
     b->keys = keys;
     invidx_forcol_put(&b->section[SEG_KEYS], keys, b->docs);
@@ -63,10 +62,11 @@ void invidx_segbuild_docs(struct invidx_segbuild *b, const uint64_t *keys, const
     if (b->fields == 1) return;
     for (size_t i = 0; i < (size_t)b->docs * b->fields; i++)
         seam_buf_u16(&b->section[SEG_FIELDLEN],
-                field_lengths[i] > UINT16_MAX ? UINT16_MAX : (uint16_t)field_lengths[i]);
+                     field_lengths[i] > UINT16_MAX ? UINT16_MAX : (uint16_t)field_lengths[i]);
 }
 
-void invidx_segbuild_ints(struct invidx_segbuild *b, uint32_t attr, const int64_t *v, const uint64_t *null_bits)
+void invidx_segbuild_ints(struct invidx_segbuild *b, uint32_t attr, const int64_t *v,
+                          const uint64_t *null_bits)
 {
     struct seam_buf *out = &b->section[SEG_ATTR + attr];
     bool nulls = seam_bitset_count(null_bits, b->docs) != 0;
@@ -85,7 +85,7 @@ void invidx_segbuild_ints(struct invidx_segbuild *b, uint32_t attr, const int64_
 }
 
 void invidx_segbuild_keywords(struct invidx_segbuild *b, uint32_t attr, const uint64_t *codes,
-                       const struct invidx_text *texts, uint32_t count)
+                              const struct invidx_text *texts, uint32_t count)
 {
     struct seam_buf *out = &b->section[SEG_ATTR + attr];
     uint32_t at = 0;
@@ -96,10 +96,8 @@ void invidx_segbuild_keywords(struct invidx_segbuild *b, uint32_t attr, const ui
         seam_buf_u32(out, at);
         if (i < count) at += (uint32_t)texts[i].n;
     }
-    for (uint32_t i = 0; i < count; i++)
-        seam_buf_append(out, texts[i].s, texts[i].n);
-    while (out->size % 8 != 0 && seam_buf_ok(out))
-        seam_buf_u8(out, 0);
+    for (uint32_t i = 0; i < count; i++) seam_buf_append(out, texts[i].s, texts[i].n);
+    while (out->size % 8 != 0 && seam_buf_ok(out)) seam_buf_u8(out, 0);
     invidx_forcol_put(out, codes, b->docs);
 }
 
@@ -117,11 +115,9 @@ static uint64_t impacts(const uint32_t *tf, const uint16_t *lengths, const uint3
     size_t m = 0;
     uint64_t out = 0;
 
-    for (size_t i = 0; i < n; i++)
-        top = tf[i] > top ? tf[i] : top;
+    for (size_t i = 0; i < n; i++) top = tf[i] > top ? tf[i] : top;
     if (top > 255) top = 255;
-    for (uint32_t t = 0; t <= top; t++)
-        shortest[t] = UINT16_MAX;
+    for (uint32_t t = 0; t <= top; t++) shortest[t] = UINT16_MAX;
     for (size_t i = 0; i < n; i++) {
         uint32_t t = tf[i] > 255 ? 255 : tf[i];
 
@@ -164,8 +160,7 @@ static void end_block(struct invidx_segbuild *b)
 
     if (b->in_block == 0) return;
     seam_buf_u16(terms, (uint16_t)b->block_texts.size);
-    for (int i = 0; i < 3; i++)
-        seam_buf_varint(terms, b->block_base[i]);
+    for (int i = 0; i < 3; i++) seam_buf_varint(terms, b->block_base[i]);
     seam_buf_append(terms, b->block_texts.data, b->block_texts.size);
     seam_buf_append(terms, b->block_entries.data, b->block_entries.size);
     terms->failed |= !seam_buf_ok(&b->block_texts) || !seam_buf_ok(&b->block_entries);
@@ -196,8 +191,7 @@ static void put_inlined(struct invidx_segbuild *b, const struct invidx_plist *l)
 
     seam_buf_varint(e, 1);
     seam_buf_varint(e, l->docs[0]);
-    for (uint32_t k = 0; k < b->fields; k++)
-        seam_buf_varint(e, l->tf[k]);
+    for (uint32_t k = 0; k < b->fields; k++) seam_buf_varint(e, l->tf[k]);
     for (uint32_t k = 0; k < b->fields; k++) {
         uint32_t last = 0;
 
@@ -208,8 +202,8 @@ static void put_inlined(struct invidx_segbuild *b, const struct invidx_plist *l)
     }
 }
 
-static void put_positions(struct invidx_segbuild *b, const struct invidx_plist *l, size_t from, size_t n,
-                          size_t *at)
+static void put_positions(struct invidx_segbuild *b, const struct invidx_plist *l, size_t from,
+                          size_t n, size_t *at)
 {
     struct seam_buf *out = &b->section[SEG_POSITIONS];
     uint32_t gap[PFOR_BLOCK];
@@ -236,8 +230,8 @@ struct skip {
     uint64_t impacts;
 };
 
-static struct skip put_block(struct invidx_segbuild *b, const struct invidx_plist *l, size_t from, size_t n,
-                             size_t *pos_at)
+static struct skip put_block(struct invidx_segbuild *b, const struct invidx_plist *l, size_t from,
+                             size_t n, size_t *pos_at)
 {
     struct seam_buf *out = &b->section[SEG_POSTINGS];
     uint32_t v[PFOR_BLOCK] = {0}, weighted[PFOR_BLOCK];
@@ -251,8 +245,7 @@ static struct skip put_block(struct invidx_segbuild *b, const struct invidx_plis
         v[i] = l->docs[from + i] - last - 1;
         last = l->docs[from + i];
         weighted[i] = 0;
-        for (uint32_t k = 0; k < b->fields; k++)
-            weighted[i] += tf[k] * schema_weight(b->schema, k);
+        for (uint32_t k = 0; k < b->fields; k++) weighted[i] += tf[k] * schema_weight(b->schema, k);
         ones &= tf[0] == 1;
     }
     invidx_pfor_put(out, v, n, ones);
@@ -273,18 +266,15 @@ static void put_skips(struct invidx_segbuild *b, const struct skip *s, size_t n)
     uint8_t *p = seam_buf_extend(out, n * SKIP_ENTRY);
 
     if (p == NULL) return;
-    for (size_t i = 0; i < n; i++)
-        seam_put_u32(p + 4 * i, s[i].last);
-    for (size_t i = 0; i < n; i++)
-        seam_put_u64(p + 4 * n + 8 * i, s[i].impacts);
-    for (size_t i = 0; i < n; i++)
-        seam_put_u32(p + 12 * n + 4 * i, s[i].post_at);
-    for (size_t i = 0; i < n; i++)
-        seam_put_u32(p + 16 * n + 4 * i, s[i].pos_at);
+    for (size_t i = 0; i < n; i++) seam_put_u32(p + 4 * i, s[i].last);
+    for (size_t i = 0; i < n; i++) seam_put_u64(p + 4 * n + 8 * i, s[i].impacts);
+    for (size_t i = 0; i < n; i++) seam_put_u32(p + 12 * n + 4 * i, s[i].post_at);
+    for (size_t i = 0; i < n; i++) seam_put_u32(p + 16 * n + 4 * i, s[i].pos_at);
     b->at[2] += n * SKIP_ENTRY;
 }
 
-static void digest_term(struct invidx_segbuild *b, const char *text, size_t n, const struct invidx_plist *l)
+static void digest_term(struct invidx_segbuild *b, const char *text, size_t n,
+                        const struct invidx_plist *l)
 {
     struct seam_hash128 th = seam_siphash128(text, n);
     size_t at = 0;
@@ -293,15 +283,15 @@ static void digest_term(struct invidx_segbuild *b, const char *text, size_t n, c
         const uint32_t *tf = l->tf + i * b->fields;
         size_t m = 0;
 
-        for (uint32_t k = 0; k < b->fields; k++)
-            m += tf[k];
-        seam_digest_add(&b->digest,
-                   invidx_posting_hash(th, b->keys[l->docs[i]], tf, b->fields, l->pos + at, m));
+        for (uint32_t k = 0; k < b->fields; k++) m += tf[k];
+        seam_digest_add(&b->digest, invidx_posting_hash(th, b->keys[l->docs[i]], tf, b->fields,
+                                                        l->pos + at, m));
         at += m;
     }
 }
 
-void invidx_segbuild_term(struct invidx_segbuild *b, const char *text, size_t n, const struct invidx_plist *l)
+void invidx_segbuild_term(struct invidx_segbuild *b, const char *text, size_t n,
+                          const struct invidx_plist *l)
 {
     size_t blocks = (l->n + PFOR_BLOCK - 1) / PFOR_BLOCK, pos = 0;
     size_t post_from = b->section[SEG_POSTINGS].size, pos_from = b->section[SEG_POSITIONS].size;
@@ -356,7 +346,7 @@ void invidx_segbuild_word(struct invidx_segbuild *b, const char *text, size_t n,
 static void finish_sections(struct invidx_segbuild *b)
 {
     struct seam_buf *meta = &b->section[SEG_META], *dict = &b->section[SEG_DICT],
-               *words = &b->section[SEG_WORDS];
+                    *words = &b->section[SEG_WORDS];
 
     end_block(b);
     seam_buf_u32(&b->offsets, (uint32_t)b->section[SEG_TERMS].size);
@@ -367,8 +357,7 @@ static void finish_sections(struct invidx_segbuild *b)
     seam_buf_u64(meta, b->digest.lo);
     seam_buf_u64(meta, b->digest.hi);
     seam_buf_u64(meta, b->length_sum);
-    for (uint32_t k = 0; k < b->fields; k++)
-        seam_buf_u64(meta, b->field_tokens[k]);
+    for (uint32_t k = 0; k < b->fields; k++) seam_buf_u64(meta, b->field_tokens[k]);
     if (b->words == 0) return;
     seam_buf_u32(words, b->words);
     seam_buf_u32(words, (uint32_t)(b->word_offsets.size / 4));
@@ -447,11 +436,12 @@ static void assemble(struct invidx_segbuild *b, struct seam_buf *out)
     seam_put_u64(out->data + 32, out->size);
     seam_put_u32(out->data + 40, b->fields);
     seam_put_u32(out->data + 44, (uint32_t)b->schema->attr_count);
-    seam_put_u32(out->data + 48,
-            seam_crc32c(seam_crc32c(0, out->data, 48), out->data + SEG_HEADER, table_end - SEG_HEADER));
+    seam_put_u32(out->data + 48, seam_crc32c(seam_crc32c(0, out->data, 48), out->data + SEG_HEADER,
+                                             table_end - SEG_HEADER));
 }
 
-enum seam_status invidx_segbuild_finish(struct invidx_segbuild *b, struct seam_io *io, const char *dir, struct seam_fault *f)
+enum seam_status invidx_segbuild_finish(struct invidx_segbuild *b, struct seam_io *io,
+                                        const char *dir, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf out = {0};

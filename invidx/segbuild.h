@@ -28,22 +28,25 @@ struct invidx_segbuild {
     size_t prev_word_len;
 };
 
-SEAM_MUST_USE enum seam_status invidx_segbuild_new(const struct invidx_schema *schema, uint64_t id, uint32_t docs,
-                                  struct invidx_segbuild **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_segbuild_new(const struct invidx_schema *schema, uint64_t id,
+                                                   uint32_t docs, struct invidx_segbuild **out,
+                                                   struct seam_fault *f);
 void invidx_segbuild_free(struct invidx_segbuild *b);
 /* keys ascending; field_lengths: field after field, docs each. keys must live until finish.           */
 void invidx_segbuild_docs(struct invidx_segbuild *b, const uint64_t *keys, const uint64_t *births,
-                   const uint32_t *field_lengths);
-void invidx_segbuild_ints(struct invidx_segbuild *b, uint32_t attr, const int64_t *v, const uint64_t *null_bits);
+                          const uint32_t *field_lengths);
+void invidx_segbuild_ints(struct invidx_segbuild *b, uint32_t attr, const int64_t *v,
+                          const uint64_t *null_bits);
 /* codes: 0 = null, i+1 = texts[i]; texts sorted and distinct.                                         */
 void invidx_segbuild_keywords(struct invidx_segbuild *b, uint32_t attr, const uint64_t *codes,
-                       const struct invidx_text *texts, uint32_t count);
+                              const struct invidx_text *texts, uint32_t count);
 /* Terms in strictly ascending byte order, each with at least one posting, documents ascending.        */
-void invidx_segbuild_term(struct invidx_segbuild *b, const char *text, size_t n, const struct invidx_plist *l);
+void invidx_segbuild_term(struct invidx_segbuild *b, const char *text, size_t n,
+                          const struct invidx_plist *l);
 /* Surface words in ascending byte order; ord = the ordinal of a term given before.                     */
 void invidx_segbuild_word(struct invidx_segbuild *b, const char *text, size_t n, uint32_t ord);
 /* Writes, syncs, and names the file; the folder is synced by whoever publishes.                       */
-SEAM_MUST_USE enum seam_status invidx_segbuild_finish(struct invidx_segbuild *b, struct seam_io *io, const char *dir,
-                                     struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_segbuild_finish(struct invidx_segbuild *b, struct seam_io *io,
+                                                      const char *dir, struct seam_fault *f);
 
 #endif

@@ -15,14 +15,15 @@ void invidx_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_
     snprintf(out, SEAM_PATH_MAX_BYTES, "%s/%016llx.seg", dir, (unsigned long long)id);
 }
 
-enum seam_status invidx_segment_damaged(const struct invidx_segment *s, const uint8_t *at, const char *why,
-                            struct seam_fault *f)
+enum seam_status invidx_segment_damaged(const struct invidx_segment *s, const uint8_t *at,
+                                        const char *why, struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_CORRUPT, s->path, at == NULL ? SEAM_FAULT_NO_OFFSET : (uint64_t)(at - s->map),
-                     "%s", why);
+    return seam_fault_set(f, SEAM_CORRUPT, s->path,
+                          at == NULL ? SEAM_FAULT_NO_OFFSET : (uint64_t)(at - s->map), "%s", why);
 }
 
-enum seam_status invidx_segment_touch_slow(struct invidx_segment *s, size_t first, size_t last, struct seam_fault *f)
+enum seam_status invidx_segment_touch_slow(struct invidx_segment *s, size_t first, size_t last,
+                                           struct seam_fault *f)
 {
     for (size_t i = first; i <= last; i++) {
         size_t at = i * SEG_CHUNK, n = s->run_size - at < SEG_CHUNK ? s->run_size - at : SEG_CHUNK;
@@ -30,7 +31,7 @@ enum seam_status invidx_segment_touch_slow(struct invidx_segment *s, size_t firs
         if (__atomic_load_n(&s->checked[i], __ATOMIC_ACQUIRE)) continue;
         if (seam_crc32c(0, s->map + s->run_from + at, n) != seam_get_u32(s->chunk_crcs + 4 * i))
             return invidx_segment_damaged(s, s->map + s->run_from + at,
-                                   "checksum of a 64 KiB chunk differs", f);
+                                          "checksum of a 64 KiB chunk differs", f);
         __atomic_store_n(&s->checked[i], 1, __ATOMIC_RELEASE);
     }
     return SEAM_OK;
@@ -47,7 +48,8 @@ static bool chunked(uint32_t kind)
     return kind >= SEG_TERMS && kind <= SEG_POSITIONS;
 }
 
-static enum seam_status read_table(struct invidx_segment *s, struct invidx_table *t, struct seam_fault *f)
+static enum seam_status read_table(struct invidx_segment *s, struct invidx_table *t,
+                                   struct seam_fault *f)
 {
     const uint8_t *m = s->map;
     uint32_t count, crc;
@@ -66,7 +68,8 @@ static enum seam_status read_table(struct invidx_segment *s, struct invidx_table
     if (seam_get_u64(m + 52) != 0 || seam_get_u32(m + 60) != 0)
         return invidx_segment_damaged(s, m + 52, "header padding is not zero", f);
     if (seam_get_u64(m + 16) != s->id || seam_get_u64(m + 32) != s->size)
-        return invidx_segment_damaged(s, m + 16, "the header names another segment or another size", f);
+        return invidx_segment_damaged(s, m + 16, "the header names another segment or another size",
+                                      f);
     s->docs = seam_get_u32(m + 24);
     s->terms = seam_get_u32(m + 28);
     s->fields = seam_get_u32(m + 40);
@@ -85,7 +88,8 @@ static enum seam_status read_table(struct invidx_segment *s, struct invidx_table
         pos = at + n;
         t->have[kind] = true;
         t->at[kind] = (struct invidx_span){m + at, n};
-        if (chunked(kind) ? seam_get_u32(e + 4) != 0 : seam_get_u32(e + 4) != seam_crc32c(0, m + at, n))
+        if (chunked(kind) ? seam_get_u32(e + 4) != 0
+                          : seam_get_u32(e + 4) != seam_crc32c(0, m + at, n))
             return invidx_segment_damaged(s, m + at, "checksum of a section differs", f);
     }
     for (; pos < s->size; pos++)
@@ -93,7 +97,8 @@ static enum seam_status read_table(struct invidx_segment *s, struct invidx_table
     return SEAM_OK;
 }
 
-static enum seam_status read_run(struct invidx_segment *s, const struct invidx_table *t, struct seam_fault *f)
+static enum seam_status read_run(struct invidx_segment *s, const struct invidx_table *t,
+                                 struct seam_fault *f)
 {
     const uint8_t *end;
     size_t chunks;
@@ -109,16 +114,18 @@ static enum seam_status read_run(struct invidx_segment *s, const struct invidx_t
     s->run_size = (size_t)(end - s->map) - s->run_from;
     chunks = (s->run_size + SEG_CHUNK - 1) / SEG_CHUNK;
     if (t->at[SEG_CHUNKS].n != 4 * chunks)
-        return invidx_segment_damaged(s, t->at[SEG_CHUNKS].p, "the chunk table has another length", f);
+        return invidx_segment_damaged(s, t->at[SEG_CHUNKS].p, "the chunk table has another length",
+                                      f);
     s->chunk_crcs = t->at[SEG_CHUNKS].p;
     s->checked = calloc(chunks + 1, 1);
     if (s->checked == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET, "no memory to open the segment");
+        return seam_fault_set(f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET,
+                              "no memory to open the segment");
     return SEAM_OK;
 }
 
 static enum seam_status read_attr(struct invidx_segment *s, uint32_t i, enum invidx_attr_type type,
-                             struct invidx_span at, struct seam_fault *f)
+                                  struct invidx_span at, struct seam_fault *f)
 {
     struct invidx_seg_attr *a = &s->attr[i];
     size_t used;
@@ -142,8 +149,8 @@ static enum seam_status read_attr(struct invidx_segment *s, uint32_t i, enum inv
         for (uint32_t k = 0; k < a->dict_count; k++)
             if (seam_get_u32(a->dict_offsets + 4 * (size_t)k) >
                 seam_get_u32(a->dict_offsets + 4 * (size_t)k + 4))
-                return invidx_segment_damaged(s, a->dict_offsets + 4 * (size_t)k, "keyword offsets fall",
-                                       f);
+                return invidx_segment_damaged(s, a->dict_offsets + 4 * (size_t)k,
+                                              "keyword offsets fall", f);
         if (seam_get_u32(a->dict_offsets) != 0 ||
             seam_get_u32(a->dict_offsets + 4 * (size_t)a->dict_count) > at.n - used)
             return invidx_segment_damaged(s, at.p, "keyword bytes too short", f);
@@ -167,7 +174,7 @@ static enum seam_status read_attr(struct invidx_segment *s, uint32_t i, enum inv
 }
 
 static enum seam_status read_sections(struct invidx_segment *s, const struct invidx_schema *schema,
-                                 const struct invidx_table *t, struct seam_fault *f)
+                                      const struct invidx_table *t, struct seam_fault *f)
 {
     struct invidx_span meta = t->at[SEG_META];
     enum seam_status st = read_run(s, t, f);
@@ -181,8 +188,10 @@ static enum seam_status read_sections(struct invidx_segment *s, const struct inv
     s->words = t->at[SEG_WORDS];
     s->field_lengths = t->at[SEG_FIELDLEN];
     s->lengths = t->at[SEG_LENGTHS].p;
-    if (meta.n != 32 + 8 * (size_t)s->fields) return invidx_segment_damaged(s, meta.p, "meta section", f);
-    s->digest = (struct seam_digest){seam_get_u64(meta.p), seam_get_u64(meta.p + 8), seam_get_u64(meta.p + 16)};
+    if (meta.n != 32 + 8 * (size_t)s->fields)
+        return invidx_segment_damaged(s, meta.p, "meta section", f);
+    s->digest = (struct seam_digest){seam_get_u64(meta.p), seam_get_u64(meta.p + 8),
+                                     seam_get_u64(meta.p + 16)};
     s->length_sum = seam_get_u64(meta.p + 24);
     for (uint32_t i = 0; i < s->fields; i++)
         s->field_tokens[i] = seam_get_u64(meta.p + 32 + 8 * (size_t)i);
@@ -195,7 +204,8 @@ static enum seam_status read_sections(struct invidx_segment *s, const struct inv
     if (!invidx_forcol_open(&s->births, t->at[SEG_BIRTHS].p, t->at[SEG_BIRTHS].n, s->docs))
         return invidx_segment_damaged(s, t->at[SEG_BIRTHS].p, "births section", f);
     for (uint32_t i = 0; i < s->attrs; i++) {
-        if (!t->have[SEG_ATTR + i]) return invidx_segment_damaged(s, s->map, "an attribute is missing", f);
+        if (!t->have[SEG_ATTR + i])
+            return invidx_segment_damaged(s, s->map, "an attribute is missing", f);
         st = read_attr(s, i, schema->attrs[i].type, t->at[SEG_ATTR + i], f);
         if (st != SEAM_OK) return st;
     }
@@ -203,7 +213,8 @@ static enum seam_status read_sections(struct invidx_segment *s, const struct inv
 }
 
 enum seam_status invidx_segment_open(struct seam_io *io, const char *dir, uint64_t id,
-                         const struct invidx_schema *schema, struct invidx_segment **out, struct seam_fault *f)
+                                     const struct invidx_schema *schema,
+                                     struct invidx_segment **out, struct seam_fault *f)
 {
     struct invidx_segment *s = calloc(1, sizeof *s);
     struct invidx_table *t = calloc(1, sizeof *t);
@@ -212,7 +223,8 @@ enum seam_status invidx_segment_open(struct seam_io *io, const char *dir, uint64
     enum seam_status st;
 
     if (s == NULL || t == NULL) {
-        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to open a segment");
+        st =
+            seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to open a segment");
         goto done;
     }
     s->refs = 1;
@@ -234,7 +246,8 @@ enum seam_status invidx_segment_open(struct seam_io *io, const char *dir, uint64
     if (st != SEAM_OK) goto done;
     if (s->docs == 0 || s->docs > SEG_DOCS_MAX || s->fields != schema->field_count ||
         s->attrs != schema->attr_count) {
-        st = invidx_segment_damaged(s, s->map + 24, "the segment has another shape than its index", f);
+        st = invidx_segment_damaged(s, s->map + 24, "the segment has another shape than its index",
+                                    f);
         goto done;
     }
     st = read_sections(s, schema, t, f);
@@ -284,7 +297,8 @@ uint32_t invidx_segment_field_length(const struct invidx_segment *s, uint32_t do
     return seam_get_u16(s->field_lengths.p + 2 * ((size_t)field * s->docs + doc));
 }
 
-bool invidx_segment_attr_int(const struct invidx_segment *s, uint32_t attr, uint32_t doc, int64_t *out)
+bool invidx_segment_attr_int(const struct invidx_segment *s, uint32_t attr, uint32_t doc,
+                             int64_t *out)
 {
     const struct invidx_seg_attr *a = &s->attr[attr];
 
@@ -298,8 +312,8 @@ uint32_t invidx_segment_attr_code(const struct invidx_segment *s, uint32_t attr,
     return (uint32_t)forcol_get(&s->attr[attr].col, doc);
 }
 
-void invidx_segment_attr_text(const struct invidx_segment *s, uint32_t attr, uint32_t code, const char **text,
-                       size_t *n)
+void invidx_segment_attr_text(const struct invidx_segment *s, uint32_t attr, uint32_t code,
+                              const char **text, size_t *n)
 {
     const struct invidx_seg_attr *a = &s->attr[attr];
     uint32_t from = seam_get_u32(a->dict_offsets + 4 * (size_t)(code - 1));
@@ -308,7 +322,8 @@ void invidx_segment_attr_text(const struct invidx_segment *s, uint32_t attr, uin
     *n = seam_get_u32(a->dict_offsets + 4 * (size_t)code) - from;
 }
 
-uint32_t invidx_segment_attr_find(const struct invidx_segment *s, uint32_t attr, const char *text, size_t n)
+uint32_t invidx_segment_attr_find(const struct invidx_segment *s, uint32_t attr, const char *text,
+                                  size_t n)
 {
     uint32_t lo = 1, hi = s->attr[attr].dict_count + 1;
 

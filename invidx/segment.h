@@ -32,8 +32,8 @@
 #define SEAM_INVIDX_SEGMENT_H
 
 #include "engine/base/hash.h"
-#include "engine/io/io.h"
 #include "engine/base/lsn.h"
+#include "engine/io/io.h"
 #include "invidx/forcol.h"
 #include "invidx/invidx.h"
 #include "invidx/schema.h"
@@ -99,17 +99,18 @@ struct invidx_segment {
 };
 
 SEAM_MUST_USE enum seam_status invidx_segment_open(struct seam_io *io, const char *dir, uint64_t id,
-                                  const struct invidx_schema *schema, struct invidx_segment **out,
-                                  struct seam_fault *f);
+                                                   const struct invidx_schema *schema,
+                                                   struct invidx_segment **out,
+                                                   struct seam_fault *f);
 struct invidx_segment *invidx_segment_ref(struct invidx_segment *s);
 void invidx_segment_release(struct invidx_segment *s); /* accepts NULL */
 void invidx_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id);
 
 /* Checks the chunks that cover [p, p+n) of the run once; call before trusting those bytes.            */
-SEAM_MUST_USE enum seam_status invidx_segment_touch_slow(struct invidx_segment *s, size_t first, size_t last,
-                                        struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_segment_touch_slow(struct invidx_segment *s, size_t first,
+                                                         size_t last, struct seam_fault *f);
 static inline enum seam_status segment_touch(struct invidx_segment *s, const uint8_t *p, size_t n,
-                                        struct seam_fault *f)
+                                             struct seam_fault *f)
 {
     size_t at = (size_t)(p - s->map) - s->run_from;
     size_t first = at / SEG_CHUNK, last = n == 0 ? first : (at + n - 1) / SEG_CHUNK;
@@ -118,8 +119,8 @@ static inline enum seam_status segment_touch(struct invidx_segment *s, const uin
     if (first == last && __atomic_load_n(&s->checked[first], __ATOMIC_ACQUIRE)) return SEAM_OK;
     return invidx_segment_touch_slow(s, first, last, f);
 }
-enum seam_status invidx_segment_damaged(const struct invidx_segment *s, const uint8_t *at, const char *why,
-                            struct seam_fault *f);
+enum seam_status invidx_segment_damaged(const struct invidx_segment *s, const uint8_t *at,
+                                        const char *why, struct seam_fault *f);
 
 static inline uint32_t segment_length(const struct invidx_segment *s, uint32_t doc)
 {
@@ -133,11 +134,13 @@ static inline uint64_t segment_key(const struct invidx_segment *s, uint32_t doc)
 uint32_t invidx_segment_seek_key(const struct invidx_segment *s, uint64_t key);
 uint32_t invidx_segment_field_length(const struct invidx_segment *s, uint32_t doc, uint32_t field);
 /* Attribute values of one document. keyword: code 0 = null.                                          */
-bool invidx_segment_attr_int(const struct invidx_segment *s, uint32_t attr, uint32_t doc, int64_t *out);
+bool invidx_segment_attr_int(const struct invidx_segment *s, uint32_t attr, uint32_t doc,
+                             int64_t *out);
 uint32_t invidx_segment_attr_code(const struct invidx_segment *s, uint32_t attr, uint32_t doc);
-void invidx_segment_attr_text(const struct invidx_segment *s, uint32_t attr, uint32_t code, const char **text,
-                       size_t *n); /* code >= 1 */
+void invidx_segment_attr_text(const struct invidx_segment *s, uint32_t attr, uint32_t code,
+                              const char **text, size_t *n); /* code >= 1 */
 /* The code of a keyword in this segment; 0 when no document has it.                                   */
-uint32_t invidx_segment_attr_find(const struct invidx_segment *s, uint32_t attr, const char *text, size_t n);
+uint32_t invidx_segment_attr_find(const struct invidx_segment *s, uint32_t attr, const char *text,
+                                  size_t n);
 
 #endif

@@ -16,8 +16,7 @@ static void mark_positive(const struct invidx_plan_node *n, bool *positive)
 {
     if (n->occur == INVIDX_MUST_NOT) return;
     if (n->leaf != NULL) positive[n->leaf->number] = true;
-    for (uint32_t i = 0; i < n->child_count; i++)
-        mark_positive(n->children[i], positive);
+    for (uint32_t i = 0; i < n->child_count; i++) mark_positive(n->children[i], positive);
 }
 
 static bool find_term(const struct invidx_plan *p, const bool *positive, const char *term, size_t n,
@@ -55,15 +54,13 @@ static double worth(const struct hit *h, size_t a, size_t b)
 /* Moves a cut to the start of a word (never inside a UTF-8 sequence).                                    */
 static size_t word_start(const char *s, size_t at, size_t floor)
 {
-    while (at > floor && !(s[at - 1] == ' ' || s[at - 1] == '\n' || s[at - 1] == '\t'))
-        at--;
+    while (at > floor && !(s[at - 1] == ' ' || s[at - 1] == '\n' || s[at - 1] == '\t')) at--;
     return at;
 }
 
 static size_t char_start(const char *s, size_t at)
 {
-    while (at > 0 && ((uint8_t)s[at] & 0xc0) == 0x80)
-        at--;
+    while (at > 0 && ((uint8_t)s[at] & 0xc0) == 0x80) at--;
     return at;
 }
 
@@ -85,8 +82,8 @@ static void write(const char *text, size_t n, size_t from, size_t to, const stru
     if (to < n) seam_buf_str(out, o->ellipsis);
 }
 
-static size_t find_hits(const struct invidx_plan *p, const bool *positive, const char *text, size_t n,
-                        struct hit *h, size_t max)
+static size_t find_hits(const struct invidx_plan *p, const bool *positive, const char *text,
+                        size_t n, struct hit *h, size_t max)
 {
     struct invidx_tokens tokens = invidx_tokens_of(&p->r->analyzer, text, n);
     struct invidx_token *t = &p->q->token;
@@ -104,8 +101,8 @@ static size_t find_hits(const struct invidx_plan *p, const bool *positive, const
 }
 
 enum seam_status invidx_snippet(struct invidx_reader *r, struct invidx_query *q, const char *text,
-                           size_t n, const struct invidx_snippet_options *options, struct seam_buf *out,
-                           struct seam_fault *f)
+                                size_t n, const struct invidx_snippet_options *options,
+                                struct seam_buf *out, struct seam_fault *f)
 {
     enum { HITS_MAX = 512 };
     struct invidx_snippet_options o = {0};
@@ -128,15 +125,15 @@ enum seam_status invidx_snippet(struct invidx_reader *r, struct invidx_query *q,
     h = seam_arena_alloc(&q->run, sizeof *h * HITS_MAX);
     positive = seam_arena_zalloc(&q->run, p->leaf_count + 1);
     if (h == NULL || positive == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory for a snippet");
+        return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                              "no memory for a snippet");
     mark_positive(p->root, positive);
     hits = find_hits(p, positive, text, n, h, HITS_MAX);
     for (size_t a = 0, b = 0; a < hits; a++) { /* the widest run from each hit that fits */
         double w;
 
         if (b < a) b = a;
-        while (b < hits && h[b].end - h[a].begin <= o.max_bytes)
-            b++;
+        while (b < hits && h[b].end - h[a].begin <= o.max_bytes) b++;
         w = worth(h, a, b > a ? b : a + 1);
         if (w <= best) continue;
         best = w;
@@ -155,7 +152,7 @@ enum seam_status invidx_snippet(struct invidx_reader *r, struct invidx_query *q,
     if (to == from && n > from)
         to = char_start(text, from + o.max_bytes < n ? from + o.max_bytes : n);
     write(text, n, from, to, h, hits, &o, out);
-    return seam_buf_ok(out)
-               ? SEAM_OK
-               : seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory for a snippet");
+    return seam_buf_ok(out) ? SEAM_OK
+                            : seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                                             "no memory for a snippet");
 }

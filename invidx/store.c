@@ -27,16 +27,18 @@ void invidx_store_encode(const struct invidx_store_state *s, struct seam_buf *ou
     }
 }
 
-static enum seam_status damaged(const struct seam_manifest *m, const char *dir, struct seam_fault *f)
+static enum seam_status damaged(const struct seam_manifest *m, const char *dir,
+                                struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
 
     snprintf(path, sizeof path, "%s/%016llx.manifest", dir, (unsigned long long)m->seq);
-    return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_MANIFEST_HEADER_SIZE, "the list of segments is damaged");
+    return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_MANIFEST_HEADER_SIZE,
+                          "the list of segments is damaged");
 }
 
-enum seam_status invidx_store_decode(const struct seam_manifest *m, const char *dir, struct invidx_store_state *out,
-                         struct seam_fault *f)
+enum seam_status invidx_store_decode(const struct seam_manifest *m, const char *dir,
+                                     struct invidx_store_state *out, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(m->payload.data, m->payload.size);
     struct invidx_store_state s = {0};
@@ -54,12 +56,15 @@ enum seam_status invidx_store_decode(const struct seam_manifest *m, const char *
     s.dels = calloc(s.del_count + 1, sizeof *s.dels);
     if (s.segments == NULL || s.dels == NULL) {
         invidx_store_free(&s);
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the list of segments");
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the list of segments");
     }
     for (uint32_t i = 0; i < s.segment_count; i++)
-        s.segments[i] = (struct invidx_store_segment){seam_read_u64(&r), seam_read_u64(&r), seam_read_u32(&r)};
+        s.segments[i] =
+            (struct invidx_store_segment){seam_read_u64(&r), seam_read_u64(&r), seam_read_u32(&r)};
     for (uint32_t i = 0; i < s.del_count; i++)
-        s.dels[i] = (struct invidx_store_dels){seam_read_u64(&r), seam_read_u64(&r), seam_read_u32(&r)};
+        s.dels[i] =
+            (struct invidx_store_dels){seam_read_u64(&r), seam_read_u64(&r), seam_read_u32(&r)};
     *out = s;
     return SEAM_OK;
 }
@@ -76,8 +81,9 @@ void invidx_dels_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t i
     snprintf(out, SEAM_PATH_MAX_BYTES, "%s/%016llx.del", dir, (unsigned long long)id);
 }
 
-enum seam_status invidx_dels_write(struct seam_io *io, const char *dir, uint64_t id, const struct invidx_tomb_group *groups,
-                       size_t count, struct invidx_store_dels *out, struct seam_fault *f)
+enum seam_status invidx_dels_write(struct seam_io *io, const char *dir, uint64_t id,
+                                   const struct invidx_tomb_group *groups, size_t count,
+                                   struct invidx_store_dels *out, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf b = {0};
@@ -97,7 +103,8 @@ enum seam_status invidx_dels_write(struct seam_io *io, const char *dir, uint64_t
     }
     if (seam_buf_ok(&b)) seam_buf_u32(&b, seam_crc32c(0, b.data, b.size));
     if (!seam_buf_ok(&b)) {
-        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the tombstones");
+        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                            "no memory for the tombstones");
         goto done;
     }
     *out = (struct invidx_store_dels){id, b.size, seam_get_u32(b.data + b.size - 4)};
@@ -108,8 +115,9 @@ done:
 }
 
 static enum seam_status decode(const char *path, const struct seam_buf *b,
-                          bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn),
-                          void *ctx, struct seam_fault *f)
+                               bool (*fn)(void *ctx, uint64_t segment, uint32_t doc,
+                                          seam_lsn_t lsn),
+                               void *ctx, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(b->data, b->size - 4);
     uint32_t groups;
@@ -122,25 +130,27 @@ static enum seam_status decode(const char *path, const struct seam_buf *b,
 
         if (r.bad || seam_reader_left(&r) / 12 < n)
             return seam_fault_set(f, SEAM_CORRUPT, path, seam_reader_offset(&r),
-                             "a group is longer than the file");
+                                  "a group is longer than the file");
         for (uint32_t k = 0; k < n; k++) {
             uint32_t doc = seam_read_u32(&r);
             seam_lsn_t lsn = seam_read_u64(&r);
 
             if (!fn(ctx, segment, doc, lsn))
                 return seam_fault_set(f, SEAM_CORRUPT, path, seam_reader_offset(&r) - 12,
-                                 "a tombstone names document %u, which segment %llx has not", doc,
-                                 (unsigned long long)segment);
+                                      "a tombstone names document %u, which segment %llx has not",
+                                      doc, (unsigned long long)segment);
         }
     }
     if (r.bad || seam_reader_left(&r) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, path, seam_reader_offset(&r), "the groups do not fill the file");
+        return seam_fault_set(f, SEAM_CORRUPT, path, seam_reader_offset(&r),
+                              "the groups do not fill the file");
     return SEAM_OK;
 }
 
-enum seam_status invidx_dels_read(struct seam_io *io, const char *dir, const struct invidx_store_dels *d,
-                      bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn), void *ctx,
-                      struct seam_fault *f)
+enum seam_status
+invidx_dels_read(struct seam_io *io, const char *dir, const struct invidx_store_dels *d,
+                 bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn), void *ctx,
+                 struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf b = {0};
@@ -153,7 +163,7 @@ enum seam_status invidx_dels_read(struct seam_io *io, const char *dir, const str
         seam_get_u32(b.data + 8) != DEL_VERSION || seam_get_u32(b.data + b.size - 4) != d->crc ||
         seam_crc32c(0, b.data, b.size - 4) != d->crc)
         st = seam_fault_set(f, SEAM_CORRUPT, path, 0,
-                       "not the tombstones that the manifest names, or damaged");
+                            "not the tombstones that the manifest names, or damaged");
     else
         st = decode(path, &b, fn, ctx, f);
 done:

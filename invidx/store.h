@@ -43,7 +43,8 @@ struct invidx_store_state {
 void invidx_store_encode(const struct invidx_store_state *s, struct seam_buf *out);
 /* SEAM_CORRUPT names the manifest. Free with invidx_store_free.                                                */
 SEAM_MUST_USE enum seam_status invidx_store_decode(const struct seam_manifest *m, const char *dir,
-                                  struct invidx_store_state *out, struct seam_fault *f);
+                                                   struct invidx_store_state *out,
+                                                   struct seam_fault *f);
 void invidx_store_free(struct invidx_store_state *s);
 
 struct invidx_tomb {
@@ -57,12 +58,14 @@ struct invidx_tomb_group {
 };
 
 SEAM_MUST_USE enum seam_status invidx_dels_write(struct seam_io *io, const char *dir, uint64_t id,
-                                const struct invidx_tomb_group *groups, size_t count,
-                                struct invidx_store_dels *out, struct seam_fault *f);
+                                                 const struct invidx_tomb_group *groups,
+                                                 size_t count, struct invidx_store_dels *out,
+                                                 struct seam_fault *f);
 /* Calls fn for each tombstone; document numbers are checked by fn (false = damage).                   */
-SEAM_MUST_USE enum seam_status invidx_dels_read(struct seam_io *io, const char *dir, const struct invidx_store_dels *d,
-                               bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn),
-                               void *ctx, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+invidx_dels_read(struct seam_io *io, const char *dir, const struct invidx_store_dels *d,
+                 bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn), void *ctx,
+                 struct seam_fault *f);
 void invidx_dels_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id);
 
 #endif

@@ -3,7 +3,8 @@
 
 #include "invidx/plan.h"
 
-static size_t give(const struct invidx_expansion *e, size_t n, struct invidx_suggestion *out, size_t max)
+static size_t give(const struct invidx_expansion *e, size_t n, struct invidx_suggestion *out,
+                   size_t max)
 {
     size_t m = n < max ? n : max;
 
@@ -25,8 +26,8 @@ static bool first_word(struct invidx_reader *r, const char *s, size_t n, struct 
 }
 
 enum seam_status invidx_complete(struct invidx_reader *r, const char *prefix, size_t n,
-                            struct invidx_suggestion *out, size_t max, size_t *count,
-                            struct seam_fault *f)
+                                 struct invidx_suggestion *out, size_t max, size_t *count,
+                                 struct seam_fault *f)
 {
     struct invidx_query *q = NULL;
     struct invidx_expansion *e = NULL;
@@ -42,8 +43,8 @@ enum seam_status invidx_complete(struct invidx_reader *r, const char *prefix, si
 }
 
 static enum seam_status suggest(struct invidx_query *q, const struct invidx_token *t,
-                           struct invidx_suggestion *out, size_t max, size_t *count,
-                           struct seam_fault *f)
+                                struct invidx_suggestion *out, size_t max, size_t *count,
+                                struct seam_fault *f)
 {
     struct invidx_expansion *e = NULL;
     size_t found = 0;
@@ -57,8 +58,8 @@ static enum seam_status suggest(struct invidx_query *q, const struct invidx_toke
 }
 
 enum seam_status invidx_suggest(struct invidx_reader *r, const char *word, size_t n,
-                           struct invidx_suggestion *out, size_t max, size_t *count,
-                           struct seam_fault *f)
+                                struct invidx_suggestion *out, size_t max, size_t *count,
+                                struct seam_fault *f)
 {
     struct invidx_query *q = NULL;
     enum seam_status st = invidx_query_new(r, &q, f);
@@ -74,7 +75,8 @@ enum seam_status invidx_suggest(struct invidx_reader *r, const char *word, size_
 }
 
 /* Does any live document have the word?                                                                  */
-static enum seam_status known(struct invidx_query *q, const struct invidx_token *t, bool *out, struct seam_fault *f)
+static enum seam_status known(struct invidx_query *q, const struct invidx_token *t, bool *out,
+                              struct seam_fault *f)
 {
     struct invidx_reader *r = q->reader;
     char term[INVIDX_TERM_MAX + 8];
@@ -82,7 +84,8 @@ static enum seam_status known(struct invidx_query *q, const struct invidx_token 
 
     *out = n == 0;
     if (q->pool_used == 0 && invidx_query_cursor(q) == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to correct the query");
+        return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                              "no memory to correct the query");
     for (size_t i = 0; i < r->seg_count && !*out; i++) {
         struct invidx_term found;
         uint32_t live;
@@ -97,17 +100,18 @@ static enum seam_status known(struct invidx_query *q, const struct invidx_token 
 }
 
 enum seam_status invidx_did_you_mean(struct invidx_reader *r, const char *query, size_t n,
-                                struct seam_buf *out, struct seam_fault *f)
+                                     struct seam_buf *out, struct seam_fault *f)
 {
     struct invidx_tokens tokens = invidx_tokens_of(&r->analyzer, query, n);
     struct invidx_query *q = NULL;
     size_t from = out->size, copied = 0, words = 0;
     bool changed = false;
     struct invidx_token t;
-    enum seam_status st = n > INVIDX_QUERY_BYTES_MAX
-                         ? seam_fault_set(f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET,
-                                     "a query has at most %d bytes", INVIDX_QUERY_BYTES_MAX)
-                         : invidx_query_new(r, &q, f);
+    enum seam_status st =
+        n > INVIDX_QUERY_BYTES_MAX
+            ? seam_fault_set(f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET,
+                             "a query has at most %d bytes", INVIDX_QUERY_BYTES_MAX)
+            : invidx_query_new(r, &q, f);
 
     while (st == SEAM_OK && words++ < 32 && invidx_tokens_next(&tokens, &t)) {
         struct invidx_suggestion best;

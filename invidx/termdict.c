@@ -10,8 +10,8 @@ uint64_t invidx_dict_head(const char *text, size_t n)
     return __builtin_bswap64(seam_get_u64(b));
 }
 
-void invidx_dict_put_text(struct seam_buf *out, const char *prev, size_t prev_len, const char *text, size_t n,
-                   bool first)
+void invidx_dict_put_text(struct seam_buf *out, const char *prev, size_t prev_len, const char *text,
+                          size_t n, bool first)
 {
     size_t shared = 0, suffix;
 
@@ -20,8 +20,7 @@ void invidx_dict_put_text(struct seam_buf *out, const char *prev, size_t prev_le
         seam_buf_append(out, text, n);
         return;
     }
-    while (shared < prev_len && shared < n && prev[shared] == text[shared])
-        shared++;
+    while (shared < prev_len && shared < n && prev[shared] == text[shared]) shared++;
     suffix = n - shared;
     if (shared < 15 && suffix < 16) {
         seam_buf_u8(out, (uint8_t)(shared << 4 | suffix));
@@ -79,11 +78,13 @@ enum seam_status invidx_termdict_open(struct invidx_segment *s, struct seam_faul
     return SEAM_OK;
 }
 
-static enum seam_status enter_block(struct invidx_termdict_iter *it, uint32_t b, struct seam_fault *f)
+static enum seam_status enter_block(struct invidx_termdict_iter *it, uint32_t b,
+                                    struct seam_fault *f)
 {
     struct invidx_segment *s = it->seg;
     const uint8_t *offsets = s->dict.p + 8 * (size_t)s->term_blocks, *p, *end;
-    uint32_t from = seam_get_u32(offsets + 4 * (size_t)b), to = seam_get_u32(offsets + 4 * (size_t)b + 4);
+    uint32_t from = seam_get_u32(offsets + 4 * (size_t)b),
+             to = seam_get_u32(offsets + 4 * (size_t)b + 4);
     size_t texts;
     enum seam_status st;
 
@@ -123,14 +124,16 @@ static inline enum seam_status next_text(struct invidx_termdict_iter *it, struct
 }
 
 /* A span of a section, or false when it does not lie inside.                                          */
-static inline bool inside(struct invidx_span section, uint64_t at, uint64_t n, struct invidx_span *out)
+static inline bool inside(struct invidx_span section, uint64_t at, uint64_t n,
+                          struct invidx_span *out)
 {
     if (at > section.n || n > section.n - at) return false;
     *out = (struct invidx_span){section.p + at, n};
     return true;
 }
 
-static const uint8_t *skip_inlined(const struct invidx_segment *s, const uint8_t *p, const uint8_t *end)
+static const uint8_t *skip_inlined(const struct invidx_segment *s, const uint8_t *p,
+                                   const uint8_t *end)
 {
     uint64_t v, total = 0;
 
@@ -200,8 +203,8 @@ static int compare(const char *a, size_t na, const char *b, size_t nb)
 }
 
 /* The last block whose first term is <= text (0 when there is none).                                  */
-static enum seam_status find_block(struct invidx_termdict_iter *it, const char *text, size_t n, uint32_t *out,
-                              struct seam_fault *f)
+static enum seam_status find_block(struct invidx_termdict_iter *it, const char *text, size_t n,
+                                   uint32_t *out, struct seam_fault *f)
 {
     struct invidx_segment *s = it->seg;
     uint64_t head = invidx_dict_head(text, n);
@@ -228,8 +231,8 @@ static enum seam_status find_block(struct invidx_termdict_iter *it, const char *
     return SEAM_OK;
 }
 
-enum seam_status invidx_termdict_find(struct invidx_segment *s, const char *text, size_t n, struct invidx_term *out,
-                          struct seam_fault *f)
+enum seam_status invidx_termdict_find(struct invidx_segment *s, const char *text, size_t n,
+                                      struct invidx_term *out, struct seam_fault *f)
 {
     struct invidx_termdict_iter it;
     uint32_t b = 0, want, terms;
@@ -272,8 +275,8 @@ enum seam_status invidx_termdict_next(struct invidx_termdict_iter *it, struct se
     return st != SEAM_OK ? st : next_entry(it, f);
 }
 
-enum seam_status invidx_termdict_seek(struct invidx_termdict_iter *it, struct invidx_segment *s, const char *text, size_t n,
-                          struct seam_fault *f)
+enum seam_status invidx_termdict_seek(struct invidx_termdict_iter *it, struct invidx_segment *s,
+                                      const char *text, size_t n, struct seam_fault *f)
 {
     uint32_t b = 0;
     enum seam_status st;
@@ -297,7 +300,8 @@ enum seam_status invidx_termdict_seek(struct invidx_termdict_iter *it, struct in
     return st;
 }
 
-enum seam_status invidx_termdict_at(struct invidx_termdict_iter *it, struct invidx_segment *s, uint32_t ord, struct seam_fault *f)
+enum seam_status invidx_termdict_at(struct invidx_termdict_iter *it, struct invidx_segment *s,
+                                    uint32_t ord, struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -312,10 +316,12 @@ enum seam_status invidx_termdict_at(struct invidx_termdict_iter *it, struct invi
 static enum seam_status words_enter(struct invidx_words_iter *it, uint32_t b, struct seam_fault *f)
 {
     const uint8_t *base = it->seg->words.p, *bytes = base + 8 + 4 * ((size_t)it->blocks + 1);
-    uint32_t from = seam_get_u32(base + 8 + 4 * (size_t)b), to = seam_get_u32(base + 12 + 4 * (size_t)b);
+    uint32_t from = seam_get_u32(base + 8 + 4 * (size_t)b),
+             to = seam_get_u32(base + 12 + 4 * (size_t)b);
     size_t room = it->seg->words.n - (size_t)(bytes - base);
 
-    if (from > to || to > room) return invidx_segment_damaged(it->seg, base + 8, "word block offset", f);
+    if (from > to || to > room)
+        return invidx_segment_damaged(it->seg, base + 8, "word block offset", f);
     it->p = bytes + from;
     it->end = bytes + to;
     it->next = b * DICT_BLOCK;
@@ -342,8 +348,8 @@ enum seam_status invidx_words_next(struct invidx_words_iter *it, struct seam_fau
     return SEAM_OK;
 }
 
-enum seam_status invidx_words_seek(struct invidx_words_iter *it, struct invidx_segment *s, const char *text, size_t n,
-                       struct seam_fault *f)
+enum seam_status invidx_words_seek(struct invidx_words_iter *it, struct invidx_segment *s,
+                                   const char *text, size_t n, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
     uint32_t lo = 0, hi;

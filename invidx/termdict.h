@@ -22,16 +22,17 @@ enum { DICT_BLOCK = 16, SKIP_ENTRY = 20 };
 
 struct invidx_term {
     uint32_t ord, df;
-    struct invidx_span postings, positions;      /* df > 1 */
-    const uint8_t *skips;                 /* df >= 128 */
-    const uint8_t *inlined, *inlined_end; /* df == 1: from the document on */
+    struct invidx_span postings, positions; /* df > 1 */
+    const uint8_t *skips;                   /* df >= 128 */
+    const uint8_t *inlined, *inlined_end;   /* df == 1: from the document on */
 };
 
 /* Checks the DICT section; called when a segment is opened.                                           */
 SEAM_MUST_USE enum seam_status invidx_termdict_open(struct invidx_segment *s, struct seam_fault *f);
 /* SEAM_NOT_FOUND (no fault set) when the segment has no such term.                                      */
-SEAM_MUST_USE enum seam_status invidx_termdict_find(struct invidx_segment *s, const char *text, size_t n, struct invidx_term *out,
-                                   struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_termdict_find(struct invidx_segment *s, const char *text,
+                                                    size_t n, struct invidx_term *out,
+                                                    struct seam_fault *f);
 
 struct invidx_termdict_iter {
     struct invidx_segment *seg;
@@ -44,13 +45,16 @@ struct invidx_termdict_iter {
     uint64_t at[3];           /* postings, positions, skips  */
 };
 /* Positions before the first term >= text.                                                            */
-SEAM_MUST_USE enum seam_status invidx_termdict_seek(struct invidx_termdict_iter *it, struct invidx_segment *s, const char *text,
-                                   size_t n, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_termdict_seek(struct invidx_termdict_iter *it,
+                                                    struct invidx_segment *s, const char *text,
+                                                    size_t n, struct seam_fault *f);
 /* SEAM_END (no fault set) after the last.                                                               */
-SEAM_MUST_USE enum seam_status invidx_termdict_next(struct invidx_termdict_iter *it, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_termdict_next(struct invidx_termdict_iter *it,
+                                                    struct seam_fault *f);
 /* The term of an ordinal. */
-SEAM_MUST_USE enum seam_status invidx_termdict_at(struct invidx_termdict_iter *it, struct invidx_segment *s, uint32_t ord,
-                                 struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_termdict_at(struct invidx_termdict_iter *it,
+                                                  struct invidx_segment *s, uint32_t ord,
+                                                  struct seam_fault *f);
 
 /* Surface words with the terms they became, in order; none in an index that does not stem.            */
 struct invidx_words_iter {
@@ -61,13 +65,15 @@ struct invidx_words_iter {
     uint32_t next, count, blocks;
     const uint8_t *p, *end;
 };
-SEAM_MUST_USE enum seam_status invidx_words_seek(struct invidx_words_iter *it, struct invidx_segment *s, const char *text,
-                                size_t n, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status invidx_words_next(struct invidx_words_iter *it, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_words_seek(struct invidx_words_iter *it,
+                                                 struct invidx_segment *s, const char *text,
+                                                 size_t n, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_words_next(struct invidx_words_iter *it,
+                                                 struct seam_fault *f);
 
 /* Writing: appends one text of a block. */
-void invidx_dict_put_text(struct seam_buf *out, const char *prev, size_t prev_len, const char *text, size_t n,
-                   bool first);
+void invidx_dict_put_text(struct seam_buf *out, const char *prev, size_t prev_len, const char *text,
+                          size_t n, bool first);
 uint64_t invidx_dict_head(const char *text, size_t n); /* first 8 bytes, big-endian */
 
 #endif

@@ -2,8 +2,8 @@
 #include "invidx/plan.h"
 #include "invidx/query.h"
 
-enum seam_status invidx_query_terms(struct invidx_query *q, struct invidx_query_term *out, size_t max,
-                               size_t *count, struct seam_fault *f)
+enum seam_status invidx_query_terms(struct invidx_query *q, struct invidx_query_term *out,
+                                    size_t max, size_t *count, struct seam_fault *f)
 {
     static const struct invidx_request plain;
     struct invidx_plan *p = NULL;

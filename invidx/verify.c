@@ -32,11 +32,12 @@ static enum seam_status check_docs(struct checker *c, struct invidx_segment *s)
         if (d > 0 && segment_key(s, d - 1) > segment_key(s, d))
             return invidx_segment_damaged(s, s->keys.heads, "V2: keys do not ascend", c->f);
         for (uint32_t k = 0; k < s->fields; k++)
-            weighted += (uint64_t)invidx_segment_field_length(s, d, k) * schema_weight(&c->box.view, k);
+            weighted +=
+                (uint64_t)invidx_segment_field_length(s, d, k) * schema_weight(&c->box.view, k);
         if (weighted > UINT16_MAX) weighted = UINT16_MAX;
         if (weighted != segment_length(s, d))
             return invidx_segment_damaged(s, s->lengths + 2 * (size_t)d,
-                                   "V6: a document's length is not its fields'", c->f);
+                                          "V6: a document's length is not its fields'", c->f);
         length_sum += weighted;
     }
     if (length_sum != s->length_sum)
@@ -56,14 +57,14 @@ static bool covered(const struct invidx_postings *p, uint32_t b, uint32_t i)
     return false;
 }
 
-static enum seam_status check_term(struct checker *c, struct invidx_segment *s, const struct invidx_term *t,
-                              struct invidx_postings *p, uint32_t *tokens)
+static enum seam_status check_term(struct checker *c, struct invidx_segment *s,
+                                   const struct invidx_term *t, struct invidx_postings *p,
+                                   uint32_t *tokens)
 {
     uint32_t weights[INVIDX_FIELDS_MAX], last = 0;
     enum seam_status st;
 
-    for (uint32_t k = 0; k < s->fields; k++)
-        weights[k] = schema_weight(&c->box.view, k);
+    for (uint32_t k = 0; k < s->fields; k++) weights[k] = schema_weight(&c->box.view, k);
     st = invidx_postings_open(p, s, t, weights, c->f);
     for (uint32_t b = 0; st == SEAM_OK && b < p->blocks; b++) {
         st = invidx_postings_load(p, b, c->f);
@@ -74,18 +75,21 @@ static enum seam_status check_term(struct checker *c, struct invidx_segment *s, 
             const uint32_t *pos = invidx_postings_positions(p, i, &m);
 
             if ((b > 0 || i > 0) && p->docs[i] <= last)
-                return invidx_segment_damaged(s, t->postings.p, "V4: documents do not ascend", c->f);
+                return invidx_segment_damaged(s, t->postings.p, "V4: documents do not ascend",
+                                              c->f);
             last = p->docs[i];
             if (m == 0)
-                return invidx_segment_damaged(s, t->postings.p, "V4: a posting without positions", c->f);
+                return invidx_segment_damaged(s, t->postings.p, "V4: a posting without positions",
+                                              c->f);
             for (uint32_t k = 1; k < m; k++)
                 if (pos[k] <= pos[k - 1])
-                    return invidx_segment_damaged(s, t->positions.p, "V4: positions do not ascend", c->f);
+                    return invidx_segment_damaged(s, t->positions.p, "V4: positions do not ascend",
+                                                  c->f);
             for (uint32_t k = 0; k < m; k++)
                 tokens[(size_t)(pos[k] >> POSITION_FIELD_SHIFT) * s->docs + last]++;
             if (p->impacts != NULL && !covered(p, b, i))
                 return invidx_segment_damaged(s, p->impacts + 8 * (size_t)b,
-                                       "V5: the impacts do not cover a posting", c->f);
+                                              "V5: the impacts do not cover a posting", c->f);
         }
     }
     return st;
@@ -116,11 +120,12 @@ static enum seam_status check_terms(struct checker *c, struct invidx_segment *s)
     }
     if (st == SEAM_END) st = SEAM_OK;
     for (size_t i = 0; st == SEAM_OK && i < (size_t)s->docs * s->fields; i++) {
-        uint32_t have = invidx_segment_field_length(s, (uint32_t)(i % s->docs), (uint32_t)(i / s->docs));
+        uint32_t have =
+            invidx_segment_field_length(s, (uint32_t)(i % s->docs), (uint32_t)(i / s->docs));
 
         if (have != (tokens[i] > UINT16_MAX ? UINT16_MAX : tokens[i]))
-            st = invidx_segment_damaged(s, s->lengths,
-                                 "V6: a field's length is not the number of its postings", c->f);
+            st = invidx_segment_damaged(
+                s, s->lengths, "V6: a field's length is not the number of its postings", c->f);
     }
     if (p != NULL) invidx_postings_free(p);
     free(p);
@@ -167,9 +172,9 @@ static enum seam_status check_segment(struct checker *c, const struct invidx_sto
         st = invidx_segment_damaged(s, s->map, "V6: the digest of the postings differs", c->f);
     if (st == SEAM_OK) {
         seam_buf_printf(c->report,
-                   "segment %016llx: %u documents, %u terms, %llu postings, %zu bytes: ok\n",
-                   (unsigned long long)s->id, s->docs, s->terms,
-                   (unsigned long long)s->digest.count, s->size);
+                        "segment %016llx: %u documents, %u terms, %llu postings, %zu bytes: ok\n",
+                        (unsigned long long)s->id, s->docs, s->terms,
+                        (unsigned long long)s->digest.count, s->size);
         if (c->done_count == c->done_cap) {
             size_t cap = c->done_cap == 0 ? 64 : 2 * c->done_cap;
             uint64_t *v = realloc(c->done, cap * sizeof *v);
@@ -210,11 +215,12 @@ static enum seam_status check_live(struct checker *c)
     if (st == SEAM_OK && n > 0) qsort(keys, n, sizeof *keys, order_of_keys);
     for (size_t i = 1; st == SEAM_OK && i < n; i++)
         if (keys[i] == keys[i - 1])
-            st = seam_fault_set(c->f, SEAM_CORRUPT, c->dir, SEAM_FAULT_NO_OFFSET,
-                           "V10: key %llu has two live documents", (unsigned long long)keys[i]);
+            st =
+                seam_fault_set(c->f, SEAM_CORRUPT, c->dir, SEAM_FAULT_NO_OFFSET,
+                               "V10: key %llu has two live documents", (unsigned long long)keys[i]);
     if (st == SEAM_OK)
         seam_buf_printf(c->report, "%zu live documents at LSN %llu: ok\n", n,
-                   (unsigned long long)r->applied);
+                        (unsigned long long)r->applied);
     free(keys);
     invidx_reader_close(r);
     return st;
@@ -243,14 +249,15 @@ static enum seam_status check_state(struct checker *c, uint64_t seq)
         st = invidx_dels_read(c->io, c->dir, &state.dels[i], accept, &state, c->f);
     if (st == SEAM_OK)
         seam_buf_printf(c->report, "state %llu at LSN %llu: %u segments, %u tombstone files: ok\n",
-                   (unsigned long long)seq, (unsigned long long)m.applied_lsn, state.segment_count,
-                   state.del_count);
+                        (unsigned long long)seq, (unsigned long long)m.applied_lsn,
+                        state.segment_count, state.del_count);
     invidx_store_free(&state);
     seam_buf_free(&m.payload);
     return st;
 }
 
-enum seam_status invidx_verify(struct seam_io *io, const char *dir, struct seam_buf *report, struct seam_fault *f)
+enum seam_status invidx_verify(struct seam_io *io, const char *dir, struct seam_buf *report,
+                               struct seam_fault *f)
 {
     struct checker c = {.io = io, .dir = dir, .report = report, .f = f};
     struct seam_manifest_entry *all = NULL;
@@ -258,8 +265,7 @@ enum seam_status invidx_verify(struct seam_io *io, const char *dir, struct seam_
     enum seam_status st = invidx_schema_load(io, dir, &c.box, f);
 
     if (st == SEAM_OK) st = seam_manifest_list(io, dir, STORE_KIND, &all, &n, f);
-    for (size_t i = n; st == SEAM_OK && i-- > 0;)
-        st = check_state(&c, all[i].seq);
+    for (size_t i = n; st == SEAM_OK && i-- > 0;) st = check_state(&c, all[i].seq);
     if (st == SEAM_OK && n > 0) st = check_live(&c);
     free(all);
     free(c.done);

@@ -20,8 +20,7 @@ static bool any_bit(const uint64_t *bits)
 {
     uint64_t any = 0;
 
-    for (size_t i = 0; i < WINDOW_WORDS; i++)
-        any |= bits[i];
+    for (size_t i = 0; i < WINDOW_WORDS; i++) any |= bits[i];
     return any != 0;
 }
 
@@ -51,8 +50,8 @@ static bool next_run(struct invidx_window *w, struct invidx_run *r, bool first)
     return r->i0 < r->i1;
 }
 
-static void eval_term(struct invidx_window *w, const struct invidx_leaf *l, struct invidx_cursor *c, uint64_t *bits,
-                      int32_t *acc)
+static void eval_term(struct invidx_window *w, const struct invidx_leaf *l, struct invidx_cursor *c,
+                      uint64_t *bits, int32_t *acc)
 {
     struct invidx_run r = {.c = c};
     int32_t score[PFOR_BLOCK + 16];
@@ -62,11 +61,10 @@ static void eval_term(struct invidx_window *w, const struct invidx_leaf *l, stru
 
         if ((acc != NULL || l->scoped) && !exec_tf(w->x, p)) return;
         if (acc != NULL)
-            invidx_bm25_block(&l->model, p->docs + r.i0, p->tf + r.i0, w->x->seg->lengths, r.i1 - r.i0,
-                       score);
+            invidx_bm25_block(&l->model, p->docs + r.i0, p->tf + r.i0, w->x->seg->lengths,
+                              r.i1 - r.i0, score);
         if (acc == NULL && !l->scoped) {
-            for (uint32_t i = r.i0; i < r.i1; i++)
-                set_bit(bits, p->docs[i] - w->base);
+            for (uint32_t i = r.i0; i < r.i1; i++) set_bit(bits, p->docs[i] - w->base);
             continue;
         }
         for (uint32_t i = r.i0; i < r.i1; i++) {
@@ -79,7 +77,8 @@ static void eval_term(struct invidx_window *w, const struct invidx_leaf *l, stru
 }
 
 /* The members' frequencies add up before they are scored.                                                */
-static void eval_group(struct invidx_window *w, const struct invidx_leaf *l, uint64_t *bits, int32_t *acc)
+static void eval_group(struct invidx_window *w, const struct invidx_leaf *l, uint64_t *bits,
+                       int32_t *acc)
 {
     uint32_t tf[WINDOW];
 
@@ -89,8 +88,7 @@ static void eval_group(struct invidx_window *w, const struct invidx_leaf *l, uin
 
         for (bool first = true; next_run(w, &r, first); first = false) {
             if (!exec_tf(w->x, r.c->p)) return;
-            for (uint32_t i = r.i0; i < r.i1; i++)
-                tf[r.c->p->docs[i] - w->base] += r.c->p->tf[i];
+            for (uint32_t i = r.i0; i < r.i1; i++) tf[r.c->p->docs[i] - w->base] += r.c->p->tf[i];
         }
     }
     for (uint32_t d = 0; d < w->n; d++) {
@@ -148,7 +146,8 @@ static uint32_t sloppy(const struct invidx_leaf *l, struct invidx_cursor *c, con
 }
 
 /* Two words side by side, by far the most common phrase.                                                 */
-static uint32_t pair_frequency(const struct invidx_leaf *l, struct invidx_cursor *c, const uint32_t *i)
+static uint32_t pair_frequency(const struct invidx_leaf *l, struct invidx_cursor *c,
+                               const uint32_t *i)
 {
     uint32_t na, nb, total = 0, apart = l->terms[1].pos;
     const uint32_t *a = invidx_postings_positions(c[0].p, i[0], &na),
@@ -157,15 +156,15 @@ static uint32_t pair_frequency(const struct invidx_leaf *l, struct invidx_cursor
     for (uint32_t k = 0, j = 0; k < na; k++) {
         uint32_t want = a[k] + apart;
 
-        while (j < nb && b[j] < want)
-            j++;
+        while (j < nb && b[j] < want) j++;
         if (j == nb) break;
         if (b[j] == want) total += l->weights[a[k] >> POSITION_FIELD_SHIFT];
     }
     return total;
 }
 
-uint32_t invidx_phrase_frequency(const struct invidx_leaf *l, struct invidx_cursor *c, const uint32_t *i)
+uint32_t invidx_phrase_frequency(const struct invidx_leaf *l, struct invidx_cursor *c,
+                                 const uint32_t *i)
 {
     const uint32_t *v[256];
     uint32_t n[256], at[256], total = 0;
@@ -173,16 +172,14 @@ uint32_t invidx_phrase_frequency(const struct invidx_leaf *l, struct invidx_curs
     if (l->slop > 0 || l->count > 256) return sloppy(l, c, i);
     if (l->count == 2) return pair_frequency(l, c, i);
     memset(at, 0, l->count * sizeof *at);
-    for (uint32_t t = 0; t < l->count; t++)
-        v[t] = invidx_postings_positions(c[t].p, i[t], &n[t]);
+    for (uint32_t t = 0; t < l->count; t++) v[t] = invidx_postings_positions(c[t].p, i[t], &n[t]);
     for (uint32_t k = 0; k < n[0]; k++) {
         uint32_t t = 1;
 
         for (; t < l->count; t++) {
             uint32_t want = v[0][k] + l->terms[t].pos;
 
-            while (at[t] < n[t] && v[t][at[t]] < want)
-                at[t]++;
+            while (at[t] < n[t] && v[t][at[t]] < want) at[t]++;
             if (at[t] == n[t]) return total;
             if (v[t][at[t]] != want) break;
         }
@@ -206,7 +203,8 @@ static uint32_t index_of(const struct invidx_postings *p, uint32_t doc)
     return lo;
 }
 
-static void eval_phrase(struct invidx_window *w, const struct invidx_leaf *l, uint64_t *bits, int32_t *acc)
+static void eval_phrase(struct invidx_window *w, const struct invidx_leaf *l, uint64_t *bits,
+                        int32_t *acc)
 {
     struct invidx_exec *x = w->x;
     struct invidx_cursor *c = x->cursors[l->number];
@@ -221,8 +219,7 @@ static void eval_phrase(struct invidx_window *w, const struct invidx_leaf *l, ui
         if (c[t].p != NULL) c[t].block = invidx_postings_seek_block(c[t].p, c[t].block, w->base);
         first[t] = c[t].block;
         eval_term(w, &plain, &c[t], one, NULL);
-        for (size_t k = 0; k < WINDOW_WORDS; k++)
-            both[k] = t == 0 ? one[k] : both[k] & one[k];
+        for (size_t k = 0; k < WINDOW_WORDS; k++) both[k] = t == 0 ? one[k] : both[k] & one[k];
         if (!any_bit(both)) return;
     }
     for (size_t d = seam_bitset_next(both, WINDOW, 0); d < WINDOW;
@@ -271,7 +268,8 @@ static void eval_filter(struct invidx_window *w, const struct invidx_plan_node *
 }
 
 /* ---- the tree ---- */
-static void eval(struct invidx_window *w, const struct invidx_plan_node *n, uint64_t *bits, int32_t *acc);
+static void eval(struct invidx_window *w, const struct invidx_plan_node *n, uint64_t *bits,
+                 int32_t *acc);
 
 struct invidx_level {
     uint64_t bits[WINDOW_WORDS], child[WINDOW_WORDS];
@@ -282,13 +280,12 @@ struct invidx_level {
 static void full(struct invidx_window *w, uint64_t *bits)
 {
     memset(bits, 0, sizeof(uint64_t) * WINDOW_WORDS);
-    for (uint32_t i = 0; i < w->n; i++)
-        set_bit(bits, i);
+    for (uint32_t i = 0; i < w->n; i++) set_bit(bits, i);
 }
 
 /* Must and filter clauses narrow; false when nothing is left.                                            */
-static bool eval_musts(struct invidx_window *w, const struct invidx_plan_node *n, struct invidx_level *v, int32_t *acc,
-                       bool *some)
+static bool eval_musts(struct invidx_window *w, const struct invidx_plan_node *n,
+                       struct invidx_level *v, int32_t *acc, bool *some)
 {
     for (int pass = 0; pass < 2; pass++) { /* filters first: they are cheap, and may end it */
         for (uint32_t i = 0; i < n->child_count; i++) {
@@ -306,8 +303,8 @@ static bool eval_musts(struct invidx_window *w, const struct invidx_plan_node *n
     return true;
 }
 
-static void eval_shoulds(struct invidx_window *w, const struct invidx_plan_node *n, struct invidx_level *v, int32_t *acc,
-                         bool narrowed)
+static void eval_shoulds(struct invidx_window *w, const struct invidx_plan_node *n,
+                         struct invidx_level *v, int32_t *acc, bool narrowed)
 {
     uint32_t least = n->min_should > 0 ? n->min_should : narrowed ? 0 : 1, shoulds = 0;
     uint64_t any[WINDOW_WORDS] = {0};
@@ -321,8 +318,7 @@ static void eval_shoulds(struct invidx_window *w, const struct invidx_plan_node 
         if (acc == NULL && least == 0) continue;
         memset(v->child, 0, sizeof v->child);
         eval(w, c, v->child, acc);
-        for (size_t k = 0; k < WINDOW_WORDS; k++)
-            any[k] |= v->child[k];
+        for (size_t k = 0; k < WINDOW_WORDS; k++) any[k] |= v->child[k];
         if (least > 1)
             for (size_t d = seam_bitset_next(v->child, WINDOW, 0); d < WINDOW;
                  d = seam_bitset_next(v->child, WINDOW, d + 1))
@@ -336,8 +332,7 @@ static void eval_shoulds(struct invidx_window *w, const struct invidx_plan_node 
     if (least > 1)
         for (uint32_t d = 0; d < WINDOW; d++)
             if (v->count[d] < least) any[d >> 6] &= ~(1ull << (d & 63));
-    for (size_t k = 0; k < WINDOW_WORDS; k++)
-        v->bits[k] = narrowed ? v->bits[k] & any[k] : any[k];
+    for (size_t k = 0; k < WINDOW_WORDS; k++) v->bits[k] = narrowed ? v->bits[k] & any[k] : any[k];
 }
 
 /* One level's memory, made at its first use in a search.                                                */
@@ -348,15 +343,16 @@ static struct invidx_level *level_at(struct invidx_window *w)
     assert(w->depth < (int)SEAM_ARRAY_LEN(w->x->levels));
     if (*slot == NULL) *slot = seam_arena_alloc(&w->x->plan->q->run, sizeof(struct invidx_level));
     if (*slot == NULL)
-        w->x->st =
-            seam_fault_set(w->x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to run the query");
+        w->x->st = seam_fault_set(w->x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
+                                  "no memory to run the query");
     return *slot;
 }
 
-static void eval_children(struct invidx_window *w, const struct invidx_plan_node *n, struct invidx_level *v,
-                          uint64_t *bits, int32_t *acc);
+static void eval_children(struct invidx_window *w, const struct invidx_plan_node *n,
+                          struct invidx_level *v, uint64_t *bits, int32_t *acc);
 
-static void eval_bool(struct invidx_window *w, const struct invidx_plan_node *n, uint64_t *bits, int32_t *acc)
+static void eval_bool(struct invidx_window *w, const struct invidx_plan_node *n, uint64_t *bits,
+                      int32_t *acc)
 {
     struct invidx_level *v = level_at(w);
 
@@ -366,8 +362,8 @@ static void eval_bool(struct invidx_window *w, const struct invidx_plan_node *n,
     w->depth--;
 }
 
-static void eval_children(struct invidx_window *w, const struct invidx_plan_node *n, struct invidx_level *v,
-                          uint64_t *bits, int32_t *acc)
+static void eval_children(struct invidx_window *w, const struct invidx_plan_node *n,
+                          struct invidx_level *v, uint64_t *bits, int32_t *acc)
 {
     int32_t *inner = acc == NULL ? NULL : v->acc;
     bool narrowed = false;
@@ -380,18 +376,17 @@ static void eval_children(struct invidx_window *w, const struct invidx_plan_node
         if (n->children[i]->occur != INVIDX_MUST_NOT) continue;
         memset(v->child, 0, sizeof v->child);
         eval(w, n->children[i], v->child, NULL);
-        for (size_t k = 0; k < WINDOW_WORDS; k++)
-            v->bits[k] &= ~v->child[k];
+        for (size_t k = 0; k < WINDOW_WORDS; k++) v->bits[k] &= ~v->child[k];
     }
-    for (size_t k = 0; k < WINDOW_WORDS; k++)
-        bits[k] |= v->bits[k];
+    for (size_t k = 0; k < WINDOW_WORDS; k++) bits[k] |= v->bits[k];
     if (acc == NULL) return;
     for (size_t d = seam_bitset_next(v->bits, WINDOW, 0); d < WINDOW;
          d = seam_bitset_next(v->bits, WINDOW, d + 1))
         acc[d] += inner[d];
 }
 
-static void eval(struct invidx_window *w, const struct invidx_plan_node *n, uint64_t *bits, int32_t *acc)
+static void eval(struct invidx_window *w, const struct invidx_plan_node *n, uint64_t *bits,
+                 int32_t *acc)
 {
     const struct invidx_leaf *l = n->leaf;
 
@@ -419,13 +414,15 @@ void invidx_windows_run(struct invidx_exec *x)
     struct invidx_rseg *s = x->rs;
 
     for (uint32_t base = 0; base < x->seg->docs && x->st == SEAM_OK; base += WINDOW) {
-        struct invidx_window w = {x, base, x->seg->docs - base < WINDOW ? x->seg->docs - base : WINDOW, 0};
+        struct invidx_window w = {x, base,
+                                  x->seg->docs - base < WINDOW ? x->seg->docs - base : WINDOW, 0};
 
         memset(bits, 0, sizeof bits);
         if (x->scoring) memset(acc, 0, sizeof acc);
         eval(&w, x->plan->root, bits, x->scoring ? acc : NULL);
         if (s->dead_count != 0)
-            for (size_t k = 0; k < WINDOW_WORDS && base / 64 + k < seam_bitset_words(x->seg->docs); k++)
+            for (size_t k = 0; k < WINDOW_WORDS && base / 64 + k < seam_bitset_words(x->seg->docs);
+                 k++)
                 bits[k] &= ~s->dead[base / 64 + k];
         if (x->heap.k == 0 && x->match == NULL && x->facets == NULL) {
             x->total += seam_bitset_count(bits, WINDOW);

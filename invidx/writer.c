@@ -15,7 +15,8 @@ enum seam_status invidx_writer_check(struct invidx_writer *w, struct seam_fault 
 }
 
 /* A write that failed leaves memory and disk apart: nothing more until the index is opened again.      */
-enum seam_status invidx_writer_fail(struct invidx_writer *w, enum seam_status st, struct seam_fault *f)
+enum seam_status invidx_writer_fail(struct invidx_writer *w, enum seam_status st,
+                                    struct seam_fault *f)
 {
     w->failed = st;
     if (f != NULL) w->failure = *f;
@@ -36,14 +37,14 @@ uint32_t invidx_wseg_live(const struct invidx_wseg *s)
     return s->seg->docs - (uint32_t)s->tomb_count;
 }
 
-enum seam_status invidx_writer_add_segment(struct invidx_writer *w, struct invidx_segment *seg, struct invidx_wseg **out,
-                               struct seam_fault *f)
+enum seam_status invidx_writer_add_segment(struct invidx_writer *w, struct invidx_segment *seg,
+                                           struct invidx_wseg **out, struct seam_fault *f)
 {
     struct invidx_wseg *s;
 
     if (w->seg_count >= INVIDX_SEGMENTS_MAX)
         return seam_fault_set(f, SEAM_LIMIT, w->dir, SEAM_FAULT_NO_OFFSET,
-                         "more than %d segments: run maintain", INVIDX_SEGMENTS_MAX);
+                              "more than %d segments: run maintain", INVIDX_SEGMENTS_MAX);
     if (w->seg_count == w->seg_cap) {
         size_t cap = w->seg_cap == 0 ? 16 : 2 * w->seg_cap;
 
@@ -64,15 +65,16 @@ no_memory:
     return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for a segment");
 }
 
-enum seam_status invidx_writer_tomb(struct invidx_writer *w, struct invidx_wseg *s, uint32_t doc, seam_lsn_t lsn,
-                        struct seam_fault *f)
+enum seam_status invidx_writer_tomb(struct invidx_writer *w, struct invidx_wseg *s, uint32_t doc,
+                                    seam_lsn_t lsn, struct seam_fault *f)
 {
     if (s->tomb_count == s->tomb_cap) {
         size_t cap = s->tomb_cap == 0 ? 16 : 2 * s->tomb_cap;
         struct invidx_tomb *t = realloc(s->tombs, cap * sizeof *t);
 
         if (t == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for a tombstone");
+            return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
+                                  "no memory for a tombstone");
         s->tombs = t;
         s->tomb_cap = cap;
     }
@@ -153,7 +155,7 @@ static enum seam_status load_state(struct invidx_writer *w, struct seam_fault *f
 }
 
 static enum seam_status take_schema(struct invidx_writer *w, const struct invidx_schema *schema,
-                               struct seam_fault *f)
+                                    struct seam_fault *f)
 {
     struct seam_fault missing = {0};
     struct invidx_schema full;
@@ -169,7 +171,7 @@ static enum seam_status take_schema(struct invidx_writer *w, const struct invidx
     if (st == SEAM_NOT_FOUND) {
         if (schema == NULL)
             return seam_fault_set(f, SEAM_NOT_FOUND, w->dir, SEAM_FAULT_NO_OFFSET,
-                             "there is no index here: give a schema to make one");
+                                  "there is no index here: give a schema to make one");
         st = invidx_schema_check(&full, f);
         if (st == SEAM_OK) st = invidx_schema_save(w->io, w->dir, &full, f);
         return st != SEAM_OK ? st : invidx_schema_load(w->io, w->dir, &w->box, f);
@@ -185,16 +187,18 @@ static enum seam_status take_schema(struct invidx_writer *w, const struct invidx
     return SEAM_OK;
 }
 
-enum seam_status invidx_writer_open(struct seam_io *io, const char *dir, const struct invidx_schema *schema,
-                               const struct invidx_writer_options *options,
-                               struct invidx_writer **out, struct seam_fault *f)
+enum seam_status invidx_writer_open(struct seam_io *io, const char *dir,
+                                    const struct invidx_schema *schema,
+                                    const struct invidx_writer_options *options,
+                                    struct invidx_writer **out, struct seam_fault *f)
 {
     struct invidx_writer *w = calloc(1, sizeof *w);
     char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st;
 
     if (w == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to open the index");
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory to open the index");
     w->io = io;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
@@ -203,13 +207,15 @@ enum seam_status invidx_writer_open(struct seam_io *io, const char *dir, const s
     if (w->options.keep_manifests == 0) w->options.keep_manifests = 16;
     if (w->options.merge_fanout < 2) w->options.merge_fanout = 8;
     if (strlen(dir) + 32 > sizeof w->dir) {
-        st = seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "the folder's name is too long");
+        st = seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET,
+                            "the folder's name is too long");
         goto done;
     }
     strcpy(w->dir, dir);
     st = seam_io_mkdir(io, dir, f);
     if (st == SEAM_OK) st = seam_path_join(path, dir, "LOCK", f);
-    if (st == SEAM_OK) st = seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &w->lock_file, f);
+    if (st == SEAM_OK)
+        st = seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &w->lock_file, f);
     if (st == SEAM_OK) st = seam_file_lock(w->lock_file, true, f);
     if (st == SEAM_OK) st = take_schema(w, schema, f);
     if (st == SEAM_OK) st = invidx_analyzer_init(&w->analyzer, &w->box.view.analysis, f);
@@ -230,8 +236,7 @@ void invidx_writer_close(struct invidx_writer *w)
     if (w == NULL) return;
     if (w->merger_runs && invidx_merger_stop(w, NULL) != SEAM_OK) w->merger_runs = false;
     invidx_buffer_free(&w->buffer);
-    for (size_t i = 0; i < w->seg_count; i++)
-        invidx_wseg_free(&w->segs[i]);
+    for (size_t i = 0; i < w->seg_count; i++) invidx_wseg_free(&w->segs[i]);
     free(w->segs);
     invidx_analyzer_free(&w->analyzer);
     invidx_schema_box_free(&w->box);
@@ -254,7 +259,8 @@ static enum seam_status flush(struct invidx_writer *w, struct seam_fault *f)
     if (b->doc_count == 0) return SEAM_OK;
     order = malloc(sizeof *order * b->doc_count);
     if (order == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to write a segment");
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory to write a segment");
     st = invidx_buffer_flush(b, w->io, w->dir, w->next_id, order, f);
     if (st == SEAM_OK) st = invidx_segment_open(w->io, w->dir, w->next_id, &w->box.view, &seg, f);
     if (st == SEAM_OK) st = invidx_writer_add_segment(w, seg, &s, f);
@@ -266,7 +272,8 @@ static enum seam_status flush(struct invidx_writer *w, struct seam_fault *f)
             if (b->docs[order[i]].death != SEAM_LSN_MAX)
                 st = invidx_writer_tomb(w, s, i, b->docs[order[i]].death, f);
         SEAM_TRACE(w->options.trace, "invidx", "segment_written", SEAM_TI("segment", s->seg->id),
-              SEAM_TI("docs", s->seg->docs), SEAM_TI("terms", s->seg->terms), SEAM_TI("bytes", s->seg->size));
+                   SEAM_TI("docs", s->seg->docs), SEAM_TI("terms", s->seg->terms),
+                   SEAM_TI("bytes", s->seg->size));
         invidx_buffer_clear(b);
     }
     invidx_segment_release(seg);
@@ -274,16 +281,16 @@ static enum seam_status flush(struct invidx_writer *w, struct seam_fault *f)
     return st;
 }
 
-static enum seam_status kill_in_segments(struct invidx_writer *w, uint64_t key, seam_lsn_t lsn, bool *killed,
-                                    struct seam_fault *f)
+static enum seam_status kill_in_segments(struct invidx_writer *w, uint64_t key, seam_lsn_t lsn,
+                                         bool *killed, struct seam_fault *f)
 {
     for (size_t i = w->seg_count; i-- > 0;) {
         struct invidx_wseg *s = &w->segs[i];
         uint32_t d;
 
         if (key < segment_key(s->seg, 0) || key > segment_key(s->seg, s->seg->docs - 1)) continue;
-        for (d = invidx_segment_seek_key(s->seg, key); d < s->seg->docs && segment_key(s->seg, d) == key;
-             d++) {
+        for (d = invidx_segment_seek_key(s->seg, key);
+             d < s->seg->docs && segment_key(s->seg, d) == key; d++) {
             if (seam_bitset_get(s->dead, d)) continue;
             *killed = true;
             return invidx_writer_tomb(w, s, d, lsn, f);
@@ -292,7 +299,8 @@ static enum seam_status kill_in_segments(struct invidx_writer *w, uint64_t key, 
     return SEAM_OK;
 }
 
-static enum seam_status kill_key(struct invidx_writer *w, uint64_t key, seam_lsn_t lsn, struct seam_fault *f)
+static enum seam_status kill_key(struct invidx_writer *w, uint64_t key, seam_lsn_t lsn,
+                                 struct seam_fault *f)
 {
     int64_t at = invidx_buffer_find(&w->buffer, key);
     bool killed = at >= 0;
@@ -314,8 +322,8 @@ static bool is_new(struct invidx_writer *w, seam_lsn_t lsn)
     return true;
 }
 
-enum seam_status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc, seam_lsn_t lsn,
-                          struct seam_fault *f)
+enum seam_status invidx_upsert(struct invidx_writer *w, const struct invidx_doc *doc,
+                               seam_lsn_t lsn, struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -348,7 +356,8 @@ enum seam_status invidx_upsert(struct invidx_writer *w, const struct invidx_doc 
     return st;
 }
 
-enum seam_status invidx_delete(struct invidx_writer *w, uint64_t key, seam_lsn_t lsn, struct seam_fault *f)
+enum seam_status invidx_delete(struct invidx_writer *w, uint64_t key, seam_lsn_t lsn,
+                               struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -370,14 +379,16 @@ static enum seam_status write_tombs(struct invidx_writer *w, struct seam_fault *
     struct invidx_store_dels file;
 
     if (groups == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for tombstones");
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for tombstones");
     for (size_t i = 0; i < w->seg_count; i++) {
         struct invidx_wseg *s = &w->segs[i];
         size_t from = all ? 0 : s->tombs_published;
 
         fresh += s->tomb_count - s->tombs_published;
         if (s->tomb_count > from)
-            groups[n++] = (struct invidx_tomb_group){s->seg->id, s->tombs + from, s->tomb_count - from};
+            groups[n++] =
+                (struct invidx_tomb_group){s->seg->id, s->tombs + from, s->tomb_count - from};
     }
     if (fresh > 0) {
         st = invidx_dels_write(w->io, w->dir, w->next_id, groups, n, &file, f);
@@ -392,14 +403,14 @@ static enum seam_status write_tombs(struct invidx_writer *w, struct seam_fault *
     return st;
 }
 
-enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t applied, int64_t wall_us,
-                                    struct seam_fault *f)
+enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t applied,
+                                         int64_t wall_us, struct seam_fault *f)
 {
     struct seam_manifest m = {.kind = STORE_KIND,
-                         .seq = w->seq + 1,
-                         .parent = w->seq,
-                         .applied_lsn = applied,
-                         .wall_us = wall_us};
+                              .seq = w->seq + 1,
+                              .parent = w->seq,
+                              .applied_lsn = applied,
+                              .wall_us = wall_us};
     struct invidx_store_state state = {
         .next_id = w->next_id, .purged = w->purged, .dels = w->dels, .del_count = w->del_count};
     enum seam_status st;
@@ -430,7 +441,8 @@ enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t app
     return st;
 }
 
-static enum seam_status publish(struct invidx_writer *w, seam_lsn_t applied, int64_t wall_us, struct seam_fault *f)
+static enum seam_status publish(struct invidx_writer *w, seam_lsn_t applied, int64_t wall_us,
+                                struct seam_fault *f)
 {
     enum seam_status st = invidx_writer_check(w, f);
 
@@ -441,29 +453,28 @@ static enum seam_status publish(struct invidx_writer *w, seam_lsn_t applied, int
     }
     if (applied < w->applied || applied < w->last_lsn)
         return seam_fault_set(f, SEAM_INVALID, w->dir, SEAM_FAULT_NO_OFFSET,
-                         "publish at LSN %llu, but changes up to %llu were applied",
-                         (unsigned long long)applied, (unsigned long long)w->last_lsn);
+                              "publish at LSN %llu, but changes up to %llu were applied",
+                              (unsigned long long)applied, (unsigned long long)w->last_lsn);
     if (applied == w->applied && w->seq > 0) return SEAM_OK;
     st = flush(w, f);
     if (st == SEAM_OK) st = write_tombs(w, f);
     if (st == SEAM_OK) {
-        for (size_t i = 0; i < w->seg_count; i++)
-            w->segs[i].published = true;
+        for (size_t i = 0; i < w->seg_count; i++) w->segs[i].published = true;
         st = invidx_publish_manifest(w, applied, wall_us, f);
     }
     if (st != SEAM_OK) return invidx_writer_fail(w, st, f);
     w->last_lsn = applied;
-    for (size_t i = 0; i < w->seg_count; i++)
-        w->segs[i].tombs_published = w->segs[i].tomb_count;
-    SEAM_TRACE(w->options.trace, "invidx", "publish", SEAM_TI("manifest", w->seq), SEAM_TI("lsn", applied),
-          SEAM_TI("segments", w->seg_count), SEAM_TI("live", w->live));
+    for (size_t i = 0; i < w->seg_count; i++) w->segs[i].tombs_published = w->segs[i].tomb_count;
+    SEAM_TRACE(w->options.trace, "invidx", "publish", SEAM_TI("manifest", w->seq),
+               SEAM_TI("lsn", applied), SEAM_TI("segments", w->seg_count),
+               SEAM_TI("live", w->live));
     w->work_waiting = true;
     pthread_cond_signal(&w->wake);
     return SEAM_OK;
 }
 
 enum seam_status invidx_publish(struct invidx_writer *w, seam_lsn_t applied_lsn, int64_t wall_us,
-                           struct seam_fault *f)
+                                struct seam_fault *f)
 {
     enum seam_status st;
 

@@ -13,7 +13,7 @@
 struct invidx_wseg {
     struct invidx_segment *seg;
     bool published;
-    uint64_t *dead;     /* bit a document                              */
+    uint64_t *dead;            /* bit a document                              */
     struct invidx_tomb *tombs; /* in the order they came                      */
     size_t tomb_count, tomb_cap;
     size_t tombs_published; /* the first of them that a manifest has       */
@@ -51,14 +51,18 @@ struct invidx_writer {
 
 /* With the lock held. */
 SEAM_MUST_USE enum seam_status invidx_writer_check(struct invidx_writer *w, struct seam_fault *f);
-enum seam_status invidx_writer_fail(struct invidx_writer *w, enum seam_status st, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status invidx_writer_add_segment(struct invidx_writer *w, struct invidx_segment *seg,
-                                        struct invidx_wseg **out, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status invidx_writer_tomb(struct invidx_writer *w, struct invidx_wseg *s, uint32_t doc, seam_lsn_t lsn,
-                                 struct seam_fault *f);
+enum seam_status invidx_writer_fail(struct invidx_writer *w, enum seam_status st,
+                                    struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_writer_add_segment(struct invidx_writer *w,
+                                                         struct invidx_segment *seg,
+                                                         struct invidx_wseg **out,
+                                                         struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_writer_tomb(struct invidx_writer *w, struct invidx_wseg *s,
+                                                  uint32_t doc, seam_lsn_t lsn,
+                                                  struct seam_fault *f);
 void invidx_wseg_free(struct invidx_wseg *s);
 SEAM_MUST_USE enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t applied,
-                                             int64_t wall_us, struct seam_fault *f);
+                                                       int64_t wall_us, struct seam_fault *f);
 uint32_t invidx_wseg_live(const struct invidx_wseg *s);
 
 #endif

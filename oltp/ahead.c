@@ -29,11 +29,11 @@ struct oltp_ahead {
     struct oltp *db;
     seam_lsn_t from;
     uint64_t distance, told;
-    _Atomic uint64_t consumed;   /* rows of the log that the replay is done with */
+    _Atomic uint64_t consumed; /* rows of the log that the replay is done with */
     _Atomic bool stop;
     pthread_mutex_t latch;
     pthread_cond_t moved;
-    _Atomic uint8_t *met;        /* a byte a page: brought in already */
+    _Atomic uint8_t *met; /* a byte a page: brought in already */
     uint32_t pages;
     unsigned helpers, started;
     struct helper helper[HELPERS_MAX];
@@ -55,22 +55,25 @@ static void want(struct helper *h, uint32_t slot, const uint8_t *key, size_t n)
     uint32_t page;
 
     if (h->count == BATCH_PAGES ||
-        oltp_tree_leaf_page(&h->a->db->pager, &h->t->trees[slot], key, n, h->t->hazard, &page, NULL) !=
-            SEAM_OK ||
+        oltp_tree_leaf_page(&h->a->db->pager, &h->t->trees[slot], key, n, h->t->hazard, &page,
+                            NULL) != SEAM_OK ||
         page >= h->a->pages || atomic_exchange_explicit(&h->a->met[page], 1, memory_order_relaxed))
         return;
     h->pages[h->count++] = page;
 }
 
-static void want_entries(struct helper *h, const struct oltp_table *tb, struct wal_bytes key, struct wal_bytes row)
+static void want_entries(struct helper *h, const struct oltp_table *tb, struct wal_bytes key,
+                         struct wal_bytes row)
 {
     size_t prefix;
     bool has_null;
 
-    if (row.data == NULL || seam_row_decode(&tb->schema, row.data, row.size, h->values, NULL) != SEAM_OK)
+    if (row.data == NULL ||
+        seam_row_decode(&tb->schema, row.data, row.size, h->values, NULL) != SEAM_OK)
         return;
     for (unsigned ix = 0; ix < tb->schema.index_count; ix++)
-        if (oltp_index_entry_key(tb, ix, h->values, key, &h->entry, &prefix, &has_null, NULL) == SEAM_OK)
+        if (oltp_index_entry_key(tb, ix, h->values, key, &h->entry, &prefix, &has_null, NULL) ==
+            SEAM_OK)
             want(h, tb->index[ix], h->entry.data, h->entry.size);
 }
 
@@ -161,8 +164,8 @@ struct oltp_ahead *oltp_ahead_start(struct oltp *db, seam_lsn_t from, int helper
     }
     /* Only now, since they share the batches by how many they are. One that does not start leaves its share to the
      * replay itself. */
-    while (a->started < a->helpers && pthread_create(&a->helper[a->started].thread, NULL, help,
-                                                     &a->helper[a->started]) == 0)
+    while (a->started < a->helpers &&
+           pthread_create(&a->helper[a->started].thread, NULL, help, &a->helper[a->started]) == 0)
         a->started++;
     return a;
 }
@@ -185,10 +188,8 @@ void oltp_ahead_stop(struct oltp_ahead *a)
     atomic_store(&a->stop, true);
     pthread_cond_broadcast(&a->moved);
     pthread_mutex_unlock(&a->latch);
-    for (unsigned i = 0; i < a->started; i++)
-        pthread_join(a->helper[i].thread, NULL);
-    for (unsigned i = 0; i < a->helpers; i++)
-        helper_free(&a->helper[i]);
+    for (unsigned i = 0; i < a->started; i++) pthread_join(a->helper[i].thread, NULL);
+    for (unsigned i = 0; i < a->helpers; i++) helper_free(&a->helper[i]);
     pthread_mutex_destroy(&a->latch);
     pthread_cond_destroy(&a->moved);
     free((void *)a->met);

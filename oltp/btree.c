@@ -4,12 +4,12 @@
 
 /* ---- reading --------------------------------------------------------------------------------------- */
 
-enum seam_status oltp_level_fault(struct oltp_pager *p, uint32_t page, const uint8_t *at, unsigned level,
-                        struct seam_fault *f)
+enum seam_status oltp_level_fault(struct oltp_pager *p, uint32_t page, const uint8_t *at,
+                                  unsigned level, struct seam_fault *f)
 {
     return seam_fault_set(f, SEAM_CORRUPT, p->path, (uint64_t)page * OLTP_PAGE_SIZE,
-                     "page %u is of kind %u at level %u where level %u was expected", page,
-                     page_kind(at), page_level(at), level);
+                          "page %u is of kind %u at level %u where level %u was expected", page,
+                          page_kind(at), page_level(at), level);
 }
 
 /* Header, heads and the first slots of a leaf are wanted next, and wanted together: ask for all their lines
@@ -23,8 +23,9 @@ static inline void prefetch_leaf(const uint8_t *leaf)
     __builtin_prefetch(leaf + 256);
 }
 
-static inline enum seam_status leaf_page(struct oltp_pager *p, const struct oltp_tree *t, const uint8_t *key,
-                                    size_t n, struct oltp_hazard *h, uint32_t *page, struct seam_fault *f)
+static inline enum seam_status leaf_page(struct oltp_pager *p, const struct oltp_tree *t,
+                                         const uint8_t *key, size_t n, struct oltp_hazard *h,
+                                         uint32_t *page, struct seam_fault *f)
 {
     *page = t->root;
     if (t->depth == 0) return SEAM_NOT_FOUND;
@@ -33,20 +34,23 @@ static inline enum seam_status leaf_page(struct oltp_pager *p, const struct oltp
         enum seam_status st = pager_step(p, *page, h, level, &at, f);
 
         if (seam_unlikely(st != SEAM_OK)) return st;
-        if (seam_unlikely(!page_is_tree(at, level))) return oltp_level_fault(p, *page, at, level, f);
+        if (seam_unlikely(!page_is_tree(at, level)))
+            return oltp_level_fault(p, *page, at, level, f);
         *page = page_child(at, page_find_child(at, key, n));
     }
     return SEAM_OK;
 }
 
-enum seam_status oltp_tree_leaf_page(struct oltp_pager *p, const struct oltp_tree *t, const uint8_t *key, size_t n,
-                           struct oltp_hazard *h, uint32_t *page, struct seam_fault *f)
+enum seam_status oltp_tree_leaf_page(struct oltp_pager *p, const struct oltp_tree *t,
+                                     const uint8_t *key, size_t n, struct oltp_hazard *h,
+                                     uint32_t *page, struct seam_fault *f)
 {
     return leaf_page(p, t, key, n, h, page, f);
 }
 
-enum seam_status oltp_tree_leaf(struct oltp_pager *p, const struct oltp_tree *t, const uint8_t *key, size_t n,
-                      struct oltp_hazard *h, const uint8_t **leaf, struct seam_fault *f)
+enum seam_status oltp_tree_leaf(struct oltp_pager *p, const struct oltp_tree *t, const uint8_t *key,
+                                size_t n, struct oltp_hazard *h, const uint8_t **leaf,
+                                struct seam_fault *f)
 {
     uint32_t page;
     enum seam_status st = leaf_page(p, t, key, n, h, &page, f);
@@ -58,8 +62,9 @@ enum seam_status oltp_tree_leaf(struct oltp_pager *p, const struct oltp_tree *t,
     return seam_likely(page_is_tree(*leaf, 0)) ? SEAM_OK : oltp_level_fault(p, page, *leaf, 0, f);
 }
 
-enum seam_status oltp_cell_value(struct oltp_pager *p, const struct oltp_cell *c, struct oltp_hazard *spare, struct seam_buf *big,
-                       struct wal_bytes *value, struct seam_fault *f)
+enum seam_status oltp_cell_value(struct oltp_pager *p, const struct oltp_cell *c,
+                                 struct oltp_hazard *spare, struct seam_buf *big,
+                                 struct wal_bytes *value, struct seam_fault *f)
 {
     uint32_t page = c->child;
 
@@ -69,8 +74,8 @@ enum seam_status oltp_cell_value(struct oltp_pager *p, const struct oltp_cell *c
     }
     seam_buf_clear(big);
     if (!seam_buf_reserve(big, c->size))
-        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET, "no memory for a row of %u bytes",
-                         c->size);
+        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a row of %u bytes", c->size);
     while (big->size < c->size) {
         const uint8_t *at;
         enum seam_status st;
@@ -84,13 +89,14 @@ enum seam_status oltp_cell_value(struct oltp_pager *p, const struct oltp_cell *c
     }
     if (big->size != c->size || page != 0)
         return seam_fault_set(f, SEAM_CORRUPT, p->path, (uint64_t)page * OLTP_PAGE_SIZE,
-                         "overflow pages hold %zu of %u bytes", big->size, c->size);
+                              "overflow pages hold %zu of %u bytes", big->size, c->size);
     *value = (struct wal_bytes){big->data, big->size};
     return SEAM_OK;
 }
 
-enum seam_status oltp_tree_get(struct oltp_pager *p, const struct oltp_tree *t, const uint8_t *key, size_t n,
-                     struct oltp_hazard *h, struct seam_buf *big, struct wal_bytes *value, struct seam_fault *f)
+enum seam_status oltp_tree_get(struct oltp_pager *p, const struct oltp_tree *t, const uint8_t *key,
+                               size_t n, struct oltp_hazard *h, struct seam_buf *big,
+                               struct wal_bytes *value, struct seam_fault *f)
 {
     const uint8_t *leaf;
     unsigned at;
@@ -107,11 +113,13 @@ enum seam_status oltp_tree_get(struct oltp_pager *p, const struct oltp_tree *t, 
 
 /* ---- cursors --------------------------------------------------------------------------------------- */
 
-static enum seam_status cursor_enter(struct oltp_tree_cursor *c, uint32_t page, struct seam_fault *f)
+static enum seam_status cursor_enter(struct oltp_tree_cursor *c, uint32_t page,
+                                     struct seam_fault *f)
 {
     enum seam_status st = pager_pin(c->pager, page, c->hazard, &c->leaf, f);
 
-    if (st == SEAM_OK && !page_is_tree(c->leaf, 0)) st = oltp_level_fault(c->pager, page, c->leaf, 0, f);
+    if (st == SEAM_OK && !page_is_tree(c->leaf, 0))
+        st = oltp_level_fault(c->pager, page, c->leaf, 0, f);
     if (st != SEAM_OK) {
         c->leaf = NULL;
         return st;
@@ -123,13 +131,15 @@ static enum seam_status cursor_enter(struct oltp_tree_cursor *c, uint32_t page, 
 
 /* Goes down from `page` at `level` to a leaf: by key, or along the first (last) children. */
 static enum seam_status cursor_descend(struct oltp_tree_cursor *c, uint32_t page, unsigned level,
-                                  const uint8_t *key, size_t n, bool last, struct seam_fault *f)
+                                       const uint8_t *key, size_t n, bool last,
+                                       struct seam_fault *f)
 {
     for (; level > 0; level--) {
         const uint8_t *at;
         enum seam_status st = pager_step(c->pager, page, c->hazard, level, &at, f);
 
-        if (st == SEAM_OK && !page_is_tree(at, level)) st = oltp_level_fault(c->pager, page, at, level, f);
+        if (st == SEAM_OK && !page_is_tree(at, level))
+            st = oltp_level_fault(c->pager, page, at, level, f);
         if (st != SEAM_OK) {
             c->leaf = NULL;
             return st;
@@ -145,7 +155,8 @@ static enum seam_status cursor_descend(struct oltp_tree_cursor *c, uint32_t page
     return cursor_enter(c, page, f);
 }
 
-enum seam_status oltp_tree_seek(struct oltp_tree_cursor *c, const uint8_t *key, size_t n, struct seam_fault *f)
+enum seam_status oltp_tree_seek(struct oltp_tree_cursor *c, const uint8_t *key, size_t n,
+                                struct seam_fault *f)
 {
     enum seam_status st;
     bool exact;
@@ -181,7 +192,7 @@ static void prefetch_siblings(struct oltp_tree_cursor *c)
     t = atomic_load_explicit(&c->pager->table[page_child(c->parent, next)], memory_order_relaxed);
     if (t >= FRAME_FIRST) prefetch_leaf(pager_frame(c->pager, t - FRAME_FIRST));
     if (next + c->window / 2 < c->ahead || c->ahead >= children) return;
-    c->window = c->window == 0             ? AHEAD_FIRST
+    c->window = c->window == 0              ? AHEAD_FIRST
                 : c->window * 2 < AHEAD_MAX ? c->window * 2
                                             : AHEAD_MAX;
     if (c->ahead < next) c->ahead = next;
@@ -191,15 +202,16 @@ static void prefetch_siblings(struct oltp_tree_cursor *c)
 }
 
 /* The lowest level where there is a child after (before) the one we came by; counts it in. SEAM_END. */
-static enum seam_status cursor_turn(struct oltp_tree_cursor *c, bool forward, unsigned *level, uint32_t *child,
-                               struct seam_fault *f)
+static enum seam_status cursor_turn(struct oltp_tree_cursor *c, bool forward, unsigned *level,
+                                    uint32_t *child, struct seam_fault *f)
 {
     for (*level = 1; *level < c->tree.depth; ++*level) {
         unsigned *by = &c->path[*level].child;
         const uint8_t *at = *level == 1 ? c->parent : NULL;
 
         if (at == NULL) {
-            enum seam_status st = pager_step(c->pager, c->path[*level].page, c->hazard, *level, &at, f);
+            enum seam_status st =
+                pager_step(c->pager, c->path[*level].page, c->hazard, *level, &at, f);
 
             if (st != SEAM_OK) return st;
             /* Level 3 is held where level 1 was. */
@@ -244,8 +256,8 @@ enum seam_status oltp_tree_prev_leaf(struct oltp_tree_cursor *c, struct seam_fau
 
 /* ---- the writer's pages ---------------------------------------------------------------------------- */
 
-enum seam_status oltp_tree_writer_init(struct oltp_tree_writer *w, struct oltp_pager *p, struct seam_trace *trace,
-                             struct seam_fault *f)
+enum seam_status oltp_tree_writer_init(struct oltp_tree_writer *w, struct oltp_pager *p,
+                                       struct seam_trace *trace, struct seam_fault *f)
 {
     memset(w, 0, sizeof *w);
     w->pager = p;
@@ -256,7 +268,8 @@ enum seam_status oltp_tree_writer_init(struct oltp_tree_writer *w, struct oltp_p
     w->copy = malloc(OLTP_PAGE_SIZE);
     w->items = malloc((2 * PAGE_CELLS_MAX + 2) * sizeof *w->items);
     if (w->tmp == NULL || w->copy == NULL || w->items == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET, "no memory for the writer");
+        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the writer");
     return SEAM_OK;
 }
 
@@ -273,10 +286,11 @@ void oltp_tree_writer_free(struct oltp_tree_writer *w)
 static enum seam_status no_memory(struct oltp_tree_writer *w, struct seam_fault *f)
 {
     return seam_fault_set(f, SEAM_NOMEM, w->pager->path, SEAM_FAULT_NO_OFFSET,
-                     "no memory for the transaction's pages");
+                          "no memory for the transaction's pages");
 }
 
-enum seam_status oltp_writer_free(struct oltp_tree_writer *w, uint32_t page, uint64_t birth, struct seam_fault *f)
+enum seam_status oltp_writer_free(struct oltp_tree_writer *w, uint32_t page, uint64_t birth,
+                                  struct seam_fault *f)
 {
     if (w->freed_count == w->freed_cap) {
         size_t cap = w->freed_cap == 0 ? 64 : 2 * w->freed_cap;
@@ -291,7 +305,7 @@ enum seam_status oltp_writer_free(struct oltp_tree_writer *w, uint32_t page, uin
 }
 
 static enum seam_status writer_alloc(struct oltp_tree_writer *w, uint32_t *page, uint8_t **out,
-                                struct seam_fault *f)
+                                     struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -308,8 +322,9 @@ static enum seam_status writer_alloc(struct oltp_tree_writer *w, uint32_t *page,
     return st;
 }
 
-enum seam_status oltp_writer_make(struct oltp_tree_writer *w, enum oltp_page_kind kind, unsigned level,
-                        uint32_t tree_id, uint32_t *page, uint8_t **out, struct seam_fault *f)
+enum seam_status oltp_writer_make(struct oltp_tree_writer *w, enum oltp_page_kind kind,
+                                  unsigned level, uint32_t tree_id, uint32_t *page, uint8_t **out,
+                                  struct seam_fault *f)
 {
     enum seam_status st = writer_alloc(w, page, out, f);
 
@@ -318,8 +333,8 @@ enum seam_status oltp_writer_make(struct oltp_tree_writer *w, enum oltp_page_kin
 }
 
 /* *page, resident at `from`, as a page that may be changed: itself, or a copy under a new number. */
-enum seam_status oltp_writer_own(struct oltp_tree_writer *w, uint32_t *page, const uint8_t *from, uint8_t **out,
-                       struct seam_fault *f)
+enum seam_status oltp_writer_own(struct oltp_tree_writer *w, uint32_t *page, const uint8_t *from,
+                                 uint8_t **out, struct seam_fault *f)
 {
     uint32_t old = *page;
     enum seam_status st;
@@ -341,7 +356,7 @@ enum seam_status oltp_writer_own(struct oltp_tree_writer *w, uint32_t *page, con
     seam_put_u64(*out + PAGE_EPOCH, w->epoch);
     w->copies++;
     SEAM_TRACE(w->trace, "oltp", "page_copied", SEAM_TI("from", old), SEAM_TI("to", *page),
-          SEAM_TI("level", page_level(from)));
+               SEAM_TI("level", page_level(from)));
     return SEAM_OK;
 }
 
@@ -349,7 +364,8 @@ enum seam_status oltp_writer_own(struct oltp_tree_writer *w, uint32_t *page, con
 
 static enum seam_status prepare_empty(struct oltp_tree_writer *w, struct seam_fault *f)
 {
-    enum seam_status st = oltp_writer_make(w, PAGE_LEAF, 0, w->tree_id, &w->tree->root, &w->path[0].p, f);
+    enum seam_status st =
+        oltp_writer_make(w, PAGE_LEAF, 0, w->tree_id, &w->tree->root, &w->path[0].p, f);
 
     if (st != SEAM_OK) return st;
     w->tree->depth = 1;
@@ -369,8 +385,9 @@ static bool prepare_append(struct oltp_tree_writer *w, const uint8_t *key, size_
     return w->at == page_count(leaf) && w->at > 0;
 }
 
-enum seam_status oltp_tree_prepare(struct oltp_tree_writer *w, struct oltp_tree *t, uint32_t tree_id,
-                         const uint8_t *key, size_t n, struct seam_fault *f)
+enum seam_status oltp_tree_prepare(struct oltp_tree_writer *w, struct oltp_tree *t,
+                                   uint32_t tree_id, const uint8_t *key, size_t n,
+                                   struct seam_fault *f)
 {
     uint32_t page = t->root;
     uint8_t *parent = NULL;
@@ -411,8 +428,8 @@ enum seam_status oltp_tree_prepare(struct oltp_tree_writer *w, struct oltp_tree 
     }
 }
 
-enum seam_status oltp_tree_prepared_value(struct oltp_tree_writer *w, struct seam_buf *big, struct wal_bytes *value,
-                                struct seam_fault *f)
+enum seam_status oltp_tree_prepared_value(struct oltp_tree_writer *w, struct seam_buf *big,
+                                          struct wal_bytes *value, struct seam_fault *f)
 {
     struct oltp_cell c = page_cell(w->path[0].p, w->at);
 
@@ -420,8 +437,8 @@ enum seam_status oltp_tree_prepared_value(struct oltp_tree_writer *w, struct sea
     return oltp_cell_value(w->pager, &c, w->hazard, big, value, f);
 }
 
-enum seam_status oltp_tree_store(struct oltp_tree_writer *w, const uint8_t *key, size_t n, const uint8_t *value,
-                       size_t size, struct seam_fault *f)
+enum seam_status oltp_tree_store(struct oltp_tree_writer *w, const uint8_t *key, size_t n,
+                                 const uint8_t *value, size_t size, struct seam_fault *f)
 {
     struct oltp_page_item it = {
         .key = key, .key_size = (uint16_t)n, .value = value, .size = (uint32_t)size};
@@ -454,7 +471,8 @@ enum seam_status oltp_tree_store(struct oltp_tree_writer *w, const uint8_t *key,
     return oltp_tree_split_insert(w, &it, f);
 }
 
-enum seam_status oltp_tree_erase(struct oltp_tree_writer *w, const uint8_t *key, size_t n, struct seam_fault *f)
+enum seam_status oltp_tree_erase(struct oltp_tree_writer *w, const uint8_t *key, size_t n,
+                                 struct seam_fault *f)
 {
     uint8_t *leaf = w->path[0].p;
     struct oltp_cell old = page_cell(leaf, w->at);
@@ -473,7 +491,7 @@ enum seam_status oltp_tree_erase(struct oltp_tree_writer *w, const uint8_t *key,
 /* ---- overflow pages -------------------------------------------------------------------------------- */
 
 enum seam_status oltp_overflow_write(struct oltp_tree_writer *w, const uint8_t *value, size_t size,
-                           uint32_t *first, struct seam_fault *f)
+                                     uint32_t *first, struct seam_fault *f)
 {
     size_t pages = (size + PAGE_BODY - 1) / PAGE_BODY;
     uint32_t next = 0;
@@ -494,7 +512,8 @@ enum seam_status oltp_overflow_write(struct oltp_tree_writer *w, const uint8_t *
     return SEAM_OK;
 }
 
-enum seam_status oltp_overflow_free(struct oltp_tree_writer *w, uint32_t first, uint64_t size, struct seam_fault *f)
+enum seam_status oltp_overflow_free(struct oltp_tree_writer *w, uint32_t first, uint64_t size,
+                                    struct seam_fault *f)
 {
     uint64_t left = (size + PAGE_BODY - 1) / PAGE_BODY;
 

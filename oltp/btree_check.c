@@ -23,7 +23,7 @@ static void problem(struct btree_check *k, uint32_t page, const char *what)
     k->walk->problems++;
     if (k->walk->report != NULL)
         seam_buf_printf(k->walk->report, "%s: tree %u of table %u: page %u: %s\n", k->pager->path,
-                   k->tree_id & ((1 << 5) - 1), k->tree_id >> 5, page, what);
+                        k->tree_id & ((1 << 5) - 1), k->tree_id >> 5, page, what);
 }
 
 /* Marks the page as met; false when it was met before. */
@@ -54,7 +54,8 @@ static bool header_fits(struct btree_check *k, uint32_t page, const uint8_t *at,
     return true;
 }
 
-static void check_order(struct btree_check *k, uint32_t page, const uint8_t *at, const struct bounds *b)
+static void check_order(struct btree_check *k, uint32_t page, const uint8_t *at,
+                        const struct bounds *b)
 {
     uint8_t key[2][OLTP_KEY_MAX];
     size_t n[2] = {0, 0};
@@ -114,16 +115,17 @@ static enum seam_status check_leaf(struct btree_check *k, uint32_t page, const u
             st = SEAM_OK;
             continue;
         }
-        st = k->walk->entry(k->walk->ctx, (struct wal_bytes){key, oltp_page_key(at, i, key)}, value);
+        st =
+            k->walk->entry(k->walk->ctx, (struct wal_bytes){key, oltp_page_key(at, i, key)}, value);
     }
     return st;
 }
 
 static enum seam_status check_page(struct btree_check *k, uint32_t page, unsigned level,
-                              const struct bounds *b);
+                                   const struct bounds *b);
 
 static enum seam_status check_children(struct btree_check *k, const uint8_t *at, unsigned level,
-                                  const struct bounds *b)
+                                       const struct bounds *b)
 {
     uint8_t *keys = malloc(2 * OLTP_KEY_MAX);
     size_t low_size = b->low_size;
@@ -152,11 +154,12 @@ static enum seam_status check_children(struct btree_check *k, const uint8_t *at,
 }
 
 static enum seam_status check_page(struct btree_check *k, uint32_t page, unsigned level,
-                              const struct bounds *b)
+                                   const struct bounds *b)
 {
     struct seam_fault f = {0};
     uint8_t *at = malloc(OLTP_PAGE_SIZE);
-    enum seam_status st = at == NULL ? SEAM_NOMEM : oltp_pager_read(k->pager, page, k->leaf, at, &f);
+    enum seam_status st =
+        at == NULL ? SEAM_NOMEM : oltp_pager_read(k->pager, page, k->leaf, at, &f);
 
     if (st != SEAM_OK && st != SEAM_NOMEM) {
         report_fault(k, page, &f);
@@ -172,21 +175,22 @@ static enum seam_status check_page(struct btree_check *k, uint32_t page, unsigne
     return st;
 }
 
-enum seam_status oltp_tree_check(struct oltp_pager *p, const struct oltp_tree *t, uint32_t tree_id, uint64_t epoch,
-                       struct oltp_tree_walk *walk, struct seam_fault *f)
+enum seam_status oltp_tree_check(struct oltp_pager *p, const struct oltp_tree *t, uint32_t tree_id,
+                                 uint64_t epoch, struct oltp_tree_walk *walk, struct seam_fault *f)
 {
     struct btree_check k = {.pager = p,
-                      .walk = walk,
-                      .tree_id = tree_id,
-                      .epoch = epoch,
-                      .leaf = oltp_hazard_take(p),
-                      .spare = oltp_hazard_take(p)};
+                            .walk = walk,
+                            .tree_id = tree_id,
+                            .epoch = epoch,
+                            .leaf = oltp_hazard_take(p),
+                            .spare = oltp_hazard_take(p)};
     struct bounds all = {.low = (const uint8_t *)""};
     uint64_t before = walk->entries;
     enum seam_status st = SEAM_OK;
 
     if (k.leaf == NULL || k.spare == NULL)
-        st = seam_fault_set(f, SEAM_LIMIT, p->path, SEAM_FAULT_NO_OFFSET, "too many cursors are open");
+        st = seam_fault_set(f, SEAM_LIMIT, p->path, SEAM_FAULT_NO_OFFSET,
+                            "too many cursors are open");
     if (st == SEAM_OK && t->depth > 0) st = check_page(&k, t->root, t->depth - 1, &all);
     if (st == SEAM_OK && walk->entries - before != t->count)
         problem(&k, t->root, "its leaves do not add up to its count (4)");

@@ -8,8 +8,7 @@ static size_t separator_size(const struct oltp_page_item *low, const struct oltp
 {
     size_t n = low->key_size < high->key_size ? low->key_size : high->key_size, i = 0;
 
-    while (i < n && low->key[i] == high->key[i])
-        i++;
+    while (i < n && low->key[i] == high->key[i]) i++;
     return i + 1;
 }
 
@@ -22,13 +21,15 @@ bool oltp_tree_on_edge(const struct oltp_tree_writer *w, unsigned level, bool la
 }
 
 /* The items of path[level] (copied aside) with `item` put in at `at`. Returns how many. */
-static enum seam_status gather(struct oltp_tree_writer *w, const uint8_t *page, const struct oltp_page_item *item,
-                          unsigned at, unsigned *count, struct seam_fault *f)
+static enum seam_status gather(struct oltp_tree_writer *w, const uint8_t *page,
+                               const struct oltp_page_item *item, unsigned at, unsigned *count,
+                               struct seam_fault *f)
 {
     memcpy(w->copy, page, OLTP_PAGE_SIZE);
     seam_buf_clear(&w->keys);
     if (!seam_buf_reserve(&w->keys, oltp_page_items_bytes(w->copy) + 1))
-        return seam_fault_set(f, SEAM_NOMEM, w->pager->path, SEAM_FAULT_NO_OFFSET, "no memory to split a page");
+        return seam_fault_set(f, SEAM_NOMEM, w->pager->path, SEAM_FAULT_NO_OFFSET,
+                              "no memory to split a page");
     *count = oltp_page_items(w->copy, w->items, w->keys.data);
     memmove(w->items + at + 1, w->items + at, (*count - at) * sizeof *w->items);
     w->items[at] = *item;
@@ -76,16 +77,17 @@ static void refill(uint8_t *p, const struct oltp_page_item *items, unsigned coun
     const struct oltp_page_item *first = count > 0 ? items : &none;
     size_t prefix = count > 0 ? oltp_page_items_prefix(items, count) : 0;
 
-    oltp_page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), first->key,
-              prefix);
+    oltp_page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p),
+                   first->key, prefix);
     seam_put_u32(p + PAGE_LINK, link);
     if (!oltp_page_fill(p, items, count)) assert(!"the cost of the items was counted");
 }
 
 /* Loading in key order: the left page stays as full as it is, `item` starts the right one. An inner page's
  * new key moves up instead, and the right page has only the child. */
-static void split_append(struct oltp_tree_writer *w, unsigned level, const struct oltp_page_item *item,
-                         uint8_t *right, struct oltp_page_item *up, uint8_t *key)
+static void split_append(struct oltp_tree_writer *w, unsigned level,
+                         const struct oltp_page_item *item, uint8_t *right,
+                         struct oltp_page_item *up, uint8_t *key)
 {
     const uint8_t *left = w->path[level].p;
     uint8_t last[OLTP_KEY_MAX];
@@ -99,13 +101,13 @@ static void split_append(struct oltp_tree_writer *w, unsigned level, const struc
         return;
     }
     oltp_page_init(right, PAGE_LEAF, 0, up->child, w->tree_id, w->epoch, last,
-              oltp_page_items_prefix(pair, 2));
+                   oltp_page_items_prefix(pair, 2));
     if (!oltp_page_insert(right, 0, item, w->tmp)) assert(!"one cell fits an empty page");
 }
 
-static enum seam_status split_cut(struct oltp_tree_writer *w, unsigned level, const struct oltp_page_item *item,
-                             unsigned at, uint8_t *right, struct oltp_page_item *up, uint8_t *key,
-                             struct seam_fault *f)
+static enum seam_status split_cut(struct oltp_tree_writer *w, unsigned level,
+                                  const struct oltp_page_item *item, unsigned at, uint8_t *right,
+                                  struct oltp_page_item *up, uint8_t *key, struct seam_fault *f)
 {
     uint8_t *left = w->path[level].p;
     bool leaf = level == 0;
@@ -116,7 +118,7 @@ static enum seam_status split_cut(struct oltp_tree_writer *w, unsigned level, co
     if (st != SEAM_OK) return st;
     if (at > 0 ||
         !oltp_tree_on_edge(w, level,
-                      false) || /* loading in descending order leaves the right page full */
+                           false) || /* loading in descending order leaves the right page full */
         oltp_page_items_cost(w->items + 1 + !leaf, count - 1 - !leaf, leaf) > PAGE_BODY)
         cut = balanced_cut(w->items, count, leaf);
     high = w->items[cut];
@@ -129,12 +131,13 @@ static enum seam_status split_cut(struct oltp_tree_writer *w, unsigned level, co
 
 /* Splits path[level] into itself and a new right page so that `item` has room at `at`. *up becomes the
  * separator (its bytes in `key`) and the right page. */
-static enum seam_status split_page(struct oltp_tree_writer *w, unsigned level, const struct oltp_page_item *item,
-                              unsigned at, struct oltp_page_item *up, uint8_t *key, struct seam_fault *f)
+static enum seam_status split_page(struct oltp_tree_writer *w, unsigned level,
+                                   const struct oltp_page_item *item, unsigned at,
+                                   struct oltp_page_item *up, uint8_t *key, struct seam_fault *f)
 {
     uint8_t *left = w->path[level].p, *right;
-    enum seam_status st = oltp_writer_make(w, level == 0 ? PAGE_LEAF : PAGE_INNER, level, w->tree_id,
-                                 &up->child, &right, f);
+    enum seam_status st = oltp_writer_make(w, level == 0 ? PAGE_LEAF : PAGE_INNER, level,
+                                           w->tree_id, &up->child, &right, f);
 
     if (st != SEAM_OK) return st;
     if (at > 0 && at == page_count(left) && oltp_tree_on_edge(w, level, true))
@@ -143,13 +146,15 @@ static enum seam_status split_page(struct oltp_tree_writer *w, unsigned level, c
         st = split_cut(w, level, item, at, right, up, key, f);
     up->key = key;
     w->splits++;
-    SEAM_TRACE(w->trace, "oltp", "page_split", SEAM_TI("page", page_id(left)), SEAM_TI("new", up->child),
-          SEAM_TI("level", level), SEAM_TI("left_keys", page_count(left)),
-          SEAM_TI("right_keys", page_count(right)), SEAM_TI("tree", w->tree_id));
+    SEAM_TRACE(w->trace, "oltp", "page_split", SEAM_TI("page", page_id(left)),
+               SEAM_TI("new", up->child), SEAM_TI("level", level),
+               SEAM_TI("left_keys", page_count(left)), SEAM_TI("right_keys", page_count(right)),
+               SEAM_TI("tree", w->tree_id));
     return st;
 }
 
-static enum seam_status grow_root(struct oltp_tree_writer *w, const struct oltp_page_item *up, struct seam_fault *f)
+static enum seam_status grow_root(struct oltp_tree_writer *w, const struct oltp_page_item *up,
+                                  struct seam_fault *f)
 {
     uint32_t page, old = w->tree->root;
     uint8_t *root;
@@ -157,19 +162,20 @@ static enum seam_status grow_root(struct oltp_tree_writer *w, const struct oltp_
 
     if (w->tree->depth == TREE_DEPTH_MAX)
         return seam_fault_set(f, SEAM_LIMIT, w->pager->path, SEAM_FAULT_NO_OFFSET,
-                         "the tree would be too deep");
+                              "the tree would be too deep");
     st = oltp_writer_make(w, PAGE_INNER, w->tree->depth, w->tree_id, &page, &root, f);
     if (st != SEAM_OK) return st;
     seam_put_u32(root + PAGE_LINK, old);
     if (!oltp_page_insert(root, 0, up, w->tmp)) assert(!"one cell fits an empty page");
     w->tree->root = page;
     w->tree->depth++;
-    SEAM_TRACE(w->trace, "oltp", "root_split", SEAM_TI("root", page), SEAM_TI("depth", w->tree->depth),
-          SEAM_TI("tree", w->tree_id));
+    SEAM_TRACE(w->trace, "oltp", "root_split", SEAM_TI("root", page),
+               SEAM_TI("depth", w->tree->depth), SEAM_TI("tree", w->tree_id));
     return SEAM_OK;
 }
 
-enum seam_status oltp_tree_split_insert(struct oltp_tree_writer *w, const struct oltp_page_item *item, struct seam_fault *f)
+enum seam_status oltp_tree_split_insert(struct oltp_tree_writer *w,
+                                        const struct oltp_page_item *item, struct seam_fault *f)
 {
     uint8_t keys[2][OLTP_KEY_MAX];
     struct oltp_page_item now = *item, up = {0};
@@ -190,8 +196,8 @@ enum seam_status oltp_tree_split_insert(struct oltp_tree_writer *w, const struct
 
 /* Joins the children `i` and `i + 1` of path[level + 1] into the left one, when they fit one page; *done tells.
  * Both are of `level`. */
-static enum seam_status merge_children(struct oltp_tree_writer *w, unsigned level, unsigned i, bool *done,
-                                  struct seam_fault *f)
+static enum seam_status merge_children(struct oltp_tree_writer *w, unsigned level, unsigned i,
+                                       bool *done, struct seam_fault *f)
 {
     uint8_t *parent = w->path[level + 1].p, separator[OLTP_KEY_MAX], *mine;
     uint32_t left_page = page_child(parent, i), right_page = page_child(parent, i + 1),
@@ -201,7 +207,7 @@ static enum seam_status merge_children(struct oltp_tree_writer *w, unsigned leve
     unsigned count;
     size_t cost;
     struct oltp_page_item middle = {.key = separator,
-                               .key_size = (uint16_t)oltp_page_key(parent, i, separator)};
+                                    .key_size = (uint16_t)oltp_page_key(parent, i, separator)};
     enum seam_status st = pager_pin(w->pager, left_page, w->leaf_hazard, &left, f);
 
     *done = false;
@@ -213,7 +219,8 @@ static enum seam_status merge_children(struct oltp_tree_writer *w, unsigned leve
     memcpy(w->copy, left, OLTP_PAGE_SIZE); /* the left page is about to be written over */
     seam_buf_clear(&w->keys);
     if (!seam_buf_reserve(&w->keys, oltp_page_items_bytes(left) + oltp_page_items_bytes(right) + 1))
-        return seam_fault_set(f, SEAM_NOMEM, w->pager->path, SEAM_FAULT_NO_OFFSET, "no memory to merge pages");
+        return seam_fault_set(f, SEAM_NOMEM, w->pager->path, SEAM_FAULT_NO_OFFSET,
+                              "no memory to merge pages");
     count = oltp_page_items(w->copy, w->items, w->keys.data);
     if (!leaf) {
         middle.child = page_link(right);
@@ -233,8 +240,9 @@ static enum seam_status merge_children(struct oltp_tree_writer *w, unsigned leve
     oltp_page_remove(parent, i);
     w->merges++;
     *done = true;
-    SEAM_TRACE(w->trace, "oltp", "page_merge", SEAM_TI("left", left_page), SEAM_TI("right", right_page),
-          SEAM_TI("into", own), SEAM_TI("level", level), SEAM_TI("keys", count));
+    SEAM_TRACE(w->trace, "oltp", "page_merge", SEAM_TI("left", left_page),
+               SEAM_TI("right", right_page), SEAM_TI("into", own), SEAM_TI("level", level),
+               SEAM_TI("keys", count));
     return SEAM_OK;
 }
 
@@ -260,7 +268,8 @@ static enum seam_status shrink_root(struct oltp_tree_writer *w, struct seam_faul
 
 /* Walks up from the leaf that lost an entry. A page without a sibling (its parent has one child) waits until
  * the parent has been merged with its own, then the path is found again. */
-enum seam_status oltp_tree_rebalance(struct oltp_tree_writer *w, const uint8_t *key, size_t n, struct seam_fault *f)
+enum seam_status oltp_tree_rebalance(struct oltp_tree_writer *w, const uint8_t *key, size_t n,
+                                     struct seam_fault *f)
 {
     struct oltp_tree *t = w->tree;
     enum seam_status st = SEAM_OK;
@@ -290,14 +299,17 @@ enum seam_status oltp_tree_rebalance(struct oltp_tree_writer *w, const uint8_t *
 
 /* ---- dropping -------------------------------------------------------------------------------------- */
 
-static enum seam_status drop_page(struct oltp_tree_writer *w, uint32_t page, unsigned level, struct seam_fault *f)
+static enum seam_status drop_page(struct oltp_tree_writer *w, uint32_t page, unsigned level,
+                                  struct seam_fault *f)
 {
     uint8_t *at = malloc(OLTP_PAGE_SIZE);
-    enum seam_status st = at == NULL ? seam_fault_set(f, SEAM_NOMEM, w->pager->path, SEAM_FAULT_NO_OFFSET,
-                                            "no memory to drop a tree")
-                                : oltp_pager_read(w->pager, page, w->hazard, at, f);
+    enum seam_status st = at == NULL
+                              ? seam_fault_set(f, SEAM_NOMEM, w->pager->path, SEAM_FAULT_NO_OFFSET,
+                                               "no memory to drop a tree")
+                              : oltp_pager_read(w->pager, page, w->hazard, at, f);
 
-    if (st == SEAM_OK && !page_is_tree(at, level)) st = oltp_level_fault(w->pager, page, at, level, f);
+    if (st == SEAM_OK && !page_is_tree(at, level))
+        st = oltp_level_fault(w->pager, page, at, level, f);
     for (unsigned i = 0; st == SEAM_OK && level > 0 && i <= page_count(at); i++)
         st = drop_page(w, page_child(at, i), level - 1, f);
     for (unsigned i = 0; st == SEAM_OK && level == 0 && i < page_count(at); i++) {
@@ -310,7 +322,8 @@ static enum seam_status drop_page(struct oltp_tree_writer *w, uint32_t page, uns
     return st;
 }
 
-enum seam_status oltp_tree_drop(struct oltp_tree_writer *w, struct oltp_tree *t, struct seam_fault *f)
+enum seam_status oltp_tree_drop(struct oltp_tree_writer *w, struct oltp_tree *t,
+                                struct seam_fault *f)
 {
     enum seam_status st = t->depth > 0 ? drop_page(w, t->root, t->depth - 1, f) : SEAM_OK;
 

@@ -11,7 +11,8 @@ enum { TREES_MAX = OLTP_TABLES_MAX * (SEAM_INDEXES_MAX + 1) };
 
 static enum seam_status no_memory(struct oltp *db, struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET, "no memory for the catalogue");
+    return seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET,
+                          "no memory for the catalogue");
 }
 
 enum seam_status oltp_table_own(struct oltp *db, struct oltp_table **out, struct seam_fault *f)
@@ -25,8 +26,8 @@ enum seam_status oltp_table_own(struct oltp *db, struct oltp_table **out, struct
     return SEAM_OK;
 }
 
-enum seam_status oltp_catalog_copy(struct oltp *db, const struct oltp_catalog *from, struct oltp_catalog **out,
-                         struct seam_fault *f)
+enum seam_status oltp_catalog_copy(struct oltp *db, const struct oltp_catalog *from,
+                                   struct oltp_catalog **out, struct seam_fault *f)
 {
     struct oltp_catalog *c = calloc(1, sizeof *c);
     uint32_t n = from != NULL ? from->table_count : 0;
@@ -45,7 +46,8 @@ enum seam_status oltp_catalog_copy(struct oltp *db, const struct oltp_catalog *f
 
 /* ---- encoding: the blob a checkpoint keeps ---- */
 
-void oltp_catalog_encode(const struct oltp_catalog *c, const struct oltp_tree *trees, struct seam_buf *out)
+void oltp_catalog_encode(const struct oltp_catalog *c, const struct oltp_tree *trees,
+                         struct seam_buf *out)
 {
     struct seam_buf json = {0};
 
@@ -63,8 +65,7 @@ void oltp_catalog_encode(const struct oltp_catalog *c, const struct oltp_tree *t
         if (tb == NULL) continue;
         seam_buf_varint(out, tb->primary);
         seam_buf_varint(out, tb->schema.index_count);
-        for (unsigned k = 0; k < tb->schema.index_count; k++)
-            seam_buf_varint(out, tb->index[k]);
+        for (unsigned k = 0; k < tb->schema.index_count; k++) seam_buf_varint(out, tb->index[k]);
         seam_buf_clear(&json);
         seam_schema_to_json(&tb->schema, &json);
         seam_buf_lenstr(out, json.data, json.size);
@@ -74,7 +75,7 @@ void oltp_catalog_encode(const struct oltp_catalog *c, const struct oltp_tree *t
 }
 
 static enum seam_status table_decode(struct oltp *db, struct seam_reader *r, uint32_t slots,
-                                struct oltp_table **out, struct seam_fault *f)
+                                     struct oltp_table **out, struct seam_fault *f)
 {
     struct oltp_table *tb = NULL;
     const uint8_t *json;
@@ -93,23 +94,23 @@ static enum seam_status table_decode(struct oltp *db, struct seam_reader *r, uin
     json = bad ? NULL : seam_read_lenstr(r, 1 << 20, &size);
     if (json == NULL)
         return seam_fault_set(f, SEAM_CORRUPT, db->pager.path, SEAM_FAULT_NO_OFFSET,
-                         "the catalogue is damaged");
+                              "the catalogue is damaged");
     st = oltp_table_own(db, &tb, f);
     if (st == SEAM_OK) st = seam_schema_parse((const char *)json, size, &tb->schema, f);
     if (st == SEAM_OK && tb->schema.index_count != n) st = SEAM_CORRUPT;
     if (st == SEAM_NOMEM) return st;
     if (st != SEAM_OK)
         return seam_fault_set(f, SEAM_CORRUPT, db->pager.path, SEAM_FAULT_NO_OFFSET,
-                         "the catalogue holds no valid schema");
+                              "the catalogue holds no valid schema");
     tb->primary = (uint32_t)primary;
-    for (uint64_t k = 0; k < n; k++)
-        tb->index[k] = (uint32_t)index[k];
+    for (uint64_t k = 0; k < n; k++) tb->index[k] = (uint32_t)index[k];
     *out = tb;
     return SEAM_OK;
 }
 
 enum seam_status oltp_catalog_decode(struct oltp *db, struct seam_reader *r, const char *where,
-                           struct oltp_catalog **out, struct oltp_tree **trees, struct seam_fault *f)
+                                     struct oltp_catalog **out, struct oltp_tree **trees,
+                                     struct seam_fault *f)
 {
     uint64_t slots = seam_read_varint(r), tables;
     struct oltp_tree *t = NULL;
@@ -154,11 +155,12 @@ done:
 /* ---- changing -------------------------------------------------------------------------------------- */
 
 /* A new tree slot, empty, in the transaction's working copy. */
-static enum seam_status slot_new(struct oltp_txn *t, struct oltp_catalog *c, uint32_t *slot, struct seam_fault *f)
+static enum seam_status slot_new(struct oltp_txn *t, struct oltp_catalog *c, uint32_t *slot,
+                                 struct seam_fault *f)
 {
     if (c->slots == TREES_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, t->db->dir, SEAM_FAULT_NO_OFFSET, "%d trees were made already",
-                         TREES_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, t->db->dir, SEAM_FAULT_NO_OFFSET,
+                              "%d trees were made already", TREES_MAX);
     if (c->slots == t->tree_cap) {
         struct oltp_tree *more = realloc(t->trees, (t->tree_cap * 2 + 8) * sizeof *more);
 
@@ -172,8 +174,8 @@ static enum seam_status slot_new(struct oltp_txn *t, struct oltp_catalog *c, uin
 }
 
 /* Fills a new index from the rows there are. */
-static enum seam_status index_build(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb, unsigned ix,
-                               struct seam_fault *f)
+static enum seam_status index_build(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
+                                    unsigned ix, struct seam_fault *f)
 {
     struct oltp *db = t->db;
     struct oltp_tree_cursor c = {
@@ -196,12 +198,13 @@ static enum seam_status index_build(struct oltp_txn *t, uint32_t id, const struc
         st = oltp_cell_value(&db->pager, &cell, db->w.hazard, &t->big, &row, f);
         if (st == SEAM_OK) st = seam_row_decode(&tb->schema, row.data, row.size, t->old_values, f);
         if (st == SEAM_OK)
-            st = oltp_index_entry_key(tb, ix, t->old_values, (struct wal_bytes){primary, n}, &t->index_key,
-                                 &prefix, &has_null, f);
+            st = oltp_index_entry_key(tb, ix, t->old_values, (struct wal_bytes){primary, n},
+                                      &t->index_key, &prefix, &has_null, f);
         if (st == SEAM_OK)
             st = oltp_tree_prepare(&db->w, &t->trees[tb->index[ix]], number, t->index_key.data,
-                              t->index_key.size, f);
-        if (st == SEAM_OK) st = oltp_tree_store(&db->w, t->index_key.data, t->index_key.size, NULL, 0, f);
+                                   t->index_key.size, f);
+        if (st == SEAM_OK)
+            st = oltp_tree_store(&db->w, t->index_key.data, t->index_key.size, NULL, 0, f);
         if (st != SEAM_OK || !tb->schema.indexes[ix].unique || has_null) continue;
         /* Equal columns would be neighbours: look for another entry with this prefix. */
         other = (struct oltp_tree_cursor){
@@ -213,8 +216,8 @@ static enum seam_status index_build(struct oltp_txn *t, uint32_t id, const struc
             if (n < prefix || memcmp(near, t->index_key.data, prefix) != 0) break;
             if (seen == 1)
                 return seam_fault_set(f, SEAM_EXISTS, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                                 "two rows are equal in unique index \"%s\"",
-                                 tb->schema.indexes[ix].name);
+                                      "two rows are equal in unique index \"%s\"",
+                                      tb->schema.indexes[ix].name);
         }
         if (st == SEAM_END) st = SEAM_OK;
     }
@@ -235,8 +238,9 @@ static bool index_equal(const struct seam_index_def *a, const struct seam_index_
 }
 
 /* Trees for tb's indexes: kept where `old` has the same, built or emptied where not. */
-static enum seam_status indexes_set(struct oltp_txn *t, uint32_t id, struct oltp_catalog *c, struct oltp_table *tb,
-                               const struct oltp_table *old, struct seam_fault *f)
+static enum seam_status indexes_set(struct oltp_txn *t, uint32_t id, struct oltp_catalog *c,
+                                    struct oltp_table *tb, const struct oltp_table *old,
+                                    struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -259,9 +263,11 @@ static enum seam_status indexes_set(struct oltp_txn *t, uint32_t id, struct oltp
     return st;
 }
 
-enum seam_status oltp_catalog_set(struct oltp_txn *t, uint32_t id, struct seam_schema *s, struct seam_fault *f)
+enum seam_status oltp_catalog_set(struct oltp_txn *t, uint32_t id, struct seam_schema *s,
+                                  struct seam_fault *f)
 {
-    const struct oltp_table *old = id <= t->catalog->table_count ? t->catalog->tables[id - 1] : NULL;
+    const struct oltp_table *old =
+        id <= t->catalog->table_count ? t->catalog->tables[id - 1] : NULL;
     struct oltp_catalog *c = NULL;
     struct oltp_table *tb = NULL;
     enum seam_status st = oltp_catalog_copy(t->db, t->catalog, &c, f);
@@ -296,7 +302,8 @@ enum seam_status oltp_catalog_set(struct oltp_txn *t, uint32_t id, struct seam_s
 /* ---- the front door -------------------------------------------------------------------------------- */
 
 /* A change of shape either happens whole or not at all: it runs inside a savepoint of its own. */
-static enum seam_status shape_change(struct oltp_txn *t, uint32_t id, struct seam_schema *s, struct seam_fault *f)
+static enum seam_status shape_change(struct oltp_txn *t, uint32_t id, struct seam_schema *s,
+                                     struct seam_fault *f)
 {
     struct seam_buf payload = {0};
     struct wal_change_schema c = {.txn = t->id, .seq = t->seq, .table = id};
@@ -336,23 +343,23 @@ done:
 }
 
 static enum seam_status shape_begin(struct oltp_txn *t, uint32_t table, struct seam_schema *copy,
-                               struct seam_fault *f)
+                                    struct seam_fault *f)
 {
     const struct oltp_table *tb;
 
     if (!t->write)
         return seam_fault_set(f, SEAM_UNSUPPORTED, t->db->dir, SEAM_FAULT_NO_OFFSET,
-                         "a read transaction changes nothing");
+                              "a read transaction changes nothing");
     if (t->failed != SEAM_OK)
         return seam_fault_set(f, t->failed, t->db->dir, SEAM_FAULT_NO_OFFSET,
-                         "the transaction failed earlier");
+                              "the transaction failed earlier");
     tb = table_of(t, table);
     if (tb == NULL) return oltp_table_unknown(table, f);
     return copy != NULL ? seam_schema_clone(&tb->schema, copy) : SEAM_OK;
 }
 
 enum seam_status oltp_create_table(struct oltp_txn *t, const struct seam_schema *s, uint32_t *table,
-                              struct seam_fault *f)
+                                   struct seam_fault *f)
 {
     struct seam_schema copy = {0};
     uint32_t id = t->catalog->table_count + 1;
@@ -360,19 +367,20 @@ enum seam_status oltp_create_table(struct oltp_txn *t, const struct seam_schema 
 
     if (!t->write)
         return seam_fault_set(f, SEAM_UNSUPPORTED, t->db->dir, SEAM_FAULT_NO_OFFSET,
-                         "a read transaction changes nothing");
+                              "a read transaction changes nothing");
     if (oltp_table(t, s->name, &id, NULL) == SEAM_OK)
-        return seam_fault_set(f, SEAM_EXISTS, s->name, SEAM_FAULT_NO_OFFSET, "there is such a table already");
+        return seam_fault_set(f, SEAM_EXISTS, s->name, SEAM_FAULT_NO_OFFSET,
+                              "there is such a table already");
     if (s->key_count == 0)
         return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
-                         "a table needs a key: name its column or columns in \"key\"");
+                              "a table needs a key: name its column or columns in \"key\"");
     if (id > OLTP_TABLES_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, s->name, SEAM_FAULT_NO_OFFSET, "%d tables were made already",
-                         OLTP_TABLES_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, s->name, SEAM_FAULT_NO_OFFSET,
+                              "%d tables were made already", OLTP_TABLES_MAX);
     for (unsigned i = 0; i < s->index_count; i++)
         if (s->indexes[i].id == 0 || s->indexes[i].id >= 1 << TREE_INDEX_BITS)
-            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "index ids go from 1 to %d",
-                             (1 << TREE_INDEX_BITS) - 1);
+            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
+                                  "index ids go from 1 to %d", (1 << TREE_INDEX_BITS) - 1);
     st = seam_schema_clone(s, &copy);
     if (st == SEAM_OK) st = shape_change(t, id, &copy, f);
     seam_schema_free(&copy);
@@ -380,8 +388,8 @@ enum seam_status oltp_create_table(struct oltp_txn *t, const struct seam_schema 
     return st;
 }
 
-enum seam_status oltp_create_table_json(struct oltp_txn *t, const char *json, size_t n, uint32_t *table,
-                                   struct seam_fault *f)
+enum seam_status oltp_create_table_json(struct oltp_txn *t, const char *json, size_t n,
+                                        uint32_t *table, struct seam_fault *f)
 {
     struct seam_schema s = {0};
     enum seam_status st = seam_schema_parse(json, n, &s, f);
@@ -399,7 +407,7 @@ enum seam_status oltp_drop_table(struct oltp_txn *t, uint32_t table, struct seam
 }
 
 enum seam_status oltp_add_column(struct oltp_txn *t, uint32_t table, const struct seam_column *c,
-                            struct seam_fault *f)
+                                 struct seam_fault *f)
 {
     struct seam_schema s = {0};
     enum seam_status st = shape_begin(t, table, &s, f);
@@ -410,7 +418,8 @@ enum seam_status oltp_add_column(struct oltp_txn *t, uint32_t table, const struc
     return st;
 }
 
-enum seam_status oltp_drop_column(struct oltp_txn *t, uint32_t table, const char *name, struct seam_fault *f)
+enum seam_status oltp_drop_column(struct oltp_txn *t, uint32_t table, const char *name,
+                                  struct seam_fault *f)
 {
     struct seam_schema s = {0};
     enum seam_status st = shape_begin(t, table, &s, f);
@@ -421,8 +430,8 @@ enum seam_status oltp_drop_column(struct oltp_txn *t, uint32_t table, const char
     return st;
 }
 
-enum seam_status oltp_rename_column(struct oltp_txn *t, uint32_t table, const char *from, const char *to,
-                               struct seam_fault *f)
+enum seam_status oltp_rename_column(struct oltp_txn *t, uint32_t table, const char *from,
+                                    const char *to, struct seam_fault *f)
 {
     struct seam_schema s = {0};
     enum seam_status st = shape_begin(t, table, &s, f);
@@ -434,8 +443,8 @@ enum seam_status oltp_rename_column(struct oltp_txn *t, uint32_t table, const ch
 }
 
 enum seam_status oltp_create_index(struct oltp_txn *t, uint32_t table, const char *name,
-                              const char *const *columns, size_t count, bool unique,
-                              struct seam_fault *f)
+                                   const char *const *columns, size_t count, bool unique,
+                                   struct seam_fault *f)
 {
     struct seam_schema s = {0};
     struct seam_index_def *def;
@@ -446,32 +455,31 @@ enum seam_status oltp_create_index(struct oltp_txn *t, uint32_t table, const cha
     if (s.index_count == SEAM_INDEXES_MAX || count == 0 || count > SEAM_KEY_COLUMNS_MAX ||
         strlen(name) >= SEAM_NAME_MAX_BYTES) {
         st = seam_fault_set(f, SEAM_LIMIT, s.name, SEAM_FAULT_NO_OFFSET,
-                       "at most %d indexes of at most %d columns, names under %d bytes",
-                       SEAM_INDEXES_MAX, SEAM_KEY_COLUMNS_MAX, SEAM_NAME_MAX_BYTES);
+                            "at most %d indexes of at most %d columns, names under %d bytes",
+                            SEAM_INDEXES_MAX, SEAM_KEY_COLUMNS_MAX, SEAM_NAME_MAX_BYTES);
         goto done;
     }
     for (unsigned i = 0; i < s.index_count; i++) {
         if (strcmp(s.indexes[i].name, name) == 0) {
             st = seam_fault_set(f, SEAM_EXISTS, s.name, SEAM_FAULT_NO_OFFSET,
-                           "there is an index \"%s\" already", name);
+                                "there is an index \"%s\" already", name);
             goto done;
         }
         if (s.indexes[i].id > id) id = s.indexes[i].id;
     }
-    while (index_by_id(&s, (uint16_t)(id + 1)) >= 0)
-        id++;
+    while (index_by_id(&s, (uint16_t)(id + 1)) >= 0) id++;
     if (id + 1 >= 1 << TREE_INDEX_BITS) /* numbers given before may be free again */
-        for (id = 0; index_by_id(&s, (uint16_t)(id + 1)) >= 0;)
-            id++;
+        for (id = 0; index_by_id(&s, (uint16_t)(id + 1)) >= 0;) id++;
     def = &s.indexes[s.index_count++];
-    *def = (struct seam_index_def){.id = (uint16_t)(id + 1), .unique = unique, .count = (uint16_t)count};
+    *def = (struct seam_index_def){
+        .id = (uint16_t)(id + 1), .unique = unique, .count = (uint16_t)count};
     memcpy(def->name, name, strlen(name) + 1);
     for (size_t i = 0; i < count; i++) {
         int at = seam_schema_column(&s, columns[i]);
 
         if (at < 0) {
-            st =
-                seam_fault_set(f, SEAM_NOT_FOUND, s.name, SEAM_FAULT_NO_OFFSET, "no column \"%s\"", columns[i]);
+            st = seam_fault_set(f, SEAM_NOT_FOUND, s.name, SEAM_FAULT_NO_OFFSET, "no column \"%s\"",
+                                columns[i]);
             goto done;
         }
         def->columns[i] = (uint16_t)at;
@@ -482,17 +490,18 @@ done:
     return st;
 }
 
-enum seam_status oltp_drop_index(struct oltp_txn *t, uint32_t table, const char *name, struct seam_fault *f)
+enum seam_status oltp_drop_index(struct oltp_txn *t, uint32_t table, const char *name,
+                                 struct seam_fault *f)
 {
     struct seam_schema s = {0};
     unsigned at = 0;
     enum seam_status st = shape_begin(t, table, &s, f);
 
     if (st != SEAM_OK) return st;
-    while (at < s.index_count && strcmp(s.indexes[at].name, name) != 0)
-        at++;
+    while (at < s.index_count && strcmp(s.indexes[at].name, name) != 0) at++;
     if (at == s.index_count) {
-        st = seam_fault_set(f, SEAM_NOT_FOUND, s.name, SEAM_FAULT_NO_OFFSET, "no index \"%s\"", name);
+        st = seam_fault_set(f, SEAM_NOT_FOUND, s.name, SEAM_FAULT_NO_OFFSET, "no index \"%s\"",
+                            name);
     } else {
         s.index_count--;
         memmove(&s.indexes[at], &s.indexes[at + 1], (s.index_count - at) * sizeof *s.indexes);

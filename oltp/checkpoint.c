@@ -62,7 +62,8 @@ void oltp_meta_encode(const struct oltp_checkpoint *c, uint64_t file_id, uint8_t
 }
 
 enum seam_status oltp_meta_decode(const uint8_t in[META_SIZE], unsigned slot, const char *path,
-                        struct oltp_checkpoint *c, uint64_t *file_id, struct seam_fault *f)
+                                  struct oltp_checkpoint *c, uint64_t *file_id,
+                                  struct seam_fault *f)
 {
     uint64_t at = (uint64_t)slot * OLTP_PAGE_SIZE;
 
@@ -71,27 +72,29 @@ enum seam_status oltp_meta_decode(const uint8_t in[META_SIZE], unsigned slot, co
     if (seam_get_u32(in + META_AT_CRC) != seam_crc32c(0, in, META_AT_CRC))
         return seam_fault_set(f, SEAM_CORRUPT, path, at, "the meta page's checksum is wrong");
     if (seam_get_u32(in + META_AT_VERSION) != META_VERSION)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, at, "format version %u; this program reads %d",
-                         seam_get_u32(in + META_AT_VERSION), META_VERSION);
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, at,
+                              "format version %u; this program reads %d",
+                              seam_get_u32(in + META_AT_VERSION), META_VERSION);
     if (seam_get_u32(in + META_AT_PAGE_SIZE) != OLTP_PAGE_SIZE)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, at, "pages of %u bytes; this program reads %d",
-                         seam_get_u32(in + META_AT_PAGE_SIZE), OLTP_PAGE_SIZE);
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, at,
+                              "pages of %u bytes; this program reads %d",
+                              seam_get_u32(in + META_AT_PAGE_SIZE), OLTP_PAGE_SIZE);
     *file_id = seam_get_u64(in + META_AT_FILE_ID);
     *c = (struct oltp_checkpoint){.seq = seam_get_u64(in + META_AT_SEQ),
-                             .epoch = seam_get_u64(in + META_AT_EPOCH),
-                             .lsn = seam_get_u64(in + META_AT_LSN),
-                             .wall_us = (int64_t)seam_get_u64(in + META_AT_WALL),
-                             .last_txn = seam_get_u64(in + META_AT_TXN),
-                             .catalog_page = seam_get_u32(in + META_AT_CATALOG),
-                             .space_page = seam_get_u32(in + META_AT_SPACE),
-                             .pages = seam_get_u32(in + META_AT_PAGES)};
+                                  .epoch = seam_get_u64(in + META_AT_EPOCH),
+                                  .lsn = seam_get_u64(in + META_AT_LSN),
+                                  .wall_us = (int64_t)seam_get_u64(in + META_AT_WALL),
+                                  .last_txn = seam_get_u64(in + META_AT_TXN),
+                                  .catalog_page = seam_get_u32(in + META_AT_CATALOG),
+                                  .space_page = seam_get_u32(in + META_AT_SPACE),
+                                  .pages = seam_get_u32(in + META_AT_PAGES)};
     if (c->seq % 2 != slot || c->pages < 2 || c->pages > PAGER_PAGES_MAX || c->epoch == 0)
         return seam_fault_set(f, SEAM_CORRUPT, path, at, "the meta page contradicts itself");
     return SEAM_OK;
 }
 
-enum seam_status oltp_meta_read(struct seam_file *file, struct oltp_checkpoint *newest, uint64_t *file_id,
-                      bool damaged[2], struct seam_fault *f)
+enum seam_status oltp_meta_read(struct seam_file *file, struct oltp_checkpoint *newest,
+                                uint64_t *file_id, bool damaged[2], struct seam_fault *f)
 {
     struct oltp_checkpoint c[2] = {{0}};
     uint64_t id[2] = {0};
@@ -102,9 +105,11 @@ enum seam_status oltp_meta_read(struct seam_file *file, struct oltp_checkpoint *
     for (unsigned slot = 0; slot < 2; slot++) {
         uint8_t page[META_SIZE];
 
-        st[slot] = seam_file_read(file, (uint64_t)slot * OLTP_PAGE_SIZE, page, META_SIZE, &why[slot]);
+        st[slot] =
+            seam_file_read(file, (uint64_t)slot * OLTP_PAGE_SIZE, page, META_SIZE, &why[slot]);
         if (st[slot] == SEAM_OK)
-            st[slot] = oltp_meta_decode(page, slot, seam_file_path(file), &c[slot], &id[slot], &why[slot]);
+            st[slot] =
+                oltp_meta_decode(page, slot, seam_file_path(file), &c[slot], &id[slot], &why[slot]);
         damaged[slot] = st[slot] != SEAM_OK;
         if (st[slot] != SEAM_OK && st[slot] != SEAM_CORRUPT) {
             if (f != NULL) *f = why[slot];
@@ -117,14 +122,15 @@ enum seam_status oltp_meta_read(struct seam_file *file, struct oltp_checkpoint *
     }
     best = damaged[0] || (!damaged[1] && c[1].seq > c[0].seq) ? 1 : 0;
     if (!damaged[0] && !damaged[1] && id[0] != id[1])
-        return seam_fault_set(f, SEAM_CORRUPT, seam_file_path(file), 0, "the meta pages are of two files");
+        return seam_fault_set(f, SEAM_CORRUPT, seam_file_path(file), 0,
+                              "the meta pages are of two files");
     *newest = c[best];
     *file_id = id[best];
     return SEAM_OK;
 }
 
-enum seam_status oltp_pages_create(struct seam_io *io, const char *dir, const char *path, uint64_t file_id,
-                         struct seam_fault *f)
+enum seam_status oltp_pages_create(struct seam_io *io, const char *dir, const char *path,
+                                   uint64_t file_id, struct seam_fault *f)
 {
     static const uint8_t zeros[2 * OLTP_PAGE_SIZE];
     char temporary[SEAM_PATH_MAX_BYTES];
@@ -132,7 +138,9 @@ enum seam_status oltp_pages_create(struct seam_io *io, const char *dir, const ch
     uint8_t meta[META_SIZE];
     enum seam_status st = seam_path_join(temporary, dir, "pages.new", f);
 
-    if (st == SEAM_OK) st = seam_file_open(io, temporary, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file, f);
+    if (st == SEAM_OK)
+        st = seam_file_open(io, temporary, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC,
+                            &file, f);
     if (st == SEAM_OK) st = seam_file_write(file, 0, zeros, sizeof zeros, f);
     for (unsigned slot = 0; slot < 2 && st == SEAM_OK; slot++) {
         struct oltp_checkpoint c = {.seq = slot, .epoch = 1, .pages = 2};
@@ -149,8 +157,8 @@ enum seam_status oltp_pages_create(struct seam_io *io, const char *dir, const ch
 
 /* ---- blobs ----------------------------------------------------------------------------------------- */
 
-enum seam_status oltp_blob_read(struct oltp_pager *p, uint32_t first, struct seam_buf *out, uint32_t **pages,
-                      size_t *count, struct seam_fault *f)
+enum seam_status oltp_blob_read(struct oltp_pager *p, uint32_t first, struct seam_buf *out,
+                                uint32_t **pages, size_t *count, struct seam_fault *f)
 {
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
     uint32_t limit = atomic_load(&p->pages), at = first;
@@ -160,14 +168,14 @@ enum seam_status oltp_blob_read(struct oltp_pager *p, uint32_t first, struct sea
     for (uint32_t seen = 0; st == SEAM_OK && at != 0; seen++) {
         if (seen > limit || at >= limit || at < 2) {
             st = seam_fault_set(f, SEAM_CORRUPT, p->path, SEAM_FAULT_NO_OFFSET,
-                           "a chain of blob pages leaves the file or goes in circles");
+                                "a chain of blob pages leaves the file or goes in circles");
             break;
         }
         st = seam_file_read(p->file, (uint64_t)at * OLTP_PAGE_SIZE, page, OLTP_PAGE_SIZE, f);
         if (st == SEAM_OK) st = oltp_page_check(page, p->file_id, at, limit, p->path, f);
         if (st == SEAM_OK && page_kind(page) != PAGE_BLOB)
             st = seam_fault_set(f, SEAM_CORRUPT, p->path, (uint64_t)at * OLTP_PAGE_SIZE,
-                           "page %u is no blob page", at);
+                                "page %u is no blob page", at);
         if (st != SEAM_OK) break;
         seam_buf_append(out, page + PAGE_HEADER_SIZE, page_used(page));
         if (pages != NULL) {
@@ -186,18 +194,20 @@ enum seam_status oltp_blob_read(struct oltp_pager *p, uint32_t first, struct sea
     free(page);
     if (st == SEAM_OK && !seam_buf_ok(out)) st = SEAM_NOMEM;
     return st == SEAM_NOMEM ? seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET,
-                                      "no memory for a checkpoint's catalogue")
-                          : st;
+                                             "no memory for a checkpoint's catalogue")
+                            : st;
 }
 
-static enum seam_status blob_write(struct oltp_pager *p, const struct seam_buf *bytes, const uint32_t *pages,
-                              size_t count, uint64_t epoch, seam_lsn_t lsn, struct seam_fault *f)
+static enum seam_status blob_write(struct oltp_pager *p, const struct seam_buf *bytes,
+                                   const uint32_t *pages, size_t count, uint64_t epoch,
+                                   seam_lsn_t lsn, struct seam_fault *f)
 {
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
     enum seam_status st = SEAM_OK;
 
     if (page == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET, "no memory for a checkpoint");
+        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a checkpoint");
     assert(bytes->size <= count * PAGE_BODY);
     for (size_t i = 0; st == SEAM_OK && i < count; i++) {
         size_t from = i * PAGE_BODY, n = bytes->size > from ? bytes->size - from : 0;
@@ -246,7 +256,8 @@ static struct oltp_checkpoint checkpoint_get(struct seam_reader *r)
 
 /* `kept`: epochs (ascending) whose pages must survive; other dead pages count as free. */
 static void space_encode(struct oltp *db, const uint64_t *kept, size_t kept_count,
-                         const struct oltp_checkpoint *retained, size_t retained_count, struct seam_buf *out)
+                         const struct oltp_checkpoint *retained, size_t retained_count,
+                         struct seam_buf *out)
 {
     struct oltp_space *s = &db->pager.space;
     uint32_t pages = atomic_load(&db->pager.pages);
@@ -271,12 +282,11 @@ static void space_encode(struct oltp *db, const uint64_t *kept, size_t kept_coun
         seam_buf_varint(out, s->dead[i].death);
     }
     seam_buf_varint(out, retained_count);
-    for (size_t i = 0; i < retained_count; i++)
-        checkpoint_put(out, &retained[i]);
+    for (size_t i = 0; i < retained_count; i++) checkpoint_put(out, &retained[i]);
 }
 
 static enum seam_status space_decode(struct oltp *db, const struct seam_buf *blob, uint32_t pages,
-                                struct seam_fault *f)
+                                     struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(blob->data, blob->size);
     struct oltp_pager *p = &db->pager;
@@ -288,13 +298,13 @@ static enum seam_status space_decode(struct oltp *db, const struct seam_buf *blo
     memcpy(p->space.used, bitmap, (pages + 7) / 8);
     p->space.used[0] |= 3; /* the meta pages */
     p->space.free = 0;
-    for (uint32_t i = 0; i < pages; i++)
-        p->space.free += !(p->space.used[i / 64] >> (i % 64) & 1);
+    for (uint32_t i = 0; i < pages; i++) p->space.free += !(p->space.used[i / 64] >> (i % 64) & 1);
     n = seam_read_varint(&r);
     if (r.bad || n > pages) goto damaged;
     if (oltp_space_reserve_dead(p, (size_t)n, f) != SEAM_OK) return SEAM_NOMEM;
     for (uint64_t i = 0; i < n; i++) {
-        uint64_t page = seam_read_varint(&r), birth = seam_read_varint(&r), death = seam_read_varint(&r);
+        uint64_t page = seam_read_varint(&r), birth = seam_read_varint(&r),
+                 death = seam_read_varint(&r);
 
         if (r.bad || page < 2 || page >= pages || birth >= death ||
             !(p->space.used[page / 64] >> (page % 64) & 1))
@@ -303,16 +313,17 @@ static enum seam_status space_decode(struct oltp *db, const struct seam_buf *blo
     }
     n = seam_read_varint(&r);
     if (r.bad || n > RETAINED_MAX) goto damaged;
-    for (uint64_t i = 0; i < n; i++)
-        db->retained[i] = checkpoint_get(&r);
+    for (uint64_t i = 0; i < n; i++) db->retained[i] = checkpoint_get(&r);
     if (r.bad || seam_reader_left(&r) != 0) goto damaged;
     db->retained_count = (size_t)n;
     return SEAM_OK;
 damaged:
-    return seam_fault_set(f, SEAM_CORRUPT, p->path, SEAM_FAULT_NO_OFFSET, "the map of free space is damaged");
+    return seam_fault_set(f, SEAM_CORRUPT, p->path, SEAM_FAULT_NO_OFFSET,
+                          "the map of free space is damaged");
 }
 
-enum seam_status oltp_space_load(struct oltp *db, const struct oltp_checkpoint *c, struct seam_fault *f)
+enum seam_status oltp_space_load(struct oltp *db, const struct oltp_checkpoint *c,
+                                 struct seam_fault *f)
 {
     struct seam_buf blob = {0};
     enum seam_status st = oltp_space_grow(&db->pager, c->pages, f);
@@ -373,10 +384,8 @@ static enum seam_status encode_space(struct oltp *db, struct making *m)
 
     /* All that are on the list until this one is published, also those it gives up: a reader may still open and
      * pin one while the pages are written. What only they need is let go by the checkpoint after. */
-    for (size_t i = 0; i < db->retained_count; i++)
-        kept[n++] = db->retained[i].epoch;
-    for (size_t i = 0; i < db->pinned_count; i++)
-        kept[n++] = db->pinned[i];
+    for (size_t i = 0; i < db->retained_count; i++) kept[n++] = db->retained[i].epoch;
+    for (size_t i = 0; i < db->pinned_count; i++) kept[n++] = db->pinned[i];
     kept[n++] = db->newest.epoch; /* another process may just be opening it */
     qsort(kept, n, sizeof *kept, compare_epochs);
     seam_buf_clear(&m->space);
@@ -403,14 +412,14 @@ static enum seam_status blob_places(struct oltp *db, struct making *m, struct se
                 m->blob = more;
         }
         if (st == SEAM_NOMEM)
-            return seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET, "no memory for a checkpoint");
+            return seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET,
+                                  "no memory for a checkpoint");
         if (m->blob_count == need) break;
         while (st == SEAM_OK && m->blob_count < need) {
             st = oltp_space_take(&db->pager, &m->blob[m->blob_count], f);
             if (st == SEAM_OK) m->blob_count++;
         }
-        while (m->blob_count > need)
-            oltp_space_give(&db->pager, m->blob[--m->blob_count]);
+        while (m->blob_count > need) oltp_space_give(&db->pager, m->blob[--m->blob_count]);
     } while (st == SEAM_OK);
     return st;
 }
@@ -422,10 +431,10 @@ static enum seam_status making_begin(struct oltp *db, struct making *m, struct s
     enum seam_status st;
 
     m->next = (struct oltp_checkpoint){.seq = db->newest.seq + 1,
-                                  .epoch = atomic_load(&v->epoch),
-                                  .lsn = v->lsn,
-                                  .wall_us = v->wall_us,
-                                  .last_txn = db->last_txn};
+                                       .epoch = atomic_load(&v->epoch),
+                                       .lsn = v->lsn,
+                                       .wall_us = v->wall_us,
+                                       .last_txn = db->last_txn};
     oltp_pins_refresh(db);
     retention(db, m);
     oltp_catalog_encode(v->catalog, v->trees, &m->catalog);
@@ -449,7 +458,8 @@ static enum seam_status making_begin(struct oltp *db, struct making *m, struct s
 }
 
 /* The next `count` of its pages. The log is synced first: see above. */
-static enum seam_status making_write(struct oltp *db, struct making *m, size_t count, struct seam_fault *f)
+static enum seam_status making_write(struct oltp *db, struct making *m, size_t count,
+                                     struct seam_fault *f)
 {
     enum seam_status st = m->written == 0 ? oltp_wait(db, m->next.lsn, f) : SEAM_OK;
 
@@ -461,7 +471,8 @@ static enum seam_status making_write(struct oltp *db, struct making *m, size_t c
 
 /* What makes it the newest: blobs, sync, meta page, sync. A state without a page of its own (events only) meets
  * the log's sync here for the first time. */
-static enum seam_status making_publish(struct oltp *db, const struct making *m, struct seam_fault *f)
+static enum seam_status making_publish(struct oltp *db, const struct making *m,
+                                       struct seam_fault *f)
 {
     struct oltp_pager *p = &db->pager;
     uint8_t meta[META_SIZE];
@@ -472,7 +483,8 @@ static enum seam_status making_publish(struct oltp *db, const struct making *m, 
     if (st == SEAM_OK)
         st = blob_write(p, &m->space, m->blob + m->catalog_pages, m->blob_count - m->catalog_pages,
                         m->next.epoch, m->next.lsn, f);
-    if (st == SEAM_OK && (st = seam_file_datasync(p->file, f)) != SEAM_OK) oltp_db_poison(db, st, f);
+    if (st == SEAM_OK && (st = seam_file_datasync(p->file, f)) != SEAM_OK)
+        oltp_db_poison(db, st, f);
     if (st != SEAM_OK) return st;
     oltp_meta_encode(&m->next, p->file_id, meta);
     st = seam_file_write(p->file, (m->next.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
@@ -523,8 +535,7 @@ static void making_end(struct oltp *db, struct making *m, bool made)
         atomic_fetch_add(&db->checkpoints, 1);
         oltp_pins_refresh(db);
     } else {
-        while (m->blob_count > 0)
-            oltp_space_give(&db->pager, m->blob[--m->blob_count]);
+        while (m->blob_count > 0) oltp_space_give(&db->pager, m->blob[--m->blob_count]);
         blobs_revive(db);
     }
     oltp_dead_release(db);
@@ -551,8 +562,9 @@ static enum seam_status next_epoch(struct oltp *db, struct seam_fault *f)
 {
     enum seam_status st = oltp_txn_prepare_write(db, f);
 
-    return st == SEAM_OK ? oltp_txn_install(&db->txn, db->txn.version->lsn, db->txn.version->wall_us, f)
-                       : st;
+    return st == SEAM_OK
+               ? oltp_txn_install(&db->txn, db->txn.version->lsn, db->txn.version->wall_us, f)
+               : st;
 }
 
 static void held(struct oltp *db, uint64_t since)
@@ -572,7 +584,8 @@ static enum seam_status checkpoint_begin(struct oltp *db, bool force, struct sea
     bool same;
 
     if (m == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET, "no memory for a checkpoint");
+        return seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a checkpoint");
     pthread_mutex_lock(&db->writer_latch);
     st = oltp_db_poisoned(db, f);
     same = st == SEAM_OK && atomic_load(&atomic_load(&db->current)->epoch) == db->newest.epoch;
@@ -582,8 +595,7 @@ static enum seam_status checkpoint_begin(struct oltp *db, bool force, struct sea
         if (st == SEAM_OK)
             db->making = m;
         else
-            while (m->blob_count > 0)
-                oltp_space_give(&db->pager, m->blob[--m->blob_count]);
+            while (m->blob_count > 0) oltp_space_give(&db->pager, m->blob[--m->blob_count]);
     }
     pthread_mutex_unlock(&db->writer_latch);
     held(db, began);
@@ -606,8 +618,9 @@ static enum seam_status checkpoint_end(struct oltp *db, enum seam_status st, str
     if (st == SEAM_OK) st = say_in_log(db, m, f);
     if (st == SEAM_OK)
         st = wal_trim(db->wal, m->retained_count > 0 ? m->retained[0].lsn : m->next.lsn, NULL, f);
-    SEAM_TRACE(db->trace, "oltp", "checkpoint", SEAM_TI("seq", m->next.seq), SEAM_TI("lsn", m->next.lsn),
-          SEAM_TI("pages", m->dirty_count), SEAM_TI("status", st));
+    SEAM_TRACE(db->trace, "oltp", "checkpoint", SEAM_TI("seq", m->next.seq),
+               SEAM_TI("lsn", m->next.lsn), SEAM_TI("pages", m->dirty_count),
+               SEAM_TI("status", st));
     making_free(m);
     db->making = NULL;
     return st;
@@ -686,7 +699,7 @@ enum seam_status oltp_checkpoint(struct oltp *db, struct seam_fault *f)
 
     if (db->read_only)
         return seam_fault_set(f, SEAM_UNSUPPORTED, db->dir, SEAM_FAULT_NO_OFFSET,
-                         "this database was opened read-only");
+                              "this database was opened read-only");
     pthread_mutex_lock(&db->checkpoint_latch);
     st = oltp_checkpoint_now(db, false, f);
     pthread_mutex_unlock(&db->checkpoint_latch);

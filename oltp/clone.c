@@ -31,13 +31,14 @@ static enum seam_status flush(struct cloning *c, struct seam_fault *f)
 
     if (c->buffered > 0)
         st = seam_file_write(c->file, first * OLTP_PAGE_SIZE, c->buffer,
-                        (size_t)c->buffered * OLTP_PAGE_SIZE, f);
+                             (size_t)c->buffered * OLTP_PAGE_SIZE, f);
     c->buffered = 0;
     return st;
 }
 
 /* Room for one more page, with its number in *page. */
-static enum seam_status new_page(struct cloning *c, uint32_t *page, uint8_t **out, struct seam_fault *f)
+static enum seam_status new_page(struct cloning *c, uint32_t *page, uint8_t **out,
+                                 struct seam_fault *f)
 {
     if (c->buffered == CLONE_BUFFER_PAGES) {
         enum seam_status st = flush(c, f);
@@ -50,7 +51,7 @@ static enum seam_status new_page(struct cloning *c, uint32_t *page, uint8_t **ou
 }
 
 static enum seam_status put_page(struct cloning *c, const uint8_t *page, uint32_t *number,
-                            struct seam_fault *f)
+                                 struct seam_fault *f)
 {
     uint8_t *out;
     enum seam_status st = new_page(c, number, &out, f);
@@ -68,7 +69,8 @@ static enum seam_status put_page(struct cloning *c, const uint8_t *page, uint32_
 }
 
 /* Overflow pages follow one another in the copy, so each one's successor is known. */
-static enum seam_status copy_overflow(struct cloning *c, uint32_t from, uint32_t *first, struct seam_fault *f)
+static enum seam_status copy_overflow(struct cloning *c, uint32_t from, uint32_t *first,
+                                      struct seam_fault *f)
 {
     uint8_t page[OLTP_PAGE_SIZE];
     enum seam_status st = SEAM_OK;
@@ -89,13 +91,14 @@ static enum seam_status copy_overflow(struct cloning *c, uint32_t from, uint32_t
     return st;
 }
 
-static enum seam_status copy_page(struct cloning *c, uint32_t from, unsigned level, uint32_t *number,
-                             struct seam_fault *f)
+static enum seam_status copy_page(struct cloning *c, uint32_t from, unsigned level,
+                                  uint32_t *number, struct seam_fault *f)
 {
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
     enum seam_status st;
 
-    if (page == NULL) return seam_fault_set(f, SEAM_NOMEM, c->path, SEAM_FAULT_NO_OFFSET, "no memory to clone");
+    if (page == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, c->path, SEAM_FAULT_NO_OFFSET, "no memory to clone");
     st = oltp_pager_read(&c->from->pager, from, c->leaf, page, f);
     if (st == SEAM_OK && !page_is_tree(page, level))
         st = oltp_level_fault(&c->from->pager, from, page, level, f);
@@ -119,13 +122,14 @@ static enum seam_status copy_page(struct cloning *c, uint32_t from, unsigned lev
 }
 
 static enum seam_status put_blob(struct cloning *c, const struct seam_buf *bytes, uint32_t *first,
-                            struct seam_fault *f)
+                                 struct seam_fault *f)
 {
     uint8_t page[OLTP_PAGE_SIZE];
     size_t pages = (bytes->size + PAGE_BODY - 1) / PAGE_BODY;
-    enum seam_status st = seam_buf_ok(bytes)
-                         ? SEAM_OK
-                         : seam_fault_set(f, SEAM_NOMEM, c->path, SEAM_FAULT_NO_OFFSET, "no memory to clone");
+    enum seam_status st =
+        seam_buf_ok(bytes)
+            ? SEAM_OK
+            : seam_fault_set(f, SEAM_NOMEM, c->path, SEAM_FAULT_NO_OFFSET, "no memory to clone");
 
     *first = c->next;
     for (size_t i = 0; st == SEAM_OK && i < pages; i++) {
@@ -160,16 +164,16 @@ static void all_used(uint32_t pages, struct seam_buf *out)
 static enum seam_status copy_state(struct cloning *c, struct oltp_txn *t, struct seam_fault *f)
 {
     struct oltp_checkpoint next = {.seq = CLONE_SEQ,
-                              .epoch = CLONE_EPOCH,
-                              .lsn = t->version->lsn,
-                              .wall_us = t->version->wall_us,
-                              .last_txn = t->db->last_txn};
+                                   .epoch = CLONE_EPOCH,
+                                   .lsn = t->version->lsn,
+                                   .wall_us = t->version->wall_us,
+                                   .last_txn = t->db->last_txn};
     struct oltp_tree *trees = calloc(t->catalog->slots + 1, sizeof *trees);
     struct seam_buf blob = {0};
     uint8_t meta[META_SIZE];
-    enum seam_status st = trees == NULL
-                         ? seam_fault_set(f, SEAM_NOMEM, c->path, SEAM_FAULT_NO_OFFSET, "no memory to clone")
-                         : SEAM_OK;
+    enum seam_status st = trees == NULL ? seam_fault_set(f, SEAM_NOMEM, c->path,
+                                                         SEAM_FAULT_NO_OFFSET, "no memory to clone")
+                                        : SEAM_OK;
 
     for (uint32_t i = 0; st == SEAM_OK && i < t->catalog->slots; i++) {
         trees[i] = t->trees[i];
@@ -194,7 +198,8 @@ static enum seam_status copy_state(struct cloning *c, struct oltp_txn *t, struct
     if (st == SEAM_OK) st = flush(c, f);
     if (st == SEAM_OK) st = seam_file_datasync(c->file, f);
     oltp_meta_encode(&next, c->file_id, meta);
-    if (st == SEAM_OK) st = seam_file_write(c->file, (next.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
+    if (st == SEAM_OK)
+        st = seam_file_write(c->file, (next.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
     if (st == SEAM_OK) st = seam_file_sync(c->file, f);
     free(trees);
     seam_buf_free(&blob);
@@ -202,14 +207,15 @@ static enum seam_status copy_state(struct cloning *c, struct oltp_txn *t, struct
 }
 
 static enum seam_status clone_into(struct cloning *c, struct seam_io *io, const char *new_dir,
-                              struct seam_fault *f)
+                                   struct seam_fault *f)
 {
     struct oltp_txn *t = NULL;
     enum seam_status st = seam_io_mkdir(io, new_dir, f);
 
     if (st == SEAM_OK) st = seam_path_join(c->path, new_dir, "pages", f);
     if (st == SEAM_OK && seam_io_exists(io, c->path))
-        st = seam_fault_set(f, SEAM_EXISTS, new_dir, SEAM_FAULT_NO_OFFSET, "a row store is there already");
+        st = seam_fault_set(f, SEAM_EXISTS, new_dir, SEAM_FAULT_NO_OFFSET,
+                            "a row store is there already");
     if (st == SEAM_OK) st = oltp_pages_create(io, new_dir, c->path, c->file_id, f);
     if (st == SEAM_OK) st = seam_file_open(io, c->path, SEAM_FILE_WRITE, &c->file, f);
     if (st == SEAM_OK) st = oltp_read_begin(c->from, &t, f);
@@ -222,9 +228,9 @@ static enum seam_status clone_into(struct cloning *c, struct seam_io *io, const 
     return st;
 }
 
-enum seam_status oltp_clone(struct seam_io *io, const char *dir, const char *wal_dir, seam_lsn_t as_of,
-                       const char *new_dir, seam_lsn_t *at, struct oltp_progress progress,
-                       struct seam_fault *f)
+enum seam_status oltp_clone(struct seam_io *io, const char *dir, const char *wal_dir,
+                            seam_lsn_t as_of, const char *new_dir, seam_lsn_t *at,
+                            struct oltp_progress progress, struct seam_fault *f)
 {
     struct oltp_options o = {.read_only = true,
                              .wal_dir = wal_dir,
@@ -255,8 +261,9 @@ enum seam_status oltp_clone(struct seam_io *io, const char *dir, const char *wal
 
 /* ---- which moments can be read --------------------------------------------------------------------- */
 
-enum seam_status oltp_checkpoints(struct seam_io *io, const char *dir, struct oltp_checkpoint_info **out,
-                             size_t *count, struct seam_fault *f)
+enum seam_status oltp_checkpoints(struct seam_io *io, const char *dir,
+                                  struct oltp_checkpoint_info **out, size_t *count,
+                                  struct seam_fault *f)
 {
     struct oltp_options o = {.read_only = true, .wal_dir = dir, .holder = "list"};
     struct oltp *db = NULL;
@@ -267,7 +274,8 @@ enum seam_status oltp_checkpoints(struct seam_io *io, const char *dir, struct ol
     newest = db->newest;
     st = oltp_space_load(db, &newest, f);
     if (st == SEAM_OK) *out = malloc((db->retained_count + 1) * sizeof **out);
-    if (st == SEAM_OK && *out == NULL) st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory");
+    if (st == SEAM_OK && *out == NULL)
+        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory");
     for (size_t i = 0; st == SEAM_OK && i <= db->retained_count; i++) {
         const struct oltp_checkpoint *c = i < db->retained_count ? &db->retained[i] : &newest;
 
@@ -278,8 +286,9 @@ enum seam_status oltp_checkpoints(struct seam_io *io, const char *dir, struct ol
     return st;
 }
 
-enum seam_status oltp_lsn_at(struct seam_io *io, const char *dir, const char *wal_dir, int64_t wall_us,
-                        seam_lsn_t *lsn, int64_t *commit_us, struct seam_fault *f)
+enum seam_status oltp_lsn_at(struct seam_io *io, const char *dir, const char *wal_dir,
+                             int64_t wall_us, seam_lsn_t *lsn, int64_t *commit_us,
+                             struct seam_fault *f)
 {
     struct oltp_options o = {
         .read_only = true, .wal_dir = wal_dir, .holder = "time", .as_of_us = wall_us};

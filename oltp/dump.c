@@ -9,8 +9,7 @@ enum { BYTES_SHOWN = 24 };
 
 static void hex(struct seam_buf *out, const uint8_t *p, size_t n)
 {
-    for (size_t i = 0; i < n && i < BYTES_SHOWN; i++)
-        seam_buf_printf(out, "%02x", p[i]);
+    for (size_t i = 0; i < n && i < BYTES_SHOWN; i++) seam_buf_printf(out, "%02x", p[i]);
     if (n > BYTES_SHOWN) seam_buf_printf(out, "... (%zu bytes)", n);
 }
 
@@ -31,17 +30,20 @@ static void dump_meta(const uint8_t *page, unsigned slot, const char *path, stru
         seam_buf_printf(out, "meta page %u: DAMAGED: %s\n", slot, f.why);
         return;
     }
-    seam_buf_printf(out, "meta page %u of a row store: version 1, pages of %d bytes, file id %016llx\n",
-               slot, OLTP_PAGE_SIZE, (unsigned long long)id);
     seam_buf_printf(out,
-               "  24  seq          %llu\n  32  epoch        %llu\n  40  lsn          %llu\n  48  "
-               "wall us      %lld\n",
-               (unsigned long long)c.seq, (unsigned long long)c.epoch, (unsigned long long)c.lsn,
-               (long long)c.wall_us);
-    seam_buf_printf(out,
-               "  56  last txn     %llu\n  64  catalogue at page %u\n  68  space map at page %u\n  "
-               "72  pages        %u\n",
-               (unsigned long long)c.last_txn, c.catalog_page, c.space_page, c.pages);
+                    "meta page %u of a row store: version 1, pages of %d bytes, file id %016llx\n",
+                    slot, OLTP_PAGE_SIZE, (unsigned long long)id);
+    seam_buf_printf(
+        out,
+        "  24  seq          %llu\n  32  epoch        %llu\n  40  lsn          %llu\n  48  "
+        "wall us      %lld\n",
+        (unsigned long long)c.seq, (unsigned long long)c.epoch, (unsigned long long)c.lsn,
+        (long long)c.wall_us);
+    seam_buf_printf(
+        out,
+        "  56  last txn     %llu\n  64  catalogue at page %u\n  68  space map at page %u\n  "
+        "72  pages        %u\n",
+        (unsigned long long)c.last_txn, c.catalog_page, c.space_page, c.pages);
 }
 
 static void dump_cells(const uint8_t *p, struct seam_buf *out)
@@ -52,13 +54,13 @@ static void dump_cells(const uint8_t *p, struct seam_buf *out)
     seam_buf_printf(out, "  %u  prefix %u bytes: ", PAGE_HEADER_SIZE, page_prefix(p));
     hex(out, p + PAGE_HEADER_SIZE, page_prefix(p));
     seam_buf_printf(out, "\n  %u  heads, %u slots, heap from %u, %u bytes free\n", page_heads_at(p),
-               page_count(p), page_heap(p), page_free(p));
+                    page_count(p), page_heap(p), page_free(p));
     if (!leaf) seam_buf_printf(out, "  leftmost child %u\n", page_link(p));
     for (unsigned i = 0; i < page_count(p); i++) {
         struct oltp_cell c = page_cell(p, i);
 
         seam_buf_printf(out, "  %4u  slot %u at %u, head %08x, key ", page_slot(p, i), i,
-                   page_heads_at(p) + 4 * i, page_head(p, i));
+                        page_heads_at(p) + 4 * i, page_head(p, i));
         hex(out, key, oltp_page_key(p, i, key));
         if (!leaf) {
             seam_buf_printf(out, " -> page %u\n", c.child);
@@ -72,8 +74,8 @@ static void dump_cells(const uint8_t *p, struct seam_buf *out)
     }
 }
 
-enum seam_status oltp_dump(struct seam_io *io, const char *pages_path, uint32_t page, struct seam_buf *out,
-                      struct seam_fault *f)
+enum seam_status oltp_dump(struct seam_io *io, const char *pages_path, uint32_t page,
+                           struct seam_buf *out, struct seam_fault *f)
 {
     uint8_t p[OLTP_PAGE_SIZE];
     struct seam_file *file = NULL;
@@ -83,8 +85,8 @@ enum seam_status oltp_dump(struct seam_io *io, const char *pages_path, uint32_t 
 
     if (st == SEAM_OK) st = seam_file_size(file, &size, f);
     if (st == SEAM_OK && (uint64_t)page * OLTP_PAGE_SIZE >= size)
-        st = seam_fault_set(f, SEAM_NOT_FOUND, pages_path, SEAM_FAULT_NO_OFFSET, "there are %llu pages",
-                       (unsigned long long)(size / OLTP_PAGE_SIZE));
+        st = seam_fault_set(f, SEAM_NOT_FOUND, pages_path, SEAM_FAULT_NO_OFFSET,
+                            "there are %llu pages", (unsigned long long)(size / OLTP_PAGE_SIZE));
     if (st == SEAM_OK) st = seam_file_read(file, (uint64_t)page * OLTP_PAGE_SIZE, p, sizeof p, f);
     seam_file_close(file);
     if (st != SEAM_OK) return st;
@@ -93,21 +95,23 @@ enum seam_status oltp_dump(struct seam_io *io, const char *pages_path, uint32_t 
         return seam_buf_ok(out) ? SEAM_OK : SEAM_NOMEM;
     }
     seam_buf_printf(out, "page %u at byte %llu: %s, level %u, tree %u of table %u\n", page,
-               (unsigned long long)page * OLTP_PAGE_SIZE, kind_name(page_kind(p)), page_level(p),
-               page_tree(p) & ((1 << TREE_INDEX_BITS) - 1), page_tree(p) >> TREE_INDEX_BITS);
+                    (unsigned long long)page * OLTP_PAGE_SIZE, kind_name(page_kind(p)),
+                    page_level(p), page_tree(p) & ((1 << TREE_INDEX_BITS) - 1),
+                    page_tree(p) >> TREE_INDEX_BITS);
     seam_buf_printf(
         out,
         "  0   crc %08x (computed %08x)\n  6   count %u\n  8   file id %016llx\n  16  page %u\n",
         seam_get_u32(p), seam_crc32c(0, p + PAGE_KIND, sizeof p - PAGE_KIND), page_count(p),
         (unsigned long long)seam_get_u64(p + PAGE_FILE_ID), page_id(p));
-    seam_buf_printf(out,
-               "  24  epoch %llu\n  32  lsn %llu\n  40  heap %u, garbage %u, prefix %u\n  48  link "
-               "%u, used %u\n",
-               (unsigned long long)page_epoch(p), (unsigned long long)seam_get_u64(p + PAGE_LSN),
-               page_heap(p), page_garbage(p), page_prefix(p), page_link(p), page_used(p));
+    seam_buf_printf(
+        out,
+        "  24  epoch %llu\n  32  lsn %llu\n  40  heap %u, garbage %u, prefix %u\n  48  link "
+        "%u, used %u\n",
+        (unsigned long long)page_epoch(p), (unsigned long long)seam_get_u64(p + PAGE_LSN),
+        page_heap(p), page_garbage(p), page_prefix(p), page_link(p), page_used(p));
     if (oltp_page_check(p, seam_get_u64(p + PAGE_FILE_ID), page,
-                   (uint32_t)(size / OLTP_PAGE_SIZE) + PAGER_PAGES_MAX / 2, pages_path,
-                   &why) != SEAM_OK)
+                        (uint32_t)(size / OLTP_PAGE_SIZE) + PAGER_PAGES_MAX / 2, pages_path,
+                        &why) != SEAM_OK)
         seam_buf_printf(out, "DAMAGED: %s\n", why.why);
     else if (page_kind(p) == PAGE_LEAF || page_kind(p) == PAGE_INNER)
         dump_cells(p, out);
@@ -126,8 +130,8 @@ static void draw_page(struct drawing *d, uint32_t page, const uint8_t *p, unsign
     uint8_t key[OLTP_KEY_MAX];
 
     seam_buf_printf(d->out, "%*s%s %u: %u keys, %u%% full, epoch %llu", (int)indent * 2, "",
-               kind_name(page_kind(p)), page, page_count(p), page_live_bytes(p) * 100 / PAGE_BODY,
-               (unsigned long long)page_epoch(p));
+                    kind_name(page_kind(p)), page, page_count(p),
+                    page_live_bytes(p) * 100 / PAGE_BODY, (unsigned long long)page_epoch(p));
     if (page_count(p) > 0) {
         seam_buf_str(d->out, ", from ");
         hex(d->out, key, oltp_page_key(p, 0, key));
@@ -138,7 +142,7 @@ static void draw_page(struct drawing *d, uint32_t page, const uint8_t *p, unsign
 }
 
 static enum seam_status draw(struct drawing *d, uint32_t page, unsigned level, unsigned indent,
-                        struct seam_fault *f)
+                             struct seam_fault *f)
 {
     uint8_t *p;
     enum seam_status st;
@@ -146,9 +150,11 @@ static enum seam_status draw(struct drawing *d, uint32_t page, unsigned level, u
     if (d->left == 0) return SEAM_OK;
     d->left--;
     p = malloc(OLTP_PAGE_SIZE);
-    st = p == NULL ? seam_fault_set(f, SEAM_NOMEM, d->pager->path, SEAM_FAULT_NO_OFFSET, "no memory to draw")
+    st = p == NULL ? seam_fault_set(f, SEAM_NOMEM, d->pager->path, SEAM_FAULT_NO_OFFSET,
+                                    "no memory to draw")
                    : oltp_pager_read(d->pager, page, d->h, p, f);
-    if (st == SEAM_OK && !page_is_tree(p, level)) st = oltp_level_fault(d->pager, page, p, level, f);
+    if (st == SEAM_OK && !page_is_tree(p, level))
+        st = oltp_level_fault(d->pager, page, p, level, f);
     if (st == SEAM_OK) draw_page(d, page, p, indent);
     for (unsigned i = 0; st == SEAM_OK && level > 0 && i <= page_count(p); i++)
         st = draw(d, page_child(p, i), level - 1, indent + 1, f);
@@ -156,8 +162,8 @@ static enum seam_status draw(struct drawing *d, uint32_t page, unsigned level, u
     return st;
 }
 
-enum seam_status oltp_dump_tree(struct oltp_txn *t, uint32_t table, uint32_t index, size_t max_pages,
-                           struct seam_buf *out, struct seam_fault *f)
+enum seam_status oltp_dump_tree(struct oltp_txn *t, uint32_t table, uint32_t index,
+                                size_t max_pages, struct seam_buf *out, struct seam_fault *f)
 {
     const struct oltp_table *tb = table_of(t, table);
     struct drawing d = {&t->db->pager, out, max_pages, t->hazard};
@@ -170,6 +176,6 @@ enum seam_status oltp_dump_tree(struct oltp_txn *t, uint32_t table, uint32_t ind
         if (tb->schema.indexes[i].id == index) slot = tb->index[i];
     tree = &t->trees[slot];
     seam_buf_printf(out, "%s: %llu entries, depth %u\n", tb->schema.name,
-               (unsigned long long)tree->count, tree->depth);
+                    (unsigned long long)tree->count, tree->depth);
     return tree->depth > 0 ? draw(&d, tree->root, tree->depth - 1, 1, f) : SEAM_OK;
 }

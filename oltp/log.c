@@ -9,11 +9,12 @@ enum { PENDING_HEAD = 5 };
 
 static enum seam_status no_memory(struct oltp_txn *t, struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_NOMEM, t->db->dir, SEAM_FAULT_NO_OFFSET, "no memory for the log record");
+    return seam_fault_set(f, SEAM_NOMEM, t->db->dir, SEAM_FAULT_NO_OFFSET,
+                          "no memory for the log record");
 }
 
-static enum seam_status append(struct oltp_txn *t, uint8_t type, const struct seam_io_slice *parts, int count,
-                          struct wal_span *at, struct seam_fault *f)
+static enum seam_status append(struct oltp_txn *t, uint8_t type, const struct seam_io_slice *parts,
+                               int count, struct wal_span *at, struct seam_fault *f)
 {
     struct seam_fault own = {0};
     enum seam_status st = wal_append(t->db->wal, type, parts, count, at, &own);
@@ -51,7 +52,8 @@ static enum seam_status pending_done(struct oltp_txn *t, size_t from, struct sea
     return SEAM_OK;
 }
 
-enum seam_status oltp_log_row(struct oltp_txn *t, const struct wal_change_row *c, struct seam_fault *f)
+enum seam_status oltp_log_row(struct oltp_txn *t, const struct wal_change_row *c,
+                              struct seam_fault *f)
 {
     uint8_t head[WAL_CHANGE_HEAD_MAX + OLTP_KEY_MAX], mid[SEAM_VARINT_MAX];
     struct seam_io_slice parts[4];
@@ -76,7 +78,8 @@ enum seam_status oltp_log_row(struct oltp_txn *t, const struct wal_change_row *c
     return append(t, WAL_CHANGE_ROW, parts, n, &at, f);
 }
 
-enum seam_status oltp_log_record(struct oltp_txn *t, uint8_t type, const struct seam_buf *payload, struct seam_fault *f)
+enum seam_status oltp_log_record(struct oltp_txn *t, uint8_t type, const struct seam_buf *payload,
+                                 struct seam_fault *f)
 {
     struct seam_io_slice part = {payload->data, payload->size};
     struct wal_span at;

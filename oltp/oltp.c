@@ -15,10 +15,8 @@ static enum seam_status beside(char out[SEAM_PATH_MAX_BYTES], const char *dir, s
 {
     size_t n = strlen(dir);
 
-    while (n > 0 && dir[n - 1] == '/')
-        n--;
-    while (n > 0 && dir[n - 1] != '/')
-        n--;
+    while (n > 0 && dir[n - 1] == '/') n--;
+    while (n > 0 && dir[n - 1] != '/') n--;
     if (n + sizeof "wal" > SEAM_PATH_MAX_BYTES)
         return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "the path is too long");
     memcpy(out, dir, n);
@@ -27,7 +25,7 @@ static enum seam_status beside(char out[SEAM_PATH_MAX_BYTES], const char *dir, s
 }
 
 static enum seam_status paths(struct oltp *db, const char *dir, char pages[SEAM_PATH_MAX_BYTES],
-                         struct seam_fault *f)
+                              struct seam_fault *f)
 {
     enum seam_status st = seam_path_join(pages, dir, "pages", f);
 
@@ -197,12 +195,13 @@ static enum seam_status map_shared(struct oltp *db, struct seam_fault *f)
     if (!atomic_compare_exchange_strong(&db->shared->magic, &fresh, SHARED_MAGIC) &&
         fresh != SHARED_MAGIC)
         return seam_fault_set(f, SEAM_CORRUPT, db->shared_path, 0,
-                         "not a row store's shared page; remove it while nothing is open");
+                              "not a row store's shared page; remove it while nothing is open");
     return SEAM_OK;
 }
 
 /* The trees of checkpoint c as the handle's current version. */
-enum seam_status oltp_view_load(struct oltp *db, const struct oltp_checkpoint *c, struct seam_fault *f)
+enum seam_status oltp_view_load(struct oltp *db, const struct oltp_checkpoint *c,
+                                struct seam_fault *f)
 {
     struct seam_buf blob = {0};
     struct oltp_catalog *catalog = NULL;
@@ -217,7 +216,7 @@ enum seam_status oltp_view_load(struct oltp *db, const struct oltp_checkpoint *c
         struct seam_reader r;
 
         st = oltp_blob_read(p, c->catalog_page, &blob, db->read_only ? NULL : &db->blob_pages,
-                       &db->blob_count, f);
+                            &db->blob_count, f);
         r = seam_reader_of(blob.data, blob.size);
         if (st == SEAM_OK) st = oltp_catalog_decode(db, &r, p->path, &catalog, &trees, f);
     } else {
@@ -244,7 +243,8 @@ enum seam_status oltp_view_load(struct oltp *db, const struct oltp_checkpoint *c
 static enum seam_status view_open(struct oltp *db, const char *pages, struct seam_fault *f)
 {
     size_t bytes = db->o.cache_bytes + (db->read_only ? db->o.private_bytes : 0);
-    enum seam_status st = oltp_pager_open(&db->pager, db->io, pages, db->read_only, bytes, db->trace, f);
+    enum seam_status st =
+        oltp_pager_open(&db->pager, db->io, pages, db->read_only, bytes, db->trace, f);
 
     if (st == SEAM_OK) st = oltp_tree_writer_init(&db->w, &db->pager, db->trace, f);
     db->txn.db = db;
@@ -265,7 +265,8 @@ static enum seam_status writer_lock(struct oltp *db, struct seam_fault *f)
     enum seam_status st = seam_io_mkdir(db->io, db->dir, f);
 
     if (st == SEAM_OK) st = seam_path_join(path, db->dir, "lock", f);
-    if (st == SEAM_OK) st = seam_file_open(db->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &db->lock, f);
+    if (st == SEAM_OK)
+        st = seam_file_open(db->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &db->lock, f);
     return st == SEAM_OK ? seam_file_lock(db->lock, true, f) : st;
 }
 
@@ -273,7 +274,8 @@ static uint64_t new_file_id(struct oltp *db)
 {
     uint64_t state = db->o.seed;
 
-    if (state == 0) state = (uint64_t)seam_clock_wall_us(db->clock) ^ (uint64_t)seam_process_id() << 48;
+    if (state == 0)
+        state = (uint64_t)seam_clock_wall_us(db->clock) ^ (uint64_t)seam_process_id() << 48;
     return seam_splitmix64(&state) | 1;
 }
 
@@ -283,14 +285,14 @@ static enum seam_status recover(struct oltp *db, struct seam_fault *f)
 
     if (end < db->newest.lsn)
         return seam_fault_set(f, SEAM_CORRUPT, db->wal_dir, end,
-                         "the log ends at %llu, before the checkpoint at %llu: it is not this "
-                         "database's log, or was cut",
-                         (unsigned long long)end, (unsigned long long)db->newest.lsn);
+                              "the log ends at %llu, before the checkpoint at %llu: it is not this "
+                              "database's log, or was cut",
+                              (unsigned long long)end, (unsigned long long)db->newest.lsn);
     if (wal_oldest_lsn(db->wal) > db->newest.lsn && db->newest.lsn != SEAM_LSN_NONE)
-        return seam_fault_set(f, SEAM_CORRUPT, db->wal_dir, SEAM_FAULT_NO_OFFSET,
-                         "the log begins at %llu, after the newest readable checkpoint at %llu",
-                         (unsigned long long)wal_oldest_lsn(db->wal),
-                         (unsigned long long)db->newest.lsn);
+        return seam_fault_set(
+            f, SEAM_CORRUPT, db->wal_dir, SEAM_FAULT_NO_OFFSET,
+            "the log begins at %llu, after the newest readable checkpoint at %llu",
+            (unsigned long long)wal_oldest_lsn(db->wal), (unsigned long long)db->newest.lsn);
     if (end == db->newest.lsn) return SEAM_OK;
     return oltp_replay(db, db->newest.lsn, (struct oltp_replay_stop){SEAM_LSN_MAX, INT64_MAX}, f);
 }
@@ -309,7 +311,8 @@ static enum seam_status meta_repair(struct oltp *db, struct seam_fault *f)
     st = seam_file_write(db->pager.file, (c.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
     if (st == SEAM_OK) st = seam_file_datasync(db->pager.file, f);
     if (st == SEAM_OK) db->meta_damaged[c.seq % 2] = false;
-    SEAM_TRACE(db->trace, "oltp", "meta_repaired", SEAM_TI("page", c.seq % 2), SEAM_TI("status", st));
+    SEAM_TRACE(db->trace, "oltp", "meta_repaired", SEAM_TI("page", c.seq % 2),
+               SEAM_TI("status", st));
     return st;
 }
 
@@ -360,12 +363,13 @@ static enum seam_status choose(struct oltp *db, struct oltp_checkpoint *base, st
         if (in_time(db, base)) return SEAM_OK;
     }
     return seam_fault_set(f, SEAM_NOT_FOUND, db->dir, SEAM_FAULT_NO_OFFSET,
-                     "the oldest checkpoint kept is at LSN %llu: no earlier state can be read",
-                     (unsigned long long)base->lsn);
+                          "the oldest checkpoint kept is at LSN %llu: no earlier state can be read",
+                          (unsigned long long)base->lsn);
 }
 
 /* Pins a checkpoint so that its pages stay: say which, then see that it is still listed. */
-static enum seam_status choose_pinned(struct oltp *db, struct oltp_checkpoint *base, struct seam_fault *f)
+static enum seam_status choose_pinned(struct oltp *db, struct oltp_checkpoint *base,
+                                      struct seam_fault *f)
 {
     for (int attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
         struct oltp_checkpoint again;
@@ -379,7 +383,7 @@ static enum seam_status choose_pinned(struct oltp *db, struct oltp_checkpoint *b
         if (again.epoch == base->epoch) return SEAM_OK;
     }
     return seam_fault_set(f, SEAM_TIMEOUT, db->dir, SEAM_FAULT_NO_OFFSET,
-                     "checkpoints come faster than they can be opened");
+                          "checkpoints come faster than they can be opened");
 }
 
 enum seam_status oltp_replay_readable(struct oltp *db, seam_lsn_t to, struct seam_fault *f)
@@ -391,8 +395,8 @@ enum seam_status oltp_replay_readable(struct oltp *db, seam_lsn_t to, struct sea
     if (st != SEAM_OK) return st;
     if (to != SEAM_LSN_MAX && to > ws.durable)
         return seam_fault_set(f, SEAM_NOT_FOUND, db->wal_dir, SEAM_FAULT_NO_OFFSET,
-                         "LSN %llu is after the durable end %llu", (unsigned long long)to,
-                         (unsigned long long)ws.durable);
+                              "LSN %llu is after the durable end %llu", (unsigned long long)to,
+                              (unsigned long long)ws.durable);
     if (ws.durable <= db->replay_from) return SEAM_OK;
     return oltp_replay(db, db->replay_from, stop, f);
 }
@@ -400,13 +404,13 @@ enum seam_status oltp_replay_readable(struct oltp *db, seam_lsn_t to, struct sea
 /* Changed pages get numbers after the file's: whatever the file holds is someone's. */
 static void reserve_file_pages(struct oltp_pager *p)
 {
-    for (uint32_t i = 0; i < atomic_load(&p->pages); i++)
-        p->space.used[i / 64] |= 1ull << (i % 64);
+    for (uint32_t i = 0; i < atomic_load(&p->pages); i++) p->space.used[i / 64] |= 1ull << (i % 64);
     p->space.free = 0;
     p->space.dead_count = 0;
 }
 
-static enum seam_status open_reader_once(struct oltp *db, const char *pages, seam_lsn_t to, struct seam_fault *f)
+static enum seam_status open_reader_once(struct oltp *db, const char *pages, seam_lsn_t to,
+                                         struct seam_fault *f)
 {
     struct oltp_checkpoint base;
     enum seam_status st = view_open(db, pages, f);
@@ -418,7 +422,8 @@ static enum seam_status open_reader_once(struct oltp *db, const char *pages, sea
 }
 
 /* The log after the chosen checkpoint may be trimmed while we read it: a newer checkpoint exists then. */
-static enum seam_status open_reader(struct oltp *db, const char *pages, seam_lsn_t to, struct seam_fault *f)
+static enum seam_status open_reader(struct oltp *db, const char *pages, seam_lsn_t to,
+                                    struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -428,9 +433,9 @@ static enum seam_status open_reader(struct oltp *db, const char *pages, seam_lsn
 
         view_free(db);
         st = open_reader_once(db, pages, to, &own);
-        if (st == SEAM_NOT_FOUND && db->o.as_of == SEAM_LSN_MAX && db->o.as_of_us == 0 && to == SEAM_LSN_MAX &&
-            wal_state(db->io, db->wal_dir, &ws, NULL) == SEAM_OK && ws.oldest > db->replay_from &&
-            attempt + 1 < OPEN_ATTEMPTS)
+        if (st == SEAM_NOT_FOUND && db->o.as_of == SEAM_LSN_MAX && db->o.as_of_us == 0 &&
+            to == SEAM_LSN_MAX && wal_state(db->io, db->wal_dir, &ws, NULL) == SEAM_OK &&
+            ws.oldest > db->replay_from && attempt + 1 < OPEN_ATTEMPTS)
             continue;
         if (st != SEAM_OK && f != NULL) *f = own;
         return st;
@@ -445,7 +450,7 @@ enum seam_status oltp_refresh(struct oltp *db, seam_lsn_t to, struct seam_fault 
 
     if (!db->read_only || db->o.as_of != SEAM_LSN_MAX || db->o.as_of_us != 0)
         return seam_fault_set(f, SEAM_INVALID, db->dir, SEAM_FAULT_NO_OFFSET,
-                         "only a read-only handle without AS OF moves on");
+                              "only a read-only handle without AS OF moves on");
     st = oltp_replay_readable(db, to, &own);
     if (st == SEAM_NOT_FOUND ||
         st == SEAM_LIMIT) { /* fell behind the log, or too many changed pages: start over */
@@ -465,13 +470,14 @@ enum seam_status oltp_refresh(struct oltp *db, seam_lsn_t to, struct seam_fault 
 /* ---- the front door -------------------------------------------------------------------------------- */
 
 static enum seam_status open_any(struct seam_io *io, const char *dir, const struct oltp_options *o,
-                            bool base_only, struct oltp **out, struct seam_fault *f)
+                                 bool base_only, struct oltp **out, struct seam_fault *f)
 {
     struct oltp *db = db_new(io, o);
     char pages[SEAM_PATH_MAX_BYTES];
     enum seam_status st;
 
-    if (db == NULL) return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a database");
+    if (db == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a database");
     db->base_only = base_only;
     st = paths(db, dir, pages, f);
     if (st == SEAM_OK && !db->read_only) {
@@ -492,14 +498,16 @@ static enum seam_status open_any(struct seam_io *io, const char *dir, const stru
     return SEAM_OK;
 }
 
-enum seam_status oltp_shell_open(struct seam_io *io, const char *dir, struct oltp **out, struct seam_fault *f)
+enum seam_status oltp_shell_open(struct seam_io *io, const char *dir, struct oltp **out,
+                                 struct seam_fault *f)
 {
     struct oltp_options o = {.read_only = true, .private_bytes = OLTP_CACHE_MIN};
     struct oltp *db = db_new(io, &o);
     char pages[SEAM_PATH_MAX_BYTES];
     enum seam_status st;
 
-    if (db == NULL) return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a database");
+    if (db == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a database");
     st = paths(db, dir, pages, f);
     if (st == SEAM_OK) st = view_open(db, pages, f);
     if (st != SEAM_OK) {
@@ -511,13 +519,13 @@ enum seam_status oltp_shell_open(struct seam_io *io, const char *dir, struct olt
 }
 
 enum seam_status oltp_open(struct seam_io *io, const char *dir, const struct oltp_options *o,
-                      struct oltp **out, struct seam_fault *f)
+                           struct oltp **out, struct seam_fault *f)
 {
     return open_any(io, dir, o, false, out, f);
 }
 
 enum seam_status oltp_reader_open(struct seam_io *io, const char *dir, const struct oltp_options *o,
-                        bool base_only, struct oltp **out, struct seam_fault *f)
+                                  bool base_only, struct oltp **out, struct seam_fault *f)
 {
     return open_any(io, dir, o, base_only, out, f);
 }

@@ -119,8 +119,8 @@ size_t oltp_page_key(const uint8_t *p, unsigned i, uint8_t *out)
 
 /* ---- building -------------------------------------------------------------------------------------- */
 
-void oltp_page_init(uint8_t *p, enum oltp_page_kind kind, unsigned level, uint32_t id, uint32_t tree,
-               uint64_t epoch, const uint8_t *prefix, size_t prefix_size)
+void oltp_page_init(uint8_t *p, enum oltp_page_kind kind, unsigned level, uint32_t id,
+                    uint32_t tree, uint64_t epoch, const uint8_t *prefix, size_t prefix_size)
 {
     memset(p, 0, PAGE_HEADER_SIZE);
     p[PAGE_KIND] = (uint8_t)kind;
@@ -156,8 +156,8 @@ static size_t cell_bytes(size_t suffix, const struct oltp_page_item *it, bool le
     return n + seam_varint_size((uint64_t)it->size << 1) + (it->big ? 4 : it->size);
 }
 
-static void cell_write(uint8_t *at, const uint8_t *suffix, size_t n, const struct oltp_page_item *it,
-                       bool leaf)
+static void cell_write(uint8_t *at, const uint8_t *suffix, size_t n,
+                       const struct oltp_page_item *it, bool leaf)
 {
     at += seam_put_varint(at, n);
     if (leaf) {
@@ -223,7 +223,8 @@ static void page_tidy(uint8_t *p, uint8_t *tmp)
     seam_put_u16(p + PAGE_GARBAGE, 0);
 }
 
-static bool insert_sharing_prefix(uint8_t *p, unsigned at, const struct oltp_page_item *it, uint8_t *tmp)
+static bool insert_sharing_prefix(uint8_t *p, unsigned at, const struct oltp_page_item *it,
+                                  uint8_t *tmp)
 {
     bool leaf = page_kind(p) == PAGE_LEAF;
     unsigned prefix = page_prefix(p), heap;
@@ -244,8 +245,7 @@ static size_t common_prefix(const uint8_t *a, size_t na, const uint8_t *b, size_
 {
     size_t n = na < nb ? na : nb, i = 0;
 
-    while (i < n && a[i] == b[i])
-        i++;
+    while (i < n && a[i] == b[i]) i++;
     return i;
 }
 
@@ -256,8 +256,8 @@ static bool page_change_prefix(uint8_t *p, const uint8_t *prefix, size_t size, u
     uint8_t key[OLTP_KEY_MAX];
     struct oltp_page_item it = {0};
 
-    oltp_page_init(tmp, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), prefix,
-              size);
+    oltp_page_init(tmp, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p),
+                   prefix, size);
     seam_put_u32(tmp + PAGE_LINK, page_link(p));
     for (unsigned i = 0; i < n; i++) {
         struct oltp_cell c = page_cell(p, i);
@@ -316,8 +316,8 @@ bool oltp_page_insert(uint8_t *p, unsigned at, const struct oltp_page_item *it, 
         if (common < prefix && page_count(p) == 0) { /* nothing depends on it */
             uint32_t link = page_link(p);
 
-            oltp_page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p), NULL,
-                      0);
+            oltp_page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p),
+                           NULL, 0);
             seam_put_u32(p + PAGE_LINK, link);
         } else if (common < prefix && !page_shorten_prefix(p, common, tmp)) {
             return false;
@@ -406,8 +406,7 @@ size_t oltp_page_items_bytes(const uint8_t *p)
 {
     size_t bytes = 0, prefix = page_prefix(p);
 
-    for (unsigned i = 0; i < page_count(p); i++)
-        bytes += prefix + page_cell(p, i).suffix;
+    for (unsigned i = 0; i < page_count(p); i++) bytes += prefix + page_cell(p, i).suffix;
     return bytes;
 }
 
@@ -419,11 +418,11 @@ unsigned oltp_page_items(const uint8_t *p, struct oltp_page_item *items, uint8_t
         struct oltp_cell c = page_cell(p, i);
 
         items[i] = (struct oltp_page_item){.key = keys,
-                                      .key_size = (uint16_t)oltp_page_key(p, i, keys),
-                                      .value = c.value,
-                                      .size = c.size,
-                                      .child = c.child,
-                                      .big = c.big};
+                                           .key_size = (uint16_t)oltp_page_key(p, i, keys),
+                                           .value = c.value,
+                                           .size = c.size,
+                                           .child = c.child,
+                                           .big = c.big};
         keys += items[i].key_size;
     }
     return n;
@@ -515,21 +514,21 @@ static const char *page_faulty(const uint8_t *p, uint32_t page_limit)
     return NULL;
 }
 
-enum seam_status oltp_page_check(const uint8_t *p, uint64_t file_id, uint32_t id, uint32_t page_limit,
-                       const char *path, struct seam_fault *f)
+enum seam_status oltp_page_check(const uint8_t *p, uint64_t file_id, uint32_t id,
+                                 uint32_t page_limit, const char *path, struct seam_fault *f)
 {
     uint64_t at = (uint64_t)id * OLTP_PAGE_SIZE;
     uint32_t crc = seam_crc32c(0, p + PAGE_KIND, OLTP_PAGE_SIZE - PAGE_KIND);
     const char *why;
 
     if (seam_get_u32(p + PAGE_CRC) != crc)
-        return seam_fault_set(f, SEAM_CORRUPT, path, at, "page %u: checksum %08x, computed %08x", id,
-                         seam_get_u32(p + PAGE_CRC), crc);
+        return seam_fault_set(f, SEAM_CORRUPT, path, at, "page %u: checksum %08x, computed %08x",
+                              id, seam_get_u32(p + PAGE_CRC), crc);
     if (seam_get_u64(p + PAGE_FILE_ID) != file_id)
         return seam_fault_set(f, SEAM_CORRUPT, path, at, "page %u belongs to another file", id);
     if (page_id(p) != id)
         return seam_fault_set(f, SEAM_CORRUPT, path, at, "page %u is here, where page %u belongs",
-                         page_id(p), id);
+                              page_id(p), id);
     why = page_faulty(p, page_limit);
     if (why != NULL) return seam_fault_set(f, SEAM_CORRUPT, path, at, "page %u: %s", id, why);
     return SEAM_OK;

@@ -44,12 +44,31 @@
 #include "engine/values/key.h"
 #include "oltp/oltp.h"
 
-enum oltp_page_kind { PAGE_META = 1, PAGE_LEAF = 2, PAGE_INNER = 3, PAGE_OVERFLOW = 4, PAGE_BLOB = 5 };
+enum oltp_page_kind {
+    PAGE_META = 1,
+    PAGE_LEAF = 2,
+    PAGE_INNER = 3,
+    PAGE_OVERFLOW = 4,
+    PAGE_BLOB = 5
+};
 
 enum {
-    PAGE_CRC = 0, PAGE_KIND = 4, PAGE_LEVEL = 5, PAGE_COUNT = 6, PAGE_FILE_ID = 8, PAGE_ID = 16,
-    PAGE_TREE = 20, PAGE_EPOCH = 24, PAGE_LSN = 32, PAGE_HEAP = 40, PAGE_GARBAGE = 42,
-    PAGE_PREFIX = 44, PAGE_ZEROS = 46, PAGE_LINK = 48, PAGE_USED = 52, PAGE_HEADER_SIZE = 56,
+    PAGE_CRC = 0,
+    PAGE_KIND = 4,
+    PAGE_LEVEL = 5,
+    PAGE_COUNT = 6,
+    PAGE_FILE_ID = 8,
+    PAGE_ID = 16,
+    PAGE_TREE = 20,
+    PAGE_EPOCH = 24,
+    PAGE_LSN = 32,
+    PAGE_HEAP = 40,
+    PAGE_GARBAGE = 42,
+    PAGE_PREFIX = 44,
+    PAGE_ZEROS = 46,
+    PAGE_LINK = 48,
+    PAGE_USED = 52,
+    PAGE_HEADER_SIZE = 56,
     PAGE_BODY = OLTP_PAGE_SIZE - PAGE_HEADER_SIZE, /* payload of an overflow or blob page */
     SLOT_COST = 6,
     /* A key and value up to this many bytes stay in the leaf: four such cells fit any page. */
@@ -57,26 +76,63 @@ enum {
     PAGE_CELLS_MAX = PAGE_BODY / (SLOT_COST + 2),
     TREE_DEPTH_MAX = 16,
 };
-static_assert(PAGE_INLINE_MAX >= OLTP_KEY_MAX + 8, "a longest key and an overflow link stay in a leaf");
+static_assert(PAGE_INLINE_MAX >= OLTP_KEY_MAX + 8,
+              "a longest key and an overflow link stay in a leaf");
 static_assert(PAGE_USED + 4 == PAGE_HEADER_SIZE, "page header has no gap");
 
-static inline unsigned page_kind(const uint8_t *p) { return p[PAGE_KIND]; }
-static inline unsigned page_level(const uint8_t *p) { return p[PAGE_LEVEL]; }
-static inline unsigned page_count(const uint8_t *p) { return seam_get_u16(p + PAGE_COUNT); }
-static inline uint32_t page_id(const uint8_t *p) { return seam_get_u32(p + PAGE_ID); }
-static inline uint32_t page_tree(const uint8_t *p) { return seam_get_u32(p + PAGE_TREE); }
-static inline uint64_t page_epoch(const uint8_t *p) { return seam_get_u64(p + PAGE_EPOCH); }
-static inline unsigned page_heap(const uint8_t *p) { return seam_get_u16(p + PAGE_HEAP); }
-static inline unsigned page_garbage(const uint8_t *p) { return seam_get_u16(p + PAGE_GARBAGE); }
-static inline unsigned page_prefix(const uint8_t *p) { return seam_get_u16(p + PAGE_PREFIX); }
-static inline uint32_t page_link(const uint8_t *p) { return seam_get_u32(p + PAGE_LINK); }
-static inline uint32_t page_used(const uint8_t *p) { return seam_get_u32(p + PAGE_USED); }
+static inline unsigned page_kind(const uint8_t *p)
+{
+    return p[PAGE_KIND];
+}
+static inline unsigned page_level(const uint8_t *p)
+{
+    return p[PAGE_LEVEL];
+}
+static inline unsigned page_count(const uint8_t *p)
+{
+    return seam_get_u16(p + PAGE_COUNT);
+}
+static inline uint32_t page_id(const uint8_t *p)
+{
+    return seam_get_u32(p + PAGE_ID);
+}
+static inline uint32_t page_tree(const uint8_t *p)
+{
+    return seam_get_u32(p + PAGE_TREE);
+}
+static inline uint64_t page_epoch(const uint8_t *p)
+{
+    return seam_get_u64(p + PAGE_EPOCH);
+}
+static inline unsigned page_heap(const uint8_t *p)
+{
+    return seam_get_u16(p + PAGE_HEAP);
+}
+static inline unsigned page_garbage(const uint8_t *p)
+{
+    return seam_get_u16(p + PAGE_GARBAGE);
+}
+static inline unsigned page_prefix(const uint8_t *p)
+{
+    return seam_get_u16(p + PAGE_PREFIX);
+}
+static inline uint32_t page_link(const uint8_t *p)
+{
+    return seam_get_u32(p + PAGE_LINK);
+}
+static inline uint32_t page_used(const uint8_t *p)
+{
+    return seam_get_u32(p + PAGE_USED);
+}
 
 static inline unsigned page_heads_at(const uint8_t *p)
 {
     return PAGE_HEADER_SIZE + ((page_prefix(p) + 3u) & ~3u);
 }
-static inline const uint8_t *page_heads(const uint8_t *p) { return p + page_heads_at(p); }
+static inline const uint8_t *page_heads(const uint8_t *p)
+{
+    return p + page_heads_at(p);
+}
 static inline uint32_t page_head(const uint8_t *p, unsigned i)
 {
     return seam_get_u32(page_heads(p) + 4 * (size_t)i);
@@ -93,7 +149,10 @@ static inline unsigned page_free(const uint8_t *p) /* after compaction */
 {
     return page_heap(p) - page_arrays_end(p) + page_garbage(p);
 }
-static inline unsigned page_live_bytes(const uint8_t *p) { return PAGE_BODY - page_free(p); }
+static inline unsigned page_live_bytes(const uint8_t *p)
+{
+    return PAGE_BODY - page_free(p);
+}
 
 /* A cell taken apart. Pointers are into the page. */
 struct oltp_cell {
@@ -157,7 +216,8 @@ static inline struct oltp_cell page_cell(const uint8_t *p, unsigned i)
 {
     return page_cell_at(p, page_slot(p, i), page_kind(p) == PAGE_LEAF);
 }
-static inline uint32_t page_child(const uint8_t *p, unsigned i) /* 0 = leftmost, i = right of key i-1 */
+static inline uint32_t page_child(const uint8_t *p,
+                                  unsigned i) /* 0 = leftmost, i = right of key i-1 */
 {
     uint32_t suffix;
 
@@ -196,8 +256,8 @@ struct oltp_page_item { /* a key with its value or child, anywhere in memory */
     uint16_t key_size;
     bool big;
 };
-void oltp_page_init(uint8_t *p, enum oltp_page_kind kind, unsigned level, uint32_t id, uint32_t tree,
-               uint64_t epoch, const uint8_t *prefix, size_t prefix_size);
+void oltp_page_init(uint8_t *p, enum oltp_page_kind kind, unsigned level, uint32_t id,
+                    uint32_t tree, uint64_t epoch, const uint8_t *prefix, size_t prefix_size);
 /* Copies what is used of a page (not its free bytes). */
 void oltp_page_copy(uint8_t *to, const uint8_t *from);
 /* False when it does not fit, even tidied and with a shorter prefix; the page is then unchanged.
@@ -222,7 +282,8 @@ size_t oltp_page_items_prefix(const struct oltp_page_item *items, unsigned count
 void oltp_page_seal(uint8_t *p, uint64_t file_id, seam_lsn_t lsn); /* stamps file id, lsn and crc */
 /* Everything about one page that can be checked alone: crc, identity, and that every offset and length
  * stays inside. Afterwards the accessors above are safe. SEAM_CORRUPT with why. */
-SEAM_MUST_USE enum seam_status oltp_page_check(const uint8_t *p, uint64_t file_id, uint32_t id, uint32_t page_limit,
-                                const char *path, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_page_check(const uint8_t *p, uint64_t file_id, uint32_t id,
+                                               uint32_t page_limit, const char *path,
+                                               struct seam_fault *f);
 
 #endif

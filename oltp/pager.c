@@ -26,8 +26,9 @@ static size_t frames_bytes(const struct oltp_pager *p)
     return ((size_t)p->frame_count * OLTP_PAGE_SIZE + HUGE - 1) & ~(size_t)(HUGE - 1);
 }
 
-enum seam_status oltp_pager_open(struct oltp_pager *p, struct seam_io *io, const char *path, bool read_only,
-                       size_t cache_bytes, struct seam_trace *trace, struct seam_fault *f)
+enum seam_status oltp_pager_open(struct oltp_pager *p, struct seam_io *io, const char *path,
+                                 bool read_only, size_t cache_bytes, struct seam_trace *trace,
+                                 struct seam_fault *f)
 {
     memset(p, 0, sizeof *p);
     pthread_mutex_init(&p->latch, NULL);
@@ -51,11 +52,12 @@ enum seam_status oltp_pager_open(struct oltp_pager *p, struct seam_io *io, const
     if (p->table == NULL || p->frames == NULL || p->meta == NULL || p->referenced == NULL ||
         p->frame_free == NULL || p->ghosts == NULL || p->write_buffer == NULL ||
         p->hazards == NULL || p->space.hot == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for a cache of %zu bytes",
-                         cache_bytes);
+        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a cache of %zu bytes", cache_bytes);
     memset(p->hazards, 0, PAGER_HAZARDS * sizeof *p->hazards);
     madvise(p->frames, frames_bytes(p), MADV_HUGEPAGE);
-    return seam_file_open(io, path, read_only ? SEAM_FILE_READ : SEAM_FILE_WRITE | SEAM_FILE_CREATE, &p->file, f);
+    return seam_file_open(io, path, read_only ? SEAM_FILE_READ : SEAM_FILE_WRITE | SEAM_FILE_CREATE,
+                          &p->file, f);
 }
 
 void oltp_pager_close(struct oltp_pager *p)
@@ -89,8 +91,7 @@ struct oltp_hazard *oltp_hazard_take(struct oltp_pager *p)
         if (atomic_load_explicit(&p->hazards[i].taken, memory_order_relaxed) != 0) continue;
         if (!atomic_compare_exchange_strong(&p->hazards[i].taken, &free_, 1)) continue;
         high = atomic_load(&p->hazards_high);
-        while (high <= i && !atomic_compare_exchange_weak(&p->hazards_high, &high, i + 1))
-            continue;
+        while (high <= i && !atomic_compare_exchange_weak(&p->hazards_high, &high, i + 1)) continue;
         return &p->hazards[i];
     }
     return NULL;
@@ -193,7 +194,8 @@ static uint32_t evict(struct oltp_pager *p, uint32_t *victims, uint32_t n)
 {
     uint32_t freed = 0;
 
-    if (n > 0 && p->barriers && !seam_thread_barrier()) { /* who has pinned them cannot be known: all stay */
+    if (n > 0 && p->barriers &&
+        !seam_thread_barrier()) { /* who has pinned them cannot be known: all stay */
         for (uint32_t i = 0; i < n; i++)
             atomic_store(&p->table[p->meta[victims[i]].page], victims[i] + FRAME_FIRST);
         return 0;
@@ -208,8 +210,8 @@ static uint32_t evict(struct oltp_pager *p, uint32_t *victims, uint32_t n)
             continue;
         }
         SEAM_TRACE(p->trace, "oltp", "page_evicted", SEAM_TI("page", m->page),
-              SEAM_TI("kind", page_kind(pager_frame(p, victims[i]))),
-              SEAM_TI("level", page_level(pager_frame(p, victims[i]))));
+                   SEAM_TI("kind", page_kind(pager_frame(p, victims[i]))),
+                   SEAM_TI("level", page_level(pager_frame(p, victims[i]))));
         if (m->kept) {
             atomic_store(&p->table[m->page], FRAME_ABSENT);
         } else {
@@ -227,8 +229,8 @@ static uint32_t evict(struct oltp_pager *p, uint32_t *victims, uint32_t n)
 static uint32_t evict_some(struct oltp_pager *p)
 {
     uint32_t victims[PAGER_EVICT_PAGES], freed = 0;
-    uint32_t want = p->frame_count / 16 < PAGER_EVICT_PAGES ? p->frame_count / 16
-                                                            : PAGER_EVICT_PAGES;
+    uint32_t want =
+        p->frame_count / 16 < PAGER_EVICT_PAGES ? p->frame_count / 16 : PAGER_EVICT_PAGES;
     bool kept = p->probation <= p->frame_count / 10;
 
     /* Too few of one kind: some of the other. A third look, since the second may have kept some, and pinned ones
@@ -253,7 +255,8 @@ static bool steal_hot(struct oltp_pager *p, uint32_t *frame)
     return false;
 }
 
-enum seam_status oltp_frame_take(struct oltp_pager *p, bool from_hot, uint32_t *frame, struct seam_fault *f)
+enum seam_status oltp_frame_take(struct oltp_pager *p, bool from_hot, uint32_t *frame,
+                                 struct seam_fault *f)
 {
     enum { ATTEMPTS = 64 }; /* others take what we freed while the latch was away */
 
@@ -273,33 +276,39 @@ enum seam_status oltp_frame_take(struct oltp_pager *p, bool from_hot, uint32_t *
         st = oltp_write_back(p, false, f);
         if (st != SEAM_OK) return st;
     }
-    return seam_fault_set(f, SEAM_LIMIT, p->path, SEAM_FAULT_NO_OFFSET,
-                     "the page cache (%u pages) is full of pages in use: give it a larger budget",
-                     p->frame_count);
+    return seam_fault_set(
+        f, SEAM_LIMIT, p->path, SEAM_FAULT_NO_OFFSET,
+        "the page cache (%u pages) is full of pages in use: give it a larger budget",
+        p->frame_count);
 }
 
 /* ---- loading --------------------------------------------------------------------------------------- */
 
 /* The page's number was marked LOADING by us. */
-static enum seam_status load_into(struct oltp_pager *p, uint32_t page, uint32_t frame, struct seam_fault *f)
+static enum seam_status load_into(struct oltp_pager *p, uint32_t page, uint32_t frame,
+                                  struct seam_fault *f)
 {
     uint8_t *to = pager_frame(p, frame);
-    enum seam_status st = seam_file_read(p->file, (uint64_t)page * OLTP_PAGE_SIZE, to, OLTP_PAGE_SIZE, f);
+    enum seam_status st =
+        seam_file_read(p->file, (uint64_t)page * OLTP_PAGE_SIZE, to, OLTP_PAGE_SIZE, f);
 
-    if (st == SEAM_OK) st = oltp_page_check(to, p->file_id, page, atomic_load(&p->pages), p->path, f);
+    if (st == SEAM_OK)
+        st = oltp_page_check(to, p->file_id, page, atomic_load(&p->pages), p->path, f);
     if (st == SEAM_OK && page_epoch(to) > atomic_load(&p->max_epoch))
         st = seam_fault_set(f, SEAM_CORRUPT, p->path, (uint64_t)page * OLTP_PAGE_SIZE,
-                       "page %u is younger (epoch %llu) than the tree that names it", page,
-                       (unsigned long long)page_epoch(to));
+                            "page %u is younger (epoch %llu) than the tree that names it", page,
+                            (unsigned long long)page_epoch(to));
     return st;
 }
 
-enum seam_status oltp_pager_load(struct oltp_pager *p, uint32_t page, const uint8_t **out, struct seam_fault *f)
+enum seam_status oltp_pager_load(struct oltp_pager *p, uint32_t page, const uint8_t **out,
+                                 struct seam_fault *f)
 {
     enum seam_status st;
 
     if (page < 2 || page >= atomic_load(&p->pages))
-        return seam_fault_set(f, SEAM_CORRUPT, p->path, SEAM_FAULT_NO_OFFSET, "page %u does not exist", page);
+        return seam_fault_set(f, SEAM_CORRUPT, p->path, SEAM_FAULT_NO_OFFSET,
+                              "page %u does not exist", page);
     for (;;) {
         uint32_t before = atomic_load(&p->table[page]), frame;
 
@@ -325,9 +334,9 @@ enum seam_status oltp_pager_load(struct oltp_pager *p, uint32_t page, const uint
             const uint8_t *at = pager_frame(p, frame);
 
             p->meta[frame] = (struct oltp_frame){.page = page,
-                                            .state = FRAME_LIVE,
-                                            .kept = before == FRAME_GHOST,
-                                            .epoch = page_epoch(at)};
+                                                 .state = FRAME_LIVE,
+                                                 .kept = before == FRAME_GHOST,
+                                                 .epoch = page_epoch(at)};
             p->probation += before != FRAME_GHOST;
             atomic_store_explicit(&p->referenced[frame], 0, memory_order_relaxed);
             atomic_store(&p->table[page], frame + FRAME_FIRST);
@@ -343,7 +352,7 @@ enum seam_status oltp_pager_load(struct oltp_pager *p, uint32_t page, const uint
 }
 
 enum seam_status oltp_pager_read(struct oltp_pager *p, uint32_t page, struct oltp_hazard *h,
-                       uint8_t out[OLTP_PAGE_SIZE], struct seam_fault *f)
+                                 uint8_t out[OLTP_PAGE_SIZE], struct seam_fault *f)
 {
     const uint8_t *at;
     enum seam_status st = pager_pin(p, page, h, &at, f);
@@ -370,8 +379,7 @@ void oltp_pager_read_ahead(struct oltp_pager *p, uint32_t *pages, size_t count)
     }
     if (n > 1) qsort(pages, n, sizeof *pages, oltp_page_order);
     for (size_t i = 0, run; i < n; i += run) {
-        for (run = 1; i + run < n && pages[i + run] == pages[i] + run;)
-            run++;
+        for (run = 1; i + run < n && pages[i + run] == pages[i] + run;) run++;
         seam_file_will_need(p->file, (uint64_t)pages[i] * OLTP_PAGE_SIZE, run * OLTP_PAGE_SIZE);
     }
     if (n > 0) atomic_fetch_add_explicit(&p->read_ahead, n, memory_order_relaxed);

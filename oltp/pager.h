@@ -40,14 +40,16 @@
 #include "oltp/page.h"
 
 enum {
-    FRAME_ABSENT = 0, FRAME_LOADING = 1, FRAME_EVICTING = 2,
+    FRAME_ABSENT = 0,
+    FRAME_LOADING = 1,
+    FRAME_EVICTING = 2,
     FRAME_GHOST = 3, /* absent, but was here not long ago */
     FRAME_FIRST = 16,
     PAGER_PAGES_MAX = 1 << 27, /* 1 TiB */
-    PAGER_HAZARDS = 1024,       /* one a reader slot, then cursors */
+    PAGER_HAZARDS = 1024,      /* one a reader slot, then cursors */
     PAGER_HOT_MAX = 4096,
-    PAGER_WRITE_PAGES = 128,   /* pages gathered for one write: 1 MiB */
-    PAGER_EVICT_PAGES = 64,    /* victims behind one barrier, at most */
+    PAGER_WRITE_PAGES = 128, /* pages gathered for one write: 1 MiB */
+    PAGER_EVICT_PAGES = 64,  /* victims behind one barrier, at most */
 };
 
 enum oltp_frame_state {
@@ -67,21 +69,24 @@ struct oltp_frame {
     uint64_t death;        /* epoch of the commit that no longer needs it; 0 = alive */
 };
 
-struct oltp_hazard {            /* a reader's place: what it keeps from leaving */
+struct oltp_hazard {                    /* a reader's place: what it keeps from leaving */
     _Alignas(64) _Atomic uint32_t page; /* a page to stay on */
     _Atomic uint32_t step[2];           /* pages of a way down, by turns */
     _Atomic uint32_t taken;
-    _Atomic uint64_t uses;              /* pages asked for; one thread at a time counts */
+    _Atomic uint64_t uses; /* pages asked for; one thread at a time counts */
 };
 
-struct oltp_dead { uint32_t page; uint64_t birth, death; };
+struct oltp_dead {
+    uint32_t page;
+    uint64_t birth, death;
+};
 
 struct oltp_space {
-    uint64_t *used;   /* bitmap */
-    uint32_t cap;     /* bits allocated */
-    uint32_t next;    /* where the search for a free page goes on */
-    uint32_t free;    /* clear bits below pages */
-    uint32_t *hot;    /* free pages whose frames are at hand, last in first out */
+    uint64_t *used; /* bitmap */
+    uint32_t cap;   /* bits allocated */
+    uint32_t next;  /* where the search for a free page goes on */
+    uint32_t free;  /* clear bits below pages */
+    uint32_t *hot;  /* free pages whose frames are at hand, last in first out */
     uint32_t hot_count;
     struct oltp_dead *dead;
     size_t dead_count, dead_cap;
@@ -93,24 +98,24 @@ struct oltp_pager {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_trace *trace;
     uint64_t file_id;
-    bool private_pages;            /* read-only handle: changed pages live in memory only */
+    bool private_pages; /* read-only handle: changed pages live in memory only */
 
     _Atomic uint32_t *table;
     uint8_t *frames;
     struct oltp_frame *meta;
-    _Atomic uint8_t *referenced;   /* a byte a frame: second chance */
+    _Atomic uint8_t *referenced; /* a byte a frame: second chance */
     uint32_t frame_count, frame_fresh;
-    uint32_t probation;            /* live frames that are not kept */
-    uint32_t doomed;               /* frames in that state */
-    uint32_t hand[2], hand_write;  /* clocks: over probation, over the kept, over the dirty */
-    uint32_t *ghosts, ghost_at;    /* ring of page numbers, one a frame */
-    uint32_t *frame_free;          /* stack */
+    uint32_t probation;           /* live frames that are not kept */
+    uint32_t doomed;              /* frames in that state */
+    uint32_t hand[2], hand_write; /* clocks: over probation, over the kept, over the dirty */
+    uint32_t *ghosts, ghost_at;   /* ring of page numbers, one a frame */
+    uint32_t *frame_free;         /* stack */
     uint32_t frame_free_count;
-    uint8_t *write_buffer;         /* of the one write-back at a time */
+    uint8_t *write_buffer; /* of the one write-back at a time */
     bool writing_back;
     uint32_t busy[TREE_DEPTH_MAX]; /* the writer's path, by level: pages not to be written early */
     pthread_mutex_t latch;
-    pthread_cond_t written;        /* some write is done */
+    pthread_cond_t written; /* some write is done */
     struct oltp_hazard *hazards;
     _Atomic uint32_t hazards_high; /* hazards from here on were never taken */
     bool barriers;                 /* the kernel orders readers' stores when we ask */
@@ -122,8 +127,9 @@ struct oltp_pager {
     _Atomic uint64_t loads, evictions, page_writes, write_backs, read_ahead, dirty;
 };
 
-SEAM_MUST_USE enum seam_status oltp_pager_open(struct oltp_pager *p, struct seam_io *io, const char *path, bool read_only,
-                                size_t cache_bytes, struct seam_trace *trace, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_pager_open(struct oltp_pager *p, struct seam_io *io,
+                                               const char *path, bool read_only, size_t cache_bytes,
+                                               struct seam_trace *trace, struct seam_fault *f);
 void oltp_pager_close(struct oltp_pager *p);
 
 static inline uint8_t *pager_frame(const struct oltp_pager *p, uint32_t frame)
@@ -133,7 +139,8 @@ static inline uint8_t *pager_frame(const struct oltp_pager *p, uint32_t frame)
 
 /* Makes a page resident, whatever it takes. SEAM_CORRUPT, SEAM_IO, SEAM_LIMIT (the budget is full of pages that
  * cannot leave). */
-SEAM_MUST_USE enum seam_status oltp_pager_load(struct oltp_pager *p, uint32_t page, const uint8_t **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_pager_load(struct oltp_pager *p, uint32_t page,
+                                               const uint8_t **out, struct seam_fault *f);
 
 static inline void hazard_set(const struct oltp_pager *p, _Atomic uint32_t *word, uint32_t page)
 {
@@ -146,9 +153,10 @@ static inline void hazard_set(const struct oltp_pager *p, _Atomic uint32_t *word
     }
 }
 
-static inline SEAM_MUST_USE enum seam_status pager_hold(struct oltp_pager *p, uint32_t page, struct oltp_hazard *h,
-                                              _Atomic uint32_t *word, const uint8_t **out,
-                                              struct seam_fault *f)
+static inline SEAM_MUST_USE enum seam_status pager_hold(struct oltp_pager *p, uint32_t page,
+                                                        struct oltp_hazard *h,
+                                                        _Atomic uint32_t *word, const uint8_t **out,
+                                                        struct seam_fault *f)
 {
     uint32_t t;
 
@@ -165,14 +173,16 @@ static inline SEAM_MUST_USE enum seam_status pager_hold(struct oltp_pager *p, ui
     return oltp_pager_load(p, page, out, f);
 }
 /* A page, kept from leaving until h pins another. */
-static inline SEAM_MUST_USE enum seam_status pager_pin(struct oltp_pager *p, uint32_t page, struct oltp_hazard *h,
-                                             const uint8_t **out, struct seam_fault *f)
+static inline SEAM_MUST_USE enum seam_status pager_pin(struct oltp_pager *p, uint32_t page,
+                                                       struct oltp_hazard *h, const uint8_t **out,
+                                                       struct seam_fault *f)
 {
     return pager_hold(p, page, h, &h->page, out, f);
 }
 /* A page of `level` on the way down: kept until h steps to a level two away. */
-static inline SEAM_MUST_USE enum seam_status pager_step(struct oltp_pager *p, uint32_t page, struct oltp_hazard *h,
-                                              unsigned level, const uint8_t **out, struct seam_fault *f)
+static inline SEAM_MUST_USE enum seam_status pager_step(struct oltp_pager *p, uint32_t page,
+                                                        struct oltp_hazard *h, unsigned level,
+                                                        const uint8_t **out, struct seam_fault *f)
 {
     return pager_hold(p, page, h, &h->step[level & 1], out, f);
 }
@@ -183,8 +193,9 @@ static inline void hazard_clear(struct oltp_hazard *h)
     atomic_store_explicit(&h->step[1], 0, memory_order_release);
 }
 /* A page copied aside, for walks that stay on it while they visit what is below. */
-SEAM_MUST_USE enum seam_status oltp_pager_read(struct oltp_pager *p, uint32_t page, struct oltp_hazard *h,
-                                uint8_t out[OLTP_PAGE_SIZE], struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_pager_read(struct oltp_pager *p, uint32_t page,
+                                               struct oltp_hazard *h, uint8_t out[OLTP_PAGE_SIZE],
+                                               struct seam_fault *f);
 /* These pages (sorted here) will be wanted: asks the disk for those that are not in memory. */
 void oltp_pager_read_ahead(struct oltp_pager *p, uint32_t *pages, size_t count);
 struct oltp_hazard *oltp_hazard_take(struct oltp_pager *p); /* NULL: all taken */
@@ -194,56 +205,66 @@ static inline bool hazards_scarce(struct oltp_pager *p)
 {
     return atomic_load_explicit(&p->hazards_high, memory_order_relaxed) > PAGER_HAZARDS / 4 * 3;
 }
-uint64_t oltp_pager_uses(struct oltp_pager *p); /* pages asked for so far; loads of them had to read the file */
+uint64_t oltp_pager_uses(
+    struct oltp_pager *p); /* pages asked for so far; loads of them had to read the file */
 
 /* ---- the writer ---- */
 /* Between two changes: keeps enough frames clean for the next one, writing out pages early if it must. */
 SEAM_MUST_USE enum seam_status oltp_pager_make_room(struct oltp_pager *p, struct seam_fault *f);
 /* A fresh page in memory, contents undefined, dirty, belonging to `epoch`. */
-SEAM_MUST_USE enum seam_status oltp_pager_alloc(struct oltp_pager *p, uint64_t epoch, uint32_t *page, uint8_t **out,
-                                 struct seam_fault *f);
-uint8_t *oltp_pager_writable(struct oltp_pager *p, uint32_t page, const uint8_t *resident); /* own page: marks dirty */
+SEAM_MUST_USE enum seam_status oltp_pager_alloc(struct oltp_pager *p, uint64_t epoch,
+                                                uint32_t *page, uint8_t **out,
+                                                struct seam_fault *f);
+uint8_t *oltp_pager_writable(struct oltp_pager *p, uint32_t page,
+                             const uint8_t *resident); /* own page: marks dirty */
 /* Gives a page back at once: nothing but the running transaction ever saw it. */
 void oltp_pager_free_now(struct oltp_pager *p, uint32_t page);
-SEAM_MUST_USE enum seam_status oltp_space_reserve_dead(struct oltp_pager *p, size_t more, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_space_reserve_dead(struct oltp_pager *p, size_t more,
+                                                       struct seam_fault *f);
 /* The commit of epoch `death` no longer needs it (room was reserved). */
 void oltp_space_kill(struct oltp_pager *p, uint32_t page, uint64_t birth, uint64_t death);
 /* Frees the dead pages, from the from-th on, that no epoch in `seen` (ascending) is in [birth, death) of. */
 void oltp_space_release(struct oltp_pager *p, size_t from, const uint64_t *seen, size_t count);
 bool oltp_epoch_seen(const uint64_t *seen, size_t count, uint64_t birth, uint64_t death);
 /* A page number without memory, for what is written past the cache (checkpoint blobs). */
-SEAM_MUST_USE enum seam_status oltp_space_take(struct oltp_pager *p, uint32_t *page, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_space_take(struct oltp_pager *p, uint32_t *page,
+                                               struct seam_fault *f);
 void oltp_space_give(struct oltp_pager *p, uint32_t page);
 /* Gives up what is kept at hand and searches from the front again (vacuum). */
 void oltp_space_cool(struct oltp_pager *p);
-uint32_t oltp_space_free_below(struct oltp_pager *p, uint32_t end); /* free pages before page `end` */
+uint32_t oltp_space_free_below(struct oltp_pager *p,
+                               uint32_t end); /* free pages before page `end` */
 /* The used pages among the first `pages`, a bit each, as they are to be found again: without those that are free but
  * kept at hand, and without those that were given back while they are being written. */
 void oltp_space_map(struct oltp_pager *p, uint32_t pages, uint8_t *bitmap);
 /* Forgets the free pages at the end; the new number of pages. */
 uint32_t oltp_space_shrink(struct oltp_pager *p);
-SEAM_MUST_USE enum seam_status oltp_space_grow(struct oltp_pager *p, uint32_t pages, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_space_grow(struct oltp_pager *p, uint32_t pages,
+                                               struct seam_fault *f);
 
 /* ---- inside pager.c, oltp_write_back.c, space.c; latch held ---- */
 /* A frame for a page; lets the latch go while it writes pages out to get one. */
-SEAM_MUST_USE enum seam_status oltp_frame_take(struct oltp_pager *p, bool from_hot, uint32_t *frame, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_frame_take(struct oltp_pager *p, bool from_hot, uint32_t *frame,
+                                               struct seam_fault *f);
 void oltp_frame_give(struct oltp_pager *p, uint32_t frame);
 void oltp_frame_clean(struct oltp_pager *p, uint32_t frame);
 void oltp_page_give(struct oltp_pager *p, uint32_t page);
 int oltp_page_order(const void *a, const void *b); /* of page numbers, for qsort; needs no latch */
 /* Writes a batch of dirty pages that do not change, so that they can be evicted; with `own` (the writer, between
  * two changes) also those of the running transaction. SEAM_LIMIT: there are none. */
-SEAM_MUST_USE enum seam_status oltp_write_back(struct oltp_pager *p, bool own, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_write_back(struct oltp_pager *p, bool own,
+                                               struct seam_fault *f);
 
 /* ---- checkpoint ---- */
 /* Pages (malloc'ed, in any order, caller frees) that the state of `epoch` needs and the file has not. Called
  * under the writer latch, no transaction running. */
-SEAM_MUST_USE enum seam_status oltp_pager_dirty_pages(struct oltp_pager *p, uint64_t epoch, uint32_t **out, size_t *count,
-                                       struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_pager_dirty_pages(struct oltp_pager *p, uint64_t epoch,
+                                                      uint32_t **out, size_t *count,
+                                                      struct seam_fault *f);
 void oltp_pager_order_pages(uint32_t *pages, size_t count); /* ascending: while nobody waits */
 /* Writes some of those, ascending, and has the disk begin with them; immutable pages only. Any thread, beside
  * anything. */
-SEAM_MUST_USE enum seam_status oltp_pager_write_pages(struct oltp_pager *p, const uint32_t *pages, size_t count,
-                                       struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_pager_write_pages(struct oltp_pager *p, const uint32_t *pages,
+                                                      size_t count, struct seam_fault *f);
 
 #endif

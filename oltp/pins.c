@@ -72,7 +72,7 @@ enum seam_status oltp_pin_take(struct oltp *db, enum oltp_pin_kind kind, struct 
         return SEAM_OK;
     }
     return seam_fault_set(f, SEAM_LIMIT, db->shared_path, SEAM_FAULT_NO_OFFSET,
-                     "%d handles read this folder already", OLTP_PINS_MAX);
+                          "%d handles read this folder already", OLTP_PINS_MAX);
 }
 
 void oltp_pin_give(struct oltp *db)
@@ -126,8 +126,10 @@ static void pins_of_handle(struct oltp *db, seam_lsn_t durable, struct pin_list 
     for (size_t i = 0; i < OLTP_READERS_MAX; i++) {
         struct oltp_snapshot_slot *s = &db->readers[i];
         uint64_t epoch = atomic_load(&s->epoch);
-        struct oltp_pin p = {
-            .kind = OLTP_PIN_TXN, .pid = seam_process_id(), .alive = true, .holder = "read transaction"};
+        struct oltp_pin p = {.kind = OLTP_PIN_TXN,
+                             .pid = seam_process_id(),
+                             .alive = true,
+                             .holder = "read transaction"};
 
         if (epoch == 0) continue;
         p.page_bytes = pages_held_only_by(db, epoch) * OLTP_PAGE_SIZE;
@@ -138,8 +140,8 @@ static void pins_of_handle(struct oltp *db, seam_lsn_t durable, struct pin_list 
     pthread_mutex_unlock(&db->writer_latch);
 }
 
-enum seam_status oltp_pins(struct seam_io *io, const char *dir, struct oltp *db, struct oltp_pin *out,
-                      size_t max, size_t *count, struct seam_fault *f)
+enum seam_status oltp_pins(struct seam_io *io, const char *dir, struct oltp *db,
+                           struct oltp_pin *out, size_t max, size_t *count, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct oltp_shared *shared = NULL;

@@ -8,7 +8,8 @@ static enum seam_status no_memory(struct oltp_txn *t, struct seam_fault *f)
     return seam_fault_set(f, SEAM_NOMEM, t->db->dir, SEAM_FAULT_NO_OFFSET, "no memory for a key");
 }
 
-enum seam_status oltp_table(struct oltp_txn *t, const char *name, uint32_t *table, struct seam_fault *f)
+enum seam_status oltp_table(struct oltp_txn *t, const char *name, uint32_t *table,
+                            struct seam_fault *f)
 {
     for (uint32_t i = 0; i < t->catalog->table_count; i++) {
         const struct oltp_table *tb = t->catalog->tables[i];
@@ -35,7 +36,7 @@ static int index_position(const struct oltp_table *tb, uint32_t index)
 }
 
 enum seam_status oltp_index(struct oltp_txn *t, uint32_t table, const char *name, uint32_t *index,
-                       struct seam_fault *f)
+                            struct seam_fault *f)
 {
     const struct oltp_table *tb = table_of(t, table);
 
@@ -45,13 +46,15 @@ enum seam_status oltp_index(struct oltp_txn *t, uint32_t table, const char *name
         *index = tb->schema.indexes[i].id;
         return SEAM_OK;
     }
-    return seam_fault_set(f, SEAM_NOT_FOUND, tb->schema.name, SEAM_FAULT_NO_OFFSET, "no index \"%s\"", name);
+    return seam_fault_set(f, SEAM_NOT_FOUND, tb->schema.name, SEAM_FAULT_NO_OFFSET,
+                          "no index \"%s\"", name);
 }
 
-static enum seam_status index_unknown(const struct oltp_table *tb, uint32_t index, struct seam_fault *f)
+static enum seam_status index_unknown(const struct oltp_table *tb, uint32_t index,
+                                      struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_NOT_FOUND, tb->schema.name, SEAM_FAULT_NO_OFFSET, "no index with the id %u",
-                     index);
+    return seam_fault_set(f, SEAM_NOT_FOUND, tb->schema.name, SEAM_FAULT_NO_OFFSET,
+                          "no index with the id %u", index);
 }
 
 size_t oltp_tables(struct oltp_txn *t, uint32_t *ids, size_t max)
@@ -79,8 +82,9 @@ uint64_t oltp_count(struct oltp_txn *t, uint32_t table, uint32_t index)
 
 /* ---- keys ------------------------------------------------------------------------------------------ */
 
-static enum seam_status append_part(const struct oltp_table *tb, uint16_t column, struct seam_value v,
-                               bool null_ok, struct seam_buf *out, struct seam_fault *f)
+static enum seam_status append_part(const struct oltp_table *tb, uint16_t column,
+                                    struct seam_value v, bool null_ok, struct seam_buf *out,
+                                    struct seam_fault *f)
 {
     const struct seam_column *c = &tb->schema.columns[column];
 
@@ -89,20 +93,22 @@ static enum seam_status append_part(const struct oltp_table *tb, uint16_t column
         return SEAM_OK;
     }
     if (v.type != c->type)
-        return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET, "%s is %s, not %s",
-                         c->name, seam_value_type_name(c->type), seam_value_type_name(v.type));
+        return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
+                              "%s is %s, not %s", c->name, seam_value_type_name(c->type),
+                              seam_value_type_name(v.type));
     if (v.type == SEAM_V_DECIMAL && v.scale != c->scale) {
         if (seam_decimal_rescale(v.i, v.scale, c->scale, &v.i) != SEAM_OK)
-            return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET, "%s has %u decimals",
-                             c->name, c->scale);
+            return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
+                                  "%s has %u decimals", c->name, c->scale);
         v.scale = c->scale;
     }
     seam_key_append(out, &v);
     return SEAM_OK;
 }
 
-enum seam_status oltp_key(struct oltp_txn *t, uint32_t table, uint32_t index, const struct seam_value *values,
-                     size_t n, struct seam_buf *out, struct seam_fault *f)
+enum seam_status oltp_key(struct oltp_txn *t, uint32_t table, uint32_t index,
+                          const struct seam_value *values, size_t n, struct seam_buf *out,
+                          struct seam_fault *f)
 {
     const struct oltp_table *tb = table_of(t, table);
     const uint16_t *columns;
@@ -121,7 +127,7 @@ enum seam_status oltp_key(struct oltp_txn *t, uint32_t table, uint32_t index, co
     }
     if (n > count)
         return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                         "the key has %zu columns, not %zu", count, n);
+                              "the key has %zu columns, not %zu", count, n);
     for (size_t i = 0; i < n; i++) {
         enum seam_status st = append_part(tb, columns[i], values[i], index != 0, out, f);
 
@@ -132,20 +138,20 @@ enum seam_status oltp_key(struct oltp_txn *t, uint32_t table, uint32_t index, co
 
 /* ---- gets ------------------------------------------------------------------------------------------ */
 
-enum seam_status oltp_get_key(struct oltp_txn *t, uint32_t table, struct wal_bytes key, struct oltp_row *out,
-                         struct seam_fault *f)
+enum seam_status oltp_get_key(struct oltp_txn *t, uint32_t table, struct wal_bytes key,
+                              struct oltp_row *out, struct seam_fault *f)
 {
     const struct oltp_table *tb = table_of(t, table);
 
     if (seam_unlikely(tb == NULL)) return oltp_table_unknown(table, f);
     out->key = key;
     out->index_key = (struct wal_bytes){0};
-    return oltp_tree_get(&t->db->pager, &t->trees[tb->primary], key.data, key.size, t->hazard, &t->big,
-                    &out->row, f);
+    return oltp_tree_get(&t->db->pager, &t->trees[tb->primary], key.data, key.size, t->hazard,
+                         &t->big, &out->row, f);
 }
 
 enum seam_status oltp_get(struct oltp_txn *t, uint32_t table, const struct seam_value *key_values,
-                     struct oltp_row *out, struct seam_fault *f)
+                          struct oltp_row *out, struct seam_fault *f)
 {
     const struct oltp_table *tb = table_of(t, table);
     enum seam_status st;
@@ -158,7 +164,8 @@ enum seam_status oltp_get(struct oltp_txn *t, uint32_t table, const struct seam_
 }
 
 enum seam_status oltp_get_by(struct oltp_txn *t, uint32_t table, uint32_t index,
-                        const struct seam_value *values, struct oltp_row *out, struct seam_fault *f)
+                             const struct seam_value *values, struct oltp_row *out,
+                             struct seam_fault *f)
 {
     const struct oltp_table *tb = table_of(t, table);
     struct oltp_tree_cursor c = {.pager = &t->db->pager, .hazard = t->hazard};
@@ -183,14 +190,15 @@ enum seam_status oltp_get_by(struct oltp_txn *t, uint32_t table, uint32_t index,
     if (n < t->key.size || memcmp(entry, t->key.data, t->key.size) != 0) return SEAM_NOT_FOUND;
     primary = (struct wal_bytes){entry + t->key.size, n - t->key.size};
     seam_buf_clear(&t->big);
-    seam_buf_append(&t->key, primary.data, primary.size); /* index entry; its tail is the primary key */
+    seam_buf_append(&t->key, primary.data,
+                    primary.size); /* index entry; its tail is the primary key */
     if (!seam_buf_ok(&t->key)) return no_memory(t, f);
     primary.data = t->key.data + t->key.size - primary.size;
     st = oltp_get_key(t, table, primary, out, f);
     out->index_key = (struct wal_bytes){t->key.data, t->key.size};
     if (st == SEAM_NOT_FOUND)
         return seam_fault_set(f, SEAM_CORRUPT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                         "an index entry without its row: run verify");
+                              "an index entry without its row: run verify");
     return st;
 }
 
@@ -248,8 +256,8 @@ static enum seam_status cursor_bounds(struct oltp_cursor *c, const struct oltp_r
 }
 
 enum seam_status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t index,
-                             const struct oltp_range *range, unsigned flags,
-                             struct oltp_cursor **out, struct seam_fault *f)
+                                  const struct oltp_range *range, unsigned flags,
+                                  struct oltp_cursor **out, struct seam_fault *f)
 {
     const struct oltp_table *tb = table_of(t, table);
     struct oltp_cursor *c;
@@ -261,7 +269,7 @@ enum seam_status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t i
     c = cursor_new(t);
     if (c == NULL)
         return seam_fault_set(f, SEAM_LIMIT, t->db->dir, SEAM_FAULT_NO_OFFSET,
-                         "too many cursors are open (or no memory)");
+                              "too many cursors are open (or no memory)");
     c->t = t;
     c->table = table;
     c->def = tb;
@@ -289,7 +297,8 @@ void oltp_cursor_close(struct oltp_cursor *c)
     if (c == NULL) return;
     hazard_clear(c->c.hazard);
     hazard_clear(c->row_hazard);
-    if (hazards_scarce(&c->t->db->pager)) { /* spare ones of this transaction are of no use to others */
+    if (hazards_scarce(
+            &c->t->db->pager)) { /* spare ones of this transaction are of no use to others */
         oltp_cursor_free(c);
         return;
     }
@@ -313,7 +322,7 @@ static void cursor_window(struct oltp_cursor *c, bool may_begin, bool may_end)
 }
 
 static enum seam_status cursor_place(struct oltp_cursor *c, const uint8_t *key, size_t n,
-                                struct seam_fault *f)
+                                     struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -373,7 +382,8 @@ static enum seam_status cursor_ready(struct oltp_cursor *c, bool forward, struct
 }
 
 /* Write transactions remember the key they stand on: the next change may move everything. */
-static enum seam_status cursor_remember(struct oltp_cursor *c, size_t n, bool after, struct seam_fault *f)
+static enum seam_status cursor_remember(struct oltp_cursor *c, size_t n, bool after,
+                                        struct seam_fault *f)
 {
     seam_buf_clear(&c->place);
     seam_buf_append(&c->place, c->key, n);
@@ -384,7 +394,7 @@ static enum seam_status cursor_remember(struct oltp_cursor *c, size_t n, bool af
 
 /* Entry i of the leaf, as the caller sees it. */
 static inline enum seam_status cursor_row(struct oltp_cursor *c, unsigned i, bool after,
-                                     struct oltp_row *out, struct seam_fault *f)
+                                          struct oltp_row *out, struct seam_fault *f)
 {
     const uint8_t *leaf = c->c.leaf;
     struct oltp_cell cell = page_cell_at(leaf, page_slot(leaf, i), true);
@@ -421,16 +431,16 @@ static inline enum seam_status cursor_row(struct oltp_cursor *c, unsigned i, boo
     }
     out->index_key = (struct wal_bytes){c->key, n};
     st = oltp_index_entry_primary(&c->def->schema, (unsigned)c->index, out->index_key, &c->t->text,
-                             &primary, f);
+                                  &primary, f);
     if (st != SEAM_OK) return st;
     out->key = primary;
     out->row = (struct wal_bytes){0};
     if (c->flags & OLTP_KEYS_ONLY) return SEAM_OK;
     st = oltp_tree_get(c->c.pager, &c->t->trees[c->def->primary], primary.data, primary.size,
-                  c->row_hazard, &c->big, &out->row, f);
+                       c->row_hazard, &c->big, &out->row, f);
     if (st == SEAM_NOT_FOUND)
         return seam_fault_set(f, SEAM_CORRUPT, c->def->schema.name, SEAM_FAULT_NO_OFFSET,
-                         "an index entry without its row: run verify");
+                              "an index entry without its row: run verify");
     return st;
 }
 
@@ -439,7 +449,8 @@ static inline enum seam_status cursor_row(struct oltp_cursor *c, unsigned i, boo
 static enum seam_status cursor_failed(struct oltp_cursor *c, bool forward, enum seam_status st)
 {
     if (st == SEAM_END) return st;
-    if (c->key_size > 0 && cursor_remember(c, c->key_size, forward, NULL) != SEAM_OK) return SEAM_NOMEM;
+    if (c->key_size > 0 && cursor_remember(c, c->key_size, forward, NULL) != SEAM_OK)
+        return SEAM_NOMEM;
     c->c.leaf = NULL;
     return st;
 }

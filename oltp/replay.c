@@ -12,19 +12,20 @@ struct player {
     struct oltp *db;
     struct oltp_txn *t;
     struct oltp_replay_stop stop;
-    struct seam_buf held;      /* u8 type | u32 size | payload, of the open transaction */
+    struct seam_buf held; /* u8 type | u32 size | payload, of the open transaction */
     bool open, streaming; /* in a transaction; it is being applied above a savepoint */
     uint64_t txn, changes;
-    uint64_t rows, done; /* row records read; those of them that are applied or dropped */
+    uint64_t rows, done;      /* row records read; those of them that are applied or dropped */
     struct oltp_ahead *ahead; /* NULL: nobody helps */
-    seam_lsn_t lsn; /* of the last commit applied */
+    seam_lsn_t lsn;           /* of the last commit applied */
     int64_t wall_us;
     uint64_t last_txn;
 };
 
 enum { HELD_HEAD = 5, AHEAD_LOG_MIN = 256 << 10 };
 
-static enum seam_status play_row(struct player *p, const uint8_t *data, size_t n, struct seam_fault *f)
+static enum seam_status play_row(struct player *p, const uint8_t *data, size_t n,
+                                 struct seam_fault *f)
 {
     struct wal_change_row r;
     struct oltp_row_change c = {.if_column = -1, .tolerate_missing = true};
@@ -35,7 +36,7 @@ static enum seam_status play_row(struct player *p, const uint8_t *data, size_t n
     tb = table_of(p->t, r.table);
     if (tb == NULL)
         return seam_fault_set(f, SEAM_CORRUPT, p->db->wal_dir, SEAM_FAULT_NO_OFFSET,
-                         "the log changes table %u, which does not exist", r.table);
+                              "the log changes table %u, which does not exist", r.table);
     c.op = r.op == WAL_OP_DELETE ? WAL_OP_DELETE : WAL_OP_UPDATE;
     c.key = r.key;
     if (r.op != WAL_OP_DELETE) c.row = r.after;
@@ -44,7 +45,8 @@ static enum seam_status play_row(struct player *p, const uint8_t *data, size_t n
     return oltp_row_apply(p->t, r.table, tb, &c, f);
 }
 
-static enum seam_status play_schema(struct player *p, const uint8_t *data, size_t n, struct seam_fault *f)
+static enum seam_status play_schema(struct player *p, const uint8_t *data, size_t n,
+                                    struct seam_fault *f)
 {
     struct wal_change_schema c;
     struct seam_schema s = {0};
@@ -55,7 +57,7 @@ static enum seam_status play_schema(struct player *p, const uint8_t *data, size_
         (c.json.size == 0 && table_of(p->t, c.table) == NULL) ||
         c.table > p->t->catalog->table_count + 1)
         return seam_fault_set(f, SEAM_CORRUPT, p->db->wal_dir, SEAM_FAULT_NO_OFFSET,
-                         "the log shapes table %u, which does not exist", c.table);
+                              "the log shapes table %u, which does not exist", c.table);
     if (c.json.size == 0) return oltp_catalog_set(p->t, c.table, NULL, f);
     st = seam_schema_parse((const char *)c.json.data, c.json.size, &s, f);
     if (st == SEAM_OK) st = oltp_catalog_set(p->t, c.table, &s, f);
@@ -64,7 +66,7 @@ static enum seam_status play_schema(struct player *p, const uint8_t *data, size_
 }
 
 static enum seam_status play(struct player *p, uint8_t type, const uint8_t *data, size_t n,
-                        struct seam_fault *f)
+                             struct seam_fault *f)
 {
     if (type == WAL_CHANGE_ROW) return play_row(p, data, n, f);
     if (type == WAL_CHANGE_SCHEMA) return play_schema(p, data, n, f);
@@ -92,7 +94,8 @@ static enum seam_status hold(struct player *p, const struct wal_record *r, struc
     seam_buf_u32(&p->held, (uint32_t)r->size);
     seam_buf_append(&p->held, r->data, r->size);
     if (!seam_buf_ok(&p->held))
-        return seam_fault_set(f, SEAM_NOMEM, p->db->dir, SEAM_FAULT_NO_OFFSET, "no memory to replay the log");
+        return seam_fault_set(f, SEAM_NOMEM, p->db->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory to replay the log");
     if (p->held.size > REPLAY_BUFFER_MAX) {
         enum seam_status st = oltp_save_push(p->t, f);
 
@@ -120,7 +123,7 @@ static enum seam_status drop_open(struct player *p, struct seam_fault *f)
 }
 
 static enum seam_status on_commit(struct player *p, const struct wal_record *r, bool *stop,
-                             struct seam_fault *f)
+                                  struct seam_fault *f)
 {
     struct wal_change_commit c;
     enum seam_status st = wal_change_get_commit(r->data, r->size, &c, f);
@@ -130,8 +133,8 @@ static enum seam_status on_commit(struct player *p, const struct wal_record *r, 
     if (*stop) return SEAM_OK;
     if (!p->open) /* replay may start at any commit's end, never inside a transaction */
         return seam_fault_set(f, SEAM_CORRUPT, p->db->wal_dir, r->start,
-                         "a commit of transaction %llu without its beginning",
-                         (unsigned long long)c.txn);
+                              "a commit of transaction %llu without its beginning",
+                              (unsigned long long)c.txn);
     st = play_held(p, f);
     if (st == SEAM_OK && p->streaming) st = oltp_release(p->t, 0, f);
     p->open = p->streaming = false;
@@ -141,7 +144,7 @@ static enum seam_status on_commit(struct player *p, const struct wal_record *r, 
 }
 
 static enum seam_status on_record(struct player *p, const struct wal_record *r, bool *stop,
-                             struct seam_fault *f)
+                                  struct seam_fault *f)
 {
     struct wal_change_begin b;
     enum seam_status st;
@@ -186,7 +189,8 @@ static enum seam_status play_log(struct player *p, struct wal_reader *reader, st
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-enum seam_status oltp_replay(struct oltp *db, seam_lsn_t from, struct oltp_replay_stop stop, struct seam_fault *f)
+enum seam_status oltp_replay(struct oltp *db, seam_lsn_t from, struct oltp_replay_stop stop,
+                             struct seam_fault *f)
 {
     struct player p = {.db = db, .t = &db->txn, .stop = stop, .last_txn = db->last_txn};
     struct wal_reader *reader = NULL;
@@ -214,7 +218,7 @@ enum seam_status oltp_replay(struct oltp *db, seam_lsn_t from, struct oltp_repla
     atomic_fetch_add(&db->replay_ns, seam_clock_mono_ns(db->clock) - began);
     pthread_mutex_unlock(&db->writer_latch);
     SEAM_TRACE(db->trace, "oltp", "replayed", SEAM_TI("from", from), SEAM_TI("to", p.lsn),
-          SEAM_TI("changes", p.changes), SEAM_TI("status", st));
+               SEAM_TI("changes", p.changes), SEAM_TI("status", st));
     wal_reader_close(reader);
     seam_buf_free(&p.held);
     return st;

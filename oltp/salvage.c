@@ -23,7 +23,8 @@ struct salvaging {
     const struct oltp_catalog *catalog;
     struct oltp_salvaged *out;
     struct seam_buf *report;
-    enum seam_status (*row)(void *ctx, const struct seam_schema *s, struct wal_bytes key, struct wal_bytes row);
+    enum seam_status (*row)(void *ctx, const struct seam_schema *s, struct wal_bytes key,
+                            struct wal_bytes row);
     void *ctx;
     bool map_good;
     struct oltp_hazard *h;
@@ -38,7 +39,7 @@ static void say(struct salvaging *v, const char *what, const char *detail)
 {
     if (v->report != NULL)
         seam_buf_printf(v->report, "%s: %s%s%s\n", v->p->path, what, detail[0] != '\0' ? ": " : "",
-                   detail);
+                        detail);
 }
 
 static bool is_dead(const struct salvaging *v, uint32_t page)
@@ -60,8 +61,8 @@ static const struct oltp_table *table_of_tree(const struct salvaging *v, uint32_
     return v->catalog->tables[id - 1];
 }
 
-static enum seam_status give_row(struct salvaging *v, const struct oltp_table *tb, const uint8_t *leaf,
-                            unsigned slot, struct seam_fault *f)
+static enum seam_status give_row(struct salvaging *v, const struct oltp_table *tb,
+                                 const uint8_t *leaf, unsigned slot, struct seam_fault *f)
 {
     uint8_t key[OLTP_KEY_MAX];
     struct oltp_cell c = page_cell(leaf, slot);
@@ -78,7 +79,8 @@ static enum seam_status give_row(struct salvaging *v, const struct oltp_table *t
     }
     v->out->rows++;
     (void)f;
-    return v->row(v->ctx, &tb->schema, (struct wal_bytes){key, oltp_page_key(leaf, slot, key)}, row);
+    return v->row(v->ctx, &tb->schema, (struct wal_bytes){key, oltp_page_key(leaf, slot, key)},
+                  row);
 }
 
 static enum seam_status note_rows(struct salvaging *v, const uint8_t *leaf, struct seam_fault *f)
@@ -89,10 +91,12 @@ static enum seam_status note_rows(struct salvaging *v, const uint8_t *leaf, stru
         struct oltp_found *n;
 
         if (v->count == v->cap) {
-            struct oltp_found *more = realloc(v->found, (v->cap = v->cap * 2 + 1024) * sizeof *more);
+            struct oltp_found *more =
+                realloc(v->found, (v->cap = v->cap * 2 + 1024) * sizeof *more);
 
             if (more == NULL)
-                return seam_fault_set(f, SEAM_NOMEM, v->p->path, SEAM_FAULT_NO_OFFSET, "no memory to salvage");
+                return seam_fault_set(f, SEAM_NOMEM, v->p->path, SEAM_FAULT_NO_OFFSET,
+                                      "no memory to salvage");
             v->found = more;
         }
         n = &v->found[v->count];
@@ -101,7 +105,8 @@ static enum seam_status note_rows(struct salvaging *v, const uint8_t *leaf, stru
         n->size = oltp_page_key(leaf, i, key);
         n->key = seam_arena_alloc(&v->keys, n->size + 1);
         if (n->key == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, v->p->path, SEAM_FAULT_NO_OFFSET, "no memory to salvage");
+            return seam_fault_set(f, SEAM_NOMEM, v->p->path, SEAM_FAULT_NO_OFFSET,
+                                  "no memory to salvage");
         memcpy(n->key, key, n->size);
         v->count++;
     }
@@ -121,9 +126,10 @@ static int by_key_then_age(const void *a, const void *b)
 static enum seam_status give_youngest(struct salvaging *v, struct seam_fault *f)
 {
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
-    enum seam_status st =
-        page == NULL ? seam_fault_set(f, SEAM_NOMEM, v->p->path, SEAM_FAULT_NO_OFFSET, "no memory to salvage")
-                     : SEAM_OK;
+    enum seam_status st = page == NULL
+                              ? seam_fault_set(f, SEAM_NOMEM, v->p->path, SEAM_FAULT_NO_OFFSET,
+                                               "no memory to salvage")
+                              : SEAM_OK;
 
     if (v->count > 0) qsort(v->found, v->count, sizeof *v->found, by_key_then_age);
     for (size_t i = 0; st == SEAM_OK && i < v->count; i++) {
@@ -132,7 +138,8 @@ static enum seam_status give_youngest(struct salvaging *v, struct seam_fault *f)
         if (before != NULL && before->tree == n->tree &&
             seam_key_compare(before->key, before->size, n->key, n->size) == 0)
             continue;
-        st = seam_file_read(v->p->file, (uint64_t)n->page * OLTP_PAGE_SIZE, page, OLTP_PAGE_SIZE, f);
+        st =
+            seam_file_read(v->p->file, (uint64_t)n->page * OLTP_PAGE_SIZE, page, OLTP_PAGE_SIZE, f);
         if (st == SEAM_OK) st = give_row(v, table_of_tree(v, n->tree), page, n->slot, f);
     }
     free(page);
@@ -142,9 +149,10 @@ static enum seam_status give_youngest(struct salvaging *v, struct seam_fault *f)
 static enum seam_status scan_pages(struct salvaging *v, struct seam_fault *f)
 {
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
-    enum seam_status st =
-        page == NULL ? seam_fault_set(f, SEAM_NOMEM, v->p->path, SEAM_FAULT_NO_OFFSET, "no memory to salvage")
-                     : SEAM_OK;
+    enum seam_status st = page == NULL
+                              ? seam_fault_set(f, SEAM_NOMEM, v->p->path, SEAM_FAULT_NO_OFFSET,
+                                               "no memory to salvage")
+                              : SEAM_OK;
 
     for (uint32_t i = 2; st == SEAM_OK && i < atomic_load(&v->p->pages); i++) {
         struct seam_fault why = {0};
@@ -155,7 +163,8 @@ static enum seam_status scan_pages(struct salvaging *v, struct seam_fault *f)
         v->out->pages++;
         good = seam_file_read(v->p->file, (uint64_t)i * OLTP_PAGE_SIZE, page, OLTP_PAGE_SIZE, &why);
         if (good == SEAM_OK)
-            good = oltp_page_check(page, v->p->file_id, i, atomic_load(&v->p->pages), v->p->path, &why);
+            good = oltp_page_check(page, v->p->file_id, i, atomic_load(&v->p->pages), v->p->path,
+                                   &why);
         if (good != SEAM_OK) {
             bool blank = v->map_good;
 
@@ -190,8 +199,7 @@ static void json_write(struct seam_json_writer *w, const struct seam_json *j)
             seam_jw_array(w);
         else
             seam_jw_object(w);
-        for (const struct seam_json *c = j->child; c != NULL; c = c->next)
-            json_write(w, c);
+        for (const struct seam_json *c = j->child; c != NULL; c = c->next) json_write(w, c);
         if (j->type == SEAM_J_ARRAY)
             seam_jw_end_array(w);
         else
@@ -200,7 +208,8 @@ static void json_write(struct seam_json_writer *w, const struct seam_json *j)
 }
 
 /* Tables from the caller's JSON array of schemas (ids from each, or by position). */
-static enum seam_status catalog_from_json(struct salvaging *v, const char *schemas, struct seam_fault *f)
+static enum seam_status catalog_from_json(struct salvaging *v, const char *schemas,
+                                          struct seam_fault *f)
 {
     struct seam_arena a = {0};
     struct seam_json *root = NULL;
@@ -209,15 +218,18 @@ static enum seam_status catalog_from_json(struct salvaging *v, const char *schem
     uint32_t position = 0;
 
     if (st == SEAM_OK && root->type != SEAM_J_ARRAY)
-        st = seam_fault_set(f, SEAM_INVALID, "schemas", SEAM_FAULT_NO_OFFSET, "an array of schemas is needed");
+        st = seam_fault_set(f, SEAM_INVALID, "schemas", SEAM_FAULT_NO_OFFSET,
+                            "an array of schemas is needed");
     if (st == SEAM_OK) st = oltp_catalog_copy(v->db, NULL, &c, f);
     if (st == SEAM_OK) {
         free(c->tables);
         c->tables = calloc(OLTP_TABLES_MAX, sizeof *c->tables);
         if (c->tables == NULL)
-            st = seam_fault_set(f, SEAM_NOMEM, "schemas", SEAM_FAULT_NO_OFFSET, "no memory to salvage");
+            st = seam_fault_set(f, SEAM_NOMEM, "schemas", SEAM_FAULT_NO_OFFSET,
+                                "no memory to salvage");
     }
-    for (struct seam_json *j = st == SEAM_OK ? root->child : NULL; st == SEAM_OK && j != NULL; j = j->next) {
+    for (struct seam_json *j = st == SEAM_OK ? root->child : NULL; st == SEAM_OK && j != NULL;
+         j = j->next) {
         struct oltp_table *tb = NULL;
         struct seam_buf text = {0};
         struct seam_json_writer w;
@@ -232,8 +244,8 @@ static enum seam_status catalog_from_json(struct salvaging *v, const char *schem
         id = tb->schema.id != 0 ? tb->schema.id : position + 1;
         position++;
         if (id > OLTP_TABLES_MAX)
-            st = seam_fault_set(f, SEAM_INVALID, "schemas", SEAM_FAULT_NO_OFFSET, "table id %u is too large",
-                           id);
+            st = seam_fault_set(f, SEAM_INVALID, "schemas", SEAM_FAULT_NO_OFFSET,
+                                "table id %u is too large", id);
         else
             c->tables[id - 1] = tb;
         if (st == SEAM_OK && id > c->table_count) c->table_count = id;
@@ -253,8 +265,8 @@ static enum seam_status orient(struct salvaging *v, const char *schemas, struct 
     enum seam_status st = seam_file_size(v->p->file, &bytes, f), got;
 
     if (st == SEAM_OK)
-        st = oltp_space_grow(v->p, (uint32_t)(bytes / OLTP_PAGE_SIZE > 2 ? bytes / OLTP_PAGE_SIZE : 2),
-                        f);
+        st = oltp_space_grow(
+            v->p, (uint32_t)(bytes / OLTP_PAGE_SIZE > 2 ? bytes / OLTP_PAGE_SIZE : 2), f);
     if (st != SEAM_OK) return st;
     atomic_store(&v->p->max_epoch, UINT64_MAX);
     got = oltp_meta_read(v->p->file, &c, &v->p->file_id, damaged, &why);
@@ -266,14 +278,15 @@ static enum seam_status orient(struct salvaging *v, const char *schemas, struct 
              i++) /* the pages know their file */
             if (seam_file_read(v->p->file, (uint64_t)i * OLTP_PAGE_SIZE, head, sizeof head, NULL) ==
                     SEAM_OK &&
-                oltp_page_check(head, seam_get_u64(head + PAGE_FILE_ID), i, atomic_load(&v->p->pages),
-                           v->p->path, NULL) == SEAM_OK)
+                oltp_page_check(head, seam_get_u64(head + PAGE_FILE_ID), i,
+                                atomic_load(&v->p->pages), v->p->path, NULL) == SEAM_OK)
                 v->p->file_id = seam_get_u64(head + PAGE_FILE_ID);
     }
     if (damaged[0] != damaged[1]) say(v, "a meta page is damaged", "the other one is used");
     seam_fault_clear(&why);
     v->db->newest = c;
-    v->map_good = got == SEAM_OK && c.space_page != 0 && oltp_space_load(v->db, &c, &why) == SEAM_OK;
+    v->map_good =
+        got == SEAM_OK && c.space_page != 0 && oltp_space_load(v->db, &c, &why) == SEAM_OK;
     if (!v->map_good)
         say(v, "the space map is lost: rows deleted or replaced lately may come back", why.why);
     if (schemas != NULL) return catalog_from_json(v, schemas, f);
@@ -281,15 +294,16 @@ static enum seam_status orient(struct salvaging *v, const char *schemas, struct 
     got = got == SEAM_OK && c.catalog_page != 0 ? oltp_view_load(v->db, &c, &why) : SEAM_CORRUPT;
     if (got != SEAM_OK)
         return seam_fault_set(f, SEAM_CORRUPT, v->p->path, SEAM_FAULT_NO_OFFSET,
-                         "the catalogue is lost (%s): give the tables' schemas", why.why);
+                              "the catalogue is lost (%s): give the tables' schemas", why.why);
     v->catalog = atomic_load(&v->db->current)->catalog;
     return SEAM_OK;
 }
 
 enum seam_status oltp_salvage(struct seam_io *io, const char *dir, const char *schemas,
-                         enum seam_status (*row)(void *ctx, const struct seam_schema *s, struct wal_bytes key,
-                                            struct wal_bytes row),
-                         void *ctx, struct oltp_salvaged *out, struct seam_buf *report, struct seam_fault *f)
+                              enum seam_status (*row)(void *ctx, const struct seam_schema *s,
+                                                      struct wal_bytes key, struct wal_bytes row),
+                              void *ctx, struct oltp_salvaged *out, struct seam_buf *report,
+                              struct seam_fault *f)
 {
     struct salvaging v = {.out = out, .report = report, .row = row, .ctx = ctx};
     enum seam_status st;

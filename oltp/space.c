@@ -10,14 +10,14 @@ enum seam_status oltp_space_grow(struct oltp_pager *p, uint32_t pages, struct se
     uint64_t *used;
 
     if (pages > PAGER_PAGES_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, p->path, SEAM_FAULT_NO_OFFSET, "the database would pass %u pages",
-                         (unsigned)PAGER_PAGES_MAX);
-    while (cap < pages)
-        cap *= 2;
+        return seam_fault_set(f, SEAM_LIMIT, p->path, SEAM_FAULT_NO_OFFSET,
+                              "the database would pass %u pages", (unsigned)PAGER_PAGES_MAX);
+    while (cap < pages) cap *= 2;
     if (cap > s->cap) {
         used = realloc(s->used, cap / 8);
         if (used == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET, "no memory for the space map");
+            return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET,
+                                  "no memory for the space map");
         memset((uint8_t *)used + s->cap / 8, 0, (cap - s->cap) / 8);
         s->used = used;
         s->cap = cap;
@@ -126,8 +126,7 @@ void oltp_space_map(struct oltp_pager *p, uint32_t pages, uint8_t *bitmap)
 
     pthread_mutex_lock(&p->latch);
     memcpy(bitmap, s->used, (pages + 7) / 8);
-    for (uint32_t i = 0; i < s->hot_count; i++)
-        bit_clear(bitmap, s->hot[i]);
+    for (uint32_t i = 0; i < s->hot_count; i++) bit_clear(bitmap, s->hot[i]);
     for (uint32_t i = 0, left = p->doomed; left > 0; i++) {
         if (p->meta[i].state != FRAME_DOOMED) continue;
         bit_clear(bitmap, p->meta[i].page);
@@ -152,8 +151,8 @@ uint32_t oltp_space_shrink(struct oltp_pager *p)
     return pages;
 }
 
-enum seam_status oltp_pager_alloc(struct oltp_pager *p, uint64_t epoch, uint32_t *page, uint8_t **out,
-                        struct seam_fault *f)
+enum seam_status oltp_pager_alloc(struct oltp_pager *p, uint64_t epoch, uint32_t *page,
+                                  uint8_t **out, struct seam_fault *f)
 {
     struct oltp_space *s = &p->space;
     enum seam_status st = SEAM_OK;
@@ -244,12 +243,12 @@ enum seam_status oltp_space_reserve_dead(struct oltp_pager *p, size_t more, stru
     size_t cap = s->dead_cap == 0 ? 256 : s->dead_cap;
     struct oltp_dead *d;
 
-    while (cap < s->dead_count + more)
-        cap *= 2;
+    while (cap < s->dead_count + more) cap *= 2;
     if (cap == s->dead_cap) return SEAM_OK;
     d = realloc(s->dead, cap * sizeof *d);
     if (d == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET, "no memory for dead pages");
+        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET,
+                              "no memory for dead pages");
     s->dead = d;
     s->dead_cap = cap;
     return SEAM_OK;

@@ -9,17 +9,20 @@
 
 enum seam_status oltp_table_unknown(uint32_t table, struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET, "no table has the id %u", table);
+    return seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET, "no table has the id %u",
+                          table);
 }
 
 static enum seam_status no_memory(const struct oltp_table *tb, struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_NOMEM, tb->schema.name, SEAM_FAULT_NO_OFFSET, "no memory for a row");
+    return seam_fault_set(f, SEAM_NOMEM, tb->schema.name, SEAM_FAULT_NO_OFFSET,
+                          "no memory for a row");
 }
 
-enum seam_status oltp_index_entry_key(const struct oltp_table *tb, unsigned ix, const struct seam_value *values,
-                            struct wal_bytes primary, struct seam_buf *out, size_t *prefix, bool *has_null,
-                            struct seam_fault *f)
+enum seam_status oltp_index_entry_key(const struct oltp_table *tb, unsigned ix,
+                                      const struct seam_value *values, struct wal_bytes primary,
+                                      struct seam_buf *out, size_t *prefix, bool *has_null,
+                                      struct seam_fault *f)
 {
     const struct seam_index_def *def = &tb->schema.indexes[ix];
     enum seam_status st;
@@ -34,14 +37,16 @@ enum seam_status oltp_index_entry_key(const struct oltp_table *tb, unsigned ix, 
     seam_buf_append(out, primary.data, primary.size);
     if (!seam_buf_ok(out)) return no_memory(tb, f);
     if (out->size > OLTP_KEY_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                         "an entry of index \"%s\" would take %zu bytes, at most %d are allowed",
-                         def->name, out->size, OLTP_KEY_MAX);
+        return seam_fault_set(
+            f, SEAM_LIMIT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
+            "an entry of index \"%s\" would take %zu bytes, at most %d are allowed", def->name,
+            out->size, OLTP_KEY_MAX);
     return SEAM_OK;
 }
 
-enum seam_status oltp_index_entry_primary(const struct seam_schema *s, unsigned ix, struct wal_bytes entry,
-                                struct seam_buf *text, struct wal_bytes *primary, struct seam_fault *f)
+enum seam_status oltp_index_entry_primary(const struct seam_schema *s, unsigned ix,
+                                          struct wal_bytes entry, struct seam_buf *text,
+                                          struct wal_bytes *primary, struct seam_fault *f)
 {
     const struct seam_index_def *def = &s->indexes[ix];
     const uint8_t *p = entry.data, *end = entry.data + entry.size;
@@ -53,8 +58,8 @@ enum seam_status oltp_index_entry_primary(const struct seam_schema *s, unsigned 
         seam_buf_clear(text);
         st = seam_key_read(&p, end, s->columns[def->columns[i]].type, &v, text);
         if (st != SEAM_OK)
-            return seam_fault_set(f, st, s->name, SEAM_FAULT_NO_OFFSET, "a damaged entry in index \"%s\"",
-                             def->name);
+            return seam_fault_set(f, st, s->name, SEAM_FAULT_NO_OFFSET,
+                                  "a damaged entry in index \"%s\"", def->name);
     }
     *primary = (struct wal_bytes){p, (size_t)(end - p)};
     return SEAM_OK;
@@ -62,8 +67,8 @@ enum seam_status oltp_index_entry_primary(const struct seam_schema *s, unsigned 
 
 /* Is there an entry that begins with `prefix` and belongs to another row? */
 static enum seam_status unique_taken(struct oltp_txn *t, const struct oltp_table *tb, unsigned ix,
-                                const uint8_t *entry, size_t prefix, struct wal_bytes primary,
-                                bool *taken, struct seam_fault *f)
+                                     const uint8_t *entry, size_t prefix, struct wal_bytes primary,
+                                     bool *taken, struct seam_fault *f)
 {
     struct oltp_tree_cursor c = {
         .pager = &t->db->pager, .tree = t->trees[tb->index[ix]], .hazard = t->hazard};
@@ -88,7 +93,8 @@ static enum seam_status unique_taken(struct oltp_txn *t, const struct oltp_table
 }
 
 static enum seam_status check_unique(struct oltp_txn *t, const struct oltp_table *tb,
-                                const struct seam_value *values, struct wal_bytes primary, struct seam_fault *f)
+                                     const struct seam_value *values, struct wal_bytes primary,
+                                     struct seam_fault *f)
 {
     for (unsigned ix = 0; ix < tb->schema.index_count; ix++) {
         size_t prefix;
@@ -101,29 +107,31 @@ static enum seam_status check_unique(struct oltp_txn *t, const struct oltp_table
         if (st != SEAM_OK) return st;
         if (taken)
             return seam_fault_set(f, SEAM_EXISTS, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                             "unique index \"%s\" has this value already",
-                             tb->schema.indexes[ix].name);
+                                  "unique index \"%s\" has this value already",
+                                  tb->schema.indexes[ix].name);
     }
     return SEAM_OK;
 }
 
 static enum seam_status index_change(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
-                                unsigned ix, const struct seam_value *values, struct wal_bytes primary,
-                                bool add, struct seam_fault *f)
+                                     unsigned ix, const struct seam_value *values,
+                                     struct wal_bytes primary, bool add, struct seam_fault *f)
 {
     struct oltp_tree_writer *w = &t->db->w;
     struct oltp_tree *tree = &t->trees[tb->index[ix]];
     uint32_t number = tree_number(id, tb->schema.indexes[ix].id);
     size_t prefix;
     bool has_null;
-    enum seam_status st = oltp_index_entry_key(tb, ix, values, primary, &t->index_key, &prefix, &has_null, f);
+    enum seam_status st =
+        oltp_index_entry_key(tb, ix, values, primary, &t->index_key, &prefix, &has_null, f);
 
-    if (st == SEAM_OK) st = oltp_tree_prepare(w, tree, number, t->index_key.data, t->index_key.size, f);
+    if (st == SEAM_OK)
+        st = oltp_tree_prepare(w, tree, number, t->index_key.data, t->index_key.size, f);
     if (st != SEAM_OK) return st;
     if (add == w->exact)
         return seam_fault_set(f, SEAM_CORRUPT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                         "index \"%s\" and its table disagree: run verify",
-                         tb->schema.indexes[ix].name);
+                              "index \"%s\" and its table disagree: run verify",
+                              tb->schema.indexes[ix].name);
     if (add) return oltp_tree_store(w, t->index_key.data, t->index_key.size, NULL, 0, f);
     return oltp_tree_erase(w, t->index_key.data, t->index_key.size, f);
 }
@@ -140,8 +148,8 @@ static bool index_same(const struct oltp_table *tb, unsigned ix, const struct se
 
 /* Old and new may be NULL: no row before, none after. */
 static enum seam_status indexes_change(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
-                                  const struct seam_value *old, const struct seam_value *new,
-                                  struct wal_bytes primary, struct seam_fault *f)
+                                       const struct seam_value *old, const struct seam_value *new,
+                                       struct wal_bytes primary, struct seam_fault *f)
 {
     for (unsigned ix = 0; ix < tb->schema.index_count; ix++) {
         enum seam_status st = SEAM_OK;
@@ -155,40 +163,42 @@ static enum seam_status indexes_change(struct oltp_txn *t, uint32_t id, const st
 }
 
 /* What the change demands of the stored row. SEAM_END: nothing to do. */
-static enum seam_status check_before(const struct oltp_table *tb, const struct oltp_row_change *c, bool found,
-                                struct wal_bytes before, struct seam_fault *f)
+static enum seam_status check_before(const struct oltp_table *tb, const struct oltp_row_change *c,
+                                     bool found, struct wal_bytes before, struct seam_fault *f)
 {
     if (found && c->must_not_exist)
         return seam_fault_set(f, SEAM_EXISTS, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                         "a row has this key already");
+                              "a row has this key already");
     if (!found && (c->must_exist || c->op == WAL_OP_DELETE) && !c->tolerate_missing)
-        return seam_fault_set(f, SEAM_NOT_FOUND, tb->schema.name, SEAM_FAULT_NO_OFFSET, "no row has this key");
+        return seam_fault_set(f, SEAM_NOT_FOUND, tb->schema.name, SEAM_FAULT_NO_OFFSET,
+                              "no row has this key");
     if (found && c->if_column >= 0) {
         struct seam_value is;
-        enum seam_status st = seam_row_get(&tb->schema, before.data, before.size, c->if_column, &is, f);
+        enum seam_status st =
+            seam_row_get(&tb->schema, before.data, before.size, c->if_column, &is, f);
 
         if (st != SEAM_OK) return st;
         if (!seam_value_equal(&is, c->expected))
             return seam_fault_set(f, SEAM_CONFLICT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                             "the row's %s is not the expected one: someone changed it",
-                             tb->schema.columns[c->if_column].name);
+                                  "the row's %s is not the expected one: someone changed it",
+                                  tb->schema.columns[c->if_column].name);
     }
     return SEAM_OK;
 }
 
 static enum seam_status log_change(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
-                              const struct oltp_row_change *c, bool found, struct wal_bytes before,
-                              struct seam_fault *f)
+                                   const struct oltp_row_change *c, bool found,
+                                   struct wal_bytes before, struct seam_fault *f)
 {
     struct wal_change_row r = {.txn = t->id,
-                           .seq = t->seq,
-                           .table = id,
-                           .version = tb->schema.version,
-                           .op = (uint8_t)(c->op == WAL_OP_DELETE ? WAL_OP_DELETE
-                                           : found            ? WAL_OP_UPDATE
-                                                              : WAL_OP_INSERT),
-                           .flags = c->flags,
-                           .key = c->key};
+                               .seq = t->seq,
+                               .table = id,
+                               .version = tb->schema.version,
+                               .op = (uint8_t)(c->op == WAL_OP_DELETE ? WAL_OP_DELETE
+                                               : found                ? WAL_OP_UPDATE
+                                                                      : WAL_OP_INSERT),
+                               .flags = c->flags,
+                               .key = c->key};
 
     if (!c->log) return SEAM_OK;
     if (found) r.before = before;
@@ -206,31 +216,32 @@ static enum seam_status halfway(struct oltp_txn *t, enum seam_status st)
 
 /* Without indexes one descent does everything. */
 static enum seam_status apply_plain(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
-                               const struct oltp_row_change *c, struct seam_fault *f)
+                                    const struct oltp_row_change *c, struct seam_fault *f)
 {
     struct oltp_tree_writer *w = &t->db->w;
     struct wal_bytes before = {0};
-    enum seam_status st =
-        oltp_tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data, c->key.size, f);
+    enum seam_status st = oltp_tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0),
+                                            c->key.data, c->key.size, f);
 
     if (st == SEAM_OK && w->exact) st = oltp_tree_prepared_value(w, &t->big, &before, f);
     if (st == SEAM_OK) st = check_before(tb, c, w->exact, before, f);
     if (st == SEAM_OK) st = log_change(t, id, tb, c, w->exact, before, f);
     if (st != SEAM_OK) return st;
     if (c->op != WAL_OP_DELETE)
-        return halfway(t, oltp_tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f));
+        return halfway(t,
+                       oltp_tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f));
     return w->exact ? halfway(t, oltp_tree_erase(w, c->key.data, c->key.size, f)) : SEAM_OK;
 }
 
 /* With indexes the row before is copied aside: the trees change under it. */
 static enum seam_status apply_indexed(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
-                                 const struct oltp_row_change *c, struct seam_fault *f)
+                                      const struct oltp_row_change *c, struct seam_fault *f)
 {
     struct oltp_tree_writer *w = &t->db->w;
     struct wal_bytes before = {0};
     const struct seam_value *old = NULL, *new = NULL;
-    enum seam_status st = oltp_tree_get(&t->db->pager, &t->trees[tb->primary], c->key.data, c->key.size,
-                              t->hazard, &t->big, &before, f);
+    enum seam_status st = oltp_tree_get(&t->db->pager, &t->trees[tb->primary], c->key.data,
+                                        c->key.size, t->hazard, &t->big, &before, f);
     bool found = st == SEAM_OK;
 
     if (st != SEAM_OK && st != SEAM_NOT_FOUND) return st;
@@ -252,8 +263,8 @@ static enum seam_status apply_indexed(struct oltp_txn *t, uint32_t id, const str
     if (st == SEAM_OK) st = log_change(t, id, tb, c, found, before, f);
     if (st != SEAM_OK) return st;
     if (found || c->op != WAL_OP_DELETE)
-        st = oltp_tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data, c->key.size,
-                          f);
+        st = oltp_tree_prepare(w, &t->trees[tb->primary], tree_number(id, 0), c->key.data,
+                               c->key.size, f);
     if (st == SEAM_OK && c->op != WAL_OP_DELETE)
         st = oltp_tree_store(w, c->key.data, c->key.size, c->row.data, c->row.size, f);
     else if (st == SEAM_OK && found)
@@ -262,16 +273,18 @@ static enum seam_status apply_indexed(struct oltp_txn *t, uint32_t id, const str
 }
 
 enum seam_status oltp_row_apply(struct oltp_txn *t, uint32_t id, const struct oltp_table *tb,
-                      const struct oltp_row_change *c, struct seam_fault *f)
+                                const struct oltp_row_change *c, struct seam_fault *f)
 {
     enum seam_status st;
 
     if (c->key.size > OLTP_KEY_MAX)
         return seam_fault_set(f, SEAM_LIMIT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                         "a key of %zu bytes; at most %d are allowed", c->key.size, OLTP_KEY_MAX);
+                              "a key of %zu bytes; at most %d are allowed", c->key.size,
+                              OLTP_KEY_MAX);
     if (c->row.size > OLTP_ROW_MAX)
         return seam_fault_set(f, SEAM_LIMIT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                         "a row of %zu bytes; at most %d are allowed", c->row.size, OLTP_ROW_MAX);
+                              "a row of %zu bytes; at most %d are allowed", c->row.size,
+                              OLTP_ROW_MAX);
     st =
         tb->schema.index_count == 0 ? apply_plain(t, id, tb, c, f) : apply_indexed(t, id, tb, c, f);
     if (st == SEAM_OK) {
@@ -284,15 +297,15 @@ enum seam_status oltp_row_apply(struct oltp_txn *t, uint32_t id, const struct ol
 
 /* ---- the front door -------------------------------------------------------------------------------- */
 
-static enum seam_status change_begin(struct oltp_txn *t, uint32_t table, const struct oltp_table **tb,
-                                struct seam_fault *f)
+static enum seam_status change_begin(struct oltp_txn *t, uint32_t table,
+                                     const struct oltp_table **tb, struct seam_fault *f)
 {
     if (!t->write)
         return seam_fault_set(f, SEAM_UNSUPPORTED, t->db->dir, SEAM_FAULT_NO_OFFSET,
-                         "a read transaction changes nothing");
+                              "a read transaction changes nothing");
     if (t->failed != SEAM_OK)
         return seam_fault_set(f, t->failed, t->db->dir, SEAM_FAULT_NO_OFFSET,
-                         "the transaction failed earlier: roll it back");
+                              "the transaction failed earlier: roll it back");
     *tb = table_of(t, table);
     return *tb == NULL ? oltp_table_unknown(table, f) : SEAM_OK;
 }
@@ -304,8 +317,9 @@ static enum seam_status change_end(struct oltp_txn *t, enum seam_status st)
     return st;
 }
 
-static enum seam_status change_values(struct oltp_txn *t, uint32_t table, const struct seam_value *values,
-                                 struct oltp_row_change c, struct seam_fault *f)
+static enum seam_status change_values(struct oltp_txn *t, uint32_t table,
+                                      const struct seam_value *values, struct oltp_row_change c,
+                                      struct seam_fault *f)
 {
     const struct oltp_table *tb;
     enum seam_status st = change_begin(t, table, &tb, f);
@@ -324,39 +338,40 @@ static enum seam_status change_values(struct oltp_txn *t, uint32_t table, const 
 }
 
 enum seam_status oltp_put(struct oltp_txn *t, uint32_t table, const struct seam_value *values,
-                     struct seam_fault *f)
+                          struct seam_fault *f)
 {
     return change_values(t, table, values, (struct oltp_row_change){.if_column = -1}, f);
 }
 
 enum seam_status oltp_insert(struct oltp_txn *t, uint32_t table, const struct seam_value *values,
-                        struct seam_fault *f)
+                             struct seam_fault *f)
 {
     return change_values(t, table, values,
                          (struct oltp_row_change){.if_column = -1, .must_not_exist = true}, f);
 }
 
 enum seam_status oltp_update(struct oltp_txn *t, uint32_t table, const struct seam_value *values,
-                        struct seam_fault *f)
+                             struct seam_fault *f)
 {
-    return change_values(t, table, values, (struct oltp_row_change){.if_column = -1, .must_exist = true},
-                         f);
+    return change_values(t, table, values,
+                         (struct oltp_row_change){.if_column = -1, .must_exist = true}, f);
 }
 
 enum seam_status oltp_update_if(struct oltp_txn *t, uint32_t table, const struct seam_value *values,
-                           int column, const struct seam_value *expected, struct seam_fault *f)
+                                int column, const struct seam_value *expected, struct seam_fault *f)
 {
     const struct oltp_table *tb = table_of(t, table);
 
     if (tb != NULL && (column < 0 || column >= tb->schema.column_count))
-        return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET, "no column %d", column);
+        return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
+                              "no column %d", column);
     return change_values(
         t, table, values,
         (struct oltp_row_change){.if_column = column, .must_exist = true, .expected = expected}, f);
 }
 
-enum seam_status oltp_delete(struct oltp_txn *t, uint32_t table, const struct seam_value *key_values,
-                        struct seam_fault *f)
+enum seam_status oltp_delete(struct oltp_txn *t, uint32_t table,
+                             const struct seam_value *key_values, struct seam_fault *f)
 {
     struct oltp_row_change c = {.op = WAL_OP_DELETE, .if_column = -1, .log = true};
     const struct oltp_table *tb;
@@ -370,16 +385,17 @@ enum seam_status oltp_delete(struct oltp_txn *t, uint32_t table, const struct se
     return change_end(t, oltp_row_apply(t, table, tb, &c, f));
 }
 
-enum seam_status oltp_apply(struct oltp_txn *t, uint32_t table, enum wal_change_op op, uint8_t flags,
-                       struct wal_bytes key, struct wal_bytes row, struct seam_fault *f)
+enum seam_status oltp_apply(struct oltp_txn *t, uint32_t table, enum wal_change_op op,
+                            uint8_t flags, struct wal_bytes key, struct wal_bytes row,
+                            struct seam_fault *f)
 {
     struct oltp_row_change c = {.op = op,
-                           .if_column = -1,
-                           .log = true,
-                           .key = key,
-                           .flags = flags & WAL_CHANGE_REPAIR,
-                           .must_not_exist = op == WAL_OP_INSERT,
-                           .tolerate_missing = (flags & WAL_CHANGE_REPAIR) != 0};
+                                .if_column = -1,
+                                .log = true,
+                                .key = key,
+                                .flags = flags & WAL_CHANGE_REPAIR,
+                                .must_not_exist = op == WAL_OP_INSERT,
+                                .tolerate_missing = (flags & WAL_CHANGE_REPAIR) != 0};
     const struct oltp_table *tb;
     enum seam_status st = change_begin(t, table, &tb, f);
 
@@ -394,7 +410,7 @@ enum seam_status oltp_apply(struct oltp_txn *t, uint32_t table, enum wal_change_
         if (st == SEAM_OK) st = seam_row_key(&tb->schema, t->values, &t->key, f);
         if (st != SEAM_OK || seam_key_compare(t->key.data, t->key.size, key.data, key.size) != 0)
             return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                             "the row does not have the key given");
+                                  "the row does not have the key given");
         c.row = row;
         c.op = WAL_OP_UPDATE;
     }
@@ -402,20 +418,20 @@ enum seam_status oltp_apply(struct oltp_txn *t, uint32_t table, enum wal_change_
 }
 
 enum seam_status oltp_outbox_put(struct oltp_txn *t, const char *aggregate_type,
-                            struct wal_bytes aggregate_id, const char *type, struct wal_bytes payload,
-                            struct seam_fault *f)
+                                 struct wal_bytes aggregate_id, const char *type,
+                                 struct wal_bytes payload, struct seam_fault *f)
 {
     struct wal_change_outbox o = {.txn = t->id, .seq = t->seq, .key = aggregate_id};
     size_t topic = strlen(aggregate_type);
     enum seam_status st;
 
     if (!t->write || t->failed != SEAM_OK)
-        return seam_fault_set(f, t->write ? t->failed : SEAM_UNSUPPORTED, t->db->dir, SEAM_FAULT_NO_OFFSET,
-                         "this transaction cannot put an event");
+        return seam_fault_set(f, t->write ? t->failed : SEAM_UNSUPPORTED, t->db->dir,
+                              SEAM_FAULT_NO_OFFSET, "this transaction cannot put an event");
     if (topic > WAL_CHANGE_TOPIC_MAX || aggregate_id.size > WAL_CHANGE_KEY_MAX ||
         payload.size + strlen(type) > OLTP_ROW_MAX)
         return seam_fault_set(f, SEAM_LIMIT, aggregate_type, SEAM_FAULT_NO_OFFSET,
-                         "an event larger than the log allows");
+                              "an event larger than the log allows");
     o.topic = (struct wal_bytes){(const uint8_t *)aggregate_type, topic};
     seam_buf_clear(&t->row);
     seam_buf_lenstr(&t->row, type, strlen(type));
@@ -430,15 +446,15 @@ enum seam_status oltp_outbox_put(struct oltp_txn *t, const char *aggregate_type,
     return SEAM_OK;
 }
 
-enum seam_status oltp_outbox_get(struct wal_bytes logged, struct wal_bytes *type, struct wal_bytes *payload,
-                            struct seam_fault *f)
+enum seam_status oltp_outbox_get(struct wal_bytes logged, struct wal_bytes *type,
+                                 struct wal_bytes *payload, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(logged.data, logged.size);
 
     type->data = seam_read_lenstr(&r, WAL_CHANGE_TOPIC_MAX, &type->size);
     if (type->data == NULL)
         return seam_fault_set(f, SEAM_CORRUPT, NULL, seam_reader_offset(&r),
-                         "an outbox payload without a type");
+                              "an outbox payload without a type");
     *payload = (struct wal_bytes){r.pos, seam_reader_left(&r)};
     return SEAM_OK;
 }

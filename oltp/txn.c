@@ -5,7 +5,8 @@
 
 /* ---- versions -------------------------------------------------------------------------------------- */
 
-enum seam_status oltp_version_make(struct oltp *db, uint32_t trees, struct oltp_version **out, struct seam_fault *f)
+enum seam_status oltp_version_make(struct oltp *db, uint32_t trees, struct oltp_version **out,
+                                   struct seam_fault *f)
 {
     struct oltp_version *v = db->spare;
 
@@ -26,7 +27,8 @@ enum seam_status oltp_version_make(struct oltp *db, uint32_t trees, struct oltp_
         }
     }
     if (v == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET, "no memory for a version");
+        return seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a version");
     *out = v;
     return SEAM_OK;
 }
@@ -74,10 +76,8 @@ size_t oltp_epochs_seen(struct oltp *db)
     size_t n = 0, high = atomic_load(&db->readers_high);
     bool sorted = true;
 
-    for (size_t i = 0; i < db->pinned_count; i++)
-        db->seen[n++] = db->pinned[i];
-    for (size_t i = 0; i < db->retained_count; i++)
-        db->seen[n++] = db->retained[i].epoch;
+    for (size_t i = 0; i < db->pinned_count; i++) db->seen[n++] = db->pinned[i];
+    for (size_t i = 0; i < db->retained_count; i++) db->seen[n++] = db->retained[i].epoch;
     db->seen[n++] = db->newest.epoch;
     if (db->in_progress != 0) db->seen[n++] = db->in_progress;
     for (size_t i = 0; i < high; i++) {
@@ -85,8 +85,7 @@ size_t oltp_epochs_seen(struct oltp *db)
 
         if (e != 0) db->seen[n++] = e;
     }
-    for (size_t i = 1; i < n && sorted; i++)
-        sorted = db->seen[i - 1] <= db->seen[i];
+    for (size_t i = 1; i < n && sorted; i++) sorted = db->seen[i - 1] <= db->seen[i];
     if (!sorted) qsort(db->seen, n, sizeof *db->seen, compare_u64);
     return n;
 }
@@ -97,8 +96,7 @@ static bool still_all_seen(const struct oltp *db, size_t n)
     size_t k = 0;
 
     for (size_t i = 0; i < db->seen_before_count; i++) {
-        while (k < n && db->seen[k] < db->seen_before[i])
-            k++;
+        while (k < n && db->seen[k] < db->seen_before[i]) k++;
         if (k == n || db->seen[k] != db->seen_before[i]) return false;
     }
     return true;
@@ -123,7 +121,7 @@ enum seam_status oltp_db_poison(struct oltp *db, enum seam_status st, const stru
         if (f != NULL) db->poison = *f;
         if (f == NULL || f->status == SEAM_OK)
             seam_fault_set(&db->poison, st, db->dir, SEAM_FAULT_NO_OFFSET,
-                      "an earlier write failed: reopen to recover");
+                           "an earlier write failed: reopen to recover");
         atomic_store(&db->poisoned, st);
     }
     pthread_mutex_unlock(&db->stats_latch);
@@ -181,7 +179,7 @@ enum seam_status oltp_read_begin(struct oltp *db, struct oltp_txn **out, struct 
     s = slot_take(db);
     if (s == NULL)
         return seam_fault_set(f, SEAM_LIMIT, db->dir, SEAM_FAULT_NO_OFFSET,
-                         "%d read transactions are open already", OLTP_READERS_MAX);
+                              "%d read transactions are open already", OLTP_READERS_MAX);
     do { /* say what we hold, then see that it is still the newest: it cannot be reused after that */
         v = atomic_load(&db->current);
         epoch = atomic_load_explicit(&v->epoch, memory_order_relaxed);
@@ -238,7 +236,8 @@ static enum seam_status txn_grow_trees(struct oltp_txn *t, uint32_t n, struct se
     if (n <= t->tree_cap) return SEAM_OK;
     more = realloc(t->trees, (n + 8) * sizeof *more);
     if (more == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, t->db->dir, SEAM_FAULT_NO_OFFSET, "no memory for the trees");
+        return seam_fault_set(f, SEAM_NOMEM, t->db->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the trees");
     t->trees = more;
     t->tree_cap = n + 8;
     return SEAM_OK;
@@ -273,7 +272,7 @@ enum seam_status oltp_write_begin(struct oltp *db, struct oltp_txn **out, struct
 
     if (db->read_only)
         return seam_fault_set(f, SEAM_UNSUPPORTED, db->dir, SEAM_FAULT_NO_OFFSET,
-                         "this database was opened read-only");
+                              "this database was opened read-only");
     st = oltp_db_poisoned(db, f);
     if (st != SEAM_OK) return st;
     pthread_mutex_lock(&db->writer_latch);
@@ -297,8 +296,7 @@ void oltp_txn_discard(struct oltp_txn *t, const struct oltp_savepoint *to)
     hazard_clear(w->leaf_hazard);
     hazard_clear(w->hazard);
     memset(t->db->pager.busy, 0, sizeof t->db->pager.busy);
-    while (w->made_count > made)
-        oltp_pager_free_now(&t->db->pager, w->made[--w->made_count]);
+    while (w->made_count > made) oltp_pager_free_now(&t->db->pager, w->made[--w->made_count]);
     w->freed_count = to != NULL ? to->freed : 0;
     if (to == NULL) return;
     t->catalog = to->catalog;
@@ -307,8 +305,7 @@ void oltp_txn_discard(struct oltp_txn *t, const struct oltp_savepoint *to)
 
 static void saves_drop(struct oltp_txn *t, uint32_t keep)
 {
-    while (t->save_count > keep)
-        free(t->saves[--t->save_count].trees);
+    while (t->save_count > keep) free(t->saves[--t->save_count].trees);
 }
 
 static void write_end(struct oltp_txn *t)
@@ -340,7 +337,8 @@ void oltp_end(struct oltp_txn *t)
         read_end(t);
 }
 
-enum seam_status oltp_txn_install(struct oltp_txn *t, seam_lsn_t lsn, int64_t wall_us, struct seam_fault *f)
+enum seam_status oltp_txn_install(struct oltp_txn *t, seam_lsn_t lsn, int64_t wall_us,
+                                  struct seam_fault *f)
 {
     struct oltp *db = t->db;
     struct oltp_tree_writer *w = &db->w;
@@ -371,7 +369,8 @@ enum seam_status oltp_txn_install(struct oltp_txn *t, seam_lsn_t lsn, int64_t wa
 }
 
 /* Appends COMMIT; *lsn is then the transaction's. */
-static enum seam_status append_commit(struct oltp_txn *t, int64_t wall_us, seam_lsn_t *lsn, struct seam_fault *f)
+static enum seam_status append_commit(struct oltp_txn *t, int64_t wall_us, seam_lsn_t *lsn,
+                                      struct seam_fault *f)
 {
     struct oltp *db = t->db;
     struct wal_change_commit c = {.txn = t->id, .wall_us = wall_us, .changes = t->seq};
@@ -392,7 +391,8 @@ static enum seam_status append_commit(struct oltp_txn *t, int64_t wall_us, seam_
 }
 
 /* The commit without the wait. Ends the transaction. */
-static enum seam_status commit_locked(struct oltp_txn *t, struct oltp_commit *out, struct seam_fault *f)
+static enum seam_status commit_locked(struct oltp_txn *t, struct oltp_commit *out,
+                                      struct seam_fault *f)
 {
     struct oltp *db = t->db;
     seam_lsn_t lsn = t->version->lsn;
@@ -402,7 +402,7 @@ static enum seam_status commit_locked(struct oltp_txn *t, struct oltp_commit *ou
 
     if (st != SEAM_OK) {
         seam_fault_set(f, st, db->dir, SEAM_FAULT_NO_OFFSET,
-                  "an earlier change of this transaction failed: it is rolled back");
+                       "an earlier change of this transaction failed: it is rolled back");
     } else if (!t->begun && t->pending.size == 0) {
         *out = (struct oltp_commit){.lsn = lsn, .wall_us = t->version->wall_us, .txn = t->id};
         write_end(t);
@@ -414,7 +414,8 @@ static enum seam_status commit_locked(struct oltp_txn *t, struct oltp_commit *ou
     if (st == SEAM_OK) st = oltp_txn_install(t, lsn, wall, f);
     if (st != SEAM_OK) {
         if (f != NULL) own = *f;
-        if (t->failed == SEAM_OK) oltp_db_poison(db, st, &own); /* the log may hold a commit we do not */
+        if (t->failed == SEAM_OK)
+            oltp_db_poison(db, st, &own); /* the log may hold a commit we do not */
         write_end(t);
         return st;
     }
@@ -423,7 +424,8 @@ static enum seam_status commit_locked(struct oltp_txn *t, struct oltp_commit *ou
     saves_drop(t, 0);
     atomic_fetch_add_explicit(&db->commits, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&db->changes, t->changes, memory_order_relaxed);
-    SEAM_TRACE(db->trace, "oltp", "commit", SEAM_TI("txn", t->id), SEAM_TI("lsn", lsn), SEAM_TI("changes", t->changes));
+    SEAM_TRACE(db->trace, "oltp", "commit", SEAM_TI("txn", t->id), SEAM_TI("lsn", lsn),
+               SEAM_TI("changes", t->changes));
     pthread_mutex_unlock(&db->writer_latch);
     return SEAM_OK;
 }
@@ -442,7 +444,8 @@ enum seam_status oltp_wait(struct oltp *db, seam_lsn_t lsn, struct seam_fault *f
     return st;
 }
 
-enum seam_status oltp_commit_nowait(struct oltp_txn *t, struct oltp_commit *out, struct seam_fault *f)
+enum seam_status oltp_commit_nowait(struct oltp_txn *t, struct oltp_commit *out,
+                                    struct seam_fault *f)
 {
     struct oltp_commit c = {0};
     struct oltp *db = t->db;
@@ -461,7 +464,7 @@ enum seam_status oltp_commit_nowait(struct oltp_txn *t, struct oltp_commit *out,
 }
 
 enum seam_status oltp_commit(struct oltp_txn *t, enum oltp_mode mode, struct oltp_commit *out,
-                        struct seam_fault *f)
+                             struct seam_fault *f)
 {
     struct oltp *db = t->db;
     struct oltp_commit c = {0};
@@ -497,20 +500,20 @@ enum seam_status oltp_save_push(struct oltp_txn *t, struct seam_fault *f)
     struct oltp_savepoint *s = &t->saves[t->save_count];
 
     if (t->save_count == OLTP_SAVEPOINTS_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, db->dir, SEAM_FAULT_NO_OFFSET, "%d savepoints are open already",
-                         OLTP_SAVEPOINTS_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, db->dir, SEAM_FAULT_NO_OFFSET,
+                              "%d savepoints are open already", OLTP_SAVEPOINTS_MAX);
     *s = (struct oltp_savepoint){.made = db->w.made_count,
-                            .freed = db->w.freed_count,
-                            .pending = t->pending.size,
-                            .own_epoch = db->w.own_epoch,
-                            .seq = t->seq,
-                            .changes = t->changes,
-                            .catalog = t->catalog,
-                            .slots = t->catalog->slots};
+                                 .freed = db->w.freed_count,
+                                 .pending = t->pending.size,
+                                 .own_epoch = db->w.own_epoch,
+                                 .seq = t->seq,
+                                 .changes = t->changes,
+                                 .catalog = t->catalog,
+                                 .slots = t->catalog->slots};
     s->trees = malloc((s->slots + 1) * sizeof *s->trees);
     if (s->trees == NULL)
-        return oltp_txn_fatal(
-            t, seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET, "no memory for a savepoint"));
+        return oltp_txn_fatal(t, seam_fault_set(f, SEAM_NOMEM, db->dir, SEAM_FAULT_NO_OFFSET,
+                                                "no memory for a savepoint"));
     if (s->slots > 0) memcpy(s->trees, t->trees, s->slots * sizeof *s->trees);
     t->save_count++;
     /* From here on, pages made before are copied when they change: they are what we may return to. */
@@ -524,7 +527,7 @@ static enum seam_status save_find(struct oltp_txn *t, uint32_t id, struct seam_f
 {
     if (t->write && id < t->save_count) return SEAM_OK;
     return seam_fault_set(f, SEAM_NOT_FOUND, t->db->dir, SEAM_FAULT_NO_OFFSET,
-                     "no savepoint %u in this transaction", id);
+                          "no savepoint %u in this transaction", id);
 }
 
 enum seam_status oltp_savepoint(struct oltp_txn *t, uint32_t *id, struct seam_fault *f)
@@ -533,9 +536,10 @@ enum seam_status oltp_savepoint(struct oltp_txn *t, uint32_t *id, struct seam_fa
 
     if (!t->write)
         return seam_fault_set(f, SEAM_UNSUPPORTED, t->db->dir, SEAM_FAULT_NO_OFFSET,
-                         "a read transaction has no savepoints");
+                              "a read transaction has no savepoints");
     if (st != SEAM_OK)
-        return seam_fault_set(f, st, t->db->dir, SEAM_FAULT_NO_OFFSET, "the transaction failed earlier");
+        return seam_fault_set(f, st, t->db->dir, SEAM_FAULT_NO_OFFSET,
+                              "the transaction failed earlier");
     st = oltp_save_push(t, f);
     if (st == SEAM_OK) *id = t->save_count - 1;
     return st;
@@ -549,7 +553,7 @@ enum seam_status oltp_rollback_to(struct oltp_txn *t, uint32_t id, struct seam_f
     if (st != SEAM_OK) return st;
     if (t->failed == SEAM_IO)
         return seam_fault_set(f, SEAM_IO, t->db->dir, SEAM_FAULT_NO_OFFSET,
-                         "the transaction failed: only rolling it back remains");
+                              "the transaction failed: only rolling it back remains");
     saves_drop(t, id + 1);
     oltp_txn_discard(t, s);
     t->pending.size = s->pending;

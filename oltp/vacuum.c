@@ -32,13 +32,13 @@ struct moving {
     struct move moves[TURN_PAGES];
     size_t count;
     struct seam_buf keys, value;
-    uint32_t slot;   /* where the pass goes on: in this tree, */
+    uint32_t slot;        /* where the pass goes on: in this tree, */
     struct seam_buf from; /* ... at this key */
-    bool primary;    /* only primary trees have rows, and so overflow pages */
-    uint32_t holes;  /* free pages before the cut as the turn began */
+    bool primary;         /* only primary trees have rows, and so overflow pages */
+    uint32_t holes;       /* free pages before the cut as the turn began */
     size_t left, looks;
-    size_t skipped;  /* pages of the largest thing that the holes could not take */
-    size_t slack;    /* pages the file may keep beyond what is in use */
+    size_t skipped; /* pages of the largest thing that the holes could not take */
+    size_t slack;   /* pages the file may keep beyond what is in use */
 };
 
 static enum seam_status no_memory(struct oltp *db, struct seam_fault *f)
@@ -77,7 +77,8 @@ static bool fits(const struct moving *m, size_t pages)
 }
 
 /* Does the row hang in a page past the cut? */
-static enum seam_status row_is_past(struct moving *m, const struct oltp_cell *c, bool *past, struct seam_fault *f)
+static enum seam_status row_is_past(struct moving *m, const struct oltp_cell *c, bool *past,
+                                    struct seam_fault *f)
 {
     uint32_t page = c->child;
 
@@ -96,7 +97,8 @@ static enum seam_status row_is_past(struct moving *m, const struct oltp_cell *c,
 }
 
 /* The large rows of a leaf, from `from` on when the turn before stopped in it. */
-static enum seam_status look_at_rows(struct moving *m, const uint8_t *leaf, bool edge, struct seam_fault *f)
+static enum seam_status look_at_rows(struct moving *m, const uint8_t *leaf, bool edge,
+                                     struct seam_fault *f)
 {
     uint8_t key[OLTP_KEY_MAX];
     struct wal_bytes from = from_key(m);
@@ -124,7 +126,7 @@ static enum seam_status look_at_rows(struct moving *m, const uint8_t *leaf, bool
 /* Notes what lies past the cut in `page` and below, all of it at or above key `low`; on the edge, from `from` on.
  * SEAM_END: the turn has enough. */
 static enum seam_status look(struct moving *m, uint32_t page, unsigned level, const uint8_t *low,
-                        size_t low_size, bool edge, struct seam_fault *f)
+                             size_t low_size, bool edge, struct seam_fault *f)
 {
     uint8_t key[OLTP_KEY_MAX], *at;
     struct wal_bytes from = from_key(m);
@@ -168,13 +170,13 @@ static uint32_t number_of_slot(const struct oltp_catalog *c, uint32_t slot)
 /* ---- moving ---------------------------------------------------------------------------------------- */
 
 static enum seam_status move_one(struct moving *m, struct oltp_txn *t, const struct move *v,
-                            struct seam_fault *f)
+                                 struct seam_fault *f)
 {
     struct oltp_tree_writer *w = &m->db->w;
     const uint8_t *key = m->keys.data + v->key_at;
     struct wal_bytes value;
-    enum seam_status st = oltp_tree_prepare(w, &t->trees[v->slot], number_of_slot(t->catalog, v->slot), key,
-                                  v->key_size, f);
+    enum seam_status st = oltp_tree_prepare(
+        w, &t->trees[v->slot], number_of_slot(t->catalog, v->slot), key, v->key_size, f);
 
     if (st != SEAM_OK || !v->row || !w->exact) return st;
     st = oltp_tree_prepared_value(w, &m->value, &value, f);
@@ -182,7 +184,8 @@ static enum seam_status move_one(struct moving *m, struct oltp_txn *t, const str
 }
 
 /* Looks on from where the turn before stopped. *done: the pass has seen everything. */
-static enum seam_status find_moves(struct moving *m, struct oltp_txn *t, bool *done, struct seam_fault *f)
+static enum seam_status find_moves(struct moving *m, struct oltp_txn *t, bool *done,
+                                   struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -218,10 +221,11 @@ static enum seam_status turn(struct moving *m, uint64_t *moved, bool *done, stru
     m->left = m->holes / 2 < TURN_PAGES ? m->holes / 2 : TURN_PAGES;
     if (!*done) st = find_moves(m, t, done, f);
     if (st == SEAM_OK && !seam_buf_ok(&m->keys)) st = no_memory(db, f);
-    for (size_t i = 0; st == SEAM_OK && i < m->count; i++)
-        st = move_one(m, t, &m->moves[i], f);
-    if (st == SEAM_OK && m->count > 0) st = oltp_space_reserve_dead(&db->pager, db->w.freed_count, f);
-    if (st == SEAM_OK && m->count > 0) st = oltp_txn_install(t, t->version->lsn, t->version->wall_us, f);
+    for (size_t i = 0; st == SEAM_OK && i < m->count; i++) st = move_one(m, t, &m->moves[i], f);
+    if (st == SEAM_OK && m->count > 0)
+        st = oltp_space_reserve_dead(&db->pager, db->w.freed_count, f);
+    if (st == SEAM_OK && m->count > 0)
+        st = oltp_txn_install(t, t->version->lsn, t->version->wall_us, f);
     if (st == SEAM_OK) *moved += m->count;
     oltp_end(t); /* after the install there is nothing left to take back */
     return st;
@@ -241,8 +245,7 @@ static enum seam_status pass(struct moving *m, uint64_t *moved, struct seam_faul
     m->slot = 0;
     m->skipped = 0;
     seam_buf_clear(&m->from);
-    while (st == SEAM_OK && !done)
-        st = turn(m, moved, &done, f);
+    while (st == SEAM_OK && !done) st = turn(m, moved, &done, f);
     return st;
 }
 
@@ -276,8 +279,8 @@ static enum seam_status cut(struct oltp *db, uint64_t *freed, struct seam_fault 
                         : SEAM_OK; /* a meta page that knows the new end, then the cut */
     if (st == SEAM_OK && after < before) {
         pthread_mutex_lock(&db->writer_latch);
-        st = seam_file_truncate(db->pager.file, (uint64_t)atomic_load(&db->pager.pages) * OLTP_PAGE_SIZE,
-                           f);
+        st = seam_file_truncate(db->pager.file,
+                                (uint64_t)atomic_load(&db->pager.pages) * OLTP_PAGE_SIZE, f);
         pthread_mutex_unlock(&db->writer_latch);
     }
 done:
@@ -294,7 +297,7 @@ enum seam_status oltp_vacuum(struct oltp *db, uint64_t *freed, struct seam_fault
     *freed = 0;
     if (db->read_only)
         return seam_fault_set(f, SEAM_UNSUPPORTED, db->dir, SEAM_FAULT_NO_OFFSET,
-                         "this database was opened read-only");
+                              "this database was opened read-only");
     m = calloc(1, sizeof *m);
     if (m == NULL) return no_memory(db, f);
     m->db = db;
@@ -303,7 +306,8 @@ enum seam_status oltp_vacuum(struct oltp *db, uint64_t *freed, struct seam_fault
         moved = 0;
         st = checkpoint_from_front(db, f);
         if (st == SEAM_OK) st = pass(m, &moved, f);
-        if (moved == 0 && m->skipped + HOLES_MIN > m->slack) { /* a row needs so many holes at once */
+        if (moved == 0 &&
+            m->skipped + HOLES_MIN > m->slack) { /* a row needs so many holes at once */
             m->slack = m->skipped + HOLES_MIN;
             moved = 1;
         }

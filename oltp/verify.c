@@ -25,8 +25,8 @@ static void say(struct oltp_verifying *v, const char *what, const char *about)
     if (v->report != NULL) seam_buf_printf(v->report, "%s: %s%s\n", v->db->pager.path, about, what);
 }
 
-static enum seam_status check_trees(struct oltp_verifying *v, const struct oltp_version *of, uint64_t *seen,
-                               struct seam_fault *f)
+static enum seam_status check_trees(struct oltp_verifying *v, const struct oltp_version *of,
+                                    uint64_t *seen, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -38,8 +38,8 @@ static enum seam_status check_trees(struct oltp_verifying *v, const struct oltp_
             uint32_t number = tree_number(i + 1, ix == 0 ? 0 : tb->schema.indexes[ix - 1].id);
             struct oltp_tree_walk walk = {.seen = seen, .report = v->report};
 
-            st = oltp_tree_check(&v->db->pager, &of->trees[slot], number, atomic_load(&of->epoch), &walk,
-                            f);
+            st = oltp_tree_check(&v->db->pager, &of->trees[slot], number, atomic_load(&of->epoch),
+                                 &walk, f);
             v->out->problems += walk.problems;
             v->out->pages += walk.leaves + walk.inners + walk.overflow;
             v->out->trees++;
@@ -57,7 +57,8 @@ static void mark(struct oltp_verifying *v, uint32_t page, const char *what)
 }
 
 /* The space map against what was met: nothing used that is free, nothing lost. */
-static enum seam_status check_space(struct oltp_verifying *v, const struct oltp_checkpoint *c, struct seam_fault *f)
+static enum seam_status check_space(struct oltp_verifying *v, const struct oltp_checkpoint *c,
+                                    struct seam_fault *f)
 {
     struct oltp *db = v->db;
     struct oltp_space *s = &db->pager.space;
@@ -65,15 +66,13 @@ static enum seam_status check_space(struct oltp_verifying *v, const struct oltp_
     uint32_t *pages = NULL, pages_of_file = atomic_load(&db->pager.pages);
     size_t n = 0;
     uint64_t lost = 0, stray = 0;
-    enum seam_status st =
-        c->catalog_page != 0 ? oltp_blob_read(&db->pager, c->catalog_page, &blob, &pages, &n, f) : SEAM_OK;
+    enum seam_status st = c->catalog_page != 0
+                              ? oltp_blob_read(&db->pager, c->catalog_page, &blob, &pages, &n, f)
+                              : SEAM_OK;
 
-    for (size_t i = 0; i < n; i++)
-        mark(v, pages[i], "a catalogue page");
-    for (size_t i = 0; i < db->blob_count; i++)
-        mark(v, db->blob_pages[i], "a space map page");
-    for (size_t i = 0; i < s->dead_count; i++)
-        mark(v, s->dead[i].page, "a dead page");
+    for (size_t i = 0; i < n; i++) mark(v, pages[i], "a catalogue page");
+    for (size_t i = 0; i < db->blob_count; i++) mark(v, db->blob_pages[i], "a space map page");
+    for (size_t i = 0; i < s->dead_count; i++) mark(v, s->dead[i].page, "a dead page");
     v->seen[0] |= 3;
     for (uint32_t i = 0; i < pages_of_file; i++) {
         bool used = s->used[i / 64] >> (i % 64) & 1, met = v->seen[i / 64] >> (i % 64) & 1;
@@ -93,13 +92,12 @@ static enum seam_status check_meta_rest(struct oltp_verifying *v, struct seam_fa
     uint8_t page[OLTP_PAGE_SIZE];
 
     for (unsigned slot = 0; slot < 2; slot++) {
-        enum seam_status st =
-            seam_file_read(v->db->pager.file, (uint64_t)slot * OLTP_PAGE_SIZE, page, sizeof page, f);
+        enum seam_status st = seam_file_read(v->db->pager.file, (uint64_t)slot * OLTP_PAGE_SIZE,
+                                             page, sizeof page, f);
         bool zeros = true;
 
         if (st != SEAM_OK) return st;
-        for (size_t i = META_SIZE; i < sizeof page; i++)
-            zeros &= page[i] == 0;
+        for (size_t i = META_SIZE; i < sizeof page; i++) zeros &= page[i] == 0;
         if (!zeros)
             say(v, " is not zero after its fields", slot == 0 ? "meta page 0" : "meta page 1");
         if (v->db->meta_damaged[slot])
@@ -131,7 +129,7 @@ static enum seam_status check_row(void *ctx, struct wal_bytes key, struct wal_by
         st = oltp_index_entry_key(v->tb, ix, v->values, key, &v->entry, &prefix, &has_null, &f);
         if (st == SEAM_OK)
             st = oltp_tree_get(&v->db->pager, &v->t->trees[v->tb->index[ix]], v->entry.data,
-                          v->entry.size, v->t->hazard, &v->t->big, &none, &f);
+                               v->entry.size, v->t->hazard, &v->t->big, &none, &f);
         if (st == SEAM_NOMEM) return st;
         if (st != SEAM_OK) say(v, ": a row without its index entry", s->name);
     }
@@ -149,7 +147,7 @@ static enum seam_status check_tables(struct oltp_verifying *v, struct seam_fault
         if (tb == NULL) continue;
         v->tb = tb;
         st = oltp_tree_check(&v->db->pager, &v->t->trees[tb->primary], tree_number(i + 1, 0),
-                        atomic_load(&v->t->version->epoch), &walk, f);
+                             atomic_load(&v->t->version->epoch), &walk, f);
         v->out->problems += walk.problems;
         for (unsigned ix = 0; ix < tb->schema.index_count; ix++) {
             v->out->index_entries += v->t->trees[tb->index[ix]].count;
@@ -164,8 +162,9 @@ static enum seam_status check_tables(struct oltp_verifying *v, struct seam_fault
     return st;
 }
 
-enum seam_status oltp_verify(struct seam_io *io, const char *dir, const char *wal_dir, struct oltp_check *out,
-                        struct seam_buf *report, struct oltp_progress progress, struct seam_fault *f)
+enum seam_status oltp_verify(struct seam_io *io, const char *dir, const char *wal_dir,
+                             struct oltp_check *out, struct seam_buf *report,
+                             struct oltp_progress progress, struct seam_fault *f)
 {
     struct oltp_options o = {
         .read_only = true, .wal_dir = wal_dir, .progress = progress, .holder = "verify"};
@@ -199,12 +198,12 @@ enum seam_status oltp_verify(struct seam_io *io, const char *dir, const char *wa
     (void)oltp_close(v.db, NULL);
     if (st == SEAM_OK && out->problems > 0)
         return seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET, "%llu problems found",
-                         (unsigned long long)out->problems);
+                              (unsigned long long)out->problems);
     return st;
 }
 
 enum seam_status oltp_tree_stats(struct oltp_txn *t, uint32_t table, uint32_t index,
-                            struct oltp_tree_stats *out, struct seam_fault *f)
+                                 struct oltp_tree_stats *out, struct seam_fault *f)
 {
     const struct oltp_table *tb = table_of(t, table);
     uint32_t slot;
@@ -215,8 +214,8 @@ enum seam_status oltp_tree_stats(struct oltp_txn *t, uint32_t table, uint32_t in
     slot = tb->primary;
     for (unsigned i = 0; index != 0 && i < tb->schema.index_count; i++)
         if (tb->schema.indexes[i].id == index) slot = tb->index[i];
-    st =
-        oltp_tree_check(&t->db->pager, &t->trees[slot], tree_number(table, index), UINT64_MAX, &walk, f);
+    st = oltp_tree_check(&t->db->pager, &t->trees[slot], tree_number(table, index), UINT64_MAX,
+                         &walk, f);
     *out = (struct oltp_tree_stats){.entries = walk.entries,
                                     .leaves = walk.leaves,
                                     .inners = walk.inners,

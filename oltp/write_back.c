@@ -16,16 +16,15 @@ static void page_export(struct oltp_pager *p, uint8_t *to, const uint8_t *from)
 
 /* Writes `count` pages gathered in buffer, ascending, neighbours in one call. */
 static enum seam_status write_runs(struct oltp_pager *p, const uint32_t *pages, size_t count,
-                              const uint8_t *buffer, struct seam_fault *f)
+                                   const uint8_t *buffer, struct seam_fault *f)
 {
     for (size_t i = 0; i < count;) {
         size_t run = 1;
         enum seam_status st;
 
-        while (i + run < count && pages[i + run] == pages[i] + run)
-            run++;
-        st = seam_file_write(p->file, (uint64_t)pages[i] * OLTP_PAGE_SIZE, buffer + i * OLTP_PAGE_SIZE,
-                        run * OLTP_PAGE_SIZE, f);
+        while (i + run < count && pages[i + run] == pages[i] + run) run++;
+        st = seam_file_write(p->file, (uint64_t)pages[i] * OLTP_PAGE_SIZE,
+                             buffer + i * OLTP_PAGE_SIZE, run * OLTP_PAGE_SIZE, f);
         if (st != SEAM_OK) return st;
         i += run;
     }
@@ -35,8 +34,8 @@ static enum seam_status write_runs(struct oltp_pager *p, const uint32_t *pages, 
 
 /* Latch held, let go while the pages (ascending) are written. None of them changes meanwhile: they are
  * immutable, or the caller is the only one who could. `writing` keeps them where they are. */
-static enum seam_status write_batch(struct oltp_pager *p, const uint32_t *pages, size_t n, uint8_t *buffer,
-                               struct seam_fault *f)
+static enum seam_status write_batch(struct oltp_pager *p, const uint32_t *pages, size_t n,
+                                    uint8_t *buffer, struct seam_fault *f)
 {
     uint32_t frames[PAGER_WRITE_PAGES];
     enum seam_status st;
@@ -149,14 +148,15 @@ enum seam_status oltp_pager_make_room(struct oltp_pager *p, struct seam_fault *f
 
 /* ---- at a checkpoint ------------------------------------------------------------------------------- */
 
-enum seam_status oltp_pager_dirty_pages(struct oltp_pager *p, uint64_t epoch, uint32_t **out, size_t *count,
-                              struct seam_fault *f)
+enum seam_status oltp_pager_dirty_pages(struct oltp_pager *p, uint64_t epoch, uint32_t **out,
+                                        size_t *count, struct seam_fault *f)
 {
     size_t n = 0, cap = (size_t)atomic_load(&p->dirty) + 16;
     uint32_t *list = malloc(cap * sizeof *list);
 
     if (list == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET, "no memory for a checkpoint");
+        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a checkpoint");
     pthread_mutex_lock(&p->latch);
     for (uint32_t i = 0; i < p->frame_fresh && n < cap; i++) {
         const struct oltp_frame *m = &p->meta[i];
@@ -176,14 +176,16 @@ void oltp_pager_order_pages(uint32_t *pages, size_t count)
     if (count > 0) qsort(pages, count, sizeof *pages, oltp_page_order);
 }
 
-enum seam_status oltp_pager_write_pages(struct oltp_pager *p, const uint32_t *pages, size_t count, struct seam_fault *f)
+enum seam_status oltp_pager_write_pages(struct oltp_pager *p, const uint32_t *pages, size_t count,
+                                        struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
     uint8_t *buffer = malloc((size_t)PAGER_WRITE_PAGES * OLTP_PAGE_SIZE);
     uint32_t batch[PAGER_WRITE_PAGES];
 
     if (buffer == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET, "no memory for a checkpoint");
+        return seam_fault_set(f, SEAM_NOMEM, p->path, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a checkpoint");
     pthread_mutex_lock(&p->latch);
     for (size_t i = 0; st == SEAM_OK && i < count;) {
         size_t n = 0;
@@ -201,9 +203,10 @@ enum seam_status oltp_pager_write_pages(struct oltp_pager *p, const uint32_t *pa
         else
             st = write_batch(p, batch, n, buffer, f);
         if (st != SEAM_OK || n == 0) continue;
-        pthread_mutex_unlock(&p->latch); /* where the disk's queue is full this takes as long as a write */
+        pthread_mutex_unlock(
+            &p->latch); /* where the disk's queue is full this takes as long as a write */
         seam_file_write_behind(p->file, (uint64_t)batch[0] * OLTP_PAGE_SIZE,
-                          (uint64_t)(batch[n - 1] - batch[0] + 1) * OLTP_PAGE_SIZE);
+                               (uint64_t)(batch[n - 1] - batch[0] + 1) * OLTP_PAGE_SIZE);
         pthread_mutex_lock(&p->latch);
     }
     pthread_mutex_unlock(&p->latch);

@@ -11,14 +11,14 @@
 
 static const char config_name[] = "seam.json";
 
-enum seam_status platform_path(const struct platform *p, const char *part, char out[SEAM_PATH_MAX_BYTES],
-                          struct seam_fault *f)
+enum seam_status platform_path(const struct platform *p, const char *part,
+                               char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
 {
     return seam_path_join(out, p->dir, part, f);
 }
 
-enum seam_status platform_sink_path(const struct platform *p, const char *name, char out[SEAM_PATH_MAX_BYTES],
-                               struct seam_fault *f)
+enum seam_status platform_sink_path(const struct platform *p, const char *name,
+                                    char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
 {
     char sinks[SEAM_PATH_MAX_BYTES];
     enum seam_status st = platform_path(p, "sinks", sinks, f);
@@ -31,15 +31,16 @@ const struct seam_json *platform_sink_config(const struct platform *p, const cha
     return seam_json_get(seam_json_get(seam_json_get(p->config, "shop"), "sinks"), name);
 }
 
-
 static void read_log_config(struct platform *p, const struct seam_json *shop)
 {
     const struct seam_json *log = seam_json_get(shop, "log");
     int64_t n;
 
-    if (seam_json_get(log, "segment_bytes") != NULL && seam_json_int(seam_json_get(log, "segment_bytes"), &n) && n > 0)
+    if (seam_json_get(log, "segment_bytes") != NULL &&
+        seam_json_int(seam_json_get(log, "segment_bytes"), &n) && n > 0)
         p->log_segment_bytes = (uint64_t)n;
-    if (seam_json_get(log, "relay_bound_bytes") != NULL && seam_json_int(seam_json_get(log, "relay_bound_bytes"), &n) && n > 0)
+    if (seam_json_get(log, "relay_bound_bytes") != NULL &&
+        seam_json_int(seam_json_get(log, "relay_bound_bytes"), &n) && n > 0)
         p->relay_bound_bytes = (uint64_t)n;
 }
 
@@ -56,7 +57,8 @@ static void id_from_seed(struct platform *p, uint64_t seed)
 }
 
 /* seam.json is written last: a folder without it is no platform.                                   */
-static enum seam_status write_config(struct platform *p, const char *created, const char *shop, size_t n, struct seam_fault *f)
+static enum seam_status write_config(struct platform *p, const char *created, const char *shop,
+                                     size_t n, struct seam_fault *f)
 {
     struct seam_buf b = {0};
     struct seam_json_writer w;
@@ -76,14 +78,16 @@ static enum seam_status write_config(struct platform *p, const char *created, co
     seam_jw_end_object(&w);
     seam_buf_str(&b, "\n");
     st = platform_path(p, config_name, path, f);
-    if (st == SEAM_OK && !seam_buf_ok(&b)) st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory");
+    if (st == SEAM_OK && !seam_buf_ok(&b))
+        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory");
     if (st == SEAM_OK) st = seam_io_write_atomic(p->io, path, b.data, b.size, f);
     seam_buf_free(&b);
     return st;
 }
 
 /* A table is a schema object, or the name of a shipped one.                                        */
-static enum seam_status create_table(struct oltp_txn *t, const struct seam_json *node, struct seam_fault *f)
+static enum seam_status create_table(struct oltp_txn *t, const struct seam_json *node,
+                                     struct seam_fault *f)
 {
     char name[SEAM_NAME_MAX_BYTES + 32];
     struct asset a;
@@ -100,16 +104,18 @@ static enum seam_status create_table(struct oltp_txn *t, const struct seam_json 
         return st;
     }
     if (node->type != SEAM_J_STRING)
-        return seam_fault_set(f, SEAM_INVALID, "tables", node->line, "a table is a schema object or a name");
+        return seam_fault_set(f, SEAM_INVALID, "tables", node->line,
+                              "a table is a schema object or a name");
     snprintf(name, sizeof name, "schemas/%.*s.json", SEAM_NAME_MAX_BYTES, node->str);
     a = shop_asset_find(name);
     if (a.text == NULL)
-        return seam_fault_set(f, SEAM_NOT_FOUND, "tables", node->line, "no shipped schema is called '%s'",
-                         node->str);
+        return seam_fault_set(f, SEAM_NOT_FOUND, "tables", node->line,
+                              "no shipped schema is called '%s'", node->str);
     return oltp_create_table_json(t, a.text, a.size, &table, f);
 }
 
-static enum seam_status create_tables(struct platform *p, const struct seam_json *shop, struct seam_fault *f)
+static enum seam_status create_tables(struct platform *p, const struct seam_json *shop,
+                                      struct seam_fault *f)
 {
     const struct seam_json *tables = seam_json_get(shop, "tables");
     struct platform_source source = {0};
@@ -117,7 +123,8 @@ static enum seam_status create_tables(struct platform *p, const struct seam_json
     enum seam_status st = platform_open_source(p, &source, f);
 
     if (st == SEAM_OK) st = oltp_write_begin(source.db, &t, f);
-    for (const struct seam_json *n = tables != NULL ? tables->child : NULL; st == SEAM_OK && n != NULL; n = n->next)
+    for (const struct seam_json *n = tables != NULL ? tables->child : NULL;
+         st == SEAM_OK && n != NULL; n = n->next)
         st = create_table(t, n, f);
     if (st == SEAM_OK) {
         st = oltp_commit(t, OLTP_DURABLE, NULL, f);
@@ -155,7 +162,8 @@ static enum seam_status make_folders(struct platform *p, struct seam_fault *f)
     return st;
 }
 
-static enum seam_status check_shop(const char *shop, size_t n, struct seam_arena *a, struct seam_json **out, struct seam_fault *f)
+static enum seam_status check_shop(const char *shop, size_t n, struct seam_arena *a,
+                                   struct seam_json **out, struct seam_fault *f)
 {
     const struct seam_json *sinks;
     enum seam_status st = seam_json_parse(shop, n, a, "shop", out, f);
@@ -163,12 +171,14 @@ static enum seam_status check_shop(const char *shop, size_t n, struct seam_arena
     if (st != SEAM_OK) return st;
     sinks = seam_json_get(*out, "sinks");
     if (sinks == NULL || sinks->type != SEAM_J_OBJECT)
-        return seam_fault_set(f, SEAM_INVALID, "shop", SEAM_FAULT_NO_OFFSET, "\"sinks\" must be an object");
+        return seam_fault_set(f, SEAM_INVALID, "shop", SEAM_FAULT_NO_OFFSET,
+                              "\"sinks\" must be an object");
     return SEAM_OK;
 }
 
 /* Only an empty or absent folder may become a platform.                                            */
-static enum seam_status check_vacant(struct seam_io *io, const char *dir, bool *existed, struct seam_fault *f)
+static enum seam_status check_vacant(struct seam_io *io, const char *dir, bool *existed,
+                                     struct seam_fault *f)
 {
     struct seam_io_list list = {0};
     enum seam_status st;
@@ -178,13 +188,13 @@ static enum seam_status check_vacant(struct seam_io *io, const char *dir, bool *
     st = seam_io_list(io, dir, &list, f);
     if (st == SEAM_OK && list.count > 0)
         st = seam_fault_set(f, SEAM_EXISTS, dir, SEAM_FAULT_NO_OFFSET,
-                       "the folder is not empty: give a new one (or remove it first)");
+                            "the folder is not empty: give a new one (or remove it first)");
     seam_io_list_free(&list);
     return st;
 }
 
-enum seam_status platform_create(struct seam_io *io, struct seam_clock *clock, const char *dir, const char *shop,
-                            size_t n, uint64_t seed, struct seam_fault *f)
+enum seam_status platform_create(struct seam_io *io, struct seam_clock *clock, const char *dir,
+                                 const char *shop, size_t n, uint64_t seed, struct seam_fault *f)
 {
     struct platform p = {.io = io, .clock = clock};
     struct seam_json *parsed = NULL;
@@ -208,12 +218,14 @@ enum seam_status platform_create(struct seam_io *io, struct seam_clock *clock, c
     created[seam_time_format(seam_clock_wall_us(clock), created)] = '\0';
     if (st == SEAM_OK) st = write_config(&p, created, shop, n, f);
     if (st != SEAM_OK && !existed && seam_io_remove_tree(io, dir, NULL) != SEAM_OK)
-        seam_fault_set(f, st, dir, SEAM_FAULT_NO_OFFSET, "and the half-made folder could not be removed");
+        seam_fault_set(f, st, dir, SEAM_FAULT_NO_OFFSET,
+                       "and the half-made folder could not be removed");
     seam_arena_free(&p.arena);
     return st;
 }
 
-enum seam_status platform_write_shop(struct platform *p, const char *shop, size_t n, struct seam_fault *f)
+enum seam_status platform_write_shop(struct platform *p, const char *shop, size_t n,
+                                     struct seam_fault *f)
 {
     struct seam_arena a = {0};
     struct seam_json *parsed = NULL;
@@ -232,7 +244,8 @@ static enum seam_status read_config(struct platform *p, const char *path, struct
     int64_t version = 0;
     enum seam_status st = seam_io_read_all(p->io, path, PLATFORM_CONFIG_MAX, &b, f);
 
-    if (st == SEAM_OK) st = seam_json_parse((const char *)b.data, b.size, &p->arena, path, &parsed, f);
+    if (st == SEAM_OK)
+        st = seam_json_parse((const char *)b.data, b.size, &p->arena, path, &parsed, f);
     seam_buf_free(&b);
     if (st != SEAM_OK) return st;
     p->config = parsed;
@@ -240,15 +253,17 @@ static enum seam_status read_config(struct platform *p, const char *path, struct
     format = seam_json_get(parsed, "format");
     if (format == NULL || !seam_json_int(format, &version) || version != PLATFORM_FORMAT)
         return seam_fault_set(f, SEAM_UNSUPPORTED, path, SEAM_FAULT_NO_OFFSET,
-                         "\"format\" is not %d: made by another version of seam", PLATFORM_FORMAT);
+                              "\"format\" is not %d: made by another version of seam",
+                              PLATFORM_FORMAT);
     snprintf(p->id, sizeof p->id, "%s", seam_json_string(parsed, "id", ""));
     if (sscanf(p->id, "%16llx", (unsigned long long *)&p->log_id) != 1)
-        return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_FAULT_NO_OFFSET, "\"id\" is not 32 hexadecimal digits");
+        return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_FAULT_NO_OFFSET,
+                              "\"id\" is not 32 hexadecimal digits");
     return SEAM_OK;
 }
 
-enum seam_status platform_open(struct seam_io *io, struct seam_clock *clock, const char *dir, struct platform *out,
-                          struct seam_fault *f)
+enum seam_status platform_open(struct seam_io *io, struct seam_clock *clock, const char *dir,
+                               struct platform *out, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st;
@@ -259,7 +274,8 @@ enum seam_status platform_open(struct seam_io *io, struct seam_clock *clock, con
     st = platform_path(out, config_name, path, f);
     if (st == SEAM_OK && !seam_io_exists(io, path))
         st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET,
-                       "there is no platform here (no %s): make one with 'seam init %s'", config_name, dir);
+                            "there is no platform here (no %s): make one with 'seam init %s'",
+                            config_name, dir);
     if (st == SEAM_OK) st = read_config(out, path, f);
     if (st != SEAM_OK) platform_close(out);
     return st;
@@ -271,7 +287,8 @@ void platform_close(struct platform *p)
     *p = (struct platform){0};
 }
 
-enum seam_status platform_open_source(const struct platform *p, struct platform_source *out, struct seam_fault *f)
+enum seam_status platform_open_source(const struct platform *p, struct platform_source *out,
+                                      struct seam_fault *f)
 {
     char wal_dir[SEAM_PATH_MAX_BYTES], oltp_dir[SEAM_PATH_MAX_BYTES];
     struct wal_options wo = {
@@ -289,7 +306,8 @@ enum seam_status platform_open_source(const struct platform *p, struct platform_
     return st == SEAM_OK ? SEAM_OK : platform_close_source(out, st, f);
 }
 
-enum seam_status platform_close_source(struct platform_source *s, enum seam_status st, struct seam_fault *f)
+enum seam_status platform_close_source(struct platform_source *s, enum seam_status st,
+                                       struct seam_fault *f)
 {
     enum seam_status db = oltp_close(s->db, st == SEAM_OK ? f : NULL);
     enum seam_status wal = wal_close(s->wal, st == SEAM_OK && db == SEAM_OK ? f : NULL);
@@ -299,7 +317,7 @@ enum seam_status platform_close_source(struct platform_source *s, enum seam_stat
 }
 
 enum seam_status platform_open_reader(const struct platform *p, seam_lsn_t as_of, int64_t as_of_us,
-                                 struct oltp **out, struct seam_fault *f)
+                                      struct oltp **out, struct seam_fault *f)
 {
     char wal_dir[SEAM_PATH_MAX_BYTES], oltp_dir[SEAM_PATH_MAX_BYTES];
     struct oltp_options oo = {

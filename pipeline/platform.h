@@ -28,9 +28,9 @@
 #define SEAM_PIPELINE_PLATFORM_H
 
 #include "engine/base/clock.h"
+#include "engine/base/lsn.h"
 #include "engine/io/io.h"
 #include "engine/text/json.h"
-#include "engine/base/lsn.h"
 #include "engine/values/schema.h"
 
 enum {
@@ -43,47 +43,56 @@ struct platform {
     struct seam_io *io;
     struct seam_clock *clock;
     char dir[SEAM_PATH_MAX_BYTES];
-    char id[33];               /* 128 random bits in hex: names the platform in every log segment */
-    uint64_t log_id;           /* its first 64 bits */
+    char id[33];     /* 128 random bits in hex: names the platform in every log segment */
+    uint64_t log_id; /* its first 64 bits */
     uint64_t log_segment_bytes, relay_bound_bytes; /* shop.log; 0: the default */
-    struct seam_arena arena;        /* owns the parsed configuration */
-    const struct seam_json *config; /* the whole of seam.json */
+    struct seam_arena arena;                       /* owns the parsed configuration */
+    const struct seam_json *config;                /* the whole of seam.json */
 };
 
 /* Makes DIR with its folders, seam.json and the shop's tables in an empty row store. `shop` is the JSON of a
  * shop: "tables" (schema objects, or names of shipped schemas) and "sinks". The shipped one is
  * asset_find("shop.json"). SEAM_EXISTS when DIR
  * holds a platform already; a refused creation leaves nothing behind.                             */
-SEAM_MUST_USE enum seam_status platform_create(struct seam_io *io, struct seam_clock *clock, const char *dir,
-                                     const char *shop, size_t n, uint64_t seed, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status platform_create(struct seam_io *io, struct seam_clock *clock,
+                                               const char *dir, const char *shop, size_t n,
+                                               uint64_t seed, struct seam_fault *f);
 /* SEAM_NOT_FOUND when there is no platform in DIR. */
-SEAM_MUST_USE enum seam_status platform_open(struct seam_io *io, struct seam_clock *clock, const char *dir,
-                                   struct platform *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status platform_open(struct seam_io *io, struct seam_clock *clock,
+                                             const char *dir, struct platform *out,
+                                             struct seam_fault *f);
 void platform_close(struct platform *p);
 
 /* "DIR/part" */
 SEAM_MUST_USE enum seam_status platform_path(const struct platform *p, const char *part,
-                                   char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f);
+                                             char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f);
 /* "DIR/sinks/name" */
 SEAM_MUST_USE enum seam_status platform_sink_path(const struct platform *p, const char *name,
-                                        char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f);
+                                                  char out[SEAM_PATH_MAX_BYTES],
+                                                  struct seam_fault *f);
 /* The source of truth for writing: the log and the row store, together. SEAM_CONFLICT when another process
  * writes. Close it with platform_close_source, which also makes what was deferred durable and returns
  * `st`, or the first failure when st is SEAM_OK.                                                    */
 struct oltp;
 struct wal;
-struct platform_source { struct wal *wal; struct oltp *db; };
-SEAM_MUST_USE enum seam_status platform_open_source(const struct platform *p, struct platform_source *out,
-                                          struct seam_fault *f);
-enum seam_status platform_close_source(struct platform_source *s, enum seam_status st, struct seam_fault *f);
+struct platform_source {
+    struct wal *wal;
+    struct oltp *db;
+};
+SEAM_MUST_USE enum seam_status
+platform_open_source(const struct platform *p, struct platform_source *out, struct seam_fault *f);
+enum seam_status platform_close_source(struct platform_source *s, enum seam_status st,
+                                       struct seam_fault *f);
 /* ... for reading, in any process, while others write: the newest durable state (SEAM_LSN_MAX, INT64_MIN), or as
  * of an LSN, or as of a time. Close with oltp_close.                                              */
-SEAM_MUST_USE enum seam_status platform_open_reader(const struct platform *p, seam_lsn_t as_of, int64_t as_of_us,
-                                          struct oltp **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status platform_open_reader(const struct platform *p, seam_lsn_t as_of,
+                                                    int64_t as_of_us, struct oltp **out,
+                                                    struct seam_fault *f);
 
 /* Replaces the shop in seam.json (everything else stays); atomic. Processes that are running keep what they read at their
  * start. SEAM_INVALID when it is no shop.                                                            */
-SEAM_MUST_USE enum seam_status platform_write_shop(struct platform *p, const char *shop, size_t n, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status platform_write_shop(struct platform *p, const char *shop, size_t n,
+                                                   struct seam_fault *f);
 /* shop.sinks.NAME, or NULL when this platform has no such sink */
 const struct seam_json *platform_sink_config(const struct platform *p, const char *name);
 

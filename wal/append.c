@@ -73,37 +73,39 @@ static enum seam_status turn_page(struct wal *w, seam_lsn_t *p, struct seam_faul
     st = ring_room(w, place, f);
     if (st != SEAM_OK) return st;
     ring_zero(w, *p, (size_t)(place - WAL_SEGMENT_HEADER - *p));
-    wal_segment_header_put(header, &w->meta, place / w->meta.segment_bytes, seam_clock_wall_us(w->o.clock));
+    wal_segment_header_put(header, &w->meta, place / w->meta.segment_bytes,
+                           seam_clock_wall_us(w->o.clock));
     ring_put(w, place - WAL_SEGMENT_HEADER, header, sizeof header);
     SEAM_TRACE(w->o.trace, "wal", "segment_turn", SEAM_TI("segment", place / w->meta.segment_bytes),
-          SEAM_TI("lsn", place));
+               SEAM_TI("lsn", place));
     *p = place;
     return SEAM_OK;
 }
 
-static void put_fragment(struct wal *w, seam_lsn_t p, uint8_t type, unsigned flags, struct wal_cursor *c,
-                         size_t n)
+static void put_fragment(struct wal *w, seam_lsn_t p, uint8_t type, unsigned flags,
+                         struct wal_cursor *c, size_t n)
 {
     uint8_t head[WAL_RECORD_HEADER];
     uint64_t back = (p - atomic_load_explicit(&w->durable, memory_order_relaxed)) / 8;
     size_t body = (size_t)wal_round8(n);
 
     seam_put_u32(head + WAL_RECORD_LEN, (uint32_t)n);
-    seam_put_u32(head + WAL_RECORD_BACK, back < WAL_RECORD_BACK_NONE ? (uint32_t)back : WAL_RECORD_BACK_NONE);
+    seam_put_u32(head + WAL_RECORD_BACK,
+                 back < WAL_RECORD_BACK_NONE ? (uint32_t)back : WAL_RECORD_BACK_NONE);
     head[WAL_RECORD_TYPE] = type;
     head[WAL_RECORD_FLAGS] = (uint8_t)flags;
     seam_put_u16(head + WAL_RECORD_CHECK, wal_record_check(head, p, w->salt));
     ring_copy(w, p + WAL_RECORD_HEADER, c, n);
     ring_zero(w, p + WAL_RECORD_HEADER + n, body - n);
-    seam_put_u32(head,
-            ring_crc(w,
-                     seam_crc32c(wal_record_seed(p, w->salt), head + WAL_RECORD_LEN, WAL_RECORD_HEADER - WAL_RECORD_LEN),
-                     p + WAL_RECORD_HEADER, body));
+    seam_put_u32(head, ring_crc(w,
+                                seam_crc32c(wal_record_seed(p, w->salt), head + WAL_RECORD_LEN,
+                                            WAL_RECORD_HEADER - WAL_RECORD_LEN),
+                                p + WAL_RECORD_HEADER, body));
     ring_put(w, p, head, sizeof head);
 }
 
-static enum seam_status append_locked(struct wal *w, uint8_t type, struct wal_cursor *c, size_t total,
-                                 struct wal_span *at, struct seam_fault *f)
+static enum seam_status append_locked(struct wal *w, uint8_t type, struct wal_cursor *c,
+                                      size_t total, struct wal_span *at, struct seam_fault *f)
 {
     seam_lsn_t p = atomic_load_explicit(&w->appended, memory_order_relaxed);
     size_t fragment_max = (size_t)((w->ring_mask + 1) / 4), left = total;
@@ -115,7 +117,8 @@ static enum seam_status append_locked(struct wal *w, uint8_t type, struct wal_cu
         size_t room, n;
 
         if (st != SEAM_OK) return st;
-        room = (size_t)(w->meta.segment_bytes - (p & (w->meta.segment_bytes - 1))) - WAL_RECORD_HEADER;
+        room =
+            (size_t)(w->meta.segment_bytes - (p & (w->meta.segment_bytes - 1))) - WAL_RECORD_HEADER;
         n = left < room ? left : room;
         if (n > fragment_max) n = fragment_max;
         st = ring_room(w, p + WAL_RECORD_HEADER + wal_round8(n), f);
@@ -136,8 +139,8 @@ static enum seam_status append_locked(struct wal *w, uint8_t type, struct wal_cu
     return SEAM_OK;
 }
 
-enum seam_status wal_append(struct wal *w, uint8_t type, const struct seam_io_slice *parts, int count,
-                       struct wal_span *at, struct seam_fault *f)
+enum seam_status wal_append(struct wal *w, uint8_t type, const struct seam_io_slice *parts,
+                            int count, struct wal_span *at, struct seam_fault *f)
 {
     struct wal_cursor c = {.part = parts};
     size_t total = 0;
@@ -147,14 +150,15 @@ enum seam_status wal_append(struct wal *w, uint8_t type, const struct seam_io_sl
     for (int i = 0; i < count; i++) {
         if (parts[i].size > WAL_PAYLOAD_MAX - total)
             return seam_fault_set(f, SEAM_LIMIT, w->dir, SEAM_FAULT_NO_OFFSET,
-                             "a log record may have %d bytes at most", (int)WAL_PAYLOAD_MAX);
+                                  "a log record may have %d bytes at most", (int)WAL_PAYLOAD_MAX);
         total += parts[i].size;
     }
     pthread_mutex_lock(&w->append_mutex);
     st = wal_healthy(w, f);
     if (st == SEAM_OK) st = append_locked(w, type, &c, total, at, f);
     pthread_mutex_unlock(&w->append_mutex);
-    if (st == SEAM_OK && at->end - atomic_load_explicit(&w->written, memory_order_relaxed) >= BEHIND_BYTES)
+    if (st == SEAM_OK &&
+        at->end - atomic_load_explicit(&w->written, memory_order_relaxed) >= BEHIND_BYTES)
         st = wal_group_write_behind(w, f);
     return st;
 }

@@ -15,11 +15,13 @@ const char *wal_change_type_name(uint8_t type)
 
 static uint8_t row_flags(const struct wal_change_row *c)
 {
-    return (uint8_t)((c->flags & WAL_CHANGE_REPAIR) | (c->before.data != NULL ? WAL_CHANGE_HAS_BEFORE : 0) |
+    return (uint8_t)((c->flags & WAL_CHANGE_REPAIR) |
+                     (c->before.data != NULL ? WAL_CHANGE_HAS_BEFORE : 0) |
                      (c->after.data != NULL ? WAL_CHANGE_HAS_AFTER : 0));
 }
 
-size_t wal_change_row_head(uint8_t *head, const struct wal_change_row *c, uint8_t mid[10], size_t *mid_size)
+size_t wal_change_row_head(uint8_t *head, const struct wal_change_row *c, uint8_t mid[10],
+                           size_t *mid_size)
 {
     uint8_t *p = head, flags = row_flags(c);
 
@@ -48,7 +50,8 @@ void wal_change_put_row(struct seam_buf *out, const struct wal_change_row *c)
     size_t mid_size = 0, before = c->before.data != NULL ? c->before.size : 0;
     size_t after = c->after.data != NULL ? c->after.size : 0;
 
-    if (!seam_buf_reserve(out, WAL_CHANGE_HEAD_MAX + c->key.size + sizeof mid + before + after)) return;
+    if (!seam_buf_reserve(out, WAL_CHANGE_HEAD_MAX + c->key.size + sizeof mid + before + after))
+        return;
     out->size += wal_change_row_head(out->data + out->size, c, mid, &mid_size);
     seam_buf_append(out, c->before.data, before);
     seam_buf_append(out, mid, mid_size);
@@ -115,10 +118,10 @@ static enum seam_status finish(const struct seam_reader *r, const char *what, st
 {
     if (r->bad)
         return seam_fault_set(f, SEAM_CORRUPT, what, seam_reader_offset(r),
-                         "the %s record is cut short or malformed", what);
+                              "the %s record is cut short or malformed", what);
     if (r->pos != r->end)
         return seam_fault_set(f, SEAM_CORRUPT, what, seam_reader_offset(r),
-                         "bytes are left over in the %s record", what);
+                              "bytes are left over in the %s record", what);
     return SEAM_OK;
 }
 
@@ -139,7 +142,8 @@ static struct wal_bytes str(struct seam_reader *r, size_t max)
     return b;
 }
 
-enum seam_status wal_change_get_begin(const uint8_t *p, size_t n, struct wal_change_begin *c, struct seam_fault *f)
+enum seam_status wal_change_get_begin(const uint8_t *p, size_t n, struct wal_change_begin *c,
+                                      struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p, n);
 
@@ -147,7 +151,8 @@ enum seam_status wal_change_get_begin(const uint8_t *p, size_t n, struct wal_cha
     return finish(&r, "begin", f);
 }
 
-enum seam_status wal_change_get_abort(const uint8_t *p, size_t n, struct wal_change_abort *c, struct seam_fault *f)
+enum seam_status wal_change_get_abort(const uint8_t *p, size_t n, struct wal_change_abort *c,
+                                      struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p, n);
 
@@ -166,7 +171,8 @@ static inline bool fast_varint(const uint8_t **p, const uint8_t *end, uint64_t *
     return seam_get_varint(p, end, v) != 0;
 }
 
-static inline bool fast_str(const uint8_t **p, const uint8_t *end, size_t max, struct wal_bytes *out)
+static inline bool fast_str(const uint8_t **p, const uint8_t *end, size_t max,
+                            struct wal_bytes *out)
 {
     uint64_t n;
 
@@ -182,9 +188,9 @@ static bool row_shape_ok(const struct wal_change_row *c)
 
     if (c->flags > (WAL_CHANGE_REPAIR | WAL_CHANGE_HAS_BEFORE | WAL_CHANGE_HAS_AFTER)) return false;
     if (c->flags & WAL_CHANGE_REPAIR) {
-        return c->op == WAL_OP_DELETE
-                   ? (has & WAL_CHANGE_HAS_AFTER) == 0
-                   : (c->op == WAL_OP_INSERT || c->op == WAL_OP_UPDATE) && (has & WAL_CHANGE_HAS_AFTER) != 0;
+        return c->op == WAL_OP_DELETE ? (has & WAL_CHANGE_HAS_AFTER) == 0
+                                      : (c->op == WAL_OP_INSERT || c->op == WAL_OP_UPDATE) &&
+                                            (has & WAL_CHANGE_HAS_AFTER) != 0;
     }
     switch (c->op) {
     case WAL_OP_INSERT: return has == WAL_CHANGE_HAS_AFTER;
@@ -194,7 +200,8 @@ static bool row_shape_ok(const struct wal_change_row *c)
     }
 }
 
-enum seam_status wal_change_get_row(const uint8_t *p, size_t n, struct wal_change_row *c, struct seam_fault *f)
+enum seam_status wal_change_get_row(const uint8_t *p, size_t n, struct wal_change_row *c,
+                                    struct seam_fault *f)
 {
     const uint8_t *at = p, *end = p + n;
     uint64_t table, version;
@@ -209,14 +216,18 @@ enum seam_status wal_change_get_row(const uint8_t *p, size_t n, struct wal_chang
     c->op = *at++;
     c->flags = *at++;
     if (!row_shape_ok(c) || !fast_str(&at, end, WAL_CHANGE_KEY_MAX, &c->key)) goto bad;
-    if ((c->flags & WAL_CHANGE_HAS_BEFORE) && !fast_str(&at, end, WAL_CHANGE_ROW_MAX, &c->before)) goto bad;
-    if ((c->flags & WAL_CHANGE_HAS_AFTER) && !fast_str(&at, end, WAL_CHANGE_ROW_MAX, &c->after)) goto bad;
+    if ((c->flags & WAL_CHANGE_HAS_BEFORE) && !fast_str(&at, end, WAL_CHANGE_ROW_MAX, &c->before))
+        goto bad;
+    if ((c->flags & WAL_CHANGE_HAS_AFTER) && !fast_str(&at, end, WAL_CHANGE_ROW_MAX, &c->after))
+        goto bad;
     if (at == end) return SEAM_OK;
 bad:
-    return seam_fault_set(f, SEAM_CORRUPT, "row", (uint64_t)(at - p), "the row record is malformed");
+    return seam_fault_set(f, SEAM_CORRUPT, "row", (uint64_t)(at - p),
+                          "the row record is malformed");
 }
 
-enum seam_status wal_change_get_outbox(const uint8_t *p, size_t n, struct wal_change_outbox *c, struct seam_fault *f)
+enum seam_status wal_change_get_outbox(const uint8_t *p, size_t n, struct wal_change_outbox *c,
+                                       struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p, n);
 
@@ -228,7 +239,8 @@ enum seam_status wal_change_get_outbox(const uint8_t *p, size_t n, struct wal_ch
     return finish(&r, "outbox", f);
 }
 
-enum seam_status wal_change_get_schema(const uint8_t *p, size_t n, struct wal_change_schema *c, struct seam_fault *f)
+enum seam_status wal_change_get_schema(const uint8_t *p, size_t n, struct wal_change_schema *c,
+                                       struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p, n);
 
@@ -240,7 +252,8 @@ enum seam_status wal_change_get_schema(const uint8_t *p, size_t n, struct wal_ch
     return finish(&r, "schema", f);
 }
 
-enum seam_status wal_change_get_commit(const uint8_t *p, size_t n, struct wal_change_commit *c, struct seam_fault *f)
+enum seam_status wal_change_get_commit(const uint8_t *p, size_t n, struct wal_change_commit *c,
+                                       struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p, n);
 
@@ -251,8 +264,8 @@ enum seam_status wal_change_get_commit(const uint8_t *p, size_t n, struct wal_ch
     return finish(&r, "commit", f);
 }
 
-enum seam_status wal_change_get_heartbeat(const uint8_t *p, size_t n, struct wal_change_heartbeat *c,
-                                 struct seam_fault *f)
+enum seam_status wal_change_get_heartbeat(const uint8_t *p, size_t n,
+                                          struct wal_change_heartbeat *c, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p, n);
 
@@ -261,8 +274,8 @@ enum seam_status wal_change_get_heartbeat(const uint8_t *p, size_t n, struct wal
     return finish(&r, "heartbeat", f);
 }
 
-enum seam_status wal_change_get_checkpoint(const uint8_t *p, size_t n, struct wal_change_checkpoint *c,
-                                  struct seam_fault *f)
+enum seam_status wal_change_get_checkpoint(const uint8_t *p, size_t n,
+                                           struct wal_change_checkpoint *c, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p, n);
 
@@ -272,7 +285,8 @@ enum seam_status wal_change_get_checkpoint(const uint8_t *p, size_t n, struct wa
     return finish(&r, "checkpoint", f);
 }
 
-enum seam_status wal_change_get_mark(const uint8_t *p, size_t n, struct wal_change_mark *c, struct seam_fault *f)
+enum seam_status wal_change_get_mark(const uint8_t *p, size_t n, struct wal_change_mark *c,
+                                     struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p, n);
 
@@ -290,16 +304,17 @@ static enum seam_status explain_row(const uint8_t *p, size_t n, struct seam_buf 
     enum seam_status st = wal_change_get_row(p, n, &c, NULL);
 
     if (st != SEAM_OK) return st;
-    seam_buf_printf(out,
-               "row txn %" PRIu64 " seq %" PRIu64 " table %" PRIu32 " v%" PRIu32 " %s%s key %zu B",
-               c.txn, c.seq, c.table, c.version, ops[c.op],
-               c.flags & WAL_CHANGE_REPAIR ? " (repair)" : "", c.key.size);
+    seam_buf_printf(
+        out, "row txn %" PRIu64 " seq %" PRIu64 " table %" PRIu32 " v%" PRIu32 " %s%s key %zu B",
+        c.txn, c.seq, c.table, c.version, ops[c.op], c.flags & WAL_CHANGE_REPAIR ? " (repair)" : "",
+        c.key.size);
     if (c.before.data != NULL) seam_buf_printf(out, " before %zu B", c.before.size);
     if (c.after.data != NULL) seam_buf_printf(out, " after %zu B", c.after.size);
     return SEAM_OK;
 }
 
-static enum seam_status explain_other(uint8_t type, const uint8_t *p, size_t n, struct seam_buf *out)
+static enum seam_status explain_other(uint8_t type, const uint8_t *p, size_t n,
+                                      struct seam_buf *out)
 {
     union {
         struct wal_change_begin begin;
@@ -321,24 +336,24 @@ static enum seam_status explain_other(uint8_t type, const uint8_t *p, size_t n, 
     case WAL_CHANGE_OUTBOX:
         st = wal_change_get_outbox(p, n, &c.outbox, NULL);
         if (st == SEAM_OK)
-            seam_buf_printf(out,
-                       "outbox txn %" PRIu64 " seq %" PRIu64 " topic %.*s key %zu B payload %zu B",
-                       c.outbox.txn, c.outbox.seq, (int)c.outbox.topic.size,
-                       (const char *)c.outbox.topic.data, c.outbox.key.size, c.outbox.payload.size);
+            seam_buf_printf(
+                out, "outbox txn %" PRIu64 " seq %" PRIu64 " topic %.*s key %zu B payload %zu B",
+                c.outbox.txn, c.outbox.seq, (int)c.outbox.topic.size,
+                (const char *)c.outbox.topic.data, c.outbox.key.size, c.outbox.payload.size);
         return st;
     case WAL_CHANGE_SCHEMA:
         st = wal_change_get_schema(p, n, &c.schema, NULL);
         if (st == SEAM_OK)
             seam_buf_printf(out, "schema txn %" PRIu64 " table %" PRIu32 " v%" PRIu32 " json %zu B",
-                       c.schema.txn, c.schema.table, c.schema.version, c.schema.json.size);
+                            c.schema.txn, c.schema.table, c.schema.version, c.schema.json.size);
         return st;
     case WAL_CHANGE_COMMIT:
         st = wal_change_get_commit(p, n, &c.commit, NULL);
         if (st == SEAM_OK)
             seam_buf_printf(out,
-                       "commit txn %" PRIu64 " wall_us %" PRId64 " changes %" PRIu64
-                       " span %" PRIu64 " B",
-                       c.commit.txn, c.commit.wall_us, c.commit.changes, c.commit.span);
+                            "commit txn %" PRIu64 " wall_us %" PRId64 " changes %" PRIu64
+                            " span %" PRIu64 " B",
+                            c.commit.txn, c.commit.wall_us, c.commit.changes, c.commit.span);
         return st;
     case WAL_CHANGE_ABORT:
         st = wal_change_get_abort(p, n, &c.abort, NULL);
@@ -347,13 +362,14 @@ static enum seam_status explain_other(uint8_t type, const uint8_t *p, size_t n, 
     case WAL_CHANGE_HEARTBEAT:
         st = wal_change_get_heartbeat(p, n, &c.beat, NULL);
         if (st == SEAM_OK)
-            seam_buf_printf(out, "heartbeat %" PRIu64 " wall_us %" PRId64, c.beat.beat, c.beat.wall_us);
+            seam_buf_printf(out, "heartbeat %" PRIu64 " wall_us %" PRId64, c.beat.beat,
+                            c.beat.wall_us);
         return st;
     case WAL_CHANGE_CHECKPOINT:
         st = wal_change_get_checkpoint(p, n, &c.point, NULL);
         if (st == SEAM_OK)
             seam_buf_printf(out, "checkpoint lsn %" PRIu64 " pages %" PRIu64, c.point.lsn,
-                       c.point.pages);
+                            c.point.pages);
         return st;
     case WAL_CHANGE_MARK:
         st = wal_change_get_mark(p, n, &c.mark, NULL);
@@ -366,9 +382,10 @@ static enum seam_status explain_other(uint8_t type, const uint8_t *p, size_t n, 
 
 void wal_change_explain(uint8_t type, const uint8_t *p, size_t n, struct seam_buf *out)
 {
-    enum seam_status st = type == WAL_CHANGE_ROW ? explain_row(p, n, out) : explain_other(type, p, n, out);
+    enum seam_status st =
+        type == WAL_CHANGE_ROW ? explain_row(p, n, out) : explain_other(type, p, n, out);
 
     if (st != SEAM_OK)
         seam_buf_printf(out, "%s %zu B%s", wal_change_type_name(type), n,
-                   st == SEAM_CORRUPT ? " (malformed)" : "");
+                        st == SEAM_CORRUPT ? " (malformed)" : "");
 }

@@ -29,22 +29,22 @@
 #include "engine/base/lsn.h"
 
 enum wal_change_type { /* the log's record types; on disk, never renumber */
-    WAL_CHANGE_BEGIN = 1,
-    WAL_CHANGE_ROW = 2,
-    WAL_CHANGE_OUTBOX = 3,
-    WAL_CHANGE_SCHEMA = 4,
-    WAL_CHANGE_COMMIT = 5,
-    WAL_CHANGE_ABORT = 6,
-    WAL_CHANGE_HEARTBEAT = 7,
-    WAL_CHANGE_CHECKPOINT = 8,
-    WAL_CHANGE_MARK = 9,
-    WAL_CHANGE_TYPE_COUNT
+                       WAL_CHANGE_BEGIN = 1,
+                       WAL_CHANGE_ROW = 2,
+                       WAL_CHANGE_OUTBOX = 3,
+                       WAL_CHANGE_SCHEMA = 4,
+                       WAL_CHANGE_COMMIT = 5,
+                       WAL_CHANGE_ABORT = 6,
+                       WAL_CHANGE_HEARTBEAT = 7,
+                       WAL_CHANGE_CHECKPOINT = 8,
+                       WAL_CHANGE_MARK = 9,
+                       WAL_CHANGE_TYPE_COUNT
 };
 
-enum wal_change_op { /* on disk */
-    WAL_OP_INSERT = 1, /* after            */
-    WAL_OP_UPDATE = 2, /* before and after */
-    WAL_OP_DELETE = 3, /* before           */
+enum wal_change_op {                    /* on disk */
+                     WAL_OP_INSERT = 1, /* after            */
+                     WAL_OP_UPDATE = 2, /* before and after */
+                     WAL_OP_DELETE = 3, /* before           */
 };
 
 enum wal_change_flags {
@@ -55,28 +55,57 @@ enum wal_change_flags {
     WAL_CHANGE_HAS_AFTER = 4,
 };
 
-struct wal_bytes { const uint8_t *data; size_t size; }; /* borrowed */
-static inline bool wal_bytes_equal(struct wal_bytes a, struct wal_bytes b) /* of size 0: data may be NULL */
+struct wal_bytes {
+    const uint8_t *data;
+    size_t size;
+}; /* borrowed */
+static inline bool wal_bytes_equal(struct wal_bytes a,
+                                   struct wal_bytes b) /* of size 0: data may be NULL */
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
 enum { WAL_CHANGE_KEY_MAX = 64 << 10, WAL_CHANGE_ROW_MAX = 31 << 20, WAL_CHANGE_TOPIC_MAX = 255 };
 
-struct wal_change_begin { uint64_t txn; };
+struct wal_change_begin {
+    uint64_t txn;
+};
 struct wal_change_row {
     uint64_t txn, seq;
     uint32_t table, version; /* table id, schema version of the rows */
     uint8_t op, flags;
     struct wal_bytes key, before, after; /* data NULL when absent */
 };
-struct wal_change_outbox { uint64_t txn, seq; struct wal_bytes topic, key, payload; };
-struct wal_change_schema { uint64_t txn, seq; uint32_t table, version; struct wal_bytes json; };
-struct wal_change_commit { uint64_t txn; int64_t wall_us; uint64_t changes, span; };
-struct wal_change_abort { uint64_t txn; };
-struct wal_change_heartbeat { uint64_t beat; int64_t wall_us; };
-struct wal_change_checkpoint { seam_lsn_t lsn; int64_t wall_us; uint64_t pages; };
-struct wal_change_mark { uint32_t kind; struct wal_bytes text; }; /* notes: watermarks, labs */
+struct wal_change_outbox {
+    uint64_t txn, seq;
+    struct wal_bytes topic, key, payload;
+};
+struct wal_change_schema {
+    uint64_t txn, seq;
+    uint32_t table, version;
+    struct wal_bytes json;
+};
+struct wal_change_commit {
+    uint64_t txn;
+    int64_t wall_us;
+    uint64_t changes, span;
+};
+struct wal_change_abort {
+    uint64_t txn;
+};
+struct wal_change_heartbeat {
+    uint64_t beat;
+    int64_t wall_us;
+};
+struct wal_change_checkpoint {
+    seam_lsn_t lsn;
+    int64_t wall_us;
+    uint64_t pages;
+};
+struct wal_change_mark {
+    uint32_t kind;
+    struct wal_bytes text;
+}; /* notes: watermarks, labs */
 
 /* Encoders append one record's payload to `out` (sticky failure: seam_buf_ok). */
 void wal_change_put_begin(struct seam_buf *out, const struct wal_change_begin *c);
@@ -94,28 +123,33 @@ void wal_change_put_mark(struct seam_buf *out, const struct wal_change_mark *c);
  * For wal_append(parts): WAL_CHANGE_HEAD_MAX + key bytes of head are needed. */
 enum { WAL_CHANGE_HEAD_MAX = 64 };
 size_t wal_change_row_head(uint8_t *head, const struct wal_change_row *c, uint8_t mid[10],
-                       size_t *mid_size);
+                           size_t *mid_size);
 
 /* Decoders: the whole payload must be used up. SEAM_OK or SEAM_CORRUPT (fault offset within
  * payload). */
-SEAM_MUST_USE enum seam_status wal_change_get_begin(const uint8_t *p, size_t n, struct wal_change_begin *c,
-                                      struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_change_get_row(const uint8_t *p, size_t n, struct wal_change_row *c,
-                                    struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_change_get_outbox(const uint8_t *p, size_t n, struct wal_change_outbox *c,
-                                       struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_change_get_schema(const uint8_t *p, size_t n, struct wal_change_schema *c,
-                                       struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_change_get_commit(const uint8_t *p, size_t n, struct wal_change_commit *c,
-                                       struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_change_get_abort(const uint8_t *p, size_t n, struct wal_change_abort *c,
-                                      struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_change_get_heartbeat(const uint8_t *p, size_t n, struct wal_change_heartbeat *c,
-                                          struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_change_get_checkpoint(const uint8_t *p, size_t n, struct wal_change_checkpoint *c,
-                                           struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_change_get_mark(const uint8_t *p, size_t n, struct wal_change_mark *c,
-                                     struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+wal_change_get_begin(const uint8_t *p, size_t n, struct wal_change_begin *c, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_row(const uint8_t *p, size_t n,
+                                                  struct wal_change_row *c, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_outbox(const uint8_t *p, size_t n,
+                                                     struct wal_change_outbox *c,
+                                                     struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_schema(const uint8_t *p, size_t n,
+                                                     struct wal_change_schema *c,
+                                                     struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_commit(const uint8_t *p, size_t n,
+                                                     struct wal_change_commit *c,
+                                                     struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+wal_change_get_abort(const uint8_t *p, size_t n, struct wal_change_abort *c, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_heartbeat(const uint8_t *p, size_t n,
+                                                        struct wal_change_heartbeat *c,
+                                                        struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_checkpoint(const uint8_t *p, size_t n,
+                                                         struct wal_change_checkpoint *c,
+                                                         struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_change_get_mark(const uint8_t *p, size_t n,
+                                                   struct wal_change_mark *c, struct seam_fault *f);
 
 const char *wal_change_type_name(uint8_t type); /* "row", ...; "unknown" */
 /* One line for `seam log` and wal_dump: "row products(3) v2 update key 8 B before 61 B after 61

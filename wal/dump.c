@@ -15,56 +15,59 @@ static void hex_line(struct seam_buf *out, uint64_t at, const uint8_t *p, size_t
         if (i == 7) seam_buf_str(out, " ");
     }
     seam_buf_str(out, " |");
-    for (size_t i = 0; i < n; i++)
-        seam_buf_u8(out, p[i] >= 32 && p[i] < 127 ? p[i] : '.');
+    for (size_t i = 0; i < n; i++) seam_buf_u8(out, p[i] >= 32 && p[i] < 127 ? p[i] : '.');
     seam_buf_str(out, "|\n");
 }
 
 static void dump_header(struct seam_buf *out, const uint8_t *h)
 {
     seam_buf_printf(out, "segment header (64 bytes)\n");
-    for (size_t i = 0; i < WAL_SEGMENT_HEADER; i += 16)
-        hex_line(out, i, h + i, 16);
-    seam_buf_printf(out, "  magic %.8s  version %" PRIu32 "  segment %u bytes  log id %" PRIx64 "\n",
-               (const char *)h, seam_get_u32(h + 8), 1u << (seam_get_u32(h + 12) & 31), seam_get_u64(h + 16));
+    for (size_t i = 0; i < WAL_SEGMENT_HEADER; i += 16) hex_line(out, i, h + i, 16);
     seam_buf_printf(out,
-               "  number %" PRIu64 "  start LSN %" PRIu64 "  wall_us %" PRId64 "  crc %08x %s\n",
-               seam_get_u64(h + 24), seam_get_u64(h + 32), (int64_t)seam_get_u64(h + 40), seam_get_u32(h + 60),
-               seam_get_u32(h + 60) == seam_crc32c(0, h, 60) ? "ok" : "WRONG");
+                    "  magic %.8s  version %" PRIu32 "  segment %u bytes  log id %" PRIx64 "\n",
+                    (const char *)h, seam_get_u32(h + 8), 1u << (seam_get_u32(h + 12) & 31),
+                    seam_get_u64(h + 16));
+    seam_buf_printf(
+        out, "  number %" PRIu64 "  start LSN %" PRIu64 "  wall_us %" PRId64 "  crc %08x %s\n",
+        seam_get_u64(h + 24), seam_get_u64(h + 32), (int64_t)seam_get_u64(h + 40),
+        seam_get_u32(h + 60), seam_get_u32(h + 60) == seam_crc32c(0, h, 60) ? "ok" : "WRONG");
 }
 
-static void dump_record(struct seam_buf *out, const uint8_t *p, uint64_t at, seam_lsn_t lsn, uint64_t salt)
+static void dump_record(struct seam_buf *out, const uint8_t *p, uint64_t at, seam_lsn_t lsn,
+                        uint64_t salt)
 {
     uint32_t len = seam_get_u32(p + WAL_RECORD_LEN), back = seam_get_u32(p + WAL_RECORD_BACK);
     uint8_t flags = p[WAL_RECORD_FLAGS];
 
     seam_buf_printf(out, "record at byte %" PRIu64 ", LSN %" PRIu64 " to %" PRIu64 "\n", at, lsn,
-               lsn + wal_record_size(p));
+                    lsn + wal_record_size(p));
     hex_line(out, at, p, WAL_RECORD_HEADER);
     seam_buf_printf(out, "  crc %08x %s  len %" PRIu32 "  type %u (%s)  flags %s%s  check %04x\n",
-               seam_get_u32(p), seam_get_u32(p) == wal_record_crc(p, lsn, salt) ? "ok" : "WRONG", len,
-               p[WAL_RECORD_TYPE], wal_change_type_name(p[WAL_RECORD_TYPE]),
-               flags & WAL_RECORD_FIRST ? "first " : "", flags & WAL_RECORD_LAST ? "last" : "",
-               seam_get_u16(p + WAL_RECORD_CHECK));
+                    seam_get_u32(p),
+                    seam_get_u32(p) == wal_record_crc(p, lsn, salt) ? "ok" : "WRONG", len,
+                    p[WAL_RECORD_TYPE], wal_change_type_name(p[WAL_RECORD_TYPE]),
+                    flags & WAL_RECORD_FIRST ? "first " : "", flags & WAL_RECORD_LAST ? "last" : "",
+                    seam_get_u16(p + WAL_RECORD_CHECK));
     if (back == WAL_RECORD_BACK_NONE)
         seam_buf_str(out, "  vouches for nothing before it\n");
     else
         seam_buf_printf(out,
-                   "  back %" PRIu32 ": the log was durable up to LSN %" PRIu64
-                   " when this was appended\n",
-                   back, wal_record_vouches(p, lsn));
+                        "  back %" PRIu32 ": the log was durable up to LSN %" PRIu64
+                        " when this was appended\n",
+                        back, wal_record_vouches(p, lsn));
     if (flags == (WAL_RECORD_FIRST | WAL_RECORD_LAST)) {
         seam_buf_str(out, "  ");
         wal_change_explain(p[WAL_RECORD_TYPE], p + WAL_RECORD_HEADER, len, out);
         seam_buf_str(out, "\n");
     }
     for (uint32_t i = 0; i < len && i < 64; i += 16)
-        hex_line(out, at + WAL_RECORD_HEADER + i, p + WAL_RECORD_HEADER + i, len - i < 16 ? len - i : 16);
+        hex_line(out, at + WAL_RECORD_HEADER + i, p + WAL_RECORD_HEADER + i,
+                 len - i < 16 ? len - i : 16);
     if (len > 64) seam_buf_printf(out, "  ... %" PRIu32 " bytes more\n", len - 64);
 }
 
 enum seam_status wal_dump(struct seam_io *io, const char *segment_path_, uint64_t from, size_t max,
-                     struct seam_buf *out, struct seam_fault *f)
+                          struct seam_buf *out, struct seam_fault *f)
 {
     struct wal_window w = {0};
     struct wal_log_meta m = {0};
@@ -93,9 +96,9 @@ enum seam_status wal_dump(struct seam_io *io, const char *segment_path_, uint64_
         if (p == NULL || !wal_record_head_ok(p, lsn, salt, m.segment_bytes - at) ||
             wal_record_size(p) > WINDOW_BYTES) {
             seam_buf_printf(out,
-                       "no record at byte %" PRIu64 " (LSN %" PRIu64
-                       "): zeros, a recycled segment's old bytes, or damage\n",
-                       at, lsn);
+                            "no record at byte %" PRIu64 " (LSN %" PRIu64
+                            "): zeros, a recycled segment's old bytes, or damage\n",
+                            at, lsn);
             if (p != NULL) hex_line(out, at, p, WAL_RECORD_HEADER);
             break;
         }
@@ -109,8 +112,8 @@ enum seam_status wal_dump(struct seam_io *io, const char *segment_path_, uint64_
         at += wal_record_size(p);
     }
     if (!seam_buf_ok(out))
-        st =
-            seam_fault_set(f, SEAM_NOMEM, segment_path_, SEAM_FAULT_NO_OFFSET, "no memory for the explanation");
+        st = seam_fault_set(f, SEAM_NOMEM, segment_path_, SEAM_FAULT_NO_OFFSET,
+                            "no memory for the explanation");
 done:
     wal_window_free(&w);
     return st;

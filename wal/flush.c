@@ -8,7 +8,8 @@ void wal_publish(struct wal *w, seam_lsn_t whole, bool synced)
     if (synced) {
         atomic_store_explicit(&s->not_durable, ~whole, memory_order_relaxed);
         atomic_store_explicit(&s->durable, whole, memory_order_release);
-        atomic_store_explicit(&s->durable_wall_us, seam_clock_wall_us(w->o.clock), memory_order_relaxed);
+        atomic_store_explicit(&s->durable_wall_us, seam_clock_wall_us(w->o.clock),
+                              memory_order_relaxed);
         atomic_fetch_add_explicit(&s->syncs, 1, memory_order_relaxed);
     }
     atomic_store_explicit(&s->written, atomic_load(&w->written), memory_order_relaxed);
@@ -21,7 +22,7 @@ void wal_publish(struct wal *w, seam_lsn_t whole, bool synced)
 }
 
 enum seam_status wal_segment_make(struct wal *w, uint64_t number, bool fill, struct seam_file **out,
-                         uint64_t *size, struct seam_fault *f)
+                                  uint64_t *size, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     unsigned flags = SEAM_FILE_WRITE | (w->o.dsync ? SEAM_FILE_DSYNC : 0u);
@@ -36,7 +37,7 @@ enum seam_status wal_segment_make(struct wal *w, uint64_t number, bool fill, str
     if (st == SEAM_OK) st = seam_file_size(file, size, f);
     if (st == SEAM_OK && *size > w->meta.segment_bytes)
         st = seam_fault_set(f, SEAM_CORRUPT, path, w->meta.segment_bytes,
-                       "segment is longer than segments of this log are");
+                            "segment is longer than segments of this log are");
     if (st == SEAM_OK && fill && *size < w->meta.segment_bytes) {
         st = seam_file_fill_zero(file, *size, w->meta.segment_bytes - *size, f);
         if (st == SEAM_OK) st = seam_file_sync(file, f);
@@ -92,8 +93,8 @@ static enum seam_status extend(struct wal *w, uint64_t end, size_t n, struct sea
     return st;
 }
 
-static enum seam_status write_some(struct wal *w, seam_lsn_t from, seam_lsn_t to, bool sync, seam_lsn_t *done,
-                              struct seam_fault *f)
+static enum seam_status write_some(struct wal *w, seam_lsn_t from, seam_lsn_t to, bool sync,
+                                   seam_lsn_t *done, struct seam_fault *f)
 {
     uint64_t number = from / w->meta.segment_bytes, at = from % w->meta.segment_bytes;
     size_t n = to - from < w->meta.segment_bytes - at ? (size_t)(to - from)
@@ -137,7 +138,8 @@ enum seam_status wal_flush_now(struct wal *w, bool sync, struct seam_fault *f)
         atomic_fetch_add_explicit(&w->n_syncs, 1, memory_order_relaxed);
         atomic_store_explicit(&w->durable, whole, memory_order_release);
     }
-    SEAM_TRACE(w->o.trace, "wal", "flush", SEAM_TI("from", from), SEAM_TI("to", end), SEAM_TI("synced", sync));
+    SEAM_TRACE(w->o.trace, "wal", "flush", SEAM_TI("from", from), SEAM_TI("to", end),
+               SEAM_TI("synced", sync));
     wal_publish(w, whole, sync);
     return SEAM_OK;
 }

@@ -125,7 +125,9 @@ static void lead(struct wal *w, bool sync)
     if (st != SEAM_OK) (void)wal_poison(w, &why, NULL);
     note_group(w, followers + 1, sync, seam_clock_mono_ns(w->o.clock) - start);
     next = w->designated;
-    if (sync) w->expected = followers + 1 + atomic_load(&w->joined) + next; /* a write ahead says nothing of company */
+    if (sync)
+        w->expected = followers + 1 + atomic_load(&w->joined) +
+                      next; /* a write ahead says nothing of company */
     w->designated = false;
     if (!next) w->leading = false;
     atomic_fetch_add(&w->word[g], 1);
@@ -202,7 +204,8 @@ static enum seam_status commit_deferred(struct wal *w, seam_lsn_t lsn, struct se
         (void)atomic_compare_exchange_strong(&w->deferred_since, &since, now | 1);
         return wal_healthy(w, f);
     }
-    if (now > since && now - since >= w->o.deferred_us * 1000) return wal_group_wait(w, lsn, true, f);
+    if (now > since && now - since >= w->o.deferred_us * 1000)
+        return wal_group_wait(w, lsn, true, f);
     return wal_healthy(w, f);
 }
 
@@ -218,7 +221,8 @@ enum seam_status wal_commit(struct wal *w, seam_lsn_t lsn, enum wal_mode mode, s
     start = seam_clock_mono_ns(w->o.clock);
     st = wal_group_wait(w, lsn, true, f);
     /* Every 16th is timed into the histogram, which has one latch for all. */
-    if (st == SEAM_OK && (atomic_fetch_add_explicit(&w->timed, 1, memory_order_relaxed) & 15) == 0) {
+    if (st == SEAM_OK &&
+        (atomic_fetch_add_explicit(&w->timed, 1, memory_order_relaxed) & 15) == 0) {
         uint64_t ns = seam_clock_mono_ns(w->o.clock) - start;
 
         pthread_mutex_lock(&w->group_mutex);

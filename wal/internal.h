@@ -19,30 +19,36 @@
 #include "wal/wal.h"
 
 enum {
-    WINDOW_BYTES = 1 << 20,   /* a reader's chunk: several of the largest fragments */
-    FILL_BYTES = 1 << 20,     /* zeros are written this far ahead of small commits */
+    WINDOW_BYTES = 1 << 20, /* a reader's chunk: several of the largest fragments */
+    FILL_BYTES = 1 << 20,   /* zeros are written this far ahead of small commits */
     BEHIND_BYTES = 1 << 20, /* unwritten bytes an appender sends on their way before it goes on */
-    BULK_BYTES = 256 << 10,   /* a write this large needs no zeros ahead of it */
+    BULK_BYTES = 256 << 10, /* a write this large needs no zeros ahead of it */
 };
 static_assert((int)WINDOW_BYTES >= 2 * (int)WAL_FRAGMENT_MAX, "a fragment fits a window");
 
 /* ---- names and headers (segment.c) ---- */
-struct wal_log_meta { uint64_t log_id, segment_bytes, oldest_segment; };
-SEAM_MUST_USE enum seam_status wal_meta_load(struct seam_io *io, const char *dir, struct wal_log_meta *m, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_meta_store(struct seam_io *io, const char *dir, const struct wal_log_meta *m,
-                                struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t number,
-                                  struct seam_fault *f);
+struct wal_log_meta {
+    uint64_t log_id, segment_bytes, oldest_segment;
+};
+SEAM_MUST_USE enum seam_status wal_meta_load(struct seam_io *io, const char *dir,
+                                             struct wal_log_meta *m, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_meta_store(struct seam_io *io, const char *dir,
+                                              const struct wal_log_meta *m, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir,
+                                                uint64_t number, struct seam_fault *f);
 bool wal_segment_name_parse(const char *name, uint64_t *number);
-void wal_segment_header_put(uint8_t h[WAL_SEGMENT_HEADER], const struct wal_log_meta *m, uint64_t number,
-                        int64_t wall_us);
+void wal_segment_header_put(uint8_t h[WAL_SEGMENT_HEADER], const struct wal_log_meta *m,
+                            uint64_t number, int64_t wall_us);
 /* SEAM_OK: the header of segment `number` of this log; SEAM_NOT_FOUND: a well-formed header of another
  * number (recycled), or all zeros; SEAM_CORRUPT otherwise. No fault is set. */
-enum seam_status wal_segment_header_check(const uint8_t h[WAL_SEGMENT_HEADER], const struct wal_log_meta *m,
-                                 uint64_t number);
-struct wal_segment_list { uint64_t *numbers; size_t count; }; /* sorted */
-SEAM_MUST_USE enum seam_status wal_segment_list(struct seam_io *io, const char *dir, struct wal_segment_list *out,
-                                  struct seam_fault *f);
+enum seam_status wal_segment_header_check(const uint8_t h[WAL_SEGMENT_HEADER],
+                                          const struct wal_log_meta *m, uint64_t number);
+struct wal_segment_list {
+    uint64_t *numbers;
+    size_t count;
+}; /* sorted */
+SEAM_MUST_USE enum seam_status wal_segment_list(struct seam_io *io, const char *dir,
+                                                struct wal_segment_list *out, struct seam_fault *f);
 
 /* ---- reading a file through a sliding chunk (window.c) ---- */
 struct wal_window {
@@ -53,31 +59,36 @@ struct wal_window {
 };
 /* n bytes at `at`, reading on up to `limit` at once; *p = NULL when the file or limit ends
  * before. */
-SEAM_MUST_USE enum seam_status wal_window_at(struct wal_window *w, uint64_t at, size_t n, uint64_t limit,
-                               const uint8_t **p, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_window_open(struct wal_window *w, struct seam_io *io, const char *path,
-                                 struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_window_at(struct wal_window *w, uint64_t at, size_t n,
+                                             uint64_t limit, const uint8_t **p,
+                                             struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_window_open(struct wal_window *w, struct seam_io *io,
+                                               const char *path, struct seam_fault *f);
 void wal_window_close(struct wal_window *w); /* keeps the memory */
 void wal_window_free(struct wal_window *w);
 
 /* ---- walking one segment (scan.c) ---- */
 struct wal_scan {
-    seam_lsn_t end;          /* end of the last valid fragment */
-    seam_lsn_t open_start;   /* start of a record still without its last fragment; SEAM_LSN_NONE: none */
-    seam_lsn_t vouched;      /* the most any valid record seen vouched for */
-    seam_lsn_t last_first;   /* start of the last record that began here; SEAM_LSN_NONE */
-    uint64_t records;   /* complete records that ended here */
-    bool open;          /* the segment ends inside a record */
-    bool full;          /* records and padding reach the segment's end */
+    seam_lsn_t end; /* end of the last valid fragment */
+    seam_lsn_t
+        open_start;     /* start of a record still without its last fragment; SEAM_LSN_NONE: none */
+    seam_lsn_t vouched; /* the most any valid record seen vouched for */
+    seam_lsn_t last_first; /* start of the last record that began here; SEAM_LSN_NONE */
+    uint64_t records;      /* complete records that ended here */
+    bool open;             /* the segment ends inside a record */
+    bool full;             /* records and padding reach the segment's end */
 };
 /* Valid fragments from `from` on. `open`: a record of the segment before is still unfinished; type:
  * its type. Fragments out of order end the scan like damage. */
-SEAM_MUST_USE enum seam_status wal_scan_segment(struct wal_window *w, const struct wal_log_meta *m, uint64_t number,
-                                  seam_lsn_t from, bool open, struct wal_scan *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_scan_segment(struct wal_window *w, const struct wal_log_meta *m,
+                                                uint64_t number, seam_lsn_t from, bool open,
+                                                struct wal_scan *out, struct seam_fault *f);
 /* Valid fragments anywhere in (from, end of segment): what they vouch for, and where the last
  * ends. */
-SEAM_MUST_USE enum seam_status wal_scan_beyond(struct wal_window *w, const struct wal_log_meta *m, uint64_t number,
-                                 seam_lsn_t from, seam_lsn_t *vouched, seam_lsn_t *last_end, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_scan_beyond(struct wal_window *w, const struct wal_log_meta *m,
+                                               uint64_t number, seam_lsn_t from,
+                                               seam_lsn_t *vouched, seam_lsn_t *last_end,
+                                               struct seam_fault *f);
 
 /* ---- the writer ---- */
 struct wal {
@@ -103,38 +114,43 @@ struct wal {
     _Atomic uint32_t lead_word; /* the next leader sleeps here */
     uint32_t expected;          /* members the next group may hope for */
     uint32_t gather_skip, gather_backoff;
-    uint64_t sync_ns;           /* smoothed cost of a write + sync */
-    struct seam_fault poison; /* status SEAM_OK while healthy; group_mutex until `poisoned` is set */
+    uint64_t sync_ns; /* smoothed cost of a write + sync */
+    struct seam_fault
+        poison; /* status SEAM_OK while healthy; group_mutex until `poisoned` is set */
     _Atomic bool poisoned;
     _Atomic uint64_t deferred_since; /* mono ns of the oldest deferred commit; 0 = none */
     struct wal_stats stats;
 
-    struct seam_file *file;          /* the segment being written; the leader's */
+    struct seam_file *file; /* the segment being written; the leader's */
     uint64_t file_segment, file_size;
 
     pthread_mutex_t trim_mutex, files_mutex;
-    uint64_t newest_segment;    /* highest file there is, spares included; files_mutex */
-    uint64_t archived;          /* segments before this one were given to the hook; trim_mutex */
+    uint64_t newest_segment; /* highest file there is, spares included; files_mutex */
+    uint64_t archived;       /* segments before this one were given to the hook; trim_mutex */
     _Atomic uint64_t current_segment;
 
     pthread_mutex_t beat_mutex;
     uint64_t beat,
         beat_ns; /* number and time of the last heartbeat, or of the last sight of a commit */
-    seam_lsn_t beat_lsn;         /* where the log ended then */
+    seam_lsn_t beat_lsn; /* where the log ended then */
 };
 
 /* Finds the end of the log, repairs a torn tail, leaves the last segment open (recover.c). */
-SEAM_MUST_USE enum seam_status wal_recover(struct wal *w, struct wal_recovered *rec, struct seam_fault *f);
-enum seam_status wal_poison(struct wal *w, const struct seam_fault *cause, struct seam_fault *f); /* group.c */
+SEAM_MUST_USE enum seam_status wal_recover(struct wal *w, struct wal_recovered *rec,
+                                           struct seam_fault *f);
+enum seam_status wal_poison(struct wal *w, const struct seam_fault *cause,
+                            struct seam_fault *f); /* group.c */
 enum seam_status wal_healthy(struct wal *w, struct seam_fault *f);
 /* Waits until everything before lsn is written, or synced; leads when nobody does. */
-SEAM_MUST_USE enum seam_status wal_group_wait(struct wal *w, seam_lsn_t lsn, bool sync, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_group_wait(struct wal *w, seam_lsn_t lsn, bool sync,
+                                              struct seam_fault *f);
 /* Writes what is appended, unless somebody leads already: then that is being done. Never waits for others. */
 SEAM_MUST_USE enum seam_status wal_group_write_behind(struct wal *w, struct seam_fault *f);
 /* Leader only: writes all that is appended, syncs when asked, publishes (flush.c). */
 SEAM_MUST_USE enum seam_status wal_flush_now(struct wal *w, bool sync, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_segment_make(struct wal *w, uint64_t number, bool fill, struct seam_file **out,
-                                  uint64_t *size, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_segment_make(struct wal *w, uint64_t number, bool fill,
+                                                struct seam_file **out, uint64_t *size,
+                                                struct seam_fault *f);
 void wal_publish(struct wal *w, seam_lsn_t whole, bool synced);
 
 #endif

@@ -16,11 +16,11 @@ struct wal_reader {
     unsigned flags;
     struct wal_shared *shared;
     struct wal_window window;
-    uint64_t segment;  /* open in window, when window.file is set */
+    uint64_t segment;       /* open in window, when window.file is set */
     seam_lsn_t position;    /* end of the last record returned, or where we began */
     seam_lsn_t visible;     /* as last looked up */
     struct seam_buf joined; /* a record of several fragments */
-    bool skip;         /* at the oldest byte kept: the end of a record may stand there */
+    bool skip;              /* at the oldest byte kept: the end of a record may stand there */
     _Atomic bool stop;
 };
 
@@ -48,7 +48,7 @@ static seam_lsn_t look(struct wal_reader *r)
 }
 
 enum seam_status wal_reader_open(struct seam_io *io, const char *dir, seam_lsn_t at, unsigned flags,
-                            struct wal_reader **out, struct seam_fault *f)
+                                 struct wal_reader **out, struct seam_fault *f)
 {
     struct wal_reader *r;
     enum seam_status st;
@@ -56,7 +56,8 @@ enum seam_status wal_reader_open(struct seam_io *io, const char *dir, seam_lsn_t
     assert(out != NULL && *out == NULL);
     r = calloc(1, sizeof *r);
     if (r == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a log reader");
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a log reader");
     r->io = io;
     r->flags = flags;
     r->joined.limit = WAL_PAYLOAD_MAX;
@@ -96,11 +97,11 @@ enum seam_status wal_reader_seek(struct wal_reader *r, seam_lsn_t at, struct sea
     if (at == SEAM_LSN_NONE) at = oldest;
     if (wal_record_place(at, r->meta.segment_bytes) < oldest)
         return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, at, "the log is kept from LSN %llu on",
-                         (unsigned long long)oldest);
+                              (unsigned long long)oldest);
     if (at % 8 != 0 || (at > look(r) && at != oldest))
         return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, at,
-                         "not a position of this log, which is visible up to LSN %llu",
-                         (unsigned long long)r->visible);
+                              "not a position of this log, which is visible up to LSN %llu",
+                              (unsigned long long)r->visible);
     r->position = at;
     r->skip = at == oldest;
     return SEAM_OK;
@@ -127,7 +128,8 @@ enum seam_status wal_reader_wait(struct wal_reader *r, uint64_t timeout_ns)
 }
 
 /* Bytes at `lsn` are not a record: recycled under us, not there yet (offline), or damaged? */
-static enum seam_status no_record(struct wal_reader *r, seam_lsn_t lsn, const char *why, struct seam_fault *f)
+static enum seam_status no_record(struct wal_reader *r, seam_lsn_t lsn, const char *why,
+                                  struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     seam_lsn_t oldest;
@@ -136,9 +138,10 @@ static enum seam_status no_record(struct wal_reader *r, seam_lsn_t lsn, const ch
     oldest = oldest_kept(r);
     if (lsn < oldest)
         return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, lsn,
-                         "the log was recycled under its reader; it is kept from LSN %llu on",
-                         (unsigned long long)oldest);
-    if (wal_segment_path(path, r->dir, lsn / r->meta.segment_bytes, NULL) != SEAM_OK) path[0] = '\0';
+                              "the log was recycled under its reader; it is kept from LSN %llu on",
+                              (unsigned long long)oldest);
+    if (wal_segment_path(path, r->dir, lsn / r->meta.segment_bytes, NULL) != SEAM_OK)
+        path[0] = '\0';
     return seam_fault_set(f, SEAM_CORRUPT, path, lsn % r->meta.segment_bytes, "%s", why);
 }
 
@@ -152,10 +155,11 @@ static enum seam_status enter(struct wal_reader *r, uint64_t segment, struct sea
     if (st != SEAM_OK) return st;
     st = wal_window_open(&r->window, r->io, path, &why);
     if (st == SEAM_NOT_FOUND)
-        return no_record(r, segment * r->meta.segment_bytes + WAL_SEGMENT_HEADER, "segment is missing",
-                         f);
+        return no_record(r, segment * r->meta.segment_bytes + WAL_SEGMENT_HEADER,
+                         "segment is missing", f);
     /* Bounded to the header, so that the chunk starts at the position asked for. */
-    if (st == SEAM_OK) st = wal_window_at(&r->window, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, &why);
+    if (st == SEAM_OK)
+        st = wal_window_at(&r->window, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, &why);
     if (st != SEAM_OK) {
         if (f != NULL && f->status == SEAM_OK) *f = why;
         return st;
@@ -170,7 +174,8 @@ static enum seam_status enter(struct wal_reader *r, uint64_t segment, struct sea
 }
 
 /* The fragment at *lsn (moved to its place). SEAM_END: not visible yet. */
-static enum seam_status fragment(struct wal_reader *r, seam_lsn_t *lsn, const uint8_t **out, struct seam_fault *f)
+static enum seam_status fragment(struct wal_reader *r, seam_lsn_t *lsn, const uint8_t **out,
+                                 struct seam_fault *f)
 {
     uint64_t S = r->meta.segment_bytes, at, limit;
     const uint8_t *p;
@@ -186,7 +191,8 @@ static enum seam_status fragment(struct wal_reader *r, seam_lsn_t *lsn, const ui
     limit = r->visible - *lsn < S - at ? at + (r->visible - *lsn) : S;
     st = wal_window_at(&r->window, at, WAL_RECORD_HEADER, limit, &p, f);
     if (st != SEAM_OK) return st;
-    if (p == NULL || !wal_record_head_ok(p, *lsn, r->salt, limit - at) || wal_record_size(p) > WINDOW_BYTES)
+    if (p == NULL || !wal_record_head_ok(p, *lsn, r->salt, limit - at) ||
+        wal_record_size(p) > WINDOW_BYTES)
         return no_record(r, *lsn, "record header is damaged", f);
     st = wal_window_at(&r->window, at, wal_record_size(p), limit, &p, f);
     if (st != SEAM_OK) return st;
@@ -242,8 +248,8 @@ enum seam_status wal_reader_resync(struct wal_reader *r, seam_lsn_t at, struct s
     return SEAM_END;
 }
 
-static enum seam_status join(struct wal_reader *r, seam_lsn_t lsn, const uint8_t *p, struct wal_record *out,
-                        struct seam_fault *f)
+static enum seam_status join(struct wal_reader *r, seam_lsn_t lsn, const uint8_t *p,
+                             struct wal_record *out, struct seam_fault *f)
 {
     uint8_t type = p[WAL_RECORD_TYPE];
 
@@ -255,7 +261,8 @@ static enum seam_status join(struct wal_reader *r, seam_lsn_t lsn, const uint8_t
         if (!seam_buf_ok(&r->joined))
             return seam_fault_set(
                 f,
-                r->joined.size + seam_get_u32(p + WAL_RECORD_LEN) > WAL_PAYLOAD_MAX ? SEAM_CORRUPT : SEAM_NOMEM,
+                r->joined.size + seam_get_u32(p + WAL_RECORD_LEN) > WAL_PAYLOAD_MAX ? SEAM_CORRUPT
+                                                                                    : SEAM_NOMEM,
                 r->dir, lsn, "a log record of several fragments does not fit in memory");
         if (p[WAL_RECORD_FLAGS] & WAL_RECORD_LAST) break;
         lsn += wal_record_size(p);
@@ -276,7 +283,8 @@ enum seam_status wal_reader_next(struct wal_reader *r, struct wal_record *out, s
     const uint8_t *p;
     enum seam_status st = fragment(r, &lsn, &p, f);
 
-    while (seam_unlikely(r->skip && st == SEAM_OK && (p[WAL_RECORD_FLAGS] & WAL_RECORD_FIRST) == 0)) {
+    while (
+        seam_unlikely(r->skip && st == SEAM_OK && (p[WAL_RECORD_FLAGS] & WAL_RECORD_FIRST) == 0)) {
         lsn += wal_record_size(p);
         st = fragment(r, &lsn, &p, f);
     }

@@ -68,13 +68,17 @@ enum {
     WAL_META_SIZE = 40,
 };
 static_assert(WAL_RECORD_CHECK + 2 == WAL_RECORD_HEADER, "record header has no gap");
-static_assert(WAL_RECORD_TAIL_MIN == WAL_RECORD_HEADER + 8, "a first fragment carries at least 8 bytes");
+static_assert(WAL_RECORD_TAIL_MIN == WAL_RECORD_HEADER + 8,
+              "a first fragment carries at least 8 bytes");
 
 #define WAL_RECORD_BACK_NONE UINT32_MAX
-#define WAL_SEGMENT_MAGIC "SEAMWAL1"
-#define WAL_META_MAGIC "SEAMLOGM"
+#define WAL_SEGMENT_MAGIC    "SEAMWAL1"
+#define WAL_META_MAGIC       "SEAMLOGM"
 
-static inline uint64_t wal_round8(uint64_t n) { return (n + 7) & ~(uint64_t)7; }
+static inline uint64_t wal_round8(uint64_t n)
+{
+    return (n + 7) & ~(uint64_t)7;
+}
 
 /* What is mixed into every checksum of a log: its id, spread. */
 static inline uint64_t wal_record_salt(uint64_t log_id)
@@ -102,7 +106,8 @@ static inline uint16_t wal_record_check(const uint8_t *head, seam_lsn_t lsn, uin
 }
 
 /* Does a believable header stand here? `left` = bytes to the end of the segment. */
-static inline int wal_record_head_ok(const uint8_t *head, seam_lsn_t lsn, uint64_t salt, uint64_t left)
+static inline int wal_record_head_ok(const uint8_t *head, seam_lsn_t lsn, uint64_t salt,
+                                     uint64_t left)
 {
     return head[WAL_RECORD_TYPE] != 0 &&
            seam_get_u16(head + WAL_RECORD_CHECK) == wal_record_check(head, lsn, salt) &&
@@ -117,7 +122,8 @@ static inline uint64_t wal_record_size(const uint8_t *head)
 
 static inline uint32_t wal_record_crc(const uint8_t *record, seam_lsn_t lsn, uint64_t salt)
 {
-    return seam_crc32c(wal_record_seed(lsn, salt), record + WAL_RECORD_LEN, wal_record_size(record) - WAL_RECORD_LEN);
+    return seam_crc32c(wal_record_seed(lsn, salt), record + WAL_RECORD_LEN,
+                       wal_record_size(record) - WAL_RECORD_LEN);
 }
 
 /* Everything before the returned LSN had been synced when this (valid) record was appended. */
@@ -126,7 +132,7 @@ static inline seam_lsn_t wal_record_vouches(const uint8_t *head, seam_lsn_t lsn)
     uint32_t back = seam_get_u32(head + WAL_RECORD_BACK);
 
     return back == WAL_RECORD_BACK_NONE || (uint64_t)back * 8 > lsn ? SEAM_LSN_NONE
-                                                                : lsn - (uint64_t)back * 8;
+                                                                    : lsn - (uint64_t)back * 8;
 }
 
 /* Where the next record stands when the last one ended at `lsn`. */
@@ -135,7 +141,8 @@ static inline seam_lsn_t wal_record_place(seam_lsn_t lsn, uint64_t segment_bytes
     uint64_t at = lsn & (segment_bytes - 1);
 
     if (at == 0) return lsn + WAL_SEGMENT_HEADER;
-    if (segment_bytes - at < WAL_RECORD_TAIL_MIN) return lsn - at + segment_bytes + WAL_SEGMENT_HEADER;
+    if (segment_bytes - at < WAL_RECORD_TAIL_MIN)
+        return lsn - at + segment_bytes + WAL_SEGMENT_HEADER;
     return lsn;
 }
 

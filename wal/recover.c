@@ -37,19 +37,20 @@ static enum seam_status open_segment(struct recovery *r, uint64_t number, struct
 }
 
 static enum seam_status header_state(struct recovery *r, uint64_t number, enum seam_status *state,
-                                struct seam_fault *f)
+                                     struct seam_fault *f)
 {
     const uint8_t *p;
     enum seam_status st = open_segment(r, number, f);
 
-    if (st == SEAM_OK) st = wal_window_at(&r->window, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, f);
+    if (st == SEAM_OK)
+        st = wal_window_at(&r->window, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, f);
     if (st == SEAM_OK)
         *state = p == NULL ? SEAM_NOT_FOUND : wal_segment_header_check(p, &r->w->meta, number);
     return st;
 }
 
 static enum seam_status damaged(struct recovery *r, uint64_t number, uint64_t at, const char *why,
-                           struct seam_fault *f)
+                                struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
 
@@ -101,7 +102,7 @@ static enum seam_status find_ends(struct recovery *r, struct seam_fault *f)
 /* If the segment before `number` ends inside a record: goes back to where that began, else leaves
  * *start alone. */
 static enum seam_status find_open_start(struct recovery *r, uint64_t number, seam_lsn_t *start,
-                                   struct seam_fault *f)
+                                        struct seam_fault *f)
 {
     uint64_t S = r->w->meta.segment_bytes;
 
@@ -112,11 +113,11 @@ static enum seam_status find_open_start(struct recovery *r, uint64_t number, sea
         number--;
         st = open_segment(r, number, f);
         if (st == SEAM_OK)
-            st = wal_scan_segment(&r->window, &r->w->meta, number, number * S + WAL_SEGMENT_HEADER, false,
-                              &s, f);
+            st = wal_scan_segment(&r->window, &r->w->meta, number, number * S + WAL_SEGMENT_HEADER,
+                                  false, &s, f);
         if (st == SEAM_OK && s.end == number * S + WAL_SEGMENT_HEADER)
-            st = wal_scan_segment(&r->window, &r->w->meta, number, number * S + WAL_SEGMENT_HEADER, true,
-                              &s, f);
+            st = wal_scan_segment(&r->window, &r->w->meta, number, number * S + WAL_SEGMENT_HEADER,
+                                  true, &s, f);
         if (st != SEAM_OK) return st;
         if (!s.full) return damaged(r, number, s.end - number * S, "record is damaged", f);
         if (!s.open) return SEAM_OK;
@@ -142,7 +143,8 @@ static enum seam_status scan_last(struct recovery *r, struct seam_fault *f)
     if (r->first == r->list.count) return SEAM_OK;
     st = open_segment(r, number, f);
     if (st == SEAM_OK) st = wal_scan_segment(&r->window, m, number, start, false, &s, f);
-    if (st == SEAM_OK && s.end == start) st = wal_scan_segment(&r->window, m, number, start, true, &s, f);
+    if (st == SEAM_OK && s.end == start)
+        st = wal_scan_segment(&r->window, m, number, start, true, &s, f);
     if (st != SEAM_OK) return st;
     if (r->empty && (s.vouched > start || r->page_vouched > start))
         return damaged(r, number, 0, "segment header is damaged", f);
@@ -164,7 +166,8 @@ static enum seam_status scan_last(struct recovery *r, struct seam_fault *f)
     return find_open_start(r, number, &r->end, f);
 }
 
-static enum seam_status zero_range(struct seam_file *file, uint64_t from, uint64_t to, struct seam_fault *f)
+static enum seam_status zero_range(struct seam_file *file, uint64_t from, uint64_t to,
+                                   struct seam_fault *f)
 {
     uint64_t size;
     enum seam_status st = seam_file_size(file, &size, f);
@@ -197,13 +200,12 @@ static enum seam_status check_next(struct recovery *r, struct seam_fault *f)
     bool there = false;
     enum seam_status st;
 
-    for (size_t i = r->first; i < r->list.count; i++)
-        there = there || r->list.numbers[i] == number;
+    for (size_t i = r->first; i < r->list.count; i++) there = there || r->list.numbers[i] == number;
     if (!there || S - r->end % S >= WAL_RECORD_TAIL_MIN) return SEAM_OK;
     st = open_segment(r, number, f);
     if (st == SEAM_OK)
-        st = wal_scan_beyond(&r->window, &r->w->meta, number, number * S + WAL_SEGMENT_HEADER, &vouched,
-                         &last_end, f);
+        st = wal_scan_beyond(&r->window, &r->w->meta, number, number * S + WAL_SEGMENT_HEADER,
+                             &vouched, &last_end, f);
     if (st == SEAM_OK && vouched > number * S + WAL_SEGMENT_HEADER)
         return damaged(r, number, 0, "segment header is damaged", f);
     if (st == SEAM_OK && last_end != SEAM_LSN_NONE) st = erase(r, number, f);
@@ -262,7 +264,8 @@ enum seam_status wal_recover(struct wal *w, struct wal_recovered *rec, struct se
     if (rec->torn_bytes > 0) {
         (void)snprintf(rec->torn_file, sizeof rec->torn_file, "%016" PRIx64 ".seg",
                        r.end / w->meta.segment_bytes);
-        SEAM_TRACE(w->o.trace, "wal", "torn_tail", SEAM_TI("at", r.end), SEAM_TI("bytes", rec->torn_bytes));
+        SEAM_TRACE(w->o.trace, "wal", "torn_tail", SEAM_TI("at", r.end),
+                   SEAM_TI("bytes", rec->torn_bytes));
     }
     atomic_store(&w->appended, r.end);
     atomic_store(&w->whole, r.end);

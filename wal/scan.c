@@ -1,7 +1,8 @@
 #include "wal/internal.h"
 
-static enum seam_status fragment_at(struct wal_window *w, const struct wal_log_meta *m, uint64_t number,
-                               uint64_t at, const uint8_t **rec, struct seam_fault *f)
+static enum seam_status fragment_at(struct wal_window *w, const struct wal_log_meta *m,
+                                    uint64_t number, uint64_t at, const uint8_t **rec,
+                                    struct seam_fault *f)
 {
     uint64_t salt = wal_record_salt(m->log_id), size;
     seam_lsn_t lsn = number * m->segment_bytes + at;
@@ -9,7 +10,8 @@ static enum seam_status fragment_at(struct wal_window *w, const struct wal_log_m
     enum seam_status st = wal_window_at(w, at, WAL_RECORD_HEADER, m->segment_bytes, &p, f);
 
     *rec = NULL;
-    if (st != SEAM_OK || p == NULL || !wal_record_head_ok(p, lsn, salt, m->segment_bytes - at)) return st;
+    if (st != SEAM_OK || p == NULL || !wal_record_head_ok(p, lsn, salt, m->segment_bytes - at))
+        return st;
     size = wal_record_size(p);
     if (size > WINDOW_BYTES) return SEAM_OK;
     st = wal_window_at(w, at, size, m->segment_bytes, &p, f);
@@ -19,8 +21,8 @@ static enum seam_status fragment_at(struct wal_window *w, const struct wal_log_m
 }
 
 /* The bytes after the last record of a closed segment are zeros. */
-static enum seam_status padding_ok(struct wal_window *w, const struct wal_log_meta *m, uint64_t at, bool *ok,
-                              struct seam_fault *f)
+static enum seam_status padding_ok(struct wal_window *w, const struct wal_log_meta *m, uint64_t at,
+                                   bool *ok, struct seam_fault *f)
 {
     static const uint8_t zeros[WAL_RECORD_TAIL_MIN];
     const uint8_t *p = NULL;
@@ -31,8 +33,9 @@ static enum seam_status padding_ok(struct wal_window *w, const struct wal_log_me
     return st;
 }
 
-enum seam_status wal_scan_segment(struct wal_window *w, const struct wal_log_meta *m, uint64_t number, seam_lsn_t from,
-                         bool open, struct wal_scan *out, struct seam_fault *f)
+enum seam_status wal_scan_segment(struct wal_window *w, const struct wal_log_meta *m,
+                                  uint64_t number, seam_lsn_t from, bool open, struct wal_scan *out,
+                                  struct seam_fault *f)
 {
     seam_lsn_t base = number * m->segment_bytes;
     uint64_t at = from - base;
@@ -46,7 +49,8 @@ enum seam_status wal_scan_segment(struct wal_window *w, const struct wal_log_met
 
         st = fragment_at(w, m, number, at, &p, f);
         if (st != SEAM_OK) return st;
-        if (p == NULL || out->open == ((p[WAL_RECORD_FLAGS] & WAL_RECORD_FIRST) != 0)) return SEAM_OK;
+        if (p == NULL || out->open == ((p[WAL_RECORD_FLAGS] & WAL_RECORD_FIRST) != 0))
+            return SEAM_OK;
         if (!out->open) out->open_start = out->last_first = base + at;
         vouched = wal_record_vouches(p, base + at);
         if (vouched > out->vouched) out->vouched = vouched;
@@ -61,8 +65,9 @@ enum seam_status wal_scan_segment(struct wal_window *w, const struct wal_log_met
     return padding_ok(w, m, at, &out->full, f);
 }
 
-enum seam_status wal_scan_beyond(struct wal_window *w, const struct wal_log_meta *m, uint64_t number, seam_lsn_t from,
-                        seam_lsn_t *vouched, seam_lsn_t *last_end, struct seam_fault *f)
+enum seam_status wal_scan_beyond(struct wal_window *w, const struct wal_log_meta *m,
+                                 uint64_t number, seam_lsn_t from, seam_lsn_t *vouched,
+                                 seam_lsn_t *last_end, struct seam_fault *f)
 {
     seam_lsn_t base = number * m->segment_bytes;
     uint64_t at = from - base;

@@ -9,7 +9,8 @@ static uint32_t log2_of(uint64_t n)
     return (uint32_t)__builtin_ctzll(n);
 }
 
-enum seam_status wal_meta_store(struct seam_io *io, const char *dir, const struct wal_log_meta *m, struct seam_fault *f)
+enum seam_status wal_meta_store(struct seam_io *io, const char *dir, const struct wal_log_meta *m,
+                                struct seam_fault *f)
 {
     uint8_t b[WAL_META_SIZE] = {0};
     char path[SEAM_PATH_MAX_BYTES];
@@ -25,7 +26,8 @@ enum seam_status wal_meta_store(struct seam_io *io, const char *dir, const struc
     return seam_io_write_atomic(io, path, b, sizeof b, f);
 }
 
-enum seam_status wal_meta_load(struct seam_io *io, const char *dir, struct wal_log_meta *m, struct seam_fault *f)
+enum seam_status wal_meta_load(struct seam_io *io, const char *dir, struct wal_log_meta *m,
+                               struct seam_fault *f)
 {
     struct seam_buf b = {0};
     char path[SEAM_PATH_MAX_BYTES];
@@ -42,7 +44,8 @@ enum seam_status wal_meta_load(struct seam_io *io, const char *dir, struct wal_l
         goto done;
     }
     if (seam_get_u32(b.data + 36) != seam_crc32c(0, b.data, 36)) {
-        st = seam_fault_set(f, SEAM_CORRUPT, path, 36, "checksum of the log's description is wrong");
+        st =
+            seam_fault_set(f, SEAM_CORRUPT, path, 36, "checksum of the log's description is wrong");
         goto done;
     }
     bits = seam_get_u32(b.data + 12);
@@ -60,7 +63,7 @@ done:
 }
 
 enum seam_status wal_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t number,
-                         struct seam_fault *f)
+                                  struct seam_fault *f)
 {
     char name[32];
 
@@ -86,8 +89,8 @@ bool wal_segment_name_parse(const char *name, uint64_t *number)
     return strcmp(name + 16, ".seg") == 0;
 }
 
-void wal_segment_header_put(uint8_t h[WAL_SEGMENT_HEADER], const struct wal_log_meta *m, uint64_t number,
-                        int64_t wall_us)
+void wal_segment_header_put(uint8_t h[WAL_SEGMENT_HEADER], const struct wal_log_meta *m,
+                            uint64_t number, int64_t wall_us)
 {
     memset(h, 0, WAL_SEGMENT_HEADER);
     memcpy(h, WAL_SEGMENT_MAGIC, 8);
@@ -100,20 +103,23 @@ void wal_segment_header_put(uint8_t h[WAL_SEGMENT_HEADER], const struct wal_log_
     seam_put_u32(h + 60, seam_crc32c(0, h, 60));
 }
 
-enum seam_status wal_segment_header_check(const uint8_t h[WAL_SEGMENT_HEADER], const struct wal_log_meta *m,
-                                 uint64_t number)
+enum seam_status wal_segment_header_check(const uint8_t h[WAL_SEGMENT_HEADER],
+                                          const struct wal_log_meta *m, uint64_t number)
 {
     static const uint8_t zeros[WAL_SEGMENT_HEADER];
 
     if (memcmp(h, zeros, WAL_SEGMENT_HEADER) == 0) return SEAM_NOT_FOUND;
-    if (memcmp(h, WAL_SEGMENT_MAGIC, 8) != 0 || seam_get_u32(h + 60) != seam_crc32c(0, h, 60)) return SEAM_CORRUPT;
-    if (seam_get_u32(h + 8) != 1 || seam_get_u32(h + 12) != log2_of(m->segment_bytes)) return SEAM_CORRUPT;
+    if (memcmp(h, WAL_SEGMENT_MAGIC, 8) != 0 || seam_get_u32(h + 60) != seam_crc32c(0, h, 60))
+        return SEAM_CORRUPT;
+    if (seam_get_u32(h + 8) != 1 || seam_get_u32(h + 12) != log2_of(m->segment_bytes))
+        return SEAM_CORRUPT;
     if (seam_get_u64(h + 16) != m->log_id) return SEAM_CORRUPT;
     if (seam_get_u64(h + 24) != number) return SEAM_NOT_FOUND;
     return seam_get_u64(h + 32) == number * m->segment_bytes ? SEAM_OK : SEAM_CORRUPT;
 }
 
-enum seam_status wal_segment_list(struct seam_io *io, const char *dir, struct wal_segment_list *out, struct seam_fault *f)
+enum seam_status wal_segment_list(struct seam_io *io, const char *dir, struct wal_segment_list *out,
+                                  struct seam_fault *f)
 {
     struct seam_io_list names = {0};
     enum seam_status st = seam_io_list(io, dir, &names, f);
@@ -122,7 +128,8 @@ enum seam_status wal_segment_list(struct seam_io *io, const char *dir, struct wa
     if (st != SEAM_OK) return st;
     out->numbers = malloc((names.count + 1) * sizeof *out->numbers);
     if (out->numbers == NULL)
-        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the list of segments");
+        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                            "no memory for the list of segments");
     /* Fixed-width hex names: the folder's byte order is the numbers' order. */
     for (size_t i = 0; st == SEAM_OK && i < names.count; i++) {
         if (wal_segment_name_parse(names.names[i], &out->numbers[out->count])) out->count++;
@@ -131,7 +138,8 @@ enum seam_status wal_segment_list(struct seam_io *io, const char *dir, struct wa
     return st;
 }
 
-enum seam_status wal_end_bound(struct seam_io *io, const char *dir, seam_lsn_t *out, struct seam_fault *f)
+enum seam_status wal_end_bound(struct seam_io *io, const char *dir, seam_lsn_t *out,
+                               struct seam_fault *f)
 {
     struct wal_segment_list l = {0};
     struct wal_log_meta m;

@@ -3,7 +3,8 @@
 #include "engine/base/clock.h"
 #include "engine/base/thread.h"
 
-enum seam_status wal_shared_map(struct seam_io *io, const char *dir, struct wal_shared **out, struct seam_fault *f)
+enum seam_status wal_shared_map(struct seam_io *io, const char *dir, struct wal_shared **out,
+                                struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     void *p = NULL;
@@ -25,7 +26,8 @@ void wal_shared_wake(struct wal_shared *s)
     if (atomic_exchange(&s->waiters, 0) != 0) seam_futex_wake_all((uint32_t *)&s->seq);
 }
 
-enum seam_status wal_shared_wait(struct wal_shared *s, seam_lsn_t at, _Atomic bool *stop, uint64_t timeout_ns)
+enum seam_status wal_shared_wait(struct wal_shared *s, seam_lsn_t at, _Atomic bool *stop,
+                                 uint64_t timeout_ns)
 {
     struct seam_clock *clock = seam_clock_real();
     uint64_t start = timeout_ns == UINT64_MAX ? 0 : seam_clock_mono_ns(clock);
@@ -43,7 +45,8 @@ enum seam_status wal_shared_wait(struct wal_shared *s, seam_lsn_t at, _Atomic bo
             left = timeout_ns - gone;
         }
         /* Returned and nothing was published: a signal. Whoever sent it wants to be noticed. */
-        if (seam_futex_wait((uint32_t *)&s->seq, seq, left) == SEAM_OK && atomic_load(&s->seq) == seq)
+        if (seam_futex_wait((uint32_t *)&s->seq, seq, left) == SEAM_OK &&
+            atomic_load(&s->seq) == seq)
             return SEAM_TIMEOUT;
     }
 }

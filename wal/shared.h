@@ -17,8 +17,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "engine/io/io.h"
 #include "engine/base/lsn.h"
+#include "engine/io/io.h"
 
 enum { SHARED_SIZE = 4096 };
 #define SHARED_MAGIC 0x3147504c41574d53ull /* "SMWALPG1" */
@@ -34,12 +34,14 @@ struct wal_shared {
 _Static_assert(sizeof(struct wal_shared) <= SHARED_SIZE, "the shared page is one page");
 _Static_assert(offsetof(struct wal_shared, seq) == 128, "seq has a cache line of its own");
 
-SEAM_MUST_USE enum seam_status wal_shared_map(struct seam_io *io, const char *dir, struct wal_shared **out,
-                                struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_shared_map(struct seam_io *io, const char *dir,
+                                              struct wal_shared **out, struct seam_fault *f);
 void wal_shared_unmap(struct seam_io *io, struct wal_shared *s);
 void wal_shared_wake(struct wal_shared *s); /* after storing what the sleepers look at */
 /* Sleeps until visible > at, *stop, or the deadline. */
-enum seam_status wal_shared_wait(struct wal_shared *s, seam_lsn_t at, _Atomic bool *stop, uint64_t timeout_ns);
-seam_lsn_t wal_shared_vouches(struct wal_shared *s, uint64_t log_id); /* SEAM_LSN_NONE when the page says nothing */
+enum seam_status wal_shared_wait(struct wal_shared *s, seam_lsn_t at, _Atomic bool *stop,
+                                 uint64_t timeout_ns);
+seam_lsn_t wal_shared_vouches(struct wal_shared *s,
+                              uint64_t log_id); /* SEAM_LSN_NONE when the page says nothing */
 
 #endif

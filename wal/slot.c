@@ -35,7 +35,7 @@ struct wal_slot {
 };
 
 static enum seam_status slot_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, const char *name,
-                             struct seam_fault *f)
+                                  struct seam_fault *f)
 {
     char file[WAL_SLOT_NAME_MAX + 8];
     size_t n = strlen(name);
@@ -43,13 +43,13 @@ static enum seam_status slot_path(char out[SEAM_PATH_MAX_BYTES], const char *dir
     if (n == 0 || n >= WAL_SLOT_NAME_MAX ||
         strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != n)
         return seam_fault_set(f, SEAM_INVALID, name, SEAM_FAULT_NO_OFFSET,
-                         "a slot's name is 1 to %d of a-z 0-9 _ -", WAL_SLOT_NAME_MAX - 1);
+                              "a slot's name is 1 to %d of a-z 0-9 _ -", WAL_SLOT_NAME_MAX - 1);
     (void)snprintf(file, sizeof file, "%s.slot", name);
     return seam_path_join(out, dir, file, f);
 }
 
 static enum seam_status slots_lock(struct seam_io *io, struct seam_clock *clock, const char *dir,
-                              struct seam_file **lock, struct seam_fault *f)
+                                   struct seam_file **lock, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_fault why = {0};
@@ -68,7 +68,7 @@ static enum seam_status slots_lock(struct seam_io *io, struct seam_clock *clock,
 }
 
 static enum seam_status slot_store(struct seam_io *io, const char *dir, uint64_t log_id,
-                              const struct wal_slot_info *s, struct seam_fault *f)
+                                   const struct wal_slot_info *s, struct seam_fault *f)
 {
     uint8_t b[SLOT_SIZE] = {0};
     char path[SEAM_PATH_MAX_BYTES];
@@ -91,7 +91,7 @@ static enum seam_status slot_store(struct seam_io *io, const char *dir, uint64_t
 }
 
 static enum seam_status slot_parse(const struct seam_buf *b, const char *path, const char *name,
-                              uint64_t log_id, struct wal_slot_info *s, struct seam_fault *f)
+                                   uint64_t log_id, struct wal_slot_info *s, struct seam_fault *f)
 {
     const uint8_t *p = b->data;
 
@@ -99,9 +99,12 @@ static enum seam_status slot_parse(const struct seam_buf *b, const char *path, c
         return seam_fault_set(f, SEAM_CORRUPT, path, 0, "not a slot of this version");
     if (seam_get_u32(p + 256) != seam_crc32c(0, p, 256))
         return seam_fault_set(f, SEAM_CORRUPT, path, 256, "checksum of the slot is wrong");
-    if (seam_get_u64(p + 16) != log_id) return seam_fault_set(f, SEAM_CORRUPT, path, 16, "slot of another log");
-    if (seam_get_u32(p + 12) > 1 || p[95] != 0 || p[255] != 0 || strcmp((const char *)p + 64, name) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 64, "slot's name or flags are not as its file's");
+    if (seam_get_u64(p + 16) != log_id)
+        return seam_fault_set(f, SEAM_CORRUPT, path, 16, "slot of another log");
+    if (seam_get_u32(p + 12) > 1 || p[95] != 0 || p[255] != 0 ||
+        strcmp((const char *)p + 64, name) != 0)
+        return seam_fault_set(f, SEAM_CORRUPT, path, 64,
+                              "slot's name or flags are not as its file's");
     *s = (struct wal_slot_info){
         .confirmed = seam_get_u64(p + 24),
         .epoch = seam_get_u64(p + 32),
@@ -116,8 +119,8 @@ static enum seam_status slot_parse(const struct seam_buf *b, const char *path, c
     return SEAM_OK;
 }
 
-static enum seam_status slot_load(struct seam_io *io, const char *dir, const char *name, uint64_t log_id,
-                             struct wal_slot_info *s, struct seam_fault *f)
+static enum seam_status slot_load(struct seam_io *io, const char *dir, const char *name,
+                                  uint64_t log_id, struct wal_slot_info *s, struct seam_fault *f)
 {
     struct seam_buf b = {0};
     char path[SEAM_PATH_MAX_BYTES];
@@ -125,7 +128,8 @@ static enum seam_status slot_load(struct seam_io *io, const char *dir, const cha
 
     if (st != SEAM_OK) return st;
     if (!seam_io_exists(io, path))
-        return seam_fault_set(f, SEAM_NOT_FOUND, path, SEAM_FAULT_NO_OFFSET, "there is no slot '%s'", name);
+        return seam_fault_set(f, SEAM_NOT_FOUND, path, SEAM_FAULT_NO_OFFSET,
+                              "there is no slot '%s'", name);
     st = seam_io_read_all(io, path, 4096, &b, f);
     if (st == SEAM_OK) st = slot_parse(&b, path, name, log_id, s, f);
     seam_buf_free(&b);
@@ -134,11 +138,12 @@ static enum seam_status slot_load(struct seam_io *io, const char *dir, const cha
 
 static enum seam_status refuse_stale(const struct wal_slot_info *s, struct seam_fault *f)
 {
-    return s->invalid ? seam_fault_set(f, SEAM_STALE, s->name, s->confirmed, "%s", s->reason) : SEAM_OK;
+    return s->invalid ? seam_fault_set(f, SEAM_STALE, s->name, s->confirmed, "%s", s->reason)
+                      : SEAM_OK;
 }
 
-static enum seam_status new_slot(struct seam_io *io, const char *dir, const struct wal_log_meta *m, seam_lsn_t at,
-                            struct wal_slot_info *s, struct seam_fault *f)
+static enum seam_status new_slot(struct seam_io *io, const char *dir, const struct wal_log_meta *m,
+                                 seam_lsn_t at, struct wal_slot_info *s, struct seam_fault *f)
 {
     struct wal_state state;
     enum seam_status st = wal_state(io, dir, &state, f);
@@ -148,7 +153,7 @@ static enum seam_status new_slot(struct seam_io *io, const char *dir, const stru
     if (at == SEAM_LSN_MAX) at = state.durable;
     if (at < m->oldest_segment * m->segment_bytes)
         return seam_fault_set(f, SEAM_NOT_FOUND, s->name, at, "the log is kept from LSN %llu on",
-                         (unsigned long long)state.oldest);
+                              (unsigned long long)state.oldest);
     s->confirmed = at;
     return SEAM_OK;
 }
@@ -160,9 +165,9 @@ static void slot_free(struct wal_slot *s)
     free(s);
 }
 
-enum seam_status wal_slot_claim(struct seam_io *io, struct seam_clock *clock, const char *dir, const char *name,
-                           seam_lsn_t at, uint64_t bound_bytes, bool steal, struct wal_slot **out,
-                           struct seam_fault *f)
+enum seam_status wal_slot_claim(struct seam_io *io, struct seam_clock *clock, const char *dir,
+                                const char *name, seam_lsn_t at, uint64_t bound_bytes, bool steal,
+                                struct wal_slot **out, struct seam_fault *f)
 {
     struct wal_slot *slot = NULL;
     struct seam_file *lock = NULL;
@@ -183,8 +188,8 @@ enum seam_status wal_slot_claim(struct seam_io *io, struct seam_clock *clock, co
     } else if (st == SEAM_OK) {
         st = refuse_stale(&s, f);
         if (st == SEAM_OK && s.holder_alive && !steal)
-            st = seam_fault_set(f, SEAM_CONFLICT, name, SEAM_FAULT_NO_OFFSET, "process %lld holds this slot",
-                           (long long)s.holder_pid);
+            st = seam_fault_set(f, SEAM_CONFLICT, name, SEAM_FAULT_NO_OFFSET,
+                                "process %lld holds this slot", (long long)s.holder_pid);
     } else if (f != NULL && f->status == SEAM_OK) {
         *f = why;
     }
@@ -214,18 +219,19 @@ done:
 }
 
 /* Loads the slot's file under the lock and refuses a holder of another epoch. */
-static enum seam_status slot_mine(struct wal_slot *s, struct wal_log_meta *m, struct wal_slot_info *now,
-                             struct seam_fault *f)
+static enum seam_status slot_mine(struct wal_slot *s, struct wal_log_meta *m,
+                                  struct wal_slot_info *now, struct seam_fault *f)
 {
     enum seam_status st = wal_meta_load(s->io, s->dir, m, f);
 
     if (st == SEAM_OK) st = slot_load(s->io, s->dir, s->info.name, m->log_id, now, f);
     if (st != SEAM_OK) return st;
     if (now->epoch != s->info.epoch)
-        return seam_fault_set(f, SEAM_CONFLICT, s->info.name, SEAM_FAULT_NO_OFFSET,
-                         "fenced off: process %lld took this slot over (epoch %llu, ours %llu)",
-                         (long long)now->holder_pid, (unsigned long long)now->epoch,
-                         (unsigned long long)s->info.epoch);
+        return seam_fault_set(
+            f, SEAM_CONFLICT, s->info.name, SEAM_FAULT_NO_OFFSET,
+            "fenced off: process %lld took this slot over (epoch %llu, ours %llu)",
+            (long long)now->holder_pid, (unsigned long long)now->epoch,
+            (unsigned long long)s->info.epoch);
     return refuse_stale(now, f);
 }
 
@@ -265,7 +271,8 @@ enum seam_status wal_slot_fenced(struct wal_slot *s, struct seam_fault *f)
 
     if (seam_likely(claims == s->claims)) return SEAM_OK;
     st = slot_mine(s, &m, &now, &why);
-    if (st == SEAM_OK || st == SEAM_STALE) { /* another slot was claimed; an invalid one is still nobody else's */
+    if (st == SEAM_OK ||
+        st == SEAM_STALE) { /* another slot was claimed; an invalid one is still nobody else's */
         s->claims = claims;
         return SEAM_OK;
     }
@@ -296,7 +303,8 @@ void wal_slot_release(struct wal_slot *s)
     slot_free(s);
 }
 
-enum seam_status wal_slot_drop(struct seam_io *io, const char *dir, const char *name, struct seam_fault *f)
+enum seam_status wal_slot_drop(struct seam_io *io, const char *dir, const char *name,
+                               struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st = slot_path(path, dir, name, f);
@@ -305,8 +313,9 @@ enum seam_status wal_slot_drop(struct seam_io *io, const char *dir, const char *
     return st == SEAM_OK ? seam_io_sync_dir(io, dir, f) : st;
 }
 
-enum seam_status wal_slots(struct seam_io *io, const char *dir, struct wal_slot_info out[WAL_SLOTS_MAX],
-                      size_t *count, struct seam_fault *f)
+enum seam_status wal_slots(struct seam_io *io, const char *dir,
+                           struct wal_slot_info out[WAL_SLOTS_MAX], size_t *count,
+                           struct seam_fault *f)
 {
     struct seam_io_list names = {0};
     struct wal_state state;
@@ -324,8 +333,8 @@ enum seam_status wal_slots(struct seam_io *io, const char *dir, struct wal_slot_
         memcpy(name, names.names[i], n - 5);
         name[n - 5] = '\0';
         if (*count == WAL_SLOTS_MAX) {
-            st = seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "a log may have %d slots at most",
-                           WAL_SLOTS_MAX);
+            st = seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET,
+                                "a log may have %d slots at most", WAL_SLOTS_MAX);
             break;
         }
         st = slot_load(io, dir, name, state.log_id, s, f);
@@ -339,7 +348,8 @@ enum seam_status wal_slots(struct seam_io *io, const char *dir, struct wal_slot_
 
 /* ---- trim: the writer's side of retention ---- */
 
-static enum seam_status invalidate(struct wal *w, const char *name, seam_lsn_t durable, struct seam_fault *f)
+static enum seam_status invalidate(struct wal *w, const char *name, seam_lsn_t durable,
+                                   struct seam_fault *f)
 {
     struct seam_file *lock = NULL;
     struct wal_slot_info s;
@@ -353,15 +363,17 @@ static enum seam_status invalidate(struct wal *w, const char *name, seam_lsn_t d
                        "bootstrap again",
                        (unsigned long long)(durable - s.confirmed), (unsigned long long)durable,
                        (unsigned long long)s.bound_bytes, (long long)s.holder_pid);
-        SEAM_TRACE(w->o.trace, "wal", "slot_invalidated", SEAM_TS("slot", name), SEAM_TI("confirmed", s.confirmed),
-              SEAM_TI("durable", durable), SEAM_TI("bound", s.bound_bytes));
+        SEAM_TRACE(w->o.trace, "wal", "slot_invalidated", SEAM_TS("slot", name),
+                   SEAM_TI("confirmed", s.confirmed), SEAM_TI("durable", durable),
+                   SEAM_TI("bound", s.bound_bytes));
         st = slot_store(w->o.io, w->dir, w->meta.log_id, &s, f);
     }
     seam_file_close(lock);
     return st;
 }
 
-static enum seam_status slots_floor(struct wal *w, seam_lsn_t *keep, size_t *invalidated, struct seam_fault *f)
+static enum seam_status slots_floor(struct wal *w, seam_lsn_t *keep, size_t *invalidated,
+                                    struct seam_fault *f)
 {
     struct wal_slot_info *slots = malloc(WAL_SLOTS_MAX * sizeof *slots);
     seam_lsn_t durable = atomic_load(&w->durable);
@@ -369,7 +381,8 @@ static enum seam_status slots_floor(struct wal *w, seam_lsn_t *keep, size_t *inv
     enum seam_status st;
 
     if (slots == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for the list of slots");
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the list of slots");
     st = wal_slots(w->o.io, w->dir, slots, &n, f);
     for (size_t i = 0; st == SEAM_OK && i < n; i++) {
         if (slots[i].invalid) continue;
@@ -393,8 +406,8 @@ static enum seam_status archive_until(struct wal *w, uint64_t number, struct sea
         enum seam_status st = wal_segment_path(path, w->dir, w->archived, f);
 
         if (st == SEAM_OK)
-            st = w->o.archive.segment(w->o.archive.ctx, path, w->archived, start + WAL_SEGMENT_HEADER,
-                                      start + w->meta.segment_bytes, f);
+            st = w->o.archive.segment(w->o.archive.ctx, path, w->archived,
+                                      start + WAL_SEGMENT_HEADER, start + w->meta.segment_bytes, f);
         if (st != SEAM_OK) return st;
         w->archived++;
     }
@@ -418,7 +431,8 @@ static enum seam_status let_go(struct wal *w, uint64_t number, struct seam_fault
         st = seam_io_unlink(w->o.io, from, f);
     }
     pthread_mutex_unlock(&w->files_mutex);
-    SEAM_TRACE(w->o.trace, "wal", "segment_released", SEAM_TI("segment", number), SEAM_TI("recycled", reuse));
+    SEAM_TRACE(w->o.trace, "wal", "segment_released", SEAM_TI("segment", number),
+               SEAM_TI("recycled", reuse));
     return st;
 }
 
@@ -449,8 +463,7 @@ enum seam_status wal_trim(struct wal *w, seam_lsn_t keep, size_t *invalidated, s
             w->meta.oldest_segment = until;
             atomic_store(&w->shared->oldest, until * S + WAL_SEGMENT_HEADER);
         }
-        for (; st == SEAM_OK && number < until; number++)
-            st = let_go(w, number, f);
+        for (; st == SEAM_OK && number < until; number++) st = let_go(w, number, f);
         if (st == SEAM_OK) st = seam_io_sync_dir(w->o.io, w->dir, f);
     }
     pthread_mutex_unlock(&w->trim_mutex);

@@ -15,7 +15,7 @@ struct verify {
 };
 
 static enum seam_status bad(struct verify *v, uint64_t number, uint64_t at, const char *why,
-                       struct seam_fault *f)
+                            struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
 
@@ -24,7 +24,8 @@ static enum seam_status bad(struct verify *v, uint64_t number, uint64_t at, cons
 }
 
 /* One segment; *last is set when the log ends in it. */
-static enum seam_status verify_segment(struct verify *v, uint64_t number, bool *last, struct seam_fault *f)
+static enum seam_status verify_segment(struct verify *v, uint64_t number, bool *last,
+                                       struct seam_fault *f)
 {
     uint64_t S = v->meta.segment_bytes;
     char path[SEAM_PATH_MAX_BYTES];
@@ -34,22 +35,26 @@ static enum seam_status verify_segment(struct verify *v, uint64_t number, bool *
     enum seam_status st = wal_segment_path(path, v->dir, number, f);
 
     if (st == SEAM_OK) st = wal_window_open(&v->window, v->io, path, f);
-    if (st == SEAM_OK) st = wal_window_at(&v->window, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, f);
+    if (st == SEAM_OK)
+        st = wal_window_at(&v->window, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, f);
     if (st != SEAM_OK) return st;
     if (p == NULL || wal_segment_header_check(p, &v->meta, number) != SEAM_OK) {
         *last = true;
         if (v->state.durable > number * S + WAL_SEGMENT_HEADER)
             return bad(v, number, 0, "segment header is damaged", f);
-        st = wal_scan_beyond(&v->window, &v->meta, number, number * S + WAL_SEGMENT_HEADER, &vouched,
-                         &beyond, f);
+        st = wal_scan_beyond(&v->window, &v->meta, number, number * S + WAL_SEGMENT_HEADER,
+                             &vouched, &beyond, f);
         return st == SEAM_OK && vouched > number * S + WAL_SEGMENT_HEADER
                    ? bad(v, number, 0, "segment header is damaged", f)
                    : st;
     }
-    st = wal_scan_segment(&v->window, &v->meta, number, number * S + WAL_SEGMENT_HEADER, v->open, &s, f);
+    st = wal_scan_segment(&v->window, &v->meta, number, number * S + WAL_SEGMENT_HEADER, v->open,
+                          &s, f);
     /* Where the oldest kept segment begins inside a record, the record's start is gone rightly. */
-    if (st == SEAM_OK && s.end == number * S + WAL_SEGMENT_HEADER && number == v->meta.oldest_segment)
-        st = wal_scan_segment(&v->window, &v->meta, number, number * S + WAL_SEGMENT_HEADER, true, &s, f);
+    if (st == SEAM_OK && s.end == number * S + WAL_SEGMENT_HEADER &&
+        number == v->meta.oldest_segment)
+        st = wal_scan_segment(&v->window, &v->meta, number, number * S + WAL_SEGMENT_HEADER, true,
+                              &s, f);
     if (st != SEAM_OK) return st;
     v->out->segments++;
     v->out->records += s.records;
@@ -72,22 +77,24 @@ static enum seam_status verify_slots(struct verify *v, struct seam_fault *f)
     enum seam_status st;
 
     if (slots == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, v->dir, SEAM_FAULT_NO_OFFSET, "no memory for the list of slots");
+        return seam_fault_set(f, SEAM_NOMEM, v->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the list of slots");
     st = wal_slots(v->io, v->dir, slots, &n, f);
     for (size_t i = 0; st == SEAM_OK && i < n; i++) {
         if (slots[i].invalid ||
             wal_record_place(slots[i].confirmed, v->meta.segment_bytes) >= v->out->oldest)
             continue;
-        st =
-            seam_fault_set(f, SEAM_CORRUPT, slots[i].name, slots[i].confirmed,
-                      "the slot needs the log from here on, but it is kept from LSN %" PRIu64 " on",
-                      v->out->oldest);
+        st = seam_fault_set(f, SEAM_CORRUPT, slots[i].name, slots[i].confirmed,
+                            "the slot needs the log from here on, but it is kept from LSN %" PRIu64
+                            " on",
+                            v->out->oldest);
     }
     free(slots);
     return st;
 }
 
-enum seam_status wal_verify(struct seam_io *io, const char *dir, struct wal_check *out, struct seam_fault *f)
+enum seam_status wal_verify(struct seam_io *io, const char *dir, struct wal_check *out,
+                            struct seam_fault *f)
 {
     struct verify v = {.io = io, .dir = dir, .out = out};
     struct wal_check none;
@@ -117,8 +124,10 @@ enum seam_status wal_verify(struct seam_io *io, const char *dir, struct wal_chec
 
             st = wal_segment_path(path, dir, number, f);
             if (st == SEAM_OK) st = wal_window_open(&v.window, io, path, &why);
-            if (st == SEAM_OK) st = wal_window_at(&v.window, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, f);
-            if (st == SEAM_OK && p != NULL && wal_segment_header_check(p, &v.meta, number) == SEAM_OK)
+            if (st == SEAM_OK)
+                st = wal_window_at(&v.window, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, f);
+            if (st == SEAM_OK && p != NULL &&
+                wal_segment_header_check(p, &v.meta, number) == SEAM_OK)
                 st = bad(&v, v.out->end / v.meta.segment_bytes, v.out->end % v.meta.segment_bytes,
                          "record is damaged: the log goes on in the next segment", f);
         } else if (!later) {

@@ -26,10 +26,10 @@ static enum seam_status defaults(struct wal *w, const struct wal_options *o, str
     if (!power_of_two(w->o.segment_bytes) || w->o.segment_bytes < WAL_SEGMENT_MIN ||
         w->o.segment_bytes > WAL_SEGMENT_MAX)
         return seam_fault_set(f, SEAM_INVALID, w->dir, SEAM_FAULT_NO_OFFSET,
-                         "segment size must be a power of two from 64 KiB to 1 GiB");
+                              "segment size must be a power of two from 64 KiB to 1 GiB");
     if (!power_of_two(w->o.buffer_bytes) || w->o.buffer_bytes < 4096)
         return seam_fault_set(f, SEAM_INVALID, w->dir, SEAM_FAULT_NO_OFFSET,
-                         "log buffer must be a power of two of at least 4 KiB");
+                              "log buffer must be a power of two of at least 4 KiB");
     return SEAM_OK;
 }
 
@@ -38,7 +38,8 @@ static enum seam_status take_lock(struct wal *w, struct seam_fault *f)
     char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st = seam_path_join(path, w->dir, "lock", f);
 
-    if (st == SEAM_OK) st = seam_file_open(w->o.io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &w->lock, f);
+    if (st == SEAM_OK)
+        st = seam_file_open(w->o.io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &w->lock, f);
     return st == SEAM_OK ? seam_file_lock(w->lock, true, f) : st;
 }
 
@@ -51,8 +52,9 @@ static enum seam_status load_or_create(struct wal *w, bool *created, struct seam
     if (st == SEAM_OK) {
         if (w->meta.log_id != w->o.log_id)
             return seam_fault_set(f, SEAM_CONFLICT, w->dir, SEAM_FAULT_NO_OFFSET,
-                             "the log here has id %llx, expected %llx",
-                             (unsigned long long)w->meta.log_id, (unsigned long long)w->o.log_id);
+                                  "the log here has id %llx, expected %llx",
+                                  (unsigned long long)w->meta.log_id,
+                                  (unsigned long long)w->o.log_id);
         return SEAM_OK;
     }
     if (st != SEAM_NOT_FOUND) {
@@ -62,7 +64,7 @@ static enum seam_status load_or_create(struct wal *w, bool *created, struct seam
     st = wal_segment_list(w->o.io, w->dir, &list, f);
     if (st == SEAM_OK && list.count > 0)
         st = seam_fault_set(f, SEAM_CORRUPT, w->dir, SEAM_FAULT_NO_OFFSET,
-                       "log.meta is missing beside the log's segments");
+                            "log.meta is missing beside the log's segments");
     free(list.numbers);
     if (st != SEAM_OK) return st;
     w->meta = (struct wal_log_meta){.log_id = w->o.log_id, .segment_bytes = w->o.segment_bytes};
@@ -120,7 +122,7 @@ static struct wal *wal_new(const char *dir)
 }
 
 enum seam_status wal_open(const char *dir, const struct wal_options *o, struct wal **out,
-                     struct wal_recovered *rec, struct seam_fault *f)
+                          struct wal_recovered *rec, struct seam_fault *f)
 {
     struct wal_recovered ignored;
     struct wal *w;
@@ -132,7 +134,8 @@ enum seam_status wal_open(const char *dir, const struct wal_options *o, struct w
     if (strlen(dir) + 32 > SEAM_PATH_MAX_BYTES)
         return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "path is too long");
     w = wal_new(dir);
-    if (w == NULL) return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the log");
+    if (w == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the log");
     st = defaults(w, o, f);
     if (st == SEAM_OK) st = seam_io_mkdir(w->o.io, dir, f);
     if (st == SEAM_OK) st = take_lock(w, f);
@@ -143,7 +146,8 @@ enum seam_status wal_open(const char *dir, const struct wal_options *o, struct w
     w->ring_mask = w->o.buffer_bytes - 1;
     w->ring = malloc(w->o.buffer_bytes);
     if (w->ring == NULL) {
-        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the log buffer");
+        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                            "no memory for the log buffer");
         goto done;
     }
     st = wal_recover(w, rec, f);
@@ -209,7 +213,8 @@ static enum seam_status beat_now(struct wal *w, uint64_t now, struct seam_fault 
     wal_change_put_heartbeat(&b, &h);
     if (!seam_buf_ok(&b)) {
         seam_buf_free(&b);
-        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for a heartbeat");
+        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a heartbeat");
     }
     st = wal_append(w, WAL_CHANGE_HEARTBEAT, &(struct seam_io_slice){b.data, b.size}, 1, &at, f);
     seam_buf_free(&b);
@@ -254,7 +259,8 @@ void wal_stats(struct wal *w, struct wal_stats *out)
     out->buffer_full = atomic_load(&w->buffer_full);
 }
 
-enum seam_status wal_state(struct seam_io *io, const char *dir, struct wal_state *out, struct seam_fault *f)
+enum seam_status wal_state(struct seam_io *io, const char *dir, struct wal_state *out,
+                           struct seam_fault *f)
 {
     struct wal_shared *s = NULL;
     struct wal_log_meta m;

@@ -39,13 +39,13 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/histogram.h"
-#include "engine/io/io.h"
 #include "engine/base/lsn.h"
 #include "engine/base/trace.h"
+#include "engine/io/io.h"
 
 enum {
     WAL_SEGMENT_DEFAULT = 64 << 20,
-    WAL_SEGMENT_MIN = 64 << 10,   /* and at most 1 GiB; a power of two */
+    WAL_SEGMENT_MIN = 64 << 10, /* and at most 1 GiB; a power of two */
     WAL_SEGMENT_MAX = 1 << 30,
     WAL_PAYLOAD_MAX = 64 << 20,   /* bytes of one record; SEAM_LIMIT beyond */
     WAL_FRAGMENT_MAX = 256 << 10, /* larger records are split by the log */
@@ -61,51 +61,55 @@ struct wal;
  * may be called again for the same segment). A failure keeps the segment and is returned by
  * wal_trim. */
 struct wal_archive {
-    enum seam_status (*segment)(void *ctx, const char *path, uint64_t segment, seam_lsn_t start, seam_lsn_t end,
-                           struct seam_fault *f);
+    enum seam_status (*segment)(void *ctx, const char *path, uint64_t segment, seam_lsn_t start,
+                                seam_lsn_t end, struct seam_fault *f);
     void *ctx;
 };
 
-struct wal_options {             /* zero means the default in brackets */
-    struct seam_io *io;               /* [seam_io_posix()]                                               */
-    struct seam_clock *clock;         /* [seam_clock_real()]                                             */
-    struct seam_trace *trace;         /* [off] store "wal"                                          */
-    uint64_t log_id; /* given at creation [1]; later opens with another id: SEAM_CONFLICT */
-    uint64_t segment_bytes;      /* at creation [64 MiB]; later opens keep what the folder has  */
-    size_t buffer_bytes;         /* log buffer, a power of two [4 MiB]; the whole memory budget  */
-    uint64_t deferred_us;        /* deferred commits: at most this old ...            [10 ms]    */
-    uint64_t deferred_bytes;     /* ... and at most this many bytes unsynced          [1 MiB]    */
-    uint64_t heartbeat_us;       /* wal_heartbeat writes at most one in this time     [1 s]      */
-    bool dsync;                  /* O_DSYNC instead of fdatasync; see docs/decisions              */
-    bool visible_when_written;   /* readers see written bytes (the stream), not durable ones      */
-    bool no_gather;              /* a group-commit leader never waits for company (bench, tests)  */
-    unsigned spare_segments;     /* recycled segments kept for reuse                  [2]        */
+struct wal_options {          /* zero means the default in brackets */
+    struct seam_io *io;       /* [seam_io_posix()]                                               */
+    struct seam_clock *clock; /* [seam_clock_real()]                                             */
+    struct seam_trace *trace; /* [off] store "wal"                                          */
+    uint64_t log_id;         /* given at creation [1]; later opens with another id: SEAM_CONFLICT */
+    uint64_t segment_bytes;  /* at creation [64 MiB]; later opens keep what the folder has  */
+    size_t buffer_bytes;     /* log buffer, a power of two [4 MiB]; the whole memory budget  */
+    uint64_t deferred_us;    /* deferred commits: at most this old ...            [10 ms]    */
+    uint64_t deferred_bytes; /* ... and at most this many bytes unsynced          [1 MiB]    */
+    uint64_t heartbeat_us;   /* wal_heartbeat writes at most one in this time     [1 s]      */
+    bool dsync;              /* O_DSYNC instead of fdatasync; see docs/decisions              */
+    bool visible_when_written; /* readers see written bytes (the stream), not durable ones      */
+    bool no_gather;            /* a group-commit leader never waits for company (bench, tests)  */
+    unsigned spare_segments;   /* recycled segments kept for reuse                  [2]        */
     struct wal_archive archive;
 };
 
 struct wal_recovered {
-    bool created;           /* the folder held no log                                          */
-    seam_lsn_t end;              /* where appending goes on                                         */
-    uint64_t torn_bytes;    /* cut off: had been written, never acknowledged as durable         */
+    bool created;        /* the folder held no log                                          */
+    seam_lsn_t end;      /* where appending goes on                                         */
+    uint64_t torn_bytes; /* cut off: had been written, never acknowledged as durable         */
     char torn_file[64];
 };
 
 /* Opens (creates) the log in `dir` as its one writer and recovers the tail.
  * SEAM_OK: *out is the caller's until wal_close; `rec` may be NULL. SEAM_CONFLICT: another process
  * writes it (fault: pid). SEAM_CORRUPT: damage before what had been durable. */
-SEAM_MUST_USE enum seam_status wal_open(const char *dir, const struct wal_options *o, struct wal **out,
-                              struct wal_recovered *rec, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_open(const char *dir, const struct wal_options *o,
+                                        struct wal **out, struct wal_recovered *rec,
+                                        struct seam_fault *f);
 /* Accepts NULL. Flushes and syncs what is pending (unless poisoned); the status is of that. */
 enum seam_status wal_close(struct wal *w, struct seam_fault *f);
 
 /* ---- appending ---- */
-struct wal_span { seam_lsn_t start, end; }; /* end = the record's LSN: the position just after it */
+struct wal_span {
+    seam_lsn_t start, end;
+}; /* end = the record's LSN: the position just after it */
 
 /* Copies the record into the log buffer; no allocation, no I/O unless the buffer is full. Records
  * of several threads are ordered as they come. Nothing is durable before wal_commit or wal_flush.
  * SEAM_LIMIT: too large (nothing appended). Any other failure: the log is poisoned. */
-SEAM_MUST_USE enum seam_status wal_append(struct wal *w, uint8_t type, const struct seam_io_slice *parts,
-                                int count, struct wal_span *at, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_append(struct wal *w, uint8_t type,
+                                          const struct seam_io_slice *parts, int count,
+                                          struct wal_span *at, struct seam_fault *f);
 
 enum wal_mode {
     WAL_DURABLE,  /* returns when everything up to lsn is synced (group commit)                   */
@@ -116,8 +120,10 @@ enum wal_mode {
                    * calls wal_flush or wal_heartbeat, else the last ones wait for it. */
 };
 /* `lsn` is wal_span.end of the commit record. Thread-safe; this is where threads share a sync. */
-SEAM_MUST_USE enum seam_status wal_commit(struct wal *w, seam_lsn_t lsn, enum wal_mode mode, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status wal_flush(struct wal *w, struct seam_fault *f); /* all that was appended, durable */
+SEAM_MUST_USE enum seam_status wal_commit(struct wal *w, seam_lsn_t lsn, enum wal_mode mode,
+                                          struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_flush(struct wal *w,
+                                         struct seam_fault *f); /* all that was appended, durable */
 /* Appends and flushes a heartbeat (change.h) when none was written for heartbeat_us and nothing
  * else was committed either; also flushes deferred commits whose window is over. Cheap otherwise:
  * call it from an idle loop. */
@@ -127,10 +133,10 @@ SEAM_MUST_USE enum seam_status wal_heartbeat(struct wal *w, struct seam_fault *f
  * `why` from now on. */
 void wal_disown(struct wal *w, const struct seam_fault *why);
 
-seam_lsn_t wal_end_lsn(struct wal *w);     /* end of the last appended record */
+seam_lsn_t wal_end_lsn(struct wal *w); /* end of the last appended record */
 seam_lsn_t wal_written_lsn(struct wal *w);
 seam_lsn_t wal_durable_lsn(struct wal *w);
-seam_lsn_t wal_oldest_lsn(struct wal *w);  /* first record still kept */
+seam_lsn_t wal_oldest_lsn(struct wal *w); /* first record still kept */
 const char *wal_dir(const struct wal *w);
 
 /* ---- reading: any process, while the writer writes ---- */
@@ -138,7 +144,7 @@ struct wal_reader;
 
 struct wal_record {
     uint8_t type;
-    const uint8_t *data;  /* valid until the next call on this reader */
+    const uint8_t *data; /* valid until the next call on this reader */
     size_t size;
     seam_lsn_t start, end;
 };
@@ -149,67 +155,74 @@ enum wal_read_flags {
 
 /* `at`: SEAM_LSN_NONE (oldest kept) or the end (or start) LSN of a record. SEAM_NOT_FOUND: no log there,
  * or `at` is older than what is kept (fault names the oldest) or beyond its end. */
-SEAM_MUST_USE enum seam_status wal_reader_open(struct seam_io *io, const char *dir, seam_lsn_t at, unsigned flags,
-                                     struct wal_reader **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_reader_open(struct seam_io *io, const char *dir, seam_lsn_t at,
+                                               unsigned flags, struct wal_reader **out,
+                                               struct seam_fault *f);
 /* SEAM_OK; SEAM_END: nothing more is visible now; SEAM_NOT_FOUND: the position was recycled under the
  * reader (it holds no slot); SEAM_CORRUPT: file and offset. */
-SEAM_MUST_USE enum seam_status wal_reader_next(struct wal_reader *r, struct wal_record *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_reader_next(struct wal_reader *r, struct wal_record *out,
+                                               struct seam_fault *f);
 /* Sleeps until something after the position is visible. SEAM_OK; SEAM_TIMEOUT, also when a signal came.
  * UINT64_MAX = for ever. */
 SEAM_MUST_USE enum seam_status wal_reader_wait(struct wal_reader *r, uint64_t timeout_ns);
-SEAM_MUST_USE enum seam_status wal_reader_seek(struct wal_reader *r, seam_lsn_t at, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_reader_seek(struct wal_reader *r, seam_lsn_t at,
+                                               struct seam_fault *f);
 /* Finds the first record that begins at or after the byte position `at`, any multiple of 8: its
  * header and
  * CRC depend on where it stands, so the log can be entered anywhere and searched by halves.
  * SEAM_END: none is visible (the position is then the visible end). */
-SEAM_MUST_USE enum seam_status wal_reader_resync(struct wal_reader *r, seam_lsn_t at, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_reader_resync(struct wal_reader *r, seam_lsn_t at,
+                                                 struct seam_fault *f);
 seam_lsn_t wal_reader_position(const struct wal_reader *r); /* end of the last record returned */
 seam_lsn_t wal_reader_visible(struct wal_reader *r);        /* how far one could read now       */
-void wal_reader_wake(struct wal_reader *r);            /* ends a wait in another thread     */
-void wal_reader_close(struct wal_reader *r);           /* accepts NULL */
+void wal_reader_wake(struct wal_reader *r);                 /* ends a wait in another thread     */
+void wal_reader_close(struct wal_reader *r);                /* accepts NULL */
 
 /* What the shared page says, without being the writer. SEAM_NOT_FOUND: no log there. */
 struct wal_state {
     uint64_t log_id, segment_bytes;
     seam_lsn_t oldest, durable, written, visible;
-    int64_t writer_pid;       /* 0 = none */
+    int64_t writer_pid; /* 0 = none */
     bool writer_alive;
-    int64_t durable_wall_us;  /* wall clock at the last durable publication */
+    int64_t durable_wall_us; /* wall clock at the last durable publication */
     uint64_t syncs;
 };
 SEAM_MUST_USE enum seam_status wal_state(struct seam_io *io, const char *dir, struct wal_state *out,
-                               struct seam_fault *f);
+                                         struct seam_fault *f);
 /* An LSN that no record of the log can lie behind, from the names of its segments: also for a log
  * that cannot be read. A folder that is missing or empty gives 0. Any process. */
-SEAM_MUST_USE enum seam_status wal_end_bound(struct seam_io *io, const char *dir, seam_lsn_t *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_end_bound(struct seam_io *io, const char *dir, seam_lsn_t *out,
+                                             struct seam_fault *f);
 
 /* ---- retention: named slots ---- */
 struct wal_slot;
 
 struct wal_slot_info {
     char name[WAL_SLOT_NAME_MAX];
-    seam_lsn_t confirmed;        /* everything before may go */
-    uint64_t epoch;         /* raised by each claim: an older holder is refused */
-    int64_t holder_pid;     /* 0 = released */
+    seam_lsn_t confirmed; /* everything before may go */
+    uint64_t epoch;       /* raised by each claim: an older holder is refused */
+    int64_t holder_pid;   /* 0 = released */
     bool holder_alive;
-    uint64_t bound_bytes;   /* most log it may hold back; 0 = no bound */
-    int64_t updated_us;     /* wall clock of the last advance */
-    bool invalid;           /* it fell behind its bound: its consumer must bootstrap again */
+    uint64_t bound_bytes; /* most log it may hold back; 0 = no bound */
+    int64_t updated_us;   /* wall clock of the last advance */
+    bool invalid;         /* it fell behind its bound: its consumer must bootstrap again */
     char reason[WAL_REASON_MAX];
-    uint64_t held_bytes;    /* by wal_slots(): durable - confirmed */
+    uint64_t held_bytes; /* by wal_slots(): durable - confirmed */
 };
 
 /* Creates or takes over the slot (epoch + 1) for this process. A new slot starts at `at` (SEAM_LSN_NONE:
  * the oldest kept; SEAM_LSN_MAX: the durable end). SEAM_CONFLICT with `steal` false: a living process
  * holds it. A slot that was invalidated is SEAM_STALE (reason in the fault) until wal_slot_drop. */
-SEAM_MUST_USE enum seam_status wal_slot_claim(struct seam_io *io, struct seam_clock *clock, const char *dir,
-                                    const char *name, seam_lsn_t at, uint64_t bound_bytes, bool steal,
-                                    struct wal_slot **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_slot_claim(struct seam_io *io, struct seam_clock *clock,
+                                              const char *dir, const char *name, seam_lsn_t at,
+                                              uint64_t bound_bytes, bool steal,
+                                              struct wal_slot **out, struct seam_fault *f);
 /* Durable. Never moves back. SEAM_CONFLICT: a newer epoch has the slot (this holder is fenced off).
  * SEAM_STALE: it was invalidated. */
-SEAM_MUST_USE enum seam_status wal_slot_advance(struct wal_slot *s, seam_lsn_t confirmed, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_slot_advance(struct wal_slot *s, seam_lsn_t confirmed,
+                                                struct seam_fault *f);
 SEAM_MUST_USE enum seam_status wal_slot_check(struct wal_slot *s,
-                                    struct seam_fault *f); /* still ours? same statuses */
+                                              struct seam_fault *f); /* still ours? same statuses */
 /* Was the slot taken over? Before every batch: one load of a shared word, unless some slot of this log was
  * claimed since we looked last. SEAM_CONFLICT: fenced off. SEAM_NOT_FOUND: the slot was dropped. */
 SEAM_MUST_USE enum seam_status wal_slot_fenced(struct wal_slot *s, struct seam_fault *f);
@@ -217,16 +230,17 @@ const struct wal_slot_info *wal_slot_info(const struct wal_slot *s);
 void wal_slot_release(
     struct wal_slot *s); /* keeps the retention, gives up the holder; accepts NULL */
 SEAM_MUST_USE enum seam_status wal_slot_drop(struct seam_io *io, const char *dir, const char *name,
-                                   struct seam_fault *f);
+                                             struct seam_fault *f);
 /* Every slot, sorted by name: the pins `seam doctor` shows. */
 SEAM_MUST_USE enum seam_status wal_slots(struct seam_io *io, const char *dir,
-                               struct wal_slot_info out[WAL_SLOTS_MAX], size_t *count,
-                               struct seam_fault *f);
+                                         struct wal_slot_info out[WAL_SLOTS_MAX], size_t *count,
+                                         struct seam_fault *f);
 
 /* Lets go of whole segments before min(keep, every valid slot). Slots beyond their bound are first
  * invalidated: trace event, reason in the slot file, count in *invalidated (may be NULL). Called by
  * the owner, e.g. after a checkpoint. */
-SEAM_MUST_USE enum seam_status wal_trim(struct wal *w, seam_lsn_t keep, size_t *invalidated, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_trim(struct wal *w, seam_lsn_t keep, size_t *invalidated,
+                                        struct seam_fault *f);
 
 /* ---- looking at it ---- */
 enum { WAL_GROUP_BUCKETS = 8 }; /* groups of 1, 2, 3-4, 5-8, 9-16, 17-32, 33-64, more */
@@ -246,11 +260,11 @@ struct wal_check {
 };
 /* Walks every kept byte: headers, record checksums, fragments, padding, that slots lie inside.
  * Works beside a writer (up to the durable LSN) and offline. SEAM_CORRUPT names file and offset. */
-SEAM_MUST_USE enum seam_status wal_verify(struct seam_io *io, const char *dir, struct wal_check *out,
-                                struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_verify(struct seam_io *io, const char *dir,
+                                          struct wal_check *out, struct seam_fault *f);
 /* Explains bytes as text: a segment file from `from` on (its header, then at most `max`
  * records). */
-SEAM_MUST_USE enum seam_status wal_dump(struct seam_io *io, const char *segment_path, uint64_t from, size_t max,
-                              struct seam_buf *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_dump(struct seam_io *io, const char *segment_path, uint64_t from,
+                                        size_t max, struct seam_buf *out, struct seam_fault *f);
 
 #endif

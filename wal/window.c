@@ -2,13 +2,15 @@
 
 #include <stdlib.h>
 
-enum seam_status wal_window_open(struct wal_window *w, struct seam_io *io, const char *path, struct seam_fault *f)
+enum seam_status wal_window_open(struct wal_window *w, struct seam_io *io, const char *path,
+                                 struct seam_fault *f)
 {
     wal_window_close(w);
     if (w->data == NULL) {
         w->data = malloc(WINDOW_BYTES);
         if (w->data == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to read the log");
+            return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                                  "no memory to read the log");
     }
     return seam_file_open(io, path, SEAM_FILE_READ, &w->file, f);
 }
@@ -28,8 +30,8 @@ void wal_window_free(struct wal_window *w)
     w->data = NULL;
 }
 
-enum seam_status wal_window_at(struct wal_window *w, uint64_t at, size_t n, uint64_t limit, const uint8_t **p,
-                      struct seam_fault *f)
+enum seam_status wal_window_at(struct wal_window *w, uint64_t at, size_t n, uint64_t limit,
+                               const uint8_t **p, struct seam_fault *f)
 {
     assert(n <= WINDOW_BYTES);
     *p = NULL;

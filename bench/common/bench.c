@@ -11,8 +11,9 @@
 #include "engine/base/cpu.h"
 #include "engine/io/io.h"
 
-static const char columns[] = "store\tworkload\tmetric\tunit\tn\tthreads\tours\tours_min\tours_max\t"
-                              "peer\tpeer_value\tratio\tlimit\tlimit_ratio\ttarget\tholds\n";
+static const char columns[] =
+    "store\tworkload\tmetric\tunit\tn\tthreads\tours\tours_min\tours_max\t"
+    "peer\tpeer_value\tratio\tlimit\tlimit_ratio\ttarget\tholds\n";
 
 uint64_t bench_now_ns(void)
 {
@@ -37,8 +38,9 @@ static void warn_when_busy(struct bench *b)
     double load;
 
     if (getloadavg(&load, 1) == 1 && load > 0.5 * seam_cpu_count())
-        fprintf(b->report, "note: load average %.1f on %d processors; these figures are disturbed\n",
-                load, seam_cpu_count());
+        fprintf(b->report,
+                "note: load average %.1f on %d processors; these figures are disturbed\n", load,
+                seam_cpu_count());
 }
 
 void bench_open(struct bench *b, const char *store, const struct seam_opt *extra, size_t n_extra,
@@ -51,7 +53,8 @@ void bench_open(struct bench *b, const char *store, const struct seam_opt *extra
         {"data", 0, SEAM_OPT_STRING, "DIR", "real data (default ../shared/data)", &b->data},
         {"threads", 't', SEAM_OPT_INT, "N", "threads (default: processors)", &b->threads},
         {"seed", 0, SEAM_OPT_INT, "N", "seed of all randomness", &b->seed},
-        {"tsv", 0, SEAM_OPT_STRING, "FILE", "write one row a measurement; - is standard output", &b->tsv},
+        {"tsv", 0, SEAM_OPT_STRING, "FILE", "write one row a measurement; - is standard output",
+         &b->tsv},
         {"help", 'h', SEAM_OPT_FLAG, NULL, "this", &help},
     };
     const size_t n = SEAM_ARRAY_LEN(common) + n_extra;
@@ -61,8 +64,11 @@ void bench_open(struct bench *b, const char *store, const struct seam_opt *extra
     char text[1024];
     int count = 0;
 
-    *b = (struct bench){.store = store, .data = "../shared/data", .seed = 20261124,
-                        .threads = seam_cpu_count(), .report = stdout};
+    *b = (struct bench){.store = store,
+                        .data = "../shared/data",
+                        .seed = 20261124,
+                        .threads = seam_cpu_count(),
+                        .report = stdout};
     if (opts == NULL || args == NULL) exit(5);
     memcpy(opts, common, sizeof common);
     if (n_extra > 0) memcpy(opts + SEAM_ARRAY_LEN(common), extra, n_extra * sizeof *extra);
@@ -208,11 +214,16 @@ void bench_interleave(struct bench_side *sides, int n, int rounds)
 
 static void print_number(FILE *out, double v)
 {
-    if (isnan(v) || isinf(v)) fputs("n.a.", out);
-    else fprintf(out, "%.6g", v);
+    if (isnan(v) || isinf(v))
+        fputs("n.a.", out);
+    else
+        fprintf(out, "%.6g", v);
 }
 
-struct judged { double ratio, limit_ratio; const char *holds; };
+struct judged {
+    double ratio, limit_ratio;
+    const char *holds;
+};
 
 static struct judged judge(const struct bench_row *r)
 {
@@ -238,8 +249,10 @@ static void report_row(struct bench *b, const struct bench_row *r, const struct 
     bool absent = r->peer != NULL && r->peer_value.runs == 0;
     char what[96];
 
-    if (r->threads > 1) snprintf(what, sizeof what, "%s (%d threads)", r->workload, r->threads);
-    else snprintf(what, sizeof what, "%s", r->workload);
+    if (r->threads > 1)
+        snprintf(what, sizeof what, "%s (%d threads)", r->workload, r->threads);
+    else
+        snprintf(what, sizeof what, "%s", r->workload);
     if (absent) {
         char this[sizeof b->absent_row];
 
@@ -251,12 +264,12 @@ static void report_row(struct bench *b, const struct bench_row *r, const struct 
     }
     fprintf(b->report, "%-40s %-12s %12.6g %-10s", what, r->metric, r->ours.median, r->unit);
     if (r->ours.runs > 1) fprintf(b->report, " [%.5g..%.5g]", r->ours.min, r->ours.max);
-    if (absent) fprintf(b->report, "  no peer");
+    if (absent)
+        fprintf(b->report, "  no peer");
     else if (r->peer != NULL)
         fprintf(b->report, "  %s %.6g: x%.3g", r->peer, r->peer_value.median, j->ratio);
     if (r->limit > 0) fprintf(b->report, "  %.3g of the limit", j->limit_ratio);
-    if (strcmp(j->holds, "n.a.") != 0)
-        fprintf(b->report, "  target %.3g: %s", r->target, j->holds);
+    if (strcmp(j->holds, "n.a.") != 0) fprintf(b->report, "  target %.3g: %s", r->target, j->holds);
     fputc('\n', b->report);
 }
 
@@ -292,11 +305,13 @@ void bench_row(struct bench *b, const struct bench_row *r)
     fflush(b->out);
 }
 
-void bench_row_latency(struct bench *b, const struct bench_row *r, const struct seam_histogram *ours,
-                       const struct seam_histogram *peer)
+void bench_row_latency(struct bench *b, const struct bench_row *r,
+                       const struct seam_histogram *ours, const struct seam_histogram *peer)
 {
-    static const struct { const char *metric; double p; } points[] = {
-        {"p50", 50}, {"p99", 99}, {"p99.9", 99.9}, {"max", 100}};
+    static const struct {
+        const char *metric;
+        double p;
+    } points[] = {{"p50", 50}, {"p99", 99}, {"p99.9", 99.9}, {"max", 100}};
 
     for (size_t i = 0; i < SEAM_ARRAY_LEN(points); i++) {
         struct bench_row row = *r;
@@ -307,7 +322,8 @@ void bench_row_latency(struct bench *b, const struct bench_row *r, const struct 
         row.n = ours->count;
         row.ours = bench_value((double)seam_histogram_percentile(ours, points[i].p) / 1000);
         if (peer != NULL && peer->count > 0)
-            row.peer_value = bench_value((double)seam_histogram_percentile(peer, points[i].p) / 1000);
+            row.peer_value =
+                bench_value((double)seam_histogram_percentile(peer, points[i].p) / 1000);
         bench_row(b, &row);
     }
 }

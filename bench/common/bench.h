@@ -26,24 +26,24 @@
 #include <stdio.h>
 
 #include "engine/base/histogram.h"
-#include "engine/text/opts.h"
 #include "engine/base/status.h"
+#include "engine/text/opts.h"
 
 struct bench {
     const char *store;
-    bool quick, full;   /* neither: the size between */
-    const char *data;   /* folder of real data; default ../shared/data */
-    int64_t threads;    /* default: processors */
+    bool quick, full; /* neither: the size between */
+    const char *data; /* folder of real data; default ../shared/data */
+    int64_t threads;  /* default: processors */
     int64_t seed;
     const char *tsv;
-    FILE *out;          /* TSV; NULL = none */
-    FILE *report;       /* what a person reads: stdout, or stderr when the TSV is stdout */
-    int wrong;          /* answers found wrong: bench_close fails */
+    FILE *out;    /* TSV; NULL = none */
+    FILE *report; /* what a person reads: stdout, or stderr when the TSV is stdout */
+    int wrong;    /* answers found wrong: bench_close fails */
     int rows, held, missed;
     double memory_gbps, fdatasyncs; /* measured once a run, at the first question */
     int memory_threads;
     char scratch[512];
-    char absent_row[160];          /* the last row reported without its peer */
+    char absent_row[160]; /* the last row reported without its peer */
 };
 
 /* extra: the program's own options, or NULL.                                                      */
@@ -58,16 +58,19 @@ const char *bench_data(struct bench *b, const char *name);
 const char *bench_scratch(struct bench *b);
 /* Reports a wrong answer; the program goes on and fails at the end.                               */
 void bench_wrong(struct bench *b, const char *fmt, ...) SEAM_PRINTF_LIKE(2, 3);
-#define BENCH_CHECK(b, condition)                                                                 \
-    do {                                                                                          \
-        if (!(condition)) bench_wrong((b), "%s:%d: %s", __FILE__, __LINE__, #condition);          \
+#define BENCH_CHECK(b, condition)                                                                  \
+    do {                                                                                           \
+        if (!(condition)) bench_wrong((b), "%s:%d: %s", __FILE__, __LINE__, #condition);           \
     } while (0)
 /* Stops the program when setting up failed: prints the fault, exits with its code.                */
 void bench_need(enum seam_status st, const struct seam_fault *f, const char *what);
 
 uint64_t bench_now_ns(void);
 /* Keeps the compiler from dropping a computation whose result is not used.                        */
-static inline void bench_keep(const void *p) { __asm__ volatile("" : : "r"(p) : "memory"); }
+static inline void bench_keep(const void *p)
+{
+    __asm__ volatile("" : : "r"(p) : "memory");
+}
 
 /* ---- repeated, interleaved measurement ---- */
 struct bench_stat {
@@ -80,7 +83,7 @@ enum { BENCH_SIDES_MAX = 8, BENCH_ROUNDS_MAX = 101 };
 struct bench_side {
     double (*run)(void *ctx); /* one run; its measurement, or NAN when it could not be made */
     void *ctx;
-    struct bench_stat stat;   /* filled in */
+    struct bench_stat stat; /* filled in */
 };
 /* Runs every side once a round, in an order rotated by the round, so that a machine that speeds up or
  * slows down treats all alike. One unmeasured round comes first.                                  */
@@ -102,12 +105,13 @@ void bench_row(struct bench *b, const struct bench_row *r);
 /* A value that was counted, not timed: median = min = max.                                        */
 struct bench_stat bench_value(double v);
 /* p50, p99, p99.9 and max rows in microseconds; peer may be NULL (then as r->peer says).          */
-void bench_row_latency(struct bench *b, const struct bench_row *r, const struct seam_histogram *ours,
-                       const struct seam_histogram *peer);
+void bench_row_latency(struct bench *b, const struct bench_row *r,
+                       const struct seam_histogram *ours, const struct seam_histogram *peer);
 
 /* ---- the machine's own bounds, measured in this run ---- */
 double bench_memory_gbps(struct bench *b, int threads); /* sequential read, GB/s */
-double bench_fdatasync_rate(struct bench *b, const char *dir); /* 4 KiB overwrite + fdatasync, a second */
+double bench_fdatasync_rate(struct bench *b,
+                            const char *dir); /* 4 KiB overwrite + fdatasync, a second */
 
 /* ---- peers: separate programs, present only where their libraries are ---- */
 struct bench_peer;
@@ -120,6 +124,6 @@ bool bench_peer_ask(struct bench_peer *p, char *reply, size_t size, const char *
 /* As ask, for an answer that is one number; NAN on failure.                                       */
 double bench_peer_number(struct bench_peer *p, const char *fmt, ...) SEAM_PRINTF_LIKE(2, 3);
 const char *bench_peer_ready(const struct bench_peer *p); /* the text after "ready" (a version) */
-void bench_peer_stop(struct bench_peer *p); /* accepts NULL */
+void bench_peer_stop(struct bench_peer *p);               /* accepts NULL */
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/io/io.h"
 #include "engine/base/thread.h"
+#include "engine/io/io.h"
 
 enum { CHUNK = 1 << 20 };
 
@@ -72,7 +72,8 @@ double bench_fdatasync_rate(struct bench *b, const char *dir)
     if (b->fdatasyncs > 0) return b->fdatasyncs;
     st = seam_path_join(path, dir, "fdatasync-rate", NULL);
     if (st == SEAM_OK)
-        st = seam_file_open(seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file, NULL);
+        st = seam_file_open(seam_io_posix(), path,
+                            SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file, NULL);
     if (st == SEAM_OK) st = seam_file_fill_zero(file, 0, 4u << 20, NULL);
     if (st == SEAM_OK) st = seam_file_sync(file, NULL);
     start = bench_now_ns();
@@ -84,6 +85,7 @@ double bench_fdatasync_rate(struct bench *b, const char *dir)
     }
     if (st == SEAM_OK) b->fdatasyncs = (double)count * 1e9 / (double)(bench_now_ns() - start);
     seam_file_close(file);
-    if (seam_io_unlink(seam_io_posix(), path, NULL) != SEAM_OK) fprintf(stderr, "left behind: %s\n", path);
+    if (seam_io_unlink(seam_io_posix(), path, NULL) != SEAM_OK)
+        fprintf(stderr, "left behind: %s\n", path);
     return b->fdatasyncs;
 }

@@ -19,9 +19,9 @@ const char lineitem_schema[] =
     "{\"name\":\"l_shipdate\",\"type\":\"timestamp\"},{\"name\":\"l_shipmode\",\"type\":\"text\"},"
     "{\"name\":\"l_comment\",\"type\":\"text\"}]}";
 
-const char supplier_schema[] =
-    "{\"table\":\"supp\",\"version\":1,\"key\":[],\"columns\":[{\"name\":\"s_suppkey\",\"type\":\"int64\"},"
-    "{\"name\":\"s_nation\",\"type\":\"text\"}]}";
+const char supplier_schema[] = "{\"table\":\"supp\",\"version\":1,\"key\":[],\"columns\":[{"
+                               "\"name\":\"s_suppkey\",\"type\":\"int64\"},"
+                               "{\"name\":\"s_nation\",\"type\":\"text\"}]}";
 
 enum { ORDER_DAYS = 2406, SHIP_DAYS = 2526, STATUS_DAY = 1263, PARTS = 200000, SUPPLIERS = 10000 };
 
@@ -34,13 +34,16 @@ struct line {
 
 static const char *const modes[] = {"AIR", "FOB", "MAIL", "RAIL", "REG AIR", "SHIP", "TRUCK"};
 static const char *const words[] = {
-    "carefully", "quickly", "furiously", "slyly", "deposits", "requests", "accounts", "packages", "foxes",
-    "ideas", "theodolites", "pinto", "beans", "instructions", "dependencies", "excuses", "platelets",
-    "asymptotes", "courts", "dolphins", "multipliers", "sauternes", "warthogs", "frets", "dinos",
-    "attainments", "somas", "Tiresias", "patterns", "forges", "braids", "hockey", "players", "express",
-    "final", "ironic", "regular", "special", "pending", "bold", "even", "silent", "unusual", "blithely",
-    "sleep", "wake", "nag", "haggle", "cajole", "detect", "integrate", "boost", "engage", "among", "above",
-    "along", "the", "about", "after"};
+    "carefully", "quickly",      "furiously",    "slyly",     "deposits",    "requests",
+    "accounts",  "packages",     "foxes",        "ideas",     "theodolites", "pinto",
+    "beans",     "instructions", "dependencies", "excuses",   "platelets",   "asymptotes",
+    "courts",    "dolphins",     "multipliers",  "sauternes", "warthogs",    "frets",
+    "dinos",     "attainments",  "somas",        "Tiresias",  "patterns",    "forges",
+    "braids",    "hockey",       "players",      "express",   "final",       "ironic",
+    "regular",   "special",      "pending",      "bold",      "even",        "silent",
+    "unusual",   "blithely",     "sleep",        "wake",      "nag",         "haggle",
+    "cajole",    "detect",       "integrate",    "boost",     "engage",      "among",
+    "above",     "along",        "the",          "about",     "after"};
 
 static void make_lines(struct line *l, uint64_t rows, uint64_t seed)
 {
@@ -68,7 +71,9 @@ static void make_lines(struct line *l, uint64_t rows, uint64_t seed)
         x->discount = (uint8_t)seam_rng_below(&r, 11);
         x->tax = (uint8_t)seam_rng_below(&r, 9);
         x->ship_day = (uint16_t)(order_day + 1 + seam_rng_below(&r, 120));
-        x->returned = x->ship_day + 1 + seam_rng_below(&r, 30) > STATUS_DAY ? 'N' : seam_rng_below(&r, 2) ? 'R' : 'A';
+        x->returned = x->ship_day + 1 + seam_rng_below(&r, 30) > STATUS_DAY ? 'N'
+                      : seam_rng_below(&r, 2)                               ? 'R'
+                                                                            : 'A';
         x->status = x->ship_day > STATUS_DAY ? 'O' : 'F';
         x->mode = (uint8_t)seam_rng_below(&r, 7);
         x->comment = (uint32_t)seam_rng_u64(&r);
@@ -125,17 +130,20 @@ bool lineitem_write(const char *path, uint64_t rows, uint64_t seed, bool sorted)
         dates(day);
         make_lines(l, rows, seed);
         if (sorted) qsort(l, rows, sizeof *l, by_day);
-        fputs("l_orderkey,l_partkey,l_suppkey,l_linenumber,l_quantity,l_extendedprice,l_discount,l_tax,"
-              "l_returnflag,l_linestatus,l_shipdate,l_shipmode,l_comment\n", f);
+        fputs("l_orderkey,l_partkey,l_suppkey,l_linenumber,l_quantity,l_extendedprice,l_discount,l_"
+              "tax,"
+              "l_returnflag,l_linestatus,l_shipdate,l_shipmode,l_comment\n",
+              f);
     }
     for (uint64_t i = 0; ok && i < rows; i++) {
         const struct line *x = &l[i];
         char text[64];
 
         text[comment(x->comment, text)] = 0;
-        ok = fprintf(f, "%u,%u,%u,%u,%u,%u.%02u,0.%02u,0.%02u,%c,%c,%s,%s,%s\n", x->order, x->part, x->supplier,
-                     x->number, x->quantity, x->price_cents / 100, x->price_cents % 100, x->discount, x->tax,
-                     x->returned, x->status, day[x->ship_day], modes[x->mode], text) > 0;
+        ok = fprintf(f, "%u,%u,%u,%u,%u,%u.%02u,0.%02u,0.%02u,%c,%c,%s,%s,%s\n", x->order, x->part,
+                     x->supplier, x->number, x->quantity, x->price_cents / 100,
+                     x->price_cents % 100, x->discount, x->tax, x->returned, x->status,
+                     day[x->ship_day], modes[x->mode], text) > 0;
     }
     if (f != NULL && fclose(f) != 0) ok = false;
     free(l);
@@ -150,6 +158,7 @@ bool supplier_write(const char *path, uint64_t seed)
     if (f == NULL) return false;
     seam_rng_seed(&r, seed);
     fputs("s_suppkey,s_nation\n", f);
-    for (int i = 1; i <= SUPPLIERS; i++) fprintf(f, "%d,NATION %02d\n", i, (int)seam_rng_below(&r, 25));
+    for (int i = 1; i <= SUPPLIERS; i++)
+        fprintf(f, "%d,NATION %02d\n", i, (int)seam_rng_below(&r, 25));
     return fclose(f) == 0;
 }

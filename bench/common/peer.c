@@ -136,7 +136,10 @@ double bench_peer_number(struct bench_peer *p, const char *fmt, ...)
     return end == reply ? NAN : v;
 }
 
-const char *bench_peer_ready(const struct bench_peer *p) { return p->ready; }
+const char *bench_peer_ready(const struct bench_peer *p)
+{
+    return p->ready;
+}
 
 void bench_peer_stop(struct bench_peer *p)
 {

@@ -34,7 +34,10 @@ __attribute__((format(printf, 1, 2))) static inline void peer_reply(const char *
     fflush(stdout);
 }
 
-static inline void peer_ready(const char *version) { peer_reply("ready %s", version); }
+static inline void peer_ready(const char *version)
+{
+    peer_reply("ready %s", version);
+}
 
 /* The next command without its newline; 0 at the end.                                             */
 static inline int peer_line(char *line, size_t size)

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/io/source.h"
 #include "engine/text/csv.h"
 #include "engine/text/json.h"
-#include "engine/io/source.h"
 #include "engine/values/value.h"
 
 enum { LINE_MAX_BYTES = 4 << 20 };
@@ -39,9 +39,11 @@ static enum seam_status add_doc(struct corpus *c, const char *line, size_t n, st
     }
     id = seam_json_get(j, c->shop ? "product_id" : "id");
     if (!seam_json_int(id, &number))
-        return seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "a document has no id");
+        return seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET,
+                              "a document has no id");
     d = &c->docs[c->count++];
-    *d = (struct corpus_doc){.id = (uint64_t)number, .title = seam_json_string(j, "title", ""), .context = ""};
+    *d = (struct corpus_doc){
+        .id = (uint64_t)number, .title = seam_json_string(j, "title", ""), .context = ""};
     d->text = seam_json_string(j, "description", seam_json_string(j, "text", ""));
     d->brand = seam_json_string(j, "brand", "");
     d->sku = seam_json_string(j, "sku", "");
@@ -70,13 +72,16 @@ enum seam_status corpus_shop(struct corpus *c, struct seam_fault *f)
 
     *c = (struct corpus){.name = "shop", .shop = true};
     st = read_docs(c, "pipeline/shop/catalogue.jsonl", f);
-    if (st == SEAM_OK) st = compare_set_read(seam_io_posix(), "pipeline/shop/queries.tsv", "pipeline/shop/qrels.txt", &c->set, f);
+    if (st == SEAM_OK)
+        st = compare_set_read(seam_io_posix(), "pipeline/shop/queries.tsv",
+                              "pipeline/shop/qrels.txt", &c->set, f);
     return st;
 }
 
 /* ---- the shared collections: qrels are TSV with a header, relevance in the third column ---- */
-static enum seam_status open_tsv(const char *dir, const char *name, const char *file, struct seam_source **s, struct seam_csv **csv,
-                            struct seam_fault *f)
+static enum seam_status open_tsv(const char *dir, const char *name, const char *file,
+                                 struct seam_source **s, struct seam_csv **csv,
+                                 struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     const struct seam_csv_field *fields;
@@ -144,7 +149,8 @@ static enum seam_status read_shared_queries(struct corpus *c, const char *dir, s
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-enum seam_status corpus_shared(struct corpus *c, const char *dir, const char *name, struct seam_fault *f)
+enum seam_status corpus_shared(struct corpus *c, const char *dir, const char *name,
+                               struct seam_fault *f)
 {
     bool products = strcmp(name, "product-search") == 0;
     char path[SEAM_PATH_MAX_BYTES];
@@ -153,7 +159,8 @@ enum seam_status corpus_shared(struct corpus *c, const char *dir, const char *na
     *c = (struct corpus){.name = name};
     /* Grades 1..4, gain = grade - 1, relevant from 3 (its README); the others are binary. */
     if (products) c->eval = (struct eval_options){.gain_from = 2, .relevant_from = 3};
-    snprintf(path, sizeof path, "%s/%s/%s", dir, name, products ? "products.jsonl.gz" : "docs.jsonl.gz");
+    snprintf(path, sizeof path, "%s/%s/%s", dir, name,
+             products ? "products.jsonl.gz" : "docs.jsonl.gz");
     st = read_docs(c, path, f);
     if (st == SEAM_OK) st = read_shared_qrels(c, dir, f);
     if (st == SEAM_OK) st = read_shared_queries(c, dir, f);
@@ -161,7 +168,8 @@ enum seam_status corpus_shared(struct corpus *c, const char *dir, const char *na
 }
 
 /* ---- indexes ---- */
-enum seam_status corpus_learn(const struct corpus *c, size_t dim, int threads, struct embedder **out, struct seam_fault *f)
+enum seam_status corpus_learn(const struct corpus *c, size_t dim, int threads,
+                              struct embedder **out, struct seam_fault *f)
 {
     struct embed_options o = {.dim = dim, .threads = threads, .seed = 1};
     struct embed_trainer *t = NULL;
@@ -178,19 +186,24 @@ enum seam_status corpus_learn(const struct corpus *c, size_t dim, int threads, s
     return st;
 }
 
-static struct invidx_text text_of(const char *s) { return (struct invidx_text){s, strlen(s)}; }
+static struct invidx_text text_of(const char *s)
+{
+    return (struct invidx_text){s, strlen(s)};
+}
 
 static enum seam_status index_words(const struct corpus *c, const char *dir, struct seam_fault *f)
 {
-    static const struct invidx_field fields[] = {{"title", 3}, {"description", 1}, {"brand", 1}, {"sku", 1}};
-    struct invidx_schema schema = {.fields = fields, .field_count = c->shop ? 4 : 2,
-                                   .analysis = invidx_analysis_default()};
+    static const struct invidx_field fields[] = {
+        {"title", 3}, {"description", 1}, {"brand", 1}, {"sku", 1}};
+    struct invidx_schema schema = {
+        .fields = fields, .field_count = c->shop ? 4 : 2, .analysis = invidx_analysis_default()};
     struct invidx_writer *w = NULL;
     enum seam_status st = invidx_writer_open(seam_io_posix(), dir, &schema, NULL, &w, f);
 
     for (size_t i = 0; st == SEAM_OK && i < c->count; i++) {
         const struct corpus_doc *d = &c->docs[i];
-        const struct invidx_text texts[] = {text_of(d->title), text_of(d->text), text_of(d->brand), text_of(d->sku)};
+        const struct invidx_text texts[] = {text_of(d->title), text_of(d->text), text_of(d->brand),
+                                            text_of(d->sku)};
         struct invidx_doc doc = {.key = d->id, .fields = texts};
 
         st = invidx_upsert(w, &doc, 1, f);
@@ -201,8 +214,8 @@ static enum seam_status index_words(const struct corpus *c, const char *dir, str
     return st;
 }
 
-static enum seam_status index_vectors(const struct corpus *c, const struct embedder *e, const char *dir, int threads,
-                                 struct seam_fault *f)
+static enum seam_status index_vectors(const struct corpus *c, const struct embedder *e,
+                                      const char *dir, int threads, struct seam_fault *f)
 {
     struct hnsw_options o = {.dim = (uint32_t)embedder_dim(e), .metric = HNSW_COSINE, .seed = 1};
     struct hnsw_load_options load = {.threads = threads};
@@ -210,7 +223,8 @@ static enum seam_status index_vectors(const struct corpus *c, const struct embed
     uint64_t *keys = malloc(c->count * sizeof *keys);
     struct hnsw *h = NULL;
     size_t n = 0;
-    enum seam_status st = rows != NULL && keys != NULL ? hnsw_create(seam_io_posix(), dir, &o, f) : SEAM_NOMEM;
+    enum seam_status st =
+        rows != NULL && keys != NULL ? hnsw_create(seam_io_posix(), dir, &o, f) : SEAM_NOMEM;
 
     if (st == SEAM_OK) st = hnsw_open_writer(seam_io_posix(), dir, NULL, &h, f);
     for (size_t i = 0; st == SEAM_OK && i < c->count; i++) {
@@ -230,8 +244,8 @@ static enum seam_status index_vectors(const struct corpus *c, const struct embed
     return st;
 }
 
-enum seam_status corpus_index(const struct corpus *c, const struct embedder *e, const char *dir, int threads,
-                         struct search **out, struct seam_fault *f)
+enum seam_status corpus_index(const struct corpus *c, const struct embedder *e, const char *dir,
+                              int threads, struct search **out, struct seam_fault *f)
 {
     char words[SEAM_PATH_MAX_BYTES], graph[SEAM_PATH_MAX_BYTES], model[SEAM_PATH_MAX_BYTES];
     struct search_paths paths = {words, graph, model};

@@ -35,8 +35,8 @@ static bool read_rows(const char *path, uint32_t dim, size_t max, float **rows, 
     return true;
 }
 
-bool vector_set_files(struct bench *b, struct vector_set *s, const char *base, const char *query, uint32_t dim,
-                      size_t max)
+bool vector_set_files(struct bench *b, struct vector_set *s, const char *base, const char *query,
+                      uint32_t dim, size_t max)
 {
     char path[600];
     const char *p;
@@ -57,7 +57,8 @@ static float *read_idx(const char *path, size_t max, size_t *n, uint32_t *dim)
     struct seam_fault f = {0};
     float *v;
 
-    bench_need(seam_source_read_all(seam_io_posix(), path, 1u << 28, &file, &f), &f, "reading images");
+    bench_need(seam_source_read_all(seam_io_posix(), path, 1u << 28, &file, &f), &f,
+               "reading images");
     *dim = 784;
     *n = (file.size - 16) / 784 < max ? (file.size - 16) / 784 : max;
     v = malloc(*n * 784 * sizeof *v);
@@ -73,7 +74,8 @@ bool vector_set_fashion(struct bench *b, struct vector_set *s, size_t max)
     uint32_t dim;
 
     if (access(dir, R_OK) != 0) {
-        fprintf(b->report, "skipped: %s is not here (apt-get install dataset-fashion-mnist)\n", dir);
+        fprintf(b->report, "skipped: %s is not here (apt-get install dataset-fashion-mnist)\n",
+                dir);
         return false;
     }
     snprintf(path, sizeof path, "%s/train-images-idx3-ubyte.gz", dir);
@@ -128,7 +130,8 @@ void vector_set_truth(struct bench *b, struct vector_set *s, const struct hnsw *
 
     s->kth = malloc(s->queries * sizeof *s->kth);
     if (hits == NULL || counts == NULL || s->kth == NULL) exit(1);
-    bench_need(hnsw_exact_batch(h, s->query, s->queries, &q, (int)b->threads, hits, counts, &f), &f, "truth");
+    bench_need(hnsw_exact_batch(h, s->query, s->queries, &q, (int)b->threads, hits, counts, &f), &f,
+               "truth");
     for (size_t i = 0; i < s->queries; i++) {
         s->kth[i] = 0;
         for (size_t j = 0; j < SET_TRUTH_K; j++) {
@@ -158,7 +161,8 @@ void vector_set_check(struct bench *b, const struct vector_set *s, const char *f
 
             if (d > worst) worst = d;
         }
-        if (fabs(worst - s->kth[i]) > 1e-4 * worst) bench_wrong(b, "%s: query %zu: exact search disagrees with the file", s->name, i);
+        if (fabs(worst - s->kth[i]) > 1e-4 * worst)
+            bench_wrong(b, "%s: query %zu: exact search disagrees with the file", s->name, i);
     }
     hnsw_vecset_free(&g);
 }

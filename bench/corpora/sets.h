@@ -14,14 +14,14 @@ struct vector_set {
     bool bytes;
     uint32_t dim;
     size_t n, queries;
-    float *base, *query;      /* as peers see them: normalised for cosine */
-    double *kth;              /* exact squared distance of the SET_TRUTH_K-th neighbour of each query */
+    float *base, *query; /* as peers see them: normalised for cosine */
+    double *kth;         /* exact squared distance of the SET_TRUTH_K-th neighbour of each query */
     char base_path[700], query_path[700];
 };
 
 /* False when the data are not here, and a line said so.                                             */
-bool vector_set_files(struct bench *b, struct vector_set *s, const char *base, const char *query, uint32_t dim,
-                      size_t max);
+bool vector_set_files(struct bench *b, struct vector_set *s, const char *base, const char *query,
+                      uint32_t dim, size_t max);
 bool vector_set_fashion(struct bench *b, struct vector_set *s, size_t max);
 /* n rows and 1,000 queries around n / 100 centres, half a standard deviation wide.                  */
 bool vector_set_clustered(struct bench *b, struct vector_set *s, size_t n, uint32_t dim);

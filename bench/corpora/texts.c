@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "engine/base/hash.h"
-#include "engine/text/json.h"
 #include "engine/io/source.h"
+#include "engine/text/json.h"
 
 static enum seam_status no_memory(struct seam_fault *f)
 {
@@ -85,7 +85,8 @@ enum seam_status texts_corpus(const char *dir, size_t max, struct texts *out, st
     }
     seam_source_close(src);
     seam_arena_free(&a);
-    return st == SEAM_END || st == SEAM_OK ? (seam_buf_ok(&out->bytes) ? SEAM_OK : no_memory(f)) : st;
+    return st == SEAM_END || st == SEAM_OK ? (seam_buf_ok(&out->bytes) ? SEAM_OK : no_memory(f))
+                                           : st;
 }
 
 static void make_word(struct seam_rng *r, uint32_t i, char out[24])
@@ -96,8 +97,7 @@ static void make_word(struct seam_rng *r, uint32_t i, char out[24])
 
     for (; k < n; k++)
         out[k] = k & 1 ? vowels[seam_rng_below(r, 5)] : consonants[seam_rng_below(r, 18)];
-    for (; id > 0; id /= 18)
-        out[k++] = consonants[id % 18]; /* makes it the only one of its kind */
+    for (; id > 0; id /= 18) out[k++] = consonants[id % 18]; /* makes it the only one of its kind */
     out[k] = '\0';
 }
 
@@ -152,7 +152,8 @@ void texts_free(struct texts *t)
 enum seam_status texts_write(const struct texts *t, const char *path, struct seam_fault *f)
 {
     struct seam_file *file = NULL;
-    enum seam_status st = seam_file_open(seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file, f);
+    enum seam_status st = seam_file_open(
+        seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file, f);
 
     if (st == SEAM_OK) st = seam_file_write(file, 0, t->bytes.data, t->bytes.size, f);
     seam_file_close(file);
@@ -230,8 +231,7 @@ static size_t rank_below(const struct words *w, double df)
 {
     size_t i = 0;
 
-    while (i < w->used && w->sorted[i].df > df)
-        i++;
+    while (i < w->used && w->sorted[i].df > df) i++;
     return i;
 }
 
@@ -258,12 +258,10 @@ static void put_phrase(const struct texts *t, struct text_query *q, struct seam_
         const char *s = (const char *)t->bytes.data + t->lines[d].at, *end = s + t->lines[d].len,
                    *a, *b;
 
-        for (const char *c = s; c < end; c++)
-            words += *c == ' ';
+        for (const char *c = s; c < end; c++) words += *c == ' ';
         if (words < 3) continue;
         want = seam_rng_below(r, words - 1);
-        while (want-- > 0)
-            s = (const char *)memchr(s, ' ', (size_t)(end - s)) + 1;
+        while (want-- > 0) s = (const char *)memchr(s, ' ', (size_t)(end - s)) + 1;
         a = memchr(s, ' ', (size_t)(end - s));
         b = memchr(a + 1, ' ', (size_t)(end - a - 1));
         if (b == NULL) b = end;
@@ -275,7 +273,7 @@ static void put_phrase(const struct texts *t, struct text_query *q, struct seam_
 }
 
 enum seam_status texts_queries(const struct texts *t, size_t each, uint64_t seed,
-                          struct text_class out[QUERY_CLASSES], struct seam_fault *f)
+                               struct text_class out[QUERY_CLASSES], struct seam_fault *f)
 {
     static const char *const names[QUERY_CLASSES] = {"term_low", "term_mid",  "term_high", "and2",
                                                      "and3",     "and2_high", "or2",       "or3",
@@ -302,8 +300,7 @@ enum seam_status texts_queries(const struct texts *t, size_t each, uint64_t seed
         for (size_t i = 0; st == SEAM_OK && i < each; i++) {
             size_t ranks[5];
 
-            for (size_t k = 0; k < counts[c]; k++)
-                do {
+            for (size_t k = 0; k < counts[c]; k++) do {
                     double a = log(10.0), b = log((double)low0);
 
                     ranks[k] = c == 0   ? low0 + seam_rng_below(&r, low1 - low0)
@@ -325,6 +322,5 @@ enum seam_status texts_queries(const struct texts *t, size_t each, uint64_t seed
 
 void texts_queries_free(struct text_class c[QUERY_CLASSES])
 {
-    for (size_t i = 0; i < QUERY_CLASSES; i++)
-        free(c[i].queries);
+    for (size_t i = 0; i < QUERY_CLASSES; i++) free(c[i].queries);
 }

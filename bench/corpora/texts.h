@@ -17,11 +17,14 @@ struct texts {
     size_t count, cap;
 };
 
-SEAM_MUST_USE enum seam_status texts_corpus(const char *dir, size_t max, struct texts *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status texts_corpus(const char *dir, size_t max, struct texts *out,
+                                            struct seam_fault *f);
 /* 20-100 words (mean 60) over a vocabulary of 200,000, Zipf with exponent 1. */
-SEAM_MUST_USE enum seam_status texts_zipf(size_t docs, uint64_t seed, struct texts *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status texts_zipf(size_t docs, uint64_t seed, struct texts *out,
+                                          struct seam_fault *f);
 void texts_free(struct texts *t);
-SEAM_MUST_USE enum seam_status texts_write(const struct texts *t, const char *path, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status texts_write(const struct texts *t, const char *path,
+                                           struct seam_fault *f);
 
 enum { QUERY_CLASSES = 11 };
 struct text_query {
@@ -35,7 +38,8 @@ struct text_class {
 /* Classes from the document frequencies, as the figures we compare with were made: high = above 5 %, mid =
  * 0.1-1 %, low = 0.003-0.05 %; and/or = words of log-uniform rank; phrase2 = neighbours in a document.   */
 SEAM_MUST_USE enum seam_status texts_queries(const struct texts *t, size_t each, uint64_t seed,
-                                   struct text_class out[QUERY_CLASSES], struct seam_fault *f);
+                                             struct text_class out[QUERY_CLASSES],
+                                             struct seam_fault *f);
 void texts_queries_free(struct text_class c[QUERY_CLASSES]);
 
 #endif

@@ -9,15 +9,15 @@
 #include "engine/base/cpu.h"
 #include "engine/base/crc32c.h"
 #include "engine/base/hash.h"
+#include "engine/base/rng.h"
 #include "engine/io/io.h"
 #include "engine/io/manifest.h"
-#include "engine/base/rng.h"
 
 enum { ROUNDS = 7 };
 
 struct bytes_job {
     const uint8_t *data;
-    size_t size;     /* of one call */
+    size_t size; /* of one call */
     size_t repeats;
     uint64_t result; /* kept, and compared between the sides */
 };
@@ -27,18 +27,18 @@ static double gbps(const struct bytes_job *j, uint64_t start)
     return (double)(j->size * j->repeats) / (double)(bench_now_ns() - start);
 }
 
-#define BYTES_SIDE(name, call)                                                                    \
-    static double name(void *ctx)                                                                 \
-    {                                                                                             \
-        struct bytes_job *j = ctx;                                                                \
-        uint64_t start = bench_now_ns(), sum = 0;                                                 \
-                                                                                                  \
-        for (size_t i = 0; i < j->repeats; i++) {                                                 \
-            bench_keep(j->data);                                                                  \
-            sum += (call);                                                                        \
-        }                                                                                         \
-        j->result = sum;                                                                          \
-        return gbps(j, start);                                                                    \
+#define BYTES_SIDE(name, call)                                                                     \
+    static double name(void *ctx)                                                                  \
+    {                                                                                              \
+        struct bytes_job *j = ctx;                                                                 \
+        uint64_t start = bench_now_ns(), sum = 0;                                                  \
+                                                                                                   \
+        for (size_t i = 0; i < j->repeats; i++) {                                                  \
+            bench_keep(j->data);                                                                   \
+            sum += (call);                                                                         \
+        }                                                                                          \
+        j->result = sum;                                                                           \
+        return gbps(j, start);                                                                     \
     }
 
 static uint64_t sha256_of(const void *p, size_t n)
@@ -78,8 +78,10 @@ BYTES_SIDE(run_sha_portable, sha256_portable(j->data, j->size))
 
 static void bench_checksums(struct bench *b, const uint8_t *data)
 {
-    static const struct { const char *workload; size_t size; } sizes[] = {
-        {"crc32c 64 B", 64}, {"crc32c 4 KiB", 4096}, {"crc32c 1 MiB", 1 << 20}};
+    static const struct {
+        const char *workload;
+        size_t size;
+    } sizes[] = {{"crc32c 64 B", 64}, {"crc32c 4 KiB", 4096}, {"crc32c 1 MiB", 1 << 20}};
     double memory = bench_memory_gbps(b, 1);
 
     for (size_t i = 0; i < SEAM_ARRAY_LEN(sizes); i++) {
@@ -90,28 +92,41 @@ static void bench_checksums(struct bench *b, const uint8_t *data)
                                       {.run = run_crc_sliced, .ctx = &slow}};
 
         bench_interleave(sides, 2, ROUNDS);
-        BENCH_CHECK(b, seam_crc32c(0, data, sizes[i].size) == seam_crc32c_table(0, data, sizes[i].size));
-        bench_row(b, &(struct bench_row){.workload = sizes[i].workload, .metric = "throughput",
-                                         .unit = "GB/s", .n = sizes[i].size, .threads = 1,
-                                         .ours = sides[0].stat, .peer = "portable",
-                                         .peer_value = sides[1].stat, .limit = memory});
+        BENCH_CHECK(b, seam_crc32c(0, data, sizes[i].size) ==
+                           seam_crc32c_table(0, data, sizes[i].size));
+        bench_row(b, &(struct bench_row){.workload = sizes[i].workload,
+                                         .metric = "throughput",
+                                         .unit = "GB/s",
+                                         .n = sizes[i].size,
+                                         .threads = 1,
+                                         .ours = sides[0].stat,
+                                         .peer = "portable",
+                                         .peer_value = sides[1].stat,
+                                         .limit = memory});
     }
     {
-        static const struct { const char *workload; double (*run)(void *); size_t size; } hashes[] = {
-            {"hash64 16 B", run_hash64, 16},
-            {"hash64 4 KiB", run_hash64, 4096},
-            {"siphash128 64 B", run_sip, 64},
-            {"sha256 4 KiB", run_sha, 4096},
-            {"sha256 4 KiB portable", run_sha_portable, 4096}};
+        static const struct {
+            const char *workload;
+            double (*run)(void *);
+            size_t size;
+        } hashes[] = {{"hash64 16 B", run_hash64, 16},
+                      {"hash64 4 KiB", run_hash64, 4096},
+                      {"siphash128 64 B", run_sip, 64},
+                      {"sha256 4 KiB", run_sha, 4096},
+                      {"sha256 4 KiB portable", run_sha_portable, 4096}};
 
         for (size_t i = 0; i < SEAM_ARRAY_LEN(hashes); i++) {
             struct bytes_job j = {data, hashes[i].size, (16u << 20) / hashes[i].size, 0};
             struct bench_side side = {.run = hashes[i].run, .ctx = &j};
 
             bench_interleave(&side, 1, ROUNDS);
-            bench_row(b, &(struct bench_row){.workload = hashes[i].workload, .metric = "throughput",
-                                             .unit = "GB/s", .n = hashes[i].size, .threads = 1,
-                                             .ours = side.stat, .limit = memory});
+            bench_row(b, &(struct bench_row){.workload = hashes[i].workload,
+                                             .metric = "throughput",
+                                             .unit = "GB/s",
+                                             .n = hashes[i].size,
+                                             .threads = 1,
+                                             .ours = side.stat,
+                                             .limit = memory});
         }
     }
 }
@@ -125,20 +140,20 @@ struct unpack_job {
     void *out;
 };
 
-#define UNPACK_SIDE(name, type, call)                                                             \
-    static double name(void *ctx)                                                                 \
-    {                                                                                             \
-        struct unpack_job *j = ctx;                                                               \
-        size_t step = seam_bitpack_size(j->run, j->width);                                             \
-        type *out = j->out;                                                                       \
-        uint64_t start = bench_now_ns();                                                          \
-                                                                                                  \
-        for (size_t r = 0; r < j->repeats; r++) {                                                 \
-            for (size_t k = 0; k < j->runs; k++)                                                  \
-                call(j->packed + k * step, j->run, j->width, out);                                \
-            bench_keep(out);                                                                      \
-        }                                                                                         \
-        return (double)(j->run * j->runs * j->repeats) / (double)(bench_now_ns() - start);        \
+#define UNPACK_SIDE(name, type, call)                                                              \
+    static double name(void *ctx)                                                                  \
+    {                                                                                              \
+        struct unpack_job *j = ctx;                                                                \
+        size_t step = seam_bitpack_size(j->run, j->width);                                         \
+        type *out = j->out;                                                                        \
+        uint64_t start = bench_now_ns();                                                           \
+                                                                                                   \
+        for (size_t r = 0; r < j->repeats; r++) {                                                  \
+            for (size_t k = 0; k < j->runs; k++)                                                   \
+                call(j->packed + k * step, j->run, j->width, out);                                 \
+            bench_keep(out);                                                                       \
+        }                                                                                          \
+        return (double)(j->run * j->runs * j->repeats) / (double)(bench_now_ns() - start);         \
     }
 
 UNPACK_SIDE(run_unpack32, uint32_t, seam_bitunpack_u32)
@@ -148,39 +163,46 @@ UNPACK_SIDE(run_unpack64_scalar, uint64_t, seam_bitunpack_u64_scalar)
 
 static void unpack_row(struct bench *b, struct unpack_job *j, bool wide)
 {
-    struct bench_side sides[2] = {{.run = wide ? run_unpack64 : run_unpack32, .ctx = j},
-                                  {.run = wide ? run_unpack64_scalar : run_unpack32_scalar, .ctx = j}};
+    struct bench_side sides[2] = {
+        {.run = wide ? run_unpack64 : run_unpack32, .ctx = j},
+        {.run = wide ? run_unpack64_scalar : run_unpack32_scalar, .ctx = j}};
     char workload[64];
 
     snprintf(workload, sizeof workload, "unpack u%d run %zu width %u", wide ? 64 : 32, j->run,
              j->width);
     bench_interleave(sides, 2, ROUNDS);
-    bench_row(b, &(struct bench_row){.workload = workload, .metric = "throughput",
-                                     .unit = "Gvalues/s", .n = j->run, .threads = 1,
-                                     .ours = sides[0].stat, .peer = "scalar",
+    bench_row(b, &(struct bench_row){.workload = workload,
+                                     .metric = "throughput",
+                                     .unit = "Gvalues/s",
+                                     .n = j->run,
+                                     .threads = 1,
+                                     .ours = sides[0].stat,
+                                     .peer = "scalar",
                                      .peer_value = sides[1].stat,
                                      .target = !wide && j->width <= 8 ? 4 : 0});
 }
 
 /* ---- frames of reference, running sums, and packing, for blocks of 128 and vectors of 1,024 ---- */
 
-#define SERIAL_DELTA(type, unpack, in, n, width, out)                                             \
-    do {                                                                                          \
-        type sum = 7;                                                                             \
-                                                                                                  \
-        unpack(in, n, width, out);                                                                \
-        for (size_t i = 0; i < (n); i++) (out)[i] = sum += (out)[i] + 1;                          \
+#define SERIAL_DELTA(type, unpack, in, n, width, out)                                              \
+    do {                                                                                           \
+        type sum = 7;                                                                              \
+                                                                                                   \
+        unpack(in, n, width, out);                                                                 \
+        for (size_t i = 0; i < (n); i++) (out)[i] = sum += (out)[i] + 1;                           \
     } while (0)
-#define SERIAL_DELTA32(in, n, width, out) SERIAL_DELTA(uint32_t, seam_bitunpack_u32, in, n, width, out)
-#define SERIAL_DELTA64(in, n, width, out) SERIAL_DELTA(uint64_t, seam_bitunpack_u64, in, n, width, out)
+#define SERIAL_DELTA32(in, n, width, out)                                                          \
+    SERIAL_DELTA(uint32_t, seam_bitunpack_u32, in, n, width, out)
+#define SERIAL_DELTA64(in, n, width, out)                                                          \
+    SERIAL_DELTA(uint64_t, seam_bitunpack_u64, in, n, width, out)
 #define FUSED_DELTA32(in, n, width, out) seam_bitunpack_delta_u32(in, n, width, 7, 1, out)
 #define FUSED_DELTA64(in, n, width, out) seam_bitunpack_delta_u64(in, n, width, 7, 1, out)
-#define FUSED_FOR32(in, n, width, out) seam_bitunpack_for_u32(in, n, width, 7, out)
-#define FUSED_FOR64(in, n, width, out) seam_bitunpack_for_u64(in, n, width, 7, out)
-#define TWO_PASS(base, unpack, in, n, width, out)                                                 \
-    do {                                                                                          \
-        unpack(in, n, width, out);                                                                \
-        for (size_t i = 0; i < (n); i++) (out)[i] += (base);                                      \
+#define FUSED_FOR32(in, n, width, out)   seam_bitunpack_for_u32(in, n, width, 7, out)
+#define FUSED_FOR64(in, n, width, out)   seam_bitunpack_for_u64(in, n, width, 7, out)
+#define TWO_PASS(base, unpack, in, n, width, out)                                                  \
+    do {                                                                                           \
+        unpack(in, n, width, out);                                                                 \
+        for (size_t i = 0; i < (n); i++) (out)[i] += (base);                                       \
     } while (0)
 #define SERIAL_FOR32(in, n, width, out) TWO_PASS(7, seam_bitunpack_u32, in, n, width, out)
 #define SERIAL_FOR64(in, n, width, out) TWO_PASS(7, seam_bitunpack_u64, in, n, width, out)
@@ -225,8 +247,8 @@ static void bench_fused(struct bench *b)
 
     for (size_t i = 0; i < SEAM_ARRAY_LEN(kinds); i++) {
         for (size_t run = 128; run <= 1024; run *= 8) {
-            struct unpack_job j = {packed, kinds[i].width, run, 1024 / run,
-                                   bench_size(b, 10000, 40000, 200000), out};
+            struct unpack_job j = {
+                packed, kinds[i].width, run, 1024 / run, bench_size(b, 10000, 40000, 200000), out};
             struct bench_side sides[2] = {{.run = kinds[i].ours, .ctx = &j},
                                           {.run = kinds[i].serial, .ctx = &j}};
             char workload[64];
@@ -235,9 +257,13 @@ static void bench_fused(struct bench *b)
             snprintf(workload, sizeof workload, "%s run %zu width %u", kinds[i].name, run,
                      kinds[i].width);
             bench_interleave(sides, 2, ROUNDS);
-            bench_row(b, &(struct bench_row){.workload = workload, .metric = "throughput",
-                                             .unit = "Gvalues/s", .n = run, .threads = 1,
-                                             .ours = sides[0].stat, .peer = kinds[i].peer,
+            bench_row(b, &(struct bench_row){.workload = workload,
+                                             .metric = "throughput",
+                                             .unit = "Gvalues/s",
+                                             .n = run,
+                                             .threads = 1,
+                                             .ours = sides[0].stat,
+                                             .peer = kinds[i].peer,
                                              .peer_value = sides[1].stat});
         }
     }
@@ -257,10 +283,12 @@ static void bench_unpacking(struct bench *b)
     for (size_t k = 0; k < SEAM_ARRAY_LEN(runs); k++) {
         for (size_t w = 0; w < SEAM_ARRAY_LEN(widths32); w++) {
             unsigned width = widths32[w];
-            struct unpack_job j = {packed, width, runs[k], 8 * 128 / runs[k],
-                                   bench_size(b, 10000, 40000, 200000), out32};
+            struct unpack_job j = {
+                packed, width, runs[k], 8 * 128 / runs[k], bench_size(b, 10000, 40000, 200000),
+                out32};
 
-            for (size_t i = 0; i < 1024; i++) in32[i] = (uint32_t)(seam_rng_u64(&r) >> (64 - width));
+            for (size_t i = 0; i < 1024; i++)
+                in32[i] = (uint32_t)(seam_rng_u64(&r) >> (64 - width));
             for (size_t i = 0; i < j.runs; i++)
                 seam_bitpack_u32(in32, j.run, width, packed + i * seam_bitpack_size(j.run, width));
             unpack_row(b, &j, false);
@@ -268,8 +296,9 @@ static void bench_unpacking(struct bench *b)
         }
         for (size_t w = 0; w < SEAM_ARRAY_LEN(widths64); w++) {
             unsigned width = widths64[w];
-            struct unpack_job j = {packed, width, runs[k], 8 * 128 / runs[k],
-                                   bench_size(b, 10000, 40000, 200000), out64};
+            struct unpack_job j = {
+                packed, width, runs[k], 8 * 128 / runs[k], bench_size(b, 10000, 40000, 200000),
+                out64};
 
             for (size_t i = 0; i < 1024; i++) in64[i] = seam_rng_u64(&r) >> (64 - width);
             for (size_t i = 0; i < j.runs; i++)
@@ -293,8 +322,10 @@ static void bench_publish(struct bench *b)
 
     seam_histogram_init(&h);
     for (uint64_t seq = 1; seq <= n; seq++) {
-        struct seam_manifest m = {.kind = SEAM_MANIFEST_KIND('B', 'E', 'N', 'C'), .seq = seq,
-                             .parent = seq - 1, .applied_lsn = seq};
+        struct seam_manifest m = {.kind = SEAM_MANIFEST_KIND('B', 'E', 'N', 'C'),
+                                  .seq = seq,
+                                  .parent = seq - 1,
+                                  .applied_lsn = seq};
         uint64_t start = bench_now_ns();
 
         memset(seam_buf_extend(&m.payload, 1000), 'x', 1000);
@@ -303,7 +334,10 @@ static void bench_publish(struct bench *b)
         seam_histogram_add(&h, bench_now_ns() - start);
     }
     bench_row(b, &(struct bench_row){
-                     .workload = "manifest publish 1 KB", .metric = "rate", .unit = "per_s", .n = n,
+                     .workload = "manifest publish 1 KB",
+                     .metric = "rate",
+                     .unit = "per_s",
+                     .n = n,
                      .threads = 1,
                      .ours = bench_value((double)n * 1e9 / (double)(bench_now_ns() - begin)),
                      .limit = syncs / 2}); /* a file and a folder are synced each time */

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/rng.h"
 #include "engine/text/csv.h"
 #include "engine/text/json.h"
-#include "engine/base/rng.h"
 #include "engine/values/row.h"
 
 enum { ROUNDS = 5, DISTINCT = 1024, COLUMNS = 6 };
@@ -43,7 +43,8 @@ static double run_encode(void *ctx)
 
     for (size_t i = 0; i < r->n; i++) {
         seam_buf_clear(&r->out);
-        if (seam_row_encode(&r->schema, r->values[i % DISTINCT], &r->out, NULL) != SEAM_OK) return NAN;
+        if (seam_row_encode(&r->schema, r->values[i % DISTINCT], &r->out, NULL) != SEAM_OK)
+            return NAN;
         r->checked += r->out.size;
     }
     return rate(r->n, start);
@@ -163,8 +164,7 @@ static void bench_row_paths(struct bench *b)
                                          .ours = side.stat});
     }
     BENCH_CHECK(b, r->checked != 0);
-    for (size_t i = 0; i < DISTINCT; i++)
-        seam_buf_free(&r->encoded[i]);
+    for (size_t i = 0; i < DISTINCT; i++) seam_buf_free(&r->encoded[i]);
     seam_buf_free(&r->out);
     seam_schema_free(&r->schema);
     free(r);
@@ -216,8 +216,7 @@ static double run_csv(void *ctx)
     if (seam_source_from_memory(j->plain.data, j->plain.size, &s) != SEAM_OK ||
         seam_csv_open(s, (struct seam_csv_options){',', true, 0}, &c) != SEAM_OK)
         return NAN;
-    while (seam_csv_next(c, &fields, &count, NULL) == SEAM_OK)
-        j->records++;
+    while (seam_csv_next(c, &fields, &count, NULL) == SEAM_OK) j->records++;
     seam_csv_close(c);
     seam_source_close(s);
     return (double)j->plain.size * 1e3 / (double)(bench_now_ns() - start);

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "engine/base/clock.h"
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
+#include "engine/io/io_sim.h"
 #include "hnsw/hnsw.h"
 #include "oltp/oltp.h"
 
@@ -16,8 +16,7 @@ enum { DIM = 16, VECTORS = 5000, SEARCHES = 4000, ROWS = 20000, BATCH = 100 };
 
 static void random_vector(struct seam_rng *rng, float *v)
 {
-    for (int i = 0; i < DIM; i++)
-        v[i] = (float)seam_rng_double(rng);
+    for (int i = 0; i < DIM; i++) v[i] = (float)seam_rng_double(rng);
 }
 
 /* A SEAM_TRACE() a hop. */
@@ -63,7 +62,8 @@ static enum seam_status insert_rows(struct oltp *db, uint64_t *sum, struct seam_
     seam_rng_seed(&rng, 2);
     if (st == SEAM_OK) st = oltp_create_table_json(t, json, sizeof json - 1, &table, f);
     for (int i = 0; st == SEAM_OK && i < ROWS; i++) {
-        const struct seam_value row[] = {seam_v_int((int64_t)seam_rng_below(&rng, 1 << 30)), seam_v_int(i)};
+        const struct seam_value row[] = {seam_v_int((int64_t)seam_rng_below(&rng, 1 << 30)),
+                                         seam_v_int(i)};
 
         st = oltp_put(t, table, row, f);
         if (st == SEAM_OK && i % BATCH == BATCH - 1) {

@@ -26,12 +26,18 @@ struct Vectors {
     {
         FILE *f = fopen(path, "rb");
         int32_t d;
-        if (f == nullptr) { peer_reply("error cannot open %s", path); exit(1); }
+        if (f == nullptr) {
+            peer_reply("error cannot open %s", path);
+            exit(1);
+        }
         while (fread(&d, 4, 1, f) == 1) {
             dim = size_t(d);
             padded = (dim + pad - 1) / pad * pad;
             v.resize((n + 1) * padded, 0.f);
-            if (fread(&v[n * padded], 4, dim, f) != dim) { peer_reply("error short file"); exit(1); }
+            if (fread(&v[n * padded], 4, dim, f) != dim) {
+                peer_reply("error short file");
+                exit(1);
+            }
             n++;
         }
         fclose(f);
@@ -44,7 +50,9 @@ static inline void parallel(size_t n, int threads, const std::function<void(size
     std::atomic<size_t> next{0};
     std::vector<std::thread> t;
     for (int k = 0; k < threads; k++)
-        t.emplace_back([&, k] { for (size_t i; (i = next++) < n;) f(i, k); });
+        t.emplace_back([&, k] {
+            for (size_t i; (i = next++) < n;) f(i, k);
+        });
     for (auto &x : t) x.join();
 }
 
@@ -75,14 +83,18 @@ static inline void serve(const char *version, size_t queries, const std::functio
             uint64_t t = peer_now_ns();
             build();
             double s = double(peer_now_ns() - t) / 1e9;
-            peer_reply("%.9g %zu %.9g", s, own_bytes() - before, double(clock() - cpu) / CLOCKS_PER_SEC);
+            peer_reply("%.9g %zu %.9g", s, own_bytes() - before,
+                       double(clock() - cpu) / CLOCKS_PER_SEC);
         } else if (sscanf(line, "search %d %899s", &ef, path) == 2) {
             std::vector<int32_t> out(queries * 10, -1);
             uint64_t t = peer_now_ns();
             for (size_t i = 0; i < queries; i++) search(i, ef, &out[i * 10]);
             double s = double(peer_now_ns() - t) / 1e9;
             FILE *f = fopen(path, "wb");
-            if (f == nullptr || fwrite(out.data(), 4, out.size(), f) != out.size()) { peer_reply("error cannot write"); continue; }
+            if (f == nullptr || fwrite(out.data(), 4, out.size(), f) != out.size()) {
+                peer_reply("error cannot write");
+                continue;
+            }
             fclose(f);
             peer_reply("%.9g", double(queries) / s);
         } else if (sscanf(line, "time %d", &ef) == 1) {
@@ -96,7 +108,8 @@ static inline void serve(const char *version, size_t queries, const std::functio
             }
             double s = double(peer_now_ns() - t) / 1e9;
             std::sort(us.begin(), us.end());
-            peer_reply("%.9g %.3f %.3f", double(queries) / s, us[queries / 2], us[queries * 99 / 100]);
+            peer_reply("%.9g %.3f %.3f", double(queries) / s, us[queries / 2],
+                       us[queries * 99 / 100]);
         } else {
             peer_reply("error unknown command");
         }

@@ -28,14 +28,16 @@ static void open_store(const char *dir, int relaxed, long mb)
 {
     rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
     char *err = NULL;
-    size_t buffer = mb / 8 < 64 ? (size_t)mb / 8 : 64; /* two of them are part of the cache's budget */
+    size_t buffer =
+        mb / 8 < 64 ? (size_t)mb / 8 : 64; /* two of them are part of the cache's budget */
 
     options = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(options, 1);
     rocksdb_options_increase_parallelism(options, 2);
     rocksdb_options_set_compression(options, rocksdb_no_compression);
     rocksdb_options_set_write_buffer_size(options, buffer << 20);
-    rocksdb_block_based_options_set_block_cache(t, rocksdb_cache_create_lru(((size_t)mb - 2 * buffer) << 20));
+    rocksdb_block_based_options_set_block_cache(
+        t, rocksdb_cache_create_lru(((size_t)mb - 2 * buffer) << 20));
     rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom_full(10));
     rocksdb_options_set_block_based_table_factory(options, t);
     write_options = rocksdb_writeoptions_create();

@@ -16,6 +16,7 @@
 #ifndef SEAM_BENCH_PEERS_OLTP_WORK_H
 #define SEAM_BENCH_PEERS_OLTP_WORK_H
 
+#include <dirent.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -23,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <dirent.h>
 #include <time.h>
 
 enum { KV_VALUE = 200, KV_THREADS_MAX = 64 };
@@ -39,7 +39,8 @@ struct kv_ops {
     void (*read_begin)(void *s);
     void (*read_end)(void *s);
     int (*get)(void *s, uint64_t key, char *value); /* inside read_begin */
-    uint64_t (*scan)(void *s, uint64_t from, uint64_t n, uint64_t *sum); /* likewise; sum of keys + last bytes */
+    uint64_t (*scan)(void *s, uint64_t from, uint64_t n,
+                     uint64_t *sum); /* likewise; sum of keys + last bytes */
 };
 
 static inline double kv_now(void)
@@ -70,7 +71,10 @@ static inline void kv_value(uint64_t key, uint64_t version, char *out)
     }
 }
 
-struct kv_zipf { double alpha, zetan, eta; uint64_t n; };
+struct kv_zipf {
+    double alpha, zetan, eta;
+    uint64_t n;
+};
 
 static inline void kv_zipf_init(struct kv_zipf *z, uint64_t n)
 {
@@ -86,7 +90,10 @@ static inline void kv_zipf_init(struct kv_zipf *z, uint64_t n)
 static inline uint64_t kv_zipf_next(const struct kv_zipf *z, uint64_t *s)
 {
     double u = (double)(kv_next(s) >> 11) * 0x1p-53, uz = u * z->zetan;
-    uint64_t k = uz < 1 ? 0 : uz < 1 + pow(0.5, 0.99) ? 1 : (uint64_t)((double)z->n * pow(z->eta * u - z->eta + 1, z->alpha));
+    uint64_t k = uz < 1 ? 0
+                 : uz < 1 + pow(0.5, 0.99)
+                     ? 1
+                     : (uint64_t)((double)z->n * pow(z->eta * u - z->eta + 1, z->alpha));
     uint64_t h;
 
     if (k >= z->n) k = z->n - 1;
@@ -202,7 +209,8 @@ static inline void kv_one_put(struct kv_worker *w, void *s, uint64_t key)
     w->o->begin(s, 0);
     w->o->put(s, key, value);
     w->o->commit(s);
-    if (w->latencies < w->latency_cap) w->latency[w->latencies++] = (float)((kv_now() - began) * 1e6);
+    if (w->latencies < w->latency_cap)
+        w->latency[w->latencies++] = (float)((kv_now() - began) * 1e6);
 }
 
 static inline void kv_one_get(struct kv_worker *w, void *s, uint64_t key, int own)
@@ -210,8 +218,10 @@ static inline void kv_one_get(struct kv_worker *w, void *s, uint64_t key, int ow
     char value[KV_VALUE];
 
     if (own) w->o->read_begin(s);
-    if (w->o->get(s, key, value)) w->sum += (unsigned char)value[KV_VALUE - 1];
-    else w->misses++;
+    if (w->o->get(s, key, value))
+        w->sum += (unsigned char)value[KV_VALUE - 1];
+    else
+        w->misses++;
     if (own) w->o->read_end(s);
 }
 
@@ -221,8 +231,18 @@ static inline void kv_ycsb(struct kv_worker *w, void *s)
     double u = (double)(kv_next(&w->seed) >> 11) * 0x1p-53;
 
     switch (w->kind) {
-    case 'A': if (u < 0.5) kv_one_get(w, s, key, 1); else kv_one_put(w, s, key); break;
-    case 'B': if (u < 0.95) kv_one_get(w, s, key, 1); else kv_one_put(w, s, key); break;
+    case 'A':
+        if (u < 0.5)
+            kv_one_get(w, s, key, 1);
+        else
+            kv_one_put(w, s, key);
+        break;
+    case 'B':
+        if (u < 0.95)
+            kv_one_get(w, s, key, 1);
+        else
+            kv_one_put(w, s, key);
+        break;
     case 'C': kv_one_get(w, s, key, 1); break;
     case 'E':
         if (u < 0.95) {
@@ -246,12 +266,15 @@ static inline void *kv_work(void *arg)
 
     if (w->kind == 'r' || w->kind == 'o') {
         if (w->kind == 'o') w->o->read_begin(s);
-        for (; w->done < w->count; w->done++) kv_one_get(w, s, kv_next(&w->seed) % w->n, w->kind == 'r');
+        for (; w->done < w->count; w->done++)
+            kv_one_get(w, s, kv_next(&w->seed) % w->n, w->kind == 'r');
         if (w->kind == 'o') w->o->read_end(s);
     } else {
         while (kv_now() < w->until) {
-            if (w->kind == 'c') kv_one_put(w, s, kv_next(&w->seed) % w->n);
-            else kv_ycsb(w, s);
+            if (w->kind == 'c')
+                kv_one_put(w, s, kv_next(&w->seed) % w->n);
+            else
+                kv_ycsb(w, s);
             w->done++;
         }
     }
@@ -260,8 +283,9 @@ static inline void *kv_work(void *arg)
 }
 
 /* Runs `threads` workers; *rate a second; latencies of writes of all of them sorted into *lat (caller frees). */
-static inline uint64_t kv_threads(const struct kv_ops *o, char kind, int threads, uint64_t count, double seconds,
-                                  uint64_t n, double *rate, float **lat, uint64_t *lats)
+static inline uint64_t kv_threads(const struct kv_ops *o, char kind, int threads, uint64_t count,
+                                  double seconds, uint64_t n, double *rate, float **lat,
+                                  uint64_t *lats)
 {
     struct kv_worker w[KV_THREADS_MAX];
     struct kv_zipf zipf;
@@ -279,7 +303,8 @@ static inline uint64_t kv_threads(const struct kv_ops *o, char kind, int threads
         w[i].n = n;
         w[i].count = count;
         w[i].until = began + seconds;
-        w[i].latency_cap = kind == 'r' || kind == 'o' || kind == 'C' ? 0 : (uint64_t)(seconds * 1200000) + 1;
+        w[i].latency_cap =
+            kind == 'r' || kind == 'o' || kind == 'C' ? 0 : (uint64_t)(seconds * 1200000) + 1;
         w[i].latency = (float *)malloc((w[i].latency_cap + 1) * sizeof(float));
         pthread_create(&w[i].thread, NULL, kv_work, &w[i]);
     }
@@ -308,7 +333,8 @@ static inline float kv_percentile(const float *lat, uint64_t n, double p)
     return n == 0 ? 0 : lat[(uint64_t)((double)(n - 1) * p / 100)];
 }
 
-static inline void kv_scans(const struct kv_ops *o, uint64_t count, uint64_t n, int full, char *reply, size_t size)
+static inline void kv_scans(const struct kv_ops *o, uint64_t count, uint64_t n, int full,
+                            char *reply, size_t size)
 {
     void *s = o->session();
     uint64_t seed = 9, rows = 0, sum = 0;
@@ -325,7 +351,8 @@ static inline void kv_scans(const struct kv_ops *o, uint64_t count, uint64_t n, 
             o->read_end(s);
         }
     }
-    snprintf(reply, size, "%.9g %llu", (double)rows / (kv_now() - began), (unsigned long long)(sum * 31 + rows));
+    snprintf(reply, size, "%.9g %llu", (double)rows / (kv_now() - began),
+             (unsigned long long)(sum * 31 + rows));
     o->session_end(s);
 }
 
@@ -357,14 +384,16 @@ static inline void kv_run(const struct kv_ops *o, const char *line, char *reply,
         snprintf(reply, size, "%.9g %.6g %.6g %.6g", rate, (double)kv_percentile(lat, lats, 50),
                  (double)kv_percentile(lat, lats, 99), (double)kv_percentile(lat, lats, 99.9));
     } else if (sscanf(line, "read %d %llu %llu %31s", &threads, &b, &a, mode) == 4) {
-        check = kv_threads(o, strcmp(mode, "one") == 0 ? 'o' : 'r', threads, b, 0, a, &rate, &lat, &lats);
+        check = kv_threads(o, strcmp(mode, "one") == 0 ? 'o' : 'r', threads, b, 0, a, &rate, &lat,
+                           &lats);
         snprintf(reply, size, "%.9g %llu", rate, (unsigned long long)check);
     } else if (sscanf(line, "range %llu %llu", &b, &a) == 2) {
         kv_scans(o, b, a, 0, reply, size);
     } else if (sscanf(line, "full %llu", &a) == 1) {
         kv_scans(o, 0, a, 1, reply, size);
     } else if (sscanf(line, "ycsb %31s %d %lf %llu", mode, &threads, &seconds, &a) == 4) {
-        check = kv_threads(o, (char)(mode[0] - 'a' + 'A'), threads, 0, seconds, a, &rate, &lat, &lats);
+        check =
+            kv_threads(o, (char)(mode[0] - 'a' + 'A'), threads, 0, seconds, a, &rate, &lat, &lats);
         snprintf(reply, size, "%.9g %llu", rate, (unsigned long long)check);
     } else {
         snprintf(reply, size, "error unknown command");

@@ -65,7 +65,8 @@ static void append(struct wal *w, uint8_t type, struct seam_buf *b, struct wal_s
 {
     struct seam_fault f = {0};
 
-    bench_need(wal_append(w, type, &(struct seam_io_slice){b->data, b->size}, 1, at, &f), &f, "append");
+    bench_need(wal_append(w, type, &(struct seam_io_slice){b->data, b->size}, 1, at, &f), &f,
+               "append");
     seam_buf_clear(b);
 }
 
@@ -82,16 +83,17 @@ static seam_lsn_t append_transaction(struct wal *w, uint64_t txn, uint64_t rows,
     for (uint64_t i = 0; i < rows; i++) {
         seam_put_u64(key, txn * 7 + i);
         wal_change_put_row(b, &(struct wal_change_row){.txn = txn,
-                                               .seq = i,
-                                               .table = 1,
-                                               .version = 1,
-                                               .op = WAL_OP_UPDATE,
-                                               .key = {key, 8},
-                                               .before = {before, ROW},
-                                               .after = {after, ROW}});
+                                                       .seq = i,
+                                                       .table = 1,
+                                                       .version = 1,
+                                                       .op = WAL_OP_UPDATE,
+                                                       .key = {key, 8},
+                                                       .before = {before, ROW},
+                                                       .after = {after, ROW}});
         append(w, WAL_CHANGE_ROW, b, &at);
     }
-    wal_change_put_commit(b, &(struct wal_change_commit){txn, 1700000000000000 + (int64_t)txn, rows, 0});
+    wal_change_put_commit(
+        b, &(struct wal_change_commit){txn, 1700000000000000 + (int64_t)txn, rows, 0});
     append(w, WAL_CHANGE_COMMIT, b, &at);
     return at.end;
 }
@@ -134,8 +136,7 @@ static double catch_up(struct bench *b, uint64_t transactions, uint64_t rows, do
     uint64_t start;
     double seconds;
 
-    for (uint64_t i = 0; i < transactions; i++)
-        (void)append_transaction(w, i + 1, rows, &buf);
+    for (uint64_t i = 0; i < transactions; i++) (void)append_transaction(w, i + 1, rows, &buf);
     bench_need(wal_flush(w, &f), &f, "flush");
     start = bench_now_ns();
     bench_need(relay_open(&p, NULL, &relay, &f), &f, "open the relay");
@@ -300,14 +301,11 @@ static double run_live(struct bench *b, double rate, double seconds, bool attach
     }
     start = bench_now_ns();
     l.until_ns = rate > 0 ? start : start + (uint64_t)(seconds * 1e9);
-    for (int i = 0; i < WRITERS; i++)
-        pthread_create(&writers[i], NULL, write_live, &l);
-    for (int i = 0; i < WRITERS; i++)
-        pthread_join(writers[i], NULL);
+    for (int i = 0; i < WRITERS; i++) pthread_create(&writers[i], NULL, write_live, &l);
+    for (int i = 0; i < WRITERS; i++) pthread_join(writers[i], NULL);
     took = (double)(bench_now_ns() - start) / 1e9;
     if (attached) {
-        for (int i = 0; i < 2000 && l.seen < l.committed; i++)
-            usleep(1000);
+        for (int i = 0; i < 2000 && l.seen < l.committed; i++) usleep(1000);
         BENCH_CHECK(b, l.seen == l.committed);
         l.stop = true;
         pthread_join(reader, NULL);
@@ -315,7 +313,8 @@ static double run_live(struct bench *b, double rate, double seconds, bool attach
         (void)waitpid(relay, NULL, 0);
         for (uint64_t i = 1; lag != NULL && i < l.capacity; i++) {
             if (l.seen_ns[i] == 0 || l.acked_ns[i] == 0) continue;
-            seam_histogram_add(lag, l.seen_ns[i] > l.acked_ns[i] ? l.seen_ns[i] - l.acked_ns[i] : 1);
+            seam_histogram_add(lag,
+                               l.seen_ns[i] > l.acked_ns[i] ? l.seen_ns[i] - l.acked_ns[i] : 1);
         }
     }
     if (commit != NULL) {

@@ -68,8 +68,8 @@ static double run_import(void *ctx)
 
     bench_need(import_run(db, &o, &j->last, &f), &f, "import");
     bench_need(import_run(db, &o, &again, &f), &f, "second import");
-    BENCH_CHECK(j->b,
-                again.lsn == SEAM_LSN_NONE && again.skipped == j->last.records && j->last.rejected == 0);
+    BENCH_CHECK(j->b, again.lsn == SEAM_LSN_NONE && again.skipped == j->last.records &&
+                          j->last.rejected == 0);
     j->again = (double)again.elapsed_ns / 1e9;
     close_shop(j->b, db, "import", j->round);
     return (double)j->last.landed / ((double)j->last.elapsed_ns / 1e9);
@@ -90,9 +90,9 @@ static void bench_real_file(struct bench *b)
     struct seam_fault f = {0};
 
     if (j.file == NULL) return;
-    bench_need(
-        seam_io_read_all(seam_io_posix(), "pipeline/shop/mappings/online-retail.json", 1 << 20, &j.mapping, &f),
-        &f, "mapping");
+    bench_need(seam_io_read_all(seam_io_posix(), "pipeline/shop/mappings/online-retail.json",
+                                1 << 20, &j.mapping, &f),
+               &f, "mapping");
     bench_interleave(sides, 2, 3);
     bench_row(b, &(struct bench_row){.workload = "import online-retail",
                                      .metric = "throughput",
@@ -120,7 +120,8 @@ struct gen_job {
 static double run_shopgen(void *ctx)
 {
     struct gen_job *j = ctx;
-    struct import_options catalogue = {.file = "pipeline/shop/catalogue.jsonl", .table = "products"};
+    struct import_options catalogue = {.file = "pipeline/shop/catalogue.jsonl",
+                                       .table = "products"};
     struct shop_gen_options o = {
         .seed = (uint64_t)j->b->seed, .orders = j->orders, .mode = OLTP_DEFERRED};
     struct oltp *db = open_shop(j->b, "gen", ++j->round);

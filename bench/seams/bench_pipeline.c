@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #include "bench/common/bench.h"
-#include "engine/values/row.h"
 #include "engine/io/source.h"
+#include "engine/values/row.h"
 #include "oltp/oltp.h"
-#include "pipeline/shop/assets.h"
 #include "pipeline/audit/audit.h"
-#include "pipeline/relay/relay.h"
 #include "pipeline/import/shopgen.h"
+#include "pipeline/relay/relay.h"
+#include "pipeline/shop/assets.h"
 #include "pipeline/sinks/sink.h"
 
 static const char *const sinks[] = {"warehouse", "gold", "view", "search", "vectors", "audit"};
@@ -31,9 +31,11 @@ static const char *const seen_in[] = {"warehouse", "view", "search", "vectors"};
 
 static void make_platform(struct bench *b, struct platform *p, uint64_t orders)
 {
-    struct asset shop = shop_asset_find("shop.json"), catalogue = shop_asset_find("catalogue.jsonl");
+    struct asset shop = shop_asset_find("shop.json"),
+                 catalogue = shop_asset_find("catalogue.jsonl");
     struct platform_source s = {0};
-    struct shop_gen_options o = {.orders = orders, .seed = (uint64_t)b->seed, .mode = OLTP_DEFERRED};
+    struct shop_gen_options o = {
+        .orders = orders, .seed = (uint64_t)b->seed, .mode = OLTP_DEFERRED};
     struct shop_gen_stats stats;
     struct seam_source *in = NULL;
     struct oltp_txn *t = NULL;
@@ -45,7 +47,9 @@ static void make_platform(struct bench *b, struct platform *p, uint64_t orders)
     size_t n;
 
     bench_need(seam_path_join(dir, bench_scratch(b), "shop", &f), &f, "a folder");
-    bench_need(platform_create(seam_io_posix(), seam_clock_real(), dir, shop.text, shop.size, 1, &f), &f, "create");
+    bench_need(
+        platform_create(seam_io_posix(), seam_clock_real(), dir, shop.text, shop.size, 1, &f), &f,
+        "create");
     bench_need(platform_open(seam_io_posix(), seam_clock_real(), dir, p, &f), &f, "open");
     bench_need(platform_open_source(p, &s, &f), &f, "the row store");
     bench_need(oltp_write_begin(s.db, &t, &f), &f, "begin");
@@ -55,7 +59,8 @@ static void make_platform(struct bench *b, struct platform *p, uint64_t orders)
         struct seam_value values[SEAM_COLUMNS_MAX];
 
         if (n == 0) continue;
-        bench_need(seam_row_from_json(oltp_schema(t, table), line, n, values, &text, &f), &f, "a product");
+        bench_need(seam_row_from_json(oltp_schema(t, table), line, n, values, &text, &f), &f,
+                   "a product");
         bench_need(oltp_insert(t, table, values, &f), &f, "a product");
         seam_buf_clear(&text);
     }
@@ -81,8 +86,12 @@ static void apply_history(struct bench *b, struct platform *p)
     relay_stats(r, &rs);
     bench_need(relay_close(r, &f), &f, "relay");
     seconds = (double)(bench_now_ns() - start) / 1e9;
-    bench_row(b, &(struct bench_row){.workload = "apply_relay", .metric = "throughput", .unit = "events/s", .n = rs.events,
-                                     .threads = 1, .ours = bench_value((double)rs.events / seconds)});
+    bench_row(b, &(struct bench_row){.workload = "apply_relay",
+                                     .metric = "throughput",
+                                     .unit = "events/s",
+                                     .n = rs.events,
+                                     .threads = 1,
+                                     .ours = bench_value((double)rs.events / seconds)});
     for (size_t i = 0; i < SEAM_ARRAY_LEN(sinks); i++) {
         struct sink_run_options o = {.until_lsn = rs.lsn};
         struct sink_run_result result = {0};
@@ -96,7 +105,11 @@ static void apply_history(struct bench *b, struct platform *p)
         seconds = (double)(bench_now_ns() - start) / 1e9;
         BENCH_CHECK(b, result.applied >= rs.lsn);
         snprintf(name, sizeof name, "apply_%s", sinks[i]);
-        bench_row(b, &(struct bench_row){.workload = name, .metric = "throughput", .unit = "events/s", .n = rs.events, .threads = 1,
+        bench_row(b, &(struct bench_row){.workload = name,
+                                         .metric = "throughput",
+                                         .unit = "events/s",
+                                         .n = rs.events,
+                                         .threads = 1,
                                          .ours = bench_value((double)rs.events / seconds)});
     }
 }
@@ -124,10 +137,14 @@ static pid_t start_part(const struct platform *p, const char *name)
     _exit(1);
 }
 
-struct commit_time { seam_lsn_t lsn; uint64_t ns; };
+struct commit_time {
+    seam_lsn_t lsn;
+    uint64_t ns;
+};
 
 /* Prices change at `rate` a second; each commit's LSN and time of acknowledgement are kept.          */
-static void commit_paced(struct bench *b, const struct platform *p, struct commit_time *out, size_t n, double rate)
+static void commit_paced(struct bench *b, const struct platform *p, struct commit_time *out,
+                         size_t n, double rate)
 {
     struct platform_source s = {0};
     struct seam_fault f = {0};
@@ -153,7 +170,8 @@ static void commit_paced(struct bench *b, const struct platform *p, struct commi
             continue;
         }
         seam_buf_append(&copy, row.row.data, row.row.size);
-        bench_need(seam_row_decode(oltp_schema(t, table), copy.data, copy.size, values, &f), &f, "row");
+        bench_need(seam_row_decode(oltp_schema(t, table), copy.data, copy.size, values, &f), &f,
+                   "row");
         values[seam_schema_column(oltp_schema(t, table), "price")].i += 1;
         bench_need(oltp_put(t, table, values, &f), &f, "put");
         bench_need(oltp_commit(t, OLTP_DURABLE, &commit, &f), &f, "commit");
@@ -165,8 +183,14 @@ static void commit_paced(struct bench *b, const struct platform *p, struct commi
 }
 
 /* A store's positions over time, sampled as it confirms them.                                       */
-struct sample { seam_lsn_t lsn; uint64_t ns; };
-struct watcher { struct sample *samples[SEAM_ARRAY_LEN(seen_in)]; size_t count[SEAM_ARRAY_LEN(seen_in)], cap; };
+struct sample {
+    seam_lsn_t lsn;
+    uint64_t ns;
+};
+struct watcher {
+    struct sample *samples[SEAM_ARRAY_LEN(seen_in)];
+    size_t count[SEAM_ARRAY_LEN(seen_in)], cap;
+};
 
 static bool sample_all(struct stream_consumers *c, struct watcher *w, seam_lsn_t until)
 {
@@ -187,7 +211,8 @@ static bool sample_all(struct stream_consumers *c, struct watcher *w, seam_lsn_t
     return done == SEAM_ARRAY_LEN(seen_in);
 }
 
-static void report_lag(struct bench *b, const struct watcher *w, const struct commit_time *commits, size_t n, double rate)
+static void report_lag(struct bench *b, const struct watcher *w, const struct commit_time *commits,
+                       size_t n, double rate)
 {
     uint64_t *worst = calloc(n, sizeof *worst); /* of each commit, over the stores */
     struct seam_histogram h, slowest;
@@ -212,13 +237,21 @@ static void report_lag(struct bench *b, const struct watcher *w, const struct co
         }
         BENCH_CHECK(b, unseen == 0);
         snprintf(name, sizeof name, "lag_%s_%.0f_per_s", seen_in[i], rate);
-        bench_row_latency(b, &(struct bench_row){.workload = name, .n = h.count, .threads = 1, .lower_is_better = true}, &h, NULL);
+        bench_row_latency(
+            b,
+            &(struct bench_row){
+                .workload = name, .n = h.count, .threads = 1, .lower_is_better = true},
+            &h, NULL);
     }
     seam_histogram_init(&slowest);
     for (size_t k = 0; k < n; k++)
         if (commits[k].lsn != 0) seam_histogram_add(&slowest, worst[k]);
     snprintf(name, sizeof name, "lag_all_%.0f_per_s", rate);
-    bench_row_latency(b, &(struct bench_row){.workload = name, .n = slowest.count, .threads = 1, .lower_is_better = true}, &slowest, NULL);
+    bench_row_latency(
+        b,
+        &(struct bench_row){
+            .workload = name, .n = slowest.count, .threads = 1, .lower_is_better = true},
+        &slowest, NULL);
     free(worst);
 }
 
@@ -233,7 +266,8 @@ static void measure_lag(struct bench *b, struct platform *p, double rate, size_t
     int fd[2];
     size_t got = 0;
 
-    for (size_t i = 0; i < SEAM_ARRAY_LEN(seen_in); i++) w.samples[i] = calloc(w.cap, sizeof **w.samples);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(seen_in); i++)
+        w.samples[i] = calloc(w.cap, sizeof **w.samples);
     pids[0] = start_part(p, NULL);
     for (size_t i = 0; i < SEAM_ARRAY_LEN(sinks); i++) pids[i + 1] = start_part(p, sinks[i]);
     bench_need(platform_path(p, "stream", dir, &f), &f, "stream");
@@ -279,7 +313,8 @@ static void measure_lag(struct bench *b, struct platform *p, double rate, size_t
             }
         }
     }
-    for (int i = 0; i < 20000 && !sample_all(c, &w, commits[n - 1].lsn); i++) usleep(500); /* ... and the sinks are */
+    for (int i = 0; i < 20000 && !sample_all(c, &w, commits[n - 1].lsn); i++)
+        usleep(500); /* ... and the sinks are */
     report_lag(b, &w, commits, n, rate);
     for (size_t i = 0; i < SEAM_ARRAY_LEN(pids); i++) {
         kill(pids[i], SIGKILL);
@@ -304,15 +339,26 @@ static void measure_audit(struct bench *b, const struct platform *p)
     for (int threads = 1; threads <= 2; threads++) {
         bench_need(audit_prove(p, dir, threads, &proof, &difference, &f), &f, "prove");
         BENCH_CHECK(b, proof.different == 0);
-        bench_row(b, &(struct bench_row){.workload = "audit_prove", .metric = "throughput", .unit = "events/s", .n = proof.events,
-                                         .threads = threads, .ours = bench_value((double)proof.events / ((double)proof.elapsed_ns / 1e9))});
+        bench_row(b, &(struct bench_row){.workload = "audit_prove",
+                                         .metric = "throughput",
+                                         .unit = "events/s",
+                                         .n = proof.events,
+                                         .threads = threads,
+                                         .ours = bench_value((double)proof.events /
+                                                             ((double)proof.elapsed_ns / 1e9))});
     }
     start = bench_now_ns();
     bench_need(audit_reader_open(p->io, dir, &r, &f), &f, "audit");
     bench_need(audit_verify(r, &checked, &f), &f, "verify");
     audit_reader_close(r);
-    bench_row(b, &(struct bench_row){.workload = "audit_verify", .metric = "throughput", .unit = "events/s", .n = checked, .threads = 1,
-                                     .ours = bench_value((double)checked / ((double)(bench_now_ns() - start) / 1e9))});
+    bench_row(b,
+              &(struct bench_row){
+                  .workload = "audit_verify",
+                  .metric = "throughput",
+                  .unit = "events/s",
+                  .n = checked,
+                  .threads = 1,
+                  .ours = bench_value((double)checked / ((double)(bench_now_ns() - start) / 1e9))});
     seam_buf_free(&difference);
 }
 

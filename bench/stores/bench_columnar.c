@@ -14,44 +14,67 @@ struct question {
 };
 
 static const struct question questions[] = {
-    {"q1", "select l_returnflag, l_linestatus, sum(l_quantity), sum(l_extendedprice), "
-           "sum(l_extendedprice * (1 - l_discount)), sum(l_extendedprice * (1 - l_discount) * (1 + l_tax)), "
-           "avg(l_quantity), avg(l_extendedprice), avg(l_discount), count(*) from li "
-           "where l_shipdate <= '1998-09-02' group by l_returnflag, l_linestatus "
-           "order by l_returnflag, l_linestatus", 1.3},
-    {"q6", "select sum(l_extendedprice * l_discount) from li where l_shipdate >= '1994-01-01' and "
-           "l_shipdate < '1995-01-01' and l_discount between 0.05 and 0.07 and l_quantity < 24", 2},
+    {"q1",
+     "select l_returnflag, l_linestatus, sum(l_quantity), sum(l_extendedprice), "
+     "sum(l_extendedprice * (1 - l_discount)), sum(l_extendedprice * (1 - l_discount) * (1 + "
+     "l_tax)), "
+     "avg(l_quantity), avg(l_extendedprice), avg(l_discount), count(*) from li "
+     "where l_shipdate <= '1998-09-02' group by l_returnflag, l_linestatus "
+     "order by l_returnflag, l_linestatus",
+     1.3},
+    {"q6",
+     "select sum(l_extendedprice * l_discount) from li where l_shipdate >= '1994-01-01' and "
+     "l_shipdate < '1995-01-01' and l_discount between 0.05 and 0.07 and l_quantity < 24",
+     2},
     {"sum_price", "select sum(l_extendedprice) from li", 2},
     {"eq_mode", "select count(*), sum(l_quantity) from li where l_shipmode = 'RAIL'", 2},
-    {"in_mode", "select count(*), sum(l_quantity) from li where l_shipmode in ('AIR', 'RAIL', 'SHIP')", 2},
-    {"range_1pct", "select count(*), sum(l_quantity) from li where l_shipdate >= '1995-03-01' and "
-                   "l_shipdate < '1995-03-26'", 2},
-    {"range_1pct_sorted", "select count(*), sum(l_quantity) from lis where l_shipdate >= '1995-03-01' and "
-                          "l_shipdate < '1995-03-26'", 1},
-    {"q6_sorted", "select sum(l_extendedprice * l_discount) from lis where l_shipdate >= '1994-01-01' and "
-                  "l_shipdate < '1995-01-01' and l_discount between 0.05 and 0.07 and l_quantity < 24", 1},
+    {"in_mode",
+     "select count(*), sum(l_quantity) from li where l_shipmode in ('AIR', 'RAIL', 'SHIP')", 2},
+    {"range_1pct",
+     "select count(*), sum(l_quantity) from li where l_shipdate >= '1995-03-01' and "
+     "l_shipdate < '1995-03-26'",
+     2},
+    {"range_1pct_sorted",
+     "select count(*), sum(l_quantity) from lis where l_shipdate >= '1995-03-01' and "
+     "l_shipdate < '1995-03-26'",
+     1},
+    {"q6_sorted",
+     "select sum(l_extendedprice * l_discount) from lis where l_shipdate >= '1994-01-01' and "
+     "l_shipdate < '1995-01-01' and l_discount between 0.05 and 0.07 and l_quantity < 24",
+     1},
     {"like_comment", "select count(*) from li where l_comment like '%special%requests%'", 1.2},
-    {"top10_part", "select l_partkey, sum(l_extendedprice) as s from li group by l_partkey "
-                   "order by s desc, l_partkey limit 10", 1.2},
+    {"top10_part",
+     "select l_partkey, sum(l_extendedprice) as s from li group by l_partkey "
+     "order by s desc, l_partkey limit 10",
+     1.2},
     {"distinct_part", "select count(distinct l_partkey) from li", 1.2},
     {"distinct_order", "select count(distinct l_orderkey) from li", 1.2},
     {"point_order", "select count(*), sum(l_quantity) from li where l_orderkey = 100000", 1},
-    {"join_nation", "select s_nation, sum(l_extendedprice) as s from li join supp on l_suppkey = s_suppkey "
-                    "group by s_nation order by s_nation", 0},
+    {"join_nation",
+     "select s_nation, sum(l_extendedprice) as s from li join supp on l_suppkey = s_suppkey "
+     "group by s_nation order by s_nation",
+     0},
 };
 
 static const struct question flight_questions[] = {
     {"flights_sums", "select count(*), sum(delay_min), sum(distance_mi) from flights", 2},
-    {"flights_top_origin", "select origin, count(*) as n, sum(delay_min) from flights group by origin "
-                           "order by n desc limit 3", 1.2},
-    {"flights_route", "select origin, destination, count(*) as n from flights group by origin, destination "
-                      "order by n desc, origin, destination limit 10", 1.2},
-    {"flights_late_by_day", "select date_trunc('day', departure) as d, count(*), max(delay_min) from flights "
-                            "where delay_min > 60 group by d order by d limit 10", 1.2},
+    {"flights_top_origin",
+     "select origin, count(*) as n, sum(delay_min) from flights group by origin "
+     "order by n desc limit 3",
+     1.2},
+    {"flights_route",
+     "select origin, destination, count(*) as n from flights group by origin, destination "
+     "order by n desc, origin, destination limit 10",
+     1.2},
+    {"flights_late_by_day",
+     "select date_trunc('day', departure) as d, count(*), max(delay_min) from flights "
+     "where delay_min > 60 group by d order by d limit 10",
+     1.2},
 };
 
 static const char flights_schema[] =
-    "{\"table\":\"flights\",\"version\":1,\"key\":[],\"columns\":[{\"name\":\"departure\",\"type\":\"timestamp\"},"
+    "{\"table\":\"flights\",\"version\":1,\"key\":[],\"columns\":[{\"name\":\"departure\",\"type\":"
+    "\"timestamp\"},"
     "{\"name\":\"delay_min\",\"type\":\"int64\"},{\"name\":\"distance_mi\",\"type\":\"int64\"},"
     "{\"name\":\"origin\",\"type\":\"text\"},{\"name\":\"destination\",\"type\":\"text\"}]}";
 
@@ -116,7 +139,8 @@ static double run_duck(void *ctx)
     struct run *x = ctx;
     char reply[8192], *bar;
 
-    if (x->duck == NULL || !bench_peer_ask(x->duck, reply, sizeof reply, "run %s", x->sql)) return NAN;
+    if (x->duck == NULL || !bench_peer_ask(x->duck, reply, sizeof reply, "run %s", x->sql))
+        return NAN;
     bar = strchr(reply, '|');
     if (bar == NULL) return NAN;
     snprintf(x->duck_answer, sizeof x->duck_answer, "%s", bar + 1);
@@ -162,12 +186,21 @@ static void ask(struct run *x, const struct question *q, uint64_t rows, int thre
     if (x->duck != NULL && !same_answers(x->answer, x->duck_answer))
         bench_wrong(x->b, "%s: ours %.200s, DuckDB %.200s", q->name, x->answer, x->duck_answer);
     ours = sides[0].stat.median;
-    bench_row(x->b, &(struct bench_row){
-        .workload = q->name, .metric = "time", .unit = "ms", .n = rows, .threads = threads, .ours = sides[0].stat,
-        .peer = "DuckDB", .peer_value = sides[1].stat, .lower_is_better = true, .target = q->target,
-        .limit = (double)x->stats.bytes_read / bench_memory_gbps(x->b, threads) / 1e6});
-    fprintf(x->b->report, "    %s: read %llu of %llu vectors, %.2f%% of the bytes, %.2f GB/s\n", q->name,
-            (unsigned long long)x->stats.vectors_read, (unsigned long long)x->stats.vectors_total,
+    bench_row(x->b, &(struct bench_row){.workload = q->name,
+                                        .metric = "time",
+                                        .unit = "ms",
+                                        .n = rows,
+                                        .threads = threads,
+                                        .ours = sides[0].stat,
+                                        .peer = "DuckDB",
+                                        .peer_value = sides[1].stat,
+                                        .lower_is_better = true,
+                                        .target = q->target,
+                                        .limit = (double)x->stats.bytes_read /
+                                                 bench_memory_gbps(x->b, threads) / 1e6});
+    fprintf(x->b->report, "    %s: read %llu of %llu vectors, %.2f%% of the bytes, %.2f GB/s\n",
+            q->name, (unsigned long long)x->stats.vectors_read,
+            (unsigned long long)x->stats.vectors_total,
             100.0 * (double)x->stats.bytes_read / (double)x->stats.bytes_total,
             (double)x->stats.bytes_read / ours / 1e6);
 }
@@ -185,7 +218,12 @@ static void define(struct run *x, const char *json, const char *name)
     seam_schema_free(&s);
 }
 
-struct load { struct run *x; const char *table, *schema, *path, *duck_columns; uint64_t bytes; int count; };
+struct load {
+    struct run *x;
+    const char *table, *schema, *path, *duck_columns;
+    uint64_t bytes;
+    int count;
+};
 
 static double load_ours(void *ctx)
 {
@@ -198,8 +236,9 @@ static double load_ours(void *ctx)
         bench_need(columnar_drop_table(l->x->w, l->table, &f), &f, l->table);
     define(l->x, l->schema, l->table);
     began = bench_now_ns();
-    bench_need(columnar_load_csv(l->x->w, columnar_writer_table(l->x->w, l->table), l->path, ',', 1, &done, &f), &f,
-               l->path);
+    bench_need(columnar_load_csv(l->x->w, columnar_writer_table(l->x->w, l->table), l->path, ',', 1,
+                                 &done, &f),
+               &f, l->path);
     l->bytes = done.bytes;
     l->count++;
     return (double)(bench_now_ns() - began) / 1e9;
@@ -213,19 +252,22 @@ static double load_duck(void *ctx)
     if (l->x->duck == NULL) return NAN;
     bench_peer_number(l->x->duck, "exec drop table if exists %s", l->table);
     bench_peer_number(l->x->duck, "exec checkpoint");
-    ms = bench_peer_number(l->x->duck, "exec create table %s as select * from read_csv('%s', header=true, columns=%s)",
-                           l->table, l->path, l->duck_columns);
+    ms = bench_peer_number(
+        l->x->duck, "exec create table %s as select * from read_csv('%s', header=true, columns=%s)",
+        l->table, l->path, l->duck_columns);
     return (ms + bench_peer_number(l->x->duck, "exec checkpoint")) / 1e3;
 }
 
 static const char duck_lineitem[] =
     "{'l_orderkey':'INTEGER','l_partkey':'INTEGER','l_suppkey':'INTEGER','l_linenumber':'INTEGER',"
-    "'l_quantity':'INTEGER','l_extendedprice':'DECIMAL(12,2)','l_discount':'DECIMAL(12,2)','l_tax':'DECIMAL(12,2)',"
+    "'l_quantity':'INTEGER','l_extendedprice':'DECIMAL(12,2)','l_discount':'DECIMAL(12,2)','l_tax':"
+    "'DECIMAL(12,2)',"
     "'l_returnflag':'VARCHAR','l_linestatus':'VARCHAR','l_shipdate':'DATE','l_shipmode':'VARCHAR',"
     "'l_comment':'VARCHAR'}";
 static const char duck_supplier[] = "{'s_suppkey':'INTEGER','s_nation':'VARCHAR'}";
-static const char duck_flights[] = "{'departure':'TIMESTAMP','delay_min':'INTEGER','distance_mi':'INTEGER',"
-                                   "'origin':'VARCHAR','destination':'VARCHAR'}";
+static const char duck_flights[] =
+    "{'departure':'TIMESTAMP','delay_min':'INTEGER','distance_mi':'INTEGER',"
+    "'origin':'VARCHAR','destination':'VARCHAR'}";
 
 static void reopen(struct run *x, int threads)
 {
@@ -252,16 +294,27 @@ static void refresh(struct run *x)
 
 static void measure_load(struct run *x, const char *path, uint64_t rows, int threads)
 {
-    struct load l = {.x = x, .table = "li", .schema = lineitem_schema, .path = path, .duck_columns = duck_lineitem};
+    struct load l = {.x = x,
+                     .table = "li",
+                     .schema = lineitem_schema,
+                     .path = path,
+                     .duck_columns = duck_lineitem};
     struct bench_side sides[2] = {{.run = load_ours, .ctx = &l}, {.run = load_duck, .ctx = &l}};
     char reply[64];
 
     reopen(x, threads);
     if (x->duck != NULL) bench_peer_ask(x->duck, reply, sizeof reply, "threads %d", threads);
     bench_interleave(sides, x->duck == NULL ? 1 : 2, 3);
-    bench_row(x->b, &(struct bench_row){.workload = "load_csv", .metric = "time", .unit = "s", .n = rows,
-              .threads = threads, .ours = sides[0].stat, .peer = "DuckDB", .peer_value = sides[1].stat,
-              .lower_is_better = true, .target = 1.5});
+    bench_row(x->b, &(struct bench_row){.workload = "load_csv",
+                                        .metric = "time",
+                                        .unit = "s",
+                                        .n = rows,
+                                        .threads = threads,
+                                        .ours = sides[0].stat,
+                                        .peer = "DuckDB",
+                                        .peer_value = sides[1].stat,
+                                        .lower_is_better = true,
+                                        .target = 1.5});
 }
 
 static void measure_size(struct run *x, uint64_t rows, double ours, double duck)
@@ -274,12 +327,27 @@ static void measure_size(struct run *x, uint64_t rows, double ours, double duck)
         bench_peer_number(x->duck, "exec copy li to '%s' (format parquet, compression zstd)", path);
         parquet = bench_value(bench_peer_number(x->duck, "filesize %s", path) / 1e6);
     }
-    bench_row(x->b, &(struct bench_row){.workload = "size_lineitem", .metric = "bytes", .unit = "MB", .n = rows,
-              .threads = 1, .ours = bench_value(ours / 1e6), .peer = "DuckDB",
-              .peer_value = x->duck == NULL ? none : bench_value(duck / 1e6), .lower_is_better = true, .target = 1.0});
-    bench_row(x->b, &(struct bench_row){.workload = "size_lineitem_parquet", .metric = "bytes", .unit = "MB",
-              .n = rows, .threads = 1, .ours = bench_value(ours / 1e6), .peer = "Parquet zstd", .peer_value = parquet,
-              .lower_is_better = true, .target = 1 / 1.05});
+    bench_row(x->b,
+              &(struct bench_row){.workload = "size_lineitem",
+                                  .metric = "bytes",
+                                  .unit = "MB",
+                                  .n = rows,
+                                  .threads = 1,
+                                  .ours = bench_value(ours / 1e6),
+                                  .peer = "DuckDB",
+                                  .peer_value = x->duck == NULL ? none : bench_value(duck / 1e6),
+                                  .lower_is_better = true,
+                                  .target = 1.0});
+    bench_row(x->b, &(struct bench_row){.workload = "size_lineitem_parquet",
+                                        .metric = "bytes",
+                                        .unit = "MB",
+                                        .n = rows,
+                                        .threads = 1,
+                                        .ours = bench_value(ours / 1e6),
+                                        .peer = "Parquet zstd",
+                                        .peer_value = parquet,
+                                        .lower_is_better = true,
+                                        .target = 1 / 1.05});
 }
 
 static double duck_size(struct run *x)
@@ -290,7 +358,8 @@ static double duck_size(struct run *x)
 /* ---- change ---- */
 
 static const char stock_schema[] =
-    "{\"table\":\"stock\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
+    "{\"table\":\"stock\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":"
+    "\"int64\"},"
     "{\"name\":\"title\",\"type\":\"text\"},{\"name\":\"price\",\"type\":\"decimal\",\"scale\":4},"
     "{\"name\":\"left\",\"type\":\"int64\"}]}";
 
@@ -321,8 +390,13 @@ static void measure_changes(struct run *x)
         if (i % 20000 == 19999) bench_need(columnar_publish(x->w, lsn, 1, &f), &f, "publish");
     }
     bench_need(columnar_publish(x->w, lsn, 1, &f), &f, "publish");
-    bench_row(x->b, &(struct bench_row){.workload = "upsert_replay", .metric = "rate", .unit = "rows/s", .n = changes,
-              .threads = 1, .ours = bench_value((double)changes * 1e9 / (double)(bench_now_ns() - began))});
+    bench_row(x->b, &(struct bench_row){.workload = "upsert_replay",
+                                        .metric = "rate",
+                                        .unit = "rows/s",
+                                        .n = changes,
+                                        .threads = 1,
+                                        .ours = bench_value((double)changes * 1e9 /
+                                                            (double)(bench_now_ns() - began))});
     define(x, lineitem_schema, "bronze");
     table = columnar_writer_table(x->w, "stock");
     seam_histogram_init(&h);
@@ -335,14 +409,20 @@ static void measure_changes(struct run *x)
         bench_need(columnar_publish(x->w, lsn, 1, &f), &f, "publish");
         if (i > 0) seam_histogram_add(&h, bench_now_ns() - began);
     }
-    bench_row_latency(x->b, &(struct bench_row){.workload = "publish_3_rows", .n = 299, .threads = 1,
-                      .lower_is_better = true}, &h, NULL);
+    bench_row_latency(
+        x->b,
+        &(struct bench_row){
+            .workload = "publish_3_rows", .n = 299, .threads = 1, .lower_is_better = true},
+        &h, NULL);
 }
 
 static void measure_bronze(struct run *x)
 {
-    uint64_t rows = bench_size(x->b, 500000, 1000000, 2000000), lsn = columnar_writer_applied(x->w) + 1, began;
-    struct seam_value row[4] = {seam_v_int(0), seam_v_str("a product with a title of common length"), seam_v_decimal(1, 4), seam_v_int(1)};
+    uint64_t rows = bench_size(x->b, 500000, 1000000, 2000000),
+             lsn = columnar_writer_applied(x->w) + 1, began;
+    struct seam_value row[4] = {seam_v_int(0),
+                                seam_v_str("a product with a title of common length"),
+                                seam_v_decimal(1, 4), seam_v_int(1)};
     struct seam_schema s = {0};
     struct seam_fault f = {0};
     int table;
@@ -360,15 +440,24 @@ static void measure_bronze(struct run *x)
         if (i % 50000 == 49999) bench_need(columnar_publish(x->w, lsn + i, 1, &f), &f, "publish");
     }
     bench_need(columnar_publish(x->w, lsn + rows, 1, &f), &f, "publish");
-    bench_row(x->b, &(struct bench_row){.workload = "bronze_replay", .metric = "rate", .unit = "rows/s", .n = rows,
-              .threads = 1, .ours = bench_value((double)rows * 1e9 / (double)(bench_now_ns() - began))});
+    bench_row(x->b, &(struct bench_row){.workload = "bronze_replay",
+                                        .metric = "rate",
+                                        .unit = "rows/s",
+                                        .n = rows,
+                                        .threads = 1,
+                                        .ours = bench_value((double)rows * 1e9 /
+                                                            (double)(bench_now_ns() - began))});
     seam_schema_free(&s);
 }
 
 static void flights(struct run *x)
 {
     const char *path = bench_data(x->b, "flights/flights.csv.gz");
-    struct load l = {.x = x, .table = "flights", .schema = flights_schema, .path = path, .duck_columns = duck_flights};
+    struct load l = {.x = x,
+                     .table = "flights",
+                     .schema = flights_schema,
+                     .path = path,
+                     .duck_columns = duck_flights};
 
     if (path == NULL) return;
     reopen(x, 2);
@@ -402,7 +491,8 @@ int main(int argc, char **argv)
     snprintf(sorted, sizeof sorted, "%s/lis.csv", bench_scratch(&b));
     snprintf(supp, sizeof supp, "%s/supp.csv", bench_scratch(&b));
     snprintf(db, sizeof db, "%s/duck.db", bench_scratch(&b));
-    if (!lineitem_write(csv, rows, (uint64_t)b.seed, false) || !lineitem_write(sorted, rows, (uint64_t)b.seed, true) ||
+    if (!lineitem_write(csv, rows, (uint64_t)b.seed, false) ||
+        !lineitem_write(sorted, rows, (uint64_t)b.seed, true) ||
         !supplier_write(supp, (uint64_t)b.seed))
         bench_need(SEAM_IO, NULL, csv);
     x.duck = bench_peer_start(&b, "columnar_duckdb", args);
@@ -421,13 +511,18 @@ int main(int argc, char **argv)
     l.path = sorted;
     load_ours(&l);
     load_duck(&l);
-    l = (struct load){.x = &x, .table = "supp", .schema = supplier_schema, .path = supp, .duck_columns = duck_supplier};
+    l = (struct load){.x = &x,
+                      .table = "supp",
+                      .schema = supplier_schema,
+                      .path = supp,
+                      .duck_columns = duck_supplier};
     load_ours(&l);
     load_duck(&l);
     refresh(&x);
     for (size_t i = 0; i < SEAM_ARRAY_LEN(questions); i++)
         for (int t = 1; t <= 2; t++)
-            if (only == NULL || strcmp(only, questions[i].name) == 0) ask(&x, &questions[i], rows, t);
+            if (only == NULL || strcmp(only, questions[i].name) == 0)
+                ask(&x, &questions[i], rows, t);
     if (only == NULL) {
         flights(&x);
         measure_changes(&x);

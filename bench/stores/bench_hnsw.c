@@ -27,15 +27,15 @@ static const double promises[PROMISES] = {0.90, 0.95, 0.99};
 
 struct engine {
     char name[48];
-    struct hnsw *h;           /* ours */
-    struct bench_peer *peer;  /* or theirs */
+    struct hnsw *h;          /* ours */
+    struct bench_peer *peer; /* or theirs */
     const struct vector_set *set;
     bool quantized;
     double build_s, build_cpu_s, bytes;
-    uint32_t ef[PROMISES];    /* 0 = not reached */
+    uint32_t ef[PROMISES]; /* 0 = not reached */
     double recall[PROMISES], p5[PROMISES], p1[PROMISES], p50[PROMISES], p99[PROMISES];
-    int at;                   /* the promise being timed */
-    bool finished;            /* its curve has reached the end */
+    int at;        /* the promise being timed */
+    bool finished; /* its curve has reached the end */
     char ids_path[700];
 };
 
@@ -64,11 +64,16 @@ static size_t own_bytes(void)
 
 /* Built, published and opened again as a reader would: what is measured is what is served. Memory is what
  * the reader allocated; exact vectors beside codes stay mapped and are told apart.                   */
-static struct engine ours(struct run *r, const struct vector_set *s, enum hnsw_quant quant, int threads)
+static struct engine ours(struct run *r, const struct vector_set *s, enum hnsw_quant quant,
+                          int threads)
 {
     struct engine e = {.set = s, .quantized = quant == HNSW_I8};
-    struct hnsw_options o = {.dim = s->dim, .metric = s->metric, .quant = quant, .m = (uint32_t)r->m,
-                             .ef_construction = (uint32_t)r->efc, .seed = (uint64_t)r->b->seed};
+    struct hnsw_options o = {.dim = s->dim,
+                             .metric = s->metric,
+                             .quant = quant,
+                             .m = (uint32_t)r->m,
+                             .ef_construction = (uint32_t)r->efc,
+                             .seed = (uint64_t)r->b->seed};
     struct hnsw_load_options lo = {.threads = threads, .codes = true};
     struct hnsw *w = NULL;
     struct seam_fault f = {0};
@@ -89,13 +94,14 @@ static struct engine ours(struct run *r, const struct vector_set *s, enum hnsw_q
     bench_need(hnsw_publish(w, 1, 0, &f), &f, "publishing");
     hnsw_close(w);
     before = own_bytes();
-    bench_need(hnsw_open_reader(seam_io_posix(), dir, UINT64_MAX, NULL, &e.h, &f), &f, "opening a reader");
+    bench_need(hnsw_open_reader(seam_io_posix(), dir, UINT64_MAX, NULL, &e.h, &f), &f,
+               "opening a reader");
     e.bytes = (double)(own_bytes() - before);
     return e;
 }
 
-static bool theirs(struct run *r, const struct vector_set *s, const char *program, const char *kind, bool quantized,
-                   int threads, struct engine *e)
+static bool theirs(struct run *r, const struct vector_set *s, const char *program, const char *kind,
+                   bool quantized, int threads, struct engine *e)
 {
     char m[16], efc[16], t[16], reply[200];
     const char *args[] = {s->base_path, s->query_path, m, efc, t, kind, NULL};
@@ -172,7 +178,8 @@ static double recall_at(struct run *r, struct engine *e, uint32_t ef, double *p5
         for (size_t j = 0; j < K; j++) {
             int32_t id = ids[i * K + j];
 
-            if (id >= 0 && (size_t)id < s->n) hit += vector_set_distance(s, i, (size_t)id) <= s->kth[i] * (1 + 1e-6) + 1e-12;
+            if (id >= 0 && (size_t)id < s->n)
+                hit += vector_set_distance(s, i, (size_t)id) <= s->kth[i] * (1 + 1e-6) + 1e-12;
         }
         each[i] = (double)hit / K;
         sum += each[i];
@@ -201,8 +208,10 @@ static void find_ef(struct run *r, struct engine *e)
         while (high - low > 1) {
             uint32_t mid = (low + high) / 2;
 
-            if (recall_at(r, e, mid, NULL, NULL) >= promises[p]) high = mid;
-            else low = mid;
+            if (recall_at(r, e, mid, NULL, NULL) >= promises[p])
+                high = mid;
+            else
+                low = mid;
         }
         e->ef[p] = high;
         e->recall[p] = recall_at(r, e, high, &e->p5[p], &e->p1[p]);
@@ -265,22 +274,36 @@ static void row_qps(struct run *r, const struct engine *us, const struct engine 
                     struct bench_stat a, struct bench_stat b)
 {
     char workload[120], name[80];
-    struct bench_row row = {.workload = workload, .metric = "qps", .unit = "1/s", .n = us->set->n, .threads = 1,
-                            .ours = a, .peer = name, .peer_value = b, .target = owed(us, peer)};
+    struct bench_row row = {.workload = workload,
+                            .metric = "qps",
+                            .unit = "1/s",
+                            .n = us->set->n,
+                            .threads = 1,
+                            .ours = a,
+                            .peer = name,
+                            .peer_value = b,
+                            .target = owed(us, peer)};
 
-    snprintf(workload, sizeof workload, "%s %s recall@10>=%.2f", us->set->name, us->name, promises[p]);
+    snprintf(workload, sizeof workload, "%s %s recall@10>=%.2f", us->set->name, us->name,
+             promises[p]);
     snprintf(name, sizeof name, "%s%s", peer->name, b.runs == 0 ? " (not reached)" : "");
     bench_row(r->b, &row);
 }
 
-static void row_one(struct run *r, const struct engine *e, const char *metric, const char *unit, int p, double v,
-                    bool lower)
+static void row_one(struct run *r, const struct engine *e, const char *metric, const char *unit,
+                    int p, double v, bool lower)
 {
     char workload[120];
-    struct bench_row row = {.workload = workload, .metric = metric, .unit = unit, .n = e->set->n, .threads = 1,
-                            .ours = bench_value(v), .lower_is_better = lower};
+    struct bench_row row = {.workload = workload,
+                            .metric = metric,
+                            .unit = unit,
+                            .n = e->set->n,
+                            .threads = 1,
+                            .ours = bench_value(v),
+                            .lower_is_better = lower};
 
-    snprintf(workload, sizeof workload, "%s %s recall@10>=%.2f ef=%u", e->set->name, e->name, promises[p], e->ef[p]);
+    snprintf(workload, sizeof workload, "%s %s recall@10>=%.2f ef=%u", e->set->name, e->name,
+             promises[p], e->ef[p]);
     bench_row(r->b, &row);
 }
 
@@ -317,16 +340,24 @@ static void time_promise(struct run *r, struct engine *e, int n_ours, int n, int
     }
 }
 
-static void row_build(struct run *r, const struct engine *us, const struct engine *peer, int threads)
+static void row_build(struct run *r, const struct engine *us, const struct engine *peer,
+                      int threads)
 {
     char workload[120];
     bool hnswlib = strncmp(peer->name, "hnswlib", 7) == 0;
-    struct bench_row row = {.workload = workload, .metric = "build", .unit = "s", .n = us->set->n,
-                            .threads = threads, .ours = bench_value(us->build_s), .peer = peer->name,
-                            .peer_value = bench_value(peer->build_s), .lower_is_better = true,
+    struct bench_row row = {.workload = workload,
+                            .metric = "build",
+                            .unit = "s",
+                            .n = us->set->n,
+                            .threads = threads,
+                            .ours = bench_value(us->build_s),
+                            .peer = peer->name,
+                            .peer_value = bench_value(peer->build_s),
+                            .lower_is_better = true,
                             .target = hnswlib ? 1 / 0.7 : 0};
 
-    snprintf(workload, sizeof workload, "%s %s M=%d efC=%d", us->set->name, us->name, (int)r->m, (int)r->efc);
+    snprintf(workload, sizeof workload, "%s %s M=%d efC=%d", us->set->name, us->name, (int)r->m,
+             (int)r->efc);
     bench_row(r->b, &row);
     row.metric = "build cpu"; /* of all threads: what other work on the machine does not stretch */
     row.ours = bench_value(us->build_cpu_s);
@@ -355,8 +386,8 @@ static void curve_point(struct run *r, struct engine *e, uint32_t ef)
         p50 = a;
         p99 = c;
     }
-    fprintf(r->curves, "%s\t%s\t%u\t%.5f\t%.3f\t%.3f\t%.1f\t%.1f\t%.1f\t%zu\t%u\n", e->set->name, e->name, ef, recall, p5,
-            p1, qps, p50, p99, e->set->n, e->set->dim);
+    fprintf(r->curves, "%s\t%s\t%u\t%.5f\t%.3f\t%.3f\t%.1f\t%.1f\t%.1f\t%zu\t%u\n", e->set->name,
+            e->name, ef, recall, p5, p1, qps, p50, p99, e->set->n, e->set->dim);
     e->finished = recall >= 0.999;
 }
 
@@ -387,16 +418,19 @@ static void exact_line(struct run *r, const struct engine *e)
         bench_need(hnsw_exact(e->h, &q, hits, &n, &f), &f, "scanning");
     }
     seconds = (double)(bench_now_ns() - t) / 1e9;
-    fprintf(r->curves, "%s\texact scan\t0\t1\t1\t1\t%.1f\t%.1f\t%.1f\t%zu\t%u\n", s->name, SCANS / seconds,
-            seconds / SCANS * 1e6, seconds / SCANS * 1e6, s->n, s->dim);
+    fprintf(r->curves, "%s\texact scan\t0\t1\t1\t1\t%.1f\t%.1f\t%.1f\t%zu\t%u\n", s->name,
+            SCANS / seconds, seconds / SCANS * 1e6, seconds / SCANS * 1e6, s->n, s->dim);
 }
 
 /* ---- the workloads ---- */
 static void bench_set(struct run *r, struct vector_set *s, const char *truth, size_t whole)
 {
-    static const struct { const char *program, *kind; bool quantized, bytes_only, not_bytes; } peers[PEERS] = {
-        {"hnsw_hnswlib", "f32", false, false, false},  {"hnsw_faiss", "flat", false, false, false},
-        {"hnsw_faiss", "sq8", true, false, false},     {"hnsw_usearch", "i8raw", true, true, false},
+    static const struct {
+        const char *program, *kind;
+        bool quantized, bytes_only, not_bytes;
+    } peers[PEERS] = {
+        {"hnsw_hnswlib", "f32", false, false, false}, {"hnsw_faiss", "flat", false, false, false},
+        {"hnsw_faiss", "sq8", true, false, false},    {"hnsw_usearch", "i8raw", true, true, false},
         {"hnsw_usearch", "bf16", true, false, false},
     };
     struct engine e[2 + PEERS];
@@ -409,10 +443,14 @@ static void bench_set(struct run *r, struct vector_set *s, const char *truth, si
     }
     snprintf(s->base_path, sizeof s->base_path, "%s/%s.base", bench_scratch(r->b), s->name);
     snprintf(s->query_path, sizeof s->query_path, "%s/%s.query", bench_scratch(r->b), s->name);
-    bench_need(hnsw_vecfile_write(seam_io_posix(), s->base_path, HNSW_VECFILE_FVECS, s->base, s->n, s->dim, &f), &f, "writing");
-    bench_need(hnsw_vecfile_write(seam_io_posix(), s->query_path, HNSW_VECFILE_FVECS, s->query, s->queries, s->dim, &f), &f, "writing");
-    fprintf(r->b->report, "\n%s: %zu x %u, %zu queries, M=%d efConstruction=%d\n", s->name, s->n, s->dim, s->queries,
-            (int)r->m, (int)r->efc);
+    bench_need(hnsw_vecfile_write(seam_io_posix(), s->base_path, HNSW_VECFILE_FVECS, s->base, s->n,
+                                  s->dim, &f),
+               &f, "writing");
+    bench_need(hnsw_vecfile_write(seam_io_posix(), s->query_path, HNSW_VECFILE_FVECS, s->query,
+                                  s->queries, s->dim, &f),
+               &f, "writing");
+    fprintf(r->b->report, "\n%s: %zu x %u, %zu queries, M=%d efConstruction=%d\n", s->name, s->n,
+            s->dim, s->queries, (int)r->m, (int)r->efc);
     e[0] = ours(r, s, HNSW_F32, threads);
     e[1] = ours(r, s, HNSW_I8, threads);
     vector_set_truth(r->b, s, e[0].h);
@@ -420,7 +458,11 @@ static void bench_set(struct run *r, struct vector_set *s, const char *truth, si
     for (int i = 0; i < PEERS; i++) {
         if (peers[i].bytes_only && !s->bytes) continue;
         if (!theirs(r, s, peers[i].program, peers[i].kind, peers[i].quantized, threads, &e[n])) {
-            bench_row(r->b, &(struct bench_row){.workload = s->name, .metric = "qps", .unit = "1/s", .n = s->n, .threads = 1,
+            bench_row(r->b, &(struct bench_row){.workload = s->name,
+                                                .metric = "qps",
+                                                .unit = "1/s",
+                                                .n = s->n,
+                                                .threads = 1,
                                                 .peer = e[n].name});
             continue;
         }
@@ -432,8 +474,9 @@ static void bench_set(struct run *r, struct vector_set *s, const char *truth, si
 
         find_ef(r, &e[i]);
         if (e[i].h != NULL) hnsw_info(e[i].h, &info);
-        fprintf(r->b->report, "  %-16s build %.2f s, %.1f MB (and %.1f mapped), ef %u/%u/%u\n", e[i].name, e[i].build_s,
-                e[i].bytes / 1e6, (double)info.bytes_mapped / 1e6, e[i].ef[0], e[i].ef[1], e[i].ef[2]);
+        fprintf(r->b->report, "  %-16s build %.2f s, %.1f MB (and %.1f mapped), ef %u/%u/%u\n",
+                e[i].name, e[i].build_s, e[i].bytes / 1e6, (double)info.bytes_mapped / 1e6,
+                e[i].ef[0], e[i].ef[1], e[i].ef[2]);
     }
     for (int a = 0; a < 2; a++)
         for (int i = 2; i < n; i++) row_build(r, &e[a], &e[i], threads);
@@ -467,26 +510,34 @@ static void set_free(struct vector_set *s)
     free(s->kth);
 }
 
-static bool wanted(const struct run *r, const char *name) { return r->only == NULL || strcmp(r->only, name) == 0; }
+static bool wanted(const struct run *r, const char *name)
+{
+    return r->only == NULL || strcmp(r->only, name) == 0;
+}
 
 static void bench_sets(struct run *r)
 {
     struct vector_set s = {.name = "mnist-784", .metric = HNSW_L2, .bytes = true};
 
-    if (wanted(r, s.name) && vector_set_files(r->b, &s, "ann-mnist-784/base.bvecs.gz", "ann-mnist-784/query.dev.bvecs.gz", 0,
-                                       bench_size(r->b, 8000, 60000, 60000)))
+    if (wanted(r, s.name) && vector_set_files(r->b, &s, "ann-mnist-784/base.bvecs.gz",
+                                              "ann-mnist-784/query.dev.bvecs.gz", 0,
+                                              bench_size(r->b, 8000, 60000, 60000)))
         bench_set(r, &s, "ann-mnist-784/groundtruth.dev.ivecs.gz", 60000);
     set_free(&s);
     s = (struct vector_set){.name = "glove-100", .metric = HNSW_COSINE};
-    if (wanted(r, s.name) && vector_set_files(r->b, &s, "glove-100/vectors.f16.gz", "glove-100/query.dev.fvecs.gz", 100,
-                                       bench_size(r->b, 15000, 198000, 198000)))
+    if (wanted(r, s.name) &&
+        vector_set_files(r->b, &s, "glove-100/vectors.f16.gz", "glove-100/query.dev.fvecs.gz", 100,
+                         bench_size(r->b, 15000, 198000, 198000)))
         bench_set(r, &s, "glove-100/groundtruth.dev.ivecs.gz", 198000);
     set_free(&s);
     s = (struct vector_set){.name = "fashion-784", .metric = HNSW_L2, .bytes = true};
-    if (!r->b->quick && wanted(r, s.name) && vector_set_fashion(r->b, &s, 60000)) bench_set(r, &s, NULL, 0);
+    if (!r->b->quick && wanted(r, s.name) && vector_set_fashion(r->b, &s, 60000))
+        bench_set(r, &s, NULL, 0);
     set_free(&s);
     s = (struct vector_set){.name = "clustered-64", .metric = HNSW_L2};
-    if (wanted(r, s.name) && vector_set_clustered(r->b, &s, bench_size(r->b, 10000, 50000, 200000), 64)) bench_set(r, &s, NULL, 0);
+    if (wanted(r, s.name) &&
+        vector_set_clustered(r->b, &s, bench_size(r->b, 10000, 50000, 200000), 64))
+        bench_set(r, &s, NULL, 0);
     set_free(&s);
 }
 
@@ -494,15 +545,21 @@ static void bench_sets(struct run *r)
 static void bench_churn(struct run *r)
 {
     struct vector_set s = {.name = "churn", .metric = HNSW_L2};
-    struct hnsw_options o = {.dim = 32, .m = (uint32_t)r->m, .ef_construction = (uint32_t)r->efc, .seed = 1};
+    struct hnsw_options o = {
+        .dim = 32, .m = (uint32_t)r->m, .ef_construction = (uint32_t)r->efc, .seed = 1};
     struct hnsw_load_options lo = {.threads = (int)r->b->threads};
     struct hnsw_health health;
     struct hnsw_maintain_report report;
     struct engine old = {.set = &s, .name = "repaired"}, fresh = {.set = &s, .name = "fresh"};
     struct seam_fault f = {0};
     size_t n = bench_size(r->b, 6000, 30000, 100000), half = n / 2;
-    struct bench_row row = {.workload = "delete half, insert half, maintain: recall@10 at ef=32", .metric = "recall",
-                            .unit = "share", .n = n, .threads = 1, .peer = "a fresh build", .target = 0.995};
+    struct bench_row row = {.workload = "delete half, insert half, maintain: recall@10 at ef=32",
+                            .metric = "recall",
+                            .unit = "share",
+                            .n = n,
+                            .threads = 1,
+                            .peer = "a fresh build",
+                            .target = 0.995};
     uint64_t *keys;
 
     vector_set_clustered(r->b, &s, n + half, 32);
@@ -512,13 +569,17 @@ static void bench_churn(struct run *r)
     for (size_t i = 0; i < s.n; i++) keys[i] = i;
     bench_need(hnsw_new(&o, NULL, &old.h, &f), &f, "an index");
     bench_need(hnsw_new(&o, NULL, &fresh.h, &f), &f, "an index");
-    bench_need(hnsw_load(fresh.h, keys + half, 0, s.base + half * s.dim, n, 1, &lo, &f), &f, "building");
+    bench_need(hnsw_load(fresh.h, keys + half, 0, s.base + half * s.dim, n, 1, &lo, &f), &f,
+               "building");
     bench_need(hnsw_load(old.h, keys, 0, s.base, n, 1, &lo, &f), &f, "building");
     for (size_t i = 0; i < half; i++) bench_need(hnsw_delete(old.h, i, 2, &f), &f, "deleting");
     bench_need(hnsw_load(old.h, keys + n, 0, s.base + n * s.dim, half, 3, &lo, &f), &f, "building");
     bench_need(hnsw_publish(old.h, 3, 0, &f), &f, "publishing");
-    bench_need(hnsw_maintain(old.h, &(struct hnsw_maintain_options){.retain_lsn = UINT64_MAX, .threads = lo.threads},
-                             &report, &f), &f, "maintaining");
+    bench_need(hnsw_maintain(
+                   old.h,
+                   &(struct hnsw_maintain_options){.retain_lsn = UINT64_MAX, .threads = lo.threads},
+                   &report, &f),
+               &f, "maintaining");
     vector_set_truth(r->b, &s, fresh.h);
     row.ours = bench_value(recall_at(r, &old, 32, NULL, NULL));
     row.peer_value = bench_value(recall_at(r, &fresh, 32, NULL, NULL));
@@ -557,8 +618,12 @@ static void bench_folder(struct run *r)
     struct seam_histogram publish, visible;
     struct seam_fault f = {0};
     size_t n = bench_size(r->b, 50000, 200000, 1000000);
-    struct bench_row row = {.workload = "cold open, checksums and links verified", .metric = "time", .unit = "s", .n = n,
-                            .threads = 1, .lower_is_better = true};
+    struct bench_row row = {.workload = "cold open, checksums and links verified",
+                            .metric = "time",
+                            .unit = "s",
+                            .n = n,
+                            .threads = 1,
+                            .lower_is_better = true};
     char dir[700];
     double cold[3];
 
@@ -575,7 +640,8 @@ static void bench_folder(struct run *r)
         reader = NULL;
         forget_pages(dir);
         t = bench_now_ns();
-        bench_need(hnsw_open_reader(seam_io_posix(), dir, UINT64_MAX, NULL, &reader, &f), &f, "opening");
+        bench_need(hnsw_open_reader(seam_io_posix(), dir, UINT64_MAX, NULL, &reader, &f), &f,
+                   "opening");
         cold[i] = (double)(bench_now_ns() - t) / 1e9;
     }
     row.ours = bench_stat_of(cold, 3);
@@ -593,9 +659,14 @@ static void bench_folder(struct run *r)
         seam_histogram_add(&visible, bench_now_ns() - t);
         BENCH_CHECK(r->b, hnsw_applied_lsn(reader) == i + 2);
     }
-    bench_row_latency(r->b, &(struct bench_row){.workload = "publish one vector, durable", .n = 300, .threads = 1},
-                      &publish, NULL);
-    bench_row_latency(r->b, &(struct bench_row){.workload = "publish one vector and refresh a reader", .n = 300, .threads = 1},
+    bench_row_latency(
+        r->b,
+        &(struct bench_row){.workload = "publish one vector, durable", .n = 300, .threads = 1},
+        &publish, NULL);
+    bench_row_latency(r->b,
+                      &(struct bench_row){.workload = "publish one vector and refresh a reader",
+                                          .n = 300,
+                                          .threads = 1},
                       &visible, NULL);
     hnsw_close(reader);
     hnsw_close(w);
@@ -611,7 +682,9 @@ static void bench_kernels(struct run *r)
     float *rows = NULL, *q = NULL;
     struct seam_rng g;
 
-    if (posix_memalign((void **)&rows, 1 << 21, (size_t)ROWS * DIM * 4) != 0 || posix_memalign((void **)&q, 64, stride + DIM * 4) != 0) exit(1);
+    if (posix_memalign((void **)&rows, 1 << 21, (size_t)ROWS * DIM * 4) != 0 ||
+        posix_memalign((void **)&q, 64, stride + DIM * 4) != 0)
+        exit(1);
     memset(rows, 1, (size_t)ROWS * DIM * 4);
     memset(q, 1, stride + DIM * 4);
     seam_rng_seed(&g, 1);
@@ -628,16 +701,23 @@ static void bench_kernels(struct run *r)
             for (int i = 0; i < HOT; i++) at[i] = (const uint8_t *)rows + (size_t)i * size;
             t = bench_now_ns();
             for (int c = 0; c < CALLS; c++) {
-                for (int i = 0; cold && i < HOT; i++) at[i] = (const uint8_t *)rows + seam_rng_below(&g, room) * size;
-                if (codes) all[k]->i8((const int8_t *)q, at, HOT, stride, 0, 1, keys);
-                else all[k]->l2(q, at, HOT, DIM, keys);
+                for (int i = 0; cold && i < HOT; i++)
+                    at[i] = (const uint8_t *)rows + seam_rng_below(&g, room) * size;
+                if (codes)
+                    all[k]->i8((const int8_t *)q, at, HOT, stride, 0, 1, keys);
+                else
+                    all[k]->l2(q, at, HOT, DIM, keys);
                 bench_keep(keys);
             }
             gb = (double)CALLS * HOT * (double)size / (double)(bench_now_ns() - t);
-            snprintf(workload, sizeof workload, "kernel %s %s 784, %s", all[k]->name, codes ? "i8" : "f32 L2",
-                     cold ? "random rows of 200 MB" : "rows in cache");
-            bench_row(r->b, &(struct bench_row){.workload = workload, .metric = "read", .unit = "GB/s", .n = HOT,
-                                                .threads = 1, .ours = bench_value(gb),
+            snprintf(workload, sizeof workload, "kernel %s %s 784, %s", all[k]->name,
+                     codes ? "i8" : "f32 L2", cold ? "random rows of 200 MB" : "rows in cache");
+            bench_row(r->b, &(struct bench_row){.workload = workload,
+                                                .metric = "read",
+                                                .unit = "GB/s",
+                                                .n = HOT,
+                                                .threads = 1,
+                                                .ours = bench_value(gb),
                                                 .limit = cold ? bench_memory_gbps(r->b, 1) : 0});
         }
     }
@@ -652,7 +732,8 @@ int main(int argc, char **argv)
     const struct seam_opt extra[] = {
         {"m", 0, SEAM_OPT_INT, "N", "links a node (16)", &r.m},
         {"efc", 0, SEAM_OPT_INT, "N", "efConstruction (200)", &r.efc},
-        {"set", 0, SEAM_OPT_STRING, "NAME", "one of mnist-784, glove-100, fashion-784, clustered-64, churn, folder, kernels", &r.only},
+        {"set", 0, SEAM_OPT_STRING, "NAME",
+         "one of mnist-784, glove-100, fashion-784, clustered-64, churn, folder, kernels", &r.only},
     };
     char path[700];
 
@@ -661,7 +742,8 @@ int main(int argc, char **argv)
         snprintf(path, sizeof path, "%s.curves.tsv", b.tsv);
         r.curves = fopen(path, "w");
         if (r.curves != NULL) setvbuf(r.curves, NULL, _IOLBF, 0);
-        if (r.curves != NULL) fprintf(r.curves, "set\tengine\tef\trecall\tp5\tp1\tqps\tp50_us\tp99_us\tn\tdim\n");
+        if (r.curves != NULL)
+            fprintf(r.curves, "set\tengine\tef\trecall\tp5\tp1\tqps\tp50_us\tp99_us\tn\tdim\n");
     }
     if (wanted(&r, "kernels")) bench_kernels(&r);
     bench_sets(&r);

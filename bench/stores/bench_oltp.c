@@ -298,8 +298,7 @@ static void load(uint64_t n, int rounds, bool random_order)
     snprintf(line, sizeof line, "load %llu %d %s", (unsigned long long)n,
              random_order ? 1000 : 10000, random_order ? "random" : "order");
     for (int round = 0; round < rounds; round++) {
-        for (int i = 0; i < STORES; i++)
-            fresh(&stores[i], false);
+        for (int i = 0; i < STORES; i++) fresh(&stores[i], false);
         round_of(&rate, round, line);
         for (int i = 0; i < STORES; i++) {
             double bytes = NAN;
@@ -315,7 +314,8 @@ static void load(uint64_t n, int rounds, bool random_order)
             }
             size.value[i][round] = bytes / 1e6;
             if (stores[i].on)
-                bench_need(seam_io_remove_tree(seam_io_posix(), stores[i].dir, NULL), NULL, "clean up");
+                bench_need(seam_io_remove_tree(seam_io_posix(), stores[i].dir, NULL), NULL,
+                           "clean up");
         }
         size.rounds = round + 1;
     }
@@ -336,13 +336,11 @@ static void latencies(const char *name, const char *line, uint64_t n, int thread
     static const char *const metrics[] = {"p50", "p99", "p99.9"};
     struct result r[3];
 
-    for (int m = 0; m < 3; m++)
-        r[m].rounds = 1;
+    for (int m = 0; m < 3; m++) r[m].rounds = 1;
     for (int i = 0; i < STORES; i++) {
         char reply[256] = "";
 
-        for (int m = 0; m < 3; m++)
-            r[m].value[i][0] = NAN;
+        for (int m = 0; m < 3; m++) r[m].value[i][0] = NAN;
         if (ask(&stores[i], reply, sizeof reply, "%s", line))
             (void)!sscanf(reply, "%*f %lf %lf %lf", &r[0].value[i][0], &r[1].value[i][0],
                           &r[2].value[i][0]);
@@ -383,8 +381,7 @@ static void commits(uint64_t n, double seconds, int rounds, bool relaxed)
 
         snprintf(line, sizeof line, "commit %d %g %llu", threads[k], seconds,
                  (unsigned long long)n);
-        for (int round = 0; round < rounds; round++)
-            round_of(&rate, round, line);
+        for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
         snprintf(name, sizeof name, "single-row commits, %s", relaxed ? "relaxed" : "durable");
         if (relaxed)
             put_row(name, "rate", "commits/s", n, threads[k], &rate, "wiredtiger", 0,
@@ -395,8 +392,7 @@ static void commits(uint64_t n, double seconds, int rounds, bool relaxed)
                     k == 0 ? 1.0 : 2.0, 0, false);
         latencies(name, line, n, threads[k]);
     }
-    for (int i = 0; i < STORES; i++)
-        finish(&stores[i], true);
+    for (int i = 0; i < STORES; i++) finish(&stores[i], true);
 }
 
 static void reads(uint64_t n, uint64_t count, int rounds)
@@ -422,8 +418,7 @@ static void reads(uint64_t n, uint64_t count, int rounds)
 
         snprintf(line, sizeof line, "read %d %llu %llu %s", kinds[k].threads,
                  (unsigned long long)count, (unsigned long long)n, k == 1 ? "one" : "each");
-        for (int round = 0; round < rounds; round++)
-            round_of(&rate, round, line);
+        for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
         put_row(kinds[k].name, "rate", "reads/s", n, kinds[k].threads, &rate, "lmdb", 0, 1.0, 0,
                 false);
     }
@@ -435,13 +430,11 @@ static void reads(uint64_t n, uint64_t count, int rounds)
                      (unsigned long long)n);
         else
             snprintf(line, sizeof line, "full %llu", (unsigned long long)n);
-        for (int round = 0; round < rounds; round++)
-            round_of(&rate, round, line);
+        for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
         put_row(k == 0 ? "range of 100 rows" : "full scan", "rate", "rows/s", n, 1, &rate, "lmdb",
                 0, 1.0, 0, false);
     }
-    for (int i = 0; i < STORES; i++)
-        finish(&stores[i], true);
+    for (int i = 0; i < STORES; i++) finish(&stores[i], true);
 }
 
 static void ycsb(uint64_t n, double seconds, int rounds)
@@ -463,15 +456,13 @@ static void ycsb(uint64_t n, double seconds, int rounds)
 
             snprintf(line, sizeof line, "ycsb %c %d %g %llu", kinds[k], threads, seconds,
                      (unsigned long long)n);
-            for (int round = 0; round < rounds; round++)
-                round_of(&rate, round, line);
+            for (int round = 0; round < rounds; round++) round_of(&rate, round, line);
             snprintf(name, sizeof name, "YCSB-%c durable, zipf 0.99", kinds[k] - 'a' + 'A');
-            put_row(name, "rate", "ops/s", n, threads, &rate, NULL,
-                    syncs * ops_a_sync[k] * threads, k < 2 ? 1.2 : 0, 0, false);
+            put_row(name, "rate", "ops/s", n, threads, &rate, NULL, syncs * ops_a_sync[k] * threads,
+                    k < 2 ? 1.2 : 0, 0, false);
         }
     }
-    for (int i = 0; i < STORES; i++)
-        finish(&stores[i], true);
+    for (int i = 0; i < STORES; i++) finish(&stores[i], true);
 }
 
 static void recovery(uint64_t n)
@@ -584,7 +575,8 @@ static void recovery_cold(uint64_t n)
     for (size_t i = 0; i < SEAM_ARRAY_LEN(helpers); i++) {
         struct oltp_stats stats;
         char name[80];
-        struct bench_row row = {.workload = name, .metric = "rate", .unit = "changes/s", .n = n / 10};
+        struct bench_row row = {
+            .workload = name, .metric = "rate", .unit = "changes/s", .n = n / 10};
         double began;
 
         drop_cached(dir);
@@ -595,7 +587,8 @@ static void recovery_cold(uint64_t n)
         oltp_stats(our.db, &stats);
         BENCH_CHECK(bench, stats.replayed_changes == n / 10);
         need(oltp_close(our.db, &f), &f, "close");
-        snprintf(name, sizeof name, "recovery, nothing cached, %d helpers", i == 0 ? 0 : helpers[i]);
+        snprintf(name, sizeof name, "recovery, nothing cached, %d helpers",
+                 i == 0 ? 0 : helpers[i]);
         if (i == 0) alone = (double)(n / 10) / began;
         row.threads = i == 0 ? 1 : 1 + helpers[i];
         row.ours = bench_value((double)(n / 10) / began);
@@ -613,7 +606,7 @@ static void recovery_cold(uint64_t n)
 struct large_work {
     const char *name, *line; /* the line takes the number of rows */
     int threads;
-    bool checked;            /* every store must give the same second number */
+    bool checked; /* every store must give the same second number */
 };
 static const struct large_work large_works[] = {
     {"load in key order, 10000 a txn", "load %llu 10000 order", 1, false},
@@ -632,13 +625,14 @@ static void large_cache_line(uint64_t n)
     struct oltp_stats s;
 
     oltp_stats(our.db, &s);
-    fprintf(bench->report,
-            "seam: %llu rows in %.0f MB through %.0f MB of cache: %.1f %% of %llu page uses were hits, "
-            "%llu evicted, %llu written back early, %llu read ahead\n",
-            (unsigned long long)n, (double)s.file_bytes / 1e6, (double)s.cache_bytes / 1e6,
-            s.uses > 0 ? 100.0 * (double)(s.uses - s.loads) / (double)s.uses : 100.0,
-            (unsigned long long)s.uses, (unsigned long long)s.evictions,
-            (unsigned long long)s.write_backs, (unsigned long long)s.read_ahead);
+    fprintf(
+        bench->report,
+        "seam: %llu rows in %.0f MB through %.0f MB of cache: %.1f %% of %llu page uses were hits, "
+        "%llu evicted, %llu written back early, %llu read ahead\n",
+        (unsigned long long)n, (double)s.file_bytes / 1e6, (double)s.cache_bytes / 1e6,
+        s.uses > 0 ? 100.0 * (double)(s.uses - s.loads) / (double)s.uses : 100.0,
+        (unsigned long long)s.uses, (unsigned long long)s.evictions,
+        (unsigned long long)s.write_backs, (unsigned long long)s.read_ahead);
 }
 
 /* One store after the other, each gone from the disk before the next begins. */
@@ -649,7 +643,8 @@ static void large(uint64_t n)
     bool have[LARGE_WORKS] = {0};
 
     fprintf(bench->report,
-            "large: %llu rows, a cache of %lld MB each; %.1f GB of free memory serve the misses of every "
+            "large: %llu rows, a cache of %lld MB each; %.1f GB of free memory serve the misses of "
+            "every "
             "store as the system's page cache (LMDB has no cache but that)\n",
             (unsigned long long)n, (long long)cache_mb,
             (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 1e9);
@@ -699,8 +694,8 @@ int main(int argc, char **argv)
     const struct seam_opt extra[] = {
         {"only", 0, SEAM_OPT_STRING, "WORD",
          "one workload: load random commit relaxed read ycsb recovery large", &only},
-        {"large", 0, SEAM_OPT_FLAG, NULL, "ten times the rows through a tenth of the memory, only that",
-         &large_only},
+        {"large", 0, SEAM_OPT_FLAG, NULL,
+         "ten times the rows through a tenth of the memory, only that", &large_only},
         {"cache", 0, SEAM_OPT_INT, "MB", "page cache of every store [1024]", &cache_mb},
         {"peers", 0, SEAM_OPT_STRING, "LIST", "peers to run, comma-separated, or none", &peers}};
     uint64_t n;
@@ -734,7 +729,6 @@ int main(int argc, char **argv)
         cache_mb = (int64_t)(10 * n * (KV_VALUE + 8) / 10 >> 20); /* the large data's tenth */
         large(10 * n);
     }
-    for (int i = 1; i < STORES; i++)
-        bench_peer_stop(stores[i].peer);
+    for (int i = 1; i < STORES; i++) bench_peer_stop(stores[i].peer);
     return bench_close(&b);
 }

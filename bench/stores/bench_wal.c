@@ -25,7 +25,7 @@ struct setup {
     bool dsync, no_gather;
     double seconds;
     struct seam_histogram latency; /* durable commits, all rounds */
-    struct wal_stats stats;   /* of the last round */
+    struct wal_stats stats;        /* of the last round */
 };
 
 static struct wal *fresh_log(struct setup *s, char dir[600])
@@ -52,11 +52,11 @@ static seam_lsn_t append_transaction(struct wal *w, uint64_t txn)
 {
     uint8_t head[WAL_CHANGE_HEAD_MAX + 16], mid[10], row[ROW], key[8], small[64];
     struct wal_change_row c = {.txn = txn,
-                           .table = 1,
-                           .version = 1,
-                           .op = WAL_OP_INSERT,
-                           .key = {key, 8},
-                           .after = {row, ROW}};
+                               .table = 1,
+                               .version = 1,
+                               .op = WAL_OP_INSERT,
+                               .key = {key, 8},
+                               .after = {row, ROW}};
     struct seam_buf b = {.data = small, .cap = sizeof small, .limit = sizeof small};
     struct wal_span at;
     struct seam_fault f = {0};
@@ -65,15 +65,18 @@ static seam_lsn_t append_transaction(struct wal *w, uint64_t txn)
     memset(row, (int)txn, sizeof row);
     seam_put_u64(key, txn);
     wal_change_put_begin(&b, &(struct wal_change_begin){txn});
-    bench_need(wal_append(w, WAL_CHANGE_BEGIN, &(struct seam_io_slice){b.data, b.size}, 1, &at, &f), &f,
-               "append");
-    n = wal_change_row_head(head, &c, mid, &mid_size);
-    bench_need(wal_append(w, WAL_CHANGE_ROW, (struct seam_io_slice[]){{head, n}, {row, ROW}}, 2, &at, &f),
+    bench_need(wal_append(w, WAL_CHANGE_BEGIN, &(struct seam_io_slice){b.data, b.size}, 1, &at, &f),
                &f, "append");
+    n = wal_change_row_head(head, &c, mid, &mid_size);
+    bench_need(
+        wal_append(w, WAL_CHANGE_ROW, (struct seam_io_slice[]){{head, n}, {row, ROW}}, 2, &at, &f),
+        &f, "append");
     b.size = 0;
-    wal_change_put_commit(&b, &(struct wal_change_commit){txn, 1700000000000000 + (int64_t)txn, 1, 300});
-    bench_need(wal_append(w, WAL_CHANGE_COMMIT, &(struct seam_io_slice){b.data, b.size}, 1, &at, &f), &f,
-               "append");
+    wal_change_put_commit(
+        &b, &(struct wal_change_commit){txn, 1700000000000000 + (int64_t)txn, 1, 300});
+    bench_need(
+        wal_append(w, WAL_CHANGE_COMMIT, &(struct seam_io_slice){b.data, b.size}, 1, &at, &f), &f,
+        "append");
     return at.end;
 }
 
@@ -150,7 +153,8 @@ static double run_raw(void *ctx)
     struct seam_fault f = {0};
 
     snprintf(path, sizeof path, "%s/raw%d", bench_scratch(s->b), next_dir++);
-    bench_need(seam_file_open(seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &file, &f), &f, "open");
+    bench_need(seam_file_open(seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &file, &f),
+               &f, "open");
     bench_need(seam_file_fill_zero(file, 0, 16 << 20, &f), &f, "fill");
     bench_need(seam_file_sync(file, &f), &f, "sync");
     start = bench_now_ns();
@@ -198,8 +202,7 @@ static void bench_commits(struct bench *b)
     sides[5] = (struct bench_side){.run = run_commits, .ctx = &eight_dsync};
     sides[6] = (struct bench_side){.run = run_commits, .ctx = &deferred};
     sides[7] = (struct bench_side){.run = run_commits, .ctx = &written};
-    for (int i = 1; i < 8; i++)
-        seam_histogram_init(&((struct setup *)sides[i].ctx)->latency);
+    for (int i = 1; i < 8; i++) seam_histogram_init(&((struct setup *)sides[i].ctx)->latency);
     bench_interleave(sides, 8, (int)bench_size(b, 3, 5, 9));
 
     double bound = sides[0].stat.median;
@@ -266,15 +269,13 @@ static double bulk_append(void *ctx)
     uint64_t start = bench_now_ns(), records = 0, rows = 0, sum = 0;
     seam_lsn_t lsn = SEAM_LSN_NONE;
 
-    for (uint64_t i = 0; i < k->n; i++)
-        lsn = append_transaction(w, i);
+    for (uint64_t i = 0; i < k->n; i++) lsn = append_transaction(w, i);
     bench_need(wal_commit(w, lsn, WAL_DURABLE, &f), &f, "commit");
     k->append = (double)(bench_now_ns() - start) / 1e9;
     k->bytes = lsn;
     bench_need(wal_reader_open(seam_io_posix(), dir, SEAM_LSN_NONE, 0, &r, &f), &f, "read");
     start = bench_now_ns();
-    while (wal_reader_next(r, &rec, &f) == SEAM_OK)
-        records++;
+    while (wal_reader_next(r, &rec, &f) == SEAM_OK) records++;
     k->read = (double)(bench_now_ns() - start) / 1e9;
     BENCH_CHECK(k->b, records == 3 * k->n);
     bench_need(wal_reader_seek(r, SEAM_LSN_NONE, &f), &f, "seek");

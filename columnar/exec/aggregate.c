@@ -15,14 +15,22 @@
 #include "columnar/format/kernels.h"
 #include "engine/base/hash.h"
 
-enum { CODES_MAX = 1 << 22, FLEETING_CODES_MAX = 4096, MASK_CODES = 64, DISTINCT_BITS_MAX = 1 << 28,
-       DENSE_MAX = 1 << 20, DENSE_SHARE = 4, PASSES_MAX = 4096, PASSES_STEP = 4 };
+enum {
+    CODES_MAX = 1 << 22,
+    FLEETING_CODES_MAX = 4096,
+    MASK_CODES = 64,
+    DISTINCT_BITS_MAX = 1 << 28,
+    DENSE_MAX = 1 << 20,
+    DENSE_SHARE = 4,
+    PASSES_MAX = 4096,
+    PASSES_STEP = 4
+};
 enum { NOT_SEEN = -1, NOT_MINE = -2 };
 #define NO_GROUP UINT32_MAX
 
-struct key_code { /* how one key becomes codes in this batch */
-    uint32_t domain;           /* without the null code */
-    const void *identity;      /* of the dictionary */
+struct key_code {         /* how one key becomes codes in this batch */
+    uint32_t domain;      /* without the null code */
+    const void *identity; /* of the dictionary */
     int64_t lo;
     enum { CODE_CONST, CODE_DICT, CODE_RANGE } kind;
 };
@@ -34,27 +42,27 @@ struct agg_thread {
     struct columnar_vec *keys, *args;
     struct seam_value *values;
     struct key_code *codes, *last;
-    uint32_t *code;            /* combination of each row */
+    uint32_t *code; /* combination of each row */
     uint32_t *at, *group;
-    int32_t *map;              /* combination -> group, -1 not seen */
+    int32_t *map; /* combination -> group, -1 not seen */
     size_t map_cap, map_size;
-    uint8_t *present;          /* dense: groups that have a row */
+    uint8_t *present; /* dense: groups that have a row */
 };
 
 struct aggregation {
     struct columnar_query *q;
     const struct columnar_plan *p;
     int n_args;
-    const struct columnar_expr **args;  /* distinct ones */
-    int *arg_of;               /* aggregate -> argument */
-    int64_t *key_lo, *key_hi;  /* bounds of keys over the table */
+    const struct columnar_expr **args; /* distinct ones */
+    int *arg_of;                       /* aggregate -> argument */
+    int64_t *key_lo, *key_hi;          /* bounds of keys over the table */
     bool *key_bounded;
     int64_t *arg_lo, *arg_hi;
     bool *arg_bounded;
-    size_t dense;              /* groups numbered by the only key's distance from its lowest; the last is null */
-    uint64_t budget;           /* of a thread */
-    uint32_t passes, pass;     /* this pass makes the groups of its share */
-    atomic_bool over;          /* a thread passed its budget */
+    size_t dense; /* groups numbered by the only key's distance from its lowest; the last is null */
+    uint64_t budget;       /* of a thread */
+    uint32_t passes, pass; /* this pass makes the groups of its share */
+    atomic_bool over;      /* a thread passed its budget */
     struct agg_thread *threads;
 };
 
@@ -74,7 +82,8 @@ static bool same_expr(const struct columnar_expr *a, const struct columnar_expr 
 }
 
 /* Bounds of a plain column that comes unchanged from a scan of *rows rows. */
-static bool column_bounds(const struct columnar_plan *in, const struct columnar_expr *e, int64_t *lo, int64_t *hi, uint64_t *rows)
+static bool column_bounds(const struct columnar_plan *in, const struct columnar_expr *e,
+                          int64_t *lo, int64_t *hi, uint64_t *rows)
 {
     int column;
 
@@ -104,7 +113,9 @@ static void choose_dense(struct aggregation *x, uint64_t rows)
         enum columnar_agg_op op = x->p->aggs[g].op;
 
         if (op == COLUMNAR_AGG_COUNT_DISTINCT || op == COLUMNAR_AGG_APPROX_DISTINCT) return;
-        if ((op == COLUMNAR_AGG_MIN || op == COLUMNAR_AGG_MAX) && x->p->aggs[g].arg->type == SEAM_V_TEXT) return;
+        if ((op == COLUMNAR_AGG_MIN || op == COLUMNAR_AGG_MAX) &&
+            x->p->aggs[g].arg->type == SEAM_V_TEXT)
+            return;
     }
     if (domain * 24 * (uint64_t)x->p->n_aggs < x->budget) x->dense = (size_t)domain + 1;
 }
@@ -124,8 +135,9 @@ static enum seam_status set_up(struct aggregation *x, const struct columnar_plan
     x->arg_hi = calloc(aggs, 8);
     x->arg_bounded = calloc(aggs, 1);
     x->threads = calloc((size_t)x->q->threads, sizeof *x->threads);
-    if (x->args == NULL || x->arg_of == NULL || x->key_lo == NULL || x->key_hi == NULL || x->key_bounded == NULL ||
-        x->arg_lo == NULL || x->arg_hi == NULL || x->arg_bounded == NULL || x->threads == NULL)
+    if (x->args == NULL || x->arg_of == NULL || x->key_lo == NULL || x->key_hi == NULL ||
+        x->key_bounded == NULL || x->arg_lo == NULL || x->arg_hi == NULL ||
+        x->arg_bounded == NULL || x->threads == NULL)
         return SEAM_NOMEM;
     for (int k = 0; k < p->n_keys; k++)
         x->key_bounded[k] = column_bounds(p->in, p->exprs[k], &x->key_lo[k], &x->key_hi[k], &rows);
@@ -162,8 +174,9 @@ static enum seam_status thread_init(struct aggregation *x, struct agg_thread *t)
     t->code = calloc(COLUMNAR_VECTOR_ROWS, sizeof *t->code);
     t->at = calloc(COLUMNAR_VECTOR_ROWS, sizeof *t->at);
     t->group = calloc(COLUMNAR_VECTOR_ROWS, sizeof *t->group);
-    if (t->eval == NULL || t->dense == NULL || t->keys == NULL || t->args == NULL || t->values == NULL ||
-        t->codes == NULL || t->last == NULL || t->code == NULL || t->at == NULL || t->group == NULL)
+    if (t->eval == NULL || t->dense == NULL || t->keys == NULL || t->args == NULL ||
+        t->values == NULL || t->codes == NULL || t->last == NULL || t->code == NULL ||
+        t->at == NULL || t->group == NULL)
         return SEAM_NOMEM;
     if (x->dense > 0) {
         t->present = calloc(x->dense, 1);
@@ -203,31 +216,38 @@ static void thread_free(struct agg_thread *t)
 
 /* ---- codes ---- */
 
-static bool int_like(unsigned type) { return type != SEAM_V_TEXT && type != SEAM_V_DOUBLE && type != SEAM_V_NULL; }
+static bool int_like(unsigned type)
+{
+    return type != SEAM_V_TEXT && type != SEAM_V_DOUBLE && type != SEAM_V_NULL;
+}
 
-static bool code_of(const struct aggregation *x, int k, const struct columnar_vec *v, struct key_code *c)
+static bool code_of(const struct aggregation *x, int k, const struct columnar_vec *v,
+                    struct key_code *c)
 {
     switch (v->kind) {
-    case COLUMNAR_VEC_CONST:
-        return false; /* handled as a range of one below, or by hashing */
+    case COLUMNAR_VEC_CONST: return false; /* handled as a range of one below, or by hashing */
     case COLUMNAR_VEC_DICT:
-        *c = (struct key_code){.domain = v->dict_count, .identity = v->stable ? v->i : NULL, .kind = CODE_DICT};
+        *c = (struct key_code){
+            .domain = v->dict_count, .identity = v->stable ? v->i : NULL, .kind = CODE_DICT};
         return v->dict_count <= 65536;
     default:
         if (!int_like(v->type) || !x->key_bounded[k]) return false;
         if ((uint64_t)x->key_hi[k] - (uint64_t)x->key_lo[k] >= CODES_MAX) return false;
-        *c = (struct key_code){.domain = (uint32_t)(x->key_hi[k] - x->key_lo[k] + 1), .lo = x->key_lo[k],
+        *c = (struct key_code){.domain = (uint32_t)(x->key_hi[k] - x->key_lo[k] + 1),
+                               .lo = x->key_lo[k],
                                .kind = CODE_RANGE};
         return true;
     }
 }
 
 /* A constant vector: its place in the range of the key, or a dictionary of one made of its address and value. */
-static bool code_of_const(const struct aggregation *x, int k, const struct columnar_vec *v, struct key_code *c)
+static bool code_of_const(const struct aggregation *x, int k, const struct columnar_vec *v,
+                          struct key_code *c)
 {
     if (int_like(v->type) && x->key_bounded[k] &&
         (uint64_t)x->key_hi[k] - (uint64_t)x->key_lo[k] < CODES_MAX) {
-        *c = (struct key_code){.domain = (uint32_t)(x->key_hi[k] - x->key_lo[k] + 1), .lo = x->key_lo[k],
+        *c = (struct key_code){.domain = (uint32_t)(x->key_hi[k] - x->key_lo[k] + 1),
+                               .lo = x->key_lo[k],
                                .kind = CODE_RANGE};
         return true;
     }
@@ -237,7 +257,10 @@ static bool code_of_const(const struct aggregation *x, int k, const struct colum
 }
 
 /* Its codes mean something else in the next batch. */
-static bool fleeting(const struct key_code *c) { return c->kind != CODE_RANGE && c->identity == NULL; }
+static bool fleeting(const struct key_code *c)
+{
+    return c->kind != CODE_RANGE && c->identity == NULL;
+}
 
 static enum seam_status ready_map(struct agg_thread *t, int n_keys, size_t size)
 {
@@ -263,7 +286,8 @@ static enum seam_status ready_map(struct agg_thread *t, int n_keys, size_t size)
     return SEAM_OK;
 }
 
-static bool add_codes(uint32_t *code, const struct columnar_vec *v, const struct key_code *c, uint32_t stride, uint32_t rows)
+static bool add_codes(uint32_t *code, const struct columnar_vec *v, const struct key_code *c,
+                      uint32_t stride, uint32_t rows)
 {
     uint32_t null_code = c->domain;
 
@@ -284,8 +308,10 @@ static bool add_codes(uint32_t *code, const struct columnar_vec *v, const struct
         for (uint32_t i = 0; i < rows; i++) {
             uint64_t off = (uint64_t)v->i[columnar_vec_slot(v, i)] - (uint64_t)c->lo;
 
-            if (columnar_vec_null(v, i)) off = null_code;
-            else if (off >= null_code) return false; /* statistics that lie */
+            if (columnar_vec_null(v, i))
+                off = null_code;
+            else if (off >= null_code)
+                return false; /* statistics that lie */
             code[i] += (uint32_t)off * stride;
         }
         return true;
@@ -293,15 +319,17 @@ static bool add_codes(uint32_t *code, const struct columnar_vec *v, const struct
 }
 
 /* Combination numbers of all rows into t->code; *size: how many there can be; 0: not by codes. */
-static enum seam_status combine(struct aggregation *x, struct agg_thread *t, uint32_t rows, size_t *size)
+static enum seam_status combine(struct aggregation *x, struct agg_thread *t, uint32_t rows,
+                                size_t *size)
 {
     uint64_t product = 1;
     bool passing = false;
 
     *size = 0;
     for (int k = 0; k < x->p->n_keys; k++) {
-        bool ok = t->keys[k].kind == COLUMNAR_VEC_CONST ? code_of_const(x, k, &t->keys[k], &t->codes[k])
-                                               : code_of(x, k, &t->keys[k], &t->codes[k]);
+        bool ok = t->keys[k].kind == COLUMNAR_VEC_CONST
+                      ? code_of_const(x, k, &t->keys[k], &t->codes[k])
+                      : code_of(x, k, &t->keys[k], &t->codes[k]);
 
         if (!ok) return SEAM_OK;
         product *= (uint64_t)t->codes[k].domain + 1;
@@ -320,7 +348,8 @@ static enum seam_status combine(struct aggregation *x, struct agg_thread *t, uin
 }
 
 /* NO_GROUP: another pass's. */
-static enum seam_status group_of_row(struct aggregation *x, struct agg_thread *t, uint32_t row, uint32_t *group)
+static enum seam_status group_of_row(struct aggregation *x, struct agg_thread *t, uint32_t row,
+                                     uint32_t *group)
 {
     uint64_t hash;
 
@@ -333,8 +362,8 @@ static enum seam_status group_of_row(struct aggregation *x, struct agg_thread *t
 
 /* ---- feeding ---- */
 
-static enum seam_status feed_masks(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel,
-                              size_t combinations)
+static enum seam_status feed_masks(struct aggregation *x, struct agg_thread *t, uint32_t rows,
+                                   const uint64_t *sel, size_t combinations)
 {
     uint64_t mask[COLUMNAR_VECTOR_WORDS], seen = 0;
 
@@ -350,7 +379,8 @@ static enum seam_status feed_masks(struct aggregation *x, struct agg_thread *t, 
         chosen = columnar_sel_count(mask, rows);
         if (chosen == 0) continue;
         if (t->map[c] == NOT_SEEN) {
-            enum seam_status st = group_of_row(x, t, (uint32_t)seam_bitset_next(mask, rows, 0), &group);
+            enum seam_status st =
+                group_of_row(x, t, (uint32_t)seam_bitset_next(mask, rows, 0), &group);
 
             if (st != SEAM_OK) return st;
             t->map[c] = group == NO_GROUP ? NOT_MINE : (int32_t)group;
@@ -358,8 +388,9 @@ static enum seam_status feed_masks(struct aggregation *x, struct agg_thread *t, 
         if (t->map[c] == NOT_MINE) continue;
         for (int g = 0; g < x->p->n_aggs; g++) {
             struct columnar_acc *a = &t->g.accs[g];
-            enum seam_status st = columnar_acc_masked(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], rows, mask, chosen,
-                                        (uint32_t)t->map[c]);
+            enum seam_status st =
+                columnar_acc_masked(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], rows, mask,
+                                    chosen, (uint32_t)t->map[c]);
 
             if (st != SEAM_OK) return st;
         }
@@ -392,7 +423,8 @@ static enum seam_status feed_groups(struct aggregation *x, struct agg_thread *t,
     return st;
 }
 
-static enum seam_status feed_dense(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel)
+static enum seam_status feed_dense(struct aggregation *x, struct agg_thread *t, uint32_t rows,
+                                   const uint64_t *sel)
 {
     const struct columnar_vec *key = &t->keys[0];
     uint32_t n = list_rows(t, rows, sel), last = (uint32_t)x->dense - 1;
@@ -401,16 +433,18 @@ static enum seam_status feed_dense(struct aggregation *x, struct agg_thread *t, 
     for (uint32_t i = 0; i < n; i++) {
         uint64_t code = (uint64_t)key->i[columnar_vec_slot(key, t->at[i])] - lo;
 
-        if (key->nulls != NULL && columnar_vec_null(key, t->at[i])) code = last;
-        else if (code >= last) return SEAM_CORRUPT; /* statistics that lie */
+        if (key->nulls != NULL && columnar_vec_null(key, t->at[i]))
+            code = last;
+        else if (code >= last)
+            return SEAM_CORRUPT; /* statistics that lie */
         t->group[i] = (uint32_t)code;
         t->present[code] = 1;
     }
     return feed_groups(x, t, n);
 }
 
-static enum seam_status feed_rows(struct aggregation *x, struct agg_thread *t, uint32_t rows, const uint64_t *sel,
-                             bool coded)
+static enum seam_status feed_rows(struct aggregation *x, struct agg_thread *t, uint32_t rows,
+                                  const uint64_t *sel, bool coded)
 {
     uint32_t n = list_rows(t, rows, sel), kept = 0;
 
@@ -432,7 +466,8 @@ static enum seam_status feed_rows(struct aggregation *x, struct agg_thread *t, u
 }
 
 /* Masked sums want plain arrays. */
-static enum seam_status flatten_args(struct aggregation *x, struct agg_thread *t, uint32_t rows, int64_t **memory)
+static enum seam_status flatten_args(struct aggregation *x, struct agg_thread *t, uint32_t rows,
+                                     int64_t **memory)
 {
     for (int k = 0; k < x->n_args; k++) {
         struct columnar_vec *v = &t->args[k];
@@ -449,19 +484,21 @@ static enum seam_status flatten_args(struct aggregation *x, struct agg_thread *t
     return SEAM_OK;
 }
 
-static enum seam_status evaluate(struct aggregation *x, struct agg_thread *t, const struct columnar_batch *b, struct seam_fault *f)
+static enum seam_status evaluate(struct aggregation *x, struct agg_thread *t,
+                                 const struct columnar_batch *b, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
     columnar_expr_state_reset(t->eval);
     for (int k = 0; st == SEAM_OK && k < x->p->n_keys; k++)
         st = columnar_expr_eval(t->eval, x->p->exprs[k], b, &t->keys[k], f);
-    for (int k = 0; st == SEAM_OK && k < x->n_args; k++) st = columnar_expr_eval(t->eval, x->args[k], b, &t->args[k], f);
+    for (int k = 0; st == SEAM_OK && k < x->n_args; k++)
+        st = columnar_expr_eval(t->eval, x->args[k], b, &t->args[k], f);
     return st;
 }
 
-static enum seam_status accumulate(struct aggregation *x, struct agg_thread *t, const struct columnar_batch *b,
-                              const uint64_t *sel)
+static enum seam_status accumulate(struct aggregation *x, struct agg_thread *t,
+                                   const struct columnar_batch *b, const uint64_t *sel)
 {
     int64_t *memory[PLAN_COLUMNS_MAX] = {0};
     uint32_t chosen = columnar_sel_count(sel, b->rows);
@@ -475,7 +512,8 @@ static enum seam_status accumulate(struct aggregation *x, struct agg_thread *t, 
         for (int g = 0; st == SEAM_OK && g < x->p->n_aggs; g++) {
             struct columnar_acc *a = &t->g.accs[g];
 
-            st = columnar_acc_masked(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], b->rows, sel, chosen, 0);
+            st = columnar_acc_masked(&t->g, a, a->arg < 0 ? NULL : &t->args[a->arg], b->rows, sel,
+                                     chosen, 0);
         }
     } else {
         st = combine(x, t, b->rows, &combinations);
@@ -490,7 +528,8 @@ static enum seam_status accumulate(struct aggregation *x, struct agg_thread *t, 
     return st;
 }
 
-static enum seam_status push(void *self, int thread, const struct columnar_batch *b, const uint64_t *sel, struct seam_fault *f)
+static enum seam_status push(void *self, int thread, const struct columnar_batch *b,
+                             const uint64_t *sel, struct seam_fault *f)
 {
     struct aggregation *x = self;
     struct agg_thread *t = &x->threads[thread];
@@ -513,14 +552,18 @@ static enum seam_status push(void *self, int thread, const struct columnar_batch
         return SEAM_END; /* this pass is in vain */
     }
     if (st != SEAM_OK && f != NULL) *f = here;
-    if (st == SEAM_NOMEM) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the groups of a query");
-    if (st == SEAM_CORRUPT) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "a file holds values outside its statistics");
+    if (st == SEAM_NOMEM)
+        seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the groups of a query");
+    if (st == SEAM_CORRUPT)
+        seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET,
+                       "a file holds values outside its statistics");
     return st;
 }
 
 /* ---- the result ---- */
 
-static enum seam_status merge_dense(struct aggregation *x, struct agg_thread *to, const struct agg_thread *from)
+static enum seam_status merge_dense(struct aggregation *x, struct agg_thread *to,
+                                    const struct agg_thread *from)
 {
     enum seam_status st = SEAM_OK;
 
@@ -528,12 +571,14 @@ static enum seam_status merge_dense(struct aggregation *x, struct agg_thread *to
         if (!from->present[i]) continue;
         to->present[i] = 1;
         for (int g = 0; st == SEAM_OK && g < to->g.n_accs; g++)
-            st = columnar_acc_merge(&to->g, &to->g.accs[g], &from->g.accs[g], (uint32_t)i, (uint32_t)i);
+            st = columnar_acc_merge(&to->g, &to->g.accs[g], &from->g.accs[g], (uint32_t)i,
+                                    (uint32_t)i);
     }
     return st;
 }
 
-static enum seam_status merge(struct aggregation *x, struct columnar_groups *to, const struct columnar_groups *from)
+static enum seam_status merge(struct aggregation *x, struct columnar_groups *to,
+                              const struct columnar_groups *from)
 {
     uint32_t *map = malloc((from->count + 1) * sizeof *map);
     struct seam_value *keys = calloc((size_t)x->p->n_keys + 1, sizeof *keys);
@@ -545,13 +590,15 @@ static enum seam_status merge(struct aggregation *x, struct columnar_groups *to,
         for (int g = 0; st == SEAM_OK && g < to->n_accs; g++)
             st = columnar_acc_merge(to, &to->accs[g], &from->accs[g], map[i], (uint32_t)i);
     }
-    for (int g = 0; st == SEAM_OK && g < to->n_accs; g++) st = columnar_acc_merge_sets(to, &to->accs[g], &from->accs[g], map);
+    for (int g = 0; st == SEAM_OK && g < to->n_accs; g++)
+        st = columnar_acc_merge_sets(to, &to->accs[g], &from->accs[g], map);
     free(map);
     free(keys);
     return st;
 }
 
-static enum seam_status results(struct aggregation *x, const struct agg_thread *t, struct columnar_coldata *out, struct seam_fault *f)
+static enum seam_status results(struct aggregation *x, const struct agg_thread *t,
+                                struct columnar_coldata *out, struct seam_fault *f)
 {
     const struct columnar_groups *g = &t->g;
     struct seam_value *row = calloc((size_t)x->p->n_columns + 1, sizeof *row);
@@ -559,32 +606,39 @@ static enum seam_status results(struct aggregation *x, const struct agg_thread *
 
     for (size_t i = 0; st == SEAM_OK && i < g->count; i++) {
         if (x->dense > 0 && !t->present[i]) continue;
-        for (int k = 0; k < x->p->n_keys && x->dense == 0; k++) row[k] = columnar_coldata_value(&g->keys, k, i);
+        for (int k = 0; k < x->p->n_keys && x->dense == 0; k++)
+            row[k] = columnar_coldata_value(&g->keys, k, i);
         if (x->dense > 0) {
-            row[0] = i + 1 == x->dense ? seam_v_null() : (struct seam_value){.type = x->p->columns[0].type,
-                                                                   .scale = x->p->columns[0].scale};
+            row[0] = i + 1 == x->dense ? seam_v_null()
+                                       : (struct seam_value){.type = x->p->columns[0].type,
+                                                             .scale = x->p->columns[0].scale};
             if (i + 1 < x->dense) row[0].i = (int64_t)((uint64_t)x->key_lo[0] + i);
         }
         for (int a = 0; st == SEAM_OK && a < g->n_accs; a++)
-            st = columnar_acc_result(&g->accs[a], (uint32_t)i, &x->p->columns[x->p->n_keys + a], &row[x->p->n_keys + a], f);
+            st = columnar_acc_result(&g->accs[a], (uint32_t)i, &x->p->columns[x->p->n_keys + a],
+                                     &row[x->p->n_keys + a], f);
         if (st == SEAM_OK) st = columnar_coldata_append(out, row, 0);
     }
     free(row);
     return st;
 }
 
-static void note(void *ctx, int column) { ((bool *)ctx)[column] = true; }
+static void note(void *ctx, int column)
+{
+    ((bool *)ctx)[column] = true;
+}
 
 /* One pass over the input; *done: its groups fitted and are in `out`. */
-static enum seam_status run_pass(struct aggregation *x, const bool *required, struct columnar_coldata *out, bool *done,
-                            struct seam_fault *f)
+static enum seam_status run_pass(struct aggregation *x, const bool *required,
+                                 struct columnar_coldata *out, bool *done, struct seam_fault *f)
 {
     struct columnar_query *q = x->q;
     enum seam_status st = SEAM_OK;
 
     atomic_store(&x->over, false);
     for (int t = 0; st == SEAM_OK && t < q->threads; t++) st = thread_init(x, &x->threads[t]);
-    if (st == SEAM_OK) st = columnar_run_pipeline(q, x->p->in, (struct columnar_sink){push, x, required}, f);
+    if (st == SEAM_OK)
+        st = columnar_run_pipeline(q, x->p->in, (struct columnar_sink){push, x, required}, f);
     *done = !atomic_load(&x->over);
     for (int t = 1; st == SEAM_OK && *done && t < q->threads; t++)
         st = x->dense > 0 ? merge_dense(x, &x->threads[0], &x->threads[t])
@@ -604,39 +658,47 @@ static bool can_run_again(const struct columnar_plan *p)
     return can_run_again(p->in) && can_run_again(p->right);
 }
 
-static enum seam_status run_passes(struct aggregation *x, const bool *required, struct columnar_coldata *out, struct seam_fault *f)
+static enum seam_status run_passes(struct aggregation *x, const bool *required,
+                                   struct columnar_coldata *out, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
     for (x->passes = 1; st == SEAM_OK; x->passes *= PASSES_STEP) {
         bool done = true;
 
-        if (x->passes > PASSES_MAX || (x->passes > 1 && (x->p->n_keys == 0 || !can_run_again(x->p->in))))
-            return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
-                             "the groups of a query take more than %llu bytes a thread, the memory budget",
-                             (unsigned long long)x->budget);
+        if (x->passes > PASSES_MAX ||
+            (x->passes > 1 && (x->p->n_keys == 0 || !can_run_again(x->p->in))))
+            return seam_fault_set(
+                f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
+                "the groups of a query take more than %llu bytes a thread, the memory budget",
+                (unsigned long long)x->budget);
         columnar_coldata_clear(out);
         for (x->pass = 0; st == SEAM_OK && done && x->pass < x->passes; x->pass++)
             st = run_pass(x, required, out, &done, f);
         if (st == SEAM_OK && done) break;
-        SEAM_TRACE(x->q->opt->trace, "columnar", "groups_over_budget", SEAM_TI("passes", x->passes), SEAM_TI("budget", x->budget));
+        SEAM_TRACE(x->q->opt->trace, "columnar", "groups_over_budget", SEAM_TI("passes", x->passes),
+                   SEAM_TI("budget", x->budget));
     }
     if (x->passes > x->q->stats.passes) x->q->stats.passes = x->passes;
     return st;
 }
 
-enum seam_status columnar_run_aggregate(struct columnar_query *q, const struct columnar_plan *p, struct columnar_coldata *out, struct seam_fault *f)
+enum seam_status columnar_run_aggregate(struct columnar_query *q, const struct columnar_plan *p,
+                                        struct columnar_coldata *out, struct seam_fault *f)
 {
     uint64_t budget = q->opt->memory_bytes == 0 ? 1ull << 30 : q->opt->memory_bytes;
     struct aggregation x = {.q = q, .budget = budget / (uint64_t)q->threads};
     bool *required = calloc((size_t)p->in->n_columns + 1, 1);
     enum seam_status st = required == NULL ? SEAM_NOMEM : set_up(&x, p);
 
-    for (int k = 0; st == SEAM_OK && k < p->n_keys; k++) columnar_expr_columns(p->exprs[k], note, required);
-    for (int k = 0; st == SEAM_OK && k < x.n_args; k++) columnar_expr_columns(x.args[k], note, required);
+    for (int k = 0; st == SEAM_OK && k < p->n_keys; k++)
+        columnar_expr_columns(p->exprs[k], note, required);
+    for (int k = 0; st == SEAM_OK && k < x.n_args; k++)
+        columnar_expr_columns(x.args[k], note, required);
     if (st == SEAM_OK) st = columnar_rows_init(out, p);
     if (st == SEAM_OK) st = run_passes(&x, required, out, f);
-    if (st == SEAM_NOMEM) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the groups of a query");
+    if (st == SEAM_NOMEM)
+        seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the groups of a query");
     free(x.threads);
     free(x.args);
     free(x.arg_of);

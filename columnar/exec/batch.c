@@ -11,7 +11,12 @@ uint32_t columnar_sel_count(const uint64_t *sel, uint32_t rows)
 struct columnar_compactor {
     int columns;
     struct columnar_vec *vecs;
-    struct compact_column { int64_t *i; struct columnar_text_ref *s; uint32_t *code; uint64_t nulls[COLUMNAR_VECTOR_WORDS]; } *cols;
+    struct compact_column {
+        int64_t *i;
+        struct columnar_text_ref *s;
+        uint32_t *code;
+        uint64_t nulls[COLUMNAR_VECTOR_WORDS];
+    } * cols;
     uint32_t at[COLUMNAR_VECTOR_ROWS];
 };
 
@@ -43,8 +48,8 @@ void columnar_compactor_free(struct columnar_compactor *c)
     free(c);
 }
 
-static enum seam_status compact_column(struct compact_column *to, const struct columnar_vec *in, const uint32_t *at,
-                                  uint32_t n, struct columnar_vec *out)
+static enum seam_status compact_column(struct compact_column *to, const struct columnar_vec *in,
+                                       const uint32_t *at, uint32_t n, struct columnar_vec *out)
 {
     bool any = false;
 
@@ -78,8 +83,9 @@ static enum seam_status compact_column(struct compact_column *to, const struct c
     return SEAM_OK;
 }
 
-enum seam_status columnar_compact_batch(struct columnar_compactor *c, const struct columnar_batch *in, const uint64_t *sel, uint32_t count,
-                          struct columnar_batch *out)
+enum seam_status columnar_compact_batch(struct columnar_compactor *c,
+                                        const struct columnar_batch *in, const uint64_t *sel,
+                                        uint32_t count, struct columnar_batch *out)
 {
     uint32_t n = 0;
 
@@ -88,7 +94,8 @@ enum seam_status columnar_compact_batch(struct columnar_compactor *c, const stru
             c->at[n++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(word);
     *out = (struct columnar_batch){.rows = count, .count = in->count, .cols = c->vecs};
     for (int k = 0; k < in->count; k++)
-        if (compact_column(&c->cols[k], &in->cols[k], c->at, n, &c->vecs[k]) != SEAM_OK) return SEAM_NOMEM;
+        if (compact_column(&c->cols[k], &in->cols[k], c->at, n, &c->vecs[k]) != SEAM_OK)
+            return SEAM_NOMEM;
     return SEAM_OK;
 }
 
@@ -105,14 +112,16 @@ enum seam_status columnar_rows_init(struct columnar_coldata *d, const struct col
     return SEAM_OK;
 }
 
-enum seam_status columnar_rows_append(struct columnar_coldata *d, const struct columnar_batch *b, const uint64_t *sel)
+enum seam_status columnar_rows_append(struct columnar_coldata *d, const struct columnar_batch *b,
+                                      const uint64_t *sel)
 {
     struct seam_value *values = calloc((size_t)b->count + 1, sizeof *values);
     enum seam_status st = values == NULL ? SEAM_NOMEM : SEAM_OK;
 
     for (uint32_t r = 0; st == SEAM_OK && r < b->rows; r++) {
         if (sel != NULL && !seam_bitset_get(sel, r)) continue;
-        for (int c = 0; c < b->count; c++) values[c] = b->cols[c].i == NULL ? seam_v_null() : columnar_vec_value(&b->cols[c], r);
+        for (int c = 0; c < b->count; c++)
+            values[c] = b->cols[c].i == NULL ? seam_v_null() : columnar_vec_value(&b->cols[c], r);
         st = columnar_coldata_append(d, values, 0);
     }
     free(values);

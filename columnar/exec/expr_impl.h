@@ -5,28 +5,45 @@
 #include "columnar/exec/expr.h"
 
 /* LIKE as the parts between its '%': the first is anchored at the start, the last at the end. */
-struct columnar_like_part { const char *s; uint32_t len; const uint8_t *any; /* any[i]: byte i is '_' */ bool wild; };
+struct columnar_like_part {
+    const char *s;
+    uint32_t len;
+    const uint8_t *any; /* any[i]: byte i is '_' */
+    bool wild;
+};
 struct columnar_like_pattern {
-    int count;               /* parts; count - 1 '%' */
+    int count; /* parts; count - 1 '%' */
     struct columnar_like_part *parts;
-    bool fold;               /* ILIKE: parts are in lower case */
+    bool fold; /* ILIKE: parts are in lower case */
     uint32_t min_len;
 };
-SEAM_MUST_USE enum seam_status columnar_like_prepare(struct seam_arena *a, const struct seam_value *pattern, bool fold,
-                                  const struct columnar_like_pattern **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_like_prepare(struct seam_arena *a,
+                                                     const struct seam_value *pattern, bool fold,
+                                                     const struct columnar_like_pattern **out,
+                                                     struct seam_fault *f);
 bool columnar_like_match(const struct columnar_like_pattern *p, const char *s, size_t n);
 /* The first place of a part at or after s, or NULL. */
-const char *columnar_like_find(const struct columnar_like_part *part, bool fold, const char *s, const char *end);
+const char *columnar_like_find(const struct columnar_like_part *part, bool fold, const char *s,
+                               const char *end);
 
 /* IN: the constants of the value's type, sorted, without nulls. */
-struct columnar_in_set { size_t count; const struct seam_value *values; bool has_null; };
+struct columnar_in_set {
+    size_t count;
+    const struct seam_value *values;
+    bool has_null;
+};
 bool columnar_in_set_has(const struct columnar_in_set *s, const struct seam_value *v);
 
 /* One operator on one row's arguments (not AND, OR, CASE, COALESCE, which look at nulls themselves). */
-SEAM_MUST_USE enum seam_status columnar_expr_apply(const struct columnar_expr *e, const struct seam_value *args, struct seam_arena *mem,
-                                struct seam_value *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_expr_apply(const struct columnar_expr *e,
+                                                   const struct seam_value *args,
+                                                   struct seam_arena *mem, struct seam_value *out,
+                                                   struct seam_fault *f);
 int64_t columnar_date_trunc(enum columnar_date_part part, int64_t us);
 int64_t columnar_date_part_of(enum columnar_date_part part, int64_t us);
-static inline uint8_t fold_byte(uint8_t c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; }
+static inline uint8_t fold_byte(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
 
 #endif

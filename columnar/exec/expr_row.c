@@ -5,9 +5,13 @@
 
 #include "columnar/exec/expr_impl.h"
 
-static const int64_t SECOND_US = 1000000, MINUTE_US = 60000000, HOUR_US = 3600000000, DAY_US = 86400000000;
+static const int64_t SECOND_US = 1000000, MINUTE_US = 60000000, HOUR_US = 3600000000,
+                     DAY_US = 86400000000;
 
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
 
 /* Days since 1970-01-01 to year, month, day and back (Hinnant, "chrono-compatible low-level date algorithms"). */
 static void civil_of_days(int64_t z, int64_t *year, unsigned *month, unsigned *day)
@@ -33,7 +37,8 @@ static int64_t days_of_civil(int64_t year, unsigned month, unsigned day)
 
 static int64_t times(int64_t a, int64_t b)
 {
-    return (int64_t)((uint64_t)a * (uint64_t)b); /* timestamps near the ends of int64 wrap, harmlessly */
+    return (int64_t)((uint64_t)a *
+                     (uint64_t)b); /* timestamps near the ends of int64 wrap, harmlessly */
 }
 
 int64_t columnar_date_trunc(enum columnar_date_part part, int64_t us)
@@ -86,11 +91,12 @@ int64_t columnar_date_part_of(enum columnar_date_part part, int64_t us)
 
 static enum seam_status overflow(const struct columnar_expr *e, struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "%s overflows 64 bits", columnar_expr_op_name(e->op));
+    return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "%s overflows 64 bits",
+                          columnar_expr_op_name(e->op));
 }
 
-static enum seam_status arithmetic(const struct columnar_expr *e, const struct seam_value *a, struct seam_value *out,
-                              struct seam_fault *f)
+static enum seam_status arithmetic(const struct columnar_expr *e, const struct seam_value *a,
+                                   struct seam_value *out, struct seam_fault *f)
 {
     bool bad = false;
 
@@ -104,8 +110,10 @@ static enum seam_status arithmetic(const struct columnar_expr *e, const struct s
         case COLUMNAR_E_NEG: out->d = -x; break;
         case COLUMNAR_E_ABS: out->d = fabs(x); break;
         default:
-            if (y == 0) *out = seam_v_null();
-            else out->d = x / y;
+            if (y == 0)
+                *out = seam_v_null();
+            else
+                out->d = x / y;
         }
         return SEAM_OK;
     }
@@ -114,17 +122,24 @@ static enum seam_status arithmetic(const struct columnar_expr *e, const struct s
     case COLUMNAR_E_SUB: bad = __builtin_sub_overflow(a[0].i, a[1].i, &out->i); break;
     case COLUMNAR_E_MUL: bad = __builtin_mul_overflow(a[0].i, a[1].i, &out->i); break;
     case COLUMNAR_E_NEG: bad = __builtin_sub_overflow((int64_t)0, a[0].i, &out->i); break;
-    case COLUMNAR_E_ABS: bad = __builtin_sub_overflow((int64_t)0, a[0].i, &out->i);
-        if (a[0].i >= 0) { bad = false; out->i = a[0].i; }
+    case COLUMNAR_E_ABS:
+        bad = __builtin_sub_overflow((int64_t)0, a[0].i, &out->i);
+        if (a[0].i >= 0) {
+            bad = false;
+            out->i = a[0].i;
+        }
         break;
     default: /* COLUMNAR_E_MOD */
-        if (a[1].i == 0) *out = seam_v_null();
-        else out->i = a[1].i == -1 ? 0 : a[0].i % a[1].i;
+        if (a[1].i == 0)
+            *out = seam_v_null();
+        else
+            out->i = a[1].i == -1 ? 0 : a[0].i % a[1].i;
     }
     return bad ? overflow(e, f) : SEAM_OK;
 }
 
-static void format_value(const struct seam_value *v, struct seam_arena *mem, struct seam_value *out, bool *ok)
+static void format_value(const struct seam_value *v, struct seam_arena *mem, struct seam_value *out,
+                         bool *ok)
 {
     struct seam_buf b = {0};
     char *s;
@@ -136,8 +151,8 @@ static void format_value(const struct seam_value *v, struct seam_arena *mem, str
     seam_buf_free(&b);
 }
 
-static enum seam_status cast(const struct columnar_expr *e, const struct seam_value *a, struct seam_arena *mem, struct seam_value *out,
-                        struct seam_fault *f)
+static enum seam_status cast(const struct columnar_expr *e, const struct seam_value *a,
+                             struct seam_arena *mem, struct seam_value *out, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
     bool ok = true;
@@ -150,13 +165,17 @@ static enum seam_status cast(const struct columnar_expr *e, const struct seam_va
         st = seam_value_parse(a->s, a->len, e->type, e->scale, out);
         if (st != SEAM_OK)
             return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "'%.*s' is not a %s",
-                             (int)(a->len > 60 ? 60 : a->len), a->s, seam_value_type_name(e->type));
+                                  (int)(a->len > 60 ? 60 : a->len), a->s,
+                                  seam_value_type_name(e->type));
         return SEAM_OK;
     }
     if (e->type == SEAM_V_DOUBLE) {
-        if (a->type == SEAM_V_DECIMAL) out->d = (double)a->i / (double)seam_decimal_pow10(a->scale);
-        else if (a->type == SEAM_V_DOUBLE) out->d = a->d;
-        else out->d = (double)a->i;
+        if (a->type == SEAM_V_DECIMAL)
+            out->d = (double)a->i / (double)seam_decimal_pow10(a->scale);
+        else if (a->type == SEAM_V_DOUBLE)
+            out->d = a->d;
+        else
+            out->d = (double)a->i;
         return SEAM_OK;
     }
     if (a->type == SEAM_V_DOUBLE) {
@@ -172,14 +191,15 @@ static enum seam_status cast(const struct columnar_expr *e, const struct seam_va
         int64_t p = seam_decimal_pow10(a->scale - e->scale), rest = a->i % p;
 
         out->i = a->i / p + (rest >= (p + 1) / 2 && rest > 0) - (-rest >= (p + 1) / 2 && rest < 0);
-    } else if (a->scale < e->scale && seam_decimal_rescale(a->i, a->scale, e->scale, &out->i) != SEAM_OK) {
+    } else if (a->scale < e->scale &&
+               seam_decimal_rescale(a->i, a->scale, e->scale, &out->i) != SEAM_OK) {
         return overflow(e, f);
     }
     return SEAM_OK;
 }
 
-static enum seam_status text_function(const struct columnar_expr *e, const struct seam_value *a, struct seam_arena *mem,
-                                 struct seam_value *out)
+static enum seam_status text_function(const struct columnar_expr *e, const struct seam_value *a,
+                                      struct seam_arena *mem, struct seam_value *out)
 {
     char *s;
     size_t n = a[0].len, from = 0;
@@ -222,14 +242,17 @@ static enum seam_status text_function(const struct columnar_expr *e, const struc
         for (size_t i = 0; i < n; i++) {
             uint8_t c = (uint8_t)a[0].s[i];
 
-            s[i] = (char)(e->op == COLUMNAR_E_LOWER ? fold_byte(c) : c >= 'a' && c <= 'z' ? c - 32 : c);
+            s[i] = (char)(e->op == COLUMNAR_E_LOWER ? fold_byte(c)
+                          : c >= 'a' && c <= 'z'    ? c - 32
+                                                    : c);
         }
         *out = seam_v_text(s, n);
         return SEAM_OK;
     }
 }
 
-static enum seam_status round_number(const struct columnar_expr *e, const struct seam_value *a, struct seam_value *out)
+static enum seam_status round_number(const struct columnar_expr *e, const struct seam_value *a,
+                                     struct seam_value *out)
 {
     int64_t digits = e->n_args > 1 ? a[1].i : 0;
 
@@ -251,13 +274,18 @@ static enum seam_status round_number(const struct columnar_expr *e, const struct
         p = seam_decimal_pow10((unsigned)drop);
         rest = a[0].i % p;
         out->i = a[0].i - rest;
-        if (rest >= (p + 1) / 2 && rest > 0 && __builtin_add_overflow(out->i, p, &out->i)) return SEAM_LIMIT;
-        if (-rest >= (p + 1) / 2 && rest < 0 && __builtin_sub_overflow(out->i, p, &out->i)) return SEAM_LIMIT;
+        if (rest >= (p + 1) / 2 && rest > 0 && __builtin_add_overflow(out->i, p, &out->i))
+            return SEAM_LIMIT;
+        if (-rest >= (p + 1) / 2 && rest < 0 && __builtin_sub_overflow(out->i, p, &out->i))
+            return SEAM_LIMIT;
     }
     return SEAM_OK;
 }
 
-static int order(const void *a, const void *b) { return seam_value_compare(a, b); }
+static int order(const void *a, const void *b)
+{
+    return seam_value_compare(a, b);
+}
 
 bool columnar_in_set_has(const struct columnar_in_set *s, const struct seam_value *v)
 {
@@ -276,8 +304,9 @@ static bool compare_is(enum columnar_expr_op op, int c)
     }
 }
 
-enum seam_status columnar_expr_apply(const struct columnar_expr *e, const struct seam_value *a, struct seam_arena *mem, struct seam_value *out,
-                       struct seam_fault *f)
+enum seam_status columnar_expr_apply(const struct columnar_expr *e, const struct seam_value *a,
+                                     struct seam_arena *mem, struct seam_value *out,
+                                     struct seam_fault *f)
 {
     *out = (struct seam_value){.type = e->type, .scale = e->scale};
     if (e->op == COLUMNAR_E_IS_NULL || e->op == COLUMNAR_E_IS_NOT_NULL) {
@@ -290,42 +319,47 @@ enum seam_status columnar_expr_apply(const struct columnar_expr *e, const struct
             return SEAM_OK;
         }
     switch (e->op) {
-    case COLUMNAR_E_ADD: case COLUMNAR_E_SUB: case COLUMNAR_E_MUL: case COLUMNAR_E_DIV: case COLUMNAR_E_MOD: case COLUMNAR_E_NEG: case COLUMNAR_E_ABS:
-        return arithmetic(e, a, out, f);
-    case COLUMNAR_E_EQ: case COLUMNAR_E_NE: case COLUMNAR_E_LT: case COLUMNAR_E_LE: case COLUMNAR_E_GT: case COLUMNAR_E_GE:
+    case COLUMNAR_E_ADD:
+    case COLUMNAR_E_SUB:
+    case COLUMNAR_E_MUL:
+    case COLUMNAR_E_DIV:
+    case COLUMNAR_E_MOD:
+    case COLUMNAR_E_NEG:
+    case COLUMNAR_E_ABS: return arithmetic(e, a, out, f);
+    case COLUMNAR_E_EQ:
+    case COLUMNAR_E_NE:
+    case COLUMNAR_E_LT:
+    case COLUMNAR_E_LE:
+    case COLUMNAR_E_GT:
+    case COLUMNAR_E_GE:
         out->i = compare_is(e->op, seam_value_compare(&a[0], &a[1]));
         return SEAM_OK;
-    case COLUMNAR_E_NOT:
-        out->i = !a[0].i;
-        return SEAM_OK;
+    case COLUMNAR_E_NOT: out->i = !a[0].i; return SEAM_OK;
     case COLUMNAR_E_IN: {
         const struct columnar_in_set *set = e->prepared;
 
-        if (a[0].type == SEAM_V_NULL) *out = seam_v_null();
-        else if (columnar_in_set_has(set, &a[0])) out->i = 1;
-        else if (set->has_null) *out = seam_v_null();
+        if (a[0].type == SEAM_V_NULL)
+            *out = seam_v_null();
+        else if (columnar_in_set_has(set, &a[0]))
+            out->i = 1;
+        else if (set->has_null)
+            *out = seam_v_null();
         return SEAM_OK;
     }
-    case COLUMNAR_E_LIKE: case COLUMNAR_E_ILIKE:
+    case COLUMNAR_E_LIKE:
+    case COLUMNAR_E_ILIKE:
         out->i = columnar_like_match(e->prepared, a[0].s, a[0].len);
         return SEAM_OK;
-    case COLUMNAR_E_CAST:
-        return cast(e, a, mem, out, f);
-    case COLUMNAR_E_DATE_TRUNC:
-        out->i = columnar_date_trunc(e->part, a[0].i);
-        return SEAM_OK;
-    case COLUMNAR_E_DATE_PART:
-        out->i = columnar_date_part_of(e->part, a[0].i);
-        return SEAM_OK;
-    case COLUMNAR_E_ROUND:
-        return round_number(e, a, out) == SEAM_OK ? SEAM_OK : overflow(e, f);
-    default:
-        return text_function(e, a, mem, out);
+    case COLUMNAR_E_CAST: return cast(e, a, mem, out, f);
+    case COLUMNAR_E_DATE_TRUNC: out->i = columnar_date_trunc(e->part, a[0].i); return SEAM_OK;
+    case COLUMNAR_E_DATE_PART: out->i = columnar_date_part_of(e->part, a[0].i); return SEAM_OK;
+    case COLUMNAR_E_ROUND: return round_number(e, a, out) == SEAM_OK ? SEAM_OK : overflow(e, f);
+    default: return text_function(e, a, mem, out);
     }
 }
 
-static enum seam_status logic(const struct columnar_expr *e, const struct seam_value *row, struct seam_arena *mem,
-                         struct seam_value *out, struct seam_fault *f)
+static enum seam_status logic(const struct columnar_expr *e, const struct seam_value *row,
+                              struct seam_arena *mem, struct seam_value *out, struct seam_fault *f)
 {
     bool want = e->op == COLUMNAR_E_OR, unknown = false;
 
@@ -345,8 +379,8 @@ static enum seam_status logic(const struct columnar_expr *e, const struct seam_v
     return SEAM_OK;
 }
 
-static enum seam_status choice(const struct columnar_expr *e, const struct seam_value *row, struct seam_arena *mem,
-                          struct seam_value *out, struct seam_fault *f)
+static enum seam_status choice(const struct columnar_expr *e, const struct seam_value *row,
+                               struct seam_arena *mem, struct seam_value *out, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -361,34 +395,33 @@ static enum seam_status choice(const struct columnar_expr *e, const struct seam_
 
         st = columnar_expr_eval_row(e->args[k], row, mem, &when, f);
         if (st != SEAM_OK) return st;
-        if (when.type != SEAM_V_NULL && when.i) return columnar_expr_eval_row(e->args[k + 1], row, mem, out, f);
+        if (when.type != SEAM_V_NULL && when.i)
+            return columnar_expr_eval_row(e->args[k + 1], row, mem, out, f);
     }
     if (e->n_args % 2 == 1) return columnar_expr_eval_row(e->args[e->n_args - 1], row, mem, out, f);
     return SEAM_OK;
 }
 
-enum seam_status columnar_expr_eval_row(const struct columnar_expr *e, const struct seam_value *row, struct seam_arena *mem,
-                          struct seam_value *out, struct seam_fault *f)
+enum seam_status columnar_expr_eval_row(const struct columnar_expr *e, const struct seam_value *row,
+                                        struct seam_arena *mem, struct seam_value *out,
+                                        struct seam_fault *f)
 {
     struct seam_value few[4], *args = few;
     enum seam_status st = SEAM_OK;
 
     switch (e->op) {
-    case COLUMNAR_E_COLUMN:
-        *out = row[e->column];
-        return SEAM_OK;
-    case COLUMNAR_E_CONST:
-        *out = e->constant;
-        return SEAM_OK;
-    case COLUMNAR_E_AND: case COLUMNAR_E_OR:
-        return logic(e, row, mem, out, f);
-    case COLUMNAR_E_CASE: case COLUMNAR_E_COALESCE:
-        return choice(e, row, mem, out, f);
-    default:
-        break;
+    case COLUMNAR_E_COLUMN: *out = row[e->column]; return SEAM_OK;
+    case COLUMNAR_E_CONST: *out = e->constant; return SEAM_OK;
+    case COLUMNAR_E_AND:
+    case COLUMNAR_E_OR: return logic(e, row, mem, out, f);
+    case COLUMNAR_E_CASE:
+    case COLUMNAR_E_COALESCE: return choice(e, row, mem, out, f);
+    default: break;
     }
-    if (e->n_args > (int)SEAM_ARRAY_LEN(few)) args = seam_arena_alloc(mem, (size_t)e->n_args * sizeof *args);
+    if (e->n_args > (int)SEAM_ARRAY_LEN(few))
+        args = seam_arena_alloc(mem, (size_t)e->n_args * sizeof *args);
     if (args == NULL) return SEAM_NOMEM;
-    for (int k = 0; st == SEAM_OK && k < e->n_args; k++) st = columnar_expr_eval_row(e->args[k], row, mem, &args[k], f);
+    for (int k = 0; st == SEAM_OK && k < e->n_args; k++)
+        st = columnar_expr_eval_row(e->args[k], row, mem, &args[k], f);
     return st == SEAM_OK ? columnar_expr_apply(e, args, mem, out, f) : st;
 }

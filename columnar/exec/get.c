@@ -6,7 +6,7 @@
 
 struct columnar_search {
     const struct columnar_table *t;
-    const struct seam_value *key;   /* by schema position */
+    const struct seam_value *key; /* by schema position */
     seam_lsn_t lsn;
     struct columnar_chunk_scratch *scratch;
     struct seam_fault *f;
@@ -19,46 +19,53 @@ static int64_t zone_of(const struct seam_value *v)
 }
 
 /* Decimals and ints of a key may come in another scale than the column's. */
-static enum seam_status key_value(const struct seam_schema *s, int column, const struct seam_value *in, struct seam_value *out,
-                             struct seam_fault *f)
+static enum seam_status key_value(const struct seam_schema *s, int column,
+                                  const struct seam_value *in, struct seam_value *out,
+                                  struct seam_fault *f)
 {
     const struct seam_column *col = &s->columns[column];
     enum seam_status st = SEAM_OK;
 
     *out = *in;
     if (col->type == SEAM_V_DECIMAL && (in->type == SEAM_V_DECIMAL || in->type == SEAM_V_INT)) {
-        st = seam_decimal_rescale(in->i, in->type == SEAM_V_INT ? 0 : in->scale, col->scale, &out->i);
+        st = seam_decimal_rescale(in->i, in->type == SEAM_V_INT ? 0 : in->scale, col->scale,
+                                  &out->i);
         out->type = SEAM_V_DECIMAL;
         out->scale = col->scale;
         /* A key with digits the column cannot hold is no row's key. */
         if (st != SEAM_OK) return SEAM_NOT_FOUND;
     }
     if (out->type == (uint8_t)col->type) return SEAM_OK;
-    return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "key column %s is %s", col->name,
-                     seam_value_type_name(col->type));
+    return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "key column %s is %s",
+                          col->name, seam_value_type_name(col->type));
 }
 
-static bool group_may_hold(const struct columnar_search *s, const struct columnar_table_file *tf, int group)
+static bool group_may_hold(const struct columnar_search *s, const struct columnar_table_file *tf,
+                           int group)
 {
     if (tf->file == NULL) return true;
     for (int k = 0; k < s->t->schema.key_count; k++) {
-        int column = s->t->schema.key[k], at = columnar_colfile_column(tf->file, s->t->schema.columns[column].id);
+        int column = s->t->schema.key[k],
+            at = columnar_colfile_column(tf->file, s->t->schema.columns[column].id);
         const struct columnar_chunk_summary *sum;
 
         if (at < 0) continue;
         sum = &tf->file->groups[group].chunks[at].summary;
         if (sum->type != s->key[column].type) continue;
-        if (zone_of(&s->key[column]) < sum->min || zone_of(&s->key[column]) > sum->max) return false;
+        if (zone_of(&s->key[column]) < sum->min || zone_of(&s->key[column]) > sum->max)
+            return false;
     }
     return true;
 }
 
-static enum seam_status vector_may_hold(const struct columnar_search *s, const struct columnar_table_file *tf, int group,
-                                   uint32_t v, bool *may)
+static enum seam_status vector_may_hold(const struct columnar_search *s,
+                                        const struct columnar_table_file *tf, int group, uint32_t v,
+                                        bool *may)
 {
     *may = true;
     for (int k = 0; tf->file != NULL && *may && k < s->t->schema.key_count; k++) {
-        int column = s->t->schema.key[k], at = columnar_colfile_column(tf->file, s->t->schema.columns[column].id);
+        int column = s->t->schema.key[k],
+            at = columnar_colfile_column(tf->file, s->t->schema.columns[column].id);
         const struct columnar_chunk *c;
         enum seam_status st;
 
@@ -66,14 +73,16 @@ static enum seam_status vector_may_hold(const struct columnar_search *s, const s
         st = columnar_colfile_chunk(tf->file, group, at, &c, s->f);
         if (st != SEAM_OK) return st;
         if (c->type != s->key[column].type) continue;
-        *may = zone_of(&s->key[column]) >= c->zones[v].min && zone_of(&s->key[column]) <= c->zones[v].max;
+        *may = zone_of(&s->key[column]) >= c->zones[v].min &&
+               zone_of(&s->key[column]) <= c->zones[v].max;
     }
     return SEAM_OK;
 }
 
 /* The row of vector v with the key, or -1. */
-static enum seam_status find_in_vector(const struct columnar_search *s, const struct columnar_table_file *tf, int group,
-                                  uint32_t v, uint32_t rows, uint64_t first, int *found)
+static enum seam_status find_in_vector(const struct columnar_search *s,
+                                       const struct columnar_table_file *tf, int group, uint32_t v,
+                                       uint32_t rows, uint64_t first, int *found)
 {
     uint64_t match[COLUMNAR_VECTOR_WORDS];
     seam_lsn_t ends[COLUMNAR_VECTOR_ROWS];
@@ -98,13 +107,16 @@ static enum seam_status find_in_vector(const struct columnar_search *s, const st
     st = columnar_table_read_column(s->t, tf, group, v, COLUMN_BEGIN, s->scratch, &vec, s->f);
     if (st != SEAM_OK) return st;
     columnar_table_read_ends(tf, first, rows, ends);
-    for (size_t i = seam_bitset_next(match, rows, 0); i < rows; i = seam_bitset_next(match, rows, i + 1))
-        if ((seam_lsn_t)vec.i[columnar_vec_slot(&vec, (uint32_t)i)] <= s->lsn && ends[i] > s->lsn) *found = (int)i;
+    for (size_t i = seam_bitset_next(match, rows, 0); i < rows;
+         i = seam_bitset_next(match, rows, i + 1))
+        if ((seam_lsn_t)vec.i[columnar_vec_slot(&vec, (uint32_t)i)] <= s->lsn && ends[i] > s->lsn)
+            *found = (int)i;
     return SEAM_OK;
 }
 
-static enum seam_status take_row(const struct columnar_search *s, const struct columnar_table_file *tf, int group, uint32_t v,
-                            uint32_t row, struct seam_value *values, struct seam_buf *text)
+static enum seam_status take_row(const struct columnar_search *s,
+                                 const struct columnar_table_file *tf, int group, uint32_t v,
+                                 uint32_t row, struct seam_value *values, struct seam_buf *text)
 {
     const struct seam_schema *schema = &s->t->schema;
     size_t at[SEAM_COLUMNS_MAX];
@@ -123,12 +135,14 @@ static enum seam_status take_row(const struct columnar_search *s, const struct c
     }
     if (!seam_buf_ok(text)) return SEAM_NOMEM;
     for (int c = 0; c < schema->column_count; c++)
-        if (values[c].type == SEAM_V_TEXT) values[c].s = text->data == NULL ? "" : (const char *)text->data + at[c];
+        if (values[c].type == SEAM_V_TEXT)
+            values[c].s = text->data == NULL ? "" : (const char *)text->data + at[c];
     return SEAM_OK;
 }
 
-static enum seam_status search_file(const struct columnar_search *s, const struct columnar_table_file *tf, struct seam_value *values,
-                               struct seam_buf *text)
+static enum seam_status search_file(const struct columnar_search *s,
+                                    const struct columnar_table_file *tf, struct seam_value *values,
+                                    struct seam_buf *text)
 {
     if (tf->rows == 0 || tf->lsn_min > s->lsn) return SEAM_NOT_FOUND;
     for (int g = 0; g < columnar_table_file_groups(tf); g++) {
@@ -137,7 +151,9 @@ static enum seam_status search_file(const struct columnar_search *s, const struc
 
         if (!group_may_hold(s, tf, g)) continue;
         for (uint32_t v = 0; v * COLUMNAR_VECTOR_ROWS < rows; v++) {
-            uint32_t left = rows - v * COLUMNAR_VECTOR_ROWS < COLUMNAR_VECTOR_ROWS ? rows - v * COLUMNAR_VECTOR_ROWS : COLUMNAR_VECTOR_ROWS;
+            uint32_t left = rows - v * COLUMNAR_VECTOR_ROWS < COLUMNAR_VECTOR_ROWS
+                                ? rows - v * COLUMNAR_VECTOR_ROWS
+                                : COLUMNAR_VECTOR_ROWS;
             bool may;
             int found = -1;
             enum seam_status st = vector_may_hold(s, tf, g, v, &may);
@@ -151,8 +167,10 @@ static enum seam_status search_file(const struct columnar_search *s, const struc
     return SEAM_NOT_FOUND;
 }
 
-enum seam_status columnar_get(const struct columnar_reader *r, int table, const struct seam_value *key_values,
-                         seam_lsn_t lsn, struct seam_value *values, struct seam_buf *text, struct seam_fault *f)
+enum seam_status columnar_get(const struct columnar_reader *r, int table,
+                              const struct seam_value *key_values, seam_lsn_t lsn,
+                              struct seam_value *values, struct seam_buf *text,
+                              struct seam_fault *f)
 {
     const struct columnar_table *t = &r->s.tables[table];
     struct columnar_search s = {.t = t, .lsn = lsn == SEAM_LSN_MAX ? r->s.applied : lsn, .f = f};
@@ -160,7 +178,8 @@ enum seam_status columnar_get(const struct columnar_reader *r, int table, const 
     enum seam_status st = columnar_state_readable(&r->s, s.lsn, f);
 
     if (st == SEAM_OK && t->schema.key_count == 0)
-        st = seam_fault_set(f, SEAM_INVALID, t->schema.name, SEAM_FAULT_NO_OFFSET, "the table has no key");
+        st = seam_fault_set(f, SEAM_INVALID, t->schema.name, SEAM_FAULT_NO_OFFSET,
+                            "the table has no key");
     s.scratch = columnar_chunk_scratch_new();
     if (key == NULL || s.scratch == NULL) st = SEAM_NOMEM;
     for (int k = 0; st == SEAM_OK && k < t->schema.key_count; k++)

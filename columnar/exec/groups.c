@@ -18,7 +18,8 @@ static bool grow(void *memory, size_t bytes)
 
 /* ---- groups ---- */
 
-enum seam_status columnar_groups_init(struct columnar_groups *g, const struct columnar_plan *p, const int *arg_of)
+enum seam_status columnar_groups_init(struct columnar_groups *g, const struct columnar_plan *p,
+                                      const int *arg_of)
 {
     struct columnar_plan keys = {.n_columns = p->n_keys, .columns = p->columns};
 
@@ -66,7 +67,8 @@ void columnar_groups_free(struct columnar_groups *g)
 
 uint64_t columnar_groups_bytes(const struct columnar_groups *g)
 {
-    uint64_t bytes = g->text.used + g->keys.bytes + g->slot_cap * sizeof *g->slots + g->cap * sizeof *g->hashes;
+    uint64_t bytes =
+        g->text.used + g->keys.bytes + g->slot_cap * sizeof *g->slots + g->cap * sizeof *g->hashes;
 
     for (int k = 0; k < g->n_accs; k++) {
         const struct columnar_acc *a = &g->accs[k];
@@ -120,9 +122,12 @@ static enum seam_status grow_accs(struct columnar_groups *g, size_t cap)
             }
         }
         if (ok && (a->op == COLUMNAR_AGG_MIN || a->op == COLUMNAR_AGG_MAX)) {
-            if (a->type == SEAM_V_TEXT) ok = grow(&a->text, cap * sizeof *a->text);
-            else if (a->type == SEAM_V_DOUBLE) ok = grow(&a->real, cap * 8);
-            else ok = grow(&a->best, cap * 8);
+            if (a->type == SEAM_V_TEXT)
+                ok = grow(&a->text, cap * sizeof *a->text);
+            else if (a->type == SEAM_V_DOUBLE)
+                ok = grow(&a->real, cap * 8);
+            else
+                ok = grow(&a->best, cap * 8);
         }
         if (ok && a->op == COLUMNAR_AGG_APPROX_DISTINCT) {
             ok = grow(&a->hll, cap * HLL_REGISTERS);
@@ -175,7 +180,8 @@ static bool same_key(const struct columnar_groups *g, uint32_t group, const stru
     return true;
 }
 
-enum seam_status columnar_groups_find(struct columnar_groups *g, const struct seam_value *keys, uint64_t hash, uint32_t *group)
+enum seam_status columnar_groups_find(struct columnar_groups *g, const struct seam_value *keys,
+                                      uint64_t hash, uint32_t *group)
 {
     size_t at;
 
@@ -188,7 +194,8 @@ enum seam_status columnar_groups_find(struct columnar_groups *g, const struct se
             return SEAM_OK;
         }
     }
-    if (g->count == g->cap && grow_accs(g, g->cap == 0 ? 256 : 2 * g->cap) != SEAM_OK) return SEAM_NOMEM;
+    if (g->count == g->cap && grow_accs(g, g->cap == 0 ? 256 : 2 * g->cap) != SEAM_OK)
+        return SEAM_NOMEM;
     if (columnar_coldata_append(&g->keys, keys, 0) != SEAM_OK) return SEAM_NOMEM;
     g->hashes[g->count] = hash;
     g->slots[at] = (uint32_t)g->count + 1;
@@ -219,10 +226,11 @@ static enum seam_status distinct_grow(struct columnar_distinct *d, bool text)
 }
 
 /* *fresh: the pair was not there. */
-static enum seam_status distinct_add(struct columnar_distinct *d, bool text, uint32_t group, uint64_t value, uint32_t len,
-                                bool *fresh)
+static enum seam_status distinct_add(struct columnar_distinct *d, bool text, uint32_t group,
+                                     uint64_t value, uint32_t len, bool *fresh)
 {
-    uint64_t hash = text ? seam_hash64((const void *)(uintptr_t)value, len, 0) : seam_hash64_u64(value);
+    uint64_t hash =
+        text ? seam_hash64((const void *)(uintptr_t)value, len, 0) : seam_hash64_u64(value);
     size_t at;
 
     hash ^= seam_hash64_u64(group + 0x51ed270bull);
@@ -231,7 +239,8 @@ static enum seam_status distinct_add(struct columnar_distinct *d, bool text, uin
         const struct columnar_distinct_slot *s = &d->slots[at];
 
         if (s->hash != hash || s->group != group) continue;
-        if (text ? s->len == len && memcmp((const void *)(uintptr_t)s->value, (const void *)(uintptr_t)value, len) == 0
+        if (text ? s->len == len && memcmp((const void *)(uintptr_t)s->value,
+                                           (const void *)(uintptr_t)value, len) == 0
                  : s->value == value) {
             *fresh = false;
             return SEAM_OK;
@@ -297,7 +306,8 @@ static int compare_text(const struct columnar_text_ref *x, const struct columnar
     return c != 0 ? c : (x->len > y->len) - (x->len < y->len);
 }
 
-static enum seam_status take_best(struct columnar_groups *g, struct columnar_acc *a, const struct columnar_vec *v, uint32_t slot, uint32_t group)
+static enum seam_status take_best(struct columnar_groups *g, struct columnar_acc *a,
+                                  const struct columnar_vec *v, uint32_t slot, uint32_t group)
 {
     bool first = a->count[group]++ == 0, min = a->op == COLUMNAR_AGG_MIN;
     int c;
@@ -321,7 +331,8 @@ static enum seam_status take_best(struct columnar_groups *g, struct columnar_acc
     return SEAM_OK;
 }
 
-static enum seam_status take_distinct(struct columnar_acc *a, const struct columnar_vec *v, uint32_t slot, uint32_t group)
+static enum seam_status take_distinct(struct columnar_acc *a, const struct columnar_vec *v,
+                                      uint32_t slot, uint32_t group)
 {
     uint64_t value;
     uint32_t len = 0;
@@ -334,7 +345,8 @@ static enum seam_status take_distinct(struct columnar_acc *a, const struct colum
         value = a->type == SEAM_V_DOUBLE ? double_key(v->d[slot]) : (uint64_t)v->i[slot];
     }
     if (a->op == COLUMNAR_AGG_APPROX_DISTINCT) {
-        uint64_t h = a->type == SEAM_V_TEXT ? seam_hash64(v->s[slot].s, len, 0) : seam_hash64_u64(value);
+        uint64_t h =
+            a->type == SEAM_V_TEXT ? seam_hash64(v->s[slot].s, len, 0) : seam_hash64_u64(value);
 
         hll_add(a->hll + (size_t)group * HLL_REGISTERS, seam_hash64_u64(h));
         return SEAM_OK;
@@ -343,19 +355,23 @@ static enum seam_status take_distinct(struct columnar_acc *a, const struct colum
         seam_bitset_set(a->set.bits, (uint64_t)((int64_t)value - a->set.lo));
         return SEAM_OK;
     }
-    if (distinct_add(&a->set, a->type == SEAM_V_TEXT, group, value, len, &fresh) != SEAM_OK) return SEAM_NOMEM;
+    if (distinct_add(&a->set, a->type == SEAM_V_TEXT, group, value, len, &fresh) != SEAM_OK)
+        return SEAM_NOMEM;
     a->count[group] += fresh;
     return SEAM_OK;
 }
 
-static void sum_rows(struct columnar_acc *a, const struct columnar_vec *v, const uint32_t *at, const uint32_t *group, uint32_t n)
+static void sum_rows(struct columnar_acc *a, const struct columnar_vec *v, const uint32_t *at,
+                     const uint32_t *group, uint32_t n)
 {
     if (v->nulls != NULL || v->kind != COLUMNAR_VEC_FLAT) {
         for (uint32_t i = 0; i < n; i++) {
             if (columnar_vec_null(v, at[i])) continue;
             a->count[group[i]]++;
-            if (a->type == SEAM_V_DOUBLE) a->real[group[i]] += v->d[columnar_vec_slot(v, at[i])];
-            else a->sum[group[i]] += v->i[columnar_vec_slot(v, at[i])];
+            if (a->type == SEAM_V_DOUBLE)
+                a->real[group[i]] += v->d[columnar_vec_slot(v, at[i])];
+            else
+                a->sum[group[i]] += v->i[columnar_vec_slot(v, at[i])];
         }
     } else if (a->type == SEAM_V_DOUBLE) {
         for (uint32_t i = 0; i < n; i++) {
@@ -370,8 +386,9 @@ static void sum_rows(struct columnar_acc *a, const struct columnar_vec *v, const
     }
 }
 
-enum seam_status columnar_acc_rows(struct columnar_groups *g, struct columnar_acc *a, const struct columnar_vec *v, const uint32_t *at,
-                     const uint32_t *group, uint32_t n)
+enum seam_status columnar_acc_rows(struct columnar_groups *g, struct columnar_acc *a,
+                                   const struct columnar_vec *v, const uint32_t *at,
+                                   const uint32_t *group, uint32_t n)
 {
     enum seam_status st = SEAM_OK;
 
@@ -382,21 +399,21 @@ enum seam_status columnar_acc_rows(struct columnar_groups *g, struct columnar_ac
     case COLUMNAR_AGG_COUNT:
         for (uint32_t i = 0; i < n; i++) a->count[group[i]] += !columnar_vec_null(v, at[i]);
         return SEAM_OK;
-    case COLUMNAR_AGG_SUM: case COLUMNAR_AGG_AVG:
-        sum_rows(a, v, at, group, n);
-        return SEAM_OK;
+    case COLUMNAR_AGG_SUM:
+    case COLUMNAR_AGG_AVG: sum_rows(a, v, at, group, n); return SEAM_OK;
     default:
         for (uint32_t i = 0; st == SEAM_OK && i < n; i++) {
             if (columnar_vec_null(v, at[i])) continue;
-            st = a->op == COLUMNAR_AGG_MIN || a->op == COLUMNAR_AGG_MAX ? take_best(g, a, v, columnar_vec_slot(v, at[i]), group[i])
-                                                      : take_distinct(a, v, columnar_vec_slot(v, at[i]), group[i]);
+            st = a->op == COLUMNAR_AGG_MIN || a->op == COLUMNAR_AGG_MAX
+                     ? take_best(g, a, v, columnar_vec_slot(v, at[i]), group[i])
+                     : take_distinct(a, v, columnar_vec_slot(v, at[i]), group[i]);
         }
         return st;
     }
 }
 
-static void sum_masked(struct columnar_acc *a, const struct columnar_vec *v, uint32_t n, const uint64_t *mask, uint32_t chosen,
-                       uint32_t group)
+static void sum_masked(struct columnar_acc *a, const struct columnar_vec *v, uint32_t n,
+                       const uint64_t *mask, uint32_t chosen, uint32_t group)
 {
     const int64_t limit = INT64_MAX / COLUMNAR_VECTOR_ROWS;
 
@@ -405,7 +422,8 @@ static void sum_masked(struct columnar_acc *a, const struct columnar_vec *v, uin
         double sum = 0;
 
         for (uint32_t i = 0; i < n; i++)
-            if (mask == NULL || seam_bitset_get(mask, i)) sum += v->d[v->kind == COLUMNAR_VEC_CONST ? 0 : i];
+            if (mask == NULL || seam_bitset_get(mask, i))
+                sum += v->d[v->kind == COLUMNAR_VEC_CONST ? 0 : i];
         a->real[group] += sum;
     } else if (v->kind == COLUMNAR_VEC_CONST) {
         a->sum[group] += (__int128)v->i[0] * chosen;
@@ -417,8 +435,9 @@ static void sum_masked(struct columnar_acc *a, const struct columnar_vec *v, uin
     }
 }
 
-enum seam_status columnar_acc_masked(struct columnar_groups *g, struct columnar_acc *a, const struct columnar_vec *v, uint32_t n, const uint64_t *mask,
-                       uint32_t chosen, uint32_t group)
+enum seam_status columnar_acc_masked(struct columnar_groups *g, struct columnar_acc *a,
+                                     const struct columnar_vec *v, uint32_t n, const uint64_t *mask,
+                                     uint32_t chosen, uint32_t group)
 {
     uint64_t live[COLUMNAR_VECTOR_WORDS];
     enum seam_status st = SEAM_OK;
@@ -430,47 +449,49 @@ enum seam_status columnar_acc_masked(struct columnar_groups *g, struct columnar_
     if (v->nulls != NULL) { /* the mask without the nulls */
         if (v->kind == COLUMNAR_VEC_CONST && (v->nulls[0] & 1)) return SEAM_OK;
         for (size_t w = 0; w < COLUMNAR_VECTOR_WORDS; w++)
-            live[w] = (mask == NULL ? UINT64_MAX : mask[w]) & (v->kind == COLUMNAR_VEC_CONST ? UINT64_MAX : ~v->nulls[w]);
-        for (uint32_t i = n; i < COLUMNAR_VECTOR_ROWS && (i & 63) != 0; i++) seam_bitset_clear(live, i);
+            live[w] = (mask == NULL ? UINT64_MAX : mask[w]) &
+                      (v->kind == COLUMNAR_VEC_CONST ? UINT64_MAX : ~v->nulls[w]);
+        for (uint32_t i = n; i < COLUMNAR_VECTOR_ROWS && (i & 63) != 0; i++)
+            seam_bitset_clear(live, i);
         for (size_t w = seam_bitset_words(n); w < COLUMNAR_VECTOR_WORDS; w++) live[w] = 0;
         mask = live;
         chosen = columnar_sel_count(live, n);
         if (chosen == 0) return SEAM_OK;
     }
     switch (a->op) {
-    case COLUMNAR_AGG_COUNT:
-        a->count[group] += chosen;
-        return SEAM_OK;
-    case COLUMNAR_AGG_SUM: case COLUMNAR_AGG_AVG:
-        sum_masked(a, v, n, mask, chosen, group);
-        return SEAM_OK;
-    case COLUMNAR_AGG_MIN: case COLUMNAR_AGG_MAX:
+    case COLUMNAR_AGG_COUNT: a->count[group] += chosen; return SEAM_OK;
+    case COLUMNAR_AGG_SUM:
+    case COLUMNAR_AGG_AVG: sum_masked(a, v, n, mask, chosen, group); return SEAM_OK;
+    case COLUMNAR_AGG_MIN:
+    case COLUMNAR_AGG_MAX:
         if (v->kind == COLUMNAR_VEC_FLAT && a->type != SEAM_V_TEXT && a->type != SEAM_V_DOUBLE) {
             int64_t lo, hi, x;
 
             columnar_kernel_minmax_i64(v->i, n, mask, &lo, &hi);
             x = a->op == COLUMNAR_AGG_MIN ? lo : hi;
-            if (a->count[group] == 0 || (a->op == COLUMNAR_AGG_MIN ? x < a->best[group] : x > a->best[group]))
+            if (a->count[group] == 0 ||
+                (a->op == COLUMNAR_AGG_MIN ? x < a->best[group] : x > a->best[group]))
                 a->best[group] = x;
             a->count[group] += chosen;
             return SEAM_OK;
         }
         break;
-    default:
-        break;
+    default: break;
     }
     if (v->kind == COLUMNAR_VEC_CONST) n = 1, mask = NULL;
     for (uint32_t i = 0; st == SEAM_OK && i < n; i++) {
         if (mask != NULL && !seam_bitset_get(mask, i)) continue;
-        st = a->op == COLUMNAR_AGG_MIN || a->op == COLUMNAR_AGG_MAX ? take_best(g, a, v, columnar_vec_slot(v, i), group)
-                                                  : take_distinct(a, v, columnar_vec_slot(v, i), group);
+        st = a->op == COLUMNAR_AGG_MIN || a->op == COLUMNAR_AGG_MAX
+                 ? take_best(g, a, v, columnar_vec_slot(v, i), group)
+                 : take_distinct(a, v, columnar_vec_slot(v, i), group);
     }
     return st;
 }
 
 /* ---- merging ---- */
 
-enum seam_status columnar_acc_merge(struct columnar_groups *g, struct columnar_acc *a, const struct columnar_acc *b, uint32_t to, uint32_t from)
+enum seam_status columnar_acc_merge(struct columnar_groups *g, struct columnar_acc *a,
+                                    const struct columnar_acc *b, uint32_t to, uint32_t from)
 {
     if (a->op == COLUMNAR_AGG_APPROX_DISTINCT) {
         for (int i = 0; i < HLL_REGISTERS; i++) {
@@ -488,9 +509,12 @@ enum seam_status columnar_acc_merge(struct columnar_groups *g, struct columnar_a
         enum seam_status st;
 
         if (b->count[from] == 0) return SEAM_OK;
-        if (a->type == SEAM_V_TEXT) v.s = b->text;
-        else if (a->type == SEAM_V_DOUBLE) v.d = b->real;
-        else v.i = b->best;
+        if (a->type == SEAM_V_TEXT)
+            v.s = b->text;
+        else if (a->type == SEAM_V_DOUBLE)
+            v.d = b->real;
+        else
+            v.i = b->best;
         st = take_best(g, a, &v, from, to);
         a->count[to] = had + b->count[from];
         return st;
@@ -501,17 +525,20 @@ enum seam_status columnar_acc_merge(struct columnar_groups *g, struct columnar_a
     return SEAM_OK;
 }
 
-enum seam_status columnar_acc_merge_sets(struct columnar_groups *g, struct columnar_acc *a, const struct columnar_acc *b, const uint32_t *to)
+enum seam_status columnar_acc_merge_sets(struct columnar_groups *g, struct columnar_acc *a,
+                                         const struct columnar_acc *b, const uint32_t *to)
 {
     (void)g;
     if (a->op != COLUMNAR_AGG_COUNT_DISTINCT) return SEAM_OK;
-    for (size_t w = 0; b->set.bits != NULL && w < seam_bitset_words(b->set.span); w++) a->set.bits[w] |= b->set.bits[w];
+    for (size_t w = 0; b->set.bits != NULL && w < seam_bitset_words(b->set.span); w++)
+        a->set.bits[w] |= b->set.bits[w];
     for (size_t i = 0; i < b->set.cap; i++) {
         const struct columnar_distinct_slot *s = &b->set.slots[i];
         bool fresh;
 
         if (!s->used) continue;
-        if (distinct_add(&a->set, a->type == SEAM_V_TEXT, to[s->group], s->value, s->len, &fresh) != SEAM_OK)
+        if (distinct_add(&a->set, a->type == SEAM_V_TEXT, to[s->group], s->value, s->len, &fresh) !=
+            SEAM_OK)
             return SEAM_NOMEM;
         a->count[to[s->group]] += fresh;
     }
@@ -520,10 +547,13 @@ enum seam_status columnar_acc_merge_sets(struct columnar_groups *g, struct colum
 
 /* ---- results ---- */
 
-static enum seam_status sum_result(const struct columnar_acc *a, uint32_t group, struct seam_value *out, struct seam_fault *f)
+static enum seam_status sum_result(const struct columnar_acc *a, uint32_t group,
+                                   struct seam_value *out, struct seam_fault *f)
 {
     if (a->op == COLUMNAR_AGG_AVG) {
-        double sum = a->type == SEAM_V_DOUBLE ? a->real[group] : (double)a->sum[group] / (double)seam_decimal_pow10(a->scale);
+        double sum = a->type == SEAM_V_DOUBLE
+                         ? a->real[group]
+                         : (double)a->sum[group] / (double)seam_decimal_pow10(a->scale);
 
         *out = seam_v_double(sum / (double)a->count[group]);
         return SEAM_OK;
@@ -538,14 +568,15 @@ static enum seam_status sum_result(const struct columnar_acc *a, uint32_t group,
     return SEAM_OK;
 }
 
-enum seam_status columnar_acc_result(const struct columnar_acc *a, uint32_t group, const struct columnar_plan_column *col, struct seam_value *out,
-                       struct seam_fault *f)
+enum seam_status columnar_acc_result(const struct columnar_acc *a, uint32_t group,
+                                     const struct columnar_plan_column *col, struct seam_value *out,
+                                     struct seam_fault *f)
 {
-    *out = (struct seam_value){.type = col->type == SEAM_V_NULL ? SEAM_V_INT : col->type, .scale = col->scale};
+    *out = (struct seam_value){.type = col->type == SEAM_V_NULL ? SEAM_V_INT : col->type,
+                               .scale = col->scale};
     switch (a->op) {
-    case COLUMNAR_AGG_COUNT_ALL: case COLUMNAR_AGG_COUNT:
-        out->i = (int64_t)a->count[group];
-        return SEAM_OK;
+    case COLUMNAR_AGG_COUNT_ALL:
+    case COLUMNAR_AGG_COUNT: out->i = (int64_t)a->count[group]; return SEAM_OK;
     case COLUMNAR_AGG_COUNT_DISTINCT:
         out->i = (int64_t)a->count[group];
         if (a->set.bits != NULL) out->i += (int64_t)seam_bitset_count(a->set.bits, a->set.span);
@@ -553,16 +584,18 @@ enum seam_status columnar_acc_result(const struct columnar_acc *a, uint32_t grou
     case COLUMNAR_AGG_APPROX_DISTINCT:
         out->i = (int64_t)hll_estimate(a->hll + (size_t)group * HLL_REGISTERS);
         return SEAM_OK;
-    default:
-        break;
+    default: break;
     }
     if (a->count[group] == 0) {
         *out = seam_v_null();
         return SEAM_OK;
     }
     if (a->op == COLUMNAR_AGG_SUM || a->op == COLUMNAR_AGG_AVG) return sum_result(a, group, out, f);
-    if (a->type == SEAM_V_TEXT) *out = seam_v_text(a->text[group].s, a->text[group].len);
-    else if (a->type == SEAM_V_DOUBLE) out->d = a->real[group];
-    else out->i = a->best[group];
+    if (a->type == SEAM_V_TEXT)
+        *out = seam_v_text(a->text[group].s, a->text[group].len);
+    else if (a->type == SEAM_V_DOUBLE)
+        out->d = a->real[group];
+    else
+        out->i = a->best[group];
     return SEAM_OK;
 }

@@ -10,14 +10,14 @@
 
 struct columnar_join_table {
     const struct columnar_plan *p;
-    struct columnar_coldata rows;         /* the right side's columns, then its keys */
+    struct columnar_coldata rows; /* the right side's columns, then its keys */
     uint64_t *hashes;
-    uint32_t *heads, *next;      /* 1 + row; chains */
+    uint32_t *heads, *next; /* 1 + row; chains */
     size_t cap;
-    uint32_t *direct;            /* 1 + row of key lo + i; NULL: not of that kind */
+    uint32_t *direct; /* 1 + row of key lo + i; NULL: not of that kind */
     int64_t lo;
     uint64_t span;
-    struct columnar_text_ref **refs;      /* of the right side's text columns, for dictionary vectors */
+    struct columnar_text_ref **refs; /* of the right side's text columns, for dictionary vectors */
 };
 
 enum { DIRECT_MAX = 1 << 22 };
@@ -41,8 +41,8 @@ static enum seam_status build_direct(struct columnar_join_table *t)
     const struct columnar_coldata_column *key = &t->rows.columns[t->p->right->n_columns];
     int64_t lo = INT64_MAX, hi = INT64_MIN;
 
-    if (t->p->n_keys != 1 || key->type == SEAM_V_TEXT || key->type == SEAM_V_DOUBLE || t->rows.rows == 0 ||
-        t->rows.rows > DIRECT_MAX)
+    if (t->p->n_keys != 1 || key->type == SEAM_V_TEXT || key->type == SEAM_V_DOUBLE ||
+        t->rows.rows == 0 || t->rows.rows > DIRECT_MAX)
         return SEAM_NOT_FOUND;
     for (size_t i = 0; i < t->rows.rows; i++) {
         if (key->nulls != NULL && seam_bitset_get(key->nulls, i)) continue;
@@ -74,13 +74,15 @@ static enum seam_status build_direct(struct columnar_join_table *t)
         for (size_t i = 0; i < t->rows.rows; i++) {
             struct seam_value v = columnar_coldata_value(&t->rows, c, i);
 
-            t->refs[c][i] = v.type == SEAM_V_NULL ? (struct columnar_text_ref){"", 0} : (struct columnar_text_ref){v.s, v.len};
+            t->refs[c][i] = v.type == SEAM_V_NULL ? (struct columnar_text_ref){"", 0}
+                                                  : (struct columnar_text_ref){v.s, v.len};
         }
     }
     return SEAM_OK;
 }
 
-enum seam_status columnar_join_build(struct columnar_query *q, const struct columnar_plan *p, struct columnar_join_table **out, struct seam_fault *f)
+enum seam_status columnar_join_build(struct columnar_query *q, const struct columnar_plan *p,
+                                     struct columnar_join_table **out, struct seam_fault *f)
 {
     int n = p->right->n_columns, keys = p->n_keys;
     struct columnar_plan keyed = {.kind = PLAN_PROJECT, .in = p->right, .n_columns = n + keys};
@@ -96,15 +98,19 @@ enum seam_status columnar_join_build(struct columnar_query *q, const struct colu
     t->p = p;
     st = SEAM_OK;
     for (int c = 0; st == SEAM_OK && c < n + keys; c++) {
-        if (c < n) st = columnar_expr_column(&mem, c, p->right->columns[c].type, p->right->columns[c].scale, &exprs[c], f);
-        else exprs[c] = p->right_keys[c - n];
+        if (c < n)
+            st = columnar_expr_column(&mem, c, p->right->columns[c].type,
+                                      p->right->columns[c].scale, &exprs[c], f);
+        else
+            exprs[c] = p->right_keys[c - n];
         keyed.columns[c] = (struct columnar_plan_column){"", exprs[c]->type, exprs[c]->scale};
     }
     if (st == SEAM_OK) st = columnar_run_to_rows(q, &keyed, &t->rows, f);
     if (st == SEAM_OK && t->rows.bytes > budget)
         st = seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
-                       "the right side of a join takes %llu bytes, more than the budget; put the smaller table right",
-                       (unsigned long long)t->rows.bytes);
+                            "the right side of a join takes %llu bytes, more than the budget; put "
+                            "the smaller table right",
+                            (unsigned long long)t->rows.bytes);
     if (st != SEAM_OK) goto done;
     st = build_direct(t);
     if (st != SEAM_NOT_FOUND) goto done;
@@ -133,9 +139,13 @@ enum seam_status columnar_join_build(struct columnar_query *q, const struct colu
     }
 done:
     seam_arena_free(&mem);
-    if (st == SEAM_OK) *out = t;
-    else columnar_join_free(t);
-    return st == SEAM_NOMEM ? seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a join") : st;
+    if (st == SEAM_OK)
+        *out = t;
+    else
+        columnar_join_free(t);
+    return st == SEAM_NOMEM
+               ? seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a join")
+               : st;
 }
 
 /* ---- probing ---- */
@@ -147,7 +157,8 @@ struct columnar_join_probe {
     struct columnar_expr_state *eval;
     struct columnar_vec *vecs, *keys;
     struct columnar_cells *cols;
-    uint32_t left[COLUMNAR_VECTOR_ROWS], right[COLUMNAR_VECTOR_ROWS]; /* pairs; right: 1 + row, 0 none */
+    uint32_t left[COLUMNAR_VECTOR_ROWS],
+        right[COLUMNAR_VECTOR_ROWS]; /* pairs; right: 1 + row, 0 none */
     uint32_t count;
 };
 
@@ -166,7 +177,9 @@ void columnar_join_probe_free(struct columnar_join_probe *p)
     free(p);
 }
 
-struct columnar_join_probe *columnar_join_probe_new(const struct columnar_join_table *t, const struct columnar_plan *plan, const bool *required)
+struct columnar_join_probe *columnar_join_probe_new(const struct columnar_join_table *t,
+                                                    const struct columnar_plan *plan,
+                                                    const bool *required)
 {
     struct columnar_join_probe *p = calloc(1, sizeof *p);
     bool ok = p != NULL;
@@ -181,8 +194,10 @@ struct columnar_join_probe *columnar_join_probe_new(const struct columnar_join_t
     p->cols = calloc((size_t)plan->n_columns + 1, sizeof *p->cols);
     ok = p->eval != NULL && p->vecs != NULL && p->keys != NULL && p->cols != NULL;
     for (int c = 0; ok && c < plan->n_columns; c++) {
-        if (plan->columns[c].type == SEAM_V_TEXT) p->cols[c].s = malloc(COLUMNAR_VECTOR_ROWS * sizeof *p->cols[c].s);
-        else p->cols[c].i = malloc(COLUMNAR_VECTOR_ROWS * sizeof *p->cols[c].i);
+        if (plan->columns[c].type == SEAM_V_TEXT)
+            p->cols[c].s = malloc(COLUMNAR_VECTOR_ROWS * sizeof *p->cols[c].s);
+        else
+            p->cols[c].i = malloc(COLUMNAR_VECTOR_ROWS * sizeof *p->cols[c].i);
         p->cols[c].nulls = malloc(COLUMNAR_VECTOR_WORDS * sizeof *p->cols[c].nulls);
         ok = p->cols[c].nulls != NULL && (p->cols[c].s != NULL || p->cols[c].i != NULL);
     }
@@ -194,7 +209,7 @@ struct columnar_join_probe *columnar_join_probe_new(const struct columnar_join_t
 }
 
 static enum seam_status flush(struct columnar_join_probe *p, const struct columnar_batch *b,
-                         batch_fn next, void *ctx, struct seam_fault *f)
+                              batch_fn next, void *ctx, struct seam_fault *f)
 {
     struct columnar_batch out = {.rows = p->count, .count = p->p->n_columns, .cols = p->vecs};
     int left = p->p->in->n_columns;
@@ -203,26 +218,34 @@ static enum seam_status flush(struct columnar_join_probe *p, const struct column
     for (int c = 0; c < p->p->n_columns; c++) {
         struct columnar_cells *col = &p->cols[c];
 
-        p->vecs[c] = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT, .type = p->p->columns[c].type, .scale = p->p->columns[c].scale,
-                                  .lo = INT64_MIN, .hi = INT64_MAX};
+        p->vecs[c] = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT,
+                                           .type = p->p->columns[c].type,
+                                           .scale = p->p->columns[c].scale,
+                                           .lo = INT64_MIN,
+                                           .hi = INT64_MAX};
         if (!p->required[c]) continue;
         memset(col->nulls, 0, COLUMNAR_VECTOR_WORDS * sizeof *col->nulls);
         col->any = false;
         for (uint32_t i = 0; i < p->count; i++) {
-            struct seam_value v = c < left ? columnar_vec_value(&b->cols[c], p->left[i])
-                             : p->right[i] == 0 ? seam_v_null() : columnar_coldata_value(&p->t->rows, c - left, p->right[i] - 1);
+            struct seam_value v =
+                c < left           ? columnar_vec_value(&b->cols[c], p->left[i])
+                : p->right[i] == 0 ? seam_v_null()
+                                   : columnar_coldata_value(&p->t->rows, c - left, p->right[i] - 1);
 
             columnar_cells_put(col, i, &v);
         }
-        if (col->s != NULL) p->vecs[c].s = col->s;
-        else p->vecs[c].i = col->i;
+        if (col->s != NULL)
+            p->vecs[c].s = col->s;
+        else
+            p->vecs[c].i = col->i;
         p->vecs[c].nulls = col->any ? col->nulls : NULL;
     }
     p->count = 0;
     return next(ctx, &out, NULL, f);
 }
 
-static bool matches(const struct columnar_join_probe *p, const struct seam_value *key, uint64_t hash, uint32_t row)
+static bool matches(const struct columnar_join_probe *p, const struct seam_value *key,
+                    uint64_t hash, uint32_t row)
 {
     int first = p->p->right->n_columns;
 
@@ -236,15 +259,24 @@ static bool matches(const struct columnar_join_probe *p, const struct seam_value
 }
 
 /* A right column as a dictionary of the right rows; codes are shared by all of them. */
-static void direct_column(const struct columnar_join_probe *p, int c, const uint32_t *code, const uint64_t *missing,
-                          bool any_missing, uint32_t rows, struct columnar_cells *col, struct columnar_vec *out)
+static void direct_column(const struct columnar_join_probe *p, int c, const uint32_t *code,
+                          const uint64_t *missing, bool any_missing, uint32_t rows,
+                          struct columnar_cells *col, struct columnar_vec *out)
 {
     const struct columnar_coldata_column *from = &p->t->rows.columns[c];
 
-    *out = (struct columnar_vec){.kind = COLUMNAR_VEC_DICT, .type = from->type, .scale = from->scale, .stable = true, .code = code,
-                        .dict_count = (uint32_t)p->t->rows.rows, .lo = INT64_MIN, .hi = INT64_MAX};
-    if (from->type == SEAM_V_TEXT) out->s = p->t->refs[c];
-    else out->i = from->i;
+    *out = (struct columnar_vec){.kind = COLUMNAR_VEC_DICT,
+                                 .type = from->type,
+                                 .scale = from->scale,
+                                 .stable = true,
+                                 .code = code,
+                                 .dict_count = (uint32_t)p->t->rows.rows,
+                                 .lo = INT64_MIN,
+                                 .hi = INT64_MAX};
+    if (from->type == SEAM_V_TEXT)
+        out->s = p->t->refs[c];
+    else
+        out->i = from->i;
     if (!any_missing && from->nulls == NULL) return;
     memcpy(col->nulls, missing, COLUMNAR_VECTOR_WORDS * sizeof *col->nulls);
     for (uint32_t i = 0; from->nulls != NULL && i < rows; i++)
@@ -252,8 +284,9 @@ static void direct_column(const struct columnar_join_probe *p, int c, const uint
     out->nulls = col->nulls;
 }
 
-static enum seam_status push_direct(struct columnar_join_probe *p, const struct columnar_batch *b, const uint64_t *sel, batch_fn next,
-                               void *ctx, struct seam_fault *f)
+static enum seam_status push_direct(struct columnar_join_probe *p, const struct columnar_batch *b,
+                                    const uint64_t *sel, batch_fn next, void *ctx,
+                                    struct seam_fault *f)
 {
     const struct columnar_vec *key = &p->keys[0];
     struct columnar_batch out = {.rows = b->rows, .count = p->p->n_columns, .cols = p->vecs};
@@ -263,7 +296,9 @@ static enum seam_status push_direct(struct columnar_join_probe *p, const struct 
 
     for (uint32_t i = 0; i < b->rows; i++) {
         uint64_t off = (uint64_t)key->i[columnar_vec_slot(key, i)] - (uint64_t)p->t->lo;
-        uint32_t row = off < p->t->span && !(key->nulls != NULL && columnar_vec_null(key, i)) ? p->t->direct[off] : 0;
+        uint32_t row = off < p->t->span && !(key->nulls != NULL && columnar_vec_null(key, i))
+                           ? p->t->direct[off]
+                           : 0;
 
         p->right[i] = row == 0 ? 0 : row - 1;
         found[i / 64] |= (uint64_t)(row != 0) << (i & 63);
@@ -278,15 +313,17 @@ static enum seam_status push_direct(struct columnar_join_probe *p, const struct 
     for (int c = left; c < p->p->n_columns; c++) {
         p->vecs[c] = (struct columnar_vec){.type = p->p->columns[c].type};
         if (p->required[c])
-            direct_column(p, c - left, p->right, missing, p->p->join == COLUMNAR_JOIN_LEFT && n < chosen, b->rows,
-                          &p->cols[c], &p->vecs[c]);
+            direct_column(p, c - left, p->right, missing,
+                          p->p->join == COLUMNAR_JOIN_LEFT && n < chosen, b->rows, &p->cols[c],
+                          &p->vecs[c]);
     }
     if (p->p->join == COLUMNAR_JOIN_LEFT) return next(ctx, &out, sel, f);
     return next(ctx, &out, n == b->rows ? NULL : found, f);
 }
 
-enum seam_status columnar_join_push(struct columnar_join_probe *p, const struct columnar_batch *b, const uint64_t *sel, batch_fn next, void *ctx,
-                      struct seam_fault *f)
+enum seam_status columnar_join_push(struct columnar_join_probe *p, const struct columnar_batch *b,
+                                    const uint64_t *sel, batch_fn next, void *ctx,
+                                    struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 

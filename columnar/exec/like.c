@@ -3,8 +3,9 @@
 
 #include "columnar/exec/expr_impl.h"
 
-enum seam_status columnar_like_prepare(struct seam_arena *a, const struct seam_value *pattern, bool fold,
-                         const struct columnar_like_pattern **out, struct seam_fault *f)
+enum seam_status columnar_like_prepare(struct seam_arena *a, const struct seam_value *pattern,
+                                       bool fold, const struct columnar_like_pattern **out,
+                                       struct seam_fault *f)
 {
     size_t n = pattern->len, at = 0;
     struct columnar_like_pattern *p = seam_arena_zalloc(a, sizeof *p);
@@ -52,7 +53,8 @@ static bool part_at(const struct columnar_like_part *part, bool fold, const char
     return true;
 }
 
-const char *columnar_like_find(const struct columnar_like_part *part, bool fold, const char *s, const char *end)
+const char *columnar_like_find(const struct columnar_like_part *part, bool fold, const char *s,
+                               const char *end)
 {
     if (part->len == 0) return s;
     if ((size_t)(end - s) < part->len) return NULL;

@@ -1,22 +1,29 @@
 /* order - order by, and top-n: each thread keeps its best rows, trimmed as it goes. */
 #include <stdlib.h>
 
-#include "columnar/format/chunk.h"
 #include "columnar/exec/plan.h"
+#include "columnar/format/chunk.h"
 
 enum { TRIM_ROWS = 4096 };
 
-struct order_place { int64_t zone; uint32_t row; };
+struct order_place {
+    int64_t zone;
+    uint32_t row;
+};
 
 struct order_ordering {
     struct columnar_query *q;
     const struct columnar_plan *p;
-    uint64_t keep;           /* rows worth keeping; UINT64_MAX all */
-    struct columnar_coldata *rows;    /* a thread each */
-    int64_t *worst;          /* a thread each: no row beyond this zone of the first key can be among the best */
+    uint64_t keep;                 /* rows worth keeping; UINT64_MAX all */
+    struct columnar_coldata *rows; /* a thread each */
+    int64_t
+        *worst; /* a thread each: no row beyond this zone of the first key can be among the best */
 };
 
-struct sort_ctx { const struct columnar_plan *p; const struct columnar_coldata *d; };
+struct sort_ctx {
+    const struct columnar_plan *p;
+    const struct columnar_coldata *d;
+};
 
 /* Null keys are the largest unless nulls_first; descending turns values, not nulls. */
 static int64_t zone_of(const struct columnar_plan_key *k, const struct seam_value *v)
@@ -24,8 +31,9 @@ static int64_t zone_of(const struct columnar_plan_key *k, const struct seam_valu
     int64_t z;
 
     if (v->type == SEAM_V_NULL) return k->nulls_first ? INT64_MIN : INT64_MAX;
-    z = v->type == SEAM_V_TEXT ? columnar_zone_of_text(v->s, v->len)
-        : v->type == SEAM_V_DOUBLE ? columnar_zone_of_double(v->d == 0 ? 0.0 : v->d) : v->i;
+    z = v->type == SEAM_V_TEXT     ? columnar_zone_of_text(v->s, v->len)
+        : v->type == SEAM_V_DOUBLE ? columnar_zone_of_double(v->d == 0 ? 0.0 : v->d)
+                                   : v->i;
     return k->descending ? ~z : z;
 }
 
@@ -37,7 +45,8 @@ static int by_keys(const void *pa, const void *pb, void *ctx)
     if (a->zone != b->zone) return a->zone < b->zone ? -1 : 1;
     for (int k = 0; k < s->p->n_keys; k++) {
         const struct columnar_plan_key *key = &s->p->keys[k];
-        struct seam_value x = columnar_coldata_value(s->d, key->column, a->row), y = columnar_coldata_value(s->d, key->column, b->row);
+        struct seam_value x = columnar_coldata_value(s->d, key->column, a->row),
+                          y = columnar_coldata_value(s->d, key->column, b->row);
         int c;
 
         if (x.type == SEAM_V_NULL || y.type == SEAM_V_NULL) {
@@ -57,7 +66,8 @@ static struct order_place *sorted(const struct columnar_plan *p, const struct co
 
     if (places == NULL) return NULL;
     for (size_t i = 0; i < d->rows; i++) {
-        struct seam_value v = p->n_keys > 0 ? columnar_coldata_value(d, p->keys[0].column, i) : seam_v_null();
+        struct seam_value v =
+            p->n_keys > 0 ? columnar_coldata_value(d, p->keys[0].column, i) : seam_v_null();
 
         places[i] = (struct order_place){p->n_keys > 0 ? zone_of(&p->keys[0], &v) : 0, (uint32_t)i};
     }
@@ -66,8 +76,9 @@ static struct order_place *sorted(const struct columnar_plan *p, const struct co
 }
 
 /* The rows places[from..to) of d. */
-static enum seam_status take(const struct columnar_plan *p, const struct columnar_coldata *d, const struct order_place *places, size_t from,
-                        size_t to, struct columnar_coldata *out)
+static enum seam_status take(const struct columnar_plan *p, const struct columnar_coldata *d,
+                             const struct order_place *places, size_t from, size_t to,
+                             struct columnar_coldata *out)
 {
     struct seam_value *row = calloc((size_t)d->count + 1, sizeof *row);
     enum seam_status st = row == NULL ? SEAM_NOMEM : columnar_rows_init(out, p);
@@ -81,11 +92,13 @@ static enum seam_status take(const struct columnar_plan *p, const struct columna
     return st;
 }
 
-static enum seam_status trim(const struct order_ordering *o, struct columnar_coldata *d, int64_t *worst)
+static enum seam_status trim(const struct order_ordering *o, struct columnar_coldata *d,
+                             int64_t *worst)
 {
     struct columnar_coldata kept = {0};
     struct order_place *places = sorted(o->p, d);
-    enum seam_status st = places == NULL ? SEAM_NOMEM : take(o->p, d, places, 0, (size_t)o->keep, &kept);
+    enum seam_status st =
+        places == NULL ? SEAM_NOMEM : take(o->p, d, places, 0, (size_t)o->keep, &kept);
 
     if (st == SEAM_OK && o->keep > 0) *worst = places[o->keep - 1].zone;
     free(places);
@@ -98,7 +111,8 @@ static enum seam_status trim(const struct order_ordering *o, struct columnar_col
     return SEAM_OK;
 }
 
-static enum seam_status push(void *self, int thread, const struct columnar_batch *b, const uint64_t *sel, struct seam_fault *f)
+static enum seam_status push(void *self, int thread, const struct columnar_batch *b,
+                             const uint64_t *sel, struct seam_fault *f)
 {
     struct order_ordering *o = self;
     struct columnar_coldata *d = &o->rows[thread];
@@ -121,11 +135,13 @@ static enum seam_status push(void *self, int thread, const struct columnar_batch
     st = columnar_rows_append(d, b, sel);
     if (st == SEAM_OK && o->keep < UINT32_MAX && d->rows > 2 * o->keep + TRIM_ROWS)
         st = trim(o, d, &o->worst[thread]);
-    if (st == SEAM_NOMEM) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory to order the rows of a query");
+    if (st == SEAM_NOMEM)
+        seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory to order the rows of a query");
     return st;
 }
 
-enum seam_status columnar_run_order(struct columnar_query *q, const struct columnar_plan *p, struct columnar_coldata *out, struct seam_fault *f)
+enum seam_status columnar_run_order(struct columnar_query *q, const struct columnar_plan *p,
+                                    struct columnar_coldata *out, struct seam_fault *f)
 {
     struct order_ordering o = {.q = q, .p = p, .keep = UINT64_MAX};
     bool *required = malloc((size_t)p->n_columns + 1);
@@ -134,14 +150,17 @@ enum seam_status columnar_run_order(struct columnar_query *q, const struct colum
 
     o.rows = calloc((size_t)q->threads, sizeof *o.rows);
     o.worst = malloc((size_t)q->threads * sizeof *o.worst);
-    if (o.rows == NULL || o.worst == NULL || required == NULL) st = SEAM_NOMEM;
-    else memset(required, 1, (size_t)p->n_columns);
+    if (o.rows == NULL || o.worst == NULL || required == NULL)
+        st = SEAM_NOMEM;
+    else
+        memset(required, 1, (size_t)p->n_columns);
     if (p->limit != UINT64_MAX && p->offset < UINT64_MAX - p->limit) o.keep = p->limit + p->offset;
     for (int t = 0; st == SEAM_OK && t < q->threads; t++) {
         o.worst[t] = INT64_MAX;
         st = columnar_rows_init(&o.rows[t], p);
     }
-    if (st == SEAM_OK) st = columnar_run_pipeline(q, p->in, (struct columnar_sink){push, &o, required}, f);
+    if (st == SEAM_OK)
+        st = columnar_run_pipeline(q, p->in, (struct columnar_sink){push, &o, required}, f);
     for (int t = 1; st == SEAM_OK && t < q->threads; t++) {
         struct columnar_column *views = calloc((size_t)p->n_columns + 1, sizeof *views);
 
@@ -160,7 +179,8 @@ enum seam_status columnar_run_order(struct columnar_query *q, const struct colum
         places = sorted(p, &o.rows[0]);
         st = places == NULL ? SEAM_NOMEM : take(p, &o.rows[0], places, from, to, out);
     }
-    if (st == SEAM_NOMEM) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory to order the rows of a query");
+    if (st == SEAM_NOMEM)
+        seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory to order the rows of a query");
     for (int t = 0; o.rows != NULL && t < q->threads; t++) columnar_coldata_free(&o.rows[t]);
     free(o.rows);
     free(o.worst);

@@ -16,7 +16,8 @@ int columnar_plan_columns(const struct columnar_plan *p, const struct columnar_p
     return p->n_columns;
 }
 
-static struct columnar_plan *new_plan(struct seam_arena *a, enum columnar_plan_kind kind, int columns)
+static struct columnar_plan *new_plan(struct seam_arena *a, enum columnar_plan_kind kind,
+                                      int columns)
 {
     struct columnar_plan *p = seam_arena_zalloc(a, sizeof *p);
 
@@ -46,9 +47,10 @@ static void *copy(struct seam_arena *a, const void *from, size_t bytes)
     return p;
 }
 
-static enum seam_status scan_plan(struct seam_arena *a, const struct columnar_reader *r, int table, const int *columns,
-                             int n, seam_lsn_t from, seam_lsn_t to, bool versions, const struct columnar_plan **out,
-                             struct seam_fault *f)
+static enum seam_status scan_plan(struct seam_arena *a, const struct columnar_reader *r, int table,
+                                  const int *columns, int n, seam_lsn_t from, seam_lsn_t to,
+                                  bool versions, const struct columnar_plan **out,
+                                  struct seam_fault *f)
 {
     struct columnar_plan *p = new_plan(a, PLAN_SCAN, n);
     const struct seam_schema *s = columnar_schema(r, table);
@@ -67,35 +69,42 @@ static enum seam_status scan_plan(struct seam_arena *a, const struct columnar_re
     if (p->scan_columns == NULL) return no_memory(f);
     for (int c = 0; c < n; c++) {
         if (columns[c] < 0) {
-            p->columns[c] = (struct columnar_plan_column){columns[c] == COLUMNAR_PLAN_COLUMN_BEGIN ? "_lsn" : "_lsn_end", SEAM_V_INT, 0};
+            p->columns[c] = (struct columnar_plan_column){
+                columns[c] == COLUMNAR_PLAN_COLUMN_BEGIN ? "_lsn" : "_lsn_end", SEAM_V_INT, 0};
             continue;
         }
         if (columns[c] >= s->column_count || !seam_column_live(&s->columns[columns[c]], s->version))
-            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "column %d is not in the table", columns[c]);
-        p->columns[c] = (struct columnar_plan_column){s->columns[columns[c]].name, (uint8_t)s->columns[columns[c]].type,
-                                             s->columns[columns[c]].scale};
+            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
+                                  "column %d is not in the table", columns[c]);
+        p->columns[c] = (struct columnar_plan_column){s->columns[columns[c]].name,
+                                                      (uint8_t)s->columns[columns[c]].type,
+                                                      s->columns[columns[c]].scale};
     }
     *out = p;
     return SEAM_OK;
 }
 
-enum seam_status columnar_plan_scan(struct seam_arena *a, const struct columnar_reader *r, int table, const int *columns, int n,
-                      seam_lsn_t lsn, const struct columnar_plan **out, struct seam_fault *f)
+enum seam_status columnar_plan_scan(struct seam_arena *a, const struct columnar_reader *r,
+                                    int table, const int *columns, int n, seam_lsn_t lsn,
+                                    const struct columnar_plan **out, struct seam_fault *f)
 {
     if (lsn == SEAM_LSN_MAX) lsn = columnar_applied(r);
     return scan_plan(a, r, table, columns, n, lsn, lsn, false, out, f);
 }
 
-enum seam_status columnar_plan_scan_versions(struct seam_arena *a, const struct columnar_reader *r, int table,
-                               const int *columns, int n, seam_lsn_t from, seam_lsn_t to, const struct columnar_plan **out,
-                               struct seam_fault *f)
+enum seam_status columnar_plan_scan_versions(struct seam_arena *a, const struct columnar_reader *r,
+                                             int table, const int *columns, int n, seam_lsn_t from,
+                                             seam_lsn_t to, const struct columnar_plan **out,
+                                             struct seam_fault *f)
 {
     if (to == SEAM_LSN_MAX) to = columnar_applied(r);
     return scan_plan(a, r, table, columns, n, from, to, true, out, f);
 }
 
-enum seam_status columnar_plan_rows(struct seam_arena *a, const struct columnar_plan_column *columns, int n,
-                      const struct columnar_plan_source *source, const struct columnar_plan **out, struct seam_fault *f)
+enum seam_status columnar_plan_rows(struct seam_arena *a,
+                                    const struct columnar_plan_column *columns, int n,
+                                    const struct columnar_plan_source *source,
+                                    const struct columnar_plan **out, struct seam_fault *f)
 {
     struct columnar_plan *p = new_plan(a, PLAN_ROWS, n);
 
@@ -110,15 +119,17 @@ enum seam_status columnar_plan_rows(struct seam_arena *a, const struct columnar_
     return SEAM_OK;
 }
 
-enum seam_status columnar_plan_filter(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_expr *where,
-                        const struct columnar_plan **out, struct seam_fault *f)
+enum seam_status columnar_plan_filter(struct seam_arena *a, const struct columnar_plan *in,
+                                      const struct columnar_expr *where,
+                                      const struct columnar_plan **out, struct seam_fault *f)
 {
     struct columnar_plan *p = new_plan(a, PLAN_FILTER, 0);
 
     if (p == NULL) return no_memory(f);
     if (where->type != SEAM_V_BOOL && where->type != SEAM_V_NULL)
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "a filter needs a condition, not %s",
-                         seam_value_type_name(where->type));
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                              "a filter needs a condition, not %s",
+                              seam_value_type_name(where->type));
     p->in = in;
     p->where = where;
     p->columns = in->columns;
@@ -127,8 +138,10 @@ enum seam_status columnar_plan_filter(struct seam_arena *a, const struct columna
     return SEAM_OK;
 }
 
-enum seam_status columnar_plan_project(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_expr *const *exprs,
-                         const char *const *names, int n, const struct columnar_plan **out, struct seam_fault *f)
+enum seam_status columnar_plan_project(struct seam_arena *a, const struct columnar_plan *in,
+                                       const struct columnar_expr *const *exprs,
+                                       const char *const *names, int n,
+                                       const struct columnar_plan **out, struct seam_fault *f)
 {
     struct columnar_plan *p = new_plan(a, PLAN_PROJECT, n);
 
@@ -137,25 +150,30 @@ enum seam_status columnar_plan_project(struct seam_arena *a, const struct column
     p->exprs = copy(a, exprs, (size_t)n * sizeof *exprs);
     if (p->exprs == NULL) return no_memory(f);
     for (int c = 0; c < n; c++) {
-        p->columns[c] = (struct columnar_plan_column){copy_name(a, names == NULL ? NULL : names[c], c), exprs[c]->type,
-                                             exprs[c]->scale};
+        p->columns[c] = (struct columnar_plan_column){
+            copy_name(a, names == NULL ? NULL : names[c], c), exprs[c]->type, exprs[c]->scale};
         if (p->columns[c].name == NULL) return no_memory(f);
     }
     *out = p;
     return SEAM_OK;
 }
 
-static enum seam_status agg_column(const struct columnar_plan_agg *g, struct columnar_plan_column *out, struct seam_fault *f)
+static enum seam_status agg_column(const struct columnar_plan_agg *g,
+                                   struct columnar_plan_column *out, struct seam_fault *f)
 {
     *out = (struct columnar_plan_column){g->name, SEAM_V_INT, 0};
     switch (g->op) {
-    case COLUMNAR_AGG_COUNT_ALL: case COLUMNAR_AGG_COUNT: case COLUMNAR_AGG_COUNT_DISTINCT: case COLUMNAR_AGG_APPROX_DISTINCT:
-        return SEAM_OK;
-    case COLUMNAR_AGG_SUM: case COLUMNAR_AGG_AVG:
-        if (g->arg->type != SEAM_V_INT && g->arg->type != SEAM_V_DECIMAL && g->arg->type != SEAM_V_DOUBLE &&
-            g->arg->type != SEAM_V_NULL)
-            return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s needs numbers, not %s",
-                             g->op == COLUMNAR_AGG_SUM ? "sum" : "avg", seam_value_type_name(g->arg->type));
+    case COLUMNAR_AGG_COUNT_ALL:
+    case COLUMNAR_AGG_COUNT:
+    case COLUMNAR_AGG_COUNT_DISTINCT:
+    case COLUMNAR_AGG_APPROX_DISTINCT: return SEAM_OK;
+    case COLUMNAR_AGG_SUM:
+    case COLUMNAR_AGG_AVG:
+        if (g->arg->type != SEAM_V_INT && g->arg->type != SEAM_V_DECIMAL &&
+            g->arg->type != SEAM_V_DOUBLE && g->arg->type != SEAM_V_NULL)
+            return seam_fault_set(
+                f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s needs numbers, not %s",
+                g->op == COLUMNAR_AGG_SUM ? "sum" : "avg", seam_value_type_name(g->arg->type));
         out->type = g->op == COLUMNAR_AGG_AVG ? SEAM_V_DOUBLE : g->arg->type;
         out->scale = out->type == SEAM_V_DECIMAL ? g->arg->scale : 0;
         return SEAM_OK;
@@ -166,9 +184,11 @@ static enum seam_status agg_column(const struct columnar_plan_agg *g, struct col
     }
 }
 
-enum seam_status columnar_plan_aggregate(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_expr *const *keys,
-                           const char *const *key_names, int n_keys, const struct columnar_plan_agg *aggs, int n_aggs,
-                           const struct columnar_plan **out, struct seam_fault *f)
+enum seam_status columnar_plan_aggregate(struct seam_arena *a, const struct columnar_plan *in,
+                                         const struct columnar_expr *const *keys,
+                                         const char *const *key_names, int n_keys,
+                                         const struct columnar_plan_agg *aggs, int n_aggs,
+                                         const struct columnar_plan **out, struct seam_fault *f)
 {
     struct columnar_plan *p = new_plan(a, PLAN_AGGREGATE, n_keys + n_aggs);
 
@@ -180,8 +200,9 @@ enum seam_status columnar_plan_aggregate(struct seam_arena *a, const struct colu
     p->n_keys = n_keys;
     p->n_aggs = n_aggs;
     for (int k = 0; k < n_keys; k++)
-        p->columns[k] = (struct columnar_plan_column){copy_name(a, key_names == NULL ? NULL : key_names[k], k),
-                                             keys[k]->type, keys[k]->scale};
+        p->columns[k] =
+            (struct columnar_plan_column){copy_name(a, key_names == NULL ? NULL : key_names[k], k),
+                                          keys[k]->type, keys[k]->scale};
     for (int g = 0; g < n_aggs; g++) {
         enum seam_status st = agg_column(&aggs[g], &p->columns[n_keys + g], f);
 
@@ -192,8 +213,10 @@ enum seam_status columnar_plan_aggregate(struct seam_arena *a, const struct colu
     return SEAM_OK;
 }
 
-enum seam_status columnar_plan_order(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_plan_key *keys, int n,
-                       uint64_t limit, uint64_t offset, const struct columnar_plan **out, struct seam_fault *f)
+enum seam_status columnar_plan_order(struct seam_arena *a, const struct columnar_plan *in,
+                                     const struct columnar_plan_key *keys, int n, uint64_t limit,
+                                     uint64_t offset, const struct columnar_plan **out,
+                                     struct seam_fault *f)
 {
     struct columnar_plan *p = new_plan(a, PLAN_ORDER, 0);
 
@@ -210,8 +233,9 @@ enum seam_status columnar_plan_order(struct seam_arena *a, const struct columnar
     return SEAM_OK;
 }
 
-enum seam_status columnar_plan_limit(struct seam_arena *a, const struct columnar_plan *in, uint64_t limit, uint64_t offset,
-                       const struct columnar_plan **out, struct seam_fault *f)
+enum seam_status columnar_plan_limit(struct seam_arena *a, const struct columnar_plan *in,
+                                     uint64_t limit, uint64_t offset,
+                                     const struct columnar_plan **out, struct seam_fault *f)
 {
     struct columnar_plan *p = new_plan(a, PLAN_LIMIT, 0);
 
@@ -226,32 +250,41 @@ enum seam_status columnar_plan_limit(struct seam_arena *a, const struct columnar
 }
 
 /* Both sides of a key as one type. */
-static enum seam_status same_type(struct seam_arena *a, const struct columnar_expr **l, const struct columnar_expr **r, struct seam_fault *f)
+static enum seam_status same_type(struct seam_arena *a, const struct columnar_expr **l,
+                                  const struct columnar_expr **r, struct seam_fault *f)
 {
     unsigned type = (*l)->type, scale;
     enum seam_status st;
 
     if ((*l)->type == (*r)->type && (*l)->scale == (*r)->scale) return SEAM_OK;
-    if ((*l)->type == SEAM_V_DOUBLE || (*r)->type == SEAM_V_DOUBLE) type = SEAM_V_DOUBLE;
-    else if ((*l)->type == SEAM_V_DECIMAL || (*r)->type == SEAM_V_DECIMAL) type = SEAM_V_DECIMAL;
+    if ((*l)->type == SEAM_V_DOUBLE || (*r)->type == SEAM_V_DOUBLE)
+        type = SEAM_V_DOUBLE;
+    else if ((*l)->type == SEAM_V_DECIMAL || (*r)->type == SEAM_V_DECIMAL)
+        type = SEAM_V_DECIMAL;
     scale = (*l)->scale > (*r)->scale ? (*l)->scale : (*r)->scale;
     if (((*l)->type > SEAM_V_DECIMAL || (*r)->type > SEAM_V_DECIMAL) && (*l)->type != (*r)->type)
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "a join cannot compare %s with %s",
-                         seam_value_type_name((*l)->type), seam_value_type_name((*r)->type));
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                              "a join cannot compare %s with %s", seam_value_type_name((*l)->type),
+                              seam_value_type_name((*r)->type));
     st = columnar_expr_cast(a, *l, type, scale, l, f);
     return st == SEAM_OK ? columnar_expr_cast(a, *r, type, scale, r, f) : st;
 }
 
-enum seam_status columnar_plan_join(struct seam_arena *a, const struct columnar_plan *left, const struct columnar_plan *right, enum columnar_join_kind kind,
-                      const struct columnar_expr *const *left_keys, const struct columnar_expr *const *right_keys, int n,
-                      const struct columnar_plan **out, struct seam_fault *f)
+enum seam_status columnar_plan_join(struct seam_arena *a, const struct columnar_plan *left,
+                                    const struct columnar_plan *right, enum columnar_join_kind kind,
+                                    const struct columnar_expr *const *left_keys,
+                                    const struct columnar_expr *const *right_keys, int n,
+                                    const struct columnar_plan **out, struct seam_fault *f)
 {
     struct columnar_plan *p = new_plan(a, PLAN_JOIN, left->n_columns + right->n_columns);
-    const struct columnar_expr **l = copy(a, left_keys, (size_t)n * sizeof *l), **r = copy(a, right_keys, (size_t)n * sizeof *r);
+    const struct columnar_expr **l = copy(a, left_keys, (size_t)n * sizeof *l),
+                               **r = copy(a, right_keys, (size_t)n * sizeof *r);
     enum seam_status st = SEAM_OK;
 
     if (p == NULL || l == NULL || r == NULL) return no_memory(f);
-    if (n < 1) return seam_fault_set(f, SEAM_UNSUPPORTED, NULL, SEAM_FAULT_NO_OFFSET, "a join needs an equality");
+    if (n < 1)
+        return seam_fault_set(f, SEAM_UNSUPPORTED, NULL, SEAM_FAULT_NO_OFFSET,
+                              "a join needs an equality");
     for (int k = 0; st == SEAM_OK && k < n; k++) st = same_type(a, &l[k], &r[k], f);
     p->in = left;
     p->right = right;
@@ -260,7 +293,8 @@ enum seam_status columnar_plan_join(struct seam_arena *a, const struct columnar_
     p->right_keys = r;
     p->n_keys = n;
     memcpy(p->columns, left->columns, (size_t)left->n_columns * sizeof *p->columns);
-    memcpy(p->columns + left->n_columns, right->columns, (size_t)right->n_columns * sizeof *p->columns);
+    memcpy(p->columns + left->n_columns, right->columns,
+           (size_t)right->n_columns * sizeof *p->columns);
     if (st == SEAM_OK) *out = p;
     return st;
 }
@@ -272,7 +306,8 @@ static void names_of(const struct columnar_plan *p, const char **names)
     for (int c = 0; c < p->n_columns; c++) names[c] = p->columns[c].name;
 }
 
-static void explain_list(const struct columnar_expr *const *exprs, int n, const char *const *names, struct seam_buf *out)
+static void explain_list(const struct columnar_expr *const *exprs, int n, const char *const *names,
+                         struct seam_buf *out)
 {
     for (int k = 0; k < n; k++) {
         if (k > 0) seam_buf_str(out, ", ");
@@ -280,15 +315,18 @@ static void explain_list(const struct columnar_expr *const *exprs, int n, const 
     }
 }
 
-static void explain_aggs(const struct columnar_plan *p, const char *const *names, struct seam_buf *out)
+static void explain_aggs(const struct columnar_plan *p, const char *const *names,
+                         struct seam_buf *out)
 {
-    static const char *const words[] = {"count", "count", "sum", "avg", "min", "max", "count distinct",
-                                        "approx distinct"};
+    static const char *const words[] = {
+        "count", "count", "sum", "avg", "min", "max", "count distinct", "approx distinct"};
 
     for (int g = 0; g < p->n_aggs; g++) {
         seam_buf_printf(out, "%s%s(", g > 0 ? ", " : "", words[p->aggs[g].op]);
-        if (p->aggs[g].arg == NULL) seam_buf_str(out, "*");
-        else columnar_expr_print(p->aggs[g].arg, names, out);
+        if (p->aggs[g].arg == NULL)
+            seam_buf_str(out, "*");
+        else
+            columnar_expr_print(p->aggs[g].arg, names, out);
         seam_buf_str(out, ")");
     }
 }
@@ -301,19 +339,24 @@ static void explain(const struct columnar_plan *p, int depth, struct seam_buf *o
     seam_buf_printf(out, "%*s", depth * 2, "");
     switch (p->kind) {
     case PLAN_SCAN:
-        seam_buf_printf(out, "scan %s as of LSN %" PRIu64 " [", columnar_schema(p->reader, p->table)->name, p->to);
-        for (int c = 0; c < p->n_columns; c++) seam_buf_printf(out, "%s%s", c > 0 ? ", " : "", names[c]);
+        seam_buf_printf(out, "scan %s as of LSN %" PRIu64 " [",
+                        columnar_schema(p->reader, p->table)->name, p->to);
+        for (int c = 0; c < p->n_columns; c++)
+            seam_buf_printf(out, "%s%s", c > 0 ? ", " : "", names[c]);
         seam_buf_str(out, p->versions ? "] all versions\n" : "]\n");
         break;
     case PLAN_ROWS:
         seam_buf_printf(out, "rows [");
-        for (int c = 0; c < p->n_columns; c++) seam_buf_printf(out, "%s%s", c > 0 ? ", " : "", names[c]);
+        for (int c = 0; c < p->n_columns; c++)
+            seam_buf_printf(out, "%s%s", c > 0 ? ", " : "", names[c]);
         seam_buf_str(out, "]\n");
         break;
     case PLAN_FILTER:
         seam_buf_printf(out, "filter ");
         columnar_expr_print(p->where, names, out);
-        seam_buf_str(out, p->in->kind == PLAN_SCAN ? "  (in the scan: pruned and evaluated encoded)\n" : "\n");
+        seam_buf_str(out, p->in->kind == PLAN_SCAN
+                              ? "  (in the scan: pruned and evaluated encoded)\n"
+                              : "\n");
         break;
     case PLAN_PROJECT:
         seam_buf_str(out, "project ");
@@ -332,7 +375,7 @@ static void explain(const struct columnar_plan *p, int depth, struct seam_buf *o
         if (p->limit != UINT64_MAX) seam_buf_printf(out, "%" PRIu64 " by ", p->limit);
         for (int k = 0; k < p->n_keys; k++)
             seam_buf_printf(out, "%s%s%s", k > 0 ? ", " : "", names[p->keys[k].column],
-                       p->keys[k].descending ? " desc" : "");
+                            p->keys[k].descending ? " desc" : "");
         seam_buf_str(out, "\n");
         break;
     case PLAN_LIMIT:
@@ -354,16 +397,20 @@ static void explain(const struct columnar_plan *p, int depth, struct seam_buf *o
     if (p->right != NULL) explain(p->right, depth + 1, out);
 }
 
-void columnar_plan_explain(const struct columnar_plan *p, const struct columnar_query_stats *s, struct seam_buf *out)
+void columnar_plan_explain(const struct columnar_plan *p, const struct columnar_query_stats *s,
+                           struct seam_buf *out)
 {
     explain(p, 0, out);
     if (s == NULL) return;
-    seam_buf_printf(out,
-               "read %" PRIu64 " of %" PRIu64 " row groups, %" PRIu64 " of %" PRIu64 " vectors, %" PRIu64
-               " of %" PRIu64 " rows, %" PRIu64 " of %" PRIu64 " bytes (%.2f%%) in %.3f ms\n",
-               s->groups_read, s->groups_total, s->vectors_read, s->vectors_total, s->rows_scanned,
-               s->rows_total, s->bytes_read, s->bytes_total,
-               s->bytes_total == 0 ? 0.0 : 100.0 * (double)s->bytes_read / (double)s->bytes_total,
-               (double)s->elapsed_ns / 1e6);
-    if (s->passes > 1) seam_buf_printf(out, "groups made in %u passes, to stay inside the memory budget\n", s->passes);
+    seam_buf_printf(
+        out,
+        "read %" PRIu64 " of %" PRIu64 " row groups, %" PRIu64 " of %" PRIu64 " vectors, %" PRIu64
+        " of %" PRIu64 " rows, %" PRIu64 " of %" PRIu64 " bytes (%.2f%%) in %.3f ms\n",
+        s->groups_read, s->groups_total, s->vectors_read, s->vectors_total, s->rows_scanned,
+        s->rows_total, s->bytes_read, s->bytes_total,
+        s->bytes_total == 0 ? 0.0 : 100.0 * (double)s->bytes_read / (double)s->bytes_total,
+        (double)s->elapsed_ns / 1e6);
+    if (s->passes > 1)
+        seam_buf_printf(out, "groups made in %u passes, to stay inside the memory budget\n",
+                        s->passes);
 }

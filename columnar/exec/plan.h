@@ -4,13 +4,21 @@
 
 #include <pthread.h>
 
-#include "columnar/format/coldata.h"
 #include "columnar/exec/expr_impl.h"
 #include "columnar/exec/query.h"
+#include "columnar/format/coldata.h"
 #include "columnar/table/reader.h"
 
-enum columnar_plan_kind { PLAN_SCAN, PLAN_ROWS, PLAN_FILTER, PLAN_PROJECT, PLAN_AGGREGATE, PLAN_ORDER, PLAN_LIMIT,
-                 PLAN_JOIN };
+enum columnar_plan_kind {
+    PLAN_SCAN,
+    PLAN_ROWS,
+    PLAN_FILTER,
+    PLAN_PROJECT,
+    PLAN_AGGREGATE,
+    PLAN_ORDER,
+    PLAN_LIMIT,
+    PLAN_JOIN
+};
 enum { PLAN_COLUMNS_MAX = 1024, PLAN_STEPS_MAX = 64 };
 
 struct columnar_plan {
@@ -45,53 +53,68 @@ struct columnar_query {
     const struct columnar_query_options *opt;
     int threads;
     struct columnar_query_stats stats;
-    pthread_mutex_t lock;     /* stats, the caller's function, faults */
+    pthread_mutex_t lock; /* stats, the caller's function, faults */
     struct seam_fault *f;
-    atomic_int stop;          /* a status other than SEAM_OK ends every thread soon */
+    atomic_int stop; /* a status other than SEAM_OK ends every thread soon */
     uint64_t done_rows, all_rows;
 };
 
 /* Rows flow as a batch and a selection: bit r of sel set = row r is in; sel NULL = all are. A vector whose
  * data is NULL is one nobody needs. */
 struct columnar_sink {
-    enum seam_status (*push)(void *self, int thread, const struct columnar_batch *b, const uint64_t *sel, struct seam_fault *f);
+    enum seam_status (*push)(void *self, int thread, const struct columnar_batch *b,
+                             const uint64_t *sel, struct seam_fault *f);
     void *self;
-    const bool *required;     /* columns the sink reads */
+    const bool *required; /* columns the sink reads */
 };
 /* Runs `p` into the sink, `threads` at a time. */
-enum seam_status columnar_run_pipeline(struct columnar_query *q, const struct columnar_plan *p, struct columnar_sink sink, struct seam_fault *f);
+enum seam_status columnar_run_pipeline(struct columnar_query *q, const struct columnar_plan *p,
+                                       struct columnar_sink sink, struct seam_fault *f);
 /* Runs a plan that ends in all its rows in memory. */
-enum seam_status columnar_run_to_rows(struct columnar_query *q, const struct columnar_plan *p, struct columnar_coldata *out, struct seam_fault *f);
+enum seam_status columnar_run_to_rows(struct columnar_query *q, const struct columnar_plan *p,
+                                      struct columnar_coldata *out, struct seam_fault *f);
 
-enum seam_status columnar_run_aggregate(struct columnar_query *q, const struct columnar_plan *p, struct columnar_coldata *out, struct seam_fault *f);
-enum seam_status columnar_run_order(struct columnar_query *q, const struct columnar_plan *p, struct columnar_coldata *out, struct seam_fault *f);
+enum seam_status columnar_run_aggregate(struct columnar_query *q, const struct columnar_plan *p,
+                                        struct columnar_coldata *out, struct seam_fault *f);
+enum seam_status columnar_run_order(struct columnar_query *q, const struct columnar_plan *p,
+                                    struct columnar_coldata *out, struct seam_fault *f);
 
 /* ---- joins ---- */
 struct columnar_join_table;
-enum seam_status columnar_join_build(struct columnar_query *q, const struct columnar_plan *p, struct columnar_join_table **out, struct seam_fault *f);
+enum seam_status columnar_join_build(struct columnar_query *q, const struct columnar_plan *p,
+                                     struct columnar_join_table **out, struct seam_fault *f);
 void columnar_join_free(struct columnar_join_table *t);
 struct columnar_join_probe;
-struct columnar_join_probe *columnar_join_probe_new(const struct columnar_join_table *t, const struct columnar_plan *p, const bool *required);
+struct columnar_join_probe *columnar_join_probe_new(const struct columnar_join_table *t,
+                                                    const struct columnar_plan *p,
+                                                    const bool *required);
 void columnar_join_probe_free(struct columnar_join_probe *p);
-typedef enum seam_status (*batch_fn)(void *ctx, const struct columnar_batch *b, const uint64_t *sel, struct seam_fault *f);
+typedef enum seam_status (*batch_fn)(void *ctx, const struct columnar_batch *b, const uint64_t *sel,
+                                     struct seam_fault *f);
 /* Pushes the joined rows of a batch through `next`. */
-enum seam_status columnar_join_push(struct columnar_join_probe *p, const struct columnar_batch *b, const uint64_t *sel, batch_fn next, void *ctx,
-                      struct seam_fault *f);
+enum seam_status columnar_join_push(struct columnar_join_probe *p, const struct columnar_batch *b,
+                                    const uint64_t *sel, batch_fn next, void *ctx,
+                                    struct seam_fault *f);
 
 /* ---- scans ---- */
 struct columnar_scan;
 /* conds: conjuncts over the scan's columns. */
-enum seam_status columnar_scan_new(struct columnar_query *q, const struct columnar_plan *p, const struct columnar_expr *const *conds, int n_conds,
-                     const bool *required, struct columnar_scan **out, struct seam_fault *f);
+enum seam_status columnar_scan_new(struct columnar_query *q, const struct columnar_plan *p,
+                                   const struct columnar_expr *const *conds, int n_conds,
+                                   const bool *required, struct columnar_scan **out,
+                                   struct seam_fault *f);
 size_t columnar_scan_morsels(const struct columnar_scan *s);
 uint64_t columnar_scan_morsel_rows(const struct columnar_scan *s, size_t morsel);
-enum seam_status columnar_scan_run(struct columnar_scan *s, size_t morsel, int thread,
-                     enum seam_status (*next)(void *ctx, const struct columnar_batch *b, const uint64_t *sel, struct seam_fault *f),
-                     void *ctx, struct seam_fault *f);
+enum seam_status
+columnar_scan_run(struct columnar_scan *s, size_t morsel, int thread,
+                  enum seam_status (*next)(void *ctx, const struct columnar_batch *b,
+                                           const uint64_t *sel, struct seam_fault *f),
+                  void *ctx, struct seam_fault *f);
 void columnar_scan_free(struct columnar_scan *s); /* adds its counts to the query's */
 /* Bounds of a scanned column over all its files; false when unknown. */
 bool columnar_scan_bounds(const struct columnar_plan *p, int column, int64_t *lo, int64_t *hi);
-uint64_t columnar_scan_produced(const struct columnar_plan *p); /* rows of the table, ended ones included */
+uint64_t
+columnar_scan_produced(const struct columnar_plan *p); /* rows of the table, ended ones included */
 
 /* ---- batches ---- */
 uint32_t columnar_sel_count(const uint64_t *sel, uint32_t rows);
@@ -99,9 +122,11 @@ uint32_t columnar_sel_count(const uint64_t *sel, uint32_t rows);
 struct columnar_compactor;
 struct columnar_compactor *columnar_compactor_new(int columns);
 void columnar_compactor_free(struct columnar_compactor *c);
-enum seam_status columnar_compact_batch(struct columnar_compactor *c, const struct columnar_batch *in, const uint64_t *sel, uint32_t count,
-                          struct columnar_batch *out);
-enum seam_status columnar_rows_append(struct columnar_coldata *d, const struct columnar_batch *b, const uint64_t *sel);
+enum seam_status columnar_compact_batch(struct columnar_compactor *c,
+                                        const struct columnar_batch *in, const uint64_t *sel,
+                                        uint32_t count, struct columnar_batch *out);
+enum seam_status columnar_rows_append(struct columnar_coldata *d, const struct columnar_batch *b,
+                                      const uint64_t *sel);
 enum seam_status columnar_rows_init(struct columnar_coldata *d, const struct columnar_plan *p);
 
 #endif

@@ -1,7 +1,10 @@
 #include "columnar/exec/prune.h"
 
 /* A constant as zone values: [lo, hi] are the zone values equal to it; text knows only its prefix. */
-struct bound { int64_t lo, hi; bool exact; };
+struct bound {
+    int64_t lo, hi;
+    bool exact;
+};
 
 static bool bound_of(const struct seam_value *v, uint8_t type, struct bound *b)
 {
@@ -16,25 +19,27 @@ static bool bound_of(const struct seam_value *v, uint8_t type, struct bound *b)
         b->lo = columnar_zone_of_double(v->d == 0 ? -0.0 : v->d);
         b->hi = columnar_zone_of_double(v->d == 0 ? 0.0 : v->d);
         return true;
-    default:
-        b->lo = b->hi = v->i;
-        return true;
+    default: b->lo = b->hi = v->i; return true;
     }
 }
 
 /* One of: surely not (FALSE), surely (TRUE), both possible. Rows are not null here. */
-static unsigned compare(enum columnar_expr_op op, const struct columnar_zone_view *z, const struct bound *b)
+static unsigned compare(enum columnar_expr_op op, const struct columnar_zone_view *z,
+                        const struct bound *b)
 {
-    bool below = z->max < b->lo, above = z->min > b->hi; /* every row < or > the constant */
+    bool below = z->max<b->lo, above = z->min> b->hi; /* every row < or > the constant */
     bool equal = b->exact && z->min >= b->lo && z->max <= b->hi;
     bool not_above = b->exact && z->max <= b->hi, not_below = b->exact && z->min >= b->lo;
 
     switch (op) {
     case COLUMNAR_E_EQ: return below || above ? MAY_FALSE : equal ? MAY_TRUE : MAY_TRUE | MAY_FALSE;
     case COLUMNAR_E_NE: return below || above ? MAY_TRUE : equal ? MAY_FALSE : MAY_TRUE | MAY_FALSE;
-    case COLUMNAR_E_LT: return below ? MAY_TRUE : above || not_below ? MAY_FALSE : MAY_TRUE | MAY_FALSE;
-    case COLUMNAR_E_LE: return below || not_above ? MAY_TRUE : above ? MAY_FALSE : MAY_TRUE | MAY_FALSE;
-    case COLUMNAR_E_GT: return above ? MAY_TRUE : below || not_above ? MAY_FALSE : MAY_TRUE | MAY_FALSE;
+    case COLUMNAR_E_LT:
+        return below ? MAY_TRUE : above || not_below ? MAY_FALSE : MAY_TRUE | MAY_FALSE;
+    case COLUMNAR_E_LE:
+        return below || not_above ? MAY_TRUE : above ? MAY_FALSE : MAY_TRUE | MAY_FALSE;
+    case COLUMNAR_E_GT:
+        return above ? MAY_TRUE : below || not_above ? MAY_FALSE : MAY_TRUE | MAY_FALSE;
     default: return above || not_below ? MAY_TRUE : below ? MAY_FALSE : MAY_TRUE | MAY_FALSE;
     }
 }
@@ -69,7 +74,8 @@ static unsigned like_outcomes(const struct columnar_expr *e, const struct column
     memset(high, 0xff, sizeof high);
     memcpy(low, first->s, n);
     memcpy(high, first->s, n);
-    if (z->max < columnar_zone_of_text(low, 8) || z->min > columnar_zone_of_text(high, 8)) return MAY_FALSE;
+    if (z->max < columnar_zone_of_text(low, 8) || z->min > columnar_zone_of_text(high, 8))
+        return MAY_FALSE;
     return MAY_TRUE | MAY_FALSE;
 }
 
@@ -110,8 +116,10 @@ unsigned columnar_prune_outcomes(const struct columnar_expr *e, zone_fn zone, vo
         return e->constant.type == SEAM_V_NULL ? MAY_NULL : e->constant.i ? MAY_TRUE : MAY_FALSE;
     case COLUMNAR_E_NOT:
         may = columnar_prune_outcomes(e->args[0], zone, ctx);
-        return (may & MAY_NULL) | (may & MAY_TRUE ? MAY_FALSE : 0) | (may & MAY_FALSE ? MAY_TRUE : 0);
-    case COLUMNAR_E_AND: case COLUMNAR_E_OR:
+        return (may & MAY_NULL) | (may & MAY_TRUE ? MAY_FALSE : 0) |
+               (may & MAY_FALSE ? MAY_TRUE : 0);
+    case COLUMNAR_E_AND:
+    case COLUMNAR_E_OR:
         may = columnar_prune_outcomes(e->args[0], zone, ctx);
         for (int k = 1; k < e->n_args; k++) {
             unsigned all = e->op == COLUMNAR_E_AND ? MAY_TRUE : MAY_FALSE, any = MAY_ANY & ~all;
@@ -120,10 +128,17 @@ unsigned columnar_prune_outcomes(const struct columnar_expr *e, zone_fn zone, vo
             may = (may & more & all) | ((may | more) & any);
         }
         return may;
-    case COLUMNAR_E_EQ: case COLUMNAR_E_NE: case COLUMNAR_E_LT: case COLUMNAR_E_LE: case COLUMNAR_E_GT: case COLUMNAR_E_GE: case COLUMNAR_E_IN: case COLUMNAR_E_LIKE: case COLUMNAR_E_ILIKE:
-    case COLUMNAR_E_IS_NULL: case COLUMNAR_E_IS_NOT_NULL:
-        return leaf(e, zone, ctx);
-    default:
-        return MAY_ANY;
+    case COLUMNAR_E_EQ:
+    case COLUMNAR_E_NE:
+    case COLUMNAR_E_LT:
+    case COLUMNAR_E_LE:
+    case COLUMNAR_E_GT:
+    case COLUMNAR_E_GE:
+    case COLUMNAR_E_IN:
+    case COLUMNAR_E_LIKE:
+    case COLUMNAR_E_ILIKE:
+    case COLUMNAR_E_IS_NULL:
+    case COLUMNAR_E_IS_NOT_NULL: return leaf(e, zone, ctx);
+    default: return MAY_ANY;
     }
 }

@@ -5,15 +5,15 @@
 #ifndef SEAM_COLUMNAR_PRUNE_H
 #define SEAM_COLUMNAR_PRUNE_H
 
-#include "columnar/format/chunk.h"
 #include "columnar/exec/expr_impl.h"
+#include "columnar/format/chunk.h"
 
 enum { MAY_TRUE = 1, MAY_FALSE = 2, MAY_NULL = 4, MAY_ANY = 7 };
 
 struct columnar_zone_view {
     bool known;
     uint8_t type, scale;
-    int64_t min, max;      /* as in chunk.h */
+    int64_t min, max; /* as in chunk.h */
     uint64_t nulls, rows;
 };
 /* View of a column by its position in the batch; known = false: nothing is known. */

@@ -15,19 +15,25 @@
 
 struct columnar_plan; /* lives in the arena it was built in; immutable; may run several times */
 
-struct columnar_plan_column { const char *name; uint8_t type, scale; };
+struct columnar_plan_column {
+    const char *name;
+    uint8_t type, scale;
+};
 int columnar_plan_columns(const struct columnar_plan *p, const struct columnar_plan_column **out);
 
 /* Table columns by position in the schema; COLUMNAR_PLAN_COLUMN_BEGIN / _END are the row version's LSNs (end is
  * null while the row lives). All rows visible AS OF lsn (SEAM_LSN_MAX: newest); lsn must be readable.    */
 enum { COLUMNAR_PLAN_COLUMN_BEGIN = -1, COLUMNAR_PLAN_COLUMN_END = -2 };
-SEAM_MUST_USE enum seam_status columnar_plan_scan(struct seam_arena *a, const struct columnar_reader *r, int table,
-                               const int *columns, int n, seam_lsn_t lsn, const struct columnar_plan **out,
-                               struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_plan_scan(struct seam_arena *a,
+                                                  const struct columnar_reader *r, int table,
+                                                  const int *columns, int n, seam_lsn_t lsn,
+                                                  const struct columnar_plan **out,
+                                                  struct seam_fault *f);
 /* As columnar_plan_scan, over every version that lived within [from, to].                                   */
-SEAM_MUST_USE enum seam_status columnar_plan_scan_versions(struct seam_arena *a, const struct columnar_reader *r, int table,
-                                        const int *columns, int n, seam_lsn_t from, seam_lsn_t to,
-                                        const struct columnar_plan **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+columnar_plan_scan_versions(struct seam_arena *a, const struct columnar_reader *r, int table,
+                            const int *columns, int n, seam_lsn_t from, seam_lsn_t to,
+                            const struct columnar_plan **out, struct seam_fault *f);
 /* Rows from elsewhere (a row store, a view). next fills values[n] and returns SEAM_OK, or SEAM_END; text must
  * live until the next call. Pulled by one thread. rewind (may be NULL) starts a second run.         */
 struct columnar_plan_source {
@@ -35,54 +41,84 @@ struct columnar_plan_source {
     enum seam_status (*rewind)(void *ctx, struct seam_fault *f);
     void *ctx;
 };
-SEAM_MUST_USE enum seam_status columnar_plan_rows(struct seam_arena *a, const struct columnar_plan_column *columns, int n,
-                               const struct columnar_plan_source *source, const struct columnar_plan **out,
-                               struct seam_fault *f);
-SEAM_MUST_USE enum seam_status columnar_plan_filter(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_expr *where,
-                                 const struct columnar_plan **out, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status columnar_plan_project(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_expr *const *exprs,
-                                  const char *const *names, int n, const struct columnar_plan **out,
-                                  struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_plan_rows(struct seam_arena *a,
+                                                  const struct columnar_plan_column *columns, int n,
+                                                  const struct columnar_plan_source *source,
+                                                  const struct columnar_plan **out,
+                                                  struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_plan_filter(struct seam_arena *a,
+                                                    const struct columnar_plan *in,
+                                                    const struct columnar_expr *where,
+                                                    const struct columnar_plan **out,
+                                                    struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+columnar_plan_project(struct seam_arena *a, const struct columnar_plan *in,
+                      const struct columnar_expr *const *exprs, const char *const *names, int n,
+                      const struct columnar_plan **out, struct seam_fault *f);
 
-enum columnar_agg_op { COLUMNAR_AGG_COUNT_ALL, COLUMNAR_AGG_COUNT, COLUMNAR_AGG_SUM, COLUMNAR_AGG_AVG, COLUMNAR_AGG_MIN, COLUMNAR_AGG_MAX, COLUMNAR_AGG_COUNT_DISTINCT,
-              COLUMNAR_AGG_APPROX_DISTINCT };
-struct columnar_plan_agg { enum columnar_agg_op op; const struct columnar_expr *arg; /* NULL for COUNT_ALL */ const char *name; };
+enum columnar_agg_op {
+    COLUMNAR_AGG_COUNT_ALL,
+    COLUMNAR_AGG_COUNT,
+    COLUMNAR_AGG_SUM,
+    COLUMNAR_AGG_AVG,
+    COLUMNAR_AGG_MIN,
+    COLUMNAR_AGG_MAX,
+    COLUMNAR_AGG_COUNT_DISTINCT,
+    COLUMNAR_AGG_APPROX_DISTINCT
+};
+struct columnar_plan_agg {
+    enum columnar_agg_op op;
+    const struct columnar_expr *arg; /* NULL for COUNT_ALL */
+    const char *name;
+};
 /* Output: the keys, then the aggregates. No keys: exactly one row. Nulls are one group. sum of ints and
  * decimals is exact (128-bit inside; a result past int64 is SEAM_LIMIT); avg is double; over no rows
  * sum/avg/min/max are null.                                                                         */
-SEAM_MUST_USE enum seam_status columnar_plan_aggregate(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_expr *const *keys,
-                                    const char *const *key_names, int n_keys,
-                                    const struct columnar_plan_agg *aggs, int n_aggs, const struct columnar_plan **out,
-                                    struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+columnar_plan_aggregate(struct seam_arena *a, const struct columnar_plan *in,
+                        const struct columnar_expr *const *keys, const char *const *key_names,
+                        int n_keys, const struct columnar_plan_agg *aggs, int n_aggs,
+                        const struct columnar_plan **out, struct seam_fault *f);
 
-struct columnar_plan_key { int column; bool descending; bool nulls_first; };
+struct columnar_plan_key {
+    int column;
+    bool descending;
+    bool nulls_first;
+};
 /* limit UINT64_MAX = all. With a limit only the first offset + limit rows are kept (top-n). Ties are in
  * no promised order.                                                                               */
-SEAM_MUST_USE enum seam_status columnar_plan_order(struct seam_arena *a, const struct columnar_plan *in, const struct columnar_plan_key *keys, int n,
-                                uint64_t limit, uint64_t offset, const struct columnar_plan **out, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status columnar_plan_limit(struct seam_arena *a, const struct columnar_plan *in, uint64_t limit, uint64_t offset,
-                                const struct columnar_plan **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+columnar_plan_order(struct seam_arena *a, const struct columnar_plan *in,
+                    const struct columnar_plan_key *keys, int n, uint64_t limit, uint64_t offset,
+                    const struct columnar_plan **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+columnar_plan_limit(struct seam_arena *a, const struct columnar_plan *in, uint64_t limit,
+                    uint64_t offset, const struct columnar_plan **out, struct seam_fault *f);
 
 enum columnar_join_kind { COLUMNAR_JOIN_INNER, COLUMNAR_JOIN_LEFT };
 /* Hash join on left_keys[i] = right_keys[i] (null equals nothing); the right side is built in memory.
  * Key expressions are over their own side's columns.                                               */
-SEAM_MUST_USE enum seam_status columnar_plan_join(struct seam_arena *a, const struct columnar_plan *left, const struct columnar_plan *right,
-                               enum columnar_join_kind kind, const struct columnar_expr *const *left_keys,
-                               const struct columnar_expr *const *right_keys, int n, const struct columnar_plan **out,
-                               struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+columnar_plan_join(struct seam_arena *a, const struct columnar_plan *left,
+                   const struct columnar_plan *right, enum columnar_join_kind kind,
+                   const struct columnar_expr *const *left_keys,
+                   const struct columnar_expr *const *right_keys, int n,
+                   const struct columnar_plan **out, struct seam_fault *f);
 
 /* Read against total, over all scans of the query.                                                 */
 struct columnar_query_stats {
     uint64_t rows_total, rows_scanned, rows_out; /* scanned: rows of the vectors looked at */
     uint64_t groups_total, groups_read;
-    uint64_t vectors_total, vectors_read;        /* vector = 2,048 rows of one row group */
-    uint64_t bytes_total, bytes_read;            /* total: the tables' files; read: encoded bytes touched */
-    uint32_t passes;           /* over the input of an aggregation that did not fit the budget; 0: none needed more */
+    uint64_t vectors_total, vectors_read; /* vector = 2,048 rows of one row group */
+    uint64_t bytes_total, bytes_read; /* total: the tables' files; read: encoded bytes touched */
+    uint32_t
+        passes; /* over the input of an aggregation that did not fit the budget; 0: none needed more */
     uint64_t elapsed_ns;
 };
 struct columnar_query_options {
-    int threads;               /* 0: 1 */
-    uint64_t memory_bytes;     /* 0: 1 GiB, for groups or a join's right side. Groups past it are made in several
+    int threads; /* 0: 1 */
+    uint64_t
+        memory_bytes; /* 0: 1 GiB, for groups or a join's right side. Groups past it are made in several
                                   passes over the input, each for a share of the keys: no file is written. A
                                   join's right side past it is SEAM_LIMIT.                            */
     struct seam_trace *trace;
@@ -93,10 +129,15 @@ struct columnar_query_options {
 };
 /* Calls sink for each batch of the result, one call at a time. The batch dies when sink returns. A status
  * other than SEAM_OK ends the query: SEAM_END quietly (SEAM_OK is returned), others are returned.         */
-typedef enum seam_status (*columnar_query_sink)(void *ctx, const struct columnar_batch *b, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status columnar_query_run(const struct columnar_plan *p, const struct columnar_query_options *opt, columnar_query_sink sink,
-                               void *ctx, struct columnar_query_stats *stats, struct seam_fault *f);
+typedef enum seam_status (*columnar_query_sink)(void *ctx, const struct columnar_batch *b,
+                                                struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_query_run(const struct columnar_plan *p,
+                                                  const struct columnar_query_options *opt,
+                                                  columnar_query_sink sink, void *ctx,
+                                                  struct columnar_query_stats *stats,
+                                                  struct seam_fault *f);
 /* The plan as an indented tree; with stats (NULL: none) a last line of what was read against total.  */
-void columnar_plan_explain(const struct columnar_plan *p, const struct columnar_query_stats *stats, struct seam_buf *out);
+void columnar_plan_explain(const struct columnar_plan *p, const struct columnar_query_stats *stats,
+                           struct seam_buf *out);
 
 #endif

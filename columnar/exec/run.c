@@ -6,8 +6,8 @@
 #include "engine/base/thread.h"
 
 struct step {
-    const struct columnar_plan *p;            /* FILTER, PROJECT or JOIN */
-    bool *required;                  /* columns of its input that are read from here on */
+    const struct columnar_plan *p; /* FILTER, PROJECT or JOIN */
+    bool *required;                /* columns of its input that are read from here on */
     struct columnar_join_table *join;
 };
 
@@ -16,7 +16,7 @@ struct pipe_thread {
     struct columnar_compactor *dense[PLAN_STEPS_MAX];
     struct columnar_vec *vecs[PLAN_STEPS_MAX];
     struct columnar_join_probe *probe[PLAN_STEPS_MAX];
-    struct columnar_text_ref **refs;          /* source rows as vectors */
+    struct columnar_text_ref **refs; /* source rows as vectors */
     struct columnar_vec *source;
 };
 
@@ -24,31 +24,35 @@ struct pipe {
     struct columnar_query *q;
     const struct columnar_plan *source;
     int count;
-    struct step steps[PLAN_STEPS_MAX];   /* nearest the source first */
+    struct step steps[PLAN_STEPS_MAX]; /* nearest the source first */
     const struct columnar_expr *conds[PLAN_STEPS_MAX];
     int n_conds;
     struct columnar_sink sink;
     struct pipe_thread *threads;
     struct columnar_scan *scan;
-    struct columnar_coldata rows;             /* of a source that had to run first */
-    struct seam_fault fault;              /* the first */
+    struct columnar_coldata rows; /* of a source that had to run first */
+    struct seam_fault fault;      /* the first */
     size_t morsels_done;
 };
 
-struct feed_ctx { struct pipe *pipe; int step, thread; };
+struct feed_ctx {
+    struct pipe *pipe;
+    int step, thread;
+};
 
-static enum seam_status feed(struct pipe *p, int at, int thread, const struct columnar_batch *b, const uint64_t *sel,
-                        struct seam_fault *f);
+static enum seam_status feed(struct pipe *p, int at, int thread, const struct columnar_batch *b,
+                             const uint64_t *sel, struct seam_fault *f);
 
-static enum seam_status feed_next(void *ctx, const struct columnar_batch *b, const uint64_t *sel, struct seam_fault *f)
+static enum seam_status feed_next(void *ctx, const struct columnar_batch *b, const uint64_t *sel,
+                                  struct seam_fault *f)
 {
     struct feed_ctx *c = ctx;
 
     return feed(c->pipe, c->step, c->thread, b, sel, f);
 }
 
-static enum seam_status project(struct pipe *p, int at, int thread, const struct columnar_batch *b, struct columnar_batch *out,
-                           struct seam_fault *f)
+static enum seam_status project(struct pipe *p, int at, int thread, const struct columnar_batch *b,
+                                struct columnar_batch *out, struct seam_fault *f)
 {
     const struct columnar_plan *plan = p->steps[at].p;
     const bool *wanted = at + 1 < p->count ? p->steps[at + 1].required : p->sink.required;
@@ -68,8 +72,9 @@ static enum seam_status project(struct pipe *p, int at, int thread, const struct
 }
 
 /* Rows that are out must not make an expression fail: then it is tried again on the others alone. */
-static enum seam_status project_step(struct pipe *p, int at, int thread, const struct columnar_batch *b, const uint64_t *sel,
-                                struct seam_fault *f)
+static enum seam_status project_step(struct pipe *p, int at, int thread,
+                                     const struct columnar_batch *b, const uint64_t *sel,
+                                     struct seam_fault *f)
 {
     struct pipe_thread *t = &p->threads[thread];
     struct columnar_batch dense, out;
@@ -89,8 +94,9 @@ static enum seam_status project_step(struct pipe *p, int at, int thread, const s
     return st;
 }
 
-static enum seam_status filter_step(struct pipe *p, int at, int thread, const struct columnar_batch *b, const uint64_t *sel,
-                               struct seam_fault *f)
+static enum seam_status filter_step(struct pipe *p, int at, int thread,
+                                    const struct columnar_batch *b, const uint64_t *sel,
+                                    struct seam_fault *f)
 {
     struct pipe_thread *t = &p->threads[thread];
     uint64_t narrow[COLUMNAR_VECTOR_WORDS];
@@ -107,20 +113,23 @@ static enum seam_status filter_step(struct pipe *p, int at, int thread, const st
         st = columnar_compact_batch(t->dense[at], b, sel, columnar_sel_count(sel, b->rows), &dense);
         b = &dense;
         memset(narrow, 0xff, sizeof narrow);
-        if (st == SEAM_OK) st = columnar_expr_filter(t->eval[at], p->steps[at].p->where, b, narrow, &here);
+        if (st == SEAM_OK)
+            st = columnar_expr_filter(t->eval[at], p->steps[at].p->where, b, narrow, &here);
     }
     if (st != SEAM_OK) {
         if (f != NULL) *f = here;
         return st;
     }
-    for (uint32_t i = b->rows; i < COLUMNAR_VECTOR_ROWS && (i & 63) != 0; i++) seam_bitset_clear(narrow, i);
+    for (uint32_t i = b->rows; i < COLUMNAR_VECTOR_ROWS && (i & 63) != 0; i++)
+        seam_bitset_clear(narrow, i);
     for (size_t w = seam_bitset_words(b->rows); w < COLUMNAR_VECTOR_WORDS; w++) narrow[w] = 0;
     if (seam_bitset_next(narrow, b->rows, 0) == b->rows) return SEAM_OK;
-    return feed(p, at + 1, thread, b, columnar_sel_count(narrow, b->rows) == b->rows ? NULL : narrow, f);
+    return feed(p, at + 1, thread, b,
+                columnar_sel_count(narrow, b->rows) == b->rows ? NULL : narrow, f);
 }
 
-static enum seam_status feed(struct pipe *p, int at, int thread, const struct columnar_batch *b, const uint64_t *sel,
-                        struct seam_fault *f)
+static enum seam_status feed(struct pipe *p, int at, int thread, const struct columnar_batch *b,
+                             const uint64_t *sel, struct seam_fault *f)
 {
     struct feed_ctx next = {p, at + 1, thread};
 
@@ -134,7 +143,10 @@ static enum seam_status feed(struct pipe *p, int at, int thread, const struct co
 
 /* ---- what is read of what ---- */
 
-static void note(void *ctx, int column) { ((bool *)ctx)[column] = true; }
+static void note(void *ctx, int column)
+{
+    ((bool *)ctx)[column] = true;
+}
 
 static enum seam_status find_required(struct pipe *p, bool **source)
 {
@@ -164,14 +176,16 @@ static enum seam_status find_required(struct pipe *p, bool **source)
 }
 
 /* Walks down to the source; filters on a scan become its conditions. */
-static enum seam_status find_steps(struct pipe *p, const struct columnar_plan *top, struct seam_fault *f)
+static enum seam_status find_steps(struct pipe *p, const struct columnar_plan *top,
+                                   struct seam_fault *f)
 {
     const struct columnar_plan *way[PLAN_STEPS_MAX];
     int n = 0;
 
     while (top->kind == PLAN_FILTER || top->kind == PLAN_PROJECT || top->kind == PLAN_JOIN) {
         if (n == PLAN_STEPS_MAX)
-            return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "a query of more than %d steps", PLAN_STEPS_MAX);
+            return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
+                                  "a query of more than %d steps", PLAN_STEPS_MAX);
         way[n++] = top;
         top = top->in;
     }
@@ -225,13 +239,15 @@ static void thread_free(struct pipe *p, struct pipe_thread *t)
 
 /* ---- sources ---- */
 
-static enum seam_status feed_rows(struct pipe *p, const struct columnar_coldata *d, size_t from, int thread, struct seam_fault *f)
+static enum seam_status feed_rows(struct pipe *p, const struct columnar_coldata *d, size_t from,
+                                  int thread, struct seam_fault *f)
 {
     struct pipe_thread *t = &p->threads[thread];
     struct columnar_batch b = {.rows = COLUMNAR_VECTOR_ROWS, .count = d->count, .cols = t->source};
 
     if (d->rows - from < COLUMNAR_VECTOR_ROWS) b.rows = (uint32_t)(d->rows - from);
-    for (int c = 0; c < d->count; c++) columnar_coldata_vec(d, c, from, b.rows, t->refs[c], &t->source[c]);
+    for (int c = 0; c < d->count; c++)
+        columnar_coldata_vec(d, c, from, b.rows, t->refs[c], &t->source[c]);
     return feed(p, 0, thread, &b, NULL, f);
 }
 
@@ -260,7 +276,8 @@ static enum seam_status run_morsels(void *ctx, size_t begin, size_t end, int thr
         if (p->scan != NULL) {
             st = columnar_scan_run(p->scan, m, thread, feed_next, &first, &f);
             if (st == SEAM_OK && told_to_stop(p, thread, columnar_scan_morsel_rows(p->scan, m)))
-                st = seam_fault_set(&f, SEAM_TIMEOUT, NULL, SEAM_FAULT_NO_OFFSET, "the query was cancelled");
+                st = seam_fault_set(&f, SEAM_TIMEOUT, NULL, SEAM_FAULT_NO_OFFSET,
+                                    "the query was cancelled");
         } else {
             st = feed_rows(p, &p->rows, m * COLUMNAR_VECTOR_ROWS, thread, &f);
         }
@@ -299,8 +316,9 @@ static enum seam_status pull_rows(struct pipe *p, struct seam_fault *f)
             if (fed == SEAM_END) atomic_store(&p->q->stop, SEAM_END);
         }
     }
-    p->q->stats.rows_total = p->q->stats.rows_scanned > p->q->stats.rows_total ? p->q->stats.rows_scanned
-                                                                               : p->q->stats.rows_total;
+    p->q->stats.rows_total = p->q->stats.rows_scanned > p->q->stats.rows_total
+                                 ? p->q->stats.rows_scanned
+                                 : p->q->stats.rows_total;
     free(values);
     return st == SEAM_END || atomic_load(&p->q->stop) == SEAM_END ? SEAM_OK : st;
 }
@@ -330,26 +348,32 @@ static enum seam_status run_source(struct pipe *p, const bool *required, struct 
     return st;
 }
 
-enum seam_status columnar_run_pipeline(struct columnar_query *q, const struct columnar_plan *top, struct columnar_sink sink, struct seam_fault *f)
+enum seam_status columnar_run_pipeline(struct columnar_query *q, const struct columnar_plan *top,
+                                       struct columnar_sink sink, struct seam_fault *f)
 {
     struct pipe *p = calloc(1, sizeof *p);
     bool *required = NULL;
     enum seam_status st;
 
-    if (p == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a query");
+    if (p == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a query");
     p->q = q;
     p->sink = sink;
     st = find_steps(p, top, f);
     if (st == SEAM_OK) st = find_required(p, &required);
     /* What this pipeline waits for runs first: sources that are whole queries, and joins' right sides. */
-    if (st == SEAM_OK && p->source->kind == PLAN_ROWS) st = columnar_rows_init(&p->rows, p->source);
-    else if (st == SEAM_OK && p->source->kind != PLAN_SCAN) st = columnar_run_to_rows(q, p->source, &p->rows, f);
+    if (st == SEAM_OK && p->source->kind == PLAN_ROWS)
+        st = columnar_rows_init(&p->rows, p->source);
+    else if (st == SEAM_OK && p->source->kind != PLAN_SCAN)
+        st = columnar_run_to_rows(q, p->source, &p->rows, f);
     for (int i = 0; st == SEAM_OK && i < p->count; i++)
-        if (p->steps[i].p->kind == PLAN_JOIN) st = columnar_join_build(q, p->steps[i].p, &p->steps[i].join, f);
+        if (p->steps[i].p->kind == PLAN_JOIN)
+            st = columnar_join_build(q, p->steps[i].p, &p->steps[i].join, f);
     if (st == SEAM_OK) p->threads = calloc((size_t)q->threads, sizeof *p->threads);
     if (st == SEAM_OK && p->threads == NULL) st = SEAM_NOMEM;
     for (int t = 0; st == SEAM_OK && t < q->threads; t++) st = thread_init(p, &p->threads[t]);
-    if (st == SEAM_NOMEM) seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a query");
+    if (st == SEAM_NOMEM)
+        seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a query");
     atomic_store(&q->stop, SEAM_OK);
     if (st == SEAM_OK) st = run_source(p, required, f);
     atomic_store(&q->stop, SEAM_OK);
@@ -376,10 +400,14 @@ static bool *all_columns(const struct columnar_plan *p)
     return r;
 }
 
-struct limit_sink { struct columnar_query *q; uint64_t skip, take; struct columnar_coldata *out; };
+struct limit_sink {
+    struct columnar_query *q;
+    uint64_t skip, take;
+    struct columnar_coldata *out;
+};
 
-static enum seam_status push_limited(void *self, int thread, const struct columnar_batch *b, const uint64_t *sel,
-                                struct seam_fault *f)
+static enum seam_status push_limited(void *self, int thread, const struct columnar_batch *b,
+                                     const uint64_t *sel, struct seam_fault *f)
 {
     struct limit_sink *s = self;
     uint64_t mine[COLUMNAR_VECTOR_WORDS];
@@ -400,11 +428,14 @@ static enum seam_status push_limited(void *self, int thread, const struct column
     st = columnar_rows_append(s->out, b, mine);
     if (st == SEAM_OK && s->take == 0) st = SEAM_END;
     pthread_mutex_unlock(&s->q->lock);
-    if (st == SEAM_NOMEM) return seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the rows of a query");
+    if (st == SEAM_NOMEM)
+        return seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the rows of a query");
     return st;
 }
 
-enum seam_status columnar_run_to_rows(struct columnar_query *q, const struct columnar_plan *p, struct columnar_coldata *out, struct seam_fault *f)
+enum seam_status columnar_run_to_rows(struct columnar_query *q, const struct columnar_plan *p,
+                                      struct columnar_coldata *out, struct seam_fault *f)
 {
     struct limit_sink s = {q, 0, UINT64_MAX, out};
     const struct columnar_plan *in = p;
@@ -426,10 +457,15 @@ enum seam_status columnar_run_to_rows(struct columnar_query *q, const struct col
     return st;
 }
 
-struct final_sink { struct columnar_query *q; columnar_query_sink fn; void *ctx; struct columnar_compactor *dense; };
+struct final_sink {
+    struct columnar_query *q;
+    columnar_query_sink fn;
+    void *ctx;
+    struct columnar_compactor *dense;
+};
 
-static enum seam_status push_final(void *self, int thread, const struct columnar_batch *b, const uint64_t *sel,
-                              struct seam_fault *f)
+static enum seam_status push_final(void *self, int thread, const struct columnar_batch *b,
+                                   const uint64_t *sel, struct seam_fault *f)
 {
     struct final_sink *s = self;
     struct columnar_batch dense;
@@ -449,8 +485,10 @@ static enum seam_status push_final(void *self, int thread, const struct columnar
     return st;
 }
 
-enum seam_status columnar_query_run(const struct columnar_plan *p, const struct columnar_query_options *opt, columnar_query_sink fn, void *ctx,
-                      struct columnar_query_stats *stats, struct seam_fault *f)
+enum seam_status columnar_query_run(const struct columnar_plan *p,
+                                    const struct columnar_query_options *opt,
+                                    columnar_query_sink fn, void *ctx,
+                                    struct columnar_query_stats *stats, struct seam_fault *f)
 {
     static const struct columnar_query_options none;
     struct columnar_query q = {.opt = opt == NULL ? &none : opt};
@@ -460,7 +498,9 @@ enum seam_status columnar_query_run(const struct columnar_plan *p, const struct 
     bool *required = all_columns(p);
     enum seam_status st = SEAM_NOMEM;
 
-    q.threads = q.opt->threads < 1 ? 1 : q.opt->threads > SEAM_THREADS_MAX ? SEAM_THREADS_MAX : q.opt->threads;
+    q.threads = q.opt->threads < 1                  ? 1
+                : q.opt->threads > SEAM_THREADS_MAX ? SEAM_THREADS_MAX
+                                                    : q.opt->threads;
     pthread_mutex_init(&q.lock, NULL);
     if (s.dense != NULL && required != NULL)
         st = columnar_run_pipeline(&q, p, (struct columnar_sink){push_final, &s, required}, f);

@@ -27,7 +27,10 @@ static void note_column(void *ctx, int column)
     c->n_columns++;
 }
 
-static bool int_like(unsigned type) { return type != SEAM_V_TEXT && type != SEAM_V_DOUBLE && type != SEAM_V_NULL; }
+static bool int_like(unsigned type)
+{
+    return type != SEAM_V_TEXT && type != SEAM_V_DOUBLE && type != SEAM_V_NULL;
+}
 
 /* column op constant, as a range of int64. */
 static bool as_range(const struct columnar_plan *p, struct columnar_scan_cond *c)
@@ -37,8 +40,9 @@ static bool as_range(const struct columnar_plan *p, struct columnar_scan_cond *c
     if (e->op < COLUMNAR_E_EQ || e->op > COLUMNAR_E_GE || e->op == COLUMNAR_E_NE) return false;
     a = e->args[0];
     k = e->args[1];
-    if (a->op != COLUMNAR_E_COLUMN || !columnar_expr_is_const(k) || k->constant.type == SEAM_V_NULL || !int_like(a->type) ||
-        k->scale != a->scale || p->scan_columns[a->column] < 0)
+    if (a->op != COLUMNAR_E_COLUMN || !columnar_expr_is_const(k) ||
+        k->constant.type == SEAM_V_NULL || !int_like(a->type) || k->scale != a->scale ||
+        p->scan_columns[a->column] < 0)
         return false;
     c->column = a->column;
     c->lo = INT64_MIN;
@@ -60,11 +64,12 @@ static bool as_range(const struct columnar_plan *p, struct columnar_scan_cond *c
 
 static bool is_strict(const struct columnar_expr *e)
 {
-    if (e->op == COLUMNAR_E_IS_NULL || e->op == COLUMNAR_E_IS_NOT_NULL || e->op == COLUMNAR_E_CASE || e->op == COLUMNAR_E_COALESCE ||
-        e->op == COLUMNAR_E_CONCAT)
+    if (e->op == COLUMNAR_E_IS_NULL || e->op == COLUMNAR_E_IS_NOT_NULL ||
+        e->op == COLUMNAR_E_CASE || e->op == COLUMNAR_E_COALESCE || e->op == COLUMNAR_E_CONCAT)
         return false;
     for (int k = 0; k < e->n_args; k++)
-        if (!is_strict(e->args[k]) || ((e->op == COLUMNAR_E_OR || e->op == COLUMNAR_E_AND) && columnar_expr_is_const(e->args[k])))
+        if (!is_strict(e->args[k]) || ((e->op == COLUMNAR_E_OR || e->op == COLUMNAR_E_AND) &&
+                                       columnar_expr_is_const(e->args[k])))
             return false;
     return true;
 }
@@ -145,8 +150,9 @@ static enum seam_status thread_init(struct columnar_scan *s, struct columnar_sca
     t->ends = malloc(COLUMNAR_VECTOR_ROWS * sizeof *t->ends);
     t->end_column = malloc(COLUMNAR_VECTOR_ROWS * sizeof *t->end_column);
     t->eval = columnar_expr_state_new();
-    if (t->scratch == NULL || t->vecs == NULL || t->loaded == NULL || t->touched == NULL || t->chunks == NULL ||
-        t->cache == NULL || t->rows_at == NULL || t->ends == NULL || t->end_column == NULL || t->eval == NULL)
+    if (t->scratch == NULL || t->vecs == NULL || t->loaded == NULL || t->touched == NULL ||
+        t->chunks == NULL || t->cache == NULL || t->rows_at == NULL || t->ends == NULL ||
+        t->end_column == NULL || t->eval == NULL)
         return SEAM_NOMEM;
     for (size_t c = 0; c < n; c++) {
         t->scratch[c] = columnar_chunk_scratch_new();
@@ -157,7 +163,8 @@ static enum seam_status thread_init(struct columnar_scan *s, struct columnar_sca
 
 static void thread_free(struct columnar_scan *s, struct columnar_scan_thread *t)
 {
-    for (int c = 0; t->scratch != NULL && c <= s->n_columns; c++) columnar_chunk_scratch_free(t->scratch[c]);
+    for (int c = 0; t->scratch != NULL && c <= s->n_columns; c++)
+        columnar_chunk_scratch_free(t->scratch[c]);
     for (int k = 0; t->cache != NULL && k < s->n_conds; k++) free(t->cache[k].flags);
     free(t->scratch);
     free(t->vecs);
@@ -171,8 +178,10 @@ static void thread_free(struct columnar_scan *s, struct columnar_scan_thread *t)
     columnar_expr_state_free(t->eval);
 }
 
-enum seam_status columnar_scan_new(struct columnar_query *q, const struct columnar_plan *p, const struct columnar_expr *const *conds, int n_conds,
-                     const bool *required, struct columnar_scan **out, struct seam_fault *f)
+enum seam_status columnar_scan_new(struct columnar_query *q, const struct columnar_plan *p,
+                                   const struct columnar_expr *const *conds, int n_conds,
+                                   const bool *required, struct columnar_scan **out,
+                                   struct seam_fault *f)
 {
     struct columnar_scan *s = calloc(1, sizeof *s);
     size_t leaves = 0, groups = 0;
@@ -186,7 +195,8 @@ enum seam_status columnar_scan_new(struct columnar_query *q, const struct column
     s->required = required;
     s->threads = q->threads;
     for (int k = 0; k < n_conds; k++) leaves += count_leaves(conds[k]);
-    for (size_t i = 0; i < s->t->file_count; i++) groups += (size_t)columnar_table_file_groups(&s->t->files[i]);
+    for (size_t i = 0; i < s->t->file_count; i++)
+        groups += (size_t)columnar_table_file_groups(&s->t->files[i]);
     groups += (size_t)columnar_table_file_groups(&s->t->tail);
     s->conds = calloc(leaves + 1, sizeof *s->conds);
     s->morsels = calloc(groups + 1, sizeof *s->morsels);
@@ -222,7 +232,10 @@ void columnar_scan_free(struct columnar_scan *s)
     free(s);
 }
 
-size_t columnar_scan_morsels(const struct columnar_scan *s) { return s->morsel_count; }
+size_t columnar_scan_morsels(const struct columnar_scan *s)
+{
+    return s->morsel_count;
+}
 
 uint64_t columnar_scan_morsel_rows(const struct columnar_scan *s, size_t m)
 {
@@ -256,7 +269,8 @@ bool columnar_scan_bounds(const struct columnar_plan *p, int column, int64_t *lo
 
         if (at < 0 || t->files[i].file->columns[at].type != col->type) return false;
         for (int g = 0; g < t->files[i].file->group_count; g++) {
-            const struct columnar_chunk_summary *x = &t->files[i].file->groups[g].chunks[at].summary;
+            const struct columnar_chunk_summary *x =
+                &t->files[i].file->groups[g].chunks[at].summary;
 
             if (x->min < *lo) *lo = x->min;
             if (x->max > *hi) *hi = x->max;
@@ -295,8 +309,8 @@ static struct columnar_zone_view group_zone(const struct view_ctx *v, int column
     at = columnar_colfile_column(tf->file, col->id);
     if (at < 0 || tf->file->columns[at].type != col->type) return z;
     s = &tf->file->groups[v->m->group].chunks[at].summary;
-    return (struct columnar_zone_view){true, s->type, s->scale, s->min, s->max, s->nulls,
-                              tf->file->groups[v->m->group].rows};
+    return (struct columnar_zone_view){
+        true, s->type, s->scale, s->min, s->max, s->nulls, tf->file->groups[v->m->group].rows};
 }
 
 static struct columnar_zone_view view_zone(void *ctx, int column)
@@ -307,10 +321,16 @@ static struct columnar_zone_view view_zone(void *ctx, int column)
 
     if (v->vector < 0) return group_zone(v, column);
     c = v->t->chunks[column];
-    if (c == NULL || c->type != v->s->p->columns[column].type) return (struct columnar_zone_view){.known = false};
+    if (c == NULL || c->type != v->s->p->columns[column].type)
+        return (struct columnar_zone_view){.known = false};
     zone = &c->zones[v->vector];
-    return (struct columnar_zone_view){true, c->type, c->scale, zone->min, zone->max, zone->nulls,
-                              chunk_vector_rows(c, (uint32_t)v->vector)};
+    return (struct columnar_zone_view){true,
+                                       c->type,
+                                       c->scale,
+                                       zone->min,
+                                       zone->max,
+                                       zone->nulls,
+                                       chunk_vector_rows(c, (uint32_t)v->vector)};
 }
 
 /* Which conditions still need looking at; false: no row can pass. */
@@ -336,17 +356,21 @@ void columnar_scan_touch(struct columnar_cursor *c, int column)
 
     if (c->t->touched[column]) return;
     c->t->touched[column] = true;
-    if (k != NULL) c->t->stats.bytes_read += k->zones[c->v].end - k->zones[c->v].at;
-    else if (c->m->tf->file == NULL) c->t->stats.bytes_read += (uint64_t)c->rows * 8;
+    if (k != NULL)
+        c->t->stats.bytes_read += k->zones[c->v].end - k->zones[c->v].at;
+    else if (c->m->tf->file == NULL)
+        c->t->stats.bytes_read += (uint64_t)c->rows * 8;
 }
 
 enum seam_status columnar_scan_corrupt_vector(struct columnar_cursor *c, int column)
 {
     const struct columnar_colfile *file = c->m->tf->file;
-    int at = columnar_colfile_column(file, c->s->t->schema.columns[c->s->p->scan_columns[column]].id);
+    int at =
+        columnar_colfile_column(file, c->s->t->schema.columns[c->s->p->scan_columns[column]].id);
 
-    return seam_fault_set(c->f, SEAM_CORRUPT, file->path, file->groups[c->m->group].chunks[at].offset,
-                     "vector %u of a chunk does not decode", c->v);
+    return seam_fault_set(c->f, SEAM_CORRUPT, file->path,
+                          file->groups[c->m->group].chunks[at].offset,
+                          "vector %u of a chunk does not decode", c->v);
 }
 
 static enum seam_status load_end(struct columnar_cursor *c, struct columnar_vec *out)
@@ -362,8 +386,12 @@ static enum seam_status load_end(struct columnar_cursor *c, struct columnar_vec 
         seam_bitset_set(c->t->end_nulls, i);
         any = true;
     }
-    *out = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT, .type = SEAM_V_INT, .i = c->t->end_column, .lo = INT64_MIN,
-                        .hi = INT64_MAX, .nulls = any ? c->t->end_nulls : NULL};
+    *out = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT,
+                                 .type = SEAM_V_INT,
+                                 .i = c->t->end_column,
+                                 .lo = INT64_MIN,
+                                 .hi = INT64_MAX,
+                                 .nulls = any ? c->t->end_nulls : NULL};
     return SEAM_OK;
 }
 
@@ -376,8 +404,9 @@ enum seam_status columnar_scan_load(struct columnar_cursor *c, int column)
     c->t->loaded[column] = true;
     columnar_scan_touch(c, column);
     if (at == COLUMNAR_PLAN_COLUMN_END) return load_end(c, &c->t->vecs[column]);
-    st = columnar_table_read_column(c->s->t, c->m->tf, c->m->group, c->v, at == COLUMNAR_PLAN_COLUMN_BEGIN ? COLUMN_BEGIN : at,
-                           c->t->scratch[column], &c->t->vecs[column], c->f);
+    st = columnar_table_read_column(c->s->t, c->m->tf, c->m->group, c->v,
+                                    at == COLUMNAR_PLAN_COLUMN_BEGIN ? COLUMN_BEGIN : at,
+                                    c->t->scratch[column], &c->t->vecs[column], c->f);
     return st;
 }
 
@@ -392,26 +421,30 @@ static enum seam_status hide(struct columnar_cursor *c, uint64_t *sel)
 
     if (tf->lsn_max > p->to) {
         st = columnar_table_read_column(c->s->t, tf, c->m->group, c->v, COLUMN_BEGIN,
-                               c->t->scratch[c->s->n_columns], &begin, c->f);
+                                        c->t->scratch[c->s->n_columns], &begin, c->f);
         for (uint32_t i = 0; st == SEAM_OK && i < c->rows; i++)
-            if ((seam_lsn_t)begin.i[columnar_vec_slot(&begin, i)] > p->to) seam_bitset_clear(sel, i);
+            if ((seam_lsn_t)begin.i[columnar_vec_slot(&begin, i)] > p->to)
+                seam_bitset_clear(sel, i);
     }
     if (st != SEAM_OK || tf->killed == 0) return st;
-    for (size_t b = c->first_row / COLUMNAR_VECTOR_ROWS; b < tf->bucket_count && b * COLUMNAR_VECTOR_ROWS < c->first_row + c->rows; b++)
+    for (size_t b = c->first_row / COLUMNAR_VECTOR_ROWS;
+         b < tf->bucket_count && b * COLUMNAR_VECTOR_ROWS < c->first_row + c->rows; b++)
         for (uint32_t k = 0; k < tf->buckets[b].count; k++) {
             const struct columnar_kill *kill = &tf->buckets[b].kills[k];
 
             if (kill->row < c->first_row || kill->row >= c->first_row + c->rows) continue;
-            if (kill->end <= (p->versions ? p->from : p->to)) seam_bitset_clear(sel, kill->row - c->first_row);
+            if (kill->end <= (p->versions ? p->from : p->to))
+                seam_bitset_clear(sel, kill->row - c->first_row);
         }
     if (!p->versions) return SEAM_OK;
     /* A version that began and ended at one LSN was never seen. */
-    st = columnar_table_read_column(c->s->t, tf, c->m->group, c->v, COLUMN_BEGIN, c->t->scratch[c->s->n_columns], &begin,
-                           c->f);
+    st = columnar_table_read_column(c->s->t, tf, c->m->group, c->v, COLUMN_BEGIN,
+                                    c->t->scratch[c->s->n_columns], &begin, c->f);
     if (st != SEAM_OK) return st;
     columnar_table_read_ends(tf, c->first_row, c->rows, c->t->ends);
     for (uint32_t i = 0; i < c->rows; i++)
-        if (c->t->ends[i] == (seam_lsn_t)begin.i[columnar_vec_slot(&begin, i)]) seam_bitset_clear(sel, i);
+        if (c->t->ends[i] == (seam_lsn_t)begin.i[columnar_vec_slot(&begin, i)])
+            seam_bitset_clear(sel, i);
     return SEAM_OK;
 }
 
@@ -427,7 +460,8 @@ static uint32_t list_rows(const uint64_t *sel, uint32_t rows, uint32_t *out)
     return n;
 }
 
-static void gather(struct columnar_vec *v, const uint32_t *at, uint32_t n, struct columnar_chunk_scratch *s)
+static void gather(struct columnar_vec *v, const uint32_t *at, uint32_t n,
+                   struct columnar_chunk_scratch *s)
 {
     if (v->kind == COLUMNAR_VEC_CONST) return;
     if (v->nulls != NULL) {
@@ -456,28 +490,37 @@ static void gather(struct columnar_vec *v, const uint32_t *at, uint32_t n, struc
 }
 
 /* Only the listed rows, where the encoding lets them be picked. */
-static bool pick(const struct columnar_chunk *k, const struct columnar_chunk_vector *cv, const uint32_t *at, uint32_t n,
-                 struct columnar_chunk_scratch *s, struct columnar_vec *out)
+static bool pick(const struct columnar_chunk *k, const struct columnar_chunk_vector *cv,
+                 const uint32_t *at, uint32_t n, struct columnar_chunk_scratch *s,
+                 struct columnar_vec *out)
 {
     const struct columnar_ints_block *b = &cv->ints;
 
     if (cv->nulls > 0 || b->mode != INTS_FOR || k->type == SEAM_V_DOUBLE ||
         (k->kind != CHUNK_INTS && k->kind != CHUNK_DICT && k->kind != CHUNK_TEXT_DICT))
         return false;
-    *out = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT, .type = k->type, .scale = k->scale, .i = s->i, .lo = INT64_MIN,
-                        .hi = INT64_MAX};
+    *out = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT,
+                                 .type = k->type,
+                                 .scale = k->scale,
+                                 .i = s->i,
+                                 .lo = INT64_MIN,
+                                 .hi = INT64_MAX};
     if (k->kind == CHUNK_INTS) {
         for (uint32_t i = 0; i < n; i++)
-            s->u[i] = k->base + k->factor * (b->base + seam_bitpack_get(b->packed, at[i], b->width));
+            s->u[i] =
+                k->base + k->factor * (b->base + seam_bitpack_get(b->packed, at[i], b->width));
         return true;
     }
-    for (uint32_t i = 0; i < n; i++) s->code[i] = (uint32_t)(b->base + seam_bitpack_get(b->packed, at[i], b->width));
+    for (uint32_t i = 0; i < n; i++)
+        s->code[i] = (uint32_t)(b->base + seam_bitpack_get(b->packed, at[i], b->width));
     out->kind = COLUMNAR_VEC_DICT;
     out->stable = true;
     out->code = s->code;
     out->dict_count = k->dict_slots;
-    if (k->type == SEAM_V_TEXT) out->s = k->dict_s;
-    else out->i = k->dict_i;
+    if (k->type == SEAM_V_TEXT)
+        out->s = k->dict_s;
+    else
+        out->i = k->dict_i;
     return true;
 }
 
@@ -489,7 +532,8 @@ static enum seam_status load_sparse(struct columnar_cursor *c, int column, uint3
 
     if (!c->t->loaded[column] && k != NULL && k->type == c->s->p->columns[column].type) {
         if (!columnar_chunk_vector(k, c->v, &cv)) return columnar_scan_corrupt_vector(c, column);
-        if (cv.nulls < cv.rows && pick(k, &cv, c->t->rows_at, n, c->t->scratch[column], &c->t->vecs[column])) {
+        if (cv.nulls < cv.rows &&
+            pick(k, &cv, c->t->rows_at, n, c->t->scratch[column], &c->t->vecs[column])) {
             columnar_scan_touch(c, column);
             c->t->vecs[column].lo = k->zones[c->v].min;
             c->t->vecs[column].hi = k->zones[c->v].max;
@@ -502,8 +546,9 @@ static enum seam_status load_sparse(struct columnar_cursor *c, int column, uint3
 }
 
 static enum seam_status emit(struct columnar_cursor *c, const uint64_t *sel,
-                        enum seam_status (*next)(void *ctx, const struct columnar_batch *b, const uint64_t *sel, struct seam_fault *f),
-                        void *ctx)
+                             enum seam_status (*next)(void *ctx, const struct columnar_batch *b,
+                                                      const uint64_t *sel, struct seam_fault *f),
+                             void *ctx)
 {
     struct columnar_batch b = {.rows = c->rows, .count = c->s->n_columns, .cols = c->t->vecs};
     uint32_t n = columnar_sel_count(sel, c->rows);
@@ -528,7 +573,8 @@ static enum seam_status emit(struct columnar_cursor *c, const uint64_t *sel,
 }
 
 /* Opens the chunks the conditions and the output need. */
-static enum seam_status open_group(struct columnar_scan *s, struct columnar_scan_thread *t, const struct columnar_scan_morsel *m, struct seam_fault *f)
+static enum seam_status open_group(struct columnar_scan *s, struct columnar_scan_thread *t,
+                                   const struct columnar_scan_morsel *m, struct seam_fault *f)
 {
     memset(t->chunks, 0, ((size_t)s->n_columns + 1) * sizeof *t->chunks);
     if (m->tf->file == NULL) return SEAM_OK;
@@ -545,18 +591,23 @@ static enum seam_status open_group(struct columnar_scan *s, struct columnar_scan
         }
         if (!used || s->p->scan_columns[k] == COLUMNAR_PLAN_COLUMN_END) continue;
         at = s->p->scan_columns[k] == COLUMNAR_PLAN_COLUMN_BEGIN
-                 ? 0 : columnar_colfile_column(m->tf->file, s->t->schema.columns[s->p->scan_columns[k]].id);
+                 ? 0
+                 : columnar_colfile_column(m->tf->file,
+                                           s->t->schema.columns[s->p->scan_columns[k]].id);
         if (at < 0) continue;
         st = columnar_colfile_chunk(m->tf->file, m->group, at, &t->chunks[k], f);
         if (st != SEAM_OK) return st;
-        t->stats.bytes_read += t->chunks[k]->size - t->chunks[k]->zones[t->chunks[k]->vectors - 1].end;
+        t->stats.bytes_read +=
+            t->chunks[k]->size - t->chunks[k]->zones[t->chunks[k]->vectors - 1].end;
     }
     return SEAM_OK;
 }
 
-enum seam_status columnar_scan_run(struct columnar_scan *s, size_t morsel, int thread,
-                     enum seam_status (*next)(void *ctx, const struct columnar_batch *b, const uint64_t *sel, struct seam_fault *f),
-                     void *ctx, struct seam_fault *f)
+enum seam_status
+columnar_scan_run(struct columnar_scan *s, size_t morsel, int thread,
+                  enum seam_status (*next)(void *ctx, const struct columnar_batch *b,
+                                           const uint64_t *sel, struct seam_fault *f),
+                  void *ctx, struct seam_fault *f)
 {
     struct columnar_scan_thread *t = &s->per_thread[thread];
     const struct columnar_scan_morsel *m = &s->morsels[morsel];
@@ -569,9 +620,11 @@ enum seam_status columnar_scan_run(struct columnar_scan *s, size_t morsel, int t
     enum seam_status st;
 
     if (s->n_conds > (int)SEAM_ARRAY_LEN(conds))
-        return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "more than %zu conditions", SEAM_ARRAY_LEN(conds));
+        return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "more than %zu conditions",
+                              SEAM_ARRAY_LEN(conds));
     if (!prune(&view, NULL, group_conds)) {
-        SEAM_TRACE(s->q->opt->trace, "columnar", "group_skipped", SEAM_TI("file", m->tf->id), SEAM_TI("group", m->group));
+        SEAM_TRACE(s->q->opt->trace, "columnar", "group_skipped", SEAM_TI("file", m->tf->id),
+                   SEAM_TI("group", m->group));
         return SEAM_OK;
     }
     st = open_group(s, t, m, f);
@@ -579,7 +632,9 @@ enum seam_status columnar_scan_run(struct columnar_scan *s, size_t morsel, int t
         uint64_t *sel = t->one_sel;
 
         if (atomic_load_explicit(&s->q->stop, memory_order_relaxed) != SEAM_OK) break;
-        c.rows = rows - c.v * COLUMNAR_VECTOR_ROWS < COLUMNAR_VECTOR_ROWS ? rows - c.v * COLUMNAR_VECTOR_ROWS : COLUMNAR_VECTOR_ROWS;
+        c.rows = rows - c.v * COLUMNAR_VECTOR_ROWS < COLUMNAR_VECTOR_ROWS
+                     ? rows - c.v * COLUMNAR_VECTOR_ROWS
+                     : COLUMNAR_VECTOR_ROWS;
         c.first_row = first + (uint64_t)c.v * COLUMNAR_VECTOR_ROWS;
         view.vector = c.v;
         if (!prune(&view, group_conds, conds)) continue;
@@ -589,7 +644,8 @@ enum seam_status columnar_scan_run(struct columnar_scan *s, size_t morsel, int t
         columnar_scan_fill(sel, c.rows, true);
         st = hide(&c, sel);
         for (int k = 0; st == SEAM_OK && k < s->n_conds; k++)
-            if (conds[k] && seam_bitset_next(sel, c.rows, 0) < c.rows) st = columnar_scan_eval(&c, k, sel);
+            if (conds[k] && seam_bitset_next(sel, c.rows, 0) < c.rows)
+                st = columnar_scan_eval(&c, k, sel);
         if (st == SEAM_OK) st = emit(&c, sel, next, ctx);
         t->stats.vectors_read++;
         t->stats.rows_scanned += c.rows;

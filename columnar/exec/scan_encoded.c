@@ -2,8 +2,8 @@
  * dictionary's entries once instead of its rows. What no encoding can answer is decoded and evaluated. */
 #include <stdlib.h>
 
-#include "columnar/format/kernels.h"
 #include "columnar/exec/scan_impl.h"
+#include "columnar/format/kernels.h"
 #include "engine/base/bitpack.h"
 
 static void set_run(uint64_t *bits, uint32_t from, uint32_t n)
@@ -20,8 +20,8 @@ void columnar_scan_fill(uint64_t *bits, uint32_t rows, bool on)
 }
 
 /* Rows whose encoded integer is in [lo, hi]. */
-static bool block_range(const struct columnar_chunk *c, const struct columnar_chunk_vector *cv, uint64_t lo, uint64_t hi,
-                        uint64_t *bits)
+static bool block_range(const struct columnar_chunk *c, const struct columnar_chunk_vector *cv,
+                        uint64_t lo, uint64_t hi, uint64_t *bits)
 {
     const struct columnar_ints_block *b = &cv->ints;
     uint64_t values[COLUMNAR_VECTOR_ROWS], at = 0;
@@ -52,8 +52,7 @@ static bool block_range(const struct columnar_chunk *c, const struct columnar_ch
             return true;
         }
         break;
-    default:
-        break;
+    default: break;
     }
     if (c->narrow) {
         if (!columnar_ints_decode32(b, cv->rows, narrow)) return false;
@@ -71,7 +70,8 @@ static bool block_range(const struct columnar_chunk *c, const struct columnar_ch
 }
 
 /* The range of encoded integers that decode into [lo, hi]; false: none. */
-static bool encoded_range(const struct columnar_chunk *c, int64_t lo, int64_t hi, uint64_t *elo, uint64_t *ehi)
+static bool encoded_range(const struct columnar_chunk *c, int64_t lo, int64_t hi, uint64_t *elo,
+                          uint64_t *ehi)
 {
     uint32_t a = 0, b = c->dict_count;
 
@@ -87,15 +87,19 @@ static bool encoded_range(const struct columnar_chunk *c, int64_t lo, int64_t hi
     while (a < b) { /* first entry >= lo */
         uint32_t mid = (a + b) / 2;
 
-        if (c->dict_i[mid] < lo) a = mid + 1;
-        else b = mid;
+        if (c->dict_i[mid] < lo)
+            a = mid + 1;
+        else
+            b = mid;
     }
     *elo = a;
     for (b = c->dict_count; a < b;) { /* first entry > hi */
         uint32_t mid = (a + b) / 2;
 
-        if (c->dict_i[mid] <= hi) a = mid + 1;
-        else b = mid;
+        if (c->dict_i[mid] <= hi)
+            a = mid + 1;
+        else
+            b = mid;
     }
     if (a == *elo) return false;
     *ehi = a - 1;
@@ -113,8 +117,8 @@ static bool without_nulls(const struct columnar_chunk_vector *cv, uint64_t *bits
 }
 
 /* The condition on each dictionary entry, once a chunk; a run of yes becomes a range of codes. */
-static enum seam_status fill_cache(struct columnar_cursor *c, const struct columnar_scan_cond *cond, struct columnar_cond_cache *x,
-                              const struct columnar_chunk *k)
+static enum seam_status fill_cache(struct columnar_cursor *c, const struct columnar_scan_cond *cond,
+                                   struct columnar_cond_cache *x, const struct columnar_chunk *k)
 {
     struct columnar_vec vecs[PLAN_COLUMNS_MAX];
     struct columnar_batch b = {.count = c->s->n_columns, .cols = vecs};
@@ -132,11 +136,19 @@ static enum seam_status fill_cache(struct columnar_cursor *c, const struct colum
         struct columnar_vec *v = &vecs[cond->column];
         enum seam_status st;
 
-        b.rows = k->dict_count - at < COLUMNAR_VECTOR_ROWS ? k->dict_count - at : COLUMNAR_VECTOR_ROWS;
-        *v = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT, .type = k->type, .scale = k->scale, .lo = INT64_MIN, .hi = INT64_MAX};
-        if (k->dict_s != NULL) v->s = k->dict_s + at;
-        else if (k->dict_d != NULL) v->d = k->dict_d + at;
-        else v->i = k->dict_i + at;
+        b.rows =
+            k->dict_count - at < COLUMNAR_VECTOR_ROWS ? k->dict_count - at : COLUMNAR_VECTOR_ROWS;
+        *v = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT,
+                                   .type = k->type,
+                                   .scale = k->scale,
+                                   .lo = INT64_MIN,
+                                   .hi = INT64_MAX};
+        if (k->dict_s != NULL)
+            v->s = k->dict_s + at;
+        else if (k->dict_d != NULL)
+            v->d = k->dict_d + at;
+        else
+            v->i = k->dict_i + at;
         columnar_scan_fill(sel, b.rows, true);
         columnar_expr_state_reset(c->t->eval);
         st = columnar_expr_filter(c->t->eval, cond->e, &b, sel, c->f);
@@ -157,7 +169,8 @@ static enum seam_status fill_cache(struct columnar_cursor *c, const struct colum
     return SEAM_OK;
 }
 
-static enum seam_status eval_decoded(struct columnar_cursor *c, const struct columnar_scan_cond *cond, uint64_t *sel)
+static enum seam_status eval_decoded(struct columnar_cursor *c,
+                                     const struct columnar_scan_cond *cond, uint64_t *sel)
 {
     struct columnar_batch b = {.rows = c->rows, .count = c->s->n_columns, .cols = c->t->vecs};
 
@@ -178,8 +191,9 @@ static enum seam_status eval_decoded(struct columnar_cursor *c, const struct col
     return columnar_expr_filter(c->t->eval, cond->e, &b, sel, c->f);
 }
 
-static enum seam_status eval_dict(struct columnar_cursor *c, const struct columnar_scan_cond *cond, struct columnar_cond_cache *x,
-                             const struct columnar_chunk *k, uint64_t *bits)
+static enum seam_status eval_dict(struct columnar_cursor *c, const struct columnar_scan_cond *cond,
+                                  struct columnar_cond_cache *x, const struct columnar_chunk *k,
+                                  uint64_t *bits)
 {
     struct columnar_chunk_vector cv;
     uint32_t codes[COLUMNAR_VECTOR_ROWS];
@@ -192,11 +206,14 @@ static enum seam_status eval_dict(struct columnar_cursor *c, const struct column
         return SEAM_OK;
     }
     if (x->is_range) {
-        if (!block_range(k, &cv, x->lo, x->hi, bits)) return columnar_scan_corrupt_vector(c, cond->column);
+        if (!block_range(k, &cv, x->lo, x->hi, bits))
+            return columnar_scan_corrupt_vector(c, cond->column);
     } else {
-        if (!columnar_ints_decode32(&cv.ints, cv.rows, codes)) return columnar_scan_corrupt_vector(c, cond->column);
+        if (!columnar_ints_decode32(&cv.ints, cv.rows, codes))
+            return columnar_scan_corrupt_vector(c, cond->column);
         memset(bits, 0, COLUMNAR_VECTOR_WORDS * 8);
-        for (uint32_t i = 0; i < cv.rows; i++) bits[i / 64] |= (uint64_t)x->flags[codes[i]] << (i % 64);
+        for (uint32_t i = 0; i < cv.rows; i++)
+            bits[i / 64] |= (uint64_t)x->flags[codes[i]] << (i % 64);
     }
     return without_nulls(&cv, bits) ? SEAM_OK : columnar_scan_corrupt_vector(c, cond->column);
 }
@@ -213,7 +230,8 @@ enum seam_status columnar_scan_eval(struct columnar_cursor *c, int at, uint64_t 
         return eval_decoded(c, cond, sel);
     if (cond->kind == COND_RANGE && (k->kind == CHUNK_INTS || k->kind == CHUNK_DICT)) {
         columnar_scan_touch(c, cond->column);
-        if (!columnar_chunk_vector(k, c->v, &cv)) return columnar_scan_corrupt_vector(c, cond->column);
+        if (!columnar_chunk_vector(k, c->v, &cv))
+            return columnar_scan_corrupt_vector(c, cond->column);
         if (cv.nulls == cv.rows || !encoded_range(k, cond->lo, cond->hi, &lo, &hi))
             columnar_scan_fill(bits, c->rows, false);
         else if (!block_range(k, &cv, lo, hi, bits) || !without_nulls(&cv, bits))

@@ -9,11 +9,11 @@ enum columnar_cond_kind { COND_RANGE, COND_COLUMN, COND_EXPR };
 struct columnar_scan_cond {
     const struct columnar_expr *e;
     enum columnar_cond_kind kind;
-    int column;              /* RANGE, COLUMN: the only one it reads */
-    int64_t lo, hi;          /* RANGE, on int-like columns */
+    int column;     /* RANGE, COLUMN: the only one it reads */
+    int64_t lo, hi; /* RANGE, on int-like columns */
     int n_columns;
-    int columns[8];          /* EXPR: what to decode (more: all) */
-    bool strict;             /* never true for a null: may be asked of dictionary entries alone */
+    int columns[8]; /* EXPR: what to decode (more: all) */
+    bool strict;    /* never true for a null: may be asked of dictionary entries alone */
 };
 
 /* Of one condition in one thread: its answer for each entry of the chunk's dictionary. */
@@ -21,18 +21,19 @@ struct columnar_cond_cache {
     const struct columnar_chunk *chunk;
     uint8_t *flags;
     size_t cap;
-    bool is_range, none;     /* flags are one run of codes */
+    bool is_range, none; /* flags are one run of codes */
     uint32_t lo, hi;
 };
 
 struct columnar_scan_thread {
-    struct columnar_chunk_scratch **scratch;  /* a column, and one for LSNs */
+    struct columnar_chunk_scratch **scratch; /* a column, and one for LSNs */
     struct columnar_vec *vecs;
     bool *loaded, *touched;
-    const struct columnar_chunk **chunks;     /* of the present row group; NULL: the file has not the column */
+    const struct columnar_chunk *
+        *chunks; /* of the present row group; NULL: the file has not the column */
     struct columnar_expr_state *eval;
     struct columnar_cond_cache *cache;
-    uint32_t *rows_at;               /* chosen rows */
+    uint32_t *rows_at; /* chosen rows */
     seam_lsn_t *ends;
     int64_t *end_column;
     uint64_t end_nulls[COLUMNAR_VECTOR_WORDS];
@@ -40,7 +41,10 @@ struct columnar_scan_thread {
     struct columnar_query_stats stats;
 };
 
-struct columnar_scan_morsel { const struct columnar_table_file *tf; int group; };
+struct columnar_scan_morsel {
+    const struct columnar_table_file *tf;
+    int group;
+};
 
 struct columnar_scan {
     struct columnar_query *q;

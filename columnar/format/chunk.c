@@ -36,8 +36,8 @@ int64_t columnar_zone_of_text(const char *s, size_t n)
 
 const char *columnar_chunk_kind_name(enum columnar_chunk_kind k)
 {
-    static const char *const names[CHUNK_KINDS] = {"?", "ints", "dict", "decimals", "text-dict",
-                                                   "text-symbols", "text-plain"};
+    static const char *const names[CHUNK_KINDS] = {
+        "?", "ints", "dict", "decimals", "text-dict", "text-symbols", "text-plain"};
 
     return k < CHUNK_KINDS ? names[k] : "?";
 }
@@ -49,7 +49,8 @@ static bool kind_fits(uint8_t kind, uint8_t type)
     return type > SEAM_V_NULL && type < SEAM_V_TEXT && (kind == CHUNK_INTS || kind == CHUNK_DICT);
 }
 
-static bool read_zones(struct columnar_chunk *c, struct seam_reader *r, unsigned width, int64_t base, size_t data)
+static bool read_zones(struct columnar_chunk *c, struct seam_reader *r, unsigned width,
+                       int64_t base, size_t data)
 {
     uint32_t at = 0;
 
@@ -98,14 +99,18 @@ static bool read_int_dict(struct columnar_chunk *c, struct seam_reader *r)
         return false;
     c->dict_slots = 2 * c->dict_count;
     bytes = (size_t)c->dict_slots * 8;
-    if (c->type == SEAM_V_DOUBLE) c->dict_d = calloc(1, bytes);
-    else c->dict_i = calloc(1, bytes);
+    if (c->type == SEAM_V_DOUBLE)
+        c->dict_d = calloc(1, bytes);
+    else
+        c->dict_i = calloc(1, bytes);
     if (c->dict_d == NULL && c->dict_i == NULL) return false;
     for (uint32_t k = 0; k < c->dict_count; k++) {
         int64_t z = (int64_t)seam_read_u64(r);
 
-        if (c->dict_d != NULL) c->dict_d[k] = columnar_zone_to_double(z);
-        else c->dict_i[k] = z;
+        if (c->dict_d != NULL)
+            c->dict_d[k] = columnar_zone_to_double(z);
+        else
+            c->dict_i[k] = z;
     }
     return !r->bad;
 }
@@ -136,17 +141,14 @@ static bool read_aux(struct columnar_chunk *c, const uint8_t *aux, size_t n)
     struct seam_reader r = seam_reader_of(aux, n);
 
     switch (c->kind) {
-    case CHUNK_DICT:
-        return c->narrow && read_int_dict(c, &r);
-    case CHUNK_TEXT_DICT:
-        return c->narrow && read_text_dict(c, &r);
+    case CHUNK_DICT: return c->narrow && read_int_dict(c, &r);
+    case CHUNK_TEXT_DICT: return c->narrow && read_text_dict(c, &r);
     case CHUNK_TEXT_SYMBOLS:
         c->symbols = malloc(sizeof *c->symbols);
-        return c->symbols != NULL && columnar_symbols_read(&r, c->symbols) && seam_reader_left(&r) == 0;
-    case CHUNK_DECIMALS:
-        return n == 0 && c->factor <= 12;
-    default:
-        return n == 0;
+        return c->symbols != NULL && columnar_symbols_read(&r, c->symbols) &&
+               seam_reader_left(&r) == 0;
+    case CHUNK_DECIMALS: return n == 0 && c->factor <= 12;
+    default: return n == 0;
     }
 }
 
@@ -229,7 +231,8 @@ static bool sized_ints(const uint8_t **p, size_t *left, size_t n, struct columna
     return true;
 }
 
-bool columnar_chunk_vector(const struct columnar_chunk *c, uint32_t v, struct columnar_chunk_vector *out)
+bool columnar_chunk_vector(const struct columnar_chunk *c, uint32_t v,
+                           struct columnar_chunk_vector *out)
 {
     const struct columnar_zone *z = &c->zones[v];
     const uint8_t *p = c->data + z->at;
@@ -250,14 +253,16 @@ bool columnar_chunk_vector(const struct columnar_chunk *c, uint32_t v, struct co
         out->rest_size = left;
         return ok && (!c->narrow || out->ints.width <= 32);
     case CHUNK_INTS:
-        return columnar_ints_parse(p, left, out->rows, &out->ints) && (!c->narrow || out->ints.width <= 32);
+        return columnar_ints_parse(p, left, out->rows, &out->ints) &&
+               (!c->narrow || out->ints.width <= 32);
     default: /* codes must stay inside the padded dictionary */
         return columnar_ints_parse(p, left, out->rows, &out->ints) && out->ints.width <= 32 &&
                columnar_ints_bound(&out->ints) < c->dict_slots;
     }
 }
 
-bool columnar_chunk_vector_nulls(const struct columnar_chunk_vector *cv, uint64_t bits[COLUMNAR_VECTOR_WORDS])
+bool columnar_chunk_vector_nulls(const struct columnar_chunk_vector *cv,
+                                 uint64_t bits[COLUMNAR_VECTOR_WORDS])
 {
     uint32_t flags[COLUMNAR_VECTOR_ROWS];
     size_t words = seam_bitset_words(cv->rows);
@@ -278,7 +283,10 @@ bool columnar_chunk_vector_nulls(const struct columnar_chunk_vector *cv, uint64_
     return seam_bitset_count(bits, cv->rows) == cv->nulls;
 }
 
-struct columnar_chunk_scratch *columnar_chunk_scratch_new(void) { return calloc(1, sizeof(struct columnar_chunk_scratch)); }
+struct columnar_chunk_scratch *columnar_chunk_scratch_new(void)
+{
+    return calloc(1, sizeof(struct columnar_chunk_scratch));
+}
 
 void columnar_chunk_scratch_free(struct columnar_chunk_scratch *s)
 {
@@ -288,8 +296,9 @@ void columnar_chunk_scratch_free(struct columnar_chunk_scratch *s)
     free(s);
 }
 
-static enum seam_status read_ints(const struct columnar_chunk *c, const struct columnar_chunk_vector *cv,
-                             struct columnar_chunk_scratch *s)
+static enum seam_status read_ints(const struct columnar_chunk *c,
+                                  const struct columnar_chunk_vector *cv,
+                                  struct columnar_chunk_scratch *s)
 {
     uint64_t base = c->base, factor = c->factor;
 
@@ -305,14 +314,17 @@ static enum seam_status read_ints(const struct columnar_chunk *c, const struct c
     return SEAM_OK;
 }
 
-static enum seam_status read_decimals(const struct columnar_chunk *c, const struct columnar_chunk_vector *cv,
-                                 struct columnar_chunk_scratch *s)
+static enum seam_status read_decimals(const struct columnar_chunk *c,
+                                      const struct columnar_chunk_vector *cv,
+                                      struct columnar_chunk_scratch *s)
 {
-    static const double powers[13] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
+    static const double powers[13] = {1e0, 1e1, 1e2, 1e3,  1e4,  1e5, 1e6,
+                                      1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
     double divisor = powers[c->factor];
     struct seam_reader r = seam_reader_of(cv->rest, cv->rest_size);
     unsigned bad = seam_read_u16(&r);
-    const uint8_t *where = seam_read_bytes(&r, 2 * (size_t)bad), *bits = seam_read_bytes(&r, 8 * (size_t)bad);
+    const uint8_t *where = seam_read_bytes(&r, 2 * (size_t)bad),
+                  *bits = seam_read_bytes(&r, 8 * (size_t)bad);
 
     if (r.bad || seam_reader_left(&r) != 0) return SEAM_CORRUPT;
     if (!columnar_ints_decode64(&cv->ints, cv->rows, s->u)) return SEAM_CORRUPT;
@@ -327,8 +339,9 @@ static enum seam_status read_decimals(const struct columnar_chunk *c, const stru
     return SEAM_OK;
 }
 
-static enum seam_status read_text(const struct columnar_chunk *c, const struct columnar_chunk_vector *cv,
-                             struct columnar_chunk_scratch *s)
+static enum seam_status read_text(const struct columnar_chunk *c,
+                                  const struct columnar_chunk_vector *cv,
+                                  struct columnar_chunk_scratch *s)
 {
     uint64_t total = 0;
     const char *p;
@@ -362,8 +375,8 @@ static enum seam_status read_text(const struct columnar_chunk *c, const struct c
 }
 
 /* Every value alike: no array is filled. */
-static bool read_const(const struct columnar_chunk *c, const struct columnar_chunk_vector *cv, struct columnar_chunk_scratch *s,
-                       struct columnar_vec *out)
+static bool read_const(const struct columnar_chunk *c, const struct columnar_chunk_vector *cv,
+                       struct columnar_chunk_scratch *s, struct columnar_vec *out)
 {
     if (cv->ints.mode != INTS_CONST) return false;
     switch (c->kind) {
@@ -373,53 +386,54 @@ static bool read_const(const struct columnar_chunk *c, const struct columnar_chu
         out->i = s->i;
         break;
     case CHUNK_DICT:
-        if (c->dict_d != NULL) out->d = c->dict_d + cv->ints.base;
-        else out->i = c->dict_i + cv->ints.base;
+        if (c->dict_d != NULL)
+            out->d = c->dict_d + cv->ints.base;
+        else
+            out->i = c->dict_i + cv->ints.base;
         break;
-    case CHUNK_TEXT_DICT:
-        out->s = c->dict_s + cv->ints.base;
-        break;
-    default:
-        return false;
+    case CHUNK_TEXT_DICT: out->s = c->dict_s + cv->ints.base; break;
+    default: return false;
     }
     out->kind = COLUMNAR_VEC_CONST;
     return true;
 }
 
-static enum seam_status read_values(const struct columnar_chunk *c, const struct columnar_chunk_vector *cv,
-                               struct columnar_chunk_scratch *s, struct columnar_vec *out)
+static enum seam_status read_values(const struct columnar_chunk *c,
+                                    const struct columnar_chunk_vector *cv,
+                                    struct columnar_chunk_scratch *s, struct columnar_vec *out)
 {
     out->kind = COLUMNAR_VEC_FLAT;
     out->i = s->i;
     switch (c->kind) {
-    case CHUNK_INTS:
-        return read_ints(c, cv, s);
-    case CHUNK_DECIMALS:
-        return read_decimals(c, cv, s);
+    case CHUNK_INTS: return read_ints(c, cv, s);
+    case CHUNK_DECIMALS: return read_decimals(c, cv, s);
     case CHUNK_TEXT_SYMBOLS:
-    case CHUNK_TEXT_PLAIN:
-        out->s = s->s;
-        return read_text(c, cv, s);
+    case CHUNK_TEXT_PLAIN: out->s = s->s; return read_text(c, cv, s);
     default:
         if (!columnar_ints_decode32(&cv->ints, cv->rows, s->code)) return SEAM_CORRUPT;
         out->kind = COLUMNAR_VEC_DICT;
         out->stable = true;
         out->dict_count = c->dict_slots;
         out->code = s->code;
-        if (c->type == SEAM_V_TEXT) out->s = c->dict_s;
-        else if (c->type == SEAM_V_DOUBLE) out->d = c->dict_d;
-        else out->i = c->dict_i;
+        if (c->type == SEAM_V_TEXT)
+            out->s = c->dict_s;
+        else if (c->type == SEAM_V_DOUBLE)
+            out->d = c->dict_d;
+        else
+            out->i = c->dict_i;
         return SEAM_OK;
     }
 }
 
-enum seam_status columnar_chunk_read(const struct columnar_chunk *c, uint32_t v, struct columnar_chunk_scratch *s, struct columnar_vec *out)
+enum seam_status columnar_chunk_read(const struct columnar_chunk *c, uint32_t v,
+                                     struct columnar_chunk_scratch *s, struct columnar_vec *out)
 {
     static const uint64_t one_null[1] = {1};
     struct columnar_chunk_vector cv;
 
     assert(v < c->vectors);
-    *out = (struct columnar_vec){.type = c->type, .scale = c->scale, .lo = INT64_MIN, .hi = INT64_MAX};
+    *out =
+        (struct columnar_vec){.type = c->type, .scale = c->scale, .lo = INT64_MIN, .hi = INT64_MAX};
     if (!columnar_chunk_vector(c, v, &cv)) return SEAM_CORRUPT;
     if (s->s == NULL && c->type == SEAM_V_TEXT) {
         s->s = calloc(COLUMNAR_VECTOR_ROWS, sizeof *s->s);
@@ -460,8 +474,10 @@ void columnar_cells_put(struct columnar_cells *c, uint32_t row, const struct sea
     if (v->type == SEAM_V_NULL) {
         seam_bitset_set(c->nulls, row);
         c->any = true;
-        if (c->s != NULL) c->s[row] = (struct columnar_text_ref){"", 0};
-        else c->i[row] = 0;
+        if (c->s != NULL)
+            c->s[row] = (struct columnar_text_ref){"", 0};
+        else
+            c->i[row] = 0;
     } else if (c->s != NULL) {
         c->s[row] = (struct columnar_text_ref){v->s, v->len};
     } else {

@@ -40,14 +40,19 @@
 #include "columnar/format/vector.h"
 
 enum columnar_chunk_kind { /* on disk; never renumber */
-    CHUNK_INTS = 1, CHUNK_DICT = 2, CHUNK_DECIMALS = 3, CHUNK_TEXT_DICT = 4, CHUNK_TEXT_SYMBOLS = 5,
-    CHUNK_TEXT_PLAIN = 6, CHUNK_KINDS = 7
+                           CHUNK_INTS = 1,
+                           CHUNK_DICT = 2,
+                           CHUNK_DECIMALS = 3,
+                           CHUNK_TEXT_DICT = 4,
+                           CHUNK_TEXT_SYMBOLS = 5,
+                           CHUNK_TEXT_PLAIN = 6,
+                           CHUNK_KINDS = 7
 };
 enum { CHUNK_HEAD = 40, CHUNK_ROWS_MAX = 1 << 20, CHUNK_DICT_MAX = 1 << 16 };
 
 struct columnar_zone {
-    int64_t min, max;  /* min > max: no value, all null */
-    uint32_t at, end;  /* block within data */
+    int64_t min, max; /* min > max: no value, all null */
+    uint32_t at, end; /* block within data */
     uint32_t nulls;
 };
 
@@ -70,14 +75,15 @@ struct columnar_chunk {
     double *dict_d;                  /* DICT over double */
     struct columnar_text_ref *dict_s;
     struct columnar_symbols *symbols;
-    uint32_t text_max;               /* most text bytes a vector may decode to */
+    uint32_t text_max; /* most text bytes a vector may decode to */
     const uint8_t *data;
-    size_t size;                     /* the whole chunk, encoded */
+    size_t size; /* the whole chunk, encoded */
 };
 
 /* Encodes rows [from, from + n) of a column (from a multiple of 64). SEAM_NOMEM by out's flag. */
-void columnar_chunk_encode(const struct columnar_column *c, size_t from, size_t n, enum seam_value_type type,
-                  unsigned scale, struct seam_buf *out, struct columnar_chunk_summary *summary);
+void columnar_chunk_encode(const struct columnar_column *c, size_t from, size_t n,
+                           enum seam_value_type type, unsigned scale, struct seam_buf *out,
+                           struct columnar_chunk_summary *summary);
 
 /* Checks everything that can be checked without decoding, and reads the dictionary. p must live as long
  * as the chunk and be followed by BITPACK_SLACK readable bytes. NULL out and false: corrupt, *at says where. */
@@ -94,13 +100,15 @@ static inline uint32_t chunk_vector_rows(const struct columnar_chunk *c, uint32_
 /* One vector, still encoded. */
 struct columnar_chunk_vector {
     uint32_t rows, nulls;
-    struct columnar_ints_block null_bits;     /* when 0 < nulls < rows */
-    struct columnar_ints_block ints;          /* values, codes or lengths; not set when all rows are null */
+    struct columnar_ints_block null_bits; /* when 0 < nulls < rows */
+    struct columnar_ints_block ints; /* values, codes or lengths; not set when all rows are null */
     const uint8_t *rest;             /* text bytes, exceptions */
     size_t rest_size;
 };
-bool columnar_chunk_vector(const struct columnar_chunk *c, uint32_t v, struct columnar_chunk_vector *out);
-bool columnar_chunk_vector_nulls(const struct columnar_chunk_vector *cv, uint64_t bits[COLUMNAR_VECTOR_WORDS]);
+bool columnar_chunk_vector(const struct columnar_chunk *c, uint32_t v,
+                           struct columnar_chunk_vector *out);
+bool columnar_chunk_vector_nulls(const struct columnar_chunk_vector *cv,
+                                 uint64_t bits[COLUMNAR_VECTOR_WORDS]);
 
 /* Memory for one decoded vector of one column. */
 struct columnar_chunk_scratch {
@@ -110,7 +118,7 @@ struct columnar_chunk_scratch {
         uint64_t u[COLUMNAR_VECTOR_ROWS];
     };
     uint32_t code[COLUMNAR_VECTOR_ROWS];
-    struct columnar_text_ref *s;              /* COLUMNAR_VECTOR_ROWS of them, made at first need */
+    struct columnar_text_ref *s; /* COLUMNAR_VECTOR_ROWS of them, made at first need */
     uint64_t nulls[COLUMNAR_VECTOR_WORDS];
     uint8_t *bytes;
     size_t bytes_cap;
@@ -119,8 +127,9 @@ struct columnar_chunk_scratch *columnar_chunk_scratch_new(void);
 void columnar_chunk_scratch_free(struct columnar_chunk_scratch *s);
 
 /* Decodes vector v; *out points into scratch and chunk. SEAM_CORRUPT, SEAM_NOMEM. */
-enum seam_status columnar_chunk_read(const struct columnar_chunk *c, uint32_t v, struct columnar_chunk_scratch *scratch,
-                       struct columnar_vec *out);
+enum seam_status columnar_chunk_read(const struct columnar_chunk *c, uint32_t v,
+                                     struct columnar_chunk_scratch *scratch,
+                                     struct columnar_vec *out);
 
 int64_t columnar_zone_of_double(double d);
 double columnar_zone_to_double(int64_t z);

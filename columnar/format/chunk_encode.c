@@ -14,8 +14,8 @@ struct encoder {
     size_t from, rows;
     enum seam_value_type type;
     unsigned scale;
-    int64_t *z;            /* int-like values; doubles as zone integers; text prefixes */
-    uint64_t *e;           /* encoded integers of the kind under trial */
+    int64_t *z;  /* int-like values; doubles as zone integers; text prefixes */
+    uint64_t *e; /* encoded integers of the kind under trial */
     uint32_t vectors;
     struct columnar_zone *zones;
     int64_t min, max;
@@ -56,23 +56,22 @@ static void load_values(struct encoder *x)
 
         if (is_null(x, i)) continue;
         switch (x->type) {
-        case SEAM_V_DOUBLE:
-            x->z[i] = columnar_zone_of_double(x->c->doubles[x->from + i]);
-            break;
+        case SEAM_V_DOUBLE: x->z[i] = columnar_zone_of_double(x->c->doubles[x->from + i]); break;
         case SEAM_V_TEXT:
             s = text_at(x, i, &n);
             x->z[i] = columnar_zone_of_text(s, n);
             break;
-        default:
-            x->z[i] = x->c->ints[x->from + i];
+        default: x->z[i] = x->c->ints[x->from + i];
         }
     }
     if (x->c->nulls == NULL) return;
     while (first < x->rows && is_null(x, first)) first++;
     if (first < x->rows) last = x->z[first];
     for (size_t i = 0; i < x->rows; i++) {
-        if (is_null(x, i)) x->z[i] = last;
-        else last = x->z[i];
+        if (is_null(x, i))
+            x->z[i] = last;
+        else
+            last = x->z[i];
     }
 }
 
@@ -172,7 +171,8 @@ static void write_int_blocks(struct encoder *x, bool codes, struct draft *d, uin
     for (uint32_t v = 0; v < x->vectors; v++) {
         if (!all_null(x, v)) {
             write_nulls(x, v, &d->data);
-            columnar_ints_encode(x->e + (size_t)v * COLUMNAR_VECTOR_ROWS, vector_rows(x, v), codes, &d->data);
+            columnar_ints_encode(x->e + (size_t)v * COLUMNAR_VECTOR_ROWS, vector_rows(x, v), codes,
+                                 &d->data);
         }
         ends[v] = (uint32_t)d->data.size;
     }
@@ -284,7 +284,7 @@ static void draft_dict(struct encoder *x, struct draft *d, uint32_t *ends)
 
 /* ---- doubles that are decimals ---- */
 
-static const double powers_of_ten[DIGITS_MAX + 1] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6,
+static const double powers_of_ten[DIGITS_MAX + 1] = {1e0, 1e1, 1e2, 1e3,  1e4,  1e5, 1e6,
                                                      1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
 
 static bool decimal_of(double d, unsigned digits, int64_t *out)
@@ -387,7 +387,10 @@ static void draft_decimals(struct encoder *x, struct draft *d, uint32_t *ends)
 
 /* ---- text ---- */
 
-struct text_entry { struct columnar_text_ref text; uint64_t first; };
+struct text_entry {
+    struct columnar_text_ref text;
+    uint64_t first;
+};
 
 static int by_text(const void *pa, const void *pb)
 {
@@ -401,7 +404,9 @@ static int by_text(const void *pa, const void *pb)
 static size_t gather_texts(const struct encoder *x, size_t max, struct text_entry *entries)
 {
     size_t slots = 1, count = 0;
-    struct { uint32_t id, tag; } *table;
+    struct {
+        uint32_t id, tag;
+    } * table;
 
     while (slots < 2 * max + 2) slots *= 2;
     table = calloc(slots, sizeof *table);
@@ -481,8 +486,8 @@ static void vector_text(struct encoder *x, uint32_t v, struct seam_buf *joined)
     }
 }
 
-static void draft_text(struct encoder *x, const struct columnar_symbol_encoder *symbols, struct draft *d,
-                       uint32_t *ends)
+static void draft_text(struct encoder *x, const struct columnar_symbol_encoder *symbols,
+                       struct draft *d, uint32_t *ends)
 {
     struct seam_buf joined = {0};
 
@@ -497,10 +502,14 @@ static void draft_text(struct encoder *x, const struct columnar_symbol_encoder *
             vector_text(x, v, &joined);
             at = d->data.size;
             seam_buf_u16(&d->data, 0);
-            columnar_ints_encode(x->e + (size_t)v * COLUMNAR_VECTOR_ROWS, vector_rows(x, v), false, &d->data);
-            if (seam_buf_ok(&d->data)) seam_put_u16(d->data.data + at, (uint16_t)(d->data.size - at - 2));
-            if (symbols != NULL) columnar_symbols_encode(symbols, joined.data, joined.size, &d->data);
-            else seam_buf_append(&d->data, joined.data, joined.size);
+            columnar_ints_encode(x->e + (size_t)v * COLUMNAR_VECTOR_ROWS, vector_rows(x, v), false,
+                                 &d->data);
+            if (seam_buf_ok(&d->data))
+                seam_put_u16(d->data.data + at, (uint16_t)(d->data.size - at - 2));
+            if (symbols != NULL)
+                columnar_symbols_encode(symbols, joined.data, joined.size, &d->data);
+            else
+                seam_buf_append(&d->data, joined.data, joined.size);
             if (!seam_buf_ok(&joined)) x->failed = true;
         }
         ends[v] = (uint32_t)d->data.size;
@@ -538,7 +547,10 @@ static uint64_t text_bytes(const struct encoder *x)
 
 /* ---- choosing ---- */
 
-static size_t draft_size(const struct draft *d) { return d->aux.size + d->data.size; }
+static size_t draft_size(const struct draft *d)
+{
+    return d->aux.size + d->data.size;
+}
 
 static void keep_smaller(struct draft *best, uint32_t *best_ends, struct draft *other,
                          uint32_t *other_ends, uint32_t vectors)
@@ -567,7 +579,8 @@ static void choose(struct encoder *x, struct draft *best, uint32_t *ends, uint32
             draft_text_dict(x, best, ends);
         /* A dictionary answers predicates and groups once a distinct value: few values settle it, and elsewhere
          * symbols must take half its size.                                                          */
-        if (best->kind != 0 && (x->distinct <= FEW_TEXTS || draft_size(best) < bytes / 10 + 64)) return;
+        if (best->kind != 0 && (x->distinct <= FEW_TEXTS || draft_size(best) < bytes / 10 + 64))
+            return;
         if (bytes >= 512) {
             symbols = learn_symbols(x, bytes);
             if (symbols != NULL) draft_text(x, symbols, &other, other_ends);
@@ -611,11 +624,15 @@ static void put_zone(struct seam_buf *out, int64_t z, int64_t base, unsigned wid
     seam_buf_append(out, bytes, width);
 }
 
-static void assemble(struct encoder *x, const struct draft *d, const uint32_t *ends, struct seam_buf *out)
+static void assemble(struct encoder *x, const struct draft *d, const uint32_t *ends,
+                     struct seam_buf *out)
 {
     uint64_t range = x->nulls == x->rows ? 0 : (uint64_t)x->max - (uint64_t)x->min;
-    unsigned width = range == 0 ? 0 : range <= UINT8_MAX ? 1 : range <= UINT16_MAX ? 2
-                     : range <= UINT32_MAX ? 4 : 8;
+    unsigned width = range == 0            ? 0
+                     : range <= UINT8_MAX  ? 1
+                     : range <= UINT16_MAX ? 2
+                     : range <= UINT32_MAX ? 4
+                                           : 8;
     int64_t base = x->nulls == x->rows ? 0 : x->min;
 
     seam_buf_u8(out, d->kind);
@@ -641,8 +658,9 @@ static void assemble(struct encoder *x, const struct draft *d, const uint32_t *e
     if (!seam_buf_ok(&d->aux) || !seam_buf_ok(&d->data)) x->failed = true;
 }
 
-void columnar_chunk_encode(const struct columnar_column *c, size_t from, size_t n, enum seam_value_type type,
-                  unsigned scale, struct seam_buf *out, struct columnar_chunk_summary *summary)
+void columnar_chunk_encode(const struct columnar_column *c, size_t from, size_t n,
+                           enum seam_value_type type, unsigned scale, struct seam_buf *out,
+                           struct columnar_chunk_summary *summary)
 {
     struct encoder x = {.c = c, .from = from, .rows = n, .type = type, .scale = scale};
     struct draft best = {0};
@@ -664,9 +682,13 @@ void columnar_chunk_encode(const struct columnar_column *c, size_t from, size_t 
     if (!x.failed) {
         choose(&x, &best, ends, other_ends);
         assemble(&x, &best, ends, out);
-        *summary = (struct columnar_chunk_summary){.kind = best.kind, .type = (uint8_t)type,
-                                          .scale = (uint8_t)scale, .min = x.min, .max = x.max,
-                                          .nulls = x.nulls, .distinct = x.distinct};
+        *summary = (struct columnar_chunk_summary){.kind = best.kind,
+                                                   .type = (uint8_t)type,
+                                                   .scale = (uint8_t)scale,
+                                                   .min = x.min,
+                                                   .max = x.max,
+                                                   .nulls = x.nulls,
+                                                   .distinct = x.distinct};
     }
     if (x.failed) out->failed = true;
     draft_free(&best);

@@ -28,7 +28,10 @@ void columnar_coldata_free(struct columnar_coldata *d)
     *d = (struct columnar_coldata){0};
 }
 
-void columnar_coldata_clear(struct columnar_coldata *d) { columnar_coldata_truncate(d, 0); }
+void columnar_coldata_clear(struct columnar_coldata *d)
+{
+    columnar_coldata_truncate(d, 0);
+}
 
 void columnar_coldata_truncate(struct columnar_coldata *d, size_t rows)
 {
@@ -60,7 +63,8 @@ static bool grow(void *memory, size_t bytes)
 
 enum seam_status columnar_coldata_reserve(struct columnar_coldata *d, size_t extra)
 {
-    size_t cap = d->cap < COLUMNAR_VECTOR_ROWS ? COLUMNAR_VECTOR_ROWS : d->cap; /* null words come by whole vectors */
+    size_t cap = d->cap < COLUMNAR_VECTOR_ROWS ? COLUMNAR_VECTOR_ROWS
+                                               : d->cap; /* null words come by whole vectors */
 
     if (d->rows + extra <= d->cap) return SEAM_OK;
     while (cap < d->rows + extra) cap *= 2;
@@ -90,7 +94,8 @@ static uint64_t text_end(const struct columnar_coldata_column *col, size_t row)
     return row == 0 ? 0 : col->ends[row - 1];
 }
 
-static enum seam_status text_room(struct columnar_coldata_column *col, uint64_t used, uint64_t extra)
+static enum seam_status text_room(struct columnar_coldata_column *col, uint64_t used,
+                                  uint64_t extra)
 {
     size_t cap = col->text_cap < 1024 ? 1024 : col->text_cap;
 
@@ -101,7 +106,8 @@ static enum seam_status text_room(struct columnar_coldata_column *col, uint64_t 
     return SEAM_OK;
 }
 
-enum seam_status columnar_coldata_append(struct columnar_coldata *d, const struct seam_value *values, seam_lsn_t lsn)
+enum seam_status columnar_coldata_append(struct columnar_coldata *d,
+                                         const struct seam_value *values, seam_lsn_t lsn)
 {
     size_t row = d->rows;
 
@@ -113,8 +119,10 @@ enum seam_status columnar_coldata_append(struct columnar_coldata *d, const struc
         if (v->type == SEAM_V_NULL) {
             if (make_nulls(d, col) != SEAM_OK) return SEAM_NOMEM;
             seam_bitset_set(col->nulls, row);
-            if (col->type == SEAM_V_TEXT) col->ends[row] = text_end(col, row);
-            else col->i[row] = 0;
+            if (col->type == SEAM_V_TEXT)
+                col->ends[row] = text_end(col, row);
+            else
+                col->i[row] = 0;
             d->bytes += 1;
             continue;
         }
@@ -127,7 +135,8 @@ enum seam_status columnar_coldata_append(struct columnar_coldata *d, const struc
             d->bytes += v->len + 4;
         } else if (col->type == SEAM_V_DOUBLE && v->type != SEAM_V_DOUBLE) {
             col->d[row] = v->type == SEAM_V_DECIMAL
-                              ? (double)v->i / (double)seam_decimal_pow10(v->scale) : (double)v->i;
+                              ? (double)v->i / (double)seam_decimal_pow10(v->scale)
+                              : (double)v->i;
             d->bytes += 8;
         } else {
             col->i[row] = v->i;
@@ -140,7 +149,7 @@ enum seam_status columnar_coldata_append(struct columnar_coldata *d, const struc
 }
 
 static enum seam_status append_text(struct columnar_coldata *d, struct columnar_coldata_column *col,
-                               const struct columnar_column *in, size_t rows)
+                                    const struct columnar_column *in, size_t rows)
 {
     uint64_t end = text_end(col, d->rows), total = rows == 0 ? 0 : in->ends[rows - 1];
 
@@ -151,8 +160,9 @@ static enum seam_status append_text(struct columnar_coldata *d, struct columnar_
     return SEAM_OK;
 }
 
-enum seam_status columnar_coldata_append_columns(struct columnar_coldata *d, const struct columnar_column *columns,
-                                   size_t rows, seam_lsn_t lsn, const seam_lsn_t *lsns)
+enum seam_status columnar_coldata_append_columns(struct columnar_coldata *d,
+                                                 const struct columnar_column *columns, size_t rows,
+                                                 seam_lsn_t lsn, const seam_lsn_t *lsns)
 {
     if (columnar_coldata_reserve(d, rows) != SEAM_OK) return SEAM_NOMEM;
     for (int c = 0; c < d->count; c++) {
@@ -164,7 +174,8 @@ enum seam_status columnar_coldata_append_columns(struct columnar_coldata *d, con
         } else if (col->type == SEAM_V_TEXT) {
             for (size_t i = 0; i < rows; i++) col->ends[d->rows + i] = text_end(col, d->rows);
         } else if (in->ints != NULL || in->doubles != NULL) {
-            memcpy(col->i + d->rows, in->ints != NULL ? (const void *)in->ints : in->doubles, rows * 8);
+            memcpy(col->i + d->rows, in->ints != NULL ? (const void *)in->ints : in->doubles,
+                   rows * 8);
             d->bytes += rows * 8;
         } else {
             memset(col->i + d->rows, 0, rows * 8);
@@ -173,7 +184,8 @@ enum seam_status columnar_coldata_append_columns(struct columnar_coldata *d, con
         if (in->nulls != NULL || (in->ints == NULL && in->doubles == NULL && in->ends == NULL)) {
             if (make_nulls(d, col) != SEAM_OK) return SEAM_NOMEM;
             for (size_t i = 0; i < rows; i++)
-                if (in->nulls == NULL || seam_bitset_get(in->nulls, i)) seam_bitset_set(col->nulls, d->rows + i);
+                if (in->nulls == NULL || seam_bitset_get(in->nulls, i))
+                    seam_bitset_set(col->nulls, d->rows + i);
         }
     }
     for (size_t i = 0; i < rows; i++) d->lsn[d->rows + i] = lsns != NULL ? lsns[i] : lsn;
@@ -198,7 +210,8 @@ struct seam_value columnar_coldata_value(const struct columnar_coldata *d, int c
     return v;
 }
 
-void columnar_coldata_view(const struct columnar_coldata *d, int column, struct columnar_column *out)
+void columnar_coldata_view(const struct columnar_coldata *d, int column,
+                           struct columnar_column *out)
 {
     const struct columnar_coldata_column *col = &d->columns[column];
 
@@ -213,14 +226,17 @@ void columnar_coldata_view(const struct columnar_coldata *d, int column, struct 
     }
 }
 
-void columnar_coldata_vec(const struct columnar_coldata *d, int column, size_t from, size_t n, struct columnar_text_ref *refs,
-                 struct columnar_vec *out)
+void columnar_coldata_vec(const struct columnar_coldata *d, int column, size_t from, size_t n,
+                          struct columnar_text_ref *refs, struct columnar_vec *out)
 {
     const struct columnar_coldata_column *col = &d->columns[column];
 
     assert((from & 63) == 0 && from + n <= d->rows);
-    *out = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT, .type = col->type, .scale = col->scale,
-                        .lo = INT64_MIN, .hi = INT64_MAX};
+    *out = (struct columnar_vec){.kind = COLUMNAR_VEC_FLAT,
+                                 .type = col->type,
+                                 .scale = col->scale,
+                                 .lo = INT64_MIN,
+                                 .hi = INT64_MAX};
     out->nulls = col->nulls == NULL ? NULL : col->nulls + from / 64;
     if (col->type != SEAM_V_TEXT) {
         out->i = col->i + from;
@@ -230,7 +246,7 @@ void columnar_coldata_vec(const struct columnar_coldata *d, int column, size_t f
         uint64_t begin = text_end(col, from + i);
 
         refs[i] = (struct columnar_text_ref){col->text == NULL ? "" : col->text + begin,
-                                    (uint32_t)(col->ends[from + i] - begin)};
+                                             (uint32_t)(col->ends[from + i] - begin)};
     }
     out->s = refs;
 }

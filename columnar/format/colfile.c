@@ -10,8 +10,9 @@ enum { FILE_VERSION = 1, FOOTER_MAX = 1 << 30 };
 
 /* ---- writing ---- */
 
-enum seam_status columnar_colgroup_encode(const struct columnar_colfile_column *columns, const struct columnar_column *data,
-                            int count, size_t from, size_t n, struct columnar_colgroup *out)
+enum seam_status columnar_colgroup_encode(const struct columnar_colfile_column *columns,
+                                          const struct columnar_column *data, int count,
+                                          size_t from, size_t n, struct columnar_colgroup *out)
 {
     *out = (struct columnar_colgroup){.rows = (uint32_t)n};
     out->ends = calloc((size_t)count, sizeof *out->ends);
@@ -22,7 +23,7 @@ enum seam_status columnar_colgroup_encode(const struct columnar_colfile_column *
         size_t at = out->bytes.size;
 
         columnar_chunk_encode(&data[c], from, n, columns[c].type, columns[c].scale, &out->bytes,
-                     &out->summaries[c]);
+                              &out->summaries[c]);
         if (!seam_buf_ok(&out->bytes)) goto fail;
         out->ends[c] = out->bytes.size;
         out->crcs[c] = seam_crc32c(0, out->bytes.data + at, out->bytes.size - at);
@@ -62,9 +63,10 @@ void columnar_colfile_writer_free(struct columnar_colfile_writer *w)
     free(w);
 }
 
-enum seam_status columnar_colfile_create(struct seam_io *io, const char *path, uint64_t id, uint64_t table_id,
-                           const struct columnar_colfile_column *columns, int count,
-                           struct columnar_colfile_writer **out, struct seam_fault *f)
+enum seam_status columnar_colfile_create(struct seam_io *io, const char *path, uint64_t id,
+                                         uint64_t table_id,
+                                         const struct columnar_colfile_column *columns, int count,
+                                         struct columnar_colfile_writer **out, struct seam_fault *f)
 {
     uint8_t head[COLFILE_HEAD] = {0};
     struct columnar_colfile_writer *w = calloc(1, sizeof *w);
@@ -72,7 +74,9 @@ enum seam_status columnar_colfile_create(struct seam_io *io, const char *path, u
     uint32_t crc;
 
     assert(count >= 1 && columns[0].id == COLFILE_LSN_COLUMN);
-    if (w == NULL) return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to write a file");
+    if (w == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                              "no memory to write a file");
     w->path = strdup(path);
     w->count = count;
     w->at = COLFILE_HEAD;
@@ -89,14 +93,18 @@ enum seam_status columnar_colfile_create(struct seam_io *io, const char *path, u
     seam_put_u64(head + 24, table_id);
     crc = seam_crc32c(seam_crc32c(0, head, 12), head + 16, COLFILE_HEAD - 16);
     seam_put_u32(head + 12, crc);
-    st = seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &w->file, f);
+    st =
+        seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &w->file, f);
     if (st == SEAM_OK) st = seam_file_write(w->file, 0, head, sizeof head, f);
-    if (st == SEAM_OK) *out = w;
-    else columnar_colfile_writer_free(w);
+    if (st == SEAM_OK)
+        *out = w;
+    else
+        columnar_colfile_writer_free(w);
     return st;
 }
 
-enum seam_status columnar_colfile_add(struct columnar_colfile_writer *w, const struct columnar_colgroup *g, struct seam_fault *f)
+enum seam_status columnar_colfile_add(struct columnar_colfile_writer *w,
+                                      const struct columnar_colgroup *g, struct seam_fault *f)
 {
     struct seam_buf *b = &w->groups_footer;
     enum seam_status st = seam_file_write(w->file, w->at, g->bytes.data, g->bytes.size, f);
@@ -126,8 +134,9 @@ enum seam_status columnar_colfile_add(struct columnar_colfile_writer *w, const s
     return SEAM_OK;
 }
 
-enum seam_status columnar_colfile_finish(struct columnar_colfile_writer *w, bool no_sync, struct columnar_colfile_written *written,
-                           struct seam_fault *f)
+enum seam_status columnar_colfile_finish(struct columnar_colfile_writer *w, bool no_sync,
+                                         struct columnar_colfile_written *written,
+                                         struct seam_fault *f)
 {
     struct seam_buf b = {0};
     uint8_t trailer[COLFILE_TRAILER] = {0};
@@ -151,8 +160,8 @@ enum seam_status columnar_colfile_finish(struct columnar_colfile_writer *w, bool
     if (!seam_buf_ok(&b)) goto done;
     st = seam_file_write(w->file, w->at, b.data, b.size, f);
     if (st == SEAM_OK && !no_sync) st = seam_file_datasync(w->file, f);
-    *written = (struct columnar_colfile_written){.rows = w->rows, .bytes = w->at + b.size,
-                                        .lsn_min = w->lsn_min, .lsn_max = w->lsn_max};
+    *written = (struct columnar_colfile_written){
+        .rows = w->rows, .bytes = w->at + b.size, .lsn_min = w->lsn_min, .lsn_max = w->lsn_max};
 done:
     seam_buf_free(&b);
     return st;
@@ -160,8 +169,8 @@ done:
 
 /* ---- reading ---- */
 
-static enum seam_status read_footer(struct columnar_colfile *file, const uint8_t *p, size_t n, uint64_t at,
-                               struct seam_fault *f)
+static enum seam_status read_footer(struct columnar_colfile *file, const uint8_t *p, size_t n,
+                                    uint64_t at, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p, n);
     uint64_t columns, groups, rows = 0, next = COLFILE_HEAD;
@@ -179,7 +188,8 @@ static enum seam_status read_footer(struct columnar_colfile *file, const uint8_t
         file->columns[c].id = (uint32_t)id;
         file->columns[c].type = seam_read_u8(&r);
         file->columns[c].scale = seam_read_u8(&r);
-        if (r.bad || file->columns[c].type == SEAM_V_NULL || file->columns[c].type >= SEAM_V_TYPE_COUNT ||
+        if (r.bad || file->columns[c].type == SEAM_V_NULL ||
+            file->columns[c].type >= SEAM_V_TYPE_COUNT ||
             file->columns[c].scale > SEAM_DECIMAL_SCALE_MAX)
             goto bad;
     }
@@ -240,16 +250,20 @@ static enum seam_status read_ends(struct columnar_colfile *file, struct seam_fau
         return seam_fault_set(f, SEAM_CORRUPT, file->path, 0, "not a column file");
     if (seam_get_u32(head + 8) != FILE_VERSION)
         return seam_fault_set(f, SEAM_CORRUPT, file->path, 8, "column file version %u, not %d",
-                         seam_get_u32(head + 8), FILE_VERSION);
-    if (seam_get_u32(head + 12) != seam_crc32c(seam_crc32c(0, head, 12), head + 16, COLFILE_HEAD - 16))
+                              seam_get_u32(head + 8), FILE_VERSION);
+    if (seam_get_u32(head + 12) !=
+        seam_crc32c(seam_crc32c(0, head, 12), head + 16, COLFILE_HEAD - 16))
         return seam_fault_set(f, SEAM_CORRUPT, file->path, 0, "the head's checksum is wrong");
-    if (memcmp(tail + 56, magic_tail, 8) != 0 || seam_get_u32(tail + 52) != seam_crc32c(0, tail, 52))
+    if (memcmp(tail + 56, magic_tail, 8) != 0 ||
+        seam_get_u32(tail + 52) != seam_crc32c(0, tail, 52))
         return seam_fault_set(f, SEAM_CORRUPT, file->path, tail_at, "the trailer is damaged");
     footer = seam_get_u32(tail);
     if (footer > FOOTER_MAX || footer > tail_at - COLFILE_HEAD)
-        return seam_fault_set(f, SEAM_CORRUPT, file->path, tail_at, "the footer's size is impossible");
+        return seam_fault_set(f, SEAM_CORRUPT, file->path, tail_at,
+                              "the footer's size is impossible");
     if (seam_get_u32(tail + 4) != seam_crc32c(0, tail - footer, footer))
-        return seam_fault_set(f, SEAM_CORRUPT, file->path, tail_at - footer, "the footer's checksum is wrong");
+        return seam_fault_set(f, SEAM_CORRUPT, file->path, tail_at - footer,
+                              "the footer's checksum is wrong");
     file->id = seam_get_u64(head + 16);
     file->table_id = seam_get_u64(head + 24);
     file->rows = seam_get_u64(tail + 8);
@@ -258,13 +272,16 @@ static enum seam_status read_ends(struct columnar_colfile *file, struct seam_fau
     return read_footer(file, tail - footer, (size_t)footer, tail_at - footer, f);
 }
 
-enum seam_status columnar_colfile_open(struct seam_io *io, const char *path, struct columnar_colfile **out, struct seam_fault *f)
+enum seam_status columnar_colfile_open(struct seam_io *io, const char *path,
+                                       struct columnar_colfile **out, struct seam_fault *f)
 {
     struct columnar_colfile *file = calloc(1, sizeof *file);
     struct seam_file *handle = NULL;
     enum seam_status st;
 
-    if (file == NULL) return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to open a file");
+    if (file == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                              "no memory to open a file");
     atomic_init(&file->refs, 1);
     file->io = io;
     file->path = strdup(path);
@@ -275,8 +292,10 @@ enum seam_status columnar_colfile_open(struct seam_io *io, const char *path, str
     if (st == SEAM_OK) st = seam_file_map(handle, (size_t)file->size, &file->map, f);
     if (st == SEAM_OK) st = read_ends(file, f);
     seam_file_close(handle);
-    if (st == SEAM_OK) *out = file;
-    else columnar_colfile_unref(file);
+    if (st == SEAM_OK)
+        *out = file;
+    else
+        columnar_colfile_unref(file);
     return st;
 }
 
@@ -307,8 +326,8 @@ int columnar_colfile_column(const struct columnar_colfile *file, uint32_t id)
     return -1;
 }
 
-enum seam_status columnar_colfile_chunk(struct columnar_colfile *file, int group, int column, const struct columnar_chunk **out,
-                          struct seam_fault *f)
+enum seam_status columnar_colfile_chunk(struct columnar_colfile *file, int group, int column,
+                                        const struct columnar_chunk **out, struct seam_fault *f)
 {
     struct columnar_colfile_chunk *k = &file->groups[group].chunks[column];
     struct columnar_chunk *c = atomic_load_explicit(&k->opened, memory_order_acquire), *none = NULL;
@@ -320,13 +339,15 @@ enum seam_status columnar_colfile_chunk(struct columnar_colfile *file, int group
         return SEAM_OK;
     }
     if (seam_crc32c(0, p, k->size) != k->crc)
-        return seam_fault_set(f, SEAM_CORRUPT, file->path, k->offset, "a chunk's checksum is wrong");
+        return seam_fault_set(f, SEAM_CORRUPT, file->path, k->offset,
+                              "a chunk's checksum is wrong");
     if (!columnar_chunk_open(p, k->size, &c, &at))
         return seam_fault_set(f, SEAM_CORRUPT, file->path, k->offset + at, "a chunk is not valid");
     if (c->rows != file->groups[group].rows || c->type != file->columns[column].type ||
         c->scale != file->columns[column].scale || c->kind != k->summary.kind) {
         columnar_chunk_close(c);
-        return seam_fault_set(f, SEAM_CORRUPT, file->path, k->offset, "a chunk disagrees with the footer");
+        return seam_fault_set(f, SEAM_CORRUPT, file->path, k->offset,
+                              "a chunk disagrees with the footer");
     }
     /* Two threads may race to open one chunk: the first keeps it. */
     if (!atomic_compare_exchange_strong(&k->opened, &none, c)) {

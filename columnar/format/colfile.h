@@ -22,9 +22,17 @@
 
 #include "columnar/format/chunk.h"
 
-enum { COLFILE_HEAD = 64, COLFILE_TRAILER = 64, COLFILE_GROUPS_MAX = 1 << 16, COLFILE_LSN_COLUMN = 0 };
+enum {
+    COLFILE_HEAD = 64,
+    COLFILE_TRAILER = 64,
+    COLFILE_GROUPS_MAX = 1 << 16,
+    COLFILE_LSN_COLUMN = 0
+};
 
-struct columnar_colfile_column { uint32_t id; uint8_t type, scale; };
+struct columnar_colfile_column {
+    uint32_t id;
+    uint8_t type, scale;
+};
 
 struct columnar_colfile_chunk {
     uint64_t offset;
@@ -53,13 +61,17 @@ struct columnar_colfile {
     const uint8_t *map;
 };
 
-SEAM_MUST_USE enum seam_status columnar_colfile_open(struct seam_io *io, const char *path, struct columnar_colfile **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_colfile_open(struct seam_io *io, const char *path,
+                                                     struct columnar_colfile **out,
+                                                     struct seam_fault *f);
 struct columnar_colfile *columnar_colfile_ref(struct columnar_colfile *file);
 void columnar_colfile_unref(struct columnar_colfile *file); /* accepts NULL */
-int columnar_colfile_column(const struct columnar_colfile *file, uint32_t id); /* -1: the file has it not */
+int columnar_colfile_column(const struct columnar_colfile *file,
+                            uint32_t id); /* -1: the file has it not */
 /* Checked and parsed once, then shared by all threads; lives as long as the file. */
-SEAM_MUST_USE enum seam_status columnar_colfile_chunk(struct columnar_colfile *file, int group, int column,
-                                   const struct columnar_chunk **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_colfile_chunk(struct columnar_colfile *file, int group,
+                                                      int column, const struct columnar_chunk **out,
+                                                      struct seam_fault *f);
 
 /* ---- writing ---- */
 
@@ -67,26 +79,35 @@ SEAM_MUST_USE enum seam_status columnar_colfile_chunk(struct columnar_colfile *f
 struct columnar_colgroup {
     uint32_t rows;
     struct seam_buf bytes;
-    size_t *ends;                    /* of each column's chunk in bytes */
+    size_t *ends; /* of each column's chunk in bytes */
     struct columnar_chunk_summary *summaries;
     uint32_t *crcs;
 };
 /* Encodes rows [from, from + n) of the given columns. from % 64 == 0. */
-SEAM_MUST_USE enum seam_status columnar_colgroup_encode(const struct columnar_colfile_column *columns,
-                                     const struct columnar_column *data, int count, size_t from,
-                                     size_t n, struct columnar_colgroup *out);
+SEAM_MUST_USE enum seam_status
+columnar_colgroup_encode(const struct columnar_colfile_column *columns,
+                         const struct columnar_column *data, int count, size_t from, size_t n,
+                         struct columnar_colgroup *out);
 void columnar_colgroup_free(struct columnar_colgroup *g, int count);
 
 struct columnar_colfile_writer;
 /* Column 0 must be the LSN column. */
-SEAM_MUST_USE enum seam_status columnar_colfile_create(struct seam_io *io, const char *path, uint64_t id, uint64_t table_id,
-                                    const struct columnar_colfile_column *columns, int count,
-                                    struct columnar_colfile_writer **out, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status columnar_colfile_add(struct columnar_colfile_writer *w, const struct columnar_colgroup *g, struct seam_fault *f);
-struct columnar_colfile_written { uint64_t rows, bytes; seam_lsn_t lsn_min, lsn_max; };
+SEAM_MUST_USE enum seam_status
+columnar_colfile_create(struct seam_io *io, const char *path, uint64_t id, uint64_t table_id,
+                        const struct columnar_colfile_column *columns, int count,
+                        struct columnar_colfile_writer **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_colfile_add(struct columnar_colfile_writer *w,
+                                                    const struct columnar_colgroup *g,
+                                                    struct seam_fault *f);
+struct columnar_colfile_written {
+    uint64_t rows, bytes;
+    seam_lsn_t lsn_min, lsn_max;
+};
 /* Footer, trailer, sync (unless no_sync). The folder is the caller's to sync. */
-SEAM_MUST_USE enum seam_status columnar_colfile_finish(struct columnar_colfile_writer *w, bool no_sync,
-                                    struct columnar_colfile_written *written, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_colfile_finish(struct columnar_colfile_writer *w,
+                                                       bool no_sync,
+                                                       struct columnar_colfile_written *written,
+                                                       struct seam_fault *f);
 void columnar_colfile_writer_free(struct columnar_colfile_writer *w);
 
 #endif

@@ -6,7 +6,10 @@
 
 enum { HEAD_FOR = 10, HEAD_DELTA = 18, HEAD_RLE = 13 };
 
-static uint64_t width_mask(unsigned width) { return width >= 64 ? UINT64_MAX : (1ull << width) - 1; }
+static uint64_t width_mask(unsigned width)
+{
+    return width >= 64 ? UINT64_MAX : (1ull << width) - 1;
+}
 
 struct columnar_shape {
     uint64_t min, max;
@@ -18,8 +21,12 @@ static void measure(const uint64_t *v, size_t n, struct columnar_shape *s)
 {
     size_t run = 1;
 
-    *s = (struct columnar_shape){.min = v[0], .max = v[0], .step_min = INT64_MAX, .step_max = INT64_MIN,
-                        .runs = 1, .run_max = 1};
+    *s = (struct columnar_shape){.min = v[0],
+                                 .max = v[0],
+                                 .step_min = INT64_MAX,
+                                 .step_max = INT64_MIN,
+                                 .runs = 1,
+                                 .run_max = 1};
     for (size_t i = 1; i < n; i++) {
         int64_t step = (int64_t)(v[i] - v[i - 1]);
 
@@ -67,8 +74,8 @@ static void encode_rle(const uint64_t *v, size_t n, const struct columnar_shape 
     if (p != NULL) seam_bitpack_u64(lengths, runs, length_width, p);
 }
 
-static void encode_delta(const uint64_t *v, size_t n, const struct columnar_shape *s, unsigned width,
-                         struct seam_buf *out)
+static void encode_delta(const uint64_t *v, size_t n, const struct columnar_shape *s,
+                         unsigned width, struct seam_buf *out)
 {
     uint64_t steps[INTS_MAX];
     uint8_t *p;
@@ -111,11 +118,13 @@ void columnar_ints_encode(const uint64_t *v, size_t n, bool random_access, struc
     }
     /* A step range that wraps measures as 64 bits wide, and loses. */
     step_width = s.step_max >= s.step_min
-                     ? seam_bits_for_u64((uint64_t)s.step_max - (uint64_t)s.step_min) : 64;
+                     ? seam_bits_for_u64((uint64_t)s.step_max - (uint64_t)s.step_min)
+                     : 64;
     length_width = seam_bits_for_u64(s.run_max - 1);
     size_for = HEAD_FOR + seam_bitpack_size(n, width);
     size_delta = random_access ? SIZE_MAX : HEAD_DELTA + seam_bitpack_size(n - 1, step_width);
-    size_rle = HEAD_RLE + seam_bitpack_size(s.runs, width) + seam_bitpack_size(s.runs, length_width);
+    size_rle =
+        HEAD_RLE + seam_bitpack_size(s.runs, width) + seam_bitpack_size(s.runs, length_width);
     /* The others decode slower than FOR, so they must save something for it. */
     if (size_rle < size_delta && size_rle + size_for / 8 < size_for)
         encode_rle(v, n, &s, width, length_width, out);
@@ -131,9 +140,7 @@ bool columnar_ints_parse(const uint8_t *p, size_t size, size_t n, struct columna
     *b = (struct columnar_ints_block){.mode = p[0], .width = p[1]};
     if (b->width > 64) return false;
     switch (b->mode) {
-    case INTS_CONST:
-        b->base = seam_get_u64(p + 2);
-        return b->width == 0 && size == HEAD_FOR;
+    case INTS_CONST: b->base = seam_get_u64(p + 2); return b->width == 0 && size == HEAD_FOR;
     case INTS_FOR:
         b->base = seam_get_u64(p + 2);
         b->packed = p + HEAD_FOR;
@@ -154,8 +161,7 @@ bool columnar_ints_parse(const uint8_t *p, size_t size, size_t n, struct columna
         b->lengths = b->packed + seam_bitpack_size(b->runs, b->width);
         return size == HEAD_RLE + seam_bitpack_size(b->runs, b->width) +
                            seam_bitpack_size(b->runs, b->length_width);
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -167,7 +173,8 @@ uint64_t columnar_ints_bound(const struct columnar_ints_block *b)
     return b->base > UINT64_MAX - mask ? UINT64_MAX : b->base + mask;
 }
 
-bool columnar_ints_runs(const struct columnar_ints_block *b, size_t n, uint64_t *values, uint32_t *lengths)
+bool columnar_ints_runs(const struct columnar_ints_block *b, size_t n, uint64_t *values,
+                        uint32_t *lengths)
 {
     uint64_t total = 0;
 
@@ -188,9 +195,7 @@ bool columnar_ints_decode64(const struct columnar_ints_block *b, size_t n, uint6
     case INTS_CONST:
         for (size_t i = 0; i < n; i++) out[i] = b->base;
         return true;
-    case INTS_FOR:
-        seam_bitunpack_for_u64(b->packed, n, b->width, b->base, out);
-        return true;
+    case INTS_FOR: seam_bitunpack_for_u64(b->packed, n, b->width, b->base, out); return true;
     case INTS_DELTA:
         out[0] = b->base;
         if (n > 1) seam_bitunpack_delta_u64(b->packed, n - 1, b->width, b->base, b->step, out + 1);
@@ -214,9 +219,7 @@ bool columnar_ints_decode32(const struct columnar_ints_block *b, size_t n, uint3
     case INTS_CONST:
         for (size_t i = 0; i < n; i++) out[i] = base;
         return true;
-    case INTS_FOR:
-        seam_bitunpack_for_u32(b->packed, n, b->width, base, out);
-        return true;
+    case INTS_FOR: seam_bitunpack_for_u32(b->packed, n, b->width, base, out); return true;
     case INTS_DELTA:
         out[0] = base;
         if (n > 1) seam_bitunpack_delta_u32(b->packed, n - 1, b->width, base, step, out + 1);

@@ -21,9 +21,9 @@ enum { INTS_MAX = 2048 };
 struct columnar_ints_block {
     uint8_t mode, width, length_width;
     uint16_t runs;
-    uint64_t base, step;       /* DELTA: first value and step */
-    const uint8_t *packed;     /* FOR, DELTA: values; RLE: run values */
-    const uint8_t *lengths;    /* RLE */
+    uint64_t base, step;    /* DELTA: first value and step */
+    const uint8_t *packed;  /* FOR, DELTA: values; RLE: run values */
+    const uint8_t *lengths; /* RLE */
 };
 
 /* Appends one block. `random_access`: no DELTA (dictionary codes, which are bounded by base + 2^w).  */
@@ -38,7 +38,8 @@ bool columnar_ints_decode32(const struct columnar_ints_block *b, size_t n, uint3
 /* Value i alone; DELTA and RLE walk to it. */
 bool columnar_ints_get(const struct columnar_ints_block *b, size_t n, size_t i, uint64_t *out);
 /* RLE: run values and lengths; false when lengths do not add up to n. */
-bool columnar_ints_runs(const struct columnar_ints_block *b, size_t n, uint64_t *values, uint32_t *lengths);
+bool columnar_ints_runs(const struct columnar_ints_block *b, size_t n, uint64_t *values,
+                        uint32_t *lengths);
 const char *columnar_ints_mode_name(enum columnar_ints_mode m);
 
 #endif

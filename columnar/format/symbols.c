@@ -8,15 +8,18 @@ enum { ROUNDS = 5, SAMPLE_MAX = 64 << 10, HASH_SLOTS = 4096, CODES = 512, NONE =
 /* While learning, codes 0..255 are literal bytes and 256 + k is symbol k. */
 struct columnar_symbol_encoder {
     struct columnar_symbols table;
-    uint16_t one[256];          /* symbol of that single byte, or NONE  */
-    uint16_t two[65536];        /* symbol of those two bytes            */
-    uint16_t head[HASH_SLOTS];  /* longer: chain by hash of 3 bytes, longest first */
+    uint16_t one[256];         /* symbol of that single byte, or NONE  */
+    uint16_t two[65536];       /* symbol of those two bytes            */
+    uint16_t head[HASH_SLOTS]; /* longer: chain by hash of 3 bytes, longest first */
     uint16_t next[256];
-    uint64_t lo[256], hi[256];  /* symbol bytes as two words */
+    uint64_t lo[256], hi[256]; /* symbol bytes as two words */
     uint64_t lo_mask[256], hi_mask[256];
 };
 
-static uint32_t hash3(uint32_t three) { return (three * 0x9e3779b1u) >> 20; }
+static uint32_t hash3(uint32_t three)
+{
+    return (three * 0x9e3779b1u) >> 20;
+}
 
 static void encoder_index(struct columnar_symbol_encoder *e)
 {
@@ -69,7 +72,8 @@ static unsigned match(const struct columnar_symbol_encoder *e, const uint8_t *p,
     return e->one[lo & 0xff];
 }
 
-void columnar_symbols_encode(const struct columnar_symbol_encoder *e, const uint8_t *in, size_t n, struct seam_buf *out)
+void columnar_symbols_encode(const struct columnar_symbol_encoder *e, const uint8_t *in, size_t n,
+                             struct seam_buf *out)
 {
     uint8_t *start = seam_buf_extend(out, 2 * n), *o = start;
 
@@ -88,7 +92,11 @@ void columnar_symbols_encode(const struct columnar_symbol_encoder *e, const uint
     out->size -= 2 * n - (size_t)(o - start);
 }
 
-struct candidate { uint8_t bytes[SYMBOL_BYTES]; uint8_t length; uint64_t gain; };
+struct candidate {
+    uint8_t bytes[SYMBOL_BYTES];
+    uint8_t length;
+    uint64_t gain;
+};
 
 static int by_gain(const void *pa, const void *pb)
 {
@@ -116,8 +124,10 @@ static unsigned code_length(const struct columnar_symbols *t, unsigned code)
 
 static void code_bytes(const struct columnar_symbols *t, unsigned code, uint8_t *out)
 {
-    if (code < 256) out[0] = (uint8_t)code;
-    else memcpy(out, t->bytes[code - 256], t->length[code - 256]);
+    if (code < 256)
+        out[0] = (uint8_t)code;
+    else
+        memcpy(out, t->bytes[code - 256], t->length[code - 256]);
 }
 
 static void keep_best(struct columnar_symbol_encoder *e, struct candidate *c, size_t n)
@@ -127,8 +137,10 @@ static void keep_best(struct columnar_symbol_encoder *e, struct candidate *c, si
 
     qsort(c, n, sizeof *c, by_bytes);
     for (size_t i = 0; i < n; i++) {
-        if (kept > 0 && by_bytes(&c[kept - 1], &c[i]) == 0) c[kept - 1].gain += c[i].gain;
-        else c[kept++] = c[i];
+        if (kept > 0 && by_bytes(&c[kept - 1], &c[i]) == 0)
+            c[kept - 1].gain += c[i].gain;
+        else
+            c[kept++] = c[i];
     }
     qsort(c, kept, sizeof *c, by_gain);
     if (kept > SYMBOLS_MAX) kept = SYMBOLS_MAX;
@@ -143,8 +155,8 @@ static void keep_best(struct columnar_symbol_encoder *e, struct candidate *c, si
 }
 
 /* One round: encode the sample with the present table, gather candidates, keep the best. */
-static bool learn_round(struct columnar_symbol_encoder *e, const uint8_t *s, size_t n, uint32_t *single,
-                        uint16_t *pair, bool last)
+static bool learn_round(struct columnar_symbol_encoder *e, const uint8_t *s, size_t n,
+                        uint32_t *single, uint16_t *pair, bool last)
 {
     struct columnar_symbols *t = &e->table;
     struct candidate *c;
@@ -214,9 +226,15 @@ struct columnar_symbol_encoder *columnar_symbols_learn(const uint8_t *sample, si
     return e;
 }
 
-void columnar_symbols_encoder_free(struct columnar_symbol_encoder *e) { free(e); }
+void columnar_symbols_encoder_free(struct columnar_symbol_encoder *e)
+{
+    free(e);
+}
 
-const struct columnar_symbols *columnar_symbols_table(const struct columnar_symbol_encoder *e) { return &e->table; }
+const struct columnar_symbols *columnar_symbols_table(const struct columnar_symbol_encoder *e)
+{
+    return &e->table;
+}
 
 void columnar_symbols_write(const struct columnar_symbols *t, struct seam_buf *out)
 {
@@ -246,7 +264,8 @@ bool columnar_symbols_read(struct seam_reader *r, struct columnar_symbols *t)
     return !r->bad;
 }
 
-bool columnar_symbols_decode(const struct columnar_symbols *t, const uint8_t *in, size_t n, uint8_t *out, size_t expect)
+bool columnar_symbols_decode(const struct columnar_symbols *t, const uint8_t *in, size_t n,
+                             uint8_t *out, size_t expect)
 {
     const uint8_t *end = in + n;
     uint8_t *o = out, *limit = out + expect;

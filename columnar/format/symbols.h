@@ -27,12 +27,14 @@ struct columnar_symbol_encoder; /* a table with its look-up structure */
 struct columnar_symbol_encoder *columnar_symbols_learn(const uint8_t *sample, size_t n);
 void columnar_symbols_encoder_free(struct columnar_symbol_encoder *e);
 const struct columnar_symbols *columnar_symbols_table(const struct columnar_symbol_encoder *e);
-void columnar_symbols_encode(const struct columnar_symbol_encoder *e, const uint8_t *in, size_t n, struct seam_buf *out);
+void columnar_symbols_encode(const struct columnar_symbol_encoder *e, const uint8_t *in, size_t n,
+                             struct seam_buf *out);
 
 void columnar_symbols_write(const struct columnar_symbols *t, struct seam_buf *out);
 bool columnar_symbols_read(struct seam_reader *r, struct columnar_symbols *t);
 /* Decodes to exactly `expect` bytes (out has SYMBOLS_DECODE_SLACK more); false: the codes give
  * another number.                                                                                  */
-bool columnar_symbols_decode(const struct columnar_symbols *t, const uint8_t *in, size_t n, uint8_t *out, size_t expect);
+bool columnar_symbols_decode(const struct columnar_symbols *t, const uint8_t *in, size_t n,
+                             uint8_t *out, size_t expect);
 
 #endif

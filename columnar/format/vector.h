@@ -15,29 +15,32 @@
 
 enum { COLUMNAR_VECTOR_ROWS = 2048, COLUMNAR_VECTOR_WORDS = COLUMNAR_VECTOR_ROWS / 64 };
 
-struct columnar_text_ref { const char *s; uint32_t len; };
+struct columnar_text_ref {
+    const char *s;
+    uint32_t len;
+};
 
 enum columnar_vec_kind { COLUMNAR_VEC_FLAT, COLUMNAR_VEC_CONST, COLUMNAR_VEC_DICT };
 
 struct columnar_vec {
-    uint8_t kind;            /* enum columnar_vec_kind   */
-    uint8_t type;            /* enum seam_value_type */
+    uint8_t kind; /* enum columnar_vec_kind   */
+    uint8_t type; /* enum seam_value_type */
     uint8_t scale;
-    bool stable;             /* DICT: the same address always means the same dictionary (a chunk's) */
-    uint32_t dict_count;     /* DICT: values in data */
+    bool stable;         /* DICT: the same address always means the same dictionary (a chunk's) */
+    uint32_t dict_count; /* DICT: values in data */
     union {
-        const int64_t *i;    /* INT, DECIMAL, BOOL, TIME */
+        const int64_t *i; /* INT, DECIMAL, BOOL, TIME */
         const double *d;
         const struct columnar_text_ref *s;
     };
-    const uint32_t *code;    /* DICT */
-    const uint64_t *nulls;   /* bit r set = row r is null; NULL = no nulls. CONST: all or none set  */
-    int64_t lo, hi;          /* bounds of int-like values; INT64_MIN/MAX when unknown               */
+    const uint32_t *code;  /* DICT */
+    const uint64_t *nulls; /* bit r set = row r is null; NULL = no nulls. CONST: all or none set  */
+    int64_t lo, hi;        /* bounds of int-like values; INT64_MIN/MAX when unknown               */
 };
 
 struct columnar_batch {
-    uint32_t rows;           /* rows in each vector, <= COLUMNAR_VECTOR_ROWS */
-    int count;               /* vectors */
+    uint32_t rows; /* rows in each vector, <= COLUMNAR_VECTOR_ROWS */
+    int count;     /* vectors */
     struct columnar_vec *cols;
 };
 
@@ -53,8 +56,8 @@ static inline bool columnar_vec_null(const struct columnar_vec *v, uint32_t row)
 struct columnar_cells {
     int64_t *i;
     struct columnar_text_ref *s;
-    uint64_t *nulls;         /* COLUMNAR_VECTOR_WORDS, cleared */
-    bool any;                /* one of them is set */
+    uint64_t *nulls; /* COLUMNAR_VECTOR_WORDS, cleared */
+    bool any;        /* one of them is set */
 };
 void columnar_cells_put(struct columnar_cells *c, uint32_t row, const struct seam_value *v);
 

@@ -13,16 +13,20 @@ struct binder {
     struct seam_fault *f;
 };
 
-static enum seam_status bind(struct binder *b, const struct columnar_sql_node *e, const struct columnar_expr **out);
+static enum seam_status bind(struct binder *b, const struct columnar_sql_node *e,
+                             const struct columnar_expr **out);
 
 /* Faults of the expression layer know types and not the text: the place is added here.              */
-static enum seam_status at(struct binder *b, const struct columnar_sql_node *e, enum seam_status st, const struct seam_fault *inner)
+static enum seam_status at(struct binder *b, const struct columnar_sql_node *e, enum seam_status st,
+                           const struct seam_fault *inner)
 {
     if (st == SEAM_OK) return SEAM_OK;
-    return seam_fault_set(b->f, st, "sql", e->at, "%s", inner->why[0] != '\0' ? inner->why : seam_status_name(st));
+    return seam_fault_set(b->f, st, "sql", e->at, "%s",
+                          inner->why[0] != '\0' ? inner->why : seam_status_name(st));
 }
 
-static enum seam_status unknown_column(const struct columnar_sql_scope *s, const struct columnar_sql_node *e, struct seam_fault *f)
+static enum seam_status unknown_column(const struct columnar_sql_scope *s,
+                                       const struct columnar_sql_node *e, struct seam_fault *f)
 {
     const char *names[COLUMNS_NEAR_MAX];
     const char *near;
@@ -35,14 +39,19 @@ static enum seam_status unknown_column(const struct columnar_sql_scope *s, const
         table_known |= same;
         if (same && n < COLUMNS_NEAR_MAX) names[n++] = s->columns[i].name;
     }
-    if (!table_known) return seam_fault_set(f, SEAM_INVALID, "sql", e->at, "no table is called '%s' here", e->qualifier);
+    if (!table_known)
+        return seam_fault_set(f, SEAM_INVALID, "sql", e->at, "no table is called '%s' here",
+                              e->qualifier);
     near = seam_nearest_name(e->name, names, n);
     if (near != NULL)
-        return seam_fault_set(f, SEAM_INVALID, "sql", e->at, "there is no column '%s'; did you mean '%s'?", e->name, near);
+        return seam_fault_set(f, SEAM_INVALID, "sql", e->at,
+                              "there is no column '%s'; did you mean '%s'?", e->name, near);
     return seam_fault_set(f, SEAM_INVALID, "sql", e->at, "there is no column '%s'", e->name);
 }
 
-enum seam_status columnar_sql_resolve(const struct columnar_sql_scope *s, const struct columnar_sql_node *e, int *out, struct seam_fault *f)
+enum seam_status columnar_sql_resolve(const struct columnar_sql_scope *s,
+                                      const struct columnar_sql_node *e, int *out,
+                                      struct seam_fault *f)
 {
     int found = -1;
 
@@ -52,8 +61,9 @@ enum seam_status columnar_sql_resolve(const struct columnar_sql_scope *s, const 
         if (strcmp(c->name, e->name) != 0) continue;
         if (e->qualifier != NULL && strcmp(c->table, e->qualifier) != 0) continue;
         if (found >= 0)
-            return seam_fault_set(f, SEAM_INVALID, "sql", e->at, "'%s' is in '%s' and in '%s': qualify it", e->name,
-                             s->columns[found].table, c->table);
+            return seam_fault_set(f, SEAM_INVALID, "sql", e->at,
+                                  "'%s' is in '%s' and in '%s': qualify it", e->name,
+                                  s->columns[found].table, c->table);
         found = i;
     }
     if (found < 0) return unknown_column(s, e, f);
@@ -61,56 +71,67 @@ enum seam_status columnar_sql_resolve(const struct columnar_sql_scope *s, const 
     return SEAM_OK;
 }
 
-bool columnar_sql_equal(const struct columnar_sql_scope *s, const struct columnar_sql_node *a, const struct columnar_sql_node *b)
+bool columnar_sql_equal(const struct columnar_sql_scope *s, const struct columnar_sql_node *a,
+                        const struct columnar_sql_node *b)
 {
     if (a->kind == COLUMNAR_SQL_COLUMN && b->kind == COLUMNAR_SQL_COLUMN) {
         int i, j;
 
-        return columnar_sql_resolve(s, a, &i, NULL) == SEAM_OK && columnar_sql_resolve(s, b, &j, NULL) == SEAM_OK && i == j;
+        return columnar_sql_resolve(s, a, &i, NULL) == SEAM_OK &&
+               columnar_sql_resolve(s, b, &j, NULL) == SEAM_OK && i == j;
     }
     if (a->kind != b->kind || a->n_args != b->n_args) return false;
     if (a->n_args == 0) return columnar_sql_same(a, b);
-    if (a->op != b->op || a->negated != b->negated || a->distinct != b->distinct || a->star != b->star ||
-        a->type != b->type || a->scale != b->scale)
+    if (a->op != b->op || a->negated != b->negated || a->distinct != b->distinct ||
+        a->star != b->star || a->type != b->type || a->scale != b->scale)
         return false;
-    if ((a->name == NULL) != (b->name == NULL) || (a->name != NULL && strcmp(a->name, b->name) != 0)) return false;
+    if ((a->name == NULL) != (b->name == NULL) ||
+        (a->name != NULL && strcmp(a->name, b->name) != 0))
+        return false;
     for (int i = 0; i < a->n_args; i++)
         if (!columnar_sql_equal(s, a->args[i], b->args[i])) return false;
     return true;
 }
 
-int columnar_sql_conjuncts(const struct columnar_sql_node *e, const struct columnar_sql_node **out, int max)
+int columnar_sql_conjuncts(const struct columnar_sql_node *e, const struct columnar_sql_node **out,
+                           int max)
 {
     int n;
 
     if (e->kind == COLUMNAR_SQL_BINARY && e->op == COLUMNAR_SQL_AND) {
         n = columnar_sql_conjuncts(e->args[0], out, max);
-        return n + columnar_sql_conjuncts(e->args[1], n < max ? out + n : NULL, n < max ? max - n : 0);
+        return n +
+               columnar_sql_conjuncts(e->args[1], n < max ? out + n : NULL, n < max ? max - n : 0);
     }
     if (max > 0) out[0] = e;
     return 1;
 }
 
-static enum seam_status bind_args(struct binder *b, const struct columnar_sql_node *e, const struct columnar_expr ***out)
+static enum seam_status bind_args(struct binder *b, const struct columnar_sql_node *e,
+                                  const struct columnar_expr ***out)
 {
-    const struct columnar_expr **args = seam_arena_zalloc(b->a, (size_t)(e->n_args + 1) * sizeof *args);
+    const struct columnar_expr **args =
+        seam_arena_zalloc(b->a, (size_t)(e->n_args + 1) * sizeof *args);
     enum seam_status st = SEAM_OK;
 
-    if (args == NULL) return seam_fault_set(b->f, SEAM_NOMEM, "sql", e->at, "no memory for the statement");
+    if (args == NULL)
+        return seam_fault_set(b->f, SEAM_NOMEM, "sql", e->at, "no memory for the statement");
     for (int i = 0; st == SEAM_OK && i < e->n_args; i++) st = bind(b, e->args[i], &args[i]);
     *out = args;
     return st;
 }
 
-static enum seam_status call_op(struct binder *b, const struct columnar_sql_node *e, enum columnar_expr_op op,
-                           const struct columnar_expr *const *args, int n, const struct columnar_expr **out)
+static enum seam_status call_op(struct binder *b, const struct columnar_sql_node *e,
+                                enum columnar_expr_op op, const struct columnar_expr *const *args,
+                                int n, const struct columnar_expr **out)
 {
     struct seam_fault inner = {0};
 
     return at(b, e, columnar_expr_call(b->a, op, args, n, out, &inner), &inner);
 }
 
-static enum seam_status negate(struct binder *b, const struct columnar_sql_node *e, const struct columnar_expr **out)
+static enum seam_status negate(struct binder *b, const struct columnar_sql_node *e,
+                               const struct columnar_expr **out)
 {
     return e->negated ? call_op(b, e, COLUMNAR_E_NOT, out, 1, out) : SEAM_OK;
 }
@@ -143,7 +164,8 @@ static enum columnar_expr_op op_of(enum columnar_sql_op op)
 }
 
 /* date_trunc('day', t), date_part('day', t)                                                        */
-static enum seam_status date_call(struct binder *b, const struct columnar_sql_node *e, enum columnar_expr_op op, const struct columnar_expr **out)
+static enum seam_status date_call(struct binder *b, const struct columnar_sql_node *e,
+                                  enum columnar_expr_op op, const struct columnar_expr **out)
 {
     const struct columnar_sql_node *part = e->n_args == 2 ? e->args[0] : NULL;
     const struct columnar_expr *time;
@@ -152,47 +174,86 @@ static enum seam_status date_call(struct binder *b, const struct columnar_sql_no
     enum seam_status st;
 
     if (part == NULL || part->kind != COLUMNAR_SQL_LITERAL || part->value.type != SEAM_V_TEXT)
-        return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "%s takes a quoted unit and a time: %s('day', t)", e->name,
-                         e->name);
+        return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at,
+                              "%s takes a quoted unit and a time: %s('day', t)", e->name, e->name);
     if (!columnar_date_part_parse(part->value.s, part->value.len, &p))
-        return seam_fault_set(b->f, SEAM_INVALID, "sql", part->at, "not a unit of time: year, quarter, month, week, day, hour ...");
+        return seam_fault_set(b->f, SEAM_INVALID, "sql", part->at,
+                              "not a unit of time: year, quarter, month, week, day, hour ...");
     st = bind(b, e->args[1], &time);
-    return st == SEAM_OK ? at(b, e, columnar_expr_date(b->a, op, p, time, out, &inner), &inner) : st;
+    return st == SEAM_OK ? at(b, e, columnar_expr_date(b->a, op, p, time, out, &inner), &inner)
+                         : st;
 }
 
-static enum seam_status part_call(struct binder *b, const struct columnar_sql_node *e, enum columnar_date_part p, const struct columnar_expr **out)
+static enum seam_status part_call(struct binder *b, const struct columnar_sql_node *e,
+                                  enum columnar_date_part p, const struct columnar_expr **out)
 {
     const struct columnar_expr *time;
     struct seam_fault inner = {0};
     enum seam_status st;
 
-    if (e->n_args != 1) return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "%s takes one time", e->name);
+    if (e->n_args != 1)
+        return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "%s takes one time", e->name);
     st = bind(b, e->args[0], &time);
-    return st == SEAM_OK ? at(b, e, columnar_expr_date(b->a, COLUMNAR_E_DATE_PART, p, time, out, &inner), &inner) : st;
+    return st == SEAM_OK
+               ? at(b, e, columnar_expr_date(b->a, COLUMNAR_E_DATE_PART, p, time, out, &inner),
+                    &inner)
+               : st;
 }
 
-static enum seam_status bind_call(struct binder *b, const struct columnar_sql_node *e, const struct columnar_expr **out)
+static enum seam_status bind_call(struct binder *b, const struct columnar_sql_node *e,
+                                  const struct columnar_expr **out)
 {
-    static const struct { const char *name; enum columnar_expr_op op; int min, max; } functions[] = {
-        {"coalesce", COLUMNAR_E_COALESCE, 1, 64}, {"lower", COLUMNAR_E_LOWER, 1, 1}, {"upper", COLUMNAR_E_UPPER, 1, 1},
-        {"length", COLUMNAR_E_LENGTH, 1, 1}, {"substr", COLUMNAR_E_SUBSTR, 2, 3}, {"substring", COLUMNAR_E_SUBSTR, 2, 3},
-        {"round", COLUMNAR_E_ROUND, 1, 2}, {"abs", COLUMNAR_E_ABS, 1, 1}, {"concat", COLUMNAR_E_CONCAT, 1, 64}};
-    static const struct { const char *name; enum columnar_date_part part; } parts[] = {
-        {"year", COLUMNAR_PART_YEAR}, {"quarter", COLUMNAR_PART_QUARTER}, {"month", COLUMNAR_PART_MONTH}, {"week", COLUMNAR_PART_WEEK},
-        {"day", COLUMNAR_PART_DAY}, {"hour", COLUMNAR_PART_HOUR}, {"minute", COLUMNAR_PART_MINUTE}};
-    static const char *const names[] = {
-        "coalesce", "lower", "upper", "length", "substr", "round", "abs", "concat", "date_trunc", "date_part",
-        "year", "quarter", "month", "week", "day", "hour", "minute", "count", "sum", "avg", "min", "max",
-        "approx_count_distinct"};
+    static const struct {
+        const char *name;
+        enum columnar_expr_op op;
+        int min, max;
+    } functions[] = {
+        {"coalesce", COLUMNAR_E_COALESCE, 1, 64}, {"lower", COLUMNAR_E_LOWER, 1, 1},
+        {"upper", COLUMNAR_E_UPPER, 1, 1},        {"length", COLUMNAR_E_LENGTH, 1, 1},
+        {"substr", COLUMNAR_E_SUBSTR, 2, 3},      {"substring", COLUMNAR_E_SUBSTR, 2, 3},
+        {"round", COLUMNAR_E_ROUND, 1, 2},        {"abs", COLUMNAR_E_ABS, 1, 1},
+        {"concat", COLUMNAR_E_CONCAT, 1, 64}};
+    static const struct {
+        const char *name;
+        enum columnar_date_part part;
+    } parts[] = {{"year", COLUMNAR_PART_YEAR},    {"quarter", COLUMNAR_PART_QUARTER},
+                 {"month", COLUMNAR_PART_MONTH},  {"week", COLUMNAR_PART_WEEK},
+                 {"day", COLUMNAR_PART_DAY},      {"hour", COLUMNAR_PART_HOUR},
+                 {"minute", COLUMNAR_PART_MINUTE}};
+    static const char *const names[] = {"coalesce",
+                                        "lower",
+                                        "upper",
+                                        "length",
+                                        "substr",
+                                        "round",
+                                        "abs",
+                                        "concat",
+                                        "date_trunc",
+                                        "date_part",
+                                        "year",
+                                        "quarter",
+                                        "month",
+                                        "week",
+                                        "day",
+                                        "hour",
+                                        "minute",
+                                        "count",
+                                        "sum",
+                                        "avg",
+                                        "min",
+                                        "max",
+                                        "approx_count_distinct"};
     const struct columnar_expr **args = NULL;
     const char *near;
     enum seam_status st;
 
     if (columnar_sql_is_aggregate(e->name))
-        return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "%s() has no place here: aggregates stand in SELECT, HAVING and ORDER BY",
-                         e->name);
+        return seam_fault_set(
+            b->f, SEAM_INVALID, "sql", e->at,
+            "%s() has no place here: aggregates stand in SELECT, HAVING and ORDER BY", e->name);
     if (e->star || e->distinct)
-        return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "* and DISTINCT belong to aggregates");
+        return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at,
+                              "* and DISTINCT belong to aggregates");
     if (strcmp(e->name, "date_trunc") == 0) return date_call(b, e, COLUMNAR_E_DATE_TRUNC, out);
     if (strcmp(e->name, "date_part") == 0) return date_call(b, e, COLUMNAR_E_DATE_PART, out);
     for (size_t i = 0; i < SEAM_ARRAY_LEN(parts); i++)
@@ -200,26 +261,32 @@ static enum seam_status bind_call(struct binder *b, const struct columnar_sql_no
     for (size_t i = 0; i < SEAM_ARRAY_LEN(functions); i++) {
         if (strcmp(e->name, functions[i].name) != 0) continue;
         if (e->n_args < functions[i].min || e->n_args > functions[i].max)
-            return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "%s takes %d to %d arguments", e->name,
-                             functions[i].min, functions[i].max);
+            return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "%s takes %d to %d arguments",
+                                  e->name, functions[i].min, functions[i].max);
         st = bind_args(b, e, &args);
         return st == SEAM_OK ? call_op(b, e, functions[i].op, args, e->n_args, out) : st;
     }
     near = seam_nearest_name(e->name, names, SEAM_ARRAY_LEN(names));
-    return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "there is no function '%s'%s%s%s", e->name,
-                     near != NULL ? "; did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+    return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "there is no function '%s'%s%s%s",
+                          e->name, near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+                          near != NULL ? "'?" : "");
 }
 
-static enum seam_status bind_cast(struct binder *b, const struct columnar_sql_node *e, const struct columnar_expr **out)
+static enum seam_status bind_cast(struct binder *b, const struct columnar_sql_node *e,
+                                  const struct columnar_expr **out)
 {
     const struct columnar_expr *inner_expr;
     struct seam_fault inner = {0};
     enum seam_status st = bind(b, e->args[0], &inner_expr);
 
-    return st == SEAM_OK ? at(b, e, columnar_expr_cast(b->a, inner_expr, e->type, e->scale, out, &inner), &inner) : st;
+    return st == SEAM_OK
+               ? at(b, e, columnar_expr_cast(b->a, inner_expr, e->type, e->scale, out, &inner),
+                    &inner)
+               : st;
 }
 
-static enum seam_status bind(struct binder *b, const struct columnar_sql_node *e, const struct columnar_expr **out)
+static enum seam_status bind(struct binder *b, const struct columnar_sql_node *e,
+                             const struct columnar_expr **out)
 {
     const struct columnar_expr **args = NULL;
     struct seam_fault inner = {0};
@@ -231,13 +298,19 @@ static enum seam_status bind(struct binder *b, const struct columnar_sql_node *e
         if (st != SEAM_END) return st;
     }
     switch (e->kind) {
-    case COLUMNAR_SQL_LITERAL: return at(b, e, columnar_expr_const(b->a, &e->value, out, &inner), &inner);
+    case COLUMNAR_SQL_LITERAL:
+        return at(b, e, columnar_expr_const(b->a, &e->value, out, &inner), &inner);
     case COLUMNAR_SQL_COLUMN:
         st = columnar_sql_resolve(b->scope, e, &column, b->f);
         if (st != SEAM_OK) return st;
-        return at(b, e, columnar_expr_column(b->a, column, (enum seam_value_type)b->scope->columns[column].type,
-                                    b->scope->columns[column].scale, out, &inner), &inner);
-    case COLUMNAR_SQL_STAR: return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "* stands alone in SELECT, or in count(*)");
+        return at(b, e,
+                  columnar_expr_column(b->a, column,
+                                       (enum seam_value_type)b->scope->columns[column].type,
+                                       b->scope->columns[column].scale, out, &inner),
+                  &inner);
+    case COLUMNAR_SQL_STAR:
+        return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at,
+                              "* stands alone in SELECT, or in count(*)");
     case COLUMNAR_SQL_CALL: return bind_call(b, e, out);
     case COLUMNAR_SQL_CAST: return bind_cast(b, e, out);
     default: break;
@@ -256,14 +329,17 @@ static enum seam_status bind(struct binder *b, const struct columnar_sql_node *e
     return st == SEAM_OK ? negate(b, e, out) : st;
 }
 
-enum seam_status columnar_sql_bind(struct seam_arena *a, const struct columnar_sql_scope *s, const struct columnar_sql_node *e,
-                     const struct columnar_expr **out, struct seam_fault *f)
+enum seam_status columnar_sql_bind(struct seam_arena *a, const struct columnar_sql_scope *s,
+                                   const struct columnar_sql_node *e,
+                                   const struct columnar_expr **out, struct seam_fault *f)
 {
     return columnar_sql_bind_with(a, s, e, NULL, out, f);
 }
 
-enum seam_status columnar_sql_bind_with(struct seam_arena *a, const struct columnar_sql_scope *s, const struct columnar_sql_node *e,
-                          const struct columnar_sql_hook *hook, const struct columnar_expr **out, struct seam_fault *f)
+enum seam_status columnar_sql_bind_with(struct seam_arena *a, const struct columnar_sql_scope *s,
+                                        const struct columnar_sql_node *e,
+                                        const struct columnar_sql_hook *hook,
+                                        const struct columnar_expr **out, struct seam_fault *f)
 {
     struct binder b = {.a = a, .scope = s, .hook = hook, .f = f};
 

@@ -2,13 +2,22 @@
 
 #include <string.h>
 
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
+}
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 static bool is_word_start(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
 }
-static bool is_word(char c) { return is_word_start(c) || is_digit(c) || c == '$'; }
+static bool is_word(char c)
+{
+    return is_word_start(c) || is_digit(c) || c == '$';
+}
 
 static enum seam_status skip_space(struct columnar_sql_lexer *l, struct seam_fault *f)
 {
@@ -23,7 +32,8 @@ static enum seam_status skip_space(struct columnar_sql_lexer *l, struct seam_fau
         } else if (left >= 2 && p[0] == '/' && p[1] == '*') {
             const char *close = memmem(p + 2, left - 2, "*/", 2);
 
-            if (close == NULL) return seam_fault_set(f, SEAM_INVALID, "sql", l->pos, "the comment is not closed");
+            if (close == NULL)
+                return seam_fault_set(f, SEAM_INVALID, "sql", l->pos, "the comment is not closed");
             l->pos = (size_t)(close + 2 - l->text);
         } else {
             break;
@@ -33,14 +43,17 @@ static enum seam_status skip_space(struct columnar_sql_lexer *l, struct seam_fau
 }
 
 /* 'it''s' and "a ""name""": the quote doubled stands for itself.                                   */
-static enum seam_status quoted(struct columnar_sql_lexer *l, char quote, struct columnar_sql_token *out, struct seam_fault *f)
+static enum seam_status quoted(struct columnar_sql_lexer *l, char quote,
+                               struct columnar_sql_token *out, struct seam_fault *f)
 {
     size_t start = l->pos, i = l->pos + 1, n = 0;
     char *text = seam_arena_alloc(l->a, l->n - l->pos + 1);
 
-    if (text == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", start, "no memory for the statement");
+    if (text == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, "sql", start, "no memory for the statement");
     for (; i < l->n; i++) {
-        if (l->text[i] == '\0') return seam_fault_set(f, SEAM_INVALID, "sql", i, "a zero byte inside quotes");
+        if (l->text[i] == '\0')
+            return seam_fault_set(f, SEAM_INVALID, "sql", i, "a zero byte inside quotes");
         if (l->text[i] == quote) {
             if (i + 1 >= l->n || l->text[i + 1] != quote) break;
             i++;
@@ -49,16 +62,18 @@ static enum seam_status quoted(struct columnar_sql_lexer *l, char quote, struct 
     }
     if (i >= l->n)
         return seam_fault_set(f, SEAM_INVALID, "sql", start, "the %s is not closed",
-                         quote == '\'' ? "text" : "quoted name");
+                              quote == '\'' ? "text" : "quoted name");
     text[n] = '\0';
     l->pos = i + 1;
     out->text = text;
     out->len = n;
-    if (quote == '"' && n == 0) return seam_fault_set(f, SEAM_INVALID, "sql", start, "an empty name");
+    if (quote == '"' && n == 0)
+        return seam_fault_set(f, SEAM_INVALID, "sql", start, "an empty name");
     return SEAM_OK;
 }
 
-static enum seam_status word(struct columnar_sql_lexer *l, struct columnar_sql_token *out, struct seam_fault *f)
+static enum seam_status word(struct columnar_sql_lexer *l, struct columnar_sql_token *out,
+                             struct seam_fault *f)
 {
     size_t start = l->pos;
     char *text;
@@ -66,14 +81,16 @@ static enum seam_status word(struct columnar_sql_lexer *l, struct columnar_sql_t
     while (l->pos < l->n && is_word(l->text[l->pos])) l->pos++;
     out->len = l->pos - start;
     text = seam_arena_strdup(l->a, l->text + start, out->len);
-    if (text == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", start, "no memory for the statement");
+    if (text == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, "sql", start, "no memory for the statement");
     for (size_t i = 0; i < out->len; i++)
         if (text[i] >= 'A' && text[i] <= 'Z') text[i] = (char)(text[i] - 'A' + 'a');
     out->text = text;
     return SEAM_OK;
 }
 
-static enum seam_status number(struct columnar_sql_lexer *l, struct columnar_sql_token *out, struct seam_fault *f)
+static enum seam_status number(struct columnar_sql_lexer *l, struct columnar_sql_token *out,
+                               struct seam_fault *f)
 {
     size_t start = l->pos;
 
@@ -96,7 +113,8 @@ static enum seam_status number(struct columnar_sql_lexer *l, struct columnar_sql
     return SEAM_OK;
 }
 
-static enum seam_status operator_mark(struct columnar_sql_lexer *l, struct columnar_sql_token *out, struct seam_fault *f)
+static enum seam_status operator_mark(struct columnar_sql_lexer *l, struct columnar_sql_token *out,
+                                      struct seam_fault *f)
 {
     static const char *const two[] = {"<>", "!=", "<=", ">=", "||", "=="};
     const char *p = l->text + l->pos;
@@ -109,13 +127,14 @@ static enum seam_status operator_mark(struct columnar_sql_lexer *l, struct colum
         }
     if (strchr("+-*/%(),.;=<>", *p) == NULL || *p == '\0')
         return seam_fault_set(f, SEAM_INVALID, "sql", l->pos, "'%c' means nothing here",
-                         (unsigned char)*p < 0x20 ? '?' : *p);
+                              (unsigned char)*p < 0x20 ? '?' : *p);
     out->op[0] = *p;
     l->pos++;
     return SEAM_OK;
 }
 
-enum seam_status columnar_sql_next_token(struct columnar_sql_lexer *l, struct columnar_sql_token *out, struct seam_fault *f)
+enum seam_status columnar_sql_next_token(struct columnar_sql_lexer *l,
+                                         struct columnar_sql_token *out, struct seam_fault *f)
 {
     enum seam_status st = skip_space(l, f);
     char c;

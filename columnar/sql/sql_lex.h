@@ -10,12 +10,13 @@ enum columnar_sql_token_kind {
     TOKEN_QUOTED, /* "identifier" */
     TOKEN_TEXT,   /* 'literal' */
     TOKEN_NUMBER,
-    TOKEN_OP,     /* one of the marks below; op holds up to two characters */
+    TOKEN_OP, /* one of the marks below; op holds up to two characters */
 };
 
 struct columnar_sql_token {
     enum columnar_sql_token_kind kind;
-    const char *text; /* WORD, QUOTED, TEXT: unescaped, terminated, in the arena; NUMBER: as written */
+    const char
+        *text; /* WORD, QUOTED, TEXT: unescaped, terminated, in the arena; NUMBER: as written */
     size_t len;
     char op[3];
     uint32_t at, end;
@@ -27,6 +28,8 @@ struct columnar_sql_lexer {
     struct seam_arena *a;
 };
 
-SEAM_MUST_USE enum seam_status columnar_sql_next_token(struct columnar_sql_lexer *l, struct columnar_sql_token *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_sql_next_token(struct columnar_sql_lexer *l,
+                                                       struct columnar_sql_token *out,
+                                                       struct seam_fault *f);
 
 #endif

@@ -19,8 +19,8 @@ struct columnar_sql_printer {
     void (*write)(void *ctx, const char *s, size_t n);
     void *ctx;
     struct seam_buf out;
-    struct seam_buf cells;  /* TABLE, MARKDOWN: terminated texts, row by row, after the headings */
-    uint64_t held;     /* rows in cells */
+    struct seam_buf cells; /* TABLE, MARKDOWN: terminated texts, row by row, after the headings */
+    uint64_t held;         /* rows in cells */
 };
 
 void columnar_batch_row(const struct columnar_batch *b, size_t row, struct seam_value *out)
@@ -40,7 +40,10 @@ bool columnar_sql_format_parse(const char *name, enum columnar_sql_format *out)
     return false;
 }
 
-static bool aligned(const struct columnar_sql_printer *p) { return p->format == COLUMNAR_SQL_TABLE || p->format == COLUMNAR_SQL_MARKDOWN; }
+static bool aligned(const struct columnar_sql_printer *p)
+{
+    return p->format == COLUMNAR_SQL_TABLE || p->format == COLUMNAR_SQL_MARKDOWN;
+}
 
 static void flush(struct columnar_sql_printer *p, size_t at_least)
 {
@@ -56,13 +59,18 @@ static void print_field(struct columnar_sql_printer *p, const char *s, size_t n)
         return;
     }
     for (size_t i = 0; i < n; i++) /* TSV: the three marks that would break a line apart */
-        if (s[i] == '\t') seam_buf_str(&p->out, "\\t");
-        else if (s[i] == '\n') seam_buf_str(&p->out, "\\n");
-        else if (s[i] == '\\') seam_buf_str(&p->out, "\\\\");
-        else seam_buf_u8(&p->out, (uint8_t)s[i]);
+        if (s[i] == '\t')
+            seam_buf_str(&p->out, "\\t");
+        else if (s[i] == '\n')
+            seam_buf_str(&p->out, "\\n");
+        else if (s[i] == '\\')
+            seam_buf_str(&p->out, "\\\\");
+        else
+            seam_buf_u8(&p->out, (uint8_t)s[i]);
 }
 
-void columnar_sql_json_row(const struct columnar_plan_column *columns, int n, const struct seam_value *row, struct seam_buf *out)
+void columnar_sql_json_row(const struct columnar_plan_column *columns, int n,
+                           const struct seam_value *row, struct seam_buf *out)
 {
     struct seam_json_writer w;
 
@@ -80,8 +88,10 @@ static void hold_cell(struct columnar_sql_printer *p, const struct seam_value *v
 {
     struct seam_buf text = {0};
 
-    if (v->type == SEAM_V_NULL) seam_buf_str(&text, p->format == COLUMNAR_SQL_TABLE ? "NULL" : "");
-    else seam_value_format(v, &text);
+    if (v->type == SEAM_V_NULL)
+        seam_buf_str(&text, p->format == COLUMNAR_SQL_TABLE ? "NULL" : "");
+    else
+        seam_value_format(v, &text);
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i];
 
@@ -108,15 +118,24 @@ static void print_headings(struct columnar_sql_printer *p)
     if (!aligned(p) && p->format != COLUMNAR_SQL_JSONL) seam_buf_u8(&p->out, '\n');
 }
 
-enum seam_status columnar_sql_printer_new(enum columnar_sql_format format, const struct columnar_plan_column *columns, int n, uint64_t max_rows,
-                            void (*write)(void *ctx, const char *s, size_t n), void *ctx,
-                            struct columnar_sql_printer **out, struct seam_fault *f)
+enum seam_status columnar_sql_printer_new(enum columnar_sql_format format,
+                                          const struct columnar_plan_column *columns, int n,
+                                          uint64_t max_rows,
+                                          void (*write)(void *ctx, const char *s, size_t n),
+                                          void *ctx, struct columnar_sql_printer **out,
+                                          struct seam_fault *f)
 {
     struct columnar_sql_printer *p = calloc(1, sizeof *p);
 
-    if (p == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory for the answer");
-    *p = (struct columnar_sql_printer){.format = format, .columns = columns, .n = n, .max_rows = max_rows, .write = write,
-                              .ctx = ctx};
+    if (p == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET,
+                              "no memory for the answer");
+    *p = (struct columnar_sql_printer){.format = format,
+                                       .columns = columns,
+                                       .n = n,
+                                       .max_rows = max_rows,
+                                       .write = write,
+                                       .ctx = ctx};
     print_headings(p);
     *out = p;
     return SEAM_OK;
@@ -141,12 +160,15 @@ static void print_row(struct columnar_sql_printer *p, const struct seam_value *r
     seam_buf_free(&text);
 }
 
-enum seam_status columnar_sql_printer_batch(void *printer, const struct columnar_batch *b, struct seam_fault *f)
+enum seam_status columnar_sql_printer_batch(void *printer, const struct columnar_batch *b,
+                                            struct seam_fault *f)
 {
     struct columnar_sql_printer *p = printer;
     struct seam_value *row = malloc((size_t)(p->n + 1) * sizeof *row);
 
-    if (row == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory for the answer");
+    if (row == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET,
+                              "no memory for the answer");
     for (uint32_t r = 0; r < b->rows; r++) {
         p->rows++;
         if (aligned(p) && p->max_rows != 0 && p->held >= p->max_rows) continue;
@@ -161,7 +183,9 @@ enum seam_status columnar_sql_printer_batch(void *printer, const struct columnar
     }
     free(row);
     return seam_buf_ok(&p->out) && seam_buf_ok(&p->cells)
-               ? SEAM_OK : seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory for the answer");
+               ? SEAM_OK
+               : seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET,
+                                "no memory for the answer");
 }
 
 /* Width on a terminal, near enough: bytes that continue a UTF-8 character take no room.              */
@@ -179,7 +203,8 @@ static bool right_aligned(const struct columnar_plan_column *c)
 }
 
 /* Cuts at a character's beginning, so that a long text does not push the others off the line.        */
-static void put_cell(struct columnar_sql_printer *p, const char *s, size_t width, bool right, bool last)
+static void put_cell(struct columnar_sql_printer *p, const char *s, size_t width, bool right,
+                     bool last)
 {
     size_t w = shown(s), cut = 0, n = 0;
     bool long_text = w > width;
@@ -199,10 +224,15 @@ static void put_cell(struct columnar_sql_printer *p, const char *s, size_t width
 static void rule(struct columnar_sql_printer *p, const size_t *width)
 {
     for (int c = 0; c < p->n; c++) {
-        if (p->format == COLUMNAR_SQL_MARKDOWN) seam_buf_str(&p->out, c == 0 ? "| " : " | ");
-        else if (c > 0) seam_buf_str(&p->out, "  ");
+        if (p->format == COLUMNAR_SQL_MARKDOWN)
+            seam_buf_str(&p->out, c == 0 ? "| " : " | ");
+        else if (c > 0)
+            seam_buf_str(&p->out, "  ");
         for (size_t i = 0; i < width[c]; i++)
-            seam_buf_u8(&p->out, p->format == COLUMNAR_SQL_MARKDOWN && i + 1 == width[c] && right_aligned(&p->columns[c]) ? ':' : '-');
+            seam_buf_u8(&p->out, p->format == COLUMNAR_SQL_MARKDOWN && i + 1 == width[c] &&
+                                         right_aligned(&p->columns[c])
+                                     ? ':'
+                                     : '-');
     }
     seam_buf_str(&p->out, p->format == COLUMNAR_SQL_MARKDOWN ? " |\n" : "\n");
 }
@@ -212,20 +242,25 @@ static enum seam_status print_aligned(struct columnar_sql_printer *p, struct sea
     size_t *width = calloc((size_t)p->n + 1, sizeof *width);
     const char *s = (const char *)p->cells.data;
 
-    if (width == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory for the answer");
+    if (width == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET,
+                              "no memory for the answer");
     for (uint64_t r = 0; r <= p->held; r++)
         for (int c = 0; c < p->n; c++, s += strlen(s) + 1) {
             size_t w = shown(s);
 
-            if (p->format == COLUMNAR_SQL_TABLE && w > CELL_WIDTH_MAX && p->n > 1) w = CELL_WIDTH_MAX;
+            if (p->format == COLUMNAR_SQL_TABLE && w > CELL_WIDTH_MAX && p->n > 1)
+                w = CELL_WIDTH_MAX;
             if (w < 3) w = 3;
             if (w > width[c]) width[c] = w;
         }
     s = (const char *)p->cells.data;
     for (uint64_t r = 0; r <= p->held; r++) {
         for (int c = 0; c < p->n; c++, s += strlen(s) + 1) {
-            if (p->format == COLUMNAR_SQL_MARKDOWN) seam_buf_str(&p->out, c == 0 ? "| " : " | ");
-            else if (c > 0) seam_buf_str(&p->out, "  ");
+            if (p->format == COLUMNAR_SQL_MARKDOWN)
+                seam_buf_str(&p->out, c == 0 ? "| " : " | ");
+            else if (c > 0)
+                seam_buf_str(&p->out, "  ");
             put_cell(p, s, width[c], right_aligned(&p->columns[c]), c + 1 == p->n);
         }
         seam_buf_str(&p->out, p->format == COLUMNAR_SQL_MARKDOWN ? " |\n" : "\n");
@@ -233,12 +268,14 @@ static enum seam_status print_aligned(struct columnar_sql_printer *p, struct sea
         flush(p, FLUSH_BYTES);
     }
     if (p->rows > p->held)
-        seam_buf_printf(&p->out, "... and %llu more rows\n", (unsigned long long)(p->rows - p->held));
+        seam_buf_printf(&p->out, "... and %llu more rows\n",
+                        (unsigned long long)(p->rows - p->held));
     free(width);
     return SEAM_OK;
 }
 
-enum seam_status columnar_sql_printer_finish(struct columnar_sql_printer *p, uint64_t *rows, struct seam_fault *f)
+enum seam_status columnar_sql_printer_finish(struct columnar_sql_printer *p, uint64_t *rows,
+                                             struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 

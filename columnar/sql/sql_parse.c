@@ -42,7 +42,8 @@ static bool at_as_of(const struct columnar_sql_parser *p)
     struct columnar_sql_token t;
 
     if (!at_word(p, "as")) return false;
-    return columnar_sql_next_token(&ahead, &t, NULL) == SEAM_OK && t.kind == TOKEN_WORD && strcmp(t.text, "of") == 0;
+    return columnar_sql_next_token(&ahead, &t, NULL) == SEAM_OK && t.kind == TOKEN_WORD &&
+           strcmp(t.text, "of") == 0;
 }
 
 static enum seam_status as_of(struct columnar_sql_parser *p, struct columnar_sql_moment *m)
@@ -63,7 +64,8 @@ static enum seam_status alias(struct columnar_sql_parser *p, const char **out)
     if (at_as_of(p)) return SEAM_OK;
     st = take_word(p, "as", &as);
     if (st != SEAM_OK) return st;
-    if (p->t.kind == TOKEN_QUOTED || (p->t.kind == TOKEN_WORD && !columnar_sql_is_reserved(p->t.text))) {
+    if (p->t.kind == TOKEN_QUOTED ||
+        (p->t.kind == TOKEN_WORD && !columnar_sql_is_reserved(p->t.text))) {
         *out = p->t.text;
         return advance(p);
     }
@@ -76,7 +78,8 @@ static enum seam_status table_ref(struct columnar_sql_parser *p, struct columnar
     enum seam_status st;
 
     if (at_op(p, "(")) return refuse(p, SEAM_UNSUPPORTED, "subqueries are not in this subset");
-    if (p->t.kind != TOKEN_QUOTED && (p->t.kind != TOKEN_WORD || columnar_sql_is_reserved(p->t.text)))
+    if (p->t.kind != TOKEN_QUOTED &&
+        (p->t.kind != TOKEN_WORD || columnar_sql_is_reserved(p->t.text)))
         return expected(p, "a table name");
     t->name = t->alias = p->t.text;
     t->at = p->t.at;
@@ -101,7 +104,8 @@ static enum seam_status joins(struct columnar_sql_parser *p, struct columnar_sql
         if (st == SEAM_OK) st = take_word(p, "inner", &inner);
         if (st != SEAM_OK) break;
         if (at_word(p, "right") || at_word(p, "full") || at_word(p, "cross") || at_op(p, ","))
-            return refuse(p, SEAM_UNSUPPORTED, "only INNER and LEFT joins with ON are in this subset");
+            return refuse(p, SEAM_UNSUPPORTED,
+                          "only INNER and LEFT joins with ON are in this subset");
         if (!at_word(p, "join")) {
             if (left || inner) return expected(p, "JOIN");
             break;
@@ -244,20 +248,25 @@ static enum seam_status statement(struct columnar_sql_parser *p, struct columnar
     if (st == SEAM_OK) st = joins(p, s);
     if (st == SEAM_OK) st = tail_clauses(p, s);
     if (st == SEAM_OK && at_op(p, ";")) st = advance(p);
-    if (st == SEAM_OK && at_word(p, "union")) st = refuse(p, SEAM_UNSUPPORTED, "UNION is not in this subset");
-    if (st == SEAM_OK && p->t.kind != TOKEN_END) st = refuse(p, SEAM_INVALID, "nothing more was expected here");
+    if (st == SEAM_OK && at_word(p, "union"))
+        st = refuse(p, SEAM_UNSUPPORTED, "UNION is not in this subset");
+    if (st == SEAM_OK && p->t.kind != TOKEN_END)
+        st = refuse(p, SEAM_INVALID, "nothing more was expected here");
     return st;
 }
 
-enum seam_status columnar_sql_parse(const char *text, size_t n, struct seam_arena *a, struct columnar_sql_select **out, struct seam_fault *f)
+enum seam_status columnar_sql_parse(const char *text, size_t n, struct seam_arena *a,
+                                    struct columnar_sql_select **out, struct seam_fault *f)
 {
     struct seam_fault local = {0};
-    struct columnar_sql_parser p = {.lex = {.text = text, .n = n, .a = a}, .a = a, .f = f != NULL ? f : &local};
+    struct columnar_sql_parser p = {
+        .lex = {.text = text, .n = n, .a = a}, .a = a, .f = f != NULL ? f : &local};
     struct columnar_sql_select *s;
     enum seam_status st;
 
     if (n > COLUMNAR_SQL_TEXT_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, "sql", 0, "a statement of more than %d bytes", COLUMNAR_SQL_TEXT_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, "sql", 0, "a statement of more than %d bytes",
+                              COLUMNAR_SQL_TEXT_MAX);
     s = seam_arena_zalloc(a, sizeof *s);
     if (s == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", 0, "no memory for the statement");
     s->text = text;

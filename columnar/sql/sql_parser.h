@@ -11,17 +11,21 @@
 
 struct columnar_sql_parser {
     struct columnar_sql_lexer lex;
-    struct columnar_sql_token t;      /* the token being looked at */
-    uint32_t last_end;       /* where the token before it ended */
+    struct columnar_sql_token t; /* the token being looked at */
+    uint32_t last_end;           /* where the token before it ended */
     struct seam_arena *a;
     struct seam_fault *f;
     unsigned depth, nodes;
 };
 
 /* Lists grow in doubling pieces of the arena.                                                      */
-struct columnar_sql_list { void **items; int n, cap; };
+struct columnar_sql_list {
+    void **items;
+    int n, cap;
+};
 
-static inline enum seam_status refuse(struct columnar_sql_parser *p, enum seam_status st, const char *why)
+static inline enum seam_status refuse(struct columnar_sql_parser *p, enum seam_status st,
+                                      const char *why)
 {
     return seam_fault_set(p->f, st, "sql", p->t.at, "%s", why);
 }
@@ -29,7 +33,8 @@ static inline enum seam_status refuse(struct columnar_sql_parser *p, enum seam_s
 static inline enum seam_status expected(struct columnar_sql_parser *p, const char *what)
 {
     if (p->t.kind == TOKEN_END)
-        return seam_fault_set(p->f, SEAM_INVALID, "sql", p->t.at, "the statement ends where %s should be", what);
+        return seam_fault_set(p->f, SEAM_INVALID, "sql", p->t.at,
+                              "the statement ends where %s should be", what);
     return seam_fault_set(p->f, SEAM_INVALID, "sql", p->t.at, "%s expected", what);
 }
 
@@ -48,21 +53,25 @@ static inline bool at_op(const struct columnar_sql_parser *p, const char *op)
     return p->t.kind == TOKEN_OP && strcmp(p->t.op, op) == 0;
 }
 /* Takes the word (or mark) when it is next.                                                        */
-static inline enum seam_status take_word(struct columnar_sql_parser *p, const char *word, bool *taken)
+static inline enum seam_status take_word(struct columnar_sql_parser *p, const char *word,
+                                         bool *taken)
 {
     *taken = at_word(p, word);
     return *taken ? advance(p) : SEAM_OK;
 }
-static inline enum seam_status need_word(struct columnar_sql_parser *p, const char *word, const char *what)
+static inline enum seam_status need_word(struct columnar_sql_parser *p, const char *word,
+                                         const char *what)
 {
     return at_word(p, word) ? advance(p) : expected(p, what);
 }
-static inline enum seam_status need_op(struct columnar_sql_parser *p, const char *op, const char *what)
+static inline enum seam_status need_op(struct columnar_sql_parser *p, const char *op,
+                                       const char *what)
 {
     return at_op(p, op) ? advance(p) : expected(p, what);
 }
 
-static inline enum seam_status list_add(struct columnar_sql_parser *p, struct columnar_sql_list *l, void *item)
+static inline enum seam_status list_add(struct columnar_sql_parser *p, struct columnar_sql_list *l,
+                                        void *item)
 {
     if (l->n == l->cap) {
         int cap = l->cap == 0 ? 4 : l->cap * 2;
@@ -84,9 +93,11 @@ static inline enum seam_status failure(const struct columnar_sql_parser *p)
 }
 
 /* NULL and a fault when the statement is too large, or memory is short.                             */
-struct columnar_sql_node *columnar_sql_node_new(struct columnar_sql_parser *p, enum columnar_sql_kind kind, uint32_t at);
+struct columnar_sql_node *columnar_sql_node_new(struct columnar_sql_parser *p,
+                                                enum columnar_sql_kind kind, uint32_t at);
 /* A whole expression from the token on.                                                            */
-SEAM_MUST_USE enum seam_status columnar_sql_parse_expr(struct columnar_sql_parser *p, struct columnar_sql_node **out);
+SEAM_MUST_USE enum seam_status columnar_sql_parse_expr(struct columnar_sql_parser *p,
+                                                       struct columnar_sql_node **out);
 /* Words that begin a clause and so name nothing.                                                    */
 bool columnar_sql_is_reserved(const char *word);
 

@@ -11,13 +11,19 @@
 #include "columnar/sql/sql_bind.h"
 #include "engine/text/opts.h"
 
-enum { SCOPE_MAX = 1024, CONJUNCTS_MAX = 128, ITEMS_MAX = 256, AGGS_MAX = 128, TABLES_MAX = COLUMNAR_SQL_JOINS_MAX + 1 };
+enum {
+    SCOPE_MAX = 1024,
+    CONJUNCTS_MAX = 128,
+    ITEMS_MAX = 256,
+    AGGS_MAX = 128,
+    TABLES_MAX = COLUMNAR_SQL_JOINS_MAX + 1
+};
 
 struct from_table {
     const struct columnar_sql_table *ref;
     const struct columnar_plan *plan;
-    int first, n;          /* its columns in the scope */
-    bool nullable;         /* right side of a LEFT JOIN */
+    int first, n;  /* its columns in the scope */
+    bool nullable; /* right side of a LEFT JOIN */
     seam_lsn_t lsn;
 };
 
@@ -51,19 +57,21 @@ static enum seam_status no_memory(struct planner *p)
 
 /* ---- FROM ---- */
 
-static enum seam_status add_column(struct planner *p, const char *table, const char *name, uint8_t type,
-                              uint8_t scale, bool hidden)
+static enum seam_status add_column(struct planner *p, const char *table, const char *name,
+                                   uint8_t type, uint8_t scale, bool hidden)
 {
     if (p->scope.n == SCOPE_MAX)
-        return seam_fault_set(p->f, SEAM_LIMIT, "sql", 0, "more than %d columns in FROM", SCOPE_MAX);
+        return seam_fault_set(p->f, SEAM_LIMIT, "sql", 0, "more than %d columns in FROM",
+                              SCOPE_MAX);
     p->columns[p->scope.n++] = (struct columnar_sql_column){table, name, type, scale, hidden};
     return SEAM_OK;
 }
 
-static enum seam_status resolve_moment(struct planner *p, const struct columnar_reader *r, const struct columnar_sql_table *t,
-                                  seam_lsn_t *lsn)
+static enum seam_status resolve_moment(struct planner *p, const struct columnar_reader *r,
+                                       const struct columnar_sql_table *t, seam_lsn_t *lsn)
 {
-    const struct columnar_sql_moment *m = t->as_of.kind != COLUMNAR_SQL_NOW ? &t->as_of : &p->s->as_of;
+    const struct columnar_sql_moment *m =
+        t->as_of.kind != COLUMNAR_SQL_NOW ? &t->as_of : &p->s->as_of;
     struct columnar_as_of as_of = {.number = m->number, .wall_us = m->wall_us, .tag = m->tag};
     struct seam_fault inner = {0};
     enum seam_status st;
@@ -79,7 +87,8 @@ static enum seam_status resolve_moment(struct planner *p, const struct columnar_
     return st == SEAM_OK ? SEAM_OK : seam_fault_set(p->f, st, "sql", m->at, "%s", inner.why);
 }
 
-static enum seam_status scan_table(struct planner *p, const struct columnar_reader *r, int table, struct from_table *t)
+static enum seam_status scan_table(struct planner *p, const struct columnar_reader *r, int table,
+                                   struct from_table *t)
 {
     const struct seam_schema *schema = columnar_schema(r, table);
     int *columns = seam_arena_alloc(p->a, (size_t)(schema->column_count + 2) * sizeof *columns);
@@ -112,7 +121,8 @@ static enum seam_status unknown_table(struct planner *p, const struct columnar_s
     size_t n = 0;
 
     for (size_t i = 0; i < p->env->reader_count; i++)
-        for (int k = 0; k < columnar_table_count(p->env->readers[i]) && n < SEAM_ARRAY_LEN(names); k++)
+        for (int k = 0; k < columnar_table_count(p->env->readers[i]) && n < SEAM_ARRAY_LEN(names);
+             k++)
             names[n++] = columnar_schema(p->env->readers[i], k)->name;
     if (p->env->names != NULL) {
         size_t more = p->env->names(p->env->ctx, names + n, SEAM_ARRAY_LEN(names) - n);
@@ -120,28 +130,35 @@ static enum seam_status unknown_table(struct planner *p, const struct columnar_s
         n += more < SEAM_ARRAY_LEN(names) - n ? more : SEAM_ARRAY_LEN(names) - n;
     }
     near = seam_nearest_name(t->name, names, n);
-    return seam_fault_set(p->f, SEAM_NOT_FOUND, "sql", t->at, "there is no table '%s'%s%s%s", t->name,
-                     near != NULL ? "; did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+    return seam_fault_set(p->f, SEAM_NOT_FOUND, "sql", t->at, "there is no table '%s'%s%s%s",
+                          t->name, near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+                          near != NULL ? "'?" : "");
 }
 
 static enum seam_status other_rows(struct planner *p, struct from_table *t)
 {
-    const struct columnar_sql_moment *m = t->ref->as_of.kind != COLUMNAR_SQL_NOW ? &t->ref->as_of : &p->s->as_of;
+    const struct columnar_sql_moment *m =
+        t->ref->as_of.kind != COLUMNAR_SQL_NOW ? &t->ref->as_of : &p->s->as_of;
     struct columnar_sql_rows *rows = seam_arena_zalloc(p->a, sizeof *rows);
     struct seam_fault inner = {0};
     enum seam_status st = SEAM_NOT_FOUND;
 
     if (rows == NULL) return no_memory(p);
-    if (p->env->resolve != NULL) st = p->env->resolve(p->env->ctx, t->ref->name, m, p->a, rows, &inner);
+    if (p->env->resolve != NULL)
+        st = p->env->resolve(p->env->ctx, t->ref->name, m, p->a, rows, &inner);
     if (st == SEAM_NOT_FOUND && inner.status == SEAM_OK) return unknown_table(p, t->ref);
     if (st != SEAM_OK) return seam_fault_set(p->f, st, "sql", t->ref->at, "%s", inner.why);
     t->lsn = rows->lsn;
     for (int i = 0; st == SEAM_OK && i < rows->n; i++)
-        st = add_column(p, t->ref->alias, rows->columns[i].name, rows->columns[i].type, rows->columns[i].scale, false);
-    return st == SEAM_OK ? columnar_plan_rows(p->a, rows->columns, rows->n, &rows->source, &t->plan, p->f) : st;
+        st = add_column(p, t->ref->alias, rows->columns[i].name, rows->columns[i].type,
+                        rows->columns[i].scale, false);
+    return st == SEAM_OK
+               ? columnar_plan_rows(p->a, rows->columns, rows->n, &rows->source, &t->plan, p->f)
+               : st;
 }
 
-static enum seam_status add_table(struct planner *p, const struct columnar_sql_table *ref, bool nullable)
+static enum seam_status add_table(struct planner *p, const struct columnar_sql_table *ref,
+                                  bool nullable)
 {
     struct from_table *t = &p->tables[p->n_tables++];
     enum seam_status st = SEAM_NOT_FOUND;
@@ -149,7 +166,8 @@ static enum seam_status add_table(struct planner *p, const struct columnar_sql_t
     *t = (struct from_table){.ref = ref, .first = p->scope.n, .nullable = nullable};
     for (int i = 0; i < p->n_tables - 1; i++)
         if (strcmp(p->tables[i].ref->alias, ref->alias) == 0)
-            return seam_fault_set(p->f, SEAM_INVALID, "sql", ref->at, "two tables are called '%s': give one an alias", ref->alias);
+            return seam_fault_set(p->f, SEAM_INVALID, "sql", ref->at,
+                                  "two tables are called '%s': give one an alias", ref->alias);
     for (size_t i = 0; i < p->env->reader_count && st == SEAM_NOT_FOUND; i++) {
         int table = columnar_table(p->env->readers[i], ref->name);
 
@@ -167,7 +185,8 @@ static enum seam_status add_table(struct planner *p, const struct columnar_sql_t
 /* ---- conditions ---- */
 
 /* The tables an expression speaks of, as bits; sets the fault for an unknown name.                   */
-static enum seam_status tables_of(struct planner *p, const struct columnar_sql_node *e, uint32_t *out)
+static enum seam_status tables_of(struct planner *p, const struct columnar_sql_node *e,
+                                  uint32_t *out)
 {
     int column;
     enum seam_status st = SEAM_OK;
@@ -175,23 +194,26 @@ static enum seam_status tables_of(struct planner *p, const struct columnar_sql_n
     if (e->kind == COLUMNAR_SQL_COLUMN) {
         st = columnar_sql_resolve(&p->scope, e, &column, p->f);
         for (int t = 0; st == SEAM_OK && t < p->n_tables; t++)
-            if (column >= p->tables[t].first && column < p->tables[t].first + p->tables[t].n) *out |= 1u << t;
+            if (column >= p->tables[t].first && column < p->tables[t].first + p->tables[t].n)
+                *out |= 1u << t;
     }
     for (int i = 0; st == SEAM_OK && i < e->n_args; i++) st = tables_of(p, e->args[i], out);
     return st;
 }
 
 /* Binds over one table's own columns (positions from 0), over all columns so far, or over all of them. */
-static enum seam_status bind_local(struct planner *p, const struct from_table *t, const struct columnar_sql_node *e,
-                              const struct columnar_expr **out)
+static enum seam_status bind_local(struct planner *p, const struct from_table *t,
+                                   const struct columnar_sql_node *e,
+                                   const struct columnar_expr **out)
 {
     struct columnar_sql_scope local = {p->columns + t->first, t->n};
 
     return columnar_sql_bind(p->a, &local, e, out, p->f);
 }
 
-static enum seam_status filter_plan(struct planner *p, const struct columnar_plan **plan, const struct columnar_expr *where,
-                               const struct columnar_sql_node *e)
+static enum seam_status filter_plan(struct planner *p, const struct columnar_plan **plan,
+                                    const struct columnar_expr *where,
+                                    const struct columnar_sql_node *e)
 {
     struct seam_fault inner = {0};
     enum seam_status st = columnar_plan_filter(p->a, *plan, where, plan, &inner);
@@ -199,7 +221,8 @@ static enum seam_status filter_plan(struct planner *p, const struct columnar_pla
     return st == SEAM_OK ? SEAM_OK : seam_fault_set(p->f, st, "sql", e->at, "%s", inner.why);
 }
 
-static enum seam_status push_down(struct planner *p, struct from_table *t, const struct columnar_sql_node *e)
+static enum seam_status push_down(struct planner *p, struct from_table *t,
+                                  const struct columnar_sql_node *e)
 {
     const struct columnar_expr *where;
     enum seam_status st = bind_local(p, t, e, &where);
@@ -208,7 +231,8 @@ static enum seam_status push_down(struct planner *p, struct from_table *t, const
 }
 
 /* WHERE conjuncts about one table that no LEFT JOIN can null: below the joins. The rest is kept in `rest`. */
-static enum seam_status place_where(struct planner *p, const struct columnar_sql_node **rest, int *n_rest)
+static enum seam_status place_where(struct planner *p, const struct columnar_sql_node **rest,
+                                    int *n_rest)
 {
     const struct columnar_sql_node *parts[CONJUNCTS_MAX];
     int n;
@@ -217,10 +241,12 @@ static enum seam_status place_where(struct planner *p, const struct columnar_sql
     *n_rest = 0;
     if (p->s->where == NULL) return SEAM_OK;
     if (columnar_sql_has_aggregate(p->s->where))
-        return seam_fault_set(p->f, SEAM_INVALID, "sql", p->s->where->at, "aggregates cannot stand in WHERE: use HAVING");
+        return seam_fault_set(p->f, SEAM_INVALID, "sql", p->s->where->at,
+                              "aggregates cannot stand in WHERE: use HAVING");
     n = columnar_sql_conjuncts(p->s->where, parts, CONJUNCTS_MAX);
     if (n > CONJUNCTS_MAX)
-        return seam_fault_set(p->f, SEAM_LIMIT, "sql", p->s->where->at, "more than %d conditions", CONJUNCTS_MAX);
+        return seam_fault_set(p->f, SEAM_LIMIT, "sql", p->s->where->at, "more than %d conditions",
+                              CONJUNCTS_MAX);
     for (int i = 0; st == SEAM_OK && i < n; i++) {
         uint32_t tables = 0;
         int only;
@@ -228,8 +254,10 @@ static enum seam_status place_where(struct planner *p, const struct columnar_sql
         st = tables_of(p, parts[i], &tables);
         if (st != SEAM_OK) break;
         only = tables != 0 && (tables & (tables - 1)) == 0 ? __builtin_ctz(tables) : -1;
-        if (only >= 0 && !p->tables[only].nullable) st = push_down(p, &p->tables[only], parts[i]);
-        else rest[(*n_rest)++] = parts[i];
+        if (only >= 0 && !p->tables[only].nullable)
+            st = push_down(p, &p->tables[only], parts[i]);
+        else
+            rest[(*n_rest)++] = parts[i];
     }
     return st;
 }
@@ -244,22 +272,27 @@ struct join_keys {
 };
 
 /* Both sides of a key get one type, so that equal values hash alike.                               */
-static enum seam_status same_type(struct planner *p, const struct columnar_sql_node *e, const struct columnar_expr **l, const struct columnar_expr **r)
+static enum seam_status same_type(struct planner *p, const struct columnar_sql_node *e,
+                                  const struct columnar_expr **l, const struct columnar_expr **r)
 {
     struct seam_fault inner = {0};
     uint8_t type = (*l)->type, scale = (*l)->scale > (*r)->scale ? (*l)->scale : (*r)->scale;
     enum seam_status st = SEAM_OK;
 
     if ((*l)->type == (*r)->type && (*l)->scale == (*r)->scale) return SEAM_OK;
-    if ((*l)->type == SEAM_V_DOUBLE || (*r)->type == SEAM_V_DOUBLE) type = SEAM_V_DOUBLE;
-    else if ((*l)->type == SEAM_V_DECIMAL || (*r)->type == SEAM_V_DECIMAL) type = SEAM_V_DECIMAL;
+    if ((*l)->type == SEAM_V_DOUBLE || (*r)->type == SEAM_V_DOUBLE)
+        type = SEAM_V_DOUBLE;
+    else if ((*l)->type == SEAM_V_DECIMAL || (*r)->type == SEAM_V_DECIMAL)
+        type = SEAM_V_DECIMAL;
     if (type == SEAM_V_DOUBLE) scale = 0;
     st = columnar_expr_cast(p->a, *l, (enum seam_value_type)type, scale, l, &inner);
-    if (st == SEAM_OK) st = columnar_expr_cast(p->a, *r, (enum seam_value_type)type, scale, r, &inner);
+    if (st == SEAM_OK)
+        st = columnar_expr_cast(p->a, *r, (enum seam_value_type)type, scale, r, &inner);
     return st == SEAM_OK ? SEAM_OK : seam_fault_set(p->f, st, "sql", e->at, "%s", inner.why);
 }
 
-static enum seam_status take_key(struct planner *p, int right, const struct columnar_sql_node *e, struct join_keys *k, bool *taken)
+static enum seam_status take_key(struct planner *p, int right, const struct columnar_sql_node *e,
+                                 struct join_keys *k, bool *taken)
 {
     struct columnar_sql_scope left_scope = {p->columns, p->tables[right].first};
     uint32_t a = 0, b = 0, bit = 1u << right;
@@ -267,13 +300,17 @@ static enum seam_status take_key(struct planner *p, int right, const struct colu
     enum seam_status st;
 
     *taken = false;
-    if (e->kind != COLUMNAR_SQL_BINARY || e->op != COLUMNAR_SQL_EQ || k->n == SEAM_KEY_COLUMNS_MAX) return SEAM_OK;
+    if (e->kind != COLUMNAR_SQL_BINARY || e->op != COLUMNAR_SQL_EQ || k->n == SEAM_KEY_COLUMNS_MAX)
+        return SEAM_OK;
     st = tables_of(p, e->args[0], &a);
     if (st == SEAM_OK) st = tables_of(p, e->args[1], &b);
     if (st != SEAM_OK) return st;
-    if (b == bit && a != 0 && (a & bit) == 0) l = e->args[0], r = e->args[1];
-    else if (a == bit && b != 0 && (b & bit) == 0) l = e->args[1], r = e->args[0];
-    else return SEAM_OK;
+    if (b == bit && a != 0 && (a & bit) == 0)
+        l = e->args[0], r = e->args[1];
+    else if (a == bit && b != 0 && (b & bit) == 0)
+        l = e->args[1], r = e->args[0];
+    else
+        return SEAM_OK;
     st = columnar_sql_bind(p->a, &left_scope, l, &k->left[k->n], p->f);
     if (st == SEAM_OK) st = bind_local(p, &p->tables[right], r, &k->right[k->n]);
     if (st == SEAM_OK) st = same_type(p, e, &k->left[k->n], &k->right[k->n]);
@@ -284,13 +321,16 @@ static enum seam_status take_key(struct planner *p, int right, const struct colu
 
 /* ON: equalities become keys; what speaks of the right side alone goes into it; the rest is a filter after an
  * inner join, and has no place in a left one.                                                      */
-static enum seam_status split_on(struct planner *p, int right, const struct columnar_sql_join *j, struct join_keys *k)
+static enum seam_status split_on(struct planner *p, int right, const struct columnar_sql_join *j,
+                                 struct join_keys *k)
 {
     const struct columnar_sql_node *parts[CONJUNCTS_MAX];
     int n = columnar_sql_conjuncts(j->on, parts, CONJUNCTS_MAX);
     enum seam_status st = SEAM_OK;
 
-    if (n > CONJUNCTS_MAX) return seam_fault_set(p->f, SEAM_LIMIT, "sql", j->on->at, "more than %d conditions", CONJUNCTS_MAX);
+    if (n > CONJUNCTS_MAX)
+        return seam_fault_set(p->f, SEAM_LIMIT, "sql", j->on->at, "more than %d conditions",
+                              CONJUNCTS_MAX);
     for (int i = 0; st == SEAM_OK && i < n; i++) {
         uint32_t tables = 0;
         bool taken;
@@ -299,18 +339,24 @@ static enum seam_status split_on(struct planner *p, int right, const struct colu
         if (st != SEAM_OK || taken) continue;
         st = tables_of(p, parts[i], &tables);
         if (st != SEAM_OK) break;
-        if (tables == 1u << right) st = push_down(p, &p->tables[right], parts[i]);
-        else if (!j->left) k->residual[k->n_residual++] = parts[i];
+        if (tables == 1u << right)
+            st = push_down(p, &p->tables[right], parts[i]);
+        else if (!j->left)
+            k->residual[k->n_residual++] = parts[i];
         else
             st = seam_fault_set(p->f, SEAM_UNSUPPORTED, "sql", parts[i]->at,
-                           "the ON of a LEFT JOIN holds equalities, and conditions on the right table, in this subset");
+                                "the ON of a LEFT JOIN holds equalities, and conditions on the "
+                                "right table, in this subset");
     }
     if (st == SEAM_OK && k->n == 0)
-        st = seam_fault_set(p->f, SEAM_UNSUPPORTED, "sql", j->on->at, "a join needs an equality between its two sides");
+        st = seam_fault_set(p->f, SEAM_UNSUPPORTED, "sql", j->on->at,
+                            "a join needs an equality between its two sides");
     return st;
 }
 
-static enum seam_status bind_filter(struct planner *p, int n_columns, const struct columnar_plan **plan, const struct columnar_sql_node *e)
+static enum seam_status bind_filter(struct planner *p, int n_columns,
+                                    const struct columnar_plan **plan,
+                                    const struct columnar_sql_node *e)
 {
     struct columnar_sql_scope scope = {p->columns, n_columns};
     const struct columnar_expr *where;
@@ -328,14 +374,16 @@ static enum seam_status join_tables(struct planner *p, const struct columnar_pla
 
     if (keys == NULL) return no_memory(p);
     st = place_where(p, rest, &n_rest);
-    for (int i = 1; st == SEAM_OK && i < p->n_tables; i++) st = split_on(p, i, &p->s->joins[i - 1], &keys[i]);
+    for (int i = 1; st == SEAM_OK && i < p->n_tables; i++)
+        st = split_on(p, i, &p->s->joins[i - 1], &keys[i]);
     *out = p->tables[0].plan;
     for (int i = 1; st == SEAM_OK && i < p->n_tables; i++) {
         const struct columnar_sql_join *j = &p->s->joins[i - 1];
         struct seam_fault inner = {0};
 
-        st = columnar_plan_join(p->a, *out, p->tables[i].plan, j->left ? COLUMNAR_JOIN_LEFT : COLUMNAR_JOIN_INNER, keys[i].left, keys[i].right,
-                       keys[i].n, out, &inner);
+        st = columnar_plan_join(p->a, *out, p->tables[i].plan,
+                                j->left ? COLUMNAR_JOIN_LEFT : COLUMNAR_JOIN_INNER, keys[i].left,
+                                keys[i].right, keys[i].n, out, &inner);
         if (st != SEAM_OK) st = seam_fault_set(p->f, st, "sql", j->on->at, "%s", inner.why);
         for (int r = 0; st == SEAM_OK && r < keys[i].n_residual; r++)
             st = bind_filter(p, p->tables[i].first + p->tables[i].n, out, keys[i].residual[r]);
@@ -346,10 +394,12 @@ static enum seam_status join_tables(struct planner *p, const struct columnar_pla
 
 /* ---- SELECT items ---- */
 
-static enum seam_status add_item(struct planner *p, const struct columnar_sql_node *e, const char *name)
+static enum seam_status add_item(struct planner *p, const struct columnar_sql_node *e,
+                                 const char *name)
 {
     if (p->n_items == ITEMS_MAX)
-        return seam_fault_set(p->f, SEAM_LIMIT, "sql", e->at, "more than %d columns in the answer", ITEMS_MAX);
+        return seam_fault_set(p->f, SEAM_LIMIT, "sql", e->at, "more than %d columns in the answer",
+                              ITEMS_MAX);
     p->item[p->n_items] = e;
     p->item_name[p->n_items++] = name;
     return SEAM_OK;
@@ -364,16 +414,21 @@ static enum seam_status expand_star(struct planner *p, const struct columnar_sql
         const struct columnar_sql_column *c = &p->columns[i];
         struct columnar_sql_node *e;
 
-        if (c->hidden || (star->qualifier != NULL && strcmp(c->table, star->qualifier) != 0)) continue;
+        if (c->hidden || (star->qualifier != NULL && strcmp(c->table, star->qualifier) != 0))
+            continue;
         e = seam_arena_zalloc(p->a, sizeof *e);
         if (e == NULL) return no_memory(p);
-        *e = (struct columnar_sql_node){.kind = COLUMNAR_SQL_COLUMN, .at = star->at, .end = star->end, .qualifier = c->table, .name = c->name};
+        *e = (struct columnar_sql_node){.kind = COLUMNAR_SQL_COLUMN,
+                                        .at = star->at,
+                                        .end = star->end,
+                                        .qualifier = c->table,
+                                        .name = c->name};
         st = add_item(p, e, c->name);
         any = true;
     }
     if (st == SEAM_OK && !any)
         st = seam_fault_set(p->f, SEAM_INVALID, "sql", star->at, "no table is called '%s' here",
-                       star->qualifier != NULL ? star->qualifier : "");
+                            star->qualifier != NULL ? star->qualifier : "");
     return st;
 }
 
@@ -397,13 +452,15 @@ static enum seam_status list_items(struct planner *p)
     for (int i = 0; st == SEAM_OK && i < p->s->n_items; i++) {
         const struct columnar_sql_item *item = &p->s->items[i];
 
-        st = item->expr->kind == COLUMNAR_SQL_STAR ? expand_star(p, item->expr) : add_item(p, item->expr, heading(p, item));
+        st = item->expr->kind == COLUMNAR_SQL_STAR ? expand_star(p, item->expr)
+                                                   : add_item(p, item->expr, heading(p, item));
     }
     return st;
 }
 
 /* GROUP BY and ORDER BY may name an item by its position or its alias.                              */
-static const struct columnar_sql_node *item_reference(struct planner *p, const struct columnar_sql_node *e, bool alias_first)
+static const struct columnar_sql_node *
+item_reference(struct planner *p, const struct columnar_sql_node *e, bool alias_first)
 {
     int column;
 
@@ -426,8 +483,10 @@ static enum seam_status group_keys(struct planner *p)
         const struct columnar_sql_node *e = item_reference(p, p->s->group[i], false);
 
         if (e == NULL)
-            return seam_fault_set(p->f, SEAM_INVALID, "sql", p->s->group[i]->at, "there is no item of that number");
-        if (p->n_group == ITEMS_MAX) return seam_fault_set(p->f, SEAM_LIMIT, "sql", e->at, "too many GROUP BY keys");
+            return seam_fault_set(p->f, SEAM_INVALID, "sql", p->s->group[i]->at,
+                                  "there is no item of that number");
+        if (p->n_group == ITEMS_MAX)
+            return seam_fault_set(p->f, SEAM_LIMIT, "sql", e->at, "too many GROUP BY keys");
         st = columnar_sql_bind(p->a, &p->scope, e, &p->group_expr[p->n_group], p->f);
         p->group[p->n_group++] = e;
     }
@@ -436,9 +495,13 @@ static enum seam_status group_keys(struct planner *p)
 
 static enum seam_status agg_of(const struct columnar_sql_node *e, enum columnar_agg_op *op)
 {
-    static const struct { const char *name; enum columnar_agg_op op; } names[] = {
-        {"count", COLUMNAR_AGG_COUNT}, {"sum", COLUMNAR_AGG_SUM}, {"avg", COLUMNAR_AGG_AVG}, {"min", COLUMNAR_AGG_MIN}, {"max", COLUMNAR_AGG_MAX},
-        {"approx_count_distinct", COLUMNAR_AGG_APPROX_DISTINCT}};
+    static const struct {
+        const char *name;
+        enum columnar_agg_op op;
+    } names[] = {
+        {"count", COLUMNAR_AGG_COUNT}, {"sum", COLUMNAR_AGG_SUM},
+        {"avg", COLUMNAR_AGG_AVG},     {"min", COLUMNAR_AGG_MIN},
+        {"max", COLUMNAR_AGG_MAX},     {"approx_count_distinct", COLUMNAR_AGG_APPROX_DISTINCT}};
 
     for (size_t i = 0; i < SEAM_ARRAY_LEN(names); i++)
         if (strcmp(e->name, names[i].name) == 0) {
@@ -460,14 +523,17 @@ static enum seam_status add_agg(struct planner *p, const struct columnar_sql_nod
             *index = i;
             return SEAM_OK;
         }
-    if (p->n_aggs == AGGS_MAX) return seam_fault_set(p->f, SEAM_LIMIT, "sql", e->at, "too many aggregates");
+    if (p->n_aggs == AGGS_MAX)
+        return seam_fault_set(p->f, SEAM_LIMIT, "sql", e->at, "too many aggregates");
     *agg = (struct columnar_plan_agg){.name = "agg"};
     st = agg_of(e, &agg->op);
     if (st != SEAM_OK || (e->star && strcmp(e->name, "count") != 0) || (!e->star && e->n_args != 1))
         return seam_fault_set(p->f, SEAM_INVALID, "sql", e->at, "%s takes one argument%s", e->name,
-                         strcmp(e->name, "count") == 0 ? ", or *" : "");
-    if (e->distinct && agg->op != COLUMNAR_AGG_COUNT_DISTINCT && agg->op != COLUMNAR_AGG_MIN && agg->op != COLUMNAR_AGG_MAX)
-        return seam_fault_set(p->f, SEAM_UNSUPPORTED, "sql", e->at, "DISTINCT is for count() in this subset");
+                              strcmp(e->name, "count") == 0 ? ", or *" : "");
+    if (e->distinct && agg->op != COLUMNAR_AGG_COUNT_DISTINCT && agg->op != COLUMNAR_AGG_MIN &&
+        agg->op != COLUMNAR_AGG_MAX)
+        return seam_fault_set(p->f, SEAM_UNSUPPORTED, "sql", e->at,
+                              "DISTINCT is for count() in this subset");
     if (!e->star) st = columnar_sql_bind(p->a, &p->scope, e->args[0], &agg->arg, p->f);
     p->agg_node[p->n_aggs] = e;
     *index = p->n_aggs++;
@@ -475,9 +541,14 @@ static enum seam_status add_agg(struct planner *p, const struct columnar_sql_nod
 }
 
 /* Above an aggregate, an expression is made of its group keys and aggregates: each becomes a column.  */
-struct above { struct planner *p; bool collecting; const struct columnar_plan *plan; };
+struct above {
+    struct planner *p;
+    bool collecting;
+    const struct columnar_plan *plan;
+};
 
-static enum seam_status above_node(void *ctx, const struct columnar_sql_node *e, const struct columnar_expr **out, struct seam_fault *f)
+static enum seam_status above_node(void *ctx, const struct columnar_sql_node *e,
+                                   const struct columnar_expr **out, struct seam_fault *f)
 {
     struct above *x = ctx;
     struct planner *p = x->p;
@@ -494,13 +565,15 @@ static enum seam_status above_node(void *ctx, const struct columnar_sql_node *e,
     if (st != SEAM_OK) return st;
     if (index < 0 && e->kind == COLUMNAR_SQL_COLUMN) {
         st = columnar_sql_resolve(&p->scope, e, &index, f);
-        return st != SEAM_OK ? st
-                           : seam_fault_set(f, SEAM_INVALID, "sql", e->at,
-                                       "'%s' is neither in GROUP BY nor inside an aggregate", e->name);
+        return st != SEAM_OK
+                   ? st
+                   : seam_fault_set(f, SEAM_INVALID, "sql", e->at,
+                                    "'%s' is neither in GROUP BY nor inside an aggregate", e->name);
     }
     if (index < 0) return SEAM_END;
     columnar_plan_columns(x->plan, &columns);
-    return columnar_expr_column(p->a, index, (enum seam_value_type)columns[index].type, columns[index].scale, out, f);
+    return columnar_expr_column(p->a, index, (enum seam_value_type)columns[index].type,
+                                columns[index].scale, out, f);
 }
 
 /* Finds every aggregate below e, before the plan that computes them is made.                         */
@@ -509,7 +582,8 @@ static enum seam_status collect_aggs(struct planner *p, const struct columnar_sq
     int index;
     enum seam_status st = SEAM_OK;
 
-    if (e->kind == COLUMNAR_SQL_CALL && columnar_sql_is_aggregate(e->name)) return add_agg(p, e, &index);
+    if (e->kind == COLUMNAR_SQL_CALL && columnar_sql_is_aggregate(e->name))
+        return add_agg(p, e, &index);
     for (int i = 0; st == SEAM_OK && i < e->n_args; i++) st = collect_aggs(p, e->args[i]);
     return st;
 }
@@ -519,7 +593,8 @@ static bool aggregates(const struct planner *p)
     bool yes = p->s->n_group > 0 || p->s->having != NULL;
 
     for (int i = 0; i < p->n_items && !yes; i++) yes = columnar_sql_has_aggregate(p->item[i]);
-    for (int i = 0; i < p->s->n_order && !yes; i++) yes = columnar_sql_has_aggregate(p->s->order[i].expr);
+    for (int i = 0; i < p->s->n_order && !yes; i++)
+        yes = columnar_sql_has_aggregate(p->s->order[i].expr);
     return yes;
 }
 
@@ -533,10 +608,13 @@ static enum seam_status aggregate_plan(struct planner *p, const struct columnar_
     for (int i = 0; i < p->n_group; i++) names[i] = "key";
     for (int i = 0; st == SEAM_OK && i < p->n_items; i++) st = collect_aggs(p, p->item[i]);
     if (st == SEAM_OK && p->s->having != NULL) st = collect_aggs(p, p->s->having);
-    for (int i = 0; st == SEAM_OK && i < p->s->n_order; i++) st = collect_aggs(p, p->s->order[i].expr);
+    for (int i = 0; st == SEAM_OK && i < p->s->n_order; i++)
+        st = collect_aggs(p, p->s->order[i].expr);
     if (st != SEAM_OK) return st;
-    st = columnar_plan_aggregate(p->a, *plan, p->group_expr, names, p->n_group, p->aggs, p->n_aggs, plan, &inner);
-    if (st != SEAM_OK) return seam_fault_set(p->f, st, "sql", p->s->items[0].expr->at, "%s", inner.why);
+    st = columnar_plan_aggregate(p->a, *plan, p->group_expr, names, p->n_group, p->aggs, p->n_aggs,
+                                 plan, &inner);
+    if (st != SEAM_OK)
+        return seam_fault_set(p->f, st, "sql", p->s->items[0].expr->at, "%s", inner.why);
     return SEAM_OK;
 }
 
@@ -549,7 +627,9 @@ struct output {
     int n, n_keys;
 };
 
-static enum seam_status bind_item(struct planner *p, struct above *above, const struct columnar_sql_node *e, const struct columnar_expr **out)
+static enum seam_status bind_item(struct planner *p, struct above *above,
+                                  const struct columnar_sql_node *e,
+                                  const struct columnar_expr **out)
 {
     struct columnar_sql_hook hook = {above_node, above};
 
@@ -568,18 +648,22 @@ static enum seam_status order_keys(struct planner *p, struct above *above, struc
         int column = -1;
 
         if (e == NULL)
-            return seam_fault_set(p->f, SEAM_INVALID, "sql", order->expr->at, "there is no item of that number");
-        if (o->n_keys == ITEMS_MAX) return seam_fault_set(p->f, SEAM_LIMIT, "sql", e->at, "too many ORDER BY keys");
+            return seam_fault_set(p->f, SEAM_INVALID, "sql", order->expr->at,
+                                  "there is no item of that number");
+        if (o->n_keys == ITEMS_MAX)
+            return seam_fault_set(p->f, SEAM_LIMIT, "sql", e->at, "too many ORDER BY keys");
         for (int k = 0; k < p->n_items && column < 0; k++)
             if (p->item[k] == e || columnar_sql_equal(&p->scope, p->item[k], e)) column = k;
         if (column < 0 && p->s->distinct)
-            return seam_fault_set(p->f, SEAM_INVALID, "sql", e->at, "with DISTINCT, ORDER BY takes items of the SELECT");
+            return seam_fault_set(p->f, SEAM_INVALID, "sql", e->at,
+                                  "with DISTINCT, ORDER BY takes items of the SELECT");
         if (column < 0) {
             st = bind_item(p, above, e, &o->exprs[o->n]);
             o->names[o->n] = "order";
             column = o->n++;
         }
-        o->keys[o->n_keys++] = (struct columnar_plan_key){column, order->descending, order->nulls_first};
+        o->keys[o->n_keys++] =
+            (struct columnar_plan_key){column, order->descending, order->nulls_first};
     }
     return st;
 }
@@ -593,11 +677,15 @@ static enum seam_status distinct_plan(struct planner *p, const struct columnar_p
     if (keys == NULL) return no_memory(p);
     columnar_plan_columns(*plan, &columns);
     for (int i = 0; st == SEAM_OK && i < p->n_items; i++)
-        st = columnar_expr_column(p->a, i, (enum seam_value_type)columns[i].type, columns[i].scale, &keys[i], p->f);
-    return st == SEAM_OK ? columnar_plan_aggregate(p->a, *plan, keys, p->item_name, p->n_items, NULL, 0, plan, p->f) : st;
+        st = columnar_expr_column(p->a, i, (enum seam_value_type)columns[i].type, columns[i].scale,
+                                  &keys[i], p->f);
+    return st == SEAM_OK ? columnar_plan_aggregate(p->a, *plan, keys, p->item_name, p->n_items,
+                                                   NULL, 0, plan, p->f)
+                         : st;
 }
 
-static enum seam_status order_plan(struct planner *p, struct output *o, const struct columnar_plan **plan)
+static enum seam_status order_plan(struct planner *p, struct output *o,
+                                   const struct columnar_plan **plan)
 {
     const struct columnar_plan_key *keys;
     struct columnar_plan_key *copy;
@@ -613,9 +701,13 @@ static enum seam_status order_plan(struct planner *p, struct output *o, const st
     keys = copy;
     st = columnar_plan_order(p->a, *plan, keys, o->n_keys, p->s->limit, p->s->offset, plan, p->f);
     if (st != SEAM_OK || o->n == p->n_items) return st;
-    for (int i = 0; st == SEAM_OK && i < p->n_items; i++) /* the hidden columns have done their work */
-        st = columnar_expr_column(p->a, i, (enum seam_value_type)o->exprs[i]->type, o->exprs[i]->scale, &o->exprs[i], p->f);
-    return st == SEAM_OK ? columnar_plan_project(p->a, *plan, o->exprs, o->names, p->n_items, plan, p->f) : st;
+    for (int i = 0; st == SEAM_OK && i < p->n_items;
+         i++) /* the hidden columns have done their work */
+        st = columnar_expr_column(p->a, i, (enum seam_value_type)o->exprs[i]->type,
+                                  o->exprs[i]->scale, &o->exprs[i], p->f);
+    return st == SEAM_OK
+               ? columnar_plan_project(p->a, *plan, o->exprs, o->names, p->n_items, plan, p->f)
+               : st;
 }
 
 static enum seam_status answer_plan(struct planner *p, const struct columnar_plan **plan)
@@ -641,13 +733,15 @@ static enum seam_status answer_plan(struct planner *p, const struct columnar_pla
     }
     o->n = p->n_items;
     if (st == SEAM_OK) st = order_keys(p, &above, o);
-    if (st == SEAM_OK) st = columnar_plan_project(p->a, *plan, o->exprs, o->names, o->n, plan, p->f);
+    if (st == SEAM_OK)
+        st = columnar_plan_project(p->a, *plan, o->exprs, o->names, o->n, plan, p->f);
     if (st == SEAM_OK && p->s->distinct) st = distinct_plan(p, plan);
     return st == SEAM_OK ? order_plan(p, o, plan) : st;
 }
 
-enum seam_status columnar_sql_prepare(const struct columnar_sql_env *env, const char *text, size_t n, struct seam_arena *a,
-                        struct columnar_sql_query *out, struct seam_fault *f)
+enum seam_status columnar_sql_prepare(const struct columnar_sql_env *env, const char *text,
+                                      size_t n, struct seam_arena *a,
+                                      struct columnar_sql_query *out, struct seam_fault *f)
 {
     struct planner *p = seam_arena_zalloc(a, sizeof *p);
     struct columnar_sql_select *select = NULL;
@@ -665,13 +759,16 @@ enum seam_status columnar_sql_prepare(const struct columnar_sql_env *env, const 
     if (st == SEAM_OK) st = join_tables(p, &plan);
     if (st == SEAM_OK) st = answer_plan(p, &plan);
     if (st != SEAM_OK) return st;
-    *out = (struct columnar_sql_query){.select = select, .plan = plan, .lsn = p->lsn == SEAM_LSN_MAX ? SEAM_LSN_NONE : p->lsn};
+    *out = (struct columnar_sql_query){
+        .select = select, .plan = plan, .lsn = p->lsn == SEAM_LSN_MAX ? SEAM_LSN_NONE : p->lsn};
     out->n_columns = columnar_plan_columns(plan, &out->columns);
     return SEAM_OK;
 }
 
-enum seam_status columnar_sql_run(const struct columnar_sql_query *q, const struct columnar_query_options *opt, columnar_query_sink sink, void *ctx,
-                    struct columnar_query_stats *stats, struct seam_fault *f)
+enum seam_status columnar_sql_run(const struct columnar_sql_query *q,
+                                  const struct columnar_query_options *opt,
+                                  columnar_query_sink sink, void *ctx,
+                                  struct columnar_query_stats *stats, struct seam_fault *f)
 {
     return columnar_query_run(q->plan, opt, sink, ctx, stats, f);
 }

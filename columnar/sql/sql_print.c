@@ -6,11 +6,16 @@
 static const char *op_text(enum columnar_sql_op op)
 {
     static const char *const text[] = {
-        [COLUMNAR_SQL_OR] = "or", [COLUMNAR_SQL_AND] = "and", [COLUMNAR_SQL_NOT] = "not", [COLUMNAR_SQL_EQ] = "=", [COLUMNAR_SQL_NE] = "<>",
-        [COLUMNAR_SQL_LT] = "<", [COLUMNAR_SQL_LE] = "<=", [COLUMNAR_SQL_GT] = ">", [COLUMNAR_SQL_GE] = ">=", [COLUMNAR_SQL_ADD] = "+",
-        [COLUMNAR_SQL_SUB] = "-", [COLUMNAR_SQL_CONCAT] = "||", [COLUMNAR_SQL_MUL] = "*", [COLUMNAR_SQL_DIV] = "/", [COLUMNAR_SQL_MOD] = "%",
-        [COLUMNAR_SQL_NEG] = "-", [COLUMNAR_SQL_IS_NULL] = "is null", [COLUMNAR_SQL_IS_NOT_NULL] = "is not null",
-        [COLUMNAR_SQL_LIKE_CASE] = "like", [COLUMNAR_SQL_ILIKE] = "ilike"};
+        [COLUMNAR_SQL_OR] = "or",           [COLUMNAR_SQL_AND] = "and",
+        [COLUMNAR_SQL_NOT] = "not",         [COLUMNAR_SQL_EQ] = "=",
+        [COLUMNAR_SQL_NE] = "<>",           [COLUMNAR_SQL_LT] = "<",
+        [COLUMNAR_SQL_LE] = "<=",           [COLUMNAR_SQL_GT] = ">",
+        [COLUMNAR_SQL_GE] = ">=",           [COLUMNAR_SQL_ADD] = "+",
+        [COLUMNAR_SQL_SUB] = "-",           [COLUMNAR_SQL_CONCAT] = "||",
+        [COLUMNAR_SQL_MUL] = "*",           [COLUMNAR_SQL_DIV] = "/",
+        [COLUMNAR_SQL_MOD] = "%",           [COLUMNAR_SQL_NEG] = "-",
+        [COLUMNAR_SQL_IS_NULL] = "is null", [COLUMNAR_SQL_IS_NOT_NULL] = "is not null",
+        [COLUMNAR_SQL_LIKE_CASE] = "like",  [COLUMNAR_SQL_ILIKE] = "ilike"};
 
     return text[op];
 }
@@ -39,7 +44,8 @@ static void print_literal(const struct seam_value *v, struct seam_buf *out)
 
 static void print_operand(const struct columnar_sql_node *e, struct seam_buf *out)
 {
-    bool bare = e->kind == COLUMNAR_SQL_LITERAL || e->kind == COLUMNAR_SQL_COLUMN || e->kind == COLUMNAR_SQL_CALL || e->kind == COLUMNAR_SQL_CASE ||
+    bool bare = e->kind == COLUMNAR_SQL_LITERAL || e->kind == COLUMNAR_SQL_COLUMN ||
+                e->kind == COLUMNAR_SQL_CALL || e->kind == COLUMNAR_SQL_CASE ||
                 e->kind == COLUMNAR_SQL_CAST || e->kind == COLUMNAR_SQL_STAR;
 
     if (!bare) seam_buf_u8(out, '(');
@@ -124,7 +130,8 @@ void columnar_sql_print(const struct columnar_sql_node *e, struct seam_buf *out)
     case COLUMNAR_SQL_IN:
     case COLUMNAR_SQL_LIKE: print_test(e, out); break;
     case COLUMNAR_SQL_CALL:
-        seam_buf_printf(out, "%s(%s%s", e->name, e->distinct ? "distinct " : "", e->star ? "*" : "");
+        seam_buf_printf(out, "%s(%s%s", e->name, e->distinct ? "distinct " : "",
+                        e->star ? "*" : "");
         print_list(e, 0, out);
         seam_buf_u8(out, ')');
         break;
@@ -146,12 +153,13 @@ static bool same_text(const char *a, const char *b)
 
 bool columnar_sql_same(const struct columnar_sql_node *a, const struct columnar_sql_node *b)
 {
-    if (a->kind != b->kind || a->op != b->op || a->negated != b->negated || a->distinct != b->distinct ||
-        a->star != b->star || a->n_args != b->n_args || !same_text(a->qualifier, b->qualifier) ||
-        !same_text(a->name, b->name))
+    if (a->kind != b->kind || a->op != b->op || a->negated != b->negated ||
+        a->distinct != b->distinct || a->star != b->star || a->n_args != b->n_args ||
+        !same_text(a->qualifier, b->qualifier) || !same_text(a->name, b->name))
         return false;
     if (a->kind == COLUMNAR_SQL_CAST && (a->type != b->type || a->scale != b->scale)) return false;
-    if (a->kind == COLUMNAR_SQL_LITERAL && (a->value.type != b->value.type || !seam_value_equal(&a->value, &b->value)))
+    if (a->kind == COLUMNAR_SQL_LITERAL &&
+        (a->value.type != b->value.type || !seam_value_equal(&a->value, &b->value)))
         return false;
     for (int i = 0; i < a->n_args; i++)
         if (!columnar_sql_same(a->args[i], b->args[i])) return false;
@@ -160,7 +168,8 @@ bool columnar_sql_same(const struct columnar_sql_node *a, const struct columnar_
 
 bool columnar_sql_is_aggregate(const char *name)
 {
-    static const char *const names[] = {"count", "sum", "avg", "min", "max", "approx_count_distinct"};
+    static const char *const names[] = {"count", "sum", "avg",
+                                        "min",   "max", "approx_count_distinct"};
 
     for (size_t i = 0; i < SEAM_ARRAY_LEN(names); i++)
         if (strcmp(name, names[i]) == 0) return true;

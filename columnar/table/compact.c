@@ -8,8 +8,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { TIER_ROWS = 65536, TIER_FILES = 4, TIERS = 8, IDLE_TAIL_ROWS = 8192, PIECE_ROWS = 32768,
-       LONG_PIECE_ROWS = 262144 };
+enum {
+    TIER_ROWS = 65536,
+    TIER_FILES = 4,
+    TIERS = 8,
+    IDLE_TAIL_ROWS = 8192,
+    PIECE_ROWS = 32768,
+    LONG_PIECE_ROWS = 262144
+};
 /* Maintenance waits for this much quiet after a publication, and takes big pieces only after more. */
 static const uint64_t QUIET_NS = 300000000, LONG_QUIET_NS = 5000000000, NIGHT_NS = 60000000000;
 
@@ -32,7 +38,7 @@ struct gather {
     const int *columns;
     int count;
     struct seam_value *values;
-    seam_lsn_t limit;         /* rollback: forget what came after */
+    seam_lsn_t limit; /* rollback: forget what came after */
     uint64_t dropped;
 };
 
@@ -41,7 +47,8 @@ static enum seam_status gather_batch(void *ctx, const struct columnar_version_ba
     struct gather *g = ctx;
 
     for (uint32_t i = 0; i < b->rows; i++) {
-        seam_lsn_t end = b->end[i] != SEAM_LSN_MAX && b->end[i] > g->limit ? SEAM_LSN_MAX : b->end[i];
+        seam_lsn_t end =
+            b->end[i] != SEAM_LSN_MAX && b->end[i] > g->limit ? SEAM_LSN_MAX : b->end[i];
 
         if (b->begin[i] > g->limit || columnar_version_droppable(g->s, b->begin[i], end)) {
             g->dropped++;
@@ -56,7 +63,8 @@ static enum seam_status gather_batch(void *ctx, const struct columnar_version_ba
             g->ends_cap = cap;
         }
         g->ends[g->rows.rows] = end;
-        for (int c = 0; c < g->count; c++) g->values[g->columns[c]] = columnar_vec_value(&b->cols[c], i);
+        for (int c = 0; c < g->count; c++)
+            g->values[g->columns[c]] = columnar_vec_value(&b->cols[c], i);
         if (columnar_coldata_append(&g->rows, g->values, b->begin[i]) != SEAM_OK) return SEAM_NOMEM;
     }
     return SEAM_OK;
@@ -64,8 +72,15 @@ static enum seam_status gather_batch(void *ctx, const struct columnar_version_ba
 
 /* ---- ordering ---- */
 
-struct compact_place { int64_t zone; uint32_t row; };
-struct compact_ordering { const struct columnar_coldata *d; const uint16_t *columns; int count; };
+struct compact_place {
+    int64_t zone;
+    uint32_t row;
+};
+struct compact_ordering {
+    const struct columnar_coldata *d;
+    const uint16_t *columns;
+    int count;
+};
 
 static int64_t zone_of_value(const struct seam_value *v)
 {
@@ -87,20 +102,23 @@ static int by_columns(const void *pa, const void *pb, void *ctx)
 
         if (c != 0) return c;
     }
-    if (o->d->lsn[a->row] != o->d->lsn[b->row]) return o->d->lsn[a->row] < o->d->lsn[b->row] ? -1 : 1;
+    if (o->d->lsn[a->row] != o->d->lsn[b->row])
+        return o->d->lsn[a->row] < o->d->lsn[b->row] ? -1 : 1;
     return (a->row > b->row) - (a->row < b->row);
 }
 
-static struct compact_place *order_rows(const struct columnar_table *t, const struct columnar_coldata *d)
+static struct compact_place *order_rows(const struct columnar_table *t,
+                                        const struct columnar_coldata *d)
 {
     bool by_sort = t->opt.sort_count > 0;
     struct compact_ordering o = {d, by_sort ? t->opt.sort : t->schema.key,
-                         by_sort ? t->opt.sort_count : t->schema.key_count};
+                                 by_sort ? t->opt.sort_count : t->schema.key_count};
     struct compact_place *p = malloc((d->rows + 1) * sizeof *p);
 
     if (p == NULL) return NULL;
     for (size_t i = 0; i < d->rows; i++) {
-        struct seam_value v = o.count > 0 ? columnar_coldata_value(d, o.columns[0], i) : seam_v_null();
+        struct seam_value v =
+            o.count > 0 ? columnar_coldata_value(d, o.columns[0], i) : seam_v_null();
 
         p[i] = (struct compact_place){zone_of_value(&v), (uint32_t)i};
     }
@@ -111,8 +129,9 @@ static struct compact_place *order_rows(const struct columnar_table *t, const st
 /* ---- rewriting ---- */
 
 /* Rows p[0..n) of g as one new file appended to `made`. */
-static enum seam_status write_part(struct columnar_writer *w, struct columnar_table *t, const struct gather *g,
-                              const struct compact_place *p, size_t n, struct columnar_table_file *made, struct seam_fault *f)
+static enum seam_status write_part(struct columnar_writer *w, struct columnar_table *t,
+                                   const struct gather *g, const struct compact_place *p, size_t n,
+                                   struct columnar_table_file *made, struct seam_fault *f)
 {
     struct columnar_coldata out = {0};
     enum seam_status st = columnar_coldata_init(&out, &t->schema);
@@ -133,7 +152,8 @@ static enum seam_status write_part(struct columnar_writer *w, struct columnar_ta
     return st;
 }
 
-static void replace_files(struct columnar_table *t, const bool *chosen, struct columnar_table_file *made, size_t made_count)
+static void replace_files(struct columnar_table *t, const bool *chosen,
+                          struct columnar_table_file *made, size_t made_count)
 {
     struct columnar_table_file *files = calloc(t->file_count + made_count + 1, sizeof *files);
     size_t n = 0;
@@ -157,18 +177,20 @@ static void replace_files(struct columnar_table *t, const bool *chosen, struct c
 }
 
 static enum seam_status write_parts(struct columnar_writer *w, size_t table, const struct gather *g,
-                               const bool *chosen, struct seam_fault *f)
+                                    const bool *chosen, struct seam_fault *f)
 {
     struct columnar_table *t = &w->s.tables[table];
     bool keep_index = g->limit == SEAM_LSN_MAX;
-    size_t per_file = (size_t)w->opt.file_rows_max, parts = (g->rows.rows + per_file - 1) / per_file;
+    size_t per_file = (size_t)w->opt.file_rows_max,
+           parts = (g->rows.rows + per_file - 1) / per_file;
     struct columnar_table_file *made = calloc(parts + 1, sizeof *made);
     struct compact_place *p = order_rows(t, &g->rows);
     enum seam_status st = made == NULL || p == NULL ? SEAM_NOMEM : SEAM_OK;
     size_t done = 0;
 
     for (; st == SEAM_OK && done < parts; done++) {
-        size_t from = done * per_file, n = g->rows.rows - from < per_file ? g->rows.rows - from : per_file;
+        size_t from = done * per_file,
+               n = g->rows.rows - from < per_file ? g->rows.rows - from : per_file;
 
         st = write_part(w, t, g, p + from, n, &made[done], f);
     }
@@ -180,14 +202,16 @@ static enum seam_status write_parts(struct columnar_writer *w, size_t table, con
         w->tables[table].indexed = false;
     }
     if (st == SEAM_OK) replace_files(t, chosen, made, parts);
-    for (size_t k = 0; st != SEAM_OK && made != NULL && k < parts; k++) columnar_file_free(&made[k]);
+    for (size_t k = 0; st != SEAM_OK && made != NULL && k < parts; k++)
+        columnar_file_free(&made[k]);
     free(made);
     free(p);
     return st;
 }
 
-enum seam_status columnar_compact_files(struct columnar_writer *w, size_t table, const bool *chosen, seam_lsn_t limit,
-                          struct columnar_maintenance *done, struct seam_fault *f)
+enum seam_status columnar_compact_files(struct columnar_writer *w, size_t table, const bool *chosen,
+                                        seam_lsn_t limit, struct columnar_maintenance *done,
+                                        struct seam_fault *f)
 {
     struct columnar_table *t = &w->s.tables[table];
     int columns[SEAM_COLUMNS_MAX];
@@ -211,13 +235,14 @@ enum seam_status columnar_compact_files(struct columnar_writer *w, size_t table,
         done->versions_dropped += g.dropped;
         w->structure = true;
         SEAM_TRACE(w->opt.trace, "columnar", "files_merged", SEAM_TS("table", t->schema.name),
-              SEAM_TI("rows", g.rows.rows), SEAM_TI("dropped", g.dropped));
+                   SEAM_TI("rows", g.rows.rows), SEAM_TI("dropped", g.dropped));
     }
     free(g.values);
     free(g.ends);
     columnar_coldata_free(&g.rows);
-    return st == SEAM_NOMEM ? seam_fault_set(f, st, t->schema.name, SEAM_FAULT_NO_OFFSET, "no memory to compact")
-                          : st;
+    return st == SEAM_NOMEM
+               ? seam_fault_set(f, st, t->schema.name, SEAM_FAULT_NO_OFFSET, "no memory to compact")
+               : st;
 }
 
 /* ---- choosing ---- */
@@ -227,15 +252,18 @@ static uint64_t droppable_in(const struct columnar_state *s, const struct column
     uint64_t n = 0;
 
     for (size_t b = 0; b < tf->bucket_count; b++)
-        for (uint32_t k = 0; k < tf->buckets[b].count; k++) n += tf->buckets[b].kills[k].end <= s->horizon;
+        for (uint32_t k = 0; k < tf->buckets[b].count; k++)
+            n += tf->buckets[b].kills[k].end <= s->horizon;
     return s->tag_count > 0 ? n / 2 : n; /* tags may hold some of them back */
 }
 
 /* Marks a run of neighbouring small files of one tier, or one file full of droppable rows, at most `limit` rows. */
-static bool choose_files(const struct columnar_writer *w, const struct columnar_table *t, uint64_t limit, bool *chosen)
+static bool choose_files(const struct columnar_writer *w, const struct columnar_table *t,
+                         uint64_t limit, bool *chosen)
 {
     for (size_t i = 0; i < t->file_count; i++)
-        if (t->files[i].killed > 0 && t->files[i].rows <= limit && droppable_in(&w->s, &t->files[i]) * 4 > t->files[i].rows) {
+        if (t->files[i].killed > 0 && t->files[i].rows <= limit &&
+            droppable_in(&w->s, &t->files[i]) * 4 > t->files[i].rows) {
             chosen[i] = true;
             return true;
         }
@@ -278,8 +306,8 @@ static void advance_horizon(struct columnar_writer *w)
     w->s.snapshot_count = kept;
 }
 
-static enum seam_status compact_one(struct columnar_writer *w, uint64_t limit, bool *found, struct columnar_maintenance *done,
-                               struct seam_fault *f)
+static enum seam_status compact_one(struct columnar_writer *w, uint64_t limit, bool *found,
+                                    struct columnar_maintenance *done, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -303,10 +331,12 @@ static enum seam_status publish_same(struct columnar_writer *w, struct seam_faul
 }
 
 enum seam_status columnar_maintain(struct columnar_writer *w, struct columnar_maintenance *done,
-                              struct seam_fault *f)
+                                   struct seam_fault *f)
 {
     uint64_t quiet = seam_clock_mono_ns(w->opt.clock) - w->published_ns;
-    uint64_t limit = quiet < LONG_QUIET_NS ? PIECE_ROWS : quiet < NIGHT_NS ? LONG_PIECE_ROWS : w->opt.file_rows_max;
+    uint64_t limit = quiet < LONG_QUIET_NS ? PIECE_ROWS
+                     : quiet < NIGHT_NS    ? LONG_PIECE_ROWS
+                                           : w->opt.file_rows_max;
     bool found = false;
     enum seam_status st = SEAM_OK;
 
@@ -320,7 +350,8 @@ enum seam_status columnar_maintain(struct columnar_writer *w, struct columnar_ma
         if (w->s.tables[i].rows.rows >= IDLE_TAIL_ROWS) w->structure = true;
     st = compact_one(w, limit, &found, done, f);
     if (st == SEAM_OK) st = publish_same(w, f);
-    if (st == SEAM_OK && w->orphans > 0) st = columnar_writer_sweep(w, &done->files_removed, &done->bytes_freed, f);
+    if (st == SEAM_OK && w->orphans > 0)
+        st = columnar_writer_sweep(w, &done->files_removed, &done->bytes_freed, f);
     done->more = found;
     if (st != SEAM_OK) w->poisoned = st;
     return st;
@@ -334,16 +365,18 @@ static bool worth_compacting(const struct columnar_writer *w, const struct colum
 }
 
 enum seam_status columnar_compact(struct columnar_writer *w, struct columnar_maintenance *done,
-                             struct seam_fault *f)
+                                  struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
     *done = (struct columnar_maintenance){0};
     if (w->poisoned != SEAM_OK) return columnar_writer_poisoned(w, f);
     if (columnar_writer_pending(w))
-        return seam_fault_set(f, SEAM_INVALID, w->s.dir, SEAM_FAULT_NO_OFFSET, "publish before compacting");
+        return seam_fault_set(f, SEAM_INVALID, w->s.dir, SEAM_FAULT_NO_OFFSET,
+                              "publish before compacting");
     advance_horizon(w);
-    for (size_t i = 0; st == SEAM_OK && i < w->s.table_count; i++) st = columnar_writer_flush_tail(w, i, f);
+    for (size_t i = 0; st == SEAM_OK && i < w->s.table_count; i++)
+        st = columnar_writer_flush_tail(w, i, f);
     for (size_t i = 0; st == SEAM_OK && i < w->s.table_count; i++) {
         struct columnar_table *t = &w->s.tables[i];
         bool *chosen;
@@ -356,7 +389,8 @@ enum seam_status columnar_compact(struct columnar_writer *w, struct columnar_mai
         free(chosen);
     }
     if (st == SEAM_OK) st = publish_same(w, f);
-    if (st == SEAM_OK && w->orphans > 0) st = columnar_writer_sweep(w, &done->files_removed, &done->bytes_freed, f);
+    if (st == SEAM_OK && w->orphans > 0)
+        st = columnar_writer_sweep(w, &done->files_removed, &done->bytes_freed, f);
     if (st != SEAM_OK) w->poisoned = st;
     return st;
 }

@@ -40,7 +40,8 @@ static enum seam_status collect_batch(void *ctx, const struct columnar_version_b
             c->cap = cap;
         }
         c->ends[c->rows.rows] = b->end[i];
-        for (int k = 0; k < c->count; k++) c->values[c->columns[k]] = columnar_vec_value(&b->cols[k], i);
+        for (int k = 0; k < c->count; k++)
+            c->values[c->columns[k]] = columnar_vec_value(&b->cols[k], i);
         if (columnar_coldata_append(&c->rows, c->values, b->begin[i]) != SEAM_OK) return SEAM_NOMEM;
     }
     return SEAM_OK;
@@ -56,7 +57,11 @@ static int by_key(const void *pa, const void *pb)
     return (a->row > b->row) - (a->row < b->row);
 }
 
-struct event { seam_lsn_t lsn; char op; size_t before, after; };
+struct event {
+    seam_lsn_t lsn;
+    char op;
+    size_t before, after;
+};
 enum { NO_ROW = -1 };
 
 static int by_lsn(const void *pa, const void *pb)
@@ -79,7 +84,8 @@ static bool same_row(const struct columnar_coldata *d, size_t x, size_t y)
 }
 
 /* Versions of one key, in order of begin. */
-static size_t events_all(const struct collect *c, const struct changed *v, size_t n, struct event *out)
+static size_t events_all(const struct collect *c, const struct changed *v, size_t n,
+                         struct event *out)
 {
     size_t count = 0;
 
@@ -96,7 +102,8 @@ static size_t events_all(const struct collect *c, const struct changed *v, size_
     return count;
 }
 
-static size_t events_net(const struct collect *c, const struct changed *v, size_t n, struct event *out)
+static size_t events_net(const struct collect *c, const struct changed *v, size_t n,
+                         struct event *out)
 {
     const struct changed *before = NULL, *after = NULL;
 
@@ -105,10 +112,14 @@ static size_t events_net(const struct collect *c, const struct changed *v, size_
         if (v[i].begin <= c->b && v[i].end > c->b) after = &v[i];
     }
     if (before == NULL && after == NULL) return 0;
-    if (before == NULL) *out = (struct event){after->begin, 'i', (size_t)NO_ROW, after->row};
-    else if (after == NULL) *out = (struct event){v[n - 1].end, 'd', before->row, (size_t)NO_ROW};
-    else if (same_row(&c->rows, before->row, after->row)) return 0;
-    else *out = (struct event){after->begin, 'u', before->row, after->row};
+    if (before == NULL)
+        *out = (struct event){after->begin, 'i', (size_t)NO_ROW, after->row};
+    else if (after == NULL)
+        *out = (struct event){v[n - 1].end, 'd', before->row, (size_t)NO_ROW};
+    else if (same_row(&c->rows, before->row, after->row))
+        return 0;
+    else
+        *out = (struct event){after->begin, 'u', before->row, after->row};
     return 1;
 }
 
@@ -118,21 +129,23 @@ static enum seam_status keys_of(const struct collect *c, struct changed *v, stru
     enum seam_status st = SEAM_OK;
 
     for (size_t i = 0; st == SEAM_OK && i < c->rows.rows; i++) {
-        v[i] = (struct changed){.begin = c->rows.lsn[i], .end = c->ends[i], .row = i,
-                                .key = {(uint64_t)i, 0}};
+        v[i] = (struct changed){
+            .begin = c->rows.lsn[i], .end = c->ends[i], .row = i, .key = {(uint64_t)i, 0}};
         if (c->t->schema.key_count == 0) continue;
         for (int k = 0; k < c->t->schema.key_count; k++)
-            c->values[c->t->schema.key[k]] = columnar_coldata_value(&c->rows, c->t->schema.key[k], i);
+            c->values[c->t->schema.key[k]] =
+                columnar_coldata_value(&c->rows, c->t->schema.key[k], i);
         st = columnar_keyindex_key(&c->t->schema, c->values, &scratch, &v[i].key, f);
     }
     seam_buf_free(&scratch);
     return st;
 }
 
-static enum seam_status tell(const struct collect *c, const struct event *e, size_t n, columnar_change_fn fn,
-                        void *ctx)
+static enum seam_status tell(const struct collect *c, const struct event *e, size_t n,
+                             columnar_change_fn fn, void *ctx)
 {
-    struct seam_value *before = calloc(SEAM_COLUMNS_MAX, sizeof *before), *after = calloc(SEAM_COLUMNS_MAX, sizeof *after);
+    struct seam_value *before = calloc(SEAM_COLUMNS_MAX, sizeof *before),
+                      *after = calloc(SEAM_COLUMNS_MAX, sizeof *after);
     enum seam_status st = before == NULL || after == NULL ? SEAM_NOMEM : SEAM_OK;
 
     for (size_t i = 0; st == SEAM_OK && i < n; i++) {
@@ -151,8 +164,8 @@ static enum seam_status tell(const struct collect *c, const struct event *e, siz
     return st;
 }
 
-static enum seam_status report(const struct collect *c, enum columnar_diff_mode mode, columnar_change_fn fn,
-                          void *ctx, struct seam_fault *f)
+static enum seam_status report(const struct collect *c, enum columnar_diff_mode mode,
+                               columnar_change_fn fn, void *ctx, struct seam_fault *f)
 {
     size_t n = c->rows.rows, count = 0;
     struct changed *v = malloc((n + 1) * sizeof *v);
@@ -174,26 +187,31 @@ static enum seam_status report(const struct collect *c, enum columnar_diff_mode 
     return st;
 }
 
-enum seam_status columnar_diff(const struct columnar_reader *r, int table, seam_lsn_t a, seam_lsn_t b,
-                          enum columnar_diff_mode mode, columnar_change_fn fn, void *ctx, struct seam_fault *f)
+enum seam_status columnar_diff(const struct columnar_reader *r, int table, seam_lsn_t a,
+                               seam_lsn_t b, enum columnar_diff_mode mode, columnar_change_fn fn,
+                               void *ctx, struct seam_fault *f)
 {
     const struct columnar_table *t = &r->s.tables[table];
     int columns[SEAM_COLUMNS_MAX];
-    struct collect c = {.t = t, .a = a, .b = b == SEAM_LSN_MAX ? r->s.applied : b, .columns = columns};
+    struct collect c = {
+        .t = t, .a = a, .b = b == SEAM_LSN_MAX ? r->s.applied : b, .columns = columns};
     enum seam_status st = columnar_state_readable(&r->s, a, f);
 
     if (st == SEAM_OK) st = columnar_state_readable(&r->s, c.b, f);
     if (st == SEAM_OK && a > c.b)
-        st = seam_fault_set(f, SEAM_INVALID, t->schema.name, SEAM_FAULT_NO_OFFSET, "the first LSN must be the lower");
+        st = seam_fault_set(f, SEAM_INVALID, t->schema.name, SEAM_FAULT_NO_OFFSET,
+                            "the first LSN must be the lower");
     if (st == SEAM_OK && mode == COLUMNAR_DIFF_ALL && a < r->s.horizon)
-        st = seam_fault_set(f, SEAM_NOT_FOUND, t->schema.name, SEAM_FAULT_NO_OFFSET,
-                       "every change is known only within the kept history; ask for the net change");
+        st = seam_fault_set(
+            f, SEAM_NOT_FOUND, t->schema.name, SEAM_FAULT_NO_OFFSET,
+            "every change is known only within the kept history; ask for the net change");
     if (st != SEAM_OK) return st;
     c.values = calloc(SEAM_COLUMNS_MAX, sizeof *c.values);
     st = c.values == NULL ? SEAM_NOMEM : columnar_coldata_init(&c.rows, &t->schema);
     for (int k = 0; k < t->schema.column_count; k++)
         if (seam_column_live(&t->schema.columns[k], t->schema.version)) columns[c.count++] = k;
-    if (st == SEAM_OK) st = columnar_table_changes(t, c.a, c.b, columns, c.count, collect_batch, &c, f);
+    if (st == SEAM_OK)
+        st = columnar_table_changes(t, c.a, c.b, columns, c.count, collect_batch, &c, f);
     if (st == SEAM_OK) st = report(&c, mode, fn, ctx, f);
     free(c.values);
     free(c.ends);

@@ -17,8 +17,10 @@ static void print_zone(struct seam_buf *out, unsigned type, unsigned scale, int6
         for (int shift = 56; shift >= 0; shift -= 8) {
             uint8_t c = (uint8_t)(u >> shift);
 
-            if (c >= 0x20 && c < 0x7f) seam_buf_u8(out, c);
-            else if (c != 0) seam_buf_printf(out, "\\x%02x", c);
+            if (c >= 0x20 && c < 0x7f)
+                seam_buf_u8(out, c);
+            else if (c != 0)
+                seam_buf_printf(out, "\\x%02x", c);
         }
         seam_buf_str(out, "'");
         return;
@@ -48,12 +50,15 @@ static void dump_vectors(const struct columnar_chunk *c, struct seam_buf *out)
     }
     seam_buf_printf(out, "; %u vectors:", c->vectors);
     for (int m = 0; m < INTS_MODES; m++)
-        if (count[m] > 0) seam_buf_printf(out, " %u %s", count[m], columnar_ints_mode_name((enum columnar_ints_mode)m));
+        if (count[m] > 0)
+            seam_buf_printf(out, " %u %s", count[m],
+                            columnar_ints_mode_name((enum columnar_ints_mode)m));
     if (empty > 0) seam_buf_printf(out, " %u all null", empty);
     if (width_max > 0) seam_buf_printf(out, " (%u-%u bits)", width_min, width_max);
     if (c->dict_count > 0) seam_buf_printf(out, ", dictionary of %u", c->dict_count);
     if (c->symbols != NULL) seam_buf_printf(out, ", %u symbols", c->symbols->count);
-    if (c->kind == CHUNK_INTS && c->factor > 1) seam_buf_printf(out, ", every value base + %" PRIu64 " x n", c->factor);
+    if (c->kind == CHUNK_INTS && c->factor > 1)
+        seam_buf_printf(out, ", every value base + %" PRIu64 " x n", c->factor);
     if (c->kind == CHUNK_DECIMALS) seam_buf_printf(out, ", %" PRIu64 " decimal places", c->factor);
 }
 
@@ -62,59 +67,73 @@ static void dump_group(struct columnar_colfile *file, int g, struct seam_buf *ou
     const struct columnar_colfile_group *group = &file->groups[g];
 
     seam_buf_printf(out, "group %d: rows %" PRIu64 " to %" PRIu64 "\n", g, group->first_row,
-               group->first_row + group->rows - 1);
+                    group->first_row + group->rows - 1);
     for (int c = 0; c < file->column_count; c++) {
         const struct columnar_colfile_chunk *k = &group->chunks[c];
         const struct columnar_chunk *chunk = NULL;
         struct seam_fault f = {0};
 
-        seam_buf_printf(out, "  [%" PRIu64 ", %" PRIu64 ") column %u %s %s: %.2f bits a value", k->offset,
-                   k->offset + k->size, file->columns[c].id, seam_value_type_name(file->columns[c].type),
-                   columnar_chunk_kind_name(k->summary.kind), 8.0 * k->size / group->rows);
+        seam_buf_printf(out, "  [%" PRIu64 ", %" PRIu64 ") column %u %s %s: %.2f bits a value",
+                        k->offset, k->offset + k->size, file->columns[c].id,
+                        seam_value_type_name(file->columns[c].type),
+                        columnar_chunk_kind_name(k->summary.kind), 8.0 * k->size / group->rows);
         if (k->summary.nulls < group->rows) {
             seam_buf_str(out, ", ");
             print_zone(out, file->columns[c].type, file->columns[c].scale, k->summary.min);
             seam_buf_str(out, " .. ");
             print_zone(out, file->columns[c].type, file->columns[c].scale, k->summary.max);
         }
-        seam_buf_printf(out, ", %" PRIu64 " nulls, about %" PRIu64 " distinct", k->summary.nulls, k->summary.distinct);
-        if (columnar_colfile_chunk(file, g, c, &chunk, &f) == SEAM_OK) dump_vectors(chunk, out);
-        else seam_buf_printf(out, "; DAMAGED: %s", f.why);
+        seam_buf_printf(out, ", %" PRIu64 " nulls, about %" PRIu64 " distinct", k->summary.nulls,
+                        k->summary.distinct);
+        if (columnar_colfile_chunk(file, g, c, &chunk, &f) == SEAM_OK)
+            dump_vectors(chunk, out);
+        else
+            seam_buf_printf(out, "; DAMAGED: %s", f.why);
         seam_buf_str(out, "\n");
     }
 }
 
-static enum seam_status dump_colfile(struct seam_io *io, const char *path, struct seam_buf *out, struct seam_fault *f)
+static enum seam_status dump_colfile(struct seam_io *io, const char *path, struct seam_buf *out,
+                                     struct seam_fault *f)
 {
     struct columnar_colfile *file = NULL;
     enum seam_status st = columnar_colfile_open(io, path, &file, f);
 
     if (st != SEAM_OK) return st;
-    seam_buf_printf(out, "column file %016" PRIx64 " of table %" PRIu64 ": %" PRIu64 " bytes, %" PRIu64
-               " rows, %d columns, %d row groups, LSN %" PRIu64 " to %" PRIu64 "\n[0, 64) head\n",
-               file->id, file->table_id, file->size, file->rows, file->column_count, file->group_count,
-               file->lsn_min, file->lsn_max);
+    seam_buf_printf(out,
+                    "column file %016" PRIx64 " of table %" PRIu64 ": %" PRIu64 " bytes, %" PRIu64
+                    " rows, %d columns, %d row groups, LSN %" PRIu64 " to %" PRIu64
+                    "\n[0, 64) head\n",
+                    file->id, file->table_id, file->size, file->rows, file->column_count,
+                    file->group_count, file->lsn_min, file->lsn_max);
     for (int g = 0; g < file->group_count; g++) dump_group(file, g, out);
-    seam_buf_printf(out, "[%" PRIu64 ", %" PRIu64 ") footer and trailer\n",
-               file->group_count > 0 ? file->groups[file->group_count - 1].chunks[file->column_count - 1].offset +
-                                           file->groups[file->group_count - 1].chunks[file->column_count - 1].size
-                                     : COLFILE_HEAD, file->size);
+    seam_buf_printf(
+        out, "[%" PRIu64 ", %" PRIu64 ") footer and trailer\n",
+        file->group_count > 0
+            ? file->groups[file->group_count - 1].chunks[file->column_count - 1].offset +
+                  file->groups[file->group_count - 1].chunks[file->column_count - 1].size
+            : COLFILE_HEAD,
+        file->size);
     columnar_colfile_unref(file);
     return SEAM_OK;
 }
 
-static enum seam_status dump_journal(const char *path, const struct seam_buf *b, struct seam_buf *out, struct seam_fault *f)
+static enum seam_status dump_journal(const char *path, const struct seam_buf *b,
+                                     struct seam_buf *out, struct seam_fault *f)
 {
     uint64_t at = JOURNAL_HEAD, committed;
     uint32_t crc;
 
-    if (b->size < JOURNAL_HEAD) return seam_fault_set(f, SEAM_CORRUPT, path, b->size, "too short for a journal");
+    if (b->size < JOURNAL_HEAD)
+        return seam_fault_set(f, SEAM_CORRUPT, path, b->size, "too short for a journal");
     committed = seam_get_u64(b->data + JOURNAL_COMMITTED);
     crc = seam_get_u32(b->data + 12);
     if (crc != seam_crc32c(seam_crc32c(0, b->data, 12), b->data + 16, 16))
         return seam_fault_set(f, SEAM_CORRUPT, path, 0, "the head's checksum is wrong");
-    seam_buf_printf(out, "journal after manifest %016" PRIx64 ": %zu bytes, committed to %" PRIu64 "\n[0, 64) head\n",
-               seam_get_u64(b->data + 16), b->size, committed);
+    seam_buf_printf(out,
+                    "journal after manifest %016" PRIx64 ": %zu bytes, committed to %" PRIu64
+                    "\n[0, 64) head\n",
+                    seam_get_u64(b->data + 16), b->size, committed);
     while (b->size - at >= JOURNAL_RECORD_HEAD) {
         uint32_t n = seam_get_u32(b->data + at), sum;
         struct seam_reader r;
@@ -125,7 +144,8 @@ static enum seam_status dump_journal(const char *path, const struct seam_buf *b,
         if (n == 0 || n > b->size - at - JOURNAL_RECORD_HEAD) break;
         sum = seam_crc32c(seam_crc32c(crc, b->data + at, 4), b->data + at + JOURNAL_RECORD_HEAD, n);
         if (sum != seam_get_u32(b->data + at + 4)) {
-            seam_buf_printf(out, "[%" PRIu64 ", ...) %s\n", at, at < committed ? "DAMAGED record" : "torn tail");
+            seam_buf_printf(out, "[%" PRIu64 ", ...) %s\n", at,
+                            at < committed ? "DAMAGED record" : "torn tail");
             break;
         }
         crc = sum;
@@ -135,21 +155,27 @@ static enum seam_status dump_journal(const char *path, const struct seam_buf *b,
         wall = seam_unzigzag(seam_read_varint(&r));
         tables = seam_read_varint(&r);
         seam_time_format(wall, when);
-        seam_buf_printf(out, "[%" PRIu64 ", %" PRIu64 ") snapshot %" PRIu64 ", LSN %" PRIu64 ", %s, %" PRIu64
-                   " tables changed\n", at, at + JOURNAL_RECORD_HEAD + n, id, lsn, when, tables);
+        seam_buf_printf(out,
+                        "[%" PRIu64 ", %" PRIu64 ") snapshot %" PRIu64 ", LSN %" PRIu64
+                        ", %s, %" PRIu64 " tables changed\n",
+                        at, at + JOURNAL_RECORD_HEAD + n, id, lsn, when, tables);
         at += JOURNAL_RECORD_HEAD + n;
     }
     seam_buf_printf(out, "[%" PRIu64 ", %zu) free\n", at, b->size);
     return SEAM_OK;
 }
 
-static enum seam_status dump_kills(const char *path, const struct seam_buf *b, struct seam_buf *out, struct seam_fault *f)
+static enum seam_status dump_kills(const char *path, const struct seam_buf *b, struct seam_buf *out,
+                                   struct seam_fault *f)
 {
-    if (b->size < KILLS_HEAD || 
-        seam_get_u32(b->data + 12) != seam_crc32c(seam_crc32c(0, b->data, 12), b->data + 16, KILLS_HEAD - 16))
+    if (b->size < KILLS_HEAD ||
+        seam_get_u32(b->data + 12) !=
+            seam_crc32c(seam_crc32c(0, b->data, 12), b->data + 16, KILLS_HEAD - 16))
         return seam_fault_set(f, SEAM_CORRUPT, path, 0, "the head's checksum is wrong");
-    seam_buf_printf(out, "kills file %016" PRIx64 ": %zu bytes; sections are found and checked by the manifest\n",
-               seam_get_u64(b->data + 16), b->size);
+    seam_buf_printf(out,
+                    "kills file %016" PRIx64
+                    ": %zu bytes; sections are found and checked by the manifest\n",
+                    seam_get_u64(b->data + 16), b->size);
     return SEAM_OK;
 }
 
@@ -159,28 +185,34 @@ static void dump_state(const struct columnar_state *s, struct seam_buf *out)
     char when[40];
 
     seam_time_format(s->wall_us, when);
-    seam_buf_printf(out, "warehouse manifest %016" PRIx64 ": applied LSN %" PRIu64 " at %s, readable from LSN %" PRIu64
-               ", next file %" PRIu64 ", next snapshot %" PRIu64 "\n", s->seq, s->applied, when, s->horizon,
-               s->next_file, s->next_snapshot);
+    seam_buf_printf(out,
+                    "warehouse manifest %016" PRIx64 ": applied LSN %" PRIu64
+                    " at %s, readable from LSN %" PRIu64 ", next file %" PRIu64
+                    ", next snapshot %" PRIu64 "\n",
+                    s->seq, s->applied, when, s->horizon, s->next_file, s->next_snapshot);
     for (size_t i = 0; i < s->table_count; i++) {
         const struct columnar_table *t = &s->tables[i];
 
-        seam_buf_printf(out, "table %u %s: version %u, %u columns, %zu files, tail %016" PRIx64 "\n", t->id,
-                   t->schema.name, t->schema.version, t->schema.column_count, t->file_count, t->tail.id);
+        seam_buf_printf(
+            out, "table %u %s: version %u, %u columns, %zu files, tail %016" PRIx64 "\n", t->id,
+            t->schema.name, t->schema.version, t->schema.column_count, t->file_count, t->tail.id);
         for (size_t k = 0; k < t->file_count; k++) {
             const struct columnar_table_file *tf = &t->files[k];
 
-            seam_buf_printf(out, "  f%016" PRIx64 ".col %" PRIu64 " rows (%" PRIu64 " ended), %" PRIu64
-                       " bytes, LSN %" PRIu64 " to %" PRIu64 "\n", tf->id, tf->rows, tf->killed, tf->bytes,
-                       tf->lsn_min, tf->lsn_max);
+            seam_buf_printf(out,
+                            "  f%016" PRIx64 ".col %" PRIu64 " rows (%" PRIu64 " ended), %" PRIu64
+                            " bytes, LSN %" PRIu64 " to %" PRIu64 "\n",
+                            tf->id, tf->rows, tf->killed, tf->bytes, tf->lsn_min, tf->lsn_max);
         }
     }
     for (size_t i = 0; i < s->tag_count; i++)
-        seam_buf_printf(out, "%s %s at LSN %" PRIu64 "\n", s->tags[i].pin ? "pin" : "tag", s->tags[i].name, s->tags[i].lsn);
+        seam_buf_printf(out, "%s %s at LSN %" PRIu64 "\n", s->tags[i].pin ? "pin" : "tag",
+                        s->tags[i].name, s->tags[i].lsn);
     seam_buf_printf(out, "%zu snapshots\n", s->snapshot_count);
 }
 
-enum seam_status columnar_dump(struct seam_io *io, const char *path, struct seam_buf *out, struct seam_fault *f)
+enum seam_status columnar_dump(struct seam_io *io, const char *path, struct seam_buf *out,
+                               struct seam_fault *f)
 {
     struct seam_buf b = {0};
     struct columnar_state s = {0};
@@ -188,11 +220,15 @@ enum seam_status columnar_dump(struct seam_io *io, const char *path, struct seam
     const char *slash = strrchr(path, '/');
     enum seam_status st = seam_io_read_all(io, path, 1 << 30, &b, f);
 
-    if (st == SEAM_OK && b.size < 8) st = seam_fault_set(f, SEAM_UNSUPPORTED, path, 0, "not a file of a warehouse");
+    if (st == SEAM_OK && b.size < 8)
+        st = seam_fault_set(f, SEAM_UNSUPPORTED, path, 0, "not a file of a warehouse");
     if (st != SEAM_OK) goto done;
-    if (memcmp(b.data, "SEAMCOLF", 8) == 0) st = dump_colfile(io, path, out, f);
-    else if (memcmp(b.data, "SEAMCOLJ", 8) == 0) st = dump_journal(path, &b, out, f);
-    else if (memcmp(b.data, "SEAMCOLK", 8) == 0) st = dump_kills(path, &b, out, f);
+    if (memcmp(b.data, "SEAMCOLF", 8) == 0)
+        st = dump_colfile(io, path, out, f);
+    else if (memcmp(b.data, "SEAMCOLJ", 8) == 0)
+        st = dump_journal(path, &b, out, f);
+    else if (memcmp(b.data, "SEAMCOLK", 8) == 0)
+        st = dump_kills(path, &b, out, f);
     else if (memcmp(b.data, "SEAMMANI", 8) == 0 && slash != NULL) {
         memcpy(dir, path, (size_t)(slash - path));
         dir[slash - path] = 0;

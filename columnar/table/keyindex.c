@@ -22,15 +22,17 @@ static bool one_integer(const struct seam_schema *s)
     return s->key_count == 1 && t != SEAM_V_TEXT && t != SEAM_V_DOUBLE;
 }
 
-enum seam_status columnar_keyindex_key(const struct seam_schema *s, const struct seam_value *values, struct seam_buf *scratch,
-                         struct columnar_key128 *out, struct seam_fault *f)
+enum seam_status columnar_keyindex_key(const struct seam_schema *s, const struct seam_value *values,
+                                       struct seam_buf *scratch, struct columnar_key128 *out,
+                                       struct seam_fault *f)
 {
     struct seam_hash128 h;
     enum seam_status st;
 
     if (one_integer(s)) {
         if (values[s->key[0]].type == SEAM_V_NULL)
-            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "a key column is null");
+            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
+                                  "a key column is null");
         *out = (struct columnar_key128){(uint64_t)values[s->key[0]].i, 0};
         return SEAM_OK;
     }
@@ -42,7 +44,8 @@ enum seam_status columnar_keyindex_key(const struct seam_schema *s, const struct
     return SEAM_OK;
 }
 
-static struct columnar_key_slot *probe(const struct columnar_keyindex *x, struct columnar_key128 key)
+static struct columnar_key_slot *probe(const struct columnar_keyindex *x,
+                                       struct columnar_key128 key)
 {
     size_t at = seam_hash64_u64(key.lo ^ key.hi * 0x9e3779b97f4a7c15ull) & (x->cap - 1);
     struct columnar_key_slot *dead = NULL;
@@ -99,7 +102,8 @@ static enum seam_status file_slot(struct columnar_keyindex *x, uint64_t file, ui
     return SEAM_OK;
 }
 
-bool columnar_keyindex_find(const struct columnar_keyindex *x, struct columnar_key128 key, uint64_t *file, uint32_t *row)
+bool columnar_keyindex_find(const struct columnar_keyindex *x, struct columnar_key128 key,
+                            uint64_t *file, uint32_t *row)
 {
     const struct columnar_key_slot *slot;
 
@@ -111,14 +115,16 @@ bool columnar_keyindex_find(const struct columnar_keyindex *x, struct columnar_k
     return true;
 }
 
-enum seam_status columnar_keyindex_put(struct columnar_keyindex *x, struct columnar_key128 key, uint64_t file, uint32_t row)
+enum seam_status columnar_keyindex_put(struct columnar_keyindex *x, struct columnar_key128 key,
+                                       uint64_t file, uint32_t row)
 {
     struct columnar_key_slot *slot;
     uint32_t file_at;
 
     if (file_slot(x, file, &file_at) != SEAM_OK) return SEAM_NOMEM;
-    if (4 * (x->used + 1) > 3 * x->cap &&
-        resize(x, x->cap == 0 ? 1024 : 2 * x->live > x->cap / 2 ? 2 * x->cap : x->cap) != SEAM_OK)
+    if (4 * (x->used + 1) > 3 * x->cap && resize(x, x->cap == 0                ? 1024
+                                                    : 2 * x->live > x->cap / 2 ? 2 * x->cap
+                                                                               : x->cap) != SEAM_OK)
         return SEAM_NOMEM;
     slot = probe(x, key);
     if (slot->file == 0) x->used++;
@@ -156,16 +162,18 @@ static enum seam_status add_versions(void *ctx, const struct columnar_version_ba
         enum seam_status st;
 
         if (b->end[i] != SEAM_LSN_MAX) continue;
-        for (int k = 0; k < s->key_count; k++) d->values[s->key[k]] = columnar_vec_value(&b->cols[k], i);
+        for (int k = 0; k < s->key_count; k++)
+            d->values[s->key[k]] = columnar_vec_value(&b->cols[k], i);
         st = columnar_keyindex_key(s, d->values, &d->scratch, &key, d->f);
-        if (st == SEAM_OK) st = columnar_keyindex_put(d->x, key, b->tf->id, (uint32_t)(b->first_row + i));
+        if (st == SEAM_OK)
+            st = columnar_keyindex_put(d->x, key, b->tf->id, (uint32_t)(b->first_row + i));
         if (st != SEAM_OK) return st;
     }
     return SEAM_OK;
 }
 
-static enum seam_status add_rows(struct columnar_keyindex *x, const struct columnar_table *t, const struct columnar_table_file *only,
-                            struct seam_fault *f)
+static enum seam_status add_rows(struct columnar_keyindex *x, const struct columnar_table *t,
+                                 const struct columnar_table_file *only, struct seam_fault *f)
 {
     struct build d = {.x = x, .schema = &t->schema, .f = f};
     int columns[SEAM_KEY_COLUMNS_MAX];
@@ -181,7 +189,8 @@ static enum seam_status add_rows(struct columnar_keyindex *x, const struct colum
     return st;
 }
 
-enum seam_status columnar_keyindex_build(const struct columnar_table *t, struct columnar_keyindex *x, struct seam_fault *f)
+enum seam_status columnar_keyindex_build(const struct columnar_table *t,
+                                         struct columnar_keyindex *x, struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -192,8 +201,10 @@ enum seam_status columnar_keyindex_build(const struct columnar_table *t, struct 
     return st;
 }
 
-enum seam_status columnar_keyindex_add_file(struct columnar_keyindex *x, const struct columnar_table *t, const struct columnar_table_file *tf,
-                              struct seam_fault *f)
+enum seam_status columnar_keyindex_add_file(struct columnar_keyindex *x,
+                                            const struct columnar_table *t,
+                                            const struct columnar_table_file *tf,
+                                            struct seam_fault *f)
 {
     return add_rows(x, t, tf, f);
 }

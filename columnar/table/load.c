@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "columnar/table/writer.h"
-#include "engine/io/source.h"
 #include "engine/base/thread.h"
+#include "engine/io/source.h"
 
 enum { SAMPLE_BYTES = 1 << 16, PARTS_PER_THREAD = 2 };
 
@@ -18,7 +18,7 @@ struct load_part {
     struct columnar_coldata rows;
     struct columnar_colgroup *groups;
     size_t group_count;
-    const char *bad;           /* where parsing stopped */
+    const char *bad; /* where parsing stopped */
     int bad_column;
     const char *why;
 };
@@ -28,9 +28,9 @@ struct loading {
     struct columnar_table *t;
     seam_lsn_t lsn;
     char separator;
-    int fields;                /* per line */
-    int *column_of;            /* field -> schema column, -1: not in the table */
-    int *used;                 /* schema columns in the file, in file column order after the LSN */
+    int fields;     /* per line */
+    int *column_of; /* field -> schema column, -1: not in the table */
+    int *used;      /* schema columns in the file, in file column order after the LSN */
     struct columnar_colfile_column *columns;
     int column_count;
     struct load_part *parts;
@@ -69,7 +69,11 @@ static bool parse_digits(const char *s, size_t n, unsigned scale, int64_t *out)
 }
 
 /* YYYY-MM-DD, the common case. Days are remembered: exports repeat them. */
-struct date_memo { char text[10]; int64_t us; bool set; };
+struct date_memo {
+    char text[10];
+    int64_t us;
+    bool set;
+};
 
 static bool parse_date(const char *s, size_t n, struct date_memo *memo, int64_t *out)
 {
@@ -85,7 +89,8 @@ static bool parse_date(const char *s, size_t n, struct date_memo *memo, int64_t 
     return true;
 }
 
-static bool put_text(struct columnar_coldata_column *col, size_t row, const char *s, size_t n, bool quoted)
+static bool put_text(struct columnar_coldata_column *col, size_t row, const char *s, size_t n,
+                     bool quoted)
 {
     uint64_t at = row == 0 ? 0 : col->ends[row - 1];
 
@@ -113,12 +118,14 @@ static bool put_text(struct columnar_coldata_column *col, size_t row, const char
     return true;
 }
 
-static const char *put_field(struct load_part *p, const struct seam_column *col, struct columnar_coldata_column *c, size_t row,
-                             const char *s, size_t n, bool quoted, struct date_memo *memo)
+static const char *put_field(struct load_part *p, const struct seam_column *col,
+                             struct columnar_coldata_column *c, size_t row, const char *s, size_t n,
+                             bool quoted, struct date_memo *memo)
 {
     struct seam_value v;
 
-    if (col->type == SEAM_V_TEXT) return put_text(c, row, s, n, quoted) ? NULL : "text too long, or no memory";
+    if (col->type == SEAM_V_TEXT)
+        return put_text(c, row, s, n, quoted) ? NULL : "text too long, or no memory";
     if (n == 0) {
         if (!col->nullable) return "the value is missing";
         if (c->nulls == NULL) c->nulls = calloc(seam_bitset_words(p->rows.cap), 8);
@@ -127,9 +134,12 @@ static const char *put_field(struct load_part *p, const struct seam_column *col,
         c->i[row] = 0;
         return NULL;
     }
-    if ((col->type == SEAM_V_INT || col->type == SEAM_V_DECIMAL) && parse_digits(s, n, col->scale, &c->i[row])) return NULL;
+    if ((col->type == SEAM_V_INT || col->type == SEAM_V_DECIMAL) &&
+        parse_digits(s, n, col->scale, &c->i[row]))
+        return NULL;
     if (col->type == SEAM_V_TIME && parse_date(s, n, &memo[0], &c->i[row])) return NULL;
-    if (seam_value_parse(s, n, col->type, col->scale, &v) != SEAM_OK) return "the value is not of the column's type";
+    if (seam_value_parse(s, n, col->type, col->scale, &v) != SEAM_OK)
+        return "the value is not of the column's type";
     c->i[row] = v.i;
     return NULL;
 }
@@ -137,8 +147,8 @@ static const char *put_field(struct load_part *p, const struct seam_column *col,
 /* ---- one part ---- */
 
 /* The field at s; *next is past its separator or at the line's end. */
-static bool next_field(const char *s, const char *end, char separator, const char **field, size_t *n,
-                       bool *quoted, const char **next)
+static bool next_field(const char *s, const char *end, char separator, const char **field,
+                       size_t *n, bool *quoted, const char **next)
 {
     const char *p = s;
 
@@ -163,7 +173,8 @@ static bool next_field(const char *s, const char *end, char separator, const cha
     return true;
 }
 
-static const char *parse_line(struct loading *l, struct load_part *p, const char *s, struct date_memo *memo)
+static const char *parse_line(struct loading *l, struct load_part *p, const char *s,
+                              struct date_memo *memo)
 {
     size_t row = p->rows.rows;
 
@@ -178,8 +189,8 @@ static const char *parse_line(struct loading *l, struct load_part *p, const char
             return NULL;
         }
         if (l->column_of[k] >= 0)
-            p->why = put_field(p, &l->t->schema.columns[l->column_of[k]], &p->rows.columns[l->column_of[k]], row,
-                               field, n, quoted, &memo[k]);
+            p->why = put_field(p, &l->t->schema.columns[l->column_of[k]],
+                               &p->rows.columns[l->column_of[k]], row, field, n, quoted, &memo[k]);
         if (p->why != NULL) return NULL;
         if (k + 1 < l->fields) {
             if (next == p->end || *next != l->separator) {
@@ -205,7 +216,8 @@ static const char *parse_line(struct loading *l, struct load_part *p, const char
 static enum seam_status parse_part(struct loading *l, struct load_part *p)
 {
     struct date_memo *memo = calloc((size_t)l->fields, sizeof *memo);
-    enum seam_status st = memo == NULL ? SEAM_NOMEM : columnar_coldata_init(&p->rows, &l->t->schema);
+    enum seam_status st =
+        memo == NULL ? SEAM_NOMEM : columnar_coldata_init(&p->rows, &l->t->schema);
 
     for (const char *s = p->begin; st == SEAM_OK && s < p->end;) {
         const char *line = s;
@@ -265,15 +277,16 @@ static enum seam_status run_parts(void *ctx, size_t begin, size_t end, int threa
 static void part_free(struct loading *l, struct load_part *p)
 {
     columnar_coldata_free(&p->rows);
-    for (size_t g = 0; p->groups != NULL && g < p->group_count; g++) columnar_colgroup_free(&p->groups[g], l->column_count);
+    for (size_t g = 0; p->groups != NULL && g < p->group_count; g++)
+        columnar_colgroup_free(&p->groups[g], l->column_count);
     free(p->groups);
     *p = (struct load_part){0};
 }
 
 /* ---- the file ---- */
 
-static enum seam_status read_header(struct loading *l, const char **at, const char *end, const char *path,
-                               struct seam_fault *f)
+static enum seam_status read_header(struct loading *l, const char **at, const char *end,
+                                    const char *path, struct seam_fault *f)
 {
     const char *s = *at;
     size_t cap = 0;
@@ -285,11 +298,13 @@ static enum seam_status read_header(struct loading *l, const char **at, const ch
         bool quoted;
 
         if (!next_field(s, end, l->separator, &field, &n, &quoted, &next) || n >= sizeof name)
-            return seam_fault_set(f, SEAM_INVALID, path, 1, "the header is not a list of column names");
+            return seam_fault_set(f, SEAM_INVALID, path, 1,
+                                  "the header is not a list of column names");
         if ((size_t)l->fields == cap) {
             int *grown = realloc(l->column_of, (cap = cap == 0 ? 32 : 2 * cap) * sizeof *grown);
 
-            if (grown == NULL) return seam_fault_set(f, SEAM_NOMEM, path, 1, "no memory for the header");
+            if (grown == NULL)
+                return seam_fault_set(f, SEAM_NOMEM, path, 1, "no memory for the header");
             l->column_of = grown;
         }
         memcpy(name, field, n);
@@ -311,7 +326,8 @@ static enum seam_status choose_columns(struct loading *l, const char *path, stru
 
     l->used = calloc(s->column_count + 1u, sizeof *l->used);
     l->columns = calloc(s->column_count + 1u, sizeof *l->columns);
-    if (l->used == NULL || l->columns == NULL) return seam_fault_set(f, SEAM_NOMEM, path, 1, "no memory to load");
+    if (l->used == NULL || l->columns == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, path, 1, "no memory to load");
     l->columns[0] = (struct columnar_colfile_column){COLFILE_LSN_COLUMN, SEAM_V_INT, 0};
     l->column_count = 1;
     for (int c = 0; c < s->column_count; c++) {
@@ -320,10 +336,11 @@ static enum seam_status choose_columns(struct loading *l, const char *path, stru
         if (!seam_column_live(&s->columns[c], s->version)) continue;
         for (int k = 0; k < l->fields; k++) there = there || l->column_of[k] == c;
         if (!there && !s->columns[c].nullable && s->columns[c].def.type == SEAM_V_NULL)
-            return seam_fault_set(f, SEAM_INVALID, path, 1, "the file has no column %s", s->columns[c].name);
+            return seam_fault_set(f, SEAM_INVALID, path, 1, "the file has no column %s",
+                                  s->columns[c].name);
         if (!there) continue; /* reads as its default */
-        l->columns[l->column_count] = (struct columnar_colfile_column){s->columns[c].id, (uint8_t)s->columns[c].type,
-                                                              s->columns[c].scale};
+        l->columns[l->column_count] = (struct columnar_colfile_column){
+            s->columns[c].id, (uint8_t)s->columns[c].type, s->columns[c].scale};
         l->used[l->column_count++] = c;
     }
     return SEAM_OK;
@@ -347,26 +364,31 @@ static const char *part_end(const struct loading *l, const char *s, const char *
     p = s + want;
     inside = l->separator == ',' && (count_byte(s, want, '"') & 1) != 0;
     for (; p < end; p++) {
-        if (*p == '"' && l->separator == ',') inside = !inside;
-        else if (*p == '\n' && !inside) return p + 1;
+        if (*p == '"' && l->separator == ',')
+            inside = !inside;
+        else if (*p == '\n' && !inside)
+            return p + 1;
     }
     return end;
 }
 
-static enum seam_status bad_part(const struct loading *l, const struct load_part *p, const char *start,
-                            const char *path, struct seam_fault *f)
+static enum seam_status bad_part(const struct loading *l, const struct load_part *p,
+                                 const char *start, const char *path, struct seam_fault *f)
 {
     uint64_t line = 1 + count_byte(start, (size_t)(p->bad - start), '\n');
 
     if (p->bad_column < 0) return seam_fault_set(f, SEAM_INVALID, path, line, "%s", p->why);
-    return seam_fault_set(f, SEAM_INVALID, path, line, "column %s: %s", l->t->schema.columns[p->bad_column].name, p->why);
+    return seam_fault_set(f, SEAM_INVALID, path, line, "column %s: %s",
+                          l->t->schema.columns[p->bad_column].name, p->why);
 }
 
-static enum seam_status load_parts(struct loading *l, const char *start, const char *s, const char *end,
-                              struct columnar_colfile_writer *out, const char *path, struct seam_fault *f)
+static enum seam_status load_parts(struct loading *l, const char *start, const char *s,
+                                   const char *end, struct columnar_colfile_writer *out,
+                                   const char *path, struct seam_fault *f)
 {
     size_t sample = (size_t)(end - s) < SAMPLE_BYTES ? (size_t)(end - s) : SAMPLE_BYTES;
-    size_t lines = count_byte(s, sample, '\n') + 1, want = sample / lines * l->w->opt.row_group_rows + 1;
+    size_t lines = count_byte(s, sample, '\n') + 1,
+           want = sample / lines * l->w->opt.row_group_rows + 1;
     enum seam_status st = SEAM_OK;
 
     if (want > 256u << 20) want = 256u << 20;
@@ -382,7 +404,8 @@ static enum seam_status load_parts(struct loading *l, const char *start, const c
             struct load_part *p = &l->parts[i];
 
             if (st == SEAM_INVALID && p->bad != NULL) bad_part(l, p, start, path, f);
-            for (size_t g = 0; st == SEAM_OK && g < p->group_count; g++) st = columnar_colfile_add(out, &p->groups[g], f);
+            for (size_t g = 0; st == SEAM_OK && g < p->group_count; g++)
+                st = columnar_colfile_add(out, &p->groups[g], f);
             part_free(l, p);
         }
     }
@@ -390,8 +413,8 @@ static enum seam_status load_parts(struct loading *l, const char *start, const c
 }
 
 /* The file's bytes: mapped, or inflated. */
-static enum seam_status open_bytes(struct seam_io *io, const char *path, struct seam_buf *inflated, const uint8_t **map,
-                              uint64_t *size, struct seam_fault *f)
+static enum seam_status open_bytes(struct seam_io *io, const char *path, struct seam_buf *inflated,
+                                   const uint8_t **map, uint64_t *size, struct seam_fault *f)
 {
     struct seam_file *file = NULL;
     uint8_t magic[2] = {0};
@@ -409,8 +432,9 @@ static enum seam_status open_bytes(struct seam_io *io, const char *path, struct 
     return st;
 }
 
-enum seam_status columnar_load_csv(struct columnar_writer *w, int table, const char *path, char separator,
-                              seam_lsn_t lsn, struct columnar_load_result *result, struct seam_fault *f)
+enum seam_status columnar_load_csv(struct columnar_writer *w, int table, const char *path,
+                                   char separator, seam_lsn_t lsn,
+                                   struct columnar_load_result *result, struct seam_fault *f)
 {
     struct loading l = {.w = w, .t = &w->s.tables[table], .lsn = lsn, .separator = separator};
     struct seam_buf inflated = {0};
@@ -427,7 +451,8 @@ enum seam_status columnar_load_csv(struct columnar_writer *w, int table, const c
     if (w->poisoned != SEAM_OK) return columnar_writer_poisoned(w, f);
     if (!w->tables[table].fresh && lsn <= w->s.applied) return SEAM_OK;
     if (l.t->schema.key_count > 0)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, l.t->schema.name, SEAM_FAULT_NO_OFFSET, "a table with a key is loaded by upserts");
+        return seam_fault_set(f, SEAM_UNSUPPORTED, l.t->schema.name, SEAM_FAULT_NO_OFFSET,
+                              "a table with a key is loaded by upserts");
     l.part_count = (size_t)w->opt.threads * PARTS_PER_THREAD;
     l.parts = calloc(l.part_count, sizeof *l.parts);
     st = l.parts == NULL ? SEAM_NOMEM : open_bytes(w->io, path, &inflated, &map, &size, f);
@@ -436,7 +461,8 @@ enum seam_status columnar_load_csv(struct columnar_writer *w, int table, const c
     if (st == SEAM_OK) st = read_header(&l, &s, start + size, path, f);
     if (st == SEAM_OK) st = choose_columns(&l, path, f);
     columnar_path_of(name, w->s.dir, 'f', id, ".col");
-    if (st == SEAM_OK) st = columnar_colfile_create(w->io, name, id, l.t->id, l.columns, l.column_count, &out, f);
+    if (st == SEAM_OK)
+        st = columnar_colfile_create(w->io, name, id, l.t->id, l.columns, l.column_count, &out, f);
     if (st == SEAM_OK) st = load_parts(&l, start, s, start + size, out, path, f);
     if (st == SEAM_OK) st = columnar_colfile_finish(out, w->opt.no_sync, &written, f);
     columnar_colfile_writer_free(out);
@@ -445,13 +471,17 @@ enum seam_status columnar_load_csv(struct columnar_writer *w, int table, const c
         w->structure = true;
         st = columnar_table_add_file(l.t, &tf);
         if (st == SEAM_OK) {
-            *tf = (struct columnar_table_file){.id = id, .rows = written.rows, .bytes = written.bytes,
-                                      .lsn_min = written.lsn_min, .lsn_max = written.lsn_max};
+            *tf = (struct columnar_table_file){.id = id,
+                                               .rows = written.rows,
+                                               .bytes = written.bytes,
+                                               .lsn_min = written.lsn_min,
+                                               .lsn_max = written.lsn_max};
             st = columnar_colfile_open(w->io, name, &tf->file, f);
         }
         if (st != SEAM_OK) w->poisoned = st;
         if (st == SEAM_OK)
-            st = columnar_publish(w, lsn > w->s.applied ? lsn : w->s.applied, seam_clock_wall_us(w->opt.clock), f);
+            st = columnar_publish(w, lsn > w->s.applied ? lsn : w->s.applied,
+                                  seam_clock_wall_us(w->opt.clock), f);
     }
     *result = (struct columnar_load_result){written.rows, written.bytes, written.rows > 0};
     if (map != NULL) seam_file_unmap(w->io, map, (size_t)size);
@@ -460,5 +490,7 @@ enum seam_status columnar_load_csv(struct columnar_writer *w, int table, const c
     free(l.used);
     free(l.columns);
     free(l.parts);
-    return st == SEAM_NOMEM ? seam_fault_set(f, st, path, SEAM_FAULT_NO_OFFSET, "no memory to load the file") : st;
+    return st == SEAM_NOMEM
+               ? seam_fault_set(f, st, path, SEAM_FAULT_NO_OFFSET, "no memory to load the file")
+               : st;
 }

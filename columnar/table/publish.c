@@ -31,7 +31,8 @@ static enum seam_status encode_groups(void *ctx, size_t begin, size_t end, int t
     for (size_t g = begin; g < end; g++) {
         size_t from = (j->first_group + g) * j->group_rows;
         size_t n = j->rows - from < j->group_rows ? j->rows - from : j->group_rows;
-        enum seam_status st = columnar_colgroup_encode(j->columns, j->data, j->count, from, n, &j->groups[g]);
+        enum seam_status st =
+            columnar_colgroup_encode(j->columns, j->data, j->count, from, n, &j->groups[g]);
 
         if (st != SEAM_OK) return st;
     }
@@ -39,7 +40,7 @@ static enum seam_status encode_groups(void *ctx, size_t begin, size_t end, int t
 }
 
 static enum seam_status write_groups(struct columnar_writer *w, struct encode_job *j,
-                                struct columnar_colfile_writer *out, struct seam_fault *f)
+                                     struct columnar_colfile_writer *out, struct seam_fault *f)
 {
     size_t groups = (j->rows + j->group_rows - 1) / j->group_rows;
     size_t at_once = (size_t)(w->opt.threads > 0 ? w->opt.threads : 1) * 2;
@@ -61,13 +62,14 @@ static enum seam_status write_groups(struct columnar_writer *w, struct encode_jo
     return st;
 }
 
-enum seam_status columnar_writer_write_file(struct columnar_writer *w, struct columnar_table *t, const struct columnar_coldata *d,
-                              uint64_t id, struct columnar_table_file *tf, struct seam_fault *f)
+enum seam_status columnar_writer_write_file(struct columnar_writer *w, struct columnar_table *t,
+                                            const struct columnar_coldata *d, uint64_t id,
+                                            struct columnar_table_file *tf, struct seam_fault *f)
 {
     struct columnar_colfile_column columns[SEAM_COLUMNS_MAX + 1];
     struct columnar_column data[SEAM_COLUMNS_MAX + 1];
-    struct encode_job job = {.columns = columns, .data = data, .rows = d->rows,
-                             .group_rows = w->opt.row_group_rows};
+    struct encode_job job = {
+        .columns = columns, .data = data, .rows = d->rows, .group_rows = w->opt.row_group_rows};
     struct columnar_colfile_writer *out = NULL;
     struct columnar_colfile_written written;
     char path[SEAM_PATH_MAX_BYTES];
@@ -79,7 +81,7 @@ enum seam_status columnar_writer_write_file(struct columnar_writer *w, struct co
     for (int c = 0; c < d->count; c++) {
         if (!seam_column_live(&t->schema.columns[c], t->schema.version)) continue;
         columns[job.count] = (struct columnar_colfile_column){d->columns[c].id, d->columns[c].type,
-                                                     d->columns[c].scale};
+                                                              d->columns[c].scale};
         columnar_coldata_view(d, c, &data[job.count++]);
     }
     columnar_path_of(path, w->s.dir, 'f', id, ".col");
@@ -93,12 +95,14 @@ enum seam_status columnar_writer_write_file(struct columnar_writer *w, struct co
     tf->bytes = written.bytes;
     tf->lsn_min = written.lsn_min;
     tf->lsn_max = written.lsn_max;
-    SEAM_TRACE(w->opt.trace, "columnar", "file_written", SEAM_TI("file", id), SEAM_TI("rows", written.rows),
-          SEAM_TI("bytes", written.bytes), SEAM_TS("table", t->schema.name));
+    SEAM_TRACE(w->opt.trace, "columnar", "file_written", SEAM_TI("file", id),
+               SEAM_TI("rows", written.rows), SEAM_TI("bytes", written.bytes),
+               SEAM_TS("table", t->schema.name));
     return columnar_colfile_open(w->io, path, &tf->file, f);
 }
 
-enum seam_status columnar_writer_flush_tail(struct columnar_writer *w, size_t table, struct seam_fault *f)
+enum seam_status columnar_writer_flush_tail(struct columnar_writer *w, size_t table,
+                                            struct seam_fault *f)
 {
     struct columnar_table *t = &w->s.tables[table];
     struct columnar_table_file *tf, made = {0};
@@ -154,7 +158,8 @@ static enum seam_status write_kills(struct columnar_writer *w, struct seam_fault
             tf->kills_crc = seam_crc32c(0, b.data + at, b.size - at);
             tf->kills_dirty = false;
         }
-    if (!seam_buf_ok(&b)) st = seam_fault_set(f, SEAM_NOMEM, w->s.dir, SEAM_FAULT_NO_OFFSET, "no memory for kills");
+    if (!seam_buf_ok(&b))
+        st = seam_fault_set(f, SEAM_NOMEM, w->s.dir, SEAM_FAULT_NO_OFFSET, "no memory for kills");
     if (st != SEAM_OK || b.size == KILLS_HEAD) goto done;
     w->s.next_file++;
     columnar_path_of(path, w->s.dir, 'k', id, ".kills");
@@ -176,14 +181,19 @@ static void forget_pending(struct columnar_writer *w)
     w->structure = false;
 }
 
-enum seam_status columnar_writer_publish_manifest(struct columnar_writer *w, seam_lsn_t applied, int64_t wall_us,
-                                    bool new_snapshot, struct seam_fault *f)
+enum seam_status columnar_writer_publish_manifest(struct columnar_writer *w, seam_lsn_t applied,
+                                                  int64_t wall_us, bool new_snapshot,
+                                                  struct seam_fault *f)
 {
-    struct seam_manifest m = {.kind = COLUMNAR_KIND, .seq = w->s.seq + 1, .parent = w->s.seq,
-                         .applied_lsn = applied, .wall_us = wall_us};
+    struct seam_manifest m = {.kind = COLUMNAR_KIND,
+                              .seq = w->s.seq + 1,
+                              .parent = w->s.seq,
+                              .applied_lsn = applied,
+                              .wall_us = wall_us};
     enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; st == SEAM_OK && i < w->s.table_count; i++) st = columnar_writer_flush_tail(w, i, f);
+    for (size_t i = 0; st == SEAM_OK && i < w->s.table_count; i++)
+        st = columnar_writer_flush_tail(w, i, f);
     if (st == SEAM_OK) st = write_kills(w, f);
     if (st == SEAM_OK && !w->opt.no_sync) st = seam_io_sync_dir(w->io, w->s.dir, f);
     if (st == SEAM_OK && new_snapshot)
@@ -191,11 +201,12 @@ enum seam_status columnar_writer_publish_manifest(struct columnar_writer *w, sea
     if (st == SEAM_OK) {
         columnar_state_encode(&w->s, &m.payload);
         if (!seam_buf_ok(&m.payload))
-            st = seam_fault_set(f, SEAM_NOMEM, w->s.dir, SEAM_FAULT_NO_OFFSET, "no memory for the manifest");
+            st = seam_fault_set(f, SEAM_NOMEM, w->s.dir, SEAM_FAULT_NO_OFFSET,
+                                "no memory for the manifest");
     }
     if (st == SEAM_OK) st = seam_manifest_publish(w->io, w->s.dir, &m, f);
-    SEAM_TRACE(w->opt.trace, "columnar", "manifest_published", SEAM_TI("seq", m.seq), SEAM_TI("lsn", applied),
-          SEAM_TI("bytes", m.payload.size));
+    SEAM_TRACE(w->opt.trace, "columnar", "manifest_published", SEAM_TI("seq", m.seq),
+               SEAM_TI("lsn", applied), SEAM_TI("bytes", m.payload.size));
     seam_buf_free(&m.payload);
     if (st != SEAM_OK) {
         w->poisoned = st;
@@ -229,9 +240,11 @@ static enum seam_status journal_create(struct columnar_writer *w, struct seam_fa
     seam_put_u64(head + 16, w->s.seq);
     seam_put_u32(head + 12, seam_crc32c(seam_crc32c(0, head, 12), head + 16, 16));
     columnar_journal_put_committed(head + JOURNAL_COMMITTED, JOURNAL_HEAD);
-    st = seam_file_open(w->io, making, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &w->journal, f);
+    st = seam_file_open(w->io, making, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC,
+                        &w->journal, f);
     if (st == SEAM_OK) st = seam_file_write(w->journal, 0, head, sizeof head, f);
-    if (st == SEAM_OK) st = seam_file_fill_zero(w->journal, JOURNAL_HEAD, FILL_STEP - JOURNAL_HEAD, f);
+    if (st == SEAM_OK)
+        st = seam_file_fill_zero(w->journal, JOURNAL_HEAD, FILL_STEP - JOURNAL_HEAD, f);
     if (st == SEAM_OK && !w->opt.no_sync) st = seam_file_sync(w->journal, f);
     seam_file_close(w->journal);
     w->journal = NULL;
@@ -244,7 +257,8 @@ static enum seam_status journal_create(struct columnar_writer *w, struct seam_fa
     return st;
 }
 
-static enum seam_status journal_write(struct columnar_writer *w, struct seam_buf *record, struct seam_fault *f)
+static enum seam_status journal_write(struct columnar_writer *w, struct seam_buf *record,
+                                      struct seam_fault *f)
 {
     uint64_t end = w->s.journal_end + record->size;
     uint8_t committed[JOURNAL_COMMITTED_SIZE];
@@ -257,7 +271,8 @@ static enum seam_status journal_write(struct columnar_writer *w, struct seam_buf
         end = w->s.journal_end + record->size;
     }
     seam_put_u32(record->data, size);
-    crc = seam_crc32c(seam_crc32c(w->s.journal_crc, record->data, 4), record->data + JOURNAL_RECORD_HEAD, size);
+    crc = seam_crc32c(seam_crc32c(w->s.journal_crc, record->data, 4),
+                      record->data + JOURNAL_RECORD_HEAD, size);
     seam_put_u32(record->data + 4, crc);
     if (end > w->journal_filled) {
         uint64_t more = (end - w->journal_filled + FILL_STEP) / FILL_STEP * FILL_STEP;
@@ -266,17 +281,20 @@ static enum seam_status journal_write(struct columnar_writer *w, struct seam_buf
         w->journal_filled += more;
         if (st == SEAM_OK && !w->opt.no_sync) st = seam_file_sync(w->journal, f);
     }
-    if (st == SEAM_OK) st = seam_file_write(w->journal, w->s.journal_end, record->data, record->size, f);
+    if (st == SEAM_OK)
+        st = seam_file_write(w->journal, w->s.journal_end, record->data, record->size, f);
     if (st == SEAM_OK && !w->opt.no_sync) st = seam_file_datasync(w->journal, f);
     columnar_journal_put_committed(committed, end);
-    if (st == SEAM_OK) st = seam_file_write(w->journal, JOURNAL_COMMITTED, committed, sizeof committed, f);
+    if (st == SEAM_OK)
+        st = seam_file_write(w->journal, JOURNAL_COMMITTED, committed, sizeof committed, f);
     if (st != SEAM_OK) return st;
     w->s.journal_end = end;
     w->s.journal_crc = crc;
     return SEAM_OK;
 }
 
-static void encode_record(struct columnar_writer *w, seam_lsn_t applied, int64_t wall_us, struct seam_buf *b)
+static void encode_record(struct columnar_writer *w, seam_lsn_t applied, int64_t wall_us,
+                          struct seam_buf *b)
 {
     uint64_t tables = 0;
 
@@ -291,21 +309,25 @@ static void encode_record(struct columnar_writer *w, seam_lsn_t applied, int64_t
         const struct columnar_table_writer *tw = &w->tables[i];
 
         if (w->s.tables[i].rows.rows > tw->published || tw->kill_count > 0)
-            columnar_journal_encode_table(&w->s.tables[i], tw->published, tw->kills, tw->kill_count, b);
+            columnar_journal_encode_table(&w->s.tables[i], tw->published, tw->kills, tw->kill_count,
+                                          b);
     }
 }
 
-static enum seam_status publish_journal(struct columnar_writer *w, seam_lsn_t applied, int64_t wall_us,
-                                   struct seam_fault *f)
+static enum seam_status publish_journal(struct columnar_writer *w, seam_lsn_t applied,
+                                        int64_t wall_us, struct seam_fault *f)
 {
     struct seam_buf *b = &w->scratch;
     enum seam_status st;
 
     seam_buf_clear(b);
     encode_record(w, applied, wall_us, b);
-    if (!seam_buf_ok(b)) return seam_fault_set(f, SEAM_NOMEM, w->s.dir, SEAM_FAULT_NO_OFFSET, "no memory to publish");
+    if (!seam_buf_ok(b))
+        return seam_fault_set(f, SEAM_NOMEM, w->s.dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory to publish");
     st = journal_write(w, b, f);
-    if (st == SEAM_OK) st = columnar_state_add_snapshot(&w->s, w->s.next_snapshot++, applied, wall_us);
+    if (st == SEAM_OK)
+        st = columnar_state_add_snapshot(&w->s, w->s.next_snapshot++, applied, wall_us);
     if (st != SEAM_OK) {
         w->poisoned = st;
         return st;
@@ -313,7 +335,8 @@ static enum seam_status publish_journal(struct columnar_writer *w, seam_lsn_t ap
     w->s.applied = applied;
     w->s.wall_us = wall_us;
     forget_pending(w);
-    SEAM_TRACE(w->opt.trace, "columnar", "journal_published", SEAM_TI("lsn", applied), SEAM_TI("bytes", b->size));
+    SEAM_TRACE(w->opt.trace, "columnar", "journal_published", SEAM_TI("lsn", applied),
+               SEAM_TI("bytes", b->size));
     return SEAM_OK;
 }
 
@@ -321,11 +344,13 @@ bool columnar_writer_pending(const struct columnar_writer *w)
 {
     if (w->structure) return true;
     for (size_t i = 0; i < w->s.table_count; i++)
-        if (w->s.tables[i].rows.rows > w->tables[i].published || w->tables[i].kill_count > 0) return true;
+        if (w->s.tables[i].rows.rows > w->tables[i].published || w->tables[i].kill_count > 0)
+            return true;
     return false;
 }
 
-enum seam_status columnar_publish(struct columnar_writer *w, seam_lsn_t applied, int64_t wall_us, struct seam_fault *f)
+enum seam_status columnar_publish(struct columnar_writer *w, seam_lsn_t applied, int64_t wall_us,
+                                  struct seam_fault *f)
 {
     bool big = w->structure || w->s.seq == 0 || w->s.journal_end >= w->opt.journal_bytes_max;
     uint64_t batch_rows = 0;
@@ -333,8 +358,8 @@ enum seam_status columnar_publish(struct columnar_writer *w, seam_lsn_t applied,
     if (w->poisoned != SEAM_OK) return columnar_writer_poisoned(w, f);
     if (applied < w->s.applied)
         return seam_fault_set(f, SEAM_INVALID, w->s.dir, SEAM_FAULT_NO_OFFSET,
-                         "publish at LSN %" PRIu64 ", below the applied LSN %" PRIu64, applied,
-                         w->s.applied);
+                              "publish at LSN %" PRIu64 ", below the applied LSN %" PRIu64, applied,
+                              w->s.applied);
     if (applied == w->s.applied && w->s.seq != 0 && !columnar_writer_pending(w)) return SEAM_OK;
     for (size_t i = 0; i < w->s.table_count; i++) {
         batch_rows += w->s.tables[i].rows.rows - w->tables[i].published + w->tables[i].kill_count;
@@ -354,7 +379,8 @@ static bool named_by_state(const struct columnar_writer *w, char letter, uint64_
         for (size_t k = 0; k < w->s.tables[i].file_count; k++) {
             const struct columnar_table_file *tf = &w->s.tables[i].files[k];
 
-            if (letter == 'f' ? tf->id == id : tf->kills_size > 0 && tf->kills_file == id) return true;
+            if (letter == 'f' ? tf->id == id : tf->kills_size > 0 && tf->kills_file == id)
+                return true;
         }
     return false;
 }
@@ -366,7 +392,8 @@ static bool is_orphan(const struct columnar_writer *w, const char *name)
     char tail[24] = "";
     size_t n = strlen(name);
 
-    if (n > 4 && strcmp(name + n - 4, ".tmp") == 0) return true; /* of a life that ended while making it */
+    if (n > 4 && strcmp(name + n - 4, ".tmp") == 0)
+        return true; /* of a life that ended while making it */
     if (sscanf(name, "journal-%16" SCNx64 "%23s", &id, tail) == 2 && strcmp(tail, ".log") == 0)
         return id != w->s.seq;
     if (sscanf(name, "f%16" SCNx64 "%23s", &id, tail) == 2 && strcmp(tail, ".col") == 0)
@@ -378,7 +405,8 @@ static bool is_orphan(const struct columnar_writer *w, const char *name)
     return false;
 }
 
-enum seam_status columnar_writer_sweep(struct columnar_writer *w, uint32_t *removed, uint64_t *bytes, struct seam_fault *f)
+enum seam_status columnar_writer_sweep(struct columnar_writer *w, uint32_t *removed,
+                                       uint64_t *bytes, struct seam_fault *f)
 {
     struct seam_io_list names = {0};
     enum seam_status st;
@@ -401,7 +429,7 @@ enum seam_status columnar_writer_sweep(struct columnar_writer *w, uint32_t *remo
             ++*removed;
             *bytes += size;
             SEAM_TRACE(w->opt.trace, "columnar", "file_removed", SEAM_TS("name", names.names[i]),
-                  SEAM_TI("bytes", size));
+                       SEAM_TI("bytes", size));
         }
     }
     seam_io_list_free(&names);

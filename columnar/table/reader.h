@@ -10,6 +10,7 @@ struct columnar_reader {
 };
 
 /* SEAM_NOT_FOUND, naming the readable range. */
-SEAM_MUST_USE enum seam_status columnar_state_readable(const struct columnar_state *s, seam_lsn_t lsn, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_state_readable(const struct columnar_state *s,
+                                                       seam_lsn_t lsn, struct seam_fault *f);
 
 #endif

@@ -9,10 +9,13 @@
 
 enum { PAYLOAD_VERSION = 1, COMMITTED_TRIES = 100 };
 
-void columnar_path_of(char out[SEAM_PATH_MAX_BYTES], const char *dir, char letter, uint64_t id, const char *suffix)
+void columnar_path_of(char out[SEAM_PATH_MAX_BYTES], const char *dir, char letter, uint64_t id,
+                      const char *suffix)
 {
-    if (letter == 'j') snprintf(out, SEAM_PATH_MAX_BYTES, "%s/journal-%016" PRIx64 "%s", dir, id, suffix);
-    else snprintf(out, SEAM_PATH_MAX_BYTES, "%s/%c%016" PRIx64 "%s", dir, letter, id, suffix);
+    if (letter == 'j')
+        snprintf(out, SEAM_PATH_MAX_BYTES, "%s/journal-%016" PRIx64 "%s", dir, id, suffix);
+    else
+        snprintf(out, SEAM_PATH_MAX_BYTES, "%s/%c%016" PRIx64 "%s", dir, letter, id, suffix);
 }
 
 /* ---- pieces ---- */
@@ -109,7 +112,8 @@ struct columnar_table_file *columnar_table_file_by_id(struct columnar_table *t, 
     return NULL;
 }
 
-enum seam_status columnar_state_add_snapshot(struct columnar_state *s, uint64_t id, seam_lsn_t lsn, int64_t wall_us)
+enum seam_status columnar_state_add_snapshot(struct columnar_state *s, uint64_t id, seam_lsn_t lsn,
+                                             int64_t wall_us)
 {
     if (s->snapshot_count == SNAPSHOTS_MAX) {
         /* Thin the older half: every other one goes. AS OF LSN does not need them. */
@@ -226,12 +230,15 @@ void columnar_state_encode(const struct columnar_state *s, struct seam_buf *out)
     }
 }
 
-static enum seam_status corrupt(const struct columnar_state *s, struct seam_fault *f, const char *what)
+static enum seam_status corrupt(const struct columnar_state *s, struct seam_fault *f,
+                                const char *what)
 {
-    return seam_fault_set(f, SEAM_CORRUPT, s->dir, SEAM_FAULT_NO_OFFSET, "manifest %016" PRIx64 ": %s", s->seq, what);
+    return seam_fault_set(f, SEAM_CORRUPT, s->dir, SEAM_FAULT_NO_OFFSET,
+                          "manifest %016" PRIx64 ": %s", s->seq, what);
 }
 
-static enum seam_status read_kills(const struct columnar_state *s, struct columnar_table_file *tf, struct seam_fault *f)
+static enum seam_status read_kills(const struct columnar_state *s, struct columnar_table_file *tf,
+                                   struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_file *file = NULL;
@@ -244,18 +251,21 @@ static enum seam_status read_kills(const struct columnar_state *s, struct column
     columnar_path_of(path, s->dir, 'k', tf->kills_file, ".kills");
     st = seam_file_open(s->io, path, SEAM_FILE_READ, &file, f);
     if (st == SEAM_OK) st = seam_file_size(file, &size, f);
-    if (st == SEAM_OK && (tf->kills_at < KILLS_HEAD || tf->kills_at > size ||
-                        tf->kills_size > size - tf->kills_at))
-        st = seam_fault_set(f, SEAM_CORRUPT, path, size, "the file ends before the kills the manifest names");
+    if (st == SEAM_OK &&
+        (tf->kills_at < KILLS_HEAD || tf->kills_at > size || tf->kills_size > size - tf->kills_at))
+        st = seam_fault_set(f, SEAM_CORRUPT, path, size,
+                            "the file ends before the kills the manifest names");
     if (st == SEAM_OK) st = seam_file_read(file, 0, head, sizeof head, f);
     if (st == SEAM_OK && (memcmp(head, "SEAMCOLK", 8) != 0 || seam_get_u32(head + 8) != 1 ||
-                        seam_get_u64(head + 16) != tf->kills_file ||
-                        seam_get_u32(head + 12) != seam_crc32c(seam_crc32c(0, head, 12), head + 16, KILLS_HEAD - 16)))
+                          seam_get_u64(head + 16) != tf->kills_file ||
+                          seam_get_u32(head + 12) !=
+                              seam_crc32c(seam_crc32c(0, head, 12), head + 16, KILLS_HEAD - 16)))
         st = seam_fault_set(f, SEAM_CORRUPT, path, 0, "the head of the kills file is damaged");
     if (st != SEAM_OK) goto done;
     p = malloc((size_t)tf->kills_size + 1);
-    st = p == NULL ? seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the kills")
-                   : seam_file_read(file, tf->kills_at, p, (size_t)tf->kills_size, f);
+    st = p == NULL
+             ? seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the kills")
+             : seam_file_read(file, tf->kills_at, p, (size_t)tf->kills_size, f);
     if (st != SEAM_OK) goto done;
     st = seam_fault_set(NULL, SEAM_CORRUPT, NULL, 0, "kills");
     if (seam_crc32c(0, p, (size_t)tf->kills_size) != tf->kills_crc) {
@@ -268,7 +278,8 @@ static enum seam_status read_kills(const struct columnar_state *s, struct column
         row += seam_read_varint(&r);
         end += (uint64_t)seam_unzigzag(seam_read_varint(&r));
         if (r.bad || row >= tf->rows) {
-            seam_fault_set(f, st, path, tf->kills_at + seam_reader_offset(&r), "a killed row is out of range");
+            seam_fault_set(f, st, path, tf->kills_at + seam_reader_offset(&r),
+                           "a killed row is out of range");
             goto done;
         }
         if (columnar_file_kill(tf, (uint32_t)row, end) != SEAM_OK) {
@@ -283,7 +294,8 @@ done:
     return st;
 }
 
-static struct columnar_table_file *lent_file(const struct columnar_state *old, uint32_t table, uint64_t id)
+static struct columnar_table_file *lent_file(const struct columnar_state *old, uint32_t table,
+                                             uint64_t id)
 {
     if (old == NULL) return NULL;
     for (size_t i = 0; i < old->table_count; i++)
@@ -293,8 +305,9 @@ static struct columnar_table_file *lent_file(const struct columnar_state *old, u
     return NULL;
 }
 
-static enum seam_status decode_file(struct columnar_state *s, struct columnar_table *t, const struct columnar_state *old,
-                               struct seam_reader *r, struct seam_fault *f)
+static enum seam_status decode_file(struct columnar_state *s, struct columnar_table *t,
+                                    const struct columnar_state *old, struct seam_reader *r,
+                                    struct seam_fault *f)
 {
     struct columnar_table_file *tf, *lent;
     char path[SEAM_PATH_MAX_BYTES];
@@ -313,17 +326,21 @@ static enum seam_status decode_file(struct columnar_state *s, struct columnar_ta
     if (r->bad) return corrupt(s, f, "a table's file list is cut short");
     columnar_path_of(path, s->dir, 'f', tf->id, ".col");
     lent = lent_file(old, t->id, tf->id);
-    if (lent != NULL) tf->file = columnar_colfile_ref(lent->file);
-    else st = columnar_colfile_open(s->io, path, &tf->file, f);
+    if (lent != NULL)
+        tf->file = columnar_colfile_ref(lent->file);
+    else
+        st = columnar_colfile_open(s->io, path, &tf->file, f);
     if (st != SEAM_OK) return st;
     if (tf->file->rows != tf->rows || tf->file->size != tf->bytes || tf->file->id != tf->id ||
         tf->file->table_id != t->id)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "the file is not the one the manifest describes");
+        return seam_fault_set(f, SEAM_CORRUPT, path, 0,
+                              "the file is not the one the manifest describes");
     return tf->kills_size > 0 ? read_kills(s, tf, f) : SEAM_OK;
 }
 
-static enum seam_status decode_table(struct columnar_state *s, struct columnar_table *t, const struct columnar_state *old,
-                                struct seam_reader *r, struct seam_fault *f)
+static enum seam_status decode_table(struct columnar_state *s, struct columnar_table *t,
+                                     const struct columnar_state *old, struct seam_reader *r,
+                                     struct seam_fault *f)
 {
     size_t n = 0;
     const uint8_t *json;
@@ -334,21 +351,25 @@ static enum seam_status decode_table(struct columnar_state *s, struct columnar_t
     json = seam_read_lenstr(r, 1 << 20, &n);
     if (json == NULL) return corrupt(s, f, "a table's schema is cut short");
     st = seam_schema_parse((const char *)json, n, &t->schema, f);
-    if (st != SEAM_OK) return st == SEAM_NOMEM ? st : corrupt(s, f, "a table's schema is not valid");
+    if (st != SEAM_OK)
+        return st == SEAM_NOMEM ? st : corrupt(s, f, "a table's schema is not valid");
     t->opt.sort_count = (uint16_t)seam_read_varint(r);
     if (t->opt.sort_count > SEAM_KEY_COLUMNS_MAX) return corrupt(s, f, "too many sort columns");
     for (int k = 0; k < t->opt.sort_count; k++) {
         t->opt.sort[k] = (uint16_t)seam_read_varint(r);
-        if (t->opt.sort[k] >= t->schema.column_count) return corrupt(s, f, "a sort column is unknown");
+        if (t->opt.sort[k] >= t->schema.column_count)
+            return corrupt(s, f, "a sort column is unknown");
     }
     st = columnar_table_reset_tail(t, seam_read_varint(r));
     files = seam_read_varint(r);
-    if (r->bad || files > seam_reader_left(r)) return corrupt(s, f, "a table's file list is cut short");
+    if (r->bad || files > seam_reader_left(r))
+        return corrupt(s, f, "a table's file list is cut short");
     for (uint64_t i = 0; st == SEAM_OK && i < files; i++) st = decode_file(s, t, old, r, f);
     return st;
 }
 
-static enum seam_status decode_marks(struct columnar_state *s, struct seam_reader *r, struct seam_fault *f)
+static enum seam_status decode_marks(struct columnar_state *s, struct seam_reader *r,
+                                     struct seam_fault *f)
 {
     uint64_t count = seam_read_varint(r);
     struct columnar_snapshot last = {0};
@@ -359,7 +380,8 @@ static enum seam_status decode_marks(struct columnar_state *s, struct seam_reade
         last.lsn += seam_read_varint(r);
         last.wall_us += seam_unzigzag(seam_read_varint(r));
         if (r->bad) return corrupt(s, f, "the snapshots are cut short");
-        if (columnar_state_add_snapshot(s, last.id, last.lsn, last.wall_us) != SEAM_OK) return SEAM_NOMEM;
+        if (columnar_state_add_snapshot(s, last.id, last.lsn, last.wall_us) != SEAM_OK)
+            return SEAM_NOMEM;
     }
     count = seam_read_varint(r);
     if (r->bad || count > COLUMNAR_TAGS_MAX) return corrupt(s, f, "the tags are not valid");
@@ -376,11 +398,12 @@ static enum seam_status decode_marks(struct columnar_state *s, struct seam_reade
         tag->wall_us = seam_unzigzag(seam_read_varint(r));
         tag->pin = seam_read_u8(r) != 0;
     }
-    return r->bad || seam_reader_left(r) != 0 ? corrupt(s, f, "the payload has another size") : SEAM_OK;
+    return r->bad || seam_reader_left(r) != 0 ? corrupt(s, f, "the payload has another size")
+                                              : SEAM_OK;
 }
 
-static enum seam_status decode_payload(struct columnar_state *s, const struct seam_manifest *m, const struct columnar_state *old,
-                                  struct seam_fault *f)
+static enum seam_status decode_payload(struct columnar_state *s, const struct seam_manifest *m,
+                                       const struct columnar_state *old, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(m->payload.data, m->payload.size);
     uint64_t tables, version = seam_read_varint(&r);
@@ -405,8 +428,9 @@ static enum seam_status decode_payload(struct columnar_state *s, const struct se
 
 /* ---- the journal ---- */
 
-void columnar_journal_encode_table(const struct columnar_table *t, size_t from, const struct columnar_journal_kill *kills,
-                          size_t kill_count, struct seam_buf *out)
+void columnar_journal_encode_table(const struct columnar_table *t, size_t from,
+                                   const struct columnar_journal_kill *kills, size_t kill_count,
+                                   struct seam_buf *out)
 {
     const struct columnar_coldata *d = &t->rows;
     size_t rows = d->rows - from;
@@ -436,9 +460,12 @@ void columnar_journal_encode_table(const struct columnar_table *t, size_t from, 
             struct seam_value v = columnar_coldata_value(d, c, from + i);
 
             if (v.type == SEAM_V_NULL) continue;
-            if (v.type == SEAM_V_TEXT) seam_buf_lenstr(out, v.s, v.len);
-            else if (v.type == SEAM_V_DOUBLE) seam_buf_u64(out, (uint64_t)v.i);
-            else seam_buf_varint(out, seam_zigzag(v.i));
+            if (v.type == SEAM_V_TEXT)
+                seam_buf_lenstr(out, v.s, v.len);
+            else if (v.type == SEAM_V_DOUBLE)
+                seam_buf_u64(out, (uint64_t)v.i);
+            else
+                seam_buf_varint(out, seam_zigzag(v.i));
         }
     }
     for (size_t k = 0; k < kill_count; k++) {
@@ -449,8 +476,8 @@ void columnar_journal_encode_table(const struct columnar_table *t, size_t from, 
 }
 
 /* Values of one column for rows of a record, into cells[row * columns + c]. */
-static bool decode_journal_column(struct seam_reader *r, const struct columnar_coldata *d, size_t rows,
-                                  struct seam_value *cells, size_t stride)
+static bool decode_journal_column(struct seam_reader *r, const struct columnar_coldata *d,
+                                  size_t rows, struct seam_value *cells, size_t stride)
 {
     uint64_t id = seam_read_varint(r);
     const uint8_t *bits = seam_read_bytes(r, (rows + 7) / 8);
@@ -480,7 +507,8 @@ static bool decode_journal_column(struct seam_reader *r, const struct columnar_c
     return true;
 }
 
-static enum seam_status decode_journal_rows(struct seam_reader *r, struct columnar_table *t, uint64_t rows)
+static enum seam_status decode_journal_rows(struct seam_reader *r, struct columnar_table *t,
+                                            uint64_t rows)
 {
     struct columnar_coldata *d = &t->rows;
     size_t stride = (size_t)d->count;
@@ -560,7 +588,8 @@ static enum seam_status journal_open(struct columnar_state *s, struct seam_fault
     st = seam_file_open(s->io, path, SEAM_FILE_READ, &s->journal, f);
     if (st == SEAM_OK) st = seam_file_read(s->journal, 0, head, sizeof head, f);
     if (st != SEAM_OK) return st;
-    if (memcmp(head, "SEAMCOLJ", 8) != 0 || seam_get_u32(head + 8) != 1 || seam_get_u64(head + 16) != s->seq ||
+    if (memcmp(head, "SEAMCOLJ", 8) != 0 || seam_get_u32(head + 8) != 1 ||
+        seam_get_u64(head + 16) != s->seq ||
         seam_get_u32(head + 12) != seam_crc32c(seam_crc32c(0, head, 12), head + 16, 16))
         return seam_fault_set(f, SEAM_CORRUPT, path, 0, "not the journal of this manifest");
     s->journal_end = JOURNAL_HEAD;
@@ -569,7 +598,8 @@ static enum seam_status journal_open(struct columnar_state *s, struct seam_fault
 }
 
 /* Bytes of one record at the journal's end into *b; SEAM_END when there is none (yet). */
-static enum seam_status next_record(struct columnar_state *s, uint64_t size, struct seam_buf *b, struct seam_fault *f)
+static enum seam_status next_record(struct columnar_state *s, uint64_t size, struct seam_buf *b,
+                                    struct seam_fault *f)
 {
     uint8_t head[JOURNAL_RECORD_HEAD];
     uint32_t n, crc;
@@ -579,7 +609,8 @@ static enum seam_status next_record(struct columnar_state *s, uint64_t size, str
     st = seam_file_read(s->journal, s->journal_end, head, sizeof head, f);
     if (st != SEAM_OK) return st;
     n = seam_get_u32(head);
-    if (n == 0 || n > JOURNAL_RECORD_MAX || n > size - s->journal_end - sizeof head) return SEAM_END;
+    if (n == 0 || n > JOURNAL_RECORD_MAX || n > size - s->journal_end - sizeof head)
+        return SEAM_END;
     seam_buf_clear(b);
     if (seam_buf_extend(b, n) == NULL) return SEAM_NOMEM;
     st = seam_file_read(s->journal, s->journal_end + sizeof head, b->data, n, f);
@@ -598,7 +629,8 @@ void columnar_journal_put_committed(uint8_t out[JOURNAL_COMMITTED_SIZE], uint64_
 }
 
 /* The writer may be changing it under our eyes: a wrong checksum is looked at again before it is believed. */
-static enum seam_status read_committed(struct columnar_state *s, uint64_t *end, struct seam_fault *f)
+static enum seam_status read_committed(struct columnar_state *s, uint64_t *end,
+                                       struct seam_fault *f)
 {
     for (int i = 0; i < COMMITTED_TRIES; i++) {
         uint8_t b[JOURNAL_COMMITTED_SIZE];
@@ -608,10 +640,12 @@ static enum seam_status read_committed(struct columnar_state *s, uint64_t *end, 
         *end = seam_get_u64(b);
         if (seam_get_u32(b + 8) == seam_crc32c(0, b, 8)) return SEAM_OK;
     }
-    return seam_fault_set(f, SEAM_CORRUPT, seam_file_path(s->journal), JOURNAL_COMMITTED, "the committed length is damaged");
+    return seam_fault_set(f, SEAM_CORRUPT, seam_file_path(s->journal), JOURNAL_COMMITTED,
+                          "the committed length is damaged");
 }
 
-enum seam_status columnar_state_follow(struct columnar_state *s, bool recover, bool *changed, struct seam_fault *f)
+enum seam_status columnar_state_follow(struct columnar_state *s, bool recover, bool *changed,
+                                       struct seam_fault *f)
 {
     struct seam_buf b = {0};
     uint64_t limit = 0, size;
@@ -625,7 +659,7 @@ enum seam_status columnar_state_follow(struct columnar_state *s, bool recover, b
     if (st != SEAM_OK) return st;
     if (limit > size)
         return seam_fault_set(f, SEAM_CORRUPT, seam_file_path(s->journal), JOURNAL_COMMITTED,
-                         "the journal ends before what was committed");
+                              "the journal ends before what was committed");
     while (st == SEAM_OK && (recover || s->journal_end < limit)) {
         uint64_t at = s->journal_end;
 
@@ -633,7 +667,8 @@ enum seam_status columnar_state_follow(struct columnar_state *s, bool recover, b
         if (st == SEAM_OK) st = apply_record(s, b.data, b.size);
         if (st == SEAM_OK && changed != NULL) *changed = true;
         if (st == SEAM_CORRUPT || (st == SEAM_END && at < limit))
-            st = seam_fault_set(f, SEAM_CORRUPT, seam_file_path(s->journal), at, "a journal record is damaged");
+            st = seam_fault_set(f, SEAM_CORRUPT, seam_file_path(s->journal), at,
+                                "a journal record is damaged");
     }
     seam_buf_free(&b);
     return st == SEAM_END ? SEAM_OK : st;
@@ -650,8 +685,9 @@ bool columnar_state_manifest_is_newest(const struct columnar_state *s)
     return s->seq == 0 || seam_io_exists(s->io, path);
 }
 
-enum seam_status columnar_state_load(struct seam_io *io, const char *dir, bool recover, const struct columnar_state *old,
-                       struct columnar_state *out, struct seam_fault *f)
+enum seam_status columnar_state_load(struct seam_io *io, const char *dir, bool recover,
+                                     const struct columnar_state *old, struct columnar_state *out,
+                                     struct seam_fault *f)
 {
     struct seam_manifest m = {0};
     struct columnar_state s = {.io = io, .next_file = 1, .next_snapshot = 1};
@@ -671,8 +707,11 @@ enum seam_status columnar_state_load(struct seam_io *io, const char *dir, bool r
     }
 done:
     seam_buf_free(&m.payload);
-    if (st == SEAM_OK) *out = s;
-    else columnar_state_free(&s);
-    return st == SEAM_NOMEM ? seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to load the warehouse")
-                          : st;
+    if (st == SEAM_OK)
+        *out = s;
+    else
+        columnar_state_free(&s);
+    return st == SEAM_NOMEM ? seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                                             "no memory to load the warehouse")
+                            : st;
 }

@@ -37,12 +37,25 @@
 #include "columnar/format/colfile.h"
 #include "engine/io/manifest.h"
 
-enum { JOURNAL_HEAD = 64, JOURNAL_COMMITTED = 32, JOURNAL_COMMITTED_SIZE = 12, JOURNAL_RECORD_HEAD = 8, KILLS_HEAD = 64,
-       JOURNAL_RECORD_MAX = 256 << 20, SNAPSHOTS_MAX = 65536 };
+enum {
+    JOURNAL_HEAD = 64,
+    JOURNAL_COMMITTED = 32,
+    JOURNAL_COMMITTED_SIZE = 12,
+    JOURNAL_RECORD_HEAD = 8,
+    KILLS_HEAD = 64,
+    JOURNAL_RECORD_MAX = 256 << 20,
+    SNAPSHOTS_MAX = 65536
+};
 #define COLUMNAR_KIND SEAM_MANIFEST_KIND('C', 'O', 'L', 'M')
 
-struct columnar_kill { uint32_t row; seam_lsn_t end; };
-struct columnar_kill_bucket { uint32_t count, cap; struct columnar_kill *kills; }; /* of one vector's rows */
+struct columnar_kill {
+    uint32_t row;
+    seam_lsn_t end;
+};
+struct columnar_kill_bucket {
+    uint32_t count, cap;
+    struct columnar_kill *kills;
+}; /* of one vector's rows */
 
 /* A column file with its ended rows, or a table's tail (file == NULL). */
 struct columnar_table_file {
@@ -53,10 +66,10 @@ struct columnar_table_file {
     struct columnar_kill_bucket *buckets;
     size_t bucket_count;
     uint64_t killed;
-    seam_lsn_t kill_max;             /* highest end */
+    seam_lsn_t kill_max; /* highest end */
     uint64_t kills_file, kills_at, kills_size;
     uint32_t kills_crc;
-    bool kills_dirty;           /* writer: more kills than the kills file has */
+    bool kills_dirty; /* writer: more kills than the kills file has */
 };
 
 struct columnar_table {
@@ -66,13 +79,13 @@ struct columnar_table {
     size_t file_count, file_cap;
     struct columnar_table_file *files;
     struct columnar_table_file tail;
-    struct columnar_coldata rows;        /* of the tail */
+    struct columnar_coldata rows; /* of the tail */
 };
 
 struct columnar_state {
     struct seam_io *io;
     char *dir;
-    uint64_t seq;               /* of the manifest; 0 = an empty folder */
+    uint64_t seq; /* of the manifest; 0 = an empty folder */
     seam_lsn_t applied, horizon;
     int64_t wall_us;
     uint64_t next_file, next_snapshot;
@@ -82,54 +95,71 @@ struct columnar_state {
     struct columnar_snapshot *snapshots;
     size_t tag_count;
     struct columnar_tag_info *tags;
-    struct seam_file *journal;       /* open when it exists */
-    uint64_t journal_end;       /* after the last record taken in */
-    uint32_t journal_crc;       /* of that record */
+    struct seam_file *journal; /* open when it exists */
+    uint64_t journal_end;      /* after the last record taken in */
+    uint32_t journal_crc;      /* of that record */
     uint64_t journal_rows;
 };
 
 /* Loads the newest manifest and its journal. `recover`: believe every whole record (the writer), else stop
  * at `committed`. `old` (may be NULL) lends its open files. SEAM_OK also for an empty folder.          */
-SEAM_MUST_USE enum seam_status columnar_state_load(struct seam_io *io, const char *dir, bool recover, const struct columnar_state *old,
-                                struct columnar_state *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_state_load(struct seam_io *io, const char *dir,
+                                                   bool recover, const struct columnar_state *old,
+                                                   struct columnar_state *out,
+                                                   struct seam_fault *f);
 void columnar_state_free(struct columnar_state *s);
 /* Takes in records that were committed since. */
-SEAM_MUST_USE enum seam_status columnar_state_follow(struct columnar_state *s, bool recover, bool *changed, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_state_follow(struct columnar_state *s, bool recover,
+                                                     bool *changed, struct seam_fault *f);
 bool columnar_state_manifest_is_newest(const struct columnar_state *s);
 
 struct columnar_table *columnar_state_table(struct columnar_state *s, uint32_t id);
 int columnar_state_table_named(const struct columnar_state *s, const char *name);
 struct columnar_table_file *columnar_table_file_by_id(struct columnar_table *t, uint64_t id);
 void columnar_table_free(struct columnar_table *t);
-SEAM_MUST_USE enum seam_status columnar_table_add_file(struct columnar_table *t, struct columnar_table_file **out);
+SEAM_MUST_USE enum seam_status columnar_table_add_file(struct columnar_table *t,
+                                                       struct columnar_table_file **out);
 SEAM_MUST_USE enum seam_status columnar_table_reset_tail(struct columnar_table *t, uint64_t id);
-SEAM_MUST_USE enum seam_status columnar_state_add_snapshot(struct columnar_state *s, uint64_t id, seam_lsn_t lsn, int64_t wall_us);
+SEAM_MUST_USE enum seam_status columnar_state_add_snapshot(struct columnar_state *s, uint64_t id,
+                                                           seam_lsn_t lsn, int64_t wall_us);
 
-SEAM_MUST_USE enum seam_status columnar_file_kill(struct columnar_table_file *tf, uint32_t row, seam_lsn_t end);
+SEAM_MUST_USE enum seam_status columnar_file_kill(struct columnar_table_file *tf, uint32_t row,
+                                                  seam_lsn_t end);
 void columnar_file_free(struct columnar_table_file *tf);
 
 void columnar_state_encode(const struct columnar_state *s, struct seam_buf *out);
 void columnar_file_kills_encode(const struct columnar_table_file *tf, struct seam_buf *out);
 void columnar_journal_put_committed(uint8_t out[JOURNAL_COMMITTED_SIZE], uint64_t end);
 /* One table's part of a journal record. */
-struct columnar_journal_kill { uint64_t file; uint32_t row; seam_lsn_t end; };
-void columnar_journal_encode_table(const struct columnar_table *t, size_t from_row, const struct columnar_journal_kill *kills,
-                          size_t kill_count, struct seam_buf *out);
+struct columnar_journal_kill {
+    uint64_t file;
+    uint32_t row;
+    seam_lsn_t end;
+};
+void columnar_journal_encode_table(const struct columnar_table *t, size_t from_row,
+                                   const struct columnar_journal_kill *kills, size_t kill_count,
+                                   struct seam_buf *out);
 
-void columnar_path_of(char out[SEAM_PATH_MAX_BYTES], const char *dir, char letter, uint64_t id, const char *suffix);
+void columnar_path_of(char out[SEAM_PATH_MAX_BYTES], const char *dir, char letter, uint64_t id,
+                      const char *suffix);
 
 /* ---- reading rows of a table_file, whatever it is made of ---- */
 
 /* Vectors of `rows` rows; groups of a tail are of 131,072 rows. */
 int columnar_table_file_groups(const struct columnar_table_file *tf);
-uint32_t columnar_table_file_group_rows(const struct columnar_table_file *tf, int group, uint64_t *first_row);
+uint32_t columnar_table_file_group_rows(const struct columnar_table_file *tf, int group,
+                                        uint64_t *first_row);
 /* Schema column `column` (or COLUMN_BEGIN) of vector v of a group, with evolution applied. */
 enum { COLUMN_BEGIN = -1 };
-SEAM_MUST_USE enum seam_status columnar_table_read_column(const struct columnar_table *t, const struct columnar_table_file *tf, int group,
-                                       uint32_t v, int column, struct columnar_chunk_scratch *scratch,
-                                       struct columnar_vec *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_table_read_column(const struct columnar_table *t,
+                                                          const struct columnar_table_file *tf,
+                                                          int group, uint32_t v, int column,
+                                                          struct columnar_chunk_scratch *scratch,
+                                                          struct columnar_vec *out,
+                                                          struct seam_fault *f);
 /* end LSN of each row of the vector starting at file row `first`. */
-void columnar_table_read_ends(const struct columnar_table_file *tf, uint64_t first, uint32_t rows, seam_lsn_t *ends);
+void columnar_table_read_ends(const struct columnar_table_file *tf, uint64_t first, uint32_t rows,
+                              seam_lsn_t *ends);
 
 /* Every version of a table's files, a vector at a time. */
 struct columnar_version_batch {
@@ -140,12 +170,15 @@ struct columnar_version_batch {
     const struct columnar_vec *cols;
 };
 typedef enum seam_status (*version_fn)(void *ctx, const struct columnar_version_batch *b);
-SEAM_MUST_USE enum seam_status columnar_table_versions(const struct columnar_table *t, const struct columnar_table_file *only,
-                                    const int *columns, int n, version_fn fn, void *ctx,
-                                    struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_table_versions(const struct columnar_table *t,
+                                                       const struct columnar_table_file *only,
+                                                       const int *columns, int n, version_fn fn,
+                                                       void *ctx, struct seam_fault *f);
 
 /* The same of those vectors alone in which a row begins or ends in (from, to]; the others' columns are not read. */
-SEAM_MUST_USE enum seam_status columnar_table_changes(const struct columnar_table *t, seam_lsn_t from, seam_lsn_t to, const int *columns, int n,
-                                   version_fn fn, void *ctx, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_table_changes(const struct columnar_table *t,
+                                                      seam_lsn_t from, seam_lsn_t to,
+                                                      const int *columns, int n, version_fn fn,
+                                                      void *ctx, struct seam_fault *f);
 
 #endif

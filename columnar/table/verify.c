@@ -45,15 +45,16 @@ static bool inside(const struct columnar_zone *z, const struct columnar_vec *v, 
         int64_t x;
 
         if (columnar_vec_null(v, i)) continue;
-        x = v->type == SEAM_V_TEXT ? columnar_zone_of_text(v->s[slot].s, v->s[slot].len)
-            : v->type == SEAM_V_DOUBLE ? columnar_zone_of_double(v->d[slot]) : v->i[slot];
+        x = v->type == SEAM_V_TEXT     ? columnar_zone_of_text(v->s[slot].s, v->s[slot].len)
+            : v->type == SEAM_V_DOUBLE ? columnar_zone_of_double(v->d[slot])
+                                       : v->i[slot];
         if (x < z->min || x > z->max) return false;
     }
     return true;
 }
 
-static void check_chunk(struct columnar_verifying *v, struct columnar_colfile *file, int group, int column,
-                        struct columnar_chunk_scratch *scratch)
+static void check_chunk(struct columnar_verifying *v, struct columnar_colfile *file, int group,
+                        int column, struct columnar_chunk_scratch *scratch)
 {
     const struct columnar_colfile_chunk *k = &file->groups[group].chunks[column];
     const struct columnar_chunk *c = NULL;
@@ -64,19 +65,22 @@ static void check_chunk(struct columnar_verifying *v, struct columnar_colfile *f
         finding(v, "%s: byte %" PRIu64 ": %s", file->path, f.at, f.why);
         return;
     }
-    if (c->nulls != k->summary.nulls || (c->nulls < c->rows && (c->min != k->summary.min || c->max != k->summary.max)))
-        finding(v, "%s: byte %" PRIu64 ": the footer's statistics differ from the chunk's", file->path, k->offset);
+    if (c->nulls != k->summary.nulls ||
+        (c->nulls < c->rows && (c->min != k->summary.min || c->max != k->summary.max)))
+        finding(v, "%s: byte %" PRIu64 ": the footer's statistics differ from the chunk's",
+                file->path, k->offset);
     for (uint32_t n = 0; n < c->vectors; n++) {
         uint32_t rows = chunk_vector_rows(c, n);
         uint64_t nulls[COLUMNAR_VECTOR_WORDS];
         struct columnar_chunk_vector cv;
         struct columnar_vec vec;
 
-        if (columnar_chunk_read(c, n, scratch, &vec) != SEAM_OK || !columnar_chunk_vector(c, n, &cv) || !columnar_chunk_vector_nulls(&cv, nulls))
+        if (columnar_chunk_read(c, n, scratch, &vec) != SEAM_OK ||
+            !columnar_chunk_vector(c, n, &cv) || !columnar_chunk_vector_nulls(&cv, nulls))
             finding(v, "%s: byte %" PRIu64 ": vector %u does not decode", file->path, k->offset, n);
         else if (!inside(&c->zones[n], &vec, rows))
-            finding(v, "%s: byte %" PRIu64 ": vector %u holds values outside its statistics", file->path,
-                    k->offset, n);
+            finding(v, "%s: byte %" PRIu64 ": vector %u holds values outside its statistics",
+                    file->path, k->offset, n);
     }
 }
 
@@ -120,27 +124,29 @@ static enum seam_status check_rows(void *ctx, const struct columnar_version_batc
         enum seam_status st;
 
         if (b->begin[i] > r->applied)
-            finding(r->v, "%s: row %" PRIu64 " of file %" PRIu64 " begins after the applied LSN", s->name,
-                    b->first_row + i, b->tf->id);
+            finding(r->v, "%s: row %" PRIu64 " of file %" PRIu64 " begins after the applied LSN",
+                    s->name, b->first_row + i, b->tf->id);
         if (b->end[i] < b->begin[i])
             finding(r->v, "%s: row %" PRIu64 " of file %" PRIu64 " ends before it begins", s->name,
                     b->first_row + i, b->tf->id);
         if (s->key_count == 0 || b->end[i] != SEAM_LSN_MAX) continue;
-        for (int k = 0; k < s->key_count; k++) r->values[s->key[k]] = columnar_vec_value(&b->cols[k], i);
+        for (int k = 0; k < s->key_count; k++)
+            r->values[s->key[k]] = columnar_vec_value(&b->cols[k], i);
         st = columnar_keyindex_key(s, r->values, &r->scratch, &key, NULL);
         if (st == SEAM_OK) {
             r->twice += columnar_keyindex_find(&r->keys, key, &file, &row);
             st = columnar_keyindex_put(&r->keys, key, b->tf->id, (uint32_t)(b->first_row + i));
         } else {
-            finding(r->v, "%s: row %" PRIu64 " of file %" PRIu64 " has no valid key", s->name, b->first_row + i,
-                    b->tf->id);
+            finding(r->v, "%s: row %" PRIu64 " of file %" PRIu64 " has no valid key", s->name,
+                    b->first_row + i, b->tf->id);
         }
         if (st == SEAM_NOMEM) return st;
     }
     return SEAM_OK;
 }
 
-static enum seam_status check_table(struct columnar_verifying *v, const struct columnar_state *s, const struct columnar_table *t)
+static enum seam_status check_table(struct columnar_verifying *v, const struct columnar_state *s,
+                                    const struct columnar_table *t)
 {
     struct row_check r = {.v = v, .t = t, .applied = s->applied};
     int columns[SEAM_KEY_COLUMNS_MAX];
@@ -148,22 +154,25 @@ static enum seam_status check_table(struct columnar_verifying *v, const struct c
     enum seam_status st = SEAM_OK;
 
     v->out->tables++;
-    for (size_t i = 0; st == SEAM_OK && i < t->file_count; i++) st = check_file(v, t->files[i].file);
+    for (size_t i = 0; st == SEAM_OK && i < t->file_count; i++)
+        st = check_file(v, t->files[i].file);
     v->out->rows += t->rows.rows;
-    if (st != SEAM_OK || v->findings > before) return st; /* rows of damaged files cannot be walked */
+    if (st != SEAM_OK || v->findings > before)
+        return st; /* rows of damaged files cannot be walked */
     r.values = calloc(SEAM_COLUMNS_MAX, sizeof *r.values);
     if (r.values == NULL) return SEAM_NOMEM;
     for (int k = 0; k < t->schema.key_count; k++) columns[k] = t->schema.key[k];
     st = columnar_table_versions(t, NULL, columns, t->schema.key_count, check_rows, &r, v->f);
-    if (r.twice > 0) finding(v, "%s: %" PRIu64 " keys have more than one live row", t->schema.name, r.twice);
+    if (r.twice > 0)
+        finding(v, "%s: %" PRIu64 " keys have more than one live row", t->schema.name, r.twice);
     columnar_keyindex_free(&r.keys);
     seam_buf_free(&r.scratch);
     free(r.values);
     return st;
 }
 
-enum seam_status columnar_verify(struct seam_io *io, const char *dir, struct columnar_verified *out, struct seam_buf *report,
-                            struct seam_fault *f)
+enum seam_status columnar_verify(struct seam_io *io, const char *dir, struct columnar_verified *out,
+                                 struct seam_buf *report, struct seam_fault *f)
 {
     struct columnar_verifying v = {.report = report, .out = out, .f = f};
     struct columnar_state s = {0};
@@ -181,9 +190,11 @@ enum seam_status columnar_verify(struct seam_io *io, const char *dir, struct col
         if (f != NULL) *f = here;
         return st;
     }
-    for (size_t i = 0; st == SEAM_OK && i < s.table_count; i++) st = check_table(&v, &s, &s.tables[i]);
+    for (size_t i = 0; st == SEAM_OK && i < s.table_count; i++)
+        st = check_table(&v, &s, &s.tables[i]);
     columnar_state_free(&s);
     if (st == SEAM_OK && v.findings > 0)
-        st = seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET, "%" PRIu64 " findings", v.findings);
+        st = seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET, "%" PRIu64 " findings",
+                            v.findings);
     return st;
 }

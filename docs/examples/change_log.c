@@ -9,7 +9,8 @@
 
 enum { NOTE = 1 }; /* record types are the caller's: 1..255 */
 
-static enum seam_status append(struct wal *w, const char *text, seam_lsn_t *end, struct seam_fault *f)
+static enum seam_status append(struct wal *w, const char *text, seam_lsn_t *end,
+                               struct seam_fault *f)
 {
     const struct seam_io_slice parts[] = {{text, strlen(text)}};
     struct wal_span at;

@@ -14,7 +14,7 @@ static const char sales_json[] = "{\"table\":\"sales\",\"version\":1,\"key\":[\"
                                  "\"type\":\"decimal\",\"scale\":2}]}";
 
 static enum seam_status sell(struct columnar_writer *w, int64_t id, const char *city, int64_t cents,
-                        seam_lsn_t lsn, struct seam_fault *f)
+                             seam_lsn_t lsn, struct seam_fault *f)
 {
     const struct seam_value row[] = {seam_v_int(id), seam_v_str(city), seam_v_decimal(cents, 2)};
 
@@ -39,7 +39,8 @@ static enum seam_status ask(const struct columnar_reader *r, const char *text, s
 
     if (st == SEAM_OK) printf("%s\n", text);
     if (st == SEAM_OK)
-        st = columnar_sql_printer_new(COLUMNAR_SQL_TABLE, q.columns, q.n_columns, 0, print, NULL, &out, f);
+        st = columnar_sql_printer_new(COLUMNAR_SQL_TABLE, q.columns, q.n_columns, 0, print, NULL,
+                                      &out, f);
     if (st == SEAM_OK) {
         enum seam_status finish;
 
@@ -52,7 +53,8 @@ static enum seam_status ask(const struct columnar_reader *r, const char *text, s
 }
 
 /* Two publications: each makes its rows visible and durable together with the LSN they bring.        */
-static enum seam_status fill(struct columnar_writer *w, const struct seam_schema *s, struct seam_fault *f)
+static enum seam_status fill(struct columnar_writer *w, const struct seam_schema *s,
+                             struct seam_fault *f)
 {
     enum seam_status st = columnar_define_table(w, s, NULL, f);
 
@@ -89,6 +91,7 @@ int main(int argc, char **argv)
     if (st == SEAM_OK) printf("applied up to LSN %" PRIu64 "\n", columnar_applied(r));
     columnar_close_reader(r);
     seam_schema_free(&s);
-    if (st != SEAM_OK) fprintf(stderr, "column_store: %s\n", seam_fault_text(&f, text, sizeof text));
+    if (st != SEAM_OK)
+        fprintf(stderr, "column_store: %s\n", seam_fault_text(&f, text, sizeof text));
     return seam_status_exit_code(st);
 }

@@ -17,8 +17,8 @@ static const char products[] =
     "\"indexes\":[{\"name\":\"by_title\",\"columns\":[\"title\"],\"unique\":true}]}";
 
 /* One transaction: what is put in it becomes visible and durable together, or not at all.           */
-static enum seam_status put(struct oltp *db, int64_t id, const char *title, int64_t cents, seam_lsn_t *lsn,
-                       struct seam_fault *f)
+static enum seam_status put(struct oltp *db, int64_t id, const char *title, int64_t cents,
+                            seam_lsn_t *lsn, struct seam_fault *f)
 {
     const struct seam_value row[] = {seam_v_int(id), seam_v_str(title), seam_v_decimal(cents, 2)};
     struct oltp_commit done = {0};

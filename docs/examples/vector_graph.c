@@ -11,13 +11,12 @@ enum { DIM = 16, COUNT = 2000, K = 5 };
 
 static void random_vector(struct seam_rng *rng, float *v)
 {
-    for (int i = 0; i < DIM; i++)
-        v[i] = (float)seam_rng_below(rng, 1000) / 500.0f - 1.0f;
+    for (int i = 0; i < DIM; i++) v[i] = (float)seam_rng_below(rng, 1000) / 500.0f - 1.0f;
 }
 
 /* The walk against measuring every vector: how many of the k nearest it found.                       */
-static enum seam_status find(const struct hnsw *h, const char *what, const float *v, seam_lsn_t as_of,
-                        struct seam_fault *f)
+static enum seam_status find(const struct hnsw *h, const char *what, const float *v,
+                             seam_lsn_t as_of, struct seam_fault *f)
 {
     const struct hnsw_query q = {.vector = v, .k = K, .ef = 64, .as_of = as_of};
     struct hnsw_hit near[K], exact[K];
@@ -28,14 +27,14 @@ static enum seam_status find(const struct hnsw *h, const char *what, const float
     if (st == SEAM_OK) st = hnsw_exact(h, &q, exact, &m, f);
     if (st != SEAM_OK) return st;
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < m; j++)
-            same += near[i].key == exact[j].key;
+        for (size_t j = 0; j < m; j++) same += near[i].key == exact[j].key;
     printf("%s: nearest is key %" PRIu64 "; %zu of %zu right", what, near[0].key, same, m);
     printf(" after %u distances instead of %d\n", stats.distances, COUNT);
     return SEAM_OK;
 }
 
-static enum seam_status fill(struct hnsw *h, struct seam_rng *rng, float *first, struct seam_fault *f)
+static enum seam_status fill(struct hnsw *h, struct seam_rng *rng, float *first,
+                             struct seam_fault *f)
 {
     float v[DIM];
     enum seam_status st = SEAM_OK;
@@ -43,8 +42,7 @@ static enum seam_status fill(struct hnsw *h, struct seam_rng *rng, float *first,
     for (uint64_t key = 0; st == SEAM_OK && key < COUNT; key++) {
         random_vector(rng, v);
         if (key == 0)
-            for (int i = 0; i < DIM; i++)
-                first[i] = v[i];
+            for (int i = 0; i < DIM; i++) first[i] = v[i];
         st = hnsw_upsert(h, key, v, 10, f);
     }
     if (st == SEAM_OK) st = hnsw_publish(h, 10, 1, f);
@@ -77,6 +75,7 @@ int main(int argc, char **argv)
     if (st == SEAM_OK)
         st = find(r, "as of LSN 10", query, 10, &f); /* key 0 lives, and is the nearest */
     hnsw_close(r);
-    if (st != SEAM_OK) fprintf(stderr, "vector_graph: %s\n", seam_fault_text(&f, text, sizeof text));
+    if (st != SEAM_OK)
+        fprintf(stderr, "vector_graph: %s\n", seam_fault_text(&f, text, sizeof text));
     return seam_status_exit_code(st);
 }

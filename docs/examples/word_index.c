@@ -7,8 +7,8 @@
 
 #include "invidx/invidx.h"
 
-static enum seam_status put(struct invidx_writer *w, uint64_t key, const char *title, const char *text,
-                       int64_t cents, seam_lsn_t lsn, struct seam_fault *f)
+static enum seam_status put(struct invidx_writer *w, uint64_t key, const char *title,
+                            const char *text, int64_t cents, seam_lsn_t lsn, struct seam_fault *f)
 {
     const struct invidx_text fields[] = {{title, strlen(title)}, {text, strlen(text)}};
     const struct seam_value attrs[] = {seam_v_decimal(cents, 2)};
@@ -77,7 +77,8 @@ int main(int argc, char **argv)
     if (st == SEAM_OK) st = find(now, "garden hoses", &f);
     if (st == SEAM_OK) st = find(now, "garden price:<5000", &f);
     if (st == SEAM_OK) st = invidx_reader_open(seam_io_posix(), argv[1], 10, &then, &f);
-    if (st == SEAM_OK) st = find(then, "garden hoses", &f); /* the deleted one is still there, then */
+    if (st == SEAM_OK)
+        st = find(then, "garden hoses", &f); /* the deleted one is still there, then */
     invidx_reader_close(then);
     invidx_reader_close(now);
     if (st != SEAM_OK) fprintf(stderr, "word_index: %s\n", seam_fault_text(&f, text, sizeof text));

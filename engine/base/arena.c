@@ -14,7 +14,10 @@ struct seam_arena_block {
 };
 _Static_assert(sizeof(struct seam_arena_block) % ARENA_ALIGN == 0, "block bytes start aligned");
 
-static uint8_t *block_bytes(struct seam_arena_block *b) { return (uint8_t *)(b + 1); }
+static uint8_t *block_bytes(struct seam_arena_block *b)
+{
+    return (uint8_t *)(b + 1);
+}
 
 void *seam_arena_alloc(struct seam_arena *a, size_t n)
 {

@@ -15,10 +15,11 @@ struct seam_arena {
     size_t limit; /* 0 = none */
 };
 
-void *seam_arena_alloc(struct seam_arena *a, size_t n);        /* 16-byte aligned, uninitialised; NULL = no memory */
+void *seam_arena_alloc(struct seam_arena *a,
+                       size_t n); /* 16-byte aligned, uninitialised; NULL = no memory */
 void *seam_arena_zalloc(struct seam_arena *a, size_t n);
 char *seam_arena_strdup(struct seam_arena *a, const char *s, size_t n); /* terminated copy */
-void seam_arena_reset(struct seam_arena *a);                   /* forgets everything, keeps the largest block */
+void seam_arena_reset(struct seam_arena *a); /* forgets everything, keeps the largest block */
 void seam_arena_free(struct seam_arena *a);
 
 #endif

@@ -7,7 +7,10 @@
 #include "engine/base/cpu.h"
 #include "engine/base/status.h"
 
-static uint64_t mask_of(unsigned width) { return width >= 64 ? ~0ull : (1ull << width) - 1; }
+static uint64_t mask_of(unsigned width)
+{
+    return width >= 64 ? ~0ull : (1ull << width) - 1;
+}
 
 /* Value of `width` bits at a bit offset; reads 8 bytes, and a ninth when the value spills over.   */
 static inline uint64_t load_bits(const uint8_t *in, size_t bit, unsigned width)
@@ -86,13 +89,15 @@ void seam_bitunpack_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint
     for (size_t i = 0, bit = 0; i < n; i++, bit += width) out[i] = load_bits(in, bit, width);
 }
 
-static void for_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t *out)
+static void for_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t base,
+                           uint32_t *out)
 {
     seam_bitunpack_u32_scalar(in, n, width, out);
     for (size_t i = 0; i < n; i++) out[i] += base;
 }
 
-static void for_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t *out)
+static void for_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64_t base,
+                           uint64_t *out)
 {
     seam_bitunpack_u64_scalar(in, n, width, out);
     for (size_t i = 0; i < n; i++) out[i] += base;
@@ -114,9 +119,10 @@ static void delta_u64_scalar(const uint8_t *in, size_t n, unsigned width, uint64
 
 static const struct seam_bitunpack_variant scalar = {
     "scalar",       seam_bitunpack_u32_scalar, seam_bitunpack_u64_scalar, for_u32_scalar,
-    for_u64_scalar, delta_u32_scalar,     delta_u64_scalar};
+    for_u64_scalar, delta_u32_scalar,          delta_u64_scalar};
 
-size_t seam_bitunpack_variants(const struct seam_bitunpack_variant *out[SEAM_BITUNPACK_VARIANTS_MAX])
+size_t
+seam_bitunpack_variants(const struct seam_bitunpack_variant *out[SEAM_BITUNPACK_VARIANTS_MAX])
 {
     size_t n = 0;
 
@@ -158,24 +164,26 @@ void seam_bitunpack_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *o
     best()->u64(in, n, width, out);
 }
 
-void seam_bitunpack_for_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t *out)
+void seam_bitunpack_for_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base,
+                            uint32_t *out)
 {
     best()->for_u32(in, n, width, base, out);
 }
 
-void seam_bitunpack_for_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t *out)
+void seam_bitunpack_for_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base,
+                            uint64_t *out)
 {
     best()->for_u64(in, n, width, base, out);
 }
 
-void seam_bitunpack_delta_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t step,
-                         uint32_t *out)
+void seam_bitunpack_delta_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base,
+                              uint32_t step, uint32_t *out)
 {
     best()->delta_u32(in, n, width, base, step, out);
 }
 
-void seam_bitunpack_delta_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t step,
-                         uint64_t *out)
+void seam_bitunpack_delta_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base,
+                              uint64_t step, uint64_t *out)
 {
     best()->delta_u64(in, n, width, base, step, out);
 }

@@ -15,8 +15,14 @@
 
 enum { SEAM_BITPACK_SLACK = 64 };
 
-static inline unsigned seam_bits_for_u64(uint64_t v) { return v == 0 ? 0u : 64u - (unsigned)__builtin_clzll(v); }
-static inline size_t seam_bitpack_size(size_t n, unsigned width) { return (n * (size_t)width + 7) / 8; }
+static inline unsigned seam_bits_for_u64(uint64_t v)
+{
+    return v == 0 ? 0u : 64u - (unsigned)__builtin_clzll(v);
+}
+static inline size_t seam_bitpack_size(size_t n, unsigned width)
+{
+    return (n * (size_t)width + 7) / 8;
+}
 
 /* Writes exactly seam_bitpack_size(n, width) bytes. Values must fit width (0..32, 0..64).               */
 void seam_bitpack_u32(const uint32_t *in, size_t n, unsigned width, uint8_t *out);
@@ -30,12 +36,14 @@ void seam_bitunpack_u64(const uint8_t *in, size_t n, unsigned width, uint64_t *o
 /* The two ways packed integers mostly mean something, in the same pass (sums are modulo 2^32, 2^64):
  *     for    frame of reference: out[i] = base + v[i]
  *     delta  running sum:        out[i] = base + (v[0] + step) + ... + (v[i] + step)                */
-void seam_bitunpack_for_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t *out);
-void seam_bitunpack_for_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t *out);
-void seam_bitunpack_delta_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base, uint32_t step,
-                         uint32_t *out);
-void seam_bitunpack_delta_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t step,
-                         uint64_t *out);
+void seam_bitunpack_for_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base,
+                            uint32_t *out);
+void seam_bitunpack_for_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base,
+                            uint64_t *out);
+void seam_bitunpack_delta_u32(const uint8_t *in, size_t n, unsigned width, uint32_t base,
+                              uint32_t step, uint32_t *out);
+void seam_bitunpack_delta_u64(const uint8_t *in, size_t n, unsigned width, uint64_t base,
+                              uint64_t step, uint64_t *out);
 
 /* The portable truth the variants are tested against.                                             */
 void seam_bitunpack_u32_scalar(const uint8_t *in, size_t n, unsigned width, uint32_t *out);
@@ -54,7 +62,8 @@ struct seam_bitunpack_variant {
     void (*delta_u64)(const uint8_t *in, size_t n, unsigned width, uint64_t base, uint64_t step,
                       uint64_t *out);
 };
-size_t seam_bitunpack_variants(const struct seam_bitunpack_variant *out[SEAM_BITUNPACK_VARIANTS_MAX]);
+size_t
+seam_bitunpack_variants(const struct seam_bitunpack_variant *out[SEAM_BITUNPACK_VARIANTS_MAX]);
 
 uint64_t seam_bitpack_get(const uint8_t *in, size_t i, unsigned width); /* value i, width 0..64 */
 

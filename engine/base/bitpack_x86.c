@@ -8,28 +8,38 @@
 /* Rows by width: the byte at which value i's window begins, relative to where its register was loaded,
  * and its bit within that byte. Groups of 16; an 8-value group uses the first half.               */
 #define BYTE(w, i) ((w) * (i) / 8)
-#define BIT(w, i) ((w) * (i) % 8)
-#define ROW(f, w)                                                                                 \
-    {f(w, 0), f(w, 1), f(w, 2), f(w, 3), f(w, 4), f(w, 5), f(w, 6), f(w, 7), f(w, 8), f(w, 9),    \
-     f(w, 10), f(w, 11), f(w, 12), f(w, 13), f(w, 14), f(w, 15)}
-#define ROWS8(f, w)                                                                               \
-    ROW(f, w), ROW(f, w + 1), ROW(f, w + 2), ROW(f, w + 3), ROW(f, w + 4), ROW(f, w + 5),         \
+#define BIT(w, i)  ((w) * (i) % 8)
+#define ROW(f, w)                                                                                  \
+    {                                                                                              \
+        f(w, 0), f(w, 1), f(w, 2), f(w, 3), f(w, 4), f(w, 5), f(w, 6), f(w, 7), f(w, 8), f(w, 9),  \
+            f(w, 10), f(w, 11), f(w, 12), f(w, 13), f(w, 14), f(w, 15)                             \
+    }
+#define ROWS8(f, w)                                                                                \
+    ROW(f, w), ROW(f, w + 1), ROW(f, w + 2), ROW(f, w + 3), ROW(f, w + 4), ROW(f, w + 5),          \
         ROW(f, w + 6), ROW(f, w + 7)
-#define ROWS(f)                                                                                   \
-    {ROWS8(f, 0), ROWS8(f, 8), ROWS8(f, 16), ROWS8(f, 24), ROWS8(f, 32), ROWS8(f, 40),            \
-     ROWS8(f, 48), ROWS8(f, 56), ROW(f, 64)}
+#define ROWS(f)                                                                                    \
+    {                                                                                              \
+        ROWS8(f, 0), ROWS8(f, 8), ROWS8(f, 16), ROWS8(f, 24), ROWS8(f, 32), ROWS8(f, 40),          \
+            ROWS8(f, 48), ROWS8(f, 56), ROW(f, 64)                                                 \
+    }
 static const uint8_t first_byte[65][16] = ROWS(BYTE);
 static const uint8_t first_bit[65][16] = ROWS(BIT);
 
-static uint32_t mask32(unsigned width) { return width >= 32 ? ~0u : (1u << width) - 1; }
-static uint64_t mask64(unsigned width) { return width >= 64 ? ~0ull : (1ull << width) - 1; }
+static uint32_t mask32(unsigned width)
+{
+    return width >= 32 ? ~0u : (1u << width) - 1;
+}
+static uint64_t mask64(unsigned width)
+{
+    return width >= 64 ? ~0ull : (1ull << width) - 1;
+}
 
 /* What is made of the values on their way out; a constant wherever it is used.                    */
 enum make { PLAIN, FOR, DELTA };
 
 /* ---- AVX-512 VBMI: 16 (or 8) values an iteration; vpermb reaches any of 64 loaded bytes ---- */
 
-#define VBMI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2")))
+#define VBMI        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2")))
 #define VBMI_INLINE VBMI __attribute__((always_inline)) static inline
 
 struct plan512 {
@@ -107,8 +117,10 @@ VBMI_INLINE void unpack32(const uint8_t *in, size_t n, unsigned width, uint32_t 
 {
     struct plan512 p = plan_u32(width, base, step);
 
-    if (p.broad) run32(in, n, 2 * (size_t)width, p, true, make, out);
-    else run32(in, n, 2 * (size_t)width, p, false, make, out);
+    if (p.broad)
+        run32(in, n, 2 * (size_t)width, p, true, make, out);
+    else
+        run32(in, n, 2 * (size_t)width, p, false, make, out);
 }
 
 VBMI_INLINE struct plan512 plan_u64(unsigned width, uint64_t base, uint64_t step)
@@ -178,8 +190,10 @@ VBMI_INLINE void unpack64(const uint8_t *in, size_t n, unsigned width, uint64_t 
 {
     struct plan512 p = plan_u64(width, base, step);
 
-    if (p.broad) run64(in, n, width, p, true, make, out);
-    else run64(in, n, width, p, false, make, out);
+    if (p.broad)
+        run64(in, n, width, p, true, make, out);
+    else
+        run64(in, n, width, p, false, make, out);
 }
 
 /* Width 0 reads nothing, so its values are made of no bytes at all.                               */
@@ -187,16 +201,22 @@ static const uint8_t nothing[64];
 
 VBMI static void u32_vbmi(const uint8_t *in, size_t n, unsigned width, uint32_t *out)
 {
-    if (width == 0) memset(out, 0, n * sizeof *out);
-    else if (width == 32) memcpy(out, in, n * sizeof *out);
-    else unpack32(in, n, width, 0, 0, PLAIN, out);
+    if (width == 0)
+        memset(out, 0, n * sizeof *out);
+    else if (width == 32)
+        memcpy(out, in, n * sizeof *out);
+    else
+        unpack32(in, n, width, 0, 0, PLAIN, out);
 }
 
 VBMI static void u64_vbmi(const uint8_t *in, size_t n, unsigned width, uint64_t *out)
 {
-    if (width == 0) memset(out, 0, n * sizeof *out);
-    else if (width == 64) memcpy(out, in, n * sizeof *out);
-    else unpack64(in, n, width, 0, 0, PLAIN, out);
+    if (width == 0)
+        memset(out, 0, n * sizeof *out);
+    else if (width == 64)
+        memcpy(out, in, n * sizeof *out);
+    else
+        unpack64(in, n, width, 0, 0, PLAIN, out);
 }
 
 VBMI static void for_u32_vbmi(const uint8_t *in, size_t n, unsigned width, uint32_t base,
@@ -223,16 +243,17 @@ VBMI static void delta_u64_vbmi(const uint8_t *in, size_t n, unsigned width, uin
     unpack64(width == 0 ? nothing : in, n, width, base, step, DELTA, out);
 }
 
-const struct seam_bitunpack_variant seam_bitunpack_vbmi = {"avx512",     u32_vbmi,       u64_vbmi,
-                                                 for_u32_vbmi, for_u64_vbmi,   delta_u32_vbmi,
-                                                 delta_u64_vbmi};
+const struct seam_bitunpack_variant seam_bitunpack_vbmi = {
+    "avx512", u32_vbmi, u64_vbmi, for_u32_vbmi, for_u64_vbmi, delta_u32_vbmi, delta_u64_vbmi};
 
 /* ---- AVX2: 8 values an iteration. vpshufb stays within 16 bytes, so each half is loaded where its
  *      own values begin, and the table's bytes are taken relative to that ---- */
 
 #define AVX2 __attribute__((target("avx2")))
 
-struct plan256 { __m256i window, shift, mask; };
+struct plan256 {
+    __m256i window, shift, mask;
+};
 
 AVX2 static inline __m256i halves(const uint8_t *low, const uint8_t *high)
 {
@@ -283,8 +304,8 @@ AVX2 static inline struct plan256 plan_four(unsigned width, unsigned first)
 {
     const uint8_t *byte = first_byte[width] + first, *bit = first_bit[width] + first;
     char b1 = (char)(byte[1] - byte[0]), b3 = (char)(byte[3] - byte[2]);
-    __m256i each = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, b1, b1, b1, b1, b1, b1, b1, b1,
-                                    0, 0, 0, 0, 0, 0, 0, 0, b3, b3, b3, b3, b3, b3, b3, b3);
+    __m256i each = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, b1, b1, b1, b1, b1, b1, b1, b1, 0, 0, 0,
+                                    0, 0, 0, 0, 0, b3, b3, b3, b3, b3, b3, b3, b3);
 
     return (struct plan256){_mm256_add_epi8(each, _mm256_set1_epi64x(0x0706050403020100)),
                             _mm256_setr_epi64x(bit[0], bit[1], bit[2], bit[3]),
@@ -330,18 +351,26 @@ AVX2 static void run_four_u32(const uint8_t *in, size_t n, unsigned width, uint3
 
 static void u32_avx2(const uint8_t *in, size_t n, unsigned width, uint32_t *out)
 {
-    if (width == 0) memset(out, 0, n * sizeof *out);
-    else if (width <= 25) run_eight(in, n, width, out);
-    else if (width < 32) run_four_u32(in, n, width, out);
-    else memcpy(out, in, n * sizeof *out);
+    if (width == 0)
+        memset(out, 0, n * sizeof *out);
+    else if (width <= 25)
+        run_eight(in, n, width, out);
+    else if (width < 32)
+        run_four_u32(in, n, width, out);
+    else
+        memcpy(out, in, n * sizeof *out);
 }
 
 static void u64_avx2(const uint8_t *in, size_t n, unsigned width, uint64_t *out)
 {
-    if (width == 0) memset(out, 0, n * sizeof *out);
-    else if (width <= 57) run_four_u64(in, n, width, out);
-    else if (width < 64) seam_bitunpack_u64_scalar(in, n, width, out);
-    else memcpy(out, in, n * sizeof *out);
+    if (width == 0)
+        memset(out, 0, n * sizeof *out);
+    else if (width <= 57)
+        run_four_u64(in, n, width, out);
+    else if (width < 64)
+        seam_bitunpack_u64_scalar(in, n, width, out);
+    else
+        memcpy(out, in, n * sizeof *out);
 }
 
 /* A second pass over what is still in the first cache; the compiler vectorises the sums by a base. */
@@ -403,7 +432,6 @@ AVX2 static void delta_u64_avx2(const uint8_t *in, size_t n, unsigned width, uin
     for (base = i > 0 ? out[i - 1] : base; i < n; i++) out[i] = base += out[i] + step;
 }
 
-const struct seam_bitunpack_variant seam_bitunpack_avx2 = {"avx2",       u32_avx2,       u64_avx2,
-                                                 for_u32_avx2, for_u64_avx2,   delta_u32_avx2,
-                                                 delta_u64_avx2};
+const struct seam_bitunpack_variant seam_bitunpack_avx2 = {
+    "avx2", u32_avx2, u64_avx2, for_u32_avx2, for_u64_avx2, delta_u32_avx2, delta_u64_avx2};
 #endif

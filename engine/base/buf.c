@@ -65,7 +65,10 @@ void seam_buf_append(struct seam_buf *b, const void *p, size_t n)
     b->size += n;
 }
 
-void seam_buf_str(struct seam_buf *b, const char *s) { seam_buf_append(b, s, strlen(s)); }
+void seam_buf_str(struct seam_buf *b, const char *s)
+{
+    seam_buf_append(b, s, strlen(s));
+}
 
 void seam_buf_vprintf(struct seam_buf *b, const char *fmt, va_list args)
 {
@@ -78,8 +81,10 @@ void seam_buf_vprintf(struct seam_buf *b, const char *fmt, va_list args)
     if (n < 0) b->failed = true;
     if (n >= 0 && (size_t)n >= b->cap - b->size) {
         /* vsnprintf writes its terminator too */
-        if (!seam_buf_reserve(b, (size_t)n + 1)) n = -1;
-        else vsnprintf((char *)b->data + b->size, b->cap - b->size, fmt, again);
+        if (!seam_buf_reserve(b, (size_t)n + 1))
+            n = -1;
+        else
+            vsnprintf((char *)b->data + b->size, b->cap - b->size, fmt, again);
     }
     va_end(again);
     if (n > 0) b->size += (size_t)n;
@@ -101,10 +106,22 @@ const char *seam_buf_cstr(struct seam_buf *b)
     return (const char *)b->data;
 }
 
-void seam_buf_u8(struct seam_buf *b, uint8_t v) { seam_buf_append(b, &v, 1); }
-void seam_buf_u16(struct seam_buf *b, uint16_t v) { seam_buf_append(b, &v, 2); }
-void seam_buf_u32(struct seam_buf *b, uint32_t v) { seam_buf_append(b, &v, 4); }
-void seam_buf_u64(struct seam_buf *b, uint64_t v) { seam_buf_append(b, &v, 8); }
+void seam_buf_u8(struct seam_buf *b, uint8_t v)
+{
+    seam_buf_append(b, &v, 1);
+}
+void seam_buf_u16(struct seam_buf *b, uint16_t v)
+{
+    seam_buf_append(b, &v, 2);
+}
+void seam_buf_u32(struct seam_buf *b, uint32_t v)
+{
+    seam_buf_append(b, &v, 4);
+}
+void seam_buf_u64(struct seam_buf *b, uint64_t v)
+{
+    seam_buf_append(b, &v, 8);
+}
 
 void seam_buf_varint(struct seam_buf *b, uint64_t v)
 {

@@ -13,19 +13,65 @@
 #error "seam's formats are little-endian and its accessors assume a little-endian machine"
 #endif
 
-static inline uint16_t seam_get_u16(const void *p) { uint16_t v; memcpy(&v, p, 2); return v; }
-static inline uint32_t seam_get_u32(const void *p) { uint32_t v; memcpy(&v, p, 4); return v; }
-static inline uint64_t seam_get_u64(const void *p) { uint64_t v; memcpy(&v, p, 8); return v; }
-static inline void seam_put_u16(void *p, uint16_t v) { memcpy(p, &v, 2); }
-static inline void seam_put_u32(void *p, uint32_t v) { memcpy(p, &v, 4); }
-static inline void seam_put_u64(void *p, uint64_t v) { memcpy(p, &v, 8); }
-static inline float seam_get_f32(const void *p) { float v; memcpy(&v, p, 4); return v; }
-static inline double seam_get_f64(const void *p) { double v; memcpy(&v, p, 8); return v; }
-static inline void seam_put_f32(void *p, float v) { memcpy(p, &v, 4); }
-static inline void seam_put_f64(void *p, double v) { memcpy(p, &v, 8); }
+static inline uint16_t seam_get_u16(const void *p)
+{
+    uint16_t v;
+    memcpy(&v, p, 2);
+    return v;
+}
+static inline uint32_t seam_get_u32(const void *p)
+{
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+static inline uint64_t seam_get_u64(const void *p)
+{
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return v;
+}
+static inline void seam_put_u16(void *p, uint16_t v)
+{
+    memcpy(p, &v, 2);
+}
+static inline void seam_put_u32(void *p, uint32_t v)
+{
+    memcpy(p, &v, 4);
+}
+static inline void seam_put_u64(void *p, uint64_t v)
+{
+    memcpy(p, &v, 8);
+}
+static inline float seam_get_f32(const void *p)
+{
+    float v;
+    memcpy(&v, p, 4);
+    return v;
+}
+static inline double seam_get_f64(const void *p)
+{
+    double v;
+    memcpy(&v, p, 8);
+    return v;
+}
+static inline void seam_put_f32(void *p, float v)
+{
+    memcpy(p, &v, 4);
+}
+static inline void seam_put_f64(void *p, double v)
+{
+    memcpy(p, &v, 8);
+}
 
-static inline uint64_t seam_zigzag(int64_t v) { return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63); }
-static inline int64_t seam_unzigzag(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v & 1); }
+static inline uint64_t seam_zigzag(int64_t v)
+{
+    return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+}
+static inline int64_t seam_unzigzag(uint64_t v)
+{
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
 
 enum { SEAM_VARINT_MAX = 10 };
 

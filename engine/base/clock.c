@@ -38,7 +38,10 @@ struct seam_clock *seam_clock_real(void)
     return &real;
 }
 
-static struct seam_clock_sim *sim_of(struct seam_clock *c) { return (struct seam_clock_sim *)(void *)c; }
+static struct seam_clock_sim *sim_of(struct seam_clock *c)
+{
+    return (struct seam_clock_sim *)(void *)c;
+}
 
 void seam_clock_sim_advance(struct seam_clock_sim *s, int64_t us)
 {

@@ -20,12 +20,18 @@ struct seam_clock_sim {
     struct seam_clock clock; /* pass &s.clock */
     int64_t wall_us;
     uint64_t mono_ns;
-    int64_t tick_us;    /* both advance by this at every reading */
+    int64_t tick_us; /* both advance by this at every reading */
 };
 void seam_clock_sim_init(struct seam_clock_sim *s, int64_t wall_us);
 void seam_clock_sim_advance(struct seam_clock_sim *s, int64_t us);
 
-static inline int64_t seam_clock_wall_us(struct seam_clock *c) { return c->wall_us(c); }
-static inline uint64_t seam_clock_mono_ns(struct seam_clock *c) { return c->mono_ns(c); }
+static inline int64_t seam_clock_wall_us(struct seam_clock *c)
+{
+    return c->wall_us(c);
+}
+static inline uint64_t seam_clock_mono_ns(struct seam_clock *c)
+{
+    return c->mono_ns(c);
+}
 
 #endif

@@ -50,17 +50,23 @@ static void detect(struct seam_cpu *c)
     c->bmi2 = (b7 >> 8 & 1);
     c->sha = (b7 >> 29 & 1) && c->sse42;
     /* F = 16, DQ = 17, CD = 28, BW = 30, VL = 31 */
-    c->avx512 = os_avx512 && (b7 >> 16 & 1) && (b7 >> 17 & 1) && (b7 >> 28 & 1) &&
-                (b7 >> 30 & 1) && (b7 >> 31 & 1);
+    c->avx512 = os_avx512 && (b7 >> 16 & 1) && (b7 >> 17 & 1) && (b7 >> 28 & 1) && (b7 >> 30 & 1) &&
+                (b7 >> 31 & 1);
     c->avx512_vbmi = c->avx512 && (c7 >> 1 & 1) && (c7 >> 6 & 1);
     c->avx512_vnni = c->avx512 && (c7 >> 11 & 1);
     c->vpclmul = c->avx512 && c->pclmul && (c7 >> 10 & 1);
     c->avx512_bf16 = c->avx512 && (a71 >> 5 & 1);
 }
 #elif defined(__aarch64__)
-static void detect(struct seam_cpu *c) { c->neon = true; }
+static void detect(struct seam_cpu *c)
+{
+    c->neon = true;
+}
 #else
-static void detect(struct seam_cpu *c) { (void)c; }
+static void detect(struct seam_cpu *c)
+{
+    (void)c;
+}
 #endif
 
 static void detect_once(void)

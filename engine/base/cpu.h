@@ -14,7 +14,7 @@ struct seam_cpu {
     bool avx512_vnni;
     bool avx512_bf16;
     bool pclmul, sha;
-    bool vpclmul;     /* VPCLMULQDQ, on the AVX-512 registers */
+    bool vpclmul; /* VPCLMULQDQ, on the AVX-512 registers */
     bool neon;
 };
 

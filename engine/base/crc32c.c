@@ -80,16 +80,18 @@ __attribute__((target("sse4.2"))) static inline uint64_t serial(uint64_t c, cons
  * neighbouring thirds of 3*k bytes. Joining them moves the first two past what follows, that is
  * multiplies by x^(8*2k) and x^(8k) mod P: a carry-less product with x^(8m - 33), whose reduction the
  * crc instruction itself does (it multiplies by x^32, and reflection by x).                        */
-struct third { size_t k; uint32_t past_two, past_one; };
+struct third {
+    size_t k;
+    uint32_t past_two, past_one;
+};
 static const struct third thirds[] = {
     {1360, 0x5aa1f3cf, 0x3f70cc6f}, /* 4,080 bytes: a page */
     {168, 0xa60ce07b, 0x1b3d8f29},  /* 504                 */
     {40, 0x39d3b296, 0x3da6d0cb},   /* 120                 */
 };
 
-__attribute__((target("sse4.2,pclmul"))) static inline uint64_t three_streams(uint64_t a,
-                                                                              const uint8_t *p,
-                                                                              const struct third *t)
+__attribute__((target("sse4.2,pclmul"))) static inline uint64_t
+three_streams(uint64_t a, const uint8_t *p, const struct third *t)
 {
     const uint8_t *q = p + t->k, *r = q + t->k, *stop = q - 8;
     uint64_t b = 0, c = 0;
@@ -129,7 +131,7 @@ static uint32_t crc32c_sse42(uint32_t crc, const void *data, size_t n)
  * of four lanes move forward 256 bytes at a step; at the end all meet in one lane, which two crc
  * instructions reduce.                                                                            */
 #define FOLD(to_lo, to_hi) (int64_t)((uint64_t)(to_hi) << 32), (int64_t)((uint64_t)(to_lo) << 32)
-#define FOLD512(lo, hi) _mm512_set_epi64(FOLD(lo, hi), FOLD(lo, hi), FOLD(lo, hi), FOLD(lo, hi))
+#define FOLD512(lo, hi)    _mm512_set_epi64(FOLD(lo, hi), FOLD(lo, hi), FOLD(lo, hi), FOLD(lo, hi))
 
 __attribute__((target("avx512f,avx512vl,avx512dq,vpclmulqdq"))) static inline __m512i
 fold(__m512i lanes, __m512i k, __m512i onto)
@@ -146,9 +148,9 @@ folded(uint64_t c, const uint8_t *p, size_t n)
 {
     const __m512i by_256 = FOLD512(0xe9a5d8be, 0x1426a815), by_64 = FOLD512(0x1c19243b, 0x75bba45b);
     /* the last register's lanes lie 48, 32 and 16 bytes before its end; the fourth stays            */
-    const __m512i to_end = _mm512_set_epi64(0, 0, FOLD(0x3743f7bd, 0x3171d430),
-                                            FOLD(0x33ccbbbc, 0xa2158b34),
-                                            FOLD(0xa46ef4aa, 0x6051243f));
+    const __m512i to_end =
+        _mm512_set_epi64(0, 0, FOLD(0x3743f7bd, 0x3171d430), FOLD(0x33ccbbbc, 0xa2158b34),
+                         FOLD(0xa46ef4aa, 0x6051243f));
     __m512i a = _mm512_loadu_si512(p), b = _mm512_loadu_si512(p + 64),
             d = _mm512_loadu_si512(p + 128), e = _mm512_loadu_si512(p + 192);
     __m128i lane;
@@ -165,9 +167,9 @@ folded(uint64_t c, const uint8_t *p, size_t n)
     e = fold(d, by_64, e);
     for (; n >= 64; p += 64, n -= 64) e = fold(e, by_64, _mm512_loadu_si512(p));
     a = fold(e, to_end, _mm512_maskz_mov_epi64(0xc0, e));
-    lane = _mm_xor_si128(_mm_xor_si128(_mm512_castsi512_si128(a), _mm512_extracti64x2_epi64(a, 1)),
-                         _mm_xor_si128(_mm512_extracti64x2_epi64(a, 2),
-                                       _mm512_extracti64x2_epi64(a, 3)));
+    lane = _mm_xor_si128(
+        _mm_xor_si128(_mm512_castsi512_si128(a), _mm512_extracti64x2_epi64(a, 1)),
+        _mm_xor_si128(_mm512_extracti64x2_epi64(a, 2), _mm512_extracti64x2_epi64(a, 3)));
     c = _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(lane));
     c = _mm_crc32_u64(c, (uint64_t)_mm_extract_epi64(lane, 1));
     return serial(c, p, n);
@@ -199,7 +201,8 @@ size_t seam_crc32c_variants(struct seam_crc32c_variant out[SEAM_CRC32C_VARIANTS_
     out[n++] = (struct seam_crc32c_variant){"table", seam_crc32c_table};
     out[n++] = (struct seam_crc32c_variant){"sliced", crc32c_sliced};
 #if defined(__x86_64__)
-    if (seam_cpu()->sse42 && seam_cpu()->pclmul) out[n++] = (struct seam_crc32c_variant){"sse4.2", crc32c_sse42};
+    if (seam_cpu()->sse42 && seam_cpu()->pclmul)
+        out[n++] = (struct seam_crc32c_variant){"sse4.2", crc32c_sse42};
     if (seam_cpu()->sse42 && seam_cpu()->vpclmul)
         out[n++] = (struct seam_crc32c_variant){"vpclmulqdq", crc32c_vpclmul};
 #elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)

@@ -50,14 +50,27 @@ uint64_t seam_hash64(const void *data, size_t n, uint64_t seed)
 
 /* ---- SipHash-2-4-128 ---- */
 
-static uint64_t rotl(uint64_t x, int k) { return x << k | x >> (64 - k); }
+static uint64_t rotl(uint64_t x, int k)
+{
+    return x << k | x >> (64 - k);
+}
 
-#define SIP_ROUND                                                                                 \
-    do {                                                                                          \
-        v0 += v1; v1 = rotl(v1, 13); v1 ^= v0; v0 = rotl(v0, 32);                                 \
-        v2 += v3; v3 = rotl(v3, 16); v3 ^= v2;                                                    \
-        v0 += v3; v3 = rotl(v3, 21); v3 ^= v0;                                                    \
-        v2 += v1; v1 = rotl(v1, 17); v1 ^= v2; v2 = rotl(v2, 32);                                 \
+#define SIP_ROUND                                                                                  \
+    do {                                                                                           \
+        v0 += v1;                                                                                  \
+        v1 = rotl(v1, 13);                                                                         \
+        v1 ^= v0;                                                                                  \
+        v0 = rotl(v0, 32);                                                                         \
+        v2 += v3;                                                                                  \
+        v3 = rotl(v3, 16);                                                                         \
+        v3 ^= v2;                                                                                  \
+        v0 += v3;                                                                                  \
+        v3 = rotl(v3, 21);                                                                         \
+        v3 ^= v0;                                                                                  \
+        v2 += v1;                                                                                  \
+        v1 = rotl(v1, 17);                                                                         \
+        v1 ^= v2;                                                                                  \
+        v2 = rotl(v2, 32);                                                                         \
     } while (0)
 
 struct seam_hash128 seam_siphash128(const void *data, size_t n)
@@ -73,19 +86,27 @@ struct seam_hash128 seam_siphash128(const void *data, size_t n)
     for (size_t left = n / 8; left > 0; left--, p += 8) {
         m = seam_get_u64(p);
         v3 ^= m;
-        SIP_ROUND; SIP_ROUND;
+        SIP_ROUND;
+        SIP_ROUND;
         v0 ^= m;
     }
     if ((n & 7) != 0) memcpy(tail, p, n & 7);
     m = seam_get_u64(tail) | (uint64_t)n << 56;
     v3 ^= m;
-    SIP_ROUND; SIP_ROUND;
+    SIP_ROUND;
+    SIP_ROUND;
     v0 ^= m;
     v2 ^= 0xee;
-    SIP_ROUND; SIP_ROUND; SIP_ROUND; SIP_ROUND;
+    SIP_ROUND;
+    SIP_ROUND;
+    SIP_ROUND;
+    SIP_ROUND;
     h.lo = v0 ^ v1 ^ v2 ^ v3;
     v1 ^= 0xdd;
-    SIP_ROUND; SIP_ROUND; SIP_ROUND; SIP_ROUND;
+    SIP_ROUND;
+    SIP_ROUND;
+    SIP_ROUND;
+    SIP_ROUND;
     h.hi = v0 ^ v1 ^ v2 ^ v3;
     return h;
 }
@@ -152,8 +173,7 @@ static bool set_grow(struct seam_hash_set *s)
     bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
     if (bigger.slots == NULL) return false;
     for (size_t i = 0; i < s->cap; i++)
-        if ((s->slots[i].lo | s->slots[i].hi) != 0)
-            *set_slot(&bigger, s->slots[i]) = s->slots[i];
+        if ((s->slots[i].lo | s->slots[i].hi) != 0) *set_slot(&bigger, s->slots[i]) = s->slots[i];
     free(s->slots);
     *s = bigger;
     return true;

@@ -15,6 +15,7 @@ struct seam_histogram {
 void seam_histogram_init(struct seam_histogram *h);
 void seam_histogram_add(struct seam_histogram *h, uint64_t ns);
 void seam_histogram_merge(struct seam_histogram *h, const struct seam_histogram *other);
-uint64_t seam_histogram_percentile(const struct seam_histogram *h, double p); /* p in [0,100]; 0 when empty */
+uint64_t seam_histogram_percentile(const struct seam_histogram *h,
+                                   double p); /* p in [0,100]; 0 when empty */
 
 #endif

@@ -8,7 +8,10 @@ void seam_rng_seed(struct seam_rng *r, uint64_t seed)
     for (int i = 0; i < 4; i++) r->s[i] = seam_splitmix64(&seed);
 }
 
-static uint64_t rotl(uint64_t x, int k) { return x << k | x >> (64 - k); }
+static uint64_t rotl(uint64_t x, int k)
+{
+    return x << k | x >> (64 - k);
+}
 
 uint64_t seam_rng_u64(struct seam_rng *r)
 {
@@ -42,10 +45,14 @@ int64_t seam_rng_range(struct seam_rng *r, int64_t lo, int64_t hi)
 {
     uint64_t span = (uint64_t)hi - (uint64_t)lo;
 
-    return (int64_t)((uint64_t)lo + (span == UINT64_MAX ? seam_rng_u64(r) : seam_rng_below(r, span + 1)));
+    return (int64_t)((uint64_t)lo +
+                     (span == UINT64_MAX ? seam_rng_u64(r) : seam_rng_below(r, span + 1)));
 }
 
-double seam_rng_double(struct seam_rng *r) { return (double)(seam_rng_u64(r) >> 11) * 0x1.0p-53; }
+double seam_rng_double(struct seam_rng *r)
+{
+    return (double)(seam_rng_u64(r) >> 11) * 0x1.0p-53;
+}
 
 double seam_rng_normal(struct seam_rng *r)
 {

@@ -18,17 +18,20 @@ static const uint32_t K[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-static uint32_t rotr(uint32_t x, int k) { return x >> k | x << (32 - k); }
+static uint32_t rotr(uint32_t x, int k)
+{
+    return x >> k | x << (32 - k);
+}
 
 /* One round with the eight words under these names. The next round calls it with the names moved by one,
  * so nothing is copied.                                                                            */
-#define ROUND(a, b, c, d, e, f, g, h, i)                                                          \
-    do {                                                                                          \
-        uint32_t t = (h) + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((g) ^ ((e) & ((f) ^ (g)))) + \
-                     K[i] + w[(i) & 15];                                                          \
-                                                                                                  \
-        (d) += t;                                                                                 \
-        (h) = t + (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + (((a) & (b)) | ((c) & ((a) | (b)))); \
+#define ROUND(a, b, c, d, e, f, g, h, i)                                                           \
+    do {                                                                                           \
+        uint32_t t = (h) + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) +                              \
+                     ((g) ^ ((e) & ((f) ^ (g)))) + K[i] + w[(i)&15];                               \
+                                                                                                   \
+        (d) += t;                                                                                  \
+        (h) = t + (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + (((a) & (b)) | ((c) & ((a) | (b))));  \
     } while (0)
 
 /* w[i & 15] holds the schedule's word i - 16 until this makes it word i.                           */
@@ -72,9 +75,8 @@ static void blocks_scalar(uint32_t state[8], const uint8_t *p, size_t count)
 
 #if defined(__x86_64__)
 /* The instructions keep the state as two registers, ABEF and CDGH, and do two rounds each.         */
-__attribute__((target("sha,sse4.1,ssse3"))) static void blocks_sha_ni(uint32_t h[8],
-                                                                      const uint8_t *p,
-                                                                      size_t count)
+__attribute__((target("sha,sse4.1,ssse3"))) static void
+blocks_sha_ni(uint32_t h[8], const uint8_t *p, size_t count)
 {
     const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
     __m128i dcba = _mm_loadu_si128((const __m128i *)(const void *)h);
@@ -86,7 +88,8 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void blocks_sha_ni(uint32_t h
         __m128i abef_in = abef, cdgh_in = cdgh, w[4];
 
         for (int i = 0; i < 4; i++)
-            w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)), swap);
+            w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)),
+                                    swap);
         for (int i = 0; i < 16; i++) { /* four rounds, and the schedule four words ahead */
             __m128i now = w[i & 3], wk;
 
@@ -133,7 +136,7 @@ static void blocks(uint32_t h[8], const uint8_t *p, size_t count)
 void seam_sha256_init(struct seam_sha256 *s)
 {
     *s = (struct seam_sha256){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
-                               0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+                                    0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
 }
 
 void seam_sha256_update(struct seam_sha256 *s, const void *data, size_t n)

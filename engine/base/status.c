@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set(struct seam_fault *f, enum seam_status st, const char *where, uint64_t at, int os_errno,
-                const char *fmt, va_list args)
+static void set(struct seam_fault *f, enum seam_status st, const char *where, uint64_t at,
+                int os_errno, const char *fmt, va_list args)
 {
     if (f == NULL || f->status != SEAM_OK) return; /* the first cause is the cause */
     f->status = st;
@@ -16,8 +16,8 @@ static void set(struct seam_fault *f, enum seam_status st, const char *where, ui
     vsnprintf(f->why, sizeof f->why, fmt, args);
 }
 
-enum seam_status seam_fault_set(struct seam_fault *f, enum seam_status st, const char *where, uint64_t at,
-                      const char *fmt, ...)
+enum seam_status seam_fault_set(struct seam_fault *f, enum seam_status st, const char *where,
+                                uint64_t at, const char *fmt, ...)
 {
     va_list args;
 
@@ -28,8 +28,8 @@ enum seam_status seam_fault_set(struct seam_fault *f, enum seam_status st, const
     return st;
 }
 
-enum seam_status seam_fault_set_os(struct seam_fault *f, enum seam_status st, const char *where, uint64_t at,
-                         int os_errno, const char *fmt, ...)
+enum seam_status seam_fault_set_os(struct seam_fault *f, enum seam_status st, const char *where,
+                                   uint64_t at, int os_errno, const char *fmt, ...)
 {
     va_list args;
 
@@ -74,13 +74,20 @@ const char *seam_fault_text(const struct seam_fault *f, char *out, size_t size)
 }
 
 static const char *const names[SEAM_COUNT] = {
-    [SEAM_OK] = "ok",           [SEAM_END] = "end",
-    [SEAM_NOT_FOUND] = "not_found", [SEAM_EXISTS] = "exists",
-    [SEAM_CONFLICT] = "conflict",   [SEAM_INVALID] = "invalid",
-    [SEAM_LIMIT] = "limit",     [SEAM_UNSUPPORTED] = "unsupported",
-    [SEAM_TIMEOUT] = "timeout", [SEAM_NOMEM] = "no_memory",
-    [SEAM_IO] = "io",           [SEAM_CORRUPT] = "corrupt",
-    [SEAM_DRIFT] = "drift",     [SEAM_STALE] = "stale",
+    [SEAM_OK] = "ok",
+    [SEAM_END] = "end",
+    [SEAM_NOT_FOUND] = "not_found",
+    [SEAM_EXISTS] = "exists",
+    [SEAM_CONFLICT] = "conflict",
+    [SEAM_INVALID] = "invalid",
+    [SEAM_LIMIT] = "limit",
+    [SEAM_UNSUPPORTED] = "unsupported",
+    [SEAM_TIMEOUT] = "timeout",
+    [SEAM_NOMEM] = "no_memory",
+    [SEAM_IO] = "io",
+    [SEAM_CORRUPT] = "corrupt",
+    [SEAM_DRIFT] = "drift",
+    [SEAM_STALE] = "stale",
 };
 
 const char *seam_status_name(enum seam_status st)

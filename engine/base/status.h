@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEAM_MUST_USE __attribute__((warn_unused_result))
+#define SEAM_MUST_USE                          __attribute__((warn_unused_result))
 #define SEAM_PRINTF_LIKE(fmt_index, first_arg) __attribute__((format(printf, fmt_index, first_arg)))
 
 enum seam_status {
@@ -39,8 +39,8 @@ enum { SEAM_FAULT_WHERE_MAX = 256, SEAM_FAULT_WHY_MAX = 512 };
 
 struct seam_fault {
     enum seam_status status;
-    int os_errno;                /* 0 when no system call is to blame                       */
-    uint64_t at;                 /* byte offset or line; SEAM_FAULT_NO_OFFSET when neither       */
+    int os_errno; /* 0 when no system call is to blame                       */
+    uint64_t at;  /* byte offset or line; SEAM_FAULT_NO_OFFSET when neither       */
     char where[SEAM_FAULT_WHERE_MAX]; /* file, table or option; empty when none                  */
     char why[SEAM_FAULT_WHY_MAX];     /* a sentence: what is wrong and what to do                */
 };
@@ -48,12 +48,13 @@ struct seam_fault {
 /* Records the first fault only (a fault already set is kept: the first cause is the cause) and
  * returns `st`, so that callers write `return seam_fault_set(f, SEAM_CORRUPT, path, off, "...")`.
  * `f` may be NULL; `where` may be NULL.                                                          */
-enum seam_status seam_fault_set(struct seam_fault *f, enum seam_status st, const char *where, uint64_t at,
-                      const char *fmt, ...) SEAM_PRINTF_LIKE(5, 6);
+enum seam_status seam_fault_set(struct seam_fault *f, enum seam_status st, const char *where,
+                                uint64_t at, const char *fmt, ...) SEAM_PRINTF_LIKE(5, 6);
 
 /* As seam_fault_set, for a failed system call: appends strerror(os_errno).                            */
-enum seam_status seam_fault_set_os(struct seam_fault *f, enum seam_status st, const char *where, uint64_t at,
-                         int os_errno, const char *fmt, ...) SEAM_PRINTF_LIKE(6, 7);
+enum seam_status seam_fault_set_os(struct seam_fault *f, enum seam_status st, const char *where,
+                                   uint64_t at, int os_errno, const char *fmt, ...)
+    SEAM_PRINTF_LIKE(6, 7);
 
 void seam_fault_clear(struct seam_fault *f);
 
@@ -66,8 +67,8 @@ const char *seam_status_name(enum seam_status st); /* "ok", "corrupt", ... for J
  * 6 conflict, 7 SLA.                                                                             */
 int seam_status_exit_code(enum seam_status st);
 
-#define seam_likely(x)   __builtin_expect(!!(x), 1)
-#define seam_unlikely(x) __builtin_expect(!!(x), 0)
+#define seam_likely(x)    __builtin_expect(!!(x), 1)
+#define seam_unlikely(x)  __builtin_expect(!!(x), 0)
 #define SEAM_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif

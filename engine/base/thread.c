@@ -9,7 +9,6 @@
 #ifdef __linux__
 #include <linux/futex.h>
 #include <linux/membarrier.h>
-#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #endif
 
@@ -17,8 +16,8 @@
 
 struct loop {
     size_t n, grain;
-    size_t next;  /* atomic: the first item not handed out */
-    int status;   /* atomic: the first failure              */
+    size_t next; /* atomic: the first item not handed out */
+    int status;  /* atomic: the first failure              */
     enum seam_status (*fn)(void *ctx, size_t begin, size_t end, int thread);
     void *ctx;
 };
@@ -54,8 +53,9 @@ static void *worker_main(void *arg)
 }
 
 enum seam_status seam_parallel_for(int threads, size_t n, size_t grain,
-                         enum seam_status (*fn)(void *ctx, size_t begin, size_t end, int thread),
-                         void *ctx)
+                                   enum seam_status (*fn)(void *ctx, size_t begin, size_t end,
+                                                          int thread),
+                                   void *ctx)
 {
     struct loop l = {.n = n, .grain = grain == 0 ? 1 : grain, .fn = fn, .ctx = ctx};
     struct seam_worker workers[SEAM_THREADS_MAX];
@@ -112,7 +112,8 @@ enum seam_status seam_futex_wait(uint32_t *word, uint32_t expected, uint64_t tim
 {
     const uint64_t step_ns = 200000;
 
-    for (uint64_t slept = 0; __atomic_load_n(word, __ATOMIC_ACQUIRE) == expected; slept += step_ns) {
+    for (uint64_t slept = 0; __atomic_load_n(word, __ATOMIC_ACQUIRE) == expected;
+         slept += step_ns) {
         struct timespec t = {.tv_nsec = (long)step_ns};
 
         if (slept >= timeout_ns) return SEAM_TIMEOUT;
@@ -121,10 +122,19 @@ enum seam_status seam_futex_wait(uint32_t *word, uint32_t expected, uint64_t tim
     return SEAM_OK;
 }
 
-void seam_futex_wake_all(uint32_t *word) { (void)word; }
+void seam_futex_wake_all(uint32_t *word)
+{
+    (void)word;
+}
 
-bool seam_thread_barrier_ready(void) { return false; }
-bool seam_thread_barrier(void) { return false; }
+bool seam_thread_barrier_ready(void)
+{
+    return false;
+}
+bool seam_thread_barrier(void)
+{
+    return false;
+}
 #endif
 
 bool seam_process_alive(int64_t pid)
@@ -132,4 +142,7 @@ bool seam_process_alive(int64_t pid)
     return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
 }
 
-int64_t seam_process_id(void) { return (int64_t)getpid(); }
+int64_t seam_process_id(void)
+{
+    return (int64_t)getpid();
+}

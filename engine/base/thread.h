@@ -16,8 +16,9 @@ enum { SEAM_THREADS_MAX = 256 };
  * `threads` threads (the caller is thread 0). The first non-OK status stops handing out and is
  * returned. threads <= 0 means cpu_count().                                                       */
 enum seam_status seam_parallel_for(int threads, size_t n, size_t grain,
-                         enum seam_status (*fn)(void *ctx, size_t begin, size_t end, int thread),
-                         void *ctx);
+                                   enum seam_status (*fn)(void *ctx, size_t begin, size_t end,
+                                                          int thread),
+                                   void *ctx);
 
 /* Waits until *word != expected, a wake, or the timeout (UINT64_MAX = for ever). Works across
  * processes on io_map_shared memory. SEAM_OK (re-check your condition) or SEAM_TIMEOUT.                */

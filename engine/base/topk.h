@@ -10,7 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct seam_topk_entry { double score; uint64_t id; };
+struct seam_topk_entry {
+    double score;
+    uint64_t id;
+};
 
 struct seam_topk {
     struct seam_topk_entry *heap; /* worst at the root; caller's memory of k entries */
@@ -28,6 +31,7 @@ static inline double seam_topk_threshold(const struct seam_topk *t)
 {
     return t->count < t->k ? -INFINITY : (t->k == 0 ? INFINITY : t->heap[0].score);
 }
-size_t seam_topk_finish(struct seam_topk *t); /* sorts best first in place; returns the count; ends use as a heap */
+size_t seam_topk_finish(
+    struct seam_topk *t); /* sorts best first in place; returns the count; ends use as a heap */
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 void seam_trace_emit(struct seam_trace *t, const char *store, const char *name, const char *func,
-                const char *file, int line, const struct seam_trace_arg *args, int argc)
+                     const char *file, int line, const struct seam_trace_arg *args, int argc)
 {
     struct seam_trace_event e = {
         .store = store, .name = name, .func = func, .file = file, .line = line};
@@ -93,8 +93,14 @@ struct seam_trace_log *seam_trace_log_new(size_t max_events)
     return l;
 }
 
-struct seam_trace *seam_trace_log_trace(struct seam_trace_log *l) { return &l->trace; }
-size_t seam_trace_log_count(const struct seam_trace_log *l) { return l->count; }
+struct seam_trace *seam_trace_log_trace(struct seam_trace_log *l)
+{
+    return &l->trace;
+}
+size_t seam_trace_log_count(const struct seam_trace_log *l)
+{
+    return l->count;
+}
 
 const struct seam_trace_event *seam_trace_log_at(const struct seam_trace_log *l, size_t i)
 {

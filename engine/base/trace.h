@@ -34,30 +34,43 @@ struct seam_trace {
     void (*emit)(struct seam_trace *t, const struct seam_trace_event *e);
 };
 
-#define SEAM_TI(n, v) {.name = (n), .kind = SEAM_TRACE_INT, .i = (int64_t)(v)}
-#define SEAM_TD(n, v) {.name = (n), .kind = SEAM_TRACE_REAL, .d = (double)(v)}
-#define SEAM_TS(n, v) {.name = (n), .kind = SEAM_TRACE_TEXT, .i = -1, .s = (v)}
-#define SEAM_TSN(n, v, len) {.name = (n), .kind = SEAM_TRACE_TEXT, .i = (int64_t)(len), .s = (const char *)(v)}
+#define SEAM_TI(n, v)                                                                              \
+    {                                                                                              \
+        .name = (n), .kind = SEAM_TRACE_INT, .i = (int64_t)(v)                                     \
+    }
+#define SEAM_TD(n, v)                                                                              \
+    {                                                                                              \
+        .name = (n), .kind = SEAM_TRACE_REAL, .d = (double)(v)                                     \
+    }
+#define SEAM_TS(n, v)                                                                              \
+    {                                                                                              \
+        .name = (n), .kind = SEAM_TRACE_TEXT, .i = -1, .s = (v)                                    \
+    }
+#define SEAM_TSN(n, v, len)                                                                        \
+    {                                                                                              \
+        .name = (n), .kind = SEAM_TRACE_TEXT, .i = (int64_t)(len), .s = (const char *)(v)          \
+    }
 
 #ifdef SEAM_NO_TRACE
 #define SEAM_TRACE(t, store_, name_, ...) ((void)(t))
 #else
-#define SEAM_TRACE(t, store_, name_, ...)                                                              \
-    do {                                                                                          \
-        if (seam_unlikely((t) != NULL)) {                                                              \
-            const struct seam_trace_arg trace_args_[] = {__VA_ARGS__};                                 \
-            seam_trace_emit((t), (store_), (name_), __func__, __FILE__, __LINE__, trace_args_,         \
-                       (int)SEAM_ARRAY_LEN(trace_args_));                                              \
-        }                                                                                         \
+#define SEAM_TRACE(t, store_, name_, ...)                                                          \
+    do {                                                                                           \
+        if (seam_unlikely((t) != NULL)) {                                                          \
+            const struct seam_trace_arg trace_args_[] = {__VA_ARGS__};                             \
+            seam_trace_emit((t), (store_), (name_), __func__, __FILE__, __LINE__, trace_args_,     \
+                            (int)SEAM_ARRAY_LEN(trace_args_));                                     \
+        }                                                                                          \
     } while (0)
 #endif
 
 void seam_trace_emit(struct seam_trace *t, const char *store, const char *name, const char *func,
-                const char *file, int line, const struct seam_trace_arg *args, int argc);
+                     const char *file, int line, const struct seam_trace_arg *args, int argc);
 
 /* A receiver that keeps every event (copied) for players and tests.                               */
 struct seam_trace_log;
-struct seam_trace_log *seam_trace_log_new(size_t max_events); /* NULL = no memory; beyond max the oldest go */
+struct seam_trace_log *
+seam_trace_log_new(size_t max_events); /* NULL = no memory; beyond max the oldest go */
 struct seam_trace *seam_trace_log_trace(struct seam_trace_log *l);
 size_t seam_trace_log_count(const struct seam_trace_log *l);
 const struct seam_trace_event *seam_trace_log_at(const struct seam_trace_log *l, size_t i);

@@ -94,7 +94,8 @@ static uint32_t take_bits(struct seam_inflate *z, unsigned n)
     return v;
 }
 
-static enum seam_status read_bits(struct seam_inflate *z, unsigned n, uint32_t *out, struct seam_fault *f)
+static enum seam_status read_bits(struct seam_inflate *z, unsigned n, uint32_t *out,
+                                  struct seam_fault *f)
 {
     enum seam_status st = need_bits(z, n, f);
 
@@ -116,8 +117,7 @@ static enum seam_status skip_string(struct seam_inflate *z, struct seam_fault *f
     uint32_t c = 1;
     enum seam_status st = SEAM_OK;
 
-    while (st == SEAM_OK && c != 0)
-        st = read_bits(z, 8, &c, f);
+    while (st == SEAM_OK && c != 0) st = read_bits(z, 8, &c, f);
     return st;
 }
 
@@ -126,8 +126,7 @@ static enum seam_status skip_bytes(struct seam_inflate *z, uint32_t n, struct se
     enum seam_status st = SEAM_OK;
     uint32_t c;
 
-    while (st == SEAM_OK && n-- > 0)
-        st = read_bits(z, 8, &c, f);
+    while (st == SEAM_OK && n-- > 0) st = read_bits(z, 8, &c, f);
     return st;
 }
 
@@ -217,8 +216,8 @@ static enum seam_status read_trailer(struct seam_inflate *z, struct seam_fault *
 
 /* The entry for the next code, reading only the bits it has: at the end of the input there are no
  * more.                                                                                          */
-static enum seam_status next_entry(struct seam_inflate *z, const uint32_t *table, unsigned table_bits,
-                              uint32_t *entry, struct seam_fault *f)
+static enum seam_status next_entry(struct seam_inflate *z, const uint32_t *table,
+                                   unsigned table_bits, uint32_t *entry, struct seam_fault *f)
 {
     for (;;) {
         uint32_t e = table[z->bit_buffer & ((1u << table_bits) - 1)];
@@ -237,7 +236,7 @@ static enum seam_status next_entry(struct seam_inflate *z, const uint32_t *table
 }
 
 static enum seam_status read_code_lengths(struct seam_inflate *z, unsigned count, uint8_t *lengths,
-                                     struct seam_fault *f)
+                                          struct seam_fault *f)
 {
     unsigned n = 0;
 
@@ -370,16 +369,13 @@ static inline void copy_match(uint8_t *to, size_t distance, size_t length)
     uint8_t *end = to + length;
 
     if (distance >= 16) {
-        for (; to < end; to += 16, from += 16)
-            memcpy(to, from, 16);
+        for (; to < end; to += 16, from += 16) memcpy(to, from, 16);
     } else if (distance >= 8) {
-        for (; to < end; to += 8, from += 8)
-            memcpy(to, from, 8);
+        for (; to < end; to += 8, from += 8) memcpy(to, from, 8);
     } else if (distance == 1) {
         memset(to, *from, length);
     } else {
-        while (to < end)
-            *to++ = *from++;
+        while (to < end) *to++ = *from++;
     }
 }
 
@@ -442,7 +438,8 @@ static bool decode_fast(struct seam_inflate *z)
         }
         e = distances[buffer & ((1u << SEAM_DISTANCE_BITS) - 1)];
         if ((e & SEAM_ENTRY_SUBTABLE) != 0)
-            e = distances[(e >> 16) + (buffer >> SEAM_DISTANCE_BITS & ((1u << (e >> 8 & 0xf)) - 1))];
+            e = distances[(e >> 16) +
+                          (buffer >> SEAM_DISTANCE_BITS & ((1u << (e >> 8 & 0xf)) - 1))];
         distance = (e >> 16) + (uint32_t)((buffer & ((1ull << (e & 0xff)) - 1)) >> (e >> 8 & 0xf));
         buffer >>= e & 0xff;
         bits -= e & 0xff;
@@ -486,8 +483,7 @@ static enum seam_status decode_careful(struct seam_inflate *z, struct seam_fault
     if (st != SEAM_OK) return st;
     distance = (e >> 16) + (take_bits(z, e & 0xff) >> (e >> 8 & 0xf));
     if (distance > z->history) return corrupt(z, f, "a match reaches before the start");
-    for (uint32_t i = 0; i < length; i++)
-        z->window[z->out + i] = z->window[z->out + i - distance];
+    for (uint32_t i = 0; i < length; i++) z->window[z->out + i] = z->window[z->out + i - distance];
     z->out += length;
     z->history += length;
     return SEAM_OK;
@@ -564,7 +560,8 @@ enum seam_status seam_inflate_open(struct seam_inflate_input input, struct seam_
     return SEAM_OK;
 }
 
-enum seam_status seam_inflate_read(struct seam_inflate *z, void *p, size_t n, size_t *got, struct seam_fault *f)
+enum seam_status seam_inflate_read(struct seam_inflate *z, void *p, size_t n, size_t *got,
+                                   struct seam_fault *f)
 {
     *got = 0;
     while (z->given == z->out && z->state != S_END) {

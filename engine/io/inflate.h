@@ -22,10 +22,11 @@ struct seam_inflate_input {
     const char *where; /* names the file in faults; outlives the decoder */
 };
 
-SEAM_MUST_USE enum seam_status seam_inflate_open(struct seam_inflate_input input, struct seam_inflate **out);
+SEAM_MUST_USE enum seam_status seam_inflate_open(struct seam_inflate_input input,
+                                                 struct seam_inflate **out);
 /* Up to n decoded bytes; *got == 0 only at the end of the last member.                           */
-SEAM_MUST_USE enum seam_status seam_inflate_read(struct seam_inflate *z, void *p, size_t n, size_t *got,
-                                  struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_inflate_read(struct seam_inflate *z, void *p, size_t n,
+                                                 size_t *got, struct seam_fault *f);
 void seam_inflate_close(struct seam_inflate *z); /* accepts NULL */
 
 #endif

@@ -44,8 +44,7 @@ static unsigned reverse(unsigned v, unsigned bits)
 {
     unsigned r = 0;
 
-    for (unsigned i = 0; i < bits; i++, v >>= 1)
-        r = r << 1 | (v & 1);
+    for (unsigned i = 0; i < bits; i++, v >>= 1) r = r << 1 | (v & 1);
     return r;
 }
 
@@ -91,7 +90,8 @@ static bool fill_table(const struct code *c, const uint8_t *lengths, unsigned co
                     next_free += (size_t)1 << sub_bits;
                     if (next_free > c->capacity) return false;
                     memset(c->table + sub_start, 0, sizeof *c->table << sub_bits);
-                    c->table[prefix] = SEAM_ENTRY_SUBTABLE | (uint32_t)sub_start << 16 | sub_bits << 8;
+                    c->table[prefix] =
+                        SEAM_ENTRY_SUBTABLE | (uint32_t)sub_start << 16 | sub_bits << 8;
                 }
                 /* Within a subtable the extra bits still begin after the whole code. */
                 for (size_t i = reversed >> c->table_bits; i < (size_t)1 << sub_bits;
@@ -112,8 +112,7 @@ static bool build(const struct code *c, const uint8_t *lengths, unsigned count,
     int left = 1;
     unsigned used = 0;
 
-    for (unsigned i = 0; i < count; i++)
-        counts[lengths[i]]++;
+    for (unsigned i = 0; i < count; i++) counts[lengths[i]]++;
     counts[0] = 0;
     for (unsigned length = 1; length <= SEAM_CODE_BITS_MAX; length++) {
         left = (left << 1) - counts[length];
@@ -125,7 +124,8 @@ static bool build(const struct code *c, const uint8_t *lengths, unsigned count,
     return fill_table(c, lengths, count, counts);
 }
 
-bool seam_inflate_build_litlen(struct seam_inflate_tables *t, const uint8_t *lengths, unsigned count)
+bool seam_inflate_build_litlen(struct seam_inflate_tables *t, const uint8_t *lengths,
+                               unsigned count)
 {
     struct code c = {t->litlen, SEAM_LITLEN_TABLE, SEAM_LITLEN_BITS, litlen_entry};
 
@@ -133,7 +133,8 @@ bool seam_inflate_build_litlen(struct seam_inflate_tables *t, const uint8_t *len
     return build(&c, lengths, count, true);
 }
 
-bool seam_inflate_build_distance(struct seam_inflate_tables *t, const uint8_t *lengths, unsigned count)
+bool seam_inflate_build_distance(struct seam_inflate_tables *t, const uint8_t *lengths,
+                                 unsigned count)
 {
     struct code c = {t->distance, SEAM_DISTANCE_TABLE, SEAM_DISTANCE_BITS, distance_entry};
 
@@ -168,8 +169,7 @@ void seam_crc32_build(struct seam_crc32_tables *c)
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t v = i;
 
-        for (int k = 0; k < 8; k++)
-            v = v >> 1 ^ ((v & 1) != 0 ? 0xedb88320u : 0);
+        for (int k = 0; k < 8; k++) v = v >> 1 ^ ((v & 1) != 0 ? 0xedb88320u : 0);
         c->t[0][i] = v;
     }
     for (uint32_t i = 0; i < 256; i++) {
@@ -178,7 +178,8 @@ void seam_crc32_build(struct seam_crc32_tables *c)
     }
 }
 
-uint32_t seam_crc32_update(const struct seam_crc32_tables *c, uint32_t crc, const void *data, size_t n)
+uint32_t seam_crc32_update(const struct seam_crc32_tables *c, uint32_t crc, const void *data,
+                           size_t n)
 {
     const uint8_t *p = data;
 
@@ -190,7 +191,6 @@ uint32_t seam_crc32_update(const struct seam_crc32_tables *c, uint32_t crc, cons
               c->t[4][lo >> 24] ^ c->t[3][hi & 0xff] ^ c->t[2][hi >> 8 & 0xff] ^
               c->t[1][hi >> 16 & 0xff] ^ c->t[0][hi >> 24];
     }
-    for (; n > 0; n--)
-        crc = crc >> 8 ^ c->t[0][(crc ^ *p++) & 0xff];
+    for (; n > 0; n--) crc = crc >> 8 ^ c->t[0][(crc ^ *p++) & 0xff];
     return ~crc;
 }

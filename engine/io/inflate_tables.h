@@ -34,8 +34,10 @@ struct seam_inflate_tables {
 
 /* Each is false when the lengths make no prefix code. Incomplete codes are refused but for the one
  * that RFC 1951 allows: a distance code with a single symbol (or none).                          */
-bool seam_inflate_build_litlen(struct seam_inflate_tables *t, const uint8_t *lengths, unsigned count);
-bool seam_inflate_build_distance(struct seam_inflate_tables *t, const uint8_t *lengths, unsigned count);
+bool seam_inflate_build_litlen(struct seam_inflate_tables *t, const uint8_t *lengths,
+                               unsigned count);
+bool seam_inflate_build_distance(struct seam_inflate_tables *t, const uint8_t *lengths,
+                                 unsigned count);
 bool seam_inflate_build_lengths(struct seam_inflate_tables *t, const uint8_t lengths[19]);
 void seam_inflate_build_fixed(struct seam_inflate_tables *t);
 
@@ -44,6 +46,7 @@ struct seam_crc32_tables {
     uint32_t t[8][256];
 };
 void seam_crc32_build(struct seam_crc32_tables *c);
-uint32_t seam_crc32_update(const struct seam_crc32_tables *c, uint32_t crc, const void *p, size_t n);
+uint32_t seam_crc32_update(const struct seam_crc32_tables *c, uint32_t crc, const void *p,
+                           size_t n);
 
 #endif

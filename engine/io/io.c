@@ -12,8 +12,8 @@ static const uint8_t zeros[ZERO_BLOCK]; /* what seam_file_fill_zero writes, 1 Mi
 
 /* ---- files ---- */
 
-enum seam_status seam_file_open(struct seam_io *io, const char *path, unsigned flags, struct seam_file **out,
-                      struct seam_fault *f)
+enum seam_status seam_file_open(struct seam_io *io, const char *path, unsigned flags,
+                                struct seam_file **out, struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -31,7 +31,10 @@ void seam_file_close(struct seam_file *file)
     if (file != NULL) file->io->ops->close(file);
 }
 
-const char *seam_file_path(const struct seam_file *file) { return file->path; }
+const char *seam_file_path(const struct seam_file *file)
+{
+    return file->path;
+}
 
 /* Rule 4: after a failed sync nothing more is written through this handle.                        */
 static enum seam_status check_poison(struct seam_file *file, struct seam_fault *f)
@@ -40,36 +43,39 @@ static enum seam_status check_poison(struct seam_file *file, struct seam_fault *
 
     if (seam_likely(st == SEAM_OK)) return SEAM_OK;
     return seam_fault_set_os(f, st, file->path, SEAM_FAULT_NO_OFFSET, file->poison_errno,
-                        "an earlier sync of this file failed; reopen and recover");
+                             "an earlier sync of this file failed; reopen and recover");
 }
 
-enum seam_status seam_file_read_some(struct seam_file *file, uint64_t at, void *p, size_t n, size_t *got,
-                           struct seam_fault *f)
+enum seam_status seam_file_read_some(struct seam_file *file, uint64_t at, void *p, size_t n,
+                                     size_t *got, struct seam_fault *f)
 {
     *got = 0;
     return file->io->ops->read_some(file, at, p, n, got, f);
 }
 
-enum seam_status seam_file_read(struct seam_file *file, uint64_t at, void *p, size_t n, struct seam_fault *f)
+enum seam_status seam_file_read(struct seam_file *file, uint64_t at, void *p, size_t n,
+                                struct seam_fault *f)
 {
     size_t got = 0;
     enum seam_status st = seam_file_read_some(file, at, p, n, &got, f);
 
     if (st == SEAM_OK && got < n)
         st = seam_fault_set(f, SEAM_CORRUPT, file->path, at,
-                       "file ends at %" PRIu64 ", inside the %zu bytes wanted", at + got, n);
+                            "file ends at %" PRIu64 ", inside the %zu bytes wanted", at + got, n);
     return st;
 }
 
-enum seam_status seam_file_writev(struct seam_file *file, uint64_t at, const struct seam_io_slice *slices, int count,
-                        struct seam_fault *f)
+enum seam_status seam_file_writev(struct seam_file *file, uint64_t at,
+                                  const struct seam_io_slice *slices, int count,
+                                  struct seam_fault *f)
 {
     enum seam_status st = check_poison(file, f);
 
     return st == SEAM_OK ? file->io->ops->writev(file, at, slices, count, f) : st;
 }
 
-enum seam_status seam_file_write(struct seam_file *file, uint64_t at, const void *p, size_t n, struct seam_fault *f)
+enum seam_status seam_file_write(struct seam_file *file, uint64_t at, const void *p, size_t n,
+                                 struct seam_fault *f)
 {
     struct seam_io_slice slice = {p, n};
 
@@ -91,8 +97,14 @@ static enum seam_status sync_file(struct seam_file *file, bool data_only, struct
     return st;
 }
 
-enum seam_status seam_file_datasync(struct seam_file *file, struct seam_fault *f) { return sync_file(file, true, f); }
-enum seam_status seam_file_sync(struct seam_file *file, struct seam_fault *f) { return sync_file(file, false, f); }
+enum seam_status seam_file_datasync(struct seam_file *file, struct seam_fault *f)
+{
+    return sync_file(file, true, f);
+}
+enum seam_status seam_file_sync(struct seam_file *file, struct seam_fault *f)
+{
+    return sync_file(file, false, f);
+}
 
 enum seam_status seam_file_size(struct seam_file *file, uint64_t *size, struct seam_fault *f)
 {
@@ -106,7 +118,8 @@ enum seam_status seam_file_truncate(struct seam_file *file, uint64_t size, struc
     return st == SEAM_OK ? file->io->ops->truncate(file, size, f) : st;
 }
 
-enum seam_status seam_file_fill_zero(struct seam_file *file, uint64_t from, uint64_t n, struct seam_fault *f)
+enum seam_status seam_file_fill_zero(struct seam_file *file, uint64_t from, uint64_t n,
+                                     struct seam_fault *f)
 {
     struct seam_io_slice slices[ZERO_SLICES];
     enum seam_status st = SEAM_OK;
@@ -146,7 +159,8 @@ enum seam_status seam_file_punch_hole(struct seam_file *file, uint64_t from, uin
 /* An empty mapping needs an address too; nothing is read from it.                                 */
 static const uint8_t empty_mapping[1];
 
-enum seam_status seam_file_map(struct seam_file *file, size_t n, const uint8_t **out, struct seam_fault *f)
+enum seam_status seam_file_map(struct seam_file *file, size_t n, const uint8_t **out,
+                               struct seam_fault *f)
 {
     uint64_t size = 0;
     enum seam_status st = seam_file_size(file, &size, f);
@@ -154,7 +168,8 @@ enum seam_status seam_file_map(struct seam_file *file, size_t n, const uint8_t *
     *out = NULL;
     if (st != SEAM_OK) return st;
     if (size < n)
-        return seam_fault_set(f, SEAM_CORRUPT, file->path, size, "file ends before the %zu bytes to map", n);
+        return seam_fault_set(f, SEAM_CORRUPT, file->path, size,
+                              "file ends before the %zu bytes to map", n);
     if (n == 0) {
         *out = empty_mapping;
         return SEAM_OK;
@@ -167,7 +182,8 @@ void seam_file_unmap(struct seam_io *io, const uint8_t *p, size_t n)
     if (p != NULL && n > 0) io->ops->unmap(io, p, n);
 }
 
-enum seam_status seam_io_map_shared(struct seam_io *io, const char *path, size_t n, void **out, struct seam_fault *f)
+enum seam_status seam_io_map_shared(struct seam_io *io, const char *path, size_t n, void **out,
+                                    struct seam_fault *f)
 {
     assert(n > 0);
     *out = NULL;
@@ -186,7 +202,8 @@ enum seam_status seam_file_lock(struct seam_file *file, bool exclusive, struct s
 
 /* ---- names ---- */
 
-enum seam_status seam_io_rename(struct seam_io *io, const char *from, const char *to, struct seam_fault *f)
+enum seam_status seam_io_rename(struct seam_io *io, const char *from, const char *to,
+                                struct seam_fault *f)
 {
     return io->ops->rename(io, from, to, f);
 }
@@ -206,7 +223,8 @@ enum seam_status seam_io_sync_dir(struct seam_io *io, const char *dir, struct se
     return io->ops->sync_dir(io, dir, f);
 }
 
-enum seam_status seam_io_link(struct seam_io *io, const char *from, const char *to, struct seam_fault *f)
+enum seam_status seam_io_link(struct seam_io *io, const char *from, const char *to,
+                              struct seam_fault *f)
 {
     return io->ops->link(io, from, to, f);
 }
@@ -219,13 +237,14 @@ bool seam_io_exists(struct seam_io *io, const char *path)
 }
 
 /* The folder a path is in: "a/b" -> "a", "/a" -> "/", "a" -> ".".                                 */
-static enum seam_status parent_of(const char *path, char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
+static enum seam_status parent_of(const char *path, char out[SEAM_PATH_MAX_BYTES],
+                                  struct seam_fault *f)
 {
     size_t n = strlen(path);
 
     if (n >= SEAM_PATH_MAX_BYTES)
         return seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET, "path over %d bytes",
-                         SEAM_PATH_MAX_BYTES - 1);
+                              SEAM_PATH_MAX_BYTES - 1);
     while (n > 1 && path[n - 1] == '/') n--; /* "a/b/" is named "b" */
     while (n > 0 && path[n - 1] != '/') n--;
     while (n > 1 && path[n - 1] == '/') n--;
@@ -279,7 +298,8 @@ enum seam_status seam_io_remove_tree(struct seam_io *io, const char *path, struc
     struct seam_io_list names = {0};
     struct seam_fault here = {0};
     bool is_dir = false;
-    enum seam_status st = io->ops->unlink(io, path, &here); /* first, so that links are not followed */
+    enum seam_status st =
+        io->ops->unlink(io, path, &here); /* first, so that links are not followed */
 
     if (st == SEAM_OK || st == SEAM_NOT_FOUND) return SEAM_OK;
     if (!io->ops->exists(io, path, &is_dir) || !is_dir) {
@@ -302,7 +322,8 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-enum seam_status seam_io_list(struct seam_io *io, const char *dir, struct seam_io_list *out, struct seam_fault *f)
+enum seam_status seam_io_list(struct seam_io *io, const char *dir, struct seam_io_list *out,
+                              struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -324,7 +345,8 @@ void seam_io_list_free(struct seam_io_list *l)
 
 /* ---- conveniences ---- */
 
-enum seam_status seam_io_read_all(struct seam_io *io, const char *path, size_t max, struct seam_buf *b, struct seam_fault *f)
+enum seam_status seam_io_read_all(struct seam_io *io, const char *path, size_t max,
+                                  struct seam_buf *b, struct seam_fault *f)
 {
     struct seam_file *file = NULL;
     uint64_t size = 0;
@@ -335,13 +357,14 @@ enum seam_status seam_io_read_all(struct seam_io *io, const char *path, size_t m
     if (st == SEAM_OK) st = seam_file_size(file, &size, f);
     if (st != SEAM_OK) goto done;
     if (size > max) {
-        st = seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET, "%" PRIu64 " bytes; at most %zu are read",
-                       size, max);
+        st = seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET,
+                            "%" PRIu64 " bytes; at most %zu are read", size, max);
         goto done;
     }
     p = seam_buf_extend(b, (size_t)size);
     if (p == NULL) {
-        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for %" PRIu64 " bytes", size);
+        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                            "no memory for %" PRIu64 " bytes", size);
         goto done;
     }
     st = seam_file_read_some(file, 0, p, (size_t)size, &got, f);
@@ -351,10 +374,12 @@ done:
     return st;
 }
 
-enum seam_status seam_io_write_new(struct seam_io *io, const char *path, const void *p, size_t n, bool sync, struct seam_fault *f)
+enum seam_status seam_io_write_new(struct seam_io *io, const char *path, const void *p, size_t n,
+                                   bool sync, struct seam_fault *f)
 {
     struct seam_file *file = NULL;
-    enum seam_status st = seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file, f);
+    enum seam_status st =
+        seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file, f);
 
     if (st == SEAM_OK && n > 0) st = seam_file_write(file, 0, p, n, f);
     if (st == SEAM_OK && sync) st = seam_file_datasync(file, f);
@@ -362,15 +387,17 @@ enum seam_status seam_io_write_new(struct seam_io *io, const char *path, const v
     return st;
 }
 
-enum seam_status seam_io_write_atomic(struct seam_io *io, const char *path, const void *p, size_t n, struct seam_fault *f)
+enum seam_status seam_io_write_atomic(struct seam_io *io, const char *path, const void *p, size_t n,
+                                      struct seam_fault *f)
 {
     struct seam_io_slice slice = {p, n};
 
     return seam_io_writev_atomic(io, path, &slice, n > 0 ? 1 : 0, f);
 }
 
-enum seam_status seam_io_writev_atomic(struct seam_io *io, const char *path, const struct seam_io_slice *slices, int count,
-                             struct seam_fault *f)
+enum seam_status seam_io_writev_atomic(struct seam_io *io, const char *path,
+                                       const struct seam_io_slice *slices, int count,
+                                       struct seam_fault *f)
 {
     char temporary[SEAM_PATH_MAX_BYTES + 8], parent[SEAM_PATH_MAX_BYTES];
     struct seam_file *file = NULL;
@@ -379,7 +406,8 @@ enum seam_status seam_io_writev_atomic(struct seam_io *io, const char *path, con
 
     if (st != SEAM_OK) return st;
     snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    st = seam_file_open(io, temporary, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file, f);
+    st = seam_file_open(io, temporary, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &file,
+                        f);
     if (st != SEAM_OK) goto done;
     made = true;
     if (count > 0) st = seam_file_writev(file, 0, slices, count, f);
@@ -398,7 +426,8 @@ done:
     return st;
 }
 
-enum seam_status seam_path_join(char out[SEAM_PATH_MAX_BYTES], const char *dir, const char *name, struct seam_fault *f)
+enum seam_status seam_path_join(char out[SEAM_PATH_MAX_BYTES], const char *dir, const char *name,
+                                struct seam_fault *f)
 {
     size_t n = strlen(dir);
     const char *slash = n > 0 && dir[n - 1] == '/' ? "" : "/";
@@ -406,6 +435,6 @@ enum seam_status seam_path_join(char out[SEAM_PATH_MAX_BYTES], const char *dir, 
 
     if (wrote < 0 || wrote >= SEAM_PATH_MAX_BYTES)
         return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "path over %d bytes",
-                         SEAM_PATH_MAX_BYTES - 1);
+                              SEAM_PATH_MAX_BYTES - 1);
     return SEAM_OK;
 }

@@ -21,12 +21,12 @@ struct seam_io;   /* a file system: posix or simulated */
 struct seam_file; /* an open file                      */
 
 enum seam_file_flags {
-    SEAM_FILE_READ   = 1,
-    SEAM_FILE_WRITE  = 2,  /* implies read                                                     */
-    SEAM_FILE_CREATE = 4,  /* create when missing                                              */
-    SEAM_FILE_EXCL   = 8,  /* with CREATE: SEAM_EXISTS when it is there already                  */
-    SEAM_FILE_TRUNC  = 16,
-    SEAM_FILE_DSYNC  = 32, /* each write is durable when it returns (O_DSYNC)                  */
+    SEAM_FILE_READ = 1,
+    SEAM_FILE_WRITE = 2,  /* implies read                                                     */
+    SEAM_FILE_CREATE = 4, /* create when missing                                              */
+    SEAM_FILE_EXCL = 8,   /* with CREATE: SEAM_EXISTS when it is there already                  */
+    SEAM_FILE_TRUNC = 16,
+    SEAM_FILE_DSYNC = 32, /* each write is durable when it returns (O_DSYNC)                  */
 };
 
 /* The real file system; a constant without state.                                                */
@@ -34,29 +34,39 @@ struct seam_io *seam_io_posix(void);
 
 /* ---- files ---- */
 /* SEAM_OK: *out is the caller's until seam_file_close. SEAM_NOT_FOUND, SEAM_EXISTS, SEAM_IO.                   */
-SEAM_MUST_USE enum seam_status seam_file_open(struct seam_io *io, const char *path, unsigned flags, struct seam_file **out,
-                               struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_file_open(struct seam_io *io, const char *path, unsigned flags,
+                                              struct seam_file **out, struct seam_fault *f);
 void seam_file_close(struct seam_file *file); /* accepts NULL; does not sync */
 const char *seam_file_path(const struct seam_file *file);
 
 /* Reads exactly n bytes; a file that ends before is SEAM_CORRUPT ("file ends at ...").              */
-SEAM_MUST_USE enum seam_status seam_file_read(struct seam_file *file, uint64_t at, void *p, size_t n, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_file_read(struct seam_file *file, uint64_t at, void *p,
+                                              size_t n, struct seam_fault *f);
 /* Reads up to n bytes; *got < n only at the end of the file.                                      */
-SEAM_MUST_USE enum seam_status seam_file_read_some(struct seam_file *file, uint64_t at, void *p, size_t n, size_t *got,
-                                    struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_file_write(struct seam_file *file, uint64_t at, const void *p, size_t n,
-                                struct seam_fault *f);
-struct seam_io_slice { const void *data; size_t size; };
+SEAM_MUST_USE enum seam_status seam_file_read_some(struct seam_file *file, uint64_t at, void *p,
+                                                   size_t n, size_t *got, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_file_write(struct seam_file *file, uint64_t at, const void *p,
+                                               size_t n, struct seam_fault *f);
+struct seam_io_slice {
+    const void *data;
+    size_t size;
+};
 /* Writes the slices one after another from `at` (pwritev).                                        */
-SEAM_MUST_USE enum seam_status seam_file_writev(struct seam_file *file, uint64_t at, const struct seam_io_slice *slices,
-                                 int count, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_file_datasync(struct seam_file *file, struct seam_fault *f); /* fdatasync */
-SEAM_MUST_USE enum seam_status seam_file_sync(struct seam_file *file, struct seam_fault *f);     /* fsync     */
-SEAM_MUST_USE enum seam_status seam_file_size(struct seam_file *file, uint64_t *size, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_file_truncate(struct seam_file *file, uint64_t size, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_file_writev(struct seam_file *file, uint64_t at,
+                                                const struct seam_io_slice *slices, int count,
+                                                struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_file_datasync(struct seam_file *file,
+                                                  struct seam_fault *f); /* fdatasync */
+SEAM_MUST_USE enum seam_status seam_file_sync(struct seam_file *file,
+                                              struct seam_fault *f); /* fsync     */
+SEAM_MUST_USE enum seam_status seam_file_size(struct seam_file *file, uint64_t *size,
+                                              struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_file_truncate(struct seam_file *file, uint64_t size,
+                                                  struct seam_fault *f);
 /* Makes [from, from+n) exist as written zeros, so that later overwrites + datasync need no metadata
  * update (measured: 1.4-1.8x the commits of a file that grows). Does not sync.                     */
-SEAM_MUST_USE enum seam_status seam_file_fill_zero(struct seam_file *file, uint64_t from, uint64_t n, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_file_fill_zero(struct seam_file *file, uint64_t from,
+                                                   uint64_t n, struct seam_fault *f);
 /* Asks the disk to begin writing a range already written, without waiting: a later datasync then has
  * less left to wait for. A hint: it promises nothing and cannot fail.                              */
 void seam_file_write_behind(struct seam_file *file, uint64_t from, uint64_t n);
@@ -69,78 +79,108 @@ void seam_file_will_need(struct seam_file *file, uint64_t from, uint64_t n);
 
 /* Read-only mapping of the first n bytes. Valid until seam_file_unmap, also after seam_file_close. The file
  * must be immutable up to n (mapped bytes past a truncation are a fault in any program).           */
-SEAM_MUST_USE enum seam_status seam_file_map(struct seam_file *file, size_t n, const uint8_t **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_file_map(struct seam_file *file, size_t n, const uint8_t **out,
+                                             struct seam_fault *f);
 void seam_file_unmap(struct seam_io *io, const uint8_t *p, size_t n);
 /* Read-write mapping shared between processes: for one page of counters and futex words, never for
  * data. The file is created and sized as needed.                                                  */
-SEAM_MUST_USE enum seam_status seam_io_map_shared(struct seam_io *io, const char *path, size_t n, void **out,
-                                   struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_io_map_shared(struct seam_io *io, const char *path, size_t n,
+                                                  void **out, struct seam_fault *f);
 void seam_io_unmap_shared(struct seam_io *io, void *p, size_t n);
 /* Advisory exclusive (or shared) lock on a file, held until seam_file_close or death of the process.
  * SEAM_CONFLICT when another process has it: the fault names the holder's pid where known.           */
-SEAM_MUST_USE enum seam_status seam_file_lock(struct seam_file *file, bool exclusive, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_file_lock(struct seam_file *file, bool exclusive,
+                                              struct seam_fault *f);
 
 /* ---- names ---- */
-SEAM_MUST_USE enum seam_status seam_io_rename(struct seam_io *io, const char *from, const char *to, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_io_unlink(struct seam_io *io, const char *path, struct seam_fault *f); /* SEAM_NOT_FOUND */
-SEAM_MUST_USE enum seam_status seam_io_mkdir(struct seam_io *io, const char *path, struct seam_fault *f);  /* with parents; ok when there */
-SEAM_MUST_USE enum seam_status seam_io_rmdir(struct seam_io *io, const char *path, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_io_remove_tree(struct seam_io *io, const char *path, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_io_sync_dir(struct seam_io *io, const char *dir, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_io_link(struct seam_io *io, const char *from, const char *to, struct seam_fault *f); /* hard link */
+SEAM_MUST_USE enum seam_status seam_io_rename(struct seam_io *io, const char *from, const char *to,
+                                              struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_io_unlink(struct seam_io *io, const char *path,
+                                              struct seam_fault *f); /* SEAM_NOT_FOUND */
+SEAM_MUST_USE enum seam_status
+seam_io_mkdir(struct seam_io *io, const char *path,
+              struct seam_fault *f); /* with parents; ok when there */
+SEAM_MUST_USE enum seam_status seam_io_rmdir(struct seam_io *io, const char *path,
+                                             struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_io_remove_tree(struct seam_io *io, const char *path,
+                                                   struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_io_sync_dir(struct seam_io *io, const char *dir,
+                                                struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_io_link(struct seam_io *io, const char *from, const char *to,
+                                            struct seam_fault *f); /* hard link */
 bool seam_io_exists(struct seam_io *io, const char *path);
 /* Names (not paths) in a folder, sorted by bytes, without "." and "..". Free with seam_io_list_free.   */
-struct seam_io_list { char **names; size_t count; };
-SEAM_MUST_USE enum seam_status seam_io_list(struct seam_io *io, const char *dir, struct seam_io_list *out, struct seam_fault *f);
+struct seam_io_list {
+    char **names;
+    size_t count;
+};
+SEAM_MUST_USE enum seam_status seam_io_list(struct seam_io *io, const char *dir,
+                                            struct seam_io_list *out, struct seam_fault *f);
 void seam_io_list_free(struct seam_io_list *l);
 
 /* ---- conveniences over the above ---- */
 /* Whole file into b (appended); files over `max` bytes are SEAM_LIMIT.                              */
-SEAM_MUST_USE enum seam_status seam_io_read_all(struct seam_io *io, const char *path, size_t max, struct seam_buf *b,
-                                 struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_io_read_all(struct seam_io *io, const char *path, size_t max,
+                                                struct seam_buf *b, struct seam_fault *f);
 /* Temporary name, write, sync, rename, sync folder: afterwards the path holds the old bytes or all
  * the new ones, whatever happened.                                                                */
-SEAM_MUST_USE enum seam_status seam_io_write_atomic(struct seam_io *io, const char *path, const void *p, size_t n,
-                                     struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_io_writev_atomic(struct seam_io *io, const char *path, const struct seam_io_slice *slices, int count,
-                                      struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_io_write_atomic(struct seam_io *io, const char *path,
+                                                    const void *p, size_t n, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_io_writev_atomic(struct seam_io *io, const char *path,
+                                                     const struct seam_io_slice *slices, int count,
+                                                     struct seam_fault *f);
 /* A file that nobody knows of yet: made or made empty, written, and its bytes (not its name) synced
  * when asked.                                                                                      */
-SEAM_MUST_USE enum seam_status seam_io_write_new(struct seam_io *io, const char *path, const void *p, size_t n, bool sync,
-                                  struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_io_write_new(struct seam_io *io, const char *path,
+                                                 const void *p, size_t n, bool sync,
+                                                 struct seam_fault *f);
 /* "dir/name" into out; SEAM_LIMIT when it does not fit.                                             */
 enum { SEAM_PATH_MAX_BYTES = 1024 };
-SEAM_MUST_USE enum seam_status seam_path_join(char out[SEAM_PATH_MAX_BYTES], const char *dir, const char *name,
-                               struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_path_join(char out[SEAM_PATH_MAX_BYTES], const char *dir,
+                                              const char *name, struct seam_fault *f);
 
 /* ---- what an implementation provides (seam_io_posix.c, io_sim.c) ---- */
 struct seam_io_ops {
-    enum seam_status (*open)(struct seam_io *, const char *path, unsigned flags, struct seam_file **, struct seam_fault *);
+    enum seam_status (*open)(struct seam_io *, const char *path, unsigned flags,
+                             struct seam_file **, struct seam_fault *);
     void (*close)(struct seam_file *);
-    enum seam_status (*read_some)(struct seam_file *, uint64_t at, void *, size_t, size_t *got, struct seam_fault *);
-    enum seam_status (*writev)(struct seam_file *, uint64_t at, const struct seam_io_slice *, int, struct seam_fault *);
+    enum seam_status (*read_some)(struct seam_file *, uint64_t at, void *, size_t, size_t *got,
+                                  struct seam_fault *);
+    enum seam_status (*writev)(struct seam_file *, uint64_t at, const struct seam_io_slice *, int,
+                               struct seam_fault *);
     enum seam_status (*sync)(struct seam_file *, bool data_only, struct seam_fault *);
     enum seam_status (*size)(struct seam_file *, uint64_t *, struct seam_fault *);
     enum seam_status (*truncate)(struct seam_file *, uint64_t, struct seam_fault *);
     enum seam_status (*punch)(struct seam_file *, uint64_t from, uint64_t n);
     void (*write_behind)(struct seam_file *, uint64_t from, uint64_t n); /* NULL: nothing to do */
-    void (*will_need)(struct seam_file *, uint64_t from, uint64_t n); /* NULL: there is nothing to begin */
+    void (*will_need)(struct seam_file *, uint64_t from,
+                      uint64_t n); /* NULL: there is nothing to begin */
     enum seam_status (*map)(struct seam_file *, size_t, const uint8_t **, struct seam_fault *);
     void (*unmap)(struct seam_io *, const uint8_t *, size_t);
-    enum seam_status (*map_shared)(struct seam_io *, const char *, size_t, void **, struct seam_fault *);
+    enum seam_status (*map_shared)(struct seam_io *, const char *, size_t, void **,
+                                   struct seam_fault *);
     void (*unmap_shared)(struct seam_io *, void *, size_t);
     enum seam_status (*lock)(struct seam_file *, bool exclusive, struct seam_fault *);
     enum seam_status (*rename)(struct seam_io *, const char *, const char *, struct seam_fault *);
     enum seam_status (*unlink)(struct seam_io *, const char *, struct seam_fault *);
-    enum seam_status (*mkdir)(struct seam_io *, const char *, struct seam_fault *); /* one level; ok when there */
+    enum seam_status (*mkdir)(struct seam_io *, const char *,
+                              struct seam_fault *); /* one level; ok when there */
     enum seam_status (*rmdir)(struct seam_io *, const char *, struct seam_fault *);
     enum seam_status (*link)(struct seam_io *, const char *, const char *, struct seam_fault *);
     enum seam_status (*sync_dir)(struct seam_io *, const char *, struct seam_fault *);
     bool (*exists)(struct seam_io *, const char *, bool *is_dir);
-    enum seam_status (*list)(struct seam_io *, const char *, struct seam_io_list *, struct seam_fault *);
+    enum seam_status (*list)(struct seam_io *, const char *, struct seam_io_list *,
+                             struct seam_fault *);
 };
 
-struct seam_io { const struct seam_io_ops *ops; };           /* first member of an implementation's own struct */
-struct seam_file { struct seam_io *io; char *path; enum seam_status poisoned; int poison_errno; }; /* likewise */
+struct seam_io {
+    const struct seam_io_ops *ops;
+}; /* first member of an implementation's own struct */
+struct seam_file {
+    struct seam_io *io;
+    char *path;
+    enum seam_status poisoned;
+    int poison_errno;
+}; /* likewise */
 
 #endif

@@ -23,7 +23,10 @@ struct posix_file {
     int fd;
 };
 
-static int fd_of(const struct seam_file *file) { return ((const struct posix_file *)(const void *)file)->fd; }
+static int fd_of(const struct seam_file *file)
+{
+    return ((const struct posix_file *)(const void *)file)->fd;
+}
 
 static enum seam_status status_of(int os_errno)
 {
@@ -42,8 +45,8 @@ static enum seam_status fail(struct seam_fault *f, const char *path, uint64_t at
     return seam_fault_set_os(f, status_of(e), path, at, e, "%s", what);
 }
 
-static enum seam_status posix_open(struct seam_io *io, const char *path, unsigned flags, struct seam_file **out,
-                              struct seam_fault *f)
+static enum seam_status posix_open(struct seam_io *io, const char *path, unsigned flags,
+                                   struct seam_file **out, struct seam_fault *f)
 {
     struct posix_file *pf = NULL;
     int how = O_CLOEXEC | (flags & SEAM_FILE_WRITE ? O_RDWR : O_RDONLY);
@@ -61,7 +64,8 @@ static enum seam_status posix_open(struct seam_io *io, const char *path, unsigne
     if (pf == NULL || pf->file.path == NULL) {
         free(pf);
         close(fd);
-        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to open a file");
+        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                              "no memory to open a file");
     }
     pf->file.io = io;
     pf->fd = fd;
@@ -78,8 +82,8 @@ static void posix_close(struct seam_file *file)
     free(pf);
 }
 
-static enum seam_status posix_read_some(struct seam_file *file, uint64_t at, void *p, size_t n, size_t *got,
-                                   struct seam_fault *f)
+static enum seam_status posix_read_some(struct seam_file *file, uint64_t at, void *p, size_t n,
+                                        size_t *got, struct seam_fault *f)
 {
     size_t done = 0;
 
@@ -98,8 +102,8 @@ static enum seam_status posix_read_some(struct seam_file *file, uint64_t at, voi
 enum { IOV_BATCH = 64 };
 
 /* Writes vec[0..count) whole, whatever the kernel takes at a time.                                */
-static enum seam_status write_batch(struct seam_file *file, uint64_t at, struct iovec *vec, int count,
-                               struct seam_fault *f)
+static enum seam_status write_batch(struct seam_file *file, uint64_t at, struct iovec *vec,
+                                    int count, struct seam_fault *f)
 {
     while (count > 0) {
         ssize_t w = pwritev(fd_of(file), vec, count, (off_t)at);
@@ -120,8 +124,9 @@ static enum seam_status write_batch(struct seam_file *file, uint64_t at, struct 
     return SEAM_OK;
 }
 
-static enum seam_status posix_writev(struct seam_file *file, uint64_t at, const struct seam_io_slice *slices,
-                                int count, struct seam_fault *f)
+static enum seam_status posix_writev(struct seam_file *file, uint64_t at,
+                                     const struct seam_io_slice *slices, int count,
+                                     struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -158,7 +163,8 @@ static enum seam_status posix_size(struct seam_file *file, uint64_t *size, struc
 {
     struct stat s;
 
-    if (fstat(fd_of(file), &s) != 0) return fail(f, file->path, SEAM_FAULT_NO_OFFSET, "cannot stat");
+    if (fstat(fd_of(file), &s) != 0)
+        return fail(f, file->path, SEAM_FAULT_NO_OFFSET, "cannot stat");
     *size = (uint64_t)s.st_size;
     return SEAM_OK;
 }
@@ -191,8 +197,8 @@ static enum seam_status posix_punch(struct seam_file *file, uint64_t from, uint6
 {
 #ifdef FALLOC_FL_PUNCH_HOLE
     /* Where the file system cannot, the space simply stays taken.                                 */
-    if (fallocate(fd_of(file), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
-                  (off_t)n) == 0)
+    if (fallocate(fd_of(file), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)n) ==
+        0)
         return SEAM_OK;
     return errno == EOPNOTSUPP || errno == ENOSYS ? SEAM_OK : SEAM_IO;
 #else
@@ -201,7 +207,8 @@ static enum seam_status posix_punch(struct seam_file *file, uint64_t from, uint6
 #endif
 }
 
-static enum seam_status posix_map(struct seam_file *file, size_t n, const uint8_t **out, struct seam_fault *f)
+static enum seam_status posix_map(struct seam_file *file, size_t n, const uint8_t **out,
+                                  struct seam_fault *f)
 {
     void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd_of(file), 0);
 
@@ -217,7 +224,7 @@ static void posix_unmap(struct seam_io *io, const uint8_t *p, size_t n)
 }
 
 static enum seam_status posix_map_shared(struct seam_io *io, const char *path, size_t n, void **out,
-                                    struct seam_fault *f)
+                                         struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
     struct stat s;
@@ -289,11 +296,13 @@ static enum seam_status posix_lock(struct seam_file *file, bool exclusive, struc
     holder = lock_holder(fd_of(file));
     if (holder > 0)
         return seam_fault_set(f, SEAM_CONFLICT, file->path, SEAM_FAULT_NO_OFFSET,
-                         "locked by process %ld; stop it, or wait until it ends", holder);
-    return seam_fault_set(f, SEAM_CONFLICT, file->path, SEAM_FAULT_NO_OFFSET, "locked by another process");
+                              "locked by process %ld; stop it, or wait until it ends", holder);
+    return seam_fault_set(f, SEAM_CONFLICT, file->path, SEAM_FAULT_NO_OFFSET,
+                          "locked by another process");
 }
 
-static enum seam_status posix_rename(struct seam_io *io, const char *from, const char *to, struct seam_fault *f)
+static enum seam_status posix_rename(struct seam_io *io, const char *from, const char *to,
+                                     struct seam_fault *f)
 {
     (void)io;
     return rename(from, to) == 0 ? SEAM_OK : fail(f, from, SEAM_FAULT_NO_OFFSET, "cannot rename");
@@ -315,10 +324,12 @@ static enum seam_status posix_mkdir(struct seam_io *io, const char *path, struct
 static enum seam_status posix_rmdir(struct seam_io *io, const char *path, struct seam_fault *f)
 {
     (void)io;
-    return rmdir(path) == 0 ? SEAM_OK : fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot remove the folder");
+    return rmdir(path) == 0 ? SEAM_OK
+                            : fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot remove the folder");
 }
 
-static enum seam_status posix_link(struct seam_io *io, const char *from, const char *to, struct seam_fault *f)
+static enum seam_status posix_link(struct seam_io *io, const char *from, const char *to,
+                                   struct seam_fault *f)
 {
     (void)io;
     return link(from, to) == 0 ? SEAM_OK : fail(f, to, SEAM_FAULT_NO_OFFSET, "cannot link");
@@ -348,7 +359,8 @@ static bool posix_exists(struct seam_io *io, const char *path, bool *is_dir)
     return true;
 }
 
-static enum seam_status posix_list(struct seam_io *io, const char *dir, struct seam_io_list *out, struct seam_fault *f)
+static enum seam_status posix_list(struct seam_io *io, const char *dir, struct seam_io_list *out,
+                                   struct seam_fault *f)
 {
     DIR *d = opendir(dir);
     enum seam_status st = SEAM_OK;
@@ -386,13 +398,29 @@ nomem:
 }
 
 static const struct seam_io_ops posix_ops = {
-    .open = posix_open, .close = posix_close, .read_some = posix_read_some,
-    .writev = posix_writev, .sync = posix_sync, .size = posix_size, .truncate = posix_truncate,
-    .punch = posix_punch, .will_need = posix_will_need, .write_behind = posix_write_behind,
-    .map = posix_map, .unmap = posix_unmap, .map_shared = posix_map_shared,
-    .unmap_shared = posix_unmap_shared, .lock = posix_lock, .rename = posix_rename,
-    .unlink = posix_unlink, .mkdir = posix_mkdir, .rmdir = posix_rmdir, .link = posix_link,
-    .sync_dir = posix_sync_dir, .exists = posix_exists, .list = posix_list,
+    .open = posix_open,
+    .close = posix_close,
+    .read_some = posix_read_some,
+    .writev = posix_writev,
+    .sync = posix_sync,
+    .size = posix_size,
+    .truncate = posix_truncate,
+    .punch = posix_punch,
+    .will_need = posix_will_need,
+    .write_behind = posix_write_behind,
+    .map = posix_map,
+    .unmap = posix_unmap,
+    .map_shared = posix_map_shared,
+    .unmap_shared = posix_unmap_shared,
+    .lock = posix_lock,
+    .rename = posix_rename,
+    .unlink = posix_unlink,
+    .mkdir = posix_mkdir,
+    .rmdir = posix_rmdir,
+    .link = posix_link,
+    .sync_dir = posix_sync_dir,
+    .exists = posix_exists,
+    .list = posix_list,
 };
 
 struct seam_io *seam_io_posix(void)

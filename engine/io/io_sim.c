@@ -14,8 +14,8 @@ struct seam_io_sim {
     pthread_mutex_t lock;
     struct seam_sim_disk disk;
     struct seam_rng rng;
-    uint64_t life;     /* changes at kill and reboot: handles of an earlier life are dead */
-    uint64_t calls;    /* injection points passed */
+    uint64_t life;  /* changes at kill and reboot: handles of an earlier life are dead */
+    uint64_t calls; /* injection points passed */
     uint64_t reads;
     uint64_t capacity; /* 0 = endless */
     bool power_is_off;
@@ -35,18 +35,25 @@ struct sim_file {
 /* What a call does, as far as faults care. */
 enum call { CALL_WRITE, CALL_CREATE, CALL_SYNC, CALL_NAME };
 
-static struct seam_io_sim *sim_of(struct seam_io *io) { return (struct seam_io_sim *)(void *)io; }
-static struct sim_file *handle_of(struct seam_file *f) { return (struct sim_file *)(void *)f; }
+static struct seam_io_sim *sim_of(struct seam_io *io)
+{
+    return (struct seam_io_sim *)(void *)io;
+}
+static struct sim_file *handle_of(struct seam_file *f)
+{
+    return (struct sim_file *)(void *)f;
+}
 
-static enum seam_status fail(struct seam_fault *f, enum seam_status st, const char *path, int os_errno,
-                        const char *what)
+static enum seam_status fail(struct seam_fault *f, enum seam_status st, const char *path,
+                             int os_errno, const char *what)
 {
     return seam_fault_set_os(f, st, path, SEAM_FAULT_NO_OFFSET, os_errno, "%s", what);
 }
 
 static enum seam_status no_memory(struct seam_fault *f, const char *path)
 {
-    return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory in the simulated disk");
+    return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                          "no memory in the simulated disk");
 }
 
 static enum seam_status check_power(struct seam_io_sim *s, const char *path, struct seam_fault *f)
@@ -54,7 +61,8 @@ static enum seam_status check_power(struct seam_io_sim *s, const char *path, str
     return s->power_is_off ? fail(f, SEAM_IO, path, EIO, "the power is off") : SEAM_OK;
 }
 
-static enum seam_status check_alive(struct seam_io_sim *s, const struct sim_file *h, struct seam_fault *f)
+static enum seam_status check_alive(struct seam_io_sim *s, const struct sim_file *h,
+                                    struct seam_fault *f)
 {
     if (s->power_is_off) return check_power(s, h->file.path, f);
     if (h->life != s->life)
@@ -82,7 +90,8 @@ static enum seam_sim_fault_kind pass_point(struct seam_io_sim *s, enum call call
     enum seam_sim_fault_kind kind = s->planted;
 
     s->calls++;
-    if (kind == SEAM_SIM_NONE || s->calls < s->planted_at || !fault_applies(kind, call)) return SEAM_SIM_NONE;
+    if (kind == SEAM_SIM_NONE || s->calls < s->planted_at || !fault_applies(kind, call))
+        return SEAM_SIM_NONE;
     if (s->fired && !s->sticky) return SEAM_SIM_NONE;
     s->fired = true;
     if (kind == SEAM_SIM_POWER_CUT) s->power_is_off = true;
@@ -98,7 +107,8 @@ static enum seam_status pass_read(struct seam_io_sim *s, const char *path, struc
     return fail(f, SEAM_IO, path, EIO, "simulated failing read");
 }
 
-static enum seam_status point(struct seam_io_sim *s, enum call call, const char *path, struct seam_fault *f)
+static enum seam_status point(struct seam_io_sim *s, enum call call, const char *path,
+                              struct seam_fault *f)
 {
     switch (pass_point(s, call)) {
     case SEAM_SIM_NONE: return SEAM_OK;
@@ -109,7 +119,8 @@ static enum seam_status point(struct seam_io_sim *s, enum call call, const char 
 }
 
 /* "a//b/" and "./a/b" name what "a/b" names.                                                      */
-static enum seam_status normalise(const char *path, char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
+static enum seam_status normalise(const char *path, char out[SEAM_PATH_MAX_BYTES],
+                                  struct seam_fault *f)
 {
     size_t n = 0;
 
@@ -121,7 +132,7 @@ static enum seam_status normalise(const char *path, char out[SEAM_PATH_MAX_BYTES
         if (*path == '/' && n > 0 && out[n - 1] == '/') continue;
         if (n + 1 >= SEAM_PATH_MAX_BYTES)
             return seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET, "path over %d bytes",
-                             SEAM_PATH_MAX_BYTES - 1);
+                                  SEAM_PATH_MAX_BYTES - 1);
         out[n++] = *path;
     }
     while (n > 1 && out[n - 1] == '/') n--;
@@ -142,7 +153,7 @@ static enum seam_status check_parent(struct seam_io_sim *s, const char *path, st
 /* ---- files ---- */
 
 static enum seam_status open_node(struct seam_io_sim *s, const char *path, unsigned flags,
-                             struct seam_sim_node **out, struct seam_fault *f)
+                                  struct seam_sim_node **out, struct seam_fault *f)
 {
     struct seam_sim_node *n = seam_sim_find(&s->disk, path);
     enum seam_status st;
@@ -168,8 +179,8 @@ static enum seam_status open_node(struct seam_io_sim *s, const char *path, unsig
     return SEAM_OK;
 }
 
-static enum seam_status sim_open(struct seam_io *io, const char *given, unsigned flags, struct seam_file **out,
-                            struct seam_fault *f)
+static enum seam_status sim_open(struct seam_io *io, const char *given, unsigned flags,
+                                 struct seam_file **out, struct seam_fault *f)
 {
     struct seam_io_sim *s = sim_of(io);
     char path[SEAM_PATH_MAX_BYTES];
@@ -223,8 +234,8 @@ static void sim_close(struct seam_file *file)
     free(h);
 }
 
-static enum seam_status sim_read_some(struct seam_file *file, uint64_t at, void *p, size_t n, size_t *got,
-                                 struct seam_fault *f)
+static enum seam_status sim_read_some(struct seam_file *file, uint64_t at, void *p, size_t n,
+                                      size_t *got, struct seam_fault *f)
 {
     struct sim_file *h = handle_of(file);
     struct seam_io_sim *s = sim_of(file->io);
@@ -244,8 +255,8 @@ static enum seam_status sim_read_some(struct seam_file *file, uint64_t at, void 
 
 /* The first `total` bytes of the slices, each slice one write of its own.                         */
 static enum seam_status write_slices(struct seam_io_sim *s, struct sim_file *h, uint64_t at,
-                                const struct seam_io_slice *slices, int count, uint64_t total,
-                                struct seam_fault *f)
+                                     const struct seam_io_slice *slices, int count, uint64_t total,
+                                     struct seam_fault *f)
 {
     struct seam_sim_node *n = h->node;
     uint64_t end = at + total;
@@ -263,8 +274,9 @@ static enum seam_status write_slices(struct seam_io_sim *s, struct sim_file *h, 
     return SEAM_OK;
 }
 
-static enum seam_status sim_writev(struct seam_file *file, uint64_t at, const struct seam_io_slice *slices,
-                              int count, struct seam_fault *f)
+static enum seam_status sim_writev(struct seam_file *file, uint64_t at,
+                                   const struct seam_io_slice *slices, int count,
+                                   struct seam_fault *f)
 {
     struct sim_file *h = handle_of(file);
     struct seam_io_sim *s = sim_of(file->io);
@@ -274,11 +286,14 @@ static enum seam_status sim_writev(struct seam_file *file, uint64_t at, const st
     for (int i = 0; i < count; i++) total += slices[i].size;
     pthread_mutex_lock(&s->lock);
     st = check_alive(s, h, f);
-    if (st == SEAM_OK && !h->writable) st = fail(f, SEAM_IO, file->path, EBADF, "opened for reading");
+    if (st == SEAM_OK && !h->writable)
+        st = fail(f, SEAM_IO, file->path, EBADF, "opened for reading");
     if (st != SEAM_OK) goto done;
     switch (pass_point(s, CALL_WRITE)) {
     case SEAM_SIM_NONE: break;
-    case SEAM_SIM_POWER_CUT: st = fail(f, SEAM_IO, file->path, EIO, "the power went off"); goto done;
+    case SEAM_SIM_POWER_CUT:
+        st = fail(f, SEAM_IO, file->path, EIO, "the power went off");
+        goto done;
     case SEAM_SIM_ENOSPC: st = fail(f, SEAM_IO, file->path, ENOSPC, "simulated fault"); goto done;
     case SEAM_SIM_SHORT_WRITE:
         st = write_slices(s, h, at, slices, count, total / 2, f);
@@ -287,7 +302,8 @@ static enum seam_status sim_writev(struct seam_file *file, uint64_t at, const st
     default: st = fail(f, SEAM_IO, file->path, EIO, "simulated fault"); goto done;
     }
     st = write_slices(s, h, at, slices, count, total, f);
-    if (st == SEAM_OK && h->dsync && !seam_sim_sync_node(h->node, NULL)) st = no_memory(f, file->path);
+    if (st == SEAM_OK && h->dsync && !seam_sim_sync_node(h->node, NULL))
+        st = no_memory(f, file->path);
 done:
     pthread_mutex_unlock(&s->lock);
     return st;
@@ -310,8 +326,10 @@ static enum seam_status sim_sync(struct seam_file *file, bool data_only, struct 
     case SEAM_SIM_POWER_CUT: st = fail(f, SEAM_IO, file->path, EIO, "the power went off"); break;
     case SEAM_SIM_SYNC_FAIL:
         /* Readers go on seeing what may never reach the disk, and no later sync will bring it.    */
-        if (!seam_sim_sync_node(h->node, &s->rng)) st = no_memory(f, file->path);
-        else st = fail(f, SEAM_IO, file->path, EIO, "simulated failing sync");
+        if (!seam_sim_sync_node(h->node, &s->rng))
+            st = no_memory(f, file->path);
+        else
+            st = fail(f, SEAM_IO, file->path, EIO, "simulated failing sync");
         break;
     default: st = fail(f, SEAM_IO, file->path, EIO, "simulated fault"); break;
     }
@@ -341,7 +359,8 @@ static enum seam_status sim_truncate(struct seam_file *file, uint64_t size, stru
 
     pthread_mutex_lock(&s->lock);
     st = check_alive(s, h, f);
-    if (st == SEAM_OK && !h->writable) st = fail(f, SEAM_IO, file->path, EBADF, "opened for reading");
+    if (st == SEAM_OK && !h->writable)
+        st = fail(f, SEAM_IO, file->path, EBADF, "opened for reading");
     if (st == SEAM_OK) st = point(s, CALL_WRITE, file->path, f);
     if (st == SEAM_OK && !seam_sim_change_truncate(h->node, size)) st = no_memory(f, file->path);
     pthread_mutex_unlock(&s->lock);
@@ -365,7 +384,8 @@ static enum seam_status sim_punch(struct seam_file *file, uint64_t from, uint64_
     return st;
 }
 
-static enum seam_status sim_map(struct seam_file *file, size_t n, const uint8_t **out, struct seam_fault *f)
+static enum seam_status sim_map(struct seam_file *file, size_t n, const uint8_t **out,
+                                struct seam_fault *f)
 {
     struct sim_file *h = handle_of(file);
     struct seam_io_sim *s = sim_of(file->io);
@@ -391,7 +411,7 @@ static void sim_unmap(struct seam_io *io, const uint8_t *p, size_t n)
 }
 
 static enum seam_status sim_map_shared(struct seam_io *io, const char *given, size_t n, void **out,
-                                  struct seam_fault *f)
+                                       struct seam_fault *f)
 {
     struct seam_io_sim *s = sim_of(io);
     char path[SEAM_PATH_MAX_BYTES];
@@ -401,13 +421,14 @@ static enum seam_status sim_map_shared(struct seam_io *io, const char *given, si
     if (st != SEAM_OK) return st;
     pthread_mutex_lock(&s->lock);
     st = check_power(s, path, f);
-    if (st == SEAM_OK) st = open_node(s, path, SEAM_FILE_READ | SEAM_FILE_WRITE | SEAM_FILE_CREATE, &node, f);
+    if (st == SEAM_OK)
+        st = open_node(s, path, SEAM_FILE_READ | SEAM_FILE_WRITE | SEAM_FILE_CREATE, &node, f);
     if (st == SEAM_OK && node->live.size < n && !seam_sim_change_truncate(node, n))
         st = no_memory(f, path);
     if (st != SEAM_OK) goto done;
     if (node->shared != NULL && node->shared->size < n) {
-        st = seam_fault_set(f, SEAM_INVALID, path, SEAM_FAULT_NO_OFFSET, "shared with %zu bytes already",
-                       node->shared->size);
+        st = seam_fault_set(f, SEAM_INVALID, path, SEAM_FAULT_NO_OFFSET,
+                            "shared with %zu bytes already", node->shared->size);
         goto done;
     }
     if (node->shared == NULL) {
@@ -450,13 +471,15 @@ static enum seam_status sim_lock(struct seam_file *file, bool exclusive, struct 
     if ((n->lock_exclusive && h->lock != LOCKED_EXCLUSIVE) ||
         (exclusive && n->lock_shared > (h->lock == LOCKED_SHARED ? 1u : 0u))) {
         st = seam_fault_set(f, SEAM_CONFLICT, file->path, SEAM_FAULT_NO_OFFSET,
-                       "locked by another process of the simulated world");
+                            "locked by another process of the simulated world");
         goto done;
     }
     unlock_handle(s, h);
     h->lock = exclusive ? LOCKED_EXCLUSIVE : LOCKED_SHARED;
-    if (exclusive) n->lock_exclusive = true;
-    else n->lock_shared++;
+    if (exclusive)
+        n->lock_exclusive = true;
+    else
+        n->lock_shared++;
 done:
     pthread_mutex_unlock(&s->lock);
     return st;
@@ -465,7 +488,7 @@ done:
 /* ---- names ---- */
 
 static enum seam_status rename_locked(struct seam_io_sim *s, const char *from, const char *to,
-                                 struct seam_fault *f)
+                                      struct seam_fault *f)
 {
     struct seam_sim_node *n = seam_sim_find(&s->disk, from), *target = seam_sim_find(&s->disk, to);
     enum seam_status st;
@@ -483,7 +506,7 @@ static enum seam_status rename_locked(struct seam_io_sim *s, const char *from, c
 }
 
 static enum seam_status sim_rename(struct seam_io *io, const char *given_from, const char *given_to,
-                              struct seam_fault *f)
+                                   struct seam_fault *f)
 {
     struct seam_io_sim *s = sim_of(io);
     char from[SEAM_PATH_MAX_BYTES], to[SEAM_PATH_MAX_BYTES];
@@ -499,7 +522,8 @@ static enum seam_status sim_rename(struct seam_io *io, const char *given_from, c
 }
 
 /* unlink and rmdir: they differ in what they take.                                                */
-static enum seam_status remove_name(struct seam_io *io, const char *given, bool dir, struct seam_fault *f)
+static enum seam_status remove_name(struct seam_io *io, const char *given, bool dir,
+                                    struct seam_fault *f)
 {
     struct seam_io_sim *s = sim_of(io);
     char path[SEAM_PATH_MAX_BYTES];
@@ -511,12 +535,16 @@ static enum seam_status remove_name(struct seam_io *io, const char *given, bool 
     st = check_power(s, path, f);
     if (st != SEAM_OK) goto done;
     n = seam_sim_find(&s->disk, path);
-    if (n == NULL) st = fail(f, SEAM_NOT_FOUND, path, ENOENT, "cannot remove");
-    else if (!dir && n->is_dir) st = fail(f, SEAM_IO, path, EISDIR, "cannot remove");
-    else if (dir && !n->is_dir) st = fail(f, SEAM_IO, path, ENOTDIR, "cannot remove");
+    if (n == NULL)
+        st = fail(f, SEAM_NOT_FOUND, path, ENOENT, "cannot remove");
+    else if (!dir && n->is_dir)
+        st = fail(f, SEAM_IO, path, EISDIR, "cannot remove");
+    else if (dir && !n->is_dir)
+        st = fail(f, SEAM_IO, path, ENOTDIR, "cannot remove");
     else if (dir && !seam_sim_dir_empty(&s->disk, path))
         st = fail(f, SEAM_IO, path, ENOTEMPTY, "cannot remove");
-    else st = point(s, CALL_NAME, path, f);
+    else
+        st = point(s, CALL_NAME, path, f);
     if (st == SEAM_OK && !seam_sim_remove(&s->disk, path)) st = no_memory(f, path);
 done:
     pthread_mutex_unlock(&s->lock);
@@ -543,7 +571,8 @@ static enum seam_status sim_mkdir(struct seam_io *io, const char *given, struct 
     pthread_mutex_lock(&s->lock);
     st = check_power(s, path, f);
     if (st != SEAM_OK || seam_sim_dir_exists(&s->disk, path)) goto done;
-    if (seam_sim_find(&s->disk, path) != NULL) st = fail(f, SEAM_EXISTS, path, EEXIST, "cannot make");
+    if (seam_sim_find(&s->disk, path) != NULL)
+        st = fail(f, SEAM_EXISTS, path, EEXIST, "cannot make");
     if (st == SEAM_OK) st = check_parent(s, path, f);
     if (st == SEAM_OK) st = point(s, CALL_CREATE, path, f);
     if (st == SEAM_OK && !seam_sim_add_new(&s->disk, path, true, NULL)) st = no_memory(f, path);
@@ -553,7 +582,7 @@ done:
 }
 
 static enum seam_status sim_link(struct seam_io *io, const char *given_from, const char *given_to,
-                            struct seam_fault *f)
+                                 struct seam_fault *f)
 {
     struct seam_io_sim *s = sim_of(io);
     char from[SEAM_PATH_MAX_BYTES], to[SEAM_PATH_MAX_BYTES];
@@ -566,9 +595,12 @@ static enum seam_status sim_link(struct seam_io *io, const char *given_from, con
     st = check_power(s, from, f);
     if (st != SEAM_OK) goto done;
     n = seam_sim_find(&s->disk, from);
-    if (n == NULL) st = fail(f, SEAM_NOT_FOUND, from, ENOENT, "cannot link");
-    else if (n->is_dir) st = fail(f, SEAM_IO, from, EPERM, "cannot link a folder");
-    else if (seam_sim_find(&s->disk, to) != NULL) st = fail(f, SEAM_EXISTS, to, EEXIST, "cannot link");
+    if (n == NULL)
+        st = fail(f, SEAM_NOT_FOUND, from, ENOENT, "cannot link");
+    else if (n->is_dir)
+        st = fail(f, SEAM_IO, from, EPERM, "cannot link a folder");
+    else if (seam_sim_find(&s->disk, to) != NULL)
+        st = fail(f, SEAM_EXISTS, to, EEXIST, "cannot link");
     if (st == SEAM_OK) st = check_parent(s, to, f);
     if (st == SEAM_OK) st = point(s, CALL_CREATE, to, f);
     if (st == SEAM_OK && !seam_sim_add(&s->disk, to, n)) st = no_memory(f, to);
@@ -595,8 +627,10 @@ static enum seam_status sim_sync_dir(struct seam_io *io, const char *given, stru
         break;
     case SEAM_SIM_POWER_CUT: st = fail(f, SEAM_IO, path, EIO, "the power went off"); break;
     case SEAM_SIM_SYNC_FAIL:
-        if (!seam_sim_sync_names(&s->disk, path, &s->rng)) st = no_memory(f, path);
-        else st = fail(f, SEAM_IO, path, EIO, "simulated failing sync");
+        if (!seam_sim_sync_names(&s->disk, path, &s->rng))
+            st = no_memory(f, path);
+        else
+            st = fail(f, SEAM_IO, path, EIO, "simulated failing sync");
         break;
     default: st = fail(f, SEAM_IO, path, EIO, "simulated fault"); break;
     }
@@ -619,8 +653,8 @@ static bool sim_exists(struct seam_io *io, const char *given, bool *is_dir)
     return there;
 }
 
-static enum seam_status list_locked(struct seam_io_sim *s, const char *path, struct seam_io_list *out,
-                               struct seam_fault *f)
+static enum seam_status list_locked(struct seam_io_sim *s, const char *path,
+                                    struct seam_io_list *out, struct seam_fault *f)
 {
     if (!seam_sim_dir_exists(&s->disk, path))
         return fail(f, SEAM_NOT_FOUND, path, ENOENT, "cannot list");
@@ -639,7 +673,8 @@ static enum seam_status list_locked(struct seam_io_sim *s, const char *path, str
     return SEAM_OK;
 }
 
-static enum seam_status sim_list(struct seam_io *io, const char *given, struct seam_io_list *out, struct seam_fault *f)
+static enum seam_status sim_list(struct seam_io *io, const char *given, struct seam_io_list *out,
+                                 struct seam_fault *f)
 {
     struct seam_io_sim *s = sim_of(io);
     char path[SEAM_PATH_MAX_BYTES];
@@ -655,12 +690,27 @@ static enum seam_status sim_list(struct seam_io *io, const char *given, struct s
 }
 
 static const struct seam_io_ops sim_ops = {
-    .open = sim_open, .close = sim_close, .read_some = sim_read_some, .writev = sim_writev,
-    .sync = sim_sync, .size = sim_size, .truncate = sim_truncate, .punch = sim_punch,
-    .map = sim_map, .unmap = sim_unmap, .map_shared = sim_map_shared,
-    .unmap_shared = sim_unmap_shared, .lock = sim_lock, .rename = sim_rename,
-    .unlink = sim_unlink, .mkdir = sim_mkdir, .rmdir = sim_rmdir, .link = sim_link,
-    .sync_dir = sim_sync_dir, .exists = sim_exists, .list = sim_list,
+    .open = sim_open,
+    .close = sim_close,
+    .read_some = sim_read_some,
+    .writev = sim_writev,
+    .sync = sim_sync,
+    .size = sim_size,
+    .truncate = sim_truncate,
+    .punch = sim_punch,
+    .map = sim_map,
+    .unmap = sim_unmap,
+    .map_shared = sim_map_shared,
+    .unmap_shared = sim_unmap_shared,
+    .lock = sim_lock,
+    .rename = sim_rename,
+    .unlink = sim_unlink,
+    .mkdir = sim_mkdir,
+    .rmdir = sim_rmdir,
+    .link = sim_link,
+    .sync_dir = sim_sync_dir,
+    .exists = sim_exists,
+    .list = sim_list,
 };
 
 /* ---- the test's side ---- */
@@ -685,9 +735,13 @@ void seam_io_sim_free(struct seam_io_sim *s)
     free(s);
 }
 
-struct seam_io *seam_io_sim_io(struct seam_io_sim *s) { return &s->io; }
+struct seam_io *seam_io_sim_io(struct seam_io_sim *s)
+{
+    return &s->io;
+}
 
-void seam_io_sim_plant(struct seam_io_sim *s, enum seam_sim_fault_kind kind, uint64_t nth, bool sticky)
+void seam_io_sim_plant(struct seam_io_sim *s, enum seam_sim_fault_kind kind, uint64_t nth,
+                       bool sticky)
 {
     pthread_mutex_lock(&s->lock);
     s->planted = kind;
@@ -697,10 +751,22 @@ void seam_io_sim_plant(struct seam_io_sim *s, enum seam_sim_fault_kind kind, uin
     pthread_mutex_unlock(&s->lock);
 }
 
-void seam_io_sim_clear(struct seam_io_sim *s) { seam_io_sim_plant(s, SEAM_SIM_NONE, 0, false); }
-bool seam_io_sim_fired(const struct seam_io_sim *s) { return s->fired; }
-uint64_t seam_io_sim_calls(const struct seam_io_sim *s) { return s->calls; }
-void seam_io_sim_set_capacity(struct seam_io_sim *s, uint64_t bytes) { s->capacity = bytes; }
+void seam_io_sim_clear(struct seam_io_sim *s)
+{
+    seam_io_sim_plant(s, SEAM_SIM_NONE, 0, false);
+}
+bool seam_io_sim_fired(const struct seam_io_sim *s)
+{
+    return s->fired;
+}
+uint64_t seam_io_sim_calls(const struct seam_io_sim *s)
+{
+    return s->calls;
+}
+void seam_io_sim_set_capacity(struct seam_io_sim *s, uint64_t bytes)
+{
+    s->capacity = bytes;
+}
 
 void seam_io_sim_reboot(struct seam_io_sim *s)
 {

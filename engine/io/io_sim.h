@@ -15,28 +15,31 @@
 
 enum seam_sim_fault_kind {
     SEAM_SIM_NONE = 0,
-    SEAM_SIM_POWER_CUT,   /* the call does not happen; every later call fails with SEAM_IO until sim_reboot  */
-    SEAM_SIM_EIO,         /* the call fails with EIO                                                       */
-    SEAM_SIM_ENOSPC,      /* writes/creates fail with ENOSPC; other calls go on                            */
+    SEAM_SIM_POWER_CUT, /* the call does not happen; every later call fails with SEAM_IO until sim_reboot  */
+    SEAM_SIM_EIO, /* the call fails with EIO                                                       */
+    SEAM_SIM_ENOSPC, /* writes/creates fail with ENOSPC; other calls go on                            */
     SEAM_SIM_SHORT_WRITE, /* half of the bytes are written, then EIO                                       */
-    SEAM_SIM_SYNC_FAIL,   /* the next sync at or after the point fails; each of its unsynced changes is made
+    SEAM_SIM_SYNC_FAIL, /* the next sync at or after the point fails; each of its unsynced changes is made
                         durable or forgotten as the seed says, and no later sync brings it back       */
-    SEAM_SIM_READ_EIO,    /* the n-th *read* from now (read, map, list) fails with EIO: reads have a count of
+    SEAM_SIM_READ_EIO, /* the n-th *read* from now (read, map, list) fails with EIO: reads have a count of
                         their own, since they change nothing                                          */
 };
 
 struct seam_io_sim;
 
-struct seam_io_sim *seam_io_sim_new(uint64_t seed);      /* NULL = no memory */
-void seam_io_sim_free(struct seam_io_sim *s);            /* all handles must be closed */
+struct seam_io_sim *seam_io_sim_new(uint64_t seed); /* NULL = no memory */
+void seam_io_sim_free(struct seam_io_sim *s);       /* all handles must be closed */
 struct seam_io *seam_io_sim_io(struct seam_io_sim *s);
 
 /* Plant one fault at the n-th call from now (1 = the next). `sticky`: it goes on failing.          */
-void seam_io_sim_plant(struct seam_io_sim *s, enum seam_sim_fault_kind kind, uint64_t nth, bool sticky);
+void seam_io_sim_plant(struct seam_io_sim *s, enum seam_sim_fault_kind kind, uint64_t nth,
+                       bool sticky);
 void seam_io_sim_clear(struct seam_io_sim *s);
-bool seam_io_sim_fired(const struct seam_io_sim *s);     /* the planted fault has happened            */
-uint64_t seam_io_sim_calls(const struct seam_io_sim *s); /* injection points passed since seam_io_sim_new  */
-void seam_io_sim_set_capacity(struct seam_io_sim *s, uint64_t bytes); /* ENOSPC past it; 0 = endless  */
+bool seam_io_sim_fired(const struct seam_io_sim *s); /* the planted fault has happened            */
+uint64_t
+seam_io_sim_calls(const struct seam_io_sim *s); /* injection points passed since seam_io_sim_new  */
+void seam_io_sim_set_capacity(struct seam_io_sim *s,
+                              uint64_t bytes); /* ENOSPC past it; 0 = endless  */
 
 /* After a power cut: decides what survived and lets calls through again. Handles opened before are
  * dead (their calls fail) but must still be closed.                                               */

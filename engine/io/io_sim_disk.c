@@ -11,8 +11,10 @@
 void seam_sim_shared_detach(struct seam_sim_node *n)
 {
     if (n->shared == NULL) return;
-    if (n->shared->maps == 0) free(n->shared);
-    else n->shared->orphan = true;
+    if (n->shared->maps == 0)
+        free(n->shared);
+    else
+        n->shared->orphan = true;
     n->shared = NULL;
 }
 
@@ -57,7 +59,8 @@ static bool grow(void **list, size_t *cap, size_t count, size_t item)
 }
 
 /* Bytes [from, to) of a write into `content`, which grows with zeros to hold them.                */
-static bool apply_write(struct seam_buf *content, const struct seam_sim_change *c, uint64_t from, uint64_t to)
+static bool apply_write(struct seam_buf *content, const struct seam_sim_change *c, uint64_t from,
+                        uint64_t to)
 {
     if (to > content->size) {
         size_t gap = (size_t)(to - content->size);
@@ -157,8 +160,10 @@ void seam_sim_parent(const char *path, char *out, size_t size)
     size_t n = slash == NULL ? 0 : (size_t)(slash - path);
 
     assert(size > 1 && n < size);
-    if (slash == NULL) memcpy(out, ".", 2);
-    else if (n == 0) memcpy(out, "/", 2);
+    if (slash == NULL)
+        memcpy(out, ".", 2);
+    else if (n == 0)
+        memcpy(out, "/", 2);
     else {
         memcpy(out, path, n);
         out[n] = '\0';
@@ -209,8 +214,8 @@ static char *moved_path(const char *path, const char *from, const char *to)
 
 /* `to` names what `from` named, whether or not `from` is still in this table; a folder takes what
  * is in it along.                                                                                 */
-static bool table_move(struct seam_sim_disk *d, struct seam_sim_names *t, const char *from, const char *to,
-                       struct seam_sim_node *node)
+static bool table_move(struct seam_sim_disk *d, struct seam_sim_names *t, const char *from,
+                       const char *to, struct seam_sim_node *node)
 {
     if (!table_set(d, t, to, node)) return false;
     if (lookup(t, from) != NULL && lookup(t, from)->node == node) table_remove(d, t, from);
@@ -280,7 +285,8 @@ bool seam_sim_add(struct seam_sim_disk *d, const char *path, struct seam_sim_nod
     return remember_name(d, SEAM_NAME_ADD, path, NULL, node) && table_set(d, &d->live, path, node);
 }
 
-bool seam_sim_add_new(struct seam_sim_disk *d, const char *path, bool is_dir, struct seam_sim_node **out)
+bool seam_sim_add_new(struct seam_sim_disk *d, const char *path, bool is_dir,
+                      struct seam_sim_node **out)
 {
     struct seam_sim_node *n = calloc(1, sizeof *n);
     bool ok;
@@ -351,7 +357,8 @@ bool seam_sim_sync_names(struct seam_sim_disk *d, const char *dir, struct seam_r
 /* What a disk may have made of one write it was never told to finish.                             */
 static bool tear(struct seam_buf *content, const struct seam_sim_change *c, struct seam_rng *r)
 {
-    uint64_t end = c->at + c->n, first = c->at / SEAM_SIM_SECTOR, last = (end + SEAM_SIM_SECTOR - 1) / SEAM_SIM_SECTOR;
+    uint64_t end = c->at + c->n, first = c->at / SEAM_SIM_SECTOR,
+             last = (end + SEAM_SIM_SECTOR - 1) / SEAM_SIM_SECTOR;
     uint64_t cut = first + seam_rng_below(r, last - first + 1); /* a sector boundary */
     uint64_t style = seam_rng_below(r, 3);
     bool ok = true;
@@ -359,14 +366,20 @@ static bool tear(struct seam_buf *content, const struct seam_sim_change *c, stru
     for (uint64_t sector = first; sector < last && ok; sector++) {
         uint64_t from = sector * SEAM_SIM_SECTOR < c->at ? c->at : sector * SEAM_SIM_SECTOR;
         uint64_t to = (sector + 1) * SEAM_SIM_SECTOR > end ? end : (sector + 1) * SEAM_SIM_SECTOR;
-        bool keep = style == 0 ? sector < cut : style == 1 ? sector >= cut : seam_rng_below(r, 2) == 0;
+        bool keep = style == 0   ? sector < cut
+                    : style == 1 ? sector >= cut
+                                 : seam_rng_below(r, 2) == 0;
 
         if (keep) ok = apply_write(content, c, from, to);
     }
     return ok;
 }
 
-enum fate { KEEP_NONE, KEEP_ALL, KEEP_SOME }; /* a cut may find the cache clean, full, or in between */
+enum fate {
+    KEEP_NONE,
+    KEEP_ALL,
+    KEEP_SOME
+}; /* a cut may find the cache clean, full, or in between */
 
 static bool cut_node(struct seam_sim_node *n, enum fate fate, struct seam_rng *r)
 {
@@ -430,10 +443,13 @@ static void table_clear(struct seam_sim_disk *d, struct seam_sim_names *t)
 
 bool seam_sim_power_cut(struct seam_sim_disk *d, struct seam_rng *r)
 {
-    enum fate fate = seam_rng_below(r, 4) == 0 ? KEEP_NONE : seam_rng_below(r, 4) == 0 ? KEEP_ALL : KEEP_SOME;
+    enum fate fate = seam_rng_below(r, 4) == 0   ? KEEP_NONE
+                     : seam_rng_below(r, 4) == 0 ? KEEP_ALL
+                                                 : KEEP_SOME;
     bool ok = true;
 
-    for (struct seam_sim_node *n = d->nodes; n != NULL; n = n->next) ok = cut_node(n, fate, r) && ok;
+    for (struct seam_sim_node *n = d->nodes; n != NULL; n = n->next)
+        ok = cut_node(n, fate, r) && ok;
     for (size_t i = 0; i < d->changes_count; i++) {
         struct seam_sim_name_change c = d->changes[i];
         bool keep = fate == KEEP_ALL || (fate == KEEP_SOME && seam_rng_below(r, 2) == 0);

@@ -55,7 +55,7 @@ struct seam_sim_names {
 
 struct seam_sim_name_change {
     enum { SEAM_NAME_ADD, SEAM_NAME_REMOVE, SEAM_NAME_MOVE } kind;
-    char *path, *to;       /* to: MOVE */
+    char *path, *to;            /* to: MOVE */
     struct seam_sim_node *node; /* ADD, MOVE */
 };
 
@@ -68,14 +68,17 @@ struct seam_sim_disk {
 
 void seam_sim_disk_free(struct seam_sim_disk *d);
 
-struct seam_sim_node *seam_sim_find(const struct seam_sim_disk *d, const char *path); /* live; NULL = no such name */
-bool seam_sim_dir_exists(const struct seam_sim_disk *d, const char *path);       /* "/" and "." always do     */
+struct seam_sim_node *seam_sim_find(const struct seam_sim_disk *d,
+                                    const char *path); /* live; NULL = no such name */
+bool seam_sim_dir_exists(const struct seam_sim_disk *d,
+                         const char *path); /* "/" and "." always do     */
 bool seam_sim_dir_empty(const struct seam_sim_disk *d, const char *path);
 uint64_t seam_sim_used(const struct seam_sim_disk *d); /* bytes in live files */
 void seam_sim_parent(const char *path, char *out, size_t size);
 
 /* All false on want of memory. Each changes the live state and remembers the change.              */
-bool seam_sim_add_new(struct seam_sim_disk *d, const char *path, bool is_dir, struct seam_sim_node **out);
+bool seam_sim_add_new(struct seam_sim_disk *d, const char *path, bool is_dir,
+                      struct seam_sim_node **out);
 bool seam_sim_add(struct seam_sim_disk *d, const char *path, struct seam_sim_node *node);
 bool seam_sim_remove(struct seam_sim_disk *d, const char *path);
 bool seam_sim_move(struct seam_sim_disk *d, const char *from, const char *to);

@@ -9,8 +9,16 @@
 #include "engine/base/crc32c.h"
 
 enum {
-    AT_MAGIC = 0, AT_VERSION = 8, AT_KIND = 12, AT_SEQ = 16, AT_PARENT = 24, AT_LSN = 32,
-    AT_WALL = 40, AT_LENGTH = 48, AT_PAYLOAD_CRC = 56, AT_HEADER_CRC = 60,
+    AT_MAGIC = 0,
+    AT_VERSION = 8,
+    AT_KIND = 12,
+    AT_SEQ = 16,
+    AT_PARENT = 24,
+    AT_LSN = 32,
+    AT_WALL = 40,
+    AT_LENGTH = 48,
+    AT_PAYLOAD_CRC = 56,
+    AT_HEADER_CRC = 60,
     VERSION = 1,
     NAME_SIZE = 16 + 9, /* 16 hex digits and ".manifest" */
     RACE_RETRIES = 100, /* a reader losing to publish-and-vacuum lists again */
@@ -27,7 +35,7 @@ struct opened {
 };
 
 static enum seam_status name_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t seq,
-                             struct seam_fault *f)
+                                  struct seam_fault *f)
 {
     char name[NAME_SIZE + 1];
 
@@ -44,9 +52,12 @@ static bool parse_name(const char *name, uint64_t *seq)
     for (int i = 0; i < 16; i++) {
         char c = name[i];
 
-        if (c >= '0' && c <= '9') v = v << 4 | (uint64_t)(c - '0');
-        else if (c >= 'a' && c <= 'f') v = v << 4 | (uint64_t)(c - 'a' + 10);
-        else return false;
+        if (c >= '0' && c <= '9')
+            v = v << 4 | (uint64_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            v = v << 4 | (uint64_t)(c - 'a' + 10);
+        else
+            return false;
     }
     *seq = v;
     return v != 0;
@@ -67,30 +78,33 @@ static void encode_header(const struct seam_manifest *m, uint8_t h[SEAM_MANIFEST
 }
 
 /* Checks a header against its name and the file's size; fills m but for its payload.              */
-static enum seam_status decode_header(const uint8_t h[SEAM_MANIFEST_HEADER_SIZE], uint64_t file_bytes,
-                                 const char *path, uint32_t kind, uint64_t seq, struct seam_manifest *m,
-                                 struct seam_fault *f)
+static enum seam_status decode_header(const uint8_t h[SEAM_MANIFEST_HEADER_SIZE],
+                                      uint64_t file_bytes, const char *path, uint32_t kind,
+                                      uint64_t seq, struct seam_manifest *m, struct seam_fault *f)
 {
     if (memcmp(h + AT_MAGIC, magic, sizeof magic) != 0)
         return seam_fault_set(f, SEAM_CORRUPT, path, AT_MAGIC, "not a manifest: wrong magic");
     if (seam_get_u32(h + AT_HEADER_CRC) != seam_crc32c(0, h, AT_HEADER_CRC))
-        return seam_fault_set(f, SEAM_CORRUPT, path, AT_HEADER_CRC, "manifest header: checksum differs");
+        return seam_fault_set(f, SEAM_CORRUPT, path, AT_HEADER_CRC,
+                              "manifest header: checksum differs");
     if (seam_get_u32(h + AT_VERSION) != VERSION)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, AT_VERSION, "manifest version %u; this reads %d",
-                         seam_get_u32(h + AT_VERSION), VERSION);
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, AT_VERSION,
+                              "manifest version %u; this reads %d", seam_get_u32(h + AT_VERSION),
+                              VERSION);
     if (seam_get_u32(h + AT_KIND) != kind)
         return seam_fault_set(f, SEAM_CORRUPT, path, AT_KIND, "manifest of another store (%.4s)",
-                         (const char *)h + AT_KIND);
+                              (const char *)h + AT_KIND);
     if (seam_get_u64(h + AT_SEQ) != seq)
         return seam_fault_set(f, SEAM_CORRUPT, path, AT_SEQ, "manifest says number %" PRIu64,
-                         seam_get_u64(h + AT_SEQ));
+                              seam_get_u64(h + AT_SEQ));
     if (seam_get_u64(h + AT_PARENT) >= seq)
-        return seam_fault_set(f, SEAM_CORRUPT, path, AT_PARENT, "manifest is older than its parent");
+        return seam_fault_set(f, SEAM_CORRUPT, path, AT_PARENT,
+                              "manifest is older than its parent");
     if (seam_get_u64(h + AT_LENGTH) > SEAM_MANIFEST_PAYLOAD_MAX ||
         seam_get_u64(h + AT_LENGTH) != file_bytes - SEAM_MANIFEST_HEADER_SIZE)
         return seam_fault_set(f, SEAM_CORRUPT, path, AT_LENGTH,
-                         "payload of %" PRIu64 " bytes in a file of %" PRIu64, seam_get_u64(h + AT_LENGTH),
-                         file_bytes);
+                              "payload of %" PRIu64 " bytes in a file of %" PRIu64,
+                              seam_get_u64(h + AT_LENGTH), file_bytes);
     m->kind = kind;
     m->seq = seq;
     m->parent = seam_get_u64(h + AT_PARENT);
@@ -99,8 +113,8 @@ static enum seam_status decode_header(const uint8_t h[SEAM_MANIFEST_HEADER_SIZE]
     return SEAM_OK;
 }
 
-enum seam_status seam_manifest_publish(struct seam_io *io, const char *dir, const struct seam_manifest *m,
-                             struct seam_fault *f)
+enum seam_status seam_manifest_publish(struct seam_io *io, const char *dir,
+                                       const struct seam_manifest *m, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     uint8_t header[SEAM_MANIFEST_HEADER_SIZE];
@@ -109,21 +123,25 @@ enum seam_status seam_manifest_publish(struct seam_io *io, const char *dir, cons
 
     assert(m->seq > 0 && m->parent < m->seq);
     if (!seam_buf_ok(&m->payload))
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the manifest");
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the manifest");
     if (m->payload.size > SEAM_MANIFEST_PAYLOAD_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "manifest payload of %zu bytes, over %d",
-                         m->payload.size, SEAM_MANIFEST_PAYLOAD_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET,
+                              "manifest payload of %zu bytes, over %d", m->payload.size,
+                              SEAM_MANIFEST_PAYLOAD_MAX);
     st = name_path(path, dir, m->seq, f);
     if (st != SEAM_OK) return st;
     if (seam_io_exists(io, path))
-        return seam_fault_set(f, SEAM_EXISTS, path, SEAM_FAULT_NO_OFFSET, "this manifest is published already");
+        return seam_fault_set(f, SEAM_EXISTS, path, SEAM_FAULT_NO_OFFSET,
+                              "this manifest is published already");
     encode_header(m, header);
     return seam_io_writev_atomic(io, path, slices, m->payload.size > 0 ? 2 : 1, f);
 }
 
 /* Opens a manifest and checks its header. SEAM_OK: *out is the caller's.                            */
-static enum seam_status open_header(struct seam_io *io, const char *path, uint32_t kind, uint64_t seq,
-                               struct seam_manifest *m, struct opened *out, struct seam_fault *f)
+static enum seam_status open_header(struct seam_io *io, const char *path, uint32_t kind,
+                                    uint64_t seq, struct seam_manifest *m, struct opened *out,
+                                    struct seam_fault *f)
 {
     uint8_t header[SEAM_MANIFEST_HEADER_SIZE];
     struct seam_file *file = NULL;
@@ -144,8 +162,8 @@ static enum seam_status open_header(struct seam_io *io, const char *path, uint32
     return SEAM_OK;
 }
 
-enum seam_status seam_manifest_load(struct seam_io *io, const char *dir, uint32_t kind, uint64_t seq,
-                          struct seam_manifest *m, struct seam_fault *f)
+enum seam_status seam_manifest_load(struct seam_io *io, const char *dir, uint32_t kind,
+                                    uint64_t seq, struct seam_manifest *m, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct opened o = {0};
@@ -158,22 +176,22 @@ enum seam_status seam_manifest_load(struct seam_io *io, const char *dir, uint32_
     if (o.payload_size > 0) {
         p = seam_buf_extend(&m->payload, o.payload_size);
         if (p == NULL)
-            st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for %zu bytes of manifest",
-                           o.payload_size);
+            st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                                "no memory for %zu bytes of manifest", o.payload_size);
         else
             st = seam_file_read(o.file, SEAM_MANIFEST_HEADER_SIZE, p, o.payload_size, f);
     }
     if (st == SEAM_OK && seam_crc32c(0, m->payload.data, m->payload.size) != o.payload_crc)
         st = seam_fault_set(f, SEAM_CORRUPT, path, SEAM_MANIFEST_HEADER_SIZE,
-                       "manifest payload: checksum differs");
+                            "manifest payload: checksum differs");
     seam_file_close(o.file);
     if (st != SEAM_OK) seam_buf_free(&m->payload);
     return st;
 }
 
 /* The numbers of all manifests, in order (names are fixed-width hex). Freed by the caller.        */
-static enum seam_status list_seqs(struct seam_io *io, const char *dir, uint64_t **out, size_t *count,
-                             struct seam_fault *f)
+static enum seam_status list_seqs(struct seam_io *io, const char *dir, uint64_t **out,
+                                  size_t *count, struct seam_fault *f)
 {
     struct seam_io_list names = {0};
     enum seam_status st = seam_io_list(io, dir, &names, f);
@@ -183,7 +201,8 @@ static enum seam_status list_seqs(struct seam_io *io, const char *dir, uint64_t 
     if (st != SEAM_OK) return st;
     *out = malloc((names.count + 1) * sizeof **out);
     if (*out == NULL) {
-        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a list of manifests");
+        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                            "no memory for a list of manifests");
     } else {
         for (size_t i = 0; i < names.count; i++)
             if (parse_name(names.names[i], &(*out)[*count])) (*count)++;
@@ -192,8 +211,8 @@ static enum seam_status list_seqs(struct seam_io *io, const char *dir, uint64_t 
     return st;
 }
 
-enum seam_status seam_manifest_load_newest(struct seam_io *io, const char *dir, uint32_t kind, struct seam_manifest *m,
-                                 struct seam_fault *f)
+enum seam_status seam_manifest_load_newest(struct seam_io *io, const char *dir, uint32_t kind,
+                                           struct seam_manifest *m, struct seam_fault *f)
 {
     enum seam_status st = SEAM_NOT_FOUND;
 
@@ -215,12 +234,14 @@ enum seam_status seam_manifest_load_newest(struct seam_io *io, const char *dir, 
         if (st != SEAM_OK && st != SEAM_NOT_FOUND && f != NULL && f->status == SEAM_OK) *f = here;
     }
     if (st == SEAM_NOT_FOUND)
-        st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "manifests vanish as they are read");
+        st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET,
+                            "manifests vanish as they are read");
     return st;
 }
 
 enum seam_status seam_manifest_list(struct seam_io *io, const char *dir, uint32_t kind,
-                          struct seam_manifest_entry **out, size_t *count, struct seam_fault *f)
+                                    struct seam_manifest_entry **out, size_t *count,
+                                    struct seam_fault *f)
 {
     uint64_t *seqs = NULL;
     size_t seen = 0;
@@ -233,7 +254,8 @@ enum seam_status seam_manifest_list(struct seam_io *io, const char *dir, uint32_
     if (st != SEAM_OK) goto done;
     entries = malloc((seen + 1) * sizeof *entries);
     if (entries == NULL) {
-        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a list of manifests");
+        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                            "no memory for a list of manifests");
         goto done;
     }
     for (size_t i = 0; i < seen && st == SEAM_OK; i++) {
@@ -266,8 +288,9 @@ done:
     return st;
 }
 
-enum seam_status seam_manifest_load_as_of(struct seam_io *io, const char *dir, uint32_t kind, seam_lsn_t lsn,
-                                struct seam_manifest *m, struct seam_fault *f)
+enum seam_status seam_manifest_load_as_of(struct seam_io *io, const char *dir, uint32_t kind,
+                                          seam_lsn_t lsn, struct seam_manifest *m,
+                                          struct seam_fault *f)
 {
     struct seam_manifest_entry *entries = NULL;
     size_t count = 0;
@@ -279,14 +302,16 @@ enum seam_status seam_manifest_load_as_of(struct seam_io *io, const char *dir, u
     while (count > 0 && entries[count - 1].applied_lsn > lsn) count--;
     if (count == 0)
         st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET,
-                       "nothing is kept as of LSN %" PRIu64 "; it is before the retention", lsn);
+                            "nothing is kept as of LSN %" PRIu64 "; it is before the retention",
+                            lsn);
     else
         st = seam_manifest_load(io, dir, kind, entries[count - 1].seq, m, f);
     free(entries);
     return st;
 }
 
-enum seam_status seam_manifest_remove(struct seam_io *io, const char *dir, uint64_t seq, struct seam_fault *f)
+enum seam_status seam_manifest_remove(struct seam_io *io, const char *dir, uint64_t seq,
+                                      struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st = name_path(path, dir, seq, f);

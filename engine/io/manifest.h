@@ -22,38 +22,49 @@
 #define SEAM_ENGINE_MANIFEST_H
 
 #include "engine/base/buf.h"
-#include "engine/io/io.h"
 #include "engine/base/lsn.h"
+#include "engine/io/io.h"
 
 struct seam_manifest {
-    uint32_t kind;       /* SEAM_MANIFEST_KIND('C','O','L','M') */
-    uint64_t seq;        /* 1, 2, 3 ...                    */
-    uint64_t parent;     /* seq it was made from; 0 = none */
+    uint32_t kind;   /* SEAM_MANIFEST_KIND('C','O','L','M') */
+    uint64_t seq;    /* 1, 2, 3 ...                    */
+    uint64_t parent; /* seq it was made from; 0 = none */
     seam_lsn_t applied_lsn;
-    int64_t wall_us;     /* when published                 */
-    struct seam_buf payload;  /* the store's own bytes          */
+    int64_t wall_us;         /* when published                 */
+    struct seam_buf payload; /* the store's own bytes          */
 };
 
-#define SEAM_MANIFEST_KIND(a, b, c, d) \
+#define SEAM_MANIFEST_KIND(a, b, c, d)                                                             \
     ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
 enum { SEAM_MANIFEST_HEADER_SIZE = 64, SEAM_MANIFEST_PAYLOAD_MAX = 256 << 20 };
 
 /* Publishes m under m->seq (which must be unused). The files it names must be synced already.     */
-SEAM_MUST_USE enum seam_status seam_manifest_publish(struct seam_io *io, const char *dir, const struct seam_manifest *m,
-                                      struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_manifest_publish(struct seam_io *io, const char *dir,
+                                                     const struct seam_manifest *m,
+                                                     struct seam_fault *f);
 /* Loads the newest (SEAM_NOT_FOUND when there is none) or a given one. Free m->payload with seam_buf_free. */
-SEAM_MUST_USE enum seam_status seam_manifest_load_newest(struct seam_io *io, const char *dir, uint32_t kind,
-                                          struct seam_manifest *m, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_manifest_load(struct seam_io *io, const char *dir, uint32_t kind, uint64_t seq,
-                                   struct seam_manifest *m, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_manifest_load_newest(struct seam_io *io, const char *dir,
+                                                         uint32_t kind, struct seam_manifest *m,
+                                                         struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_manifest_load(struct seam_io *io, const char *dir,
+                                                  uint32_t kind, uint64_t seq,
+                                                  struct seam_manifest *m, struct seam_fault *f);
 /* The newest manifest with applied_lsn <= lsn: the state AS OF lsn.                                */
-SEAM_MUST_USE enum seam_status seam_manifest_load_as_of(struct seam_io *io, const char *dir, uint32_t kind, seam_lsn_t lsn,
-                                         struct seam_manifest *m, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_manifest_load_as_of(struct seam_io *io, const char *dir,
+                                                        uint32_t kind, seam_lsn_t lsn,
+                                                        struct seam_manifest *m,
+                                                        struct seam_fault *f);
 
-struct seam_manifest_entry { uint64_t seq, parent; seam_lsn_t applied_lsn; int64_t wall_us; };
+struct seam_manifest_entry {
+    uint64_t seq, parent;
+    seam_lsn_t applied_lsn;
+    int64_t wall_us;
+};
 /* Headers of all kept manifests, oldest first; *out is freed by the caller with free().            */
-SEAM_MUST_USE enum seam_status seam_manifest_list(struct seam_io *io, const char *dir, uint32_t kind,
-                                   struct seam_manifest_entry **out, size_t *count, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_manifest_remove(struct seam_io *io, const char *dir, uint64_t seq, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_manifest_list(struct seam_io *io, const char *dir,
+                                                  uint32_t kind, struct seam_manifest_entry **out,
+                                                  size_t *count, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_manifest_remove(struct seam_io *io, const char *dir,
+                                                    uint64_t seq, struct seam_fault *f);
 
 #endif

@@ -13,7 +13,7 @@ enum { CHUNK = 256 << 10 };
 struct seam_source {
     char *path;
     struct seam_file *file; /* a regular file, or NULL                              */
-    int fd;            /* a pipe, terminal or standard input, or -1            */
+    int fd;                 /* a pipe, terminal or standard input, or -1            */
     bool close_fd;
     const uint8_t *memory; /* the caller's bytes, when neither                     */
     size_t memory_size;
@@ -23,9 +23,9 @@ struct seam_source {
     size_t head_size, head_given;
     struct seam_inflate *inflate;
 
-    struct seam_buf lines;  /* bytes read ahead for seam_source_line                     */
-    size_t line_start; /* of the next line within it                           */
-    size_t searched;   /* bytes after line_start known to have no line break   */
+    struct seam_buf lines; /* bytes read ahead for seam_source_line                     */
+    size_t line_start;     /* of the next line within it                           */
+    size_t searched;       /* bytes after line_start known to have no line break   */
     uint64_t line_number;
     bool ended;
     bool skip_rest; /* the last line was too long: drop up to its end       */
@@ -34,7 +34,8 @@ struct seam_source {
 /* ---- raw bytes ---- */
 
 /* Pipes have no offsets, so they are the one thing not read through engine/io.                   */
-static enum seam_status read_fd(struct seam_source *s, void *p, size_t n, size_t *got, struct seam_fault *f)
+static enum seam_status read_fd(struct seam_source *s, void *p, size_t n, size_t *got,
+                                struct seam_fault *f)
 {
     for (;;) {
         ssize_t r = read(s->fd, p, n);
@@ -48,7 +49,8 @@ static enum seam_status read_fd(struct seam_source *s, void *p, size_t n, size_t
     }
 }
 
-static enum seam_status read_raw(struct seam_source *s, void *p, size_t n, size_t *got, struct seam_fault *f)
+static enum seam_status read_raw(struct seam_source *s, void *p, size_t n, size_t *got,
+                                 struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -71,7 +73,8 @@ static enum seam_status read_raw(struct seam_source *s, void *p, size_t n, size_
     return st;
 }
 
-static enum seam_status fill_inflate(void *ctx, void *p, size_t n, size_t *got, struct seam_fault *f)
+static enum seam_status fill_inflate(void *ctx, void *p, size_t n, size_t *got,
+                                     struct seam_fault *f)
 {
     return read_raw(ctx, p, n, got, f);
 }
@@ -124,7 +127,8 @@ static bool is_stream(struct seam_io *io, const char *path)
            !S_ISDIR(info.st_mode);
 }
 
-static enum seam_status open_bytes(struct seam_source *s, struct seam_io *io, const char *path, struct seam_fault *f)
+static enum seam_status open_bytes(struct seam_source *s, struct seam_io *io, const char *path,
+                                   struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -134,7 +138,8 @@ static enum seam_status open_bytes(struct seam_source *s, struct seam_io *io, co
     }
     if (is_stream(io, path)) {
         s->fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (s->fd < 0) return seam_fault_set_os(f, SEAM_IO, path, SEAM_FAULT_NO_OFFSET, errno, "cannot open");
+        if (s->fd < 0)
+            return seam_fault_set_os(f, SEAM_IO, path, SEAM_FAULT_NO_OFFSET, errno, "cannot open");
         s->close_fd = true;
         return SEAM_OK;
     }
@@ -142,12 +147,14 @@ static enum seam_status open_bytes(struct seam_source *s, struct seam_io *io, co
     return st == SEAM_OK ? seam_file_size(s->file, &s->raw_total, f) : st;
 }
 
-enum seam_status seam_source_open(struct seam_io *io, const char *path, struct seam_source **out, struct seam_fault *f)
+enum seam_status seam_source_open(struct seam_io *io, const char *path, struct seam_source **out,
+                                  struct seam_fault *f)
 {
     struct seam_source *s = new_source(strcmp(path, "-") == 0 ? "standard input" : path);
     enum seam_status st;
 
-    if (s == NULL) return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to open it");
+    if (s == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to open it");
     st = open_bytes(s, io, path, f);
     if (st == SEAM_OK) st = recognise(s, f);
     if (st == SEAM_OK) {
@@ -189,13 +196,15 @@ void seam_source_close(struct seam_source *s)
 
 /* ---- reading ---- */
 
-enum seam_status seam_source_read(struct seam_source *s, void *p, size_t n, size_t *got, struct seam_fault *f)
+enum seam_status seam_source_read(struct seam_source *s, void *p, size_t n, size_t *got,
+                                  struct seam_fault *f)
 {
     if (n == 0) {
         *got = 0;
         return SEAM_OK;
     }
-    return s->inflate != NULL ? seam_inflate_read(s->inflate, p, n, got, f) : read_raw(s, p, n, got, f);
+    return s->inflate != NULL ? seam_inflate_read(s->inflate, p, n, got, f)
+                              : read_raw(s, p, n, got, f);
 }
 
 static enum seam_status read_more_lines(struct seam_source *s, struct seam_fault *f)
@@ -231,7 +240,8 @@ static size_t find_line_end(struct seam_source *s)
     return end != NULL ? (size_t)(end - start) : SIZE_MAX;
 }
 
-enum seam_status seam_source_line(struct seam_source *s, size_t max, const char **line, size_t *n, struct seam_fault *f)
+enum seam_status seam_source_line(struct seam_source *s, size_t max, const char **line, size_t *n,
+                                  struct seam_fault *f)
 {
     for (;;) {
         size_t have = s->lines.size - s->line_start;
@@ -272,8 +282,9 @@ too_long:
     s->skip_rest = true;
     s->line_number++;
     s->searched = 0;
-    return seam_fault_set(f, SEAM_LIMIT, s->path, s->line_number, "line %llu is longer than %zu bytes",
-                     (unsigned long long)s->line_number, max);
+    return seam_fault_set(f, SEAM_LIMIT, s->path, s->line_number,
+                          "line %llu is longer than %zu bytes", (unsigned long long)s->line_number,
+                          max);
 }
 
 uint64_t seam_source_line_number(const struct seam_source *s)
@@ -289,8 +300,8 @@ uint64_t seam_source_bytes_total(const struct seam_source *s)
     return s->raw_total;
 }
 
-enum seam_status seam_source_read_all(struct seam_io *io, const char *path, size_t max, struct seam_buf *out,
-                            struct seam_fault *f)
+enum seam_status seam_source_read_all(struct seam_io *io, const char *path, size_t max,
+                                      struct seam_buf *out, struct seam_fault *f)
 {
     struct seam_source *s = NULL;
     size_t start = out->size;

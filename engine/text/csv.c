@@ -31,7 +31,8 @@ struct seam_scan {
     const char *why; /* BAD */
 };
 
-enum seam_status seam_csv_open(struct seam_source *s, struct seam_csv_options o, struct seam_csv **out)
+enum seam_status seam_csv_open(struct seam_source *s, struct seam_csv_options o,
+                               struct seam_csv **out)
 {
     struct seam_csv *c = calloc(1, sizeof *c);
 
@@ -78,7 +79,8 @@ static enum seam_status read_more(struct seam_csv *c, struct seam_fault *f)
     }
     if (!seam_buf_reserve(&c->data, c->data.size < CHUNK ? CHUNK : c->data.size))
         return seam_fault_set(f, SEAM_NOMEM, NULL, c->next_line, "no memory for a record");
-    st = seam_source_read(c->source, c->data.data + c->data.size, c->data.cap - c->data.size, &got, f);
+    st = seam_source_read(c->source, c->data.data + c->data.size, c->data.cap - c->data.size, &got,
+                          f);
     if (st != SEAM_OK) return st;
     c->data.size += got;
     c->ended = got == 0;
@@ -153,8 +155,7 @@ static enum outcome scan_plain(struct seam_csv *c, struct seam_scan *x)
     uint8_t class = C_PLAIN;
 
     for (;;) {
-        while (p < end && (class = c->class_of[(uint8_t)*p]) == C_PLAIN)
-            p++;
+        while (p < end && (class = c->class_of[(uint8_t)*p]) == C_PLAIN) p++;
         if (p == end || class != C_ESCAPE) break;
         dirty = true;
         p++;
@@ -245,8 +246,8 @@ static enum seam_status bad_record(struct seam_csv *c, const char *why, struct s
     }
     c->start = newline != NULL ? (size_t)(newline + 1 - c->data.data) : c->data.size;
     c->next_line++;
-    return seam_fault_set(f, SEAM_INVALID, NULL, c->line, "line %llu: %s", (unsigned long long)c->line,
-                     why);
+    return seam_fault_set(f, SEAM_INVALID, NULL, c->line, "line %llu: %s",
+                          (unsigned long long)c->line, why);
 }
 
 static enum seam_status skip_mark(struct seam_csv *c, struct seam_fault *f)
@@ -265,7 +266,7 @@ static enum seam_status next_record(struct seam_csv *c, struct seam_fault *f)
 {
     for (;;) {
         struct seam_scan x = {.p = (const char *)c->data.data + c->start,
-                         .end = (const char *)c->data.data + c->data.size};
+                              .end = (const char *)c->data.data + c->data.size};
         enum outcome o;
         enum seam_status st;
 
@@ -299,7 +300,8 @@ static enum seam_status next_record(struct seam_csv *c, struct seam_fault *f)
     }
 }
 
-enum seam_status seam_csv_next(struct seam_csv *c, const struct seam_csv_field **fields, size_t *count, struct seam_fault *f)
+enum seam_status seam_csv_next(struct seam_csv *c, const struct seam_csv_field **fields,
+                               size_t *count, struct seam_fault *f)
 {
     enum seam_status st = c->begun ? SEAM_OK : skip_mark(c, f);
 

@@ -20,12 +20,13 @@ struct seam_parser {
 static enum seam_status refuse(struct seam_parser *x, const char *why)
 {
     return seam_fault_set(x->fault, SEAM_INVALID, x->where, x->line, "line %u, column %u: %s",
-                     (unsigned)x->line, (unsigned)(x->p - x->line_start + 1), why);
+                          (unsigned)x->line, (unsigned)(x->p - x->line_start + 1), why);
 }
 
 static enum seam_status no_memory(struct seam_parser *x)
 {
-    return seam_fault_set(x->fault, SEAM_NOMEM, x->where, x->line, "no memory for the JSON document");
+    return seam_fault_set(x->fault, SEAM_NOMEM, x->where, x->line,
+                          "no memory for the JSON document");
 }
 
 static void skip_space(struct seam_parser *x)
@@ -141,8 +142,7 @@ static enum seam_status parse_string(struct seam_parser *x, const char **str, si
 
 static const char *digits(const char *p, const char *end)
 {
-    while (p < end && *p >= '0' && *p <= '9')
-        p++;
+    while (p < end && *p >= '0' && *p <= '9') p++;
     return p;
 }
 
@@ -171,7 +171,8 @@ static enum seam_status parse_number(struct seam_parser *x, struct seam_json *v)
     v->len = (size_t)(p - start);
     v->str = seam_arena_strdup(x->arena, start, v->len);
     if (v->str == NULL) return no_memory(x);
-    if (seam_double_parse(start, v->len, &v->num) != SEAM_OK) return refuse(x, "a number too large");
+    if (seam_double_parse(start, v->len, &v->num) != SEAM_OK)
+        return refuse(x, "a number too large");
     x->p = p;
     return SEAM_OK;
 }
@@ -220,16 +221,15 @@ static enum seam_status refuse_duplicates(struct seam_parser *x, const struct se
         members = seam_arena_alloc(x->arena, object->len * sizeof *members);
         if (members == NULL) return no_memory(x);
     }
-    for (struct seam_json *c = object->child; c != NULL; c = c->next)
-        members[n++] = c;
+    for (struct seam_json *c = object->child; c != NULL; c = c->next) members[n++] = c;
     if (n < 2) return SEAM_OK;
     qsort(members, n, sizeof *members, by_key);
     for (size_t i = 1; i < n; i++) {
         if (strcmp(members[i - 1]->key, members[i]->key) == 0)
             return seam_fault_set(x->fault, SEAM_INVALID, x->where, members[i]->line,
-                             "line %u, column %u: the member \"%.64s\" is there twice",
-                             (unsigned)members[i]->line, (unsigned)members[i]->column,
-                             members[i]->key);
+                                  "line %u, column %u: the member \"%.64s\" is there twice",
+                                  (unsigned)members[i]->line, (unsigned)members[i]->column,
+                                  members[i]->key);
     }
     return SEAM_OK;
 }
@@ -302,14 +302,15 @@ static enum seam_status parse_value(struct seam_parser *x, struct seam_json *v)
     case 'f':
         v->type = SEAM_J_BOOL;
         v->boolean = *x->p == 't';
-        return take_word(x, v->boolean ? "true" : "false") ? SEAM_OK : refuse(x, "expected a value");
+        return take_word(x, v->boolean ? "true" : "false") ? SEAM_OK
+                                                           : refuse(x, "expected a value");
     case 'n': return take_word(x, "null") ? SEAM_OK : refuse(x, "expected a value");
     default: return parse_number(x, v);
     }
 }
 
 enum seam_status seam_json_parse(const char *s, size_t n, struct seam_arena *a, const char *where,
-                       struct seam_json **out, struct seam_fault *f)
+                                 struct seam_json **out, struct seam_fault *f)
 {
     struct seam_parser x = {
         .p = s, .end = s + n, .line_start = s, .line = 1, .arena = a, .where = where, .fault = f};
@@ -343,22 +344,23 @@ const char *seam_json_string(const struct seam_json *object, const char *key, co
     return v != NULL && v->type == SEAM_J_STRING ? v->str : otherwise;
 }
 
-enum seam_status seam_json_only_members(const struct seam_json *object, const char *const *known, size_t count,
-                              const char *where, struct seam_fault *f)
+enum seam_status seam_json_only_members(const struct seam_json *object, const char *const *known,
+                                        size_t count, const char *where, struct seam_fault *f)
 {
     if (object->type != SEAM_J_OBJECT)
-        return seam_fault_set(f, SEAM_INVALID, where, object->line, "line %u: expected an object", (unsigned)object->line);
+        return seam_fault_set(f, SEAM_INVALID, where, object->line, "line %u: expected an object",
+                              (unsigned)object->line);
     for (const struct seam_json *c = object->child; c != NULL; c = c->next) {
         const char *near;
         size_t i = 0;
 
-        while (i < count && strcmp(known[i], c->key) != 0)
-            i++;
+        while (i < count && strcmp(known[i], c->key) != 0) i++;
         if (i < count) continue;
         near = seam_nearest_name(c->key, known, count);
-        return seam_fault_set(f, SEAM_INVALID, where, c->line, "line %u: unknown member \"%.64s\"%s%s%s", (unsigned)c->line,
-                         c->key, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                         near != NULL ? "\"?" : "");
+        return seam_fault_set(f, SEAM_INVALID, where, c->line,
+                              "line %u: unknown member \"%.64s\"%s%s%s", (unsigned)c->line, c->key,
+                              near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                              near != NULL ? "\"?" : "");
     }
     return SEAM_OK;
 }

@@ -167,8 +167,7 @@ void seam_jw_node(struct seam_json_writer *w, const struct seam_json *v)
     case SEAM_J_STRING: seam_jw_strn(w, v->str, v->len); break;
     case SEAM_J_ARRAY:
         seam_jw_array(w);
-        for (const struct seam_json *c = v->child; c != NULL; c = c->next)
-            seam_jw_node(w, c);
+        for (const struct seam_json *c = v->child; c != NULL; c = c->next) seam_jw_node(w, c);
         seam_jw_end_array(w);
         break;
     case SEAM_J_OBJECT:

@@ -14,8 +14,7 @@ static size_t distance(const char *a, const char *b)
     size_t na = strlen(a), nb = strlen(b);
 
     if (na > WORD_MAX || nb > WORD_MAX) return SIZE_MAX;
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = j;
+    for (size_t j = 0; j <= nb; j++) row[j] = j;
     for (size_t i = 1; i <= na; i++) {
         size_t diagonal = row[0];
 
@@ -48,7 +47,8 @@ const char *seam_nearest_name(const char *word, const char *const *names, size_t
     return best;
 }
 
-static const struct seam_opt *find_long(const struct seam_opt *opts, size_t n, const char *name, size_t len)
+static const struct seam_opt *find_long(const struct seam_opt *opts, size_t n, const char *name,
+                                        size_t len)
 {
     for (size_t i = 0; i < n; i++) {
         if (strlen(opts[i].name) == len && memcmp(opts[i].name, name, len) == 0) return &opts[i];
@@ -64,25 +64,24 @@ static const struct seam_opt *find_letter(const struct seam_opt *opts, size_t n,
     return NULL;
 }
 
-static enum seam_status unknown(const struct seam_opt *opts, size_t n, const char *arg, struct seam_fault *f)
+static enum seam_status unknown(const struct seam_opt *opts, size_t n, const char *arg,
+                                struct seam_fault *f)
 {
     const char *names[64], *near;
     char word[WORD_MAX + 1];
     size_t count = n < SEAM_ARRAY_LEN(names) ? n : SEAM_ARRAY_LEN(names);
     size_t len;
 
-    for (size_t i = 0; i < count; i++)
-        names[i] = opts[i].name;
-    while (*arg == '-')
-        arg++;
+    for (size_t i = 0; i < count; i++) names[i] = opts[i].name;
+    while (*arg == '-') arg++;
     len = strcspn(arg, "=");
     snprintf(word, sizeof word, "%.*s", (int)(len < WORD_MAX ? len : WORD_MAX), arg);
     near = seam_nearest_name(word, names, count);
     if (near != NULL)
         return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
-                         "unknown option --%s; did you mean --%s?", word, near);
-    return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "unknown option --%s; --help lists them",
-                     word);
+                              "unknown option --%s; did you mean --%s?", word, near);
+    return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                          "unknown option --%s; --help lists them", word);
 }
 
 static enum seam_status store(const struct seam_opt *o, const char *text, struct seam_fault *f)
@@ -94,18 +93,19 @@ static enum seam_status store(const struct seam_opt *o, const char *text, struct
     case SEAM_OPT_STRING: *(const char **)o->out = text; return SEAM_OK;
     case SEAM_OPT_INT:
         if (seam_int_parse(text, n, o->out) == SEAM_OK) return SEAM_OK;
-        return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET, "'%.100s' is not a whole number",
-                         text);
+        return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET,
+                              "'%.100s' is not a whole number", text);
     case SEAM_OPT_DOUBLE:
         if (seam_double_parse(text, n, o->out) == SEAM_OK) return SEAM_OK;
-        return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET, "'%.100s' is not a number", text);
+        return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET,
+                              "'%.100s' is not a number", text);
     }
     return SEAM_INVALID;
 }
 
 /* argv[*i] is an option; moves *i onto its value when that is the next word.                     */
-static enum seam_status parse_one(int argc, char **argv, int *i, const struct seam_opt *opts, size_t n,
-                             struct seam_fault *f)
+static enum seam_status parse_one(int argc, char **argv, int *i, const struct seam_opt *opts,
+                                  size_t n, struct seam_fault *f)
 {
     const char *arg = argv[*i], *value = NULL;
     const struct seam_opt *o;
@@ -122,14 +122,14 @@ static enum seam_status parse_one(int argc, char **argv, int *i, const struct se
     if (o == NULL) return unknown(opts, n, arg, f);
     if (o->kind == SEAM_OPT_FLAG) {
         if (value != NULL)
-            return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET, "--%s takes no value",
-                             o->name);
+            return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET,
+                                  "--%s takes no value", o->name);
         return store(o, "", f);
     }
     if (value == NULL) {
         if (*i + 1 >= argc)
-            return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET, "--%s needs a value",
-                             o->name);
+            return seam_fault_set(f, SEAM_INVALID, o->name, SEAM_FAULT_NO_OFFSET,
+                                  "--%s needs a value", o->name);
         value = argv[++*i];
     }
     return store(o, value, f);
@@ -142,7 +142,7 @@ static bool is_option(const char *arg)
 }
 
 enum seam_status seam_opts_parse(int argc, char **argv, const struct seam_opt *opts, size_t n_opts,
-                       const char **args, int *count, struct seam_fault *f)
+                                 const char **args, int *count, struct seam_fault *f)
 {
     bool only_arguments = false;
 
@@ -177,6 +177,6 @@ void seam_opts_help(const struct seam_opt *opts, size_t n_opts, struct seam_buf 
         else
             seam_buf_str(out, "      ");
         seam_buf_printf(out, "%-24s%s%s\n", left, n >= 24 ? "  " : "",
-                   opts[i].help != NULL ? opts[i].help : "");
+                        opts[i].help != NULL ? opts[i].help : "");
     }
 }

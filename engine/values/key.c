@@ -79,7 +79,7 @@ void seam_key_append(struct seam_buf *out, const struct seam_value *v)
 }
 
 static enum seam_status read_text(const uint8_t **p, const uint8_t *end, struct seam_value *v,
-                             struct seam_buf *text)
+                                  struct seam_buf *text)
 {
     size_t start = text->size;
     const uint8_t *b = *p;
@@ -96,13 +96,14 @@ static enum seam_status read_text(const uint8_t **p, const uint8_t *end, struct 
     }
     if (!seam_buf_ok(text)) return SEAM_NOMEM;
     if (text->size - start > SEAM_TEXT_MAX) return SEAM_CORRUPT;
-    *v = seam_v_text(text->size > start ? (const char *)text->data + start : "", text->size - start);
+    *v =
+        seam_v_text(text->size > start ? (const char *)text->data + start : "", text->size - start);
     *p = b;
     return SEAM_OK;
 }
 
-enum seam_status seam_key_read(const uint8_t **p, const uint8_t *end, enum seam_value_type t, struct seam_value *v,
-                     struct seam_buf *text)
+enum seam_status seam_key_read(const uint8_t **p, const uint8_t *end, enum seam_value_type t,
+                               struct seam_value *v, struct seam_buf *text)
 {
     const uint8_t *b = *p;
 

@@ -17,8 +17,9 @@
 void seam_key_append(struct seam_buf *out, const struct seam_value *v);
 /* Reads one part as type t (scale is the caller's) and moves *p. Text is unescaped into `text`.
  * SEAM_CORRUPT when the bytes are not such a part.                                                  */
-SEAM_MUST_USE enum seam_status seam_key_read(const uint8_t **p, const uint8_t *end, enum seam_value_type t, struct seam_value *v,
-                              struct seam_buf *text);
+SEAM_MUST_USE enum seam_status seam_key_read(const uint8_t **p, const uint8_t *end,
+                                             enum seam_value_type t, struct seam_value *v,
+                                             struct seam_buf *text);
 /* The smallest key greater than every key that starts with `prefix`; false when there is none (all 0xff). */
 bool seam_key_successor(struct seam_buf *key);
 static inline int seam_key_compare(const void *a, size_t na, const void *b, size_t nb)

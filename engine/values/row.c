@@ -9,7 +9,7 @@
 
 enum {
     CANONICAL_FORMAT = 1,
-    FIXED_MAX = 10,                    /* longest encoding of a value that is no text */
+    FIXED_MAX = 10,                         /* longest encoding of a value that is no text */
     CELL_OVERHEAD = 2 * SEAM_VARINT_MAX + 1 /* column id, type, text length */
 };
 
@@ -17,24 +17,28 @@ enum {
 
 /* The value as its column stores it: a decimal of another scale is rescaled when nothing is lost.
  */
-static enum seam_status fit(const struct seam_schema *s, const struct seam_column *c, const struct seam_value *v,
-                       struct seam_value *out, struct seam_fault *f)
+static enum seam_status fit(const struct seam_schema *s, const struct seam_column *c,
+                            const struct seam_value *v, struct seam_value *out,
+                            struct seam_fault *f)
 {
     *out = *v;
     if (v->type == SEAM_V_NULL) {
         if (c->nullable) return SEAM_OK;
-        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "%s must not be null", c->name);
+        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "%s must not be null",
+                              c->name);
     }
     if (seam_unlikely(v->type != c->type))
-        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "%s is %s, not %s", c->name,
-                         seam_value_type_name(c->type), seam_value_type_name(v->type));
+        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "%s is %s, not %s",
+                              c->name, seam_value_type_name(c->type),
+                              seam_value_type_name(v->type));
     if (v->type == SEAM_V_TEXT && seam_unlikely(v->len > SEAM_TEXT_MAX))
         return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
-                         "%s: a text may have at most %d bytes", c->name, SEAM_TEXT_MAX);
+                              "%s: a text may have at most %d bytes", c->name, SEAM_TEXT_MAX);
     if (v->type == SEAM_V_DECIMAL && v->scale != c->scale) {
         if (seam_decimal_rescale(v->i, v->scale, c->scale, &out->i) != SEAM_OK)
             return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
-                             "%s has %u decimals and cannot hold the value", c->name, c->scale);
+                                  "%s has %u decimals and cannot hold the value", c->name,
+                                  c->scale);
         out->scale = c->scale;
     }
     return SEAM_OK;
@@ -69,8 +73,8 @@ static size_t cells_bound(const struct seam_schema *s, const struct seam_value *
     return n;
 }
 
-enum seam_status seam_row_encode(const struct seam_schema *s, const struct seam_value *values, struct seam_buf *out,
-                       struct seam_fault *f)
+enum seam_status seam_row_encode(const struct seam_schema *s, const struct seam_value *values,
+                                 struct seam_buf *out, struct seam_fault *f)
 {
     size_t bound = 2 * SEAM_VARINT_MAX + SEAM_COLUMNS_MAX / 8 + cells_bound(s, values);
     uint8_t *p, *nulls;
@@ -162,7 +166,8 @@ static inline bool read_varint_fast(struct row_reader *r, uint64_t *out)
     return seam_get_varint(&r->p, r->end, out);
 }
 
-static inline bool read_value(struct row_reader *r, const struct seam_column *c, struct seam_value *v)
+static inline bool read_value(struct row_reader *r, const struct seam_column *c,
+                              struct seam_value *v)
 {
     uint64_t u;
 
@@ -186,7 +191,8 @@ static inline bool read_value(struct row_reader *r, const struct seam_column *c,
         v->i = *r->p++;
         return true;
     case SEAM_V_TEXT:
-        if (!read_varint_fast(r, &u) || u > SEAM_TEXT_MAX || u > (uint64_t)(r->end - r->p)) return false;
+        if (!read_varint_fast(r, &u) || u > SEAM_TEXT_MAX || u > (uint64_t)(r->end - r->p))
+            return false;
         v->len = (uint32_t)u;
         v->s = (const char *)r->p;
         r->p += u;
@@ -198,8 +204,8 @@ static inline bool read_value(struct row_reader *r, const struct seam_column *c,
 }
 
 /* Column i of the schema, which is the row's k-th when its version had it.                       */
-static inline enum seam_status read_cell(struct row_reader *r, const struct seam_column *c, uint32_t k,
-                                    struct seam_value *v, struct seam_fault *f)
+static inline enum seam_status read_cell(struct row_reader *r, const struct seam_column *c,
+                                         uint32_t k, struct seam_value *v, struct seam_fault *f)
 {
     if (seam_unlikely(k >= r->count)) return corrupt(r, f, "a row with too few columns");
     if ((r->nulls[k / 8] >> k % 8 & 1) != 0) {
@@ -212,8 +218,8 @@ static inline enum seam_status read_cell(struct row_reader *r, const struct seam
     return SEAM_OK;
 }
 
-enum seam_status seam_row_decode(const struct seam_schema *s, const void *row, size_t n, struct seam_value *values,
-                       struct seam_fault *f)
+enum seam_status seam_row_decode(const struct seam_schema *s, const void *row, size_t n,
+                                 struct seam_value *values, struct seam_fault *f)
 {
     struct row_reader r = {.s = s, .start = row, .p = row, .end = (const uint8_t *)row + n};
     enum seam_status st = read_head(&r, f);
@@ -237,7 +243,7 @@ enum seam_status seam_row_decode(const struct seam_schema *s, const void *row, s
 }
 
 enum seam_status seam_row_get(const struct seam_schema *s, const void *row, size_t n, int column,
-                    struct seam_value *out, struct seam_fault *f)
+                              struct seam_value *out, struct seam_fault *f)
 {
     struct row_reader r = {.s = s, .start = row, .p = row, .end = (const uint8_t *)row + n};
     enum seam_status st = read_head(&r, f);
@@ -261,8 +267,9 @@ enum seam_status seam_row_get(const struct seam_schema *s, const void *row, size
 
 /* ---- keys ---- */
 
-static enum seam_status append_key(const struct seam_schema *s, const uint16_t *positions, uint16_t count,
-                              const struct seam_value *values, struct seam_buf *out, struct seam_fault *f)
+static enum seam_status append_key(const struct seam_schema *s, const uint16_t *positions,
+                                   uint16_t count, const struct seam_value *values,
+                                   struct seam_buf *out, struct seam_fault *f)
 {
     for (uint16_t i = 0; i < count; i++) {
         struct seam_value v;
@@ -272,17 +279,19 @@ static enum seam_status append_key(const struct seam_schema *s, const uint16_t *
         seam_key_append(out, &v);
     }
     return seam_buf_ok(out) ? SEAM_OK
-                       : seam_fault_set(f, SEAM_NOMEM, s->name, SEAM_FAULT_NO_OFFSET, "no memory for a key");
+                            : seam_fault_set(f, SEAM_NOMEM, s->name, SEAM_FAULT_NO_OFFSET,
+                                             "no memory for a key");
 }
 
-enum seam_status seam_row_key(const struct seam_schema *s, const struct seam_value *values, struct seam_buf *out,
-                    struct seam_fault *f)
+enum seam_status seam_row_key(const struct seam_schema *s, const struct seam_value *values,
+                              struct seam_buf *out, struct seam_fault *f)
 {
     return append_key(s, s->key, s->key_count, values, out, f);
 }
 
 enum seam_status seam_row_index_key(const struct seam_schema *s, const struct seam_index_def *ix,
-                          const struct seam_value *values, struct seam_buf *out, struct seam_fault *f)
+                                    const struct seam_value *values, struct seam_buf *out,
+                                    struct seam_fault *f)
 {
     return append_key(s, ix->columns, ix->count, values, out, f);
 }
@@ -295,7 +304,8 @@ static double canonical_double(double d)
     return isnan(d) ? NAN : d == 0 ? 0.0 : d;
 }
 
-static uint8_t *put_canonical(uint8_t *p, const struct seam_schema *s, const struct seam_value *values)
+static uint8_t *put_canonical(uint8_t *p, const struct seam_schema *s,
+                              const struct seam_value *values)
 {
     *p++ = CANONICAL_FORMAT;
     for (uint16_t i = 0; i < s->column_count; i++) {
@@ -314,7 +324,8 @@ static uint8_t *put_canonical(uint8_t *p, const struct seam_schema *s, const str
     return p;
 }
 
-void seam_row_canonical(const struct seam_schema *s, const struct seam_value *values, struct seam_buf *out)
+void seam_row_canonical(const struct seam_schema *s, const struct seam_value *values,
+                        struct seam_buf *out)
 {
     if (!seam_buf_reserve(out, 1 + cells_bound(s, values))) return;
     out->size = (size_t)(put_canonical(out->data + out->size, s, values) - out->data);

@@ -27,7 +27,8 @@ void seam_jw_value(struct seam_json_writer *w, const struct seam_value *v)
     }
 }
 
-void seam_row_to_json(const struct seam_schema *s, const struct seam_value *values, struct seam_buf *out)
+void seam_row_to_json(const struct seam_schema *s, const struct seam_value *values,
+                      struct seam_buf *out)
 {
     struct seam_json_writer w;
 
@@ -42,7 +43,7 @@ void seam_row_to_json(const struct seam_schema *s, const struct seam_value *valu
 }
 
 static enum seam_status unknown_member(const struct seam_schema *s, const struct seam_json *member,
-                                  struct seam_fault *f)
+                                       struct seam_fault *f)
 {
     const char *names[SEAM_COLUMNS_MAX], *near;
     size_t n = 0;
@@ -53,12 +54,14 @@ static enum seam_status unknown_member(const struct seam_schema *s, const struct
     near = seam_nearest_name(member->key, names, n);
     if (near != NULL)
         return seam_fault_set(f, SEAM_INVALID, s->name, member->line,
-                         "no column \"%.64s\"; did you mean \"%s\"?", member->key, near);
-    return seam_fault_set(f, SEAM_INVALID, s->name, member->line, "no column \"%.64s\"", member->key);
+                              "no column \"%.64s\"; did you mean \"%s\"?", member->key, near);
+    return seam_fault_set(f, SEAM_INVALID, s->name, member->line, "no column \"%.64s\"",
+                          member->key);
 }
 
-static enum seam_status read_cell(const struct seam_schema *s, const struct seam_column *c, const struct seam_json *v,
-                             struct seam_value *out, struct seam_buf *text, struct seam_fault *f)
+static enum seam_status read_cell(const struct seam_schema *s, const struct seam_column *c,
+                                  const struct seam_json *v, struct seam_value *out,
+                                  struct seam_buf *text, struct seam_fault *f)
 {
     enum seam_status st = SEAM_INVALID;
 
@@ -73,23 +76,25 @@ static enum seam_status read_cell(const struct seam_schema *s, const struct seam
 
         if (v->len > SEAM_TEXT_MAX)
             return seam_fault_set(f, SEAM_INVALID, s->name, v->line, "%s: a text of over %d bytes",
-                             c->name, SEAM_TEXT_MAX);
+                                  c->name, SEAM_TEXT_MAX);
         seam_buf_append(text, v->str, v->len);
-        if (!seam_buf_ok(text)) return seam_fault_set(f, SEAM_NOMEM, s->name, v->line, "no memory for a text");
+        if (!seam_buf_ok(text))
+            return seam_fault_set(f, SEAM_NOMEM, s->name, v->line, "no memory for a text");
         *out = seam_v_text(v->len > 0 ? (const char *)text->data + at : "", v->len);
         return SEAM_OK;
     }
-    if (v->type == SEAM_J_STRING ||
-        (v->type == SEAM_J_NUMBER && c->type != SEAM_V_TEXT && c->type != SEAM_V_BOOL && c->type != SEAM_V_TIME))
+    if (v->type == SEAM_J_STRING || (v->type == SEAM_J_NUMBER && c->type != SEAM_V_TEXT &&
+                                     c->type != SEAM_V_BOOL && c->type != SEAM_V_TIME))
         st = seam_value_parse(v->str, v->len, c->type, c->scale, out);
     if (st != SEAM_OK || out->type == SEAM_V_NULL)
         return seam_fault_set(f, SEAM_INVALID, s->name, v->line, "%s: expected a value of type %s",
-                         c->name, seam_value_type_name(c->type));
+                              c->name, seam_value_type_name(c->type));
     return SEAM_OK;
 }
 
-enum seam_status seam_row_from_json(const struct seam_schema *s, const char *json, size_t n, struct seam_value *values,
-                          struct seam_buf *text, struct seam_fault *f)
+enum seam_status seam_row_from_json(const struct seam_schema *s, const char *json, size_t n,
+                                    struct seam_value *values, struct seam_buf *text,
+                                    struct seam_fault *f)
 {
     struct seam_arena arena = {0};
     struct seam_json *root = NULL;
@@ -107,7 +112,8 @@ enum seam_status seam_row_from_json(const struct seam_schema *s, const char *jso
         goto done;
     }
     for (uint16_t i = 0; i < s->column_count; i++)
-        values[i] = seam_column_live(&s->columns[i], s->version) ? s->columns[i].def : seam_v_null();
+        values[i] =
+            seam_column_live(&s->columns[i], s->version) ? s->columns[i].def : seam_v_null();
     for (const struct seam_json *c = root->child; c != NULL; c = c->next) {
         int i = seam_schema_column(s, c->key);
 
@@ -119,7 +125,8 @@ enum seam_status seam_row_from_json(const struct seam_schema *s, const char *jso
         const struct seam_column *c = &s->columns[i];
 
         if (seam_column_live(c, s->version) && values[i].type == SEAM_V_NULL && !c->nullable) {
-            st = seam_fault_set(f, SEAM_INVALID, s->name, root->line, "%s is missing or null", c->name);
+            st = seam_fault_set(f, SEAM_INVALID, s->name, root->line, "%s is missing or null",
+                                c->name);
             goto done;
         }
     }

@@ -42,8 +42,7 @@ static enum seam_status copy_default(const struct seam_value *from, struct seam_
 
 void seam_schema_free(struct seam_schema *s)
 {
-    for (int i = 0; i < s->column_count; i++)
-        free_default(&s->columns[i]);
+    for (int i = 0; i < s->column_count; i++) free_default(&s->columns[i]);
     free(s->columns);
     *s = (struct seam_schema){0};
 }
@@ -84,25 +83,26 @@ static bool name_ok(const char *name)
     return true;
 }
 
-enum seam_status seam_schema_add_column(struct seam_schema *s, const struct seam_column *c, struct seam_fault *f)
+enum seam_status seam_schema_add_column(struct seam_schema *s, const struct seam_column *c,
+                                        struct seam_fault *f)
 {
     struct seam_column *grown, added = *c;
     enum seam_status st;
 
     if (s->column_count >= SEAM_COLUMNS_MAX)
         return seam_fault_set(f, SEAM_LIMIT, s->name, SEAM_FAULT_NO_OFFSET,
-                         "a table may have at most %d columns, "
-                         "counting dropped ones",
-                         SEAM_COLUMNS_MAX);
+                              "a table may have at most %d columns, "
+                              "counting dropped ones",
+                              SEAM_COLUMNS_MAX);
     if (!name_ok(c->name) || (unsigned)c->type >= SEAM_V_TYPE_COUNT || c->type == SEAM_V_NULL ||
         c->scale > SEAM_DECIMAL_SCALE_MAX)
         return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
-                         "column \"%.63s\" has no valid name, type "
-                         "or scale",
-                         c->name);
+                              "column \"%.63s\" has no valid name, type "
+                              "or scale",
+                              c->name);
     if (seam_schema_column(s, c->name) >= 0)
-        return seam_fault_set(f, SEAM_EXISTS, s->name, SEAM_FAULT_NO_OFFSET, "column %s is there already",
-                         c->name);
+        return seam_fault_set(f, SEAM_EXISTS, s->name, SEAM_FAULT_NO_OFFSET,
+                              "column %s is there already", c->name);
     if (c->def.type == SEAM_V_NULL ? !c->nullable : c->def.type != c->type)
         return seam_fault_set(
             f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
@@ -116,14 +116,16 @@ enum seam_status seam_schema_add_column(struct seam_schema *s, const struct seam
         added.def.scale = c->scale;
         if (st != SEAM_OK)
             return seam_fault_set(f, st, s->name, SEAM_FAULT_NO_OFFSET,
-                             "default of %s does not fit its scale", c->name);
+                                  "default of %s does not fit its scale", c->name);
     }
     st = copy_default(&added.def, &added.def);
-    if (st != SEAM_OK) return seam_fault_set(f, st, s->name, SEAM_FAULT_NO_OFFSET, "no memory for a column");
+    if (st != SEAM_OK)
+        return seam_fault_set(f, st, s->name, SEAM_FAULT_NO_OFFSET, "no memory for a column");
     grown = realloc(s->columns, sizeof *grown * (s->column_count + 1u));
     if (grown == NULL) {
         free_default(&added);
-        return seam_fault_set(f, SEAM_NOMEM, s->name, SEAM_FAULT_NO_OFFSET, "no memory for a column");
+        return seam_fault_set(f, SEAM_NOMEM, s->name, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a column");
     }
     s->columns = grown;
     s->columns[s->column_count++] = added;
@@ -139,32 +141,40 @@ static bool in_positions(const uint16_t *positions, uint16_t count, int position
     return false;
 }
 
-enum seam_status seam_schema_drop_column(struct seam_schema *s, const char *name, struct seam_fault *f)
+enum seam_status seam_schema_drop_column(struct seam_schema *s, const char *name,
+                                         struct seam_fault *f)
 {
     int i = seam_schema_column(s, name);
 
-    if (i < 0) return seam_fault_set(f, SEAM_NOT_FOUND, s->name, SEAM_FAULT_NO_OFFSET, "no column %.63s", name);
+    if (i < 0)
+        return seam_fault_set(f, SEAM_NOT_FOUND, s->name, SEAM_FAULT_NO_OFFSET, "no column %.63s",
+                              name);
     if (in_positions(s->key, s->key_count, i))
-        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "%.63s is part of the key", name);
+        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
+                              "%.63s is part of the key", name);
     for (int x = 0; x < s->index_count; x++) {
         if (in_positions(s->indexes[x].columns, s->indexes[x].count, i))
-            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "%.63s is part of index %s",
-                             name, s->indexes[x].name);
+            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
+                                  "%.63s is part of index %s", name, s->indexes[x].name);
     }
     s->columns[i].dropped = ++s->version;
     return SEAM_OK;
 }
 
 enum seam_status seam_schema_rename_column(struct seam_schema *s, const char *from, const char *to,
-                                 struct seam_fault *f)
+                                           struct seam_fault *f)
 {
     int i = seam_schema_column(s, from);
 
-    if (i < 0) return seam_fault_set(f, SEAM_NOT_FOUND, s->name, SEAM_FAULT_NO_OFFSET, "no column %.63s", from);
+    if (i < 0)
+        return seam_fault_set(f, SEAM_NOT_FOUND, s->name, SEAM_FAULT_NO_OFFSET, "no column %.63s",
+                              from);
     if (!name_ok(to))
-        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "\"%.63s\" is no valid name", to);
+        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
+                              "\"%.63s\" is no valid name", to);
     if (seam_schema_column(s, to) >= 0)
-        return seam_fault_set(f, SEAM_EXISTS, s->name, SEAM_FAULT_NO_OFFSET, "column %s is there already", to);
+        return seam_fault_set(f, SEAM_EXISTS, s->name, SEAM_FAULT_NO_OFFSET,
+                              "column %s is there already", to);
     memset(s->columns[i].name, 0, SEAM_NAME_MAX_BYTES);
     memcpy(s->columns[i].name, to, strlen(to));
     s->version++;

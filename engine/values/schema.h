@@ -21,22 +21,27 @@
 #include "engine/base/buf.h"
 #include "engine/values/value.h"
 
-enum { SEAM_NAME_MAX_BYTES = 64, SEAM_COLUMNS_MAX = 256, SEAM_KEY_COLUMNS_MAX = 8, SEAM_INDEXES_MAX = 16 };
+enum {
+    SEAM_NAME_MAX_BYTES = 64,
+    SEAM_COLUMNS_MAX = 256,
+    SEAM_KEY_COLUMNS_MAX = 8,
+    SEAM_INDEXES_MAX = 16
+};
 
 struct seam_column {
     uint32_t id; /* 1, 2, ... never reused within the table */
     char name[SEAM_NAME_MAX_BYTES];
     enum seam_value_type type;
-    uint8_t scale;        /* SEAM_V_DECIMAL */
+    uint8_t scale; /* SEAM_V_DECIMAL */
     bool nullable;
-    uint32_t added;       /* first table version that has it */
-    uint32_t dropped;     /* first version that has not; 0 = still there */
-    struct seam_value def;     /* default for rows older than the column; text is owned by the schema */
+    uint32_t added;        /* first table version that has it */
+    uint32_t dropped;      /* first version that has not; 0 = still there */
+    struct seam_value def; /* default for rows older than the column; text is owned by the schema */
 };
 
 struct seam_index_def {
     char name[SEAM_NAME_MAX_BYTES];
-    uint16_t id;          /* 1, 2, ... within the table; 0 is the primary tree */
+    uint16_t id; /* 1, 2, ... within the table; 0 is the primary tree */
     bool unique;
     uint16_t count;
     uint16_t columns[SEAM_KEY_COLUMNS_MAX]; /* positions in schema.columns */
@@ -44,12 +49,13 @@ struct seam_index_def {
 
 struct seam_schema {
     char name[SEAM_NAME_MAX_BYTES];
-    uint32_t id;          /* table id in its catalogue; 0 = not yet given */
-    uint32_t version;     /* 1, 2, ... */
+    uint32_t id;      /* table id in its catalogue; 0 = not yet given */
+    uint32_t version; /* 1, 2, ... */
     uint16_t column_count;
     struct seam_column *columns; /* owned; in order of id */
     uint16_t key_count;
-    uint16_t key[SEAM_KEY_COLUMNS_MAX]; /* positions in columns; key columns are never nullable or dropped */
+    uint16_t key
+        [SEAM_KEY_COLUMNS_MAX]; /* positions in columns; key columns are never nullable or dropped */
     uint16_t index_count;
     struct seam_index_def indexes[SEAM_INDEXES_MAX];
 };
@@ -59,15 +65,19 @@ int seam_schema_column(const struct seam_schema *s, const char *name);
 bool seam_column_live(const struct seam_column *c, uint32_t version);
 
 /* Parses and validates the JSON form; the fault names the member at fault.                         */
-SEAM_MUST_USE enum seam_status seam_schema_parse(const char *json, size_t n, struct seam_schema *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_schema_parse(const char *json, size_t n,
+                                                 struct seam_schema *out, struct seam_fault *f);
 void seam_schema_to_json(const struct seam_schema *s, struct seam_buf *out);
-SEAM_MUST_USE enum seam_status seam_schema_clone(const struct seam_schema *s, struct seam_schema *out);
+SEAM_MUST_USE enum seam_status seam_schema_clone(const struct seam_schema *s,
+                                                 struct seam_schema *out);
 void seam_schema_free(struct seam_schema *s);
 
 /* Evolution: each makes the next version in place. A refused change changes nothing.               */
-SEAM_MUST_USE enum seam_status seam_schema_add_column(struct seam_schema *s, const struct seam_column *c, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_schema_drop_column(struct seam_schema *s, const char *name, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status seam_schema_rename_column(struct seam_schema *s, const char *from, const char *to,
-                                          struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+seam_schema_add_column(struct seam_schema *s, const struct seam_column *c, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_schema_drop_column(struct seam_schema *s, const char *name,
+                                                       struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_schema_rename_column(struct seam_schema *s, const char *from,
+                                                         const char *to, struct seam_fault *f);
 
 #endif

@@ -18,10 +18,11 @@ struct schema_reader {
     struct seam_fault *f;
 };
 
-#define REFUSE(x, node, ...) seam_fault_set((x)->f, SEAM_INVALID, "schema", (node)->line, __VA_ARGS__)
+#define REFUSE(x, node, ...)                                                                       \
+    seam_fault_set((x)->f, SEAM_INVALID, "schema", (node)->line, __VA_ARGS__)
 
-static enum seam_status read_name(struct schema_reader *x, const struct seam_json *object, const char *member,
-                             char out[SEAM_NAME_MAX_BYTES])
+static enum seam_status read_name(struct schema_reader *x, const struct seam_json *object,
+                                  const char *member, char out[SEAM_NAME_MAX_BYTES])
 {
     const struct seam_json *v = seam_json_get(object, member);
 
@@ -45,7 +46,7 @@ static enum seam_status read_name(struct schema_reader *x, const struct seam_jso
 
 /* A whole number in [0, max]; *out keeps its value when the member is missing.                   */
 static enum seam_status read_number(struct schema_reader *x, const struct seam_json *object,
-                               const char *member, uint32_t max, uint32_t *out)
+                                    const char *member, uint32_t max, uint32_t *out)
 {
     const struct seam_json *v = seam_json_get(object, member);
     int64_t n;
@@ -58,8 +59,8 @@ static enum seam_status read_number(struct schema_reader *x, const struct seam_j
     return SEAM_OK;
 }
 
-static enum seam_status read_flag(struct schema_reader *x, const struct seam_json *object, const char *member,
-                             bool *out)
+static enum seam_status read_flag(struct schema_reader *x, const struct seam_json *object,
+                                  const char *member, bool *out)
 {
     const struct seam_json *v = seam_json_get(object, member);
 
@@ -71,7 +72,7 @@ static enum seam_status read_flag(struct schema_reader *x, const struct seam_jso
 }
 
 static enum seam_status read_default(struct schema_reader *x, const struct seam_json *object,
-                                struct seam_column *c)
+                                     struct seam_column *c)
 {
     const struct seam_json *v = seam_json_get(object, "default");
     struct seam_value parsed = seam_v_null();
@@ -99,7 +100,8 @@ static enum seam_status read_default(struct schema_reader *x, const struct seam_
     return SEAM_OK;
 }
 
-static enum seam_status read_type(struct schema_reader *x, const struct seam_json *object, struct seam_column *c)
+static enum seam_status read_type(struct schema_reader *x, const struct seam_json *object,
+                                  struct seam_column *c)
 {
     const char *type = seam_json_string(object, "type", NULL);
     const char *near;
@@ -124,7 +126,7 @@ static enum seam_status read_type(struct schema_reader *x, const struct seam_jso
 }
 
 static enum seam_status check_versions(struct schema_reader *x, const struct seam_json *object,
-                                  const struct seam_column *c)
+                                       const struct seam_column *c)
 {
     const struct seam_schema *s = x->s;
 
@@ -147,7 +149,8 @@ static enum seam_status read_column(struct schema_reader *x, const struct seam_j
 {
     struct seam_schema *s = x->s;
     struct seam_column c = {.id = s->column_count + 1u, .added = 1};
-    enum seam_status st = seam_json_only_members(object, column_members, SEAM_ARRAY_LEN(column_members), "schema", x->f);
+    enum seam_status st = seam_json_only_members(object, column_members,
+                                                 SEAM_ARRAY_LEN(column_members), "schema", x->f);
 
     if (st == SEAM_OK) st = read_name(x, object, "name", c.name);
     if (st == SEAM_OK) st = read_type(x, object, &c);
@@ -173,7 +176,8 @@ static enum seam_status read_columns(struct schema_reader *x, const struct seam_
         return REFUSE(x, root, "\"columns\" must be an array of 1 to %d columns", SEAM_COLUMNS_MAX);
     x->s->columns = calloc(columns->len, sizeof *x->s->columns);
     if (x->s->columns == NULL)
-        return seam_fault_set(x->f, SEAM_NOMEM, "schema", columns->line, "no memory for the columns");
+        return seam_fault_set(x->f, SEAM_NOMEM, "schema", columns->line,
+                              "no memory for the columns");
     for (const struct seam_json *c = columns->child; c != NULL; c = c->next) {
         enum seam_status st = read_column(x, c);
 
@@ -184,11 +188,14 @@ static enum seam_status read_columns(struct schema_reader *x, const struct seam_
 
 /* An array of names of live columns, each at most once.                                          */
 static enum seam_status read_positions(struct schema_reader *x, const struct seam_json *list,
-                                  const char *what, uint16_t out[SEAM_KEY_COLUMNS_MAX], uint16_t *count)
+                                       const char *what, uint16_t out[SEAM_KEY_COLUMNS_MAX],
+                                       uint16_t *count)
 {
-    if (list == NULL || list->type != SEAM_J_ARRAY || list->len == 0 || list->len > SEAM_KEY_COLUMNS_MAX)
-        return seam_fault_set(x->f, SEAM_INVALID, "schema", list != NULL ? list->line : SEAM_FAULT_NO_OFFSET,
-                         "%s must be an array of 1 to %d column names", what, SEAM_KEY_COLUMNS_MAX);
+    if (list == NULL || list->type != SEAM_J_ARRAY || list->len == 0 ||
+        list->len > SEAM_KEY_COLUMNS_MAX)
+        return seam_fault_set(
+            x->f, SEAM_INVALID, "schema", list != NULL ? list->line : SEAM_FAULT_NO_OFFSET,
+            "%s must be an array of 1 to %d column names", what, SEAM_KEY_COLUMNS_MAX);
     for (const struct seam_json *c = list->child; c != NULL; c = c->next) {
         int position = c->type == SEAM_J_STRING ? seam_schema_column(x->s, c->str) : -1;
 
@@ -208,9 +215,10 @@ static enum seam_status read_key(struct schema_reader *x, const struct seam_json
 {
     struct seam_schema *s = x->s;
     const struct seam_json *key = seam_json_get(root, "key");
-    bool keyless =
-        key != NULL && key->type == SEAM_J_ARRAY && key->len == 0; /* said so: a table that only grows */
-    enum seam_status st = keyless ? SEAM_OK : read_positions(x, key, "\"key\"", s->key, &s->key_count);
+    bool keyless = key != NULL && key->type == SEAM_J_ARRAY &&
+                   key->len == 0; /* said so: a table that only grows */
+    enum seam_status st =
+        keyless ? SEAM_OK : read_positions(x, key, "\"key\"", s->key, &s->key_count);
 
     for (uint16_t i = 0; st == SEAM_OK && i < s->key_count; i++) {
         const struct seam_column *c = &s->columns[s->key[i]];
@@ -227,14 +235,15 @@ static enum seam_status read_index(struct schema_reader *x, const struct seam_js
     struct seam_schema *s = x->s;
     struct seam_index_def ix = {0};
     uint32_t id = s->index_count > 0 ? s->indexes[s->index_count - 1].id + 1u : 1u;
-    enum seam_status st = seam_json_only_members(object, index_members, SEAM_ARRAY_LEN(index_members), "schema", x->f);
+    enum seam_status st = seam_json_only_members(object, index_members,
+                                                 SEAM_ARRAY_LEN(index_members), "schema", x->f);
 
     if (st == SEAM_OK) st = read_name(x, object, "name", ix.name);
     if (st == SEAM_OK) st = read_number(x, object, "id", UINT16_MAX, &id);
     if (st == SEAM_OK) st = read_flag(x, object, "unique", &ix.unique);
     if (st == SEAM_OK)
-        st = read_positions(x, seam_json_get(object, "columns"), "an index's \"columns\"", ix.columns,
-                            &ix.count);
+        st = read_positions(x, seam_json_get(object, "columns"), "an index's \"columns\"",
+                            ix.columns, &ix.count);
     if (st != SEAM_OK) return st;
     if (id == 0 || (s->index_count > 0 && id <= s->indexes[s->index_count - 1].id))
         return REFUSE(x, object, "line %u: index %s: ids must rise", (unsigned)object->line,
@@ -265,7 +274,8 @@ static enum seam_status read_indexes(struct schema_reader *x, const struct seam_
     return SEAM_OK;
 }
 
-enum seam_status seam_schema_parse(const char *json, size_t n, struct seam_schema *out, struct seam_fault *f)
+enum seam_status seam_schema_parse(const char *json, size_t n, struct seam_schema *out,
+                                   struct seam_fault *f)
 {
     struct seam_schema s = {.version = 1};
     struct schema_reader x = {.s = &s, .f = f};
@@ -273,7 +283,9 @@ enum seam_status seam_schema_parse(const char *json, size_t n, struct seam_schem
     enum seam_status st;
 
     st = seam_json_parse(json, n, &x.arena, "schema", &root, f);
-    if (st == SEAM_OK) st = seam_json_only_members(root, table_members, SEAM_ARRAY_LEN(table_members), "schema", x.f);
+    if (st == SEAM_OK)
+        st = seam_json_only_members(root, table_members, SEAM_ARRAY_LEN(table_members), "schema",
+                                    x.f);
     if (st == SEAM_OK) st = read_name(&x, root, "table", s.name);
     if (st == SEAM_OK) st = read_number(&x, root, "id", UINT32_MAX, &s.id);
     if (st == SEAM_OK) st = read_number(&x, root, "version", UINT32_MAX, &s.version);
@@ -295,8 +307,7 @@ static void write_positions(struct seam_json_writer *w, const struct seam_schema
                             const uint16_t *positions, uint16_t count)
 {
     seam_jw_array(w);
-    for (uint16_t i = 0; i < count; i++)
-        seam_jw_str(w, s->columns[positions[i]].name);
+    for (uint16_t i = 0; i < count; i++) seam_jw_str(w, s->columns[positions[i]].name);
     seam_jw_end_array(w);
 }
 
@@ -347,8 +358,7 @@ void seam_schema_to_json(const struct seam_schema *s, struct seam_buf *out)
     write_positions(&w, s, s->key, s->key_count);
     seam_jw_key(&w, "columns");
     seam_jw_array(&w);
-    for (uint16_t i = 0; i < s->column_count; i++)
-        write_column(&w, &s->columns[i]);
+    for (uint16_t i = 0; i < s->column_count; i++) write_column(&w, &s->columns[i]);
     seam_jw_end_array(&w);
     seam_jw_key(&w, "indexes");
     seam_jw_array(&w);

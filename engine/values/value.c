@@ -7,8 +7,9 @@ __extension__ typedef __int128 int128;
 __extension__ typedef unsigned __int128 uint128;
 
 static const char *const type_names[SEAM_V_TYPE_COUNT] = {
-    [SEAM_V_NULL] = "null", [SEAM_V_INT] = "int64",      [SEAM_V_DOUBLE] = "double", [SEAM_V_DECIMAL] = "decimal",
-    [SEAM_V_BOOL] = "bool", [SEAM_V_TIME] = "timestamp", [SEAM_V_TEXT] = "text",
+    [SEAM_V_NULL] = "null",       [SEAM_V_INT] = "int64", [SEAM_V_DOUBLE] = "double",
+    [SEAM_V_DECIMAL] = "decimal", [SEAM_V_BOOL] = "bool", [SEAM_V_TIME] = "timestamp",
+    [SEAM_V_TEXT] = "text",
 };
 
 struct seam_value seam_v_str(const char *terminated)
@@ -228,8 +229,7 @@ static size_t format_u64(uint64_t u, char *out)
         digits[n++] = (char)('0' + u % 10);
         u /= 10;
     } while (u > 0);
-    for (size_t i = 0; i < n; i++)
-        out[i] = digits[n - 1 - i];
+    for (size_t i = 0; i < n; i++) out[i] = digits[n - 1 - i];
     return n;
 }
 
@@ -304,7 +304,7 @@ static enum seam_status bool_parse(const char *s, size_t n, int64_t *out)
 }
 
 enum seam_status seam_value_parse(const char *s, size_t n, enum seam_value_type t, unsigned scale,
-                        struct seam_value *out)
+                                  struct seam_value *out)
 {
     struct seam_value v = {.type = (uint8_t)t};
     enum seam_status st = SEAM_INVALID;
@@ -341,7 +341,9 @@ void seam_value_format(const struct seam_value *v, struct seam_buf *out)
     switch ((enum seam_value_type)v->type) {
     case SEAM_V_INT: seam_buf_append(out, text, seam_decimal_format(v->i, 0, text)); break;
     case SEAM_V_DOUBLE: seam_buf_append(out, text, seam_double_format(v->d, text)); break;
-    case SEAM_V_DECIMAL: seam_buf_append(out, text, seam_decimal_format(v->i, v->scale, text)); break;
+    case SEAM_V_DECIMAL:
+        seam_buf_append(out, text, seam_decimal_format(v->i, v->scale, text));
+        break;
     case SEAM_V_BOOL: seam_buf_str(out, v->i ? "true" : "false"); break;
     case SEAM_V_TIME: seam_buf_append(out, text, seam_time_format(v->i, text)); break;
     case SEAM_V_TEXT: seam_buf_append(out, v->s, v->len); break;

@@ -10,14 +10,14 @@
 #include "engine/base/status.h"
 
 enum seam_value_type { /* on disk; never renumber */
-    SEAM_V_NULL = 0,
-    SEAM_V_INT = 1,     /* int64                       */
-    SEAM_V_DOUBLE = 2,  /* IEEE 754 binary64           */
-    SEAM_V_DECIMAL = 3, /* scaled int64                */
-    SEAM_V_BOOL = 4,
-    SEAM_V_TIME = 5,    /* microseconds UTC            */
-    SEAM_V_TEXT = 6,
-    SEAM_V_TYPE_COUNT
+                       SEAM_V_NULL = 0,
+                       SEAM_V_INT = 1,     /* int64                       */
+                       SEAM_V_DOUBLE = 2,  /* IEEE 754 binary64           */
+                       SEAM_V_DECIMAL = 3, /* scaled int64                */
+                       SEAM_V_BOOL = 4,
+                       SEAM_V_TIME = 5, /* microseconds UTC            */
+                       SEAM_V_TEXT = 6,
+                       SEAM_V_TYPE_COUNT
 };
 
 struct seam_value {
@@ -33,11 +33,26 @@ struct seam_value {
 
 enum { SEAM_DECIMAL_SCALE_MAX = 18, SEAM_TEXT_MAX = 16 << 20 };
 
-static inline struct seam_value seam_v_null(void) { return (struct seam_value){.type = SEAM_V_NULL}; }
-static inline struct seam_value seam_v_int(int64_t i) { return (struct seam_value){.type = SEAM_V_INT, .i = i}; }
-static inline struct seam_value seam_v_double(double d) { return (struct seam_value){.type = SEAM_V_DOUBLE, .d = d}; }
-static inline struct seam_value seam_v_bool(bool b) { return (struct seam_value){.type = SEAM_V_BOOL, .i = b}; }
-static inline struct seam_value seam_v_time(int64_t us) { return (struct seam_value){.type = SEAM_V_TIME, .i = us}; }
+static inline struct seam_value seam_v_null(void)
+{
+    return (struct seam_value){.type = SEAM_V_NULL};
+}
+static inline struct seam_value seam_v_int(int64_t i)
+{
+    return (struct seam_value){.type = SEAM_V_INT, .i = i};
+}
+static inline struct seam_value seam_v_double(double d)
+{
+    return (struct seam_value){.type = SEAM_V_DOUBLE, .d = d};
+}
+static inline struct seam_value seam_v_bool(bool b)
+{
+    return (struct seam_value){.type = SEAM_V_BOOL, .i = b};
+}
+static inline struct seam_value seam_v_time(int64_t us)
+{
+    return (struct seam_value){.type = SEAM_V_TIME, .i = us};
+}
 static inline struct seam_value seam_v_decimal(int64_t scaled, uint8_t scale)
 {
     return (struct seam_value){.type = SEAM_V_DECIMAL, .scale = scale, .i = scaled};
@@ -48,7 +63,8 @@ static inline struct seam_value seam_v_text(const char *s, size_t n)
 }
 struct seam_value seam_v_str(const char *terminated);
 
-const char *seam_value_type_name(enum seam_value_type t);                  /* "int64", "double", "decimal", "bool", "timestamp", "text" */
+const char *seam_value_type_name(
+    enum seam_value_type t); /* "int64", "double", "decimal", "bool", "timestamp", "text" */
 bool seam_value_type_parse(const char *name, enum seam_value_type *out);
 
 /* Total order within a type; null first; int/decimal/double compare by number across types. NaN sorts
@@ -67,18 +83,25 @@ int64_t seam_decimal_pow10(unsigned n); /* n <= 18 */
 /* "2011-12-09 12:50:00", 'T' or ' ', optional fraction (to microseconds) and offset "Z"/"+01:00";
  * date alone is midnight. Strict calendar.                                                        */
 enum seam_status seam_time_parse(const char *s, size_t n, int64_t *us);
-size_t seam_time_format(int64_t us, char out[40]); /* 2011-12-09T12:50:00Z, fraction only when there is one */
-struct seam_civil { int32_t year; uint8_t month, day, hour, minute, second; uint32_t micro; };
+size_t seam_time_format(int64_t us,
+                        char out[40]); /* 2011-12-09T12:50:00Z, fraction only when there is one */
+struct seam_civil {
+    int32_t year;
+    uint8_t month, day, hour, minute, second;
+    uint32_t micro;
+};
 void seam_time_to_civil(int64_t us, struct seam_civil *c);
 int64_t seam_civil_to_time(const struct seam_civil *c);
 
-enum seam_status seam_int_parse(const char *s, size_t n, int64_t *out);       /* whole string; SEAM_INVALID, SEAM_LIMIT */
-enum seam_status seam_double_parse(const char *s, size_t n, double *out);     /* locale-free */
-size_t seam_double_format(double d, char out[32]);                       /* shortest that reads back equal */
+enum seam_status seam_int_parse(const char *s, size_t n,
+                                int64_t *out); /* whole string; SEAM_INVALID, SEAM_LIMIT */
+enum seam_status seam_double_parse(const char *s, size_t n, double *out); /* locale-free */
+size_t seam_double_format(double d, char out[32]); /* shortest that reads back equal */
 
 /* Text to a value of the given type and back. An empty string is null for every type but text.
  * The text value points into `s`.                                                                 */
-enum seam_status seam_value_parse(const char *s, size_t n, enum seam_value_type t, unsigned scale, struct seam_value *out);
+enum seam_status seam_value_parse(const char *s, size_t n, enum seam_value_type t, unsigned scale,
+                                  struct seam_value *out);
 void seam_value_format(const struct seam_value *v, struct seam_buf *out); /* null prints nothing */
 
 #endif

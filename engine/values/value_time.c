@@ -141,8 +141,7 @@ static bool parse_fraction(const char **p, const char *end, uint32_t *micro)
             return false;
     }
     if (digits == 0) return false;
-    for (; digits < 6; digits++)
-        *micro *= 10;
+    for (; digits < 6; digits++) *micro *= 10;
     return true;
 }
 
@@ -232,8 +231,7 @@ size_t seam_time_format(int64_t us, char out[40])
     if (c.micro != 0) {
         *p++ = '.';
         p = put_digits(p, c.micro, 6);
-        while (p[-1] == '0')
-            p--;
+        while (p[-1] == '0') p--;
     }
     *p++ = 'Z';
     *p = '\0';

@@ -29,7 +29,8 @@ static enum seam_status make_room(struct ask_answer *a, struct seam_fault *f)
     return SEAM_OK;
 }
 
-static enum seam_status take_row(struct ask_answer *a, const struct seam_value *row, struct seam_fault *f)
+static enum seam_status take_row(struct ask_answer *a, const struct seam_value *row,
+                                 struct seam_fault *f)
 {
     struct seam_buf text = {0}, key = {0};
     enum seam_status st = make_room(a, f);
@@ -38,8 +39,7 @@ static enum seam_status take_row(struct ask_answer *a, const struct seam_value *
     columnar_sql_json_row(a->columns, a->n, row, &text);
     a->rows[a->count] = seam_arena_strdup(a->arena, (const char *)text.data, text.size);
     if (a->rows[a->count] == NULL) st = no_memory(f);
-    for (int i = 0; i < a->n_key; i++)
-        seam_key_append(&key, &row[a->key_column[i]]);
+    for (int i = 0; i < a->n_key; i++) seam_key_append(&key, &row[a->key_column[i]]);
     if (a->n_key > 0) {
         const char *copy = seam_arena_strdup(a->arena, (const char *)key.data, key.size);
 
@@ -70,18 +70,17 @@ static enum seam_status find_keys(struct ask_answer *a, struct seam_fault *f)
     for (int i = 0; i < a->n_key; i++) {
         int at = 0;
 
-        while (at < a->n && strcmp(a->columns[at].name, a->key_names[i]) != 0)
-            at++;
+        while (at < a->n && strcmp(a->columns[at].name, a->key_names[i]) != 0) at++;
         if (at == a->n)
             return seam_fault_set(f, SEAM_INVALID, a->key_names[i], SEAM_FAULT_NO_OFFSET,
-                             "this key column is not in the answer");
+                                  "this key column is not in the answer");
         a->key_column[i] = at;
     }
     return SEAM_OK;
 }
 
-enum seam_status ask_rows(struct ask_sql_platform *s, const char *sql, struct ask_answer *a, seam_lsn_t *lsn,
-                     struct seam_fault *f)
+enum seam_status ask_rows(struct ask_sql_platform *s, const char *sql, struct ask_answer *a,
+                          seam_lsn_t *lsn, struct seam_fault *f)
 {
     struct columnar_query_options o = {0};
     struct columnar_sql_query q;

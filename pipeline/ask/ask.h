@@ -21,8 +21,9 @@ struct ask_answer {
 
 /* In the order in which they come. *lsn (may be NULL): the moment the answer is of. SEAM_INVALID: a key column is not
  * among the answer's. */
-SEAM_MUST_USE enum seam_status ask_rows(struct ask_sql_platform *s, const char *sql, struct ask_answer *a, seam_lsn_t *lsn,
-                              struct seam_fault *f);
+SEAM_MUST_USE enum seam_status ask_rows(struct ask_sql_platform *s, const char *sql,
+                                        struct ask_answer *a, seam_lsn_t *lsn,
+                                        struct seam_fault *f);
 void ask_answer_free(struct ask_answer *a); /* rows and keys; the arena is the caller's */
 
 #endif

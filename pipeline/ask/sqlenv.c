@@ -45,17 +45,19 @@ static enum seam_status table_rewind(void *ctx, struct seam_fault *f)
 }
 
 /* A statement opens the row store once for each moment it asks about.                               */
-static enum seam_status open_moment(struct ask_sql_platform *s, const struct columnar_sql_moment *m, struct oltp_txn **out,
-                               struct seam_fault *f)
+static enum seam_status open_moment(struct ask_sql_platform *s, const struct columnar_sql_moment *m,
+                                    struct oltp_txn **out, struct seam_fault *f)
 {
     seam_lsn_t lsn = m->kind == COLUMNAR_SQL_AT_LSN ? (seam_lsn_t)m->number : SEAM_LSN_MAX;
     int64_t time_us = m->kind == COLUMNAR_SQL_AT_TIME ? m->wall_us : INT64_MIN;
     enum seam_status st;
 
     if (m->kind == COLUMNAR_SQL_AT_SNAPSHOT || m->kind == COLUMNAR_SQL_AT_TAG)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, "sql", SEAM_FAULT_NO_OFFSET, "the row store is asked AS OF LSN or TIME");
+        return seam_fault_set(f, SEAM_UNSUPPORTED, "sql", SEAM_FAULT_NO_OFFSET,
+                              "the row store is asked AS OF LSN or TIME");
     if (s->n_open == SQL_OPEN_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, "sql", SEAM_FAULT_NO_OFFSET, "more than %d tables of the row store", SQL_OPEN_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, "sql", SEAM_FAULT_NO_OFFSET,
+                              "more than %d tables of the row store", SQL_OPEN_MAX);
     st = platform_open_reader(s->platform, lsn, time_us, &s->db[s->n_open], f);
     if (st == SEAM_OK) st = oltp_read_begin(s->db[s->n_open], &s->txn[s->n_open], f);
     if (st == SEAM_OK) *out = s->txn[s->n_open];
@@ -63,8 +65,9 @@ static enum seam_status open_moment(struct ask_sql_platform *s, const struct col
     return st;
 }
 
-static enum seam_status resolve_table(struct ask_sql_platform *s, const char *name, const struct columnar_sql_moment *m, struct seam_arena *a,
-                                 struct columnar_sql_rows *out, struct seam_fault *f)
+static enum seam_status resolve_table(struct ask_sql_platform *s, const char *name,
+                                      const struct columnar_sql_moment *m, struct seam_arena *a,
+                                      struct columnar_sql_rows *out, struct seam_fault *f)
 {
     struct table_rows *t = seam_arena_zalloc(a, sizeof *t);
     struct columnar_plan_column *columns;
@@ -76,7 +79,8 @@ static enum seam_status resolve_table(struct ask_sql_platform *s, const char *na
     if (st != SEAM_OK) return st;
     t->schema = oltp_schema(t->txn, t->table);
     columns = seam_arena_zalloc(a, t->schema->column_count * sizeof *columns);
-    if (columns == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory");
+    if (columns == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory");
     for (int i = 0; i < t->schema->column_count; i++) {
         const struct seam_column *c = &t->schema->columns[i];
 
@@ -84,15 +88,22 @@ static enum seam_status resolve_table(struct ask_sql_platform *s, const char *na
         columns[t->n] = (struct columnar_plan_column){c->name, (uint8_t)c->type, c->scale};
         t->column[t->n++] = i;
     }
-    *out = (struct columnar_sql_rows){columns, t->n, {table_next, table_rewind, t}, oltp_txn_lsn(t->txn)};
+    *out = (struct columnar_sql_rows){
+        columns, t->n, {table_next, table_rewind, t}, oltp_txn_lsn(t->txn)};
     return SEAM_OK;
 }
 
 /* ---- a view as rows: they are few, so they are gathered ---- */
 
-struct view_rows { struct seam_value *rows; size_t count, cap, next; int n; struct seam_arena *a; };
+struct view_rows {
+    struct seam_value *rows;
+    size_t count, cap, next;
+    int n;
+    struct seam_arena *a;
+};
 
-static enum seam_status gather(void *ctx, const struct view_column *columns, int n, const struct seam_value *row)
+static enum seam_status gather(void *ctx, const struct view_column *columns, int n,
+                               const struct seam_value *row)
 {
     struct view_rows *v = ctx;
 
@@ -110,7 +121,9 @@ static enum seam_status gather(void *ctx, const struct view_column *columns, int
         struct seam_value *out = &v->rows[v->count * (size_t)n + (size_t)i];
 
         *out = row[i];
-        if (out->type == SEAM_V_TEXT && (out->s = seam_arena_strdup(v->a, row[i].s, row[i].len)) == NULL) return SEAM_NOMEM;
+        if (out->type == SEAM_V_TEXT &&
+            (out->s = seam_arena_strdup(v->a, row[i].s, row[i].len)) == NULL)
+            return SEAM_NOMEM;
     }
     v->count++;
     return SEAM_OK;
@@ -143,8 +156,9 @@ static enum seam_status open_views(struct ask_sql_platform *s, struct seam_fault
     return st == SEAM_OK ? view_reader_open(s->platform->io, dir, &s->views, f) : st;
 }
 
-static enum seam_status resolve_view(struct ask_sql_platform *s, const char *name, const struct columnar_sql_moment *m, struct seam_arena *a,
-                                struct columnar_sql_rows *out, struct seam_fault *f)
+static enum seam_status resolve_view(struct ask_sql_platform *s, const char *name,
+                                     const struct columnar_sql_moment *m, struct seam_arena *a,
+                                     struct columnar_sql_rows *out, struct seam_fault *f)
 {
     struct view_rows *v = seam_arena_zalloc(a, sizeof *v);
     const struct view_column *described;
@@ -153,18 +167,22 @@ static enum seam_status resolve_view(struct ask_sql_platform *s, const char *nam
     enum seam_status st;
 
     if (m->kind != COLUMNAR_SQL_NOW)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, "sql", SEAM_FAULT_NO_OFFSET, "a view has no past: ask gold AS OF instead");
+        return seam_fault_set(f, SEAM_UNSUPPORTED, "sql", SEAM_FAULT_NO_OFFSET,
+                              "a view has no past: ask gold AS OF instead");
     if (v == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory");
     st = open_views(s, f);
     if (st == SEAM_OK) st = view_describe(s->views, name, &described, &v->n, f);
     if (st != SEAM_OK) return st;
     v->a = a;
     columns = seam_arena_zalloc(a, (size_t)v->n * sizeof *columns);
-    if (columns == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory");
+    if (columns == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory");
     for (int i = 0; i < v->n; i++) {
-        columns[i] = (struct columnar_plan_column){seam_arena_strdup(a, described[i].name, strlen(described[i].name)), described[i].type,
-                                          described[i].scale};
-        if (columns[i].name == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory");
+        columns[i] = (struct columnar_plan_column){
+            seam_arena_strdup(a, described[i].name, strlen(described[i].name)), described[i].type,
+            described[i].scale};
+        if (columns[i].name == NULL)
+            return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory");
     }
     st = view_scan(s->views, name, gather, v, f);
     view_reader_position(s->views, &at);
@@ -172,8 +190,9 @@ static enum seam_status resolve_view(struct ask_sql_platform *s, const char *nam
     return st;
 }
 
-static enum seam_status resolve(void *ctx, const char *name, const struct columnar_sql_moment *m, struct seam_arena *a,
-                           struct columnar_sql_rows *out, struct seam_fault *f)
+static enum seam_status resolve(void *ctx, const char *name, const struct columnar_sql_moment *m,
+                                struct seam_arena *a, struct columnar_sql_rows *out,
+                                struct seam_fault *f)
 {
     return strncmp(name, "view_", 5) == 0 ? resolve_view(ctx, name + 5, m, a, out, f)
                                           : resolve_table(ctx, name, m, a, out, f);
@@ -207,18 +226,24 @@ static enum seam_status open_readers(struct ask_sql_platform *s, struct seam_fau
         st = platform_sink_path(s->platform, sinks[i], dir, f);
         if (st != SEAM_OK || !seam_io_exists(s->platform->io, dir)) continue;
         st = columnar_open_reader(s->platform->io, dir, &o, &s->readers[s->reader_count], &none);
-        if (st == SEAM_OK) s->reader_count++;
-        else if (st == SEAM_NOT_FOUND) st = SEAM_OK; /* never published */
-        else if (f != NULL) *f = none;
+        if (st == SEAM_OK)
+            s->reader_count++;
+        else if (st == SEAM_NOT_FOUND)
+            st = SEAM_OK; /* never published */
+        else if (f != NULL)
+            *f = none;
     }
     return st;
 }
 
-enum seam_status ask_sql_platform_open(struct ask_sql_platform *s, const struct platform *p, struct seam_fault *f)
+enum seam_status ask_sql_platform_open(struct ask_sql_platform *s, const struct platform *p,
+                                       struct seam_fault *f)
 {
     *s = (struct ask_sql_platform){.platform = p};
-    s->env = (struct columnar_sql_env){.readers = (const struct columnar_reader *const *)s->readers, .resolve = resolve,
-                              .names = names, .ctx = s};
+    s->env = (struct columnar_sql_env){.readers = (const struct columnar_reader *const *)s->readers,
+                                       .resolve = resolve,
+                                       .names = names,
+                                       .ctx = s};
     return ask_sql_platform_next(s, f);
 }
 
@@ -245,7 +270,8 @@ enum seam_status ask_sql_platform_next(struct ask_sql_platform *s, struct seam_f
         s->reader_count = 0;
         st = open_readers(s, f);
     } else {
-        for (size_t i = 0; st == SEAM_OK && i < s->reader_count; i++) st = columnar_refresh(s->readers[i], NULL, f);
+        for (size_t i = 0; st == SEAM_OK && i < s->reader_count; i++)
+            st = columnar_refresh(s->readers[i], NULL, f);
     }
     s->env.reader_count = s->reader_count;
     return st;

@@ -24,9 +24,11 @@ struct ask_sql_platform {
     struct view_reader *views;
 };
 
-SEAM_MUST_USE enum seam_status ask_sql_platform_open(struct ask_sql_platform *s, const struct platform *p, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+ask_sql_platform_open(struct ask_sql_platform *s, const struct platform *p, struct seam_fault *f);
 /* Takes in what was published since; closes what the last statement opened.                         */
-SEAM_MUST_USE enum seam_status ask_sql_platform_next(struct ask_sql_platform *s, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status ask_sql_platform_next(struct ask_sql_platform *s,
+                                                     struct seam_fault *f);
 void ask_sql_platform_close(struct ask_sql_platform *s);
 
 #endif

@@ -8,37 +8,51 @@
 const char *audit_type_name(enum audit_type t)
 {
     static const char *const names[AUDIT_TYPE_COUNT] = {
-        "?", "OrderPlaced", "OrderChanged", "Shipped", "Cancelled", "PaymentTaken", "Refunded", "OrderDeleted", "LineAdded",
-        "LineChanged", "LineRemoved", "Restated", "Gap"};
+        "?",        "OrderPlaced",  "OrderChanged", "Shipped",     "Cancelled",   "PaymentTaken",
+        "Refunded", "OrderDeleted", "LineAdded",    "LineChanged", "LineRemoved", "Restated",
+        "Gap"};
 
     return t > 0 && t < AUDIT_TYPE_COUNT ? names[t] : names[0];
 }
 
-static enum seam_status table(struct oltp_txn *t, bool create, const char *name, const char *json, uint32_t *out, struct seam_fault *f)
+static enum seam_status table(struct oltp_txn *t, bool create, const char *name, const char *json,
+                              uint32_t *out, struct seam_fault *f)
 {
     enum seam_status st = oltp_table(t, name, out, NULL);
 
-    if (st == SEAM_NOT_FOUND && create) return oltp_create_table_json(t, json, strlen(json), out, f);
-    return st == SEAM_OK ? SEAM_OK : seam_fault_set(f, st, name, SEAM_FAULT_NO_OFFSET, "the audit store has no such table yet");
+    if (st == SEAM_NOT_FOUND && create)
+        return oltp_create_table_json(t, json, strlen(json), out, f);
+    return st == SEAM_OK ? SEAM_OK
+                         : seam_fault_set(f, st, name, SEAM_FAULT_NO_OFFSET,
+                                          "the audit store has no such table yet");
 }
 
-enum seam_status audit_tables_open(struct oltp_txn *t, bool create, struct audit_tables *out, struct seam_fault *f)
+enum seam_status audit_tables_open(struct oltp_txn *t, bool create, struct audit_tables *out,
+                                   struct seam_fault *f)
 {
-    static const char meta[] = "{\"table\":\"meta\",\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
-                               "{\"name\":\"lsn\",\"type\":\"int64\"},{\"name\":\"wall_us\",\"type\":\"int64\"},"
-                               "{\"name\":\"events\",\"type\":\"int64\"}]}";
+    static const char meta[] =
+        "{\"table\":\"meta\",\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
+        "{\"name\":\"lsn\",\"type\":\"int64\"},{\"name\":\"wall_us\",\"type\":\"int64\"},"
+        "{\"name\":\"events\",\"type\":\"int64\"}]}";
     static const char events[] =
         "{\"table\":\"events\",\"key\":[\"order_id\",\"version\"],\"columns\":["
         "{\"name\":\"order_id\",\"type\":\"int64\"},{\"name\":\"version\",\"type\":\"int64\"},"
-        "{\"name\":\"number\",\"type\":\"int64\"},{\"name\":\"lsn\",\"type\":\"int64\"},{\"name\":\"seq\",\"type\":\"int64\"},"
-        "{\"name\":\"at\",\"type\":\"timestamp\"},{\"name\":\"type\",\"type\":\"int64\"},{\"name\":\"op\",\"type\":\"int64\"},"
-        "{\"name\":\"line\",\"type\":\"int64\"},{\"name\":\"key\",\"type\":\"text\"},{\"name\":\"row\",\"type\":\"text\"},"
+        "{\"name\":\"number\",\"type\":\"int64\"},{\"name\":\"lsn\",\"type\":\"int64\"},{\"name\":"
+        "\"seq\",\"type\":\"int64\"},"
+        "{\"name\":\"at\",\"type\":\"timestamp\"},{\"name\":\"type\",\"type\":\"int64\"},{\"name\":"
+        "\"op\",\"type\":\"int64\"},"
+        "{\"name\":\"line\",\"type\":\"int64\"},{\"name\":\"key\",\"type\":\"text\"},{\"name\":"
+        "\"row\",\"type\":\"text\"},"
         "{\"name\":\"event_id\",\"type\":\"text\"},{\"name\":\"actor\",\"type\":\"text\"},"
-        "{\"name\":\"causation\",\"type\":\"text\"},{\"name\":\"correlation\",\"type\":\"text\"},{\"name\":\"hash\",\"type\":\"text\"}],"
+        "{\"name\":\"causation\",\"type\":\"text\"},{\"name\":\"correlation\",\"type\":\"text\"},{"
+        "\"name\":\"hash\",\"type\":\"text\"}],"
         "\"indexes\":[{\"name\":\"by_number\",\"columns\":[\"number\"],\"unique\":true}]}";
-    static const char heads[] = "{\"table\":\"heads\",\"key\":[\"order_id\"],\"columns\":[{\"name\":\"order_id\",\"type\":\"int64\"},"
-                                "{\"name\":\"version\",\"type\":\"int64\"},{\"name\":\"hash\",\"type\":\"text\"}]}";
-    static const char roots[] = "{\"table\":\"roots\",\"key\":[\"segment\"],\"columns\":[{\"name\":\"segment\",\"type\":\"int64\"},"
+    static const char heads[] =
+        "{\"table\":\"heads\",\"key\":[\"order_id\"],\"columns\":[{\"name\":\"order_id\",\"type\":"
+        "\"int64\"},"
+        "{\"name\":\"version\",\"type\":\"int64\"},{\"name\":\"hash\",\"type\":\"text\"}]}";
+    static const char roots[] = "{\"table\":\"roots\",\"key\":[\"segment\"],\"columns\":[{\"name\":"
+                                "\"segment\",\"type\":\"int64\"},"
                                 "{\"name\":\"root\",\"type\":\"text\"}]}";
     enum seam_status st = table(t, create, "meta", meta, &out->meta, f);
 
@@ -56,16 +70,19 @@ static void hash_bytes(struct seam_sha256 *s, struct wal_bytes b)
     if (b.size > 0) seam_sha256_update(s, b.data, b.size);
 }
 
-void audit_event_hash(const struct audit_event *e, const uint8_t before[AUDIT_HASH], uint8_t out[AUDIT_HASH])
+void audit_event_hash(const struct audit_event *e, const uint8_t before[AUDIT_HASH],
+                      uint8_t out[AUDIT_HASH])
 {
-    const int64_t numbers[] = {e->order, (int64_t)e->version, (int64_t)e->number, (int64_t)e->lsn, (int64_t)e->seq, e->at_us};
+    const int64_t numbers[] = {e->order,        (int64_t)e->version, (int64_t)e->number,
+                               (int64_t)e->lsn, (int64_t)e->seq,     e->at_us};
     const uint8_t small[] = {(uint8_t)e->type, (uint8_t)e->op, (uint8_t)e->line};
     struct seam_sha256 s;
     uint8_t n[SEAM_VARINT_MAX];
 
     seam_sha256_init(&s);
     seam_sha256_update(&s, before, AUDIT_HASH);
-    for (size_t i = 0; i < SEAM_ARRAY_LEN(numbers); i++) seam_sha256_update(&s, n, seam_put_varint(n, seam_zigzag(numbers[i])));
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(numbers); i++)
+        seam_sha256_update(&s, n, seam_put_varint(n, seam_zigzag(numbers[i])));
     seam_sha256_update(&s, small, sizeof small);
     hash_bytes(&s, e->key);
     hash_bytes(&s, e->row);
@@ -76,7 +93,10 @@ void audit_event_hash(const struct audit_event *e, const uint8_t before[AUDIT_HA
     seam_sha256_final(&s, out);
 }
 
-static struct seam_value v_of(struct wal_bytes b) { return seam_v_text(b.data != NULL ? (const char *)b.data : "", b.size); }
+static struct seam_value v_of(struct wal_bytes b)
+{
+    return seam_v_text(b.data != NULL ? (const char *)b.data : "", b.size);
+}
 
 void audit_event_values(const struct audit_event *e, struct seam_value out[EV_COLUMNS])
 {
@@ -98,23 +118,38 @@ void audit_event_values(const struct audit_event *e, struct seam_value out[EV_CO
     out[EV_HASH] = seam_v_text((const char *)e->hash, AUDIT_HASH);
 }
 
-static struct wal_bytes b_of(const struct seam_value *v) { return (struct wal_bytes){(const uint8_t *)v->s, v->len}; }
+static struct wal_bytes b_of(const struct seam_value *v)
+{
+    return (struct wal_bytes){(const uint8_t *)v->s, v->len};
+}
 
-enum seam_status audit_event_of_row(const struct seam_schema *s, struct wal_bytes row, struct audit_event *out, struct seam_fault *f)
+enum seam_status audit_event_of_row(const struct seam_schema *s, struct wal_bytes row,
+                                    struct audit_event *out, struct seam_fault *f)
 {
     struct seam_value v[SEAM_COLUMNS_MAX];
     enum seam_status st = seam_row_decode(s, row.data, row.size, v, f);
 
     if (st != SEAM_OK) return st;
-    if (v[EV_HASH].len != AUDIT_HASH || v[EV_TYPE].i < 1 || v[EV_TYPE].i >= AUDIT_TYPE_COUNT || v[EV_OP].i < WAL_OP_INSERT ||
-        v[EV_OP].i > WAL_OP_DELETE || (v[EV_LINE].i != 0 && v[EV_LINE].i != 1))
-        return seam_fault_set(f, SEAM_CORRUPT, "audit", (uint64_t)v[EV_NUMBER].i, "a row that is no event");
-    *out = (struct audit_event){
-        .order = v[EV_ORDER].i, .version = (uint64_t)v[EV_VERSION].i, .number = (uint64_t)v[EV_NUMBER].i,
-        .lsn = (seam_lsn_t)v[EV_LSN].i, .seq = (uint64_t)v[EV_SEQ].i, .at_us = v[EV_AT].i, .type = (enum audit_type)v[EV_TYPE].i,
-        .op = (enum wal_change_op)v[EV_OP].i, .line = v[EV_LINE].i != 0, .key = b_of(&v[EV_KEY]), .row = b_of(&v[EV_ROW]),
-        .event_id = b_of(&v[EV_ID]), .actor = b_of(&v[EV_ACTOR]), .causation = b_of(&v[EV_CAUSE]),
-        .correlation = b_of(&v[EV_CORRELATION])};
+    if (v[EV_HASH].len != AUDIT_HASH || v[EV_TYPE].i < 1 || v[EV_TYPE].i >= AUDIT_TYPE_COUNT ||
+        v[EV_OP].i < WAL_OP_INSERT || v[EV_OP].i > WAL_OP_DELETE ||
+        (v[EV_LINE].i != 0 && v[EV_LINE].i != 1))
+        return seam_fault_set(f, SEAM_CORRUPT, "audit", (uint64_t)v[EV_NUMBER].i,
+                              "a row that is no event");
+    *out = (struct audit_event){.order = v[EV_ORDER].i,
+                                .version = (uint64_t)v[EV_VERSION].i,
+                                .number = (uint64_t)v[EV_NUMBER].i,
+                                .lsn = (seam_lsn_t)v[EV_LSN].i,
+                                .seq = (uint64_t)v[EV_SEQ].i,
+                                .at_us = v[EV_AT].i,
+                                .type = (enum audit_type)v[EV_TYPE].i,
+                                .op = (enum wal_change_op)v[EV_OP].i,
+                                .line = v[EV_LINE].i != 0,
+                                .key = b_of(&v[EV_KEY]),
+                                .row = b_of(&v[EV_ROW]),
+                                .event_id = b_of(&v[EV_ID]),
+                                .actor = b_of(&v[EV_ACTOR]),
+                                .causation = b_of(&v[EV_CAUSE]),
+                                .correlation = b_of(&v[EV_CORRELATION])};
     memcpy(out->hash, v[EV_HASH].s, AUDIT_HASH);
     return SEAM_OK;
 }
@@ -125,7 +160,9 @@ bool audit_same_row(const struct seam_schema *s, struct wal_bytes a, struct wal_
     struct seam_hash128 ha, hb;
 
     if (wal_bytes_equal(a, b)) return true;
-    if (seam_row_decode(s, a.data, a.size, va, NULL) != SEAM_OK || seam_row_decode(s, b.data, b.size, vb, NULL) != SEAM_OK) return false;
+    if (seam_row_decode(s, a.data, a.size, va, NULL) != SEAM_OK ||
+        seam_row_decode(s, b.data, b.size, vb, NULL) != SEAM_OK)
+        return false;
     ha = seam_row_hash(s, va);
     hb = seam_row_hash(s, vb);
     return ha.lo == hb.lo && ha.hi == hb.hi;
@@ -141,10 +178,12 @@ bool audit_gap_get(struct wal_bytes row, seam_lsn_t *from, uint64_t *restated)
 {
     const uint8_t *p = row.data;
 
-    return seam_get_varint(&p, row.data + row.size, from) && seam_get_varint(&p, row.data + row.size, restated);
+    return seam_get_varint(&p, row.data + row.size, from) &&
+           seam_get_varint(&p, row.data + row.size, restated);
 }
 
-void audit_hash_pair(const uint8_t a[AUDIT_HASH], const uint8_t b[AUDIT_HASH], uint8_t out[AUDIT_HASH])
+void audit_hash_pair(const uint8_t a[AUDIT_HASH], const uint8_t b[AUDIT_HASH],
+                     uint8_t out[AUDIT_HASH])
 {
     struct seam_sha256 s;
 
@@ -157,7 +196,8 @@ void audit_hash_pair(const uint8_t a[AUDIT_HASH], const uint8_t b[AUDIT_HASH], u
 void audit_merkle_root(uint8_t (*hashes)[AUDIT_HASH], uint8_t out[AUDIT_HASH])
 {
     for (size_t n = AUDIT_SEGMENT; n > 1; n /= 2)
-        for (size_t i = 0; i < n / 2; i++) audit_hash_pair(hashes[2 * i], hashes[2 * i + 1], hashes[i]);
+        for (size_t i = 0; i < n / 2; i++)
+            audit_hash_pair(hashes[2 * i], hashes[2 * i + 1], hashes[i]);
     memcpy(out, hashes[0], AUDIT_HASH);
 }
 
@@ -166,7 +206,8 @@ void audit_merkle_root(uint8_t (*hashes)[AUDIT_HASH], uint8_t out[AUDIT_HASH])
 struct audit_line *audit_state_line(const struct audit_state *s, struct wal_bytes key)
 {
     for (size_t i = 0; i < s->count; i++)
-        if (wal_bytes_equal((struct wal_bytes){s->lines[i].key.data, s->lines[i].key.size}, key)) return &s->lines[i];
+        if (wal_bytes_equal((struct wal_bytes){s->lines[i].key.data, s->lines[i].key.size}, key))
+            return &s->lines[i];
     return NULL;
 }
 

@@ -7,7 +7,10 @@
 #include "engine/values/row.h"
 #include "pipeline/audit/audit_read.h"
 
-struct customer { int64_t id, orders, lines, units; __int128 value; };
+struct customer {
+    int64_t id, orders, lines, units;
+    __int128 value;
+};
 
 struct projector {
     struct audit_schemas schemas;
@@ -23,8 +26,9 @@ struct projector {
 struct model {
     const char *name;
     enum seam_status (*event)(struct projector *p, const struct audit_event *e); /* may be NULL */
-    enum seam_status (*order)(struct projector *p, int64_t order);              /* an order is folded; may be NULL */
-    enum seam_status (*end)(struct projector *p);                               /* may be NULL */
+    enum seam_status (*order)(struct projector *p,
+                              int64_t order);     /* an order is folded; may be NULL */
+    enum seam_status (*end)(struct projector *p); /* may be NULL */
 };
 
 static void emit(struct projector *p)
@@ -43,8 +47,10 @@ static enum seam_status timeline_event(struct projector *p, const struct audit_e
     seam_jw_init(&w, &p->out);
     seam_jw_object(&w);
     seam_jw_key(&w, "order_id");
-    if (e->order == AUDIT_OWN_CHAIN) seam_jw_null(&w);
-    else seam_jw_int(&w, e->order);
+    if (e->order == AUDIT_OWN_CHAIN)
+        seam_jw_null(&w);
+    else
+        seam_jw_int(&w, e->order);
     seam_jw_key(&w, "version");
     seam_jw_uint(&w, e->version);
     seam_jw_key(&w, "lsn");
@@ -70,7 +76,8 @@ static int by_key(const void *a, const void *b)
     return seam_key_compare(x->key.data, x->key.size, y->key.data, y->key.size);
 }
 
-static enum seam_status decode(struct projector *p, const struct seam_schema *s, const struct seam_buf *row, struct seam_value *out)
+static enum seam_status decode(struct projector *p, const struct seam_schema *s,
+                               const struct seam_buf *row, struct seam_value *out)
 {
     return seam_row_decode(s, row->data, row->size, out, p->f);
 }
@@ -101,7 +108,8 @@ static enum seam_status orders_order(struct projector *p, int64_t order)
 
 static struct customer *customer_of(struct projector *p, int64_t id)
 {
-    for (size_t i = 0; i < p->cap; i++) { /* an open-addressing table keyed by id; 0 orders = free */
+    for (size_t i = 0; i < p->cap;
+         i++) { /* an open-addressing table keyed by id; 0 orders = free */
         size_t at = (seam_hash64_u64((uint64_t)id) + i) & (p->cap - 1);
 
         if (p->customers[at].orders > 0 && p->customers[at].id == id) return &p->customers[at];
@@ -147,10 +155,12 @@ static enum seam_status customers_order(struct projector *p, int64_t order)
     if (!p->state.exists) return SEAM_OK;
     if (customer < 0 || status < 0 || quantity < 0 || price < 0)
         return seam_fault_set(p->f, SEAM_UNSUPPORTED, "customers", SEAM_FAULT_NO_OFFSET,
-                         "needs the columns customer_id, status, quantity and unit_price");
+                              "needs the columns customer_id, status, quantity and unit_price");
     st = decode(p, os, &p->state.order, v);
     if (st != SEAM_OK || v[customer].type != SEAM_V_INT) return st;
-    if (v[status].type == SEAM_V_TEXT && v[status].len == 9 && memcmp(v[status].s, "cancelled", 9) == 0) return SEAM_OK;
+    if (v[status].type == SEAM_V_TEXT && v[status].len == 9 &&
+        memcmp(v[status].s, "cancelled", 9) == 0)
+        return SEAM_OK;
     st = grow_customers(p);
     if (st != SEAM_OK) return st;
     c = customer_of(p, v[customer].i);
@@ -186,10 +196,14 @@ static enum seam_status customers_end(struct projector *p)
         const struct customer *c = &p->customers[i];
 
         if (c->value > INT64_MAX || c->value < INT64_MIN)
-            return seam_fault_set(p->f, SEAM_LIMIT, "customers", SEAM_FAULT_NO_OFFSET, "a value is beyond 64 bits");
+            return seam_fault_set(p->f, SEAM_LIMIT, "customers", SEAM_FAULT_NO_OFFSET,
+                                  "a value is beyond 64 bits");
         text[seam_decimal_format((int64_t)c->value, scale, text)] = '\0';
-        seam_buf_printf(&p->out, "{\"customer_id\":%lld,\"orders\":%lld,\"lines\":%lld,\"units\":%lld,\"value\":\"%s\"}\n",
-                   (long long)c->id, (long long)c->orders, (long long)c->lines, (long long)c->units, text);
+        seam_buf_printf(&p->out,
+                        "{\"customer_id\":%lld,\"orders\":%lld,\"lines\":%lld,\"units\":%lld,"
+                        "\"value\":\"%s\"}\n",
+                        (long long)c->id, (long long)c->orders, (long long)c->lines,
+                        (long long)c->units, text);
         emit(p);
     }
     return SEAM_OK;
@@ -203,7 +217,8 @@ static const struct model models[] = {
 
 /* ---- the fold ---- */
 
-static enum seam_status fold_all(struct audit_reader *r, const struct model *m, struct projector *p, seam_lsn_t as_of)
+static enum seam_status fold_all(struct audit_reader *r, const struct model *m, struct projector *p,
+                                 seam_lsn_t as_of)
 {
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
@@ -229,8 +244,10 @@ static enum seam_status fold_all(struct audit_reader *r, const struct model *m, 
     return st == SEAM_OK && m->end != NULL ? m->end(p) : st;
 }
 
-enum seam_status audit_project(struct audit_reader *r, const char *model, struct audit_schemas schemas, seam_lsn_t as_of,
-                          void (*write)(void *ctx, const char *s, size_t n), void *ctx, struct seam_fault *f)
+enum seam_status audit_project(struct audit_reader *r, const char *model,
+                               struct audit_schemas schemas, seam_lsn_t as_of,
+                               void (*write)(void *ctx, const char *s, size_t n), void *ctx,
+                               struct seam_fault *f)
 {
     struct projector p = {.schemas = schemas, .write = write, .ctx = ctx, .f = f};
     const struct model *m = NULL;
@@ -239,9 +256,11 @@ enum seam_status audit_project(struct audit_reader *r, const char *model, struct
     for (size_t i = 0; i < SEAM_ARRAY_LEN(models); i++)
         if (strcmp(models[i].name, model) == 0) m = &models[i];
     if (m == NULL)
-        return seam_fault_set(f, SEAM_NOT_FOUND, model, SEAM_FAULT_NO_OFFSET, "no such read model: orders, timeline, customers");
+        return seam_fault_set(f, SEAM_NOT_FOUND, model, SEAM_FAULT_NO_OFFSET,
+                              "no such read model: orders, timeline, customers");
     if (schemas.orders == NULL || schemas.lines == NULL)
-        return seam_fault_set(f, SEAM_NOT_FOUND, model, SEAM_FAULT_NO_OFFSET, "the audit has not been told the orders' schemas yet");
+        return seam_fault_set(f, SEAM_NOT_FOUND, model, SEAM_FAULT_NO_OFFSET,
+                              "the audit has not been told the orders' schemas yet");
     st = fold_all(r, m, &p, as_of);
     audit_state_free(&p.state);
     seam_buf_free(&p.out);

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "engine/base/cpu.h"
-#include "engine/values/row.h"
 #include "engine/base/thread.h"
+#include "engine/values/row.h"
 #include "pipeline/audit/audit_read.h"
 
 enum { RANGES_PER_THREAD = 8, THREADS_AT_MOST = 32 };
@@ -18,7 +18,7 @@ struct audit_worker {
     struct oltp_txn *audit, *source; /* read transactions of this thread */
     struct audit_state state;
     struct audit_proof counts;
-    struct seam_buf difference;           /* the first, with the order it belongs to */
+    struct seam_buf difference; /* the first, with the order it belongs to */
     int64_t difference_order;
 };
 
@@ -27,14 +27,14 @@ struct prover {
     struct oltp *db;
     uint32_t orders, lines;
     const struct seam_schema *orders_schema, *lines_schema;
-    int64_t low, high;               /* ids with events or rows */
+    int64_t low, high; /* ids with events or rows */
     size_t ranges;
     struct audit_worker workers[THREADS_AT_MOST];
     struct seam_fault *f;
 };
 
-static void differ(struct prover *p, struct audit_worker *w, int64_t order, const char *what, const struct seam_schema *s,
-                   struct wal_bytes folded, struct wal_bytes live)
+static void differ(struct prover *p, struct audit_worker *w, int64_t order, const char *what,
+                   const struct seam_schema *s, struct wal_bytes folded, struct wal_bytes live)
 {
     struct seam_value v[SEAM_COLUMNS_MAX];
 
@@ -56,7 +56,10 @@ static void differ(struct prover *p, struct audit_worker *w, int64_t order, cons
     }
 }
 
-static struct wal_bytes bytes_of(const struct seam_buf *b) { return (struct wal_bytes){b->data, b->size}; }
+static struct wal_bytes bytes_of(const struct seam_buf *b)
+{
+    return (struct wal_bytes){b->data, b->size};
+}
 
 /* The folded order against the rows, which the cursors stand in front of.                           */
 static enum seam_status compare_lines(struct prover *p, struct audit_worker *w, int64_t order)
@@ -75,14 +78,19 @@ static enum seam_status compare_lines(struct prover *p, struct audit_worker *w, 
         const struct audit_line *l = audit_state_line(&w->state, row.key);
 
         live++;
-        if (l == NULL) differ(p, w, order, "a line that no event added", p->lines_schema, (struct wal_bytes){0}, row.row);
+        if (l == NULL)
+            differ(p, w, order, "a line that no event added", p->lines_schema,
+                   (struct wal_bytes){0}, row.row);
         else if (!audit_same_row(p->lines_schema, bytes_of(&l->row), row.row))
-            differ(p, w, order, "a line is not what its events say", p->lines_schema, bytes_of(&l->row), row.row);
+            differ(p, w, order, "a line is not what its events say", p->lines_schema,
+                   bytes_of(&l->row), row.row);
     }
     oltp_cursor_close(c);
     seam_buf_free(&key);
     if (st == SEAM_END) st = SEAM_OK;
-    if (st == SEAM_OK && live < w->state.count) differ(p, w, order, "a line that its events added is not there", p->lines_schema, (struct wal_bytes){0}, (struct wal_bytes){0});
+    if (st == SEAM_OK && live < w->state.count)
+        differ(p, w, order, "a line that its events added is not there", p->lines_schema,
+               (struct wal_bytes){0}, (struct wal_bytes){0});
     w->counts.lines += live;
     return st;
 }
@@ -94,18 +102,23 @@ static enum seam_status compare_order(struct prover *p, struct audit_worker *w, 
     enum seam_status st = oltp_get(w->source, p->orders, &id, &row, NULL);
     bool live = st == SEAM_OK;
 
-    if (st != SEAM_OK && st != SEAM_NOT_FOUND) return seam_fault_set(p->f, st, "orders", SEAM_FAULT_NO_OFFSET, "could not be read");
+    if (st != SEAM_OK && st != SEAM_NOT_FOUND)
+        return seam_fault_set(p->f, st, "orders", SEAM_FAULT_NO_OFFSET, "could not be read");
     w->counts.orders++;
     if (live != w->state.exists)
-        differ(p, w, order, live ? "it is there, and its events say it is not" : "its events say it is there, and it is not",
+        differ(p, w, order,
+               live ? "it is there, and its events say it is not"
+                    : "its events say it is there, and it is not",
                p->orders_schema, bytes_of(&w->state.order), live ? row.row : (struct wal_bytes){0});
     else if (live && !audit_same_row(p->orders_schema, bytes_of(&w->state.order), row.row))
-        differ(p, w, order, "it is not what its events say", p->orders_schema, bytes_of(&w->state.order), row.row);
+        differ(p, w, order, "it is not what its events say", p->orders_schema,
+               bytes_of(&w->state.order), row.row);
     return compare_lines(p, w, order);
 }
 
 /* Folds and compares every order with id in [from, to].                                             */
-static enum seam_status prove_range(struct prover *p, struct audit_worker *w, int64_t from, int64_t to)
+static enum seam_status prove_range(struct prover *p, struct audit_worker *w, int64_t from,
+                                    int64_t to)
 {
     struct seam_value low = seam_v_int(from), high = seam_v_int(to);
     struct seam_buf lk = {0}, hk = {0};
@@ -159,7 +172,8 @@ static enum seam_status prove_chunk(void *ctx, size_t begin, size_t end, int thr
 
 static enum seam_status first_and_last(struct prover *p, struct seam_fault *f)
 {
-    struct seam_value own = seam_v_int(AUDIT_OWN_CHAIN + 1); /* the audit's own events are no order's */
+    struct seam_value own =
+        seam_v_int(AUDIT_OWN_CHAIN + 1); /* the audit's own events are no order's */
     struct seam_buf key = {0};
     struct oltp_range orders = {0};
     struct oltp_cursor *c = NULL;
@@ -176,7 +190,8 @@ static enum seam_status first_and_last(struct prover *p, struct seam_fault *f)
         p->low = e.order;
         oltp_cursor_close(c);
         c = NULL;
-        if (st == SEAM_OK) st = oltp_cursor_open(p->r->txn, p->r->tables.events, 0, &orders, 0, &c, f);
+        if (st == SEAM_OK)
+            st = oltp_cursor_open(p->r->txn, p->r->tables.events, 0, &orders, 0, &c, f);
         if (st == SEAM_OK) st = oltp_cursor_prev(c, &row, f);
         if (st == SEAM_OK) st = audit_event_of_row(p->r->schema, row.row, &e, f);
         p->high = e.order;
@@ -200,8 +215,9 @@ static enum seam_status add_gap(void *ctx, const struct audit_event *e)
 }
 
 /* An order with rows and without any event at all would be met by no fold: their number is compared.   */
-static enum seam_status orders_without_events(struct prover *p, struct oltp_txn *source, struct audit_proof *out, struct seam_buf *difference,
-                                         struct seam_fault *f)
+static enum seam_status orders_without_events(struct prover *p, struct oltp_txn *source,
+                                              struct audit_proof *out, struct seam_buf *difference,
+                                              struct seam_fault *f)
 {
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
@@ -211,15 +227,20 @@ static enum seam_status orders_without_events(struct prover *p, struct oltp_txn 
     while (st == SEAM_OK && (st = oltp_cursor_next(c, &row, f)) == SEAM_OK) {
         struct oltp_row head;
 
-        st = seam_row_get(p->orders_schema, row.row.data, row.row.size, p->orders_schema->key[0], &id, f);
-        if (st != SEAM_OK || oltp_get(p->r->txn, p->r->tables.heads, &id, &head, NULL) == SEAM_OK) continue;
-        if (out->different++ == 0) seam_buf_printf(difference, "order %" PRId64 ": it is there, and no event tells of it\n", id.i);
+        st = seam_row_get(p->orders_schema, row.row.data, row.row.size, p->orders_schema->key[0],
+                          &id, f);
+        if (st != SEAM_OK || oltp_get(p->r->txn, p->r->tables.heads, &id, &head, NULL) == SEAM_OK)
+            continue;
+        if (out->different++ == 0)
+            seam_buf_printf(difference,
+                            "order %" PRId64 ": it is there, and no event tells of it\n", id.i);
     }
     oltp_cursor_close(c);
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-static void gather(struct prover *p, int threads, struct audit_proof *out, struct seam_buf *difference)
+static void gather(struct prover *p, int threads, struct audit_proof *out,
+                   struct seam_buf *difference)
 {
     int64_t first = INT64_MAX;
 
@@ -242,8 +263,9 @@ static void gather(struct prover *p, int threads, struct audit_proof *out, struc
     }
 }
 
-enum seam_status audit_prove(const struct platform *platform, const char *dir, int threads, struct audit_proof *out,
-                        struct seam_buf *difference, struct seam_fault *f)
+enum seam_status audit_prove(const struct platform *platform, const char *dir, int threads,
+                             struct audit_proof *out, struct seam_buf *difference,
+                             struct seam_fault *f)
 {
     struct prover *p = calloc(1, sizeof *p);
     const struct seam_json *config = platform_sink_config(platform, "audit");
@@ -261,8 +283,12 @@ enum seam_status audit_prove(const struct platform *platform, const char *dir, i
         st = oltp_read_begin(p->r->db, &p->workers[i].audit, f);
         if (st == SEAM_OK) st = oltp_read_begin(p->db, &p->workers[i].source, f);
     }
-    if (st == SEAM_OK) st = oltp_table(p->workers[0].source, seam_json_string(config, "orders", "orders"), &p->orders, f);
-    if (st == SEAM_OK) st = oltp_table(p->workers[0].source, seam_json_string(config, "lines", "order_lines"), &p->lines, f);
+    if (st == SEAM_OK)
+        st = oltp_table(p->workers[0].source, seam_json_string(config, "orders", "orders"),
+                        &p->orders, f);
+    if (st == SEAM_OK)
+        st = oltp_table(p->workers[0].source, seam_json_string(config, "lines", "order_lines"),
+                        &p->lines, f);
     if (st == SEAM_OK) st = first_and_last(p, f);
     if (st == SEAM_OK) {
         p->orders_schema = oltp_schema(p->workers[0].source, p->orders);
@@ -279,6 +305,7 @@ enum seam_status audit_prove(const struct platform *platform, const char *dir, i
     free(p);
     out->elapsed_ns = seam_clock_mono_ns(platform->clock) - start;
     if (st == SEAM_OK && out->different > 0)
-        return seam_fault_set(f, SEAM_DRIFT, "audit", SEAM_FAULT_NO_OFFSET, "%" PRIu64 " orders are not what their events say", out->different);
+        return seam_fault_set(f, SEAM_DRIFT, "audit", SEAM_FAULT_NO_OFFSET,
+                              "%" PRIu64 " orders are not what their events say", out->different);
     return st;
 }

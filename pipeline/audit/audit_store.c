@@ -15,10 +15,10 @@ struct audit_store {
     const char *orders, *lines; /* names of the source's tables */
     struct seam_trace *trace;
     seam_lsn_t applied;
-    uint64_t events;            /* so far: the next event's number */
+    uint64_t events; /* so far: the next event's number */
     /* what the shop said of the transaction being applied */
     seam_lsn_t said_lsn;
-    char said[4][AUDIT_ID_MAX]; /* event id, actor, causation, correlation */
+    char said[4][AUDIT_ID_MAX];     /* event id, actor, causation, correlation */
     uint8_t (*segment)[AUDIT_HASH]; /* hashes of the open segment */
     /* while a snapshot is taken over: the gap it closes, and the order its rows are compared with */
     bool in_gap, folded;
@@ -39,7 +39,8 @@ static enum seam_status load_meta(struct audit_store *s, struct seam_fault *f)
     enum seam_status st = oltp_get(s->txn, s->tables.meta, &id, &r, NULL);
 
     if (st == SEAM_NOT_FOUND) return SEAM_OK;
-    if (st == SEAM_OK) st = seam_row_decode(oltp_schema(s->txn, s->tables.meta), r.row.data, r.row.size, v, f);
+    if (st == SEAM_OK)
+        st = seam_row_decode(oltp_schema(s->txn, s->tables.meta), r.row.data, r.row.size, v, f);
     if (st != SEAM_OK) return st;
     s->applied = (seam_lsn_t)v[1].i;
     s->events = (uint64_t)v[3].i;
@@ -56,10 +57,12 @@ static enum seam_status load_segment(struct audit_store *s, struct seam_fault *f
     struct oltp_cursor *c = NULL;
     struct oltp_row r;
     struct audit_event e;
-    enum seam_status st = oltp_key(s->txn, s->tables.events, s->tables.by_number, &from, 1, &key, f);
+    enum seam_status st =
+        oltp_key(s->txn, s->tables.events, s->tables.by_number, &from, 1, &key, f);
 
     range.lower = (struct wal_bytes){key.data, key.size};
-    if (st == SEAM_OK) st = oltp_cursor_open(s->txn, s->tables.events, s->tables.by_number, &range, 0, &c, f);
+    if (st == SEAM_OK)
+        st = oltp_cursor_open(s->txn, s->tables.events, s->tables.by_number, &range, 0, &c, f);
     while (st == SEAM_OK && (st = oltp_cursor_next(c, &r, f)) == SEAM_OK) {
         st = audit_event_of_row(oltp_schema(s->txn, s->tables.events), r.row, &e, f);
         if (st == SEAM_OK) memcpy(s->segment[e.number % AUDIT_SEGMENT], e.hash, AUDIT_HASH);
@@ -69,8 +72,9 @@ static enum seam_status load_segment(struct audit_store *s, struct seam_fault *f
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-enum seam_status audit_store_open(struct seam_io *io, struct seam_clock *clock, const char *dir, const char *orders, const char *lines,
-                             struct seam_trace *trace, struct audit_store **out, struct seam_fault *f)
+enum seam_status audit_store_open(struct seam_io *io, struct seam_clock *clock, const char *dir,
+                                  const char *orders, const char *lines, struct seam_trace *trace,
+                                  struct audit_store **out, struct seam_fault *f)
 {
     struct audit_store *s = calloc(1, sizeof *s);
     enum seam_status st;
@@ -105,24 +109,34 @@ void audit_store_close(struct audit_store *s)
     free(s);
 }
 
-seam_lsn_t audit_store_applied(const struct audit_store *s) { return s->applied; }
+seam_lsn_t audit_store_applied(const struct audit_store *s)
+{
+    return s->applied;
+}
 
 /* What has happened to an order, told from its status.                                              */
 static enum audit_type order_type(const struct seam_schema *s, const struct sink_change *c)
 {
-    static const struct { const char *status; enum audit_type type; } kinds[] = {
-        {"shipped", AUDIT_SHIPPED}, {"cancelled", AUDIT_CANCELLED}, {"paid", AUDIT_PAID}, {"refunded", AUDIT_REFUNDED}};
+    static const struct {
+        const char *status;
+        enum audit_type type;
+    } kinds[] = {{"shipped", AUDIT_SHIPPED},
+                 {"cancelled", AUDIT_CANCELLED},
+                 {"paid", AUDIT_PAID},
+                 {"refunded", AUDIT_REFUNDED}};
     struct seam_value before[SEAM_COLUMNS_MAX], after[SEAM_COLUMNS_MAX];
     int status = seam_schema_column(s, "status");
 
     if (c->op == WAL_OP_INSERT) return AUDIT_ORDER_PLACED;
     if (c->op == WAL_OP_DELETE) return AUDIT_ORDER_DELETED;
-    if (c->before.data == NULL || seam_row_decode(s, c->before.data, c->before.size, before, NULL) != SEAM_OK ||
+    if (c->before.data == NULL ||
+        seam_row_decode(s, c->before.data, c->before.size, before, NULL) != SEAM_OK ||
         seam_row_decode(s, c->after.data, c->after.size, after, NULL) != SEAM_OK)
         return AUDIT_ORDER_CHANGED;
     for (size_t i = 0; status >= 0 && i < SEAM_ARRAY_LEN(kinds); i++)
-        if (!seam_value_equal(&before[status], &after[status]) && after[status].type == SEAM_V_TEXT &&
-            after[status].len == strlen(kinds[i].status) && memcmp(after[status].s, kinds[i].status, after[status].len) == 0)
+        if (!seam_value_equal(&before[status], &after[status]) &&
+            after[status].type == SEAM_V_TEXT && after[status].len == strlen(kinds[i].status) &&
+            memcmp(after[status].s, kinds[i].status, after[status].len) == 0)
             return kinds[i].type;
     return AUDIT_ORDER_CHANGED;
 }
@@ -135,7 +149,9 @@ static enum seam_status order_of(const struct sink_change *c, int64_t *order, st
     int column = seam_schema_column(c->schema, "order_id");
     enum seam_status st = SEAM_OK;
 
-    if (column < 0) return seam_fault_set(f, SEAM_UNSUPPORTED, c->schema->name, c->offset, "audited tables need a column order_id");
+    if (column < 0)
+        return seam_fault_set(f, SEAM_UNSUPPORTED, c->schema->name, c->offset,
+                              "audited tables need a column order_id");
     if (row.data != NULL) {
         st = seam_row_get(c->schema, row.data, row.size, column, &v, f);
     } else { /* a delete that knows only the key */
@@ -144,12 +160,14 @@ static enum seam_status order_of(const struct sink_change *c, int64_t *order, st
         seam_buf_free(&text);
     }
     if (st == SEAM_OK && v.type != SEAM_V_INT)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, c->schema->name, c->offset, "order_id must be an int64");
+        return seam_fault_set(f, SEAM_UNSUPPORTED, c->schema->name, c->offset,
+                              "order_id must be an int64");
     *order = v.i;
     return st;
 }
 
-static enum seam_status load_head(struct audit_store *s, int64_t order, uint64_t *version, uint8_t hash[AUDIT_HASH], struct seam_fault *f)
+static enum seam_status load_head(struct audit_store *s, int64_t order, uint64_t *version,
+                                  uint8_t hash[AUDIT_HASH], struct seam_fault *f)
 {
     struct seam_value id = seam_v_int(order), v[3];
     struct oltp_row r;
@@ -158,22 +176,27 @@ static enum seam_status load_head(struct audit_store *s, int64_t order, uint64_t
     memset(hash, 0, AUDIT_HASH);
     *version = 0;
     if (st == SEAM_NOT_FOUND) return SEAM_OK;
-    if (st == SEAM_OK) st = seam_row_decode(oltp_schema(s->txn, s->tables.heads), r.row.data, r.row.size, v, f);
+    if (st == SEAM_OK)
+        st = seam_row_decode(oltp_schema(s->txn, s->tables.heads), r.row.data, r.row.size, v, f);
     if (st != SEAM_OK) return st;
     *version = (uint64_t)v[1].i;
-    if (v[2].len != AUDIT_HASH) return seam_fault_set(f, SEAM_CORRUPT, "heads", SEAM_FAULT_NO_OFFSET, "a head without a hash");
+    if (v[2].len != AUDIT_HASH)
+        return seam_fault_set(f, SEAM_CORRUPT, "heads", SEAM_FAULT_NO_OFFSET,
+                              "a head without a hash");
     memcpy(hash, v[2].s, AUDIT_HASH);
     return SEAM_OK;
 }
 
 static enum seam_status close_segment(struct audit_store *s, struct seam_fault *f)
 {
-    uint8_t (*copy)[AUDIT_HASH] = malloc((size_t)AUDIT_SEGMENT * AUDIT_HASH);
+    uint8_t(*copy)[AUDIT_HASH] = malloc((size_t)AUDIT_SEGMENT * AUDIT_HASH);
     uint8_t root[AUDIT_HASH];
-    struct seam_value v[2] = {seam_v_int((int64_t)(s->events / AUDIT_SEGMENT) - 1), seam_v_text((const char *)root, AUDIT_HASH)};
+    struct seam_value v[2] = {seam_v_int((int64_t)(s->events / AUDIT_SEGMENT) - 1),
+                              seam_v_text((const char *)root, AUDIT_HASH)};
     enum seam_status st;
 
-    if (copy == NULL) return seam_fault_set(f, SEAM_NOMEM, "audit", SEAM_FAULT_NO_OFFSET, "no memory");
+    if (copy == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, "audit", SEAM_FAULT_NO_OFFSET, "no memory");
     memcpy(copy, s->segment, (size_t)AUDIT_SEGMENT * AUDIT_HASH);
     audit_merkle_root(copy, root);
     st = oltp_put(s->txn, s->tables.roots, v, f);
@@ -200,8 +223,10 @@ static enum seam_status append(struct audit_store *s, struct audit_event *e, str
     if (st != SEAM_OK) return st;
     memcpy(s->segment[s->events % AUDIT_SEGMENT], e->hash, AUDIT_HASH);
     s->events++;
-    if (s->folded && s->folded_order == e->order && audit_apply(&s->state, e) != SEAM_OK) s->folded = false;
-    SEAM_TRACE(s->trace, "pipeline", "audit_event", SEAM_TI("order", e->order), SEAM_TI("version", e->version), SEAM_TS("type", audit_type_name(e->type)));
+    if (s->folded && s->folded_order == e->order && audit_apply(&s->state, e) != SEAM_OK)
+        s->folded = false;
+    SEAM_TRACE(s->trace, "pipeline", "audit_event", SEAM_TI("order", e->order),
+               SEAM_TI("version", e->version), SEAM_TS("type", audit_type_name(e->type)));
     return s->events % AUDIT_SEGMENT == 0 ? close_segment(s, f) : SEAM_OK;
 }
 
@@ -212,7 +237,10 @@ static struct wal_bytes said(const struct audit_store *s, int i)
 
 /* ---- a snapshot: what its rows are, and the events do not tell ---- */
 
-static enum seam_status fold_event(void *ctx, const struct audit_event *e) { return audit_apply(ctx, e); }
+static enum seam_status fold_event(void *ctx, const struct audit_event *e)
+{
+    return audit_apply(ctx, e);
+}
 
 /* The order as its events have it. A snapshot's rows of one order follow each other. */
 static enum seam_status fold(struct audit_store *s, int64_t order, struct seam_fault *f)
@@ -227,10 +255,14 @@ static enum seam_status fold(struct audit_store *s, int64_t order, struct seam_f
     return st;
 }
 
-static struct wal_bytes bytes_of(const struct seam_buf *b) { return (struct wal_bytes){b->data, b->size}; }
+static struct wal_bytes bytes_of(const struct seam_buf *b)
+{
+    return (struct wal_bytes){b->data, b->size};
+}
 
 /* One row of a snapshot (or one it did not name): an event only when it is not what the events fold to. */
-static enum seam_status restate(struct audit_store *s, const struct sink_change *c, struct audit_event *e, struct seam_fault *f)
+static enum seam_status restate(struct audit_store *s, const struct sink_change *c,
+                                struct audit_event *e, struct seam_fault *f)
 {
     const struct audit_line *line;
     struct wal_bytes known = {NULL, 0};
@@ -238,8 +270,10 @@ static enum seam_status restate(struct audit_store *s, const struct sink_change 
 
     if (st != SEAM_OK) return st;
     line = e->line ? audit_state_line(&s->state, c->key) : NULL;
-    if (line != NULL) known = bytes_of(&line->row);
-    else if (!e->line && s->state.exists) known = bytes_of(&s->state.order);
+    if (line != NULL)
+        known = bytes_of(&line->row);
+    else if (!e->line && s->state.exists)
+        known = bytes_of(&s->state.order);
     if (c->op == WAL_OP_DELETE) {
         if (known.data == NULL) return SEAM_OK;
         e->row = known;
@@ -252,7 +286,8 @@ static enum seam_status restate(struct audit_store *s, const struct sink_change 
     return append(s, e, f);
 }
 
-enum seam_status audit_store_gap(struct audit_store *s, seam_lsn_t from, seam_lsn_t to, int64_t wall_us, struct seam_fault *f)
+enum seam_status audit_store_gap(struct audit_store *s, seam_lsn_t from, seam_lsn_t to,
+                                 int64_t wall_us, struct seam_fault *f)
 {
     (void)f;
     s->in_gap = true;
@@ -264,18 +299,30 @@ enum seam_status audit_store_gap(struct audit_store *s, seam_lsn_t from, seam_ls
 static enum seam_status close_gap(struct audit_store *s, struct seam_fault *f)
 {
     struct seam_buf row = {0};
-    struct audit_event e = {.order = AUDIT_OWN_CHAIN, .lsn = s->gap.to, .at_us = s->gap.at_us, .type = AUDIT_GAP, .op = WAL_OP_INSERT};
+    struct audit_event e = {.order = AUDIT_OWN_CHAIN,
+                            .lsn = s->gap.to,
+                            .at_us = s->gap.at_us,
+                            .type = AUDIT_GAP,
+                            .op = WAL_OP_INSERT};
     enum seam_status st;
 
     audit_gap_put(&row, s->gap.from, s->gap.restated);
     e.row = bytes_of(&row);
-    st = seam_buf_ok(&row) ? append(s, &e, f) : seam_fault_set(f, SEAM_NOMEM, "audit", SEAM_FAULT_NO_OFFSET, "no memory");
+    st = seam_buf_ok(&row)
+             ? append(s, &e, f)
+             : seam_fault_set(f, SEAM_NOMEM, "audit", SEAM_FAULT_NO_OFFSET, "no memory");
     seam_buf_free(&row);
     if (st == SEAM_OK) s->in_gap = false;
     return st;
 }
 
-struct audit_key_list { const struct seam_schema *schema; bool lines; sink_key_fn fn; void *ctx; struct seam_fault *fault; };
+struct audit_key_list {
+    const struct seam_schema *schema;
+    bool lines;
+    sink_key_fn fn;
+    void *ctx;
+    struct seam_fault *fault;
+};
 
 static enum seam_status list_keys(struct audit_state *state, struct audit_key_list *l)
 {
@@ -283,7 +330,8 @@ static enum seam_status list_keys(struct audit_state *state, struct audit_key_li
     struct seam_buf key = {0};
     enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; l->lines && st == SEAM_OK && i < state->count; i++) st = l->fn(l->ctx, bytes_of(&state->lines[i].key), l->fault);
+    for (size_t i = 0; l->lines && st == SEAM_OK && i < state->count; i++)
+        st = l->fn(l->ctx, bytes_of(&state->lines[i].key), l->fault);
     if (!l->lines && state->exists) {
         st = seam_row_decode(l->schema, state->order.data, state->order.size, v, l->fault);
         if (st == SEAM_OK) st = seam_row_key(l->schema, v, &key, l->fault);
@@ -293,7 +341,8 @@ static enum seam_status list_keys(struct audit_state *state, struct audit_key_li
     return st;
 }
 
-enum seam_status audit_store_keys(struct audit_store *s, const struct seam_schema *schema, sink_key_fn fn, void *ctx, struct seam_fault *f)
+enum seam_status audit_store_keys(struct audit_store *s, const struct seam_schema *schema,
+                                  sink_key_fn fn, void *ctx, struct seam_fault *f)
 {
     struct audit_key_list list = {schema, strcmp(schema->name, s->lines) == 0, fn, ctx, f};
     struct audit_state state = {0};
@@ -321,10 +370,16 @@ enum seam_status audit_store_keys(struct audit_store *s, const struct seam_schem
     return st;
 }
 
-enum seam_status audit_store_change(struct audit_store *s, const struct sink_change *c, struct seam_fault *f)
+enum seam_status audit_store_change(struct audit_store *s, const struct sink_change *c,
+                                    struct seam_fault *f)
 {
     bool line = strcmp(c->schema->name, s->lines) == 0;
-    struct audit_event e = {.lsn = c->lsn, .seq = c->seq, .at_us = c->wall_us, .op = c->op, .line = line, .key = c->key,
+    struct audit_event e = {.lsn = c->lsn,
+                            .seq = c->seq,
+                            .at_us = c->wall_us,
+                            .op = c->op,
+                            .line = line,
+                            .key = c->key,
                             .row = c->op == WAL_OP_DELETE ? c->before : c->after};
     enum seam_status st;
 
@@ -333,7 +388,9 @@ enum seam_status audit_store_change(struct audit_store *s, const struct sink_cha
     if (st == SEAM_OK) st = order_of(c, &e.order, f);
     if (st != SEAM_OK) return st;
     if (c->snapshot) return restate(s, c, &e, f);
-    e.type = line ? (c->op == WAL_OP_INSERT ? AUDIT_LINE_ADDED : c->op == WAL_OP_UPDATE ? AUDIT_LINE_CHANGED : AUDIT_LINE_REMOVED)
+    e.type = line ? (c->op == WAL_OP_INSERT   ? AUDIT_LINE_ADDED
+                     : c->op == WAL_OP_UPDATE ? AUDIT_LINE_CHANGED
+                                              : AUDIT_LINE_REMOVED)
                   : order_type(c->schema, c);
     if (s->said_lsn == c->lsn) {
         e.event_id = said(s, 0);
@@ -346,7 +403,8 @@ enum seam_status audit_store_change(struct audit_store *s, const struct sink_cha
 
 /* What an outbox event of topic "order" says (its id, actor, causation, correlation) holds for the changes that follow it in
  * the same transaction. Anything else in the payload is the shop's own.                               */
-enum seam_status audit_store_outbox(struct audit_store *s, const struct sink_outbox *e, struct seam_fault *f)
+enum seam_status audit_store_outbox(struct audit_store *s, const struct sink_outbox *e,
+                                    struct seam_fault *f)
 {
     static const char *const members[] = {"event_id", "actor", "causation", "correlation"};
     struct seam_arena a = {0};
@@ -354,16 +412,19 @@ enum seam_status audit_store_outbox(struct audit_store *s, const struct sink_out
 
     (void)f;
     if (e->topic.size != 5 || memcmp(e->topic.data, "order", 5) != 0) return SEAM_OK;
-    if (seam_json_parse((const char *)e->payload.data, e->payload.size, &a, "outbox", &root, NULL) == SEAM_OK) {
+    if (seam_json_parse((const char *)e->payload.data, e->payload.size, &a, "outbox", &root,
+                        NULL) == SEAM_OK) {
         s->said_lsn = e->lsn;
         for (size_t i = 0; i < SEAM_ARRAY_LEN(members); i++)
-            snprintf(s->said[i], sizeof s->said[i], "%.*s", AUDIT_ID_MAX - 1, seam_json_string(root, members[i], ""));
+            snprintf(s->said[i], sizeof s->said[i], "%.*s", AUDIT_ID_MAX - 1,
+                     seam_json_string(root, members[i], ""));
     }
     seam_arena_free(&a);
     return SEAM_OK;
 }
 
-enum seam_status audit_store_publish(struct audit_store *s, seam_lsn_t lsn, int64_t wall_us, struct seam_fault *f)
+enum seam_status audit_store_publish(struct audit_store *s, seam_lsn_t lsn, int64_t wall_us,
+                                     struct seam_fault *f)
 {
     struct seam_value meta[4] = {seam_v_int(1), seam_v_int((int64_t)lsn), seam_v_int(wall_us)};
     struct oltp_txn *t;

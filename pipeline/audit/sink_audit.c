@@ -15,27 +15,32 @@ static enum seam_status audit_open(struct sink *sink, struct seam_fault *f)
                             &((struct audit_sink *)sink)->store, f);
 }
 
-static enum seam_status audit_change(struct sink *sink, const struct sink_change *c, struct seam_fault *f)
+static enum seam_status audit_change(struct sink *sink, const struct sink_change *c,
+                                     struct seam_fault *f)
 {
     return audit_store_change(((struct audit_sink *)sink)->store, c, f);
 }
 
-static enum seam_status audit_outbox(struct sink *sink, const struct sink_outbox *e, struct seam_fault *f)
+static enum seam_status audit_outbox(struct sink *sink, const struct sink_outbox *e,
+                                     struct seam_fault *f)
 {
     return audit_store_outbox(((struct audit_sink *)sink)->store, e, f);
 }
 
-static enum seam_status audit_gap(struct sink *sink, seam_lsn_t from, seam_lsn_t to, int64_t wall_us, struct seam_fault *f)
+static enum seam_status audit_gap(struct sink *sink, seam_lsn_t from, seam_lsn_t to,
+                                  int64_t wall_us, struct seam_fault *f)
 {
     return audit_store_gap(((struct audit_sink *)sink)->store, from, to, wall_us, f);
 }
 
-static enum seam_status audit_keys(struct sink *sink, const struct seam_schema *schema, sink_key_fn fn, void *ctx, struct seam_fault *f)
+static enum seam_status audit_keys(struct sink *sink, const struct seam_schema *schema,
+                                   sink_key_fn fn, void *ctx, struct seam_fault *f)
 {
     return audit_store_keys(((struct audit_sink *)sink)->store, schema, fn, ctx, f);
 }
 
-static enum seam_status audit_publish(struct sink *sink, seam_lsn_t applied, int64_t wall_us, struct seam_fault *f)
+static enum seam_status audit_publish(struct sink *sink, seam_lsn_t applied, int64_t wall_us,
+                                      struct seam_fault *f)
 {
     return audit_store_publish(((struct audit_sink *)sink)->store, applied, wall_us, f);
 }
@@ -45,7 +50,10 @@ static seam_lsn_t audit_applied(const struct sink *sink)
     return audit_store_applied(((const struct audit_sink *)sink)->store);
 }
 
-static void audit_close(struct sink *sink) { audit_store_close(((struct audit_sink *)sink)->store); }
+static void audit_close(struct sink *sink)
+{
+    audit_store_close(((struct audit_sink *)sink)->store);
+}
 
 const struct sink_ops sink_audit = {
     .name = "audit",

@@ -11,10 +11,11 @@ struct cli_check {
     const struct platform *platform; /* NULL: only the contracts themselves */
     const struct contracts *contracts;
     struct seam_json_writer *json; /* NULL: text */
-    const char *against;      /* folder of older contracts */
+    const char *against;           /* folder of older contracts */
     bool repair, deep, full;
     const char *report; /* file for reconcile's JSON */
-    struct cli_check_record record; /* what the part that runs has to say; kept in the platform after it */
+    struct cli_check_record
+        record; /* what the part that runs has to say; kept in the platform after it */
 };
 
 /* SEAM_OK, SEAM_DRIFT or SEAM_STALE: kept or not; anything else: it could not be checked (cli->fault).     */

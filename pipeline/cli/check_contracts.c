@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "pipeline/cli/check.h"
 #include "pipeline/ask/sqlenv.h"
+#include "pipeline/cli/check.h"
 
 struct live {
     struct cli_check *k;
@@ -90,15 +90,18 @@ static enum seam_status run_rule(void *ctx, const struct contract_rule *rule, st
 }
 
 static void check_column(struct live *l, const struct contract *c, const char *object,
-                         const struct seam_json *p, const struct columnar_plan_column *columns, int n)
+                         const struct seam_json *p, const struct columnar_plan_column *columns,
+                         int n)
 {
-    const char *name = seam_json_string(p, "name", ""), *wanted = seam_json_string(p, "physicalType", "");
+    const char *name = seam_json_string(p, "name", ""),
+               *wanted = seam_json_string(p, "physicalType", "");
     char is[40], why[128];
 
     for (int i = 0; i < n; i++) {
         if (strcmp(columns[i].name, name) != 0) continue;
         snprintf(is, sizeof is, "%s", seam_value_type_name(columns[i].type));
-        if (columns[i].type == SEAM_V_DECIMAL) snprintf(is, sizeof is, "decimal(%d)", columns[i].scale);
+        if (columns[i].type == SEAM_V_DECIMAL)
+            snprintf(is, sizeof is, "decimal(%d)", columns[i].scale);
         if (strcmp(is, wanted) == 0) return;
         snprintf(why, sizeof why, "is %s, the contract says %s", is, wanted);
         found(l, c->name, object, name, "schema", why);
@@ -109,8 +112,8 @@ static void check_column(struct live *l, const struct contract *c, const char *o
 
 /* The live table has every column of the contract, with its type. *there is false when this platform has no such
  * table at all.                                                                                     */
-static enum seam_status check_schema(struct live *l, const struct contract *c, const struct seam_json *o,
-                                bool *there)
+static enum seam_status check_schema(struct live *l, const struct contract *c,
+                                     const struct seam_json *o, bool *there)
 {
     const char *table = seam_json_string(o, "physicalName", "");
     char sql[SEAM_NAME_MAX_BYTES + 32];
@@ -124,7 +127,8 @@ static enum seam_status check_schema(struct live *l, const struct contract *c, c
     if (st != SEAM_OK) return st;
     st = columnar_sql_prepare(&l->sql->env, sql, strlen(sql), &a, &q, &local);
     if (st == SEAM_OK) {
-        for (const struct seam_json *p = seam_json_get(o, "properties")->child; p != NULL; p = p->next)
+        for (const struct seam_json *p = seam_json_get(o, "properties")->child; p != NULL;
+             p = p->next)
             check_column(l, c, seam_json_string(o, "name", ""), p, q.columns, q.n_columns);
     } else {
         *there = false;
@@ -139,8 +143,8 @@ static enum seam_status check_live(struct live *l, const struct contract *c)
     bool whole = true;
     enum seam_status st = SEAM_OK;
 
-    for (const struct seam_json *o = seam_json_get(c->root, "schema")->child; st == SEAM_OK && o != NULL;
-         o = o->next) {
+    for (const struct seam_json *o = seam_json_get(c->root, "schema")->child;
+         st == SEAM_OK && o != NULL; o = o->next) {
         bool there = true;
 
         if (seam_json_string(o, "physicalName", NULL) != NULL) st = check_schema(l, c, o, &there);
@@ -221,8 +225,8 @@ enum seam_status check_contracts(struct cli_check *k)
                l.rules, l.broken);
     }
     snprintf(k->record.detail, sizeof k->record.detail,
-             "%zu contracts, %zu rules asked of live data, %zu broken", k->contracts->count, l.rules,
-             l.broken);
+             "%zu contracts, %zu rules asked of live data, %zu broken", k->contracts->count,
+             l.rules, l.broken);
     seam_arena_free(&a);
     return st != SEAM_OK ? st : l.broken > 0 ? SEAM_DRIFT : SEAM_OK;
 }

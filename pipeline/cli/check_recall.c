@@ -14,7 +14,8 @@ static const struct contract *promise_of(const struct contracts *set)
     return NULL;
 }
 
-static void report(struct cli_check *k, const struct contract *by, const struct hnsw_tune_check_result *r, bool kept)
+static void report(struct cli_check *k, const struct contract *by,
+                   const struct hnsw_tune_check_result *r, bool kept)
 {
     struct cli_check_record *rec = &k->record;
 
@@ -24,12 +25,14 @@ static void report(struct cli_check *k, const struct contract *by, const struct 
     rec->recall_high = r->recall_high;
     rec->promised = by->recall;
     rec->ef = r->ef;
-    snprintf(rec->detail, sizeof rec->detail, "recall@%d %.4f (95 %%: %.4f to %.4f) at ef %u, promised %.3f",
-             NEAREST, r->recall_mean, r->recall_low, r->recall_high, r->ef, by->recall);
+    snprintf(rec->detail, sizeof rec->detail,
+             "recall@%d %.4f (95 %%: %.4f to %.4f) at ef %u, promised %.3f", NEAREST,
+             r->recall_mean, r->recall_low, r->recall_high, r->ef, by->recall);
     if (k->json == NULL) {
-        printf("%s: recall@%d %.4f (95 %%: %.4f to %.4f; p5 %.3f) in %zu searches at ef %u, promised %.3f: %s\n", by->name,
-               NEAREST, r->recall_mean, r->recall_low, r->recall_high, r->recall_p5, r->samples, r->ef, by->recall,
-               kept ? "kept" : "broken");
+        printf("%s: recall@%d %.4f (95 %%: %.4f to %.4f; p5 %.3f) in %zu searches at ef %u, "
+               "promised %.3f: %s\n",
+               by->name, NEAREST, r->recall_mean, r->recall_low, r->recall_high, r->recall_p5,
+               r->samples, r->ef, by->recall, kept ? "kept" : "broken");
         return;
     }
     seam_jw_key(k->json, "recall");

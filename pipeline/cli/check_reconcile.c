@@ -72,8 +72,8 @@ static void side_json(struct seam_json_writer *w, const char *name, const char *
 }
 
 /* What was found and both sides, as `source` and `store` are called here; the object is left open. */
-static void sides_json(struct seam_json_writer *w, const struct reconcile_difference *d, const char *source,
-                       const char *store)
+static void sides_json(struct seam_json_writer *w, const struct reconcile_difference *d,
+                       const char *source, const char *store)
 {
     seam_jw_object(w);
     seam_jw_key(w, "verdict");
@@ -132,8 +132,7 @@ static void results_json(struct seam_json_writer *w, const struct reconcile_repo
         }
         seam_jw_key(w, "list");
         seam_jw_array(w);
-        for (size_t d = 0; d < x->shown; d++)
-            difference_json(w, &x->list[d]);
+        for (size_t d = 0; d < x->shown; d++) difference_json(w, &x->list[d]);
         seam_jw_end_array(w);
         seam_jw_end_object(w);
     }
@@ -175,8 +174,7 @@ static void query_json(struct seam_json_writer *w, const struct reconcile_result
 static void queries_json(struct seam_json_writer *w, const struct reconcile_report *r)
 {
     seam_jw_array(w);
-    for (size_t i = 0; i < r->count; i++)
-        query_json(w, &r->results[i]);
+    for (size_t i = 0; i < r->count; i++) query_json(w, &r->results[i]);
     seam_jw_end_array(w);
 }
 
@@ -192,8 +190,8 @@ static void print_query(const struct reconcile_result *x)
     for (size_t i = 0; i < x->shown && i < SHOWN_TEXT_MAX; i++) {
         const struct reconcile_difference *d = &x->list[i];
 
-        printf("%s %s %s%s%s\n", x->store, x->table, d->key_text,
-               *d->key_text != '\0' ? ": " : "", reconcile_verdict_name(d->verdict));
+        printf("%s %s %s%s%s\n", x->store, x->table, d->key_text, *d->key_text != '\0' ? ": " : "",
+               reconcile_verdict_name(d->verdict));
         printf("  kept       %s\n", d->store != NULL ? d->store : "-");
         printf("  recomputed %s\n", d->source != NULL ? d->source : "-");
     }
@@ -222,8 +220,7 @@ static bool wait_applied(struct cli_check *k, seam_lsn_t lsn)
         size_t n = 0, there = 0;
 
         if (freshness_measure(k->platform, k->contracts, list, &n, NULL) != SEAM_OK) return false;
-        for (size_t i = 0; i < n; i++)
-            there += list[i].to >= lsn;
+        for (size_t i = 0; i < n; i++) there += list[i].to >= lsn;
         if (there == n) return true;
         k->cli->clock->sleep_us(k->cli->clock, 20000);
     }
@@ -261,7 +258,7 @@ static void round_json(struct seam_json_writer *w, const struct round *r,
 }
 
 static enum seam_status write_report(struct cli_check *k, const struct round *rows,
-                                const struct round *queries)
+                                     const struct round *queries)
 {
     static const char *const row_names[] = {"found", "rows_emitted", "repair_lsn", "after_repair"},
                              *const query_names[] = {"queries", "requests_emitted",
@@ -377,8 +374,9 @@ enum seam_status check_reconcile(struct cli_check *k)
              rows.before.differences, queries.before.differences,
              rows.before.differences + queries.before.differences == 0 ? ""
              : clean                                                   ? "; repaired"
-             : rows.lsn != SEAM_LSN_NONE || queries.lsn != SEAM_LSN_NONE ? "; a repair is on its way"
-                                                               : "; seam check DIR reconcile --repair");
+             : rows.lsn != SEAM_LSN_NONE || queries.lsn != SEAM_LSN_NONE
+                 ? "; a repair is on its way"
+                 : "; seam check DIR reconcile --repair");
     reconcile_free(&rows.before);
     reconcile_free(&rows.after);
     reconcile_free(&queries.before);

@@ -22,7 +22,8 @@ static const char *self_path(const char *argv0, char out[1024])
     return out;
 }
 
-static void run_in_child(const char *program, const char *const *args, const char *log_path, pid_t parent)
+static void run_in_child(const char *program, const char *const *args, const char *log_path,
+                         pid_t parent)
 {
     const char *argv[ARGS_MAX] = {program};
     int n = 1;
@@ -45,7 +46,7 @@ static void run_in_child(const char *program, const char *const *args, const cha
 }
 
 enum seam_status child_start(struct cli_child *c, const char *name, const char *program,
-                        const char *const *args, const char *log_path, struct seam_fault *f)
+                             const char *const *args, const char *log_path, struct seam_fault *f)
 {
     char self[1024];
     const char *path = self_path(program, self);
@@ -55,9 +56,12 @@ enum seam_status child_start(struct cli_child *c, const char *name, const char *
     fflush(stdout);
     fflush(stderr);
     pid = fork();
-    if (pid < 0) return seam_fault_set_os(f, SEAM_IO, name, SEAM_FAULT_NO_OFFSET, errno, "could not start a process");
+    if (pid < 0)
+        return seam_fault_set_os(f, SEAM_IO, name, SEAM_FAULT_NO_OFFSET, errno,
+                                 "could not start a process");
     if (pid == 0) run_in_child(path, args, log_path, parent);
-    if (name != c->name) snprintf(c->name, sizeof c->name, "%s", name); /* the same name when started again */
+    if (name != c->name)
+        snprintf(c->name, sizeof c->name, "%s", name); /* the same name when started again */
     c->pid = pid;
     return SEAM_OK;
 }
@@ -71,7 +75,9 @@ bool child_running(struct cli_child *c, int *exit_code)
     got = waitpid(c->pid, &status, WNOHANG);
     if (got == 0) return true;
     if (exit_code != NULL)
-        *exit_code = got < 0 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        *exit_code = got < 0             ? -1
+                     : WIFEXITED(status) ? WEXITSTATUS(status)
+                                         : 128 + WTERMSIG(status);
     c->pid = 0;
     return false;
 }

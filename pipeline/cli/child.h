@@ -15,10 +15,11 @@ struct cli_child {
 
 /* Runs `program args...` (args ends with NULL) with its output appended to log_path (NULL: ours). The
  * child dies with us, so that an interrupted `run` leaves no process behind.                      */
-SEAM_MUST_USE enum seam_status child_start(struct cli_child *c, const char *name, const char *program,
-                                 const char *const *args, const char *log_path, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status child_start(struct cli_child *c, const char *name,
+                                           const char *program, const char *const *args,
+                                           const char *log_path, struct seam_fault *f);
 bool child_running(struct cli_child *c, int *exit_code); /* reaps it when it has ended */
-void child_stop(struct cli_child *c);                    /* SIGTERM, then SIGKILL after 10 s; reaps */
-void child_kill(struct cli_child *c);                    /* SIGKILL; reaps */
+void child_stop(struct cli_child *c); /* SIGTERM, then SIGKILL after 10 s; reaps */
+void child_kill(struct cli_child *c); /* SIGKILL; reaps */
 
 #endif

@@ -15,15 +15,24 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/clock.h"
+#include "engine/base/lsn.h"
+#include "engine/base/status.h"
 #include "engine/io/io.h"
 #include "engine/text/json.h"
-#include "engine/base/lsn.h"
 #include "engine/text/opts.h"
-#include "engine/base/status.h"
 #include "pipeline/platform.h"
 
-enum { EXIT_FINE = 0, EXIT_CHECK_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_DAMAGED = 4,
-       EXIT_IO = 5, EXIT_CONFLICT = 6, EXIT_SLA = 7, EXIT_INTERRUPTED = 130 };
+enum {
+    EXIT_FINE = 0,
+    EXIT_CHECK_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_FOUND = 3,
+    EXIT_DAMAGED = 4,
+    EXIT_IO = 5,
+    EXIT_CONFLICT = 6,
+    EXIT_SLA = 7,
+    EXIT_INTERRUPTED = 130
+};
 
 struct cli_command;
 
@@ -31,11 +40,11 @@ struct cli {
     struct seam_io *io;
     struct seam_clock *clock;
     const struct cli_command *command; /* the one running, for help and messages */
-    const char *program;           /* argv[0], to run ourselves as a child process */
+    const char *program;               /* argv[0], to run ourselves as a child process */
     bool json, help, quiet;
-    bool color;                    /* stdout is a terminal and NO_COLOR is unset */
-    bool progress;                 /* stderr is a terminal and not --quiet */
-    struct seam_fault fault;            /* commands pass &c->fault down */
+    bool color;              /* stdout is a terminal and NO_COLOR is unset */
+    bool progress;           /* stderr is a terminal and not --quiet */
+    struct seam_fault fault; /* commands pass &c->fault down */
 };
 
 struct cli_command {
@@ -43,7 +52,7 @@ struct cli_command {
     const char *usage;   /* "DIR TABLE KEY" */
     const char *summary; /* one line for the list */
     int (*run)(struct cli *c, int argc, char **argv);
-    const char *group;   /* heading in `seam help` */
+    const char *group; /* heading in `seam help` */
 };
 
 enum { CLI_ARGS_MAX = 64 };
@@ -66,9 +75,9 @@ void cli_footer(struct cli *c, seam_lsn_t as_of, int64_t age_us, const char *not
 
 /* Aligned text tables: header, then rows of cells; numbers are right-aligned.                      */
 struct cli_table_out {
-    struct seam_buf cells;     /* terminated strings, one after another */
-    size_t columns, rows; /* rows include the header */
-    uint64_t right;       /* bit i: column i is right-aligned */
+    struct seam_buf cells; /* terminated strings, one after another */
+    size_t columns, rows;  /* rows include the header */
+    uint64_t right;        /* bit i: column i is right-aligned */
 };
 void table_begin(struct cli_table_out *t, size_t columns, uint64_t right_aligned);
 void table_cell(struct cli_table_out *t, const char *fmt, ...) SEAM_PRINTF_LIKE(2, 3);

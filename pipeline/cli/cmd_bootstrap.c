@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "pipeline/relay/bootstrap.h"
 #include "pipeline/cli/cli.h"
+#include "pipeline/relay/bootstrap.h"
 
 static void show_progress(void *ctx, uint64_t rows, uint64_t total)
 {

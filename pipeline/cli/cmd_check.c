@@ -74,8 +74,7 @@ enum seam_status check_freshness(struct cli_check *k)
     if (k->json != NULL) {
         seam_jw_key(k->json, "freshness");
         seam_jw_array(k->json);
-        for (size_t i = 0; i < n; i++)
-            freshness_json(k->json, &list[i]);
+        for (size_t i = 0; i < n; i++) freshness_json(k->json, &list[i]);
         seam_jw_end_array(k->json);
         seam_jw_key(k->json, "first_behind");
         if (late != NULL)
@@ -103,8 +102,10 @@ enum seam_status check_freshness(struct cli_check *k)
 static const struct cmd_check_part {
     const char *name;
     enum seam_status (*run)(struct cli_check *);
-} parts[] = {{"contracts", check_contracts}, {"freshness", check_freshness},
-             {"reconcile", check_reconcile}, {"recall", check_recall}};
+} parts[] = {{"contracts", check_contracts},
+             {"freshness", check_freshness},
+             {"reconcile", check_reconcile},
+             {"recall", check_recall}};
 
 /* For the status page. A record that cannot be written (a folder of another user) is said, and changes no verdict. */
 static void leave_record(struct cli_check *k, const char *name, enum seam_status st)
@@ -120,7 +121,7 @@ static void leave_record(struct cli_check *k, const char *name, enum seam_status
              st == SEAM_OK      ? "kept"
              : st == SEAM_DRIFT ? "drift"
              : st == SEAM_STALE ? "late"
-                              : "not checked");
+                                : "not checked");
     if (st != SEAM_OK && st != SEAM_DRIFT && st != SEAM_STALE)
         snprintf(r->detail, sizeof r->detail, "%s", k->cli->fault.why);
     r->at[seam_time_format(seam_clock_wall_us(k->platform->clock), r->at)] = '\0';
@@ -198,16 +199,21 @@ int cmd_check(struct cli *c, int argc, char **argv)
     struct cli_check k = {.cli = c};
     const struct seam_opt opts[] = {
         {"repair", 0, SEAM_OPT_FLAG, NULL,
-         "reconcile: emit the differing rows again from the source, and ask for differing groups of "
-         "views and gold to be computed again, through the log", &k.repair},
-        {"deep", 0, SEAM_OPT_FLAG, NULL, "reconcile: analyse and embed every document again, also when there are more than 100,000",
+         "reconcile: emit the differing rows again from the source, and ask for differing groups "
+         "of "
+         "views and gold to be computed again, through the log",
+         &k.repair},
+        {"deep", 0, SEAM_OPT_FLAG, NULL,
+         "reconcile: analyse and embed every document again, also when there are more than 100,000",
          &k.deep},
         {"full", 0, SEAM_OPT_FLAG, NULL,
          "reconcile: read everything, also where digests of an earlier run are kept", &k.full},
-        {"report", 0, SEAM_OPT_STRING, "FILE", "reconcile: write the report as JSON, too", &k.report},
+        {"report", 0, SEAM_OPT_STRING, "FILE", "reconcile: write the report as JSON, too",
+         &k.report},
         {"against", 0, SEAM_OPT_STRING, "FOLDER",
          "contracts: refuse what is incompatible with the older ones there", &k.against},
-        {"markdown", 0, SEAM_OPT_FLAG, NULL, "contracts: print docs/reference/contracts.md", &table},
+        {"markdown", 0, SEAM_OPT_FLAG, NULL, "contracts: print docs/reference/contracts.md",
+         &table},
     };
     struct contracts contracts;
     struct seam_arena arena = {0};

@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "engine/values/row.h"
-#include "pipeline/shop/assets.h"
 #include "pipeline/cli/child.h"
 #include "pipeline/cli/probe.h"
 #include "pipeline/cli/story.h"
 #include "pipeline/relay/relay.h"
+#include "pipeline/shop/assets.h"
 #include "pipeline/sinks/sink.h"
 #include "pipeline/sinks/sinks.h"
 #include "pipeline/stream/stream.h"
@@ -32,15 +32,18 @@ struct demo {
 
 static void heading(struct demo *d, int step, const char *text)
 {
-    printf("%s\n%d. %s%s\n", d->c->color ? "\033[1m" : "", step, text, d->c->color ? "\033[0m" : "");
+    printf("%s\n%d. %s%s\n", d->c->color ? "\033[1m" : "", step, text,
+           d->c->color ? "\033[0m" : "");
     fflush(stdout);
 }
 
 /* A check that the closing line counts.                                                             */
 static void prove(struct demo *d, bool held, const char *what)
 {
-    if (held) d->proved++;
-    else d->failed++;
+    if (held)
+        d->proved++;
+    else
+        d->failed++;
     if (!held) printf("   FAILED: %s\n", what);
 }
 
@@ -53,9 +56,11 @@ static enum seam_status load(struct demo *d, int64_t orders)
     struct shop_gen_stats s = {0};
     uint64_t start;
     double seconds;
-    enum seam_status st = platform_create(d->c->io, d->c->clock, d->dir, shop.text, shop.size, 1, &d->c->fault);
+    enum seam_status st =
+        platform_create(d->c->io, d->c->clock, d->dir, shop.text, shop.size, 1, &d->c->fault);
 
-    if (st == SEAM_OK) st = platform_open(d->c->io, d->c->clock, d->dir, &d->platform, &d->c->fault);
+    if (st == SEAM_OK)
+        st = platform_open(d->c->io, d->c->clock, d->dir, &d->platform, &d->c->fault);
     if (st == SEAM_OK) st = platform_open_source(&d->platform, &d->source, &d->c->fault);
     start = seam_clock_mono_ns(d->c->clock);
     if (st == SEAM_OK) st = load_catalogue(d->c, d->source.db);
@@ -64,7 +69,8 @@ static enum seam_status load(struct demo *d, int64_t orders)
     seconds = (double)(seam_clock_mono_ns(d->c->clock) - start) / 1e9;
     printf("   %" PRIu64 " orders of %" PRIu64 " customers with %" PRIu64 " lines: %" PRIu64
            " transactions in %.1f s (%.0f/s), up to LSN %" PRIu64 "\n",
-           s.orders, s.customers, s.lines, s.transactions, seconds, (double)s.transactions / seconds, s.lsn);
+           s.orders, s.customers, s.lines, s.transactions, seconds,
+           (double)s.transactions / seconds, s.lsn);
     prove(d, s.orders == (uint64_t)orders, "every order was generated");
     return oltp_checkpoint(d->source.db, &d->c->fault);
 }
@@ -78,7 +84,8 @@ static enum seam_status start_part(struct demo *d, const char *verb, const char 
     enum seam_status st = seam_path_join(log, d->dir, "run.log", &d->c->fault);
 
     if (st != SEAM_OK) return st;
-    return child_start(&d->children[d->n_children++], name != NULL ? name : verb, d->c->program, args, log, &d->c->fault);
+    return child_start(&d->children[d->n_children++], name != NULL ? name : verb, d->c->program,
+                       args, log, &d->c->fault);
 }
 
 static enum seam_status start_parts(struct demo *d)
@@ -98,7 +105,7 @@ static enum seam_status parts_alive(struct demo *d)
 
         if (!child_running(&d->children[i], &code))
             return seam_fault_set(&d->c->fault, SEAM_IO, d->children[i].name, SEAM_FAULT_NO_OFFSET,
-                             "the process ended with %d: see %s/run.log", code, d->dir);
+                                  "the process ended with %d: see %s/run.log", code, d->dir);
     }
     return SEAM_OK;
 }
@@ -120,13 +127,16 @@ static enum seam_status wait_for_sinks(struct demo *d, seam_lsn_t lsn)
 
         done = 0;
         for (size_t i = 0; i < sinks; i++)
-            for (size_t k = 0; k < n; k++) done += strcmp(names[i], list[k].name) == 0 && list[k].lsn >= lsn;
+            for (size_t k = 0; k < n; k++)
+                done += strcmp(names[i], list[k].name) == 0 && list[k].lsn >= lsn;
         if (done == sinks) break;
         d->c->clock->sleep_us(d->c->clock, 5000);
         st = parts_alive(d);
-        if (st == SEAM_OK && seam_clock_mono_ns(d->c->clock) - start > CATCH_UP_TIMEOUT_S * 1000000000ull)
-            st = seam_fault_set(&d->c->fault, SEAM_TIMEOUT, d->dir, SEAM_FAULT_NO_OFFSET, "%zu of %zu sinks caught up within %d s", done,
-                           sinks, CATCH_UP_TIMEOUT_S);
+        if (st == SEAM_OK &&
+            seam_clock_mono_ns(d->c->clock) - start > CATCH_UP_TIMEOUT_S * 1000000000ull)
+            st = seam_fault_set(&d->c->fault, SEAM_TIMEOUT, d->dir, SEAM_FAULT_NO_OFFSET,
+                                "%zu of %zu sinks caught up within %d s", done, sinks,
+                                CATCH_UP_TIMEOUT_S);
     }
     stream_consumers_close(consumers);
     return st;
@@ -140,8 +150,8 @@ static enum seam_status catch_up(struct demo *d)
 
     if (st == SEAM_OK) st = wait_for_sinks(d, lsn);
     if (st != SEAM_OK) return st;
-    printf("   %zu processes started; every store stands at LSN %" PRIu64 " after %.1f s\n\n", d->n_children, lsn,
-           (double)(seam_clock_mono_ns(d->c->clock) - start) / 1e9);
+    printf("   %zu processes started; every store stands at LSN %" PRIu64 " after %.1f s\n\n",
+           d->n_children, lsn, (double)(seam_clock_mono_ns(d->c->clock) - start) / 1e9);
     prove(d, true, "every sink caught up");
     (void)print_status(d->c, &d->platform);
     return probes_open(&d->probes, &d->platform, &d->c->fault);
@@ -157,15 +167,17 @@ static enum seam_status offset_of(struct demo *d, seam_lsn_t lsn, uint64_t *offs
     char dir[SEAM_PATH_MAX_BYTES];
     enum seam_status st = platform_path(&d->platform, "stream", dir, &d->c->fault);
 
-    if (st == SEAM_OK) st = stream_reader_open(d->c->io, dir, STREAM_FROM_LSN, (int64_t)(lsn - 1), &r, &d->c->fault);
+    if (st == SEAM_OK)
+        st = stream_reader_open(d->c->io, dir, STREAM_FROM_LSN, (int64_t)(lsn - 1), &r,
+                                &d->c->fault);
     if (st == SEAM_OK) st = stream_reader_next(r, &e, &d->c->fault);
     if (st == SEAM_OK) *offset = e.offset;
     stream_reader_close(r);
     return st;
 }
 
-static enum seam_status show_path(struct demo *d, const char *what, const struct cli_expectation *e, uint64_t start_ns,
-                             const struct oltp_commit *commit)
+static enum seam_status show_path(struct demo *d, const char *what, const struct cli_expectation *e,
+                                  uint64_t start_ns, const struct oltp_commit *commit)
 {
     struct cli_sighting seen[PROBE_COUNT];
     struct cli_table_out t;
@@ -176,8 +188,8 @@ static enum seam_status show_path(struct demo *d, const char *what, const struct
     prove(d, st == SEAM_OK, what);
     st = offset_of(d, commit->lsn, &offset);
     if (st != SEAM_OK) return st;
-    printf("\n   %s: transaction %" PRIu64 ", %" PRIu64 " change%s\n", what, commit->txn, commit->changes,
-           commit->changes == 1 ? "" : "s");
+    printf("\n   %s: transaction %" PRIu64 ", %" PRIu64 " change%s\n", what, commit->txn,
+           commit->changes, commit->changes == 1 ? "" : "s");
     table_begin(&t, 5, 0x1e);
     table_cell(&t, "   store");
     table_cell(&t, "transaction LSN");
@@ -189,8 +201,10 @@ static enum seam_status show_path(struct demo *d, const char *what, const struct
         table_cell(&t, "%" PRIu64, commit->lsn);
         table_cell(&t, "%" PRIu64, offset);
         table_cell(&t, "%" PRIu64, seen[i].applied);
-        if (seen[i].seen) table_cell(&t, "%.1f ms", (double)seen[i].lag_us / 1e3);
-        else table_cell(&t, "NOT SEEN");
+        if (seen[i].seen)
+            table_cell(&t, "%.1f ms", (double)seen[i].lag_us / 1e3);
+        else
+            table_cell(&t, "NOT SEEN");
         if (seen[i].lag_us > d->worst_lag_us) d->worst_lag_us = seen[i].lag_us;
     }
     table_print(d->c, &t);
@@ -200,8 +214,8 @@ static enum seam_status show_path(struct demo *d, const char *what, const struct
 static enum seam_status change_product(struct demo *d, int64_t id)
 {
     struct seam_value key = seam_v_int(id), values[SEAM_COLUMNS_MAX];
-    static const char description[] =
-        "New model: the quietboil element whispers instead of roaring. 1.7 litres, cordless, limescale filter.";
+    static const char description[] = "New model: the quietboil element whispers instead of "
+                                      "roaring. 1.7 litres, cordless, limescale filter.";
     struct oltp_txn *t = NULL;
     struct oltp_row row;
     struct oltp_commit commit = {0};
@@ -233,8 +247,11 @@ static enum seam_status change_product(struct demo *d, int64_t id)
     oltp_end(t);
     seam_buf_free(&copy);
     if (st == SEAM_OK) {
-        struct cli_expectation e = {.lsn = commit.lsn, .product = id, .price = seam_v_decimal(319900, 4), .word = "quietboil",
-                                .old_vector = old};
+        struct cli_expectation e = {.lsn = commit.lsn,
+                                    .product = id,
+                                    .price = seam_v_decimal(319900, 4),
+                                    .word = "quietboil",
+                                    .old_vector = old};
 
         st = show_path(d, "a product's price and description changed", &e, start, &commit);
     }
@@ -264,8 +281,8 @@ static enum seam_status delete_product(struct demo *d, int64_t id)
 }
 
 /* An order of two of product `id`, with its line and its event, in one transaction.                  */
-static enum seam_status put_order(struct demo *d, struct oltp_txn *t, int64_t order, int64_t product, int64_t price,
-                             int64_t now_us)
+static enum seam_status put_order(struct demo *d, struct oltp_txn *t, int64_t order,
+                                  int64_t product, int64_t price, int64_t now_us)
 {
     char json[512], when[40], key[24];
     struct seam_buf text = {0};
@@ -275,25 +292,35 @@ static enum seam_status put_order(struct demo *d, struct oltp_txn *t, int64_t or
     enum seam_status st = oltp_table(t, "orders", &table, &d->c->fault);
 
     when[seam_time_format(now_us, when)] = '\0';
-    n = snprintf(json, sizeof json, "{\"order_id\":%" PRId64 ",\"customer_id\":1,\"status\":\"placed\",\"placed_at\":\"%s\"}",
+    n = snprintf(json, sizeof json,
+                 "{\"order_id\":%" PRId64
+                 ",\"customer_id\":1,\"status\":\"placed\",\"placed_at\":\"%s\"}",
                  order, when);
-    if (st == SEAM_OK) st = seam_row_from_json(oltp_schema(t, table), json, (size_t)n, values, &text, &d->c->fault);
+    if (st == SEAM_OK)
+        st =
+            seam_row_from_json(oltp_schema(t, table), json, (size_t)n, values, &text, &d->c->fault);
     if (st == SEAM_OK) st = oltp_insert(t, table, values, &d->c->fault);
     if (st == SEAM_OK) st = oltp_table(t, "order_lines", &table, &d->c->fault);
     seam_buf_clear(&text);
-    n = snprintf(json, sizeof json, "{\"order_id\":%" PRId64 ",\"line_no\":1,\"product_id\":%" PRId64
-                 ",\"quantity\":2,\"unit_price\":\"%" PRId64 ".%04" PRId64 "\"}", order, product, price / 10000, price % 10000);
-    if (st == SEAM_OK) st = seam_row_from_json(oltp_schema(t, table), json, (size_t)n, values, &text, &d->c->fault);
+    n = snprintf(json, sizeof json,
+                 "{\"order_id\":%" PRId64 ",\"line_no\":1,\"product_id\":%" PRId64
+                 ",\"quantity\":2,\"unit_price\":\"%" PRId64 ".%04" PRId64 "\"}",
+                 order, product, price / 10000, price % 10000);
+    if (st == SEAM_OK)
+        st =
+            seam_row_from_json(oltp_schema(t, table), json, (size_t)n, values, &text, &d->c->fault);
     if (st == SEAM_OK) st = oltp_insert(t, table, values, &d->c->fault);
     n = snprintf(json, sizeof json, "{\"order_id\":%" PRId64 ",\"lines\":1}", order);
     if (st == SEAM_OK)
-        st = oltp_outbox_put(t, "order", (struct wal_bytes){(const uint8_t *)key, (size_t)key_size}, "OrderPlaced",
-                             (struct wal_bytes){(const uint8_t *)json, (size_t)n}, &d->c->fault);
+        st = oltp_outbox_put(t, "order", (struct wal_bytes){(const uint8_t *)key, (size_t)key_size},
+                             "OrderPlaced", (struct wal_bytes){(const uint8_t *)json, (size_t)n},
+                             &d->c->fault);
     seam_buf_free(&text);
     return st;
 }
 
-static enum seam_status place_order(struct demo *d, int64_t product, const char *category, int64_t price)
+static enum seam_status place_order(struct demo *d, int64_t product, const char *category,
+                                    int64_t price)
 {
     int64_t now_us = seam_clock_wall_us(d->c->clock), revenue = 0, order = 900000001;
     struct oltp_txn *t = NULL;
@@ -310,8 +337,10 @@ static enum seam_status place_order(struct demo *d, int64_t product, const char 
     }
     oltp_end(t);
     if (st == SEAM_OK) {
-        struct cli_expectation e = {.lsn = commit.lsn, .category = category, .revenue = revenue + 2 * price,
-                                .day_us = now_us / 86400000000 * 86400000000};
+        struct cli_expectation e = {.lsn = commit.lsn,
+                                    .category = category,
+                                    .revenue = revenue + 2 * price,
+                                    .day_us = now_us / 86400000000 * 86400000000};
 
         st = show_path(d, "an order was placed", &e, start, &commit);
     }
@@ -320,7 +349,8 @@ static enum seam_status place_order(struct demo *d, int64_t product, const char 
 
 /* ---- 4. asking ---- */
 
-static int ask(struct demo *d, int (*command)(struct cli *, int, char **), const char *name, const char *const *words)
+static int ask(struct demo *d, int (*command)(struct cli *, int, char **), const char *name,
+               const char *const *words)
 {
     struct cli c = *d->c;
     char *argv[16];
@@ -348,24 +378,40 @@ static void questions(struct demo *d)
     static const char *const modes[] = {"bm25", "vector", "hybrid"};
 
     for (size_t i = 0; i < SEAM_ARRAY_LEN(modes); i++) {
-        const char *words[] = {"something to boil water for tea", "--mode", modes[i], "-k", "3", "--explain", NULL};
+        const char *words[] = {
+            "something to boil water for tea", "--mode", modes[i], "-k", "3", "--explain", NULL};
 
         prove(d, ask(d, cmd_search, "search", words) == EXIT_FINE, modes[i]);
     }
-    prove(d, ask(d, cmd_view, "view", (const char *const[]){"revenue_by_category", "Kitchen", NULL}) == EXIT_FINE, "view");
-    prove(d, ask(d, cmd_view, "view", (const char *const[]){"orders_by_status", NULL}) == EXIT_FINE, "view");
-    prove(d, ask(d, cmd_sql, "sql", (const char *const[]){
-              "SELECT category, sum(revenue) AS revenue FROM gold_daily_revenue WHERE day >= DATE '2026-12-01' "
-              "GROUP BY category ORDER BY revenue DESC LIMIT 3", NULL}) == EXIT_FINE, "sql");
-    prove(d, ask(d, cmd_sql, "sql", (const char *const[]){
-              "SELECT count(*) AS lines, sum(quantity * unit_price) AS value FROM silver_order_lines "
-              "WHERE order_id BETWEEN 100 AND 200", NULL}) == EXIT_FINE, "sql");
+    prove(d,
+          ask(d, cmd_view, "view", (const char *const[]){"revenue_by_category", "Kitchen", NULL}) ==
+              EXIT_FINE,
+          "view");
+    prove(d, ask(d, cmd_view, "view", (const char *const[]){"orders_by_status", NULL}) == EXIT_FINE,
+          "view");
+    prove(d,
+          ask(d, cmd_sql, "sql",
+              (const char *const[]){"SELECT category, sum(revenue) AS revenue FROM "
+                                    "gold_daily_revenue WHERE day >= DATE '2026-12-01' "
+                                    "GROUP BY category ORDER BY revenue DESC LIMIT 3",
+                                    NULL}) == EXIT_FINE,
+          "sql");
+    prove(d,
+          ask(d, cmd_sql, "sql",
+              (const char *const[]){"SELECT count(*) AS lines, sum(quantity * unit_price) AS value "
+                                    "FROM silver_order_lines "
+                                    "WHERE order_id BETWEEN 100 AND 200",
+                                    NULL}) == EXIT_FINE,
+          "sql");
 }
 
 /* The same sum by three roads: rows, silver, and the two kinds of aggregate.                         */
-struct total { int64_t value; };
+struct total {
+    int64_t value;
+};
 
-static enum seam_status add_view_row(void *ctx, const struct view_column *columns, int n, const struct seam_value *row)
+static enum seam_status add_view_row(void *ctx, const struct view_column *columns, int n,
+                                     const struct seam_value *row)
 {
     (void)columns;
     (void)n;
@@ -373,7 +419,8 @@ static enum seam_status add_view_row(void *ctx, const struct view_column *column
     return SEAM_OK;
 }
 
-static enum seam_status add_gold_row(void *ctx, const struct seam_value *row, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status add_gold_row(void *ctx, const struct seam_value *row, seam_lsn_t begin,
+                                     seam_lsn_t end)
 {
     (void)begin;
     (void)end;
@@ -389,13 +436,16 @@ static enum seam_status compare_totals(struct demo *d)
     enum seam_status st = view_reader_refresh(d->probes.view, f);
 
     if (st == SEAM_OK) st = columnar_refresh(d->probes.gold, NULL, f);
-    if (st == SEAM_OK) st = view_scan(d->probes.view, "revenue_by_category", add_view_row, &view, f);
     if (st == SEAM_OK)
-        st = columnar_scan_rows(d->probes.gold, columnar_table(d->probes.gold, "gold_daily_revenue"), SEAM_LSN_MAX, add_gold_row,
-                                &gold, f);
+        st = view_scan(d->probes.view, "revenue_by_category", add_view_row, &view, f);
+    if (st == SEAM_OK)
+        st =
+            columnar_scan_rows(d->probes.gold, columnar_table(d->probes.gold, "gold_daily_revenue"),
+                               SEAM_LSN_MAX, add_gold_row, &gold, f);
     if (st != SEAM_OK) return st;
     text[seam_decimal_format(view.value, 4, text)] = '\0';
-    printf("\n   all revenue: the view (by deltas) and gold (by recomputation) both say %s\n", text);
+    printf("\n   all revenue: the view (by deltas) and gold (by recomputation) both say %s\n",
+           text);
     prove(d, view.value == gold.value && view.value > 0, "view and gold agree");
     return SEAM_OK;
 }
@@ -417,7 +467,8 @@ static enum seam_status tell(struct demo *d, int64_t orders)
     st = load(d, orders);
     if (st == SEAM_OK) heading(d, 2, "The stream: relay and sinks, each a process of its own");
     if (st == SEAM_OK) st = catch_up(d);
-    if (st == SEAM_OK) heading(d, 3, "A change: from the transaction to every store that serves it");
+    if (st == SEAM_OK)
+        heading(d, 3, "A change: from the transaction to every store that serves it");
     if (st == SEAM_OK) st = change_product(d, 101);
     if (st == SEAM_OK) st = delete_product(d, 102);
     if (st == SEAM_OK) st = place_order(d, 101, "Kitchen", 319900);
@@ -432,7 +483,8 @@ int cmd_demo(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX];
     int64_t orders = 50000;
-    const struct seam_opt opts[] = {{"orders", 'n', SEAM_OPT_INT, "N", "orders to invent (50,000)", &orders}};
+    const struct seam_opt opts[] = {
+        {"orders", 'n', SEAM_OPT_INT, "N", "orders to invent (50,000)", &orders}};
     struct demo d = {.c = c};
     uint64_t start = seam_clock_mono_ns(c->clock);
     int count;
@@ -449,23 +501,32 @@ int cmd_demo(struct cli *c, int argc, char **argv)
         platform_close(&d.platform);
         return cli_fail(c, st);
     }
-    heading(&d, 5, "Trust: state is a fold of its events, every contract is kept, every store agrees, every checksum holds");
-    prove(&d, ask(&d, cmd_audit, "audit", (const char *const[]){"prove", NULL}) == EXIT_FINE, "audit prove");
-    prove(&d, ask(&d, cmd_check, "check", (const char *const[]){"contracts", NULL}) == EXIT_FINE, "check contracts");
-    prove(&d, ask(&d, cmd_check, "check", (const char *const[]){"reconcile", NULL}) == EXIT_FINE, "check reconcile");
+    heading(&d, 5,
+            "Trust: state is a fold of its events, every contract is kept, every store agrees, "
+            "every checksum holds");
+    prove(&d, ask(&d, cmd_audit, "audit", (const char *const[]){"prove", NULL}) == EXIT_FINE,
+          "audit prove");
+    prove(&d, ask(&d, cmd_check, "check", (const char *const[]){"contracts", NULL}) == EXIT_FINE,
+          "check contracts");
+    prove(&d, ask(&d, cmd_check, "check", (const char *const[]){"reconcile", NULL}) == EXIT_FINE,
+          "check reconcile");
     prove(&d, ask(&d, cmd_verify, "verify", (const char *const[]){NULL}) == EXIT_FINE, "verify");
     platform_close(&d.platform);
-    printf("\n%s%d of %d checks held in %.0f s: one change reached warehouse, gold, view, search and vectors, the slowest of "
-           "them after %.1f ms;\nevery contract is kept, every store agrees with the row store, every byte on disk was verified.%s\n",
+    printf("\n%s%d of %d checks held in %.0f s: one change reached warehouse, gold, view, search "
+           "and vectors, the slowest of "
+           "them after %.1f ms;\nevery contract is kept, every store agrees with the row store, "
+           "every byte on disk was verified.%s\n",
            d.failed == 0 ? "PROVED: " : "FAILED: ", d.proved, d.proved + d.failed,
-           (double)(seam_clock_mono_ns(c->clock) - start) / 1e9, (double)d.worst_lag_us / 1e3, d.failed == 0 ? "" : " (not all of it)");
+           (double)(seam_clock_mono_ns(c->clock) - start) / 1e9, (double)d.worst_lag_us / 1e3,
+           d.failed == 0 ? "" : " (not all of it)");
     printf("\nThe platform is in %s. To try next:\n"
            "   %s run %s &                      relay and sinks again\n"
            "   %s search %s garden hose --explain\n"
            "   %s sql %s                        a prompt; .tables lists what can be asked\n"
            "   %s put %s products '{\"product_id\":103,\"price\":\"24.5\"}'\n"
            "   %s get %s products 101 --as-of 'LSN or time'\n"
-           "   %s status %s\n", d.dir, c->program, d.dir, c->program, d.dir, c->program, d.dir, c->program, d.dir, c->program,
-           d.dir, c->program, d.dir);
+           "   %s status %s\n",
+           d.dir, c->program, d.dir, c->program, d.dir, c->program, d.dir, c->program, d.dir,
+           c->program, d.dir, c->program, d.dir);
     return d.failed == 0 ? EXIT_FINE : EXIT_CHECK_FAILED;
 }

@@ -8,8 +8,8 @@
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/sinks/deadletter.h"
-#include "pipeline/trust/reconcile.h"
 #include "pipeline/sinks/sink.h"
+#include "pipeline/trust/reconcile.h"
 
 enum { LETTERS_AT_ONCE = 1000 };
 
@@ -59,7 +59,8 @@ static void print_letter(struct dlq *q, const struct sink_dead_letter *d)
     seam_buf_free(&b);
 }
 
-static enum seam_status one_letter(void *ctx, const struct sink_dead_letter *d, struct seam_fault *f)
+static enum seam_status one_letter(void *ctx, const struct sink_dead_letter *d,
+                                   struct seam_fault *f)
 {
     struct dlq *q = ctx;
 

@@ -17,12 +17,18 @@ enum owner { OWNER_NONE, OWNER_LOG, OWNER_ROWS, OWNER_COLUMNS, OWNER_WORDS, OWNE
 
 static enum owner by_magic(const uint8_t *head, size_t n)
 {
-    static const struct { const char *magic; enum owner owner; } magics[] = {
-        {"SEAMWAL1", OWNER_LOG}, {"SEAMCOLF", OWNER_COLUMNS}, {"SEAMCOLK", OWNER_COLUMNS}, {"SEAMCOLJ", OWNER_COLUMNS},
-        {"SEAMHNSW", OWNER_GRAPH}, {"SEAMHNSJ", OWNER_GRAPH}};
-    static const struct { uint32_t kind; enum owner owner; } kinds[] = {
-        {SEAM_MANIFEST_KIND('C', 'O', 'L', 'M'), OWNER_COLUMNS}, {SEAM_MANIFEST_KIND('I', 'N', 'V', 'X'), OWNER_WORDS},
-        {SEAM_MANIFEST_KIND('H', 'N', 'S', 'W'), OWNER_GRAPH}};
+    static const struct {
+        const char *magic;
+        enum owner owner;
+    } magics[] = {{"SEAMWAL1", OWNER_LOG},     {"SEAMCOLF", OWNER_COLUMNS},
+                  {"SEAMCOLK", OWNER_COLUMNS}, {"SEAMCOLJ", OWNER_COLUMNS},
+                  {"SEAMHNSW", OWNER_GRAPH},   {"SEAMHNSJ", OWNER_GRAPH}};
+    static const struct {
+        uint32_t kind;
+        enum owner owner;
+    } kinds[] = {{SEAM_MANIFEST_KIND('C', 'O', 'L', 'M'), OWNER_COLUMNS},
+                 {SEAM_MANIFEST_KIND('I', 'N', 'V', 'X'), OWNER_WORDS},
+                 {SEAM_MANIFEST_KIND('H', 'N', 'S', 'W'), OWNER_GRAPH}};
 
     if (n < 16) return OWNER_NONE;
     for (size_t i = 0; i < SEAM_ARRAY_LEN(magics); i++)
@@ -40,10 +46,13 @@ static enum owner by_name(const char *path)
 
     if (strcmp(base, "pages") == 0) return OWNER_ROWS;
     if (dot == NULL) return OWNER_NONE;
-    if (strcmp(dot, ".col") == 0 || strcmp(dot, ".kills") == 0 || strncmp(base, "journal-", 8) == 0) return OWNER_COLUMNS;
+    if (strcmp(dot, ".col") == 0 || strcmp(dot, ".kills") == 0 || strncmp(base, "journal-", 8) == 0)
+        return OWNER_COLUMNS;
     if (strstr(path, "sinks/search") != NULL) return OWNER_WORDS;
     if (strstr(path, "sinks/vectors") != NULL) return OWNER_GRAPH;
-    if (strcmp(dot, ".seg") == 0) return strstr(path, "wal") != NULL || strstr(path, "stream") != NULL ? OWNER_LOG : OWNER_WORDS;
+    if (strcmp(dot, ".seg") == 0)
+        return strstr(path, "wal") != NULL || strstr(path, "stream") != NULL ? OWNER_LOG
+                                                                             : OWNER_WORDS;
     if (strcmp(dot, ".del") == 0) return OWNER_WORDS;
     return OWNER_NONE;
 }
@@ -69,7 +78,8 @@ int cmd_dump(struct cli *c, int argc, char **argv)
     int64_t page = 0, from = 0, max = 50;
     bool verbose = false;
     const struct seam_opt opts[] = {
-        {"page", 'p', SEAM_OPT_INT, "N", "row store: which page (0 and 1 are the meta pages)", &page},
+        {"page", 'p', SEAM_OPT_INT, "N", "row store: which page (0 and 1 are the meta pages)",
+         &page},
         {"from", 0, SEAM_OPT_INT, "OFFSET", "log: start at this byte of the segment", &from},
         {"limit", 'n', SEAM_OPT_INT, "N", "log: at most N records (50)", &max},
         {"verbose", 'v', SEAM_OPT_FLAG, NULL, "graph: list nodes and links too", &verbose},
@@ -81,17 +91,20 @@ int cmd_dump(struct cli *c, int argc, char **argv)
     enum seam_status st;
 
     if (rc >= 0) return rc;
-    if (page < 0 || page > UINT32_MAX || from < 0 || max < 1) return cli_usage(c, "--page, --from and --limit are counts");
+    if (page < 0 || page > UINT32_MAX || from < 0 || max < 1)
+        return cli_usage(c, "--page, --from and --limit are counts");
     st = owner_of(c, args[0], &owner);
-    if (st == SEAM_OK)
-        switch (owner) {
-        case OWNER_LOG: st = wal_dump(c->io, args[0], (uint64_t)from, (size_t)max, &out, &c->fault); break;
+    if (st == SEAM_OK) switch (owner) {
+        case OWNER_LOG:
+            st = wal_dump(c->io, args[0], (uint64_t)from, (size_t)max, &out, &c->fault);
+            break;
         case OWNER_ROWS: st = oltp_dump(c->io, args[0], (uint32_t)page, &out, &c->fault); break;
         case OWNER_COLUMNS: st = columnar_dump(c->io, args[0], &out, &c->fault); break;
         case OWNER_WORDS: st = invidx_dump(c->io, args[0], &out, &c->fault); break;
         case OWNER_GRAPH: st = hnsw_dump(c->io, args[0], verbose, &out, &c->fault); break;
         case OWNER_NONE:
-            st = seam_fault_set(&c->fault, SEAM_UNSUPPORTED, args[0], SEAM_FAULT_NO_OFFSET, "not a file of ours");
+            st = seam_fault_set(&c->fault, SEAM_UNSUPPORTED, args[0], SEAM_FAULT_NO_OFFSET,
+                                "not a file of ours");
         }
     cli_print(&out);
     seam_buf_free(&out);

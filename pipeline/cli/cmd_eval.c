@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "engine/io/source.h"
-#include "pipeline/shop/assets.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/relevance/compare.h"
+#include "pipeline/shop/assets.h"
 #include "pipeline/sinks/sinks.h"
 #include "pipeline/sinks/vectors/vectors.h"
 
@@ -25,7 +25,8 @@ static enum seam_status shipped_set(struct compare_set *out, struct seam_fault *
     enum seam_status st;
 
     if (q.text == NULL || j.text == NULL)
-        return seam_fault_set(f, SEAM_NOT_FOUND, "eval", SEAM_FAULT_NO_OFFSET, "no shipped queries: give --queries and --qrels");
+        return seam_fault_set(f, SEAM_NOT_FOUND, "eval", SEAM_FAULT_NO_OFFSET,
+                              "no shipped queries: give --queries and --qrels");
     st = seam_source_from_memory(q.text, q.size, &queries);
     if (st == SEAM_OK) st = seam_source_from_memory(j.text, j.size, &qrels);
     if (st == SEAM_OK) st = compare_set_from(queries, qrels, out, f);
@@ -34,11 +35,13 @@ static enum seam_status shipped_set(struct compare_set *out, struct seam_fault *
     return st;
 }
 
-static enum seam_status read_set(struct cli *c, const struct eval_command *o, struct compare_set *out)
+static enum seam_status read_set(struct cli *c, const struct eval_command *o,
+                                 struct compare_set *out)
 {
     struct compare_set all;
-    enum seam_status st = o->queries != NULL ? compare_set_read(c->io, o->queries, o->qrels, &all, &c->fault)
-                                        : shipped_set(&all, &c->fault);
+    enum seam_status st = o->queries != NULL
+                              ? compare_set_read(c->io, o->queries, o->qrels, &all, &c->fault)
+                              : shipped_set(&all, &c->fault);
 
     if (st != SEAM_OK || o->which == COMPARE_ALL) {
         if (st == SEAM_OK) *out = all;
@@ -52,7 +55,11 @@ static enum seam_status read_set(struct cli *c, const struct eval_command *o, st
 /* bm25, vector, hybrid as a search answers; with --compare also the other fusions, at equal weights. */
 static size_t make_variants(bool compare, struct compare_variant *v)
 {
-    static const struct { const char *name; enum hybrid_method method; enum hybrid_norm norm, meaning; } more[] = {
+    static const struct {
+        const char *name;
+        enum hybrid_method method;
+        enum hybrid_norm norm, meaning;
+    } more[] = {
         {"rrf, equal weights", HYBRID_RRF, HYBRID_NORM_NONE, HYBRID_NORM_NONE},
         {"convex max, 0.5", HYBRID_CONVEX, HYBRID_NORM_MAX, HYBRID_NORM_NONE},
         {"convex min-max, 0.5", HYBRID_CONVEX, HYBRID_NORM_MINMAX, HYBRID_NORM_MINMAX},
@@ -76,7 +83,10 @@ static size_t make_variants(bool compare, struct compare_variant *v)
     return n;
 }
 
-static uint64_t id_of(uint64_t key) { return (uint64_t)document_id(key); }
+static uint64_t id_of(uint64_t key)
+{
+    return (uint64_t)document_id(key);
+}
 
 static enum seam_status open_search(struct cli *c, const struct platform *p, struct search **out)
 {
@@ -88,14 +98,16 @@ static enum seam_status open_search(struct cli *c, const struct platform *p, str
     if (st == SEAM_OK) st = sink_vectors_current(p, &v, &c->fault);
     if (st != SEAM_OK) return st;
     if (v.embedder[0] == '\0')
-        return seam_fault_set(&c->fault, SEAM_NOT_FOUND, "vectors", SEAM_FAULT_NO_OFFSET,
-                         "no embedder has been learned yet: too few documents, or 'seam run' has not run");
+        return seam_fault_set(
+            &c->fault, SEAM_NOT_FOUND, "vectors", SEAM_FAULT_NO_OFFSET,
+            "no embedder has been learned yet: too few documents, or 'seam run' has not run");
     paths.graph_dir = v.dir;
     paths.model_path = v.model;
     return search_open(c->io, &paths, SEAM_LSN_MAX, out, &c->fault);
 }
 
-static enum seam_status write_runs(struct cli *c, const char *dir, const struct compare_outcome *o, size_t n)
+static enum seam_status write_runs(struct cli *c, const char *dir, const struct compare_outcome *o,
+                                   size_t n)
 {
     enum seam_status st = seam_io_mkdir(c->io, dir, &c->fault);
 
@@ -113,8 +125,13 @@ static enum seam_status write_runs(struct cli *c, const char *dir, const struct 
 
 static void scores_json(struct seam_json_writer *w, const struct eval_scores *s)
 {
-    const struct { const char *name; double value; } m[] = {{"ndcg_10", s->ndcg}, {"ndcg_exp_10", s->ndcg_exp},
-        {"mrr_10", s->mrr}, {"recall_100", s->recall}, {"p_5", s->p}, {"map", s->map}, {"judged_10", s->judged}};
+    const struct {
+        const char *name;
+        double value;
+    } m[] = {{"ndcg_10", s->ndcg},    {"ndcg_exp_10", s->ndcg_exp},
+             {"mrr_10", s->mrr},      {"recall_100", s->recall},
+             {"p_5", s->p},           {"map", s->map},
+             {"judged_10", s->judged}};
 
     for (size_t i = 0; i < SEAM_ARRAY_LEN(m); i++) {
         seam_jw_key(w, m[i].name);
@@ -166,7 +183,8 @@ static void print_text(struct cli *c, const struct platform *p, const struct eva
     cli_footer(c, at->lsn, seam_clock_wall_us(p->clock) - at->wall_us, at->embedder);
 }
 
-static enum seam_status evaluate(struct cli *c, const struct platform *p, const struct eval_command *o)
+static enum seam_status evaluate(struct cli *c, const struct platform *p,
+                                 const struct eval_command *o)
 {
     struct compare_variant v[COMPARE_VARIANTS_MAX];
     struct compare_outcome out[COMPARE_VARIANTS_MAX];
@@ -180,12 +198,15 @@ static enum seam_status evaluate(struct cli *c, const struct platform *p, const 
     memset(out, 0, sizeof out);
     if (st == SEAM_OK) st = open_search(c, p, &s);
     if (st == SEAM_OK) st = compare_pools(s, &set, id_of, &pools, &c->fault);
-    for (size_t i = 0; st == SEAM_OK && i < n; i++) st = compare_run(&set, pools, &v[i], &o->measures, &out[i]);
+    for (size_t i = 0; st == SEAM_OK && i < n; i++)
+        st = compare_run(&set, pools, &v[i], &o->measures, &out[i]);
     if (st == SEAM_OK && o->runs != NULL) st = write_runs(c, o->runs, out, n);
     if (st == SEAM_OK) {
         search_position(s, &at);
-        if (c->json) print_json(&at, out, n);
-        else print_text(c, p, o, &at, &set, out, n);
+        if (c->json)
+            print_json(&at, out, n);
+        else
+            print_text(c, p, o, &at, &set, out, n);
     }
     for (size_t i = 0; i < n; i++) compare_outcome_free(&out[i]);
     compare_pools_free(pools, set.count);
@@ -217,10 +238,12 @@ static enum seam_status evaluate_run(struct cli *c, const struct eval_command *o
             seam_jw_end_object(&w);
             seam_buf_str(&b, "\n");
         } else {
-            seam_buf_printf(&b, "num_q\tall\t%zu\nndcg_cut_10\tall\t%.4f\nndcg_exp_cut_10\tall\t%.4f\nrecip_rank_cut_10\tall\t%.4f\n"
-                           "recall_100\tall\t%.4f\nP_5\tall\t%.4f\nmap\tall\t%.4f\n",
-                       result.count, result.mean.ndcg, result.mean.ndcg_exp, result.mean.mrr, result.mean.recall,
-                       result.mean.p, result.mean.map);
+            seam_buf_printf(&b,
+                            "num_q\tall\t%zu\nndcg_cut_10\tall\t%.4f\nndcg_exp_cut_10\tall\t%."
+                            "4f\nrecip_rank_cut_10\tall\t%.4f\n"
+                            "recall_100\tall\t%.4f\nP_5\tall\t%.4f\nmap\tall\t%.4f\n",
+                            result.count, result.mean.ndcg, result.mean.ndcg_exp, result.mean.mrr,
+                            result.mean.recall, result.mean.p, result.mean.map);
         }
         cli_print(&b);
         eval_result_free(&result);
@@ -237,15 +260,18 @@ static int check_options(struct cli *c, struct eval_command *o, int count)
 
     for (size_t i = 0; i < SEAM_ARRAY_LEN(halves); i++)
         if (strcmp(o->half, halves[i]) == 0) o->which = (enum compare_half)i;
-    if (strcmp(o->half, halves[o->which]) != 0) return cli_usage(c, "--half is all, development or held-out");
+    if (strcmp(o->half, halves[o->which]) != 0)
+        return cli_usage(c, "--half is all, development or held-out");
     if (o->run != NULL && (o->qrels == NULL || count != 0))
         return cli_usage(c, "a run file is judged alone: --run FILE --qrels FILE, no folder");
     if (o->run == NULL && count != 1) return cli_usage(c, "which platform? seam eval DIR");
     if (o->run == NULL && (o->queries == NULL) != (o->qrels == NULL))
         return cli_usage(c, "--queries and --qrels go together");
-    if (o->gain_from < 1 || o->gain_from > EVAL_GRADE_MAX || o->relevant_from < 1 || o->relevant_from > EVAL_GRADE_MAX)
+    if (o->gain_from < 1 || o->gain_from > EVAL_GRADE_MAX || o->relevant_from < 1 ||
+        o->relevant_from > EVAL_GRADE_MAX)
         return cli_usage(c, "grades are 1 to %d", EVAL_GRADE_MAX);
-    o->measures = (struct eval_options){.gain_from = (int)o->gain_from, .relevant_from = (int)o->relevant_from,
+    o->measures = (struct eval_options){.gain_from = (int)o->gain_from,
+                                        .relevant_from = (int)o->relevant_from,
                                         .judged_only = o->judged_only};
     return -1;
 }
@@ -256,13 +282,17 @@ int cmd_eval(struct cli *c, int argc, char **argv)
     struct eval_command o = {.half = "all", .gain_from = 1, .relevant_from = 1};
     const struct seam_opt opts[] = {
         {"compare", 0, SEAM_OPT_FLAG, NULL, "the other fusions too, at equal weights", &o.compare},
-        {"queries", 0, SEAM_OPT_STRING, "FILE", "TSV: query_id, query, class (the shipped ones)", &o.queries},
+        {"queries", 0, SEAM_OPT_STRING, "FILE", "TSV: query_id, query, class (the shipped ones)",
+         &o.queries},
         {"qrels", 0, SEAM_OPT_STRING, "FILE", "TREC judgements: qid 0 docno grade", &o.qrels},
-        {"half", 0, SEAM_OPT_STRING, "WHICH", "all, development (odd ids) or held-out (even)", &o.half},
+        {"half", 0, SEAM_OPT_STRING, "WHICH", "all, development (odd ids) or held-out (even)",
+         &o.half},
         {"losses", 0, SEAM_OPT_INT, "N", "the N queries hybrid loses most on", &o.losses},
-        {"judged-only", 0, SEAM_OPT_FLAG, NULL, "leave documents out that nobody judged", &o.judged_only},
+        {"judged-only", 0, SEAM_OPT_FLAG, NULL, "leave documents out that nobody judged",
+         &o.judged_only},
         {"gain-from", 0, SEAM_OPT_INT, "G", "nDCG's gain is grade - G + 1 (1)", &o.gain_from},
-        {"relevant-from", 0, SEAM_OPT_INT, "G", "the grade that counts for MRR, recall, P, MAP (1)", &o.relevant_from},
+        {"relevant-from", 0, SEAM_OPT_INT, "G", "the grade that counts for MRR, recall, P, MAP (1)",
+         &o.relevant_from},
         {"runs", 0, SEAM_OPT_STRING, "DIR", "write TREC run files", &o.runs},
         {"run", 0, SEAM_OPT_STRING, "FILE", "judge this run file instead (with --qrels)", &o.run},
     };

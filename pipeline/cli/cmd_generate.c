@@ -21,7 +21,8 @@ int cmd_generate(struct cli *c, int argc, char **argv)
         {"orders", 'n', SEAM_OPT_INT, "N", "orders to invent (50,000)", &orders},
         {"customers", 0, SEAM_OPT_INT, "N", "customers (orders / 8)", &customers},
         {"seed", 0, SEAM_OPT_INT, "N", "the same seed gives the same rows (1)", &seed},
-        {"no-catalogue", 0, SEAM_OPT_FLAG, NULL, "over the products there are; do not load the shipped ones", &no_catalogue},
+        {"no-catalogue", 0, SEAM_OPT_FLAG, NULL,
+         "over the products there are; do not load the shipped ones", &no_catalogue},
     };
     struct platform p;
     struct platform_source source = {0};
@@ -47,10 +48,12 @@ int cmd_generate(struct cli *c, int argc, char **argv)
     platform_close(&p);
     if (st != SEAM_OK) return cli_fail(c, st);
     if (c->json)
-        printf("{\"orders\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"customers\":%" PRIu64 ",\"transactions\":%" PRIu64
-               ",\"lsn\":%" PRIu64 "}\n", s.orders, s.lines, s.customers, s.transactions, s.lsn);
+        printf("{\"orders\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"customers\":%" PRIu64
+               ",\"transactions\":%" PRIu64 ",\"lsn\":%" PRIu64 "}\n",
+               s.orders, s.lines, s.customers, s.transactions, s.lsn);
     else if (!c->quiet)
         printf("%" PRIu64 " orders of %" PRIu64 " customers, %" PRIu64 " lines, in %" PRIu64
-               " transactions up to LSN %" PRIu64 "\n", s.orders, s.customers, s.lines, s.transactions, s.lsn);
+               " transactions up to LSN %" PRIu64 "\n",
+               s.orders, s.customers, s.lines, s.transactions, s.lsn);
     return EXIT_FINE;
 }

@@ -5,8 +5,8 @@
 
 #include "engine/values/key.h"
 #include "engine/values/row.h"
-#include "pipeline/cli/cli.h"
 #include "pipeline/ask/sqlenv.h"
+#include "pipeline/cli/cli.h"
 #include "pipeline/stream/feed.h"
 
 /* The stream from an LSN on, with schemas; schemas are learned in memory, so nothing is written.     */
@@ -18,14 +18,16 @@ struct history {
 };
 
 /* The warehouse's registry knows every table that the stream has told of; it is only read.           */
-static enum seam_status history_open(struct cli *c, struct history *h, const char *dir, seam_lsn_t after)
+static enum seam_status history_open(struct cli *c, struct history *h, const char *dir,
+                                     seam_lsn_t after)
 {
     char sink[SEAM_PATH_MAX_BYTES];
     enum seam_status st = platform_open(c->io, c->clock, dir, &h->platform, &c->fault);
 
     if (st == SEAM_OK) st = platform_sink_path(&h->platform, "warehouse", sink, &c->fault);
     if (st == SEAM_OK) st = stream_registry_open(&h->registry, c->io, sink, &c->fault);
-    if (st == SEAM_OK) st = stream_feed_open(&h->platform, NULL, after, &h->registry, &h->feed, &c->fault);
+    if (st == SEAM_OK)
+        st = stream_feed_open(&h->platform, NULL, after, &h->registry, &h->feed, &c->fault);
     return st;
 }
 
@@ -37,7 +39,10 @@ static void history_close(struct history *h)
     seam_buf_free(&h->line);
 }
 
-static void time_text(int64_t us, char out[40]) { out[seam_time_format(us, out)] = '\0'; }
+static void time_text(int64_t us, char out[40])
+{
+    out[seam_time_format(us, out)] = '\0';
+}
 
 static void key_text(const struct sink_change *ch, struct seam_buf *out)
 {
@@ -61,8 +66,12 @@ static void key_text(const struct sink_change *ch, struct seam_buf *out)
 static void change_text(const struct sink_change *ch, struct seam_buf *out)
 {
     struct seam_value before[SEAM_COLUMNS_MAX], after[SEAM_COLUMNS_MAX];
-    bool has_before = ch->before.data != NULL && seam_row_decode(ch->schema, ch->before.data, ch->before.size, before, NULL) == SEAM_OK;
-    bool has_after = ch->after.data != NULL && seam_row_decode(ch->schema, ch->after.data, ch->after.size, after, NULL) == SEAM_OK;
+    bool has_before =
+        ch->before.data != NULL &&
+        seam_row_decode(ch->schema, ch->before.data, ch->before.size, before, NULL) == SEAM_OK;
+    bool has_after =
+        ch->after.data != NULL &&
+        seam_row_decode(ch->schema, ch->after.data, ch->after.size, after, NULL) == SEAM_OK;
     bool any = false;
 
     if (has_before != has_after) {
@@ -88,7 +97,10 @@ static const char *op_name(const struct sink_change *ch)
 {
     enum wal_change_op op = ch->op;
 
-    return ch->snapshot ? "snapshot" : op == WAL_OP_INSERT ? "insert" : op == WAL_OP_UPDATE ? "update" : "delete";
+    return ch->snapshot          ? "snapshot"
+           : op == WAL_OP_INSERT ? "insert"
+           : op == WAL_OP_UPDATE ? "update"
+                                 : "delete";
 }
 
 static void print_change(struct history *h, const struct sink_change *ch, const char *indent)
@@ -125,7 +137,8 @@ int cmd_log(struct cli *c, int argc, char **argv)
     if (rc >= 0) return rc;
     cli_catch_interrupts();
     st = history_open(c, &h, args[0], (seam_lsn_t)from);
-    while (st == SEAM_OK && limit > 0 && !cli_interrupted && (st = stream_feed_next(h.feed, &e, &c->fault)) == SEAM_OK) {
+    while (st == SEAM_OK && limit > 0 && !cli_interrupted &&
+           (st = stream_feed_next(h.feed, &e, &c->fault)) == SEAM_OK) {
         char when[40];
 
         if (e.lsn > (seam_lsn_t)to) break;
@@ -134,8 +147,9 @@ int cmd_log(struct cli *c, int argc, char **argv)
         if (e.kind == FEED_CHANGE && full) print_change(&h, &e.change, "    ");
         if (e.kind != FEED_COMMIT) continue;
         time_text(e.wall_us, when);
-        printf("LSN %" PRIu64 "  %s  %" PRIu64 " row%s%s%s\n", e.lsn, when, rows, rows == 1 ? "" : "s",
-               events > 0 ? ", an event" : "", e.snapshot ? ", a snapshot" : "");
+        printf("LSN %" PRIu64 "  %s  %" PRIu64 " row%s%s%s\n", e.lsn, when, rows,
+               rows == 1 ? "" : "s", events > 0 ? ", an event" : "",
+               e.snapshot ? ", a snapshot" : "");
         rows = events = 0;
         limit--;
     }
@@ -162,33 +176,42 @@ int cmd_diff(struct cli *c, int argc, char **argv)
     enum seam_status st;
 
     if (rc >= 0) return rc;
-    if (sscanf(args[1], "%llu..%llu", &a, &b) != 2 || a >= b) return cli_usage(c, "the range is A..B, two LSNs");
+    if (sscanf(args[1], "%llu..%llu", &a, &b) != 2 || a >= b)
+        return cli_usage(c, "the range is A..B, two LSNs");
     st = history_open(c, &h, args[0], (seam_lsn_t)a);
-    while (st == SEAM_OK && shown < limit && (st = stream_feed_next(h.feed, &e, &c->fault)) == SEAM_OK) {
+    while (st == SEAM_OK && shown < limit &&
+           (st = stream_feed_next(h.feed, &e, &c->fault)) == SEAM_OK) {
         if (e.lsn > (seam_lsn_t)b) break;
-        if (e.kind != FEED_CHANGE || (table != NULL && strcmp(e.change.schema->name, table) != 0)) continue;
+        if (e.kind != FEED_CHANGE || (table != NULL && strcmp(e.change.schema->name, table) != 0))
+            continue;
         printf("%" PRIu64 " ", e.lsn);
         print_change(&h, &e.change, "");
         shown++;
     }
     history_close(&h);
     if (st != SEAM_OK && st != SEAM_END) return cli_fail(c, st);
-    if (!c->quiet) printf("-- %" PRId64 " change%s after LSN %llu, up to LSN %llu\n", shown, shown == 1 ? "" : "s", a, b);
+    if (!c->quiet)
+        printf("-- %" PRId64 " change%s after LSN %llu, up to LSN %llu\n", shown,
+               shown == 1 ? "" : "s", a, b);
     return EXIT_FINE;
 }
 
 /* ---- blame TABLE KEY ---- */
 
-static enum seam_status encode_key(const struct seam_schema *s, const char *const *words, int n, struct seam_buf *out, struct seam_fault *f)
+static enum seam_status encode_key(const struct seam_schema *s, const char *const *words, int n,
+                                   struct seam_buf *out, struct seam_fault *f)
 {
     if (n != s->key_count)
-        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "the key has %d column(s), %d given", s->key_count, n);
+        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
+                              "the key has %d column(s), %d given", s->key_count, n);
     for (int i = 0; i < n; i++) {
         const struct seam_column *col = &s->columns[s->key[i]];
         struct seam_value v;
 
-        if (seam_value_parse(words[i], strlen(words[i]), col->type, col->scale, &v) != SEAM_OK || v.type == SEAM_V_NULL)
-            return seam_fault_set(f, SEAM_INVALID, col->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s", words[i], seam_value_type_name(col->type));
+        if (seam_value_parse(words[i], strlen(words[i]), col->type, col->scale, &v) != SEAM_OK ||
+            v.type == SEAM_V_NULL)
+            return seam_fault_set(f, SEAM_INVALID, col->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s",
+                                  words[i], seam_value_type_name(col->type));
         seam_key_append(out, &v);
     }
     return SEAM_OK;
@@ -209,19 +232,22 @@ int cmd_blame(struct cli *c, int argc, char **argv)
     if (rc >= 0) return rc;
     st = history_open(c, &h, args[0], SEAM_LSN_NONE);
     if (st == SEAM_OK && (schema = stream_registry_find(&h.registry, args[1])) == NULL)
-        st = seam_fault_set(&c->fault, SEAM_NOT_FOUND, args[1], SEAM_FAULT_NO_OFFSET, "the stream knows no such table");
+        st = seam_fault_set(&c->fault, SEAM_NOT_FOUND, args[1], SEAM_FAULT_NO_OFFSET,
+                            "the stream knows no such table");
     if (st == SEAM_OK) st = encode_key(schema, args + 2, count - 2, &key, &c->fault);
     while (st == SEAM_OK && (st = stream_feed_next(h.feed, &e, &c->fault)) == SEAM_OK) {
         char when[40];
 
-        if (e.kind != FEED_CHANGE || strcmp(e.change.schema->name, args[1]) != 0 || e.change.key.size != key.size ||
-            memcmp(e.change.key.data, key.data, key.size) != 0)
+        if (e.kind != FEED_CHANGE || strcmp(e.change.schema->name, args[1]) != 0 ||
+            e.change.key.size != key.size || memcmp(e.change.key.data, key.data, key.size) != 0)
             continue;
         time_text(e.wall_us, when);
         if (e.snapshot)
-            printf("LSN %" PRIu64 "  %s  read by a snapshot  offset %" PRIu64 "\n", e.lsn, when, e.offset);
+            printf("LSN %" PRIu64 "  %s  read by a snapshot  offset %" PRIu64 "\n", e.lsn, when,
+                   e.offset);
         else
-            printf("LSN %" PRIu64 "  %s  transaction %" PRIu64 "  offset %" PRIu64 "\n", e.lsn, when, e.change.txn, e.offset);
+            printf("LSN %" PRIu64 "  %s  transaction %" PRIu64 "  offset %" PRIu64 "\n", e.lsn,
+                   when, e.change.txn, e.offset);
         print_change(&h, &e.change, "    ");
         found++;
     }
@@ -229,7 +255,8 @@ int cmd_blame(struct cli *c, int argc, char **argv)
     seam_buf_free(&key);
     if (st != SEAM_OK && st != SEAM_END) return cli_fail(c, st);
     if (found > 0) return EXIT_FINE;
-    seam_fault_set(&c->fault, SEAM_NOT_FOUND, args[1], SEAM_FAULT_NO_OFFSET, "no retained transaction ever touched this row");
+    seam_fault_set(&c->fault, SEAM_NOT_FOUND, args[1], SEAM_FAULT_NO_OFFSET,
+                   "no retained transaction ever touched this row");
     return cli_fail(c, SEAM_NOT_FOUND);
 }
 
@@ -244,8 +271,10 @@ static enum seam_status collect(void *ctx, const struct columnar_batch *b, struc
         for (int i = 0; i < b->count; i++) {
             struct seam_value v = columnar_vec_value(&b->cols[i], r);
 
-            if (v.type == SEAM_V_NULL) seam_buf_str(out, "NULL");
-            else seam_value_format(&v, out);
+            if (v.type == SEAM_V_NULL)
+                seam_buf_str(out, "NULL");
+            else
+                seam_value_format(&v, out);
             seam_buf_u8(out, i + 1 < b->count ? '\t' : '\n');
         }
     }
@@ -253,7 +282,8 @@ static enum seam_status collect(void *ctx, const struct columnar_batch *b, struc
 }
 
 /* The query's whole answer AS OF an LSN, as text.                                                   */
-static enum seam_status answer_at(struct cli *c, struct ask_sql_platform *sql, const char *query, seam_lsn_t lsn, struct seam_buf *out)
+static enum seam_status answer_at(struct cli *c, struct ask_sql_platform *sql, const char *query,
+                                  seam_lsn_t lsn, struct seam_buf *out)
 {
     struct seam_buf text = {0};
     struct seam_arena a = {0};
@@ -263,14 +293,16 @@ static enum seam_status answer_at(struct cli *c, struct ask_sql_platform *sql, c
 
     seam_buf_clear(out);
     seam_buf_printf(&text, "%s AS OF LSN %" PRIu64, query, lsn);
-    if (st == SEAM_OK) st = columnar_sql_prepare(&sql->env, (const char *)text.data, text.size, &a, &q, &c->fault);
+    if (st == SEAM_OK)
+        st = columnar_sql_prepare(&sql->env, (const char *)text.data, text.size, &a, &q, &c->fault);
     if (st == SEAM_OK) st = columnar_sql_run(&q, &o, collect, out, NULL, &c->fault);
     seam_arena_free(&a);
     seam_buf_free(&text);
     return st;
 }
 
-static enum seam_status commits_between(struct cli *c, struct history *h, seam_lsn_t good, seam_lsn_t bad, seam_lsn_t **out, size_t *n)
+static enum seam_status commits_between(struct cli *c, struct history *h, seam_lsn_t good,
+                                        seam_lsn_t bad, seam_lsn_t **out, size_t *n)
 {
     struct stream_feed_event e;
     size_t cap = 0;
@@ -282,7 +314,9 @@ static enum seam_status commits_between(struct cli *c, struct history *h, seam_l
         if (*n == cap) {
             seam_lsn_t *more = realloc(*out, (cap = cap == 0 ? 1024 : cap * 2) * sizeof **out);
 
-            if (more == NULL) return seam_fault_set(&c->fault, SEAM_NOMEM, "bisect", SEAM_FAULT_NO_OFFSET, "no memory");
+            if (more == NULL)
+                return seam_fault_set(&c->fault, SEAM_NOMEM, "bisect", SEAM_FAULT_NO_OFFSET,
+                                      "no memory");
             *out = more;
         }
         (*out)[(*n)++] = e.lsn;
@@ -291,8 +325,10 @@ static enum seam_status commits_between(struct cli *c, struct history *h, seam_l
 }
 
 /* The first commit after which the answer is no longer the good one; the answer is taken to stay bad from then on. */
-static enum seam_status search_commit(struct cli *c, struct ask_sql_platform *sql, const char *query, seam_lsn_t good, const seam_lsn_t *commits,
-                                 size_t n, size_t *culprit, struct seam_buf *before, struct seam_buf *after, int *asked)
+static enum seam_status search_commit(struct cli *c, struct ask_sql_platform *sql,
+                                      const char *query, seam_lsn_t good, const seam_lsn_t *commits,
+                                      size_t n, size_t *culprit, struct seam_buf *before,
+                                      struct seam_buf *after, int *asked)
 {
     struct seam_buf now = {0};
     size_t lo = 0, hi = n - 1;
@@ -300,7 +336,8 @@ static enum seam_status search_commit(struct cli *c, struct ask_sql_platform *sq
 
     if (st == SEAM_OK) st = answer_at(c, sql, query, commits[n - 1], after);
     if (st == SEAM_OK && seam_buf_equal(before, after))
-        st = seam_fault_set(&c->fault, SEAM_INVALID, "bisect", SEAM_FAULT_NO_OFFSET, "the answer is the same at both LSNs");
+        st = seam_fault_set(&c->fault, SEAM_INVALID, "bisect", SEAM_FAULT_NO_OFFSET,
+                            "the answer is the same at both LSNs");
     while (st == SEAM_OK && lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         bool same;
@@ -309,8 +346,10 @@ static enum seam_status search_commit(struct cli *c, struct ask_sql_platform *sq
         ++*asked;
         if (st != SEAM_OK) break;
         same = seam_buf_equal(&now, before);
-        if (same) lo = mid + 1;
-        else hi = mid;
+        if (same)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     if (st == SEAM_OK) st = answer_at(c, sql, query, commits[lo], after);
     *culprit = lo;
@@ -337,7 +376,8 @@ int cmd_bisect(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX], *query = NULL;
     int64_t good = -1, bad = -1;
     const struct seam_opt opts[] = {
-        {"sql", 0, SEAM_OPT_STRING, "QUERY", "over silver or the row store; its whole answer is compared", &query},
+        {"sql", 0, SEAM_OPT_STRING, "QUERY",
+         "over silver or the row store; its whole answer is compared", &query},
         {"good", 0, SEAM_OPT_INT, "LSN", "the answer was right then", &good},
         {"bad", 0, SEAM_OPT_INT, "LSN", "... and is wrong then", &bad},
     };
@@ -351,16 +391,21 @@ int cmd_bisect(struct cli *c, int argc, char **argv)
     enum seam_status st;
 
     if (rc >= 0) return rc;
-    if (query == NULL || good < 0 || bad <= good) return cli_usage(c, "--sql QUERY, --good LSN and a later --bad LSN are needed");
+    if (query == NULL || good < 0 || bad <= good)
+        return cli_usage(c, "--sql QUERY, --good LSN and a later --bad LSN are needed");
     st = history_open(c, &h, args[0], (seam_lsn_t)good);
     if (st == SEAM_OK) st = commits_between(c, &h, (seam_lsn_t)good, (seam_lsn_t)bad, &commits, &n);
     if (st == SEAM_OK && n == 0)
-        st = seam_fault_set(&c->fault, SEAM_NOT_FOUND, "bisect", SEAM_FAULT_NO_OFFSET, "no commit lies between the two LSNs");
+        st = seam_fault_set(&c->fault, SEAM_NOT_FOUND, "bisect", SEAM_FAULT_NO_OFFSET,
+                            "no commit lies between the two LSNs");
     if (st == SEAM_OK) st = ask_sql_platform_open(&sql, &h.platform, &c->fault);
-    if (st == SEAM_OK) st = search_commit(c, &sql, query, (seam_lsn_t)good, commits, n, &culprit, &before, &after, &asked);
+    if (st == SEAM_OK)
+        st = search_commit(c, &sql, query, (seam_lsn_t)good, commits, n, &culprit, &before, &after,
+                           &asked);
     if (st == SEAM_OK) {
-        printf("the answer changes with the commit at LSN %" PRIu64 " (%d answers asked for %zu commits)\nbefore: %s", commits[culprit],
-               asked, n, seam_buf_cstr(&before));
+        printf("the answer changes with the commit at LSN %" PRIu64
+               " (%d answers asked for %zu commits)\nbefore: %s",
+               commits[culprit], asked, n, seam_buf_cstr(&before));
         printf("after:  %s", seam_buf_cstr(&after));
         st = show_culprit(c, args[0], commits[culprit]);
     }

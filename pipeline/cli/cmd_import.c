@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/shop/assets.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/import/import.h"
+#include "pipeline/shop/assets.h"
 
 static void show_progress(void *ctx, const struct import_stats *now)
 {
@@ -22,18 +22,21 @@ static void print_stats(struct cli *c, const struct import_stats *s)
     char time[32];
 
     if (c->json) {
-        printf("{\"records\":%" PRIu64 ",\"skipped\":%" PRIu64 ",\"landed\":%" PRIu64 ",\"rejected\":%" PRIu64
-               ",\"inserted\":%" PRIu64 ",\"updated\":%" PRIu64 ",\"unchanged\":%" PRIu64
-               ",\"transactions\":%" PRIu64 ",\"seconds\":%.3f,\"lsn\":%" PRIu64 ",\"finished\":%s}\n",
-               s->records, s->skipped, s->landed, s->rejected, s->inserted, s->updated, s->unchanged,
-               s->transactions, seconds, s->lsn, s->finished ? "true" : "false");
+        printf("{\"records\":%" PRIu64 ",\"skipped\":%" PRIu64 ",\"landed\":%" PRIu64
+               ",\"rejected\":%" PRIu64 ",\"inserted\":%" PRIu64 ",\"updated\":%" PRIu64
+               ",\"unchanged\":%" PRIu64 ",\"transactions\":%" PRIu64
+               ",\"seconds\":%.3f,\"lsn\":%" PRIu64 ",\"finished\":%s}\n",
+               s->records, s->skipped, s->landed, s->rejected, s->inserted, s->updated,
+               s->unchanged, s->transactions, seconds, s->lsn, s->finished ? "true" : "false");
         return;
     }
     if (c->quiet) return;
-    printf("%" PRIu64 " records: %" PRIu64 " landed, %" PRIu64 " rejected, %" PRIu64 " already there\n",
+    printf("%" PRIu64 " records: %" PRIu64 " landed, %" PRIu64 " rejected, %" PRIu64
+           " already there\n",
            s->records, s->landed, s->rejected, s->skipped);
     printf("%" PRIu64 " rows inserted, %" PRIu64 " updated, %" PRIu64 " unchanged, in %" PRIu64
-           " transactions and %s", s->inserted, s->updated, s->unchanged, s->transactions,
+           " transactions and %s",
+           s->inserted, s->updated, s->unchanged, s->transactions,
            human_duration((int64_t)(s->elapsed_ns / 1000), time));
     if (seconds > 0 && s->landed > 0) printf(" (%.0f records/s)", (double)s->landed / seconds);
     printf("\n");
@@ -41,7 +44,8 @@ static void print_stats(struct cli *c, const struct import_stats *s)
 }
 
 /* A mapping is a file, or the name of a shipped one ("online-retail").                             */
-static enum seam_status read_mapping(struct cli *c, const char *name, struct seam_buf *own, struct import_options *o)
+static enum seam_status read_mapping(struct cli *c, const char *name, struct seam_buf *own,
+                                     struct import_options *o)
 {
     char asset[SEAM_NAME_MAX_BYTES + 32];
     struct asset shipped;
@@ -66,10 +70,13 @@ int cmd_import(struct cli *c, int argc, char **argv)
     int64_t limit = 0;
     bool dry_run = false;
     const struct seam_opt opts[] = {
-        {"map", 'm', SEAM_OPT_STRING, "FILE|NAME", "the mapping (shipped: online-retail, product-search)", &map},
-        {"table", 't', SEAM_OPT_STRING, "TABLE", "without a mapping: columns of the same names", &table},
+        {"map", 'm', SEAM_OPT_STRING, "FILE|NAME",
+         "the mapping (shipped: online-retail, product-search)", &map},
+        {"table", 't', SEAM_OPT_STRING, "TABLE", "without a mapping: columns of the same names",
+         &table},
         {"on-error", 0, SEAM_OPT_STRING, "skip|stop", "what a bad record does (skip)", &on_error},
-        {"rejects", 0, SEAM_OPT_STRING, "FILE", "write rejected records there as JSON lines", &rejects},
+        {"rejects", 0, SEAM_OPT_STRING, "FILE", "write rejected records there as JSON lines",
+         &rejects},
         {"limit", 'n', SEAM_OPT_INT, "N", "stop after N records of the file", &limit},
         {"dry-run", 0, SEAM_OPT_FLAG, NULL, "check every record, change nothing", &dry_run},
     };

@@ -1,15 +1,16 @@
 /* cmd_init - an empty platform in a new folder. */
 #include <string.h>
 
-#include "pipeline/shop/assets.h"
 #include "pipeline/cli/cli.h"
+#include "pipeline/shop/assets.h"
 
 int cmd_init(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX], *config = NULL;
     int64_t seed = 0;
     const struct seam_opt opts[] = {
-        {"shop", 0, SEAM_OPT_STRING, "FILE", "tables and sinks as JSON (default: the shipped shop)", &config},
+        {"shop", 0, SEAM_OPT_STRING, "FILE", "tables and sinks as JSON (default: the shipped shop)",
+         &config},
         {"seed", 0, SEAM_OPT_INT, "N", "makes the platform's id repeatable", &seed},
     };
     struct asset shipped = shop_asset_find("shop.json");
@@ -27,9 +28,11 @@ int cmd_init(struct cli *c, int argc, char **argv)
                              config != NULL ? own.size : shipped.size, (uint64_t)seed, &c->fault);
     seam_buf_free(&own);
     if (st != SEAM_OK) return cli_fail(c, st);
-    if (c->json) printf("{\"created\":true}\n");
+    if (c->json)
+        printf("{\"created\":true}\n");
     else if (!c->quiet)
-        printf("an empty platform in %s; next: seam import %s FILE --map MAPPING, or seam generate %s\n",
+        printf("an empty platform in %s; next: seam import %s FILE --map MAPPING, or seam generate "
+               "%s\n",
                args[0], args[0], args[0]);
     return EXIT_FINE;
 }

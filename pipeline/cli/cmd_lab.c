@@ -29,7 +29,8 @@ static bool parse_keys(const char *s, struct inputs *in, size_t *count)
     while (*s != '\0') {
         size_t n = strcspn(s, ",");
 
-        if (*count == LAB_KEYS_MAX || seam_int_parse(s, n, &in->keys[*count]) != SEAM_OK) return false;
+        if (*count == LAB_KEYS_MAX || seam_int_parse(s, n, &in->keys[*count]) != SEAM_OK)
+            return false;
         ++*count;
         s += n + (s[n] == ',');
     }
@@ -52,7 +53,8 @@ static bool parse_docs(const char *s, struct inputs *in, size_t *count)
 
 /* A file, or inline: "0.1,0.2;0.3,0.4", one vector after another. Inline text goes through the
  * reader of CSV files, on a simulated disk, so that both are refused alike. */
-static enum seam_status read_vectors(struct cli *c, const char *s, size_t rows_max, struct hnsw_vecset *out)
+static enum seam_status read_vectors(struct cli *c, const char *s, size_t rows_max,
+                                     struct hnsw_vecset *out)
 {
     static const char name[] = "vectors.csv";
     const struct hnsw_vecfile_options o = {.rows_max = rows_max};
@@ -63,12 +65,12 @@ static enum seam_status read_vectors(struct cli *c, const char *s, size_t rows_m
     if (strspn(s, "0123456789+-.eE,; ") != strlen(s))
         return hnsw_vecfile_read(c->io, s, &o, out, &c->fault);
     disk = seam_io_sim_new(1);
-    for (const char *p = s; *p != '\0'; p++)
-        seam_buf_printf(&csv, "%c", *p == ';' ? '\n' : *p);
+    for (const char *p = s; *p != '\0'; p++) seam_buf_printf(&csv, "%c", *p == ';' ? '\n' : *p);
     seam_buf_str(&csv, "\n");
     st = disk != NULL && seam_buf_ok(&csv)
              ? seam_io_write_atomic(seam_io_sim_io(disk), name, csv.data, csv.size, &c->fault)
-             : seam_fault_set(&c->fault, SEAM_NOMEM, name, SEAM_FAULT_NO_OFFSET, "no memory for the vectors");
+             : seam_fault_set(&c->fault, SEAM_NOMEM, name, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the vectors");
     if (st == SEAM_OK) st = hnsw_vecfile_read(seam_io_sim_io(disk), name, &o, out, &c->fault);
     seam_buf_free(&csv);
     if (disk != NULL) seam_io_sim_free(disk);
@@ -167,7 +169,8 @@ static size_t jump(const struct lab *l, size_t at)
     char line[32];
     int64_t to;
 
-    if (!ask_line("go to step: ", line, sizeof line) || seam_int_parse(line, strlen(line), &to) != SEAM_OK)
+    if (!ask_line("go to step: ", line, sizeof line) ||
+        seam_int_parse(line, strlen(line), &to) != SEAM_OK)
         return at;
     return to < 1 ? 0 : (size_t)to > lab_count(l) ? lab_count(l) - 1 : (size_t)to - 1;
 }
@@ -193,7 +196,7 @@ static void walk(struct cli *c, const struct lab *l)
         seam_buf_str(&b, "\033[2J\033[H");
         lab_print_step(l, at, (struct lab_style){.color = c->color}, &b);
         seam_buf_str(&b, playing ? "playing; any key stops\n"
-                            : "n next  b back  g go to  / find  p play  q quit\n");
+                                 : "n next  b back  g go to  / find  p play  q quit\n");
         cli_print(&b);
         fflush(stdout);
         seam_buf_free(&b);
@@ -214,8 +217,9 @@ static void walk(struct cli *c, const struct lab *l)
 /* ---- the command ---- */
 static int save(struct cli *c, const char *path, const struct seam_buf *b)
 {
-    enum seam_status st =
-        seam_buf_ok(b) ? seam_io_write_atomic(c->io, path, b->data, b->size, &c->fault) : SEAM_NOMEM;
+    enum seam_status st = seam_buf_ok(b)
+                              ? seam_io_write_atomic(c->io, path, b->data, b->size, &c->fault)
+                              : SEAM_NOMEM;
 
     if (st != SEAM_OK) return cli_fail(c, st);
     if (!c->quiet) fprintf(stderr, "wrote %s\n", path);
@@ -245,8 +249,7 @@ static int unknown(struct cli *c, const char *name)
     size_t n;
     const struct lab_kind *kinds = lab_kinds(&n);
 
-    for (size_t i = 0; i < n; i++)
-        names[i] = kinds[i].name;
+    for (size_t i = 0; i < n; i++) names[i] = kinds[i].name;
     near = seam_nearest_name(name, names, n);
     return near != NULL ? cli_usage(c, "there is no lab '%s'; did you mean '%s'?", name, near)
                         : cli_usage(c, "there is no lab '%s'; 'seam lab' lists them", name);
@@ -311,7 +314,8 @@ static void list_exercises(struct cli *c, const char *lab)
            lab);
 }
 
-static void print_verdict(struct cli *c, const struct lab_exercise *e, bool holds, struct seam_buf *why)
+static void print_verdict(struct cli *c, const struct lab_exercise *e, bool holds,
+                          struct seam_buf *why)
 {
     struct seam_buf b = {0};
     struct seam_json_writer w;

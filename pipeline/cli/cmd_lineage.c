@@ -13,7 +13,7 @@ const char *walk_op(uint8_t op)
     return op == WAL_OP_INSERT   ? "insert"
            : op == WAL_OP_UPDATE ? "update"
            : op == WAL_OP_DELETE ? "delete"
-                             : "?";
+                                 : "?";
 }
 
 static struct wal_bytes copy(struct seam_arena *a, struct wal_bytes b)
@@ -40,8 +40,9 @@ static void supersede(const struct stream_event *e, struct cli_walk_event *out)
 }
 
 enum seam_status walk_find(const struct platform *p, const uint32_t *tables, size_t n_tables,
-                      struct wal_bytes key, seam_lsn_t after, seam_lsn_t until, bool first, struct seam_arena *keep,
-                      struct cli_walk_event *out, struct seam_fault *f)
+                           struct wal_bytes key, seam_lsn_t after, seam_lsn_t until, bool first,
+                           struct seam_arena *keep, struct cli_walk_event *out,
+                           struct seam_fault *f)
 {
     struct stream_reader *r = NULL;
     struct stream_event e;
@@ -50,29 +51,30 @@ enum seam_status walk_find(const struct platform *p, const uint32_t *tables, siz
     enum seam_status st = platform_path(p, "stream", dir, f);
 
     if (st == SEAM_OK)
-        st = stream_reader_open(p->io, dir, after == SEAM_LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
+        st = stream_reader_open(p->io, dir,
+                                after == SEAM_LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
                                 (int64_t)after, &r, f);
     while (st == SEAM_OK && !(first && found) && (st = stream_reader_next(r, &e, f)) == SEAM_OK &&
            e.lsn <= until) {
         bool wanted = false;
 
-        if (found && key.data != NULL && e.kind == STREAM_SCHEMA && e.snapshot && e.seq == 0) supersede(&e, out);
+        if (found && key.data != NULL && e.kind == STREAM_SCHEMA && e.snapshot && e.seq == 0)
+            supersede(&e, out);
         if (e.kind != STREAM_ROW || e.lsn <= after) continue;
-        for (size_t i = 0; i < n_tables; i++)
-            wanted |= tables[i] == e.row.table;
+        for (size_t i = 0; i < n_tables; i++) wanted |= tables[i] == e.row.table;
         if (!wanted || (key.data != NULL && !wal_bytes_equal(key, e.row.key))) continue;
         *out = (struct cli_walk_event){.offset = e.offset,
-                                   .txn = e.txn,
-                                   .seq = e.seq,
-                                   .lsn = e.lsn,
-                                   .wall_us = e.wall_us,
-                                   .op = e.row.op,
-                                   .table = e.row.table,
-                                   .key = copy(keep, e.row.key),
-                                   .before = copy(keep, e.row.before),
-                                   .after = copy(keep, e.row.after),
-                                   .snapshot = e.snapshot,
-                                   .previous = e.previous};
+                                       .txn = e.txn,
+                                       .seq = e.seq,
+                                       .lsn = e.lsn,
+                                       .wall_us = e.wall_us,
+                                       .op = e.row.op,
+                                       .table = e.row.table,
+                                       .key = copy(keep, e.row.key),
+                                       .before = copy(keep, e.row.before),
+                                       .after = copy(keep, e.row.after),
+                                       .snapshot = e.snapshot,
+                                       .previous = e.previous};
         found = true;
     }
     stream_reader_close(r);
@@ -94,8 +96,8 @@ struct layers {
 };
 
 /* The row in the row store AS OF an LSN, as JSON. SEAM_NOT_FOUND: no such row then. */
-static enum seam_status source_row(struct layers *l, seam_lsn_t lsn, const char **json, struct wal_bytes *raw,
-                              struct seam_fault *f)
+static enum seam_status source_row(struct layers *l, seam_lsn_t lsn, const char **json,
+                                   struct wal_bytes *raw, struct seam_fault *f)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
@@ -130,28 +132,31 @@ struct cli_bronze {
     const struct cli_walk_event *want;
 };
 
-static enum seam_status bronze_row(void *ctx, const struct seam_value *v, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status bronze_row(void *ctx, const struct seam_value *v, seam_lsn_t begin,
+                                   seam_lsn_t end)
 {
     struct cli_bronze *b = ctx;
     struct wal_bytes key = {(const uint8_t *)v[9].s, v[9].len};
 
     (void)begin;
     (void)end;
-    if (v[7].i != (int64_t)b->l->schema->id || !wal_bytes_equal(key, b->l->key) || (seam_lsn_t)v[1].i > b->l->lsn)
+    if (v[7].i != (int64_t)b->l->schema->id || !wal_bytes_equal(key, b->l->key) ||
+        (seam_lsn_t)v[1].i > b->l->lsn)
         return SEAM_OK;
     b->events++;
     if ((seam_lsn_t)v[1].i < b->lsn) return SEAM_OK;
     b->lsn = (seam_lsn_t)v[1].i;
     b->offset = (uint64_t)v[0].i;
     b->same_bytes = b->offset == b->want->offset &&
-                    wal_bytes_equal(v[11].type == SEAM_V_TEXT ? (struct wal_bytes){(const uint8_t *)v[11].s, v[11].len}
-                                              : (struct wal_bytes){NULL, 0},
-                         b->want->after);
+                    wal_bytes_equal(v[11].type == SEAM_V_TEXT
+                                        ? (struct wal_bytes){(const uint8_t *)v[11].s, v[11].len}
+                                        : (struct wal_bytes){NULL, 0},
+                                    b->want->after);
     return SEAM_OK;
 }
 
 static enum seam_status silver_row(struct layers *l, const struct columnar_reader *r, seam_lsn_t at,
-                              const char **json, struct seam_fault *f)
+                                   const char **json, struct seam_fault *f)
 {
     struct seam_value key[SEAM_COLUMNS_MAX], row[SEAM_COLUMNS_MAX];
     struct seam_buf text = {0}, out = {0}, words = {0};
@@ -169,7 +174,8 @@ static enum seam_status silver_row(struct layers *l, const struct columnar_reade
         st = seam_key_read(&p, l->key.data + l->key.size, c->type, &key[i], &words);
         key[i].scale = c->scale;
     }
-    if (st == SEAM_OK) st = table < 0 ? SEAM_NOT_FOUND : columnar_get(r, table, key, at, row, &text, f);
+    if (st == SEAM_OK)
+        st = table < 0 ? SEAM_NOT_FOUND : columnar_get(r, table, key, at, row, &text, f);
     if (st == SEAM_OK) seam_row_to_json(columnar_schema(r, table), row, &out);
     if (st == SEAM_OK) *json = seam_arena_strdup(&l->arena, (const char *)out.data, out.size);
     seam_buf_free(&text);
@@ -178,7 +184,8 @@ static enum seam_status silver_row(struct layers *l, const struct columnar_reade
     return st == SEAM_NOT_FOUND ? SEAM_OK : st;
 }
 
-static void step(struct seam_buf *out, const char *layer, const char *fmt, ...) SEAM_PRINTF_LIKE(3, 4);
+static void step(struct seam_buf *out, const char *layer, const char *fmt, ...)
+    SEAM_PRINTF_LIKE(3, 4);
 static void step(struct seam_buf *out, const char *layer, const char *fmt, ...)
 {
     va_list ap;
@@ -191,8 +198,8 @@ static void step(struct seam_buf *out, const char *layer, const char *fmt, ...)
 }
 
 /* Bronze and silver: the warehouse as published. What parts from the source is named in *parts. */
-static enum seam_status warehouse_steps(struct layers *l, const struct cli_walk_event *e, const char *truth,
-                                   const char **parts)
+static enum seam_status warehouse_steps(struct layers *l, const struct cli_walk_event *e,
+                                        const char *truth, const char **parts)
 {
     struct seam_fault *f = &l->cli->fault;
     struct columnar_options o = {.clock = l->platform->clock};
@@ -221,7 +228,8 @@ static enum seam_status warehouse_steps(struct layers *l, const struct cli_walk_
                                   : "bronze is not what the stream said";
     if (st == SEAM_OK) st = silver_row(l, r, l->lsn < applied ? l->lsn : SEAM_LSN_MAX, &silver, f);
     if (st == SEAM_OK) {
-        step(l->out, "silver", "AS OF LSN %" PRIu64 ": %s", l->lsn < applied ? l->lsn : applied, silver);
+        step(l->out, "silver", "AS OF LSN %" PRIu64 ": %s", l->lsn < applied ? l->lsn : applied,
+             silver);
         step(l->out, "",
              "$ seam sql DIR \"SELECT *, _begin_lsn FROM silver_%s WHERE %s AS OF LSN %" PRIu64
              "\"",
@@ -229,8 +237,8 @@ static enum seam_status warehouse_steps(struct layers *l, const struct cli_walk_
         if (strcmp(silver, truth) != 0 && *parts == NULL) *parts = "silver parts from bronze";
         if (applied < l->lsn)
             step(l->out, "", "silver stopped at LSN %" PRIu64 ", published %s ago", applied,
-                 human_duration(seam_clock_wall_us(l->platform->clock) - columnar_applied_wall_us(r),
-                                age));
+                 human_duration(
+                     seam_clock_wall_us(l->platform->clock) - columnar_applied_wall_us(r), age));
     }
     columnar_close_reader(r);
     return st;
@@ -242,14 +250,22 @@ static void stream_step(struct seam_buf *out, const struct cli_walk_event *e)
 
     when[seam_time_format(e->wall_us, when)] = '\0';
     if (e->unnamed)
-        step(out, "stream", "deleted while nobody looked: the snapshot of the row store at LSN %" PRIu64 " does not name it", e->lsn);
+        step(out, "stream",
+             "deleted while nobody looked: the snapshot of the row store at LSN %" PRIu64
+             " does not name it",
+             e->lsn);
     else if (e->snapshot)
-        step(out, "stream", "offset %" PRIu64 ": read by a snapshot of the row store at LSN %" PRIu64 ", %s", e->offset, e->lsn, when);
+        step(out, "stream",
+             "offset %" PRIu64 ": read by a snapshot of the row store at LSN %" PRIu64 ", %s",
+             e->offset, e->lsn, when);
     else
-        step(out, "stream", "offset %" PRIu64 ": %s in transaction %" PRIu64 ", committed at LSN %" PRIu64 ", %s", e->offset,
-             walk_op(e->op), e->txn, e->lsn, when);
+        step(out, "stream",
+             "offset %" PRIu64 ": %s in transaction %" PRIu64 ", committed at LSN %" PRIu64 ", %s",
+             e->offset, walk_op(e->op), e->txn, e->lsn, when);
     if (e->snapshot && e->previous < e->lsn)
-        step(out, "", "what happened to it after LSN %" PRIu64 " and before that is in no log any more", e->previous);
+        step(out, "",
+             "what happened to it after LSN %" PRIu64 " and before that is in no log any more",
+             e->previous);
 }
 
 static enum seam_status all_steps(struct layers *l, bool *agree)
@@ -263,8 +279,8 @@ static enum seam_status all_steps(struct layers *l, bool *agree)
     if (st != SEAM_OK && st != SEAM_NOT_FOUND) return st;
     step(l->out, "row store", "AS OF LSN %" PRIu64 ": %s", l->lsn, now);
     step(l->out, "", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, l->lsn);
-    st = walk_find(l->platform, &l->schema->id, 1, l->key, SEAM_LSN_NONE, l->lsn, false, &l->arena, &e,
-                   f);
+    st = walk_find(l->platform, &l->schema->id, 1, l->key, SEAM_LSN_NONE, l->lsn, false, &l->arena,
+                   &e, f);
     if (st == SEAM_NOT_FOUND) {
         step(l->out, "stream", "no event of this row up to LSN %" PRIu64, l->lsn);
         parts = raw.data != NULL ? "the stream does not have what the row store has" : NULL;
@@ -287,7 +303,8 @@ static enum seam_status all_steps(struct layers *l, bool *agree)
     if (!e.snapshot && (st == SEAM_OK || st == SEAM_NOT_FOUND)) {
         step(l->out, "log", "LSN %" PRIu64 " ends that commit. AS OF it: %s", e.lsn, then);
         step(l->out, "", "one byte earlier, AS OF LSN %" PRIu64 ": %s", e.lsn - 1, before);
-        step(l->out, "", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words, e.lsn - 1);
+        step(l->out, "", "$ seam get DIR %s %s --as-of %" PRIu64, l->table, l->key_words,
+             e.lsn - 1);
         st = SEAM_OK;
     }
     if (st == SEAM_OK && !wal_bytes_equal(e.after, at) && parts == NULL)
@@ -302,7 +319,8 @@ static enum seam_status all_steps(struct layers *l, bool *agree)
     return SEAM_OK;
 }
 
-static void key_words(const struct seam_schema *s, struct wal_bytes key, struct seam_buf *out, struct seam_buf *where)
+static void key_words(const struct seam_schema *s, struct wal_bytes key, struct seam_buf *out,
+                      struct seam_buf *where)
 {
     const uint8_t *p = key.data;
     struct seam_buf text = {0};
@@ -310,21 +328,22 @@ static void key_words(const struct seam_schema *s, struct wal_bytes key, struct 
     for (uint16_t i = 0; i < s->key_count; i++) {
         struct seam_value v;
 
-        if (seam_key_read(&p, key.data + key.size, s->columns[s->key[i]].type, &v, &text) != SEAM_OK)
+        if (seam_key_read(&p, key.data + key.size, s->columns[s->key[i]].type, &v, &text) !=
+            SEAM_OK)
             break;
         v.scale = s->columns[s->key[i]].scale;
         if (i > 0) seam_buf_str(out, " ");
         seam_value_format(&v, out);
         seam_buf_printf(where, "%s%s = %s", i > 0 ? " AND " : "", s->columns[s->key[i]].name,
-                   v.type == SEAM_V_INT ? "" : "'");
+                        v.type == SEAM_V_INT ? "" : "'");
         seam_value_format(&v, where);
         if (v.type != SEAM_V_INT) seam_buf_str(where, "'");
     }
     seam_buf_free(&text);
 }
 
-enum seam_status walk_row(struct cli *c, const struct platform *p, const char *table, struct wal_bytes key,
-                     seam_lsn_t lsn, bool *agree, struct seam_buf *out)
+enum seam_status walk_row(struct cli *c, const struct platform *p, const char *table,
+                          struct wal_bytes key, seam_lsn_t lsn, bool *agree, struct seam_buf *out)
 {
     struct layers l = {.cli = c, .platform = p, .table = table, .key = key, .lsn = lsn, .out = out};
     struct seam_schema schema = {0};
@@ -356,8 +375,9 @@ enum seam_status walk_row(struct cli *c, const struct platform *p, const char *t
 
 /* ---- the command ---- */
 
-static enum seam_status encode(const struct platform *p, const char *table, const char *const *words,
-                          int n, struct seam_buf *key, struct seam_fault *f)
+static enum seam_status encode(const struct platform *p, const char *table,
+                               const char *const *words, int n, struct seam_buf *key,
+                               struct seam_fault *f)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
@@ -367,8 +387,8 @@ static enum seam_status encode(const struct platform *p, const char *table, cons
     if (st == SEAM_OK) st = oltp_read_begin(db, &t, f);
     if (st == SEAM_OK) st = oltp_table(t, table, &id, f);
     if (st == SEAM_OK && n != oltp_schema(t, id)->key_count)
-        st = seam_fault_set(f, SEAM_INVALID, table, SEAM_FAULT_NO_OFFSET, "the key has %d column(s), %d given",
-                       oltp_schema(t, id)->key_count, n);
+        st = seam_fault_set(f, SEAM_INVALID, table, SEAM_FAULT_NO_OFFSET,
+                            "the key has %d column(s), %d given", oltp_schema(t, id)->key_count, n);
     for (int i = 0; st == SEAM_OK && i < n; i++) {
         const struct seam_column *c = &oltp_schema(t, id)->columns[oltp_schema(t, id)->key[i]];
         struct seam_value v;
@@ -377,8 +397,8 @@ static enum seam_status encode(const struct platform *p, const char *table, cons
         if (st == SEAM_OK)
             seam_key_append(key, &v);
         else
-            st = seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s", words[i],
-                           seam_value_type_name(c->type));
+            st = seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s",
+                                words[i], seam_value_type_name(c->type));
     }
     oltp_end(t);
     (void)oltp_close(db, NULL);
@@ -399,7 +419,7 @@ int cmd_lineage(struct cli *c, int argc, char **argv)
     bool agree = true;
     int count;
     int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1,
-                                   2 + SEAM_KEY_COLUMNS_MAX);
+                       2 + SEAM_KEY_COLUMNS_MAX);
     enum seam_status st;
 
     if (rc >= 0) return rc;

@@ -31,7 +31,8 @@ static void print_trees(struct cli *c, struct oltp_txn *t)
         for (int k = -1; k < s->index_count; k++) {
             struct oltp_tree_stats tree;
 
-            if (oltp_tree_stats(t, ids[i], k < 0 ? 0 : s->indexes[k].id, &tree, NULL) != SEAM_OK) continue;
+            if (oltp_tree_stats(t, ids[i], k < 0 ? 0 : s->indexes[k].id, &tree, NULL) != SEAM_OK)
+                continue;
             table_cell(&out, "%s%s%s", s->name, k < 0 ? "" : ".", k < 0 ? "" : s->indexes[k].name);
             table_cell(&out, "%" PRIu64, tree.entries);
             table_cell(&out, "%" PRIu64, tree.depth);
@@ -77,11 +78,12 @@ int cmd_stats(struct cli *c, int argc, char **argv)
     if (st == SEAM_OK) {
         print_trees(c, t);
         oltp_stats(db, &s);
-        printf("\npage file     %s in %" PRIu64 " pages of %" PRIu64 " bytes, %" PRIu64 " free\n", human_bytes(s.file_bytes, a), s.pages,
-               s.page_size, s.free_pages);
-        printf("checkpoint    LSN %" PRIu64 "; log since then %s (what a recovery would replay)\n", s.checkpoint_lsn,
-               human_bytes(s.checkpoint_log_bytes, b));
-        printf("opening now   replayed %" PRIu64 " changes in %.1f ms\n", s.replayed_changes, (double)s.replay_ns / 1e6);
+        printf("\npage file     %s in %" PRIu64 " pages of %" PRIu64 " bytes, %" PRIu64 " free\n",
+               human_bytes(s.file_bytes, a), s.pages, s.page_size, s.free_pages);
+        printf("checkpoint    LSN %" PRIu64 "; log since then %s (what a recovery would replay)\n",
+               s.checkpoint_lsn, human_bytes(s.checkpoint_log_bytes, b));
+        printf("opening now   replayed %" PRIu64 " changes in %.1f ms\n", s.replayed_changes,
+               (double)s.replay_ns / 1e6);
         print_cache(&s);
         cli_footer(c, s.lsn, -1, NULL);
     }
@@ -95,25 +97,30 @@ int cmd_stats(struct cli *c, int argc, char **argv)
 
 static const char *pin_name(enum oltp_pin_kind k)
 {
-    return k == OLTP_PIN_READER ? "reader" : k == OLTP_PIN_RETENTION ? "kept checkpoint" : "transaction";
+    return k == OLTP_PIN_READER      ? "reader"
+           : k == OLTP_PIN_RETENTION ? "kept checkpoint"
+                                     : "transaction";
 }
 
-static void pin_line(struct cli_table_out *t, const char *kind, const char *holder, int64_t pid, bool alive, seam_lsn_t lsn,
-                     int64_t age_us, uint64_t bytes, const char *note)
+static void pin_line(struct cli_table_out *t, const char *kind, const char *holder, int64_t pid,
+                     bool alive, seam_lsn_t lsn, int64_t age_us, uint64_t bytes, const char *note)
 {
     char size[32], age[32];
 
     table_cell(t, "%s", kind);
     table_cell(t, "%s", holder);
-    if (pid > 0) table_cell(t, "%" PRId64 "%s", pid, alive ? "" : " (dead)");
-    else table_cell(t, "-");
+    if (pid > 0)
+        table_cell(t, "%" PRId64 "%s", pid, alive ? "" : " (dead)");
+    else
+        table_cell(t, "-");
     table_cell(t, "%" PRIu64, lsn);
     table_cell(t, "%s", human_duration(age_us, age));
     table_cell(t, "%s", human_bytes(bytes, size));
     table_cell(t, "%s", note);
 }
 
-static enum seam_status list_pins(struct cli *c, const struct platform *p, struct cli_table_out *t, int *warnings)
+static enum seam_status list_pins(struct cli *c, const struct platform *p, struct cli_table_out *t,
+                                  int *warnings)
 {
     struct oltp_pin pins[OLTP_PINS_MAX + 64];
     struct wal_slot_info slots[WAL_SLOTS_MAX];
@@ -124,25 +131,33 @@ static enum seam_status list_pins(struct cli *c, const struct platform *p, struc
 
     if (st == SEAM_OK) st = oltp_pins(p->io, dir, NULL, pins, SEAM_ARRAY_LEN(pins), &n, &c->fault);
     for (size_t i = 0; st == SEAM_OK && i < n; i++)
-        pin_line(t, pin_name(pins[i].kind), pins[i].holder, pins[i].pid, pins[i].alive, pins[i].lsn, now - pins[i].since_us,
-                 pins[i].log_bytes, pins[i].kind == OLTP_PIN_RETENTION || pins[i].alive ? "" : "released: its process is gone");
+        pin_line(t, pin_name(pins[i].kind), pins[i].holder, pins[i].pid, pins[i].alive, pins[i].lsn,
+                 now - pins[i].since_us, pins[i].log_bytes,
+                 pins[i].kind == OLTP_PIN_RETENTION || pins[i].alive
+                     ? ""
+                     : "released: its process is gone");
     if (st == SEAM_OK) st = platform_path(p, "wal", dir, &c->fault);
     if (st == SEAM_OK) st = wal_slots(p->io, dir, slots, &n, &c->fault);
     for (size_t i = 0; st == SEAM_OK && i < n; i++) {
         char invalid[WAL_REASON_MAX + SEAM_PATH_MAX_BYTES + 80];
-        bool close = slots[i].bound_bytes > 0 && slots[i].held_bytes > slots[i].bound_bytes / 10 * 8;
+        bool close =
+            slots[i].bound_bytes > 0 && slots[i].held_bytes > slots[i].bound_bytes / 10 * 8;
 
         *warnings += close || slots[i].invalid;
-        snprintf(invalid, sizeof invalid, "%s: seam relay goes on if the log is still there, else seam bootstrap %s",
+        snprintf(invalid, sizeof invalid,
+                 "%s: seam relay goes on if the log is still there, else seam bootstrap %s",
                  slots[i].reason, p->dir);
-        pin_line(t, "log slot", slots[i].name, slots[i].holder_pid, slots[i].holder_alive, slots[i].confirmed,
-                 now - slots[i].updated_us, slots[i].held_bytes,
-                 slots[i].invalid ? invalid : close ? "WARNING: over 80 % of its bound" : "");
+        pin_line(t, "log slot", slots[i].name, slots[i].holder_pid, slots[i].holder_alive,
+                 slots[i].confirmed, now - slots[i].updated_us, slots[i].held_bytes,
+                 slots[i].invalid ? invalid
+                 : close          ? "WARNING: over 80 % of its bound"
+                                  : "");
     }
     return st;
 }
 
-static enum seam_status list_consumers(struct cli *c, const struct platform *p, struct cli_table_out *t, int *warnings)
+static enum seam_status list_consumers(struct cli *c, const struct platform *p,
+                                       struct cli_table_out *t, int *warnings)
 {
     struct stream_consumers *consumers = NULL;
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
@@ -157,8 +172,9 @@ static enum seam_status list_consumers(struct cli *c, const struct platform *p, 
     if (st == SEAM_OK) n = stream_consumers_list(consumers, list);
     for (size_t i = 0; i < n; i++) {
         *warnings += list[i].invalid;
-        pin_line(t, "stream consumer", list[i].name, list[i].pid, list[i].alive, list[i].lsn, now - list[i].updated_us,
-                 state.lsn > list[i].lsn ? state.lsn - list[i].lsn : 0, list[i].invalid ? "must bootstrap: seam bootstrap DIR, then run it" : "");
+        pin_line(t, "stream consumer", list[i].name, list[i].pid, list[i].alive, list[i].lsn,
+                 now - list[i].updated_us, state.lsn > list[i].lsn ? state.lsn - list[i].lsn : 0,
+                 list[i].invalid ? "must bootstrap: seam bootstrap DIR, then run it" : "");
     }
     stream_consumers_close(consumers);
     return st;
@@ -225,7 +241,8 @@ int cmd_vacuum(struct cli *c, int argc, char **argv)
 enum { CLONE_ROWS_PER_TXN = 5000 };
 
 /* The same shop, with its tables as they were then.                                                 */
-static enum seam_status shop_as_of(struct cli *c, const struct platform *p, struct oltp_txn *t, struct seam_buf *out)
+static enum seam_status shop_as_of(struct cli *c, const struct platform *p, struct oltp_txn *t,
+                                   struct seam_buf *out)
 {
     const struct seam_json *shop = seam_json_get(p->config, "shop");
     uint32_t ids[256];
@@ -250,10 +267,13 @@ static enum seam_status shop_as_of(struct cli *c, const struct platform *p, stru
     }
     seam_jw_end_array(&w);
     seam_jw_end_object(&w);
-    return seam_buf_ok(out) ? SEAM_OK : seam_fault_set(&c->fault, SEAM_NOMEM, "clone", SEAM_FAULT_NO_OFFSET, "no memory");
+    return seam_buf_ok(out)
+               ? SEAM_OK
+               : seam_fault_set(&c->fault, SEAM_NOMEM, "clone", SEAM_FAULT_NO_OFFSET, "no memory");
 }
 
-static enum seam_status copy_table(struct cli *c, struct oltp_txn *from, uint32_t id, struct oltp *to, uint64_t *rows)
+static enum seam_status copy_table(struct cli *c, struct oltp_txn *from, uint32_t id,
+                                   struct oltp *to, uint64_t *rows)
 {
     const struct seam_schema *s = oltp_schema(from, id);
     struct oltp_cursor *cursor = NULL;
@@ -286,7 +306,8 @@ static enum seam_status copy_table(struct cli *c, struct oltp_txn *from, uint32_
     return st;
 }
 
-static enum seam_status copy_tables(struct cli *c, struct oltp_txn *from, const char *new_dir, uint64_t *rows)
+static enum seam_status copy_tables(struct cli *c, struct oltp_txn *from, const char *new_dir,
+                                    uint64_t *rows)
 {
     struct platform p;
     struct platform_source to = {0};
@@ -296,7 +317,8 @@ static enum seam_status copy_tables(struct cli *c, struct oltp_txn *from, const 
 
     if (st != SEAM_OK) return st;
     st = platform_open_source(&p, &to, &c->fault);
-    for (size_t i = 0; st == SEAM_OK && i < n && i < SEAM_ARRAY_LEN(ids); i++) st = copy_table(c, from, ids[i], to.db, rows);
+    for (size_t i = 0; st == SEAM_OK && i < n && i < SEAM_ARRAY_LEN(ids); i++)
+        st = copy_table(c, from, ids[i], to.db, rows);
     if (st == SEAM_OK) st = oltp_checkpoint(to.db, &c->fault);
     if (to.db != NULL) st = platform_close_source(&to, st, &c->fault);
     platform_close(&p);
@@ -321,18 +343,21 @@ int cmd_clone(struct cli *c, int argc, char **argv)
     enum seam_status st;
 
     if (rc >= 0) return rc;
-    if (as_of != NULL && !cli_parse_moment(as_of, &lsn, &time_us)) return cli_usage(c, "--as-of takes an LSN or a time");
+    if (as_of != NULL && !cli_parse_moment(as_of, &lsn, &time_us))
+        return cli_usage(c, "--as-of takes an LSN or a time");
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != SEAM_OK) return cli_fail(c, st);
     st = platform_open_reader(&p, lsn, time_us, &db, &c->fault);
     if (st == SEAM_OK) st = oltp_read_begin(db, &t, &c->fault);
     if (st == SEAM_OK) st = shop_as_of(c, &p, t, &shop);
     if (st == SEAM_OK)
-        st = platform_create(c->io, c->clock, args[1], (const char *)shop.data, shop.size, seam_clock_mono_ns(c->clock), &c->fault);
+        st = platform_create(c->io, c->clock, args[1], (const char *)shop.data, shop.size,
+                             seam_clock_mono_ns(c->clock), &c->fault);
     if (st == SEAM_OK) st = copy_tables(c, t, args[1], &rows);
     if (st == SEAM_OK)
-        printf("%s holds %" PRIu64 " rows of %s as of LSN %" PRIu64 "; its own history begins now\n", args[1], rows, args[0],
-               oltp_txn_lsn(t));
+        printf("%s holds %" PRIu64 " rows of %s as of LSN %" PRIu64
+               "; its own history begins now\n",
+               args[1], rows, args[0], oltp_txn_lsn(t));
     oltp_end(t);
     (void)oltp_close(db, NULL);
     seam_buf_free(&shop);
@@ -342,7 +367,8 @@ int cmd_clone(struct cli *c, int argc, char **argv)
 
 /* ---- salvage: what can still be read of a damaged page file, as JSON lines ---- */
 
-static enum seam_status print_salvaged(void *ctx, const struct seam_schema *s, struct wal_bytes key, struct wal_bytes row)
+static enum seam_status print_salvaged(void *ctx, const struct seam_schema *s, struct wal_bytes key,
+                                       struct wal_bytes row)
 {
     struct seam_value values[SEAM_COLUMNS_MAX];
     struct seam_buf b = {0};
@@ -363,7 +389,8 @@ int cmd_salvage(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX], *schemas_file = NULL;
     const struct seam_opt opts[] = {
-        {"schemas", 0, SEAM_OPT_STRING, "FILE", "a JSON array of schemas, when the catalogue is damaged too", &schemas_file},
+        {"schemas", 0, SEAM_OPT_STRING, "FILE",
+         "a JSON array of schemas, when the catalogue is damaged too", &schemas_file},
     };
     struct oltp_salvaged s = {0};
     struct seam_buf report = {0}, schemas = {0};
@@ -374,13 +401,16 @@ int cmd_salvage(struct cli *c, int argc, char **argv)
 
     if (rc >= 0) return rc;
     st = seam_path_join(dir, args[0], "oltp", &c->fault);
-    if (st == SEAM_OK && schemas_file != NULL) st = seam_io_read_all(c->io, schemas_file, PLATFORM_CONFIG_MAX, &schemas, &c->fault);
+    if (st == SEAM_OK && schemas_file != NULL)
+        st = seam_io_read_all(c->io, schemas_file, PLATFORM_CONFIG_MAX, &schemas, &c->fault);
     if (st == SEAM_OK)
-        st = oltp_salvage(c->io, dir, schemas_file != NULL ? seam_buf_cstr(&schemas) : NULL, print_salvaged, NULL, &s, &report,
-                          &c->fault);
+        st = oltp_salvage(c->io, dir, schemas_file != NULL ? seam_buf_cstr(&schemas) : NULL,
+                          print_salvaged, NULL, &s, &report, &c->fault);
     fwrite(report.data != NULL ? report.data : (const uint8_t *)"", 1, report.size, stderr);
-    fprintf(stderr, "%" PRIu64 " rows from %" PRIu64 " pages; %" PRIu64 " pages and %" PRIu64 " rows could not be read\n", s.rows, s.pages,
-            s.bad_pages, s.bad_rows);
+    fprintf(stderr,
+            "%" PRIu64 " rows from %" PRIu64 " pages; %" PRIu64 " pages and %" PRIu64
+            " rows could not be read\n",
+            s.rows, s.pages, s.bad_pages, s.bad_rows);
     seam_buf_free(&report);
     seam_buf_free(&schemas);
     if (st != SEAM_OK) return cli_fail(c, st);

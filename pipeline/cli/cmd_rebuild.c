@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "pipeline/cli/cli.h"
-#include "pipeline/trust/reconcile.h"
 #include "pipeline/sinks/sink.h"
+#include "pipeline/trust/reconcile.h"
 
-static enum seam_status fill(struct cli *c, const struct platform *p, const char *name, const char *dir,
-                        struct sink_run_result *result)
+static enum seam_status fill(struct cli *c, const struct platform *p, const char *name,
+                             const char *dir, struct sink_run_result *result)
 {
     struct sink_run_options o = {.until_caught_up = true, .stop = &cli_interrupted};
     struct sink *s = NULL;
@@ -24,14 +24,16 @@ static enum seam_status fill(struct cli *c, const struct platform *p, const char
 }
 
 /* The served one must not be running while the folders change places: opening it takes its lock.    */
-static enum seam_status change_places(struct cli *c, const struct platform *p, const char *name, const char *next)
+static enum seam_status change_places(struct cli *c, const struct platform *p, const char *name,
+                                      const char *next)
 {
     char live[SEAM_PATH_MAX_BYTES], old[SEAM_PATH_MAX_BYTES];
     struct sink *s = NULL;
     enum seam_status st = platform_sink_path(p, name, live, &c->fault);
 
     if (st == SEAM_OK && snprintf(old, sizeof old, "%s.old", live) >= (int)sizeof old)
-        st = seam_fault_set(&c->fault, SEAM_LIMIT, live, SEAM_FAULT_NO_OFFSET, "the path is too long");
+        st = seam_fault_set(&c->fault, SEAM_LIMIT, live, SEAM_FAULT_NO_OFFSET,
+                            "the path is too long");
     if (st == SEAM_OK && seam_io_exists(p->io, live)) {
         st = sink_open(p, name, NULL, &s, &c->fault);
         sink_close(s);
@@ -39,22 +41,26 @@ static enum seam_status change_places(struct cli *c, const struct platform *p, c
             seam_fault_clear(&c->fault);
             st = SEAM_OK;
         }
-        if (st == SEAM_OK && seam_io_exists(p->io, old)) st = seam_io_remove_tree(p->io, old, &c->fault);
+        if (st == SEAM_OK && seam_io_exists(p->io, old))
+            st = seam_io_remove_tree(p->io, old, &c->fault);
         if (st == SEAM_OK) st = seam_io_rename(p->io, live, old, &c->fault);
     }
     if (st == SEAM_OK) st = seam_io_rename(p->io, next, live, &c->fault);
-    if (st == SEAM_OK && seam_io_exists(p->io, old)) st = seam_io_remove_tree(p->io, old, &c->fault);
+    if (st == SEAM_OK && seam_io_exists(p->io, old))
+        st = seam_io_remove_tree(p->io, old, &c->fault);
     return st;
 }
 
-static enum seam_status rebuild_vectors(struct cli *c, const struct platform *p, struct sink_run_result *result)
+static enum seam_status rebuild_vectors(struct cli *c, const struct platform *p,
+                                        struct sink_run_result *result)
 {
     struct sink_run_options o = {.until_caught_up = true, .stop = &cli_interrupted};
     struct sink *s = NULL;
     char dir[SEAM_PATH_MAX_BYTES];
     enum seam_status st = platform_sink_path(p, "vectors", dir, &c->fault);
 
-    if (st == SEAM_OK && seam_io_exists(p->io, dir)) st = seam_io_remove_tree(p->io, dir, &c->fault);
+    if (st == SEAM_OK && seam_io_exists(p->io, dir))
+        st = seam_io_remove_tree(p->io, dir, &c->fault);
     if (st == SEAM_OK) st = sink_open(p, "vectors", NULL, &s, &c->fault);
     if (st == SEAM_OK) st = sink_run(s, &o, result, &c->fault);
     sink_close(s);
@@ -82,16 +88,21 @@ int cmd_rebuild(struct cli *c, int argc, char **argv)
     } else {
         st = platform_sink_path(&p, args[1], dir, &c->fault);
         if (st == SEAM_OK && snprintf(next, sizeof next, "%s.next", dir) >= (int)sizeof next)
-            st = seam_fault_set(&c->fault, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "the path is too long");
-        if (st == SEAM_OK && seam_io_exists(p.io, next)) st = seam_io_remove_tree(p.io, next, &c->fault);
+            st = seam_fault_set(&c->fault, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET,
+                                "the path is too long");
+        if (st == SEAM_OK && seam_io_exists(p.io, next))
+            st = seam_io_remove_tree(p.io, next, &c->fault);
         if (st == SEAM_OK) st = fill(c, &p, args[1], next, &result);
-        if (st == SEAM_OK) st = reconcile_forget(&p, &c->fault); /* first: what is kept is of the old one */
+        if (st == SEAM_OK)
+            st = reconcile_forget(&p, &c->fault); /* first: what is kept is of the old one */
         if (st == SEAM_OK) st = change_places(c, &p, args[1], next);
     }
     platform_close(&p);
     if (st != SEAM_OK) return cli_fail(c, st);
     if (!c->quiet)
-        printf("%s was made again from %" PRIu64 " events in %s and stands at LSN %" PRIu64 "\n", args[1], result.events,
-               human_duration((int64_t)((seam_clock_mono_ns(c->clock) - start) / 1000), took), result.applied);
+        printf("%s was made again from %" PRIu64 " events in %s and stands at LSN %" PRIu64 "\n",
+               args[1], result.events,
+               human_duration((int64_t)((seam_clock_mono_ns(c->clock) - start) / 1000), took),
+               result.applied);
     return EXIT_FINE;
 }

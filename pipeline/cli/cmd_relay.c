@@ -10,7 +10,8 @@ int cmd_relay(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX];
     struct relay_run_options o = {.stop = &cli_interrupted};
     const struct seam_opt opts[] = {
-        {"until-caught-up", 0, SEAM_OPT_FLAG, NULL, "stop when everything durable now is in the stream", &o.until_caught_up},
+        {"until-caught-up", 0, SEAM_OPT_FLAG, NULL,
+         "stop when everything durable now is in the stream", &o.until_caught_up},
     };
     struct platform p;
     struct relay *r = NULL;
@@ -31,10 +32,11 @@ int cmd_relay(struct cli *c, int argc, char **argv)
     if (st == SEAM_OK) st = closed;
     if (st != SEAM_OK) return cli_fail(c, st);
     if (c->json)
-        printf("{\"lsn\":%" PRIu64 ",\"transactions\":%" PRIu64 ",\"events\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n",
+        printf("{\"lsn\":%" PRIu64 ",\"transactions\":%" PRIu64 ",\"events\":%" PRIu64
+               ",\"bytes\":%" PRIu64 "}\n",
                s.lsn, s.transactions, s.events, s.bytes);
     else if (!c->quiet)
-        printf("relayed %" PRIu64 " events of %" PRIu64 " transactions, up to LSN %" PRIu64 "\n", s.events,
-               s.transactions, s.lsn);
+        printf("relayed %" PRIu64 " events of %" PRIu64 " transactions, up to LSN %" PRIu64 "\n",
+               s.events, s.transactions, s.lsn);
     return EXIT_FINE;
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/values/row.h"
 #include "engine/io/source.h"
+#include "engine/values/row.h"
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
 
@@ -38,7 +38,8 @@ static enum seam_status find_table(struct rows *r, const char *name, struct seam
     return st;
 }
 
-static enum seam_status rows_open_write(struct cli *c, struct rows *r, const char *dir, const char *table)
+static enum seam_status rows_open_write(struct cli *c, struct rows *r, const char *dir,
+                                        const char *table)
 {
     enum seam_status st = platform_open(c->io, c->clock, dir, &r->platform, &c->fault);
 
@@ -47,8 +48,8 @@ static enum seam_status rows_open_write(struct cli *c, struct rows *r, const cha
     return st == SEAM_OK ? find_table(r, table, &c->fault) : st;
 }
 
-static enum seam_status rows_open_read(struct cli *c, struct rows *r, const char *dir, const char *table,
-                                  const char *as_of)
+static enum seam_status rows_open_read(struct cli *c, struct rows *r, const char *dir,
+                                       const char *table, const char *as_of)
 {
     seam_lsn_t lsn = SEAM_LSN_MAX;
     int64_t time_us = INT64_MIN;
@@ -56,7 +57,7 @@ static enum seam_status rows_open_read(struct cli *c, struct rows *r, const char
 
     if (as_of != NULL && !cli_parse_moment(as_of, &lsn, &time_us))
         return seam_fault_set(&c->fault, SEAM_INVALID, "--as-of", SEAM_FAULT_NO_OFFSET,
-                         "'%s' is neither an LSN nor a time (2011-12-09 12:50:00)", as_of);
+                              "'%s' is neither an LSN nor a time (2011-12-09 12:50:00)", as_of);
     st = platform_open(c->io, c->clock, dir, &r->platform, &c->fault);
     if (st == SEAM_OK) st = platform_open_reader(&r->platform, lsn, time_us, &r->reader, &c->fault);
     if (st == SEAM_OK) st = oltp_read_begin(r->reader, &r->txn, &c->fault);
@@ -65,23 +66,25 @@ static enum seam_status rows_open_read(struct cli *c, struct rows *r, const char
 
 /* Key columns from command-line words.                                                             */
 static enum seam_status parse_key(const struct seam_schema *s, const char *const *words, int count,
-                             struct seam_value *out, struct seam_fault *f)
+                                  struct seam_value *out, struct seam_fault *f)
 {
     if (count != s->key_count)
-        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET, "the key has %d column(s), %d given",
-                         s->key_count, count);
+        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
+                              "the key has %d column(s), %d given", s->key_count, count);
     for (int i = 0; i < count; i++) {
         const struct seam_column *c = &s->columns[s->key[i]];
-        enum seam_status st = seam_value_parse(words[i], strlen(words[i]), c->type, c->scale, &out[i]);
+        enum seam_status st =
+            seam_value_parse(words[i], strlen(words[i]), c->type, c->scale, &out[i]);
 
         if (st != SEAM_OK || out[i].type == SEAM_V_NULL)
-            return seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s", words[i],
-                             seam_value_type_name(c->type));
+            return seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s",
+                                  words[i], seam_value_type_name(c->type));
     }
     return SEAM_OK;
 }
 
-static enum seam_status print_row(struct rows *r, const struct oltp_row *row, struct seam_buf *out, struct seam_fault *f)
+static enum seam_status print_row(struct rows *r, const struct oltp_row *row, struct seam_buf *out,
+                                  struct seam_fault *f)
 {
     struct seam_value values[SEAM_COLUMNS_MAX];
     enum seam_status st = seam_row_decode(r->schema, row->row.data, row->row.size, values, f);
@@ -102,23 +105,28 @@ static void print_commit(struct cli *c, const struct oltp_commit *commit)
                commit->changes == 1 ? "" : "s", commit->lsn);
 }
 
-static void merge_member(struct seam_json_writer *w, const struct seam_json *old, const struct seam_json *given,
-                         int64_t now_us)
+static void merge_member(struct seam_json_writer *w, const struct seam_json *old,
+                         const struct seam_json *given, int64_t now_us)
 {
     const struct seam_json *v = seam_json_get(given, old->key);
     int64_t version;
     char when[40];
 
     seam_jw_key(w, old->key);
-    if (v != NULL) seam_jw_node(w, v);
-    else if (strcmp(old->key, "version") == 0 && seam_json_int(old, &version)) seam_jw_int(w, version + 1);
-    else if (strcmp(old->key, "updated_at") == 0) seam_jw_strn(w, when, seam_time_format(now_us, when));
-    else seam_jw_node(w, old);
+    if (v != NULL)
+        seam_jw_node(w, v);
+    else if (strcmp(old->key, "version") == 0 && seam_json_int(old, &version))
+        seam_jw_int(w, version + 1);
+    else if (strcmp(old->key, "updated_at") == 0)
+        seam_jw_strn(w, when, seam_time_format(now_us, when));
+    else
+        seam_jw_node(w, old);
 }
 
 /* A row given in part: the members of the JSON object replace the stored row's columns.            */
 static enum seam_status merge_row(struct rows *r, const char *json, size_t n, int64_t now_us,
-                             struct seam_buf *text, struct seam_buf *merged, struct seam_fault *f)
+                                  struct seam_buf *text, struct seam_buf *merged,
+                                  struct seam_fault *f)
 {
     struct seam_arena a = {0};
     struct seam_json *given = NULL, *old = NULL;
@@ -128,17 +136,18 @@ static enum seam_status merge_row(struct rows *r, const char *json, size_t n, in
     enum seam_status st = seam_json_parse(json, n, &a, "the row", &given, f);
 
     if (st == SEAM_OK && given->type != SEAM_J_OBJECT)
-        st = seam_fault_set(f, SEAM_INVALID, "the row", SEAM_FAULT_NO_OFFSET, "a row is a JSON object");
+        st = seam_fault_set(f, SEAM_INVALID, "the row", SEAM_FAULT_NO_OFFSET,
+                            "a row is a JSON object");
     for (int i = 0; st == SEAM_OK && i < r->schema->key_count; i++) {
         const struct seam_column *c = &r->schema->columns[r->schema->key[i]];
         const struct seam_json *v = seam_json_get(given, c->name);
 
         if (v == NULL || (v->type != SEAM_J_NUMBER && v->type != SEAM_J_STRING))
-            st = seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "the row needs its key column '%s'",
-                           c->name);
+            st = seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET,
+                                "the row needs its key column '%s'", c->name);
         else if (seam_value_parse(v->str, v->len, c->type, c->scale, &key[i]) != SEAM_OK)
-            st = seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s", v->str,
-                           seam_value_type_name(c->type));
+            st = seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s",
+                                v->str, seam_value_type_name(c->type));
     }
     if (st == SEAM_OK) {
         st = oltp_get(r->txn, r->table, key, &row, f);
@@ -157,9 +166,11 @@ static enum seam_status merge_row(struct rows *r, const char *json, size_t n, in
     if (st == SEAM_OK) {
         seam_jw_init(&w, merged);
         seam_jw_object(&w);
-        for (const struct seam_json *m = old->child; m != NULL; m = m->next) merge_member(&w, m, given, now_us);
+        for (const struct seam_json *m = old->child; m != NULL; m = m->next)
+            merge_member(&w, m, given, now_us);
         for (const struct seam_json *m = given->child; m != NULL; m = m->next)
-            if (seam_json_get(old, m->key) == NULL) { /* seam_row_from_json will name the unknown column */
+            if (seam_json_get(old, m->key) ==
+                NULL) { /* seam_row_from_json will name the unknown column */
                 seam_jw_key(&w, m->key);
                 seam_jw_node(&w, m);
             }
@@ -170,23 +181,26 @@ static enum seam_status merge_row(struct rows *r, const char *json, size_t n, in
     return st;
 }
 
-static enum seam_status put_row(struct cli *c, struct rows *r, const char *json, size_t n, const char *expect)
+static enum seam_status put_row(struct cli *c, struct rows *r, const char *json, size_t n,
+                                const char *expect)
 {
     struct seam_buf text = {0}, merged = {0};
     struct seam_value values[SEAM_COLUMNS_MAX], expected;
     int column = seam_schema_column(r->schema, "version");
-    enum seam_status st = merge_row(r, json, n, seam_clock_wall_us(c->clock), &text, &merged, &c->fault);
+    enum seam_status st =
+        merge_row(r, json, n, seam_clock_wall_us(c->clock), &text, &merged, &c->fault);
 
     if (st == SEAM_OK)
-        st = seam_row_from_json(r->schema, (const char *)merged.data, merged.size, values, &text, &c->fault);
+        st = seam_row_from_json(r->schema, (const char *)merged.data, merged.size, values, &text,
+                                &c->fault);
     if (st == SEAM_OK && expect == NULL) st = oltp_put(r->txn, r->table, values, &c->fault);
     if (st == SEAM_OK && expect != NULL) {
         if (column < 0)
             st = seam_fault_set(&c->fault, SEAM_INVALID, r->schema->name, SEAM_FAULT_NO_OFFSET,
-                           "--expect-version needs a column 'version'");
+                                "--expect-version needs a column 'version'");
         else if (seam_value_parse(expect, strlen(expect), SEAM_V_INT, 0, &expected) != SEAM_OK)
             st = seam_fault_set(&c->fault, SEAM_INVALID, "--expect-version", SEAM_FAULT_NO_OFFSET,
-                           "'%s' is no number", expect);
+                                "'%s' is no number", expect);
         else
             st = oltp_update_if(r->txn, r->table, values, column, &expected, &c->fault);
     }
@@ -203,7 +217,8 @@ static enum seam_status put_lines(struct cli *c, struct rows *r, const char *exp
     size_t n;
     enum seam_status st = seam_source_open(c->io, "-", &in, &c->fault);
 
-    while (st == SEAM_OK && (st = seam_source_line(in, OLTP_ROW_MAX, &line, &n, &c->fault)) == SEAM_OK)
+    while (st == SEAM_OK &&
+           (st = seam_source_line(in, OLTP_ROW_MAX, &line, &n, &c->fault)) == SEAM_OK)
         if (n > 0) st = put_row(c, r, line, n, expect);
     seam_source_close(in);
     return st == SEAM_END ? SEAM_OK : st;
@@ -214,7 +229,8 @@ int cmd_put(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX], *expect = NULL;
     bool deferred = false;
     const struct seam_opt opts[] = {
-        {"expect-version", 0, SEAM_OPT_STRING, "N", "only when the stored row's version is N (else exit 6)", &expect},
+        {"expect-version", 0, SEAM_OPT_STRING, "N",
+         "only when the stored row's version is N (else exit 6)", &expect},
         {"deferred", 0, SEAM_OPT_FLAG, NULL, "do not wait for the disk", &deferred},
     };
     struct rows r = {0};
@@ -275,7 +291,7 @@ int cmd_get(struct cli *c, int argc, char **argv)
     seam_lsn_t lsn = 0;
     int count;
     int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 3,
-                                   2 + SEAM_KEY_COLUMNS_MAX);
+                       2 + SEAM_KEY_COLUMNS_MAX);
     enum seam_status st;
 
     if (rc >= 0) return rc;
@@ -294,20 +310,26 @@ int cmd_get(struct cli *c, int argc, char **argv)
     return EXIT_FINE;
 }
 
-struct scan_options { const char *from, *to, *as_of, *index; int64_t limit; bool reverse, count; };
+struct scan_options {
+    const char *from, *to, *as_of, *index;
+    int64_t limit;
+    bool reverse, count;
+};
 
-static enum seam_status scan_bound(struct rows *r, const char *word, struct seam_buf *out, struct seam_fault *f)
+static enum seam_status scan_bound(struct rows *r, const char *word, struct seam_buf *out,
+                                   struct seam_fault *f)
 {
     const struct seam_column *c = &r->schema->columns[r->schema->key[0]];
     struct seam_value v;
 
     if (seam_value_parse(word, strlen(word), c->type, c->scale, &v) != SEAM_OK)
         return seam_fault_set(f, SEAM_INVALID, c->name, SEAM_FAULT_NO_OFFSET, "'%s' is no %s", word,
-                         seam_value_type_name(c->type));
+                              seam_value_type_name(c->type));
     return oltp_key(r->txn, r->table, 0, &v, 1, out, f);
 }
 
-static enum seam_status scan_rows(struct cli *c, struct rows *r, const struct scan_options *o, uint64_t *rows)
+static enum seam_status scan_rows(struct cli *c, struct rows *r, const struct scan_options *o,
+                                  uint64_t *rows)
 {
     struct seam_buf lower = {0}, upper = {0}, out = {0};
     struct oltp_range range = {.upper_included = true};
@@ -321,7 +343,8 @@ static enum seam_status scan_rows(struct cli *c, struct rows *r, const struct sc
     if (st == SEAM_OK && o->to != NULL) st = scan_bound(r, o->to, &upper, &c->fault);
     if (o->from != NULL) range.lower = (struct wal_bytes){lower.data, lower.size};
     if (o->to != NULL) range.upper = (struct wal_bytes){upper.data, upper.size};
-    if (st == SEAM_OK) st = oltp_cursor_open(r->txn, r->table, index, &range, 0, &cursor, &c->fault);
+    if (st == SEAM_OK)
+        st = oltp_cursor_open(r->txn, r->table, index, &range, 0, &cursor, &c->fault);
     while (st == SEAM_OK && (o->limit < 0 || *rows < (uint64_t)o->limit) && !cli_interrupted) {
         st = o->reverse ? oltp_cursor_prev(cursor, &row, &c->fault)
                         : oltp_cursor_next(cursor, &row, &c->fault);

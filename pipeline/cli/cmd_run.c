@@ -16,12 +16,13 @@ enum { RESTART_MAX_MS = 10000, QUICK_DEATHS_MAX = 8 };
 struct part_process {
     struct cli_child child;
     const char *args[8];
-    bool done;             /* ended as asked (--until-caught-up) */
-    int deaths;            /* in a row, each soon after its start */
+    bool done;  /* ended as asked (--until-caught-up) */
+    int deaths; /* in a row, each soon after its start */
     uint64_t started_ns, restart_ns;
 };
 
-static enum seam_status start(struct cli *c, struct part_process *p, const char *name, const char *log)
+static enum seam_status start(struct cli *c, struct part_process *p, const char *name,
+                              const char *log)
 {
     p->started_ns = seam_clock_mono_ns(c->clock);
     return child_start(&p->child, name, c->program, p->args, log, &c->fault);
@@ -29,7 +30,10 @@ static enum seam_status start(struct cli *c, struct part_process *p, const char 
 
 /* What will not get better by trying: another process has it, a usage error, a log that the relay's slot has lost (the
  * relay has named the way out: seam bootstrap).                                                     */
-static bool hopeless(int code) { return code == EXIT_CONFLICT || code == EXIT_USAGE || code == EXIT_SLA; }
+static bool hopeless(int code)
+{
+    return code == EXIT_CONFLICT || code == EXIT_USAGE || code == EXIT_SLA;
+}
 
 /* A stop we did not ask for. */
 static int ended(struct cli *c, struct part_process *p, int code, bool until)
@@ -44,8 +48,7 @@ static int ended(struct cli *c, struct part_process *p, int code, bool until)
     if (now - p->started_ns > 10000000000ull) p->deaths = 0;
     p->deaths++;
     fprintf(stderr, "seam run: %s ended with %d%s\n", p->child.name, code,
-            hopeless(code) || p->deaths > QUICK_DEATHS_MAX
-                ? "; giving up" : "; starting it again");
+            hopeless(code) || p->deaths > QUICK_DEATHS_MAX ? "; giving up" : "; starting it again");
     if (hopeless(code) || p->deaths > QUICK_DEATHS_MAX) return code;
     pause_ms = 50u << (p->deaths < 8 ? p->deaths : 8);
     if (pause_ms > RESTART_MAX_MS) pause_ms = RESTART_MAX_MS;
@@ -64,9 +67,12 @@ static int watch(struct cli *c, struct part_process *parts, size_t n, const char
             struct part_process *p = &parts[i];
             int code = 0;
 
-            if (p->child.pid != 0 && !child_running(&p->child, &code)) rc = ended(c, p, code, until);
-            if (until && i > 0 && !parts[0].done) continue; /* to catch up with what the relay brings, wait for it */
-            if (rc == 0 && p->child.pid == 0 && !p->done && seam_clock_mono_ns(c->clock) >= p->restart_ns &&
+            if (p->child.pid != 0 && !child_running(&p->child, &code))
+                rc = ended(c, p, code, until);
+            if (until && i > 0 && !parts[0].done)
+                continue; /* to catch up with what the relay brings, wait for it */
+            if (rc == 0 && p->child.pid == 0 && !p->done &&
+                seam_clock_mono_ns(c->clock) >= p->restart_ns &&
                 start(c, p, p->child.name, log) != SEAM_OK)
                 rc = EXIT_IO;
             done += p->done;
@@ -82,7 +88,8 @@ int cmd_run(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX], *log = NULL;
     bool until = false;
     const struct seam_opt opts[] = {
-        {"until-caught-up", 0, SEAM_OPT_FLAG, NULL, "stop when every sink has applied what is durable now", &until},
+        {"until-caught-up", 0, SEAM_OPT_FLAG, NULL,
+         "stop when every sink has applied what is durable now", &until},
         {"log", 0, SEAM_OPT_STRING, "FILE", "append the parts' messages to FILE", &log},
     };
     struct platform p;
@@ -126,7 +133,8 @@ int cmd_run(struct cli *c, int argc, char **argv)
     }
     platform_close(&p);
     if (!c->quiet && !c->json)
-        printf("running the relay and %zu sinks of %s%s\n", n - 1, args[0], until ? "" : "; Ctrl-C stops them");
+        printf("running the relay and %zu sinks of %s%s\n", n - 1, args[0],
+               until ? "" : "; Ctrl-C stops them");
     fflush(stdout);
     result = watch(c, parts, n, log, until);
     for (size_t i = 0; i < n; i++) child_stop(&parts[n - 1 - i].child);

@@ -42,7 +42,8 @@ static void titles_open(struct titles *t, const struct platform *p, seam_lsn_t l
         platform_open_reader(p, SEAM_LSN_MAX, INT64_MIN, &t->db, NULL) != SEAM_OK)
         return;
     if (oltp_read_begin(t->db, &t->txn, NULL) != SEAM_OK) return;
-    if (oltp_table(t->txn, seam_json_string(config, "table", ""), &t->table, NULL) != SEAM_OK) return;
+    if (oltp_table(t->txn, seam_json_string(config, "table", ""), &t->table, NULL) != SEAM_OK)
+        return;
     t->schema = oltp_schema(t->txn, t->table);
     t->title = seam_schema_column(t->schema, "title");
 }
@@ -58,7 +59,8 @@ static void title_of(struct titles *t, int64_t id, struct seam_buf *out)
         seam_value_format(&title, out);
 }
 
-static enum seam_status open_search(const struct platform *p, seam_lsn_t as_of, struct search **out, struct seam_fault *f)
+static enum seam_status open_search(const struct platform *p, seam_lsn_t as_of, struct search **out,
+                                    struct seam_fault *f)
 {
     char words[SEAM_PATH_MAX_BYTES];
     struct sink_vectors_current v = {0};
@@ -85,9 +87,10 @@ static enum seam_status wait_for(struct cli *c, struct search *s, seam_lsn_t lsn
         if (at.lsn >= lsn) return SEAM_OK;
         if (seam_clock_mono_ns(c->clock) - start > (uint64_t)wait_ms * 1000000)
             return seam_fault_set(&c->fault, SEAM_TIMEOUT, "search", at.lsn,
-                             "LSN %" PRIu64 " is not searchable after %" PRId64 " ms: words stand at %" PRIu64
-                             ", vectors at %" PRIu64 " (is 'seam run' running?)", lsn, wait_ms, at.words_lsn,
-                             at.graph_lsn);
+                                  "LSN %" PRIu64 " is not searchable after %" PRId64
+                                  " ms: words stand at %" PRIu64 ", vectors at %" PRIu64
+                                  " (is 'seam run' running?)",
+                                  lsn, wait_ms, at.words_lsn, at.graph_lsn);
         c->clock->sleep_us(c->clock, 1000);
         st = search_refresh(s, NULL, &c->fault);
         if (st != SEAM_OK) return st;
@@ -122,10 +125,14 @@ static void hits_text(struct cli *c, const struct platform *p, const struct sear
         table_cell(&t, "%" PRId64, document_id(h->id));
         if (explain)
             for (int side = 0; side < 2; side++) {
-                if (h->rank[side] != 0) table_cell(&t, "%u", h->rank[side]);
-                else table_cell(&t, "-");
-                if (h->rank[side] != 0) table_cell(&t, "%.4f", h->raw[side]);
-                else table_cell(&t, "-");
+                if (h->rank[side] != 0)
+                    table_cell(&t, "%u", h->rank[side]);
+                else
+                    table_cell(&t, "-");
+                if (h->rank[side] != 0)
+                    table_cell(&t, "%.4f", h->raw[side]);
+                else
+                    table_cell(&t, "-");
             }
         table_cell(&t, "%s", seam_buf_cstr(&title));
     }
@@ -135,8 +142,8 @@ static void hits_text(struct cli *c, const struct platform *p, const struct sear
     seam_buf_free(&title);
 }
 
-static void hits_json(const struct platform *p, const struct search_result *r, const struct search_request *q,
-                      const struct search_position *at)
+static void hits_json(const struct platform *p, const struct search_result *r,
+                      const struct search_request *q, const struct search_position *at)
 {
     struct titles titles;
     struct seam_buf b = {0}, title = {0};
@@ -188,26 +195,29 @@ static void hits_json(const struct platform *p, const struct search_result *r, c
 static void print_work(const struct search_result *r, enum search_mode mode)
 {
     if (mode != SEARCH_VECTOR)
-        printf("words:   %s, %" PRIu64 " postings, %" PRIu64 " decoded, %" PRIu64 " scored, %" PRIu64 "/%" PRIu64
-               " blocks skipped, %.0f us\n", r->words.plan != NULL ? r->words.plan : "-", r->words.postings,
-               r->words.decoded, r->words.scored, r->words.blocks_skipped, r->words.blocks, r->words_us);
+        printf("words:   %s, %" PRIu64 " postings, %" PRIu64 " decoded, %" PRIu64
+               " scored, %" PRIu64 "/%" PRIu64 " blocks skipped, %.0f us\n",
+               r->words.plan != NULL ? r->words.plan : "-", r->words.postings, r->words.decoded,
+               r->words.scored, r->words.blocks_skipped, r->words.blocks, r->words_us);
     if (mode != SEARCH_BM25)
-        printf("vectors: %s, ef %u, %u hops, %u distances, %.0f us\n", hnsw_regime_name(r->graph.regime), r->graph.ef,
-               r->graph.hops, r->graph.distances, r->meaning_us);
+        printf("vectors: %s, ef %u, %u hops, %u distances, %.0f us\n",
+               hnsw_regime_name(r->graph.regime), r->graph.ef, r->graph.hops, r->graph.distances,
+               r->meaning_us);
     if (mode == SEARCH_HYBRID)
-        printf("fusion:  query kind %s, weight of the meaning %.2f%s\n", embed_query_kind_name(r->kind), r->weight,
-               r->words_only ? ", words only" : "");
+        printf("fusion:  query kind %s, weight of the meaning %.2f%s\n",
+               embed_query_kind_name(r->kind), r->weight, r->words_only ? ", words only" : "");
 }
 
-static enum seam_status ask(struct cli *c, const struct platform *p, struct search *s, const struct search_options *o,
-                       struct search_request *q)
+static enum seam_status ask(struct cli *c, const struct platform *p, struct search *s,
+                            const struct search_options *o, struct search_request *q)
 {
     struct search_result r = {0};
     struct search_position at;
     enum seam_status st;
 
     r.hits = calloc(q->k, sizeof *r.hits);
-    if (r.hits == NULL) return seam_fault_set(&c->fault, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET, "no memory");
+    if (r.hits == NULL)
+        return seam_fault_set(&c->fault, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET, "no memory");
     st = search_query(s, q, &r, &c->fault);
     search_position(s, &at);
     if (st == SEAM_OK && c->json) {
@@ -222,24 +232,29 @@ static enum seam_status ask(struct cli *c, const struct platform *p, struct sear
 }
 
 static int check_options(struct cli *c, const struct search_options *o, struct search_request *q,
-                         struct hybrid_options *h, const char *fusion, seam_lsn_t *as_of, seam_lsn_t *at_least)
+                         struct hybrid_options *h, const char *fusion, seam_lsn_t *as_of,
+                         seam_lsn_t *at_least)
 {
     int64_t time_us;
 
     *as_of = SEAM_LSN_MAX;
     *at_least = SEAM_LSN_NONE;
     *h = hybrid_defaults();
-    if (!search_mode_parse(o->mode, &q->mode)) return cli_usage(c, "--mode is bm25, vector or hybrid");
+    if (!search_mode_parse(o->mode, &q->mode))
+        return cli_usage(c, "--mode is bm25, vector or hybrid");
     if (fusion != NULL) {
-        if (!hybrid_method_parse(fusion, &h->method)) return cli_usage(c, "--fusion is rrf or convex");
+        if (!hybrid_method_parse(fusion, &h->method))
+            return cli_usage(c, "--fusion is rrf or convex");
         h->by_kind = h->by_kind && h->method == HYBRID_CONVEX;
         if (h->method == HYBRID_RRF) h->weight = 0.5;
     }
     if (o->k < 1 || o->k > SEARCH_PAGE_MAX || o->offset < 0 || o->wait_ms < 0)
-        return cli_usage(c, "-k is 1 to %d, --offset and --wait-ms are not negative", SEARCH_PAGE_MAX);
+        return cli_usage(c, "-k is 1 to %d, --offset and --wait-ms are not negative",
+                         SEARCH_PAGE_MAX);
     if (o->as_of != NULL && (!cli_parse_moment(o->as_of, as_of, &time_us) || time_us != INT64_MIN))
         return cli_usage(c, "--as-of takes an LSN here");
-    if (o->at_least != NULL && (!cli_parse_moment(o->at_least, at_least, &time_us) || time_us != INT64_MIN))
+    if (o->at_least != NULL &&
+        (!cli_parse_moment(o->at_least, at_least, &time_us) || time_us != INT64_MIN))
         return cli_usage(c, "--at-least takes an LSN");
     q->k = (size_t)o->k;
     q->offset = (size_t)o->offset;
@@ -254,16 +269,21 @@ int cmd_search(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX], *fusion = NULL;
     struct search_options o = {.mode = "hybrid", .k = 10, .wait_ms = 5000, .weight = -1};
     const struct seam_opt opts[] = {
-        {"mode", 'm', SEAM_OPT_STRING, "bm25|vector|hybrid", "which index answers (hybrid)", &o.mode},
-        {"filter", 'f', SEAM_OPT_STRING, "EXPR", "category:Garden price:<200000 (price in 1/10000)", &o.filter},
+        {"mode", 'm', SEAM_OPT_STRING, "bm25|vector|hybrid", "which index answers (hybrid)",
+         &o.mode},
+        {"filter", 'f', SEAM_OPT_STRING, "EXPR", "category:Garden price:<200000 (price in 1/10000)",
+         &o.filter},
         {"k", 'k', SEAM_OPT_INT, "N", "hits wanted (10)", &o.k},
         {"offset", 0, SEAM_OPT_INT, "N", "skip the first N: the next page", &o.offset},
         {"fusion", 0, SEAM_OPT_STRING, "rrf|convex", "how hybrid joins the two lists", &fusion},
-        {"weight", 'w', SEAM_OPT_DOUBLE, "0..1", "of the meaning; default by the query's kind", &o.weight},
+        {"weight", 'w', SEAM_OPT_DOUBLE, "0..1", "of the meaning; default by the query's kind",
+         &o.weight},
         {"as-of", 0, SEAM_OPT_STRING, "LSN", "as it could be found then", &o.as_of},
-        {"at-least", 0, SEAM_OPT_STRING, "LSN", "wait until this is searchable (what `put` printed)", &o.at_least},
+        {"at-least", 0, SEAM_OPT_STRING, "LSN",
+         "wait until this is searchable (what `put` printed)", &o.at_least},
         {"wait-ms", 0, SEAM_OPT_INT, "MS", "... for at most so long (5000)", &o.wait_ms},
-        {"explain", 'e', SEAM_OPT_FLAG, NULL, "each side's rank and score, and the work done", &o.explain},
+        {"explain", 'e', SEAM_OPT_FLAG, NULL, "each side's rank and score, and the work done",
+         &o.explain},
     };
     struct platform p;
     struct search *s = NULL;

@@ -10,20 +10,22 @@ static void show_progress(void *ctx, seam_lsn_t applied, seam_lsn_t source, uint
 {
     const char *name = ctx;
 
-    fprintf(stderr, "\r%s: LSN %" PRIu64 " of %" PRIu64 ", %" PRIu64 " events ", name, applied, source,
-            events);
+    fprintf(stderr, "\r%s: LSN %" PRIu64 " of %" PRIu64 ", %" PRIu64 " events ", name, applied,
+            source, events);
 }
 
 static void print_result(struct cli *c, const char *name, const struct sink_run_result *r)
 {
     if (c->progress) fprintf(stderr, "\n");
     if (c->json)
-        printf("{\"sink\":\"%s\",\"applied_lsn\":%" PRIu64 ",\"events\":%" PRIu64 ",\"transactions\":%" PRIu64
-               ",\"publications\":%" PRIu64 ",\"skipped\":%" PRIu64 "}\n",
+        printf("{\"sink\":\"%s\",\"applied_lsn\":%" PRIu64 ",\"events\":%" PRIu64
+               ",\"transactions\":%" PRIu64 ",\"publications\":%" PRIu64 ",\"skipped\":%" PRIu64
+               "}\n",
                name, r->applied, r->events, r->transactions, r->publications, r->skipped);
     else if (!c->quiet)
-        printf("%s: applied to LSN %" PRIu64 ": %" PRIu64 " events of %" PRIu64 " transactions in %" PRIu64
-               " publications\n", name, r->applied, r->events, r->transactions, r->publications);
+        printf("%s: applied to LSN %" PRIu64 ": %" PRIu64 " events of %" PRIu64
+               " transactions in %" PRIu64 " publications\n",
+               name, r->applied, r->events, r->transactions, r->publications);
 }
 
 int cmd_sink(struct cli *c, int argc, char **argv)
@@ -32,7 +34,8 @@ int cmd_sink(struct cli *c, int argc, char **argv)
     int64_t until = 0, batch = 0;
     struct sink_run_options o = {.stop = &cli_interrupted};
     const struct seam_opt opts[] = {
-        {"until-caught-up", 0, SEAM_OPT_FLAG, NULL, "stop when everything in the stream now is applied", &o.until_caught_up},
+        {"until-caught-up", 0, SEAM_OPT_FLAG, NULL,
+         "stop when everything in the stream now is applied", &o.until_caught_up},
         {"until-lsn", 0, SEAM_OPT_INT, "LSN", "stop when this is applied", &until},
         {"batch", 0, SEAM_OPT_INT, "N", "publish at the latest after N events (65,536)", &batch},
     };

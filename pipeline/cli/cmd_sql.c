@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "engine/io/source.h"
-#include "pipeline/cli/cli.h"
 #include "pipeline/ask/sqlenv.h"
+#include "pipeline/cli/cli.h"
 
 struct shell {
     struct cli *c;
@@ -45,7 +45,8 @@ static void show_fault(struct shell *s, const char *text, size_t n, enum seam_st
     }
 }
 
-static void footer(struct shell *s, const struct columnar_sql_query *q, const struct columnar_query_stats *st, uint64_t rows)
+static void footer(struct shell *s, const struct columnar_sql_query *q,
+                   const struct columnar_query_stats *st, uint64_t rows)
 {
     char read[32], total[32];
 
@@ -53,14 +54,19 @@ static void footer(struct shell *s, const struct columnar_sql_query *q, const st
     printf("-- %" PRIu64 " row%s", rows, rows == 1 ? "" : "s");
     if (q->lsn != SEAM_LSN_NONE) printf(", as of LSN %" PRIu64, q->lsn);
     if (st->groups_total > 0)
-        printf("; read %" PRIu64 "/%" PRIu64 " row groups, %" PRIu64 "/%" PRIu64 " vectors, %s of %s", st->groups_read,
-               st->groups_total, st->vectors_read, st->vectors_total, human_bytes(st->bytes_read, read),
-               human_bytes(st->bytes_total, total));
+        printf("; read %" PRIu64 "/%" PRIu64 " row groups, %" PRIu64 "/%" PRIu64
+               " vectors, %s of %s",
+               st->groups_read, st->groups_total, st->vectors_read, st->vectors_total,
+               human_bytes(st->bytes_read, read), human_bytes(st->bytes_total, total));
     if (s->timer) printf("; %.3f ms", (double)st->elapsed_ns / 1e6);
     printf("\n");
 }
 
-struct json_rows { const struct columnar_sql_query *q; struct seam_buf *out; uint64_t rows; };
+struct json_rows {
+    const struct columnar_sql_query *q;
+    struct seam_buf *out;
+    uint64_t rows;
+};
 
 static enum seam_status json_batch(void *ctx, const struct columnar_batch *b, struct seam_fault *f)
 {
@@ -72,10 +78,13 @@ static enum seam_status json_batch(void *ctx, const struct columnar_batch *b, st
         if (j->rows++ > 0) seam_buf_u8(j->out, ',');
         columnar_sql_json_row(j->q->columns, j->q->n_columns, row, j->out);
     }
-    return seam_buf_ok(j->out) ? SEAM_OK : seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory for the answer");
+    return seam_buf_ok(j->out) ? SEAM_OK
+                               : seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET,
+                                                "no memory for the answer");
 }
 
-static enum seam_status run_json(struct shell *s, const struct columnar_sql_query *q, const struct columnar_query_options *o)
+static enum seam_status run_json(struct shell *s, const struct columnar_sql_query *q,
+                                 const struct columnar_query_options *o)
 {
     struct seam_buf rows = {0}, out = {0};
     struct json_rows j = {q, &rows, 0};
@@ -115,13 +124,15 @@ static enum seam_status run_json(struct shell *s, const struct columnar_sql_quer
     return st;
 }
 
-static enum seam_status run_text(struct shell *s, const struct columnar_sql_query *q, const struct columnar_query_options *o)
+static enum seam_status run_text(struct shell *s, const struct columnar_sql_query *q,
+                                 const struct columnar_query_options *o)
 {
     struct columnar_sql_printer *printer = NULL;
     struct columnar_query_stats stats = {0};
     uint64_t rows = 0;
-    enum seam_status st = columnar_sql_printer_new(s->format, q->columns, q->n_columns, (uint64_t)s->max_rows, write_out, s, &printer,
-                                     &s->c->fault);
+    enum seam_status st =
+        columnar_sql_printer_new(s->format, q->columns, q->n_columns, (uint64_t)s->max_rows,
+                                 write_out, s, &printer, &s->c->fault);
     enum seam_status finished;
 
     if (st != SEAM_OK) return st;
@@ -141,11 +152,14 @@ static enum seam_status drop_batch(void *ctx, const struct columnar_batch *b, st
     return SEAM_OK;
 }
 
-static enum seam_status run_explain(struct shell *s, const struct columnar_sql_query *q, const struct columnar_query_options *o)
+static enum seam_status run_explain(struct shell *s, const struct columnar_sql_query *q,
+                                    const struct columnar_query_options *o)
 {
     struct columnar_query_stats stats = {0};
     struct seam_buf b = {0};
-    enum seam_status st = q->select->analyze ? columnar_sql_run(q, o, drop_batch, NULL, &stats, &s->c->fault) : SEAM_OK;
+    enum seam_status st = q->select->analyze
+                              ? columnar_sql_run(q, o, drop_batch, NULL, &stats, &s->c->fault)
+                              : SEAM_OK;
 
     if (st == SEAM_OK) columnar_plan_explain(q->plan, q->select->analyze ? &stats : NULL, &b);
     if (st == SEAM_OK) cli_print(&b);
@@ -157,14 +171,19 @@ static enum seam_status run_statement(struct shell *s, const char *text, size_t 
 {
     struct seam_arena a = {0};
     struct columnar_sql_query q = {0};
-    struct columnar_query_options o = {.threads = (int)s->threads, .clock = s->c->clock, .progress = on_progress, .progress_ctx = s};
+    struct columnar_query_options o = {.threads = (int)s->threads,
+                                       .clock = s->c->clock,
+                                       .progress = on_progress,
+                                       .progress_ctx = s};
     enum seam_status st;
 
     seam_fault_clear(&s->c->fault);
     st = ask_sql_platform_next(&s->sql, &s->c->fault);
     if (st == SEAM_OK) st = columnar_sql_prepare(&s->sql.env, text, n, &a, &q, &s->c->fault);
     if (st == SEAM_OK)
-        st = q.select->explain ? run_explain(s, &q, &o) : s->c->json ? run_json(s, &q, &o) : run_text(s, &q, &o);
+        st = q.select->explain ? run_explain(s, &q, &o)
+             : s->c->json      ? run_json(s, &q, &o)
+                               : run_text(s, &q, &o);
     if (st != SEAM_OK) show_fault(s, text, n, st);
     seam_arena_free(&a);
     fflush(stdout);
@@ -184,15 +203,16 @@ static void print_tables(struct shell *s)
             struct columnar_table_info info;
 
             columnar_table_info(s->sql.readers[i], k, &info);
-            printf("%-28s %12" PRIu64 " rows  %s\n", columnar_schema(s->sql.readers[i], k)->name, info.rows,
-                   i == 0 ? "warehouse" : "gold");
+            printf("%-28s %12" PRIu64 " rows  %s\n", columnar_schema(s->sql.readers[i], k)->name,
+                   info.rows, i == 0 ? "warehouse" : "gold");
         }
     if (platform_open_reader(s->sql.platform, SEAM_LSN_MAX, INT64_MIN, &db, NULL) == SEAM_OK &&
         oltp_read_begin(db, &t, NULL) == SEAM_OK) {
         size_t n = oltp_tables(t, ids, SEAM_ARRAY_LEN(ids));
 
         for (size_t i = 0; i < n && i < SEAM_ARRAY_LEN(ids); i++)
-            printf("%-28s %12" PRIu64 " rows  row store\n", oltp_schema(t, ids[i])->name, oltp_count(t, ids[i], 0));
+            printf("%-28s %12" PRIu64 " rows  row store\n", oltp_schema(t, ids[i])->name,
+                   oltp_count(t, ids[i], 0));
     }
     oltp_end(t);
     (void)oltp_close(db, NULL);
@@ -219,14 +239,21 @@ static bool dot_command(struct shell *s, char *line)
     char *word = strtok(line, " \t"), *arg = strtok(NULL, " \t");
 
     if (strcmp(word, ".quit") == 0 || strcmp(word, ".exit") == 0) return false;
-    if (strcmp(word, ".tables") == 0) print_tables(s);
-    else if (strcmp(word, ".schema") == 0 && arg != NULL) print_schema(s, arg);
-    else if (strcmp(word, ".timer") == 0) s->timer = arg == NULL ? !s->timer : strcmp(arg, "on") == 0;
-    else if (strcmp(word, ".mode") == 0 && arg != NULL && columnar_sql_format_parse(arg, &s->format)) return true;
+    if (strcmp(word, ".tables") == 0)
+        print_tables(s);
+    else if (strcmp(word, ".schema") == 0 && arg != NULL)
+        print_schema(s, arg);
+    else if (strcmp(word, ".timer") == 0)
+        s->timer = arg == NULL ? !s->timer : strcmp(arg, "on") == 0;
+    else if (strcmp(word, ".mode") == 0 && arg != NULL &&
+             columnar_sql_format_parse(arg, &s->format))
+        return true;
     else
         printf(".tables            what can be asked\n.schema TABLE      its columns, as JSON\n"
-               ".mode FORMAT       table, csv, tsv, jsonl, markdown\n.timer on|off      show the time a query took\n"
-               ".quit              leave (Ctrl-D too)\nA statement ends with ';'. The subset: docs/guide/sql.md\n");
+               ".mode FORMAT       table, csv, tsv, jsonl, markdown\n.timer on|off      show the "
+               "time a query took\n"
+               ".quit              leave (Ctrl-D too)\nA statement ends with ';'. The subset: "
+               "docs/guide/sql.md\n");
     return true;
 }
 
@@ -239,10 +266,14 @@ static bool complete(const struct seam_buf *b)
     for (size_t i = 0; i < b->size; i++) {
         char c = (char)b->data[i];
 
-        if (quote != 0) quote = c == quote ? 0 : quote;
-        else if (c == '\'' || c == '"') quote = c;
-        else if (c == ';') done = true;
-        else if (c != ' ' && c != '\t' && c != '\n' && c != '\r') done = false;
+        if (quote != 0)
+            quote = c == quote ? 0 : quote;
+        else if (c == '\'' || c == '"')
+            quote = c;
+        else if (c == ';')
+            done = true;
+        else if (c != ' ' && c != '\t' && c != '\n' && c != '\r')
+            done = false;
     }
     return done;
 }
@@ -274,10 +305,12 @@ static enum seam_status run_source(struct shell *s, const char *path, bool promp
         seam_buf_append(&text, line, n);
         seam_buf_u8(&text, '\n');
         if (!complete(&text)) continue;
-        if (run_statement(s, (const char *)text.data, text.size) != SEAM_OK) worst = s->c->fault.status;
+        if (run_statement(s, (const char *)text.data, text.size) != SEAM_OK)
+            worst = s->c->fault.status;
         seam_buf_clear(&text);
     }
-    if (text.size > 0 && run_statement(s, (const char *)text.data, text.size) != SEAM_OK) worst = s->c->fault.status;
+    if (text.size > 0 && run_statement(s, (const char *)text.data, text.size) != SEAM_OK)
+        worst = s->c->fault.status;
     if (prompt) printf("\n");
     seam_source_close(in);
     seam_buf_free(&text);
@@ -293,7 +326,8 @@ int cmd_sql(struct cli *c, int argc, char **argv)
         {"format", 0, SEAM_OPT_STRING, "FORMAT", "table, csv, tsv, jsonl or markdown", &format},
         {"file", 'f', SEAM_OPT_STRING, "FILE", "run the statements of a file", &file},
         {"threads", 't', SEAM_OPT_INT, "N", "scan with N threads (1)", &s.threads},
-        {"max-rows", 0, SEAM_OPT_INT, "N", "print at most N rows of a table (1000; 0 = all)", &s.max_rows},
+        {"max-rows", 0, SEAM_OPT_INT, "N", "print at most N rows of a table (1000; 0 = all)",
+         &s.max_rows},
         {"timer", 0, SEAM_OPT_FLAG, NULL, "show the time a query took", &s.timer},
     };
     struct platform p;
@@ -302,15 +336,21 @@ int cmd_sql(struct cli *c, int argc, char **argv)
     enum seam_status st;
 
     if (rc >= 0) return rc;
-    if (!columnar_sql_format_parse(format, &s.format)) return cli_usage(c, "--format is table, csv, tsv, jsonl or markdown");
-    if (s.threads < 1 || s.threads > 256 || s.max_rows < 0) return cli_usage(c, "--threads is 1 to 256, --max-rows not negative");
+    if (!columnar_sql_format_parse(format, &s.format))
+        return cli_usage(c, "--format is table, csv, tsv, jsonl or markdown");
+    if (s.threads < 1 || s.threads > 256 || s.max_rows < 0)
+        return cli_usage(c, "--threads is 1 to 256, --max-rows not negative");
     cli_catch_interrupts();
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != SEAM_OK) return cli_fail(c, st);
     st = ask_sql_platform_open(&s.sql, &p, &c->fault);
-    if (st != SEAM_OK) rc = cli_fail(c, st);
-    else if (count == 2) rc = seam_status_exit_code(run_statement(&s, args[1], strlen(args[1])));
-    else rc = seam_status_exit_code(run_source(&s, file != NULL ? file : "-", file == NULL && isatty(STDIN_FILENO)));
+    if (st != SEAM_OK)
+        rc = cli_fail(c, st);
+    else if (count == 2)
+        rc = seam_status_exit_code(run_statement(&s, args[1], strlen(args[1])));
+    else
+        rc = seam_status_exit_code(
+            run_source(&s, file != NULL ? file : "-", file == NULL && isatty(STDIN_FILENO)));
     ask_sql_platform_close(&s.sql);
     platform_close(&p);
     return rc;

@@ -37,8 +37,8 @@ static uint64_t folder_bytes(struct seam_io *io, const char *dir)
     return sum;
 }
 
-static enum seam_status source_lines(struct cli *c, const struct platform *p, struct cli_store_line *lines, size_t *n,
-                                seam_lsn_t *durable)
+static enum seam_status source_lines(struct cli *c, const struct platform *p,
+                                     struct cli_store_line *lines, size_t *n, seam_lsn_t *durable)
 {
     struct wal_state wal = {0};
     struct stream_state stream = {0};
@@ -49,24 +49,38 @@ static enum seam_status source_lines(struct cli *c, const struct platform *p, st
     if (st == SEAM_OK) st = wal_state(p->io, dir, &wal, &c->fault);
     if (st != SEAM_OK) return st;
     *durable = wal.durable;
-    lines[*n] = (struct cli_store_line){.name = "row store", .dir = "oltp", .applied = wal.durable, .age_us = -1,
-                                    .known = true, .process = wal.writer_alive ? "writing" : "idle"};
+    lines[*n] = (struct cli_store_line){.name = "row store",
+                                        .dir = "oltp",
+                                        .applied = wal.durable,
+                                        .age_us = -1,
+                                        .known = true,
+                                        .process = wal.writer_alive ? "writing" : "idle"};
     lines[(*n)++].wall_us = wal.durable_wall_us;
-    lines[*n] = (struct cli_store_line){.name = "log", .dir = "wal", .applied = wal.durable, .age_us = -1,
-                                    .known = true, .process = ""};
+    lines[*n] = (struct cli_store_line){.name = "log",
+                                        .dir = "wal",
+                                        .applied = wal.durable,
+                                        .age_us = -1,
+                                        .known = true,
+                                        .process = ""};
     lines[(*n)++].wall_us = wal.durable_wall_us;
     st = platform_path(p, "stream", dir, &c->fault);
     if (st == SEAM_OK) st = stream_state(p->io, dir, &stream, &none);
-    lines[*n] = (struct cli_store_line){.name = "stream", .dir = "stream", .applied = stream.lsn,
-                                    .wall_us = stream.wall_us, .known = st == SEAM_OK, .age_us = -1,
-                                    .process = stream.writer_alive ? "running" : "stopped",
-                                    .invalid = st == SEAM_OK && stream.lsn < wal.oldest && wal.oldest >= wal.segment_bytes};
+    lines[*n] = (struct cli_store_line){.name = "stream",
+                                        .dir = "stream",
+                                        .applied = stream.lsn,
+                                        .wall_us = stream.wall_us,
+                                        .known = st == SEAM_OK,
+                                        .age_us = -1,
+                                        .process = stream.writer_alive ? "running" : "stopped",
+                                        .invalid = st == SEAM_OK && stream.lsn < wal.oldest &&
+                                                   wal.oldest >= wal.segment_bytes};
     (*n)++;
     if (st != SEAM_OK && st != SEAM_NOT_FOUND) c->fault = none;
     return st == SEAM_NOT_FOUND ? SEAM_OK : st;
 }
 
-static enum seam_status sink_lines(struct cli *c, const struct platform *p, struct cli_store_line *lines, size_t *n)
+static enum seam_status sink_lines(struct cli *c, const struct platform *p,
+                                   struct cli_store_line *lines, size_t *n)
 {
     struct stream_consumers *consumers = NULL;
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
@@ -100,8 +114,8 @@ static enum seam_status sink_lines(struct cli *c, const struct platform *p, stru
     return SEAM_OK;
 }
 
-static void print_text(struct cli *c, const struct platform *p, const struct cli_store_line *lines, size_t n,
-                       seam_lsn_t durable)
+static void print_text(struct cli *c, const struct platform *p, const struct cli_store_line *lines,
+                       size_t n, seam_lsn_t durable)
 {
     struct cli_table_out t;
     char bytes[32], lag[32], when[40];
@@ -119,20 +133,27 @@ static void print_text(struct cli *c, const struct platform *p, const struct cli
 
         when[l->wall_us > 0 ? seam_time_format(l->wall_us, when) : 0] = '\0';
         table_cell(&t, "%s", l->name);
-        if (l->known) table_cell(&t, "%" PRIu64, l->applied);
-        else table_cell(&t, "-");
-        if (!l->known) table_cell(&t, "-");
-        else if (behind == 0) table_cell(&t, "0");
-        else table_cell(&t, "%s", human_bytes(behind, lag));
+        if (l->known)
+            table_cell(&t, "%" PRIu64, l->applied);
+        else
+            table_cell(&t, "-");
+        if (!l->known)
+            table_cell(&t, "-");
+        else if (behind == 0)
+            table_cell(&t, "0");
+        else
+            table_cell(&t, "%s", human_bytes(behind, lag));
         table_cell(&t, "%.19s", when);
         table_cell(&t, "%s", human_bytes(l->bytes, bytes));
-        table_cell(&t, "%s%s", l->process, l->invalid ? " (must bootstrap: seam bootstrap DIR)" : "");
+        table_cell(&t, "%s%s", l->process,
+                   l->invalid ? " (must bootstrap: seam bootstrap DIR)" : "");
     }
     table_print(c, &t);
     (void)p;
 }
 
-static void print_json(const struct platform *p, const struct cli_store_line *lines, size_t n, seam_lsn_t durable)
+static void print_json(const struct platform *p, const struct cli_store_line *lines, size_t n,
+                       seam_lsn_t durable)
 {
     struct seam_buf b = {0};
     struct seam_json_writer w;
@@ -153,14 +174,20 @@ static void print_json(const struct platform *p, const struct cli_store_line *li
         seam_jw_key(&w, "store");
         seam_jw_str(&w, l->name);
         seam_jw_key(&w, "applied_lsn");
-        if (l->known) seam_jw_uint(&w, l->applied);
-        else seam_jw_null(&w);
+        if (l->known)
+            seam_jw_uint(&w, l->applied);
+        else
+            seam_jw_null(&w);
         seam_jw_key(&w, "lag_bytes");
-        if (l->known) seam_jw_uint(&w, durable > l->applied ? durable - l->applied : 0);
-        else seam_jw_null(&w);
+        if (l->known)
+            seam_jw_uint(&w, durable > l->applied ? durable - l->applied : 0);
+        else
+            seam_jw_null(&w);
         seam_jw_key(&w, "commit_time");
-        if (l->wall_us > 0) seam_jw_strn(&w, when, seam_time_format(l->wall_us, when));
-        else seam_jw_null(&w);
+        if (l->wall_us > 0)
+            seam_jw_strn(&w, when, seam_time_format(l->wall_us, when));
+        else
+            seam_jw_null(&w);
         seam_jw_key(&w, "bytes");
         seam_jw_uint(&w, l->bytes);
         seam_jw_key(&w, "process");
@@ -176,8 +203,9 @@ static void print_json(const struct platform *p, const struct cli_store_line *li
     seam_buf_free(&b);
 }
 
-static enum seam_status gather(struct cli *c, const struct platform *p, struct cli_store_line lines[LINES_MAX],
-                          size_t *n, seam_lsn_t *durable)
+static enum seam_status gather(struct cli *c, const struct platform *p,
+                               struct cli_store_line lines[LINES_MAX], size_t *n,
+                               seam_lsn_t *durable)
 {
     char dir[SEAM_PATH_MAX_BYTES];
     enum seam_status st = source_lines(c, p, lines, n, durable);
@@ -200,8 +228,10 @@ static int show_status(struct cli *c, const struct platform *p, const struct cli
 
     if (st != SEAM_OK) return cli_fail(c, st);
     if (page->file != NULL) return status_page(c, p, lines, n, durable, page);
-    if (c->json) print_json(p, lines, n, durable);
-    else print_text(c, p, lines, n, durable);
+    if (c->json)
+        print_json(p, lines, n, durable);
+    else
+        print_text(c, p, lines, n, durable);
     return EXIT_FINE;
 }
 
@@ -218,12 +248,15 @@ int cmd_status(struct cli *c, int argc, char **argv)
     struct cli_page_options page = {.groups = -1};
     bool prometheus;
     const struct seam_opt opts[] = {
-        {"format", 0, SEAM_OPT_STRING, "F", "table, or prometheus: each seam's freshness as metrics", &format},
+        {"format", 0, SEAM_OPT_STRING, "F",
+         "table, or prometheus: each seam's freshness as metrics", &format},
         {"html", 0, SEAM_OPT_STRING, "FILE",
-         "one page: stores, seams against their contracts, last checks, recall, lineage", &page.file},
-        {"why", 0, SEAM_OPT_INT, "N", "--html: lineage of the first N groups of each view (3; with --watch 0)",
-         &page.groups},
-        {"watch", 'w', SEAM_OPT_DOUBLE, "SECONDS", "again every so often, until interrupted", &watch},
+         "one page: stores, seams against their contracts, last checks, recall, lineage",
+         &page.file},
+        {"why", 0, SEAM_OPT_INT, "N",
+         "--html: lineage of the first N groups of each view (3; with --watch 0)", &page.groups},
+        {"watch", 'w', SEAM_OPT_DOUBLE, "SECONDS", "again every so often, until interrupted",
+         &watch},
     };
     struct platform p;
     int count;
@@ -232,7 +265,8 @@ int cmd_status(struct cli *c, int argc, char **argv)
 
     if (rc >= 0) return rc;
     prometheus = strcmp(format, "prometheus") == 0;
-    if (!prometheus && strcmp(format, "table") != 0) return cli_usage(c, "'%s' is neither table nor prometheus", format);
+    if (!prometheus && strcmp(format, "table") != 0)
+        return cli_usage(c, "'%s' is neither table nor prometheus", format);
     if (page.groups < 0) page.groups = watch > 0 ? 0 : GROUPS_SHOWN;
     page.refresh = watch > 0;
     cli_catch_interrupts();

@@ -49,20 +49,22 @@ static void print_result(struct cli *c, const struct hnsw_tune_result *r, double
     struct cli_table_out t;
 
     table_begin(&t, SEAM_ARRAY_LEN(heads), 0xffcu);
-    for (size_t i = 0; i < SEAM_ARRAY_LEN(heads); i++)
-        table_cell(&t, "%s", heads[i]);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(heads); i++) table_cell(&t, "%s", heads[i]);
     for (size_t i = 0; i < r->count; i++)
         if (r->points[i].pareto || i == r->chosen) print_point(&t, &r->points[i], i == r->chosen);
     table_print(c, &t);
-    printf("-- %zu vectors of %u dimensions, %zu held-out queries, k %zu; exact scan: %.0f QPS, p99 %.0f us\n", r->n,
-           r->dim, r->queries, r->k, r->exact_qps, r->exact_p99_us);
+    printf("-- %zu vectors of %u dimensions, %zu held-out queries, k %zu; exact scan: %.0f QPS, "
+           "p99 %.0f us\n",
+           r->n, r->dim, r->queries, r->k, r->exact_qps, r->exact_p99_us);
     if (r->chosen < r->count)
         printf("-- ef %u is the cheapest point whose recall's lower 95 %% bound meets %.3f\n",
                r->points[r->chosen].ef, recall);
-    else printf("-- no point measured meets %.3f\n", recall);
+    else
+        printf("-- no point measured meets %.3f\n", recall);
 }
 
-static enum seam_status write_files(struct cli *c, const struct tune_args *a, const struct hnsw_tune_result *r)
+static enum seam_status write_files(struct cli *c, const struct tune_args *a,
+                                    const struct hnsw_tune_result *r)
 {
     struct seam_buf b = {0};
     char script[SEAM_PATH_MAX_BYTES];
@@ -77,7 +79,8 @@ static enum seam_status write_files(struct cli *c, const struct tune_args *a, co
     b = (struct seam_buf){0};
     hnsw_tune_write_gnuplot(r, a->tsv, a->chart, &b);
     if (snprintf(script, sizeof script, "%s.gp", a->chart) >= (int)sizeof script)
-        st = seam_fault_set(&c->fault, SEAM_LIMIT, a->chart, SEAM_FAULT_NO_OFFSET, "the path is too long");
+        st = seam_fault_set(&c->fault, SEAM_LIMIT, a->chart, SEAM_FAULT_NO_OFFSET,
+                            "the path is too long");
     if (st == SEAM_OK) st = seam_io_write_atomic(c->io, script, b.data, b.size, &c->fault);
     if (st == SEAM_OK && !c->quiet) printf("-- charts: gnuplot %s\n", script);
     seam_buf_free(&b);
@@ -85,22 +88,24 @@ static enum seam_status write_files(struct cli *c, const struct tune_args *a, co
 }
 
 /* The graph's writer is the vectors sink; while that runs, pinning answers SEAM_CONFLICT. */
-static enum seam_status pin(struct cli *c, const char *dir, const struct hnsw_info *info, const struct tune_args *a,
-                       const struct hnsw_tune_result *r)
+static enum seam_status pin(struct cli *c, const char *dir, const struct hnsw_info *info,
+                            const struct tune_args *a, const struct hnsw_tune_result *r)
 {
     struct hnsw_point points[HNSW_POINTS_MAX];
     struct hnsw *h = NULL;
-    size_t n = hnsw_tune_points(r, info->options.quant, info->options.m, info->options.ef_construction, points);
+    size_t n = hnsw_tune_points(r, info->options.quant, info->options.m,
+                                info->options.ef_construction, points);
     enum seam_status st = hnsw_open_writer(c->io, dir, NULL, &h, &c->fault);
 
     if (st == SEAM_OK) st = hnsw_pin(h, points, n, a->recall, &c->fault);
     hnsw_close(h);
-    if (st == SEAM_OK && !c->quiet) printf("-- pinned %zu points; a search without ef now keeps recall %.3f\n", n, a->recall);
+    if (st == SEAM_OK && !c->quiet)
+        printf("-- pinned %zu points; a search without ef now keeps recall %.3f\n", n, a->recall);
     return st;
 }
 
 static enum seam_status tune_platform(struct cli *c, const char *dir, const struct tune_args *a,
-                                 const struct hnsw_tune_options *o)
+                                      const struct hnsw_tune_options *o)
 {
     struct platform p;
     struct sink_vectors_current current;
@@ -125,14 +130,15 @@ static enum seam_status tune_platform(struct cli *c, const char *dir, const stru
     return st;
 }
 
-static enum seam_status tune_file(struct cli *c, const char *path, enum hnsw_metric metric, const struct tune_args *a,
-                             const struct hnsw_tune_options *o)
+static enum seam_status tune_file(struct cli *c, const char *path, enum hnsw_metric metric,
+                                  const struct tune_args *a, const struct hnsw_tune_options *o)
 {
     struct hnsw_vecset v = {0};
     struct hnsw_tune_result r = {0};
     enum seam_status st = hnsw_vecfile_read(c->io, path, NULL, &v, &c->fault);
 
-    if (st == SEAM_OK) st = hnsw_tune_sweep(v.rows, v.count, v.dim, metric, NULL, 0, o, &r, &c->fault);
+    if (st == SEAM_OK)
+        st = hnsw_tune_sweep(v.rows, v.count, v.dim, metric, NULL, 0, o, &r, &c->fault);
     if (st == SEAM_OK) print_result(c, &r, a->recall);
     if (st == SEAM_OK) st = write_files(c, a, &r);
     hnsw_tune_result_free(&r);
@@ -158,10 +164,13 @@ int cmd_tune(struct cli *c, int argc, char **argv)
         {"k", 'k', SEAM_OPT_INT, "N", "of the N nearest [10]", &a.k},
         {"p99-ms", 0, SEAM_OPT_DOUBLE, "MS", "and a limit on latency", &a.p99_ms},
         {"queries", 0, SEAM_OPT_INT, "N", "held out of the data [500]", &a.queries},
-        {"pin", 0, SEAM_OPT_FLAG, NULL, "write the curve into the graph's manifest (the sink stopped)", &a.pin},
-        {"metric", 0, SEAM_OPT_STRING, "M", "of a file's vectors: l2, ip or cosine [l2]", &a.metric},
+        {"pin", 0, SEAM_OPT_FLAG, NULL,
+         "write the curve into the graph's manifest (the sink stopped)", &a.pin},
+        {"metric", 0, SEAM_OPT_STRING, "M", "of a file's vectors: l2, ip or cosine [l2]",
+         &a.metric},
         {"tsv", 0, SEAM_OPT_STRING, "FILE", "every point measured", &a.tsv},
-        {"chart", 0, SEAM_OPT_STRING, "PREFIX", "and PREFIX.gp, which draws it (needs --tsv)", &a.chart},
+        {"chart", 0, SEAM_OPT_STRING, "PREFIX", "and PREFIX.gp, which draws it (needs --tsv)",
+         &a.chart},
     };
     struct hnsw_tune_options o;
     struct seam_io_list list = {0};
@@ -175,9 +184,16 @@ int cmd_tune(struct cli *c, int argc, char **argv)
     if (!(a.recall > 0 && a.recall <= 1)) return cli_usage(c, "--recall is above 0 and at most 1");
     if (a.k < 1 || a.k > 1000 || a.queries < 1 || a.queries > 1000000)
         return cli_usage(c, "--k is 1 to 1000, --queries 1 to 1000000");
-    if (a.chart != NULL && a.tsv == NULL) return cli_usage(c, "--chart draws from the file of --tsv");
-    o = (struct hnsw_tune_options){.recall = a.recall, .k = (size_t)a.k, .p99_ms = a.p99_ms, .queries = (size_t)a.queries,
-                              .threads = seam_cpu_count(), .seed = 1, .progress = say, .ctx = c};
+    if (a.chart != NULL && a.tsv == NULL)
+        return cli_usage(c, "--chart draws from the file of --tsv");
+    o = (struct hnsw_tune_options){.recall = a.recall,
+                                   .k = (size_t)a.k,
+                                   .p99_ms = a.p99_ms,
+                                   .queries = (size_t)a.queries,
+                                   .threads = seam_cpu_count(),
+                                   .seed = 1,
+                                   .progress = say,
+                                   .ctx = c};
     if (seam_io_list(c->io, args[0], &list, NULL) == SEAM_OK || !seam_io_exists(c->io, args[0])) {
         seam_io_list_free(&list);
         st = tune_platform(c, args[0], &a, &o);

@@ -14,24 +14,24 @@
 struct cmd_verify_part {
     const char *name; /* as printed and as given to --only */
     const char *dir;  /* inside the platform */
-    enum seam_status (*verify)(struct cli *c, const struct platform *p, const char *dir, struct seam_buf *summary,
-                          struct seam_buf *report);
+    enum seam_status (*verify)(struct cli *c, const struct platform *p, const char *dir,
+                               struct seam_buf *summary, struct seam_buf *report);
 };
 
 static enum seam_status verify_log(struct cli *c, const struct platform *p, const char *dir,
-                              struct seam_buf *summary, struct seam_buf *report)
+                                   struct seam_buf *summary, struct seam_buf *report)
 {
     struct wal_check check;
     enum seam_status st = wal_verify(p->io, dir, &check, &c->fault);
 
     (void)report;
     seam_buf_printf(summary, "%" PRIu64 " segments, %" PRIu64 " records, LSN %" PRIu64 "..%" PRIu64,
-               check.segments, check.records, check.oldest, check.end);
+                    check.segments, check.records, check.oldest, check.end);
     return st;
 }
 
 static enum seam_status verify_rows(struct cli *c, const struct platform *p, const char *dir,
-                               struct seam_buf *summary, struct seam_buf *report)
+                                    struct seam_buf *summary, struct seam_buf *report)
 {
     struct oltp_check check = {0};
     char wal_dir[SEAM_PATH_MAX_BYTES];
@@ -39,15 +39,16 @@ static enum seam_status verify_rows(struct cli *c, const struct platform *p, con
     enum seam_status st = platform_path(p, "wal", wal_dir, &c->fault);
 
     if (st == SEAM_OK) st = oltp_verify(p->io, dir, wal_dir, &check, report, none, &c->fault);
-    seam_buf_printf(summary, "%" PRIu64 " trees, %" PRIu64 " pages, %" PRIu64 " rows, %" PRIu64
-               " index entries at LSN %" PRIu64, check.trees, check.pages, check.rows,
-               check.index_entries, check.lsn);
+    seam_buf_printf(summary,
+                    "%" PRIu64 " trees, %" PRIu64 " pages, %" PRIu64 " rows, %" PRIu64
+                    " index entries at LSN %" PRIu64,
+                    check.trees, check.pages, check.rows, check.index_entries, check.lsn);
     return st;
 }
 
 /* The view and the audit keep a row store and its log of their own.                                */
 static enum seam_status verify_nested(struct cli *c, const struct platform *p, const char *dir,
-                                 struct seam_buf *summary, struct seam_buf *report)
+                                      struct seam_buf *summary, struct seam_buf *report)
 {
     struct oltp_check check = {0};
     char wal_dir[SEAM_PATH_MAX_BYTES], rows_dir[SEAM_PATH_MAX_BYTES];
@@ -59,23 +60,25 @@ static enum seam_status verify_nested(struct cli *c, const struct platform *p, c
     if (st == SEAM_OK) st = wal_verify(p->io, wal_dir, &log, &c->fault);
     if (st == SEAM_OK) st = oltp_verify(p->io, rows_dir, wal_dir, &check, report, none, &c->fault);
     seam_buf_printf(summary, "%" PRIu64 " trees, %" PRIu64 " pages, %" PRIu64 " rows", check.trees,
-               check.pages, check.rows);
+                    check.pages, check.rows);
     return st;
 }
 
 static enum seam_status verify_columns(struct cli *c, const struct platform *p, const char *dir,
-                                  struct seam_buf *summary, struct seam_buf *report)
+                                       struct seam_buf *summary, struct seam_buf *report)
 {
     struct columnar_verified v = {0};
     enum seam_status st = columnar_verify(p->io, dir, &v, report, &c->fault);
 
-    seam_buf_printf(summary, "%" PRIu64 " tables, %" PRIu64 " files, %" PRIu64 " row groups, %" PRIu64
-               " chunks, %" PRIu64 " rows", v.tables, v.files, v.row_groups, v.chunks, v.rows);
+    seam_buf_printf(summary,
+                    "%" PRIu64 " tables, %" PRIu64 " files, %" PRIu64 " row groups, %" PRIu64
+                    " chunks, %" PRIu64 " rows",
+                    v.tables, v.files, v.row_groups, v.chunks, v.rows);
     return st;
 }
 
 static enum seam_status verify_words(struct cli *c, const struct platform *p, const char *dir,
-                                struct seam_buf *summary, struct seam_buf *report)
+                                     struct seam_buf *summary, struct seam_buf *report)
 {
     struct invidx_reader *r = NULL;
     struct invidx_info info = {0};
@@ -89,7 +92,7 @@ static enum seam_status verify_words(struct cli *c, const struct platform *p, co
 }
 
 static enum seam_status verify_graph(struct cli *c, const struct platform *p, const char *dir,
-                                struct seam_buf *summary, struct seam_buf *report)
+                                     struct seam_buf *summary, struct seam_buf *report)
 {
     struct hnsw_verify_report *v = calloc(1, sizeof *v);
     struct sink_vectors_current current;
@@ -97,11 +100,14 @@ static enum seam_status verify_graph(struct cli *c, const struct platform *p, co
 
     (void)report;
     (void)dir; /* the graph is that of the current generation */
-    if (v == NULL) return seam_fault_set(&c->fault, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory");
+    if (v == NULL)
+        return seam_fault_set(&c->fault, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory");
     st = sink_vectors_current(p, &current, &c->fault);
     if (st == SEAM_OK) st = hnsw_verify(p->io, current.dir, v, &c->fault);
-    seam_buf_printf(summary, "%" PRIu64 " files, %" PRIu64 " nodes, %" PRIu64 " links, %" PRIu64 "/%" PRIu64
-               " reachable", v->files, v->nodes, v->links, v->health.reachable, v->health.live);
+    seam_buf_printf(summary,
+                    "%" PRIu64 " files, %" PRIu64 " nodes, %" PRIu64 " links, %" PRIu64 "/%" PRIu64
+                    " reachable",
+                    v->files, v->nodes, v->links, v->health.reachable, v->health.live);
     free(v);
     return st;
 }
@@ -118,8 +124,9 @@ static const struct cmd_verify_part parts[] = {
     {"vectors", "sinks/vectors", verify_graph},
 };
 
-static void print_part(struct cli *c, const struct cmd_verify_part *part, enum seam_status st, const struct seam_buf *summary,
-                       const struct seam_buf *report, struct seam_json_writer *w)
+static void print_part(struct cli *c, const struct cmd_verify_part *part, enum seam_status st,
+                       const struct seam_buf *summary, const struct seam_buf *report,
+                       struct seam_json_writer *w)
 {
     char text[SEAM_FAULT_WHERE_MAX + SEAM_FAULT_WHY_MAX + 64];
 
@@ -138,15 +145,16 @@ static void print_part(struct cli *c, const struct cmd_verify_part *part, enum s
         seam_jw_end_object(w);
         return;
     }
-    printf("%-10s %-8s %.*s\n", part->name, st == SEAM_OK ? "ok" : seam_status_name(st), (int)summary->size,
-           (const char *)summary->data);
-    if (st != SEAM_OK && report->size > 0) printf("%.*s", (int)report->size, (const char *)report->data);
+    printf("%-10s %-8s %.*s\n", part->name, st == SEAM_OK ? "ok" : seam_status_name(st),
+           (int)summary->size, (const char *)summary->data);
+    if (st != SEAM_OK && report->size > 0)
+        printf("%.*s", (int)report->size, (const char *)report->data);
     if (st != SEAM_OK) printf("           %s\n", seam_fault_text(&c->fault, text, sizeof text));
 }
 
 /* Each store is checked whatever the one before said; the worst status is the answer.              */
 static enum seam_status verify_all(struct cli *c, const struct platform *p, const char *only,
-                              struct seam_json_writer *w, int *checked)
+                                   struct seam_json_writer *w, int *checked)
 {
     enum seam_status worst = SEAM_OK;
 
@@ -173,7 +181,8 @@ int cmd_verify(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX], *only = NULL;
     const struct seam_opt opts[] = {
-        {"only", 0, SEAM_OPT_STRING, "STORE", "log, rows, stream, warehouse, gold, view, audit, search or vectors", &only},
+        {"only", 0, SEAM_OPT_STRING, "STORE",
+         "log, rows, stream, warehouse, gold, view, audit, search or vectors", &only},
     };
     struct platform p;
     struct seam_buf out = {0};

@@ -31,23 +31,24 @@ struct layer {
 static enum seam_status find_declaration(struct why *w)
 {
     for (int g = 0; g < 2; g++) {
-        const struct seam_json *list = seam_json_get(platform_sink_config(w->platform, g ? "gold" : "view"),
-                                           g ? "tables" : "views");
+        const struct seam_json *list = seam_json_get(
+            platform_sink_config(w->platform, g ? "gold" : "view"), g ? "tables" : "views");
 
         for (const struct seam_json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next)
             if (strcmp(seam_json_string(n, "name", ""), w->name) == 0) {
                 w->gold = g == 1;
                 w->declared = seam_json_string(n, "sql", "");
                 return columnar_sql_parse(w->declared, strlen(w->declared), &w->arena, &w->select,
-                                 &w->cli->fault);
+                                          &w->cli->fault);
             }
     }
     return seam_fault_set(&w->cli->fault, SEAM_NOT_FOUND, w->name, SEAM_FAULT_NO_OFFSET,
-                     "no view or gold table is called so");
+                          "no view or gold table is called so");
 }
 
 /* GROUP BY may name an item; what is compared with the key is the item's expression. */
-static const struct columnar_sql_node *group_expr(const struct columnar_sql_select *s, int g, const char **name)
+static const struct columnar_sql_node *group_expr(const struct columnar_sql_select *s, int g,
+                                                  const char **name)
 {
     const struct columnar_sql_node *e = s->group[g];
 
@@ -72,8 +73,7 @@ static void put_literal(struct seam_buf *out, const char *word, enum seam_value_
         return;
     }
     seam_buf_printf(out, "%s'", t == SEAM_V_TIME ? "TIMESTAMP " : "");
-    for (; *word != '\0'; word++)
-        seam_buf_printf(out, *word == '\'' ? "''" : "%c", *word);
+    for (; *word != '\0'; word++) seam_buf_printf(out, *word == '\'' ? "''" : "%c", *word);
     seam_buf_u8(out, '\'');
 }
 
@@ -86,7 +86,7 @@ static enum seam_status read_key(struct why *w, const char *const *words, int n)
 
     if (n != w->select->n_group)
         return seam_fault_set(&w->cli->fault, SEAM_INVALID, w->name, SEAM_FAULT_NO_OFFSET,
-                         "the key has %d column(s), %d given", w->select->n_group, n);
+                              "the key has %d column(s), %d given", w->select->n_group, n);
     seam_buf_printf(&all, "SELECT * FROM %s%s", w->gold ? "" : "view_", w->name);
     seam_buf_append(&w->kept, all.data, all.size);
     st = columnar_sql_prepare(&w->sql.env, seam_buf_cstr(&all), all.size, &a, &q, &w->cli->fault);
@@ -153,7 +153,7 @@ static void build(const struct why *w, const char *prefix, const char *items, se
         seam_buf_append(out, ")", 1);
     }
     seam_buf_append(out, w->key.data + (s->where == NULL ? 5 : 0),
-               w->key.size - (s->where == NULL ? 5 : 0));
+                    w->key.size - (s->where == NULL ? 5 : 0));
     if (items == NULL) {
         seam_buf_str(out, " GROUP BY ");
         for (int g = 0; g < s->n_group; g++) {
@@ -166,8 +166,8 @@ static void build(const struct why *w, const char *prefix, const char *items, se
     if (lsn != SEAM_LSN_MAX) seam_buf_printf(out, " AS OF LSN %" PRIu64, lsn);
 }
 
-static enum seam_status ask_layer(struct why *w, const char *name, const char *sql, struct layer *out,
-                             bool show)
+static enum seam_status ask_layer(struct why *w, const char *name, const char *sql,
+                                  struct layer *out, bool show)
 {
     struct ask_answer a = {.arena = &w->arena};
     enum seam_status st = ask_sql_platform_next(&w->sql, &w->cli->fault);
@@ -177,13 +177,14 @@ static enum seam_status ask_layer(struct why *w, const char *name, const char *s
     if (st == SEAM_OK && a.count > 0) out->value = a.rows[0];
     ask_answer_free(&a);
     if (st == SEAM_OK && show)
-        seam_buf_printf(w->out, "  %-10s at LSN %" PRIu64 ": %s\n             $ seam sql DIR \"%s\"\n", name,
-               out->lsn, out->value, sql);
+        seam_buf_printf(w->out,
+                        "  %-10s at LSN %" PRIu64 ": %s\n             $ seam sql DIR \"%s\"\n",
+                        name, out->lsn, out->value, sql);
     return st;
 }
 
-static enum seam_status ask_built(struct why *w, const char *name, const char *prefix, seam_lsn_t lsn,
-                             struct layer *out, bool show)
+static enum seam_status ask_built(struct why *w, const char *name, const char *prefix,
+                                  seam_lsn_t lsn, struct layer *out, bool show)
 {
     struct seam_buf sql = {0};
     enum seam_status st;
@@ -198,7 +199,8 @@ static enum seam_status input_tables(struct why *w, uint32_t *ids, const char **
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
-    enum seam_status st = platform_open_reader(w->platform, SEAM_LSN_MAX, INT64_MIN, &db, &w->cli->fault);
+    enum seam_status st =
+        platform_open_reader(w->platform, SEAM_LSN_MAX, INT64_MIN, &db, &w->cli->fault);
 
     *n = 0;
     if (st == SEAM_OK) st = oltp_read_begin(db, &t, &w->cli->fault);
@@ -223,20 +225,21 @@ static enum seam_status walk_change(struct why *w, seam_lsn_t after, seam_lsn_t 
     enum seam_status st = input_tables(w, ids, names, &n);
 
     if (st == SEAM_OK)
-        st = walk_find(w->platform, ids, n, (struct wal_bytes){NULL, 0}, after, until, first, &w->arena,
-                       &e, &w->cli->fault);
+        st = walk_find(w->platform, ids, n, (struct wal_bytes){NULL, 0}, after, until, first,
+                       &w->arena, &e, &w->cli->fault);
     if (st == SEAM_NOT_FOUND) {
-        seam_buf_printf(w->out, "\nthe stream has no change of these tables after LSN %" PRIu64
-               ": the relay has not brought it\n",
-               after);
+        seam_buf_printf(w->out,
+                        "\nthe stream has no change of these tables after LSN %" PRIu64
+                        ": the relay has not brought it\n",
+                        after);
         return SEAM_OK;
     }
     for (size_t i = 0; st == SEAM_OK && i < n; i++)
         if (ids[i] == e.table) {
             seam_buf_printf(w->out, "\n%s: stream offset %" PRIu64 ", ",
-                   first ? "the first change of its inputs that it lacks"
-                         : "the newest change of its inputs",
-                   e.offset);
+                            first ? "the first change of its inputs that it lacks"
+                                  : "the newest change of its inputs",
+                            e.offset);
             st = walk_row(w->cli, w->platform, names[i], e.key, until, &agree, w->out);
             break;
         }
@@ -244,8 +247,8 @@ static enum seam_status walk_change(struct why *w, seam_lsn_t after, seam_lsn_t 
 }
 
 /* Each layer's value against the truth at its own LSN, then the truth there against the truth now.   */
-static enum seam_status judge(struct why *w, struct layer *layers, size_t n, const struct layer *now,
-                         bool *right)
+static enum seam_status judge(struct why *w, struct layer *layers, size_t n,
+                              const struct layer *now, bool *right)
 {
     enum seam_status st = SEAM_OK;
 
@@ -256,16 +259,18 @@ static enum seam_status judge(struct why *w, struct layer *layers, size_t n, con
         if (st != SEAM_OK) return st;
         if (strcmp(then.value, layers[i].value) != 0) {
             *right = false;
-            seam_buf_printf(w->out, "\n%s is WRONG at its own LSN %" PRIu64
-                   ": the row store had %s then (drift: seam check DIR reconcile)\n",
-                   layers[i].name, layers[i].lsn, then.value);
+            seam_buf_printf(w->out,
+                            "\n%s is WRONG at its own LSN %" PRIu64
+                            ": the row store had %s then (drift: seam check DIR reconcile)\n",
+                            layers[i].name, layers[i].lsn, then.value);
             return walk_change(w, SEAM_LSN_NONE, layers[i].lsn, false);
         }
         if (strcmp(layers[i].value, now->value) != 0) {
             *right = false;
-            seam_buf_printf(w->out, "\n%s STOPPED at LSN %" PRIu64 ": it is right for that moment, and %" PRIu64
-                   " bytes of log behind\n",
-                   layers[i].name, layers[i].lsn, now->lsn - layers[i].lsn);
+            seam_buf_printf(w->out,
+                            "\n%s STOPPED at LSN %" PRIu64
+                            ": it is right for that moment, and %" PRIu64 " bytes of log behind\n",
+                            layers[i].name, layers[i].lsn, now->lsn - layers[i].lsn);
             return walk_change(w, layers[i].lsn, now->lsn, true);
         }
     }
@@ -290,7 +295,7 @@ static enum seam_status run_why(struct why *w, bool *right)
 }
 
 enum seam_status why_explain(struct cli *c, const struct platform *p, const char *name,
-                        const char *const *key, int n, struct seam_buf *out, bool *right)
+                             const char *const *key, int n, struct seam_buf *out, bool *right)
 {
     struct why w = {.cli = c, .platform = p, .name = name, .out = out};
     enum seam_status st = find_declaration(&w);

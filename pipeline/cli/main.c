@@ -10,10 +10,13 @@
 #define SEAM_VERSION "0.1.0"
 
 static const struct cli_command commands[] = {
-    {"demo", "[DIR]", "the whole story on the shipped catalogue, in a minute", cmd_demo, "Start here"},
-    {"lab", "[LAB [EXERCISE]]", "step through a store, in the terminal or as a page", cmd_lab, "Start here"},
+    {"demo", "[DIR]", "the whole story on the shipped catalogue, in a minute", cmd_demo,
+     "Start here"},
+    {"lab", "[LAB [EXERCISE]]", "step through a store, in the terminal or as a page", cmd_lab,
+     "Start here"},
     {"init", "DIR", "make an empty platform", cmd_init, "Source of truth"},
-    {"import", "DIR FILE", "load CSV, TSV or JSON lines through a mapping", cmd_import, "Source of truth"},
+    {"import", "DIR FILE", "load CSV, TSV or JSON lines through a mapping", cmd_import,
+     "Source of truth"},
     {"generate", "DIR", "load the shipped catalogue and invent customers and orders", cmd_generate,
      "Source of truth"},
     {"put", "DIR TABLE JSON", "insert or change one row", cmd_put, "Source of truth"},
@@ -23,24 +26,33 @@ static const struct cli_command commands[] = {
     {"run", "DIR", "relay and every sink, until interrupted", cmd_run, "Moving the data"},
     {"relay", "DIR", "the relay alone: log to stream", cmd_relay, "Moving the data"},
     {"sink", "DIR NAME", "one sink alone: stream to store", cmd_sink, "Moving the data"},
-    {"bootstrap", "DIR", "a snapshot of the row store into the stream, when history is gone", cmd_bootstrap, "Moving the data"},
-    {"rebuild", "DIR SINK", "make a sink again from the stream, beside the old one, and switch", cmd_rebuild,
-     "Moving the data"},
+    {"bootstrap", "DIR", "a snapshot of the row store into the stream, when history is gone",
+     cmd_bootstrap, "Moving the data"},
+    {"rebuild", "DIR SINK", "make a sink again from the stream, beside the old one, and switch",
+     cmd_rebuild, "Moving the data"},
     {"status", "DIR", "each store: applied LSN, lag, size", cmd_status, "Moving the data"},
     {"sql", "DIR [QUERY]", "query the warehouse, the views and the row store", cmd_sql, "Asking"},
-    {"view", "DIR [NAME [KEY]]", "the dashboard: key lookups in an incremental view", cmd_view, "Asking"},
+    {"view", "DIR [NAME [KEY]]", "the dashboard: key lookups in an incremental view", cmd_view,
+     "Asking"},
     {"search", "DIR WORDS...", "find products: bm25, vector or hybrid", cmd_search, "Asking"},
-    {"eval", "DIR", "labelled queries: nDCG, MRR, recall by mode and class, with p-values", cmd_eval, "Asking"},
-    {"tune", "DIR|FILE", "the vector search's operating point: measure, choose, pin", cmd_tune, "Asking"},
+    {"eval", "DIR", "labelled queries: nDCG, MRR, recall by mode and class, with p-values",
+     cmd_eval, "Asking"},
+    {"tune", "DIR|FILE", "the vector search's operating point: measure, choose, pin", cmd_tune,
+     "Asking"},
     {"log", "DIR", "transactions, oldest first, and what they changed", cmd_log, "History"},
     {"diff", "DIR A..B", "every change between two LSNs", cmd_diff, "History"},
     {"blame", "DIR TABLE KEY...", "the transactions that made this row", cmd_blame, "History"},
     {"bisect", "DIR", "the commit that broke a number", cmd_bisect, "History"},
     {"clone", "DIR NEW", "a platform with the tables as they were", cmd_clone, "History"},
-    {"check", "DIR WHAT", "contracts, freshness, reconcile, recall or all: is every seam's promise kept?", cmd_check, "Trust"},
-    {"audit", "DIR VERB ...", "orders as hash-chained events: show, verify, prove, append", cmd_audit, "Trust"},
-    {"why", "DIR VIEW KEY", "a number traced back, layer by layer, to the row store", cmd_why, "Trust"},
-    {"lineage", "DIR TABLE KEY", "one row in every layer at one LSN, and where they part", cmd_lineage, "Trust"},
+    {"check", "DIR WHAT",
+     "contracts, freshness, reconcile, recall or all: is every seam's promise kept?", cmd_check,
+     "Trust"},
+    {"audit", "DIR VERB ...", "orders as hash-chained events: show, verify, prove, append",
+     cmd_audit, "Trust"},
+    {"why", "DIR VIEW KEY", "a number traced back, layer by layer, to the row store", cmd_why,
+     "Trust"},
+    {"lineage", "DIR TABLE KEY", "one row in every layer at one LSN, and where they part",
+     cmd_lineage, "Trust"},
     {"dlq", "DIR [VERB]", "events that a sink set aside: list, retry, drop", cmd_dlq, "Trust"},
     {"verify", "DIR", "every checksum and every invariant, offline", cmd_verify, "Trust"},
     {"dump", "FILE", "any file of ours, explained byte by byte", cmd_dump, "Trust"},
@@ -78,8 +90,9 @@ static void print_help(FILE *out)
         group = commands[i].group;
         fprintf(out, "  %-9s %-18s %s\n", commands[i].name, commands[i].usage, commands[i].summary);
     }
-    fprintf(out, "\nexit codes: 0 fine, 1 a check failed, 2 usage, 3 not found, 4 data damaged, 5 I/O,\n"
-                 "            6 conflict, 7 SLA breach, 130 interrupted\n");
+    fprintf(out,
+            "\nexit codes: 0 fine, 1 a check failed, 2 usage, 3 not found, 4 data damaged, 5 I/O,\n"
+            "            6 conflict, 7 SLA breach, 130 interrupted\n");
 }
 
 static const struct cli_command *find_command(const char *name)
@@ -105,7 +118,9 @@ static int unknown_command(const char *word)
 int main(int argc, char **argv)
 {
     struct sink_fault_clock stepped;
-    struct cli c = {.io = seam_io_posix(), .clock = sink_faults_clock(&stepped, seam_clock_real()), .program = argv[0]};
+    struct cli c = {.io = seam_io_posix(),
+                    .clock = sink_faults_clock(&stepped, seam_clock_real()),
+                    .program = argv[0]};
     const char *no_color = getenv("NO_COLOR");
 
     signal(SIGPIPE, SIG_IGN);
@@ -115,7 +130,8 @@ int main(int argc, char **argv)
         print_help(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "-h") == 0) {
         if (argc == 2) {
             print_help(stdout);
             return EXIT_FINE;

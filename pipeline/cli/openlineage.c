@@ -40,8 +40,10 @@ static void datasets(struct seam_json_writer *w, const struct platform *p, const
                      const char *store, seam_lsn_t lsn)
 {
     seam_jw_array(w);
-    for (const struct seam_json *o = seam_json_get(c->root, "schema")->child; o != NULL; o = o->next)
-        dataset(w, p, store, seam_json_string(o, "physicalName", seam_json_string(o, "name", "")), lsn);
+    for (const struct seam_json *o = seam_json_get(c->root, "schema")->child; o != NULL;
+         o = o->next)
+        dataset(w, p, store, seam_json_string(o, "physicalName", seam_json_string(o, "name", "")),
+                lsn);
     seam_jw_end_array(w);
 }
 
@@ -68,7 +70,8 @@ static void run_event(struct seam_buf *out, const struct platform *p, const stru
     seam_jw_init(&w, out);
     seam_jw_object(&w);
     seam_jw_key(&w, "eventType");
-    seam_jw_str(&w, x->state == FRESH_CURRENT || x->state == FRESH_STOPPED ? "COMPLETE" : "RUNNING");
+    seam_jw_str(&w,
+                x->state == FRESH_CURRENT || x->state == FRESH_STOPPED ? "COMPLETE" : "RUNNING");
     seam_jw_key(&w, "eventTime");
     seam_jw_strn(&w, when, seam_time_format(seam_clock_wall_us(p->clock), when));
     seam_jw_key(&w, "producer");
@@ -105,8 +108,7 @@ int print_openlineage(struct cli *c, const struct platform *p)
     enum seam_status st = contracts_load(&arena, &contracts, &c->fault);
 
     if (st == SEAM_OK) st = freshness_measure(p, &contracts, list, &n, &c->fault);
-    for (size_t i = 0; st == SEAM_OK && i < n; i++)
-        run_event(&b, p, &list[i]);
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) run_event(&b, p, &list[i]);
     if (st == SEAM_OK) cli_print(&b);
     seam_buf_free(&b);
     seam_arena_free(&arena);

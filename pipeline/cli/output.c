@@ -14,7 +14,7 @@ static void print_command_help(struct cli *c, const struct seam_opt *opts, size_
     struct seam_buf b = {0};
 
     seam_buf_printf(&b, "usage: seam %s %s [options]\n\n%s\n\noptions:\n", c->command->name,
-               c->command->usage, c->command->summary);
+                    c->command->usage, c->command->summary);
     seam_opts_help(opts, n, &b);
     cli_print(&b);
     seam_buf_free(&b);
@@ -29,8 +29,10 @@ int cli_parse(struct cli *c, int argc, char **argv, const struct seam_opt *opts,
     if (n_opts + 3 > CLI_OPTS_MAX) return cli_usage(c, "too many options are declared");
     if (argc > CLI_ARGS_MAX) return cli_usage(c, "too many arguments");
     if (n_opts > 0) memcpy(all, opts, n_opts * sizeof *opts);
-    all[n_opts++] = (struct seam_opt){"json", 0, SEAM_OPT_FLAG, NULL, "answer (and fail) as one JSON object", &c->json};
-    all[n_opts++] = (struct seam_opt){"quiet", 'q', SEAM_OPT_FLAG, NULL, "no progress, no footers", &c->quiet};
+    all[n_opts++] = (struct seam_opt){
+        "json", 0, SEAM_OPT_FLAG, NULL, "answer (and fail) as one JSON object", &c->json};
+    all[n_opts++] =
+        (struct seam_opt){"quiet", 'q', SEAM_OPT_FLAG, NULL, "no progress, no footers", &c->quiet};
     all[n_opts++] = (struct seam_opt){"help", 'h', SEAM_OPT_FLAG, NULL, "this text", &c->help};
     st = seam_opts_parse(argc - 1, argv + 1, all, n_opts, args, count, &c->fault);
     if (c->help) {
@@ -80,7 +82,8 @@ int cli_fail(struct cli *c, enum seam_status st)
         cli_print(&b);
         seam_buf_free(&b);
     } else if (c->fault.status != SEAM_OK) {
-        fprintf(stderr, "seam %s: %s\n", c->command->name, seam_fault_text(&c->fault, text, sizeof text));
+        fprintf(stderr, "seam %s: %s\n", c->command->name,
+                seam_fault_text(&c->fault, text, sizeof text));
     } else {
         fprintf(stderr, "seam %s: %s\n", c->command->name, seam_status_name(st));
     }
@@ -100,8 +103,8 @@ int cli_usage(struct cli *c, const char *fmt, ...)
         seam_fault_set(&c->fault, SEAM_INVALID, c->command->name, SEAM_FAULT_NO_OFFSET, "%s", why);
         return cli_fail(c, SEAM_INVALID);
     }
-    fprintf(stderr, "seam %s: %s\nusage: seam %s %s [options]   (seam %s --help)\n", c->command->name, why,
-            c->command->name, c->command->usage, c->command->name);
+    fprintf(stderr, "seam %s: %s\nusage: seam %s %s [options]   (seam %s --help)\n",
+            c->command->name, why, c->command->name, c->command->usage, c->command->name);
     return EXIT_USAGE;
 }
 
@@ -155,9 +158,12 @@ static void print_cell(const char *s, size_t width, bool right, bool last)
 {
     size_t pad = width - shown_width(s);
 
-    if (right) printf("%*s%s", (int)pad, "", s);
-    else if (last) printf("%s", s);
-    else printf("%s%*s", s, (int)pad, "");
+    if (right)
+        printf("%*s%s", (int)pad, "", s);
+    else if (last)
+        printf("%s", s);
+    else
+        printf("%s%*s", s, (int)pad, "");
     printf("%s", last ? "\n" : "  ");
 }
 
@@ -202,13 +208,20 @@ const char *human_bytes(uint64_t n, char out[32])
 
 const char *human_duration(int64_t us, char out[32])
 {
-    if (us < 0) snprintf(out, 32, "-");
-    else if (us < 1000) snprintf(out, 32, "%d us", (int)us);
-    else if (us < 1000000) snprintf(out, 32, "%.1f ms", (double)us / 1e3);
-    else if (us < 120000000) snprintf(out, 32, "%.1f s", (double)us / 1e6);
-    else if (us < 7200000000) snprintf(out, 32, "%.1f min", (double)us / 60e6);
-    else if (us < 172800000000) snprintf(out, 32, "%.1f h", (double)us / 3600e6);
-    else snprintf(out, 32, "%.1f days", (double)us / 86400e6);
+    if (us < 0)
+        snprintf(out, 32, "-");
+    else if (us < 1000)
+        snprintf(out, 32, "%d us", (int)us);
+    else if (us < 1000000)
+        snprintf(out, 32, "%.1f ms", (double)us / 1e3);
+    else if (us < 120000000)
+        snprintf(out, 32, "%.1f s", (double)us / 1e6);
+    else if (us < 7200000000)
+        snprintf(out, 32, "%.1f min", (double)us / 60e6);
+    else if (us < 172800000000)
+        snprintf(out, 32, "%.1f h", (double)us / 3600e6);
+    else
+        snprintf(out, 32, "%.1f days", (double)us / 86400e6);
     return out;
 }
 

@@ -12,7 +12,8 @@ const char *probe_name(enum cli_probe_store s)
     return names[s];
 }
 
-enum seam_status probes_open(struct cli_probes *p, const struct platform *platform, struct seam_fault *f)
+enum seam_status probes_open(struct cli_probes *p, const struct platform *platform,
+                             struct seam_fault *f)
 {
     struct columnar_options o = {.clock = platform->clock};
     struct embedder *embedder = NULL;
@@ -28,7 +29,8 @@ enum seam_status probes_open(struct cli_probes *p, const struct platform *platfo
     if (st == SEAM_OK) st = view_reader_open(platform->io, dir, &p->view, f);
     if (st == SEAM_OK) st = platform_sink_path(platform, "search", dir, f);
     if (st == SEAM_OK) st = invidx_reader_open(platform->io, dir, SEAM_LSN_MAX, &p->words, f);
-    if (st == SEAM_OK) st = sink_vectors_open_reader(platform, SEAM_LSN_MAX, &embedder, &p->graph, f);
+    if (st == SEAM_OK)
+        st = sink_vectors_open_reader(platform, SEAM_LSN_MAX, &embedder, &p->graph, f);
     embedder_close(embedder);
     if (st != SEAM_OK) probes_close(p);
     return st;
@@ -44,7 +46,8 @@ void probes_close(struct cli_probes *p)
     *p = (struct cli_probes){0};
 }
 
-enum seam_status probe_revenue(struct cli_probes *p, const char *category, int64_t *revenue, struct seam_fault *f)
+enum seam_status probe_revenue(struct cli_probes *p, const char *category, int64_t *revenue,
+                               struct seam_fault *f)
 {
     struct seam_value key = seam_v_str(category), row[VIEW_COLUMNS_MAX];
     enum seam_status st = view_get(p->view, "revenue_by_category", &key, 1, row, NULL);
@@ -54,12 +57,15 @@ enum seam_status probe_revenue(struct cli_probes *p, const char *category, int64
     return st == SEAM_NOT_FOUND ? SEAM_OK : st;
 }
 
-enum seam_status probe_gold_revenue(struct cli_probes *p, int64_t day_us, const char *category, int64_t *revenue, struct seam_fault *f)
+enum seam_status probe_gold_revenue(struct cli_probes *p, int64_t day_us, const char *category,
+                                    int64_t *revenue, struct seam_fault *f)
 {
     struct seam_value key[2] = {seam_v_time(day_us), seam_v_str(category)}, row[SEAM_COLUMNS_MAX];
     struct seam_buf text = {0};
     int table = columnar_table(p->gold, "gold_daily_revenue");
-    enum seam_status st = table < 0 ? SEAM_NOT_FOUND : columnar_get(p->gold, table, key, SEAM_LSN_MAX, row, &text, NULL);
+    enum seam_status st = table < 0
+                              ? SEAM_NOT_FOUND
+                              : columnar_get(p->gold, table, key, SEAM_LSN_MAX, row, &text, NULL);
 
     (void)f;
     *revenue = st == SEAM_OK ? row[4].i : 0;
@@ -67,7 +73,8 @@ enum seam_status probe_gold_revenue(struct cli_probes *p, int64_t day_us, const 
     return st == SEAM_NOT_FOUND ? SEAM_OK : st;
 }
 
-static enum seam_status look_warehouse(struct cli_probes *p, const struct cli_expectation *e, bool *seen, seam_lsn_t *applied, struct seam_fault *f)
+static enum seam_status look_warehouse(struct cli_probes *p, const struct cli_expectation *e,
+                                       bool *seen, seam_lsn_t *applied, struct seam_fault *f)
 {
     struct seam_value key = seam_v_int(e->product), row[SEAM_COLUMNS_MAX];
     struct seam_buf text = {0};
@@ -79,14 +86,20 @@ static enum seam_status look_warehouse(struct cli_probes *p, const struct cli_ex
     if (st != SEAM_OK || !*seen || e->product == 0) return st;
     table = columnar_table(p->warehouse, "silver_products");
     st = columnar_get(p->warehouse, table, &key, SEAM_LSN_MAX, row, &text, NULL);
-    if (e->gone) *seen = st == SEAM_NOT_FOUND;
-    else *seen = st == SEAM_OK && (e->price.type == SEAM_V_NULL ||
-                                 seam_value_equal(&row[seam_schema_column(columnar_schema(p->warehouse, table), "price")], &e->price));
+    if (e->gone)
+        *seen = st == SEAM_NOT_FOUND;
+    else
+        *seen = st == SEAM_OK &&
+                (e->price.type == SEAM_V_NULL ||
+                 seam_value_equal(
+                     &row[seam_schema_column(columnar_schema(p->warehouse, table), "price")],
+                     &e->price));
     seam_buf_free(&text);
     return st == SEAM_NOT_FOUND ? SEAM_OK : st;
 }
 
-static enum seam_status look_gold(struct cli_probes *p, const struct cli_expectation *e, bool *seen, seam_lsn_t *applied, struct seam_fault *f)
+static enum seam_status look_gold(struct cli_probes *p, const struct cli_expectation *e, bool *seen,
+                                  seam_lsn_t *applied, struct seam_fault *f)
 {
     int64_t revenue;
     enum seam_status st = columnar_refresh(p->gold, NULL, f);
@@ -99,7 +112,8 @@ static enum seam_status look_gold(struct cli_probes *p, const struct cli_expecta
     return st;
 }
 
-static enum seam_status look_view(struct cli_probes *p, const struct cli_expectation *e, bool *seen, seam_lsn_t *applied, struct seam_fault *f)
+static enum seam_status look_view(struct cli_probes *p, const struct cli_expectation *e, bool *seen,
+                                  seam_lsn_t *applied, struct seam_fault *f)
 {
     struct view_position at;
     int64_t revenue;
@@ -114,7 +128,8 @@ static enum seam_status look_view(struct cli_probes *p, const struct cli_expecta
     return st;
 }
 
-static enum seam_status finds(struct cli_probes *p, const struct cli_expectation *e, bool *found, struct seam_fault *f)
+static enum seam_status finds(struct cli_probes *p, const struct cli_expectation *e, bool *found,
+                              struct seam_fault *f)
 {
     struct invidx_query *q = NULL;
     struct invidx_hit hits[10];
@@ -125,12 +140,14 @@ static enum seam_status finds(struct cli_probes *p, const struct cli_expectation
     *found = false;
     if (st == SEAM_OK) st = invidx_query_words(q, e->word, strlen(e->word), INVIDX_AND, f);
     if (st == SEAM_OK) st = invidx_search(p->words, q, &request, &result, f);
-    for (size_t i = 0; st == SEAM_OK && i < result.count; i++) *found |= hits[i].key == document_key(e->product);
+    for (size_t i = 0; st == SEAM_OK && i < result.count; i++)
+        *found |= hits[i].key == document_key(e->product);
     invidx_query_free(q);
     return st;
 }
 
-static enum seam_status look_words(struct cli_probes *p, const struct cli_expectation *e, bool *seen, seam_lsn_t *applied, struct seam_fault *f)
+static enum seam_status look_words(struct cli_probes *p, const struct cli_expectation *e,
+                                   bool *seen, seam_lsn_t *applied, struct seam_fault *f)
 {
     bool there = false;
     enum seam_status st = invidx_reader_refresh(p->words, NULL, f);
@@ -138,12 +155,14 @@ static enum seam_status look_words(struct cli_probes *p, const struct cli_expect
     *applied = invidx_reader_applied(p->words);
     *seen = *applied >= e->lsn;
     if (st != SEAM_OK || !*seen || e->product == 0) return st;
-    st = e->word != NULL ? finds(p, e, &there, f) : invidx_contains(p->words, document_key(e->product), &there, f);
+    st = e->word != NULL ? finds(p, e, &there, f)
+                         : invidx_contains(p->words, document_key(e->product), &there, f);
     *seen = e->gone ? !there : there;
     return st;
 }
 
-static enum seam_status look_graph(struct cli_probes *p, const struct cli_expectation *e, bool *seen, seam_lsn_t *applied, struct seam_fault *f)
+static enum seam_status look_graph(struct cli_probes *p, const struct cli_expectation *e,
+                                   bool *seen, seam_lsn_t *applied, struct seam_fault *f)
 {
     float vector[HNSW_DIM_MAX];
     struct hnsw_info info;
@@ -154,18 +173,22 @@ static enum seam_status look_graph(struct cli_probes *p, const struct cli_expect
     if (st != SEAM_OK || !*seen || e->product == 0) return st;
     st = hnsw_get(p->graph, document_key(e->product), vector, NULL);
     hnsw_info(p->graph, &info);
-    if (e->gone) *seen = st == SEAM_NOT_FOUND;
-    else *seen = st == SEAM_OK && (e->old_vector == NULL ||
-                                 memcmp(vector, e->old_vector, info.options.dim * sizeof *vector) != 0);
+    if (e->gone)
+        *seen = st == SEAM_NOT_FOUND;
+    else
+        *seen = st == SEAM_OK &&
+                (e->old_vector == NULL ||
+                 memcmp(vector, e->old_vector, info.options.dim * sizeof *vector) != 0);
     return st == SEAM_NOT_FOUND ? SEAM_OK : st;
 }
 
-enum seam_status probes_wait(struct cli *c, struct cli_probes *p, const struct cli_expectation *e, uint64_t start_ns,
-                        int64_t timeout_us, struct cli_sighting out[PROBE_COUNT])
+enum seam_status probes_wait(struct cli *c, struct cli_probes *p, const struct cli_expectation *e,
+                             uint64_t start_ns, int64_t timeout_us,
+                             struct cli_sighting out[PROBE_COUNT])
 {
-    static enum seam_status (*const look[PROBE_COUNT])(struct cli_probes *, const struct cli_expectation *, bool *, seam_lsn_t *,
-                                                  struct seam_fault *) = {look_warehouse, look_gold, look_view, look_words,
-                                                                     look_graph};
+    static enum seam_status (*const look[PROBE_COUNT])(
+        struct cli_probes *, const struct cli_expectation *, bool *, seam_lsn_t *,
+        struct seam_fault *) = {look_warehouse, look_gold, look_view, look_words, look_graph};
     size_t left = PROBE_COUNT;
 
     memset(out, 0, PROBE_COUNT * sizeof *out);
@@ -179,7 +202,8 @@ enum seam_status probes_wait(struct cli *c, struct cli_probes *p, const struct c
             out[i].lag_us = (int64_t)((seam_clock_mono_ns(c->clock) - start_ns) / 1000);
             left -= out[i].seen;
         }
-        if (left > 0 && (int64_t)((seam_clock_mono_ns(c->clock) - start_ns) / 1000) > timeout_us) return SEAM_TIMEOUT;
+        if (left > 0 && (int64_t)((seam_clock_mono_ns(c->clock) - start_ns) / 1000) > timeout_us)
+            return SEAM_TIMEOUT;
         if (left > 0) c->clock->sleep_us(c->clock, 200);
     }
     return SEAM_OK;

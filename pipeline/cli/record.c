@@ -8,8 +8,8 @@
 
 enum { RECORD_FILE_MAX = 1 << 16 };
 
-static enum seam_status path_of(const struct platform *p, const char *check, char out[SEAM_PATH_MAX_BYTES],
-                           struct seam_fault *f)
+static enum seam_status path_of(const struct platform *p, const char *check,
+                                char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
 {
     char dir[SEAM_PATH_MAX_BYTES], name[32];
     enum seam_status st = platform_path(p, "checks", dir, f);
@@ -38,7 +38,8 @@ static void write_recall(struct seam_json_writer *w, const struct cli_check_reco
     seam_jw_end_object(w);
 }
 
-enum seam_status record_write(const struct platform *p, const struct cli_check_record *r, struct seam_fault *f)
+enum seam_status record_write(const struct platform *p, const struct cli_check_record *r,
+                              struct seam_fault *f)
 {
     char dir[SEAM_PATH_MAX_BYTES], path[SEAM_PATH_MAX_BYTES];
     struct seam_buf b = {0};
@@ -76,19 +77,22 @@ static double number(const struct seam_json *v, const char *name)
     return n != NULL && n->type == SEAM_J_NUMBER ? n->num : 0;
 }
 
-static enum seam_status parse(const struct seam_buf *file, const char *path, struct cli_check_record *out,
-                         struct seam_fault *f)
+static enum seam_status parse(const struct seam_buf *file, const char *path,
+                              struct cli_check_record *out, struct seam_fault *f)
 {
     struct seam_arena arena = {0};
     struct seam_json *v = NULL;
-    enum seam_status st = seam_json_parse((const char *)file->data, file->size, &arena, path, &v, f);
+    enum seam_status st =
+        seam_json_parse((const char *)file->data, file->size, &arena, path, &v, f);
 
     if (st == SEAM_OK && seam_json_get(v, "result") == NULL)
-        st = seam_fault_set(f, SEAM_CORRUPT, path, 0, "no record of a check; delete it and check again");
+        st = seam_fault_set(f, SEAM_CORRUPT, path, 0,
+                            "no record of a check; delete it and check again");
     if (st == SEAM_OK) {
         const struct seam_json *recall = seam_json_get(v, "recall");
 
-        *out = (struct cli_check_record){.lsn = (seam_lsn_t)number(v, "lsn"), .has_recall = recall != NULL};
+        *out = (struct cli_check_record){.lsn = (seam_lsn_t)number(v, "lsn"),
+                                         .has_recall = recall != NULL};
         snprintf(out->check, sizeof out->check, "%s", seam_json_string(v, "check", ""));
         snprintf(out->at, sizeof out->at, "%s", seam_json_string(v, "at", ""));
         snprintf(out->result, sizeof out->result, "%s", seam_json_string(v, "result", ""));
@@ -106,7 +110,7 @@ static enum seam_status parse(const struct seam_buf *file, const char *path, str
 }
 
 enum seam_status record_read_all(const struct platform *p, struct cli_check_record out[RECORDS_MAX],
-                            size_t *n, struct seam_fault *f)
+                                 size_t *n, struct seam_fault *f)
 {
     static const char *const names[RECORDS_MAX] = {"contracts", "freshness", "reconcile", "recall"};
     enum seam_status st = SEAM_OK;

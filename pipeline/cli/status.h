@@ -6,14 +6,14 @@
 
 struct cli_store_line {
     char name[32];
-    const char *dir;       /* inside the platform */
+    const char *dir; /* inside the platform */
     seam_lsn_t applied;
-    int64_t wall_us;       /* commit time of what it applied last */
-    int64_t age_us;        /* how long ago that was said; -1 = unknown */
+    int64_t wall_us; /* commit time of what it applied last */
+    int64_t age_us;  /* how long ago that was said; -1 = unknown */
     uint64_t bytes;
-    const char *process;   /* "running", "stopped", "" */
-    bool known;            /* it has ever applied anything */
-    bool invalid;          /* must bootstrap */
+    const char *process; /* "running", "stopped", "" */
+    bool known;          /* it has ever applied anything */
+    bool invalid;        /* must bootstrap */
 };
 
 enum { LINES_MAX = 16 };
@@ -25,10 +25,10 @@ struct cli_page_options {
     int64_t groups; /* of each view whose lineage is in the page */
     bool refresh;
 };
-int status_page(struct cli *c, const struct platform *p, const struct cli_store_line *lines, size_t n,
-                seam_lsn_t durable, const struct cli_page_options *o);
+int status_page(struct cli *c, const struct platform *p, const struct cli_store_line *lines,
+                size_t n, seam_lsn_t durable, const struct cli_page_options *o);
 /* The last checks, the recall chart, and the lineage of the first `groups` numbers of each view. */
 SEAM_MUST_USE enum seam_status status_trust(struct cli *c, const struct platform *p, int64_t groups,
-                                  struct seam_buf *b);
+                                            struct seam_buf *b);
 
 #endif

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "pipeline/cli/status.h"
-#include "pipeline/trust/freshness.h"
 #include "pipeline/paper/page.h"
+#include "pipeline/trust/freshness.h"
 
 /* A bar of at most 10 em; the number stands beside it, so nothing is told by length alone. */
 static void bar(struct seam_buf *b, double part, const char *words)
@@ -18,7 +18,8 @@ static void bar(struct seam_buf *b, double part, const char *words)
     seam_buf_str(b, "</td>");
 }
 
-static void stores(struct seam_buf *b, const struct cli_store_line *lines, size_t n, seam_lsn_t durable)
+static void stores(struct seam_buf *b, const struct cli_store_line *lines, size_t n,
+                   seam_lsn_t durable)
 {
     uint64_t largest = 1;
 
@@ -77,20 +78,20 @@ static enum seam_status seams(struct cli *c, const struct platform *p, struct se
     enum seam_status st = contracts_load(&arena, &contracts, &c->fault);
 
     if (st == SEAM_OK) st = freshness_measure(p, &contracts, list, &n, &c->fault);
-    seam_buf_str(b, "<h2>Seams, against their contracts</h2>\n<table><thead><tr><th scope=\"col\">seam"
-               "<th scope=\"col\">between<th scope=\"col\">state<th scope=\"col\">age of the "
-               "oldest change that "
-               "waits, of the limit<th scope=\"col\">events<th "
-               "scope=\"col\">verdict</tr></thead>\n<tbody>\n");
-    for (size_t i = 0; st == SEAM_OK && i < n; i++)
-        seam(b, &list[i]);
+    seam_buf_str(b,
+                 "<h2>Seams, against their contracts</h2>\n<table><thead><tr><th scope=\"col\">seam"
+                 "<th scope=\"col\">between<th scope=\"col\">state<th scope=\"col\">age of the "
+                 "oldest change that "
+                 "waits, of the limit<th scope=\"col\">events<th "
+                 "scope=\"col\">verdict</tr></thead>\n<tbody>\n");
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) seam(b, &list[i]);
     seam_buf_str(b, "</tbody></table>\n");
     seam_arena_free(&arena);
     return st;
 }
 
-int status_page(struct cli *c, const struct platform *p, const struct cli_store_line *lines, size_t n,
-                seam_lsn_t durable, const struct cli_page_options *o)
+int status_page(struct cli *c, const struct platform *p, const struct cli_store_line *lines,
+                size_t n, seam_lsn_t durable, const struct cli_page_options *o)
 {
     struct seam_buf b = {0};
     char now[40];
@@ -98,30 +99,32 @@ int status_page(struct cli *c, const struct platform *p, const struct cli_store_
 
     now[seam_time_format(seam_clock_wall_us(p->clock), now)] = '\0';
     seam_buf_str(&b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                "<link rel=\"icon\" href=\"data:,\">\n");
+                     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                     "<link rel=\"icon\" href=\"data:,\">\n");
     if (o->refresh) seam_buf_str(&b, "<meta http-equiv=\"refresh\" content=\"5\">\n");
     seam_buf_str(&b, "<title>seam: ");
     paper_page_words(&b, p->dir);
     seam_buf_str(&b, "</title>\n<style>\n");
     seam_buf_str(&b, paper_page_style);
-    seam_buf_str(&b, "h2{margin-top:1.6rem}summary{cursor:pointer;padding:.15rem 0}"
-                ".bar{display:inline-block;height:.7em;background:var(--hot)}tr.fail td,tr.warn "
-                "td{background:"
-                "var(--mark)}\n</style>\n</head>\n<body>\n<main>\n<h1>");
+    seam_buf_str(&b,
+                 "h2{margin-top:1.6rem}summary{cursor:pointer;padding:.15rem 0}"
+                 ".bar{display:inline-block;height:.7em;background:var(--hot)}tr.fail td,tr.warn "
+                 "td{background:"
+                 "var(--mark)}\n</style>\n</head>\n<body>\n<main>\n<h1>");
     paper_page_words(&b, p->dir);
     seam_buf_printf(&b,
-               "</h1>\n<p>Platform %s at %.19s UTC. The log is durable up to LSN %" PRIu64
-               "; every store names the LSN up to which it has applied.</p>\n",
-               p->id, now, durable);
+                    "</h1>\n<p>Platform %s at %.19s UTC. The log is durable up to LSN %" PRIu64
+                    "; every store names the LSN up to which it has applied.</p>\n",
+                    p->id, now, durable);
     stores(&b, lines, n, durable);
     st = seams(c, p, &b);
     if (st == SEAM_OK) st = status_trust(c, p, o->groups, &b);
-    seam_buf_str(&b,
-            "<p>Row by row: <code>seam check DIR reconcile</code>. A number back to its commit: "
+    seam_buf_str(
+        &b, "<p>Row by row: <code>seam check DIR reconcile</code>. A number back to its commit: "
             "<code>seam why DIR VIEW KEY</code>.</p>\n</main>\n</body>\n</html>\n");
     if (st == SEAM_OK && !seam_buf_ok(&b))
-        st = seam_fault_set(&c->fault, SEAM_NOMEM, o->file, SEAM_FAULT_NO_OFFSET, "no memory for the page");
+        st = seam_fault_set(&c->fault, SEAM_NOMEM, o->file, SEAM_FAULT_NO_OFFSET,
+                            "no memory for the page");
     if (st == SEAM_OK) st = seam_io_write_atomic(p->io, o->file, b.data, b.size, &c->fault);
     seam_buf_free(&b);
     if (st != SEAM_OK) return cli_fail(c, st);

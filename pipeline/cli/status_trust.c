@@ -30,7 +30,7 @@ static void checks(struct seam_buf *b, const struct cli_check_record *r, size_t 
         snprintf(lsn, sizeof lsn, "%" PRIu64, r[i].lsn);
         snprintf(when, sizeof when, "%.19s", r[i].at);
         seam_buf_printf(b, "<tr class=\"%s\"><th scope=\"row\">",
-                   strcmp(r[i].result, "kept") == 0 ? "" : "fail");
+                        strcmp(r[i].result, "kept") == 0 ? "" : "fail");
         paper_page_words(b, r[i].check);
         seam_buf_str(b, "</th>");
         paper_page_cell(b, r[i].result);
@@ -97,31 +97,33 @@ static void chart_axes(struct seam_buf *b, const struct chart *c)
 }
 
 /* `p`: the tuned curve, by ef, of one k; `r`: the last check's measurement (NULL: none). */
-static void chart(struct seam_buf *b, const struct hnsw_point *p, size_t n, const struct cli_check_record *r,
-                  double pinned)
+static void chart(struct seam_buf *b, const struct hnsw_point *p, size_t n,
+                  const struct cli_check_record *r, double pinned)
 {
     const struct chart c = chart_of(p, n, r);
 
     seam_buf_str(b, "<figure>");
     paper_svg_begin(b, CHART_W, CHART_H,
-              "Recall by efSearch: the tuned curve, the last check, the promise");
+                    "Recall by efSearch: the tuned curve, the last check, the promise");
     chart_axes(b, &c);
     for (size_t i = 0; i < n; i++) {
         double x = chart_x(&c, p[i].ef);
 
         if (i > 0)
-            paper_svg_line(b, "path", chart_x(&c, p[i - 1].ef), chart_y(&c, p[i - 1].recall_mean), x,
-                     chart_y(&c, p[i].recall_mean));
-        paper_svg_line(b, "edge", x, chart_y(&c, p[i].recall_low), x, chart_y(&c, p[i].recall_mean));
+            paper_svg_line(b, "path", chart_x(&c, p[i - 1].ef), chart_y(&c, p[i - 1].recall_mean),
+                           x, chart_y(&c, p[i].recall_mean));
+        paper_svg_line(b, "edge", x, chart_y(&c, p[i].recall_low), x,
+                       chart_y(&c, p[i].recall_mean));
         paper_svg_circle(b, "dot", x, chart_y(&c, p[i].recall_mean), 3);
     }
     if (pinned > 0)
-        paper_svg_line(b, "off", CHART_L, chart_y(&c, pinned), CHART_W - CHART_R, chart_y(&c, pinned));
+        paper_svg_line(b, "off", CHART_L, chart_y(&c, pinned), CHART_W - CHART_R,
+                       chart_y(&c, pinned));
     if (r != NULL) {
         double x = chart_x(&c, r->ef);
 
         paper_svg_line(b, "off", CHART_L, chart_y(&c, r->promised), CHART_W - CHART_R,
-                 chart_y(&c, r->promised));
+                       chart_y(&c, r->promised));
         paper_svg_line(b, "path", x, chart_y(&c, r->recall_low), x, chart_y(&c, r->recall_high));
         paper_svg_circle(b, "ring", x, chart_y(&c, r->recall_mean), 6);
     }
@@ -145,8 +147,7 @@ static size_t one_curve(struct hnsw_point *p, size_t n)
     for (size_t i = 0; i < n; i++) {
         size_t same = 0;
 
-        for (size_t j = 0; j < n; j++)
-            same += p[j].k == p[i].k;
+        for (size_t j = 0; j < n; j++) same += p[j].k == p[i].k;
         if (same > most) most = same, best = p[i].k;
     }
     for (size_t i = 0; i < n; i++)
@@ -155,8 +156,8 @@ static size_t one_curve(struct hnsw_point *p, size_t n)
     return kept;
 }
 
-static enum seam_status recall(const struct platform *p, struct seam_buf *b, const struct cli_check_record *r,
-                          struct seam_fault *f)
+static enum seam_status recall(const struct platform *p, struct seam_buf *b,
+                               const struct cli_check_record *r, struct seam_fault *f)
 {
     struct hnsw_point points[HNSW_POINTS_MAX];
     struct hnsw_info info = {0};
@@ -176,21 +177,23 @@ static enum seam_status recall(const struct platform *p, struct seam_buf *b, con
     if (st != SEAM_OK && st != SEAM_NOT_FOUND) return st;
     seam_buf_str(b, "<h2>Recall of the vector search</h2>\n");
     if (n == 0 && r == NULL) {
-        seam_buf_str(b, "<p>Not measured yet: <code>seam check DIR recall</code> measures what serves, "
-                   "<code>seam tune DIR --pin</code> the whole curve.</p>\n");
+        seam_buf_str(
+            b, "<p>Not measured yet: <code>seam check DIR recall</code> measures what serves, "
+               "<code>seam tune DIR --pin</code> the whole curve.</p>\n");
         return SEAM_OK;
     }
     seam_buf_str(b, "<p>");
     if (n > 0)
-        seam_buf_printf(b,
-                   "The line is the curve that <code>seam tune</code> pinned (recall@%u; whiskers: "
-                   "to the lower 95&nbsp;%% bound), which serves recall %.3f. ",
-                   points[0].k, info.default_recall);
+        seam_buf_printf(
+            b,
+            "The line is the curve that <code>seam tune</code> pinned (recall@%u; whiskers: "
+            "to the lower 95&nbsp;%% bound), which serves recall %.3f. ",
+            points[0].k, info.default_recall);
     if (r != NULL)
         seam_buf_printf(b,
-                   "The ring is the last check: %.4f (%.4f to %.4f) at ef %u, promised %.3f "
-                   "(dashed). ",
-                   r->recall_mean, r->recall_low, r->recall_high, r->ef, r->promised);
+                        "The ring is the last check: %.4f (%.4f to %.4f) at ef %u, promised %.3f "
+                        "(dashed). ",
+                        r->recall_mean, r->recall_low, r->recall_high, r->ef, r->promised);
     seam_buf_str(b, "</p>\n");
     chart(b, points, n, r, n > 0 ? info.default_recall : 0);
     return SEAM_OK;
@@ -215,7 +218,8 @@ static void value_text(const struct seam_value *v, struct seam_buf *out)
 
 /* The words of the group's key, as `seam why` takes them: a column that is a GROUP BY key, or one
  * made of it (coalesce(category, ...) AS category). */
-static int key_words(const struct view_column *columns, int n, struct seam_buf *words, const char **key)
+static int key_words(const struct view_column *columns, int n, struct seam_buf *words,
+                     const char **key)
 {
     int keys = 0;
 
@@ -225,7 +229,7 @@ static int key_words(const struct view_column *columns, int n, struct seam_buf *
 }
 
 static enum seam_status number(void *ctx, const struct view_column *columns, int n,
-                          const struct seam_value *row)
+                               const struct seam_value *row)
 {
     struct numbers *x = ctx;
     struct seam_buf words[VIEW_COLUMNS_MAX] = {{0}}, why = {0};
@@ -250,18 +254,18 @@ static enum seam_status number(void *ctx, const struct view_column *columns, int
         seam_fault_clear(&x->cli->fault);
     }
     seam_buf_printf(x->b, "%s</summary>\n<pre tabindex=\"0\" aria-label=\"Lineage\">",
-               st != SEAM_OK ? " (not traced)"
-               : right     ? ""
-                           : " <mark>the layers disagree</mark>");
+                    st != SEAM_OK ? " (not traced)"
+                    : right       ? ""
+                                  : " <mark>the layers disagree</mark>");
     paper_page_words(x->b, seam_buf_cstr(&why));
     seam_buf_str(x->b, "</pre></details>\n");
-    for (int i = 0; i < n; i++)
-        seam_buf_free(&words[i]);
+    for (int i = 0; i < n; i++) seam_buf_free(&words[i]);
     seam_buf_free(&why);
     return SEAM_OK;
 }
 
-static enum seam_status dashboard(struct cli *c, const struct platform *p, int64_t groups, struct seam_buf *b)
+static enum seam_status dashboard(struct cli *c, const struct platform *p, int64_t groups,
+                                  struct seam_buf *b)
 {
     struct view_reader *r = NULL;
     struct view_info views[VIEWS_MAX];
@@ -276,11 +280,12 @@ static enum seam_status dashboard(struct cli *c, const struct platform *p, int64
     }
     if (st != SEAM_OK) return st;
     n = view_reader_list(r, views, VIEWS_MAX);
-    seam_buf_printf(b,
-               "<h2>Numbers, and the way each came</h2>\n<p>The first %" PRId64
-               " groups of each view. Open one: its query asked of each layer at that layer's LSN, "
-               "and the newest change behind it, down to the log (<code>seam why</code>).</p>\n",
-               groups);
+    seam_buf_printf(
+        b,
+        "<h2>Numbers, and the way each came</h2>\n<p>The first %" PRId64
+        " groups of each view. Open one: its query asked of each layer at that layer's LSN, "
+        "and the newest change behind it, down to the log (<code>seam why</code>).</p>\n",
+        groups);
     for (size_t i = 0; st == SEAM_OK && i < n && i < VIEWS_MAX; i++) {
         struct numbers x = {c, p, b, views[i].name, groups};
 
@@ -293,7 +298,8 @@ static enum seam_status dashboard(struct cli *c, const struct platform *p, int64
     return st;
 }
 
-enum seam_status status_trust(struct cli *c, const struct platform *p, int64_t groups, struct seam_buf *b)
+enum seam_status status_trust(struct cli *c, const struct platform *p, int64_t groups,
+                              struct seam_buf *b)
 {
     struct cli_check_record records[RECORDS_MAX];
     const struct cli_check_record *measured = NULL;

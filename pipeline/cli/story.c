@@ -2,15 +2,15 @@
 
 #include <string.h>
 
-#include "engine/values/row.h"
 #include "engine/io/source.h"
+#include "engine/values/row.h"
 #include "pipeline/shop/assets.h"
 
 /* The day before the invented year begins. */
 #define CATALOGUE_DAY_US ((int64_t)1767139200 * 1000000) /* 2025-12-31 */
 
-static enum seam_status insert_product(struct cli *c, struct oltp_txn *t, uint32_t table, const char *line,
-                                  size_t n, struct seam_buf *text)
+static enum seam_status insert_product(struct cli *c, struct oltp_txn *t, uint32_t table,
+                                       const char *line, size_t n, struct seam_buf *text)
 {
     const struct seam_schema *s = oltp_schema(t, table);
     struct seam_value values[SEAM_COLUMNS_MAX];
@@ -40,7 +40,8 @@ enum seam_status load_catalogue(struct cli *c, struct oltp *db)
 
     if (st == SEAM_OK) st = oltp_write_begin(db, &t, &c->fault);
     if (st == SEAM_OK) st = oltp_table(t, "products", &table, &c->fault);
-    while (st == SEAM_OK && (st = seam_source_line(in, OLTP_ROW_MAX, &line, &n, &c->fault)) == SEAM_OK) {
+    while (st == SEAM_OK &&
+           (st = seam_source_line(in, OLTP_ROW_MAX, &line, &n, &c->fault)) == SEAM_OK) {
         if (n > 0) st = insert_product(c, t, table, line, n, &text);
         seam_buf_clear(&text);
     }

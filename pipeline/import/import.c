@@ -55,8 +55,8 @@ struct importer {
     uint32_t imports_table, rejects_table;
 
     char source[SOURCE_NAME_MAX];
-    struct seam_hash128 digest;     /* of every record so far */
-    uint64_t landed, rejected; /* of the file, all runs  */
+    struct seam_hash128 digest; /* of every record so far */
+    uint64_t landed, rejected;  /* of the file, all runs  */
     uint64_t last_line;
 
     struct oltp_txn *txn;
@@ -69,7 +69,7 @@ struct importer {
 /* ---- the importer's tables ---- */
 
 static enum seam_status ensure_table(struct oltp *db, struct oltp_txn **t, const char *json,
-                                const char *name, uint32_t *id, struct seam_fault *f)
+                                     const char *name, uint32_t *id, struct seam_fault *f)
 {
     enum seam_status st = oltp_table(*t, name, id, NULL);
 
@@ -114,14 +114,15 @@ static enum seam_status open_mapping(struct importer *x, struct seam_fault *f)
         st = import_mapping_of_table(x->o->table, t, &x->m, f);
     else
         st = seam_fault_set(f, SEAM_INVALID, x->o->file, SEAM_FAULT_NO_OFFSET,
-                       "an import needs a mapping or a table");
+                            "an import needs a mapping or a table");
     oltp_end(t);
     return st;
 }
 
 /* ---- which file this is, and how far it got ---- */
 
-static struct seam_hash128 chain(struct importer *x, struct seam_hash128 h, const struct seam_buf *more)
+static struct seam_hash128 chain(struct importer *x, struct seam_hash128 h,
+                                 const struct seam_buf *more)
 {
     struct seam_buf *b = &x->scratch;
 
@@ -136,7 +137,7 @@ static struct seam_hash128 chain(struct importer *x, struct seam_hash128 h, cons
 static void name_source(struct importer *x)
 {
     struct seam_buf mapping = {.data = (uint8_t *)(uintptr_t)x->o->mapping,
-                          .size = x->o->mapping != NULL ? x->o->mapping_size : 0};
+                               .size = x->o->mapping != NULL ? x->o->mapping_size : 0};
     struct seam_hash128 h = chain(x, (struct seam_hash128){0, 0}, &mapping);
 
     h = chain(x, h, &x->r.header);
@@ -150,7 +151,8 @@ struct import_position {
     bool done;
 };
 
-static enum seam_status read_position(struct importer *x, struct import_position *p, struct seam_fault *f)
+static enum seam_status read_position(struct importer *x, struct import_position *p,
+                                      struct seam_fault *f)
 {
     struct oltp_txn *t = NULL;
     struct seam_value key = seam_v_str(x->source), v[I_COUNT];
@@ -169,8 +171,8 @@ static enum seam_status read_position(struct importer *x, struct import_position
         p->landed = (uint64_t)v[I_LANDED].i;
         p->rejected = (uint64_t)v[I_REJECTED].i;
         p->done = v[I_DONE].i != 0;
-        p->digest =
-            (struct seam_hash128){.lo = (uint64_t)v[I_DIGEST_LO].i, .hi = (uint64_t)v[I_DIGEST_HI].i};
+        p->digest = (struct seam_hash128){.lo = (uint64_t)v[I_DIGEST_LO].i,
+                                          .hi = (uint64_t)v[I_DIGEST_HI].i};
     }
     oltp_end(t);
     return st == SEAM_NOT_FOUND ? SEAM_OK : st;
@@ -255,7 +257,8 @@ static enum seam_status enter_group(struct importer *x, struct seam_fault *f)
     if (st != SEAM_OK || x->txn != NULL) return st;
     if (x->m->group_slot >= 0) {
         seam_buf_clear(&x->group);
-        seam_buf_append(&x->group, x->r.slots[x->m->group_slot].data, x->r.slots[x->m->group_slot].size);
+        seam_buf_append(&x->group, x->r.slots[x->m->group_slot].data,
+                        x->r.slots[x->m->group_slot].size);
     }
     return begin(x, f);
 }
@@ -293,7 +296,8 @@ static const char *reason_of(const struct seam_fault *why)
     return *p == ':' || *p == ',' ? p + 2 : why->why;
 }
 
-static enum seam_status reject(struct importer *x, const struct seam_fault *why, struct seam_fault *f)
+static enum seam_status reject(struct importer *x, const struct seam_fault *why,
+                               struct seam_fault *f)
 {
     struct seam_buf record = {0};
     struct seam_value v[R_COUNT];
@@ -302,8 +306,8 @@ static enum seam_status reject(struct importer *x, const struct seam_fault *why,
 
     x->stats->rejected++;
     if (x->o->on_error == IMPORT_STOP)
-        return seam_fault_set(f, SEAM_INVALID, x->o->file, x->r.line, "line %" PRIu64 ": %s", x->r.line,
-                         reason);
+        return seam_fault_set(f, SEAM_INVALID, x->o->file, x->r.line, "line %" PRIu64 ": %s",
+                              x->r.line, reason);
     x->rejected++;
     if (x->o->dry_run) return SEAM_OK;
     show_record(x, &record);
@@ -349,16 +353,17 @@ static void show_progress(struct importer *x, bool last)
     uint64_t now = seam_clock_mono_ns(x->clock);
 
     x->stats->elapsed_ns = now - x->started_ns;
-    x->stats->bytes_read = x->reader_open && x->r.source != NULL ? seam_source_bytes_read(x->r.source)
-                                                                 : x->stats->bytes_read;
+    x->stats->bytes_read = x->reader_open && x->r.source != NULL
+                               ? seam_source_bytes_read(x->r.source)
+                               : x->stats->bytes_read;
     if (x->o->progress == NULL || (!last && now - x->shown_ns < PROGRESS_NS)) return;
     x->shown_ns = now;
     x->o->progress(x->o->progress_ctx, x->stats);
 }
 
 /* One record that has been read with status `got` (SEAM_OK or SEAM_INVALID).                         */
-static enum seam_status take_record(struct importer *x, enum seam_status got, const struct seam_fault *why,
-                               struct seam_fault *f)
+static enum seam_status take_record(struct importer *x, enum seam_status got,
+                                    const struct seam_fault *why, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -382,8 +387,8 @@ static enum seam_status take_record(struct importer *x, enum seam_status got, co
 }
 
 /* Reads on over what earlier runs have taken. *same: it is what they took.                       */
-static enum seam_status skip_taken(struct importer *x, const struct import_position *p, enum seam_status first,
-                              bool *same, struct seam_fault *f)
+static enum seam_status skip_taken(struct importer *x, const struct import_position *p,
+                                   enum seam_status first, bool *same, struct seam_fault *f)
 {
     enum seam_status got = first;
 
@@ -408,8 +413,8 @@ static enum seam_status skip_taken(struct importer *x, const struct import_posit
     return SEAM_OK;
 }
 
-static enum seam_status take_rest(struct importer *x, const struct import_position *p, enum seam_status got,
-                             struct seam_fault why, struct seam_fault *f)
+static enum seam_status take_rest(struct importer *x, const struct import_position *p,
+                                  enum seam_status got, struct seam_fault why, struct seam_fault *f)
 {
     bool pending = p->records == 0; /* the first record has been read already */
 
@@ -431,7 +436,8 @@ static enum seam_status take_rest(struct importer *x, const struct import_positi
         if (st != SEAM_OK) {
             /* What came before a record that stops the import is kept; after an I/O failure it is
              * not.                                                                               */
-            if (st == SEAM_INVALID && x->o->on_error == IMPORT_STOP && commit(x, false, f) != SEAM_OK)
+            if (st == SEAM_INVALID && x->o->on_error == IMPORT_STOP &&
+                commit(x, false, f) != SEAM_OK)
                 return SEAM_IO;
             return st;
         }
@@ -474,8 +480,9 @@ static enum seam_status import_file(struct importer *x, struct seam_fault *f)
     if (st != SEAM_OK) return st;
     if (!same) { /* it begins alike and is another file: from its start */
         if (x->r.source != NULL && x->stats->bytes_total == 0)
-            return seam_fault_set(f, SEAM_CONFLICT, x->o->file, SEAM_FAULT_NO_OFFSET,
-                             "this stream differs from the one imported before; give it as a file");
+            return seam_fault_set(
+                f, SEAM_CONFLICT, x->o->file, SEAM_FAULT_NO_OFFSET,
+                "this stream differs from the one imported before; give it as a file");
         p = (struct import_position){0};
         x->stats->records = x->stats->skipped = 0;
         x->digest = (struct seam_hash128){0, 0};
@@ -493,7 +500,8 @@ static enum seam_status import_file(struct importer *x, struct seam_fault *f)
 /* ---- the reject file ---- */
 
 static enum seam_status write_reject(struct importer *x, const struct seam_schema *s,
-                                const struct oltp_row *row, struct seam_buf *out, struct seam_fault *f)
+                                     const struct oltp_row *row, struct seam_buf *out,
+                                     struct seam_fault *f)
 {
     struct seam_value v[R_COUNT];
     struct seam_json_writer w;
@@ -513,8 +521,8 @@ static enum seam_status write_reject(struct importer *x, const struct seam_schem
     seam_jw_end_object(&w);
     seam_buf_u8(out, '\n');
     return seam_buf_ok(out) ? SEAM_OK
-                       : seam_fault_set(f, SEAM_NOMEM, x->o->reject_path, SEAM_FAULT_NO_OFFSET,
-                                   "no memory for the reject file");
+                            : seam_fault_set(f, SEAM_NOMEM, x->o->reject_path, SEAM_FAULT_NO_OFFSET,
+                                             "no memory for the reject file");
 }
 
 /* All of the file's rejects, those of earlier runs too, in the order of its lines.               */
@@ -550,15 +558,16 @@ static enum seam_status write_reject_file(struct importer *x, struct seam_fault 
 
 /* ---- the front door ---- */
 
-enum seam_status import_run(struct oltp *db, const struct import_options *o, struct import_stats *out,
-                       struct seam_fault *f)
+enum seam_status import_run(struct oltp *db, const struct import_options *o,
+                            struct import_stats *out, struct seam_fault *f)
 {
     struct importer *x = calloc(1, sizeof *x);
     enum seam_status st, late;
 
     *out = (struct import_stats){0};
     if (x == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, o->file, SEAM_FAULT_NO_OFFSET, "no memory for an import");
+        return seam_fault_set(f, SEAM_NOMEM, o->file, SEAM_FAULT_NO_OFFSET,
+                              "no memory for an import");
     x->db = db;
     x->o = o;
     x->io = o->io != NULL ? o->io : seam_io_posix();

@@ -40,7 +40,7 @@ struct import_stats {
 };
 
 struct import_options {
-    struct seam_io *io;       /* [seam_io_posix()] */
+    struct seam_io *io;  /* [seam_io_posix()] */
     const char *file;    /* path, or "-" */
     const char *mapping; /* JSON text; NULL: columns of the same names go into `table` */
     size_t mapping_size;
@@ -49,7 +49,7 @@ struct import_options {
     const char *reject_path; /* a file of JSON lines for what was rejected, all runs; NULL = none */
     uint64_t limit;          /* stop after so many records of the file; 0 = all            */
     bool dry_run;            /* check every record, change nothing                         */
-    struct seam_clock *clock;     /* [seam_clock_real()] */
+    struct seam_clock *clock; /* [seam_clock_real()] */
     /* Called a few times a second and at the end. */
     void (*progress)(void *ctx, const struct import_stats *now);
     void *progress_ctx;
@@ -59,7 +59,7 @@ struct import_options {
  * SEAM_NOT_FOUND: the file or a table. `out` is filled in also on failure. The last commit is durable
  * on return.                                                                                     */
 SEAM_MUST_USE enum seam_status import_run(struct oltp *db, const struct import_options *o,
-                                struct import_stats *out, struct seam_fault *f);
+                                          struct import_stats *out, struct seam_fault *f);
 /* "  61 %  331,264 records, 2 rejected, 212,000 rows/s" for a terminal. Returns out.             */
 const char *import_progress_text(const struct import_stats *now, char *out, size_t size);
 

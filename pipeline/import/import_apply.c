@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-enum seam_status import_apply_open(struct import_apply *a, const struct import_mapping *m, struct import_stats *stats,
-                       struct seam_fault *f)
+enum seam_status import_apply_open(struct import_apply *a, const struct import_mapping *m,
+                                   struct import_stats *stats, struct seam_fault *f)
 {
     *a = (struct import_apply){.m = m, .stats = stats};
     a->rows = calloc((size_t)m->table_count, sizeof *a->rows);
@@ -30,13 +30,13 @@ void import_apply_close(struct import_apply *a)
         seam_buf_free(&a->rows[t].old_row);
     }
     free(a->rows);
-    for (int s = 0; s < IMPORT_SLOTS_MAX; s++)
-        import_map_free(&a->counts[s]);
+    for (int s = 0; s < IMPORT_SLOTS_MAX; s++) import_map_free(&a->counts[s]);
     seam_buf_free(&a->key);
     seam_buf_free(&a->json);
 }
 
-enum seam_status import_apply_count(struct import_apply *a, const struct import_record_reader *r, struct seam_fault *f)
+enum seam_status import_apply_count(struct import_apply *a, const struct import_record_reader *r,
+                                    struct seam_fault *f)
 {
     for (int s = 0; s < a->m->slot_count; s++) {
         int64_t *n;
@@ -45,7 +45,8 @@ enum seam_status import_apply_count(struct import_apply *a, const struct import_
         n = import_map_at(&a->counts[s], r->slots[s].data != NULL ? r->slots[s].data : "",
                           r->slots[s].size);
         if (n == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, NULL, r->line, "no memory to count the lines of a group");
+            return seam_fault_set(f, SEAM_NOMEM, NULL, r->line,
+                                  "no memory to count the lines of a group");
         a->count_now[s] = ++*n;
     }
     return SEAM_OK;
@@ -53,8 +54,7 @@ enum seam_status import_apply_count(struct import_apply *a, const struct import_
 
 void import_apply_restart_counts(struct import_apply *a)
 {
-    for (int s = 0; s < a->m->slot_count; s++)
-        import_map_clear(&a->counts[s]);
+    for (int s = 0; s < a->m->slot_count; s++) import_map_clear(&a->counts[s]);
 }
 
 void import_apply_forget(struct import_apply *a)
@@ -68,8 +68,9 @@ void import_apply_forget(struct import_apply *a)
 
 /* ---- values ---- */
 
-static enum seam_status value_of_text(const struct seam_schema *s, const struct seam_column *c, struct import_text t,
-                                 struct seam_value *out, struct seam_fault *f)
+static enum seam_status value_of_text(const struct seam_schema *s, const struct seam_column *c,
+                                      struct import_text t, struct seam_value *out,
+                                      struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -80,14 +81,15 @@ static enum seam_status value_of_text(const struct seam_schema *s, const struct 
     } else {
         st = seam_value_parse(t.data, t.size, c->type, c->scale, out);
         if (st != SEAM_OK)
-            return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s.%s: \"%.*s\" is %s %s",
-                             s->name, c->name, (int)(t.size < 40 ? t.size : 40), t.data,
-                             st == SEAM_LIMIT ? "out of range for" : "no", seam_value_type_name(c->type));
+            return seam_fault_set(
+                f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s.%s: \"%.*s\" is %s %s", s->name,
+                c->name, (int)(t.size < 40 ? t.size : 40), t.data,
+                st == SEAM_LIMIT ? "out of range for" : "no", seam_value_type_name(c->type));
     }
     if (out->type == SEAM_V_NULL && !c->nullable) {
         if (c->def.type == SEAM_V_NULL)
-            return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s.%s is empty", s->name,
-                             c->name);
+            return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s.%s is empty",
+                                  s->name, c->name);
         *out = c->def;
     }
     return SEAM_OK;
@@ -95,7 +97,7 @@ static enum seam_status value_of_text(const struct seam_schema *s, const struct 
 
 /* The id of a text key: known, or in the table, or the next one free.                            */
 static enum seam_status intern(struct import_apply *a, struct oltp_txn *t, int table,
-                          const struct import_expr *e, int column, struct seam_fault *f)
+                               const struct import_expr *e, int column, struct seam_fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     struct import_rows *rows = &a->rows[table];
@@ -105,11 +107,12 @@ static enum seam_status intern(struct import_apply *a, struct oltp_txn *t, int t
     enum seam_status st;
 
     if (text->type != SEAM_V_TEXT)
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s.%s is empty", it->schema->name,
-                         it->schema->columns[e->index_column].name);
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s.%s is empty",
+                              it->schema->name, it->schema->columns[e->index_column].name);
     id = import_map_at(&rows->ids, text->s, text->len);
     if (id == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the ids of text keys");
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the ids of text keys");
     if (*id == 0) {
         st = oltp_get_by(t, it->id, e->index, text, &found, NULL);
         if (st == SEAM_OK) {
@@ -120,8 +123,8 @@ static enum seam_status intern(struct import_apply *a, struct oltp_txn *t, int t
             *id = v.i;
         } else if (st == SEAM_NOT_FOUND) {
             if (rows->last_id == INT64_MAX)
-                return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "no ids left in %s",
-                                 it->schema->name);
+                return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
+                                      "no ids left in %s", it->schema->name);
             *id = ++rows->last_id;
         } else {
             return st;
@@ -131,8 +134,8 @@ static enum seam_status intern(struct import_apply *a, struct oltp_txn *t, int t
     return SEAM_OK;
 }
 
-static enum seam_status find_last_id(struct import_apply *a, struct oltp_txn *t, int table, int column,
-                                struct seam_fault *f)
+static enum seam_status find_last_id(struct import_apply *a, struct oltp_txn *t, int table,
+                                     int column, struct seam_fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     struct import_rows *rows = &a->rows[table];
@@ -156,7 +159,7 @@ static enum seam_status find_last_id(struct import_apply *a, struct oltp_txn *t,
 }
 
 static enum seam_status compute_value(struct import_apply *a, int table, int column,
-                                 struct import_record_reader *r, struct seam_fault *f)
+                                      struct import_record_reader *r, struct seam_fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     const struct seam_column *c = &it->schema->columns[column];
@@ -165,33 +168,36 @@ static enum seam_status compute_value(struct import_apply *a, int table, int col
     struct seam_buf *text = &a->json;
 
     switch (e->kind) {
-    case E_UNMAPPED: *out = seam_column_live(c, it->schema->version) ? c->def : seam_v_null(); return SEAM_OK;
+    case E_UNMAPPED:
+        *out = seam_column_live(c, it->schema->version) ? c->def : seam_v_null();
+        return SEAM_OK;
     case E_VERSION: *out = seam_v_int(1); return SEAM_OK;
     case E_INTERN: *out = seam_v_null(); return SEAM_OK; /* when the others are known */
     case E_COUNT:
     case E_SAME:
-        *out =
-            e->kind == E_COUNT ? seam_v_int(a->count_now[e->slot]) : a->rows[e->table].values[e->column];
+        *out = e->kind == E_COUNT ? seam_v_int(a->count_now[e->slot])
+                                  : a->rows[e->table].values[e->column];
         if (out->type == c->type || out->type == SEAM_V_NULL) break;
         seam_buf_clear(text);
         seam_value_format(out, text);
         return value_of_text(
             it->schema, c,
             (struct import_text){seam_arena_strdup(&r->arena, (const char *)text->data, text->size),
-                          text->size},
+                                 text->size},
             out, f);
     case E_FROM:
     case E_CONST:
-    case E_CASES: return value_of_text(it->schema, c, import_expr_text(e, r->slots, &r->arena), out, f);
+    case E_CASES:
+        return value_of_text(it->schema, c, import_expr_text(e, r->slots, &r->arena), out, f);
     }
     if (out->type == SEAM_V_NULL && !c->nullable)
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s.%s is empty", it->schema->name,
-                         c->name);
+        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s.%s is empty",
+                              it->schema->name, c->name);
     return SEAM_OK;
 }
 
 static enum seam_status compute_table(struct import_apply *a, struct oltp_txn *t, int table,
-                                 struct import_record_reader *r, struct seam_fault *f)
+                                      struct import_record_reader *r, struct seam_fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     int n = it->schema->column_count;
@@ -209,8 +215,8 @@ static enum seam_status compute_table(struct import_apply *a, struct oltp_txn *t
 }
 
 /* What was left for when the row is written.                                                     */
-static enum seam_status compute_late(struct import_apply *a, int table, struct import_record_reader *r,
-                                struct seam_fault *f)
+static enum seam_status compute_late(struct import_apply *a, int table,
+                                     struct import_record_reader *r, struct seam_fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     enum seam_status st = SEAM_OK;
@@ -224,14 +230,13 @@ static enum seam_status compute_late(struct import_apply *a, int table, struct i
 /* ---- writing ---- */
 
 static enum seam_status put_event(struct import_apply *a, struct oltp_txn *t, int table,
-                             const struct import_record_reader *r, struct seam_fault *f)
+                                  const struct import_record_reader *r, struct seam_fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     const struct import_event *e = it->events;
     struct wal_bytes id, payload;
 
-    while (e != NULL && !import_condition_holds(e->when, r->slots))
-        e = e->next;
+    while (e != NULL && !import_condition_holds(e->when, r->slots)) e = e->next;
     if (e == NULL) return SEAM_OK;
     seam_buf_clear(&a->json);
     for (uint16_t i = 0; i < it->schema->key_count; i++) {
@@ -248,7 +253,7 @@ static enum seam_status put_event(struct import_apply *a, struct oltp_txn *t, in
 }
 
 static enum seam_status insert_row(struct import_apply *a, struct oltp_txn *t, int table,
-                              struct import_record_reader *r, struct seam_fault *f)
+                                   struct import_record_reader *r, struct seam_fault *f)
 {
     enum seam_status st = compute_late(a, table, r, f);
 
@@ -259,20 +264,24 @@ static enum seam_status insert_row(struct import_apply *a, struct oltp_txn *t, i
 }
 
 /* The stored row, copied and decoded. SEAM_NOT_FOUND.                                              */
-static enum seam_status read_old(struct import_apply *a, struct oltp_txn *t, int table, struct seam_fault *f)
+static enum seam_status read_old(struct import_apply *a, struct oltp_txn *t, int table,
+                                 struct seam_fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     struct seam_buf *old = &a->rows[table].old_row;
     struct oltp_row row;
-    enum seam_status st = oltp_get_key(t, it->id, (struct wal_bytes){a->key.data, a->key.size}, &row, NULL);
+    enum seam_status st =
+        oltp_get_key(t, it->id, (struct wal_bytes){a->key.data, a->key.size}, &row, NULL);
 
     if (st == SEAM_NOT_FOUND) return st;
     if (st != SEAM_OK)
-        return seam_fault_set(f, st, it->schema->name, SEAM_FAULT_NO_OFFSET, "cannot read the stored row");
+        return seam_fault_set(f, st, it->schema->name, SEAM_FAULT_NO_OFFSET,
+                              "cannot read the stored row");
     seam_buf_clear(old);
     seam_buf_append(old, row.row.data, row.row.size);
     if (!seam_buf_ok(old))
-        return seam_fault_set(f, SEAM_NOMEM, it->schema->name, SEAM_FAULT_NO_OFFSET, "no memory for a row");
+        return seam_fault_set(f, SEAM_NOMEM, it->schema->name, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a row");
     return seam_row_decode(it->schema, old->data, old->size, a->rows[table].old, f);
 }
 
@@ -305,7 +314,7 @@ static bool new_enough(const struct import_apply *a, int table)
 }
 
 static enum seam_status update_row(struct import_apply *a, struct oltp_txn *t, int table,
-                              struct import_record_reader *r, struct seam_fault *f)
+                                   struct import_record_reader *r, struct seam_fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     struct seam_value *values = a->rows[table].values;
@@ -337,7 +346,7 @@ static bool just_seen(struct import_apply *a, int table)
 /* What is to be done with the table's row. INSERT mode is taken at its word: most such rows are
  * new.                                                                                           */
 static enum seam_status decide(struct import_apply *a, struct oltp_txn *t, int table,
-                          const struct import_record_reader *r, struct seam_fault *f)
+                               const struct import_record_reader *r, struct seam_fault *f)
 {
     const struct import_table *it = &a->m->tables[table];
     enum import_action *action = &a->rows[table].action;
@@ -364,7 +373,8 @@ static enum seam_status decide(struct import_apply *a, struct oltp_txn *t, int t
 
 /* INSERT mode, and the key was there: the same row is fine.                                      */
 static enum seam_status accept_same(struct import_apply *a, struct oltp_txn *t, int table,
-                               const struct import_record_reader *r, enum seam_status why, struct seam_fault *f)
+                                    const struct import_record_reader *r, enum seam_status why,
+                                    struct seam_fault *f)
 {
     const char *name = a->m->tables[table].schema->name;
     enum seam_status st;
@@ -375,13 +385,14 @@ static enum seam_status accept_same(struct import_apply *a, struct oltp_txn *t, 
     if (st == SEAM_NOT_FOUND) return why; /* a unique index refused it */
     if (st != SEAM_OK) return st;
     if (differs(a, table))
-        return seam_fault_set(f, SEAM_EXISTS, NULL, r->line, "%s has a different row with this key", name);
+        return seam_fault_set(f, SEAM_EXISTS, NULL, r->line, "%s has a different row with this key",
+                              name);
     a->stats->unchanged++;
     return SEAM_OK;
 }
 
 static enum seam_status execute(struct import_apply *a, struct oltp_txn *t, int table,
-                           struct import_record_reader *r, struct seam_fault *f)
+                                struct import_record_reader *r, struct seam_fault *f)
 {
     struct seam_fault why = {0};
     enum seam_status st, late;
@@ -403,8 +414,8 @@ static enum seam_status execute(struct import_apply *a, struct oltp_txn *t, int 
 
 /* Writes, with a savepoint where a later write may fail after an earlier one: a savepoint makes the
  * trees copy their pages again, and most records write one row.                                  */
-static enum seam_status write_rows(struct import_apply *a, struct oltp_txn *t, struct import_record_reader *r,
-                              struct seam_fault *f)
+static enum seam_status write_rows(struct import_apply *a, struct oltp_txn *t,
+                                   struct import_record_reader *r, struct seam_fault *f)
 {
     int n = a->m->table_count, writes = 0;
     uint32_t savepoint = 0;
@@ -430,8 +441,8 @@ static enum seam_status write_rows(struct import_apply *a, struct oltp_txn *t, s
     return oltp_release(t, savepoint, f);
 }
 
-enum seam_status import_apply_record(struct import_apply *a, struct oltp_txn *t, struct import_record_reader *r,
-                         struct seam_fault *f)
+enum seam_status import_apply_record(struct import_apply *a, struct oltp_txn *t,
+                                     struct import_record_reader *r, struct seam_fault *f)
 {
     struct import_stats before = *a->stats;
     enum seam_status st = SEAM_OK;

@@ -28,15 +28,17 @@ struct mapping_reader {
     struct seam_fault *f;
 };
 
-#define REFUSE(x, node, ...) seam_fault_set((x)->f, SEAM_INVALID, "mapping", (node)->line, __VA_ARGS__)
+#define REFUSE(x, node, ...)                                                                       \
+    seam_fault_set((x)->f, SEAM_INVALID, "mapping", (node)->line, __VA_ARGS__)
 
 static enum seam_status no_memory(struct mapping_reader *x)
 {
-    return seam_fault_set(x->f, SEAM_NOMEM, "mapping", SEAM_FAULT_NO_OFFSET, "no memory for the mapping");
+    return seam_fault_set(x->f, SEAM_NOMEM, "mapping", SEAM_FAULT_NO_OFFSET,
+                          "no memory for the mapping");
 }
 
 static enum seam_status read_bool(struct mapping_reader *x, const struct seam_json *object,
-                             const char *member, bool *out)
+                                  const char *member, bool *out)
 {
     const struct seam_json *v = seam_json_get(object, member);
 
@@ -67,8 +69,8 @@ static enum seam_status slot_of(struct mapping_reader *x, const struct seam_json
     return SEAM_OK;
 }
 
-static enum seam_status column_of(struct mapping_reader *x, const struct seam_json *v, const struct seam_schema *s,
-                             int *out)
+static enum seam_status column_of(struct mapping_reader *x, const struct seam_json *v,
+                                  const struct seam_schema *s, int *out)
 {
     const char *names[SEAM_COLUMNS_MAX], *near = NULL;
     size_t n = 0;
@@ -86,11 +88,11 @@ static enum seam_status column_of(struct mapping_reader *x, const struct seam_js
 
 /* ---- conditions ---- */
 
-static enum seam_status read_condition(struct mapping_reader *x, const struct seam_json *v, unsigned depth,
-                                  struct import_condition **out);
+static enum seam_status read_condition(struct mapping_reader *x, const struct seam_json *v,
+                                       unsigned depth, struct import_condition **out);
 
 static enum seam_status read_conditions(struct mapping_reader *x, const struct seam_json *list,
-                                   unsigned depth, struct import_condition **out)
+                                        unsigned depth, struct import_condition **out)
 {
     struct import_condition **tail = out;
 
@@ -107,7 +109,8 @@ static enum seam_status read_conditions(struct mapping_reader *x, const struct s
 
 /* {"column": c, "contains": ["a", "b"]} is any of {"column": c, "contains": "a"}, ...            */
 static enum seam_status read_alternatives(struct mapping_reader *x, const struct seam_json *list,
-                                     const struct import_condition *like, struct import_condition **out)
+                                          const struct import_condition *like,
+                                          struct import_condition **out)
 {
     if (list->len == 0) return REFUSE(x, list, "expected texts");
     for (const struct seam_json *v = list->child; v != NULL; v = v->next) {
@@ -124,7 +127,7 @@ static enum seam_status read_alternatives(struct mapping_reader *x, const struct
 }
 
 static enum seam_status read_test(struct mapping_reader *x, const struct seam_json *object,
-                             struct import_condition *c)
+                                  struct import_condition *c)
 {
     static const struct {
         const char *member;
@@ -164,13 +167,14 @@ static enum seam_status read_test(struct mapping_reader *x, const struct seam_js
     return slot_of(x, column, &c->slot);
 }
 
-static enum seam_status read_condition(struct mapping_reader *x, const struct seam_json *v, unsigned depth,
-                                  struct import_condition **out)
+static enum seam_status read_condition(struct mapping_reader *x, const struct seam_json *v,
+                                       unsigned depth, struct import_condition **out)
 {
     struct import_condition *c = seam_arena_zalloc(&x->m->arena, sizeof *c);
     const struct seam_json *all = seam_json_get(v, "all"), *any = seam_json_get(v, "any"),
-                      *not = seam_json_get(v, "not");
-    enum seam_status st = seam_json_only_members(v, condition_members, SEAM_ARRAY_LEN(condition_members), "mapping", x->f);
+                           *not = seam_json_get(v, "not");
+    enum seam_status st = seam_json_only_members(
+        v, condition_members, SEAM_ARRAY_LEN(condition_members), "mapping", x->f);
 
     if (c == NULL) return no_memory(x);
     if (st != SEAM_OK) return st;
@@ -183,8 +187,9 @@ static enum seam_status read_condition(struct mapping_reader *x, const struct se
     return read_conditions(x, all != NULL ? all : any, depth + 1, &c->child);
 }
 
-static enum seam_status read_optional_condition(struct mapping_reader *x, const struct seam_json *object,
-                                           const char *member, const struct import_condition **out)
+static enum seam_status read_optional_condition(struct mapping_reader *x,
+                                                const struct seam_json *object, const char *member,
+                                                const struct import_condition **out)
 {
     const struct seam_json *v = seam_json_get(object, member);
     struct import_condition *c = NULL;
@@ -196,11 +201,11 @@ static enum seam_status read_optional_condition(struct mapping_reader *x, const 
 
 /* ---- values ---- */
 
-static enum seam_status read_expr(struct mapping_reader *x, const struct seam_json *v, unsigned depth,
-                             struct import_expr *e);
+static enum seam_status read_expr(struct mapping_reader *x, const struct seam_json *v,
+                                  unsigned depth, struct import_expr *e);
 
-static enum seam_status read_nested_expr(struct mapping_reader *x, const struct seam_json *v, unsigned depth,
-                                    const struct import_expr **out)
+static enum seam_status read_nested_expr(struct mapping_reader *x, const struct seam_json *v,
+                                         unsigned depth, const struct import_expr **out)
 {
     struct import_expr *e = seam_arena_zalloc(&x->m->arena, sizeof *e);
     enum seam_status st;
@@ -214,20 +219,24 @@ static enum seam_status read_nested_expr(struct mapping_reader *x, const struct 
     return st;
 }
 
-static enum seam_status read_constant(struct mapping_reader *x, const struct seam_json *v, struct import_expr *e)
+static enum seam_status read_constant(struct mapping_reader *x, const struct seam_json *v,
+                                      struct import_expr *e)
 {
     e->kind = E_CONST;
     if (v->type == SEAM_J_ARRAY || v->type == SEAM_J_OBJECT)
         return REFUSE(x, v, "\"value\" must be a single value");
-    e->text = v->type == SEAM_J_NULL ? "" : v->type == SEAM_J_BOOL ? (v->boolean ? "true" : "false") : v->str;
+    e->text = v->type == SEAM_J_NULL   ? ""
+              : v->type == SEAM_J_BOOL ? (v->boolean ? "true" : "false")
+                                       : v->str;
     e->size = v->type == SEAM_J_NULL || v->type == SEAM_J_BOOL ? strlen(e->text) : v->len;
     return SEAM_OK;
 }
 
-static enum seam_status read_cases(struct mapping_reader *x, const struct seam_json *object, unsigned depth,
-                              struct import_expr *e)
+static enum seam_status read_cases(struct mapping_reader *x, const struct seam_json *object,
+                                   unsigned depth, struct import_expr *e)
 {
-    const struct seam_json *list = seam_json_get(object, "cases"), *otherwise = seam_json_get(object, "else");
+    const struct seam_json *list = seam_json_get(object, "cases"),
+                           *otherwise = seam_json_get(object, "else");
     struct import_expr_case **tail = &e->cases;
 
     e->kind = E_CASES;
@@ -245,13 +254,14 @@ static enum seam_status read_cases(struct mapping_reader *x, const struct seam_j
         if (st == SEAM_OK && (seam_json_get(c, "when") == NULL || seam_json_get(c, "then") == NULL))
             st = REFUSE(x, c, "a case has \"when\" and \"then\"");
         if (st == SEAM_OK) st = read_optional_condition(x, c, "when", &one->when);
-        if (st == SEAM_OK) st = read_nested_expr(x, seam_json_get(c, "then"), depth + 1, &one->then);
+        if (st == SEAM_OK)
+            st = read_nested_expr(x, seam_json_get(c, "then"), depth + 1, &one->then);
         if (st != SEAM_OK) return st;
     }
 }
 
-static enum seam_status read_from(struct mapping_reader *x, const struct seam_json *object, unsigned depth,
-                             struct import_expr *e)
+static enum seam_status read_from(struct mapping_reader *x, const struct seam_json *object,
+                                  unsigned depth, struct import_expr *e)
 {
     const struct seam_json *otherwise = seam_json_get(object, "else");
     enum seam_status st = slot_of(x, seam_json_get(object, "from"), &e->slot);
@@ -274,7 +284,8 @@ static enum seam_status read_from(struct mapping_reader *x, const struct seam_js
 }
 
 /* "products.product_id": a value that an earlier table of the mapping computed.                  */
-static enum seam_status read_same(struct mapping_reader *x, const struct seam_json *v, struct import_expr *e)
+static enum seam_status read_same(struct mapping_reader *x, const struct seam_json *v,
+                                  struct import_expr *e)
 {
     const char *dot = v->type == SEAM_J_STRING ? strchr(v->str, '.') : NULL;
 
@@ -298,7 +309,7 @@ static enum seam_status read_same(struct mapping_reader *x, const struct seam_js
 
 /* The unique index over the one column named: text keys get ids through it.                      */
 static enum seam_status read_intern(struct mapping_reader *x, const struct seam_json *v, int column,
-                               struct import_expr *e)
+                                    struct import_expr *e)
 {
     const struct seam_schema *s = x->table->schema;
     enum seam_status st = column_of(x, v, s, &e->index_column);
@@ -319,8 +330,8 @@ static enum seam_status read_intern(struct mapping_reader *x, const struct seam_
                   s->columns[e->index_column].name, s->name);
 }
 
-static enum seam_status read_expr(struct mapping_reader *x, const struct seam_json *v, unsigned depth,
-                             struct import_expr *e)
+static enum seam_status read_expr(struct mapping_reader *x, const struct seam_json *v,
+                                  unsigned depth, struct import_expr *e)
 {
     enum seam_status st;
 
@@ -382,16 +393,18 @@ static enum seam_status read_values(struct mapping_reader *x, const struct seam_
 static enum seam_status read_comparison(struct mapping_reader *x, const struct seam_json *object)
 {
     struct import_table *t = x->table;
-    const struct seam_json *list = seam_json_get(object, "compare"), *newest = seam_json_get(object, "newest"),
-                      *apart = seam_json_get(object, "apart_seconds");
+    const struct seam_json *list = seam_json_get(object, "compare"),
+                           *newest = seam_json_get(object, "newest"),
+                           *apart = seam_json_get(object, "apart_seconds");
     int64_t seconds = 0;
     enum seam_status st = SEAM_OK;
 
     t->newest = -1;
     if (newest != NULL) st = column_of(x, newest, t->schema, &t->newest);
     if (st != SEAM_OK) return st;
-    if (apart != NULL && (!seam_json_int(apart, &seconds) || seconds < 0 || seconds > 4000000000ll ||
-                          t->newest < 0 || t->schema->columns[t->newest].type != SEAM_V_TIME))
+    if (apart != NULL &&
+        (!seam_json_int(apart, &seconds) || seconds < 0 || seconds > 4000000000ll ||
+         t->newest < 0 || t->schema->columns[t->newest].type != SEAM_V_TIME))
         return REFUSE(
             x, apart,
             "\"apart_seconds\" is a whole number, and needs \"newest\" to name a timestamp");
@@ -412,10 +425,11 @@ static enum seam_status read_comparison(struct mapping_reader *x, const struct s
 }
 
 static enum seam_status read_event(struct mapping_reader *x, const struct seam_json *object,
-                              struct import_event **out)
+                                   struct import_event **out)
 {
     struct import_event *e = seam_arena_zalloc(&x->m->arena, sizeof *e);
-    enum seam_status st = seam_json_only_members(object, event_members, SEAM_ARRAY_LEN(event_members), "mapping", x->f);
+    enum seam_status st = seam_json_only_members(object, event_members,
+                                                 SEAM_ARRAY_LEN(event_members), "mapping", x->f);
 
     if (e == NULL) return no_memory(x);
     if (st == SEAM_OK) st = read_optional_condition(x, object, "when", &e->when);
@@ -442,7 +456,8 @@ static enum seam_status read_events(struct mapping_reader *x, const struct seam_
     return st;
 }
 
-static enum seam_status find_table(struct mapping_reader *x, const char *name, struct import_table *t)
+static enum seam_status find_table(struct mapping_reader *x, const char *name,
+                                   struct import_table *t)
 {
     enum seam_status st = oltp_table(x->txn, name, &t->id, x->f);
 
@@ -459,13 +474,13 @@ static enum seam_status read_table(struct mapping_reader *x, const struct seam_j
     struct import_table *t = &x->m->tables[x->m->table_count];
     const char *name = seam_json_string(object, "table", NULL),
                *mode = seam_json_string(object, "mode", "upsert");
-    enum seam_status st = seam_json_only_members(object, table_members, SEAM_ARRAY_LEN(table_members), "mapping", x->f);
+    enum seam_status st = seam_json_only_members(object, table_members,
+                                                 SEAM_ARRAY_LEN(table_members), "mapping", x->f);
     size_t i = 0;
 
     if (st != SEAM_OK) return st;
     if (name == NULL) return REFUSE(x, object, "\"table\" is missing");
-    while (i < SEAM_ARRAY_LEN(modes) && strcmp(modes[i], mode) != 0)
-        i++;
+    while (i < SEAM_ARRAY_LEN(modes) && strcmp(modes[i], mode) != 0) i++;
     if (i == SEAM_ARRAY_LEN(modes))
         return REFUSE(x, object, "\"mode\" is upsert, keep or insert, not \"%.32s\"", mode);
     t->mode = (enum import_mode)i;
@@ -484,7 +499,8 @@ static enum seam_status read_tables(struct mapping_reader *x, const struct seam_
 {
     const struct seam_json *list = seam_json_get(root, "tables");
 
-    if (list == NULL || list->type != SEAM_J_ARRAY || list->len == 0 || list->len > IMPORT_TABLES_MAX)
+    if (list == NULL || list->type != SEAM_J_ARRAY || list->len == 0 ||
+        list->len > IMPORT_TABLES_MAX)
         return REFUSE(x, root, "\"tables\" is a list of 1 to %d tables", IMPORT_TABLES_MAX);
     for (const struct seam_json *c = list->child; c != NULL; c = c->next) {
         enum seam_status st = read_table(x, c);
@@ -505,8 +521,7 @@ static void mark_early(struct import_mapping *m)
             if (t->columns[c].kind == E_SAME)
                 m->tables[t->columns[c].table].early[t->columns[c].column] = true;
         }
-        for (uint16_t k = 0; k < t->schema->key_count; k++)
-            t->early[t->schema->key[k]] = true;
+        for (uint16_t k = 0; k < t->schema->key_count; k++) t->early[t->schema->key[k]] = true;
     }
 }
 
@@ -518,8 +533,9 @@ static enum seam_status read_format(struct mapping_reader *x, const struct seam_
         [IMPORT_CSV] = "csv", [IMPORT_TSV] = "tsv", [IMPORT_JSONL] = "jsonl"};
     const char *format = seam_json_string(root, "format", NULL),
                *encoding = seam_json_string(root, "encoding", "utf-8");
-    const struct seam_json *separator = seam_json_get(root, "separator"), *header = seam_json_get(root, "header"),
-                      *columns = seam_json_get(root, "columns");
+    const struct seam_json *separator = seam_json_get(root, "separator"),
+                           *header = seam_json_get(root, "header"),
+                           *columns = seam_json_get(root, "columns");
     const char **names;
 
     x->m->format_given = format != NULL;
@@ -560,12 +576,13 @@ static enum seam_status read_format(struct mapping_reader *x, const struct seam_
 
 static enum seam_status read_transaction(struct mapping_reader *x, const struct seam_json *root)
 {
-    const struct seam_json *v = seam_json_get(root, "transaction"), *group = seam_json_get(v, "group"),
-                      *rows = seam_json_get(v, "rows");
+    const struct seam_json *v = seam_json_get(root, "transaction"),
+                           *group = seam_json_get(v, "group"), *rows = seam_json_get(v, "rows");
     int64_t n = GROUP_ROWS_DEFAULT;
-    enum seam_status st = v != NULL
-                         ? seam_json_only_members(v, transaction_members, SEAM_ARRAY_LEN(transaction_members), "mapping", x->f)
-                         : SEAM_OK;
+    enum seam_status st =
+        v != NULL ? seam_json_only_members(v, transaction_members,
+                                           SEAM_ARRAY_LEN(transaction_members), "mapping", x->f)
+                  : SEAM_OK;
 
     x->m->group_slot = -1;
     if (st == SEAM_OK && group != NULL) st = slot_of(x, group, &x->m->group_slot);
@@ -577,8 +594,8 @@ static enum seam_status read_transaction(struct mapping_reader *x, const struct 
     return SEAM_OK;
 }
 
-enum seam_status import_mapping_parse(const char *json, size_t n, struct oltp_txn *t, struct import_mapping **out,
-                          struct seam_fault *f)
+enum seam_status import_mapping_parse(const char *json, size_t n, struct oltp_txn *t,
+                                      struct import_mapping **out, struct seam_fault *f)
 {
     struct import_mapping *m = calloc(1, sizeof *m);
     struct mapping_reader x = {.m = m, .txn = t, .f = f};
@@ -586,9 +603,11 @@ enum seam_status import_mapping_parse(const char *json, size_t n, struct oltp_tx
     enum seam_status st;
 
     if (m == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "mapping", SEAM_FAULT_NO_OFFSET, "no memory for the mapping");
+        return seam_fault_set(f, SEAM_NOMEM, "mapping", SEAM_FAULT_NO_OFFSET,
+                              "no memory for the mapping");
     st = seam_json_parse(json, n, &m->arena, "mapping", &root, f);
-    if (st == SEAM_OK) st = seam_json_only_members(root, top_members, SEAM_ARRAY_LEN(top_members), "mapping", x.f);
+    if (st == SEAM_OK)
+        st = seam_json_only_members(root, top_members, SEAM_ARRAY_LEN(top_members), "mapping", x.f);
     if (st == SEAM_OK) st = read_format(&x, root);
     if (st == SEAM_OK) st = read_transaction(&x, root);
     if (st == SEAM_OK) st = read_tables(&x, root);
@@ -602,8 +621,8 @@ enum seam_status import_mapping_parse(const char *json, size_t n, struct oltp_tx
     return st;
 }
 
-enum seam_status import_mapping_of_table(const char *table, struct oltp_txn *t, struct import_mapping **out,
-                             struct seam_fault *f)
+enum seam_status import_mapping_of_table(const char *table, struct oltp_txn *t,
+                                         struct import_mapping **out, struct seam_fault *f)
 {
     struct import_mapping *m = calloc(1, sizeof *m);
     struct mapping_reader x = {.m = m, .txn = t, .f = f};
@@ -611,7 +630,8 @@ enum seam_status import_mapping_of_table(const char *table, struct oltp_txn *t, 
     enum seam_status st;
 
     if (m == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "mapping", SEAM_FAULT_NO_OFFSET, "no memory for the mapping");
+        return seam_fault_set(f, SEAM_NOMEM, "mapping", SEAM_FAULT_NO_OFFSET,
+                              "no memory for the mapping");
     only = &m->tables[0];
     only->newest = -1;
     m->strict = true;
@@ -640,8 +660,7 @@ enum seam_status import_mapping_of_table(const char *table, struct oltp_txn *t, 
 void import_mapping_free(struct import_mapping *m)
 {
     if (m == NULL) return;
-    for (int i = 0; i < m->table_count; i++)
-        seam_schema_free(&m->schemas[i]);
+    for (int i = 0; i < m->table_count; i++) seam_schema_free(&m->schemas[i]);
     seam_arena_free(&m->arena);
     free(m);
 }

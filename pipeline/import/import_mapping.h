@@ -34,7 +34,16 @@ struct import_condition {
     struct import_condition *child, *next;
 };
 
-enum import_expr_kind { E_UNMAPPED, E_FROM, E_CONST, E_CASES, E_COUNT, E_SAME, E_INTERN, E_VERSION };
+enum import_expr_kind {
+    E_UNMAPPED,
+    E_FROM,
+    E_CONST,
+    E_CASES,
+    E_COUNT,
+    E_SAME,
+    E_INTERN,
+    E_VERSION
+};
 
 struct import_expr_case {
     const struct import_condition *when; /* NULL: otherwise */
@@ -49,12 +58,12 @@ struct import_expr {
     const char *time;   /* FROM: how its dates are written, as in strftime; NULL = ISO 8601 */
     const char *prefix; /* FROM: put before what is not empty */
     const struct import_expr *fallback; /* FROM: when empty */
-    const char *text;            /* CONST */
+    const char *text;                   /* CONST */
     size_t size;
     struct import_expr_case *cases; /* CASES */
-    int table, column;       /* SAME: an earlier table of the mapping */
-    uint32_t index;          /* INTERN: the unique index, */
-    int index_column;        /* ... its one column      */
+    int table, column;              /* SAME: an earlier table of the mapping */
+    uint32_t index;                 /* INTERN: the unique index, */
+    int index_column;               /* ... its one column      */
 };
 
 enum import_mode {
@@ -78,8 +87,8 @@ struct import_table {
     bool compared[SEAM_COLUMNS_MAX];
     bool early
         [SEAM_COLUMNS_MAX]; /* decides whether anything is written; the others are computed only then */
-    int newest;        /* column: an older value changes nothing; -1 = none */
-    int64_t apart_us;  /* newest: at least this much later than the stored one */
+    int newest;             /* column: an older value changes nothing; -1 = none */
+    int64_t apart_us;       /* newest: at least this much later than the stored one */
     struct import_event *events; /* when a row is inserted: the first that holds */
 };
 
@@ -103,11 +112,14 @@ struct import_mapping {
 
 /* Parses and checks against the tables that `t` sees.                                            */
 SEAM_MUST_USE enum seam_status import_mapping_parse(const char *json, size_t n, struct oltp_txn *t,
-                                   struct import_mapping **out, struct seam_fault *f);
+                                                    struct import_mapping **out,
+                                                    struct seam_fault *f);
 /* Every live column of `table` from the source column of its name.                               */
-SEAM_MUST_USE enum seam_status import_mapping_of_table(const char *table, struct oltp_txn *t, struct import_mapping **out,
-                                      struct seam_fault *f);
-void import_mapping_free(struct import_mapping *m);                        /* accepts NULL */
-int import_mapping_slot(const struct import_mapping *m, const char *name); /* -1 when no expression uses it */
+SEAM_MUST_USE enum seam_status import_mapping_of_table(const char *table, struct oltp_txn *t,
+                                                       struct import_mapping **out,
+                                                       struct seam_fault *f);
+void import_mapping_free(struct import_mapping *m); /* accepts NULL */
+int import_mapping_slot(const struct import_mapping *m,
+                        const char *name); /* -1 when no expression uses it */
 
 #endif

@@ -30,8 +30,9 @@ static enum import_format format_of_name(const char *file)
     return IMPORT_CSV;
 }
 
-static enum seam_status missing_column(const struct import_record_reader *r, const char *file, int slot,
-                                  const struct seam_csv_field *fields, size_t count, struct seam_fault *f)
+static enum seam_status missing_column(const struct import_record_reader *r, const char *file,
+                                       int slot, const struct seam_csv_field *fields, size_t count,
+                                       struct seam_fault *f)
 {
     const char *names[SEAM_CSV_FIELDS_MAX], *near;
     struct seam_arena a = {0};
@@ -42,20 +43,20 @@ static enum seam_status missing_column(const struct import_record_reader *r, con
     }
     near = seam_nearest_name(r->m->slots[slot], names, count);
     (void)seam_fault_set(f, SEAM_INVALID, file, 1, "the file has no column \"%s\"%s%s%s",
-                    r->m->slots[slot], near != NULL ? "; did you mean \"" : "",
-                    near != NULL ? near : "", near != NULL ? "\"?" : "");
+                         r->m->slots[slot], near != NULL ? "; did you mean \"" : "",
+                         near != NULL ? near : "", near != NULL ? "\"?" : "");
     seam_arena_free(&a);
     return SEAM_INVALID;
 }
 
 /* Finds each slot among the names; in a strict mapping a name without a slot is refused.         */
 static enum seam_status place_columns(struct import_record_reader *r, const char *file,
-                                 const struct seam_csv_field *fields, size_t count, struct seam_fault *f)
+                                      const struct seam_csv_field *fields, size_t count,
+                                      struct seam_fault *f)
 {
     const struct import_mapping *m = r->m;
 
-    for (int s = 0; s < m->slot_count; s++)
-        r->position[s] = -1;
+    for (int s = 0; s < m->slot_count; s++) r->position[s] = -1;
     for (size_t i = 0; i < count; i++) {
         int found = -1;
 
@@ -65,7 +66,7 @@ static enum seam_status place_columns(struct import_record_reader *r, const char
                 continue;
             if (r->position[s] >= 0)
                 return seam_fault_set(f, SEAM_INVALID, file, 1, "the file has two columns \"%s\"",
-                                 m->slots[s]);
+                                      m->slots[s]);
             r->position[s] = (int)i;
             found = s;
         }
@@ -87,7 +88,8 @@ static enum seam_status place_columns(struct import_record_reader *r, const char
     return SEAM_OK;
 }
 
-static enum seam_status read_header(struct import_record_reader *r, const char *file, struct seam_fault *f)
+static enum seam_status read_header(struct import_record_reader *r, const char *file,
+                                    struct seam_fault *f)
 {
     const struct seam_csv_field *fields;
     struct seam_csv_field given[SEAM_CSV_FIELDS_MAX];
@@ -97,7 +99,7 @@ static enum seam_status read_header(struct import_record_reader *r, const char *
     if (r->m->no_header) {
         for (; count < (size_t)r->m->column_count && count < SEAM_CSV_FIELDS_MAX; count++)
             given[count] = (struct seam_csv_field){.data = r->m->columns[count],
-                                              .size = strlen(r->m->columns[count])};
+                                                   .size = strlen(r->m->columns[count])};
         fields = given;
     } else {
         st = seam_csv_next(r->csv, &fields, &count, f);
@@ -105,25 +107,26 @@ static enum seam_status read_header(struct import_record_reader *r, const char *
         if (st != SEAM_OK) return st;
     }
     seam_csv_expect(r->csv, count);
-    for (size_t i = 0; i < count; i++)
-        seam_buf_lenstr(&r->header, fields[i].data, fields[i].size);
+    for (size_t i = 0; i < count; i++) seam_buf_lenstr(&r->header, fields[i].data, fields[i].size);
     return place_columns(r, file, fields, count, f);
 }
 
-enum seam_status import_record_open(struct import_record_reader *r, struct seam_io *io, const char *file,
-                        const struct import_mapping *m, struct seam_fault *f)
+enum seam_status import_record_open(struct import_record_reader *r, struct seam_io *io,
+                                    const char *file, const struct import_mapping *m,
+                                    struct seam_fault *f)
 {
     struct seam_csv_options o = {.separator = ',', .quotes = true};
     enum seam_status st;
 
-    *r = (struct import_record_reader){.m = m,
-                                .format = m->format_given ? m->format : format_of_name(file)};
+    *r = (struct import_record_reader){
+        .m = m, .format = m->format_given ? m->format : format_of_name(file)};
     st = seam_source_open(io, file, &r->source, f);
     if (st != SEAM_OK || r->format == IMPORT_JSONL) return st;
     if (m->separator != 0) o.separator = m->separator;
     if (r->format == IMPORT_TSV) o = (struct seam_csv_options){.separator = '\t', .quotes = false};
     st = seam_csv_open(r->source, o, &r->csv);
-    if (st != SEAM_OK) return seam_fault_set(f, st, file, SEAM_FAULT_NO_OFFSET, "no memory to read it");
+    if (st != SEAM_OK)
+        return seam_fault_set(f, st, file, SEAM_FAULT_NO_OFFSET, "no memory to read it");
     return read_header(r, file, f);
 }
 
@@ -142,14 +145,13 @@ static bool ascii(const char *s, size_t n)
 {
     unsigned char all = 0;
 
-    for (size_t i = 0; i < n; i++)
-        all |= (unsigned char)s[i];
+    for (size_t i = 0; i < n; i++) all |= (unsigned char)s[i];
     return all < 0x80;
 }
 
 /* Text comes in as UTF-8, or is made so.                                                         */
-static enum seam_status take_text(struct import_record_reader *r, int slot, const char *data, size_t size,
-                             struct seam_fault *f)
+static enum seam_status take_text(struct import_record_reader *r, int slot, const char *data,
+                                  size_t size, struct seam_fault *f)
 {
     char *out;
     size_t n = 0;
@@ -159,13 +161,12 @@ static enum seam_status take_text(struct import_record_reader *r, int slot, cons
     if (!r->m->latin1) {
         if (seam_utf8_valid(data, size)) return SEAM_OK;
         return seam_fault_set(f, SEAM_INVALID, NULL, r->line,
-                         "column %s is not UTF-8 (\"encoding\": \"latin-1\" would read it)",
-                         r->m->slots[slot]);
+                              "column %s is not UTF-8 (\"encoding\": \"latin-1\" would read it)",
+                              r->m->slots[slot]);
     }
     out = seam_arena_alloc(&r->arena, 2 * size);
     if (out == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, r->line, "no memory for a text");
-    for (size_t i = 0; i < size; i++)
-        n += seam_utf8_put((unsigned char)data[i], out + n);
+    for (size_t i = 0; i < size; i++) n += seam_utf8_put((unsigned char)data[i], out + n);
     r->slots[slot] = (struct import_text){out, n};
     return SEAM_OK;
 }
@@ -178,8 +179,7 @@ static enum seam_status next_csv(struct import_record_reader *r, struct seam_fau
 
     r->line = seam_csv_line(r->csv);
     if (st != SEAM_OK) return st;
-    for (size_t i = 0; i < count; i++)
-        seam_buf_lenstr(&r->raw, fields[i].data, fields[i].size);
+    for (size_t i = 0; i < count; i++) seam_buf_lenstr(&r->raw, fields[i].data, fields[i].size);
     for (int s = 0; s < r->m->slot_count && st == SEAM_OK; s++) {
         int at = r->position[s];
 
@@ -191,15 +191,16 @@ static enum seam_status next_csv(struct import_record_reader *r, struct seam_fau
     return st;
 }
 
-static enum seam_status take_member(struct import_record_reader *r, int slot, const struct seam_json *v,
-                               struct seam_fault *f)
+static enum seam_status take_member(struct import_record_reader *r, int slot,
+                                    const struct seam_json *v, struct seam_fault *f)
 {
     r->slots[slot] = (struct import_text){NULL, 0};
     if (v == NULL) return SEAM_OK;
     switch (v->type) {
     case SEAM_J_NULL: r->slots[slot] = (struct import_text){"", 0}; return SEAM_OK;
     case SEAM_J_BOOL:
-        r->slots[slot] = v->boolean ? (struct import_text){"true", 4} : (struct import_text){"false", 5};
+        r->slots[slot] =
+            v->boolean ? (struct import_text){"true", 4} : (struct import_text){"false", 5};
         return SEAM_OK;
     case SEAM_J_NUMBER:
     case SEAM_J_STRING: r->slots[slot] = (struct import_text){v->str, v->len}; return SEAM_OK;
@@ -207,7 +208,7 @@ static enum seam_status take_member(struct import_record_reader *r, int slot, co
     case SEAM_J_OBJECT: break;
     }
     return seam_fault_set(f, SEAM_INVALID, NULL, r->line, "member %s is not a single value",
-                     r->m->slots[slot]);
+                          r->m->slots[slot]);
 }
 
 static enum seam_status next_json(struct import_record_reader *r, struct seam_fault *f)
@@ -217,8 +218,7 @@ static enum seam_status next_json(struct import_record_reader *r, struct seam_fa
     struct seam_json *root = NULL;
     enum seam_status st;
 
-    do
-        st = seam_source_line(r->source, IMPORT_LINE_MAX, &line, &n, f);
+    do st = seam_source_line(r->source, IMPORT_LINE_MAX, &line, &n, f);
     while (st == SEAM_OK && n == 0);
     r->line = seam_source_line_number(r->source);
     if (st == SEAM_LIMIT) return SEAM_INVALID;
@@ -231,7 +231,7 @@ static enum seam_status next_json(struct import_record_reader *r, struct seam_fa
          c != NULL && st == SEAM_OK; c = c->next) {
         if (import_mapping_slot(r->m, c->key) < 0)
             st = seam_fault_set(f, SEAM_INVALID, NULL, r->line, "table %s has no column \"%.64s\"",
-                           r->m->tables[0].schema->name, c->key);
+                                r->m->tables[0].schema->name, c->key);
     }
     for (int s = 0; s < r->m->slot_count && st == SEAM_OK; s++)
         st = take_member(r, s, seam_json_get(root, r->m->slots[s]), f);
@@ -257,8 +257,7 @@ static bool number_beyond(const struct import_condition *c, struct import_text t
     struct seam_value number, bound = seam_v_decimal(c->number, 6);
     double d;
 
-    while (t.size > 0 && t.data[0] == ' ')
-        t.data++, t.size--;
+    while (t.size > 0 && t.data[0] == ' ') t.data++, t.size--;
     if (seam_double_parse(t.data, t.size, &d) != SEAM_OK) return false;
     number = seam_v_double(d);
     return seam_value_compare(&number, &bound) == direction;
@@ -306,14 +305,13 @@ bool import_condition_holds(const struct import_condition *c, const struct impor
 
 static struct import_text trimmed(struct import_text t)
 {
-    while (t.size > 0 && (unsigned char)t.data[0] <= ' ')
-        t.data++, t.size--;
-    while (t.size > 0 && (unsigned char)t.data[t.size - 1] <= ' ')
-        t.size--;
+    while (t.size > 0 && (unsigned char)t.data[0] <= ' ') t.data++, t.size--;
+    while (t.size > 0 && (unsigned char)t.data[t.size - 1] <= ' ') t.size--;
     return t;
 }
 
-static struct import_text rewritten(const struct import_expr *e, struct import_text t, struct seam_arena *a)
+static struct import_text rewritten(const struct import_expr *e, struct import_text t,
+                                    struct seam_arena *a)
 {
     char *out = seam_arena_alloc(a, t.size > 0 ? t.size : 1);
     size_t n = 0;
@@ -359,8 +357,9 @@ static struct import_text iso_time(const char *format, struct import_text t, str
         }
     }
     if (p != end || out == NULL) return t;
-    return (struct import_text){out, (size_t)snprintf(out, 64, "%04u-%02u-%02uT%02u:%02u:%02u", part[0],
-                                               part[1], part[2], part[3], part[4], part[5])};
+    return (struct import_text){out,
+                                (size_t)snprintf(out, 64, "%04u-%02u-%02uT%02u:%02u:%02u", part[0],
+                                                 part[1], part[2], part[3], part[4], part[5])};
 }
 
 /* "1.234,50" is 1234.50.                                                                         */
@@ -387,7 +386,8 @@ static struct import_text prefixed(const char *prefix, struct import_text t, str
     return (struct import_text){out, n + t.size};
 }
 
-struct import_text import_expr_text(const struct import_expr *e, const struct import_text *slots, struct seam_arena *a)
+struct import_text import_expr_text(const struct import_expr *e, const struct import_text *slots,
+                                    struct seam_arena *a)
 {
     struct import_text t = {NULL, 0};
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/text/json.h"
 #include "engine/base/rng.h"
+#include "engine/text/json.h"
 
 #define US_PER_DAY (86400ll * 1000000)
 
@@ -30,9 +30,12 @@ static const struct wanted wanted_products[P_COLUMNS] = {{"product_id", SEAM_V_I
                                                          {"stock", SEAM_V_INT, 0},
                                                          {"updated_at", SEAM_V_TIME, 0},
                                                          {"version", SEAM_V_INT, 0}};
-static const struct wanted wanted_customers[C_COLUMNS] = {
-    {"customer_id", SEAM_V_INT, REQUIRED}, {"name", SEAM_V_TEXT, 0},       {"email", SEAM_V_TEXT, 0},
-    {"country", SEAM_V_TEXT, 0},           {"created_at", SEAM_V_TIME, 0}, {"version", SEAM_V_INT, 0}};
+static const struct wanted wanted_customers[C_COLUMNS] = {{"customer_id", SEAM_V_INT, REQUIRED},
+                                                          {"name", SEAM_V_TEXT, 0},
+                                                          {"email", SEAM_V_TEXT, 0},
+                                                          {"country", SEAM_V_TEXT, 0},
+                                                          {"created_at", SEAM_V_TIME, 0},
+                                                          {"version", SEAM_V_INT, 0}};
 static const struct wanted wanted_orders[O_COLUMNS] = {
     {"order_id", SEAM_V_INT, REQUIRED}, {"customer_id", SEAM_V_INT, REQUIRED},
     {"status", SEAM_V_TEXT, REQUIRED},  {"placed_at", SEAM_V_TIME, REQUIRED},
@@ -79,8 +82,9 @@ struct shop_gen {
 
 /* ---- opening ---- */
 
-static enum seam_status open_table(struct oltp_txn *t, struct shop_gen_table *table, const char *name,
-                              const struct wanted *wanted, int count, struct seam_fault *f)
+static enum seam_status open_table(struct oltp_txn *t, struct shop_gen_table *table,
+                                   const char *name, const struct wanted *wanted, int count,
+                                   struct seam_fault *f)
 {
     enum seam_status st = oltp_table(t, name, &table->id, f);
 
@@ -92,18 +96,19 @@ static enum seam_status open_table(struct oltp_txn *t, struct shop_gen_table *ta
 
         if (c >= 0 && table->schema.columns[c].type != wanted[i].type)
             return seam_fault_set(f, SEAM_INVALID, name, SEAM_FAULT_NO_OFFSET, "%s is %s, not %s",
-                             wanted[i].name, seam_value_type_name(table->schema.columns[c].type),
-                             seam_value_type_name(wanted[i].type));
+                                  wanted[i].name,
+                                  seam_value_type_name(table->schema.columns[c].type),
+                                  seam_value_type_name(wanted[i].type));
         if (c < 0 && (wanted[i].flags & REQUIRED) != 0)
-            return seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET, "the table has no column %s",
-                             wanted[i].name);
+            return seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET,
+                                  "the table has no column %s", wanted[i].name);
         table->column[i] = c;
     }
     return SEAM_OK;
 }
 
-static enum seam_status last_key(struct oltp_txn *t, const struct shop_gen_table *table, int64_t *out,
-                            struct seam_fault *f)
+static enum seam_status last_key(struct oltp_txn *t, const struct shop_gen_table *table,
+                                 int64_t *out, struct seam_fault *f)
 {
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
@@ -130,10 +135,11 @@ static enum seam_status read_products(struct shop_gen *g, struct oltp_txn *t, st
 
     if (count == 0)
         return seam_fault_set(f, SEAM_NOT_FOUND, "products", SEAM_FAULT_NO_OFFSET,
-                         "there are no products to order");
+                              "there are no products to order");
     g->products = calloc(count, sizeof *g->products);
     if (g->products == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "products", SEAM_FAULT_NO_OFFSET, "no memory for the products");
+        return seam_fault_set(f, SEAM_NOMEM, "products", SEAM_FAULT_NO_OFFSET,
+                              "no memory for the products");
     st = oltp_cursor_open(t, table->id, 0, NULL, 0, &c, f);
     while (st == SEAM_OK && g->product_count < count) {
         st = oltp_cursor_next(c, &row, f);
@@ -141,7 +147,8 @@ static enum seam_status read_products(struct shop_gen *g, struct oltp_txn *t, st
         if (st != SEAM_OK) break;
         g->products[g->product_count++] = (struct shop_gen_product){
             .id = v[table->column[P_ID]].i,
-            .price = v[table->column[P_PRICE]].type == SEAM_V_DECIMAL ? v[table->column[P_PRICE]].i : 0,
+            .price =
+                v[table->column[P_PRICE]].type == SEAM_V_DECIMAL ? v[table->column[P_PRICE]].i : 0,
             .stock = table->column[P_STOCK] >= 0 && v[table->column[P_STOCK]].type == SEAM_V_INT
                          ? v[table->column[P_STOCK]].i
                          : 0};
@@ -175,8 +182,7 @@ static enum seam_status spread_days(struct shop_gen *g, struct seam_fault *f)
         sum += day_weight(g->o.start_us + (int64_t)d * US_PER_DAY);
         g->day_ends[d] = sum;
     }
-    for (uint32_t d = 0; d < g->o.days; d++)
-        g->day_ends[d] /= sum;
+    for (uint32_t d = 0; d < g->o.days; d++) g->day_ends[d] /= sum;
     return SEAM_OK;
 }
 
@@ -222,14 +228,15 @@ static enum seam_status read_shop(struct shop_gen *g, struct seam_fault *f)
     return st;
 }
 
-enum seam_status shop_gen_open(struct oltp *db, const struct shop_gen_options *o, struct shop_gen **out,
-                         struct seam_fault *f)
+enum seam_status shop_gen_open(struct oltp *db, const struct shop_gen_options *o,
+                               struct shop_gen **out, struct seam_fault *f)
 {
     struct shop_gen *g = calloc(1, sizeof *g);
     enum seam_status st;
 
     if (g == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a generator");
+        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a generator");
     g->db = db;
     fill_options(g, o);
     st = read_shop(g, f);
@@ -237,7 +244,8 @@ enum seam_status shop_gen_open(struct oltp *db, const struct shop_gen_options *o
     if (st == SEAM_OK) {
         g->customer_known = calloc(g->o.customers, 1);
         if (g->customer_known == NULL)
-            st = seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the customers");
+            st = seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
+                                "no memory for the customers");
     }
     if (st == SEAM_OK) {
         seam_rng_seed(&g->rng, g->o.seed);
@@ -255,8 +263,7 @@ enum seam_status shop_gen_open(struct oltp *db, const struct shop_gen_options *o
 void shop_gen_close(struct shop_gen *g)
 {
     if (g == NULL) return;
-    for (int i = 0; i < T_COUNT; i++)
-        seam_schema_free(&g->tables[i].schema);
+    for (int i = 0; i < T_COUNT; i++) seam_schema_free(&g->tables[i].schema);
     free(g->products);
     free(g->customer_known);
     free(g->day_ends);
@@ -287,8 +294,8 @@ static void set_defaults(struct shop_gen_table *t)
 
 /* Reads the row with this id into t->values (copied, so that it outlives the change). SEAM_NOT_FOUND.
  */
-static enum seam_status load(struct shop_gen *g, struct oltp_txn *txn, struct shop_gen_table *t, int64_t id,
-                        struct seam_fault *f)
+static enum seam_status load(struct shop_gen *g, struct oltp_txn *txn, struct shop_gen_table *t,
+                             int64_t id, struct seam_fault *f)
 {
     struct seam_value key = seam_v_int(id);
     struct oltp_row row;
@@ -298,7 +305,8 @@ static enum seam_status load(struct shop_gen *g, struct oltp_txn *txn, struct sh
     seam_buf_clear(&g->row);
     seam_buf_append(&g->row, row.row.data, row.row.size);
     if (!seam_buf_ok(&g->row))
-        return seam_fault_set(f, SEAM_NOMEM, t->schema.name, SEAM_FAULT_NO_OFFSET, "no memory for a row");
+        return seam_fault_set(f, SEAM_NOMEM, t->schema.name, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a row");
     return seam_row_decode(&t->schema, g->row.data, g->row.size, t->values, f);
 }
 
@@ -309,7 +317,8 @@ static void touch(struct shop_gen *g, struct shop_gen_table *t, int updated, int
         t->values[t->column[version]] = seam_v_int(t->values[t->column[version]].i + 1);
 }
 
-static enum seam_status finish(struct shop_gen *g, struct oltp_txn *txn, enum seam_status st, struct seam_fault *f)
+static enum seam_status finish(struct shop_gen *g, struct oltp_txn *txn, enum seam_status st,
+                               struct seam_fault *f)
 {
     struct oltp_commit c;
 
@@ -324,7 +333,8 @@ static enum seam_status finish(struct shop_gen *g, struct oltp_txn *txn, enum se
     return SEAM_OK;
 }
 
-static void event_begin(struct shop_gen *g, struct seam_json_writer *w, const char *id_name, int64_t id)
+static void event_begin(struct shop_gen *g, struct seam_json_writer *w, const char *id_name,
+                        int64_t id)
 {
     char at[40];
 
@@ -338,7 +348,7 @@ static void event_begin(struct shop_gen *g, struct seam_json_writer *w, const ch
 }
 
 static enum seam_status event_put(struct shop_gen *g, struct oltp_txn *txn, const char *aggregate,
-                             int64_t id, const char *type, struct seam_fault *f)
+                                  int64_t id, const char *type, struct seam_fault *f)
 {
     char text[32];
     size_t n = seam_decimal_format(id, 0, text);
@@ -406,7 +416,7 @@ static const char *country_of(uint64_t number)
 }
 
 static enum seam_status put_customer(struct shop_gen *g, struct oltp_txn *txn, uint64_t number,
-                                struct seam_fault *f)
+                                     struct seam_fault *f)
 {
     static const char *const first[] = {"Ada",  "Ben",   "Chloe", "Dev",  "Elif", "Finn", "Grace",
                                         "Hugo", "Iris",  "Jonas", "Kim",  "Lena", "Milo", "Nora",
@@ -432,8 +442,8 @@ static enum seam_status put_customer(struct shop_gen *g, struct oltp_txn *txn, u
     return oltp_insert(txn, t->id, t->values, f);
 }
 
-static enum seam_status put_order(struct shop_gen *g, struct oltp_txn *txn, int64_t id, uint64_t customer,
-                             struct seam_fault *f)
+static enum seam_status put_order(struct shop_gen *g, struct oltp_txn *txn, int64_t id,
+                                  uint64_t customer, struct seam_fault *f)
 {
     struct shop_gen_table *t = &g->tables[T_ORDERS];
 
@@ -452,13 +462,12 @@ static uint64_t line_count(struct shop_gen *g)
 {
     uint64_t n = 1;
 
-    while (n < LINES_MAX && seam_rng_below(&g->rng, 100) < 62)
-        n++;
+    while (n < LINES_MAX && seam_rng_below(&g->rng, 100) < 62) n++;
     return n;
 }
 
 static enum seam_status put_lines(struct shop_gen *g, struct oltp_txn *txn, int64_t id,
-                             struct seam_json_writer *w, struct seam_fault *f)
+                                  struct seam_json_writer *w, struct seam_fault *f)
 {
     struct shop_gen_table *t = &g->tables[T_LINES];
     uint64_t n = line_count(g);
@@ -533,7 +542,8 @@ static enum seam_status place_order(struct shop_gen *g, struct seam_fault *f)
 
 /* ---- what happens around orders ---- */
 
-static enum seam_status settle_order(struct shop_gen *g, size_t i, bool cancel, struct seam_fault *f)
+static enum seam_status settle_order(struct shop_gen *g, size_t i, bool cancel,
+                                     struct seam_fault *f)
 {
     struct shop_gen_table *t = &g->tables[T_ORDERS];
     struct open_order order = g->open[i];
@@ -568,7 +578,8 @@ static enum seam_status settle_order(struct shop_gen *g, size_t i, bool cancel, 
 static enum seam_status change_product(struct shop_gen *g, bool price, struct seam_fault *f)
 {
     struct shop_gen_table *t = &g->tables[T_PRODUCTS];
-    struct shop_gen_product *p = &g->products[seam_zipf_next(&g->product_zipf, &g->rng) % g->product_count];
+    struct shop_gen_product *p =
+        &g->products[seam_zipf_next(&g->product_zipf, &g->rng) % g->product_count];
     int64_t step =
         seam_decimal_pow10(price_scale(g) > 2 ? price_scale(g) - 2 : 0) * 5; /* five hundredths */
     int64_t fresh = p->price + p->price * seam_rng_range(&g->rng, -12, 12) / 100;
@@ -667,8 +678,8 @@ enum seam_status shop_gen_step(struct shop_gen *g, uint64_t n, struct seam_fault
     return st;
 }
 
-enum seam_status shop_gen_run(struct oltp *db, const struct shop_gen_options *o, struct shop_gen_stats *out,
-                        struct seam_fault *f)
+enum seam_status shop_gen_run(struct oltp *db, const struct shop_gen_options *o,
+                              struct shop_gen_stats *out, struct seam_fault *f)
 {
     struct shop_gen *g = NULL;
     enum seam_status st = shop_gen_open(db, o, &g, f);

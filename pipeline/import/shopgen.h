@@ -36,7 +36,7 @@ struct shop_gen_stats {
     uint64_t orders, lines, customers, cancelled, shipped, prices, stocks, deleted, transactions;
     int64_t units;   /* sum of quantity                                   */
     int64_t revenue; /* sum of quantity * unit price, scale 4, of all lines */
-    seam_lsn_t lsn;       /* of the last commit                                */
+    seam_lsn_t lsn;  /* of the last commit                                */
     int64_t now_us;  /* the shop's clock                                  */
 };
 
@@ -44,7 +44,7 @@ struct shop_gen;
 
 /* SEAM_NOT_FOUND: a table or a column of it is missing, or there are no products.                  */
 SEAM_MUST_USE enum seam_status shop_gen_open(struct oltp *db, const struct shop_gen_options *o,
-                                  struct shop_gen **out, struct seam_fault *f);
+                                             struct shop_gen **out, struct seam_fault *f);
 /* The next `n` orders, with what goes on around them. Past the span given it simply goes on, day by
  * day.                                                                                           */
 SEAM_MUST_USE enum seam_status shop_gen_step(struct shop_gen *g, uint64_t n, struct seam_fault *f);
@@ -52,6 +52,6 @@ const struct shop_gen_stats *shop_gen_stats(const struct shop_gen *g);
 void shop_gen_close(struct shop_gen *g); /* accepts NULL */
 /* All of it; the last commit is durable on return.                                               */
 SEAM_MUST_USE enum seam_status shop_gen_run(struct oltp *db, const struct shop_gen_options *o,
-                                 struct shop_gen_stats *out, struct seam_fault *f);
+                                            struct shop_gen_stats *out, struct seam_fault *f);
 
 #endif

@@ -32,7 +32,8 @@ void lab_broken_say(struct lab_broken_shop *s, const char *format, ...)
     seam_buf_printf(&s->tale, "%s\n", line);
 }
 
-enum seam_status lab_broken_note(struct lab_order_list *list, const void *key, size_t n, struct seam_fault *f)
+enum seam_status lab_broken_note(struct lab_order_list *list, const void *key, size_t n,
+                                 struct seam_fault *f)
 {
     const uint8_t *p = key;
     struct seam_buf text = {0};
@@ -40,16 +41,19 @@ enum seam_status lab_broken_note(struct lab_order_list *list, const void *key, s
     enum seam_status st = seam_key_read(&p, p + n, SEAM_V_INT, &v, &text);
 
     seam_buf_free(&text);
-    if (st != SEAM_OK) return seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET, "not an order's key");
+    if (st != SEAM_OK)
+        return seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET, "not an order's key");
     if (list->count == SEAM_ARRAY_LEN(list->id))
-        return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "more arrivals than a trial counts");
+        return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET,
+                              "more arrivals than a trial counts");
     list->id[list->count++] = (uint64_t)v.i;
     return SEAM_OK;
 }
 
 /* ---- customers ---- */
 /* The tale so far is a step of the lab. */
-static enum seam_status step(struct lab_broken_shop *s, const char *story, const char *what, struct seam_fault *f)
+static enum seam_status step(struct lab_broken_shop *s, const char *story, const char *what,
+                             struct seam_fault *f)
 {
     struct lab *l = s->trial.lab;
     struct seam_buf list;
@@ -95,8 +99,8 @@ static enum seam_status pay(struct lab_broken_shop *s, struct lab_basket *b, str
     st = oltp_commit(t, OLTP_DURABLE, &done, f);
     if (st != SEAM_OK) return st;
     SEAM_TRACE(s->trace, "lab", "paid", SEAM_TI("order", b->order), SEAM_TI("lsn", done.lsn));
-    lab_broken_say(s, "order %" PRIu64 " is paid: committed at LSN %" PRIu64 "%s", b->order, done.lsn,
-               b->order < s->highest ? "; the poller has passed it" : "");
+    lab_broken_say(s, "order %" PRIu64 " is paid: committed at LSN %" PRIu64 "%s", b->order,
+                   done.lsn, b->order < s->highest ? "; the poller has passed it" : "");
     b->state = lab_broken_ops(s->trial.way)->paid != NULL ? BASKET_PAID : BASKET_FREE;
     return b->order < s->highest ? passed_by(s, f) : SEAM_OK;
 }
@@ -154,8 +158,9 @@ static void forget(struct lab_broken_shop *s)
         const struct lab_basket *b = &s->baskets[i];
 
         if (b->state == BASKET_PAID)
-            lab_broken_say(s, "  only a clerk's memory knew that order %" PRIu64 " is to be published",
-                       b->order);
+            lab_broken_say(s,
+                           "  only a clerk's memory knew that order %" PRIu64 " is to be published",
+                           b->order);
         s->baskets[i].state = BASKET_FREE; /* its customer goes home, paid or not */
     }
 }
@@ -176,7 +181,8 @@ static enum seam_status power_cut(struct lab_broken_shop *s, struct seam_fault *
 }
 
 /* ---- counting ---- */
-static enum seam_status committed(struct lab_broken_shop *s, struct lab_order_list *out, struct seam_fault *f)
+static enum seam_status committed(struct lab_broken_shop *s, struct lab_order_list *out,
+                                  struct seam_fault *f)
 {
     struct wal_reader *r = NULL;
     struct wal_record rec;
@@ -212,8 +218,7 @@ static void compare(const struct lab_order_list *truth, const struct lab_order_l
 
     c->committed = truth->count;
     c->delivered = got->count;
-    for (size_t i = 0; i < truth->count; i++)
-        c->lost += place_of(got, truth->id[i]) == SIZE_MAX;
+    for (size_t i = 0; i < truth->count; i++) c->lost += place_of(got, truth->id[i]) == SIZE_MAX;
     for (size_t i = 0; i < got->count; i++) {
         size_t at = place_of(truth, got->id[i]);
 
@@ -229,7 +234,8 @@ static void compare(const struct lab_order_list *truth, const struct lab_order_l
 }
 
 /* An order committed later arrived before it. */
-static bool overtaken(const struct lab_order_list *truth, const struct lab_order_list *got, size_t at)
+static bool overtaken(const struct lab_order_list *truth, const struct lab_order_list *got,
+                      size_t at)
 {
     size_t first = place_of(got, truth->id[at]);
 
@@ -243,7 +249,7 @@ static bool overtaken(const struct lab_order_list *truth, const struct lab_order
 
 /* Both sides, in their orders. */
 static enum seam_status show(struct lab_broken_shop *s, const struct lab_order_list *truth,
-                        const struct lab_order_list *got, struct seam_fault *f)
+                             const struct lab_order_list *got, struct seam_fault *f)
 {
     struct seam_buf *b = &s->trial.lab->draw;
 
@@ -251,19 +257,19 @@ static enum seam_status show(struct lab_broken_shop *s, const struct lab_order_l
     for (size_t i = 0; i < truth->count; i++) {
         size_t times = 0, first = place_of(got, truth->id[i]);
 
-        for (size_t k = 0; k < got->count; k++)
-            times += got->id[k] == truth->id[i];
+        for (size_t k = 0; k < got->count; k++) times += got->id[k] == truth->id[i];
         seam_buf_printf(b, "  %2zu. order %2" PRIu64 "                   ", i + 1, truth->id[i]);
         if (times == 0)
             seam_buf_str(b, " never    LOST\n");
         else
             seam_buf_printf(b, "%2zu.%s%s\n", first + 1, times > 1 ? "       TWICE" : "",
-                       overtaken(truth, got, i) ? "       OUT OF ORDER" : "");
+                            overtaken(truth, got, i) ? "       OUT OF ORDER" : "");
     }
     return step(s, s->trial.after, "what arrived", f);
 }
 
-static enum seam_status settle(struct lab_broken_shop *s, struct lab_broken_counts *out, struct seam_fault *f)
+static enum seam_status settle(struct lab_broken_shop *s, struct lab_broken_counts *out,
+                               struct seam_fault *f)
 {
     struct lab_order_list truth = {.count = 0}, got = {.count = 0};
     enum seam_status st = committed(s, &truth, f);
@@ -275,13 +281,15 @@ static enum seam_status settle(struct lab_broken_shop *s, struct lab_broken_coun
 }
 
 /* ---- a trial ---- */
-static enum seam_status play(struct lab_broken_shop *s, struct lab_broken_counts *out, struct seam_fault *f)
+static enum seam_status play(struct lab_broken_shop *s, struct lab_broken_counts *out,
+                             struct seam_fault *f)
 {
     uint64_t before = seam_io_sim_calls(s->disk);
     struct seam_fault why = {0};
     enum seam_status st;
 
-    if (s->trial.cut_at != 0) seam_io_sim_plant(s->disk, SEAM_SIM_POWER_CUT, s->trial.cut_at, false);
+    if (s->trial.cut_at != 0)
+        seam_io_sim_plant(s->disk, SEAM_SIM_POWER_CUT, s->trial.cut_at, false);
     st = live(s, &why);
     if (seam_io_sim_fired(s->disk)) { /* whatever was returned: nothing after it happened */
         st = power_cut(s, f);
@@ -293,7 +301,8 @@ static enum seam_status play(struct lab_broken_shop *s, struct lab_broken_counts
     return die(s, st, f);
 }
 
-enum seam_status lab_broken_run(const struct lab_broken_trial *t, struct lab_broken_counts *out, struct seam_fault *f)
+enum seam_status lab_broken_run(const struct lab_broken_trial *t, struct lab_broken_counts *out,
+                                struct seam_fault *f)
 {
     struct lab_broken_shop s = {.trial = *t, .next_order = 1};
     enum seam_status st = SEAM_OK;
@@ -318,8 +327,9 @@ enum seam_status lab_broken_run(const struct lab_broken_trial *t, struct lab_bro
     return st;
 }
 
-enum seam_status lab_broken_count(enum lab_broken_way way, uint64_t seed, unsigned orders, unsigned instants,
-                         struct lab_broken_counts *out, struct seam_fault *f)
+enum seam_status lab_broken_count(enum lab_broken_way way, uint64_t seed, unsigned orders,
+                                  unsigned instants, struct lab_broken_counts *out,
+                                  struct seam_fault *f)
 {
     struct lab_broken_trial t = {.way = way, .seed = seed, .orders = orders};
     struct lab_broken_counts one;

@@ -53,12 +53,14 @@ struct lab_broken_counts {
 };
 /* Plays it to the end: through the cut, back up, until nothing is left to deliver. Any failure but
  * the planted one is returned.                                                                     */
-SEAM_MUST_USE enum seam_status lab_broken_run(const struct lab_broken_trial *t, struct lab_broken_counts *out,
-                                struct seam_fault *f);
+SEAM_MUST_USE enum seam_status lab_broken_run(const struct lab_broken_trial *t,
+                                              struct lab_broken_counts *out, struct seam_fault *f);
 /* The same over `instants` power cuts, spread over all calls of a run and drawn by lot within them,
  * each with another schedule; *out has the sums.                                                   */
-SEAM_MUST_USE enum seam_status lab_broken_count(enum lab_broken_way way, uint64_t seed, unsigned orders,
-                                  unsigned instants, struct lab_broken_counts *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status lab_broken_count(enum lab_broken_way way, uint64_t seed,
+                                                unsigned orders, unsigned instants,
+                                                struct lab_broken_counts *out,
+                                                struct seam_fault *f);
 const char *lab_broken_name(enum lab_broken_way way);
 
 /* ---- between broken.c (shop, cut, counting) and broken_ways.c (who carries the events) ---- */
@@ -86,8 +88,8 @@ struct lab_broken_shop {
     struct platform_source source;
     struct lab_basket baskets[BROKEN_BASKETS];
     uint64_t next_order;
-    bool cut;       /* the power has gone and come back */
-    bool told;      /* the moment has been shown */
+    bool cut;             /* the power has gone and come back */
+    bool told;            /* the moment has been shown */
     struct seam_buf tale; /* what happened, a line each */
     /* the way's own: */
     struct relay *relay;
@@ -101,10 +103,13 @@ struct lab_broken_ops {
     enum seam_status (*open)(struct lab_broken_shop *s, struct seam_fault *f);
     /* NULL: who pays an order has nothing to do with its delivery */
     enum seam_status (*paid)(struct lab_broken_shop *s, uint64_t order, struct seam_fault *f);
-    enum seam_status (*turn)(struct lab_broken_shop *s, struct seam_fault *f);  /* it may do some work; NULL */
-    enum seam_status (*drain)(struct lab_broken_shop *s, struct seam_fault *f); /* all of it; NULL */
+    enum seam_status (*turn)(struct lab_broken_shop *s,
+                             struct seam_fault *f); /* it may do some work; NULL */
+    enum seam_status (*drain)(struct lab_broken_shop *s,
+                              struct seam_fault *f); /* all of it; NULL */
     void (*close)(struct lab_broken_shop *s);
-    enum seam_status (*arrived)(struct lab_broken_shop *s, struct lab_order_list *out, struct seam_fault *f);
+    enum seam_status (*arrived)(struct lab_broken_shop *s, struct lab_order_list *out,
+                                struct seam_fault *f);
 };
 const struct lab_broken_ops *lab_broken_ops(enum lab_broken_way way);
 
@@ -112,7 +117,7 @@ const struct lab_broken_ops *lab_broken_ops(enum lab_broken_way way);
 void lab_broken_say(struct lab_broken_shop *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The order an encoded primary key is of; adds it. SEAM_CORRUPT.                                     */
-SEAM_MUST_USE enum seam_status lab_broken_note(struct lab_order_list *list, const void *key, size_t n,
-                                 struct seam_fault *f);
+SEAM_MUST_USE enum seam_status lab_broken_note(struct lab_order_list *list, const void *key,
+                                               size_t n, struct seam_fault *f);
 
 #endif

@@ -27,7 +27,8 @@ static enum seam_status out_open(struct lab_broken_shop *s, struct seam_fault *f
     return wal_open(out_dir, &o, &s->out, NULL, f);
 }
 
-static enum seam_status out_append(struct lab_broken_shop *s, struct wal_bytes key, struct seam_fault *f)
+static enum seam_status out_append(struct lab_broken_shop *s, struct wal_bytes key,
+                                   struct seam_fault *f)
 {
     const struct seam_io_slice part = {key.data, key.size};
     struct wal_span at;
@@ -41,7 +42,8 @@ static void out_close(struct lab_broken_shop *s)
     s->out = NULL;
 }
 
-static enum seam_status out_arrived(struct lab_broken_shop *s, struct lab_order_list *out, struct seam_fault *f)
+static enum seam_status out_arrived(struct lab_broken_shop *s, struct lab_order_list *out,
+                                    struct seam_fault *f)
 {
     struct wal_reader *r = NULL;
     struct wal_record rec;
@@ -71,8 +73,8 @@ static enum seam_status dual_write(struct lab_broken_shop *s, uint64_t order, st
 }
 
 /* ---- polling: what is above the highest id seen, again and again ---- */
-static enum seam_status poll_rows(struct lab_broken_shop *s, struct oltp_txn *t, struct lab_order_list *seen,
-                             struct seam_fault *f)
+static enum seam_status poll_rows(struct lab_broken_shop *s, struct oltp_txn *t,
+                                  struct lab_order_list *seen, struct seam_fault *f)
 {
     const struct seam_value above = seam_v_int((int64_t)s->highest);
     struct oltp_cursor *c = NULL;
@@ -104,10 +106,12 @@ static enum seam_status poll_by_id(struct lab_broken_shop *s, struct seam_fault 
     oltp_end(t);
     if (st == SEAM_OK && seen.count > 0) st = wal_flush(s->out, f);
     if (st != SEAM_OK || seen.count == 0) return st;
-    lab_broken_say(s, "the poller asks for ids above %" PRIu64 ", finds %zu and publishes up to %" PRIu64,
-               s->highest, seen.count, seen.id[seen.count - 1]);
+    lab_broken_say(
+        s, "the poller asks for ids above %" PRIu64 ", finds %zu and publishes up to %" PRIu64,
+        s->highest, seen.count, seen.id[seen.count - 1]);
     s->highest = seen.id[seen.count - 1];
-    SEAM_TRACE(s->trace, "lab", "poll", SEAM_TI("found", seen.count), SEAM_TI("highest", s->highest));
+    SEAM_TRACE(s->trace, "lab", "poll", SEAM_TI("found", seen.count),
+               SEAM_TI("highest", s->highest));
     return SEAM_OK;
 }
 
@@ -135,8 +139,7 @@ static enum seam_status relay_all(struct lab_broken_shop *s, struct seam_fault *
 {
     enum seam_status st = SEAM_OK;
 
-    while (st == SEAM_OK)
-        st = relay_step(s->relay, f);
+    while (st == SEAM_OK) st = relay_step(s->relay, f);
     return st == SEAM_END ? SEAM_OK : st;
 }
 
@@ -146,7 +149,8 @@ static void relay_stop(struct lab_broken_shop *s)
     s->relay = NULL;
 }
 
-static enum seam_status relay_arrived(struct lab_broken_shop *s, struct lab_order_list *out, struct seam_fault *f)
+static enum seam_status relay_arrived(struct lab_broken_shop *s, struct lab_order_list *out,
+                                      struct seam_fault *f)
 {
     struct stream_reader *r = NULL;
     struct stream_event e;
@@ -174,7 +178,8 @@ static void consumer_close(struct lab_broken_shop *s)
     relay_stop(s);
 }
 
-static enum seam_status read_position(struct lab_broken_shop *s, uint64_t *offset, struct seam_fault *f)
+static enum seam_status read_position(struct lab_broken_shop *s, uint64_t *offset,
+                                      struct seam_fault *f)
 {
     struct seam_file *file = NULL;
     uint8_t raw[8];
@@ -188,7 +193,8 @@ static enum seam_status read_position(struct lab_broken_shop *s, uint64_t *offse
     return st;
 }
 
-static enum seam_status save_position(struct lab_broken_shop *s, uint64_t offset, struct seam_fault *f)
+static enum seam_status save_position(struct lab_broken_shop *s, uint64_t offset,
+                                      struct seam_fault *f)
 {
     uint8_t raw[8];
     enum seam_status st;
@@ -232,7 +238,7 @@ static enum seam_status take_events(struct lab_broken_shop *s, uint64_t *next, s
     stream_reader_close(r);
     if (taken.count > 0)
         lab_broken_say(s, "the consumer reads %zu events, up to order %" PRIu64, taken.count,
-                   taken.id[taken.count - 1]);
+                       taken.id[taken.count - 1]);
     return st == SEAM_END ? SEAM_OK : st;
 }
 
@@ -268,8 +274,7 @@ static enum seam_status consumer_drain(struct lab_broken_shop *s, struct seam_fa
     bool more = true;
     enum seam_status st = SEAM_OK;
 
-    while (st == SEAM_OK && more)
-        st = consume(s, &more, f);
+    while (st == SEAM_OK && more) st = consume(s, &more, f);
     return st;
 }
 
@@ -302,7 +307,8 @@ struct lab_bronze {
     struct seam_fault *f;
 };
 
-static enum seam_status bronze_row(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status bronze_row(void *ctx, const struct seam_value *values, seam_lsn_t begin,
+                                   seam_lsn_t end)
 {
     const struct lab_bronze *b = ctx;
 
@@ -311,7 +317,8 @@ static enum seam_status bronze_row(void *ctx, const struct seam_value *values, s
 }
 
 /* Bronze keeps every change as it came, in the order in which it was appended. */
-static enum seam_status sink_arrived(struct lab_broken_shop *s, struct lab_order_list *out, struct seam_fault *f)
+static enum seam_status sink_arrived(struct lab_broken_shop *s, struct lab_order_list *out,
+                                     struct seam_fault *f)
 {
     struct columnar_reader *r = NULL;
     struct lab_bronze b = {.out = out, .f = f};
@@ -337,8 +344,8 @@ const struct lab_broken_ops *lab_broken_ops(enum lab_broken_way way)
                             out_arrived},
         [BROKEN_ACK_FIRST] = {"acknowledging before writing", consumer_open, NULL, consumer_turn,
                               consumer_drain, consumer_close, out_arrived},
-        [BROKEN_OFFSET_APART] = {"offset apart from its effect", consumer_open, NULL,
-                                 consumer_turn, consumer_drain, consumer_close, out_arrived},
+        [BROKEN_OFFSET_APART] = {"offset apart from its effect", consumer_open, NULL, consumer_turn,
+                                 consumer_drain, consumer_close, out_arrived},
         [BROKEN_NOT_RELAY] = {"the relay, to the stream", relay_start, NULL, relay_all, relay_all,
                               relay_stop, relay_arrived},
         [BROKEN_NOT_SINK] = {"the sink, to bronze", sink_start, NULL, sink_all, sink_all, sink_stop,

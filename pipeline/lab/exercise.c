@@ -20,10 +20,11 @@ static bool order_without_lines(const struct lab *l, struct lab_answer a, struct
     (void)a;
     seam_buf_printf(why, "At that LSN silver has %.0f order and %.0f line. ", orders, lines);
     if (orders == 1 && lines == 0) return true;
-    seam_buf_str(why, orders == 0 ? "That is before the order's own commit: step 1 shows the position "
-                               "just after its commit record."
-                             : "The line is there already: its commit has ended by then. Which "
-                               "LSNs lie between the two commits' ends?");
+    seam_buf_str(why, orders == 0
+                          ? "That is before the order's own commit: step 1 shows the position "
+                            "just after its commit record."
+                          : "The line is there already: its commit has ended by then. Which "
+                            "LSNs lie between the two commits' ends?");
     return false;
 }
 
@@ -39,7 +40,8 @@ static bool three_splits(const struct lab *l, struct lab_answer a, struct seam_b
         return false;
     }
     if (splits >= 3) return true;
-    seam_buf_str(why, "A key that arrives behind all others leaves a full page and starts an almost "
+    seam_buf_str(why,
+                 "A key that arrives behind all others leaves a full page and starts an almost "
                  "empty one, and that takes fifteen more keys to fill. Cut a page in the middle, "
                  "and both halves are half full already: where must the next keys fall?");
     return false;
@@ -51,13 +53,15 @@ static bool middle_cuts(const struct lab *l, struct lab_answer a, struct seam_bu
            least = figure(l, "fewest keys on a side");
 
     (void)a;
-    seam_buf_printf(why, "%.0f keys, %.0f leaf splits; the smaller half of the worst had %.0f keys. ",
-               keys, splits, least);
+    seam_buf_printf(why,
+                    "%.0f keys, %.0f leaf splits; the smaller half of the worst had %.0f keys. ",
+                    keys, splits, least);
     if (splits >= 5 && least >= 5) return true;
     if (splits < 5)
         seam_buf_str(why, "Five splits need more keys, or keys that fall into the fullest leaves.");
     else
-        seam_buf_str(why, "A newcomer at the edge of the tree is moved alone. Which page is at the edge "
+        seam_buf_str(why,
+                     "A newcomer at the edge of the tree is moved alone. Which page is at the edge "
                      "when a key is the greatest, or the least, so far? Begin with the extremes, "
                      "and let what follows fall between them.");
     return false;
@@ -70,9 +74,10 @@ static bool three_leaves(const struct lab *l, struct lab_answer a, struct seam_b
     (void)a;
     seam_buf_printf(why, "Rows of %u bytes: %.0f leaves. ", l->in.row_bytes, leaves);
     if (leaves == 3) return true;
-    seam_buf_str(why, leaves > 3 ? "Three leaves of 8 KiB, some 70 % full, share 17,000 bytes among 140 "
-                              "rows; each needs its key, a slot and a header besides its text."
-                            : "They fit in fewer: the rows may be larger.");
+    seam_buf_str(why, leaves > 3
+                          ? "Three leaves of 8 KiB, some 70 % full, share 17,000 bytes among 140 "
+                            "rows; each needs its key, a slot and a header besides its text."
+                          : "They fit in fewer: the rows may be larger.");
     return false;
 }
 
@@ -99,13 +104,14 @@ static bool acknowledged(const struct lab *l, struct lab_answer a, struct seam_b
 
     (void)a;
     seam_buf_printf(why, "The commit %s; of its three records %.0f are there after recovery. ",
-               ok ? "returned ok" : "did not return ok", kept > 0 ? kept : 0);
+                    ok ? "returned ok" : "did not return ok", kept > 0 ? kept : 0);
     if (ok && kept >= 3 && !acknowledged_at(l, l->in.cut - 1)) return true;
     if (ok && kept >= 3) {
         seam_buf_str(why, "So it is with the cut one call earlier.");
         return false;
     }
-    seam_buf_str(why, "A commit is a write and then a sync: calls 1 and 2 of the disk. It is promised "
+    seam_buf_str(why,
+                 "A commit is a write and then a sync: calls 1 and 2 of the disk. It is promised "
                  "when the sync has returned.");
     return false;
 }
@@ -116,10 +122,11 @@ static bool lost_written(const struct lab *l, struct lab_answer a, struct seam_b
            after = figure(l, "records after recovery");
 
     (void)a;
-    seam_buf_printf(why, "%.0f records before the cut, %.0f after recovery, %.0f torn bytes. ", before,
-               after, figure(l, "torn bytes"));
+    seam_buf_printf(why, "%.0f records before the cut, %.0f after recovery, %.0f torn bytes. ",
+                    before, after, figure(l, "torn bytes"));
     if (after == before - 1 && figure(l, "torn bytes") > 0) return true;
-    seam_buf_str(why, after >= before
+    seam_buf_str(why,
+                 after >= before
                      ? "The record that was only written survived this time. The disk decides by "
                        "lot: another seed is another lot."
                      : "It was lost without a torn tail: the disk kept nothing behind it.");
@@ -133,20 +140,20 @@ static bool one_group(const struct lab *l, struct lab_answer a, struct seam_buf 
 
     (void)a;
     seam_buf_printf(why, "%.0f of %.0f row groups read, %.0f row(s) answered. ", read, groups,
-               figure(l, "rows answered"));
+                    figure(l, "rows answered"));
     if (read == 1 && groups > 1 && figure(l, "groups skipped") == groups - 1 &&
         figure(l, "rows answered") > 0)
         return true;
-    seam_buf_str(why, read == 0 ? "Nothing was read: ask for something that is there."
-                           : "A group is skipped when its least and greatest value exclude it. "
-                             "Which columns are in the order the rows came in? Groups hold 4096.");
+    seam_buf_str(why, read == 0
+                          ? "Nothing was read: ask for something that is there."
+                          : "A group is skipped when its least and greatest value exclude it. "
+                            "Which columns are in the order the rows came in? Groups hold 4096.");
     return false;
 }
 
 static bool speaks_of_city(const char *sql)
 {
-    while (*sql != '\0' && strncasecmp(sql, "city", 4) != 0)
-        sql++;
+    while (*sql != '\0' && strncasecmp(sql, "city", 4) != 0) sql++;
     return *sql != '\0';
 }
 
@@ -154,13 +161,14 @@ static bool no_group(const struct lab *l, struct lab_answer a, struct seam_buf *
 {
     (void)a;
     seam_buf_printf(why, "%.0f of %.0f row groups read. ", figure(l, "groups read"),
-               figure(l, "groups"));
+                    figure(l, "groups"));
     if (speaks_of_city(l->in.sql)) {
         seam_buf_str(why, "But the condition is on the city, which step 4 gave away.");
         return false;
     }
     if (figure(l, "groups") > 0 && figure(l, "groups skipped") == figure(l, "groups")) return true;
-    seam_buf_str(why, "Ask for a value outside every group's least and greatest, which step 1 lists.");
+    seam_buf_str(why,
+                 "Ask for a value outside every group's least and greatest, which step 1 lists.");
     return false;
 }
 
@@ -174,9 +182,9 @@ static bool scattered_days(const struct lab *l, struct lab_answer a, struct seam
         return true;
     }
     seam_buf_printf(why,
-               "another number than %.0f. What are the least and the greatest day of 4096 "
-               "days drawn by lot out of 164?",
-               a.value);
+                    "another number than %.0f. What are the least and the greatest day of 4096 "
+                    "days drawn by lot out of 164?",
+                    a.value);
     return false;
 }
 
@@ -188,8 +196,9 @@ static bool one_term(const struct lab *l, struct lab_answer a, struct seam_buf *
     (void)a;
     seam_buf_printf(why, "%.0f different words became %.0f term(s). ", words, terms);
     if (words >= 4 && terms == 1) return true;
-    seam_buf_str(why, words < 4 ? "Use at least four different words."
-                           : "Stop words vanish and endings are cut off: look at step 1's terms.");
+    seam_buf_str(why, words < 4
+                          ? "Use at least four different words."
+                          : "Stop words vanish and endings are cut off: look at step 1's terms.");
     return false;
 }
 
@@ -198,15 +207,17 @@ static bool less_than_twice(const struct lab *l, struct lab_answer a, struct sea
     double often = figure(l, "times as often"), score = figure(l, "times the score");
 
     (void)a;
-    seam_buf_printf(why, "%.0f hits; one document has it %.1f times as often for %.2f times the score. ",
-               figure(l, "hits"), often, score);
+    seam_buf_printf(why,
+                    "%.0f hits; one document has it %.1f times as often for %.2f times the score. ",
+                    figure(l, "hits"), often, score);
     if (often >= 2 && score > 1 && score < 2) return true;
     if (figure(l, "hits") < 2)
         seam_buf_str(why, "At least two documents must have the word.");
     else if (often < 2)
         seam_buf_str(why, "Let one document repeat the word.");
     else
-        seam_buf_str(why, "A document twice as long weighs each word less. Keep the lengths equal: fill "
+        seam_buf_str(why,
+                     "A document twice as long weighs each word less. Keep the lengths equal: fill "
                      "the shorter one with other words.");
     return false;
 }
@@ -217,13 +228,13 @@ static bool least_ef(const struct lab *l, struct lab_answer a, struct seam_buf *
     double recall = figure(l, "recall"), promised = figure(l, "recall promised");
 
     (void)a;
-    seam_buf_printf(why, "efSearch %u: recall %.3f with %.1f distances a search. ", l->in.ef, recall,
-               figure(l, "distances"));
+    seam_buf_printf(why, "efSearch %u: recall %.3f with %.1f distances a search. ", l->in.ef,
+                    recall, figure(l, "distances"));
     if (recall >= promised && (double)l->in.ef == figure(l, "least efSearch")) return true;
     seam_buf_str(why, recall < promised
-                     ? "That misses the promise: a wider pool finds more."
-                     : "That keeps the promise, but a smaller one does too, with fewer "
-                       "distances.");
+                          ? "That misses the promise: a wider pool finds more."
+                          : "That keeps the promise, but a smaller one does too, with fewer "
+                            "distances.");
     return false;
 }
 
@@ -234,9 +245,10 @@ static bool misled(const struct lab *l, struct lab_answer a, struct seam_buf *wh
     (void)a;
     seam_buf_printf(why, "efSearch 3 finds %.0f of the 3 nearest, 32 finds %.0f. ", narrow, wide);
     if (narrow == 0 && wide == 3) return true;
-    seam_buf_str(why, narrow > 0 ? "The walk came to the right place. Put the query where clumps meet, "
-                              "or outside of them: the picture shows where (--html)."
-                            : "Not even the wide search finds them all there: move a little.");
+    seam_buf_str(why, narrow > 0
+                          ? "The walk came to the right place. Put the query where clumps meet, "
+                            "or outside of them: the picture shows where (--html)."
+                          : "Not even the wide search finds them all there: move a little.");
     return false;
 }
 
@@ -258,16 +270,17 @@ static bool repeats(const struct lab *l, struct lab_answer a, struct seam_buf *w
         seam_buf_printf(why, "it could not be played: %s", seam_status_name(st));
         return false;
     }
-    seam_buf_printf(why,
-               "The power went at call %u. With the offset apart %llu events came twice and %llu "
-               "were lost; with offset and effect in one step %llu and %llu. ",
-               l->in.cut, (unsigned long long)apart.repeated, (unsigned long long)apart.lost,
-               (unsigned long long)sink.repeated, (unsigned long long)sink.lost);
+    seam_buf_printf(
+        why,
+        "The power went at call %u. With the offset apart %llu events came twice and %llu "
+        "were lost; with offset and effect in one step %llu and %llu. ",
+        l->in.cut, (unsigned long long)apart.repeated, (unsigned long long)apart.lost,
+        (unsigned long long)sink.repeated, (unsigned long long)sink.lost);
     if (apart.repeated > 0 && sink.repeated + sink.lost == 0) return true;
     seam_buf_printf(why,
-               "The run makes %llu calls to the disk. The cut must fall behind the effect and "
-               "before the position that says so.",
-               (unsigned long long)apart.calls);
+                    "The run makes %llu calls to the disk. The cut must fall behind the effect and "
+                    "before the position that says so.",
+                    (unsigned long long)apart.calls);
     return false;
 }
 
@@ -278,10 +291,10 @@ static bool renamed(const struct lab *l, struct lab_answer a, struct seam_buf *w
 
     (void)a;
     seam_buf_printf(why, "The row store %s; the search for its old name finds %.0f. ",
-               price > 0 ? "has product 101" : "has no product 101", found);
+                    price > 0 ? "has product 101" : "has no product 101", found);
     if (price > 0 && found == 0) return true;
     seam_buf_str(why, price > 0 ? "The name had not changed yet. Step 1 lists the commits."
-                           : "Either it was not there yet, or it is deleted: look between.");
+                                : "Either it was not there yet, or it is deleted: look between.");
     return false;
 }
 
@@ -292,7 +305,8 @@ static bool first_cheaper(const struct lab *l, struct lab_answer a, struct seam_
     (void)a;
     seam_buf_printf(why, "Just before that LSN it costs %.2f, at it %.2f. ", before, price);
     if (price == 29.95 && before == 34.95) return true;
-    seam_buf_str(why, "A commit's LSN is the position just after its commit record: at it the change is "
+    seam_buf_str(why,
+                 "A commit's LSN is the position just after its commit record: at it the change is "
                  "seen, one byte before it is not.");
     return false;
 }
@@ -304,13 +318,13 @@ static bool meaning_helps(const struct lab *l, struct lab_answer a, struct seam_
 
     (void)a;
     seam_buf_printf(why,
-               "Product 101, a kettle: place %.0f by words, place %.0f by both (0: not among "
-               "the first five). ",
-               words, both);
+                    "Product 101, a kettle: place %.0f by words, place %.0f by both (0: not among "
+                    "the first five). ",
+                    words, both);
     if (words == 0 && both >= 1 && both <= 3) return true;
-    seam_buf_str(why, words > 0
-                     ? "The words alone find it: describe what it is for, not what it is called."
-                     : "Not near enough in meaning: stay with what people do with a kettle.");
+    seam_buf_str(
+        why, words > 0 ? "The words alone find it: describe what it is for, not what it is called."
+                       : "Not near enough in meaning: stay with what people do with a kettle.");
     return false;
 }
 
@@ -320,13 +334,14 @@ static bool no_meaning(const struct lab *l, struct lab_answer a, struct seam_buf
 
     (void)a;
     seam_buf_printf(why, "The meaning weighs %.2f; product 101 is at place %.0f. ", weight,
-               figure(l, "kettle's rank by both"));
+                    figure(l, "kettle's rank by both"));
     if (weight == 0 && figure(l, "kettle's rank by both") != 1 &&
         strstr(l->in.ask, "HK-1170") == NULL)
         return true;
-    seam_buf_str(why, weight > 0 ? "A code has digits and hyphens and is one word: `seam lab hybrid` "
-                              "step 7 asks for one."
-                            : "Ask for another product's code than that kettle's.");
+    seam_buf_str(why, weight > 0
+                          ? "A code has digits and hyphens and is one word: `seam lab hybrid` "
+                            "step 7 asks for one."
+                          : "Ask for another product's code than that kettle's.");
     return false;
 }
 
@@ -337,10 +352,10 @@ static bool invented(const struct lab *l, struct lab_answer a, struct seam_buf *
 
     (void)a;
     seam_buf_printf(why, "%.0f difference(s), the first called %s. ", n,
-               n > 0 ? reconcile_verdict_name((enum reconcile_verdict)verdict) : "nothing");
+                    n > 0 ? reconcile_verdict_name((enum reconcile_verdict)verdict) : "nothing");
     if (n == 1 && verdict == VERDICT_EXTRA) return true;
     seam_buf_str(why, n == 0 ? "The row says what silver says already."
-                        : "That customer exists in the source. Which one does not?");
+                             : "That customer exists in the source. Which one does not?");
     return false;
 }
 
@@ -357,9 +372,9 @@ static bool digests(const struct lab *l, struct lab_answer a, struct seam_buf *w
         return true;
     }
     seam_buf_printf(why,
-               "It was not %.0f. One digest of everything; sixteen below each that differs; "
-               "256 leaves are two levels below it.",
-               a.value);
+                    "It was not %.0f. One digest of everything; sixteen below each that differs; "
+                    "256 leaves are two levels below it.",
+                    a.value);
     return false;
 }
 
@@ -370,13 +385,14 @@ static bool only_verify(const struct lab *l, struct lab_answer a, struct seam_bu
 
     (void)a;
     seam_buf_printf(why, "verify %s, prove %s. ", verify ? "finds it" : "finds nothing",
-               prove ? "finds it" : "finds nothing");
+                    prove ? "finds it" : "finds nothing");
     if (strncmp(l->in.forge, "actor", 5) == 0) {
         seam_buf_str(why, "But the actor is the lab's own forgery: take another column.");
         return false;
     }
     if (verify && !prove) return true;
-    seam_buf_str(why, "prove folds rows into a state: which column of an event says nothing of it?");
+    seam_buf_str(why,
+                 "prove folds rows into a state: which column of an event says nothing of it?");
     return false;
 }
 
@@ -386,9 +402,10 @@ static bool both_find(const struct lab *l, struct lab_answer a, struct seam_buf 
 
     (void)a;
     seam_buf_printf(why, "verify %s, prove %s. ", verify ? "finds it" : "finds nothing",
-               prove ? "finds it" : "finds nothing");
+                    prove ? "finds it" : "finds nothing");
     if (verify && prove) return true;
-    seam_buf_str(why, "The fold must come out differently: an event says what was done (op: 1 insert, "
+    seam_buf_str(why,
+                 "The fold must come out differently: an event says what was done (op: 1 insert, "
                  "2 update, 3 delete) to which line.");
     return false;
 }
@@ -494,7 +511,6 @@ bool lab_exercise_check(const struct lab_exercise *e, const struct lab *l, struc
 {
     bool holds = e->judge(l, a, why);
 
-    while (why->size > 0 && why->data[why->size - 1] == ' ')
-        why->size--;
+    while (why->size > 0 && why->data[why->size - 1] == ' ') why->size--;
     return holds;
 }

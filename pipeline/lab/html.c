@@ -101,8 +101,7 @@ void lab_json(const struct lab *l, struct seam_buf *out)
         seam_jw_str(&w, s->story);
         seam_jw_key(&w, "lines");
         seam_jw_array(&w);
-        for (size_t j = 0; j < s->line_count; j++)
-            seam_jw_str(&w, s->lines[j].text);
+        for (size_t j = 0; j < s->line_count; j++) seam_jw_str(&w, s->lines[j].text);
         seam_jw_end_array(&w);
         seam_jw_key(&w, "changed"); /* positions in lines */
         seam_jw_array(&w);
@@ -111,8 +110,7 @@ void lab_json(const struct lab *l, struct seam_buf *out)
         seam_jw_end_array(&w);
         seam_jw_key(&w, "events");
         seam_jw_array(&w);
-        for (size_t j = 0; j < s->events_kept; j++)
-            seam_jw_str(&w, s->events[j]);
+        for (size_t j = 0; j < s->events_kept; j++) seam_jw_str(&w, s->events[j]);
         seam_jw_end_array(&w);
         seam_jw_key(&w, "event_count");
         seam_jw_uint(&w, s->event_count);
@@ -152,14 +150,14 @@ static bool is_wide(const char *svg)
 static void section(const struct lab_step *s, size_t i, struct seam_buf *out)
 {
     seam_buf_printf(out, "<section aria-labelledby=\"h%zu\"><h2 id=\"h%zu\" tabindex=\"-1\">%zu. ",
-               i + 1, i + 1, i + 1);
+                    i + 1, i + 1, i + 1);
     paper_page_words(out, s->title);
     seam_buf_str(out, "</h2>\n<p>");
     paper_page_words(out, s->story);
     seam_buf_str(out, "</p>\n");
     if (s->svg != NULL)
         seam_buf_printf(out, "<figure%s>%s</figure>\n", is_wide(s->svg) ? " class=\"wide\"" : "",
-                   s->svg);
+                        s->svg);
     if (s->line_count > 0)
         seam_buf_str(out, "<pre tabindex=\"0\" aria-label=\"The state after this step\">");
     for (size_t j = 0; j < s->line_count; j++) {
@@ -170,7 +168,7 @@ static void section(const struct lab_step *s, size_t i, struct seam_buf *out)
     if (s->line_count > 0) seam_buf_str(out, "</pre>\n");
     if (s->events_kept > 0)
         seam_buf_str(out, "<h3>What the store did, and where in the code</h3>\n"
-                     "<pre tabindex=\"0\" aria-label=\"Events\">");
+                          "<pre tabindex=\"0\" aria-label=\"Events\">");
     if (s->event_count > s->events_kept)
         seam_buf_printf(out, "%zu events, then\n", s->event_count - s->events_kept);
     for (size_t j = 0; j < s->events_kept; j++) {
@@ -187,7 +185,8 @@ static void section(const struct lab_step *s, size_t i, struct seam_buf *out)
 
 static void head(const char *title, struct seam_buf *out)
 {
-    seam_buf_str(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+    seam_buf_str(out,
+                 "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
                  "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<link "
                  "rel=\"icon\" href=\"data:,\">\n<title>");
     paper_page_words(out, title);
@@ -213,14 +212,14 @@ void lab_html(const struct lab *l, struct seam_buf *out)
     head(lab_kind_of(l)->title, out);
     seam_buf_str(out, "<p>");
     paper_page_words(out, lab_kind_of(l)->goal);
-    seam_buf_printf(out,
-               " Marked lines are new since the step before. The same in a terminal: <code>seam "
-               "lab %s</code>.</p>\n<div class=\"lab\">\n",
-               lab_kind_of(l)->name);
+    seam_buf_printf(
+        out,
+        " Marked lines are new since the step before. The same in a terminal: <code>seam "
+        "lab %s</code>.</p>\n<div class=\"lab\">\n",
+        lab_kind_of(l)->name);
     step_list(l, out);
     seam_buf_str(out, "<main>\n");
-    for (size_t i = 0; i < lab_count(l); i++)
-        section(lab_at(l, i), i, out);
+    for (size_t i = 0; i < lab_count(l); i++) section(lab_at(l, i), i, out);
     seam_buf_printf(
         out,
         "</main>\n</div>\n<nav id=\"bar\" hidden aria-label=\"Move between steps\">"
@@ -243,7 +242,8 @@ void lab_html_index(struct seam_buf *out)
     const struct lab_kind *kinds = lab_kinds(&n);
 
     head("Labs: step through every store", out);
-    seam_buf_str(out, "<main><table><thead><tr><th scope=\"col\">Lab</th><th scope=\"col\">What there "
+    seam_buf_str(out,
+                 "<main><table><thead><tr><th scope=\"col\">Lab</th><th scope=\"col\">What there "
                  "is to see</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < n; i++) {
         seam_buf_printf(out, "<tr><th scope=\"row\"><a href=\"%s.html\">", kinds[i].name);

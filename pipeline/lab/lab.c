@@ -75,20 +75,22 @@ const struct lab_step *lab_at(const struct lab *l, size_t i)
 }
 
 enum seam_status lab_play(const struct lab_kind *kind, const struct lab_input *in, struct lab **out,
-                     struct seam_fault *f)
+                          struct seam_fault *f)
 {
     struct lab *l = calloc(1, sizeof *l);
     enum seam_status st = SEAM_OK;
 
     if (l == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, kind->name, SEAM_FAULT_NO_OFFSET, "no memory for the lab");
+        return seam_fault_set(f, SEAM_NOMEM, kind->name, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the lab");
     l->kind = kind;
     l->in = *in;
     if (l->in.seed == 0) l->in.seed = 3;
     l->disk = seam_io_sim_new(l->in.seed);
     l->log = seam_trace_log_new(LAB_TRACE_MAX);
     if (l->disk == NULL || l->log == NULL)
-        st = seam_fault_set(f, SEAM_NOMEM, kind->name, SEAM_FAULT_NO_OFFSET, "no memory for the lab");
+        st = seam_fault_set(f, SEAM_NOMEM, kind->name, SEAM_FAULT_NO_OFFSET,
+                            "no memory for the lab");
     if (st == SEAM_OK) {
         l->io = seam_io_sim_io(l->disk);
         l->trace = seam_trace_log_trace(l->log);
@@ -187,8 +189,7 @@ static bool take_lines(struct lab *l, struct lab_step *s)
     struct lab_line *lines;
     size_t count = 0;
 
-    for (size_t i = 0; i < l->draw.size; i++)
-        count += l->draw.data[i] == '\n';
+    for (size_t i = 0; i < l->draw.size; i++) count += l->draw.data[i] == '\n';
     lines = seam_arena_alloc(&l->arena, (count + 2) * sizeof *lines);
     if (text == NULL || lines == NULL) return false;
     for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
@@ -238,7 +239,9 @@ enum seam_status lab_step(struct lab *l, const char *title, struct seam_fault *f
     l->new_picture = false;
     seam_buf_clear(&l->story);
     seam_buf_clear(&l->svg);
-    if (!ok) return seam_fault_set(f, SEAM_NOMEM, l->kind->name, SEAM_FAULT_NO_OFFSET, "no memory for a step");
+    if (!ok)
+        return seam_fault_set(f, SEAM_NOMEM, l->kind->name, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a step");
     l->steps[l->count++] = s;
     return SEAM_OK;
 }
@@ -257,8 +260,7 @@ void lab_measured(struct lab *l, const char *name, double value)
 {
     size_t i = 0;
 
-    while (i < l->figure_count && strcmp(l->figures[i].name, name) != 0)
-        i++;
+    while (i < l->figure_count && strcmp(l->figures[i].name, name) != 0) i++;
     assert(i < LAB_FIGURES_MAX);
     l->figures[i] = (struct lab_figure){name, value};
     if (i == l->figure_count) l->figure_count++;

@@ -17,8 +17,8 @@
 #include "engine/base/arena.h"
 #include "engine/base/buf.h"
 #include "engine/base/clock.h"
-#include "engine/io/io_sim.h"
 #include "engine/base/trace.h"
+#include "engine/io/io_sim.h"
 
 enum { LAB_KEYS_MAX = 512, LAB_DOCS_MAX = 64, LAB_VECTORS_MAX = 1000, LAB_EVENTS_SHOWN = 16 };
 enum { LAB_FIGURES_MAX = 16, LAB_ROW_BYTES_MAX = 2000, LAB_EF_MAX = 200 };
@@ -79,7 +79,7 @@ const struct lab_kind *lab_find(const char *name); /* NULL: there is none */
 
 /* Plays it to the end. SEAM_OK: *out is the caller's until lab_free. */
 SEAM_MUST_USE enum seam_status lab_play(const struct lab_kind *kind, const struct lab_input *in,
-                              struct lab **out, struct seam_fault *f);
+                                        struct lab **out, struct seam_fault *f);
 void lab_free(struct lab *l); /* accepts NULL */
 const struct lab_kind *lab_kind_of(const struct lab *l);
 size_t lab_count(const struct lab *l);
@@ -106,8 +106,8 @@ void lab_html_index(struct seam_buf *out); /* of NAME.html beside it */
 /* ---- for scenarios ---- */
 struct lab {
     struct seam_buf draw, story, svg; /* of the step being made: printed into, taken by lab_step */
-    bool new_picture;            /* ... its drawing goes on from none before: nothing in it is new */
-    struct seam_io *io;               /* the simulated disk */
+    bool new_picture;   /* ... its drawing goes on from none before: nothing in it is new */
+    struct seam_io *io; /* the simulated disk */
     struct seam_io_sim *disk;
     struct seam_clock_sim clock;
     struct seam_trace *trace;

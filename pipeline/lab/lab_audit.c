@@ -24,9 +24,8 @@ static enum seam_status draw_event(void *ctx, const struct audit_event *e)
     struct seam_buf *b = ctx;
 
     seam_buf_printf(b, "  version %" PRIu64 "  event %" PRIu64 "  LSN %5" PRIu64 "  %-13s  hash ",
-               e->version, e->number, e->lsn, audit_type_name(e->type));
-    for (int i = 0; i < 8; i++)
-        seam_buf_printf(b, "%02x", e->hash[i]);
+                    e->version, e->number, e->lsn, audit_type_name(e->type));
+    for (int i = 0; i < 8; i++) seam_buf_printf(b, "%02x", e->hash[i]);
     seam_buf_str(b, "...\n");
     return SEAM_OK;
 }
@@ -49,7 +48,7 @@ static void svg_events(struct lab *l, unsigned bad)
             continue;
         snprintf(notes[n], sizeof notes[n], "%u. %s", version, hash);
         list[n] = (struct lab_svg_station){names[n], notes[n], version == bad ? "hot" : "box",
-                                       version == bad};
+                                           version == bad};
         n++;
     }
     if (n > 0) lab_svg_chain(l, "The order's events, each hash made from the one before", list, n);
@@ -70,7 +69,8 @@ static enum seam_status draw(struct lab_audit_world *x, struct seam_fault *f)
     seam_buf_printf(b, "order %d\n", ORDER);
     if (st == SEAM_OK) st = audit_events(r, ORDER, draw_event, b, &why);
     if (st == SEAM_CORRUPT) {
-        seam_buf_printf(b, "  %s\n", seam_fault_text(&why, text, sizeof text)); /* verify says so, too */
+        seam_buf_printf(b, "  %s\n",
+                        seam_fault_text(&why, text, sizeof text)); /* verify says so, too */
         seam_fault_clear(&why);
         st = SEAM_OK;
     }
@@ -81,7 +81,7 @@ static enum seam_status draw(struct lab_audit_world *x, struct seam_fault *f)
     good = audit_verify(r, &checked, &why);
     if (good == SEAM_OK)
         seam_buf_printf(b, "verify: %" PRIu64 " events, every hash follows from the one before\n",
-                   checked);
+                        checked);
     else
         seam_buf_printf(b, "verify: %s\n", seam_fault_text(&why, text, sizeof text));
     if (good != SEAM_OK && strstr(text, ", event ") != NULL)
@@ -94,10 +94,10 @@ static enum seam_status draw(struct lab_audit_world *x, struct seam_fault *f)
     lab_measured(x->s.l, "prove finds it", good != SEAM_OK || proof.different > 0);
     if (good == SEAM_OK || good == SEAM_DRIFT)
         seam_buf_printf(b,
-                   "prove: %" PRIu64 " orders and %" PRIu64 " lines folded from %" PRIu64
-                   " events, compared with the row store AS OF LSN %" PRIu64 ": %" PRIu64
-                   " differ\n",
-                   proof.orders, proof.lines, proof.events, proof.lsn, proof.different);
+                        "prove: %" PRIu64 " orders and %" PRIu64 " lines folded from %" PRIu64
+                        " events, compared with the row store AS OF LSN %" PRIu64 ": %" PRIu64
+                        " differ\n",
+                        proof.orders, proof.lines, proof.events, proof.lsn, proof.different);
     else
         seam_buf_printf(b, "prove: %s\n", seam_fault_text(&why, text, sizeof text));
     seam_buf_free(&difference);
@@ -115,36 +115,39 @@ static enum seam_status step(struct lab_audit_world *x, const char *title, struc
 static enum seam_status live(struct lab_audit_world *x, struct seam_fault *f)
 {
     seam_lsn_t lsn;
-    enum seam_status st = lab_shop_put(&x->s, "orders",
-                              "{\"order_id\":7,\"customer_id\":1,\"status\":\"placed\",\"placed_"
-                              "at\":\"2026-01-01T09:00:00Z\"}",
-                              &lsn, f);
+    enum seam_status st =
+        lab_shop_put(&x->s, "orders",
+                     "{\"order_id\":7,\"customer_id\":1,\"status\":\"placed\",\"placed_"
+                     "at\":\"2026-01-01T09:00:00Z\"}",
+                     &lsn, f);
 
     if (st == SEAM_OK)
         st = lab_shop_put(&x->s, "order_lines",
-                      "{\"order_id\":7,\"line_no\":1,\"product_id\":101,\"quantity\":2,\"unit_"
-                      "price\":\"34.95\"}",
-                      &lsn, f);
-    seam_buf_str(&x->s.l->story, "An order is placed and gets a line. The audit sink turned the two "
-                            "changes into events. An event's hash covers the hash before it and "
-                            "its own bytes: a chain for each order, from nothing.");
+                          "{\"order_id\":7,\"line_no\":1,\"product_id\":101,\"quantity\":2,\"unit_"
+                          "price\":\"34.95\"}",
+                          &lsn, f);
+    seam_buf_str(&x->s.l->story,
+                 "An order is placed and gets a line. The audit sink turned the two "
+                 "changes into events. An event's hash covers the hash before it and "
+                 "its own bytes: a chain for each order, from nothing.");
     if (st == SEAM_OK) st = step(x, "An order is placed", f);
     if (st == SEAM_OK)
         st = lab_shop_put(&x->s, "orders",
-                      "{\"order_id\":7,\"customer_id\":1,\"status\":\"shipped\",\"placed_at\":"
-                      "\"2026-01-01T09:00:00Z\"}",
-                      &lsn, f);
-    seam_buf_str(&x->s.l->story,
-            "It is shipped: the row store changes its one row, the audit appends a third event. "
-            "The present state is a fold over the events; "
-            "prove folds every order and compares with the row store at the same LSN.");
+                          "{\"order_id\":7,\"customer_id\":1,\"status\":\"shipped\",\"placed_at\":"
+                          "\"2026-01-01T09:00:00Z\"}",
+                          &lsn, f);
+    seam_buf_str(
+        &x->s.l->story,
+        "It is shipped: the row store changes its one row, the audit appends a third event. "
+        "The present state is a fold over the events; "
+        "prove folds every order and compares with the row store at the same LSN.");
     if (st == SEAM_OK) st = step(x, "It is shipped", f);
     return st;
 }
 
 /* COLUMN=VALUE; NULL: who did it. */
-static enum seam_status forge(const struct seam_schema *s, const char *what, struct seam_value *values,
-                         struct seam_fault *f)
+static enum seam_status forge(const struct seam_schema *s, const char *what,
+                              struct seam_value *values, struct seam_fault *f)
 {
     const char *word = what != NULL ? what : "actor=mallory";
     size_t n = strcspn(word, "=");
@@ -154,15 +157,15 @@ static enum seam_status forge(const struct seam_schema *s, const char *what, str
     snprintf(name, sizeof name, "%.*s", (int)n, word);
     column = seam_schema_column(s, name);
     if (column < 0 || word[n] != '=')
-        return seam_fault_set(f, SEAM_INVALID, "--forge", SEAM_FAULT_NO_OFFSET,
-                         "'%s' is no COLUMN=VALUE of an event; try type=4, op=3, actor=mallory",
-                         word);
+        return seam_fault_set(
+            f, SEAM_INVALID, "--forge", SEAM_FAULT_NO_OFFSET,
+            "'%s' is no COLUMN=VALUE of an event; try type=4, op=3, actor=mallory", word);
     word += n + 1;
     return seam_value_parse(word, strlen(word), s->columns[column].type, s->columns[column].scale,
-                       &values[column]) == SEAM_OK
+                            &values[column]) == SEAM_OK
                ? SEAM_OK
-               : seam_fault_set(f, SEAM_INVALID, "--forge", SEAM_FAULT_NO_OFFSET, "'%s' is no %s", word,
-                           seam_value_type_name(s->columns[column].type));
+               : seam_fault_set(f, SEAM_INVALID, "--forge", SEAM_FAULT_NO_OFFSET, "'%s' is no %s",
+                                word, seam_value_type_name(s->columns[column].type));
 }
 
 /* Someone with access to the audit's own tables rewrites an event. Every page is written with right
@@ -211,17 +214,19 @@ enum seam_status lab_play_audit(struct lab *l, struct seam_fault *f)
     if (st == SEAM_OK) st = platform_sink_path(&x.s.p, "audit", x.dir, f);
     if (st == SEAM_OK) st = live(&x, f);
     if (st == SEAM_OK) st = lab_shop_delete(&x.s, "orders", ORDER, &lsn, f);
-    seam_buf_str(&l->story, "The order's row is deleted. The row store has forgotten it; the audit has "
-                       "one event more. Nothing here is ever changed or removed.");
+    seam_buf_str(&l->story,
+                 "The order's row is deleted. The row store has forgotten it; the audit has "
+                 "one event more. Nothing here is ever changed or removed.");
     if (st == SEAM_OK) st = step(&x, "The row is gone, its history is not", f);
     if (st == SEAM_OK) st = tamper(&x, f);
     if (st == SEAM_OK) st = draw(&x, f);
-    seam_buf_str(&l->story, "Someone rewrites event 2 (who did it, or what --forge says), through "
-                       "the store itself: every page has its right checksum. But the event's hash "
-                       "no longer follows from "
-                       "its bytes, and verify names the first event that is not what was written. "
-                       "To hide it, every later hash, the head and the Merkle root "
-                       "that others may have kept would have to change too.");
+    seam_buf_str(&l->story,
+                 "Someone rewrites event 2 (who did it, or what --forge says), through "
+                 "the store itself: every page has its right checksum. But the event's hash "
+                 "no longer follows from "
+                 "its bytes, and verify names the first event that is not what was written. "
+                 "To hide it, every later hash, the head and the Merkle root "
+                 "that others may have kept would have to change too.");
     if (st == SEAM_OK) st = lab_step(l, "Tampering shows", f);
     lab_shop_close(&x.s);
     return st;

@@ -32,7 +32,8 @@ static enum seam_status draw_tree(struct lab_btree_world *w, struct seam_fault *
     return st;
 }
 
-static enum seam_status tree_step(struct lab_btree_world *w, const char *title, struct seam_fault *f)
+static enum seam_status tree_step(struct lab_btree_world *w, const char *title,
+                                  struct seam_fault *f)
 {
     enum seam_status st = draw_tree(w, f);
 
@@ -57,7 +58,8 @@ static enum seam_status put(struct lab_btree_world *w, int64_t id, struct seam_f
     return st;
 }
 
-static enum seam_status del(struct lab_btree_world *w, int64_t from, int64_t to, struct seam_fault *f)
+static enum seam_status del(struct lab_btree_world *w, int64_t from, int64_t to,
+                            struct seam_fault *f)
 {
     struct oltp_txn *t = NULL;
     enum seam_status st = oltp_write_begin(w->db, &t, f);
@@ -96,9 +98,9 @@ static enum seam_status begin(struct lab_btree_world *w, struct seam_fault *f)
             oltp_end(t);
     }
     seam_buf_str(&w->l->story,
-            "A table with nothing in it has no page at all. Its name and columns are rows "
-            "themselves, in the "
-            "catalogue's own tree, so making a table was a transaction like any other.");
+                 "A table with nothing in it has no page at all. Its name and columns are rows "
+                 "themselves, in the "
+                 "catalogue's own tree, so making a table was a transaction like any other.");
     return st == SEAM_OK ? tree_step(w, "An empty table", f) : st;
 }
 
@@ -132,14 +134,14 @@ static unsigned count_leaves(const char *tree)
 {
     unsigned n = 0;
 
-    for (const char *p = tree; (p = strstr(p, " leaf ")) != NULL; p++)
-        n++;
+    for (const char *p = tree; (p = strstr(p, " leaf ")) != NULL; p++) n++;
     return n;
 }
 
 /* The keys, one transaction each; a step at the first split, when the root rises, and at the end.
  */
-static enum seam_status grow(struct lab_btree_world *w, const int64_t *keys, size_t n, struct seam_fault *f)
+static enum seam_status grow(struct lab_btree_world *w, const int64_t *keys, size_t n,
+                             struct seam_fault *f)
 {
     static const char *const titles[] = {"The first page is full: it splits", "Another page splits",
                                          "And another"};
@@ -162,23 +164,24 @@ static enum seam_status grow(struct lab_btree_world *w, const int64_t *keys, siz
         e = lab_event(w->l, "page_split", 0);
         if (st != SEAM_OK || e == NULL || splits >= SEAM_ARRAY_LEN(titles)) continue;
         seam_buf_printf(&w->l->story,
-                   "Key %" PRId64 " did not fit. Page %" PRId64 " kept %" PRId64
-                   " keys and page %" PRId64 " took %" PRId64 "; "
-                   "a separator goes up. %s",
-                   keys[i], lab_arg(e, "page"), lab_arg(e, "left_keys"), lab_arg(e, "new"),
-                   lab_arg(e, "right_keys"),
-                   how_cut(lab_arg(e, "left_keys"), lab_arg(e, "right_keys")));
+                        "Key %" PRId64 " did not fit. Page %" PRId64 " kept %" PRId64
+                        " keys and page %" PRId64 " took %" PRId64 "; "
+                        "a separator goes up. %s",
+                        keys[i], lab_arg(e, "page"), lab_arg(e, "left_keys"), lab_arg(e, "new"),
+                        lab_arg(e, "right_keys"),
+                        how_cut(lab_arg(e, "left_keys"), lab_arg(e, "right_keys")));
         if (lab_event(w->l, "root_split", 0) != NULL)
             seam_buf_str(&w->l->story, " The root was that page, so a new root rises above both: a "
-                                  "B+tree grows at the top.");
+                                       "B+tree grows at the top.");
         st = tree_step(w, titles[splits++], f);
     }
     if (st != SEAM_OK) return st;
-    seam_buf_printf(&w->l->story,
-               "All %zu puts are done, each in a transaction of its own (a key that comes twice is "
-               "replaced). Every leaf is equally far "
-               "from the root.",
-               n);
+    seam_buf_printf(
+        &w->l->story,
+        "All %zu puts are done, each in a transaction of its own (a key that comes twice is "
+        "replaced). Every leaf is equally far "
+        "from the root.",
+        n);
     st = draw_tree(w, f);
     lab_measured(w->l, "keys", (double)n);
     lab_measured(w->l, "leaf splits", w->splits);
@@ -194,14 +197,15 @@ static enum seam_status checkpoint(struct lab_btree_world *w, int64_t key, struc
     const struct seam_trace_event *e = lab_event(w->l, "checkpoint", 0);
 
     w->before = oltp_lsn(w->db);
-    seam_buf_printf(&w->l->story,
-               "Until now the page file held nothing: commits went to the log alone. The "
-               "checkpoint wrote the changed "
-               "pages and flipped a meta page to LSN %" PRId64
-               "; recovery would replay the log after that and nothing "
-               "before it. A leaf as it stands in the file: header, slots with four bytes of each "
-               "key, cells.",
-               lab_arg(e, "lsn"));
+    seam_buf_printf(
+        &w->l->story,
+        "Until now the page file held nothing: commits went to the log alone. The "
+        "checkpoint wrote the changed "
+        "pages and flipped a meta page to LSN %" PRId64
+        "; recovery would replay the log after that and nothing "
+        "before it. A leaf as it stands in the file: header, slots with four bytes of each "
+        "key, cells.",
+        lab_arg(e, "lsn"));
     for (uint32_t page = 2; st == SEAM_OK && page < 8; page++) {
         struct seam_buf one = {0};
         char *cut;
@@ -210,10 +214,9 @@ static enum seam_status checkpoint(struct lab_btree_world *w, int64_t key, struc
         if (st == SEAM_OK && strstr(seam_buf_cstr(&one), "leaf") != NULL &&
             strstr(seam_buf_cstr(&one), "of table 1\n") != NULL) {
             cut = strchr((char *)one.data, '\n');
-            for (int lines = 0; cut != NULL && lines < 12; lines++)
-                cut = strchr(cut + 1, '\n');
+            for (int lines = 0; cut != NULL && lines < 12; lines++) cut = strchr(cut + 1, '\n');
             seam_buf_append(&w->l->draw, one.data,
-                       cut != NULL ? (size_t)(cut - (char *)one.data) + 1 : one.size);
+                            cut != NULL ? (size_t)(cut - (char *)one.data) + 1 : one.size);
             page = 8;
         }
         seam_buf_free(&one);
@@ -221,16 +224,17 @@ static enum seam_status checkpoint(struct lab_btree_world *w, int64_t key, struc
     if (st == SEAM_OK) st = lab_step(w->l, "A checkpoint", f);
     if (st == SEAM_OK) st = put(w, key, f);
     seam_buf_printf(&w->l->story,
-               "Key %" PRId64 " again. Its leaf belongs to the checkpoint, so it may not be "
-               "changed in place: it was copied, "
-               "and so was every page above it up to the root (page_copied). The pages of the "
-               "checkpoint still stand, "
-               "whole: that is what a reader, a backup or AS OF holds on to.",
-               key);
+                    "Key %" PRId64 " again. Its leaf belongs to the checkpoint, so it may not be "
+                    "changed in place: it was copied, "
+                    "and so was every page above it up to the root (page_copied). The pages of the "
+                    "checkpoint still stand, "
+                    "whole: that is what a reader, a backup or AS OF holds on to.",
+                    key);
     return st == SEAM_OK ? tree_step(w, "After a checkpoint, a change copies its path", f) : st;
 }
 
-static enum seam_status shrink(struct lab_btree_world *w, const int64_t *keys, size_t n, struct seam_fault *f)
+static enum seam_status shrink(struct lab_btree_world *w, const int64_t *keys, size_t n,
+                               struct seam_fault *f)
 {
     int64_t lo = keys[0], hi = keys[0];
     enum seam_status st;
@@ -242,10 +246,10 @@ static enum seam_status shrink(struct lab_btree_world *w, const int64_t *keys, s
     if (hi - lo > 100000) hi = lo + 100000;
     st = del(w, lo + (hi - lo) / 8, hi, f);
     seam_buf_printf(&w->l->story,
-               "One transaction deletes every key from %" PRId64
-               " on. Pages that fall too low are joined with a neighbour "
-               "(page_merge), and a root left with a single child would give up its place.",
-               lo + (hi - lo) / 8);
+                    "One transaction deletes every key from %" PRId64
+                    " on. Pages that fall too low are joined with a neighbour "
+                    "(page_merge), and a root left with a single child would give up its place.",
+                    lo + (hi - lo) / 8);
     return st == SEAM_OK ? tree_step(w, "Deleting: pages merge", f) : st;
 }
 
@@ -266,10 +270,10 @@ static enum seam_status look_back(struct lab_btree_world *w, struct seam_fault *
     oltp_end(t);
     oltp_close(then, NULL);
     seam_buf_printf(&w->l->story,
-               "A second handle opens the same folder AS OF LSN %" PRIu64
-               ": every deleted row is there. It reads the "
-               "checkpoint's pages, which nobody overwrote.",
-               w->before);
+                    "A second handle opens the same folder AS OF LSN %" PRIu64
+                    ": every deleted row is there. It reads the "
+                    "checkpoint's pages, which nobody overwrote.",
+                    w->before);
     return st == SEAM_OK ? lab_step(w->l, "As it was", f) : st;
 }
 

@@ -28,7 +28,8 @@ struct lab_columnar_world {
     struct columnar_query_stats last; /* of the query asked last */
 };
 
-static enum seam_status put(struct lab_columnar_world *x, struct seam_rng *rng, int64_t id, seam_lsn_t lsn, struct seam_fault *f)
+static enum seam_status put(struct lab_columnar_world *x, struct seam_rng *rng, int64_t id,
+                            seam_lsn_t lsn, struct seam_fault *f)
 {
     static const char *const cities[] = {"Braga", "Coimbra", "Faro", "Lisbon", "Porto"};
     char voucher[20];
@@ -56,10 +57,9 @@ static void svg_chunks(struct lab *l)
     struct seam_buf *b = &l->svg;
     unsigned group = 0, groups = 0;
 
-    for (const char *p = text; (p = strstr(p, "\ngroup ")) != NULL; p++)
-        groups++;
+    for (const char *p = text; (p = strstr(p, "\ngroup ")) != NULL; p++) groups++;
     paper_svg_begin(b, LEFT + COLUMNS * CELL_W + 10, TOP + groups * CELL_H + 10,
-              "Bits a value of each column in each row group, and the encoding chosen");
+                    "Bits a value of each column in each row group, and the encoding chosen");
     for (int i = 0; i < COLUMNS; i++)
         paper_svg_words(b, "", LEFT + i * CELL_W + 4, TOP - 12, "%s", names[i]);
     paper_svg_words(b, "dim", 10, TOP - 12, "bits a value");
@@ -81,7 +81,7 @@ static void svg_chunks(struct lab *l)
         y = TOP + group * (double)CELL_H;
         if (strncmp(kind, "text-", 5) == 0) snprintf(how, sizeof how, "%s", kind + 5);
         paper_svg_box(b, "fill", x, y, (CELL_W - 6) * (bits < BITS_FULL ? bits / BITS_FULL : 1),
-                CELL_H - 6);
+                      CELL_H - 6);
         paper_svg_box(b, "box", x, y, CELL_W - 6, CELL_H - 6);
         paper_svg_words(b, "dim", x + 4, y + 19, "%.2f %s", bits, how);
     }
@@ -95,7 +95,8 @@ static void svg_groups(struct lab *l, const struct columnar_query_stats *s)
     struct seam_buf *b = &l->svg;
     unsigned n = s->groups_total < MOST ? (unsigned)s->groups_total : MOST;
 
-    paper_svg_begin(b, LEFT * 2 + n * STEP, HIGH + 20, "Row groups: which were read and which skipped");
+    paper_svg_begin(b, LEFT * 2 + n * STEP, HIGH + 20,
+                    "Row groups: which were read and which skipped");
     for (unsigned g = 0; g < n; g++) {
         bool skipped = s->groups_read == 0;
 
@@ -109,7 +110,8 @@ static void svg_groups(struct lab *l, const struct columnar_query_stats *s)
 }
 
 /* Every file of the folder with the given ending, explained by the store. */
-static enum seam_status draw_files(struct lab_columnar_world *x, const char *ending, struct seam_fault *f)
+static enum seam_status draw_files(struct lab_columnar_world *x, const char *ending,
+                                   struct seam_fault *f)
 {
     struct seam_io_list names = {0};
     char path[SEAM_PATH_MAX_BYTES];
@@ -133,11 +135,11 @@ static void draw_table(struct lab_columnar_world *x)
 
     columnar_table_info(x->r, 0, &info);
     seam_buf_printf(&x->l->draw,
-               "table sales: %" PRIu64 " rows live, %" PRIu64 " versions, %" PRIu64
-               " of them in the journal's tail; "
-               "%" PRIu64 " files, %" PRIu64 " row groups, applied LSN %" PRIu64 "\n",
-               info.rows, info.versions, info.tail_rows, info.files, info.row_groups,
-               columnar_applied(x->r));
+                    "table sales: %" PRIu64 " rows live, %" PRIu64 " versions, %" PRIu64
+                    " of them in the journal's tail; "
+                    "%" PRIu64 " files, %" PRIu64 " row groups, applied LSN %" PRIu64 "\n",
+                    info.rows, info.versions, info.tail_rows, info.files, info.row_groups,
+                    columnar_applied(x->r));
 }
 
 static void to_draw(void *ctx, const char *s, size_t n)
@@ -158,7 +160,8 @@ static enum seam_status ask(struct lab_columnar_world *x, const char *text, stru
     enum seam_status st = columnar_sql_prepare(&env, text, strlen(text), &arena, &q, f);
 
     if (st == SEAM_OK)
-        st = columnar_sql_printer_new(COLUMNAR_SQL_TABLE, q.columns, q.n_columns, 10, to_draw, &x->l->draw, &out, f);
+        st = columnar_sql_printer_new(COLUMNAR_SQL_TABLE, q.columns, q.n_columns, 10, to_draw,
+                                      &x->l->draw, &out, f);
     seam_buf_printf(&x->l->draw, "> %s\n", text);
     if (st == SEAM_OK) {
         enum seam_status finish;
@@ -168,16 +171,17 @@ static enum seam_status ask(struct lab_columnar_world *x, const char *text, stru
         if (st == SEAM_OK) st = finish;
     }
     seam_buf_printf(&x->l->draw,
-               "read %" PRIu64 " of %" PRIu64 " row groups, %" PRIu64 " of %" PRIu64
-               " vectors, %" PRIu64 " of %" PRIu64 " bytes\n",
-               s.groups_read, s.groups_total, s.vectors_read, s.vectors_total, s.bytes_read,
-               s.bytes_total);
+                    "read %" PRIu64 " of %" PRIu64 " row groups, %" PRIu64 " of %" PRIu64
+                    " vectors, %" PRIu64 " of %" PRIu64 " bytes\n",
+                    s.groups_read, s.groups_total, s.vectors_read, s.vectors_total, s.bytes_read,
+                    s.bytes_total);
     x->last = s;
     seam_arena_free(&arena);
     return st;
 }
 
-static enum seam_status load(struct lab_columnar_world *x, struct seam_rng *rng, struct seam_fault *f)
+static enum seam_status load(struct lab_columnar_world *x, struct seam_rng *rng,
+                             struct seam_fault *f)
 {
     struct columnar_options o = {.clock = &x->l->clock.clock,
                                  .trace = x->l->trace,
@@ -188,22 +192,22 @@ static enum seam_status load(struct lab_columnar_world *x, struct seam_rng *rng,
 
     if (st == SEAM_OK) st = columnar_open_writer(x->l->io, dir, &o, &x->w, f);
     if (st == SEAM_OK) st = columnar_define_table(x->w, &s, NULL, f);
-    for (int64_t id = 0; st == SEAM_OK && id < ROWS; id++)
-        st = put(x, rng, id, 100, f);
+    for (int64_t id = 0; st == SEAM_OK && id < ROWS; id++) st = put(x, rng, id, 100, f);
     if (st == SEAM_OK) st = columnar_publish(x->w, 100, seam_clock_wall_us(&x->l->clock.clock), f);
     seam_schema_free(&s);
     if (st == SEAM_OK) st = columnar_open_reader(x->l->io, dir, &o, &x->r, f);
     if (st == SEAM_OK) st = draw_files(x, ".col", f);
     svg_chunks(x->l);
-    seam_buf_printf(&x->l->story,
-               "%d rows were gathered in memory, column by column, and published at LSN 100 as one "
-               "file. Each chunk (a column "
-               "of a row group) tried its encodings and took the smallest: look at the days "
-               "(sorted, few), the cities (a "
-               "dictionary of five), the amounts (bit-packed) and the vouchers (random text, which "
-               "nothing helps). Column 0 "
-               "is the LSN itself: constant.",
-               ROWS);
+    seam_buf_printf(
+        &x->l->story,
+        "%d rows were gathered in memory, column by column, and published at LSN 100 as one "
+        "file. Each chunk (a column "
+        "of a row group) tried its encodings and took the smallest: look at the days "
+        "(sorted, few), the cities (a "
+        "dictionary of five), the amounts (bit-packed) and the vouchers (random text, which "
+        "nothing helps). Column 0 "
+        "is the LSN itself: constant.",
+        ROWS);
     return st == SEAM_OK ? lab_step(x->l, "Publishing: each chunk chooses its encoding", f) : st;
 }
 
@@ -213,17 +217,16 @@ static enum seam_status own_query(struct lab_columnar_world *x, struct seam_faul
     size_t skipped = 0;
 
     if (st != SEAM_OK) return st;
-    while (lab_event(x->l, "group_skipped", skipped) != NULL)
-        skipped++;
+    while (lab_event(x->l, "group_skipped", skipped) != NULL) skipped++;
     lab_measured(x->l, "groups skipped", (double)skipped);
     svg_groups(x->l, &x->last);
     lab_measured(x->l, "groups", (double)x->last.groups_total);
     lab_measured(x->l, "groups read", (double)x->last.groups_read);
     lab_measured(x->l, "rows answered", (double)x->last.rows_out);
     seam_buf_printf(&x->l->story,
-               "Your query read %" PRIu64 " of %" PRIu64 " row groups and answered %" PRIu64
-               " row(s).",
-               x->last.groups_read, x->last.groups_total, x->last.rows_out);
+                    "Your query read %" PRIu64 " of %" PRIu64 " row groups and answered %" PRIu64
+                    " row(s).",
+                    x->last.groups_read, x->last.groups_total, x->last.rows_out);
     return lab_step(x->l, "Your query", f);
 }
 
@@ -234,8 +237,9 @@ static enum seam_status queries(struct lab_columnar_world *x, struct seam_fault 
         "SELECT city, count(*) AS n, sum(amount) AS total FROM sales GROUP BY city ORDER BY city",
         f);
 
-    seam_buf_str(&x->l->story, "Two columns are asked for, so two are read; the vouchers, most of the "
-                          "file, are not touched.");
+    seam_buf_str(&x->l->story,
+                 "Two columns are asked for, so two are read; the vouchers, most of the "
+                 "file, are not touched.");
     svg_groups(x->l, &x->last);
     if (st == SEAM_OK) st = lab_step(x->l, "A query reads only its columns", f);
     if (st == SEAM_OK)
@@ -244,34 +248,37 @@ static enum seam_status queries(struct lab_columnar_world *x, struct seam_fault 
                  "AND day < '2025-05-25'",
                  f);
     lab_measured(x->l, "groups read for the range of days", (double)x->last.groups_read);
-    seam_buf_str(&x->l->story, "Each row group, and each vector of 2,048 rows in it, keeps its least "
-                          "and greatest value. Rows came by day, so a "
-                          "range of days excludes most groups by their statistics alone "
-                          "(group_skipped): they are not read at all.");
+    seam_buf_str(&x->l->story,
+                 "Each row group, and each vector of 2,048 rows in it, keeps its least "
+                 "and greatest value. Rows came by day, so a "
+                 "range of days excludes most groups by their statistics alone "
+                 "(group_skipped): they are not read at all.");
     svg_groups(x->l, &x->last);
     if (st == SEAM_OK) st = lab_step(x->l, "Pruning: groups that cannot match are not read", f);
     if (st == SEAM_OK) st = ask(x, "SELECT count(*) AS n FROM sales WHERE city = 'Aveiro'", f);
-    seam_buf_str(&x->l->story, "No such city. It sorts before every city there is, so the statistics "
-                          "exclude every group: the answer is zero "
-                          "without reading a value.");
+    seam_buf_str(&x->l->story,
+                 "No such city. It sorts before every city there is, so the statistics "
+                 "exclude every group: the answer is zero "
+                 "without reading a value.");
     svg_groups(x->l, &x->last);
     if (st == SEAM_OK) st = lab_step(x->l, "An answer without reading", f);
     return st == SEAM_OK && x->l->in.sql != NULL ? own_query(x, f) : st;
 }
 
-static enum seam_status versions(struct lab_columnar_world *x, struct seam_rng *rng, struct seam_fault *f)
+static enum seam_status versions(struct lab_columnar_world *x, struct seam_rng *rng,
+                                 struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
-    for (int64_t id = 0; st == SEAM_OK && id < 5; id++)
-        st = put(x, rng, id, 200, f);
+    for (int64_t id = 0; st == SEAM_OK && id < 5; id++) st = put(x, rng, id, 200, f);
     if (st == SEAM_OK) st = columnar_publish(x->w, 200, seam_clock_wall_us(&x->l->clock.clock), f);
     if (st == SEAM_OK) st = columnar_refresh(x->r, NULL, f);
     if (st == SEAM_OK) draw_table(x);
     if (st == SEAM_OK) st = draw_files(x, ".log", f);
-    seam_buf_str(&x->l->story, "Five rows change at LSN 200. A publication this small is one record in "
-                          "the journal and one sync: a few rows are "
-                          "never worth a file. The old versions stay in their file, ended at 200.");
+    seam_buf_str(&x->l->story,
+                 "Five rows change at LSN 200. A publication this small is one record in "
+                 "the journal and one sync: a few rows are "
+                 "never worth a file. The old versions stay in their file, ended at 200.");
     if (st == SEAM_OK) st = lab_step(x->l, "A small change goes to the journal", f);
     if (st == SEAM_OK)
         st = ask(x, "SELECT id, city, amount, _begin_lsn FROM sales WHERE id < 3 ORDER BY id", f);
@@ -280,9 +287,10 @@ static enum seam_status versions(struct lab_columnar_world *x, struct seam_rng *
             x,
             "SELECT id, city, amount, _begin_lsn FROM sales AS OF LSN 100 WHERE id < 3 ORDER BY id",
             f);
-    seam_buf_str(&x->l->story, "The same rows now, and AS OF LSN 100. A version is seen when begin <= "
-                          "LSN < end, so time travel is exact to the "
-                          "commit and needs no old files.");
+    seam_buf_str(&x->l->story,
+                 "The same rows now, and AS OF LSN 100. A version is seen when begin <= "
+                 "LSN < end, so time travel is exact to the "
+                 "commit and needs no old files.");
     return st == SEAM_OK ? lab_step(x->l, "As of an LSN", f) : st;
 }
 

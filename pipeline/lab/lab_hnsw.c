@@ -46,13 +46,11 @@ static void scatter(struct lab *l, float *rows, float *query)
 
     seam_rng_seed(&rng, l->in.seed);
     for (int i = 0; i < CLUMPS; i++)
-        for (int j = 0; j < 2; j++)
-            centre[i][j] = (float)(0.15 + 0.7 * seam_rng_double(&rng));
+        for (int j = 0; j < 2; j++) centre[i][j] = (float)(0.15 + 0.7 * seam_rng_double(&rng));
     for (int i = 0; i < POINTS; i++)
         for (int j = 0; j < 2; j++)
             rows[i * 2 + j] = centre[i % CLUMPS][j] + (float)(0.07 * seam_rng_normal(&rng));
-    for (int j = 0; j < 2; j++)
-        query[j] = (float)(0.1 + 0.8 * seam_rng_double(&rng));
+    for (int j = 0; j < 2; j++) query[j] = (float)(0.1 + 0.8 * seam_rng_double(&rng));
 }
 
 /* A question near the middle of two of the reader's vectors. */
@@ -70,24 +68,21 @@ static void draw_query(const struct lab_hnsw_world *x)
 
 /* One direction in which the rows differ most, apart from `not_along` (NULL: any); by power
  * iteration. */
-static void direction(const struct lab_hnsw_world *x, const double *mean, const double *not_along, double *v,
-                      double *next)
+static void direction(const struct lab_hnsw_world *x, const double *mean, const double *not_along,
+                      double *v, double *next)
 {
-    for (uint32_t j = 0; j < x->dim; j++)
-        v[j] = 1.0 / (j + 1);
+    for (uint32_t j = 0; j < x->dim; j++) v[j] = 1.0 / (j + 1);
     for (int round = 0; round < POWER_ROUNDS; round++) {
         double along = 0, norm = 0;
 
-        for (uint32_t j = 0; not_along != NULL && j < x->dim; j++)
-            along += v[j] * not_along[j];
+        for (uint32_t j = 0; not_along != NULL && j < x->dim; j++) along += v[j] * not_along[j];
         for (uint32_t j = 0; j < x->dim; j++) {
             if (not_along != NULL) v[j] -= along * not_along[j];
             norm += v[j] * v[j];
             next[j] = 0;
         }
         if (norm == 0) return;
-        for (uint32_t j = 0; j < x->dim; j++)
-            v[j] /= sqrt(norm);
+        for (uint32_t j = 0; j < x->dim; j++) v[j] /= sqrt(norm);
         for (size_t i = 0; round + 1 < POWER_ROUNDS && i < x->n; i++) {
             double dot = 0;
 
@@ -112,7 +107,8 @@ static enum seam_status lay_out(struct lab_hnsw_world *x, struct seam_fault *f)
 
     x->xy = seam_arena_alloc(&x->l->arena, (x->n + 1) * 2 * sizeof *x->xy);
     if (work == NULL || x->xy == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "hnsw", SEAM_FAULT_NO_OFFSET, "no memory for the picture");
+        return seam_fault_set(f, SEAM_NOMEM, "hnsw", SEAM_FAULT_NO_OFFSET,
+                              "no memory for the picture");
     memset(work, 0, (size_t)x->dim * 4 * sizeof *work);
     for (size_t i = 0; i < x->n; i++)
         for (uint32_t j = 0; j < x->dim; j++)
@@ -145,7 +141,8 @@ static enum seam_status take_vectors(struct lab_hnsw_world *x, struct seam_fault
     x->query = seam_arena_alloc(&x->l->arena, x->dim * sizeof *x->query);
     if (!own) rows = seam_arena_alloc(&x->l->arena, POINTS * 2 * sizeof *rows);
     if (x->query == NULL || (!own && rows == NULL))
-        return seam_fault_set(f, SEAM_NOMEM, "hnsw", SEAM_FAULT_NO_OFFSET, "no memory for the vectors");
+        return seam_fault_set(f, SEAM_NOMEM, "hnsw", SEAM_FAULT_NO_OFFSET,
+                              "no memory for the vectors");
     if (!own) scatter(x->l, rows, x->query);
     x->rows = own ? in->vectors : rows;
     if (own && in->query == NULL) draw_query(x);
@@ -196,7 +193,7 @@ static void svg_links(struct lab_hnsw_world *x, const struct lab_frame *fr)
         for (links += 7; links < end && sscanf(links, " %u%n", &to, &used) == 1; links += used)
             if (to < node && to < x->n)
                 paper_svg_line(&x->l->svg, "link", px(fr, x, node), py(fr, x, node), px(fr, x, to),
-                         py(fr, x, to));
+                               py(fr, x, to));
     }
 }
 
@@ -242,9 +239,9 @@ static enum seam_status draw_health(struct lab_hnsw_world *x, struct seam_fault 
     if (st != SEAM_OK) return st;
     hnsw_info(x->h, &info);
     seam_buf_printf(&x->l->draw,
-               "%" PRIu64 " vectors live, %" PRIu64 " dead, %" PRIu64
-               " reachable from the entry point on layer %u\n",
-               h.live, h.dead, h.reachable, info.entry_level);
+                    "%" PRIu64 " vectors live, %" PRIu64 " dead, %" PRIu64
+                    " reachable from the entry point on layer %u\n",
+                    h.live, h.dead, h.reachable, info.entry_level);
     for (unsigned i = 0; i <= info.max_level; i++)
         seam_buf_printf(&x->l->draw, "layer %u is the top of %" PRIu64 " nodes\n", i, h.level[i]);
     seam_buf_str(&x->l->draw, "links a node on layer 0:");
@@ -275,14 +272,14 @@ static void draw_hops(struct lab_hnsw_world *x)
             distance += d * d;
         }
         seam_buf_printf(&x->l->draw,
-                   "  layer %" PRId64 "  at node %-4zu distance %.4f  %" PRId64
-                   " neighbours measured",
-                   lab_arg(e, "level"), node, distance, lab_arg(e, "neighbours"));
+                        "  layer %" PRId64 "  at node %-4zu distance %.4f  %" PRId64
+                        " neighbours measured",
+                        lab_arg(e, "level"), node, distance, lab_arg(e, "neighbours"));
         if (hop) seam_buf_printf(&x->l->draw, "  pool of candidates %" PRId64, lab_arg(e, "pool"));
         seam_buf_str(&x->l->draw, "\n");
         if (before != SIZE_MAX && (!hop || hops == 0))
             paper_svg_line(b, "path", px(&fr, x, before), py(&fr, x, before), px(&fr, x, node),
-                     py(&fr, x, node));
+                           py(&fr, x, node));
         if (hop) {
             paper_svg_circle(b, "seen", px(&fr, x, node), py(&fr, x, node), 4);
             if (++hops <= NUMBERED_HOPS)
@@ -300,8 +297,8 @@ static bool is_among(const struct hnsw_hit *hits, size_t n, uint64_t key)
 }
 
 /* One search, drawn, held against measuring every vector. */
-static enum seam_status search(struct lab_hnsw_world *x, uint32_t ef, const struct hnsw_filter *filter,
-                          struct seam_fault *f)
+static enum seam_status search(struct lab_hnsw_world *x, uint32_t ef,
+                               const struct hnsw_filter *filter, struct seam_fault *f)
 {
     const struct hnsw_query q = {.vector = x->query, .k = K, .ef = ef, .filter = filter};
     struct hnsw_hit hits[K], exact[K];
@@ -315,17 +312,17 @@ static enum seam_status search(struct lab_hnsw_world *x, uint32_t ef, const stru
     if (st == SEAM_OK) st = hnsw_exact(x->h, &q, exact, &m, f);
     if (st != SEAM_OK) return st;
     svg_points(x, x->n, true, "The vectors, their links, the walk and its answer");
-    seam_buf_printf(&x->l->draw, "efSearch %u: %u hops, %u distances of %zu, way: %s\n", s.ef, s.hops,
-               s.distances, x->n, hnsw_regime_name(s.regime));
+    seam_buf_printf(&x->l->draw, "efSearch %u: %u hops, %u distances of %zu, way: %s\n", s.ef,
+                    s.hops, s.distances, x->n, hnsw_regime_name(s.regime));
     draw_hops(x);
     for (size_t i = 0; i < n; i++) {
         bool found = is_among(exact, m, hits[i].key);
 
         right += found;
         seam_buf_printf(&x->l->draw, "  %zu. key %" PRIu64 " at %.4f%s\n", i + 1, hits[i].key,
-                   (double)hits[i].distance, found ? "" : "   (not among the true nearest)");
+                        (double)hits[i].distance, found ? "" : "   (not among the true nearest)");
         paper_svg_circle(&x->l->svg, "ring", px(&fr, x, (size_t)hits[i].key),
-                   py(&fr, x, (size_t)hits[i].key), 7);
+                         py(&fr, x, (size_t)hits[i].key), 7);
     }
     seam_buf_printf(&x->l->draw, "recall: %zu of %zu\n", right, m);
     x->right = (double)right;
@@ -374,21 +371,23 @@ static enum seam_status build(struct lab_hnsw_world *x, struct seam_fault *f)
     if (st == SEAM_OK) st = draw_health(x, f);
     svg_points(x, few, false, "The first vectors");
     paper_svg_end(&x->l->svg);
-    seam_buf_str(&x->l->story, "The first vectors. Each new one searches the graph there is for its "
-                          "nearest, links to some of them, and is linked back (node_link: found so "
-                          "many candidates, took so many). Its top layer is drawn by lot: each "
-                          "layer holds about one in M of the one below.");
+    seam_buf_str(&x->l->story,
+                 "The first vectors. Each new one searches the graph there is for its "
+                 "nearest, links to some of them, and is linked back (node_link: found so "
+                 "many candidates, took so many). Its top layer is drawn by lot: each "
+                 "layer holds about one in M of the one below.");
     if (st == SEAM_OK) st = lab_step(x->l, "The first vectors", f);
     if (st == SEAM_OK) st = add(x, few, x->n, f);
     if (st == SEAM_OK) st = draw_health(x, f);
     if (st == SEAM_OK) st = read_links(x, f);
     svg_points(x, x->n, false, "All vectors, with their links on layer 0");
     paper_svg_end(&x->l->svg);
-    seam_buf_printf(&x->l->story,
-               "%zu vectors%s. When a list is full, links_prune decides who stays: a neighbour "
-               "that is nearer to another neighbour than to the node is left out, which keeps the "
-               "long links that lead from clump to clump.",
-               x->n, x->l->in.vector_count > 0 ? " of yours" : ", in clumps");
+    seam_buf_printf(
+        &x->l->story,
+        "%zu vectors%s. When a list is full, links_prune decides who stays: a neighbour "
+        "that is nearer to another neighbour than to the node is left out, which keeps the "
+        "long links that lead from clump to clump.",
+        x->n, x->l->in.vector_count > 0 ? " of yours" : ", in clumps");
     return st == SEAM_OK ? lab_step(x->l, "The whole graph", f) : st;
 }
 
@@ -396,19 +395,21 @@ enum { SWEEP_QUERIES = 100, SWEEP_K = 10 };
 
 /* Mean recall of the SWEEP_K nearest, and distances a search, over questions drawn by lot around
  * the vectors. */
-static enum seam_status sweep(struct lab_hnsw_world *x, uint32_t ef, double *recall, double *distances,
-                         struct seam_fault *f)
+static enum seam_status sweep(struct lab_hnsw_world *x, uint32_t ef, double *recall,
+                              double *distances, struct seam_fault *f)
 {
     float *vector = seam_arena_alloc(&x->l->arena, x->dim * sizeof *vector);
     struct seam_rng rng;
     uint64_t right = 0, all = 0, measured = 0;
     enum seam_status st =
-        vector != NULL ? SEAM_OK : seam_fault_set(f, SEAM_NOMEM, "hnsw", SEAM_FAULT_NO_OFFSET, "no memory");
+        vector != NULL ? SEAM_OK
+                       : seam_fault_set(f, SEAM_NOMEM, "hnsw", SEAM_FAULT_NO_OFFSET, "no memory");
 
     seam_rng_seed(&rng, x->l->in.seed);
     for (int i = 0; st == SEAM_OK && i < SWEEP_QUERIES; i++) {
         const struct hnsw_query q = {.vector = vector, .k = SWEEP_K, .ef = ef};
-        size_t a = (size_t)seam_rng_below(&rng, x->n), b = (size_t)seam_rng_below(&rng, x->n), n = 0, m = 0;
+        size_t a = (size_t)seam_rng_below(&rng, x->n), b = (size_t)seam_rng_below(&rng, x->n),
+               n = 0, m = 0;
         struct hnsw_hit hits[SWEEP_K], exact[SWEEP_K];
         struct hnsw_stats s;
 
@@ -416,8 +417,7 @@ static enum seam_status sweep(struct lab_hnsw_world *x, uint32_t ef, double *rec
             vector[j] = row_of(x, a)[j] * 2 - row_of(x, b)[j]; /* beyond a, seen from b */
         st = hnsw_search(x->h, &q, hits, &n, &s, f);
         if (st == SEAM_OK) st = hnsw_exact(x->h, &q, exact, &m, f);
-        for (size_t k = 0; st == SEAM_OK && k < n; k++)
-            right += is_among(exact, m, hits[k].key);
+        for (size_t k = 0; st == SEAM_OK && k < n; k++) right += is_among(exact, m, hits[k].key);
         all += m;
         measured += s.distances;
     }
@@ -438,9 +438,9 @@ static enum seam_status judge_ef(struct lab_hnsw_world *x, double promise, struc
         least++;
     if (st != SEAM_OK) return st;
     seam_buf_printf(&x->l->draw,
-               "efSearch %u over %d questions: recall of the %d nearest %.3f, "
-               "%.1f distances each\n",
-               x->l->in.ef, SWEEP_QUERIES, SWEEP_K, recall, distances);
+                    "efSearch %u over %d questions: recall of the %d nearest %.3f, "
+                    "%.1f distances each\n",
+                    x->l->in.ef, SWEEP_QUERIES, SWEEP_K, recall, distances);
     lab_measured(x->l, "recall promised", promise);
     lab_measured(x->l, "recall", recall);
     lab_measured(x->l, "distances", distances);
@@ -454,21 +454,23 @@ static enum seam_status walks(struct lab_hnsw_world *x, struct seam_fault *f)
     uint32_t wide = x->l->in.ef > 0 ? x->l->in.ef : EF_WIDE;
     enum seam_status st = search(x, K, NULL, f);
 
-    seam_buf_str(&x->l->story,
-            "A search begins at the entry point on the top layer, goes to whichever neighbour is "
-            "nearer to the query until none is "
-            "(descend), and takes that place one layer down. On layer 0 it keeps the efSearch best "
-            "candidates and always "
-            "reads the list of the nearest one not read yet (hop). With efSearch 3 it ends early.");
+    seam_buf_str(
+        &x->l->story,
+        "A search begins at the entry point on the top layer, goes to whichever neighbour is "
+        "nearer to the query until none is "
+        "(descend), and takes that place one layer down. On layer 0 it keeps the efSearch best "
+        "candidates and always "
+        "reads the list of the nearest one not read yet (hop). With efSearch 3 it ends early.");
     if (st == SEAM_OK) st = lab_step(x->l, "A greedy walk", f);
     lab_measured(x->l, "right with efSearch 3", x->right);
     if (st == SEAM_OK) st = search(x, wide, NULL, f);
     lab_measured(x->l, "right with more", x->right);
     if (st == SEAM_OK && x->l->in.ef > 0) st = judge_ef(x, RECALL_PROMISE, f);
-    seam_buf_printf(&x->l->story,
-               "The same search with efSearch %u: a wider pool, more hops, more distances, and "
-               "less chance to miss one.",
-               wide);
+    seam_buf_printf(
+        &x->l->story,
+        "The same search with efSearch %u: a wider pool, more hops, more distances, and "
+        "less chance to miss one.",
+        wide);
     return st == SEAM_OK ? lab_step(x->l, "efSearch buys recall", f) : st;
 }
 
@@ -486,21 +488,23 @@ static enum seam_status filtered(struct lab_hnsw_world *x, struct seam_fault *f)
     size_t n;
     enum seam_status st = search(x, EF_WIDE, &filter, f);
 
-    seam_buf_str(&x->l->story, "Only every tenth key may be returned. How many match decides the way "
-                          "(regime): walk everything and keep what matches, walk "
-                          "matching nodes through their neighbours' neighbours, or, when few "
-                          "match, just measure them all.");
+    seam_buf_str(&x->l->story,
+                 "Only every tenth key may be returned. How many match decides the way "
+                 "(regime): walk everything and keep what matches, walk "
+                 "matching nodes through their neighbours' neighbours, or, when few "
+                 "match, just measure them all.");
     if (st == SEAM_OK) st = lab_step(x->l, "With a filter", f);
     if (st == SEAM_OK) st = hnsw_search(x->h, &q, &best, &n, NULL, f);
     if (st == SEAM_OK) st = hnsw_delete(x->h, best.key, 11 + x->n, f);
     if (st == SEAM_OK) st = search(x, EF_WIDE, NULL, f);
     if (st == SEAM_OK) st = draw_health(x, f);
-    seam_buf_printf(&x->l->story,
-               "The nearest, key %" PRIu64 ", is deleted. It becomes a tombstone: walks still pass "
-               "through it, so nothing behind it is "
-               "lost, but it is never returned. Maintenance will unlink it and repair the lists "
-               "around it.",
-               best.key);
+    seam_buf_printf(
+        &x->l->story,
+        "The nearest, key %" PRIu64 ", is deleted. It becomes a tombstone: walks still pass "
+        "through it, so nothing behind it is "
+        "lost, but it is never returned. Maintenance will unlink it and repair the lists "
+        "around it.",
+        best.key);
     return st == SEAM_OK ? lab_step(x->l, "A deletion", f) : st;
 }
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "oltp/oltp.h"
 #include "engine/values/row.h"
+#include "oltp/oltp.h"
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
@@ -24,8 +24,8 @@ static void draw_title(struct lab_shop *s, struct oltp_txn *t, uint32_t table, i
     struct seam_value title;
 
     if (oltp_get(t, table, &key, &row, NULL) != SEAM_OK) return;
-    if (seam_row_get(schema, row.row.data, row.row.size, seam_schema_column(schema, "title"), &title, NULL) !=
-        SEAM_OK)
+    if (seam_row_get(schema, row.row.data, row.row.size, seam_schema_column(schema, "title"),
+                     &title, NULL) != SEAM_OK)
         return;
     seam_buf_printf(&s->l->draw, "  %4" PRId64 " %-52.*s ", id, (int)title.len, title.s);
 }
@@ -50,7 +50,7 @@ static void svg_hits(struct lab *l, enum search_mode mode, const struct search_r
         else
             snprintf(words[i], sizeof words[i], "%.4f", h->score);
         bars[i] = (struct lab_svg_bar){names[i], words[i], (both ? h->part[0] : h->score) / most,
-                                   both ? h->part[1] / most : 0};
+                                       both ? h->part[1] / most : 0};
     }
     if (got->count > 0 && most > 0)
         lab_svg_bars(l, "Each hit's score: what the words gave, then what the meaning gave", bars,
@@ -64,8 +64,9 @@ static size_t rank_of(const struct search_result *got, int64_t id)
     return 0;
 }
 
-static enum seam_status ask(struct lab_shop *s, struct search *q, struct oltp_txn *t, uint32_t table,
-                       enum search_mode mode, const char *text, struct seam_fault *f)
+static enum seam_status ask(struct lab_shop *s, struct search *q, struct oltp_txn *t,
+                            uint32_t table, enum search_mode mode, const char *text,
+                            struct seam_fault *f)
 {
     struct hybrid_hit hits[K];
     struct search_request want = {.mode = mode,
@@ -80,9 +81,10 @@ static enum seam_status ask(struct lab_shop *s, struct search *q, struct oltp_tx
     if (st != SEAM_OK) return st;
     seam_buf_printf(&s->l->draw, "%s: \"%s\"\n", search_mode_name(mode), text);
     if (mode == SEARCH_HYBRID)
-        seam_buf_printf(&s->l->draw,
-                   "  kind of query: %s; the meaning weighs %.2f; coverage of the words %.2f\n",
-                   embed_query_kind_name(got.kind), got.weight, got.features.coverage);
+        seam_buf_printf(
+            &s->l->draw,
+            "  kind of query: %s; the meaning weighs %.2f; coverage of the words %.2f\n",
+            embed_query_kind_name(got.kind), got.weight, got.features.coverage);
     for (size_t i = 0; i < got.count; i++) {
         draw_title(s, t, table, document_id(hits[i].id));
         if (mode == SEARCH_HYBRID)
@@ -136,8 +138,8 @@ static const struct asked {
      "next to nothing."},
 };
 
-static enum seam_status play(struct lab_shop *s, struct search *q, const struct asked *list, size_t n,
-                        struct seam_fault *f)
+static enum seam_status play(struct lab_shop *s, struct search *q, const struct asked *list,
+                             size_t n, struct seam_fault *f)
 {
     struct oltp *db = NULL;
     struct oltp_txn *t = NULL;
@@ -179,14 +181,15 @@ enum seam_status lab_play_hybrid(struct lab *l, struct seam_fault *f)
     if (st == SEAM_OK) {
         search_position(q, &at);
         seam_buf_printf(&l->draw,
-                   "documents %" PRIu64 "\nwords applied LSN %" PRIu64
-                   ", vectors applied LSN %" PRIu64 "; answers are as of LSN %" PRIu64
-                   "\nembedder %s\n",
-                   at.documents, at.words_lsn, at.graph_lsn, at.lsn, at.embedder);
-        seam_buf_str(&l->story,
-                "The shipped catalogue, through the log and the stream, into two indexes: words "
-                "and vectors. The embedder was learned from the "
-                "catalogue itself. Both sides are read at one LSN, the older of the two.");
+                        "documents %" PRIu64 "\nwords applied LSN %" PRIu64
+                        ", vectors applied LSN %" PRIu64 "; answers are as of LSN %" PRIu64
+                        "\nembedder %s\n",
+                        at.documents, at.words_lsn, at.graph_lsn, at.lsn, at.embedder);
+        seam_buf_str(
+            &l->story,
+            "The shipped catalogue, through the log and the stream, into two indexes: words "
+            "and vectors. The embedder was learned from the "
+            "catalogue itself. Both sides are read at one LSN, the older of the two.");
         st = lab_step(l, "Two indexes, one moment", f);
     }
     if (st == SEAM_OK) st = play(&s, q, asked, SEAM_ARRAY_LEN(asked), f);

@@ -16,7 +16,8 @@ struct lab_log_world {
     unsigned records; /* that a reader was shown last */
 };
 
-static enum seam_status open_log(struct lab_log_world *x, struct wal_recovered *rec, struct seam_fault *f)
+static enum seam_status open_log(struct lab_log_world *x, struct wal_recovered *rec,
+                                 struct seam_fault *f)
 {
     struct wal_options o = {.io = x->l->io,
                             .clock = &x->l->clock.clock,
@@ -28,8 +29,8 @@ static enum seam_status open_log(struct lab_log_world *x, struct wal_recovered *
     return wal_open(dir, &o, &x->w, rec, f);
 }
 
-static enum seam_status append(struct lab_log_world *x, int64_t key, size_t padding, struct wal_span *at,
-                          struct seam_fault *f)
+static enum seam_status append(struct lab_log_world *x, int64_t key, size_t padding,
+                               struct wal_span *at, struct seam_fault *f)
 {
     char text[64];
     struct seam_buf b = {0};
@@ -64,26 +65,27 @@ static void svg_strip(struct lab_log_world *x)
     seam_lsn_t from = oldest;
     double row = TOP + HIGH + 22;
 
-    paper_svg_begin(b, SVG_WIDTH, row + 3 * SVG_ROW, "The log's bytes from the oldest kept to the end");
+    paper_svg_begin(b, SVG_WIDTH, row + 3 * SVG_ROW,
+                    "The log's bytes from the oldest kept to the end");
     paper_svg_words(b, "dim", LEFT, TOP - 10, "LSN %" PRIu64, oldest);
     paper_svg_words(b, "dim", SVG_WIDTH - LEFT - 100, TOP - 10, "%12" PRIu64, end);
     for (size_t i = 0; i < SEAM_ARRAY_LEN(marks); i++, row += SVG_ROW) {
         if (marks[i].at > from)
             paper_svg_box(b, marks[i].class, LEFT + (double)(from - oldest) * scale, TOP,
-                    (double)(marks[i].at - from) * scale, HIGH);
+                          (double)(marks[i].at - from) * scale, HIGH);
         paper_svg_box(b, marks[i].class, LEFT, row - 11, 22, 12);
         if (marks[i].at > from)
-            paper_svg_words(b, "", LEFT + 32, row, "%s: [%" PRIu64 ", %" PRIu64 ")", marks[i].name, from,
-                      marks[i].at);
+            paper_svg_words(b, "", LEFT + 32, row, "%s: [%" PRIu64 ", %" PRIu64 ")", marks[i].name,
+                            from, marks[i].at);
         else
             paper_svg_words(b, "dim", LEFT + 32, row, "%s: %s", marks[i].name,
-                      i == 0 ? "nothing" : "nothing more");
+                            i == 0 ? "nothing" : "nothing more");
         if (marks[i].at > from) from = marks[i].at;
     }
     for (seam_lsn_t seg = (oldest / WAL_SEGMENT_MIN + 1) * WAL_SEGMENT_MIN; seg < end;
          seg += WAL_SEGMENT_MIN)
         paper_svg_line(b, "path", LEFT + (double)(seg - oldest) * scale, TOP - 6,
-                 LEFT + (double)(seg - oldest) * scale, TOP + HIGH + 6);
+                       LEFT + (double)(seg - oldest) * scale, TOP + HIGH + 6);
     paper_svg_box(b, "box", LEFT, TOP, SVG_WIDTH - 2.0 * LEFT, HIGH);
     paper_svg_end(b);
 }
@@ -102,9 +104,9 @@ static enum seam_status draw(struct lab_log_world *x, struct seam_fault *f)
     wal_stats(x->w, &s);
     seam_buf_printf(b, "end      %8" PRIu64 "   appended: in memory\n", wal_end_lsn(x->w));
     seam_buf_printf(b, "written  %8" PRIu64 "   handed to the operating system\n",
-               wal_written_lsn(x->w));
+                    wal_written_lsn(x->w));
     seam_buf_printf(b, "durable  %8" PRIu64 "   synced: may be acknowledged, shipped, shown\n",
-               wal_durable_lsn(x->w));
+                    wal_durable_lsn(x->w));
     seam_buf_printf(b, "oldest   %8" PRIu64 "   first record kept\n", wal_oldest_lsn(x->w));
     seam_buf_printf(b, "syncs %" PRIu64 ", records %" PRIu64 "\n", s.syncs, s.records);
     seam_buf_str(b, "a reader sees:\n");
@@ -131,29 +133,31 @@ static enum seam_status step(struct lab_log_world *x, const char *title, struct 
     return st == SEAM_OK ? lab_step(x->l, title, f) : st;
 }
 
-static enum seam_status first_records(struct lab_log_world *x, const int64_t *keys, size_t n, struct seam_fault *f)
+static enum seam_status first_records(struct lab_log_world *x, const int64_t *keys, size_t n,
+                                      struct seam_fault *f)
 {
     struct wal_span at = {0};
     enum seam_status st = open_log(x, NULL, f);
 
-    seam_buf_str(&x->l->story, "A log is a folder of segments. An LSN is a byte position in all of them "
-                          "laid end to end; the first 64 bytes "
-                          "are the segment's header.");
+    seam_buf_str(&x->l->story,
+                 "A log is a folder of segments. An LSN is a byte position in all of them "
+                 "laid end to end; the first 64 bytes "
+                 "are the segment's header.");
     if (st == SEAM_OK) st = step(x, "An empty log", f);
-    for (size_t i = 0; st == SEAM_OK && i < n; i++)
-        st = append(x, keys[i], 0, &at, f);
-    seam_buf_printf(&x->l->story,
-               "%zu record%s appended: copied into the log's buffer. Nothing is written, nothing "
-               "is durable, and a reader "
-               "is shown nothing: if the power went now, they had never been.",
-               n, n == 1 ? " is" : "s are");
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) st = append(x, keys[i], 0, &at, f);
+    seam_buf_printf(
+        &x->l->story,
+        "%zu record%s appended: copied into the log's buffer. Nothing is written, nothing "
+        "is durable, and a reader "
+        "is shown nothing: if the power went now, they had never been.",
+        n, n == 1 ? " is" : "s are");
     if (st == SEAM_OK) st = step(x, "Appending", f);
     if (st == SEAM_OK) st = wal_commit(x->w, at.end, WAL_DURABLE, f);
     seam_buf_printf(&x->l->story,
-               "One commit waits for LSN %" PRIu64
-               ": one write, one sync, and everything before it is durable too. This "
-               "is the group commit: whoever comes first leads and syncs for all who wait.",
-               at.end);
+                    "One commit waits for LSN %" PRIu64
+                    ": one write, one sync, and everything before it is durable too. This "
+                    "is the group commit: whoever comes first leads and syncs for all who wait.",
+                    at.end);
     if (st == SEAM_OK) st = step(x, "A commit: one sync for all of them", f);
     if (st == SEAM_OK) st = append(x, 900, 0, &at, f);
     if (st == SEAM_OK) st = wal_commit(x->w, at.end, WAL_WRITTEN, f);
@@ -172,12 +176,13 @@ static enum seam_status bytes(struct lab_log_world *x, struct seam_fault *f)
 
     seam_buf_append(&x->l->draw, all.data, all.size);
     seam_buf_free(&all);
-    seam_buf_str(&x->l->story,
-            "The first records as bytes. The checksum is seeded with the record's own position, so "
-            "an old record that a "
-            "recycled segment still holds cannot pass for a new one. `back` is the distance to "
-            "what was durable when "
-            "the record was appended: after a crash it tells a torn tail from damage.");
+    seam_buf_str(
+        &x->l->story,
+        "The first records as bytes. The checksum is seeded with the record's own position, so "
+        "an old record that a "
+        "recycled segment still holds cannot pass for a new one. `back` is the distance to "
+        "what was durable when "
+        "the record was appended: after a crash it tells a torn tail from damage.");
     return st == SEAM_OK ? lab_step(x->l, "The bytes", f) : st;
 }
 
@@ -190,18 +195,17 @@ static enum seam_status power_cut(struct lab_log_world *x, struct seam_fault *f)
     unsigned before = x->records + 1; /* a reader is not shown the one that was only written */
     enum seam_status st = SEAM_OK;
 
-    for (int i = 0; st == SEAM_OK && i < 3; i++)
-        st = append(x, 901 + i, 700, &at, f);
+    for (int i = 0; st == SEAM_OK && i < 3; i++) st = append(x, 901 + i, 700, &at, f);
     if (st != SEAM_OK) return st;
     /* at 2 the write happens; the sync after it does not */
     seam_io_sim_plant(x->l->disk, SEAM_SIM_POWER_CUT, x->l->in.cut > 0 ? x->l->in.cut : 2, false);
     st = wal_commit(x->w, at.end, WAL_DURABLE, f);
     if (st == SEAM_OK)
         seam_buf_printf(&x->l->story,
-                   "Three more records were committed, and then the power went. The commit "
-                   "returned success, so all three must be there "
-                   "whatever the disk does now. Durable is %" PRIu64 ".",
-                   wal_durable_lsn(x->w));
+                        "Three more records were committed, and then the power went. The commit "
+                        "returned success, so all three must be there "
+                        "whatever the disk does now. Durable is %" PRIu64 ".",
+                        wal_durable_lsn(x->w));
     else
         seam_buf_printf(
             &x->l->story,
@@ -219,12 +223,13 @@ static enum seam_status power_cut(struct lab_log_world *x, struct seam_fault *f)
     seam_io_sim_reboot(x->l->disk);
     if (st == SEAM_OK) st = open_log(x, &rec, f);
     if (st != SEAM_OK) return st;
-    seam_buf_printf(&x->l->story,
-               "Reopened. Every record up to the durable LSN is there. Of the rest (the one that "
-               "was only written too), what "
-               "the disk happened to keep whole is kept, and %" PRIu64
-               " bytes of torn tail were cut off. Appending goes on at %" PRIu64 ".",
-               rec.torn_bytes, rec.end);
+    seam_buf_printf(
+        &x->l->story,
+        "Reopened. Every record up to the durable LSN is there. Of the rest (the one that "
+        "was only written too), what "
+        "the disk happened to keep whole is kept, and %" PRIu64
+        " bytes of torn tail were cut off. Appending goes on at %" PRIu64 ".",
+        rec.torn_bytes, rec.end);
     st = draw(x, f);
     lab_measured(x->l, "records before the cut", before);
     lab_measured(x->l, "records after recovery", x->records);
@@ -237,28 +242,30 @@ static enum seam_status retention(struct lab_log_world *x, struct seam_fault *f)
 {
     struct wal_slot *slot = NULL;
     struct wal_span at = {0};
-    enum seam_status st =
-        wal_slot_claim(x->l->io, &x->l->clock.clock, dir, "relay", SEAM_LSN_MAX, 0, false, &slot, f);
+    enum seam_status st = wal_slot_claim(x->l->io, &x->l->clock.clock, dir, "relay", SEAM_LSN_MAX,
+                                         0, false, &slot, f);
 
-    for (int i = 0; st == SEAM_OK && i < 4; i++)
-        st = append(x, 1000 + i, 40000, &at, f);
+    for (int i = 0; st == SEAM_OK && i < 4; i++) st = append(x, 1000 + i, 40000, &at, f);
     if (st == SEAM_OK) st = wal_flush(x->w, f);
-    seam_buf_str(&x->l->story, "Four large records fill segments of 64 KiB (segment_turn). A record "
-                          "that does not fit what is left is split "
-                          "in parts and joined again by the reader. Meanwhile a consumer claimed a "
-                          "slot named relay, at the end as it "
-                          "was.");
+    seam_buf_str(&x->l->story,
+                 "Four large records fill segments of 64 KiB (segment_turn). A record "
+                 "that does not fit what is left is split "
+                 "in parts and joined again by the reader. Meanwhile a consumer claimed a "
+                 "slot named relay, at the end as it "
+                 "was.");
     if (st == SEAM_OK) st = step(x, "New segments, and a slot", f);
     if (st == SEAM_OK) st = wal_trim(x->w, at.end, NULL, f);
-    seam_buf_str(&x->l->story, "The owner needs nothing of all this any more and trims. But the slot "
-                          "has confirmed nothing since, so the log "
-                          "from there on is kept.");
+    seam_buf_str(&x->l->story,
+                 "The owner needs nothing of all this any more and trims. But the slot "
+                 "has confirmed nothing since, so the log "
+                 "from there on is kept.");
     if (st == SEAM_OK) st = step(x, "Trim: the slot holds the log back", f);
     if (st == SEAM_OK) st = wal_slot_advance(slot, at.end, f);
     if (st == SEAM_OK) st = wal_trim(x->w, at.end, NULL, f);
-    seam_buf_str(&x->l->story, "The consumer confirms that it has everything. Whole segments before "
-                          "that are let go (segment_released); one "
-                          "is kept to be used again.");
+    seam_buf_str(&x->l->story,
+                 "The consumer confirms that it has everything. Whole segments before "
+                 "that are let go (segment_released); one "
+                 "is kept to be used again.");
     if (st == SEAM_OK) st = step(x, "The slot moves on, segments go", f);
     wal_slot_release(slot);
     return st;

@@ -60,22 +60,22 @@ static void draw_levels(struct lab *l, const struct lab_level levels[LEVELS])
     struct seam_buf *b = &l->svg;
 
     paper_svg_begin(b, SVG_WIDTH, LEVELS * STEP_Y,
-              "Digests compared, level by level; those that differ stand out");
+                    "Digests compared, level by level; those that differ stand out");
     for (int k = 0; k < LEVELS; k++) {
         const struct lab_level *v = &levels[k];
         double y = k * (double)STEP_Y;
 
         seam_buf_printf(&l->draw, "level %d (%s): %u digests compared, %u differ\n", k, names[k],
-                   v->compared, v->differing);
-        paper_svg_words(b, "dim", LEFT, y + NAME_Y, "level %d, %s: %u compared, %u differ", k, names[k],
-                  v->compared, v->differing);
+                        v->compared, v->differing);
+        paper_svg_words(b, "dim", LEFT, y + NAME_Y, "level %d, %s: %u compared, %u differ", k,
+                        names[k], v->compared, v->differing);
         for (unsigned i = 0; i < v->compared && i < SEAM_ARRAY_LEN(v->from); i++) {
             double x = LEFT + (double)v->from[i] * scale, wide = (double)v->leaves[i] * scale;
 
             paper_svg_box(b, v->differs[i] ? "hotfill" : "fill", x, y + BOX_Y, wide - 0.6, BOX_H);
             if (v->differs[i])
-                seam_buf_printf(&l->draw, "  leaves %" PRId64 " to %" PRId64 " differ\n", v->from[i],
-                           v->from[i] + v->leaves[i] - 1);
+                seam_buf_printf(&l->draw, "  leaves %" PRId64 " to %" PRId64 " differ\n",
+                                v->from[i], v->from[i] + v->leaves[i] - 1);
         }
         paper_svg_box(b, "off", LEFT, y + BOX_Y, SVG_WIDTH - 2.0 * LEFT, BOX_H);
     }
@@ -91,7 +91,8 @@ static const struct reconcile_result *of_customers(const struct reconcile_report
 }
 
 /* Both sides at one LSN; draws the digests of the customers, and keeps their events alone. */
-static enum seam_status compare(struct lab_shop *s, struct reconcile_report *r, struct seam_fault *f)
+static enum seam_status compare(struct lab_shop *s, struct reconcile_report *r,
+                                struct seam_fault *f)
 {
     const struct reconcile_options o = {.leaf_rows = LEAF_ROWS, .trace = s->l->trace};
     struct lab_level levels[LEVELS];
@@ -103,14 +104,15 @@ static enum seam_status compare(struct lab_shop *s, struct reconcile_report *r, 
     x = st == SEAM_OK ? of_customers(r) : NULL;
     if (x == NULL) return st;
     seam_buf_printf(&s->l->draw, "%s %s at LSN %" PRIu64 ": %" PRIu64 " differences\n", x->store,
-               x->table, x->lsn, x->differences);
+                    x->table, x->lsn, x->differences);
     seam_buf_printf(&s->l->draw, "rows %" PRIu64 " and %" PRIu64 " in %" PRIu64 " leaves\n",
-               x->cost.source_rows, x->cost.store_rows, x->cost.leaves);
+                    x->cost.source_rows, x->cost.store_rows, x->cost.leaves);
     read_levels(s->l, levels);
     draw_levels(s->l, levels);
-    seam_buf_printf(&s->l->draw,
-               "in all %" PRIu64 " digests; rows put side by side: %" PRIu64 " of %" PRIu64 "\n",
-               x->cost.digests, x->cost.rows_compared, x->cost.source_rows + x->cost.store_rows);
+    seam_buf_printf(
+        &s->l->draw,
+        "in all %" PRIu64 " digests; rows put side by side: %" PRIu64 " of %" PRIu64 "\n",
+        x->cost.digests, x->cost.rows_compared, x->cost.source_rows + x->cost.store_rows);
     lab_measured(s->l, "differences", (double)x->differences);
     lab_measured(s->l, "digests", (double)x->cost.digests);
     return SEAM_OK;
@@ -208,22 +210,25 @@ static enum seam_status drift(struct lab_shop *s, struct reconcile_report *r, st
     seam_lsn_t lsn;
     enum seam_status st = damage(s, f);
 
-    if (st == SEAM_OK) st = lab_shop_put(s, "customers", "{\"customer_id\":1,\"name\":\"Ana\"}", &lsn, f);
+    if (st == SEAM_OK)
+        st = lab_shop_put(s, "customers", "{\"customer_id\":1,\"name\":\"Ana\"}", &lsn, f);
     if (st == SEAM_OK) st = lab_shop_catch_up(s, sinks, SEAM_ARRAY_LEN(sinks), f);
     if (st == SEAM_OK) st = compare(s, r, f);
     seam_buf_printf(&s->l->story,
-               "Behind everyone's back silver %s. Every checksum is right and every "
-               "file is whole: only a comparison can tell. The sums of everything "
-               "differ, so the sixteen below are compared; of those that differ the "
-               "sixteen below; and so on, until single leaves are left.",
-               s->l->in.row != NULL ? "gets the row you gave"
-                                    : "loses one customer, gets another name for a second and an "
-                                      "invented third");
+                    "Behind everyone's back silver %s. Every checksum is right and every "
+                    "file is whole: only a comparison can tell. The sums of everything "
+                    "differ, so the sixteen below are compared; of those that differ the "
+                    "sixteen below; and so on, until single leaves are left.",
+                    s->l->in.row != NULL
+                        ? "gets the row you gave"
+                        : "loses one customer, gets another name for a second and an "
+                          "invented third");
     if (st == SEAM_OK) st = lab_step(s->l, "Drift: digests bisect to it", f);
     if (st != SEAM_OK || of_customers(r) == NULL) return st;
     draw_rows(s->l, of_customers(r));
-    seam_buf_str(&s->l->story, "Only the rows of the differing leaves are put side by side, key by key, "
-                          "and each difference gets a verdict.");
+    seam_buf_str(&s->l->story,
+                 "Only the rows of the differing leaves are put side by side, key by key, "
+                 "and each difference gets a verdict.");
     return lab_step(s->l, "The rows of those leaves, side by side", f);
 }
 
@@ -235,13 +240,13 @@ static enum seam_status repair(struct lab_shop *s, struct reconcile_report *r, s
 
     reconcile_free(r);
     seam_buf_printf(&s->l->draw,
-               "emitted again through the log: %" PRIu64 " rows, up to LSN %" PRIu64 "\n", rows,
-               lsn);
+                    "emitted again through the log: %" PRIu64 " rows, up to LSN %" PRIu64 "\n",
+                    rows, lsn);
     seam_buf_printf(&s->l->story,
-               "Repair does not touch the store. It writes the source's present row, or its "
-               "absence, again into the log, flagged as a repair: %" PRIu64 " rows. "
-               "They reach every sink the way all changes do.",
-               rows);
+                    "Repair does not touch the store. It writes the source's present row, or its "
+                    "absence, again into the log, flagged as a repair: %" PRIu64 " rows. "
+                    "They reach every sink the way all changes do.",
+                    rows);
     if (st == SEAM_OK) st = lab_step(s->l, "Repair goes through the log", f);
     if (st == SEAM_OK) st = lab_shop_catch_up(s, sinks, SEAM_ARRAY_LEN(sinks), f);
     seam_buf_str(&s->l->story, "The relay and the sinks have run. The stores agree again.");

@@ -27,7 +27,8 @@ static enum seam_status draw_log(struct lab_relay_world *x, struct seam_fault *f
     while (st == SEAM_OK && (st = wal_reader_next(r, &rec, f)) == SEAM_OK) {
         seam_buf_clear(&line);
         wal_change_explain(rec.type, rec.data, rec.size, &line);
-        if (strncmp(seam_buf_cstr(&line), "schema", 6) == 0 || rec.type == WAL_CHANGE_CHECKPOINT) continue;
+        if (strncmp(seam_buf_cstr(&line), "schema", 6) == 0 || rec.type == WAL_CHANGE_CHECKPOINT)
+            continue;
         seam_buf_printf(&x->s.l->draw, "  ends %6" PRIu64 "  %s\n", rec.end, seam_buf_cstr(&line));
     }
     seam_buf_free(&line);
@@ -49,19 +50,20 @@ static enum seam_status draw_stream(struct lab_relay_world *x, struct seam_fault
     while (st == SEAM_OK && (st = stream_reader_next(r, &e, f)) == SEAM_OK) {
         shown++;
         if (e.kind == STREAM_SCHEMA)
-            seam_buf_printf(b, "  offset %3" PRIu64 "  LSN %6" PRIu64 "  shape of table %u\n", e.offset,
-                       e.lsn, e.schema.table);
+            seam_buf_printf(b, "  offset %3" PRIu64 "  LSN %6" PRIu64 "  shape of table %u\n",
+                            e.offset, e.lsn, e.schema.table);
         else if (e.kind == STREAM_ROW)
             seam_buf_printf(b,
-                       "  offset %3" PRIu64 "  LSN %6" PRIu64 "  %s in table %u (change %" PRIu64
-                       " of %" PRIu64 " of transaction %" PRIu64 ")\n",
-                       e.offset, e.lsn, ops[e.row.op <= 3 ? e.row.op : 0], e.row.table, e.seq + 1,
-                       e.total, e.txn);
+                            "  offset %3" PRIu64 "  LSN %6" PRIu64
+                            "  %s in table %u (change %" PRIu64 " of %" PRIu64
+                            " of transaction %" PRIu64 ")\n",
+                            e.offset, e.lsn, ops[e.row.op <= 3 ? e.row.op : 0], e.row.table,
+                            e.seq + 1, e.total, e.txn);
         else if (e.kind == STREAM_BEAT)
             seam_buf_printf(b,
-                       "  offset %3" PRIu64 "  LSN %6" PRIu64
-                       "  heartbeat: nothing else was committed up to here\n",
-                       e.offset, e.lsn);
+                            "  offset %3" PRIu64 "  LSN %6" PRIu64
+                            "  heartbeat: nothing else was committed up to here\n",
+                            e.offset, e.lsn);
     }
     if (shown == 0) seam_buf_str(b, "  nothing is shown\n");
     stream_reader_close(r);
@@ -83,7 +85,8 @@ static enum seam_status open_relay(struct lab_relay_world *x, struct seam_fault 
     return relay_open(&x->s.p, &o, &x->relay, f);
 }
 
-static enum seam_status sell(struct lab_relay_world *x, int id, seam_lsn_t *lsn, struct seam_fault *f)
+static enum seam_status sell(struct lab_relay_world *x, int id, seam_lsn_t *lsn,
+                             struct seam_fault *f)
 {
     char json[200];
 
@@ -99,8 +102,7 @@ static enum seam_status ship(struct lab_relay_world *x, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
-    while (st == SEAM_OK)
-        st = relay_step(x->relay, f);
+    while (st == SEAM_OK) st = relay_step(x->relay, f);
     return st == SEAM_END ? SEAM_OK : st;
 }
 
@@ -111,18 +113,18 @@ static enum seam_status begin(struct lab_relay_world *x, struct seam_fault *f)
 
     if (st == SEAM_OK) st = platform_path(&x->s.p, "wal", x->wal, f);
     if (st == SEAM_OK) st = platform_path(&x->s.p, "stream", x->stream, f);
-    for (int i = 1; st == SEAM_OK && i <= 3; i++)
-        st = sell(x, i, &lsn, f);
-    seam_buf_str(&x->s.l->story, "Three commits. The log has each transaction's begin, rows and commit; "
-                            "there is no stream yet. Nobody polls the tables: "
-                            "what happened is in the log already.");
+    for (int i = 1; st == SEAM_OK && i <= 3; i++) st = sell(x, i, &lsn, f);
+    seam_buf_str(&x->s.l->story,
+                 "Three commits. The log has each transaction's begin, rows and commit; "
+                 "there is no stream yet. Nobody polls the tables: "
+                 "what happened is in the log already.");
     if (st == SEAM_OK) st = step(x, "Commits in the log", f);
     if (st == SEAM_OK) st = open_relay(x, f);
     if (st == SEAM_OK) st = ship(x, f);
     seam_buf_str(&x->s.l->story,
-            "The relay read the log up to the durable LSN and appended whole committed "
-            "transactions to the stream, in order. Each event "
-            "has an offset, the LSN of its commit, and its place in the transaction.");
+                 "The relay read the log up to the durable LSN and appended whole committed "
+                 "transactions to the stream, in order. Each event "
+                 "has an offset, the LSN of its commit, and its place in the transaction.");
     return st == SEAM_OK ? step(x, "The relay ships", f) : st;
 }
 
@@ -133,13 +135,13 @@ static enum seam_status crash(struct lab_relay_world *x, struct seam_fault *f)
     seam_lsn_t lsn;
     enum seam_status st = SEAM_OK;
 
-    for (int i = 4; st == SEAM_OK && i <= 6; i++)
-        st = sell(x, i, &lsn, f);
+    for (int i = 4; st == SEAM_OK && i <= 6; i++) st = sell(x, i, &lsn, f);
     if (st == SEAM_OK) st = relay_step(x->relay, f);
     if (st != SEAM_OK) return st;
     relay_stats(x->relay, &stats);
-    seam_io_sim_plant(x->s.l->disk, SEAM_SIM_POWER_CUT, 1, false); /* whatever it does next does not happen */
-    relay_close(x->relay, NULL);                         /* would have synced */
+    seam_io_sim_plant(x->s.l->disk, SEAM_SIM_POWER_CUT, 1,
+                      false);    /* whatever it does next does not happen */
+    relay_close(x->relay, NULL); /* would have synced */
     x->relay = NULL;
     seam_io_sim_clear(x->s.l->disk);
     seam_io_sim_reboot(x->s.l->disk);
@@ -162,13 +164,14 @@ static enum seam_status resume(struct lab_relay_world *x, struct seam_fault *f)
 {
     enum seam_status st = open_relay(x, f);
 
-    seam_buf_str(&x->s.l->story, "A new relay starts. There is no file that says where the old one was: "
-                            "it looks at the stream's own tail. The effect and the "
-                            "position are one thing, so they cannot disagree.");
+    seam_buf_str(&x->s.l->story,
+                 "A new relay starts. There is no file that says where the old one was: "
+                 "it looks at the stream's own tail. The effect and the "
+                 "position are one thing, so they cannot disagree.");
     if (st == SEAM_OK) st = step(x, "Where was I? The stream knows", f);
     if (st == SEAM_OK) st = ship(x, f);
     seam_buf_str(&x->s.l->story,
-            "It goes on from there. Every offset is there once, in order, without a gap.");
+                 "It goes on from there. Every offset is there once, in order, without a gap.");
     if (st == SEAM_OK) st = step(x, "Nothing lost, nothing twice", f);
     relay_close(x->relay, NULL);
     x->relay = NULL;

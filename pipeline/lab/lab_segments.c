@@ -60,7 +60,8 @@ static void svg_segments(struct lab *l)
     bool dead = strstr(text, "tombstones ") != NULL;
     size_t n = 0;
 
-    for (const char *p = text; (p = strstr(p, "segment 0")) != NULL && n < SEAM_ARRAY_LEN(list); p++) {
+    for (const char *p = text; (p = strstr(p, "segment 0")) != NULL && n < SEAM_ARRAY_LEN(list);
+         p++) {
         unsigned long id;
         unsigned docs;
 
@@ -95,8 +96,8 @@ static void svg_work(struct lab *l)
                               : "wand",
                      what[k]);
             snprintf(words[n], sizeof words[n], "%" PRId64 " of %" PRId64, part, all);
-            bars[n] =
-                (struct lab_svg_bar){names[n], words[n], (double)part / (double)(all > 0 ? all : 1), 0};
+            bars[n] = (struct lab_svg_bar){names[n], words[n],
+                                           (double)part / (double)(all > 0 ? all : 1), 0};
         }
     }
     lab_svg_bars(l, "Postings decoded and documents scored by each strategy", bars, n);
@@ -111,7 +112,8 @@ static enum seam_status draw(struct lab_segments_world *x, bool terms, struct se
     enum seam_status st = seam_io_list(x->l->io, dir, &names, f);
 
     for (size_t i = 0; st == SEAM_OK && i < names.count; i++)
-        if (ends_with(names.names[i], ".manifest")) st = seam_path_join(newest, dir, names.names[i], f);
+        if (ends_with(names.names[i], ".manifest"))
+            st = seam_path_join(newest, dir, names.names[i], f);
     if (st == SEAM_OK) st = invidx_dump(x->l->io, newest, b, f);
     if (st == SEAM_OK) svg_segments(x->l);
     for (size_t i = 0; st == SEAM_OK && terms && i < names.count; i++) {
@@ -133,7 +135,8 @@ static enum seam_status draw(struct lab_segments_world *x, bool terms, struct se
     return st;
 }
 
-static enum seam_status step(struct lab_segments_world *x, const char *title, bool terms, struct seam_fault *f)
+static enum seam_status step(struct lab_segments_world *x, const char *title, bool terms,
+                             struct seam_fault *f)
 {
     enum seam_status st = draw(x, terms, f);
 
@@ -141,8 +144,9 @@ static enum seam_status step(struct lab_segments_world *x, const char *title, bo
 }
 
 /* The query with one strategy: hits, scores and the work. */
-static enum seam_status search(struct lab_segments_world *x, struct invidx_reader *r, const char *words,
-                          enum invidx_strategy how, const char *name, bool explain, struct seam_fault *f)
+static enum seam_status search(struct lab_segments_world *x, struct invidx_reader *r,
+                               const char *words, enum invidx_strategy how, const char *name,
+                               bool explain, struct seam_fault *f)
 {
     struct invidx_hit hits[TOP];
     struct invidx_request want = {.k = TOP, .strategy = how, .trace = x->l->trace};
@@ -156,20 +160,20 @@ static enum seam_status search(struct lab_segments_world *x, struct invidx_reade
     if (st == SEAM_OK) st = invidx_search(r, q, &want, &got, f);
     if (st == SEAM_OK)
         seam_buf_printf(b,
-                   "%-10s postings %6" PRIu64 "  decoded %6" PRIu64 "  scored %6" PRIu64
-                   "  blocks %4" PRIu64 "  skipped %4" PRIu64 "\n",
-                   name, got.work.postings, got.work.decoded, got.work.scored, got.work.blocks,
-                   got.work.blocks_skipped);
+                        "%-10s postings %6" PRIu64 "  decoded %6" PRIu64 "  scored %6" PRIu64
+                        "  blocks %4" PRIu64 "  skipped %4" PRIu64 "\n",
+                        name, got.work.postings, got.work.decoded, got.work.scored, got.work.blocks,
+                        got.work.blocks_skipped);
     for (size_t i = 0; st == SEAM_OK && i < got.count; i++)
         seam_buf_printf(b, "   document %-5" PRIu64 " %.6f\n", hits[i].key, hits[i].score);
     if (st == SEAM_OK && explain && got.count > 0)
         st = invidx_explain(r, q, &want, hits[0].key, &why, f);
     for (size_t i = 0; st == SEAM_OK && i < why.count; i++)
         seam_buf_printf(b,
-                   "   why: %-12.*s idf %.3f (in %" PRIu64 " of %" PRIu64
-                   "), tf part %.3f, gives %.6f\n",
-                   (int)why.terms[i].len, why.terms[i].term, why.terms[i].idf, why.terms[i].df,
-                   why.terms[i].docs, why.terms[i].tf_part, why.terms[i].contribution);
+                        "   why: %-12.*s idf %.3f (in %" PRIu64 " of %" PRIu64
+                        "), tf part %.3f, gives %.6f\n",
+                        (int)why.terms[i].len, why.terms[i].term, why.terms[i].idf, why.terms[i].df,
+                        why.terms[i].docs, why.terms[i].tf_part, why.terms[i].contribution);
     invidx_query_free(q);
     return st;
 }
@@ -180,8 +184,7 @@ static void measure_terms(struct lab *l, const char *const *docs, size_t n)
     struct seam_buf seen = {0};
     unsigned words = 0, terms = 0;
 
-    for (const char *p = seam_buf_cstr(&l->draw); (p = strstr(p, "  term ")) != NULL; p++)
-        terms++;
+    for (const char *p = seam_buf_cstr(&l->draw); (p = strstr(p, "  term ")) != NULL; p++) terms++;
     seam_buf_str(&seen, " ");
     for (size_t i = 0; i < n; i++)
         for (const char *p = docs[i] + strspn(docs[i], " "); *p != '\0'; p += strspn(p, " ")) {
@@ -201,7 +204,8 @@ static void measure_terms(struct lab *l, const char *const *docs, size_t n)
 }
 
 /* The reader's own search: each hit with how often it has the word, and what that gave. */
-static enum seam_status own_search(struct lab_segments_world *x, const char *words, struct seam_fault *f)
+static enum seam_status own_search(struct lab_segments_world *x, const char *words,
+                                   struct seam_fault *f)
 {
     struct invidx_hit hits[TOP];
     const struct invidx_request want = {.k = TOP, .trace = x->l->trace};
@@ -220,10 +224,9 @@ static enum seam_status own_search(struct lab_segments_world *x, const char *wor
         double tf = 0;
 
         st = invidx_explain(r, q, &want, hits[i].key, &why, f);
-        for (size_t t = 0; st == SEAM_OK && t < why.count; t++)
-            tf += why.terms[t].tf;
+        for (size_t t = 0; st == SEAM_OK && t < why.count; t++) tf += why.terms[t].tf;
         seam_buf_printf(&x->l->draw, "document %" PRIu64 ": has it %.0f times, score %.6f\n",
-                   hits[i].key, tf, hits[i].score);
+                        hits[i].key, tf, hits[i].score);
         if (i == 0 || tf < least[0]) least[0] = tf, least[1] = hits[i].score;
         if (i == 0 || tf > most[0]) most[0] = tf, most[1] = hits[i].score;
     }
@@ -238,7 +241,8 @@ static enum seam_status own_search(struct lab_segments_world *x, const char *wor
     return lab_step(x->l, "Your search", f);
 }
 
-static enum seam_status begin(struct lab_segments_world *x, const char *const *docs, size_t n, struct seam_fault *f)
+static enum seam_status begin(struct lab_segments_world *x, const char *const *docs, size_t n,
+                              struct seam_fault *f)
 {
     const struct invidx_field field = {"text", 1};
     const struct invidx_schema schema = {
@@ -252,37 +256,41 @@ static enum seam_status begin(struct lab_segments_world *x, const char *const *d
         if (st == SEAM_OK)
             st = invidx_analyze(&schema.analysis, docs[i], strlen(docs[i]), &x->l->draw, f);
     }
-    seam_buf_str(&x->l->story, "Each document is cut into terms: folded, stop words dropped, stemmed "
-                          "(term, position, first and last byte). They "
-                          "sit in a buffer in memory; nobody can find them yet.");
+    seam_buf_str(&x->l->story,
+                 "Each document is cut into terms: folded, stop words dropped, stemmed "
+                 "(term, position, first and last byte). They "
+                 "sit in a buffer in memory; nobody can find them yet.");
     if (st == SEAM_OK) st = lab_step(x->l, "Words become terms", f);
     if (st == SEAM_OK) st = publish(x, f);
-    seam_buf_str(&x->l->story, "publish(LSN 10) wrote the buffer as one immutable segment and named it "
-                          "in a manifest: visible and durable in one "
-                          "step. A term's postings read document@field.position.");
+    seam_buf_str(&x->l->story,
+                 "publish(LSN 10) wrote the buffer as one immutable segment and named it "
+                 "in a manifest: visible and durable in one "
+                 "step. A term's postings read document@field.position.");
     if (st == SEAM_OK) st = draw(x, true, f);
     measure_terms(x->l, docs, n);
     if (st == SEAM_OK) st = lab_step(x->l, "Publishing makes a segment", f);
     return st == SEAM_OK && x->l->in.ask != NULL ? own_search(x, x->l->in.ask, f) : st;
 }
 
-static enum seam_status change(struct lab_segments_world *x, const char *const *docs, size_t n, struct seam_fault *f)
+static enum seam_status change(struct lab_segments_world *x, const char *const *docs, size_t n,
+                               struct seam_fault *f)
 {
     struct invidx_reader *r = NULL;
     enum seam_status st = invidx_delete(x->w, 1, x->lsn + 10, f);
 
-    for (size_t i = 0; st == SEAM_OK && i < n; i++)
-        st = put(x, docs[i], f);
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) st = put(x, docs[i], f);
     if (st == SEAM_OK) st = publish(x, f);
-    seam_buf_str(&x->l->story, "Document 1 is deleted and more are added. The first segment is not "
-                          "touched: a tombstone beside it says at which LSN "
-                          "document 0 of it died, so a reader as of an LSN before still finds it.");
+    seam_buf_str(&x->l->story,
+                 "Document 1 is deleted and more are added. The first segment is not "
+                 "touched: a tombstone beside it says at which LSN "
+                 "document 0 of it died, so a reader as of an LSN before still finds it.");
     if (st == SEAM_OK) st = step(x, "A second segment, and a tombstone", true, f);
     if (st == SEAM_OK) st = invidx_reader_open(x->l->io, dir, SEAM_LSN_MAX, &r, f);
     if (st == SEAM_OK) st = search(x, r, "garden hose", INVIDX_AUTO, "auto", true, f);
-    seam_buf_str(&x->l->story, "A search for \"garden hose\" and why its first answer has its score: "
-                          "rarer words count more (idf), repeated ones less "
-                          "and less (tf part). The parts add up exactly.");
+    seam_buf_str(&x->l->story,
+                 "A search for \"garden hose\" and why its first answer has its score: "
+                 "rarer words count more (idf), repeated ones less "
+                 "and less (tf part). The parts add up exactly.");
     if (st == SEAM_OK) st = lab_step(x->l, "A search, explained", f);
     invidx_reader_close(r);
     return st;
@@ -298,11 +306,11 @@ static enum seam_status merge(struct lab_segments_world *x, struct seam_fault *f
         st = put(x, more[i], f);
         if (st == SEAM_OK) st = publish(x, f);
     }
-    seam_buf_str(&x->l->story, "Three more publications: three more small segments. Every search must "
-                          "look into each of them.");
+    seam_buf_str(&x->l->story,
+                 "Three more publications: three more small segments. Every search must "
+                 "look into each of them.");
     if (st == SEAM_OK) st = step(x, "Many small segments", false, f);
-    while (st == SEAM_OK && worked)
-        st = invidx_maintain(x->w, &worked, f);
+    while (st == SEAM_OK && worked) st = invidx_maintain(x->w, &worked, f);
     seam_buf_str(
         &x->l->story,
         "Maintenance: a segment too full of the dead is written anew without them, and when one "
@@ -343,21 +351,23 @@ static enum seam_status prune(struct lab_segments_world *x, struct seam_fault *f
 
     if (st == SEAM_OK) st = invidx_reader_open(x->l->io, dir, SEAM_LSN_MAX, &r, f);
     if (st == SEAM_OK) st = search(x, r, "w0 w1 w137", INVIDX_EXHAUSTIVE, "exhaustive", false, f);
-    seam_buf_printf(&x->l->story,
-               "%d made-up documents; word w0 is in very many, w137 in few. The three best for "
-               "\"w0 w1 w137\", by scoring every "
-               "document that has any of them: the truth.",
-               MANY);
+    seam_buf_printf(
+        &x->l->story,
+        "%d made-up documents; word w0 is in very many, w137 in few. The three best for "
+        "\"w0 w1 w137\", by scoring every "
+        "document that has any of them: the truth.",
+        MANY);
     svg_work(x->l);
     if (st == SEAM_OK) st = lab_step(x->l, "Every match scored", f);
     if (st == SEAM_OK) st = search(x, r, "w0 w1 w137", INVIDX_EXHAUSTIVE, "exhaustive", false, f);
     if (st == SEAM_OK) st = search(x, r, "w0 w1 w137", INVIDX_MAXSCORE, "maxscore", false, f);
     if (st == SEAM_OK) st = search(x, r, "w0 w1 w137", INVIDX_WAND, "wand", false, f);
-    seam_buf_str(&x->l->story, "Postings stand in blocks of 128, each with the most that any of its "
-                          "documents can score. Once three good answers are "
-                          "known, a block that cannot beat the third is skipped without being "
-                          "decoded. Fewer are scored; hits and scores "
-                          "are the same to the last bit.");
+    seam_buf_str(&x->l->story,
+                 "Postings stand in blocks of 128, each with the most that any of its "
+                 "documents can score. Once three good answers are "
+                 "known, a block that cannot beat the third is skipped without being "
+                 "decoded. Fewer are scored; hits and scores "
+                 "are the same to the last bit.");
     svg_work(x->l);
     if (st == SEAM_OK) st = lab_step(x->l, "Block-Max pruning: the same answer for less", f);
     invidx_reader_close(r);
@@ -372,7 +382,7 @@ enum seam_status lab_play_segments(struct lab *l, struct seam_fault *f)
                                         "Hedge trimmers for every garden"};
     struct lab_segments_world x = {.l = l};
     enum seam_status st = l->in.doc_count > 0 ? begin(&x, l->in.docs, l->in.doc_count, f)
-                                         : begin(&x, plain, SEAM_ARRAY_LEN(plain), f);
+                                              : begin(&x, plain, SEAM_ARRAY_LEN(plain), f);
 
     if (st == SEAM_OK) st = change(&x, later, SEAM_ARRAY_LEN(later), f);
     if (st == SEAM_OK) st = merge(&x, f);

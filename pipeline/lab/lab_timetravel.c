@@ -39,11 +39,11 @@ static enum seam_status ask_rows(struct lab_shop *s, seam_lsn_t lsn, struct seam
         else {
             const struct seam_schema *schema = oltp_schema(t, table);
 
-            st = seam_row_get(schema, row.row.data, row.row.size, seam_schema_column(schema, "title"), &title,
-                         f);
+            st = seam_row_get(schema, row.row.data, row.row.size,
+                              seam_schema_column(schema, "title"), &title, f);
             if (st == SEAM_OK)
-                st = seam_row_get(schema, row.row.data, row.row.size, seam_schema_column(schema, "price"),
-                             &price, f);
+                st = seam_row_get(schema, row.row.data, row.row.size,
+                                  seam_schema_column(schema, "price"), &price, f);
             if (st == SEAM_OK) {
                 seam_value_format(&title, &s->l->draw);
                 lab_measured(s->l, "price", (double)price.i / pow(10, price.scale));
@@ -134,22 +134,27 @@ static enum seam_status live(struct lab_shop *s, seam_lsn_t at[MOMENTS], struct 
         if (i == MOMENTS - 1)
             st = lab_shop_delete(s, "products", KETTLE, &at[i], f);
         else
-            st = lab_shop_put(s, "products", i == 0 ? first : i == 1 ? cheaper : renamed, &at[i], f);
+            st = lab_shop_put(s, "products",
+                              i == 0   ? first
+                              : i == 1 ? cheaper
+                                       : renamed,
+                              &at[i], f);
         if (st == SEAM_OK) st = lab_shop_catch_up(s, sinks, SEAM_ARRAY_LEN(sinks), f);
         seam_buf_printf(&s->l->draw, "LSN %" PRIu64 "  product 101 is %s\n", at[i], what[i]);
         seam_clock_sim_advance(&s->l->clock, INT64_C(3600000000));
     }
-    seam_buf_str(&s->l->story, "One product, four commits, an hour apart. A commit's LSN is its place "
-                          "in the log; the relay carried each change and its "
-                          "LSN to the stream, and each sink published what it applied together "
-                          "with that LSN (publish).");
+    seam_buf_str(&s->l->story,
+                 "One product, four commits, an hour apart. A commit's LSN is its place "
+                 "in the log; the relay carried each change and its "
+                 "LSN to the stream, and each sink published what it applied together "
+                 "with that LSN (publish).");
     if (st == SEAM_OK) svg_moments(s->l, at, MOMENTS);
     return st == SEAM_OK ? lab_step(s->l, "Four moments", f) : st;
 }
 
 /* The reader's own LSN: what was so just before it, and what is so at it. */
-static enum seam_status own_moment(struct lab_shop *s, const seam_lsn_t at[MOMENTS], seam_lsn_t mine,
-                              struct seam_fault *f)
+static enum seam_status own_moment(struct lab_shop *s, const seam_lsn_t at[MOMENTS],
+                                   seam_lsn_t mine, struct seam_fault *f)
 {
     enum seam_status st = ask_all(s, mine - 1, f);
     double before = lab_figure_of(s->l, "price");
@@ -157,7 +162,7 @@ static enum seam_status own_moment(struct lab_shop *s, const seam_lsn_t at[MOMEN
     if (st == SEAM_OK) st = ask_all(s, mine, f);
     lab_measured(s->l, "price just before", before);
     seam_buf_printf(&s->l->story, "AS OF LSN %" PRIu64 " and just before it: the moment you chose.",
-               mine);
+                    mine);
     svg_moments(s->l, at, MOMENTS);
     return st == SEAM_OK ? lab_step(s->l, "Your moment", f) : st;
 }

@@ -20,8 +20,10 @@ static void arrow(struct seam_buf *b, double x, double y, bool turn, bool broken
     paper_svg_line(b, class, x - 8, mid - 4, x - 2, mid);
     paper_svg_line(b, class, x - 8, mid + 4, x - 2, mid);
     if (broken) {
-        paper_svg_line(b, class, x - STATION_GAP / 2.0 - 5, mid - 6, x - STATION_GAP / 2.0 + 3, mid + 6);
-        paper_svg_line(b, class, x - STATION_GAP / 2.0 - 5, mid + 6, x - STATION_GAP / 2.0 + 3, mid - 6);
+        paper_svg_line(b, class, x - STATION_GAP / 2.0 - 5, mid - 6, x - STATION_GAP / 2.0 + 3,
+                       mid + 6);
+        paper_svg_line(b, class, x - STATION_GAP / 2.0 - 5, mid + 6, x - STATION_GAP / 2.0 + 3,
+                       mid - 6);
     }
 }
 
@@ -31,7 +33,7 @@ void lab_svg_chain(struct lab *l, const char *label, const struct lab_svg_statio
     size_t rows = (n + CHAIN_ROW - 1) / CHAIN_ROW, wide = n < CHAIN_ROW ? n : CHAIN_ROW;
 
     paper_svg_begin(b, EDGE * 2 + (double)wide * (STATION_W + STATION_GAP) - STATION_GAP,
-              EDGE * 2 + (double)rows * (STATION_H + STATION_GAP) - STATION_GAP, label);
+                    EDGE * 2 + (double)rows * (STATION_H + STATION_GAP) - STATION_GAP, label);
     for (size_t i = 0; i < n; i++) {
         double x = EDGE + (double)(i % CHAIN_ROW) * (STATION_W + STATION_GAP);
         double y = EDGE + (double)(i / CHAIN_ROW) * (STATION_H + STATION_GAP);

@@ -41,18 +41,19 @@ void lab_print_step(const struct lab *l, size_t i, struct lab_style style, struc
     if (s->line_count > 0) seam_buf_str(out, "\n");
     for (size_t j = 0; j < s->line_count; j++)
         seam_buf_printf(out, "%s%s %s%s\n", s->lines[j].changed ? new : "",
-                   s->lines[j].changed ? "*" : " ", s->lines[j].text,
-                   s->lines[j].changed ? off : "");
+                        s->lines[j].changed ? "*" : " ", s->lines[j].text,
+                        s->lines[j].changed ? off : "");
     if (s->events_kept > 0) seam_buf_str(out, "\n");
     if (s->event_count > s->events_kept)
         seam_buf_printf(out, "  > %zu events, then\n", s->event_count - s->events_kept);
     for (size_t j = 0; j < s->events_kept; j++) {
         const char *who = strstr(s->events[j], " | ");
 
-        seam_buf_printf(out, "  > %.*s  %s%s%s\n", (int)(who - s->events[j]), s->events[j], dim, who + 3,
-                   off);
+        seam_buf_printf(out, "  > %.*s  %s%s%s\n", (int)(who - s->events[j]), s->events[j], dim,
+                        who + 3, off);
     }
-    if (!style.plain) seam_buf_printf(out, "%s--- step %zu of %zu%s\n", dim, i + 1, lab_count(l), off);
+    if (!style.plain)
+        seam_buf_printf(out, "%s--- step %zu of %zu%s\n", dim, i + 1, lab_count(l), off);
     seam_buf_str(out, "\n");
 }
 
@@ -61,8 +62,7 @@ void lab_print(const struct lab *l, struct lab_style style, struct seam_buf *out
     seam_buf_printf(out, "%s\n", lab_kind_of(l)->title);
     print_wrapped(lab_kind_of(l)->goal, out);
     seam_buf_str(out, "\n");
-    for (size_t i = 0; i < lab_count(l); i++)
-        lab_print_step(l, i, style, out);
+    for (size_t i = 0; i < lab_count(l); i++) lab_print_step(l, i, style, out);
 }
 
 static bool step_has(const struct lab_step *s, const char *word)

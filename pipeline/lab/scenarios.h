@@ -11,7 +11,8 @@ enum seam_status lab_play_columnar(struct lab *l, struct seam_fault *f);
 enum seam_status lab_play_segments(struct lab *l, struct seam_fault *f);
 enum seam_status lab_play_hnsw(struct lab *l, struct seam_fault *f);
 enum seam_status lab_play_relay(struct lab *l, struct seam_fault *f);
-enum seam_status lab_play_broken(struct lab *l, struct seam_fault *f); /* the second half of the relay's */
+enum seam_status lab_play_broken(struct lab *l,
+                                 struct seam_fault *f); /* the second half of the relay's */
 enum seam_status lab_play_timetravel(struct lab *l, struct seam_fault *f);
 enum seam_status lab_play_hybrid(struct lab *l, struct seam_fault *f);
 enum seam_status lab_play_reconcile(struct lab *l, struct seam_fault *f);

@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/values/row.h"
 #include "engine/io/source.h"
+#include "engine/values/row.h"
 #include "oltp/oltp.h"
-#include "pipeline/shop/assets.h"
-#include "pipeline/relay/relay.h"
-#include "pipeline/sinks/sink.h"
 #include "pipeline/ask/sqlenv.h"
+#include "pipeline/relay/relay.h"
+#include "pipeline/shop/assets.h"
+#include "pipeline/sinks/sink.h"
 
 static const char dir[] = "lab/shop";
 
@@ -29,10 +29,11 @@ void lab_shop_close(struct lab_shop *s)
 }
 
 /* A write transaction on the source of truth, whatever it does. */
-typedef enum seam_status (*change_fn)(struct oltp_txn *t, uint32_t table, void *ctx, struct seam_fault *f);
+typedef enum seam_status (*change_fn)(struct oltp_txn *t, uint32_t table, void *ctx,
+                                      struct seam_fault *f);
 
 static enum seam_status change(struct lab_shop *s, const char *table, change_fn fn, void *ctx,
-                          seam_lsn_t *lsn, struct seam_fault *f)
+                               seam_lsn_t *lsn, struct seam_fault *f)
 {
     struct platform_source source = {0};
     struct oltp_txn *t = NULL;
@@ -53,7 +54,7 @@ static enum seam_status change(struct lab_shop *s, const char *table, change_fn 
 }
 
 enum seam_status lab_shop_put_json(struct oltp_txn *t, uint32_t table, const char *json, size_t n,
-                          struct seam_fault *f)
+                                   struct seam_fault *f)
 {
     struct seam_value values[SEAM_COLUMNS_MAX];
     struct seam_buf text = {0};
@@ -69,13 +70,14 @@ static enum seam_status put_one(struct oltp_txn *t, uint32_t table, void *ctx, s
     return lab_shop_put_json(t, table, ctx, strlen(ctx), f);
 }
 
-enum seam_status lab_shop_put(struct lab_shop *s, const char *table, const char *json, seam_lsn_t *lsn,
-                     struct seam_fault *f)
+enum seam_status lab_shop_put(struct lab_shop *s, const char *table, const char *json,
+                              seam_lsn_t *lsn, struct seam_fault *f)
 {
     return change(s, table, put_one, (void *)(uintptr_t)json, lsn, f);
 }
 
-static enum seam_status delete_one(struct oltp_txn *t, uint32_t table, void *ctx, struct seam_fault *f)
+static enum seam_status delete_one(struct oltp_txn *t, uint32_t table, void *ctx,
+                                   struct seam_fault *f)
 {
     struct seam_value key = seam_v_int(*(int64_t *)ctx);
 
@@ -83,12 +85,13 @@ static enum seam_status delete_one(struct oltp_txn *t, uint32_t table, void *ctx
 }
 
 enum seam_status lab_shop_delete(struct lab_shop *s, const char *table, int64_t id, seam_lsn_t *lsn,
-                        struct seam_fault *f)
+                                 struct seam_fault *f)
 {
     return change(s, table, delete_one, &id, lsn, f);
 }
 
-static enum seam_status put_catalogue(struct oltp_txn *t, uint32_t table, void *ctx, struct seam_fault *f)
+static enum seam_status put_catalogue(struct oltp_txn *t, uint32_t table, void *ctx,
+                                      struct seam_fault *f)
 {
     struct asset a = shop_asset_find("catalogue.jsonl");
     struct seam_source *in = NULL;
@@ -96,7 +99,8 @@ static enum seam_status put_catalogue(struct oltp_txn *t, uint32_t table, void *
     size_t n, left = *(size_t *)ctx;
     enum seam_status st = seam_source_from_memory(a.text, a.size, &in);
 
-    while (st == SEAM_OK && left > 0 && (st = seam_source_line(in, OLTP_ROW_MAX, &line, &n, f)) == SEAM_OK) {
+    while (st == SEAM_OK && left > 0 &&
+           (st = seam_source_line(in, OLTP_ROW_MAX, &line, &n, f)) == SEAM_OK) {
         if (n == 0) continue;
         st = lab_shop_put_json(t, table, line, n, f);
         left--;
@@ -105,31 +109,35 @@ static enum seam_status put_catalogue(struct oltp_txn *t, uint32_t table, void *
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-enum seam_status lab_shop_catalogue(struct lab_shop *s, size_t max, seam_lsn_t *lsn, struct seam_fault *f)
+enum seam_status lab_shop_catalogue(struct lab_shop *s, size_t max, seam_lsn_t *lsn,
+                                    struct seam_fault *f)
 {
     return change(s, "products", put_catalogue, &max, lsn, f);
 }
 
-static enum seam_status put_customers(struct oltp_txn *t, uint32_t table, void *ctx, struct seam_fault *f)
+static enum seam_status put_customers(struct oltp_txn *t, uint32_t table, void *ctx,
+                                      struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
     for (size_t i = 1; st == SEAM_OK && i <= *(size_t *)ctx; i++) {
         char json[80];
-        int n = snprintf(json, sizeof json, "{\"customer_id\":%zu,\"name\":\"Customer %zu\"}", i,
-                         i);
+        int n =
+            snprintf(json, sizeof json, "{\"customer_id\":%zu,\"name\":\"Customer %zu\"}", i, i);
 
         st = lab_shop_put_json(t, table, json, (size_t)n, f);
     }
     return st;
 }
 
-enum seam_status lab_shop_customers(struct lab_shop *s, size_t n, seam_lsn_t *lsn, struct seam_fault *f)
+enum seam_status lab_shop_customers(struct lab_shop *s, size_t n, seam_lsn_t *lsn,
+                                    struct seam_fault *f)
 {
     return change(s, "customers", put_customers, &n, lsn, f);
 }
 
-enum seam_status lab_shop_catch_up(struct lab_shop *s, const char *const *sinks, size_t n, struct seam_fault *f)
+enum seam_status lab_shop_catch_up(struct lab_shop *s, const char *const *sinks, size_t n,
+                                   struct seam_fault *f)
 {
     const struct relay_run_options relay_once = {.until_caught_up = true};
     const struct sink_run_options once = {.until_caught_up = true};
@@ -156,7 +164,8 @@ static void to_draw(void *ctx, const char *s, size_t n)
     seam_buf_append(ctx, s, n);
 }
 
-enum seam_status lab_shop_sql_rows(struct lab_shop *s, const char *text, uint64_t *rows, struct seam_fault *f)
+enum seam_status lab_shop_sql_rows(struct lab_shop *s, const char *text, uint64_t *rows,
+                                   struct seam_fault *f)
 {
     struct ask_sql_platform env;
     struct columnar_sql_query q;
@@ -170,7 +179,8 @@ enum seam_status lab_shop_sql_rows(struct lab_shop *s, const char *text, uint64_
     seam_buf_printf(&s->l->draw, "> %s\n", text);
     st = columnar_sql_prepare(&env.env, text, strlen(text), &arena, &q, f);
     if (st == SEAM_OK)
-        st = columnar_sql_printer_new(COLUMNAR_SQL_TABLE, q.columns, q.n_columns, 12, to_draw, &s->l->draw, &out, f);
+        st = columnar_sql_printer_new(COLUMNAR_SQL_TABLE, q.columns, q.n_columns, 12, to_draw,
+                                      &s->l->draw, &out, f);
     if (st == SEAM_OK) {
         enum seam_status finish;
 

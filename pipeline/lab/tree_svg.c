@@ -72,8 +72,9 @@ static void draw_page(struct seam_buf *b, const struct page_box *p, const struct
 
     if (parent != NULL)
         paper_svg_line(b, "edge", parent->x + BOX_W / 2.0, y - GAP_Y - NAME_H, p->x + BOX_W / 2.0,
-                 y - NAME_H);
-    paper_svg_words(b, p->new ? "changed" : "dim", p->x + 2, y - 4, "%s%u", p->new ? "*" : "p", p->page);
+                       y - NAME_H);
+    paper_svg_words(b, p->new ? "changed" : "dim", p->x + 2, y - 4, "%s%u", p->new ? "*" : "p",
+                    p->page);
     paper_svg_box(b, p->new ? "hotfill" : "fill", p->x, y + BOX_H - full, BOX_W, full);
     paper_svg_box(b, "box", p->x, y, BOX_W, BOX_H);
     paper_svg_words(b, "", p->x + 4, y + 20, "%u", p->keys);
@@ -91,8 +92,7 @@ void lab_svg_tree(struct lab *l)
     n = read_pages(l, p);
     if (n == 0) return;
     width = place(p, n);
-    for (size_t i = 0; i < n; i++)
-        deepest = p[i].depth > deepest ? p[i].depth : deepest;
+    for (size_t i = 0; i < n; i++) deepest = p[i].depth > deepest ? p[i].depth : deepest;
     foot = MARGIN + (deepest + 1) * (double)(BOX_H + GAP_Y + NAME_H) - GAP_Y;
     snprintf(
         label, sizeof label,
@@ -102,6 +102,6 @@ void lab_svg_tree(struct lab *l)
     for (size_t i = 0; i < n; i++)
         draw_page(&l->svg, &p[i], p[i].parent >= 0 ? &p[p[i].parent] : NULL);
     paper_svg_words(&l->svg, "dim", MARGIN, foot + 22,
-              "p7 a page's number, * new or changed; keys in it; how full");
+                    "p7 a page's number, * new or changed; keys in it; how full");
     paper_svg_end(&l->svg);
 }

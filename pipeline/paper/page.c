@@ -3,7 +3,8 @@
 #include <string.h>
 
 const char paper_page_style[] =
-    ":root{color-scheme:light dark;accent-color:var(--hot);--fg:#1b1b1b;--bg:#fdfdfb;--dim:#595959;\n"
+    ":root{color-scheme:light "
+    "dark;accent-color:var(--hot);--fg:#1b1b1b;--bg:#fdfdfb;--dim:#595959;\n"
     "--mark:#ffe8a3;--line:#c9c9c2;--hot:#a03c00;--two:#8fb8de;--soft:#f3f2ec}\n"
     "@media(prefers-color-scheme:dark){:root{--fg:#e8e6e0;--bg:#17181a;--dim:#a8a8a1;\n"
     "--mark:#5a4700;--line:#44464a;--hot:#ffb37a;--two:#2f5f8f;--soft:#202124}}\n"

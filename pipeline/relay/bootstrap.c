@@ -26,7 +26,8 @@ static enum seam_status put(struct bootstrap *b, enum wal_change_type type, stru
     enum seam_status st;
 
     if (!seam_buf_ok(&b->payload))
-        return seam_fault_set(f, SEAM_NOMEM, "bootstrap", SEAM_FAULT_NO_OFFSET, "no memory for a row");
+        return seam_fault_set(f, SEAM_NOMEM, "bootstrap", SEAM_FAULT_NO_OFFSET,
+                              "no memory for a row");
     st = stream_event_put(b->relay->stream, (uint8_t)type, b->payload.data, b->payload.size, f);
     b->out->bytes += b->payload.size;
     b->seq++;
@@ -44,11 +45,12 @@ static enum seam_status put_shape(struct bootstrap *b, uint32_t table, struct se
 
     seam_schema_to_json(s, &json);
     if (!seam_buf_ok(&json))
-        return seam_fault_set(f, SEAM_NOMEM, s->name, SEAM_FAULT_NO_OFFSET, "no memory for a schema");
+        return seam_fault_set(f, SEAM_NOMEM, s->name, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a schema");
     wal_change_put_schema(&b->payload, &(struct wal_change_schema){.seq = b->seq,
-                                                           .table = table,
-                                                           .version = s->version,
-                                                           .json = {json.data, json.size}});
+                                                                   .table = table,
+                                                                   .version = s->version,
+                                                                   .json = {json.data, json.size}});
     st = put(b, WAL_CHANGE_SCHEMA, f);
     seam_buf_free(&json);
     return st;
@@ -63,14 +65,15 @@ static enum seam_status put_rows(struct bootstrap *b, uint32_t table, struct sea
 
     while (st == SEAM_OK && (st = oltp_cursor_next(c, &row, f)) == SEAM_OK) {
         if (b->o->stop != NULL && *b->o->stop)
-            st = seam_fault_set(f, SEAM_END, "bootstrap", SEAM_FAULT_NO_OFFSET, "interrupted: run it again");
+            st = seam_fault_set(f, SEAM_END, "bootstrap", SEAM_FAULT_NO_OFFSET,
+                                "interrupted: run it again");
         if (st != SEAM_OK) break;
         wal_change_put_row(&b->payload, &(struct wal_change_row){.seq = b->seq,
-                                                         .table = table,
-                                                         .version = version,
-                                                         .op = WAL_OP_INSERT,
-                                                         .key = row.key,
-                                                         .after = row.row});
+                                                                 .table = table,
+                                                                 .version = version,
+                                                                 .op = WAL_OP_INSERT,
+                                                                 .key = row.key,
+                                                                 .after = row.row});
         st = put(b, WAL_CHANGE_ROW, f);
         b->out->rows++;
         if (b->o->progress != NULL && b->out->rows % PROGRESS_ROWS == 0)
@@ -90,11 +93,10 @@ static enum seam_status open_rows(struct bootstrap *b, struct seam_fault *f)
     if (st != SEAM_OK) return st;
     b->count = oltp_tables(b->txn, b->tables, OLTP_TABLES_MAX);
     b->total = b->count;
-    for (size_t i = 0; i < b->count; i++)
-        b->total += oltp_count(b->txn, b->tables[i], 0);
+    for (size_t i = 0; i < b->count; i++) b->total += oltp_count(b->txn, b->tables[i], 0);
     if (b->total == 0)
         return seam_fault_set(f, SEAM_NOT_FOUND, "bootstrap", SEAM_FAULT_NO_OFFSET,
-                         "the row store has no table yet: there is nothing to begin with");
+                              "the row store has no table yet: there is nothing to begin with");
     return SEAM_OK;
 }
 
@@ -117,10 +119,8 @@ static enum seam_status write_snapshot(struct bootstrap *b, struct seam_fault *f
     b->out->tables = b->count;
     b->out->offset = stream_next_offset(r->stream);
     if (st == SEAM_OK) st = stream_begin(r->stream, &t, f);
-    for (size_t i = 0; st == SEAM_OK && i < b->count; i++)
-        st = put_shape(b, b->tables[i], f);
-    for (size_t i = 0; st == SEAM_OK && i < b->count; i++)
-        st = put_rows(b, b->tables[i], f);
+    for (size_t i = 0; st == SEAM_OK && i < b->count; i++) st = put_shape(b, b->tables[i], f);
+    for (size_t i = 0; st == SEAM_OK && i < b->count; i++) st = put_rows(b, b->tables[i], f);
     if (st == SEAM_OK) st = stream_end(r->stream, f);
     if (st != SEAM_OK) return st;
     r->lsn = t.lsn;
@@ -134,8 +134,9 @@ static enum seam_status write_snapshot(struct bootstrap *b, struct seam_fault *f
     return st == SEAM_OK ? wal_slot_advance(r->slot, t.lsn, f) : st;
 }
 
-enum seam_status relay_bootstrap_run(const struct platform *p, const struct relay_bootstrap_options *o,
-                          struct relay_bootstrap_result *out, struct seam_fault *f)
+enum seam_status relay_bootstrap_run(const struct platform *p,
+                                     const struct relay_bootstrap_options *o,
+                                     struct relay_bootstrap_result *out, struct seam_fault *f)
 {
     struct bootstrap b = {.platform = p, .o = o, .out = out};
     enum seam_status st, closed;
@@ -143,7 +144,8 @@ enum seam_status relay_bootstrap_run(const struct platform *p, const struct rela
     *out = (struct relay_bootstrap_result){0};
     st = relay_open_for_bootstrap(p, &o->relay, &b.relay, f);
     if (st == SEAM_OK) st = open_rows(&b, f);
-    if (st == SEAM_OK && !b.relay->gap) st = relay_ship_until(b.relay, oltp_txn_lsn(b.txn), o->stop, f);
+    if (st == SEAM_OK && !b.relay->gap)
+        st = relay_ship_until(b.relay, oltp_txn_lsn(b.txn), o->stop, f);
     if (st == SEAM_OK) st = write_snapshot(&b, f);
     oltp_end(b.txn);
     (void)oltp_close(b.db, NULL);

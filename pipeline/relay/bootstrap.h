@@ -41,7 +41,9 @@ struct relay_bootstrap_result {
     uint64_t offset; /* of its first event */
 };
 /* SEAM_CONFLICT: a relay is at work. Writers and sinks go on meanwhile. */
-SEAM_MUST_USE enum seam_status relay_bootstrap_run(const struct platform *p, const struct relay_bootstrap_options *o,
-                                   struct relay_bootstrap_result *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status relay_bootstrap_run(const struct platform *p,
+                                                   const struct relay_bootstrap_options *o,
+                                                   struct relay_bootstrap_result *out,
+                                                   struct seam_fault *f);
 
 #endif

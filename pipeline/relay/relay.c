@@ -7,15 +7,16 @@
 /* A step ends after about this much, so that a catch-up notices stop and pause. */
 enum { STEP_BYTES = 8 << 20, FLUSH_BYTES = 256 << 10, SLOT_EVERY_BYTES = 64 << 20 };
 #define SLOT_EVERY_US 30000000
-#define SHIP_WAIT_NS 50000000ull /* so often a wait looks at `stop` */
+#define SHIP_WAIT_NS  50000000ull /* so often a wait looks at `stop` */
 
 static enum seam_status log_is_gone(const struct relay *r, const char *why, struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_STALE, "relay", r->tail.lsn,
-                     "%.300s%sthe log after LSN %" PRIu64
-                     " is gone: 'seam bootstrap %.100s' puts a snapshot of the row store into the "
-                     "stream, and every sink goes on from it",
-                     why, why[0] != '\0' ? "; " : "", r->tail.lsn, r->dir);
+    return seam_fault_set(
+        f, SEAM_STALE, "relay", r->tail.lsn,
+        "%.300s%sthe log after LSN %" PRIu64
+        " is gone: 'seam bootstrap %.100s' puts a snapshot of the row store into the "
+        "stream, and every sink goes on from it",
+        why, why[0] != '\0' ? "; " : "", r->tail.lsn, r->dir);
 }
 
 /* An invalidated slot lets the log go, but may not have yet: then nothing is lost and the slot is
@@ -24,18 +25,19 @@ static enum seam_status claim_slot(struct relay *r, struct seam_fault *f)
 {
     struct seam_fault why = {0}, again = {0};
     enum seam_status st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", r->tail.lsn,
-                                    r->o.slot_bound_bytes, true, &r->slot, &why);
+                                         r->o.slot_bound_bytes, true, &r->slot, &why);
 
     if (st == SEAM_STALE) {
         st = wal_slot_drop(r->io, r->wal_dir, "relay", &again);
         if (st == SEAM_OK)
             st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", r->tail.lsn,
                                 r->o.slot_bound_bytes, true, &r->slot, &again);
-        SEAM_TRACE(r->o.trace, "pipeline", "slot_reclaimed", SEAM_TI("lsn", r->tail.lsn), SEAM_TI("status", st));
+        SEAM_TRACE(r->o.trace, "pipeline", "slot_reclaimed", SEAM_TI("lsn", r->tail.lsn),
+                   SEAM_TI("status", st));
     }
-    if (st == SEAM_NOT_FOUND)
-        return log_is_gone(r, again.status != SEAM_OK ? why.why : "", f);
-    if (st != SEAM_OK && f != NULL && f->status == SEAM_OK) *f = again.status != SEAM_OK ? again : why;
+    if (st == SEAM_NOT_FOUND) return log_is_gone(r, again.status != SEAM_OK ? why.why : "", f);
+    if (st != SEAM_OK && f != NULL && f->status == SEAM_OK)
+        *f = again.status != SEAM_OK ? again : why;
     return st;
 }
 
@@ -92,15 +94,15 @@ static enum seam_status open_with_a_gap(struct relay *r, struct seam_fault *f)
     st = wal_slot_drop(r->io, r->wal_dir, "relay", NULL);
     if (st == SEAM_NOT_FOUND) st = SEAM_OK;
     if (st == SEAM_OK)
-        st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", SEAM_LSN_MAX, r->o.slot_bound_bytes,
-                            true, &r->slot, f);
+        st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", SEAM_LSN_MAX,
+                            r->o.slot_bound_bytes, true, &r->slot, f);
     r->gap = true;
     r->lsn = r->tail.lsn;
     return st;
 }
 
 static enum seam_status open_relay(const struct platform *p, const struct relay_options *o,
-                              bool bootstrap, struct relay **out, struct seam_fault *f)
+                                   bool bootstrap, struct relay **out, struct seam_fault *f)
 {
     static const struct relay_options none;
     struct relay *r = calloc(1, sizeof *r);
@@ -109,7 +111,8 @@ static enum seam_status open_relay(const struct platform *p, const struct relay_
 
     assert(out != NULL && *out == NULL);
     if (r == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, p->dir, SEAM_FAULT_NO_OFFSET, "no memory for the relay");
+        return seam_fault_set(f, SEAM_NOMEM, p->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the relay");
     r->io = p->io;
     r->clock = p->clock;
     r->dir = p->dir;
@@ -144,19 +147,20 @@ static enum seam_status open_relay(const struct platform *p, const struct relay_
     return SEAM_OK;
 }
 
-enum seam_status relay_open(const struct platform *p, const struct relay_options *o, struct relay **out,
-                       struct seam_fault *f)
+enum seam_status relay_open(const struct platform *p, const struct relay_options *o,
+                            struct relay **out, struct seam_fault *f)
 {
     return open_relay(p, o, false, out, f);
 }
 
 enum seam_status relay_open_for_bootstrap(const struct platform *p, const struct relay_options *o,
-                                     struct relay **out, struct seam_fault *f)
+                                          struct relay **out, struct seam_fault *f)
 {
     return open_relay(p, o, true, out, f);
 }
 
-static enum seam_status malformed(struct relay *r, seam_lsn_t at, const char *why, struct seam_fault *f)
+static enum seam_status malformed(struct relay *r, seam_lsn_t at, const char *why,
+                                  struct seam_fault *f)
 {
     return seam_fault_set(f, SEAM_CORRUPT, r->wal_dir, at, "%s", why);
 }
@@ -192,7 +196,8 @@ static enum seam_status began(struct relay *r, const struct wal_record *rec, str
     return SEAM_OK;
 }
 
-static enum seam_status happened(struct relay *r, const struct wal_record *rec, struct seam_fault *f)
+static enum seam_status happened(struct relay *r, const struct wal_record *rec,
+                                 struct seam_fault *f)
 {
     if (r->no_base) { /* its BEGIN was let go with the segment before */
         r->headless = true;
@@ -207,15 +212,16 @@ static enum seam_status happened(struct relay *r, const struct wal_record *rec, 
         return SEAM_OK;
     }
     stream_body_add(&r->body, rec->type, rec->data, rec->size);
-    return seam_buf_ok(&r->body) ? SEAM_OK
-                            : seam_fault_set(f, SEAM_NOMEM, r->stream_dir, SEAM_FAULT_NO_OFFSET,
-                                        "no memory for a transaction");
+    return seam_buf_ok(&r->body)
+               ? SEAM_OK
+               : seam_fault_set(f, SEAM_NOMEM, r->stream_dir, SEAM_FAULT_NO_OFFSET,
+                                "no memory for a transaction");
 }
 
 /* Reads the transaction again from its BEGIN and ships it from event t->seq on, a chunk of memory
  * at a time. */
-static enum seam_status ship_large(struct relay *r, const struct stream_transaction *t, seam_lsn_t end,
-                              struct seam_fault *f)
+static enum seam_status ship_large(struct relay *r, const struct stream_transaction *t,
+                                   seam_lsn_t end, struct seam_fault *f)
 {
     uint64_t seq = 0;
     enum seam_status st = wal_reader_seek(r->log, r->begin, f);
@@ -228,7 +234,8 @@ static enum seam_status ship_large(struct relay *r, const struct stream_transact
         if (st == SEAM_END)
             st = malformed(r, r->begin, "the log became shorter while it was read", f);
         if (st != SEAM_OK || rec.end >= end) break;
-        if (rec.type != WAL_CHANGE_ROW && rec.type != WAL_CHANGE_OUTBOX && rec.type != WAL_CHANGE_SCHEMA)
+        if (rec.type != WAL_CHANGE_ROW && rec.type != WAL_CHANGE_OUTBOX &&
+            rec.type != WAL_CHANGE_SCHEMA)
             continue;
         if (seq++ < t->seq) continue;
         st = stream_event_put(r->stream, rec.type, rec.data, rec.size, f);
@@ -239,7 +246,8 @@ static enum seam_status ship_large(struct relay *r, const struct stream_transact
     return st == SEAM_OK ? stream_end(r->stream, f) : st;
 }
 
-static enum seam_status committed(struct relay *r, const struct wal_record *rec, struct seam_fault *f)
+static enum seam_status committed(struct relay *r, const struct wal_record *rec,
+                                  struct seam_fault *f)
 {
     struct stream_transaction t;
     struct wal_change_commit c;
@@ -307,7 +315,7 @@ static enum seam_status sync_now(struct relay *r, bool with_slot, struct seam_fa
     r->unsynced_since_ns = 0;
     r->stats.syncs++;
     if (st != SEAM_OK || !(with_slot || synced - r->slot_lsn >= SLOT_EVERY_BYTES ||
-                         now - r->slot_ns >= SLOT_EVERY_US * 1000ull))
+                           now - r->slot_ns >= SLOT_EVERY_US * 1000ull))
         return st;
     /* A position that is durable in the stream need never be read in the log again. */
     st = wal_slot_advance(r->slot, synced, f);
@@ -407,7 +415,8 @@ enum seam_status relay_step(struct relay *r, struct seam_fault *f)
     return done;
 }
 
-enum seam_status relay_ship_until(struct relay *r, seam_lsn_t lsn, const volatile int *stop, struct seam_fault *f)
+enum seam_status relay_ship_until(struct relay *r, seam_lsn_t lsn, const volatile int *stop,
+                                  struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 

@@ -21,24 +21,24 @@
 
 struct relay;
 
-struct relay_options {         /* zero means the default in brackets */
+struct relay_options { /* zero means the default in brackets */
     struct seam_trace *trace;
     uint64_t buffer_bytes; /* a transaction held in memory at most this large [128 KiB, at most] */
-    uint64_t heartbeat_us;     /* [1 s] */
-    uint64_t sync_bytes;       /* sync the stream at least every so many bytes [64 MiB] */
-    uint64_t sync_us;          /* ... and so often while something is unsynced [5 s] */
-    uint64_t slot_bound_bytes; /* log the slot may hold back before it is invalidated [the
+    uint64_t heartbeat_us; /* [1 s] */
+    uint64_t sync_bytes;   /* sync the stream at least every so many bytes [64 MiB] */
+    uint64_t sync_us;      /* ... and so often while something is unsynced [5 s] */
+    uint64_t slot_bound_bytes;          /* log the slot may hold back before it is invalidated [the
                                 * platform's log.relay_bound_bytes, else 4 GiB] */
     uint64_t retain_bytes, bound_bytes; /* of the stream; see stream.h [keep everything] */
     int64_t retain_us;
-    uint64_t segment_bytes;    /* of the stream [64 MiB] */
+    uint64_t segment_bytes; /* of the stream [64 MiB] */
 };
 
 /* SEAM_CONFLICT: a relay is at work (its pid). SEAM_STALE: the log no longer reaches back to the stream's
  * end, because the slot was invalidated or dropped (the reason is in the fault): bootstrap
  * (pipeline/relay/bootstrap.h). */
 SEAM_MUST_USE enum seam_status relay_open(const struct platform *p, const struct relay_options *o,
-                                struct relay **out, struct seam_fault *f);
+                                          struct relay **out, struct seam_fault *f);
 /* Ships what is durable now; SEAM_END when there was nothing. For loops of one's own (labs,
  * tests). */
 SEAM_MUST_USE enum seam_status relay_step(struct relay *r, struct seam_fault *f);
@@ -48,14 +48,19 @@ struct relay_run_options {
     const volatile int *stop;  /* set from a signal handler; may be NULL */
     const volatile int *pause; /* while set: nothing is shipped, heartbeats stop; may be NULL */
 };
-SEAM_MUST_USE enum seam_status relay_run(struct relay *r, const struct relay_run_options *o, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status relay_run(struct relay *r, const struct relay_run_options *o,
+                                         struct seam_fault *f);
 
-struct relay_stats { uint64_t transactions, events, bytes, heartbeats, aborted, syncs; seam_lsn_t lsn; };
+struct relay_stats {
+    uint64_t transactions, events, bytes, heartbeats, aborted, syncs;
+    seam_lsn_t lsn;
+};
 void relay_stats(const struct relay *r, struct relay_stats *out);
 /* Drops the stream (a damaged one, say), its consumers and the slot. The next relay begins a new stream
  * at the oldest log kept, which every sink that needs more is told (SEAM_NOT_FOUND); or a bootstrap begins
  * it with a snapshot. Either gives no offset that the old stream may have given (relay_reset.c). */
 SEAM_MUST_USE enum seam_status relay_reset(const struct platform *p, struct seam_fault *f);
-enum seam_status relay_close(struct relay *r, struct seam_fault *f); /* accepts NULL; syncs the stream */
+enum seam_status relay_close(struct relay *r,
+                             struct seam_fault *f); /* accepts NULL; syncs the stream */
 
 #endif

@@ -27,12 +27,14 @@ static enum seam_status first_load(const struct platform *p, uint64_t *out, stru
     if (st != SEAM_OK || !seam_io_exists(p->io, path)) return st;
     st = seam_io_read_all(p->io, path, 4096, &b, f);
     if (st == SEAM_OK && (b.size != FIRST_SIZE || memcmp(b.data, first_magic, 8) != 0 ||
-                        seam_get_u32(b.data + 8) != 1 || seam_get_u32(b.data + 12) != 0))
-        st = seam_fault_set(f, SEAM_CORRUPT, path, 0, "not a stream's first offset, of this version");
+                          seam_get_u32(b.data + 8) != 1 || seam_get_u32(b.data + 12) != 0))
+        st = seam_fault_set(f, SEAM_CORRUPT, path, 0,
+                            "not a stream's first offset, of this version");
     if (st == SEAM_OK && seam_get_u32(b.data + FIRST_CRC) != seam_crc32c(0, b.data, FIRST_CRC))
-        st = seam_fault_set(f, SEAM_CORRUPT, path, FIRST_CRC,
-                       "its checksum is wrong: restore the file from a copy, since a stream begun "
-                       "without it may give offsets again");
+        st = seam_fault_set(
+            f, SEAM_CORRUPT, path, FIRST_CRC,
+            "its checksum is wrong: restore the file from a copy, since a stream begun "
+            "without it may give offsets again");
     if (st == SEAM_OK) *out = seam_get_u64(b.data + 16);
     seam_buf_free(&b);
     return st;
@@ -71,8 +73,9 @@ enum seam_status relay_first_offset(const struct platform *p, uint64_t *out, str
  * what is behind its last whole record (opening it cut that off), or, when it cannot be read (w is
  * NULL), in all of it. `end`: of its segments, before it was opened. */
 static enum seam_status pass_old_stream(const struct platform *p, const char *stream_dir,
-                                   const struct stream_writer *w, const struct stream_tail *tail,
-                                   seam_lsn_t end, uint64_t *first, struct seam_fault *f)
+                                        const struct stream_writer *w,
+                                        const struct stream_tail *tail, seam_lsn_t end,
+                                        uint64_t *first, struct seam_fault *f)
 {
     struct wal_state state;
     char dir[SEAM_PATH_MAX_BYTES];
@@ -111,7 +114,7 @@ enum seam_status relay_reset(const struct platform *p, struct seam_fault *f)
     opened = stream_writer_open(p->io, stream_dir, &so, &w, &tail, NULL);
     if (opened == SEAM_CONFLICT)
         return seam_fault_set(f, opened, stream_dir, SEAM_FAULT_NO_OFFSET,
-                         "a relay is at work; stop it first");
+                              "a relay is at work; stop it first");
     st = pass_old_stream(p, stream_dir, opened == SEAM_OK ? w : NULL, &tail, end, &first, f);
     (void)stream_writer_close(w, NULL);
     if (st == SEAM_OK) st = first_store(p, first, f);

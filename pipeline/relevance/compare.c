@@ -10,7 +10,8 @@
 #include "pipeline/relevance/eval_internal.h"
 
 /* ---- labelled queries ---- */
-enum seam_status compare_set_add(struct compare_set *s, const char *id, const char *class, const char *text)
+enum seam_status compare_set_add(struct compare_set *s, const char *id, const char *class,
+                                 const char *text)
 {
     struct compare_query *grown, *q;
 
@@ -39,7 +40,8 @@ void compare_set_free(struct compare_set *s)
 }
 
 /* The judgements of the set's queries, query by query in the set's order: then results line up. */
-static enum seam_status align_qrels(struct compare_set *s, const struct eval_qrels *from, struct seam_fault *f)
+static enum seam_status align_qrels(struct compare_set *s, const struct eval_qrels *from,
+                                    struct seam_fault *f)
 {
     enum seam_status st = eval_qrels_new(&s->qrels);
 
@@ -49,7 +51,7 @@ static enum seam_status align_qrels(struct compare_set *s, const struct eval_qre
         for (size_t k = 0; st == SEAM_OK && k < from->count; k++)
             if (from->list[k].query == query)
                 st = eval_qrels_add(s->qrels, s->queries[i].id, from->docs.name[from->list[k].doc],
-                               from->list[k].grade, f);
+                                    from->list[k].grade, f);
     }
     return st;
 }
@@ -62,25 +64,30 @@ enum seam_status compare_set_finish(struct compare_set *s, struct seam_fault *f)
 
     s->qrels = NULL;
     for (size_t i = 0; i < s->count; i++) {
-        if (embed_names_find(&from->queries, s->queries[i].id) == NAMES_NONE) free(s->queries[i].text);
-        else s->queries[kept++] = s->queries[i];
+        if (embed_names_find(&from->queries, s->queries[i].id) == NAMES_NONE)
+            free(s->queries[i].text);
+        else
+            s->queries[kept++] = s->queries[i];
     }
     s->count = kept;
     st = align_qrels(s, from, f);
     eval_qrels_free(from);
     if (st == SEAM_OK && kept == 0)
-        st = seam_fault_set(f, SEAM_INVALID, "qrels", SEAM_FAULT_NO_OFFSET, "no query has a judgement");
+        st = seam_fault_set(f, SEAM_INVALID, "qrels", SEAM_FAULT_NO_OFFSET,
+                            "no query has a judgement");
     return st;
 }
 
 static int column_named(const struct seam_csv_field *fields, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)
-        if (fields[i].size == strlen(name) && memcmp(fields[i].data, name, fields[i].size) == 0) return (int)i;
+        if (fields[i].size == strlen(name) && memcmp(fields[i].data, name, fields[i].size) == 0)
+            return (int)i;
     return -1;
 }
 
-static enum seam_status read_query(struct compare_set *s, const struct seam_csv_field *fields, size_t n, const int column[3])
+static enum seam_status read_query(struct compare_set *s, const struct seam_csv_field *fields,
+                                   size_t n, const int column[3])
 {
     char value[3][SEARCH_TEXT_MAX] = {"", "", ""};
 
@@ -97,7 +104,8 @@ static enum seam_status read_query(struct compare_set *s, const struct seam_csv_
     return compare_set_add(s, value[0], column[2] < 0 ? "all" : value[2], value[1]);
 }
 
-static enum seam_status read_queries(struct compare_set *s, struct seam_source *source, struct seam_fault *f)
+static enum seam_status read_queries(struct compare_set *s, struct seam_source *source,
+                                     struct seam_fault *f)
 {
     struct seam_csv *csv = NULL;
     const struct seam_csv_field *fields;
@@ -111,18 +119,21 @@ static enum seam_status read_queries(struct compare_set *s, struct seam_source *
         column[1] = column_named(fields, n, "query");
         column[2] = column_named(fields, n, "class");
         if (column[0] < 0 || column[1] < 0)
-            st = seam_fault_set(f, SEAM_INVALID, "queries", 1, "the header line must name query_id and query");
+            st = seam_fault_set(f, SEAM_INVALID, "queries", 1,
+                                "the header line must name query_id and query");
     }
     while (st == SEAM_OK && (st = seam_csv_next(csv, &fields, &n, f)) == SEAM_OK) {
         st = read_query(s, fields, n, column);
         if (st == SEAM_INVALID)
-            st = seam_fault_set(f, st, "queries", seam_csv_line(csv), "a column is missing or too long");
+            st = seam_fault_set(f, st, "queries", seam_csv_line(csv),
+                                "a column is missing or too long");
     }
     seam_csv_close(csv);
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-enum seam_status compare_set_from(struct seam_source *queries, struct seam_source *qrels, struct compare_set *out, struct seam_fault *f)
+enum seam_status compare_set_from(struct seam_source *queries, struct seam_source *qrels,
+                                  struct compare_set *out, struct seam_fault *f)
 {
     enum seam_status st;
 
@@ -134,8 +145,8 @@ enum seam_status compare_set_from(struct seam_source *queries, struct seam_sourc
     return st;
 }
 
-enum seam_status compare_set_read(struct seam_io *io, const char *queries, const char *qrels, struct compare_set *out,
-                             struct seam_fault *f)
+enum seam_status compare_set_read(struct seam_io *io, const char *queries, const char *qrels,
+                                  struct compare_set *out, struct seam_fault *f)
 {
     struct seam_source *q = NULL, *j = NULL;
     enum seam_status st = seam_source_open(io, queries, &q, f);
@@ -155,8 +166,8 @@ static bool in_half(const char *id, enum compare_half half)
     return half == COMPARE_ALL || odd == (half == COMPARE_DEVELOPMENT);
 }
 
-enum seam_status compare_set_half(const struct compare_set *s, enum compare_half half, struct compare_set *out,
-                             struct seam_fault *f)
+enum seam_status compare_set_half(const struct compare_set *s, enum compare_half half,
+                                  struct compare_set *out, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -189,20 +200,27 @@ static enum seam_status pool_lists(struct compare_pool *p)
     for (size_t i = 0; i < p->count; i++) {
         const struct hybrid_hit *h = &p->hits[i];
 
-        if (h->rank[SIDE_WORDS] != 0) p->words[h->rank[SIDE_WORDS] - 1] = (struct hybrid_item){h->id, h->raw[SIDE_WORDS]};
+        if (h->rank[SIDE_WORDS] != 0)
+            p->words[h->rank[SIDE_WORDS] - 1] = (struct hybrid_item){h->id, h->raw[SIDE_WORDS]};
         if (h->rank[SIDE_MEANING] != 0)
-            p->meaning[h->rank[SIDE_MEANING] - 1] = (struct hybrid_item){h->id, h->raw[SIDE_MEANING]};
+            p->meaning[h->rank[SIDE_MEANING] - 1] =
+                (struct hybrid_item){h->id, h->raw[SIDE_MEANING]};
     }
     qsort(p->hits, p->count, sizeof *p->hits, compare_id);
     return SEAM_OK;
 }
 
-static enum seam_status pool_query(struct search *s, const struct compare_query *q, uint64_t (*id_of)(uint64_t),
-                              struct compare_pool *out, struct seam_fault *f)
+static enum seam_status pool_query(struct search *s, const struct compare_query *q,
+                                   uint64_t (*id_of)(uint64_t), struct compare_pool *out,
+                                   struct seam_fault *f)
 {
     struct hybrid_options o = hybrid_defaults();
-    struct search_request r = {.mode = SEARCH_HYBRID, .text = q->text, .size = strlen(q->text),
-                               .k = 2 * COMPARE_DEPTH, .hybrid = &o, .weight = 0.5};
+    struct search_request r = {.mode = SEARCH_HYBRID,
+                               .text = q->text,
+                               .size = strlen(q->text),
+                               .k = 2 * COMPARE_DEPTH,
+                               .hybrid = &o,
+                               .weight = 0.5};
     struct search_result result = {.hits = calloc(2 * COMPARE_DEPTH, sizeof *result.hits)};
     double feedback[2 * COMPARE_DEPTH];
     enum seam_status st;
@@ -216,20 +234,25 @@ static enum seam_status pool_query(struct search *s, const struct compare_query 
     out->features = result.features;
     out->kind = result.kind;
     out->words_only = result.words_only;
-    for (size_t i = 0; id_of != NULL && i < out->count; i++) out->hits[i].id = id_of(out->hits[i].id);
+    for (size_t i = 0; id_of != NULL && i < out->count; i++)
+        out->hits[i].id = id_of(out->hits[i].id);
     if (st == SEAM_OK) hybrid_rescored(out->hits, feedback, out->count, out->feedback);
     return st == SEAM_OK ? pool_lists(out) : st;
 }
 
-enum seam_status compare_pools(struct search *s, const struct compare_set *set, uint64_t (*id_of)(uint64_t key),
-                          struct compare_pool **out, struct seam_fault *f)
+enum seam_status compare_pools(struct search *s, const struct compare_set *set,
+                               uint64_t (*id_of)(uint64_t key), struct compare_pool **out,
+                               struct seam_fault *f)
 {
     struct compare_pool *p = calloc(set->count + 1, sizeof *p);
     enum seam_status st = p == NULL ? SEAM_NOMEM : SEAM_OK;
 
-    for (size_t i = 0; st == SEAM_OK && i < set->count; i++) st = pool_query(s, &set->queries[i], id_of, &p[i], f);
-    if (st == SEAM_OK) *out = p;
-    else if (p != NULL) compare_pools_free(p, set->count);
+    for (size_t i = 0; st == SEAM_OK && i < set->count; i++)
+        st = pool_query(s, &set->queries[i], id_of, &p[i], f);
+    if (st == SEAM_OK)
+        *out = p;
+    else if (p != NULL)
+        compare_pools_free(p, set->count);
     return st;
 }
 
@@ -257,8 +280,8 @@ static bool pool_score(void *ctx, enum hybrid_side_name side, uint64_t id, doubl
 }
 
 /* The pool's ids as the variant ranks them; `ids` has room for all. */
-static enum seam_status rank_pool(const struct compare_pool *p, const struct compare_variant *v, double weight,
-                             uint64_t *ids, size_t *n)
+static enum seam_status rank_pool(const struct compare_pool *p, const struct compare_variant *v,
+                                  double weight, uint64_t *ids, size_t *n)
 {
     struct hybrid_list words = {p->words, p->words_count}, meaning = {p->meaning, p->meaning_count};
     struct hybrid_list one = v->mode == SEARCH_BM25 ? words : meaning;
@@ -275,9 +298,11 @@ static enum seam_status rank_pool(const struct compare_pool *p, const struct com
         struct hybrid_options whole = v->options;
 
         whole.depth = p->count;
-        st = hybrid_fuse(&whole, weight, words, (struct hybrid_list){p->feedback, p->count}, NULL, NULL, &fused, n, NULL);
+        st = hybrid_fuse(&whole, weight, words, (struct hybrid_list){p->feedback, p->count}, NULL,
+                         NULL, &fused, n, NULL);
     } else {
-        st = hybrid_fuse(&v->options, weight, words, meaning, pool_score, (void *)p, &fused, n, NULL);
+        st = hybrid_fuse(&v->options, weight, words, meaning, pool_score, (void *)p, &fused, n,
+                         NULL);
     }
     for (size_t i = 0; st == SEAM_OK && i < *n; i++) ids[i] = fused[i].id;
     free(fused);
@@ -285,8 +310,8 @@ static enum seam_status rank_pool(const struct compare_pool *p, const struct com
 }
 
 enum seam_status compare_run(const struct compare_set *set, const struct compare_pool *pools,
-                        const struct compare_variant *v, const struct eval_options *o,
-                        struct compare_outcome *out)
+                             const struct compare_variant *v, const struct eval_options *o,
+                             struct compare_outcome *out)
 {
     struct eval_options complete = o != NULL ? *o : (struct eval_options){0};
     uint64_t ids[2 * COMPARE_DEPTH];
@@ -323,8 +348,8 @@ void compare_sweep_free(struct compare_sweep *s)
 }
 
 enum seam_status compare_sweep(const struct compare_set *set, const struct compare_pool *pools,
-                          const struct hybrid_options *o, const struct eval_options *eval,
-                          struct compare_sweep *out)
+                               const struct hybrid_options *o, const struct eval_options *eval,
+                               struct compare_sweep *out)
 {
     enum seam_status st = SEAM_OK;
 
@@ -341,7 +366,8 @@ enum seam_status compare_sweep(const struct compare_set *set, const struct compa
         v.options.weight = (double)w / (COMPARE_WEIGHTS - 1);
         st = compare_run(set, pools, &v, eval, &outcome);
         if (st != SEAM_OK) break;
-        for (size_t i = 0; i < set->count; i++) out->ndcg[(size_t)w * set->count + i] = outcome.result.queries[i].s.ndcg;
+        for (size_t i = 0; i < set->count; i++)
+            out->ndcg[(size_t)w * set->count + i] = outcome.result.queries[i].s.ndcg;
         compare_outcome_free(&outcome);
     }
     if (st != SEAM_OK) compare_sweep_free(out);
@@ -398,8 +424,8 @@ void compare_choose(const struct compare_sweep *s, const bool *use, struct hybri
     }
 }
 
-void compare_cross_validate(const struct compare_sweep *s, size_t folds, bool by_kind, uint64_t seed,
-                            double *scores)
+void compare_cross_validate(const struct compare_sweep *s, size_t folds, bool by_kind,
+                            uint64_t seed, double *scores)
 {
     bool use[4096];
     size_t n = s->count < 4096 ? s->count : 4096;
@@ -412,7 +438,8 @@ void compare_cross_validate(const struct compare_sweep *s, size_t folds, bool by
         for (size_t i = 0; i < n; i++) {
             double weight = by_kind ? o.kind_weight[s->kind[i]] : o.weight;
 
-            if (!use[i]) scores[i] = s->ndcg[(size_t)lround(weight * (COMPARE_WEIGHTS - 1)) * s->count + i];
+            if (!use[i])
+                scores[i] = s->ndcg[(size_t)lround(weight * (COMPARE_WEIGHTS - 1)) * s->count + i];
         }
     }
 }

@@ -11,7 +11,8 @@ static void ndcgs(const struct compare_outcome *o, double *out)
     for (size_t i = 0; i < o->result.count; i++) out[i] = o->result.queries[i].s.ndcg;
 }
 
-double compare_class_ndcg(const struct compare_set *set, const struct compare_outcome *o, const char *class)
+double compare_class_ndcg(const struct compare_set *set, const struct compare_outcome *o,
+                          const char *class)
 {
     double sum = 0.0;
     size_t n = 0;
@@ -24,7 +25,8 @@ double compare_class_ndcg(const struct compare_set *set, const struct compare_ou
     return n > 0 ? sum / (double)n : 0.0;
 }
 
-static size_t classes_of(const struct compare_set *set, const char *out[CLASSES_MAX], size_t counts[CLASSES_MAX])
+static size_t classes_of(const struct compare_set *set, const char *out[CLASSES_MAX],
+                         size_t counts[CLASSES_MAX])
 {
     size_t n = 0;
 
@@ -42,14 +44,18 @@ static size_t classes_of(const struct compare_set *set, const char *out[CLASSES_
     return n;
 }
 
-static void print_measures(const struct compare_set *set, const struct compare_outcome *o, size_t n, size_t base,
-                           struct seam_buf *out)
+static void print_measures(const struct compare_set *set, const struct compare_outcome *o, size_t n,
+                           size_t base, struct seam_buf *out)
 {
     double *a = calloc(set->count + 1, sizeof *a), *b = calloc(set->count + 1, sizeof *b);
 
-    seam_buf_printf(out, "| %-24s | nDCG@10 | 2^g-1 | MRR@10 | R@100 |  P@5  |  MAP  | judged |   vs %-8s | 95 %% interval    |    p    | win/tie/loss |\n",
-               "", o[base].variant.name);
-    seam_buf_printf(out, "|--------------------------|---------|-------|--------|-------|-------|-------|--------|---------------|------------------|---------|--------------|\n");
+    seam_buf_printf(out,
+                    "| %-24s | nDCG@10 | 2^g-1 | MRR@10 | R@100 |  P@5  |  MAP  | judged |   vs "
+                    "%-8s | 95 %% interval    |    p    | win/tie/loss |\n",
+                    "", o[base].variant.name);
+    seam_buf_printf(out,
+                    "|--------------------------|---------|-------|--------|-------|-------|-------"
+                    "|--------|---------------|------------------|---------|--------------|\n");
     if (a != NULL) ndcgs(&o[base], a);
     for (size_t i = 0; i < n; i++) {
         const struct eval_scores *s = &o[i].result.mean;
@@ -59,20 +65,24 @@ static void print_measures(const struct compare_set *set, const struct compare_o
             ndcgs(&o[i], b);
             eval_compare(a, b, set->count, ROUNDS, 1, &c);
         }
-        seam_buf_printf(out, "| %-24s | %.4f  | %.3f | %.3f  | %.3f | %.3f | %.3f | %.3f  |", o[i].variant.name, s->ndcg,
-                   s->ndcg_exp, s->mrr, s->recall, s->p, s->map, s->judged);
-        if (i == base) seam_buf_printf(out, "               |                  |         |              |\n");
+        seam_buf_printf(out, "| %-24s | %.4f  | %.3f | %.3f  | %.3f | %.3f | %.3f | %.3f  |",
+                        o[i].variant.name, s->ndcg, s->ndcg_exp, s->mrr, s->recall, s->p, s->map,
+                        s->judged);
+        if (i == base)
+            seam_buf_printf(out, "               |                  |         |              |\n");
         else
-            seam_buf_printf(out, " %+.4f (%+.1f%%) | %+.4f..%+.4f | %.4f  | %zu/%zu/%zu |\n", c.mean_difference,
-                       o[base].result.mean.ndcg > 0 ? 100.0 * c.mean_difference / o[base].result.mean.ndcg : 0.0, c.low,
-                       c.high, c.p_randomization, c.wins, c.ties, c.losses);
+            seam_buf_printf(
+                out, " %+.4f (%+.1f%%) | %+.4f..%+.4f | %.4f  | %zu/%zu/%zu |\n", c.mean_difference,
+                o[base].result.mean.ndcg > 0 ? 100.0 * c.mean_difference / o[base].result.mean.ndcg
+                                             : 0.0,
+                c.low, c.high, c.p_randomization, c.wins, c.ties, c.losses);
     }
     free(a);
     free(b);
 }
 
-void compare_print(const struct compare_set *set, const struct compare_outcome *o, size_t n, size_t base,
-                   struct seam_buf *out)
+void compare_print(const struct compare_set *set, const struct compare_outcome *o, size_t n,
+                   size_t base, struct seam_buf *out)
 {
     const char *class[CLASSES_MAX];
     size_t counts[CLASSES_MAX], classes = classes_of(set, class, counts);
@@ -86,7 +96,8 @@ void compare_print(const struct compare_set *set, const struct compare_outcome *
     seam_buf_str(out, "\n");
     for (size_t i = 0; i < n; i++) {
         seam_buf_printf(out, "| %-24s |", o[i].variant.name);
-        for (size_t c = 0; c < classes; c++) seam_buf_printf(out, " %.3f |", compare_class_ndcg(set, &o[i], class[c]));
+        for (size_t c = 0; c < classes; c++)
+            seam_buf_printf(out, " %.3f |", compare_class_ndcg(set, &o[i], class[c]));
         seam_buf_str(out, "\n");
     }
 }
@@ -109,8 +120,9 @@ void compare_print_losses(const struct compare_set *set, const struct compare_ou
         }
         if (at == set->count) break;
         told[at] = true;
-        seam_buf_printf(out, "| %s | %s | %s | %.3f | %.3f |\n", set->queries[at].id, set->queries[at].class,
-                   set->queries[at].text, a->result.queries[at].s.ndcg, b->result.queries[at].s.ndcg);
+        seam_buf_printf(out, "| %s | %s | %s | %.3f | %.3f |\n", set->queries[at].id,
+                        set->queries[at].class, set->queries[at].text, a->result.queries[at].s.ndcg,
+                        b->result.queries[at].s.ndcg);
     }
     free(told);
 }

@@ -17,14 +17,24 @@ void embedder_close(struct embedder *e)
     free(e);
 }
 
-size_t embedder_dim(const struct embedder *e) { return e->dim; }
-size_t embedder_words(const struct embedder *e) { return e->words.count; }
-const char *embedder_version(const struct embedder *e) { return e->version; }
+size_t embedder_dim(const struct embedder *e)
+{
+    return e->dim;
+}
+size_t embedder_words(const struct embedder *e)
+{
+    return e->words.count;
+}
+const char *embedder_version(const struct embedder *e)
+{
+    return e->version;
+}
 
 bool embedder_seal(struct embedder *e)
 {
-    snprintf(e->version, sizeof e->version, "%s-%d-%u-%08x", e->source == EMBED_LEARNED ? "learned" : "words",
-             EMBED_REVISION, e->dim, embedder_crc(e));
+    snprintf(e->version, sizeof e->version, "%s-%d-%u-%08x",
+             e->source == EMBED_LEARNED ? "learned" : "words", EMBED_REVISION, e->dim,
+             embedder_crc(e));
     return embed_grams_build(&e->grams, &e->words);
 }
 
@@ -51,10 +61,11 @@ static float guess_word(const struct embedder *e, const char *word, size_t size,
 }
 
 /* Weighted mean of a text's word vectors added into out with unit length times `share`. */
-static bool add_part(const struct embedder *e, const char *s, size_t n, float share, float *out, float *part,
-                     float *guess)
+static bool add_part(const struct embedder *e, const char *s, size_t n, float share, float *out,
+                     float *part, float *guess)
 {
-    struct embed_scan scan = {.pos = s, .end = s == NULL ? s : s + n, .learned = e->source == EMBED_LEARNED};
+    struct embed_scan scan = {
+        .pos = s, .end = s == NULL ? s : s + n, .learned = e->source == EMBED_LEARNED};
     char token[EMBED_TOKEN_MAX];
     size_t size, tokens = 0;
 
@@ -75,8 +86,8 @@ static bool add_part(const struct embedder *e, const char *s, size_t n, float sh
     return true;
 }
 
-static bool pool_texts(const struct embedder *e, const char *title, size_t title_size, const char *description,
-                       size_t description_size, float *out)
+static bool pool_texts(const struct embedder *e, const char *title, size_t title_size,
+                       const char *description, size_t description_size, float *out)
 {
     float part[EMBED_DIM_MAX], guess[EMBED_DIM_MAX];
     bool known;
@@ -84,7 +95,8 @@ static bool pool_texts(const struct embedder *e, const char *title, size_t title
     memset(out, 0, e->dim * sizeof *out);
     known = add_part(e, title, title_size, e->title_share, out, part, guess);
     if (description != NULL && description_size > 0 && e->title_share < 1.0f)
-        known |= add_part(e, description, description_size, 1.0f - e->title_share, out, part, guess);
+        known |=
+            add_part(e, description, description_size, 1.0f - e->title_share, out, part, guess);
     return known && embed_normalise(out, e->dim) > 0.0f;
 }
 
@@ -99,22 +111,28 @@ static void remove_common(const struct embedder *e, float *v)
 }
 
 enum seam_status embed_document(const struct embedder *e, const char *title, size_t title_size,
-                           const char *description, size_t description_size, float *out, struct seam_fault *f)
+                                const char *description, size_t description_size, float *out,
+                                struct seam_fault *f)
 {
     (void)f;
-    if (pool_texts(e, title, title_size, description, description_size, out)) remove_common(e, out);
-    else memset(out, 0, e->dim * sizeof *out);
+    if (pool_texts(e, title, title_size, description, description_size, out))
+        remove_common(e, out);
+    else
+        memset(out, 0, e->dim * sizeof *out);
     return SEAM_OK;
 }
 
-enum seam_status embed_query(const struct embedder *e, const char *text, size_t size, float *out, struct seam_fault *f)
+enum seam_status embed_query(const struct embedder *e, const char *text, size_t size, float *out,
+                             struct seam_fault *f)
 {
     return embed_document(e, text, size, NULL, 0, out, f);
 }
 
-enum seam_status embed_word(const struct embedder *e, const char *word, size_t size, float *out, bool *known)
+enum seam_status embed_word(const struct embedder *e, const char *word, size_t size, float *out,
+                            bool *known)
 {
-    struct embed_scan scan = {.pos = word, .end = word + size, .learned = e->source == EMBED_LEARNED};
+    struct embed_scan scan = {
+        .pos = word, .end = word + size, .learned = e->source == EMBED_LEARNED};
     char token[EMBED_TOKEN_MAX];
     uint32_t w;
 
@@ -130,7 +148,7 @@ enum seam_status embed_word(const struct embedder *e, const char *word, size_t s
 }
 
 enum seam_status embed_nearest_words(const struct embedder *e, const float *v, size_t k,
-                                struct embed_neighbour *out, size_t *count)
+                                     struct embed_neighbour *out, size_t *count)
 {
     struct seam_topk_entry *heap = malloc((k + 1) * sizeof *heap);
     struct seam_topk top;
@@ -146,7 +164,8 @@ enum seam_status embed_nearest_words(const struct embedder *e, const float *v, s
     }
     *count = seam_topk_finish(&top);
     for (size_t i = 0; i < *count; i++)
-        out[i] = (struct embed_neighbour){lexicon_word(&e->words, (uint32_t)heap[i].id), heap[i].score};
+        out[i] =
+            (struct embed_neighbour){lexicon_word(&e->words, (uint32_t)heap[i].id), heap[i].score};
     free(heap);
     return SEAM_OK;
 }

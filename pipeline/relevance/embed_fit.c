@@ -8,21 +8,22 @@
 
 enum { FIT_TEXTS = 4096, FIT_STEPS = 24 };
 
-static void pool_words(const struct embedder *e, const uint32_t *here, const uint32_t *words, uint32_t n,
-                       float share, float *out, float *part)
+static void pool_words(const struct embedder *e, const uint32_t *here, const uint32_t *words,
+                       uint32_t n, float share, float *out, float *part)
 {
     memset(part, 0, e->dim * sizeof *part);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t w = here[words[i]];
 
-        if (w != EMBED_NO_WORD) embed_add_scaled(part, e->vectors + (size_t)w * e->dim, e->weight[w], e->dim);
+        if (w != EMBED_NO_WORD)
+            embed_add_scaled(part, e->vectors + (size_t)w * e->dim, e->weight[w], e->dim);
     }
     if (embed_normalise(part, e->dim) > 0.0f) embed_add_scaled(out, part, share, e->dim);
 }
 
 /* Second moments of up to FIT_TEXTS texts, evenly drawn. */
-static void second_moments(const struct embedder *e, const struct embed_trainer *t, const uint32_t *here,
-                           double *moments)
+static void second_moments(const struct embedder *e, const struct embed_trainer *t,
+                           const uint32_t *here, double *moments)
 {
     size_t step = t->doc_count / FIT_TEXTS + 1;
     float v[EMBED_DIM_MAX], part[EMBED_DIM_MAX];
@@ -35,7 +36,8 @@ static void second_moments(const struct embedder *e, const struct embed_trainer 
         pool_words(e, here, d->words + d->title, d->description, 1.0f - e->title_share, v, part);
         embed_normalise(v, e->dim);
         for (uint32_t a = 0; a < e->dim; a++)
-            for (uint32_t b = 0; b < e->dim; b++) moments[(size_t)a * e->dim + b] += (double)v[a] * v[b];
+            for (uint32_t b = 0; b < e->dim; b++)
+                moments[(size_t)a * e->dim + b] += (double)v[a] * v[b];
     }
 }
 
@@ -86,14 +88,16 @@ enum seam_status embed_fit(struct embedder *e, const struct embed_trainer *t, st
     return st;
 }
 
-enum seam_status embedder_adapt(struct embedder *e, const struct embed_trainer *texts, struct seam_fault *f)
+enum seam_status embedder_adapt(struct embedder *e, const struct embed_trainer *texts,
+                                struct seam_fault *f)
 {
     enum seam_status st;
 
     if (e->source != EMBED_WORDS || !texts->o.for_words)
         return seam_fault_set(f, SEAM_INVALID, "embed", SEAM_FAULT_NO_OFFSET,
-                         "only static word vectors adapt, to texts read for_words");
+                              "only static word vectors adapt, to texts read for_words");
     st = embed_fit(e, texts, f);
-    if (st == SEAM_OK && !embedder_seal(e)) st = seam_fault_set(f, SEAM_NOMEM, "embed", SEAM_FAULT_NO_OFFSET, "no memory");
+    if (st == SEAM_OK && !embedder_seal(e))
+        st = seam_fault_set(f, SEAM_NOMEM, "embed", SEAM_FAULT_NO_OFFSET, "no memory");
     return st;
 }

@@ -65,8 +65,9 @@ static bool lexicon_room(struct embed_lexicon *l, size_t size)
         l->pool = pool;
         l->pool_cap = cap;
     }
-    return l->slots != NULL && l->count < l->slot_mask / 2 ? true
-           : lexicon_rehash(l, l->slots == NULL ? 4096 : (l->slot_mask + 1) * 2);
+    return l->slots != NULL && l->count < l->slot_mask / 2
+               ? true
+               : lexicon_rehash(l, l->slots == NULL ? 4096 : (l->slot_mask + 1) * 2);
 }
 
 uint32_t embed_lexicon_add(struct embed_lexicon *l, const char *word, size_t size)
@@ -177,7 +178,8 @@ static float edit_similarity(const char *a, size_t na, const char *b, size_t nb)
 
             if (one[j] + 1u < best) best = one[j] + 1u;
             if (now[j - 1] + 1u < best) best = now[j - 1] + 1u;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && two[j - 2] + 1u < best)
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                two[j - 2] + 1u < best)
                 best = two[j - 2] + 1u;
             now[j] = (uint8_t)best;
         }
@@ -203,10 +205,10 @@ static void alike_insert(struct embed_alike *out, size_t *n, struct embed_alike 
 }
 
 #define ALIKE_MIN_DICE 0.25f
-#define ALIKE_MIN 0.55f
+#define ALIKE_MIN      0.55f
 
-size_t embed_grams_alike(const struct embed_grams *g, const struct embed_lexicon *l, const char *word, size_t size,
-                   struct embed_alike out[ALIKE_MAX])
+size_t embed_grams_alike(const struct embed_grams *g, const struct embed_lexicon *l,
+                         const char *word, size_t size, struct embed_alike out[ALIKE_MAX])
 {
     uint32_t bucket[GRAMS_WORD_MAX];
     size_t n = grams_of(word, size, bucket), found = 0;

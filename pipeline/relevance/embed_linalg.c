@@ -123,8 +123,8 @@ static enum seam_status gram_blocks(void *ctx, size_t begin, size_t end, int thr
     return SEAM_OK;
 }
 
-static enum seam_status gram_product(const float *a, const float *b, uint32_t rows, uint32_t k, int threads,
-                                double *out)
+static enum seam_status gram_product(const float *a, const float *b, uint32_t rows, uint32_t k,
+                                     int threads, double *out)
 {
     size_t blocks = (rows + ROW_BLOCK - 1) / ROW_BLOCK, kk = (size_t)k * k;
     struct gram g = {a, b, rows, k, malloc(blocks * kk * sizeof(double))};
@@ -202,7 +202,8 @@ static void cholesky_inverse(double *g, double *t, uint32_t k)
 }
 
 /* Cholesky QR, twice: the second pass repairs what the first lost to rounding. */
-static enum seam_status orthonormalise(float *y, uint32_t rows, uint32_t k, int threads, double *g, double *t)
+static enum seam_status orthonormalise(float *y, uint32_t rows, uint32_t k, int threads, double *g,
+                                       double *t)
 {
     for (int pass = 0; pass < 2; pass++) {
         struct mix m = {y, t, k, k, y};
@@ -260,7 +261,8 @@ static void jacobi(double *a, double *v, uint32_t k)
         if (off <= 1e-18 * on) return;
         for (uint32_t p = 0; p < k; p++)
             for (uint32_t q = p + 1; q < k; q++)
-                if (a[(size_t)p * k + q] * a[(size_t)p * k + q] > 1e-24 * on / k) jacobi_rotate(a, v, k, p, q);
+                if (a[(size_t)p * k + q] * a[(size_t)p * k + q] > 1e-24 * on / k)
+                    jacobi_rotate(a, v, k, p, q);
     }
 }
 
@@ -279,8 +281,9 @@ static void order_by_magnitude(const double *a, uint32_t k, uint32_t *order)
 }
 
 /* B = Q'MQ into its eigenvectors; u = Q times the best `rank` of them. */
-static enum seam_status rotate_out(const struct embed_sparse *m, float *q, float *mq, uint32_t k, uint32_t rank,
-                              int threads, double *g, double *t, float *u, double *value)
+static enum seam_status rotate_out(const struct embed_sparse *m, float *q, float *mq, uint32_t k,
+                                   uint32_t rank, int threads, double *g, double *t, float *u,
+                                   double *value)
 {
     struct embed_product product = {m, q, mq, k};
     uint32_t order[EMBED_DIM_MAX + OVERSAMPLE];
@@ -308,8 +311,8 @@ static enum seam_status rotate_out(const struct embed_sparse *m, float *q, float
     return seam_parallel_for(threads, m->rows, ROW_BLOCK, mix_rows, &mix);
 }
 
-enum seam_status embed_sparse_eigen(const struct embed_sparse *m, uint32_t rank, uint64_t seed, int threads, float *u,
-                         double *value)
+enum seam_status embed_sparse_eigen(const struct embed_sparse *m, uint32_t rank, uint64_t seed,
+                                    int threads, float *u, double *value)
 {
     uint32_t k = rank + OVERSAMPLE < m->rows ? rank + OVERSAMPLE : m->rows;
     size_t cells = (size_t)m->rows * k;
@@ -319,7 +322,8 @@ enum seam_status embed_sparse_eigen(const struct embed_sparse *m, uint32_t rank,
     struct seam_rng rng;
 
     seam_rng_seed(&rng, seed);
-    for (size_t i = 0; st == SEAM_OK && i < cells; i++) z[i] = seam_rng_u64(&rng) >> 63 ? 1.0f : -1.0f;
+    for (size_t i = 0; st == SEAM_OK && i < cells; i++)
+        z[i] = seam_rng_u64(&rng) >> 63 ? 1.0f : -1.0f;
     for (int step = 0; st == SEAM_OK && step <= POWER_STEPS; step++) {
         struct embed_product product = {m, z, y, k};
         float *swap;

@@ -44,7 +44,8 @@ uint32_t embedder_crc(const struct embedder *e)
     return seam_crc32c(crc, e->words.pool, e->words.pool_size);
 }
 
-enum seam_status embedder_save(const struct embedder *e, struct seam_io *io, const char *path, struct seam_fault *f)
+enum seam_status embedder_save(const struct embedder *e, struct seam_io *io, const char *path,
+                               struct seam_fault *f)
 {
     struct seam_buf b = {0};
     enum seam_status st;
@@ -64,7 +65,8 @@ enum seam_status embedder_save(const struct embedder *e, struct seam_io *io, con
     seam_buf_append(&b, e->vectors, (size_t)e->words.count * e->dim * sizeof(float));
     seam_buf_append(&b, e->words.pool, e->words.pool_size);
     st = seam_buf_ok(&b) ? seam_io_write_atomic(io, path, b.data, b.size, f)
-                    : seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to save the model");
+                         : seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                                          "no memory to save the model");
     seam_buf_free(&b);
     return st;
 }
@@ -85,52 +87,66 @@ static bool all_finite(const float *v, size_t n)
     return true;
 }
 
-static enum seam_status read_words(struct embedder *e, uint32_t words, const uint8_t *pool, uint64_t size,
-                              uint64_t at, const char *path, struct seam_fault *f)
+static enum seam_status read_words(struct embedder *e, uint32_t words, const uint8_t *pool,
+                                   uint64_t size, uint64_t at, const char *path,
+                                   struct seam_fault *f)
 {
     const char *p = (const char *)pool, *end = p + size;
 
     for (uint32_t i = 0; i < words; i++) {
         size_t n = strnlen(p, (size_t)(end - p));
 
-        if (n == 0 || n >= EMBED_TOKEN_MAX || p + n >= end || embed_lexicon_find(&e->words, p, n) != EMBED_NO_WORD)
+        if (n == 0 || n >= EMBED_TOKEN_MAX || p + n >= end ||
+            embed_lexicon_find(&e->words, p, n) != EMBED_NO_WORD)
             return seam_fault_set(f, SEAM_CORRUPT, path, at + (uint64_t)(p - (const char *)pool),
-                             "word %u is empty, too long, unterminated or there twice", i);
+                                  "word %u is empty, too long, unterminated or there twice", i);
         if (embed_lexicon_add(&e->words, p, n) == EMBED_NO_WORD)
-            return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the words");
+            return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                                  "no memory for the words");
         p += n + 1;
     }
-    if (p != end) return seam_fault_set(f, SEAM_CORRUPT, path, at, "bytes are left after the last word");
+    if (p != end)
+        return seam_fault_set(f, SEAM_CORRUPT, path, at, "bytes are left after the last word");
     return SEAM_OK;
 }
 
-static enum seam_status read_model(struct embedder *e, const struct seam_buf *b, const char *path, struct seam_fault *f)
+static enum seam_status read_model(struct embedder *e, const struct seam_buf *b, const char *path,
+                                   struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(b->data, b->size);
     const uint8_t *magic = seam_read_bytes(&r, sizeof model_magic);
-    uint32_t version = seam_read_u32(&r), source = seam_read_u32(&r), dim = seam_read_u32(&r), words = seam_read_u32(&r);
+    uint32_t version = seam_read_u32(&r), source = seam_read_u32(&r), dim = seam_read_u32(&r),
+             words = seam_read_u32(&r);
     uint64_t pool = seam_read_u64(&r), cells;
-    uint32_t share = seam_read_u32(&r), revision = seam_read_u32(&r), body = seam_read_u32(&r), crc = seam_read_u32(&r);
+    uint32_t share = seam_read_u32(&r), revision = seam_read_u32(&r), body = seam_read_u32(&r),
+             crc = seam_read_u32(&r);
 
-    if (r.bad) return seam_fault_set(f, SEAM_CORRUPT, path, b->size, "the file ends inside its header");
+    if (r.bad)
+        return seam_fault_set(f, SEAM_CORRUPT, path, b->size, "the file ends inside its header");
     if (memcmp(magic, model_magic, sizeof model_magic) != 0)
         return seam_fault_set(f, SEAM_CORRUPT, path, 0, "this is no embedding model");
     if (crc != seam_crc32c(0, b->data, MODEL_HEADER - 4))
-        return seam_fault_set(f, SEAM_CORRUPT, path, MODEL_HEADER - 4, "the header's checksum does not fit");
+        return seam_fault_set(f, SEAM_CORRUPT, path, MODEL_HEADER - 4,
+                              "the header's checksum does not fit");
     if (version != MODEL_VERSION)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8, "model format %u; this program reads %d", version, MODEL_VERSION);
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8,
+                              "model format %u; this program reads %d", version, MODEL_VERSION);
     if (revision != EMBED_REVISION)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 36, "made by revision %u of the embedder; this is %d: train it again",
-                         revision, EMBED_REVISION);
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 36,
+                              "made by revision %u of the embedder; this is %d: train it again",
+                              revision, EMBED_REVISION);
     memcpy(&e->title_share, &share, 4);
-    if ((source != EMBED_LEARNED && source != EMBED_WORDS) || dim == 0 || dim > EMBED_DIM_MAX || words == 0 ||
-        words > EMBED_WORDS_MAX || !(e->title_share >= 0.0f && e->title_share <= 1.0f))
+    if ((source != EMBED_LEARNED && source != EMBED_WORDS) || dim == 0 || dim > EMBED_DIM_MAX ||
+        words == 0 || words > EMBED_WORDS_MAX ||
+        !(e->title_share >= 0.0f && e->title_share <= 1.0f))
         return seam_fault_set(f, SEAM_CORRUPT, path, 12, "a field of the header is out of range");
     cells = (uint64_t)words * dim;
     if (seam_reader_left(&r) < pool || seam_reader_left(&r) - pool != 4 * (dim + words + cells))
-        return seam_fault_set(f, SEAM_CORRUPT, path, b->size, "the file is %zu bytes, its header says otherwise", b->size);
+        return seam_fault_set(f, SEAM_CORRUPT, path, b->size,
+                              "the file is %zu bytes, its header says otherwise", b->size);
     if (body != seam_crc32c(0, r.pos, seam_reader_left(&r)))
-        return seam_fault_set(f, SEAM_CORRUPT, path, MODEL_HEADER, "the content's checksum does not fit");
+        return seam_fault_set(f, SEAM_CORRUPT, path, MODEL_HEADER,
+                              "the content's checksum does not fit");
     e->source = source;
     e->dim = dim;
     e->common = read_floats(&r, dim);
@@ -138,23 +154,30 @@ static enum seam_status read_model(struct embedder *e, const struct seam_buf *b,
     e->vectors = read_floats(&r, cells);
     if (e->common == NULL || e->weight == NULL || e->vectors == NULL)
         return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the model");
-    if (!all_finite(e->common, dim) || !all_finite(e->weight, words) || !all_finite(e->vectors, cells))
-        return seam_fault_set(f, SEAM_CORRUPT, path, MODEL_HEADER, "a number of the model is not finite");
+    if (!all_finite(e->common, dim) || !all_finite(e->weight, words) ||
+        !all_finite(e->vectors, cells))
+        return seam_fault_set(f, SEAM_CORRUPT, path, MODEL_HEADER,
+                              "a number of the model is not finite");
     return read_words(e, words, r.pos, pool, seam_reader_offset(&r), path, f);
 }
 
 enum { MODEL_BYTES_MAX_MIB = 4096 };
 
-enum seam_status embedder_open(struct seam_io *io, const char *path, struct embedder **out, struct seam_fault *f)
+enum seam_status embedder_open(struct seam_io *io, const char *path, struct embedder **out,
+                               struct seam_fault *f)
 {
     struct embedder *e = calloc(1, sizeof *e);
     struct seam_buf b = {0};
-    enum seam_status st = e != NULL ? seam_io_read_all(io, path, (size_t)MODEL_BYTES_MAX_MIB << 20, &b, f) : SEAM_NOMEM;
+    enum seam_status st = e != NULL
+                              ? seam_io_read_all(io, path, (size_t)MODEL_BYTES_MAX_MIB << 20, &b, f)
+                              : SEAM_NOMEM;
 
     if (st == SEAM_OK) st = read_model(e, &b, path, f);
     if (st == SEAM_OK && !embedder_seal(e)) st = SEAM_NOMEM;
     seam_buf_free(&b);
-    if (st == SEAM_OK) *out = e;
-    else embedder_close(e);
+    if (st == SEAM_OK)
+        *out = e;
+    else
+        embedder_close(e);
     return st;
 }

@@ -8,15 +8,16 @@
 /* Words that say nothing about a product. English: in another language they are simply frequent, and
  * the frequency weights take care of them. Sorted, for bsearch.                                     */
 static const char *const function_words[] = {
-    "a",     "about", "after", "all",  "also", "am",    "an",    "and",  "any",   "are",  "as",   "at",
-    "be",    "been",  "before", "but", "by",   "can",   "do",    "does", "each",  "every", "for", "from",
-    "get",   "had",   "has",   "have", "he",   "her",   "him",   "his",  "how",   "i",    "if",   "in",
-    "into",  "is",    "it",    "its",  "just", "many",  "me",    "more", "much",  "my",   "need", "no",
-    "nor",   "not",   "of",    "off",  "on",   "one",   "or",    "our",  "out",   "over", "own",  "she",
-    "so",    "some",  "something", "such", "than", "that", "the", "their", "them", "then", "there",
-    "these", "they",  "this",  "those", "to",  "too",   "until", "up",   "us",    "very", "was",  "we",
-    "were",  "what",  "when",  "where", "which", "while", "who", "will", "with",  "without", "would",
-    "you",   "your",
+    "a",     "about", "after",     "all",   "also",   "am",   "an",    "and",   "any",   "are",
+    "as",    "at",    "be",        "been",  "before", "but",  "by",    "can",   "do",    "does",
+    "each",  "every", "for",       "from",  "get",    "had",  "has",   "have",  "he",    "her",
+    "him",   "his",   "how",       "i",     "if",     "in",   "into",  "is",    "it",    "its",
+    "just",  "many",  "me",        "more",  "much",   "my",   "need",  "no",    "nor",   "not",
+    "of",    "off",   "on",        "one",   "or",     "our",  "out",   "over",  "own",   "she",
+    "so",    "some",  "something", "such",  "than",   "that", "the",   "their", "them",  "then",
+    "there", "these", "they",      "this",  "those",  "to",   "too",   "until", "up",    "us",
+    "very",  "was",   "we",        "were",  "what",   "when", "where", "which", "while", "who",
+    "will",  "with",  "without",   "would", "you",    "your",
 };
 
 static int compare_word(const void *key, const void *entry)
@@ -26,14 +27,15 @@ static int compare_word(const void *key, const void *entry)
 
 static bool is_function_word(const char *w)
 {
-    return bsearch(w, function_words, SEAM_ARRAY_LEN(function_words), sizeof *function_words, compare_word) !=
-           NULL;
+    return bsearch(w, function_words, SEAM_ARRAY_LEN(function_words), sizeof *function_words,
+                   compare_word) != NULL;
 }
 
 /* Latin-1 letters to the letter under the accent; 0 = not a letter.                                 */
 static char fold_latin1(uint32_t cp)
 {
-    static const char table[] = "aaaaaaaceeeeiiiidnooooo\0ouuuuytsaaaaaaaceeeeiiiidnooooo\0ouuuuyty";
+    static const char table[] =
+        "aaaaaaaceeeeiiiidnooooo\0ouuuuytsaaaaaaaceeeeiiiidnooooo\0ouuuuyty";
 
     return cp >= 0xc0 && cp <= 0xff ? table[cp - 0xc0] : 0;
 }
@@ -61,7 +63,8 @@ static enum kind next_char(const char **pos, const char *end, char out[4], size_
         return LETTER;
     }
     /* Latin-1 signs, general punctuation and the replacement character separate; scripts are letters. */
-    if (cp < 0x100 || (cp >= 0x2000 && cp <= 0x2bff) || (cp >= 0x3000 && cp <= 0x303f) || cp == 0xfffd)
+    if (cp < 0x100 || (cp >= 0x2000 && cp <= 0x2bff) || (cp >= 0x3000 && cp <= 0x303f) ||
+        cp == 0xfffd)
         return GAP;
     *size = seam_utf8_put(cp, out);
     return *size > 0 ? LETTER : GAP;
@@ -85,12 +88,16 @@ static size_t strip_plural(char *w, size_t n)
     return n - 1;
 }
 
-static bool ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static bool ascii_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 /* After a digit: does a '.' or ',' belong to the number? "2.5" keeps its point, "20,000" loses its comma. */
 static bool number_goes_on(const struct embed_scan *s)
 {
-    return s->end - s->pos >= 2 && (*s->pos == '.' || *s->pos == ',') && s->pos[1] >= '0' && s->pos[1] <= '9';
+    return s->end - s->pos >= 2 && (*s->pos == '.' || *s->pos == ',') && s->pos[1] >= '0' &&
+           s->pos[1] <= '9';
 }
 
 /* "walking" walk, "sharpened" sharpen, "cutting" cut, "charge" and "charging" charg: forms of one word
@@ -99,8 +106,10 @@ static size_t strip_suffix(char *w, size_t n)
 {
     size_t m = n;
 
-    if (n > 5 && memcmp(w + n - 3, "ing", 3) == 0) m = n - 3;
-    else if (n > 4 && memcmp(w + n - 2, "ed", 2) == 0) m = n - 2;
+    if (n > 5 && memcmp(w + n - 3, "ing", 3) == 0)
+        m = n - 3;
+    else if (n > 4 && memcmp(w + n - 2, "ed", 2) == 0)
+        m = n - 2;
     if (m < n) {
         if (m < 3 || strcspn(w, "aeiouy") >= m) return n;
         n = m;

@@ -17,11 +17,14 @@
 
 enum { WINDOW = 8, DEFAULT_WORDS = 30000, PAIR_BYTES = 12 };
 
-enum seam_status embed_trainer_new(const struct embed_options *o, struct embed_trainer **out, struct seam_fault *f)
+enum seam_status embed_trainer_new(const struct embed_options *o, struct embed_trainer **out,
+                                   struct seam_fault *f)
 {
     struct embed_trainer *t = calloc(1, sizeof *t);
 
-    if (t == NULL) return seam_fault_set(f, SEAM_NOMEM, "embed", SEAM_FAULT_NO_OFFSET, "no memory for a trainer");
+    if (t == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, "embed", SEAM_FAULT_NO_OFFSET,
+                              "no memory for a trainer");
     if (o != NULL) t->o = *o;
     if (t->o.dim == 0) t->o.dim = EMBED_DIM_DEFAULT;
     if (t->o.threads == 0) t->o.threads = 1;
@@ -30,7 +33,8 @@ enum seam_status embed_trainer_new(const struct embed_options *o, struct embed_t
     if (t->o.dim > EMBED_DIM_MAX || t->o.words_max > EMBED_WORDS_MAX) {
         free(t);
         return seam_fault_set(f, SEAM_INVALID, "embed", SEAM_FAULT_NO_OFFSET,
-                         "dimension is at most %d and words at most %d", EMBED_DIM_MAX, EMBED_WORDS_MAX);
+                              "dimension is at most %d and words at most %d", EMBED_DIM_MAX,
+                              EMBED_WORDS_MAX);
     }
     *out = t;
     return SEAM_OK;
@@ -69,8 +73,8 @@ static bool room_for_word(struct embed_trainer *t, uint32_t w)
 }
 
 /* Appends the words of one part; frequencies count only what will be embedded (title, description). */
-static bool read_part(struct embed_trainer *t, const char *s, size_t n, bool counted, uint32_t *words,
-                      uint32_t *count)
+static bool read_part(struct embed_trainer *t, const char *s, size_t n, bool counted,
+                      uint32_t *words, uint32_t *count)
 {
     struct embed_scan scan = {.pos = s, .end = s == NULL ? s : s + n, .learned = !t->o.for_words};
     char token[EMBED_TOKEN_MAX];
@@ -94,8 +98,8 @@ static bool read_part(struct embed_trainer *t, const char *s, size_t n, bool cou
 }
 
 enum seam_status embed_trainer_add(struct embed_trainer *t, const char *title, size_t title_size,
-                              const char *description, size_t description_size, const char *context,
-                              size_t context_size, struct seam_fault *f)
+                                   const char *description, size_t description_size,
+                                   const char *context, size_t context_size, struct seam_fault *f)
 {
     uint32_t words[3 * EMBED_TEXT_TOKENS_MAX], n = 0;
     struct embed_train_doc d = {0};
@@ -125,8 +129,8 @@ nomem:
 
 /* ---- counting pairs ---- */
 struct pairs {
-    uint64_t *key;    /* low word << 32 | high word, plus 1; 0 = free */
-    uint32_t *count;  /* in halves */
+    uint64_t *key;   /* low word << 32 | high word, plus 1; 0 = free */
+    uint32_t *count; /* in halves */
     size_t mask, used, max;
 };
 
@@ -255,7 +259,10 @@ done:
 }
 
 /* Columns ascending within each row: sums over a row then have one order, whatever the hash was. */
-struct embed_entry { uint32_t col; float val; };
+struct embed_entry {
+    uint32_t col;
+    float val;
+};
 
 static int compare_entry(const void *a, const void *b)
 {
@@ -272,7 +279,8 @@ static enum seam_status sort_rows(struct embed_sparse *m)
     for (uint32_t r = 0; r < m->rows; r++) {
         size_t n = (size_t)(m->start[r + 1] - m->start[r]);
 
-        for (size_t i = 0; i < n; i++) row[i] = (struct embed_entry){m->col[m->start[r] + i], m->val[m->start[r] + i]};
+        for (size_t i = 0; i < n; i++)
+            row[i] = (struct embed_entry){m->col[m->start[r] + i], m->val[m->start[r] + i]};
         qsort(row, n, sizeof *row, compare_entry);
         for (size_t i = 0; i < n; i++) {
             m->col[m->start[r] + i] = row[i].col;
@@ -283,8 +291,8 @@ static enum seam_status sort_rows(struct embed_sparse *m)
     return SEAM_OK;
 }
 
-static enum seam_status cooccurrence(const struct embed_trainer *t, const uint32_t *rank, uint32_t rows,
-                                struct embed_sparse *m, struct seam_fault *f)
+static enum seam_status cooccurrence(const struct embed_trainer *t, const uint32_t *rank,
+                                     uint32_t rows, struct embed_sparse *m, struct seam_fault *f)
 {
     struct pairs p = {.mask = (1u << 16) - 1, .max = t->o.memory_max / PAIR_BYTES};
     enum seam_status st = SEAM_OK;
@@ -294,9 +302,10 @@ static enum seam_status cooccurrence(const struct embed_trainer *t, const uint32
     if (p.key == NULL || p.count == NULL) st = SEAM_NOMEM;
     for (size_t i = 0; st == SEAM_OK && i < t->doc_count; i++)
         if (!count_doc(&p, &t->docs[i], rank))
-            st = seam_fault_set(f, SEAM_LIMIT, "embed", SEAM_FAULT_NO_OFFSET,
-                           "counting word pairs passed the memory budget of %zu bytes after %zu texts",
-                           t->o.memory_max, i);
+            st = seam_fault_set(
+                f, SEAM_LIMIT, "embed", SEAM_FAULT_NO_OFFSET,
+                "counting word pairs passed the memory budget of %zu bytes after %zu texts",
+                t->o.memory_max, i);
     if (st == SEAM_OK) st = ppmi_matrix(&p, rows, m);
     free(p.key);
     free(p.count);
@@ -305,7 +314,11 @@ static enum seam_status cooccurrence(const struct embed_trainer *t, const uint32
 }
 
 /* ---- the model ---- */
-struct ranked { uint32_t word; uint64_t frequency; const char *text; };
+struct ranked {
+    uint32_t word;
+    uint64_t frequency;
+    const char *text;
+};
 
 static int compare_ranked(const void *a, const void *b)
 {
@@ -316,13 +329,15 @@ static int compare_ranked(const void *a, const void *b)
 }
 
 /* Words by frequency, most frequent first; rank[] is the way back. */
-static enum seam_status choose_words(const struct embed_trainer *t, struct embedder *e, uint32_t *rank)
+static enum seam_status choose_words(const struct embed_trainer *t, struct embedder *e,
+                                     uint32_t *rank)
 {
     struct ranked *r = malloc((t->words.count + 1u) * sizeof *r);
     enum seam_status st = SEAM_OK;
 
     if (r == NULL) return SEAM_NOMEM;
-    for (uint32_t w = 0; w < t->words.count; w++) r[w] = (struct ranked){w, t->frequency[w], lexicon_word(&t->words, w)};
+    for (uint32_t w = 0; w < t->words.count; w++)
+        r[w] = (struct ranked){w, t->frequency[w], lexicon_word(&t->words, w)};
     qsort(r, t->words.count, sizeof *r, compare_ranked);
     for (uint32_t i = 0; i < t->words.count; i++) {
         rank[r[i].word] = EMBED_NO_WORD;
@@ -335,24 +350,28 @@ static enum seam_status choose_words(const struct embed_trainer *t, struct embed
 }
 
 /* Row w = eigenvectors' entries times sqrt(|eigenvalue|), unit length. */
-static enum seam_status word_vectors(const struct embed_trainer *t, const struct embed_sparse *m, struct embedder *e)
+static enum seam_status word_vectors(const struct embed_trainer *t, const struct embed_sparse *m,
+                                     struct embedder *e)
 {
     uint32_t rows = m->rows, rank = e->dim < rows ? e->dim : rows;
     double value[EMBED_DIM_MAX];
     float *u = malloc((size_t)rows * rank * sizeof *u);
-    enum seam_status st = u != NULL ? embed_sparse_eigen(m, rank, t->o.seed, t->o.threads, u, value) : SEAM_NOMEM;
+    enum seam_status st =
+        u != NULL ? embed_sparse_eigen(m, rank, t->o.seed, t->o.threads, u, value) : SEAM_NOMEM;
 
     for (uint32_t w = 0; st == SEAM_OK && w < rows; w++) {
         float *v = e->vectors + (size_t)w * e->dim;
 
-        for (uint32_t j = 0; j < rank; j++) v[j] = u[(size_t)w * rank + j] * (float)sqrt(sqrt(fabs(value[j])));
+        for (uint32_t j = 0; j < rank; j++)
+            v[j] = u[(size_t)w * rank + j] * (float)sqrt(sqrt(fabs(value[j])));
         embed_normalise(v, e->dim);
     }
     free(u);
     return st;
 }
 
-enum seam_status embed_trainer_finish(struct embed_trainer *t, struct embedder **out, struct seam_fault *f)
+enum seam_status embed_trainer_finish(struct embed_trainer *t, struct embedder **out,
+                                      struct seam_fault *f)
 {
     struct embedder *e = calloc(1, sizeof *e);
     uint32_t *rank = malloc((t->words.count + 1u) * sizeof *rank);
@@ -360,9 +379,11 @@ enum seam_status embed_trainer_finish(struct embed_trainer *t, struct embedder *
     enum seam_status st = e != NULL && rank != NULL ? SEAM_OK : SEAM_NOMEM;
 
     if (st == SEAM_OK && t->o.for_words)
-        st = seam_fault_set(f, SEAM_INVALID, "embed", SEAM_FAULT_NO_OFFSET, "these texts were read for static word vectors");
+        st = seam_fault_set(f, SEAM_INVALID, "embed", SEAM_FAULT_NO_OFFSET,
+                            "these texts were read for static word vectors");
     if (st == SEAM_OK && t->words.count < 2)
-        st = seam_fault_set(f, SEAM_INVALID, "embed", SEAM_FAULT_NO_OFFSET, "too few different words to learn from");
+        st = seam_fault_set(f, SEAM_INVALID, "embed", SEAM_FAULT_NO_OFFSET,
+                            "too few different words to learn from");
     if (st == SEAM_OK) {
         e->source = EMBED_LEARNED;
         e->dim = (uint32_t)t->o.dim;
@@ -386,6 +407,7 @@ enum seam_status embed_trainer_finish(struct embed_trainer *t, struct embedder *
     embed_sparse_free(&m);
     free(rank);
     embedder_close(e);
-    if (st == SEAM_NOMEM) (void)seam_fault_set(f, st, "embed", SEAM_FAULT_NO_OFFSET, "no memory for the model");
+    if (st == SEAM_NOMEM)
+        (void)seam_fault_set(f, st, "embed", SEAM_FAULT_NO_OFFSET, "no memory for the model");
     return st;
 }

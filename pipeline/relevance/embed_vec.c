@@ -25,7 +25,8 @@ static struct embedder *words_embedder(uint32_t dim)
 
 /* Adds a word under the form our tokens have; the first (most frequent) of several that fall together
  * stays. Words that are not one token ("new_york", "</s>") are passed over.                          */
-static enum seam_status add_word(struct embedder *e, size_t *cap, const char *word, size_t size, const float *v)
+static enum seam_status add_word(struct embedder *e, size_t *cap, const char *word, size_t size,
+                                 const float *v)
 {
     struct embed_scan scan = {.pos = word, .end = word + size};
     char token[EMBED_TOKEN_MAX], more[EMBED_TOKEN_MAX];
@@ -61,15 +62,19 @@ static bool zipf_weights(struct embedder *e)
     return true;
 }
 
-static enum seam_status finish(struct embedder *e, enum seam_status st, const char *path, struct embedder **out,
-                          struct seam_fault *f)
+static enum seam_status finish(struct embedder *e, enum seam_status st, const char *path,
+                               struct embedder **out, struct seam_fault *f)
 {
     if (st == SEAM_OK && (e == NULL || e->words.count == 0))
-        st = seam_fault_set(f, SEAM_INVALID, path, SEAM_FAULT_NO_OFFSET, "no word vectors in the file");
+        st = seam_fault_set(f, SEAM_INVALID, path, SEAM_FAULT_NO_OFFSET,
+                            "no word vectors in the file");
     if (st == SEAM_OK && (!zipf_weights(e) || !embedder_seal(e))) st = SEAM_NOMEM;
-    if (st == SEAM_NOMEM) (void)seam_fault_set(f, st, path, SEAM_FAULT_NO_OFFSET, "no memory for the word vectors");
-    if (st == SEAM_OK) *out = e;
-    else embedder_close(e);
+    if (st == SEAM_NOMEM)
+        (void)seam_fault_set(f, st, path, SEAM_FAULT_NO_OFFSET, "no memory for the word vectors");
+    if (st == SEAM_OK)
+        *out = e;
+    else
+        embedder_close(e);
     return st;
 }
 
@@ -86,7 +91,8 @@ static size_t parse_numbers(const char *p, const char *end, float out[EMBED_DIM_
         while (p < end && (*p == ' ' || *p == '\t')) p++;
         if (p == end) break;
         for (stop = p; stop < end && *stop != ' ' && *stop != '\t';) stop++;
-        if (n == EMBED_DIM_MAX || seam_double_parse(p, (size_t)(stop - p), &d) != SEAM_OK || !isfinite(d) || fabs(d) > 1e30)
+        if (n == EMBED_DIM_MAX || seam_double_parse(p, (size_t)(stop - p), &d) != SEAM_OK ||
+            !isfinite(d) || fabs(d) > 1e30)
             return SIZE_MAX;
         out[n++] = (float)d;
         p = stop;
@@ -94,8 +100,8 @@ static size_t parse_numbers(const char *p, const char *end, float out[EMBED_DIM_
     return n;
 }
 
-static enum seam_status vec_line(struct embedder **e, size_t *cap, const char *line, size_t n, uint64_t number,
-                            const char *path, struct seam_fault *f)
+static enum seam_status vec_line(struct embedder **e, size_t *cap, const char *line, size_t n,
+                                 uint64_t number, const char *path, struct seam_fault *f)
 {
     const char *end = line + n, *space = memchr(line, ' ', n);
     float v[EMBED_DIM_MAX];
@@ -107,13 +113,13 @@ static enum seam_status vec_line(struct embedder **e, size_t *cap, const char *l
     if (number == 1 && dim == 1) return SEAM_OK; /* "count dim" */
     if (dim == SIZE_MAX || dim == 0 || (*e != NULL && dim != (*e)->dim))
         return seam_fault_set(f, SEAM_INVALID, path, number, "line %llu is no word with %u numbers",
-                         (unsigned long long)number, *e != NULL ? (*e)->dim : 0);
+                              (unsigned long long)number, *e != NULL ? (*e)->dim : 0);
     if (*e == NULL && (*e = words_embedder((uint32_t)dim)) == NULL) return SEAM_NOMEM;
     return add_word(*e, cap, line, (size_t)(space - line), v);
 }
 
-enum seam_status embedder_from_vec(struct seam_io *io, const char *path, size_t words_max, struct embedder **out,
-                              struct seam_fault *f)
+enum seam_status embedder_from_vec(struct seam_io *io, const char *path, size_t words_max,
+                                   struct embedder **out, struct seam_fault *f)
 {
     struct embedder *e = NULL;
     struct seam_source *s = NULL;
@@ -136,7 +142,8 @@ enum seam_status embedder_from_vec(struct seam_io *io, const char *path, size_t 
 /* ---- words beside rows of half floats ---- */
 static float half_to_float(uint16_t h)
 {
-    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = (h >> 10) & 31u, fraction = h & 0x3ffu;
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = (h >> 10) & 31u,
+             fraction = h & 0x3ffu;
     uint32_t bits;
     float out;
 
@@ -149,7 +156,8 @@ static float half_to_float(uint16_t h)
     return out;
 }
 
-static enum seam_status read_exactly(struct seam_source *s, uint8_t *p, size_t n, size_t *got, struct seam_fault *f)
+static enum seam_status read_exactly(struct seam_source *s, uint8_t *p, size_t n, size_t *got,
+                                     struct seam_fault *f)
 {
     *got = 0;
     while (*got < n) {
@@ -163,8 +171,8 @@ static enum seam_status read_exactly(struct seam_source *s, uint8_t *p, size_t n
     return SEAM_OK;
 }
 
-static enum seam_status half_row(struct seam_source *rows, const char *path, uint64_t row, float *v, size_t dim,
-                            struct seam_fault *f)
+static enum seam_status half_row(struct seam_source *rows, const char *path, uint64_t row, float *v,
+                                 size_t dim, struct seam_fault *f)
 {
     uint8_t raw[2 * EMBED_DIM_MAX];
     size_t got;
@@ -172,18 +180,21 @@ static enum seam_status half_row(struct seam_source *rows, const char *path, uin
 
     if (st != SEAM_OK) return st;
     if (got != 2 * dim)
-        return seam_fault_set(f, SEAM_CORRUPT, path, row * 2 * dim, "the rows end at row %llu, before the words do",
-                         (unsigned long long)row);
+        return seam_fault_set(f, SEAM_CORRUPT, path, row * 2 * dim,
+                              "the rows end at row %llu, before the words do",
+                              (unsigned long long)row);
     for (size_t i = 0; i < dim; i++) {
         v[i] = half_to_float(seam_get_u16(raw + 2 * i));
         if (!isfinite(v[i]))
-            return seam_fault_set(f, SEAM_CORRUPT, path, (row * dim + i) * 2, "a number is not finite");
+            return seam_fault_set(f, SEAM_CORRUPT, path, (row * dim + i) * 2,
+                                  "a number is not finite");
     }
     return SEAM_OK;
 }
 
-enum seam_status embedder_from_f16(struct seam_io *io, const char *words_path, const char *rows_path, size_t dim,
-                              size_t words_max, struct embedder **out, struct seam_fault *f)
+enum seam_status embedder_from_f16(struct seam_io *io, const char *words_path,
+                                   const char *rows_path, size_t dim, size_t words_max,
+                                   struct embedder **out, struct seam_fault *f)
 {
     struct seam_source *words = NULL, *rows = NULL;
     struct embedder *e = NULL;
@@ -192,7 +203,8 @@ enum seam_status embedder_from_f16(struct seam_io *io, const char *words_path, c
     enum seam_status st;
 
     if (dim == 0 || dim > EMBED_DIM_MAX)
-        return seam_fault_set(f, SEAM_INVALID, rows_path, SEAM_FAULT_NO_OFFSET, "dimension must be 1..%d", EMBED_DIM_MAX);
+        return seam_fault_set(f, SEAM_INVALID, rows_path, SEAM_FAULT_NO_OFFSET,
+                              "dimension must be 1..%d", EMBED_DIM_MAX);
     if (words_max == 0 || words_max > EMBED_WORDS_MAX) words_max = EMBED_WORDS_MAX;
     e = words_embedder((uint32_t)dim);
     st = e == NULL ? SEAM_NOMEM : seam_source_open(io, words_path, &words, f);

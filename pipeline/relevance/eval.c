@@ -97,7 +97,8 @@ static uint32_t *qrels_slot(const struct eval_qrels *q, uint32_t query, uint32_t
 {
     uint32_t at = (uint32_t)seam_hash64_u64((uint64_t)query << 32 | doc) & q->mask;
 
-    while (q->slots[at] != 0 && (q->list[q->slots[at] - 1].query != query || q->list[q->slots[at] - 1].doc != doc))
+    while (q->slots[at] != 0 &&
+           (q->list[q->slots[at] - 1].query != query || q->list[q->slots[at] - 1].doc != doc))
         at = (at + 1) & q->mask;
     return &q->slots[at];
 }
@@ -120,36 +121,49 @@ static bool qrels_room(struct eval_qrels *q)
         free(q->slots);
         q->slots = fresh;
         q->mask = slots - 1;
-        for (size_t i = 0; i < q->count; i++) *qrels_slot(q, q->list[i].query, q->list[i].doc) = (uint32_t)i + 1;
+        for (size_t i = 0; i < q->count; i++)
+            *qrels_slot(q, q->list[i].query, q->list[i].doc) = (uint32_t)i + 1;
     }
     return true;
 }
 
-enum seam_status eval_qrels_add(struct eval_qrels *q, const char *qid, const char *docno, int grade, struct seam_fault *f)
+enum seam_status eval_qrels_add(struct eval_qrels *q, const char *qid, const char *docno, int grade,
+                                struct seam_fault *f)
 {
     uint32_t query, doc, *slot;
 
-    if (strlen(qid) >= EVAL_NAME_MAX || strlen(docno) >= EVAL_NAME_MAX || grade > EVAL_GRADE_MAX || *qid == '\0')
-        return seam_fault_set(f, SEAM_INVALID, "qrels", SEAM_FAULT_NO_OFFSET, "names are 1..%d bytes, grades at most %d",
-                         EVAL_NAME_MAX - 1, EVAL_GRADE_MAX);
+    if (strlen(qid) >= EVAL_NAME_MAX || strlen(docno) >= EVAL_NAME_MAX || grade > EVAL_GRADE_MAX ||
+        *qid == '\0')
+        return seam_fault_set(f, SEAM_INVALID, "qrels", SEAM_FAULT_NO_OFFSET,
+                              "names are 1..%d bytes, grades at most %d", EVAL_NAME_MAX - 1,
+                              EVAL_GRADE_MAX);
     query = embed_names_add(&q->queries, qid);
     doc = embed_names_add(&q->docs, docno);
     if (query == NAMES_NONE || doc == NAMES_NONE || !qrels_room(q))
-        return seam_fault_set(f, SEAM_NOMEM, "qrels", SEAM_FAULT_NO_OFFSET, "no memory for judgements");
+        return seam_fault_set(f, SEAM_NOMEM, "qrels", SEAM_FAULT_NO_OFFSET,
+                              "no memory for judgements");
     slot = qrels_slot(q, query, doc);
     if (*slot != 0)
-        return seam_fault_set(f, SEAM_EXISTS, "qrels", SEAM_FAULT_NO_OFFSET, "query %s judges %s twice", qid, docno);
+        return seam_fault_set(f, SEAM_EXISTS, "qrels", SEAM_FAULT_NO_OFFSET,
+                              "query %s judges %s twice", qid, docno);
     q->list[q->count] = (struct eval_judgement){query, doc, grade < 0 ? 0 : grade};
     *slot = (uint32_t)++q->count;
     return SEAM_OK;
 }
 
-size_t eval_qrels_queries(const struct eval_qrels *q) { return q->queries.count; }
-size_t eval_qrels_pairs(const struct eval_qrels *q) { return q->count; }
+size_t eval_qrels_queries(const struct eval_qrels *q)
+{
+    return q->queries.count;
+}
+size_t eval_qrels_pairs(const struct eval_qrels *q)
+{
+    return q->count;
+}
 
 int eval_qrels_grade(const struct eval_qrels *q, const char *qid, const char *docno)
 {
-    uint32_t query = embed_names_find(&q->queries, qid), doc = embed_names_find(&q->docs, docno), slot;
+    uint32_t query = embed_names_find(&q->queries, qid), doc = embed_names_find(&q->docs, docno),
+             slot;
 
     if (query == NAMES_NONE || doc == NAMES_NONE) return -1;
     slot = *qrels_slot(q, query, doc);
@@ -174,8 +188,9 @@ static size_t split_words(char *line, char **word, size_t max)
 
 /* Calls fn with each line's words; a line of another count is SEAM_INVALID with its number. */
 static enum seam_status each_line(struct seam_source *s, const char *path, size_t words,
-                             enum seam_status (*fn)(void *ctx, char **word, struct seam_fault *f), void *ctx,
-                             struct seam_fault *f)
+                                  enum seam_status (*fn)(void *ctx, char **word,
+                                                         struct seam_fault *f),
+                                  void *ctx, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
     char copy[EVAL_LINE_MAX + 1], *word[8];
@@ -190,7 +205,8 @@ static enum seam_status each_line(struct seam_source *s, const char *path, size_
         n = split_words(copy, word, 6);
         if (n == 0) continue;
         if (n != words)
-            st = seam_fault_set(f, SEAM_INVALID, path, seam_source_line_number(s), "a line has %zu columns, not %zu", n, words);
+            st = seam_fault_set(f, SEAM_INVALID, path, seam_source_line_number(s),
+                                "a line has %zu columns, not %zu", n, words);
         else if ((st = fn(ctx, word, f)) != SEAM_OK && f != NULL) {
             snprintf(f->where, sizeof f->where, "%s", path);
             f->at = seam_source_line_number(s);
@@ -200,8 +216,9 @@ static enum seam_status each_line(struct seam_source *s, const char *path, size_
 }
 
 static enum seam_status read_lines(struct seam_io *io, const char *path, size_t words,
-                              enum seam_status (*fn)(void *ctx, char **word, struct seam_fault *f), void *ctx,
-                              struct seam_fault *f)
+                                   enum seam_status (*fn)(void *ctx, char **word,
+                                                          struct seam_fault *f),
+                                   void *ctx, struct seam_fault *f)
 {
     struct seam_source *s = NULL;
     enum seam_status st = seam_source_open(io, path, &s, f);
@@ -215,23 +232,29 @@ static enum seam_status qrels_line(void *ctx, char **word, struct seam_fault *f)
 {
     int64_t grade;
 
-    if (seam_int_parse(word[3], strlen(word[3]), &grade) != SEAM_OK || grade < -EVAL_GRADE_MAX || grade > EVAL_GRADE_MAX)
-        return seam_fault_set(f, SEAM_INVALID, "qrels", SEAM_FAULT_NO_OFFSET, "\"%.40s\" is no grade", word[3]);
+    if (seam_int_parse(word[3], strlen(word[3]), &grade) != SEAM_OK || grade < -EVAL_GRADE_MAX ||
+        grade > EVAL_GRADE_MAX)
+        return seam_fault_set(f, SEAM_INVALID, "qrels", SEAM_FAULT_NO_OFFSET,
+                              "\"%.40s\" is no grade", word[3]);
     return eval_qrels_add(ctx, word[0], word[2], (int)grade, f);
 }
 
-enum seam_status eval_qrels_from(struct seam_source *s, const char *name, struct eval_qrels **out, struct seam_fault *f)
+enum seam_status eval_qrels_from(struct seam_source *s, const char *name, struct eval_qrels **out,
+                                 struct seam_fault *f)
 {
     struct eval_qrels *q = NULL;
     enum seam_status st = eval_qrels_new(&q);
 
     if (st == SEAM_OK) st = each_line(s, name, 4, qrels_line, q, f);
-    if (st == SEAM_OK) *out = q;
-    else eval_qrels_free(q);
+    if (st == SEAM_OK)
+        *out = q;
+    else
+        eval_qrels_free(q);
     return st;
 }
 
-enum seam_status eval_qrels_read(struct seam_io *io, const char *path, struct eval_qrels **out, struct seam_fault *f)
+enum seam_status eval_qrels_read(struct seam_io *io, const char *path, struct eval_qrels **out,
+                                 struct seam_fault *f)
 {
     struct seam_source *s = NULL;
     enum seam_status st = seam_source_open(io, path, &s, f);
@@ -267,7 +290,8 @@ enum seam_status eval_run_add(struct eval_run *r, const char *qid, const char *d
 {
     uint32_t query, doc;
 
-    if (strlen(qid) >= EVAL_NAME_MAX || strlen(docno) >= EVAL_NAME_MAX || isnan(score)) return SEAM_INVALID;
+    if (strlen(qid) >= EVAL_NAME_MAX || strlen(docno) >= EVAL_NAME_MAX || isnan(score))
+        return SEAM_INVALID;
     if (r->count == r->cap) {
         size_t cap = r->cap == 0 ? 1024 : r->cap * 2;
         struct eval_run_entry *list = realloc(r->list, cap * sizeof *list);
@@ -284,7 +308,8 @@ enum seam_status eval_run_add(struct eval_run *r, const char *qid, const char *d
     return SEAM_OK;
 }
 
-enum seam_status eval_run_add_ranked(struct eval_run *r, const char *qid, const uint64_t *ids, size_t n)
+enum seam_status eval_run_add_ranked(struct eval_run *r, const char *qid, const uint64_t *ids,
+                                     size_t n)
 {
     enum seam_status st = SEAM_OK;
 
@@ -324,19 +349,21 @@ void eval_run_to_text(struct eval_run *r, struct seam_buf *out)
 
         rank = e->query == query ? rank + 1 : 1;
         query = e->query;
-        seam_buf_printf(out, "%s Q0 %s %u %.9g %s\n", r->queries.name[query], r->docs.name[e->doc], rank,
-                   (double)e->score, r->tag);
+        seam_buf_printf(out, "%s Q0 %s %u %.9g %s\n", r->queries.name[query], r->docs.name[e->doc],
+                        rank, (double)e->score, r->tag);
     }
 }
 
-enum seam_status eval_run_write(struct eval_run *r, struct seam_io *io, const char *path, struct seam_fault *f)
+enum seam_status eval_run_write(struct eval_run *r, struct seam_io *io, const char *path,
+                                struct seam_fault *f)
 {
     struct seam_buf b = {0};
     enum seam_status st;
 
     eval_run_to_text(r, &b);
     st = seam_buf_ok(&b) ? seam_io_write_atomic(io, path, b.data, b.size, f)
-                    : seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to write the run");
+                         : seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
+                                          "no memory to write the run");
     seam_buf_free(&b);
     return st;
 }
@@ -348,19 +375,25 @@ static enum seam_status run_line(void *ctx, char **word, struct seam_fault *f)
     enum seam_status st;
 
     if (seam_double_parse(word[4], strlen(word[4]), &score) != SEAM_OK || isnan(score))
-        return seam_fault_set(f, SEAM_INVALID, "run", SEAM_FAULT_NO_OFFSET, "\"%.40s\" is no score", word[4]);
+        return seam_fault_set(f, SEAM_INVALID, "run", SEAM_FAULT_NO_OFFSET, "\"%.40s\" is no score",
+                              word[4]);
     if (r->count == 0) snprintf(r->tag, sizeof r->tag, "%.63s", word[5]);
     st = eval_run_add(r, word[0], word[2], score);
-    return st == SEAM_OK ? st : seam_fault_set(f, st, "run", SEAM_FAULT_NO_OFFSET, "a name is too long, or no memory");
+    return st == SEAM_OK ? st
+                         : seam_fault_set(f, st, "run", SEAM_FAULT_NO_OFFSET,
+                                          "a name is too long, or no memory");
 }
 
-enum seam_status eval_run_read(struct seam_io *io, const char *path, struct eval_run **out, struct seam_fault *f)
+enum seam_status eval_run_read(struct seam_io *io, const char *path, struct eval_run **out,
+                               struct seam_fault *f)
 {
     struct eval_run *r = NULL;
     enum seam_status st = eval_run_new("", &r);
 
     if (st == SEAM_OK) st = read_lines(io, path, 6, run_line, r, f);
-    if (st == SEAM_OK) *out = r;
-    else eval_run_free(r);
+    if (st == SEAM_OK)
+        *out = r;
+    else
+        eval_run_free(r);
     return st;
 }

@@ -26,7 +26,10 @@ static double gain_of(int grade, const struct eval_options *o)
     return grade >= o->gain_from ? (double)(grade - o->gain_from + 1) : 0.0;
 }
 
-static double exp_gain(double gain) { return ldexp(1.0, (int)gain) - 1.0; }
+static double exp_gain(double gain)
+{
+    return ldexp(1.0, (int)gain) - 1.0;
+}
 
 static int compare_down(const void *a, const void *b)
 {
@@ -47,8 +50,10 @@ static void ideal(double *gains, size_t n, size_t k, double *linear, double *exp
 }
 
 /* The ranked list of one query against its judgements; entries may be NULL when n is 0. */
-static void score_query(const struct eval_qrels *q, const struct eval_run *r, const struct eval_run_entry *entries, size_t n,
-                        const struct eval_options *o, double *gains, size_t judged, struct eval_query *out)
+static void score_query(const struct eval_qrels *q, const struct eval_run *r,
+                        const struct eval_run_entry *entries, size_t n,
+                        const struct eval_options *o, double *gains, size_t judged,
+                        struct eval_query *out)
 {
     double linear, exponential, precision_sum = 0.0;
     size_t rank = 0, hits = 0, judged_top = 0;
@@ -78,7 +83,8 @@ static void score_query(const struct eval_qrels *q, const struct eval_run *r, co
     out->s.p /= (double)o->p_k;
     out->s.recall = out->relevant > 0 ? out->s.recall / (double)out->relevant : 0.0;
     out->s.map = out->relevant > 0 ? precision_sum / (double)out->relevant : 0.0;
-    out->s.judged = rank > 0 ? (double)judged_top / (double)(rank < o->ndcg_k ? rank : o->ndcg_k) : 0.0;
+    out->s.judged =
+        rank > 0 ? (double)judged_top / (double)(rank < o->ndcg_k ? rank : o->ndcg_k) : 0.0;
 }
 
 static void add_scores(struct eval_scores *sum, const struct eval_scores *s, double times)
@@ -108,8 +114,8 @@ static size_t *query_starts(const struct eval_run *r)
     return start;
 }
 
-enum seam_status eval_run(const struct eval_qrels *q, struct eval_run *r, const struct eval_options *options,
-                     struct eval_result *out)
+enum seam_status eval_run(const struct eval_qrels *q, struct eval_run *r,
+                          const struct eval_options *options, struct eval_result *out)
 {
     struct eval_options o = with_defaults(options);
     double *gains = malloc((q->count + 1) * sizeof *gains);
@@ -128,7 +134,8 @@ enum seam_status eval_run(const struct eval_qrels *q, struct eval_run *r, const 
     for (uint32_t i = 0; i < q->queries.count; i++) {
         uint32_t query = embed_names_find(&r->queries, q->queries.name[i]);
         struct eval_query *e = &out->queries[out->count];
-        size_t judged = 0, n = query == NAMES_NONE ? 0 : start[r->queries.count + query] - start[query];
+        size_t judged = 0,
+               n = query == NAMES_NONE ? 0 : start[r->queries.count + query] - start[query];
 
         if (query == NAMES_NONE && !o.complete) continue;
         snprintf(e->qid, sizeof e->qid, "%s", q->queries.name[i]);
@@ -154,11 +161,15 @@ void eval_result_free(struct eval_result *r)
 }
 
 /* ---- significance ---- */
-static int compare_up(const void *a, const void *b) { return -compare_down(a, b); }
+static int compare_up(const void *a, const void *b)
+{
+    return -compare_down(a, b);
+}
 
 /* Were a and b the same system, each query's difference could as well have had the other sign: how often
  * does a random choice of signs give a mean at least as far from zero?                              */
-static double randomization(const double *a, const double *b, size_t n, size_t rounds, uint64_t seed)
+static double randomization(const double *a, const double *b, size_t n, size_t rounds,
+                            uint64_t seed)
 {
     double observed = 0.0;
     size_t as_far = 0;

@@ -41,14 +41,32 @@ bool hybrid_norm_parse(const char *name, enum hybrid_norm *out)
     return ok;
 }
 
-const char *hybrid_method_name(enum hybrid_method m) { return method_names[m]; }
-const char *hybrid_norm_name(enum hybrid_norm n) { return norm_names[n]; }
-const char *embed_query_kind_name(enum hybrid_query_kind k) { return kind_names[k]; }
+const char *hybrid_method_name(enum hybrid_method m)
+{
+    return method_names[m];
+}
+const char *hybrid_norm_name(enum hybrid_norm n)
+{
+    return norm_names[n];
+}
+const char *embed_query_kind_name(enum hybrid_query_kind k)
+{
+    return kind_names[k];
+}
 
 /* ---- what a query looks like ---- */
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 /* "BT-1804", "GU10", "ST569": letters before at least two digits, no unit after them ("12v", "2.5kg"). */
 static bool looks_like_code(const char *w, size_t n)
@@ -62,8 +80,8 @@ static bool looks_like_code(const char *w, size_t n)
            (at == n || !is_letter(w[at]) || letters >= 2);
 }
 
-void embed_query_features_of(const char *query, size_t size, const struct hybrid_query_term *terms, size_t term_count,
-                       struct hybrid_query_features *out)
+void embed_query_features_of(const char *query, size_t size, const struct hybrid_query_term *terms,
+                             size_t term_count, struct hybrid_query_features *out)
 {
     const char *p = query, *end = query + size;
 
@@ -81,8 +99,10 @@ void embed_query_features_of(const char *query, size_t size, const struct hybrid
     }
     for (size_t i = 0; i < term_count; i++) {
         out->ceiling += terms[i].most;
-        if (terms[i].df == 0) out->unknown += !terms[i].digits;
-        else if (terms[i].idf > out->rarest_idf) out->rarest_idf = terms[i].idf;
+        if (terms[i].df == 0)
+            out->unknown += !terms[i].digits;
+        else if (terms[i].idf > out->rarest_idf)
+            out->rarest_idf = terms[i].idf;
     }
 }
 
@@ -106,8 +126,12 @@ struct hybrid_options hybrid_defaults(void)
         .norm_meaning = HYBRID_NORM_NONE,
         .weight = 0.65,
         .by_kind = true,
-        .kind_weight = {[QUERY_CODE] = 0.3, [QUERY_VAGUE] = 0.9, [QUERY_LONG] = 0.5,
-                        [QUERY_DIGITS] = 0.6, [QUERY_SHORT] = 0.6, [QUERY_PLAIN] = 0.5},
+        .kind_weight = {[QUERY_CODE] = 0.3,
+                        [QUERY_VAGUE] = 0.9,
+                        [QUERY_LONG] = 0.5,
+                        [QUERY_DIGITS] = 0.6,
+                        [QUERY_SHORT] = 0.6,
+                        [QUERY_PLAIN] = 0.5},
         .rrf_k = 60.0,
         .floor = {[SIDE_WORDS] = 0.0, [SIDE_MEANING] = -1.0},
         .depth = 200,
@@ -117,7 +141,10 @@ struct hybrid_options hybrid_defaults(void)
     };
 }
 
-const char *hybrid_defaults_version(void) { return "hybrid-1"; }
+const char *hybrid_defaults_version(void)
+{
+    return "hybrid-1";
+}
 
 /* ---- fusion ---- */
 
@@ -140,7 +167,8 @@ static struct hybrid_hit *union_hit(struct union_of *u, uint64_t id)
 }
 
 /* A repeated id keeps its first, best place: one result a product. */
-static uint32_t add_side(struct union_of *u, struct hybrid_list list, size_t depth, enum hybrid_side_name side)
+static uint32_t add_side(struct union_of *u, struct hybrid_list list, size_t depth,
+                         enum hybrid_side_name side)
 {
     uint32_t rank = 0;
 
@@ -155,10 +183,12 @@ static uint32_t add_side(struct union_of *u, struct hybrid_list list, size_t dep
 }
 
 /* score -> (score - shift) * scale */
-struct scaling { double shift, scale; };
+struct scaling {
+    double shift, scale;
+};
 
-static struct scaling scaling_of(const struct union_of *u, enum hybrid_side_name side, enum hybrid_norm norm,
-                                 double floor_, uint32_t n)
+static struct scaling scaling_of(const struct union_of *u, enum hybrid_side_name side,
+                                 enum hybrid_norm norm, double floor_, uint32_t n)
 {
     double best = -INFINITY, worst = INFINITY, mean = 0.0, square = 0.0, spread;
     struct scaling s = {0.0, 1.0};
@@ -173,12 +203,22 @@ static struct scaling scaling_of(const struct union_of *u, enum hybrid_side_name
         mean += x / n;
     }
     for (uint32_t i = 0; i < u->count; i++)
-        if (u->hits[i].rank[side] != 0) square += (u->hits[i].raw[side] - mean) * (u->hits[i].raw[side] - mean) / n;
+        if (u->hits[i].rank[side] != 0)
+            square += (u->hits[i].raw[side] - mean) * (u->hits[i].raw[side] - mean) / n;
     switch (norm) {
     case HYBRID_NORM_MAX: spread = best; break;
-    case HYBRID_NORM_MINMAX: s.shift = worst; spread = best - worst; break;
-    case HYBRID_NORM_TMM: s.shift = floor_; spread = best - floor_; break;
-    default: s.shift = mean; spread = sqrt(square); break;
+    case HYBRID_NORM_MINMAX:
+        s.shift = worst;
+        spread = best - worst;
+        break;
+    case HYBRID_NORM_TMM:
+        s.shift = floor_;
+        spread = best - floor_;
+        break;
+    default:
+        s.shift = mean;
+        spread = sqrt(square);
+        break;
     }
     /* A list of equals (or one hit) has no spread: all of them are the best there is. */
     s.scale = spread > 1e-12 ? 1.0 / spread : 0.0;
@@ -186,7 +226,8 @@ static struct scaling scaling_of(const struct union_of *u, enum hybrid_side_name
     return s;
 }
 
-static void complete_side(struct union_of *u, enum hybrid_side_name side, hybrid_score_fn *complete, void *ctx)
+static void complete_side(struct union_of *u, enum hybrid_side_name side, hybrid_score_fn *complete,
+                          void *ctx)
 {
     for (uint32_t i = 0; i < u->count; i++) {
         struct hybrid_hit *h = &u->hits[i];
@@ -195,7 +236,8 @@ static void complete_side(struct union_of *u, enum hybrid_side_name side, hybrid
     }
 }
 
-static void score_convex(struct union_of *u, enum hybrid_side_name side, struct scaling s, double weight)
+static void score_convex(struct union_of *u, enum hybrid_side_name side, struct scaling s,
+                         double weight)
 {
     double least = INFINITY;
 
@@ -223,8 +265,9 @@ static int compare_hit(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static void fuse(struct union_of *u, const struct hybrid_options *o, const double weight[SIDE_COUNT],
-                 const uint32_t n[SIDE_COUNT], hybrid_score_fn *complete, void *ctx)
+static void fuse(struct union_of *u, const struct hybrid_options *o,
+                 const double weight[SIDE_COUNT], const uint32_t n[SIDE_COUNT],
+                 hybrid_score_fn *complete, void *ctx)
 {
     for (int side = 0; side < SIDE_COUNT; side++) {
         enum hybrid_norm norm = side == SIDE_WORDS ? o->norm : o->norm_meaning;
@@ -238,13 +281,15 @@ static void fuse(struct union_of *u, const struct hybrid_options *o, const doubl
         if (complete != NULL) complete_side(u, side, complete, ctx);
         score_convex(u, side, scaling_of(u, side, norm, o->floor[side], n[side]), weight[side]);
     }
-    for (uint32_t i = 0; i < u->count; i++) u->hits[i].score = u->hits[i].part[0] + u->hits[i].part[1];
+    for (uint32_t i = 0; i < u->count; i++)
+        u->hits[i].score = u->hits[i].part[0] + u->hits[i].part[1];
     qsort(u->hits, u->count, sizeof *u->hits, compare_hit);
 }
 
-enum seam_status hybrid_fuse(const struct hybrid_options *o, double weight, struct hybrid_list words,
-                        struct hybrid_list meaning, hybrid_score_fn *complete, void *ctx,
-                        struct hybrid_hit **out, size_t *count, struct seam_fault *f)
+enum seam_status hybrid_fuse(const struct hybrid_options *o, double weight,
+                             struct hybrid_list words, struct hybrid_list meaning,
+                             hybrid_score_fn *complete, void *ctx, struct hybrid_hit **out,
+                             size_t *count, struct seam_fault *f)
 {
     struct union_of u = {0};
     double weights[SIDE_COUNT];
@@ -253,7 +298,8 @@ enum seam_status hybrid_fuse(const struct hybrid_options *o, double weight, stru
 
     if (weight < 0.0) weight = o->weight;
     if (!(weight >= 0.0 && weight <= 1.0) || (o->method == HYBRID_RRF && !(o->rrf_k >= 0.0)))
-        return seam_fault_set(f, SEAM_INVALID, "hybrid", SEAM_FAULT_NO_OFFSET, "the weight must be in 0..1 and k at least 0");
+        return seam_fault_set(f, SEAM_INVALID, "hybrid", SEAM_FAULT_NO_OFFSET,
+                              "the weight must be in 0..1 and k at least 0");
     if (most > UINT32_MAX / 4)
         return seam_fault_set(f, SEAM_LIMIT, "hybrid", SEAM_FAULT_NO_OFFSET, "too many candidates");
     u.mask = 15;
@@ -263,7 +309,8 @@ enum seam_status hybrid_fuse(const struct hybrid_options *o, double weight, stru
     if (u.hits == NULL || u.slots == NULL) {
         free(u.hits);
         free(u.slots);
-        return seam_fault_set(f, SEAM_NOMEM, "hybrid", SEAM_FAULT_NO_OFFSET, "no memory for the candidates");
+        return seam_fault_set(f, SEAM_NOMEM, "hybrid", SEAM_FAULT_NO_OFFSET,
+                              "no memory for the candidates");
     }
     n[SIDE_WORDS] = add_side(&u, words, depth, SIDE_WORDS);
     n[SIDE_MEANING] = add_side(&u, meaning, depth, SIDE_MEANING);
@@ -285,19 +332,24 @@ static int compare_item(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-void hybrid_rescored(const struct hybrid_hit *hits, const double *scores, size_t n, struct hybrid_item *out)
+void hybrid_rescored(const struct hybrid_hit *hits, const double *scores, size_t n,
+                     struct hybrid_item *out)
 {
     for (size_t i = 0; i < n; i++) out[i] = (struct hybrid_item){hits[i].id, scores[i]};
     qsort(out, n, sizeof *out, compare_item);
 }
 
 /* ---- explaining ---- */
-static void explain_side(const struct hybrid_hit *h, int side, const char *name, struct seam_buf *out)
+static void explain_side(const struct hybrid_hit *h, int side, const char *name,
+                         struct seam_buf *out)
 {
     seam_buf_printf(out, "%s %.3f ", name, h->part[side]);
-    if (h->rank[side] != 0) seam_buf_printf(out, "(rank %u, %.4g)", h->rank[side], h->raw[side]);
-    else if (h->completed[side]) seam_buf_printf(out, "(not among its candidates, %.4g)", h->raw[side]);
-    else seam_buf_str(out, "(not found)");
+    if (h->rank[side] != 0)
+        seam_buf_printf(out, "(rank %u, %.4g)", h->rank[side], h->raw[side]);
+    else if (h->completed[side])
+        seam_buf_printf(out, "(not among its candidates, %.4g)", h->raw[side]);
+    else
+        seam_buf_str(out, "(not found)");
 }
 
 void hybrid_explain(const struct hybrid_hit *h, struct seam_buf *out)
@@ -319,11 +371,15 @@ void hybrid_explain_json(const struct hybrid_hit *h, struct seam_json_writer *w)
         seam_jw_key(w, side_names[side]);
         seam_jw_object(w);
         seam_jw_key(w, "rank");
-        if (h->rank[side] != 0) seam_jw_uint(w, h->rank[side]);
-        else seam_jw_null(w);
+        if (h->rank[side] != 0)
+            seam_jw_uint(w, h->rank[side]);
+        else
+            seam_jw_null(w);
         seam_jw_key(w, "score");
-        if (h->rank[side] != 0 || h->completed[side]) seam_jw_double(w, h->raw[side]);
-        else seam_jw_null(w);
+        if (h->rank[side] != 0 || h->completed[side])
+            seam_jw_double(w, h->raw[side]);
+        else
+            seam_jw_null(w);
         seam_jw_key(w, "contribution");
         seam_jw_double(w, h->part[side]);
         seam_jw_end_object(w);

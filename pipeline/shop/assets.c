@@ -3,15 +3,15 @@
 
 #include <string.h>
 
-#define ASSET(symbol, path)                                                                       \
-    __asm__(".section .rodata\n"                                                                  \
-            ".global seam_asset_" #symbol "\n"                                                    \
-            "seam_asset_" #symbol ":\n"                                                           \
-            ".incbin \"" path "\"\n"                                                              \
-            ".global seam_asset_" #symbol "_end\n"                                                \
-            "seam_asset_" #symbol "_end:\n"                                                       \
-            ".byte 0\n"                                                                           \
-            ".previous\n");                                                                       \
+#define ASSET(symbol, path)                                                                        \
+    __asm__(".section .rodata\n"                                                                   \
+            ".global seam_asset_" #symbol "\n"                                                     \
+            "seam_asset_" #symbol ":\n"                                                            \
+            ".incbin \"" path "\"\n"                                                               \
+            ".global seam_asset_" #symbol "_end\n"                                                 \
+            "seam_asset_" #symbol "_end:\n"                                                        \
+            ".byte 0\n"                                                                            \
+            ".previous\n");                                                                        \
     extern const char seam_asset_##symbol[], seam_asset_##symbol##_end[]
 
 ASSET(shop, "pipeline/shop/shop.json");
@@ -50,14 +50,22 @@ struct asset shop_asset_find(const char *name)
         {"mappings/catalogue.json", seam_asset_map_catalogue, seam_asset_map_catalogue_end},
         {"mappings/online-retail.json", seam_asset_map_retail, seam_asset_map_retail_end},
         {"mappings/product-search.json", seam_asset_map_search, seam_asset_map_search_end},
-        {"contracts/source-stream.json", seam_asset_contract_source_stream, seam_asset_contract_source_stream_end},
-        {"contracts/stream-bronze.json", seam_asset_contract_stream_bronze, seam_asset_contract_stream_bronze_end},
-        {"contracts/bronze-silver.json", seam_asset_contract_bronze_silver, seam_asset_contract_bronze_silver_end},
-        {"contracts/silver-gold.json", seam_asset_contract_silver_gold, seam_asset_contract_silver_gold_end},
-        {"contracts/stream-view.json", seam_asset_contract_stream_view, seam_asset_contract_stream_view_end},
-        {"contracts/stream-search.json", seam_asset_contract_stream_search, seam_asset_contract_stream_search_end},
-        {"contracts/stream-vectors.json", seam_asset_contract_stream_vectors, seam_asset_contract_stream_vectors_end},
-        {"contracts/orders-audit.json", seam_asset_contract_orders_audit, seam_asset_contract_orders_audit_end},
+        {"contracts/source-stream.json", seam_asset_contract_source_stream,
+         seam_asset_contract_source_stream_end},
+        {"contracts/stream-bronze.json", seam_asset_contract_stream_bronze,
+         seam_asset_contract_stream_bronze_end},
+        {"contracts/bronze-silver.json", seam_asset_contract_bronze_silver,
+         seam_asset_contract_bronze_silver_end},
+        {"contracts/silver-gold.json", seam_asset_contract_silver_gold,
+         seam_asset_contract_silver_gold_end},
+        {"contracts/stream-view.json", seam_asset_contract_stream_view,
+         seam_asset_contract_stream_view_end},
+        {"contracts/stream-search.json", seam_asset_contract_stream_search,
+         seam_asset_contract_stream_search_end},
+        {"contracts/stream-vectors.json", seam_asset_contract_stream_vectors,
+         seam_asset_contract_stream_vectors_end},
+        {"contracts/orders-audit.json", seam_asset_contract_orders_audit,
+         seam_asset_contract_orders_audit_end},
     };
 
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)

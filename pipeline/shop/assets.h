@@ -7,7 +7,10 @@
 
 #include <stddef.h>
 
-struct asset { const char *text; size_t size; };
+struct asset {
+    const char *text;
+    size_t size;
+};
 
 /* "shop.json", "schemas/products.json", "catalogue.jsonl", "queries.tsv", "qrels.txt", ...; text NULL = none. */
 struct asset shop_asset_find(const char *name);

@@ -38,15 +38,16 @@ const char *sink_dead_verdict_name(enum sink_dead_verdict v)
                                : "unknown";
 }
 
-static enum seam_status letters_dir(const struct platform *p, const char *sink, char out[SEAM_PATH_MAX_BYTES],
-                               struct seam_fault *f)
+static enum seam_status letters_dir(const struct platform *p, const char *sink,
+                                    char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
 {
     char part[STREAM_NAME_MAX + 8];
     size_t n = strlen(sink);
 
     if (n == 0 || n >= STREAM_NAME_MAX ||
         strspn(sink, "abcdefghijklmnopqrstuvwxyz0123456789_-") != n)
-        return seam_fault_set(f, SEAM_INVALID, sink, SEAM_FAULT_NO_OFFSET, "not the name of a sink");
+        return seam_fault_set(f, SEAM_INVALID, sink, SEAM_FAULT_NO_OFFSET,
+                              "not the name of a sink");
     (void)snprintf(part, sizeof part, "dead/%s", sink);
     return seam_path_join(out, p->dir, part, f);
 }
@@ -54,7 +55,7 @@ static enum seam_status letters_dir(const struct platform *p, const char *sink, 
 /* ---- records ---- */
 
 static enum seam_status get_letter(const struct wal_record *rec, struct sink_dead_letter *d,
-                              char reason[DEAD_REASON_MAX + 1], struct seam_fault *f)
+                                   char reason[DEAD_REASON_MAX + 1], struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(rec->data, rec->size);
     struct stream_event *e = &d->event;
@@ -75,7 +76,8 @@ static enum seam_status get_letter(const struct wal_record *rec, struct sink_dea
     change = seam_read_lenstr(&r, WAL_PAYLOAD_MAX, &change_size);
     text = seam_read_lenstr(&r, DEAD_REASON_MAX, &text_size);
     if (r.bad || seam_reader_left(&r) > 0)
-        return seam_fault_set(f, SEAM_CORRUPT, "dead letter", rec->start, "the letter is malformed");
+        return seam_fault_set(f, SEAM_CORRUPT, "dead letter", rec->start,
+                              "the letter is malformed");
     memcpy(reason, text, text_size);
     reason[text_size] = '\0';
     d->reason = reason;
@@ -93,12 +95,13 @@ static enum seam_status get_letter(const struct wal_record *rec, struct sink_dea
         return wal_change_get_schema(change, change_size, &e->schema, f);
     default:
         return seam_fault_set(f, SEAM_CORRUPT, "dead letter", rec->start,
-                         "the letter holds an unknown kind of event");
+                              "the letter holds an unknown kind of event");
     }
 }
 
 static enum seam_status put_letter(struct seam_buf *out, uint64_t id, int64_t wall_us,
-                              const struct stream_event *e, const char *reason, struct seam_fault *f)
+                                   const struct stream_event *e, const char *reason,
+                                   struct seam_fault *f)
 {
     struct seam_buf change = {0};
     size_t n = strlen(reason);
@@ -113,7 +116,8 @@ static enum seam_status put_letter(struct seam_buf *out, uint64_t id, int64_t wa
     else if (e->kind == STREAM_SCHEMA)
         wal_change_put_schema(&change, &e->schema);
     else
-        return seam_fault_set(f, SEAM_INVALID, "dead letter", e->offset, "only changes can be set aside");
+        return seam_fault_set(f, SEAM_INVALID, "dead letter", e->offset,
+                              "only changes can be set aside");
     seam_buf_varint(out, id);
     seam_buf_varint(out, seam_zigzag(wall_us));
     seam_buf_varint(out, e->offset);
@@ -127,14 +131,15 @@ static enum seam_status put_letter(struct seam_buf *out, uint64_t id, int64_t wa
     seam_buf_lenstr(out, reason, n < DEAD_REASON_MAX ? n : DEAD_REASON_MAX);
     if (!seam_buf_ok(&change)) out->failed = true;
     seam_buf_free(&change);
-    return seam_buf_ok(out)
-               ? SEAM_OK
-               : seam_fault_set(f, SEAM_NOMEM, "dead letter", e->offset, "no memory for the letter");
+    return seam_buf_ok(out) ? SEAM_OK
+                            : seam_fault_set(f, SEAM_NOMEM, "dead letter", e->offset,
+                                             "no memory for the letter");
 }
 
 /* ---- the ledger ---- */
 
-static enum seam_status ledger_add(struct ledger *l, const struct wal_record *rec, struct seam_fault *f)
+static enum seam_status ledger_add(struct ledger *l, const struct wal_record *rec,
+                                   struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(rec->data, rec->size);
     uint64_t id = seam_read_varint(&r);
@@ -148,17 +153,17 @@ static enum seam_status ledger_add(struct ledger *l, const struct wal_record *re
         if (st != SEAM_OK) return st;
         if (id != l->count + 1)
             return seam_fault_set(f, SEAM_CORRUPT, "dead letter", rec->start,
-                             "letters are not numbered in order");
+                                  "letters are not numbered in order");
         if (l->count == DEAD_LETTERS_MAX)
             return seam_fault_set(f, SEAM_LIMIT, "dead letter", rec->start,
-                             "a sink may have %d dead letters", DEAD_LETTERS_MAX);
+                                  "a sink may have %d dead letters", DEAD_LETTERS_MAX);
         if (l->count == l->cap) {
             uint64_t cap = l->cap == 0 ? 64 : l->cap * 2;
             struct letter_state *at = realloc(l->at, cap * sizeof *at);
 
             if (at == NULL)
                 return seam_fault_set(f, SEAM_NOMEM, "dead letter", rec->start,
-                                 "no memory for the ledger");
+                                      "no memory for the ledger");
             l->at = at;
             l->cap = cap;
         }
@@ -174,7 +179,7 @@ static enum seam_status ledger_add(struct ledger *l, const struct wal_record *re
 }
 
 static enum seam_status ledger_read(const struct platform *p, const char *dir, struct ledger *l,
-                               struct seam_fault *f)
+                                    struct seam_fault *f)
 {
     struct wal_reader *r = NULL;
     struct wal_record rec;
@@ -196,7 +201,7 @@ static bool none_there(const struct platform *p, const char *dir)
 }
 
 static enum seam_status open_for_writing(const struct platform *p, const char *dir, struct wal **w,
-                                    struct seam_fault *f)
+                                         struct seam_fault *f)
 {
     struct wal_options o = {.io = p->io,
                             .clock = p->clock,
@@ -216,7 +221,7 @@ static enum seam_status open_for_writing(const struct platform *p, const char *d
 }
 
 static enum seam_status append_and_close(struct wal *w, uint8_t type, const struct seam_buf *b,
-                                    enum seam_status st, struct seam_fault *f)
+                                         enum seam_status st, struct seam_fault *f)
 {
     struct wal_span at;
     enum seam_status closed;
@@ -228,8 +233,8 @@ static enum seam_status append_and_close(struct wal *w, uint8_t type, const stru
 }
 
 enum seam_status sink_dead_letter_add(const struct platform *p, const char *sink,
-                            const struct stream_event *e, const char *reason, uint64_t *id,
-                            struct seam_fault *f)
+                                      const struct stream_event *e, const char *reason,
+                                      uint64_t *id, struct seam_fault *f)
 {
     struct ledger l = {0};
     struct seam_buf b = {0};
@@ -254,8 +259,10 @@ enum seam_status sink_dead_letter_add(const struct platform *p, const char *sink
 }
 
 enum seam_status sink_dead_letters(const struct platform *p, const char *sink, bool only_open,
-                         enum seam_status (*fn)(void *ctx, const struct sink_dead_letter *d, struct seam_fault *f),
-                         void *ctx, struct seam_fault *f)
+                                   enum seam_status (*fn)(void *ctx,
+                                                          const struct sink_dead_letter *d,
+                                                          struct seam_fault *f),
+                                   void *ctx, struct seam_fault *f)
 {
     struct ledger l = {0};
     struct wal_reader *r = NULL;
@@ -282,7 +289,7 @@ enum seam_status sink_dead_letters(const struct platform *p, const char *sink, b
 }
 
 enum seam_status sink_dead_letter_resolve(const struct platform *p, const char *sink, uint64_t id,
-                                enum sink_dead_verdict verdict, struct seam_fault *f)
+                                          enum sink_dead_verdict verdict, struct seam_fault *f)
 {
     struct ledger l = {0};
     struct seam_buf b = {0};
@@ -300,12 +307,13 @@ enum seam_status sink_dead_letter_resolve(const struct platform *p, const char *
         st = seam_fault_set(f, SEAM_NOT_FOUND, sink, id, "there is no dead letter of this number");
     if (st == SEAM_OK && l.at[id - 1].verdict != DEAD_OPEN)
         st = seam_fault_set(f, SEAM_CONFLICT, sink, id, "this dead letter is %s already",
-                       sink_dead_verdict_name(l.at[id - 1].verdict));
+                            sink_dead_verdict_name(l.at[id - 1].verdict));
     if (st == SEAM_OK) {
         seam_buf_varint(&b, id);
         seam_buf_u8(&b, (uint8_t)verdict);
         seam_buf_varint(&b, seam_zigzag(seam_clock_wall_us(p->clock)));
-        if (!seam_buf_ok(&b)) st = seam_fault_set(f, SEAM_NOMEM, sink, id, "no memory for the verdict");
+        if (!seam_buf_ok(&b))
+            st = seam_fault_set(f, SEAM_NOMEM, sink, id, "no memory for the verdict");
     }
     if (w != NULL) st = append_and_close(w, VERDICT, &b, st, f);
     seam_buf_free(&b);
@@ -313,8 +321,8 @@ enum seam_status sink_dead_letter_resolve(const struct platform *p, const char *
     return st;
 }
 
-enum seam_status sink_dead_letter_count(const struct platform *p, const char *sink, struct sink_dead_counts *out,
-                              struct seam_fault *f)
+enum seam_status sink_dead_letter_count(const struct platform *p, const char *sink,
+                                        struct sink_dead_counts *out, struct seam_fault *f)
 {
     struct ledger l = {0};
     char dir[SEAM_PATH_MAX_BYTES];

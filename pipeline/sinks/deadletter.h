@@ -31,7 +31,7 @@ enum {
 
 struct sink_dead_letter {
     uint64_t id;
-    int64_t wall_us;             /* when it was set aside, or when the verdict was given */
+    int64_t wall_us; /* when it was set aside, or when the verdict was given */
     enum sink_dead_verdict verdict;
     struct stream_event
         event; /* kind, lsn, txn, seq, total, offset and the change: bytes live during the call */
@@ -40,21 +40,26 @@ struct sink_dead_letter {
 
 /* e: a ROW, OUTBOX or SCHEMA event. *id may be NULL. */
 SEAM_MUST_USE enum seam_status sink_dead_letter_add(const struct platform *p, const char *sink,
-                                     const struct stream_event *e, const char *reason, uint64_t *id,
-                                     struct seam_fault *f);
+                                                    const struct stream_event *e,
+                                                    const char *reason, uint64_t *id,
+                                                    struct seam_fault *f);
 /* Calls fn for each letter, oldest first, all or only the open ones. Any status but SEAM_OK ends it
  * and is returned. A sink without letters: SEAM_OK, no call. */
-SEAM_MUST_USE enum seam_status sink_dead_letters(const struct platform *p, const char *sink, bool only_open,
-                                  enum seam_status (*fn)(void *ctx, const struct sink_dead_letter *d,
-                                                    struct seam_fault *f),
-                                  void *ctx, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status sink_dead_letters(
+    const struct platform *p, const char *sink, bool only_open,
+    enum seam_status (*fn)(void *ctx, const struct sink_dead_letter *d, struct seam_fault *f),
+    void *ctx, struct seam_fault *f);
 /* SEAM_NOT_FOUND: no such letter. SEAM_CONFLICT: it has a verdict already. To retry: apply the event
  * (through the sink's own idempotent path), then give the verdict. */
-SEAM_MUST_USE enum seam_status sink_dead_letter_resolve(const struct platform *p, const char *sink, uint64_t id,
-                                         enum sink_dead_verdict verdict, struct seam_fault *f);
-struct sink_dead_counts { uint64_t open, retried, dropped; };
+SEAM_MUST_USE enum seam_status sink_dead_letter_resolve(const struct platform *p, const char *sink,
+                                                        uint64_t id, enum sink_dead_verdict verdict,
+                                                        struct seam_fault *f);
+struct sink_dead_counts {
+    uint64_t open, retried, dropped;
+};
 SEAM_MUST_USE enum seam_status sink_dead_letter_count(const struct platform *p, const char *sink,
-                                       struct sink_dead_counts *out, struct seam_fault *f);
+                                                      struct sink_dead_counts *out,
+                                                      struct seam_fault *f);
 const char *sink_dead_verdict_name(enum sink_dead_verdict v);
 
 #endif

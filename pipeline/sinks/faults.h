@@ -27,7 +27,12 @@ struct sink_faults {
 struct sink_faults sink_faults_of(const char *sink);
 
 /* `real`, or a clock over it that steps back; `storage` outlives its use. */
-struct sink_fault_clock { struct seam_clock clock; struct seam_clock *real; uint64_t step_ns; int64_t back_us; };
+struct sink_fault_clock {
+    struct seam_clock clock;
+    struct seam_clock *real;
+    uint64_t step_ns;
+    int64_t back_us;
+};
 struct seam_clock *sink_faults_clock(struct sink_fault_clock *storage, struct seam_clock *real);
 
 #endif

@@ -5,14 +5,16 @@
 /* A sink's store is small beside the shop's: its log and its recovery are kept small too. */
 enum { SEGMENT_BYTES = 16 << 20, CHECKPOINT_LOG_BYTES = 16 << 20 };
 
-static enum seam_status paths(char rows[SEAM_PATH_MAX_BYTES], char log[SEAM_PATH_MAX_BYTES], const char *dir, struct seam_fault *f)
+static enum seam_status paths(char rows[SEAM_PATH_MAX_BYTES], char log[SEAM_PATH_MAX_BYTES],
+                              const char *dir, struct seam_fault *f)
 {
     enum seam_status st = seam_path_join(rows, dir, "rows", f);
 
     return st == SEAM_OK ? seam_path_join(log, dir, "wal", f) : st;
 }
 
-enum seam_status sink_own_rows_open(struct seam_io *io, struct seam_clock *clock, const char *dir, struct sink_own_rows *out, struct seam_fault *f)
+enum seam_status sink_own_rows_open(struct seam_io *io, struct seam_clock *clock, const char *dir,
+                                    struct sink_own_rows *out, struct seam_fault *f)
 {
     char rows[SEAM_PATH_MAX_BYTES], log[SEAM_PATH_MAX_BYTES];
     struct wal_options wo = {.io = io, .clock = clock, .segment_bytes = SEGMENT_BYTES};
@@ -34,13 +36,14 @@ void sink_own_rows_close(struct sink_own_rows *r)
     *r = (struct sink_own_rows){0};
 }
 
-enum seam_status sink_own_rows_read(struct seam_io *io, const char *dir, const char *holder, const char *missing, struct oltp **out,
-                          struct seam_fault *f)
+enum seam_status sink_own_rows_read(struct seam_io *io, const char *dir, const char *holder,
+                                    const char *missing, struct oltp **out, struct seam_fault *f)
 {
     char rows[SEAM_PATH_MAX_BYTES], log[SEAM_PATH_MAX_BYTES];
     struct oltp_options o = {.read_only = true, .wal_dir = log, .holder = holder};
     enum seam_status st = paths(rows, log, dir, f);
 
-    if (st == SEAM_OK && !seam_io_exists(io, rows)) st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "%s", missing);
+    if (st == SEAM_OK && !seam_io_exists(io, rows))
+        st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "%s", missing);
     return st == SEAM_OK ? oltp_open(io, rows, &o, out, f) : st;
 }

@@ -7,16 +7,21 @@
 
 #include "oltp/oltp.h"
 
-struct sink_own_rows { struct wal *wal; struct oltp *db; };
+struct sink_own_rows {
+    struct wal *wal;
+    struct oltp *db;
+};
 
 /* To write, made when missing. Whatever the status, sink_own_rows_close is due. */
-SEAM_MUST_USE enum seam_status sink_own_rows_open(struct seam_io *io, struct seam_clock *clock, const char *dir, struct sink_own_rows *out,
-                                   struct seam_fault *f);
+SEAM_MUST_USE enum seam_status sink_own_rows_open(struct seam_io *io, struct seam_clock *clock,
+                                                  const char *dir, struct sink_own_rows *out,
+                                                  struct seam_fault *f);
 /* What was not committed is gone; accepts one that never opened. */
 void sink_own_rows_close(struct sink_own_rows *r);
 
 /* To read the newest durable state. SEAM_NOT_FOUND says `missing`. `holder` names the reader among the pins. */
-SEAM_MUST_USE enum seam_status sink_own_rows_read(struct seam_io *io, const char *dir, const char *holder, const char *missing,
-                                   struct oltp **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status sink_own_rows_read(struct seam_io *io, const char *dir,
+                                                  const char *holder, const char *missing,
+                                                  struct oltp **out, struct seam_fault *f);
 
 #endif

@@ -8,15 +8,15 @@
 static const char topic[] = "seam.repair", type[] = "recompute";
 
 enum seam_status sink_repair_event_put(struct oltp_txn *t, const char *store, const char *table,
-                             struct wal_bytes key, const char *reads, struct seam_fault *f)
+                                       struct wal_bytes key, const char *reads,
+                                       struct seam_fault *f)
 {
     struct seam_buf id = {0}, hex = {0}, payload = {0};
     struct seam_json_writer w;
     enum seam_status st;
 
     seam_buf_printf(&id, "%s/%s", store, table);
-    for (size_t i = 0; i < key.size; i++)
-        seam_buf_printf(&hex, "%02x", key.data[i]);
+    for (size_t i = 0; i < key.size; i++) seam_buf_printf(&hex, "%02x", key.data[i]);
     seam_jw_init(&w, &payload);
     seam_jw_object(&w);
     if (key.data != NULL) {
@@ -57,8 +57,8 @@ static bool is(struct wal_bytes b, const char *word)
     return wal_bytes_equal(b, (struct wal_bytes){(const uint8_t *)word, strlen(word)});
 }
 
-bool sink_repair_event_get(const struct sink_outbox *e, const char *store, char *table, struct seam_buf *key,
-                      bool *all)
+bool sink_repair_event_get(const struct sink_outbox *e, const char *store, char *table,
+                           struct seam_buf *key, bool *all)
 {
     size_t n = strlen(store);
     struct seam_arena a = {0};
@@ -71,7 +71,8 @@ bool sink_repair_event_get(const struct sink_outbox *e, const char *store, char 
     if (!ok) return false;
     memcpy(table, e->key.data + n + 1, e->key.size - n - 1);
     table[e->key.size - n - 1] = '\0';
-    ok = seam_json_parse((const char *)e->payload.data, e->payload.size, &a, topic, &root, NULL) == SEAM_OK;
+    ok = seam_json_parse((const char *)e->payload.data, e->payload.size, &a, topic, &root, NULL) ==
+         SEAM_OK;
     if (ok) hex = seam_json_string(root, "key", NULL);
     *all = hex == NULL;
     seam_buf_clear(key);

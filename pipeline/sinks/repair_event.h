@@ -13,11 +13,12 @@
 #include "pipeline/sinks/sink.h"
 
 /* In a write transaction. key.data NULL: every group. `reads` (may be NULL): the key for people. */
-SEAM_MUST_USE enum seam_status sink_repair_event_put(struct oltp_txn *t, const char *store, const char *table,
-                                      struct wal_bytes key, const char *reads, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status sink_repair_event_put(struct oltp_txn *t, const char *store,
+                                                     const char *table, struct wal_bytes key,
+                                                     const char *reads, struct seam_fault *f);
 /* Is this event such a request to `store`? Then *table (SEAM_NAME_MAX_BYTES) and, into `key`, the group's key; *all: every group.
  * False also for one that is malformed: it asks for nothing that could be done.                    */
-bool sink_repair_event_get(const struct sink_outbox *e, const char *store, char *table, struct seam_buf *key,
-                      bool *all);
+bool sink_repair_event_get(const struct sink_outbox *e, const char *store, char *table,
+                           struct seam_buf *key, bool *all);
 
 #endif

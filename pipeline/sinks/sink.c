@@ -8,10 +8,10 @@
 #include "engine/values/key.h"
 #include "pipeline/sinks/deadletter.h"
 #include "pipeline/sinks/faults.h"
-#include "pipeline/stream/feed.h"
-#include "pipeline/stream/stream.h"
 #include "pipeline/sinks/sinks.h"
 #include "pipeline/sinks/sweep.h"
+#include "pipeline/stream/feed.h"
+#include "pipeline/stream/stream.h"
 
 enum { BATCH_EVENTS = 65536, BATCH_US = 50000, IDLE_WAIT_MS = 200 };
 
@@ -41,19 +41,19 @@ struct runner {
     struct stream_feed *feed;
     const struct sink_run_options *o;
     struct sink_run_result *result;
-    uint64_t pending;          /* events handed over since the last publish                        */
-    uint64_t first_ns;         /* when the first of them came                                      */
-    seam_lsn_t ready;               /* everything up to here has been handed over, whole transactions   */
+    uint64_t pending;  /* events handed over since the last publish                        */
+    uint64_t first_ns; /* when the first of them came                                      */
+    seam_lsn_t ready;  /* everything up to here has been handed over, whole transactions   */
     int64_t ready_wall_us;
     bool in_transaction;
-    uint64_t next_offset;      /* of the event that must come next; 0 = any (the first one)          */
-    struct sink_sweep sweep;        /* of the snapshot that is being read */
+    uint64_t next_offset; /* of the event that must come next; 0 = any (the first one)          */
+    struct sink_sweep sweep;   /* of the snapshot that is being read */
     struct sink_change row;    /* its newest row: what the deletes at its end are stamped with */
-    struct sink_faults faults;      /* none, outside of chaos tests */
+    struct sink_faults faults; /* none, outside of chaos tests */
 };
 
-enum seam_status sink_key_values(const struct sink_change *c, struct seam_value *values, struct seam_buf *text,
-                            struct seam_fault *f)
+enum seam_status sink_key_values(const struct sink_change *c, struct seam_value *values,
+                                 struct seam_buf *text, struct seam_fault *f)
 {
     const uint8_t *p = c->key.data;
 
@@ -64,7 +64,8 @@ enum seam_status sink_key_values(const struct sink_change *c, struct seam_value 
         enum seam_status st = seam_key_read(&p, c->key.data + c->key.size, column->type, v, text);
 
         if (st != SEAM_OK)
-            return seam_fault_set(f, SEAM_CORRUPT, c->schema->name, c->offset, "a key that is none of this table's");
+            return seam_fault_set(f, SEAM_CORRUPT, c->schema->name, c->offset,
+                                  "a key that is none of this table's");
         v->scale = column->scale;
     }
     return SEAM_OK;
@@ -79,7 +80,7 @@ enum seam_status sink_document_key(const struct sink_change *c, uint64_t *key, s
 
     if (s->key_count != 1 || s->columns[s->key[0]].type != SEAM_V_INT)
         return seam_fault_set(f, SEAM_UNSUPPORTED, s->name, SEAM_FAULT_NO_OFFSET,
-                         "documents need a table with one int64 key column");
+                              "documents need a table with one int64 key column");
     st = sink_key_values(c, values, &text, f);
     seam_buf_free(&text);
     if (st == SEAM_OK) *key = document_key(values[s->key[0]].i);
@@ -94,22 +95,25 @@ enum seam_status sink_give_document(uint64_t key, sink_key_fn fn, void *ctx, str
 
     seam_key_append(&b, &id);
     st = seam_buf_ok(&b) ? fn(ctx, (struct wal_bytes){b.data, b.size}, f)
-                    : seam_fault_set(f, SEAM_NOMEM, "document", SEAM_FAULT_NO_OFFSET, "no memory for a key");
+                         : seam_fault_set(f, SEAM_NOMEM, "document", SEAM_FAULT_NO_OFFSET,
+                                          "no memory for a key");
     seam_buf_free(&b);
     return st;
 }
 
-static enum seam_status open_in(const struct platform *p, const char *name, const char *dir, struct seam_trace *trace,
-                           struct sink **out, struct seam_fault *f)
+static enum seam_status open_in(const struct platform *p, const char *name, const char *dir,
+                                struct seam_trace *trace, struct sink **out, struct seam_fault *f)
 {
     const struct sink_ops *ops = sink_find(name);
     struct sink *s;
     enum seam_status st;
 
     if (ops == NULL || platform_sink_config(p, name) == NULL)
-        return seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET, "this platform has no sink of that name");
+        return seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET,
+                              "this platform has no sink of that name");
     s = calloc(1, ops->size);
-    if (s == NULL) return seam_fault_set(f, SEAM_NOMEM, name, SEAM_FAULT_NO_OFFSET, "no memory for the sink");
+    if (s == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, name, SEAM_FAULT_NO_OFFSET, "no memory for the sink");
     s->ops = ops;
     s->platform = p;
     s->config = platform_sink_config(p, name);
@@ -127,17 +131,18 @@ static enum seam_status open_in(const struct platform *p, const char *name, cons
     return SEAM_OK;
 }
 
-enum seam_status sink_open(const struct platform *p, const char *name, struct seam_trace *trace, struct sink **out,
-                      struct seam_fault *f)
+enum seam_status sink_open(const struct platform *p, const char *name, struct seam_trace *trace,
+                           struct sink **out, struct seam_fault *f)
 {
     return open_in(p, name, NULL, trace, out, f);
 }
 
-enum seam_status sink_open_beside(const struct platform *p, const char *name, const char *dir, struct sink **out,
-                             struct seam_fault *f)
+enum seam_status sink_open_beside(const struct platform *p, const char *name, const char *dir,
+                                  struct sink **out, struct seam_fault *f)
 {
     if (strcmp(name, "vectors") == 0)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, name, SEAM_FAULT_NO_OFFSET, "vectors build generations of their own");
+        return seam_fault_set(f, SEAM_UNSUPPORTED, name, SEAM_FAULT_NO_OFFSET,
+                              "vectors build generations of their own");
     return open_in(p, name, dir, NULL, out, f);
 }
 
@@ -171,8 +176,8 @@ static enum seam_status publish(struct runner *r, struct seam_fault *f)
     st = ops->publish(r->sink, r->ready, r->ready_wall_us, f);
     if (st == SEAM_OK) st = stream_feed_confirm(r->feed, r->ready, f);
     if (st != SEAM_OK) return st;
-    SEAM_TRACE(r->sink->trace, "pipeline", "publish", SEAM_TS("sink", ops->name), SEAM_TI("lsn", r->ready),
-          SEAM_TI("events", r->pending));
+    SEAM_TRACE(r->sink->trace, "pipeline", "publish", SEAM_TS("sink", ops->name),
+               SEAM_TI("lsn", r->ready), SEAM_TI("events", r->pending));
     r->result->publications++;
     r->result->applied = r->ready;
     r->pending = 0;
@@ -181,27 +186,45 @@ static enum seam_status publish(struct runner *r, struct seam_fault *f)
 
 /* An event has its place. One that was given before is skipped; one that comes too early means that another is
  * missing: going on would lose it for ever, because the applied LSN would pass it.                  */
-static enum seam_status in_order(struct runner *r, const struct stream_feed_event *e, bool *again, struct seam_fault *f)
+static enum seam_status in_order(struct runner *r, const struct stream_feed_event *e, bool *again,
+                                 struct seam_fault *f)
 {
-    if (e->skipped > 0 && e->offset == r->next_offset + e->skipped) r->next_offset = e->offset; /* the stream's own */
+    if (e->skipped > 0 && e->offset == r->next_offset + e->skipped)
+        r->next_offset = e->offset; /* the stream's own */
     *again = r->next_offset != 0 && e->offset < r->next_offset;
     if (*again) return SEAM_OK;
     if (r->next_offset != 0 && e->offset > r->next_offset)
         return seam_fault_set(f, SEAM_CORRUPT, r->sink->ops->name, e->offset,
-                         "delivered before event %llu: nothing of this batch is kept", (unsigned long long)r->next_offset);
+                              "delivered before event %llu: nothing of this batch is kept",
+                              (unsigned long long)r->next_offset);
     r->next_offset = e->offset + 1;
     return SEAM_OK;
 }
 
-static enum seam_status set_aside(struct runner *r, const struct sink_change *c, const char *reason, struct seam_fault *f)
+static enum seam_status set_aside(struct runner *r, const struct sink_change *c, const char *reason,
+                                  struct seam_fault *f)
 {
     /* A swept delete has no row before: only a repair's record may lack it, and says the same (it is gone). */
     const uint8_t flags = c->flags | (c->swept ? WAL_CHANGE_REPAIR : 0);
     const struct stream_event e = {
-        .kind = STREAM_ROW, .offset = c->offset, .lsn = c->lsn, .txn = c->txn, .seq = c->seq, .total = c->seq + 1,
-        .wall_us = c->wall_us, .snapshot = c->snapshot, .repair = (flags & WAL_CHANGE_REPAIR) != 0,
-        .row = {.txn = c->txn, .seq = c->seq, .table = c->schema->id, .version = c->schema->version, .op = c->op,
-                .flags = flags, .key = c->key, .before = c->before, .after = c->after},
+        .kind = STREAM_ROW,
+        .offset = c->offset,
+        .lsn = c->lsn,
+        .txn = c->txn,
+        .seq = c->seq,
+        .total = c->seq + 1,
+        .wall_us = c->wall_us,
+        .snapshot = c->snapshot,
+        .repair = (flags & WAL_CHANGE_REPAIR) != 0,
+        .row = {.txn = c->txn,
+                .seq = c->seq,
+                .table = c->schema->id,
+                .version = c->schema->version,
+                .op = c->op,
+                .flags = flags,
+                .key = c->key,
+                .before = c->before,
+                .after = c->after},
     };
 
     return sink_dead_letter_add(r->sink->platform, r->sink->ops->name, &e, reason, NULL, f);
@@ -218,13 +241,16 @@ static enum seam_status apply(struct runner *r, const struct sink_change *c, str
     if (r->faults.any) {
         r->faults.count++;
         if (r->faults.drop_deletes && c->op == WAL_OP_DELETE) return SEAM_OK;
-        if (r->faults.drop_updates && c->op == WAL_OP_UPDATE && r->faults.count % 10 == 0) return SEAM_OK;
+        if (r->faults.drop_updates && c->op == WAL_OP_UPDATE && r->faults.count % 10 == 0)
+            return SEAM_OK;
     }
     st = r->faults.poison && (c->flags & WAL_CHANGE_REPAIR) == 0 && r->faults.count % 100 == 0
-             ? seam_fault_set(&local, SEAM_CORRUPT, c->schema->name, c->offset, "poisoned by SEAM_FAULT")
+             ? seam_fault_set(&local, SEAM_CORRUPT, c->schema->name, c->offset,
+                              "poisoned by SEAM_FAULT")
              : ops->change(r->sink, c, &local);
     if (st == SEAM_OK) return SEAM_OK;
-    if (st != SEAM_CORRUPT && st != SEAM_INVALID && st != SEAM_UNSUPPORTED) { /* the store's trouble, not the event's */
+    if (st != SEAM_CORRUPT && st != SEAM_INVALID &&
+        st != SEAM_UNSUPPORTED) { /* the store's trouble, not the event's */
         if (f != NULL) *f = local;
         return st;
     }
@@ -234,7 +260,8 @@ static enum seam_status apply(struct runner *r, const struct sink_change *c, str
 
 /* Before the first event of a snapshot: what was handed over is published, so that the store stands where history
  * ends. One that stands at the snapshot already (or beyond) has no use for it.                      */
-static enum seam_status begin_snapshot(struct runner *r, const struct stream_feed_event *e, struct seam_fault *f)
+static enum seam_status begin_snapshot(struct runner *r, const struct stream_feed_event *e,
+                                       struct seam_fault *f)
 {
     const struct sink_ops *ops = r->sink->ops;
     seam_lsn_t applied;
@@ -246,20 +273,26 @@ static enum seam_status begin_snapshot(struct runner *r, const struct stream_fee
     sink_sweep_begin(&r->sweep);
     r->row = (struct sink_change){.lsn = e->lsn, .wall_us = e->wall_us, .offset = e->offset};
     r->result->snapshots++;
-    SEAM_TRACE(r->sink->trace, "pipeline", "snapshot", SEAM_TS("sink", ops->name), SEAM_TI("from", applied), SEAM_TI("lsn", e->lsn));
+    SEAM_TRACE(r->sink->trace, "pipeline", "snapshot", SEAM_TS("sink", ops->name),
+               SEAM_TI("from", applied), SEAM_TI("lsn", e->lsn));
     return ops->gap != NULL ? ops->gap(r->sink, applied, e->lsn, e->wall_us, f) : SEAM_OK;
 }
 
-static enum seam_status delete_swept(void *ctx, const struct sink_change *c, struct seam_fault *f) { return apply(ctx, c, f); }
+static enum seam_status delete_swept(void *ctx, const struct sink_change *c, struct seam_fault *f)
+{
+    return apply(ctx, c, f);
+}
 
-static enum seam_status snapshot_row(struct runner *r, const struct sink_change *c, struct seam_fault *f)
+static enum seam_status snapshot_row(struct runner *r, const struct sink_change *c,
+                                     struct seam_fault *f)
 {
     r->row.seq = c->seq;
     r->row.offset = c->offset;
     return sink_sweep_name(&r->sweep, c, f);
 }
 
-static enum seam_status handle(struct runner *r, const struct stream_feed_event *e, struct seam_fault *f)
+static enum seam_status handle(struct runner *r, const struct stream_feed_event *e,
+                               struct seam_fault *f)
 {
     const struct sink_ops *ops = r->sink->ops;
     seam_lsn_t applied;
@@ -267,12 +300,12 @@ static enum seam_status handle(struct runner *r, const struct stream_feed_event 
     enum seam_status st = SEAM_OK;
 
     if (e->kind != FEED_COMMIT && e->kind != FEED_HEARTBEAT) st = in_order(r, e, &again, f);
-    if (st == SEAM_OK && e->snapshot && e->kind == FEED_SCHEMA && !r->sweep.open) st = begin_snapshot(r, e, f);
+    if (st == SEAM_OK && e->snapshot && e->kind == FEED_SCHEMA && !r->sweep.open)
+        st = begin_snapshot(r, e, f);
     if (st != SEAM_OK) return st;
     applied = ops->applied(r->sink);
     switch (e->kind) {
-    case FEED_SCHEMA:
-        return ops->schema != NULL ? ops->schema(r->sink, e->schema, f) : SEAM_OK;
+    case FEED_SCHEMA: return ops->schema != NULL ? ops->schema(r->sink, e->schema, f) : SEAM_OK;
     case FEED_CHANGE:
     case FEED_OUTBOX:
         r->in_transaction = true;
@@ -289,7 +322,8 @@ static enum seam_status handle(struct runner *r, const struct stream_feed_event 
     case FEED_COMMIT:
     case FEED_HEARTBEAT:
         if (r->sweep.open)
-            st = sink_sweep_end(&r->sweep, r->sink, &r->registry, &r->row, delete_swept, r, &r->result->swept, f);
+            st = sink_sweep_end(&r->sweep, r->sink, &r->registry, &r->row, delete_swept, r,
+                                &r->result->swept, f);
         if (st != SEAM_OK) return st;
         if (e->kind == FEED_COMMIT) r->result->transactions++;
         r->in_transaction = false;
@@ -301,7 +335,8 @@ static enum seam_status handle(struct runner *r, const struct stream_feed_event 
 }
 
 /* What comes from the feed, as the faults of a chaos test deliver it.                               */
-static enum seam_status deliver(struct runner *r, const struct stream_feed_event *e, struct seam_fault *f)
+static enum seam_status deliver(struct runner *r, const struct stream_feed_event *e,
+                                struct seam_fault *f)
 {
     bool data = e->kind == FEED_CHANGE || e->kind == FEED_OUTBOX;
     enum seam_status st;
@@ -317,7 +352,8 @@ static bool batch_full(const struct runner *r)
     uint64_t us = r->o->batch_us != 0 ? r->o->batch_us : BATCH_US;
 
     if (r->in_transaction || r->pending == 0) return false;
-    return r->pending >= events || seam_clock_mono_ns(r->sink->platform->clock) - r->first_ns >= us * 1000;
+    return r->pending >= events ||
+           seam_clock_mono_ns(r->sink->platform->clock) - r->first_ns >= us * 1000;
 }
 
 static bool should_stop(const struct runner *r)
@@ -356,21 +392,23 @@ static enum seam_status run(struct runner *r, struct seam_fault *f)
             continue;
         }
         st = stream_feed_next(r->feed, &e, f);
-        if (st == SEAM_OK) st = r->faults.any ? deliver(r, &e, f) : handle(r, &e, f);
-        else if (st == SEAM_END) st = idle(r, &caught_up, f);
+        if (st == SEAM_OK)
+            st = r->faults.any ? deliver(r, &e, f) : handle(r, &e, f);
+        else if (st == SEAM_END)
+            st = idle(r, &caught_up, f);
         if (st == SEAM_OK && batch_full(r)) {
             st = publish(r, f);
             if (st == SEAM_OK && r->o->progress != NULL)
-                r->o->progress(r->o->progress_ctx, r->result->applied, stream_feed_source_lsn(r->feed),
-                               r->result->events);
+                r->o->progress(r->o->progress_ctx, r->result->applied,
+                               stream_feed_source_lsn(r->feed), r->result->events);
         }
     }
     if (st == SEAM_OK && !r->in_transaction) st = publish(r, f);
     return st;
 }
 
-enum seam_status sink_run(struct sink *s, const struct sink_run_options *o, struct sink_run_result *result,
-                     struct seam_fault *f)
+enum seam_status sink_run(struct sink *s, const struct sink_run_options *o,
+                          struct sink_run_result *result, struct seam_fault *f)
 {
     struct sink_run_result unused;
     struct runner r = {.sink = s, .o = o, .result = result != NULL ? result : &unused};
@@ -381,8 +419,11 @@ enum seam_status sink_run(struct sink *s, const struct sink_run_options *o, stru
     r.ready = applied;
     r.faults = sink_faults_of(s->ops->name);
     st = stream_registry_open(&r.registry, s->platform->io, s->dir, f);
-    if (st == SEAM_OK) st = stream_feed_open(s->platform, s->beside ? NULL : s->ops->name, applied, &r.registry, &r.feed, f);
-    if (st == SEAM_OK) st = s->ops->run != NULL ? s->ops->run(s, r.feed, o, r.result, f) : run(&r, f);
+    if (st == SEAM_OK)
+        st = stream_feed_open(s->platform, s->beside ? NULL : s->ops->name, applied, &r.registry,
+                              &r.feed, f);
+    if (st == SEAM_OK)
+        st = s->ops->run != NULL ? s->ops->run(s, r.feed, o, r.result, f) : run(&r, f);
     stream_feed_close(r.feed);
     stream_registry_close(&r.registry);
     sink_sweep_free(&r.sweep);

@@ -20,27 +20,29 @@
 #define SEAM_PIPELINE_SINK_H
 
 #include "engine/base/lsn.h"
-#include "engine/values/schema.h"
 #include "engine/base/trace.h"
+#include "engine/values/schema.h"
 #include "pipeline/platform.h"
 #include "wal/change.h"
 
 /* One row change, with its table's schema as of the event. Bytes live during the call.            */
 struct sink_change {
-    seam_lsn_t lsn;              /* of the commit */
-    uint64_t txn, seq;      /* transaction, and position within it */
-    int64_t wall_us;        /* of the commit */
-    uint64_t offset;        /* in the stream */
+    seam_lsn_t lsn;    /* of the commit */
+    uint64_t txn, seq; /* transaction, and position within it */
+    int64_t wall_us;   /* of the commit */
+    uint64_t offset;   /* in the stream */
     enum wal_change_op op;
-    uint8_t flags;          /* WAL_CHANGE_REPAIR */
-    bool snapshot;          /* of a bootstrap: the row as it is at lsn, whatever the store has; op is WAL_OP_INSERT */
-    bool swept;             /* ... or WAL_OP_DELETE: the store has a row that the snapshot did not name. No event of the
+    uint8_t flags; /* WAL_CHANGE_REPAIR */
+    bool
+        snapshot; /* of a bootstrap: the row as it is at lsn, whatever the store has; op is WAL_OP_INSERT */
+    bool
+        swept; /* ... or WAL_OP_DELETE: the store has a row that the snapshot did not name. No event of the
                              * stream: `before` is absent, and it has no offset of its own           */
     const struct seam_schema *schema;
     struct wal_bytes key, before, after; /* encoded; data NULL when absent */
 };
 
-struct sink_outbox {        /* an event the shop wrote itself */
+struct sink_outbox { /* an event the shop wrote itself */
     seam_lsn_t lsn;
     uint64_t txn, seq;
     int64_t wall_us;
@@ -66,21 +68,26 @@ struct sink_ops {
     enum seam_status (*change)(struct sink *s, const struct sink_change *c, struct seam_fault *f);
     enum seam_status (*outbox)(struct sink *s, const struct sink_outbox *e, struct seam_fault *f);
     /* The table's shape changed (or is first heard of). Before any change that uses it.           */
-    enum seam_status (*schema)(struct sink *s, const struct seam_schema *schema, struct seam_fault *f);
+    enum seam_status (*schema)(struct sink *s, const struct seam_schema *schema,
+                               struct seam_fault *f);
     /* A snapshot at `to` follows, and the store stands at `from`: what happened in between, in (from, to], it will
      * never be told. For a store that keeps history as such.                                        */
-    enum seam_status (*gap)(struct sink *s, seam_lsn_t from, seam_lsn_t to, int64_t wall_us, struct seam_fault *f);
+    enum seam_status (*gap)(struct sink *s, seam_lsn_t from, seam_lsn_t to, int64_t wall_us,
+                            struct seam_fault *f);
     /* Every key of this table that the store held when it last published (keys handed over since may be given as
      * well), in any order. Nothing when it keeps none of this table.                                */
-    enum seam_status (*keys)(struct sink *s, const struct seam_schema *schema, sink_key_fn fn, void *ctx, struct seam_fault *f);
+    enum seam_status (*keys)(struct sink *s, const struct seam_schema *schema, sink_key_fn fn,
+                             void *ctx, struct seam_fault *f);
     /* Everything handed over since the last publish, and applied_lsn, durable and visible in one step. */
-    enum seam_status (*publish)(struct sink *s, seam_lsn_t applied_lsn, int64_t wall_us, struct seam_fault *f);
+    enum seam_status (*publish)(struct sink *s, seam_lsn_t applied_lsn, int64_t wall_us,
+                                struct seam_fault *f);
     seam_lsn_t (*applied)(const struct sink *s);
     /* Some background work; *more when there is more. Called when nothing is waiting.              */
     enum seam_status (*maintain)(struct sink *s, bool *more, struct seam_fault *f);
     /* Instead of the runner's loop: for a sink that is fed by another store than the stream (gold).  */
-    enum seam_status (*run)(struct sink *s, struct stream_feed *feed, const struct sink_run_options *o,
-                       struct sink_run_result *result, struct seam_fault *f);
+    enum seam_status (*run)(struct sink *s, struct stream_feed *feed,
+                            const struct sink_run_options *o, struct sink_run_result *result,
+                            struct seam_fault *f);
     void (*close)(struct sink *s);
     size_t size;
 };
@@ -88,9 +95,9 @@ struct sink_ops {
 struct sink {
     const struct sink_ops *ops;
     const struct platform *platform;
-    const struct seam_json *config;        /* shop.sinks.NAME */
-    char dir[SEAM_PATH_MAX_BYTES];         /* DIR/sinks/NAME */
-    bool beside;                      /* not the served one: see sink_open_beside */
+    const struct seam_json *config; /* shop.sinks.NAME */
+    char dir[SEAM_PATH_MAX_BYTES];  /* DIR/sinks/NAME */
+    bool beside;                    /* not the served one: see sink_open_beside */
     struct seam_trace *trace;
 };
 
@@ -100,28 +107,33 @@ const struct sink_ops *sink_find(const char *name);
 size_t sink_names(const char *const **names);
 
 /* SEAM_NOT_FOUND: no such sink. SEAM_CONFLICT: another process runs it.                                */
-SEAM_MUST_USE enum seam_status sink_open(const struct platform *p, const char *name, struct seam_trace *trace,
-                               struct sink **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status sink_open(const struct platform *p, const char *name,
+                                         struct seam_trace *trace, struct sink **out,
+                                         struct seam_fault *f);
 /* As sink_open, in another folder than the served one: a rebuild beside it. Its runs are anonymous: the stream's list of
  * consumers keeps speaking of the served one. SEAM_UNSUPPORTED for vectors, which builds generations of its own.      */
-SEAM_MUST_USE enum seam_status sink_open_beside(const struct platform *p, const char *name, const char *dir, struct sink **out,
-                                      struct seam_fault *f);
+SEAM_MUST_USE enum seam_status sink_open_beside(const struct platform *p, const char *name,
+                                                const char *dir, struct sink **out,
+                                                struct seam_fault *f);
 void sink_close(struct sink *s); /* accepts NULL */
 
 struct sink_run_options {
-    bool until_caught_up;         /* stop when everything visible in the stream at that moment is applied */
-    seam_lsn_t until_lsn;              /* ... or when applied_lsn has reached this; 0 = no */
-    uint64_t batch_events;        /* publish at the latest after so many events; 0 = 65,536 */
-    uint64_t batch_us;            /* ... or so long after the first of them; 0 = 50,000     */
-    const volatile int *stop;     /* set from a signal handler; may be NULL */
+    bool until_caught_up; /* stop when everything visible in the stream at that moment is applied */
+    seam_lsn_t until_lsn; /* ... or when applied_lsn has reached this; 0 = no */
+    uint64_t batch_events;    /* publish at the latest after so many events; 0 = 65,536 */
+    uint64_t batch_us;        /* ... or so long after the first of them; 0 = 50,000     */
+    const volatile int *stop; /* set from a signal handler; may be NULL */
     void (*progress)(void *ctx, seam_lsn_t applied, seam_lsn_t source, uint64_t events);
     void *progress_ctx;
 };
 /* dead: events set aside (pipeline/sinks/deadletter.h). snapshots: taken over; swept: rows deleted because one did not name
  * them (pipeline/sinks/sweep.h)                                                                           */
-struct sink_run_result { uint64_t events, transactions, publications, skipped, dead, snapshots, swept; seam_lsn_t applied; };
+struct sink_run_result {
+    uint64_t events, transactions, publications, skipped, dead, snapshots, swept;
+    seam_lsn_t applied;
+};
 
 SEAM_MUST_USE enum seam_status sink_run(struct sink *s, const struct sink_run_options *o,
-                              struct sink_run_result *result, struct seam_fault *f);
+                                        struct sink_run_result *result, struct seam_fault *f);
 
 #endif

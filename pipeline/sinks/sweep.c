@@ -17,7 +17,7 @@ static struct seam_hash128 hash_of(const struct seam_schema *schema, struct wal_
 static enum seam_status no_memory(struct seam_fault *f)
 {
     return seam_fault_set(f, SEAM_NOMEM, "snapshot", SEAM_FAULT_NO_OFFSET,
-                     "no memory for the keys of a snapshot");
+                          "no memory for the keys of a snapshot");
 }
 
 void sink_sweep_begin(struct sink_sweep *s)
@@ -32,7 +32,8 @@ void sink_sweep_free(struct sink_sweep *s)
     s->open = false;
 }
 
-enum seam_status sink_sweep_name(struct sink_sweep *s, const struct sink_change *c, struct seam_fault *f)
+enum seam_status sink_sweep_name(struct sink_sweep *s, const struct sink_change *c,
+                                 struct seam_fault *f)
 {
     return seam_hash_set_add(&s->named, hash_of(c->schema, c->key)) ? SEAM_OK : no_memory(f);
 }
@@ -67,8 +68,9 @@ static enum seam_status look_at_key(void *ctx, struct wal_bytes key, struct seam
     return SEAM_OK;
 }
 
-static enum seam_status sweep_table(struct gone *g, struct sink *sink, const struct sink_change *last,
-                               sweep_fn fn, void *ctx, struct seam_fault *f)
+static enum seam_status sweep_table(struct gone *g, struct sink *sink,
+                                    const struct sink_change *last, sweep_fn fn, void *ctx,
+                                    struct seam_fault *f)
 {
     struct sink_change c = *last;
     enum seam_status st = sink->ops->keys(sink, g->schema, look_at_key, g, f);
@@ -84,9 +86,10 @@ static enum seam_status sweep_table(struct gone *g, struct sink *sink, const str
     return st;
 }
 
-enum seam_status sink_sweep_end(struct sink_sweep *s, struct sink *sink, const struct stream_registry *registry,
-                      const struct sink_change *last, sweep_fn fn, void *ctx, uint64_t *deleted,
-                      struct seam_fault *f)
+enum seam_status sink_sweep_end(struct sink_sweep *s, struct sink *sink,
+                                const struct stream_registry *registry,
+                                const struct sink_change *last, sweep_fn fn, void *ctx,
+                                uint64_t *deleted, struct seam_fault *f)
 {
     struct gone g = {.sweep = s};
     enum seam_status st = SEAM_OK;

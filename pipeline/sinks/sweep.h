@@ -11,8 +11,8 @@
 #define SEAM_PIPELINE_SWEEP_H
 
 #include "engine/base/hash.h"
-#include "pipeline/stream/registry.h"
 #include "pipeline/sinks/sink.h"
+#include "pipeline/stream/registry.h"
 
 struct sink_sweep { /* zero: none under way */
     bool open;
@@ -20,13 +20,15 @@ struct sink_sweep { /* zero: none under way */
 };
 
 void sink_sweep_begin(struct sink_sweep *s);
-SEAM_MUST_USE enum seam_status sink_sweep_name(struct sink_sweep *s, const struct sink_change *c, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status sink_sweep_name(struct sink_sweep *s, const struct sink_change *c,
+                                               struct seam_fault *f);
 typedef enum seam_status (*sweep_fn)(void *ctx, const struct sink_change *c, struct seam_fault *f);
 /* Gives fn a delete for each key of `sink` that was not named, stamped like `last` (its lsn, txn, wall_us and
  * offset); then none is under way. *deleted is added to.                                           */
-SEAM_MUST_USE enum seam_status sink_sweep_end(struct sink_sweep *s, struct sink *sink, const struct stream_registry *registry,
-                               const struct sink_change *last, sweep_fn fn, void *ctx,
-                               uint64_t *deleted, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status sink_sweep_end(struct sink_sweep *s, struct sink *sink,
+                                              const struct stream_registry *registry,
+                                              const struct sink_change *last, sweep_fn fn,
+                                              void *ctx, uint64_t *deleted, struct seam_fault *f);
 void sink_sweep_free(struct sink_sweep *s);
 
 #endif

@@ -33,10 +33,11 @@ static enum seam_status grow(struct stream_table *t, const char *dir, struct sea
 
     if (bigger.cap * sizeof(struct slot) > t->memory)
         return seam_fault_set(f, SEAM_LIMIT, dir, t->count,
-                         "more keys than the memory allowed for the compacted view");
+                              "more keys than the memory allowed for the compacted view");
     bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
     if (bigger.slots == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the compacted view");
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the compacted view");
     for (uint64_t i = 0; i < t->cap; i++)
         if (t->slots[i].used) *find(&bigger, t->slots[i].lo, t->slots[i].hi) = t->slots[i];
     free(t->slots);
@@ -53,7 +54,7 @@ static struct seam_hash128 hash_of(const struct stream_event *e)
 }
 
 static enum seam_status note(struct stream_table *t, const struct stream_event *e, const char *dir,
-                        struct seam_fault *f)
+                             struct seam_fault *f)
 {
     struct seam_hash128 h = hash_of(e);
     struct slot *s;
@@ -69,8 +70,9 @@ static enum seam_status note(struct stream_table *t, const struct stream_event *
     return SEAM_OK;
 }
 
-static enum seam_status first_reading(struct stream_reader *r, struct stream_table *t, seam_lsn_t upto,
-                                 const char *dir, struct stream_compacted *out, struct seam_fault *f)
+static enum seam_status first_reading(struct stream_reader *r, struct stream_table *t,
+                                      seam_lsn_t upto, const char *dir,
+                                      struct stream_compacted *out, struct seam_fault *f)
 {
     struct stream_event e;
     enum seam_status st;
@@ -94,10 +96,10 @@ static enum seam_status first_reading(struct stream_reader *r, struct stream_tab
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-static enum seam_status second_reading(struct stream_reader *r, struct stream_table *t,
-                                  enum seam_status (*fn)(void *ctx, const struct stream_event *e,
-                                                    struct seam_fault *f),
-                                  void *ctx, struct stream_compacted *out, struct seam_fault *f)
+static enum seam_status second_reading(
+    struct stream_reader *r, struct stream_table *t,
+    enum seam_status (*fn)(void *ctx, const struct stream_event *e, struct seam_fault *f),
+    void *ctx, struct stream_compacted *out, struct seam_fault *f)
 {
     struct stream_event e;
     enum seam_status st;
@@ -118,10 +120,11 @@ static enum seam_status second_reading(struct stream_reader *r, struct stream_ta
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-enum seam_status stream_compacted(struct seam_io *io, const char *dir, seam_lsn_t upto, size_t memory,
-                             enum seam_status (*fn)(void *ctx, const struct stream_event *e,
-                                               struct seam_fault *f),
-                             void *ctx, struct stream_compacted *out, struct seam_fault *f)
+enum seam_status stream_compacted(struct seam_io *io, const char *dir, seam_lsn_t upto,
+                                  size_t memory,
+                                  enum seam_status (*fn)(void *ctx, const struct stream_event *e,
+                                                         struct seam_fault *f),
+                                  void *ctx, struct stream_compacted *out, struct seam_fault *f)
 {
     struct stream_table t = {.memory = memory};
     struct stream_reader *r = NULL;

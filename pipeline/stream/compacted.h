@@ -14,7 +14,7 @@
 
 struct stream_compacted {
     uint64_t events, rows; /* read, given out */
-    seam_lsn_t lsn;             /* the view is as of this commit */
+    seam_lsn_t lsn;        /* the view is as of this commit */
     uint64_t next_offset;
 };
 
@@ -22,9 +22,9 @@ struct stream_compacted {
  * set. SEAM_NOT_FOUND: the stream no longer reaches back to its beginning and holds no snapshot
  * (bootstrap.h). Any status of fn but
  * SEAM_OK ends it and is returned. */
-SEAM_MUST_USE enum seam_status stream_compacted(struct seam_io *io, const char *dir, seam_lsn_t upto, size_t memory,
-                                      enum seam_status (*fn)(void *ctx, const struct stream_event *e,
-                                                        struct seam_fault *f),
-                                      void *ctx, struct stream_compacted *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status stream_compacted(
+    struct seam_io *io, const char *dir, seam_lsn_t upto, size_t memory,
+    enum seam_status (*fn)(void *ctx, const struct stream_event *e, struct seam_fault *f),
+    void *ctx, struct stream_compacted *out, struct seam_fault *f);
 
 #endif

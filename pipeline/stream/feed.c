@@ -13,20 +13,23 @@ struct stream_feed {
     int slot;
     struct stream_registry *registry;
     char dir[SEAM_PATH_MAX_BYTES];
-    struct stream_event last_end;       /* the newest COMMIT or BEAT given out: what confirm() reports */
+    struct stream_event last_end; /* the newest COMMIT or BEAT given out: what confirm() reports */
 };
 
 /* Killed between its publication and saying so, a store stands further than the page of consumers tells. It may have
  * nothing more to publish for long, so it is said now.                                             */
-static enum seam_status catch_up_page(struct stream_feed *feed, const char *consumer, seam_lsn_t after, struct seam_fault *f)
+static enum seam_status catch_up_page(struct stream_feed *feed, const char *consumer,
+                                      seam_lsn_t after, struct seam_fault *f)
 {
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
     size_t n = stream_consumers_list(feed->consumers, list);
 
     for (size_t i = 0; i < n; i++) {
         if (strcmp(list[i].name, consumer) != 0) continue;
-        feed->last_end = (struct stream_event){.lsn = list[i].lsn, .wall_us = list[i].wall_us,
-                                               .position = list[i].position, .offset = list[i].offset};
+        feed->last_end = (struct stream_event){.lsn = list[i].lsn,
+                                               .wall_us = list[i].wall_us,
+                                               .position = list[i].position,
+                                               .offset = list[i].offset};
         return list[i].lsn < after ? stream_feed_confirm(feed, after, f) : SEAM_OK;
     }
     return SEAM_OK;
@@ -38,21 +41,26 @@ static enum seam_status open_after(struct stream_feed *feed, seam_lsn_t after, s
 {
     struct seam_io *io = feed->platform->io;
     struct seam_fault gone = {0};
-    enum seam_status st = stream_reader_open(io, feed->dir, STREAM_FROM_LSN, (int64_t)after, &feed->reader, &gone);
+    enum seam_status st =
+        stream_reader_open(io, feed->dir, STREAM_FROM_LSN, (int64_t)after, &feed->reader, &gone);
 
-    if (st == SEAM_NOT_FOUND) st = stream_reader_open_snapshot(io, feed->dir, after, &feed->reader, NULL);
+    if (st == SEAM_NOT_FOUND)
+        st = stream_reader_open_snapshot(io, feed->dir, after, &feed->reader, NULL);
     if (st == SEAM_OK) return SEAM_OK;
     if (f != NULL && f->status == SEAM_OK) *f = gone;
     return st;
 }
 
-enum seam_status stream_feed_open(const struct platform *p, const char *consumer, seam_lsn_t after, struct stream_registry *registry,
-                      struct stream_feed **out, struct seam_fault *f)
+enum seam_status stream_feed_open(const struct platform *p, const char *consumer, seam_lsn_t after,
+                                  struct stream_registry *registry, struct stream_feed **out,
+                                  struct seam_fault *f)
 {
     struct stream_feed *feed = calloc(1, sizeof *feed);
     enum seam_status st;
 
-    if (feed == NULL) return seam_fault_set(f, SEAM_NOMEM, p->dir, SEAM_FAULT_NO_OFFSET, "no memory for a reader");
+    if (feed == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, p->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a reader");
     feed->platform = p;
     feed->registry = registry;
     st = platform_path(p, "stream", feed->dir, f);
@@ -70,44 +78,60 @@ enum seam_status stream_feed_open(const struct platform *p, const char *consumer
     return SEAM_OK;
 }
 
-static enum seam_status give_change(struct stream_feed *feed, const struct stream_event *s, struct stream_feed_event *e,
-                               struct seam_fault *f)
+static enum seam_status give_change(struct stream_feed *feed, const struct stream_event *s,
+                                    struct stream_feed_event *e, struct seam_fault *f)
 {
     const struct seam_schema *schema = stream_registry_get(feed->registry, s->row.table);
 
     if (schema == NULL || s->row.version > schema->version)
         return seam_fault_set(f, SEAM_CORRUPT, feed->dir, s->offset,
-                         "a row of table %u version %u, whose schema the stream has not told", s->row.table,
-                         s->row.version);
+                              "a row of table %u version %u, whose schema the stream has not told",
+                              s->row.table, s->row.version);
     e->kind = FEED_CHANGE;
-    e->change = (struct sink_change){
-        .lsn = s->lsn, .txn = s->txn, .seq = s->seq, .wall_us = s->wall_us, .offset = s->offset,
-        .op = (enum wal_change_op)s->row.op, .flags = s->row.flags & WAL_CHANGE_REPAIR, .snapshot = s->snapshot,
-        .schema = schema, .key = s->row.key, .before = s->row.before, .after = s->row.after};
+    e->change = (struct sink_change){.lsn = s->lsn,
+                                     .txn = s->txn,
+                                     .seq = s->seq,
+                                     .wall_us = s->wall_us,
+                                     .offset = s->offset,
+                                     .op = (enum wal_change_op)s->row.op,
+                                     .flags = s->row.flags & WAL_CHANGE_REPAIR,
+                                     .snapshot = s->snapshot,
+                                     .schema = schema,
+                                     .key = s->row.key,
+                                     .before = s->row.before,
+                                     .after = s->row.after};
     return SEAM_OK;
 }
 
-static enum seam_status give_outbox(const struct stream_event *s, struct stream_feed_event *e, struct seam_fault *f)
+static enum seam_status give_outbox(const struct stream_event *s, struct stream_feed_event *e,
+                                    struct seam_fault *f)
 {
     e->kind = FEED_OUTBOX;
-    e->outbox = (struct sink_outbox){.lsn = s->lsn, .txn = s->txn, .seq = s->seq, .wall_us = s->wall_us,
-                                     .offset = s->offset, .topic = s->outbox.topic, .key = s->outbox.key};
+    e->outbox = (struct sink_outbox){.lsn = s->lsn,
+                                     .txn = s->txn,
+                                     .seq = s->seq,
+                                     .wall_us = s->wall_us,
+                                     .offset = s->offset,
+                                     .topic = s->outbox.topic,
+                                     .key = s->outbox.key};
     return oltp_outbox_get(s->outbox.payload, &e->outbox.type, &e->outbox.payload, f);
 }
 
-static enum seam_status give_schema(struct stream_feed *feed, const struct stream_event *s, struct stream_feed_event *e,
-                               struct seam_fault *f)
+static enum seam_status give_schema(struct stream_feed *feed, const struct stream_event *s,
+                                    struct stream_feed_event *e, struct seam_fault *f)
 {
     bool changed;
-    enum seam_status st = stream_registry_put(feed->registry, s->schema.table, (const char *)s->schema.json.data,
-                                  s->schema.json.size, &changed, f);
+    enum seam_status st =
+        stream_registry_put(feed->registry, s->schema.table, (const char *)s->schema.json.data,
+                            s->schema.json.size, &changed, f);
 
     e->kind = FEED_SCHEMA;
     e->schema = stream_registry_get(feed->registry, s->schema.table);
     return st;
 }
 
-enum seam_status stream_feed_next(struct stream_feed *feed, struct stream_feed_event *e, struct seam_fault *f)
+enum seam_status stream_feed_next(struct stream_feed *feed, struct stream_feed_event *e,
+                                  struct seam_fault *f)
 {
     struct stream_event s;
     enum seam_status st = stream_reader_next(feed->reader, &s, f);
@@ -131,7 +155,10 @@ enum seam_status stream_feed_next(struct stream_feed *feed, struct stream_feed_e
     return SEAM_OK;
 }
 
-enum seam_status stream_feed_wait(struct stream_feed *feed, uint64_t timeout_ns) { return stream_reader_wait(feed->reader, timeout_ns); }
+enum seam_status stream_feed_wait(struct stream_feed *feed, uint64_t timeout_ns)
+{
+    return stream_reader_wait(feed->reader, timeout_ns);
+}
 
 enum seam_status stream_feed_confirm(struct stream_feed *feed, seam_lsn_t lsn, struct seam_fault *f)
 {
@@ -139,9 +166,11 @@ enum seam_status stream_feed_confirm(struct stream_feed *feed, seam_lsn_t lsn, s
 
     (void)f;
     if (feed->consumers == NULL) return SEAM_OK;
-    at.lsn = lsn; /* a sink may lag behind what it has read: its position then is only an upper bound ... */
+    at.lsn =
+        lsn; /* a sink may lag behind what it has read: its position then is only an upper bound ... */
     if (lsn < feed->last_end.lsn) at.position = 0; /* ... so it holds back everything */
-    stream_consumer_confirm(feed->consumers, feed->slot, &at, seam_clock_wall_us(feed->platform->clock));
+    stream_consumer_confirm(feed->consumers, feed->slot, &at,
+                            seam_clock_wall_us(feed->platform->clock));
     return SEAM_OK;
 }
 

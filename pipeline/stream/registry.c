@@ -8,7 +8,8 @@
 
 enum { REGISTRY_FILE_MAX = 64 << 20 };
 
-static enum seam_status add(struct stream_registry *r, const char *json, size_t n, struct seam_fault *f)
+static enum seam_status add(struct stream_registry *r, const char *json, size_t n,
+                            struct seam_fault *f)
 {
     struct seam_schema s = {0};
     enum seam_status st = seam_schema_parse(json, n, &s, f);
@@ -26,7 +27,8 @@ static enum seam_status add(struct stream_registry *r, const char *json, size_t 
 
         if (more == NULL) {
             seam_schema_free(&s);
-            return seam_fault_set(f, SEAM_NOMEM, r->path, SEAM_FAULT_NO_OFFSET, "no memory for schemas");
+            return seam_fault_set(f, SEAM_NOMEM, r->path, SEAM_FAULT_NO_OFFSET,
+                                  "no memory for schemas");
         }
         r->schemas = more;
         r->cap = cap;
@@ -35,17 +37,21 @@ static enum seam_status add(struct stream_registry *r, const char *json, size_t 
     return SEAM_OK;
 }
 
-static enum seam_status load(struct stream_registry *r, const struct seam_buf *text, struct seam_fault *f)
+static enum seam_status load(struct stream_registry *r, const struct seam_buf *text,
+                             struct seam_fault *f)
 {
     struct seam_arena a = {0};
     struct seam_json *root = NULL;
     const struct seam_json *list;
-    enum seam_status st = seam_json_parse((const char *)text->data, text->size, &a, r->path, &root, f);
+    enum seam_status st =
+        seam_json_parse((const char *)text->data, text->size, &a, r->path, &root, f);
 
     list = seam_json_get(root, "schemas");
     if (st == SEAM_OK && (list == NULL || list->type != SEAM_J_ARRAY))
-        st = seam_fault_set(f, SEAM_CORRUPT, r->path, SEAM_FAULT_NO_OFFSET, "\"schemas\" is missing");
-    for (const struct seam_json *n = list != NULL ? list->child : NULL; st == SEAM_OK && n != NULL; n = n->next) {
+        st = seam_fault_set(f, SEAM_CORRUPT, r->path, SEAM_FAULT_NO_OFFSET,
+                            "\"schemas\" is missing");
+    for (const struct seam_json *n = list != NULL ? list->child : NULL; st == SEAM_OK && n != NULL;
+         n = n->next) {
         struct seam_buf one = {0};
         struct seam_json_writer w;
 
@@ -58,7 +64,8 @@ static enum seam_status load(struct stream_registry *r, const struct seam_buf *t
     return st;
 }
 
-enum seam_status stream_registry_open(struct stream_registry *r, struct seam_io *io, const char *dir, struct seam_fault *f)
+enum seam_status stream_registry_open(struct stream_registry *r, struct seam_io *io,
+                                      const char *dir, struct seam_fault *f)
 {
     struct seam_buf text = {0};
     enum seam_status st;
@@ -102,14 +109,15 @@ static enum seam_status save(const struct stream_registry *r, struct seam_fault 
     seam_jw_end_array(&w);
     seam_jw_end_object(&w);
     seam_buf_str(&b, "\n");
-    st = seam_buf_ok(&b) ? seam_io_write_atomic(r->io, r->path, b.data, b.size, f)
-                    : seam_fault_set(f, SEAM_NOMEM, r->path, SEAM_FAULT_NO_OFFSET, "no memory");
+    st = seam_buf_ok(&b)
+             ? seam_io_write_atomic(r->io, r->path, b.data, b.size, f)
+             : seam_fault_set(f, SEAM_NOMEM, r->path, SEAM_FAULT_NO_OFFSET, "no memory");
     seam_buf_free(&b);
     return st;
 }
 
-enum seam_status stream_registry_put(struct stream_registry *r, uint32_t table, const char *json, size_t n, bool *changed,
-                         struct seam_fault *f)
+enum seam_status stream_registry_put(struct stream_registry *r, uint32_t table, const char *json,
+                                     size_t n, bool *changed, struct seam_fault *f)
 {
     const struct seam_schema *known = stream_registry_get(r, table);
     struct seam_schema s = {0};

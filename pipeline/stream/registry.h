@@ -17,12 +17,16 @@ struct stream_registry {
     size_t count, cap;
 };
 
-SEAM_MUST_USE enum seam_status stream_registry_open(struct stream_registry *r, struct seam_io *io, const char *dir, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status stream_registry_open(struct stream_registry *r, struct seam_io *io,
+                                                    const char *dir, struct seam_fault *f);
 void stream_registry_close(struct stream_registry *r);
 /* Takes in (a newer version of) a table and saves. *changed when it was news.                      */
-SEAM_MUST_USE enum seam_status stream_registry_put(struct stream_registry *r, uint32_t table, const char *json, size_t n,
-                                  bool *changed, struct seam_fault *f);
-const struct seam_schema *stream_registry_get(const struct stream_registry *r, uint32_t table); /* NULL = unknown; until the next put */
+SEAM_MUST_USE enum seam_status stream_registry_put(struct stream_registry *r, uint32_t table,
+                                                   const char *json, size_t n, bool *changed,
+                                                   struct seam_fault *f);
+const struct seam_schema *
+stream_registry_get(const struct stream_registry *r,
+                    uint32_t table); /* NULL = unknown; until the next put */
 const struct seam_schema *stream_registry_find(const struct stream_registry *r, const char *name);
 
 #endif

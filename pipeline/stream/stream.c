@@ -28,17 +28,17 @@ static bool chunk_head_sane(const struct stream_chunk_head *h)
            first == (h->seq == 0) && last == (h->seq + h->count == h->total);
 }
 
-enum seam_status stream_chunk_head_get(const struct wal_record *rec, const char *where, struct stream_chunk_head *h,
-                           struct seam_fault *f)
+enum seam_status stream_chunk_head_get(const struct wal_record *rec, const char *where,
+                                       struct stream_chunk_head *h, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(rec->data, rec->size);
     uint64_t back;
 
     *h = (struct stream_chunk_head){.beat = rec->type != STREAM_CHUNK,
-                             .abandon = rec->type == STREAM_ABANDON};
+                                    .abandon = rec->type == STREAM_ABANDON};
     if (rec->type < STREAM_CHUNK || rec->type > STREAM_ABANDON)
         return seam_fault_set(f, SEAM_CORRUPT, where, rec->start,
-                         "a record of unknown type %u in the stream", rec->type);
+                              "a record of unknown type %u in the stream", rec->type);
     h->offset = seam_read_varint(&r);
     if (!h->beat) h->count = seam_read_varint(&r);
     h->lsn = seam_read_varint(&r);
@@ -55,7 +55,7 @@ enum seam_status stream_chunk_head_get(const struct wal_record *rec, const char 
     if (r.bad || back > h->lsn || !chunk_head_sane(h) || (h->beat && seam_reader_left(&r) > 0) ||
         h->count > seam_reader_left(&r) || h->offset + h->count < h->offset)
         return seam_fault_set(f, SEAM_CORRUPT, where, rec->start,
-                         "the head of a stream record is malformed");
+                              "the head of a stream record is malformed");
     return SEAM_OK;
 }
 
@@ -75,7 +75,8 @@ static bool reached(const struct stream_chunk_head *h, enum stream_from from, ui
 enum { SEEK_LINEAR = 64 << 10 }; /* fewer bytes than this are read from end to end */
 
 enum seam_status stream_seek(struct wal_reader *r, const char *where, enum stream_from from,
-                        uint64_t number, seam_lsn_t *at, struct stream_chunk_head *head, struct seam_fault *f)
+                             uint64_t number, seam_lsn_t *at, struct stream_chunk_head *head,
+                             struct seam_fault *f)
 {
     seam_lsn_t lo, hi = wal_reader_visible(r);
     struct wal_record rec;
@@ -112,8 +113,8 @@ enum seam_status stream_seek(struct wal_reader *r, const char *where, enum strea
     return st;
 }
 
-enum seam_status stream_last(struct wal_reader *r, const char *where, struct stream_chunk_head *head,
-                        struct seam_fault *f)
+enum seam_status stream_last(struct wal_reader *r, const char *where,
+                             struct stream_chunk_head *head, struct seam_fault *f)
 {
     seam_lsn_t end = wal_reader_visible(r);
 
@@ -134,7 +135,8 @@ enum seam_status stream_last(struct wal_reader *r, const char *where, struct str
     }
 }
 
-enum seam_status stream_state(struct seam_io *io, const char *dir, struct stream_state *out, struct seam_fault *f)
+enum seam_status stream_state(struct seam_io *io, const char *dir, struct stream_state *out,
+                              struct seam_fault *f)
 {
     struct wal_reader *r = NULL;
     struct wal_state log;

@@ -67,14 +67,16 @@ static struct stream_entry *find(struct page *p, const char *name)
     return NULL;
 }
 
-static enum seam_status consumers_lock(struct stream_consumers *c, struct seam_file **lock, struct seam_fault *f)
+static enum seam_status consumers_lock(struct stream_consumers *c, struct seam_file **lock,
+                                       struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_fault why = {0};
     struct seam_clock *clock = seam_clock_real();
     enum seam_status st = seam_path_join(path, c->dir, "consumers.lock", f);
 
-    if (st == SEAM_OK) st = seam_file_open(c->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, lock, f);
+    if (st == SEAM_OK)
+        st = seam_file_open(c->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, lock, f);
     if (st != SEAM_OK) return st;
     for (int i = 0; i < 2000; i++) {
         seam_fault_clear(&why);
@@ -87,7 +89,7 @@ static enum seam_status consumers_lock(struct stream_consumers *c, struct seam_f
 }
 
 static enum seam_status marker_path(struct stream_consumers *c, const char *name,
-                               char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
+                                    char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
 {
     char file[STREAM_NAME_MAX + 16];
 
@@ -95,8 +97,8 @@ static enum seam_status marker_path(struct stream_consumers *c, const char *name
     return seam_path_join(out, c->dir, file, f);
 }
 
-static enum seam_status add_entry(struct stream_consumers *c, const char *name, struct stream_entry **out,
-                             struct seam_fault *f)
+static enum seam_status add_entry(struct stream_consumers *c, const char *name,
+                                  struct stream_entry **out, struct seam_fault *f)
 {
     struct page *p = c->page;
 
@@ -119,8 +121,8 @@ static enum seam_status add_entry(struct stream_consumers *c, const char *name, 
         *out = e;
         return SEAM_OK;
     }
-    return seam_fault_set(f, SEAM_LIMIT, c->dir, SEAM_FAULT_NO_OFFSET, "a stream may have %d consumers at most",
-                     STREAM_CONSUMERS_MAX);
+    return seam_fault_set(f, SEAM_LIMIT, c->dir, SEAM_FAULT_NO_OFFSET,
+                          "a stream may have %d consumers at most", STREAM_CONSUMERS_MAX);
 }
 
 /* Declared consumers whose entry was lost with the page are put back. */
@@ -150,8 +152,8 @@ static enum seam_status restore(struct stream_consumers *c, struct seam_fault *f
     return st;
 }
 
-enum seam_status stream_consumers_open(struct seam_io *io, const char *dir, struct stream_consumers **out,
-                                  struct seam_fault *f)
+enum seam_status stream_consumers_open(struct seam_io *io, const char *dir,
+                                       struct stream_consumers **out, struct seam_fault *f)
 {
     struct stream_consumers *c = calloc(1, sizeof *c);
     char path[SEAM_PATH_MAX_BYTES];
@@ -159,7 +161,8 @@ enum seam_status stream_consumers_open(struct seam_io *io, const char *dir, stru
     enum seam_status st;
 
     if (c == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the consumers");
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the consumers");
     c->io = io;
     (void)snprintf(c->dir, sizeof c->dir, "%s", dir);
     st = seam_path_join(path, dir, "consumers", f);
@@ -182,7 +185,7 @@ void stream_consumers_close(struct stream_consumers *c)
 }
 
 enum seam_status stream_consumer_join(struct stream_consumers *c, const char *name, int *slot,
-                                 struct seam_fault *f)
+                                      struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     uint8_t mark[12] = "SEAMCONS";
@@ -192,7 +195,7 @@ enum seam_status stream_consumer_join(struct stream_consumers *c, const char *na
 
     if (!name_ok(name))
         return seam_fault_set(f, SEAM_INVALID, name, SEAM_FAULT_NO_OFFSET,
-                         "a consumer's name is 1 to %d of a-z 0-9 _ -", STREAM_NAME_MAX - 1);
+                              "a consumer's name is 1 to %d of a-z 0-9 _ -", STREAM_NAME_MAX - 1);
     st = consumers_lock(c, &lock, f);
     if (st == SEAM_OK) st = marker_path(c, name, path, f);
     if (st == SEAM_OK && !seam_io_exists(c->io, path)) {
@@ -224,7 +227,8 @@ void stream_consumer_confirm(struct stream_consumers *c, int slot, const struct 
     atomic_fetch_add(&e->version, 1);
 }
 
-enum seam_status stream_consumer_leave(struct stream_consumers *c, const char *name, struct seam_fault *f)
+enum seam_status stream_consumer_leave(struct stream_consumers *c, const char *name,
+                                       struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_file *lock = NULL;
@@ -234,7 +238,8 @@ enum seam_status stream_consumer_leave(struct stream_consumers *c, const char *n
     if (st == SEAM_OK) {
         e = find(c->page, name);
         if (e == NULL)
-            st = seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET, "there is no such consumer");
+            st = seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET,
+                                "there is no such consumer");
         if (st == SEAM_OK) st = marker_path(c, name, path, f);
         if (st == SEAM_OK) {
             st = seam_io_unlink(c->io, path, f);
@@ -289,9 +294,9 @@ size_t stream_consumers_list(struct stream_consumers *c,
     return n;
 }
 
-enum seam_status stream_consumers_floor(struct stream_consumers *c, seam_lsn_t oldest, seam_lsn_t end,
-                                   uint64_t bound, struct seam_trace *trace, seam_lsn_t *floor,
-                                   size_t *invalidated)
+enum seam_status stream_consumers_floor(struct stream_consumers *c, seam_lsn_t oldest,
+                                        seam_lsn_t end, uint64_t bound, struct seam_trace *trace,
+                                        seam_lsn_t *floor, size_t *invalidated)
 {
     *invalidated = 0;
     for (size_t i = 0; i < STREAM_CONSUMERS_MAX; i++) {
@@ -304,7 +309,8 @@ enum seam_status stream_consumers_floor(struct stream_consumers *c, seam_lsn_t o
             atomic_store(&e->invalid, 1);
             (*invalidated)++;
             SEAM_TRACE(trace, "pipeline", "consumer_invalidated", SEAM_TS("consumer", s.name),
-                  SEAM_TI("position", s.position), SEAM_TI("end", end), SEAM_TI("bound", bound));
+                       SEAM_TI("position", s.position), SEAM_TI("end", end),
+                       SEAM_TI("bound", bound));
         } else if (s.position < *floor) {
             *floor = s.position;
         }

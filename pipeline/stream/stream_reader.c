@@ -9,38 +9,38 @@ struct stream_reader {
     struct seam_io *io;
     struct wal_reader *log;
     struct wal_reader
-        *scout;       /* looks for the end of a transaction before its first event is given */
-    bool waiting;     /* ... and has not found it yet: that is what we wait for */
-    seam_lsn_t scouted;    /* where the transaction it looks at begins */
-    uint64_t whole;   /* events before this offset belong to whole transactions */
-    uint64_t skipped; /* offsets passed over since the last event given */
+        *scout;         /* looks for the end of a transaction before its first event is given */
+    bool waiting;       /* ... and has not found it yet: that is what we wait for */
+    seam_lsn_t scouted; /* where the transaction it looks at begins */
+    uint64_t whole;     /* events before this offset belong to whole transactions */
+    uint64_t skipped;   /* offsets passed over since the last event given */
     char dir[SEAM_PATH_MAX_BYTES];
-    struct stream_chunk_head head;   /* of the record being given out */
-    const uint8_t *pos, *end; /* its events that are still to come */
+    struct stream_chunk_head head; /* of the record being given out */
+    const uint8_t *pos, *end;      /* its events that are still to come */
     seam_lsn_t record_start, record_end;
     uint64_t index;      /* of the next event within the record */
     bool commit_due;     /* a COMMIT event follows */
     bool in_transaction; /* the last record seen was not the last of its transaction */
     bool started;        /* offset and lsn are known, so gaps are noticed */
     uint64_t next_offset;
-    seam_lsn_t lsn;            /* the stream stands here */
-    seam_lsn_t skip_lsn;       /* transactions up to here are not given out (FROM_LSN) */
+    seam_lsn_t lsn;       /* the stream stands here */
+    seam_lsn_t skip_lsn;  /* transactions up to here are not given out (FROM_LSN) */
     uint64_t skip_offset; /* events before it are not given out (FROM_OFFSET) */
 };
 
 static enum seam_status gone(struct stream_reader *r, const char *what, uint64_t number,
-                        const struct stream_chunk_head *head, struct seam_fault *f)
+                             const struct stream_chunk_head *head, struct seam_fault *f)
 {
     return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, number,
-                     "the stream no longer holds what follows %s %" PRIu64
-                     ": it is kept from offset %" PRIu64 ", LSN %" PRIu64
-                     " on; 'seam bootstrap' puts a snapshot into it",
-                     what, number, head->offset, head->previous);
+                          "the stream no longer holds what follows %s %" PRIu64
+                          ": it is kept from offset %" PRIu64 ", LSN %" PRIu64
+                          " on; 'seam bootstrap' puts a snapshot into it",
+                          what, number, head->offset, head->previous);
 }
 
 /* Offsets and LSNs that a retention has passed are refused, not skipped over. */
 static enum seam_status check_reach(struct stream_reader *r, enum stream_from from, uint64_t number,
-                               seam_lsn_t at, struct seam_fault *f)
+                                    seam_lsn_t at, struct seam_fault *f)
 {
     struct stream_chunk_head first;
     seam_lsn_t oldest;
@@ -61,7 +61,7 @@ static enum seam_status check_reach(struct stream_reader *r, enum stream_from fr
 }
 
 static enum seam_status place(struct stream_reader *r, enum stream_from from, uint64_t number,
-                         struct seam_fault *f)
+                              struct seam_fault *f)
 {
     struct stream_chunk_head head;
     seam_lsn_t at;
@@ -78,7 +78,7 @@ static enum seam_status place(struct stream_reader *r, enum stream_from from, ui
         if (end != SEAM_OK && end != SEAM_END) return end;
         if ((end == SEAM_OK ? last.offset + last.count : 0) != number)
             return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, number,
-                             "the stream does not reach this offset yet");
+                                  "the stream does not reach this offset yet");
     }
     st = check_reach(r, from, number, at, f);
     if (st != SEAM_OK) return st;
@@ -88,14 +88,16 @@ static enum seam_status place(struct stream_reader *r, enum stream_from from, ui
 }
 
 enum seam_status stream_reader_open(struct seam_io *io, const char *dir, enum stream_from from,
-                               int64_t number, struct stream_reader **out, struct seam_fault *f)
+                                    int64_t number, struct stream_reader **out,
+                                    struct seam_fault *f)
 {
     struct stream_reader *r = calloc(1, sizeof *r);
     enum seam_status st;
 
     assert(out != NULL && *out == NULL);
     if (r == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a stream reader");
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for a stream reader");
     (void)snprintf(r->dir, sizeof r->dir, "%s", dir);
     r->io = io;
     st = wal_reader_open(io, dir, SEAM_LSN_NONE, 0, &r->log, f);
@@ -122,34 +124,36 @@ enum seam_status stream_reader_wait(struct stream_reader *r, uint64_t timeout_ns
 }
 
 enum seam_status stream_reader_open_snapshot(struct seam_io *io, const char *dir, seam_lsn_t after,
-                                        struct stream_reader **out, struct seam_fault *f)
+                                             struct stream_reader **out, struct seam_fault *f)
 {
     struct stream_snapshot s;
     enum seam_status st = stream_snapshot_last(io, dir, &s, f);
 
     if (st == SEAM_OK && s.lsn <= after)
         st = seam_fault_set(f, SEAM_NOT_FOUND, dir, s.lsn,
-                       "the newest snapshot is no newer than LSN %" PRIu64, after);
-    return st == SEAM_OK ? stream_reader_open(io, dir, STREAM_FROM_OFFSET, (int64_t)s.offset, out, f)
-                       : st;
+                            "the newest snapshot is no newer than LSN %" PRIu64, after);
+    return st == SEAM_OK
+               ? stream_reader_open(io, dir, STREAM_FROM_OFFSET, (int64_t)s.offset, out, f)
+               : st;
 }
 
-static enum seam_status check_chain(struct stream_reader *r, const struct stream_chunk_head *h, struct seam_fault *f)
+static enum seam_status check_chain(struct stream_reader *r, const struct stream_chunk_head *h,
+                                    struct seam_fault *f)
 {
     if (!r->started) return SEAM_OK;
     if (h->offset != r->next_offset || h->previous != r->lsn ||
         (!h->beat && r->in_transaction == ((h->flags & CHUNK_FIRST) != 0)))
         return seam_fault_set(f, SEAM_CORRUPT, r->dir, r->record_start,
-                         "gap in the stream: offset %" PRIu64 " after LSN %" PRIu64
-                         ", expected offset %" PRIu64 " after LSN %" PRIu64,
-                         h->offset, h->previous, r->next_offset, r->lsn);
+                              "gap in the stream: offset %" PRIu64 " after LSN %" PRIu64
+                              ", expected offset %" PRIu64 " after LSN %" PRIu64,
+                              h->offset, h->previous, r->next_offset, r->lsn);
     return SEAM_OK;
 }
 
 /* Looks ahead from the first chunk of a transaction, which ends at `from`, for its last one or the
  * record that abandons it: *head and *end are of that. SEAM_END: neither is there yet. */
-static enum seam_status scout(struct stream_reader *r, seam_lsn_t start, seam_lsn_t from, struct stream_chunk_head *head,
-                         seam_lsn_t *end, struct seam_fault *f)
+static enum seam_status scout(struct stream_reader *r, seam_lsn_t start, seam_lsn_t from,
+                              struct stream_chunk_head *head, seam_lsn_t *end, struct seam_fault *f)
 {
     struct wal_record rec;
     enum seam_status st = SEAM_OK;
@@ -170,7 +174,8 @@ static enum seam_status scout(struct stream_reader *r, seam_lsn_t start, seam_ls
 /* Before the first of several chunks is taken: is all of it there? *passed: it never will be, and the
  * reader stands behind it now. */
 static enum seam_status whole_or_passed(struct stream_reader *r, const struct wal_record *rec,
-                                   const struct stream_chunk_head *h, bool *passed, struct seam_fault *f)
+                                        const struct stream_chunk_head *h, bool *passed,
+                                        struct seam_fault *f)
 {
     struct stream_chunk_head last;
     seam_lsn_t start = rec->start, end;
@@ -240,7 +245,8 @@ static enum seam_status next_record(struct stream_reader *r, bool *show, struct 
     return SEAM_OK;
 }
 
-static enum seam_status take_event(struct stream_reader *r, struct stream_event *e, struct seam_fault *f)
+static enum seam_status take_event(struct stream_reader *r, struct stream_event *e,
+                                   struct seam_fault *f)
 {
     uint8_t type = *r->pos++;
     uint64_t n;
@@ -266,7 +272,8 @@ static enum seam_status take_event(struct stream_reader *r, struct stream_event 
     r->pos += n;
     return st;
 malformed:
-    return seam_fault_set(f, SEAM_CORRUPT, r->dir, r->record_start, "an event in the stream is malformed");
+    return seam_fault_set(f, SEAM_CORRUPT, r->dir, r->record_start,
+                          "an event in the stream is malformed");
 }
 
 static void describe(const struct stream_reader *r, struct stream_event *e)
@@ -286,7 +293,8 @@ static void describe(const struct stream_reader *r, struct stream_event *e)
     e->skipped = 0;
 }
 
-enum seam_status stream_reader_next(struct stream_reader *r, struct stream_event *e, struct seam_fault *f)
+enum seam_status stream_reader_next(struct stream_reader *r, struct stream_event *e,
+                                    struct seam_fault *f)
 {
     for (;;) {
         bool show = false;
@@ -295,7 +303,7 @@ enum seam_status stream_reader_next(struct stream_reader *r, struct stream_event
         if (r->pos < r->end) {
             if (r->index >= r->head.count)
                 return seam_fault_set(f, SEAM_CORRUPT, r->dir, r->record_start,
-                                 "bytes are left over in a stream record");
+                                      "bytes are left over in a stream record");
             describe(r, e);
             st = take_event(r, e, f);
             if (st != SEAM_OK) return st;
@@ -303,7 +311,7 @@ enum seam_status stream_reader_next(struct stream_reader *r, struct stream_event
             if (r->pos == r->end) {
                 if (r->index != r->head.count)
                     return seam_fault_set(f, SEAM_CORRUPT, r->dir, r->record_start,
-                                     "events are missing in a stream record");
+                                          "events are missing in a stream record");
                 r->commit_due = (r->head.flags & CHUNK_LAST) != 0;
             }
             if (e->offset < r->skip_offset) continue;

@@ -13,13 +13,14 @@
 enum { SNAPSHOT_SIZE = 76, SNAPSHOT_CRC = 72 };
 static const char snapshot_magic[] = "SEAMSNAP";
 
-static enum seam_status snapshot_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, struct seam_fault *f)
+static enum seam_status snapshot_path(char out[SEAM_PATH_MAX_BYTES], const char *dir,
+                                      struct seam_fault *f)
 {
     return seam_path_join(out, dir, "snapshot", f);
 }
 
-enum seam_status stream_snapshot_store(struct seam_io *io, const char *dir, const struct stream_snapshot *s,
-                                  struct seam_fault *f)
+enum seam_status stream_snapshot_store(struct seam_io *io, const char *dir,
+                                       const struct stream_snapshot *s, struct seam_fault *f)
 {
     uint8_t b[SNAPSHOT_SIZE] = {0};
     char path[SEAM_PATH_MAX_BYTES];
@@ -39,8 +40,8 @@ enum seam_status stream_snapshot_store(struct seam_io *io, const char *dir, cons
     return seam_io_write_atomic(io, path, b, sizeof b, f);
 }
 
-enum seam_status stream_snapshot_last(struct seam_io *io, const char *dir, struct stream_snapshot *out,
-                                 struct seam_fault *f)
+enum seam_status stream_snapshot_last(struct seam_io *io, const char *dir,
+                                      struct stream_snapshot *out, struct seam_fault *f)
 {
     struct seam_buf b = {0};
     char path[SEAM_PATH_MAX_BYTES];
@@ -48,12 +49,15 @@ enum seam_status stream_snapshot_last(struct seam_io *io, const char *dir, struc
 
     *out = (struct stream_snapshot){0};
     if (st == SEAM_OK && !seam_io_exists(io, path))
-        return seam_fault_set(f, SEAM_NOT_FOUND, path, SEAM_FAULT_NO_OFFSET, "no snapshot was ever written");
+        return seam_fault_set(f, SEAM_NOT_FOUND, path, SEAM_FAULT_NO_OFFSET,
+                              "no snapshot was ever written");
     if (st == SEAM_OK) st = seam_io_read_all(io, path, 4096, &b, f);
     if (st == SEAM_OK && (b.size != SNAPSHOT_SIZE || memcmp(b.data, snapshot_magic, 8) != 0 ||
-                        seam_get_u32(b.data + 8) != 1 || seam_get_u32(b.data + 12) != 0))
-        st = seam_fault_set(f, SEAM_CORRUPT, path, 0, "not the place of a snapshot, of this version");
-    if (st == SEAM_OK && seam_get_u32(b.data + SNAPSHOT_CRC) != seam_crc32c(0, b.data, SNAPSHOT_CRC))
+                          seam_get_u32(b.data + 8) != 1 || seam_get_u32(b.data + 12) != 0))
+        st = seam_fault_set(f, SEAM_CORRUPT, path, 0,
+                            "not the place of a snapshot, of this version");
+    if (st == SEAM_OK &&
+        seam_get_u32(b.data + SNAPSHOT_CRC) != seam_crc32c(0, b.data, SNAPSHOT_CRC))
         st = seam_fault_set(f, SEAM_CORRUPT, path, SNAPSHOT_CRC, "its checksum is wrong");
     if (st == SEAM_OK)
         *out = (struct stream_snapshot){.offset = seam_get_u64(b.data + 16),

@@ -17,8 +17,8 @@ struct stream_writer {
     struct stream_transaction t;
     bool in_transaction;
     seam_lsn_t snapshot_begins; /* in the log */
-    uint64_t seq;   /* of the first event in body */
-    uint64_t count; /* events in body */
+    uint64_t seq;               /* of the first event in body */
+    uint64_t count;             /* events in body */
     struct seam_buf body;
 };
 
@@ -28,7 +28,8 @@ static uint64_t stream_id(uint64_t platform)
     return platform ^ 0x6d6165727473ull;
 }
 
-static enum seam_status recover_tail(struct stream_writer *w, struct stream_tail *tail, struct seam_fault *f)
+static enum seam_status recover_tail(struct stream_writer *w, struct stream_tail *tail,
+                                     struct seam_fault *f)
 {
     struct wal_reader *r = NULL;
     struct stream_chunk_head head;
@@ -56,15 +57,17 @@ static enum seam_status recover_tail(struct stream_writer *w, struct stream_tail
 }
 
 enum seam_status stream_writer_open(struct seam_io *io, const char *dir,
-                               const struct stream_writer_options *o, struct stream_writer **out,
-                               struct stream_tail *tail, struct seam_fault *f)
+                                    const struct stream_writer_options *o,
+                                    struct stream_writer **out, struct stream_tail *tail,
+                                    struct seam_fault *f)
 {
     struct stream_writer *w = calloc(1, sizeof *w);
     struct wal_options lo;
     enum seam_status st;
 
     assert(out != NULL && *out == NULL);
-    if (w == NULL) return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the stream");
+    if (w == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the stream");
     w->io = io;
     w->o = *o;
     if (w->o.clock == NULL) w->o.clock = seam_clock_real();
@@ -99,15 +102,18 @@ enum seam_status stream_writer_close(struct stream_writer *w, struct seam_fault 
 }
 
 static enum seam_status append_chunk(struct stream_writer *w, const struct stream_chunk_head *h,
-                                const struct seam_buf *body, struct seam_fault *f)
+                                     const struct seam_buf *body, struct seam_fault *f)
 {
     uint8_t head[CHUNK_HEAD_MAX];
     struct wal_span at;
     size_t n = stream_chunk_head_put(head, h);
     enum seam_status st = wal_append(
-        w->log, h->abandon ? STREAM_ABANDON : h->beat ? STREAM_HEARTBEAT : STREAM_CHUNK,
+        w->log,
+        h->abandon ? STREAM_ABANDON
+        : h->beat  ? STREAM_HEARTBEAT
+                   : STREAM_CHUNK,
         (struct seam_io_slice[]){{head, n},
-                            {body != NULL ? body->data : head, body != NULL ? body->size : 0}},
+                                 {body != NULL ? body->data : head, body != NULL ? body->size : 0}},
         2, &at, f);
 
     if (st == SEAM_OK) w->next_offset += h->count;
@@ -115,22 +121,23 @@ static enum seam_status append_chunk(struct stream_writer *w, const struct strea
     return st;
 }
 
-static struct stream_chunk_head head_of(const struct stream_writer *w, const struct stream_transaction *t,
-                                 uint64_t seq, uint64_t count)
+static struct stream_chunk_head head_of(const struct stream_writer *w,
+                                        const struct stream_transaction *t, uint64_t seq,
+                                        uint64_t count)
 {
     unsigned flags = (t->snapshot ? CHUNK_SNAPSHOT : 0) | (t->repair ? CHUNK_REPAIR : 0);
 
     if (seq == 0) flags |= CHUNK_FIRST;
     if (seq + count == t->total) flags |= CHUNK_LAST;
     return (struct stream_chunk_head){.offset = w->next_offset,
-                               .count = count,
-                               .lsn = t->lsn,
-                               .previous = w->lsn,
-                               .txn = t->txn,
-                               .total = t->total,
-                               .seq = seq,
-                               .wall_us = t->wall_us,
-                               .flags = flags};
+                                      .count = count,
+                                      .lsn = t->lsn,
+                                      .previous = w->lsn,
+                                      .txn = t->txn,
+                                      .total = t->total,
+                                      .seq = seq,
+                                      .wall_us = t->wall_us,
+                                      .flags = flags};
 }
 
 enum seam_status stream_base(struct stream_writer *w, seam_lsn_t lsn, struct seam_fault *f)
@@ -143,11 +150,11 @@ enum seam_status stream_base(struct stream_writer *w, seam_lsn_t lsn, struct sea
 enum seam_status stream_abandon(struct stream_writer *w, struct seam_fault *f)
 {
     struct stream_chunk_head h = {.beat = true,
-                           .abandon = true,
-                           .offset = w->next_offset,
-                           .lsn = w->lsn,
-                           .previous = w->lsn,
-                           .wall_us = seam_clock_wall_us(w->o.clock)};
+                                  .abandon = true,
+                                  .offset = w->next_offset,
+                                  .lsn = w->lsn,
+                                  .previous = w->lsn,
+                                  .wall_us = seam_clock_wall_us(w->o.clock)};
 
     assert(!w->in_transaction);
     return append_chunk(w, &h, NULL, f);
@@ -166,7 +173,7 @@ void stream_body_add(struct seam_buf *body, uint8_t type, const void *payload, s
 }
 
 enum seam_status stream_whole(struct stream_writer *w, const struct stream_transaction *t,
-                         const struct seam_buf *body, struct seam_fault *f)
+                              const struct seam_buf *body, struct seam_fault *f)
 {
     struct stream_chunk_head h = head_of(w, t, 0, t->total);
     enum seam_status st;
@@ -184,7 +191,7 @@ static enum seam_status close_chunk(struct stream_writer *w, struct seam_fault *
 
     if (!seam_buf_ok(&w->body))
         return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
-                         "no memory for a chunk of the stream");
+                              "no memory for a chunk of the stream");
     st = append_chunk(w, &h, &w->body, f);
     if (st != SEAM_OK) return st;
     w->seq += w->count;
@@ -194,12 +201,12 @@ static enum seam_status close_chunk(struct stream_writer *w, struct seam_fault *
 }
 
 enum seam_status stream_begin(struct stream_writer *w, const struct stream_transaction *t,
-                         struct seam_fault *f)
+                              struct seam_fault *f)
 {
     assert(!w->in_transaction && t->total > 0);
     if (t->lsn < w->lsn || (t->lsn == w->lsn && !t->snapshot))
-        return seam_fault_set(f, SEAM_INVALID, w->dir, t->lsn, "the stream already stands at LSN %llu",
-                         (unsigned long long)w->lsn);
+        return seam_fault_set(f, SEAM_INVALID, w->dir, t->lsn,
+                              "the stream already stands at LSN %llu", (unsigned long long)w->lsn);
     w->t = *t;
     w->seq = t->seq;
     w->count = 0;
@@ -209,8 +216,8 @@ enum seam_status stream_begin(struct stream_writer *w, const struct stream_trans
     return SEAM_OK;
 }
 
-enum seam_status stream_event_put(struct stream_writer *w, uint8_t type, const void *payload, size_t n,
-                             struct seam_fault *f)
+enum seam_status stream_event_put(struct stream_writer *w, uint8_t type, const void *payload,
+                                  size_t n, struct seam_fault *f)
 {
     assert(w->in_transaction && w->seq + w->count < w->t.total);
     if (w->count > 0 && w->body.size + n + 11 > STREAM_CHUNK_BYTES) {
@@ -229,9 +236,9 @@ enum seam_status stream_end(struct stream_writer *w, struct seam_fault *f)
 
     assert(w->in_transaction);
     if (w->seq + w->count != w->t.total || w->count == 0)
-        return seam_fault_set(f, SEAM_INVALID, w->dir, w->t.lsn,
-                         "a transaction of %llu events ended after %llu",
-                         (unsigned long long)w->t.total, (unsigned long long)(w->seq + w->count));
+        return seam_fault_set(
+            f, SEAM_INVALID, w->dir, w->t.lsn, "a transaction of %llu events ended after %llu",
+            (unsigned long long)w->t.total, (unsigned long long)(w->seq + w->count));
     st = close_chunk(w, f);
     if (st == SEAM_OK) w->lsn = w->t.lsn;
     w->in_transaction = false;
@@ -241,10 +248,10 @@ enum seam_status stream_end(struct stream_writer *w, struct seam_fault *f)
 enum seam_status stream_heartbeat(struct stream_writer *w, seam_lsn_t lsn, struct seam_fault *f)
 {
     struct stream_chunk_head h = {.beat = true,
-                           .offset = w->next_offset,
-                           .lsn = lsn,
-                           .previous = w->lsn,
-                           .wall_us = seam_clock_wall_us(w->o.clock)};
+                                  .offset = w->next_offset,
+                                  .lsn = lsn,
+                                  .previous = w->lsn,
+                                  .wall_us = seam_clock_wall_us(w->o.clock)};
     enum seam_status st;
 
     assert(!w->in_transaction && lsn >= w->lsn);
@@ -273,7 +280,7 @@ enum seam_status stream_sync(struct stream_writer *w, seam_lsn_t *synced, struct
 }
 
 enum seam_status stream_snapshot_done(struct stream_writer *w, const struct stream_snapshot *s,
-                                 struct seam_fault *f)
+                                      struct seam_fault *f)
 {
     struct stream_snapshot placed = *s;
     enum seam_status st = stream_sync(w, NULL, f);
@@ -307,7 +314,8 @@ static enum seam_status age_floor(struct stream_writer *w, seam_lsn_t *floor, st
 
     if (w->o.retain_us <= 0 || since <= 0) return SEAM_OK;
     st = wal_reader_open(w->io, w->dir, SEAM_LSN_NONE, 0, &r, f);
-    if (st == SEAM_OK) st = stream_seek(r, w->dir, STREAM_FROM_TIME, (uint64_t)since, &at, &head, f);
+    if (st == SEAM_OK)
+        st = stream_seek(r, w->dir, STREAM_FROM_TIME, (uint64_t)since, &at, &head, f);
     wal_reader_close(r);
     if (st != SEAM_OK && st != SEAM_END) return st;
     if (at < *floor) *floor = at;
@@ -322,8 +330,7 @@ static void keep_snapshot(struct stream_writer *w, seam_lsn_t end, seam_lsn_t *f
     size_t n = stream_consumers_list(w->consumers, list);
     bool needed = false;
 
-    for (size_t i = 0; i < n; i++)
-        needed |= list[i].invalid;
+    for (size_t i = 0; i < n; i++) needed |= list[i].invalid;
     if (!needed || stream_snapshot_last(w->io, w->dir, &s, NULL) != SEAM_OK || s.ends > end) return;
     if (s.begins < *floor && (w->o.bound_bytes == 0 || end - s.ends <= w->o.bound_bytes))
         *floor = s.begins;
@@ -334,7 +341,7 @@ enum seam_status stream_trim(struct stream_writer *w, size_t *invalidated, struc
     seam_lsn_t end = wal_durable_lsn(w->log), floor = end;
     size_t lost = 0;
     enum seam_status st = stream_consumers_floor(w->consumers, wal_oldest_lsn(w->log), end,
-                                            w->o.bound_bytes, w->o.trace, &floor, &lost);
+                                                 w->o.bound_bytes, w->o.trace, &floor, &lost);
 
     if (invalidated != NULL) *invalidated = lost;
     if (st != SEAM_OK || w->o.retain_bytes == 0) return st;

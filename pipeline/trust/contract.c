@@ -29,7 +29,8 @@ static const struct seam_json *property_of(const struct seam_json *list, const c
 
 const struct seam_json *contract_custom(const struct contract *c, const char *property)
 {
-    return seam_json_get(property_of(seam_json_get(c->root, "customProperties"), property), "value");
+    return seam_json_get(property_of(seam_json_get(c->root, "customProperties"), property),
+                         "value");
 }
 
 static const char *custom_text(const struct contract *c, const char *property)
@@ -64,17 +65,19 @@ static double sla_number(const struct seam_json *root, const char *property)
 /* ---- validation ---- */
 
 static enum seam_status invalid(const char *where, const struct seam_json *at, const char *what,
-                           const char *why, struct seam_fault *f)
+                                const char *why, struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_INVALID, where, at != NULL ? at->line : SEAM_FAULT_NO_OFFSET, "%s: %s", what,
-                     why);
+    return seam_fault_set(f, SEAM_INVALID, where, at != NULL ? at->line : SEAM_FAULT_NO_OFFSET,
+                          "%s: %s", what, why);
 }
 
-static enum seam_status check_property(const struct seam_json *p, const char *where, struct seam_fault *f)
+static enum seam_status check_property(const struct seam_json *p, const char *where,
+                                       struct seam_fault *f)
 {
     static const char *const logical[] = {"string",    "integer", "number", "boolean",
                                           "timestamp", "date",    "object", "array"};
-    const char *name = seam_json_string(p, "name", NULL), *type = seam_json_string(p, "logicalType", "");
+    const char *name = seam_json_string(p, "name", NULL),
+               *type = seam_json_string(p, "logicalType", "");
     const struct seam_json *options = seam_json_get(p, "logicalTypeOptions");
 
     if (name == NULL || *name == '\0')
@@ -82,7 +85,7 @@ static enum seam_status check_property(const struct seam_json *p, const char *wh
     for (size_t i = 0; i < SEAM_ARRAY_LEN(logical); i++)
         if (strcmp(type, logical[i]) == 0) {
             const struct seam_json *lo = seam_json_get(options, "minimum"),
-                              *hi = seam_json_get(options, "maximum");
+                                   *hi = seam_json_get(options, "maximum");
 
             if (seam_json_get(p, "required") == NULL)
                 return invalid(where, p, name, "\"required\" must be true or false", f);
@@ -93,7 +96,8 @@ static enum seam_status check_property(const struct seam_json *p, const char *wh
     return invalid(where, p, name, "\"logicalType\" is none of ODCS", f);
 }
 
-static enum seam_status check_objects(const struct seam_json *schema, const char *where, struct seam_fault *f)
+static enum seam_status check_objects(const struct seam_json *schema, const char *where,
+                                      struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -115,7 +119,8 @@ static enum seam_status check_objects(const struct seam_json *schema, const char
     return st;
 }
 
-static enum seam_status check_head(const struct contract *c, const char *where, struct seam_fault *f)
+static enum seam_status check_head(const struct contract *c, const char *where,
+                                   struct seam_fault *f)
 {
     static const char *const custom[] = {"from",        "to",          "guarantee",
                                          "idempotency", "orderingKey", "compatibility"};
@@ -142,13 +147,14 @@ static enum seam_status check_head(const struct contract *c, const char *where, 
 }
 
 enum seam_status contract_parse(const char *text, size_t n, struct seam_arena *a, const char *where,
-                           struct contract *out, struct seam_fault *f)
+                                struct contract *out, struct seam_fault *f)
 {
     struct seam_json *root = NULL;
     const struct seam_json *warn, *recall;
-    enum seam_status st = n > CONTRACT_BYTES_MAX
-                         ? seam_fault_set(f, SEAM_LIMIT, where, SEAM_FAULT_NO_OFFSET, "a contract is too large")
-                         : seam_json_parse(text, n, a, where, &root, f);
+    enum seam_status st =
+        n > CONTRACT_BYTES_MAX
+            ? seam_fault_set(f, SEAM_LIMIT, where, SEAM_FAULT_NO_OFFSET, "a contract is too large")
+            : seam_json_parse(text, n, a, where, &root, f);
 
     *out = (struct contract){.root = root};
     if (st != SEAM_OK) return st;
@@ -184,11 +190,13 @@ enum seam_status contracts_load(struct seam_arena *a, struct contracts *out, str
 
 /* ---- compatibility ---- */
 
-static void object_incompatible(const struct seam_json *old, const struct seam_json *next, struct seam_buf *r)
+static void object_incompatible(const struct seam_json *old, const struct seam_json *next,
+                                struct seam_buf *r)
 {
     const char *object = seam_json_string(old, "name", "");
 
-    for (const struct seam_json *p = seam_json_get(old, "properties")->child; p != NULL; p = p->next) {
+    for (const struct seam_json *p = seam_json_get(old, "properties")->child; p != NULL;
+         p = p->next) {
         const char *name = seam_json_string(p, "name", "");
         const struct seam_json *q = named(seam_json_get(next, "properties"), name);
         const char *was = seam_json_string(p, "physicalType", ""),
@@ -205,14 +213,16 @@ static void object_incompatible(const struct seam_json *old, const struct seam_j
         if (is_true(p, "primaryKey") != is_true(q, "primaryKey"))
             seam_buf_printf(r, "%s: the key changed at %s\n", object, name);
     }
-    for (const struct seam_json *q = seam_json_get(next, "properties")->child; q != NULL; q = q->next)
+    for (const struct seam_json *q = seam_json_get(next, "properties")->child; q != NULL;
+         q = q->next)
         if (is_true(q, "primaryKey") &&
             named(seam_json_get(old, "properties"), seam_json_string(q, "name", "")) == NULL)
-            seam_buf_printf(r, "%s: the key changed at %s\n", object, seam_json_string(q, "name", ""));
+            seam_buf_printf(r, "%s: the key changed at %s\n", object,
+                            seam_json_string(q, "name", ""));
 }
 
 enum seam_status contract_compatible(const struct contract *old, const struct contract *next,
-                                struct seam_buf *report, struct seam_fault *f)
+                                     struct seam_buf *report, struct seam_fault *f)
 {
     static const char *const promises[] = {"guarantee", "idempotency", "orderingKey"};
     size_t before = report->size;
@@ -222,8 +232,10 @@ enum seam_status contract_compatible(const struct contract *old, const struct co
 
     if (strcmp(old->id, next->id) != 0)
         seam_buf_printf(report, "the id was %s and is %s\n", old->id, next->id);
-    for (const struct seam_json *o = seam_json_get(old->root, "schema")->child; o != NULL; o = o->next) {
-        const struct seam_json *n = named(seam_json_get(next->root, "schema"), seam_json_string(o, "name", ""));
+    for (const struct seam_json *o = seam_json_get(old->root, "schema")->child; o != NULL;
+         o = o->next) {
+        const struct seam_json *n =
+            named(seam_json_get(next->root, "schema"), seam_json_string(o, "name", ""));
 
         if (n == NULL)
             seam_buf_printf(report, "the object %s is gone\n", seam_json_string(o, "name", ""));
@@ -231,10 +243,11 @@ enum seam_status contract_compatible(const struct contract *old, const struct co
             object_incompatible(o, n, report);
     }
     if (next->fail_s > old->fail_s)
-        seam_buf_printf(report, "freshness was promised within %g s and is within %g s\n", old->fail_s,
-                   next->fail_s);
+        seam_buf_printf(report, "freshness was promised within %g s and is within %g s\n",
+                        old->fail_s, next->fail_s);
     if (next->recall < old->recall)
-        seam_buf_printf(report, "recall was promised to be %g and is %g\n", old->recall, next->recall);
+        seam_buf_printf(report, "recall was promised to be %g and is %g\n", old->recall,
+                        next->recall);
     if (sla_number(next->root, "retention") != 0 &&
         (sla_number(old->root, "retention") == 0 ||
          sla_number(next->root, "retention") < sla_number(old->root, "retention")))
@@ -242,7 +255,7 @@ enum seam_status contract_compatible(const struct contract *old, const struct co
     for (size_t i = 0; i < SEAM_ARRAY_LEN(promises); i++)
         if (strcmp(custom_text(old, promises[i]), custom_text(next, promises[i])) != 0)
             seam_buf_printf(report, "%s was \"%s\" and is \"%s\"\n", promises[i],
-                       custom_text(old, promises[i]), custom_text(next, promises[i]));
+                            custom_text(old, promises[i]), custom_text(next, promises[i]));
     if (atoi(next->version) > atoi(old->version))
         return SEAM_OK; /* a new major version says that it breaks */
     seam_jw_init(&w, &a);
@@ -271,12 +284,14 @@ struct emitter {
     void *ctx;
 };
 
-static enum seam_status emit(struct emitter *e, const char *column, const char *kind, struct seam_buf *sql,
-                        enum contract_operator op, double number, struct seam_fault *f)
+static enum seam_status emit(struct emitter *e, const char *column, const char *kind,
+                             struct seam_buf *sql, enum contract_operator op, double number,
+                             struct seam_fault *f)
 {
     struct contract_rule r = {e->c, e->object, column, kind, seam_buf_cstr(sql), op, number};
     enum seam_status st = seam_buf_ok(sql) ? e->fn(e->ctx, &r, f)
-                                 : seam_fault_set(f, SEAM_NOMEM, e->object, SEAM_FAULT_NO_OFFSET, "no memory");
+                                           : seam_fault_set(f, SEAM_NOMEM, e->object,
+                                                            SEAM_FAULT_NO_OFFSET, "no memory");
 
     seam_buf_clear(sql);
     return st;
@@ -318,18 +333,20 @@ static void quote(struct seam_buf *sql, const char *s)
     seam_buf_u8(sql, '\'');
 }
 
-static enum seam_status value_rules(struct emitter *e, const char *column, const struct seam_json *quality,
-                               struct seam_buf *sql, struct seam_fault *f)
+static enum seam_status value_rules(struct emitter *e, const char *column,
+                                    const struct seam_json *quality, struct seam_buf *sql,
+                                    struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
-    for (const struct seam_json *q = quality != NULL ? quality->child : NULL; st == SEAM_OK && q != NULL;
-         q = q->next) {
+    for (const struct seam_json *q = quality != NULL ? quality->child : NULL;
+         st == SEAM_OK && q != NULL; q = q->next) {
         const struct seam_json *valid = seam_json_get(seam_json_get(q, "arguments"), "validValues");
         double number;
         enum contract_operator op = operator_of(q, &number);
 
-        if (strcmp(seam_json_string(q, "metric", ""), "invalidValues") != 0 || valid == NULL) continue;
+        if (strcmp(seam_json_string(q, "metric", ""), "invalidValues") != 0 || valid == NULL)
+            continue;
         seam_buf_printf(sql, "SELECT count(*) FROM %s WHERE %s NOT IN (", e->table, column);
         for (const struct seam_json *v = valid->child; v != NULL; v = v->next) {
             if (v != valid->child) seam_buf_str(sql, ", ");
@@ -342,12 +359,13 @@ static enum seam_status value_rules(struct emitter *e, const char *column, const
 }
 
 static enum seam_status property_rules(struct emitter *e, const struct seam_json *p, bool only_key,
-                                  struct seam_buf *sql, struct seam_fault *f)
+                                       struct seam_buf *sql, struct seam_fault *f)
 {
     const char *column = seam_json_string(p, "name", "");
     const struct seam_json *options = seam_json_get(p, "logicalTypeOptions"),
-                      *lo = seam_json_get(options, "minimum");
-    const struct seam_json *hi = seam_json_get(options, "maximum"), *link = seam_json_get(p, "relationships");
+                           *lo = seam_json_get(options, "minimum");
+    const struct seam_json *hi = seam_json_get(options, "maximum"),
+                           *link = seam_json_get(p, "relationships");
     enum seam_status st = SEAM_OK;
 
     if (is_true(p, "required")) {
@@ -355,13 +373,15 @@ static enum seam_status property_rules(struct emitter *e, const struct seam_json
         st = emit(e, column, "not null", sql, RULE_BE, 0, f);
     }
     if (st == SEAM_OK && (is_true(p, "unique") || (only_key && is_true(p, "primaryKey")))) {
-        seam_buf_printf(sql, "SELECT count(%s) - count(DISTINCT %s) FROM %s", column, column, e->table);
+        seam_buf_printf(sql, "SELECT count(%s) - count(DISTINCT %s) FROM %s", column, column,
+                        e->table);
         st = emit(e, column, "unique", sql, RULE_BE, 0, f);
     }
     if (st == SEAM_OK && (lo != NULL || hi != NULL)) {
         seam_buf_printf(sql, "SELECT count(*) FROM %s WHERE ", e->table);
         if (lo != NULL) seam_buf_printf(sql, "%s < %s", column, lo->str);
-        if (hi != NULL) seam_buf_printf(sql, "%s%s > %s", lo != NULL ? " OR " : "", column, hi->str);
+        if (hi != NULL)
+            seam_buf_printf(sql, "%s%s > %s", lo != NULL ? " OR " : "", column, hi->str);
         st = emit(e, column, "range", sql, RULE_BE, 0, f);
     }
     for (const struct seam_json *l = link != NULL ? link->child : NULL; st == SEAM_OK && l != NULL;
@@ -369,17 +389,18 @@ static enum seam_status property_rules(struct emitter *e, const struct seam_json
         const char *to = seam_json_string(l, "to", ""), *dot = strchr(to, '.');
 
         if (dot == NULL) continue;
-        seam_buf_printf(sql,
-                   "SELECT count(*) FROM %s a LEFT JOIN %.*s b ON a.%s = b.%s WHERE a.%s IS NOT "
-                   "NULL AND b.%s IS NULL",
-                   e->table, (int)(dot - to), to, column, dot + 1, column, dot + 1);
+        seam_buf_printf(
+            sql,
+            "SELECT count(*) FROM %s a LEFT JOIN %.*s b ON a.%s = b.%s WHERE a.%s IS NOT "
+            "NULL AND b.%s IS NULL",
+            e->table, (int)(dot - to), to, column, dot + 1, column, dot + 1);
         st = emit(e, column, "reference", sql, RULE_BE, 0, f);
     }
     return st == SEAM_OK ? value_rules(e, column, seam_json_get(p, "quality"), sql, f) : st;
 }
 
-static enum seam_status object_rules(struct emitter *e, const struct seam_json *o, struct seam_buf *sql,
-                                struct seam_fault *f)
+static enum seam_status object_rules(struct emitter *e, const struct seam_json *o,
+                                     struct seam_buf *sql, struct seam_fault *f)
 {
     const struct seam_json *quality = seam_json_get(o, "quality");
     int keys = 0;
@@ -387,11 +408,11 @@ static enum seam_status object_rules(struct emitter *e, const struct seam_json *
 
     for (const struct seam_json *p = seam_json_get(o, "properties")->child; p != NULL; p = p->next)
         keys += is_true(p, "primaryKey");
-    for (const struct seam_json *p = seam_json_get(o, "properties")->child; st == SEAM_OK && p != NULL;
-         p = p->next)
+    for (const struct seam_json *p = seam_json_get(o, "properties")->child;
+         st == SEAM_OK && p != NULL; p = p->next)
         st = property_rules(e, p, keys == 1, sql, f);
-    for (const struct seam_json *q = quality != NULL ? quality->child : NULL; st == SEAM_OK && q != NULL;
-         q = q->next) {
+    for (const struct seam_json *q = quality != NULL ? quality->child : NULL;
+         st == SEAM_OK && q != NULL; q = q->next) {
         double number;
         enum contract_operator op = operator_of(q, &number);
 
@@ -407,17 +428,17 @@ static enum seam_status object_rules(struct emitter *e, const struct seam_json *
 }
 
 enum seam_status contract_rules(const struct contract *c,
-                           enum seam_status (*fn)(void *ctx, const struct contract_rule *rule,
-                                             struct seam_fault *f),
-                           void *ctx, struct seam_fault *f)
+                                enum seam_status (*fn)(void *ctx, const struct contract_rule *rule,
+                                                       struct seam_fault *f),
+                                void *ctx, struct seam_fault *f)
 {
     struct seam_buf sql = {0};
     enum seam_status st = SEAM_OK;
 
-    for (const struct seam_json *o = seam_json_get(c->root, "schema")->child; st == SEAM_OK && o != NULL;
-         o = o->next) {
-        struct emitter e = {c, seam_json_string(o, "name", ""), seam_json_string(o, "physicalName", NULL), fn,
-                            ctx};
+    for (const struct seam_json *o = seam_json_get(c->root, "schema")->child;
+         st == SEAM_OK && o != NULL; o = o->next) {
+        struct emitter e = {c, seam_json_string(o, "name", ""),
+                            seam_json_string(o, "physicalName", NULL), fn, ctx};
 
         if (e.table != NULL) st = object_rules(&e, o, &sql, f);
     }
@@ -448,7 +469,8 @@ void contract_expectation(const struct contract_rule *r, struct seam_buf *out)
 
 /* ---- the table ---- */
 
-static enum seam_status count_rule(void *ctx, const struct contract_rule *rule, struct seam_fault *f)
+static enum seam_status count_rule(void *ctx, const struct contract_rule *rule,
+                                   struct seam_fault *f)
 {
     static const char *const kinds[] = {"not null",  "unique", "range", "values",
                                         "reference", "volume", "sql"};
@@ -465,55 +487,59 @@ static void describe(const struct contract *c, struct seam_buf *out)
     static const char *const kinds[] = {"not null",  "unique", "range", "values",
                                         "reference", "volume", "SQL"};
     const struct seam_json *rec = contract_custom(c, "reconciliation");
-    const struct seam_json *kept = property_of(seam_json_get(c->root, "slaProperties"), "retention");
+    const struct seam_json *kept =
+        property_of(seam_json_get(c->root, "slaProperties"), "retention");
     const struct seam_json *amount = seam_json_get(kept, "value");
     size_t counts[SEAM_ARRAY_LEN(kinds)] = {0}, shown = 0;
 
     seam_buf_printf(
         out, "\n## %s\n\n%s. Version %s, owner %s.\n\n", c->name,
         seam_json_string(seam_json_get(c->root, "description"), "purpose", ""), c->version,
-        seam_json_string(seam_json_get(seam_json_get(c->root, "team"), "members")->child, "username", "nobody"));
+        seam_json_string(seam_json_get(seam_json_get(c->root, "team"), "members")->child,
+                         "username", "nobody"));
     seam_buf_printf(out, "- Guarantee: %s. Idempotency: %s. Order: by %s.\n",
-               custom_text(c, "guarantee"), custom_text(c, "idempotency"),
-               custom_text(c, "orderingKey"));
+                    custom_text(c, "guarantee"), custom_text(c, "idempotency"),
+                    custom_text(c, "orderingKey"));
     if (amount != NULL && amount->num != 0)
         seam_buf_printf(out, "- Kept for %g %s.", amount->num, seam_json_string(kept, "unit", ""));
     else
         seam_buf_printf(out, "- Kept: %s.", seam_json_string(kept, "unit", ""));
     seam_buf_printf(out, " Compatibility: %s.\n", custom_text(c, "compatibility"));
     seam_buf_printf(out, "- Reconciliation: %s; %s; tolerance 0. Repair: %s.\n",
-               seam_json_string(rec, "method", ""), seam_json_string(rec, "cadence", ""),
-               seam_json_string(rec, "repair", ""));
+                    seam_json_string(rec, "method", ""), seam_json_string(rec, "cadence", ""),
+                    seam_json_string(rec, "repair", ""));
     if (c->recall > 0)
-        seam_buf_printf(out, "- Recall of the 10 nearest: at least %g, checked by `seam check DIR recall`.\n", c->recall);
+        seam_buf_printf(
+            out, "- Recall of the 10 nearest: at least %g, checked by `seam check DIR recall`.\n",
+            c->recall);
     seam_buf_str(out, "- Rules on live data: ");
     if (contract_rules(c, count_rule, counts, NULL) == SEAM_OK)
         for (size_t i = 0; i < SEAM_ARRAY_LEN(kinds); i++)
             if (counts[i] > 0)
                 seam_buf_printf(out, "%s%zu %s", shown++ > 0 ? ", " : "", counts[i], kinds[i]);
     seam_buf_printf(out, "%s.\n- Limits: %s.\n", shown == 0 ? "none by SQL" : "",
-               seam_json_string(seam_json_get(c->root, "description"), "limitations", ""));
+                    seam_json_string(seam_json_get(c->root, "description"), "limitations", ""));
 }
 
 void contracts_markdown(const struct contracts *set, struct seam_buf *out)
 {
-    seam_buf_str(out, "# What each seam promises\n\n"
-                 "Made from `pipeline/trust/contracts/*.json` by `seam check contracts --markdown`; a "
-                 "test fails when it is stale.\n"
-                 "`seam check DIR contracts` holds live data to the rules, `seam check contracts "
-                 "--against FOLDER` refuses an\n"
-                 "incompatible change.\n\n"
-                 "| seam | from | to | guarantee | ordering key | fresh within (warn / fail) | "
-                 "reconciled |\n"
-                 "|---|---|---|---|---|---|---|\n");
+    seam_buf_str(
+        out, "# What each seam promises\n\n"
+             "Made from `pipeline/trust/contracts/*.json` by `seam check contracts --markdown`; a "
+             "test fails when it is stale.\n"
+             "`seam check DIR contracts` holds live data to the rules, `seam check contracts "
+             "--against FOLDER` refuses an\n"
+             "incompatible change.\n\n"
+             "| seam | from | to | guarantee | ordering key | fresh within (warn / fail) | "
+             "reconciled |\n"
+             "|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < set->count; i++) {
         const struct contract *c = &set->list[i];
 
-        seam_buf_printf(out, "| [%s](#%s) | %s | %s | %s | %s | %g s / %g s | %s |\n", c->name, c->name,
-                   c->from, c->to, custom_text(c, "guarantee"), custom_text(c, "orderingKey"),
-                   c->warn_s, c->fail_s,
-                   seam_json_string(contract_custom(c, "reconciliation"), "cadence", ""));
+        seam_buf_printf(out, "| [%s](#%s) | %s | %s | %s | %s | %g s / %g s | %s |\n", c->name,
+                        c->name, c->from, c->to, custom_text(c, "guarantee"),
+                        custom_text(c, "orderingKey"), c->warn_s, c->fail_s,
+                        seam_json_string(contract_custom(c, "reconciliation"), "cadence", ""));
     }
-    for (size_t i = 0; i < set->count; i++)
-        describe(&set->list[i], out);
+    for (size_t i = 0; i < set->count; i++) describe(&set->list[i], out);
 }

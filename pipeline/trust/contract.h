@@ -29,21 +29,24 @@ struct contracts {
 };
 
 /* Parses and validates one; everything lives in `a`. SEAM_INVALID names file, line and member.        */
-SEAM_MUST_USE enum seam_status contract_parse(const char *text, size_t n, struct seam_arena *a, const char *where,
-                                    struct contract *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status contract_parse(const char *text, size_t n, struct seam_arena *a,
+                                              const char *where, struct contract *out,
+                                              struct seam_fault *f);
 /* The shipped ones, in the order in which data flows.                                               */
-SEAM_MUST_USE enum seam_status contracts_load(struct seam_arena *a, struct contracts *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status contracts_load(struct seam_arena *a, struct contracts *out,
+                                              struct seam_fault *f);
 /* Name and text of the i-th shipped one; NULL past the last.                                        */
 const char *contract_shipped(size_t i);
 
 const struct seam_json *contract_custom(const struct contract *c,
-                                   const char *property); /* NULL = none */
+                                        const char *property); /* NULL = none */
 
 /* May `next` take the place of `old`? Consumers of the old one must be able to go on: no property gone, retyped or
  * no longer required, no key changed, no promise weakened; otherwise a new major version must say so. Reasons are
  * appended to `report` a line each; SEAM_CONFLICT when there is one.                                   */
-SEAM_MUST_USE enum seam_status contract_compatible(const struct contract *old, const struct contract *next,
-                                         struct seam_buf *report, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status contract_compatible(const struct contract *old,
+                                                   const struct contract *next,
+                                                   struct seam_buf *report, struct seam_fault *f);
 
 enum contract_operator { RULE_BE, RULE_NOT_BE, RULE_GT, RULE_GE, RULE_LT, RULE_LE };
 struct contract_rule {
@@ -55,10 +58,10 @@ struct contract_rule {
     double number;
 };
 /* Every rule that data in a named table (physicalName) must keep, until fn returns another status than SEAM_OK.  */
-SEAM_MUST_USE enum seam_status contract_rules(const struct contract *c,
-                                    enum seam_status (*fn)(void *ctx, const struct contract_rule *rule,
-                                                      struct seam_fault *f),
-                                    void *ctx, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status contract_rules(
+    const struct contract *c,
+    enum seam_status (*fn)(void *ctx, const struct contract_rule *rule, struct seam_fault *f),
+    void *ctx, struct seam_fault *f);
 bool contract_holds(const struct contract_rule *rule, double measured);
 void contract_expectation(const struct contract_rule *rule, struct seam_buf *out); /* "must be 0" */
 

@@ -40,7 +40,8 @@ const char *freshness_verdict_name(enum freshness_verdict v)
     return names[v];
 }
 
-static enum seam_status read_positions(const struct platform *p, struct positions *out, struct seam_fault *f)
+static enum seam_status read_positions(const struct platform *p, struct positions *out,
+                                       struct seam_fault *f)
 {
     struct stream_consumers *page = NULL;
     struct seam_fault none = {0};
@@ -66,30 +67,30 @@ static struct reconcile_position position_of(const struct positions *all, const 
 {
     if (strcmp(store, "row store") == 0)
         return (struct reconcile_position){.lsn = all->log.durable,
-                                 .offset = UINT64_MAX,
-                                 .said_us = all->log.durable_wall_us,
-                                 .known = true,
-                                 .running = all->log.writer_alive};
+                                           .offset = UINT64_MAX,
+                                           .said_us = all->log.durable_wall_us,
+                                           .known = true,
+                                           .running = all->log.writer_alive};
     if (strcmp(store, "stream") == 0)
         return (struct reconcile_position){.lsn = all->stream.lsn,
-                                 .offset = all->stream.next_offset,
-                                 .said_us = all->stream.wall_us,
-                                 .known = all->has_stream,
-                                 .running = all->stream.writer_alive};
+                                           .offset = all->stream.next_offset,
+                                           .said_us = all->stream.wall_us,
+                                           .known = all->has_stream,
+                                           .running = all->stream.writer_alive};
     for (size_t i = 0; i < all->count; i++) {
         const struct stream_consumer *c = &all->consumers[i];
 
         if (strcmp(c->name, store) == 0)
-            return (struct reconcile_position){c->lsn,   c->offset, c->wall_us, c->lsn != SEAM_LSN_NONE,
-                                     c->alive, c->invalid};
+            return (struct reconcile_position){
+                c->lsn, c->offset, c->wall_us, c->lsn != SEAM_LSN_NONE, c->alive, c->invalid};
     }
     return (struct reconcile_position){0};
 }
 
 /* The oldest transaction in the log above `after`, and how many changes there are from it on.        */
 static enum seam_status waiting_in_log(const struct platform *p, const struct positions *all,
-                                  seam_lsn_t after, int64_t *oldest_us, uint64_t *changes,
-                                  struct seam_fault *f)
+                                       seam_lsn_t after, int64_t *oldest_us, uint64_t *changes,
+                                       struct seam_fault *f)
 {
     struct wal_reader *r = NULL;
     struct wal_record rec;
@@ -108,14 +109,15 @@ static enum seam_status waiting_in_log(const struct platform *p, const struct po
 
 /* The oldest event of the stream in (after, until].                                                 */
 static enum seam_status waiting_in_stream(const struct platform *p, const struct positions *all,
-                                     seam_lsn_t after, const struct reconcile_position *until, int64_t *oldest_us,
-                                     uint64_t *events, struct seam_fault *f)
+                                          seam_lsn_t after, const struct reconcile_position *until,
+                                          int64_t *oldest_us, uint64_t *events,
+                                          struct seam_fault *f)
 {
     struct stream_reader *r = NULL;
     struct stream_event e;
-    enum seam_status st = stream_reader_open(p->io, all->stream_dir,
-                                        after == SEAM_LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
-                                        (int64_t)after, &r, f);
+    enum seam_status st = stream_reader_open(
+        p->io, all->stream_dir, after == SEAM_LSN_NONE ? STREAM_FROM_START : STREAM_FROM_LSN,
+        (int64_t)after, &r, f);
 
     while (st == SEAM_OK && (st = stream_reader_next(r, &e, f)) == SEAM_OK) {
         if (e.lsn > until->lsn) break;
@@ -153,8 +155,9 @@ static void judge(const struct reconcile_position *to, bool waits, struct freshn
 }
 
 static enum seam_status measure(const struct platform *p, const struct positions *all,
-                           const struct reconcile_position *from, const struct reconcile_position *to,
-                           struct freshness *x, struct seam_fault *f)
+                                const struct reconcile_position *from,
+                                const struct reconcile_position *to, struct freshness *x,
+                                struct seam_fault *f)
 {
     bool down_is_stream = strcmp(x->contract->to, "stream") == 0;
     int64_t oldest_us = 0;
@@ -198,7 +201,7 @@ static const char *downstream_of(const struct platform *p, const struct contract
 }
 
 enum seam_status freshness_measure(const struct platform *p, const struct contracts *set,
-                              struct freshness *out, size_t *count, struct seam_fault *f)
+                                   struct freshness *out, size_t *count, struct seam_fault *f)
 {
     struct positions all = {0};
     enum seam_status st = read_positions(p, &all, f);

@@ -14,8 +14,8 @@
 #ifndef SEAM_PIPELINE_FRESHNESS_H
 #define SEAM_PIPELINE_FRESHNESS_H
 
-#include "pipeline/trust/contract.h"
 #include "pipeline/platform.h"
+#include "pipeline/trust/contract.h"
 
 enum freshness_state {
     FRESH_CURRENT,
@@ -40,8 +40,9 @@ struct freshness {
 
 /* One for each contract whose stores this platform has; out has room for CONTRACTS_MAX. SEAM_OK also when some
  * are late: the caller looks at the verdicts.                                                       */
-SEAM_MUST_USE enum seam_status freshness_measure(const struct platform *p, const struct contracts *set,
-                                       struct freshness *out, size_t *count, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status freshness_measure(const struct platform *p,
+                                                 const struct contracts *set, struct freshness *out,
+                                                 size_t *count, struct seam_fault *f);
 const char *freshness_state_name(enum freshness_state s);
 const char *freshness_verdict_name(enum freshness_verdict v);
 

@@ -9,13 +9,18 @@
 #include "engine/values/key.h"
 #include "engine/values/row.h"
 #include "pipeline/sinks/own_rows.h"
-#include "pipeline/trust/reconcile_kept.h"
-#include "pipeline/trust/reconcile_side.h"
 #include "pipeline/sinks/sinks.h"
 #include "pipeline/sinks/vectors/vectors.h"
+#include "pipeline/trust/reconcile_kept.h"
+#include "pipeline/trust/reconcile_side.h"
 
-enum { RESULTS_MAX = 256, REPAIR_BATCH = 1000, DEEP_ROWS_MAX = 100000, KEEP_ROWS = 100000,
-       TABLES_MAX = KEPT_TABLES_MAX };
+enum {
+    RESULTS_MAX = 256,
+    REPAIR_BATCH = 1000,
+    DEEP_ROWS_MAX = 100000,
+    KEEP_ROWS = 100000,
+    TABLES_MAX = KEPT_TABLES_MAX
+};
 
 const char *reconcile_verdict_name(enum reconcile_verdict v)
 {
@@ -31,8 +36,8 @@ struct reconcile_source {
     struct oltp_txn *txn;
 };
 
-static enum seam_status open_source(const struct platform *p, seam_lsn_t lsn, struct reconcile_source *s,
-                               struct seam_fault *f)
+static enum seam_status open_source(const struct platform *p, seam_lsn_t lsn,
+                                    struct reconcile_source *s, struct seam_fault *f)
 {
     enum seam_status st = platform_open_reader(p, lsn, INT64_MIN, &s->db, f);
 
@@ -53,34 +58,39 @@ struct reconcile_run {
     struct reconcile_kept *kept; /* of the warehouse: gathered by its full comparison */
 };
 
-static enum seam_status new_result(struct reconcile_run *r, const char *store, const char *table, seam_lsn_t lsn,
-                              struct reconcile_result **out, struct seam_fault *f)
+static enum seam_status new_result(struct reconcile_run *r, const char *store, const char *table,
+                                   seam_lsn_t lsn, struct reconcile_result **out,
+                                   struct seam_fault *f)
 {
     struct reconcile_report *rep = r->report;
 
     if (rep->results == NULL) {
         rep->results = seam_arena_zalloc(&rep->arena, RESULTS_MAX * sizeof *rep->results);
         if (rep->results == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, store, SEAM_FAULT_NO_OFFSET, "no memory for a report");
+            return seam_fault_set(f, SEAM_NOMEM, store, SEAM_FAULT_NO_OFFSET,
+                                  "no memory for a report");
     }
     if (rep->count == RESULTS_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, store, SEAM_FAULT_NO_OFFSET, "more than %d tables", RESULTS_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, store, SEAM_FAULT_NO_OFFSET, "more than %d tables",
+                              RESULTS_MAX);
     *out = &rep->results[rep->count++];
     (*out)->store = store;
     (*out)->lsn = lsn;
     (*out)->table = seam_arena_strdup(&rep->arena, table, strlen(table));
-    return (*out)->table != NULL
-               ? SEAM_OK
-               : seam_fault_set(f, SEAM_NOMEM, store, SEAM_FAULT_NO_OFFSET, "no memory for a report");
+    return (*out)->table != NULL ? SEAM_OK
+                                 : seam_fault_set(f, SEAM_NOMEM, store, SEAM_FAULT_NO_OFFSET,
+                                                  "no memory for a report");
 }
 
-static enum seam_status compare(struct reconcile_run *r, struct reconcile_source_side *source, struct reconcile_side *other,
-                           const char *store, seam_lsn_t lsn, struct seam_fault *f)
+static enum seam_status compare(struct reconcile_run *r, struct reconcile_source_side *source,
+                                struct reconcile_side *other, const char *store, seam_lsn_t lsn,
+                                struct seam_fault *f)
 {
     struct reconcile_result *out = NULL;
     enum seam_status st = new_result(r, store, source->schema->name, lsn, &out, f);
 
-    if (st == SEAM_OK) st = reconcile_pair(r->platform, r->options, source, other, &r->report->arena, out, f);
+    if (st == SEAM_OK)
+        st = reconcile_pair(r->platform, r->options, source, other, &r->report->arena, out, f);
     if (st == SEAM_OK) r->report->differences += out->differences;
     return st;
 }
@@ -105,7 +115,8 @@ static void describe_values(const struct reconcile_side_row *row, struct seam_bu
     seam_row_to_json(row->ctx, row->data, out);
 }
 
-static enum seam_status silver_row(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status silver_row(void *ctx, const struct seam_value *values, seam_lsn_t begin,
+                                   seam_lsn_t end)
 {
     struct silver_side *s = ctx;
     struct reconcile_side_row row = {
@@ -122,8 +133,8 @@ static enum seam_status silver_row(void *ctx, const struct seam_value *values, s
     return s->fn(s->ctx, &row, s->fault);
 }
 
-static enum seam_status scan_silver(struct reconcile_side *side, const struct oltp_range *range, side_fn fn,
-                               void *ctx, struct seam_fault *f)
+static enum seam_status scan_silver(struct reconcile_side *side, const struct oltp_range *range,
+                                    side_fn fn, void *ctx, struct seam_fault *f)
 {
     struct silver_side *s = (struct silver_side *)side;
 
@@ -135,8 +146,8 @@ static enum seam_status scan_silver(struct reconcile_side *side, const struct ol
 }
 
 static enum seam_status compare_silver(struct reconcile_run *r, struct reconcile_source *src,
-                                  const struct columnar_reader *reader, seam_lsn_t lsn, uint32_t table,
-                                  struct seam_fault *f)
+                                       const struct columnar_reader *reader, seam_lsn_t lsn,
+                                       uint32_t table, struct seam_fault *f)
 {
     const struct seam_schema *schema = oltp_schema(src->txn, table);
     struct reconcile_source_side source;
@@ -159,10 +170,11 @@ static enum seam_status compare_silver(struct reconcile_run *r, struct reconcile
     return st;
 }
 
-static enum seam_status all_tables(struct reconcile_run *r, struct reconcile_source *src, const void *store, seam_lsn_t lsn,
-                              enum seam_status (*fn)(struct reconcile_run *, struct reconcile_source *, const void *, seam_lsn_t,
-                                                uint32_t, struct seam_fault *),
-                              struct seam_fault *f)
+static enum seam_status
+all_tables(struct reconcile_run *r, struct reconcile_source *src, const void *store, seam_lsn_t lsn,
+           enum seam_status (*fn)(struct reconcile_run *, struct reconcile_source *, const void *,
+                                  seam_lsn_t, uint32_t, struct seam_fault *),
+           struct seam_fault *f)
 {
     uint32_t ids[TABLES_MAX];
     size_t n = oltp_tables(src->txn, ids, TABLES_MAX);
@@ -173,8 +185,9 @@ static enum seam_status all_tables(struct reconcile_run *r, struct reconcile_sou
     return st;
 }
 
-static enum seam_status compare_silver_table(struct reconcile_run *r, struct reconcile_source *src, const void *store,
-                                        seam_lsn_t lsn, uint32_t table, struct seam_fault *f)
+static enum seam_status compare_silver_table(struct reconcile_run *r, struct reconcile_source *src,
+                                             const void *store, seam_lsn_t lsn, uint32_t table,
+                                             struct seam_fault *f)
 {
     return compare_silver(r, src, store, lsn, table, f);
 }
@@ -188,8 +201,8 @@ static bool kept_is_equal(const struct reconcile_kept *k)
     return true;
 }
 
-static enum seam_status report_kept(struct reconcile_run *r, const struct reconcile_kept *k, seam_lsn_t since, uint64_t ns,
-                               struct seam_fault *f)
+static enum seam_status report_kept(struct reconcile_run *r, const struct reconcile_kept *k,
+                                    seam_lsn_t since, uint64_t ns, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -212,8 +225,8 @@ static enum seam_status report_kept(struct reconcile_run *r, const struct reconc
 }
 
 /* *done: the digests that are kept say that nothing differs. Anything else is for a full comparison to see. */
-static enum seam_status try_kept(struct reconcile_run *r, const struct columnar_reader *reader, bool *done,
-                            struct seam_fault *f)
+static enum seam_status try_kept(struct reconcile_run *r, const struct columnar_reader *reader,
+                                 bool *done, struct seam_fault *f)
 {
     const struct platform *p = r->platform;
     uint64_t start = seam_clock_mono_ns(p->clock);
@@ -228,12 +241,15 @@ static enum seam_status try_kept(struct reconcile_run *r, const struct columnar_
     if (st == SEAM_OK && (age < 0 || age > KEPT_FULL_US)) st = SEAM_NOT_FOUND;
     if (st == SEAM_OK) st = reconcile_kept_advance(p, k, reader, &why);
     if (since != SEAM_LSN_NONE)
-        SEAM_TRACE(r->options->trace, "pipeline", "kept", SEAM_TI("since", since), SEAM_TI("changes", k->changes),
-              SEAM_TI("status", st), SEAM_TS("doubt", why.why));
+        SEAM_TRACE(r->options->trace, "pipeline", "kept", SEAM_TI("since", since),
+                   SEAM_TI("changes", k->changes), SEAM_TI("status", st),
+                   SEAM_TS("doubt", why.why));
     if (st == SEAM_OK && kept_is_equal(k)) {
         *done = true;
         st = report_kept(r, k, since, seam_clock_mono_ns(p->clock) - start, f);
-        if (st == SEAM_OK) (void)reconcile_kept_save(p, k, NULL); /* else what was kept before goes on being true */
+        if (st == SEAM_OK)
+            (void)reconcile_kept_save(p, k,
+                                      NULL); /* else what was kept before goes on being true */
         return st;
     }
     if (st != SEAM_OK && st != SEAM_NOT_FOUND && f != NULL) *f = why;
@@ -242,24 +258,25 @@ static enum seam_status try_kept(struct reconcile_run *r, const struct columnar_
 }
 
 /* After a full comparison: what was equal and large is kept; anything else lets go of what was. */
-static enum seam_status keep(struct reconcile_run *r, const struct columnar_reader *reader, seam_lsn_t lsn,
-                        struct seam_fault *f)
+static enum seam_status keep(struct reconcile_run *r, const struct columnar_reader *reader,
+                             seam_lsn_t lsn, struct seam_fault *f)
 {
     uint64_t limit = r->options->keep_rows != 0 ? r->options->keep_rows : KEEP_ROWS, rows = 0;
     struct reconcile_kept *k = r->kept;
 
-    for (size_t i = 0; i < k->count; i++)
-        rows += k->tables[i].store.count;
+    for (size_t i = 0; i < k->count; i++) rows += k->tables[i].store.count;
     if (!kept_is_equal(k) || rows <= limit) return reconcile_kept_drop(r->platform, f);
     k->lsn = lsn;
     k->publication = reconcile_kept_publication(reader, lsn);
     k->full_us = seam_clock_wall_us(r->platform->clock);
-    (void)reconcile_kept_save(r->platform, k, NULL); /* a disk that is full makes the next run slow, not this one fail */
+    (void)reconcile_kept_save(
+        r->platform, k, NULL); /* a disk that is full makes the next run slow, not this one fail */
     return SEAM_OK;
 }
 
-static enum seam_status compare_warehouse(struct reconcile_run *r, const struct columnar_reader *reader, seam_lsn_t lsn,
-                                     struct seam_fault *f)
+static enum seam_status compare_warehouse(struct reconcile_run *r,
+                                          const struct columnar_reader *reader, seam_lsn_t lsn,
+                                          struct seam_fault *f)
 {
     struct reconcile_source src = {0};
     bool done = false;
@@ -272,7 +289,8 @@ static enum seam_status compare_warehouse(struct reconcile_run *r, const struct 
     return st == SEAM_OK ? keep(r, reader, lsn, f) : st;
 }
 
-static enum seam_status run_warehouse(struct reconcile_run *r, const char *dir, struct seam_fault *f)
+static enum seam_status run_warehouse(struct reconcile_run *r, const char *dir,
+                                      struct seam_fault *f)
 {
     struct columnar_options o = {.clock = r->platform->clock};
     struct columnar_reader *reader = NULL;
@@ -280,9 +298,9 @@ static enum seam_status run_warehouse(struct reconcile_run *r, const char *dir, 
 
     if (st != SEAM_OK) return st;
     r->kept = calloc(1, sizeof *r->kept);
-    st = r->kept == NULL
-             ? seam_fault_set(f, SEAM_NOMEM, "warehouse", SEAM_FAULT_NO_OFFSET, "no memory to reconcile")
-             : compare_warehouse(r, reader, columnar_applied(reader), f);
+    st = r->kept == NULL ? seam_fault_set(f, SEAM_NOMEM, "warehouse", SEAM_FAULT_NO_OFFSET,
+                                          "no memory to reconcile")
+                         : compare_warehouse(r, reader, columnar_applied(reader), f);
     if (r->kept != NULL) reconcile_kept_free(r->kept);
     free(r->kept);
     r->kept = NULL;
@@ -304,8 +322,8 @@ struct mirror_side {
     const struct seam_schema *schema, *source;
 };
 
-static enum seam_status scan_mirror(struct reconcile_side *side, const struct oltp_range *range, side_fn fn,
-                               void *ctx, struct seam_fault *f)
+static enum seam_status scan_mirror(struct reconcile_side *side, const struct oltp_range *range,
+                                    side_fn fn, void *ctx, struct seam_fault *f)
 {
     struct mirror_side *s = (struct mirror_side *)side;
     int k = seam_schema_column(s->schema, "k"), r = seam_schema_column(s->schema, "row");
@@ -316,10 +334,11 @@ static enum seam_status scan_mirror(struct reconcile_side *side, const struct ol
 
     if (k < 0 || r < 0)
         return seam_fault_set(f, SEAM_CORRUPT, s->schema->name, SEAM_FAULT_NO_OFFSET,
-                         "a mirror without key or row");
+                              "a mirror without key or row");
     st = oltp_cursor_open(s->txn, s->table, 0, NULL, 0, &c, f);
     while (st == SEAM_OK && (st = oltp_cursor_next(c, &row, f)) == SEAM_OK) {
-        struct reconcile_side_row out = {.describe = describe_values, .ctx = s->source, .data = values};
+        struct reconcile_side_row out = {
+            .describe = describe_values, .ctx = s->source, .data = values};
 
         st = seam_row_decode(s->schema, row.row.data, row.row.size, mirror, f);
         if (st != SEAM_OK) break;
@@ -334,8 +353,9 @@ static enum seam_status scan_mirror(struct reconcile_side *side, const struct ol
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-static enum seam_status compare_mirror(struct reconcile_run *r, struct reconcile_source *src, const void *store, seam_lsn_t lsn,
-                                  uint32_t table, struct seam_fault *f)
+static enum seam_status compare_mirror(struct reconcile_run *r, struct reconcile_source *src,
+                                       const void *store, seam_lsn_t lsn, uint32_t table,
+                                       struct seam_fault *f)
 {
     const struct reconcile_source *view = store;
     struct reconcile_source_side source;
@@ -359,7 +379,8 @@ static enum seam_status view_lsn(struct oltp_txn *t, seam_lsn_t *out, struct sea
     enum seam_status st = oltp_table(t, "meta", &meta, f);
 
     if (st == SEAM_OK) st = oltp_get(t, meta, &id, &row, f);
-    if (st == SEAM_OK) st = seam_row_decode(oltp_schema(t, meta), row.row.data, row.row.size, values, f);
+    if (st == SEAM_OK)
+        st = seam_row_decode(oltp_schema(t, meta), row.row.data, row.row.size, values, f);
     if (st == SEAM_OK) {
         int c = seam_schema_column(oltp_schema(t, meta), "lsn");
 
@@ -372,7 +393,8 @@ static enum seam_status run_view(struct reconcile_run *r, const char *dir, struc
 {
     struct reconcile_source view = {0}, src = {0};
     seam_lsn_t lsn = SEAM_LSN_NONE;
-    enum seam_status st = sink_own_rows_read(r->platform->io, dir, "reconcile", "no views yet", &view.db, f);
+    enum seam_status st =
+        sink_own_rows_read(r->platform->io, dir, "reconcile", "no views yet", &view.db, f);
 
     if (st == SEAM_OK) st = oltp_read_begin(view.db, &view.txn, f);
     if (st == SEAM_OK) st = view_lsn(view.txn, &lsn, f);
@@ -432,8 +454,8 @@ struct vector_side {
 };
 
 /* As the sink embeds a row: the first text column is the title.                                      */
-static enum seam_status embed_row(struct vector_side *s, const struct seam_value *values, float *out,
-                             bool *empty, struct seam_fault *f)
+static enum seam_status embed_row(struct vector_side *s, const struct seam_value *values,
+                                  float *out, bool *empty, struct seam_fault *f)
 {
     struct seam_value title = seam_v_text("", 0);
     enum seam_status st;
@@ -453,8 +475,7 @@ static enum seam_status embed_row(struct vector_side *s, const struct seam_value
     st = embed_document(s->embedder, title.s, title.len, (const char *)s->text.data, s->text.size,
                         out, f);
     *empty = true;
-    for (uint32_t i = 0; i < s->dim && *empty; i++)
-        *empty = out[i] == 0.0f;
+    for (uint32_t i = 0; i < s->dim && *empty; i++) *empty = out[i] == 0.0f;
     return st;
 }
 
@@ -470,8 +491,9 @@ static struct seam_hash128 vector_hash(const struct vector_side *s, uint64_t key
     return seam_siphash128(all, (2 + (s->deep ? s->dim : 0)) * sizeof *all);
 }
 
-static enum seam_status vector_content(struct reconcile_source_side *source, const struct seam_value *values,
-                                  struct wal_bytes row, struct seam_hash128 *out, struct seam_fault *f)
+static enum seam_status vector_content(struct reconcile_source_side *source,
+                                       const struct seam_value *values, struct wal_bytes row,
+                                       struct seam_hash128 *out, struct seam_fault *f)
 {
     struct vector_side *s = source->ctx;
     float v[HNSW_DIM_MAX] = {0}, stored[HNSW_DIM_MAX] = {0};
@@ -490,7 +512,7 @@ static void describe_vector(const struct reconcile_side_row *row, struct seam_bu
     const float *v = row->data;
 
     seam_buf_printf(out, "{\"vector\":[%.4f,%.4f,%.4f,\"...\"]}", (double)v[0], (double)v[1],
-               (double)v[2]);
+                    (double)v[2]);
 }
 
 static bool give_vector(void *ctx, uint64_t key, seam_lsn_t birth, const float *vector)
@@ -506,8 +528,8 @@ static bool give_vector(void *ctx, uint64_t key, seam_lsn_t birth, const float *
     return s->st == SEAM_OK;
 }
 
-static enum seam_status scan_vectors(struct reconcile_side *side, const struct oltp_range *range, side_fn fn,
-                                void *ctx, struct seam_fault *f)
+static enum seam_status scan_vectors(struct reconcile_side *side, const struct oltp_range *range,
+                                     side_fn fn, void *ctx, struct seam_fault *f)
 {
     struct vector_side *s = (struct vector_side *)side;
     enum seam_status st;
@@ -538,7 +560,7 @@ static bool vector_excused(struct reconcile_side *side, struct wal_bytes key)
 static enum seam_status run_vectors(struct reconcile_run *r, const char *dir, struct seam_fault *f)
 {
     const struct seam_json *config = platform_sink_config(r->platform, "vectors"),
-                      *text = seam_json_get(config, "text");
+                           *text = seam_json_get(config, "text");
     struct embedder *embedder = NULL;
     struct hnsw *graph = NULL;
     struct reconcile_source src = {0};
@@ -583,7 +605,8 @@ static bool is_current_embedder(const struct platform *p, char why[256])
     struct embedder *e = NULL;
     bool same;
 
-    if (sink_vectors_current(p, &c, NULL) != SEAM_OK || embedder_open(p->io, c.model, &e, NULL) != SEAM_OK)
+    if (sink_vectors_current(p, &c, NULL) != SEAM_OK ||
+        embedder_open(p->io, c.model, &e, NULL) != SEAM_OK)
         return true;
     same = strcmp(c.embedder, embedder_version(e)) == 0;
     if (!same)
@@ -594,7 +617,7 @@ static bool is_current_embedder(const struct platform *p, char why[256])
 }
 
 enum seam_status reconcile_run(const struct platform *p, const struct reconcile_options *o,
-                          struct reconcile_report *out, struct seam_fault *f)
+                               struct reconcile_report *out, struct seam_fault *f)
 {
     static const struct {
         const char *sink;
@@ -615,11 +638,13 @@ enum seam_status reconcile_run(const struct platform *p, const struct reconcile_
         if (platform_sink_config(p, stores[i].sink) == NULL) continue;
         st = platform_sink_path(p, stores[i].sink, dir, f);
         if (st == SEAM_OK) st = stores[i].run(&r, dir, &local);
-        if (st == SEAM_OK && strcmp(stores[i].sink, "vectors") == 0 && !is_current_embedder(p, why)) {
+        if (st == SEAM_OK && strcmp(stores[i].sink, "vectors") == 0 &&
+            !is_current_embedder(p, why)) {
             st = new_result(&r, "vectors", "embedder", SEAM_LSN_NONE, &missing, f);
             if (st == SEAM_OK) missing->note = seam_arena_strdup(&out->arena, why, strlen(why));
             out->differences++;
-        } else if (st == SEAM_NOT_FOUND) { /* never fed, or asked for an LSN that is no longer kept */
+        } else if (st ==
+                   SEAM_NOT_FOUND) { /* never fed, or asked for an LSN that is no longer kept */
             st = new_result(&r, stores[i].sink, "*", SEAM_LSN_NONE, &missing, f);
             if (st == SEAM_OK)
                 missing->note = seam_arena_strdup(&out->arena, local.why, strlen(local.why));
@@ -639,7 +664,8 @@ void reconcile_free(struct reconcile_report *r)
 
 /* ---- repair ---- */
 
-enum seam_status reconcile_emit(struct oltp_txn *t, uint32_t table, struct wal_bytes key, struct seam_fault *f)
+enum seam_status reconcile_emit(struct oltp_txn *t, uint32_t table, struct wal_bytes key,
+                                struct seam_fault *f)
 {
     struct oltp_row row;
     struct seam_buf copy = {0};
@@ -650,7 +676,8 @@ enum seam_status reconcile_emit(struct oltp_txn *t, uint32_t table, struct wal_b
         st = oltp_apply(t, table, WAL_OP_UPDATE, WAL_CHANGE_REPAIR, key,
                         (struct wal_bytes){copy.data, copy.size}, f);
     } else if (st == SEAM_NOT_FOUND) {
-        st = oltp_apply(t, table, WAL_OP_DELETE, WAL_CHANGE_REPAIR, key, (struct wal_bytes){NULL, 0}, NULL);
+        st = oltp_apply(t, table, WAL_OP_DELETE, WAL_CHANGE_REPAIR, key,
+                        (struct wal_bytes){NULL, 0}, NULL);
         if (st == SEAM_NOT_FOUND) st = SEAM_OK; /* logged all the same */
     }
     seam_buf_free(&copy);
@@ -658,7 +685,7 @@ enum seam_status reconcile_emit(struct oltp_txn *t, uint32_t table, struct wal_b
 }
 
 enum seam_status reconcile_repair(const struct platform *p, const struct reconcile_report *r,
-                             uint64_t *rows, seam_lsn_t *lsn, struct seam_fault *f)
+                                  uint64_t *rows, seam_lsn_t *lsn, struct seam_fault *f)
 {
     struct platform_source source = {0};
     struct oltp_txn *t = NULL;

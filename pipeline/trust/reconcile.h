@@ -49,8 +49,10 @@ struct reconcile_difference {
     struct wal_bytes key; /* encoded, engine/values/key.h */
     const char *key_text;
     const char *source, *store; /* JSON of both sides; NULL = not there */
-    seam_lsn_t source_lsn; /* of the last change of this key in the stream; SEAM_LSN_NONE = not known  */
-    seam_lsn_t store_lsn;  /* of the version in the store; SEAM_LSN_NONE = it does not say             */
+    seam_lsn_t
+        source_lsn; /* of the last change of this key in the stream; SEAM_LSN_NONE = not known  */
+    seam_lsn_t
+        store_lsn; /* of the version in the store; SEAM_LSN_NONE = it does not say             */
 };
 
 struct reconcile_cost {
@@ -64,11 +66,14 @@ struct reconcile_cost {
 
 struct reconcile_result {
     const char *store, *table; /* "warehouse", "view", "search", "vectors" */
-    seam_lsn_t lsn;                 /* where both were compared                 */
-    seam_lsn_t since; /* only what changed since this LSN was read (pipeline/trust/reconcile_kept.h); SEAM_LSN_NONE: everything was */
-    uint64_t changes; /* ... and so many changes and versions of all tables                          */
-    struct seam_digest source_digest, store_digest; /* of all rows of each side                           */
-    const char *note;          /* why it could not be compared; NULL = it was */
+    seam_lsn_t lsn;            /* where both were compared                 */
+    seam_lsn_t
+        since; /* only what changed since this LSN was read (pipeline/trust/reconcile_kept.h); SEAM_LSN_NONE: everything was */
+    uint64_t
+        changes; /* ... and so many changes and versions of all tables                          */
+    struct seam_digest source_digest,
+        store_digest; /* of all rows of each side                           */
+    const char *note; /* why it could not be compared; NULL = it was */
     struct reconcile_cost cost;
     uint64_t differences; /* all of them; the list has at most RECONCILE_SHOWN_MAX */
     struct reconcile_difference *list;
@@ -83,8 +88,8 @@ struct reconcile_report {
 };
 
 struct reconcile_options {
-    bool deep; /* words and vectors also of more rows than that */
-    bool full; /* read everything, whatever is kept */
+    bool deep;          /* words and vectors also of more rows than that */
+    bool full;          /* read everything, whatever is kept */
     uint64_t keep_rows; /* digests are kept of a warehouse with more rows than this; 0 = 100,000 */
     uint32_t leaf_rows; /* 0 = RECONCILE_LEAF_ROWS */
     /* NULL = off. digest: two digests of a table compared (level 0 is the one of everything; from, leaves:
@@ -94,18 +99,20 @@ struct reconcile_options {
 
 /* Compares everything that this platform keeps beside the row store. SEAM_OK also with differences. Free the report
  * whatever happened.                                                                                */
-SEAM_MUST_USE enum seam_status reconcile_run(const struct platform *p, const struct reconcile_options *o,
-                                   struct reconcile_report *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status reconcile_run(const struct platform *p,
+                                             const struct reconcile_options *o,
+                                             struct reconcile_report *out, struct seam_fault *f);
 void reconcile_free(struct reconcile_report *r);
 /* Nothing that was kept of earlier runs counts any more: after a store was made again. */
 SEAM_MUST_USE enum seam_status reconcile_forget(const struct platform *p, struct seam_fault *f);
 /* Emits every differing key again. SEAM_CONFLICT: another process writes the row store. *lsn: of the last commit; stores
  * that have applied it are repaired.                                                                */
-SEAM_MUST_USE enum seam_status reconcile_repair(const struct platform *p, const struct reconcile_report *r,
-                                      uint64_t *rows, seam_lsn_t *lsn, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status reconcile_repair(const struct platform *p,
+                                                const struct reconcile_report *r, uint64_t *rows,
+                                                seam_lsn_t *lsn, struct seam_fault *f);
 /* One key's present state (or its absence) into the log again, flagged WAL_CHANGE_REPAIR; in a write transaction. */
 struct oltp_txn;
-SEAM_MUST_USE enum seam_status reconcile_emit(struct oltp_txn *t, uint32_t table, struct wal_bytes key,
-                                    struct seam_fault *f);
+SEAM_MUST_USE enum seam_status reconcile_emit(struct oltp_txn *t, uint32_t table,
+                                              struct wal_bytes key, struct seam_fault *f);
 
 #endif

@@ -12,7 +12,8 @@ enum { KEPT_VERSION = 1, KEPT_HEAD = 16, KEPT_MAX = 4 << 20 };
 
 static const char magic[8] = {'S', 'E', 'A', 'M', 'K', 'E', 'P', 'T'};
 
-static enum seam_status kept_path(const struct platform *p, char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
+static enum seam_status kept_path(const struct platform *p, char out[SEAM_PATH_MAX_BYTES],
+                                  struct seam_fault *f)
 {
     return platform_path(p, "reconcile/warehouse.kept", out, f);
 }
@@ -24,19 +25,19 @@ static enum seam_status doubt(struct seam_fault *f, const char *why)
 
 void reconcile_kept_free(struct reconcile_kept *k)
 {
-    for (size_t i = 0; i < k->count; i++)
-        seam_schema_free(&k->tables[i].schema);
+    for (size_t i = 0; i < k->count; i++) seam_schema_free(&k->tables[i].schema);
     *k = (struct reconcile_kept){0};
 }
 
-enum seam_status reconcile_kept_add(struct reconcile_kept *k, const struct seam_schema *schema, const struct seam_digest *source,
-                     const struct seam_digest *store, struct seam_fault *f)
+enum seam_status reconcile_kept_add(struct reconcile_kept *k, const struct seam_schema *schema,
+                                    const struct seam_digest *source,
+                                    const struct seam_digest *store, struct seam_fault *f)
 {
     struct reconcile_kept_table *t = &k->tables[k->count];
 
     if (k->count == KEPT_TABLES_MAX)
         return seam_fault_set(f, SEAM_LIMIT, schema->name, SEAM_FAULT_NO_OFFSET,
-                         "digests of at most %d tables are kept", KEPT_TABLES_MAX);
+                              "digests of at most %d tables are kept", KEPT_TABLES_MAX);
     *t = (struct reconcile_kept_table){.source = *source, .store = *store};
     if (seam_schema_clone(schema, &t->schema) != SEAM_OK)
         return seam_fault_set(f, SEAM_NOMEM, schema->name, SEAM_FAULT_NO_OFFSET, "no memory");
@@ -62,7 +63,8 @@ static struct seam_digest read_digest(struct seam_reader *r)
     return d;
 }
 
-enum seam_status reconcile_kept_save(const struct platform *p, const struct reconcile_kept *k, struct seam_fault *f)
+enum seam_status reconcile_kept_save(const struct platform *p, const struct reconcile_kept *k,
+                                     struct seam_fault *f)
 {
     struct seam_buf b = {0}, json = {0};
     char dir[SEAM_PATH_MAX_BYTES], path[SEAM_PATH_MAX_BYTES];
@@ -97,7 +99,8 @@ enum seam_status reconcile_kept_save(const struct platform *p, const struct reco
     return st;
 }
 
-static enum seam_status read_table(struct seam_reader *r, struct reconcile_kept *k, struct seam_fault *f)
+static enum seam_status read_table(struct seam_reader *r, struct reconcile_kept *k,
+                                   struct seam_fault *f)
 {
     struct reconcile_kept_table *t = &k->tables[k->count];
     uint64_t id = seam_read_varint(r);
@@ -116,8 +119,8 @@ static enum seam_status read_table(struct seam_reader *r, struct reconcile_kept 
     return r->bad ? SEAM_CORRUPT : SEAM_OK;
 }
 
-static enum seam_status decode(const struct platform *p, const struct seam_buf *b, struct reconcile_kept *k,
-                          struct seam_fault *f)
+static enum seam_status decode(const struct platform *p, const struct seam_buf *b,
+                               struct reconcile_kept *k, struct seam_fault *f)
 {
     struct seam_reader r;
     uint64_t log_id, tables;
@@ -134,12 +137,12 @@ static enum seam_status decode(const struct platform *p, const struct seam_buf *
     k->full_us = (int64_t)seam_read_u64(&r);
     tables = seam_read_varint(&r);
     if (r.bad || tables > KEPT_TABLES_MAX || log_id != p->log_id) return SEAM_CORRUPT;
-    for (uint64_t i = 0; st == SEAM_OK && i < tables; i++)
-        st = read_table(&r, k, f);
+    for (uint64_t i = 0; st == SEAM_OK && i < tables; i++) st = read_table(&r, k, f);
     return st == SEAM_OK && seam_reader_left(&r) != 0 ? SEAM_CORRUPT : st;
 }
 
-enum seam_status reconcile_kept_load(const struct platform *p, struct reconcile_kept *out, struct seam_fault *f)
+enum seam_status reconcile_kept_load(const struct platform *p, struct reconcile_kept *out,
+                                     struct seam_fault *f)
 {
     struct seam_buf b = {0};
     char path[SEAM_PATH_MAX_BYTES];
@@ -151,7 +154,8 @@ enum seam_status reconcile_kept_load(const struct platform *p, struct reconcile_
     seam_buf_free(&b);
     if (st == SEAM_OK || st == SEAM_NOMEM || st == SEAM_IO) return st;
     reconcile_kept_free(out);
-    return doubt(f, st == SEAM_NOT_FOUND ? "nothing is kept yet" : "what is kept is damaged or another's");
+    return doubt(f, st == SEAM_NOT_FOUND ? "nothing is kept yet"
+                                         : "what is kept is damaged or another's");
 }
 
 enum seam_status reconcile_kept_drop(const struct platform *p, struct seam_fault *f)
@@ -170,8 +174,8 @@ static struct reconcile_kept_table *table_of(struct reconcile_kept *k, uint32_t 
     return NULL;
 }
 
-static enum seam_status row_image(const struct reconcile_kept_table *t, struct wal_bytes row, struct seam_hash128 *out,
-                             struct seam_fault *f)
+static enum seam_status row_image(const struct reconcile_kept_table *t, struct wal_bytes row,
+                                  struct seam_hash128 *out, struct seam_fault *f)
 {
     struct seam_value values[SEAM_COLUMNS_MAX];
     enum seam_status st = seam_row_decode(&t->schema, row.data, row.size, values, f);
@@ -187,8 +191,8 @@ struct pending {
     uint64_t changes;
 };
 
-static enum seam_status note_row(struct reconcile_kept *k, struct pending *now, const struct wal_record *rec,
-                            struct seam_fault *f)
+static enum seam_status note_row(struct reconcile_kept *k, struct pending *now,
+                                 const struct wal_record *rec, struct seam_fault *f)
 {
     struct wal_change_row c;
     struct reconcile_kept_table *t;
@@ -199,7 +203,8 @@ static enum seam_status note_row(struct reconcile_kept *k, struct pending *now, 
     t = table_of(k, c.table);
     if (t == NULL) return SEAM_OK; /* not in silver */
     now->changes++;
-    if (c.before.data == NULL && c.op == WAL_OP_UPDATE) return doubt(f, "an update without its row before");
+    if (c.before.data == NULL && c.op == WAL_OP_UPDATE)
+        return doubt(f, "an update without its row before");
     if (c.before.data != NULL) {
         st = row_image(t, c.before, &h, f);
         if (st == SEAM_OK) seam_digest_remove(&now->net[t - k->tables], h);
@@ -213,13 +218,13 @@ static enum seam_status note_row(struct reconcile_kept *k, struct pending *now, 
 
 static void take_in(struct reconcile_kept *k, const struct pending *now)
 {
-    for (size_t i = 0; i < k->count; i++)
-        seam_digest_merge(&k->tables[i].source, &now->net[i]);
+    for (size_t i = 0; i < k->count; i++) seam_digest_merge(&k->tables[i].source, &now->net[i]);
     k->changes += now->changes;
 }
 
-static enum seam_status take_record(struct reconcile_kept *k, struct pending *now, bool *open, seam_lsn_t to,
-                               const struct wal_record *rec, struct seam_fault *f)
+static enum seam_status take_record(struct reconcile_kept *k, struct pending *now, bool *open,
+                                    seam_lsn_t to, const struct wal_record *rec,
+                                    struct seam_fault *f)
 {
     switch (rec->type) {
     case WAL_CHANGE_SCHEMA: return doubt(f, "a table's shape changed since");
@@ -229,8 +234,7 @@ static enum seam_status take_record(struct reconcile_kept *k, struct pending *no
         return SEAM_OK;
     case WAL_CHANGE_ABORT: *open = false; return SEAM_OK;
     case WAL_CHANGE_ROW:
-        return *open ? note_row(k, now, rec, f)
-                     : doubt(f, "the log begins inside a transaction");
+        return *open ? note_row(k, now, rec, f) : doubt(f, "the log begins inside a transaction");
     case WAL_CHANGE_COMMIT:
         if (*open && rec->end <= to) take_in(k, now);
         *open = false;
@@ -244,13 +248,12 @@ static uint64_t most_changes(const struct reconcile_kept *k)
 {
     uint64_t rows = 0;
 
-    for (size_t i = 0; i < k->count; i++)
-        rows += k->tables[i].source.count;
+    for (size_t i = 0; i < k->count; i++) rows += k->tables[i].source.count;
     return rows;
 }
 
-static enum seam_status advance_source(const struct platform *p, struct reconcile_kept *k, seam_lsn_t to,
-                                  struct seam_fault *f)
+static enum seam_status advance_source(const struct platform *p, struct reconcile_kept *k,
+                                       seam_lsn_t to, struct seam_fault *f)
 {
     const uint64_t most = most_changes(k);
     struct wal_reader *r = NULL;
@@ -279,7 +282,8 @@ struct versions {
     seam_lsn_t from, to;
 };
 
-static enum seam_status note_version(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status note_version(void *ctx, const struct seam_value *values, seam_lsn_t begin,
+                                     seam_lsn_t end)
 {
     struct versions *v = ctx;
     struct seam_hash128 h = seam_row_hash(&v->t->schema, values);
@@ -290,8 +294,9 @@ static enum seam_status note_version(void *ctx, const struct seam_value *values,
     return SEAM_OK;
 }
 
-static enum seam_status advance_silver(struct reconcile_kept *k, const struct columnar_reader *silver, seam_lsn_t to,
-                                  struct seam_fault *f)
+static enum seam_status advance_silver(struct reconcile_kept *k,
+                                       const struct columnar_reader *silver, seam_lsn_t to,
+                                       struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -317,13 +322,12 @@ uint64_t reconcile_kept_publication(const struct columnar_reader *silver, seam_l
     const struct columnar_snapshot *s;
     size_t n = columnar_snapshots(silver, &s);
 
-    while (n > 0 && s[n - 1].lsn > lsn)
-        n--;
+    while (n > 0 && s[n - 1].lsn > lsn) n--;
     return n > 0 && s[n - 1].lsn == lsn ? s[n - 1].id : 0;
 }
 
 enum seam_status reconcile_kept_advance(const struct platform *p, struct reconcile_kept *k,
-                         const struct columnar_reader *silver, struct seam_fault *f)
+                                        const struct columnar_reader *silver, struct seam_fault *f)
 {
     seam_lsn_t to = columnar_applied(silver);
     enum seam_status st;

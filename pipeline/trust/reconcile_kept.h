@@ -47,18 +47,24 @@ struct reconcile_kept {
 
 void reconcile_kept_free(struct reconcile_kept *k);
 /* SEAM_NOT_FOUND: none, or none that can be used (the fault says why). */
-SEAM_MUST_USE enum seam_status reconcile_kept_load(const struct platform *p, struct reconcile_kept *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+reconcile_kept_load(const struct platform *p, struct reconcile_kept *out, struct seam_fault *f);
 /* A failure costs the next run time and nothing else: what was kept before stays true of its LSN. */
-enum seam_status reconcile_kept_save(const struct platform *p, const struct reconcile_kept *k, struct seam_fault *f);
+enum seam_status reconcile_kept_save(const struct platform *p, const struct reconcile_kept *k,
+                                     struct seam_fault *f);
 /* Whatever is kept counts no more. */
 SEAM_MUST_USE enum seam_status reconcile_kept_drop(const struct platform *p, struct seam_fault *f);
 /* Remembers a table that a full comparison found equal. SEAM_LIMIT: too many. */
-SEAM_MUST_USE enum seam_status reconcile_kept_add(struct reconcile_kept *k, const struct seam_schema *schema,
-                              const struct seam_digest *source, const struct seam_digest *store,
-                              struct seam_fault *f);
+SEAM_MUST_USE enum seam_status reconcile_kept_add(struct reconcile_kept *k,
+                                                  const struct seam_schema *schema,
+                                                  const struct seam_digest *source,
+                                                  const struct seam_digest *store,
+                                                  struct seam_fault *f);
 /* Brings both sides' digests to the reader's LSN. SEAM_NOT_FOUND: in doubt (the fault says why). */
-SEAM_MUST_USE enum seam_status reconcile_kept_advance(const struct platform *p, struct reconcile_kept *k,
-                                  const struct columnar_reader *silver, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status reconcile_kept_advance(const struct platform *p,
+                                                      struct reconcile_kept *k,
+                                                      const struct columnar_reader *silver,
+                                                      struct seam_fault *f);
 /* Silver's publication at its applied LSN, for kept.publication; 0: none. */
 uint64_t reconcile_kept_publication(const struct columnar_reader *silver, seam_lsn_t lsn);
 

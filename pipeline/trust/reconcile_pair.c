@@ -4,8 +4,8 @@
 
 #include "engine/values/key.h"
 #include "engine/values/row.h"
-#include "pipeline/trust/reconcile_side.h"
 #include "pipeline/stream/stream.h"
+#include "pipeline/trust/reconcile_side.h"
 
 /* ---- the source as a side ---- */
 
@@ -20,8 +20,8 @@ static void describe_source(const struct reconcile_side_row *row, struct seam_bu
     seam_buf_str(out, "}");
 }
 
-static enum seam_status scan_source(struct reconcile_side *side, const struct oltp_range *range, side_fn fn,
-                               void *ctx, struct seam_fault *f)
+static enum seam_status scan_source(struct reconcile_side *side, const struct oltp_range *range,
+                                    side_fn fn, void *ctx, struct seam_fault *f)
 {
     struct reconcile_source_side *s = (struct reconcile_source_side *)side;
     struct oltp_cursor *c = NULL;
@@ -45,12 +45,13 @@ static enum seam_status scan_source(struct reconcile_side *side, const struct ol
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-void reconcile_source_side_init(struct reconcile_source_side *s, struct oltp_txn *txn, uint32_t table)
+void reconcile_source_side_init(struct reconcile_source_side *s, struct oltp_txn *txn,
+                                uint32_t table)
 {
     *s = (struct reconcile_source_side){.side = {.scan = scan_source},
-                              .txn = txn,
-                              .table = table,
-                              .schema = oltp_schema(txn, table)};
+                                        .txn = txn,
+                                        .table = table,
+                                        .schema = oltp_schema(txn, table)};
 }
 
 /* ---- leaves ---- */
@@ -94,10 +95,12 @@ static bool copy_bytes(struct seam_arena *a, struct wal_bytes in, struct wal_byt
 
 static enum seam_status no_memory(struct compare *c, struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_NOMEM, c->out->table, SEAM_FAULT_NO_OFFSET, "no memory to reconcile");
+    return seam_fault_set(f, SEAM_NOMEM, c->out->table, SEAM_FAULT_NO_OFFSET,
+                          "no memory to reconcile");
 }
 
-static enum seam_status add_source(void *ctx, const struct reconcile_side_row *row, struct seam_fault *f)
+static enum seam_status add_source(void *ctx, const struct reconcile_side_row *row,
+                                   struct seam_fault *f)
 {
     struct compare *c = ctx;
 
@@ -128,8 +131,8 @@ static size_t leaf_of(const struct compare *c, struct wal_bytes key)
     while (hi - lo > 1) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (seam_key_compare(c->leaves[mid].first.data, c->leaves[mid].first.size, key.data, key.size) <=
-            0)
+        if (seam_key_compare(c->leaves[mid].first.data, c->leaves[mid].first.size, key.data,
+                             key.size) <= 0)
             lo = mid;
         else
             hi = mid;
@@ -137,7 +140,8 @@ static size_t leaf_of(const struct compare *c, struct wal_bytes key)
     return lo;
 }
 
-static enum seam_status add_store(void *ctx, const struct reconcile_side_row *row, struct seam_fault *f)
+static enum seam_status add_store(void *ctx, const struct reconcile_side_row *row,
+                                  struct seam_fault *f)
 {
     struct compare *c = ctx;
 
@@ -158,8 +162,9 @@ static void descend(struct compare *c, unsigned level, size_t from, size_t size)
         seam_digest_merge(&store, &c->leaves[i].store);
     }
     c->out->cost.digests++;
-    SEAM_TRACE(c->trace, "pipeline", "digest", SEAM_TS("table", c->out->table), SEAM_TI("level", level), SEAM_TI("from", from),
-          SEAM_TI("leaves", end - from), SEAM_TI("differs", !seam_digest_equal(&source, &store)));
+    SEAM_TRACE(c->trace, "pipeline", "digest", SEAM_TS("table", c->out->table),
+               SEAM_TI("level", level), SEAM_TI("from", from), SEAM_TI("leaves", end - from),
+               SEAM_TI("differs", !seam_digest_equal(&source, &store)));
     if (seam_digest_equal(&source, &store)) return;
     if (size == 1) {
         c->leaves[from].differs = true;
@@ -172,7 +177,8 @@ static void descend(struct compare *c, unsigned level, size_t from, size_t size)
 
 /* ---- rows of the leaves that differ ---- */
 
-static enum seam_status gather(void *ctx, const struct reconcile_side_row *row, struct seam_fault *f)
+static enum seam_status gather(void *ctx, const struct reconcile_side_row *row,
+                               struct seam_fault *f)
 {
     struct compare *c = ctx;
     struct seam_buf text = {0};
@@ -208,16 +214,16 @@ static int by_key(const void *a, const void *b)
     return c != 0 ? c : (int)y->source - (int)x->source; /* the source's first */
 }
 
-static enum seam_status gather_leaves(struct compare *c, struct reconcile_source_side *source, struct reconcile_side *store,
-                                 struct seam_fault *f)
+static enum seam_status gather_leaves(struct compare *c, struct reconcile_source_side *source,
+                                      struct reconcile_side *store, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
     c->gathering_source = true;
     for (size_t i = 0; st == SEAM_OK && i < c->count; i++) {
-        struct oltp_range range = {.lower = i > 0 ? c->leaves[i].first : (struct wal_bytes){NULL, 0},
-                                   .upper = i + 1 < c->count ? c->leaves[i + 1].first
-                                                             : (struct wal_bytes){NULL, 0}};
+        struct oltp_range range = {
+            .lower = i > 0 ? c->leaves[i].first : (struct wal_bytes){NULL, 0},
+            .upper = i + 1 < c->count ? c->leaves[i + 1].first : (struct wal_bytes){NULL, 0}};
 
         if (c->leaves[i].differs) st = source->side.scan(&source->side, &range, gather, c, f);
     }
@@ -225,8 +231,7 @@ static enum seam_status gather_leaves(struct compare *c, struct reconcile_source
     for (size_t i = 0; st == SEAM_OK && i < c->count;) {
         size_t end = i;
 
-        while (end < c->count && c->leaves[end].differs)
-            end++;
+        while (end < c->count && c->leaves[end].differs) end++;
         if (end > i) { /* one scan over a run of neighbours */
             struct oltp_range range = {
                 .lower = i > 0 ? c->leaves[i].first : (struct wal_bytes){NULL, 0},
@@ -262,9 +267,9 @@ static const char *key_text(struct seam_arena *a, const struct seam_schema *s, s
     return words;
 }
 
-static enum seam_status differ(struct compare *c, const struct seam_schema *s, const struct image *source,
-                          const struct image *store, enum reconcile_verdict verdict,
-                          struct seam_fault *f)
+static enum seam_status differ(struct compare *c, const struct seam_schema *s,
+                               const struct image *source, const struct image *store,
+                               enum reconcile_verdict verdict, struct seam_fault *f)
 {
     struct reconcile_result *r = c->out;
     const struct image *any = source != NULL ? source : store;
@@ -293,8 +298,8 @@ static bool same_hash(struct seam_hash128 a, struct seam_hash128 b)
     return a.lo == b.lo && a.hi == b.hi;
 }
 
-static enum seam_status side_by_side(struct compare *c, const struct seam_schema *s, struct reconcile_side *store,
-                                struct seam_fault *f)
+static enum seam_status side_by_side(struct compare *c, const struct seam_schema *s,
+                                     struct reconcile_side *store, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -306,7 +311,7 @@ static enum seam_status side_by_side(struct compare *c, const struct seam_schema
 
         while (end < c->n_images &&
                seam_key_compare(first->key.data, first->key.size, c->images[end].key.data,
-                           c->images[end].key.size) == 0)
+                                c->images[end].key.size) == 0)
             end++;
         for (size_t k = i; k < end; k++)
             if (!c->images[k].source) {
@@ -337,7 +342,7 @@ static int difference_by_key(const void *a, const void *b)
 
 /* A store's version that the source once had is stale, not corrupt; and the newest change of each key has an LSN. */
 static enum seam_status remember(const struct platform *p, struct reconcile_source_side *source,
-                            struct reconcile_result *r, struct seam_fault *f)
+                                 struct reconcile_result *r, struct seam_fault *f)
 {
     struct stream_reader *in = NULL;
     struct stream_event e;
@@ -378,8 +383,9 @@ static enum seam_status remember(const struct platform *p, struct reconcile_sour
 }
 
 enum seam_status reconcile_pair(const struct platform *p, const struct reconcile_options *o,
-                           struct reconcile_source_side *source, struct reconcile_side *other, struct seam_arena *a,
-                           struct reconcile_result *out, struct seam_fault *f)
+                                struct reconcile_source_side *source, struct reconcile_side *other,
+                                struct seam_arena *a, struct reconcile_result *out,
+                                struct seam_fault *f)
 {
     struct compare c = {.arena = a,
                         .out = out,
@@ -395,8 +401,7 @@ enum seam_status reconcile_pair(const struct platform *p, const struct reconcile
         c.count = 1;
     }
     if (st == SEAM_OK) st = other->scan(other, NULL, add_store, &c, f);
-    while (span < c.count)
-        span *= RECONCILE_FANOUT;
+    while (span < c.count) span *= RECONCILE_FANOUT;
     for (size_t i = 0; st == SEAM_OK && i < c.count; i++) {
         seam_digest_merge(&out->source_digest, &c.leaves[i].source);
         seam_digest_merge(&out->store_digest, &c.leaves[i].store);

@@ -25,20 +25,21 @@ struct declared {
 
 /* ---- keys ---- */
 
-static enum seam_status add_key(struct declared *d, const struct view_column *c, struct seam_arena *a,
-                           struct seam_fault *f)
+static enum seam_status add_key(struct declared *d, const struct view_column *c,
+                                struct seam_arena *a, struct seam_fault *f)
 {
     const char *name = seam_arena_strdup(a, c->name, strlen(c->name));
 
-    if (name == NULL) return seam_fault_set(f, SEAM_NOMEM, d->name, SEAM_FAULT_NO_OFFSET, "no memory");
+    if (name == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, d->name, SEAM_FAULT_NO_OFFSET, "no memory");
     if (d->n_key < SEAM_KEY_COLUMNS_MAX) d->key[d->n_key++] = name;
     return SEAM_OK;
 }
 
 /* A view's rows are named by its groups' keys, in their order, when it shows them all; else by whatever it shows that
  * follows from the key. */
-static enum seam_status view_keys(struct ask_sql_platform *s, struct declared *d, struct seam_arena *a,
-                             struct seam_fault *f)
+static enum seam_status view_keys(struct ask_sql_platform *s, struct declared *d,
+                                  struct seam_arena *a, struct seam_fault *f)
 {
     struct view_reader *r = NULL;
     const struct view_column *columns;
@@ -117,7 +118,9 @@ static const char *key_text(const struct ask_answer *a, struct wal_bytes key)
         const struct columnar_plan_column *c = &a->columns[a->key_column[i]];
         struct seam_value v;
 
-        if (seam_key_read(&p, key.data + key.size, (enum seam_value_type)c->type, &v, &text) != SEAM_OK) break;
+        if (seam_key_read(&p, key.data + key.size, (enum seam_value_type)c->type, &v, &text) !=
+            SEAM_OK)
+            break;
         v.scale = c->scale;
         if (i > 0) seam_buf_str(&out, " ");
         seam_value_format(&v, &out);
@@ -128,8 +131,9 @@ static const char *key_text(const struct ask_answer *a, struct wal_bytes key)
     return words;
 }
 
-static enum seam_status differ(const struct declared *d, const struct ask_answer *a, const struct keyed *fresh,
-                          const struct keyed *kept, struct reconcile_result *r, struct seam_fault *f)
+static enum seam_status differ(const struct declared *d, const struct ask_answer *a,
+                               const struct keyed *fresh, const struct keyed *kept,
+                               struct reconcile_result *r, struct seam_fault *f)
 {
     struct reconcile_difference *x;
 
@@ -156,18 +160,18 @@ static enum seam_status differ(const struct declared *d, const struct ask_answer
 }
 
 static enum seam_status put_side_by_side(const struct declared *d, const struct ask_answer *kept,
-                                    const struct ask_answer *fresh, struct reconcile_result *r,
-                                    struct seam_fault *f)
+                                         const struct ask_answer *fresh, struct reconcile_result *r,
+                                         struct seam_fault *f)
 {
     struct keyed *k = in_order(d, kept), *q = in_order(d, fresh);
     size_t i = 0, j = 0;
     enum seam_status st = k != NULL && q != NULL ? SEAM_OK : no_memory(d, f);
 
     while (st == SEAM_OK && (i < kept->count || j < fresh->count)) {
-        int c = i == kept->count    ? 1
-                : j == fresh->count ? -1
-                                    : seam_key_compare(k[i].key.data, k[i].key.size, q[j].key.data,
-                                                  q[j].key.size);
+        int c = i == kept->count ? 1
+                : j == fresh->count
+                    ? -1
+                    : seam_key_compare(k[i].key.data, k[i].key.size, q[j].key.data, q[j].key.size);
 
         if (c != 0 || strcmp(k[i].row, q[j].row) != 0)
             st = differ(d, fresh, c >= 0 ? &q[j] : NULL, c <= 0 ? &k[i] : NULL, r, f);
@@ -182,8 +186,9 @@ static enum seam_status put_side_by_side(const struct declared *d, const struct 
 /* ---- one table, then all ---- */
 
 /* The query is asked AS OF the LSN at which the kept table stands. */
-static enum seam_status compare(struct ask_sql_platform *s, const struct declared *d, struct seam_arena *a,
-                           struct reconcile_result *r, struct seam_fault *f)
+static enum seam_status compare(struct ask_sql_platform *s, const struct declared *d,
+                                struct seam_arena *a, struct reconcile_result *r,
+                                struct seam_fault *f)
 {
     struct ask_answer kept = {.arena = a, .key_names = d->key, .n_key = d->n_key}, fresh = kept;
     struct seam_buf text = {0};
@@ -203,8 +208,9 @@ static enum seam_status compare(struct ask_sql_platform *s, const struct declare
     return st;
 }
 
-static enum seam_status compare_declared(struct ask_sql_platform *s, const struct seam_json *config, bool view,
-                                    struct reconcile_report *out, struct seam_fault *f)
+static enum seam_status compare_declared(struct ask_sql_platform *s, const struct seam_json *config,
+                                         bool view, struct reconcile_report *out,
+                                         struct seam_fault *f)
 {
     struct declared d = {.store = view ? "view" : "gold",
                          .name = seam_json_string(config, "name", ""),
@@ -215,7 +221,8 @@ static enum seam_status compare_declared(struct ask_sql_platform *s, const struc
     enum seam_status st = SEAM_OK;
 
     if (out->count == RESULTS_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, d.store, SEAM_FAULT_NO_OFFSET, "more than %d tables", RESULTS_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, d.store, SEAM_FAULT_NO_OFFSET, "more than %d tables",
+                              RESULTS_MAX);
     out->count++;
     *r = (struct reconcile_result){.store = d.store, .table = d.name};
     snprintf(d.from, sizeof d.from, "%s%s", view ? "view_" : "", d.name);
@@ -237,7 +244,7 @@ static enum seam_status compare_declared(struct ask_sql_platform *s, const struc
 }
 
 enum seam_status reconcile_queries(const struct platform *p, struct reconcile_report *out,
-                              struct seam_fault *f)
+                                   struct seam_fault *f)
 {
     struct ask_sql_platform s = {0};
     enum seam_status st;
@@ -245,14 +252,15 @@ enum seam_status reconcile_queries(const struct platform *p, struct reconcile_re
     *out = (struct reconcile_report){0};
     out->results = seam_arena_zalloc(&out->arena, RESULTS_MAX * sizeof *out->results);
     if (out->results == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "reconcile", SEAM_FAULT_NO_OFFSET, "no memory for a report");
+        return seam_fault_set(f, SEAM_NOMEM, "reconcile", SEAM_FAULT_NO_OFFSET,
+                              "no memory for a report");
     st = ask_sql_platform_open(&s, p, f);
     for (int view = 1; st == SEAM_OK && view >= 0; view--) {
-        const struct seam_json *list =
-            seam_json_get(platform_sink_config(p, view ? "view" : "gold"), view ? "views" : "tables");
+        const struct seam_json *list = seam_json_get(
+            platform_sink_config(p, view ? "view" : "gold"), view ? "views" : "tables");
 
-        for (const struct seam_json *n = list != NULL ? list->child : NULL; st == SEAM_OK && n != NULL;
-             n = n->next)
+        for (const struct seam_json *n = list != NULL ? list->child : NULL;
+             st == SEAM_OK && n != NULL; n = n->next)
             st = compare_declared(&s, n, view != 0, out, f);
     }
     ask_sql_platform_close(&s);
@@ -261,8 +269,8 @@ enum seam_status reconcile_queries(const struct platform *p, struct reconcile_re
 
 /* ---- repair ---- */
 
-static enum seam_status ask_for(struct oltp_txn *t, const struct reconcile_result *r, uint64_t *requests,
-                           struct seam_fault *f)
+static enum seam_status ask_for(struct oltp_txn *t, const struct reconcile_result *r,
+                                uint64_t *requests, struct seam_fault *f)
 {
     bool whole = strcmp(r->store, "gold") == 0 || r->shown < r->differences ||
                  r->shown > RECONCILE_GROUPS_MAX || r->list[0].key.data == NULL;
@@ -275,8 +283,9 @@ static enum seam_status ask_for(struct oltp_txn *t, const struct reconcile_resul
     return sink_repair_event_put(t, r->store, r->table, (struct wal_bytes){NULL, 0}, NULL, f);
 }
 
-enum seam_status reconcile_queries_repair(const struct platform *p, const struct reconcile_report *r,
-                                     uint64_t *requests, seam_lsn_t *lsn, struct seam_fault *f)
+enum seam_status reconcile_queries_repair(const struct platform *p,
+                                          const struct reconcile_report *r, uint64_t *requests,
+                                          seam_lsn_t *lsn, struct seam_fault *f)
 {
     struct platform_source source = {0};
     struct oltp_txn *t = NULL;

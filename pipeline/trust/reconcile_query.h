@@ -22,12 +22,13 @@ enum { RECONCILE_GROUPS_MAX = 1000 };
 
 /* Every declared view and gold table. SEAM_OK also with differences; one that is not there yet is a difference with a
  * note. Free the report (reconcile_free) whatever happened.                                          */
-SEAM_MUST_USE enum seam_status reconcile_queries(const struct platform *p, struct reconcile_report *out,
-                                       struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+reconcile_queries(const struct platform *p, struct reconcile_report *out, struct seam_fault *f);
 /* Asks for what differs, in one transaction. SEAM_CONFLICT: another process writes the row store. *lsn: of the commit; stores
  * that have applied it are repaired. *requests: how many events it took.                             */
 SEAM_MUST_USE enum seam_status reconcile_queries_repair(const struct platform *p,
-                                              const struct reconcile_report *r, uint64_t *requests,
-                                              seam_lsn_t *lsn, struct seam_fault *f);
+                                                        const struct reconcile_report *r,
+                                                        uint64_t *requests, seam_lsn_t *lsn,
+                                                        struct seam_fault *f);
 
 #endif

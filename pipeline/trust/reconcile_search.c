@@ -29,22 +29,23 @@ struct search_side {
     struct invidx_hasher *hasher;
     struct invidx_info info;
     bool words;
-    const struct seam_schema *schema;      /* of the source */
+    const struct seam_schema *schema; /* of the source */
     int attr[INVIDX_ATTRS_MAX];       /* the source's column of each attribute, ... */
     int field[INVIDX_FIELDS_MAX];     /* ... and of each field; -1: none */
     struct document *docs;
-    struct seam_value *attrs;              /* info.attr_count a document; texts are the reader's */
+    struct seam_value *attrs; /* info.attr_count a document; texts are the reader's */
     size_t count, cap;
     struct seam_buf scratch;
 };
 
 static enum seam_status no_memory(struct seam_fault *f)
 {
-    return seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET, "no memory to reconcile documents");
+    return seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET,
+                          "no memory to reconcile documents");
 }
 
-enum seam_status search_side_open(const struct platform *p, const char *dir, struct search_side **out,
-                             seam_lsn_t *lsn, struct seam_fault *f)
+enum seam_status search_side_open(const struct platform *p, const char *dir,
+                                  struct search_side **out, seam_lsn_t *lsn, struct seam_fault *f)
 {
     struct search_side *s = calloc(1, sizeof *s);
     enum seam_status st = s == NULL ? no_memory(f) : SEAM_OK;
@@ -79,8 +80,9 @@ struct reconcile_side *search_side(struct search_side *s)
 }
 
 /* ---- the hash of both sides ---- */
-static struct seam_hash128 content_hash(struct search_side *s, uint64_t key, const struct seam_value *attrs,
-                                   const struct seam_digest *words)
+static struct seam_hash128 content_hash(struct search_side *s, uint64_t key,
+                                        const struct seam_value *attrs,
+                                        const struct seam_digest *words)
 {
     struct seam_buf *b = &s->scratch;
 
@@ -103,12 +105,12 @@ static struct seam_hash128 content_hash(struct search_side *s, uint64_t key, con
 static void words_json(const struct seam_digest *words, struct seam_buf *out)
 {
     seam_buf_printf(out, ",\"_words\":\"%llu: %016llx%016llx\"", (unsigned long long)words->count,
-               (unsigned long long)words->hi, (unsigned long long)words->lo);
+                    (unsigned long long)words->hi, (unsigned long long)words->lo);
 }
 
 /* ---- the source ---- */
 static enum seam_status source_words(struct search_side *s, const struct seam_value *values,
-                                struct seam_digest *out, struct seam_fault *f)
+                                     struct seam_digest *out, struct seam_fault *f)
 {
     struct invidx_text texts[INVIDX_FIELDS_MAX];
 
@@ -118,13 +120,14 @@ static enum seam_status source_words(struct search_side *s, const struct seam_va
         const struct seam_value *v = s->field[i] >= 0 ? &values[s->field[i]] : NULL;
 
         texts[i] = v != NULL && v->type == SEAM_V_TEXT ? (struct invidx_text){v->s, v->len}
-                                                  : (struct invidx_text){NULL, 0};
+                                                       : (struct invidx_text){NULL, 0};
     }
     return invidx_hasher_words(s->hasher, document_key(values[s->schema->key[0]].i), texts, out, f);
 }
 
-static enum seam_status source_content(struct reconcile_source_side *source, const struct seam_value *values,
-                                  struct wal_bytes row, struct seam_hash128 *out, struct seam_fault *f)
+static enum seam_status source_content(struct reconcile_source_side *source,
+                                       const struct seam_value *values, struct wal_bytes row,
+                                       struct seam_hash128 *out, struct seam_fault *f)
 {
     struct search_side *s = source->ctx;
     struct seam_value attrs[INVIDX_ATTRS_MAX] = {{0}};
@@ -139,8 +142,8 @@ static enum seam_status source_content(struct reconcile_source_side *source, con
     return st;
 }
 
-static void describe_source_words(struct reconcile_source_side *source, const struct seam_value *values,
-                                  struct seam_buf *out)
+static void describe_source_words(struct reconcile_source_side *source,
+                                  const struct seam_value *values, struct seam_buf *out)
 {
     struct seam_digest words;
 
@@ -148,7 +151,8 @@ static void describe_source_words(struct reconcile_source_side *source, const st
 }
 
 /* ---- the index ---- */
-static enum seam_status take_document(void *ctx, const struct invidx_content *c, struct seam_fault *f)
+static enum seam_status take_document(void *ctx, const struct invidx_content *c,
+                                      struct seam_fault *f)
 {
     struct search_side *s = ctx;
     size_t n = s->info.attr_count;
@@ -164,8 +168,8 @@ static enum seam_status take_document(void *ctx, const struct invidx_content *c,
         if (docs == NULL || attrs == NULL) return no_memory(f);
         s->cap = cap;
     }
-    s->docs[s->count] = (struct document){
-        c->key, c->birth, content_hash(s, c->key, c->attrs, &c->words), c->words};
+    s->docs[s->count] =
+        (struct document){c->key, c->birth, content_hash(s, c->key, c->attrs, &c->words), c->words};
     memcpy(s->attrs + s->count * n, c->attrs, n * sizeof *c->attrs);
     s->count++;
     return seam_buf_ok(&s->scratch) ? SEAM_OK : no_memory(f);
@@ -208,8 +212,8 @@ static void describe_document(const struct reconcile_side_row *row, struct seam_
     seam_buf_str(out, "}");
 }
 
-static enum seam_status scan_search(struct reconcile_side *side, const struct oltp_range *range, side_fn fn,
-                               void *ctx, struct seam_fault *f)
+static enum seam_status scan_search(struct reconcile_side *side, const struct oltp_range *range,
+                                    side_fn fn, void *ctx, struct seam_fault *f)
 {
     struct search_side *s = (struct search_side *)side;
     struct seam_buf key = {0};
@@ -217,10 +221,10 @@ static enum seam_status scan_search(struct reconcile_side *side, const struct ol
 
     for (size_t i = 0; st == SEAM_OK && i < s->count; i++) {
         struct reconcile_side_row row = {.hash = s->docs[i].hash,
-                               .lsn = s->docs[i].birth,
-                               .describe = describe_document,
-                               .ctx = s,
-                               .data = &s->docs[i]};
+                                         .lsn = s->docs[i].birth,
+                                         .describe = describe_document,
+                                         .ctx = s,
+                                         .data = &s->docs[i]};
 
         side_document_key(s->docs[i].key, &key);
         row.key = (struct wal_bytes){key.data, key.size};
@@ -238,8 +242,7 @@ static void find_columns(struct search_side *s)
 
     for (size_t i = 0; i < s->info.field_count; i++)
         s->field[i] = seam_schema_column(s->schema, s->info.fields[i]);
-    for (size_t i = 0; i < s->info.attr_count; i++)
-        s->attr[i] = -1;
+    for (size_t i = 0; i < s->info.attr_count; i++) s->attr[i] = -1;
     for (const struct seam_json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next) {
         const char *column = seam_json_string(n, "column", "");
         int at = invidx_attr_id(s->reader, seam_json_string(n, "name", column));
@@ -248,8 +251,8 @@ static void find_columns(struct search_side *s)
     }
 }
 
-enum seam_status search_side_read(struct search_side *s, struct reconcile_source_side *source, bool words,
-                             struct seam_fault *f)
+enum seam_status search_side_read(struct search_side *s, struct reconcile_source_side *source,
+                                  bool words, struct seam_fault *f)
 {
     s->side.scan = scan_search;
     s->schema = source->schema;

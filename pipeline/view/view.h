@@ -33,31 +33,47 @@ enum { VIEWS_MAX = 64, VIEW_COLUMNS_MAX = 64, VIEW_TABLES_MAX = 8 };
 /* ---- reading: any process ---- */
 struct view_reader;
 
-SEAM_MUST_USE enum seam_status view_reader_open(struct seam_io *io, const char *dir, struct view_reader **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status view_reader_open(struct seam_io *io, const char *dir,
+                                                struct view_reader **out, struct seam_fault *f);
 void view_reader_close(struct view_reader *r); /* accepts NULL */
 /* Moves on to what is published now.                                                               */
 SEAM_MUST_USE enum seam_status view_reader_refresh(struct view_reader *r, struct seam_fault *f);
-struct view_position { seam_lsn_t lsn; int64_t wall_us; };
+struct view_position {
+    seam_lsn_t lsn;
+    int64_t wall_us;
+};
 void view_reader_position(const struct view_reader *r, struct view_position *out);
 /* Names and SQL of the views; returns how many, fills at most max. Texts live until refresh or close.  */
-struct view_info { const char *name, *sql; };
+struct view_info {
+    const char *name, *sql;
+};
 size_t view_reader_list(struct view_reader *r, struct view_info *out, size_t max);
 
 /* group: which of the GROUP BY keys the column is, from 0; -1: none. of_key: no aggregate is in it, so it follows from the
  * group's key. */
-struct view_column { const char *name; uint8_t type, scale; bool key, of_key; int8_t group; };
+struct view_column {
+    const char *name;
+    uint8_t type, scale;
+    bool key, of_key;
+    int8_t group;
+};
 /* Output columns of a view, in the order of its SELECT. SEAM_NOT_FOUND names the nearest.             */
-SEAM_MUST_USE enum seam_status view_describe(struct view_reader *r, const char *name, const struct view_column **columns,
-                                   int *n, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status view_describe(struct view_reader *r, const char *name,
+                                             const struct view_column **columns, int *n,
+                                             struct seam_fault *f);
 /* The row with these group values (one a GROUP BY key, in its order). `row` has room for all columns; text lives
  * until the next call. SEAM_NOT_FOUND.                                                                */
-SEAM_MUST_USE enum seam_status view_get(struct view_reader *r, const char *name, const struct seam_value *key, int n_key,
-                              struct seam_value *row, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status view_get(struct view_reader *r, const char *name,
+                                        const struct seam_value *key, int n_key,
+                                        struct seam_value *row, struct seam_fault *f);
 /* Every row in key order, until fn returns another status than SEAM_OK (SEAM_END ends quietly).          */
-typedef enum seam_status (*view_row_fn)(void *ctx, const struct view_column *columns, int n, const struct seam_value *row);
-SEAM_MUST_USE enum seam_status view_scan(struct view_reader *r, const char *name, view_row_fn fn, void *ctx, struct seam_fault *f);
+typedef enum seam_status (*view_row_fn)(void *ctx, const struct view_column *columns, int n,
+                                        const struct seam_value *row);
+SEAM_MUST_USE enum seam_status view_scan(struct view_reader *r, const char *name, view_row_fn fn,
+                                         void *ctx, struct seam_fault *f);
 /* Types of the group keys, for parsing a key from words.                                            */
-SEAM_MUST_USE enum seam_status view_key_columns(struct view_reader *r, const char *name, struct view_column *out, int max,
-                                      int *n, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status view_key_columns(struct view_reader *r, const char *name,
+                                                struct view_column *out, int max, int *n,
+                                                struct seam_fault *f);
 
 #endif

@@ -17,7 +17,8 @@ struct compiler {
 
 static enum seam_status unsupported(struct compiler *c, uint32_t at, const char *what)
 {
-    return seam_fault_set(c->f, SEAM_UNSUPPORTED, c->d->name, at, "%s cannot be kept up incrementally", what);
+    return seam_fault_set(c->f, SEAM_UNSUPPORTED, c->d->name, at,
+                          "%s cannot be kept up incrementally", what);
 }
 
 static enum seam_status refuse_clauses(struct compiler *c)
@@ -29,8 +30,10 @@ static enum seam_status refuse_clauses(struct compiler *c)
     if (s->n_order > 0 || s->limit != UINT64_MAX || s->offset != 0)
         return unsupported(c, s->n_order > 0 ? s->order[0].expr->at : 0,
                            "ORDER BY or LIMIT (they are given when the view is read)");
-    if (s->as_of.kind != COLUMNAR_SQL_NOW || s->from.as_of.kind != COLUMNAR_SQL_NOW) return unsupported(c, s->as_of.at, "AS OF");
-    if (s->n_joins + 1 > VIEW_TABLES_MAX) return unsupported(c, s->from.at, "a join of so many tables");
+    if (s->as_of.kind != COLUMNAR_SQL_NOW || s->from.as_of.kind != COLUMNAR_SQL_NOW)
+        return unsupported(c, s->as_of.at, "AS OF");
+    if (s->n_joins + 1 > VIEW_TABLES_MAX)
+        return unsupported(c, s->from.at, "a join of so many tables");
     return SEAM_OK;
 }
 
@@ -41,19 +44,24 @@ static enum seam_status add_input(struct compiler *c, const struct columnar_sql_
 
     if (t->as_of.kind != COLUMNAR_SQL_NOW) return unsupported(c, t->at, "AS OF");
     if (schema == NULL)
-        return seam_fault_set(c->f, SEAM_NOT_FOUND, c->d->name, t->at, "the stream has not told of a table '%s'", t->name);
+        return seam_fault_set(c->f, SEAM_NOT_FOUND, c->d->name, t->at,
+                              "the stream has not told of a table '%s'", t->name);
     for (int i = 0; i < c->d->n_inputs; i++)
         if (strcmp(c->columns[c->d->inputs[i].first].table, t->alias) == 0)
-            return seam_fault_set(c->f, SEAM_INVALID, c->d->name, t->at, "two tables are called '%s'", t->alias);
-    *in = (struct view_input){.table = schema->id, .first = c->scope.n, .n = schema->column_count, .left = left,
+            return seam_fault_set(c->f, SEAM_INVALID, c->d->name, t->at,
+                                  "two tables are called '%s'", t->alias);
+    *in = (struct view_input){.table = schema->id,
+                              .first = c->scope.n,
+                              .n = schema->column_count,
+                              .left = left,
                               .parent = -1};
     snprintf(in->name, sizeof in->name, "%s", schema->name);
     for (int i = 0; i < schema->column_count; i++) {
         const struct seam_column *col = &schema->columns[i];
         bool live = seam_column_live(col, schema->version);
 
-        c->columns[c->scope.n++] = (struct columnar_sql_column){t->alias, live ? col->name : "", (uint8_t)col->type, col->scale,
-                                                       !live};
+        c->columns[c->scope.n++] = (struct columnar_sql_column){
+            t->alias, live ? col->name : "", (uint8_t)col->type, col->scale, !live};
     }
     c->d->n_inputs++;
     return SEAM_OK;
@@ -67,14 +75,16 @@ static int input_of(const struct view_def *d, int column)
 }
 
 /* One equality of an ON: the right table's key column on one side, a column of an earlier table on the other. */
-static enum seam_status join_equality(struct compiler *c, int right, const struct columnar_sql_node *e)
+static enum seam_status join_equality(struct compiler *c, int right,
+                                      const struct columnar_sql_node *e)
 {
     struct view_input *in = &c->d->inputs[right];
     const struct seam_schema *schema = stream_registry_get(c->schemas, in->table);
     int a, b;
     enum seam_status st;
 
-    if (e->kind != COLUMNAR_SQL_BINARY || e->op != COLUMNAR_SQL_EQ || e->args[0]->kind != COLUMNAR_SQL_COLUMN || e->args[1]->kind != COLUMNAR_SQL_COLUMN)
+    if (e->kind != COLUMNAR_SQL_BINARY || e->op != COLUMNAR_SQL_EQ ||
+        e->args[0]->kind != COLUMNAR_SQL_COLUMN || e->args[1]->kind != COLUMNAR_SQL_COLUMN)
         return unsupported(c, e->at, "a join condition other than key = column");
     st = columnar_sql_resolve(&c->scope, e->args[0], &a, c->f);
     if (st == SEAM_OK) st = columnar_sql_resolve(&c->scope, e->args[1], &b, c->f);
@@ -86,7 +96,8 @@ static enum seam_status join_equality(struct compiler *c, int right, const struc
         b = swap;
     }
     if (input_of(c->d, b) != right || input_of(c->d, a) >= right)
-        return unsupported(c, e->at, "a join condition that does not tie the new table to an earlier one");
+        return unsupported(c, e->at,
+                           "a join condition that does not tie the new table to an earlier one");
     for (int k = 0; k < schema->key_count; k++) {
         if (schema->key[k] != b - in->first) continue;
         if (c->columns[a].type != c->columns[b].type || c->columns[a].scale != c->columns[b].scale)
@@ -108,7 +119,8 @@ static enum seam_status join_on(struct compiler *c, int right, const struct colu
     int n = columnar_sql_conjuncts(on, parts, SEAM_KEY_COLUMNS_MAX + 1);
     enum seam_status st = SEAM_OK;
 
-    if (n != schema->key_count) return unsupported(c, on->at, "a join by anything but the whole primary key");
+    if (n != schema->key_count)
+        return unsupported(c, on->at, "a join by anything but the whole primary key");
     for (int i = 0; st == SEAM_OK && i < n; i++) st = join_equality(c, right, parts[i]);
     if (st == SEAM_OK && c->d->inputs[right].foreign_count != schema->key_count)
         st = unsupported(c, on->at, "a join by anything but the whole primary key");
@@ -125,7 +137,8 @@ static enum seam_status group_keys(struct compiler *c)
         int column;
 
         if (d->n_group == VIEW_COLUMNS_MAX) return unsupported(c, e->at, "so many group keys");
-        if (e->kind == COLUMNAR_SQL_COLUMN && e->qualifier == NULL && columnar_sql_resolve(&c->scope, e, &column, NULL) != SEAM_OK)
+        if (e->kind == COLUMNAR_SQL_COLUMN && e->qualifier == NULL &&
+            columnar_sql_resolve(&c->scope, e, &column, NULL) != SEAM_OK)
             for (int k = 0; k < c->s->n_items; k++)
                 if (c->s->items[k].alias != NULL && strcmp(c->s->items[k].alias, e->name) == 0)
                     e = c->s->items[k].expr;
@@ -138,8 +151,14 @@ static enum seam_status group_keys(struct compiler *c)
 
 static enum seam_status add_agg(struct compiler *c, const struct columnar_sql_node *e, int *index)
 {
-    static const struct { const char *name; enum view_agg_op op; } names[] = {
-        {"count", VIEW_COUNT}, {"sum", VIEW_SUM}, {"avg", VIEW_AVG}, {"min", VIEW_MIN}, {"max", VIEW_MAX}};
+    static const struct {
+        const char *name;
+        enum view_agg_op op;
+    } names[] = {{"count", VIEW_COUNT},
+                 {"sum", VIEW_SUM},
+                 {"avg", VIEW_AVG},
+                 {"min", VIEW_MIN},
+                 {"max", VIEW_MAX}};
     struct view_def *d = c->d;
     struct view_agg *a = &d->aggs[d->n_aggs];
     enum seam_status st = SEAM_OK;
@@ -154,15 +173,19 @@ static enum seam_status add_agg(struct compiler *c, const struct columnar_sql_no
     if (i == SEAM_ARRAY_LEN(names) || e->distinct) return unsupported(c, e->at, "this aggregate");
     if (d->n_aggs == VIEW_COLUMNS_MAX) return unsupported(c, e->at, "so many aggregates");
     *a = (struct view_agg){.op = e->star ? VIEW_COUNT_ALL : names[i].op};
-    if (!e->star && e->n_args != 1) return seam_fault_set(c->f, SEAM_INVALID, d->name, e->at, "%s takes one argument", e->name);
+    if (!e->star && e->n_args != 1)
+        return seam_fault_set(c->f, SEAM_INVALID, d->name, e->at, "%s takes one argument", e->name);
     if (!e->star) st = columnar_sql_bind(&d->arena, &c->scope, e->args[0], &a->arg, c->f);
     if (st != SEAM_OK) return st;
     if (a->arg != NULL) {
         a->type = a->arg->type;
         a->scale = a->arg->scale;
     }
-    if ((a->op == VIEW_SUM || a->op == VIEW_AVG) && a->type != SEAM_V_INT && a->type != SEAM_V_DECIMAL)
-        return unsupported(c, e->at, "a sum of anything but whole numbers and decimals (doubles do not retract exactly)");
+    if ((a->op == VIEW_SUM || a->op == VIEW_AVG) && a->type != SEAM_V_INT &&
+        a->type != SEAM_V_DECIMAL)
+        return unsupported(
+            c, e->at,
+            "a sum of anything but whole numbers and decimals (doubles do not retract exactly)");
     c->agg_node[d->n_aggs] = e;
     *index = d->n_aggs++;
     return SEAM_OK;
@@ -179,7 +202,8 @@ uint8_t view_agg_type(const struct view_agg *a)
 }
 
 /* Outputs are expressions over [group values..., aggregates...].                                    */
-static enum seam_status output_node(void *ctx, const struct columnar_sql_node *e, const struct columnar_expr **out, struct seam_fault *f)
+static enum seam_status output_node(void *ctx, const struct columnar_sql_node *e,
+                                    const struct columnar_expr **out, struct seam_fault *f)
 {
     struct compiler *c = ctx;
     struct view_def *d = c->d;
@@ -188,19 +212,22 @@ static enum seam_status output_node(void *ctx, const struct columnar_sql_node *e
 
     for (int i = 0; i < d->n_group; i++)
         if (columnar_sql_equal(&c->scope, c->group_node[i], e))
-            return columnar_expr_column(&d->arena, i, (enum seam_value_type)d->group[i]->type, d->group[i]->scale, out, f);
+            return columnar_expr_column(&d->arena, i, (enum seam_value_type)d->group[i]->type,
+                                        d->group[i]->scale, out, f);
     if (e->kind == COLUMNAR_SQL_CALL && columnar_sql_is_aggregate(e->name)) {
         st = add_agg(c, e, &index);
         if (st != SEAM_OK) return st;
         /* Aggregates stand at fixed places behind all possible group keys, since more may be found later. */
-        return columnar_expr_column(&d->arena, VIEW_COLUMNS_MAX + index, (enum seam_value_type)view_agg_type(&d->aggs[index]),
-                           d->aggs[index].scale, out, f);
+        return columnar_expr_column(&d->arena, VIEW_COLUMNS_MAX + index,
+                                    (enum seam_value_type)view_agg_type(&d->aggs[index]),
+                                    d->aggs[index].scale, out, f);
     }
     if (e->kind == COLUMNAR_SQL_COLUMN) {
         st = columnar_sql_resolve(&c->scope, e, &index, f);
-        return st != SEAM_OK ? st
-                           : seam_fault_set(f, SEAM_INVALID, d->name, e->at, "'%s' is neither in GROUP BY nor inside an aggregate",
-                                       e->name);
+        return st != SEAM_OK
+                   ? st
+                   : seam_fault_set(f, SEAM_INVALID, d->name, e->at,
+                                    "'%s' is neither in GROUP BY nor inside an aggregate", e->name);
     }
     return SEAM_END;
 }
@@ -221,12 +248,17 @@ static enum seam_status outputs(struct compiler *c)
         struct view_column *col = &d->columns[d->n_columns];
         struct seam_buf name = {0};
 
-        if (item->expr->kind == COLUMNAR_SQL_STAR) return unsupported(c, item->expr->at, "SELECT *");
-        if (d->n_columns == VIEW_COLUMNS_MAX) return unsupported(c, item->expr->at, "so many columns");
-        st = columnar_sql_bind_with(&d->arena, &c->scope, item->expr, &hook, &d->output[d->n_columns], c->f);
+        if (item->expr->kind == COLUMNAR_SQL_STAR)
+            return unsupported(c, item->expr->at, "SELECT *");
+        if (d->n_columns == VIEW_COLUMNS_MAX)
+            return unsupported(c, item->expr->at, "so many columns");
+        st = columnar_sql_bind_with(&d->arena, &c->scope, item->expr, &hook,
+                                    &d->output[d->n_columns], c->f);
         if (st != SEAM_OK) break;
-        if (item->alias != NULL) seam_buf_str(&name, item->alias);
-        else columnar_sql_print(item->expr, &name);
+        if (item->alias != NULL)
+            seam_buf_str(&name, item->alias);
+        else
+            columnar_sql_print(item->expr, &name);
         col->name = seam_arena_strdup(&d->arena, seam_buf_cstr(&name), name.size);
         col->type = d->output[d->n_columns]->type;
         col->scale = d->output[d->n_columns]->scale;
@@ -259,7 +291,8 @@ static void mark_used(struct view_def *d)
     for (int i = 0; i < d->n_aggs; i++)
         if (d->aggs[i].arg != NULL) columnar_expr_columns(d->aggs[i].arg, mark_column, d);
     for (int i = 1; i < d->n_inputs; i++)
-        for (int k = 0; k < d->inputs[i].foreign_count; k++) mark_column(d, d->inputs[i].foreign[k]);
+        for (int k = 0; k < d->inputs[i].foreign_count; k++)
+            mark_column(d, d->inputs[i].foreign[k]);
 }
 
 static enum seam_status compile(struct compiler *c)
@@ -273,9 +306,12 @@ static enum seam_status compile(struct compiler *c)
         if (st == SEAM_OK) st = join_on(c, i + 1, c->s->joins[i].on);
     }
     d->width = c->scope.n;
-    if (st == SEAM_OK && c->s->where != NULL) st = columnar_sql_bind(&d->arena, &c->scope, c->s->where, &d->where, c->f);
-    if (st == SEAM_OK && d->where != NULL && d->where->type != SEAM_V_BOOL && d->where->type != SEAM_V_NULL)
-        st = seam_fault_set(c->f, SEAM_INVALID, d->name, c->s->where->at, "WHERE needs a condition");
+    if (st == SEAM_OK && c->s->where != NULL)
+        st = columnar_sql_bind(&d->arena, &c->scope, c->s->where, &d->where, c->f);
+    if (st == SEAM_OK && d->where != NULL && d->where->type != SEAM_V_BOOL &&
+        d->where->type != SEAM_V_NULL)
+        st =
+            seam_fault_set(c->f, SEAM_INVALID, d->name, c->s->where->at, "WHERE needs a condition");
     if (st == SEAM_OK) st = group_keys(c);
     if (st == SEAM_OK) st = outputs(c);
     if (st == SEAM_OK && d->n_aggs == 0 && d->n_group == 0)
@@ -284,8 +320,9 @@ static enum seam_status compile(struct compiler *c)
     return st;
 }
 
-enum seam_status view_compile(const char *name, const char *sql, const struct stream_registry *schemas, struct view_def **out,
-                         struct seam_fault *f)
+enum seam_status view_compile(const char *name, const char *sql,
+                              const struct stream_registry *schemas, struct view_def **out,
+                              struct seam_fault *f)
 {
     struct compiler *c = calloc(1, sizeof *c);
     struct view_def *d = calloc(1, sizeof *d);

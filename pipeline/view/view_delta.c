@@ -39,7 +39,8 @@ static size_t slot_of(const struct view_key_set *k, struct wal_bytes key)
 {
     size_t at = seam_hash64(key.data, key.size, 0) & (k->slot_count - 1);
 
-    while (k->slots[at] != 0 && !wal_bytes_equal(k->keys[k->slots[at] - 1], key)) at = (at + 1) & (k->slot_count - 1);
+    while (k->slots[at] != 0 && !wal_bytes_equal(k->keys[k->slots[at] - 1], key))
+        at = (at + 1) & (k->slot_count - 1);
     return at;
 }
 
@@ -48,7 +49,8 @@ bool view_key_set_has(const struct view_key_set *k, struct wal_bytes key)
     return k->count > 0 && k->slots[slot_of(k, key)] != 0;
 }
 
-enum seam_status view_key_set_add(struct view_key_set *k, struct wal_bytes key, size_t *number, bool *added)
+enum seam_status view_key_set_add(struct view_key_set *k, struct wal_bytes key, size_t *number,
+                                  bool *added)
 {
     size_t at;
     uint8_t *copy;
@@ -86,7 +88,8 @@ void view_key_set_free(struct view_key_set *k)
     *k = (struct view_key_set){0};
 }
 
-enum seam_status view_deltas_group(struct view_deltas *d, struct wal_bytes key, struct view_delta **out)
+enum seam_status view_deltas_group(struct view_deltas *d, struct wal_bytes key,
+                                   struct view_delta **out)
 {
     size_t number;
     bool added;
@@ -109,7 +112,8 @@ enum seam_status view_deltas_group(struct view_deltas *d, struct wal_bytes key, 
     return SEAM_OK;
 }
 
-enum seam_status view_deltas_member(struct view_deltas *d, struct wal_bytes group, int agg, struct wal_bytes value, int64_t change)
+enum seam_status view_deltas_member(struct view_deltas *d, struct wal_bytes group, int agg,
+                                    struct wal_bytes value, int64_t change)
 {
     struct seam_buf b = {0};
     size_t number;
@@ -120,7 +124,9 @@ enum seam_status view_deltas_member(struct view_deltas *d, struct wal_bytes grou
     seam_buf_u8(&b, (uint8_t)agg);
     seam_buf_append(&b, group.data, group.size);
     seam_buf_append(&b, value.data, value.size);
-    st = seam_buf_ok(&b) ? view_key_set_add(&d->members, (struct wal_bytes){b.data, b.size}, &number, &added) : SEAM_NOMEM;
+    st = seam_buf_ok(&b)
+             ? view_key_set_add(&d->members, (struct wal_bytes){b.data, b.size}, &number, &added)
+             : SEAM_NOMEM;
     seam_buf_free(&b);
     if (st != SEAM_OK) return st;
     if (number >= d->member_cap) {
@@ -151,8 +157,14 @@ void view_deltas_free(struct view_deltas *d)
     *d = (struct view_deltas){0};
 }
 
-static bool has_count(enum view_agg_op op) { return op == VIEW_COUNT || op == VIEW_SUM || op == VIEW_AVG; }
-static bool has_sum(enum view_agg_op op) { return op == VIEW_SUM || op == VIEW_AVG; }
+static bool has_count(enum view_agg_op op)
+{
+    return op == VIEW_COUNT || op == VIEW_SUM || op == VIEW_AVG;
+}
+static bool has_sum(enum view_agg_op op)
+{
+    return op == VIEW_SUM || op == VIEW_AVG;
+}
 
 void view_states_put(struct seam_buf *out, const struct view_def *d, const struct view_states *s)
 {
@@ -164,7 +176,8 @@ void view_states_put(struct seam_buf *out, const struct view_def *d, const struc
     }
 }
 
-enum seam_status view_states_get(const struct view_def *d, const char *p, size_t n, struct view_states *out, struct seam_fault *f)
+enum seam_status view_states_get(const struct view_def *d, const char *p, size_t n,
+                                 struct view_states *out, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(p, n);
 
@@ -178,6 +191,7 @@ enum seam_status view_states_get(const struct view_def *d, const char *p, size_t
         }
     }
     if (r.bad || seam_reader_left(&r) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, d->name, SEAM_FAULT_NO_OFFSET, "a group's states do not match the view's aggregates");
+        return seam_fault_set(f, SEAM_CORRUPT, d->name, SEAM_FAULT_NO_OFFSET,
+                              "a group's states do not match the view's aggregates");
     return SEAM_OK;
 }

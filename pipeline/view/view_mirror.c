@@ -13,7 +13,8 @@ struct view_mirror *view_store_mirror(struct view_store *s, uint32_t source)
     return NULL;
 }
 
-enum seam_status view_mirror_define(struct view_store *s, const struct seam_schema *schema, struct seam_fault *f)
+enum seam_status view_mirror_define(struct view_store *s, const struct seam_schema *schema,
+                                    struct seam_fault *f)
 {
     struct view_mirror *m;
     char name[SEAM_NAME_MAX_BYTES], json[512];
@@ -21,16 +22,21 @@ enum seam_status view_mirror_define(struct view_store *s, const struct seam_sche
 
     if (view_store_mirror(s, schema->id) != NULL) return SEAM_OK;
     if (s->n_mirrors == VIEW_MIRRORS_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, schema->name, SEAM_FAULT_NO_OFFSET, "more than %d tables feed views", VIEW_MIRRORS_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, schema->name, SEAM_FAULT_NO_OFFSET,
+                              "more than %d tables feed views", VIEW_MIRRORS_MAX);
     if (snprintf(name, sizeof name, "src_%s", schema->name) >= (int)sizeof name)
-        return seam_fault_set(f, SEAM_LIMIT, schema->name, SEAM_FAULT_NO_OFFSET, "the table's name is too long for a view's input");
+        return seam_fault_set(f, SEAM_LIMIT, schema->name, SEAM_FAULT_NO_OFFSET,
+                              "the table's name is too long for a view's input");
     m = &s->mirrors[s->n_mirrors];
     *m = (struct view_mirror){.source = schema->id};
     st = view_store_begin(s, f);
     if (st == SEAM_OK) st = oltp_table(s->txn, name, &m->table, NULL);
     if (st == SEAM_NOT_FOUND) {
-        int n = snprintf(json, sizeof json, "{\"table\":\"%s\",\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"text\"},"
-                         "{\"name\":\"row\",\"type\":\"text\"}]}", name);
+        int n = snprintf(
+            json, sizeof json,
+            "{\"table\":\"%s\",\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"text\"},"
+            "{\"name\":\"row\",\"type\":\"text\"}]}",
+            name);
 
         st = oltp_create_table_json(s->txn, json, (size_t)n, &m->table, f);
     }
@@ -39,7 +45,8 @@ enum seam_status view_mirror_define(struct view_store *s, const struct seam_sche
 }
 
 /* The foreign key's bytes; false when a part of it is null (it then reaches no row).                 */
-static bool foreign_key(const struct view_foreign *fk, const struct seam_value *values, struct seam_buf *out)
+static bool foreign_key(const struct view_foreign *fk, const struct seam_value *values,
+                        struct seam_buf *out)
 {
     seam_buf_clear(out);
     for (int i = 0; i < fk->count; i++) {
@@ -49,8 +56,9 @@ static bool foreign_key(const struct view_foreign *fk, const struct seam_value *
     return true;
 }
 
-enum seam_status view_mirror_put(struct view_store *s, struct view_mirror *m, const struct seam_schema *schema, struct wal_bytes key,
-                            struct wal_bytes row, struct seam_fault *f)
+enum seam_status view_mirror_put(struct view_store *s, struct view_mirror *m,
+                                 const struct seam_schema *schema, struct wal_bytes key,
+                                 struct wal_bytes row, struct seam_fault *f)
 {
     const struct seam_schema *mine = oltp_schema(s->txn, m->table);
     struct seam_value values[SEAM_COLUMNS_MAX], out[SEAM_COLUMNS_MAX];
@@ -69,31 +77,37 @@ enum seam_status view_mirror_put(struct view_store *s, struct view_mirror *m, co
     return st;
 }
 
-enum seam_status view_mirror_delete(struct view_store *s, struct view_mirror *m, struct wal_bytes key, struct seam_fault *f)
+enum seam_status view_mirror_delete(struct view_store *s, struct view_mirror *m,
+                                    struct wal_bytes key, struct seam_fault *f)
 {
     struct seam_value k = seam_v_text((const char *)key.data, key.size);
     enum seam_status st = oltp_delete(s->txn, m->table, &k, NULL);
 
     if (st == SEAM_NOT_FOUND) return SEAM_OK;
-    return st == SEAM_OK ? SEAM_OK : seam_fault_set(f, st, "view", SEAM_FAULT_NO_OFFSET, "could not delete from a mirror");
+    return st == SEAM_OK ? SEAM_OK
+                         : seam_fault_set(f, st, "view", SEAM_FAULT_NO_OFFSET,
+                                          "could not delete from a mirror");
 }
 
-enum seam_status view_mirror_get(struct view_store *s, const struct view_mirror *m, struct wal_bytes key, struct seam_buf *out,
-                            struct seam_fault *f)
+enum seam_status view_mirror_get(struct view_store *s, const struct view_mirror *m,
+                                 struct wal_bytes key, struct seam_buf *out, struct seam_fault *f)
 {
     struct seam_value k = seam_v_text((const char *)key.data, key.size), row;
     struct oltp_row r;
     enum seam_status st = oltp_get(s->txn, m->table, &k, &r, NULL);
 
     seam_buf_clear(out);
-    if (st == SEAM_OK) st = seam_row_get(oltp_schema(s->txn, m->table), r.row.data, r.row.size, 1, &row, f);
+    if (st == SEAM_OK)
+        st = seam_row_get(oltp_schema(s->txn, m->table), r.row.data, r.row.size, 1, &row, f);
     if (st != SEAM_OK) return st;
     seam_buf_append(out, row.s, row.len);
-    return seam_buf_ok(out) ? SEAM_OK : seam_fault_set(f, SEAM_NOMEM, "view", SEAM_FAULT_NO_OFFSET, "no memory");
+    return seam_buf_ok(out)
+               ? SEAM_OK
+               : seam_fault_set(f, SEAM_NOMEM, "view", SEAM_FAULT_NO_OFFSET, "no memory");
 }
 
-enum seam_status view_store_keys(struct view_store *s, const struct seam_schema *schema, sink_key_fn fn, void *ctx,
-                            struct seam_fault *f)
+enum seam_status view_store_keys(struct view_store *s, const struct seam_schema *schema,
+                                 sink_key_fn fn, void *ctx, struct seam_fault *f)
 {
     const struct view_mirror *m = view_store_mirror(s, schema->id);
     struct oltp_cursor *c = NULL;
@@ -130,7 +144,8 @@ static enum seam_status refill(struct view_store *s, struct view_mirror *m, stru
         seam_buf_clear(&copy);
         seam_buf_append(&key, k.s, k.len);
         seam_buf_append(&copy, row.s, row.len);
-        st = view_mirror_put(s, m, source, (struct wal_bytes){key.data, key.size}, (struct wal_bytes){copy.data, copy.size}, f);
+        st = view_mirror_put(s, m, source, (struct wal_bytes){key.data, key.size},
+                             (struct wal_bytes){copy.data, copy.size}, f);
     }
     oltp_cursor_close(c);
     seam_buf_free(&key);
@@ -139,8 +154,8 @@ static enum seam_status refill(struct view_store *s, struct view_mirror *m, stru
 }
 
 /* The field and index are named by the columns' ids, so a reopened store finds them again.           */
-enum seam_status view_mirror_need(struct view_store *s, uint32_t source, const uint16_t *columns, uint16_t count,
-                             struct seam_fault *f)
+enum seam_status view_mirror_need(struct view_store *s, uint32_t source, const uint16_t *columns,
+                                  uint16_t count, struct seam_fault *f)
 {
     struct view_mirror *m = view_store_mirror(s, source);
     const struct seam_schema *from = stream_registry_get(&s->registry, source);
@@ -151,10 +166,12 @@ enum seam_status view_mirror_need(struct view_store *s, uint32_t source, const u
     enum seam_status st;
 
     for (int i = 0; i < m->n_foreign; i++)
-        if (m->foreign[i].count == count && memcmp(m->foreign[i].columns, columns, count * sizeof *columns) == 0)
+        if (m->foreign[i].count == count &&
+            memcmp(m->foreign[i].columns, columns, count * sizeof *columns) == 0)
             return SEAM_OK;
     if (m->n_foreign == VIEW_FOREIGN_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, from->name, SEAM_FAULT_NO_OFFSET, "more than %d foreign keys in views", VIEW_FOREIGN_MAX);
+        return seam_fault_set(f, SEAM_LIMIT, from->name, SEAM_FAULT_NO_OFFSET,
+                              "more than %d foreign keys in views", VIEW_FOREIGN_MAX);
     st = view_store_begin(s, f);
     seam_buf_str(&name, "f");
     for (int i = 0; i < count; i++) seam_buf_printf(&name, "_%u", from->columns[columns[i]].id);
@@ -167,7 +184,8 @@ enum seam_status view_mirror_need(struct view_store *s, uint32_t source, const u
 
         snprintf(c.name, sizeof c.name, "%s", field_name);
         st = oltp_add_column(s->txn, m->table, &c, f);
-        if (st == SEAM_OK) st = oltp_create_index(s->txn, m->table, field_name, &field_name, 1, false, f);
+        if (st == SEAM_OK)
+            st = oltp_create_index(s->txn, m->table, field_name, &field_name, 1, false, f);
         added = true;
     }
     if (st == SEAM_OK) {
@@ -180,8 +198,8 @@ enum seam_status view_mirror_need(struct view_store *s, uint32_t source, const u
     return st;
 }
 
-enum seam_status view_affected(struct view_store *s, const struct view_state *v, int input, struct wal_bytes key,
-                          struct view_key_set *out, struct seam_fault *f)
+enum seam_status view_affected(struct view_store *s, const struct view_state *v, int input,
+                               struct wal_bytes key, struct view_key_set *out, struct seam_fault *f)
 {
     const struct view_input *in = &v->def->inputs[input], *parent;
     struct view_mirror *m;
@@ -198,7 +216,8 @@ enum seam_status view_affected(struct view_store *s, const struct view_state *v,
 
     if (input == 0) {
         st = view_key_set_add(out, key, &number, &added);
-        return st == SEAM_OK ? SEAM_OK : seam_fault_set(f, st, v->name, SEAM_FAULT_NO_OFFSET, "no memory");
+        return st == SEAM_OK ? SEAM_OK
+                             : seam_fault_set(f, st, v->name, SEAM_FAULT_NO_OFFSET, "no memory");
     }
     parent = &v->def->inputs[in->parent];
     m = view_store_mirror(s, parent->table);
@@ -209,18 +228,23 @@ enum seam_status view_affected(struct view_store *s, const struct view_state *v,
             same = m->foreign[i].columns[k2] == in->foreign[k2] - parent->first;
         if (same) fk = &m->foreign[i];
     }
-    if (fk == NULL) return seam_fault_set(f, SEAM_CORRUPT, v->name, SEAM_FAULT_NO_OFFSET, "a join without its index");
+    if (fk == NULL)
+        return seam_fault_set(f, SEAM_CORRUPT, v->name, SEAM_FAULT_NO_OFFSET,
+                              "a join without its index");
     st = oltp_key(s->txn, m->table, fk->index, &bound, 1, &encoded, f);
     range.lower = range.upper = (struct wal_bytes){encoded.data, encoded.size};
     if (st == SEAM_OK) st = oltp_cursor_open(s->txn, m->table, fk->index, &range, 0, &c, f);
     while (st == SEAM_OK && (st = oltp_cursor_next(c, &r, f)) == SEAM_OK) {
         st = seam_row_get(oltp_schema(s->txn, m->table), r.row.data, r.row.size, 0, &k, f);
-        if (st == SEAM_OK) st = view_key_set_add(&found, (struct wal_bytes){(const uint8_t *)k.s, k.len}, &number, &added);
+        if (st == SEAM_OK)
+            st = view_key_set_add(&found, (struct wal_bytes){(const uint8_t *)k.s, k.len}, &number,
+                                  &added);
     }
     oltp_cursor_close(c);
     seam_buf_free(&encoded);
     if (st == SEAM_END) st = SEAM_OK;
-    for (size_t i = 0; st == SEAM_OK && i < found.count; i++) st = view_affected(s, v, in->parent, found.keys[i], out, f);
+    for (size_t i = 0; st == SEAM_OK && i < found.count; i++)
+        st = view_affected(s, v, in->parent, found.keys[i], out, f);
     view_key_set_free(&found);
     return st;
 }

@@ -8,28 +8,35 @@
 #include <string.h>
 
 #include "columnar/columnar.h"
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
+#include "engine/io/io_sim.h"
 #include "tests/common/check_main.h"
 
 static const char json[] =
-    "{\"table\":\"stock\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
+    "{\"table\":\"stock\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":"
+    "\"int64\"},"
     "{\"name\":\"title\",\"type\":\"text\"},{\"name\":\"left\",\"type\":\"int64\"}]}";
 
 enum { KEYS = 40, BATCHES = 14, BATCH_ROWS = 25 };
 
 /* state[b][k]: what key k holds after batch b; -1 nothing. */
-struct model { int64_t state[BATCHES + 1][KEYS]; int acked; };
+struct model {
+    int64_t state[BATCHES + 1][KEYS];
+    int acked;
+};
 
 static struct columnar_options options(struct seam_clock_sim *clock)
 {
     seam_clock_sim_init(clock, -100000000000);
-    return (struct columnar_options){.journal_rows_max = 120, .row_group_rows = 2048, .clock = &clock->clock,
+    return (struct columnar_options){.journal_rows_max = 120,
+                                     .row_group_rows = 2048,
+                                     .clock = &clock->clock,
                                      .file_rows_max = 400};
 }
 
 /* The batches are the same in every run. */
-static enum seam_status change(struct columnar_writer *w, int batch, int64_t *state, struct seam_fault *f)
+static enum seam_status change(struct columnar_writer *w, int batch, int64_t *state,
+                               struct seam_fault *f)
 {
     struct seam_rng r;
     enum seam_status st = SEAM_OK;
@@ -86,9 +93,13 @@ static enum seam_status work(struct seam_io *io, struct seam_clock_sim *clock, s
     return st;
 }
 
-struct seen { const int64_t *state; int count; };
+struct seen {
+    const int64_t *state;
+    int count;
+};
 
-static enum seam_status see(void *ctx, const struct seam_value *row, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status see(void *ctx, const struct seam_value *row, seam_lsn_t begin,
+                            seam_lsn_t end)
 {
     struct seen *s = ctx;
 
@@ -115,7 +126,8 @@ static void check_after(struct seam_io *io, struct model *m)
     batch = (int)(columnar_writer_applied(w) / 10);
     ck_assert_int_ge(batch, m->acked);
     columnar_close_writer(w);
-    ck_assert_msg(columnar_verify(io, "w", &v, &report, &f) == SEAM_OK, "%s %s", seam_buf_cstr(&report), f.why);
+    ck_assert_msg(columnar_verify(io, "w", &v, &report, &f) == SEAM_OK, "%s %s",
+                  seam_buf_cstr(&report), f.why);
     seam_buf_free(&report);
     if (batch == 0) return;
     ASSERT_OK(columnar_open_reader(io, "w", NULL, &r, &f), &f);
@@ -148,7 +160,10 @@ static void try_every_call(enum seam_sim_fault_kind kind, uint64_t step)
     }
 }
 
-static void test_power_cut_at_every_call_keeps_what_was_acknowledged(void) { try_every_call(SEAM_SIM_POWER_CUT, 1); }
+static void test_power_cut_at_every_call_keeps_what_was_acknowledged(void)
+{
+    try_every_call(SEAM_SIM_POWER_CUT, 1);
+}
 static void test_failing_calls_leave_no_half_batch(void)
 {
     try_every_call(SEAM_SIM_EIO, 3);
@@ -169,8 +184,8 @@ static void flip_file(struct seam_io_sim *sim, const char *name, uint64_t size, 
 
         ck_assert(seam_io_sim_flip(sim, path, at, 0x10));
         st = columnar_verify(io, "w", &v, &report, NULL);
-        ck_assert_msg(st == SEAM_CORRUPT || st == SEAM_UNSUPPORTED, "%s: byte %" PRIu64 " flipped: %s", name, at,
-                      seam_status_name(st));
+        ck_assert_msg(st == SEAM_CORRUPT || st == SEAM_UNSUPPORTED,
+                      "%s: byte %" PRIu64 " flipped: %s", name, at, seam_status_name(st));
         st = columnar_dump(io, path, &text, NULL); /* must only not crash */
         (void)st;
         ck_assert(seam_io_sim_flip(sim, path, at, 0x10));
@@ -209,7 +224,8 @@ static void test_every_flipped_byte_is_found(void)
         }
         seam_file_close(file);
         if (strcmp(name, "LOCK") == 0 || strcmp(name, "vacuum.log") == 0) continue;
-        if (strncmp(name, "journal", 7) == 0) { /* zeros between the head's fields and the records */
+        if (strncmp(name, "journal", 7) ==
+            0) { /* zeros between the head's fields and the records */
             flip_file(sim, name, 44, 1);
             for (uint64_t at = 64; at < size; at++) {
                 struct columnar_verified v;
@@ -231,7 +247,10 @@ static void test_every_flipped_byte_is_found(void)
 }
 
 static const struct named_test tests[] = {
-    T(test_power_cut_at_every_call_keeps_what_was_acknowledged), T(test_failing_calls_leave_no_half_batch),
-    T(test_every_flipped_byte_is_found)};
+    T(test_power_cut_at_every_call_keeps_what_was_acknowledged),
+    T(test_failing_calls_leave_no_half_batch), T(test_every_flipped_byte_is_found)};
 
-int main(int argc, char **argv) { return run_tests("columnar damage", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("columnar damage", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -14,7 +14,12 @@
 
 enum { ROWS = 5000 };
 
-struct sample { int64_t i[ROWS]; double d[ROWS]; char text[ROWS * 64]; uint64_t ends[ROWS], nulls[ROWS / 64 + 1]; };
+struct sample {
+    int64_t i[ROWS];
+    double d[ROWS];
+    char text[ROWS * 64];
+    uint64_t ends[ROWS], nulls[ROWS / 64 + 1];
+};
 
 static int64_t int_of(struct seam_rng *r, int shape, int i)
 {
@@ -35,7 +40,8 @@ static int64_t int_of(struct seam_rng *r, int shape, int i)
 
 static double double_of(struct seam_rng *r, int shape, int i)
 {
-    static const double odd[] = {0.0, -0.0, 1e308, -1e308, 5e-324, INFINITY, -INFINITY, NAN, 0.1, 1.0 / 3};
+    static const double odd[] = {0.0,      -0.0,      1e308, -1e308, 5e-324,
+                                 INFINITY, -INFINITY, NAN,   0.1,    1.0 / 3};
 
     switch (shape) {
     case 0: return 2.5;
@@ -43,20 +49,25 @@ static double double_of(struct seam_rng *r, int shape, int i)
     case 2: return (double)seam_rng_range(r, -100000, 100000) / 1000;
     case 3: return seam_rng_normal(r);
     case 4: return odd[seam_rng_below(r, SEAM_ARRAY_LEN(odd))];
-    case 5: return seam_rng_below(r, 50) == 0 ? seam_rng_normal(r) : (double)seam_rng_range(r, 0, 99999) / 100;
+    case 5:
+        return seam_rng_below(r, 50) == 0 ? seam_rng_normal(r)
+                                          : (double)seam_rng_range(r, 0, 99999) / 100;
     default: return (double)(seam_rng_below(r, 4) * 1000003) / 7;
     }
 }
 
 static size_t text_of(struct seam_rng *r, int shape, int i, char *out)
 {
-    static const char *const few[] = {"AIR", "RAIL", "", "REG AIR", "a longer value of a dictionary"};
+    static const char *const few[] = {"AIR", "RAIL", "", "REG AIR",
+                                      "a longer value of a dictionary"};
     size_t n = 0;
 
     switch (shape) {
     case 0: return (size_t)sprintf(out, "same");
     case 1: return (size_t)sprintf(out, "%s", few[seam_rng_below(r, 5)]);
-    case 2: return (size_t)sprintf(out, "carefully final requests %d sleep", (int)seam_rng_below(r, 100000));
+    case 2:
+        return (size_t)sprintf(out, "carefully final requests %d sleep",
+                               (int)seam_rng_below(r, 100000));
     case 3:
         n = seam_rng_below(r, 40);
         seam_rng_bytes(r, out, n);
@@ -66,13 +77,15 @@ static size_t text_of(struct seam_rng *r, int shape, int i, char *out)
     }
 }
 
-static void make(struct sample *s, struct seam_rng *r, enum seam_value_type t, int shape, int nulls, size_t n)
+static void make(struct sample *s, struct seam_rng *r, enum seam_value_type t, int shape, int nulls,
+                 size_t n)
 {
     uint64_t at = 0;
 
     memset(s->nulls, 0, sizeof s->nulls);
     for (size_t i = 0; i < n; i++) {
-        if (nulls == 2 || (nulls == 1 && seam_rng_below(r, 7) == 0) || (nulls == 3 && i < 2100)) seam_bitset_set(s->nulls, i);
+        if (nulls == 2 || (nulls == 1 && seam_rng_below(r, 7) == 0) || (nulls == 3 && i < 2100))
+            seam_bitset_set(s->nulls, i);
         s->i[i] = t == SEAM_V_BOOL ? (int64_t)seam_rng_below(r, 2) : int_of(r, shape, (int)i);
         s->d[i] = double_of(r, shape, (int)i);
         if (!seam_bitset_get(s->nulls, i)) at += text_of(r, shape, (int)i, s->text + at);
@@ -80,7 +93,8 @@ static void make(struct sample *s, struct seam_rng *r, enum seam_value_type t, i
     }
 }
 
-static void check_cell(const struct sample *s, enum seam_value_type t, size_t i, const struct columnar_vec *v, uint32_t row)
+static void check_cell(const struct sample *s, enum seam_value_type t, size_t i,
+                       const struct columnar_vec *v, uint32_t row)
 {
     uint32_t slot = columnar_vec_slot(v, row);
     uint64_t begin = i == 0 ? 0 : s->ends[i - 1];
@@ -91,8 +105,10 @@ static void check_cell(const struct sample *s, enum seam_value_type t, size_t i,
         ck_assert_uint_eq(v->s[slot].len, s->ends[i] - begin);
         ck_assert_int_eq(memcmp(v->s[slot].s, s->text + begin, v->s[slot].len), 0);
     } else if (t == SEAM_V_DOUBLE) {
-        if (isnan(s->d[i])) ck_assert(isnan(v->d[slot]));
-        else ck_assert_int_eq(memcmp(&v->d[slot], &s->d[i], 8), 0);
+        if (isnan(s->d[i]))
+            ck_assert(isnan(v->d[slot]));
+        else
+            ck_assert_int_eq(memcmp(&v->d[slot], &s->d[i], 8), 0);
     } else {
         ck_assert_int_eq(v->i[slot], s->i[i]);
     }
@@ -107,9 +123,12 @@ static void round_trip(const struct sample *s, enum seam_value_type t, size_t n,
     struct seam_buf b = {0};
     size_t size, at, row = 0;
 
-    if (t == SEAM_V_TEXT) c.text = s->text, c.ends = s->ends;
-    else if (t == SEAM_V_DOUBLE) c.doubles = s->d;
-    else c.ints = s->i;
+    if (t == SEAM_V_TEXT)
+        c.text = s->text, c.ends = s->ends;
+    else if (t == SEAM_V_DOUBLE)
+        c.doubles = s->d;
+    else
+        c.ints = s->i;
     columnar_chunk_encode(&c, 0, n, t, t == SEAM_V_DECIMAL ? 2 : 0, &b, &sum);
     ck_assert(seam_buf_ok(&b));
     size = b.size;
@@ -197,15 +216,18 @@ static void test_symbols_make_words_small(void)
     struct columnar_symbol_encoder *e;
     uint8_t *back;
 
-    for (int i = 0; i < 3000; i++) seam_buf_printf(&text, "carefully ironic packages sleep %d ", i % 10);
+    for (int i = 0; i < 3000; i++)
+        seam_buf_printf(&text, "carefully ironic packages sleep %d ", i % 10);
     e = columnar_symbols_learn(text.data, text.size);
     ck_assert_ptr_nonnull(e);
     columnar_symbols_encode(e, text.data, text.size, &coded);
     ck_assert_uint_lt(coded.size * 5, text.size);
     back = malloc(text.size + SYMBOLS_DECODE_SLACK);
-    ck_assert(columnar_symbols_decode(columnar_symbols_table(e), coded.data, coded.size, back, text.size));
+    ck_assert(columnar_symbols_decode(columnar_symbols_table(e), coded.data, coded.size, back,
+                                      text.size));
     ck_assert_int_eq(memcmp(back, text.data, text.size), 0);
-    ck_assert(!columnar_symbols_decode(columnar_symbols_table(e), coded.data, coded.size, back, text.size - 1));
+    ck_assert(!columnar_symbols_decode(columnar_symbols_table(e), coded.data, coded.size, back,
+                                       text.size - 1));
     free(back);
     columnar_symbols_encoder_free(e);
     seam_buf_free(&text);
@@ -222,10 +244,12 @@ static void test_kernels_equal_the_scalar_ones(void)
     for (int round = 0; round < 300; round++) {
         size_t n = 1 + seam_rng_below(&r, 2048);
         uint64_t a[COLUMNAR_VECTOR_WORDS], b[COLUMNAR_VECTOR_WORDS], mask[COLUMNAR_VECTOR_WORDS];
-        uint32_t lo = (uint32_t)seam_rng_u64(&r), span = (uint32_t)seam_rng_u64(&r) >> seam_rng_below(&r, 32);
+        uint32_t lo = (uint32_t)seam_rng_u64(&r),
+                 span = (uint32_t)seam_rng_u64(&r) >> seam_rng_below(&r, 32);
 
         for (size_t i = 0; i < n; i++) {
-            narrow[i] = seam_rng_below(&r, 2) ? lo + (uint32_t)seam_rng_below(&r, 300) : (uint32_t)seam_rng_u64(&r);
+            narrow[i] = seam_rng_below(&r, 2) ? lo + (uint32_t)seam_rng_below(&r, 300)
+                                              : (uint32_t)seam_rng_u64(&r);
             wide[i] = seam_rng_u64(&r) >> seam_rng_below(&r, 40);
         }
         seam_rng_bytes(&r, mask, sizeof mask);
@@ -235,25 +259,34 @@ static void test_kernels_equal_the_scalar_ones(void)
         columnar_kernel_range_u64(wide, n, wide[0], span, a);
         columnar_kernel_range_u64_scalar(wide, n, wide[0], span, b);
         ck_assert_int_eq(memcmp(a, b, sizeof a), 0);
-        ck_assert_int_eq(columnar_kernel_sum_i64((int64_t *)wide, n, mask), columnar_kernel_sum_i64_scalar((int64_t *)wide, n, mask));
-        ck_assert_int_eq(columnar_kernel_sum_i64((int64_t *)wide, n, NULL), columnar_kernel_sum_i64_scalar((int64_t *)wide, n, NULL));
+        ck_assert_int_eq(columnar_kernel_sum_i64((int64_t *)wide, n, mask),
+                         columnar_kernel_sum_i64_scalar((int64_t *)wide, n, mask));
+        ck_assert_int_eq(columnar_kernel_sum_i64((int64_t *)wide, n, NULL),
+                         columnar_kernel_sum_i64_scalar((int64_t *)wide, n, NULL));
     }
 }
 
 static void test_zones_order_as_values_do(void)
 {
-    static const double d[] = {-INFINITY, -1e300, -1, -5e-324, -0.0, 0.0, 5e-324, 0.5, 1e300, INFINITY};
+    static const double d[] = {-INFINITY, -1e300, -1,  -5e-324, -0.0,
+                               0.0,       5e-324, 0.5, 1e300,   INFINITY};
 
-    for (size_t i = 0; i + 1 < SEAM_ARRAY_LEN(d); i++) ck_assert_int_lt(columnar_zone_of_double(d[i]), columnar_zone_of_double(d[i + 1]));
+    for (size_t i = 0; i + 1 < SEAM_ARRAY_LEN(d); i++)
+        ck_assert_int_lt(columnar_zone_of_double(d[i]), columnar_zone_of_double(d[i + 1]));
     ck_assert_int_gt(columnar_zone_of_double(NAN), columnar_zone_of_double(INFINITY));
     ck_assert_int_gt(columnar_zone_of_double(-(double)NAN), columnar_zone_of_double(INFINITY));
     ck_assert_int_lt(columnar_zone_of_text("a", 1), columnar_zone_of_text("b", 1));
     ck_assert_int_lt(columnar_zone_of_text("", 0), columnar_zone_of_text("\x80", 1));
 }
 
-static const struct named_test tests[] = {
-    T(test_every_type_survives_every_shape), T(test_ints_choose_the_small_block),
-    T(test_ints_block_bytes_are_those_of_the_format), T(test_symbols_make_words_small),
-    T(test_kernels_equal_the_scalar_ones), T(test_zones_order_as_values_do)};
+static const struct named_test tests[] = {T(test_every_type_survives_every_shape),
+                                          T(test_ints_choose_the_small_block),
+                                          T(test_ints_block_bytes_are_those_of_the_format),
+                                          T(test_symbols_make_words_small),
+                                          T(test_kernels_equal_the_scalar_ones),
+                                          T(test_zones_order_as_values_do)};
 
-int main(int argc, char **argv) { return run_tests("columnar encodings", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("columnar encodings", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

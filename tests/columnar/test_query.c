@@ -14,7 +14,8 @@ enum { COLS = 9, ROWS_MAX = 20000 };
 
 static const char facts_json[] =
     "{\"table\":\"facts\",\"version\":1,\"key\":[],\"columns\":["
-    "{\"name\":\"id\",\"type\":\"int64\"},{\"name\":\"small\",\"type\":\"int64\",\"nullable\":true},"
+    "{\"name\":\"id\",\"type\":\"int64\"},{\"name\":\"small\",\"type\":\"int64\",\"nullable\":true}"
+    ","
     "{\"name\":\"wide\",\"type\":\"int64\",\"nullable\":true},"
     "{\"name\":\"price\",\"type\":\"decimal\",\"scale\":2,\"nullable\":true},"
     "{\"name\":\"ratio\",\"type\":\"double\",\"nullable\":true},"
@@ -23,7 +24,9 @@ static const char facts_json[] =
     "{\"name\":\"word\",\"type\":\"text\",\"nullable\":true},"
     "{\"name\":\"mid\",\"type\":\"int64\",\"nullable\":true}]}";
 
-static const uint8_t types[COLS] = {SEAM_V_INT, SEAM_V_INT, SEAM_V_INT, SEAM_V_DECIMAL, SEAM_V_DOUBLE, SEAM_V_BOOL, SEAM_V_TIME, SEAM_V_TEXT, SEAM_V_INT};
+static const uint8_t types[COLS] = {SEAM_V_INT,     SEAM_V_INT,    SEAM_V_INT,
+                                    SEAM_V_DECIMAL, SEAM_V_DOUBLE, SEAM_V_BOOL,
+                                    SEAM_V_TIME,    SEAM_V_TEXT,   SEAM_V_INT};
 
 struct world {
     struct seam_rng rng;
@@ -35,8 +38,17 @@ struct world {
     struct seam_arena text;
 };
 
-static const char *const words[] = {"red", "green", "blue", "Redwood", "greenish", "special request", "",
-                                    "express parcels", "ironic packages sleep", "%odd_one", "zebra"};
+static const char *const words[] = {"red",
+                                    "green",
+                                    "blue",
+                                    "Redwood",
+                                    "greenish",
+                                    "special request",
+                                    "",
+                                    "express parcels",
+                                    "ironic packages sleep",
+                                    "%odd_one",
+                                    "zebra"};
 
 static struct seam_value random_value(struct world *x, int column, int style)
 {
@@ -48,17 +60,25 @@ static struct seam_value random_value(struct world *x, int column, int style)
     switch (column) {
     case 0: return seam_v_int((int64_t)x->n);
     case 1: return seam_v_int(seam_rng_range(r, -3, 12));
-    case 2: return seam_v_int(style == 0 ? seam_rng_range(r, -1000000, 1000000) : (int64_t)seam_rng_u64(r) >> seam_rng_below(r, 40));
-    case 3: return seam_v_decimal(style == 1 ? seam_rng_range(r, 0, 20) * 100 : seam_rng_range(r, -999999, 999999), 2);
-    case 4: return seam_v_double(style == 2 ? seam_rng_normal(r) : (double)seam_rng_range(r, -5000, 5000) / 100);
+    case 2:
+        return seam_v_int(style == 0 ? seam_rng_range(r, -1000000, 1000000)
+                                     : (int64_t)seam_rng_u64(r) >> seam_rng_below(r, 40));
+    case 3:
+        return seam_v_decimal(
+            style == 1 ? seam_rng_range(r, 0, 20) * 100 : seam_rng_range(r, -999999, 999999), 2);
+    case 4:
+        return seam_v_double(style == 2 ? seam_rng_normal(r)
+                                        : (double)seam_rng_range(r, -5000, 5000) / 100);
     case 5: return seam_v_bool(seam_rng_below(r, 2));
-    case 6: return seam_v_time(seam_rng_range(r, 10000, 10400) * 86400000000 + (style == 1 ? 0 : seam_rng_range(r, 0, 86399) * 1000000));
+    case 6:
+        return seam_v_time(seam_rng_range(r, 10000, 10400) * 86400000000 +
+                           (style == 1 ? 0 : seam_rng_range(r, 0, 86399) * 1000000));
     case 8: return seam_v_int(seam_rng_range(r, 100, 900));
     default:
         if (style == 0) return seam_v_str(words[seam_rng_below(r, SEAM_ARRAY_LEN(words))]);
         s = seam_arena_alloc(&x->text, 64);
-        n = snprintf(s, 64, "%s %s %d", words[seam_rng_below(r, SEAM_ARRAY_LEN(words))], words[seam_rng_below(r, SEAM_ARRAY_LEN(words))],
-                     (int)seam_rng_below(r, 200));
+        n = snprintf(s, 64, "%s %s %d", words[seam_rng_below(r, SEAM_ARRAY_LEN(words))],
+                     words[seam_rng_below(r, SEAM_ARRAY_LEN(words))], (int)seam_rng_below(r, 200));
         return seam_v_text(s, (size_t)n);
     }
 }
@@ -83,7 +103,12 @@ static void world_open(struct world *x, size_t rows)
         }
         ASSERT_OK(columnar_publish(x->w, 99 + x->n, (int64_t)x->n, &f), &f);
         if (part % 3 == 1) { /* force a manifest: what was in the tail becomes a file */
-            ASSERT_OK(columnar_tag(x->w, part == 1 ? "a" : part == 4 ? "b" : "c", 99 + x->n, false, &f), &f);
+            ASSERT_OK(columnar_tag(x->w,
+                                   part == 1   ? "a"
+                                   : part == 4 ? "b"
+                                               : "c",
+                                   99 + x->n, false, &f),
+                      &f);
         }
     }
     ASSERT_OK(columnar_open_reader(seam_io_posix(), test_dir(), NULL, &x->r, &f), &f);
@@ -113,14 +138,16 @@ static const struct columnar_expr *constant(struct world *x, struct seam_arena *
     const struct columnar_expr *e = NULL;
     struct seam_value v = seam_v_null();
 
-    while (v.type == SEAM_V_NULL) v = seam_rng_below(&x->rng, 3) == 0 ? random_value(x, c, (int)seam_rng_below(&x->rng, 3))
-                                                             : x->rows[seam_rng_below(&x->rng, x->n)][c];
+    while (v.type == SEAM_V_NULL)
+        v = seam_rng_below(&x->rng, 3) == 0 ? random_value(x, c, (int)seam_rng_below(&x->rng, 3))
+                                            : x->rows[seam_rng_below(&x->rng, x->n)][c];
     if (c == 0) v = seam_v_int((int64_t)seam_rng_below(&x->rng, x->n));
     ck_assert_int_eq(columnar_expr_const(a, &v, &e, NULL), SEAM_OK);
     return e;
 }
 
-static const struct columnar_expr *call(struct seam_arena *a, enum columnar_expr_op op, int n, const struct columnar_expr **args)
+static const struct columnar_expr *call(struct seam_arena *a, enum columnar_expr_op op, int n,
+                                        const struct columnar_expr **args)
 {
     const struct columnar_expr *e = NULL;
     struct seam_fault f = {0};
@@ -131,7 +158,8 @@ static const struct columnar_expr *call(struct seam_arena *a, enum columnar_expr
 
 static const struct columnar_expr *random_number(struct world *x, struct seam_arena *a, int depth)
 {
-    static const enum columnar_expr_op ops[] = {COLUMNAR_E_ADD, COLUMNAR_E_SUB, COLUMNAR_E_MUL, COLUMNAR_E_DIV};
+    static const enum columnar_expr_op ops[] = {COLUMNAR_E_ADD, COLUMNAR_E_SUB, COLUMNAR_E_MUL,
+                                                COLUMNAR_E_DIV};
     const struct columnar_expr *args[2], *e = NULL;
     int c = 1 + (int)seam_rng_below(&x->rng, 4);
 
@@ -143,7 +171,8 @@ static const struct columnar_expr *random_number(struct world *x, struct seam_ar
     case 0: return call(a, COLUMNAR_E_NEG, 1, args);
     case 1: return call(a, COLUMNAR_E_COALESCE, 2, args);
     default:
-        if (columnar_expr_call(a, ops[seam_rng_below(&x->rng, 4)], args, 2, &e, NULL) == SEAM_OK) return e;
+        if (columnar_expr_call(a, ops[seam_rng_below(&x->rng, 4)], args, 2, &e, NULL) == SEAM_OK)
+            return e;
         return args[0];
     }
 }
@@ -151,13 +180,15 @@ static const struct columnar_expr *random_number(struct world *x, struct seam_ar
 static const struct columnar_expr *random_text(struct world *x, struct seam_arena *a)
 {
     const struct columnar_expr *args[3] = {column(a, 7), NULL, NULL}, *e = NULL;
-    struct seam_value one = seam_v_int(1 + (int64_t)seam_rng_below(&x->rng, 3)), len = seam_v_int((int64_t)seam_rng_below(&x->rng, 6));
+    struct seam_value one = seam_v_int(1 + (int64_t)seam_rng_below(&x->rng, 3)),
+                      len = seam_v_int((int64_t)seam_rng_below(&x->rng, 6));
 
     switch (seam_rng_below(&x->rng, 5)) {
     case 0: return call(a, COLUMNAR_E_LOWER, 1, args);
     case 1: return call(a, COLUMNAR_E_UPPER, 1, args);
     case 2:
-        ck_assert(columnar_expr_const(a, &one, &args[1], NULL) == SEAM_OK && columnar_expr_const(a, &len, &args[2], NULL) == SEAM_OK);
+        ck_assert(columnar_expr_const(a, &one, &args[1], NULL) == SEAM_OK &&
+                  columnar_expr_const(a, &len, &args[2], NULL) == SEAM_OK);
         return call(a, COLUMNAR_E_SUBSTR, 3, args);
     case 3:
         args[1] = column(a, 1);
@@ -167,11 +198,14 @@ static const struct columnar_expr *random_text(struct world *x, struct seam_aren
     }
 }
 
-static const struct columnar_expr *random_condition(struct world *x, struct seam_arena *a, int depth)
+static const struct columnar_expr *random_condition(struct world *x, struct seam_arena *a,
+                                                    int depth)
 {
-    static const enum columnar_expr_op ops[] = {COLUMNAR_E_EQ, COLUMNAR_E_NE, COLUMNAR_E_LT, COLUMNAR_E_LE, COLUMNAR_E_GT, COLUMNAR_E_GE};
-    static const char *const patterns[] = {"red%", "%ish%", "%special%request%", "_lue", "%s", "%e%e%", "blue", "",
-                                           "%\\%%", "Red%", "express%", "%1_"};
+    static const enum columnar_expr_op ops[] = {COLUMNAR_E_EQ, COLUMNAR_E_NE, COLUMNAR_E_LT,
+                                                COLUMNAR_E_LE, COLUMNAR_E_GT, COLUMNAR_E_GE};
+    static const char *const patterns[] = {
+        "red%",  "%ish%", "%special%request%", "_lue", "%s", "%e%e%", "blue", "",
+        "%\\%%", "Red%",  "express%",          "%1_"};
     const struct columnar_expr *args[6], *e = NULL;
     struct seam_value pattern;
     int c = (int)seam_rng_below(&x->rng, COLS), n;
@@ -181,14 +215,16 @@ static const struct columnar_expr *random_condition(struct world *x, struct seam
         args[1] = random_condition(x, a, depth - 1);
         switch (seam_rng_below(&x->rng, 5)) {
         case 0: return call(a, COLUMNAR_E_NOT, 1, args);
-        case 1: case 2: return call(a, COLUMNAR_E_OR, 2, args);
+        case 1:
+        case 2: return call(a, COLUMNAR_E_OR, 2, args);
         default: return call(a, COLUMNAR_E_AND, 2, args);
         }
     }
     switch (seam_rng_below(&x->rng, 10)) {
     case 0:
         args[0] = column(a, c);
-        return call(a, seam_rng_below(&x->rng, 2) ? COLUMNAR_E_IS_NULL : COLUMNAR_E_IS_NOT_NULL, 1, args);
+        return call(a, seam_rng_below(&x->rng, 2) ? COLUMNAR_E_IS_NULL : COLUMNAR_E_IS_NOT_NULL, 1,
+                    args);
     case 1:
         args[0] = random_text(x, a);
         pattern = seam_v_str(patterns[seam_rng_below(&x->rng, SEAM_ARRAY_LEN(patterns))]);
@@ -213,15 +249,19 @@ static const struct columnar_expr *random_condition(struct world *x, struct seam
         args[1] = constant(x, a, 7);
         return call(a, ops[seam_rng_below(&x->rng, 6)], 2, args);
     case 6:
-        ck_assert(columnar_expr_date(a, COLUMNAR_E_DATE_TRUNC, (enum columnar_date_part)seam_rng_below(&x->rng, 5), column(a, 6), &args[0], NULL) == SEAM_OK);
+        ck_assert(columnar_expr_date(a, COLUMNAR_E_DATE_TRUNC,
+                                     (enum columnar_date_part)seam_rng_below(&x->rng, 5),
+                                     column(a, 6), &args[0], NULL) == SEAM_OK);
         args[1] = constant(x, a, 6);
         return call(a, ops[seam_rng_below(&x->rng, 6)], 2, args);
     case 7:
-        ck_assert(columnar_expr_date(a, COLUMNAR_E_DATE_PART, (enum columnar_date_part)seam_rng_below(&x->rng, COLUMNAR_PART_COUNT), column(a, 6), &args[0], NULL) == SEAM_OK);
+        ck_assert(columnar_expr_date(
+                      a, COLUMNAR_E_DATE_PART,
+                      (enum columnar_date_part)seam_rng_below(&x->rng, COLUMNAR_PART_COUNT),
+                      column(a, 6), &args[0], NULL) == SEAM_OK);
         args[1] = constant(x, a, 1);
         return call(a, ops[seam_rng_below(&x->rng, 6)], 2, args);
-    case 8:
-        return column(a, 5);
+    case 8: return column(a, 5);
     default:
         args[0] = column(a, c);
         args[1] = constant(x, a, c);
@@ -232,7 +272,10 @@ static const struct columnar_expr *random_condition(struct world *x, struct seam
 
 /* ---- rows as text, to compare as multisets ---- */
 
-struct lines { char **line; size_t n, cap; };
+struct lines {
+    char **line;
+    size_t n, cap;
+};
 
 static void add_line(struct lines *l, const struct seam_value *v, int n)
 {
@@ -240,9 +283,14 @@ static void add_line(struct lines *l, const struct seam_value *v, int n)
 
     for (int c = 0; c < n; c++) {
         /* Sums of doubles depend on their order: compare what is left after rounding. */
-        if (v[c].type == SEAM_V_DOUBLE) seam_buf_printf(&b, "%.9g|", fabs(v[c].d) < 1e-7 ? 0.0 : v[c].d);
-        else if (v[c].type == SEAM_V_NULL) seam_buf_str(&b, "NULL|");
-        else { seam_value_format(&v[c], &b); seam_buf_str(&b, "|"); }
+        if (v[c].type == SEAM_V_DOUBLE)
+            seam_buf_printf(&b, "%.9g|", fabs(v[c].d) < 1e-7 ? 0.0 : v[c].d);
+        else if (v[c].type == SEAM_V_NULL)
+            seam_buf_str(&b, "NULL|");
+        else {
+            seam_value_format(&v[c], &b);
+            seam_buf_str(&b, "|");
+        }
     }
     if (l->n == l->cap) {
         l->cap = l->cap == 0 ? 64 : 2 * l->cap;
@@ -252,7 +300,10 @@ static void add_line(struct lines *l, const struct seam_value *v, int n)
     seam_buf_free(&b);
 }
 
-static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 static void lines_free(struct lines *l)
 {
@@ -272,7 +323,8 @@ static enum seam_status gather(void *ctx, const struct columnar_batch *b, struct
     return SEAM_OK;
 }
 
-static void check_same(struct lines *got, struct lines *want, bool sorted, const struct columnar_plan *p)
+static void check_same(struct lines *got, struct lines *want, bool sorted,
+                       const struct columnar_plan *p)
 {
     struct seam_buf why = {0};
 
@@ -282,8 +334,8 @@ static void check_same(struct lines *got, struct lines *want, bool sorted, const
         if (want->n > 0) qsort(want->line, want->n, sizeof *want->line, by_bytes);
     }
     for (size_t i = 0; i < got->n && i < want->n; i++)
-        ck_assert_msg(strcmp(got->line[i], want->line[i]) == 0, "row %zu: got %s want %s\n%s", i, got->line[i],
-                      want->line[i], seam_buf_cstr(&why));
+        ck_assert_msg(strcmp(got->line[i], want->line[i]) == 0, "row %zu: got %s want %s\n%s", i,
+                      got->line[i], want->line[i], seam_buf_cstr(&why));
     ck_assert_msg(got->n == want->n, "%zu rows, not %zu\n%s", got->n, want->n, seam_buf_cstr(&why));
     seam_buf_free(&why);
     lines_free(got);
@@ -292,10 +344,12 @@ static void check_same(struct lines *got, struct lines *want, bool sorted, const
 
 static int passes_seen;
 
-static enum seam_status run(struct world *x, const struct columnar_plan *p, struct lines *got, struct seam_fault *f)
+static enum seam_status run(struct world *x, const struct columnar_plan *p, struct lines *got,
+                            struct seam_fault *f)
 {
     struct columnar_query_options opt = {.threads = 1 + (int)seam_rng_below(&x->rng, 2)};
-    static const uint64_t budgets[] = {0, 0, 0, 400000}; /* the last makes big groupings go in passes */
+    static const uint64_t budgets[] = {0, 0, 0,
+                                       400000}; /* the last makes big groupings go in passes */
     struct columnar_query_stats stats;
     enum seam_status st;
 
@@ -322,7 +376,8 @@ static const struct columnar_plan *facts(struct world *x, struct seam_arena *a, 
 }
 
 /* True rows of a condition; false when the naive evaluation fails somewhere. */
-static enum seam_status naive_true(const struct columnar_expr *e, const struct seam_value *row, struct seam_arena *mem, bool *yes)
+static enum seam_status naive_true(const struct columnar_expr *e, const struct seam_value *row,
+                                   struct seam_arena *mem, bool *yes)
 {
     struct seam_value v;
     enum seam_status st = columnar_expr_eval_row(e, row, mem, &v, NULL);
@@ -339,11 +394,13 @@ static void test_filters_and_projections_equal_the_naive(void)
     for (int q = 0; q < test_scale(350); q++) {
         struct seam_arena a = {0}, mem = {0};
         const struct columnar_expr *where = random_condition(&x, &a, 2), *exprs[3];
-        const struct columnar_plan *p = facts(&x, &a, SEAM_LSN_MAX), *filter = NULL, *project = NULL;
+        const struct columnar_plan *p = facts(&x, &a, SEAM_LSN_MAX), *filter = NULL,
+                                   *project = NULL;
         struct lines got = {0}, want = {0};
         struct seam_fault f = {0};
         enum seam_status st, naive = SEAM_OK;
-        seam_lsn_t lsn = seam_rng_below(&x.rng, 4) == 0 ? 100 + seam_rng_below(&x.rng, x.n - 1) : SEAM_LSN_MAX;
+        seam_lsn_t lsn =
+            seam_rng_below(&x.rng, 4) == 0 ? 100 + seam_rng_below(&x.rng, x.n - 1) : SEAM_LSN_MAX;
 
         p = facts(&x, &a, lsn);
         exprs[0] = column(&a, 0);
@@ -358,7 +415,8 @@ static void test_filters_and_projections_equal_the_naive(void)
             if (100 + i > lsn) continue;
             naive = naive_true(where, x.rows[i], &mem, &yes);
             if (naive != SEAM_OK || !yes) continue;
-            for (int c = 0; naive == SEAM_OK && c < 3; c++) naive = columnar_expr_eval_row(exprs[c], x.rows[i], &mem, &v[c], NULL);
+            for (int c = 0; naive == SEAM_OK && c < 3; c++)
+                naive = columnar_expr_eval_row(exprs[c], x.rows[i], &mem, &v[c], NULL);
             if (naive == SEAM_OK) add_line(&want, v, 3);
         }
         st = run(&x, project, &got, &f);
@@ -378,9 +436,14 @@ static void test_filters_and_projections_equal_the_naive(void)
 
 /* ---- aggregation ---- */
 
-struct naive_group { struct seam_value key[3]; struct seam_value *rows; size_t n, cap; };
+struct naive_group {
+    struct seam_value key[3];
+    struct seam_value *rows;
+    size_t n, cap;
+};
 
-static struct seam_value naive_agg(enum columnar_agg_op op, const struct seam_value *v, size_t n, const struct columnar_expr *arg)
+static struct seam_value naive_agg(enum columnar_agg_op op, const struct seam_value *v, size_t n,
+                                   const struct columnar_expr *arg)
 {
     __int128 sum = 0;
     double real = 0;
@@ -392,9 +455,13 @@ static struct seam_value naive_agg(enum columnar_agg_op op, const struct seam_va
 
         if (v[i].type == SEAM_V_NULL) continue;
         count++;
-        if (v[i].type == SEAM_V_DOUBLE) real += v[i].d;
-        else if (v[i].type != SEAM_V_TEXT) sum += v[i].i;
-        if (best.type == SEAM_V_NULL || (op == COLUMNAR_AGG_MIN ? seam_value_compare(&v[i], &best) < 0 : seam_value_compare(&v[i], &best) > 0))
+        if (v[i].type == SEAM_V_DOUBLE)
+            real += v[i].d;
+        else if (v[i].type != SEAM_V_TEXT)
+            sum += v[i].i;
+        if (best.type == SEAM_V_NULL ||
+            (op == COLUMNAR_AGG_MIN ? seam_value_compare(&v[i], &best) < 0
+                                    : seam_value_compare(&v[i], &best) > 0))
             best = v[i];
         for (size_t k = 0; op == COLUMNAR_AGG_COUNT_DISTINCT && fresh && k < i; k++)
             fresh = v[k].type == SEAM_V_NULL || !seam_value_equal(&v[k], &v[i]);
@@ -404,7 +471,8 @@ static struct seam_value naive_agg(enum columnar_agg_op op, const struct seam_va
     case COLUMNAR_AGG_COUNT_ALL: return seam_v_int((int64_t)n);
     case COLUMNAR_AGG_COUNT: return seam_v_int(count);
     case COLUMNAR_AGG_COUNT_DISTINCT: return seam_v_int(distinct);
-    case COLUMNAR_AGG_MIN: case COLUMNAR_AGG_MAX: return best;
+    case COLUMNAR_AGG_MIN:
+    case COLUMNAR_AGG_MAX: return best;
     default: break;
     }
     if (count == 0) return seam_v_null();
@@ -413,7 +481,8 @@ static struct seam_value naive_agg(enum columnar_agg_op op, const struct seam_va
         return seam_v_double((double)sum / (double)seam_decimal_pow10(arg->scale) / (double)count);
     }
     if (arg->type == SEAM_V_DOUBLE) return seam_v_double(real);
-    return arg->type == SEAM_V_DECIMAL ? seam_v_decimal((int64_t)sum, arg->scale) : seam_v_int((int64_t)sum);
+    return arg->type == SEAM_V_DECIMAL ? seam_v_decimal((int64_t)sum, arg->scale)
+                                       : seam_v_int((int64_t)sum);
 }
 
 static void test_aggregations_equal_the_naive(void)
@@ -439,19 +508,25 @@ static void test_aggregations_equal_the_naive(void)
             case 4: keys[k] = column(&a, 8); break;
             case 1: keys[k] = column(&a, 5); break;
             case 2: keys[k] = random_text(&x, &a); break;
-            case 3: ck_assert(columnar_expr_date(&a, COLUMNAR_E_DATE_TRUNC, COLUMNAR_PART_MONTH, column(&a, 6), &keys[k], NULL) == SEAM_OK); break;
+            case 3:
+                ck_assert(columnar_expr_date(&a, COLUMNAR_E_DATE_TRUNC, COLUMNAR_PART_MONTH,
+                                             column(&a, 6), &keys[k], NULL) == SEAM_OK);
+                break;
             default: keys[k] = column(&a, 1);
             }
         }
         for (int g = 0; g < n_aggs; g++) {
-            aggs[g].op = (enum columnar_agg_op)seam_rng_below(&x.rng, COLUMNAR_AGG_COUNT_DISTINCT + 1);
+            aggs[g].op =
+                (enum columnar_agg_op)seam_rng_below(&x.rng, COLUMNAR_AGG_COUNT_DISTINCT + 1);
             aggs[g].name = NULL;
-            aggs[g].arg = aggs[g].op == COLUMNAR_AGG_SUM || aggs[g].op == COLUMNAR_AGG_AVG ? random_number(&x, &a, 1)
-                          : column(&a, (int)seam_rng_below(&x.rng, COLS));
+            aggs[g].arg = aggs[g].op == COLUMNAR_AGG_SUM || aggs[g].op == COLUMNAR_AGG_AVG
+                              ? random_number(&x, &a, 1)
+                              : column(&a, (int)seam_rng_below(&x.rng, COLS));
             if (aggs[g].op == COLUMNAR_AGG_COUNT_ALL) aggs[g].arg = NULL;
         }
         ASSERT_OK(columnar_plan_filter(&a, facts(&x, &a, SEAM_LSN_MAX), where, &filter, &f), &f);
-        ASSERT_OK(columnar_plan_aggregate(&a, filter, keys, NULL, n_keys, aggs, n_aggs, &agg, &f), &f);
+        ASSERT_OK(columnar_plan_aggregate(&a, filter, keys, NULL, n_keys, aggs, n_aggs, &agg, &f),
+                  &f);
         if (n_keys == 0) n_groups = 1;
         for (size_t i = 0; i < x.n && naive == SEAM_OK; i++) {
             struct seam_value key[3];
@@ -460,23 +535,29 @@ static void test_aggregations_equal_the_naive(void)
 
             naive = naive_true(where, x.rows[i], &mem, &yes);
             if (naive != SEAM_OK || !yes) continue;
-            for (int k = 0; k < n_keys; k++) ck_assert(columnar_expr_eval_row(keys[k], x.rows[i], &mem, &key[k], NULL) == SEAM_OK);
+            for (int k = 0; k < n_keys; k++)
+                ck_assert(columnar_expr_eval_row(keys[k], x.rows[i], &mem, &key[k], NULL) ==
+                          SEAM_OK);
             for (; at < n_groups; at++) {
                 int k = 0;
 
-                while (k < n_keys && (key[k].type == groups[at].key[k].type) &&
-                       (key[k].type == SEAM_V_NULL || seam_value_equal(&key[k], &groups[at].key[k]))) k++;
+                while (
+                    k < n_keys && (key[k].type == groups[at].key[k].type) &&
+                    (key[k].type == SEAM_V_NULL || seam_value_equal(&key[k], &groups[at].key[k])))
+                    k++;
                 if (k == n_keys) break;
             }
             if (at == n_groups) memcpy(groups[n_groups++].key, key, sizeof key);
             if (groups[at].n == groups[at].cap) {
                 groups[at].cap = groups[at].cap == 0 ? 16 : 2 * groups[at].cap;
-                groups[at].rows = realloc(groups[at].rows, groups[at].cap * 4 * sizeof(struct seam_value));
+                groups[at].rows =
+                    realloc(groups[at].rows, groups[at].cap * 4 * sizeof(struct seam_value));
             }
             for (int g = 0; naive == SEAM_OK && g < n_aggs; g++) {
                 struct seam_value v = seam_v_null();
 
-                if (aggs[g].arg != NULL) naive = columnar_expr_eval_row(aggs[g].arg, x.rows[i], &mem, &v, NULL);
+                if (aggs[g].arg != NULL)
+                    naive = columnar_expr_eval_row(aggs[g].arg, x.rows[i], &mem, &v, NULL);
                 groups[at].rows[groups[at].n * 4 + (size_t)g] = v;
             }
             groups[at].n++;
@@ -525,7 +606,8 @@ static int by_sort(const void *pa, const void *pb)
     size_t a = *(const size_t *)pa, b = *(const size_t *)pb;
 
     for (int k = 0; k < sort_count; k++) {
-        const struct seam_value *x = &sort_rows[a][sort_keys[k].column], *y = &sort_rows[b][sort_keys[k].column];
+        const struct seam_value *x = &sort_rows[a][sort_keys[k].column],
+                                *y = &sort_rows[b][sort_keys[k].column];
         int c;
 
         if (x->type == SEAM_V_NULL || y->type == SEAM_V_NULL) {
@@ -549,17 +631,23 @@ static void test_order_and_limit_equal_the_naive(void)
         size_t *order = calloc(x.n, sizeof *order);
         struct lines got = {0}, want = {0};
         struct seam_fault f = {0};
-        uint64_t limit = seam_rng_below(&x.rng, 3) == 0 ? UINT64_MAX : seam_rng_below(&x.rng, 50), offset = seam_rng_below(&x.rng, 30);
+        uint64_t limit = seam_rng_below(&x.rng, 3) == 0 ? UINT64_MAX : seam_rng_below(&x.rng, 50),
+                 offset = seam_rng_below(&x.rng, 30);
 
         /* The id last makes the order total. */
-        sort_keys[0] = (struct columnar_plan_key){(int)seam_rng_below(&x.rng, COLS), seam_rng_below(&x.rng, 2), seam_rng_below(&x.rng, 2)};
+        sort_keys[0] =
+            (struct columnar_plan_key){(int)seam_rng_below(&x.rng, COLS), seam_rng_below(&x.rng, 2),
+                                       seam_rng_below(&x.rng, 2)};
         sort_keys[1] = (struct columnar_plan_key){0, seam_rng_below(&x.rng, 2), false};
         sort_count = 2;
         sort_rows = x.rows;
         for (size_t i = 0; i < x.n; i++) order[i] = i;
         qsort(order, x.n, sizeof *order, by_sort);
-        for (size_t i = offset; i < x.n && i - offset < limit; i++) add_line(&want, x.rows[order[i]], COLS);
-        ASSERT_OK(columnar_plan_order(&a, facts(&x, &a, SEAM_LSN_MAX), sort_keys, 2, limit, offset, &p, &f), &f);
+        for (size_t i = offset; i < x.n && i - offset < limit; i++)
+            add_line(&want, x.rows[order[i]], COLS);
+        ASSERT_OK(columnar_plan_order(&a, facts(&x, &a, SEAM_LSN_MAX), sort_keys, 2, limit, offset,
+                                      &p, &f),
+                  &f);
         ASSERT_OK(run(&x, p, &got, &f), &f);
         check_same(&got, &want, true, p);
         free(order);
@@ -588,14 +676,19 @@ static void test_joins_equal_the_naive(void)
         small = call(&a, COLUMNAR_E_LT, 2, args);
         ASSERT_OK(columnar_plan_filter(&a, facts(&x, &a, SEAM_LSN_MAX), small, &right, &f), &f);
         l = r = column(&a, key);
-        ASSERT_OK(columnar_plan_join(&a, facts(&x, &a, SEAM_LSN_MAX), right, left ? COLUMNAR_JOIN_LEFT : COLUMNAR_JOIN_INNER, &l, &r, 1, &p, &f), &f);
+        ASSERT_OK(columnar_plan_join(&a, facts(&x, &a, SEAM_LSN_MAX), right,
+                                     left ? COLUMNAR_JOIN_LEFT : COLUMNAR_JOIN_INNER, &l, &r, 1, &p,
+                                     &f),
+                  &f);
         for (size_t i = 0; i < x.n; i++) {
             struct seam_value v[2 * COLS];
             bool found = false;
 
             memcpy(v, x.rows[i], sizeof x.rows[i]);
             for (size_t k = 0; k < 200 && x.rows[i][key].type != SEAM_V_NULL; k++) {
-                if (x.rows[k][key].type == SEAM_V_NULL || !seam_value_equal(&x.rows[i][key], &x.rows[k][key])) continue;
+                if (x.rows[k][key].type == SEAM_V_NULL ||
+                    !seam_value_equal(&x.rows[i][key], &x.rows[k][key]))
+                    continue;
                 found = true;
                 memcpy(v + COLS, x.rows[k], sizeof x.rows[k]);
                 add_line(&want, v, 2 * COLS);
@@ -615,4 +708,7 @@ static const struct named_test tests[] = {
     T(test_filters_and_projections_equal_the_naive), T(test_aggregations_equal_the_naive),
     T(test_order_and_limit_equal_the_naive), T(test_joins_equal_the_naive)};
 
-int main(int argc, char **argv) { return run_tests("columnar query", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("columnar query", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -8,18 +8,25 @@
 #include "tests/common/check_main.h"
 
 static const char sales_json[] =
-    "{\"table\":\"sales\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
+    "{\"table\":\"sales\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":"
+    "\"int64\"},"
     "{\"name\":\"item\",\"type\":\"text\"},{\"name\":\"price\",\"type\":\"decimal\",\"scale\":2},"
-    "{\"name\":\"n\",\"type\":\"int64\",\"nullable\":true},{\"name\":\"at\",\"type\":\"timestamp\"}]}";
-static const char items_json[] =
-    "{\"table\":\"items\",\"version\":1,\"key\":[\"name\"],\"columns\":[{\"name\":\"name\",\"type\":\"text\"},"
-    "{\"name\":\"colour\",\"type\":\"text\"}]}";
+    "{\"name\":\"n\",\"type\":\"int64\",\"nullable\":true},{\"name\":\"at\",\"type\":\"timestamp\"}"
+    "]}";
+static const char items_json[] = "{\"table\":\"items\",\"version\":1,\"key\":[\"name\"],"
+                                 "\"columns\":[{\"name\":\"name\",\"type\":\"text\"},"
+                                 "{\"name\":\"colour\",\"type\":\"text\"}]}";
 
-struct db { struct columnar_writer *w; struct columnar_reader *r; };
+struct db {
+    struct columnar_writer *w;
+    struct columnar_reader *r;
+};
 
-static void sale(struct db *d, int64_t id, const char *item, int64_t cents, int n, const char *day, seam_lsn_t lsn)
+static void sale(struct db *d, int64_t id, const char *item, int64_t cents, int n, const char *day,
+                 seam_lsn_t lsn)
 {
-    struct seam_value v[5] = {seam_v_int(id), seam_v_str(item), seam_v_decimal(cents, 2), n < 0 ? seam_v_null() : seam_v_int(n)};
+    struct seam_value v[5] = {seam_v_int(id), seam_v_str(item), seam_v_decimal(cents, 2),
+                              n < 0 ? seam_v_null() : seam_v_int(n)};
     struct seam_fault f = {0};
     int64_t us;
 
@@ -70,15 +77,18 @@ static enum seam_status gather(void *ctx, const struct columnar_batch *b, struct
             struct seam_value v = columnar_vec_value(&b->cols[c], r);
 
             if (c > 0) seam_buf_str(ctx, ",");
-            if (v.type == SEAM_V_NULL) seam_buf_str(ctx, "null");
-            else seam_value_format(&v, ctx);
+            if (v.type == SEAM_V_NULL)
+                seam_buf_str(ctx, "null");
+            else
+                seam_value_format(&v, ctx);
         }
         seam_buf_str(ctx, ";");
     }
     return SEAM_OK;
 }
 
-static enum seam_status ask(struct db *d, const char *sql, struct seam_buf *out, struct seam_fault *f)
+static enum seam_status ask(struct db *d, const char *sql, struct seam_buf *out,
+                            struct seam_fault *f)
 {
     const struct columnar_reader *readers[] = {d->r};
     struct columnar_sql_env env = {.readers = readers, .reader_count = 1};
@@ -93,9 +103,12 @@ static enum seam_status ask(struct db *d, const char *sql, struct seam_buf *out,
 
 static void test_questions_get_their_answers(void)
 {
-    static const struct { const char *sql, *want; } cases[] = {
+    static const struct {
+        const char *sql, *want;
+    } cases[] = {
         {"select id, item from sales where price > 2.55 order by id", "2,plate;3,cup;4,bowl;"},
-        {"select count(*), count(n), sum(price * n), avg(n) from sales", "4,3,59.45,2.6666666666666665;"},
+        {"select count(*), count(n), sum(price * n), avg(n) from sales",
+         "4,3,59.45,2.6666666666666665;"},
         {"select item, count(*) as c from sales group by item having count(*) > 1", "cup,2;"},
         {"select item from sales where item like '%u%' and n is null", "cup;"},
         {"select item, min(price), max(price) from sales group by item order by item desc limit 2",
@@ -103,15 +116,19 @@ static void test_questions_get_their_answers(void)
         {"select price from sales as of lsn 10 where id = 2", "4.00;"},
         {"select date_trunc('month', at) as m, sum(price) from sales group by m order by m",
          "2026-01-01T00:00:00Z,7.00;2026-02-01T00:00:00Z,12.59;"},
-        {"select s.id, i.colour from sales s join items i on s.item = i.name order by s.id", "1,red;3,red;4,blue;"},
+        {"select s.id, i.colour from sales s join items i on s.item = i.name order by s.id",
+         "1,red;3,red;4,blue;"},
         {"select s.id, i.colour from sales s left join items i on s.item = i.name order by s.id",
          "1,red;2,null;3,red;4,blue;"},
-        {"select count(distinct item) from sales where at between '2026-01-01' and '2026-02-01'", "2;"},
-        {"select case when price > 4 then 'dear' else 'cheap' end as k, count(*) from sales group by k order by k",
+        {"select count(distinct item) from sales where at between '2026-01-01' and '2026-02-01'",
+         "2;"},
+        {"select case when price > 4 then 'dear' else 'cheap' end as k, count(*) from sales group "
+         "by k order by k",
          "cheap,2;dear,2;"},
         {"select id from sales where id in (1, 4, 9) order by id desc", "4;1;"},
         {"select upper(item), length(item) from sales where id = 4", "BOWL,4;"},
-        {"select id from sales where not (item = 'cup' or n = 5) order by id limit 1 offset 0", "2;"},
+        {"select id from sales where not (item = 'cup' or n = 5) order by id limit 1 offset 0",
+         "2;"},
         {"select coalesce(n, 0) + 1 from sales where id = 3", "1;"},
     };
     struct db d;
@@ -123,8 +140,8 @@ static void test_questions_get_their_answers(void)
         enum seam_status st = ask(&d, cases[i].sql, &out, &f);
 
         ck_assert_msg(st == SEAM_OK, "%s: %s", cases[i].sql, f.why);
-        ck_assert_msg(strcmp(seam_buf_cstr(&out), cases[i].want) == 0, "%s: got %s, want %s", cases[i].sql,
-                      seam_buf_cstr(&out), cases[i].want);
+        ck_assert_msg(strcmp(seam_buf_cstr(&out), cases[i].want) == 0, "%s: got %s, want %s",
+                      cases[i].sql, seam_buf_cstr(&out), cases[i].want);
         seam_buf_free(&out);
     }
     db_close(&d);
@@ -152,9 +169,10 @@ static void test_mistakes_are_named_with_their_place(void)
         struct seam_fault f = {0};
         enum seam_status st = ask(&d, cases[i], &out, &f);
 
-        ck_assert_msg(st == SEAM_INVALID || st == SEAM_NOT_FOUND || st == SEAM_UNSUPPORTED, "%s: %s", cases[i],
-                      seam_status_name(st));
-        ck_assert_msg(f.at != SEAM_FAULT_NO_OFFSET && f.at <= strlen(cases[i]), "%s: no place: %s", cases[i], f.why);
+        ck_assert_msg(st == SEAM_INVALID || st == SEAM_NOT_FOUND || st == SEAM_UNSUPPORTED,
+                      "%s: %s", cases[i], seam_status_name(st));
+        ck_assert_msg(f.at != SEAM_FAULT_NO_OFFSET && f.at <= strlen(cases[i]), "%s: no place: %s",
+                      cases[i], f.why);
         ck_assert(f.why[0] != 0);
         seam_buf_free(&out);
     }
@@ -164,4 +182,7 @@ static void test_mistakes_are_named_with_their_place(void)
 static const struct named_test tests[] = {T(test_questions_get_their_answers),
                                           T(test_mistakes_are_named_with_their_place)};
 
-int main(int argc, char **argv) { return run_tests("columnar sql", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("columnar sql", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

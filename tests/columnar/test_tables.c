@@ -19,9 +19,17 @@ static const char shop_json[] =
     "{\"name\":\"weight\",\"type\":\"double\",\"nullable\":true},"
     "{\"name\":\"live\",\"type\":\"bool\"},{\"name\":\"at\",\"type\":\"timestamp\"}]}";
 
-struct version { int64_t id, price, at; int title; bool title_null, weight_null, live; double weight;
-                 seam_lsn_t begin, end; };
-struct model { struct version v[MODEL_MAX]; size_t n; };
+struct version {
+    int64_t id, price, at;
+    int title;
+    bool title_null, weight_null, live;
+    double weight;
+    seam_lsn_t begin, end;
+};
+struct model {
+    struct version v[MODEL_MAX];
+    size_t n;
+};
 
 static void row_of(const struct version *v, struct seam_value out[6], char title[32])
 {
@@ -41,7 +49,8 @@ static void check_row(const struct version *want, const struct seam_value *got)
     char title[32];
 
     row_of(want, v, title);
-    for (int c = 0; c < 6; c++) ck_assert_msg(seam_value_equal(&v[c], &got[c]), "column %d differs", c);
+    for (int c = 0; c < 6; c++)
+        ck_assert_msg(seam_value_equal(&v[c], &got[c]), "column %d differs", c);
 }
 
 /* Nothing but what the room says about itself. */
@@ -56,7 +65,11 @@ static void check_folder(void)
     seam_buf_free(&report);
 }
 
-struct seen { const struct model *m; seam_lsn_t lsn; size_t count; };
+struct seen {
+    const struct model *m;
+    seam_lsn_t lsn;
+    size_t count;
+};
 
 static const struct version *visible(const struct model *m, int64_t id, seam_lsn_t lsn)
 {
@@ -65,7 +78,8 @@ static const struct version *visible(const struct model *m, int64_t id, seam_lsn
     return NULL;
 }
 
-static enum seam_status see(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status see(void *ctx, const struct seam_value *values, seam_lsn_t begin,
+                            seam_lsn_t end)
 {
     struct seen *s = ctx;
     const struct version *want = visible(s->m, values[0].i, s->lsn);
@@ -86,7 +100,8 @@ static size_t count_visible(const struct model *m, seam_lsn_t lsn)
     return n;
 }
 
-static void check_as_of(const struct columnar_reader *r, const struct model *m, seam_lsn_t lsn, struct seam_rng *rng)
+static void check_as_of(const struct columnar_reader *r, const struct model *m, seam_lsn_t lsn,
+                        struct seam_rng *rng)
 {
     struct seen s = {.m = m, .lsn = lsn};
     struct seam_fault f = {0};
@@ -115,7 +130,8 @@ static void check_as_of(const struct columnar_reader *r, const struct model *m, 
 
 static void change(struct columnar_writer *w, struct model *m, struct seam_rng *rng, seam_lsn_t lsn)
 {
-    struct version v = {.id = (int64_t)seam_rng_below(rng, KEYS), .begin = lsn, .end = SEAM_LSN_MAX};
+    struct version v = {
+        .id = (int64_t)seam_rng_below(rng, KEYS), .begin = lsn, .end = SEAM_LSN_MAX};
     struct version *old = (struct version *)visible(m, v.id, lsn);
     struct seam_value row[6];
     struct seam_fault f = {0};
@@ -144,7 +160,9 @@ static void test_keyed_table_reads_as_of_every_lsn(void)
 {
     static struct model m;
     struct seam_clock_sim clock;
-    struct columnar_options opt = {.journal_rows_max = 300, .row_group_rows = 2048, .clock = &clock.clock,
+    struct columnar_options opt = {.journal_rows_max = 300,
+                                   .row_group_rows = 2048,
+                                   .clock = &clock.clock,
                                    .file_rows_max = 1500};
     struct columnar_maintenance done;
     struct columnar_writer *w = NULL;
@@ -173,7 +191,8 @@ static void test_keyed_table_reads_as_of_every_lsn(void)
             ASSERT_OK(columnar_open_writer(seam_io_posix(), test_dir(), &opt, &w, &f), &f);
             ck_assert_uint_eq(columnar_writer_applied(w), lsn);
         }
-        seam_clock_sim_advance(&clock, seam_rng_below(&rng, 2) ? 400000 : 6000000); /* quiet, and longer quiet */
+        seam_clock_sim_advance(
+            &clock, seam_rng_below(&rng, 2) ? 400000 : 6000000); /* quiet, and longer quiet */
         if (seam_rng_below(&rng, 4) == 0) ASSERT_OK(columnar_maintain(w, &done, &f), &f);
         if (seam_rng_below(&rng, 25) == 0) ASSERT_OK(columnar_compact(w, &done, &f), &f);
         ASSERT_OK(columnar_refresh(r, NULL, &f), &f);
@@ -189,12 +208,20 @@ static void test_keyed_table_reads_as_of_every_lsn(void)
 
 /* ---- time travel ---- */
 
-struct shop { struct columnar_writer *w; struct columnar_reader *r; struct seam_schema s; struct seam_clock_sim clock;
-              struct model m; struct seam_rng rng; seam_lsn_t lsn; };
+struct shop {
+    struct columnar_writer *w;
+    struct columnar_reader *r;
+    struct seam_schema s;
+    struct seam_clock_sim clock;
+    struct model m;
+    struct seam_rng rng;
+    seam_lsn_t lsn;
+};
 
 static void shop_open(struct shop *x)
 {
-    struct columnar_options opt = {.clock = &x->clock.clock, .row_group_rows = 2048, .journal_rows_max = 500};
+    struct columnar_options opt = {
+        .clock = &x->clock.clock, .row_group_rows = 2048, .journal_rows_max = 500};
     struct seam_fault f = {0};
 
     memset(x, 0, sizeof *x);
@@ -289,7 +316,12 @@ static void test_rollback_then_replay_is_the_same(void)
     shop_close(&x);
 }
 
-struct diff_seen { const struct model *m; seam_lsn_t a, b; size_t i, u, d; seam_lsn_t last; };
+struct diff_seen {
+    const struct model *m;
+    seam_lsn_t a, b;
+    size_t i, u, d;
+    seam_lsn_t last;
+};
 
 static enum seam_status see_net(void *ctx, const struct columnar_change *c)
 {
@@ -339,7 +371,8 @@ static void test_diff_tells_net_and_every_change(void)
     }
     ck_assert_uint_eq(all.i + all.u, begun);
     ck_assert_uint_eq(all.d + all.u, ended);
-    for (int64_t id = 0; id < KEYS; id++) moved += visible(&x.m, id, net.a) != visible(&x.m, id, net.b);
+    for (int64_t id = 0; id < KEYS; id++)
+        moved += visible(&x.m, id, net.a) != visible(&x.m, id, net.b);
     ck_assert_uint_eq(net.i + net.u + net.d, moved);
     shop_close(&x);
 }
@@ -367,13 +400,19 @@ static void test_resolve_names_what_can_be_read(void)
     ASSERT_STATUS(columnar_resolve(x.r, &at, &lsn, &f), SEAM_NOT_FOUND);
     at = (struct columnar_as_of){.kind = COLUMNAR_AS_OF_LSN, .number = x.lsn + 1};
     ASSERT_STATUS(columnar_resolve(x.r, &at, &lsn, NULL), SEAM_NOT_FOUND);
-    ASSERT_STATUS(columnar_open_writer(seam_io_posix(), test_dir(), NULL, &x.w, NULL), SEAM_CONFLICT);
+    ASSERT_STATUS(columnar_open_writer(seam_io_posix(), test_dir(), NULL, &x.w, NULL),
+                  SEAM_CONFLICT);
     shop_close(&x);
 }
 
-struct life { const struct model *m; seam_lsn_t from, to; size_t count; };
+struct life {
+    const struct model *m;
+    seam_lsn_t from, to;
+    size_t count;
+};
 
-static enum seam_status see_life(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status see_life(void *ctx, const struct seam_value *values, seam_lsn_t begin,
+                                 seam_lsn_t end)
 {
     struct life *l = ctx;
 
@@ -410,7 +449,8 @@ static void test_versions_are_scanned_with_their_lives(void)
     for (int i = 0; i < 6; i++) shop_round(&x, 200);
     ck_assert_uint_le(columnar_history_from(x.r), 100);
     for (int i = 0; i < 10; i++) {
-        seam_lsn_t from = 100 + (seam_lsn_t)seam_rng_below(&x.rng, x.lsn - 100), to = from + (seam_lsn_t)seam_rng_below(&x.rng, x.lsn - from + 1);
+        seam_lsn_t from = 100 + (seam_lsn_t)seam_rng_below(&x.rng, x.lsn - 100),
+                   to = from + (seam_lsn_t)seam_rng_below(&x.rng, x.lsn - from + 1);
         struct life l = {.m = &x.m, .from = from, .to = to};
         struct seam_arena a = {0};
         const struct columnar_plan *p = NULL;
@@ -419,7 +459,9 @@ static void test_versions_are_scanned_with_their_lives(void)
         for (size_t v = 0; v < x.m.n; v++) want += x.m.v[v].begin <= to && x.m.v[v].end > from;
         ASSERT_OK(columnar_scan_versions(x.r, 0, from, to, see_life, &l, &f), &f);
         ck_assert_uint_eq(l.count, want);
-        ASSERT_OK(columnar_plan_scan_versions(&a, x.r, 0, columns, SEAM_ARRAY_LEN(columns), from, to, &p, &f), &f);
+        ASSERT_OK(columnar_plan_scan_versions(&a, x.r, 0, columns, SEAM_ARRAY_LEN(columns), from,
+                                              to, &p, &f),
+                  &f);
         ASSERT_OK(columnar_query_run(p, &o, count_rows, &planned, NULL, &f), &f);
         ck_assert_uint_eq(planned, want);
         seam_arena_free(&a);
@@ -469,16 +511,24 @@ static void test_rows_may_come_as_columns(void)
     static double weight[ROWS];
     static uint64_t ends[ROWS], nulls[ROWS / 64 + 1];
     static char text[ROWS * 32];
-    struct columnar_column c[6] = {{.ints = ids}, {.text = text, .ends = ends, .nulls = nulls}, {.ints = price},
-                                   {.doubles = weight}, {.ints = live}, {.ints = at}};
+    struct columnar_column c[6] = {{.ints = ids},   {.text = text, .ends = ends, .nulls = nulls},
+                                   {.ints = price}, {.doubles = weight},
+                                   {.ints = live},  {.ints = at}};
     struct seam_fault f = {0};
     size_t used = 0;
 
     shop_open(&x);
     x.lsn += 10;
     for (int i = 0; i < ROWS; i++) {
-        struct version v = {.id = i, .price = i * 7, .at = i * 11, .title = i % 50, .title_null = i % 9 == 0,
-                            .live = i % 2, .weight = i / 8.0, .begin = x.lsn, .end = SEAM_LSN_MAX};
+        struct version v = {.id = i,
+                            .price = i * 7,
+                            .at = i * 11,
+                            .title = i % 50,
+                            .title_null = i % 9 == 0,
+                            .live = i % 2,
+                            .weight = i / 8.0,
+                            .begin = x.lsn,
+                            .end = SEAM_LSN_MAX};
         struct seam_value row[6];
         char title[32];
 
@@ -488,8 +538,10 @@ static void test_rows_may_come_as_columns(void)
         live[i] = v.live;
         at[i] = v.at;
         weight[i] = v.weight;
-        if (v.title_null) nulls[i / 64] |= UINT64_C(1) << (i % 64);
-        else used += (size_t)snprintf(text + used, 32, "%s", title);
+        if (v.title_null)
+            nulls[i / 64] |= UINT64_C(1) << (i % 64);
+        else
+            used += (size_t)snprintf(text + used, 32, "%s", title);
         ends[i] = used;
         x.m.v[x.m.n++] = v;
     }
@@ -504,10 +556,11 @@ static void test_rows_may_come_as_columns(void)
 
 static void test_csv_loads_rows_and_names_the_bad_line(void)
 {
-    static const char json[] =
-        "{\"table\":\"bronze\",\"version\":1,\"key\":[],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
-        "{\"name\":\"name\",\"type\":\"text\"},{\"name\":\"price\",\"type\":\"decimal\",\"scale\":2,\"nullable\":true},"
-        "{\"name\":\"day\",\"type\":\"timestamp\",\"nullable\":true}]}";
+    static const char json[] = "{\"table\":\"bronze\",\"version\":1,\"key\":[],\"columns\":[{"
+                               "\"name\":\"id\",\"type\":\"int64\"},"
+                               "{\"name\":\"name\",\"type\":\"text\"},{\"name\":\"price\",\"type\":"
+                               "\"decimal\",\"scale\":2,\"nullable\":true},"
+                               "{\"name\":\"day\",\"type\":\"timestamp\",\"nullable\":true}]}";
     struct columnar_options opt = {.row_group_rows = 2048, .threads = 2};
     struct columnar_load_result done;
     struct columnar_writer *w = NULL;
@@ -521,7 +574,8 @@ static void test_csv_loads_rows_and_names_the_bad_line(void)
     snprintf(path, sizeof path, "%s/rows.csv", test_dir());
     out = fopen(path, "w");
     fputs("name,unknown,id,price,day\r\n", out);
-    for (int i = 0; i < 9000; i++) fprintf(out, "\"a \"\"%d\"\",\nb\",x,%d,%d.%d,2011-12-%02d\n", i, i, i, i % 10, 1 + i % 31);
+    for (int i = 0; i < 9000; i++)
+        fprintf(out, "\"a \"\"%d\"\",\nb\",x,%d,%d.%d,2011-12-%02d\n", i, i, i, i % 10, 1 + i % 31);
     fclose(out);
     ASSERT_OK(seam_schema_parse(json, strlen(json), &s, &f), &f);
     ASSERT_OK(columnar_open_writer(seam_io_posix(), test_dir(), &opt, &w, &f), &f);
@@ -546,7 +600,8 @@ static void test_csv_loads_rows_and_names_the_bad_line(void)
 
 /* ---- evolution ---- */
 
-static enum seam_status see_evolved(void *ctx, const struct seam_value *v, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status see_evolved(void *ctx, const struct seam_value *v, seam_lsn_t begin,
+                                    seam_lsn_t end)
 {
     int *count = ctx;
 
@@ -554,8 +609,8 @@ static enum seam_status see_evolved(void *ctx, const struct seam_value *v, seam_
     (void)end;
     ck_assert_int_eq(v[1].type, SEAM_V_DOUBLE); /* widened, whoever wrote it */
     ck_assert_double_eq(v[1].d, (double)(v[0].i * 3));
-    ck_assert_int_eq(v[2].type, SEAM_V_NULL);   /* dropped */
-    ck_assert_int_eq(v[3].type, SEAM_V_TEXT);   /* added: the default in rows from before */
+    ck_assert_int_eq(v[2].type, SEAM_V_NULL); /* dropped */
+    ck_assert_int_eq(v[3].type, SEAM_V_TEXT); /* added: the default in rows from before */
     ck_assert_int_eq(memcmp(v[3].s, v[0].i < 5000 ? "old" : "new", 3), 0);
     ++*count;
     return SEAM_OK;
@@ -563,15 +618,17 @@ static enum seam_status see_evolved(void *ctx, const struct seam_value *v, seam_
 
 static void test_columns_are_added_dropped_renamed_widened(void)
 {
-    static const char json[] =
-        "{\"table\":\"t\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
-        "{\"name\":\"n\",\"type\":\"int64\"},{\"name\":\"gone\",\"type\":\"text\",\"nullable\":true}]}";
+    static const char json[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"id\"],\"columns\":[{"
+                               "\"name\":\"id\",\"type\":\"int64\"},"
+                               "{\"name\":\"n\",\"type\":\"int64\"},{\"name\":\"gone\",\"type\":"
+                               "\"text\",\"nullable\":true}]}";
     struct columnar_options opt = {.row_group_rows = 2048};
     struct columnar_maintenance done;
     struct columnar_writer *w = NULL;
     struct columnar_reader *r = NULL;
     struct seam_schema s = {0}, wrong = {0};
-    struct seam_column added = {.name = "word", .type = SEAM_V_TEXT, .nullable = true, .def = seam_v_str("old")};
+    struct seam_column added = {
+        .name = "word", .type = SEAM_V_TEXT, .nullable = true, .def = seam_v_str("old")};
     struct seam_fault f = {0};
     int count = 0;
 
@@ -595,7 +652,8 @@ static void test_columns_are_added_dropped_renamed_widened(void)
     s.version++;
     ASSERT_OK(columnar_define_table(w, &s, NULL, &f), &f);
     for (int i = 5000; i < 5100; i++) {
-        struct seam_value v[4] = {seam_v_int(i), seam_v_double(i * 3), seam_v_null(), seam_v_str("new")};
+        struct seam_value v[4] = {seam_v_int(i), seam_v_double(i * 3), seam_v_null(),
+                                  seam_v_str("new")};
 
         ASSERT_OK(columnar_upsert(w, 0, v, 20, NULL, &f), &f);
     }
@@ -638,13 +696,19 @@ static void test_dropped_and_replayed_table_has_its_history(void)
     shop_close(&x);
 }
 
-static const struct named_test tests[] = {
-    T(test_columns_are_added_dropped_renamed_widened), T(test_dropped_and_replayed_table_has_its_history),
-    T(test_versions_are_scanned_with_their_lives),
-    T(test_truncated_table_is_empty_from_then_on),
-    T(test_rows_may_come_as_columns),
-    T(test_csv_loads_rows_and_names_the_bad_line), T(test_keyed_table_reads_as_of_every_lsn), T(test_vacuum_keeps_tags_and_refuses_pins),
-    T(test_rollback_then_replay_is_the_same), T(test_diff_tells_net_and_every_change),
-    T(test_resolve_names_what_can_be_read)};
+static const struct named_test tests[] = {T(test_columns_are_added_dropped_renamed_widened),
+                                          T(test_dropped_and_replayed_table_has_its_history),
+                                          T(test_versions_are_scanned_with_their_lives),
+                                          T(test_truncated_table_is_empty_from_then_on),
+                                          T(test_rows_may_come_as_columns),
+                                          T(test_csv_loads_rows_and_names_the_bad_line),
+                                          T(test_keyed_table_reads_as_of_every_lsn),
+                                          T(test_vacuum_keeps_tags_and_refuses_pins),
+                                          T(test_rollback_then_replay_is_the_same),
+                                          T(test_diff_tells_net_and_every_change),
+                                          T(test_resolve_names_what_can_be_read)};
 
-int main(int argc, char **argv) { return run_tests("columnar tables", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("columnar tables", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -27,7 +27,10 @@ static void run_one(int i)
 }
 
 /* Check takes functions of its own signature; this is the one all tests go through.               */
-static void check_adapter(int i) { run_one(i); }
+static void check_adapter(int i)
+{
+    run_one(i);
+}
 static const TTest adapter = {"test", check_adapter, "tests", 0};
 
 uint64_t test_seed(void)

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-static uint64_t left;      /* allocations until the one that fails; 0 = off */
+static uint64_t left;       /* allocations until the one that fails; 0 = off */
 static bool keep_on, fired; /* all three are touched atomically: any thread may allocate */
 
 void fail_malloc_at(uint64_t nth, bool sticky)
@@ -47,10 +47,22 @@ static bool fails(void)
     return false;
 }
 
-void *__wrap_malloc(size_t n) { return fails() ? NULL : __real_malloc(n); }
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *p, size_t n) { return fails() ? NULL : __real_realloc(p, n); }
-char *__wrap_strdup(const char *s) { return fails() ? NULL : __real_strdup(s); }
+void *__wrap_malloc(size_t n)
+{
+    return fails() ? NULL : __real_malloc(n);
+}
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_calloc(n, size);
+}
+void *__wrap_realloc(void *p, size_t n)
+{
+    return fails() ? NULL : __real_realloc(p, n);
+}
+char *__wrap_strdup(const char *s)
+{
+    return fails() ? NULL : __real_strdup(s);
+}
 void *__wrap_aligned_alloc(size_t alignment, size_t n)
 {
     return fails() ? NULL : __real_aligned_alloc(alignment, n);

@@ -26,8 +26,8 @@ static void test_golden_layout(void)
 
 /* Each width, run lengths around every group size, all variants; packed bytes end exactly where they
  * should, no output past n is touched, and SEAM_BITPACK_SLACK bytes of rubbish change nothing.          */
-static void check_u32(struct seam_rng *r, size_t n, unsigned width, const struct seam_bitunpack_variant *const *v,
-                      size_t count)
+static void check_u32(struct seam_rng *r, size_t n, unsigned width,
+                      const struct seam_bitunpack_variant *const *v, size_t count)
 {
     static uint32_t in[N_MAX], out[N_MAX + 32];
     uint32_t base = (uint32_t)seam_rng_u64(r), step = (uint32_t)seam_rng_u64(r);
@@ -35,7 +35,8 @@ static void check_u32(struct seam_rng *r, size_t n, unsigned width, const struct
     static uint8_t truth[N_MAX * 4 + SEAM_BITPACK_SLACK + 1];
     size_t size = seam_bitpack_size(n, width);
 
-    for (size_t i = 0; i < n; i++) in[i] = width == 0 ? 0 : (uint32_t)(seam_rng_u64(r) >> (64 - width));
+    for (size_t i = 0; i < n; i++)
+        in[i] = width == 0 ? 0 : (uint32_t)(seam_rng_u64(r) >> (64 - width));
     seam_rng_bytes(r, truth, size + SEAM_BITPACK_SLACK);
     truth[size] = GUARD;
     seam_bitpack_u32(in, n, width, truth);
@@ -64,8 +65,8 @@ static void check_u32(struct seam_rng *r, size_t n, unsigned width, const struct
     }
 }
 
-static void check_u64(struct seam_rng *r, size_t n, unsigned width, const struct seam_bitunpack_variant *const *v,
-                      size_t count)
+static void check_u64(struct seam_rng *r, size_t n, unsigned width,
+                      const struct seam_bitunpack_variant *const *v, size_t count)
 {
     static uint64_t in[N_MAX], out[N_MAX + 32];
     uint64_t base = (uint64_t)seam_rng_u64(r), step = (uint64_t)seam_rng_u64(r);
@@ -104,9 +105,13 @@ static void check_u64(struct seam_rng *r, size_t n, unsigned width, const struct
 static void test_every_width_length_and_variant(void)
 {
     static const size_t lengths[] = {63, 64, 65, 100, 127, 128, 129, 500, 1023, 1024, 1025};
-    static const struct seam_bitunpack_variant chosen = {
-        "chosen",          seam_bitunpack_u32,       seam_bitunpack_u64,      seam_bitunpack_for_u32,
-        seam_bitunpack_for_u64, seam_bitunpack_delta_u32, seam_bitunpack_delta_u64};
+    static const struct seam_bitunpack_variant chosen = {"chosen",
+                                                         seam_bitunpack_u32,
+                                                         seam_bitunpack_u64,
+                                                         seam_bitunpack_for_u32,
+                                                         seam_bitunpack_for_u64,
+                                                         seam_bitunpack_delta_u32,
+                                                         seam_bitunpack_delta_u64};
     const struct seam_bitunpack_variant *v[SEAM_BITUNPACK_VARIANTS_MAX + 1];
     size_t count = seam_bitunpack_variants(v);
     struct seam_rng r;

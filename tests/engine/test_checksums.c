@@ -9,7 +9,11 @@
 
 static void test_crc32c_known_answers(void)
 {
-    static const struct { const char *text; size_t n; uint32_t crc; } known[] = {
+    static const struct {
+        const char *text;
+        size_t n;
+        uint32_t crc;
+    } known[] = {
         {"", 0, 0},
         {"a", 1, 0xc1d04330},
         {"123456789", 9, 0xe3069283},
@@ -46,11 +50,13 @@ static void test_crc32c_variants_agree(void)
                           "%s at %zu size %zu", v[k].name, at, n);
         }
         for (int i = 0; i < 50; i++) {
-            size_t at = seam_rng_below(&r, SIZE / 2), n = seam_rng_below(&r, SIZE / 2), cut = seam_rng_below(&r, n + 1);
+            size_t at = seam_rng_below(&r, SIZE / 2), n = seam_rng_below(&r, SIZE / 2),
+                   cut = seam_rng_below(&r, n + 1);
             uint32_t whole = seam_crc32c_table(0, data + at, n);
 
             ck_assert_uint_eq(v[k].run(0, data + at, n), whole);
-            ck_assert_uint_eq(v[k].run(v[k].run(0, data + at, cut), data + at + cut, n - cut), whole);
+            ck_assert_uint_eq(v[k].run(v[k].run(0, data + at, cut), data + at + cut, n - cut),
+                              whole);
         }
     }
     free(data);
@@ -124,13 +130,13 @@ static void test_sha256_variants_agree(void)
 /* The reference vectors of SipHash-2-4-128: key 00 01 .. 0f, message 00 01 .. (n-1).               */
 static void test_siphash128_reference_vectors(void)
 {
-    static const struct { size_t n; const char *hex; } known[] = {
-        {0, "a3817f04ba25a8e66df67214c7550293"},
-        {1, "da87c1d86b99af44347659119b22fc45"},
-        {2, "8177228da4a45dc7fca38bdef60affe4"},
-        {3, "9c70b60c5267a94e5f33b6b02985ed51"},
-        {7, "a1f1ebbed8dbc153c0b84aa61ff08239"},
-        {8, "3b62a9ba6258f5610f83e264f31497b4"},
+    static const struct {
+        size_t n;
+        const char *hex;
+    } known[] = {
+        {0, "a3817f04ba25a8e66df67214c7550293"},  {1, "da87c1d86b99af44347659119b22fc45"},
+        {2, "8177228da4a45dc7fca38bdef60affe4"},  {3, "9c70b60c5267a94e5f33b6b02985ed51"},
+        {7, "a1f1ebbed8dbc153c0b84aa61ff08239"},  {8, "3b62a9ba6258f5610f83e264f31497b4"},
         {15, "5493e99933b0a8117e08ec0f97cfc3d9"},
     };
     uint8_t message[64], bytes[16];
@@ -223,14 +229,10 @@ static void test_hash64_spreads(void)
 int main(int argc, char **argv)
 {
     static const struct named_test tests[] = {
-        T(test_crc32c_known_answers),
-        T(test_crc32c_variants_agree),
-        T(test_sha256_known_answers),
-        T(test_sha256_variants_agree),
-        T(test_siphash128_reference_vectors),
-        T(test_digest_is_a_multiset_hash),
-        T(test_hash_set_holds_what_was_added),
-        T(test_hash64_spreads),
+        T(test_crc32c_known_answers),          T(test_crc32c_variants_agree),
+        T(test_sha256_known_answers),          T(test_sha256_variants_agree),
+        T(test_siphash128_reference_vectors),  T(test_digest_is_a_multiset_hash),
+        T(test_hash_set_holds_what_was_added), T(test_hash64_spreads),
     };
 
     return run_tests("checksums", tests, SEAM_ARRAY_LEN(tests), argc, argv);

@@ -1,5 +1,5 @@
-#include "engine/text/csv.h"
 #include "engine/base/rng.h"
+#include "engine/text/csv.h"
 #include "tests/common/check_main.h"
 
 /* All records of `text` as "[a|b]" lines; bad ones as "!line reason". */
@@ -67,8 +67,8 @@ static void test_csv_records_and_what_follows_bad_ones(void)
 
     for (size_t i = 0; i < SEAM_ARRAY_LEN(cases); i++) {
         seam_buf_clear(&out);
-        dump(cases[i].text, strlen(cases[i].text), (struct seam_csv_options){',', true, cases[i].expect},
-             &out);
+        dump(cases[i].text, strlen(cases[i].text),
+             (struct seam_csv_options){',', true, cases[i].expect}, &out);
         ck_assert_msg(strcmp(seam_buf_cstr(&out), cases[i].want) == 0, "case %zu: %s", i,
                       seam_buf_cstr(&out));
     }
@@ -95,7 +95,8 @@ static void test_csv_round_trip_random_fields(void)
         seam_buf_printf(&want, "%d", line);
         for (size_t k = 0; k < count; k++) {
             char field[200];
-            size_t n = seam_rng_below(&r, seam_rng_below(&r, 10) == 0 ? sizeof field : 8) + (count == 1);
+            size_t n =
+                seam_rng_below(&r, seam_rng_below(&r, 10) == 0 ? sizeof field : 8) + (count == 1);
 
             for (size_t b = 0; b < n; b++) {
                 field[b] = "ab,\"\n \r\xc3"[seam_rng_below(&r, 8)];
@@ -124,22 +125,19 @@ static void test_csv_overlong_records_lose_only_their_line(void)
     struct seam_buf text = {0}, out = {0};
 
     seam_buf_str(&text, "\"lost\n");
-    for (int i = 0; i < 600000; i++)
-        seam_buf_str(&text, "good,line\n");
+    for (int i = 0; i < 600000; i++) seam_buf_str(&text, "good,line\n");
     dump((char *)text.data, text.size, (struct seam_csv_options){',', true, 2}, &out);
-    ck_assert_int_eq(strncmp(seam_buf_cstr(&out), "!line 1: a record of over 4 MiB;2[good|line]3[", 46),
-                     0);
+    ck_assert_int_eq(
+        strncmp(seam_buf_cstr(&out), "!line 1: a record of over 4 MiB;2[good|line]3[", 46), 0);
     seam_buf_clear(&text);
     seam_buf_clear(&out);
-    for (int i = 0; i < 6 << 20; i++)
-        seam_buf_u8(&text, 'x');
+    for (int i = 0; i < 6 << 20; i++) seam_buf_u8(&text, 'x');
     seam_buf_str(&text, "\na,b\n");
     dump((char *)text.data, text.size, (struct seam_csv_options){',', true, 2}, &out);
     ck_assert_str_eq(seam_buf_cstr(&out), "!line 1: a record of over 4 MiB;2[a|b]");
     seam_buf_clear(&text);
     seam_buf_clear(&out);
-    for (int i = 0; i < 2000; i++)
-        seam_buf_u8(&text, ',');
+    for (int i = 0; i < 2000; i++) seam_buf_u8(&text, ',');
     seam_buf_str(&text, "\na,b\n");
     dump((char *)text.data, text.size, (struct seam_csv_options){',', true, 2}, &out);
     ck_assert_str_eq(seam_buf_cstr(&out), "!line 1: more than 1024 fields;2[a|b]");

@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/io/inflate_tables.h"
 #include "engine/base/rng.h"
+#include "engine/io/inflate_tables.h"
 #include "engine/io/source.h"
 #include "tests/common/check_main.h"
 #include "tests/engine/gz_samples.h"
@@ -11,7 +11,7 @@ static void sample_text(struct seam_buf *out)
 {
     for (int i = 0; i < 40; i++)
         seam_buf_printf(out, "line %d: the quick brown fox jumps over the lazy dog %d times\n", i,
-                   i * i % 97);
+                        i * i % 97);
 }
 
 static enum seam_status read_gz(const void *p, size_t n, struct seam_buf *out, struct seam_fault *f)
@@ -123,7 +123,7 @@ static void test_inflate_damage_is_found(void)
             st = read_gz(bytes, sizeof bytes, &got, NULL);
             if (i < 2) continue; /* no gzip any more */
             ck_assert_msg(st == SEAM_CORRUPT || (st == SEAM_OK && got.size == want.size &&
-                                               memcmp(got.data, want.data, want.size) == 0),
+                                                 memcmp(got.data, want.data, want.size) == 0),
                           "byte %zu bit %u", i, bit);
         }
     }
@@ -160,8 +160,7 @@ static void test_source_lines_from_file_pipe_and_memory(void)
     char path[SEAM_PATH_MAX_BYTES], command[SEAM_PATH_MAX_BYTES + 64];
 
     seam_buf_str(&text, "one\r\n\n");
-    for (int i = 0; i < 700000; i++)
-        seam_buf_u8(&text, 'x');
+    for (int i = 0; i < 700000; i++) seam_buf_u8(&text, 'x');
     seam_buf_str(&text, "\nfour");
     ASSERT_OK(seam_source_from_memory(text.data, text.size, &s), NULL);
     check_lines(s);

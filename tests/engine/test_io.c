@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
 #include "engine/base/thread.h"
+#include "engine/io/io_sim.h"
 
 static const char *in(const char *dir, const char *name)
 {
@@ -32,11 +32,13 @@ static void check_files(struct seam_io *io, const char *dir)
     size_t got;
 
     ASSERT_STATUS(seam_file_open(io, in(dir, "none"), SEAM_FILE_READ, &a, NULL), SEAM_NOT_FOUND);
-    ASSERT_STATUS(seam_file_open(io, in(dir, "no/folder"), SEAM_FILE_WRITE | SEAM_FILE_CREATE, &a, NULL),
-                  SEAM_NOT_FOUND);
+    ASSERT_STATUS(
+        seam_file_open(io, in(dir, "no/folder"), SEAM_FILE_WRITE | SEAM_FILE_CREATE, &a, NULL),
+        SEAM_NOT_FOUND);
     ASSERT_OK(seam_file_open(io, in(dir, "a"), SEAM_FILE_WRITE | SEAM_FILE_CREATE, &a, &f), &f);
     ck_assert_str_eq(seam_file_path(a), in(dir, "a"));
-    ASSERT_STATUS(seam_file_open(io, in(dir, "a"), SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_EXCL, &b, NULL),
+    ASSERT_STATUS(seam_file_open(io, in(dir, "a"),
+                                 SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_EXCL, &b, NULL),
                   SEAM_EXISTS);
     ASSERT_OK(seam_file_writev(a, 3, slices, 3, &f), &f);
     ASSERT_OK(seam_file_size(a, &size, &f), &f);
@@ -59,7 +61,9 @@ static void check_files(struct seam_io *io, const char *dir)
     ASSERT_OK(seam_file_open(io, in(dir, "a"), SEAM_FILE_READ, &b, &f), &f);
     ck_assert(seam_file_write(b, 0, "x", 1, NULL) == SEAM_IO);
     seam_file_close(b);
-    ASSERT_OK(seam_file_open(io, in(dir, "a"), SEAM_FILE_WRITE | SEAM_FILE_TRUNC | SEAM_FILE_DSYNC, &b, &f), &f);
+    ASSERT_OK(seam_file_open(io, in(dir, "a"), SEAM_FILE_WRITE | SEAM_FILE_TRUNC | SEAM_FILE_DSYNC,
+                             &b, &f),
+              &f);
     ASSERT_OK(seam_file_size(a, &size, &f), &f);
     ck_assert_uint_eq(size, 0);
     ASSERT_OK(seam_file_write(b, 0, "durable", 7, &f), &f);
@@ -200,10 +204,22 @@ static void both(void (*check)(struct seam_io *, const char *))
     seam_io_sim_free(s);
 }
 
-static void test_files(void) { both(check_files); }
-static void test_zeros_maps_and_holes(void) { both(check_zero_map_punch); }
-static void test_names(void) { both(check_names); }
-static void test_locks_and_shared_pages(void) { both(check_lock_and_share); }
+static void test_files(void)
+{
+    both(check_files);
+}
+static void test_zeros_maps_and_holes(void)
+{
+    both(check_zero_map_punch);
+}
+static void test_names(void)
+{
+    both(check_names);
+}
+static void test_locks_and_shared_pages(void)
+{
+    both(check_lock_and_share);
+}
 
 static void test_lock_names_the_holder_and_dies_with_it(void)
 {
@@ -217,13 +233,16 @@ static void test_lock_names_the_holder_and_dies_with_it(void)
     ck_assert(pipe(ready) == 0 && pipe(go) == 0);
     child = fork();
     if (child == 0) {
-        if (seam_file_open(seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &a, NULL) != SEAM_OK) _exit(1);
+        if (seam_file_open(seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &a, NULL) !=
+            SEAM_OK)
+            _exit(1);
         if (seam_file_lock(a, true, NULL) != SEAM_OK) _exit(2);
         if (write(ready[1], "r", 1) != 1 || read(go[0], &byte, 1) != 1) _exit(3);
         _exit(0); /* without closing: death releases the lock */
     }
     ck_assert_int_eq(read(ready[0], &byte, 1), 1);
-    ASSERT_OK(seam_file_open(seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &a, &f), &f);
+    ASSERT_OK(seam_file_open(seam_io_posix(), path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &a, &f),
+              &f);
     ASSERT_STATUS(seam_file_lock(a, true, &f), SEAM_CONFLICT);
     snprintf(pid_text, sizeof pid_text, "%ld", (long)child);
     ck_assert_msg(strstr(f.why, pid_text) != NULL || access("/proc/locks", R_OK) != 0, "%s", f.why);
@@ -294,9 +313,12 @@ static void test_sim_unsynced_bytes_may_vanish_and_synced_never(void)
             ck_assert(back[sector * 512] == back[sector * 512 + 511]);
             ones += back[sector * 512];
         }
-        if (ones == 0) lost++;
-        else if (ones == 4) kept++;
-        else torn++;
+        if (ones == 0)
+            lost++;
+        else if (ones == 4)
+            kept++;
+        else
+            torn++;
         seam_file_close(a);
         seam_io_sim_free(s);
     }
@@ -381,10 +403,12 @@ static void test_sim_failed_sync_poisons_and_drops(void)
         ck_assert(strstr(f.why, "earlier sync") != NULL);
         ASSERT_STATUS(seam_file_write(a, 0, "x", 1, NULL), SEAM_IO);
         seam_fault_clear(&f);
-        ASSERT_OK(seam_file_read(a, 0, text, 5, &f), &f); /* readers see what the disk may not have */
+        ASSERT_OK(seam_file_read(a, 0, text, 5, &f),
+                  &f); /* readers see what the disk may not have */
         ck_assert_mem_eq(text, "hello", 5);
         ASSERT_OK(seam_file_open(io, "a", SEAM_FILE_WRITE, &b, &f), &f);
-        ASSERT_OK(seam_file_datasync(b, &f), &f); /* says yes, and lies: the pages were marked clean */
+        ASSERT_OK(seam_file_datasync(b, &f),
+                  &f); /* says yes, and lies: the pages were marked clean */
         seam_file_close(b);
         seam_file_close(a);
         seam_io_sim_reboot(s);
@@ -462,10 +486,12 @@ static void test_sim_is_deterministic(void)
 
             snprintf(name, sizeof name, "f%u", (unsigned)seam_rng_below(&r, 9));
             seam_rng_bytes(&r, bytes, n);
-            ck_assert_int_eq(seam_file_open(io, name, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &a, NULL), SEAM_OK);
+            ck_assert_int_eq(seam_file_open(io, name, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &a, NULL),
+                             SEAM_OK);
             ck_assert_int_eq(seam_file_write(a, seam_rng_below(&r, 3000), bytes, n, NULL), SEAM_OK);
             if (seam_rng_below(&r, 4) == 0) ck_assert_int_eq(seam_file_sync(a, NULL), SEAM_OK);
-            if (seam_rng_below(&r, 9) == 0) ck_assert_int_eq(seam_io_sync_dir(io, ".", NULL), SEAM_OK);
+            if (seam_rng_below(&r, 9) == 0)
+                ck_assert_int_eq(seam_io_sync_dir(io, ".", NULL), SEAM_OK);
             seam_file_close(a);
             if (seam_rng_below(&r, 40) == 0) seam_io_sim_reboot(s);
         }

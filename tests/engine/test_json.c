@@ -1,11 +1,11 @@
 #include <stdio.h>
 
-#include "engine/text/json.h"
 #include "engine/base/rng.h"
+#include "engine/text/json.h"
 #include "tests/common/check_main.h"
 
 static enum seam_status parse(const char *s, size_t n, struct seam_arena *a, struct seam_json **out,
-                         struct seam_fault *f)
+                              struct seam_fault *f)
 {
     return seam_json_parse(s, n, a, "test.json", out, f);
 }
@@ -102,19 +102,15 @@ static void test_json_hostile_sizes(void)
     struct seam_arena a = {0}, small = {.limit = 64 << 10};
     struct seam_json *root;
 
-    for (int i = 0; i < SEAM_JSON_DEPTH_MAX; i++)
-        seam_buf_u8(&b, '[');
-    for (int i = 0; i < SEAM_JSON_DEPTH_MAX; i++)
-        seam_buf_u8(&b, ']');
+    for (int i = 0; i < SEAM_JSON_DEPTH_MAX; i++) seam_buf_u8(&b, '[');
+    for (int i = 0; i < SEAM_JSON_DEPTH_MAX; i++) seam_buf_u8(&b, ']');
     ASSERT_OK(parse((char *)b.data, b.size, &a, &root, NULL), NULL);
     seam_buf_clear(&b);
-    for (int i = 0; i < 1000000; i++)
-        seam_buf_u8(&b, '[');
+    for (int i = 0; i < 1000000; i++) seam_buf_u8(&b, '[');
     ASSERT_STATUS(parse((char *)b.data, b.size, &a, &root, NULL), SEAM_INVALID);
     seam_buf_clear(&b);
     seam_buf_str(&b, "{");
-    for (int i = 0; i < 100000; i++)
-        seam_buf_printf(&b, "\"%d\":%d,", i, i);
+    for (int i = 0; i < 100000; i++) seam_buf_printf(&b, "\"%d\":%d,", i, i);
     seam_buf_str(&b, "\"77\":1}");
     ASSERT_STATUS(parse((char *)b.data, b.size, &a, &root, NULL), SEAM_INVALID);
     ASSERT_STATUS(parse((char *)b.data, b.size, &small, &root, NULL), SEAM_NOMEM);
@@ -160,14 +156,12 @@ static void random_tree(struct seam_json_writer *w, struct seam_rng *r, unsigned
     case 2: seam_jw_int(w, (int64_t)seam_rng_u64(r)); break;
     case 3: seam_jw_double(w, seam_rng_normal(r)); break;
     case 4:
-        for (size_t i = 0; i < n; i++)
-            text[i] = (char)seam_rng_below(r, 128);
+        for (size_t i = 0; i < n; i++) text[i] = (char)seam_rng_below(r, 128);
         seam_jw_strn(w, text, n);
         break;
     case 5:
         seam_jw_array(w);
-        for (unsigned i = 0; i < children; i++)
-            random_tree(w, r, depth + 1);
+        for (unsigned i = 0; i < children; i++) random_tree(w, r, depth + 1);
         seam_jw_end_array(w);
         break;
     default:

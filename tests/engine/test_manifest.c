@@ -12,10 +12,13 @@
 enum { KIND = 0x54534554 /* "TEST" */ };
 
 static enum seam_status publish(struct seam_io *io, const char *dir, uint64_t seq, const char *text,
-                           struct seam_fault *f)
+                                struct seam_fault *f)
 {
-    struct seam_manifest m = {.kind = KIND, .seq = seq, .parent = seq - 1, .applied_lsn = seq * 100,
-                         .wall_us = (int64_t)seq * 1000};
+    struct seam_manifest m = {.kind = KIND,
+                              .seq = seq,
+                              .parent = seq - 1,
+                              .applied_lsn = seq * 100,
+                              .wall_us = (int64_t)seq * 1000};
     enum seam_status st;
 
     seam_buf_str(&m.payload, text);
@@ -77,10 +80,11 @@ static void test_publish_load_list_as_of(void)
 static void test_golden_header(void)
 {
     static const uint8_t want[] = {
-        'S', 'E', 'A', 'M', 'M', 'A', 'N', 'I', 1, 0, 0, 0, 'T', 'E', 'S', 'T',
-        2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
-        200, 0, 0, 0, 0, 0, 0, 0, 0xd0, 7, 0, 0, 0, 0, 0, 0,
-        9, 0, 0, 0, 0, 0, 0, 0, 0x83, 0x92, 0x06, 0xe3 /* crc32c of "123456789" */,
+        'S', 'E', 'A', 'M', 'M',  'A', 'N', 'I', 1,    0,    0,    0,
+        'T', 'E', 'S', 'T', 2,    0,   0,   0,   0,    0,    0,    0,
+        1,   0,   0,   0,   0,    0,   0,   0,   200,  0,    0,    0,
+        0,   0,   0,   0,   0xd0, 7,   0,   0,   0,    0,    0,    0,
+        9,   0,   0,   0,   0,    0,   0,   0,   0x83, 0x92, 0x06, 0xe3 /* crc32c of "123456789" */,
     };
     struct seam_io *io = seam_io_posix();
     struct seam_fault f = {0};
@@ -136,8 +140,9 @@ static void test_every_flip_and_truncation_is_corrupt(void)
  * the new one whenever publish said SEAM_OK.                                                        */
 static void test_every_injection_point_leaves_old_or_new(void)
 {
-    static const enum seam_sim_fault_kind kinds[] = {SEAM_SIM_POWER_CUT, SEAM_SIM_EIO, SEAM_SIM_ENOSPC,
-                                                SEAM_SIM_SHORT_WRITE, SEAM_SIM_SYNC_FAIL};
+    static const enum seam_sim_fault_kind kinds[] = {SEAM_SIM_POWER_CUT, SEAM_SIM_EIO,
+                                                     SEAM_SIM_ENOSPC, SEAM_SIM_SHORT_WRITE,
+                                                     SEAM_SIM_SYNC_FAIL};
     uint64_t points = 0, old_seen = 0, new_seen = 0;
 
     for (size_t k = 0; k < SEAM_ARRAY_LEN(kinds); k++) {
@@ -161,8 +166,10 @@ static void test_every_injection_point_leaves_old_or_new(void)
                 ASSERT_OK(seam_manifest_load_newest(io, "p/d", KIND, &m, &f), &f);
                 ck_assert(m.seq == 1 || m.seq == 2);
                 ck_assert(st != SEAM_OK || m.seq == 2);
-                if (m.seq == 1) old_seen++;
-                else new_seen++;
+                if (m.seq == 1)
+                    old_seen++;
+                else
+                    new_seen++;
                 seam_buf_free(&m.payload);
                 /* and the store goes on from there */
                 ASSERT_OK(publish(io, "p/d", m.seq + 1, "next", &f), &f);
@@ -208,7 +215,11 @@ static void test_every_failing_read_is_told(void)
 /* Goal: readers never see less than they saw, nor a gap, while one publishes and removes.         */
 enum { PUBLISHED = 150, KEPT = 2 };
 
-struct watcher { const char *dir; uint64_t seen, loads; bool ok; };
+struct watcher {
+    const char *dir;
+    uint64_t seen, loads;
+    bool ok;
+};
 
 static void *watch(void *arg)
 {
@@ -234,7 +245,8 @@ static void test_readers_while_publishing_and_removing(void)
     struct seam_fault f = {0};
 
     ASSERT_OK(publish(seam_io_posix(), dir, 1, "x", &f), &f);
-    for (int i = 0; i < 2; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, watch, &w[i]), 0);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, watch, &w[i]), 0);
     for (uint64_t seq = 2; seq <= PUBLISHED; seq++) {
         ASSERT_OK(publish(seam_io_posix(), dir, seq, "x", &f), &f);
         if (seq > KEPT) ASSERT_OK(seam_manifest_remove(seam_io_posix(), dir, seq - KEPT, &f), &f);

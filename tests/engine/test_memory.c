@@ -17,7 +17,8 @@ static void test_fault_keeps_the_first_cause(void)
     struct seam_fault f = {0};
     char text[200];
 
-    ck_assert_int_eq(seam_fault_set(&f, SEAM_CORRUPT, "a/file", 4096, "checksum %d", 7), SEAM_CORRUPT);
+    ck_assert_int_eq(seam_fault_set(&f, SEAM_CORRUPT, "a/file", 4096, "checksum %d", 7),
+                     SEAM_CORRUPT);
     ck_assert_int_eq(seam_fault_set_os(&f, SEAM_IO, "other", 1, EIO, "later"), SEAM_IO);
     ck_assert_int_eq(f.status, SEAM_CORRUPT);
     ck_assert_str_eq(seam_fault_text(&f, text, sizeof text), "a/file: byte 4096: checksum 7");
@@ -30,7 +31,8 @@ static void test_fault_keeps_the_first_cause(void)
     seam_fault_clear(NULL);
     for (int st = 0; st < SEAM_COUNT; st++) {
         ck_assert_str_ne(seam_status_name((enum seam_status)st), "unknown");
-        ck_assert((seam_status_exit_code((enum seam_status)st) == 0) == (st == SEAM_OK || st == SEAM_END));
+        ck_assert((seam_status_exit_code((enum seam_status)st) == 0) ==
+                  (st == SEAM_OK || st == SEAM_END));
     }
     ck_assert_int_eq(seam_status_exit_code(SEAM_CORRUPT), 4);
     ck_assert_int_eq(seam_status_exit_code(SEAM_STALE), 7);
@@ -91,15 +93,20 @@ static void test_buf_limit_is_sticky(void)
 
 static void test_reader_refuses_short_and_hostile(void)
 {
-    static const uint8_t huge_length[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 'x'};
+    static const uint8_t huge_length[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                          0xff, 0xff, 0xff, 1,    'x'};
     struct seam_reader r = seam_reader_of(huge_length, sizeof huge_length);
     size_t n = 9;
 
     ck_assert_ptr_null(seam_read_lenstr(&r, SIZE_MAX, &n));
     ck_assert(r.bad && n == 0);
-    r = seam_reader_of("\x05" "abc", 4);
+    r = seam_reader_of("\x05"
+                       "abc",
+                       4);
     ck_assert_ptr_null(seam_read_lenstr(&r, 100, &n));
-    r = seam_reader_of("\x03" "abc", 4);
+    r = seam_reader_of("\x03"
+                       "abc",
+                       4);
     ck_assert_ptr_null(seam_read_lenstr(&r, 2, &n)); /* over the caller's bound */
     r = seam_reader_of("\x80", 1);
     ck_assert_uint_eq(seam_read_varint(&r), 0);
@@ -180,8 +187,8 @@ static void emit_some(struct seam_trace *t, int from, int to)
     for (int i = from; i < to; i++) {
         char name[16] = "page";
 
-        SEAM_TRACE(t, "oltp", "page_split", SEAM_TI("page", i), SEAM_TD("fill", 0.5), SEAM_TS("table", name),
-              SEAM_TSN("key", "abcdef", 3));
+        SEAM_TRACE(t, "oltp", "page_split", SEAM_TI("page", i), SEAM_TD("fill", 0.5),
+                   SEAM_TS("table", name), SEAM_TSN("key", "abcdef", 3));
         memset(name, 'x', sizeof name); /* the log must have copied it */
     }
 }

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/text/csv.h"
+#include "engine/base/trace.h"
 #include "engine/io/io_sim.h"
-#include "engine/text/json.h"
 #include "engine/io/manifest.h"
+#include "engine/io/source.h"
+#include "engine/text/csv.h"
+#include "engine/text/json.h"
 #include "engine/values/row.h"
 #include "engine/values/schema.h"
-#include "engine/io/source.h"
-#include "engine/base/trace.h"
 #include "tests/common/fail_malloc.h"
 
 /* Runs to the first failure; what it makes it frees.                                               */
@@ -43,8 +43,8 @@ static void try_every_allocation(scenario *run, struct seam_io *io, const char *
             fail_malloc_at(nth, sticky);
             st = run(io, dir);
             fired = fail_malloc_stop();
-            ck_assert_msg(st == SEAM_OK || (fired && st == SEAM_NOMEM), "allocation %d: %s", (int)nth,
-                          seam_status_name(st));
+            ck_assert_msg(st == SEAM_OK || (fired && st == SEAM_NOMEM), "allocation %d: %s",
+                          (int)nth, seam_status_name(st));
             failed += fired;
         }
 #ifdef __linux__
@@ -124,7 +124,9 @@ static enum seam_status json_and_rows(struct seam_io *io, const char *dir)
     if (st == SEAM_OK) st = seam_row_key(&s, v, &key, NULL);
     if (st == SEAM_OK) {
         seam_schema_to_json(&s, &json);
-        st = seam_buf_ok(&json) ? seam_json_parse((char *)json.data, json.size, &a, "t", &root, NULL) : SEAM_NOMEM;
+        st = seam_buf_ok(&json)
+                 ? seam_json_parse((char *)json.data, json.size, &a, "t", &root, NULL)
+                 : SEAM_NOMEM;
     }
     seam_arena_free(&a);
     seam_buf_free(&json);
@@ -146,7 +148,8 @@ static enum seam_status sources(struct seam_io *io, const char *dir)
 
     if (st == SEAM_OK) st = seam_io_write_atomic(io, path, "a,b\n1,\"2\"\"\"\n", 12, NULL);
     if (st == SEAM_OK) st = seam_source_open(io, path, &src, NULL);
-    if (st == SEAM_OK) st = seam_csv_open(src, (struct seam_csv_options){.separator = ',', .quotes = true}, &csv);
+    if (st == SEAM_OK)
+        st = seam_csv_open(src, (struct seam_csv_options){.separator = ',', .quotes = true}, &csv);
     while (st == SEAM_OK) st = seam_csv_next(csv, &fields, &count, NULL);
     if (st == SEAM_END) st = SEAM_OK;
     seam_csv_close(csv);
@@ -164,10 +167,22 @@ static void on_both_disks(scenario *run, uint64_t least_posix, uint64_t least_si
     seam_io_sim_free(s);
 }
 
-static void test_manifests(void) { on_both_disks(publish_and_load, 10, 15); }
-static void test_names(void) { on_both_disks(names, 8, 20); }
-static void test_json_and_rows(void) { on_both_disks(json_and_rows, 8, 8); }
-static void test_sources_and_csv(void) { on_both_disks(sources, 6, 8); }
+static void test_manifests(void)
+{
+    on_both_disks(publish_and_load, 10, 15);
+}
+static void test_names(void)
+{
+    on_both_disks(names, 8, 20);
+}
+static void test_json_and_rows(void)
+{
+    on_both_disks(json_and_rows, 8, 8);
+}
+static void test_sources_and_csv(void)
+{
+    on_both_disks(sources, 6, 8);
+}
 
 static void test_a_trace_loses_events_rather_than_stop(void)
 {

@@ -2,8 +2,8 @@
 #include <math.h>
 
 #include "engine/base/arena.h"
-#include "engine/values/key.h"
 #include "engine/base/rng.h"
+#include "engine/values/key.h"
 #include "engine/values/row.h"
 #include "tests/common/check_main.h"
 
@@ -28,19 +28,20 @@ static void open_schema(struct seam_schema *s)
 static const int64_t ints[] = {INT64_MIN, -1, 0, 1, 63, 64, INT64_MAX};
 static const double doubles[] = {0.0, -0.0, DBL_MAX, -DBL_MIN, INFINITY, NAN, 0.1};
 
-static void random_row(const struct seam_schema *s, struct seam_rng *r, struct seam_value *v, char *text,
-                       size_t text_size)
+static void random_row(const struct seam_schema *s, struct seam_rng *r, struct seam_value *v,
+                       char *text, size_t text_size)
 {
     for (int i = 0; i < s->column_count; i++) {
         int64_t n = seam_rng_below(r, 2) == 0 ? ints[seam_rng_below(r, SEAM_ARRAY_LEN(ints))]
-                                         : (int64_t)seam_rng_u64(r) >> seam_rng_below(r, 64);
+                                              : (int64_t)seam_rng_u64(r) >> seam_rng_below(r, 64);
 
         v[i] = seam_v_null();
         if (s->columns[i].nullable && seam_rng_below(r, 4) == 0) continue;
         switch (s->columns[i].type) {
         case SEAM_V_DOUBLE:
-            v[i] = seam_v_double(seam_rng_below(r, 2) == 0 ? doubles[seam_rng_below(r, SEAM_ARRAY_LEN(doubles))]
-                                                 : seam_rng_normal(r));
+            v[i] = seam_v_double(seam_rng_below(r, 2) == 0
+                                     ? doubles[seam_rng_below(r, SEAM_ARRAY_LEN(doubles))]
+                                     : seam_rng_normal(r));
             break;
         case SEAM_V_TEXT: v[i] = seam_v_text(text, seam_rng_below(r, text_size)); break;
         case SEAM_V_BOOL: v[i] = seam_v_bool(n & 1); break;
@@ -65,8 +66,7 @@ static void test_row_round_trip_every_type_and_extreme(void)
 
     open_schema(&s);
     seam_rng_seed(&r, test_seed());
-    for (size_t i = 0; i < sizeof letters; i++)
-        letters[i] = (char)seam_rng_range(&r, 0, 126);
+    for (size_t i = 0; i < sizeof letters; i++) letters[i] = (char)seam_rng_range(&r, 0, 126);
     for (int i = 0; i < test_scale(20000); i++) {
         random_row(&s, &r, v, letters, sizeof letters);
         seam_buf_clear(&row);
@@ -84,7 +84,8 @@ static void test_row_round_trip_every_type_and_extreme(void)
         seam_row_to_json(&s, v, &json);
         ASSERT_OK(seam_row_from_json(&s, (char *)json.data, json.size, back, &text, &f), &f);
         for (int c = 0; c < s.column_count; c++)
-            ck_assert_msg(seam_value_equal(&v[c], &back[c]), "column %d of %s", c, seam_buf_cstr(&json));
+            ck_assert_msg(seam_value_equal(&v[c], &back[c]), "column %d of %s", c,
+                          seam_buf_cstr(&json));
     }
     seam_schema_free(&s);
     seam_buf_free(&row);
@@ -97,8 +98,9 @@ static void test_row_golden_bytes(void)
 {
     struct seam_schema s = {0};
     struct seam_buf row = {0};
-    struct seam_value v[9] = {seam_v_int(-1),   seam_v_null(), seam_v_decimal(25500, 4), seam_v_bool(true), seam_v_time(1),
-                         seam_v_str("hi"), seam_v_null(), seam_v_str(""),           seam_v_null()};
+    struct seam_value v[9] = {seam_v_int(-1),    seam_v_null(),  seam_v_decimal(25500, 4),
+                              seam_v_bool(true), seam_v_time(1), seam_v_str("hi"),
+                              seam_v_null(),     seam_v_str(""), seam_v_null()};
     struct seam_fault f = {0};
 
     open_schema(&s);
@@ -121,9 +123,15 @@ static void test_row_damaged_bytes_never_crash(void)
 {
     struct seam_schema s = {0};
     struct seam_buf row = {0};
-    struct seam_value v[9] = {
-        seam_v_int(77),      seam_v_double(2.5),    seam_v_decimal(-1, 4), seam_v_bool(true), seam_v_time(1323435000000000),
-        seam_v_str("hello"), seam_v_int(INT64_MIN), seam_v_null(),         seam_v_int(5)};
+    struct seam_value v[9] = {seam_v_int(77),
+                              seam_v_double(2.5),
+                              seam_v_decimal(-1, 4),
+                              seam_v_bool(true),
+                              seam_v_time(1323435000000000),
+                              seam_v_str("hello"),
+                              seam_v_int(INT64_MIN),
+                              seam_v_null(),
+                              seam_v_int(5)};
     struct seam_value back[9];
     struct seam_fault f = {0};
 
@@ -175,8 +183,9 @@ static void test_row_old_versions_decode_and_hash_alike(void)
 {
     struct seam_schema s = {0};
     struct seam_buf rows[4] = {{0}};
-    struct seam_value v[16] = {seam_v_int(7),   seam_v_double(-0.0), seam_v_decimal(1, 4), seam_v_null(), seam_v_null(),
-                          seam_v_str("x"), seam_v_null(),       seam_v_null(),        seam_v_null()};
+    struct seam_value v[16] = {seam_v_int(7), seam_v_double(-0.0), seam_v_decimal(1, 4),
+                               seam_v_null(), seam_v_null(),       seam_v_str("x"),
+                               seam_v_null(), seam_v_null(),       seam_v_null()};
     struct seam_column added = {.name = "brand", .type = SEAM_V_TEXT, .def = seam_v_str("none")};
     struct seam_hash128 first;
     struct seam_fault f = {0};
@@ -196,7 +205,8 @@ static void test_row_old_versions_decode_and_hash_alike(void)
         struct seam_hash128 h;
 
         ASSERT_OK(seam_row_decode(&s, rows[i].data, rows[i].size, back, &f), &f);
-        ck_assert(seam_value_equal(&back[9], &v[9]) && back[6].type == SEAM_V_NULL && back[0].i == 7);
+        ck_assert(seam_value_equal(&back[9], &v[9]) && back[6].type == SEAM_V_NULL &&
+                  back[0].i == 7);
         h = seam_row_hash(&s, back);
         if (i == 0) first = h;
         ck_assert(h.lo == first.lo && h.hi == first.hi);

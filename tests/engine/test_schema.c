@@ -97,7 +97,8 @@ static void test_schema_evolution_refuses_what_would_lose_rows(void)
     struct seam_column c = {.name = "stock", .type = SEAM_V_INT};
 
     ASSERT_OK(parse(products, &s, &f), &f);
-    ASSERT_STATUS(seam_schema_add_column(&s, &c, NULL), SEAM_INVALID); /* old rows would have nothing */
+    ASSERT_STATUS(seam_schema_add_column(&s, &c, NULL),
+                  SEAM_INVALID); /* old rows would have nothing */
     c.def = seam_v_int(0);
     ASSERT_OK(seam_schema_add_column(&s, &c, &f), &f);
     ck_assert_int_eq(s.version, 2);
@@ -125,7 +126,8 @@ static void test_schema_survives_every_flipped_byte(void)
 
             memcpy(bytes, products, sizeof products);
             bytes[i] ^= (char)(1u << bit);
-            if (seam_schema_parse(bytes, sizeof bytes - 1, &s, NULL) == SEAM_OK) seam_schema_free(&s);
+            if (seam_schema_parse(bytes, sizeof bytes - 1, &s, NULL) == SEAM_OK)
+                seam_schema_free(&s);
         }
         ck_assert_int_ne(seam_schema_parse(products, i, &(struct seam_schema){0}, NULL), SEAM_OK);
     }

@@ -63,7 +63,8 @@ static void test_rng_is_uniform_and_bounded(void)
     }
     for (int i = 0; i < 7; i++) ck_assert(abs(seen[i] - N / 7) < 500);
     ck_assert(fabs(sum / N) < 0.02 && fabs(squares / N - 1) < 0.03);
-    ck_assert_int_ne(seam_rng_range(&r, INT64_MIN, INT64_MAX), seam_rng_range(&r, INT64_MIN, INT64_MAX));
+    ck_assert_int_ne(seam_rng_range(&r, INT64_MIN, INT64_MAX),
+                     seam_rng_range(&r, INT64_MIN, INT64_MAX));
     for (int i = 0; i < 100; i++) order[i] = i;
     seam_rng_shuffle(&r, order, 100, sizeof order[0]);
     for (int i = 0; i < 100; i++) {
@@ -94,13 +95,17 @@ static void test_zipf_is_skewed_as_asked(void)
     }
     ck_assert(fabs((double)first / N - 1 / z.zetan) < 0.01);
     ck_assert((double)top / N > 0.6 && (double)top / N < 0.75);
-    seam_zipf_init(&large, 1000000000, 0.5); /* the integral: the exact sum is 2*sqrt(n) - 1.46035 */
+    seam_zipf_init(&large, 1000000000,
+                   0.5); /* the integral: the exact sum is 2*sqrt(n) - 1.46035 */
     ck_assert(fabs(large.zetan - (2 * sqrt(1e9) - 1.4603545)) < 0.001);
     seam_zipf_init(&z, 1, 0.5);
     ck_assert_uint_eq(seam_zipf_next(&z, &r), 0);
 }
 
-struct tally { int touched[1000]; int threads_seen[8]; };
+struct tally {
+    int touched[1000];
+    int threads_seen[8];
+};
 
 static enum seam_status tally_chunk(void *ctx, size_t begin, size_t end, int thread)
 {
@@ -167,7 +172,8 @@ static void test_topk_equals_a_sort_in_any_order(void)
         if (k > N) break;
         seam_topk_init(&t, heap, k);
         for (int i = 0; i < N; i++)
-            all[i] = (struct seam_topk_entry){(double)seam_rng_below(&r, 40), (uint64_t)i}; /* many ties */
+            all[i] = (struct seam_topk_entry){(double)seam_rng_below(&r, 40),
+                                              (uint64_t)i}; /* many ties */
         seam_rng_shuffle(&r, all, N, sizeof all[0]);
         for (int i = 0; i < N; i++) {
             double threshold = seam_topk_threshold(&t);
@@ -241,7 +247,8 @@ static void test_histogram_is_within_its_error(void)
     qsort(v, N, sizeof v[0], by_value);
     for (size_t i = 0; i < SEAM_ARRAY_LEN(points); i++) {
         size_t rank = (size_t)ceil(points[i] / 100 * N);
-        uint64_t exact = v[rank == 0 ? 0 : rank - 1], got = seam_histogram_percentile(&h, points[i]);
+        uint64_t exact = v[rank == 0 ? 0 : rank - 1],
+                 got = seam_histogram_percentile(&h, points[i]);
 
         ck_assert_msg(got >= exact && (double)got <= (double)exact * 1.016 + 1,
                       "p%g: %llu for %llu", points[i], (unsigned long long)got,

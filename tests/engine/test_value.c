@@ -1,9 +1,9 @@
 #include <float.h>
 #include <math.h>
 
-#include "engine/values/key.h"
-#include "engine/text/opts.h"
 #include "engine/base/rng.h"
+#include "engine/text/opts.h"
+#include "engine/values/key.h"
 #include "engine/values/utf8.h"
 #include "engine/values/value.h"
 #include "tests/common/check_main.h"
@@ -165,7 +165,8 @@ static void test_double_round_trips_shortest(void)
     ASSERT_STATUS(seam_double_parse(text, seam_double_format(-INFINITY, text), &back), SEAM_OK);
     ck_assert(isinf(back) && back < 0);
     for (size_t i = 0; i < SEAM_ARRAY_LEN(bad); i++)
-        ck_assert_msg(seam_double_parse(bad[i], strlen(bad[i]), &back) == SEAM_INVALID, "%s", bad[i]);
+        ck_assert_msg(seam_double_parse(bad[i], strlen(bad[i]), &back) == SEAM_INVALID, "%s",
+                      bad[i]);
 }
 
 static struct seam_value random_value(struct seam_rng *r, enum seam_value_type t, char *text)
@@ -181,19 +182,21 @@ static struct seam_value random_value(struct seam_rng *r, enum seam_value_type t
                                      9007199254740992.0,
                                      9223372036854775808.0,
                                      -9223372036854775808.0};
-    int64_t i = seam_rng_below(r, 3) == 0 ? int_extremes[seam_rng_below(r, SEAM_ARRAY_LEN(int_extremes))]
-                                     : (int64_t)seam_rng_u64(r) >> seam_rng_below(r, 64);
+    int64_t i = seam_rng_below(r, 3) == 0
+                    ? int_extremes[seam_rng_below(r, SEAM_ARRAY_LEN(int_extremes))]
+                    : (int64_t)seam_rng_u64(r) >> seam_rng_below(r, 64);
 
     if (seam_rng_below(r, 10) == 0) return seam_v_null();
     switch (t) {
     case SEAM_V_INT: return seam_v_int(i);
-    case SEAM_V_DECIMAL: return seam_v_decimal(i, (uint8_t)seam_rng_below(r, SEAM_DECIMAL_SCALE_MAX + 1));
+    case SEAM_V_DECIMAL:
+        return seam_v_decimal(i, (uint8_t)seam_rng_below(r, SEAM_DECIMAL_SCALE_MAX + 1));
     case SEAM_V_BOOL: return seam_v_bool(i & 1);
     case SEAM_V_TIME: return seam_v_time(i);
     case SEAM_V_DOUBLE:
         return seam_v_double(seam_rng_below(r, 3) == 0
-                            ? doubles[seam_rng_below(r, SEAM_ARRAY_LEN(doubles))]
-                            : (double)(int16_t)i / (double)(1u << seam_rng_below(r, 8)));
+                                 ? doubles[seam_rng_below(r, SEAM_ARRAY_LEN(doubles))]
+                                 : (double)(int16_t)i / (double)(1u << seam_rng_below(r, 8)));
     default: {
         size_t n = seam_rng_below(r, 6);
 
@@ -220,10 +223,11 @@ static void test_compare_is_a_total_order_across_numbers(void)
         int ab, bc, ac;
 
         for (int k = 0; k < 3; k++)
-            v[k] = random_value(&r,
-                                i % 4 == 0 ? (enum seam_value_type)seam_rng_range(&r, SEAM_V_INT, SEAM_V_TEXT)
-                                           : numbers[seam_rng_below(&r, 3)],
-                                text[k]);
+            v[k] = random_value(
+                &r,
+                i % 4 == 0 ? (enum seam_value_type)seam_rng_range(&r, SEAM_V_INT, SEAM_V_TEXT)
+                           : numbers[seam_rng_below(&r, 3)],
+                text[k]);
         ab = seam_value_compare(&v[0], &v[1]);
         bc = seam_value_compare(&v[1], &v[2]);
         ac = seam_value_compare(&v[0], &v[2]);
@@ -269,7 +273,8 @@ static void test_key_order_equals_value_order(void)
         seam_buf_clear(&ka);
         seam_buf_clear(&kb);
         for (int k = 0; k < PARTS; k++) {
-            enum seam_value_type t = (enum seam_value_type)seam_rng_range(&r, SEAM_V_INT, SEAM_V_TEXT);
+            enum seam_value_type t =
+                (enum seam_value_type)seam_rng_range(&r, SEAM_V_INT, SEAM_V_TEXT);
 
             a[k] = random_value(&r, t, ta[k]);
             b[k] = seam_rng_below(&r, 2) == 0 ? a[k] : random_value(&r, t, tb[k]);
@@ -283,7 +288,8 @@ static void test_key_order_equals_value_order(void)
         p = ka.data;
         for (int k = 0; k < PARTS; k++) {
             struct seam_value back;
-            enum seam_value_type t = a[k].type == SEAM_V_NULL ? SEAM_V_TEXT : (enum seam_value_type)a[k].type;
+            enum seam_value_type t =
+                a[k].type == SEAM_V_NULL ? SEAM_V_TEXT : (enum seam_value_type)a[k].type;
 
             seam_buf_clear(&text);
             ASSERT_STATUS(seam_key_read(&p, ka.data + ka.size, t, &back, &text), SEAM_OK);
@@ -300,8 +306,9 @@ static void test_key_order_equals_value_order(void)
                 struct seam_value back;
 
                 st = seam_key_read(&p, ka.data + cut,
-                              a[k].type == SEAM_V_NULL ? SEAM_V_TEXT : (enum seam_value_type)a[k].type, &back,
-                              &text);
+                                   a[k].type == SEAM_V_NULL ? SEAM_V_TEXT
+                                                            : (enum seam_value_type)a[k].type,
+                                   &back, &text);
             }
             ASSERT_STATUS(st, SEAM_CORRUPT);
         }
@@ -342,10 +349,14 @@ static void test_parse_and_format_every_type(void)
         enum seam_value_type type;
         unsigned scale;
         const char *in, *out;
-    } cases[] = {{SEAM_V_INT, 0, "-12", "-12"},        {SEAM_V_DOUBLE, 0, "0.5", "0.5"},
-                 {SEAM_V_DECIMAL, 4, "2.5", "2.5000"}, {SEAM_V_BOOL, 0, "TRUE", "true"},
-                 {SEAM_V_BOOL, 0, "0", "false"},       {SEAM_V_TIME, 0, "2010-12-01", "2010-12-01T00:00:00Z"},
-                 {SEAM_V_TEXT, 0, "x y", "x y"},       {SEAM_V_TEXT, 0, "", ""}};
+    } cases[] = {{SEAM_V_INT, 0, "-12", "-12"},
+                 {SEAM_V_DOUBLE, 0, "0.5", "0.5"},
+                 {SEAM_V_DECIMAL, 4, "2.5", "2.5000"},
+                 {SEAM_V_BOOL, 0, "TRUE", "true"},
+                 {SEAM_V_BOOL, 0, "0", "false"},
+                 {SEAM_V_TIME, 0, "2010-12-01", "2010-12-01T00:00:00Z"},
+                 {SEAM_V_TEXT, 0, "x y", "x y"},
+                 {SEAM_V_TEXT, 0, "", ""}};
     struct seam_buf b = {0};
     struct seam_value v;
     enum seam_value_type t;
@@ -357,7 +368,8 @@ static void test_parse_and_format_every_type(void)
             SEAM_OK);
         seam_value_format(&v, &b);
         ck_assert_str_eq(seam_buf_cstr(&b), cases[i].out);
-        ck_assert(seam_value_type_parse(seam_value_type_name(cases[i].type), &t) && t == cases[i].type);
+        ck_assert(seam_value_type_parse(seam_value_type_name(cases[i].type), &t) &&
+                  t == cases[i].type);
     }
     ASSERT_STATUS(seam_value_parse("", 0, SEAM_V_INT, 0, &v), SEAM_OK);
     ck_assert_int_eq(v.type, SEAM_V_NULL);
@@ -401,12 +413,13 @@ static void test_utf8_every_scalar_and_ill_formed_bytes(void)
     }
 }
 
-static enum seam_status parse_options(char **argv, int argc, bool *flag, int64_t *n, const char **name,
-                                 const char **args, int *count, struct seam_fault *f)
+static enum seam_status parse_options(char **argv, int argc, bool *flag, int64_t *n,
+                                      const char **name, const char **args, int *count,
+                                      struct seam_fault *f)
 {
     struct seam_opt opts[] = {{"verbose", 'v', SEAM_OPT_FLAG, NULL, "say more", flag},
-                         {"threads", 't', SEAM_OPT_INT, "N", "how many", n},
-                         {"name", 0, SEAM_OPT_STRING, "S", "a name", name}};
+                              {"threads", 't', SEAM_OPT_INT, "N", "how many", n},
+                              {"name", 0, SEAM_OPT_STRING, "S", "a name", name}};
     struct seam_buf help = {0};
 
     seam_opts_help(opts, SEAM_ARRAY_LEN(opts), &help);

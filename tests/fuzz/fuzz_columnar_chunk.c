@@ -64,9 +64,12 @@ int main(int argc, char **argv)
         struct columnar_column c = {.nulls = k % 2 ? nulls : NULL};
         enum seam_value_type type = k < 2 ? SEAM_V_INT : k < 4 ? SEAM_V_DOUBLE : SEAM_V_TEXT;
 
-        if (type == SEAM_V_INT) c.ints = ints;
-        else if (type == SEAM_V_DOUBLE) c.doubles = doubles;
-        else c.text = text, c.ends = ends;
+        if (type == SEAM_V_INT)
+            c.ints = ints;
+        else if (type == SEAM_V_DOUBLE)
+            c.doubles = doubles;
+        else
+            c.text = text, c.ends = ends;
         columnar_chunk_encode(&c, 0, k < 6 ? 3000 : 20, type, 0, &out[k], &summary);
         samples[k] = (struct fuzz_sample){out[k].data, out[k].size};
     }

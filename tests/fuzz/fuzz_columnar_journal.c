@@ -6,9 +6,10 @@
 #include "engine/io/io_sim.h"
 #include "tests/fuzz/fuzz_main.h"
 
-static const char schema_json[] =
-    "{\"table\":\"t\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
-    "{\"name\":\"name\",\"type\":\"text\",\"nullable\":true},{\"name\":\"x\",\"type\":\"double\",\"nullable\":true}]}";
+static const char schema_json[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"id\"],\"columns\":[{"
+                                  "\"name\":\"id\",\"type\":\"int64\"},"
+                                  "{\"name\":\"name\",\"type\":\"text\",\"nullable\":true},{"
+                                  "\"name\":\"x\",\"type\":\"double\",\"nullable\":true}]}";
 
 static void need(bool ok)
 {
@@ -33,7 +34,8 @@ static struct seam_io *folder(void)
     return seam_io_sim_io(sim);
 }
 
-static enum seam_status count(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status count(void *ctx, const struct seam_value *values, seam_lsn_t begin,
+                              seam_lsn_t end)
 {
     (void)begin;
     (void)end;
@@ -56,13 +58,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     seam_put_u64(head + 16, 1);
     crc = seam_crc32c(seam_crc32c(0, head, 12), head + 16, 16);
     seam_put_u32(head + 12, crc);
-    columnar_journal_put_committed(head + JOURNAL_COMMITTED, JOURNAL_HEAD + JOURNAL_RECORD_HEAD + size);
+    columnar_journal_put_committed(head + JOURNAL_COMMITTED,
+                                   JOURNAL_HEAD + JOURNAL_RECORD_HEAD + size);
     seam_buf_append(&b, head, sizeof head);
     seam_buf_u32(&b, (uint32_t)size);
     seam_buf_u32(&b, seam_crc32c(seam_crc32c(crc, b.data + JOURNAL_HEAD, 4), data, size));
     seam_buf_append(&b, data, size);
     need(seam_buf_ok(&b));
-    need(seam_io_write_atomic(io, "w/journal-0000000000000001.log", b.data, b.size, NULL) == SEAM_OK);
+    need(seam_io_write_atomic(io, "w/journal-0000000000000001.log", b.data, b.size, NULL) ==
+         SEAM_OK);
     if (columnar_open_reader(io, "w", NULL, &r, NULL) == SEAM_OK) {
         (void)!columnar_scan_rows(r, 0, SEAM_LSN_MAX, count, &sum, NULL);
         columnar_close_reader(r);
@@ -72,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 /* snapshot 2, LSN 20, wall 1, one table (id 1): two rows and no kills; then one row and a kill. */
-FUZZ_MAIN(FUZZ_SAMPLE("\x02\x14\x02\x01\x01\x02\x00\x0b\x01\x03\x01\x00\x02\x04\x02\x00\x01"
-                      "a\x02yz\x03\x00\0\0\0\0\0\0\xf0?\0\0\0\0\0\0\0\0"),
-          FUZZ_SAMPLE("\x03\x1e\x02\x01\x01\x01\x01\x0b\x03\x01\x00\x02\x02\x01\x03\x01\x02\x00\x0c"))
+FUZZ_MAIN(
+    FUZZ_SAMPLE("\x02\x14\x02\x01\x01\x02\x00\x0b\x01\x03\x01\x00\x02\x04\x02\x00\x01"
+                "a\x02yz\x03\x00\0\0\0\0\0\0\xf0?\0\0\0\0\0\0\0\0"),
+    FUZZ_SAMPLE("\x03\x1e\x02\x01\x01\x01\x01\x0b\x03\x01\x00\x02\x02\x01\x03\x01\x02\x00\x0c"))

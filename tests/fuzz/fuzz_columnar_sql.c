@@ -5,10 +5,12 @@
 #include "engine/io/io_sim.h"
 #include "tests/fuzz/fuzz_main.h"
 
-static const char schema_json[] =
-    "{\"table\":\"t\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
-    "{\"name\":\"word\",\"type\":\"text\",\"nullable\":true},{\"name\":\"price\",\"type\":\"decimal\",\"scale\":2},"
-    "{\"name\":\"x\",\"type\":\"double\",\"nullable\":true},{\"name\":\"at\",\"type\":\"timestamp\"}]}";
+static const char schema_json[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"id\"],\"columns\":[{"
+                                  "\"name\":\"id\",\"type\":\"int64\"},"
+                                  "{\"name\":\"word\",\"type\":\"text\",\"nullable\":true},{"
+                                  "\"name\":\"price\",\"type\":\"decimal\",\"scale\":2},"
+                                  "{\"name\":\"x\",\"type\":\"double\",\"nullable\":true},{"
+                                  "\"name\":\"at\",\"type\":\"timestamp\"}]}";
 
 static void need(bool ok)
 {
@@ -28,8 +30,10 @@ static struct columnar_reader *table(void)
     need(columnar_open_writer(seam_io_sim_io(sim), "w", NULL, &w, NULL) == SEAM_OK);
     need(columnar_define_table(w, &s, NULL, NULL) == SEAM_OK);
     for (int i = 0; i < 100; i++) {
-        struct seam_value v[5] = {seam_v_int(i), i % 7 ? seam_v_str(i % 2 ? "red" : "blue") : seam_v_null(), seam_v_decimal(i * 25, 2),
-                             i % 5 ? seam_v_double(i / 3.0) : seam_v_null(), seam_v_time(i * 86400000000)};
+        struct seam_value v[5] = {
+            seam_v_int(i), i % 7 ? seam_v_str(i % 2 ? "red" : "blue") : seam_v_null(),
+            seam_v_decimal(i * 25, 2), i % 5 ? seam_v_double(i / 3.0) : seam_v_null(),
+            seam_v_time(i * 86400000000)};
 
         need(columnar_upsert(w, 0, v, 5, NULL, NULL) == SEAM_OK);
     }
@@ -69,9 +73,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-FUZZ_MAIN(FUZZ_SAMPLE("select id, word from t where price > 2.55 and word like '%e%' order by id desc limit 3"),
-          FUZZ_SAMPLE("select word, count(*), sum(price * (1 - 0.05)), avg(x) from t group by word having count(*) > 1"),
-          FUZZ_SAMPLE("select date_trunc('month', at) as m, max(x) from t where at between '1970-01-02' and '1971-01-01' "
-                      "group by m order by m"),
-          FUZZ_SAMPLE("select a.id, b.word from t a left join t b on a.id = b.id where a.id in (1, 2, null)"),
-          FUZZ_SAMPLE("select case when x is null then 'none' else lower(word) end, round(x, 1) from t as of lsn 5"))
+FUZZ_MAIN(
+    FUZZ_SAMPLE(
+        "select id, word from t where price > 2.55 and word like '%e%' order by id desc limit 3"),
+    FUZZ_SAMPLE("select word, count(*), sum(price * (1 - 0.05)), avg(x) from t group by word "
+                "having count(*) > 1"),
+    FUZZ_SAMPLE("select date_trunc('month', at) as m, max(x) from t where at between '1970-01-02' "
+                "and '1971-01-01' "
+                "group by m order by m"),
+    FUZZ_SAMPLE(
+        "select a.id, b.word from t a left join t b on a.id = b.id where a.id in (1, 2, null)"),
+    FUZZ_SAMPLE("select case when x is null then 'none' else lower(word) end, round(x, 1) from t "
+                "as of lsn 5"))

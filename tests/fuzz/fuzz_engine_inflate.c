@@ -1,6 +1,6 @@
 #include "engine/io/inflate.h"
-#include "tests/fuzz/fuzz_main.h"
 #include "tests/engine/gz_samples.h"
+#include "tests/fuzz/fuzz_main.h"
 
 #include <string.h>
 

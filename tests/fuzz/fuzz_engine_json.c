@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         seam_jw_init(&w, &out);
         seam_jw_strn(&w, (const char *)data, size);
         root = NULL;
-        if (seam_json_parse((const char *)out.data, out.size, &a, "fuzz", &root, NULL) == SEAM_INVALID)
+        if (seam_json_parse((const char *)out.data, out.size, &a, "fuzz", &root, NULL) ==
+            SEAM_INVALID)
             __builtin_trap();
         seam_buf_free(&out);
     }

@@ -29,9 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         (void)seam_row_hash(&s, v);
     }
-    for (int i = 0; i < 6; i++)
-        (void)!seam_row_get(&s, data, size, i, &one, NULL);
-    while (p < end && seam_key_read(&p, end, (enum seam_value_type)(SEAM_V_INT + *p % 6), &one, &text) == SEAM_OK)
+    for (int i = 0; i < 6; i++) (void)!seam_row_get(&s, data, size, i, &one, NULL);
+    while (p < end && seam_key_read(&p, end, (enum seam_value_type)(SEAM_V_INT + *p % 6), &one,
+                                    &text) == SEAM_OK)
         continue;
     seam_schema_free(&s);
     seam_buf_free(&row);

@@ -22,7 +22,8 @@ static void must(enum seam_status st)
 /* A folder with a base of NODES nodes and a journal of two batches. */
 static void make_index(struct seam_io *io)
 {
-    struct hnsw_options o = {.dim = DIM, .m = 4, .ef_construction = 10, .seed = 1, .quant = HNSW_I8};
+    struct hnsw_options o = {
+        .dim = DIM, .m = 4, .ef_construction = 10, .seed = 1, .quant = HNSW_I8};
     struct hnsw *h = NULL;
     float v[DIM];
 
@@ -64,7 +65,8 @@ static void heal_base(uint8_t *p, size_t n)
     hnsw_base_layout(&b, &l);
     if (l.end != n) return;
     for (uint64_t i = 0; i < l.sum_count; i++) {
-        uint64_t at = BASE_HEADER + i * BASE_CHUNK, m = l.sums - at < BASE_CHUNK ? l.sums - at : BASE_CHUNK;
+        uint64_t at = BASE_HEADER + i * BASE_CHUNK,
+                 m = l.sums - at < BASE_CHUNK ? l.sums - at : BASE_CHUNK;
 
         seam_put_u32(p + l.sums + i * 4, seam_crc32c(0, p + at, m));
     }
@@ -80,7 +82,8 @@ static void heal_journal(uint8_t *p, size_t n)
         uint64_t size = seam_get_u64(p + at + 8);
 
         if (size > n - at - BATCH_HEADER) return;
-        seam_put_u32(p + at + 4, seam_crc32c(seam_get_u32(p + 16), p + at + 8, (size_t)(BATCH_HEADER + size - 8)));
+        seam_put_u32(p + at + 4, seam_crc32c(seam_get_u32(p + 16), p + at + 8,
+                                             (size_t)(BATCH_HEADER + size - 8)));
         at += BATCH_HEADER + (size_t)size;
     }
 }
@@ -91,7 +94,8 @@ static void heal_manifest(uint8_t *p, size_t n)
 
     if (n < SEAM_MANIFEST_HEADER_SIZE) return;
     crc = seam_crc32c(0, p, 56);
-    seam_put_u32(p + 56, seam_crc32c(crc, p + SEAM_MANIFEST_HEADER_SIZE, n - SEAM_MANIFEST_HEADER_SIZE));
+    seam_put_u32(p + 56,
+                 seam_crc32c(crc, p + SEAM_MANIFEST_HEADER_SIZE, n - SEAM_MANIFEST_HEADER_SIZE));
 }
 
 /* What is opened must be usable to the end. */
@@ -156,7 +160,9 @@ static void vector_file(const char *name, const uint8_t *data, size_t size)
     struct hnsw_vecset v = {0};
 
     must(seam_io_write_atomic(io, name, data, size, NULL));
-    if (hnsw_vecfile_read(io, name, &o, &v, NULL) == SEAM_OK && (v.count == 0 || v.dim == 0 || v.rows == NULL)) __builtin_trap();
+    if (hnsw_vecfile_read(io, name, &o, &v, NULL) == SEAM_OK &&
+        (v.count == 0 || v.dim == 0 || v.rows == NULL))
+        __builtin_trap();
     hnsw_vecset_free(&v);
     seam_io_sim_free(sim);
 }
@@ -168,12 +174,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0) return 0;
     what = (enum what)(data[0] % WHATS);
-    if (what <= MANIFEST) index_file(what, data + 1, size - 1);
-    else vector_file(names[what - FVECS], data + 1, size - 1);
+    if (what <= MANIFEST)
+        index_file(what, data + 1, size - 1);
+    else
+        vector_file(names[what - FVECS], data + 1, size - 1);
     return 0;
 }
 
-FUZZ_MAIN(FUZZ_SAMPLE("\0\x30\x10\x07\x34\x10\xff\x44\x20\x01"), FUZZ_SAMPLE("\1\x28\x00\x02\x50\x00\x09\x60\x01\x80"),
-          FUZZ_SAMPLE("\2\x40\x00\x02\x44\x00\x01"), FUZZ_SAMPLE("\3\2\0\0\0\0\0\x80\x3f\0\0\0\x40"),
-          FUZZ_SAMPLE("\4\x93NUMPY\1\0\x43\0{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }       \n\0\0\x80\x3f\0\0\0\x40"),
-          FUZZ_SAMPLE("\5" "2 2\nking 1 2\nqueen .5 -1e3\n"), FUZZ_SAMPLE("\6" "x,y\n1,2\n3,4\n"))
+FUZZ_MAIN(FUZZ_SAMPLE("\0\x30\x10\x07\x34\x10\xff\x44\x20\x01"),
+          FUZZ_SAMPLE("\1\x28\x00\x02\x50\x00\x09\x60\x01\x80"),
+          FUZZ_SAMPLE("\2\x40\x00\x02\x44\x00\x01"),
+          FUZZ_SAMPLE("\3\2\0\0\0\0\0\x80\x3f\0\0\0\x40"),
+          FUZZ_SAMPLE("\4\x93NUMPY\1\0\x43\0{'descr': '<f4', 'fortran_order': False, 'shape': (1, "
+                      "2), }       \n\0\0\x80\x3f\0\0\0\x40"),
+          FUZZ_SAMPLE("\5"
+                      "2 2\nking 1 2\nqueen .5 -1e3\n"),
+          FUZZ_SAMPLE("\6"
+                      "x,y\n1,2\n3,4\n"))

@@ -34,7 +34,8 @@ static void build(struct seam_io *io)
         char title[64], body[128];
         struct invidx_text t[2];
         struct seam_value a[2] = {i % 9 == 0 ? seam_v_null() : seam_v_int((int64_t)i * 17),
-                             i % 5 == 0 ? seam_v_null() : seam_v_str(i % 2 ? "acme" : "globex")};
+                                  i % 5 == 0 ? seam_v_null()
+                                             : seam_v_str(i % 2 ? "acme" : "globex")};
 
         t[0] =
             (struct invidx_text){title, (size_t)snprintf(title, sizeof title, "running shoes %llu",
@@ -74,8 +75,8 @@ static void mend(struct seam_buf *b)
             if (pass == 1 && !(kind >= SEG_TERMS && kind <= SEG_POSITIONS))
                 seam_put_u32(e + 4, seam_crc32c(0, b->data + at, n));
         }
-    seam_put_u32(b->data + 48,
-            seam_crc32c(seam_crc32c(0, b->data, 48), b->data + SEG_HEADER, (size_t)count * SEG_SECTION));
+    seam_put_u32(b->data + 48, seam_crc32c(seam_crc32c(0, b->data, 48), b->data + SEG_HEADER,
+                                           (size_t)count * SEG_SECTION));
 }
 
 /* Bytes: count of edits is size/4; each edit is (position u24 scaled over the file, value). The last bit of the
@@ -119,7 +120,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          .facet_count = i == 7,
                                          .sort_attr = i == 6};
             struct invidx_result res = {.hits = hits};
-            enum seam_status st = invidx_query_parse(q, queries[i], strlen(queries[i]), INVIDX_OR, NULL);
+            enum seam_status st =
+                invidx_query_parse(q, queries[i], strlen(queries[i]), INVIDX_OR, NULL);
 
             if (st == SEAM_OK) st = invidx_search(r, q, &req, &res, NULL);
             need(st == SEAM_OK || st == SEAM_CORRUPT);

@@ -15,8 +15,7 @@ static inline void fuzz_touch(const void *p, size_t n)
 {
     unsigned sum = 0;
 
-    for (size_t i = 0; i < n; i++)
-        sum += ((const uint8_t *)p)[i];
+    for (size_t i = 0; i < n; i++) sum += ((const uint8_t *)p)[i];
     __asm__ volatile("" : : "r"(sum));
 }
 
@@ -35,7 +34,8 @@ struct fuzz_sample {
 };
 
 /* Flips, overwrites, deletes, repeats and splices.                                               */
-static inline size_t fuzz_mutate(struct seam_rng *r, uint8_t *p, size_t n, const struct fuzz_sample *other)
+static inline size_t fuzz_mutate(struct seam_rng *r, uint8_t *p, size_t n,
+                                 const struct fuzz_sample *other)
 {
     static const uint8_t odd[] = {0, 1, 0x7f, 0x80, 0xff, '"', '{', '\\', '\n', ','};
     uint64_t rounds = 1 + seam_rng_below(r, 8);
@@ -100,8 +100,7 @@ static inline int fuzz_main(int argc, char **argv, const struct fuzz_sample *sam
     if (argc > 1 && *end != '\0') {
         int failed = 0;
 
-        for (int i = 1; i < argc; i++)
-            failed |= fuzz_file(argv[i]);
+        for (int i = 1; i < argc; i++) failed |= fuzz_file(argv[i]);
         return failed;
     }
     seam_rng_seed(&r, argc > 2 ? strtoull(argv[2], NULL, 10) : 1);

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
+#include "engine/io/io_sim.h"
 #include "oltp/page.h"
 #include "tests/fuzz/fuzz_main.h"
 
@@ -23,7 +23,8 @@ static void read_page(const uint8_t *page)
     }
 }
 
-static enum seam_status no_row(void *ctx, const struct seam_schema *s, struct wal_bytes key, struct wal_bytes row)
+static enum seam_status no_row(void *ctx, const struct seam_schema *s, struct wal_bytes key,
+                               struct wal_bytes row)
 {
     (void)ctx, (void)s, (void)key, (void)row;
     return SEAM_OK;
@@ -40,7 +41,8 @@ static void open_file(const uint8_t *data, size_t size)
     struct seam_buf text = {0};
 
     if (seam_io_mkdir(io, "d/oltp", NULL) == SEAM_OK &&
-        seam_file_open(io, "d/oltp/pages", SEAM_FILE_WRITE | SEAM_FILE_CREATE, &file, NULL) == SEAM_OK &&
+        seam_file_open(io, "d/oltp/pages", SEAM_FILE_WRITE | SEAM_FILE_CREATE, &file, NULL) ==
+            SEAM_OK &&
         seam_file_write(file, 0, data, size, NULL) == SEAM_OK) {
         (void)!oltp_verify(io, "d/oltp", "d/wal", &check, &text, (struct oltp_progress){0}, NULL);
         (void)!oltp_salvage(io, "d/oltp", NULL, no_row, NULL, &out, &text, NULL);
@@ -81,7 +83,8 @@ static size_t sample(uint8_t *out, size_t max)
     uint32_t table = 0;
     size_t size = 0;
 
-    if (oltp_open(io, "d/oltp", &o, &db, NULL) != SEAM_OK || oltp_write_begin(db, &t, NULL) != SEAM_OK)
+    if (oltp_open(io, "d/oltp", &o, &db, NULL) != SEAM_OK ||
+        oltp_write_begin(db, &t, NULL) != SEAM_OK)
         exit(1);
     if (oltp_create_table_json(t, json, sizeof json - 1, &table, NULL) != SEAM_OK) exit(1);
     for (int i = 0; i < 200; i++) {
@@ -122,8 +125,8 @@ int main(int argc, char **argv)
         for (int k = 0; k < 4; k++)
             bad[page * OLTP_PAGE_SIZE + 4 + seam_rng_below(&r, k < 2 ? 60 : OLTP_PAGE_SIZE - 4)] ^=
                 (uint8_t)seam_rng_u64(&r);
-        oltp_page_seal(bad + page * OLTP_PAGE_SIZE, seam_get_u64(good + page * OLTP_PAGE_SIZE + PAGE_FILE_ID),
-                  9);
+        oltp_page_seal(bad + page * OLTP_PAGE_SIZE,
+                       seam_get_u64(good + page * OLTP_PAGE_SIZE + PAGE_FILE_ID), 9);
         LLVMFuzzerTestOneInput(bad, size);
     }
     printf("%d runs\n", runs);

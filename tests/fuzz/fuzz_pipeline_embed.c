@@ -51,14 +51,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         seam_put_u32(b.data + 40, seam_crc32c(0, b.data + MODEL_HEADER, b.size - MODEL_HEADER));
         seam_put_u32(b.data + 44, seam_crc32c(0, b.data, 44));
     }
-    if (seam_buf_ok(&b) && seam_io_write_atomic(seam_io_sim_io(sim), "f", b.data, b.size, NULL) == SEAM_OK)
+    if (seam_buf_ok(&b) &&
+        seam_io_write_atomic(seam_io_sim_io(sim), "f", b.data, b.size, NULL) == SEAM_OK)
         try_file(seam_io_sim_io(sim), data[0] & 3);
     seam_buf_free(&b);
     seam_io_sim_free(sim);
     return 0;
 }
 
-FUZZ_MAIN(FUZZ_SAMPLE("\0SEAMEMBD\1\0\0\0\1\0\0\0\1\0\0\0\2\0\0\0\x05\0\0\0\0\0\0\0\0\0\0\x3f\1\0\0\0aaaabbbb"
-                      "\0\0\0\0\0\0\x80\x3f\0\0\x80\x3f\0\0\x80\x3f\0\0\x80\xbf" "ab\0c\0"),
-          FUZZ_SAMPLE("\1" "2 3\nkettle 1 2 3\npot -1 0.5 1e-3\n"), FUZZ_SAMPLE("\2" "q1 0 a 3\nq1 0 b 0\nq2 0 a -1\n"),
-          FUZZ_SAMPLE("\3" "q1 Q0 a 1 2.5 t\nq1 Q0 b 2 -1e9 t\n"))
+FUZZ_MAIN(
+    FUZZ_SAMPLE(
+        "\0SEAMEMBD\1\0\0\0\1\0\0\0\1\0\0\0\2\0\0\0\x05\0\0\0\0\0\0\0\0\0\0\x3f\1\0\0\0aaaabbbb"
+        "\0\0\0\0\0\0\x80\x3f\0\0\x80\x3f\0\0\x80\x3f\0\0\x80\xbf"
+        "ab\0c\0"),
+    FUZZ_SAMPLE("\1"
+                "2 3\nkettle 1 2 3\npot -1 0.5 1e-3\n"),
+    FUZZ_SAMPLE("\2"
+                "q1 0 a 3\nq1 0 b 0\nq2 0 a -1\n"),
+    FUZZ_SAMPLE("\3"
+                "q1 Q0 a 1 2.5 t\nq1 Q0 b 2 -1e9 t\n"))

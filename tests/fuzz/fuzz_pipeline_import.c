@@ -70,7 +70,8 @@ static void check_rows(struct oltp *db, const char *name)
         oltp_cursor_open(t, id, 0, NULL, 0, &c, NULL) != SEAM_OK)
         abort();
     while (oltp_cursor_next(c, &row, NULL) == SEAM_OK) {
-        if (seam_row_decode(oltp_schema(t, id), row.row.data, row.row.size, v, NULL) != SEAM_OK) abort();
+        if (seam_row_decode(oltp_schema(t, id), row.row.data, row.row.size, v, NULL) != SEAM_OK)
+            abort();
     }
     oltp_cursor_close(c);
     oltp_end(t);

@@ -18,7 +18,8 @@ static void make_log(struct seam_io *io)
         uint8_t payload[64];
 
         memset(payload, i, sizeof payload);
-        if (wal_append(w, 2, &(struct seam_io_slice){payload, (size_t)(i % 60)}, 1, &at, NULL) != SEAM_OK)
+        if (wal_append(w, 2, &(struct seam_io_slice){payload, (size_t)(i % 60)}, 1, &at, NULL) !=
+            SEAM_OK)
             __builtin_trap();
         if (i % 7 == 0 && wal_commit(w, at.end, WAL_DURABLE, NULL) != SEAM_OK) __builtin_trap();
     }
@@ -60,13 +61,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     make_log(io);
     /* The first bytes say where; which file by their lowest bits. */
     if (seam_file_open(io,
-                  data[0] % 4 == 3   ? "log/log.meta"
-                  : data[0] % 4 == 2 ? "log/shared"
-                                     : "log/0000000000000000.seg",
-                  SEAM_FILE_WRITE, &file, NULL) != SEAM_OK)
+                       data[0] % 4 == 3   ? "log/log.meta"
+                       : data[0] % 4 == 2 ? "log/shared"
+                                          : "log/0000000000000000.seg",
+                       SEAM_FILE_WRITE, &file, NULL) != SEAM_OK)
         __builtin_trap();
-    if (seam_file_write(file, (uint64_t)(data[1] | (data[2] & 15) << 8), data + 3, size - 3, NULL) !=
-        SEAM_OK)
+    if (seam_file_write(file, (uint64_t)(data[1] | (data[2] & 15) << 8), data + 3, size - 3,
+                        NULL) != SEAM_OK)
         __builtin_trap();
     seam_file_close(file);
     (void)!wal_verify(io, "log", NULL, NULL);

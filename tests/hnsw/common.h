@@ -66,9 +66,14 @@ static inline double recall_of(const struct hnsw *h, const float *queries, size_
     return total == 0 ? 1 : (double)hit / (double)total;
 }
 
-static inline struct hnsw *memory_graph(uint32_t dim, enum hnsw_metric metric, enum hnsw_quant quant)
+static inline struct hnsw *memory_graph(uint32_t dim, enum hnsw_metric metric,
+                                        enum hnsw_quant quant)
 {
-    struct hnsw_options o = {.dim = dim, .metric = metric, .quant = quant, .m = 16, .ef_construction = 100,
+    struct hnsw_options o = {.dim = dim,
+                             .metric = metric,
+                             .quant = quant,
+                             .m = 16,
+                             .ef_construction = 100,
                              .seed = test_seed()};
     struct hnsw *h = NULL;
     struct seam_fault f = {0};

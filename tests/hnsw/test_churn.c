@@ -24,7 +24,8 @@ static void test_recall_after_replacing_half_equals_a_fresh_build(void)
 {
     const size_t half = N / 2;
     float *v = clustered(N + half + QUERIES, DIM, test_seed()), *queries = v + (N + half) * DIM;
-    struct hnsw *old = memory_graph(DIM, HNSW_L2, HNSW_F32), *fresh = memory_graph(DIM, HNSW_L2, HNSW_F32);
+    struct hnsw *old = memory_graph(DIM, HNSW_L2, HNSW_F32),
+                *fresh = memory_graph(DIM, HNSW_L2, HNSW_F32);
     struct hnsw_maintain_report report;
     struct hnsw_query q = {.k = 10, .ef = 32};
     struct seam_fault f = {0};
@@ -35,14 +36,17 @@ static void test_recall_after_replacing_half_equals_a_fresh_build(void)
     ASSERT_OK(hnsw_load(old, NULL, N, v + (size_t)N * DIM, half, 3, NULL, &f), &f);
     ASSERT_OK(hnsw_publish(old, 3, 0, &f), &f);
     tombs = recall_of(old, queries, QUERIES, DIM, q);
-    ASSERT_OK(hnsw_maintain(old, &(struct hnsw_maintain_options){.retain_lsn = SEAM_LSN_MAX, .threads = 2}, &report, &f), &f);
+    ASSERT_OK(hnsw_maintain(
+                  old, &(struct hnsw_maintain_options){.retain_lsn = SEAM_LSN_MAX, .threads = 2},
+                  &report, &f),
+              &f);
     ck_assert_uint_eq(report.purged, half);
     check_healthy(old, N);
     after = recall_of(old, queries, QUERIES, DIM, q);
     ASSERT_OK(hnsw_load(fresh, NULL, half, v + half * DIM, N, 1, NULL, &f), &f);
     best = recall_of(fresh, queries, QUERIES, DIM, q);
-    ck_assert_msg(after >= best - 0.005 && tombs >= best - 0.005, "fresh %.4f, with tombstones %.4f, repaired %.4f",
-                  best, tombs, after);
+    ck_assert_msg(after >= best - 0.005 && tombs >= best - 0.005,
+                  "fresh %.4f, with tombstones %.4f, repaired %.4f", best, tombs, after);
     hnsw_close(old);
     hnsw_close(fresh);
     free(v);
@@ -59,14 +63,18 @@ static void test_many_generations_stay_healthy(void)
 
     for (seam_lsn_t round = 0; round < ROUNDS; round++) {
         for (size_t k = 0; k < LIVE; k++)
-            ASSERT_OK(hnsw_upsert(h, k, v + (round * LIVE + k) * DIM, round * LIVE + k + 1, &f), &f);
+            ASSERT_OK(hnsw_upsert(h, k, v + (round * LIVE + k) * DIM, round * LIVE + k + 1, &f),
+                      &f);
         ASSERT_OK(hnsw_publish(h, (round + 1) * LIVE, 0, &f), &f);
-        ASSERT_OK(hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = SEAM_LSN_MAX}, NULL, &f), &f);
+        ASSERT_OK(
+            hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = SEAM_LSN_MAX}, NULL, &f),
+            &f);
         check_healthy(h, LIVE);
     }
     hnsw_info(h, &info);
     ck_assert_uint_eq(info.nodes, LIVE);
-    ck_assert(recall_of(h, v + LIVE * ROUNDS * DIM, QUERIES, DIM, (struct hnsw_query){.k = 10, .ef = 64}) >= 0.97);
+    ck_assert(recall_of(h, v + LIVE * ROUNDS * DIM, QUERIES, DIM,
+                        (struct hnsw_query){.k = 10, .ef = 64}) >= 0.97);
     hnsw_close(h);
     free(v);
 }
@@ -105,12 +113,16 @@ static void test_parallel_load_is_as_good_as_one_thread(void)
 
         ASSERT_OK(hnsw_load(h, NULL, 0, v, N, 1, &o, &f), &f);
         ASSERT_OK(hnsw_publish(h, 1, 0, &f), &f);
-        ASSERT_OK(hnsw_maintain(h, &(struct hnsw_maintain_options){.force = true, .reorder = true}, NULL, &f), &f);
+        ASSERT_OK(hnsw_maintain(h, &(struct hnsw_maintain_options){.force = true, .reorder = true},
+                                NULL, &f),
+                  &f);
         check_healthy(h, N);
-        recall[threads > 1] = recall_of(h, v + (size_t)N * DIM, QUERIES, DIM, (struct hnsw_query){.k = 10, .ef = 24});
+        recall[threads > 1] =
+            recall_of(h, v + (size_t)N * DIM, QUERIES, DIM, (struct hnsw_query){.k = 10, .ef = 24});
         hnsw_close(h);
     }
-    ck_assert_msg(recall[1] >= recall[0] - 0.01, "one thread %.4f, four with codes %.4f", recall[0], recall[1]);
+    ck_assert_msg(recall[1] >= recall[0] - 0.01, "one thread %.4f, four with codes %.4f", recall[0],
+                  recall[1]);
     free(v);
 }
 
@@ -131,7 +143,8 @@ static void *search_on(void *ctx)
         struct seam_fault f = {0};
         size_t n = 0;
 
-        if (hnsw_search(s->h, &(struct hnsw_query){.vector = s->v + (i % 400) * DIM, .k = 5}, hits, &n, NULL, &f) != SEAM_OK ||
+        if (hnsw_search(s->h, &(struct hnsw_query){.vector = s->v + (i % 400) * DIM, .k = 5}, hits,
+                        &n, NULL, &f) != SEAM_OK ||
             n != 5)
             return ctx;
         for (size_t j = 1; j < n; j++)
@@ -151,12 +164,15 @@ static void test_searches_go_on_while_vectors_are_added(void)
     void *bad;
 
     ASSERT_OK(hnsw_load(h, NULL, 0, v, 300, 1, NULL, &f), &f);
-    for (int i = 0; i < 2; i++) ck_assert_int_eq(pthread_create(&thread[i], NULL, search_on, &s[i]), 0);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, search_on, &s[i]), 0);
     for (uint64_t k = 300; k < 1200; k++) {
         ASSERT_OK(hnsw_upsert(h, k, v + k * DIM, k, &f), &f);
         if (k % 10 == 0) ASSERT_OK(hnsw_delete(h, k - 200, k, &f), &f);
     }
-    ASSERT_OK(hnsw_load(h, NULL, 1200, v + 1200 * DIM, 300, 2000, &(struct hnsw_load_options){.threads = 2}, &f), &f);
+    ASSERT_OK(hnsw_load(h, NULL, 1200, v + 1200 * DIM, 300, 2000,
+                        &(struct hnsw_load_options){.threads = 2}, &f),
+              &f);
     for (int i = 0; i < 2; i++) {
         __atomic_store_n(&s[i].stop, 1, __ATOMIC_RELAXED);
         pthread_join(thread[i], &bad);
@@ -174,4 +190,7 @@ static const struct named_test tests[] = {
     T(test_searches_go_on_while_vectors_are_added),
 };
 
-int main(int argc, char **argv) { return run_tests("hnsw churn", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("hnsw churn", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -32,9 +32,12 @@ static void floats_agree(uint32_t dim, size_t n)
         for (int metric = 0; metric < 3; metric++) { /* 2: L2 with a bound */
             double bound = dim * 1.5;
 
-            if (metric == 0) all[k]->l2(q, ptr, n, floats, keys);
-            else if (metric == 1) all[k]->ip(q, ptr, n, floats, keys);
-            else hnsw_dist_l2_bounded(all[k], q, ptr, n, floats, dist_key((float)bound), keys);
+            if (metric == 0)
+                all[k]->l2(q, ptr, n, floats, keys);
+            else if (metric == 1)
+                all[k]->ip(q, ptr, n, floats, keys);
+            else
+                hnsw_dist_l2_bounded(all[k], q, ptr, n, floats, dist_key((float)bound), keys);
             for (size_t i = 0; i < n; i++) {
                 double want = 0, size = 0;
 
@@ -48,8 +51,9 @@ static void floats_agree(uint32_t dim, size_t n)
                     ck_assert(dist_of_key(keys[i]) > bound * 0.9999);
                     continue;
                 }
-                ck_assert_msg(fabs(dist_of_key(keys[i]) - want) <= size * 1e-6, "%s dim %u: %g, want %g",
-                              all[k]->name, dim, (double)dist_of_key(keys[i]), want);
+                ck_assert_msg(fabs(dist_of_key(keys[i]) - want) <= size * 1e-6,
+                              "%s dim %u: %g, want %g", all[k]->name, dim,
+                              (double)dist_of_key(keys[i]), want);
             }
         }
     }
@@ -101,7 +105,8 @@ static void codes_agree(uint32_t dim, size_t n)
 
                 want += e * e;
             }
-            ck_assert_msg(keys[i] == want, "%s dim %u row %zu: %d, want %d", all[k]->name, dim, i, keys[i], want);
+            ck_assert_msg(keys[i] == want, "%s dim %u row %zu: %d, want %d", all[k]->name, dim, i,
+                          keys[i], want);
         }
     }
     free(rows);
@@ -146,4 +151,7 @@ static const struct named_test tests[] = {
     T(test_keys_order_as_distances_do),
 };
 
-int main(int argc, char **argv) { return run_tests("hnsw distance", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("hnsw distance", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -7,25 +7,49 @@ enum { N = 4000, DIM = 24, QUERIES = 100 };
 
 static void recall_for(enum hnsw_metric metric, enum hnsw_quant quant, bool bytes, double least)
 {
-    float *v = bytes ? bytes_like(N + QUERIES, DIM, test_seed()) : clustered(N + QUERIES, DIM, test_seed());
+    float *v = bytes ? bytes_like(N + QUERIES, DIM, test_seed())
+                     : clustered(N + QUERIES, DIM, test_seed());
     struct hnsw *h = memory_graph(DIM, metric, quant);
     struct seam_fault f = {0};
     double recall;
 
     ASSERT_OK(hnsw_load(h, NULL, 1000, v, N, 1, NULL, &f), &f);
-    recall = recall_of(h, v + (size_t)N * DIM, QUERIES, DIM, (struct hnsw_query){.k = 10, .ef = 64});
-    ck_assert_msg(recall >= least, "metric %d quant %d: recall %.4f, want %.2f", metric, quant, recall, least);
+    recall =
+        recall_of(h, v + (size_t)N * DIM, QUERIES, DIM, (struct hnsw_query){.k = 10, .ef = 64});
+    ck_assert_msg(recall >= least, "metric %d quant %d: recall %.4f, want %.2f", metric, quant,
+                  recall, least);
     hnsw_close(h);
     free(v);
 }
 
-static void test_recall_l2(void) { recall_for(HNSW_L2, HNSW_F32, false, 0.97); }
-static void test_recall_ip(void) { recall_for(HNSW_IP, HNSW_F32, false, 0.85); }
-static void test_recall_cosine(void) { recall_for(HNSW_COSINE, HNSW_F32, false, 0.97); }
-static void test_recall_l2_codes(void) { recall_for(HNSW_L2, HNSW_I8, false, 0.97); }
-static void test_recall_ip_codes(void) { recall_for(HNSW_IP, HNSW_I8, false, 0.85); }
-static void test_recall_cosine_codes(void) { recall_for(HNSW_COSINE, HNSW_I8, false, 0.97); }
-static void test_recall_bytes_lossless(void) { recall_for(HNSW_L2, HNSW_I8, true, 0.97); }
+static void test_recall_l2(void)
+{
+    recall_for(HNSW_L2, HNSW_F32, false, 0.97);
+}
+static void test_recall_ip(void)
+{
+    recall_for(HNSW_IP, HNSW_F32, false, 0.85);
+}
+static void test_recall_cosine(void)
+{
+    recall_for(HNSW_COSINE, HNSW_F32, false, 0.97);
+}
+static void test_recall_l2_codes(void)
+{
+    recall_for(HNSW_L2, HNSW_I8, false, 0.97);
+}
+static void test_recall_ip_codes(void)
+{
+    recall_for(HNSW_IP, HNSW_I8, false, 0.85);
+}
+static void test_recall_cosine_codes(void)
+{
+    recall_for(HNSW_COSINE, HNSW_I8, false, 0.97);
+}
+static void test_recall_bytes_lossless(void)
+{
+    recall_for(HNSW_L2, HNSW_I8, true, 0.97);
+}
 
 /* One at a time: codes are trained on the way.                                                      */
 static void test_upserts_one_by_one_reach_the_same_recall(void)
@@ -48,7 +72,8 @@ static void test_upserts_one_by_one_reach_the_same_recall(void)
 static void test_one_thread_and_seed_give_the_same_graph(void)
 {
     float *v = clustered(1000, DIM, test_seed());
-    struct hnsw *a = memory_graph(DIM, HNSW_L2, HNSW_F32), *b = memory_graph(DIM, HNSW_L2, HNSW_F32);
+    struct hnsw *a = memory_graph(DIM, HNSW_L2, HNSW_F32),
+                *b = memory_graph(DIM, HNSW_L2, HNSW_F32);
     struct hnsw_hit x[20], y[20];
     struct seam_fault f = {0};
     size_t n = 0, m = 0;
@@ -71,7 +96,10 @@ static void test_one_thread_and_seed_give_the_same_graph(void)
 }
 
 /* ---- filters ---- */
-static bool every(void *ctx, uint64_t key) { return key % *(uint64_t *)ctx == 0; }
+static bool every(void *ctx, uint64_t key)
+{
+    return key % *(uint64_t *)ctx == 0;
+}
 
 static void test_filters_of_every_selectivity_return_all_they_can(void)
 {
@@ -84,7 +112,8 @@ static void test_filters_of_every_selectivity_return_all_they_can(void)
     ASSERT_OK(hnsw_load(h, NULL, 0, v, N, 1, NULL, &f), &f);
     for (size_t i = 0; i < SEAM_ARRAY_LEN(step); i++) {
         uint64_t mod = step[i], *bits = calloc(seam_bitset_words(N), 8), *keys = calloc(N, 8);
-        struct hnsw_filter filter[3] = {{.match = every, .ctx = &mod}, {.bitmap = bits, .bits = N}, {.keys = keys}};
+        struct hnsw_filter filter[3] = {
+            {.match = every, .ctx = &mod}, {.bitmap = bits, .bits = N}, {.keys = keys}};
 
         for (uint64_t k = 0; k < N; k++) {
             if (k % mod != 0) continue;
@@ -94,8 +123,11 @@ static void test_filters_of_every_selectivity_return_all_they_can(void)
         }
         for (int kind = 0; kind < 3; kind++) {
             for (int regime = 0; regime < 4; regime++) {
-                struct hnsw_query q = {.vector = v + (size_t)N * DIM, .k = 10, .ef = 64,
-                                       .filter = &filter[kind], .regime = (enum hnsw_regime)regime};
+                struct hnsw_query q = {.vector = v + (size_t)N * DIM,
+                                       .k = 10,
+                                       .ef = 64,
+                                       .filter = &filter[kind],
+                                       .regime = (enum hnsw_regime)regime};
                 struct hnsw_hit hits[10];
                 struct hnsw_stats stats;
                 size_t n = 0, possible = (N + mod - 1) / mod;
@@ -151,7 +183,8 @@ static void test_replaced_and_deleted_vectors_are_found_as_of_their_time(void)
         ASSERT_OK(hnsw_search(h, &q, &hit, &n, NULL, &f), &f);
         ck_assert_uint_ne(hit.key, 7);
         q.as_of = 5000;
-        ASSERT_STATUS(hnsw_search(h, &q, &hit, &n, NULL, NULL), SEAM_NOT_FOUND); /* not applied yet */
+        ASSERT_STATUS(hnsw_search(h, &q, &hit, &n, NULL, NULL),
+                      SEAM_NOT_FOUND); /* not applied yet */
     }
     hnsw_close(h);
     free(v);
@@ -221,10 +254,13 @@ static void test_batches_answer_as_single_searches_do(void)
 
     ASSERT_OK(hnsw_load(h, NULL, 1000, v, FEW, 1, NULL, &f), &f);
     for (int exact = 0; exact < 2; exact++) {
-        ASSERT_OK((exact ? hnsw_exact_batch : hnsw_search_batch)(h, asked, QUERIES, &q, 3, all, counts, &f), &f);
+        ASSERT_OK((exact ? hnsw_exact_batch : hnsw_search_batch)(h, asked, QUERIES, &q, 3, all,
+                                                                 counts, &f),
+                  &f);
         for (size_t i = 0; i < QUERIES; i++) {
             q.vector = asked + i * DIM;
-            ASSERT_OK(exact ? hnsw_exact(h, &q, one, &n, &f) : hnsw_search(h, &q, one, &n, NULL, &f), &f);
+            ASSERT_OK(
+                exact ? hnsw_exact(h, &q, one, &n, &f) : hnsw_search(h, &q, one, &n, NULL, &f), &f);
             ck_assert_uint_eq(counts[i], n);
             for (size_t j = 0; j < n; j++) ck_assert_uint_eq(all[i * K + j].key, one[j].key);
         }
@@ -280,12 +316,14 @@ static void test_bad_vectors_and_options_are_refused_with_a_reason(void)
     v[0] = 1;
     v[3] = 0;
     seam_fault_clear(&f);
-    ASSERT_STATUS(hnsw_load(h, NULL, 0, v, 2, 1, NULL, &f), SEAM_INVALID); /* the second row is zero */
+    ASSERT_STATUS(hnsw_load(h, NULL, 0, v, 2, 1, NULL, &f),
+                  SEAM_INVALID); /* the second row is zero */
     ck_assert_ptr_nonnull(strstr(f.why, "vector 1"));
     seam_fault_clear(&f);
     ASSERT_OK(hnsw_search(h, &(struct hnsw_query){.vector = v, .k = 1}, &hit, &n, NULL, &f), &f);
     ck_assert_uint_eq(n, 1);
-    ASSERT_STATUS(hnsw_search(h, &(struct hnsw_query){.vector = v, .k = 0}, &hit, &n, NULL, NULL), SEAM_INVALID);
+    ASSERT_STATUS(hnsw_search(h, &(struct hnsw_query){.vector = v, .k = 0}, &hit, &n, NULL, NULL),
+                  SEAM_INVALID);
     ASSERT_STATUS(hnsw_new(&o, NULL, &none, NULL), SEAM_LIMIT);
     o = (struct hnsw_options){.dim = 8, .m = 1};
     ASSERT_STATUS(hnsw_new(&o, NULL, &none, NULL), SEAM_LIMIT);
@@ -350,7 +388,8 @@ static void test_what_would_be_stored_is_what_is_given_back(void)
         for (uint64_t key = 0; key < FEW; key++) {
             float v[DIM], got[DIM], want[DIM];
 
-            for (int d = 0; d < DIM; d++) v[d] = (float)seam_rng_range(&rng, -1000000, 1000000) / 977.0f;
+            for (int d = 0; d < DIM; d++)
+                v[d] = (float)seam_rng_range(&rng, -1000000, 1000000) / 977.0f;
             ASSERT_OK(hnsw_upsert(h, key, v, key + 1, &f), &f);
             ASSERT_OK(hnsw_get(h, key, got, &f), &f);
             ASSERT_OK(hnsw_as_stored(h, v, want, &f), &f);
@@ -382,4 +421,7 @@ static const struct named_test tests[] = {
     T(test_what_would_be_stored_is_what_is_given_back),
 };
 
-int main(int argc, char **argv) { return run_tests("hnsw search", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("hnsw search", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -8,7 +8,8 @@
 
 enum { DIM = 8 };
 
-static const struct hnsw_options small = {.dim = DIM, .metric = HNSW_L2, .m = 6, .ef_construction = 40, .seed = 7};
+static const struct hnsw_options small = {
+    .dim = DIM, .metric = HNSW_L2, .m = 6, .ef_construction = 40, .seed = 7};
 
 static struct hnsw *writer(struct seam_io *io, const char *dir)
 {
@@ -106,7 +107,8 @@ static void churn(enum hnsw_quant quant, bool bytes)
         ck_assert_uint_eq(hnsw_applied_lsn(r), lsn);
         same_answers(w, r, v, 10);
         if (round % 7 == 3) {
-            struct hnsw_maintain_options mo = {.retain_lsn = lsn, .reorder = round % 2 == 0, .force = true};
+            struct hnsw_maintain_options mo = {
+                .retain_lsn = lsn, .reorder = round % 2 == 0, .force = true};
             struct hnsw_maintain_report report;
 
             ASSERT_OK(hnsw_maintain(w, &mo, &report, &f), &f);
@@ -142,9 +144,18 @@ static void churn(enum hnsw_quant quant, bool bytes)
     free(v);
 }
 
-static void test_churn_readers_equal_the_writer(void) { churn(HNSW_F32, false); }
-static void test_churn_readers_equal_the_writer_with_codes(void) { churn(HNSW_I8, false); }
-static void test_churn_readers_equal_the_writer_with_lossless_codes(void) { churn(HNSW_I8, true); }
+static void test_churn_readers_equal_the_writer(void)
+{
+    churn(HNSW_F32, false);
+}
+static void test_churn_readers_equal_the_writer_with_codes(void)
+{
+    churn(HNSW_I8, false);
+}
+static void test_churn_readers_equal_the_writer_with_lossless_codes(void)
+{
+    churn(HNSW_I8, true);
+}
 
 static void test_as_of_reader_sees_its_moment_until_it_is_purged(void)
 {
@@ -185,7 +196,8 @@ static void test_as_of_reader_sees_its_moment_until_it_is_purged(void)
 static void test_many_orphans_are_adopted_and_the_graph_verifies(void)
 {
     enum { FEW = 400 };
-    struct hnsw_options o = {.dim = DIM, .metric = HNSW_L2, .m = 4, .ef_construction = 4, .seed = 3};
+    struct hnsw_options o = {
+        .dim = DIM, .metric = HNSW_L2, .m = 4, .ef_construction = 4, .seed = 3};
     uint64_t orphans = 0;
 
     for (uint64_t seed = 1; seed <= 12; seed++) {
@@ -202,7 +214,9 @@ static void test_many_orphans_are_adopted_and_the_graph_verifies(void)
         for (uint64_t k = 0; k < FEW; k++) ASSERT_OK(hnsw_upsert(w, k, v + k * DIM, k + 1, &f), &f);
         for (uint64_t k = 0; k < FEW; k += 3) ASSERT_OK(hnsw_delete(w, k, FEW + k + 1, &f), &f);
         ASSERT_OK(hnsw_publish(w, 3 * FEW, 0, &f), &f);
-        ASSERT_OK(hnsw_maintain(w, &(struct hnsw_maintain_options){.retain_lsn = 3 * FEW}, &report, &f), &f);
+        ASSERT_OK(
+            hnsw_maintain(w, &(struct hnsw_maintain_options){.retain_lsn = 3 * FEW}, &report, &f),
+            &f);
         orphans += report.orphans;
         check_verify(io, "d");
         hnsw_close(w);
@@ -226,7 +240,9 @@ static void test_first_batch_after_opening_may_be_deletes_alone(void)
     w = writer(io, dir);
     for (uint64_t k = 0; k < 100; k++) ASSERT_OK(hnsw_upsert(w, k, v + k * DIM, 10, &f), &f);
     ASSERT_OK(hnsw_publish(w, 10, 0, &f), &f);
-    ASSERT_OK(hnsw_maintain(w, &(struct hnsw_maintain_options){.retain_lsn = 10, .force = true}, NULL, &f), &f);
+    ASSERT_OK(hnsw_maintain(w, &(struct hnsw_maintain_options){.retain_lsn = 10, .force = true},
+                            NULL, &f),
+              &f);
     hnsw_close(w); /* what is on disk is a base without a journal */
     w = writer(io, dir);
     for (uint64_t k = 0; k < 3; k++) ASSERT_OK(hnsw_delete(w, k, 20, &f), &f);
@@ -271,12 +287,14 @@ static enum seam_status crash_run(struct seam_io *io, const float *v, seam_lsn_t
         seam_lsn_t lsn = (seam_lsn_t)(round + 1) * 100;
 
         for (int i = 0; i < CRASH_BATCH && st == SEAM_OK; i++)
-            st = hnsw_upsert(h, (uint64_t)(round * 3 + i), v + (size_t)(round * CRASH_BATCH + i) * DIM,
-                             lsn - 50 + (seam_lsn_t)i, NULL);
+            st = hnsw_upsert(h, (uint64_t)(round * 3 + i),
+                             v + (size_t)(round * CRASH_BATCH + i) * DIM, lsn - 50 + (seam_lsn_t)i,
+                             NULL);
         if (st == SEAM_OK) st = hnsw_publish(h, lsn, 0, NULL);
         if (st == SEAM_OK) *acked = lsn;
         if (st == SEAM_OK && round % 3 == 1)
-            st = hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = lsn, .force = true}, NULL, NULL);
+            st = hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = lsn, .force = true},
+                               NULL, NULL);
     }
     hnsw_close(h);
     return st;
@@ -296,8 +314,10 @@ static void check_survived(struct seam_io *io, const float *v, seam_lsn_t acked)
     }
     ASSERT_OK(st, &f);
     lsn = hnsw_applied_lsn(h);
-    ck_assert_msg(lsn == acked || lsn == acked + 100, "acknowledged %d, found %d", (int)acked, (int)lsn);
-    for (int key = 0; key < 3 * CRASH_ROUNDS + CRASH_BATCH; key++) { /* the latest round that wrote it */
+    ck_assert_msg(lsn == acked || lsn == acked + 100, "acknowledged %d, found %d", (int)acked,
+                  (int)lsn);
+    for (int key = 0; key < 3 * CRASH_ROUNDS + CRASH_BATCH;
+         key++) { /* the latest round that wrote it */
         int round = (int)(lsn / 100) - 1;
 
         while (round >= 0 && (key < round * 3 || key >= round * 3 + CRASH_BATCH)) round--;
@@ -306,7 +326,8 @@ static void check_survived(struct seam_io *io, const float *v, seam_lsn_t acked)
             continue;
         }
         ASSERT_OK(hnsw_get(h, (uint64_t)key, got, &f), &f);
-        ck_assert_mem_eq(got, v + (size_t)(round * CRASH_BATCH + key - round * 3) * DIM, sizeof got);
+        ck_assert_mem_eq(got, v + (size_t)(round * CRASH_BATCH + key - round * 3) * DIM,
+                         sizeof got);
     }
     check_verify(io, "d");
     ASSERT_OK(hnsw_upsert(h, 999, v, lsn + 1000, &f), &f); /* and it goes on */
@@ -334,10 +355,22 @@ static void crash_everywhere(enum seam_sim_fault_kind kind)
     free(v);
 }
 
-static void test_power_cut_anywhere_keeps_what_was_published(void) { crash_everywhere(SEAM_SIM_POWER_CUT); }
-static void test_io_error_anywhere_keeps_what_was_published(void) { crash_everywhere(SEAM_SIM_EIO); }
-static void test_full_disk_anywhere_keeps_what_was_published(void) { crash_everywhere(SEAM_SIM_ENOSPC); }
-static void test_short_write_anywhere_keeps_what_was_published(void) { crash_everywhere(SEAM_SIM_SHORT_WRITE); }
+static void test_power_cut_anywhere_keeps_what_was_published(void)
+{
+    crash_everywhere(SEAM_SIM_POWER_CUT);
+}
+static void test_io_error_anywhere_keeps_what_was_published(void)
+{
+    crash_everywhere(SEAM_SIM_EIO);
+}
+static void test_full_disk_anywhere_keeps_what_was_published(void)
+{
+    crash_everywhere(SEAM_SIM_ENOSPC);
+}
+static void test_short_write_anywhere_keeps_what_was_published(void)
+{
+    crash_everywhere(SEAM_SIM_SHORT_WRITE);
+}
 
 /* ---- no memory ----
  * Goal:   the n-th allocation fails: the call says SEAM_NOMEM, nothing leaks, and what was published is there.
@@ -358,7 +391,8 @@ static enum seam_status small_life(struct seam_io *io, const float *v, seam_lsn_
             if (st == SEAM_OK) *acked = k + 2;
         }
     }
-    if (st == SEAM_OK) st = hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = 20}, NULL, NULL);
+    if (st == SEAM_OK)
+        st = hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = 20}, NULL, NULL);
     if (st == SEAM_OK) st = hnsw_open_reader(io, "d", SEAM_LSN_MAX, NULL, &r, NULL);
     if (st == SEAM_OK) st = hnsw_search(r, &q, hits, &n, NULL, NULL);
     if (st == SEAM_OK) st = hnsw_refresh(r, NULL, NULL);
@@ -385,7 +419,8 @@ static void test_every_failing_allocation_is_told_and_loses_nothing(void)
         fail_malloc_at(nth, false);
         st = small_life(io, v, &acked);
         more = fail_malloc_stop();
-        ck_assert_msg(st == SEAM_OK || st == SEAM_NOMEM, "allocation %d: %s", (int)nth, seam_status_name(st));
+        ck_assert_msg(st == SEAM_OK || st == SEAM_NOMEM, "allocation %d: %s", (int)nth,
+                      seam_status_name(st));
         ASSERT_OK(hnsw_open_writer(io, "d", NULL, &h, &f), &f);
         ck_assert_uint_ge(hnsw_applied_lsn(h), acked);
         hnsw_close(h);
@@ -421,10 +456,11 @@ static void flip_every_byte(const char *ext)
     hnsw_close(h);
     ASSERT_OK(seam_io_list(io, "d", &list, &f), &f);
     for (size_t i = 0; i < list.count; i++)
-        if (strstr(list.names[i], ext) != NULL) ASSERT_OK(seam_path_join(path, "d", list.names[i], &f), &f);
+        if (strstr(list.names[i], ext) != NULL)
+            ASSERT_OK(seam_path_join(path, "d", list.names[i], &f), &f);
     seam_io_list_free(&list);
     ASSERT_OK(seam_io_read_all(io, path, 1 << 24, &whole, &f), &f);
-    for (uint64_t at = 0; at < whole.size; at += at > 5000 ? 7 : 1) {
+    for (uint64_t at = 0; at<whole.size; at += at> 5000 ? 7 : 1) {
         enum seam_status st;
 
         h = NULL;
@@ -434,17 +470,19 @@ static void flip_every_byte(const char *ext)
             ck_assert(strcmp(ext, ".journal") == 0);
             ck_assert(hnsw_applied_lsn(h) == 27 || hnsw_applied_lsn(h) == 10);
         } else {
-            ck_assert_msg(st == SEAM_CORRUPT || st == SEAM_UNSUPPORTED || st == SEAM_NOT_FOUND, "%s", seam_status_name(st));
+            ck_assert_msg(st == SEAM_CORRUPT || st == SEAM_UNSUPPORTED || st == SEAM_NOT_FOUND,
+                          "%s", seam_status_name(st));
             damaged++;
         }
         hnsw_close(h);
         ck_assert(seam_io_sim_flip(sim, path, at, (uint8_t)(1u << (at % 8))));
     }
     ck_assert(damaged > 0);
-    for (uint64_t n = 0; n < whole.size; n += n > 100 ? 61 : 1) { /* and cut short */
+    for (uint64_t n = 0; n<whole.size; n += n> 100 ? 61 : 1) { /* and cut short */
         ASSERT_OK(seam_io_write_atomic(io, path, whole.data, (size_t)n, &f), &f);
         h = NULL;
-        if (hnsw_open_reader(io, "d", SEAM_LSN_MAX, NULL, &h, NULL) == SEAM_OK) ck_assert(strcmp(ext, ".journal") == 0);
+        if (hnsw_open_reader(io, "d", SEAM_LSN_MAX, NULL, &h, NULL) == SEAM_OK)
+            ck_assert(strcmp(ext, ".journal") == 0);
         hnsw_close(h);
     }
     seam_buf_free(&whole);
@@ -452,9 +490,18 @@ static void flip_every_byte(const char *ext)
     seam_io_sim_free(sim);
 }
 
-static void test_damaged_base_is_found(void) { flip_every_byte(".base"); }
-static void test_damaged_journal_is_found(void) { flip_every_byte(".journal"); }
-static void test_damaged_manifest_is_found(void) { flip_every_byte(".manifest"); }
+static void test_damaged_base_is_found(void)
+{
+    flip_every_byte(".base");
+}
+static void test_damaged_journal_is_found(void)
+{
+    flip_every_byte(".journal");
+}
+static void test_damaged_manifest_is_found(void)
+{
+    flip_every_byte(".manifest");
+}
 
 /* A reader that meets damage while refreshing must not go on answering from half a state.            */
 static void test_reader_refuses_to_answer_after_a_failed_refresh(void)
@@ -479,7 +526,8 @@ static void test_reader_refuses_to_answer_after_a_failed_refresh(void)
     ASSERT_OK(hnsw_maintain(w, &(struct hnsw_maintain_options){.force = true}, NULL, &f), &f);
     ASSERT_OK(seam_io_list(io, "d", &list, &f), &f);
     for (size_t i = 0; i < list.count; i++)
-        if (strstr(list.names[i], ".base") != NULL) ASSERT_OK(seam_path_join(path, "d", list.names[i], &f), &f);
+        if (strstr(list.names[i], ".base") != NULL)
+            ASSERT_OK(seam_path_join(path, "d", list.names[i], &f), &f);
     seam_io_list_free(&list);
     ck_assert(seam_io_sim_flip(sim, path, 9000, 4));
     ASSERT_STATUS(hnsw_refresh(r, NULL, NULL), SEAM_CORRUPT);
@@ -495,7 +543,8 @@ static void test_pinned_operating_point_is_kept_and_used(void)
 {
     struct seam_io *io = seam_io_posix();
     const char *dir = test_dir();
-    struct hnsw_point p[2] = {{10, 30, 0.92, 0.91, 1, 2, 0}, {10, 90, 0.98, 0.97, 2, 3, 40}}, got[HNSW_POINTS_MAX];
+    struct hnsw_point p[2] = {{10, 30, 0.92, 0.91, 1, 2, 0}, {10, 90, 0.98, 0.97, 2, 3, 40}},
+                      got[HNSW_POINTS_MAX];
     float v[DIM] = {1};
     struct hnsw *w, *r;
     struct hnsw_stats stats;
@@ -513,7 +562,9 @@ static void test_pinned_operating_point_is_kept_and_used(void)
     ck_assert_uint_eq(hnsw_points(r, got), 2);
     ASSERT_OK(hnsw_search(r, &(struct hnsw_query){.vector = v, .k = 1}, &hit, &n, &stats, &f), &f);
     ck_assert_uint_eq(stats.ef, 90);
-    ASSERT_OK(hnsw_search(r, &(struct hnsw_query){.vector = v, .k = 1, .recall = 0.9}, &hit, &n, &stats, &f), &f);
+    ASSERT_OK(hnsw_search(r, &(struct hnsw_query){.vector = v, .k = 1, .recall = 0.9}, &hit, &n,
+                          &stats, &f),
+              &f);
     ck_assert_uint_eq(stats.ef, 30);
     hnsw_close(r);
     hnsw_close(w);
@@ -542,4 +593,7 @@ static const struct named_test tests[] = {
     T(test_pinned_operating_point_is_kept_and_used),
 };
 
-int main(int argc, char **argv) { return run_tests("hnsw store", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("hnsw store", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -55,8 +55,7 @@ static inline void model_random_doc(struct model *m, struct model_doc *d, struct
     d->live = true;
     for (size_t f = 0; f < m->fields; f++) {
         d->n[f] = (uint32_t)seam_rng_below(r, longest + 1);
-        for (uint32_t i = 0; i < d->n[f]; i++)
-            d->word[f][i] = (uint16_t)model_word(r, vocabulary);
+        for (uint32_t i = 0; i < d->n[f]; i++) d->word[f][i] = (uint16_t)model_word(r, vocabulary);
     }
     d->price = seam_rng_range(r, -50, 50);
     d->no_price = seam_rng_below(r, 8) == 0;
@@ -152,8 +151,7 @@ static inline uint32_t model_length(const struct model *m, const struct model_do
 {
     uint32_t n = 0;
 
-    for (size_t f = 0; f < m->fields; f++)
-        n += d->n[f] * m->weights[f];
+    for (size_t f = 0; f < m->fields; f++) n += d->n[f] * m->weights[f];
     return n;
 }
 
@@ -161,8 +159,7 @@ static inline uint64_t model_live(const struct model *m)
 {
     uint64_t n = 0;
 
-    for (size_t i = 0; i < m->n; i++)
-        n += m->docs[i].live;
+    for (size_t i = 0; i < m->n; i++) n += m->docs[i].live;
     return n;
 }
 

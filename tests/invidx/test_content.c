@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
+#include "engine/io/io_sim.h"
 #include "invidx/invidx.h"
 #include "tests/common/check_main.h"
 
@@ -27,9 +27,9 @@ struct world {
 
 static void words(struct seam_rng *r, char *out, size_t size, int n)
 {
-    static const char *const list[] = {"running", "runs", "shoe", "shoes", "the", "of", "Garden",
-                                       "hose", "don't", "2.5kg", "1,000", "wi-fi", "caf\xc3\xa9",
-                                       "lamp", "kettle", "red"};
+    static const char *const list[] = {"running",     "runs", "shoe",   "shoes", "the",   "of",
+                                       "Garden",      "hose", "don't",  "2.5kg", "1,000", "wi-fi",
+                                       "caf\xc3\xa9", "lamp", "kettle", "red"};
     size_t at = 0;
 
     *out = '\0';
@@ -38,7 +38,8 @@ static void words(struct seam_rng *r, char *out, size_t size, int n)
             at += (size_t)snprintf(out + at, size - at, "%070llu ",
                                    (unsigned long long)seam_rng_below(r, 5));
         else
-            at += (size_t)snprintf(out + at, size - at, "%s ", list[seam_rng_below(r, SEAM_ARRAY_LEN(list))]);
+            at += (size_t)snprintf(out + at, size - at, "%s ",
+                                   list[seam_rng_below(r, SEAM_ARRAY_LEN(list))]);
     }
 }
 
@@ -144,8 +145,7 @@ static void test_documents_and_their_texts_agree(void)
     ASSERT_OK(invidx_reader_open(seam_io_sim_io(disk), "index", SEAM_LSN_MAX, &r, &f), &f);
     ASSERT_OK(invidx_hasher_new(r, &x.hasher, &f), &f);
     ASSERT_OK(invidx_contents(r, true, check, &x, &f), &f);
-    for (int i = 0; i < KEYS; i++)
-        alive += x.docs[i].there;
+    for (int i = 0; i < KEYS; i++) alive += x.docs[i].there;
     ck_assert_uint_gt(alive, KEYS / 2);
     ck_assert_uint_eq(x.seen, alive);
     ASSERT_STATUS(invidx_contents(r, false, count_only, &some, &f), SEAM_END);

@@ -27,7 +27,7 @@ static struct invidx_bm25 some_model(struct seam_rng *r)
            b = seam_rng_below(r, 4) == 0 ? 1 : seam_rng_double(r);
 
     return (struct invidx_bm25){(float)(seam_rng_double(r) * 1e9), (float)(k1 * (1 - b)),
-                         (float)(k1 * b / 57.3)};
+                                (float)(k1 * b / 57.3)};
 }
 
 static void check_scores(struct seam_rng *r)
@@ -37,8 +37,7 @@ static void check_scores(struct seam_rng *r)
     int32_t got[160], want[160];
     uint8_t impacts[8 * 64];
 
-    for (size_t i = 0; i < DOCS; i++)
-        seam_put_u16(lengths + 2 * i, (uint16_t)some_value(r));
+    for (size_t i = 0; i < DOCS; i++) seam_put_u16(lengths + 2 * i, (uint16_t)some_value(r));
     for (int round = 0; round < test_scale(3000); round++) {
         struct invidx_bm25 m = some_model(r);
         size_t n = 1 + seam_rng_below(r, 128), found = 0;
@@ -57,8 +56,7 @@ static void check_scores(struct seam_rng *r)
         ck_assert_uint_eq(invidx_select_at_least(got, n, need, index), found);
         ck_assert_mem_eq(index, want_index, found * sizeof *index);
         seam_rng_bytes(r, impacts, sizeof impacts);
-        for (size_t i = 0; i < sizeof impacts; i += 2)
-            impacts[i] |= 1; /* frequencies are not 0 */
+        for (size_t i = 0; i < sizeof impacts; i += 2) impacts[i] |= 1; /* frequencies are not 0 */
         n = 1 + seam_rng_below(r, 60);
         invidx_bm25_bounds(&m, impacts, n, got);
         invidx_bm25_bounds_scalar(&m, impacts, n, want);
@@ -74,8 +72,7 @@ static size_t ascending(struct seam_rng *r, uint32_t *v, size_t n, uint32_t rang
         v[i] = at;
         at += 1 + (uint32_t)seam_rng_below(r, range);
     }
-    for (size_t i = 0; i < 32; i++)
-        v[n + i] = NO_DOC;
+    for (size_t i = 0; i < 32; i++) v[n + i] = NO_DOC;
     return n;
 }
 
@@ -90,15 +87,13 @@ static void check_searches(struct seam_rng *r)
         size_t from = 0, pairs, want = 0;
         uint32_t doc = (uint32_t)seam_rng_below(r, 3000);
 
-        while (an > 0 && a[an - 1] > b[bn - 1])
-            an--; /* as its callers do */
+        while (an > 0 && a[an - 1] > b[bn - 1]) an--; /* as its callers do */
         if (an == 0) continue;
         pairs = invidx_intersect(a, an, b, &from, ia, ib);
         for (size_t i = 0; i < an; i++) {
             size_t k = 0;
 
-            while (k < bn && b[k] < a[i])
-                k++;
+            while (k < bn && b[k] < a[i]) k++;
             if (k == bn || b[k] != a[i]) continue;
             ck_assert(want < pairs && ia[want] == i && ib[want] == k);
             want++;
@@ -106,16 +101,13 @@ static void check_searches(struct seam_rng *r)
         ck_assert_uint_eq(pairs, want);
         from = seam_rng_below(r, bn);
         want = from;
-        while (b[want] < doc)
-            want++;
+        while (b[want] < doc) want++;
         ck_assert_uint_eq(invidx_find_at_least(b, from, doc), want);
-        for (size_t i = 0; i < 144; i++)
-            gaps[i] = some_value(r);
+        for (size_t i = 0; i < 144; i++) gaps[i] = some_value(r);
         memcpy(sums, gaps, sizeof sums);
         an = 1 + seam_rng_below(r, 128);
         invidx_sum_gaps(sums, an, base);
-        for (size_t i = 0; i < an; i++)
-            ck_assert_uint_eq(sums[i], sum += gaps[i] + 1);
+        for (size_t i = 0; i < an; i++) ck_assert_uint_eq(sums[i], sum += gaps[i] + 1);
     }
 }
 
@@ -150,8 +142,7 @@ static void test_impacts_bound_what_they_cover(void)
     seam_rng_seed(&r, test_seed());
     for (uint32_t n = 0; n <= UINT16_MAX; n++)
         ck_assert_uint_le(length_of_code(invidx_length_code(n)), n);
-    for (uint32_t n = 0; n < 64; n++)
-        ck_assert_uint_eq(length_of_code(invidx_length_code(n)), n);
+    for (uint32_t n = 0; n < 64; n++) ck_assert_uint_eq(length_of_code(invidx_length_code(n)), n);
     for (int round = 0; round < test_scale(200000); round++) {
         struct invidx_bm25 m = some_model(&r);
         uint32_t tf = 1 + (uint32_t)seam_rng_below(&r, 300),
@@ -192,8 +183,7 @@ static void test_pfor_round_trips(void)
         ck_assert_ptr_eq(invidx_pfor_skip(b.data, end, n), end);
         ck_assert_int_eq((b.data[0] & PFOR_FLAG) != 0, flag);
         ck_assert_ptr_eq(invidx_pfor_get_gaps(b.data, end, n, 77, sums), end);
-        for (size_t i = 0; i < n; i++)
-            ck_assert_uint_eq(sums[i], sum += v[i] + 1);
+        for (size_t i = 0; i < n; i++) ck_assert_uint_eq(sums[i], sum += v[i] + 1);
         for (size_t cut = 0; cut < b.size; cut++) /* a shorter block is refused, never read past */
             ck_assert_ptr_null(invidx_pfor_get(b.data, b.data + cut, n, got));
         seam_buf_free(&b);
@@ -232,8 +222,7 @@ static void test_forcol_round_trips(void)
         used = b.size;
         ck_assert(seam_buf_reserve(&b, SEAM_BITPACK_SLACK));
         ck_assert(invidx_forcol_open(&c, b.data, used, (uint32_t)n));
-        for (size_t i = 0; i < n; i++)
-            ck_assert_uint_eq(forcol_get(&c, (uint32_t)i), v[i]);
+        for (size_t i = 0; i < n; i++) ck_assert_uint_eq(forcol_get(&c, (uint32_t)i), v[i]);
         for (uint32_t k = 0; k * FORCOL_BLOCK < n; k++) {
             size_t m = invidx_forcol_block(&c, k, block);
 

@@ -51,7 +51,8 @@ static void open_shop(struct shop *s, const char *synonyms)
         struct invidx_text t[2] = {{products[i].title, strlen(products[i].title)},
                                    {products[i].text, strlen(products[i].text)}};
         struct seam_value a[2] = {seam_v_int(products[i].price),
-                             products[i].brand == NULL ? seam_v_null() : seam_v_str(products[i].brand)};
+                                  products[i].brand == NULL ? seam_v_null()
+                                                            : seam_v_str(products[i].brand)};
 
         ASSERT_OK(invidx_upsert(s->w, &(struct invidx_doc){.key = i, .fields = t, .attrs = a},
                                 i + 1, &s->f),
@@ -231,8 +232,7 @@ static void test_search_facets_sorting_and_pages(void)
     req.facet_count = 0;
     for (;;) { /* page by page */
         ASSERT_OK(invidx_search(s.r, s.q, &req, &res, &s.f), &s.f);
-        for (size_t i = 0; i < res.count; i++)
-            ck_assert_uint_eq(hits[i].key, by_price[seen++]);
+        for (size_t i = 0; i < res.count; i++) ck_assert_uint_eq(hits[i].key, by_price[seen++]);
         if (res.count == 0) break;
         last = hits[res.count - 1];
         req.has_after = true;
@@ -346,7 +346,8 @@ static void test_snippets_mark_the_words(void)
     open_shop(&s, NULL);
     ASSERT_OK(invidx_query_parse(s.q, "leather boot walks", 18, INVIDX_OR, &s.f), &s.f);
     ASSERT_OK(invidx_snippet(s.r, s.q, text, strlen(text), &o, &out, &s.f), &s.f);
-    ck_assert_msg(strstr(seam_buf_cstr(&out), "[leather] [boots] that somebody was [walking]") != NULL,
+    ck_assert_msg(strstr(seam_buf_cstr(&out), "[leather] [boots] that somebody was [walking]") !=
+                      NULL,
                   "%s", seam_buf_cstr(&out));
     ck_assert_uint_le(out.size, 60 + 6 + 6);
     seam_buf_clear(&out);
@@ -475,8 +476,7 @@ static void test_query_random_text_never_breaks(void)
         struct invidx_result res = {.hits = hits};
         struct seam_buf shown = {0};
 
-        for (size_t k = 0; k < n; k++)
-            text[k] = alphabet[seam_rng_below(&r, sizeof alphabet - 1)];
+        for (size_t k = 0; k < n; k++) text[k] = alphabet[seam_rng_below(&r, sizeof alphabet - 1)];
         ASSERT_OK(invidx_query_words(s.q, text, n, INVIDX_AND, &s.f), &s.f);
         if (invidx_query_parse(s.q, text, n, INVIDX_OR, NULL) != SEAM_OK) continue;
         ASSERT_OK(invidx_search(s.r, s.q, &req, &res, &s.f), &s.f);

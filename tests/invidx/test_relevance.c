@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/text/json.h"
 #include "engine/io/source.h"
+#include "engine/text/json.h"
 #include "invidx/invidx.h"
 #include "tests/common/check_main.h"
 
@@ -105,8 +105,7 @@ static double ndcg(const struct set *s, uint64_t query, const struct invidx_hit 
             if (hits[k].key == s->v[i].doc) got += s->v[i].gain / log2((double)k + 2);
     }
     qsort(gains, m, sizeof *gains, falling);
-    for (size_t k = 0; k < m && k < K; k++)
-        ideal += gains[k] / log2((double)k + 2);
+    for (size_t k = 0; k < m && k < K; k++) ideal += gains[k] / log2((double)k + 2);
     return ideal > 0 ? got / ideal : -1;
 }
 

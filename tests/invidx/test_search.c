@@ -97,11 +97,12 @@ static void random_query(struct world *v, struct model_query *q)
                               : INVIDX_MUST_NOT;
         if (i == 0 && c->occur == INVIDX_MUST_NOT) c->occur = INVIDX_SHOULD;
         c->n = seam_rng_below(&v->r, 4) == 0 ? 2 + seam_rng_below(&v->r, 2) : 1;
-        c->slop = c->n > 1 && seam_rng_below(&v->r, 2) == 0 ? (uint32_t)seam_rng_below(&v->r, 5) : 0;
-        for (size_t t = 0; t < c->n; t++)
-            c->words[t] = model_word(&v->r, v->vocabulary + 1);
+        c->slop =
+            c->n > 1 && seam_rng_below(&v->r, 2) == 0 ? (uint32_t)seam_rng_below(&v->r, 5) : 0;
+        for (size_t t = 0; t < c->n; t++) c->words[t] = model_word(&v->r, v->vocabulary + 1);
         c->field = seam_rng_below(&v->r, 4) == 0 ? (int)seam_rng_below(&v->r, v->m.fields) : -1;
-        c->boost = seam_rng_below(&v->r, 3) == 0 ? 0.25 * (double)(1 + seam_rng_below(&v->r, 12)) : 1;
+        c->boost =
+            seam_rng_below(&v->r, 3) == 0 ? 0.25 * (double)(1 + seam_rng_below(&v->r, 12)) : 1;
     }
     if (seam_rng_below(&v->r, 2) == 0) { /* pure shapes, which have their own ways */
         enum invidx_occur occur = seam_rng_below(&v->r, 2) == 0 ? INVIDX_SHOULD : INVIDX_MUST;
@@ -220,8 +221,7 @@ static void test_search_scores_know_no_history(void)
         struct invidx_query *qa = NULL, *qb = NULL;
 
         world_begin(&v, 1 + (size_t)round % 2, test_seed() + 1000 + (uint64_t)round, "churned");
-        for (int step = 0; step < 4; step++)
-            change(&v, 300);
+        for (int step = 0; step < 4; step++) change(&v, 300);
         world_begin(&fresh, v.m.fields, 1, "fresh");
         for (size_t i = 0; i < v.m.n; i++) {
             struct model_text t;
@@ -231,7 +231,8 @@ static void test_search_scores_know_no_history(void)
         }
         ASSERT_OK(invidx_publish(fresh.w, ++fresh.lsn, 0, &v.f), &v.f);
         ASSERT_OK(invidx_reader_open(seam_io_sim_io(v.sim), v.dir, SEAM_LSN_MAX, &a, &v.f), &v.f);
-        ASSERT_OK(invidx_reader_open(seam_io_sim_io(fresh.sim), fresh.dir, SEAM_LSN_MAX, &b, &v.f), &v.f);
+        ASSERT_OK(invidx_reader_open(seam_io_sim_io(fresh.sim), fresh.dir, SEAM_LSN_MAX, &b, &v.f),
+                  &v.f);
         ASSERT_OK(invidx_query_new(a, &qa, &v.f), &v.f);
         ASSERT_OK(invidx_query_new(b, &qb, &v.f), &v.f);
         for (int i = 0; i < 60; i++) {

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "engine/base/hash.h"
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
+#include "engine/io/io_sim.h"
 #include "invidx/invidx.h"
 #include "tests/common/check_main.h"
 
@@ -26,12 +26,13 @@ static struct invidx_schema small_schema(void)
 }
 
 static enum seam_status put(struct invidx_writer *w, uint64_t key, uint32_t version, seam_lsn_t lsn,
-                       struct seam_fault *f)
+                            struct seam_fault *f)
 {
     char title[64], body[256];
     struct invidx_text t[2];
     struct seam_value attrs[2] = {seam_v_int((int64_t)version),
-                             key % 3 == 0 ? seam_v_null() : seam_v_str(key % 2 ? "acme" : "globex")};
+                                  key % 3 == 0 ? seam_v_null()
+                                               : seam_v_str(key % 2 ? "acme" : "globex")};
 
     t[0] = (struct invidx_text){title,
                                 (size_t)snprintf(title, sizeof title, "product %llu version v%u",
@@ -72,8 +73,7 @@ static seam_lsn_t history(struct seam_io *io, struct seam_digest *want, bool lea
             ASSERT_OK(invidx_digest(r, &want[step], &f), &f);
             invidx_reader_close(r);
         }
-        while (st == SEAM_OK && worked)
-            st = invidx_maintain(w, &worked, &f);
+        while (st == SEAM_OK && worked) st = invidx_maintain(w, &worked, &f);
     }
     invidx_writer_close(w);
     return acked;
@@ -161,8 +161,7 @@ static void build_small(struct seam_io *io)
     struct seam_fault f = {0};
 
     ASSERT_OK(invidx_writer_open(io, "index", &s, NULL, &w, &f), &f);
-    for (uint32_t i = 0; i < 12; i++)
-        ASSERT_OK(put(w, i, i, i + 1, &f), &f);
+    for (uint32_t i = 0; i < 12; i++) ASSERT_OK(put(w, i, i, i + 1, &f), &f);
     ASSERT_OK(invidx_publish(w, 20, 0, &f), &f);
     ASSERT_OK(put(w, 3, 40, 21, &f), &f);
     ASSERT_OK(invidx_delete(w, 5, 22, &f), &f);
@@ -222,8 +221,8 @@ static void test_store_every_flipped_byte_is_seen(void)
             ck_assert_msg(st == SEAM_CORRUPT, "%s byte %zu: verify says %s", path, at,
                           seam_status_name(st));
             used = use(io);
-            ck_assert_msg(used == SEAM_OK || used == SEAM_CORRUPT, "%s byte %zu: use says %s", path, at,
-                          seam_status_name(used));
+            ck_assert_msg(used == SEAM_OK || used == SEAM_CORRUPT, "%s byte %zu: use says %s", path,
+                          at, seam_status_name(used));
             st = invidx_dump(io, path, &shown, NULL);
             ck_assert(st == SEAM_OK || st == SEAM_CORRUPT);
             ck_assert(seam_io_sim_flip(sim, path, at, (uint8_t)(1u << (at % 8))));
@@ -291,8 +290,8 @@ static uint64_t matches_of(struct invidx_reader *r, struct invidx_query *q, cons
     return n;
 }
 
-static void check_as_of(struct seam_io *io, const struct version *v, size_t n, seam_lsn_t at, seam_lsn_t oldest,
-                        seam_lsn_t newest)
+static void check_as_of(struct seam_io *io, const struct version *v, size_t n, seam_lsn_t at,
+                        seam_lsn_t oldest, seam_lsn_t newest)
 {
     struct invidx_reader *r = NULL;
     struct invidx_query *q = NULL;
@@ -307,8 +306,7 @@ static void check_as_of(struct seam_io *io, const struct version *v, size_t n, s
     }
     ASSERT_OK(st, &f);
     ASSERT_OK(invidx_query_new(r, &q, &f), &f);
-    for (size_t i = 0; i < n; i++)
-        live += v[i].birth <= at && v[i].death > at;
+    for (size_t i = 0; i < n; i++) live += v[i].birth <= at && v[i].death > at;
     invidx_reader_info(r, &info);
     ck_assert_uint_eq(info.docs, live);
     ck_assert_uint_eq(matches_of(r, q, "*", &key), live);
@@ -423,8 +421,7 @@ static void test_store_merges_beside_writer_and_reader(void)
     seam_rng_seed(&r, test_seed());
     snprintf(dir, sizeof dir, "%s/index", test_dir());
     ASSERT_OK(invidx_writer_open(seam_io_posix(), dir, &s, &o, &w, &f), &f);
-    for (uint64_t k = 0; k < KEYS; k++)
-        ASSERT_OK(put(w, k, 0, ++lsn, &f), &f);
+    for (uint64_t k = 0; k < KEYS; k++) ASSERT_OK(put(w, k, 0, ++lsn, &f), &f);
     ASSERT_OK(invidx_publish(w, lsn, 0, &f), &f);
     ASSERT_OK(invidx_merger_start(w, &f), &f);
     ck_assert_int_eq(pthread_create(&thread, NULL, read_along, &a), 0);
@@ -453,10 +450,13 @@ static void test_store_one_writer_many_readers_and_replays(void)
     struct invidx_info info;
 
     snprintf(dir, sizeof dir, "%s/index", test_dir());
-    ck_assert_int_eq(invidx_reader_open(seam_io_posix(), dir, SEAM_LSN_MAX, &r, NULL), SEAM_NOT_FOUND);
-    ck_assert_int_eq(invidx_writer_open(seam_io_posix(), dir, NULL, NULL, &w, NULL), SEAM_NOT_FOUND);
+    ck_assert_int_eq(invidx_reader_open(seam_io_posix(), dir, SEAM_LSN_MAX, &r, NULL),
+                     SEAM_NOT_FOUND);
+    ck_assert_int_eq(invidx_writer_open(seam_io_posix(), dir, NULL, NULL, &w, NULL),
+                     SEAM_NOT_FOUND);
     ASSERT_OK(invidx_writer_open(seam_io_posix(), dir, &s, NULL, &w, &f), &f);
-    ck_assert_int_eq(invidx_reader_open(seam_io_posix(), dir, SEAM_LSN_MAX, &r, NULL), SEAM_NOT_FOUND);
+    ck_assert_int_eq(invidx_reader_open(seam_io_posix(), dir, SEAM_LSN_MAX, &r, NULL),
+                     SEAM_NOT_FOUND);
     ASSERT_OK(put(w, 1, 1, 10, &f), &f);
     ASSERT_OK(invidx_publish(w, 10, 5, &f), &f);
     ASSERT_OK(put(w, 1, 2, 9, &f), &f);         /* a replay */
@@ -471,7 +471,8 @@ static void test_store_one_writer_many_readers_and_replays(void)
     other.k1 = 2;
     other.b = 0.5;
     w = NULL;
-    ck_assert_int_eq(invidx_writer_open(seam_io_posix(), dir, &other, NULL, &w, NULL), SEAM_CONFLICT);
+    ck_assert_int_eq(invidx_writer_open(seam_io_posix(), dir, &other, NULL, &w, NULL),
+                     SEAM_CONFLICT);
     ASSERT_OK(invidx_reader_open(seam_io_posix(), dir, SEAM_LSN_MAX, &r, &f), &f);
     invidx_reader_info(r, &info);
     ck_assert_uint_eq(info.docs, 2);

@@ -54,7 +54,8 @@ static void test_the_real_relay_and_sink_never_do_whenever_the_power_goes(void)
 {
     for (int way = BROKEN_NOT_RELAY; way < BROKEN_WAYS; way++)
         for (uint64_t seed = test_seed(); seed < test_seed() + 2; seed++) {
-            struct lab_broken_trial t = {.way = (enum lab_broken_way)way, .seed = seed, .orders = ORDERS};
+            struct lab_broken_trial t = {
+                .way = (enum lab_broken_way)way, .seed = seed, .orders = ORDERS};
             struct lab_broken_counts c;
             struct seam_fault f = {0};
             uint64_t calls;

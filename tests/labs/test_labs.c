@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/text/json.h"
 #include "engine/base/rng.h"
+#include "engine/text/json.h"
 #include "pipeline/lab/lab.h"
 #include "tests/common/check_main.h"
 
@@ -24,8 +24,7 @@ static size_t count_of(const struct seam_buf *b, const char *what)
 {
     size_t n = 0;
 
-    for (const char *p = (const char *)b->data; (p = strstr(p, what)) != NULL; p++)
-        n++;
+    for (const char *p = (const char *)b->data; (p = strstr(p, what)) != NULL; p++) n++;
     return n;
 }
 
@@ -139,12 +138,10 @@ static void test_own_vectors_of_many_dimensions_are_walked_and_drawn(void)
     struct lab *l;
 
     seam_rng_seed(&rng, test_seed());
-    for (size_t i = 0; i < N * DIM; i++)
-        rows[i] = (float)seam_rng_normal(&rng);
-    for (size_t i = 0; i < DIM; i++)
-        query[i] = (float)seam_rng_normal(&rng);
-    l = play("hnsw", &(struct lab_input){.vectors = rows, .vector_count = N, .dim = DIM,
-                                         .query = query, .ef = 40});
+    for (size_t i = 0; i < N * DIM; i++) rows[i] = (float)seam_rng_normal(&rng);
+    for (size_t i = 0; i < DIM; i++) query[i] = (float)seam_rng_normal(&rng);
+    l = play("hnsw", &(struct lab_input){
+                         .vectors = rows, .vector_count = N, .dim = DIM, .query = query, .ef = 40});
     ck_assert_ptr_nonnull(strstr(lab_at(l, 1)->story, "150 vectors of yours"));
     ck_assert_ptr_nonnull(strstr(lab_at(l, 3)->svg, "<circle"));
     ck_assert_ptr_null(strstr(lab_at(l, 3)->svg, "nan"));

@@ -53,7 +53,8 @@ static void close_db(struct oltp *db)
     ASSERT_OK(oltp_close(db, &f), &f);
 }
 
-static void product(struct seam_value v[4], int64_t id, const char *sku, int64_t price, int64_t version)
+static void product(struct seam_value v[4], int64_t id, const char *sku, int64_t price,
+                    int64_t version)
 {
     v[0] = seam_v_int(id);
     v[1] = sku != NULL ? seam_v_str(sku) : seam_v_null();
@@ -177,11 +178,9 @@ static void test_unique_index_refuses_and_indexes_follow(void)
         r.lower = r.upper = (struct wal_bytes){key.data, key.size};
         r.upper_included = true;
         ASSERT_OK(oltp_cursor_open(t, id, by_price, &r, 0, &c, &f), &f);
-        while (oltp_cursor_next(c, &row, &f) == SEAM_OK)
-            n++;
+        while (oltp_cursor_next(c, &row, &f) == SEAM_OK) n++;
         ck_assert_int_eq(n, 3);
-        while (oltp_cursor_prev(c, &row, &f) == SEAM_OK)
-            n--;
+        while (oltp_cursor_prev(c, &row, &f) == SEAM_OK) n--;
         ck_assert_int_eq(n, 0);
         oltp_cursor_close(c);
         seam_buf_free(&key);
@@ -220,7 +219,8 @@ static void test_cursors_seek_both_ways(void)
     ck_assert_int_eq(oltp_txn_wall_us(t), done.wall_us);
     ASSERT_OK(oltp_cursor_open(t, id, 0, NULL, 0, &c, &f), &f);
     for (size_t i = 0; i < SEAM_ARRAY_LEN(keys); i++) {
-        int64_t from = keys[i] < 0 ? 0 : keys[i] + keys[i] % STEP; /* the first key that is not less */
+        int64_t from =
+            keys[i] < 0 ? 0 : keys[i] + keys[i] % STEP; /* the first key that is not less */
         struct seam_value k = seam_v_int(keys[i]), got;
 
         for (int back = 0; back < 2; back++) {
@@ -233,7 +233,8 @@ static void test_cursors_seek_both_ways(void)
             st = back ? oltp_cursor_prev(c, &row, &f) : oltp_cursor_next(c, &row, &f);
             ck_assert_int_eq(st, want < 0 || want > LAST ? SEAM_END : SEAM_OK);
             if (st != SEAM_OK) continue;
-            ASSERT_OK(seam_row_get(oltp_schema(t, id), row.row.data, row.row.size, 0, &got, &f), &f);
+            ASSERT_OK(seam_row_get(oltp_schema(t, id), row.row.data, row.row.size, 0, &got, &f),
+                      &f);
             ck_assert_int_eq(got.i, want);
         }
     }
@@ -285,8 +286,7 @@ static void test_snapshot_does_not_move(void)
     put_one(db, id, 1, "s", 1, &c);
     ASSERT_OK(oltp_read_begin(db, &r, &f), &f);
     ck_assert_uint_eq(oltp_txn_lsn(r), c.lsn);
-    for (int i = 2; i < 300; i++)
-        put_one(db, id, 1, "s", i, &last);
+    for (int i = 2; i < 300; i++) put_one(db, id, 1, "s", i, &last);
     for (int i = 0; i < 5; i++) {
         struct seam_value price;
 
@@ -530,7 +530,8 @@ static void test_as_of_a_time_and_retention_by_age(void)
         ASSERT_OK(oltp_open(seam_io_posix(), p.oltp, &r, &then, &f), &f);
         ck_assert_int_eq(price_of(then, id, 1), i + 1);
         close_db(then);
-        ASSERT_OK(oltp_lsn_at(seam_io_posix(), p.oltp, p.wal, c[i].wall_us + 500000, &lsn, &at, &f), &f);
+        ASSERT_OK(oltp_lsn_at(seam_io_posix(), p.oltp, p.wal, c[i].wall_us + 500000, &lsn, &at, &f),
+                  &f);
         ck_assert_uint_eq(lsn, c[i].lsn);
         ck_assert_int_eq(at, c[i].wall_us);
     }

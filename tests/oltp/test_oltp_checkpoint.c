@@ -10,12 +10,14 @@
 
 enum { DISTANCE = 64 << 10, ROWS = 3000 };
 
-static const char table_json[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":"
-                                 "\"int64\"},{\"name\":\"v\",\"type\":\"text\"}]}";
+static const char table_json[] =
+    "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":"
+    "\"int64\"},{\"name\":\"v\",\"type\":\"text\"}]}";
 
 static enum seam_status open_db(struct seam_io *io, struct oltp **db)
 {
-    struct oltp_options o = {.wal_dir = "d/wal", .checkpoint_log_bytes = DISTANCE, .retain_checkpoints = 1, .seed = 3};
+    struct oltp_options o = {
+        .wal_dir = "d/wal", .checkpoint_log_bytes = DISTANCE, .retain_checkpoints = 1, .seed = 3};
 
     *db = NULL;
     return oltp_open(io, "d/oltp", &o, db, NULL);
@@ -45,7 +47,8 @@ static uint32_t make_table(struct oltp *db, char mark)
 }
 
 /* One row a commit, k = 0, 1, 2 ..., until `enough` says so. */
-static void commits_until(struct oltp *db, uint32_t table, char mark, bool (*enough)(const struct oltp *))
+static void commits_until(struct oltp *db, uint32_t table, char mark,
+                          bool (*enough)(const struct oltp *))
 {
     for (int64_t k = 0; !enough(db); k++) {
         struct oltp_txn *t = NULL;
@@ -57,8 +60,14 @@ static void commits_until(struct oltp *db, uint32_t table, char mark, bool (*eno
     }
 }
 
-static bool in_progress(const struct oltp *db) { return db->making != NULL; }
-static bool none_in_progress(const struct oltp *db) { return db->making == NULL; }
+static bool in_progress(const struct oltp *db)
+{
+    return db->making != NULL;
+}
+static bool none_in_progress(const struct oltp *db)
+{
+    return db->making == NULL;
+}
 
 /* Deferred commits of events alone dirty no page: what they logged must be on the disk before a checkpoint says so. */
 static bool events_then_power_cut(uint64_t nth)
@@ -79,9 +88,12 @@ static bool events_then_power_cut(uint64_t nth)
 
         st = oltp_write_begin(db, &t, NULL);
         if (st == SEAM_OK)
-            st = oltp_outbox_put(t, "order", (struct wal_bytes){body, 1}, "Said", (struct wal_bytes){body, sizeof body}, NULL);
-        if (st == SEAM_OK) st = oltp_commit(t, OLTP_DEFERRED, NULL, NULL);
-        else oltp_end(t);
+            st = oltp_outbox_put(t, "order", (struct wal_bytes){body, 1}, "Said",
+                                 (struct wal_bytes){body, sizeof body}, NULL);
+        if (st == SEAM_OK)
+            st = oltp_commit(t, OLTP_DEFERRED, NULL, NULL);
+        else
+            oltp_end(t);
     }
     (void)oltp_close(db, NULL);
     fired = seam_io_sim_fired(sim);
@@ -89,9 +101,11 @@ static bool events_then_power_cut(uint64_t nth)
     seam_io_sim_reboot(sim);
     db = NULL;
     st = open_db(io, &db);
-    ck_assert_msg(st == SEAM_OK, "power cut at call %llu: reopening: %s", (unsigned long long)nth, seam_status_name(st));
+    ck_assert_msg(st == SEAM_OK, "power cut at call %llu: reopening: %s", (unsigned long long)nth,
+                  seam_status_name(st));
     st = oltp_verify(io, "d/oltp", "d/wal", &check, NULL, (struct oltp_progress){0}, &f);
-    ck_assert_msg(st == SEAM_OK, "power cut at call %llu: verify: %s", (unsigned long long)nth, f.why);
+    ck_assert_msg(st == SEAM_OK, "power cut at call %llu: verify: %s", (unsigned long long)nth,
+                  f.why);
     (void)oltp_close(db, NULL);
     seam_io_sim_free(sim);
     return fired;
@@ -132,7 +146,8 @@ static void test_a_reader_that_came_during_a_checkpoint_keeps_its_pages(void)
     free(list);
     ASSERT_OK(oltp_open(io, "d/oltp", &as_of, &reader, &f), &f);
     commits_until(db, table, 'd', none_in_progress);
-    ASSERT_OK(oltp_close(db, &f), &f); /* what the writer remembers of the pin is gone; the pin is not */
+    ASSERT_OK(oltp_close(db, &f),
+              &f); /* what the writer remembers of the pin is gone; the pin is not */
     ASSERT_OK(open_db(io, &db), NULL);
     for (char mark = 'e'; mark < 'h'; mark++) {
         ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
@@ -143,7 +158,8 @@ static void test_a_reader_that_came_during_a_checkpoint_keeps_its_pages(void)
     ASSERT_OK(oltp_read_begin(reader, &t, &f), &f);
     ASSERT_OK(oltp_cursor_open(t, table, 0, NULL, 0, &c, &f), &f);
     while ((st = oltp_cursor_next(c, &row, &f)) == SEAM_OK) seen++;
-    ck_assert_msg(st == SEAM_END && seen == ROWS, "%zu rows, then %s: %s", seen, seam_status_name(st), f.why);
+    ck_assert_msg(st == SEAM_END && seen == ROWS, "%zu rows, then %s: %s", seen,
+                  seam_status_name(st), f.why);
     oltp_cursor_close(c);
     oltp_end(t);
     ASSERT_OK(oltp_close(reader, &f), &f);
@@ -189,7 +205,8 @@ static void test_a_commit_that_arrives_late_owes_no_piece(void)
 
 static const struct named_test tests[] = {
     T(test_events_alone_reach_the_log_before_a_checkpoint_names_them),
-    T(test_a_reader_that_came_during_a_checkpoint_keeps_its_pages), T(test_a_commit_that_arrives_late_owes_no_piece)};
+    T(test_a_reader_that_came_during_a_checkpoint_keeps_its_pages),
+    T(test_a_commit_that_arrives_late_owes_no_piece)};
 
 int main(int argc, char **argv)
 {

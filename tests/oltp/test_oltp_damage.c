@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
+#include "engine/io/io_sim.h"
 #include "oltp/oltp.h"
 #include "tests/common/check_main.h"
 
@@ -23,8 +23,7 @@ static size_t body(char *out, int k)
     size_t n =
         k % 100 == 99 ? 20000 : 60 + (size_t)(k * 37 % 120); /* some rows hang in overflow pages */
 
-    for (size_t i = 0; i < n; i++)
-        out[i] = (char)('a' + (k + (int)i) % 26);
+    for (size_t i = 0; i < n; i++) out[i] = (char)('a' + (k + (int)i) % 26);
     return n;
 }
 
@@ -122,11 +121,11 @@ static void flip_one(struct seam_io_sim *sim, uint32_t table, uint64_t at, uint8
 
     ck_assert(seam_io_sim_flip(sim, "d/oltp/pages", at, mask));
     st = read_all(io, "d/oltp", table);
-    ck_assert_msg(st == SEAM_OK || st == SEAM_CORRUPT || st == SEAM_UNSUPPORTED, "byte %llu: read: %s",
-                  (unsigned long long)at, seam_status_name(st));
+    ck_assert_msg(st == SEAM_OK || st == SEAM_CORRUPT || st == SEAM_UNSUPPORTED,
+                  "byte %llu: read: %s", (unsigned long long)at, seam_status_name(st));
     st = verify(io);
-    ck_assert_msg(st == SEAM_OK || st == SEAM_CORRUPT || st == SEAM_UNSUPPORTED, "byte %llu: verify: %s",
-                  (unsigned long long)at, seam_status_name(st));
+    ck_assert_msg(st == SEAM_OK || st == SEAM_CORRUPT || st == SEAM_UNSUPPORTED,
+                  "byte %llu: verify: %s", (unsigned long long)at, seam_status_name(st));
     *found += st != SEAM_OK;
     ck_assert(seam_io_sim_flip(sim, "d/oltp/pages", at, mask));
 }
@@ -178,8 +177,8 @@ static void test_truncation_is_found(void)
         ASSERT_OK(seam_file_truncate(file, cut, NULL), NULL);
         seam_file_close(file);
         st = read_all(io, "d/oltp", table);
-        ck_assert_msg(st == SEAM_OK || st == SEAM_CORRUPT, "cut at %llu: %s", (unsigned long long)cut,
-                      seam_status_name(st));
+        ck_assert_msg(st == SEAM_OK || st == SEAM_CORRUPT, "cut at %llu: %s",
+                      (unsigned long long)cut, seam_status_name(st));
         if (cut < size / 2) ck_assert_int_eq(st, SEAM_CORRUPT);
     }
     seam_io_sim_free(sim);
@@ -213,7 +212,8 @@ struct rows {
     int count, wrong;
 };
 
-static enum seam_status take_row(void *ctx, const struct seam_schema *s, struct wal_bytes key, struct wal_bytes row)
+static enum seam_status take_row(void *ctx, const struct seam_schema *s, struct wal_bytes key,
+                                 struct wal_bytes row)
 {
     struct rows *r = ctx;
     static char text[20001];
@@ -221,8 +221,8 @@ static enum seam_status take_row(void *ctx, const struct seam_schema *s, struct 
     size_t n;
 
     (void)key;
-    if (seam_row_decode(s, row.data, row.size, v, NULL) != SEAM_OK || v[0].i < 0 || v[0].i >= ROWS ||
-        r->seen[v[0].i]) {
+    if (seam_row_decode(s, row.data, row.size, v, NULL) != SEAM_OK || v[0].i < 0 ||
+        v[0].i >= ROWS || r->seen[v[0].i]) {
         r->wrong++;
         return SEAM_OK;
     }
@@ -293,21 +293,22 @@ static void test_clone_is_the_same_state_and_vacuum_shortens(void)
     struct oltp_tree_stats ts;
     uint64_t freed = 0, before;
 
-    ASSERT_OK(
-        oltp_clone(io, "d/oltp", "d/wal", SEAM_LSN_MAX, "e/oltp", &at, (struct oltp_progress){0}, &f),
-        &f);
+    ASSERT_OK(oltp_clone(io, "d/oltp", "d/wal", SEAM_LSN_MAX, "e/oltp", &at,
+                         (struct oltp_progress){0}, &f),
+              &f);
     ck_assert_uint_eq(at, lsn);
     ASSERT_OK(read_all(io, "e/oltp", table), NULL);
-    ASSERT_STATUS(
-        oltp_clone(io, "d/oltp", "d/wal", SEAM_LSN_MAX, "e/oltp", &at, (struct oltp_progress){0}, &f),
-        SEAM_EXISTS);
+    ASSERT_STATUS(oltp_clone(io, "d/oltp", "d/wal", SEAM_LSN_MAX, "e/oltp", &at,
+                             (struct oltp_progress){0}, &f),
+                  SEAM_EXISTS);
     seam_fault_clear(&f);
     ASSERT_OK(oltp_open(io, "d/oltp", &o, &db, &f), &f);
     ASSERT_OK(oltp_checkpoint(db, &f), &f);
     ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
     for (int k = ROWS; k < 8000; k++) {
         struct seam_value v[2] = {
-            seam_v_int(k), seam_v_str("some text that takes its place for a while and is deleted later on")};
+            seam_v_int(k),
+            seam_v_str("some text that takes its place for a while and is deleted later on")};
 
         ASSERT_OK(oltp_put(t, table, v, &f), &f);
     }
@@ -335,8 +336,7 @@ static void test_clone_is_the_same_state_and_vacuum_shortens(void)
     ck_assert(strstr(seam_buf_cstr(&text), "leaf") != NULL);
     oltp_end(t);
     ASSERT_OK(oltp_close(db, &f), &f);
-    for (uint32_t i = 0; i < 8; i++)
-        ASSERT_OK(oltp_dump(io, "d/oltp/pages", i, &text, &f), &f);
+    for (uint32_t i = 0; i < 8; i++) ASSERT_OK(oltp_dump(io, "d/oltp/pages", i, &text, &f), &f);
     ck_assert(strstr(seam_buf_cstr(&text), "meta page 0") != NULL);
     seam_buf_free(&text);
     seam_io_sim_free(sim);

@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
+#include "engine/io/io_sim.h"
 #include "oltp/page.h"
 #include "tests/common/check_main.h"
 
 static const char table_json[] =
-    "{\"table\":\"notes\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":\"int64\"},"
+    "{\"table\":\"notes\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":"
+    "\"int64\"},"
     "{\"name\":\"title\",\"type\":\"text\"},{\"name\":\"body\",\"type\":\"text\"}],"
     "\"indexes\":[{\"name\":\"by_title\",\"columns\":[\"title\"],\"unique\":true}]}";
 
@@ -59,8 +60,8 @@ static void place_end(struct place *p)
     seam_io_sim_free(p->sim);
 }
 
-static enum seam_status put(struct place *p, struct oltp_txn *t, int64_t id, const char *title, size_t body,
-                       struct seam_fault *f)
+static enum seam_status put(struct place *p, struct oltp_txn *t, int64_t id, const char *title,
+                            size_t body, struct seam_fault *f)
 {
     static char text[60000];
     struct seam_value v[3] = {seam_v_int(id), seam_v_str(title), seam_v_text(text, body)};
@@ -126,13 +127,15 @@ static void test_a_large_row_is_moved_over_another(void)
 
     place_make(&p);
     fill(&p, 30, 30000);
-    snprintf(json, sizeof json, "%.*s\"others\"%s", 9, table_json, strstr(table_json, ",\"version\""));
+    snprintf(json, sizeof json, "%.*s\"others\"%s", 9, table_json,
+             strstr(table_json, ",\"version\""));
     ASSERT_OK(oltp_write_begin(p.db, &t, &f), &f);
     ASSERT_OK(oltp_create_table_json(t, json, strlen(json), &other, &f), &f);
     ASSERT_OK(oltp_drop_index(t, other, "by_title", &f), &f);
     for (int64_t id = 0; id < 30; id++) {
         static char old[20000];
-        struct seam_value v[3] = {seam_v_int(id), seam_v_str("old"), seam_v_text(old, sizeof old)}, got[3];
+        struct seam_value v[3] = {seam_v_int(id), seam_v_str("old"), seam_v_text(old, sizeof old)},
+                          got[3];
         struct oltp_row row;
         struct seam_buf key = {0};
 
@@ -140,7 +143,8 @@ static void test_a_large_row_is_moved_over_another(void)
         ASSERT_OK(oltp_put(t, other, v, &f), &f);
         ASSERT_OK(oltp_key(t, other, 0, v, 1, &key, &f), &f);
         ASSERT_OK(oltp_get(t, p.table, v, &row, &f), &f);
-        ASSERT_OK(oltp_apply(t, other, WAL_OP_UPDATE, 0, (struct wal_bytes){key.data, key.size}, row.row, &f),
+        ASSERT_OK(oltp_apply(t, other, WAL_OP_UPDATE, 0, (struct wal_bytes){key.data, key.size},
+                             row.row, &f),
                   &f);
         ASSERT_OK(oltp_get(t, other, v, &row, &f), &f);
         ASSERT_OK(seam_row_decode(oltp_schema(t, other), row.row.data, row.row.size, got, &f), &f);
@@ -165,7 +169,8 @@ static void scan_with_faults(struct place *p, struct oltp_txn *t, uint32_t index
 
     ASSERT_OK(oltp_cursor_open(t, p->table, index, NULL, 0, &c, &f), &f);
     for (;;) {
-        if (seam_rng_below(r, 7) == 0) seam_io_sim_plant(p->sim, SEAM_SIM_READ_EIO, 1 + seam_rng_below(r, 4), false);
+        if (seam_rng_below(r, 7) == 0)
+            seam_io_sim_plant(p->sim, SEAM_SIM_READ_EIO, 1 + seam_rng_below(r, 4), false);
         st = forward ? oltp_cursor_next(c, &row, NULL) : oltp_cursor_prev(c, &row, NULL);
         if (st == SEAM_END) break;
         if (st != SEAM_OK) {
@@ -181,7 +186,7 @@ static void scan_with_faults(struct place *p, struct oltp_txn *t, uint32_t index
         }
         seam_buf_clear(&last);
         seam_buf_append(&last, index == 0 ? row.key.data : row.index_key.data,
-                   index == 0 ? row.key.size : row.index_key.size);
+                        index == 0 ? row.key.size : row.index_key.size);
         met++;
     }
     seam_io_sim_clear(p->sim);
@@ -290,11 +295,13 @@ static void test_a_cursor_that_met_no_row_looks_again(void)
         ASSERT_OK(oltp_key(t, p.table, 0, &from, 1, &key, &f), &f);
         range.lower = (struct wal_bytes){key.data, key.size};
         ASSERT_OK(oltp_cursor_open(t, p.table, 0, &range, 0, &c, &f), &f);
-        ASSERT_STATUS(forward ? oltp_cursor_next(c, &row, &f) : oltp_cursor_prev(c, &row, &f), SEAM_END);
+        ASSERT_STATUS(forward ? oltp_cursor_next(c, &row, &f) : oltp_cursor_prev(c, &row, &f),
+                      SEAM_END);
         ASSERT_OK(put(&p, t, 10001, "first", 10, &f), &f);
         ASSERT_OK(put(&p, t, 10002, "second", 10, &f), &f);
         ASSERT_OK(forward ? oltp_cursor_next(c, &row, &f) : oltp_cursor_prev(c, &row, &f), &f);
-        ASSERT_OK(seam_row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, got, &f), &f);
+        ASSERT_OK(seam_row_decode(oltp_schema(t, p.table), row.row.data, row.row.size, got, &f),
+                  &f);
         ck_assert_int_eq(got[0].i, forward ? 10001 : 10002);
         oltp_cursor_close(c);
         oltp_end(t);
@@ -321,11 +328,9 @@ static void test_closed_cursors_do_not_use_up_the_limit(void)
             ASSERT_OK(oltp_cursor_open(t[i], p.table, 0, NULL, 0, &c[k], &f), &f);
             ASSERT_OK(oltp_cursor_next(c[k], &row, &f), &f);
         }
-        for (int k = 0; k < 6; k++)
-            oltp_cursor_close(c[k]);
+        for (int k = 0; k < 6; k++) oltp_cursor_close(c[k]);
     }
-    for (int i = 0; i < 100; i++)
-        oltp_end(t[i]);
+    for (int i = 0; i < 100; i++) oltp_end(t[i]);
     place_end(&p);
 }
 
@@ -341,7 +346,8 @@ static void test_unique_values_and_large_rows_above_savepoints(void)
     place_make(&p);
     fill(&p, 40, 25000);
     for (int round = 0; round < test_scale(200); round++) {
-        struct seam_value a = seam_v_int((int64_t)seam_rng_below(&r, 20)), b = seam_v_int(20 + (int64_t)seam_rng_below(&r, 20));
+        struct seam_value a = seam_v_int((int64_t)seam_rng_below(&r, 20)),
+                          b = seam_v_int(20 + (int64_t)seam_rng_below(&r, 20));
         struct seam_value v[3];
         struct oltp_row row;
         uint32_t outer, inner;
@@ -399,7 +405,8 @@ static void test_pages_whose_bytes_do_not_add_up_are_refused(void)
     oltp_page_remove(page, 5);
     oltp_page_seal(page, 9, 1);
     ASSERT_OK(oltp_page_check(page, 9, 2, 10, "pages", &f), &f);
-    seam_put_u16(page + PAGE_GARBAGE, (uint16_t)(page_garbage(page) + 200)); /* room that is not there */
+    seam_put_u16(page + PAGE_GARBAGE,
+                 (uint16_t)(page_garbage(page) + 200)); /* room that is not there */
     oltp_page_seal(page, 9, 1);
     ASSERT_STATUS(oltp_page_check(page, 9, 2, 10, "pages", &f), SEAM_CORRUPT);
     ck_assert(strstr(f.why, "add up") != NULL);

@@ -9,15 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
+#include "engine/io/io_sim.h"
 #include "oltp/db.h"
 #include "tests/common/check_main.h"
 
 enum { KEY_BYTES = 900, ROWS = 4000, KIND_OVERFLOW = 4 };
 
 static const char table_json[] =
-    "{\"table\":\"wide\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"text\"},"
+    "{\"table\":\"wide\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":"
+    "\"text\"},"
     "{\"name\":\"v\",\"type\":\"int64\"},{\"name\":\"body\",\"type\":\"text\"}],"
     "\"indexes\":[{\"name\":\"by_v\",\"columns\":[\"v\"]}]}";
 
@@ -31,7 +32,7 @@ static void count_evictions(struct seam_trace *t, const struct seam_trace_event 
     struct counter *c = (struct counter *)t;
 
     if (strcmp(e->name, "page_evicted") != 0) return;
-    atomic_fetch_add(e->args[2].i > 0                    ? &c->inner
+    atomic_fetch_add(e->args[2].i > 0                ? &c->inner
                      : e->args[1].i == KIND_OVERFLOW ? &c->overflow
                                                      : &c->leaf,
                      1);
@@ -54,10 +55,12 @@ static uint32_t body_size(uint32_t i, int64_t v)
     return (i + (uint64_t)v) % 37 == 0 ? 20000 : (uint32_t)((i * 7 + (uint64_t)v) % 200);
 }
 
-static enum seam_status put(struct oltp_txn *t, uint32_t table, uint32_t i, int64_t v, struct seam_fault *f)
+static enum seam_status put(struct oltp_txn *t, uint32_t table, uint32_t i, int64_t v,
+                            struct seam_fault *f)
 {
     static _Thread_local char body[20000], key[KEY_BYTES + 1];
-    struct seam_value row[3] = {seam_v_text(key, key_text(i, key)), seam_v_int(v), seam_v_text(body, body_size(i, v))};
+    struct seam_value row[3] = {seam_v_text(key, key_text(i, key)), seam_v_int(v),
+                                seam_v_text(body, body_size(i, v))};
 
     memset(body, 'a' + (int)(v % 26), row[2].len);
     return oltp_put(t, table, row, f);
@@ -75,7 +78,8 @@ static int64_t row_number(const struct seam_schema *s, const struct oltp_row *ro
     return v[1].i;
 }
 
-static enum seam_status get(struct oltp_txn *t, uint32_t table, uint32_t i, int64_t *v, struct seam_fault *f)
+static enum seam_status get(struct oltp_txn *t, uint32_t table, uint32_t i, int64_t *v,
+                            struct seam_fault *f)
 {
     char key[KEY_BYTES + 1];
     struct seam_value k = seam_v_text(key, key_text(i, key));
@@ -89,7 +93,7 @@ static enum seam_status get(struct oltp_txn *t, uint32_t table, uint32_t i, int6
 }
 
 static enum seam_status scan(struct oltp_txn *t, uint32_t table, uint32_t index, bool forward,
-                        uint64_t *count, int64_t *sum, int64_t *least, int64_t *most)
+                             uint64_t *count, int64_t *sum, int64_t *least, int64_t *most)
 {
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
@@ -116,8 +120,8 @@ static enum seam_status scan(struct oltp_txn *t, uint32_t table, uint32_t index,
 
 static int recovery_helpers; /* of open_small */
 
-static enum seam_status open_small(struct seam_io *io, const char *dir, struct seam_trace *trace, struct oltp **db,
-                              struct seam_fault *f)
+static enum seam_status open_small(struct seam_io *io, const char *dir, struct seam_trace *trace,
+                                   struct oltp **db, struct seam_fault *f)
 {
     char path[700], wal[700];
     struct oltp_options o = {.cache_bytes = OLTP_CACHE_MIN,
@@ -185,8 +189,8 @@ static void check_model(struct oltp *db, uint32_t table, const int64_t *model)
 }
 
 /* A transaction of n changes, some of them above savepoints that are taken back. */
-static void change_some(struct oltp *db, uint32_t table, int64_t *model, struct seam_rng *r, uint32_t n,
-                        int64_t v)
+static void change_some(struct oltp *db, uint32_t table, int64_t *model, struct seam_rng *r,
+                        uint32_t n, int64_t v)
 {
     struct oltp_txn *t = NULL;
     struct seam_fault f = {0};
@@ -249,8 +253,7 @@ static void test_a_cache_smaller_than_the_inner_pages(void)
     struct seam_rng r;
 
     seam_rng_seed(&r, test_seed());
-    for (int i = 0; i < ROWS; i++)
-        model[i] = -1;
+    for (int i = 0; i < ROWS; i++) model[i] = -1;
     ASSERT_OK(open_small(seam_io_sim_io(sim), "d", &counter.trace, &db, &f), &f);
     table = make_table(db);
     for (int round = 0; round < test_scale(24); round++) {
@@ -291,8 +294,7 @@ static void test_recovery_with_helpers(void)
     const int helpers[] = {-1, 1, 4};
 
     seam_rng_seed(&r, test_seed());
-    for (int i = 0; i < ROWS; i++)
-        model[i] = -1;
+    for (int i = 0; i < ROWS; i++) model[i] = -1;
     ASSERT_OK(open_small(io, "d", NULL, &db, &f), &f);
     table = make_table(db);
     change_some(db, table, model, &r, ROWS, 1);
@@ -344,13 +346,15 @@ static void *read_snapshots(void *arg)
         struct oltp_txn *t = NULL;
         uint64_t count = 0;
         int64_t sum, least = 0, most = 0, v = 0;
-        bool good = oltp_read_begin(c->db, &t, NULL) == SEAM_OK &&
-                    scan(t, c->table, 0, forward = !forward, &count, &sum, &least, &most) == SEAM_OK &&
-                    count == SHARED_ROWS && least == most;
+        bool good =
+            oltp_read_begin(c->db, &t, NULL) == SEAM_OK &&
+            scan(t, c->table, 0, forward = !forward, &count, &sum, &least, &most) == SEAM_OK &&
+            count == SHARED_ROWS && least == most;
 
         for (int k = 0; good && k < 50; k++)
-            good = get(t, c->table, (uint32_t)seam_rng_below(&r, SHARED_ROWS), &v, NULL) == SEAM_OK &&
-                   v == least;
+            good =
+                get(t, c->table, (uint32_t)seam_rng_below(&r, SHARED_ROWS), &v, NULL) == SEAM_OK &&
+                v == least;
         if (!good) {
             fprintf(stderr, "a snapshot of %llu rows from %lld to %lld, then %lld\n",
                     (unsigned long long)count, (long long)least, (long long)most, (long long)v);
@@ -381,7 +385,8 @@ static void beside_readers(bool barriers)
             uint32_t at = (i * 997 + (uint32_t)round) % SHARED_ROWS;
 
             if (seam_rng_below(&r, 3) == 0)
-                ASSERT_OK(put(t, c.table, (uint32_t)seam_rng_below(&r, SHARED_ROWS), round, &f), &f);
+                ASSERT_OK(put(t, c.table, (uint32_t)seam_rng_below(&r, SHARED_ROWS), round, &f),
+                          &f);
             ASSERT_OK(put(t, c.table, at, round, &f), &f);
         }
         if (round % 4 == 3)
@@ -393,8 +398,7 @@ static void beside_readers(bool barriers)
             ck_assert_int_eq(pthread_create(&threads[i], NULL, read_snapshots, &c), 0);
     }
     atomic_store(&c.stop, true);
-    for (int i = 0; i < READERS; i++)
-        pthread_join(threads[i], NULL);
+    for (int i = 0; i < READERS; i++) pthread_join(threads[i], NULL);
     ck_assert_int_eq(atomic_load(&c.wrong), 0);
     ck_assert_uint_gt(atomic_load(&c.snapshots), 0);
     ASSERT_OK(wal_flush(oltp_wal(c.db), &f), &f);
@@ -495,8 +499,8 @@ static void faults_all_over(enum seam_sim_fault_kind kind, uint64_t points)
 
 static void test_faults_while_pages_leave(void)
 {
-    const enum seam_sim_fault_kind kinds[] = {SEAM_SIM_POWER_CUT, SEAM_SIM_EIO, SEAM_SIM_ENOSPC, SEAM_SIM_SYNC_FAIL,
-                                         SEAM_SIM_READ_EIO};
+    const enum seam_sim_fault_kind kinds[] = {SEAM_SIM_POWER_CUT, SEAM_SIM_EIO, SEAM_SIM_ENOSPC,
+                                              SEAM_SIM_SYNC_FAIL, SEAM_SIM_READ_EIO};
 
     for (size_t i = 0; i < SEAM_ARRAY_LEN(kinds); i++)
         faults_all_over(kinds[i], (uint64_t)test_scale(12) + 1);

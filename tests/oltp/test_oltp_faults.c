@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
+#include "engine/io/io_sim.h"
 #include "oltp/oltp.h"
 #include "tests/common/check_main.h"
 
@@ -70,12 +70,14 @@ static void close_place(struct place *p)
 static enum seam_status change(struct oltp_txn *t, uint32_t a, uint32_t b, int k, int64_t v)
 {
     static char pad[3000];
-    struct seam_value row[3] = {seam_v_int(k), seam_v_int(v), seam_v_text(pad, (size_t)(v % 7 == 0 ? 2900 : v % 300))};
+    struct seam_value row[3] = {seam_v_int(k), seam_v_int(v),
+                                seam_v_text(pad, (size_t)(v % 7 == 0 ? 2900 : v % 300))};
 
     memset(pad, 'p', sizeof pad);
     for (int side = 0; side < 2; side++) {
         uint32_t table = side == 0 ? a : b;
-        enum seam_status st = v == 0 ? oltp_delete(t, table, row, NULL) : oltp_put(t, table, row, NULL);
+        enum seam_status st =
+            v == 0 ? oltp_delete(t, table, row, NULL) : oltp_put(t, table, row, NULL);
 
         if (st != SEAM_OK && st != SEAM_NOT_FOUND) return st;
     }
@@ -93,8 +95,7 @@ static enum seam_status run_step(struct oltp *db, int step, uint32_t ids[2])
     seam_rng_seed(&r, (uint64_t)step * 7919);
     if (step % 5 == 0) { /* something that is taken back */
         st = oltp_savepoint(t, &save, NULL);
-        for (int k = 0; st == SEAM_OK && k < KEYS; k++)
-            st = change(t, ids[0], ids[1], k, 77);
+        for (int k = 0; st == SEAM_OK && k < KEYS; k++) st = change(t, ids[0], ids[1], k, 77);
         if (st == SEAM_OK) st = oltp_rollback_to(t, save, NULL);
         if (st == SEAM_OK) st = oltp_release(t, save, NULL);
     }
@@ -152,9 +153,9 @@ static bool state_is(struct oltp_txn *t, uint32_t ids[2], int step)
             enum seam_status st = oltp_get(t, ids[side], &key, &row, NULL);
 
             if (st == SEAM_OK)
-                ASSERT_OK(
-                    seam_row_get(oltp_schema(t, ids[side]), row.row.data, row.row.size, 1, &v, NULL),
-                    NULL);
+                ASSERT_OK(seam_row_get(oltp_schema(t, ids[side]), row.row.data, row.row.size, 1, &v,
+                                       NULL),
+                          NULL);
             else
                 ck_assert_int_eq(st, SEAM_NOT_FOUND);
             if (v.i != script_value(step, k)) return false;
@@ -180,8 +181,7 @@ static void check_recovered(struct seam_io *io, int acked, int tried, const char
     if (st == SEAM_OK) ASSERT_OK(oltp_table(t, "b", &ids[1], &f), &f);
     ck_assert_msg(st == SEAM_OK || acked < 0, "%s: the tables are gone", what);
     if (st == SEAM_OK) {
-        while (step <= tried && !state_is(t, ids, step))
-            step++;
+        while (step <= tried && !state_is(t, ids, step)) step++;
         ck_assert_msg(step <= tried, "%s: no state of the script from %d to %d", what, acked,
                       tried);
     }
@@ -240,8 +240,7 @@ static void every_point(enum seam_sim_fault_kind kind, bool sticky)
         uint64_t nth = 1;
 
         paced = way == 1;
-        while (one_run(kind, nth, sticky))
-            nth += step;
+        while (one_run(kind, nth, sticky)) nth += step;
         printf("%s%s: %llu points\n", kind_names[kind], paced ? ", paced checkpoints" : "",
                (unsigned long long)nth);
     }
@@ -308,9 +307,12 @@ static void test_failing_sync_at_every_call(void)
     every_point(SEAM_SIM_SYNC_FAIL, false);
 }
 
-static const struct named_test tests[] = {
-    T(test_commits_make_checkpoints_in_pieces), T(test_power_cut_at_every_call), T(test_eio_at_every_call), T(test_enospc_at_every_call),
-    T(test_short_write_at_every_call), T(test_failing_sync_at_every_call)};
+static const struct named_test tests[] = {T(test_commits_make_checkpoints_in_pieces),
+                                          T(test_power_cut_at_every_call),
+                                          T(test_eio_at_every_call),
+                                          T(test_enospc_at_every_call),
+                                          T(test_short_write_at_every_call),
+                                          T(test_failing_sync_at_every_call)};
 
 int main(int argc, char **argv)
 {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
+#include "engine/io/io_sim.h"
 #include "oltp/oltp.h"
 #include "tests/common/check_main.h"
 
@@ -76,8 +76,7 @@ static struct model model_copy(const struct model *m)
 
 static void body_text(char *out, uint32_t size, uint32_t seed)
 {
-    for (uint32_t i = 0; i < size; i++)
-        out[i] = (char)('a' + (seed + i * 7 + i / 91) % 26);
+    for (uint32_t i = 0; i < size; i++) out[i] = (char)('a' + (seed + i * 7 + i / 91) % 26);
 }
 
 static void random_name(struct seam_rng *r, char out[NAME_CAP])
@@ -116,7 +115,8 @@ static void item_values(const struct item *it, char *body, struct seam_value v[3
     v[2] = seam_v_int(it->grade);
 }
 
-static void check_row(const struct seam_schema *s, const struct oltp_row *row, const struct item *want)
+static void check_row(const struct seam_schema *s, const struct oltp_row *row,
+                      const struct item *want)
 {
     static char body[40001];
     struct seam_value v[3];
@@ -157,7 +157,8 @@ static void check_all(struct oltp_txn *t, uint32_t table, const struct model *m)
     for (n = 0; (st = oltp_cursor_next(c, &row, &f)) == SEAM_OK; n++) {
         struct seam_value grade;
 
-        ASSERT_OK(seam_row_get(oltp_schema(t, table), row.row.data, row.row.size, 2, &grade, &f), &f);
+        ASSERT_OK(seam_row_get(oltp_schema(t, table), row.row.data, row.row.size, 2, &grade, &f),
+                  &f);
         ck_assert_int_ge(grade.i, last);
         last = grade.i;
     }
@@ -166,7 +167,8 @@ static void check_all(struct oltp_txn *t, uint32_t table, const struct model *m)
     oltp_cursor_close(c);
 }
 
-static void check_range(struct oltp_txn *t, uint32_t table, const struct model *m, struct seam_rng *r)
+static void check_range(struct oltp_txn *t, uint32_t table, const struct model *m,
+                        struct seam_rng *r)
 {
     char low[NAME_CAP], high[NAME_CAP];
     struct seam_buf a = {0}, b = {0};
@@ -193,7 +195,8 @@ static void check_range(struct oltp_txn *t, uint32_t table, const struct model *
     to += found && range.upper_included;
     ASSERT_OK(oltp_cursor_open(t, table, 0, &range, 0, &c, &f), &f);
     for (; from < to; backwards ? to-- : from++) {
-        enum seam_status st = backwards ? oltp_cursor_prev(c, &row, &f) : oltp_cursor_next(c, &row, &f);
+        enum seam_status st =
+            backwards ? oltp_cursor_prev(c, &row, &f) : oltp_cursor_next(c, &row, &f);
 
         ASSERT_OK(st, &f);
         check_row(oltp_schema(t, table), &row, &m->items[backwards ? to - 1 : from]);
@@ -303,8 +306,7 @@ static void test_equals_a_sorted_array(void)
         if (i % 10 == 0) {
             ASSERT_OK(oltp_read_begin(db, &t, &f), &f);
             if (i % 40 == 0) check_all(t, table, &m);
-            for (int k = 0; k < 10; k++)
-                check_range(t, table, &m, &r);
+            for (int k = 0; k < 10; k++) check_range(t, table, &m, &r);
             oltp_end(t);
         }
         if (seam_rng_below(&r, 40) == 0) {

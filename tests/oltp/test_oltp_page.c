@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
+#include "engine/io/io_sim.h"
 #include "oltp/page.h"
 #include "tests/common/check_main.h"
 
@@ -100,11 +100,12 @@ static void test_page_equals_a_sorted_list(void)
             e.size = seam_rng_below(&r, 60);
             seam_rng_bytes(&r, e.value, e.size);
             it = (struct oltp_page_item){.key = e.key,
-                                    .key_size = (uint16_t)e.n,
-                                    .value = e.value,
-                                    .size = (uint32_t)e.size};
+                                         .key_size = (uint16_t)e.n,
+                                         .value = e.value,
+                                         .size = (uint32_t)e.size};
             at = oltp_page_find(page, e.key, e.n, &exact);
-            while (naive < count && seam_key_compare(list[naive].key, list[naive].n, e.key, e.n) < 0)
+            while (naive < count &&
+                   seam_key_compare(list[naive].key, list[naive].n, e.key, e.n) < 0)
                 naive++;
             ck_assert_uint_eq(at, naive);
             if (exact && seam_rng_below(&r, 2) == 0) {
@@ -149,7 +150,8 @@ static void test_hostile_pages_are_refused_or_harmless(void)
 
         memcpy(page, good, sizeof page);
         for (int k = 0; k < 3; k++)
-            page[4 + seam_rng_below(&r, k == 0 ? 60 : OLTP_PAGE_SIZE - 4)] = (uint8_t)seam_rng_u64(&r);
+            page[4 + seam_rng_below(&r, k == 0 ? 60 : OLTP_PAGE_SIZE - 4)] =
+                (uint8_t)seam_rng_u64(&r);
         oltp_page_seal(page, 5, 9); /* a liar with a good checksum */
         seam_put_u32(page + PAGE_ID, 2);
         oltp_page_seal(page, 5, 9);
@@ -160,8 +162,7 @@ static void test_hostile_pages_are_refused_or_harmless(void)
 
             sum += oltp_page_key(page, k, key);
             if (page_kind(page) == PAGE_LEAF && !c.big)
-                for (uint32_t b = 0; b < c.size; b++)
-                    sum += c.value[b];
+                for (uint32_t b = 0; b < c.size; b++) sum += c.value[b];
         }
     }
     ck_assert_uint_gt(sum, 0);
@@ -202,16 +203,13 @@ static void test_limits_are_errors(void)
     v[1].len = OLTP_ROW_MAX;
     ck_assert_int_ne(oltp_put(t, table, v, &f), SEAM_OK);
     seam_fault_clear(&f);
-    for (int i = 0; i < OLTP_SAVEPOINTS_MAX; i++)
-        ASSERT_OK(oltp_savepoint(t, &save, &f), &f);
+    for (int i = 0; i < OLTP_SAVEPOINTS_MAX; i++) ASSERT_OK(oltp_savepoint(t, &save, &f), &f);
     ASSERT_STATUS(oltp_savepoint(t, &save, &f), SEAM_LIMIT);
     seam_fault_clear(&f);
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
-    for (int i = 0; i < OLTP_READERS_MAX; i++)
-        ASSERT_OK(oltp_read_begin(db, &readers[i], &f), &f);
+    for (int i = 0; i < OLTP_READERS_MAX; i++) ASSERT_OK(oltp_read_begin(db, &readers[i], &f), &f);
     ASSERT_STATUS(oltp_read_begin(db, &extra, &f), SEAM_LIMIT);
-    for (int i = 0; i < OLTP_READERS_MAX; i++)
-        oltp_end(readers[i]);
+    for (int i = 0; i < OLTP_READERS_MAX; i++) oltp_end(readers[i]);
     ASSERT_OK(oltp_close(db, NULL), NULL);
     free(big);
     seam_io_sim_free(sim);
@@ -239,7 +237,8 @@ static void test_transaction_larger_than_the_cache(void)
     for (int i = 0; i < n; i++) {
         char key[32];
         struct seam_value v[2] = {
-            seam_v_text(key, (size_t)snprintf(key, sizeof key, "%llu", (unsigned long long)seam_rng_u64(&r))),
+            seam_v_text(key, (size_t)snprintf(key, sizeof key, "%llu",
+                                              (unsigned long long)seam_rng_u64(&r))),
             seam_v_text(text, sizeof text)};
 
         ASSERT_OK(oltp_put(t, table, v, &f), &f);
@@ -247,9 +246,9 @@ static void test_transaction_larger_than_the_cache(void)
     ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
     ASSERT_OK(oltp_checkpoint(db, &f), &f);
     ASSERT_OK(oltp_close(db, NULL), NULL);
-    ASSERT_OK(
-        oltp_verify(seam_io_sim_io(sim), "d/oltp", "d/wal", &check, NULL, (struct oltp_progress){0}, &f),
-        &f);
+    ASSERT_OK(oltp_verify(seam_io_sim_io(sim), "d/oltp", "d/wal", &check, NULL,
+                          (struct oltp_progress){0}, &f),
+              &f);
     ck_assert_uint_eq(check.rows, (uint64_t)n);
     seam_io_sim_free(sim);
 }

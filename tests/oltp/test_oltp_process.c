@@ -48,7 +48,7 @@ static void writer_child(int tell, int from)
         if (oltp_write_begin(db, &t, NULL) != SEAM_OK) _exit(5);
         for (int side = 0; side < 2; side++) {
             struct seam_value v[3] = {seam_v_int(i % 50 + side * 1000), seam_v_int(i),
-                                 seam_v_text(pad, (size_t)(i % 400))};
+                                      seam_v_text(pad, (size_t)(i % 400))};
 
             if (oltp_put(t, table, v, NULL) != SEAM_OK) _exit(6);
         }
@@ -67,14 +67,15 @@ static int newest_of(struct oltp *db)
     if (oltp_read_begin(db, &t, NULL) != SEAM_OK) return -1;
     if (oltp_table(t, "pairs", &table, NULL) == SEAM_OK) {
         for (int k = 0; k < 50 && newest >= 0; k++) {
-            struct seam_value key[2] = {seam_v_int(k), seam_v_int(k + 1000)}, v[2] = {seam_v_int(0), seam_v_int(0)};
+            struct seam_value key[2] = {seam_v_int(k), seam_v_int(k + 1000)},
+                              v[2] = {seam_v_int(0), seam_v_int(0)};
 
             for (int side = 0; side < 2; side++) {
                 struct oltp_row row;
 
                 if (oltp_get(t, table, &key[side], &row, NULL) == SEAM_OK &&
-                    seam_row_get(oltp_schema(t, table), row.row.data, row.row.size, 1, &v[side], NULL) !=
-                        SEAM_OK)
+                    seam_row_get(oltp_schema(t, table), row.row.data, row.row.size, 1, &v[side],
+                                 NULL) != SEAM_OK)
                     newest = -1;
             }
             if (v[0].i != v[1].i)
@@ -93,8 +94,7 @@ static void reader_child(void)
     struct oltp *db = NULL;
     int before = 0;
 
-    while (open_it(true, &db) != SEAM_OK)
-        usleep(1000); /* the writer is just making it */
+    while (open_it(true, &db) != SEAM_OK) usleep(1000); /* the writer is just making it */
     for (;;) {
         int now = newest_of(db);
 
@@ -125,13 +125,11 @@ static void test_killed_writers_lose_nothing_acknowledged(void)
         if (pid == 0) writer_child(tell[1], acked + 1);
         close(tell[1]);
         until = 20 + seam_rng_below(&r, 200); /* acknowledgements, then the axe at any moment */
-        while (until-- > 0 && read(tell[0], &i, sizeof i) == sizeof i)
-            acked = i;
+        while (until-- > 0 && read(tell[0], &i, sizeof i) == sizeof i) acked = i;
         usleep((useconds_t)seam_rng_below(&r, 3000));
         kill(pid, SIGKILL);
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-        while (read(tell[0], &i, sizeof i) == sizeof i)
-            acked = i;
+        while (read(tell[0], &i, sizeof i) == sizeof i) acked = i;
         close(tell[0]);
         ck_assert(WIFSIGNALED(status));
         ASSERT_OK(open_it(false, &db), NULL);
@@ -139,9 +137,9 @@ static void test_killed_writers_lose_nothing_acknowledged(void)
         ck_assert_msg(i == acked || i == acked + 1, "acknowledged %d, found %d", acked, i);
         acked = i;
         ASSERT_OK(oltp_close(db, NULL), NULL);
-        ck_assert_msg(
-            oltp_verify(seam_io_posix(), dir, wal, &check, NULL, (struct oltp_progress){0}, &f) == SEAM_OK,
-            "%s", f.why);
+        ck_assert_msg(oltp_verify(seam_io_posix(), dir, wal, &check, NULL,
+                                  (struct oltp_progress){0}, &f) == SEAM_OK,
+                      "%s", f.why);
     }
 }
 
@@ -162,8 +160,7 @@ static void test_reader_process_sees_whole_states_and_dead_ones_let_go(void)
     ck_assert_int_eq(read(tell[0], &i, sizeof i), sizeof i);
     reader = fork();
     if (reader == 0) reader_child();
-    while (seen++ < test_scale(1200) && read(tell[0], &i, sizeof i) == sizeof i)
-        continue;
+    while (seen++ < test_scale(1200) && read(tell[0], &i, sizeof i) == sizeof i) continue;
     ck_assert_int_eq(waitpid(reader, &status, WNOHANG), 0);
     ASSERT_OK(oltp_pins(seam_io_posix(), dir, NULL, pins, 8, &count, &f), &f);
     ck_assert_uint_eq(count, 1);

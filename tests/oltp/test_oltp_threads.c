@@ -65,8 +65,8 @@ static void *writer(void *arg)
     seam_rng_seed(&r, w->seed);
     for (int i = 0; i < s->moves; i++) {
         struct oltp_txn *t = NULL;
-        int64_t from = (int64_t)seam_rng_below(&r, ACCOUNTS), to = (int64_t)seam_rng_below(&r, ACCOUNTS),
-                amount;
+        int64_t from = (int64_t)seam_rng_below(&r, ACCOUNTS),
+                to = (int64_t)seam_rng_below(&r, ACCOUNTS), amount;
         struct seam_value a[4], b[4];
         bool give_up = seam_rng_below(&r, 10) == 0;
 
@@ -85,14 +85,15 @@ static void *writer(void *arg)
         a[2].i = b[2].i = s->commit_number + 1;
         a[3] = seam_v_text(pad, seam_rng_below(&r, sizeof pad));
         b[3] = seam_v_text(pad, seam_rng_below(&r, sizeof pad));
-        REQUIRE(s,
-                oltp_put(t, s->table, a, NULL) == SEAM_OK && oltp_put(t, s->table, b, NULL) == SEAM_OK);
+        REQUIRE(s, oltp_put(t, s->table, a, NULL) == SEAM_OK &&
+                       oltp_put(t, s->table, b, NULL) == SEAM_OK);
         if (give_up) {
             oltp_end(t);
             continue;
         }
         s->last[from] = s->last[to] = ++s->commit_number;
-        REQUIRE(s, oltp_commit(t, i % 20 == 0 ? OLTP_DURABLE : OLTP_DEFERRED, NULL, NULL) == SEAM_OK);
+        REQUIRE(s,
+                oltp_commit(t, i % 20 == 0 ? OLTP_DURABLE : OLTP_DEFERRED, NULL, NULL) == SEAM_OK);
         w->done++;
     }
     return NULL;
@@ -109,7 +110,8 @@ static int64_t scan_total(struct oltp_txn *t, uint32_t table, uint32_t index, in
     while (oltp_cursor_next(c, &row, NULL) == SEAM_OK) {
         struct seam_value v[4];
 
-        if (seam_row_decode(oltp_schema(t, table), row.row.data, row.row.size, v, NULL) != SEAM_OK) break;
+        if (seam_row_decode(oltp_schema(t, table), row.row.data, row.row.size, v, NULL) != SEAM_OK)
+            break;
         total += v[1].i;
         if (v[2].i > *newest) *newest = v[2].i;
         n++;
@@ -185,7 +187,8 @@ static void test_histories_are_serializable_and_snapshots_whole(void)
     ASSERT_OK(oltp_write_begin(s.db, &t, &f), &f);
     ASSERT_OK(oltp_create_table_json(t, accounts_json, strlen(accounts_json), &s.table, &f), &f);
     for (int i = 0; i < ACCOUNTS; i++) {
-        struct seam_value v[4] = {seam_v_int(i), seam_v_int(100), seam_v_int(0), seam_v_text(pad, 300)};
+        struct seam_value v[4] = {seam_v_int(i), seam_v_int(100), seam_v_int(0),
+                                  seam_v_text(pad, 300)};
 
         ASSERT_OK(oltp_insert(t, s.table, v, &f), &f);
     }
@@ -199,14 +202,11 @@ static void test_histories_are_serializable_and_snapshots_whole(void)
                                         &workers[i]),
                          0);
     }
-    for (int i = 0; i < WRITERS; i++)
-        pthread_join(threads[i], NULL);
+    for (int i = 0; i < WRITERS; i++) pthread_join(threads[i], NULL);
     atomic_store(&s.stop, true);
-    for (int i = WRITERS; i < WRITERS + READERS + 1; i++)
-        pthread_join(threads[i], NULL);
+    for (int i = WRITERS; i < WRITERS + READERS + 1; i++) pthread_join(threads[i], NULL);
     ck_assert_int_eq(atomic_load(&s.errors), 0);
-    for (int i = 0; i < WRITERS; i++)
-        done += workers[i].done;
+    for (int i = 0; i < WRITERS; i++) done += workers[i].done;
     ck_assert_uint_eq(done, (uint64_t)s.commit_number);
     ASSERT_OK(oltp_close(s.db, &f), &f);
     ASSERT_OK(oltp_open(seam_io_posix(), dir, &o, &s.db, &f), &f);
@@ -218,9 +218,9 @@ static void test_histories_are_serializable_and_snapshots_whole(void)
         ck_assert_int_eq(v[2].i, s.last[i]);
     }
     oltp_end(t);
-    ck_assert_msg(
-        oltp_verify(seam_io_posix(), dir, wal, &check, &report, (struct oltp_progress){0}, &f) == SEAM_OK,
-        "%s\n%s", f.why, seam_buf_cstr(&report));
+    ck_assert_msg(oltp_verify(seam_io_posix(), dir, wal, &check, &report, (struct oltp_progress){0},
+                              &f) == SEAM_OK,
+                  "%s\n%s", f.why, seam_buf_cstr(&report));
     seam_buf_free(&report);
     ASSERT_OK(oltp_close(s.db, &f), &f);
 }
@@ -247,7 +247,8 @@ static void test_old_snapshot_does_not_hold_what_it_cannot_see(void)
     for (int round = 0; round < 60; round++) {
         ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
         for (int i = 0; i < 300; i++) {
-            struct seam_value v[4] = {seam_v_int(i), seam_v_int(round), seam_v_int(0), seam_v_text(pad, 300)};
+            struct seam_value v[4] = {seam_v_int(i), seam_v_int(round), seam_v_int(0),
+                                      seam_v_text(pad, 300)};
 
             ASSERT_OK(oltp_put(t, table, v, &f), &f);
         }

@@ -14,7 +14,8 @@
 enum { BODY_MAX = 3 << 20 };
 
 static const char table_json[] =
-    "{\"table\":\"files\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"int64\"},"
+    "{\"table\":\"files\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":"
+    "\"int64\"},"
     "{\"name\":\"v\",\"type\":\"int64\"},{\"name\":\"body\",\"type\":\"text\"}],"
     "\"indexes\":[{\"name\":\"by_v\",\"columns\":[\"v\"]}]}";
 
@@ -62,7 +63,8 @@ static void fill(struct place *p, int64_t rows, size_t large)
     ASSERT_OK(oltp_write_begin(p->db, &t, &f), &f);
     ASSERT_OK(oltp_create_table_json(t, table_json, strlen(table_json), &p->table, &f), &f);
     for (int64_t k = 0; k < rows; k++) {
-        struct seam_value v[3] = {seam_v_int(k), seam_v_int(k % 10), seam_v_text(body_of(k), body_size(k, large))};
+        struct seam_value v[3] = {seam_v_int(k), seam_v_int(k % 10),
+                                  seam_v_text(body_of(k), body_size(k, large))};
 
         ASSERT_OK(oltp_put(t, p->table, v, &f), &f);
         if (k % 100 != 99) continue;
@@ -100,9 +102,10 @@ static bool rows_are(struct oltp_txn *t, uint32_t table, int64_t from, int64_t t
     while (good && oltp_cursor_next(c, &row, &f) == SEAM_OK) {
         struct seam_value v[3];
 
-        good = seam_row_decode(oltp_schema(t, table), row.row.data, row.row.size, v, &f) == SEAM_OK &&
-               v[0].i == k && v[2].len == body_size(k, large) && v[2].s[0] == 'a' + (int)(k % 26) &&
-               v[2].s[v[2].len - 1] == 'a' + (int)(k % 26);
+        good =
+            seam_row_decode(oltp_schema(t, table), row.row.data, row.row.size, v, &f) == SEAM_OK &&
+            v[0].i == k && v[2].len == body_size(k, large) && v[2].s[0] == 'a' + (int)(k % 26) &&
+            v[2].s[v[2].len - 1] == 'a' + (int)(k % 26);
         k++;
     }
     oltp_cursor_close(c);
@@ -183,10 +186,10 @@ static void *write_on(void *arg)
     struct crowd *c = arg;
     static char body[LARGE]; /* this thread's own */
 
-    for (int64_t k = ALL - KEPT; !atomic_load(&c->stop);
-         k = k + 1 < ALL ? k + 1 : ALL - KEPT) {
+    for (int64_t k = ALL - KEPT; !atomic_load(&c->stop); k = k + 1 < ALL ? k + 1 : ALL - KEPT) {
         struct oltp_txn *t = NULL;
-        struct seam_value v[3] = {seam_v_int(k), seam_v_int(k % 10), seam_v_text(body, body_size(k, LARGE))};
+        struct seam_value v[3] = {seam_v_int(k), seam_v_int(k % 10),
+                                  seam_v_text(body, body_size(k, LARGE))};
 
         memset(body, 'a' + (int)(k % 26), sizeof body);
         if (oltp_write_begin(c->p->db, &t, NULL) != SEAM_OK ||
@@ -219,8 +222,7 @@ static void test_others_read_and_write_meanwhile(void)
     }
     ck_assert(rows_are(old, p.table, ALL - KEPT, ALL, LARGE)); /* a snapshot from before them all */
     atomic_store(&c.stop, true);
-    for (int i = 0; i < 3; i++)
-        pthread_join(threads[i], NULL);
+    for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
     ck_assert_int_eq(atomic_load(&c.wrong), 0);
     ck_assert(rows_are(old, p.table, ALL - KEPT, ALL, LARGE));
     oltp_end(old);
@@ -252,7 +254,8 @@ static struct seam_io_sim *before_vacuum(struct place *p)
 
 static void test_a_fault_at_every_call(void)
 {
-    const enum seam_sim_fault_kind kinds[] = {SEAM_SIM_POWER_CUT, SEAM_SIM_EIO, SEAM_SIM_ENOSPC, SEAM_SIM_SYNC_FAIL};
+    const enum seam_sim_fault_kind kinds[] = {SEAM_SIM_POWER_CUT, SEAM_SIM_EIO, SEAM_SIM_ENOSPC,
+                                              SEAM_SIM_SYNC_FAIL};
     struct place p;
     uint64_t freed, calls, step = (uint64_t)(100 / test_scale(100));
     struct seam_io_sim *sim = before_vacuum(&p);

@@ -11,9 +11,9 @@
 
 enum { ROWS = 200, ROW_BYTES = 500 };
 
-static const char table_json[] =
-    "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"int64\"},"
-    "{\"name\":\"v\",\"type\":\"text\"}]}";
+static const char table_json[] = "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{"
+                                 "\"name\":\"k\",\"type\":\"int64\"},"
+                                 "{\"name\":\"v\",\"type\":\"text\"}]}";
 
 static struct gate {
     struct seam_io io;
@@ -32,16 +32,14 @@ static void gate_pass(enum stop at)
     pthread_mutex_lock(&gate.latch);
     gate.arrived = true;
     pthread_cond_broadcast(&gate.moved);
-    while (!gate.open)
-        pthread_cond_wait(&gate.moved, &gate.latch);
+    while (!gate.open) pthread_cond_wait(&gate.moved, &gate.latch);
     pthread_mutex_unlock(&gate.latch);
 }
 
 static void gate_wait_arrival(void)
 {
     pthread_mutex_lock(&gate.latch);
-    while (!gate.arrived)
-        pthread_cond_wait(&gate.moved, &gate.latch);
+    while (!gate.arrived) pthread_cond_wait(&gate.moved, &gate.latch);
     pthread_mutex_unlock(&gate.latch);
 }
 
@@ -53,8 +51,9 @@ static void gate_open(void)
     pthread_mutex_unlock(&gate.latch);
 }
 
-static enum seam_status gated_writev(struct seam_file *file, uint64_t at, const struct seam_io_slice *slices, int n,
-                                struct seam_fault *f)
+static enum seam_status gated_writev(struct seam_file *file, uint64_t at,
+                                     const struct seam_io_slice *slices, int n,
+                                     struct seam_fault *f)
 {
     gate_pass(AT_WRITE);
     return gate.under->writev(file, at, slices, n, f);
@@ -152,8 +151,7 @@ static void test_a_page_given_back_while_it_is_written_is_not_lost(void)
     gate_put_before(db->pager.file);
     ck_assert_int_eq(pthread_create(&thread, NULL, write_early, &db->pager), 0);
     gate_wait_arrival();
-    for (int i = 0; i < 3; i++)
-        put_rows(db, table, 0, ROWS);
+    for (int i = 0; i < 3; i++) put_rows(db, table, 0, ROWS);
     ck_assert_uint_gt(db->pager.doomed, 0);
     db->o.checkpoint_log_bytes = 1;
     oltp_checkpoint_pace(db, oltp_lsn(db));
@@ -204,9 +202,8 @@ static void test_a_miss_does_not_wait_for_a_checkpoints_hint(void)
     ASSERT_OK(oltp_close(db, &f), &f);
 }
 
-static const struct named_test tests[] = {
-    T(test_a_page_given_back_while_it_is_written_is_not_lost),
-    T(test_a_miss_does_not_wait_for_a_checkpoints_hint)};
+static const struct named_test tests[] = {T(test_a_page_given_back_while_it_is_written_is_not_lost),
+                                          T(test_a_miss_does_not_wait_for_a_checkpoints_hint)};
 
 int main(int argc, char **argv)
 {

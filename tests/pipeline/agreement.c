@@ -9,18 +9,18 @@
 #include <unistd.h>
 
 #include "columnar/columnar.h"
-#include "engine/values/row.h"
 #include "engine/io/source.h"
+#include "engine/values/row.h"
 #include "hnsw/hnsw.h"
 #include "invidx/invidx.h"
 #include "oltp/oltp.h"
-#include "pipeline/shop/assets.h"
 #include "pipeline/audit/audit.h"
-#include "pipeline/trust/reconcile.h"
-#include "pipeline/relay/relay.h"
 #include "pipeline/import/shopgen.h"
+#include "pipeline/relay/relay.h"
+#include "pipeline/shop/assets.h"
 #include "pipeline/sinks/sinks.h"
 #include "pipeline/sinks/vectors/vectors.h"
+#include "pipeline/trust/reconcile.h"
 #include "pipeline/view/view.h"
 
 static void create(const char *name, const char *shop, size_t n, struct platform *p)
@@ -46,7 +46,8 @@ void shop_create_small_log(const char *name, struct platform *p)
     struct seam_buf b = {0};
 
     seam_buf_str(&b, "{\"log\":{\"segment_bytes\":65536,\"relay_bound_bytes\":131072},");
-    seam_buf_append(&b, strchr(shop.text, '{') + 1, shop.size - (size_t)(strchr(shop.text, '{') + 1 - shop.text));
+    seam_buf_append(&b, strchr(shop.text, '{') + 1,
+                    shop.size - (size_t)(strchr(shop.text, '{') + 1 - shop.text));
     create(name, (const char *)b.data, b.size, p);
     seam_buf_free(&b);
 }
@@ -81,8 +82,11 @@ static void insert_catalogue(struct oltp *db)
 static void generate(const struct platform *p, uint64_t orders, uint64_t seed, bool catalogue)
 {
     struct platform_source s = {0};
-    struct shop_gen_options o = {.seed = seed, .orders = orders, .mode = OLTP_DEFERRED, .stock_per_1000 = 100,
-                                .price_per_1000 = 100};
+    struct shop_gen_options o = {.seed = seed,
+                                 .orders = orders,
+                                 .mode = OLTP_DEFERRED,
+                                 .stock_per_1000 = 100,
+                                 .price_per_1000 = 100};
     struct shop_gen_stats stats;
     struct seam_fault f = {0};
 
@@ -92,7 +96,10 @@ static void generate(const struct platform *p, uint64_t orders, uint64_t seed, b
     ASSERT_OK(platform_close_source(&s, SEAM_OK, &f), &f);
 }
 
-void shop_fill(const struct platform *p, uint64_t orders, uint64_t seed) { generate(p, orders, seed, true); }
+void shop_fill(const struct platform *p, uint64_t orders, uint64_t seed)
+{
+    generate(p, orders, seed, true);
+}
 
 /* A child that runs `body` and leaves without the test runner's exit handlers.                      */
 static pid_t child(void)
@@ -119,7 +126,8 @@ pid_t shop_writer_start(const struct platform *p, uint64_t orders, uint64_t seed
     _exit(0);
 }
 
-static enum seam_status run_relay(const struct platform *p, bool until_caught_up, struct seam_fault *f)
+static enum seam_status run_relay(const struct platform *p, bool until_caught_up,
+                                  struct seam_fault *f)
 {
     struct relay_run_options o = {.until_caught_up = until_caught_up};
     struct relay *r = NULL;
@@ -130,7 +138,8 @@ static enum seam_status run_relay(const struct platform *p, bool until_caught_up
     return st != SEAM_OK ? st : closed;
 }
 
-static enum seam_status run_sink(const struct platform *p, const char *name, bool until_caught_up, struct seam_fault *f)
+static enum seam_status run_sink(const struct platform *p, const char *name, bool until_caught_up,
+                                 struct seam_fault *f)
 {
     struct sink_run_options o = {.until_caught_up = until_caught_up, .batch_us = 5000};
     struct sink *s = NULL;
@@ -141,9 +150,11 @@ static enum seam_status run_sink(const struct platform *p, const char *name, boo
     return st;
 }
 
-static enum seam_status run_part(const struct platform *p, const char *name, bool until_caught_up, struct seam_fault *f)
+static enum seam_status run_part(const struct platform *p, const char *name, bool until_caught_up,
+                                 struct seam_fault *f)
 {
-    return strcmp(name, "relay") == 0 ? run_relay(p, until_caught_up, f) : run_sink(p, name, until_caught_up, f);
+    return strcmp(name, "relay") == 0 ? run_relay(p, until_caught_up, f)
+                                      : run_sink(p, name, until_caught_up, f);
 }
 
 pid_t part_start(const struct platform *p, const char *name, bool until_caught_up)
@@ -193,21 +204,28 @@ void shop_assert_reconciled(const struct platform *p)
         const struct reconcile_result *r = &report.results[i];
 
         ck_assert_msg(r->note == NULL, "%s: %s", r->store, r->note);
-        ck_assert_msg(r->differences == 0, "%s %s: %llu rows differ, the first: %s %s (%s against %s, at %llu of %llu)", r->store, r->table,
-                      (unsigned long long)r->differences, r->shown > 0 ? r->list[0].key_text : "",
+        ck_assert_msg(r->differences == 0,
+                      "%s %s: %llu rows differ, the first: %s %s (%s against %s, at %llu of %llu)",
+                      r->store, r->table, (unsigned long long)r->differences,
+                      r->shown > 0 ? r->list[0].key_text : "",
                       r->shown > 0 ? reconcile_verdict_name(r->list[0].verdict) : "",
                       r->shown > 0 && r->list[0].store != NULL ? r->list[0].store : "nothing",
                       r->shown > 0 && r->list[0].source != NULL ? r->list[0].source : "nothing",
-                      (unsigned long long)(r->shown > 0 ? r->list[0].store_lsn : 0), (unsigned long long)r->lsn);
+                      (unsigned long long)(r->shown > 0 ? r->list[0].store_lsn : 0),
+                      (unsigned long long)r->lsn);
     }
     reconcile_free(&report);
 }
 
 /* ---- agreement ---- */
 
-struct table_digest { const struct seam_schema *schema; struct seam_digest digest; };
+struct table_digest {
+    const struct seam_schema *schema;
+    struct seam_digest digest;
+};
 
-static enum seam_status add_silver(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status add_silver(void *ctx, const struct seam_value *values, seam_lsn_t begin,
+                                   seam_lsn_t end)
 {
     struct table_digest *d = ctx;
 
@@ -256,15 +274,22 @@ static void assert_silver(const struct platform *p, struct oltp_txn *t)
         st = columnar_table(r, name);
         ck_assert_msg(st >= 0, "%s is missing", name);
         ASSERT_OK(columnar_scan_rows(r, st, SEAM_LSN_MAX, add_silver, &silver, &f), &f);
-        ck_assert_msg(seam_digest_equal(&source.digest, &silver.digest), "%s: %llu rows in the source, %llu in silver", name,
-                      (unsigned long long)source.digest.count, (unsigned long long)silver.digest.count);
+        ck_assert_msg(seam_digest_equal(&source.digest, &silver.digest),
+                      "%s: %llu rows in the source, %llu in silver", name,
+                      (unsigned long long)source.digest.count,
+                      (unsigned long long)silver.digest.count);
     }
     columnar_close_reader(r);
 }
 
-struct offsets { uint64_t seen, max; uint8_t *bits; uint64_t cap; };
+struct offsets {
+    uint64_t seen, max;
+    uint8_t *bits;
+    uint64_t cap;
+};
 
-static enum seam_status add_offset(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status add_offset(void *ctx, const struct seam_value *values, seam_lsn_t begin,
+                                   seam_lsn_t end)
 {
     struct offsets *o = ctx;
     uint64_t offset = (uint64_t)values[0].i;
@@ -272,8 +297,8 @@ static enum seam_status add_offset(void *ctx, const struct seam_value *values, s
     (void)begin;
     (void)end;
     ck_assert_msg(offset < o->cap, "an event from beyond the stream");
-    ck_assert_msg((o->bits[offset / 8] & (1u << (offset % 8))) == 0, "event %llu is in bronze twice",
-                  (unsigned long long)offset);
+    ck_assert_msg((o->bits[offset / 8] & (1u << (offset % 8))) == 0,
+                  "event %llu is in bronze twice", (unsigned long long)offset);
     o->bits[offset / 8] |= (uint8_t)(1u << (offset % 8));
     o->seen++;
     return SEAM_OK;
@@ -297,8 +322,12 @@ static void assert_bronze(const struct platform *p)
     o.cap = 1 << 24;
     o.bits = calloc(o.cap / 8, 1);
     ck_assert(o.bits != NULL);
-    ASSERT_OK(columnar_scan_rows(r, columnar_table(r, "bronze_changes"), SEAM_LSN_MAX, add_offset, &o, &f), &f);
-    ASSERT_OK(columnar_scan_rows(r, columnar_table(r, "bronze_events"), SEAM_LSN_MAX, add_offset, &o, &f), &f);
+    ASSERT_OK(columnar_scan_rows(r, columnar_table(r, "bronze_changes"), SEAM_LSN_MAX, add_offset,
+                                 &o, &f),
+              &f);
+    ASSERT_OK(
+        columnar_scan_rows(r, columnar_table(r, "bronze_events"), SEAM_LSN_MAX, add_offset, &o, &f),
+        &f);
     ASSERT_OK(platform_path(p, "stream", dir, &f), &f);
     ASSERT_OK(stream_reader_open(p->io, dir, STREAM_FROM_START, 0, &s, &f), &f);
     while (stream_reader_next(s, &e, &f) == SEAM_OK) {
@@ -306,18 +335,20 @@ static void assert_bronze(const struct platform *p)
 
         if (e.kind == STREAM_COMMIT || e.kind == STREAM_BEAT) continue;
         next += e.skipped;
-        ck_assert_msg(e.offset == next, "the stream jumps from %llu to %llu", (unsigned long long)next,
-                      (unsigned long long)e.offset);
+        ck_assert_msg(e.offset == next, "the stream jumps from %llu to %llu",
+                      (unsigned long long)next, (unsigned long long)e.offset);
         ck_assert_msg(e.lsn >= last, "the stream runs backwards");
         next++;
         last = e.lsn;
         if (e.kind == STREAM_SCHEMA) continue;
         ck_assert(e.offset < o.cap);
         there = o.bits[e.offset / 8] & (1u << (e.offset % 8));
-        ck_assert_msg(there || e.snapshot, "bronze has not event %llu", (unsigned long long)e.offset);
+        ck_assert_msg(there || e.snapshot, "bronze has not event %llu",
+                      (unsigned long long)e.offset);
         o.seen -= there;
     }
-    ck_assert_msg(o.seen == 0, "bronze has %llu events that the stream has not", (unsigned long long)o.seen);
+    ck_assert_msg(o.seen == 0, "bronze has %llu events that the stream has not",
+                  (unsigned long long)o.seen);
     stream_reader_close(s);
     columnar_close_reader(r);
     free(o.bits);
@@ -339,8 +370,10 @@ static void assert_documents(const struct platform *p, struct oltp_txn *t, bool 
     char dir[SEAM_PATH_MAX_BYTES];
 
     ASSERT_OK(platform_sink_path(p, "search", dir, &f), &f);
-    if (words) ASSERT_OK(invidx_reader_open(p->io, dir, SEAM_LSN_MAX, &r, &f), &f);
-    else ASSERT_OK(sink_vectors_open_reader(p, SEAM_LSN_MAX, &e, &g, &f), &f);
+    if (words)
+        ASSERT_OK(invidx_reader_open(p->io, dir, SEAM_LSN_MAX, &r, &f), &f);
+    else
+        ASSERT_OK(sink_vectors_open_reader(p, SEAM_LSN_MAX, &e, &g, &f), &f);
     ASSERT_OK(oltp_table(t, "products", &table, &f), &f);
     ASSERT_OK(oltp_cursor_open(t, table, 0, NULL, 0, &c, &f), &f);
     while (oltp_cursor_next(c, &row, &f) == SEAM_OK) {
@@ -348,14 +381,19 @@ static void assert_documents(const struct platform *p, struct oltp_txn *t, bool 
         bool found = true;
 
         ASSERT_OK(seam_row_get(oltp_schema(t, table), row.row.data, row.row.size, 0, &id, &f), &f);
-        if (words) ASSERT_OK(invidx_contains(r, document_key(id.i), &found, &f), &f);
-        else found = hnsw_get(g, document_key(id.i), vector, NULL) == SEAM_OK;
-        ck_assert_msg(found, "product %lld cannot be found by %s", (long long)id.i, words ? "words" : "meaning");
+        if (words)
+            ASSERT_OK(invidx_contains(r, document_key(id.i), &found, &f), &f);
+        else
+            found = hnsw_get(g, document_key(id.i), vector, NULL) == SEAM_OK;
+        ck_assert_msg(found, "product %lld cannot be found by %s", (long long)id.i,
+                      words ? "words" : "meaning");
         live++;
     }
     oltp_cursor_close(c);
-    if (words) invidx_reader_info(r, &index);
-    else hnsw_info(g, &graph);
+    if (words)
+        invidx_reader_info(r, &index);
+    else
+        hnsw_info(g, &graph);
     ck_assert_uint_eq(words ? index.docs : graph.live, live);
     invidx_reader_close(r);
     hnsw_close(g);
@@ -363,9 +401,12 @@ static void assert_documents(const struct platform *p, struct oltp_txn *t, bool 
 }
 
 /* Revenue by three roads: summed here from the rows, the view's deltas, gold's recomputation.        */
-struct sums { int64_t view, gold; };
+struct sums {
+    int64_t view, gold;
+};
 
-static enum seam_status add_view(void *ctx, const struct view_column *columns, int n, const struct seam_value *row)
+static enum seam_status add_view(void *ctx, const struct view_column *columns, int n,
+                                 const struct seam_value *row)
 {
     (void)columns;
     (void)n;
@@ -373,7 +414,8 @@ static enum seam_status add_view(void *ctx, const struct view_column *columns, i
     return SEAM_OK;
 }
 
-static enum seam_status add_gold(void *ctx, const struct seam_value *row, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status add_gold(void *ctx, const struct seam_value *row, seam_lsn_t begin,
+                                 seam_lsn_t end)
 {
     (void)begin;
     (void)end;
@@ -389,7 +431,9 @@ static bool order_counts(struct oltp_txn *t, uint32_t orders, int64_t id)
     struct seam_fault f = {0};
 
     if (oltp_get(t, orders, &key, &row, NULL) != SEAM_OK) return false;
-    ASSERT_OK(seam_row_get(s, row.row.data, row.row.size, seam_schema_column(s, "status"), &status, &f), &f);
+    ASSERT_OK(
+        seam_row_get(s, row.row.data, row.row.size, seam_schema_column(s, "status"), &status, &f),
+        &f);
     return !(status.len == 9 && memcmp(status.s, "cancelled", 9) == 0);
 }
 
@@ -410,7 +454,8 @@ static int64_t source_revenue(struct oltp_txn *t)
 
         ASSERT_OK(seam_row_decode(s, row.row.data, row.row.size, v, &f), &f);
         if (order_counts(t, orders, v[seam_schema_column(s, "order_id")].i))
-            sum += v[seam_schema_column(s, "quantity")].i * v[seam_schema_column(s, "unit_price")].i;
+            sum +=
+                v[seam_schema_column(s, "quantity")].i * v[seam_schema_column(s, "unit_price")].i;
     }
     oltp_cursor_close(c);
     return sum;
@@ -448,7 +493,9 @@ static void assert_numbers(const struct platform *p, struct oltp_txn *t)
     ASSERT_OK(view_scan(view, "revenue_by_category", add_view, &sums, &f), &f);
     ASSERT_OK(platform_sink_path(p, "gold", dir, &f), &f);
     ASSERT_OK(columnar_open_reader(p->io, dir, NULL, &gold, &f), &f);
-    ASSERT_OK(columnar_scan_rows(gold, columnar_table(gold, "gold_daily_revenue"), SEAM_LSN_MAX, add_gold, &sums, &f), &f);
+    ASSERT_OK(columnar_scan_rows(gold, columnar_table(gold, "gold_daily_revenue"), SEAM_LSN_MAX,
+                                 add_gold, &sums, &f),
+              &f);
     ck_assert_int_eq(sums.view, source_revenue(t));
     ck_assert_int_eq(sums.gold, sums.view);
     view_reader_close(view);
@@ -468,7 +515,8 @@ void shop_assert_agreement(const struct platform *p, const char *const *sinks, s
             assert_silver(p, t);
             assert_bronze(p);
         }
-        if (strcmp(sinks[i], "view") == 0) assert_numbers(p, t); /* gold has caught up by then, too */
+        if (strcmp(sinks[i], "view") == 0)
+            assert_numbers(p, t); /* gold has caught up by then, too */
         if (strcmp(sinks[i], "audit") == 0) assert_audit(p);
         if (strcmp(sinks[i], "search") == 0) assert_documents(p, t, true);
         if (strcmp(sinks[i], "vectors") == 0) assert_documents(p, t, false);

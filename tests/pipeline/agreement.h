@@ -19,8 +19,8 @@ pid_t shop_writer_start(const struct platform *p, uint64_t orders, uint64_t seed
 
 /* "relay" or a sink's name, until SIGKILL (or until caught up, then exit 0).                         */
 pid_t part_start(const struct platform *p, const char *name, bool until_caught_up);
-void part_kill(pid_t pid);                /* SIGKILL, reaps */
-int part_wait(pid_t pid);                 /* exit code; 128 + signal */
+void part_kill(pid_t pid); /* SIGKILL, reaps */
+int part_wait(pid_t pid);  /* exit code; 128 + signal */
 /* Relay, then every named sink, each until caught up, in this process.                               */
 /* Reconciliation of every store with the row store finds nothing.                                    */
 void shop_assert_reconciled(const struct platform *p);

@@ -2,8 +2,8 @@
 #ifndef SEAM_TESTS_SHOP_DATA_H
 #define SEAM_TESTS_SHOP_DATA_H
 
-#include "engine/text/json.h"
 #include "engine/io/source.h"
+#include "engine/text/json.h"
 
 enum { SHOP_MAX = 1024 };
 struct shop_product {
@@ -20,7 +20,8 @@ struct shop {
 static inline enum seam_status shop_read(struct shop *s, struct seam_fault *f)
 {
     struct seam_source *in = NULL;
-    enum seam_status st = seam_source_open(seam_io_posix(), "pipeline/shop/catalogue.jsonl", &in, f);
+    enum seam_status st =
+        seam_source_open(seam_io_posix(), "pipeline/shop/catalogue.jsonl", &in, f);
     const char *line;
     size_t n;
 
@@ -30,8 +31,10 @@ static inline enum seam_status shop_read(struct shop *s, struct seam_fault *f)
 
         st = seam_json_parse(line, n, &s->arena, "catalogue.jsonl", &j, f);
         if (st != SEAM_OK || s->count == SHOP_MAX) break;
-        if (!seam_json_int(seam_json_get(j, "product_id"), &p->id) || !seam_json_int(seam_json_get(j, "stock"), &p->stock)) {
-            st = seam_fault_set(f, SEAM_INVALID, "catalogue.jsonl", seam_source_line_number(in), "no product_id or stock");
+        if (!seam_json_int(seam_json_get(j, "product_id"), &p->id) ||
+            !seam_json_int(seam_json_get(j, "stock"), &p->stock)) {
+            st = seam_fault_set(f, SEAM_INVALID, "catalogue.jsonl", seam_source_line_number(in),
+                                "no product_id or stock");
             break;
         }
         p->sku = seam_json_string(j, "sku", NULL);

@@ -29,7 +29,10 @@ static uint64_t source_changes(const struct source *s, uint64_t k)
 }
 
 /* Written, then aborted or left open. */
-static bool source_aborts(const struct source *s, uint64_t k) { return (s->seed + k) % 17 == 5; }
+static bool source_aborts(const struct source *s, uint64_t k)
+{
+    return (s->seed + k) % 17 == 5;
+}
 
 /* Bytes of event seq of transaction k. */
 static size_t source_body(const struct source *s, uint64_t k, uint64_t seq, uint8_t *out)
@@ -67,11 +70,11 @@ static void source_put_change(const struct source *s, struct wal *w, uint64_t k,
         source_put(w, WAL_CHANGE_OUTBOX, b, &at);
     } else {
         struct wal_change_row c = {.txn = k,
-                               .seq = seq,
-                               .table = 1 + (uint32_t)(k % 3),
-                               .version = 1,
-                               .op = (uint8_t)(1 + seq % 3),
-                               .key = key};
+                                   .seq = seq,
+                                   .table = 1 + (uint32_t)(k % 3),
+                                   .version = 1,
+                                   .op = (uint8_t)(1 + seq % 3),
+                                   .key = key};
 
         if (c.op != WAL_OP_INSERT) c.before = row;
         if (c.op != WAL_OP_DELETE) c.after = row;
@@ -105,7 +108,8 @@ static void source_append(const struct source *s, struct wal *w, uint64_t k, sea
             source_put(w, WAL_CHANGE_ABORT, &b, &at);
         }
     } else {
-        wal_change_put_commit(&b, &(struct wal_change_commit){k, (int64_t)(1000000 + k * 10), changes, 0});
+        wal_change_put_commit(
+            &b, &(struct wal_change_commit){k, (int64_t)(1000000 + k * 10), changes, 0});
         source_put(w, WAL_CHANGE_COMMIT, &b, &at);
         *lsn = at.end;
     }
@@ -141,7 +145,11 @@ static bool silent(const struct source *s, uint64_t k)
 }
 
 /* Follows a stream and demands every event once, in order; takes all there is. */
-struct follower { const struct source *s; uint64_t k, seq, offset; seam_lsn_t lsn; };
+struct follower {
+    const struct source *s;
+    uint64_t k, seq, offset;
+    seam_lsn_t lsn;
+};
 
 static void follow(struct follower *fo, struct stream_reader *r)
 {

@@ -44,7 +44,12 @@ static void test_replay_equals_time_travel_at_every_batch(void)
 
 /* ---- tampering: the store is opened as its sink would, and a row is written behind its back ---- */
 
-struct tamper { struct wal *wal; struct oltp *db; struct oltp_txn *t; struct audit_tables tables; };
+struct tamper {
+    struct wal *wal;
+    struct oltp *db;
+    struct oltp_txn *t;
+    struct audit_tables tables;
+};
 
 static void tamper_begin(const struct platform *p, struct tamper *x)
 {
@@ -73,7 +78,8 @@ static void tamper_end(struct tamper *x)
     ASSERT_OK(wal_close(x->wal, &f), &f);
 }
 
-static void event_row(struct tamper *x, uint64_t number, struct seam_value values[EV_COLUMNS], struct seam_buf *copy)
+static void event_row(struct tamper *x, uint64_t number, struct seam_value values[EV_COLUMNS],
+                      struct seam_buf *copy)
 {
     struct seam_value n = seam_v_int((int64_t)number);
     struct oltp_row row;
@@ -82,7 +88,9 @@ static void event_row(struct tamper *x, uint64_t number, struct seam_value value
     ASSERT_OK(oltp_get_by(x->t, x->tables.events, x->tables.by_number, &n, &row, &f), &f);
     seam_buf_clear(copy);
     seam_buf_append(copy, row.row.data, row.row.size);
-    ASSERT_OK(seam_row_decode(oltp_schema(x->t, x->tables.events), copy->data, copy->size, values, &f), &f);
+    ASSERT_OK(
+        seam_row_decode(oltp_schema(x->t, x->tables.events), copy->data, copy->size, values, &f),
+        &f);
 }
 
 static void assert_verify(const struct platform *p, enum seam_status want)
@@ -98,7 +106,15 @@ static void assert_verify(const struct platform *p, enum seam_status want)
     audit_reader_close(r);
 }
 
-enum tampering { CHANGE_ACTOR, CHANGE_TIME, CHANGE_ROW_BYTES, DROP_LAST, DROP_MIDDLE, SWAP, TAMPERINGS };
+enum tampering {
+    CHANGE_ACTOR,
+    CHANGE_TIME,
+    CHANGE_ROW_BYTES,
+    DROP_LAST,
+    DROP_MIDDLE,
+    SWAP,
+    TAMPERINGS
+};
 
 static void tamper(const struct platform *p, enum tampering kind)
 {
@@ -181,7 +197,8 @@ static void test_prove_finds_a_wrong_fold(void)
     audit_dir(&p, dir);
     ASSERT_STATUS(audit_prove(&p, dir, 2, &proof, &difference, &f), SEAM_DRIFT);
     ck_assert_uint_eq(proof.different, 1);
-    ck_assert_msg(strstr(seam_buf_cstr(&difference), wanted) != NULL, "%s is not named in: %s", wanted, seam_buf_cstr(&difference));
+    ck_assert_msg(strstr(seam_buf_cstr(&difference), wanted) != NULL, "%s is not named in: %s",
+                  wanted, seam_buf_cstr(&difference));
     seam_buf_free(&difference);
     seam_buf_free(&copy);
     platform_close(&p);
@@ -220,7 +237,11 @@ static void test_inclusion_proofs_hold_and_break(void)
 
 enum { WRITERS = 4, HOT_ORDERS = 3, EVENTS_EACH = 30 };
 
-struct history { struct oltp *db; int writer; int applied, known, conflicts; };
+struct history {
+    struct oltp *db;
+    int writer;
+    int applied, known, conflicts;
+};
 
 static void *append_history(void *arg)
 {
@@ -229,13 +250,16 @@ static void *append_history(void *arg)
     for (int i = 0; i < EVENTS_EACH; i++) {
         int64_t order = 5000 + i % HOT_ORDERS;
         char id[32], data[96];
-        struct audit_append e = {.order = order, .type = "LineAdded", .event_id = id, .actor = "thread", .data = data};
+        struct audit_append e = {
+            .order = order, .type = "LineAdded", .event_id = id, .actor = "thread", .data = data};
         int64_t expected = 1;
         enum seam_status st;
 
         /* Writers 0 and 1 send the same events, and so do 2 and 3. */
         snprintf(id, sizeof id, "pair%d-%d", h->writer / 2, i);
-        snprintf(data, sizeof data, "{\"line_no\":%d,\"product_id\":1,\"quantity\":1,\"unit_price\":\"1\"}", h->writer / 2 * 1000 + i + 1);
+        snprintf(data, sizeof data,
+                 "{\"line_no\":%d,\"product_id\":1,\"quantity\":1,\"unit_price\":\"1\"}",
+                 h->writer / 2 * 1000 + i + 1);
         do { /* optimistic: read the version, try, read again */
             struct audit_appended done;
             struct seam_value key = seam_v_int(order), v[SEAM_COLUMNS_MAX];
@@ -246,7 +270,8 @@ static void *append_history(void *arg)
             ck_assert(oltp_read_begin(h->db, &t, NULL) == SEAM_OK);
             ck_assert(oltp_table(t, "orders", &orders, NULL) == SEAM_OK);
             ck_assert(oltp_get(t, orders, &key, &row, NULL) == SEAM_OK);
-            ck_assert(seam_row_decode(oltp_schema(t, orders), row.row.data, row.row.size, v, NULL) == SEAM_OK);
+            ck_assert(seam_row_decode(oltp_schema(t, orders), row.row.data, row.row.size, v,
+                                      NULL) == SEAM_OK);
             expected = v[seam_schema_column(oltp_schema(t, orders), "version")].i;
             oltp_end(t);
             e.expected_version = expected;
@@ -274,7 +299,10 @@ static void test_concurrent_appends_are_one_after_another_and_once(void)
     ASSERT_OK(platform_open_source(&p, &s, &f), &f);
     for (int i = 0; i < HOT_ORDERS; i++) {
         char id[32];
-        struct audit_append e = {.order = 5000 + i, .type = "OrderPlaced", .event_id = id, .data = "{\"customer_id\":1}"};
+        struct audit_append e = {.order = 5000 + i,
+                                 .type = "OrderPlaced",
+                                 .event_id = id,
+                                 .data = "{\"customer_id\":1}"};
         struct audit_appended done;
 
         snprintf(id, sizeof id, "place-%d", i);
@@ -291,7 +319,8 @@ static void test_concurrent_appends_are_one_after_another_and_once(void)
         applied += h[i].applied;
         known += h[i].known;
     }
-    ck_assert_int_eq(applied, WRITERS / 2 * EVENTS_EACH); /* each event once, whoever sent it first */
+    ck_assert_int_eq(applied,
+                     WRITERS / 2 * EVENTS_EACH); /* each event once, whoever sent it first */
     ck_assert_int_eq(known, applied);
     ASSERT_OK(platform_close_source(&s, SEAM_OK, &f), &f);
     shop_catch_up(&p, only_audit, 1);
@@ -307,4 +336,7 @@ static const struct named_test tests[] = {
     T(test_concurrent_appends_are_one_after_another_and_once),
 };
 
-int main(int argc, char **argv) { return run_tests("audit", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("audit", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -14,9 +14,9 @@
 #include "oltp/oltp.h"
 #include "pipeline/audit/audit.h"
 #include "pipeline/relay/bootstrap.h"
-#include "pipeline/stream/compacted.h"
 #include "pipeline/relay/relay_internal.h"
 #include "pipeline/sinks/sinks.h"
+#include "pipeline/stream/compacted.h"
 #include "tests/pipeline/agreement.h"
 
 static const char *const sinks[] = {"warehouse", "gold", "view", "search", "vectors", "audit"};
@@ -32,8 +32,7 @@ static void pick_key(struct oltp_txn *t, uint32_t table, struct seam_rng *rng, s
 
     seam_buf_clear(out);
     ASSERT_OK(oltp_cursor_open(t, table, 0, NULL, 0, &c, &f), &f);
-    for (uint64_t i = 0; i <= at; i++)
-        ASSERT_OK(oltp_cursor_next(c, &row, &f), &f);
+    for (uint64_t i = 0; i <= at; i++) ASSERT_OK(oltp_cursor_next(c, &row, &f), &f);
     seam_buf_append(out, row.key.data, row.key.size);
     oltp_cursor_close(c);
 }
@@ -97,8 +96,9 @@ static void recycle_the_log(const struct platform *p, struct seam_rng *rng)
 
 static void lose_the_log(const struct platform *p, struct seam_rng *rng)
 {
-    shop_fill(p, 60,
-              seam_rng_u64(rng)); /* puts the catalogue back, too: deleted products are inserted again */
+    shop_fill(
+        p, 60,
+        seam_rng_u64(rng)); /* puts the catalogue back, too: deleted products are inserted again */
     recycle_the_log(p, rng);
 }
 
@@ -110,7 +110,8 @@ static void reverse_words(struct wal_bytes text, struct seam_buf *out)
     for (size_t i = text.size; i-- > 0;) {
         if (text.data[i] != ' ' && i > 0) continue;
         if (out->size > 0) seam_buf_u8(out, ' ');
-        seam_buf_append(out, text.data + i + (text.data[i] == ' '), end - i - (text.data[i] == ' '));
+        seam_buf_append(out, text.data + i + (text.data[i] == ' '),
+                        end - i - (text.data[i] == ' '));
         end = i;
     }
 }
@@ -135,8 +136,7 @@ static void reverse_descriptions(const struct platform *p)
         struct oltp_cursor *c = NULL;
 
         ASSERT_OK(oltp_cursor_open(t, table, 0, NULL, 0, &c, &f), &f);
-        for (uint64_t k = 0; k <= i; k++)
-            ASSERT_OK(oltp_cursor_next(c, &row, &f), &f);
+        for (uint64_t k = 0; k <= i; k++) ASSERT_OK(oltp_cursor_next(c, &row, &f), &f);
         seam_buf_clear(&copy);
         seam_buf_append(&copy, row.row.data, row.row.size);
         oltp_cursor_close(c);
@@ -269,8 +269,7 @@ static void test_bootstrap_feeds_new_stores_too(void)
     shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
     lose_the_log(&p, &rng);
     (void)bootstrap(&p);
-    for (size_t i = 0; i < SEAM_ARRAY_LEN(sinks); i++)
-        remove_store(&p, sinks[i]);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(sinks); i++) remove_store(&p, sinks[i]);
     shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
     shop_assert_agreement(&p, sinks, SEAM_ARRAY_LEN(sinks));
     shop_assert_reconciled(&p);
@@ -460,8 +459,7 @@ static void test_bootstrap_killed_at_random_instants_comes_to_the_same_end(void)
 
         lose_the_log(&p, &rng);
         assert_relay_is_stale(&p);
-        for (size_t i = 0; i < SEAM_ARRAY_LEN(sinks); i++)
-            pid[i] = part_start(&p, sinks[i], false);
+        for (size_t i = 0; i < SEAM_ARRAY_LEN(sinks); i++) pid[i] = part_start(&p, sinks[i], false);
         writer = shop_writer_start(&p, 300, seam_rng_u64(&rng));
         for (int k = 0; k < kills; k++) {
             size_t victim = (size_t)seam_rng_below(&rng, SEAM_ARRAY_LEN(sinks));
@@ -474,8 +472,7 @@ static void test_bootstrap_killed_at_random_instants_comes_to_the_same_end(void)
         }
         ck_assert_int_eq(part_wait(writer), 0);
         (void)bootstrap(&p);
-        for (size_t i = 0; i < SEAM_ARRAY_LEN(sinks); i++)
-            part_kill(pid[i]);
+        for (size_t i = 0; i < SEAM_ARRAY_LEN(sinks); i++) part_kill(pid[i]);
         shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
         shop_assert_agreement(&p, sinks, SEAM_ARRAY_LEN(sinks));
         shop_assert_reconciled(&p);
@@ -509,12 +506,12 @@ static void put_rows(struct stream_writer *w, seam_lsn_t lsn, uint64_t total, ui
     for (uint64_t i = 0; i < put; i++) {
         seam_put_u64(key, i);
         wal_change_put_row(&b, &(struct wal_change_row){.txn = lsn,
-                                                .seq = i,
-                                                .table = 1,
-                                                .version = 1,
-                                                .op = WAL_OP_INSERT,
-                                                .key = {key, 8},
-                                                .after = {row, sizeof row}});
+                                                        .seq = i,
+                                                        .table = 1,
+                                                        .version = 1,
+                                                        .op = WAL_OP_INSERT,
+                                                        .key = {key, 8},
+                                                        .after = {row, sizeof row}});
         ASSERT_OK(stream_event_put(w, WAL_CHANGE_ROW, b.data, b.size, &f), &f);
         seam_buf_clear(&b);
     }
@@ -568,16 +565,17 @@ static void test_stream_gives_nothing_of_a_transaction_that_is_cut_off(void)
     for (seam_lsn_t after = 0; after < 320; after += 10) {
         uint64_t want = after < 100 ? 12 : after < 150 ? 10 : after < 300 ? 1 : 0;
 
-        ASSERT_OK(
-            stream_reader_open(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)after, &late, &f),
-            &f);
+        ASSERT_OK(stream_reader_open(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)after,
+                                     &late, &f),
+                  &f);
         ck_assert_msg(read_all(late, &commits, &skipped) == want, "after LSN %llu",
                       (unsigned long long)after);
         stream_reader_close(late);
         late = NULL;
     }
     /* Who asks for an offset inside of what was given up gets that event, and then what is real. */
-    ASSERT_OK(stream_reader_open(seam_io_posix(), test_dir(), STREAM_FROM_OFFSET, 4, &late, &f), &f);
+    ASSERT_OK(stream_reader_open(seam_io_posix(), test_dir(), STREAM_FROM_OFFSET, 4, &late, &f),
+              &f);
     ck_assert_uint_ge(read_all(late, &commits, &skipped), 10);
     ck_assert_uint_eq(commits, 2);
     stream_reader_close(late);
@@ -605,11 +603,13 @@ static void test_stream_compacted_begins_anew_at_a_snapshot(void)
     put_rows(w, 200, 7, 7, true); /* keys 0 to 6 are left of the thirty */
     put_rows(w, 300, 9, 9, false);
     ASSERT_OK(stream_flush(w, &f), &f);
-    ASSERT_OK(stream_compacted(seam_io_posix(), test_dir(), SEAM_LSN_MAX, 1 << 20, count_row, &n, &c, &f),
-              &f);
+    ASSERT_OK(
+        stream_compacted(seam_io_posix(), test_dir(), SEAM_LSN_MAX, 1 << 20, count_row, &n, &c, &f),
+        &f);
     ck_assert_uint_eq(n, 9);
     n = 0;
-    ASSERT_OK(stream_compacted(seam_io_posix(), test_dir(), 200, 1 << 20, count_row, &n, &c, &f), &f);
+    ASSERT_OK(stream_compacted(seam_io_posix(), test_dir(), 200, 1 << 20, count_row, &n, &c, &f),
+              &f);
     ck_assert_uint_eq(n, 7);
     ASSERT_OK(stream_writer_close(w, &f), &f);
 }

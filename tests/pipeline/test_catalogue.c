@@ -18,7 +18,10 @@ static void load(void)
 
 static void test_products_are_complete_and_unique(void)
 {
-    struct { const char *name; size_t count; } category[64];
+    struct {
+        const char *name;
+        size_t count;
+    } category[64];
     size_t categories = 0;
 
     load();
@@ -28,7 +31,8 @@ static void test_products_are_complete_and_unique(void)
         int64_t price;
         size_t c = 0;
 
-        ck_assert_msg(p->sku && p->title && p->description && p->category && p->brand && p->price, "row %zu", i);
+        ck_assert_msg(p->sku && p->title && p->description && p->category && p->brand && p->price,
+                      "row %zu", i);
         ck_assert_uint_ge(strlen(p->title), 8);
         ck_assert_uint_ge(strlen(p->description), 20);
         ck_assert_int_eq(seam_decimal_parse(p->price, strlen(p->price), 4, &price), SEAM_OK);
@@ -37,7 +41,8 @@ static void test_products_are_complete_and_unique(void)
         for (size_t k = 0; k < i; k++) {
             ck_assert_msg(shop.products[k].id != p->id, "id %lld twice", (long long)p->id);
             ck_assert_msg(strcmp(shop.products[k].sku, p->sku) != 0, "sku %s twice", p->sku);
-            ck_assert_msg(strcmp(shop.products[k].title, p->title) != 0, "title %s twice", p->title);
+            ck_assert_msg(strcmp(shop.products[k].title, p->title) != 0, "title %s twice",
+                          p->title);
         }
         while (c < categories && strcmp(category[c].name, p->category) != 0) c++;
         if (c == categories) {
@@ -47,7 +52,8 @@ static void test_products_are_complete_and_unique(void)
         category[c].count++;
     }
     ck_assert_uint_ge(categories, 12);
-    for (size_t c = 0; c < categories; c++) ck_assert_msg(category[c].count >= 20, "%s", category[c].name);
+    for (size_t c = 0; c < categories; c++)
+        ck_assert_msg(category[c].count >= 20, "%s", category[c].name);
 }
 
 static bool is_product(long long id)
@@ -70,9 +76,11 @@ static void test_queries_and_judgements_fit_the_products(void)
     ck_assert_ptr_nonnull(in);
     ck_assert_ptr_nonnull(fgets(line, sizeof line, in));
     while (fgets(line, sizeof line, in) != NULL) {
-        ck_assert_int_eq(sscanf(line, "%15[^\t]\t%31[^\t]\t%399[^\n]", ids[queries], classes[queries], text), 3);
+        ck_assert_int_eq(
+            sscanf(line, "%15[^\t]\t%31[^\t]\t%399[^\n]", ids[queries], classes[queries], text), 3);
         odd += (ids[queries][strlen(ids[queries]) - 1] - '0') & 1;
-        unlike += strcmp(classes[queries], "paraphrase") == 0 || strcmp(classes[queries], "misspelling") == 0;
+        unlike += strcmp(classes[queries], "paraphrase") == 0 ||
+                  strcmp(classes[queries], "misspelling") == 0;
         queries++;
     }
     fclose(in);
@@ -104,4 +112,7 @@ static const struct named_test tests[] = {
     T(test_queries_and_judgements_fit_the_products),
 };
 
-int main(int argc, char **argv) { return run_tests("catalogue", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("catalogue", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -30,7 +30,8 @@ static char *edited(const char *name, const char *from, const char *to)
     return out;
 }
 
-static enum seam_status compare(const char *name, const char *from, const char *to, struct seam_buf *report)
+static enum seam_status compare(const char *name, const char *from, const char *to,
+                                struct seam_buf *report)
 {
     struct seam_arena arena = {0};
     struct contracts set;
@@ -91,8 +92,8 @@ static void test_breaking_changes_are_refused(void)
     for (size_t i = 0; i < SEAM_ARRAY_LEN(list); i++) {
         struct seam_buf report = {0};
 
-        ck_assert_msg(compare(list[i].name, list[i].from, list[i].to, &report) == SEAM_CONFLICT, "%s",
-                      list[i].reason);
+        ck_assert_msg(compare(list[i].name, list[i].from, list[i].to, &report) == SEAM_CONFLICT,
+                      "%s", list[i].reason);
         ck_assert_msg(strstr(seam_buf_cstr(&report), list[i].reason) != NULL, "'%s' is not in: %s",
                       list[i].reason, seam_buf_cstr(&report));
         seam_buf_free(&report);
@@ -153,10 +154,11 @@ static void test_the_document_is_not_stale(void)
 
     ASSERT_OK(contracts_load(&arena, &set, &f), &f);
     contracts_markdown(&set, &want);
-    ASSERT_OK(seam_io_read_all(seam_io_posix(), "docs/reference/contracts.md", 1 << 20, &is, &f), &f);
-    ck_assert_msg(
-        is.size == want.size && memcmp(is.data, want.data, is.size) == 0,
-        "docs/reference/contracts.md is stale: build/seam check contracts --markdown > docs/reference/contracts.md");
+    ASSERT_OK(seam_io_read_all(seam_io_posix(), "docs/reference/contracts.md", 1 << 20, &is, &f),
+              &f);
+    ck_assert_msg(is.size == want.size && memcmp(is.data, want.data, is.size) == 0,
+                  "docs/reference/contracts.md is stale: build/seam check contracts --markdown > "
+                  "docs/reference/contracts.md");
     seam_buf_free(&want);
     seam_buf_free(&is);
     seam_arena_free(&arena);

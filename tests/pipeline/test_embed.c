@@ -29,8 +29,9 @@ static struct embedder *learn(size_t dim, int threads)
         char context[256];
         int n = snprintf(context, sizeof context, "%s %s", p->category, p->brand);
 
-        ASSERT_OK(embed_trainer_add(t, p->title, strlen(p->title), p->description, strlen(p->description),
-                                    context, (size_t)n, &f), &f);
+        ASSERT_OK(embed_trainer_add(t, p->title, strlen(p->title), p->description,
+                                    strlen(p->description), context, (size_t)n, &f),
+                  &f);
     }
     ASSERT_OK(embed_trainer_finish(t, &e, &f), &f);
     embed_trainer_free(t);
@@ -64,9 +65,11 @@ static void test_tokens(void)
     expect_tokens("12v 12 V 2.5kg 20,000 mAh", false, "12|v|12|v|2.5|kg|20000|mah|");
     expect_tokens("Chef's Knives, caf\xc3\xa9 CR\xc3\x88ME", false, "chef|knife|cafe|creme|");
     expect_tokens("the boxes and berries of glass", false, "box|berry|glass|");
-    expect_tokens("walking walked charging charge cutting red", true, "walk|walk|charg|charg|cut|red|");
+    expect_tokens("walking walked charging charge cutting red", true,
+                  "walk|walk|charg|charg|cut|red|");
     expect_tokens("\xff\xfe a 1. .5 \xe2\x80\x94", false, "1|5|");
-    expect_tokens("Wi-Fi, e-bike, non-stick-pans 2-in-1 end-", true, "wi|fi|wifi|e|bike|ebik|non|stick|pan|nonstickpan|2|1|end|");
+    expect_tokens("Wi-Fi, e-bike, non-stick-pans 2-in-1 end-", true,
+                  "wi|fi|wifi|e|bike|ebik|non|stick|pan|nonstickpan|2|1|end|");
     expect_tokens("Wi-Fi", false, "wi|fi|");
     expect_tokens("", false, "");
 }
@@ -116,7 +119,8 @@ static void test_eigenpairs_of_known_blocks(void)
     }
     start[N] = 2 * N;
     ck_assert_int_eq(embed_sparse_eigen(&m, RANK, 7, 2, u, value), SEAM_OK);
-    for (int j = 0; j < RANK; j++) ck_assert_msg(fabs(value[j] - want[j]) < 1e-3, "%d: %g", j, value[j]);
+    for (int j = 0; j < RANK; j++)
+        ck_assert_msg(fabs(value[j] - want[j]) < 1e-3, "%d: %g", j, value[j]);
     ck_assert(fabs(fabsf(u[0]) - 0.70710678) < 1e-3 && fabsf(u[0] - u[RANK]) < 1e-3);
 }
 
@@ -150,7 +154,8 @@ static void test_neighbours_and_typos_make_sense(void)
     for (size_t i = 0; i < n; i++) found |= strcmp(near[i].word, "secateur") == 0;
     ck_assert(found);
     ASSERT_STATUS(embed_word(e, "zzzzqqq", 7, v, &known), SEAM_NOT_FOUND);
-    ASSERT_STATUS(embed_word(e, "BT9999", 6, v, &known), SEAM_NOT_FOUND); /* numbers are not guessed */
+    ASSERT_STATUS(embed_word(e, "BT9999", 6, v, &known),
+                  SEAM_NOT_FOUND); /* numbers are not guessed */
     embedder_close(e);
 }
 
@@ -167,8 +172,9 @@ static void test_a_product_is_near_its_own_words(void)
         const struct shop_product *p = &shop.products[i];
         double c;
 
-        ASSERT_OK(embed_document(e, p->title, strlen(p->title), p->description, strlen(p->description),
-                                 best_v, &f), &f);
+        ASSERT_OK(embed_document(e, p->title, strlen(p->title), p->description,
+                                 strlen(p->description), best_v, &f),
+                  &f);
         c = cosine(q, best_v, embedder_dim(e));
         ck_assert(fabs(cosine(best_v, best_v, embedder_dim(e)) - 1.0) < 1e-5);
         if (c > best) {
@@ -316,9 +322,10 @@ static void test_a_memory_budget_is_kept(void)
         char text[4000];
         int n = 0;
 
-        while (n < 3900) n += snprintf(text + n, 12, "%c%c%c%c ", (int)('a' + seam_rng_below(&r, 26)),
-                                       (int)('b' + seam_rng_below(&r, 25)), (int)('a' + seam_rng_below(&r, 26)),
-                                       (int)('b' + seam_rng_below(&r, 14)));
+        while (n < 3900)
+            n += snprintf(text + n, 12, "%c%c%c%c ", (int)('a' + seam_rng_below(&r, 26)),
+                          (int)('b' + seam_rng_below(&r, 25)), (int)('a' + seam_rng_below(&r, 26)),
+                          (int)('b' + seam_rng_below(&r, 14)));
         ASSERT_OK(embed_trainer_add(t, text, (size_t)n, NULL, 0, NULL, 0, &f), &f);
     }
     ASSERT_STATUS(embed_trainer_finish(t, &e, &f), SEAM_LIMIT);
@@ -340,4 +347,7 @@ static const struct named_test tests[] = {
     T(test_a_memory_budget_is_kept),
 };
 
-int main(int argc, char **argv) { return run_tests("embed", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("embed", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

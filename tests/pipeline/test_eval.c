@@ -6,7 +6,8 @@
 #include "pipeline/relevance/eval.h"
 #include "tests/common/check_main.h"
 
-#define NEAR(a, b) ck_assert_msg(fabs((a) - (b)) < 1e-9, "%s = %.12f, want %.12f", #a, (double)(a), (double)(b))
+#define NEAR(a, b)                                                                                 \
+    ck_assert_msg(fabs((a) - (b)) < 1e-9, "%s = %.12f, want %.12f", #a, (double)(a), (double)(b))
 
 static struct eval_qrels *example(void)
 {
@@ -58,7 +59,9 @@ static void test_one_query_by_hand(void)
     NEAR(e.mean.mrr, 0.25);
     eval_result_free(&e);
     /* Relevant from grade 3, gains from grade 2 (3 -> 2, 2 -> 1), cut at 2. */
-    ASSERT_OK(eval_run(q, r, &(struct eval_options){.relevant_from = 3, .gain_from = 2, .ndcg_k = 2}, &e), NULL);
+    ASSERT_OK(
+        eval_run(q, r, &(struct eval_options){.relevant_from = 3, .gain_from = 2, .ndcg_k = 2}, &e),
+        NULL);
     NEAR(e.mean.mrr, 0.25);
     NEAR(e.mean.ndcg, (1 / log2(3)) / (2 + 1 / log2(3)));
     eval_result_free(&e);
@@ -97,7 +100,8 @@ static void test_ranked_ids_keep_their_order(void)
     ASSERT_OK(eval_run_new("my run", &r), NULL);
     ASSERT_OK(eval_run_add_ranked(r, "q1", ids, 3), NULL);
     eval_run_to_text(r, &b);
-    ck_assert_str_eq(seam_buf_cstr(&b), "q1 Q0 7 1 3 my_run\nq1 Q0 70 2 2 my_run\nq1 Q0 3 3 1 my_run\n");
+    ck_assert_str_eq(seam_buf_cstr(&b),
+                     "q1 Q0 7 1 3 my_run\nq1 Q0 70 2 2 my_run\nq1 Q0 3 3 1 my_run\n");
     seam_buf_free(&b);
     eval_run_free(r);
 }
@@ -177,4 +181,7 @@ static const struct named_test tests[] = {
     T(test_significance),
 };
 
-int main(int argc, char **argv) { return run_tests("eval", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("eval", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

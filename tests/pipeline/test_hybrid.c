@@ -7,7 +7,8 @@
 #include "pipeline/relevance/hybrid.h"
 #include "tests/common/check_main.h"
 
-#define NEAR(a, b) ck_assert_msg(fabs((a) - (b)) < 1e-12, "%s = %.15f, want %.15f", #a, (double)(a), (double)(b))
+#define NEAR(a, b)                                                                                 \
+    ck_assert_msg(fabs((a) - (b)) < 1e-12, "%s = %.15f, want %.15f", #a, (double)(a), (double)(b))
 
 static const struct hybrid_item words[] = {{10, 8.0}, {20, 6.0}, {30, 4.0}, {20, 1.0}};
 static const struct hybrid_item meaning[] = {{20, 0.9}, {40, 0.5}, {10, 0.1}};
@@ -59,8 +60,11 @@ static void test_rrf_by_hand(void)
 
 static void test_convex_by_hand(void)
 {
-    struct hybrid_options o = {.method = HYBRID_CONVEX, .norm = HYBRID_NORM_MAX, .norm_meaning = HYBRID_NORM_MAX,
-                               .weight = 0.25, .floor = {0.0, -1.0}};
+    struct hybrid_options o = {.method = HYBRID_CONVEX,
+                               .norm = HYBRID_NORM_MAX,
+                               .norm_meaning = HYBRID_NORM_MAX,
+                               .weight = 0.25,
+                               .floor = {0.0, -1.0}};
     size_t n;
     struct hybrid_hit *h = fuse(&o, -1.0, &n);
 
@@ -100,7 +104,8 @@ static bool complete(void *ctx, enum hybrid_side_name side, uint64_t id, double 
 
 static void test_a_missing_side_is_completed(void)
 {
-    struct hybrid_options o = {.method = HYBRID_CONVEX, .norm = HYBRID_NORM_MAX, .norm_meaning = HYBRID_NORM_MAX};
+    struct hybrid_options o = {
+        .method = HYBRID_CONVEX, .norm = HYBRID_NORM_MAX, .norm_meaning = HYBRID_NORM_MAX};
     struct hybrid_hit *h = NULL;
     struct seam_fault f = {0};
     struct seam_buf b = {0};
@@ -113,10 +118,13 @@ static void test_a_missing_side_is_completed(void)
     ck_assert(find(h, n, 30)->completed[SIDE_MEANING]);
     NEAR(find(h, n, 40)->part[SIDE_WORDS], 0.0);
     hybrid_explain(find(h, n, 30), &b);
-    ck_assert_str_eq(seam_buf_cstr(&b), "0.5000 = words 0.250 (rank 3, 4) + meaning 0.250 (not among its candidates, 0.45)");
+    ck_assert_str_eq(
+        seam_buf_cstr(&b),
+        "0.5000 = words 0.250 (rank 3, 4) + meaning 0.250 (not among its candidates, 0.45)");
     seam_buf_clear(&b);
     hybrid_explain(find(h, n, 40), &b);
-    ck_assert_str_eq(seam_buf_cstr(&b), "0.2778 = words 0.000 (not found) + meaning 0.278 (rank 2, 0.5)");
+    ck_assert_str_eq(seam_buf_cstr(&b),
+                     "0.2778 = words 0.000 (not found) + meaning 0.278 (rank 2, 0.5)");
     seam_buf_free(&b);
     free(h);
 }
@@ -131,8 +139,9 @@ static void test_explain_json(void)
 
     seam_jw_init(&w, &b);
     hybrid_explain_json(find(h, n, 40), &w);
-    ck_assert_str_eq(seam_buf_cstr(&b), "{\"score\":0.25,\"words\":{\"rank\":null,\"score\":null,\"contribution\":0},"
-                                   "\"meaning\":{\"rank\":2,\"score\":0.5,\"contribution\":0.25}}");
+    ck_assert_str_eq(seam_buf_cstr(&b),
+                     "{\"score\":0.25,\"words\":{\"rank\":null,\"score\":null,\"contribution\":0},"
+                     "\"meaning\":{\"rank\":2,\"score\":0.5,\"contribution\":0.25}}");
     seam_buf_free(&b);
     free(h);
 }
@@ -155,7 +164,8 @@ static void test_edges(void)
     NEAR(h[0].score, 0.5);
     free(h);
     h = NULL;
-    ASSERT_OK(hybrid_fuse(&o, 0.5, (struct hybrid_list){equal, 2}, none, NULL, NULL, &h, &n, &f), &f);
+    ASSERT_OK(hybrid_fuse(&o, 0.5, (struct hybrid_list){equal, 2}, none, NULL, NULL, &h, &n, &f),
+              &f);
     ck_assert_uint_eq(h[0].id, 4);
     NEAR(h[0].score, h[1].score);
     free(h);
@@ -173,13 +183,17 @@ static void test_rrf_equals_the_formula_on_random_lists(void)
     for (int round = 0; round < test_scale(200); round++) {
         struct hybrid_item a[40], b[40];
         size_t na = seam_rng_below(&r, 40), nb = seam_rng_below(&r, 40), n;
-        struct hybrid_options o = {.method = HYBRID_RRF, .rrf_k = 60.0, .weight = seam_rng_double(&r)};
+        struct hybrid_options o = {
+            .method = HYBRID_RRF, .rrf_k = 60.0, .weight = seam_rng_double(&r)};
         struct hybrid_hit *h = NULL;
 
-        for (size_t i = 0; i < na; i++) a[i] = (struct hybrid_item){seam_rng_below(&r, 30), 100.0 - (double)i};
-        for (size_t i = 0; i < nb; i++) b[i] = (struct hybrid_item){seam_rng_below(&r, 30), 1.0 - (double)i / 50};
-        ASSERT_OK(hybrid_fuse(&o, -1.0, (struct hybrid_list){a, na}, (struct hybrid_list){b, nb}, NULL, NULL,
-                              &h, &n, NULL), NULL);
+        for (size_t i = 0; i < na; i++)
+            a[i] = (struct hybrid_item){seam_rng_below(&r, 30), 100.0 - (double)i};
+        for (size_t i = 0; i < nb; i++)
+            b[i] = (struct hybrid_item){seam_rng_below(&r, 30), 1.0 - (double)i / 50};
+        ASSERT_OK(hybrid_fuse(&o, -1.0, (struct hybrid_list){a, na}, (struct hybrid_list){b, nb},
+                              NULL, NULL, &h, &n, NULL),
+                  NULL);
         for (size_t i = 0; i < n; i++) {
             const struct hybrid_item *side[2] = {a, b};
             size_t count[2] = {na, nb};
@@ -192,11 +206,13 @@ static void test_rrf_equals_the_formula_on_random_lists(void)
                     if (seen >> side[s][k].id & 1) continue;
                     seen |= 1ull << side[s][k].id;
                     rank++;
-                    if (side[s][k].id == h[i].id) want += (s == 0 ? 1 - o.weight : o.weight) / (60.0 + (double)rank);
+                    if (side[s][k].id == h[i].id)
+                        want += (s == 0 ? 1 - o.weight : o.weight) / (60.0 + (double)rank);
                 }
             }
             NEAR(h[i].score, want);
-            ck_assert(i == 0 || h[i - 1].score > h[i].score || (h[i - 1].score == h[i].score && h[i - 1].id < h[i].id));
+            ck_assert(i == 0 || h[i - 1].score > h[i].score ||
+                      (h[i - 1].score == h[i].score && h[i - 1].id < h[i].id));
         }
         free(h);
     }
@@ -212,8 +228,10 @@ static enum hybrid_query_kind kind(const char *q, double coverage)
 
     strcpy(copy, q);
     for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
-        terms[n++] = (struct hybrid_query_term){.df = strcmp(w, "ketle") == 0 ? 0 : 10, .idf = 4.6, .most = 10.0,
-                                         .digits = strpbrk(w, "0123456789") != NULL};
+        terms[n++] = (struct hybrid_query_term){.df = strcmp(w, "ketle") == 0 ? 0 : 10,
+                                                .idf = 4.6,
+                                                .most = 10.0,
+                                                .digits = strpbrk(w, "0123456789") != NULL};
     embed_query_features_of(q, strlen(q), terms, n, &x);
     NEAR(x.ceiling, 10.0 * (double)n);
     x.coverage = coverage;
@@ -222,7 +240,8 @@ static enum hybrid_query_kind kind(const char *q, double coverage)
 
 static void test_query_features(void)
 {
-    static const struct hybrid_query_term terms[] = {{500, 0.7, 1.5, false}, {10, 4.6, 10.0, false}, {0, 6.9, 15.0, true}};
+    static const struct hybrid_query_term terms[] = {
+        {500, 0.7, 1.5, false}, {10, 4.6, 10.0, false}, {0, 6.9, 15.0, true}};
     struct hybrid_query_features x;
 
     embed_query_features_of("  red kettle 12v ", 17, terms, 3, &x);
@@ -285,4 +304,7 @@ static const struct named_test tests[] = {
     T(test_names),
 };
 
-int main(int argc, char **argv) { return run_tests("hybrid", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("hybrid", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -6,13 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/base/rng.h"
 #include "engine/io/io_sim.h"
 #include "engine/text/json.h"
-#include "engine/base/rng.h"
 #include "tests/pipeline/shop.h"
 
-static void write_file(struct seam_io *io, const char *dir, const char *name, const void *p, size_t n,
-                       char path[SEAM_PATH_MAX_BYTES])
+static void write_file(struct seam_io *io, const char *dir, const char *name, const void *p,
+                       size_t n, char path[SEAM_PATH_MAX_BYTES])
 {
     struct seam_fault f = {0};
 
@@ -31,7 +31,7 @@ static struct seam_buf mapping_file(const char *name)
 }
 
 static enum seam_status run(struct oltp *db, const char *file, const struct seam_buf *mapping,
-                       struct import_options o, struct import_stats *out, struct seam_fault *f)
+                            struct import_options o, struct import_stats *out, struct seam_fault *f)
 {
     o.file = file;
     o.mapping = mapping != NULL ? (char *)mapping->data : NULL;
@@ -85,26 +85,28 @@ static void test_import_flat_lines_become_the_shops_tables(void)
         "\n");
     seam_buf_clear(&got);
     shop_dump(db, "order_lines", &got);
-    ck_assert_ptr_nonnull(
-        strstr(seam_buf_cstr(&got), "{\"order_id\":536365,\"line_no\":3,\"product_id\":2,\"quantity\":2,"
-                               "\"unit_price\":\"3.3910\"}"));
+    ck_assert_ptr_nonnull(strstr(
+        seam_buf_cstr(&got), "{\"order_id\":536365,\"line_no\":3,\"product_id\":2,\"quantity\":2,"
+                             "\"unit_price\":\"3.3910\"}"));
     ck_assert_uint_eq(shop_count(db, "order_lines"), 9);
     seam_buf_clear(&got);
     shop_dump(db, "orders", &got);
-    ck_assert_ptr_nonnull(strstr(
-        seam_buf_cstr(&got), "{\"order_id\":536379,\"customer_id\":17850,\"status\":\"cancelled\""));
     ck_assert_ptr_nonnull(
-        strstr(seam_buf_cstr(&got), "{\"order_id\":536366,\"customer_id\":null,\"status\":\"placed\""));
+        strstr(seam_buf_cstr(&got),
+               "{\"order_id\":536379,\"customer_id\":17850,\"status\":\"cancelled\""));
+    ck_assert_ptr_nonnull(strstr(
+        seam_buf_cstr(&got), "{\"order_id\":536366,\"customer_id\":null,\"status\":\"placed\""));
     ck_assert_uint_eq(shop_count(db, "customers"), 1);
     seam_buf_clear(&got);
     ASSERT_OK(seam_io_read_all(seam_io_posix(), rejects, 1 << 20, &got, &f), &f);
-    ck_assert_ptr_nonnull(
-        strstr(seam_buf_cstr(&got), "\"line\":5,\"reason\":\"order_lines.quantity: \\\"x\\\" is no "
-                               "int64\",\"record\":\"536367,71053,\\\"LANTERN, METAL\\\",x"));
+    ck_assert_ptr_nonnull(strstr(seam_buf_cstr(&got),
+                                 "\"line\":5,\"reason\":\"order_lines.quantity: \\\"x\\\" is no "
+                                 "int64\",\"record\":\"536367,71053,\\\"LANTERN, METAL\\\",x"));
     ck_assert_ptr_nonnull(
         strstr(seam_buf_cstr(&got), "\"line\":11,\"reason\":\"7 fields where 8 are expected\""));
-    ck_assert_ptr_nonnull(strstr(seam_buf_cstr(&got), "\"line\":12,\"reason\":\"products.updated_at: "
-                                                 "\\\"2010-13-03 12:00:00\\\" is no timestamp\""));
+    ck_assert_ptr_nonnull(strstr(seam_buf_cstr(&got),
+                                 "\"line\":12,\"reason\":\"products.updated_at: "
+                                 "\\\"2010-13-03 12:00:00\\\" is no timestamp\""));
     shop_close(db);
     seam_buf_free(&mapping);
     seam_buf_free(&got);
@@ -210,7 +212,8 @@ static void test_import_tsv_jsonl_and_latin1(void)
         "{\"name\":\"l\",\"encoding\":\"latin-1\",\"header\":false,\"columns\":[\"a\",\"b\",\"c\"],"
         "\"tables\":[{\"table\":\"products\",\"values\":{\"product_id\":\"a\",\"sku\":{\"from\":"
         "\"b\",\"upper\":true,\"prefix\":\"L-\"},\"title\":{\"from\":\"c\",\"trim\":true}}}]}";
-    struct seam_buf got = {0}, mapping = {.data = (uint8_t *)(uintptr_t)latin, .size = sizeof latin - 1};
+    struct seam_buf got = {0},
+                    mapping = {.data = (uint8_t *)(uintptr_t)latin, .size = sizeof latin - 1};
     struct import_stats s;
     struct seam_fault f = {0};
     char path[SEAM_PATH_MAX_BYTES];
@@ -226,7 +229,8 @@ static void test_import_tsv_jsonl_and_latin1(void)
     shop_dump(db, "products", &got);
     ck_assert_ptr_nonnull(strstr(seam_buf_cstr(&got), "\"title\":\"tab\\there\""));
     ck_assert_ptr_nonnull(strstr(seam_buf_cstr(&got), "\"title\":\"caf\xc3\xa9\""));
-    ck_assert_ptr_nonnull(strstr(seam_buf_cstr(&got), "\"sku\":\"L-Z\",\"title\":\"\xc2\xa3 note\""));
+    ck_assert_ptr_nonnull(
+        strstr(seam_buf_cstr(&got), "\"sku\":\"L-Z\",\"title\":\"\xc2\xa3 note\""));
     seam_buf_clear(&got);
     shop_dump(db, "seam_rejects", &got);
     ck_assert_ptr_nonnull(strstr(seam_buf_cstr(&got), "table products has no column \\\"skew\\\""));
@@ -244,7 +248,8 @@ static void test_import_other_countries_exports(void)
         "\"price\":{\"from\":\"Preis\",\"decimal_comma\":true},\"updated_at\":{\"from\":\"Datum\","
         "\"time\":\"%d/%m/%Y %H:%M\"}}}]}";
     struct oltp *db = shop_open(test_dir());
-    struct seam_buf got = {0}, mapping = {.data = (uint8_t *)(uintptr_t)json, .size = sizeof json - 1};
+    struct seam_buf got = {0},
+                    mapping = {.data = (uint8_t *)(uintptr_t)json, .size = sizeof json - 1};
     struct import_stats s;
     struct seam_fault f = {0};
     char path[SEAM_PATH_MAX_BYTES];
@@ -306,7 +311,7 @@ static void test_import_mapping_mistakes_are_named(void)
     write_file(seam_io_posix(), test_dir(), "c.csv", "customer_id,name\n1,Ada\n", 23, path);
     for (size_t i = 0; i < SEAM_ARRAY_LEN(cases); i++) {
         struct seam_buf mapping = {.data = (uint8_t *)(uintptr_t)cases[i].json,
-                              .size = strlen(cases[i].json)};
+                                   .size = strlen(cases[i].json)};
         struct import_stats s;
         struct seam_fault f = {0};
         char text[1024];
@@ -351,22 +356,23 @@ static void made_up_lines(struct seam_buf *out, int lines, uint64_t seed)
     int invoice = 1000;
 
     seam_rng_seed(&r, seed);
-    seam_buf_str(out,
-            "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n");
+    seam_buf_str(
+        out, "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n");
     for (int i = 0; i < lines; i++) {
         int product = (int)seam_rng_below(&r, 200);
 
         if (seam_rng_below(&r, 5) == 0) invoice++;
-        seam_buf_printf(out, "%s%d,S%d,THING %d,%s,2011-%02d-%02d 10:%02d:00,%d.%02d,%s,France\n",
-                   invoice % 30 == 0 ? "C" : "", invoice - (seam_rng_below(&r, 50) == 0 ? 1 : 0),
-                   product, product + i / 1000, seam_rng_below(&r, 100) == 0 ? "?" : "3",
-                   1 + i * 12 / lines % 12, 1 + i % 28, (int)seam_rng_below(&r, 60),
-                   (int)seam_rng_below(&r, 9), (int)seam_rng_below(&r, 100),
-                   seam_rng_below(&r, 4) == 0 ? "" : "77");
+        seam_buf_printf(
+            out, "%s%d,S%d,THING %d,%s,2011-%02d-%02d 10:%02d:00,%d.%02d,%s,France\n",
+            invoice % 30 == 0 ? "C" : "", invoice - (seam_rng_below(&r, 50) == 0 ? 1 : 0), product,
+            product + i / 1000, seam_rng_below(&r, 100) == 0 ? "?" : "3", 1 + i * 12 / lines % 12,
+            1 + i % 28, (int)seam_rng_below(&r, 60), (int)seam_rng_below(&r, 9),
+            (int)seam_rng_below(&r, 100), seam_rng_below(&r, 4) == 0 ? "" : "77");
     }
 }
 
-static void check_same_as_whole(const char *file, const struct seam_buf *mapping, const struct seam_buf *got)
+static void check_same_as_whole(const char *file, const struct seam_buf *mapping,
+                                const struct seam_buf *got)
 {
     struct seam_buf want = {0};
     struct import_stats s;
@@ -418,7 +424,8 @@ static uint64_t position_of(const char *dir)
     if (oltp_table(t, "seam_imports", &id, NULL) == SEAM_OK) {
         ASSERT_OK(oltp_cursor_open(t, id, 0, NULL, 0, &c, NULL), NULL);
         if (oltp_cursor_next(c, &row, NULL) == SEAM_OK)
-            ASSERT_OK(seam_row_decode(oltp_schema(t, id), row.row.data, row.row.size, v, NULL), NULL);
+            ASSERT_OK(seam_row_decode(oltp_schema(t, id), row.row.data, row.row.size, v, NULL),
+                      NULL);
         oltp_cursor_close(c);
     }
     oltp_end(t);
@@ -504,7 +511,8 @@ static void test_import_power_cuts_end_in_the_same_rows(void)
         db = shop_try_open(seam_io_sim_io(sim), "/d", &st);
         if (st == SEAM_OK) st = shop_try_tables(db);
         if (st == SEAM_OK)
-            st = run(db, path, &mapping, (struct import_options){.io = seam_io_sim_io(sim)}, &s, NULL);
+            st = run(db, path, &mapping, (struct import_options){.io = seam_io_sim_io(sim)}, &s,
+                     NULL);
         finished = st == SEAM_OK && s.finished;
         if (finished) {
             shop_dump_all(db, &got);
@@ -531,8 +539,8 @@ static void test_import_power_cuts_end_in_the_same_rows(void)
  * Method: each kind of failure at each of the first calls of an import.                          */
 static void test_import_disk_failures_end_in_the_same_rows(void)
 {
-    static const enum seam_sim_fault_kind kinds[] = {SEAM_SIM_EIO, SEAM_SIM_ENOSPC, SEAM_SIM_SHORT_WRITE,
-                                                SEAM_SIM_SYNC_FAIL};
+    static const enum seam_sim_fault_kind kinds[] = {SEAM_SIM_EIO, SEAM_SIM_ENOSPC,
+                                                     SEAM_SIM_SHORT_WRITE, SEAM_SIM_SYNC_FAIL};
     struct seam_buf text = {0}, mapping = mapping_file("online-retail"), got = {0}, want = {0};
     char path[SEAM_PATH_MAX_BYTES], real_path[SEAM_PATH_MAX_BYTES];
     int failed = 0;
@@ -552,7 +560,8 @@ static void test_import_disk_failures_end_in_the_same_rows(void)
             ASSERT_STATUS(st, SEAM_OK);
             ASSERT_STATUS(shop_try_tables(db), SEAM_OK);
             seam_io_sim_plant(sim, kinds[k], nth, false);
-            st = run(db, path, &mapping, (struct import_options){.io = seam_io_sim_io(sim)}, &s, NULL);
+            st = run(db, path, &mapping, (struct import_options){.io = seam_io_sim_io(sim)}, &s,
+                     NULL);
             failed += st != SEAM_OK;
             ck_assert(st == SEAM_OK || st == SEAM_IO || st == SEAM_LIMIT);
             (void)oltp_close(db, NULL);
@@ -560,9 +569,9 @@ static void test_import_disk_failures_end_in_the_same_rows(void)
             seam_io_sim_kill(sim);
             db = shop_try_open(seam_io_sim_io(sim), "/d", &st);
             ASSERT_STATUS(st, SEAM_OK);
-            ASSERT_STATUS(
-                run(db, path, &mapping, (struct import_options){.io = seam_io_sim_io(sim)}, &s, NULL),
-                SEAM_OK);
+            ASSERT_STATUS(run(db, path, &mapping,
+                              (struct import_options){.io = seam_io_sim_io(sim)}, &s, NULL),
+                          SEAM_OK);
             ck_assert(s.finished);
             seam_buf_clear(&got);
             shop_dump_all(db, &got);
@@ -621,7 +630,8 @@ static void sum_lines(struct oltp *db, struct totals *all, struct totals months[
             struct seam_civil day;
 
             ASSERT_OK(oltp_get(t, orders, v, &row, &f), &f);
-            ASSERT_OK(seam_row_decode(oltp_schema(t, orders), row.row.data, row.row.size, o, &f), &f);
+            ASSERT_OK(seam_row_decode(oltp_schema(t, orders), row.row.data, row.row.size, o, &f),
+                      &f);
             seam_time_to_civil(o[3].i, &day);
             month = (day.year - 2010) * 12 + day.month - 12;
         }

@@ -14,7 +14,7 @@ static const char *const sinks[] = {"warehouse"};
 
 struct seen {
     uint64_t differences;
-    seam_lsn_t since;      /* of the warehouse's first table */
+    seam_lsn_t since; /* of the warehouse's first table */
     uint64_t changes;
     struct seam_digest store[8];
     size_t tables;
@@ -54,8 +54,7 @@ static void start(const char *name, struct platform *p)
 
 static void assert_same(const struct seen *a, const struct seen *b)
 {
-    for (size_t i = 0; i < a->tables; i++)
-        ck_assert(seam_digest_equal(&a->store[i], &b->store[i]));
+    for (size_t i = 0; i < a->tables; i++) ck_assert(seam_digest_equal(&a->store[i], &b->store[i]));
 }
 
 static struct columnar_writer *open_silver(const struct platform *p, const char *table, int *number)
@@ -94,7 +93,8 @@ static void test_kept_digests_follow_every_change_and_agree_with_a_full_reading(
         if (round % 4 == 0) compact(&p);
         kept = look(&p, false);
         ck_assert_uint_eq(kept.differences, 0);
-        ck_assert_uint_gt(kept.since, last); /* from one kept state to the next, not from the first */
+        ck_assert_uint_gt(kept.since,
+                          last); /* from one kept state to the next, not from the first */
         ck_assert_uint_gt(kept.changes, 0);
         last = kept.since;
         if (round % 3 != 0) continue;

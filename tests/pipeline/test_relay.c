@@ -92,8 +92,7 @@ static void test_relay_ships_nothing_before_it_is_durable(void)
     seam_lsn_t lsn;
 
     ASSERT_OK(relay_open(&p, &small, &relay, &f), &f);
-    for (uint64_t k = 0; k < 10; k++)
-        source_append(&s, w, k, &lsn);
+    for (uint64_t k = 0; k < 10; k++) source_append(&s, w, k, &lsn);
     ASSERT_OK(wal_commit(w, wal_end_lsn(w), WAL_WRITTEN, &f), &f);
     ASSERT_OK(relay_step(relay, &f), &f); /* a heartbeat: it has seen that the log is empty */
     ASSERT_STATUS(relay_step(relay, &f), SEAM_END);
@@ -145,7 +144,8 @@ static void test_relay_killed_at_random_instants_loses_and_repeats_nothing(void)
         int status;
 
         if (pid == 0) relay_until_killed(&p);
-        usleep((useconds_t)seam_rng_below(&rng, 4000)); /* let it be anywhere in its start-up, too */
+        usleep(
+            (useconds_t)seam_rng_below(&rng, 4000)); /* let it be anywhere in its start-up, too */
         for (; k < until; k++) {
             source_append(&s, w, k, &lsn);
             if (k % 3 == 0) ASSERT_OK(wal_flush(w, &f), &f);
@@ -194,11 +194,11 @@ static void test_relay_power_cut_at_every_call_makes_the_same_stream(void)
         struct seam_fault f = {0};
         seam_lsn_t lsn;
 
-        for (uint64_t k = 0; k < 35; k++)
-            source_append(&s, w, k, &lsn);
+        for (uint64_t k = 0; k < 35; k++) source_append(&s, w, k, &lsn);
         ASSERT_OK(wal_close(w, &f), &f);
         seam_io_sim_plant(sim, SEAM_SIM_POWER_CUT, nth, true);
-        if (relay_open(&p, &o, &relay, NULL) == SEAM_OK && relay_run(relay, &once, NULL) == SEAM_OK) {
+        if (relay_open(&p, &o, &relay, NULL) == SEAM_OK &&
+            relay_run(relay, &once, NULL) == SEAM_OK) {
             struct stream_reader *live = open_stream(&p, STREAM_FROM_START, 0);
 
             follow(&fo, live);
@@ -263,7 +263,8 @@ static void test_relay_tells_idle_from_stalled_by_heartbeats(void)
     ck_assert_int_gt(after.wall_us, before.wall_us);
     ck_assert_uint_eq(after.lsn, before.lsn);
     /* The log moves on without a transaction: the position follows at once. */
-    ASSERT_OK(wal_append(w, WAL_CHANGE_CHECKPOINT, &(struct seam_io_slice){"\1\0\1", 3}, 1, &at, &f), &f);
+    ASSERT_OK(
+        wal_append(w, WAL_CHANGE_CHECKPOINT, &(struct seam_io_slice){"\1\0\1", 3}, 1, &at, &f), &f);
     ASSERT_OK(wal_flush(w, &f), &f);
     ASSERT_OK(relay_step(relay, &f), &f);
     ASSERT_OK(stream_state(p.io, path, &after, &f), &f);
@@ -284,8 +285,7 @@ static void test_relay_slot_follows_what_the_stream_has_synced(void)
     seam_lsn_t lsn;
 
     ASSERT_OK(relay_open(&p, &small, &relay, &f), &f);
-    for (uint64_t k = 0; k < 200; k++)
-        source_append(&s, w, k, &lsn);
+    for (uint64_t k = 0; k < 200; k++) source_append(&s, w, k, &lsn);
     ASSERT_OK(wal_flush(w, &f), &f);
     ASSERT_OK(wal_trim(w, SEAM_LSN_MAX, &lost, &f), &f);
     ck_assert_uint_lt(wal_oldest_lsn(w), WAL_SEGMENT_MIN);
@@ -318,8 +318,7 @@ static void test_relay_beyond_its_bound_is_told_and_begins_anew(void)
     ASSERT_OK(relay_run(relay, &once, &f), &f);
     ASSERT_OK(relay_close(relay, &f), &f);
     relay = NULL;
-    for (uint64_t k = 1; k < 200; k++)
-        source_append(&s, w, k, &lsn);
+    for (uint64_t k = 1; k < 200; k++) source_append(&s, w, k, &lsn);
     ASSERT_OK(wal_flush(w, &f), &f);
     /* Invalidated, but the log is still whole: nothing was lost, so the relay takes its slot
      * again. */

@@ -9,8 +9,8 @@
 #include "engine/values/row.h"
 #include "oltp/oltp.h"
 #include "pipeline/shop/assets.h"
-#include "pipeline/trust/reconcile_query.h"
 #include "pipeline/sinks/repair_event.h"
+#include "pipeline/trust/reconcile_query.h"
 #include "tests/pipeline/agreement.h"
 
 static const char *const sinks[] = {"warehouse", "gold", "view"};
@@ -39,7 +39,8 @@ static void start(const char *name, struct platform *p)
     seam_buf_str(&json, more);
     seam_buf_append(&json, shop.text + head, shop.size - head);
     ASSERT_OK(seam_path_join(dir, test_dir(), name, &f), &f);
-    ASSERT_OK(platform_create(seam_io_posix(), seam_clock_real(), dir, (char *)json.data, json.size, 7, &f),
+    ASSERT_OK(platform_create(seam_io_posix(), seam_clock_real(), dir, (char *)json.data, json.size,
+                              7, &f),
               &f);
     ASSERT_OK(platform_open(seam_io_posix(), seam_clock_real(), dir, p, &f), &f);
     seam_buf_free(&json);
@@ -375,7 +376,8 @@ static void test_wrong_rows_of_gold_are_named_and_computed_again(void)
 
 /* ---- the request ---- */
 
-static bool get(const char *id, const char *type, const char *payload, struct seam_buf *key, bool *all)
+static bool get(const char *id, const char *type, const char *payload, struct seam_buf *key,
+                bool *all)
 {
     char table[SEAM_NAME_MAX_BYTES];
     const struct sink_outbox e = {

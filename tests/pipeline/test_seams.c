@@ -8,12 +8,12 @@
 #include "columnar/columnar.h"
 #include "engine/values/row.h"
 #include "oltp/oltp.h"
-#include "pipeline/sinks/deadletter.h"
-#include "pipeline/trust/freshness.h"
-#include "pipeline/trust/reconcile.h"
 #include "pipeline/relay/relay.h"
+#include "pipeline/sinks/deadletter.h"
 #include "pipeline/sinks/sink.h"
 #include "pipeline/stream/stream.h"
+#include "pipeline/trust/freshness.h"
+#include "pipeline/trust/reconcile.h"
 #include "tests/pipeline/agreement.h"
 
 static const char *const sinks[] = {"warehouse", "view", "search", "vectors", "audit"};
@@ -28,7 +28,7 @@ static void start(const char *name, struct platform *p, uint64_t orders)
 
 /* One product's column, changed and committed, or the product deleted (column NULL); returns the LSN. */
 static seam_lsn_t change_column(const struct platform *p, int64_t id, const char *column,
-                           struct seam_value value)
+                                struct seam_value value)
 {
     struct platform_source s = {0};
     struct oltp_txn *t = NULL;
@@ -63,7 +63,8 @@ static seam_lsn_t change_product(const struct platform *p, int64_t id, int64_t s
     return change_column(p, id, delete ? NULL : "stock", seam_v_int(stock));
 }
 
-static seam_lsn_t change_text(const struct platform *p, int64_t id, const char *column, const char *text)
+static seam_lsn_t change_text(const struct platform *p, int64_t id, const char *column,
+                              const char *text)
 {
     return change_column(p, id, column, seam_v_str(text));
 }
@@ -275,7 +276,8 @@ static void test_delivery_faults_are_noticed_by_the_runner(void)
     platform_close(&p);
 }
 
-static enum seam_status retry_letter(void *ctx, const struct sink_dead_letter *d, struct seam_fault *f)
+static enum seam_status retry_letter(void *ctx, const struct sink_dead_letter *d,
+                                     struct seam_fault *f)
 {
     ck_assert_ptr_nonnull(strstr(d->reason, "poisoned"));
     return reconcile_emit(ctx, d->event.row.table, d->event.row.key, f);
@@ -421,7 +423,8 @@ static void test_a_sink_tells_where_it_stands_when_it_starts(void)
     ASSERT_OK(platform_path(&p, "stream", dir, &f), &f);
     ASSERT_OK(stream_consumers_open(p.io, dir, &page, &f), &f);
     ASSERT_OK(stream_consumer_join(page, "search", &slot, &f), &f);
-    stream_consumer_confirm(page, slot, &(struct stream_event){.lsn = 100, .position = 64, .wall_us = 7}, 1);
+    stream_consumer_confirm(page, slot,
+                            &(struct stream_event){.lsn = 100, .position = 64, .wall_us = 7}, 1);
     ASSERT_OK(sink_open(&p, "search", NULL, &s, &f), &f);
     applied = s->ops->applied(s);
     ASSERT_OK(sink_run(s, &(struct sink_run_options){.until_lsn = applied}, NULL, &f), &f);

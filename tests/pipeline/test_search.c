@@ -11,7 +11,8 @@
 
 static struct shop shop;
 static struct embedder *embedder;
-static char words_dir[SEAM_PATH_MAX_BYTES], graph_dir[SEAM_PATH_MAX_BYTES], model_path[SEAM_PATH_MAX_BYTES];
+static char words_dir[SEAM_PATH_MAX_BYTES], graph_dir[SEAM_PATH_MAX_BYTES],
+    model_path[SEAM_PATH_MAX_BYTES];
 static struct invidx_writer *words;
 static struct hnsw *graph;
 
@@ -26,8 +27,9 @@ static void learn(void)
     for (size_t i = 0; i < shop.count; i++) {
         const struct shop_product *p = &shop.products[i];
 
-        ASSERT_OK(embed_trainer_add(t, p->title, strlen(p->title), p->description, strlen(p->description),
-                                    p->category, strlen(p->category), &f), &f);
+        ASSERT_OK(embed_trainer_add(t, p->title, strlen(p->title), p->description,
+                                    strlen(p->description), p->category, strlen(p->category), &f),
+                  &f);
     }
     ASSERT_OK(embed_trainer_finish(t, &embedder, &f), &f);
     embed_trainer_free(t);
@@ -35,7 +37,8 @@ static void learn(void)
 
 static void put_words(const struct shop_product *p, seam_lsn_t lsn)
 {
-    const struct invidx_text texts[] = {{p->title, strlen(p->title)}, {p->description, strlen(p->description)},
+    const struct invidx_text texts[] = {{p->title, strlen(p->title)},
+                                        {p->description, strlen(p->description)},
                                         {p->sku, strlen(p->sku)}};
     struct seam_value attrs[2] = {seam_v_str(p->category), seam_v_int(0)};
     struct invidx_doc doc = {.key = (uint64_t)p->id, .fields = texts, .attrs = attrs};
@@ -52,7 +55,9 @@ static void put_vector(const struct shop_product *p, seam_lsn_t lsn)
     float v[EMBED_DIM_MAX];
     struct seam_fault f = {0};
 
-    ASSERT_OK(embed_document(embedder, p->title, strlen(p->title), p->description, strlen(p->description), v, &f), &f);
+    ASSERT_OK(embed_document(embedder, p->title, strlen(p->title), p->description,
+                             strlen(p->description), v, &f),
+              &f);
     ASSERT_OK(hnsw_upsert(graph, (uint64_t)p->id, v, lsn, &f), &f);
 }
 
@@ -74,8 +79,12 @@ static void publish_graph(seam_lsn_t lsn)
 static void set_up(void)
 {
     static const struct invidx_field fields[] = {{"title", 3}, {"description", 1}, {"sku", 1}};
-    static const struct invidx_attr attrs[] = {{"category", INVIDX_KEYWORD}, {"price", INVIDX_INT64}};
-    struct invidx_schema schema = {.fields = fields, .field_count = 3, .attrs = attrs, .attr_count = 2,
+    static const struct invidx_attr attrs[] = {{"category", INVIDX_KEYWORD},
+                                               {"price", INVIDX_INT64}};
+    struct invidx_schema schema = {.fields = fields,
+                                   .field_count = 3,
+                                   .attrs = attrs,
+                                   .attr_count = 2,
                                    .analysis = invidx_analysis_default()};
     struct hnsw_options o = {.metric = HNSW_COSINE, .seed = 1};
     struct seam_fault f = {0};
@@ -115,11 +124,17 @@ static struct search *open_at(seam_lsn_t as_of)
     return s;
 }
 
-static struct search_result ask(struct search *s, enum search_mode mode, const char *text, const char *filter,
-                                struct hybrid_hit *hits, size_t k, size_t offset)
+static struct search_result ask(struct search *s, enum search_mode mode, const char *text,
+                                const char *filter, struct hybrid_hit *hits, size_t k,
+                                size_t offset)
 {
-    struct search_request r = {.mode = mode, .text = text, .size = strlen(text), .filter = filter, .k = k,
-                               .offset = offset, .weight = -1.0};
+    struct search_request r = {.mode = mode,
+                               .text = text,
+                               .size = strlen(text),
+                               .filter = filter,
+                               .k = k,
+                               .offset = offset,
+                               .weight = -1.0};
     struct search_result out = {.hits = hits};
     struct seam_fault f = {0};
 
@@ -227,7 +242,8 @@ static void test_a_filter_limits_both_sides(void)
     set_up();
     s = open_at(SEAM_LSN_MAX);
     for (int mode = SEARCH_BM25; mode <= SEARCH_HYBRID; mode++) {
-        r = ask(s, (enum search_mode)mode, "light for the garden AND (bedroom", "category:Lighting price:<300000", hits, 50, 0);
+        r = ask(s, (enum search_mode)mode, "light for the garden AND (bedroom",
+                "category:Lighting price:<300000", hits, 50, 0);
         ck_assert_uint_gt(r.count, 3);
         for (size_t i = 0; i < r.count; i++) {
             int64_t price = 0;
@@ -235,7 +251,9 @@ static void test_a_filter_limits_both_sides(void)
             ck_assert_uint_eq(hits[i].id / 100, 12);
             for (size_t k = 0; k < shop.count; k++)
                 if ((uint64_t)shop.products[k].id == hits[i].id)
-                    ASSERT_OK(seam_decimal_parse(shop.products[k].price, strlen(shop.products[k].price), 4, &price), NULL);
+                    ASSERT_OK(seam_decimal_parse(shop.products[k].price,
+                                                 strlen(shop.products[k].price), 4, &price),
+                              NULL);
             ck_assert_int_lt(price, 300000);
         }
     }
@@ -315,7 +333,8 @@ static void test_limits_and_missing_parts(void)
  * pinned weights, floors a little under what was measured.                                          */
 static void test_the_measured_lift_is_kept(void)
 {
-    struct compare_variant v[] = {{"bm25", SEARCH_BM25, {0}}, {"vector", SEARCH_VECTOR, {0}},
+    struct compare_variant v[] = {{"bm25", SEARCH_BM25, {0}},
+                                  {"vector", SEARCH_VECTOR, {0}},
                                   {"hybrid", SEARCH_HYBRID, hybrid_defaults()}};
     struct compare_outcome o[3];
     struct compare_set all, held;
@@ -327,16 +346,22 @@ static void test_the_measured_lift_is_kept(void)
 
     set_up();
     s = open_at(SEAM_LSN_MAX);
-    ASSERT_OK(compare_set_read(seam_io_posix(), "pipeline/shop/queries.tsv", "pipeline/shop/qrels.txt", &all, &f), &f);
+    ASSERT_OK(compare_set_read(seam_io_posix(), "pipeline/shop/queries.tsv",
+                               "pipeline/shop/qrels.txt", &all, &f),
+              &f);
     ASSERT_OK(compare_set_half(&all, COMPARE_HELD_OUT, &held, &f), &f);
     ck_assert_uint_eq(held.count, all.count / 2);
     ASSERT_OK(compare_pools(s, &held, NULL, &pools, &f), &f);
     for (int i = 0; i < 3; i++) ASSERT_OK(compare_run(&held, pools, &v[i], NULL, &o[i]), NULL);
     better = fmax(o[0].result.mean.ndcg, o[1].result.mean.ndcg);
-    ck_assert_msg(o[2].result.mean.ndcg > 1.07 * better, "hybrid %.4f, better single %.4f", o[2].result.mean.ndcg, better);
-    ck_assert(compare_class_ndcg(&held, &o[2], "code") >= 0.99 * compare_class_ndcg(&held, &o[0], "code"));
-    ck_assert(compare_class_ndcg(&held, &o[2], "misspelling") > 1.5 * compare_class_ndcg(&held, &o[0], "misspelling"));
-    ck_assert(compare_class_ndcg(&held, &o[2], "paraphrase") > compare_class_ndcg(&held, &o[0], "paraphrase"));
+    ck_assert_msg(o[2].result.mean.ndcg > 1.07 * better, "hybrid %.4f, better single %.4f",
+                  o[2].result.mean.ndcg, better);
+    ck_assert(compare_class_ndcg(&held, &o[2], "code") >=
+              0.99 * compare_class_ndcg(&held, &o[0], "code"));
+    ck_assert(compare_class_ndcg(&held, &o[2], "misspelling") >
+              1.5 * compare_class_ndcg(&held, &o[0], "misspelling"));
+    ck_assert(compare_class_ndcg(&held, &o[2], "paraphrase") >
+              compare_class_ndcg(&held, &o[0], "paraphrase"));
     compare_print(&held, o, 3, 0, &text);
     ck_assert_ptr_nonnull(strstr(seam_buf_cstr(&text), "misspelling (11)"));
     seam_buf_free(&text);
@@ -362,7 +387,9 @@ static void test_pools_rank_as_the_search_does(void)
 
     set_up();
     s = open_at(SEAM_LSN_MAX);
-    ASSERT_OK(compare_set_read(seam_io_posix(), "pipeline/shop/queries.tsv", "pipeline/shop/qrels.txt", &set, &f), &f);
+    ASSERT_OK(compare_set_read(seam_io_posix(), "pipeline/shop/queries.tsv",
+                               "pipeline/shop/qrels.txt", &set, &f),
+              &f);
     ASSERT_OK(compare_pools(s, &set, NULL, &pools, &f), &f);
     ASSERT_OK(compare_run(&set, pools, &v, NULL, &o), NULL);
     eval_run_to_text(o.run, &text);
@@ -372,14 +399,15 @@ static void test_pools_rank_as_the_search_does(void)
         struct hybrid_hit hits[10];
         struct search_result r = ask(s, SEARCH_HYBRID, set.queries[q].text, NULL, hits, 10, 0);
 
-        for (; line != NULL && strncmp(line, set.queries[q].id, 4) == 0; line = strtok_r(NULL, "\n", &rest)) {
+        for (; line != NULL && strncmp(line, set.queries[q].id, 4) == 0;
+             line = strtok_r(NULL, "\n", &rest)) {
             unsigned long long id;
             unsigned rank;
 
             ck_assert_int_eq(sscanf(line, "%*s Q0 %llu %u", &id, &rank), 2);
             if (rank <= r.count)
-                ck_assert_msg(hits[rank - 1].id == id, "%s rank %u: %llu, search says %llu", set.queries[q].id, rank, id,
-                              (unsigned long long)hits[rank - 1].id);
+                ck_assert_msg(hits[rank - 1].id == id, "%s rank %u: %llu, search says %llu",
+                              set.queries[q].id, rank, id, (unsigned long long)hits[rank - 1].id);
         }
     }
     seam_buf_free(&text);
@@ -401,4 +429,7 @@ static const struct named_test tests[] = {
     T(test_pools_rank_as_the_search_does),
 };
 
-int main(int argc, char **argv) { return run_tests("search", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("search", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -51,8 +51,7 @@ static void test_shopgen_is_deterministic_by_seed(void)
 
     ASSERT_OK(shop_gen_run(a, &o, &sa, &f), &f);
     ASSERT_OK(shop_gen_open(b, &o, &g, &f), &f);
-    for (int i = 0; i < 10; i++)
-        ASSERT_OK(shop_gen_step(g, 100, &f), &f);
+    for (int i = 0; i < 10; i++) ASSERT_OK(shop_gen_step(g, 100, &f), &f);
     ck_assert(shop_gen_stats(g)->revenue == sa.revenue &&
               shop_gen_stats(g)->transactions == sa.transactions);
     shop_gen_close(g);
@@ -120,10 +119,10 @@ static void test_shopgen_tables_agree_with_its_counts(void)
 static void test_shopgen_goes_on_behind_what_is_there(void)
 {
     struct shop_gen_options o = {.seed = 5,
-                                .orders = 200,
-                                .mode = OLTP_DEFERRED,
-                                .deletions = UINT32_MAX,
-                                .cancel_per_1000 = UINT32_MAX};
+                                 .orders = 200,
+                                 .mode = OLTP_DEFERRED,
+                                 .deletions = UINT32_MAX,
+                                 .cancel_per_1000 = UINT32_MAX};
     struct oltp *db = open_with_catalogue("shop");
     struct shop_gen_stats s;
     struct seam_fault f = {0};

@@ -34,12 +34,16 @@ static void test_sinks_that_run_twice_change_nothing(void)
 }
 
 /* The parts, by name, with what runs of them.                                                       */
-struct parts { const char *name[1 + SEAM_ARRAY_LEN(sinks)]; pid_t pid[1 + SEAM_ARRAY_LEN(sinks)]; };
+struct parts {
+    const char *name[1 + SEAM_ARRAY_LEN(sinks)];
+    pid_t pid[1 + SEAM_ARRAY_LEN(sinks)];
+};
 
 static void test_parts_killed_at_random_lose_and_repeat_nothing(void)
 {
     struct platform p;
-    struct parts parts = {{"relay", "warehouse", "gold", "view", "search", "vectors", "audit"}, {0}};
+    struct parts parts = {{"relay", "warehouse", "gold", "view", "search", "vectors", "audit"},
+                          {0}};
     struct seam_rng rng;
     pid_t writer;
     int kills = test_scale(60);
@@ -49,7 +53,8 @@ static void test_parts_killed_at_random_lose_and_repeat_nothing(void)
     shop_fill(&p, 0, 1);
     shop_catch_up(&p, NULL, 0);
     writer = shop_writer_start(&p, (uint64_t)test_scale(4000), test_seed());
-    for (size_t i = 0; i < SEAM_ARRAY_LEN(parts.pid); i++) parts.pid[i] = part_start(&p, parts.name[i], false);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(parts.pid); i++)
+        parts.pid[i] = part_start(&p, parts.name[i], false);
     for (int k = 0; k < kills; k++) {
         size_t victim = (size_t)seam_rng_below(&rng, SEAM_ARRAY_LEN(parts.pid));
 
@@ -93,4 +98,7 @@ static const struct named_test tests[] = {
     T(test_writer_killed_leaves_whole_transactions),
 };
 
-int main(int argc, char **argv) { return run_tests("sinks", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("sinks", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -2,10 +2,10 @@
  * noticed. */
 #include <stdio.h>
 
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
-#include "pipeline/stream/compacted.h"
+#include "engine/io/io_sim.h"
 #include "pipeline/sinks/deadletter.h"
+#include "pipeline/stream/compacted.h"
 #include "pipeline/stream/feed.h"
 #include "pipeline/stream/stream.h"
 #include "tests/common/check_main.h"
@@ -47,12 +47,12 @@ static void write_transaction(struct stream_writer *w, uint64_t k)
     ASSERT_OK(stream_begin(w, &t, &f), &f);
     for (uint64_t seq = 0; seq < t.total; seq++) {
         struct wal_change_row c = {.txn = k,
-                               .seq = seq,
-                               .table = 1,
-                               .version = 1,
-                               .op = WAL_OP_INSERT,
-                               .key = {row, 8},
-                               .after = {row, sizeof row}};
+                                   .seq = seq,
+                                   .table = 1,
+                                   .version = 1,
+                                   .op = WAL_OP_INSERT,
+                                   .key = {row, 8},
+                                   .after = {row, sizeof row}};
 
         wal_change_put_row(&b, &c);
         ASSERT_OK(stream_event_put(w, WAL_CHANGE_ROW, b.data, b.size, &f), &f);
@@ -82,7 +82,7 @@ static void write_all(struct seam_io *io, const char *dir)
 
 /* The first event that is not a heartbeat, from a place. */
 static enum seam_status first_event(struct seam_io *io, const char *dir, enum stream_from from,
-                               int64_t number, struct stream_event *e)
+                                    int64_t number, struct stream_event *e)
 {
     struct stream_reader *r = NULL;
     enum seam_status st = stream_reader_open(io, dir, from, number, &r, NULL);
@@ -116,18 +116,20 @@ static void test_stream_every_place_is_found_by_offset_lsn_and_time(void)
             SEAM_OK);
         ck_assert_uint_eq(e.txn, k);
         ck_assert_uint_eq(e.seq, 0);
-        ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k), &e),
-                      k + 1 < TXNS ? SEAM_OK : SEAM_END);
-        if (k + 1 < TXNS) ck_assert_uint_eq(e.txn, k + 1);
         ASSERT_STATUS(
-            first_event(seam_io_posix(), test_dir(), STREAM_FROM_TIME, (int64_t)(1000 * k) - 999, &e),
-            SEAM_OK);
+            first_event(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(k), &e),
+            k + 1 < TXNS ? SEAM_OK : SEAM_END);
+        if (k + 1 < TXNS) ck_assert_uint_eq(e.txn, k + 1);
+        ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_TIME,
+                                  (int64_t)(1000 * k) - 999, &e),
+                      SEAM_OK);
         ck_assert_uint_eq(e.txn, k);
     }
     ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset, &e),
                   SEAM_END);
-    ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset + 1, &e),
-                  SEAM_NOT_FOUND);
+    ASSERT_STATUS(
+        first_event(seam_io_posix(), test_dir(), STREAM_FROM_OFFSET, (int64_t)offset + 1, &e),
+        SEAM_NOT_FOUND);
     ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_END, 0, &e), SEAM_END);
 }
 
@@ -138,15 +140,13 @@ static void test_stream_lsn_beyond_the_end_passes_over_what_comes_again(void)
     struct stream_event e;
     struct seam_fault f = {0};
 
-    for (uint64_t k = 0; k < 5; k++)
-        write_transaction(w, k);
+    for (uint64_t k = 0; k < 5; k++) write_transaction(w, k);
     ASSERT_OK(stream_flush(w, &f), &f);
-    ASSERT_OK(
-        stream_reader_open(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(7), &r, &f),
-        &f);
+    ASSERT_OK(stream_reader_open(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(7),
+                                 &r, &f),
+              &f);
     ASSERT_STATUS(stream_reader_next(r, &e, &f), SEAM_END);
-    for (uint64_t k = 5; k < 10; k++)
-        write_transaction(w, k);
+    for (uint64_t k = 5; k < 10; k++) write_transaction(w, k);
     ASSERT_OK(stream_flush(w, &f), &f);
     ASSERT_OK(stream_reader_wait(r, 0), &f);
     ASSERT_OK(stream_reader_next(r, &e, &f), &f);
@@ -171,8 +171,7 @@ static void test_feed_of_an_empty_store_refuses_a_trimmed_stream(void)
     snprintf(p.dir, sizeof p.dir, "%s", test_dir());
     ASSERT_OK(platform_path(&p, "stream", dir, &f), &f);
     w = open_writer(p.io, dir, &o);
-    for (uint64_t k = 0; k < TXNS; k++)
-        write_transaction(w, k);
+    for (uint64_t k = 0; k < TXNS; k++) write_transaction(w, k);
     ASSERT_OK(stream_sync(w, NULL, &f), &f);
     ASSERT_OK(stream_feed_open(&p, NULL, SEAM_LSN_NONE, NULL, &feed, &f), &f);
     stream_feed_close(feed);
@@ -192,7 +191,8 @@ static void write_at(struct stream_writer *w, uint64_t k, int64_t wall_us)
     struct seam_fault f = {0};
 
     seam_put_u64(bytes, k);
-    wal_change_put_outbox(&b, &(struct wal_change_outbox){k, 0, {(const uint8_t *)"t", 1}, {bytes, 8}, {bytes, 1000}});
+    wal_change_put_outbox(&b, &(struct wal_change_outbox){
+                                  k, 0, {(const uint8_t *)"t", 1}, {bytes, 8}, {bytes, 1000}});
     ASSERT_OK(stream_begin(w, &t, &f), &f);
     ASSERT_OK(stream_event_put(w, WAL_CHANGE_OUTBOX, b.data, b.size, &f), &f);
     ASSERT_OK(stream_end(w, &f), &f);
@@ -204,8 +204,11 @@ static void write_at(struct stream_writer *w, uint64_t k, int64_t wall_us)
 static void test_stream_retention_by_time_outlives_a_clock_that_steps_back(void)
 {
     struct seam_clock_sim sim;
-    struct stream_writer_options o = {.clock = &sim.clock, .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN,
-                                      .retain_bytes = 1, .retain_us = 600000000};
+    struct stream_writer_options o = {.clock = &sim.clock,
+                                      .log_id = 5,
+                                      .segment_bytes = WAL_SEGMENT_MIN,
+                                      .retain_bytes = 1,
+                                      .retain_us = 600000000};
     struct stream_writer *w;
     struct stream_state state;
     struct seam_fault f = {0};
@@ -222,13 +225,14 @@ static void test_stream_retention_by_time_outlives_a_clock_that_steps_back(void)
         ASSERT_OK(stream_sync(w, NULL, &f), &f);
         ASSERT_OK(stream_trim(w, &lost, &f), &f);
         ASSERT_OK(stream_state(seam_io_posix(), test_dir(), &state, &f), &f);
-        ck_assert_uint_eq(state.oldest_offset, 0); /* all of it was written within the ten minutes */
+        ck_assert_uint_eq(state.oldest_offset,
+                          0); /* all of it was written within the ten minutes */
     }
     for (; k < 2400; k++, seam_clock_sim_advance(&sim, 1000000)) write_at(w, k, sim.wall_us);
     ASSERT_OK(stream_sync(w, NULL, &f), &f);
     ASSERT_OK(stream_trim(w, &lost, &f), &f);
     ASSERT_OK(stream_state(seam_io_posix(), test_dir(), &state, &f), &f);
-    ck_assert_uint_gt(state.oldest_offset, 600); /* what bears the later hour did not pin it */
+    ck_assert_uint_gt(state.oldest_offset, 600);  /* what bears the later hour did not pin it */
     ck_assert_uint_le(state.oldest_offset, 1800); /* and the last ten minutes are there */
     ASSERT_OK(stream_writer_close(w, &f), &f);
 }
@@ -249,16 +253,14 @@ static void test_stream_retention_stops_at_consumers_then_invalidates(void)
 
     ASSERT_OK(stream_consumers_open(seam_io_posix(), test_dir(), &c, &f), &f);
     ASSERT_OK(stream_consumer_join(c, "view", &slot, &f), &f);
-    for (uint64_t k = 0; k < TXNS; k++)
-        write_transaction(w, k);
+    for (uint64_t k = 0; k < TXNS; k++) write_transaction(w, k);
     ASSERT_OK(stream_sync(w, NULL, &f), &f);
     ASSERT_OK(stream_trim(w, &lost, &f), &f);
     ASSERT_OK(stream_state(seam_io_posix(), test_dir(), &state, &f), &f);
     ck_assert_uint_eq(state.oldest_offset, 0);
     ck_assert_uint_eq(lost, 0);
     ASSERT_OK(stream_reader_open(seam_io_posix(), test_dir(), STREAM_FROM_START, 0, &r, &f), &f);
-    while (e.txn < 200 || e.kind != STREAM_COMMIT)
-        ASSERT_OK(stream_reader_next(r, &e, &f), &f);
+    while (e.txn < 200 || e.kind != STREAM_COMMIT) ASSERT_OK(stream_reader_next(r, &e, &f), &f);
     stream_consumer_confirm(c, slot, &e, 42);
     stream_reader_close(r);
     ck_assert_uint_eq(stream_consumers_list(c, list), 1);
@@ -270,11 +272,13 @@ static void test_stream_retention_stops_at_consumers_then_invalidates(void)
     ASSERT_OK(stream_state(seam_io_posix(), test_dir(), &state, &f), &f);
     ck_assert_uint_gt(state.oldest_offset, 0);
     /* What it needs next is still there; what came before is refused, not passed over. */
-    ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(200), &e),
-                  SEAM_OK);
+    ASSERT_STATUS(
+        first_event(seam_io_posix(), test_dir(), STREAM_FROM_LSN, (int64_t)lsn_of(200), &e),
+        SEAM_OK);
     ck_assert_uint_eq(e.txn, 201);
     ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_LSN, 0, &e), SEAM_NOT_FOUND);
-    ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_OFFSET, 0, &e), SEAM_NOT_FOUND);
+    ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_OFFSET, 0, &e),
+                  SEAM_NOT_FOUND);
     ASSERT_STATUS(first_event(seam_io_posix(), test_dir(), STREAM_FROM_START, 0, &e), SEAM_OK);
     ck_assert_uint_eq(e.seq, 0);
     ASSERT_OK(stream_writer_close(w, &f), &f);
@@ -324,8 +328,7 @@ static void test_stream_every_flipped_byte_is_found(void)
     struct wal_state state;
     struct seam_fault f = {0};
 
-    for (uint64_t k = 0; k < 8; k++)
-        write_transaction(w, k);
+    for (uint64_t k = 0; k < 8; k++) write_transaction(w, k);
     ASSERT_OK(stream_writer_close(w, &f), &f);
     ASSERT_OK(wal_state(io, "stream", &state, &f), &f);
     for (uint64_t at = 0; at < state.durable; at += 1 + at % 3) {
@@ -359,7 +362,8 @@ struct letters {
     enum sink_dead_verdict verdict[10];
 };
 
-static enum seam_status take_letter(void *ctx, const struct sink_dead_letter *d, struct seam_fault *f)
+static enum seam_status take_letter(void *ctx, const struct sink_dead_letter *d,
+                                    struct seam_fault *f)
 {
     struct letters *l = ctx;
 
@@ -377,20 +381,23 @@ static enum seam_status take_letter(void *ctx, const struct sink_dead_letter *d,
 static void test_dead_letters_of_one_offset_are_told_apart(void)
 {
     struct seam_io_sim *s = seam_io_sim_new(test_seed());
-    struct platform p = {.io = seam_io_sim_io(s), .clock = seam_clock_real(), .log_id = 5, .dir = "p"};
+    struct platform p = {
+        .io = seam_io_sim_io(s), .clock = seam_clock_real(), .log_id = 5, .dir = "p"};
     struct sink_dead_counts counts;
     struct seam_fault f = {0};
 
     for (int again = 0; again < 2; again++) {
         for (uint8_t k = 0; k < 3; k++) {
-            struct stream_event e = {
-                .kind = STREAM_ROW,
-                .offset = 70,
-                .lsn = 800,
-                .total = 1,
-                .snapshot = true,
-                .row = {.table = 1, .version = 1, .op = WAL_OP_DELETE,
-                        .flags = WAL_CHANGE_REPAIR, .key = {&k, 1}}};
+            struct stream_event e = {.kind = STREAM_ROW,
+                                     .offset = 70,
+                                     .lsn = 800,
+                                     .total = 1,
+                                     .snapshot = true,
+                                     .row = {.table = 1,
+                                             .version = 1,
+                                             .op = WAL_OP_DELETE,
+                                             .flags = WAL_CHANGE_REPAIR,
+                                             .key = {&k, 1}}};
             uint64_t id;
 
             ASSERT_OK(sink_dead_letter_add(&p, "view", &e, "no such row", &id, &f), &f);
@@ -405,7 +412,8 @@ static void test_dead_letters_of_one_offset_are_told_apart(void)
 static void test_dead_letters_are_kept_listed_and_resolved_once(void)
 {
     struct seam_io_sim *s = seam_io_sim_new(test_seed());
-    struct platform p = {.io = seam_io_sim_io(s), .clock = seam_clock_real(), .log_id = 5, .dir = "p"};
+    struct platform p = {
+        .io = seam_io_sim_io(s), .clock = seam_clock_real(), .log_id = 5, .dir = "p"};
     struct stream_writer *w = open_writer(p.io, "p/stream", NULL);
     struct stream_reader *r = NULL;
     struct stream_event e;
@@ -414,8 +422,7 @@ static void test_dead_letters_are_kept_listed_and_resolved_once(void)
     struct seam_fault f = {0};
     uint64_t id;
 
-    for (uint64_t k = 0; k < 12; k++)
-        write_transaction(w, k);
+    for (uint64_t k = 0; k < 12; k++) write_transaction(w, k);
     ASSERT_OK(stream_writer_close(w, &f), &f);
     ASSERT_OK(sink_dead_letters(&p, "view", false, take_letter, &l, &f), &f);
     ck_assert_int_eq(l.count, 0);
@@ -459,10 +466,10 @@ static void put_key(struct stream_writer *w, struct fold *fold, uint64_t k, uint
 {
     struct stream_transaction t = {.lsn = lsn_of(k), .txn = k, .total = 1, .wall_us = 1};
     struct wal_change_row c = {.txn = k,
-                           .table = 1 + (uint32_t)(key % 2),
-                           .version = 1,
-                           .op = gone ? WAL_OP_DELETE : WAL_OP_INSERT,
-                           .key = {(uint8_t *)&key, 8}};
+                               .table = 1 + (uint32_t)(key % 2),
+                               .version = 1,
+                               .op = gone ? WAL_OP_DELETE : WAL_OP_INSERT,
+                               .key = {(uint8_t *)&key, 8}};
     struct seam_buf b = {0};
     struct seam_fault f = {0};
 
@@ -506,22 +513,21 @@ static void test_compacted_view_is_the_fold_of_the_stream(void)
         if (k == 499) half = fold;
     }
     ASSERT_OK(stream_flush(w, &f), &f);
-    ASSERT_OK(
-        stream_compacted(seam_io_posix(), test_dir(), lsn_of(499), 1 << 20, take_row, &half, &c, &f),
-        &f);
+    ASSERT_OK(stream_compacted(seam_io_posix(), test_dir(), lsn_of(499), 1 << 20, take_row, &half,
+                               &c, &f),
+              &f);
     ck_assert_uint_eq(c.next_offset, 500);
     ck_assert_uint_eq(c.lsn, lsn_of(499));
-    for (int k = 0; k < KEYS; k++)
-        ck_assert(!half.live[k]);
-    ASSERT_OK(stream_compacted(seam_io_posix(), test_dir(), SEAM_LSN_MAX, 1 << 20, take_row, &fold, &c, &f),
+    for (int k = 0; k < KEYS; k++) ck_assert(!half.live[k]);
+    ASSERT_OK(stream_compacted(seam_io_posix(), test_dir(), SEAM_LSN_MAX, 1 << 20, take_row, &fold,
+                               &c, &f),
               &f);
     ck_assert_uint_eq(c.next_offset, 1000);
     ck_assert_uint_eq(c.events, 1000);
-    for (int k = 0; k < KEYS; k++)
-        ck_assert(!fold.live[k]);
-    ASSERT_STATUS(
-        stream_compacted(seam_io_posix(), test_dir(), SEAM_LSN_MAX, 1000, take_row, &fold, &c, NULL),
-        SEAM_LIMIT);
+    for (int k = 0; k < KEYS; k++) ck_assert(!fold.live[k]);
+    ASSERT_STATUS(stream_compacted(seam_io_posix(), test_dir(), SEAM_LSN_MAX, 1000, take_row, &fold,
+                                   &c, NULL),
+                  SEAM_LIMIT);
     ASSERT_OK(stream_writer_close(w, &f), &f);
 }
 

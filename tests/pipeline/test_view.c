@@ -12,17 +12,26 @@
 #include "tests/pipeline/agreement.h"
 
 static const char *const views[][2] = {
-    {"by_category", "SELECT coalesce(p.category, 'none') AS category, count(*) AS n, sum(l.quantity) AS units, "
-                    "sum(l.quantity * l.unit_price) AS revenue FROM order_lines l JOIN orders o ON l.order_id = o.order_id "
-                    "LEFT JOIN products p ON l.product_id = p.product_id WHERE o.status <> 'cancelled' GROUP BY p.category"},
-    {"extremes", "SELECT o.status AS status, min(l.unit_price) AS lo, max(l.unit_price) AS hi, avg(l.quantity) AS mean, "
-                 "count(l.quantity) AS n FROM order_lines l JOIN orders o ON l.order_id = o.order_id GROUP BY status"},
-    {"total", "SELECT count(*) AS n, sum(quantity) AS units, max(unit_price) AS hi FROM order_lines"},
+    {"by_category",
+     "SELECT coalesce(p.category, 'none') AS category, count(*) AS n, sum(l.quantity) AS units, "
+     "sum(l.quantity * l.unit_price) AS revenue FROM order_lines l JOIN orders o ON l.order_id = "
+     "o.order_id "
+     "LEFT JOIN products p ON l.product_id = p.product_id WHERE o.status <> 'cancelled' GROUP BY "
+     "p.category"},
+    {"extremes", "SELECT o.status AS status, min(l.unit_price) AS lo, max(l.unit_price) AS hi, "
+                 "avg(l.quantity) AS mean, "
+                 "count(l.quantity) AS n FROM order_lines l JOIN orders o ON l.order_id = "
+                 "o.order_id GROUP BY status"},
+    {"total",
+     "SELECT count(*) AS n, sum(quantity) AS units, max(unit_price) AS hi FROM order_lines"},
     {"by_status", "SELECT status, count(*) AS orders FROM orders GROUP BY status"},
-    {"stock", "SELECT category, sum(stock) AS units, sum(stock * price) AS value, min(title) AS first_title FROM products "
+    {"stock", "SELECT category, sum(stock) AS units, sum(stock * price) AS value, min(title) AS "
+              "first_title FROM products "
               "WHERE stock > 3 GROUP BY category"},
-    {"by_country", "SELECT c.country AS country, date_trunc('month', o.placed_at) AS month, sum(l.quantity) AS units "
-                   "FROM order_lines l JOIN orders o ON l.order_id = o.order_id JOIN customers c ON o.customer_id = c.customer_id "
+    {"by_country", "SELECT c.country AS country, date_trunc('month', o.placed_at) AS month, "
+                   "sum(l.quantity) AS units "
+                   "FROM order_lines l JOIN orders o ON l.order_id = o.order_id JOIN customers c "
+                   "ON o.customer_id = c.customer_id "
                    "GROUP BY country, month"},
 };
 
@@ -59,7 +68,9 @@ static void create(struct platform *p)
     seam_jw_end_object(&w);
     seam_jw_end_object(&w);
     ASSERT_OK(seam_path_join(dir, test_dir(), "views", &f), &f);
-    ASSERT_OK(platform_create(seam_io_posix(), seam_clock_real(), dir, (const char *)shop.data, shop.size, 7, &f), &f);
+    ASSERT_OK(platform_create(seam_io_posix(), seam_clock_real(), dir, (const char *)shop.data,
+                              shop.size, 7, &f),
+              &f);
     ASSERT_OK(platform_open(seam_io_posix(), seam_clock_real(), dir, p, &f), &f);
     seam_buf_free(&shop);
 }
@@ -98,37 +109,46 @@ static void random_change(struct oltp_txn *t, struct seam_rng *r)
     static const char *const category[] = {"\"Garden\"", "\"Kitchen\"", "\"Toys\"", "null"};
     static const char *const status[] = {"placed", "shipped", "cancelled"};
     static const char *const country[] = {"UK", "Germany", "France"};
-    int64_t product = seam_rng_range(r, 1, PRODUCTS), order = seam_rng_range(r, 1, ORDERS), line = seam_rng_range(r, 1, LINES);
+    int64_t product = seam_rng_range(r, 1, PRODUCTS), order = seam_rng_range(r, 1, ORDERS),
+            line = seam_rng_range(r, 1, LINES);
     char json[512];
 
     switch (seam_rng_below(r, 12)) {
     case 0:
     case 1:
-        snprintf(json, sizeof json, "{\"product_id\":%lld,\"sku\":\"S%lld\",\"title\":\"T%llu\",\"category\":%s,\"price\":\"%llu.25\",\"stock\":%llu}",
-                 (long long)product, (long long)product, (unsigned long long)seam_rng_below(r, 9), category[seam_rng_below(r, 4)],
-                 (unsigned long long)seam_rng_below(r, 50), (unsigned long long)seam_rng_below(r, 9));
+        snprintf(json, sizeof json,
+                 "{\"product_id\":%lld,\"sku\":\"S%lld\",\"title\":\"T%llu\",\"category\":%s,"
+                 "\"price\":\"%llu.25\",\"stock\":%llu}",
+                 (long long)product, (long long)product, (unsigned long long)seam_rng_below(r, 9),
+                 category[seam_rng_below(r, 4)], (unsigned long long)seam_rng_below(r, 50),
+                 (unsigned long long)seam_rng_below(r, 9));
         put_json(t, "products", json);
         break;
     case 2: del(t, "products", product, 0); break;
     case 3:
-        snprintf(json, sizeof json, "{\"customer_id\":%lld,\"name\":\"N\",\"country\":\"%s\"}", (long long)seam_rng_range(r, 1, CUSTOMERS),
-                 country[seam_rng_below(r, 3)]);
+        snprintf(json, sizeof json, "{\"customer_id\":%lld,\"name\":\"N\",\"country\":\"%s\"}",
+                 (long long)seam_rng_range(r, 1, CUSTOMERS), country[seam_rng_below(r, 3)]);
         put_json(t, "customers", json);
         break;
     case 4:
     case 5:
     case 6:
-        snprintf(json, sizeof json, "{\"order_id\":%lld,\"customer_id\":%lld,\"status\":\"%s\",\"placed_at\":\"2026-0%llu-1%lluT00:00:00Z\"}",
-                 (long long)order, (long long)seam_rng_range(r, 1, CUSTOMERS), status[seam_rng_below(r, 3)],
-                 (unsigned long long)(1 + seam_rng_below(r, 3)), (unsigned long long)seam_rng_below(r, 9));
+        snprintf(json, sizeof json,
+                 "{\"order_id\":%lld,\"customer_id\":%lld,\"status\":\"%s\",\"placed_at\":\"2026-0%"
+                 "llu-1%lluT00:00:00Z\"}",
+                 (long long)order, (long long)seam_rng_range(r, 1, CUSTOMERS),
+                 status[seam_rng_below(r, 3)], (unsigned long long)(1 + seam_rng_below(r, 3)),
+                 (unsigned long long)seam_rng_below(r, 9));
         put_json(t, "orders", json);
         break;
     case 7: del(t, "orders", order, 0); break;
     case 8: del(t, "order_lines", order, line); break;
     default:
-        snprintf(json, sizeof json, "{\"order_id\":%lld,\"line_no\":%lld,\"product_id\":%lld,\"quantity\":%lld,\"unit_price\":\"%llu.125\"}",
-                 (long long)order, (long long)line, (long long)product, (long long)seam_rng_range(r, -2, 9),
-                 (unsigned long long)seam_rng_below(r, 40));
+        snprintf(json, sizeof json,
+                 "{\"order_id\":%lld,\"line_no\":%lld,\"product_id\":%lld,\"quantity\":%lld,\"unit_"
+                 "price\":\"%llu.125\"}",
+                 (long long)order, (long long)line, (long long)product,
+                 (long long)seam_rng_range(r, -2, 9), (unsigned long long)seam_rng_below(r, 40));
         put_json(t, "order_lines", json);
     }
 }
@@ -152,15 +172,20 @@ static void random_transactions(const struct platform *p, struct seam_rng *r, in
 
 /* ---- comparison ---- */
 
-struct lines { char *line[512]; size_t n; };
+struct lines {
+    char *line[512];
+    size_t n;
+};
 
 static void add_line(struct lines *l, const struct seam_value *row, int n)
 {
     struct seam_buf b = {0};
 
     for (int i = 0; i < n; i++) {
-        if (row[i].type == SEAM_V_NULL) seam_buf_str(&b, "NULL");
-        else seam_value_format(&row[i], &b);
+        if (row[i].type == SEAM_V_NULL)
+            seam_buf_str(&b, "NULL");
+        else
+            seam_value_format(&row[i], &b);
         seam_buf_u8(&b, '|');
     }
     ck_assert(l->n < SEAM_ARRAY_LEN(l->line));
@@ -169,7 +194,8 @@ static void add_line(struct lines *l, const struct seam_value *row, int n)
     seam_buf_free(&b);
 }
 
-static enum seam_status view_line(void *ctx, const struct view_column *columns, int n, const struct seam_value *row)
+static enum seam_status view_line(void *ctx, const struct view_column *columns, int n,
+                                  const struct seam_value *row)
 {
     (void)columns;
     add_line(ctx, row, n);
@@ -188,16 +214,20 @@ static enum seam_status sql_line(void *ctx, const struct columnar_batch *b, stru
     return SEAM_OK;
 }
 
-static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 static void compare_lines(const char *name, struct lines *view, struct lines *sql)
 {
     qsort(view->line, view->n, sizeof *view->line, by_text);
     qsort(sql->line, sql->n, sizeof *sql->line, by_text);
-    ck_assert_msg(view->n == sql->n, "%s: the view has %zu rows, the query %zu", name, view->n, sql->n);
+    ck_assert_msg(view->n == sql->n, "%s: the view has %zu rows, the query %zu", name, view->n,
+                  sql->n);
     for (size_t i = 0; i < view->n; i++) {
-        ck_assert_msg(strcmp(view->line[i], sql->line[i]) == 0, "%s:\n  view  %s\n  query %s", name, view->line[i],
-                      sql->line[i]);
+        ck_assert_msg(strcmp(view->line[i], sql->line[i]) == 0, "%s:\n  view  %s\n  query %s", name,
+                      view->line[i], sql->line[i]);
         free(view->line[i]);
         free(sql->line[i]);
     }
@@ -299,4 +329,7 @@ static const struct named_test tests[] = {
     T(test_views_refuse_what_they_cannot_keep_up),
 };
 
-int main(int argc, char **argv) { return run_tests("view", tests, SEAM_ARRAY_LEN(tests), argc, argv); }
+int main(int argc, char **argv)
+{
+    return run_tests("view", tests, SEAM_ARRAY_LEN(tests), argc, argv);
+}

@@ -19,8 +19,7 @@ static void expect(const struct seam_buf *b, const char *hex)
 {
     char got[512] = "";
 
-    for (size_t i = 0; i < b->size; i++)
-        (void)snprintf(got + 2 * i, 3, "%02x", b->data[i]);
+    for (size_t i = 0; i < b->size; i++) (void)snprintf(got + 2 * i, 3, "%02x", b->data[i]);
     ck_assert_str_eq(got, hex);
 }
 
@@ -29,13 +28,13 @@ static void test_change_bytes_are_as_documented(void)
     struct seam_buf b = {0};
 
     wal_change_put_row(&b, &(struct wal_change_row){.txn = 300,
-                                            .seq = 1,
-                                            .table = 3,
-                                            .version = 2,
-                                            .op = WAL_OP_UPDATE,
-                                            .key = text("k"),
-                                            .before = text("old"),
-                                            .after = text("newer")});
+                                                    .seq = 1,
+                                                    .table = 3,
+                                                    .version = 2,
+                                                    .op = WAL_OP_UPDATE,
+                                                    .key = text("k"),
+                                                    .before = text("old"),
+                                                    .after = text("newer")});
     expect(&b, "ac02"
                "01"
                "03"
@@ -52,7 +51,8 @@ static void test_change_bytes_are_as_documented(void)
                "02"
                "63");
     seam_buf_clear(&b);
-    wal_change_put_outbox(&b, &(struct wal_change_outbox){1, 0, text("orders"), text("9"), text("{}")});
+    wal_change_put_outbox(&b,
+                          &(struct wal_change_outbox){1, 0, text("orders"), text("9"), text("{}")});
     expect(&b, "01"
                "00"
                "066f7264657273"
@@ -113,12 +113,12 @@ static void test_change_rows_round_trip_and_cut_ones_are_refused(void)
     seam_rng_seed(&r, test_seed());
     for (int i = 0; i < test_scale(3000); i++) {
         struct wal_change_row c = {.txn = any_u64(&r),
-                               .seq = any_u64(&r),
-                               .table = (uint32_t)any_u64(&r),
-                               .version = (uint32_t)any_u64(&r),
-                               .op = (uint8_t)(1 + seam_rng_below(&r, 3)),
-                               .flags = seam_rng_below(&r, 5) == 0 ? WAL_CHANGE_REPAIR : 0,
-                               .key = some(&r, key, sizeof key)};
+                                   .seq = any_u64(&r),
+                                   .table = (uint32_t)any_u64(&r),
+                                   .version = (uint32_t)any_u64(&r),
+                                   .op = (uint8_t)(1 + seam_rng_below(&r, 3)),
+                                   .flags = seam_rng_below(&r, 5) == 0 ? WAL_CHANGE_REPAIR : 0,
+                                   .key = some(&r, key, sizeof key)};
         struct wal_change_row got = {0};
         struct seam_buf b = {0};
         uint8_t *copy;
@@ -166,7 +166,9 @@ static void check_other(uint8_t type, struct seam_buf *b)
         case WAL_CHANGE_SCHEMA: st = wal_change_get_schema(b->data, n, &c.schema, NULL); break;
         case WAL_CHANGE_COMMIT: st = wal_change_get_commit(b->data, n, &c.commit, NULL); break;
         case WAL_CHANGE_HEARTBEAT: st = wal_change_get_heartbeat(b->data, n, &c.beat, NULL); break;
-        case WAL_CHANGE_CHECKPOINT: st = wal_change_get_checkpoint(b->data, n, &c.point, NULL); break;
+        case WAL_CHANGE_CHECKPOINT:
+            st = wal_change_get_checkpoint(b->data, n, &c.point, NULL);
+            break;
         default: st = wal_change_get_mark(b->data, n, &c.mark, NULL); break;
         }
         ASSERT_STATUS(st, want);
@@ -194,23 +196,25 @@ static void test_change_other_records_round_trip(void)
     for (int i = 0; i < test_scale(500); i++) {
         wal_change_put_begin(&b, &(struct wal_change_begin){any_u64(&r)});
         check_other(WAL_CHANGE_BEGIN, &b);
-        wal_change_put_outbox(&b, &(struct wal_change_outbox){any_u64(&r), any_u64(&r), text("topic"),
-                                                      text(""), text("payload")});
+        wal_change_put_outbox(&b,
+                              &(struct wal_change_outbox){any_u64(&r), any_u64(&r), text("topic"),
+                                                          text(""), text("payload")});
         check_other(WAL_CHANGE_OUTBOX, &b);
-        wal_change_put_schema(&b,
-                          &(struct wal_change_schema){any_u64(&r), any_u64(&r), (uint32_t)any_u64(&r),
-                                                  3, text("{\"table\":1}")});
+        wal_change_put_schema(&b, &(struct wal_change_schema){any_u64(&r), any_u64(&r),
+                                                              (uint32_t)any_u64(&r), 3,
+                                                              text("{\"table\":1}")});
         check_other(WAL_CHANGE_SCHEMA, &b);
         wal_change_put_commit(&b, &(struct wal_change_commit){any_u64(&r), (int64_t)any_u64(&r),
-                                                      any_u64(&r), any_u64(&r)});
+                                                              any_u64(&r), any_u64(&r)});
         check_other(WAL_CHANGE_COMMIT, &b);
-        wal_change_put_heartbeat(&b,
-                             &(struct wal_change_heartbeat){any_u64(&r), -(int64_t)(any_u64(&r) >> 1)});
+        wal_change_put_heartbeat(
+            &b, &(struct wal_change_heartbeat){any_u64(&r), -(int64_t)(any_u64(&r) >> 1)});
         check_other(WAL_CHANGE_HEARTBEAT, &b);
         wal_change_put_checkpoint(
             &b, &(struct wal_change_checkpoint){any_u64(&r), (int64_t)any_u64(&r), any_u64(&r)});
         check_other(WAL_CHANGE_CHECKPOINT, &b);
-        wal_change_put_mark(&b, &(struct wal_change_mark){(uint32_t)any_u64(&r), text("low watermark")});
+        wal_change_put_mark(
+            &b, &(struct wal_change_mark){(uint32_t)any_u64(&r), text("low watermark")});
         check_other(WAL_CHANGE_MARK, &b);
     }
     seam_buf_free(&b);
@@ -220,13 +224,13 @@ static void test_change_other_records_round_trip(void)
 static void test_change_row_head_is_the_same_record(void)
 {
     struct wal_change_row c = {.txn = 12345678,
-                           .seq = 200,
-                           .table = 3,
-                           .version = 1,
-                           .op = WAL_OP_UPDATE,
-                           .key = text("key"),
-                           .before = text("before"),
-                           .after = text("after")};
+                               .seq = 200,
+                               .table = 3,
+                               .version = 1,
+                               .op = WAL_OP_UPDATE,
+                               .key = text("key"),
+                               .before = text("before"),
+                               .after = text("after")};
     uint8_t head[WAL_CHANGE_HEAD_MAX + 3], mid[10];
     size_t mid_size, n = wal_change_row_head(head, &c, mid, &mid_size);
     struct seam_buf whole = {0}, parts = {0};

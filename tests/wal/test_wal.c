@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/io/io_sim.h"
 #include "engine/base/rng.h"
 #include "engine/base/thread.h"
+#include "engine/io/io_sim.h"
 #include "tests/common/check_main.h"
 #include "wal/change.h"
 #include "wal/wal.h"
@@ -31,7 +31,7 @@ static size_t payload(uint64_t n, size_t max, uint8_t *out)
 }
 
 static enum seam_status append(struct wal *w, uint64_t n, size_t max, struct wal_span *at,
-                          struct seam_fault *f)
+                               struct seam_fault *f)
 {
     uint8_t *p = malloc(max + 8);
     size_t size, half;
@@ -47,8 +47,8 @@ static enum seam_status append(struct wal *w, uint64_t n, size_t max, struct wal
 }
 
 /* Reads records first, first + 1, ... and returns the number after the last. */
-static uint64_t read_all(struct seam_io *io, const char *dir, seam_lsn_t at, uint64_t first, size_t max,
-                         unsigned flags)
+static uint64_t read_all(struct seam_io *io, const char *dir, seam_lsn_t at, uint64_t first,
+                         size_t max, unsigned flags)
 {
     struct wal_reader *r = NULL;
     struct wal_record rec;
@@ -101,14 +101,14 @@ static void test_wal_records_come_back_across_segments_and_reopens(void)
 
             ck_assert_int_eq(rec.created, round == 0);
             ck_assert_uint_eq(rec.torn_bytes, 0);
-            for (uint64_t i = 0; i < count; i++)
-                ASSERT_OK(append(w, n++, sizes[s], &at, &f), &f);
+            for (uint64_t i = 0; i < count; i++) ASSERT_OK(append(w, n++, sizes[s], &at, &f), &f);
             ASSERT_OK(wal_commit(w, at.end, WAL_DURABLE, &f), &f);
             ck_assert_uint_ge(wal_durable_lsn(w), at.end);
             ck_assert_uint_eq(read_all(seam_io_posix(), dir, SEAM_LSN_NONE, 0, sizes[s], 0), n);
             ASSERT_OK(wal_close(w, &f), &f);
         }
-        ck_assert_uint_eq(read_all(seam_io_posix(), dir, SEAM_LSN_NONE, 0, sizes[s], WAL_READ_ALL), n);
+        ck_assert_uint_eq(read_all(seam_io_posix(), dir, SEAM_LSN_NONE, 0, sizes[s], WAL_READ_ALL),
+                          n);
         ASSERT_OK(wal_verify(seam_io_posix(), dir, &check, &f), &f);
         ck_assert_uint_eq(check.records, n);
     }
@@ -142,16 +142,14 @@ static void test_wal_truncated_anywhere_recovers_a_prefix(void)
     struct wal *w = open_log(io, "log", NULL);
     struct seam_buf whole = {0};
 
-    for (uint64_t i = 0; i < 40; i++)
-        ASSERT_OK(append(w, i, 60, &at[i], &f), &f);
+    for (uint64_t i = 0; i < 40; i++) ASSERT_OK(append(w, i, 60, &at[i], &f), &f);
     ASSERT_OK(wal_close(w, &f), &f);
     ASSERT_OK(seam_io_read_all(io, seg, 1 << 20, &whole, &f), &f);
     for (uint64_t cut = at[20].start; cut <= at[39].end; cut++) {
         struct seam_file *file = NULL;
         uint64_t want = 0;
 
-        while (want < 40 && at[want].end <= cut)
-            want++;
+        while (want < 40 && at[want].end <= cut) want++;
         ASSERT_OK(seam_io_unlink(io, shared, &f), &f);
         ASSERT_OK(seam_file_open(io, seg, SEAM_FILE_WRITE | SEAM_FILE_TRUNC, &file, &f), &f);
         ASSERT_OK(seam_file_write(file, 0, whole.data, cut, &f), &f);
@@ -192,7 +190,8 @@ static uint64_t scripted(struct seam_io *io, const char *dir, uint64_t from, uin
         if (n % 7 == 3) {
             if (wal_commit(w, at.end, WAL_DURABLE, NULL) != SEAM_OK) break;
             *acked = n + 1;
-        } else if (wal_commit(w, at.end, n % 2 == 0 ? WAL_WRITTEN : WAL_DEFERRED, NULL) != SEAM_OK) {
+        } else if (wal_commit(w, at.end, n % 2 == 0 ? WAL_WRITTEN : WAL_DEFERRED, NULL) !=
+                   SEAM_OK) {
             break;
         }
         if (n % 20 == 19 && wal_trim(w, wal_durable_lsn(w) / SMALL * SMALL, NULL, NULL) != SEAM_OK)
@@ -334,7 +333,8 @@ static void test_wal_every_flipped_byte_is_found(void)
         ASSERT_STATUS(wal_verify(io, "log", NULL, NULL), SEAM_CORRUPT);
         seam_fault_clear(&f);
         st = wal_open("log", &o, &w, NULL, &f);
-        ck_assert_msg(st == SEAM_CORRUPT, "byte %llu: %s", (unsigned long long)byte, seam_status_name(st));
+        ck_assert_msg(st == SEAM_CORRUPT, "byte %llu: %s", (unsigned long long)byte,
+                      seam_status_name(st));
         ck_assert_str_eq(f.where, "log/0000000000000000.seg");
         ck_assert_uint_le(f.at, byte);
         ck_assert(seam_io_sim_flip(s, "log/0000000000000000.seg", byte, mask));
@@ -360,8 +360,7 @@ static void test_wal_recycled_segments_show_nothing_stale(void)
     for (int round = 0; round < 20; round++) {
         mark = wal_end_lsn(w);
         first = n;
-        for (int i = 0; i < 40; i++)
-            ASSERT_OK(append(w, n++, 8000, &at, &f), &f);
+        for (int i = 0; i < 40; i++) ASSERT_OK(append(w, n++, 8000, &at, &f), &f);
         ASSERT_OK(wal_commit(w, at.end, WAL_DURABLE, &f), &f);
         ASSERT_OK(wal_trim(w, mark, NULL, &f), &f);
         if (round % 3 == 0) {
@@ -392,10 +391,10 @@ static void test_wal_slots_hold_bound_and_fence(void)
     seam_lsn_t oldest = wal_oldest_lsn(w);
 
     ASSERT_OK(wal_slot_claim(io, clock, test_dir(), "relay", SEAM_LSN_NONE, 0, false, &a, &f), &f);
-    ASSERT_OK(wal_slot_claim(io, clock, test_dir(), "bounded", SEAM_LSN_NONE, 3 * SMALL, false, &b, &f),
-              &f);
-    for (uint64_t n = 0; n < 100; n++)
-        ASSERT_OK(append(w, n, 8000, &at, &f), &f);
+    ASSERT_OK(
+        wal_slot_claim(io, clock, test_dir(), "bounded", SEAM_LSN_NONE, 3 * SMALL, false, &b, &f),
+        &f);
+    for (uint64_t n = 0; n < 100; n++) ASSERT_OK(append(w, n, 8000, &at, &f), &f);
     ASSERT_OK(wal_flush(w, &f), &f);
     ASSERT_OK(wal_trim(w, SEAM_LSN_MAX, &lost, &f), &f);
     ck_assert_uint_eq(lost, 1);
@@ -480,13 +479,13 @@ static void test_wal_many_threads_share_syncs(void)
         c[i] = (struct committer){w, &order, &next, each, &acked};
         ck_assert_int_eq(pthread_create(&t[i], NULL, commit_many, &c[i]), 0);
     }
-    for (int i = 0; i < 8; i++)
-        pthread_join(t[i], NULL);
+    for (int i = 0; i < 8; i++) pthread_join(t[i], NULL);
     wal_stats(w, &stats);
     ck_assert_uint_eq(stats.commits, 8u * (unsigned)each);
     ck_assert_uint_lt(stats.syncs, stats.commits / 2);
     ASSERT_OK(wal_close(w, &f), &f);
-    ck_assert_uint_eq(read_all(seam_io_posix(), test_dir(), SEAM_LSN_NONE, 0, 300, 0), 8u * (unsigned)each);
+    ck_assert_uint_eq(read_all(seam_io_posix(), test_dir(), SEAM_LSN_NONE, 0, 300, 0),
+                      8u * (unsigned)each);
 }
 
 /* Goal: a reader in another process follows a writer that is killed again and again, and sees every
@@ -504,7 +503,8 @@ static void write_until_killed(const char *dir)
         struct wal_span at;
 
         if (append(w, n, 400, &at, NULL) != SEAM_OK) _exit(1);
-        if (wal_commit(w, at.end, n % 5 == 0 ? WAL_DURABLE : WAL_DEFERRED, NULL) != SEAM_OK) _exit(1);
+        if (wal_commit(w, at.end, n % 5 == 0 ? WAL_DURABLE : WAL_DEFERRED, NULL) != SEAM_OK)
+            _exit(1);
     }
 }
 
@@ -583,9 +583,9 @@ static void test_wal_one_writer_and_limits(void)
     int status;
     pid_t pid;
 
-    ASSERT_STATUS(
-        wal_append(w, 1, (struct seam_io_slice[]){{&byte, WAL_PAYLOAD_MAX}, {&byte, 1}}, 2, &at, &f),
-        SEAM_LIMIT);
+    ASSERT_STATUS(wal_append(w, 1, (struct seam_io_slice[]){{&byte, WAL_PAYLOAD_MAX}, {&byte, 1}},
+                             2, &at, &f),
+                  SEAM_LIMIT);
     seam_fault_clear(&f);
     pid = fork();
     if (pid == 0) _exit(wal_open(test_dir(), &o, &second, NULL, NULL) == SEAM_CONFLICT ? 0 : 1);
@@ -630,8 +630,8 @@ struct archive {
     int failures;
 };
 
-static enum seam_status keep_segment(void *ctx, const char *path, uint64_t segment, seam_lsn_t start,
-                                seam_lsn_t end, struct seam_fault *f)
+static enum seam_status keep_segment(void *ctx, const char *path, uint64_t segment,
+                                     seam_lsn_t start, seam_lsn_t end, struct seam_fault *f)
 {
     struct archive *a = ctx;
 
@@ -657,8 +657,7 @@ static void test_wal_archive_has_every_segment_before_it_goes(void)
 
     ASSERT_OK(wal_open(test_dir(), &o, &w, NULL, &f), &f);
     oldest = wal_oldest_lsn(w);
-    for (uint64_t n = 0; n < 60; n++)
-        ASSERT_OK(append(w, n, 8000, &at, &f), &f);
+    for (uint64_t n = 0; n < 60; n++) ASSERT_OK(append(w, n, 8000, &at, &f), &f);
     ASSERT_OK(wal_flush(w, &f), &f);
     ASSERT_STATUS(wal_trim(w, SEAM_LSN_MAX, NULL, &f), SEAM_IO);
     ck_assert_uint_eq(wal_oldest_lsn(w), oldest); /* what is not archived stays */
@@ -679,13 +678,11 @@ static void test_wal_can_be_entered_at_any_byte(void)
     struct seam_fault f = {0};
     uint64_t n = 0;
 
-    for (uint64_t i = 0; i < 60; i++)
-        ASSERT_OK(append(w, i, 6000, &at[i], &f), &f);
+    for (uint64_t i = 0; i < 60; i++) ASSERT_OK(append(w, i, 6000, &at[i], &f), &f);
     ASSERT_OK(wal_flush(w, &f), &f);
     ASSERT_OK(wal_reader_open(seam_io_posix(), test_dir(), SEAM_LSN_NONE, 0, &r, &f), &f);
     for (seam_lsn_t lsn = 0; lsn < at[59].end; lsn += 8 * (1 + lsn % 5)) {
-        while (n < 60 && at[n].start < lsn)
-            n++;
+        while (n < 60 && at[n].start < lsn) n++;
         if (n == 60) {
             ASSERT_STATUS(wal_reader_resync(r, lsn, &f), SEAM_END);
             ck_assert_uint_eq(wal_reader_position(r), at[59].end);
@@ -704,23 +701,24 @@ static void test_wal_dump_explains_bytes(void)
 {
     struct wal *w = open_log(seam_io_posix(), test_dir(), NULL);
     struct wal_change_row row = {.txn = 9,
-                             .table = 3,
-                             .version = 2,
-                             .op = WAL_OP_INSERT,
-                             .key = {(const uint8_t *)"kk", 2},
-                             .after = {(const uint8_t *)"after", 5}};
+                                 .table = 3,
+                                 .version = 2,
+                                 .op = WAL_OP_INSERT,
+                                 .key = {(const uint8_t *)"kk", 2},
+                                 .after = {(const uint8_t *)"after", 5}};
     struct seam_buf b = {0}, text = {0};
     struct wal_span at;
     struct seam_fault f = {0};
     char path[400];
 
     wal_change_put_row(&b, &row);
-    ASSERT_OK(wal_append(w, WAL_CHANGE_ROW, &(struct seam_io_slice){b.data, b.size}, 1, &at, &f), &f);
+    ASSERT_OK(wal_append(w, WAL_CHANGE_ROW, &(struct seam_io_slice){b.data, b.size}, 1, &at, &f),
+              &f);
     ASSERT_OK(wal_close(w, &f), &f);
     (void)snprintf(path, sizeof path, "%s/0000000000000000.seg", test_dir());
     ASSERT_OK(wal_dump(seam_io_posix(), path, 0, 10, &text, &f), &f);
-    ck_assert_ptr_ne(strstr(seam_buf_cstr(&text), "row txn 9 seq 0 table 3 v2 insert key 2 B after 5 B"),
-                     NULL);
+    ck_assert_ptr_ne(
+        strstr(seam_buf_cstr(&text), "row txn 9 seq 0 table 3 v2 insert key 2 B after 5 B"), NULL);
     ck_assert_ptr_ne(strstr(seam_buf_cstr(&text), "log id 4d"), NULL);
     seam_buf_free(&b);
     seam_buf_free(&text);

@@ -14,16 +14,21 @@
 #include "columnar/sql/sql.h"
 #include "engine/base/hash.h"
 #include "engine/values/key.h"
-#include "pipeline/stream/feed.h"
 #include "pipeline/sinks/sinks.h"
+#include "pipeline/stream/feed.h"
 
-enum { GOLD_TABLES_MAX = 32, COST_FACTOR = 4, MIN_INTERVAL_US = 20000, SILVER_POLL_US = 5000,
-       IDLE_WAIT_NS = 200000000 };
+enum {
+    GOLD_TABLES_MAX = 32,
+    COST_FACTOR = 4,
+    MIN_INTERVAL_US = 20000,
+    SILVER_POLL_US = 5000,
+    IDLE_WAIT_NS = 200000000
+};
 
 struct gold_table {
     const char *name, *sql;
     const struct seam_json *config;
-    int table;              /* in gold's warehouse; -1 until silver has what the query needs */
+    int table; /* in gold's warehouse; -1 until silver has what the query needs */
 };
 
 struct gold_sink {
@@ -32,7 +37,7 @@ struct gold_sink {
     struct columnar_reader *silver; /* NULL until the warehouse sink has published */
     struct gold_table tables[GOLD_TABLES_MAX];
     size_t count;
-    seam_lsn_t refreshed;        /* silver's LSN at the last refresh */
+    seam_lsn_t refreshed; /* silver's LSN at the last refresh */
     uint64_t cost_ns, last_ns;
 };
 
@@ -44,14 +49,15 @@ static enum seam_status read_config(struct gold_sink *s, struct seam_fault *f)
         struct gold_table *t = &s->tables[s->count];
 
         if (s->count == GOLD_TABLES_MAX)
-            return seam_fault_set(f, SEAM_LIMIT, "sinks.gold.tables", n->line, "at most %d gold tables",
-                             GOLD_TABLES_MAX);
+            return seam_fault_set(f, SEAM_LIMIT, "sinks.gold.tables", n->line,
+                                  "at most %d gold tables", GOLD_TABLES_MAX);
         t->name = seam_json_string(n, "name", NULL);
         t->sql = seam_json_string(n, "sql", NULL);
         t->config = n;
         t->table = -1;
         if (t->name == NULL || t->sql == NULL)
-            return seam_fault_set(f, SEAM_INVALID, "sinks.gold.tables", n->line, "\"name\" and \"sql\" are needed");
+            return seam_fault_set(f, SEAM_INVALID, "sinks.gold.tables", n->line,
+                                  "\"name\" and \"sql\" are needed");
         s->count++;
     }
     return SEAM_OK;
@@ -92,7 +98,8 @@ static enum seam_status look_at_silver(struct gold_sink *s, bool *ready, struct 
 }
 
 /* The gold table's schema is the query's columns; its key is configuration.                         */
-static enum seam_status define(struct gold_sink *s, struct gold_table *t, const struct columnar_sql_query *q, struct seam_fault *f)
+static enum seam_status define(struct gold_sink *s, struct gold_table *t,
+                               const struct columnar_sql_query *q, struct seam_fault *f)
 {
     const struct seam_json *keys = seam_json_get(t->config, "key");
     struct seam_buf b = {0};
@@ -149,7 +156,8 @@ struct refresh {
 static struct seam_hash128 row_key_hash(struct refresh *r, const struct seam_value *values)
 {
     seam_buf_clear(&r->key);
-    for (int i = 0; i < r->schema->key_count; i++) seam_key_append(&r->key, &values[r->schema->key[i]]);
+    for (int i = 0; i < r->schema->key_count; i++)
+        seam_key_append(&r->key, &values[r->schema->key[i]]);
     return seam_siphash128(r->key.data, r->key.size);
 }
 
@@ -193,7 +201,8 @@ static enum seam_status write_batch(void *ctx, const struct columnar_batch *b, s
 }
 
 /* Rows that gold published and the answer no longer has.                                           */
-static enum seam_status delete_absent(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status delete_absent(void *ctx, const struct seam_value *values, seam_lsn_t begin,
+                                      seam_lsn_t end)
 {
     struct refresh *r = ctx;
 
@@ -224,8 +233,8 @@ static enum seam_status delete_vanished(struct refresh *r, struct seam_fault *f)
     return st;
 }
 
-static enum seam_status refresh_table(struct gold_sink *s, struct gold_table *t, seam_lsn_t lsn, uint64_t *written,
-                                 struct seam_fault *f)
+static enum seam_status refresh_table(struct gold_sink *s, struct gold_table *t, seam_lsn_t lsn,
+                                      uint64_t *written, struct seam_fault *f)
 {
     const struct columnar_reader *readers[] = {s->silver};
     struct columnar_sql_env env = {.readers = readers, .reader_count = 1};
@@ -254,7 +263,8 @@ static enum seam_status refresh_table(struct gold_sink *s, struct gold_table *t,
 /* Silver's tables appear when the shop's schema has come through the stream.                        */
 static bool silver_complete(const struct gold_sink *s)
 {
-    const struct seam_json *list = seam_json_get(platform_sink_config(s->sink.platform, "warehouse"), "silver");
+    const struct seam_json *list =
+        seam_json_get(platform_sink_config(s->sink.platform, "warehouse"), "silver");
 
     for (const struct seam_json *n = list != NULL ? list->child : NULL; n != NULL; n = n->next) {
         char name[SEAM_NAME_MAX_BYTES + 16];
@@ -273,14 +283,16 @@ static enum seam_status refresh_all(struct gold_sink *s, struct seam_fault *f)
     enum seam_status st = SEAM_OK;
 
     if (!silver_complete(s)) return SEAM_OK;
-    for (size_t i = 0; st == SEAM_OK && i < s->count; i++) st = refresh_table(s, &s->tables[i], lsn, &written, f);
-    if (st == SEAM_OK) st = columnar_publish(s->writer, lsn, columnar_applied_wall_us(s->silver), f);
+    for (size_t i = 0; st == SEAM_OK && i < s->count; i++)
+        st = refresh_table(s, &s->tables[i], lsn, &written, f);
+    if (st == SEAM_OK)
+        st = columnar_publish(s->writer, lsn, columnar_applied_wall_us(s->silver), f);
     if (st != SEAM_OK) return st;
     s->refreshed = lsn;
     s->last_ns = seam_clock_mono_ns(clock);
     s->cost_ns = s->last_ns - start;
-    SEAM_TRACE(s->sink.trace, "pipeline", "gold_refresh", SEAM_TI("lsn", lsn), SEAM_TI("rows", written),
-          SEAM_TI("ns", s->cost_ns));
+    SEAM_TRACE(s->sink.trace, "pipeline", "gold_refresh", SEAM_TI("lsn", lsn),
+               SEAM_TI("rows", written), SEAM_TI("ns", s->cost_ns));
     return SEAM_OK;
 }
 
@@ -306,13 +318,15 @@ static enum seam_status maintain(struct gold_sink *s, struct seam_fault *f)
 }
 
 /* Gold's own loop: the stream says that there is something to come, silver says when it is there.    */
-static enum seam_status gold_run(struct sink *sink, struct stream_feed *feed, const struct sink_run_options *o,
-                            struct sink_run_result *result, struct seam_fault *f)
+static enum seam_status gold_run(struct sink *sink, struct stream_feed *feed,
+                                 const struct sink_run_options *o, struct sink_run_result *result,
+                                 struct seam_fault *f)
 {
     struct gold_sink *s = (struct gold_sink *)sink;
     struct seam_clock *clock = sink->platform->clock;
     seam_lsn_t wanted = s->refreshed, confirmed = SEAM_LSN_NONE;
-    bool heard = false; /* something, be it a heartbeat: to be confirmed, so that we are seen to live */
+    bool heard =
+        false; /* something, be it a heartbeat: to be confirmed, so that we are seen to live */
     struct stream_feed_event e;
     enum seam_status st = SEAM_OK;
 
@@ -344,7 +358,10 @@ static enum seam_status gold_run(struct sink *sink, struct stream_feed *feed, co
     return st;
 }
 
-static seam_lsn_t gold_applied(const struct sink *sink) { return ((const struct gold_sink *)sink)->refreshed; }
+static seam_lsn_t gold_applied(const struct sink *sink)
+{
+    return ((const struct gold_sink *)sink)->refreshed;
+}
 
 static void gold_close(struct sink *sink)
 {

@@ -22,21 +22,24 @@ struct search_sink {
     seam_lsn_t applied;
 };
 
-static enum seam_status read_config(struct search_sink *s, struct invidx_field *fields, struct invidx_attr *attrs,
-                               struct seam_fault *f)
+static enum seam_status read_config(struct search_sink *s, struct invidx_field *fields,
+                                    struct invidx_attr *attrs, struct seam_fault *f)
 {
     const struct seam_json *list = seam_json_get(s->sink.config, "fields");
 
     s->table = seam_json_string(s->sink.config, "table", NULL);
     if (s->table == NULL || list == NULL)
-        return seam_fault_set(f, SEAM_INVALID, "sinks.search", SEAM_FAULT_NO_OFFSET, "\"table\" and \"fields\" are needed");
+        return seam_fault_set(f, SEAM_INVALID, "sinks.search", SEAM_FAULT_NO_OFFSET,
+                              "\"table\" and \"fields\" are needed");
     for (const struct seam_json *n = list->child; n != NULL; n = n->next) {
         const struct seam_json *weight = seam_json_get(n, "weight");
 
         if (s->fields == INVIDX_FIELDS_MAX)
-            return seam_fault_set(f, SEAM_LIMIT, "sinks.search.fields", n->line, "at most %d fields", INVIDX_FIELDS_MAX);
+            return seam_fault_set(f, SEAM_LIMIT, "sinks.search.fields", n->line,
+                                  "at most %d fields", INVIDX_FIELDS_MAX);
         s->field[s->fields] = seam_json_string(n, "column", "");
-        fields[s->fields] = (struct invidx_field){s->field[s->fields], weight != NULL ? (uint32_t)weight->num : 1};
+        fields[s->fields] =
+            (struct invidx_field){s->field[s->fields], weight != NULL ? (uint32_t)weight->num : 1};
         s->fields++;
     }
     list = seam_json_get(s->sink.config, "attributes");
@@ -44,8 +47,8 @@ static enum seam_status read_config(struct search_sink *s, struct invidx_field *
         bool number = strcmp(seam_json_string(n, "type", "keyword"), "number") == 0;
 
         if (s->attrs == INVIDX_ATTRS_MAX)
-            return seam_fault_set(f, SEAM_LIMIT, "sinks.search.attributes", n->line, "at most %d attributes",
-                             INVIDX_ATTRS_MAX);
+            return seam_fault_set(f, SEAM_LIMIT, "sinks.search.attributes", n->line,
+                                  "at most %d attributes", INVIDX_ATTRS_MAX);
         s->attr[s->attrs] = seam_json_string(n, "column", "");
         attrs[s->attrs] = (struct invidx_attr){seam_json_string(n, "name", s->attr[s->attrs]),
                                                number ? INVIDX_INT64 : INVIDX_KEYWORD};
@@ -59,7 +62,8 @@ static enum seam_status search_open(struct sink *sink, struct seam_fault *f)
     struct search_sink *s = (struct search_sink *)sink;
     struct invidx_field fields[INVIDX_FIELDS_MAX];
     struct invidx_attr attrs[INVIDX_ATTRS_MAX];
-    struct invidx_schema schema = {.fields = fields, .attrs = attrs, .analysis = invidx_analysis_default()};
+    struct invidx_schema schema = {
+        .fields = fields, .attrs = attrs, .analysis = invidx_analysis_default()};
     struct invidx_writer_options o = {.trace = sink->trace, .keep_us = SINK_HISTORY_US};
     enum seam_status st = read_config(s, fields, attrs, f);
 
@@ -71,7 +75,8 @@ static enum seam_status search_open(struct sink *sink, struct seam_fault *f)
     return st;
 }
 
-static enum seam_status search_change(struct sink *sink, const struct sink_change *c, struct seam_fault *f)
+static enum seam_status search_change(struct sink *sink, const struct sink_change *c,
+                                      struct seam_fault *f)
 {
     struct search_sink *s = (struct search_sink *)sink;
     struct seam_value values[SEAM_COLUMNS_MAX], attrs[INVIDX_ATTRS_MAX];
@@ -100,8 +105,8 @@ static enum seam_status search_change(struct sink *sink, const struct sink_chang
     return invidx_upsert(s->writer, &doc, c->lsn, f);
 }
 
-static enum seam_status search_keys(struct sink *sink, const struct seam_schema *schema, sink_key_fn fn, void *ctx,
-                               struct seam_fault *f)
+static enum seam_status search_keys(struct sink *sink, const struct seam_schema *schema,
+                                    sink_key_fn fn, void *ctx, struct seam_fault *f)
 {
     struct invidx_reader *r = NULL;
     struct invidx_query *q = NULL;
@@ -126,7 +131,8 @@ static enum seam_status search_keys(struct sink *sink, const struct seam_schema 
     return st;
 }
 
-static enum seam_status search_publish(struct sink *sink, seam_lsn_t applied, int64_t wall_us, struct seam_fault *f)
+static enum seam_status search_publish(struct sink *sink, seam_lsn_t applied, int64_t wall_us,
+                                       struct seam_fault *f)
 {
     struct search_sink *s = (struct search_sink *)sink;
     enum seam_status st = invidx_publish(s->writer, applied, wall_us, f);
@@ -135,14 +141,20 @@ static enum seam_status search_publish(struct sink *sink, seam_lsn_t applied, in
     return st;
 }
 
-static seam_lsn_t search_applied(const struct sink *sink) { return ((const struct search_sink *)sink)->applied; }
+static seam_lsn_t search_applied(const struct sink *sink)
+{
+    return ((const struct search_sink *)sink)->applied;
+}
 
 static enum seam_status search_maintain(struct sink *sink, bool *more, struct seam_fault *f)
 {
     return invidx_maintain(((struct search_sink *)sink)->writer, more, f);
 }
 
-static void search_close(struct sink *sink) { invidx_writer_close(((struct search_sink *)sink)->writer); }
+static void search_close(struct sink *sink)
+{
+    invidx_writer_close(((struct search_sink *)sink)->writer);
+}
 
 const struct sink_ops sink_search = {
     .name = "search",

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "engine/values/row.h"
-#include "pipeline/stream/feed.h"
 #include "pipeline/sinks/sinks.h"
 #include "pipeline/sinks/sweep.h"
 #include "pipeline/sinks/vectors/vectors_write.h"
+#include "pipeline/stream/feed.h"
 
 enum { GROWTH_FACTOR = 4, TRAIN_MIN = 16, TEXT_COLUMNS_MAX = 8 };
 
@@ -27,15 +27,17 @@ struct vectors_sink {
     size_t contexts;
     float *vector, *stored, *would; /* scratch, of the graph's dimension */
     uint32_t dim;
-    uint64_t documents;        /* inserted since creation: what the growth rule counts */
-    uint64_t tried;            /* documents at the last try to learn, which may have been too few words */
+    uint64_t documents; /* inserted since creation: what the growth rule counts */
+    uint64_t tried;     /* documents at the last try to learn, which may have been too few words */
     seam_lsn_t applied;
     int64_t applied_wall_us;
 };
 
 /* The title and the rest of the texts, joined by a space; `text` owns the joined bytes.             */
-static enum seam_status document_texts(const struct vectors_sink *s, const struct seam_schema *schema,
-                                  struct wal_bytes row, struct seam_value *title, struct seam_buf *text, struct seam_fault *f)
+static enum seam_status document_texts(const struct vectors_sink *s,
+                                       const struct seam_schema *schema, struct wal_bytes row,
+                                       struct seam_value *title, struct seam_buf *text,
+                                       struct seam_fault *f)
 {
     struct seam_value values[SEAM_COLUMNS_MAX];
     enum seam_status st = seam_row_decode(schema, row.data, row.size, values, f);
@@ -53,12 +55,14 @@ static enum seam_status document_texts(const struct vectors_sink *s, const struc
         if (text->size > 0) seam_buf_u8(text, ' ');
         seam_buf_append(text, values[c].s, values[c].len);
     }
-    if (st == SEAM_OK && !seam_buf_ok(text)) st = seam_fault_set(f, SEAM_NOMEM, s->table, SEAM_FAULT_NO_OFFSET, "no memory");
+    if (st == SEAM_OK && !seam_buf_ok(text))
+        st = seam_fault_set(f, SEAM_NOMEM, s->table, SEAM_FAULT_NO_OFFSET, "no memory");
     return st;
 }
 
-static enum seam_status context_texts(const struct vectors_sink *s, const struct seam_schema *schema, struct wal_bytes row,
-                                 struct seam_buf *out, struct seam_fault *f)
+static enum seam_status context_texts(const struct vectors_sink *s,
+                                      const struct seam_schema *schema, struct wal_bytes row,
+                                      struct seam_buf *out, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -72,12 +76,14 @@ static enum seam_status context_texts(const struct vectors_sink *s, const struct
         if (out->size > 0) seam_buf_u8(out, ' ');
         seam_buf_append(out, v.s, v.len);
     }
-    if (st == SEAM_OK && !seam_buf_ok(out)) st = seam_fault_set(f, SEAM_NOMEM, s->table, SEAM_FAULT_NO_OFFSET, "no memory");
+    if (st == SEAM_OK && !seam_buf_ok(out))
+        st = seam_fault_set(f, SEAM_NOMEM, s->table, SEAM_FAULT_NO_OFFSET, "no memory");
     return st;
 }
 
 static enum seam_status learn_one(const struct vectors_sink *s, const struct sink_change *c,
-                             struct embed_trainer *t, struct seam_buf *text, uint64_t *learned, struct seam_fault *f)
+                                  struct embed_trainer *t, struct seam_buf *text, uint64_t *learned,
+                                  struct seam_fault *f)
 {
     struct seam_value title;
     struct seam_buf context = {0};
@@ -95,7 +101,8 @@ static enum seam_status learn_one(const struct vectors_sink *s, const struct sin
 }
 
 /* Learns an embedder from every product the stream has inserted. *out stays NULL when they are too few. */
-static enum seam_status learn(struct vectors_sink *s, struct embedder **out, uint64_t *learned, struct seam_fault *f)
+static enum seam_status learn(struct vectors_sink *s, struct embedder **out, uint64_t *learned,
+                              struct seam_fault *f)
 {
     struct embed_options o = {.dim = s->dim, .threads = 1, .seed = 1};
     struct embed_trainer *t = NULL;
@@ -107,23 +114,28 @@ static enum seam_status learn(struct vectors_sink *s, struct embedder **out, uin
 
     *learned = 0;
     if (st == SEAM_OK) st = embed_trainer_new(&o, &t, f);
-    if (st == SEAM_OK) st = stream_feed_open(s->sink.platform, NULL, SEAM_LSN_NONE, &registry, &feed, f);
+    if (st == SEAM_OK)
+        st = stream_feed_open(s->sink.platform, NULL, SEAM_LSN_NONE, &registry, &feed, f);
     while (st == SEAM_OK && (st = stream_feed_next(feed, &e, f)) == SEAM_OK) {
-        if (e.snapshot && e.kind == FEED_SCHEMA && *learned > 0) { /* it names all of them again, and only those */
+        if (e.snapshot && e.kind == FEED_SCHEMA &&
+            *learned > 0) { /* it names all of them again, and only those */
             embed_trainer_free(t);
             t = NULL;
             *learned = 0;
             st = embed_trainer_new(&o, &t, f);
         }
-        if (st == SEAM_OK && e.kind == FEED_CHANGE) st = learn_one(s, &e.change, t, &text, learned, f);
+        if (st == SEAM_OK && e.kind == FEED_CHANGE)
+            st = learn_one(s, &e.change, t, &text, learned, f);
     }
     if (st == SEAM_END) st = SEAM_OK;
     if (st == SEAM_OK && *learned >= TRAIN_MIN) {
         struct seam_fault few = {0};
 
         st = embed_trainer_finish(t, out, &few);
-        if (st == SEAM_INVALID) st = SEAM_OK; /* fewer than two different words: not yet */
-        else if (st != SEAM_OK && f != NULL) *f = few;
+        if (st == SEAM_INVALID)
+            st = SEAM_OK; /* fewer than two different words: not yet */
+        else if (st != SEAM_OK && f != NULL)
+            *f = few;
     }
     stream_feed_close(feed);
     embed_trainer_free(t);
@@ -133,8 +145,8 @@ static enum seam_status learn(struct vectors_sink *s, struct embedder **out, uin
 }
 
 /* Makes a generation's folder: its embedder, when there is enough to learn from, and an empty graph. */
-static enum seam_status create_generation(struct vectors_sink *s, uint64_t number, struct sink_vectors_current *out,
-                                     struct seam_fault *f)
+static enum seam_status create_generation(struct vectors_sink *s, uint64_t number,
+                                          struct sink_vectors_current *out, struct seam_fault *f)
 {
     const struct platform *p = s->sink.platform;
     struct hnsw_options o = {.dim = s->dim, .metric = HNSW_COSINE, .quant = HNSW_F32, .seed = 1};
@@ -146,7 +158,8 @@ static enum seam_status create_generation(struct vectors_sink *s, uint64_t numbe
     if (st == SEAM_OK) st = seam_io_mkdir(p->io, out->dir, f);
     if (st == SEAM_OK) st = learn(s, &e, &out->trained_on, f);
     if (st == SEAM_OK && e != NULL) {
-        memcpy(out->embedder, embedder_version(e), strnlen(embedder_version(e), sizeof out->embedder - 1));
+        memcpy(out->embedder, embedder_version(e),
+               strnlen(embedder_version(e), sizeof out->embedder - 1));
         st = embedder_save(e, p->io, out->model, f);
     }
     if (st == SEAM_OK && e == NULL) out->trained_on = 0;
@@ -162,16 +175,18 @@ static enum seam_status open_generation(struct vectors_sink *s, struct seam_faul
     struct hnsw_info info;
     enum seam_status st = SEAM_OK;
 
-    if (s->current.embedder[0] != '\0') st = embedder_open(p->io, s->current.model, &s->embedder, f);
+    if (s->current.embedder[0] != '\0')
+        st = embedder_open(p->io, s->current.model, &s->embedder, f);
     if (st == SEAM_OK) st = hnsw_open_writer(p->io, s->current.dir, &cfg, &s->graph, f);
     if (st != SEAM_OK) return st;
     hnsw_info(s->graph, &info);
     s->applied = info.applied_lsn;
     s->documents = info.live;
     if (info.options.dim != s->dim)
-        return seam_fault_set(f, SEAM_CONFLICT, s->current.dir, SEAM_FAULT_NO_OFFSET,
-                         "the graph has %u dimensions and the configuration says %u: run 'seam rebuild vectors'",
-                         info.options.dim, s->dim);
+        return seam_fault_set(
+            f, SEAM_CONFLICT, s->current.dir, SEAM_FAULT_NO_OFFSET,
+            "the graph has %u dimensions and the configuration says %u: run 'seam rebuild vectors'",
+            info.options.dim, s->dim);
     return SEAM_OK;
 }
 
@@ -184,30 +199,36 @@ static enum seam_status read_config(struct vectors_sink *s, struct seam_fault *f
     s->table = seam_json_string(s->sink.config, "table", NULL);
     if (s->table == NULL || text == NULL || text->len == 0 || text->len > TEXT_COLUMNS_MAX)
         return seam_fault_set(f, SEAM_INVALID, "sinks.vectors", SEAM_FAULT_NO_OFFSET,
-                         "\"table\" and \"text\" (1 to %d columns) are needed", TEXT_COLUMNS_MAX);
+                              "\"table\" and \"text\" (1 to %d columns) are needed",
+                              TEXT_COLUMNS_MAX);
     for (const struct seam_json *n = text->child; n != NULL; n = n->next)
         if (n->type == SEAM_J_STRING) s->column[s->columns++] = n->str;
     text = seam_json_get(s->sink.config, "context");
-    for (const struct seam_json *n = text != NULL ? text->child : NULL; n != NULL && s->contexts < TEXT_COLUMNS_MAX; n = n->next)
+    for (const struct seam_json *n = text != NULL ? text->child : NULL;
+         n != NULL && s->contexts < TEXT_COLUMNS_MAX; n = n->next)
         if (n->type == SEAM_J_STRING) s->context[s->contexts++] = n->str;
     if (d != NULL && (!seam_json_int(d, &dim) || dim < HNSW_DIM_MIN || dim > EMBED_DIM_MAX))
-        return seam_fault_set(f, SEAM_INVALID, "sinks.vectors.dimension", SEAM_FAULT_NO_OFFSET, "must be %d to %d",
-                         HNSW_DIM_MIN, EMBED_DIM_MAX);
+        return seam_fault_set(f, SEAM_INVALID, "sinks.vectors.dimension", SEAM_FAULT_NO_OFFSET,
+                              "must be %d to %d", HNSW_DIM_MIN, EMBED_DIM_MAX);
     s->dim = (uint32_t)dim;
     s->vector = calloc(s->dim, sizeof *s->vector);
     s->stored = calloc(s->dim, sizeof *s->stored);
     s->would = calloc(s->dim, sizeof *s->would);
-    return s->vector == NULL || s->stored == NULL || s->would == NULL ? seam_fault_set(f, SEAM_NOMEM, s->table, SEAM_FAULT_NO_OFFSET, "no memory") : SEAM_OK;
+    return s->vector == NULL || s->stored == NULL || s->would == NULL
+               ? seam_fault_set(f, SEAM_NOMEM, s->table, SEAM_FAULT_NO_OFFSET, "no memory")
+               : SEAM_OK;
 }
 
 /* An update that leaves the texts alone (a price, a stock count) leaves the vector alone.             */
-static enum seam_status same_texts(const struct vectors_sink *s, const struct sink_change *c, bool *same, struct seam_fault *f)
+static enum seam_status same_texts(const struct vectors_sink *s, const struct sink_change *c,
+                                   bool *same, struct seam_fault *f)
 {
     struct seam_value before[SEAM_COLUMNS_MAX], after[SEAM_COLUMNS_MAX];
     enum seam_status st;
 
     *same = false;
-    if (c->op != WAL_OP_UPDATE || c->before.data == NULL || (c->flags & WAL_CHANGE_REPAIR) != 0) return SEAM_OK;
+    if (c->op != WAL_OP_UPDATE || c->before.data == NULL || (c->flags & WAL_CHANGE_REPAIR) != 0)
+        return SEAM_OK;
     st = seam_row_decode(c->schema, c->before.data, c->before.size, before, f);
     if (st == SEAM_OK) st = seam_row_decode(c->schema, c->after.data, c->after.size, after, f);
     *same = st == SEAM_OK;
@@ -224,11 +245,13 @@ static enum seam_status same_texts(const struct vectors_sink *s, const struct si
 static bool same_in_graph(const struct vectors_sink *s, uint64_t key)
 {
     if (hnsw_get(s->graph, key, s->stored, NULL) != SEAM_OK) return false;
-    if (hnsw_as_stored(s->graph, s->vector, s->would, NULL) != SEAM_OK) return false; /* the upsert says why */
+    if (hnsw_as_stored(s->graph, s->vector, s->would, NULL) != SEAM_OK)
+        return false; /* the upsert says why */
     return memcmp(s->stored, s->would, s->dim * sizeof *s->would) == 0;
 }
 
-static enum seam_status vectors_change(struct sink *sink, const struct sink_change *c, struct seam_fault *f)
+static enum seam_status vectors_change(struct sink *sink, const struct sink_change *c,
+                                       struct seam_fault *f)
 {
     struct vectors_sink *s = (struct vectors_sink *)sink;
     struct seam_value title;
@@ -243,8 +266,11 @@ static enum seam_status vectors_change(struct sink *sink, const struct sink_chan
     st = sink_document_key(c, &key, f);
     if (st != SEAM_OK) return st;
     if (c->op != WAL_OP_DELETE) {
-        if (c->op == WAL_OP_INSERT && !(c->snapshot && hnsw_get(s->graph, key, s->stored, NULL) == SEAM_OK)) s->documents++;
-        if (s->embedder == NULL) return SEAM_OK; /* the next generation will find it in the stream */
+        if (c->op == WAL_OP_INSERT &&
+            !(c->snapshot && hnsw_get(s->graph, key, s->stored, NULL) == SEAM_OK))
+            s->documents++;
+        if (s->embedder == NULL)
+            return SEAM_OK; /* the next generation will find it in the stream */
         st = document_texts(s, c->schema, c->after, &title, &text, f);
         if (st == SEAM_OK)
             st = embed_document(s->embedder, title.s, title.len, (const char *)text.data, text.size,
@@ -260,7 +286,8 @@ static enum seam_status vectors_change(struct sink *sink, const struct sink_chan
 }
 
 /* What makes the serving generation durable and visible; a first embedder is not waited for, see below. */
-static enum seam_status publish_generation(struct vectors_sink *s, seam_lsn_t applied, int64_t wall_us, struct seam_fault *f)
+static enum seam_status publish_generation(struct vectors_sink *s, seam_lsn_t applied,
+                                           int64_t wall_us, struct seam_fault *f)
 {
     enum seam_status st = hnsw_publish(s->graph, applied, wall_us, f);
 
@@ -271,9 +298,17 @@ static enum seam_status publish_generation(struct vectors_sink *s, seam_lsn_t ap
     return st;
 }
 
-static seam_lsn_t vectors_applied(const struct sink *sink) { return ((const struct vectors_sink *)sink)->applied; }
+static seam_lsn_t vectors_applied(const struct sink *sink)
+{
+    return ((const struct vectors_sink *)sink)->applied;
+}
 
-struct sink_vectors_key_list { sink_key_fn fn; void *ctx; struct seam_fault *fault; enum seam_status st; };
+struct sink_vectors_key_list {
+    sink_key_fn fn;
+    void *ctx;
+    struct seam_fault *fault;
+    enum seam_status st;
+};
 
 static bool list_key(void *ctx, uint64_t key, seam_lsn_t birth, const float *vector)
 {
@@ -285,8 +320,8 @@ static bool list_key(void *ctx, uint64_t key, seam_lsn_t birth, const float *vec
     return l->st == SEAM_OK;
 }
 
-static enum seam_status vectors_keys(struct sink *sink, const struct seam_schema *schema, sink_key_fn fn, void *ctx,
-                                struct seam_fault *f)
+static enum seam_status vectors_keys(struct sink *sink, const struct seam_schema *schema,
+                                     sink_key_fn fn, void *ctx, struct seam_fault *f)
 {
     struct vectors_sink *s = (struct vectors_sink *)sink;
     struct sink_vectors_key_list list = {fn, ctx, f, SEAM_OK};
@@ -297,11 +332,15 @@ static enum seam_status vectors_keys(struct sink *sink, const struct seam_schema
     return list.st != SEAM_OK ? list.st : st;
 }
 
-static enum seam_status change_swept(void *ctx, const struct sink_change *c, struct seam_fault *f) { return vectors_change(ctx, c, f); }
+static enum seam_status change_swept(void *ctx, const struct sink_change *c, struct seam_fault *f)
+{
+    return vectors_change(ctx, c, f);
+}
 
 /* One event into a generation that is being built; `row` keeps the newest one of a snapshot.         */
-static enum seam_status take(struct vectors_sink *next, struct sink_sweep *sweep, struct sink_change *row,
-                        const struct stream_registry *registry, const struct stream_feed_event *e, struct seam_fault *f)
+static enum seam_status take(struct vectors_sink *next, struct sink_sweep *sweep,
+                             struct sink_change *row, const struct stream_registry *registry,
+                             const struct stream_feed_event *e, struct seam_fault *f)
 {
     uint64_t swept = 0;
     enum seam_status st = SEAM_OK;
@@ -331,9 +370,11 @@ static enum seam_status catch_up(struct vectors_sink *next, seam_lsn_t until, st
     struct sink_sweep sweep = {0};
     struct sink_change row = {0};
     seam_lsn_t done = SEAM_LSN_NONE;
-    enum seam_status st = stream_registry_open(&registry, next->sink.platform->io, next->sink.dir, f);
+    enum seam_status st =
+        stream_registry_open(&registry, next->sink.platform->io, next->sink.dir, f);
 
-    if (st == SEAM_OK) st = stream_feed_open(next->sink.platform, NULL, SEAM_LSN_NONE, &registry, &feed, f);
+    if (st == SEAM_OK)
+        st = stream_feed_open(next->sink.platform, NULL, SEAM_LSN_NONE, &registry, &feed, f);
     while (st == SEAM_OK && done < until && (st = stream_feed_next(feed, &e, f)) == SEAM_OK) {
         if (e.lsn <= until) st = take(next, &sweep, &row, &registry, &e, f);
         if (e.kind == FEED_COMMIT) done = e.lsn;
@@ -381,14 +422,16 @@ static enum seam_status next_generation(struct vectors_sink *s, struct seam_faul
 /* The catalogue has outgrown what the embedder learned from; too few words are not tried again at once. */
 static bool outgrown(struct vectors_sink *s)
 {
-    if (s->documents < TRAIN_MIN || s->documents < GROWTH_FACTOR * s->current.trained_on || s->documents < 2 * s->tried)
+    if (s->documents < TRAIN_MIN || s->documents < GROWTH_FACTOR * s->current.trained_on ||
+        s->documents < 2 * s->tried)
         return false;
     s->tried = s->documents;
     return true;
 }
 
 /* Without an embedder nothing can be found: the first one is learned as soon as there is something to learn from. */
-static enum seam_status vectors_publish(struct sink *sink, seam_lsn_t applied, int64_t wall_us, struct seam_fault *f)
+static enum seam_status vectors_publish(struct sink *sink, seam_lsn_t applied, int64_t wall_us,
+                                        struct seam_fault *f)
 {
     struct vectors_sink *s = (struct vectors_sink *)sink;
     enum seam_status st = publish_generation(s, applied, wall_us, f);

@@ -8,7 +8,8 @@
 
 enum { CURRENT_MAX = 4096, REOPEN_TRIES = 5 };
 
-static enum seam_status place(const struct platform *p, struct sink_vectors_current *c, struct seam_fault *f)
+static enum seam_status place(const struct platform *p, struct sink_vectors_current *c,
+                              struct seam_fault *f)
 {
     char sink[SEAM_PATH_MAX_BYTES], name[32];
     enum seam_status st = platform_sink_path(p, "vectors", sink, f);
@@ -18,7 +19,8 @@ static enum seam_status place(const struct platform *p, struct sink_vectors_curr
     return st == SEAM_OK ? seam_path_join(c->model, c->dir, "model.embed", f) : st;
 }
 
-static enum seam_status current_path(const struct platform *p, char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
+static enum seam_status current_path(const struct platform *p, char out[SEAM_PATH_MAX_BYTES],
+                                     struct seam_fault *f)
 {
     char sink[SEAM_PATH_MAX_BYTES];
     enum seam_status st = platform_sink_path(p, "vectors", sink, f);
@@ -26,7 +28,8 @@ static enum seam_status current_path(const struct platform *p, char out[SEAM_PAT
     return st == SEAM_OK ? seam_path_join(out, sink, "current", f) : st;
 }
 
-enum seam_status sink_vectors_current(const struct platform *p, struct sink_vectors_current *out, struct seam_fault *f)
+enum seam_status sink_vectors_current(const struct platform *p, struct sink_vectors_current *out,
+                                      struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_arena a = {0};
@@ -38,12 +41,14 @@ enum seam_status sink_vectors_current(const struct platform *p, struct sink_vect
     *out = (struct sink_vectors_current){0};
     if (st == SEAM_OK && !seam_io_exists(p->io, path))
         return seam_fault_set(f, SEAM_NOT_FOUND, path, SEAM_FAULT_NO_OFFSET,
-                         "no vectors yet: run 'seam sink DIR vectors' (or 'seam run DIR')");
+                              "no vectors yet: run 'seam sink DIR vectors' (or 'seam run DIR')");
     if (st == SEAM_OK) st = seam_io_read_all(p->io, path, CURRENT_MAX, &text, f);
     if (st == SEAM_OK) st = seam_json_parse((const char *)text.data, text.size, &a, path, &root, f);
-    if (st == SEAM_OK && (!seam_json_int(seam_json_get(root, "generation"), &generation) || generation < 1 ||
-                        !seam_json_int(seam_json_get(root, "trained_on"), &trained) || trained < 0))
-        st = seam_fault_set(f, SEAM_CORRUPT, path, SEAM_FAULT_NO_OFFSET, "\"generation\" or \"trained_on\" is missing");
+    if (st == SEAM_OK &&
+        (!seam_json_int(seam_json_get(root, "generation"), &generation) || generation < 1 ||
+         !seam_json_int(seam_json_get(root, "trained_on"), &trained) || trained < 0))
+        st = seam_fault_set(f, SEAM_CORRUPT, path, SEAM_FAULT_NO_OFFSET,
+                            "\"generation\" or \"trained_on\" is missing");
     if (st == SEAM_OK) {
         out->generation = (uint64_t)generation;
         out->trained_on = (uint64_t)trained;
@@ -55,14 +60,15 @@ enum seam_status sink_vectors_current(const struct platform *p, struct sink_vect
     return st;
 }
 
-enum seam_status sink_vectors_place(const struct platform *p, uint64_t generation, struct sink_vectors_current *out,
-                          struct seam_fault *f)
+enum seam_status sink_vectors_place(const struct platform *p, uint64_t generation,
+                                    struct sink_vectors_current *out, struct seam_fault *f)
 {
     *out = (struct sink_vectors_current){.generation = generation};
     return place(p, out, f);
 }
 
-enum seam_status sink_vectors_switch(const struct platform *p, const struct sink_vectors_current *to, struct seam_fault *f)
+enum seam_status sink_vectors_switch(const struct platform *p,
+                                     const struct sink_vectors_current *to, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf b = {0};
@@ -79,14 +85,17 @@ enum seam_status sink_vectors_switch(const struct platform *p, const struct sink
     seam_jw_uint(&w, to->trained_on);
     seam_jw_end_object(&w);
     seam_buf_str(&b, "\n");
-    if (st == SEAM_OK && !seam_buf_ok(&b)) st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory");
+    if (st == SEAM_OK && !seam_buf_ok(&b))
+        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory");
     if (st == SEAM_OK) st = seam_io_write_atomic(p->io, path, b.data, b.size, f);
     seam_buf_free(&b);
     return st;
 }
 
-static enum seam_status open_generation(const struct platform *p, const struct sink_vectors_current *c, seam_lsn_t as_of,
-                                   struct embedder **embedder, struct hnsw **graph, struct seam_fault *f)
+static enum seam_status open_generation(const struct platform *p,
+                                        const struct sink_vectors_current *c, seam_lsn_t as_of,
+                                        struct embedder **embedder, struct hnsw **graph,
+                                        struct seam_fault *f)
 {
     struct hnsw_config cfg = {.clock = p->clock};
     enum seam_status st = embedder_open(p->io, c->model, embedder, f);
@@ -101,8 +110,9 @@ static enum seam_status open_generation(const struct platform *p, const struct s
 
 /* A generation may be switched and removed between reading `current` and opening its files: then `current`
  * names another one, and that is opened instead.                                                  */
-enum seam_status sink_vectors_open_reader(const struct platform *p, seam_lsn_t as_of, struct embedder **embedder,
-                                struct hnsw **graph, struct seam_fault *f)
+enum seam_status sink_vectors_open_reader(const struct platform *p, seam_lsn_t as_of,
+                                          struct embedder **embedder, struct hnsw **graph,
+                                          struct seam_fault *f)
 {
     struct sink_vectors_current c, again;
     enum seam_status st = sink_vectors_current(p, &c, f);
@@ -120,5 +130,6 @@ enum seam_status sink_vectors_open_reader(const struct platform *p, seam_lsn_t a
         st = SEAM_OK;
     }
     return st == SEAM_OK ? seam_fault_set(f, SEAM_CONFLICT, c.dir, SEAM_FAULT_NO_OFFSET,
-                                   "the vectors' generation changes too fast to open") : st;
+                                          "the vectors' generation changes too fast to open")
+                         : st;
 }

@@ -10,21 +10,24 @@
 #define SEAM_PIPELINE_VECTORS_H
 
 #include "hnsw/hnsw.h"
-#include "pipeline/relevance/embed.h"
 #include "pipeline/platform.h"
+#include "pipeline/relevance/embed.h"
 
 struct sink_vectors_current {
-    uint64_t generation;                /* 0 = none yet */
+    uint64_t generation; /* 0 = none yet */
     char embedder[EMBED_VERSION_MAX];
-    uint64_t trained_on;                /* documents the embedder learned from */
-    char dir[SEAM_PATH_MAX_BYTES];           /* of the generation */
+    uint64_t trained_on;           /* documents the embedder learned from */
+    char dir[SEAM_PATH_MAX_BYTES]; /* of the generation */
     char model[SEAM_PATH_MAX_BYTES];
 };
 
 /* What `current` says. SEAM_NOT_FOUND when the sink has never run.                                   */
-SEAM_MUST_USE enum seam_status sink_vectors_current(const struct platform *p, struct sink_vectors_current *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status sink_vectors_current(const struct platform *p,
+                                                    struct sink_vectors_current *out,
+                                                    struct seam_fault *f);
 /* The embedder and graph to search with, at one generation. Close both.                            */
-SEAM_MUST_USE enum seam_status sink_vectors_open_reader(const struct platform *p, seam_lsn_t as_of, struct embedder **embedder,
-                                         struct hnsw **graph, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status sink_vectors_open_reader(const struct platform *p, seam_lsn_t as_of,
+                                                        struct embedder **embedder,
+                                                        struct hnsw **graph, struct seam_fault *f);
 
 #endif

@@ -6,9 +6,11 @@
 
 /* Paths of a generation, without touching the disk.                                               */
 SEAM_MUST_USE enum seam_status sink_vectors_place(const struct platform *p, uint64_t generation,
-                                   struct sink_vectors_current *out, struct seam_fault *f);
+                                                  struct sink_vectors_current *out,
+                                                  struct seam_fault *f);
 /* Makes it the current one, atomically.                                                           */
-SEAM_MUST_USE enum seam_status sink_vectors_switch(const struct platform *p, const struct sink_vectors_current *to,
-                                    struct seam_fault *f);
+SEAM_MUST_USE enum seam_status sink_vectors_switch(const struct platform *p,
+                                                   const struct sink_vectors_current *to,
+                                                   struct seam_fault *f);
 
 #endif

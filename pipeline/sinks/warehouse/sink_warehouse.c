@@ -49,8 +49,8 @@ static const char bronze_events_schema[] =
     "{\"name\":\"key\",\"type\":\"text\"},{\"name\":\"type\",\"type\":\"text\"},"
     "{\"name\":\"payload\",\"type\":\"text\"}]}";
 
-static enum seam_status define_json(struct warehouse_sink *s, const char *json, const char *name, int *table,
-                               struct seam_fault *f)
+static enum seam_status define_json(struct warehouse_sink *s, const char *json, const char *name,
+                                    int *table, struct seam_fault *f)
 {
     struct seam_schema schema = {0};
     struct columnar_table_options o = {0};
@@ -84,7 +84,8 @@ static bool wants_silver(const struct warehouse_sink *s, const char *table)
 }
 
 /* silver_TABLE has the source's columns, ids and key: evolution is the source's.                    */
-static enum seam_status warehouse_schema(struct sink *sink, const struct seam_schema *schema, struct seam_fault *f)
+static enum seam_status warehouse_schema(struct sink *sink, const struct seam_schema *schema,
+                                         struct seam_fault *f)
 {
     struct warehouse_sink *s = (struct warehouse_sink *)sink;
     struct columnar_table_options o = {0};
@@ -93,18 +94,22 @@ static enum seam_status warehouse_schema(struct sink *sink, const struct seam_sc
 
     if (!wants_silver(s, schema->name)) return SEAM_OK;
     st = seam_schema_clone(schema, &silver);
-    if (st != SEAM_OK) return seam_fault_set(f, st, schema->name, SEAM_FAULT_NO_OFFSET, "no memory");
-    if (snprintf(silver.name, sizeof silver.name, "silver_%s", schema->name) >= (int)sizeof silver.name)
-        st = seam_fault_set(f, SEAM_LIMIT, schema->name, SEAM_FAULT_NO_OFFSET, "the table's name is too long for silver_");
+    if (st != SEAM_OK)
+        return seam_fault_set(f, st, schema->name, SEAM_FAULT_NO_OFFSET, "no memory");
+    if (snprintf(silver.name, sizeof silver.name, "silver_%s", schema->name) >=
+        (int)sizeof silver.name)
+        st = seam_fault_set(f, SEAM_LIMIT, schema->name, SEAM_FAULT_NO_OFFSET,
+                            "the table's name is too long for silver_");
     if (st == SEAM_OK) st = columnar_define_table(s->writer, &silver, &o, f);
     for (size_t i = 0; st == SEAM_OK && i <= s->silver_count; i++) {
         if (i < s->silver_count && s->silver[i].source != schema->id) continue;
         if (i == SILVER_TABLES_MAX) {
-            st = seam_fault_set(f, SEAM_LIMIT, schema->name, SEAM_FAULT_NO_OFFSET, "more than %d silver tables",
-                           SILVER_TABLES_MAX);
+            st = seam_fault_set(f, SEAM_LIMIT, schema->name, SEAM_FAULT_NO_OFFSET,
+                                "more than %d silver tables", SILVER_TABLES_MAX);
             break;
         }
-        s->silver[i] = (struct sink_silver){schema->id, columnar_writer_table(s->writer, silver.name)};
+        s->silver[i] =
+            (struct sink_silver){schema->id, columnar_writer_table(s->writer, silver.name)};
         if (i == s->silver_count) s->silver_count++;
         break;
     }
@@ -124,22 +129,33 @@ static struct seam_value v_bytes(struct wal_bytes b)
     return b.data == NULL ? seam_v_null() : seam_v_text((const char *)b.data, b.size);
 }
 
-static enum seam_status append_bronze(struct warehouse_sink *s, const struct sink_change *c, struct seam_fault *f)
+static enum seam_status append_bronze(struct warehouse_sink *s, const struct sink_change *c,
+                                      struct seam_fault *f)
 {
     static const char *const op[] = {"?", "c", "u", "d"};
     struct seam_value row[] = {
-        seam_v_int((int64_t)c->offset), seam_v_int((int64_t)c->lsn), seam_v_int((int64_t)c->seq), seam_v_int((int64_t)c->txn),
-        seam_v_time(c->wall_us), seam_v_str(c->snapshot ? "r" : op[c->op <= WAL_OP_DELETE ? c->op : 0]),
-        seam_v_str(c->schema->name), seam_v_int(c->schema->id), seam_v_int(c->flags), v_bytes(c->key),
-        v_bytes(c->before), v_bytes(c->after),
+        seam_v_int((int64_t)c->offset),
+        seam_v_int((int64_t)c->lsn),
+        seam_v_int((int64_t)c->seq),
+        seam_v_int((int64_t)c->txn),
+        seam_v_time(c->wall_us),
+        seam_v_str(c->snapshot ? "r" : op[c->op <= WAL_OP_DELETE ? c->op : 0]),
+        seam_v_str(c->schema->name),
+        seam_v_int(c->schema->id),
+        seam_v_int(c->flags),
+        v_bytes(c->key),
+        v_bytes(c->before),
+        v_bytes(c->after),
     };
 
     return columnar_append(s->writer, s->changes, row, c->lsn, f);
 }
 
 /* A snapshot names what has not changed, too: that is no new version. */
-static enum seam_status same_in_silver(struct warehouse_sink *s, int table, const struct seam_schema *schema,
-                                  const struct seam_value *values, bool *same, struct seam_fault *f)
+static enum seam_status same_in_silver(struct warehouse_sink *s, int table,
+                                       const struct seam_schema *schema,
+                                       const struct seam_value *values, bool *same,
+                                       struct seam_fault *f)
 {
     struct seam_value old[SEAM_COLUMNS_MAX], key[SEAM_KEY_COLUMNS_MAX];
     struct seam_fault none = {0};
@@ -155,7 +171,8 @@ static enum seam_status same_in_silver(struct warehouse_sink *s, int table, cons
     return st;
 }
 
-static enum seam_status warehouse_change(struct sink *sink, const struct sink_change *c, struct seam_fault *f)
+static enum seam_status warehouse_change(struct sink *sink, const struct sink_change *c,
+                                         struct seam_fault *f)
 {
     struct warehouse_sink *s = (struct warehouse_sink *)sink;
     struct seam_value values[SEAM_COLUMNS_MAX];
@@ -166,22 +183,33 @@ static enum seam_status warehouse_change(struct sink *sink, const struct sink_ch
     enum seam_status st = c->swept ? SEAM_OK : append_bronze(s, c, f);
 
     if (st != SEAM_OK || table < 0) return st;
-    if (row.data != NULL) st = seam_row_decode(c->schema, row.data, row.size, values, f);
-    else st = sink_key_values(c, values, &text, f); /* a repair may delete without knowing the row */
-    if (st == SEAM_OK && c->snapshot && c->op != WAL_OP_DELETE) st = same_in_silver(s, table, c->schema, values, &same, f);
+    if (row.data != NULL)
+        st = seam_row_decode(c->schema, row.data, row.size, values, f);
+    else
+        st = sink_key_values(c, values, &text, f); /* a repair may delete without knowing the row */
+    if (st == SEAM_OK && c->snapshot && c->op != WAL_OP_DELETE)
+        st = same_in_silver(s, table, c->schema, values, &same, f);
     if (st == SEAM_OK && !same)
         st = c->op == WAL_OP_DELETE ? columnar_delete(s->writer, table, values, c->lsn, NULL, f)
-                                : columnar_upsert(s->writer, table, values, c->lsn, NULL, f);
+                                    : columnar_upsert(s->writer, table, values, c->lsn, NULL, f);
     seam_buf_free(&text);
     return st;
 }
 
-static enum seam_status warehouse_outbox(struct sink *sink, const struct sink_outbox *e, struct seam_fault *f)
+static enum seam_status warehouse_outbox(struct sink *sink, const struct sink_outbox *e,
+                                         struct seam_fault *f)
 {
     struct warehouse_sink *s = (struct warehouse_sink *)sink;
     struct seam_value row[] = {
-        seam_v_int((int64_t)e->offset), seam_v_int((int64_t)e->lsn), seam_v_int((int64_t)e->seq), seam_v_int((int64_t)e->txn),
-        seam_v_time(e->wall_us), v_bytes(e->topic), v_bytes(e->key), v_bytes(e->type), v_bytes(e->payload),
+        seam_v_int((int64_t)e->offset),
+        seam_v_int((int64_t)e->lsn),
+        seam_v_int((int64_t)e->seq),
+        seam_v_int((int64_t)e->txn),
+        seam_v_time(e->wall_us),
+        v_bytes(e->topic),
+        v_bytes(e->key),
+        v_bytes(e->type),
+        v_bytes(e->payload),
     };
 
     return columnar_append(s->writer, s->events, row, e->lsn, f);
@@ -195,7 +223,8 @@ struct sink_warehouse_key_list {
     struct seam_buf key;
 };
 
-static enum seam_status list_key(void *ctx, const struct seam_value *values, seam_lsn_t begin, seam_lsn_t end)
+static enum seam_status list_key(void *ctx, const struct seam_value *values, seam_lsn_t begin,
+                                 seam_lsn_t end)
 {
     struct sink_warehouse_key_list *l = ctx;
     enum seam_status st;
@@ -204,11 +233,12 @@ static enum seam_status list_key(void *ctx, const struct seam_value *values, sea
     (void)end;
     seam_buf_clear(&l->key);
     st = seam_row_key(l->schema, values, &l->key, l->fault);
-    return st == SEAM_OK ? l->fn(l->ctx, (struct wal_bytes){l->key.data, l->key.size}, l->fault) : st;
+    return st == SEAM_OK ? l->fn(l->ctx, (struct wal_bytes){l->key.data, l->key.size}, l->fault)
+                         : st;
 }
 
-static enum seam_status warehouse_keys(struct sink *sink, const struct seam_schema *schema, sink_key_fn fn, void *ctx,
-                                  struct seam_fault *f)
+static enum seam_status warehouse_keys(struct sink *sink, const struct seam_schema *schema,
+                                       sink_key_fn fn, void *ctx, struct seam_fault *f)
 {
     struct columnar_options o = {.clock = sink->platform->clock};
     struct columnar_reader *reader = NULL;
@@ -230,7 +260,8 @@ static enum seam_status warehouse_keys(struct sink *sink, const struct seam_sche
     return st;
 }
 
-static enum seam_status warehouse_publish(struct sink *sink, seam_lsn_t applied, int64_t wall_us, struct seam_fault *f)
+static enum seam_status warehouse_publish(struct sink *sink, seam_lsn_t applied, int64_t wall_us,
+                                          struct seam_fault *f)
 {
     return columnar_publish(((struct warehouse_sink *)sink)->writer, applied, wall_us, f);
 }

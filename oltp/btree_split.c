@@ -12,14 +12,6 @@ static size_t separator_size(const struct oltp_page_item *low, const struct oltp
     return i + 1;
 }
 
-/* Is this page of the path the tree's last (first) one of its level? */
-bool oltp_tree_on_edge(const struct oltp_tree_writer *w, unsigned level, bool last)
-{
-    for (unsigned l = level + 1; l < w->tree->depth; l++)
-        if (w->path[l].child != (last ? page_count(w->path[l].p) : 0)) return false;
-    return true;
-}
-
 /* The items of path[level] (copied aside) with `item` put in at `at`. Returns how many. */
 static enum seam_status gather(struct oltp_tree_writer *w, const uint8_t *page,
                                const struct oltp_page_item *item, unsigned at, unsigned *count,
@@ -295,38 +287,4 @@ enum seam_status oltp_tree_rebalance(struct oltp_tree_writer *w, const uint8_t *
         if (st != SEAM_OK) return st;
     }
     return t->depth == 1 ? shrink_root(w, f) : st;
-}
-
-/* ---- dropping -------------------------------------------------------------------------------------- */
-
-static enum seam_status drop_page(struct oltp_tree_writer *w, uint32_t page, unsigned level,
-                                  struct seam_fault *f)
-{
-    uint8_t *at = malloc(OLTP_PAGE_SIZE);
-    enum seam_status st = at == NULL
-                              ? seam_fault_set(f, SEAM_NOMEM, w->pager->path, SEAM_FAULT_NO_OFFSET,
-                                               "no memory to drop a tree")
-                              : oltp_pager_read(w->pager, page, w->hazard, at, f);
-
-    if (st == SEAM_OK && !page_is_tree(at, level))
-        st = oltp_level_fault(w->pager, page, at, level, f);
-    for (unsigned i = 0; st == SEAM_OK && level > 0 && i <= page_count(at); i++)
-        st = drop_page(w, page_child(at, i), level - 1, f);
-    for (unsigned i = 0; st == SEAM_OK && level == 0 && i < page_count(at); i++) {
-        struct oltp_cell c = page_cell(at, i);
-
-        if (c.big) st = oltp_overflow_free(w, c.child, c.size, f);
-    }
-    if (st == SEAM_OK) st = oltp_writer_free(w, page, page_epoch(at), f);
-    free(at);
-    return st;
-}
-
-enum seam_status oltp_tree_drop(struct oltp_tree_writer *w, struct oltp_tree *t,
-                                struct seam_fault *f)
-{
-    enum seam_status st = t->depth > 0 ? drop_page(w, t->root, t->depth - 1, f) : SEAM_OK;
-
-    if (st == SEAM_OK) *t = (struct oltp_tree){0};
-    return st;
 }

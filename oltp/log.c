@@ -115,3 +115,17 @@ enum seam_status oltp_log_flush_pending(struct oltp_txn *t, struct seam_fault *f
     seam_buf_clear(&t->pending);
     return st;
 }
+
+enum seam_status oltp_wait(struct oltp *db, seam_lsn_t lsn, struct seam_fault *f)
+{
+    struct seam_fault own = {0};
+    enum seam_status st;
+
+    if (db->wal == NULL || lsn == SEAM_LSN_NONE) return SEAM_OK;
+    st = wal_commit(db->wal, lsn, WAL_DURABLE, &own);
+    if (st != SEAM_OK) {
+        oltp_db_poison(db, st, &own);
+        if (f != NULL && f->status == SEAM_OK) *f = own;
+    }
+    return st;
+}

@@ -1,3 +1,4 @@
+/* page - the bytes of a page: search, changes, and what is checked when one is loaded (the picture: page.h). */
 #include "oltp/page.h"
 
 #include <stdlib.h>

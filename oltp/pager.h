@@ -242,12 +242,20 @@ uint32_t oltp_space_shrink(struct oltp_pager *p);
 SEAM_MUST_USE enum seam_status oltp_space_grow(struct oltp_pager *p, uint32_t pages,
                                                struct seam_fault *f);
 
-/* ---- inside pager.c, oltp_write_back.c, space.c; latch held ---- */
+/* ---- inside, each over the ones before: frames.c, space.c, write_back.c, pager.c; latch held ---- */
+/* Makes some frames free; how many. */
+uint32_t oltp_frames_evict(struct oltp_pager *p);
+/* A hot page's frame, when there is nothing better. */
+bool oltp_frame_steal_hot(struct oltp_pager *p, uint32_t *frame);
 /* A frame for a page; lets the latch go while it writes pages out to get one. */
 SEAM_MUST_USE enum seam_status oltp_frame_take(struct oltp_pager *p, bool from_hot, uint32_t *frame,
                                                struct seam_fault *f);
 void oltp_frame_give(struct oltp_pager *p, uint32_t frame);
 void oltp_frame_clean(struct oltp_pager *p, uint32_t frame);
+/* A page number that nobody uses, from the file or past its end. */
+SEAM_MUST_USE enum seam_status oltp_space_find(struct oltp_pager *p, uint32_t *page,
+                                               struct seam_fault *f);
+void oltp_space_clear(struct oltp_pager *p, uint32_t page); /* ... given back */
 void oltp_page_give(struct oltp_pager *p, uint32_t page);
 int oltp_page_order(const void *a, const void *b); /* of page numbers, for qsort; needs no latch */
 /* Writes a batch of dirty pages that do not change, so that they can be evicted; with `own` (the writer, between

@@ -1,4 +1,4 @@
-/* read - gets, keys and cursors. */
+/* read - gets and cursors. */
 #include "oltp/db.h"
 
 #include <stdlib.h>
@@ -6,134 +6,6 @@
 static enum seam_status no_memory(struct oltp_txn *t, struct seam_fault *f)
 {
     return seam_fault_set(f, SEAM_NOMEM, t->db->dir, SEAM_FAULT_NO_OFFSET, "no memory for a key");
-}
-
-enum seam_status oltp_table(struct oltp_txn *t, const char *name, uint32_t *table,
-                            struct seam_fault *f)
-{
-    for (uint32_t i = 0; i < t->catalog->table_count; i++) {
-        const struct oltp_table *tb = t->catalog->tables[i];
-
-        if (tb == NULL || strcmp(tb->schema.name, name) != 0) continue;
-        *table = i + 1;
-        return SEAM_OK;
-    }
-    return seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET, "no such table");
-}
-
-const struct seam_schema *oltp_schema(struct oltp_txn *t, uint32_t table)
-{
-    const struct oltp_table *tb = table_of(t, table);
-
-    return tb != NULL ? &tb->schema : NULL;
-}
-
-static int index_position(const struct oltp_table *tb, uint32_t index)
-{
-    for (unsigned i = 0; i < tb->schema.index_count; i++)
-        if (tb->schema.indexes[i].id == index) return (int)i;
-    return -1;
-}
-
-enum seam_status oltp_index(struct oltp_txn *t, uint32_t table, const char *name, uint32_t *index,
-                            struct seam_fault *f)
-{
-    const struct oltp_table *tb = table_of(t, table);
-
-    if (tb == NULL) return oltp_table_unknown(table, f);
-    for (unsigned i = 0; i < tb->schema.index_count; i++) {
-        if (strcmp(tb->schema.indexes[i].name, name) != 0) continue;
-        *index = tb->schema.indexes[i].id;
-        return SEAM_OK;
-    }
-    return seam_fault_set(f, SEAM_NOT_FOUND, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                          "no index \"%s\"", name);
-}
-
-static enum seam_status index_unknown(const struct oltp_table *tb, uint32_t index,
-                                      struct seam_fault *f)
-{
-    return seam_fault_set(f, SEAM_NOT_FOUND, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                          "no index with the id %u", index);
-}
-
-size_t oltp_tables(struct oltp_txn *t, uint32_t *ids, size_t max)
-{
-    size_t n = 0;
-
-    for (uint32_t i = 0; i < t->catalog->table_count; i++) {
-        if (t->catalog->tables[i] == NULL) continue;
-        if (n < max) ids[n] = i + 1;
-        n++;
-    }
-    return n;
-}
-
-uint64_t oltp_count(struct oltp_txn *t, uint32_t table, uint32_t index)
-{
-    const struct oltp_table *tb = table_of(t, table);
-    int at;
-
-    if (tb == NULL) return 0;
-    if (index == 0) return t->trees[tb->primary].count;
-    at = index_position(tb, index);
-    return at < 0 ? 0 : t->trees[tb->index[at]].count;
-}
-
-/* ---- keys ------------------------------------------------------------------------------------------ */
-
-static enum seam_status append_part(const struct oltp_table *tb, uint16_t column,
-                                    struct seam_value v, bool null_ok, struct seam_buf *out,
-                                    struct seam_fault *f)
-{
-    const struct seam_column *c = &tb->schema.columns[column];
-
-    if (v.type == SEAM_V_NULL && null_ok) {
-        seam_key_append(out, &v);
-        return SEAM_OK;
-    }
-    if (v.type != c->type)
-        return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                              "%s is %s, not %s", c->name, seam_value_type_name(c->type),
-                              seam_value_type_name(v.type));
-    if (v.type == SEAM_V_DECIMAL && v.scale != c->scale) {
-        if (seam_decimal_rescale(v.i, v.scale, c->scale, &v.i) != SEAM_OK)
-            return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                                  "%s has %u decimals", c->name, c->scale);
-        v.scale = c->scale;
-    }
-    seam_key_append(out, &v);
-    return SEAM_OK;
-}
-
-enum seam_status oltp_key(struct oltp_txn *t, uint32_t table, uint32_t index,
-                          const struct seam_value *values, size_t n, struct seam_buf *out,
-                          struct seam_fault *f)
-{
-    const struct oltp_table *tb = table_of(t, table);
-    const uint16_t *columns;
-    size_t count;
-
-    if (tb == NULL) return oltp_table_unknown(table, f);
-    if (index == 0) {
-        columns = tb->schema.key;
-        count = tb->schema.key_count;
-    } else {
-        int at = index_position(tb, index);
-
-        if (at < 0) return index_unknown(tb, index, f);
-        columns = tb->schema.indexes[at].columns;
-        count = tb->schema.indexes[at].count;
-    }
-    if (n > count)
-        return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-                              "the key has %zu columns, not %zu", count, n);
-    for (size_t i = 0; i < n; i++) {
-        enum seam_status st = append_part(tb, columns[i], values[i], index != 0, out, f);
-
-        if (st != SEAM_OK) return st;
-    }
-    return seam_buf_ok(out) ? SEAM_OK : no_memory(t, f);
 }
 
 /* ---- gets ------------------------------------------------------------------------------------------ */
@@ -176,8 +48,8 @@ enum seam_status oltp_get_by(struct oltp_txn *t, uint32_t table, uint32_t index,
     enum seam_status st;
 
     if (tb == NULL) return oltp_table_unknown(table, f);
-    at = index_position(tb, index);
-    if (at < 0) return index_unknown(tb, index, f);
+    at = oltp_index_position(tb, index);
+    if (at < 0) return oltp_index_unknown(tb, index, f);
     seam_buf_clear(&t->key);
     st = oltp_key(t, table, index, values, tb->schema.indexes[at].count, &t->key, f);
     if (st != SEAM_OK) return st;
@@ -265,7 +137,8 @@ enum seam_status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t i
     enum seam_status st;
 
     if (tb == NULL) return oltp_table_unknown(table, f);
-    if (index != 0 && (at = index_position(tb, index)) < 0) return index_unknown(tb, index, f);
+    if (index != 0 && (at = oltp_index_position(tb, index)) < 0)
+        return oltp_index_unknown(tb, index, f);
     c = cursor_new(t);
     if (c == NULL)
         return seam_fault_set(f, SEAM_LIMIT, t->db->dir, SEAM_FAULT_NO_OFFSET,

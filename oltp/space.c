@@ -30,7 +30,7 @@ enum seam_status oltp_space_grow(struct oltp_pager *p, uint32_t pages, struct se
 }
 
 /* The file grows by an eighth when it is full. */
-static enum seam_status space_find(struct oltp_pager *p, uint32_t *page, struct seam_fault *f)
+enum seam_status oltp_space_find(struct oltp_pager *p, uint32_t *page, struct seam_fault *f)
 {
     struct oltp_space *s = &p->space;
     uint32_t pages = atomic_load(&p->pages);
@@ -62,7 +62,7 @@ static enum seam_status space_find(struct oltp_pager *p, uint32_t *page, struct 
     return SEAM_CORRUPT;
 }
 
-static void space_clear(struct oltp_pager *p, uint32_t page)
+void oltp_space_clear(struct oltp_pager *p, uint32_t page)
 {
     assert(p->space.used[page / 64] >> (page % 64) & 1);
     p->space.used[page / 64] &= ~(1ull << (page % 64));
@@ -74,7 +74,7 @@ enum seam_status oltp_space_take(struct oltp_pager *p, uint32_t *page, struct se
     enum seam_status st;
 
     pthread_mutex_lock(&p->latch);
-    st = space_find(p, page, f);
+    st = oltp_space_find(p, page, f);
     pthread_mutex_unlock(&p->latch);
     return st;
 }
@@ -82,7 +82,7 @@ enum seam_status oltp_space_take(struct oltp_pager *p, uint32_t *page, struct se
 void oltp_space_give(struct oltp_pager *p, uint32_t page)
 {
     pthread_mutex_lock(&p->latch);
-    space_clear(p, page);
+    oltp_space_clear(p, page);
     pthread_mutex_unlock(&p->latch);
 }
 
@@ -96,7 +96,7 @@ void oltp_space_cool(struct oltp_pager *p)
             atomic_store(&p->table[page], FRAME_ABSENT);
             oltp_frame_give(p, t - FRAME_FIRST);
         }
-        space_clear(p, page);
+        oltp_space_clear(p, page);
     }
     p->space.next = 0;
     pthread_mutex_unlock(&p->latch);
@@ -151,58 +151,6 @@ uint32_t oltp_space_shrink(struct oltp_pager *p)
     return pages;
 }
 
-enum seam_status oltp_pager_alloc(struct oltp_pager *p, uint64_t epoch, uint32_t *page,
-                                  uint8_t **out, struct seam_fault *f)
-{
-    struct oltp_space *s = &p->space;
-    enum seam_status st = SEAM_OK;
-    uint32_t frame, t;
-
-    pthread_mutex_lock(&p->latch);
-    if (s->hot_count > 0) {
-        *page = s->hot[--s->hot_count];
-    } else {
-        st = space_find(p, page, f);
-        if (st != SEAM_OK) goto done;
-    }
-    t = atomic_load(&p->table[*page]);
-    if (t >= FRAME_FIRST) {
-        frame = t - FRAME_FIRST;
-    } else {
-        st = oltp_frame_take(p, true, &frame, f);
-        if (st != SEAM_OK) {
-            space_clear(p, *page);
-            goto done;
-        }
-    }
-    p->meta[frame].page = *page;
-    p->meta[frame].kept = false;
-    p->meta[frame].epoch = epoch;
-    p->meta[frame].death = 0;
-    p->meta[frame].state = FRAME_LIVE;
-    p->probation++;
-    atomic_store_explicit(&p->referenced[frame], 0, memory_order_relaxed);
-    if (atomic_exchange_explicit(&p->meta[frame].dirty, 1, memory_order_relaxed) == 0)
-        atomic_fetch_add_explicit(&p->dirty, 1, memory_order_relaxed);
-    atomic_store(&p->table[*page], frame + FRAME_FIRST);
-    *out = pager_frame(p, frame);
-done:
-    pthread_mutex_unlock(&p->latch);
-    return st;
-}
-
-uint8_t *oltp_pager_writable(struct oltp_pager *p, uint32_t page, const uint8_t *resident)
-{
-    uint32_t frame = (uint32_t)((size_t)(resident - p->frames) / OLTP_PAGE_SIZE);
-
-    assert(p->meta[frame].page == page);
-    if (atomic_load_explicit(&p->meta[frame].dirty, memory_order_relaxed) == 0) {
-        atomic_store_explicit(&p->meta[frame].dirty, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&p->dirty, 1, memory_order_relaxed);
-    }
-    return pager_frame(p, frame);
-}
-
 /* The number is free again; its frame stays at hand while there are few such. */
 void oltp_page_give(struct oltp_pager *p, uint32_t page)
 {
@@ -227,7 +175,7 @@ void oltp_page_give(struct oltp_pager *p, uint32_t page)
         p->probation -= !m->kept;
         oltp_frame_give(p, t - FRAME_FIRST);
     }
-    space_clear(p, page);
+    oltp_space_clear(p, page);
 }
 
 void oltp_pager_free_now(struct oltp_pager *p, uint32_t page)

@@ -7,62 +7,10 @@
 
 #include <stdlib.h>
 
-enum seam_status oltp_table_unknown(uint32_t table, struct seam_fault *f)
-{
-    return seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET, "no table has the id %u",
-                          table);
-}
-
 static enum seam_status no_memory(const struct oltp_table *tb, struct seam_fault *f)
 {
     return seam_fault_set(f, SEAM_NOMEM, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                           "no memory for a row");
-}
-
-enum seam_status oltp_index_entry_key(const struct oltp_table *tb, unsigned ix,
-                                      const struct seam_value *values, struct wal_bytes primary,
-                                      struct seam_buf *out, size_t *prefix, bool *has_null,
-                                      struct seam_fault *f)
-{
-    const struct seam_index_def *def = &tb->schema.indexes[ix];
-    enum seam_status st;
-
-    seam_buf_clear(out);
-    *has_null = false;
-    for (unsigned i = 0; i < def->count; i++)
-        *has_null |= values[def->columns[i]].type == SEAM_V_NULL;
-    st = seam_row_index_key(&tb->schema, def, values, out, f);
-    if (st != SEAM_OK) return st;
-    *prefix = out->size;
-    seam_buf_append(out, primary.data, primary.size);
-    if (!seam_buf_ok(out)) return no_memory(tb, f);
-    if (out->size > OLTP_KEY_MAX)
-        return seam_fault_set(
-            f, SEAM_LIMIT, tb->schema.name, SEAM_FAULT_NO_OFFSET,
-            "an entry of index \"%s\" would take %zu bytes, at most %d are allowed", def->name,
-            out->size, OLTP_KEY_MAX);
-    return SEAM_OK;
-}
-
-enum seam_status oltp_index_entry_primary(const struct seam_schema *s, unsigned ix,
-                                          struct wal_bytes entry, struct seam_buf *text,
-                                          struct wal_bytes *primary, struct seam_fault *f)
-{
-    const struct seam_index_def *def = &s->indexes[ix];
-    const uint8_t *p = entry.data, *end = entry.data + entry.size;
-
-    for (unsigned i = 0; i < def->count; i++) {
-        struct seam_value v;
-        enum seam_status st;
-
-        seam_buf_clear(text);
-        st = seam_key_read(&p, end, s->columns[def->columns[i]].type, &v, text);
-        if (st != SEAM_OK)
-            return seam_fault_set(f, st, s->name, SEAM_FAULT_NO_OFFSET,
-                                  "a damaged entry in index \"%s\"", def->name);
-    }
-    *primary = (struct wal_bytes){p, (size_t)(end - p)};
-    return SEAM_OK;
 }
 
 /* Is there an entry that begins with `prefix` and belongs to another row? */

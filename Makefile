@@ -160,7 +160,7 @@ endef
 $(foreach b,$(BENCH_SOURCES),$(eval $(call bench_rule,$(basename $(b)))))
 
 # ---- the rest -------------------------------------------------------------------------------------
-.PHONY: install format clean help arrows
+.PHONY: install format format-check clean help arrows
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/seam
 	install -m 755 $(BUILD)/seam $(DESTDIR)$(PREFIX)/bin/
@@ -176,6 +176,8 @@ install: all
 
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
+format-check:
+	@sh tests/format.sh
 
 # Fails when a room includes a room it must not know.
 arrows:
@@ -196,7 +198,7 @@ help:
 	@echo 'make fuzz            build/fuzz/*; make arrows: check who includes whom'
 	@echo 'make labs            the labs as pages, build/labs/index.html; make manual: man pages, completion'
 	@echo 'make install PREFIX=/usr/local'
-	@echo 'make format          clang-format over the tree'
+	@echo 'make format          clang-format over the tree; make format-check: is it so?'
 	@echo 'variables            V=1 (show commands)  CC=clang  DEBUG=1  SAN=address,undefined  SAN=thread  TRACE=0'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

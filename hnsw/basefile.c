@@ -1,3 +1,4 @@
+/* basefile - writes the graph section by section, and maps it back after every check that a search relies on. */
 #include "hnsw/basefile.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* distance - the kernels, scalar, AVX2, AVX-512 and VNNI, and the choice among them. */
 #include "hnsw/distance.h"
 
 #include <math.h>

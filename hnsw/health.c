@@ -1,3 +1,4 @@
+/* health - who is reached from where, counted. */
 #include "hnsw/health.h"
 
 #include <stdlib.h>

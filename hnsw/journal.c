@@ -1,3 +1,4 @@
+/* journal - a batch's records to bytes and back, and the torn one at the end. */
 #include "hnsw/journal.h"
 
 #include <assert.h>

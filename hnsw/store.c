@@ -1,3 +1,4 @@
+/* store - opens the folder: manifest, base, journal, in that order, and takes the writer's lock. */
 #include "hnsw/store.h"
 
 #include <assert.h>

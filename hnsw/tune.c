@@ -1,3 +1,4 @@
+/* tune - sweeps parameters, measures recall and time against exact answers, and picks. */
 #include "hnsw/tune.h"
 
 #include <assert.h>

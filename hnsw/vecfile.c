@@ -1,3 +1,4 @@
+/* vecfile - each file format to rows of floats, bounded by what the file can hold. */
 #include "hnsw/vecfile.h"
 
 #include <assert.h>

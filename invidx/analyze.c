@@ -1,3 +1,4 @@
+/* analyze - the chain at work: runs of letters, folding, stop words, stems, synonyms. */
 #include "invidx/analyze.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* buffer - adds a document's words to tables in memory, and finds or drops it by key. */
 #include "invidx/buffer.h"
 
 #include <stdlib.h>

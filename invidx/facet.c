@@ -1,3 +1,4 @@
+/* facet - counts as matches pass by, and sorts what was counted. */
 #include "invidx/facet.h"
 
 #include <stdlib.h>

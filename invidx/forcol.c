@@ -1,3 +1,4 @@
+/* forcol - writes the blocks, and opens a column after checking its size. */
 #include "invidx/forcol.h"
 
 void invidx_forcol_put(struct seam_buf *out, const uint64_t *v, size_t n)

@@ -1,3 +1,4 @@
+/* pfor - chooses the width, packs, patches; and back, with the sizes checked first. */
 #include "invidx/pfor.h"
 
 #include <assert.h>

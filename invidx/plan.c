@@ -1,3 +1,4 @@
+/* plan - query tree to plan nodes, with each term's lists, frequencies and weights. */
 #include "invidx/plan.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* postings - opens a term's lists and decodes the blocks that are asked for. */
 #include "invidx/postings.h"
 
 #include <stdlib.h>

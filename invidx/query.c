@@ -1,3 +1,4 @@
+/* query - parsing's nodes put together, checked and counted. */
 #include "invidx/query.h"
 
 #include <stdlib.h>

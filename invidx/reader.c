@@ -1,3 +1,4 @@
+/* reader - opens a state, refreshes to a newer one, and keeps its segments alive. */
 #include "invidx/reader.h"
 
 #include "invidx/merge.h"

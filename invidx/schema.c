@@ -1,3 +1,4 @@
+/* schema - the index's own definition to its file and back, and what makes two the same. */
 #include "invidx/schema.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* score - the weights of BM25 as scaled integers, and the blocks that are scored at once. */
 #include "invidx/score.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* segbuild - sections in order, each chunk checksummed, the head last. */
 #include "invidx/segbuild.h"
 
 #include <assert.h>

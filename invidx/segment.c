@@ -1,3 +1,4 @@
+/* segment - opens a segment by its head, and reads keys, lengths and attributes from it. */
 #include "invidx/segment.h"
 
 #include <stdio.h>

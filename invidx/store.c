@@ -1,3 +1,4 @@
+/* store - a manifest's payload to segments and deletions, and back. */
 #include "invidx/store.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* termdict - finds a term by binary search over blocks, and walks on from there. */
 #include "invidx/termdict.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* writer - opens the folder for writing, takes documents, publishes segments. */
 #include "invidx/writer.h"
 
 #include <stdio.h>

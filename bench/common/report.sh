@@ -59,7 +59,7 @@ for name in "$@"; do
       if (held + missed) printf "\n%d targets held, %d missed.\n", held, missed
     }' "$tsv"
   for svg in "$dir"/*.svg; do
-    [ -f "$svg" ] && printf '\n![%s](../%s)\n' "$(basename "$svg" .svg)" "$svg"
+    [ -f "$svg" ] && printf '\n![%s](../../%s)\n' "$(basename "$svg" .svg)" "$svg"
   done
 done
 exit 0

@@ -1,3 +1,4 @@
+/* groups - finds or makes the group of each row of a batch, and grows the table when it fills. */
 #include "columnar/exec/groups.h"
 
 #include <assert.h>

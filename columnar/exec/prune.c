@@ -1,3 +1,4 @@
+/* prune - a condition put to a range of values: always, never, or maybe. */
 #include "columnar/exec/prune.h"
 
 /* A constant as zone values: [lo, hi] are the zone values equal to it; text knows only its prefix. */

@@ -1,3 +1,4 @@
+/* chunk - opens a column chunk, believes nothing of it, and gives its vectors decoded or as they are. */
 #include "columnar/format/chunk.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* chunk_encode - one column's values to the smallest of the encodings, measured and not guessed. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>

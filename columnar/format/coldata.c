@@ -1,3 +1,4 @@
+/* coldata - appends, reads back and truncates rows held by column. */
 #include "columnar/format/coldata.h"
 
 #include <assert.h>

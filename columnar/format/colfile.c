@@ -1,3 +1,4 @@
+/* colfile - writes a file of row groups, and opens one: footer first, chunks when asked. */
 #include "columnar/format/colfile.h"
 
 #include <assert.h>

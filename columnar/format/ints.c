@@ -1,3 +1,4 @@
+/* ints - sizes the four blocks, writes the smallest, and reads each in both widths. */
 #include "columnar/format/ints.h"
 
 #include <assert.h>

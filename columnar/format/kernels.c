@@ -1,3 +1,4 @@
+/* kernels - the loops in scalar form, their AVX2 and AVX-512 twins, and the choice between them. */
 #include "columnar/format/kernels.h"
 
 #include "engine/base/cpu.h"

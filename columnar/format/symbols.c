@@ -1,3 +1,4 @@
+/* symbols - learns a symbol table from a sample, and codes strings with it. */
 #include "columnar/format/symbols.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* keyindex - built from the key columns at opening, kept by the writer; a row is found by its key's hash. */
 #include "columnar/table/keyindex.h"
 
 #include <assert.h>

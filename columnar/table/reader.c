@@ -1,3 +1,4 @@
+/* reader - opens a state, follows the writer's journal, and gives tables by name. */
 #include "columnar/table/reader.h"
 
 #include <assert.h>

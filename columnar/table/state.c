@@ -1,3 +1,4 @@
+/* state - manifest and journal to tables and files; what a kill hides at an LSN. */
 #include "columnar/table/state.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* writer - opens the folder for writing, takes rows and deletions, keeps what is pending. */
 #include "columnar/table/writer.h"
 
 #include <assert.h>

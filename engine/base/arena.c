@@ -1,3 +1,4 @@
+/* arena - blocks that double, carved from the front and given back at once. */
 #include "engine/base/arena.h"
 
 #include <stdint.h>

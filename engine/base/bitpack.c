@@ -1,3 +1,4 @@
+/* bitpack - the scalar packing that every variant is held to, and the choice among them. */
 #include "engine/base/bitpack.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* bitpack_x86 - unpacking eight and sixteen numbers at a time by shuffles and shifts. */
 #include "engine/base/bitpack_x86.h"
 
 #if defined(__x86_64__)

@@ -1,3 +1,4 @@
+/* bitset - counting and finding the next set bit, a word at a time. */
 #include "engine/base/bitset.h"
 
 static uint64_t last_mask(size_t bits)

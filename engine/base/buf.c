@@ -1,3 +1,4 @@
+/* buf - growing, appending, and the failure that stays until somebody asks. */
 #include "engine/base/buf.h"
 
 #include <stdarg.h>

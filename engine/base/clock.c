@@ -1,3 +1,4 @@
+/* clock - the machine's clock, and one that stands still until it is told to go on. */
 #include "engine/base/clock.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* cpu - what CPUID says, and what the system lets us use of it. */
 #include "engine/base/cpu.h"
 
 #include <pthread.h>

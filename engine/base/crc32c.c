@@ -1,3 +1,4 @@
+/* crc32c - eight bytes a step by table, by the CPU's instruction, or by carry-less multiplication. */
 #include "engine/base/crc32c.h"
 
 #include <pthread.h>

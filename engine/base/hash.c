@@ -1,3 +1,4 @@
+/* hash - the hash of tables, SipHash for digests, and sets of numbers. */
 #include "engine/base/hash.h"
 
 #include <stdlib.h>

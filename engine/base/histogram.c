@@ -1,3 +1,4 @@
+/* histogram - a value to its bucket and a bucket to its middle. */
 #include "engine/base/histogram.h"
 
 #include <string.h>

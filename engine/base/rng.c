@@ -1,3 +1,4 @@
+/* rng - the generator, and the shapes that are drawn from it. */
 #include "engine/base/rng.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* status - the names of statuses, and how a fault is filled in and said. */
 #include "engine/base/status.h"
 
 #include <assert.h>

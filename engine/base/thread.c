@@ -1,3 +1,4 @@
+/* thread - loops over threads, futexes, and the barrier that makes readers' stores seen. */
 #include "engine/base/thread.h"
 
 #include <errno.h>

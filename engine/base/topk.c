@@ -1,3 +1,4 @@
+/* topk - a heap whose worst entry is at the top. */
 #include "engine/base/topk.h"
 
 void seam_topk_init(struct seam_topk *t, struct seam_topk_entry *memory, size_t k)

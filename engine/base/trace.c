@@ -1,3 +1,4 @@
+/* trace - emitting an event, and a log that keeps the newest for a player. */
 #include "engine/base/trace.h"
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* inflate - the blocks of a gzip stream, decoded into a window, with its checksum held. */
 #include "engine/io/inflate.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* inflate_tables - code lengths to look-up tables, refusing what is no prefix code. */
 #include "engine/io/inflate_tables.h"
 
 #include <string.h>

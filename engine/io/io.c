@@ -1,3 +1,4 @@
+/* io - what both disks share: paths, whole files, lists, and writing beside and renaming. */
 #include "engine/io/io.h"
 
 #include <assert.h>

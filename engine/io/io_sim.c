@@ -1,3 +1,4 @@
+/* io_sim - files and folders over the simulated disk, and the faults planted on their calls. */
 #include "engine/io/io_sim.h"
 
 #include <assert.h>

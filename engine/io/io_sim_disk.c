@@ -1,3 +1,4 @@
+/* io_sim_disk - nodes, names and unsynced changes, and what a power cut leaves of them. */
 #include "engine/io/io_sim_disk.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* manifest - finds the newest whole one, publishes the next, removes those nobody keeps. */
 #include "engine/io/manifest.h"
 
 #include <assert.h>

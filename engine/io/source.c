@@ -1,3 +1,4 @@
+/* source - one pass over bytes, gunzipped where they need it, by block or by line. */
 #include "engine/io/source.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* csv - one record after another, with what is wrong said by its line. */
 #include "engine/text/csv.h"
 
 #include <stdio.h>

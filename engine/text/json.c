@@ -1,3 +1,4 @@
+/* json - a strict parser by recursive descent, bounded in depth and size. */
 #include "engine/text/json.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* json_writer - JSON out: commas, quotes and escapes, so that no caller thinks of them. */
 #include <assert.h>
 #include <math.h>
 

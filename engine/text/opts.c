@@ -1,3 +1,4 @@
+/* opts - options matched, converted and refused with the nearest name; help made from the same table. */
 #include "engine/text/opts.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* key - each type to bytes that compare as its values do, and back. */
 #include "engine/values/key.h"
 
 #include <math.h>

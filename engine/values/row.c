@@ -1,3 +1,4 @@
+/* row - a row's values to bytes by its schema's version, and back through every later one. */
 #include "engine/values/row.h"
 
 #include <assert.h>

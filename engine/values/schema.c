@@ -1,3 +1,4 @@
+/* schema - tables, their columns and indexes as JSON, and how they may change. */
 #include "engine/values/schema.h"
 
 #include <stdlib.h>

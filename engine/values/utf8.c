@@ -1,3 +1,4 @@
+/* utf8 - one code point at a time, strict about what is one. */
 #include "engine/values/utf8.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* value - comparing, parsing and printing one cell. */
 #include "engine/values/value.h"
 
 #include <math.h>

@@ -34,6 +34,10 @@
 #include "engine/io/io.h"
 #include "engine/values/schema.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct columnar_writer;
 struct columnar_reader;
 
@@ -206,15 +210,16 @@ int columnar_table(const struct columnar_reader *r, const char *name); /* -1: no
 const struct seam_schema *columnar_schema(const struct columnar_reader *r,
                                           int table); /* until refresh */
 
+enum columnar_as_of_kind {
+    COLUMNAR_AS_OF_NEWEST = 0,
+    COLUMNAR_AS_OF_LSN,
+    COLUMNAR_AS_OF_TIME,
+    COLUMNAR_AS_OF_SNAPSHOT,
+    COLUMNAR_AS_OF_TAG
+};
 /* What AS OF is asked for. Zero means newest.                                                      */
 struct columnar_as_of {
-    enum {
-        COLUMNAR_AS_OF_NEWEST = 0,
-        COLUMNAR_AS_OF_LSN,
-        COLUMNAR_AS_OF_TIME,
-        COLUMNAR_AS_OF_SNAPSHOT,
-        COLUMNAR_AS_OF_TAG
-    } kind;
+    enum columnar_as_of_kind kind;
     uint64_t number; /* LSN or snapshot id                                                */
     int64_t
         wall_us; /* COLUMNAR_AS_OF_TIME: the highest LSN published at or before it (clock steps and
@@ -308,5 +313,9 @@ SEAM_MUST_USE enum seam_status columnar_verify(struct seam_io *io, const char *d
 /* Explains any file of ours (manifest, .col, .kills, journal) as text.                              */
 SEAM_MUST_USE enum seam_status columnar_dump(struct seam_io *io, const char *path,
                                              struct seam_buf *out, struct seam_fault *f);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

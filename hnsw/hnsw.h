@@ -35,6 +35,10 @@
 #include "engine/base/trace.h"
 #include "engine/io/io.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     HNSW_DIM_MIN = 2,
     HNSW_DIM_MAX = 4096,
@@ -287,5 +291,9 @@ struct hnsw_point {
 SEAM_MUST_USE enum seam_status hnsw_pin(struct hnsw *h, const struct hnsw_point *points, size_t n,
                                         double default_recall, struct seam_fault *f);
 size_t hnsw_points(const struct hnsw *h, struct hnsw_point out[HNSW_POINTS_MAX]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 
 #include "hnsw/hnsw.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct hnsw_tune_options {
     double recall;  /* the promise, e.g. 0.95 */
     size_t k;       /* 0 = 10 */
@@ -82,5 +86,9 @@ SEAM_MUST_USE enum seam_status hnsw_tune_check(const struct hnsw *h, const float
                                                double recall, uint64_t seed,
                                                struct hnsw_tune_check_result *out,
                                                struct seam_fault *f);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

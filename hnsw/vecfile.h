@@ -15,6 +15,10 @@
 #include "engine/base/status.h"
 #include "engine/io/io.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum hnsw_vecfile_kind {
     HNSW_VECFILE_AUTO,
     HNSW_VECFILE_FVECS,
@@ -51,5 +55,9 @@ void hnsw_vecset_free(struct hnsw_vecset *v);
 SEAM_MUST_USE enum seam_status hnsw_vecfile_write(struct seam_io *io, const char *path,
                                                   enum hnsw_vecfile_kind kind, const float *rows,
                                                   size_t count, uint32_t dim, struct seam_fault *f);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -30,6 +30,10 @@
 #include "engine/io/io.h"
 #include "engine/values/value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     INVIDX_FIELDS_MAX = 8,
     INVIDX_ATTRS_MAX = 16,
@@ -425,5 +429,9 @@ void invidx_hasher_free(struct invidx_hasher *h); /* accepts NULL */
 SEAM_MUST_USE enum seam_status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
                                                    const struct invidx_text *fields,
                                                    struct seam_digest *out, struct seam_fault *f);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

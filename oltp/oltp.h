@@ -38,6 +38,10 @@
 #include "wal/change.h"
 #include "wal/wal.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     OLTP_PAGE_SIZE = 8192,
     OLTP_KEY_MAX = 1024,     /* bytes of an encoded key (primary, or index columns + primary) */
@@ -367,5 +371,9 @@ oltp_salvage(struct seam_io *io, const char *dir, const char *schemas,
              enum seam_status (*row)(void *ctx, const struct seam_schema *s, struct wal_bytes key,
                                      struct wal_bytes row),
              void *ctx, struct oltp_salvaged *out, struct seam_buf *report, struct seam_fault *f);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -28,6 +28,10 @@
 #include "engine/base/buf.h"
 #include "engine/base/lsn.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum wal_change_type { /* the log's record types; on disk, never renumber */
                        WAL_CHANGE_BEGIN = 1,
                        WAL_CHANGE_ROW = 2,
@@ -155,5 +159,9 @@ const char *wal_change_type_name(uint8_t type); /* "row", ...; "unknown" */
 /* One line for `seam log` and wal_dump: "row products(3) v2 update key 8 B before 61 B after 61
  * B". */
 void wal_change_explain(uint8_t type, const uint8_t *p, size_t n, struct seam_buf *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

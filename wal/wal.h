@@ -43,6 +43,10 @@
 #include "engine/base/trace.h"
 #include "engine/io/io.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     WAL_SEGMENT_DEFAULT = 64 << 20,
     WAL_SEGMENT_MIN = 64 << 10, /* and at most 1 GiB; a power of two */
@@ -266,5 +270,9 @@ SEAM_MUST_USE enum seam_status wal_verify(struct seam_io *io, const char *dir,
  * records). */
 SEAM_MUST_USE enum seam_status wal_dump(struct seam_io *io, const char *segment_path, uint64_t from,
                                         size_t max, struct seam_buf *out, struct seam_fault *f);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

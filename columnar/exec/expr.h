@@ -15,6 +15,10 @@
 #include "columnar/format/vector.h"
 #include "engine/base/arena.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum columnar_expr_op { /* arguments */
                         COLUMNAR_E_COLUMN,
                         COLUMNAR_E_CONST,
@@ -132,5 +136,9 @@ SEAM_MUST_USE enum seam_status columnar_expr_eval_row(const struct columnar_expr
                                                       const struct seam_value *row,
                                                       struct seam_arena *a, struct seam_value *out,
                                                       struct seam_fault *f);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

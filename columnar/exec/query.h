@@ -13,6 +13,10 @@
 #include "columnar/columnar.h"
 #include "columnar/exec/expr.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct columnar_plan; /* lives in the arena it was built in; immutable; may run several times */
 
 struct columnar_plan_column {
@@ -139,5 +143,9 @@ SEAM_MUST_USE enum seam_status columnar_query_run(const struct columnar_plan *p,
 /* The plan as an indented tree; with stats (NULL: none) a last line of what was read against total.  */
 void columnar_plan_explain(const struct columnar_plan *p, const struct columnar_query_stats *stats,
                            struct seam_buf *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

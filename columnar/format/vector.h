@@ -13,6 +13,10 @@
 #include "engine/base/bitset.h"
 #include "engine/values/value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { COLUMNAR_VECTOR_ROWS = 2048, COLUMNAR_VECTOR_WORDS = COLUMNAR_VECTOR_ROWS / 64 };
 
 struct columnar_text_ref {
@@ -63,5 +67,9 @@ void columnar_cells_put(struct columnar_cells *c, uint32_t row, const struct sea
 
 /* One cell; text points into the vector's memory.                                                  */
 struct seam_value columnar_vec_value(const struct columnar_vec *v, uint32_t row);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

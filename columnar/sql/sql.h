@@ -16,6 +16,10 @@
 #include "columnar/exec/query.h"
 #include "columnar/sql/sql_ast.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A table that lives elsewhere (row store, view): its columns, and rows pulled on demand.          */
 struct columnar_sql_rows {
     const struct columnar_plan_column *columns; /* live as long as the query's arena */
@@ -84,5 +88,9 @@ void columnar_sql_json_row(const struct columnar_plan_column *columns, int n,
                            const struct seam_value *row, struct seam_buf *out);
 /* One row of a batch as values (text points into the batch).                                       */
 void columnar_batch_row(const struct columnar_batch *b, size_t row, struct seam_value *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -22,6 +22,10 @@
 #include "engine/base/buf.h"
 #include "engine/values/value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     COLUMNAR_SQL_TEXT_MAX = 1 << 20,
     COLUMNAR_SQL_DEPTH_MAX = 100,
@@ -80,14 +84,16 @@ struct columnar_sql_node {
     struct columnar_sql_node **args;
 };
 
+enum columnar_sql_moment_kind {
+    COLUMNAR_SQL_NOW = 0,
+    COLUMNAR_SQL_AT_LSN,
+    COLUMNAR_SQL_AT_TIME,
+    COLUMNAR_SQL_AT_SNAPSHOT,
+    COLUMNAR_SQL_AT_TAG
+};
+
 struct columnar_sql_moment {
-    enum {
-        COLUMNAR_SQL_NOW = 0,
-        COLUMNAR_SQL_AT_LSN,
-        COLUMNAR_SQL_AT_TIME,
-        COLUMNAR_SQL_AT_SNAPSHOT,
-        COLUMNAR_SQL_AT_TAG
-    } kind;
+    enum columnar_sql_moment_kind kind;
     uint64_t number;
     int64_t wall_us;
     const char *tag;
@@ -143,5 +149,9 @@ bool columnar_sql_is_aggregate(
 bool columnar_sql_has_aggregate(const struct columnar_sql_node *e);
 /* The line of `text` that holds byte `at`, and a caret under it.                                   */
 void columnar_sql_caret(const char *text, size_t n, uint64_t at, struct seam_buf *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct seam_arena_block;
 
 struct seam_arena {
@@ -21,5 +25,9 @@ void *seam_arena_zalloc(struct seam_arena *a, size_t n);
 char *seam_arena_strdup(struct seam_arena *a, const char *s, size_t n); /* terminated copy */
 void seam_arena_reset(struct seam_arena *a); /* forgets everything, keeps the largest block */
 void seam_arena_free(struct seam_arena *a);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

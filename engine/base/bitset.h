@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 static inline size_t seam_bitset_words(size_t bits)
 {
     return (bits + 63) / 64;
@@ -25,5 +29,9 @@ static inline void seam_bitset_clear(uint64_t *w, size_t i)
 size_t seam_bitset_count(const uint64_t *w, size_t bits);
 /* First set bit at or after `from`, or `bits` when there is none.                                  */
 size_t seam_bitset_next(const uint64_t *w, size_t bits, size_t from);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 #include "engine/base/status.h"
 #include <stdarg.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct seam_buf {
     uint8_t *data;
     size_t size; /* bytes used */
@@ -70,5 +74,9 @@ static inline size_t seam_reader_offset(const struct seam_reader *r)
 {
     return (size_t)(r->pos - r->start);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

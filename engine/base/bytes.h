@@ -9,6 +9,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "seam's formats are little-endian and its accessors assume a little-endian machine"
 #endif
@@ -78,7 +82,7 @@ enum { SEAM_VARINT_MAX = 10 };
 /* Writes 1..10 bytes at p and returns how many.                                                  */
 static inline size_t seam_put_varint(void *p, uint64_t v)
 {
-    uint8_t *b = p;
+    uint8_t *b = (uint8_t *)p;
     size_t n = 0;
 
     while (v >= 0x80) {
@@ -120,5 +124,9 @@ static inline size_t seam_varint_size(uint64_t v)
     }
     return n;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

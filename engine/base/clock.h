@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct seam_clock {
     int64_t (*wall_us)(struct seam_clock *);  /* microseconds since 1970-01-01 UTC */
     uint64_t (*mono_ns)(struct seam_clock *); /* nanoseconds, never backwards      */
@@ -33,5 +37,9 @@ static inline uint64_t seam_clock_mono_ns(struct seam_clock *c)
 {
     return c->mono_ns(c);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

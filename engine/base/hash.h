@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 uint64_t seam_hash64(const void *p, size_t n, uint64_t seed);
 
 static inline uint64_t seam_hash64_u64(uint64_t x)
@@ -66,5 +70,9 @@ struct seam_sha256_variant {
     void (*blocks)(uint32_t h[8], const uint8_t *p, size_t count); /* count blocks of 64 bytes */
 };
 size_t seam_sha256_variants(struct seam_sha256_variant out[SEAM_SHA256_VARIANTS_MAX]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

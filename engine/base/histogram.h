@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { SEAM_HISTOGRAM_SUB = 64, SEAM_HISTOGRAM_BUCKETS = 36 * SEAM_HISTOGRAM_SUB };
 
 struct seam_histogram {
@@ -17,5 +21,9 @@ void seam_histogram_add(struct seam_histogram *h, uint64_t ns);
 void seam_histogram_merge(struct seam_histogram *h, const struct seam_histogram *other);
 uint64_t seam_histogram_percentile(const struct seam_histogram *h,
                                    double p); /* p in [0,100]; 0 when empty */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

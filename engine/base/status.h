@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define SEAM_MUST_USE                          __attribute__((warn_unused_result))
 #define SEAM_PRINTF_LIKE(fmt_index, first_arg) __attribute__((format(printf, fmt_index, first_arg)))
 
@@ -38,9 +42,9 @@ enum { SEAM_FAULT_WHERE_MAX = 256, SEAM_FAULT_WHY_MAX = 512 };
 #define SEAM_FAULT_NO_OFFSET UINT64_MAX
 
 struct seam_fault {
+    int os_errno; /* 0 when no system call is to blame. First, so that = {0} is C++ too     */
     enum seam_status status;
-    int os_errno; /* 0 when no system call is to blame                       */
-    uint64_t at;  /* byte offset or line; SEAM_FAULT_NO_OFFSET when neither       */
+    uint64_t at; /* byte offset or line; SEAM_FAULT_NO_OFFSET when neither       */
     char where[SEAM_FAULT_WHERE_MAX]; /* file, table or option; empty when none                  */
     char why[SEAM_FAULT_WHY_MAX];     /* a sentence: what is wrong and what to do                */
 };
@@ -70,5 +74,9 @@ int seam_status_exit_code(enum seam_status st);
 #define seam_likely(x)    __builtin_expect(!!(x), 1)
 #define seam_unlikely(x)  __builtin_expect(!!(x), 0)
 #define SEAM_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,11 +10,17 @@
 
 #include "engine/base/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { SEAM_TRACE_ARGS_MAX = 12 };
+
+enum seam_trace_kind { SEAM_TRACE_INT, SEAM_TRACE_REAL, SEAM_TRACE_TEXT };
 
 struct seam_trace_arg {
     const char *name;
-    enum { SEAM_TRACE_INT, SEAM_TRACE_REAL, SEAM_TRACE_TEXT } kind;
+    enum seam_trace_kind kind;
     int64_t i;
     double d;
     const char *s; /* SEAM_TRACE_TEXT: valid only during the call; length in i (-1: terminated) */
@@ -76,5 +82,9 @@ size_t seam_trace_log_count(const struct seam_trace_log *l);
 const struct seam_trace_event *seam_trace_log_at(const struct seam_trace_log *l, size_t i);
 void seam_trace_log_clear(struct seam_trace_log *l);
 void seam_trace_log_free(struct seam_trace_log *l);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

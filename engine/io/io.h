@@ -17,6 +17,10 @@
 #include "engine/base/buf.h"
 #include "engine/base/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct seam_io;   /* a file system: posix or simulated */
 struct seam_file; /* an open file                      */
 
@@ -182,5 +186,9 @@ struct seam_file {
     enum seam_status poisoned;
     int poison_errno;
 }; /* likewise */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

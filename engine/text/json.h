@@ -7,6 +7,10 @@
 #include "engine/base/buf.h"
 #include "engine/base/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum seam_json_type {
     SEAM_J_NULL,
     SEAM_J_BOOL,
@@ -68,5 +72,9 @@ void seam_jw_null(struct seam_json_writer *w);
 void seam_jw_raw(struct seam_json_writer *w, const char *json, size_t n); /* already JSON */
 void seam_jw_node(struct seam_json_writer *w,
                   const struct seam_json *v); /* a parsed value, written again */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

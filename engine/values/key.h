@@ -14,6 +14,10 @@
 #include "engine/base/buf.h"
 #include "engine/values/value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 void seam_key_append(struct seam_buf *out, const struct seam_value *v);
 /* Reads one part as type t (scale is the caller's) and moves *p. Text is unescaped into `text`.
  * SEAM_CORRUPT when the bytes are not such a part.                                                  */
@@ -28,5 +32,9 @@ static inline int seam_key_compare(const void *a, size_t na, const void *b, size
 
     return c != 0 ? c : (na > nb) - (na < nb);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -18,6 +18,10 @@
 #include "engine/base/hash.h"
 #include "engine/values/schema.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* values[i] belongs to schema->columns[i]; dropped columns are ignored. Checks types, nullability and
  * sizes; SEAM_INVALID names the column. A decimal of another scale is rescaled when no digit is lost. */
 SEAM_MUST_USE enum seam_status seam_row_encode(const struct seam_schema *s,
@@ -58,5 +62,9 @@ void seam_row_to_json(const struct seam_schema *s, const struct seam_value *valu
 SEAM_MUST_USE enum seam_status seam_row_from_json(const struct seam_schema *s, const char *json,
                                                   size_t n, struct seam_value *values,
                                                   struct seam_buf *text, struct seam_fault *f);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

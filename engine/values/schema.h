@@ -21,6 +21,10 @@
 #include "engine/base/buf.h"
 #include "engine/values/value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     SEAM_NAME_MAX_BYTES = 64,
     SEAM_COLUMNS_MAX = 256,
@@ -79,5 +83,9 @@ SEAM_MUST_USE enum seam_status seam_schema_drop_column(struct seam_schema *s, co
                                                        struct seam_fault *f);
 SEAM_MUST_USE enum seam_status seam_schema_rename_column(struct seam_schema *s, const char *from,
                                                          const char *to, struct seam_fault *f);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 #include "engine/base/buf.h"
 #include "engine/base/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum seam_value_type { /* on disk; never renumber */
                        SEAM_V_NULL = 0,
                        SEAM_V_INT = 1,     /* int64                       */
@@ -35,31 +39,47 @@ enum { SEAM_DECIMAL_SCALE_MAX = 18, SEAM_TEXT_MAX = 16 << 20 };
 
 static inline struct seam_value seam_v_null(void)
 {
-    return (struct seam_value){.type = SEAM_V_NULL};
+    struct seam_value v = {SEAM_V_NULL, 0, 0, {0}};
+
+    return v;
 }
 static inline struct seam_value seam_v_int(int64_t i)
 {
-    return (struct seam_value){.type = SEAM_V_INT, .i = i};
+    struct seam_value v = {SEAM_V_INT, 0, 0, {i}};
+
+    return v;
 }
 static inline struct seam_value seam_v_double(double d)
 {
-    return (struct seam_value){.type = SEAM_V_DOUBLE, .d = d};
+    struct seam_value v = {SEAM_V_DOUBLE, 0, 0, {0}};
+
+    v.d = d;
+    return v;
 }
 static inline struct seam_value seam_v_bool(bool b)
 {
-    return (struct seam_value){.type = SEAM_V_BOOL, .i = b};
+    struct seam_value v = {SEAM_V_BOOL, 0, 0, {b}};
+
+    return v;
 }
 static inline struct seam_value seam_v_time(int64_t us)
 {
-    return (struct seam_value){.type = SEAM_V_TIME, .i = us};
+    struct seam_value v = {SEAM_V_TIME, 0, 0, {us}};
+
+    return v;
 }
 static inline struct seam_value seam_v_decimal(int64_t scaled, uint8_t scale)
 {
-    return (struct seam_value){.type = SEAM_V_DECIMAL, .scale = scale, .i = scaled};
+    struct seam_value v = {SEAM_V_DECIMAL, scale, 0, {scaled}};
+
+    return v;
 }
 static inline struct seam_value seam_v_text(const char *s, size_t n)
 {
-    return (struct seam_value){.type = SEAM_V_TEXT, .len = (uint32_t)n, .s = s};
+    struct seam_value v = {SEAM_V_TEXT, 0, (uint32_t)n, {0}};
+
+    v.s = s;
+    return v;
 }
 struct seam_value seam_v_str(const char *terminated);
 
@@ -103,5 +123,9 @@ size_t seam_double_format(double d, char out[32]); /* shortest that reads back e
 enum seam_status seam_value_parse(const char *s, size_t n, enum seam_value_type t, unsigned scale,
                                   struct seam_value *out);
 void seam_value_format(const struct seam_value *v, struct seam_buf *out); /* null prints nothing */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

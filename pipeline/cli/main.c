@@ -4,10 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/version.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/sinks/faults.h"
-
-#define SEAM_VERSION "0.1.0"
 
 static const struct cli_command commands[] = {
     {"demo", "[DIR]", "the whole story on the shipped catalogue, in a minute", cmd_demo,
@@ -143,7 +142,7 @@ int main(int argc, char **argv)
         return c.command->run(&c, 2, help_argv);
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
-        printf("seam %s\n", SEAM_VERSION);
+        printf("seam %s\n", seam_version());
         return EXIT_FINE;
     }
     c.command = find_command(argv[1]);

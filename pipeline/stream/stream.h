@@ -55,6 +55,10 @@
 #include "wal/change.h"
 #include "wal/wal.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     STREAM_CHUNK = 1,
     STREAM_HEARTBEAT = 2,
@@ -247,5 +251,9 @@ SEAM_MUST_USE enum seam_status stream_trim(struct stream_writer *w, size_t *inva
 void stream_disown(struct stream_writer *w, const struct seam_fault *why);
 enum seam_status stream_writer_close(struct stream_writer *w,
                                      struct seam_fault *f); /* accepts NULL; syncs */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -106,6 +106,7 @@ SEAM_MUST_USE enum seam_status columnar_expr_date(struct seam_arena *a, enum col
 bool columnar_date_part_parse(const char *name, size_t n,
                               enum columnar_date_part *out); /* "month", ... any case */
 
+const char *columnar_date_part_name(enum columnar_date_part part);
 const char *columnar_expr_op_name(enum columnar_expr_op op);
 /* "a + 1" with names[column] for columns (NULL: #0, #1 ...), for EXPLAIN and headings.              */
 void columnar_expr_print(const struct columnar_expr *e, const char *const *names,

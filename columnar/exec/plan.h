@@ -48,8 +48,11 @@ struct columnar_plan {
     uint64_t limit, offset;
 };
 
+struct columnar_runner;
+
 /* One run of a query. */
 struct columnar_query {
+    const struct columnar_runner *run; /* how an operator has its input run */
     const struct columnar_query_options *opt;
     int threads;
     struct columnar_query_stats stats;
@@ -67,12 +70,29 @@ struct columnar_sink {
     void *self;
     const bool *required; /* columns the sink reads */
 };
+/* Operators are handed their source as functions: run.c knows the operators, they do not know it. */
+struct columnar_runner {
+    enum seam_status (*pipeline)(struct columnar_query *q, const struct columnar_plan *p,
+                                 struct columnar_sink sink, struct seam_fault *f);
+    enum seam_status (*to_rows)(struct columnar_query *q, const struct columnar_plan *p,
+                                struct columnar_coldata *out, struct seam_fault *f);
+};
 /* Runs `p` into the sink, `threads` at a time. */
-enum seam_status columnar_run_pipeline(struct columnar_query *q, const struct columnar_plan *p,
-                                       struct columnar_sink sink, struct seam_fault *f);
+static inline enum seam_status columnar_run_pipeline(struct columnar_query *q,
+                                                     const struct columnar_plan *p,
+                                                     struct columnar_sink sink,
+                                                     struct seam_fault *f)
+{
+    return q->run->pipeline(q, p, sink, f);
+}
 /* Runs a plan that ends in all its rows in memory. */
-enum seam_status columnar_run_to_rows(struct columnar_query *q, const struct columnar_plan *p,
-                                      struct columnar_coldata *out, struct seam_fault *f);
+static inline enum seam_status columnar_run_to_rows(struct columnar_query *q,
+                                                    const struct columnar_plan *p,
+                                                    struct columnar_coldata *out,
+                                                    struct seam_fault *f)
+{
+    return q->run->to_rows(q, p, out, f);
+}
 
 enum seam_status columnar_run_aggregate(struct columnar_query *q, const struct columnar_plan *p,
                                         struct columnar_coldata *out, struct seam_fault *f);

@@ -348,8 +348,8 @@ static enum seam_status run_source(struct pipe *p, const bool *required, struct 
     return st;
 }
 
-enum seam_status columnar_run_pipeline(struct columnar_query *q, const struct columnar_plan *top,
-                                       struct columnar_sink sink, struct seam_fault *f)
+static enum seam_status run_pipeline(struct columnar_query *q, const struct columnar_plan *top,
+                                     struct columnar_sink sink, struct seam_fault *f)
 {
     struct pipe *p = calloc(1, sizeof *p);
     bool *required = NULL;
@@ -434,8 +434,8 @@ static enum seam_status push_limited(void *self, int thread, const struct column
     return st;
 }
 
-enum seam_status columnar_run_to_rows(struct columnar_query *q, const struct columnar_plan *p,
-                                      struct columnar_coldata *out, struct seam_fault *f)
+static enum seam_status run_to_rows(struct columnar_query *q, const struct columnar_plan *p,
+                                    struct columnar_coldata *out, struct seam_fault *f)
 {
     struct limit_sink s = {q, 0, UINT64_MAX, out};
     const struct columnar_plan *in = p;
@@ -491,7 +491,8 @@ enum seam_status columnar_query_run(const struct columnar_plan *p,
                                     struct columnar_query_stats *stats, struct seam_fault *f)
 {
     static const struct columnar_query_options none;
-    struct columnar_query q = {.opt = opt == NULL ? &none : opt};
+    static const struct columnar_runner run = {run_pipeline, run_to_rows};
+    struct columnar_query q = {.opt = opt == NULL ? &none : opt, .run = &run};
     struct final_sink s = {&q, fn, ctx, columnar_compactor_new(p->n_columns)};
     struct seam_clock *clock = q.opt->clock == NULL ? seam_clock_real() : q.opt->clock;
     uint64_t began = seam_clock_mono_ns(clock);

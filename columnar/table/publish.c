@@ -13,6 +13,13 @@
 
 enum { FILL_STEP = 1 << 20, BATCH_ROWS_MAX = 32768 };
 
+enum seam_status columnar_writer_poisoned(const struct columnar_writer *w, struct seam_fault *f)
+{
+    assert(w->poisoned != SEAM_OK);
+    return seam_fault_set(f, w->poisoned, w->s.dir, SEAM_FAULT_NO_OFFSET,
+                          "an earlier publish failed: close and reopen the warehouse");
+}
+
 /* ---- column files ---- */
 
 struct encode_job {

@@ -5,12 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum seam_status columnar_writer_poisoned(const struct columnar_writer *w, struct seam_fault *f)
-{
-    return seam_fault_set(f, w->poisoned, w->s.dir, SEAM_FAULT_NO_OFFSET,
-                          "an earlier publish failed: close and reopen the warehouse");
-}
-
 static void table_writer_free(struct columnar_table_writer *tw)
 {
     columnar_keyindex_free(&tw->index);

@@ -64,6 +64,12 @@ static void test_publish_load_list_as_of(void)
         ck_assert_uint_eq(list[i].applied_lsn, (i + 1) * 100);
     }
     free(list);
+    for (uint64_t seq = 1; seq <= 3;
+         seq++) { /* its own LSN is the first at which a state is seen */
+        ASSERT_OK(seam_manifest_load_as_of(io, dir, KIND, seq * 100, &m, &f), &f);
+        ck_assert_uint_eq(m.seq, seq);
+        seam_buf_free(&m.payload);
+    }
     ASSERT_OK(seam_manifest_load_as_of(io, dir, KIND, 299, &m, &f), &f);
     ck_assert_uint_eq(m.seq, 2);
     seam_buf_free(&m.payload);

@@ -144,6 +144,51 @@ static void test_invalid_contracts_are_refused(void)
     }
 }
 
+static enum seam_status first_of_seven(void *ctx, const struct contract_rule *rule,
+                                       struct seam_fault *f)
+{
+    struct contract_rule *out = ctx;
+
+    (void)f;
+    if (rule->number == 7) *out = *rule;
+    return SEAM_OK;
+}
+
+/* Each operator at its bound, below it and above it: by name in the contract and by what it then holds. */
+static void test_rules_at_their_bounds(void)
+{
+    static const struct {
+        const char *name;
+        bool below, at, above;
+    } list[] = {
+        {"mustBe", false, true, false},
+        {"mustNotBe", true, false, true},
+        {"mustBeGreaterThan", false, false, true},
+        {"mustBeGreaterOrEqualTo", false, true, true},
+        {"mustBeLessThan", true, false, false},
+        {"mustBeLessOrEqualTo", true, true, false},
+    };
+
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(list); i++) {
+        struct seam_arena arena = {0};
+        struct contract c;
+        struct contract_rule r = {0};
+        struct seam_fault f = {0};
+        char to[80], *text;
+
+        snprintf(to, sizeof to, "\"%s\": 7", list[i].name);
+        text = edited("bronze-silver", "\"mustBe\": 0", to);
+        ASSERT_OK(contract_parse(text, strlen(text), &arena, "bronze-silver", &c, &f), &f);
+        ASSERT_OK(contract_rules(&c, first_of_seven, &r, &f), &f);
+        ck_assert_msg(r.number == 7, "%s was not read", list[i].name);
+        ck_assert_msg(contract_holds(&r, 6) == list[i].below, "%s 7, measured 6", list[i].name);
+        ck_assert_msg(contract_holds(&r, 7) == list[i].at, "%s 7, measured 7", list[i].name);
+        ck_assert_msg(contract_holds(&r, 8) == list[i].above, "%s 7, measured 8", list[i].name);
+        seam_arena_free(&arena);
+        free(text);
+    }
+}
+
 /* The document is made from the contracts; make it again with: seam check contracts --markdown > docs/reference/contracts.md */
 static void test_the_document_is_not_stale(void)
 {
@@ -167,7 +212,7 @@ static void test_the_document_is_not_stale(void)
 static const struct named_test tests[] = {
     T(test_shipped_contracts_are_valid), T(test_breaking_changes_are_refused),
     T(test_compatible_changes_pass),     T(test_invalid_contracts_are_refused),
-    T(test_the_document_is_not_stale),
+    T(test_rules_at_their_bounds),       T(test_the_document_is_not_stale),
 };
 
 int main(int argc, char **argv)

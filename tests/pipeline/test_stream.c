@@ -294,6 +294,78 @@ static void test_stream_retention_stops_at_consumers_then_invalidates(void)
     ASSERT_OK(stream_writer_close(w, &f), &f);
 }
 
+/* A sink may stand behind what it has read (gold always does). Its position then is that of what it has read: nothing may
+ * be let go by it until the sink stands there.                                                       */
+static void test_stream_retention_waits_for_a_lagging_sink(void)
+{
+    static const char schema[] = "{\"table\":\"t\",\"id\":1,\"version\":1,\"key\":[\"k\"],"
+                                 "\"columns\":[{\"name\":\"k\",\"type\":\"int64\"}]}";
+    struct stream_writer_options o = {
+        .log_id = 5, .segment_bytes = WAL_SEGMENT_MIN, .retain_bytes = 1};
+    struct seam_io_sim *s = seam_io_sim_new(test_seed());
+    struct platform p = {.io = seam_io_sim_io(s), .clock = seam_clock_real(), .dir = "p"};
+    struct stream_writer *w;
+    struct stream_registry registry;
+    struct stream_feed *feed = NULL;
+    struct stream_feed_event e = {0};
+    struct stream_state state;
+    struct seam_fault f = {0};
+    bool changed;
+    size_t lost;
+
+    ASSERT_OK(seam_io_mkdir(p.io, "p", &f), &f);
+    w = open_writer(p.io, "p/stream", &o);
+    ASSERT_OK(stream_registry_open(&registry, p.io, "p", &f), &f);
+    ASSERT_OK(stream_registry_put(&registry, 1, schema, sizeof schema - 1, &changed, &f), &f);
+    ASSERT_OK(stream_feed_open(&p, "gold", SEAM_LSN_NONE, &registry, &feed, &f), &f);
+    for (uint64_t k = 0; k < TXNS; k++) write_transaction(w, k);
+    ASSERT_OK(stream_sync(w, NULL, &f), &f);
+    while (e.lsn < lsn_of(200) || e.kind != FEED_COMMIT)
+        ASSERT_OK(stream_feed_next(feed, &e, &f), &f);
+    ASSERT_OK(stream_feed_confirm(feed, lsn_of(100), &f), &f);
+    ASSERT_OK(stream_trim(w, &lost, &f), &f);
+    ASSERT_OK(stream_state(p.io, "p/stream", &state, &f), &f);
+    ck_assert_uint_eq(state.oldest_offset, 0);
+    ASSERT_OK(stream_feed_confirm(feed, lsn_of(200), &f), &f);
+    ASSERT_OK(stream_trim(w, &lost, &f), &f);
+    ASSERT_OK(stream_state(p.io, "p/stream", &state, &f), &f);
+    ck_assert_uint_gt(state.oldest_offset, 0);
+    stream_feed_close(feed);
+    stream_registry_close(&registry);
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+    seam_io_sim_free(s);
+}
+
+/* Every byte of the small file that says where the newest snapshot begins, turned over: refused, never believed. */
+static void test_stream_snapshot_mark_is_checked(void)
+{
+    struct seam_io_sim *s = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(s);
+    struct stream_writer *w = open_writer(io, "stream", NULL);
+    const struct stream_snapshot mark = {.offset = 0, .lsn = lsn_of(0), .rows = 1, .wall_us = 9};
+    struct stream_snapshot back;
+    struct seam_buf whole = {0};
+    struct seam_fault f = {0};
+
+    write_transaction(w, 0);
+    ASSERT_OK(stream_sync(w, NULL, &f), &f);
+    ASSERT_OK(stream_snapshot_done(w, &mark, &f), &f);
+    ASSERT_OK(stream_snapshot_last(io, "stream", &back, &f), &f);
+    ck_assert(back.lsn == lsn_of(0) && back.rows == 1 && back.wall_us == 9);
+    ASSERT_OK(seam_io_read_all(io, "stream/snapshot", 4096, &whole, &f), &f);
+    for (size_t i = 0; i < whole.size; i++) {
+        ck_assert(seam_io_sim_flip(s, "stream/snapshot", i, 0x20));
+        ck_assert_msg(stream_snapshot_last(io, "stream", &back, &f) != SEAM_OK,
+                      "byte %zu turned over is believed", i);
+        ck_assert_str_ne(f.why, "");
+        seam_fault_clear(&f);
+        ck_assert(seam_io_sim_flip(s, "stream/snapshot", i, 0x20));
+    }
+    seam_buf_free(&whole);
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+    seam_io_sim_free(s);
+}
+
 static void test_stream_declared_consumers_outlive_the_loss_of_the_page(void)
 {
     struct seam_io_sim *s = seam_io_sim_new(test_seed());
@@ -537,6 +609,8 @@ static const struct named_test tests[] = {
     T(test_feed_of_an_empty_store_refuses_a_trimmed_stream),
     T(test_stream_retention_by_time_outlives_a_clock_that_steps_back),
     T(test_stream_retention_stops_at_consumers_then_invalidates),
+    T(test_stream_retention_waits_for_a_lagging_sink),
+    T(test_stream_snapshot_mark_is_checked),
     T(test_stream_declared_consumers_outlive_the_loss_of_the_page),
     T(test_stream_every_flipped_byte_is_found),
     T(test_dead_letters_are_kept_listed_and_resolved_once),

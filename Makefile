@@ -179,9 +179,10 @@ format:
 format-check:
 	@sh tests/format.sh
 
-# Fails when a room includes a room it must not know.
-arrows:
+# Fails when a room includes a room it must not know, or when files of a store need one another in a circle.
+arrows: all
 	@sh tests/arrows.sh
+	@sh tests/circles.sh $(BUILD)
 
 clean:
 	rm -rf build build-*

@@ -92,7 +92,7 @@ enum seam_status hnsw_graph_new(const struct hnsw_options *o, const struct hnsw_
     h->spin = calloc(LOCK_STRIPES, 1);
     h->quant.offset = calloc(o->dim, sizeof *h->quant.offset);
     if (h->spin == NULL || h->quant.offset == NULL) {
-        hnsw_close(h);
+        hnsw_graph_free(h);
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the index");
     }
     *out = h;
@@ -125,6 +125,17 @@ void hnsw_graph_clear(struct hnsw *h)
     h->quant = (struct hnsw_quantizer){.offset = offset};
     h->build_codes = h->requantized = h->wants_base = h->maps = false;
     hnsw_scratch_free_all(h);
+}
+
+void hnsw_graph_free(struct hnsw *h)
+{
+    hnsw_graph_clear(h);
+    free(h->quant.offset);
+    free(h->spin);
+    pthread_rwlock_destroy(&h->gate);
+    pthread_mutex_destroy(&h->entry_lock);
+    pthread_mutex_destroy(&h->scratch_lock);
+    free(h);
 }
 
 uint64_t hnsw_graph_memory(const struct hnsw *h)

@@ -254,6 +254,7 @@ SEAM_MUST_USE enum seam_status hnsw_graph_new(const struct hnsw_options *o,
                                               struct seam_fault *f);
 /* Frees arrays and empties the graph (locks, options, store stay).                                  */
 void hnsw_graph_clear(struct hnsw *h);
+void hnsw_graph_free(struct hnsw *h); /* ... and the handle; what is on disk is store.c's */
 /* Room for `nodes` nodes and `upper` slots. Takes the gate for writing when something must move.     */
 SEAM_MUST_USE enum seam_status hnsw_graph_reserve(struct hnsw *h, uint64_t nodes, uint64_t upper,
                                                   struct seam_fault *f);

@@ -491,15 +491,12 @@ enum seam_status hnsw_new(const struct hnsw_options *o, const struct hnsw_config
 
 void hnsw_close(struct hnsw *h)
 {
+    struct hnsw_store *s;
+
     if (h == NULL) return;
-    hnsw_graph_clear(h);
-    free(h->quant.offset);
-    free(h->spin);
-    hnsw_store_free(h->store);
-    pthread_rwlock_destroy(&h->gate);
-    pthread_mutex_destroy(&h->entry_lock);
-    pthread_mutex_destroy(&h->scratch_lock);
-    free(h);
+    s = h->store;
+    hnsw_graph_free(h); /* first: its blocks may lie in the store's map */
+    hnsw_store_free(s);
 }
 
 /* ---- refresh ---- */

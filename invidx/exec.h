@@ -51,15 +51,18 @@ struct invidx_exec {
     struct seam_fault *f;
 };
 
-/* heap */
+/* heap.c: the best hits so far. sort: best first; it is no heap any more. */
 bool invidx_entry_better(const struct invidx_entry *a, const struct invidx_entry *b);
 bool invidx_heap_push(struct invidx_heap *h, const struct invidx_entry *e);
 /* The least score with which `key` or a higher one may still enter (score order).                      */
 int64_t invidx_heap_need(const struct invidx_heap *h, uint64_t key);
+void invidx_heap_sort(struct invidx_heap *h);
 void invidx_exec_offer(struct invidx_exec *x, uint32_t doc, int32_t score);
 
 /* windows.c: evaluates the whole plan over the segment at hand, 4,096 documents at a time.              */
 void invidx_windows_run(struct invidx_exec *x);
+
+/* phrase.c */
 /* Phrase frequency of the posting under each cursor (index i[t]), weighted by field. Positions loaded.  */
 uint32_t invidx_phrase_frequency(const struct invidx_leaf *l, struct invidx_cursor *c,
                                  const uint32_t *i);

@@ -298,22 +298,6 @@ enum seam_status invidx_merger_start(struct invidx_writer *w, struct seam_fault 
     return st;
 }
 
-enum seam_status invidx_merger_stop(struct invidx_writer *w, struct seam_fault *f)
-{
-    enum seam_status st;
-
-    if (!w->merger_runs) return SEAM_OK;
-    pthread_mutex_lock(&w->lock);
-    w->merger_stop = true;
-    pthread_cond_signal(&w->wake);
-    pthread_mutex_unlock(&w->lock);
-    pthread_join(w->merger, NULL);
-    w->merger_runs = false;
-    st = w->merger_status;
-    if (st != SEAM_OK && f != NULL) *f = w->merger_fault;
-    return st;
-}
-
 /* ---- vacuum ---- */
 struct ids {
     uint64_t *v;

@@ -34,11 +34,14 @@ static inline uint32_t last_of(const struct invidx_list *l, uint32_t b)
     return l->p->last != NULL ? seam_get_u32(l->p->last + 4 * (size_t)b) : l->p->docs[l->p->n - 1];
 }
 
+/* ---- candidates.c ---- */
 /* Not dead, and let through by every filter? */
 bool invidx_prune_passes(struct invidx_exec *x, const struct invidx_shape *s, uint32_t doc);
 /* Offers a candidate to the heap; raises x->need when it enters. */
 void invidx_prune_offer(struct invidx_exec *x, const struct invidx_shape *s, uint32_t doc,
                         int64_t score);
+/* Scores the loaded block of a list: one per posting, `out` has room for a block and 16 more. False on failure. */
+bool invidx_prune_score_block(struct invidx_exec *x, struct invidx_list *l, int32_t *out);
 /* Bounds of every block of a list; for a short list the scores themselves tell. False on failure. */
 bool invidx_prune_bounds(struct invidx_exec *x, struct invidx_list *l);
 

@@ -16,28 +16,6 @@ void invidx_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_
     snprintf(out, SEAM_PATH_MAX_BYTES, "%s/%016llx.seg", dir, (unsigned long long)id);
 }
 
-enum seam_status invidx_segment_damaged(const struct invidx_segment *s, const uint8_t *at,
-                                        const char *why, struct seam_fault *f)
-{
-    return seam_fault_set(f, SEAM_CORRUPT, s->path,
-                          at == NULL ? SEAM_FAULT_NO_OFFSET : (uint64_t)(at - s->map), "%s", why);
-}
-
-enum seam_status invidx_segment_touch_slow(struct invidx_segment *s, size_t first, size_t last,
-                                           struct seam_fault *f)
-{
-    for (size_t i = first; i <= last; i++) {
-        size_t at = i * SEG_CHUNK, n = s->run_size - at < SEG_CHUNK ? s->run_size - at : SEG_CHUNK;
-
-        if (__atomic_load_n(&s->checked[i], __ATOMIC_ACQUIRE)) continue;
-        if (seam_crc32c(0, s->map + s->run_from + at, n) != seam_get_u32(s->chunk_crcs + 4 * i))
-            return invidx_segment_damaged(s, s->map + s->run_from + at,
-                                          "checksum of a 64 KiB chunk differs", f);
-        __atomic_store_n(&s->checked[i], 1, __ATOMIC_RELEASE);
-    }
-    return SEAM_OK;
-}
-
 /* ---- opening ---- */
 struct invidx_table {
     struct invidx_span at[SEG_ATTR + INVIDX_ATTRS_MAX];

@@ -232,6 +232,23 @@ done:
     return st;
 }
 
+/* Waits for the thread of maintain.c, which holds nothing of the writer while it sleeps. */
+enum seam_status invidx_merger_stop(struct invidx_writer *w, struct seam_fault *f)
+{
+    enum seam_status st;
+
+    if (!w->merger_runs) return SEAM_OK;
+    pthread_mutex_lock(&w->lock);
+    w->merger_stop = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->merger, NULL);
+    w->merger_runs = false;
+    st = w->merger_status;
+    if (st != SEAM_OK && f != NULL) *f = w->merger_fault;
+    return st;
+}
+
 void invidx_writer_close(struct invidx_writer *w)
 {
     if (w == NULL) return;

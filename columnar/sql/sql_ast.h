@@ -1,16 +1,23 @@
-/* sql_ast - a parsed SELECT as a tree, before any name is looked up.
+/* sql_ast - a parsed statement as a tree, before any name is looked up.
  *
- *   statement = [EXPLAIN [ANALYZE]] SELECT [DISTINCT] item {, item} FROM table {join}
- *               [WHERE expr] [GROUP BY expr {, expr}] [HAVING expr]
- *               [ORDER BY expr [ASC|DESC] [NULLS FIRST|LAST] {, ...}] [LIMIT n [OFFSET n]] [AS OF moment] [;]
+ *   statement = [EXPLAIN [ANALYZE]] query [;]
+ *   query     = [WITH name [(column, ...)] AS (query), ...] set [ORDER BY key {, key}] [LIMIT n [OFFSET n]] [AS OF moment]
+ *   set       = core {UNION | INTERSECT | EXCEPT [ALL | DISTINCT] core}        INTERSECT binds tighter
+ *   core      = SELECT [DISTINCT] item {, item} [FROM source {, source}] [WHERE expr] [GROUP BY group {, group}]
+ *               [HAVING expr] [WINDOW name AS (window) {, ...}] [QUALIFY expr] | VALUES (expr, ...) {, ...} | (query)
  *   item      = * | alias.* | expr [[AS] name]
- *   table     = name [AS OF moment] [[AS] alias]
- *   join      = [INNER] JOIN table ON expr | LEFT [OUTER] JOIN table ON expr
+ *   source    = table | (query) [AS] alias [(column, ...)] | source join source [ON expr | USING (column, ...)]
+ *   table     = name [AS OF moment] [[AS] alias [(column, ...)]]
+ *   join      = [NATURAL] [INNER | LEFT | RIGHT | FULL [OUTER] | CROSS] JOIN
+ *   group     = expr | ROLLUP (...) | CUBE (...) | GROUPING SETS ((...), ...)
  *   moment    = LSN n | TIME 'text' | TIMESTAMP 'text' | SNAPSHOT n | TAG 'name'
  *   expr      = the usual operators, loosest first:
- *               OR; AND; NOT; = <> != < <= > >= [NOT] BETWEEN / IN / LIKE / ILIKE, IS [NOT] NULL; + - ||; * / %; unary -
- *   primary   = number | 'text' | TRUE | FALSE | NULL | DATE 'x' | TIMESTAMP 'x' | [table.]column | f(args)
- *               | COUNT(*) | agg(DISTINCT expr) | CASE WHEN e THEN e ... [ELSE e] END | CASE e WHEN ... | CAST(e AS type) | (expr)
+ *               OR; AND; NOT; IS [NOT] NULL|TRUE|FALSE|DISTINCT FROM; = <> != < <= > >= [ANY|ALL (query)],
+ *               [NOT] BETWEEN / IN / LIKE / ILIKE; + - ||; * / %; unary -; ::type
+ *   primary   = number | 'text' | TRUE | FALSE | NULL | DATE 'x' | TIMESTAMP 'x' | INTERVAL 'n' unit | [table.]column
+ *               | f(args) [FILTER (WHERE expr)] [OVER (window)] | COUNT(*) | agg(DISTINCT expr [ORDER BY ...])
+ *               | CASE WHEN e THEN e ... [ELSE e] END | CASE e WHEN ... | CAST(e AS type) | EXTRACT(unit FROM e)
+ *               | SUBSTRING(e FROM e [FOR e]) | POSITION(e IN e) | TRIM([side] [e FROM] e) | (expr, ...) | (query) | EXISTS (query)
  *
  * Names are case-insensitive unless "quoted". Comments: -- to the end of the line, and C's. All nodes live in the
  * caller's arena. Errors are SEAM_INVALID (or SEAM_LIMIT, SEAM_UNSUPPORTED) with fault.at = byte offset into the text;
@@ -29,8 +36,8 @@ extern "C" {
 enum {
     COLUMNAR_SQL_TEXT_MAX = 1 << 20,
     COLUMNAR_SQL_DEPTH_MAX = 100,
-    COLUMNAR_SQL_NODES_MAX = 4000,
-    COLUMNAR_SQL_JOINS_MAX = 16
+    COLUMNAR_SQL_NODES_MAX = 20000,
+    COLUMNAR_SQL_JOINS_MAX = 16 /* of the plain form */
 };
 
 enum columnar_sql_kind {
@@ -42,9 +49,16 @@ enum columnar_sql_kind {
     COLUMNAR_SQL_BETWEEN, /* args: value, low, high; negated                        */
     COLUMNAR_SQL_IN,      /* args: value, then the list; negated                    */
     COLUMNAR_SQL_LIKE, /* args: value, pattern; negated; op COLUMNAR_SQL_LIKE_CASE / COLUMNAR_SQL_ILIKE */
-    COLUMNAR_SQL_CALL, /* name(args); distinct; star for count(*)                */
-    COLUMNAR_SQL_CASE, /* args: when, then, when, then, ..., [else]              */
-    COLUMNAR_SQL_CAST, /* args[0]; type, scale                                   */
+    COLUMNAR_SQL_CALL,     /* name(args); distinct; star for count(*)                */
+    COLUMNAR_SQL_CASE,     /* args: when, then, when, then, ..., [else]              */
+    COLUMNAR_SQL_CAST,     /* args[0]; type, scale                                   */
+    COLUMNAR_SQL_ROW,      /* (a, b, ...): beside IN, and in grouping sets          */
+    COLUMNAR_SQL_INTERVAL, /* value.i months, micros                                */
+    COLUMNAR_SQL_SUBQUERY, /* select: one column, at most one row                   */
+    COLUMNAR_SQL_EXISTS,   /* select                                                */
+    COLUMNAR_SQL_IN_QUERY, /* args[0] in select; negated                            */
+    COLUMNAR_SQL_ANY,      /* args[0] op ANY (select); star: ALL                    */
+    COLUMNAR_SQL_SETS, /* ROLLUP, CUBE (name) or GROUPING SETS (name "sets") of args; only in GROUP BY */
 };
 
 enum columnar_sql_op {
@@ -80,8 +94,14 @@ struct columnar_sql_node {
     bool negated, distinct, star;
     enum seam_value_type type; /* CAST */
     uint8_t scale;
+    int64_t micros; /* INTERVAL */
     int n_args;
     struct columnar_sql_node **args;
+    struct columnar_sql_select *select; /* SUBQUERY, EXISTS, IN_QUERY, ANY */
+    struct columnar_sql_node *filter;   /* CALL: FILTER (WHERE ...) */
+    struct columnar_sql_window *over;   /* CALL: OVER (...) */
+    struct columnar_sql_order *order;   /* CALL: agg(x ORDER BY ...) */
+    int n_order;
 };
 
 enum columnar_sql_moment_kind {
@@ -121,22 +141,108 @@ struct columnar_sql_join {
     struct columnar_sql_node *on;
 };
 
+/* A frame's end. */
+enum columnar_sql_bound_kind {
+    COLUMNAR_SQL_UNBOUNDED_PRECEDING,
+    COLUMNAR_SQL_PRECEDING,
+    COLUMNAR_SQL_CURRENT_ROW,
+    COLUMNAR_SQL_FOLLOWING,
+    COLUMNAR_SQL_UNBOUNDED_FOLLOWING
+};
+struct columnar_sql_bound {
+    enum columnar_sql_bound_kind kind;
+    struct columnar_sql_node *offset;
+};
+struct columnar_sql_window {
+    const char *name; /* WINDOW name AS ..., or the one it starts from; NULL = none */
+    int n_partition, n_order;
+    struct columnar_sql_node **partition;
+    struct columnar_sql_order *order;
+    bool has_frame, rows; /* rows: ROWS, else RANGE */
+    struct columnar_sql_bound start, end;
+    uint32_t at;
+};
+
+enum columnar_sql_source_kind {
+    COLUMNAR_SQL_FROM_TABLE,
+    COLUMNAR_SQL_FROM_QUERY,
+    COLUMNAR_SQL_FROM_JOIN
+};
+enum columnar_sql_join_kind {
+    COLUMNAR_SQL_JOIN_INNER,
+    COLUMNAR_SQL_JOIN_LEFT,
+    COLUMNAR_SQL_JOIN_RIGHT,
+    COLUMNAR_SQL_JOIN_FULL,
+    COLUMNAR_SQL_JOIN_SEMI,
+    COLUMNAR_SQL_JOIN_ANTI
+};
+struct columnar_sql_source {
+    enum columnar_sql_source_kind kind;
+    uint32_t at;
+    struct columnar_sql_table table;    /* TABLE; QUERY: its alias */
+    struct columnar_sql_select *select; /* QUERY */
+    const char **columns;               /* the alias' column names */
+    int n_columns;
+    bool lateral;
+    /* JOIN */
+    enum columnar_sql_join_kind join;
+    bool natural;
+    struct columnar_sql_source *left, *right;
+    struct columnar_sql_node *on; /* NULL: cross, or USING */
+    const char **using;
+    int n_using;
+};
+
+struct columnar_sql_cte {
+    const char *name;
+    uint32_t at;
+    struct columnar_sql_select *select;
+    const char **columns;
+    int n_columns;
+};
+
+enum columnar_sql_set {
+    COLUMNAR_SQL_PLAIN,
+    COLUMNAR_SQL_VALUES,
+    COLUMNAR_SQL_UNION,
+    COLUMNAR_SQL_INTERSECT,
+    COLUMNAR_SQL_EXCEPT
+};
+
 struct columnar_sql_select {
     const char *text; /* the statement; borrowed */
     size_t size;
     bool explain, analyze, distinct;
     int n_items, n_joins, n_group, n_order;
     struct columnar_sql_item *items;
-    struct columnar_sql_table from;
+    struct columnar_sql_table
+        from; /* the plain form: a table and joins with ON (columnar_sql_parse) */
     struct columnar_sql_join *joins;
-    struct columnar_sql_node *where, *having;
+    struct columnar_sql_source *source; /* every form; NULL: no FROM */
+    struct columnar_sql_node *where, *having, *qualify;
     struct columnar_sql_node **group;
+    bool group_all;
     struct columnar_sql_order *order;
     uint64_t limit, offset;           /* limit UINT64_MAX = all */
     struct columnar_sql_moment as_of; /* of the whole statement; a table's own wins */
+    enum columnar_sql_set set;
+    bool all;                                 /* UNION ALL, ... */
+    struct columnar_sql_select *left, *right; /* UNION, INTERSECT, EXCEPT */
+    struct columnar_sql_node **rows;          /* VALUES: ROW nodes */
+    int n_rows;
+    struct columnar_sql_cte *ctes;
+    int n_ctes;
+    struct columnar_sql_window **windows; /* WINDOW name AS (...) */
+    int n_windows;
+    uint32_t at;
 };
 
-/* Exactly one statement, with or without ';'.                                                      */
+/* Exactly one statement, with or without ';'. The first form takes everything; the second a plain SELECT over
+ * tables joined with ON (views, declared questions), and refuses the rest by name.                  */
+SEAM_MUST_USE enum seam_status columnar_sql_parse_any(const char *text, size_t n,
+                                                      struct seam_arena *a,
+                                                      struct columnar_sql_select **out,
+                                                      struct seam_fault *f);
 SEAM_MUST_USE enum seam_status columnar_sql_parse(const char *text, size_t n, struct seam_arena *a,
                                                   struct columnar_sql_select **out,
                                                   struct seam_fault *f);

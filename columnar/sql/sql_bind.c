@@ -83,7 +83,9 @@ bool columnar_sql_equal(const struct columnar_sql_scope *s, const struct columna
     if (a->kind != b->kind || a->n_args != b->n_args) return false;
     if (a->n_args == 0) return columnar_sql_same(a, b);
     if (a->op != b->op || a->negated != b->negated || a->distinct != b->distinct ||
-        a->star != b->star || a->type != b->type || a->scale != b->scale)
+        a->star != b->star || a->type != b->type || a->scale != b->scale ||
+        a->select != b->select || a->over != b->over || a->filter != b->filter ||
+        a->order != b->order)
         return false;
     if ((a->name == NULL) != (b->name == NULL) ||
         (a->name != NULL && strcmp(a->name, b->name) != 0))

@@ -116,7 +116,7 @@ static enum seam_status number(struct columnar_sql_lexer *l, struct columnar_sql
 static enum seam_status operator_mark(struct columnar_sql_lexer *l, struct columnar_sql_token *out,
                                       struct seam_fault *f)
 {
-    static const char *const two[] = {"<>", "!=", "<=", ">=", "||", "=="};
+    static const char *const two[] = {"<>", "!=", "<=", ">=", "||", "==", "::"};
     const char *p = l->text + l->pos;
 
     for (size_t i = 0; i < SEAM_ARRAY_LEN(two); i++)
@@ -125,7 +125,7 @@ static enum seam_status operator_mark(struct columnar_sql_lexer *l, struct colum
             l->pos += 2;
             return SEAM_OK;
         }
-    if (strchr("+-*/%(),.;=<>", *p) == NULL || *p == '\0')
+    if (strchr("+-*/%(),.;=<>[]", *p) == NULL || *p == '\0')
         return seam_fault_set(f, SEAM_INVALID, "sql", l->pos, "'%c' means nothing here",
                               (unsigned char)*p < 0x20 ? '?' : *p);
     out->op[0] = *p;

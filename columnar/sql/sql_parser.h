@@ -1,7 +1,10 @@
 /* sql_parser - what the two halves of the parser share: the token being looked at, and how it is taken.
  *
- *   columnar_sql_parse.c        statements: clauses, tables, joins, AS OF
- *   columnar_sql_parse_expr.c   expressions, one function a level of the grammar in sql_ast.h                   */
+ *   sql_parse_node.c    nodes, and looking a token ahead
+ *   sql_parse.c         statements: clauses and sets of selects
+ *   sql_parse_from.c    tables, derived tables, joins, AS OF
+ *   sql_parse_expr.c    expressions, one function a level of the grammar in sql_ast.h
+ *   sql_parse_forms.c   calls, and what is written with words inside: CASE, CAST, EXTRACT, OVER ...            */
 #ifndef SEAM_COLUMNAR_SQL_PARSER_H
 #define SEAM_COLUMNAR_SQL_PARSER_H
 
@@ -16,6 +19,10 @@ struct columnar_sql_parser {
     struct seam_arena *a;
     struct seam_fault *f;
     unsigned depth, nodes;
+    /* A whole query from the token on: expressions hold queries, which hold expressions. */
+    enum seam_status (*query)(struct columnar_sql_parser *p, struct columnar_sql_select **out);
+    /* What stands left of IN: sums and tighter. */
+    enum seam_status (*operand)(struct columnar_sql_parser *p, struct columnar_sql_node **out);
 };
 
 /* Lists grow in doubling pieces of the arena.                                                      */
@@ -98,6 +105,48 @@ struct columnar_sql_node *columnar_sql_node_new(struct columnar_sql_parser *p,
 /* A whole expression from the token on.                                                            */
 SEAM_MUST_USE enum seam_status columnar_sql_parse_expr(struct columnar_sql_parser *p,
                                                        struct columnar_sql_node **out);
+/* Parts of expressions that other halves need. */
+enum seam_status columnar_sql_parse_list(struct columnar_sql_parser *p,
+                                         struct columnar_sql_list *out); /* expr {, expr} */
+enum seam_status columnar_sql_combine(struct columnar_sql_parser *p, enum columnar_sql_op op,
+                                      struct columnar_sql_node *left,
+                                      struct columnar_sql_node *right,
+                                      struct columnar_sql_node **out);
+enum seam_status columnar_sql_wrap(struct columnar_sql_parser *p, enum columnar_sql_op op,
+                                   uint32_t at, struct columnar_sql_node *inner,
+                                   struct columnar_sql_node **out);
+enum seam_status columnar_sql_finish(struct columnar_sql_parser *p, struct columnar_sql_node *e,
+                                     struct columnar_sql_list *args,
+                                     struct columnar_sql_node **out);
+/* sql_parse_forms.c gets the level it needs as a function, so that the files make no circle. */
+typedef enum seam_status (*columnar_sql_level)(struct columnar_sql_parser *,
+                                               struct columnar_sql_node **);
+enum seam_status columnar_sql_parse_type(struct columnar_sql_parser *p,
+                                         struct columnar_sql_node *cast);
+enum seam_status columnar_sql_parse_literal(struct columnar_sql_parser *p, struct seam_value v,
+                                            uint32_t at, struct columnar_sql_node **out);
+/* A word, already looked at, that begins a form of its own: SEAM_END when it does not. */
+enum seam_status columnar_sql_parse_form(struct columnar_sql_parser *p, columnar_sql_level expr,
+                                         struct columnar_sql_node **out);
+enum seam_status columnar_sql_parse_call(struct columnar_sql_parser *p, const char *name,
+                                         uint32_t at, columnar_sql_level expr,
+                                         struct columnar_sql_node **out);
+enum seam_status columnar_sql_parse_order(struct columnar_sql_parser *p, columnar_sql_level expr,
+                                          struct columnar_sql_order **out, int *n);
+enum seam_status columnar_sql_parse_window(struct columnar_sql_parser *p, columnar_sql_level expr,
+                                           struct columnar_sql_window **out);
+/* sql_parse_from.c */
+enum seam_status columnar_sql_parse_from(struct columnar_sql_parser *p,
+                                         struct columnar_sql_source **out);
+enum seam_status columnar_sql_parse_as_of(struct columnar_sql_parser *p,
+                                          struct columnar_sql_moment *m);
+bool columnar_sql_at_as_of(const struct columnar_sql_parser *p);
+enum seam_status columnar_sql_parse_alias(struct columnar_sql_parser *p, const char **out);
+enum seam_status columnar_sql_parse_names(struct columnar_sql_parser *p, const char ***out,
+                                          int *n); /* (name, ...) */
+/* The token after the one looked at. */
+bool columnar_sql_peek(const struct columnar_sql_parser *p, struct columnar_sql_token *out);
+
 /* Words that begin a clause and so name nothing.                                                    */
 bool columnar_sql_is_reserved(const char *word);
 

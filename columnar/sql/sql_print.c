@@ -133,7 +133,29 @@ void columnar_sql_print(const struct columnar_sql_node *e, struct seam_buf *out)
         seam_buf_printf(out, "%s(%s%s", e->name, e->distinct ? "distinct " : "",
                         e->star ? "*" : "");
         print_list(e, 0, out);
+        seam_buf_str(out, e->over != NULL     ? ") over (...)"
+                          : e->filter != NULL ? ") filter (...)"
+                                              : ")");
+        break;
+    case COLUMNAR_SQL_ROW:
+    case COLUMNAR_SQL_SETS:
+        seam_buf_printf(out, "%s(", e->kind == COLUMNAR_SQL_SETS ? e->name : "");
+        print_list(e, 0, out);
         seam_buf_u8(out, ')');
+        break;
+    case COLUMNAR_SQL_INTERVAL:
+        seam_buf_printf(out, "interval '%lld months %lld microseconds'", (long long)e->value.i,
+                        (long long)e->micros);
+        break;
+    case COLUMNAR_SQL_SUBQUERY: seam_buf_str(out, "(select ...)"); break;
+    case COLUMNAR_SQL_EXISTS: seam_buf_str(out, "exists (select ...)"); break;
+    case COLUMNAR_SQL_IN_QUERY:
+        print_operand(e->args[0], out);
+        seam_buf_str(out, e->negated ? " not in (select ...)" : " in (select ...)");
+        break;
+    case COLUMNAR_SQL_ANY:
+        print_operand(e->args[0], out);
+        seam_buf_printf(out, " %s %s (select ...)", op_text(e->op), e->star ? "all" : "any");
         break;
     case COLUMNAR_SQL_CASE: print_case(e, out); break;
     case COLUMNAR_SQL_CAST:
@@ -161,6 +183,10 @@ bool columnar_sql_same(const struct columnar_sql_node *a, const struct columnar_
     if (a->kind == COLUMNAR_SQL_LITERAL &&
         (a->value.type != b->value.type || !seam_value_equal(&a->value, &b->value)))
         return false;
+    if (a->select != b->select || a->over != b->over || a->filter != b->filter ||
+        a->order != b->order || a->micros != b->micros ||
+        (a->kind == COLUMNAR_SQL_INTERVAL && a->value.i != b->value.i))
+        return false;
     for (int i = 0; i < a->n_args; i++)
         if (!columnar_sql_same(a->args[i], b->args[i])) return false;
     return true;
@@ -178,7 +204,8 @@ bool columnar_sql_is_aggregate(const char *name)
 
 bool columnar_sql_has_aggregate(const struct columnar_sql_node *e)
 {
-    if (e->kind == COLUMNAR_SQL_CALL && columnar_sql_is_aggregate(e->name)) return true;
+    if (e->kind == COLUMNAR_SQL_CALL && e->over == NULL && columnar_sql_is_aggregate(e->name))
+        return true;
     for (int i = 0; i < e->n_args; i++)
         if (columnar_sql_has_aggregate(e->args[i])) return true;
     return false;

@@ -35,7 +35,8 @@ override CFLAGS += $(CSTD) $(OPT) $(WARN) $(SANFLAGS) -pthread
 override LDFLAGS += $(SANFLAGS) -pthread
 LDLIBS   := -lm
 
-ROOMS := engine wal oltp columnar invidx hnsw pipeline
+# lab/ is a room of pipeline/'s, with an archive of its own: the program shows it, the library has nothing of it.
+ROOMS := engine wal oltp columnar invidx hnsw pipeline lab
 
 # The arrows: what each room's tests may link. A missing symbol here is an include in the wrong direction.
 NEEDS_engine   := engine
@@ -44,15 +45,17 @@ NEEDS_oltp     := oltp wal engine
 NEEDS_columnar := columnar engine
 NEEDS_invidx   := invidx engine
 NEEDS_hnsw     := hnsw engine
-NEEDS_all      := pipeline oltp wal columnar invidx hnsw engine
+NEEDS_all      := lab pipeline oltp wal columnar invidx hnsw engine
 archives        = $(foreach r,$(NEEDS_$(1)),$(BUILD)/lib/$(r).a)
 ALL_ARCHIVES   := $(call archives,all)
 
-room_sources = $(sort $(filter-out pipeline/cli/%,$(wildcard $(1)/*.c $(1)/*/*.c $(1)/*/*/*.c)))
+folder_of    = $(if $(filter lab,$(1)),pipeline/lab,$(1))
+room_sources = $(sort $(filter-out pipeline/cli/% $(if $(filter pipeline,$(1)),pipeline/lab/%),\
+                 $(foreach d,$(call folder_of,$(1)),$(wildcard $(d)/*.c $(d)/*/*.c $(d)/*/*/*.c))))
 CLI_SOURCES := $(sort $(wildcard pipeline/cli/*.c))
 objects      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-LIB_OBJECTS := $(foreach r,$(ROOMS),$(call objects,$(call room_sources,$(r))))
+LIB_OBJECTS := $(foreach r,$(filter-out lab,$(ROOMS)),$(call objects,$(call room_sources,$(r))))
 CLI_OBJECTS := $(call objects,$(CLI_SOURCES))
 
 TEST_SOURCES  := $(sort $(wildcard tests/*/test_*.c))
@@ -98,7 +101,7 @@ $(BUILD)/libseam.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/seam: $(CLI_OBJECTS) $(BUILD)/libseam.a
+$(BUILD)/seam: $(CLI_OBJECTS) $(BUILD)/lib/lab.a $(BUILD)/libseam.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
@@ -126,7 +129,7 @@ check-deps:
 	@sh tests/install-deps.sh
 tests: $(TEST_PROGRAMS) $(EXAMPLES)
 check: check-deps
-	@$(MAKE) --no-print-directory all tests fuzz
+	@$(MAKE) --no-print-directory all tests fuzz library
 	@BUILD=$(BUILD) sh tests/run.sh $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 # One room's tests: make check-engine
 check-%: check-deps
@@ -161,19 +164,6 @@ $(foreach b,$(BENCH_SOURCES),$(eval $(call bench_rule,$(basename $(b)))))
 
 # ---- the rest -------------------------------------------------------------------------------------
 .PHONY: install format format-check clean help arrows
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/seam
-	install -m 755 $(BUILD)/seam $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 $(BUILD)/libseam.a $(DESTDIR)$(PREFIX)/lib/
-	for r in $(ROOMS); do install -d $(DESTDIR)$(PREFIX)/include/seam/$$r; \
-	  install -m 644 $$r/*.h $(DESTDIR)$(PREFIX)/include/seam/$$r/; done
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
-	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-	install -m 644 docs/reference/manual/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -m 644 docs/reference/manual/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
-	install -m 644 docs/reference/manual/seam.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/seam
-	install -m 644 docs/reference/manual/_seam $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_seam
-
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 format-check:
@@ -198,7 +188,9 @@ help:
 	@echo 'make results         every bench at full size, bench/results and docs/measured/benchmarks.md (long)'
 	@echo 'make fuzz            build/fuzz/*; make arrows: check who includes whom'
 	@echo 'make labs            the labs as pages, build/labs/index.html; make manual: man pages, completion'
-	@echo 'make install PREFIX=/usr/local'
+	@echo 'make library         build/library: the front doors'"'"' archives, one a store, and the shared library'
+	@echo 'make amalgamate STORE=oltp   one store as two files, build/amalgamation/seam_oltp.[ch]; make doors: the headers'
+	@echo 'make install PREFIX=/usr/local DESTDIR=; make uninstall'
 	@echo 'make format          clang-format over the tree; make format-check: is it so?'
 	@echo 'variables            V=1 (show commands)  CC=clang  DEBUG=1  SAN=address,undefined  SAN=thread  TRACE=0'
 

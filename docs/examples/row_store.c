@@ -1,7 +1,7 @@
 /* row_store - the row store lifted out: tables, transactions, an index, and yesterday's answer.
  *
  * Needs oltp/, wal/ and engine/ and nothing else of this tree:
- *     cc -std=c11 -D_GNU_SOURCE -I. docs/examples/row_store.c build/libseam.a -pthread -lm
+ *     cc docs/examples/row_store.c $(pkg-config --cflags --libs seam-oltp)        (docs/howto/link-a-store.md)
  * Usage: row_store FOLDER (an empty or missing one).                                                */
 #include <inttypes.h>
 #include <stdio.h>

@@ -30,5 +30,6 @@ run change_log 'durable past the second record, before the third' 'the kettle is
 run column_store 'Faro      1  5000.00' 'Lisbon  500  7505.00' 'Porto   499  7489.99' 'AS OF LSN 10' 'Porto   10.01' 'applied up to LSN 20'
 run word_index 'as of LSN 20' 'document 2' 'price:<5000' 'document 2' 'as of LSN 10' 'document 1' 'document 3'
 run vector_graph 'now: nearest is key' 'as of LSN 10: nearest is key 0'
-[ "$bad" -eq 0 ] && echo "5 examples ran"
+run change_stream 'offset 0 LSN 100 placed' 'commit 100' 'after LSN 100:' 'offset 2 LSN 200 packed' 'commit 200'
+[ "$bad" -eq 0 ] && echo "6 examples ran"
 exit $((bad > 0))

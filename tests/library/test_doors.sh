@@ -66,7 +66,7 @@ constant GREEN
 constant RED
 function both
 function say
-function twice
+inline twice
 macro LOUD
 nested enum
 object counter

@@ -1,12 +1,12 @@
 # names.awk - the names that preprocessed C declares at file scope, one a line: KIND FILE NAME. Input: `cc -E -dD`, with
-# its line markers; only files that match -v want='REGEX' are listed. Kinds: function, object, typedef, constant (of an
+# its line markers; only files that match -v want='REGEX' are listed. Kinds: function, inline (a static one), object, typedef, constant (of an
 # enum), macro, tag (of a struct, union or enum, wherever it is mentioned), and nested (a named or constant-giving type
 # inside a struct: in C++ its names would lie in the struct's scope, so no public header has one).
 function say(kind, name) { if (!((kind, name) in said)) { said[kind, name] = 1; print kind, file, name } }
 function word(t) { return t ~ /^[A-Za-z_]/ }
 
 # A whole declaration: its tokens d[1..n] up to ';' or a function's body.
-function declared(    i, j, open, name, kind) {
+function declared(    i, j, open, name, kind, local) {
   if (n == 0) return
   j = 0
   for (i = 1; i <= n; i++) {               # without attributes
@@ -19,9 +19,11 @@ function declared(    i, j, open, name, kind) {
   }
   n = j
   kind = d[1] == "typedef" ? "typedef" : "object"
+  local = 0
+  for (i = 1; i <= n; i++) if (d[i] == "static") local = 1
   for (i = 1; i <= n && name == ""; i++) {
     if (d[i] == "(" && d[i + 1] == "*") { name = d[i + 2] }
-    else if (d[i] == "(" && i > 1 && word(d[i - 1])) { name = d[i - 1]; if (kind == "object") kind = "function" }
+    else if (d[i] == "(" && i > 1 && word(d[i - 1])) { name = d[i - 1]; if (kind == "object") kind = local ? "inline" : "function" }
     else if (d[i] == "=" || d[i] == "[" || (d[i] == "," && kind == "object")) name = d[i - 1]
   }
   if (name == "" && n > 1 && word(d[n]) && d[n - 1] !~ /^(struct|union|enum)$/) name = d[n]

@@ -21,7 +21,8 @@ struct helper {
     struct wal_reader *log;
     struct seam_value *values;
     struct seam_buf entry;
-    uint32_t pages[BATCH_PAGES];
+    struct oltp_ref refs[BATCH_PAGES];
+    uint32_t pages[BATCH_PAGES]; /* their numbers */
     size_t count;
 };
 
@@ -52,14 +53,16 @@ static bool near_enough(struct oltp_ahead *a, uint64_t row)
 
 static void want(struct helper *h, uint32_t slot, const uint8_t *key, size_t n)
 {
-    uint32_t page;
+    struct oltp_ref page;
 
     if (h->count == BATCH_PAGES ||
         oltp_tree_leaf_page(&h->a->db->pager, &h->t->trees[slot], key, n, h->t->hazard, &page,
                             NULL) != SEAM_OK ||
-        page >= h->a->pages || atomic_exchange_explicit(&h->a->met[page], 1, memory_order_relaxed))
+        page.page >= h->a->pages ||
+        atomic_exchange_explicit(&h->a->met[page.page], 1, memory_order_relaxed))
         return;
-    h->pages[h->count++] = page;
+    h->refs[h->count] = page;
+    h->pages[h->count++] = page.page;
 }
 
 static void want_entries(struct helper *h, const struct oltp_table *tb, struct wal_bytes key,
@@ -99,7 +102,7 @@ static void bring(struct helper *h)
     for (size_t i = 0; i < h->count && !atomic_load(&h->a->stop); i++) {
         const uint8_t *at;
 
-        if (pager_pin(p, h->pages[i], h->t->hazard, &at, NULL) != SEAM_OK) break;
+        if (pager_pin(p, h->refs[i], h->t->hazard, &at, NULL) != SEAM_OK) break;
     }
     hazard_clear(h->t->hazard);
     h->count = 0;

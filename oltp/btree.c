@@ -26,7 +26,7 @@ static inline void prefetch_leaf(const uint8_t *leaf)
 
 static inline enum seam_status leaf_page(struct oltp_pager *p, const struct oltp_tree *t,
                                          const uint8_t *key, size_t n, struct oltp_hazard *h,
-                                         uint32_t *page, struct seam_fault *f)
+                                         struct oltp_ref *page, struct seam_fault *f)
 {
     *page = t->root;
     if (t->depth == 0) return SEAM_NOT_FOUND;
@@ -36,7 +36,7 @@ static inline enum seam_status leaf_page(struct oltp_pager *p, const struct oltp
 
         if (seam_unlikely(st != SEAM_OK)) return st;
         if (seam_unlikely(!page_is_tree(at, level)))
-            return oltp_level_fault(p, *page, at, level, f);
+            return oltp_level_fault(p, page->page, at, level, f);
         *page = page_child(at, page_find_child(at, key, n));
     }
     return SEAM_OK;
@@ -44,7 +44,7 @@ static inline enum seam_status leaf_page(struct oltp_pager *p, const struct oltp
 
 enum seam_status oltp_tree_leaf_page(struct oltp_pager *p, const struct oltp_tree *t,
                                      const uint8_t *key, size_t n, struct oltp_hazard *h,
-                                     uint32_t *page, struct seam_fault *f)
+                                     struct oltp_ref *page, struct seam_fault *f)
 {
     return leaf_page(p, t, key, n, h, page, f);
 }
@@ -53,21 +53,22 @@ enum seam_status oltp_tree_leaf(struct oltp_pager *p, const struct oltp_tree *t,
                                 size_t n, struct oltp_hazard *h, const uint8_t **leaf,
                                 struct seam_fault *f)
 {
-    uint32_t page;
+    struct oltp_ref page;
     enum seam_status st = leaf_page(p, t, key, n, h, &page, f);
 
     if (seam_unlikely(st != SEAM_OK)) return st;
     st = pager_pin(p, page, h, leaf, f);
     if (seam_unlikely(st != SEAM_OK)) return st;
     prefetch_leaf(*leaf);
-    return seam_likely(page_is_tree(*leaf, 0)) ? SEAM_OK : oltp_level_fault(p, page, *leaf, 0, f);
+    return seam_likely(page_is_tree(*leaf, 0)) ? SEAM_OK
+                                               : oltp_level_fault(p, page.page, *leaf, 0, f);
 }
 
 enum seam_status oltp_cell_value(struct oltp_pager *p, const struct oltp_cell *c,
                                  struct oltp_hazard *spare, struct seam_buf *big,
                                  struct wal_bytes *value, struct seam_fault *f)
 {
-    uint32_t page = c->child;
+    struct oltp_ref page = c->child;
 
     if (seam_likely(!c->big)) {
         *value = (struct wal_bytes){c->value, c->size};
@@ -81,15 +82,15 @@ enum seam_status oltp_cell_value(struct oltp_pager *p, const struct oltp_cell *c
         const uint8_t *at;
         enum seam_status st;
 
-        if (page == 0) break;
+        if (page.page == 0) break;
         st = pager_pin(p, page, spare, &at, f);
         if (st != SEAM_OK) return st;
         if (page_kind(at) != PAGE_OVERFLOW || page_used(at) == 0) break;
         seam_buf_append(big, at + PAGE_HEADER_SIZE, page_used(at));
         page = page_link(at);
     }
-    if (big->size != c->size || page != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, p->path, (uint64_t)page * OLTP_PAGE_SIZE,
+    if (big->size != c->size || page.page != 0)
+        return seam_fault_set(f, SEAM_CORRUPT, p->path, (uint64_t)page.page * OLTP_PAGE_SIZE,
                               "overflow pages hold %zu of %u bytes", big->size, c->size);
     *value = (struct wal_bytes){big->data, big->size};
     return SEAM_OK;
@@ -114,13 +115,13 @@ enum seam_status oltp_tree_get(struct oltp_pager *p, const struct oltp_tree *t, 
 
 /* ---- cursors --------------------------------------------------------------------------------------- */
 
-static enum seam_status cursor_enter(struct oltp_tree_cursor *c, uint32_t page,
+static enum seam_status cursor_enter(struct oltp_tree_cursor *c, struct oltp_ref page,
                                      struct seam_fault *f)
 {
     enum seam_status st = pager_pin(c->pager, page, c->hazard, &c->leaf, f);
 
     if (st == SEAM_OK && !page_is_tree(c->leaf, 0))
-        st = oltp_level_fault(c->pager, page, c->leaf, 0, f);
+        st = oltp_level_fault(c->pager, page.page, c->leaf, 0, f);
     if (st != SEAM_OK) {
         c->leaf = NULL;
         return st;
@@ -131,8 +132,8 @@ static enum seam_status cursor_enter(struct oltp_tree_cursor *c, uint32_t page,
 }
 
 /* Goes down from `page` at `level` to a leaf: by key, or along the first (last) children. */
-static enum seam_status cursor_descend(struct oltp_tree_cursor *c, uint32_t page, unsigned level,
-                                       const uint8_t *key, size_t n, bool last,
+static enum seam_status cursor_descend(struct oltp_tree_cursor *c, struct oltp_ref page,
+                                       unsigned level, const uint8_t *key, size_t n, bool last,
                                        struct seam_fault *f)
 {
     for (; level > 0; level--) {
@@ -140,7 +141,7 @@ static enum seam_status cursor_descend(struct oltp_tree_cursor *c, uint32_t page
         enum seam_status st = pager_step(c->pager, page, c->hazard, level, &at, f);
 
         if (st == SEAM_OK && !page_is_tree(at, level))
-            st = oltp_level_fault(c->pager, page, at, level, f);
+            st = oltp_level_fault(c->pager, page.page, at, level, f);
         if (st != SEAM_OK) {
             c->leaf = NULL;
             return st;
@@ -190,7 +191,8 @@ static void prefetch_siblings(struct oltp_tree_cursor *c)
     uint32_t pages[AHEAD_MAX], n = 0, t;
 
     if (next >= children) return;
-    t = atomic_load_explicit(&c->pager->table[page_child(c->parent, next)], memory_order_relaxed);
+    t = atomic_load_explicit(&c->pager->table[page_child(c->parent, next).page],
+                             memory_order_relaxed);
     if (t >= FRAME_FIRST) prefetch_leaf(pager_frame(c->pager, t - FRAME_FIRST));
     if (next + c->window / 2 < c->ahead || c->ahead >= children) return;
     c->window = c->window == 0              ? AHEAD_FIRST
@@ -198,13 +200,13 @@ static void prefetch_siblings(struct oltp_tree_cursor *c)
                                             : AHEAD_MAX;
     if (c->ahead < next) c->ahead = next;
     while (c->ahead < children && c->ahead < next + c->window)
-        pages[n++] = page_child(c->parent, c->ahead++);
+        pages[n++] = page_child(c->parent, c->ahead++).page;
     oltp_pager_read_ahead(c->pager, pages, n);
 }
 
 /* The lowest level where there is a child after (before) the one we came by; counts it in. SEAM_END. */
 static enum seam_status cursor_turn(struct oltp_tree_cursor *c, bool forward, unsigned *level,
-                                    uint32_t *child, struct seam_fault *f)
+                                    struct oltp_ref *child, struct seam_fault *f)
 {
     for (*level = 1; *level < c->tree.depth; ++*level) {
         unsigned *by = &c->path[*level].child;
@@ -230,7 +232,7 @@ enum seam_status oltp_tree_next_leaf(struct oltp_tree_cursor *c, struct seam_fau
 {
     do {
         unsigned level;
-        uint32_t child;
+        struct oltp_ref child;
         enum seam_status st = cursor_turn(c, true, &level, &child, f);
 
         if (st == SEAM_OK) st = cursor_descend(c, child, level - 1, NULL, 0, false, f);
@@ -245,7 +247,7 @@ enum seam_status oltp_tree_prev_leaf(struct oltp_tree_cursor *c, struct seam_fau
 {
     do {
         unsigned level;
-        uint32_t child;
+        struct oltp_ref child;
         enum seam_status st = cursor_turn(c, false, &level, &child, f);
 
         if (st == SEAM_OK) st = cursor_descend(c, child, level - 1, NULL, 0, true, f);

@@ -15,6 +15,7 @@
  *   3 every page names its tree, its number, and an epoch not after that of the version
  *   4 the entries of the leaves add up to the tree's count; no page is in two places
  *   5 no cell is larger than a quarter of a page; larger values hang in overflow pages
+ *   6 whatever names a page knows its epoch (struct oltp_ref): it is compared at every look (pager.h)
  * Papers: Bayer & McCreight 1972; Rodeh 2008 (shadowing); Graefe 2011. */
 #ifndef SEAM_OLTP_BTREE_H
 #define SEAM_OLTP_BTREE_H
@@ -22,7 +23,8 @@
 #include "oltp/pager.h"
 
 struct oltp_tree {
-    uint32_t root, depth;
+    struct oltp_ref root;
+    uint32_t depth;
     uint64_t count;
 }; /* root 0, depth 0: empty */
 
@@ -34,7 +36,7 @@ SEAM_MUST_USE enum seam_status oltp_tree_leaf(struct oltp_pager *p, const struct
 /* That leaf's number alone: it is not looked at, nor loaded. */
 SEAM_MUST_USE enum seam_status oltp_tree_leaf_page(struct oltp_pager *p, const struct oltp_tree *t,
                                                    const uint8_t *key, size_t n,
-                                                   struct oltp_hazard *h, uint32_t *page,
+                                                   struct oltp_hazard *h, struct oltp_ref *page,
                                                    struct seam_fault *f);
 /* The key's value: into the page (pinned by h), or assembled in `big` when it hangs outside. */
 SEAM_MUST_USE enum seam_status oltp_tree_get(struct oltp_pager *p, const struct oltp_tree *t,
@@ -56,7 +58,7 @@ struct oltp_tree_cursor {
     unsigned at;    /* the entry after the place */
     unsigned count; /* entries of the leaf */
     struct {
-        uint32_t page;
+        struct oltp_ref page;
         unsigned child;
     } path[TREE_DEPTH_MAX]; /* by level, from 1 */
     unsigned ahead;         /* children of the parent below this one were asked for */
@@ -134,9 +136,9 @@ SEAM_MUST_USE enum seam_status oltp_tree_drop(struct oltp_tree_writer *w, struct
 /* Inside btree*.c */
 SEAM_MUST_USE enum seam_status oltp_writer_make(struct oltp_tree_writer *w,
                                                 enum oltp_page_kind kind, unsigned level,
-                                                uint32_t tree_id, uint32_t *page, uint8_t **out,
-                                                struct seam_fault *f);
-SEAM_MUST_USE enum seam_status oltp_writer_own(struct oltp_tree_writer *w, uint32_t *page,
+                                                uint32_t tree_id, struct oltp_ref *page,
+                                                uint8_t **out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status oltp_writer_own(struct oltp_tree_writer *w, struct oltp_ref *page,
                                                const uint8_t *from, uint8_t **out,
                                                struct seam_fault *f);
 SEAM_MUST_USE enum seam_status oltp_writer_free(struct oltp_tree_writer *w, uint32_t page,
@@ -148,9 +150,9 @@ SEAM_MUST_USE enum seam_status oltp_tree_rebalance(struct oltp_tree_writer *w, c
                                                    size_t n, struct seam_fault *f);
 bool oltp_tree_on_edge(const struct oltp_tree_writer *w, unsigned level, bool last);
 SEAM_MUST_USE enum seam_status oltp_overflow_write(struct oltp_tree_writer *w, const uint8_t *value,
-                                                   size_t size, uint32_t *first,
+                                                   size_t size, struct oltp_ref *first,
                                                    struct seam_fault *f);
-SEAM_MUST_USE enum seam_status oltp_overflow_free(struct oltp_tree_writer *w, uint32_t first,
+SEAM_MUST_USE enum seam_status oltp_overflow_free(struct oltp_tree_writer *w, struct oltp_ref first,
                                                   uint64_t size, struct seam_fault *f);
 static inline bool page_is_tree(const uint8_t *at, unsigned level)
 {

@@ -77,17 +77,17 @@ static void meet_overflow(struct btree_check *k, const struct oltp_cell *c)
 {
     uint64_t left = ((uint64_t)c->size + PAGE_BODY - 1) / PAGE_BODY;
 
-    for (uint32_t page = c->child; page != 0 && left > 0; left--) {
+    for (struct oltp_ref page = c->child; page.page != 0 && left > 0; left--) {
         struct seam_fault f = {0};
         const uint8_t *at;
 
         if (pager_pin(k->pager, page, k->spare, &at, &f) != SEAM_OK) {
-            report_fault(k, page, &f);
+            report_fault(k, page.page, &f);
             return;
         }
         if (page_kind(at) != PAGE_OVERFLOW || page_tree(at) != k->tree_id)
-            problem(k, page, "is no overflow page of this tree");
-        if (!meet(k, page)) problem(k, page, "is in two places (4)");
+            problem(k, page.page, "is no overflow page of this tree");
+        if (!meet(k, page.page)) problem(k, page.page, "is in two places (4)");
         k->walk->overflow++;
         page = page_link(at);
     }
@@ -121,7 +121,7 @@ static enum seam_status check_leaf(struct btree_check *k, uint32_t page, const u
     return st;
 }
 
-static enum seam_status check_page(struct btree_check *k, uint32_t page, unsigned level,
+static enum seam_status check_page(struct btree_check *k, struct oltp_ref page, unsigned level,
                                    const struct bounds *b);
 
 static enum seam_status check_children(struct btree_check *k, const uint8_t *at, unsigned level,
@@ -153,7 +153,7 @@ static enum seam_status check_children(struct btree_check *k, const uint8_t *at,
     return st;
 }
 
-static enum seam_status check_page(struct btree_check *k, uint32_t page, unsigned level,
+static enum seam_status check_page(struct btree_check *k, struct oltp_ref page, unsigned level,
                                    const struct bounds *b)
 {
     struct seam_fault f = {0};
@@ -162,14 +162,14 @@ static enum seam_status check_page(struct btree_check *k, uint32_t page, unsigne
         at == NULL ? SEAM_NOMEM : oltp_pager_read(k->pager, page, k->leaf, at, &f);
 
     if (st != SEAM_OK && st != SEAM_NOMEM) {
-        report_fault(k, page, &f);
+        report_fault(k, page.page, &f);
         st = SEAM_OK;
-    } else if (st == SEAM_OK && !meet(k, page)) {
-        problem(k, page, "is in two places (4)");
-    } else if (st == SEAM_OK && header_fits(k, page, at, level)) {
-        check_order(k, page, at, b);
+    } else if (st == SEAM_OK && !meet(k, page.page)) {
+        problem(k, page.page, "is in two places (4)");
+    } else if (st == SEAM_OK && header_fits(k, page.page, at, level)) {
+        check_order(k, page.page, at, b);
         k->walk->inners += level > 0;
-        st = level == 0 ? check_leaf(k, page, at) : check_children(k, at, level, b);
+        st = level == 0 ? check_leaf(k, page.page, at) : check_children(k, at, level, b);
     }
     free(at);
     return st;
@@ -193,7 +193,7 @@ enum seam_status oltp_tree_check(struct oltp_pager *p, const struct oltp_tree *t
                             "too many cursors are open");
     if (st == SEAM_OK && t->depth > 0) st = check_page(&k, t->root, t->depth - 1, &all);
     if (st == SEAM_OK && walk->entries - before != t->count)
-        problem(&k, t->root, "its leaves do not add up to its count (4)");
+        problem(&k, t->root.page, "its leaves do not add up to its count (4)");
     if (k.leaf != NULL) oltp_hazard_give(k.leaf);
     if (k.spare != NULL) oltp_hazard_give(k.spare);
     seam_buf_free(&k.big);

@@ -38,7 +38,7 @@ static unsigned balanced_cut(const struct oltp_page_item *items, unsigned count,
 
     while (middle < count - 1) { /* a first guess by bytes, then the exact costs around it */
         seen += SLOT_COST + items[middle - 1].key_size +
-                (items[middle - 1].big ? 4u : items[middle - 1].size);
+                (items[middle - 1].big ? REF_BYTES : items[middle - 1].size);
         if (2 * seen >= total) break;
         middle++;
     }
@@ -63,7 +63,8 @@ static unsigned balanced_cut(const struct oltp_page_item *items, unsigned count,
     return best;
 }
 
-static void refill(uint8_t *p, const struct oltp_page_item *items, unsigned count, uint32_t link)
+static void refill(uint8_t *p, const struct oltp_page_item *items, unsigned count,
+                   struct oltp_ref link)
 {
     struct oltp_page_item none = {0};
     const struct oltp_page_item *first = count > 0 ? items : &none;
@@ -71,7 +72,7 @@ static void refill(uint8_t *p, const struct oltp_page_item *items, unsigned coun
 
     oltp_page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p),
                    first->key, prefix);
-    seam_put_u32(p + PAGE_LINK, link);
+    page_set_link(p, link);
     if (!oltp_page_fill(p, items, count)) assert(!"the cost of the items was counted");
 }
 
@@ -92,7 +93,7 @@ static void split_append(struct oltp_tree_writer *w, unsigned level,
         refill(right, NULL, 0, item->child);
         return;
     }
-    oltp_page_init(right, PAGE_LEAF, 0, up->child, w->tree_id, w->epoch, last,
+    oltp_page_init(right, PAGE_LEAF, 0, up->child.page, w->tree_id, w->epoch, last,
                    oltp_page_items_prefix(pair, 2));
     if (!oltp_page_insert(right, 0, item, w->tmp)) assert(!"one cell fits an empty page");
 }
@@ -105,6 +106,7 @@ static enum seam_status split_cut(struct oltp_tree_writer *w, unsigned level,
     bool leaf = level == 0;
     unsigned count = 0, cut = 1;
     struct oltp_page_item high;
+    struct oltp_ref none = {0};
     enum seam_status st = gather(w, left, item, at, &count, f);
 
     if (st != SEAM_OK) return st;
@@ -116,8 +118,8 @@ static enum seam_status split_cut(struct oltp_tree_writer *w, unsigned level,
     high = w->items[cut];
     up->key_size = leaf ? (uint16_t)separator_size(&w->items[cut - 1], &high) : high.key_size;
     memcpy(key, high.key, up->key_size);
-    refill(right, w->items + cut + !leaf, count - cut - !leaf, leaf ? 0 : high.child);
-    refill(left, w->items, cut, leaf ? 0 : page_link(w->copy));
+    refill(right, w->items + cut + !leaf, count - cut - !leaf, leaf ? none : high.child);
+    refill(left, w->items, cut, leaf ? none : page_link(w->copy));
     return SEAM_OK;
 }
 
@@ -139,7 +141,7 @@ static enum seam_status split_page(struct oltp_tree_writer *w, unsigned level,
     up->key = key;
     w->splits++;
     SEAM_TRACE(w->trace, "oltp", "page_split", SEAM_TI("page", page_id(left)),
-               SEAM_TI("new", up->child), SEAM_TI("level", level),
+               SEAM_TI("new", up->child.page), SEAM_TI("level", level),
                SEAM_TI("left_keys", page_count(left)), SEAM_TI("right_keys", page_count(right)),
                SEAM_TI("tree", w->tree_id));
     return st;
@@ -148,7 +150,7 @@ static enum seam_status split_page(struct oltp_tree_writer *w, unsigned level,
 static enum seam_status grow_root(struct oltp_tree_writer *w, const struct oltp_page_item *up,
                                   struct seam_fault *f)
 {
-    uint32_t page, old = w->tree->root;
+    struct oltp_ref page, old = w->tree->root;
     uint8_t *root;
     enum seam_status st;
 
@@ -157,11 +159,11 @@ static enum seam_status grow_root(struct oltp_tree_writer *w, const struct oltp_
                               "the tree would be too deep");
     st = oltp_writer_make(w, PAGE_INNER, w->tree->depth, w->tree_id, &page, &root, f);
     if (st != SEAM_OK) return st;
-    seam_put_u32(root + PAGE_LINK, old);
+    page_set_link(root, old);
     if (!oltp_page_insert(root, 0, up, w->tmp)) assert(!"one cell fits an empty page");
     w->tree->root = page;
     w->tree->depth++;
-    SEAM_TRACE(w->trace, "oltp", "root_split", SEAM_TI("root", page),
+    SEAM_TRACE(w->trace, "oltp", "root_split", SEAM_TI("root", page.page),
                SEAM_TI("depth", w->tree->depth), SEAM_TI("tree", w->tree_id));
     return SEAM_OK;
 }
@@ -192,8 +194,8 @@ static enum seam_status merge_children(struct oltp_tree_writer *w, unsigned leve
                                        bool *done, struct seam_fault *f)
 {
     uint8_t *parent = w->path[level + 1].p, separator[OLTP_KEY_MAX], *mine;
-    uint32_t left_page = page_child(parent, i), right_page = page_child(parent, i + 1),
-             own = left_page;
+    struct oltp_ref left_page = page_child(parent, i), right_page = page_child(parent, i + 1),
+                    own = left_page, none = {0};
     const uint8_t *left, *right;
     bool leaf = level == 0;
     unsigned count;
@@ -207,7 +209,7 @@ static enum seam_status merge_children(struct oltp_tree_writer *w, unsigned leve
     if (st != SEAM_OK) return st;
     if (page_kind(left) != page_kind(right) || page_level(left) != level ||
         page_level(right) != level)
-        return oltp_level_fault(w->pager, right_page, right, level, f);
+        return oltp_level_fault(w->pager, right_page.page, right, level, f);
     memcpy(w->copy, left, OLTP_PAGE_SIZE); /* the left page is about to be written over */
     seam_buf_clear(&w->keys);
     if (!seam_buf_reserve(&w->keys, oltp_page_items_bytes(left) + oltp_page_items_bytes(right) + 1))
@@ -225,16 +227,16 @@ static enum seam_status merge_children(struct oltp_tree_writer *w, unsigned leve
         (cost > PAGE_BODY / 8 * 7 && page_count(left) > 0 && page_count(right) > 0))
         return SEAM_OK;
     st = oltp_writer_own(w, &own, left, &mine, f);
-    if (st == SEAM_OK) st = oltp_writer_free(w, right_page, page_epoch(right), f);
+    if (st == SEAM_OK) st = oltp_writer_free(w, right_page.page, page_epoch(right), f);
     if (st != SEAM_OK) return st;
-    refill(mine, w->items, count, leaf ? 0 : page_link(w->copy));
+    refill(mine, w->items, count, leaf ? none : page_link(w->copy));
     oltp_page_set_child(parent, i, own);
     oltp_page_remove(parent, i);
     w->merges++;
     *done = true;
-    SEAM_TRACE(w->trace, "oltp", "page_merge", SEAM_TI("left", left_page),
-               SEAM_TI("right", right_page), SEAM_TI("into", own), SEAM_TI("level", level),
-               SEAM_TI("keys", count));
+    SEAM_TRACE(w->trace, "oltp", "page_merge", SEAM_TI("left", left_page.page),
+               SEAM_TI("right", right_page.page), SEAM_TI("into", own.page),
+               SEAM_TI("level", level), SEAM_TI("keys", count));
     return SEAM_OK;
 }
 
@@ -245,14 +247,14 @@ static enum seam_status shrink_root(struct oltp_tree_writer *w, struct seam_faul
 
     while (t->depth > 0) {
         const uint8_t *root;
-        uint32_t page = t->root;
+        struct oltp_ref page = t->root;
         enum seam_status st = pager_pin(w->pager, page, w->hazard, &root, f);
 
         if (st != SEAM_OK) return st;
         if (page_count(root) > 0) return SEAM_OK;
-        st = oltp_writer_free(w, page, page_epoch(root), f);
+        st = oltp_writer_free(w, page.page, page_epoch(root), f);
         if (st != SEAM_OK) return st;
-        t->root = t->depth == 1 ? 0 : page_link(root);
+        t->root = t->depth == 1 ? (struct oltp_ref){0} : page_link(root);
         t->depth--;
     }
     return SEAM_OK;

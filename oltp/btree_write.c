@@ -54,7 +54,7 @@ enum seam_status oltp_tree_erase(struct oltp_tree_writer *w, const uint8_t *key,
     return oltp_tree_rebalance(w, key, n, f);
 }
 
-static enum seam_status drop_page(struct oltp_tree_writer *w, uint32_t page, unsigned level,
+static enum seam_status drop_page(struct oltp_tree_writer *w, struct oltp_ref page, unsigned level,
                                   struct seam_fault *f)
 {
     uint8_t *at = malloc(OLTP_PAGE_SIZE);
@@ -64,7 +64,7 @@ static enum seam_status drop_page(struct oltp_tree_writer *w, uint32_t page, uns
                               : oltp_pager_read(w->pager, page, w->hazard, at, f);
 
     if (st == SEAM_OK && !page_is_tree(at, level))
-        st = oltp_level_fault(w->pager, page, at, level, f);
+        st = oltp_level_fault(w->pager, page.page, at, level, f);
     for (unsigned i = 0; st == SEAM_OK && level > 0 && i <= page_count(at); i++)
         st = drop_page(w, page_child(at, i), level - 1, f);
     for (unsigned i = 0; st == SEAM_OK && level == 0 && i < page_count(at); i++) {
@@ -72,7 +72,7 @@ static enum seam_status drop_page(struct oltp_tree_writer *w, uint32_t page, uns
 
         if (c.big) st = oltp_overflow_free(w, c.child, c.size, f);
     }
-    if (st == SEAM_OK) st = oltp_writer_free(w, page, page_epoch(at), f);
+    if (st == SEAM_OK) st = oltp_writer_free(w, page.page, page_epoch(at), f);
     free(at);
     return st;
 }

@@ -53,7 +53,8 @@ void oltp_catalog_encode(const struct oltp_catalog *c, const struct oltp_tree *t
 
     seam_buf_varint(out, c->slots);
     for (uint32_t i = 0; i < c->slots; i++) {
-        seam_buf_varint(out, trees[i].root);
+        seam_buf_varint(out, trees[i].root.page);
+        seam_buf_u32(out, trees[i].root.stamp);
         seam_buf_varint(out, trees[i].depth);
         seam_buf_varint(out, trees[i].count);
     }
@@ -121,13 +122,15 @@ enum seam_status oltp_catalog_decode(struct oltp *db, struct seam_reader *r, con
     t = calloc(slots + 1, sizeof *t);
     if (t == NULL) return no_memory(db, f);
     for (uint64_t i = 0; i < slots; i++) {
-        uint64_t root = seam_read_varint(r), depth = seam_read_varint(r);
+        uint64_t root = seam_read_varint(r);
+        uint32_t stamp = seam_read_u32(r);
+        uint64_t depth = seam_read_varint(r);
 
         t[i].count = seam_read_varint(r);
         if (r->bad || depth > TREE_DEPTH_MAX || (depth == 0) != (root == 0) || root == 1 ||
             root >= atomic_load(&db->pager.pages))
             goto damaged;
-        t[i].root = (uint32_t)root;
+        t[i].root = (struct oltp_ref){(uint32_t)root, stamp};
         t[i].depth = (uint32_t)depth;
     }
     tables = seam_read_varint(r);

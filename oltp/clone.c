@@ -12,7 +12,7 @@ struct cloning {
     struct oltp *from;
     struct seam_file *file;
     char path[SEAM_PATH_MAX_BYTES];
-    uint64_t file_id;
+    struct oltp_identity id;
     seam_lsn_t lsn;
     uint32_t next;     /* page number */
     uint32_t buffered; /* pages in the buffer, the last ones before next */
@@ -62,67 +62,75 @@ static enum seam_status put_page(struct cloning *c, const uint8_t *page, uint32_
     seam_put_u64(out + PAGE_EPOCH, CLONE_EPOCH);
     if (page_kind(out) == PAGE_LEAF || page_kind(out) == PAGE_INNER)
         memset(out + page_arrays_end(out), 0, page_heap(out) - page_arrays_end(out));
-    oltp_page_seal(out, c->file_id, c->lsn);
+    oltp_page_seal(out, c->id.file_id, c->lsn);
     if (c->progress.step != NULL && (++c->done & 1023) == 0)
         c->progress.step(c->progress.ctx, "copying pages", c->done, c->total);
     return SEAM_OK;
 }
 
+static struct oltp_ref copied(uint32_t page)
+{
+    return (struct oltp_ref){page, CLONE_EPOCH};
+}
+
 /* Overflow pages follow one another in the copy, so each one's successor is known. */
-static enum seam_status copy_overflow(struct cloning *c, uint32_t from, uint32_t *first,
-                                      struct seam_fault *f)
+static enum seam_status copy_overflow(struct cloning *c, struct oltp_ref from,
+                                      struct oltp_ref *first, struct seam_fault *f)
 {
     uint8_t page[OLTP_PAGE_SIZE];
     enum seam_status st = SEAM_OK;
 
-    *first = c->next;
-    for (uint32_t left = PAGER_PAGES_MAX, number; st == SEAM_OK && from != 0 && left > 0; left--) {
+    *first = copied(c->next);
+    for (uint32_t left = PAGER_PAGES_MAX, number; st == SEAM_OK && from.page != 0 && left > 0;
+         left--) {
         const uint8_t *at;
 
         st = pager_pin(&c->from->pager, from, c->spare, &at, f);
         if (st == SEAM_OK && page_kind(at) != PAGE_OVERFLOW)
-            st = oltp_level_fault(&c->from->pager, from, at, 0, f);
+            st = oltp_level_fault(&c->from->pager, from.page, at, 0, f);
         if (st != SEAM_OK) break;
         memcpy(page, at, sizeof page);
         from = page_link(page);
-        seam_put_u32(page + PAGE_LINK, from != 0 ? c->next + 1 : 0);
+        page_set_link(page, from.page != 0 ? copied(c->next + 1) : from);
         st = put_page(c, page, &number, f);
     }
     return st;
 }
 
-static enum seam_status copy_page(struct cloning *c, uint32_t from, unsigned level,
-                                  uint32_t *number, struct seam_fault *f)
+static enum seam_status copy_page(struct cloning *c, struct oltp_ref from, unsigned level,
+                                  struct oltp_ref *to, struct seam_fault *f)
 {
     uint8_t *page = malloc(OLTP_PAGE_SIZE);
+    uint32_t number = 0;
     enum seam_status st;
 
     if (page == NULL)
         return seam_fault_set(f, SEAM_NOMEM, c->path, SEAM_FAULT_NO_OFFSET, "no memory to clone");
     st = oltp_pager_read(&c->from->pager, from, c->leaf, page, f);
     if (st == SEAM_OK && !page_is_tree(page, level))
-        st = oltp_level_fault(&c->from->pager, from, page, level, f);
+        st = oltp_level_fault(&c->from->pager, from.page, page, level, f);
     for (unsigned i = 0; st == SEAM_OK && level > 0 && i <= page_count(page); i++) {
-        uint32_t child = 0;
+        struct oltp_ref child = {0};
 
         st = copy_page(c, page_child(page, i), level - 1, &child, f);
         oltp_page_set_child(page, i, child);
     }
     for (unsigned i = 0; st == SEAM_OK && level == 0 && i < page_count(page); i++) {
         struct oltp_cell cell = page_cell(page, i);
-        uint32_t first = 0;
+        struct oltp_ref first = {0};
 
         if (!cell.big) continue;
         st = copy_overflow(c, cell.child, &first, f);
-        seam_put_u32(page + (cell.value - page), first);
+        ref_put(page + (cell.value - page), first);
     }
-    if (st == SEAM_OK) st = put_page(c, page, number, f);
+    if (st == SEAM_OK) st = put_page(c, page, &number, f);
+    *to = copied(number);
     free(page);
     return st;
 }
 
-static enum seam_status put_blob(struct cloning *c, const struct seam_buf *bytes, uint32_t *first,
-                                 struct seam_fault *f)
+static enum seam_status put_blob(struct cloning *c, const struct seam_buf *bytes,
+                                 struct oltp_blob *name, struct seam_fault *f)
 {
     uint8_t page[OLTP_PAGE_SIZE];
     size_t pages = (bytes->size + PAGE_BODY - 1) / PAGE_BODY;
@@ -131,7 +139,7 @@ static enum seam_status put_blob(struct cloning *c, const struct seam_buf *bytes
             ? SEAM_OK
             : seam_fault_set(f, SEAM_NOMEM, c->path, SEAM_FAULT_NO_OFFSET, "no memory to clone");
 
-    *first = c->next;
+    *name = oltp_blob_name(c->next, bytes);
     for (size_t i = 0; st == SEAM_OK && i < pages; i++) {
         size_t from = i * PAGE_BODY,
                n = bytes->size - from < PAGE_BODY ? bytes->size - from : PAGE_BODY;
@@ -139,8 +147,8 @@ static enum seam_status put_blob(struct cloning *c, const struct seam_buf *bytes
 
         memset(page, 0, sizeof page);
         oltp_page_init(page, PAGE_BLOB, 0, 0, 0, CLONE_EPOCH, NULL, 0);
-        seam_put_u32(page + PAGE_LINK, i + 1 < pages ? c->next + 1 : 0);
-        seam_put_u32(page + PAGE_USED, (uint32_t)n);
+        if (i + 1 < pages) page_set_link(page, copied(c->next + 1));
+        seam_put_u16(page + PAGE_USED, (uint16_t)n);
         memcpy(page + PAGE_HEADER_SIZE, bytes->data + from, n);
         st = put_page(c, page, &number, f);
     }
@@ -182,7 +190,7 @@ static enum seam_status copy_state(struct cloning *c, struct oltp_txn *t, struct
     }
     if (st == SEAM_OK) {
         oltp_catalog_encode(t->catalog, trees, &blob);
-        st = put_blob(c, &blob, &next.catalog_page, f);
+        st = put_blob(c, &blob, &next.catalog, f);
     }
     if (st == SEAM_OK) {
         uint32_t pages = c->next, need = 0; /* the map covers itself */
@@ -192,12 +200,12 @@ static enum seam_status copy_state(struct cloning *c, struct oltp_txn *t, struct
             all_used(pages += need, &blob);
             need = (uint32_t)((blob.size + PAGE_BODY - 1) / PAGE_BODY) - (pages - c->next);
         } while (need > 0);
-        st = put_blob(c, &blob, &next.space_page, f);
+        st = put_blob(c, &blob, &next.space, f);
         next.pages = c->next;
     }
     if (st == SEAM_OK) st = flush(c, f);
     if (st == SEAM_OK) st = seam_file_datasync(c->file, f);
-    oltp_meta_encode(&next, c->file_id, meta);
+    oltp_meta_encode(&next, &c->id, meta);
     if (st == SEAM_OK)
         st = seam_file_write(c->file, (next.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
     if (st == SEAM_OK) st = seam_file_sync(c->file, f);
@@ -216,7 +224,7 @@ static enum seam_status clone_into(struct cloning *c, struct seam_io *io, const 
     if (st == SEAM_OK && seam_io_exists(io, c->path))
         st = seam_fault_set(f, SEAM_EXISTS, new_dir, SEAM_FAULT_NO_OFFSET,
                             "a row store is there already");
-    if (st == SEAM_OK) st = oltp_pages_create(io, new_dir, c->path, c->file_id, f);
+    if (st == SEAM_OK) st = oltp_pages_create(io, new_dir, c->path, &c->id, f);
     if (st == SEAM_OK) st = seam_file_open(io, c->path, SEAM_FILE_WRITE, &c->file, f);
     if (st == SEAM_OK) st = oltp_read_begin(c->from, &t, f);
     if (st == SEAM_OK) {
@@ -243,7 +251,7 @@ enum seam_status oltp_clone(struct seam_io *io, const char *dir, const char *wal
 
     if (st != SEAM_OK) return st;
     state = c.from->pager.file_id ^ (uint64_t)seam_clock_wall_us(c.from->clock);
-    c.file_id = seam_splitmix64(&state) | 1;
+    c.id.file_id = seam_splitmix64(&state) | 1;
     c.total = atomic_load(&c.from->pager.pages);
     c.buffer = malloc((size_t)CLONE_BUFFER_PAGES * OLTP_PAGE_SIZE);
     c.leaf = oltp_hazard_take(&c.from->pager);

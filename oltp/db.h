@@ -40,8 +40,9 @@ struct oltp {
     struct seam_fault poison; /* written once, before `poisoned` */
     struct oltp_tree_writer w;
     struct oltp_txn txn; /* the write transaction */
-    uint64_t epoch, last_txn;
+    uint64_t last_txn;
 
+    struct oltp_identity identity; /* as the meta page has it */
     struct oltp_checkpoint newest; /* on disk; writer latch */
     struct oltp_checkpoint retained[RETAINED_MAX];
     size_t retained_count;

@@ -23,27 +23,31 @@ static const char *kind_name(unsigned kind)
 static void dump_meta(const uint8_t *page, unsigned slot, const char *path, struct seam_buf *out)
 {
     struct oltp_checkpoint c;
-    uint64_t id;
+    struct oltp_identity id;
     struct seam_fault f = {0};
 
     if (oltp_meta_decode(page, slot, path, &c, &id, &f) != SEAM_OK) {
         seam_buf_printf(out, "meta page %u: DAMAGED: %s\n", slot, f.why);
         return;
     }
-    seam_buf_printf(out,
-                    "meta page %u of a row store: version 1, pages of %d bytes, file id %016llx\n",
-                    slot, OLTP_PAGE_SIZE, (unsigned long long)id);
+    seam_buf_printf(
+        out, "meta page %u of a row store: version 2, pages of %d bytes\n  16  platform     ", slot,
+        OLTP_PAGE_SIZE);
+    hex(out, id.platform, sizeof id.platform);
     seam_buf_printf(
         out,
-        "  24  seq          %llu\n  32  epoch        %llu\n  40  lsn          %llu\n  48  "
-        "wall us      %lld\n",
-        (unsigned long long)c.seq, (unsigned long long)c.epoch, (unsigned long long)c.lsn,
-        (long long)c.wall_us);
+        "\n  32  file id      %016llx\n  40  history      %016llx\n  48  lsn          %llu\n  64  "
+        "seq  "
+        "        %llu\n  72  epoch        %llu\n  80  wall us      %lld\n  88  last txn     %llu\n",
+        (unsigned long long)id.file_id, (unsigned long long)id.history, (unsigned long long)c.lsn,
+        (unsigned long long)c.seq, (unsigned long long)c.epoch, (long long)c.wall_us,
+        (unsigned long long)c.last_txn);
     seam_buf_printf(
         out,
-        "  56  last txn     %llu\n  64  catalogue at page %u\n  68  space map at page %u\n  "
-        "72  pages        %u\n",
-        (unsigned long long)c.last_txn, c.catalog_page, c.space_page, c.pages);
+        "  96  log id       %016llx\n  104 catalogue at page %u, crc %08x\n  112 space map "
+        "at page %u, crc %08x\n  120 pages        %u\n",
+        (unsigned long long)id.log_id, c.catalog.page, c.catalog.crc, c.space.page, c.space.crc,
+        c.pages);
 }
 
 static void dump_cells(const uint8_t *p, struct seam_buf *out)
@@ -55,7 +59,9 @@ static void dump_cells(const uint8_t *p, struct seam_buf *out)
     hex(out, p + PAGE_HEADER_SIZE, page_prefix(p));
     seam_buf_printf(out, "\n  %u  heads, %u slots, heap from %u, %u bytes free\n", page_heads_at(p),
                     page_count(p), page_heap(p), page_free(p));
-    if (!leaf) seam_buf_printf(out, "  leftmost child %u\n", page_link(p));
+    if (!leaf)
+        seam_buf_printf(out, "  leftmost child %u of epoch %u\n", page_link(p).page,
+                        page_link(p).stamp);
     for (unsigned i = 0; i < page_count(p); i++) {
         struct oltp_cell c = page_cell(p, i);
 
@@ -63,9 +69,10 @@ static void dump_cells(const uint8_t *p, struct seam_buf *out)
                         page_heads_at(p) + 4 * i, page_head(p, i));
         hex(out, key, oltp_page_key(p, i, key));
         if (!leaf) {
-            seam_buf_printf(out, " -> page %u\n", c.child);
+            seam_buf_printf(out, " -> page %u of epoch %u\n", c.child.page, c.child.stamp);
         } else if (c.big) {
-            seam_buf_printf(out, " = %u bytes from page %u on\n", c.size, c.child);
+            seam_buf_printf(out, " = %u bytes from page %u of epoch %u on\n", c.size, c.child.page,
+                            c.child.stamp);
         } else {
             seam_buf_printf(out, " = %u bytes: ", c.size);
             hex(out, c.value, c.size);
@@ -103,12 +110,13 @@ enum seam_status oltp_dump(struct seam_io *io, const char *pages_path, uint32_t 
         "  0   crc %08x (computed %08x)\n  6   count %u\n  8   file id %016llx\n  16  page %u\n",
         seam_get_u32(p), seam_crc32c(0, p + PAGE_KIND, sizeof p - PAGE_KIND), page_count(p),
         (unsigned long long)seam_get_u64(p + PAGE_FILE_ID), page_id(p));
-    seam_buf_printf(
-        out,
-        "  24  epoch %llu\n  32  lsn %llu\n  40  heap %u, garbage %u, prefix %u\n  48  link "
-        "%u, used %u\n",
-        (unsigned long long)page_epoch(p), (unsigned long long)seam_get_u64(p + PAGE_LSN),
-        page_heap(p), page_garbage(p), page_prefix(p), page_link(p), page_used(p));
+    seam_buf_printf(out,
+                    "  24  epoch %llu\n  32  lsn %llu\n  40  heap %u, garbage %u, prefix %u\n  46  "
+                    "used %u\n  48  link %u "
+                    "of epoch %u\n",
+                    (unsigned long long)page_epoch(p),
+                    (unsigned long long)seam_get_u64(p + PAGE_LSN), page_heap(p), page_garbage(p),
+                    page_prefix(p), page_used(p), page_link(p).page, page_link(p).stamp);
     if (oltp_page_check(p, seam_get_u64(p + PAGE_FILE_ID), page,
                         (uint32_t)(size / OLTP_PAGE_SIZE) + PAGER_PAGES_MAX / 2, pages_path,
                         &why) != SEAM_OK)
@@ -141,8 +149,8 @@ static void draw_page(struct drawing *d, uint32_t page, const uint8_t *p, unsign
     seam_buf_str(d->out, "\n");
 }
 
-static enum seam_status draw(struct drawing *d, uint32_t page, unsigned level, unsigned indent,
-                             struct seam_fault *f)
+static enum seam_status draw(struct drawing *d, struct oltp_ref page, unsigned level,
+                             unsigned indent, struct seam_fault *f)
 {
     uint8_t *p;
     enum seam_status st;
@@ -154,8 +162,8 @@ static enum seam_status draw(struct drawing *d, uint32_t page, unsigned level, u
                                     "no memory to draw")
                    : oltp_pager_read(d->pager, page, d->h, p, f);
     if (st == SEAM_OK && !page_is_tree(p, level))
-        st = oltp_level_fault(d->pager, page, p, level, f);
-    if (st == SEAM_OK) draw_page(d, page, p, indent);
+        st = oltp_level_fault(d->pager, page.page, p, level, f);
+    if (st == SEAM_OK) draw_page(d, page.page, p, indent);
     for (unsigned i = 0; st == SEAM_OK && level > 0 && i <= page_count(p); i++)
         st = draw(d, page_child(p, i), level - 1, indent + 1, f);
     free(p);

@@ -212,10 +212,10 @@ enum seam_status oltp_view_load(struct oltp *db, const struct oltp_checkpoint *c
 
     atomic_store(&p->max_epoch, c->epoch);
     atomic_store(&p->state_lsn, c->lsn);
-    if (c->catalog_page != 0) {
+    if (c->catalog.page != 0) {
         struct seam_reader r;
 
-        st = oltp_blob_read(p, c->catalog_page, &blob, db->read_only ? NULL : &db->blob_pages,
+        st = oltp_blob_read(p, c->catalog, &blob, db->read_only ? NULL : &db->blob_pages,
                             &db->blob_count, f);
         r = seam_reader_of(blob.data, blob.size);
         if (st == SEAM_OK) st = oltp_catalog_decode(db, &r, p->path, &catalog, &trees, f);
@@ -230,7 +230,6 @@ enum seam_status oltp_view_load(struct oltp *db, const struct oltp_checkpoint *c
         if (catalog->slots > 0) memcpy(v->trees, trees, catalog->slots * sizeof *trees);
         atomic_store(&v->epoch, c->epoch);
         oltp_version_publish(db, v);
-        db->epoch = c->epoch;
         db->last_txn = c->last_txn;
         db->replay_from = c->lsn;
         atomic_store(&db->checkpoint_lsn, c->lsn);
@@ -257,6 +256,16 @@ static enum seam_status view_open(struct oltp *db, const char *pages, struct sea
     return st;
 }
 
+/* The meta page in force: the newest checkpoint, and whose it is. */
+static enum seam_status meta_load(struct oltp *db, struct seam_fault *f)
+{
+    enum seam_status st =
+        oltp_meta_read(db->pager.file, &db->newest, &db->identity, db->meta_damaged, f);
+
+    db->pager.file_id = db->identity.file_id;
+    return st;
+}
+
 /* ---- the writer ------------------------------------------------------------------------------------ */
 
 static enum seam_status writer_lock(struct oltp *db, struct seam_fault *f)
@@ -270,13 +279,25 @@ static enum seam_status writer_lock(struct oltp *db, struct seam_fault *f)
     return st == SEAM_OK ? seam_file_lock(db->lock, true, f) : st;
 }
 
-static uint64_t new_file_id(struct oltp *db)
+static uint64_t new_id(struct oltp *db, uint64_t salt)
 {
     uint64_t state = db->o.seed;
 
     if (state == 0)
         state = (uint64_t)seam_clock_wall_us(db->clock) ^ (uint64_t)seam_process_id() << 48;
+    state ^= salt;
     return seam_splitmix64(&state) | 1;
+}
+
+/* The pages that a lost future left behind (a crash after they were written, before a checkpoint named them) lie where
+ * this handle will put its own: its epochs begin somewhere else than theirs did, so that none of them answers to a name. */
+static void epochs_begin(struct oltp *db)
+{
+    uint64_t newest = atomic_load(&db->pager.max_epoch);
+
+    assert(newest == db->newest.epoch);
+    atomic_store(&db->pager.max_epoch,
+                 newest + (uint32_t)new_id(db, newest ^ wal_end_lsn(db->wal) << 20));
 }
 
 static enum seam_status recover(struct oltp *db, struct seam_fault *f)
@@ -307,7 +328,7 @@ static enum seam_status meta_repair(struct oltp *db, struct seam_fault *f)
 
     if (!db->meta_damaged[0] && !db->meta_damaged[1]) return SEAM_OK;
     c.seq = c.seq > 0 ? c.seq - 1 : 1;
-    oltp_meta_encode(&c, db->pager.file_id, meta);
+    oltp_meta_encode(&c, &db->identity, meta);
     st = seam_file_write(db->pager.file, (c.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
     if (st == SEAM_OK) st = seam_file_datasync(db->pager.file, f);
     if (st == SEAM_OK) db->meta_damaged[c.seq % 2] = false;
@@ -316,9 +337,17 @@ static enum seam_status meta_repair(struct oltp *db, struct seam_fault *f)
     return st;
 }
 
+static enum seam_status pages_create(struct oltp *db, const char *pages, struct seam_fault *f)
+{
+    struct oltp_identity id = {.file_id = new_id(db, 0)};
+
+    return oltp_pages_create(db->io, db->dir, pages, &id, f);
+}
+
 static enum seam_status open_writer(struct oltp *db, const char *pages, struct seam_fault *f)
 {
     struct wal_options wo = {.io = db->io, .clock = db->clock, .trace = db->trace};
+    bool fresh = false;
     enum seam_status st = writer_lock(db, f);
 
     if (st == SEAM_OK && db->wal == NULL) {
@@ -327,13 +356,13 @@ static enum seam_status open_writer(struct oltp *db, const char *pages, struct s
     }
     if (st == SEAM_OK) st = map_shared(db, f);
     if (st == SEAM_OK) atomic_store(&db->shared->writer_pid, seam_process_id());
-    if (st == SEAM_OK && !seam_io_exists(db->io, pages))
-        st = oltp_pages_create(db->io, db->dir, pages, new_file_id(db), f);
+    if (st == SEAM_OK) fresh = !seam_io_exists(db->io, pages);
+    if (st == SEAM_OK && fresh) st = pages_create(db, pages, f);
     if (st == SEAM_OK) st = view_open(db, pages, f);
-    if (st == SEAM_OK)
-        st = oltp_meta_read(db->pager.file, &db->newest, &db->pager.file_id, db->meta_damaged, f);
+    if (st == SEAM_OK) st = meta_load(db, f);
     if (st == SEAM_OK) st = oltp_space_load(db, &db->newest, f);
     if (st == SEAM_OK) st = oltp_view_load(db, &db->newest, f);
+    if (st == SEAM_OK && !fresh) epochs_begin(db);
     if (st == SEAM_OK) oltp_pins_refresh(db);
     if (st == SEAM_OK) oltp_dead_release(db);
     if (st == SEAM_OK) st = recover(db, f);
@@ -350,8 +379,7 @@ static bool in_time(const struct oltp *db, const struct oltp_checkpoint *c)
 /* Reads meta page and retained list, chooses the newest checkpoint at or before the moment asked for. */
 static enum seam_status choose(struct oltp *db, struct oltp_checkpoint *base, struct seam_fault *f)
 {
-    enum seam_status st =
-        oltp_meta_read(db->pager.file, &db->newest, &db->pager.file_id, db->meta_damaged, f);
+    enum seam_status st = meta_load(db, f);
 
     if (st != SEAM_OK) return st;
     *base = db->newest;

@@ -153,8 +153,8 @@ static size_t cell_bytes(size_t suffix, const struct oltp_page_item *it, bool le
 {
     size_t n = seam_varint_size(suffix) + (suffix > 4 ? suffix - 4 : 0);
 
-    if (!leaf) return n + 4;
-    return n + seam_varint_size((uint64_t)it->size << 1) + (it->big ? 4 : it->size);
+    if (!leaf) return n + REF_BYTES;
+    return n + seam_varint_size((uint64_t)it->size << 1) + (it->big ? REF_BYTES : it->size);
 }
 
 static void cell_write(uint8_t *at, const uint8_t *suffix, size_t n,
@@ -164,8 +164,8 @@ static void cell_write(uint8_t *at, const uint8_t *suffix, size_t n,
     if (leaf) {
         at += seam_put_varint(at, (uint64_t)it->size << 1 | it->big);
     } else {
-        seam_put_u32(at, it->child);
-        at += 4;
+        ref_put(at, it->child);
+        at += REF_BYTES;
     }
     if (n > 4) {
         memcpy(at, suffix + 4, n - 4);
@@ -173,7 +173,7 @@ static void cell_write(uint8_t *at, const uint8_t *suffix, size_t n,
     }
     if (!leaf) return;
     if (it->big)
-        seam_put_u32(at, it->child);
+        ref_put(at, it->child);
     else if (it->size > 0)
         memcpy(at, it->value, it->size);
 }
@@ -259,7 +259,7 @@ static bool page_change_prefix(uint8_t *p, const uint8_t *prefix, size_t size, u
 
     oltp_page_init(tmp, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p),
                    prefix, size);
-    seam_put_u32(tmp + PAGE_LINK, page_link(p));
+    page_set_link(tmp, page_link(p));
     for (unsigned i = 0; i < n; i++) {
         struct oltp_cell c = page_cell(p, i);
 
@@ -315,11 +315,11 @@ bool oltp_page_insert(uint8_t *p, unsigned at, const struct oltp_page_item *it, 
         size_t common = common_prefix(p + PAGE_HEADER_SIZE, prefix, it->key, it->key_size);
 
         if (common < prefix && page_count(p) == 0) { /* nothing depends on it */
-            uint32_t link = page_link(p);
+            struct oltp_ref link = page_link(p);
 
             oltp_page_init(p, page_kind(p), page_level(p), page_id(p), page_tree(p), page_epoch(p),
                            NULL, 0);
-            seam_put_u32(p + PAGE_LINK, link);
+            page_set_link(p, link);
         } else if (common < prefix && !page_shorten_prefix(p, common, tmp)) {
             return false;
         }
@@ -366,17 +366,17 @@ bool oltp_page_replace(uint8_t *p, unsigned at, const struct oltp_page_item *it,
     return true;
 }
 
-void oltp_page_set_child(uint8_t *p, unsigned i, uint32_t child)
+void oltp_page_set_child(uint8_t *p, unsigned i, struct oltp_ref child)
 {
     uint32_t suffix;
 
     assert(page_kind(p) == PAGE_INNER);
     if (i == 0) {
-        seam_put_u32(p + PAGE_LINK, child);
+        page_set_link(p, child);
     } else {
         uint8_t *cell = p + page_slot(p, i - 1);
 
-        seam_put_u32(cell + (cell_varint(cell, &suffix) - cell), child);
+        ref_put(cell + (cell_varint(cell, &suffix) - cell), child);
     }
 }
 
@@ -476,9 +476,9 @@ static bool cell_inside(const uint8_t *p, unsigned offset, bool leaf, uint32_t p
         const uint8_t *link = leaf ? b + rest : b;
         uint32_t child;
 
-        if ((size_t)(end - b) < rest + 4) return false;
+        if ((size_t)(end - b) < rest + REF_BYTES) return false;
         child = seam_get_u32(link);
-        *sum += (size_t)(b - (p + offset)) + rest + 4;
+        *sum += (size_t)(b - (p + offset)) + rest + REF_BYTES;
         return child >= 2 && child < page_limit;
     }
     *sum += (size_t)(b - (p + offset)) + rest + (size_t)(size >> 1);
@@ -489,7 +489,7 @@ static const char *page_faulty(const uint8_t *p, uint32_t page_limit)
 {
     unsigned kind = page_kind(p), n = page_count(p), heap = page_heap(p);
     bool leaf = kind == PAGE_LEAF;
-    uint32_t link = page_link(p);
+    uint32_t link = page_link(p).page;
     size_t cells = 0;
 
     if (kind == PAGE_OVERFLOW || kind == PAGE_BLOB) {

@@ -1,8 +1,8 @@
 /* page - a slotted B+tree page, and the header every page of the file shares.
  *
- *   0     4    5     6     8        16     20     24      32     40    42      44     46    48    52     56
+ *   0     4    5     6     8        16     20     24      32     40    42      44     46    48           56
  *   +-----+----+-----+-----+--------+------+------+-------+------+-----+-------+------+-----+-----+------+
- *   | crc |kind|level|count|file id | page | tree | epoch | lsn  |heap |garbage|prefix|zeros|link | used |
+ *   | crc |kind|level|count|file id | page | tree | epoch | lsn  |heap |garbage|prefix|used |   link     |
  *   +-----+----+-----+-----+--------+------+------+-------+------+-----+-------+------+-----+-----+------+
  *   56          56+prefix      heads           slots                    heap                 OLTP_PAGE_SIZE
  *   +-----------+-----+-----------------+-----------------+--- free ---+------+------+ ... +------+
@@ -22,15 +22,18 @@
  *   40  2    heap     offset of the lowest cell; count's arrays end at or before it
  *   42  2    garbage  bytes in the heap that no slot names
  *   44  2    prefix   bytes that every key of the page begins with, stored once
- *   48  4    link     inner: the leftmost child; overflow and blob: the next page, 0 = last
- *   52  4    used     overflow and blob: payload bytes, from 56 on
+ *   46  2    used     overflow and blob: payload bytes, from 56 on
+ *   48  8    link     inner: the leftmost child; overflow and blob: the next page, 0 = last
  *
  * A key is stored as prefix (once), head (the next 4 bytes, big-endian, zero-padded, as an integer: a
  * binary search touches these alone, 16 to a cache line) and rest (in its cell). Keys of up to 4 bytes past
  * the prefix cost the cell one length byte.
  *
- *   leaf cell    varint key bytes past the prefix | varint size*2+big | rest | value, or (big) u32 first page
- *   inner cell   varint key bytes past the prefix | u32 child         | rest
+ *   leaf cell    varint key bytes past the prefix | varint size*2+big | rest | value, or (big) first page
+ *   inner cell   varint key bytes past the prefix | child             | rest
+ *
+ * Whatever names another page (link, child, first page; a root in the catalogue) is 8 bytes: u32 number, u32 stamp, the
+ * low half of that page's epoch. It is compared whenever the page is looked at.
  *
  * An inner page with n keys has n+1 children: `link` holds what is below key 0, the child in cell i what
  * is at or above key i. Separators are the shortest that tell two neighbours apart.
@@ -65,9 +68,8 @@ enum {
     PAGE_HEAP = 40,
     PAGE_GARBAGE = 42,
     PAGE_PREFIX = 44,
-    PAGE_ZEROS = 46,
+    PAGE_USED = 46,
     PAGE_LINK = 48,
-    PAGE_USED = 52,
     PAGE_HEADER_SIZE = 56,
     PAGE_BODY = OLTP_PAGE_SIZE - PAGE_HEADER_SIZE, /* payload of an overflow or blob page */
     SLOT_COST = 6,
@@ -75,10 +77,28 @@ enum {
     PAGE_INLINE_MAX = PAGE_BODY / 4 - 24,
     PAGE_CELLS_MAX = PAGE_BODY / (SLOT_COST + 2),
     TREE_DEPTH_MAX = 16,
+    REF_BYTES = 8,
 };
-static_assert(PAGE_INLINE_MAX >= OLTP_KEY_MAX + 8,
+static_assert(PAGE_INLINE_MAX >= OLTP_KEY_MAX + REF_BYTES + 4,
               "a longest key and an overflow link stay in a leaf");
-static_assert(PAGE_USED + 4 == PAGE_HEADER_SIZE, "page header has no gap");
+static_assert(PAGE_LINK + REF_BYTES == PAGE_HEADER_SIZE, "page header has no gap");
+
+/* What names a page: its number, and the low half of the epoch it was made in. A number is used again and again, but
+ * never twice in one epoch (btree_path.c), so a page that lost its last write, or that was put back from elsewhere,
+ * does not answer to the name. */
+struct oltp_ref {
+    uint32_t page, stamp;
+};
+
+static inline struct oltp_ref ref_get(const uint8_t *at)
+{
+    return (struct oltp_ref){seam_get_u32(at), seam_get_u32(at + 4)};
+}
+static inline void ref_put(uint8_t *at, struct oltp_ref r)
+{
+    seam_put_u32(at, r.page);
+    seam_put_u32(at + 4, r.stamp);
+}
 
 static inline unsigned page_kind(const uint8_t *p)
 {
@@ -116,13 +136,25 @@ static inline unsigned page_prefix(const uint8_t *p)
 {
     return seam_get_u16(p + PAGE_PREFIX);
 }
-static inline uint32_t page_link(const uint8_t *p)
+static inline struct oltp_ref page_link(const uint8_t *p)
 {
-    return seam_get_u32(p + PAGE_LINK);
+    return ref_get(p + PAGE_LINK);
 }
-static inline uint32_t page_used(const uint8_t *p)
+static inline void page_set_link(uint8_t *p, struct oltp_ref to)
 {
-    return seam_get_u32(p + PAGE_USED);
+    ref_put(p + PAGE_LINK, to);
+}
+static inline unsigned page_used(const uint8_t *p)
+{
+    return seam_get_u16(p + PAGE_USED);
+}
+static inline uint32_t page_stamp(const uint8_t *p)
+{
+    return seam_get_u32(p + PAGE_EPOCH);
+}
+static inline struct oltp_ref page_ref(const uint8_t *p)
+{
+    return (struct oltp_ref){page_id(p), page_stamp(p)};
 }
 
 static inline unsigned page_heads_at(const uint8_t *p)
@@ -156,12 +188,12 @@ static inline unsigned page_live_bytes(const uint8_t *p)
 
 /* A cell taken apart. Pointers are into the page. */
 struct oltp_cell {
-    const uint8_t *rest;  /* key bytes after prefix and head */
-    const uint8_t *value; /* leaf, not big */
-    uint32_t size;        /* of the value (big: of the whole value elsewhere) */
-    uint32_t child;       /* inner: child; big leaf cells: first overflow page */
-    uint16_t suffix;      /* key bytes past the prefix */
-    uint16_t bytes;       /* of the cell in the heap */
+    const uint8_t *rest;   /* key bytes after prefix and head */
+    const uint8_t *value;  /* leaf, not big; big: where the child is written */
+    uint32_t size;         /* of the value (big: of the whole value elsewhere) */
+    struct oltp_ref child; /* inner: child; big leaf cells: first overflow page */
+    uint16_t suffix;       /* key bytes past the prefix */
+    uint16_t bytes;        /* of the cell in the heap */
     bool big;
 };
 
@@ -195,16 +227,16 @@ static inline struct oltp_cell page_cell_at(const uint8_t *p, unsigned offset, b
         c.big = size & 1;
         c.size = size >> 1;
     } else {
-        c.child = seam_get_u32(b);
-        b += 4;
+        c.child = ref_get(b);
+        b += REF_BYTES;
     }
     c.rest = b;
     b += suffix > 4 ? suffix - 4 : 0;
     if (leaf) {
         c.value = b;
         if (c.big) {
-            c.child = seam_get_u32(b);
-            b += 4;
+            c.child = ref_get(b);
+            b += REF_BYTES;
         } else {
             b += c.size;
         }
@@ -216,13 +248,13 @@ static inline struct oltp_cell page_cell(const uint8_t *p, unsigned i)
 {
     return page_cell_at(p, page_slot(p, i), page_kind(p) == PAGE_LEAF);
 }
-static inline uint32_t page_child(const uint8_t *p,
-                                  unsigned i) /* 0 = leftmost, i = right of key i-1 */
+static inline struct oltp_ref page_child(const uint8_t *p,
+                                         unsigned i) /* 0 = leftmost, i = right of key i-1 */
 {
     uint32_t suffix;
 
     if (i == 0) return page_link(p);
-    return seam_get_u32(cell_varint(p + page_slot(p, i - 1), &suffix));
+    return ref_get(cell_varint(p + page_slot(p, i - 1), &suffix));
 }
 
 /* The first four bytes of a key past the prefix, as the page keeps them. */
@@ -252,7 +284,8 @@ size_t oltp_page_key(const uint8_t *p, unsigned i, uint8_t *out);
 struct oltp_page_item { /* a key with its value or child, anywhere in memory */
     const uint8_t *key;
     const uint8_t *value;
-    uint32_t size, child;
+    uint32_t size;
+    struct oltp_ref child;
     uint16_t key_size;
     bool big;
 };
@@ -267,7 +300,7 @@ bool oltp_page_insert(uint8_t *p, unsigned at, const struct oltp_page_item *item
  * unchanged. */
 bool oltp_page_replace(uint8_t *p, unsigned at, const struct oltp_page_item *item, uint8_t *tmp);
 void oltp_page_remove(uint8_t *p, unsigned at);
-void oltp_page_set_child(uint8_t *p, unsigned i, uint32_t child); /* i as in page_child */
+void oltp_page_set_child(uint8_t *p, unsigned i, struct oltp_ref child); /* i as in page_child */
 /* Fills an initialised empty page with `count` items in order; false when they do not fit. */
 bool oltp_page_fill(uint8_t *p, const struct oltp_page_item *items, unsigned count);
 /* The items of a page, appended to items[]; keys are written one after another into keys (oltp_page_items_bytes). */

@@ -209,7 +209,17 @@ enum seam_status oltp_pager_load(struct oltp_pager *p, uint32_t page, const uint
     }
 }
 
-enum seam_status oltp_pager_read(struct oltp_pager *p, uint32_t page, struct oltp_hazard *h,
+enum seam_status oltp_stale_fault(const struct oltp_pager *p, struct oltp_ref name,
+                                  const uint8_t *at, struct seam_fault *f)
+{
+    return seam_fault_set(f, SEAM_CORRUPT, p->path, (uint64_t)name.page * OLTP_PAGE_SIZE,
+                          "page %u is of epoch %u (of 2^32), where the page that names it knows "
+                          "epoch %u: a write of it was lost, or an older copy put back; run "
+                          "`seam salvage`, or restore a backup",
+                          name.page, page_stamp(at), name.stamp);
+}
+
+enum seam_status oltp_pager_read(struct oltp_pager *p, struct oltp_ref page, struct oltp_hazard *h,
                                  uint8_t out[OLTP_PAGE_SIZE], struct seam_fault *f)
 {
     const uint8_t *at;
@@ -278,7 +288,8 @@ done:
     return st;
 }
 
-uint8_t *oltp_pager_writable(struct oltp_pager *p, uint32_t page, const uint8_t *resident)
+uint8_t *oltp_pager_writable(struct oltp_pager *p, uint32_t page, const uint8_t *resident,
+                             uint64_t epoch)
 {
     uint32_t frame = (uint32_t)((size_t)(resident - p->frames) / OLTP_PAGE_SIZE);
 
@@ -286,6 +297,9 @@ uint8_t *oltp_pager_writable(struct oltp_pager *p, uint32_t page, const uint8_t 
     if (atomic_load_explicit(&p->meta[frame].dirty, memory_order_relaxed) == 0) {
         atomic_store_explicit(&p->meta[frame].dirty, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&p->dirty, 1, memory_order_relaxed);
+        assert(page_epoch(resident) < epoch);
+        seam_put_u64(pager_frame(p, frame) + PAGE_EPOCH, epoch);
+        p->meta[frame].epoch = epoch;
     }
     return pager_frame(p, frame);
 }

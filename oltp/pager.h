@@ -121,8 +121,9 @@ struct oltp_pager {
     bool barriers;                 /* the kernel orders readers' stores when we ask */
     _Atomic uint32_t pages;        /* pages the file has, or will have */
     _Atomic uint64_t write_epoch;  /* pages of this epoch and later are the write transaction's */
-    _Atomic uint64_t max_epoch;    /* no page of this handle is younger */
-    _Atomic uint64_t state_lsn;    /* stamped into pages written out */
+    _Atomic uint64_t
+        max_epoch; /* no page of this handle is younger; the next epoch is the one after */
+    _Atomic uint64_t state_lsn; /* stamped into pages written out */
     struct oltp_space space;
     _Atomic uint64_t loads, evictions, page_writes, write_backs, read_ahead, dirty;
 };
@@ -141,6 +142,9 @@ static inline uint8_t *pager_frame(const struct oltp_pager *p, uint32_t frame)
  * cannot leave). */
 SEAM_MUST_USE enum seam_status oltp_pager_load(struct oltp_pager *p, uint32_t page,
                                                const uint8_t **out, struct seam_fault *f);
+/* The page is not the one that was named: SEAM_CORRUPT. */
+enum seam_status oltp_stale_fault(const struct oltp_pager *p, struct oltp_ref name,
+                                  const uint8_t *at, struct seam_fault *f);
 
 static inline void hazard_set(const struct oltp_pager *p, _Atomic uint32_t *word, uint32_t page)
 {
@@ -153,34 +157,38 @@ static inline void hazard_set(const struct oltp_pager *p, _Atomic uint32_t *word
     }
 }
 
-static inline SEAM_MUST_USE enum seam_status pager_hold(struct oltp_pager *p, uint32_t page,
+static inline SEAM_MUST_USE enum seam_status pager_hold(struct oltp_pager *p, struct oltp_ref ref,
                                                         struct oltp_hazard *h,
                                                         _Atomic uint32_t *word, const uint8_t **out,
                                                         struct seam_fault *f)
 {
     uint32_t t;
 
-    hazard_set(p, word, page);
+    hazard_set(p, word, ref.page);
     atomic_store_explicit(&h->uses, atomic_load_explicit(&h->uses, memory_order_relaxed) + 1,
                           memory_order_relaxed);
-    t = atomic_load_explicit(&p->table[page], memory_order_acquire);
+    t = atomic_load_explicit(&p->table[ref.page], memory_order_acquire);
     if (seam_likely(t >= FRAME_FIRST)) {
         if (!atomic_load_explicit(&p->referenced[t - FRAME_FIRST], memory_order_relaxed))
             atomic_store_explicit(&p->referenced[t - FRAME_FIRST], 1, memory_order_relaxed);
         *out = pager_frame(p, t - FRAME_FIRST);
-        return SEAM_OK;
+    } else {
+        enum seam_status st = oltp_pager_load(p, ref.page, out, f);
+
+        if (st != SEAM_OK) return st;
     }
-    return oltp_pager_load(p, page, out, f);
+    if (seam_likely(page_stamp(*out) == ref.stamp)) return SEAM_OK;
+    return oltp_stale_fault(p, ref, *out, f);
 }
 /* A page, kept from leaving until h pins another. */
-static inline SEAM_MUST_USE enum seam_status pager_pin(struct oltp_pager *p, uint32_t page,
+static inline SEAM_MUST_USE enum seam_status pager_pin(struct oltp_pager *p, struct oltp_ref page,
                                                        struct oltp_hazard *h, const uint8_t **out,
                                                        struct seam_fault *f)
 {
     return pager_hold(p, page, h, &h->page, out, f);
 }
 /* A page of `level` on the way down: kept until h steps to a level two away. */
-static inline SEAM_MUST_USE enum seam_status pager_step(struct oltp_pager *p, uint32_t page,
+static inline SEAM_MUST_USE enum seam_status pager_step(struct oltp_pager *p, struct oltp_ref page,
                                                         struct oltp_hazard *h, unsigned level,
                                                         const uint8_t **out, struct seam_fault *f)
 {
@@ -193,7 +201,7 @@ static inline void hazard_clear(struct oltp_hazard *h)
     atomic_store_explicit(&h->step[1], 0, memory_order_release);
 }
 /* A page copied aside, for walks that stay on it while they visit what is below. */
-SEAM_MUST_USE enum seam_status oltp_pager_read(struct oltp_pager *p, uint32_t page,
+SEAM_MUST_USE enum seam_status oltp_pager_read(struct oltp_pager *p, struct oltp_ref page,
                                                struct oltp_hazard *h, uint8_t out[OLTP_PAGE_SIZE],
                                                struct seam_fault *f);
 /* These pages (sorted here) will be wanted: asks the disk for those that are not in memory. */
@@ -209,14 +217,25 @@ uint64_t oltp_pager_uses(
     struct oltp_pager *p); /* pages asked for so far; loads of them had to read the file */
 
 /* ---- the writer ---- */
-/* Between two changes: keeps enough frames clean for the next one, writing out pages early if it must. */
-SEAM_MUST_USE enum seam_status oltp_pager_make_room(struct oltp_pager *p, struct seam_fault *f);
+/* Between two changes: keeps enough frames clean for the next one, writing out pages early if it must; *wrote: also
+ * pages of the running transaction. */
+SEAM_MUST_USE enum seam_status oltp_pager_make_room(struct oltp_pager *p, bool *wrote,
+                                                    struct seam_fault *f);
+static inline uint64_t pager_next_epoch(struct oltp_pager *p) /* the write transaction's thread */
+{
+    uint64_t next = atomic_load_explicit(&p->max_epoch, memory_order_relaxed) + 1;
+
+    atomic_store(&p->max_epoch, next);
+    return next;
+}
 /* A fresh page in memory, contents undefined, dirty, belonging to `epoch`. */
 SEAM_MUST_USE enum seam_status oltp_pager_alloc(struct oltp_pager *p, uint64_t epoch,
                                                 uint32_t *page, uint8_t **out,
                                                 struct seam_fault *f);
-uint8_t *oltp_pager_writable(struct oltp_pager *p, uint32_t page,
-                             const uint8_t *resident); /* own page: marks dirty */
+/* A page of the running transaction, to be changed: dirty from here on. One that was written out since its last change
+ * comes back as of `epoch`: a page of one epoch has one content on disk. */
+uint8_t *oltp_pager_writable(struct oltp_pager *p, uint32_t page, const uint8_t *resident,
+                             uint64_t epoch);
 /* Gives a page back at once: nothing but the running transaction ever saw it. */
 void oltp_pager_free_now(struct oltp_pager *p, uint32_t page);
 SEAM_MUST_USE enum seam_status oltp_space_reserve_dead(struct oltp_pager *p, size_t more,

@@ -269,7 +269,8 @@ static enum seam_status orient(struct salvaging *v, const char *schemas, struct 
             v->p, (uint32_t)(bytes / OLTP_PAGE_SIZE > 2 ? bytes / OLTP_PAGE_SIZE : 2), f);
     if (st != SEAM_OK) return st;
     atomic_store(&v->p->max_epoch, UINT64_MAX);
-    got = oltp_meta_read(v->p->file, &c, &v->p->file_id, damaged, &why);
+    got = oltp_meta_read(v->p->file, &c, &v->db->identity, damaged, &why);
+    v->p->file_id = v->db->identity.file_id;
     if (got != SEAM_OK) {
         uint8_t head[OLTP_PAGE_SIZE];
 
@@ -286,12 +287,12 @@ static enum seam_status orient(struct salvaging *v, const char *schemas, struct 
     seam_fault_clear(&why);
     v->db->newest = c;
     v->map_good =
-        got == SEAM_OK && c.space_page != 0 && oltp_space_load(v->db, &c, &why) == SEAM_OK;
+        got == SEAM_OK && c.space.page != 0 && oltp_space_load(v->db, &c, &why) == SEAM_OK;
     if (!v->map_good)
         say(v, "the space map is lost: rows deleted or replaced lately may come back", why.why);
     if (schemas != NULL) return catalog_from_json(v, schemas, f);
     seam_fault_clear(&why);
-    got = got == SEAM_OK && c.catalog_page != 0 ? oltp_view_load(v->db, &c, &why) : SEAM_CORRUPT;
+    got = got == SEAM_OK && c.catalog.page != 0 ? oltp_view_load(v->db, &c, &why) : SEAM_CORRUPT;
     if (got != SEAM_OK)
         return seam_fault_set(f, SEAM_CORRUPT, v->p->path, SEAM_FAULT_NO_OFFSET,
                               "the catalogue is lost (%s): give the tables' schemas", why.why);

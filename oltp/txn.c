@@ -32,9 +32,8 @@ enum seam_status oltp_txn_prepare_write(struct oltp *db, struct seam_fault *f)
     t->seq = t->changes = 0;
     t->save_count = 0;
     seam_buf_clear(&t->pending);
-    db->w.epoch = db->w.own_epoch = t->first_epoch = ++db->epoch;
-    atomic_store(&db->pager.max_epoch, db->epoch);
-    atomic_store(&db->pager.write_epoch, db->epoch);
+    db->w.epoch = db->w.own_epoch = t->first_epoch = pager_next_epoch(&db->pager);
+    atomic_store(&db->pager.write_epoch, t->first_epoch);
     db->w.made_count = db->w.freed_count = 0;
     db->w.append = NULL;
     return SEAM_OK;
@@ -167,9 +166,8 @@ enum seam_status oltp_save_push(struct oltp_txn *t, struct seam_fault *f)
     if (s->slots > 0) memcpy(s->trees, t->trees, s->slots * sizeof *s->trees);
     t->save_count++;
     /* From here on, pages made before are copied when they change: they are what we may return to. */
-    db->w.epoch = db->w.own_epoch = ++db->epoch;
+    db->w.epoch = db->w.own_epoch = pager_next_epoch(&db->pager);
     db->w.append = NULL;
-    atomic_store(&db->pager.max_epoch, db->epoch);
     return SEAM_OK;
 }
 

@@ -80,17 +80,17 @@ static bool fits(const struct moving *m, size_t pages)
 static enum seam_status row_is_past(struct moving *m, const struct oltp_cell *c, bool *past,
                                     struct seam_fault *f)
 {
-    uint32_t page = c->child;
+    struct oltp_ref page = c->child;
 
     *past = false;
     for (uint64_t left = ((uint64_t)c->size + PAGE_BODY - 1) / PAGE_BODY;
-         left > 0 && page != 0 && !*past; left--) {
+         left > 0 && page.page != 0 && !*past; left--) {
         const uint8_t *at;
         enum seam_status st = pager_pin(&m->db->pager, page, m->db->w.hazard, &at, f);
 
         if (st != SEAM_OK) return st;
         m->looks++;
-        *past = page >= m->cut;
+        *past = page.page >= m->cut;
         page = page_link(at);
     }
     return SEAM_OK;
@@ -125,8 +125,8 @@ static enum seam_status look_at_rows(struct moving *m, const uint8_t *leaf, bool
 
 /* Notes what lies past the cut in `page` and below, all of it at or above key `low`; on the edge, from `from` on.
  * SEAM_END: the turn has enough. */
-static enum seam_status look(struct moving *m, uint32_t page, unsigned level, const uint8_t *low,
-                             size_t low_size, bool edge, struct seam_fault *f)
+static enum seam_status look(struct moving *m, struct oltp_ref page, unsigned level,
+                             const uint8_t *low, size_t low_size, bool edge, struct seam_fault *f)
 {
     uint8_t key[OLTP_KEY_MAX], *at;
     struct wal_bytes from = from_key(m);
@@ -135,14 +135,14 @@ static enum seam_status look(struct moving *m, uint32_t page, unsigned level, co
 
     if (m->count == TURN_PAGES || m->left == 0 || m->looks >= TURN_LOOKS)
         return edge ? SEAM_END : stop_at(m, low, low_size);
-    if (page >= m->cut) note(m, low, low_size, false, 1);
+    if (page.page >= m->cut) note(m, low, low_size, false, 1);
     if (level == 0 && !m->primary) return SEAM_OK;
     at = malloc(OLTP_PAGE_SIZE);
     st = at == NULL ? no_memory(m->db, f)
                     : oltp_pager_read(&m->db->pager, page, m->db->w.hazard, at, f);
     m->looks++;
     if (st == SEAM_OK && !page_is_tree(at, level))
-        st = oltp_level_fault(&m->db->pager, page, at, level, f);
+        st = oltp_level_fault(&m->db->pager, page.page, at, level, f);
     if (st == SEAM_OK && level == 0) st = look_at_rows(m, at, edge, f);
     if (st == SEAM_OK && level > 0 && edge) first = page_find_child(at, from.data, from.size);
     for (unsigned i = first; st == SEAM_OK && level > 0 && i <= page_count(at); i++) {

@@ -66,8 +66,8 @@ static enum seam_status check_space(struct oltp_verifying *v, const struct oltp_
     uint32_t *pages = NULL, pages_of_file = atomic_load(&db->pager.pages);
     size_t n = 0;
     uint64_t lost = 0, stray = 0;
-    enum seam_status st = c->catalog_page != 0
-                              ? oltp_blob_read(&db->pager, c->catalog_page, &blob, &pages, &n, f)
+    enum seam_status st = c->catalog.page != 0
+                              ? oltp_blob_read(&db->pager, c->catalog, &blob, &pages, &n, f)
                               : SEAM_OK;
 
     for (size_t i = 0; i < n; i++) mark(v, pages[i], "a catalogue page");
@@ -80,8 +80,8 @@ static enum seam_status check_space(struct oltp_verifying *v, const struct oltp_
         stray += met && !used;
         lost += used && !met;
     }
-    if (c->space_page != 0 && stray > 0) say(v, "pages in use are free in the space map", "");
-    if (c->space_page != 0 && lost > 0) say(v, "pages are neither used nor free", "");
+    if (c->space.page != 0 && stray > 0) say(v, "pages in use are free in the space map", "");
+    if (c->space.page != 0 && lost > 0) say(v, "pages are neither used nor free", "");
     seam_buf_free(&blob);
     free(pages);
     return st;

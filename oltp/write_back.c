@@ -130,15 +130,17 @@ static bool too_dirty(const struct oltp_pager *p)
     return atomic_load_explicit(&p->dirty, memory_order_relaxed) * 4 > (uint64_t)p->frame_count * 3;
 }
 
-enum seam_status oltp_pager_make_room(struct oltp_pager *p, struct seam_fault *f)
+enum seam_status oltp_pager_make_room(struct oltp_pager *p, bool *wrote, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
+    *wrote = false;
     if (p->private_pages || seam_likely(!too_dirty(p))) return SEAM_OK;
     pthread_mutex_lock(&p->latch);
     while (st == SEAM_OK && p->frame_fresh == p->frame_count && too_dirty(p)) {
         struct seam_fault full = {0};
 
+        *wrote = true;
         st = oltp_write_back(p, true, &full);
         if (st != SEAM_OK && st != SEAM_LIMIT && f != NULL) *f = full;
     }

@@ -49,6 +49,11 @@ fail:
     return false;
 }
 
+enum seam_status seam_buf_check(const struct seam_buf *b, struct seam_fault *f, const char *what)
+{
+    return seam_buf_ok(b) ? SEAM_OK : seam_no_memory(f, what);
+}
+
 void *seam_buf_extend(struct seam_buf *b, size_t n)
 {
     uint8_t *p;

@@ -40,6 +40,9 @@ static inline bool seam_buf_ok(const struct seam_buf *b)
 {
     return !b->failed;
 }
+/* SEAM_OK, or seam_no_memory(f, what) when an append failed. For buffers without a limit.            */
+SEAM_MUST_USE enum seam_status seam_buf_check(const struct seam_buf *b, struct seam_fault *f,
+                                              const char *what);
 
 void seam_buf_u8(struct seam_buf *b, uint8_t v);
 void seam_buf_u16(struct seam_buf *b, uint16_t v);

@@ -46,6 +46,17 @@ void seam_fault_clear(struct seam_fault *f)
     if (f != NULL) memset(f, 0, sizeof *f);
 }
 
+void seam_fault_give(struct seam_fault *f, const struct seam_fault *why)
+{
+    assert(f != why);
+    if (f != NULL && f->status == SEAM_OK && why->status != SEAM_OK) *f = *why;
+}
+
+enum seam_status seam_no_memory(struct seam_fault *f, const char *what)
+{
+    return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %s", what);
+}
+
 /* strerror_r has two incompatible forms, and strerror is not thread-safe; this takes either form. */
 static const char *os_error_text(int os_errno, char *scratch, size_t size)
 {

@@ -61,6 +61,11 @@ enum seam_status seam_fault_set_os(struct seam_fault *f, enum seam_status st, co
     SEAM_PRINTF_LIKE(6, 7);
 
 void seam_fault_clear(struct seam_fault *f);
+/* Hands what a scratch fault holds to the caller's, by the same rule: the first cause stays. Nothing happens
+ * when `why` holds none or f is NULL.                                                             */
+void seam_fault_give(struct seam_fault *f, const struct seam_fault *why);
+/* "no memory for WHAT" as SEAM_NOMEM; returns it. Everything that fails to allocate says so here.   */
+enum seam_status seam_no_memory(struct seam_fault *f, const char *what);
 
 /* "where: byte 4096: why (Input/output error)" into out; always terminated. Returns out.         */
 const char *seam_fault_text(const struct seam_fault *f, char *out, size_t size);

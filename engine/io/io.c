@@ -4,10 +4,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/clock.h"
+
+enum { MOMENT_TRIES = 2000, MOMENT_US = 1000 };
 enum { ZERO_BLOCK = 64 << 10, ZERO_SLICES = 16 };
 static const uint8_t zeros[ZERO_BLOCK]; /* what seam_file_fill_zero writes, 1 MiB a call */
 
@@ -93,7 +97,7 @@ static enum seam_status sync_file(struct seam_file *file, bool data_only, struct
     if (st != SEAM_OK) {
         file->poison_errno = here.os_errno;
         __atomic_store_n(&file->poisoned, st, __ATOMIC_RELAXED);
-        if (f != NULL && f->status == SEAM_OK) *f = here;
+        seam_fault_give(f, &here);
     }
     return st;
 }
@@ -304,7 +308,7 @@ enum seam_status seam_io_remove_tree(struct seam_io *io, const char *path, struc
 
     if (st == SEAM_OK || st == SEAM_NOT_FOUND) return SEAM_OK;
     if (!io->ops->exists(io, path, &is_dir) || !is_dir) {
-        if (f != NULL && f->status == SEAM_OK) *f = here;
+        seam_fault_give(f, &here);
         return st;
     }
     st = seam_io_list(io, path, &names, f);
@@ -423,7 +427,7 @@ enum seam_status seam_io_writev_atomic(struct seam_io *io, const char *path,
 done:
     seam_file_close(file);
     /* When this fails too, the leftover is overwritten by the next write of the same path.        */
-    if (made && seam_io_unlink(io, temporary, NULL) != SEAM_OK) made = false;
+    if (made) (void)!seam_io_unlink_if_there(io, temporary, NULL);
     return st;
 }
 
@@ -438,4 +442,78 @@ enum seam_status seam_path_join(char out[SEAM_PATH_MAX_BYTES], const char *dir, 
         return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "path over %d bytes",
                               SEAM_PATH_MAX_BYTES - 1);
     return SEAM_OK;
+}
+
+enum seam_status seam_path_format(char out[SEAM_PATH_MAX_BYTES], const char *dir,
+                                  struct seam_fault *f, const char *fmt, ...)
+{
+    char name[SEAM_PATH_MAX_BYTES];
+    va_list args;
+    int wrote;
+
+    va_start(args, fmt);
+    wrote = vsnprintf(name, sizeof name, fmt, args);
+    va_end(args);
+    if (wrote < 0 || wrote >= (int)sizeof name)
+        return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "path over %d bytes",
+                              SEAM_PATH_MAX_BYTES - 1);
+    return seam_path_join(out, dir, name, f);
+}
+
+enum seam_status seam_io_unlink_if_there(struct seam_io *io, const char *path, struct seam_fault *f)
+{
+    struct seam_fault here = {0};
+    enum seam_status st = seam_io_unlink(io, path, &here);
+
+    if (st == SEAM_NOT_FOUND) return SEAM_OK;
+    seam_fault_give(f, &here);
+    return st;
+}
+
+/* ---- locks ---- */
+
+static enum seam_status open_lock(struct seam_io *io, const char *dir, const char *name,
+                                  struct seam_file **out, struct seam_fault *f)
+{
+    char path[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = seam_path_join(path, dir, name, f);
+
+    *out = NULL;
+    return st == SEAM_OK ? seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, out, f)
+                         : st;
+}
+
+static enum seam_status close_unless(enum seam_status st, struct seam_file **file)
+{
+    if (st != SEAM_OK) {
+        seam_file_close(*file);
+        *file = NULL;
+    }
+    return st;
+}
+
+enum seam_status seam_writer_lock(struct seam_io *io, const char *dir, struct seam_file **out,
+                                  struct seam_fault *f)
+{
+    enum seam_status st = open_lock(io, dir, SEAM_LOCK_NAME, out, f);
+
+    if (st == SEAM_OK) st = seam_file_lock(*out, true, f);
+    return close_unless(st, out);
+}
+
+enum seam_status seam_moment_lock(struct seam_io *io, struct seam_clock *clock, const char *dir,
+                                  const char *name, struct seam_file **out, struct seam_fault *f)
+{
+    struct seam_fault here = {0};
+    enum seam_status st = open_lock(io, dir, name, out, f);
+
+    if (st != SEAM_OK) return st;
+    for (int i = 0; i < MOMENT_TRIES; i++) {
+        seam_fault_clear(&here);
+        st = seam_file_lock(*out, true, &here);
+        if (st != SEAM_CONFLICT) break;
+        clock->sleep_us(clock, MOMENT_US);
+    }
+    seam_fault_give(f, &here);
+    return close_unless(st, out);
 }

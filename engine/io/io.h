@@ -21,6 +21,7 @@
 extern "C" {
 #endif
 
+struct seam_clock;
 struct seam_io;   /* a file system: posix or simulated */
 struct seam_file; /* an open file                      */
 
@@ -138,10 +139,26 @@ SEAM_MUST_USE enum seam_status seam_io_writev_atomic(struct seam_io *io, const c
 SEAM_MUST_USE enum seam_status seam_io_write_new(struct seam_io *io, const char *path,
                                                  const void *p, size_t n, bool sync,
                                                  struct seam_fault *f);
-/* "dir/name" into out; SEAM_LIMIT when it does not fit.                                             */
+/* "dir/name" into out; SEAM_LIMIT when it does not fit. A path is never cut: a cut one names another file. */
 enum { SEAM_PATH_MAX_BYTES = 1024 };
 SEAM_MUST_USE enum seam_status seam_path_join(char out[SEAM_PATH_MAX_BYTES], const char *dir,
                                               const char *name, struct seam_fault *f);
+/* The same with a name that is printed: seam_path_format(path, dir, f, "%016" PRIx64 ".seg", n).      */
+SEAM_MUST_USE enum seam_status seam_path_format(char out[SEAM_PATH_MAX_BYTES], const char *dir,
+                                                struct seam_fault *f, const char *fmt, ...)
+    SEAM_PRINTF_LIKE(4, 5);
+/* Unlinks; also SEAM_OK when there is no such file.                                                 */
+SEAM_MUST_USE enum seam_status seam_io_unlink_if_there(struct seam_io *io, const char *path,
+                                                       struct seam_fault *f);
+/* The writer's lock of a folder: DIR/lock, held until *out is closed or the process dies. *out stays NULL
+ * unless SEAM_OK. SEAM_CONFLICT when another process writes here: the fault names it where known.       */
+#define SEAM_LOCK_NAME "lock"
+SEAM_MUST_USE enum seam_status seam_writer_lock(struct seam_io *io, const char *dir,
+                                                struct seam_file **out, struct seam_fault *f);
+/* DIR/NAME, for a change of a moment: waits up to two seconds of the clock for whoever holds it.      */
+SEAM_MUST_USE enum seam_status seam_moment_lock(struct seam_io *io, struct seam_clock *clock,
+                                                const char *dir, const char *name,
+                                                struct seam_file **out, struct seam_fault *f);
 
 /* ---- what an implementation provides (seam_io_posix.c, io_sim.c) ---- */
 struct seam_io_ops {

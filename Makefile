@@ -113,11 +113,12 @@ TEST_COMMON := $(call objects,$(sort $(wildcard tests/common/*.c)))
 comma_wrap = -Wl$(comma)--wrap=$(1)
 TEST_WRAP := $(if $(filter Linux,$(shell uname -s)),$(foreach f,malloc calloc realloc aligned_alloc strdup,$(call comma_wrap,$(f))))
 
-# What the tests of one room share stands beside them, in files that are not called test_*.c.
+# What the tests of one room share stands beside them, in files that are not called test_*.c. BESIDE_test_x: objects of one
+# test's own, from elsewhere. CHECK_NEEDS_room: programs that a room's scripts run.
 test_helpers = $(call objects,$(filter-out tests/$(1)/test_%,$(sort $(wildcard tests/$(1)/*.c))))
 
 define test_rule
-$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(call test_helpers,$(2)) $(TEST_COMMON) $(call archives,$(if $(NEEDS_$(2)),$(2),all))
+$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(BESIDE_$(notdir $(1))) $(call test_helpers,$(2)) $(TEST_COMMON) $(call archives,$(if $(NEEDS_$(2)),$(2),all))
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $$(LDFLAGS) $(TEST_WRAP) $$^ $$(CHECK_LIBS) $$(LDLIBS) -o $$@
@@ -133,7 +134,7 @@ check: check-deps
 	@BUILD=$(BUILD) sh tests/run.sh $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 # One room's tests: make check-engine
 check-%: check-deps
-	@$(MAKE) --no-print-directory $(filter $(BUILD)/tests/$*/%,$(TEST_PROGRAMS))
+	@$(MAKE) --no-print-directory $(filter $(BUILD)/tests/$*/%,$(TEST_PROGRAMS)) $(CHECK_NEEDS_$*)
 	@BUILD=$(BUILD) sh tests/run.sh $(filter $(BUILD)/tests/$*/%,$(TEST_PROGRAMS)) $(filter tests/$*/%,$(TEST_SCRIPTS))
 
 $(BUILD)/examples/%: $(BUILD)/obj/docs/examples/%.o $(BUILD)/libseam.a

@@ -1,3 +1,4 @@
+/* platform - makes a platform's folder, reads what it says of itself, and opens its source of truth. */
 #include "pipeline/platform.h"
 
 #include <stdio.h>
@@ -6,7 +7,6 @@
 #include "engine/base/rng.h"
 #include "oltp/oltp.h"
 #include "pipeline/shop/assets.h"
-#include "pipeline/stream/stream.h"
 #include "wal/wal.h"
 
 static const char config_name[] = "seam.json";
@@ -135,19 +135,6 @@ static enum seam_status create_tables(struct platform *p, const struct seam_json
     return platform_close_source(&source, st, f);
 }
 
-/* An empty stream, so that a sink may start before the relay does.                                  */
-static enum seam_status create_stream(struct platform *p, struct seam_fault *f)
-{
-    struct stream_writer_options o = {.clock = p->clock, .log_id = p->log_id};
-    struct stream_writer *w = NULL;
-    struct stream_tail tail;
-    char dir[SEAM_PATH_MAX_BYTES];
-    enum seam_status st = platform_path(p, "stream", dir, f);
-
-    if (st == SEAM_OK) st = stream_writer_open(p->io, dir, &o, &w, &tail, f);
-    return st == SEAM_OK ? stream_writer_close(w, f) : st;
-}
-
 static enum seam_status make_folders(struct platform *p, struct seam_fault *f)
 {
     static const char *const parts[] = {"oltp", "wal", "stream", "sinks"};
@@ -194,7 +181,7 @@ static enum seam_status check_vacant(struct seam_io *io, const char *dir, bool *
 }
 
 enum seam_status platform_create(struct seam_io *io, struct seam_clock *clock, const char *dir,
-                                 const char *shop, size_t n, uint64_t seed, struct seam_fault *f)
+                                 const struct platform_new *new, struct seam_fault *f)
 {
     struct platform p = {.io = io, .clock = clock};
     struct seam_json *parsed = NULL;
@@ -204,19 +191,19 @@ enum seam_status platform_create(struct seam_io *io, struct seam_clock *clock, c
 
     if (snprintf(p.dir, sizeof p.dir, "%s", dir) >= (int)sizeof p.dir)
         return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "the path is too long");
-    st = check_shop(shop, n, &p.arena, &parsed, f);
+    st = check_shop(new->shop, new->n, &p.arena, &parsed, f);
     if (st == SEAM_OK) st = check_vacant(io, dir, &existed, f);
     if (st != SEAM_OK) {
         seam_arena_free(&p.arena);
         return st;
     }
-    id_from_seed(&p, seed);
+    id_from_seed(&p, new->seed);
     read_log_config(&p, parsed);
     st = make_folders(&p, f);
     if (st == SEAM_OK) st = create_tables(&p, parsed, f);
-    if (st == SEAM_OK) st = create_stream(&p, f);
+    if (st == SEAM_OK && new->fill != NULL) st = new->fill(&p, f);
     created[seam_time_format(seam_clock_wall_us(clock), created)] = '\0';
-    if (st == SEAM_OK) st = write_config(&p, created, shop, n, f);
+    if (st == SEAM_OK) st = write_config(&p, created, new->shop, new->n, f);
     if (st != SEAM_OK && !existed && seam_io_remove_tree(io, dir, NULL) != SEAM_OK)
         seam_fault_set(f, st, dir, SEAM_FAULT_NO_OFFSET,
                        "and the half-made folder could not be removed");

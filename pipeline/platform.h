@@ -50,13 +50,20 @@ struct platform {
     const struct seam_json *config;                /* the whole of seam.json */
 };
 
-/* Makes DIR with its folders, seam.json and the shop's tables in an empty row store. `shop` is the JSON of a
- * shop: "tables" (schema objects, or names of shipped schemas) and "sinks". The shipped one is
- * asset_find("shop.json"). SEAM_EXISTS when DIR
- * holds a platform already; a refused creation leaves nothing behind.                             */
+struct platform_new {
+    const char
+        *shop; /* JSON: "tables" (schema objects, or names of shipped schemas) and "sinks"      */
+    size_t n;
+    uint64_t seed; /* of the platform's id */
+    /* What else must be there before the folder is a platform (the relay's empty stream); may be NULL. */
+    enum seam_status (*fill)(const struct platform *p, struct seam_fault *f);
+};
+/* Makes DIR with its folders, the shop's tables in an empty row store, what `fill` makes, and seam.json last: a folder
+ * without it is no platform. The shipped shop is asset_find("shop.json"). SEAM_EXISTS when DIR holds something already;
+ * a refused creation leaves nothing behind. Whoever wants a stream: relay_create_platform (pipeline/relay/relay.h). */
 SEAM_MUST_USE enum seam_status platform_create(struct seam_io *io, struct seam_clock *clock,
-                                               const char *dir, const char *shop, size_t n,
-                                               uint64_t seed, struct seam_fault *f);
+                                               const char *dir, const struct platform_new *new,
+                                               struct seam_fault *f);
 /* SEAM_NOT_FOUND when there is no platform in DIR. */
 SEAM_MUST_USE enum seam_status platform_open(struct seam_io *io, struct seam_clock *clock,
                                              const char *dir, struct platform *out,

@@ -48,8 +48,8 @@ static void make_platform(struct bench *b, struct platform *p, uint64_t orders)
 
     bench_need(seam_path_join(dir, bench_scratch(b), "shop", &f), &f, "a folder");
     bench_need(
-        platform_create(seam_io_posix(), seam_clock_real(), dir, shop.text, shop.size, 1, &f), &f,
-        "create");
+        relay_create_platform(seam_io_posix(), seam_clock_real(), dir, shop.text, shop.size, 1, &f),
+        &f, "create");
     bench_need(platform_open(seam_io_posix(), seam_clock_real(), dir, p, &f), &f, "open");
     bench_need(platform_open_source(p, &s, &f), &f, "the row store");
     bench_need(oltp_write_begin(s.db, &t, &f), &f, "begin");

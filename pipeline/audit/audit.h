@@ -74,9 +74,9 @@ SEAM_MUST_USE enum seam_status audit_store_open(struct seam_io *io, struct seam_
                                                 struct audit_store **out, struct seam_fault *f);
 void audit_store_close(struct audit_store *s);
 SEAM_MUST_USE enum seam_status
-audit_store_change(struct audit_store *s, const struct sink_change *c, struct seam_fault *f);
+audit_store_change(struct audit_store *s, const struct stream_change *c, struct seam_fault *f);
 SEAM_MUST_USE enum seam_status
-audit_store_outbox(struct audit_store *s, const struct sink_outbox *e, struct seam_fault *f);
+audit_store_outbox(struct audit_store *s, const struct stream_outbox *e, struct seam_fault *f);
 SEAM_MUST_USE enum seam_status audit_store_publish(struct audit_store *s, seam_lsn_t lsn,
                                                    int64_t wall_us, struct seam_fault *f);
 seam_lsn_t audit_store_applied(const struct audit_store *s);

@@ -5,8 +5,8 @@
 
 #include "engine/values/row.h"
 #include "pipeline/audit/audit_event.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/own_rows.h"
-#include "pipeline/sinks/sinks.h"
 
 struct audit_store {
     struct sink_own_rows own;
@@ -115,7 +115,7 @@ seam_lsn_t audit_store_applied(const struct audit_store *s)
 }
 
 /* What has happened to an order, told from its status.                                              */
-static enum audit_type order_type(const struct seam_schema *s, const struct sink_change *c)
+static enum audit_type order_type(const struct seam_schema *s, const struct stream_change *c)
 {
     static const struct {
         const char *status;
@@ -141,7 +141,8 @@ static enum audit_type order_type(const struct seam_schema *s, const struct sink
     return AUDIT_ORDER_CHANGED;
 }
 
-static enum seam_status order_of(const struct sink_change *c, int64_t *order, struct seam_fault *f)
+static enum seam_status order_of(const struct stream_change *c, int64_t *order,
+                                 struct seam_fault *f)
 {
     struct wal_bytes row = c->op == WAL_OP_DELETE ? c->before : c->after;
     struct seam_value v = seam_v_null(), key[SEAM_COLUMNS_MAX];
@@ -261,7 +262,7 @@ static struct wal_bytes bytes_of(const struct seam_buf *b)
 }
 
 /* One row of a snapshot (or one it did not name): an event only when it is not what the events fold to. */
-static enum seam_status restate(struct audit_store *s, const struct sink_change *c,
+static enum seam_status restate(struct audit_store *s, const struct stream_change *c,
                                 struct audit_event *e, struct seam_fault *f)
 {
     const struct audit_line *line;
@@ -370,7 +371,7 @@ enum seam_status audit_store_keys(struct audit_store *s, const struct seam_schem
     return st;
 }
 
-enum seam_status audit_store_change(struct audit_store *s, const struct sink_change *c,
+enum seam_status audit_store_change(struct audit_store *s, const struct stream_change *c,
                                     struct seam_fault *f)
 {
     bool line = strcmp(c->schema->name, s->lines) == 0;
@@ -403,7 +404,7 @@ enum seam_status audit_store_change(struct audit_store *s, const struct sink_cha
 
 /* What an outbox event of topic "order" says (its id, actor, causation, correlation) holds for the changes that follow it in
  * the same transaction. Anything else in the payload is the shop's own.                               */
-enum seam_status audit_store_outbox(struct audit_store *s, const struct sink_outbox *e,
+enum seam_status audit_store_outbox(struct audit_store *s, const struct stream_outbox *e,
                                     struct seam_fault *f)
 {
     static const char *const members[] = {"event_id", "actor", "causation", "correlation"};

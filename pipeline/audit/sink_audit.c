@@ -1,6 +1,6 @@
 /* sink_audit - the stream into the audit of orders (pipeline/audit/audit.h). */
 #include "pipeline/audit/audit.h"
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/keys.h"
 
 struct audit_sink {
     struct sink sink;
@@ -15,13 +15,13 @@ static enum seam_status audit_open(struct sink *sink, struct seam_fault *f)
                             &((struct audit_sink *)sink)->store, f);
 }
 
-static enum seam_status audit_change(struct sink *sink, const struct sink_change *c,
+static enum seam_status audit_change(struct sink *sink, const struct stream_change *c,
                                      struct seam_fault *f)
 {
     return audit_store_change(((struct audit_sink *)sink)->store, c, f);
 }
 
-static enum seam_status audit_outbox(struct sink *sink, const struct sink_outbox *e,
+static enum seam_status audit_outbox(struct sink *sink, const struct stream_outbox *e,
                                      struct seam_fault *f)
 {
     return audit_store_outbox(((struct audit_sink *)sink)->store, e, f);

@@ -1,6 +1,6 @@
 /* cli - what every subcommand of `seam` shares.
  *
- * A command is a row of the table in main.c and one function in cmd_NAME.c:
+ * A command is a row of the table in commands.c and one function in cmd_NAME.c:
  *     int cmd_status(struct cli *c, int argc, char **argv)
  * It parses its own options (engine/text/opts.h) with the common ones added by cli_parse, does its work through
  * the public headers of the rooms, prints, and returns an exit code: 0 fine, 1 a check failed or drift,
@@ -11,6 +11,7 @@
 #ifndef SEAM_PIPELINE_CLI_H
 #define SEAM_PIPELINE_CLI_H
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "engine/base/buf.h"
@@ -84,7 +85,7 @@ void table_cell(struct cli_table_out *t, const char *fmt, ...) SEAM_PRINTF_LIKE(
 void table_print(struct cli *c, struct cli_table_out *t); /* frees it */
 
 /* Set by SIGINT/SIGTERM: long commands stop cleanly at the next batch.                             */
-extern volatile int cli_interrupted;
+extern volatile sig_atomic_t cli_interrupted;
 void cli_catch_interrupts(void);
 
 /* Human forms: "1.2 MB", "3.4 s". */
@@ -101,6 +102,9 @@ int print_status(struct cli *c, const struct platform *p);
 int print_prometheus(struct cli *c, const struct platform *p);
 /* The seams as OpenLineage run events. */
 int print_openlineage(struct cli *c, const struct platform *p);
+
+/* The command line, on this disk and by this clock; returns the exit code. main.c is three lines. */
+int cli_main(int argc, char **argv, struct seam_io *io, struct seam_clock *clock);
 
 int cmd_init(struct cli *, int, char **);
 int cmd_import(struct cli *, int, char **);

@@ -2,6 +2,7 @@
  *
  * Every claim of the closing line is a check made on the way; the exit code is 0 only when all of them held. The
  * row store is written here; relay and sinks are processes of their own, as `seam run` would start them. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,8 @@
 #include "pipeline/cli/story.h"
 #include "pipeline/relay/relay.h"
 #include "pipeline/shop/assets.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/sink.h"
-#include "pipeline/sinks/sinks.h"
 #include "pipeline/stream/stream.h"
 
 enum { CATCH_UP_TIMEOUT_S = 120, SIGHT_TIMEOUT_US = 10000000 };
@@ -57,7 +58,7 @@ static enum seam_status load(struct demo *d, int64_t orders)
     uint64_t start;
     double seconds;
     enum seam_status st =
-        platform_create(d->c->io, d->c->clock, d->dir, shop.text, shop.size, 1, &d->c->fault);
+        relay_create_platform(d->c->io, d->c->clock, d->dir, shop.text, shop.size, 1, &d->c->fault);
 
     if (st == SEAM_OK)
         st = platform_open(d->c->io, d->c->clock, d->dir, &d->platform, &d->c->fault);
@@ -90,11 +91,12 @@ static enum seam_status start_part(struct demo *d, const char *verb, const char 
 
 static enum seam_status start_parts(struct demo *d)
 {
-    const char *const *names;
-    size_t n = sink_names(&names);
+    size_t n;
+    const struct sink_ops *const *all = sink_list(&n);
     enum seam_status st = start_part(d, "relay", NULL);
 
-    for (size_t i = 0; st == SEAM_OK && i < n; i++) st = start_part(d, "sink", names[i]);
+    assert(n + 1 <= CHILDREN_MAX);
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) st = start_part(d, "sink", all[i]->name);
     return st;
 }
 
@@ -115,8 +117,8 @@ static enum seam_status wait_for_sinks(struct demo *d, seam_lsn_t lsn)
 {
     struct stream_consumers *consumers = NULL;
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
-    const char *const *names;
-    size_t sinks = sink_names(&names), done = 0;
+    size_t sinks, done = 0;
+    const struct sink_ops *const *all = sink_list(&sinks);
     uint64_t start = seam_clock_mono_ns(d->c->clock);
     char dir[SEAM_PATH_MAX_BYTES];
     enum seam_status st = platform_path(&d->platform, "stream", dir, &d->c->fault);
@@ -128,7 +130,7 @@ static enum seam_status wait_for_sinks(struct demo *d, seam_lsn_t lsn)
         done = 0;
         for (size_t i = 0; i < sinks; i++)
             for (size_t k = 0; k < n; k++)
-                done += strcmp(names[i], list[k].name) == 0 && list[k].lsn >= lsn;
+                done += strcmp(all[i]->name, list[k].name) == 0 && list[k].lsn >= lsn;
         if (done == sinks) break;
         d->c->clock->sleep_us(d->c->clock, 5000);
         st = parts_alive(d);
@@ -226,7 +228,7 @@ static enum seam_status change_product(struct demo *d, int64_t id)
     uint64_t start = 0;
     enum seam_status st = oltp_write_begin(d->source.db, &t, &d->c->fault);
 
-    if (st == SEAM_OK) st = hnsw_get(d->probes.graph, document_key(id), old, &d->c->fault);
+    if (st == SEAM_OK) st = hnsw_get(d->probes.graph, sink_key_of_id(id), old, &d->c->fault);
     if (st == SEAM_OK) st = oltp_table(t, "products", &table, &d->c->fault);
     if (st == SEAM_OK) st = oltp_get(t, table, &key, &row, &d->c->fault);
     if (st == SEAM_OK) seam_buf_append(&copy, row.row.data, row.row.size);

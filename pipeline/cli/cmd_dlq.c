@@ -119,14 +119,14 @@ static enum seam_status retry_sink(struct dlq *q, seam_lsn_t *lsn)
 
 static enum seam_status run_dlq(struct dlq *q, seam_lsn_t *lsn)
 {
-    const char *const *names;
-    size_t n = sink_names(&names);
+    size_t n;
+    const struct sink_ops *const *all = sink_list(&n);
     enum seam_status st = SEAM_OK;
 
     for (size_t i = 0; st == SEAM_OK && i < n; i++) {
-        if (platform_sink_config(q->platform, names[i]) == NULL) continue;
-        if (q->only != NULL && strcmp(q->only, names[i]) != 0) continue;
-        q->sink = names[i];
+        if (platform_sink_config(q->platform, all[i]->name) == NULL) continue;
+        if (q->only != NULL && strcmp(q->only, all[i]->name) != 0) continue;
+        q->sink = all[i]->name;
         if (strcmp(q->verb, "retry") == 0)
             st = retry_sink(q, lsn);
         else

@@ -7,7 +7,7 @@
 #include "pipeline/cli/cli.h"
 #include "pipeline/relevance/compare.h"
 #include "pipeline/shop/assets.h"
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/vectors/vectors.h"
 
 struct eval_command {
@@ -85,7 +85,7 @@ static size_t make_variants(bool compare, struct compare_variant *v)
 
 static uint64_t id_of(uint64_t key)
 {
-    return (uint64_t)document_id(key);
+    return (uint64_t)sink_id_of_key(key);
 }
 
 static enum seam_status open_search(struct cli *c, const struct platform *p, struct search **out)

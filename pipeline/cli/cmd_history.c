@@ -44,7 +44,7 @@ static void time_text(int64_t us, char out[40])
     out[seam_time_format(us, out)] = '\0';
 }
 
-static void key_text(const struct sink_change *ch, struct seam_buf *out)
+static void key_text(const struct stream_change *ch, struct seam_buf *out)
 {
     const uint8_t *p = ch->key.data, *end = p + ch->key.size;
     struct seam_buf text = {0};
@@ -63,7 +63,7 @@ static void key_text(const struct sink_change *ch, struct seam_buf *out)
 }
 
 /* "price 34.9500 -> 31.9900, stock 120 -> 119"; for an insert or delete the whole row.               */
-static void change_text(const struct sink_change *ch, struct seam_buf *out)
+static void change_text(const struct stream_change *ch, struct seam_buf *out)
 {
     struct seam_value before[SEAM_COLUMNS_MAX], after[SEAM_COLUMNS_MAX];
     bool has_before =
@@ -93,7 +93,7 @@ static void change_text(const struct sink_change *ch, struct seam_buf *out)
     if (!any) seam_buf_str(out, "(nothing changed)");
 }
 
-static const char *op_name(const struct sink_change *ch)
+static const char *op_name(const struct stream_change *ch)
 {
     enum wal_change_op op = ch->op;
 
@@ -103,7 +103,7 @@ static const char *op_name(const struct sink_change *ch)
                                  : "delete";
 }
 
-static void print_change(struct history *h, const struct sink_change *ch, const char *indent)
+static void print_change(struct history *h, const struct stream_change *ch, const char *indent)
 {
     seam_buf_clear(&h->line);
     seam_buf_printf(&h->line, "%s%s %s ", indent, op_name(ch), ch->schema->name);

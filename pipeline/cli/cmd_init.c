@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "pipeline/cli/cli.h"
+#include "pipeline/relay/relay.h"
 #include "pipeline/shop/assets.h"
 
 int cmd_init(struct cli *c, int argc, char **argv)
@@ -23,9 +24,9 @@ int cmd_init(struct cli *c, int argc, char **argv)
     if (seed == 0) seed = seam_clock_wall_us(c->clock) ^ (int64_t)seam_clock_mono_ns(c->clock);
     if (config != NULL) st = seam_io_read_all(c->io, config, PLATFORM_CONFIG_MAX, &own, &c->fault);
     if (st == SEAM_OK)
-        st = platform_create(c->io, c->clock, args[0],
-                             config != NULL ? (const char *)own.data : shipped.text,
-                             config != NULL ? own.size : shipped.size, (uint64_t)seed, &c->fault);
+        st = relay_create_platform(
+            c->io, c->clock, args[0], config != NULL ? (const char *)own.data : shipped.text,
+            config != NULL ? own.size : shipped.size, (uint64_t)seed, &c->fault);
     seam_buf_free(&own);
     if (st != SEAM_OK) return cli_fail(c, st);
     if (c->json)

@@ -6,6 +6,7 @@
 #include "engine/values/row.h"
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
+#include "pipeline/relay/relay.h"
 #include "pipeline/stream/stream.h"
 #include "wal/wal.h"
 
@@ -351,8 +352,8 @@ int cmd_clone(struct cli *c, int argc, char **argv)
     if (st == SEAM_OK) st = oltp_read_begin(db, &t, &c->fault);
     if (st == SEAM_OK) st = shop_as_of(c, &p, t, &shop);
     if (st == SEAM_OK)
-        st = platform_create(c->io, c->clock, args[1], (const char *)shop.data, shop.size,
-                             seam_clock_mono_ns(c->clock), &c->fault);
+        st = relay_create_platform(c->io, c->clock, args[1], (const char *)shop.data, shop.size,
+                                   seam_clock_mono_ns(c->clock), &c->fault);
     if (st == SEAM_OK) st = copy_tables(c, t, args[1], &rows);
     if (st == SEAM_OK)
         printf("%s holds %" PRIu64 " rows of %s as of LSN %" PRIu64

@@ -2,6 +2,7 @@
  *
  * A part that dies is started again, with a growing pause when it keeps dying: everything a part knows is in
  * its store, so starting it again is always safe.                                                  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,8 +97,8 @@ int cmd_run(struct cli *c, int argc, char **argv)
     struct part_process parts[CHILDREN_MAX] = {0};
     struct wal_state state = {0};
     char dir[SEAM_PATH_MAX_BYTES], lsn[32];
-    const char *const *names;
-    size_t n = 0, sinks = sink_names(&names);
+    size_t n = 0, sinks;
+    const struct sink_ops *const *all = sink_list(&sinks);
     int count, result;
     int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1, 1);
     enum seam_status st;
@@ -113,8 +114,9 @@ int cmd_run(struct cli *c, int argc, char **argv)
         return cli_fail(c, st);
     }
     snprintf(lsn, sizeof lsn, "%" PRIu64, state.durable);
+    assert(sinks + 1 <= CHILDREN_MAX);
     for (size_t i = 0; i <= sinks; i++) {
-        const char *name = i == 0 ? "relay" : names[i - 1];
+        const char *name = i == 0 ? "relay" : all[i - 1]->name;
         struct part_process *part = &parts[n];
         int a = 0;
 

@@ -7,7 +7,7 @@
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/relevance/search.h"
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/vectors/vectors.h"
 
 struct search_options {
@@ -119,10 +119,10 @@ static void hits_text(struct cli *c, const struct platform *p, const struct sear
     for (size_t i = 0; i < r->count; i++) {
         const struct hybrid_hit *h = &r->hits[i];
 
-        title_of(&titles, document_id(h->id), &title);
+        title_of(&titles, sink_id_of_key(h->id), &title);
         table_cell(&t, "%zu", q->offset + i + 1);
         table_cell(&t, "%.4f", h->score);
-        table_cell(&t, "%" PRId64, document_id(h->id));
+        table_cell(&t, "%" PRId64, sink_id_of_key(h->id));
         if (explain)
             for (int side = 0; side < 2; side++) {
                 if (h->rank[side] != 0)
@@ -171,10 +171,10 @@ static void hits_json(const struct platform *p, const struct search_result *r,
     seam_jw_key(&w, "hits");
     seam_jw_array(&w);
     for (size_t i = 0; i < r->count; i++) {
-        title_of(&titles, document_id(r->hits[i].id), &title);
+        title_of(&titles, sink_id_of_key(r->hits[i].id), &title);
         seam_jw_object(&w);
         seam_jw_key(&w, "id");
-        seam_jw_int(&w, document_id(r->hits[i].id));
+        seam_jw_int(&w, sink_id_of_key(r->hits[i].id));
         seam_jw_key(&w, "score");
         seam_jw_double(&w, r->hits[i].score);
         seam_jw_key(&w, "title");

@@ -28,25 +28,38 @@ static void print_result(struct cli *c, const char *name, const struct sink_run_
                name, r->applied, r->events, r->transactions, r->publications);
 }
 
+static int print_list(void)
+{
+    size_t n;
+    const struct sink_ops *const *all = sink_list(&n);
+
+    for (size_t i = 0; i < n; i++) printf("%s\n", all[i]->name);
+    return EXIT_FINE;
+}
+
 int cmd_sink(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX];
     int64_t until = 0, batch = 0;
+    bool list = false;
     struct sink_run_options o = {.stop = &cli_interrupted};
     const struct seam_opt opts[] = {
         {"until-caught-up", 0, SEAM_OPT_FLAG, NULL,
          "stop when everything in the stream now is applied", &o.until_caught_up},
         {"until-lsn", 0, SEAM_OPT_INT, "LSN", "stop when this is applied", &until},
         {"batch", 0, SEAM_OPT_INT, "N", "publish at the latest after N events (65,536)", &batch},
+        {"list", 0, SEAM_OPT_FLAG, NULL, "the names of the sinks there are, one a line", &list},
     };
     struct platform p;
     struct sink *s = NULL;
     struct sink_run_result result = {0};
     int count;
-    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 2, 2);
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 0, 2);
     enum seam_status st;
 
     if (rc >= 0) return rc;
+    if (list) return print_list();
+    if (count < 2) return cli_usage(c, "an argument is missing: DIR NAME");
     if (until < 0 || batch < 0) return cli_usage(c, "--until-lsn and --batch cannot be negative");
     o.until_lsn = (seam_lsn_t)until;
     o.batch_events = (uint64_t)batch;

@@ -84,8 +84,8 @@ static enum seam_status sink_lines(struct cli *c, const struct platform *p,
 {
     struct stream_consumers *consumers = NULL;
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
-    const char *const *names;
-    size_t sinks = sink_names(&names), known = 0;
+    size_t sinks, known = 0;
+    const struct sink_ops *const *all = sink_list(&sinks);
     char dir[SEAM_PATH_MAX_BYTES];
     int64_t now = seam_clock_wall_us(p->clock);
     enum seam_status st = platform_path(p, "stream", dir, &c->fault);
@@ -97,11 +97,11 @@ static enum seam_status sink_lines(struct cli *c, const struct platform *p,
     for (size_t i = 0; i < sinks && *n < LINES_MAX; i++) {
         struct cli_store_line *l = &lines[*n];
 
-        if (platform_sink_config(p, names[i]) == NULL) continue;
+        if (platform_sink_config(p, all[i]->name) == NULL) continue;
         *l = (struct cli_store_line){.process = "stopped", .age_us = -1};
-        snprintf(l->name, sizeof l->name, "%s", names[i]);
+        snprintf(l->name, sizeof l->name, "%s", all[i]->name);
         for (size_t k = 0; k < known; k++) {
-            if (strcmp(list[k].name, names[i]) != 0 || list[k].lsn == SEAM_LSN_NONE) continue;
+            if (strcmp(list[k].name, all[i]->name) != 0 || list[k].lsn == SEAM_LSN_NONE) continue;
             l->known = true;
             l->applied = list[k].lsn;
             l->wall_us = list[k].wall_us;

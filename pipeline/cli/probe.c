@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/vectors/vectors.h"
 
 const char *probe_name(enum cli_probe_store s)
@@ -141,7 +141,7 @@ static enum seam_status finds(struct cli_probes *p, const struct cli_expectation
     if (st == SEAM_OK) st = invidx_query_words(q, e->word, strlen(e->word), INVIDX_AND, f);
     if (st == SEAM_OK) st = invidx_search(p->words, q, &request, &result, f);
     for (size_t i = 0; st == SEAM_OK && i < result.count; i++)
-        *found |= hits[i].key == document_key(e->product);
+        *found |= hits[i].key == sink_key_of_id(e->product);
     invidx_query_free(q);
     return st;
 }
@@ -156,7 +156,7 @@ static enum seam_status look_words(struct cli_probes *p, const struct cli_expect
     *seen = *applied >= e->lsn;
     if (st != SEAM_OK || !*seen || e->product == 0) return st;
     st = e->word != NULL ? finds(p, e, &there, f)
-                         : invidx_contains(p->words, document_key(e->product), &there, f);
+                         : invidx_contains(p->words, sink_key_of_id(e->product), &there, f);
     *seen = e->gone ? !there : there;
     return st;
 }
@@ -171,7 +171,7 @@ static enum seam_status look_graph(struct cli_probes *p, const struct cli_expect
     *applied = hnsw_applied_lsn(p->graph);
     *seen = *applied >= e->lsn;
     if (st != SEAM_OK || !*seen || e->product == 0) return st;
-    st = hnsw_get(p->graph, document_key(e->product), vector, NULL);
+    st = hnsw_get(p->graph, sink_key_of_id(e->product), vector, NULL);
     hnsw_info(p->graph, &info);
     if (e->gone)
         *seen = st == SEAM_NOT_FOUND;

@@ -1,5 +1,6 @@
 /* broken - the shop around the ways to deliver: customers, the power cut, and the counting. */
 #include "pipeline/lab/broken.h"
+#include "pipeline/relay/relay.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -316,7 +317,8 @@ enum seam_status lab_broken_run(const struct lab_broken_trial *t, struct lab_bro
     seam_clock_sim_init(&s.clock, INT64_C(1767258000000000));
     s.clock.tick_us = 1;
     seam_rng_seed(&s.rng, t->seed);
-    st = platform_create(s.io, &s.clock.clock, dir, shop_json, sizeof shop_json - 1, t->seed, f);
+    st = relay_create_platform(s.io, &s.clock.clock, dir, shop_json, sizeof shop_json - 1, t->seed,
+                               f);
     if (st == SEAM_OK) st = platform_open(s.io, &s.clock.clock, dir, &s.p, f);
     if (st == SEAM_OK) {
         st = play(&s, out, f);

@@ -9,7 +9,7 @@
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
 #include "pipeline/relevance/search.h"
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/vectors/vectors.h"
 
 static const char *const sinks[] = {"search", "vectors"};
@@ -43,7 +43,7 @@ static void svg_hits(struct lab *l, enum search_mode mode, const struct search_r
         const struct hybrid_hit *h = &got->hits[i];
         bool both = mode == SEARCH_HYBRID;
 
-        snprintf(names[i], sizeof names[i], "product %" PRId64, document_id(h->id));
+        snprintf(names[i], sizeof names[i], "product %" PRId64, sink_id_of_key(h->id));
         if (both)
             snprintf(words[i], sizeof words[i], "words %.3f, then meaning %.3f", h->part[0],
                      h->part[1]);
@@ -60,7 +60,7 @@ static void svg_hits(struct lab *l, enum search_mode mode, const struct search_r
 static size_t rank_of(const struct search_result *got, int64_t id)
 {
     for (size_t i = 0; i < got->count; i++)
-        if (document_id(got->hits[i].id) == id) return i + 1;
+        if (sink_id_of_key(got->hits[i].id) == id) return i + 1;
     return 0;
 }
 
@@ -86,7 +86,7 @@ static enum seam_status ask(struct lab_shop *s, struct search *q, struct oltp_tx
             "  kind of query: %s; the meaning weighs %.2f; coverage of the words %.2f\n",
             embed_query_kind_name(got.kind), got.weight, got.features.coverage);
     for (size_t i = 0; i < got.count; i++) {
-        draw_title(s, t, table, document_id(hits[i].id));
+        draw_title(s, t, table, sink_id_of_key(hits[i].id));
         if (mode == SEARCH_HYBRID)
             hybrid_explain(&hits[i], &s->l->draw);
         else

@@ -11,7 +11,7 @@
 #include "pipeline/lab/draw.h"
 #include "pipeline/lab/scenarios.h"
 #include "pipeline/lab/shop.h"
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/keys.h"
 
 static const char *const sinks[] = {"warehouse", "gold", "view", "search"};
 
@@ -76,7 +76,7 @@ static enum seam_status ask_words(struct lab_shop *s, seam_lsn_t lsn, struct sea
     lab_measured(s->l, "found by its old name", (double)got.count);
     if (st == SEAM_OK) seam_buf_printf(&s->l->draw, "search     \"%s\" finds", words);
     for (size_t i = 0; st == SEAM_OK && i < got.count; i++)
-        seam_buf_printf(&s->l->draw, " %" PRId64, document_id(hits[i].key));
+        seam_buf_printf(&s->l->draw, " %" PRId64, sink_id_of_key(hits[i].key));
     seam_buf_str(&s->l->draw, st == SEAM_OK && got.count == 0 ? " nothing\n" : "\n");
     invidx_query_free(q);
     invidx_reader_close(r);

@@ -17,7 +17,7 @@ enum seam_status lab_shop_open(struct lab *l, struct lab_shop *out, struct seam_
 {
     struct asset shop = shop_asset_find("shop.json");
     enum seam_status st =
-        platform_create(l->io, &l->clock.clock, dir, shop.text, shop.size, l->in.seed, f);
+        relay_create_platform(l->io, &l->clock.clock, dir, shop.text, shop.size, l->in.seed, f);
 
     out->l = l;
     return st == SEAM_OK ? platform_open(l->io, &l->clock.clock, dir, &out->p, f) : st;

@@ -24,12 +24,15 @@
 #ifndef SEAM_PIPELINE_BOOTSTRAP_H
 #define SEAM_PIPELINE_BOOTSTRAP_H
 
+#include <signal.h>
+
 #include "pipeline/platform.h"
 #include "pipeline/relay/relay.h"
 
 struct relay_bootstrap_options {
     struct relay_options relay;
-    const volatile int *stop; /* set from a signal handler: SEAM_END, as if killed; may be NULL */
+    const volatile sig_atomic_t
+        *stop; /* set from a signal handler: SEAM_END, as if killed; may be NULL */
     void (*progress)(void *ctx, uint64_t rows, uint64_t total);
     void *progress_ctx;
 };

@@ -415,8 +415,8 @@ enum seam_status relay_step(struct relay *r, struct seam_fault *f)
     return done;
 }
 
-enum seam_status relay_ship_until(struct relay *r, seam_lsn_t lsn, const volatile int *stop,
-                                  struct seam_fault *f)
+enum seam_status relay_ship_until(struct relay *r, seam_lsn_t lsn,
+                                  const volatile sig_atomic_t *stop, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 

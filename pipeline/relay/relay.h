@@ -16,10 +16,17 @@
 #ifndef SEAM_PIPELINE_RELAY_H
 #define SEAM_PIPELINE_RELAY_H
 
+#include <signal.h>
+
 #include "pipeline/platform.h"
 #include "pipeline/stream/stream.h"
 
 struct relay;
+
+/* platform_create (pipeline/platform.h) with an empty stream, so that a sink may start before the relay does. */
+SEAM_MUST_USE enum seam_status relay_create_platform(struct seam_io *io, struct seam_clock *clock,
+                                                     const char *dir, const char *shop, size_t n,
+                                                     uint64_t seed, struct seam_fault *f);
 
 struct relay_options { /* zero means the default in brackets */
     struct seam_trace *trace;
@@ -44,9 +51,10 @@ SEAM_MUST_USE enum seam_status relay_open(const struct platform *p, const struct
 SEAM_MUST_USE enum seam_status relay_step(struct relay *r, struct seam_fault *f);
 
 struct relay_run_options {
-    bool until_caught_up;      /* stop when everything durable at that moment is in the stream */
-    const volatile int *stop;  /* set from a signal handler; may be NULL */
-    const volatile int *pause; /* while set: nothing is shipped, heartbeats stop; may be NULL */
+    bool until_caught_up; /* stop when everything durable at that moment is in the stream */
+    const volatile sig_atomic_t *stop; /* set from a signal handler; may be NULL */
+    const volatile sig_atomic_t
+        *pause; /* while set: nothing is shipped, heartbeats stop; may be NULL */
 };
 SEAM_MUST_USE enum seam_status relay_run(struct relay *r, const struct relay_run_options *o,
                                          struct seam_fault *f);

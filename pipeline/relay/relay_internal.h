@@ -44,6 +44,7 @@ SEAM_MUST_USE enum seam_status relay_first_offset(const struct platform *p, uint
                                                   struct seam_fault *f);
 /* Ships every transaction with an LSN up to `lsn`, which is durable, and no other. */
 SEAM_MUST_USE enum seam_status relay_ship_until(struct relay *r, seam_lsn_t lsn,
-                                                const volatile int *stop, struct seam_fault *f);
+                                                const volatile sig_atomic_t *stop,
+                                                struct seam_fault *f);
 
 #endif

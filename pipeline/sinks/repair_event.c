@@ -57,7 +57,7 @@ static bool is(struct wal_bytes b, const char *word)
     return wal_bytes_equal(b, (struct wal_bytes){(const uint8_t *)word, strlen(word)});
 }
 
-bool sink_repair_event_get(const struct sink_outbox *e, const char *store, char *table,
+bool sink_repair_event_get(const struct stream_outbox *e, const char *store, char *table,
                            struct seam_buf *key, bool *all)
 {
     size_t n = strlen(store);

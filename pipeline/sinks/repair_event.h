@@ -18,7 +18,7 @@ SEAM_MUST_USE enum seam_status sink_repair_event_put(struct oltp_txn *t, const c
                                                      const char *reads, struct seam_fault *f);
 /* Is this event such a request to `store`? Then *table (SEAM_NAME_MAX_BYTES) and, into `key`, the group's key; *all: every group.
  * False also for one that is malformed: it asks for nothing that could be done.                    */
-bool sink_repair_event_get(const struct sink_outbox *e, const char *store, char *table,
+bool sink_repair_event_get(const struct stream_outbox *e, const char *store, char *table,
                            struct seam_buf *key, bool *all);
 
 #endif

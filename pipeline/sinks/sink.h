@@ -1,6 +1,6 @@
 /* sink - how a store is fed from the stream: whole transactions in, one atomic publication out.
  *
- *   stream --events--> runner (sink.c) --change @lsn--> sink_NAME.c --> the store
+ *   stream --events--> runner (run.c)  --change @lsn--> sink_NAME.c --> the store
  *                        |                                  |
  *                        | at a transaction's end, when nothing more is waiting or the batch is full:
  *                        +-------------------------------> publish(applied_lsn)   effect + offset, one step
@@ -19,42 +19,20 @@
 #ifndef SEAM_PIPELINE_SINK_H
 #define SEAM_PIPELINE_SINK_H
 
+#include <signal.h>
+
 #include "engine/base/lsn.h"
 #include "engine/base/trace.h"
 #include "engine/values/schema.h"
 #include "pipeline/platform.h"
-#include "wal/change.h"
-
-/* One row change, with its table's schema as of the event. Bytes live during the call.            */
-struct sink_change {
-    seam_lsn_t lsn;    /* of the commit */
-    uint64_t txn, seq; /* transaction, and position within it */
-    int64_t wall_us;   /* of the commit */
-    uint64_t offset;   /* in the stream */
-    enum wal_change_op op;
-    uint8_t flags; /* WAL_CHANGE_REPAIR */
-    bool
-        snapshot; /* of a bootstrap: the row as it is at lsn, whatever the store has; op is WAL_OP_INSERT */
-    bool
-        swept; /* ... or WAL_OP_DELETE: the store has a row that the snapshot did not name. No event of the
-                             * stream: `before` is absent, and it has no offset of its own           */
-    const struct seam_schema *schema;
-    struct wal_bytes key, before, after; /* encoded; data NULL when absent */
-};
-
-struct sink_outbox { /* an event the shop wrote itself */
-    seam_lsn_t lsn;
-    uint64_t txn, seq;
-    int64_t wall_us;
-    uint64_t offset;
-    struct wal_bytes topic, key, type, payload;
-};
+#include "pipeline/stream/change.h"
 
 /* Gives one encoded key; the bytes live for the call. */
 typedef enum seam_status (*sink_key_fn)(void *ctx, struct wal_bytes key, struct seam_fault *f);
 
 struct sink;
 struct stream_feed;
+struct stream_feed_event;
 struct sink_run_options;
 struct sink_run_result;
 
@@ -65,8 +43,8 @@ struct sink_ops {
     /* Opens (creates) the store for writing and recovers it. *s is zeroed memory of `size` bytes whose first
      * member is struct sink.                                                                      */
     enum seam_status (*open)(struct sink *s, struct seam_fault *f);
-    enum seam_status (*change)(struct sink *s, const struct sink_change *c, struct seam_fault *f);
-    enum seam_status (*outbox)(struct sink *s, const struct sink_outbox *e, struct seam_fault *f);
+    enum seam_status (*change)(struct sink *s, const struct stream_change *c, struct seam_fault *f);
+    enum seam_status (*outbox)(struct sink *s, const struct stream_outbox *e, struct seam_fault *f);
     /* The table's shape changed (or is first heard of). Before any change that uses it.           */
     enum seam_status (*schema)(struct sink *s, const struct seam_schema *schema,
                                struct seam_fault *f);
@@ -88,6 +66,9 @@ struct sink_ops {
     enum seam_status (*run)(struct sink *s, struct stream_feed *feed,
                             const struct sink_run_options *o, struct sink_run_result *result,
                             struct seam_fault *f);
+    /* Where sink_next takes the next event from; NULL = stream_feed_next. As that one answers.       */
+    enum seam_status (*next)(struct sink *s, struct stream_feed *feed, struct stream_feed_event *e,
+                             struct seam_fault *f);
     void (*close)(struct sink *s);
     size_t size;
 };
@@ -101,10 +82,9 @@ struct sink {
     struct seam_trace *trace;
 };
 
-/* warehouse, gold, view, search, vectors, audit */
-const struct sink_ops *sink_find(const char *name);
-/* Names, in the order in which they are shown; returns how many.                                   */
-size_t sink_names(const char *const **names);
+/* THE list of sinks (sinks.c), in the order in which they are shown; *n: how many.                   */
+const struct sink_ops *const *sink_list(size_t *n);
+const struct sink_ops *sink_find(const char *name); /* NULL: no such sink */
 
 /* SEAM_NOT_FOUND: no such sink. SEAM_CONFLICT: another process runs it.                                */
 SEAM_MUST_USE enum seam_status sink_open(const struct platform *p, const char *name,
@@ -120,9 +100,9 @@ void sink_close(struct sink *s); /* accepts NULL */
 struct sink_run_options {
     bool until_caught_up; /* stop when everything visible in the stream at that moment is applied */
     seam_lsn_t until_lsn; /* ... or when applied_lsn has reached this; 0 = no */
-    uint64_t batch_events;    /* publish at the latest after so many events; 0 = 65,536 */
-    uint64_t batch_us;        /* ... or so long after the first of them; 0 = 50,000     */
-    const volatile int *stop; /* set from a signal handler; may be NULL */
+    uint64_t batch_events;             /* publish at the latest after so many events; 0 = 65,536 */
+    uint64_t batch_us;                 /* ... or so long after the first of them; 0 = 50,000     */
+    const volatile sig_atomic_t *stop; /* set from a signal handler; may be NULL */
     void (*progress)(void *ctx, seam_lsn_t applied, seam_lsn_t source, uint64_t events);
     void *progress_ctx;
 };
@@ -135,5 +115,8 @@ struct sink_run_result {
 
 SEAM_MUST_USE enum seam_status sink_run(struct sink *s, const struct sink_run_options *o,
                                         struct sink_run_result *result, struct seam_fault *f);
+/* The next event from the sink's feed: what the runner's loop asks for, and one of a sink's own. As stream_feed_next. */
+SEAM_MUST_USE enum seam_status sink_next(struct sink *s, struct stream_feed *feed,
+                                         struct stream_feed_event *e, struct seam_fault *f);
 
 #endif

@@ -32,7 +32,7 @@ void sink_sweep_free(struct sink_sweep *s)
     s->open = false;
 }
 
-enum seam_status sink_sweep_name(struct sink_sweep *s, const struct sink_change *c,
+enum seam_status sink_sweep_name(struct sink_sweep *s, const struct stream_change *c,
                                  struct seam_fault *f)
 {
     return seam_hash_set_add(&s->named, hash_of(c->schema, c->key)) ? SEAM_OK : no_memory(f);
@@ -69,10 +69,10 @@ static enum seam_status look_at_key(void *ctx, struct wal_bytes key, struct seam
 }
 
 static enum seam_status sweep_table(struct gone *g, struct sink *sink,
-                                    const struct sink_change *last, sweep_fn fn, void *ctx,
+                                    const struct stream_change *last, sweep_fn fn, void *ctx,
                                     struct seam_fault *f)
 {
-    struct sink_change c = *last;
+    struct stream_change c = *last;
     enum seam_status st = sink->ops->keys(sink, g->schema, look_at_key, g, f);
 
     c.op = WAL_OP_DELETE;
@@ -88,7 +88,7 @@ static enum seam_status sweep_table(struct gone *g, struct sink *sink,
 
 enum seam_status sink_sweep_end(struct sink_sweep *s, struct sink *sink,
                                 const struct stream_registry *registry,
-                                const struct sink_change *last, sweep_fn fn, void *ctx,
+                                const struct stream_change *last, sweep_fn fn, void *ctx,
                                 uint64_t *deleted, struct seam_fault *f)
 {
     struct gone g = {.sweep = s};

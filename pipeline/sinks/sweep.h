@@ -20,14 +20,15 @@ struct sink_sweep { /* zero: none under way */
 };
 
 void sink_sweep_begin(struct sink_sweep *s);
-SEAM_MUST_USE enum seam_status sink_sweep_name(struct sink_sweep *s, const struct sink_change *c,
+SEAM_MUST_USE enum seam_status sink_sweep_name(struct sink_sweep *s, const struct stream_change *c,
                                                struct seam_fault *f);
-typedef enum seam_status (*sweep_fn)(void *ctx, const struct sink_change *c, struct seam_fault *f);
+typedef enum seam_status (*sweep_fn)(void *ctx, const struct stream_change *c,
+                                     struct seam_fault *f);
 /* Gives fn a delete for each key of `sink` that was not named, stamped like `last` (its lsn, txn, wall_us and
  * offset); then none is under way. *deleted is added to.                                           */
 SEAM_MUST_USE enum seam_status sink_sweep_end(struct sink_sweep *s, struct sink *sink,
                                               const struct stream_registry *registry,
-                                              const struct sink_change *last, sweep_fn fn,
+                                              const struct stream_change *last, sweep_fn fn,
                                               void *ctx, uint64_t *deleted, struct seam_fault *f);
 void sink_sweep_free(struct sink_sweep *s);
 

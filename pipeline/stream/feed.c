@@ -88,18 +88,18 @@ static enum seam_status give_change(struct stream_feed *feed, const struct strea
                               "a row of table %u version %u, whose schema the stream has not told",
                               s->row.table, s->row.version);
     e->kind = FEED_CHANGE;
-    e->change = (struct sink_change){.lsn = s->lsn,
-                                     .txn = s->txn,
-                                     .seq = s->seq,
-                                     .wall_us = s->wall_us,
-                                     .offset = s->offset,
-                                     .op = (enum wal_change_op)s->row.op,
-                                     .flags = s->row.flags & WAL_CHANGE_REPAIR,
-                                     .snapshot = s->snapshot,
-                                     .schema = schema,
-                                     .key = s->row.key,
-                                     .before = s->row.before,
-                                     .after = s->row.after};
+    e->change = (struct stream_change){.lsn = s->lsn,
+                                       .txn = s->txn,
+                                       .seq = s->seq,
+                                       .wall_us = s->wall_us,
+                                       .offset = s->offset,
+                                       .op = (enum wal_change_op)s->row.op,
+                                       .flags = s->row.flags & WAL_CHANGE_REPAIR,
+                                       .snapshot = s->snapshot,
+                                       .schema = schema,
+                                       .key = s->row.key,
+                                       .before = s->row.before,
+                                       .after = s->row.after};
     return SEAM_OK;
 }
 
@@ -107,13 +107,13 @@ static enum seam_status give_outbox(const struct stream_event *s, struct stream_
                                     struct seam_fault *f)
 {
     e->kind = FEED_OUTBOX;
-    e->outbox = (struct sink_outbox){.lsn = s->lsn,
-                                     .txn = s->txn,
-                                     .seq = s->seq,
-                                     .wall_us = s->wall_us,
-                                     .offset = s->offset,
-                                     .topic = s->outbox.topic,
-                                     .key = s->outbox.key};
+    e->outbox = (struct stream_outbox){.lsn = s->lsn,
+                                       .txn = s->txn,
+                                       .seq = s->seq,
+                                       .wall_us = s->wall_us,
+                                       .offset = s->offset,
+                                       .topic = s->outbox.topic,
+                                       .key = s->outbox.key};
     return oltp_outbox_get(s->outbox.payload, &e->outbox.type, &e->outbox.payload, f);
 }
 

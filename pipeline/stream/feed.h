@@ -5,7 +5,8 @@
 #ifndef SEAM_PIPELINE_FEED_H
 #define SEAM_PIPELINE_FEED_H
 
-#include "pipeline/sinks/sink.h"
+#include "pipeline/platform.h"
+#include "pipeline/stream/change.h"
 #include "pipeline/stream/registry.h"
 
 struct stream_feed;
@@ -23,8 +24,8 @@ struct stream_feed_event {
         skipped;   /* offsets just before it that nobody will ever see (an abandoned transaction) */
     bool snapshot; /* of a transaction that names every row there is at lsn */
     union {
-        struct sink_change change;
-        struct sink_outbox outbox;
+        struct stream_change change;
+        struct stream_outbox outbox;
         const struct seam_schema *schema;
     };
 };

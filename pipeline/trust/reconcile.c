@@ -8,8 +8,8 @@
 #include "columnar/columnar.h"
 #include "engine/values/key.h"
 #include "engine/values/row.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/own_rows.h"
-#include "pipeline/sinks/sinks.h"
 #include "pipeline/sinks/vectors/vectors.h"
 #include "pipeline/trust/reconcile_kept.h"
 #include "pipeline/trust/reconcile_side.h"
@@ -503,7 +503,7 @@ static enum seam_status vector_content(struct reconcile_source_side *source,
     (void)row;
     if (s->deep) st = embed_row(s, values, v, &empty, f);
     if (st == SEAM_OK && !empty) st = hnsw_as_stored(s->graph, v, stored, f);
-    *out = vector_hash(s, document_key(values[source->schema->key[0]].i), stored);
+    *out = vector_hash(s, sink_key_of_id(values[source->schema->key[0]].i), stored);
     return st;
 }
 

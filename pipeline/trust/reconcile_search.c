@@ -122,7 +122,8 @@ static enum seam_status source_words(struct search_side *s, const struct seam_va
         texts[i] = v != NULL && v->type == SEAM_V_TEXT ? (struct invidx_text){v->s, v->len}
                                                        : (struct invidx_text){NULL, 0};
     }
-    return invidx_hasher_words(s->hasher, document_key(values[s->schema->key[0]].i), texts, out, f);
+    return invidx_hasher_words(s->hasher, sink_key_of_id(values[s->schema->key[0]].i), texts, out,
+                               f);
 }
 
 static enum seam_status source_content(struct reconcile_source_side *source,
@@ -137,7 +138,7 @@ static enum seam_status source_content(struct reconcile_source_side *source,
     (void)row;
     for (size_t i = 0; i < s->info.attr_count; i++)
         attrs[i] = s->attr[i] >= 0 ? values[s->attr[i]] : seam_v_null();
-    *out = content_hash(s, document_key(values[s->schema->key[0]].i), attrs, &words);
+    *out = content_hash(s, sink_key_of_id(values[s->schema->key[0]].i), attrs, &words);
     if (st == SEAM_OK && !seam_buf_ok(&s->scratch)) st = no_memory(f);
     return st;
 }
@@ -186,7 +187,7 @@ static void describe_document(const struct reconcile_side_row *row, struct seam_
     seam_jw_init(&w, out);
     seam_jw_object(&w);
     seam_jw_key(&w, s->schema->columns[s->schema->key[0]].name);
-    seam_jw_int(&w, document_id(d->key));
+    seam_jw_int(&w, sink_id_of_key(d->key));
     for (size_t i = 0; i < s->info.attr_count; i++) {
         struct seam_value v = attrs[i];
         struct seam_buf text = {0};

@@ -4,7 +4,7 @@
 
 #include "engine/values/key.h"
 #include "oltp/oltp.h"
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/trust/reconcile.h"
 
 /* One row: its encoded key, the hash of what is compared, the version's LSN. describe() prints it, during the call. */
@@ -35,10 +35,10 @@ static inline bool side_in_range(const struct oltp_range *range, struct wal_byte
     return range->upper.data == NULL ||
            seam_key_compare(key.data, key.size, range->upper.data, range->upper.size) < 0;
 }
-/* A document's key (pipeline/sinks/sinks.h) as the row's. */
+/* A document's key (pipeline/sinks/keys.h) as the row's. */
 static inline void side_document_key(uint64_t document, struct seam_buf *out)
 {
-    struct seam_value v = seam_v_int(document_id(document));
+    struct seam_value v = seam_v_int(sink_id_of_key(document));
 
     seam_buf_clear(out);
     seam_key_append(out, &v);

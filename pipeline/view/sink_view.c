@@ -1,7 +1,7 @@
 /* sink_view - the stream into the dashboard's views (pipeline/view/view.h). */
 #include "oltp/oltp.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/repair_event.h"
-#include "pipeline/sinks/sinks.h"
 #include "pipeline/view/view_store.h"
 
 struct view_sink {
@@ -22,13 +22,13 @@ static enum seam_status view_schema(struct sink *sink, const struct seam_schema 
     return view_store_schema(((struct view_sink *)sink)->store, schema, f);
 }
 
-static enum seam_status view_change(struct sink *sink, const struct sink_change *c,
+static enum seam_status view_change(struct sink *sink, const struct stream_change *c,
                                     struct seam_fault *f)
 {
     return view_store_change(((struct view_sink *)sink)->store, c, f);
 }
 
-static enum seam_status view_outbox(struct sink *sink, const struct sink_outbox *e,
+static enum seam_status view_outbox(struct sink *sink, const struct stream_outbox *e,
                                     struct seam_fault *f)
 {
     char view[SEAM_NAME_MAX_BYTES];

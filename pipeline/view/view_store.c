@@ -280,7 +280,7 @@ static bool touches(const struct view_input *in, const struct seam_value *before
 }
 
 /* The fact rows of each view whose contribution the change may alter.                               */
-static enum seam_status find_affected(struct view_store *s, const struct sink_change *c,
+static enum seam_status find_affected(struct view_store *s, const struct stream_change *c,
                                       const struct seam_buf *old, bool existed,
                                       struct view_key_set sets[VIEWS_MAX], struct seam_fault *f)
 {
@@ -324,13 +324,13 @@ static enum seam_status contribute_all(struct view_store *s, struct view_state *
 }
 
 static enum seam_status update_mirror(struct view_store *s, struct view_mirror *m,
-                                      const struct sink_change *c, struct seam_fault *f)
+                                      const struct stream_change *c, struct seam_fault *f)
 {
     return c->op == WAL_OP_DELETE ? view_mirror_delete(s, m, c->key, f)
                                   : view_mirror_put(s, m, c->schema, c->key, c->after, f);
 }
 
-enum seam_status view_store_change(struct view_store *s, const struct sink_change *c,
+enum seam_status view_store_change(struct view_store *s, const struct stream_change *c,
                                    struct seam_fault *f)
 {
     struct view_mirror *m = view_store_mirror(s, c->schema->id);

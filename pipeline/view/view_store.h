@@ -61,8 +61,8 @@ SEAM_MUST_USE enum seam_status view_store_open(struct seam_io *io, struct seam_c
 void view_store_close(struct view_store *s);
 SEAM_MUST_USE enum seam_status
 view_store_schema(struct view_store *s, const struct seam_schema *schema, struct seam_fault *f);
-SEAM_MUST_USE enum seam_status view_store_change(struct view_store *s, const struct sink_change *c,
-                                                 struct seam_fault *f);
+SEAM_MUST_USE enum seam_status
+view_store_change(struct view_store *s, const struct stream_change *c, struct seam_fault *f);
 /* The next publication computes this group again from the mirrors (key.data NULL: every group of the view), whatever
  * stands there. A view that is not declared: nothing.                                                */
 SEAM_MUST_USE enum seam_status view_store_repair(struct view_store *s, const char *view,

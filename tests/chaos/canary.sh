@@ -3,7 +3,7 @@
 # Method: seeded canary data goes through the whole platform; contracts, freshness, reconciliation, views and gold against
 #         their queries, and the search's answers are checked. Then one undeclared staleness and one unrepaired drift are
 #         injected, and the gate must fail on each; repaired, it must pass again.
-# usage:  canary.sh SEAM DIR          environment: SEED
+# usage:  canary.sh SEAM DIR          environment: SEED; SEAM-chaos, which plants faults, lies beside SEAM
 set -u
 seam=$1 D=$2/platform; SEED=${SEED:-1}
 bad=0
@@ -12,7 +12,10 @@ parts=()
 trap 'for p in "${parts[@]}"; do kill -KILL "$p" 2>/dev/null; done' EXIT
 say() { printf '%-34s %s\n' "$1" "$2"; }
 seam() { timeout 60 "$seam" "$@"; }
-part() { if [ "$1" = relay ]; then "$seam" relay "$D" -q >>"$D.log" 2>&1 & else SEAM_FAULT=${2:-} "$seam" sink "$D" "$1" -q >>"$D.log" 2>&1 & fi; started=$!; parts+=("$started"); }
+part() { # NAME [FAULT]: a fault needs the program that plants one
+    if [ "$1" = relay ]; then "$seam" relay "$D" -q >>"$D.log" 2>&1 & else SEAM_FAULT=${2:-} "$seam${2:+-chaos}" sink "$D" "$1" -q >>"$D.log" 2>&1 & fi
+    started=$!; parts+=("$started")
+}
 stop() { kill -TERM "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 gate() { # every check; names the first that fails
     local what
@@ -34,7 +37,7 @@ must() { # pass|fail WHAT [PATTERN]
 }
 seam init "$D" -q && seam generate "$D" --orders 2000 --seed "$SEED" -q || exit 1
 part relay; relay=$started
-for p in warehouse gold view vectors audit; do part $p; done
+for p in $("$seam" sink --list); do [ "$p" = search ] || part "$p"; done
 part search; search=$started
 for ((i = 0; i < 200; i++)); do # until all has arrived
     seam status "$D" --json | grep -qE '"applied_lsn":null|"lag_bytes":[1-9]|"lag_bytes":null' || break; sleep 0.1

@@ -2,26 +2,31 @@
 # Goal:   whatever breaks, nothing is lost, repeated or reordered; what a store got wrong is found, named and mended.
 # Method: each scenario breaks one thing on a platform that works, asserts its invariants, and leaves a dossier (JSON and
 #         text) with seed, fault, first detector, drift, repair and times.
-# usage:  chaos.sh SEAM OUT [SCENARIO...]       environment: SEED, ROUNDS (kills of the relay)
+# usage:  chaos.sh SEAM OUT [SCENARIO...]       environment: SEED, ROUNDS (kills of the relay). SEAM-chaos, which plants the faults
+#         that SEAM_FAULT names (tests/chaos/faults.h), lies beside SEAM
 set -u
 seam=$1 out=$2; shift 2
 SEED=${SEED:-1} ROUNDS=${ROUNDS:-100}
 RANDOM=$SEED
 mkdir -p "$out"
 parts=() failed=0 D= name=
+mapfile -t sinks < <("$seam" sink --list)
 
 # ---- running things ----
-seam() { timeout 60 "$seam" "$@"; }
+seam() { timeout 60 "$seam${SEAM_FAULT:+-chaos}" "$@"; }
 now_ms() { echo $(( $(date +%s%N) / 1000000 )); }
 nap() { sleep "$(printf '0.%03d' $((RANDOM % $1)))"; }
-part() { # NAME [ENV=VALUE]: the relay or a sink in the background; its pid in $started
+part() { # NAME [FAULT]: the relay or a sink in the background; its pid in $started
     local what=$1 fault=${2:-}
     if [ "$what" = relay ]; then set -- relay "$D"; else set -- sink "$D" "$what"; fi
-    SEAM_FAULT=$fault "$seam" "$@" --quiet >>"$D.log" 2>&1 &
+    SEAM_FAULT=$fault "$seam${fault:+-chaos}" "$@" --quiet >>"$D.log" 2>&1 &
     started=$!
     parts+=("$started")
 }
-all_parts() { for p in relay warehouse gold view search vectors audit; do part "$p" "${1:-}"; done; }
+all_parts() { local p; for p in relay "${sinks[@]}"; do part "$p" "${1:-}"; done; }
+sinks_but() { # NAME|"": every sink, without this one
+    local p; for p in "${sinks[@]}"; do [ "$p" = "$1" ] || part "$p"; done
+}
 stop_parts() { for p in "${parts[@]}"; do kill "${1:--TERM}" "$p" 2>/dev/null; done; for p in "${parts[@]}"; do wait "$p" 2>/dev/null; done; parts=(); }
 trap 'stop_parts -KILL' EXIT
 platform() { # NAME ORDERS [init's options]
@@ -67,7 +72,7 @@ found() { # WORDS ID [KEPT-AS]: does a search for the words answer with this pro
 # ---- the scenarios ----
 relay_kills() {
     platform relay_kills 200; begin_notes
-    for p in warehouse gold view search vectors audit; do part "$p"; done
+    sinks_but ""
     load $((ROUNDS * 60))
     local k; for ((k = 0; k < ROUNDS; k++)); do
         part relay; nap 30; kill -KILL "$started" 2>/dev/null; wait "$started" 2>/dev/null; unset 'parts[-1]'
@@ -79,11 +84,11 @@ relay_kills() {
 }
 sink_kills() {
     platform sink_kills 200; begin_notes
-    declare -A pid; local names=(relay warehouse gold view search vectors audit) k p n=$((ROUNDS / 4))
+    declare -A pid; local names=(relay "${sinks[@]}") k p n=$((ROUNDS / 4))
     for p in "${names[@]}"; do part "$p"; pid[$p]=$started; done
     load $((n * 120))
     for ((k = 0; k < n; k++)); do
-        nap 60; p=${names[$((1 + RANDOM % 6))]}
+        nap 60; p=${names[$((1 + RANDOM % ${#sinks[@]}))]}
         kill -KILL "${pid[$p]}" 2>/dev/null; wait "${pid[$p]}" 2>/dev/null; part "$p"; pid[$p]=$started
     done
     for ((k = 0; k < 5; k++)); do # all together
@@ -96,7 +101,7 @@ sink_kills() {
 deleted_searchable() {
     platform deleted_searchable 100; begin_notes
     seam run "$D" --until-caught-up -q
-    part relay; for p in warehouse gold view vectors audit; do part "$p"; done
+    part relay; sinks_but search
     part search search:drop-deletes; local search=$started lsn t
     note fault "SEAM_FAULT=search:drop-deletes"
     lsn=$(seam del "$D" products 101 --json | grep -oE '"lsn":[0-9]+' | cut -d: -f2)
@@ -228,7 +233,7 @@ disk_full_source() {
 }
 poison() {
     platform poison 20; begin_notes
-    part relay; for p in warehouse gold view vectors audit; do part "$p"; done
+    part relay; sinks_but search
     part search search:poison; sleep 1; seam put "$D" products '{"product_id":103,"stock":77}' -q; sleep 0.3
     note fault "SEAM_FAULT=search:poison"
     local n; n=$(seam dlq "$D" list | tail -1 | cut -d' ' -f1)
@@ -307,7 +312,7 @@ slot_invalidated() {
     expect 7 "freshness is broken" seam check "$D" freshness
     found "cordless kettle" 101 || fail "the deleted product should still be found"
     note drift "search still answers: $(grep -E '^[0-9]+ +[0-9.]+ +101 ' "$D.found.txt")"
-    for p in warehouse gold view search vectors audit; do part "$p"; done
+    sinks_but ""
     load 300; for ((k = 0; k < ${ROUNDS:-100} / 5; k++)); do # killed again and again, while orders come in
         timeout -s KILL "$(printf '0.%03d' $((1 + RANDOM % 15)))" "$seam" bootstrap "$D" -q >>"$D.log" 2>&1
     done 2>/dev/null

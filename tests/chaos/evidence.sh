@@ -29,7 +29,7 @@ if [ "${MILLION:-}" = 1 ]; then
         "$seam" sink "$D" warehouse --until-caught-up
         echo "$(( ($(date +%s%N) - t) / 1000000 )) ms"; echo
         for o in 1000 200000 379999; do "$seam" del "$D" order_lines $o 1; done
-        "$seam" relay "$D" --until-caught-up -q; SEAM_FAULT=warehouse:drop-deletes "$seam" sink "$D" warehouse --until-caught-up -q
+        "$seam" relay "$D" --until-caught-up -q; SEAM_FAULT=warehouse:drop-deletes "$seam-chaos" sink "$D" warehouse --until-caught-up -q
         "$seam" check "$D" reconcile -q; true
     } 2>&1 | grep -vE '^(view|search|vectors) |^(view|gold) ' | clean >$here/reconcile-million.txt
     grep -qE '^warehouse +order_lines.* 3$' $here/reconcile-million.txt || { echo "evidence: not three differences"; exit 1; }
@@ -43,7 +43,7 @@ trap 'for p in "${parts[@]}"; do kill -KILL "$p" 2>/dev/null; done' EXIT
 run() { printf '$ seam'; for a in "$@"; do case $a in *[\ \{]*) printf " '%s'" "${a//\'/\'\\\'\'}" ;; *) printf ' %s' "$a" ;; esac; done; echo; timeout 60 "$seam" "$@"; echo; }
 walk() {
     "$seam" init "$D" -q && "$seam" generate "$D" --orders 1000 --seed "$SEED" -q && "$seam" run "$D" --until-caught-up -q
-    for p in relay warehouse gold view search vectors audit; do
+    for p in relay $("$seam" sink --list); do
         if [ $p = relay ]; then "$seam" relay "$D" -q & else "$seam" sink "$D" $p -q & fi
         parts+=($!)
     done >/dev/null 2>&1

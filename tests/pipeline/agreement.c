@@ -18,7 +18,7 @@
 #include "pipeline/import/shopgen.h"
 #include "pipeline/relay/relay.h"
 #include "pipeline/shop/assets.h"
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/vectors/vectors.h"
 #include "pipeline/trust/reconcile.h"
 #include "pipeline/view/view.h"
@@ -29,7 +29,7 @@ static void create(const char *name, const char *shop, size_t n, struct platform
     char dir[SEAM_PATH_MAX_BYTES];
 
     ASSERT_OK(seam_path_join(dir, test_dir(), name, &f), &f);
-    ASSERT_OK(platform_create(seam_io_posix(), seam_clock_real(), dir, shop, n, 7, &f), &f);
+    ASSERT_OK(relay_create_platform(seam_io_posix(), seam_clock_real(), dir, shop, n, 7, &f), &f);
     ASSERT_OK(platform_open(seam_io_posix(), seam_clock_real(), dir, p, &f), &f);
 }
 
@@ -382,9 +382,9 @@ static void assert_documents(const struct platform *p, struct oltp_txn *t, bool 
 
         ASSERT_OK(seam_row_get(oltp_schema(t, table), row.row.data, row.row.size, 0, &id, &f), &f);
         if (words)
-            ASSERT_OK(invidx_contains(r, document_key(id.i), &found, &f), &f);
+            ASSERT_OK(invidx_contains(r, sink_key_of_id(id.i), &found, &f), &f);
         else
-            found = hnsw_get(g, document_key(id.i), vector, NULL) == SEAM_OK;
+            found = hnsw_get(g, sink_key_of_id(id.i), vector, NULL) == SEAM_OK;
         ck_assert_msg(found, "product %lld cannot be found by %s", (long long)id.i,
                       words ? "words" : "meaning");
         live++;

@@ -15,7 +15,7 @@
 #include "pipeline/audit/audit.h"
 #include "pipeline/relay/bootstrap.h"
 #include "pipeline/relay/relay_internal.h"
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/stream/compacted.h"
 #include "tests/pipeline/agreement.h"
 

@@ -8,6 +8,7 @@
 #include "engine/values/key.h"
 #include "engine/values/row.h"
 #include "oltp/oltp.h"
+#include "pipeline/relay/relay.h"
 #include "pipeline/shop/assets.h"
 #include "pipeline/sinks/repair_event.h"
 #include "pipeline/trust/reconcile_query.h"
@@ -39,8 +40,8 @@ static void start(const char *name, struct platform *p)
     seam_buf_str(&json, more);
     seam_buf_append(&json, shop.text + head, shop.size - head);
     ASSERT_OK(seam_path_join(dir, test_dir(), name, &f), &f);
-    ASSERT_OK(platform_create(seam_io_posix(), seam_clock_real(), dir, (char *)json.data, json.size,
-                              7, &f),
+    ASSERT_OK(relay_create_platform(seam_io_posix(), seam_clock_real(), dir, (char *)json.data,
+                                    json.size, 7, &f),
               &f);
     ASSERT_OK(platform_open(seam_io_posix(), seam_clock_real(), dir, p, &f), &f);
     seam_buf_free(&json);
@@ -380,7 +381,7 @@ static bool get(const char *id, const char *type, const char *payload, struct se
                 bool *all)
 {
     char table[SEAM_NAME_MAX_BYTES];
-    const struct sink_outbox e = {
+    const struct stream_outbox e = {
         .topic = {(const uint8_t *)"seam.repair", 11},
         .key = {(const uint8_t *)id, strlen(id)},
         .type = {(const uint8_t *)type, strlen(type)},

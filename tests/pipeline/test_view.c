@@ -8,6 +8,7 @@
 #include "engine/base/rng.h"
 #include "engine/values/row.h"
 #include "pipeline/ask/sqlenv.h"
+#include "pipeline/relay/relay.h"
 #include "pipeline/view/view_def.h"
 #include "tests/pipeline/agreement.h"
 
@@ -68,8 +69,8 @@ static void create(struct platform *p)
     seam_jw_end_object(&w);
     seam_jw_end_object(&w);
     ASSERT_OK(seam_path_join(dir, test_dir(), "views", &f), &f);
-    ASSERT_OK(platform_create(seam_io_posix(), seam_clock_real(), dir, (const char *)shop.data,
-                              shop.size, 7, &f),
+    ASSERT_OK(relay_create_platform(seam_io_posix(), seam_clock_real(), dir,
+                                    (const char *)shop.data, shop.size, 7, &f),
               &f);
     ASSERT_OK(platform_open(seam_io_posix(), seam_clock_real(), dir, p, &f), &f);
     seam_buf_free(&shop);

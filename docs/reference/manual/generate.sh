@@ -103,7 +103,7 @@ TAIL
 manual_page >"$out/seam.1"
 for c in $commands; do "$seam" "$c" --help; done |
   awk -v labs="$("$seam" lab </dev/null | awk 'NR > 1 {printf "%s%s", (NR > 2 ? " " : ""), $1}')" \
-    -v sinks='warehouse gold view search vectors audit' -f docs/reference/manual/zsh.awk >"$out/_seam"
+    -v sinks="$("$seam" sink --list | paste -sd ' ' -)" -f docs/reference/manual/zsh.awk >"$out/_seam"
 for format in docs/reference/formats/*.md; do
   name=seam-$(basename "$format" .md)
   awk -v name="$name" -v version="$version" -f docs/reference/manual/md2man.awk "$format" >"$out/$name.5"

@@ -18,7 +18,7 @@ _seam()
             search:--fusion) mapfile -t COMPREPLY < <(compgen -W 'rrf convex' -- "$cur") ;;
             sql:--format) mapfile -t COMPREPLY < <(compgen -W 'table csv tsv jsonl markdown' -- "$cur") ;;
             check:*) mapfile -t COMPREPLY < <(compgen -W 'contracts freshness reconcile recall all' -- "$cur"; compgen -d -- "$cur") ;;
-            sink:* | rebuild:*) mapfile -t COMPREPLY < <(compgen -W 'warehouse gold view search vectors audit' -- "$cur"; compgen -d -- "$cur") ;;
+            sink:* | rebuild:*) mapfile -t COMPREPLY < <(compgen -W "$("$seam" sink --list 2>/dev/null)" -- "$cur"; compgen -d -- "$cur") ;;
             *) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         esac
     fi

@@ -14,7 +14,7 @@
 #include "columnar/sql/sql.h"
 #include "engine/base/hash.h"
 #include "engine/values/key.h"
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/sink.h"
 #include "pipeline/stream/feed.h"
 
 enum {
@@ -331,7 +331,7 @@ static enum seam_status gold_run(struct sink *sink, struct stream_feed *feed,
     enum seam_status st = SEAM_OK;
 
     while (st == SEAM_OK && (o->stop == NULL || !*o->stop)) {
-        while ((st = stream_feed_next(feed, &e, f)) == SEAM_OK) {
+        while ((st = sink_next(sink, feed, &e, f)) == SEAM_OK) {
             if (e.kind != FEED_COMMIT && e.kind != FEED_HEARTBEAT) continue;
             heard = true;
             if (e.lsn > wanted) wanted = e.lsn;

@@ -9,8 +9,11 @@
 
 #include "engine/values/row.h"
 #include "invidx/invidx.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/sink.h"
-#include "pipeline/sinks/sinks.h"
+
+/* How far back it answers AS OF. */
+#define HISTORY_US ((int64_t)3600 * 1000000)
 
 struct search_sink {
     struct sink sink;
@@ -64,7 +67,7 @@ static enum seam_status search_open(struct sink *sink, struct seam_fault *f)
     struct invidx_attr attrs[INVIDX_ATTRS_MAX];
     struct invidx_schema schema = {
         .fields = fields, .attrs = attrs, .analysis = invidx_analysis_default()};
-    struct invidx_writer_options o = {.trace = sink->trace, .keep_us = SINK_HISTORY_US};
+    struct invidx_writer_options o = {.trace = sink->trace, .keep_us = HISTORY_US};
     enum seam_status st = read_config(s, fields, attrs, f);
 
     schema.field_count = s->fields;
@@ -75,7 +78,7 @@ static enum seam_status search_open(struct sink *sink, struct seam_fault *f)
     return st;
 }
 
-static enum seam_status search_change(struct sink *sink, const struct sink_change *c,
+static enum seam_status search_change(struct sink *sink, const struct stream_change *c,
                                       struct seam_fault *f)
 {
     struct search_sink *s = (struct search_sink *)sink;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "engine/values/row.h"
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/sweep.h"
 #include "pipeline/sinks/vectors/vectors_write.h"
 #include "pipeline/stream/feed.h"
@@ -81,7 +81,7 @@ static enum seam_status context_texts(const struct vectors_sink *s,
     return st;
 }
 
-static enum seam_status learn_one(const struct vectors_sink *s, const struct sink_change *c,
+static enum seam_status learn_one(const struct vectors_sink *s, const struct stream_change *c,
                                   struct embed_trainer *t, struct seam_buf *text, uint64_t *learned,
                                   struct seam_fault *f)
 {
@@ -220,7 +220,7 @@ static enum seam_status read_config(struct vectors_sink *s, struct seam_fault *f
 }
 
 /* An update that leaves the texts alone (a price, a stock count) leaves the vector alone.             */
-static enum seam_status same_texts(const struct vectors_sink *s, const struct sink_change *c,
+static enum seam_status same_texts(const struct vectors_sink *s, const struct stream_change *c,
                                    bool *same, struct seam_fault *f)
 {
     struct seam_value before[SEAM_COLUMNS_MAX], after[SEAM_COLUMNS_MAX];
@@ -250,7 +250,7 @@ static bool same_in_graph(const struct vectors_sink *s, uint64_t key)
     return memcmp(s->stored, s->would, s->dim * sizeof *s->would) == 0;
 }
 
-static enum seam_status vectors_change(struct sink *sink, const struct sink_change *c,
+static enum seam_status vectors_change(struct sink *sink, const struct stream_change *c,
                                        struct seam_fault *f)
 {
     struct vectors_sink *s = (struct vectors_sink *)sink;
@@ -332,14 +332,14 @@ static enum seam_status vectors_keys(struct sink *sink, const struct seam_schema
     return list.st != SEAM_OK ? list.st : st;
 }
 
-static enum seam_status change_swept(void *ctx, const struct sink_change *c, struct seam_fault *f)
+static enum seam_status change_swept(void *ctx, const struct stream_change *c, struct seam_fault *f)
 {
     return vectors_change(ctx, c, f);
 }
 
 /* One event into a generation that is being built; `row` keeps the newest one of a snapshot.         */
 static enum seam_status take(struct vectors_sink *next, struct sink_sweep *sweep,
-                             struct sink_change *row, const struct stream_registry *registry,
+                             struct stream_change *row, const struct stream_registry *registry,
                              const struct stream_feed_event *e, struct seam_fault *f)
 {
     uint64_t swept = 0;
@@ -347,7 +347,7 @@ static enum seam_status take(struct vectors_sink *next, struct sink_sweep *sweep
 
     if (e->snapshot && e->kind == FEED_SCHEMA && !sweep->open) {
         sink_sweep_begin(sweep);
-        *row = (struct sink_change){.lsn = e->lsn, .wall_us = e->wall_us, .offset = e->offset};
+        *row = (struct stream_change){.lsn = e->lsn, .wall_us = e->wall_us, .offset = e->offset};
     }
     if (e->kind == FEED_CHANGE) {
         if (sweep->open) {
@@ -368,7 +368,7 @@ static enum seam_status catch_up(struct vectors_sink *next, seam_lsn_t until, st
     struct stream_feed *feed = NULL;
     struct stream_feed_event e;
     struct sink_sweep sweep = {0};
-    struct sink_change row = {0};
+    struct stream_change row = {0};
     seam_lsn_t done = SEAM_LSN_NONE;
     enum seam_status st =
         stream_registry_open(&registry, next->sink.platform->io, next->sink.dir, f);

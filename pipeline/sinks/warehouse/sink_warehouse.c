@@ -14,7 +14,7 @@
 
 #include "columnar/columnar.h"
 #include "engine/values/row.h"
-#include "pipeline/sinks/sinks.h"
+#include "pipeline/sinks/keys.h"
 
 enum { SILVER_TABLES_MAX = 64 };
 
@@ -129,7 +129,7 @@ static struct seam_value v_bytes(struct wal_bytes b)
     return b.data == NULL ? seam_v_null() : seam_v_text((const char *)b.data, b.size);
 }
 
-static enum seam_status append_bronze(struct warehouse_sink *s, const struct sink_change *c,
+static enum seam_status append_bronze(struct warehouse_sink *s, const struct stream_change *c,
                                       struct seam_fault *f)
 {
     static const char *const op[] = {"?", "c", "u", "d"};
@@ -171,7 +171,7 @@ static enum seam_status same_in_silver(struct warehouse_sink *s, int table,
     return st;
 }
 
-static enum seam_status warehouse_change(struct sink *sink, const struct sink_change *c,
+static enum seam_status warehouse_change(struct sink *sink, const struct stream_change *c,
                                          struct seam_fault *f)
 {
     struct warehouse_sink *s = (struct warehouse_sink *)sink;
@@ -196,7 +196,7 @@ static enum seam_status warehouse_change(struct sink *sink, const struct sink_ch
     return st;
 }
 
-static enum seam_status warehouse_outbox(struct sink *sink, const struct sink_outbox *e,
+static enum seam_status warehouse_outbox(struct sink *sink, const struct stream_outbox *e,
                                          struct seam_fault *f)
 {
     struct warehouse_sink *s = (struct warehouse_sink *)sink;

@@ -1,38 +1,12 @@
-/* sink - finds sinks, and runs one: feed in, publications out. */
+/* run - runs one sink: feed in, publications out. */
 #include "pipeline/sinks/sink.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "engine/values/key.h"
 #include "pipeline/sinks/deadletter.h"
-#include "pipeline/sinks/faults.h"
-#include "pipeline/sinks/sinks.h"
 #include "pipeline/sinks/sweep.h"
 #include "pipeline/stream/feed.h"
 #include "pipeline/stream/stream.h"
 
 enum { BATCH_EVENTS = 65536, BATCH_US = 50000, IDLE_WAIT_MS = 200 };
-
-static const struct sink_ops *const all[] = {
-    &sink_warehouse, &sink_gold, &sink_view, &sink_search, &sink_vectors, &sink_audit,
-};
-
-const struct sink_ops *sink_find(const char *name)
-{
-    for (size_t i = 0; i < SEAM_ARRAY_LEN(all); i++)
-        if (strcmp(all[i]->name, name) == 0) return all[i];
-    return NULL;
-}
-
-size_t sink_names(const char *const **names)
-{
-    static const char *const list[] = {"warehouse", "gold", "view", "search", "vectors", "audit"};
-
-    *names = list;
-    return SEAM_ARRAY_LEN(list);
-}
 
 /* The registry lives with the runner; a sink's struct begins with struct sink, so they are allocated apart. */
 struct runner {
@@ -47,111 +21,9 @@ struct runner {
     int64_t ready_wall_us;
     bool in_transaction;
     uint64_t next_offset; /* of the event that must come next; 0 = any (the first one)          */
-    struct sink_sweep sweep;   /* of the snapshot that is being read */
-    struct sink_change row;    /* its newest row: what the deletes at its end are stamped with */
-    struct sink_faults faults; /* none, outside of chaos tests */
+    struct sink_sweep sweep;  /* of the snapshot that is being read */
+    struct stream_change row; /* its newest row: what the deletes at its end are stamped with */
 };
-
-enum seam_status sink_key_values(const struct sink_change *c, struct seam_value *values,
-                                 struct seam_buf *text, struct seam_fault *f)
-{
-    const uint8_t *p = c->key.data;
-
-    for (uint16_t i = 0; i < c->schema->column_count; i++) values[i] = seam_v_null();
-    for (uint16_t i = 0; i < c->schema->key_count; i++) {
-        const struct seam_column *column = &c->schema->columns[c->schema->key[i]];
-        struct seam_value *v = &values[c->schema->key[i]];
-        enum seam_status st = seam_key_read(&p, c->key.data + c->key.size, column->type, v, text);
-
-        if (st != SEAM_OK)
-            return seam_fault_set(f, SEAM_CORRUPT, c->schema->name, c->offset,
-                                  "a key that is none of this table's");
-        v->scale = column->scale;
-    }
-    return SEAM_OK;
-}
-
-enum seam_status sink_document_key(const struct sink_change *c, uint64_t *key, struct seam_fault *f)
-{
-    const struct seam_schema *s = c->schema;
-    struct seam_value values[SEAM_COLUMNS_MAX];
-    struct seam_buf text = {0};
-    enum seam_status st;
-
-    if (s->key_count != 1 || s->columns[s->key[0]].type != SEAM_V_INT)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, s->name, SEAM_FAULT_NO_OFFSET,
-                              "documents need a table with one int64 key column");
-    st = sink_key_values(c, values, &text, f);
-    seam_buf_free(&text);
-    if (st == SEAM_OK) *key = document_key(values[s->key[0]].i);
-    return st;
-}
-
-enum seam_status sink_give_document(uint64_t key, sink_key_fn fn, void *ctx, struct seam_fault *f)
-{
-    struct seam_value id = seam_v_int(document_id(key));
-    struct seam_buf b = {0};
-    enum seam_status st;
-
-    seam_key_append(&b, &id);
-    st = seam_buf_ok(&b) ? fn(ctx, (struct wal_bytes){b.data, b.size}, f)
-                         : seam_fault_set(f, SEAM_NOMEM, "document", SEAM_FAULT_NO_OFFSET,
-                                          "no memory for a key");
-    seam_buf_free(&b);
-    return st;
-}
-
-static enum seam_status open_in(const struct platform *p, const char *name, const char *dir,
-                                struct seam_trace *trace, struct sink **out, struct seam_fault *f)
-{
-    const struct sink_ops *ops = sink_find(name);
-    struct sink *s;
-    enum seam_status st;
-
-    if (ops == NULL || platform_sink_config(p, name) == NULL)
-        return seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET,
-                              "this platform has no sink of that name");
-    s = calloc(1, ops->size);
-    if (s == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, name, SEAM_FAULT_NO_OFFSET, "no memory for the sink");
-    s->ops = ops;
-    s->platform = p;
-    s->config = platform_sink_config(p, name);
-    s->trace = trace;
-    s->beside = dir != NULL;
-    if (dir != NULL) snprintf(s->dir, sizeof s->dir, "%s", dir);
-    st = dir != NULL ? SEAM_OK : platform_sink_path(p, name, s->dir, f);
-    if (st == SEAM_OK) st = seam_io_mkdir(p->io, s->dir, f);
-    if (st == SEAM_OK) st = ops->open(s, f);
-    if (st != SEAM_OK) {
-        sink_close(s);
-        return st;
-    }
-    *out = s;
-    return SEAM_OK;
-}
-
-enum seam_status sink_open(const struct platform *p, const char *name, struct seam_trace *trace,
-                           struct sink **out, struct seam_fault *f)
-{
-    return open_in(p, name, NULL, trace, out, f);
-}
-
-enum seam_status sink_open_beside(const struct platform *p, const char *name, const char *dir,
-                                  struct sink **out, struct seam_fault *f)
-{
-    if (strcmp(name, "vectors") == 0)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, name, SEAM_FAULT_NO_OFFSET,
-                              "vectors build generations of their own");
-    return open_in(p, name, dir, NULL, out, f);
-}
-
-void sink_close(struct sink *s)
-{
-    if (s == NULL) return;
-    s->ops->close(s);
-    free(s);
-}
 
 /* A sink is told every schema it may meet before any row: those known from before, then the news.   */
 static enum seam_status tell_schemas(struct runner *r, struct seam_fault *f)
@@ -201,8 +73,8 @@ static enum seam_status in_order(struct runner *r, const struct stream_feed_even
     return SEAM_OK;
 }
 
-static enum seam_status set_aside(struct runner *r, const struct sink_change *c, const char *reason,
-                                  struct seam_fault *f)
+static enum seam_status set_aside(struct runner *r, const struct stream_change *c,
+                                  const char *reason, struct seam_fault *f)
 {
     /* A swept delete has no row before: only a repair's record may lack it, and says the same (it is gone). */
     const uint8_t flags = c->flags | (c->swept ? WAL_CHANGE_REPAIR : 0);
@@ -231,23 +103,14 @@ static enum seam_status set_aside(struct runner *r, const struct sink_change *c,
 }
 
 /* A change that cannot be applied because of what it is goes to the dead letters, and the rest goes on. */
-static enum seam_status apply(struct runner *r, const struct sink_change *c, struct seam_fault *f)
+static enum seam_status apply(struct runner *r, const struct stream_change *c, struct seam_fault *f)
 {
     const struct sink_ops *ops = r->sink->ops;
     struct seam_fault local = {0};
     char reason[SEAM_FAULT_WHERE_MAX + SEAM_FAULT_WHY_MAX + 64];
     enum seam_status st;
 
-    if (r->faults.any) {
-        r->faults.count++;
-        if (r->faults.drop_deletes && c->op == WAL_OP_DELETE) return SEAM_OK;
-        if (r->faults.drop_updates && c->op == WAL_OP_UPDATE && r->faults.count % 10 == 0)
-            return SEAM_OK;
-    }
-    st = r->faults.poison && (c->flags & WAL_CHANGE_REPAIR) == 0 && r->faults.count % 100 == 0
-             ? seam_fault_set(&local, SEAM_CORRUPT, c->schema->name, c->offset,
-                              "poisoned by SEAM_FAULT")
-             : ops->change(r->sink, c, &local);
+    st = ops->change(r->sink, c, &local);
     if (st == SEAM_OK) return SEAM_OK;
     if (st != SEAM_CORRUPT && st != SEAM_INVALID &&
         st != SEAM_UNSUPPORTED) { /* the store's trouble, not the event's */
@@ -271,19 +134,19 @@ static enum seam_status begin_snapshot(struct runner *r, const struct stream_fee
     applied = ops->applied(r->sink);
     if (applied >= e->lsn) return SEAM_OK;
     sink_sweep_begin(&r->sweep);
-    r->row = (struct sink_change){.lsn = e->lsn, .wall_us = e->wall_us, .offset = e->offset};
+    r->row = (struct stream_change){.lsn = e->lsn, .wall_us = e->wall_us, .offset = e->offset};
     r->result->snapshots++;
     SEAM_TRACE(r->sink->trace, "pipeline", "snapshot", SEAM_TS("sink", ops->name),
                SEAM_TI("from", applied), SEAM_TI("lsn", e->lsn));
     return ops->gap != NULL ? ops->gap(r->sink, applied, e->lsn, e->wall_us, f) : SEAM_OK;
 }
 
-static enum seam_status delete_swept(void *ctx, const struct sink_change *c, struct seam_fault *f)
+static enum seam_status delete_swept(void *ctx, const struct stream_change *c, struct seam_fault *f)
 {
     return apply(ctx, c, f);
 }
 
-static enum seam_status snapshot_row(struct runner *r, const struct sink_change *c,
+static enum seam_status snapshot_row(struct runner *r, const struct stream_change *c,
                                      struct seam_fault *f)
 {
     r->row.seq = c->seq;
@@ -334,18 +197,6 @@ static enum seam_status handle(struct runner *r, const struct stream_feed_event 
     return SEAM_OK;
 }
 
-/* What comes from the feed, as the faults of a chaos test deliver it.                               */
-static enum seam_status deliver(struct runner *r, const struct stream_feed_event *e,
-                                struct seam_fault *f)
-{
-    bool data = e->kind == FEED_CHANGE || e->kind == FEED_OUTBOX;
-    enum seam_status st;
-
-    if (r->faults.withhold && data && ++r->faults.count % 5000 == 0) return SEAM_OK;
-    st = handle(r, e, f);
-    return st == SEAM_OK && r->faults.duplicate && data ? handle(r, e, f) : st;
-}
-
 static bool batch_full(const struct runner *r)
 {
     uint64_t events = r->o->batch_events != 0 ? r->o->batch_events : BATCH_EVENTS;
@@ -380,6 +231,12 @@ static enum seam_status idle(struct runner *r, bool *caught_up, struct seam_faul
     return st;
 }
 
+enum seam_status sink_next(struct sink *s, struct stream_feed *feed, struct stream_feed_event *e,
+                           struct seam_fault *f)
+{
+    return s->ops->next != NULL ? s->ops->next(s, feed, e, f) : stream_feed_next(feed, e, f);
+}
+
 static enum seam_status run(struct runner *r, struct seam_fault *f)
 {
     struct stream_feed_event e;
@@ -387,13 +244,9 @@ static enum seam_status run(struct runner *r, struct seam_fault *f)
     enum seam_status st = tell_schemas(r, f);
 
     while (st == SEAM_OK && !caught_up && !should_stop(r)) {
-        if (r->faults.stall) {
-            r->sink->platform->clock->sleep_us(r->sink->platform->clock, 50000);
-            continue;
-        }
-        st = stream_feed_next(r->feed, &e, f);
+        st = sink_next(r->sink, r->feed, &e, f);
         if (st == SEAM_OK)
-            st = r->faults.any ? deliver(r, &e, f) : handle(r, &e, f);
+            st = handle(r, &e, f);
         else if (st == SEAM_END)
             st = idle(r, &caught_up, f);
         if (st == SEAM_OK && batch_full(r)) {
@@ -417,7 +270,6 @@ enum seam_status sink_run(struct sink *s, const struct sink_run_options *o,
 
     *r.result = (struct sink_run_result){.applied = applied};
     r.ready = applied;
-    r.faults = sink_faults_of(s->ops->name);
     st = stream_registry_open(&r.registry, s->platform->io, s->dir, f);
     if (st == SEAM_OK)
         st = stream_feed_open(s->platform, s->beside ? NULL : s->ops->name, applied, &r.registry,
